@@ -1,0 +1,73 @@
+//! Statistics of representational similarity: matrices in, counts and p-values out. Opens no files.
+
+pub mod bootstrap;
+#[cfg(test)]
+mod calibration;
+pub mod ceiling;
+pub mod gpu;
+pub mod inference;
+mod kendall;
+pub mod permutation;
+pub mod rsa;
+pub mod scoring;
+pub mod similarity;
+pub mod two_vs_two;
+
+use gpu::Kernel;
+
+/// Every kernel of this build. The tests validate each for Vulkan, Metal and DX12.
+pub fn kernels() -> Vec<&'static Kernel> {
+    similarity::KERNELS.iter().chain(two_vs_two::KERNELS).copied().collect()
+}
+
+/// Every kernel's name and complete WGSL, as it is launched.
+pub fn sources() -> Vec<(&'static str, String)> {
+    similarity::sources().into_iter().chain(two_vs_two::sources()).collect()
+}
+
+/// A representational similarity matrix: the Pearson correlations of one space's concept vectors.
+///
+/// Kept in `f64` until its rows are centred and scaled (statistics need the digits: early layers have mean
+/// correlations near 1). The diagonal is 1. The row and column of a concept whose vector is constant (no variance, so
+/// no correlation) are NaN off the diagonal; such concepts are listed in [`Rsm::constant`].
+///
+/// # Shapes
+/// `values` is `[concepts, concepts]`, row-major.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rsm {
+    concepts: usize,
+    values: Vec<f64>,
+}
+
+impl Rsm {
+    /// Wraps `[concepts, concepts]` correlations.
+    ///
+    /// # Panics
+    /// If `values` does not hold `concepts * concepts` numbers.
+    pub fn new(concepts: usize, values: Vec<f64>) -> Self {
+        assert_eq!(values.len(), concepts * concepts, "an RSM of {concepts} concepts is square");
+        Self { concepts, values }
+    }
+
+    /// Number of concepts (rows).
+    pub fn concepts(&self) -> usize {
+        self.concepts
+    }
+
+    /// All values, row-major `[concepts, concepts]`.
+    pub fn values(&self) -> &[f64] {
+        &self.values
+    }
+
+    /// Row `a`: the correlations of concept `a` with every concept.
+    pub fn row(&self, a: usize) -> &[f64] {
+        &self.values[a * self.concepts..(a + 1) * self.concepts]
+    }
+
+    /// Concepts without a correlation to any other: their vectors are constant.
+    pub fn constant(&self) -> Vec<usize> {
+        (0..self.concepts)
+            .filter(|&a| (0..self.concepts).all(|b| a == b || self.values[a * self.concepts + b].is_nan()))
+            .collect()
+    }
+}

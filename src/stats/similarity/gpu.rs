@@ -1,0 +1,204 @@
+//! The product sums on a GPU: the launches of `rsm_shift`, `rsm_pack`, `rsm_gram` and `rsm_fold`.
+
+use cubecl::server::Handle;
+
+use super::{Moments, SimilarityError};
+use crate::stats::gpu::{Gpu, Kernel};
+
+/// The kernels of an RSM, in the order they run.
+pub const KERNELS: &[&Kernel] = &[&SHIFT, &PACK, &GRAM, &FOLD];
+
+/// The kernels' names and complete sources as launched.
+pub fn sources() -> Vec<(&'static str, String)> {
+    KERNELS.iter().map(|kernel| (kernel.name, kernel.complete(&[]))).collect()
+}
+
+const SHIFT: Kernel =
+    Kernel { name: "rsm_shift", source: include_str!("../../../shaders/rsm_shift.wgsl"), workgroup: [256, 1, 1] };
+const PACK: Kernel =
+    Kernel { name: "rsm_pack", source: include_str!("../../../shaders/rsm_pack.wgsl"), workgroup: [256, 1, 1] };
+const GRAM: Kernel =
+    Kernel { name: "rsm_gram", source: include_str!("../../../shaders/rsm_gram.wgsl"), workgroup: [16, 16, 1] };
+const FOLD: Kernel =
+    Kernel { name: "rsm_fold", source: include_str!("../../../shaders/rsm_fold.wgsl"), workgroup: [256, 1, 1] };
+
+/// Images along the side of a tile of `rsm_gram`.
+const TILE: usize = 64;
+/// Units that `rsm_gram` loads at a time.
+const STEP: usize = 16;
+/// Units and images that a workgroup of `rsm_pack` moves.
+const PACK_TILE: [usize; 2] = [64, 16];
+/// Units summed in f32, at most: a random walk of rounding errors of 4e-7 of the sum, falling with the square root of
+/// the number of spans. At least: fewer would write more partial sums than they read activations.
+const SPAN: [usize; 2] = [64, 512];
+/// Workgroups of `rsm_gram` that keep a large GPU busy; small layers are cut into shorter spans to reach them.
+const BUSY_WORKGROUPS: usize = 400;
+/// Size of the buffer of packed activations and of the buffer of partial sums, at most.
+const BUFFER_BYTES: usize = 64 << 20;
+
+/// A batch of images on the device.
+pub(super) struct Batch {
+    pub images: usize,
+    /// `[images, units]`, contiguous.
+    pub activations: Handle,
+}
+
+/// Images of a packed unit: the concepts and the row of ones, to whole tiles.
+pub(super) fn padded(concepts: usize) -> usize {
+    (concepts + 1).next_multiple_of(TILE)
+}
+
+/// Device memory for an RSM beside the activations, in bytes.
+pub fn scratch_bytes(concepts: usize, units: usize) -> usize {
+    let plan = Plan::new(concepts, units, usize::MAX);
+    plan.packed_bytes() + plan.partial_bytes() + plan.total_bytes()
+}
+
+/// How a layer is cut.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Plan {
+    padded: usize,
+    /// Tiles of the upper triangle.
+    pairs: usize,
+    /// Units of one workgroup's sum.
+    span: usize,
+    /// Units packed at a time, a multiple of `span`.
+    chunk: usize,
+}
+
+impl Plan {
+    pub(super) fn new(concepts: usize, units: usize, max_binding_bytes: usize) -> Self {
+        let padded = padded(concepts);
+        let tiles = padded / TILE;
+        let pairs = tiles * (tiles + 1) / 2;
+        let span = (units * pairs / BUSY_WORKGROUPS).next_multiple_of(STEP).clamp(SPAN[0], SPAN[1]);
+        let budget = BUFFER_BYTES.min(max_binding_bytes);
+        let most_spans = (budget / (4 * padded * span)).min(budget / (4 * TILE * TILE * pairs)).max(1);
+        let chunks = units.div_ceil(most_spans * span);
+        Self { padded, pairs, span, chunk: units.div_ceil(chunks).next_multiple_of(span) }
+    }
+
+    fn packed_bytes(&self) -> usize {
+        4 * self.padded * self.chunk
+    }
+
+    fn partial_bytes(&self) -> usize {
+        4 * TILE * TILE * self.pairs * (self.chunk / self.span)
+    }
+
+    fn total_bytes(&self) -> usize {
+        8 * TILE * TILE * self.pairs
+    }
+
+    /// Where the total of images `i <= j` is.
+    fn index(&self, i: usize, j: usize) -> usize {
+        let (row, column) = (i / TILE, j / TILE);
+        let pair = (0..row).map(|above| self.padded / TILE - above).sum::<usize>() + column - row;
+        (pair * TILE + i % TILE) * TILE + j % TILE
+    }
+}
+
+/// What the kernels write; nothing in it needs to be initialised.
+pub(super) struct Scratch {
+    pub shifts: Handle,
+    pub packed: Handle,
+    pub partials: Handle,
+    pub totals: Handle,
+}
+
+impl Scratch {
+    /// Buffers of `sizes` bytes from `buffer`.
+    pub(super) fn new(plan: &Plan, concepts: usize, buffer: impl Fn(usize) -> Handle) -> Self {
+        Self {
+            shifts: buffer(4 * concepts),
+            packed: buffer(plan.packed_bytes()),
+            partials: buffer(plan.partial_bytes()),
+            totals: buffer(plan.total_bytes()),
+        }
+    }
+}
+
+/// Sums of the batches' images less `shifts`, or less their sampled means.
+pub(super) fn moments(
+    gpu: &Gpu,
+    batches: &[Batch],
+    units: usize,
+    shifts: Option<&[f32]>,
+) -> Result<Moments, SimilarityError> {
+    let concepts = batches.iter().map(|batch| batch.images).sum();
+    let plan = Plan::new(concepts, units, gpu.max_binding_bytes());
+    let needed = plan.total_bytes().max(plan.partial_bytes()).max(plan.packed_bytes());
+    if needed > gpu.max_binding_bytes() {
+        return Err(SimilarityError::TooManyConcepts { concepts, needed, limit: gpu.max_binding_bytes() });
+    }
+    let mut scratch = Scratch::new(&plan, concepts, |bytes| gpu.empty(bytes));
+    if let Some(shifts) = shifts {
+        scratch.shifts = gpu.upload(shifts);
+    } else {
+        find_shifts(gpu, batches, units, &scratch);
+    }
+    add_products(gpu, batches, units, &plan, &scratch);
+    read(gpu, concepts, units, &plan, &scratch)
+}
+
+/// Fills `scratch.shifts`.
+pub(super) fn find_shifts(gpu: &Gpu, batches: &[Batch], units: usize, scratch: &Scratch) {
+    let mut first = 0;
+    for Batch { images, activations } in batches {
+        gpu.launch(&SHIFT, &[], counts([*images, 1, 1]), &[activations, &scratch.shifts], &counts([units, first]));
+        first += images;
+    }
+}
+
+/// Fills `scratch.totals`, chunk by chunk.
+pub(super) fn add_products(gpu: &Gpu, batches: &[Batch], units: usize, plan: &Plan, scratch: &Scratch) {
+    let Plan { padded, pairs, span, chunk } = *plan;
+    let concepts = batches.iter().map(|batch| batch.images).sum::<usize>();
+    let Scratch { shifts, packed, partials, totals } = scratch;
+    for start in (0..units).step_by(chunk) {
+        let count = chunk.min(units - start);
+        let mut first = 0;
+        for Batch { images, activations } in batches {
+            let rows = if first + images == concepts { padded - first } else { *images };
+            gpu.launch(
+                &PACK,
+                &[],
+                counts([count.div_ceil(PACK_TILE[0]), rows.div_ceil(PACK_TILE[1]), 1]),
+                &[activations, shifts, packed],
+                &counts([units, start, count, first, *images, rows, concepts, padded]),
+            );
+            first += images;
+        }
+        let count = count.next_multiple_of(STEP);
+        let spans = count.div_ceil(span);
+        gpu.launch(&GRAM, &[], counts([pairs, spans, 1]), &[packed, partials], &counts([count, padded, span]));
+        let blocks = TILE * TILE / FOLD.workgroup[0] as usize;
+        let is_first = usize::from(start == 0);
+        gpu.launch(&FOLD, &[], counts([blocks, pairs, 1]), &[partials, totals], &counts([spans, is_first, 0]));
+    }
+}
+
+/// Reads the totals back; waits for them.
+pub(super) fn read(
+    gpu: &Gpu,
+    concepts: usize,
+    units: usize,
+    plan: &Plan,
+    scratch: &Scratch,
+) -> Result<Moments, SimilarityError> {
+    let totals: Vec<[f32; 2]> = gpu.download(&scratch.totals, "correlating activations")?;
+    let shifts = gpu.download(&scratch.shifts, "correlating activations")?;
+    let mut products = vec![0.0; (concepts + 1).pow(2)];
+    for i in 0..=concepts {
+        for j in i..=concepts {
+            let [high, low] = totals[plan.index(i, j)];
+            products[j * (concepts + 1) + i] = f64::from(high) + f64::from(low);
+        }
+    }
+    Ok(Moments { units, shifts, products })
+}
+
+/// Counts as the shaders take them.
+fn counts<const N: usize>(counts: [usize; N]) -> [u32; N] {
+    counts.map(|n| u32::try_from(n).expect("a batch has fewer than 2^32 activations"))
+}

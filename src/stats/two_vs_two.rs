@@ -1,0 +1,463 @@
+//! The 2 vs. 2 test of every pair of concepts, for many draws against many image RSMs.
+//!
+//! A pair (a, b) *passes* if its two words are closer to their own images than to each other's, by the Pearson
+//! correlation of their RSM rows with the columns a and b left out:
+//!
+//! `corr(w_a, i_a) + corr(w_b, i_b) > corr(w_a, i_b) + corr(w_b, i_a)`; the difference is the pair's *margin*.
+//!
+//! # Closed form
+//! Let A (words) and B (images) be the RSM rows, centred over their k-1 entries off the diagonal, scaled to unit length,
+//! 0 on the diagonal; `n = k-2`, `c = 1 + 1/n`, `M = A B^T` and `r(x) = 1 / sqrt(1 - c x^2)`. Then
+//!
+//! ```text
+//! corr(w_a, i_a) = (M[a,a] - c A[a,b] B[a,b])     r(A[a,b]) r(B[a,b])
+//! corr(w_a, i_b) = (M[a,b] - A[a,b] B[b,a] / n)   r(A[a,b]) r(B[b,a])
+//! ```
+//!
+//! and the other two with a and b exchanged. A draw p permutes the words, `A_p[a,j] = A[p(a), p(j)]`, so a draw costs
+//! one k x k x k product and O(k^2) on top.
+//!
+//! # Exact counts
+//! The product runs in f32 ([`cpu`](self), `shaders/two_vs_two_*.wgsl`). Wherever an f32 margin is not further from 0
+//! than its rounding bound, or a correlation loses too many digits (`1 - c x^2 < 1/16`), the pair is decided again in
+//! f64; it is one in thousands. So every device, batch size and number of threads gives the same counts: those of the
+//! f64 definition. The bound: with the unit roundoff u = 2^-24, an inner product of unit vectors errs by less than
+//! `4 sqrt(k) u` (rounding errors behave as independent: Higham & Mary 2019, with 4 standard deviations; largest seen
+//! 0.5 sqrt(k) u), the operations after it by less than 8 u; it enters the margin with the weights `r(A) r(B)`, whose
+//! sum over the four correlations is `(r(A[a,b]) + r(A[b,a])) (r(B[a,b]) + r(B[b,a]))`.
+//!
+//! # Undefined correlations
+//! A vector without variance has no correlation. A constant word is an error; a constant image takes its pairs out of
+//! every count, in every draw, and correlates 0 with the other images. A row that is constant only once a and b are left
+//! out correlates 0 in that pair.
+
+mod cpu;
+mod gpu;
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Borrow;
+use std::ops::{ControlFlow, Range};
+
+use burn::tensor::Device;
+use rayon::prelude::*;
+
+use super::Rsm;
+use super::gpu::{Gpu, GpuError, Kernel};
+use super::permutation::Permutations;
+
+/// Fewest concepts that can be tested: k-2 entries must leave a correlation some freedom.
+pub const FEWEST_CONCEPTS: usize = 5;
+
+/// A margin within this many times the sum of its weights is a tie: 2^10 roundoffs of f64, so that rounding cannot
+/// decide between equals (the inner products of 2,000 concepts err by less than 200), and no real difference is lost.
+const TIE: f64 = 1.0 / (1u64 << 43) as f64;
+
+/// A row whose variance is within this fraction of its square sum does not vary: 2^-92 is a spread of 2^-46, a hundred
+/// roundoffs of its entries.
+const FLAT_ROW: f64 = 1.0 / (1u128 << 92) as f64;
+
+/// A row of which this fraction of the square sum remains once a pair is left out does not vary there: `1 - c x^2` errs
+/// by a few roundoffs (2^-53).
+const FLAT_REST: f64 = 1.0 / (1u64 << 44) as f64;
+
+/// The kernels of the test on the GPU, in the order of their launches.
+pub const KERNELS: &[&Kernel] = gpu::KERNELS;
+
+/// Every kernel's name and complete WGSL, as launched.
+pub fn sources() -> Vec<(&'static str, String)> {
+    KERNELS.iter().map(|kernel| (kernel.name, kernel.complete(&[]))).collect()
+}
+
+/// Floating-point operations of the products, the floor that the test is measured against.
+pub fn operations(concepts: usize, draws: u64, images: usize) -> u64 {
+    2 * (concepts as u64).pow(3) * draws * images as u64
+}
+
+/// Bytes that a test of `draws` draws on the GPU takes at most.
+pub fn device_bytes(concepts: usize, draws: u64, images: usize) -> u64 {
+    gpu::Batch::plan(concepts, draws, images, usize::MAX).bytes()
+}
+
+/// What became of the pairs of one draw against one image RSM.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Pairs with a positive margin.
+    pub passed: u32,
+    /// Pairs whose margin is 0 to rounding; in no other count. Whether they are lost, won or half is the caller's rule.
+    pub ties: u32,
+}
+
+/// The counts of every draw against every image RSM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DrawTable {
+    /// The draws of the rows.
+    pub draws: Range<u64>,
+    /// Image RSMs, the columns.
+    pub images: usize,
+    /// `[draws, images]`, row-major.
+    pub counts: Vec<Counts>,
+    /// `[images]`: pairs tested, those without a constant image.
+    pub tested: Vec<u32>,
+    /// Pairs of concepts, tested or not.
+    pub pairs: u32,
+}
+
+impl DrawTable {
+    /// The counts of draw `t` against every image RSM.
+    pub fn row(&self, t: u64) -> &[Counts] {
+        let row = (t - self.draws.start) as usize;
+        &self.counts[row * self.images..(row + 1) * self.images]
+    }
+}
+
+/// What became of a pair.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The margin is positive.
+    Passed,
+    /// The margin is 0 to rounding.
+    Tie,
+    /// The margin is negative.
+    Lost,
+}
+
+/// A tested pair of the observed (identity) draw.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pair {
+    /// First concept, below `b`.
+    pub a: u32,
+    /// Second concept.
+    pub b: u32,
+    /// Sum of the correlations of the words with their own images.
+    pub matched: f64,
+    /// Sum of the correlations of the words with each other's images.
+    pub mismatched: f64,
+    /// As counted.
+    pub outcome: Outcome,
+}
+
+impl Pair {
+    /// Matched minus mismatched sum.
+    pub fn margin(&self) -> f64 {
+        self.matched - self.mismatched
+    }
+}
+
+/// Which matrix an error is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Space {
+    /// The word RSM.
+    Words,
+    /// The image RSM at this index.
+    Image(usize),
+}
+
+impl std::fmt::Display for Space {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Words => write!(f, "the word RSM"),
+            Self::Image(index) => write!(f, "image RSM {index}"),
+        }
+    }
+}
+
+/// Why a test could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum TwoVsTwoError {
+    /// k-2 entries leave no freedom.
+    #[error("the 2 vs. 2 test needs {FEWEST_CONCEPTS} concepts or more, found {concepts}")]
+    TooFewConcepts { concepts: usize },
+    /// One matrix of products exceeds what the device binds.
+    #[error("{concepts} concepts need a buffer of {needed} bytes, the GPU binds at most {limit} (try `--device cpu`)")]
+    TooManyConcepts { concepts: usize, needed: usize, limit: usize },
+    /// Matrices or draws of different sizes.
+    #[error("{what} of {found} concepts, expected the word RSM's {expected}")]
+    Concepts { what: &'static str, found: usize, expected: usize },
+    /// A constant word vector.
+    #[error("the word vector of concept {concept} is constant: it has no correlation (leave the concept out)")]
+    ConstantWord { concept: usize },
+    /// A NaN or infinity where a correlation should be.
+    #[error("{space}: the entry of concepts {row} and {column} is {value}, expected a correlation")]
+    NotFinite { space: Space, row: usize, column: usize, value: f64 },
+    /// A concept that is equally similar to all others.
+    #[error("{space}: concept {concept} is equally similar to all others: its row has no correlation (leave it out)")]
+    FlatRow { space: Space, concept: usize },
+    /// `progress` asked to stop.
+    #[error("interrupted")]
+    Interrupted,
+    /// The device failed.
+    #[error(transparent)]
+    Gpu(#[from] GpuError),
+}
+
+/// Told the number of (draw, image RSM) tests done since it was last called, from any thread; may ask to stop.
+pub type Progress<'a> = dyn Fn(u64) -> ControlFlow<()> + Sync + 'a;
+
+/// Counts the passed pairs and ties of every draw of `range` against every image RSM.
+///
+/// Draws re-order the words; draw 0 is the observed order. Counts do not depend on the device, the batches or the
+/// number of threads (see the module's "Exact counts"). On the CPU the work is spread over the current rayon pool.
+///
+/// # Shapes
+/// All RSMs are `[concepts, concepts]`.
+///
+/// # Errors
+/// [`TwoVsTwoError`]; every error of the user's data is found before the first product.
+///
+/// # Cost
+/// `2 k^3` operations per draw and image RSM.
+pub fn two_vs_two<R: Borrow<Rsm> + Sync>(
+    words: &Rsm,
+    images: &[R],
+    draws: &Permutations,
+    range: Range<u64>,
+    device: &Device,
+    progress: &Progress,
+) -> Result<DrawTable, TwoVsTwoError> {
+    let concepts = words.concepts();
+    if draws.concepts() != concepts {
+        return Err(TwoVsTwoError::Concepts { what: "draws", found: draws.concepts(), expected: concepts });
+    }
+    count(words, images, &|t| draws.draw(t), range, device, progress)
+}
+
+/// Draw `t` as a permutation of the concepts.
+type Draw<'a> = dyn Fn(u64) -> Vec<u32> + Sync + 'a;
+
+/// [`two_vs_two`] over any draws.
+fn count<R: Borrow<Rsm> + Sync>(
+    words: &Rsm,
+    images: &[R],
+    draw: &Draw,
+    range: Range<u64>,
+    device: &Device,
+    progress: &Progress,
+) -> Result<DrawTable, TwoVsTwoError> {
+    let concepts = words.concepts();
+    let words = Rows::words(words)?;
+    let tested = (0..images.len())
+        .into_par_iter()
+        .map(|n| Ok(Rows::image(images[n].borrow(), concepts, n)?.pairs()))
+        .collect::<Result<_, TwoVsTwoError>>()?;
+    let draws = (range.end.saturating_sub(range.start)) as usize;
+    let gpu = Gpu::of(device);
+    let chunk = match &gpu {
+        Some(gpu) => gpu::Batch::checked(gpu, concepts, draws as u64, images.len())?.images,
+        None => cpu::images_at_once(concepts, images.len()),
+    };
+    let mut counts = vec![Counts::default(); draws * images.len()];
+    for first in (0..images.len()).step_by(chunk) {
+        let chunk = first..images.len().min(first + chunk);
+        let rows = chunk
+            .clone()
+            .into_par_iter()
+            .map(|n| Rows::image(images[n].borrow(), concepts, n))
+            .collect::<Result<Vec<_>, _>>()?;
+        let part = match &gpu {
+            Some(gpu) => gpu::count(gpu, &words, &rows, draw, range.clone(), progress)?,
+            None => cpu::count(&words, &rows, draw, range.clone(), progress)?,
+        };
+        for (row, part) in counts.chunks_exact_mut(images.len()).zip(part.chunks_exact(rows.len())) {
+            row[chunk.clone()].copy_from_slice(part);
+        }
+    }
+    let pairs = (concepts * (concepts - 1) / 2) as u32;
+    Ok(DrawTable { draws: range, images: images.len(), counts, tested, pairs })
+}
+
+/// Every tested pair of the observed order, in f64, in row order (a ascending, then b); its outcomes add up to the
+/// counts of draw 0. The means of `matched` and `mismatched` over pairs and groups are the paper's two sums.
+///
+/// # Errors
+/// As [`two_vs_two`].
+pub fn pairs(words: &Rsm, image: &Rsm) -> Result<Vec<Pair>, TwoVsTwoError> {
+    let k = words.concepts();
+    let words = Rows::words(words)?;
+    let image = Rows::image(image, k, 0)?;
+    let mut products = vec![0.0; k * k];
+    cpu::product(k, k, &mut products, &words.values, &image.values, 0.0, 1.0);
+    let m = |a: usize, b: usize| products[a * k + b];
+    let tested = (0..k).flat_map(|a| (a + 1..k).map(move |b| (a, b))).filter(|&(a, b)| image.tests(a, b));
+    Ok(tested
+        .map(|(a, b)| {
+            let entries = [words.at(a, b), words.at(b, a), image.at(a, b), image.at(b, a)];
+            decide(k, (a, b), entries, [m(a, a), m(b, b), m(a, b), m(b, a)])
+        })
+        .collect())
+}
+
+/// The margins of one draw by the definition: every vector without its columns a and b, Pearson's correlation by plain
+/// loops. Slow, `O(k^3)` correlations' worth; shares nothing with [`two_vs_two`], which is held to it.
+///
+/// # Shapes
+/// `[k (k-1) / 2]` in row order; NaN where an image is constant.
+pub fn margins_reference(words: &Rsm, image: &Rsm, draw: &[u32]) -> Vec<f64> {
+    let k = words.concepts();
+    let constant = image.constant();
+    let word = |a: usize, j: usize| words.row(draw[a] as usize)[draw[j] as usize];
+    let picture = |a: usize, j: usize| if constant.contains(&j) { 0.0 } else { image.row(a)[j] };
+    let mut margins = Vec::new();
+    for a in 0..k {
+        for b in a + 1..k {
+            if constant.contains(&a) || constant.contains(&b) {
+                margins.push(f64::NAN);
+                continue;
+            }
+            let others: Vec<usize> = (0..k).filter(|&j| j != a && j != b).collect();
+            let word = |c: usize| others.iter().map(|&j| word(c, j)).collect::<Vec<f64>>();
+            let picture = |c: usize| others.iter().map(|&j| picture(c, j)).collect::<Vec<f64>>();
+            let matched = pearson(&word(a), &picture(a)) + pearson(&word(b), &picture(b));
+            let mismatched = pearson(&word(a), &picture(b)) + pearson(&word(b), &picture(a));
+            margins.push(matched - mismatched);
+        }
+    }
+    margins
+}
+
+/// Pearson's correlation; 0 where a vector does not vary.
+fn pearson(x: &[f64], y: &[f64]) -> f64 {
+    let count = x.len() as f64;
+    let (mean_x, mean_y) = (x.iter().sum::<f64>() / count, y.iter().sum::<f64>() / count);
+    let (mut xy, mut xx, mut yy) = (0.0, 0.0, 0.0);
+    for (x, y) in x.iter().zip(y) {
+        xy += (x - mean_x) * (y - mean_y);
+        xx += (x - mean_x) * (x - mean_x);
+        yy += (y - mean_y) * (y - mean_y);
+    }
+    let flat = |centred: f64, mean: f64| centred <= FLAT_ROW * (centred + count * mean * mean);
+    if flat(xx, mean_x) || flat(yy, mean_y) { 0.0 } else { xy / (xx * yy).sqrt() }
+}
+
+/// An RSM's rows, centred over their k-1 entries off the diagonal, scaled to unit length, 0 on the diagonal.
+struct Rows {
+    concepts: usize,
+    /// `[concepts, concepts]`.
+    values: Vec<f64>,
+    /// `[concepts]`: false where the concept is constant; its row and column are 0.
+    tested: Vec<bool>,
+}
+
+impl Rows {
+    fn words(rsm: &Rsm) -> Result<Self, TwoVsTwoError> {
+        if rsm.concepts() < FEWEST_CONCEPTS {
+            return Err(TwoVsTwoError::TooFewConcepts { concepts: rsm.concepts() });
+        }
+        if let Some(&concept) = rsm.constant().first() {
+            return Err(TwoVsTwoError::ConstantWord { concept });
+        }
+        Self::normalised(rsm, Space::Words)
+    }
+
+    fn image(rsm: &Rsm, concepts: usize, index: usize) -> Result<Self, TwoVsTwoError> {
+        if rsm.concepts() != concepts {
+            return Err(TwoVsTwoError::Concepts { what: "an image RSM", found: rsm.concepts(), expected: concepts });
+        }
+        Self::normalised(rsm, Space::Image(index))
+    }
+
+    fn normalised(rsm: &Rsm, space: Space) -> Result<Self, TwoVsTwoError> {
+        let k = rsm.concepts();
+        let mut tested = vec![true; k];
+        for concept in rsm.constant() {
+            tested[concept] = false;
+        }
+        let mut rows = Self { concepts: k, values: vec![0.0; k * k], tested };
+        if rows.pairs() == 0 {
+            return Ok(rows);
+        }
+        let tested = &rows.tested;
+        for (a, row) in rows.values.chunks_exact_mut(k).enumerate().filter(|&(a, _)| tested[a]) {
+            let others = || (0..k).filter(move |&j| j != a);
+            for j in others().filter(|&j| tested[j]) {
+                let value = rsm.row(a)[j];
+                if !value.is_finite() {
+                    return Err(TwoVsTwoError::NotFinite { space, row: a, column: j, value });
+                }
+                row[j] = value;
+            }
+            let squares: f64 = row.iter().map(|x| x * x).sum();
+            let mean = row.iter().sum::<f64>() / (k - 1) as f64;
+            others().for_each(|j| row[j] -= mean);
+            let centred: f64 = row.iter().map(|x| x * x).sum();
+            if centred <= FLAT_ROW * squares {
+                return Err(TwoVsTwoError::FlatRow { space, concept: a });
+            }
+            let scale = 1.0 / centred.sqrt();
+            others().for_each(|j| row[j] *= scale);
+        }
+        Ok(rows)
+    }
+
+    fn at(&self, a: usize, b: usize) -> f64 {
+        self.values[a * self.concepts + b]
+    }
+
+    fn row(&self, a: usize) -> &[f64] {
+        &self.values[a * self.concepts..(a + 1) * self.concepts]
+    }
+
+    /// Whether the pair is in the counts.
+    fn tests(&self, a: usize, b: usize) -> bool {
+        self.tested[a] && self.tested[b]
+    }
+
+    /// Number of pairs in the counts.
+    fn pairs(&self) -> u32 {
+        let tested = self.tested.iter().filter(|&&tested| tested).count();
+        (tested * tested.saturating_sub(1) / 2) as u32
+    }
+}
+
+/// The f32 rounding bound of a margin over the sum of its weights (the module's "Exact counts").
+fn rounding(concepts: usize) -> f32 {
+    (4.0 * (concepts as f32).sqrt() + 8.0) * (f32::EPSILON / 2.0)
+}
+
+/// The pair (a, b) under `draw`, decided in f64.
+fn decide_exactly(words: &Rows, image: &Rows, draw: &[u32], a: usize, b: usize) -> Pair {
+    let [p, q] = [draw[a] as usize, draw[b] as usize];
+    let mut products = [0.0; 4];
+    let (word_a, word_b, image_a, image_b) = (words.row(p), words.row(q), image.row(a), image.row(b));
+    for ((&j, &x), &y) in draw.iter().zip(image_a).zip(image_b) {
+        let (u, v) = (word_a[j as usize], word_b[j as usize]);
+        products[0] += u * x;
+        products[1] += v * y;
+        products[2] += u * y;
+        products[3] += v * x;
+    }
+    let entries = [words.at(p, q), words.at(q, p), image.at(a, b), image.at(b, a)];
+    decide(words.concepts, (a, b), entries, products)
+}
+
+/// The closed form in f64: entries `A[a,b], A[b,a], B[a,b], B[b,a]`, products `M[a,a], M[b,b], M[a,b], M[b,a]`.
+fn decide(k: usize, (a, b): (usize, usize), [a_ab, a_ba, b_ab, b_ba]: [f64; 4], m: [f64; 4]) -> Pair {
+    let n = (k - 2) as f64;
+    let c = 1.0 + 1.0 / n;
+    let weight = |x: f64| {
+        let rest = 1.0 - c * x * x;
+        if rest <= FLAT_REST { 0.0 } else { rest.sqrt().recip() }
+    };
+    let [w_ab, w_ba, v_ab, v_ba] = [weight(a_ab), weight(a_ba), weight(b_ab), weight(b_ba)];
+    let matched = w_ab * v_ab * (m[0] - c * a_ab * b_ab) + w_ba * v_ba * (m[1] - c * a_ba * b_ba);
+    let mismatched = w_ab * v_ba * (m[2] - a_ab * b_ba / n) + w_ba * v_ab * (m[3] - a_ba * b_ab / n);
+    let margin = matched - mismatched;
+    let outcome = if margin.abs() <= TIE * (w_ab + w_ba) * (v_ab + v_ba) {
+        Outcome::Tie
+    } else if margin > 0.0 {
+        Outcome::Passed
+    } else {
+        Outcome::Lost
+    };
+    Pair { a: a as u32, b: b as u32, matched, mismatched, outcome }
+}
+
+impl Counts {
+    fn add(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Passed => self.passed += 1,
+            Outcome::Tie => self.ties += 1,
+            Outcome::Lost => {}
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! The 2 vs. 2 test on the GPU: a batch of draws against all image RSMs in one matrix product, reduced to counts on the
+//! device.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use cubecl::server::Handle;
+use rayon::prelude::*;
+
+use super::{Counts, Draw, Progress, Rows, TwoVsTwoError, decide_exactly, rounding};
+use crate::stats::gpu::{Download, Gpu, GpuError, Kernel};
+
+static PERMUTE: Kernel = Kernel {
+    name: "permute_words",
+    source: include_str!("../../../shaders/permute_words.wgsl"),
+    workgroup: [64, 4, 1],
+};
+
+static PRODUCT: Kernel = Kernel {
+    name: "two_vs_two_product",
+    source: include_str!("../../../shaders/two_vs_two_product.wgsl"),
+    workgroup: [16, 16, 1],
+};
+
+static COUNT: Kernel = Kernel {
+    name: "two_vs_two_count",
+    source: include_str!("../../../shaders/two_vs_two_count.wgsl"),
+    workgroup: [32, 8, 1],
+};
+
+pub const KERNELS: &[&Kernel] = &[&PERMUTE, &PRODUCT, &COUNT];
+
+/// Columns and rows of a workgroup's tile of the product.
+const TILE: usize = 64;
+
+/// Rows of the contraction that the product stages at once.
+const STEP: usize = 16;
+
+/// Columns and rows of a workgroup's tile of pairs.
+const PAIRS_TILE: usize = 32;
+
+/// Products of a batch, in bytes: thousands of workgroups, yet within the last-level cache of many GPUs.
+const PRODUCTS_BYTES: usize = 64 << 20;
+
+/// Pairs that the list for the host holds at first; it grows to what a batch needs.
+const LISTED: usize = 1 << 14;
+
+/// The shape of one launch: draws x image RSMs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Batch {
+    pub concepts: usize,
+    pub draws: usize,
+    pub images: usize,
+}
+
+impl Batch {
+    /// A balanced batch (both factors of the product are then small beside it) whose buffers hold `limit` bytes or less;
+    /// a single draw and image RSM may exceed [`PRODUCTS_BYTES`].
+    pub fn plan(concepts: usize, draws: u64, images: usize, limit: usize) -> Self {
+        let draws = usize::try_from(draws).unwrap_or(usize::MAX).max(1);
+        let entries = PRODUCTS_BYTES.min(limit) / size_of::<f32>();
+        let cells = entries / (concepts * concepts);
+        let most_images = cells.isqrt().max(cells / draws).max(1);
+        let images = images.max(1);
+        let images = images.div_ceil(images.div_ceil(most_images));
+        let columns = (images * concepts).next_multiple_of(TILE);
+        let rows = entries / columns / TILE * TILE;
+        Self { concepts, draws: (rows / concepts).clamp(1, draws), images }
+    }
+
+    /// [`plan`](Self::plan) within what the device binds.
+    pub fn checked(gpu: &Gpu, concepts: usize, draws: u64, images: usize) -> Result<Self, TwoVsTwoError> {
+        let limit = gpu.max_binding_bytes();
+        let batch = Self::plan(concepts, draws, images, limit);
+        let needed = batch.left_columns() * batch.right_columns() * size_of::<f32>();
+        if needed > limit {
+            return Err(TwoVsTwoError::TooManyConcepts { concepts, needed, limit });
+        }
+        Ok(batch)
+    }
+
+    /// Bytes of all buffers, two batches under way.
+    pub fn bytes(&self) -> u64 {
+        let (left, right) = (self.left_columns(), self.right_columns());
+        let words = self.concepts * self.concepts + self.depth() * left + self.depth() * right + left * right;
+        let results = 1 + self.draws * self.images + 3 * LISTED + left;
+        ((words + 2 * results) * size_of::<f32>()) as u64
+    }
+
+    fn depth(&self) -> usize {
+        self.concepts.next_multiple_of(STEP)
+    }
+
+    fn left_columns(&self) -> usize {
+        (self.draws * self.concepts).next_multiple_of(TILE)
+    }
+
+    fn right_columns(&self) -> usize {
+        (self.images * self.concepts).next_multiple_of(TILE)
+    }
+}
+
+/// Counts of every draw of `range` against every image RSM, `[draws, images]`.
+pub fn count(
+    gpu: &Gpu,
+    words: &Rows,
+    images: &[Rows],
+    draw: &Draw,
+    range: Range<u64>,
+    progress: &Progress,
+) -> Result<Vec<Counts>, TwoVsTwoError> {
+    let draws = range.end.saturating_sub(range.start);
+    let batch = Batch::checked(gpu, words.concepts, draws, images.len())?;
+    count_in(gpu, batch, words, images, draw, range, progress)
+}
+
+/// [`count`] in batches of `batch.draws` draws.
+pub fn count_in(
+    gpu: &Gpu,
+    batch: Batch,
+    words: &Rows,
+    images: &[Rows],
+    draw: &Draw,
+    range: Range<u64>,
+    progress: &Progress,
+) -> Result<Vec<Counts>, TwoVsTwoError> {
+    let mut device = OnDevice::new(gpu, batch, words, images, rounding(words.concepts));
+    let mut counts = Vec::new();
+    let mut under_way = VecDeque::new();
+    let mut next = range.start;
+    // One batch computes while the one before is read back.
+    while next < range.end || !under_way.is_empty() {
+        if next < range.end {
+            let last = range.end.min(next + batch.draws as u64);
+            let draws: Vec<Vec<u32>> = (next..last).into_par_iter().map(draw).collect();
+            under_way.push_back((device.launch(&draws), draws));
+            next = last;
+            if under_way.len() < 2 && next < range.end {
+                continue;
+            }
+        }
+        if let Some((results, draws)) = under_way.pop_front() {
+            let (passed, listed) = device.collect(results, &draws)?;
+            let mut part: Vec<Counts> = passed.into_iter().map(|passed| Counts { passed, ties: 0 }).collect();
+            let decided: Vec<_> = listed
+                .into_par_iter()
+                .map(|Listed { cell, a, b, .. }| {
+                    let (p, n) = (cell / images.len(), cell % images.len());
+                    (cell, decide_exactly(words, &images[n], &draws[p], a, b).outcome)
+                })
+                .collect();
+            for (cell, outcome) in decided {
+                part[cell].add(outcome);
+            }
+            counts.extend(part);
+            if progress((draws.len() * images.len()) as u64).is_break() {
+                return Err(TwoVsTwoError::Interrupted);
+            }
+        }
+    }
+    Ok(counts)
+}
+
+/// A pair that f32 could not decide.
+#[derive(Clone, Copy, Debug)]
+pub struct Listed {
+    /// `draw * images + image`.
+    pub cell: usize,
+    pub a: usize,
+    pub b: usize,
+    /// As computed in f32.
+    #[cfg(test)]
+    pub margin: f32,
+}
+
+/// The results of a launch on their way back, and the capacity of their list.
+pub struct Results<'a> {
+    download: Download<'a>,
+    capacity: usize,
+}
+
+/// The buffers of a test.
+pub struct OnDevice<'a> {
+    gpu: &'a Gpu,
+    batch: Batch,
+    rounding: f32,
+    capacity: usize,
+    /// `[concepts, concepts]`, transposed.
+    words: Handle,
+    /// `[depth, left columns]`.
+    left: Handle,
+    /// `[depth, right columns]`.
+    right: Handle,
+    /// `[left columns, right columns]`.
+    products: Handle,
+    /// `[images, concepts]`.
+    tested: Handle,
+}
+
+impl<'a> OnDevice<'a> {
+    /// `rounding` times the sum of its weights is the bound of a margin that f32 decides.
+    pub fn new(gpu: &'a Gpu, batch: Batch, words: &Rows, images: &[Rows], rounding: f32) -> Self {
+        let k = batch.concepts;
+        let (depth, left, right) = (batch.depth(), batch.left_columns(), batch.right_columns());
+        let transposed: Vec<f32> = (0..k * k).map(|at| words.at(at % k, at / k) as f32).collect();
+        let mut stacked = vec![0.0f32; depth * right];
+        stacked.par_chunks_mut(right).take(k).enumerate().for_each(|(j, row)| {
+            for (row, rows) in row.chunks_exact_mut(k).zip(images) {
+                (0..k).for_each(|b| row[b] = rows.at(b, j) as f32);
+            }
+        });
+        let tested: Vec<u32> = images.iter().flat_map(|rows| rows.tested.iter().map(|&t| u32::from(t))).collect();
+        Self {
+            gpu,
+            batch,
+            rounding,
+            capacity: LISTED,
+            words: gpu.upload(&transposed),
+            left: scratch(gpu, depth * left),
+            right: gpu.upload(&stacked),
+            products: scratch(gpu, left * right),
+            tested: gpu.upload(&tested),
+        }
+    }
+
+    /// Starts up to `batch.draws` draws against every image RSM.
+    pub fn launch(&self, draws: &[Vec<u32>]) -> Results<'a> {
+        let batch = Batch { draws: draws.len(), ..self.batch };
+        let (depth, left, right) = (batch.depth(), batch.left_columns(), batch.right_columns());
+        let [k, images] = [batch.concepts as u32, batch.images as u32];
+        let [depth32, left32, right32] = [depth as u32, left as u32, right as u32];
+        let draws32 = draws.len() as u32;
+        let permutations = self.gpu.upload(&draws.concat());
+        self.gpu.launch(
+            &PERMUTE,
+            &[],
+            [left32.div_ceil(64), depth32.div_ceil(4), 1],
+            &[&self.words, &permutations, &self.left],
+            &[k, draws32, depth32, left32],
+        );
+        self.gpu.launch(
+            &PRODUCT,
+            &[],
+            [right32 / TILE as u32, left32 / TILE as u32, 1],
+            &[&self.left, &self.right, &self.products],
+            &[depth32, left32, right32],
+        );
+        let buffer = self.gpu.upload(&vec![0u32; 1 + draws.len() * batch.images + 3 * self.capacity]);
+        let tiles = k.div_ceil(PAIRS_TILE as u32);
+        self.gpu.launch(
+            &COUNT,
+            &[],
+            [tiles * (tiles + 1) / 2, images, draws32],
+            &[&self.left, &self.right, &self.products, &self.tested, &buffer],
+            &[k, images, draws32, left32, right32, self.capacity as u32, self.rounding.to_bits()],
+        );
+        let download = self.gpu.download_later(&buffer, "counting 2 vs. 2 pairs");
+        Results { download, capacity: self.capacity }
+    }
+
+    /// Waits for a launch: `[draws, images]` passed pairs, and the pairs left to the host. A list that was too short is
+    /// made again, long enough for it and those that follow.
+    pub fn collect(&mut self, results: Results<'_>, draws: &[Vec<u32>]) -> Result<(Vec<u32>, Vec<Listed>), GpuError> {
+        let mut words: Vec<u32> = results.download.wait()?;
+        if words[0] as usize > results.capacity {
+            self.capacity = self.capacity.max((words[0] as usize).next_power_of_two());
+            words = self.launch(draws).download.wait()?;
+        }
+        let cells = draws.len() * self.batch.images;
+        let listed = words[1 + cells..]
+            .chunks_exact(3)
+            .take(words[0] as usize)
+            .map(|entry| Listed {
+                cell: entry[0] as usize,
+                a: (entry[1] >> 16) as usize,
+                b: (entry[1] & 0xffff) as usize,
+                #[cfg(test)]
+                margin: f32::from_bits(entry[2]),
+            })
+            .collect();
+        words.truncate(1 + cells);
+        words.remove(0);
+        Ok((words, listed))
+    }
+}
+
+/// A buffer that kernels fill before they read it. Tests poison it.
+fn scratch(gpu: &Gpu, entries: usize) -> Handle {
+    if cfg!(test) { gpu.upload(&vec![f32::NAN; entries]) } else { gpu.empty(entries * size_of::<f32>()) }
+}
