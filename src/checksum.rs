@@ -1,0 +1,53 @@
+//! Checksums of the files a run used, for `run.json`.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+
+use crate::error::FileError;
+
+/// SHA-256 of a file in lower-case hexadecimal, read as a stream.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn sha256(path: &Path) -> Result<String, FileError> {
+    let digest = || -> std::io::Result<_> {
+        let mut reader = BufReader::with_capacity(1 << 20, File::open(path)?);
+        let mut hash = Sha256::new();
+        loop {
+            let chunk = reader.fill_buf()?;
+            if chunk.is_empty() {
+                return Ok(hash.finalize());
+            }
+            hash.update(chunk);
+            let used = chunk.len();
+            reader.consume(used);
+        }
+    };
+    Ok(digest().map_err(FileError::at(path))?.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equals_the_published_digests() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("abc");
+        std::fs::write(&path, "abc").unwrap();
+        // FIPS 180-2, appendix B.1.
+        assert_eq!(sha256(&path).unwrap(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        std::fs::write(&path, "a".repeat(1_000_000)).unwrap();
+        // Appendix B.3: a million times "a".
+        assert_eq!(sha256(&path).unwrap(), "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_named() {
+        let error = sha256(Path::new("no/such/file")).unwrap_err();
+        assert!(error.to_string().starts_with("no/such/file: "), "{error}");
+    }
+}

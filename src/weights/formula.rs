@@ -1,0 +1,94 @@
+//! Deterministic weights and images for tests and benchmarks, equal to the bit to those of the golden files.
+//!
+//! `tests/golden/recipe/common.py` is the same in Python; each operation rounds to `f32`, none is fused.
+
+use super::{Kind, Parameter};
+
+/// 2^32 over the golden ratio.
+const GOLDEN: u32 = 0x9e37_79b9;
+
+/// The variance of a kernel's weights is `gain / fan_in`: 2 keeps activations behind a ReLU at their scale, the first
+/// layer of a network fed 0..255 brings them to the order of 1.
+fn gain(network: &str, parameter: &str) -> f64 {
+    match (network, parameter) {
+        ("vgg16", "block1.conv1.weight") | ("squeezenet1_1", "conv1.weight") => 0.006,
+        _ => 2.0,
+    }
+}
+
+/// The values of a parameter in its canonical layout: `centre + amplitude * uniform`.
+pub(super) fn values(network: &str, parameter: &Parameter) -> Vec<f32> {
+    let (centre, amplitude) = match parameter.kind {
+        Kind::Kernel { fan_in } => (0.0, (3.0 * gain(network, &parameter.name) / fan_in as f64).sqrt() as f32),
+        Kind::Bias if parameter.name.ends_with(".bias") => (0.0, 0.05),
+        Kind::Bias => (0.0, 0.1),
+        Kind::Scale if parameter.name.ends_with(".gamma") => (1.0, 0.1),
+        Kind::Scale => (1.0, 0.25),
+    };
+    let hash = name_hash(&parameter.name);
+    let count: usize = parameter.shape.iter().product();
+    (0..count as u32).map(|i| centre + amplitude * uniform(element(hash, i))).collect()
+}
+
+/// Image `n`: RGB bytes, `[size, size, 3]`, coarse patches of 32 pixels with fine noise.
+pub fn image(n: usize, size: usize) -> Vec<u8> {
+    let fine = name_hash(&format!("image{n}"));
+    let coarse = name_hash(&format!("image{n}.coarse"));
+    let pixel = |i: usize| {
+        let (y, x, channel) = (i / 3 / size, i / 3 % size, i % 3);
+        let patch = ((y >> 5) * 64 + (x >> 5)) * 3 + channel;
+        ((3 * (element(coarse, patch as u32) >> 24) + (element(fine, i as u32) >> 24)) >> 2) as u8
+    };
+    (0..size * size * 3).map(pixel).collect()
+}
+
+/// A number in `[-1, 1)` from the upper 24 bits.
+fn uniform(bits: u32) -> f32 {
+    ((bits >> 8) as i32 - (1 << 23)) as f32 * f32::powi(2.0, -23)
+}
+
+/// The random bits of element `i` under a name.
+fn element(hash: u32, i: u32) -> u32 {
+    lowbias32(hash.wrapping_add(i.wrapping_mul(GOLDEN)))
+}
+
+/// FNV-1a.
+fn name_hash(name: &str) -> u32 {
+    name.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+}
+
+/// Wellons' integer hash of low bias.
+fn lowbias32(mut x: u32) -> u32 {
+    x = (x ^ (x >> 16)).wrapping_mul(0x7feb_352d);
+    x = (x ^ (x >> 15)).wrapping_mul(0x846c_a68b);
+    x ^ (x >> 16)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equals_the_python_to_the_bit() {
+        // Printed by `python3 tests/golden/recipe/common.py`.
+        let first = Parameter::kernel("block1.conv1", &[64, 3, 3, 3], vec![]);
+        let first = values("vgg16", &first);
+        assert_eq!((first[0].to_bits(), first[1727].to_bits()), (0xbcaa_be9e, 0xbc39_4d3a));
+        let variance =
+            Parameter { name: "stage3.block2.bn2.var".into(), shape: vec![8], kind: Kind::Scale, sources: vec![] };
+        assert_eq!(values("resnet50", &variance)[7].to_bits(), 0x3f7f_c466);
+        let amplitude = (3.0 * gain("vgg16", "fc1.weight") / 25088.0).sqrt() as f32;
+        let last = uniform(element(name_hash("fc1.weight"), 102_760_447)) * amplitude;
+        assert_eq!((amplitude.to_bits(), last.to_bits()), (0x3c7d_5fd1, 0x3c14_46d0));
+    }
+
+    #[test]
+    fn images_equal_the_python() {
+        let image0 = image(0, 224);
+        assert_eq!(image0[..6], [107, 88, 28, 101, 75, 57]);
+        assert_eq!(image0.iter().map(|&v| u64::from(v)).sum::<u64>(), 18_800_706);
+        let image1 = image(1, 299);
+        assert_eq!(image1[..6], [173, 31, 140, 171, 43, 119]);
+        assert_eq!(image1.iter().map(|&v| u64::from(v)).sum::<u64>(), 33_082_834);
+    }
+}

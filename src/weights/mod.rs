@@ -1,0 +1,335 @@
+//! Weights: from the file a user has to the parameters of a network, with a full account of what went where.
+//!
+//! To add a format: one file with a [`WeightsFile`], and its line in [`FORMATS`].
+
+mod assignment;
+#[doc(hidden)]
+pub mod formula;
+mod parameters;
+pub mod safetensors;
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+pub use assignment::{Assigned, Assignment, Misshapen, assign};
+pub use parameters::Parameters;
+
+use crate::error::FileError;
+
+/// A file format of weights.
+pub struct Format {
+    /// As the format calls itself.
+    pub name: &'static str,
+    /// Whether a file is of this format, by its first [`HEAD_BYTES`] bytes (fewer if it is shorter) and its path.
+    pub sniff: fn(head: &[u8], path: &Path) -> bool,
+    /// Opens a file of this format.
+    pub open: fn(path: &Path) -> Result<Box<dyn WeightsFile>, WeightsError>,
+}
+
+/// The formats of this build.
+pub const FORMATS: &[&Format] = &[&safetensors::FORMAT];
+
+/// How much of a file [`Format::sniff`] sees.
+pub const HEAD_BYTES: usize = 16;
+
+/// A weights file that is open: names and shapes known, values read on demand.
+pub trait WeightsFile {
+    /// Where it is, for messages.
+    fn path(&self) -> &Path;
+    /// Names and shapes of all tensors.
+    fn tensors(&self) -> Vec<(String, Vec<usize>)>;
+    /// The values of one tensor, widened to `f32`.
+    ///
+    /// # Errors
+    /// The file cannot be read, or the tensor does not hold floating-point numbers.
+    ///
+    /// # Panics
+    /// If `name` is not one of [`Self::tensors`].
+    fn read(&mut self, name: &str) -> Result<Vec<f32>, WeightsError>;
+}
+
+/// Opens a weights file of any known format.
+///
+/// # Errors
+/// It cannot be read, is of no known format, or its header is damaged.
+pub fn open(path: &Path) -> Result<Box<dyn WeightsFile>, WeightsError> {
+    let mut head = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(HEAD_BYTES as u64).read_to_end(&mut head))
+        .map_err(FileError::at(path))?;
+    let format = FORMATS.iter().find(|format| (format.sniff)(&head, path));
+    (format.ok_or_else(|| WeightsError::Format { path: path.into() })?.open)(path)
+}
+
+/// One parameter of a network and where weights files keep it.
+#[derive(Clone, Debug)]
+pub struct Parameter {
+    /// Canonical name: `block1.conv1.weight`.
+    pub name: String,
+    /// Canonical shape: convolution `[out, in, height, width]`, dense `[out, in]` with inputs flattened from `[c, h, w]`.
+    pub shape: Vec<usize>,
+    /// What it is.
+    pub kind: Kind,
+    /// Its names in known files, each with what turns it into the canonical layout.
+    pub sources: Vec<(String, Transform)>,
+}
+
+impl Parameter {
+    /// The kernel `{layer}.weight` of a convolution or dense layer, `[out, in, ..]`.
+    pub fn kernel(layer: &str, shape: &[usize], sources: Vec<(String, Transform)>) -> Self {
+        let fan_in = shape[1..].iter().product();
+        Self { name: format!("{layer}.weight"), shape: shape.to_vec(), kind: Kind::Kernel { fan_in }, sources }
+    }
+
+    /// The bias `{layer}.bias`, `[out]`; no known file keeps one in another layout.
+    pub fn bias(layer: &str, out: usize, names: Vec<String>) -> Self {
+        let sources = names.into_iter().map(|name| (name, Transform::None)).collect();
+        Self { name: format!("{layer}.bias"), shape: vec![out], kind: Kind::Bias, sources }
+    }
+}
+
+/// What a parameter is; decides its random initialisation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Convolution or dense kernel with `fan_in` inputs per output.
+    Kernel {
+        /// Inputs per output.
+        fan_in: usize,
+    },
+    /// Bias, batch-norm shift or mean: zero at random initialisation.
+    Bias,
+    /// Batch-norm scale or variance: one at random initialisation.
+    Scale,
+}
+
+/// The names of a Keras layer's variable in HDF5 files of Keras 2 and 3 and in what converters make of them.
+pub fn keras_names(layer: &str, variable: &str) -> Vec<String> {
+    vec![
+        format!("{layer}/{layer}/{variable}:0"),
+        format!("{layer}/{layer}/{variable}"),
+        format!("{layer}/{variable}:0"),
+        format!("{layer}/{variable}"),
+        format!("{layer}.{variable}"),
+    ]
+}
+
+/// How a source tensor becomes the parameter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transform {
+    /// The same layout.
+    None,
+    /// Keras convolution kernel: `[height, width, in, out]` to `[out, in, height, width]`.
+    HwioToOihw,
+    /// Keras dense kernel: `[in, out]` to `[out, in]`.
+    Transpose,
+    /// Keras dense kernel after Flatten of `[height, width, channels]`: `[h w c, out]` to `[out, c h w]`.
+    HwcFlatten {
+        /// Channels before Flatten.
+        channels: usize,
+        /// Height and width before Flatten.
+        size: usize,
+    },
+    /// A convolution kernel that stands for a dense one (timm's VGG head): `[out, in, h, w]` to `[out, in h w]`.
+    Reshape {
+        /// Height and width of the convolution kernel.
+        size: usize,
+    },
+}
+
+impl Transform {
+    /// The shape of the source of a parameter of the canonical `shape`.
+    pub fn source_shape(self, shape: &[usize]) -> Vec<usize> {
+        match (self, shape) {
+            (Self::HwioToOihw, &[out, input, height, width]) => vec![height, width, input, out],
+            (Self::Transpose | Self::HwcFlatten { .. }, &[out, input]) => vec![input, out],
+            (Self::Reshape { size }, &[out, input]) => vec![out, input / (size * size), size, size],
+            _ => shape.to_vec(),
+        }
+    }
+
+    /// Brings the source's `values` into the layout of a parameter of the canonical `shape`.
+    ///
+    /// # Panics
+    /// If `values` does not fill `shape`.
+    pub fn apply(self, values: Vec<f32>, shape: &[usize]) -> Vec<f32> {
+        assert_eq!(values.len(), shape.iter().product::<usize>(), "{self:?} to {shape:?}");
+        match (self, shape) {
+            (Self::HwioToOihw, &[_, input, height, width]) => channels_first(&values, input, height * width),
+            (Self::Transpose, &[_, input]) => channels_first(&values, input, 1),
+            (Self::HwcFlatten { channels, size }, _) => channels_first(&values, channels, size * size),
+            _ => values,
+        }
+    }
+}
+
+/// `[positions, channels, out]` to `[out, channels, positions]`.
+fn channels_first(values: &[f32], channels: usize, positions: usize) -> Vec<f32> {
+    use rayon::prelude::*;
+
+    /// Outputs moved together.
+    const LINE: usize = 64;
+    let inputs = channels * positions;
+    let outs = values.len() / inputs;
+    let mut moved = vec![0.0; values.len()];
+    moved.par_chunks_mut(LINE * inputs).enumerate().for_each(|(line, moved)| {
+        for input in 0..inputs {
+            let (channel, position) = (input / positions, input % positions);
+            let source = (position * channels + channel) * outs + line * LINE;
+            for (out, row) in moved.chunks_exact_mut(inputs).enumerate() {
+                row[input] = values[source + out];
+            }
+        }
+    });
+    moved
+}
+
+/// A weights file that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum WeightsError {
+    /// It cannot be opened or read.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// It is of no format of this build.
+    #[error(
+        "{}: not a weights file this build reads ({}); weights/README.md says how to convert other formats",
+        path.display(),
+        FORMATS.iter().map(|format| format.name).collect::<Vec<_>>().join(", ")
+    )]
+    Format {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It is cut short or was altered.
+    #[error("{}: {problem}; copy or download it again", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What was expected and found.
+        problem: String,
+    },
+    /// Its list of tensors cannot be read.
+    #[error("{}: the header does not list tensors as safetensors does; copy or download it again", path.display())]
+    Header {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+    /// A tensor of another type than floating-point numbers.
+    #[error("{}: {tensor} is of type {found}, expected F64, F32, F16 or BF16", path.display())]
+    Type {
+        /// The file.
+        path: PathBuf,
+        /// Name of the tensor.
+        tensor: String,
+        /// Its type.
+        found: String,
+    },
+    /// A tensor holds NaN or an infinity.
+    #[error(
+        "{}: {tensor} holds {value} at element {index}, expected finite numbers; download it again or export it anew",
+        path.display()
+    )]
+    NotFinite {
+        /// The file.
+        path: PathBuf,
+        /// Name of the tensor.
+        tensor: String,
+        /// Position in the canonical layout.
+        index: usize,
+        /// What is there.
+        value: f32,
+    },
+    /// Its tensors are not the network's parameters.
+    #[error("{}: {} (all of it: semgpu inspect FILE --network NAME)", path.display(), first(reasons))]
+    Unfit {
+        /// The file.
+        path: PathBuf,
+        /// What does not fit, one sentence per tensor.
+        reasons: Vec<String>,
+    },
+    /// Its tensors are named as in another form of the network.
+    #[error(
+        "{}: names its tensors as the {fits} form of {network} does, and network.form is \"{form}\"; set form = \"{fits}\"",
+        path.display()
+    )]
+    OtherForm {
+        /// The file.
+        path: PathBuf,
+        /// The network.
+        network: String,
+        /// The form asked for.
+        form: String,
+        /// The form whose names these are.
+        fits: String,
+    },
+}
+
+/// The first few of many reasons, in one line.
+fn first(reasons: &[String]) -> String {
+    const SHOWN: usize = 3;
+    let mut text = reasons.iter().take(SHOWN).cloned().collect::<Vec<_>>().join("; ");
+    if reasons.len() > SHOWN {
+        text += &format!("; and {} more", reasons.len() - SHOWN);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keras_convolution_kernels_become_oihw() {
+        // [height 1, width 2, in 2, out 3] with the values h w i o spelt out as decimal digits.
+        let source = [0.0, 1.0, 2.0, 10.0, 11.0, 12.0, 100.0, 101.0, 102.0, 110.0, 111.0, 112.0];
+        let expected = [0.0, 100.0, 10.0, 110.0, 1.0, 101.0, 11.0, 111.0, 2.0, 102.0, 12.0, 112.0];
+        assert_eq!(Transform::HwioToOihw.source_shape(&[3, 2, 1, 2]), [1, 2, 2, 3]);
+        assert_eq!(Transform::HwioToOihw.apply(source.to_vec(), &[3, 2, 1, 2]), expected);
+    }
+
+    #[test]
+    fn keras_dense_kernels_become_out_by_in() {
+        assert_eq!(Transform::Transpose.source_shape(&[2, 3]), [3, 2]);
+        let moved = Transform::Transpose.apply(vec![0.0, 1.0, 10.0, 11.0, 20.0, 21.0], &[2, 3]);
+        assert_eq!(moved, [0.0, 10.0, 20.0, 1.0, 11.0, 21.0]);
+    }
+
+    #[test]
+    fn more_outputs_than_a_cache_line_are_moved_whole() {
+        let (inputs, outs) = (5, 37);
+        let source: Vec<f32> = (0..inputs * outs).map(|v| v as f32).collect();
+        let moved = Transform::Transpose.apply(source.clone(), &[outs, inputs]);
+        for (out, input) in (0..outs).flat_map(|out| (0..inputs).map(move |input| (out, input))) {
+            assert_eq!(moved[out * inputs + input], source[input * outs + out]);
+        }
+    }
+
+    #[test]
+    fn flattened_channels_move_to_the_front() {
+        // Rows h w c = 00c, 01c, 10c, 11c of a 2 x 2 map with 3 channels, one output; value = row.
+        let source: Vec<f32> = (0..12).map(|row| row as f32).collect();
+        let moved = Transform::HwcFlatten { channels: 3, size: 2 }.apply(source, &[1, 12]);
+        assert_eq!(moved, [0.0, 3.0, 6.0, 9.0, 1.0, 4.0, 7.0, 10.0, 2.0, 5.0, 8.0, 11.0]);
+    }
+
+    #[test]
+    fn timm_heads_keep_their_order() {
+        let reshape = Transform::Reshape { size: 2 };
+        assert_eq!(reshape.source_shape(&[5, 12]), [5, 3, 2, 2]);
+        assert_eq!(reshape.apply(vec![1.0, 2.0, 3.0, 4.0], &[1, 4]), [1.0, 2.0, 3.0, 4.0]);
+    }
+
+    #[test]
+    fn other_formats_are_refused_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("vgg16.pth");
+        std::fs::write(&path, b"PK\x03\x04 a zip archive").unwrap();
+        let message = open(&path).err().unwrap().to_string();
+        assert!(message.contains("vgg16.pth: not a weights file this build reads (safetensors)"), "{message}");
+        assert!(message.contains("weights/README.md"), "{message}");
+        let message = open(&folder.path().join("absent.safetensors")).err().unwrap().to_string();
+        assert!(message.contains("absent.safetensors: "), "{message}");
+    }
+}

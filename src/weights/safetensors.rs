@@ -1,0 +1,211 @@
+//! `.safetensors`: the length of a JSON header, the header, the values.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use burn::tensor::{bf16, f16};
+use safetensors::tensor::{Dtype, Metadata};
+
+use super::{Format, WeightsError, WeightsFile};
+use crate::error::FileError;
+
+/// The registry entry.
+pub const FORMAT: Format = Format {
+    name: "safetensors",
+    sniff: |head, path| {
+        path.extension().is_some_and(|extension| extension == "safetensors") || head.get(8) == Some(&b'{')
+    },
+    open: |path| Ok(Box::new(Safetensors::open(path)?)),
+};
+
+/// Bytes of the header's length, at the start of the file.
+const LENGTH_BYTES: u64 = 8;
+/// The longest header the format allows.
+const MAX_HEADER_BYTES: u64 = 100_000_000;
+/// Values are read and widened in pieces of this many bytes, a multiple of every type's size.
+const PIECE_BYTES: usize = 1 << 20;
+
+/// An open `.safetensors` file.
+///
+/// Read piece by piece rather than memory-mapped: beside the tensor asked for nothing is held, and a file that shrinks
+/// meanwhile is an error, not a crash.
+pub struct Safetensors {
+    path: PathBuf,
+    file: File,
+    metadata: Metadata,
+    /// Where the values start.
+    start: u64,
+}
+
+impl Safetensors {
+    /// Reads the header.
+    ///
+    /// # Errors
+    /// The file cannot be read, is cut short, or has a header that makes no sense.
+    pub fn open(path: &Path) -> Result<Self, WeightsError> {
+        let damaged = |problem| WeightsError::Damaged { path: path.into(), problem };
+        let mut file = File::open(path).map_err(FileError::at(path))?;
+        let file_bytes = file.metadata().map_err(FileError::at(path))?.len();
+        if file_bytes < LENGTH_BYTES {
+            return Err(damaged(format!("{file_bytes} bytes, too few for a safetensors header")));
+        }
+        let mut length = [0; LENGTH_BYTES as usize];
+        file.read_exact(&mut length).map_err(FileError::at(path))?;
+        let length = u64::from_le_bytes(length);
+        if length > MAX_HEADER_BYTES {
+            return Err(damaged(format!(
+                "a header of {length} bytes, safetensors allows {MAX_HEADER_BYTES}: probably not a safetensors file"
+            )));
+        }
+        let start = LENGTH_BYTES + length;
+        if start > file_bytes {
+            return Err(damaged(format!("the header ends at byte {start}, the file at byte {file_bytes}")));
+        }
+        let mut header = vec![0; length as usize];
+        file.read_exact(&mut header).map_err(FileError::at(path))?;
+        let metadata: Metadata =
+            serde_json::from_slice(&header).map_err(|source| WeightsError::Header { path: path.into(), source })?;
+        let expected = start + metadata.data_len() as u64;
+        if expected != file_bytes {
+            return Err(damaged(format!("{file_bytes} bytes, the header describes {expected}")));
+        }
+        Ok(Self { path: path.into(), file, metadata, start })
+    }
+}
+
+impl WeightsFile for Safetensors {
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn tensors(&self) -> Vec<(String, Vec<usize>)> {
+        let tensors = self.metadata.tensors();
+        self.metadata.offset_keys().into_iter().map(|name| (name.clone(), tensors[&name].shape.clone())).collect()
+    }
+
+    fn read(&mut self, name: &str) -> Result<Vec<f32>, WeightsError> {
+        let info = self.metadata.info(name).unwrap_or_else(|| panic!("no tensor {name}")).clone();
+        let widen = widening(info.dtype).ok_or_else(|| WeightsError::Type {
+            path: self.path.clone(),
+            tensor: name.to_string(),
+            found: format!("{:?}", info.dtype),
+        })?;
+        let mut values = Vec::with_capacity(info.shape.iter().product());
+        let (begin, end) = info.data_offsets;
+        let mut piece = vec![0; PIECE_BYTES.min(end - begin)];
+        self.file.seek(SeekFrom::Start(self.start + begin as u64)).map_err(FileError::at(&self.path))?;
+        let mut left = end - begin;
+        while left > 0 {
+            let piece = &mut piece[..PIECE_BYTES.min(left)];
+            self.file.read_exact(piece).map_err(FileError::at(&self.path))?;
+            widen(piece, &mut values);
+            left -= piece.len();
+        }
+        Ok(values)
+    }
+}
+
+/// Appends little-endian values to the other.
+type Widen = fn(&[u8], &mut Vec<f32>);
+
+/// What turns little-endian values of a type into `f32`; `None` for types that are not floating-point numbers.
+fn widening(dtype: Dtype) -> Option<Widen> {
+    Some(match dtype {
+        Dtype::F64 => |bytes, to| to.extend(bytes.as_chunks().0.iter().map(|&b| f64::from_le_bytes(b) as f32)),
+        Dtype::F32 => |bytes, to| to.extend(bytes.as_chunks().0.iter().map(|&b| f32::from_le_bytes(b))),
+        Dtype::F16 => |bytes, to| to.extend(bytes.as_chunks().0.iter().map(|&b| f16::from_le_bytes(b).to_f32())),
+        Dtype::BF16 => |bytes, to| to.extend(bytes.as_chunks().0.iter().map(|&b| bf16::from_le_bytes(b).to_f32())),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use safetensors::tensor::TensorView;
+
+    use super::*;
+
+    /// A file with one tensor `a` of shape `[2, 2]`.
+    fn written(dtype: Dtype, bytes: &[u8]) -> Vec<u8> {
+        let view = TensorView::new(dtype, vec![2, 2], bytes).unwrap();
+        safetensors::serialize([("a", view)], None).unwrap()
+    }
+
+    fn opened(bytes: &[u8]) -> Result<Safetensors, WeightsError> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), bytes).unwrap();
+        Safetensors::open(file.path())
+    }
+
+    fn message(bytes: &[u8]) -> String {
+        opened(bytes).err().unwrap().to_string()
+    }
+
+    #[test]
+    fn all_floating_point_types_are_widened() {
+        let values = [0.5f32, -2.0, 65504.0, 0.0];
+        let f32s: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        let f64s: Vec<u8> = values.iter().flat_map(|&v| f64::from(v).to_le_bytes()).collect();
+        let f16s: Vec<u8> = values.iter().flat_map(|&v| f16::from_f32(v).to_le_bytes()).collect();
+        for (dtype, bytes) in [(Dtype::F32, f32s), (Dtype::F64, f64s), (Dtype::F16, f16s)] {
+            let mut file = opened(&written(dtype, &bytes)).unwrap();
+            assert_eq!(file.tensors(), [("a".to_string(), vec![2, 2])]);
+            assert_eq!(file.read("a").unwrap(), values, "{dtype:?}");
+        }
+        // bf16 is the upper half of f32: 1.5 = 0x3fc0, -1 = 0xbf80, infinity = 0x7f80 (refused later, by its name), 0.
+        let bytes = [0xc0, 0x3f, 0x80, 0xbf, 0x80, 0x7f, 0, 0];
+        let mut file = opened(&written(Dtype::BF16, &bytes)).unwrap();
+        assert_eq!(file.read("a").unwrap(), [1.5, -1.0, f32::INFINITY, 0.0]);
+    }
+
+    #[test]
+    fn integers_are_refused_when_read() {
+        let mut file = opened(&written(Dtype::I32, &[0; 16])).unwrap();
+        let message = file.read("a").unwrap_err().to_string();
+        assert!(message.ends_with("a is of type I32, expected F64, F32, F16 or BF16"), "{message}");
+    }
+
+    #[test]
+    fn tensors_longer_than_a_piece_are_read_whole() {
+        let values: Vec<f32> = (0..PIECE_BYTES / 4 + 3).map(|v| v as f32).collect();
+        let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        let view = TensorView::new(Dtype::F32, vec![values.len()], &bytes).unwrap();
+        let mut file = opened(&safetensors::serialize([("long", view)], None).unwrap()).unwrap();
+        assert_eq!(file.read("long").unwrap(), values);
+    }
+
+    #[test]
+    fn damaged_files_are_errors_that_say_what_is_wrong() {
+        let whole = written(Dtype::F32, &[0; 16]);
+        assert!(message(b"").contains("0 bytes, too few for a safetensors header; copy or download it again"));
+        assert!(message(&whole[..7]).contains("7 bytes, too few"));
+        assert!(message(&whole[..20]).contains("the file at byte 20"));
+        let short = message(&whole[..whole.len() - 1]);
+        assert!(short.contains(&format!("{} bytes, the header describes {}", whole.len() - 1, whole.len())), "{short}");
+        let long = message(&[&whole[..], b"x"].concat());
+        assert!(long.contains(&format!("{} bytes, the header describes {}", whole.len() + 1, whole.len())), "{long}");
+        assert!(message(b"\x89HDF\r\n\x1a\n and more").contains("probably not a safetensors file"));
+        assert!(message(b"\x02\0\0\0\0\0\0\0{]").contains("the header does not list tensors"));
+        assert!(message(b"\x02\0\0\0\0\0\0\0\xff\xff").contains("the header does not list tensors"));
+    }
+
+    #[test]
+    fn headers_that_contradict_themselves_are_refused() {
+        let with_header = |header: &str| {
+            let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+            bytes.extend(header.bytes());
+            bytes.extend([0; 16]);
+            message(&bytes)
+        };
+        for header in [
+            // too few bytes for the shape; offsets that leave a gap; offsets backwards; a product that overflows
+            r#"{"a":{"dtype":"F32","shape":[2,3],"data_offsets":[0,16]}}"#,
+            r#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[8,16]}}"#,
+            r#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[16,8]}}"#,
+            r#"{"a":{"dtype":"F32","shape":[4294967296,4294967296,4],"data_offsets":[0,16]}}"#,
+        ] {
+            assert!(with_header(header).contains("the header does not list tensors"), "{header}");
+        }
+    }
+}
