@@ -1,0 +1,411 @@
+//! The stimuli: a manifest of images, dealt into groups, and their way to the device.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread::{self, JoinHandle};
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+use crate::error::FileError;
+use crate::images::{self, ImageError, Resize};
+use crate::nets::Input;
+
+/// Concepts that the 2 vs. 2 test needs: it correlates rows without two columns, and two values always correlate by 1.
+const FEWEST_CONCEPTS: usize = 5;
+/// Classes of ILSVRC 2012, which every network here was trained on.
+const CLASSES: u32 = 1000;
+
+/// The images of an experiment: each concept has one image in each group.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Manifest {
+    /// In order of first appearance.
+    pub concepts: Vec<String>,
+    /// Group names, in order of first appearance.
+    pub groups: Vec<String>,
+    /// One category per concept, where the manifest has the column: the strata of the stricter null.
+    pub categories: Option<Vec<String>>,
+    /// `[groups][concepts]`.
+    pub stimuli: Vec<Vec<Stimulus>>,
+}
+
+/// One image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stimulus {
+    /// Resolved against the manifest's folder.
+    pub path: PathBuf,
+    /// Its ILSVRC class, 0 to 999, where given.
+    pub class_index: Option<u32>,
+}
+
+impl Manifest {
+    /// Reads a CSV with the columns `path,concept,group[,class_index][,category]` in any order; others are ignored.
+    /// Paths are relative to the CSV. The images are not opened: see [`images::check`].
+    ///
+    /// # Errors
+    /// [`StimuliError`] names the file, the line, the concept and the group: not one image per concept and group,
+    /// fewer than five concepts, a bad class index, two categories for one concept.
+    pub fn read(path: &Path) -> Result<Self, StimuliError> {
+        let rows = read_rows(path)?;
+        let concepts = first_appearances(rows.iter().map(|row| row.concept.as_str()));
+        let groups = first_appearances(rows.iter().map(|row| row.group.as_str()));
+        if concepts.len() < FEWEST_CONCEPTS {
+            return Err(StimuliError::Few { path: path.into(), concepts: concepts.len() });
+        }
+        let places = deal(path, &rows, &concepts, &groups)?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let stimulus = |row: &Row| Stimulus { path: folder.join(&row.path), class_index: row.class_index };
+        let stimuli = places.iter().map(|group| group.iter().map(|&row| stimulus(&rows[row])).collect()).collect();
+        let categories = categories(path, &rows, &concepts)?;
+        Ok(Self { concepts, groups, categories, stimuli })
+    }
+
+    /// Starts to decode the images of `groups` in background threads, group by group in the order of the concepts.
+    ///
+    /// At most `ahead` images wait decoded, and one more in each thread, `3 * size * size` bytes each; a whole group is
+    /// a good choice. See [`Loader`].
+    pub fn load(&self, groups: &[usize], size: usize, resize: Resize, crop_pct: f64, ahead: usize) -> Loader {
+        let jobs = groups.iter().flat_map(|&group| {
+            self.stimuli[group].iter().zip(&self.concepts).map(move |(stimulus, concept)| Job {
+                path: stimulus.path.clone(),
+                concept: concept.clone(),
+                group: self.groups[group].clone(),
+            })
+        });
+        Loader::start(jobs.collect(), size, resize, crop_pct, ahead)
+    }
+}
+
+/// A line of the manifest.
+struct Row {
+    line: u64,
+    path: String,
+    concept: String,
+    group: String,
+    class_index: Option<u32>,
+    category: Option<String>,
+}
+
+fn read_rows(path: &Path) -> Result<Vec<Row>, StimuliError> {
+    let csv_error = |source| StimuliError::Csv { path: path.into(), source };
+    let file = File::open(path).map_err(FileError::at(path))?;
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(file);
+    let header = reader.headers().map_err(csv_error)?.clone();
+    let find = |column: &str| header.iter().position(|name| name == column);
+    let needed = |column| {
+        let found = || header.iter().collect::<Vec<_>>().join(",");
+        find(column).ok_or_else(|| StimuliError::Column { path: path.into(), column, found: found() })
+    };
+    let (paths, concepts, groups) = (needed("path")?, needed("concept")?, needed("group")?);
+    let (class_indices, categories) = (find("class_index"), find("category"));
+
+    let mut rows = Vec::new();
+    for record in reader.records() {
+        let record = record.map_err(csv_error)?;
+        let line = record.position().map_or(0, csv::Position::line);
+        let cell = |index: usize, column| match &record[index] {
+            "" => Err(StimuliError::Empty { path: path.into(), line, column }),
+            cell => Ok(cell.to_string()),
+        };
+        let class_index = match class_indices.map(|index| &record[index]) {
+            None | Some("") => None,
+            Some(cell) => {
+                let parsed = cell.parse().ok().filter(|&class| class < CLASSES);
+                let error = || StimuliError::ClassIndex { path: path.into(), line, found: cell.to_string() };
+                Some(parsed.ok_or_else(error)?)
+            }
+        };
+        rows.push(Row {
+            line,
+            path: cell(paths, "path")?,
+            concept: cell(concepts, "concept")?,
+            group: cell(groups, "group")?,
+            class_index,
+            category: categories.map(|index| cell(index, "category")).transpose()?,
+        });
+    }
+    Ok(rows)
+}
+
+fn first_appearances<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut seen = std::collections::HashSet::new();
+    names.filter(|name| seen.insert(*name)).map(str::to_string).collect()
+}
+
+/// The row of each concept in each group: `[groups][concepts]`.
+fn deal(path: &Path, rows: &[Row], concepts: &[String], groups: &[String]) -> Result<Vec<Vec<usize>>, StimuliError> {
+    let mut places: HashMap<(&str, &str), usize> = HashMap::new();
+    for (index, row) in rows.iter().enumerate() {
+        if let Some(first) = places.insert((&row.group, &row.concept), index) {
+            return Err(StimuliError::Duplicate {
+                path: path.into(),
+                line: row.line,
+                first: rows[first].line,
+                concept: row.concept.clone(),
+                group: row.group.clone(),
+            });
+        }
+    }
+    let mut missing = Vec::new();
+    let mut place = |group: &String, concept: &String| {
+        let row = places.get(&(group.as_str(), concept.as_str())).copied();
+        if row.is_none() {
+            missing.push((group.clone(), concept.clone()));
+        }
+        row
+    };
+    let dealt: Vec<Vec<usize>> =
+        groups.iter().map(|group| concepts.iter().filter_map(|concept| place(group, concept)).collect()).collect();
+    match missing.first() {
+        None => Ok(dealt),
+        Some((group, concept)) => Err(StimuliError::Missing {
+            path: path.into(),
+            line: rows.iter().find(|row| row.concept == *concept).map_or(0, |row| row.line),
+            concept: concept.clone(),
+            group: group.clone(),
+            more: missing.len() - 1,
+        }),
+    }
+}
+
+fn categories(path: &Path, rows: &[Row], concepts: &[String]) -> Result<Option<Vec<String>>, StimuliError> {
+    let mut first: HashMap<&str, (&Row, &String)> = HashMap::new();
+    for row in rows {
+        let Some(category) = &row.category else { return Ok(None) };
+        let (earlier, known) = first.entry(&row.concept).or_insert((row, category));
+        if *known != category {
+            return Err(StimuliError::Category {
+                path: path.into(),
+                line: row.line,
+                concept: row.concept.clone(),
+                found: category.clone(),
+                first: earlier.line,
+                expected: known.to_string(),
+            });
+        }
+    }
+    Ok(Some(concepts.iter().map(|concept| first[concept.as_str()].1.clone()).collect()))
+}
+
+/// An image to decode, and what to name in its error.
+struct Job {
+    path: PathBuf,
+    concept: String,
+    group: String,
+}
+
+/// Decodes images ahead of the device: an iterator over their RGB bytes, `[size, size, 3]` each, in order.
+///
+/// Each of the worker threads decodes every n-th image into a bounded queue of its own, so the order needs no sorting
+/// and a slow device holds them up. Dropping the iterator ends them; the drop waits for the images under way.
+///
+/// # Errors
+/// An item is an error that names file, concept and group where an image cannot be used; later items still follow.
+pub struct Loader {
+    queues: Vec<Receiver<Result<Vec<u8>, StimuliError>>>,
+    workers: Vec<JoinHandle<()>>,
+    jobs: Arc<Vec<Job>>,
+    next: usize,
+}
+
+impl Loader {
+    fn start(jobs: Vec<Job>, size: usize, resize: Resize, crop_pct: f64, ahead: usize) -> Self {
+        let threads = thread::available_parallelism().map_or(1, usize::from).min(jobs.len());
+        let jobs = Arc::new(jobs);
+        let worker = |first: usize| {
+            let (sender, queue) = sync_channel(ahead / threads);
+            let jobs = Arc::clone(&jobs);
+            let decode = move || {
+                for job in jobs.iter().skip(first).step_by(threads) {
+                    if sender.send(job.decode(size, resize, crop_pct)).is_err() {
+                        return;
+                    }
+                }
+            };
+            (queue, thread::spawn(decode))
+        };
+        let (queues, workers) = (0..threads).map(worker).unzip();
+        Self { queues, workers, jobs, next: 0 }
+    }
+}
+
+impl Job {
+    fn decode(&self, size: usize, resize: Resize, crop_pct: f64) -> Result<Vec<u8>, StimuliError> {
+        // A decoder that trips over a malformed file takes down its image, not the run.
+        let loaded = catch_unwind(AssertUnwindSafe(|| images::load(&self.path, size, resize, crop_pct)));
+        let (concept, group) = (self.concept.clone(), self.group.clone());
+        match loaded {
+            Ok(loaded) => loaded.map_err(|source| StimuliError::Image { concept, group, source: Box::new(source) }),
+            Err(_) => Err(StimuliError::Decoder { path: self.path.clone(), concept, group }),
+        }
+    }
+}
+
+impl Iterator for Loader {
+    type Item = Result<Vec<u8>, StimuliError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.next == self.jobs.len() {
+            return None;
+        }
+        let queue = &self.queues[self.next % self.queues.len()];
+        self.next += 1;
+        Some(queue.recv().expect("a worker sends one result per image"))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = self.jobs.len() - self.next;
+        (left, Some(left))
+    }
+}
+
+impl ExactSizeIterator for Loader {}
+
+impl Drop for Loader {
+    fn drop(&mut self) {
+        self.queues.clear();
+        for worker in self.workers.drain(..) {
+            // A worker cannot panic; were it to, its images would have been missed in `next`.
+            let _ = worker.join();
+        }
+    }
+}
+
+/// The network input of a batch of RGB images: `[images, 3, size, size]`, preprocessed.
+pub fn batch(rgb: &[Vec<u8>], input: &Input, device: &Device) -> Tensor<4> {
+    let values: Vec<f32> = rgb.iter().flat_map(|image| input.preprocess.apply(image, input.size)).collect();
+    Tensor::from_data(TensorData::new(values, [rgb.len(), 3, input.size, input.size]), device)
+}
+
+/// Stimuli that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StimuliError {
+    /// The manifest is not there, or not readable.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The manifest is no CSV.
+    #[error("{}: {source}", path.display())]
+    Csv {
+        /// The manifest.
+        path: PathBuf,
+        /// What the CSV reader said, with the line.
+        source: csv::Error,
+    },
+    /// A column is missing.
+    #[error("{}: no column `{column}` among {found:?}, expected path,concept,group[,class_index][,category]", path.display())]
+    Column {
+        /// The manifest.
+        path: PathBuf,
+        /// The column.
+        column: &'static str,
+        /// The first line.
+        found: String,
+    },
+    /// A cell is empty.
+    #[error("{}: line {line}: the {column} is empty", path.display())]
+    Empty {
+        /// The manifest.
+        path: PathBuf,
+        /// From 1.
+        line: u64,
+        /// The column.
+        column: &'static str,
+    },
+    /// Not a class of ILSVRC 2012.
+    #[error("{}: line {line}: class_index is {found:?}, expected 0 to 999 or nothing", path.display())]
+    ClassIndex {
+        /// The manifest.
+        path: PathBuf,
+        /// From 1.
+        line: u64,
+        /// The cell.
+        found: String,
+    },
+    /// Too few concepts for the test.
+    #[error("{}: {concepts} concepts, the 2 vs. 2 test needs at least {FEWEST_CONCEPTS}", path.display())]
+    Few {
+        /// The manifest.
+        path: PathBuf,
+        /// Concepts found.
+        concepts: usize,
+    },
+    /// A concept stands twice in a group.
+    #[error(
+        "{}: line {line}: concept {concept:?} has another image in group {group:?} (line {first}), expected one: \
+         move it to another group", path.display()
+    )]
+    Duplicate {
+        /// The manifest.
+        path: PathBuf,
+        /// From 1.
+        line: u64,
+        /// The line of the first image.
+        first: u64,
+        /// The concept.
+        concept: String,
+        /// The group.
+        group: String,
+    },
+    /// A concept lacks its image in a group.
+    #[error(
+        "{}: concept {concept:?} (line {line}) has no image in group {group:?} ({more} more images are missing): every \
+         concept needs one in every group, add it or take the concept out", path.display()
+    )]
+    Missing {
+        /// The manifest.
+        path: PathBuf,
+        /// The line of the concept's first image.
+        line: u64,
+        /// The concept.
+        concept: String,
+        /// The group.
+        group: String,
+        /// Further images missing.
+        more: usize,
+    },
+    /// A concept with two categories.
+    #[error(
+        "{}: line {line}: concept {concept:?} has category {found:?}, expected {expected:?} as in line {first}",
+        path.display()
+    )]
+    Category {
+        /// The manifest.
+        path: PathBuf,
+        /// From 1.
+        line: u64,
+        /// The concept.
+        concept: String,
+        /// The category of this line.
+        found: String,
+        /// The line that gave the category first.
+        first: u64,
+        /// That category.
+        expected: String,
+    },
+    /// An image that cannot be used; its concept would lose its place in the group.
+    #[error("concept {concept:?}, group {group:?}: {source}")]
+    Image {
+        /// The concept.
+        concept: String,
+        /// The group.
+        group: String,
+        /// What is wrong, with the file.
+        source: Box<ImageError>,
+    },
+    /// The image decoder broke down.
+    #[error("concept {concept:?}, group {group:?}: {}: the decoder broke down, replace the file", path.display())]
+    Decoder {
+        /// The concept.
+        concept: String,
+        /// The group.
+        group: String,
+        /// The image.
+        path: PathBuf,
+    },
+}
+
+#[cfg(test)]
+mod tests;

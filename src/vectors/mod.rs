@@ -1,0 +1,365 @@
+//! Word vectors as they are published: one streaming pass that keeps the wanted words.
+//!
+//! To add a format: one file that exports a [`VectorsFormat`], and its line in [`FORMATS`].
+
+mod npz;
+mod safetensors;
+mod text;
+mod word2vec_bin;
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::path::{Path, PathBuf};
+
+use flate2::bufread::MultiGzDecoder;
+
+use crate::error::FileError;
+
+/// The formats of this build, in the order in which they are tried on a file's first bytes.
+pub const FORMATS: &[&VectorsFormat] = &[&npz::FORMAT, &safetensors::FORMAT, &word2vec_bin::FORMAT, &text::FORMAT];
+
+/// Bytes a format may look at to recognise itself.
+const HEAD_BYTES: u64 = 1 << 16;
+/// Bytes read at a time.
+const BUFFER_BYTES: usize = 1 << 20;
+/// No published model has more than some thousands; a claim beyond this is a damaged file.
+const MAX_DIMENSIONS: u64 = 1 << 20;
+
+/// The vectors of the wanted words.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WordVectors {
+    /// Name of the file's format.
+    pub format: &'static str,
+    /// Words of the file, wanted or not.
+    pub words: u64,
+    /// Values per word.
+    pub dimensions: usize,
+    /// One vector per wanted word, in the order asked; `None` where the file lacks the word, spelled exactly so.
+    pub vectors: Vec<Option<Vec<f32>>>,
+    /// Things the user should know: duplicates (the first one counts), a header that announces another number of words.
+    pub warnings: Vec<String>,
+}
+
+/// A format of word-vector files.
+pub struct VectorsFormat {
+    /// What users call it.
+    pub name: &'static str,
+    /// Whether a file that begins with these bytes is of this format.
+    sniff: fn(head: &[u8]) -> bool,
+    read: ReadVectors,
+}
+
+/// How a format is read.
+enum ReadVectors {
+    /// In one pass over the bytes, unpacked.
+    Stream(fn(&mut dyn BufRead, &mut Wanted) -> Result<(), VectorsError>),
+    /// Here and there in the file.
+    Seek(fn(File, &mut Wanted) -> Result<(), VectorsError>),
+}
+
+/// Reads the vectors of `wanted` words from a file; the format, gzip included, is sniffed from its first bytes.
+///
+/// # Errors
+/// Names the file and line: unreadable, not a known format, a wrong number of values, NaN or infinity.
+///
+/// # Cost
+/// One pass; memory for one line and the wanted vectors.
+pub fn read(path: &Path, wanted: &[String]) -> Result<WordVectors, VectorsError> {
+    read_with_progress(path, wanted, &mut |_, _| {})
+}
+
+/// [`read`] that tells `progress` the bytes read so far and the bytes in all, about once per MiB.
+pub fn read_with_progress(
+    path: &Path,
+    wanted: &[String],
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<WordVectors, VectorsError> {
+    let at = || FileError::at(path);
+    let file = File::open(path).map_err(at())?;
+    let total = file.metadata().map_err(at())?.len();
+    let mut stream = BufReader::with_capacity(BUFFER_BYTES, Metered { file, read: 0, total, progress });
+    let packed = stream.fill_buf().map_err(at())?.starts_with(&[0x1f, 0x8b]);
+    let mut stream: Box<dyn BufRead> = if packed {
+        Box::new(BufReader::with_capacity(BUFFER_BYTES, MultiGzDecoder::new(stream)))
+    } else {
+        Box::new(stream)
+    };
+    let mut head = Vec::new();
+    (&mut stream).take(HEAD_BYTES).read_to_end(&mut head).map_err(at())?;
+
+    let format = FORMATS.iter().find(|format| (format.sniff)(&head)).ok_or_else(|| VectorsError::Format {
+        path: path.into(),
+        begins: head[..head.len().min(16)].escape_ascii().to_string(),
+        expected: FORMATS.iter().map(|format| format.name).collect::<Vec<_>>().join(", "),
+    })?;
+    let mut kept = Wanted::new(path, wanted);
+    match format.read {
+        ReadVectors::Stream(read) => read(&mut Cursor::new(head).chain(stream), &mut kept)?,
+        ReadVectors::Seek(_) if packed => return Err(VectorsError::Packed { path: path.into(), format: format.name }),
+        ReadVectors::Seek(read) => read(File::open(path).map_err(at())?, &mut kept)?,
+    }
+    Ok(kept.finish(format.name, wanted))
+}
+
+/// A file that reports how far it has been read.
+struct Metered<'a> {
+    file: File,
+    read: u64,
+    total: u64,
+    progress: &'a mut dyn FnMut(u64, u64),
+}
+
+impl Read for Metered<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let bytes = self.file.read(buffer)?;
+        self.read += bytes as u64;
+        (self.progress)(self.read, self.total);
+        Ok(bytes)
+    }
+}
+
+/// Collects the vectors of the wanted words as they pass.
+struct Wanted<'a> {
+    path: &'a Path,
+    dimensions: usize,
+    /// Words of the file, once it has been read.
+    total: u64,
+    words: HashMap<&'a [u8], Found>,
+    warnings: Vec<String>,
+}
+
+#[derive(Default)]
+struct Found {
+    vector: Option<Vec<f32>>,
+    /// Where the word stood first.
+    first: u64,
+    /// How often it stood there again.
+    again: u64,
+}
+
+impl<'a> Wanted<'a> {
+    fn new(path: &'a Path, wanted: &'a [String]) -> Self {
+        let words = wanted.iter().map(|word| (word.as_bytes(), Found::default())).collect();
+        Self { path, dimensions: 0, total: 0, words, warnings: Vec::new() }
+    }
+
+    /// Fixes the number of values per word.
+    fn set_dimensions(&mut self, dimensions: u64) -> Result<(), VectorsError> {
+        if !(1..=MAX_DIMENSIONS).contains(&dimensions) {
+            return Err(VectorsError::Dimensions { path: self.path.into(), found: dimensions });
+        }
+        self.dimensions = dimensions as usize;
+        Ok(())
+    }
+
+    fn contains(&self, word: &[u8]) -> bool {
+        self.words.contains_key(word)
+    }
+
+    /// Keeps the vector of a wanted word, the first time; `unit` and `number` say where it stands (`line` 7).
+    fn keep(&mut self, word: &[u8], vector: Vec<f32>, unit: &'static str, number: u64) -> Result<(), VectorsError> {
+        let Some(found) = self.words.get_mut(word) else { return Ok(()) };
+        if found.vector.is_some() {
+            found.again += 1;
+            return Ok(());
+        }
+        if let Some(value) = vector.iter().find(|value| !value.is_finite()) {
+            let word = String::from_utf8_lossy(word).into_owned();
+            return Err(VectorsError::NotFinite { path: self.path.into(), unit, number, word, value: *value });
+        }
+        *found = Found { vector: Some(vector), first: number, again: 0 };
+        Ok(())
+    }
+
+    /// Holds the number of words read to the number announced.
+    fn check_announced(&mut self, announced: u64, found: u64) -> Result<(), VectorsError> {
+        if found < announced {
+            return Err(VectorsError::Truncated { path: self.path.into(), announced, found });
+        }
+        if found > announced {
+            let path = self.path.display();
+            self.warnings.push(format!("{path}: the header announces {announced} words, the file has more"));
+        }
+        Ok(())
+    }
+
+    fn io(&self) -> impl FnOnce(io::Error) -> VectorsError {
+        let path = self.path.to_path_buf();
+        move |source| VectorsError::File(FileError { path, source })
+    }
+
+    /// An array that is not as expected.
+    fn array(&self, array: &'static str, found: String) -> VectorsError {
+        VectorsError::Array { path: self.path.into(), array, found }
+    }
+
+    fn finish(mut self, format: &'static str, wanted: &[String]) -> WordVectors {
+        let vectors = wanted.iter().map(|word| self.words[word.as_bytes()].vector.clone()).collect();
+        let mut repeated: Vec<_> = self.words.iter().filter(|(_, found)| found.again > 0).collect();
+        repeated.sort_by_key(|(_, found)| found.first);
+        self.warnings.extend(repeated.into_iter().map(|(word, found)| {
+            let (path, word) = (self.path.display(), String::from_utf8_lossy(word));
+            format!("{path}: {word:?} stands there {} times, the first vector counts", found.again + 1)
+        }));
+        WordVectors { format, words: self.total, dimensions: self.dimensions, vectors, warnings: self.warnings }
+    }
+}
+
+/// Reads a word list and the rows of a matrix of their vectors: what the array formats have in common.
+struct Rows {
+    /// The row of each wanted word's first and further appearances, ascending.
+    wanted: Vec<(u64, Vec<u8>)>,
+    words: u64,
+}
+
+impl Rows {
+    fn new(words: impl Iterator<Item = io::Result<Vec<u8>>>, wanted: &Wanted) -> io::Result<Self> {
+        let mut rows = Self { wanted: Vec::new(), words: 0 };
+        for word in words {
+            let word = word?;
+            if wanted.contains(&word) {
+                rows.wanted.push((rows.words, word));
+            }
+            rows.words += 1;
+        }
+        Ok(rows)
+    }
+
+    /// Holds the matrix to `[words, dimensions]`.
+    fn check_shape(&self, shape: &[u64], wanted: &mut Wanted) -> Result<(), VectorsError> {
+        wanted.total = self.words;
+        match shape {
+            &[rows, dimensions] if rows == self.words => wanted.set_dimensions(dimensions),
+            _ => Err(wanted.array("vectors", format!("shape {shape:?}, expected [{}, dimensions]", self.words))),
+        }
+    }
+}
+
+/// Skips up to `bytes`; returns how many there were.
+fn skip(stream: &mut dyn BufRead, bytes: u64) -> io::Result<u64> {
+    let mut skipped = 0;
+    while skipped < bytes {
+        let available = stream.fill_buf()?.len() as u64;
+        if available == 0 {
+            break;
+        }
+        let step = available.min(bytes - skipped);
+        stream.consume(step as usize);
+        skipped += step;
+    }
+    Ok(skipped)
+}
+
+/// The values of one row: little-endian numbers of 4 or 8 bytes each.
+fn values_of_row(bytes: &[u8], width: usize) -> Vec<f32> {
+    match width {
+        4 => bytes.as_chunks().0.iter().map(|&value| f32::from_le_bytes(value)).collect(),
+        _ => bytes.as_chunks().0.iter().map(|&value| f64::from_le_bytes(value) as f32).collect(),
+    }
+}
+
+/// A vector file that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum VectorsError {
+    /// Not there, not readable, or the archive is damaged.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The first bytes are of no format that is read.
+    #[error("{}: begins with \"{begins}\", expected word vectors: {expected}", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// Its first bytes, escaped.
+        begins: String,
+        /// The names of the formats.
+        expected: String,
+    },
+    /// An array format inside gzip.
+    #[error("{}: {format} inside gzip cannot be read in place, unpack it first", path.display())]
+    Packed {
+        /// The file.
+        path: PathBuf,
+        /// Name of the format.
+        format: &'static str,
+    },
+    /// A number of values per word that cannot be.
+    #[error("{}: {found} values per word, expected 1 to {MAX_DIMENSIONS}: the file is damaged", path.display())]
+    Dimensions {
+        /// The file.
+        path: PathBuf,
+        /// Values per word as the file has it.
+        found: u64,
+    },
+    /// A line with too few or too many values.
+    #[error("{}: line {line}: {found} values, expected {expected}", path.display())]
+    Values {
+        /// The file.
+        path: PathBuf,
+        /// From 1.
+        line: u64,
+        /// Values of this line.
+        found: usize,
+        /// Values of every line.
+        expected: usize,
+    },
+    /// A value that is no number.
+    #[error("{}: line {line}: {found:?} is not a number", path.display())]
+    Number {
+        /// The file.
+        path: PathBuf,
+        /// From 1.
+        line: u64,
+        /// What stands there.
+        found: String,
+    },
+    /// A wanted word whose vector has NaN or infinity.
+    #[error("{}: {unit} {number}: the vector of {word:?} has {value}, expected finite numbers", path.display())]
+    NotFinite {
+        /// The file.
+        path: PathBuf,
+        /// `line`, `word` or `row`.
+        unit: &'static str,
+        /// From 1.
+        number: u64,
+        /// The word.
+        word: String,
+        /// The value.
+        value: f32,
+    },
+    /// A line or word longer than any file has.
+    #[error("{}: {unit} {number} does not end after {limit} bytes: the file is damaged", path.display())]
+    Endless {
+        /// The file.
+        path: PathBuf,
+        /// `line` or `word`.
+        unit: &'static str,
+        /// From 1.
+        number: u64,
+        /// Bytes read.
+        limit: u64,
+    },
+    /// The file ends before the words it announces.
+    #[error("{}: the header announces {announced} words, found {found}: the file was cut off", path.display())]
+    Truncated {
+        /// The file.
+        path: PathBuf,
+        /// Words by the header.
+        announced: u64,
+        /// Complete words.
+        found: u64,
+    },
+    /// An array of an array format is missing or not as expected.
+    #[error("{}: array `{array}`: {found}", path.display())]
+    Array {
+        /// The file.
+        path: PathBuf,
+        /// `words` or `vectors`.
+        array: &'static str,
+        /// What is there and what was expected.
+        found: String,
+    },
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,60 @@
+//! safetensors: a tensor `vectors` of `[words, dimensions]` in F32 or F64, and the words as a JSON list under the
+//! metadata key `words` or as a U8 tensor `words` with one word per line.
+
+use std::fs::File;
+
+use ::safetensors::{Dtype, SafeTensors};
+use memmap2::Mmap;
+
+use super::{ReadVectors, Rows, VectorsError, VectorsFormat, Wanted, values_of_row};
+
+pub(super) const FORMAT: VectorsFormat =
+    VectorsFormat { name: "safetensors (`vectors` and `words`)", sniff, read: ReadVectors::Seek(read) };
+
+/// The header's length in 8 bytes, less than 100 MB by the format's definition, then JSON.
+fn sniff(head: &[u8]) -> bool {
+    head.first_chunk().is_some_and(|&length| u64::from_le_bytes(length) <= 100_000_000) && head.get(8) == Some(&b'{')
+}
+
+fn read(file: File, wanted: &mut Wanted) -> Result<(), VectorsError> {
+    // SAFETY: the file is mapped for reading only; that nobody shortens it meanwhile is the user's part, as with every
+    // program that maps files.
+    let bytes = unsafe { Mmap::map(&file) }.map_err(wanted.io())?;
+    let damaged = |error: ::safetensors::SafeTensorError| wanted.io()(std::io::Error::other(error));
+    let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(damaged)?;
+    let tensors = SafeTensors::deserialize(&bytes).map_err(damaged)?;
+
+    let listed = metadata.metadata().as_ref().and_then(|entries| entries.get("words"));
+    let rows = match (listed, tensors.tensor("words")) {
+        (Some(list), _) => {
+            let words: Vec<String> = serde_json::from_str(list)
+                .map_err(|error| wanted.array("words", format!("expected a JSON list of strings, found {error}")))?;
+            Rows::new(words.into_iter().map(|word| Ok(word.into_bytes())), wanted)
+        }
+        (None, Ok(words)) if words.dtype() == Dtype::U8 => {
+            let text = words.data().strip_suffix(b"\n").unwrap_or(words.data());
+            Rows::new(text.split(|&byte| byte == b'\n').map(|word| Ok(word.to_vec())), wanted)
+        }
+        _ => {
+            let found = "not found, expected a JSON list in the metadata or a U8 tensor of lines".to_string();
+            return Err(wanted.array("words", found));
+        }
+    }
+    .map_err(wanted.io())?;
+
+    let vectors =
+        tensors.tensor("vectors").map_err(|_| wanted.array("vectors", "not found, expected a tensor".to_string()))?;
+    let shape: Vec<u64> = vectors.shape().iter().map(|&length| length as u64).collect();
+    rows.check_shape(&shape, wanted)?;
+    let width = match vectors.dtype() {
+        Dtype::F32 => 4,
+        Dtype::F64 => 8,
+        other => return Err(wanted.array("vectors", format!("type {other:?}, expected F32 or F64"))),
+    };
+    let row_bytes = width * wanted.dimensions;
+    for (row, word) in rows.wanted {
+        let bytes = &vectors.data()[row as usize * row_bytes..][..row_bytes];
+        wanted.keep(&word, values_of_row(bytes, width), "row", row + 1)?;
+    }
+    Ok(())
+}

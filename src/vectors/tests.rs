@@ -1,0 +1,274 @@
+use std::io::Write;
+
+use flate2::write::GzEncoder;
+use npyz::WriterBuilder;
+use npyz::npz::NpzWriter;
+
+use super::*;
+use crate::stats::permutation::Random;
+
+const WORDS: [&str; 3] = ["the", "zebra", "tick"];
+const VALUES: [[f32; 4]; 3] = [[0.5, -1.0, 2.0, 1e-3], [1.0, 0.25, -0.125, 3.0], [-7.5, 0.0, 1.5, 2.25]];
+
+fn written(bytes: &[u8]) -> tempfile::NamedTempFile {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(bytes).unwrap();
+    file
+}
+
+fn wanted(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| word.to_string()).collect()
+}
+
+fn read_bytes(bytes: &[u8], words: &[&str]) -> Result<WordVectors, VectorsError> {
+    read(written(bytes).path(), &wanted(words))
+}
+
+fn glove() -> Vec<u8> {
+    let line = |(word, values): (&str, [f32; 4])| format!("{word} {}\n", values.map(|v| v.to_string()).join(" "));
+    WORDS.into_iter().zip(VALUES).map(line).collect::<String>().into_bytes()
+}
+
+fn word2vec_text() -> Vec<u8> {
+    [b"3 4\n".to_vec(), glove()].concat()
+}
+
+fn word2vec_binary(line_feeds: bool) -> Vec<u8> {
+    let mut bytes = b"3 4\n".to_vec();
+    for (word, values) in WORDS.into_iter().zip(VALUES) {
+        bytes.extend(word.as_bytes());
+        bytes.push(b' ');
+        bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+        bytes.extend(line_feeds.then_some(b'\n'));
+    }
+    bytes
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn safetensors(listed: bool) -> Vec<u8> {
+    use ::safetensors::{Dtype, serialize, tensor::TensorView};
+    let values: Vec<u8> = VALUES.as_flattened().iter().flat_map(|value| value.to_le_bytes()).collect();
+    let vectors = TensorView::new(Dtype::F32, vec![3, 4], &values).unwrap();
+    let lines = WORDS.join("\n");
+    if listed {
+        let list = serde_json::to_string(&WORDS).unwrap();
+        serialize([("vectors", vectors)], Some(HashMap::from([("words".to_string(), list)]))).unwrap()
+    } else {
+        let words = TensorView::new(Dtype::U8, vec![lines.len()], lines.as_bytes()).unwrap();
+        serialize([("vectors", vectors), ("words", words)], None).unwrap()
+    }
+}
+
+fn npz(dtype_of_words: &str, wide: bool) -> Vec<u8> {
+    let mut bytes = io::Cursor::new(Vec::new());
+    let mut writer = NpzWriter::new(&mut bytes);
+    let strings = npyz::DType::new_scalar(dtype_of_words.parse().unwrap());
+    let mut array = writer.array("words", Default::default()).unwrap().dtype(strings).shape(&[3]).begin_nd().unwrap();
+    array.extend(WORDS.map(str::to_string)).unwrap();
+    array.finish().unwrap();
+    if wide {
+        let array = writer.array("vectors", Default::default()).unwrap().default_dtype().shape(&[3, 4]);
+        let mut array = array.begin_nd().unwrap();
+        array.extend(VALUES.as_flattened().iter().map(|&value| f64::from(value))).unwrap();
+        array.finish().unwrap();
+    } else {
+        let array = writer.array("vectors", Default::default()).unwrap().default_dtype().shape(&[3, 4]);
+        let mut array = array.begin_nd().unwrap();
+        array.extend(VALUES.as_flattened()).unwrap();
+        array.finish().unwrap();
+    }
+    drop(writer);
+    bytes.into_inner()
+}
+
+/// The same vectors in every form that is read.
+fn forms() -> Vec<(&'static str, Vec<u8>)> {
+    vec![
+        ("glove", glove()),
+        ("word2vec text", word2vec_text()),
+        ("word2vec binary", word2vec_binary(false)),
+        ("word2vec binary with line feeds", word2vec_binary(true)),
+        ("glove.gz", gzip(&glove())),
+        ("word2vec binary.gz", gzip(&word2vec_binary(true))),
+        ("safetensors, words listed", safetensors(true)),
+        ("safetensors, words as lines", safetensors(false)),
+        ("npz unicode", npz("<U5", false)),
+        ("npz bytes, f8", npz("|S5", true)),
+    ]
+}
+
+#[test]
+fn every_form_gives_the_same_vectors() {
+    let mut expected = WordVectors {
+        format: "",
+        words: 3,
+        dimensions: 4,
+        vectors: vec![Some(VALUES[2].to_vec()), None, Some(VALUES[1].to_vec()), Some(VALUES[2].to_vec())],
+        warnings: vec![],
+    };
+    for (form, bytes) in forms() {
+        // Asked in another order, twice, and with another case, which is another word.
+        let found = read_bytes(&bytes, &["tick", "Zebra", "zebra", "tick"]).unwrap();
+        expected.format = found.format;
+        assert!(form.split([' ', '.', ',']).next().is_some_and(|name| found.format.to_lowercase().contains(name)));
+        assert_eq!(found, expected, "{form}");
+    }
+}
+
+#[test]
+fn a_file_cut_off_anywhere_is_an_error_or_a_shorter_file() {
+    for (form, bytes) in forms() {
+        for length in 0..bytes.len() {
+            match read_bytes(&bytes[..length], &["zebra", "tick"]) {
+                Ok(found) => {
+                    // Text without a header cannot know its end; a value may have lost digits.
+                    assert!(matches!(form, "glove" | "word2vec text") || length + 1 == bytes.len(), "{form}: {length}");
+                    assert_eq!(found.vectors.len(), 2);
+                }
+                Err(error) => assert!(!error.to_string().is_empty()),
+            }
+        }
+    }
+}
+
+#[test]
+fn damaged_bytes_never_panic() {
+    let mut random = Random::keyed(1, 0);
+    for (_, bytes) in forms() {
+        for _ in 0..400 {
+            let mut damaged = bytes.clone();
+            for _ in 0..1 + random.below(6) {
+                let at = random.below(bytes.len() as u32) as usize;
+                damaged[at] = random.bits() as u8;
+            }
+            if let Ok(found) = read_bytes(&damaged, &["zebra", "tick"]) {
+                assert!(found.vectors.iter().flatten().all(|vector| vector.len() == found.dimensions));
+            }
+        }
+    }
+    for _ in 0..400 {
+        let noise: Vec<u8> = (0..random.below(300)).map(|_| random.bits() as u8).collect();
+        for bytes in [noise.clone(), [b"3 4\n".to_vec(), noise].concat()] {
+            assert!(read_bytes(&bytes, &["zebra"]).map_or(true, |found| found.vectors == [None]));
+        }
+    }
+}
+
+#[test]
+fn claims_of_a_header_cost_nothing() {
+    for header in ["3 1000000000000\n", "99999999999999999999 4\n", "3 0\n", "1000000000000 4\n"] {
+        for body in [glove(), word2vec_binary(false)[4..].to_vec()] {
+            let error = read_bytes(&[header.as_bytes(), &body].concat(), &["zebra"]);
+            assert!(error.is_err(), "{header:?}: {error:?}");
+        }
+    }
+}
+
+#[test]
+fn words_with_blanks_and_foreign_bytes_survive() {
+    let mut bytes = b"polar bear 1 2\n\xff\xfe 3 4\n . . 5 6\n\t 7 8\n\xe2\x80\xa2 name@domain.com 9 10 \r\n".to_vec();
+    bytes.splice(0..0, *b"first 0 0\n");
+    let found = read_bytes(&bytes, &["polar bear", "bear", "first", "\u{2022} name@domain.com"]).unwrap();
+    assert_eq!(found.dimensions, 2);
+    assert_eq!(found.vectors, [Some(vec![1.0, 2.0]), None, Some(vec![0.0, 0.0]), Some(vec![9.0, 10.0])]);
+    let tabs = read_bytes(b"a\t1\t2\nzebra\t3\t4\n", &["zebra"]).unwrap();
+    assert_eq!(tabs.vectors, [Some(vec![3.0, 4.0])]);
+}
+
+#[test]
+fn a_wrong_number_of_values_names_the_line() {
+    let message = |text: &str| read_bytes(text.as_bytes(), &["zebra"]).unwrap_err().to_string();
+    // Whether the word is wanted or not.
+    for word in ["zebra", "horse"] {
+        let short = message(&format!("the 1 2 3\nof 1 2 3\n{word} 1 2\n"));
+        assert!(short.ends_with(": line 3: 2 values, expected 3"), "{short}");
+        let long = message(&format!("the 1 2 3\n{word} 1 2 3 4\nof 1 2 3\n"));
+        assert!(long.ends_with(": line 2: 4 values, expected 3"), "{long}");
+    }
+    let headed = message("2 3\nthe 1 2 3\nzebra 1 2\n");
+    assert!(headed.ends_with(": line 3: 2 values, expected 3"), "{headed}");
+    let odd = message("the 1 2 3\nzebra 1 x 3\n");
+    assert!(odd.ends_with(": line 2: \"x\" is not a number"), "{odd}");
+}
+
+#[test]
+fn values_must_be_finite() {
+    for value in ["nan", "inf", "-inf", "1e99"] {
+        let error = read_bytes(format!("the 1 2\nzebra 1 {value}\n").as_bytes(), &["zebra"]).unwrap_err().to_string();
+        assert!(error.contains("line 2: the vector of \"zebra\" has "), "{error}");
+        // Of another word it does not matter.
+        assert!(read_bytes(format!("the 1 2\nzebra 1 {value}\n").as_bytes(), &["the"]).is_ok());
+    }
+    let mut binary = word2vec_binary(false);
+    let last = binary.len() - 4;
+    binary[last..].copy_from_slice(&f32::NAN.to_le_bytes());
+    let error = read_bytes(&binary, &["tick"]).unwrap_err().to_string();
+    assert!(error.contains("word 3: the vector of \"tick\" has NaN"), "{error}");
+}
+
+#[test]
+fn the_first_of_duplicates_counts_and_is_named() {
+    let found = read_bytes(b"zebra 1 2\nthe 0 0\nthe 0 0\nzebra 3 4\nzebra 5 6\n", &["zebra"]).unwrap();
+    assert_eq!(found.vectors, [Some(vec![1.0, 2.0])]);
+    assert_eq!(found.warnings.len(), 1);
+    assert!(found.warnings[0].ends_with("\"zebra\" stands there 3 times, the first vector counts"));
+}
+
+#[test]
+fn a_header_is_held_to_the_words_that_follow() {
+    for body in [glove(), word2vec_binary(false)[4..].to_vec()] {
+        let error = read_bytes(&[b"4 4\n".to_vec(), body.clone()].concat(), &["tick"]).unwrap_err().to_string();
+        assert!(error.contains("announces 4 words, found 3"), "{error}");
+        let fewer = read_bytes(&[b"2 4\n".to_vec(), body].concat(), &["zebra"]).unwrap();
+        assert!(fewer.warnings[0].ends_with("announces 2 words, the file has more"), "{:?}", fewer.warnings);
+    }
+}
+
+#[test]
+fn other_files_are_refused_by_what_they_are() {
+    for (bytes, expected) in [
+        (b"".as_slice(), "begins with \"\", expected word vectors: npz"),
+        (b"<!DOCTYPE html>\n", "begins with \"<!DOCTYPE html>\\n\""),
+        (b"\xba\x16\x4f\x2f\x0c\0\0\0", "begins with"),
+        (&gzip(&safetensors(true)), "inside gzip cannot be read in place"),
+    ] {
+        let error = read_bytes(bytes, &["zebra"]).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+    let missing = read(Path::new("no/such.txt"), &[]).unwrap_err().to_string();
+    assert!(missing.starts_with("no/such.txt: "), "{missing}");
+}
+
+#[test]
+fn arrays_say_what_is_wrong() {
+    use ::safetensors::{Dtype, serialize, tensor::TensorView};
+    let bytes = [0; 48];
+    let file = |dtype, shape: &[usize], words: &str| {
+        let vectors = TensorView::new(dtype, shape.to_vec(), &bytes).unwrap();
+        serialize([("vectors", vectors)], Some(HashMap::from([("words".to_string(), words.to_string())]))).unwrap()
+    };
+    for (file, expected) in [
+        (file(Dtype::F32, &[4, 3], "[\"a\"]"), "array `vectors`: shape [4, 3], expected [1, dimensions]"),
+        (file(Dtype::I32, &[4, 3], "[\"a\",\"b\",\"c\",\"d\"]"), "array `vectors`: type I32, expected F32 or F64"),
+        (file(Dtype::F32, &[4, 3], "a b c d"), "array `words`: expected a JSON list of strings"),
+        (npz("<U5", false)[..].to_vec(), ""),
+    ] {
+        match read_bytes(&file, &["a"]) {
+            Ok(found) => assert!(expected.is_empty() && found.vectors == [None]),
+            Err(error) => assert!(error.to_string().contains(expected), "{error}"),
+        }
+    }
+}
+
+#[test]
+fn progress_ends_at_the_length_of_the_file() {
+    let bytes = glove();
+    let mut seen = (0, 0);
+    read_with_progress(written(&bytes).path(), &[], &mut |read, total| seen = (read, total)).unwrap();
+    assert_eq!(seen, (bytes.len() as u64, bytes.len() as u64));
+}
