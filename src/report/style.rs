@@ -1,0 +1,87 @@
+//! What the figures look like: sizes, colours, line and marker styles.
+//!
+//! Lengths are pixels of a 1600 x 1000 picture that is printed in one column, 85 mm wide: 6.64 px are a point.
+
+use plotters::style::RGBColor;
+
+/// Width and height.
+pub const SIZE: (u32, u32) = (1600, 1000);
+/// Width in print.
+pub const WIDTH_MM: f64 = 85.0;
+
+/// The figure's title: 7.5 pt.
+pub const TITLE: f64 = 50.0;
+/// What the axes show: 6.6 pt.
+pub const AXIS_TITLE: f64 = 44.0;
+/// Numbers and names at the ticks, and the legend: 6 pt.
+pub const TICK_LABEL: f64 = 40.0;
+/// The lines under the figure: 5 pt.
+pub const NOTE: f64 = 33.0;
+
+/// Data lines: 0.8 pt.
+pub const CURVE: u32 = 5;
+/// Axes and ticks: 0.5 pt.
+pub const AXIS: u32 = 3;
+/// Grid lines.
+pub const GRID: u32 = 2;
+
+/// Text and axes.
+pub const INK: RGBColor = RGBColor(0x22, 0x22, 0x22);
+/// Notes and reference lines.
+pub const GREY: RGBColor = RGBColor(0x6A, 0x6A, 0x6A);
+/// Grid lines.
+pub const LIGHT: RGBColor = RGBColor(0xE4, 0xE4, 0xE4);
+/// The null's band.
+pub const BAND: RGBColor = RGBColor(0xEE, 0xEE, 0xEE);
+/// The page, and the inside of hollow markers.
+pub const PAPER: RGBColor = RGBColor(0xFF, 0xFF, 0xFF);
+
+/// The shape of a marker.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Shape {
+    /// A disc.
+    Circle,
+    /// Corners of a polygon around the origin, for a marker as wide as a circle of radius 1.
+    Polygon(&'static [(f64, f64)]),
+}
+
+const SQUARE: Shape = Shape::Polygon(&[(-0.89, -0.89), (0.89, -0.89), (0.89, 0.89), (-0.89, 0.89)]);
+const TRIANGLE: Shape = Shape::Polygon(&[(0.0, -1.25), (1.1, 0.8), (-1.1, 0.8)]);
+const DIAMOND: Shape = Shape::Polygon(&[(0.0, -1.3), (1.15, 0.0), (0.0, 1.3), (-1.15, 0.0)]);
+const TRIANGLE_DOWN: Shape = Shape::Polygon(&[(0.0, 1.25), (1.1, -0.8), (-1.1, -0.8)]);
+
+/// Strokes and gaps in turn; empty for a solid line.
+pub type Dash = &'static [f64];
+
+/// An unbroken line.
+pub const SOLID: Dash = &[];
+/// Short strokes.
+pub const DASHED: Dash = &[20.0, 11.0];
+const DOTTED: Dash = &[6.0, 8.0];
+const DASH_DOTTED: Dash = &[20.0, 8.0, 6.0, 8.0];
+
+/// How one curve is told from the others: by colour, marker and dash, each sufficient alone.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CurveStyle {
+    /// From the palette of Okabe & Ito, which readers with any form of colour blindness tell apart.
+    pub color: RGBColor,
+    /// The marker at each layer.
+    pub shape: Shape,
+    /// The line between layers.
+    pub dash: Dash,
+}
+
+const CURVES: [CurveStyle; 7] = [
+    CurveStyle { color: RGBColor(0x00, 0x72, 0xB2), shape: Shape::Circle, dash: SOLID },
+    CurveStyle { color: RGBColor(0xD5, 0x5E, 0x00), shape: SQUARE, dash: DASHED },
+    CurveStyle { color: RGBColor(0x00, 0x9E, 0x73), shape: TRIANGLE, dash: DASH_DOTTED },
+    CurveStyle { color: RGBColor(0xCC, 0x79, 0xA7), shape: DIAMOND, dash: DOTTED },
+    CurveStyle { color: RGBColor(0xE6, 0x9F, 0x00), shape: TRIANGLE_DOWN, dash: SOLID },
+    CurveStyle { color: RGBColor(0x56, 0xB4, 0xE9), shape: SQUARE, dash: DASH_DOTTED },
+    CurveStyle { color: RGBColor(0x00, 0x00, 0x00), shape: Shape::Circle, dash: DOTTED },
+];
+
+/// The style of the `n`th word model; they repeat after seven.
+pub fn curve(n: usize) -> CurveStyle {
+    CURVES[n % CURVES.len()]
+}

@@ -1,0 +1,165 @@
+//! What a run leaves behind: rows of the result tables, their CSV form, JSON and array files.
+//!
+//! Every file is written beside its place and renamed into it, so a reader finds the old file or the new one, never half
+//! of one.
+
+pub mod arrays;
+mod rows;
+mod table;
+
+pub use rows::{AccuracyRow, ConceptRow, ConfusedRow, GroupRow, RsaRow, WordsRow};
+pub use table::{ResultsError, read_csv, write_csv};
+
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+use crate::error::FileError;
+
+/// The tables of a results directory: all that the figures are drawn from.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Results {
+    /// `accuracy.csv`
+    pub accuracy: Vec<AccuracyRow>,
+    /// `groups.csv`
+    pub groups: Vec<GroupRow>,
+    /// `concepts.csv`
+    pub concepts: Vec<ConceptRow>,
+    /// `confused.csv`
+    pub confused: Vec<ConfusedRow>,
+    /// `words.csv`
+    pub words: Vec<WordsRow>,
+    /// `rsa.csv`
+    pub rsa: Vec<RsaRow>,
+}
+
+impl Results {
+    /// Reads the tables in `directory`.
+    ///
+    /// # Errors
+    /// A table that is missing, or a value in it that is not what its column holds.
+    pub fn read(directory: &Path) -> Result<Self, ResultsError> {
+        Ok(Self {
+            accuracy: read_csv(&directory.join("accuracy.csv"))?,
+            groups: read_csv(&directory.join("groups.csv"))?,
+            concepts: read_csv(&directory.join("concepts.csv"))?,
+            confused: read_csv(&directory.join("confused.csv"))?,
+            words: read_csv(&directory.join("words.csv"))?,
+            rsa: read_csv(&directory.join("rsa.csv"))?,
+        })
+    }
+
+    /// Writes the tables into `directory`, made if it is not there.
+    ///
+    /// # Errors
+    /// A table that cannot be written.
+    pub fn write(&self, directory: &Path) -> Result<(), FileError> {
+        write_csv(&directory.join("accuracy.csv"), &self.accuracy)?;
+        write_csv(&directory.join("groups.csv"), &self.groups)?;
+        write_csv(&directory.join("concepts.csv"), &self.concepts)?;
+        write_csv(&directory.join("confused.csv"), &self.confused)?;
+        write_csv(&directory.join("words.csv"), &self.words)?;
+        write_csv(&directory.join("rsa.csv"), &self.rsa)
+    }
+}
+
+/// Writes `value` as indented JSON with a final newline.
+pub fn write_json(path: &Path, value: &serde_json::Value) -> Result<(), FileError> {
+    write_atomically(path, |file| {
+        serde_json::to_writer_pretty(&mut *file, value)?;
+        file.write_all(b"\n")
+    })
+}
+
+/// Writes a file beside `path`, syncs it and renames it to `path`; directories on the way are made.
+///
+/// # Errors
+/// What the operating system says, with `path`. An old file at `path` is then untouched and nothing new is left.
+pub fn write_atomically(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), FileError> {
+    let directory = match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    let written = || {
+        std::fs::create_dir_all(directory)?;
+        let mut builder = tempfile::Builder::new();
+        // Temporary files are private by default; results are as readable as the user's other files.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let mut file = builder.tempfile_in(directory)?;
+        let mut buffered = BufWriter::new(file.as_file_mut());
+        write(&mut buffered)?;
+        buffered.flush()?;
+        drop(buffered);
+        file.as_file().sync_all()?;
+        file.persist(path)?;
+        Ok(())
+    };
+    written().map_err(FileError::at(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(path: &Path) -> String {
+        std::fs::read_to_string(path).unwrap()
+    }
+
+    #[test]
+    fn results_are_read_as_they_were_written_also_when_empty() {
+        let directory = tempfile::tempdir().unwrap();
+        let results = Results {
+            concepts: vec![ConceptRow {
+                network: "vgg16".into(),
+                layer: "fc1".into(),
+                words: "GloVe".into(),
+                concept: "abacus".into(),
+                pairs: 3,
+                passed: 2,
+                accuracy: 2.0 / 3.0,
+            }],
+            ..Results::default()
+        };
+        results.write(directory.path()).unwrap();
+        let groups = text(&directory.path().join("groups.csv"));
+        assert_eq!(groups, "network,layer,words,group,passed,ties,pairs,accuracy\n");
+        assert_eq!(Results::read(directory.path()).unwrap(), results);
+    }
+
+    #[test]
+    fn a_missing_table_is_named_with_the_command_that_writes_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let error = Results::read(directory.path()).unwrap_err().to_string();
+        assert!(error.contains("accuracy.csv: no such file; `semgpu run`"), "{error}");
+    }
+
+    #[test]
+    fn a_failed_write_names_the_file_and_leaves_the_old_one_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("run.json");
+        write_json(&path, &serde_json::json!({"schema": 1})).unwrap();
+        let full = write_atomically(&path, |file| {
+            file.write_all(b"{")?;
+            Err(io::ErrorKind::StorageFull.into())
+        });
+        assert!(full.unwrap_err().to_string().contains("run.json: "));
+        assert_eq!(text(&path), "{\n  \"schema\": 1\n}\n");
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1, "the temporary file is gone");
+
+        let under_a_file = path.join("accuracy.csv");
+        let error = write_csv::<AccuracyRow>(&under_a_file, &[]).unwrap_err();
+        assert_eq!(error.path, under_a_file);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn results_are_as_readable_as_other_files() {
+        use std::os::unix::fs::PermissionsExt;
+        let directory = tempfile::tempdir().unwrap();
+        let (ours, plain) = (directory.path().join("ours"), directory.path().join("plain"));
+        write_atomically(&ours, |_| Ok(())).unwrap();
+        std::fs::write(&plain, "").unwrap();
+        let mode = |path| std::fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode(ours), mode(plain));
+    }
+}

@@ -1,0 +1,239 @@
+//! Result tables as CSV files.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde::de::{DeserializeOwned, Deserializer, Error as _, Visitor};
+
+use crate::error::FileError;
+use crate::results::write_atomically;
+
+/// A results file that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ResultsError {
+    /// The directory holds no such table.
+    #[error("{}: no such file; `semgpu run` and `semgpu test` write it into their --out directory", path.display())]
+    NoTable {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// The file could not be read.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The header lacks a column.
+    #[error("{}: line 1: no column \"{column}\", expected {expected}", path.display())]
+    NoColumn {
+        /// The table.
+        path: PathBuf,
+        /// The first column missing.
+        column: String,
+        /// The whole header expected.
+        expected: String,
+    },
+    /// A value is not what its column holds.
+    #[error("{}: line {line}: column \"{column}\": \"{found}\": {reason}", path.display())]
+    Value {
+        /// The table.
+        path: PathBuf,
+        /// Counted from 1, the header included.
+        line: u64,
+        /// The column's name.
+        column: String,
+        /// The text found there.
+        found: String,
+        /// Why it cannot be used.
+        reason: String,
+    },
+    /// A line that is no record of the table.
+    #[error("{}: line {line}: {reason}", path.display())]
+    Line {
+        /// The table.
+        path: PathBuf,
+        /// Counted from 1, the header included.
+        line: u64,
+        /// Why it cannot be used.
+        reason: String,
+    },
+}
+
+/// Writes `rows` as a CSV table whose header are the fields of `T`; the header stands even without rows.
+///
+/// Floats are printed in the shortest form that reads back to the same bits, so equal rows give equal bytes.
+pub fn write_csv<T: Serialize + DeserializeOwned>(path: &Path, rows: &[T]) -> Result<(), FileError> {
+    write_atomically(path, |file| {
+        let mut table = csv::WriterBuilder::new().has_headers(false).from_writer(file);
+        table.write_record(columns::<T>())?;
+        for row in rows {
+            table.serialize(row)?;
+        }
+        table.flush()
+    })
+}
+
+/// Reads a table written by [`write_csv`]; columns are found by name, further columns are ignored.
+///
+/// # Errors
+/// A missing file or column; a value that does not parse, with line and column.
+pub fn read_csv<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, ResultsError> {
+    let file = match std::fs::File::open(path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(ResultsError::NoTable { path: path.into() }),
+        Err(e) => return Err(FileError::at(path)(e).into()),
+    };
+    let mut table = csv::Reader::from_reader(file);
+    let header = table.headers().map_err(|e| unreadable(path, e))?.clone();
+    if let Some(column) = columns::<T>().iter().find(|&column| !header.iter().any(|found| found == *column)) {
+        return Err(ResultsError::NoColumn {
+            path: path.into(),
+            column: column.to_string(),
+            expected: columns::<T>().join(","),
+        });
+    }
+    table
+        .records()
+        .map(|record| {
+            let record = record.map_err(|e| unreadable(path, e))?;
+            record.deserialize(Some(&header)).map_err(|e| unusable(path, &header, &record, e))
+        })
+        .collect()
+}
+
+/// The reader's own errors: the operating system's, bytes that are no UTF-8, lines of unequal length.
+fn unreadable(path: &Path, error: csv::Error) -> ResultsError {
+    let line = error.position().map_or(1, |at| at.line());
+    let reason = match error.into_kind() {
+        csv::ErrorKind::Io(source) => return FileError::at(path)(source).into(),
+        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => format!("{len} values, expected {expected_len}"),
+        csv::ErrorKind::Utf8 { err, .. } => format!("not UTF-8: {err}"),
+        other => format!("{other:?}"),
+    };
+    ResultsError::Line { path: path.into(), line, reason }
+}
+
+/// A record whose value does not parse.
+fn unusable(path: &Path, header: &csv::StringRecord, record: &csv::StringRecord, error: csv::Error) -> ResultsError {
+    let line = record.position().map_or(1, |at| at.line());
+    let csv::ErrorKind::Deserialize { err, .. } = error.kind() else {
+        return ResultsError::Line { path: path.into(), line, reason: error.to_string() };
+    };
+    let reason = err.kind().to_string();
+    match err.field().map(|field| field as usize) {
+        Some(field) => ResultsError::Value {
+            path: path.into(),
+            line,
+            column: header.get(field).unwrap_or_default().to_owned(),
+            found: record.get(field).unwrap_or_default().to_owned(),
+            reason,
+        },
+        None => ResultsError::Line { path: path.into(), line, reason },
+    }
+}
+
+/// The field names of a row type, in order.
+fn columns<T: DeserializeOwned>() -> &'static [&'static str] {
+    struct Names<'a>(&'a mut &'static [&'static str]);
+
+    impl<'de> Deserializer<'de> for Names<'_> {
+        type Error = serde::de::value::Error;
+
+        fn deserialize_struct<V: Visitor<'de>>(
+            self,
+            _name: &'static str,
+            fields: &'static [&'static str],
+            _visitor: V,
+        ) -> Result<V::Value, Self::Error> {
+            *self.0 = fields;
+            Err(Self::Error::custom("only the names are wanted"))
+        }
+
+        fn deserialize_any<V: Visitor<'de>>(self, _visitor: V) -> Result<V::Value, Self::Error> {
+            Err(Self::Error::custom("a row is a struct"))
+        }
+
+        serde::forward_to_deserialize_any! {
+            bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
+            newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+        }
+    }
+
+    let mut names: &'static [&'static str] = &[];
+    let stopped = T::deserialize(Names(&mut names));
+    debug_assert!(stopped.is_err());
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::results::{AccuracyRow, ConceptRow, GroupRow};
+
+    fn group_row(group: &str, accuracy: f64) -> GroupRow {
+        GroupRow {
+            network: "vgg16".into(),
+            layer: "fc1".into(),
+            words: "GloVe, 300-d".into(),
+            group: group.into(),
+            passed: 2,
+            ties: 0,
+            pairs: 3,
+            accuracy,
+        }
+    }
+
+    #[test]
+    fn the_columns_are_the_contracts() {
+        assert_eq!(
+            columns::<AccuracyRow>().join(","),
+            "network,layer,label,depth,units,words,concepts,groups,pairs,accuracy,ties,permutations,p_value,p_fwer,\
+             q_fdr,null_mean,null_sd,matched,mismatched,rsa,ci_low,ci_high,ceiling_low,ceiling_high"
+        );
+        assert_eq!(columns::<GroupRow>().join(","), "network,layer,words,group,passed,ties,pairs,accuracy");
+        assert_eq!(columns::<ConceptRow>().join(","), "network,layer,words,concept,pairs,passed,accuracy");
+    }
+
+    #[test]
+    fn floats_are_printed_shortest_and_read_back_to_the_bit() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("out/groups.csv");
+        let rows = [group_row("0", 2.0 / 3.0), group_row("say \"1\"", 1e-17), group_row("2", 0.5)];
+        write_csv(&path, &rows).unwrap();
+        assert_eq!(
+            std::fs::read_to_string(&path).unwrap(),
+            "network,layer,words,group,passed,ties,pairs,accuracy\n\
+             vgg16,fc1,\"GloVe, 300-d\",0,2,0,3,0.6666666666666666\n\
+             vgg16,fc1,\"GloVe, 300-d\",\"say \"\"1\"\"\",2,0,3,1e-17\n\
+             vgg16,fc1,\"GloVe, 300-d\",2,2,0,3,0.5\n"
+        );
+        assert_eq!(read_csv::<GroupRow>(&path).unwrap(), rows);
+    }
+
+    #[test]
+    fn a_value_that_is_no_number_survives() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("groups.csv");
+        write_csv(&path, &[group_row("0", f64::NAN)]).unwrap();
+        assert!(read_csv::<GroupRow>(&path).unwrap()[0].accuracy.is_nan());
+    }
+
+    #[test]
+    fn errors_name_file_line_and_column() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("groups.csv");
+        let message = |table: &str| {
+            std::fs::write(&path, table).unwrap();
+            read_csv::<GroupRow>(&path).unwrap_err().to_string()
+        };
+        let header = "network,layer,words,group,passed,ties,pairs,accuracy\n";
+        let row = "vgg16,fc1,GloVe,0,2,0,3,0.5\n";
+
+        let wrong_value = message(&format!("{header}{row}vgg16,fc1,GloVe,1,2,0,many,0.5\n"));
+        assert!(wrong_value.contains("groups.csv: line 3: column \"pairs\": \"many\": invalid digit"), "{wrong_value}");
+        let short = message(&format!("{header}{row}vgg16,fc1\n"));
+        assert!(short.ends_with("groups.csv: line 3: 2 values, expected 8"), "{short}");
+        let no_column = message("network,layer,words,group,passed,ties,accuracy\n");
+        assert!(no_column.contains("groups.csv: line 1: no column \"pairs\", expected network,"), "{no_column}");
+        let empty = message("");
+        assert!(empty.contains("line 1: no column \"network\""), "{empty}");
+    }
+}
