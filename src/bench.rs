@@ -1,0 +1,388 @@
+//! CPU against GPU: every kernel, and with a configuration every stage; validated first, medians with their spread.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::time::Instant;
+
+use burn::tensor::{Device, Tensor};
+use serde::Serialize;
+
+use crate::device::Selected;
+use crate::error::Error;
+use crate::nets::Taps;
+use crate::plan::Plan;
+use crate::progress::Progress;
+use crate::results;
+use crate::stats::permutation::Permutations;
+use crate::stats::{self, Rsm, similarity, two_vs_two};
+use crate::stimuli;
+
+/// Timed runs of every row, after one that is not counted.
+const RUNS: usize = 5;
+
+/// GPUs whose time is estimated: operations per second and bytes per second.
+const LAPTOP: (f64, f64) = (10e12, 300e9);
+const SERVER: (f64, f64) = (60e12, 2000e9);
+
+/// Largest difference of a correlation between a fast form and its reference (statistics of the module `similarity`).
+const RSM_TOLERANCE: f64 = 2e-6;
+
+/// A timed piece of work.
+#[derive(Clone, Debug, Serialize)]
+pub struct Row {
+    /// What.
+    pub task: String,
+    /// Sizes.
+    pub case: String,
+    /// `cpu` or `gpu`.
+    pub device: &'static str,
+    /// Median of the runs.
+    pub median_ms: f64,
+    /// Fastest run.
+    pub min_ms: f64,
+    /// Slowest run.
+    pub max_ms: f64,
+    /// Units of work per second: what `unit` says.
+    pub rate: f64,
+    /// `permutations`, `images`, `layers`.
+    pub unit: &'static str,
+    /// Floating-point operations.
+    pub operations: f64,
+    /// Bytes that have to be moved.
+    pub bytes: f64,
+    /// Operations per second as a share of the plain matrix product's on the same device in the same run.
+    pub of_product: f64,
+    /// What the operations and bytes imply on a 10-TFLOP/s laptop GPU.
+    pub laptop_ms: f64,
+    /// The same on a 60-TFLOP/s server GPU.
+    pub server_ms: f64,
+}
+
+/// The whole bench of one machine.
+#[derive(Clone, Debug, Serialize)]
+pub struct Bench {
+    /// The devices, as in `semgpu devices`.
+    pub devices: Vec<String>,
+    /// CPU threads.
+    pub threads: usize,
+    /// All rows.
+    pub rows: Vec<Row>,
+}
+
+/// A result that differs from its reference.
+#[derive(Debug, thiserror::Error)]
+#[error("{what} on {device} differs from its reference: {difference}; nothing was timed")]
+pub struct BenchError {
+    what: &'static str,
+    device: &'static str,
+    difference: String,
+}
+
+/// Work of one row.
+struct Work {
+    task: String,
+    case: String,
+    count: f64,
+    unit: &'static str,
+    operations: f64,
+    bytes: f64,
+}
+
+/// Times everything on each of `devices`; with a plan also its stages.
+///
+/// # Errors
+/// A device that fails, or a result that differs from its reference.
+pub fn run(devices: &[Selected], plan: Option<&mut Plan>, progress: &Progress) -> Result<Bench, Error> {
+    let mut rows = Vec::new();
+    for selected in devices {
+        progress.line(format!("validating on {}", selected.name()));
+        validate(selected).map_err(Error::Failed)?;
+        let product = product_rate(selected)?;
+        rows.push(product.clone());
+        let of_product = |row: Row| {
+            let share = row.operations / row.median_ms / (product.operations / product.median_ms);
+            progress.detail(format!("{} {} {:.1} ms", row.task, row.case, row.median_ms));
+            Row { of_product: share, ..row }
+        };
+        // Enough draws that what is done once a test does not count; a software adapter takes a minute for less.
+        let draws = if is_software(selected) { 4 } else { 40 };
+        for (concepts, draws, images) in [(166, 10 * draws, 5), (1000, draws, 1)] {
+            rows.push(of_product(time_two_vs_two(selected, concepts, draws, images)?));
+        }
+        for (concepts, units) in [(166, 4096), (166, 100_352), (1000, 25_088)] {
+            rows.push(of_product(time_rsm(selected, concepts, units)?));
+        }
+    }
+    if let Some(plan) = plan {
+        rows.extend(time_stages(plan)?);
+    }
+    let names = devices.iter().map(Selected::name).collect();
+    Ok(Bench { devices: names, threads: rayon::current_num_threads(), rows })
+}
+
+/// Writes every kernel's complete WGSL, as it is launched.
+///
+/// # Errors
+/// A file that cannot be written.
+pub fn write_shaders(directory: &Path) -> Result<(), Error> {
+    for (name, source) in stats::sources() {
+        let path = directory.join(format!("{name}.wgsl"));
+        results::write_atomically(&path, |file| file.write_all(source.as_bytes())).map_err(Error::failed)?;
+    }
+    Ok(())
+}
+
+impl Bench {
+    /// The table for a terminal.
+    pub fn table(&self) -> Vec<String> {
+        let mut lines = vec![format!(
+            "{:<16} {:<26} {:<4} {:>10} {:>19} {:>22} {:>9} {:>8} {:>10} {:>10}",
+            "task", "case", "on", "median ms", "min .. max", "rate", "GFLOP/s", "product", "laptop ms", "server ms"
+        )];
+        lines.extend(self.rows.iter().map(|row| {
+            format!(
+                "{:<16} {:<26} {:<4} {:>10.2} {:>19} {:>22} {:>9.1} {:>8} {:>10.3} {:>10.3}",
+                row.task,
+                row.case,
+                row.device,
+                row.median_ms,
+                format!("{:.2} .. {:.2}", row.min_ms, row.max_ms),
+                format!("{:.1} {}/s", row.rate, row.unit),
+                row.operations / row.median_ms / 1e6,
+                if row.of_product.is_finite() { format!("{:.0} %", 100.0 * row.of_product) } else { "-".to_string() },
+                row.laptop_ms,
+                row.server_ms,
+            )
+        }));
+        lines.push(format!("devices: {}; {} threads; {RUNS} runs each", self.devices.join("; "), self.threads));
+        lines.push(
+            "product: share of the matrix product's operations per second in this run; laptop, server: time that the \
+             operations and bytes imply on GPUs of 10 TFLOP/s, 300 GB/s and 60 TFLOP/s, 2 TB/s"
+                .to_string(),
+        );
+        lines
+    }
+}
+
+fn is_software(selected: &Selected) -> bool {
+    selected.adapter.as_ref().is_some_and(|adapter| adapter.is_software())
+}
+
+fn timed(selected: &Selected, work: Work, mut run: impl FnMut() -> Result<(), Error>) -> Result<Row, Error> {
+    run()?;
+    let mut milliseconds = (0..RUNS)
+        .map(|_| {
+            let started = Instant::now();
+            run()?;
+            Ok(started.elapsed().as_secs_f64() * 1e3)
+        })
+        .collect::<Result<Vec<f64>, Error>>()?;
+    milliseconds.sort_by(f64::total_cmp);
+    let median = milliseconds[RUNS / 2];
+    let implied = |(operations, bytes): (f64, f64)| 1e3 * (work.operations / operations).max(work.bytes / bytes);
+    Ok(Row {
+        device: selected.kind(),
+        median_ms: median,
+        min_ms: milliseconds[0],
+        max_ms: milliseconds[RUNS - 1],
+        rate: 1e3 * work.count / median,
+        unit: work.unit,
+        operations: work.operations,
+        bytes: work.bytes,
+        of_product: f64::NAN,
+        laptop_ms: implied(LAPTOP),
+        server_ms: implied(SERVER),
+        task: work.task,
+        case: work.case,
+    })
+}
+
+/// The peer: one large single-precision matrix product, by the `gemm` crate on the CPU, by Burn on a GPU.
+fn product_rate(selected: &Selected) -> Result<Row, Error> {
+    let size: usize = if is_software(selected) { 512 } else { 2048 };
+    let work = Work {
+        task: "matrix product".to_string(),
+        case: format!("{size} x {size} x {size}"),
+        count: 1.0,
+        unit: "products",
+        operations: 2.0 * (size as f64).powi(3),
+        bytes: 12.0 * (size as f64).powi(2),
+    };
+    let row = match &selected.adapter {
+        Some(_) => {
+            // Ones: the product says by itself whether it was made.
+            let ones = Tensor::<2>::ones([size, size], &selected.device);
+            timed(selected, work, || {
+                let product = ones.clone().matmul(ones.clone());
+                let sum = product.sum().into_scalar::<f32>();
+                let difference = format!("the sum of a product of ones is {sum}, expected {}", size.pow(3));
+                let right = (f64::from(sum) / (size as f64).powi(3) - 1.0).abs() < 1e-4;
+                let error = BenchError { what: "Burn's matrix product", device: "gpu", difference };
+                if right { Ok(()) } else { Err(Error::failed(error)) }
+            })
+        }
+        None => {
+            let left: Vec<f32> = (0..size * size).map(|i| (i % 17) as f32).collect();
+            let mut out = vec![0.0_f32; size * size];
+            timed(selected, work, || {
+                multiply(size, &mut out, &left, &left);
+                Ok(())
+            })
+        }
+    };
+    Ok(Row { of_product: 1.0, ..row? })
+}
+
+/// `out = left right`, on all threads.
+fn multiply(size: usize, out: &mut [f32], left: &[f32], right: &[f32]) {
+    let square = size * size;
+    assert!(out.len() == square && left.len() == square && right.len() == square);
+    let stride = size as isize;
+    // SAFETY: all three are `size` x `size`, row-major, and `out` overlaps neither.
+    unsafe {
+        gemm::gemm(
+            size,
+            size,
+            size,
+            out.as_mut_ptr(),
+            1,
+            stride,
+            false,
+            left.as_ptr(),
+            1,
+            stride,
+            right.as_ptr(),
+            1,
+            stride,
+            0.0,
+            1.0,
+            false,
+            false,
+            false,
+            gemm::Parallelism::Rayon(0),
+        );
+    }
+}
+
+fn time_two_vs_two(selected: &Selected, concepts: usize, draws: u64, images: usize) -> Result<Row, Error> {
+    let words = random_rsm(concepts, 300, 0);
+    let images: Vec<Rsm> = (0..images).map(|image| random_rsm(concepts, 400, 1 + image as u64)).collect();
+    let images: Vec<&Rsm> = images.iter().collect();
+    let permutations = Permutations::new(2018, concepts);
+    let work = Work {
+        task: "2 vs. 2".to_string(),
+        case: format!("k {concepts}, {draws} draws, {} RSMs", images.len()),
+        count: (draws * images.len() as u64) as f64,
+        unit: "permutations",
+        operations: two_vs_two::operations(concepts, draws, images.len()) as f64,
+        bytes: (8 * concepts * concepts * images.len()) as f64 * draws as f64,
+    };
+    timed(selected, work, || {
+        let go_on = |_| ControlFlow::Continue(());
+        two_vs_two::two_vs_two(&words, &images, &permutations, 1..draws + 1, &selected.device, &go_on)
+            .map_err(Error::failed)?;
+        Ok(())
+    })
+}
+
+fn time_rsm(selected: &Selected, concepts: usize, units: usize) -> Result<Row, Error> {
+    let rows = activations(concepts, units, 5);
+    let batches = on_device(&rows, concepts, units, &selected.device);
+    let work = Work {
+        task: "RSM".to_string(),
+        case: format!("k {concepts}, {units} units"),
+        count: 1.0,
+        unit: "layers",
+        operations: 2.0 * similarity::multiply_adds(concepts, units) as f64,
+        bytes: similarity::bytes_moved(concepts, units) as f64,
+    };
+    timed(selected, work, || {
+        similarity::rsm(&batches).map_err(Error::failed)?;
+        Ok(())
+    })
+}
+
+/// One batch through every stage of the plan's network, on the plan's device.
+fn time_stages(plan: &mut Plan) -> Result<Vec<Row>, Error> {
+    let stages = plan.load_network().map_err(Error::input)?;
+    let selected = plan.device.clone();
+    let input = plan.input;
+    let rgb = plan
+        .manifest
+        .load(&[0], input.size, input.resize, input.crop_pct, plan.batch)
+        .take(plan.batch)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(Error::failed)?;
+    let images = rgb.len();
+    let mut x = stimuli::batch(&rgb, &plan.input, &selected.device);
+    let mut rows = Vec::new();
+    for (stage, spec) in stages.iter().zip(&plan.stages) {
+        let work = Work {
+            task: spec.layers.last().map_or("untapped stage", |layer| &layer.name).to_string(),
+            case: format!("{}, {} images", plan.network.name, images),
+            count: images as f64,
+            unit: "images",
+            operations: 2.0 * spec.multiply_adds as f64 * images as f64,
+            bytes: 4.0 * (x.shape().num_elements() + images * spec.output.iter().product::<usize>()) as f64,
+        };
+        let mut output = None;
+        rows.push(timed(&selected, work, || {
+            output = Some(stage.forward(x.clone(), &mut Taps::default()));
+            selected.device.sync().map_err(Error::failed)
+        })?);
+        x = output.expect("the stage ran");
+    }
+    Ok(rows)
+}
+
+/// Every kernel against its reference, at sizes that are no multiple of anything.
+fn validate(selected: &Selected) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let (concepts, units) = (65, 5_003);
+    let rows = activations(concepts, units, 2);
+    let slices: Vec<&[f32]> = rows.chunks_exact(units).collect();
+    let expected = similarity::rsm_reference(&slices);
+    let found = similarity::rsm(&on_device(&rows, concepts, units, &selected.device))?;
+    let difference = expected.values().iter().zip(found.values()).map(|(x, y)| (x - y).abs()).fold(0.0, f64::max);
+    if difference.is_nan() || difference > RSM_TOLERANCE {
+        let difference = format!("{difference:e} in a correlation, expected at most {RSM_TOLERANCE:e}");
+        return Err(Box::new(BenchError { what: "the RSM", device: selected.kind(), difference }));
+    }
+    let words = random_rsm(concepts, 50, 9);
+    let draws = Permutations::new(1, concepts);
+    let go_on = |_| ControlFlow::Continue(());
+    let table = two_vs_two::two_vs_two(&words, &[&expected], &draws, 0..4, &selected.device, &go_on)?;
+    for t in 0..4 {
+        let margins = two_vs_two::margins_reference(&words, &expected, &draws.draw(t));
+        let expected = margins.iter().filter(|&&margin| margin > 0.0).count();
+        let found = table.row(t)[0].passed as usize;
+        if expected != found {
+            let difference = format!("draw {t} passes {found} pairs, expected {expected}");
+            return Err(Box::new(BenchError { what: "the 2 vs. 2 test", device: selected.kind(), difference }));
+        }
+    }
+    Ok(())
+}
+
+/// Activations like an early layer's: non-negative, with a pattern that all images share.
+fn activations(concepts: usize, units: usize, seed: u64) -> Vec<f32> {
+    let mut shared = stats::permutation::Random::keyed(seed, 0);
+    let pattern: Vec<f64> = (0..units).map(|_| shared.unit()).collect();
+    (0..concepts as u64)
+        .flat_map(|concept| {
+            let mut own = stats::permutation::Random::keyed(seed, concept + 1);
+            pattern.iter().map(move |shared| (shared + 0.5 * own.unit()) as f32).collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+fn random_rsm(concepts: usize, units: usize, seed: u64) -> Rsm {
+    let rows = activations(concepts, units, seed);
+    similarity::rsm_of_rows(&rows, concepts, units).expect("finite activations")
+}
+
+/// The rows in batches of at most 16 images.
+fn on_device(rows: &[f32], concepts: usize, units: usize, device: &Device) -> Vec<Tensor<2>> {
+    let data = |rows: &[f32]| burn::tensor::TensorData::new(rows.to_vec(), [rows.len() / units, units]);
+    debug_assert_eq!(rows.len(), concepts * units);
+    rows.chunks(16 * units).map(|batch| Tensor::from_data(data(batch), device)).collect()
+}

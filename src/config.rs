@@ -1,0 +1,399 @@
+//! The experiment as the user writes it: a TOML file, every key with the paper's default.
+
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::device::Choice;
+use crate::error::FileError;
+use crate::images::Resize;
+use crate::stats::rsa::Rsa;
+use crate::stats::scoring::{Constant, Ties};
+
+/// One experiment: a network, stimuli, word models, tests.
+///
+/// Relative paths have been resolved against the file's directory.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Seeds the draws and random weights.
+    #[serde(default = "seed")]
+    pub seed: u64,
+    /// The network.
+    pub network: NetworkConfig,
+    /// The images.
+    pub stimuli: StimuliConfig,
+    /// The word models.
+    pub words: Vec<WordsConfig>,
+    /// The 2 vs. 2 test.
+    #[serde(default)]
+    pub two_vs_two: TwoVsTwoConfig,
+    /// Representational similarity analysis on the same draws.
+    #[serde(default)]
+    pub rsa: RsaConfig,
+    /// Where and with how much.
+    #[serde(default)]
+    pub run: RunConfig,
+}
+
+/// `[network]`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct NetworkConfig {
+    /// One of `semgpu layers`.
+    pub name: String,
+    /// A published graph of the network; default: its first.
+    pub form: Option<String>,
+    /// The weights file.
+    pub weights: Option<PathBuf>,
+    /// Random weights instead: a control.
+    #[serde(default)]
+    pub random: bool,
+    /// A list of names, or `"all"`: `None`.
+    #[serde(default, with = "all")]
+    pub layers: Option<Vec<String>>,
+}
+
+/// `[stimuli]`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct StimuliConfig {
+    /// CSV with the columns `path,concept,group[,class_index][,category]`.
+    pub manifest: PathBuf,
+    /// Whether to test the pixels as layer 0.
+    #[serde(default = "yes")]
+    pub pixels: bool,
+    /// A rule by name, or `"auto"`: `None`, the network form's.
+    #[serde(default, with = "auto")]
+    pub resize: Option<Resize>,
+    /// Share of the shorter side that `crop-*` keeps; default: the network form's.
+    pub crop_pct: Option<f64>,
+}
+
+/// `[[words]]`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct WordsConfig {
+    /// As in figures and tables.
+    pub name: String,
+    /// The vector file.
+    pub file: PathBuf,
+}
+
+/// `[two_vs_two]`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TwoVsTwoConfig {
+    /// Draws of the null.
+    pub permutations: u64,
+    /// How a tied pair counts.
+    pub ties: Ties,
+    /// What to do with an image whose activations are constant.
+    pub constant: Constant,
+    /// Permute only within the manifest's categories: the stricter null.
+    pub within_categories: bool,
+    /// Sequential stopping (Besag & Clifford 1991): draw until so many draws of every layer of a network and word model
+    /// reach its observed value.
+    pub stop_after: Option<NonZeroU32>,
+    /// Bootstrap resamples over concepts for 95 % intervals; 0: none.
+    pub bootstrap: u64,
+}
+
+impl Default for TwoVsTwoConfig {
+    fn default() -> Self {
+        Self {
+            permutations: 1000,
+            ties: Ties::default(),
+            constant: Constant::default(),
+            within_categories: false,
+            stop_after: None,
+            bootstrap: 0,
+        }
+    }
+}
+
+/// `[rsa]`.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RsaConfig {
+    /// Correlations of the two RSMs' upper triangles, each with its null.
+    pub methods: Vec<Rsa>,
+}
+
+/// `[run]`.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RunConfig {
+    /// `auto`, `cpu`, `gpu` or `gpu:N`.
+    pub device: Choice,
+    /// Budget for activations and weights on the device: `"4 GiB"`.
+    pub memory: Option<Bytes>,
+    /// CPU threads; default: all.
+    pub threads: Option<usize>,
+    /// Where results go; default: `results/<network>`.
+    pub out: Option<PathBuf>,
+}
+
+/// A number of bytes, written `"4 GiB"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bytes(pub u64);
+
+impl std::fmt::Display for Bytes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            n if n >= 1 << 30 => write!(f, "{:.2} GiB", n as f64 / f64::powi(2.0, 30)),
+            n if n >= 1 << 20 => write!(f, "{:.1} MiB", n as f64 / f64::powi(2.0, 20)),
+            n => write!(f, "{:.1} KiB", n as f64 / 1024.0),
+        }
+    }
+}
+
+impl std::str::FromStr for Bytes {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("memory {text:?}: expected a number and a unit, such as \"4 GiB\" or \"900 MiB\"");
+        let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(wrong)?;
+        let number: f64 = text[..split].parse().map_err(|_| wrong())?;
+        let unit = match text[split..].trim() {
+            "GiB" => f64::powi(2.0, 30),
+            "MiB" => f64::powi(2.0, 20),
+            "KiB" => 1024.0,
+            "GB" => 1e9,
+            "MB" => 1e6,
+            _ => return Err(wrong()),
+        };
+        Ok(Self((number * unit) as u64))
+    }
+}
+
+impl Serialize for Bytes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Bytes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// A configuration that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// Not readable.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// Not TOML, an unknown key, a wrong type.
+    #[error("{}: {source}", path.display())]
+    Toml {
+        /// The file.
+        path: PathBuf,
+        /// Line, column and what was expected.
+        source: Box<toml::de::Error>,
+    },
+    /// An override that does not fit.
+    #[error(
+        "--set {text}: {reason}; expected KEY=VALUE with a key of the configuration, such as two_vs_two.permutations=200"
+    )]
+    Override {
+        /// As given.
+        text: String,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+impl Config {
+    /// Reads `path`, applies `overrides` (`key=value`: a TOML value or bare text; their paths are relative to the
+    /// current directory).
+    ///
+    /// # Errors
+    /// Names the file, line and key: unreadable, not TOML, an unknown key, a wrong type, an override that does not fit.
+    pub fn read(path: &Path, overrides: &[String]) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(FileError::at(path))?;
+        let toml_error = |source| ConfigError::Toml { path: path.to_path_buf(), source: Box::new(source) };
+        // Parsed once as it stands, so that an error points at the line in the file.
+        let mut config: Self = toml::from_str(&text).map_err(toml_error)?;
+        if !overrides.is_empty() {
+            let mut table: toml::Table = toml::from_str(&text).map_err(toml_error)?;
+            for text in overrides {
+                set(&mut table, text).map_err(|reason| ConfigError::Override { text: text.clone(), reason })?;
+            }
+            config = table.try_into().map_err(|error: toml::de::Error| ConfigError::Override {
+                text: overrides.join(" --set "),
+                reason: error.message().to_string(),
+            })?;
+        }
+        config.resolve(path.parent().unwrap_or(Path::new("")));
+        Ok(config)
+    }
+
+    fn resolve(&mut self, directory: &Path) {
+        let network = self.network.weights.iter_mut();
+        let files = self.words.iter_mut().map(|words| &mut words.file);
+        for path in network.chain(files).chain([&mut self.stimuli.manifest]).chain(self.run.out.iter_mut()) {
+            *path = directory.join(&path);
+        }
+    }
+
+    /// Where results go.
+    pub fn out(&self) -> PathBuf {
+        self.run.out.clone().unwrap_or_else(|| Path::new("results").join(&self.network.name))
+    }
+}
+
+/// Keys whose values are paths, by their last segment.
+const PATH_KEYS: [&str; 4] = ["weights", "manifest", "file", "out"];
+
+/// Sets `a.b.0.c=value` in the table; indices address list elements.
+fn set(table: &mut toml::Table, text: &str) -> Result<(), String> {
+    let (key, value) = text.split_once('=').ok_or("there is no \"=\"")?;
+    let (key, value) = (key.trim(), value.trim());
+    let segments: Vec<&str> = key.split('.').collect();
+    let (last, parents) = segments.split_last().ok_or("the key is empty")?;
+    let mut value = toml::from_str::<toml::Table>(&format!("value = {value}"))
+        .ok()
+        .and_then(|mut parsed| parsed.remove("value"))
+        .unwrap_or_else(|| toml::Value::String(value.to_string()));
+    if let (true, Some(path)) = (PATH_KEYS.contains(last), value.as_str()) {
+        let path = std::path::absolute(path).map_err(|error| error.to_string())?;
+        value = toml::Value::String(path.to_string_lossy().into_owned());
+    }
+    let mut place =
+        table.entry(parents.first().copied().unwrap_or(last).to_string()).or_insert_with(|| match parents {
+            [] => value.clone(),
+            _ => toml::Value::Table(toml::Table::new()),
+        });
+    for segment in segments.iter().skip(1) {
+        place = match place {
+            toml::Value::Table(inner) => {
+                inner.entry(segment.to_string()).or_insert_with(|| toml::Value::Table(toml::Table::new()))
+            }
+            toml::Value::Array(inner) => segment
+                .parse()
+                .ok()
+                .and_then(|index: usize| inner.get_mut(index))
+                .ok_or_else(|| format!("there is no element {segment}"))?,
+            _ => return Err(format!("{segment} is no key of a table")),
+        };
+    }
+    *place = value;
+    Ok(())
+}
+
+fn seed() -> u64 {
+    2018
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// `"all"` or a list.
+mod all {
+    use super::*;
+
+    pub fn serialize<S: Serializer>(layers: &Option<Vec<String>>, serializer: S) -> Result<S::Ok, S::Error> {
+        match layers {
+            None => serializer.serialize_str("all"),
+            Some(names) => names.serialize(serializer),
+        }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
+        match toml::Value::deserialize(deserializer)? {
+            toml::Value::String(word) if word == "all" => Ok(None),
+            value @ toml::Value::Array(_) => value.try_into().map(Some).map_err(serde::de::Error::custom),
+            value => Err(serde::de::Error::custom(format!("expected \"all\" or a list of names, found {value}"))),
+        }
+    }
+}
+
+/// `"auto"` or a rule.
+mod auto {
+    use super::*;
+    use serde::de::IntoDeserializer;
+
+    pub fn serialize<S: Serializer>(resize: &Option<Resize>, serializer: S) -> Result<S::Ok, S::Error> {
+        match resize {
+            None => serializer.serialize_str("auto"),
+            Some(rule) => rule.serialize(serializer),
+        }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Resize>, D::Error> {
+        match String::deserialize(deserializer)?.as_str() {
+            "auto" => Ok(None),
+            name => Resize::deserialize(name.into_deserializer()).map(Some),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SMALLEST: &str = "[network]\nname = \"vgg16\"\nrandom = true\n[stimuli]\nmanifest = \"m.csv\"\n\
+                            [[words]]\nname = \"w\"\nfile = \"w.txt\"\n";
+
+    fn read(text: &str, overrides: &[&str]) -> Result<Config, ConfigError> {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("experiment.toml");
+        std::fs::write(&path, text).unwrap();
+        Config::read(&path, &overrides.iter().map(|text| text.to_string()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn defaults_are_the_papers() {
+        let config = read(SMALLEST, &[]).unwrap();
+        assert_eq!(config.seed, 2018);
+        assert_eq!(config.two_vs_two.permutations, 1000);
+        assert!(config.stimuli.pixels);
+        assert_eq!(config.network.layers, None);
+        assert_eq!(config.stimuli.resize, None);
+    }
+
+    #[test]
+    fn paths_are_relative_to_the_file_and_of_overrides_to_the_current_directory() {
+        let config = read(SMALLEST, &["words.0.file=other.txt"]).unwrap();
+        assert!(config.stimuli.manifest.is_absolute());
+        assert_eq!(config.words[0].file, std::path::absolute("other.txt").unwrap());
+    }
+
+    #[test]
+    fn overrides_take_toml_values_and_bare_text() {
+        let config = read(
+            SMALLEST,
+            &[
+                "two_vs_two.permutations=20",
+                "run.device=gpu:1",
+                "network.layers=[\"fc1\"]",
+                "run.memory=900 MiB",
+                "seed=7",
+            ],
+        )
+        .unwrap();
+        assert_eq!(config.two_vs_two.permutations, 20);
+        assert_eq!(config.run.device, Choice::Gpu(Some(1)));
+        assert_eq!(config.run.memory, Some(Bytes(900 << 20)));
+        assert_eq!(config.seed, 7);
+        assert_eq!(config.network.layers, Some(vec!["fc1".to_string()]));
+    }
+
+    #[test]
+    fn unknown_keys_and_wrong_types_name_the_line() {
+        let error = read(&format!("{SMALLEST}[two_vs_two]\npermutation = 3\n"), &[]).unwrap_err().to_string();
+        assert!(
+            error.contains("experiment.toml") && error.contains("permutation") && error.contains("line 10"),
+            "{error}"
+        );
+        let error = read(&format!("{SMALLEST}[run]\nmemory = \"4 elephants\"\n"), &[]).unwrap_err().to_string();
+        assert!(error.contains("4 elephants"), "{error}");
+        let error = read(SMALLEST, &["two_vs_two.permutation=3"]).unwrap_err().to_string();
+        assert!(error.contains("permutation"), "{error}");
+        assert!(read(SMALLEST, &["nonsense"]).is_err());
+    }
+}

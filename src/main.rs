@@ -1,0 +1,18 @@
+//! Parses the command line, calls the library, prints the error chain once.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+mod cli;
+
+fn main() -> ExitCode {
+    let arguments = cli::Cli::parse();
+    match cli::call(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {}", cli::chain(&error));
+            ExitCode::from(error.exit_code())
+        }
+    }
+}

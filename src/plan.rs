@@ -1,0 +1,539 @@
+//! From what the user wrote to things that exist: files opened, words found, layers named, memory estimated.
+//!
+//! Every user error appears here, before any work.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use rayon::prelude::*;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use crate::checksum::sha256;
+use crate::config::{Bytes, Config};
+use crate::device::{self, DeviceError, Selected};
+use crate::error::FileError;
+use crate::evaluation::{Options, Words};
+use crate::images::{self, ImageError, Resize};
+use crate::nets::{self, Input, Layer, NetworkSpec, StageSpec, Stages};
+use crate::progress::Progress;
+use crate::stats::bootstrap::MIN_CONCEPTS;
+use crate::stats::permutation::Permutations;
+use crate::stats::similarity::{self, SimilarityError};
+use crate::stimuli::{Manifest, StimuliError};
+use crate::vectors::{self, VectorsError};
+use crate::weights::{self, Parameters, WeightsError};
+
+/// Name of the layer that is the input image itself.
+pub const PIXELS: &str = "pixels";
+
+/// Images that run through a stage at once, at most; more gains nothing on a CPU and little on a GPU.
+const MAX_BATCH: usize = 16;
+
+/// Most that one activation tensor of a batch may take: half of WebGPU's guaranteed binding.
+const MAX_TENSOR_BYTES: u64 = 64 << 20;
+
+/// An experiment that can run.
+pub struct Plan {
+    /// As configured.
+    pub config: Config,
+    /// The network.
+    pub network: &'static NetworkSpec,
+    /// Its published graph.
+    pub form: String,
+    /// Its weights, not yet read.
+    pub parameters: Parameters,
+    /// Its stages up to the last layer wanted.
+    pub stages: Vec<StageSpec>,
+    /// The layers tested, in input order; the pixels first if wanted.
+    pub layers: Vec<Layer>,
+    /// Input size, preprocessing, resize rule.
+    pub input: Input,
+    /// The images.
+    pub manifest: Manifest,
+    /// The word models with their RSMs.
+    pub words: Vec<Words>,
+    /// The draws of the null.
+    pub draws: Permutations,
+    /// Where it runs.
+    pub device: Selected,
+    /// Images per batch.
+    pub batch: usize,
+    /// The memory estimate.
+    pub memory: Memory,
+    /// Checksums of everything that went in.
+    pub checksums: Checksums,
+    /// Things the user should know.
+    pub warnings: Vec<String>,
+}
+
+/// What the run will hold at its peak, in bytes.
+#[derive(Clone, Debug, Serialize)]
+pub struct Memory {
+    /// The network's weights.
+    pub weights: u64,
+    /// The largest stage's activations of one group, input and output.
+    pub activations: u64,
+    /// The stage that needs most, by its last layer.
+    pub largest_stage: String,
+    /// The budget.
+    pub budget: u64,
+}
+
+/// SHA-256 of the files that went in.
+#[derive(Clone, Debug, Serialize)]
+pub struct Checksums {
+    /// The weights file, if any.
+    pub weights: Option<String>,
+    /// Each word model's file.
+    pub words: Vec<String>,
+    /// Over the images' checksums in manifest order.
+    pub images: String,
+    /// Over all that decides the RSMs: two runs with the same value share their finished layers.
+    pub similarity: String,
+}
+
+/// Why an experiment cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// No such network.
+    #[error("network.name: there is no network {name:?}; expected one of {known} (see: semgpu layers)")]
+    Network {
+        /// As configured.
+        name: String,
+        /// All of them.
+        known: String,
+    },
+    /// No such form.
+    #[error("network.form: {network} has no form {form:?}; expected one of {known}")]
+    Form {
+        /// The network.
+        network: &'static str,
+        /// As configured.
+        form: String,
+        /// All of them.
+        known: String,
+    },
+    /// No such layer.
+    #[error("network.layers: {network} has no layer {layer:?} (see: semgpu layers {network})")]
+    Layer {
+        /// The network.
+        network: &'static str,
+        /// As configured.
+        layer: String,
+    },
+    /// Nothing to test.
+    #[error("network.layers is empty and stimuli.pixels is off: there is nothing to test")]
+    NoLayers,
+    /// Neither weights nor random.
+    #[error(
+        "network.weights is missing: expected a weights file, or random = true for the control with random weights (see \
+         weights/README.md for where to get {0}'s)"
+    )]
+    NoWeights(&'static str),
+    /// Both.
+    #[error("network.weights and network.random = true exclude each other: remove one")]
+    WeightsAndRandom,
+    /// No word model.
+    #[error("[[words]] is missing: expected at least one word model with a name and a file")]
+    NoWords,
+    /// Two of a name.
+    #[error("[[words]]: the name {0:?} stands twice; names tell the results apart")]
+    SameName(String),
+    /// A number out of its range.
+    #[error("{key}: expected {expected}, found {found}")]
+    Value {
+        /// The key.
+        key: &'static str,
+        /// The range.
+        expected: &'static str,
+        /// As configured.
+        found: String,
+    },
+    /// Words without vectors.
+    #[error(
+        "{}: no vector for {count} of {concepts} concepts: {words}; remove them from the manifest, or use vectors that have \
+         them", path.display()
+    )]
+    MissingWords {
+        /// The vector file.
+        path: PathBuf,
+        /// How many.
+        count: usize,
+        /// Of how many.
+        concepts: usize,
+        /// The first of them.
+        words: String,
+    },
+    /// A word's vector has no variance.
+    #[error("{}: the vector of {word:?} is constant, so it correlates with nothing; remove the concept", path.display())]
+    ConstantWord {
+        /// The vector file.
+        path: PathBuf,
+        /// The word.
+        word: String,
+    },
+    /// Vectors that cannot be correlated.
+    #[error("{}: {source}", path.display())]
+    Words {
+        /// The vector file.
+        path: PathBuf,
+        /// What is wrong.
+        source: SimilarityError,
+    },
+    /// Strata without categories.
+    #[error("two_vs_two.within_categories needs a column `category` in {}", .0.display())]
+    NoCategories(PathBuf),
+    /// Too little memory.
+    #[error(
+        "{network} needs {needed} at stage {stage} ({images} images of one group, weights included), but the budget is \
+         {budget}: raise run.memory, or run on a device with more"
+    )]
+    Memory {
+        /// The network.
+        network: &'static str,
+        /// Estimated peak.
+        needed: Bytes,
+        /// Where.
+        stage: String,
+        /// Images of a group.
+        images: usize,
+        /// The budget.
+        budget: Bytes,
+    },
+    /// The manifest.
+    #[error(transparent)]
+    Manifest(#[from] StimuliError),
+    /// An image.
+    #[error("concept {concept:?}, group {group}: {source}")]
+    Image {
+        /// Whose image.
+        concept: String,
+        /// Of which group.
+        group: String,
+        /// What is wrong.
+        source: Box<ImageError>,
+    },
+    /// A vector file.
+    #[error(transparent)]
+    Vectors(#[from] VectorsError),
+    /// The weights.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// The device.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// A file.
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
+impl Plan {
+    /// Checks everything the configuration names and prepares the run.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with the user's input.
+    pub fn new(config: Config, progress: &Progress) -> Result<Self, PlanError> {
+        let (network, form) = Self::network(&config.network.name, config.network.form.as_deref())?;
+        let mut input = (network.input)(form);
+        input.resize = config.stimuli.resize.unwrap_or(input.resize);
+        input.crop_pct = config.stimuli.crop_pct.unwrap_or(input.crop_pct);
+        check_values(&config, &input)?;
+        let (stages, layers) = layers(&config, network, form, &input)?;
+
+        let manifest = Manifest::read(&config.stimuli.manifest)?;
+        let mut warnings = Vec::new();
+        let image_sums = check_images(&manifest)?;
+        if config.two_vs_two.bootstrap > 0 && manifest.concepts.len() < MIN_CONCEPTS {
+            let found = format!("{} with {} concepts", config.two_vs_two.bootstrap, manifest.concepts.len());
+            let expected = "0, or 12 concepts or more to resample";
+            return Err(PlanError::Value { key: "two_vs_two.bootstrap", expected, found });
+        }
+        let words = words(&config, &manifest, progress, &mut warnings)?;
+        let draws = draws(&config, &manifest)?;
+
+        let parameters = (network.parameters)(form);
+        let weight_bytes: u64 = parameters.iter().map(|p| 4 * p.shape.iter().product::<usize>() as u64).sum();
+        let (parameters, weights_sum) = match (&config.network.weights, config.network.random) {
+            (Some(_), true) => return Err(PlanError::WeightsAndRandom),
+            (None, false) => return Err(PlanError::NoWeights(network.name)),
+            (None, true) => (Parameters::random(parameters, config.seed), None),
+            (Some(path), false) => {
+                let file = weights::open(path)?;
+                let assignment = network.assign(form, file.as_ref())?;
+                (Parameters::from_file(parameters, file, assignment), Some(sha256(path)?))
+            }
+        };
+
+        let device = device::select(config.run.device)?;
+        let memory = memory(&config, &device, &stages, manifest.concepts.len(), &input, weight_bytes);
+        if memory.weights + memory.activations > memory.budget {
+            return Err(PlanError::Memory {
+                network: network.name,
+                needed: Bytes(memory.weights + memory.activations),
+                stage: memory.largest_stage,
+                images: manifest.concepts.len(),
+                budget: Bytes(memory.budget),
+            });
+        }
+        let batch = batch(&stages, &input, &device);
+        let similarity = digest(&[
+            env!("CARGO_PKG_VERSION"),
+            network.name,
+            form,
+            weights_sum.as_deref().unwrap_or(&format!("random {}", config.seed)),
+            &format!("{:?} {}", input.resize, input.crop_pct),
+            &format!("{:?} {:?}", manifest.concepts, manifest.groups),
+            &image_sums,
+            &device.key(),
+        ]);
+        let word_sums =
+            config.words.par_iter().map(|words| sha256(&words.file)).collect::<Result<Vec<_>, FileError>>()?;
+        let checksums = Checksums { weights: weights_sum, words: word_sums, images: image_sums, similarity };
+        let form = form.to_string();
+        Ok(Self {
+            config,
+            network,
+            form,
+            parameters,
+            stages,
+            layers,
+            input,
+            manifest,
+            words,
+            draws,
+            device,
+            batch,
+            memory,
+            checksums,
+            warnings,
+        })
+    }
+
+    /// A network by name, and its form: the one asked for, or its first.
+    ///
+    /// # Errors
+    /// No such network or form.
+    pub fn network(name: &str, form: Option<&str>) -> Result<(&'static NetworkSpec, &'static str), PlanError> {
+        let network = nets::find(name).ok_or_else(|| PlanError::Network {
+            name: name.to_string(),
+            known: nets::NETS.iter().map(|net| net.name).collect::<Vec<_>>().join(", "),
+        })?;
+        let Some(asked) = form else { return Ok((network, network.forms[0])) };
+        let form = network.forms.iter().find(|&&form| form == asked).ok_or_else(|| PlanError::Form {
+            network: network.name,
+            form: asked.to_string(),
+            known: network.forms.join(", "),
+        })?;
+        Ok((network, form))
+    }
+
+    /// Reads the weights and builds the network on the device, up to the last layer wanted.
+    ///
+    /// # Errors
+    /// A tensor that is not finite or cannot be read.
+    pub fn load_network(&mut self) -> Result<Stages, WeightsError> {
+        let mut stages = (self.network.load)(&self.form, &mut self.parameters, &self.device.device)?;
+        stages.truncate(self.stages.len());
+        Ok(stages)
+    }
+
+    /// How the RSMs are tested.
+    pub fn options(&self) -> Options {
+        let test = &self.config.two_vs_two;
+        Options {
+            draws: self.draws.clone(),
+            permutations: test.permutations,
+            stop_after: test.stop_after,
+            ties: test.ties,
+            bootstrap: test.bootstrap,
+            seed: self.config.seed,
+            rsa: self.config.rsa.methods.clone(),
+            device: self.device.device.clone(),
+        }
+    }
+
+    /// Whether the pixels are tested.
+    pub fn pixels(&self) -> bool {
+        self.layers.first().is_some_and(|layer| layer.name == PIXELS)
+    }
+}
+
+fn check_values(config: &Config, input: &Input) -> Result<(), PlanError> {
+    if config.two_vs_two.permutations > u64::from(u32::MAX) {
+        let found = config.two_vs_two.permutations.to_string();
+        return Err(PlanError::Value { key: "two_vs_two.permutations", expected: "0 to 4,294,967,295", found });
+    }
+    let fits = (input.crop_pct > 0.0) && (input.crop_pct <= 1.0);
+    if !fits && matches!(input.resize, Resize::CropBilinear | Resize::CropBicubic) {
+        let found = input.crop_pct.to_string();
+        return Err(PlanError::Value { key: "stimuli.crop_pct", expected: "above 0, at most 1", found });
+    }
+    if config.run.threads == Some(0) {
+        return Err(PlanError::Value { key: "run.threads", expected: "1 or more", found: "0".to_string() });
+    }
+    Ok(())
+}
+
+/// The stages up to the last layer wanted, and the layers with the pixels first.
+fn layers(
+    config: &Config,
+    network: &'static NetworkSpec,
+    form: &str,
+    input: &Input,
+) -> Result<(Vec<StageSpec>, Vec<Layer>), PlanError> {
+    let mut stages = (network.stages)(form);
+    if let Some(asked) = &config.network.layers {
+        for name in asked {
+            if !stages.iter().flat_map(|stage| &stage.layers).any(|layer| &layer.name == name) {
+                return Err(PlanError::Layer { network: network.name, layer: name.clone() });
+            }
+        }
+    }
+    for stage in &mut stages {
+        stage.layers.retain(|layer| match &config.network.layers {
+            Some(asked) => asked.contains(&layer.name),
+            None => !layer.on_request,
+        });
+    }
+    let last = stages.iter().rposition(|stage| !stage.layers.is_empty());
+    stages.truncate(last.map_or(0, |last| last + 1));
+    let pixels = config.stimuli.pixels.then(|| Layer {
+        name: PIXELS.to_string(),
+        label: "PIX".to_string(),
+        shape: [3, input.size, input.size],
+        on_request: false,
+    });
+    let layers: Vec<Layer> =
+        pixels.into_iter().chain(stages.iter().flat_map(|stage| stage.layers.iter().cloned())).collect();
+    if layers.is_empty() {
+        return Err(PlanError::NoLayers);
+    }
+    Ok((stages, layers))
+}
+
+/// Every image there and of a known format; the checksum over all of them.
+fn check_images(manifest: &Manifest) -> Result<String, PlanError> {
+    let sums = manifest
+        .stimuli
+        .par_iter()
+        .enumerate()
+        .flat_map(|(group, stimuli)| stimuli.par_iter().enumerate().map(move |(concept, s)| (group, concept, s)))
+        .map(|(group, concept, stimulus)| {
+            images::check(&stimulus.path).map_err(|source| PlanError::Image {
+                concept: manifest.concepts[concept].clone(),
+                group: manifest.groups[group].clone(),
+                source: Box::new(source),
+            })?;
+            Ok(sha256(&stimulus.path)?)
+        })
+        .collect::<Result<Vec<_>, PlanError>>()?;
+    Ok(digest(&sums.iter().map(String::as_str).collect::<Vec<_>>()))
+}
+
+fn words(
+    config: &Config,
+    manifest: &Manifest,
+    progress: &Progress,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<Words>, PlanError> {
+    if config.words.is_empty() {
+        return Err(PlanError::NoWords);
+    }
+    let mut names = BTreeSet::new();
+    let mut models = Vec::new();
+    for words in &config.words {
+        if !names.insert(&words.name) {
+            return Err(PlanError::SameName(words.name.clone()));
+        }
+        progress.detail(format!("reading {}", words.file.display()));
+        let read = vectors::read(&words.file, &manifest.concepts)?;
+        warnings.extend(read.warnings);
+        let missing: Vec<&str> = manifest
+            .concepts
+            .iter()
+            .zip(&read.vectors)
+            .filter(|(_, vector)| vector.is_none())
+            .map(|(concept, _)| concept.as_str())
+            .collect();
+        if !missing.is_empty() {
+            let more = if missing.len() > 8 { ", …" } else { "" };
+            return Err(PlanError::MissingWords {
+                path: words.file.clone(),
+                count: missing.len(),
+                concepts: manifest.concepts.len(),
+                words: missing[..missing.len().min(8)].join(", ") + more,
+            });
+        }
+        let rows: Vec<f32> = read.vectors.into_iter().flatten().flatten().collect();
+        let rsm = similarity::rsm_of_rows(&rows, manifest.concepts.len(), read.dimensions)
+            .map_err(|source| PlanError::Words { path: words.file.clone(), source })?;
+        if let Some(&constant) = rsm.constant().first() {
+            let word = manifest.concepts[constant].clone();
+            return Err(PlanError::ConstantWord { path: words.file.clone(), word });
+        }
+        models.push(Words { name: words.name.clone(), dimensions: read.dimensions, rsm });
+    }
+    Ok(models)
+}
+
+fn draws(config: &Config, manifest: &Manifest) -> Result<Permutations, PlanError> {
+    if !config.two_vs_two.within_categories {
+        return Ok(Permutations::new(config.seed, manifest.concepts.len()));
+    }
+    let categories =
+        manifest.categories.as_ref().ok_or_else(|| PlanError::NoCategories(config.stimuli.manifest.clone()))?;
+    let distinct: Vec<&String> = categories.iter().collect::<BTreeSet<_>>().into_iter().collect();
+    let strata: Vec<u32> =
+        categories.iter().map(|category| distinct.partition_point(|&other| other < category) as u32).collect();
+    Ok(Permutations::stratified(config.seed, &strata))
+}
+
+/// The peak: weights, and a group's activations at the stage whose input and output are largest. A batch's input is
+/// dropped when its output is there, so a group holds the larger of the two plus one batch; inner taps come on top.
+fn memory(
+    config: &Config,
+    device: &Selected,
+    stages: &[StageSpec],
+    images: usize,
+    input: &Input,
+    weights: u64,
+) -> Memory {
+    let bytes = |units: usize| 4 * (units * images) as u64;
+    let mut before = 3 * input.size * input.size;
+    let mut largest = (bytes(before), PIXELS.to_string());
+    for stage in stages {
+        let output = stage.output.iter().product::<usize>();
+        let inner: usize =
+            stage.layers.iter().filter(|layer| layer.shape != stage.output).map(|layer| layer.units()).sum();
+        let batch = MAX_TENSOR_BYTES.min(bytes(before.max(output)));
+        let needed = bytes(before.max(output) + inner) + 3 * batch;
+        if needed > largest.0 {
+            let name = stage.layers.last().map_or("(untapped)", |layer| &layer.name);
+            largest = (needed, name.to_string());
+        }
+        before = output;
+    }
+    let budget = config.run.memory.map_or(device.memory_bytes, |bytes| bytes.0);
+    Memory { weights, activations: largest.0, largest_stage: largest.1, budget }
+}
+
+/// As many images at once as keep every activation tensor of a batch within its limit.
+fn batch(stages: &[StageSpec], input: &Input, device: &Selected) -> usize {
+    let outputs = stages
+        .iter()
+        .flat_map(|stage| stage.layers.iter().map(|layer| layer.units()).chain([stage.output.iter().product()]));
+    let units = outputs.chain([3 * input.size * input.size]).max().unwrap_or(1) as u64;
+    let limit = MAX_TENSOR_BYTES.min(device.binding_bytes);
+    ((limit / (4 * units)) as usize).clamp(1, MAX_BATCH)
+}
+
+/// SHA-256 over length-prefixed parts.
+fn digest(parts: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part.as_bytes());
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,131 @@
+//! What the user sees while it runs: bars on a terminal, plain lines elsewhere, nothing when quiet. To stderr.
+
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::error::Error;
+
+/// How much is said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verbosity {
+    /// Errors only (`-q`).
+    Quiet,
+    /// Progress and warnings.
+    #[default]
+    Normal,
+    /// Timings and memory of every stage (`-v`).
+    Verbose,
+}
+
+/// Set by Ctrl-C; asked between batches.
+#[derive(Clone, Debug, Default)]
+pub struct Interrupt(Arc<AtomicBool>);
+
+impl Interrupt {
+    /// Asks the run to stop at the next batch.
+    pub fn stop(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the run was asked to stop.
+    pub fn stopped(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// # Errors
+    /// [`Error::Interrupted`] if the run was asked to stop.
+    pub fn check(&self) -> Result<(), Error> {
+        if self.stopped() { Err(Error::Interrupted) } else { Ok(()) }
+    }
+}
+
+/// Reports progress and carries the wish to stop.
+#[derive(Clone, Debug)]
+pub struct Progress {
+    verbosity: Verbosity,
+    bars: bool,
+    /// Ctrl-C.
+    pub interrupt: Interrupt,
+}
+
+impl Progress {
+    /// Bars if stderr is a terminal, lines otherwise.
+    pub fn new(verbosity: Verbosity) -> Self {
+        let bars = verbosity > Verbosity::Quiet && std::io::stderr().is_terminal();
+        Self { verbosity, bars, interrupt: Interrupt::default() }
+    }
+
+    /// Says nothing (tests, libraries).
+    pub fn silent() -> Self {
+        Self { verbosity: Verbosity::Quiet, bars: false, interrupt: Interrupt::default() }
+    }
+
+    /// A line, unless quiet.
+    pub fn line(&self, text: impl AsRef<str>) {
+        if self.verbosity > Verbosity::Quiet {
+            eprintln!("{}", text.as_ref());
+        }
+    }
+
+    /// A line for `-v`.
+    pub fn detail(&self, text: impl AsRef<str>) {
+        if self.verbosity == Verbosity::Verbose {
+            eprintln!("{}", text.as_ref());
+        }
+    }
+
+    /// A task of `total` units of work (multiply-adds, draws); the time left is estimated from the work done.
+    pub fn task(&self, total: u64) -> Task {
+        let bar = if self.bars { ProgressBar::new(total) } else { ProgressBar::hidden() };
+        bar.set_style(
+            ProgressStyle::with_template("{bar:28} {percent:>3} %  {msg}  {eta} left")
+                .unwrap_or_else(|_| ProgressStyle::default_bar()),
+        );
+        bar.enable_steady_tick(Duration::from_millis(250));
+        Task { progress: self.clone(), bar, started: Instant::now() }
+    }
+}
+
+/// A task under way; its bar goes when it is dropped.
+pub struct Task {
+    progress: Progress,
+    bar: ProgressBar,
+    started: Instant,
+}
+
+impl Task {
+    /// What is being done: shown beside the bar.
+    pub fn now(&self, message: String) {
+        self.bar.set_message(message);
+    }
+
+    /// So much more work is done.
+    pub fn advance(&self, work: u64) {
+        self.bar.inc(work);
+    }
+
+    /// A line above the bar.
+    pub fn line(&self, text: impl AsRef<str>) {
+        self.bar.suspend(|| self.progress.line(text));
+    }
+
+    /// A line above the bar, for `-v`.
+    pub fn detail(&self, text: impl AsRef<str>) {
+        self.bar.suspend(|| self.progress.detail(text));
+    }
+
+    /// Seconds since the task began.
+    pub fn seconds(&self) -> f64 {
+        self.started.elapsed().as_secs_f64()
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
