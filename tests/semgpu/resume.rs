@@ -1,0 +1,71 @@
+use std::time::{Duration, Instant};
+
+use crate::{Small, semgpu};
+
+#[test]
+fn a_killed_run_goes_on_with_the_next_layer() {
+    let small = Small::make();
+    small.run("whole", &[]);
+    let (config, out) = (small.text("experiment.toml"), small.text("killed"));
+    let arguments = ["run", "--config", &config, "--out", &out];
+    let mut child = semgpu(&arguments).spawn().unwrap();
+    let first = small.path("killed/rsm/pixels.npy");
+    let started = Instant::now();
+    while !first.exists() && started.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let kept = std::fs::metadata(&first).unwrap().modified().unwrap();
+    let groups_before = std::fs::read(&first).unwrap();
+
+    small.run("killed", &[]);
+    for name in ["accuracy.csv", "groups.csv", "concepts.csv"] {
+        assert_eq!(small.read(&format!("whole/{name}")), small.read(&format!("killed/{name}")), "{name}");
+    }
+    // A finished layer file is not written again; an unfinished one keeps its first group.
+    let groups_after = std::fs::read(&first).unwrap();
+    let first_group = 8 * Small::CONCEPTS * Small::CONCEPTS;
+    let header = groups_after.len() - Small::GROUPS * first_group;
+    assert_eq!(groups_before[header..header + first_group], groups_after[header..header + first_group]);
+    assert!(kept <= std::fs::metadata(&first).unwrap().modified().unwrap());
+}
+
+#[test]
+fn finished_layers_are_reused_and_fresh_ignores_them() {
+    let small = Small::make();
+    small.run("out", &[]);
+    let written = |name: &str| std::fs::metadata(small.path("out/rsm").join(name)).unwrap().modified().unwrap();
+    let before = written("fire2.npy");
+    small.run("out", &["--set", "two_vs_two.permutations=20"]);
+    assert_eq!(before, written("fire2.npy"));
+    assert!(small.read("out/accuracy.csv").contains(",20,"));
+    small.run("out", &["--fresh"]);
+    assert!(before < written("fire2.npy"));
+}
+
+#[test]
+fn layers_of_another_experiment_are_replaced_with_a_word() {
+    let small = Small::make();
+    small.run("out", &[]);
+    let output = small.run("out", &["--set", "stimuli.resize=squash-bilinear"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("another experiment"), "{said}");
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_ends_with_130_and_keeps_finished_layers() {
+    let small = Small::make();
+    let (config, out) = (small.text("experiment.toml"), small.text("out"));
+    let mut child = semgpu(&["run", "--config", &config, "--out", &out, "--set", "run.threads=1"]).spawn().unwrap();
+    let first = small.path("out/rsm/pixels.npy");
+    let started = Instant::now();
+    while !first.exists() && started.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let pid = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(first.exists() && !small.path("out/accuracy.csv").exists());
+}

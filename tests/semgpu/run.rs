@@ -1,0 +1,90 @@
+use crate::{Small, column, devices, succeed};
+
+#[test]
+fn a_run_leaves_what_the_contract_says() {
+    let small = Small::make();
+    small.run("out", &[]);
+    let accuracy = small.read("out/accuracy.csv");
+    assert!(accuracy.starts_with(
+        "network,layer,label,depth,units,words,concepts,groups,pairs,accuracy,ties,permutations,p_value,p_fwer,q_fdr,\
+         null_mean,null_sd,matched,mismatched,rsa"
+    ));
+    assert_eq!(column::<String>(&accuracy, "layer"), ["pixels", "conv1", "fire2"]);
+    assert_eq!(column::<usize>(&accuracy, "pairs"), [66; 3]);
+    for p in column::<f64>(&accuracy, "p_value") {
+        assert!((1.0 / 51.0..=1.0).contains(&p));
+    }
+    let groups = small.read("out/groups.csv");
+    assert!(groups.starts_with("network,layer,words,group,passed,ties,pairs,accuracy"));
+    let concepts = small.read("out/concepts.csv");
+    assert!(concepts.starts_with("network,layer,words,concept,pairs,passed,accuracy"));
+    // Every pair has two concepts.
+    let passed: u64 = column::<u64>(&groups, "passed").iter().sum();
+    assert_eq!(column::<u64>(&concepts, "passed").iter().sum::<u64>(), 2 * passed);
+    for name in ["rsm/pixels.npy", "rsm/conv1.npy", "rsm/words.GloVe.npy", "rsm/concepts.txt", "run.json"] {
+        assert!(small.path("out").join(name).exists(), "{name}");
+    }
+    for kind in ["png", "svg"] {
+        let figure = small.path("out").join(format!("figures/accuracy_squeezenet1_1.{kind}"));
+        assert!(std::fs::metadata(figure).unwrap().len() > 1000);
+    }
+    assert_eq!(small.read("out/rsm/concepts.txt").lines().count(), Small::CONCEPTS);
+    let run: serde_json::Value = serde_json::from_str(&small.read("out/run.json")).unwrap();
+    assert_eq!(run["config"]["seed"], 3);
+    assert_eq!(run["device"]["kind"], "cpu");
+    assert_eq!(run["checksums"]["weights"].as_str().unwrap().len(), 64);
+}
+
+#[test]
+fn the_same_run_twice_gives_the_same_bytes_for_any_number_of_threads() {
+    let small = Small::make();
+    small.run("one", &["--set", "run.threads=1"]);
+    small.run("two", &["--set", "run.threads=2"]);
+    for name in ["accuracy.csv", "groups.csv", "concepts.csv"] {
+        assert_eq!(small.read(&format!("one/{name}")), small.read(&format!("two/{name}")), "{name}");
+    }
+}
+
+#[test]
+fn cpu_and_gpu_count_the_same() {
+    let small = Small::make();
+    for device in devices() {
+        small.run(device, &["--device", device]);
+        let (cpu, other) = (small.read("cpu/groups.csv"), small.read(&format!("{device}/groups.csv")));
+        assert_eq!(column::<u64>(&cpu, "passed"), column::<u64>(&other, "passed"), "{device}");
+        let (cpu, other) = (small.read("cpu/accuracy.csv"), small.read(&format!("{device}/accuracy.csv")));
+        assert_eq!(column::<f64>(&cpu, "p_value"), column::<f64>(&other, "p_value"), "{device}");
+    }
+}
+
+#[test]
+fn plot_draws_from_the_results_alone() {
+    let small = Small::make();
+    small.run("out", &[]);
+    let figure = small.path("out/figures/accuracy_squeezenet1_1.png");
+    let before = std::fs::read(&figure).unwrap();
+    std::fs::remove_dir_all(small.path("out/figures")).unwrap();
+    std::fs::remove_dir_all(small.path("out/rsm")).unwrap();
+    succeed(&["plot", &small.text("out")]);
+    assert_eq!(before, std::fs::read(&figure).unwrap());
+}
+
+#[test]
+fn a_dry_run_computes_nothing() {
+    let small = Small::make();
+    let output = small.run("out", &["--dry-run"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("66 pairs") && said.contains("memory"), "{said}");
+    assert!(!small.path("out").exists());
+}
+
+#[test]
+fn queries_answer_on_stdout() {
+    let layers = String::from_utf8(succeed(&["layers", "vgg16"]).stdout).unwrap();
+    assert_eq!(layers.lines().count(), 16);
+    assert!(layers.contains("block3_conv2") && layers.contains("B3C2"));
+    let devices = String::from_utf8(succeed(&["devices"]).stdout).unwrap();
+    assert!(devices.contains("auto takes"), "{devices}");
+    let json: serde_json::Value = serde_json::from_slice(&succeed(&["devices", "--json"]).stdout).unwrap();
+    assert!(json["adapters"].is_array());
+}

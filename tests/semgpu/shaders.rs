@@ -1,0 +1,65 @@
+use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
+use naga::{AddressSpace, Module, back};
+
+/// WebGPU's defaults, which every adapter has.
+const STORAGE_BUFFERS: usize = 8;
+const INVOCATIONS: u32 = 256;
+const WORKGROUP_BYTES: u32 = 16 << 10;
+
+fn parse(name: &str, source: &str) -> (Module, ModuleInfo) {
+    let module =
+        naga::front::wgsl::parse_str(source).unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(source)));
+    let info = Validator::new(ValidationFlags::all(), Capabilities::empty())
+        .validate(&module)
+        .unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(source)));
+    (module, info)
+}
+
+#[test]
+fn every_kernel_keeps_within_webgpus_default_limits() {
+    let sources = semgpu::stats::sources();
+    assert!(sources.len() >= 7);
+    for (name, source) in sources {
+        let (module, _) = parse(name, &source);
+        let [entry] = module.entry_points.as_slice() else { panic!("{name}: one entry point") };
+        assert_eq!(entry.name, "main", "{name}");
+        assert!(entry.workgroup_size.iter().product::<u32>() <= INVOCATIONS, "{name}: {:?}", entry.workgroup_size);
+        let bytes_in = |space: AddressSpace| {
+            let variables = module.global_variables.iter().filter(move |(_, variable)| variable.space == space);
+            variables.map(|(_, variable)| module.types[variable.ty].inner.size(module.to_ctx())).sum::<u32>()
+        };
+        assert!(bytes_in(AddressSpace::WorkGroup) <= WORKGROUP_BYTES, "{name}");
+        let buffers = module.global_variables.iter().filter(|(_, variable)| variable.binding.is_some()).count();
+        assert!(buffers <= STORAGE_BUFFERS, "{name}: {buffers} buffers");
+    }
+}
+
+#[test]
+fn every_kernel_translates_for_vulkan_metal_and_dx12() {
+    for (name, source) in semgpu::stats::sources() {
+        let (module, info) = parse(name, &source);
+        let spirv = back::spv::write_vec(&module, &info, &back::spv::Options::default(), None);
+        assert!(spirv.unwrap_or_else(|e| panic!("{name}: {e}")).len() > 100, "{name}");
+        let options = back::msl::Options { fake_missing_bindings: true, ..Default::default() };
+        let (msl, _) = back::msl::write_string(&module, &info, &options, &back::msl::PipelineOptions::default())
+            .unwrap_or_else(|e| panic!("{name}: {e}"));
+        assert!(msl.contains("kernel void"), "{name}");
+        let options = back::hlsl::Options { fake_missing_bindings: true, ..Default::default() };
+        let mut hlsl = String::new();
+        back::hlsl::Writer::new(&mut hlsl, &options, &back::hlsl::PipelineOptions::default())
+            .write(&module, &info, None)
+            .unwrap_or_else(|e| panic!("{name}: {e}"));
+        assert!(hlsl.contains("numthreads"), "{name}");
+    }
+}
+
+#[test]
+fn the_bench_writes_every_kernel_as_launched() {
+    let directory = tempfile::tempdir().unwrap();
+    crate::succeed(&["bench", "--shaders", &directory.path().display().to_string()]);
+    for (name, source) in semgpu::stats::sources() {
+        let path = directory.path().join(format!("{name}.wgsl"));
+        assert_eq!(std::fs::read_to_string(path).unwrap(), source, "{name}");
+        assert!(!source.contains("{{"), "{name} is complete");
+    }
+}
