@@ -18,13 +18,13 @@
 //! one k x k x k product and O(k^2) on top.
 //!
 //! # Exact counts
-//! The product runs in f32 ([`cpu`](self), `shaders/two_vs_two_*.wgsl`). Wherever an f32 margin is not further from 0
+//! The product runs in f32 ([`cpu`], `shaders/two_vs_two_*.wgsl`). Wherever an f32 margin is not further from 0
 //! than its rounding bound, or a correlation loses too many digits (`1 - c x^2 < 1/16`), the pair is decided again in
 //! f64; it is one in thousands. So every device, batch size and number of threads gives the same counts: those of the
 //! f64 definition. The bound: with the unit roundoff u = 2^-24, an inner product of unit vectors errs by less than
-//! `4 sqrt(k) u` (rounding errors behave as independent: Higham & Mary 2019, with 4 standard deviations; largest seen
-//! 0.5 sqrt(k) u), the operations after it by less than 8 u; it enters the margin with the weights `r(A) r(B)`, whose
-//! sum over the four correlations is `(r(A[a,b]) + r(A[b,a])) (r(B[a,b]) + r(B[b,a]))`.
+//! `4 sqrt(k) u` (rounding errors behave as independent: Higham & Mary 2019, with 4 standard deviations), the
+//! operations after it by less than 8 u; it enters the margin with the weights `r(A) r(B)`, whose sum over the four
+//! correlations is `(r(A[a,b]) + r(A[b,a])) (r(B[a,b]) + r(B[b,a]))`. Errors seen are a twentieth of the bound.
 //!
 //! # Undefined correlations
 //! A vector without variance has no correlation. A constant word is an error; a constant image takes its pairs out of

@@ -9,11 +9,14 @@ use super::{Counts, Draw, Progress, Rows, TwoVsTwoError, decide_exactly, roundin
 /// Rows are padded to whole blocks of this many entries, so that no inner loop has a remainder.
 const BLOCK: usize = 16;
 
-/// Memory for the permuted words of a batch of draws, in bytes: they stay in the cache until they are used.
-const DRAWS_BYTES: usize = 8 << 20;
+/// Memory for what is kept of the image RSMs, in bytes: it stays in a last-level cache from draw to draw.
+const IMAGES_BYTES: usize = 16 << 20;
 
-/// Memory for what is kept of the image RSMs, in bytes.
-const IMAGES_BYTES: usize = 1 << 30;
+/// Image RSMs that share the cost of permuting the words, at least; as many as [`MOST_BYTES`] allow.
+const FEWEST_IMAGES: usize = 8;
+
+/// Memory for what is kept of the image RSMs where that is more than the cache, in bytes.
+const MOST_BYTES: usize = 1 << 30;
 
 /// A weight `r` above this leaves the pair to f64.
 const HEAVIEST: f64 = 4.0;
@@ -21,7 +24,8 @@ const HEAVIEST: f64 = 4.0;
 /// Image RSMs that are kept ready at once.
 pub fn images_at_once(concepts: usize, images: usize) -> usize {
     let bytes = concepts.next_multiple_of(BLOCK).pow(2) * 4 * size_of::<f32>() + concepts.pow(2) * size_of::<f64>();
-    images.clamp(1, (IMAGES_BYTES / bytes).max(1))
+    let at_once = (IMAGES_BYTES / bytes).max(FEWEST_IMAGES.min(MOST_BYTES / bytes));
+    images.clamp(1, at_once.max(1))
 }
 
 /// `out = left right^T` on this thread, all `[k, k]` with rows `stride` apart.
@@ -123,28 +127,48 @@ impl Image {
     }
 }
 
-/// The words in the order of one draw, in rows of `stride`; entries and weights are 1 in the padding.
-struct Permuted {
+/// What a thread works on: one draw, then the products and terms of one image RSM after another.
+struct Scratch {
+    /// Place of the draw in the range.
+    place: Option<usize>,
     draw: Vec<u32>,
+    /// The permuted words, in rows of `stride`; 1 in the padding.
     entries: Vec<f32>,
+    /// Their weights, likewise.
     weights: Vec<f32>,
+    /// M, then T; -1 in the padding: neither passed nor near.
+    terms: Vec<f32>,
+    near: Vec<(usize, usize)>,
 }
 
-impl Permuted {
-    fn new(words: &Single, draw: Vec<u32>, stride: usize) -> Self {
-        let k = draw.len();
-        let (mut entries, mut weights) = (vec![1.0; k * stride], vec![1.0; k * stride]);
-        for ((&p, entries), weights) in
-            draw.iter().zip(entries.chunks_exact_mut(stride)).zip(weights.chunks_exact_mut(stride))
-        {
+impl Scratch {
+    fn new(k: usize, stride: usize) -> Self {
+        Self {
+            place: None,
+            draw: Vec::new(),
+            entries: vec![1.0; k * stride],
+            weights: vec![1.0; k * stride],
+            terms: vec![-1.0; stride * stride],
+            near: Vec::new(),
+        }
+    }
+
+    /// Permutes the words, unless the last cell was of the same draw.
+    fn permute(&mut self, words: &Single, place: usize, draw: impl FnOnce() -> Vec<u32>, stride: usize) {
+        if self.place.replace(place) == Some(place) {
+            return;
+        }
+        self.draw = draw();
+        let k = self.draw.len();
+        let rows = self.entries.chunks_exact_mut(stride).zip(self.weights.chunks_exact_mut(stride));
+        for (&p, (entries, weights)) in self.draw.iter().zip(rows) {
             let row = p as usize * k..(p as usize + 1) * k;
             let (from_entries, from_weights) = (&words.entries[row.clone()], &words.weights[row]);
-            for ((&j, entry), weight) in draw.iter().zip(entries).zip(weights) {
+            for ((&j, entry), weight) in self.draw.iter().zip(entries).zip(weights) {
                 *entry = from_entries[j as usize];
                 *weight = from_weights[j as usize];
             }
         }
-        Self { draw, entries, weights }
     }
 }
 
@@ -161,51 +185,44 @@ pub fn count(
     let single = Single::new(words);
     let ready: Vec<Image> = images.par_iter().map(|rows| Image::new(rows, stride)).collect();
     let simd = pulp::Arch::new();
-    let cached = DRAWS_BYTES / (2 * size_of::<f32>() * k * stride);
-    let at_once = cached.max(rayon::current_num_threads().div_ceil(images.len())) as u64;
-    let mut counts = Vec::new();
-    for first in range.clone().step_by(at_once as usize) {
-        let batch: Vec<Permuted> = (first..range.end.min(first + at_once))
-            .into_par_iter()
-            .map(|t| Permuted::new(&single, draw(t), stride))
-            .collect();
-        let cells = (0..batch.len() * images.len()).into_par_iter().map_init(
-            // -1 in the padding: neither passed nor near.
-            || (vec![-1.0; stride * stride], Vec::new()),
-            |(terms, near), cell| {
-                let (words_p, image) = (&batch[cell / images.len()], &ready[cell % images.len()]);
-                product(k, stride, terms, &words_p.entries, &image.entries, 0.0, 1.0);
+    let draws = range.end.saturating_sub(range.start) as usize;
+    (0..draws * images.len())
+        .into_par_iter()
+        .map_init(
+            || Scratch::new(k, stride),
+            |scratch, cell| {
+                let (place, n) = (cell / images.len(), cell % images.len());
+                scratch.permute(&single, place, || draw(range.start + place as u64), stride);
+                let (rows, image) = (&images[n], &ready[n]);
+                product(k, stride, &mut scratch.terms, &scratch.entries, &image.entries, 0.0, 1.0);
                 let bound = 4.0 * rounding(k) * single.heaviest * image.heaviest;
-                near.clear();
+                scratch.near.clear();
                 let passed = simd.dispatch(
                     #[inline(always)]
                     || {
-                        products_to_terms(k, stride, terms, words_p, image);
-                        decide_in_single(k, stride, terms, bound, near)
+                        products_to_terms(k, stride, &mut scratch.terms, &scratch.entries, &scratch.weights, image);
+                        decide_in_single(k, stride, &scratch.terms, bound, &mut scratch.near)
                     },
                 );
                 let mut counts = Counts { passed, ties: 0 };
-                let rows = &images[cell % images.len()];
-                for &(a, b) in near.iter().filter(|&&(a, b)| rows.tests(a, b)) {
-                    counts.add(decide_exactly(words, rows, &words_p.draw, a, b).outcome);
+                for &(a, b) in scratch.near.iter().filter(|&&(a, b)| rows.tests(a, b)) {
+                    counts.add(decide_exactly(words, rows, &scratch.draw, a, b).outcome);
                 }
                 match progress(1).is_break() {
                     true => Err(TwoVsTwoError::Interrupted),
                     false => Ok(counts),
                 }
             },
-        );
-        counts.extend(cells.collect::<Result<Vec<_>, _>>()?);
-    }
-    Ok(counts)
+        )
+        .collect()
 }
 
 /// Turns M into T, row by row.
 #[inline(always)]
-fn products_to_terms(k: usize, stride: usize, products: &mut [f32], words: &Permuted, image: &Image) {
+fn products_to_terms(k: usize, stride: usize, products: &mut [f32], words: &[f32], weights: &[f32], image: &Image) {
     for (a, row) in products.chunks_exact_mut(stride).take(k).enumerate() {
         let at = a * stride..(a + 1) * stride;
-        let (entries, w) = (&words.entries[at.clone()], &words.weights[at.clone()]);
+        let (entries, w) = (&words[at.clone()], &weights[at.clone()]);
         let (v, u, z) = (&image.weights[at.clone()], &image.mirrored[at.clone()], &image.mixed[at]);
         let diagonal = row[a];
         for (((((m, x), w), v), u), z) in row.iter_mut().zip(entries).zip(w).zip(v).zip(u).zip(z) {
