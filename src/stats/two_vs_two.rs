@@ -18,7 +18,7 @@
 //! one k x k x k product and O(k^2) on top.
 //!
 //! # Exact counts
-//! The product runs in f32 ([`cpu`], `shaders/two_vs_two_*.wgsl`). Wherever an f32 margin is not further from 0
+//! The product runs in f32 (`cpu`, `shaders/two_vs_two_*.wgsl`). Wherever an f32 margin is not further from 0
 //! than its rounding bound, or a correlation loses too many digits (`1 - c x^2 < 1/16`), the pair is decided again in
 //! f64; it is one in thousands. So every device, batch size and number of threads gives the same counts: those of the
 //! f64 definition. The bound: with the unit roundoff u = 2^-24, an inner product of unit vectors errs by less than
