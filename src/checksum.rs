@@ -26,7 +26,21 @@ pub fn sha256(path: &Path) -> Result<String, FileError> {
             reader.consume(used);
         }
     };
-    Ok(digest().map_err(FileError::at(path))?.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hexadecimal(&digest().map_err(FileError::at(path))?))
+}
+
+/// SHA-256 over parts, each with its length before it, so that no two lists of parts run together.
+pub fn of_parts(parts: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part.as_bytes());
+    }
+    hexadecimal(&hash.finalize())
+}
+
+fn hexadecimal(digest: &[u8]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
@@ -43,6 +57,12 @@ mod tests {
         std::fs::write(&path, "a".repeat(1_000_000)).unwrap();
         // Appendix B.3: a million times "a".
         assert_eq!(sha256(&path).unwrap(), "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+    }
+
+    #[test]
+    fn parts_do_not_run_together() {
+        assert_ne!(of_parts(&["ab", "c"]), of_parts(&["a", "bc"]));
+        assert_ne!(of_parts(&["a"]), of_parts(&["a", ""]));
     }
 
     #[test]

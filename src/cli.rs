@@ -215,7 +215,7 @@ fn layers(network: Option<&str>, form: Option<&str>, json: bool) -> Result<(), E
         return Ok(());
     };
     let (network, form) = Plan::network(name, form).map_err(Error::input)?;
-    let layers: Vec<_> = (network.stages)(form).into_iter().flat_map(|stage| stage.layers).collect();
+    let layers = network.layers(form);
     if json {
         let rows: Vec<_> = layers
             .iter()

@@ -105,6 +105,7 @@ pub fn evaluate(space: &Space, words: &[Words], options: &Options, progress: &Pr
         let (observed, family) = family(space, options, count)?;
         let inferred = inference::infer(&family, options.stop_after);
         let intervals = intervals(space, model, &family, options);
+        let word_triangle = rsa::upper(&model.rsm);
         for (index, layer) in space.layers.iter().enumerate() {
             let inference = inferred[index];
             let counts = &observed[index * space.groups.len()..][..space.groups.len()];
@@ -135,9 +136,12 @@ pub fn evaluate(space: &Space, words: &[Words], options: &Options, progress: &Pr
                 null_sd: inference.null_sd,
                 matched: mean(tested.iter().flatten().map(|pair| pair.matched)),
                 mismatched: mean(tested.iter().flatten().map(|pair| pair.mismatched)),
-                rsa: mean(layer.rsms.iter().map(|rsm| {
-                    Rsa::Pearson.correlation(&rsa::upper(&model.rsm), &rsa::upper(rsm)).unwrap_or(f64::NAN)
-                })),
+                rsa: mean(
+                    layer
+                        .rsms
+                        .iter()
+                        .map(|rsm| Rsa::Pearson.correlation(&word_triangle, &rsa::upper(rsm)).unwrap_or(f64::NAN)),
+                ),
                 ci_low: interval.map(|interval| interval.low),
                 ci_high: interval.map(|interval| interval.high),
                 ceiling_low: ceiling.map(|ceiling| ceiling.lower),

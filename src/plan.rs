@@ -2,26 +2,28 @@
 //!
 //! Every user error appears here, before any work.
 
+mod error;
+
+pub use error::PlanError;
+
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 
 use rayon::prelude::*;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
-use crate::checksum::sha256;
+use crate::checksum::{self, sha256};
 use crate::config::{Bytes, Config};
-use crate::device::{self, DeviceError, Selected};
+use crate::device::{self, Selected};
 use crate::error::FileError;
 use crate::evaluation::{Options, Words};
-use crate::images::{self, ImageError, Resize};
+use crate::images::{self, Resize};
 use crate::nets::{self, Input, Layer, NetworkSpec, StageSpec, Stages};
 use crate::progress::Progress;
 use crate::stats::bootstrap::MIN_CONCEPTS;
 use crate::stats::permutation::Permutations;
-use crate::stats::similarity::{self, SimilarityError};
-use crate::stimuli::{Manifest, StimuliError};
-use crate::vectors::{self, VectorsError};
+use crate::stats::similarity;
+use crate::stimuli::Manifest;
+use crate::vectors;
 use crate::weights::{self, Parameters, WeightsError};
 
 /// Name of the layer that is the input image itself.
@@ -93,141 +95,6 @@ pub struct Checksums {
     pub similarity: String,
 }
 
-/// Why an experiment cannot run.
-#[derive(Debug, thiserror::Error)]
-pub enum PlanError {
-    /// No such network.
-    #[error("network.name: there is no network {name:?}; expected one of {known} (see: semgpu layers)")]
-    Network {
-        /// As configured.
-        name: String,
-        /// All of them.
-        known: String,
-    },
-    /// No such form.
-    #[error("network.form: {network} has no form {form:?}; expected one of {known}")]
-    Form {
-        /// The network.
-        network: &'static str,
-        /// As configured.
-        form: String,
-        /// All of them.
-        known: String,
-    },
-    /// No such layer.
-    #[error("network.layers: {network} has no layer {layer:?} (see: semgpu layers {network})")]
-    Layer {
-        /// The network.
-        network: &'static str,
-        /// As configured.
-        layer: String,
-    },
-    /// Nothing to test.
-    #[error("network.layers is empty and stimuli.pixels is off: there is nothing to test")]
-    NoLayers,
-    /// Neither weights nor random.
-    #[error(
-        "network.weights is missing: expected a weights file, or random = true for the control with random weights (see \
-         weights/README.md for where to get {0}'s)"
-    )]
-    NoWeights(&'static str),
-    /// Both.
-    #[error("network.weights and network.random = true exclude each other: remove one")]
-    WeightsAndRandom,
-    /// No word model.
-    #[error("[[words]] is missing: expected at least one word model with a name and a file")]
-    NoWords,
-    /// Two of a name.
-    #[error("[[words]]: the name {0:?} stands twice; names tell the results apart")]
-    SameName(String),
-    /// A number out of its range.
-    #[error("{key}: expected {expected}, found {found}")]
-    Value {
-        /// The key.
-        key: &'static str,
-        /// The range.
-        expected: &'static str,
-        /// As configured.
-        found: String,
-    },
-    /// Words without vectors.
-    #[error(
-        "{}: no vector for {count} of {concepts} concepts: {words}; remove them from the manifest, or use vectors that have \
-         them", path.display()
-    )]
-    MissingWords {
-        /// The vector file.
-        path: PathBuf,
-        /// How many.
-        count: usize,
-        /// Of how many.
-        concepts: usize,
-        /// The first of them.
-        words: String,
-    },
-    /// A word's vector has no variance.
-    #[error("{}: the vector of {word:?} is constant, so it correlates with nothing; remove the concept", path.display())]
-    ConstantWord {
-        /// The vector file.
-        path: PathBuf,
-        /// The word.
-        word: String,
-    },
-    /// Vectors that cannot be correlated.
-    #[error("{}: {source}", path.display())]
-    Words {
-        /// The vector file.
-        path: PathBuf,
-        /// What is wrong.
-        source: SimilarityError,
-    },
-    /// Strata without categories.
-    #[error("two_vs_two.within_categories needs a column `category` in {}", .0.display())]
-    NoCategories(PathBuf),
-    /// Too little memory.
-    #[error(
-        "{network} needs {needed} at stage {stage} ({images} images of one group, weights included), but the budget is \
-         {budget}: raise run.memory, or run on a device with more"
-    )]
-    Memory {
-        /// The network.
-        network: &'static str,
-        /// Estimated peak.
-        needed: Bytes,
-        /// Where.
-        stage: String,
-        /// Images of a group.
-        images: usize,
-        /// The budget.
-        budget: Bytes,
-    },
-    /// The manifest.
-    #[error(transparent)]
-    Manifest(#[from] StimuliError),
-    /// An image.
-    #[error("concept {concept:?}, group {group}: {source}")]
-    Image {
-        /// Whose image.
-        concept: String,
-        /// Of which group.
-        group: String,
-        /// What is wrong.
-        source: Box<ImageError>,
-    },
-    /// A vector file.
-    #[error(transparent)]
-    Vectors(#[from] VectorsError),
-    /// The weights.
-    #[error(transparent)]
-    Weights(#[from] WeightsError),
-    /// The device.
-    #[error(transparent)]
-    Device(#[from] DeviceError),
-    /// A file.
-    #[error(transparent)]
-    File(#[from] FileError),
-}
-
 impl Plan {
     /// Checks everything the configuration names and prepares the run.
     ///
@@ -277,7 +144,7 @@ impl Plan {
             });
         }
         let batch = batch(&stages, &input, &device);
-        let similarity = digest(&[
+        let similarity = checksum::of_parts(&[
             env!("CARGO_PKG_VERSION"),
             network.name,
             form,
@@ -428,7 +295,7 @@ fn check_images(manifest: &Manifest) -> Result<String, PlanError> {
             Ok(sha256(&stimulus.path)?)
         })
         .collect::<Result<Vec<_>, PlanError>>()?;
-    Ok(digest(&sums.iter().map(String::as_str).collect::<Vec<_>>()))
+    Ok(checksum::of_parts(&sums.iter().map(String::as_str).collect::<Vec<_>>()))
 }
 
 fn words(
@@ -526,14 +393,4 @@ fn batch(stages: &[StageSpec], input: &Input, device: &Selected) -> usize {
     let units = outputs.chain([3 * input.size * input.size]).max().unwrap_or(1) as u64;
     let limit = MAX_TENSOR_BYTES.min(device.binding_bytes);
     ((limit / (4 * units)) as usize).clamp(1, MAX_BATCH)
-}
-
-/// SHA-256 over length-prefixed parts.
-fn digest(parts: &[&str]) -> String {
-    let mut hash = Sha256::new();
-    for part in parts {
-        hash.update((part.len() as u64).to_le_bytes());
-        hash.update(part.as_bytes());
-    }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }

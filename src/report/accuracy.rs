@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::report::axes::{Entry, Frame, Panel, Range};
-use crate::report::canvas::{Backend, Canvas, DrawError, Figure, Point, write_figure};
-use crate::report::curves::Curves;
+use crate::report::canvas::{Backend, Canvas, DrawError, Figure, Point};
+use crate::report::curves::{Curves, write_each_network};
 use crate::report::style::{AXIS, BAND, CURVE, DASHED, GREY, curve};
 use crate::report::{ReportError, Writer};
 use crate::results::{AccuracyRow, Results};
@@ -19,16 +19,7 @@ const SIGNIFICANT: f64 = 0.05;
 const BAND_SDS: f64 = 2.0;
 
 fn write(results: &Results, directory: &Path) -> Result<Vec<PathBuf>, ReportError> {
-    let networks = Curves::of_networks(&results.accuracy);
-    if networks.is_empty() {
-        return Err(ReportError::NoRows { figure: WRITER.name, table: "accuracy.csv" });
-    }
-    let mut paths = Vec::new();
-    for curves in networks {
-        let stem = curves.stem(WRITER.name);
-        paths.extend(write_figure(&Accuracy(curves), directory, &stem)?);
-    }
-    Ok(paths)
+    write_each_network(results, directory, WRITER.name, Accuracy)
 }
 
 struct Accuracy<'a>(Curves<'a>);

@@ -1,8 +1,11 @@
 //! The rows of `accuracy.csv` as curves over the layers of a network.
 
+use std::path::{Path, PathBuf};
+
+use crate::report::ReportError;
 use crate::report::axes::Panel;
-use crate::report::canvas::Point;
-use crate::results::AccuracyRow;
+use crate::report::canvas::{Figure, Point, write_figure};
+use crate::results::{AccuracyRow, Results};
 
 /// One network's curves, one for each word model.
 pub struct Curves<'a> {
@@ -20,6 +23,28 @@ pub struct Model<'a> {
     pub words: &'a str,
     /// A row for each layer, where there is one.
     pub rows: Vec<Option<&'a AccuracyRow>>,
+}
+
+/// Draws the figure that `of` makes of each network's curves as `<directory>/<name>_<network>`; returns the files.
+///
+/// # Errors
+/// Results without rows; a picture that cannot be drawn or written.
+pub fn write_each_network<'a, F: Figure>(
+    results: &'a Results,
+    directory: &Path,
+    name: &'static str,
+    of: impl Fn(Curves<'a>) -> F,
+) -> Result<Vec<PathBuf>, ReportError> {
+    let networks = Curves::of_networks(&results.accuracy);
+    if networks.is_empty() {
+        return Err(ReportError::NoRows { figure: name, table: "accuracy.csv" });
+    }
+    let mut paths = Vec::new();
+    for curves in networks {
+        let stem = curves.stem(name);
+        paths.extend(write_figure(&of(curves), directory, &stem)?);
+    }
+    Ok(paths)
 }
 
 impl<'a> Curves<'a> {

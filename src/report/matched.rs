@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::report::axes::{Entry, Frame, Range};
-use crate::report::canvas::{Backend, Canvas, DrawError, Figure, write_figure};
-use crate::report::curves::Curves;
+use crate::report::canvas::{Backend, Canvas, DrawError, Figure};
+use crate::report::curves::{Curves, write_each_network};
 use crate::report::style::{CURVE, CurveStyle, DASHED, GREY, SOLID, Shape, curve};
 use crate::report::{ReportError, Writer};
 use crate::results::{AccuracyRow, Results};
@@ -18,16 +18,7 @@ const SUMS: [Sum; 2] =
     [(|row| row.matched, SOLID, true, "matched"), (|row| row.mismatched, DASHED, false, "mismatched")];
 
 fn write(results: &Results, directory: &Path) -> Result<Vec<PathBuf>, ReportError> {
-    let networks = Curves::of_networks(&results.accuracy);
-    if networks.is_empty() {
-        return Err(ReportError::NoRows { figure: WRITER.name, table: "accuracy.csv" });
-    }
-    let mut paths = Vec::new();
-    for curves in networks {
-        let stem = curves.stem(WRITER.name);
-        paths.extend(write_figure(&Matched(curves), directory, &stem)?);
-    }
-    Ok(paths)
+    write_each_network(results, directory, WRITER.name, Matched)
 }
 
 struct Matched<'a>(Curves<'a>);

@@ -13,14 +13,7 @@ pub mod scoring;
 pub mod similarity;
 pub mod two_vs_two;
 
-use gpu::Kernel;
-
-/// Every kernel of this build. The tests validate each for Vulkan, Metal and DX12.
-pub fn kernels() -> Vec<&'static Kernel> {
-    similarity::KERNELS.iter().chain(two_vs_two::KERNELS).copied().collect()
-}
-
-/// Every kernel's name and complete WGSL, as it is launched.
+/// Every kernel's name and complete WGSL, as it is launched. The tests validate each for Vulkan, Metal and DX12.
 pub fn sources() -> Vec<(&'static str, String)> {
     similarity::sources().into_iter().chain(two_vs_two::sources()).collect()
 }

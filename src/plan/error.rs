@@ -1,0 +1,147 @@
+//! Why an experiment cannot run: the user's errors, each with its remedy.
+
+use std::path::PathBuf;
+
+use crate::config::Bytes;
+use crate::device::DeviceError;
+use crate::error::FileError;
+use crate::images::ImageError;
+use crate::stats::similarity::SimilarityError;
+use crate::stimuli::StimuliError;
+use crate::vectors::VectorsError;
+use crate::weights::WeightsError;
+
+/// Why an experiment cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// No such network.
+    #[error("network.name: there is no network {name:?}; expected one of {known} (see: semgpu layers)")]
+    Network {
+        /// As configured.
+        name: String,
+        /// All of them.
+        known: String,
+    },
+    /// No such form.
+    #[error("network.form: {network} has no form {form:?}; expected one of {known}")]
+    Form {
+        /// The network.
+        network: &'static str,
+        /// As configured.
+        form: String,
+        /// All of them.
+        known: String,
+    },
+    /// No such layer.
+    #[error("network.layers: {network} has no layer {layer:?} (see: semgpu layers {network})")]
+    Layer {
+        /// The network.
+        network: &'static str,
+        /// As configured.
+        layer: String,
+    },
+    /// Nothing to test.
+    #[error("network.layers is empty and stimuli.pixels is off: there is nothing to test")]
+    NoLayers,
+    /// Neither weights nor random.
+    #[error(
+        "network.weights is missing: expected a weights file, or random = true for the control with random weights (see \
+         weights/README.md for where to get {0}'s)"
+    )]
+    NoWeights(&'static str),
+    /// Both.
+    #[error("network.weights and network.random = true exclude each other: remove one")]
+    WeightsAndRandom,
+    /// No word model.
+    #[error("[[words]] is missing: expected at least one word model with a name and a file")]
+    NoWords,
+    /// Two of a name.
+    #[error("[[words]]: the name {0:?} stands twice; names tell the results apart")]
+    SameName(String),
+    /// A number out of its range.
+    #[error("{key}: expected {expected}, found {found}")]
+    Value {
+        /// The key.
+        key: &'static str,
+        /// The range.
+        expected: &'static str,
+        /// As configured.
+        found: String,
+    },
+    /// Words without vectors.
+    #[error(
+        "{}: no vector for {count} of {concepts} concepts: {words}; remove them from the manifest, or use vectors that have \
+         them", path.display()
+    )]
+    MissingWords {
+        /// The vector file.
+        path: PathBuf,
+        /// How many.
+        count: usize,
+        /// Of how many.
+        concepts: usize,
+        /// The first of them.
+        words: String,
+    },
+    /// A word's vector has no variance.
+    #[error("{}: the vector of {word:?} is constant, so it correlates with nothing; remove the concept", path.display())]
+    ConstantWord {
+        /// The vector file.
+        path: PathBuf,
+        /// The word.
+        word: String,
+    },
+    /// Vectors that cannot be correlated.
+    #[error("{}: {source}", path.display())]
+    Words {
+        /// The vector file.
+        path: PathBuf,
+        /// What is wrong.
+        source: SimilarityError,
+    },
+    /// Strata without categories.
+    #[error("two_vs_two.within_categories needs a column `category` in {}", .0.display())]
+    NoCategories(PathBuf),
+    /// Too little memory.
+    #[error(
+        "{network} needs {needed} at stage {stage} ({images} images of one group, weights included), but the budget is \
+         {budget}: raise run.memory, or run on a device with more"
+    )]
+    Memory {
+        /// The network.
+        network: &'static str,
+        /// Estimated peak.
+        needed: Bytes,
+        /// Where.
+        stage: String,
+        /// Images of a group.
+        images: usize,
+        /// The budget.
+        budget: Bytes,
+    },
+    /// The manifest.
+    #[error(transparent)]
+    Manifest(#[from] StimuliError),
+    /// An image.
+    #[error("concept {concept:?}, group {group}: {source}")]
+    Image {
+        /// Whose image.
+        concept: String,
+        /// Of which group.
+        group: String,
+        /// What is wrong.
+        source: Box<ImageError>,
+    },
+    /// A vector file.
+    #[error(transparent)]
+    Vectors(#[from] VectorsError),
+    /// The weights.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// The device.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// A file.
+    #[error(transparent)]
+    File(#[from] FileError),
+}
