@@ -1,11 +1,12 @@
 //! Which tensor of a weights file fills which parameter.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
-use super::{Parameter, Transform, WeightsError, WeightsFile};
+use super::{Parameter, Part, Transform, WeightsError, WeightsFile, placement};
 
 /// The full account of a weights file against a network's parameters: nothing is left out on either side.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Assignment {
     /// Parameters with their tensors, in the network's order.
     pub assigned: Vec<Assigned>,
@@ -15,6 +16,25 @@ pub struct Assignment {
     pub misshapen: Vec<Misshapen>,
     /// Tensors that belong to no parameter, with their shapes.
     pub unused: Vec<(String, Vec<usize>)>,
+    /// Tensors that the network knowingly does without, and why.
+    pub ignored: Vec<(String, &'static str)>,
+    /// Whether the exporter folded batch normalization into the convolutions.
+    pub folded: bool,
+    /// Whether the file has convolutions but no batch normalization, neither as tensors nor folded.
+    pub norms_lost: bool,
+    /// Where the file's computation graph is not the network's, one sentence each.
+    pub contradictions: Vec<String>,
+}
+
+/// Tensors that weights files hold and a network knowingly does without.
+#[derive(Clone, Copy, Debug)]
+pub struct Ignored {
+    /// How their names begin.
+    pub prefix: &'static str,
+    /// How their names end.
+    pub suffix: &'static str,
+    /// Why they are not needed.
+    pub why: &'static str,
 }
 
 /// A parameter and its tensor.
@@ -26,6 +46,17 @@ pub struct Assigned {
     pub tensor: String,
     /// From the file's layout to the canonical one.
     pub transform: Transform,
+    /// What tells that it is this one.
+    pub rule: Rule,
+}
+
+/// What tells which tensor a parameter's is; the shape fits in any case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// Its name; in a computation graph its layer's name, which its place confirms.
+    Name,
+    /// Its layer's place in the computation graph.
+    Place,
 }
 
 /// A tensor whose shape is not the parameter's.
@@ -41,10 +72,14 @@ pub struct Misshapen {
 
 impl Assignment {
     /// Compares a file with the parameters it should hold.
-    pub fn of(parameters: &[Parameter], file: &dyn WeightsFile) -> Self {
+    pub fn of(parameters: &[Parameter], ignored: &[Ignored], file: &dyn WeightsFile) -> Self {
+        if let Some(graph) = file.graph() {
+            return placement::account(parameters, graph);
+        }
         let mut left: BTreeMap<String, Vec<usize>> = file.tensors().into_iter().collect();
-        let mut account = Self { assigned: vec![], missing: vec![], misshapen: vec![], unused: vec![] };
-        for parameter in parameters {
+        let (folded, norms_lost) = norms_folded_or_lost(parameters, &left);
+        let mut account = Self { folded, norms_lost, ..Self::default() };
+        for parameter in parameters.iter().filter(|parameter| parameter.part.is_in(account.folded)) {
             let source =
                 parameter.sources.iter().find_map(|(name, transform)| Some((left.remove_entry(name)?, *transform)));
             let Some(((tensor, found), transform)) = source else {
@@ -54,71 +89,91 @@ impl Assignment {
             };
             let expected = transform.source_shape(&parameter.shape);
             if found == expected {
-                account.assigned.push(Assigned { parameter: parameter.name.clone(), tensor, transform });
+                let parameter = parameter.name.clone();
+                account.assigned.push(Assigned { parameter, tensor, transform, rule: Rule::Name });
             } else {
                 account.misshapen.push(Misshapen { tensor, found, expected });
             }
         }
-        account.unused = left.into_iter().collect();
+        for (tensor, shape) in left {
+            let known = |known: &&Ignored| tensor.starts_with(known.prefix) && tensor.ends_with(known.suffix);
+            match ignored.iter().find(known) {
+                Some(known) => account.ignored.push((tensor, known.why)),
+                None => account.unused.push((tensor, shape)),
+            }
+        }
         account
     }
 
-    /// Whether every parameter has its tensor and every tensor its parameter.
+    /// Whether every parameter has its tensor and every tensor that is not ignored its parameter.
     pub fn is_complete(&self) -> bool {
-        self.missing.is_empty() && self.misshapen.is_empty() && self.unused.is_empty()
+        self.missing.is_empty() && self.misshapen.is_empty() && self.unused.is_empty() && self.contradictions.is_empty()
     }
 
     /// Parameters whose names were found, whatever the shapes.
     pub fn found(&self) -> usize {
-        self.assigned.len() + self.misshapen.len()
+        self.assigned.iter().filter(|assigned| assigned.rule == Rule::Name).count() + self.misshapen.len()
     }
 
-    /// What does not fit, one sentence per tensor: wrong shapes, then missing, then unused tensors.
+    /// The account, if it is complete.
+    ///
+    /// # Errors
+    /// [`WeightsError::Unfit`] with the reasons if it is not.
+    pub fn checked(self, path: &Path) -> Result<Self, WeightsError> {
+        if self.is_complete() {
+            Ok(self)
+        } else {
+            Err(WeightsError::Unfit { path: path.into(), reasons: self.reasons() })
+        }
+    }
+
+    /// What does not fit, one sentence each: the graph, wrong shapes, then missing, then unused tensors.
     pub fn reasons(&self) -> Vec<String> {
+        const LOST: &str = "no tensor of any batch normalization, and not every convolution has the bias that an \
+                            exporter leaves when it folds one: what normalizes them is not in the file";
+        let lost = self.norms_lost.then(|| LOST.to_string()).into_iter();
         let misshapen = self.misshapen.iter().map(|Misshapen { tensor, found, expected }| {
             format!("{tensor} has shape {found:?}, expected {expected:?}")
         });
         let missing = self.missing.iter().map(|(parameter, name)| format!("no tensor {name} (for {parameter})"));
         let unused = self.unused.iter().map(|(tensor, shape)| format!("{tensor} {shape:?} belongs to no parameter"));
-        misshapen.chain(missing).chain(unused).collect()
+        let graph = self.contradictions.iter().cloned();
+        graph.chain(lost).chain(misshapen).chain(missing).chain(unused).collect()
     }
+}
+
+/// Without a tensor of any batch normalization: whether it is folded into the convolutions, whose weights and biases are
+/// all there as exporters write them, or lost. Neither, if there are such tensors or no convolutions.
+fn norms_folded_or_lost(parameters: &[Parameter], tensors: &BTreeMap<String, Vec<usize>>) -> (bool, bool) {
+    let found = |parameter: &Parameter| {
+        parameter.sources.iter().find(|(name, _)| tensors.contains_key(name)).map(|(_, transform)| *transform)
+    };
+    let (norms, convolutions): (Vec<_>, Vec<_>) =
+        parameters.iter().filter(|parameter| parameter.part != Part::Plain).partition(|p| p.part == Part::Norm);
+    if norms.into_iter().any(|norm| found(norm).is_some()) || !convolutions.iter().any(|conv| found(conv).is_some()) {
+        return (false, false);
+    }
+    let folded = convolutions.into_iter().all(|conv| found(conv) == Some(Transform::None));
+    (folded, !folded)
 }
 
 /// Finds the tensor of every parameter.
 ///
 /// # Errors
 /// [`WeightsError::Unfit`] if a tensor is missing, has another shape or belongs to no parameter.
-pub fn assign(parameters: &[Parameter], file: &dyn WeightsFile) -> Result<Assignment, WeightsError> {
-    let assignment = Assignment::of(parameters, file);
-    if assignment.is_complete() {
-        Ok(assignment)
-    } else {
-        Err(WeightsError::Unfit { path: file.path().into(), reasons: assignment.reasons() })
-    }
+pub fn assign(
+    parameters: &[Parameter],
+    ignored: &[Ignored],
+    file: &dyn WeightsFile,
+) -> Result<Assignment, WeightsError> {
+    Assignment::of(parameters, ignored, file).checked(file.path())
 }
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
+    use crate::weights::fixtures::Listing;
     use crate::weights::keras_names;
-
-    struct Listing(Vec<(String, Vec<usize>)>);
-
-    impl WeightsFile for Listing {
-        fn path(&self) -> &Path {
-            Path::new("weights/tiny.safetensors")
-        }
-
-        fn tensors(&self) -> Vec<(String, Vec<usize>)> {
-            self.0.clone()
-        }
-
-        fn read(&mut self, name: &str) -> Result<Vec<f32>, WeightsError> {
-            panic!("{name} is not needed to assign")
-        }
-    }
 
     fn listing(tensors: &[(&str, &[usize])]) -> Listing {
         Listing(tensors.iter().map(|(name, shape)| (name.to_string(), shape.to_vec())).collect())
@@ -138,22 +193,22 @@ mod tests {
         for (kernel, bias) in
             [("conv/conv/kernel:0", "conv/conv/bias:0"), ("conv/kernel", "conv/bias"), ("conv.kernel", "conv.bias")]
         {
-            let found = assign(&parameters(), &listing(&[(bias, &[64]), (kernel, &[5, 7, 3, 64])])).unwrap();
+            let found = assign(&parameters(), &[], &listing(&[(bias, &[64]), (kernel, &[5, 7, 3, 64])])).unwrap();
             assert_eq!(found.assigned[0].tensor, kernel);
             assert_eq!(found.assigned[0].transform, Transform::HwioToOihw);
             assert_eq!(found.assigned[1].tensor, bias);
         }
         let torch = listing(&[("features.0.weight", &[64, 3, 5, 7]), ("features.0.bias", &[64])]);
-        assert_eq!(assign(&parameters(), &torch).unwrap().assigned[0].transform, Transform::None);
+        assert_eq!(assign(&parameters(), &[], &torch).unwrap().assigned[0].transform, Transform::None);
     }
 
     #[test]
     fn what_does_not_fit_is_named() {
         let file = listing(&[("features.0.weight", &[64, 3, 7, 7]), ("aux", &[1000])]);
-        let message = assign(&parameters(), &file).unwrap_err().to_string();
+        let message = assign(&parameters(), &[], &file).unwrap_err().to_string();
         assert_eq!(
             message,
-            "weights/tiny.safetensors: features.0.weight has shape [64, 3, 7, 7], expected [64, 3, 5, 7]; \
+            "weights/listed.safetensors: features.0.weight has shape [64, 3, 7, 7], expected [64, 3, 5, 7]; \
              no tensor conv/conv/bias:0 (for conv.bias); aux [1000] belongs to no parameter \
              (all of it: semgpu inspect FILE --network NAME)"
         );
@@ -163,14 +218,14 @@ mod tests {
     fn the_same_parameter_twice_is_refused() {
         let file =
             listing(&[("conv/kernel", &[5, 7, 3, 64]), ("features.0.weight", &[64, 3, 5, 7]), ("conv/bias", &[64])]);
-        let message = assign(&parameters(), &file).unwrap_err().to_string();
+        let message = assign(&parameters(), &[], &file).unwrap_err().to_string();
         assert!(message.contains("features.0.weight [64, 3, 5, 7] belongs to no parameter"), "{message}");
     }
 
     #[test]
     fn of_many_reasons_the_first_are_shown() {
         let file = listing(&[("a", &[1]), ("b", &[1]), ("c", &[1])]);
-        let message = assign(&parameters(), &file).unwrap_err().to_string();
+        let message = assign(&parameters(), &[], &file).unwrap_err().to_string();
         assert!(message.contains("a [1] belongs to no parameter; and 2 more"), "{message}");
     }
 }

@@ -11,7 +11,13 @@ const GOLDEN: u32 = 0x9e37_79b9;
 /// layer of a network fed 0..255 brings them to the order of 1.
 fn gain(network: &str, parameter: &str) -> f64 {
     match (network, parameter) {
-        ("vgg16", "block1.conv1.weight") | ("squeezenet1_1", "conv1.weight") => 0.006,
+        ("vgg16", "block1.conv1.weight") | ("squeezenet1_1", "conv1.weight") | ("resnet50", "stem.conv.weight") => {
+            0.006
+        }
+        ("resnet50", "predictions.weight") => 1.0,
+        ("inception_v3", "predictions.weight") => 4.0,
+        // The end of a block's branch and its shortcut, whose sum is to keep its scale.
+        ("resnet50", _) if parameter.ends_with(".conv3.weight") || parameter.ends_with(".shortcut.conv.weight") => 0.5,
         _ => 2.0,
     }
 }
@@ -22,8 +28,8 @@ pub(super) fn values(network: &str, parameter: &Parameter) -> Vec<f32> {
         Kind::Kernel { fan_in } => (0.0, (3.0 * gain(network, &parameter.name) / fan_in as f64).sqrt() as f32),
         Kind::Bias if parameter.name.ends_with(".bias") => (0.0, 0.05),
         Kind::Bias => (0.0, 0.1),
-        Kind::Scale if parameter.name.ends_with(".gamma") => (1.0, 0.1),
-        Kind::Scale => (1.0, 0.25),
+        Kind::Scale => (1.0, 0.1),
+        Kind::Variance => (1.0, 0.25),
     };
     let hash = name_hash(&parameter.name);
     let count: usize = parameter.shape.iter().product();
@@ -67,6 +73,7 @@ fn lowbias32(mut x: u32) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::weights::Normalised;
 
     #[test]
     fn equals_the_python_to_the_bit() {
@@ -74,8 +81,15 @@ mod tests {
         let first = Parameter::kernel("block1.conv1", &[64, 3, 3, 3], vec![]);
         let first = values("vgg16", &first);
         assert_eq!((first[0].to_bits(), first[1727].to_bits()), (0xbcaa_be9e, 0xbc39_4d3a));
-        let variance =
-            Parameter { name: "stage3.block2.bn2.var".into(), shape: vec![8], kind: Kind::Scale, sources: vec![] };
+        let normalised = Normalised {
+            conv: "stage3.block2.conv2",
+            norm: "stage3.block2.bn2",
+            shape: [8, 1, 1, 1],
+            bias: false,
+            scale: true,
+        };
+        let variance = normalised.torch("conv", "norm").pop().unwrap();
+        assert_eq!(variance.name, "stage3.block2.bn2.var");
         assert_eq!(values("resnet50", &variance)[7].to_bits(), 0x3f7f_c466);
         let amplitude = (3.0 * gain("vgg16", "fc1.weight") / 25088.0).sqrt() as f32;
         let last = uniform(element(name_hash("fc1.weight"), 102_760_447)) * amplitude;

@@ -2,17 +2,31 @@
 //!
 //! To add a format: one file with a [`WeightsFile`], and its line in [`FORMATS`].
 
+mod archive;
 mod assignment;
+#[cfg(test)]
+pub(crate) mod fixtures;
+mod float;
 #[doc(hidden)]
 pub mod formula;
+pub mod graph;
+pub mod keras;
+#[cfg(test)]
+mod mutations;
+mod normalised;
+pub mod onnx;
 mod parameters;
+mod placement;
+pub mod pytorch;
 pub mod safetensors;
 
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-pub use assignment::{Assigned, Assignment, Misshapen, assign};
+pub use assignment::{Assigned, Assignment, Ignored, Misshapen, Rule, assign};
+pub use graph::Facts;
+pub use normalised::{Normalised, Part, Variable};
 pub use parameters::Parameters;
 
 use crate::error::FileError;
@@ -27,11 +41,11 @@ pub struct Format {
     pub open: fn(path: &Path) -> Result<Box<dyn WeightsFile>, WeightsError>,
 }
 
-/// The formats of this build.
-pub const FORMATS: &[&Format] = &[&safetensors::FORMAT];
+/// The formats of this build, in the order in which they are tried on a file's first bytes.
+pub const FORMATS: &[&Format] = &[&pytorch::FORMAT, &keras::ARCHIVE, &keras::HDF5, &safetensors::FORMAT, &onnx::FORMAT];
 
 /// How much of a file [`Format::sniff`] sees.
-pub const HEAD_BYTES: usize = 16;
+pub const HEAD_BYTES: usize = 512;
 
 /// A weights file that is open: names and shapes known, values read on demand.
 pub trait WeightsFile {
@@ -47,6 +61,14 @@ pub trait WeightsFile {
     /// # Panics
     /// If `name` is not one of [`Self::tensors`].
     fn read(&mut self, name: &str) -> Result<Vec<f32>, WeightsError>;
+    /// All files that values are in, [`Self::path`] first.
+    fn files(&self) -> Vec<PathBuf> {
+        vec![self.path().into()]
+    }
+    /// The computation graph, where the format has one; its layers are matched by their places in it.
+    fn graph(&self) -> Option<&graph::Graph> {
+        None
+    }
 }
 
 /// Opens a weights file of any known format.
@@ -54,12 +76,20 @@ pub trait WeightsFile {
 /// # Errors
 /// It cannot be read, is of no known format, or its header is damaged.
 pub fn open(path: &Path) -> Result<Box<dyn WeightsFile>, WeightsError> {
+    (format(path)?.open)(path)
+}
+
+/// The format of a weights file, by its content.
+///
+/// # Errors
+/// It cannot be read or is of no known format.
+pub fn format(path: &Path) -> Result<&'static Format, WeightsError> {
     let mut head = Vec::new();
     File::open(path)
         .and_then(|file| file.take(HEAD_BYTES as u64).read_to_end(&mut head))
         .map_err(FileError::at(path))?;
-    let format = FORMATS.iter().find(|format| (format.sniff)(&head, path));
-    (format.ok_or_else(|| WeightsError::Format { path: path.into() })?.open)(path)
+    let format = FORMATS.iter().copied().find(|format| (format.sniff)(&head, path));
+    format.ok_or_else(|| WeightsError::Format { path: path.into() })
 }
 
 /// One parameter of a network and where weights files keep it.
@@ -73,19 +103,21 @@ pub struct Parameter {
     pub kind: Kind,
     /// Its names in known files, each with what turns it into the canonical layout.
     pub sources: Vec<(String, Transform)>,
+    /// In which files it stands.
+    pub part: Part,
 }
 
 impl Parameter {
     /// The kernel `{layer}.weight` of a convolution or dense layer, `[out, in, ..]`.
     pub fn kernel(layer: &str, shape: &[usize], sources: Vec<(String, Transform)>) -> Self {
-        let fan_in = shape[1..].iter().product();
-        Self { name: format!("{layer}.weight"), shape: shape.to_vec(), kind: Kind::Kernel { fan_in }, sources }
+        let kind = Kind::Kernel { fan_in: shape[1..].iter().product() };
+        Self { name: format!("{layer}.weight"), shape: shape.to_vec(), kind, sources, part: Part::Plain }
     }
 
     /// The bias `{layer}.bias`, `[out]`; no known file keeps one in another layout.
     pub fn bias(layer: &str, out: usize, names: Vec<String>) -> Self {
         let sources = names.into_iter().map(|name| (name, Transform::None)).collect();
-        Self { name: format!("{layer}.bias"), shape: vec![out], kind: Kind::Bias, sources }
+        Self { name: format!("{layer}.bias"), shape: vec![out], kind: Kind::Bias, sources, part: Part::Plain }
     }
 }
 
@@ -99,8 +131,10 @@ pub enum Kind {
     },
     /// Bias, batch-norm shift or mean: zero at random initialisation.
     Bias,
-    /// Batch-norm scale or variance: one at random initialisation.
+    /// Batch-norm scale: one at random initialisation.
     Scale,
+    /// Batch-norm variance: one at random initialisation, never negative.
+    Variance,
 }
 
 /// The names of a Keras layer's variable in HDF5 files of Keras 2 and 3 and in what converters make of them.
@@ -192,7 +226,7 @@ pub enum WeightsError {
     File(#[from] FileError),
     /// It is of no format of this build.
     #[error(
-        "{}: not a weights file this build reads ({}); weights/README.md says how to convert other formats",
+        "{}: not a weights file this build reads ({}); load it where it was written and save it as one of these (weights/README.md)",
         path.display(),
         FORMATS.iter().map(|format| format.name).collect::<Vec<_>>().join(", ")
     )]
@@ -207,6 +241,16 @@ pub enum WeightsError {
         path: PathBuf,
         /// What was expected and found.
         problem: String,
+    },
+    /// It is damaged, or its writer did what this reader does not know.
+    #[error("{}: cannot be read as {format}; copy or download it again, or save it anew", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The name of its format.
+        format: &'static str,
+        /// What is wrong with it.
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// Its list of tensors cannot be read.
     #[error("{}: the header does not list tensors as safetensors does; copy or download it again", path.display())]
@@ -240,6 +284,67 @@ pub enum WeightsError {
         index: usize,
         /// What is there.
         value: f32,
+    },
+    /// A variance below zero.
+    #[error(
+        "{}: {tensor} holds {value} at element {index}, expected a variance of zero or more; download it again or \
+         export it anew",
+        path.display()
+    )]
+    Negative {
+        /// The file.
+        path: PathBuf,
+        /// Name of the tensor.
+        tensor: String,
+        /// Position in the tensor.
+        index: usize,
+        /// What is there.
+        value: f32,
+    },
+    /// The file that a model keeps its values in is not there.
+    #[error("{}: keeps its weights in another file, expected beside it; copy both", path.display())]
+    External {
+        /// The model.
+        path: PathBuf,
+        /// The file that is missing.
+        source: FileError,
+    },
+    /// A computation graph whose weights cannot be told.
+    #[error("{}: {problem}", path.display())]
+    Graph {
+        /// The file.
+        path: PathBuf,
+        /// What was found, what was expected, the remedy.
+        problem: String,
+    },
+    /// Its computation graph is another form's.
+    #[error(
+        "{}: is of another form of {network}, and network.form is \"{form}\": {reason}; set form = \"{fits}\"",
+        path.display()
+    )]
+    OtherGraph {
+        /// The file.
+        path: PathBuf,
+        /// The network.
+        network: String,
+        /// The form asked for.
+        form: String,
+        /// The forms whose graph this is.
+        fits: String,
+        /// What tells.
+        reason: String,
+    },
+    /// Its tensors are another network's.
+    #[error("{}: {tensor} is not of {network}: {what}", path.display())]
+    LookAlike {
+        /// The file.
+        path: PathBuf,
+        /// The tensor that tells.
+        tensor: String,
+        /// The network asked for.
+        network: String,
+        /// What the file is and what is read instead.
+        what: String,
     },
     /// Its tensors are not the network's parameters.
     #[error("{}: {} (all of it: semgpu inspect FILE --network NAME)", path.display(), first(reasons))]
@@ -324,10 +429,13 @@ mod tests {
     #[test]
     fn other_formats_are_refused_by_name() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("vgg16.pth");
-        std::fs::write(&path, b"PK\x03\x04 a zip archive").unwrap();
+        let path = folder.path().join("vgg16.mat");
+        std::fs::write(&path, b"MATLAB 5.0 MAT-file").unwrap();
         let message = open(&path).err().unwrap().to_string();
-        assert!(message.contains("vgg16.pth: not a weights file this build reads (safetensors)"), "{message}");
+        assert!(
+            message.contains("vgg16.mat: not a weights file this build reads (PyTorch .pth/.pt, Keras"),
+            "{message}"
+        );
         assert!(message.contains("weights/README.md"), "{message}");
         let message = open(&folder.path().join("absent.safetensors")).err().unwrap().to_string();
         assert!(message.contains("absent.safetensors: "), "{message}");

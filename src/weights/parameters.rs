@@ -24,6 +24,7 @@ impl Parameters {
     /// # Panics
     /// If `assignment` is not complete for `parameters`.
     pub fn from_file(parameters: Vec<Parameter>, file: Box<dyn WeightsFile>, assignment: Assignment) -> Self {
+        let parameters = of_files(parameters, assignment.folded);
         assert!(assignment.is_complete() && assignment.assigned.len() == parameters.len(), "an incomplete assignment");
         Self { parameters, source: Source::File { file, assignment } }
     }
@@ -31,19 +32,29 @@ impl Parameters {
     /// An untrained network, the control: kernels normal with variance `2 / fan_in` (He et al. 2015), biases and means
     /// zero, scales and variances one. A parameter depends on `seed` and its place in the network alone.
     pub fn random(parameters: Vec<Parameter>, seed: u64) -> Self {
-        Self { parameters, source: Source::Random { seed } }
+        Self { parameters: of_files(parameters, false), source: Source::Random { seed } }
     }
 
     /// The deterministic weights of tests and benchmarks ([`formula`]).
     #[doc(hidden)]
     pub fn formula(network: &str, parameters: Vec<Parameter>) -> Self {
-        Self { parameters, source: Source::Formula { network: network.to_string() } }
+        Self { parameters: of_files(parameters, false), source: Source::Formula { network: network.to_string() } }
+    }
+
+    /// Whether batch normalization is folded into the convolutions' weights and biases, and there is none of its own.
+    pub fn folded(&self) -> bool {
+        matches!(&self.source, Source::File { assignment, .. } if assignment.folded)
+    }
+
+    /// Whether the network has a parameter of that name.
+    pub fn has(&self, name: &str) -> bool {
+        self.parameters.iter().any(|parameter| parameter.name == name)
     }
 
     /// One parameter, `f32` in its canonical shape.
     ///
     /// # Errors
-    /// The file cannot be read, or the tensor holds other than finite floating-point numbers.
+    /// The file cannot be read, or the tensor holds other than finite floating-point numbers or a negative variance.
     ///
     /// # Panics
     /// If the network has no parameter of that name.
@@ -63,6 +74,15 @@ impl Parameters {
                         value: values[at],
                     });
                 }
+                let negative = (parameter.kind == Kind::Variance).then(|| values.iter().position(|&value| value < 0.0));
+                if let Some(at) = negative.flatten() {
+                    return Err(WeightsError::Negative {
+                        path: file.path().into(),
+                        tensor: assigned.tensor.clone(),
+                        index: at,
+                        value: values[at],
+                    });
+                }
                 values
             }
             Source::Random { seed } => he_normal(parameter, Random::keyed(*seed, index as u64)),
@@ -72,13 +92,19 @@ impl Parameters {
     }
 }
 
+/// The parameters of files whose batch normalization is folded, or is not.
+fn of_files(mut parameters: Vec<Parameter>, folded: bool) -> Vec<Parameter> {
+    parameters.retain(|parameter| parameter.part.is_in(folded));
+    parameters
+}
+
 /// Box-Muller: two normal numbers from two uniform ones.
 fn he_normal(parameter: &Parameter, mut random: Random) -> Vec<f32> {
     let count = parameter.shape.iter().product();
     let fan_in = match parameter.kind {
         Kind::Kernel { fan_in } => fan_in,
         Kind::Bias => return vec![0.0; count],
-        Kind::Scale => return vec![1.0; count],
+        Kind::Scale | Kind::Variance => return vec![1.0; count],
     };
     let sd = (2.0 / fan_in as f64).sqrt();
     let mut values = Vec::with_capacity(count + 1);
@@ -97,7 +123,7 @@ mod tests {
     use safetensors::tensor::{Dtype, TensorView};
 
     use super::*;
-    use crate::weights::{Transform, assign, safetensors::Safetensors};
+    use crate::weights::{Normalised, Transform, assign, safetensors::Safetensors};
 
     fn parameters() -> Vec<Parameter> {
         let dense = vec![("dense/kernel".to_string(), Transform::Transpose)];
@@ -147,7 +173,7 @@ mod tests {
         std::fs::write(path.path(), safetensors::serialize(tensors, None).unwrap()).unwrap();
         let parameters = parameters().split_off(1);
         let file = Safetensors::open(path.path())?;
-        let assignment = assign(&parameters, &file)?;
+        let assignment = assign(&parameters, &[], &file)?;
         Parameters::from_file(parameters, Box::new(file), assignment).get("dense.weight")
     }
 
@@ -163,5 +189,23 @@ mod tests {
         assert!(message.contains("dense/kernel holds NaN at element 4"), "{message}");
         let message = dense([0.0, 0.0, f32::NEG_INFINITY, 0.0, 0.0, 0.0]).unwrap_err().to_string();
         assert!(message.contains("dense/kernel holds -inf at element 1"), "{message}");
+    }
+
+    #[test]
+    fn a_negative_variance_is_an_error() {
+        let shape = [2, 1, 1, 1];
+        let listed = Normalised { conv: "conv", norm: "bn", shape, bias: false, scale: false }.torch("conv", "bn");
+        let bytes: Vec<u8> = [0.0f32, -1.0].iter().flat_map(|v| v.to_le_bytes()).collect();
+        let view = |shape: &[usize]| TensorView::new(Dtype::F32, shape.to_vec(), &bytes).unwrap();
+        let names = ["bn.bias", "bn.running_mean", "bn.running_var"];
+        let tensors = names.map(|name| (name, view(&[2]))).into_iter().chain([("conv.weight", view(&shape))]);
+        let path = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(path.path(), safetensors::serialize(tensors, None).unwrap()).unwrap();
+        let file = Safetensors::open(path.path()).unwrap();
+        let assignment = assign(&listed, &[], &file).unwrap();
+        let mut parameters = Parameters::from_file(listed, Box::new(file), assignment);
+        assert!(!parameters.has("conv.bias") && parameters.get("bn.mean").is_ok());
+        let message = parameters.get("bn.var").unwrap_err().to_string();
+        assert!(message.contains("bn.running_var holds -1 at element 1, expected a variance"), "{message}");
     }
 }

@@ -1,12 +1,12 @@
 //! `.safetensors`: the length of a JSON header, the header, the values.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use burn::tensor::{bf16, f16};
 use safetensors::tensor::{Dtype, Metadata};
 
+use super::float::Float;
 use super::{Format, WeightsError, WeightsFile};
 use crate::error::FileError;
 
@@ -23,8 +23,6 @@ pub const FORMAT: Format = Format {
 const LENGTH_BYTES: u64 = 8;
 /// The longest header the format allows.
 const MAX_HEADER_BYTES: u64 = 100_000_000;
-/// Values are read and widened in pieces of this many bytes, a multiple of every type's size.
-const PIECE_BYTES: usize = 1 << 20;
 
 /// An open `.safetensors` file.
 ///
@@ -86,42 +84,32 @@ impl WeightsFile for Safetensors {
 
     fn read(&mut self, name: &str) -> Result<Vec<f32>, WeightsError> {
         let info = self.metadata.info(name).unwrap_or_else(|| panic!("no tensor {name}")).clone();
-        let widen = widening(info.dtype).ok_or_else(|| WeightsError::Type {
+        let float = float(info.dtype).ok_or_else(|| WeightsError::Type {
             path: self.path.clone(),
             tensor: name.to_string(),
             found: format!("{:?}", info.dtype),
         })?;
-        let mut values = Vec::with_capacity(info.shape.iter().product());
         let (begin, end) = info.data_offsets;
-        let mut piece = vec![0; PIECE_BYTES.min(end - begin)];
-        self.file.seek(SeekFrom::Start(self.start + begin as u64)).map_err(FileError::at(&self.path))?;
-        let mut left = end - begin;
-        while left > 0 {
-            let piece = &mut piece[..PIECE_BYTES.min(left)];
-            self.file.read_exact(piece).map_err(FileError::at(&self.path))?;
-            widen(piece, &mut values);
-            left -= piece.len();
-        }
-        Ok(values)
+        let values = float.read(&mut self.file, self.start + begin as u64, end - begin);
+        Ok(values.map_err(FileError::at(&self.path))?)
     }
 }
 
-/// Appends little-endian values to the other.
-type Widen = fn(&[u8], &mut Vec<f32>);
-
-/// What turns little-endian values of a type into `f32`; `None` for types that are not floating-point numbers.
-fn widening(dtype: Dtype) -> Option<Widen> {
+/// `None` for types that are not floating-point numbers.
+fn float(dtype: Dtype) -> Option<Float> {
     Some(match dtype {
-        Dtype::F64 => |bytes, to| to.extend(bytes.as_chunks().0.iter().map(|&b| f64::from_le_bytes(b) as f32)),
-        Dtype::F32 => |bytes, to| to.extend(bytes.as_chunks().0.iter().map(|&b| f32::from_le_bytes(b))),
-        Dtype::F16 => |bytes, to| to.extend(bytes.as_chunks().0.iter().map(|&b| f16::from_le_bytes(b).to_f32())),
-        Dtype::BF16 => |bytes, to| to.extend(bytes.as_chunks().0.iter().map(|&b| bf16::from_le_bytes(b).to_f32())),
+        Dtype::F64 => Float::F64,
+        Dtype::F32 => Float::F32,
+        Dtype::F16 => Float::F16,
+        Dtype::BF16 => Float::Bf16,
         _ => return None,
     })
 }
 
 #[cfg(test)]
 mod tests {
+    use crate::weights::float::PIECE_BYTES;
+    use burn::tensor::f16;
     use safetensors::tensor::TensorView;
 
     use super::*;

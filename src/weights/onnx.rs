@@ -1,0 +1,139 @@
+//! `.onnx`: a computation graph in protobuf, weights in it or in a file beside it.
+//!
+//! Exporters name and order tensors as they like, and fold batch normalization or not. So tensors are found by what the
+//! graph computes with them (`layers`), and presented as `{module}.weight`, `[out, in, height, width]` or `[out, in]`,
+//! and `{module}.bias`, `.running_mean`, `.running_var`, whatever the file calls them.
+
+mod constant;
+mod layers;
+mod names;
+mod nodes;
+mod proto;
+mod windows;
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use memmap2::Mmap;
+use prost::Message;
+
+use super::graph::Graph;
+use super::{Format, WeightsError, WeightsFile};
+use crate::error::FileError;
+use constant::{Constant, Home};
+use layers::{Layers, Obstacle, Recipe, is_layer, layers};
+use nodes::Nodes;
+use proto::ModelProto;
+
+/// The registry entry.
+pub const FORMAT: Format = Format {
+    name: "ONNX",
+    // A protobuf has no magic number; exporters write the version (field 1, below 128), then their name (field 2).
+    sniff: |head, path| {
+        path.extension().is_some_and(|extension| extension == "onnx") || matches!(head, [0x08, 1..0x80, 0x12, ..])
+    },
+    open: |path| Ok(Box::new(Onnx::open(path)?)),
+};
+
+/// An open ONNX model.
+pub struct Onnx {
+    path: PathBuf,
+    constants: Vec<Constant>,
+    graph: Graph,
+    recipes: BTreeMap<String, Recipe>,
+}
+
+impl Onnx {
+    /// Reads the graph; values stay in the file until they are asked for.
+    ///
+    /// # Errors
+    /// The file cannot be read, is damaged, lacks the file its weights are in, or its layers have no stored weights.
+    ///
+    /// # Cost
+    /// The graph's nodes in memory; of the weights nothing, except those that a model spells out number by number.
+    pub fn open(path: &Path) -> Result<Self, WeightsError> {
+        let file = File::open(path).map_err(FileError::at(path))?;
+        // SAFETY: mapped for reading, and only until the graph is read; that nobody shortens the file in this moment is the
+        // user's part, as with every program that maps files.
+        let map = unsafe { Mmap::map(&file) }.map_err(FileError::at(path))?;
+        let bytes = Bytes::from_owner(map);
+        let home = Home { path, bytes: &bytes };
+        // Decoded from `Bytes`, values are parts of the map and not copied.
+        let model = ModelProto::decode(bytes.clone())
+            .map_err(|error| home.damaged(format!("not a whole ONNX model ({error})")))?;
+        let mut graph = model.graph.ok_or_else(|| home.damaged("no graph, expected an ONNX model".into()))?;
+
+        let mut constants = Vec::new();
+        for tensor in graph.initializer {
+            constants.push(Constant::new(tensor, home)?);
+        }
+        for node in &mut graph.node {
+            if let (Some(mut tensor), Some(name)) = (node.constant(), node.output.first()) {
+                tensor.name.clone_from(name);
+                constants.push(Constant::new(tensor, home)?);
+            }
+        }
+        let outputs: Vec<String> = graph.output.into_iter().map(|output| output.name).collect();
+        let refused = |problem| WeightsError::Graph { path: path.into(), problem };
+        let nodes = Nodes::new(&graph.node, &constants, &outputs, home);
+        let walk = nodes
+            .walk(is_layer, &outputs)
+            .map_err(|node| home.damaged(format!("{} ({}) is computed from itself", node.name, node.op_type)))?;
+        let Layers { graph, recipes } = layers(&nodes, &walk).map_err(|obstacle| match obstacle {
+            Obstacle::Graph(problem) => refused(problem),
+            Obstacle::Weights(error) => error,
+        })?;
+        if graph.layers.is_empty() {
+            let inside = match model.functions.len() {
+                0 => String::new(),
+                count => format!(" outside of its {count} functions; inline them first (onnx.inliner)"),
+            };
+            return Err(refused(format!("no convolution or dense layer with weights{inside}")));
+        }
+        Ok(Self { path: path.into(), constants, graph, recipes })
+    }
+}
+
+impl WeightsFile for Onnx {
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        let mut files = vec![self.path.clone()];
+        for file in self.constants.iter().filter_map(Constant::file) {
+            if !files.iter().any(|listed| listed == file) {
+                files.push(file.to_path_buf());
+            }
+        }
+        files
+    }
+
+    fn tensors(&self) -> Vec<(String, Vec<usize>)> {
+        self.recipes.iter().map(|(name, recipe)| (name.clone(), recipe.shape())).collect()
+    }
+
+    fn read(&mut self, name: &str) -> Result<Vec<f32>, WeightsError> {
+        match &self.recipes[name] {
+            Recipe::Stored(view) => view.read(&self.constants),
+            Recipe::Scaled(view, scale) => {
+                let mut values = view.read(&self.constants)?;
+                let inputs = (values.len() / scale.len()).max(1);
+                for (row, scale) in values.chunks_exact_mut(inputs).zip(scale) {
+                    row.iter_mut().for_each(|value| *value = (f64::from(*value) * scale) as f32);
+                }
+                Ok(values)
+            }
+            Recipe::Given(values) => Ok(values.clone()),
+        }
+    }
+
+    fn graph(&self) -> Option<&Graph> {
+        Some(&self.graph)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,287 @@
+//! PyTorch's `.pth` and `.pt`: a pickle that describes tensors, and their bytes; in a zip archive (since PyTorch 1.6) or one
+//! after the other (before).
+//!
+//! Nothing in a pickle is executed: calls that rebuild tensors are understood, all others are left alone.
+
+mod pickle;
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+
+use pytorch_reader::{DType, PytorchReader, Tensor};
+
+use super::float::Float;
+use super::{Format, WeightsError, WeightsFile, archive};
+use crate::error::FileError;
+
+/// The registry entry.
+pub const FORMAT: Format =
+    Format { name: "PyTorch .pth/.pt", sniff, open: |path| Ok(Box::new(Checkpoint::open(path)?)) };
+
+/// The number that opens files of PyTorch before 1.6, as their first pickle holds it.
+const LEGACY_MAGIC: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
+/// That number ends within so many bytes, whatever the pickle's protocol.
+const LEGACY_MAGIC_BYTES: usize = 64;
+/// The longest description of tensors that is read. ResNet152's is a tenth of a megabyte; a byte of it can cost a hundred
+/// bytes of memory, and deflated it costs a file next to nothing.
+const MAX_PICKLE_BYTES: u64 = 4 << 20;
+/// Where tar archives say what they are.
+const TAR_MAGIC_AT: usize = 257;
+/// What files of PyTorch before 1.6 begin with: the number, the version, the machine, the tensors, their storages' keys.
+const LEGACY_PICKLES: usize = 5;
+/// Where training scripts keep the weights beside optimizer and epoch.
+const WEIGHTS_KEYS: [&str; 3] = ["state_dict", "model_state_dict", "model"];
+/// What wrappers (DataParallel, `torch.compile`, Lightning) put before every name.
+const WRAPPERS: [&str; 3] = ["module.", "_orig_mod.", "model."];
+
+fn sniff(head: &[u8], path: &Path) -> bool {
+    if head.starts_with(archive::MAGIC) {
+        // An archive without its directory, a download cut short, is taken too: opening it says what is wrong.
+        return archive::members(path).is_none_or(|members| members.iter().any(|name| is_pickle(name)));
+    }
+    // A tar archive (PyTorch before 0.1.10) is another format, whatever its first member is called.
+    let is_tar = head.get(TAR_MAGIC_AT..).is_some_and(|rest| rest.starts_with(b"ustar"));
+    !is_tar && head[..head.len().min(LEGACY_MAGIC_BYTES)].windows(LEGACY_MAGIC.len()).any(|bytes| bytes == LEGACY_MAGIC)
+}
+
+/// Whether a zip archive's member describes the tensors.
+fn is_pickle(member: &str) -> bool {
+    member == "data.pkl" || member.ends_with("/data.pkl")
+}
+
+/// An open checkpoint.
+pub struct Checkpoint {
+    path: PathBuf,
+    tensors: BTreeMap<String, Tensor>,
+}
+
+impl Checkpoint {
+    /// Reads the description of the tensors: a state dict, one beside other things in a checkpoint, or a whole module.
+    ///
+    /// # Errors
+    /// The file is damaged, holds tensors that are not plain arrays, or claims more than it can hold.
+    pub fn open(path: &Path) -> Result<Self, WeightsError> {
+        let file_bytes = std::fs::metadata(path).map_err(FileError::at(path))?.len();
+        check_pickles(path)?;
+        let whole = PytorchReader::new(path).map_err(|source| unreadable(path, source))?;
+        let nested = WEIGHTS_KEYS.iter().find_map(|key| {
+            // The file was read a line above: what fails here is that there is no such key, or something else under it.
+            PytorchReader::with_top_level_key(path, key).ok().filter(|reader| !reader.is_empty())
+        });
+        let tensors = unwrapped(nested.unwrap_or(whole).into_tensors().into_iter().collect());
+        for (name, tensor) in &tensors {
+            if tensor.byte_len() as u64 > file_bytes.saturating_mul(archive::DEFLATE_RATIO) {
+                return Err(WeightsError::Damaged {
+                    path: path.into(),
+                    problem: format!("{name} claims {} bytes in a file of {file_bytes}", tensor.byte_len()),
+                });
+            }
+        }
+        Ok(Self { path: path.into(), tensors })
+    }
+}
+
+/// Refuses pickles out of all proportion before they are unpacked and built.
+fn check_pickles(path: &Path) -> Result<(), WeightsError> {
+    let mut bytes = 0;
+    let mut stream = BufReader::new(File::open(path).map_err(FileError::at(path))?);
+    if stream.fill_buf().map_err(FileError::at(path))?.starts_with(archive::MAGIC) {
+        let mut archive = archive::open(path).map_err(|source| unreadable(path, source))?;
+        for name in archive::members(path).iter().flatten().filter(|name| is_pickle(name)) {
+            bytes += archive.by_name(name).map_err(|source| unreadable(path, source))?.size();
+        }
+    } else {
+        for _ in 0..LEGACY_PICKLES {
+            bytes += match pickle::length(&mut stream, MAX_PICKLE_BYTES) {
+                Ok(bytes) => bytes,
+                // Cut short, or no pickles at all: whoever builds them says what is wrong.
+                Err(_) => break,
+            };
+        }
+    }
+    if bytes > MAX_PICKLE_BYTES {
+        let problem = format!(
+            "describes its tensors in more than {MAX_PICKLE_BYTES} bytes, expected a state dict and little beside it"
+        );
+        return Err(WeightsError::Damaged { path: path.into(), problem });
+    }
+    Ok(())
+}
+
+/// Names without the prefixes that all of them share.
+fn unwrapped(mut tensors: BTreeMap<String, Tensor>) -> BTreeMap<String, Tensor> {
+    while let Some(prefix) = WRAPPERS.iter().find(|prefix| {
+        let mut names = tensors.keys().peekable();
+        names.peek().is_some() && names.all(|name| name.starts_with(**prefix))
+    }) {
+        tensors = tensors.into_iter().map(|(name, tensor)| (name[prefix.len()..].to_string(), tensor)).collect();
+    }
+    tensors
+}
+
+fn unreadable(path: &Path, source: impl std::error::Error + Send + Sync + 'static) -> WeightsError {
+    WeightsError::Unreadable { path: path.into(), format: FORMAT.name, source: Box::new(source) }
+}
+
+impl WeightsFile for Checkpoint {
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn tensors(&self) -> Vec<(String, Vec<usize>)> {
+        self.tensors.iter().map(|(name, tensor)| (name.clone(), tensor.shape().to_vec())).collect()
+    }
+
+    fn read(&mut self, name: &str) -> Result<Vec<f32>, WeightsError> {
+        let tensor = self.tensors.get(name).unwrap_or_else(|| panic!("no tensor {name}"));
+        let float = match tensor.dtype() {
+            DType::F64 => Float::F64,
+            DType::F32 => Float::F32,
+            DType::F16 => Float::F16,
+            DType::BF16 => Float::Bf16,
+            other => {
+                return Err(WeightsError::Type {
+                    path: self.path.clone(),
+                    tensor: name.to_string(),
+                    found: format!("{other:?}"),
+                });
+            }
+        };
+        let bytes = tensor.read().map_err(|source| unreadable(&self.path, source))?;
+        let mut values = Vec::with_capacity(tensor.num_elements());
+        float.widen(&bytes, &mut values);
+        Ok(values)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Cursor, Read, Write};
+
+    use zip::write::SimpleFileOptions;
+    use zip::{CompressionMethod, ZipArchive, ZipWriter};
+
+    use super::*;
+    use crate::weights::fixtures::{assert_holds, bytes, open, refusal};
+
+    /// The tensors of the `tiny` files.
+    const TINY: [(&str, &[usize]); 9] = [
+        ("conv.weight", &[4, 3, 3, 3]),
+        ("conv.bias", &[4]),
+        ("bn.weight", &[4]),
+        ("bn.bias", &[4]),
+        ("bn.running_mean", &[4]),
+        ("bn.running_var", &[4]),
+        ("dw.weight", &[4, 1, 3, 3]),
+        ("fc.weight", &[2, 4]),
+        ("fc.bias", &[2]),
+    ];
+    const COUNTER: &str = "bn.num_batches_tracked";
+
+    #[test]
+    fn every_way_of_saving_loads_to_the_same_tensors() {
+        for file in [
+            "tiny.pth",
+            "tiny_legacy.pth",
+            "tiny_module.pth",
+            "tiny_views.pth",
+            "tiny_checkpoint.pth",
+            "tiny.safetensors",
+        ] {
+            assert_holds(file, &TINY, &[COUNTER]);
+        }
+        assert_holds("tiny_types.pth", &TINY, &[]);
+    }
+
+    #[test]
+    fn integers_are_refused_when_read() {
+        let message = open(&bytes("tiny.pth")).unwrap().read(COUNTER).unwrap_err().to_string();
+        assert!(
+            message.ends_with("bn.num_batches_tracked is of type I64, expected F64, F32, F16 or BF16"),
+            "{message}"
+        );
+    }
+
+    /// A checkpoint with another pickle in the place of its own, compressed.
+    fn with_pickle(pickle: &[u8]) -> Vec<u8> {
+        let mut old = ZipArchive::new(Cursor::new(bytes("tiny.pth"))).unwrap();
+        let mut new = ZipWriter::new(Cursor::new(vec![]));
+        for index in 0..old.len() {
+            let mut member = old.by_index(index).unwrap();
+            let name = member.name().unwrap().into_owned();
+            let mut bytes = vec![];
+            member.read_to_end(&mut bytes).unwrap();
+            new.start_file(&*name, SimpleFileOptions::default().compression_method(CompressionMethod::Deflated))
+                .unwrap();
+            new.write_all(if is_pickle(&name) { pickle } else { &bytes }).unwrap();
+        }
+        new.finish().unwrap().into_inner()
+    }
+
+    #[test]
+    fn compressed_archives_are_read_too() {
+        let mut pickle = vec![];
+        let mut archive = ZipArchive::new(Cursor::new(bytes("tiny.pth"))).unwrap();
+        archive.by_name("tiny/data.pkl").unwrap().read_to_end(&mut pickle).unwrap();
+        let mut file = open(&with_pickle(&pickle)).unwrap();
+        assert_eq!(file.read("fc.bias").unwrap(), crate::weights::fixtures::values(8, 2));
+    }
+
+    #[test]
+    fn hostile_pickles_are_refused() {
+        for (pickle, reason) in [
+            // Ten thousand tuples inside each other; a list of a billion copies; a string of 4 GiB; none of it there.
+            ([&b"\x80\x02)"[..], &[0x85; 10_000], b"."].concat(), "nesting exceeds"),
+            (
+                [&b"\x80\x02]q\x00"[..], &b"(h\x00h\x00h\x00h\x00h\x00h\x00h\x00h\x00eq\x00".repeat(10)[..], b"."]
+                    .concat(),
+                "memo bomb",
+            ),
+            (b"\x80\x02X\xff\xff\xff\xff.".to_vec(), "expected 4294967295 bytes"),
+            (b"\x80\x02h\x07.".to_vec(), "memo reference 7 not found"),
+            (b"\x80\x02cos\nsystem\nX\x04\x00\x00\x00true\x85R.".to_vec(), "Expected a dictionary"),
+            (vec![b'N'; MAX_PICKLE_BYTES as usize + 1], "describes its tensors in more than"),
+            (vec![], "pickle: "),
+        ] {
+            let message = refusal(&with_pickle(&pickle));
+            assert!(message.contains(reason), "{reason}: {message}");
+        }
+    }
+
+    #[test]
+    fn legacy_files_are_held_to_the_same_limit() {
+        let whole = bytes("tiny_legacy.pth");
+        let version = whole.windows(4).position(|bytes| bytes == b"\x80\x02M\xe9").unwrap();
+        for (endless, reason) in [
+            (vec![b'N'; MAX_PICKLE_BYTES as usize + 1], "describes its tensors in more than"),
+            (vec![b']'; 2 * MAX_PICKLE_BYTES as usize], "describes its tensors in more than"),
+            (b"X\xff\xff\xff\x7f.".to_vec(), "describes its tensors in more than"),
+            (b"X\x00\x00\x10\x00.".to_vec(), "cannot be read as PyTorch"),
+        ] {
+            let message = refusal(&[&whole[..version], &endless].concat());
+            assert!(message.contains(reason), "{message}");
+        }
+    }
+
+    #[test]
+    fn the_length_of_a_pickle_is_found_without_building_it() {
+        let whole = bytes("tiny_legacy.pth");
+        let mut rest = &whole[..];
+        for _ in 0..LEGACY_PICKLES {
+            pickle::length(&mut rest, MAX_PICKLE_BYTES).unwrap();
+        }
+        // Ten storages follow: the number of elements, then the elements.
+        let elements = [108, 4, 4, 4, 4, 4, 36, 8, 2];
+        let counter = 8 + 8;
+        assert_eq!(rest.len(), elements.iter().map(|count| 8 + 4 * count).sum::<usize>() + counter);
+    }
+
+    #[test]
+    fn an_archive_cut_short_is_called_damaged() {
+        let whole = bytes("tiny.pth");
+        let message = refusal(&whole[..whole.len() / 2]);
+        assert!(message.contains("cannot be read as PyTorch .pth/.pt; copy or download it again"), "{message}");
+    }
+}

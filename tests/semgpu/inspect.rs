@@ -1,0 +1,54 @@
+//! `semgpu inspect` on every weights format; what a file is, its content tells.
+
+use std::fs::File;
+use std::io::Read;
+
+use zip::ZipArchive;
+
+use crate::{fail, root, succeed};
+
+#[test]
+fn every_format_is_recognised_by_its_content() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("weights.bin");
+    let argument = path.display().to_string();
+    let mut archive = ZipArchive::new(File::open(root().join("tests/golden/weights_formats.zip")).unwrap()).unwrap();
+    for (file, format, tensor) in [
+        ("tiny.pth", "PyTorch .pth/.pt", "fc.weight  [2, 4]"),
+        ("tiny_legacy.pth", "PyTorch .pth/.pt", "fc.weight  [2, 4]"),
+        ("tiny.keras", "Keras .keras", "conv2d_1/kernel  [3, 3, 3, 4]"),
+        ("tiny.weights.h5", "Keras .h5/.weights.h5", "conv2d_1/kernel  [3, 3, 3, 4]"),
+        ("tiny_keras1.h5", "Keras .h5/.weights.h5", "conv2d_1/kernel  [3, 3, 3, 4]"),
+        ("tiny.safetensors", "safetensors", "fc.weight  [2, 4]"),
+    ] {
+        let mut bytes = vec![];
+        archive.by_name(file).unwrap().read_to_end(&mut bytes).unwrap();
+        std::fs::write(&path, bytes).unwrap();
+        let said = String::from_utf8(succeed(&["inspect", &argument]).stdout).unwrap();
+        assert_eq!(said.lines().next(), Some(format!("format: {format}").as_str()), "{file}");
+        assert!(said.lines().any(|line| line == tensor), "{file}: {said}");
+    }
+    std::fs::write(&path, "no weights").unwrap();
+    let said = fail(&["inspect", &argument], 2);
+    for format in ["PyTorch .pth/.pt", "Keras .keras", "Keras .h5/.weights.h5", "safetensors", "weights/README.md"] {
+        assert!(said.contains(format), "{said}");
+    }
+}
+
+#[test]
+fn word_vectors_are_described_and_concepts_looked_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let (vectors, manifest) = (folder.path().join("vectors.txt"), folder.path().join("manifest.csv"));
+    std::fs::write(&vectors, "ant 1 2 3\nsea_lion 4 5 6\nbee 7 8 9\n").unwrap();
+    let rows = ["ant", "sea lion", "bee", "crab", "Bee"].map(|concept| format!("a.png,{concept},1\n"));
+    std::fs::write(&manifest, format!("path,concept,group\n{}", rows.concat())).unwrap();
+    let (vectors, manifest) = (vectors.display().to_string(), manifest.display().to_string());
+    let said = String::from_utf8(succeed(&["inspect", &vectors, "--manifest", &manifest]).stdout).unwrap();
+    let lines: Vec<&str> = said.lines().collect();
+    assert!(lines[0].starts_with("format: text"), "{said}");
+    assert_eq!(lines[1], "3 words of 3 values");
+    let tokens: Vec<&str> = lines[2..].iter().map(|line| line.split_once(" <- ").unwrap().1).collect();
+    assert_eq!(tokens, ["ant", "sea_lion", "bee", "missing", "bee"]);
+    let said = String::from_utf8(succeed(&["inspect", &vectors]).stdout).unwrap();
+    assert_eq!(said.lines().count(), 2);
+}
