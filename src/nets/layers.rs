@@ -1,7 +1,7 @@
 //! The layers that networks are built of, on Burn's operations, with loaded weights.
 
-use burn::tensor::module::{conv2d, max_pool2d};
-use burn::tensor::ops::{ConvOptions, MaxPoolOptions};
+use burn::tensor::module::{avg_pool2d, conv2d, max_pool2d};
+use burn::tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
 use burn::tensor::{Device, Tensor, TensorData, activation};
 use burn_flex::Flex;
 use rayon::prelude::*;
@@ -13,6 +13,11 @@ pub type Padding = [(usize, usize); 2];
 
 /// No padding (Keras `valid`).
 pub const VALID: Padding = [(0, 0); 2];
+
+/// A window that moves by `stride` over a padded input; every output sees every input channel (`groups` 1).
+pub fn window(stride: usize, padding: Padding) -> ConvOptions<2> {
+    ConvOptions::new_with_padding([stride; 2], padding, [1; 2], 1)
+}
 
 /// A convolution with bias.
 pub struct Conv {
@@ -36,8 +41,50 @@ impl Conv {
         Ok(Self {
             weight: Tensor::from_data(parameters.get(&format!("{name}.weight"))?, device),
             bias: Tensor::from_data(parameters.get(&format!("{name}.bias"))?, device),
-            options: ConvOptions::new_with_padding([stride; 2], padding, [1; 2], 1),
+            options: window(stride, padding),
         })
+    }
+
+    /// Loads a convolution and the batch normalization after it as one convolution: with `s = gamma / sqrt(var + epsilon)`
+    /// per output, weight `s w` and bias `s (b - mean) + beta`, in `f64`, rounded once. From files that an exporter folded
+    /// `{conv}.weight` and `{conv}.bias` are all there is.
+    ///
+    /// # Errors
+    /// As [`Parameters::get`].
+    pub fn load_normalised(
+        parameters: &mut Parameters,
+        conv: &str,
+        norm: &str,
+        epsilon: f64,
+        options: ConvOptions<2>,
+        device: &Device,
+    ) -> Result<Self, WeightsError> {
+        let weight = parameters.get(&format!("{conv}.weight"))?;
+        let outs = weight.shape()[0];
+        let bias = format!("{conv}.bias");
+        let (weight, bias) = if parameters.folded() {
+            (weight, parameters.get(&bias)?)
+        } else {
+            let bias = parameters.has(&bias).then(|| parameters.get(&bias)).transpose()?;
+            let gamma = format!("{norm}.gamma");
+            let gamma = parameters.has(&gamma).then(|| parameters.get(&gamma)).transpose()?;
+            let [beta, mean, var] = [
+                parameters.get(&format!("{norm}.beta"))?,
+                parameters.get(&format!("{norm}.mean"))?,
+                parameters.get(&format!("{norm}.var"))?,
+            ];
+            let at = |data: &TensorData, out: usize| f64::from(f32s(data)[out]);
+            let mut folded = f32s(&weight).to_vec();
+            let mut shifts = Vec::with_capacity(outs);
+            for (out, kernel) in folded.chunks_exact_mut(weight.num_elements() / outs).enumerate() {
+                let scale = gamma.as_ref().map_or(1.0, |gamma| at(gamma, out)) / (at(&var, out) + epsilon).sqrt();
+                let bias = bias.as_ref().map_or(0.0, |bias| at(bias, out));
+                kernel.iter_mut().for_each(|weight| *weight = (f64::from(*weight) * scale) as f32);
+                shifts.push(((bias - at(&mean, out)) * scale + at(&beta, out)) as f32);
+            }
+            (TensorData::new(folded, weight.shape().clone()), TensorData::new(shifts, [outs]))
+        };
+        Ok(Self { weight: Tensor::from_data(weight, device), bias: Tensor::from_data(bias, device), options })
     }
 
     /// `[images, in, height, width]` to `[images, out, height, width]`, before any activation.
@@ -106,6 +153,11 @@ pub fn relu(x: Tensor<4>) -> Tensor<4> {
     activation::relu(x)
 }
 
+/// `x` held between 0 and 6.
+pub fn relu6(x: Tensor<4>) -> Tensor<4> {
+    x.clamp(0.0, 6.0)
+}
+
 /// Softmax over all units of an image; `[images, units, 1, 1]` both ways.
 pub fn softmax(x: Tensor<4>) -> Tensor<4> {
     spread(activation::softmax(x.flatten::<2>(1, 3), 1))
@@ -142,6 +194,40 @@ fn max_pool_cpu(x: &[f32], shape: [usize; 4], window: usize, stride: usize, devi
     Tensor::from_data(TensorData::new(pooled, [images, channels, rows, columns]), device)
 }
 
+/// What an average pooling takes windows to hold beyond the border.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Border {
+    /// Nothing: the average is over what is there (Keras `same`).
+    Excluded,
+    /// Zeros: the average is over the whole window (torchvision).
+    Zeros,
+}
+
+/// Mean of the `window` x `window` around every unit; `window` is odd, height and width stay.
+pub fn average_pool(x: Tensor<4>, window: usize, border: Border) -> Tensor<4> {
+    let options = AvgPoolOptions {
+        stride: [1; 2],
+        padding: [(window / 2, window / 2); 2],
+        count_include_pad: border == Border::Zeros,
+        ..AvgPoolOptions::new([window; 2])
+    };
+    avg_pool2d(x, options)
+}
+
+/// Most that an activation inside a stage takes on the CPU: larger ones the allocator (glibc: from 32 MiB on) returns to
+/// the system after each operation, whose page faults then cost more than the arithmetic.
+const INNER_BYTES: usize = 16 << 20;
+
+/// Runs `forward`, inside of which an image has up to `units` activations; on the CPU over so few images at once that
+/// these stay small.
+pub fn in_parts(x: Tensor<4>, units: usize, forward: impl Fn(Tensor<4>) -> Tensor<4>) -> Tensor<4> {
+    let images = (INNER_BYTES / (units * size_of::<f32>())).max(1);
+    if x.dims()[0] <= images || x.device() != Device::flex() {
+        return forward(x);
+    }
+    Tensor::cat(x.split(images, 0).into_iter().map(forward).collect(), 0)
+}
+
 /// Mean over height and width, `[images, channels, height, width]` to `[images, channels, 1, 1]`.
 pub fn global_mean(x: Tensor<4>) -> Tensor<4> {
     let [images, channels, ..] = x.dims();
@@ -151,7 +237,7 @@ pub fn global_mean(x: Tensor<4>) -> Tensor<4> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::weights::{Parameter, formula};
+    use crate::weights::{Normalised, Parameter, formula};
 
     /// `f32` sums of 12 products of the order of 1: 12 roundings of 2^-24 each.
     const SUM_OF_12: f32 = 12.0 * f32::EPSILON / 2.0;
@@ -176,6 +262,46 @@ mod tests {
         let y = conv.forward(tensor(&[1.0, 2.0, 3.0, 4.0], [1, 1, 2, 2]));
         assert_eq!(y.dims(), [1, 1, 2, 2]);
         assert_eq!(values(y), [1.5, 2.5, 3.5, 4.5]);
+    }
+
+    /// Folding rounds weights and bias once more; then as [`SUM_OF_12`], over sums of the order of 1.
+    const FOLDED: f32 = 2.0 * SUM_OF_12;
+
+    #[test]
+    fn a_folded_normalization_is_the_normalization() {
+        let shape = [4, 3, 1, 4];
+        for (bias, scale) in [(true, true), (false, true), (false, false)] {
+            let listed = Normalised { conv: "conv", norm: "bn", shape, bias, scale }.torch("conv", "bn");
+            let mut parameters = Parameters::formula("test", listed);
+            let mut vector = |name: &str| parameters.has(name).then(|| parameters.get(name).unwrap());
+            let [own, gamma] = [vector("conv.bias"), vector("bn.gamma")];
+            assert_eq!((own.is_some(), gamma.is_some()), (bias, scale));
+            let [weight, beta, mean, var] =
+                ["conv.weight", "bn.beta", "bn.mean", "bn.var"].map(|name| vector(name).unwrap());
+            let x: Vec<f32> = (0..12).map(|v| (v as f32 - 6.0) / 6.0).collect();
+            let device = Device::flex();
+            let conv = Conv::load_normalised(&mut parameters, "conv", "bn", 0.5, window(1, VALID), &device).unwrap();
+            let y = conv.forward(tensor(&x, [1, 3, 1, 4]));
+            assert_eq!(y.dims(), [1, 4, 1, 1]);
+            for (out, y) in values(y).into_iter().enumerate() {
+                let at = |data: &TensorData| f64::from(f32s(data)[out]);
+                let kernel = &f32s(&weight)[out * 12..][..12];
+                let sum: f64 = kernel.iter().zip(&x).map(|(&w, &x)| f64::from(w) * f64::from(x)).sum();
+                let centred = sum + own.as_ref().map_or(0.0, at) - at(&mean);
+                let expected = centred / (at(&var) + 0.5).sqrt() * gamma.as_ref().map_or(1.0, at) + at(&beta);
+                assert!((y - expected as f32).abs() <= FOLDED, "{bias} {scale}: {y} {expected}");
+            }
+        }
+    }
+
+    #[test]
+    fn groups_see_their_own_channels() {
+        let conv = Conv {
+            weight: tensor(&[2.0, 3.0], [2, 1, 1, 1]),
+            bias: Tensor::zeros([2], &Device::flex()),
+            options: ConvOptions { groups: 2, ..window(1, VALID) },
+        };
+        assert_eq!(values(conv.forward(tensor(&[5.0, 7.0], [1, 2, 1, 1]))), [10.0, 21.0]);
     }
 
     #[test]
@@ -228,10 +354,87 @@ mod tests {
     }
 
     #[test]
+    fn averages_at_the_border_are_over_what_is_there_or_over_zeros_too() {
+        // 1 2 / 3 4: every window covers all four units and five beyond the border.
+        let x = || tensor(&[1.0, 2.0, 3.0, 4.0], [1, 1, 2, 2]);
+        assert_eq!(values(average_pool(x(), 3, Border::Excluded)), [2.5; 4]);
+        assert_eq!(values(average_pool(x(), 3, Border::Zeros)), [10.0 / 9.0; 4]);
+        // The middle one of 3 x 3 has all its nine.
+        let x = tensor(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0], [1, 1, 3, 3]);
+        assert_eq!(values(average_pool(x, 3, Border::Excluded))[4], 5.0);
+    }
+
+    #[test]
+    fn parts_make_up_the_batch() {
+        let x: Vec<f32> = (0..10).map(|v| v as f32).collect();
+        let parts = std::cell::RefCell::new(Vec::new());
+        let doubled = in_parts(tensor(&x, [5, 2, 1, 1]), INNER_BYTES / 8, |x| {
+            parts.borrow_mut().push(x.dims()[0]);
+            x * 2.0
+        });
+        assert_eq!(parts.into_inner(), [2, 2, 1]);
+        assert_eq!(doubled.dims(), [5, 2, 1, 1]);
+        assert_eq!(values(doubled), x.iter().map(|v| 2.0 * v).collect::<Vec<_>>());
+    }
+
+    #[test]
     fn softmax_and_mean_are_per_image() {
         let x = tensor(&[0.0, 0.0, 1000.0, 0.0], [2, 2, 1, 1]);
         assert_eq!(values(softmax(x)), [0.5, 0.5, 1.0, 0.0]);
         let x = tensor(&[1.0, 2.0, 3.0, 6.0, -1.0, 1.0, 0.0, 4.0], [1, 2, 2, 2]);
         assert_eq!(values(global_mean(x)), [3.0, 1.0]);
+    }
+
+    /// Either device sums in an order of its own: n products, 594 at most, err by about sqrt(n) < 25 roundings of 2^-24.
+    const DEVICES_AGREE: f32 = 2.0 * 25.0 * f32::EPSILON / 2.0;
+
+    /// Every operation that a network is built of, on a device: an input of 2 x 6 x 9 x 11, odd on purpose.
+    fn operations(device: &Device) -> Vec<(&'static str, Vec<f32>)> {
+        let filled = |shape: [usize; 4]| {
+            let count = shape.iter().product::<usize>();
+            let values: Vec<f32> = (0..count).map(|n| ((7 * n % 31) as f32 - 15.0) / 15.0).collect();
+            Tensor::<4>::from_data(TensorData::new(values, shape), device)
+        };
+        let x = filled([2, 6, 9, 11]);
+        let conv = |shape: [usize; 4], stride, padding: Padding, groups| {
+            let bias = filled([1, 1, 1, shape[0]]).reshape([shape[0]]);
+            let options = ConvOptions::new_with_padding([stride; 2], padding, [1; 2], groups);
+            values(Conv { weight: filled(shape), bias, options }.forward(x.clone()))
+        };
+        let kernels = Parameter::kernel("dense", &[5, 594], vec![]);
+        let mut parameters = Parameters::formula("test", vec![kernels, Parameter::bias("dense", 5, vec![])]);
+        let dense = Dense::load(&mut parameters, "dense", 2 * 594 * 4, device).unwrap();
+        vec![
+            ("1 x 1", conv([4, 6, 1, 1], 1, VALID, 1)),
+            ("1 x 1, strided", conv([4, 6, 1, 1], 2, VALID, 1)),
+            ("1 x 3, padded", conv([4, 6, 1, 3], 1, [(0, 0), (1, 1)], 1)),
+            ("3 x 1, padded", conv([4, 6, 3, 1], 1, [(1, 1), (0, 0)], 1)),
+            ("more zeros after than before", conv([4, 6, 2, 2], 2, [(0, 1); 2], 1)),
+            ("depthwise", conv([6, 1, 3, 3], 1, [(1, 1); 2], 6)),
+            ("depthwise, strided", conv([6, 1, 3, 3], 2, [(0, 1), (1, 1)], 6)),
+            ("dense, in tiles", values(dense.forward(x.clone()))),
+            ("max-pool", values(max_pool(x.clone(), 3, 2))),
+            ("mean of what is inside", values(average_pool(x.clone(), 3, Border::Excluded))),
+            ("mean with zeros", values(average_pool(x.clone(), 3, Border::Zeros))),
+            ("global mean", values(global_mean(x.clone()))),
+            ("softmax", values(softmax(x.clone()))),
+            ("ReLU 6", values(relu6(x * 9.0))),
+        ]
+    }
+
+    #[test]
+    fn every_operation_computes_the_same_on_the_gpu() {
+        if std::env::var("SEMGPU_TEST_DEVICE").as_deref() != Ok("gpu") {
+            return;
+        }
+        let gpu = operations(&Device::wgpu(burn::tensor::DeviceKind::DefaultDevice));
+        for ((name, expected), (_, found)) in operations(&Device::flex()).into_iter().zip(gpu) {
+            assert_eq!(expected.len(), found.len(), "{name}");
+            let scale = expected.iter().fold(1.0, |scale: f32, value| scale.max(value.abs()));
+            for (place, (expected, found)) in expected.iter().zip(&found).enumerate() {
+                let difference = (expected - found).abs();
+                assert!(difference <= DEVICES_AGREE * scale, "{name}: unit {place}: {found}, on the CPU {expected}");
+            }
+        }
     }
 }

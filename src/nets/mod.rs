@@ -2,19 +2,33 @@
 //!
 //! To add a network: one file that exports a [`NetworkSpec`], and its line in [`NETS`].
 
+pub mod efficientnet_lite0;
 #[cfg(test)]
 mod golden;
+pub mod inception_v3;
 pub mod layers;
+pub mod resnet;
 pub mod squeezenet1_1;
-pub mod vgg16;
+pub mod vgg;
 
 use burn::tensor::{Device, Tensor};
 use serde::Serialize;
 
-use crate::weights::{Assignment, Parameter, Parameters, WeightsError, WeightsFile, assign};
+use crate::weights::{Assignment, Facts, Ignored, Parameter, Parameters, WeightsError, WeightsFile};
 
 /// The networks of this build, in the order `semgpu layers` lists them.
-pub const NETS: &[&NetworkSpec] = &[&vgg16::SPEC, &squeezenet1_1::SPEC];
+pub const NETS: &[&NetworkSpec] = &[
+    &vgg::VGG16,
+    &resnet::RESNET50,
+    &inception_v3::SPEC,
+    &squeezenet1_1::SPEC,
+    &efficientnet_lite0::SPEC,
+    &vgg::VGG19,
+    &resnet::RESNET18,
+    &resnet::RESNET34,
+    &resnet::RESNET101,
+    &resnet::RESNET152,
+];
 
 /// The network of that name.
 pub fn find(name: &str) -> Option<&'static NetworkSpec> {
@@ -29,12 +43,32 @@ pub struct NetworkSpec {
     pub forms: &'static [&'static str],
     /// Input size and preprocessing.
     pub input: fn(form: &str) -> Input,
+    /// The layer whose units are the 1000 classes of ILSVRC 2012 in index order, if the network ends in one.
+    pub classifier: Option<&'static str>,
     /// The stages in order, with the layers tapped in each.
     pub stages: fn(form: &str) -> Vec<StageSpec>,
     /// Every parameter, with its names in the known weights files.
     pub parameters: fn(form: &str) -> Vec<Parameter>,
     /// Builds the network on a device: one [`Stage`] per [`StageSpec`], in the same order.
     pub load: fn(form: &str, parameters: &mut Parameters, device: &Device) -> Result<Stages, WeightsError>,
+    /// What it computes that shapes do not tell, for files that hold a computation graph.
+    pub facts: fn(form: &str) -> Facts,
+    /// Tensors that its weights files may hold beside its parameters.
+    pub ignored: &'static [Ignored],
+    /// Networks that are taken for it.
+    pub look_alikes: &'static [LookAlike],
+}
+
+/// Counters of PyTorch's batch normalization.
+pub const BATCH_COUNTERS: Ignored =
+    Ignored { prefix: "", suffix: ".num_batches_tracked", why: "counts training steps, not used at inference" };
+
+/// A network that is taken for another.
+pub struct LookAlike {
+    /// What only its tensors have in their names.
+    pub tensor: &'static str,
+    /// What it is and what is read instead.
+    pub what: &'static str,
 }
 
 impl NetworkSpec {
@@ -43,27 +77,53 @@ impl NetworkSpec {
         (self.stages)(form).into_iter().flat_map(|stage| stage.layers).collect()
     }
 
+    /// Compares a weights file, and its computation graph if it holds one, with the parameters of `form`.
+    pub fn account(&self, form: &str, file: &dyn WeightsFile) -> Assignment {
+        let mut account = Assignment::of(&(self.parameters)(form), self.ignored, file);
+        if let Some(graph) = file.graph()
+            && account.contradictions.is_empty()
+        {
+            account.contradictions = (self.facts)(form).contradictions(graph);
+        }
+        account
+    }
+
     /// Finds the tensor of every parameter of `form` in a weights file.
     ///
     /// # Errors
-    /// [`WeightsError::OtherForm`] if the file has more of another form's names, [`WeightsError::Unfit`] if tensors are
-    /// missing, have another shape or belong to no parameter.
+    /// [`WeightsError::LookAlike`] if it is another network's, [`WeightsError::OtherForm`] if it has more of another
+    /// form's names, [`WeightsError::OtherGraph`] if its graph is another form's, [`WeightsError::Unfit`] if tensors are
+    /// missing, have another shape or belong to no parameter, or if its graph is no form's.
     pub fn assign(&self, form: &str, file: &dyn WeightsFile) -> Result<Assignment, WeightsError> {
-        let refused = match assign(&(self.parameters)(form), file) {
-            Ok(assignment) => return Ok(assignment),
-            Err(refused) => refused,
-        };
-        let found = |form: &str| Assignment::of(&(self.parameters)(form), file).found();
-        let asked = found(form);
-        match self.forms.iter().copied().find(|other| found(other) > asked) {
-            Some(fits) => Err(WeightsError::OtherForm {
-                path: file.path().into(),
-                network: self.name.into(),
-                form: form.into(),
-                fits: fits.into(),
-            }),
-            None => Err(refused),
+        let account = self.account(form, file);
+        // Where a graph's places decide, names may still be another network's or form's.
+        if account.is_complete() && file.graph().is_none() {
+            return Ok(account);
         }
+        for look_alike in self.look_alikes {
+            if let Some((tensor, _)) = file.tensors().into_iter().find(|(name, _)| name.contains(look_alike.tensor)) {
+                return Err(WeightsError::LookAlike {
+                    path: file.path().into(),
+                    tensor,
+                    network: self.name.into(),
+                    what: look_alike.what.into(),
+                });
+            }
+        }
+        let found = |form: &str| self.account(form, file).found();
+        let (path, network, form_asked) = (file.path().into(), self.name.to_string(), form.to_string());
+        // Of forms that share all names the first.
+        let named = self.forms.iter().copied().rev().max_by_key(|other| found(other));
+        if let Some(fits) = named.filter(|fits| found(fits) > account.found()) {
+            return Err(WeightsError::OtherForm { path, network, form: form_asked, fits: fits.into() });
+        }
+        let drawn: Vec<&str> =
+            self.forms.iter().copied().filter(|other| self.account(other, file).is_complete()).collect();
+        if let (Some(reason), false) = (account.contradictions.first(), drawn.is_empty()) {
+            let (fits, reason) = (drawn.join("\" or \""), reason.clone());
+            return Err(WeightsError::OtherGraph { path, network, form: form_asked, fits, reason });
+        }
+        account.checked(file.path())
     }
 }
 
@@ -160,6 +220,35 @@ pub trait Stage: Send {
     fn forward(&self, x: Tensor<4>, taps: &mut Taps) -> Tensor<4>;
 }
 
+/// The class of each image: the first of its highest outputs. An image with an output that is not finite comes back as
+/// the error.
+///
+/// # Shapes
+/// `outputs` is `[images, classes]`, the activations of [`NetworkSpec::classifier`].
+pub fn classes(outputs: &[Tensor<2>]) -> Result<Vec<u32>, NotFinite> {
+    let mut classes = Vec::new();
+    for batch in outputs {
+        let units = batch.dims()[1];
+        let values = batch.clone().into_data().convert::<f32>();
+        for image in values.as_slice::<f32>().expect("converted to f32").chunks_exact(units) {
+            if image.iter().any(|output| !output.is_finite()) {
+                return Err(NotFinite { image: classes.len() });
+            }
+            let highest = (1..units).fold(0, |best, class| if image[class] > image[best] { class } else { best });
+            classes.push(highest as u32);
+        }
+    }
+    Ok(classes)
+}
+
+/// NaN or infinity among an image's outputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the outputs of image {image} (counted from 0) are not finite")]
+pub struct NotFinite {
+    /// Index of the image.
+    pub image: usize,
+}
+
 /// Collects the layers that are wanted while a batch runs through a stage.
 #[derive(Default)]
 pub struct Taps {
@@ -190,11 +279,11 @@ impl Taps {
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
-    use std::path::Path;
 
     use burn::tensor::DeviceKind;
 
     use super::*;
+    use crate::weights::fixtures::Listing;
     use crate::weights::formula;
 
     /// Runs `x` through the stages and compares every output and tap with what the specification lists.
@@ -237,12 +326,25 @@ mod tests {
                 let names: HashSet<_> = layers.iter().map(|layer| &layer.name).collect();
                 let labels: HashSet<_> = layers.iter().map(|layer| &layer.label).collect();
                 assert_eq!((names.len(), labels.len()), (layers.len(), layers.len()), "{}", network.name);
+                if let Some(classifier) = network.classifier {
+                    let layer = layers.iter().find(|layer| layer.name == classifier).expect(classifier);
+                    assert_eq!(layer.units(), crate::imagenet::CLASSES, "{}", network.name);
+                }
                 let parameters = (network.parameters)(form);
                 let sources: Vec<_> = parameters.iter().flat_map(|p| p.sources.iter().map(|(name, _)| name)).collect();
                 assert_eq!(sources.iter().collect::<HashSet<_>>().len(), sources.len(), "{}", network.name);
             }
         }
-        assert!(find("vgg19").is_none());
+        assert!(find("vgg11").is_none());
+    }
+
+    #[test]
+    fn the_first_highest_output_is_the_class() {
+        let outputs = |values: [[f32; 4]; 2]| Tensor::<2>::from_data(values, &Device::flex());
+        let found = classes(&[outputs([[0.0, 2.0, 2.0, 1.0], [-3.0, -1.0, -2.0, -1.0]]), outputs([[0.0; 4]; 2])]);
+        assert_eq!(found, Ok(vec![1, 1, 0, 0]));
+        let found = classes(&[outputs([[0.0; 4]; 2]), outputs([[0.0; 4], [1.0, f32::NAN, 0.0, 0.0]])]);
+        assert_eq!(found, Err(NotFinite { image: 3 }));
     }
 
     #[test]
@@ -259,29 +361,14 @@ mod tests {
         assert_eq!(planes[..4], red);
     }
 
-    struct Listing(Vec<(String, Vec<usize>)>);
-
-    impl WeightsFile for Listing {
-        fn path(&self) -> &Path {
-            Path::new("weights/vgg16.safetensors")
-        }
-
-        fn tensors(&self) -> Vec<(String, Vec<usize>)> {
-            self.0.clone()
-        }
-
-        fn read(&mut self, name: &str) -> Result<Vec<f32>, WeightsError> {
-            panic!("{name} is not needed to assign")
-        }
-    }
-
     /// What a file of a form holds, under the last known name of each parameter.
     fn listing(network: &NetworkSpec, form: &str) -> Listing {
         let source = |parameter: Parameter| {
             let (name, transform) = parameter.sources.into_iter().last().unwrap();
             (name, transform.source_shape(&parameter.shape))
         };
-        Listing((network.parameters)(form).into_iter().map(source).collect())
+        let parameters = (network.parameters)(form).into_iter().filter(|parameter| parameter.part.is_in(false));
+        Listing(parameters.map(source).collect())
     }
 
     #[test]
@@ -293,7 +380,7 @@ mod tests {
         torchvision.0.pop();
         assert_eq!(
             network.assign("keras", &torchvision).unwrap_err().to_string(),
-            "weights/vgg16.safetensors: names its tensors as the torchvision form of vgg16 does, and network.form is \
+            "weights/listed.safetensors: names its tensors as the torchvision form of vgg16 does, and network.form is \
              \"keras\"; set form = \"torchvision\""
         );
         let error = network.assign("torchvision", &torchvision).unwrap_err();

@@ -9,10 +9,21 @@ use burn::tensor::{Device, Tensor};
 use super::layers::{Conv, VALID, global_mean, max_pool, relu};
 use super::{Input, Layer, NetworkSpec, Preprocess, Stage, StageSpec, Stages, Taps};
 use crate::images::Resize;
-use crate::weights::{Parameter, Parameters, Transform, WeightsError};
+use crate::weights::{Facts, Parameter, Parameters, Transform, WeightsError};
 
 /// The registry entry.
-pub const SPEC: NetworkSpec = NetworkSpec { name: "squeezenet1_1", forms: &["caffe"], input, stages, parameters, load };
+pub const SPEC: NetworkSpec = NetworkSpec {
+    name: "squeezenet1_1",
+    forms: &["caffe"],
+    input,
+    classifier: Some("logits"),
+    stages,
+    parameters,
+    load,
+    facts,
+    ignored: &[],
+    look_alikes: &[],
+};
 
 /// Height and width of the input.
 const SIZE: usize = 227;
@@ -95,6 +106,21 @@ fn stages(_form: &str) -> Vec<StageSpec> {
 /// `conv1` is C1, `fire2` F2, `logits` OUT.
 fn label(layer: &str) -> String {
     layer.replace("conv", "C").replace("fire", "F").replace("logits", "OUT")
+}
+
+fn facts(_form: &str) -> Facts {
+    let convs = plan().into_iter().flat_map(|(_, convs, _)| convs);
+    let moved = |conv: ConvSpec| match conv.name.as_str() {
+        "conv1" => (2, VALID),
+        _ => (1, [(conv.kernel / 2, conv.kernel / 2); 2]),
+    };
+    Facts {
+        convolutions: convs.map(moved).collect(),
+        epsilon: None,
+        pool_padding: 0,
+        counts_padding: None,
+        channels_last: true,
+    }
 }
 
 fn parameters(_form: &str) -> Vec<Parameter> {

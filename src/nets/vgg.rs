@@ -1,5 +1,5 @@
-//! VGG16 (Simonyan & Zisserman 2015): thirteen convolutions in five blocks, three dense layers; every layer is tapped
-//! after its activation.
+//! VGG16 and VGG19 (Simonyan & Zisserman 2015): thirteen or sixteen convolutions in five blocks, three dense layers; every
+//! layer is tapped after its activation.
 //!
 //! A stage is one layer; the pooling between blocks opens the next stage, so that a stage's output is its tap. The forms
 //! `keras` and `torchvision` compute the same function and differ in how images are prepared and weights are named.
@@ -9,16 +9,32 @@ use burn::tensor::{Device, Tensor};
 use super::layers::{Conv, Dense, max_pool, relu, softmax};
 use super::{Input, Layer, NetworkSpec, Preprocess, Stage, StageSpec, Stages, Taps};
 use crate::images::Resize;
-use crate::weights::{Parameter, Parameters, Transform, WeightsError, keras_names};
+use crate::weights::{Facts, Parameter, Parameters, Transform, WeightsError, keras_names};
 
-/// The registry entry.
-pub const SPEC: NetworkSpec =
-    NetworkSpec { name: "vgg16", forms: &["keras", "torchvision"], input, stages, parameters, load };
+/// The registry entry of VGG16, the paper's.
+pub const VGG16: NetworkSpec = family::<16>("vgg16");
+/// The registry entry of VGG19.
+pub const VGG19: NetworkSpec = family::<19>("vgg19");
+
+const fn family<const LAYERS: usize>(name: &'static str) -> NetworkSpec {
+    NetworkSpec {
+        name,
+        forms: &["keras", "torchvision"],
+        input,
+        classifier: Some("predictions"),
+        stages: |_| stages(&convs(LAYERS)),
+        parameters: |form| parameters(&convs(LAYERS), form),
+        load: |_, parameters, device| load(&convs(LAYERS), parameters, device),
+        facts: |form| facts(&convs(LAYERS), form),
+        ignored: &[],
+        look_alikes: &[],
+    }
+}
 
 /// Height and width of the input.
 const SIZE: usize = 224;
-/// Convolutions and channels of each block.
-const BLOCKS: [(usize, usize); 5] = [(2, 64), (2, 128), (3, 256), (3, 512), (3, 512)];
+/// Channels of each block's convolutions; the first two blocks have two of them.
+const CHANNELS: [usize; 5] = [64, 128, 256, 512, 512];
 /// Channels, and height and width, of what the first dense layer flattens.
 const FLATTENED: (usize, usize) = (512, 7);
 
@@ -50,9 +66,11 @@ impl ConvSpec {
     }
 }
 
-fn convs() -> Vec<ConvSpec> {
+/// The convolutions of the network of so many layers with weights, three of them dense.
+fn convs(layers: usize) -> Vec<ConvSpec> {
     let (mut convs, mut inputs, mut feature) = (Vec::new(), 3, 0);
-    for (block, (count, outputs)) in (1..).zip(BLOCKS) {
+    for (block, outputs) in (1..).zip(CHANNELS) {
+        let count = if block <= 2 { 2 } else { (layers - 7) / 3 };
         for index in 1..=count {
             convs.push(ConvSpec { block, index, inputs, outputs, size: SIZE >> (block - 1), feature });
             inputs = outputs;
@@ -118,8 +136,8 @@ fn input(form: &str) -> Input {
     Input { size: SIZE, preprocess, resize, crop_pct: 0.875 }
 }
 
-fn stages(_form: &str) -> Vec<StageSpec> {
-    let conv = |conv: ConvSpec| {
+fn stages(convs: &[ConvSpec]) -> Vec<StageSpec> {
+    let conv = |conv: &ConvSpec| {
         let label = format!("B{}C{}", conv.block, conv.index);
         let shape = [conv.outputs, conv.size, conv.size];
         let weights = conv.outputs * conv.inputs * 9;
@@ -128,7 +146,7 @@ fn stages(_form: &str) -> Vec<StageSpec> {
     let dense = |dense: DenseSpec| {
         (dense.layer.to_string(), dense.label.to_string(), [dense.outputs, 1, 1], dense.outputs * dense.inputs)
     };
-    let layers = convs().into_iter().map(conv).chain(DENSES.into_iter().map(dense));
+    let layers = convs.iter().map(conv).chain(DENSES.into_iter().map(dense));
     let stage = |(name, label, shape, multiply_adds)| StageSpec {
         output: shape,
         layers: vec![Layer { name, label, shape, on_request: false }],
@@ -137,10 +155,10 @@ fn stages(_form: &str) -> Vec<StageSpec> {
     layers.map(stage).collect()
 }
 
-fn parameters(form: &str) -> Vec<Parameter> {
+fn parameters(convs: &[ConvSpec], form: &str) -> Vec<Parameter> {
     let keras = form == "keras";
     let mut parameters = Vec::new();
-    for (k, conv) in convs().into_iter().enumerate() {
+    for (k, conv) in convs.iter().enumerate() {
         let (layer, name) = (conv.layer(), conv.parameter());
         let shape = [conv.outputs, conv.inputs, 3, 3];
         let (kernels, biases) = if keras {
@@ -148,7 +166,10 @@ fn parameters(form: &str) -> Vec<Parameter> {
             (keras_kernels(&layer, &class, Transform::HwioToOihw), keras_biases(&layer, &class))
         } else {
             let layer = format!("features.{}", conv.feature);
-            (vec![(format!("{layer}.weight"), Transform::None)], vec![format!("{layer}.bias")])
+            // The last name is MXNet's, in the ONNX model zoo.
+            let (zoo_kernel, zoo_bias) = (format!("vgg0_conv{k}_weight"), format!("vgg0_conv{k}_bias"));
+            let kernels = [format!("{layer}.weight"), zoo_kernel].map(|name| (name, Transform::None));
+            (kernels.into(), vec![format!("{layer}.bias"), zoo_bias])
         };
         parameters.extend([Parameter::kernel(&name, &shape, kernels), Parameter::bias(&name, conv.outputs, biases)]);
     }
@@ -168,7 +189,7 @@ fn parameters(form: &str) -> Vec<Parameter> {
     parameters
 }
 
-/// The name under which Keras 3's `.weights.h5` keeps the `k`-th layer of a class; VGG16's order is the same everywhere.
+/// The name under which Keras 3's `.weights.h5` keeps the `k`-th layer of a class; VGG's order is the same everywhere.
 fn numbered(class: &str, k: usize) -> String {
     if k == 0 { class.to_string() } else { format!("{class}_{k}") }
 }
@@ -182,9 +203,19 @@ fn keras_biases(layer: &str, class: &str) -> Vec<String> {
     keras_names(layer, "bias").into_iter().chain([format!("layers/{class}/vars/1")]).collect()
 }
 
-fn load(_form: &str, parameters: &mut Parameters, device: &Device) -> Result<Stages, WeightsError> {
+fn facts(convs: &[ConvSpec], form: &str) -> Facts {
+    Facts {
+        convolutions: convs.iter().map(|_| (1, [(1, 1); 2])).collect(),
+        epsilon: None,
+        pool_padding: 0,
+        counts_padding: None,
+        channels_last: form == "keras",
+    }
+}
+
+fn load(convs: &[ConvSpec], parameters: &mut Parameters, device: &Device) -> Result<Stages, WeightsError> {
     let mut stages: Stages = Vec::new();
-    for spec in convs() {
+    for spec in convs {
         let conv = Conv::load(parameters, &spec.parameter(), 1, [(1, 1); 2], device)?;
         stages.push(Box::new(ConvStage { layer: spec.layer(), pooled: spec.pooled(), conv }));
     }
@@ -243,24 +274,28 @@ mod tests {
     }
 
     #[test]
-    fn the_costs_are_those_known_of_vgg16() {
-        let parameters: usize = parameters("keras").iter().map(|p| p.shape.iter().product::<usize>()).sum();
+    fn the_costs_are_those_known_of_both() {
+        let parameters: usize = (VGG16.parameters)("keras").iter().map(|p| p.shape.iter().product::<usize>()).sum();
         assert_eq!(parameters, 138_357_544);
-        let multiply_adds: u64 = stages("keras").iter().map(|stage| stage.multiply_adds).sum();
+        let multiply_adds: u64 = (VGG16.stages)("keras").iter().map(|stage| stage.multiply_adds).sum();
         assert_eq!(multiply_adds, 15_470_264_320);
+        let deeper: usize = (VGG19.parameters)("keras").iter().map(|p| p.shape.iter().product::<usize>()).sum();
+        assert_eq!(deeper, 143_667_240);
+        assert_eq!(VGG19.layers("keras")[15].name, "block5_conv4");
     }
 
     #[test]
     fn files_of_all_origins_name_the_last_convolution_and_the_first_dense_layer() {
         let names = |form: &str, parameter: &str| {
-            let all = parameters(form);
+            let all = (VGG16.parameters)(form);
             all.into_iter().find(|p| p.name == parameter).unwrap().sources
         };
         let keras = names("keras", "block5.conv3.weight");
         for name in ["block5_conv3/block5_conv3/kernel:0", "block5_conv3/kernel", "layers/conv2d_12/vars/0"] {
             assert!(keras.contains(&(name.to_string(), Transform::HwioToOihw)), "{name}");
         }
-        assert_eq!(names("torchvision", "block5.conv3.weight"), [("features.28.weight".to_string(), Transform::None)]);
+        let torchvision = ["features.28.weight", "vgg0_conv12_weight"].map(|name| (name.to_string(), Transform::None));
+        assert_eq!(names("torchvision", "block5.conv3.weight"), torchvision);
         let fc1 = names("torchvision", "fc1.weight");
         assert_eq!(fc1[0], ("classifier.0.weight".to_string(), Transform::None));
         assert_eq!(fc1[1].1.source_shape(&[4096, 25088]), [4096, 512, 7, 7]);
