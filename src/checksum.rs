@@ -30,11 +30,11 @@ pub fn sha256(path: &Path) -> Result<String, FileError> {
 }
 
 /// SHA-256 over parts, each with its length before it, so that no two lists of parts run together.
-pub fn of_parts(parts: &[&str]) -> String {
+pub fn of_parts<T: AsRef<[u8]>>(parts: &[T]) -> String {
     let mut hash = Sha256::new();
-    for part in parts {
+    for part in parts.iter().map(AsRef::as_ref) {
         hash.update((part.len() as u64).to_le_bytes());
-        hash.update(part.as_bytes());
+        hash.update(part);
     }
     hexadecimal(&hash.finalize())
 }

@@ -11,13 +11,15 @@ use std::thread::{self, JoinHandle};
 use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::error::FileError;
+use crate::imagenet::CLASSES;
 use crate::images::{self, ImageError, Resize};
 use crate::nets::Input;
 
 /// Concepts that the 2 vs. 2 test needs: it correlates rows without two columns, and two values always correlate by 1.
 const FEWEST_CONCEPTS: usize = 5;
-/// Classes of ILSVRC 2012, which every network here was trained on.
-const CLASSES: u32 = 1000;
+
+/// Name of the layer that is the input image itself.
+pub const PIXELS: &str = "pixels";
 
 /// The images of an experiment: each concept has one image in each group.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,6 +41,13 @@ pub struct Stimulus {
     pub path: PathBuf,
     /// Its ILSVRC class, 0 to 999, where given.
     pub class_index: Option<u32>,
+}
+
+impl Stimulus {
+    /// Its path as the manifest in the folder `root` has it.
+    pub fn listed(&self, root: &Path) -> String {
+        self.path.strip_prefix(root).unwrap_or(&self.path).display().to_string()
+    }
 }
 
 impl Manifest {
@@ -113,7 +122,7 @@ fn read_rows(path: &Path) -> Result<Vec<Row>, StimuliError> {
         let class_index = match class_indices.map(|index| &record[index]) {
             None | Some("") => None,
             Some(cell) => {
-                let parsed = cell.parse().ok().filter(|&class| class < CLASSES);
+                let parsed = cell.parse().ok().filter(|&class: &u32| (class as usize) < CLASSES);
                 let error = || StimuliError::ClassIndex { path: path.into(), line, found: cell.to_string() };
                 Some(parsed.ok_or_else(error)?)
             }

@@ -2,10 +2,14 @@
 //!
 //! To add a format: one file that exports a [`VectorsFormat`], and its line in [`FORMATS`].
 
+mod npy;
 mod npz;
 mod safetensors;
+mod spelling;
 mod text;
 mod word2vec_bin;
+
+pub use spelling::{Case, Join, Spelled, Spelling, read_spelled};
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -17,7 +21,8 @@ use flate2::bufread::MultiGzDecoder;
 use crate::error::FileError;
 
 /// The formats of this build, in the order in which they are tried on a file's first bytes.
-pub const FORMATS: &[&VectorsFormat] = &[&npz::FORMAT, &safetensors::FORMAT, &word2vec_bin::FORMAT, &text::FORMAT];
+pub const FORMATS: &[&VectorsFormat] =
+    &[&npz::FORMAT, &npy::FORMAT, &safetensors::FORMAT, &word2vec_bin::FORMAT, &text::FORMAT];
 
 /// Bytes a format may look at to recognise itself.
 const HEAD_BYTES: u64 = 1 << 16;
@@ -75,12 +80,38 @@ pub fn read_with_progress(
     wanted: &[String],
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<WordVectors, VectorsError> {
+    let Opened { format, packed, mut stream } = open(path, progress)?;
+    let mut kept = Wanted::new(path, wanted);
+    match format.read {
+        ReadVectors::Stream(read) => read(&mut stream, &mut kept)?,
+        ReadVectors::Seek(_) if packed => return Err(VectorsError::Packed { path: path.into(), format: format.name }),
+        ReadVectors::Seek(read) => read(File::open(path).map_err(FileError::at(path))?, &mut kept)?,
+    }
+    Ok(kept.finish(format.name, wanted))
+}
+
+/// The name of the format that a file begins as: finds a missing file and one that is no vector file at once.
+///
+/// # Errors
+/// Those of [`read`] that the first bytes tell.
+pub fn sniff(path: &Path) -> Result<&'static str, VectorsError> {
+    Ok(open(path, &mut |_, _| {})?.format.name)
+}
+
+struct Opened<'a> {
+    format: &'static VectorsFormat,
+    packed: bool,
+    /// The unpacked bytes from the first.
+    stream: Box<dyn BufRead + 'a>,
+}
+
+fn open<'a>(path: &Path, progress: &'a mut dyn FnMut(u64, u64)) -> Result<Opened<'a>, VectorsError> {
     let at = || FileError::at(path);
     let file = File::open(path).map_err(at())?;
     let total = file.metadata().map_err(at())?.len();
     let mut stream = BufReader::with_capacity(BUFFER_BYTES, Metered { file, read: 0, total, progress });
     let packed = stream.fill_buf().map_err(at())?.starts_with(&[0x1f, 0x8b]);
-    let mut stream: Box<dyn BufRead> = if packed {
+    let mut stream: Box<dyn BufRead + 'a> = if packed {
         Box::new(BufReader::with_capacity(BUFFER_BYTES, MultiGzDecoder::new(stream)))
     } else {
         Box::new(stream)
@@ -93,13 +124,7 @@ pub fn read_with_progress(
         begins: head[..head.len().min(16)].escape_ascii().to_string(),
         expected: FORMATS.iter().map(|format| format.name).collect::<Vec<_>>().join(", "),
     })?;
-    let mut kept = Wanted::new(path, wanted);
-    match format.read {
-        ReadVectors::Stream(read) => read(&mut Cursor::new(head).chain(stream), &mut kept)?,
-        ReadVectors::Seek(_) if packed => return Err(VectorsError::Packed { path: path.into(), format: format.name }),
-        ReadVectors::Seek(read) => read(File::open(path).map_err(at())?, &mut kept)?,
-    }
-    Ok(kept.finish(format.name, wanted))
+    Ok(Opened { format, packed, stream: Box::new(Cursor::new(head).chain(stream)) })
 }
 
 /// A file that reports how far it has been read.

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 
 use npyz::npz::NpzArchive;
-use npyz::{DType, Endianness, NpyHeader, Order, TypeChar};
+use npyz::{DType, Endianness, NpyFile, NpyHeader, Order, TypeChar};
 
 use super::{ReadVectors, Rows, VectorsError, VectorsFormat, Wanted, values_of_row};
 
@@ -55,6 +55,11 @@ fn read(file: File, wanted: &mut Wanted) -> Result<(), VectorsError> {
     let rows = Rows::new(words.map(|word| Ok(word?.into_bytes())), wanted).map_err(wanted.io())?;
 
     let vectors = archive.by_name("vectors").map_err(wanted.io())?.ok_or_else(|| missing(wanted, "vectors"))?;
+    read_rows(vectors, rows, wanted)
+}
+
+/// The wanted rows of an array `[words, dimensions]`, skipping the others.
+pub(super) fn read_rows<R: Read>(vectors: NpyFile<R>, rows: Rows, wanted: &mut Wanted) -> Result<(), VectorsError> {
     let Element { kind, size, little_endian } = Element::of(&vectors);
     if kind != TypeChar::Float || !matches!(size, 4 | 8) || !little_endian || vectors.order() != Order::C {
         let (descr, order) = (vectors.dtype().descr(), vectors.order());

@@ -272,3 +272,24 @@ fn progress_ends_at_the_length_of_the_file() {
     read_with_progress(written(&bytes).path(), &[], &mut |read, total| seen = (read, total)).unwrap();
     assert_eq!(seen, (bytes.len() as u64, bytes.len() as u64));
 }
+
+#[test]
+fn an_npy_takes_its_words_from_the_list_beside_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("model.npy");
+    let mut bytes = Vec::new();
+    let mut array = npyz::WriteOptions::new().default_dtype().shape(&[3, 4]).writer(&mut bytes).begin_nd().unwrap();
+    array.extend(VALUES.as_flattened()).unwrap();
+    array.finish().unwrap();
+    std::fs::write(&path, &bytes).unwrap();
+    let error = read(&path, &wanted(&["tick"])).unwrap_err().to_string();
+    assert!(error.contains("array `words`: not found") && error.contains("model.vocab"), "{error}");
+    for text in ["the\nzebra\ntick\n", "the\r\nzebra\r\ntick"] {
+        std::fs::write(directory.path().join("model.txt"), text).unwrap();
+        let found = read(&path, &wanted(&["tick", "horse"])).unwrap();
+        assert_eq!((found.words, found.vectors), (3, vec![Some(VALUES[2].to_vec()), None]));
+    }
+    std::fs::write(directory.path().join("model.txt"), "the\nzebra\n").unwrap();
+    let error = read(&path, &wanted(&["tick"])).unwrap_err().to_string();
+    assert!(error.contains("array `vectors`: shape [3, 4], expected [2, dimensions]"), "{error}");
+}

@@ -1,0 +1,284 @@
+//! The experiment's concepts: classes x vocabularies x images -> the manifest.
+//!
+//! A class becomes a concept if one of its names is in every vocabulary (see [`Spelling`]) and enough of its images are
+//! usable. Which images it gets is drawn by the seed; the first goes into group 1, the second into group 2, and so on.
+//! Everything that decides is written down: the manifest, and a report with a line for every class.
+
+mod classes;
+mod draw;
+mod error;
+mod labels;
+mod matching;
+mod output;
+mod photos;
+
+pub use error::ConceptsError;
+pub use matching::Lemmas;
+pub use output::configuration;
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+
+use crate::error::{Error, FileError};
+use crate::progress::Progress;
+use crate::stats::two_vs_two::FEWEST_CONCEPTS;
+use crate::stimuli;
+use crate::vectors::{self, Spelling};
+use classes::Class;
+use draw::{Drawn, Unusable};
+use matching::{Match, Vocabulary};
+use photos::Photos;
+
+/// What concepts are selected from, and how.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// A folder of images per class, or one folder with `labels`.
+    pub images: PathBuf,
+    /// The class of each image of a flat folder.
+    pub labels: Option<PathBuf>,
+    /// Which number of a devkit's ground truth is which wnid.
+    pub devkit: Option<PathBuf>,
+    /// Own classes and their names; default: ILSVRC 2012's if a label or folder is one of its wnids, else the folders.
+    pub classes: Option<PathBuf>,
+    /// Name and file of each word model.
+    pub words: Vec<(String, PathBuf)>,
+    /// Which of a class's names may stand for it.
+    pub lemmas: Lemmas,
+    /// How names are looked up.
+    pub spelling: Spelling,
+    /// Images of a concept, which is the number of groups.
+    pub per_concept: usize,
+    /// Seeds the draw of images.
+    pub seed: u64,
+    /// CSV `concept,category`; `concept` is the name or the class.
+    pub categories: Option<PathBuf>,
+    /// The manifest to write.
+    pub out: PathBuf,
+    /// The report to write.
+    pub report: PathBuf,
+}
+
+/// What became of every class.
+pub struct Selection {
+    /// One per class, in class order.
+    outcomes: Vec<Outcome>,
+    /// Per word model: its name, its words, and the classes it lacks.
+    models: Vec<(String, u64, usize)>,
+    /// Things the user should know.
+    pub warnings: Vec<String>,
+}
+
+/// What became of a class.
+struct Outcome {
+    class: Class,
+    matched: Match,
+    /// The images drawn, if the class was matched.
+    drawn: Option<Drawn>,
+    category: Option<String>,
+}
+
+impl Outcome {
+    /// The concept's name and images, if it was selected.
+    fn concept(&self, per_concept: usize) -> Option<(&str, &[String])> {
+        let Match::Found { name, .. } = &self.matched else { return None };
+        let drawn = self.drawn.as_ref().filter(|drawn| drawn.files.len() == per_concept)?;
+        Some((name, &drawn.files))
+    }
+}
+
+/// Selects concepts and their images, and writes the manifest and the report.
+///
+/// # Errors
+/// [`Error::Input`] for what is wrong with the files given, or if fewer than five concepts remain (the report, which
+/// says why, is then written all the same); [`Error::Failed`] if a file cannot be written.
+///
+/// # Cost
+/// One pass over each vocabulary; every image drawn is decoded once.
+pub fn select(request: &Request, progress: &Progress) -> Result<Selection, Error> {
+    check(request).map_err(Error::input)?;
+    let mut warnings = Vec::new();
+    let photos = Photos::list(request, &mut warnings).map_err(Error::input)?;
+    let classes = classes_of(request, &photos, &mut warnings).map_err(Error::input)?;
+    let categories = request.categories.as_deref().map(output::read_categories).transpose().map_err(Error::input)?;
+
+    let vocabularies = vocabularies(request, &classes, progress, &mut warnings).map_err(Error::input)?;
+    let shown = |class: &Class| photos.files.get(&class.key).is_some_and(|files| files.len() >= request.per_concept);
+    let matches = matching::match_classes(&classes, request.lemmas, &request.spelling, &vocabularies, shown);
+    let models = vocabularies
+        .iter()
+        .map(|model| (model.name.clone(), model.words, matching::lacking(&classes, request.lemmas, model)))
+        .collect();
+
+    let wanted: Vec<&Class> =
+        classes.iter().zip(&matches).filter(|(_, m)| matches!(m, Match::Found { .. })).map(|(c, _)| c).collect();
+    let mut drawn = draw::draw(&photos, &wanted, request.per_concept, request.seed, progress).into_iter();
+    let outcomes: Vec<Outcome> = classes
+        .into_iter()
+        .zip(matches)
+        .map(|(class, matched)| {
+            let drawn = if matches!(matched, Match::Found { .. }) { drawn.next() } else { None };
+            Outcome { class, matched, drawn, category: None }
+        })
+        .collect();
+    let mut selection = Selection { outcomes, models, warnings };
+    if let Some(categories) = categories {
+        selection.assign_categories(request, &categories).map_err(Error::input)?;
+    }
+    selection.warn_of_images(&photos);
+
+    output::write_report(&selection, request, &photos).map_err(Error::failed)?;
+    let concepts = selection.concepts(request.per_concept);
+    if concepts < FEWEST_CONCEPTS {
+        let summary = selection.summary(request).join("; ");
+        return Err(Error::input(ConceptsError::Few { concepts, summary, report: request.report.clone() }));
+    }
+    output::write_manifest(&selection, request, &photos).map_err(Error::failed)?;
+    // What was written is read once as `semgpu run` will.
+    stimuli::Manifest::read(&request.out).map_err(Error::failed)?;
+    Ok(selection)
+}
+
+/// What can be wrong without reading any file to its end.
+fn check(request: &Request) -> Result<(), ConceptsError> {
+    if request.words.is_empty() {
+        return Err(ConceptsError::NoWords);
+    }
+    if request.per_concept == 0 {
+        return Err(ConceptsError::NoImagesAsked);
+    }
+    if request.spelling.case.is_empty() {
+        return Err(ConceptsError::NoCase);
+    }
+    for (position, (name, file)) in request.words.iter().enumerate() {
+        if request.words[..position].iter().any(|(other, _)| other == name) {
+            return Err(ConceptsError::SameName(name.clone()));
+        }
+        vectors::sniff(file)?;
+    }
+    for path in [&request.out, &request.report] {
+        if path.is_dir() {
+            return Err(ConceptsError::OutIsFolder(path.clone()));
+        }
+    }
+    Ok(())
+}
+
+/// The classes asked about: a file's, ILSVRC's if any image belongs to one of them, else one per folder or label.
+fn classes_of(request: &Request, photos: &Photos, warnings: &mut Vec<String>) -> Result<Vec<Class>, ConceptsError> {
+    let imagenet = classes::imagenet();
+    let classes = match &request.classes {
+        Some(path) => classes::read(path, &imagenet)?,
+        None if imagenet.iter().any(|class| photos.files.contains_key(&class.key)) => imagenet,
+        None => photos.files.keys().map(|key| Class::of_folder(key)).collect(),
+    };
+    let known: HashMap<&str, &Class> = classes.iter().map(|class| (class.key.as_str(), class)).collect();
+    let strangers: Vec<&str> = photos.files.keys().map(String::as_str).filter(|key| !known.contains_key(key)).collect();
+    if !strangers.is_empty() {
+        let more = if strangers.len() > 5 { ", …" } else { "" };
+        warnings.push(format!(
+            "{}: {} folders or labels are none of the {} classes and are left out: {}{more}",
+            request.images.display(),
+            strangers.len(),
+            classes.len(),
+            strangers[..strangers.len().min(5)].join(", ")
+        ));
+    }
+    Ok(classes)
+}
+
+/// Every vocabulary in one pass each, for all the names of all classes.
+fn vocabularies(
+    request: &Request,
+    classes: &[Class],
+    progress: &Progress,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<Vocabulary>, ConceptsError> {
+    let mut names: Vec<String> =
+        classes.iter().flat_map(|class| request.lemmas.of(class)).map(str::to_string).collect();
+    names.sort();
+    names.dedup();
+    let mut vocabularies = Vec::new();
+    for (model, file) in &request.words {
+        let bytes = std::fs::metadata(file).map_err(FileError::at(file))?.len();
+        let task = progress.task(bytes);
+        task.now(format!("reading {model}"));
+        let mut before = 0;
+        let read = vectors::read_spelled(file, &names, &request.spelling, &mut |read, _| {
+            task.advance(read - before);
+            before = read;
+        })?;
+        warnings.extend(read.warnings);
+        let tokens: BTreeMap<String, String> = names
+            .iter()
+            .zip(read.found)
+            .filter_map(|(name, found)| found.map(|(token, _)| (name.clone(), token)))
+            .collect();
+        let (dimensions, found) = (read.dimensions, tokens.len());
+        task.line(format!(
+            "words     {model}: {}, {} words of {dimensions} values, {found} of {} names, {:.1} s",
+            read.format,
+            read.words,
+            names.len(),
+            task.seconds()
+        ));
+        vocabularies.push(Vocabulary { name: model.clone(), words: read.words, tokens });
+    }
+    Ok(vocabularies)
+}
+
+impl Selection {
+    /// Concepts selected.
+    pub fn concepts(&self, per_concept: usize) -> usize {
+        self.outcomes.iter().filter(|outcome| outcome.concept(per_concept).is_some()).count()
+    }
+
+    fn assign_categories(
+        &mut self,
+        request: &Request,
+        categories: &HashMap<String, String>,
+    ) -> Result<(), ConceptsError> {
+        let mut missing = Vec::new();
+        for outcome in &mut self.outcomes {
+            let Some((name, _)) = outcome.concept(request.per_concept) else { continue };
+            let category = categories.get(name).or_else(|| categories.get(&outcome.class.key)).cloned();
+            if category.is_none() {
+                missing.push(name.to_string());
+            }
+            outcome.category = category;
+        }
+        match (missing.is_empty(), &request.categories) {
+            (false, Some(path)) => Err(ConceptsError::NoCategory { path: path.clone(), concepts: missing }),
+            _ => Ok(()),
+        }
+    }
+
+    fn warn_of_images(&mut self, photos: &Photos) {
+        for outcome in &self.outcomes {
+            for Unusable { reason, .. } in outcome.drawn.iter().flat_map(|drawn| &drawn.unusable) {
+                self.warnings.push(format!("{}: left out: {reason}", outcome.class.key));
+            }
+        }
+        if photos.ignored > 0 {
+            self.warnings.push(format!(
+                "{}: {} files are no images and are ignored",
+                photos.folder.display(),
+                photos.ignored
+            ));
+        }
+    }
+
+    /// From all classes to the concepts selected, a line each.
+    pub fn summary(&self, request: &Request) -> Vec<String> {
+        let total = self.outcomes.len();
+        let found = self.outcomes.iter().filter(|outcome| matches!(outcome.matched, Match::Found { .. })).count();
+        let taken = self.outcomes.iter().filter(|outcome| matches!(outcome.matched, Match::Taken { .. })).count();
+        let mut lines: Vec<String> =
+            self.models.iter().map(|(name, _, lacking)| format!("{name} lacks {lacking} of {total} classes")).collect();
+        let shared =
+            if taken > 0 { format!(" ({taken} more share their name with an earlier class)") } else { String::new() };
+        lines.push(format!("{total} classes -> {found} with a name in every model{shared}"));
+        let concepts = self.concepts(request.per_concept);
+        lines.push(format!("{found} -> {concepts} with {} usable images", request.per_concept));
+        lines
+    }
+}

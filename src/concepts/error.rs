@@ -1,0 +1,162 @@
+//! What can be wrong with classes, labels, images and vocabularies.
+
+use std::path::PathBuf;
+
+use crate::error::FileError;
+use crate::vectors::VectorsError;
+
+/// Input from which no concepts can be selected.
+#[derive(Debug, thiserror::Error)]
+pub enum ConceptsError {
+    /// Not there, or not readable.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A vocabulary that cannot be used.
+    #[error(transparent)]
+    Vectors(#[from] VectorsError),
+    /// No word model.
+    #[error("no word vectors: give --words NAME=FILE, once for each word model")]
+    NoWords,
+    /// Two word models of one name.
+    #[error("--words: two word models are called {0:?}, give each a name of its own")]
+    SameName(String),
+    /// No image per concept.
+    #[error("--per-concept is 0, expected 1 or more (the paper: 5)")]
+    NoImagesAsked,
+    /// No case to look names up in.
+    #[error("--case is empty, expected as-is, lower or upper")]
+    NoCase,
+    /// A folder where a file is to be written.
+    #[error("{}: is a folder, expected the name of the file to write", .0.display())]
+    OutIsFolder(PathBuf),
+    /// A flat folder without labels.
+    #[error(
+        "{}: no folder per class, but {images} images: give --labels FILE, the class of each image (Caffe's val.txt, \
+         Kaggle's LOC_val_solution.csv, or lines `image wnid`)", folder.display()
+    )]
+    Flat {
+        /// The folder.
+        folder: PathBuf,
+        /// Its images.
+        images: usize,
+    },
+    /// A file name that cannot stand in a manifest.
+    #[error("{}: the name is not UTF-8, rename it", .0.display())]
+    Name(PathBuf),
+    /// A file of classes without classes.
+    #[error("{}: no classes, expected lines `folder name, name, …`", .0.display())]
+    NoClasses(PathBuf),
+    /// A class twice.
+    #[error("{}: line {line}: class {class:?} stands in line {first} already", path.display())]
+    SameClass {
+        /// The file of classes.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// Where it stands first.
+        first: usize,
+        /// The class.
+        class: String,
+    },
+    /// An image with two labels.
+    #[error("{}: line {line}: {image} has another label in line {first}", path.display())]
+    TwoLabels {
+        /// The labels.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// Where it stands first.
+        first: usize,
+        /// The image.
+        image: String,
+    },
+    /// Labels of other images.
+    #[error(
+        "{}: none of its {labels} labels is for any of the {images} images (the first is {example:?}), expected lines \
+         `image class`, or line n for the image whose name ends in n", path.display()
+    )]
+    NoLabelFits {
+        /// The labels.
+        path: PathBuf,
+        /// How many.
+        labels: usize,
+        /// Images in the folder.
+        images: usize,
+        /// One of them.
+        example: String,
+    },
+    /// Numbers that count in an order of their own.
+    #[error(
+        "{}: numbers up to {largest} that do not count from 0: the devkit's ILSVRC2012 ids, whose order is not that of the \
+         class index; give --devkit map_clsloc.txt (lines `n02119789 1 kit_fox`), or labels that name wnids",
+        path.display()
+    )]
+    UnknownOrder {
+        /// The labels.
+        path: PathBuf,
+        /// The largest number.
+        largest: u32,
+    },
+    /// A number without a wnid.
+    #[error("{}: line {line}: number {number} is not in {}", path.display(), devkit.display())]
+    NotInDevkit {
+        /// The labels.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// The number.
+        number: String,
+        /// The mapping.
+        devkit: PathBuf,
+    },
+    /// A line of the devkit's mapping that is none.
+    #[error("{}: line {line}: {found:?}, expected a wnid and its number (`n02119789 1 kit_fox`)", path.display())]
+    Devkit {
+        /// The mapping.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// The line.
+        found: String,
+    },
+    /// The categories are no CSV.
+    #[error("{}: {source}", path.display())]
+    Csv {
+        /// The categories.
+        path: PathBuf,
+        /// What the CSV reader said, with the line.
+        source: csv::Error,
+    },
+    /// The categories lack a column.
+    #[error("{}: columns {found:?}, expected concept,category", path.display())]
+    CategoryColumns {
+        /// The categories.
+        path: PathBuf,
+        /// The first line.
+        found: String,
+    },
+    /// Concepts without a category.
+    #[error(
+        "{}: no category for {} concepts: {}; add them, by name or by class", path.display(), concepts.len(),
+        concepts.join(", ")
+    )]
+    NoCategory {
+        /// The categories.
+        path: PathBuf,
+        /// The concepts.
+        concepts: Vec<String>,
+    },
+    /// Too few concepts for the test.
+    #[error(
+        "{concepts} concepts, the 2 vs. 2 test needs at least 5: {summary}; every class and its reason: {}",
+        report.display()
+    )]
+    Few {
+        /// Concepts left.
+        concepts: usize,
+        /// How it came to that.
+        summary: String,
+        /// The report.
+        report: PathBuf,
+    },
+}

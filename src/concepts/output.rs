@@ -1,0 +1,157 @@
+//! What the selection leaves behind: the manifest, the report, the next configuration.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::path::{Component, Path, PathBuf};
+
+use super::matching::Match;
+use super::photos::Photos;
+use super::{ConceptsError, Outcome, Request, Selection};
+use crate::error::FileError;
+use crate::results::write_atomically;
+use crate::vectors::Spelling;
+
+/// Reads `concept,category`; `concept` may also hold a class.
+pub(super) fn read_categories(path: &Path) -> Result<HashMap<String, String>, ConceptsError> {
+    let csv_error = |source| ConceptsError::Csv { path: path.into(), source };
+    let file = File::open(path).map_err(FileError::at(path))?;
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(file);
+    let header = reader.headers().map_err(csv_error)?.clone();
+    let column = |names: &[&str]| header.iter().position(|name| names.contains(&name));
+    let (Some(concepts), Some(categories)) = (column(&["concept", "class"]), column(&["category"])) else {
+        let found = header.iter().collect::<Vec<_>>().join(",");
+        return Err(ConceptsError::CategoryColumns { path: path.into(), found });
+    };
+    reader
+        .records()
+        .map(|record| {
+            let record = record.map_err(csv_error)?;
+            Ok((record[concepts].to_string(), record[categories].to_string()))
+        })
+        .filter(|row| row.as_ref().map_or(true, |(_, category)| !category.is_empty()))
+        .collect()
+}
+
+/// The images' folder as seen from the manifest's, both made absolute; absolute where no relative path leads there.
+fn folder_from(manifest: &Path, images: &Path) -> Result<PathBuf, FileError> {
+    let parent = manifest.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
+    fs::create_dir_all(parent).map_err(FileError::at(parent))?;
+    let from = parent.canonicalize().map_err(FileError::at(parent))?;
+    let to = images.canonicalize().map_err(FileError::at(images))?;
+    let (from, to_parts): (Vec<Component>, Vec<Component>) = (from.components().collect(), to.components().collect());
+    let shared = from.iter().zip(&to_parts).take_while(|(a, b)| a == b).count();
+    if shared == 0 {
+        return Ok(to);
+    }
+    let up = from[shared..].iter().map(|_| Component::ParentDir);
+    Ok(up.chain(to_parts[shared..].iter().copied()).collect())
+}
+
+/// Writes `path,concept,group,class_index[,category]`, concept by concept.
+pub(super) fn write_manifest(selection: &Selection, request: &Request, photos: &Photos) -> Result<(), FileError> {
+    let folder = folder_from(&request.out, &photos.folder)?;
+    let folder = folder.to_str().ok_or_else(|| {
+        let source = std::io::Error::other("the path of the images is not UTF-8, which a manifest has to be");
+        FileError { path: folder.clone(), source }
+    })?;
+    // Forward slashes are understood everywhere.
+    let folder = if cfg!(windows) { folder.replace('\\', "/") } else { folder.to_string() };
+    write_atomically(&request.out, |file| {
+        let mut table = csv::Writer::from_writer(file);
+        let mut header = vec!["path", "concept", "group", "class_index"];
+        header.extend(request.categories.is_some().then_some("category"));
+        table.write_record(header)?;
+        for outcome in &selection.outcomes {
+            let Some((concept, files)) = outcome.concept(request.per_concept) else { continue };
+            for (group, file) in (1..).zip(files) {
+                let path = if folder.is_empty() { file.clone() } else { format!("{folder}/{file}") };
+                let index = outcome.class.index.map(|index| index.to_string()).unwrap_or_default();
+                let mut row = vec![path, concept.to_string(), i32::to_string(&group), index];
+                row.extend(outcome.category.clone());
+                table.write_record(row)?;
+            }
+        }
+        table.flush()
+    })
+}
+
+/// Writes a line for every class: what became of it and why, and its token in every model.
+pub(super) fn write_report(selection: &Selection, request: &Request, photos: &Photos) -> Result<(), FileError> {
+    write_atomically(&request.report, |file| {
+        let mut table = csv::Writer::from_writer(file);
+        let fixed = ["class", "class_index", "names", "concept", "reason", "missing_from", "images", "left_out"];
+        let models = selection.models.iter().map(|(name, ..)| format!("token in {name}"));
+        table.write_record(fixed.iter().map(|column| column.to_string()).chain(models))?;
+        for outcome in &selection.outcomes {
+            table.write_record(report_row(outcome, request, photos, selection.models.len()))?;
+        }
+        table.flush()
+    })
+}
+
+fn report_row(outcome: &Outcome, request: &Request, photos: &Photos, models: usize) -> Vec<String> {
+    let concept = outcome.concept(request.per_concept).map(|(name, _)| name.to_string());
+    let (reason, missing_from) = match &outcome.matched {
+        _ if concept.is_some() => (String::new(), String::new()),
+        Match::Missing { name, models } => (format!("{name:?} is not in every vocabulary"), models.join("; ")),
+        Match::Taken { name, class } => (format!("{name:?} is the name of {class} already"), String::new()),
+        Match::SeveralWords { name } => (format!("{name:?} has several words, and none are joined"), String::new()),
+        Match::Found { name, .. } => {
+            let (images, usable) = outcome.drawn.as_ref().map_or((0, 0), |d| (d.images, d.images - d.unusable.len()));
+            let found = if images == usable { String::new() } else { format!(" ({usable} of them usable)") };
+            (format!("{name:?} has {images} images{found}, {} are needed", request.per_concept), String::new())
+        }
+    };
+    let images = photos.files.get(&outcome.class.key).map_or(0, Vec::len).to_string();
+    let unusable = outcome.drawn.iter().flat_map(|drawn| &drawn.unusable);
+    let left_out = unusable.map(|image| image.file.as_str()).collect::<Vec<_>>().join("; ");
+    let index = outcome.class.index.map(|index| index.to_string()).unwrap_or_default();
+    let names = outcome.class.names.join(", ");
+    let key = outcome.class.key.clone();
+    let mut row = vec![key, index, names, concept.unwrap_or_default(), reason, missing_from, images, left_out];
+    match &outcome.matched {
+        Match::Found { tokens, .. } => row.extend(tokens.iter().cloned()),
+        _ => row.extend((0..models).map(|_| String::new())),
+    }
+    row
+}
+
+/// A configuration that runs the experiment on these concepts, but for the network's weights; paths as in `request`.
+pub fn configuration(request: &Request) -> String {
+    let quoted = |path: &Path| toml::Value::String(path.display().to_string()).to_string();
+    let mut text = format!(
+        "seed = {}\n\n[network]\nname = \"vgg16\"                      # semgpu layers\nweights = \
+         \"vgg16.safetensors\"         # weights/README.md says which files fit\n\n[stimuli]\nmanifest = {}\n",
+        request.seed,
+        quoted(&request.out)
+    );
+    for (name, file) in &request.words {
+        let name = toml::Value::String(name.clone());
+        text += &format!("\n[[words]]\nname = {name}\nfile = {}\n", quoted(file));
+    }
+    if request.spelling != Spelling::default() {
+        let Spelling { case, join, plural } = &request.spelling;
+        let list = |names: Vec<String>| names.join(", ");
+        let cases = list(case.iter().map(|case| format!("{:?}", case.name())).collect());
+        let joins = list(join.iter().map(|join| format!("{:?}", join.name())).collect());
+        text += &format!("\n[spelling]\ncase = [{cases}]\njoin = [{joins}]\nplural = {plural}\n");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_images_folder_is_found_from_the_manifest() {
+        let root = tempfile::tempdir().unwrap();
+        let images = root.path().join("data/val");
+        fs::create_dir_all(&images).unwrap();
+        let from = |manifest: &str| folder_from(&root.path().join(manifest), &images).unwrap();
+        assert_eq!(from("manifest.csv"), Path::new("data/val"));
+        assert_eq!(from("out/new/manifest.csv"), Path::new("../../data/val"));
+        assert_eq!(from("data/val/manifest.csv"), Path::new(""));
+        assert!(folder_from(&root.path().join("m.csv"), &root.path().join("nowhere")).is_err());
+    }
+}
