@@ -4,6 +4,7 @@
 //! The 2 vs. 2 test is the closed form written down once more, so that this proves the inference, not the kernel.
 
 use std::num::NonZeroU32;
+use std::ops::ControlFlow;
 
 use rayon::prelude::*;
 
@@ -11,7 +12,7 @@ use super::Rsm;
 use super::bootstrap::{accuracies, confidence_interval};
 use super::inference::{Inference, LayerScores, infer};
 use super::permutation::{Permutations, Random};
-use super::rsa::Rsa;
+use super::rsa::{Rsa, RsaTest};
 use super::scoring::Ties;
 
 const CONCEPTS: usize = 12;
@@ -186,6 +187,15 @@ fn independent_draws_per_group_reject_true_nulls() {
     assert!(found > *REJECTED.end(), "{found} rejected");
 }
 
+fn go_on(_: u64) -> ControlFlow<()> {
+    ControlFlow::Continue(())
+}
+
+fn rsa_scores(kind: Rsa, words: &Rsm, groups: &[Rsm], draws: &Permutations) -> LayerScores {
+    let test = kind.test(words, groups).unwrap();
+    LayerScores::new(test.points(draws, 0..PERMUTATIONS + 1, &go_on).unwrap(), RsaTest::WHOLE)
+}
+
 #[test]
 fn rsa_is_calibrated_on_the_same_draws() {
     for kind in [Rsa::Pearson, Rsa::Spearman, Rsa::KendallTauA] {
@@ -194,7 +204,7 @@ fn rsa_is_calibrated_on_the_same_draws() {
             .map(|world| {
                 let (words, layers) = null_world(world, 2);
                 let draws = Permutations::new(world, CONCEPTS);
-                infer(&[kind.scores(&words, &layers[0], &draws, PERMUTATIONS).unwrap()], None)[0].p_value
+                infer(&[rsa_scores(kind, &words, &layers[0], &draws)], None)[0].p_value
             })
             .collect();
         assert!(REJECTED.contains(&rejected(&p_values)), "{kind:?}: {} rejected", rejected(&p_values));
@@ -230,9 +240,9 @@ fn category_structure_alone_passes_the_free_null_but_not_the_stratified() {
 fn scoring_twice_gives_the_same_to_the_bit() {
     let (words, layers) = null_world(0, 2);
     let draws = Permutations::new(1, CONCEPTS);
-    let rsa = || Rsa::Pearson.scores(&words, &layers[0], &draws, PERMUTATIONS);
+    let rsa = || rsa_scores(Rsa::Pearson, &words, &layers[0], &draws);
     assert_eq!(rsa(), rsa());
-    let resampled = || accuracies(&words, &[&layers[0], &layers[1]], 1, 50, Ties::Lost);
+    let resampled = || accuracies(&words, &[&layers[0], &layers[1]], 1, 50, Ties::Lost, &go_on).unwrap();
     assert_eq!(resampled(), resampled());
 }
 
@@ -263,7 +273,7 @@ fn the_bootstrap_interval_holds_the_true_accuracy() {
         let truth = (1000..1500).into_par_iter().map(observed).sum::<f64>() / 500.0;
         let holds = |t: &u64| {
             let (words, images) = world(*t);
-            let resampled = accuracies(&words, &[&images], *t, 200, Ties::Lost);
+            let resampled = accuracies(&words, &[&images], *t, 200, Ties::Lost, &go_on).unwrap();
             let interval = confidence_interval(accuracy(&words, &images), &resampled[0], pairs, 0.95);
             interval.low <= truth && truth <= interval.high
         };

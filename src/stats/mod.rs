@@ -7,15 +7,32 @@ pub mod ceiling;
 pub mod gpu;
 pub mod inference;
 mod kendall;
+pub mod one_vs_two;
+pub mod paired;
 pub mod permutation;
 pub mod rsa;
 pub mod scoring;
 pub mod similarity;
 pub mod two_vs_two;
 
+use std::ops::ControlFlow;
+
 /// Every kernel's name and complete WGSL, as it is launched. The tests validate each for Vulkan, Metal and DX12.
 pub fn sources() -> Vec<(&'static str, String)> {
     similarity::sources().into_iter().chain(two_vs_two::sources()).collect()
+}
+
+/// Told the units of work done since it was last called, from any thread; may ask to stop.
+pub type Progress<'a> = dyn Fn(u64) -> ControlFlow<()> + Sync + 'a;
+
+/// A [`Progress`] asked to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("interrupted")]
+pub struct Interrupted;
+
+/// Tells `progress` of work done.
+fn report(progress: &Progress, work: u64) -> Result<(), Interrupted> {
+    if progress(work).is_break() { Err(Interrupted) } else { Ok(()) }
 }
 
 /// A representational similarity matrix: the Pearson correlations of one space's concept vectors.

@@ -1,5 +1,7 @@
 //! Permutations of the concepts, the draws of every null distribution.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 /// The draws of one run: draw `t` is a permutation of the concepts that depends on `(seed, t)` alone, so any slice of
 /// the draws can be computed anywhere, in any order, and every device agrees to the bit.
 ///
@@ -21,7 +23,7 @@ impl Permutations {
 
     /// Draws that keep every concept within its stratum; `stratum[c]` names concept `c`'s.
     pub fn stratified(seed: u64, stratum: &[u32]) -> Self {
-        let mut strata: std::collections::BTreeMap<u32, Vec<u32>> = Default::default();
+        let mut strata: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
         for (concept, &s) in stratum.iter().enumerate() {
             strata.entry(s).or_default().push(concept as u32);
         }
@@ -54,6 +56,12 @@ impl Permutations {
         }
         draw
     }
+}
+
+/// The stratum of each concept: the place of its category among the categories in alphabetical order.
+pub fn strata(categories: &[String]) -> Vec<u32> {
+    let distinct: Vec<&String> = categories.iter().collect::<BTreeSet<_>>().into_iter().collect();
+    categories.iter().map(|category| distinct.partition_point(|&other| other < category) as u32).collect()
 }
 
 /// A counter-based stream of random numbers: SplitMix64 (Steele, Lea & Flood 2014) started at a hash of `(seed, t)`.

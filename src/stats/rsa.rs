@@ -1,13 +1,14 @@
 //! Representational similarity analysis (Kriegeskorte 2008): one correlation of two RSMs' upper triangles, and its
 //! null under the same draws as the 2 vs. 2 test.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::Rsm;
-use super::inference::LayerScores;
 use super::kendall::{Sorted, sorted_order};
 use super::permutation::Permutations;
+use super::{Interrupted, Progress, Rsm, report};
 
 /// How two upper triangles are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,9 +31,6 @@ impl std::fmt::Display for Rsa {
         })
     }
 }
-
-/// A correlation of 1 in [`LayerScores`]' integers: 2^52 resolves what `f64` does.
-const WHOLE: i64 = 1 << 52;
 
 /// Two correlations this close are the same: n products of unit vectors, summed in eight parts, err by at most
 /// n / 8 EPSILON, 4e-13 at the 13,695 pairs of 166 concepts. Only draws that are equal by the matrices' symmetry come
@@ -60,25 +58,15 @@ impl Rsa {
         self.against(y)(&self.prepare(x))
     }
 
-    /// The mean over groups of the correlation of `words` with each group's RSM, under the draws `0..=permutations`
-    /// (draw 0 is the observed value). Draw `t` re-indexes rows and columns of `words`.
-    ///
-    /// Exactly what [`infer`](super::inference::infer) takes; a draw that equals the observed value up to rounding is
-    /// set equal to it. `None` if a group has no correlation with the words.
-    ///
-    /// # Cost
-    /// Per draw and group one pass over the entries; Kendall, and RSMs with constant rows, O(n log n). At 166 concepts and
-    /// 1000 draws on two cores: 10 ms a group, Kendall 0.4 s.
+    /// The comparison of `words` with each group's RSM, ready for draws; `None` if a group has no correlation with the
+    /// words.
     ///
     /// # Panics
-    /// If the RSMs and the draws differ in their concepts, or there is no group.
-    pub fn scores(self, words: &Rsm, groups: &[Rsm], draws: &Permutations, permutations: u64) -> Option<LayerScores> {
+    /// If the RSMs differ in their concepts, or there is no group.
+    pub fn test(self, words: &Rsm, groups: &[Rsm]) -> Option<RsaTest> {
         let concepts = words.concepts();
         assert!(!groups.is_empty(), "an RSA needs a group");
-        assert!(
-            draws.concepts() == concepts && groups.iter().all(|group| group.concepts() == concepts),
-            "RSMs and draws of the same concepts"
-        );
+        assert!(groups.iter().all(|group| group.concepts() == concepts), "RSMs of the same concepts");
         let entries = upper(words);
         let triangles: Vec<Vec<f64>> = groups.iter().map(upper).collect();
         let complete = !triangles.iter().chain([&entries]).flatten().any(|entry| entry.is_nan());
@@ -90,18 +78,9 @@ impl Rsa {
             let general = |triangle: Vec<f64>| -> Comparison { Box::new(move |x| self.correlation(x, &triangle)) };
             (entries, triangles.into_iter().map(general).collect())
         };
-        let places = square(&entries, concepts);
-        let correlations: Vec<f64> = (0..=permutations)
-            .into_par_iter()
-            .map(|t| {
-                let drawn = reindexed(&places, &draws.draw(t));
-                let sum: Option<f64> = comparisons.iter().map(|correlation| correlation(&drawn)).sum();
-                Some(sum? / groups.len() as f64)
-            })
-            .collect::<Option<_>>()?;
-        let observed = correlations[0];
-        let snapped = correlations.into_iter().map(|r| if (r - observed).abs() <= SAME { observed } else { r });
-        Some(LayerScores::new(snapped.map(|r| (r * WHOLE as f64).round() as i64).collect(), WHOLE))
+        let sum: Option<f64> = comparisons.iter().map(|correlation| correlation(&entries)).sum();
+        let observed = sum? / groups.len() as f64;
+        Some(RsaTest { places: square(&entries, concepts), comparisons, observed })
     }
 
     /// What [`Self::against`] expects of the permuted side.
@@ -125,6 +104,52 @@ impl Rsa {
                 Box::new(move |x| y.tau_a(x))
             }
         }
+    }
+}
+
+/// An RSA ready for draws.
+pub struct RsaTest {
+    /// The words' entries, prepared, in their places.
+    places: Rsm,
+    /// One per group.
+    comparisons: Vec<Comparison>,
+    observed: f64,
+}
+
+impl RsaTest {
+    /// A correlation of 1 in the integers of [`Self::points`], as [`LayerScores`](super::inference::LayerScores) takes
+    /// them: 2^52 resolves what `f64` does.
+    pub const WHOLE: i64 = 1 << 52;
+
+    /// The mean over groups of the correlation under each draw of `range`; draw `t` re-indexes rows and columns of the
+    /// words. A draw that equals the observed value up to rounding is set equal to it, and one that leaves a group nothing
+    /// to correlate correlates 0 with it. `progress` is told the RSMs compared.
+    ///
+    /// # Errors
+    /// [`Interrupted`] if `progress` asks to stop.
+    ///
+    /// # Panics
+    /// If the draws are of other concepts.
+    ///
+    /// # Cost
+    /// Per draw and group one pass over the entries; Kendall, and RSMs with constant rows, O(n log n). At 166 concepts
+    /// and 1000 draws on two cores: 10 ms a group, Kendall 0.4 s.
+    pub fn points(
+        &self,
+        draws: &Permutations,
+        range: Range<u64>,
+        progress: &Progress,
+    ) -> Result<Vec<i64>, Interrupted> {
+        assert_eq!(draws.concepts(), self.places.concepts(), "RSMs and draws of the same concepts");
+        let point = |t| {
+            let drawn = reindexed(&self.places, &draws.draw(t));
+            let sum: f64 = self.comparisons.iter().map(|correlation| correlation(&drawn).unwrap_or(0.0)).sum();
+            let mean = sum / self.comparisons.len() as f64;
+            let snapped = if (mean - self.observed).abs() <= SAME { self.observed } else { mean };
+            report(progress, self.comparisons.len() as u64)?;
+            Ok((snapped * Self::WHOLE as f64).round() as i64)
+        };
+        range.into_par_iter().map(point).collect()
     }
 }
 
@@ -198,6 +223,9 @@ fn dot(x: &[f64], y: &[f64]) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use std::ops::ControlFlow;
+
+    use super::super::inference::LayerScores;
     use super::super::permutation::Random;
     use super::*;
 
@@ -222,6 +250,23 @@ mod tests {
                 below + (equal + 1.0) / 2.0
             })
             .collect()
+    }
+
+    fn scores(kind: Rsa, words: &Rsm, groups: &[Rsm], draws: &Permutations, permutations: u64) -> LayerScores {
+        let test = kind.test(words, groups).unwrap();
+        let points = |range| test.points(draws, range, &|_| ControlFlow::Continue(())).unwrap();
+        // The batches of draws change nothing.
+        let mut scores = LayerScores::new(points(0..7), RsaTest::WHOLE);
+        scores.extend(points(7..permutations + 1));
+        scores
+    }
+
+    #[test]
+    fn asked_to_stop_it_stops() {
+        let mut random = Random::keyed(8, 0);
+        let (words, image) = (random_rsm(&mut random, 6), random_rsm(&mut random, 6));
+        let test = Rsa::KendallTauA.test(&words, &[image]).unwrap();
+        assert_eq!(test.points(&Permutations::new(1, 6), 0..9, &|_| ControlFlow::Break(())), Err(Interrupted));
     }
 
     #[test]
@@ -277,7 +322,7 @@ mod tests {
         }
         for groups in [groups.clone(), [groups[0].clone(), Rsm::new(9, dark)]] {
             for kind in [Rsa::Pearson, Rsa::Spearman, Rsa::KendallTauA] {
-                let scores = kind.scores(&words, &groups, &draws, 20).unwrap();
+                let scores = scores(kind, &words, &groups, &draws, 20);
                 let found: Vec<f64> = [scores.accuracy()].into_iter().chain(scores.null()).collect();
                 for (t, found) in found.into_iter().enumerate() {
                     let draw = draws.draw(t as u64);
@@ -305,7 +350,7 @@ mod tests {
         let draws = Permutations::new(1, 5);
         let harmless: Vec<usize> = (1..=200).filter(|&t| draws.draw(t as u64)[3..] == [3, 4]).collect();
         assert!(harmless.len() > 3);
-        let scores = Rsa::Pearson.scores(&words, &[image], &draws, 200).unwrap();
+        let scores = scores(Rsa::Pearson, &words, &[image], &draws, 200);
         let null: Vec<f64> = scores.null().collect();
         assert!(harmless.iter().all(|&t| null[t - 1] == scores.accuracy()));
     }

@@ -18,10 +18,12 @@ use super::gpu::{Gpu, GpuError};
 
 mod cpu;
 mod gpu;
+mod streamed;
 #[cfg(test)]
 mod tests;
 
 pub use gpu::{KERNELS, scratch_bytes, sources};
+pub use streamed::{Standard, Streamed};
 
 /// A vector is constant where its variance is at most this fraction of its squared mean.
 ///
@@ -87,6 +89,18 @@ pub fn rsm(batches: &[Tensor<2>]) -> Result<Rsm, SimilarityError> {
     let units = batches.first().expect("a group has images").dims()[1];
     assert!(batches.iter().all(|batch| batch.dims()[0] > 0 && units > 0), "a batch has images, a layer units");
     assert!(batches.iter().all(|batch| batch.dims()[1] == units), "the batches of a layer have the same units");
+    measured(batches, |measure| correlate(measure))
+}
+
+/// Product sums of a group for the shifts asked for, or for shifts of its choice.
+type Measure<'a> = dyn Fn(Option<&[f32]>) -> Result<Moments, SimilarityError> + 'a;
+
+/// Hands `then` the batches' product sums, formed on the device that the batches are on.
+fn measured<T>(
+    batches: &[Tensor<2>],
+    then: impl FnOnce(&Measure) -> Result<T, SimilarityError>,
+) -> Result<T, SimilarityError> {
+    let units = batches[0].dims()[1];
     match Gpu::of(&batches[0].device()) {
         Some(gpu) => {
             let batches: Vec<_> = batches
@@ -98,7 +112,7 @@ pub fn rsm(batches: &[Tensor<2>]) -> Result<Rsm, SimilarityError> {
                 })
                 .map(|batch| gpu::Batch { images: batch.meta.shape()[0], activations: batch.handle })
                 .collect();
-            correlate(|shifts| gpu::moments(&gpu, &batches, units, shifts))
+            then(&|shifts| gpu::moments(&gpu, &batches, units, shifts))
         }
         None => {
             let batches: Vec<_> = batches
@@ -110,7 +124,7 @@ pub fn rsm(batches: &[Tensor<2>]) -> Result<Rsm, SimilarityError> {
                 .iter()
                 .flat_map(|batch| batch.as_slice::<f32>().expect("activations are f32").chunks_exact(units))
                 .collect();
-            correlate(|shifts| Ok(cpu::moments(&rows, shifts)))
+            then(&|shifts| Ok(cpu::moments(&rows, shifts)))
         }
     }
 }
@@ -213,7 +227,11 @@ fn correlate(measure: impl Fn(Option<&[f32]>) -> Result<Moments, SimilarityError
         let means: Vec<f32> = (0..concepts).map(|i| moments.mean(i) as f32).collect();
         moments = measure(Some(&means))?;
     }
+    Ok(correlations(&moments))
+}
 
+fn correlations(moments: &Moments) -> Rsm {
+    let concepts = moments.shifts.len();
     let deviations: Vec<f64> = (0..concepts)
         .map(|i| moments.covariance(i, i))
         .enumerate()
@@ -227,5 +245,5 @@ fn correlate(measure: impl Fn(Option<&[f32]>) -> Result<Moments, SimilarityError
             values[j * concepts + i] = r;
         }
     }
-    Ok(Rsm::new(concepts, values))
+    Rsm::new(concepts, values)
 }

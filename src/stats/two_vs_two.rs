@@ -42,20 +42,20 @@ use std::ops::{ControlFlow, Range};
 use burn::tensor::Device;
 use rayon::prelude::*;
 
-use super::Rsm;
 use super::gpu::{Gpu, GpuError, Kernel};
 use super::permutation::Permutations;
+use super::{Progress, Rsm};
 
 /// Fewest concepts that can be tested: k-2 entries must leave a correlation some freedom.
 pub const FEWEST_CONCEPTS: usize = 5;
 
 /// A margin within this many times the sum of its weights is a tie: 2^10 roundoffs of f64, so that rounding cannot
 /// decide between equals (the inner products of 2,000 concepts err by less than 200), and no real difference is lost.
-const TIE: f64 = 1.0 / (1u64 << 43) as f64;
+pub(super) const TIE: f64 = 1.0 / (1u64 << 43) as f64;
 
 /// A row whose variance is within this fraction of its square sum does not vary: 2^-92 is a spread of 2^-46, a hundred
 /// roundoffs of its entries.
-const FLAT_ROW: f64 = 1.0 / (1u128 << 92) as f64;
+pub(super) const FLAT_ROW: f64 = 1.0 / (1u128 << 92) as f64;
 
 /// A row of which this fraction of the square sum remains once a pair is left out does not vary there: `1 - c x^2` errs
 /// by a few roundoffs (2^-53).
@@ -72,11 +72,6 @@ pub fn sources() -> Vec<(&'static str, String)> {
 /// Floating-point operations of the products, the floor that the test is measured against.
 pub fn operations(concepts: usize, draws: u64, images: usize) -> u64 {
     2 * (concepts as u64).pow(3) * draws * images as u64
-}
-
-/// Bytes that a test of `draws` draws on the GPU takes at most.
-pub fn device_bytes(concepts: usize, draws: u64, images: usize) -> u64 {
-    gpu::Batch::plan(concepts, draws, images, usize::MAX).bytes()
 }
 
 /// What became of the pairs of one draw against one image RSM.
@@ -191,13 +186,11 @@ pub enum TwoVsTwoError {
     Gpu(#[from] GpuError),
 }
 
-/// Told the number of (draw, image RSM) tests done since it was last called, from any thread; may ask to stop.
-pub type Progress<'a> = dyn Fn(u64) -> ControlFlow<()> + Sync + 'a;
-
 /// Counts the passed pairs and ties of every draw of `range` against every image RSM.
 ///
 /// Draws re-order the words; draw 0 is the observed order. Counts do not depend on the device, the batches or the
-/// number of threads (see the module's "Exact counts"). On the CPU the work is spread over the current rayon pool.
+/// number of threads (see the module's "Exact counts"). `progress` is told the tests, (draw, image RSM), done. On the CPU
+/// the work is spread over the current rayon pool.
 ///
 /// # Shapes
 /// All RSMs are `[concepts, concepts]`.
@@ -220,6 +213,24 @@ pub fn two_vs_two<R: Borrow<Rsm> + Sync>(
         return Err(TwoVsTwoError::Concepts { what: "draws", found: draws.concepts(), expected: concepts });
     }
     count(words, images, &|t| draws.draw(t), range, device, progress)
+}
+
+/// Whether [`two_vs_two`] can be made: every error of the user's data, and nothing counted. An error's image RSM is at
+/// that index of `images`.
+///
+/// # Errors
+/// [`TwoVsTwoError`].
+pub fn check(words: &Rsm, images: &[Rsm], draws: &Permutations) -> Result<(), TwoVsTwoError> {
+    let go_on = |_| ControlFlow::Continue(());
+    two_vs_two(words, images, draws, 0..0, &Device::flex(), &go_on).map(|_| ())
+}
+
+/// A concept that an image RSM finds equally similar to all others, if there is one: it cannot be tested.
+pub fn flat_row(image: &Rsm) -> Option<usize> {
+    match Rows::image(image, image.concepts(), 0) {
+        Err(TwoVsTwoError::FlatRow { concept, .. }) => Some(concept),
+        _ => None,
+    }
 }
 
 /// Draw `t` as a permutation of the concepts.
@@ -316,7 +327,7 @@ pub fn margins_reference(words: &Rsm, image: &Rsm, draw: &[u32]) -> Vec<f64> {
 }
 
 /// Pearson's correlation; 0 where a vector does not vary.
-fn pearson(x: &[f64], y: &[f64]) -> f64 {
+pub(super) fn pearson(x: &[f64], y: &[f64]) -> f64 {
     let count = x.len() as f64;
     let (mean_x, mean_y) = (x.iter().sum::<f64>() / count, y.iter().sum::<f64>() / count);
     let (mut xy, mut xx, mut yy) = (0.0, 0.0, 0.0);

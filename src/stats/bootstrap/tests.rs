@@ -1,5 +1,7 @@
 //! The closed form against the definition on explicitly duplicated matrices, and the interval by hand.
 
+use std::ops::ControlFlow;
+
 use super::*;
 use crate::stats::rsa::Rsa;
 
@@ -109,7 +111,8 @@ fn a_space_against_itself_always_passes() {
     let mut random = Random::keyed(14, 0);
     let rsm = random_rsm(&mut random, 30);
     let groups = [rsm.clone(), rsm.clone()];
-    let accuracies = accuracies(&rsm, &[&groups, &groups[..1]], 1, 40, Ties::Lost);
+    let accuracies =
+        accuracies(&rsm, &[&groups, &groups[..1]], 1, 40, Ties::Lost, &|_| ControlFlow::Continue(())).unwrap();
     assert_eq!(accuracies, vec![vec![1.0; 40]; 2]);
 }
 

@@ -78,9 +78,9 @@ impl Single {
             let exact = rest < HEAVIEST.powi(-2) || a != b && !rows.tests(a, b);
             if exact { f32::NAN } else { rest.sqrt().recip() as f32 }
         };
-        let weights: Vec<f32> = rows.values.iter().enumerate().map(weight).collect();
+        let weights: Vec<f32> = rows.values.par_iter().enumerate().map(weight).collect();
         let heaviest = weights.iter().copied().fold(1.0, f32::max);
-        Self { entries: rows.values.iter().map(|&x| x as f32).collect(), weights, heaviest }
+        Self { entries: rows.values.par_iter().map(|&x| x as f32).collect(), weights, heaviest }
     }
 }
 
@@ -113,16 +113,17 @@ impl Image {
             mixed: vec![-1.0; k * stride],
             heaviest,
         };
-        for a in 0..k {
+        let rows = image.entries.par_chunks_mut(stride).zip(image.weights.par_chunks_mut(stride));
+        let rows = rows.zip(image.mirrored.par_chunks_mut(stride)).zip(image.mixed.par_chunks_mut(stride));
+        rows.enumerate().for_each(|(a, (((row_entries, row_weights), mirrored), mixed))| {
             for b in 0..k {
-                let at = a * stride + b;
                 let (x, y) = (entries[a * k + b], entries[b * k + a]);
                 let (v, u) = (weights[a * k + b], weights[b * k + a]);
-                image.entries[at] = x;
-                (image.weights[at], image.mirrored[at], image.mixed[at]) =
+                row_entries[b] = x;
+                (row_weights[b], mirrored[b], mixed[b]) =
                     if a == b { (0.0, 0.0, 0.0) } else { (v, u, y * u / n - c * x * v) };
             }
-        }
+        });
         image
     }
 }

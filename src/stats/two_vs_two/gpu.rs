@@ -79,14 +79,6 @@ impl Batch {
         Ok(batch)
     }
 
-    /// Bytes of all buffers, two batches under way.
-    pub fn bytes(&self) -> u64 {
-        let (left, right) = (self.left_columns(), self.right_columns());
-        let words = self.concepts * self.concepts + self.depth() * left + self.depth() * right + left * right;
-        let results = 1 + self.draws * self.images + 3 * LISTED + left;
-        ((words + 2 * results) * size_of::<f32>()) as u64
-    }
-
     fn depth(&self) -> usize {
         self.concepts.next_multiple_of(STEP)
     }

@@ -1,0 +1,223 @@
+use super::*;
+use crate::stats::inference::infer;
+use crate::stats::permutation::Random;
+use crate::stats::rsa::Rsa;
+
+/// Sums of a few dozen terms of order 1.
+const CLOSE: f64 = 1e-13;
+
+fn normal(random: &mut Random) -> f64 {
+    (0..12).map(|_| random.unit()).sum::<f64>() - 6.0
+}
+
+/// The RSM of random vectors of so many units.
+fn random_rsm(random: &mut Random, concepts: usize, units: usize) -> Rsm {
+    let vectors: Vec<Vec<f64>> = (0..concepts).map(|_| (0..units).map(|_| normal(random)).collect()).collect();
+    let r = |a: usize, b: usize| Rsa::Pearson.correlation(&vectors[a], &vectors[b]).unwrap();
+    Rsm::new(
+        concepts,
+        (0..concepts * concepts)
+            .map(|at| if at % (concepts + 1) == 0 { 1.0 } else { r(at / concepts, at % concepts) })
+            .collect(),
+    )
+}
+
+/// Answers of a network that is right on two thirds of `concepts`; some mistakes fall on words from `concepts` to
+/// `words`, outside the manifest.
+fn answers(random: &mut Random, concepts: usize, words: usize) -> Answers {
+    let mut answers = Answers::default();
+    for concept in 0..concepts {
+        if random.below(3) > 0 {
+            answers.correct.push(concept);
+            continue;
+        }
+        let predicted = random.below(words as u32) as usize;
+        if predicted != concept {
+            answers.mistakes.push(Mistake { image: concept, truth: concept, predicted });
+        }
+    }
+    answers
+}
+
+/// A word RSM, two groups' answers, and the RSMs of three layers in both.
+fn world(seed: u64, concepts: usize, outside: usize) -> (Rsm, [Answers; 2], [Vec<Rsm>; 3]) {
+    let mut random = Random::keyed(seed, 0);
+    let words = random_rsm(&mut random, concepts + outside, 20);
+    let groups = [0; 2].map(|_| answers(&mut random, concepts, concepts + outside));
+    let layers = [0; 3].map(|_| vec![random_rsm(&mut random, concepts, 30), random_rsm(&mut random, concepts, 30)]);
+    (words, groups, layers)
+}
+
+fn test(words: &Rsm, groups: &[Answers], layers: &[Vec<Rsm>], permutations: u64) -> Vec<LayerTest> {
+    let layers: Vec<&[Rsm]> = layers.iter().map(Vec::as_slice).collect();
+    let draws = Permutations::new(7, words.concepts());
+    one_vs_two(words, groups, &layers, &draws, permutations, Ties::Lost)
+}
+
+#[test]
+fn by_hand() {
+    // Concept 0 is taken for 1; columns 2 to 6. Its image's correlations with theirs rise in steps of 0.1.
+    let mut image = vec![0.5; 49];
+    let mut words = vec![0.5; 49];
+    for (n, j) in (2..7).enumerate() {
+        image[j] = 0.1 * n as f64;
+        // The true word's rise too, with two steps exchanged: deviations -2 -1 0 1 2 and -2 -1 1 0 2 give 9 / 10.
+        words[j] = [0.1, 0.2, 0.4, 0.3, 0.5][n];
+        // The predicted word's fall: -1.
+        words[7 + j] = 0.9 - 0.1 * n as f64;
+    }
+    let (image, words) = (Rsm::new(7, image), Rsm::new(7, words));
+    let mistake = Mistake { image: 0, truth: 0, predicted: 1 };
+    // The predicted class's own image is recognised; its column is left out.
+    let groups = [Answers { correct: vec![1, 2, 3, 4, 5, 6], mistakes: vec![mistake] }];
+    let [tested] = &test(&words, &groups, &[vec![image.clone()]], 0)[..] else { panic!() };
+    assert!((tested.margins[0].unwrap() - 1.9).abs() < CLOSE, "{tested:?}");
+    assert_eq!((tested.passed, tested.ties), (1, 0));
+    assert_eq!(tested.scores.accuracy(), 1.0);
+    let reference = margin_reference(&words, &image, &groups[0].correct, &mistake, &[0, 1, 2, 3, 4, 5, 6]);
+    assert!((reference - 1.9).abs() < CLOSE, "{reference}");
+}
+
+#[test]
+fn every_draw_equals_the_definition() {
+    let (words, groups, layers) = world(1, 40, 5);
+    let tested = test(&words, &groups, &layers, 20);
+    let draws = Permutations::new(7, 45);
+    for (layer, tested) in layers.iter().zip(&tested) {
+        let scores: Vec<f64> = [tested.scores.accuracy()].into_iter().chain(tested.scores.null()).collect();
+        for (t, score) in scores.into_iter().enumerate() {
+            let draw = draws.draw(t as u64);
+            let margins: Vec<f64> = groups
+                .iter()
+                .zip(layer)
+                .flat_map(|(group, image)| group.mistakes.iter().map(move |mistake| (group, image, mistake)))
+                .map(|(group, image, mistake)| margin_reference(&words, image, &group.correct, mistake, &draw))
+                .collect();
+            let passed = margins.iter().filter(|&&margin| margin > 0.0).count();
+            assert_eq!(score, passed as f64 / margins.len() as f64, "draw {t}");
+            if t == 0 {
+                let same = |(found, expected): (&Option<f64>, &f64)| (found.unwrap() - expected).abs() < CLOSE;
+                assert!(tested.margins.iter().zip(&margins).all(same));
+            }
+        }
+    }
+}
+
+#[test]
+fn exchanging_true_and_predicted_gives_one_minus_the_accuracy_in_every_draw() {
+    let (words, groups, layers) = world(2, 40, 5);
+    let exchanged = groups.clone().map(|mut group| {
+        group.mistakes.iter_mut().for_each(|m| std::mem::swap(&mut m.truth, &mut m.predicted));
+        group
+    });
+    let there = test(&words, &groups, &layers, 50);
+    let back = test(&words, &exchanged, &layers, 50);
+    for (there, back) in there.iter().zip(&back) {
+        assert_eq!(there.ties, 0);
+        assert!((there.scores.accuracy() + back.scores.accuracy() - 1.0).abs() < CLOSE);
+        assert!(there.scores.null().zip(back.scores.null()).all(|(a, b)| (a + b - 1.0).abs() < CLOSE));
+    }
+}
+
+#[test]
+fn the_order_of_the_concepts_changes_nothing() {
+    let (words, groups, layers) = world(3, 40, 0);
+    let order: Vec<usize> = Permutations::new(5, 40).draw(1).iter().map(|&c| c as usize).collect();
+    let place = |concept: usize| order.iter().position(|&c| c == concept).unwrap();
+    let moved = |rsm: &Rsm| Rsm::new(40, (0..1600).map(|at| rsm.row(order[at / 40])[order[at % 40]]).collect());
+    let groups_moved = groups.clone().map(|group| Answers {
+        correct: group.correct.iter().map(|&c| place(c)).collect(),
+        mistakes: group
+            .mistakes
+            .iter()
+            .map(|m| Mistake { image: place(m.image), truth: place(m.truth), predicted: place(m.predicted) })
+            .collect(),
+    });
+    let layers_moved: Vec<Vec<Rsm>> = layers.iter().map(|groups| groups.iter().map(moved).collect()).collect();
+    let there = test(&words, &groups, &layers, 0);
+    let back = test(&moved(&words), &groups_moved, &layers_moved, 0);
+    for (there, back) in there.iter().zip(&back) {
+        assert_eq!((there.passed, there.ties), (back.passed, back.ties));
+        let same = |(a, b): (&Option<f64>, &Option<f64>)| (a.unwrap() - b.unwrap()).abs() < CLOSE;
+        assert!(there.margins.iter().zip(&back.margins).all(same));
+    }
+}
+
+#[test]
+fn words_that_mean_the_same_tie_by_rule() {
+    // All words have the same similarities to the columns: no word is nearer.
+    let words = Rsm::new(8, (0..64).map(|at| if at / 8 == at % 8 { 1.0 } else { (at % 8) as f64 / 10.0 }).collect());
+    let image = random_rsm(&mut Random::keyed(4, 0), 8, 10);
+    let mistakes = vec![Mistake { image: 0, truth: 0, predicted: 1 }];
+    let groups = [Answers { correct: vec![2, 3, 4, 5, 6], mistakes }];
+    for (ties, accuracy) in [(Ties::Lost, 0.0), (Ties::Half, 0.5), (Ties::Won, 1.0)] {
+        let image = std::slice::from_ref(&image);
+        let tested = &one_vs_two(&words, &groups, &[image], &Permutations::new(1, 8), 0, ties)[0];
+        assert_eq!((tested.passed, tested.ties, tested.scores.accuracy()), (0, 1, accuracy));
+    }
+}
+
+#[test]
+fn a_constant_image_scores_half_in_every_draw() {
+    let (words, groups, mut layers) = world(5, 40, 0);
+    let dark = groups[0].mistakes[0].image;
+    let hidden = |at: usize| (at / 40 == dark) != (at % 40 == dark);
+    let seen = layers[1][0].values();
+    layers[1][0] = Rsm::new(40, (0..1600).map(|at| if hidden(at) { f64::NAN } else { seen[at] }).collect());
+    let with = test(&words, &groups, &layers, 10);
+    let mut without = groups.clone();
+    without[0].mistakes.remove(0);
+    let rest = test(&words, &without, &layers, 10);
+    assert_eq!(with[1].margins[0], None);
+    assert_eq!(with[1].passed, rest[1].passed);
+    let images = with[1].margins.len() as f64;
+    let expected = |accuracy: f64| (accuracy * (images - 1.0) + 0.5) / images;
+    let nulls = with[1].scores.null().zip(rest[1].scores.null());
+    assert!(
+        nulls
+            .chain([(with[1].scores.accuracy(), rest[1].scores.accuracy())])
+            .all(|(found, accuracy)| { (found - expected(accuracy)).abs() < CLOSE })
+    );
+}
+
+#[test]
+fn p_is_calibrated_and_chance_is_one_half() {
+    const WORLDS: u64 = 300;
+    let worlds: Vec<(f64, f64)> = (0..WORLDS)
+        .into_par_iter()
+        .map(|seed| {
+            let (words, groups, layers) = world(100 + seed, 20, 4);
+            let scores: Vec<LayerScores> =
+                test(&words, &groups, &layers, 99).into_iter().map(|layer| layer.scores).collect();
+            let inferred = infer(&scores, None)[0];
+            (inferred.p_value, inferred.null_mean)
+        })
+        .collect();
+    // Of 300 uniform p-values more than 28 (fewer than 4) are at most 0.05 in one run out of 1000. A test of few images
+    // has few values and its p-values are above uniform, never below.
+    let rejected = worlds.iter().filter(|(p, _)| *p <= 0.05).count();
+    assert!(rejected <= 28, "{rejected} of {WORLDS}");
+    // A draw's accuracy over a dozen images has a standard deviation below 0.25, 300 x 99 of them 0.25 / sqrt(300) at
+    // the worst, were the draws of a world all alike; four of those.
+    let mean = worlds.iter().map(|(_, mean)| mean).sum::<f64>() / WORLDS as f64;
+    assert!((mean - 0.5).abs() < 4.0 * 0.25 / (WORLDS as f64).sqrt(), "{mean}");
+}
+
+#[test]
+fn images_that_keep_their_meaning_are_significant() {
+    // Images whose similarities are those of the true words.
+    let (words, groups, _) = world(6, 40, 0);
+    let layers = [vec![words.clone(), words.clone()]];
+    let scores: Vec<LayerScores> = test(&words, &groups, &layers, 99).into_iter().map(|layer| layer.scores).collect();
+    assert_eq!(scores[0].accuracy(), 1.0);
+    assert_eq!(infer(&scores, None)[0].p_value, 0.01);
+}
+
+#[test]
+fn a_class_is_lost_where_no_later_layer_has_an_advantage() {
+    let lost = |margins: &[f64]| lost_from(&margins.iter().map(|&m| Some(m)).collect::<Vec<_>>());
+    assert_eq!(lost(&[0.1, -0.1, 0.2, 0.0, -0.3]), Some(3));
+    assert_eq!(lost(&[0.1, -0.1, 0.2]), None);
+    assert_eq!(lost(&[-0.1, -0.1]), Some(0));
+    assert_eq!(lost_from(&[Some(0.1), None]), Some(1));
+}
