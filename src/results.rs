@@ -7,11 +7,14 @@ pub mod arrays;
 mod rows;
 mod table;
 
-pub use rows::{AccuracyRow, ConceptRow, ConfusedRow, GroupRow, RsaRow, WordsRow};
+pub use rows::{
+    AccuracyRow, ComparisonRow, ConceptRow, ConfusedRow, GroupRow, LayersRow, LostRow, MisclassifiedRow, OneVsTwoRow,
+    PredictionRow, RsaRow, StimulusRow, WordsRow,
+};
 pub use table::{ResultsError, read_csv, write_csv};
 
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::error::FileError;
 
@@ -30,6 +33,18 @@ pub struct Results {
     pub words: Vec<WordsRow>,
     /// `rsa.csv`
     pub rsa: Vec<RsaRow>,
+    /// `predictions.csv`
+    pub predictions: Vec<PredictionRow>,
+    /// `one_vs_two.csv`
+    pub one_vs_two: Vec<OneVsTwoRow>,
+    /// `misclassified.csv`
+    pub misclassified: Vec<MisclassifiedRow>,
+    /// `lost.csv`
+    pub lost: Vec<LostRow>,
+    /// `layers.csv`
+    pub layers: Vec<LayersRow>,
+    /// `stimuli.csv`
+    pub stimuli: Vec<StimulusRow>,
 }
 
 impl Results {
@@ -45,6 +60,12 @@ impl Results {
             confused: read_csv(&directory.join("confused.csv"))?,
             words: read_csv(&directory.join("words.csv"))?,
             rsa: read_csv(&directory.join("rsa.csv"))?,
+            predictions: read_csv(&directory.join("predictions.csv"))?,
+            one_vs_two: read_csv(&directory.join("one_vs_two.csv"))?,
+            misclassified: read_csv(&directory.join("misclassified.csv"))?,
+            lost: read_csv(&directory.join("lost.csv"))?,
+            layers: read_csv(&directory.join("layers.csv"))?,
+            stimuli: read_csv(&directory.join("stimuli.csv"))?,
         })
     }
 
@@ -58,8 +79,55 @@ impl Results {
         write_csv(&directory.join("concepts.csv"), &self.concepts)?;
         write_csv(&directory.join("confused.csv"), &self.confused)?;
         write_csv(&directory.join("words.csv"), &self.words)?;
-        write_csv(&directory.join("rsa.csv"), &self.rsa)
+        write_csv(&directory.join("rsa.csv"), &self.rsa)?;
+        write_csv(&directory.join("predictions.csv"), &self.predictions)?;
+        write_csv(&directory.join("one_vs_two.csv"), &self.one_vs_two)?;
+        write_csv(&directory.join("misclassified.csv"), &self.misclassified)?;
+        write_csv(&directory.join("lost.csv"), &self.lost)?;
+        write_csv(&directory.join("layers.csv"), &self.layers)?;
+        write_csv(&directory.join("stimuli.csv"), &self.stimuli)
     }
+}
+
+/// Where a results directory keeps a layer's RSMs, `[groups, concepts, concepts]`.
+pub fn layer_rsm(directory: &Path, layer: &str) -> PathBuf {
+    directory.join("rsm").join(format!("{}.npy", file_name(layer)))
+}
+
+/// Where it keeps a word model's RSM, `[concepts, concepts]`.
+pub fn words_rsm(directory: &Path, words: &str) -> PathBuf {
+    directory.join("rsm").join(format!("words.{}.npy", file_name(words)))
+}
+
+/// A name that the user chose as part of a file's name: nothing in it leads to another directory.
+fn file_name(name: &str) -> String {
+    name.replace(['/', '\\', ':'], "_")
+}
+
+/// `run.json` of a results directory; null if it has none.
+///
+/// # Errors
+/// It cannot be read, or is no JSON.
+pub fn read_run(directory: &Path) -> Result<serde_json::Value, FileError> {
+    let path = directory.join("run.json");
+    match std::fs::read(&path) {
+        Ok(bytes) => serde_json::from_slice(&bytes).map_err(|e| FileError::at(&path)(e.into())),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(serde_json::Value::Null),
+        Err(e) => Err(FileError::at(&path)(e)),
+    }
+}
+
+/// The lines of a text file of the results (`rsm/concepts.txt`, `rsm/categories.txt`); none if it is not there.
+pub fn lines(path: &Path) -> Vec<String> {
+    std::fs::read_to_string(path).map_or_else(|_| Vec::new(), |text| text.lines().map(str::to_string).collect())
+}
+
+/// Writes a text file of the results, a line each.
+///
+/// # Errors
+/// As [`write_atomically`].
+pub fn write_lines(path: &Path, lines: &[String]) -> Result<(), FileError> {
+    write_atomically(path, |file| lines.iter().try_for_each(|line| writeln!(file, "{line}")))
 }
 
 /// Writes `value` as indented JSON with a final newline.
@@ -124,6 +192,17 @@ mod tests {
         let groups = text(&directory.path().join("groups.csv"));
         assert_eq!(groups, "network,layer,words,group,passed,ties,pairs,accuracy\n");
         assert_eq!(Results::read(directory.path()).unwrap(), results);
+    }
+
+    #[test]
+    fn no_name_leads_out_of_the_directory_of_matrices() {
+        let directory = Path::new("results");
+        for name in ["../../x", "/etc/x", "a/b", "..\\x", "C:x", "..", "conv1"] {
+            for path in [layer_rsm(directory, name), words_rsm(directory, name)] {
+                assert_eq!(path.parent(), Some(Path::new("results/rsm")), "{name}");
+            }
+        }
+        assert_eq!(layer_rsm(directory, "features.3"), Path::new("results/rsm/features.3.npy"));
     }
 
     #[test]

@@ -163,3 +163,158 @@ pub struct WordsRow {
     /// Pearson correlation of the upper triangles.
     pub rsa: Option<f64>,
 }
+
+/// One row of `one_vs_two.csv`: the misclassified images at a layer against a word model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OneVsTwoRow {
+    /// Network name.
+    pub network: String,
+    /// Layer name.
+    pub layer: String,
+    /// The layer's label in figures.
+    pub label: String,
+    /// Word model.
+    pub words: String,
+    /// Images tested, of all groups.
+    pub images: usize,
+    /// Images whose activation is nearer to the true class.
+    pub passed: u64,
+    /// Images whose margin is at rounding distance from zero.
+    pub ties: u64,
+    /// Passed / images; ties by rule.
+    pub accuracy: f64,
+    /// Draws of the null.
+    pub permutations: u64,
+    /// (1 + null >= observed) / (1 + permutations).
+    pub p_value: f64,
+    /// The same against the maximum over the layers of this network and word model.
+    pub p_fwer: f64,
+    /// Mean accuracy of the null.
+    pub null_mean: f64,
+    /// Its standard deviation.
+    pub null_sd: f64,
+}
+
+/// One row of `misclassified.csv`: a misclassified image at a layer against a word model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MisclassifiedRow {
+    /// Network name.
+    pub network: String,
+    /// The group's name in the manifest.
+    pub group: String,
+    /// The image, as in the manifest.
+    pub path: String,
+    /// What it shows.
+    pub concept: String,
+    /// The word of the class that it is taken for.
+    pub predicted: String,
+    /// Layer name.
+    pub layer: String,
+    /// Word model.
+    pub words: String,
+    /// Correlation with the true class's similarities less that with the predicted one's; none for a constant image.
+    pub margin: Option<f64>,
+}
+
+/// One row of `lost.csv`: how long a misclassified image keeps to its true class.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LostRow {
+    /// Network name.
+    pub network: String,
+    /// The group's name in the manifest.
+    pub group: String,
+    /// The image, as in the manifest.
+    pub path: String,
+    /// What it shows.
+    pub concept: String,
+    /// The word of the class that it is taken for.
+    pub predicted: String,
+    /// Word model.
+    pub words: String,
+    /// The layer from which on to the last one no margin is positive; none if the last one's is.
+    pub lost_from: Option<String>,
+}
+
+/// One row of `predictions.csv`: the network's answer to an image.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PredictionRow {
+    /// Network name.
+    pub network: String,
+    /// The group's name in the manifest.
+    pub group: String,
+    /// The image, as in the manifest.
+    pub path: String,
+    /// What it shows.
+    pub concept: String,
+    /// Its ILSVRC class, 0 to 999, where the manifest gives it.
+    pub class_index: Option<u32>,
+    /// The class of the highest output.
+    pub predicted_index: u32,
+    /// The word that stands for that class, if any.
+    pub predicted: Option<String>,
+    /// Whether the two classes are the same.
+    pub correct: Option<bool>,
+    /// What ImageNet calls the predicted class.
+    pub predicted_class: String,
+}
+
+/// One row of `layers.csv`: layer against layer, both orders and each with itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LayersRow {
+    /// Network name.
+    pub network: String,
+    /// The one.
+    pub layer_a: String,
+    /// The other.
+    pub layer_b: String,
+    /// Pearson correlation of the RSMs' upper triangles, mean over groups.
+    pub rsa: Option<f64>,
+}
+
+/// One row of `stimuli.csv`: an image of the experiment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StimulusRow {
+    /// The group's name in the manifest.
+    pub group: String,
+    /// What it shows.
+    pub concept: String,
+    /// As in the manifest: relative to its folder.
+    pub path: String,
+}
+
+/// One row of `compare.csv`: a layer of one curve against a layer of another under shared resamples of the concepts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ComparisonRow {
+    /// The one curve, as in the figure.
+    pub curve_a: String,
+    /// The other.
+    pub curve_b: String,
+    /// Network of the one.
+    pub network_a: String,
+    /// Of the other.
+    pub network_b: String,
+    /// Layer of the one.
+    pub layer_a: String,
+    /// Of the other, at the nearest relative depth.
+    pub layer_b: String,
+    /// Word model of the one.
+    pub words_a: String,
+    /// Of the other.
+    pub words_b: String,
+    /// 2 vs. 2 accuracy of the one.
+    pub accuracy_a: f64,
+    /// Of the other.
+    pub accuracy_b: f64,
+    /// a - b.
+    pub difference: f64,
+    /// Lower end of its 95 % interval.
+    pub ci_low: f64,
+    /// Upper end.
+    pub ci_high: f64,
+    /// Bootstrap resamples over concepts.
+    pub resamples: u64,
+    /// Two-sided, of no difference.
+    pub p_value: f64,
+    /// The same against the maximum over the layers of the two curves.
+    pub p_fwer: f64,
+}

@@ -166,7 +166,7 @@ fn columns<T: DeserializeOwned>() -> &'static [&'static str] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::results::{AccuracyRow, ConceptRow, GroupRow};
+    use crate::results::{AccuracyRow, ConceptRow, GroupRow, MisclassifiedRow, OneVsTwoRow};
 
     fn group_row(group: &str, accuracy: f64) -> GroupRow {
         GroupRow {
@@ -190,6 +190,10 @@ mod tests {
         );
         assert_eq!(columns::<GroupRow>().join(","), "network,layer,words,group,passed,ties,pairs,accuracy");
         assert_eq!(columns::<ConceptRow>().join(","), "network,layer,words,concept,pairs,passed,accuracy");
+        let one_vs_two = "network,layer,label,words,images,passed,ties,accuracy,permutations,p_value,p_fwer";
+        assert_eq!(columns::<OneVsTwoRow>()[..11].join(","), one_vs_two);
+        let misclassified = "network,group,path,concept,predicted,layer,words,margin";
+        assert_eq!(columns::<MisclassifiedRow>().join(","), misclassified);
     }
 
     #[test]

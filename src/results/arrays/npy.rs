@@ -1,0 +1,78 @@
+//! NumPy's `.npy`: one array, unnamed.
+
+use std::io::Cursor;
+use std::path::Path;
+use std::sync::Arc;
+
+use npyz::{NpyHeader, WriterBuilder};
+
+use super::stored::{Bytes, Order, StoredArray, Value};
+use super::{ArrayError, ArrayFormat, Listed, malformed};
+use crate::error::FileError;
+use crate::results::write_atomically;
+
+pub(super) const FORMAT: ArrayFormat = ArrayFormat {
+    endings: &["npy"],
+    list: |_| Ok(vec![Listed { name: String::new(), float: true }]),
+    open: |path, _| Ok(vec![open(path)?]),
+};
+
+pub(super) fn open(path: &Path) -> Result<StoredArray, ArrayError> {
+    let bytes = Arc::new(Bytes::map(path)?);
+    let length = bytes.len();
+    decode(path, ".npy", bytes, 0, length)
+}
+
+/// The array whose header begins at `start` and whose data ends at `end`: f4 or f8, either byte order, C or Fortran
+/// order.
+pub(super) fn decode(
+    path: &Path,
+    format: &'static str,
+    bytes: Arc<Bytes>,
+    start: usize,
+    end: usize,
+) -> Result<StoredArray, ArrayError> {
+    let mut reader = Cursor::new(&bytes[start..end]);
+    let header = NpyHeader::from_reader(&mut reader).map_err(|reason| malformed(path, format, reason))?;
+    let data = start + reader.position() as usize;
+    let value = value(&header).ok_or_else(|| not_float(path, &header))?;
+    let order = match header.order() {
+        npyz::Order::C => Order::C,
+        npyz::Order::Fortran => Order::Fortran,
+    };
+    let shape = header.shape().iter().map(|&axis| axis as usize).collect();
+    StoredArray::new(path, shape, order, value, bytes, data..end)
+}
+
+/// The type of the values, if they are floats.
+pub(super) fn value(header: &NpyHeader) -> Option<Value> {
+    let (double, big_endian) = match header.dtype().descr().as_str() {
+        "'<f4'" => (false, false),
+        "'>f4'" => (false, true),
+        "'<f8'" => (true, false),
+        "'>f8'" => (true, true),
+        _ => return None,
+    };
+    Some(Value { double, big_endian })
+}
+
+fn not_float(path: &Path, header: &NpyHeader) -> ArrayError {
+    ArrayError::NotFloat { path: path.into(), found: header.dtype().descr() }
+}
+
+/// Writes `values` (last axis fastest) as NumPy's `.npy`: version 1.0, `<f8`, C order.
+///
+/// # Panics
+/// If `values` does not fill `shape`.
+pub fn write_npy(path: &Path, shape: &[usize], values: &[f64]) -> Result<(), FileError> {
+    write_atomically(path, |file| encode(file, shape, values))
+}
+
+/// [`write_npy`] into an open file.
+pub(super) fn encode(file: &mut dyn std::io::Write, shape: &[usize], values: &[f64]) -> std::io::Result<()> {
+    assert_eq!(values.len(), shape.iter().product::<usize>(), "values fill the shape {shape:?}");
+    let shape: Vec<u64> = shape.iter().map(|&axis| axis as u64).collect();
+    let mut array = npyz::WriteOptions::new().default_dtype().shape(&shape).writer(file).begin_nd()?;
+    array.extend(values.iter().copied())?;
+    array.finish()
+}

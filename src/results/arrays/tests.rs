@@ -1,0 +1,240 @@
+use std::fs::File;
+use std::io::Write;
+
+use ::safetensors::Dtype;
+
+use super::*;
+use crate::stats::Rsm;
+
+/// A version 1.0 file, byte by byte.
+fn npy(descr: &str, fortran: bool, shape: &str, data: &[u8]) -> Vec<u8> {
+    let order = if fortran { "True" } else { "False" };
+    let mut header = format!("{{'descr': '{descr}', 'fortran_order': {order}, 'shape': ({shape}), }}");
+    while (10 + header.len() + 1) % 64 != 0 {
+        header.push(' ');
+    }
+    header.push('\n');
+    let mut file = b"\x93NUMPY\x01\x00".to_vec();
+    file.extend((header.len() as u16).to_le_bytes());
+    file.extend(header.as_bytes());
+    file.extend(data);
+    file
+}
+
+fn saved(directory: &tempfile::TempDir, name: &str, bytes: &[u8]) -> PathBuf {
+    let path = directory.path().join(name);
+    std::fs::write(&path, bytes).unwrap();
+    path
+}
+
+/// The only array of a file.
+fn read(path: &Path) -> Result<Array, ArrayError> {
+    open(path, None).map(|array| (array.shape().to_vec(), array.values()))
+}
+
+fn f8(values: &[f64]) -> Vec<u8> {
+    values.iter().flat_map(|value| value.to_le_bytes()).collect()
+}
+
+#[test]
+fn an_array_is_written_as_numpy_reads_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("rsm/fc1.npy");
+    let values = [1.0, 1.0 / 3.0, -0.5, f64::NAN, 1e-300, 6.0];
+    write_npy(&path, &[1, 2, 3], &values).unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), npy("<f8", false, "1, 2, 3, ", &f8(&values)));
+    let (shape, read) = read_npy(&path).unwrap();
+    assert_eq!(shape, [1, 2, 3]);
+    assert!(read.iter().zip(values).all(|(a, b)| a.to_bits() == b.to_bits()));
+}
+
+#[test]
+fn all_float_types_and_orders_read_alike() {
+    let directory = tempfile::tempdir().unwrap();
+    // [[0, 1, 2], [3, 4, 5]]; Fortran order runs down the columns.
+    let c = [0.0_f64, 1.0, 2.0, 3.0, 4.0, 5.0];
+    let fortran = [0.0, 3.0, 1.0, 4.0, 2.0, 5.0];
+    let f4 = |order: fn(f32) -> [u8; 4]| c.iter().flat_map(|&value| order(value as f32)).collect::<Vec<u8>>();
+    let big: Vec<u8> = c.iter().flat_map(|value| value.to_be_bytes()).collect();
+    for (descr, is_fortran, data) in [
+        ("<f8", false, f8(&c)),
+        ("<f8", true, f8(&fortran)),
+        (">f8", false, big),
+        ("<f4", false, f4(f32::to_le_bytes)),
+        (">f4", false, f4(f32::to_be_bytes)),
+    ] {
+        let path = saved(&directory, "a.npy", &npy(descr, is_fortran, "2, 3", &data));
+        assert_eq!(read(&path).unwrap(), (vec![2, 3], c.to_vec()), "{descr} fortran {is_fortran}");
+    }
+    // a[i, j, k] = 100 i + 10 j + k of shape [2, 2, 2]
+    let cube = [0.0, 100.0, 10.0, 110.0, 1.0, 101.0, 11.0, 111.0];
+    let path = saved(&directory, "cube.npy", &npy("<f8", true, "2, 2, 2", &f8(&cube)));
+    assert_eq!(read_npy(&path).unwrap().1, [0.0, 1.0, 10.0, 11.0, 100.0, 101.0, 110.0, 111.0]);
+}
+
+#[test]
+fn an_archive_must_hold_one_array() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.npz");
+    let array = npy("<f8", false, "2,", &f8(&[0.5, 1.5]));
+    let write = |names: &[&str]| {
+        let mut archive = npyz::npz::NpzWriter::new(File::create(&path).unwrap());
+        for name in names {
+            archive.zip_writer().start_file(format!("{name}.npy"), Default::default()).unwrap();
+            archive.zip_writer().write_all(&array).unwrap();
+        }
+    };
+    write(&["rsm"]);
+    assert_eq!(read(&path).unwrap(), (vec![2], vec![0.5, 1.5]));
+    write(&["words", "images"]);
+    let error = read(&path).unwrap_err().to_string();
+    assert!(error.contains("a.npz: 2 arrays (images, words), expected one"), "{error}");
+    assert_eq!(open(&path, Some("words")).unwrap().values(), [0.5, 1.5]);
+    let error = open(&path, Some("fc1")).err().unwrap().to_string();
+    assert!(error.contains("a.npz: no array \"fc1\", found images, words"), "{error}");
+}
+
+#[test]
+fn safetensors_hold_one_float_tensor() {
+    use ::safetensors::tensor::TensorView;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.safetensors");
+    let data = f8(&[0.5, 1.5]);
+    let write = |tensors: &[(&str, Dtype, usize)]| {
+        let views =
+            tensors.iter().map(|&(name, dtype, length)| (name, TensorView::new(dtype, vec![length], &data).unwrap()));
+        std::fs::write(&path, ::safetensors::serialize(views, None).unwrap()).unwrap();
+    };
+    write(&[("rsm", Dtype::F64, 2)]);
+    assert_eq!(read(&path).unwrap(), (vec![2], vec![0.5, 1.5]));
+    write(&[("rsm", Dtype::F64, 2), ("words", Dtype::F64, 2)]);
+    assert!(read(&path).unwrap_err().to_string().contains("2 arrays (rsm, words)"));
+    write(&[("rsm", Dtype::I64, 2)]);
+    assert!(read(&path).unwrap_err().to_string().contains("type I64, expected f32 or f64"));
+}
+
+#[test]
+fn malformed_files_give_named_errors() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = f8(&[0.5, 1.5]);
+    for (name, bytes, expected) in [
+        ("a.npy", b"PNG".to_vec(), "a.npy: not a valid .npy file"),
+        ("a.npz", b"PNG".to_vec(), "a.npz: not a valid .npz file"),
+        ("a.h5", b"PNG".to_vec(), "a.h5: not a valid .h5 file"),
+        ("a.csv", b"1,2\n3\n".to_vec(), "a.csv: not a valid text file: line 2: 1 values, expected 2"),
+        ("b.csv", b"1,2\n3,x\n".to_vec(), "line 2: \"x\", expected a number"),
+        ("c.csv", vec![], "c.csv: not a valid text file: it is empty"),
+        ("a.safetensors", b"PNG".to_vec(), "a.safetensors: not a valid .safetensors file"),
+        ("i.npy", npy("<i8", false, "2,", &data), "type '<i8', expected f32 or f64"),
+        ("c.npy", npy("<f8", false, "2, 2", &data), "shape [2, 2] needs 32 bytes of data, found 16"),
+        ("h.npy", npy("<f8", false, "4294967296, 4294967296", &data), "found 16"),
+        ("a.mat", vec![], "a.mat: unknown ending, expected .npy, .npz, .safetensors, .h5, .hdf5, .csv"),
+    ] {
+        let error = read(&saved(&directory, name, &bytes)).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+    let absent = read(&directory.path().join("absent.npy")).unwrap_err().to_string();
+    assert!(absent.contains("absent.npy: "), "{absent}");
+}
+
+#[test]
+fn packed_and_plain_archives_read_alike() {
+    let directory = tempfile::tempdir().unwrap();
+    let array = npy("<f4", false, "2, 3", &[0.0_f32, 1.0, 2.0, 3.0, 4.0, 5.0].map(f32::to_le_bytes).concat());
+    for (name, method) in
+        [("plain.npz", zip::CompressionMethod::Stored), ("packed.npz", zip::CompressionMethod::Deflated)]
+    {
+        let path = directory.path().join(name);
+        let mut archive = zip::ZipWriter::new(File::create(&path).unwrap());
+        let options = zip::write::SimpleFileOptions::default().compression_method(method);
+        archive.start_file("names.npy", options).unwrap();
+        archive.write_all(&npy("<i4", false, "1,", &[1, 0, 0, 0])).unwrap();
+        archive.start_file("layer/0.npy", options).unwrap();
+        archive.write_all(&array).unwrap();
+        archive.finish().unwrap();
+        assert_eq!(names(&path).unwrap(), ["layer/0", "names"]);
+        // The other array is of integers, so this is the only one meant.
+        assert_eq!(read(&path).unwrap(), (vec![2, 3], vec![0.0, 1.0, 2.0, 3.0, 4.0, 5.0]));
+    }
+}
+
+#[test]
+fn text_may_name_rows_and_columns() {
+    let directory = tempfile::tempdir().unwrap();
+    let expected = (vec![2, 2], vec![1.0, 0.5, 0.5, 1.0]);
+    for text in [
+        "1,0.5\n0.5,1\n",
+        "1.0 0.5\r\n5e-1 1\r\n",
+        "cat\tdog\n1\t0.5\n0.5\t1\n",
+        ",cat,dog\ncat,1,0.5\ndog,0.5,1\n",
+        ",0,1\n0,1,0.5\n1,0.5,1\n",
+        "\"cat\" \"dog\"\n\"cat\" 1 0.5\n\"dog\" 0.5 1\n",
+    ] {
+        assert_eq!(read(&saved(&directory, "a.csv", text.as_bytes())).unwrap(), expected, "{text}");
+    }
+}
+
+#[test]
+fn vectors_are_read_in_part_whatever_the_order() {
+    let directory = tempfile::tempdir().unwrap();
+    // a[i, j, k] = 100 i + 10 j + k of shape [2, 2, 3], in C and in Fortran order.
+    let entry = |n: usize| (100 * (n / 6) + 10 * (n / 3 % 2) + n % 3) as f64;
+    let c: Vec<f64> = (0..12).map(entry).collect();
+    let fortran: Vec<f64> = (0..12).map(|n| entry(6 * (n % 2) + 3 * (n / 2 % 2) + n / 4)).collect();
+    for (order, data) in [(false, c), (true, fortran)] {
+        let array = open(&saved(&directory, "a.npy", &npy("<f8", order, "2, 2, 3", &f8(&data))), None).unwrap();
+        let mut values = [0.0; 2];
+        array.read(2, 3, 1, &mut values);
+        assert_eq!(values, [111.0, 112.0]);
+        let mut values = [0.0; 4];
+        array.read(1, 1, 2, &mut values);
+        assert_eq!(values, [102.0, 110.0, 111.0, 112.0]);
+    }
+}
+
+#[test]
+fn rsms_are_read_as_they_were_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let rsms = [Rsm::new(2, vec![1.0, 0.25, 0.25, 1.0]), Rsm::new(2, vec![1.0, 1.0 / 3.0, 1.0 / 3.0, 1.0])];
+    let values: Vec<f64> = rsms.iter().flat_map(|rsm| rsm.values().to_vec()).collect();
+    for name in ["a.npy", "a.npz", "a.safetensors"] {
+        let path = directory.path().join(name);
+        let mut out =
+            RsmsOut { rsms: rsms.iter().collect(), grouped: false, labels: vec![], concepts: None, distances: false };
+        write_rsms(&path, &out).unwrap();
+        assert_eq!(read(&path).unwrap(), (vec![2, 2, 2], values.clone()), "{name}");
+        out.distances = true;
+        write_rsms(&path, &out).unwrap();
+        assert_eq!(read(&path).unwrap().1[..4], [0.0, 0.75, 0.75, 0.0], "{name}");
+    }
+    let one = |grouped| RsmsOut { rsms: vec![&rsms[1]], grouped, labels: vec![], concepts: None, distances: false };
+    let path = directory.path().join("a.csv");
+    write_rsms(&path, &one(false)).unwrap();
+    assert_eq!(read(&path).unwrap(), (vec![2, 2], rsms[1].values().to_vec()));
+    let path = directory.path().join("b.npy");
+    write_rsms(&path, &one(true)).unwrap();
+    assert_eq!(read(&path).unwrap().0, [1, 2, 2]);
+}
+
+#[test]
+fn rsatoolbox_finds_its_datasets() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.h5");
+    let rsm = Rsm::new(3, vec![1.0, 0.5, 0.25, 0.5, 1.0, -0.5, 0.25, -0.5, 1.0]);
+    let names = ["cat", "dog", "mole"].map(String::from);
+    let out = RsmsOut {
+        rsms: vec![&rsm, &rsm],
+        grouped: true,
+        labels: vec![("group", vec!["1".to_string(), "2".to_string()])],
+        concepts: Some(&names),
+        distances: true,
+    };
+    write_rsms(&path, &out).unwrap();
+    assert_eq!(text_attribute(&path, "dissimilarity_measure").unwrap().as_deref(), Some(CORRELATION_DISTANCE));
+    assert_eq!(text_attribute(&path, "noise").unwrap(), None);
+    assert_eq!(read(&path).unwrap(), (vec![2, 3], [0.5, 0.75, 1.5].repeat(2)));
+    let file = hdf5_reader::Hdf5File::open(&path).unwrap();
+    assert_eq!(file.dataset("pattern_descriptors/concept").unwrap().read_strings().unwrap(), names);
+    assert_eq!(file.dataset("rdm_descriptors/group").unwrap().read_strings().unwrap(), ["1", "2"]);
+    assert!(file.group("descriptors").is_ok());
+}
