@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::FileError;
+use crate::imagenet::CLASSES;
 use crate::results::arrays::{self, ArrayError};
 use crate::results::write_atomically;
 use crate::stats::Rsm;
@@ -13,6 +14,8 @@ pub struct Checkpoint {
     directory: PathBuf,
     concepts: usize,
     layers: Vec<Layer>,
+    /// `[groups][concepts]`
+    classes: Vec<Option<Vec<u32>>>,
 }
 
 struct Layer {
@@ -21,11 +24,14 @@ struct Layer {
 }
 
 /// Names the experiment whose layers `rsm/` holds.
-const KEY_FILE: &str = "experiment.sha256";
+pub(crate) const KEY_FILE: &str = "experiment.sha256";
+
+/// The class that the network answered to each image, f64 `[groups, concepts]`; -1 in a group that is not computed yet.
+const CLASSES_FILE: &str = "predicted_classes";
 
 impl Checkpoint {
     /// Opens `out/rsm` for these layers; what an earlier run of the same experiment (`key`) finished is reused unless
-    /// `fresh`. Layers of another experiment are removed: `true` is returned beside the checkpoint.
+    /// `fresh`. Layers of another experiment, or of `semgpu test`, are removed: `true` is returned beside the checkpoint.
     ///
     /// # Errors
     /// The directory cannot be read or written.
@@ -41,19 +47,47 @@ impl Checkpoint {
         let key_file = directory.join(KEY_FILE);
         let found = std::fs::read_to_string(&key_file).ok();
         let same = found.as_deref().map(str::trim) == Some(key);
-        let replaced = found.is_some() && !same;
+        let mut replaced = false;
         if !same || fresh {
-            clear(&directory).map_err(FileError::at(&directory))?;
+            replaced = clear(&directory).map_err(FileError::at(&directory))? && !same;
             std::fs::create_dir_all(&directory).map_err(FileError::at(&directory))?;
             write_atomically(&key_file, |file| writeln!(file, "{key}"))?;
         }
-        let mut checkpoint = Self { directory, concepts, layers: Vec::new() };
+        let mut checkpoint = Self { directory, concepts, layers: Vec::new(), classes: Vec::new() };
+        checkpoint.classes = checkpoint.read_classes(groups)?;
         for &name in layers {
             let path = checkpoint.path(name);
             let groups = if path.exists() { checkpoint.read(&path, groups)? } else { vec![None; groups] };
             checkpoint.layers.push(Layer { name: name.to_string(), groups });
         }
         Ok((checkpoint, replaced))
+    }
+
+    /// Whether the layer is one of this run's and its RSM in the group is not computed.
+    pub fn lacks(&self, layer: &str, group: usize) -> bool {
+        self.layers.iter().any(|known| known.name == layer && known.groups[group].is_none())
+    }
+
+    /// The classes that the network answered in a group, by concept, if computed.
+    pub fn classes(&self, group: usize) -> Option<&[u32]> {
+        self.classes[group].as_deref()
+    }
+
+    /// Keeps the classes answered in a group.
+    ///
+    /// # Errors
+    /// As [`Self::put`].
+    pub fn put_classes(&mut self, group: usize, classes: Vec<u32>) -> Result<(), FileError> {
+        self.classes[group] = Some(classes);
+        let values: Vec<f64> = self
+            .classes
+            .iter()
+            .flat_map(|classes| match classes {
+                Some(classes) => classes.iter().map(|&class| f64::from(class)).collect(),
+                None => vec![-1.0; self.concepts],
+            })
+            .collect();
+        arrays::write_npy(&self.path(CLASSES_FILE), &[self.classes.len(), self.concepts], &values)
     }
 
     /// The RSM of a layer and group, if computed.
@@ -95,6 +129,22 @@ impl Checkpoint {
         self.directory.join(format!("{layer}.npy"))
     }
 
+    fn read_classes(&self, groups: usize) -> Result<Vec<Option<Vec<u32>>>, ArrayError> {
+        let path = self.path(CLASSES_FILE);
+        if !path.exists() {
+            return Ok(vec![None; groups]);
+        }
+        let (shape, values) = arrays::read_npy(&path)?;
+        if shape != [groups, self.concepts] {
+            return Ok(vec![None; groups]);
+        }
+        // A group that is not computed yet is below 0, one that something else wrote may be anything.
+        let classes = 0.0..CLASSES as f64;
+        let known = |values: &[f64]| values.iter().all(|class| classes.contains(class));
+        let group = |values: &[f64]| known(values).then(|| values.iter().map(|&class| class as u32).collect());
+        Ok(values.chunks_exact(self.concepts).map(group).collect())
+    }
+
     fn read(&self, path: &Path, groups: usize) -> Result<Vec<Option<Rsm>>, ArrayError> {
         let (shape, values) = arrays::read_npy(path)?;
         if shape != [groups, self.concepts, self.concepts] {
@@ -108,18 +158,20 @@ impl Checkpoint {
     }
 }
 
-/// Removes the layer files of an earlier experiment.
-fn clear(directory: &Path) -> std::io::Result<()> {
+/// Removes the layer files of an earlier experiment; whether there were any.
+fn clear(directory: &Path) -> std::io::Result<bool> {
+    let mut found = false;
     if !directory.exists() {
-        return Ok(());
+        return Ok(found);
     }
     for entry in std::fs::read_dir(directory)? {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "npy") {
             std::fs::remove_file(path)?;
+            found = true;
         }
     }
-    Ok(())
+    Ok(found)
 }
 
 #[cfg(test)]
@@ -128,6 +180,19 @@ mod tests {
 
     fn rsm(value: f64) -> Rsm {
         Rsm::new(2, vec![1.0, value, value, 1.0])
+    }
+
+    #[test]
+    fn answers_are_kept_group_by_group() {
+        let out = tempfile::tempdir().unwrap();
+        let open = |key| Checkpoint::open(out.path(), key, &["logits"], 2, 3, false).unwrap().0;
+        let mut first = open("a");
+        assert_eq!(first.classes(0), None);
+        first.put_classes(1, vec![0, 999, 7]).unwrap();
+        let again = open("a");
+        assert_eq!((again.classes(0), again.classes(1)), (None, Some(&[0, 999, 7][..])));
+        assert!(again.lacks("logits", 0) && !again.lacks("conv1", 0));
+        assert_eq!(open("b").classes(1), None);
     }
 
     #[test]
@@ -149,5 +214,10 @@ mod tests {
         let (other, replaced) = open("b", false);
         assert!(replaced);
         assert_eq!(other.get("conv1", 1), None);
+
+        // As `semgpu test` leaves them: without a key.
+        std::fs::remove_file(out.path().join("rsm").join(KEY_FILE)).unwrap();
+        arrays::write_npy(&out.path().join("rsm/v1.npy"), &[1], &[0.0]).unwrap();
+        assert!(open("b", false).1 && !out.path().join("rsm/v1.npy").exists());
     }
 }

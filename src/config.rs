@@ -10,6 +10,7 @@ use crate::error::FileError;
 use crate::images::Resize;
 use crate::stats::rsa::Rsa;
 use crate::stats::scoring::{Constant, Ties};
+use crate::vectors::Spelling;
 
 /// One experiment: a network, stimuli, word models, tests.
 ///
@@ -26,9 +27,15 @@ pub struct Config {
     pub stimuli: StimuliConfig,
     /// The word models.
     pub words: Vec<WordsConfig>,
+    /// How a concept is spelled in a vocabulary; one rule for all word models.
+    #[serde(default)]
+    pub spelling: Spelling,
     /// The 2 vs. 2 test.
     #[serde(default)]
     pub two_vs_two: TwoVsTwoConfig,
+    /// The 1 vs. 2 test of misclassified images, if the section is there.
+    #[serde(default)]
+    pub one_vs_two: Option<OneVsTwoConfig>,
     /// Representational similarity analysis on the same draws.
     #[serde(default)]
     pub rsa: RsaConfig,
@@ -111,6 +118,16 @@ impl Default for TwoVsTwoConfig {
             bootstrap: 0,
         }
     }
+}
+
+/// `[one_vs_two]`; what is left out is as in `[two_vs_two]`.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OneVsTwoConfig {
+    /// Draws of the null.
+    pub permutations: Option<u64>,
+    /// How a tied image counts.
+    pub ties: Option<Ties>,
 }
 
 /// `[rsa]`.
@@ -354,6 +371,15 @@ mod tests {
         assert!(config.stimuli.pixels);
         assert_eq!(config.network.layers, None);
         assert_eq!(config.stimuli.resize, None);
+        assert!(config.one_vs_two.is_none());
+    }
+
+    #[test]
+    fn an_empty_section_asks_for_the_one_vs_two_test() {
+        assert!(read(&format!("{SMALLEST}[one_vs_two]\n"), &[]).unwrap().one_vs_two.is_some());
+        assert!(read(SMALLEST, &["one_vs_two={}"]).unwrap().one_vs_two.is_some());
+        let config = read(SMALLEST, &["one_vs_two.ties=half"]).unwrap();
+        assert_eq!(config.one_vs_two.unwrap().ties, Some(Ties::Half));
     }
 
     #[test]

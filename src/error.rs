@@ -15,7 +15,7 @@ pub enum Error {
     #[error("{0}")]
     Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Stopped by the user; finished layers are kept (exit code 130).
-    #[error("interrupted; finished layers are kept, the same command continues")]
+    #[error("interrupted; what is finished is kept, the same command goes on")]
     Interrupted,
 }
 

@@ -1,6 +1,8 @@
 //! The second half of the experiment: RSMs of words and layers in, rows of results out. `semgpu run` and `semgpu test`
 //! both end here.
 
+pub mod one_vs_two;
+
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::ops::{ControlFlow, Range};
@@ -10,14 +12,14 @@ use rayon::prelude::*;
 
 use crate::error::Error;
 use crate::progress::Progress;
-use crate::results::{AccuracyRow, ConceptRow, ConfusedRow, GroupRow, Results, RsaRow, WordsRow};
+use crate::results::{AccuracyRow, ConceptRow, ConfusedRow, GroupRow, LayersRow, Results, RsaRow, WordsRow};
 use crate::stats::ceiling::{self, Ceiling};
 use crate::stats::inference::{self, LayerScores};
 use crate::stats::permutation::Permutations;
-use crate::stats::rsa::{self, Rsa};
+use crate::stats::rsa::{self, Rsa, RsaTest};
 use crate::stats::scoring::Ties;
 use crate::stats::two_vs_two::{self, DrawTable, Outcome, Pair, TwoVsTwoError};
-use crate::stats::{Rsm, bootstrap};
+use crate::stats::{self, Interrupted, Rsm, bootstrap};
 
 /// Most confused pairs listed per layer and word model.
 const CONFUSED_PAIRS: usize = 20;
@@ -89,22 +91,29 @@ pub struct Options {
 pub fn evaluate(space: &Space, words: &[Words], options: &Options, progress: &Progress) -> Result<Results, Error> {
     let mut results = Results::default();
     let images: Vec<&Rsm> = space.layers.iter().flat_map(|layer| &layer.rsms).collect();
-    let ceilings =
-        space.layers.iter().map(|layer| accuracy_ceiling(layer, options)).collect::<Result<Vec<_>, Error>>()?;
-    let task = progress.task((options.permutations + 1) * (words.len() * images.len()) as u64);
+    let draws = options.permutations + 1;
+    let passes = draws * (1 + options.rsa.len() as u64) + options.bootstrap;
+    let task = progress.task(passes * (words.len() * images.len()) as u64);
+    let counted = |rsms: u64| {
+        task.advance(rsms);
+        if progress.interrupt.stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    let ceilings = space
+        .layers
+        .iter()
+        .map(|layer| accuracy_ceiling(layer, options, progress))
+        .collect::<Result<Vec<_>, Error>>()?;
     for model in words {
-        task.now(format!("2 vs. 2  {}  {} layers x {} groups", model.name, space.layers.len(), space.groups.len()));
+        let size = format!("{}  {} layers x {} groups", model.name, space.layers.len(), space.groups.len());
+        task.now(format!("2 vs. 2  {size}"));
         let count = |draws: Range<u64>| {
-            let counted = |tests: u64| {
-                task.advance(tests);
-                if progress.interrupt.stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-            };
             two_vs_two::two_vs_two(&model.rsm, &images, &options.draws, draws, &options.device, &counted)
                 .map_err(failed)
         };
         let (observed, family) = family(space, options, count)?;
         let inferred = inference::infer(&family, options.stop_after);
-        let intervals = intervals(space, model, &family, options);
+        task.now(format!("bootstrap  {size}"));
+        let intervals = intervals(space, model, &family, options, &counted)?;
         let word_triangle = rsa::upper(&model.rsm);
         for (index, layer) in space.layers.iter().enumerate() {
             let inference = inferred[index];
@@ -150,10 +159,18 @@ pub fn evaluate(space: &Space, words: &[Words], options: &Options, progress: &Pr
             group_rows(space, model, layer, counts, &tested, options, &mut results.groups);
             pair_rows(space, model, layer, &tested, options, &mut results);
         }
-        rsa_rows(space, model, options, &mut results.rsa);
+        for &method in &options.rsa {
+            task.now(format!("RSA, {method}  {size}"));
+            rsa_rows(space, model, method, options, &counted, &mut results.rsa)?;
+        }
     }
-    words_rows(words, options, &mut results.words)?;
+    words_rows(words, options, progress, &mut results.words)?;
+    results.layers = layers_rows(space);
     Ok(results)
+}
+
+fn interrupted(_: Interrupted) -> Error {
+    Error::Interrupted
 }
 
 fn failed(error: TwoVsTwoError) -> Error {
@@ -178,22 +195,38 @@ fn family(
     options: &Options,
     count: impl Fn(Range<u64>) -> Result<DrawTable, Error>,
 ) -> Result<(Vec<two_vs_two::Counts>, Vec<LayerScores>), Error> {
+    let mut observed = Vec::new();
+    let whole = (2 * pairs(space) * space.groups.len()) as i64;
+    let family = draw(options, whole, |range| {
+        let table = count(range)?;
+        if table.draws.start == 0 {
+            observed = table.row(0).to_vec();
+        }
+        Ok(points(space, options.ties, &table))
+    })?;
+    Ok((observed, family))
+}
+
+/// The scores of a family under the draws: all at once, or with sequential stopping as many as it asks for. `points`
+/// gives those of a range of draws, `[layer][draw]`.
+fn draw(
+    options: &Options,
+    whole: i64,
+    mut points: impl FnMut(Range<u64>) -> Result<Vec<Vec<i64>>, Error>,
+) -> Result<Vec<LayerScores>, Error> {
     let all = 0..options.permutations + 1;
     let first = options.stop_after.map_or(all.clone(), |_| 0..all.end.min(1 + DRAWS_PER_LOOK));
     let mut end = first.end;
-    let table = count(first)?;
-    let observed = table.row(0).to_vec();
-    let whole = (2 * pairs(space) * space.groups.len()) as i64;
     let mut family: Vec<LayerScores> =
-        points(space, options.ties, &table).into_iter().map(|points| LayerScores::new(points, whole)).collect();
+        points(first)?.into_iter().map(|points| LayerScores::new(points, whole)).collect();
     while end < all.end && options.stop_after.is_some_and(|stop| !inference::may_stop(&family, stop)) {
         let next = end..all.end.min(end + DRAWS_PER_LOOK);
         end = next.end;
-        for (layer, points) in family.iter_mut().zip(points(space, options.ties, &count(next)?)) {
+        for (layer, points) in family.iter_mut().zip(points(next)?) {
             layer.extend(points);
         }
     }
-    Ok((observed, family))
+    Ok(family)
 }
 
 /// Half-points over all groups, `[layer][draw]`.
@@ -223,27 +256,29 @@ fn intervals(
     model: &Words,
     family: &[LayerScores],
     options: &Options,
-) -> Option<Vec<bootstrap::Interval>> {
+    progress: &stats::Progress,
+) -> Result<Option<Vec<bootstrap::Interval>>, Error> {
     if options.bootstrap == 0 {
-        return None;
+        return Ok(None);
     }
     let layers: Vec<&[Rsm]> = space.layers.iter().map(|layer| layer.rsms.as_slice()).collect();
-    let resamples = bootstrap::accuracies(&model.rsm, &layers, options.seed, options.bootstrap, options.ties);
+    let resamples = bootstrap::accuracies(&model.rsm, &layers, options.seed, options.bootstrap, options.ties, progress)
+        .map_err(interrupted)?;
     let pairs = (pairs(space) * space.groups.len()) as u64;
     let interval = |(layer, resampled): (&LayerScores, &Vec<f64>)| {
         bootstrap::confidence_interval(layer.accuracy(), resampled, pairs, CONFIDENCE)
     };
-    Some(family.iter().zip(&resamples).map(interval).collect())
+    Ok(Some(family.iter().zip(&resamples).map(interval).collect()))
 }
 
 /// How well one group's images predict another's by the same test: no word model can be expected to do better. `None`
 /// for a single group, or where an image is constant.
-fn accuracy_ceiling(layer: &Layer, options: &Options) -> Result<Option<Ceiling>, Error> {
+fn accuracy_ceiling(layer: &Layer, options: &Options, progress: &Progress) -> Result<Option<Ceiling>, Error> {
     if layer.rsms.len() < 2 || layer.rsms.iter().any(|rsm| !rsm.constant().is_empty()) {
         return Ok(None);
     }
     let accuracy = |model: &Rsm, group: &Rsm| -> Result<f64, Error> {
-        let table = count_quietly(model, group, 0..1, options)?;
+        let table = count_quietly(model, group, 0..1, options, progress)?;
         Ok(score(options.ties, &table, 0, 0) as f64 / f64::from(2 * table.pairs))
     };
     let groups = layer.rsms.len() as f64;
@@ -255,9 +290,16 @@ fn accuracy_ceiling(layer: &Layer, options: &Options) -> Result<Option<Ceiling>,
     Ok(Some(Ceiling { lower: lower / groups, upper: upper / groups }))
 }
 
-fn count_quietly(model: &Rsm, image: &Rsm, draws: Range<u64>, options: &Options) -> Result<DrawTable, Error> {
-    let go_on = |_| ControlFlow::Continue(());
-    two_vs_two::two_vs_two(model, &[image], &options.draws, draws, &options.device, &go_on).map_err(failed)
+/// Counts what is too little to be shown as progress.
+fn count_quietly(
+    model: &Rsm,
+    image: &Rsm,
+    draws: Range<u64>,
+    options: &Options,
+    progress: &Progress,
+) -> Result<DrawTable, Error> {
+    let counted = |_| if progress.interrupt.stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+    two_vs_two::two_vs_two(model, &[image], &options.draws, draws, &options.device, &counted).map_err(failed)
 }
 
 fn group_rows(
@@ -341,43 +383,46 @@ fn pair_rows(
     }));
 }
 
-fn rsa_rows(space: &Space, model: &Words, options: &Options, rows: &mut Vec<RsaRow>) {
-    for &method in &options.rsa {
-        let scores: Vec<(&Layer, LayerScores)> = space
-            .layers
-            .iter()
-            .filter_map(|layer| {
-                Some((layer, method.scores(&model.rsm, &layer.rsms, &options.draws, options.permutations)?))
-            })
-            .collect();
-        let family: Vec<LayerScores> = scores.iter().map(|(_, scores)| scores.clone()).collect();
-        let inferred = inference::infer(&family, None);
-        for ((layer, scores), inference) in scores.iter().zip(inferred) {
-            let ceiling = ceiling::rsa_ceiling(method, &layer.rsms);
-            rows.push(RsaRow {
-                network: space.network.clone(),
-                layer: layer.name.clone(),
-                words: model.name.clone(),
-                method: method.to_string(),
-                rsa: scores.accuracy(),
-                permutations: inference.permutations,
-                p_value: inference.p_value,
-                p_fwer: inference.p_fwer,
-                q_fdr: inference.q_fdr,
-                null_mean: inference.null_mean,
-                null_sd: inference.null_sd,
-                ceiling_low: ceiling.map(|ceiling| ceiling.lower),
-                ceiling_high: ceiling.map(|ceiling| ceiling.upper),
-            });
-        }
+fn rsa_rows(
+    space: &Space,
+    model: &Words,
+    method: Rsa,
+    options: &Options,
+    progress: &stats::Progress,
+    rows: &mut Vec<RsaRow>,
+) -> Result<(), Error> {
+    let (layers, tests): (Vec<&Layer>, Vec<RsaTest>) =
+        space.layers.iter().filter_map(|layer| Some((layer, method.test(&model.rsm, &layer.rsms)?))).unzip();
+    let family = draw(options, RsaTest::WHOLE, |range| {
+        let points = |test: &RsaTest| test.points(&options.draws, range.clone(), progress).map_err(interrupted);
+        tests.iter().map(points).collect()
+    })?;
+    for ((layer, scores), inference) in layers.iter().zip(&family).zip(inference::infer(&family, options.stop_after)) {
+        let ceiling = ceiling::rsa_ceiling(method, &layer.rsms);
+        rows.push(RsaRow {
+            network: space.network.clone(),
+            layer: layer.name.clone(),
+            words: model.name.clone(),
+            method: method.to_string(),
+            rsa: scores.accuracy(),
+            permutations: inference.permutations,
+            p_value: inference.p_value,
+            p_fwer: inference.p_fwer,
+            q_fdr: inference.q_fdr,
+            null_mean: inference.null_mean,
+            null_sd: inference.null_sd,
+            ceiling_low: ceiling.map(|ceiling| ceiling.lower),
+            ceiling_high: ceiling.map(|ceiling| ceiling.upper),
+        });
     }
+    Ok(())
 }
 
 /// Word model against word model by the same test.
-fn words_rows(words: &[Words], options: &Options, rows: &mut Vec<WordsRow>) -> Result<(), Error> {
+fn words_rows(words: &[Words], options: &Options, progress: &Progress, rows: &mut Vec<WordsRow>) -> Result<(), Error> {
     for (index, a) in words.iter().enumerate() {
         for b in &words[index + 1..] {
-            let table = count_quietly(&a.rsm, &b.rsm, 0..options.permutations + 1, options)?;
+            let table = count_quietly(&a.rsm, &b.rsm, 0..options.permutations + 1, options, progress)?;
             let points = table.draws.clone().map(|t| score(options.ties, &table, t, 0) as i64).collect();
             let scores = LayerScores::new(points, i64::from(2 * table.pairs));
             let inference = inference::infer(std::slice::from_ref(&scores), None)[0];
@@ -393,4 +438,26 @@ fn words_rows(words: &[Words], options: &Options, rows: &mut Vec<WordsRow>) -> R
         }
     }
     Ok(())
+}
+
+/// Layer against layer by the correlation of their RSMs.
+fn layers_rows(space: &Space) -> Vec<LayersRow> {
+    let layers = space.layers.len();
+    let pairs: Vec<(usize, usize)> = (0..layers).flat_map(|a| (0..layers).map(move |b| (a, b))).collect();
+    let mut sums = vec![Some(0.0); pairs.len()];
+    for group in 0..space.groups.len() {
+        let triangles: Vec<Vec<f64>> = space.layers.par_iter().map(|layer| rsa::upper(&layer.rsms[group])).collect();
+        sums.par_iter_mut().zip(&pairs).for_each(|(sum, &(a, b))| {
+            // The order of the two decides nothing, not even rounding.
+            let correlation = Rsa::Pearson.correlation(&triangles[a.min(b)], &triangles[a.max(b)]);
+            *sum = sum.zip(correlation).map(|(sum, correlation)| sum + correlation);
+        });
+    }
+    let row = |(&(a, b), sum): (&(usize, usize), Option<f64>)| LayersRow {
+        network: space.network.clone(),
+        layer_a: space.layers[a].name.clone(),
+        layer_b: space.layers[b].name.clone(),
+        rsa: sum.map(|sum| sum / space.groups.len() as f64),
+    };
+    pairs.iter().zip(sums).map(row).collect()
 }

@@ -9,15 +9,18 @@ use serde::Serialize;
 
 use crate::checkpoint::Checkpoint;
 use crate::error::{Error, FileError};
+use crate::evaluation::one_vs_two::{self, Predictions};
 use crate::evaluation::{self, Layer, Space};
-use crate::nets::{Stage, Taps};
-use crate::plan::{PIXELS, Plan};
+use crate::nets::{self, Stage, Taps};
+use crate::plan::Plan;
 use crate::progress::{Progress, Task};
-use crate::results::{Results, arrays, write_atomically, write_json};
+use crate::results::{Results, StimulusRow, arrays, words_rsm, write_json, write_lines};
 use crate::stats::Rsm;
 use crate::stats::scoring::Constant;
 use crate::stats::similarity::{self, SimilarityError};
-use crate::{device, report, stimuli};
+use crate::stats::two_vs_two;
+use crate::stimuli::{self, PIXELS, Stimulus};
+use crate::{device, report};
 
 /// A failure at a layer of a group of images.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +31,20 @@ pub enum PipelineError {
          replace the image, or set two_vs_two.constant = \"half\""
     )]
     Constant {
+        /// Where.
+        layer: String,
+        /// In which group.
+        group: String,
+        /// Whose image.
+        concept: String,
+    },
+    /// An image that is equally similar to all others.
+    #[error(
+        "layer {layer}, group {group}: the image of concept {concept:?} is equally similar to all others, so its row \
+         correlates with no word's; a softmax that takes every image for one class does this: leave the layer out of \
+         network.layers"
+    )]
+    Flat {
         /// Where.
         layer: String,
         /// In which group.
@@ -91,13 +108,32 @@ pub fn run(mut plan: Plan, fresh: bool, progress: &Progress) -> Result<PathBuf, 
 
     let timings = similarities(&mut plan, &mut checkpoint, progress)?;
     let similarity_seconds = started.elapsed().as_secs_f64();
+    let predictions: Option<Predictions> =
+        (0..groups).map(|group| checkpoint.classes(group).map(<[u32]>::to_vec)).collect();
     let space = space(&plan, checkpoint.finish());
-    let results = evaluation::evaluate(&space, &plan.words, &plan.options(), progress)?;
+    let mut results = evaluation::evaluate(&space, &plan.words, &plan.options(), progress)?;
+    results.stimuli = stimuli_rows(&plan);
+    if let Some(predictions) = &predictions {
+        mistakes(&mut plan, &space, predictions, &mut results, progress);
+    }
     let seconds = Seconds { similarity: similarity_seconds, total: started.elapsed().as_secs_f64() };
-    write(&plan, &out, &results, &timings, seconds).map_err(Error::failed)?;
+    let top_1 = predictions.and_then(|predictions| one_vs_two::top_1(&plan.manifest, &predictions));
+    write(&plan, &out, &results, &timings, seconds, top_1).map_err(Error::failed)?;
     report::write_figures(&results, &out).map_err(Error::failed)?;
     summarise(&results, progress);
     Ok(out)
+}
+
+/// The network's answers, and the 1 vs. 2 test of its mistakes if asked for.
+fn mistakes(plan: &mut Plan, space: &Space, predictions: &Predictions, results: &mut Results, progress: &Progress) {
+    let (manifest, root) = (&plan.manifest, plan.stimuli_root());
+    results.predictions = one_vs_two::prediction_rows(plan.network.name, manifest, root, predictions, &plan.lexicon);
+    if let Some(test) = &plan.one_vs_two {
+        let answers = (predictions, &plan.lexicon);
+        let warnings = one_vs_two::one_vs_two(space, &plan.words, manifest, root, answers, test, results);
+        warnings.iter().for_each(|warning| progress.line(format!("warning: {warning}")));
+        plan.warnings.extend(warnings);
+    }
 }
 
 /// The image side of the tests.
@@ -116,10 +152,27 @@ fn space(plan: &Plan, rsms: Vec<Vec<Rsm>>) -> Space {
     }
 }
 
+/// The images, by their paths in the manifest.
+fn stimuli_rows(plan: &Plan) -> Vec<StimulusRow> {
+    let (manifest, root) = (&plan.manifest, plan.stimuli_root());
+    let rows = |(group, stimuli): (&String, &Vec<Stimulus>)| -> Vec<StimulusRow> {
+        let row = |(concept, stimulus): (&String, &Stimulus)| StimulusRow {
+            group: group.clone(),
+            concept: concept.clone(),
+            path: stimulus.listed(root),
+        };
+        manifest.concepts.iter().zip(stimuli).map(row).collect()
+    };
+    manifest.groups.iter().zip(&manifest.stimuli).flat_map(rows).collect()
+}
+
 /// Every RSM that is not there yet, group by group.
 fn similarities(plan: &mut Plan, checkpoint: &mut Checkpoint, progress: &Progress) -> Result<Vec<StageTiming>, Error> {
     let unfinished: Vec<usize> = (0..plan.manifest.groups.len())
-        .filter(|&group| plan.layers.iter().any(|layer| checkpoint.get(&layer.name, group).is_none()))
+        .filter(|&group| {
+            let answers = plan.classifier.is_some() && checkpoint.classes(group).is_none();
+            answers || plan.layers.iter().any(|layer| checkpoint.lacks(&layer.name, group))
+        })
         .collect();
     if unfinished.is_empty() {
         progress.line("all layers are there from an earlier run");
@@ -152,22 +205,26 @@ fn group_similarities(
 ) -> Result<Vec<StageTiming>, Error> {
     let device = &plan.device.device;
     let mut timings = Vec::new();
-    if plan.pixels() && checkpoint.get(PIXELS, group).is_none() {
+    if checkpoint.lacks(PIXELS, group) {
         let pixels: Vec<f32> = rgb.iter().flatten().map(|&byte| f32::from(byte)).collect();
         let units = pixels.len() / rgb.len();
         let rows = Tensor::<2>::from_data(burn::tensor::TensorData::new(pixels, [rgb.len(), units]), device);
         keep(plan, PIXELS, group, &[rows], checkpoint)?;
     }
-    let wanted = |stage: usize| {
-        plan.stages[stage].layers.iter().map(|l| &l.name).filter(|name| checkpoint.get(name, group).is_none())
+    let classifier = plan.classifier.as_ref().filter(|_| checkpoint.classes(group).is_none());
+    let wanted = |stage: usize| -> Vec<String> {
+        let layers = plan.stages[stage].layers.iter().map(|layer| &layer.name);
+        let answers = classifier.filter(|classifier| classifier.stage == stage).map(|classifier| &classifier.layer);
+        let unfinished = layers.filter(|&name| Some(name) != answers && checkpoint.lacks(name, group));
+        unfinished.chain(answers).cloned().collect()
     };
-    let Some(last) = (0..stages.len()).rev().find(|&stage| wanted(stage).next().is_some()) else {
+    let wanted: Vec<Vec<String>> = (0..stages.len()).map(wanted).collect();
+    let Some(last) = wanted.iter().rposition(|layers| !layers.is_empty()) else {
         return Ok(timings);
     };
-    let wanted: Vec<Vec<String>> = (0..=last).map(|stage| wanted(stage).cloned().collect()).collect();
     let mut batches: Vec<Tensor<4>> =
         rgb.chunks(plan.batch).map(|batch| stimuli::batch(batch, &plan.input, device)).collect();
-    for ((stage, spec), wanted) in stages.iter().zip(&plan.stages).zip(wanted) {
+    for ((stage, spec), wanted) in stages.iter().zip(&plan.stages).zip(wanted).take(last + 1) {
         let started = Instant::now();
         let name = spec.layers.last().map_or("untapped stage", |layer| &layer.name);
         let mut taps = Taps::new(wanted);
@@ -194,7 +251,12 @@ fn group_similarities(
         let forward_seconds = started.elapsed().as_secs_f64();
         for (layer, activations) in tapped {
             progress.interrupt.check()?;
-            keep(plan, &layer, group, &activations, checkpoint)?;
+            if classifier.is_some_and(|classifier| classifier.layer == layer) {
+                answer(plan, &layer, group, &activations, checkpoint)?;
+            }
+            if checkpoint.lacks(&layer, group) {
+                keep(plan, &layer, group, &activations, checkpoint)?;
+            }
         }
         let similarity_seconds = started.elapsed().as_secs_f64() - forward_seconds;
         let group = &plan.manifest.groups[group];
@@ -208,6 +270,21 @@ fn group_similarities(
         });
     }
     Ok(timings)
+}
+
+/// Keeps the class that the network answers to each image.
+fn answer(
+    plan: &Plan,
+    layer: &str,
+    group: usize,
+    outputs: &[Tensor<2>],
+    checkpoint: &mut Checkpoint,
+) -> Result<(), Error> {
+    let classes = nets::classes(outputs).map_err(|error| {
+        let (layer, group) = (layer.to_string(), plan.manifest.groups[group].clone());
+        Error::failed(PipelineError::NotFinite { layer, group, concept: plan.manifest.concepts[error.image].clone() })
+    })?;
+    checkpoint.put_classes(group, classes).map_err(Error::failed)
 }
 
 /// Reduces a layer's activations to its RSM and keeps it.
@@ -231,6 +308,9 @@ fn keep(
         let error = PipelineError::Constant { layer, group: group_name, concept: concept(image) };
         return Err(Error::failed(error));
     }
+    if let Some(image) = two_vs_two::flat_row(&rsm) {
+        return Err(Error::failed(PipelineError::Flat { layer, group: group_name, concept: concept(image) }));
+    }
     checkpoint.put(&layer, group, rsm).map_err(Error::failed)
 }
 
@@ -248,21 +328,23 @@ fn write(
     results: &Results,
     timings: &[StageTiming],
     seconds: Seconds,
+    top_1: Option<f64>,
 ) -> Result<(), FileError> {
     let concepts = plan.manifest.concepts.len();
     for words in &plan.words {
-        let path = out.join(format!("rsm/words.{}.npy", file_name(&words.name)));
-        arrays::write_npy(&path, &[concepts, concepts], words.rsm.values())?;
+        arrays::write_npy(&words_rsm(out, &words.name), &[concepts, concepts], words.rsm.values())?;
     }
-    write_atomically(&out.join("rsm/concepts.txt"), |file| {
-        plan.manifest.concepts.iter().try_for_each(|concept| writeln!(file, "{concept}"))
-    })?;
+    write_lines(&out.join("rsm/concepts.txt"), &plan.manifest.concepts)?;
+    if let Some(categories) = &plan.manifest.categories {
+        write_lines(&out.join("rsm/categories.txt"), categories)?;
+    }
     results.write(out)?;
     let run = serde_json::json!({
         "schema": 1,
         "semgpu": env!("CARGO_PKG_VERSION"),
         "config": plan.config,
         "network": {"name": plan.network.name, "form": plan.form, "input": plan.input},
+        "words": plan.words.iter().map(|w| serde_json::json!({"name": w.name, "dimensions": w.dimensions})).collect::<Vec<_>>(),
         "device": {"kind": plan.device.kind(), "name": plan.device.name(), "why": plan.device.why, "adapter": plan.device.adapter},
         "threads": rayon::current_num_threads(),
         "batch": plan.batch,
@@ -271,23 +353,26 @@ fn write(
         "checksums": plan.checksums,
         "seconds": seconds,
         "stages": timings,
+        "top_1": top_1,
         "warnings": plan.warnings,
     });
     write_json(&out.join("run.json"), &run)
 }
 
-/// A word model's name as part of a file name.
-fn file_name(name: &str) -> String {
-    name.replace(['/', '\\', ':'], "_")
-}
-
-/// One line per word model: the best layer and how it compares with the pixels.
-fn summarise(results: &Results, progress: &Progress) {
+/// One line per word model: the best layer and how it compares with the first, the pixels.
+pub(crate) fn summarise(results: &Results, progress: &Progress) {
     for rows in results.accuracy.chunk_by(|a, b| a.words == b.words) {
         let Some(best) = rows.iter().max_by(|a, b| a.accuracy.total_cmp(&b.accuracy)) else { continue };
         progress.line(format!(
             "{}: {} {:.3}, best layer {} {:.3} (p {:.4}, family-wise {:.4})",
             best.words, rows[0].layer, rows[0].accuracy, best.layer, best.accuracy, best.p_value, best.p_fwer
+        ));
+    }
+    for rows in results.one_vs_two.chunk_by(|a, b| a.words == b.words) {
+        let Some(best) = rows.iter().max_by(|a, b| a.accuracy.total_cmp(&b.accuracy)) else { continue };
+        progress.line(format!(
+            "{}: 1 vs. 2 of {} misclassified images, best layer {} {:.3} (p {:.4}, family-wise {:.4})",
+            best.words, best.images, best.layer, best.accuracy, best.p_value, best.p_fwer
         ));
     }
 }

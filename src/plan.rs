@@ -3,10 +3,12 @@
 //! Every user error appears here, before any work.
 
 mod error;
+mod words;
 
 pub use error::PlanError;
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use rayon::prelude::*;
 use serde::Serialize;
@@ -15,19 +17,18 @@ use crate::checksum::{self, sha256};
 use crate::config::{Bytes, Config};
 use crate::device::{self, Selected};
 use crate::error::FileError;
+use crate::evaluation::one_vs_two::{Lexicon, OneVsTwo};
 use crate::evaluation::{Options, Words};
+use crate::imagenet;
 use crate::images::{self, Resize};
 use crate::nets::{self, Input, Layer, NetworkSpec, StageSpec, Stages};
 use crate::progress::Progress;
 use crate::stats::bootstrap::MIN_CONCEPTS;
-use crate::stats::permutation::Permutations;
-use crate::stats::similarity;
-use crate::stimuli::Manifest;
-use crate::vectors;
+use crate::stats::permutation::{self, Permutations};
+use crate::stimuli::{Manifest, PIXELS};
 use crate::weights::{self, Parameters, WeightsError};
 
-/// Name of the layer that is the input image itself.
-pub const PIXELS: &str = "pixels";
+use words::{Lemma, OtherClass};
 
 /// Images that run through a stage at once, at most; more gains nothing on a CPU and little on a GPU.
 const MAX_BATCH: usize = 16;
@@ -57,6 +58,12 @@ pub struct Plan {
     pub words: Vec<Words>,
     /// The draws of the null.
     pub draws: Permutations,
+    /// Where the network's answers are read, if it is run that far.
+    pub classifier: Option<Classifier>,
+    /// The words that stand for ImageNet classes.
+    pub lexicon: Lexicon,
+    /// The 1 vs. 2 test, if asked for.
+    pub one_vs_two: Option<OneVsTwo>,
     /// Where it runs.
     pub device: Selected,
     /// Images per batch.
@@ -67,6 +74,15 @@ pub struct Plan {
     pub checksums: Checksums,
     /// Things the user should know.
     pub warnings: Vec<String>,
+}
+
+/// The layer whose units are the ImageNet classes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Classifier {
+    /// Its name.
+    pub layer: String,
+    /// The stage that computes it.
+    pub stage: usize,
 }
 
 /// What the run will hold at its peak, in bytes.
@@ -106,7 +122,9 @@ impl Plan {
         input.resize = config.stimuli.resize.unwrap_or(input.resize);
         input.crop_pct = config.stimuli.crop_pct.unwrap_or(input.crop_pct);
         check_values(&config, &input)?;
-        let (stages, layers) = layers(&config, network, form, &input)?;
+        let classifier = classifier(&config, network, form)?;
+        let (stages, layers) = layers(&config, network, form, &input, classifier.as_ref())?;
+        let classifier = classifier.filter(|classifier| classifier.stage < stages.len());
 
         let manifest = Manifest::read(&config.stimuli.manifest)?;
         let mut warnings = Vec::new();
@@ -116,11 +134,26 @@ impl Plan {
             let expected = "0, or 12 concepts or more to resample";
             return Err(PlanError::Value { key: "two_vs_two.bootstrap", expected, found });
         }
-        let words = words(&config, &manifest, progress, &mut warnings)?;
-        let draws = draws(&config, &manifest)?;
+        let strata = strata(&config, &manifest)?;
+        let draws = match &strata {
+            None => Permutations::new(config.seed, manifest.concepts.len()),
+            Some(strata) => Permutations::stratified(config.seed, strata),
+        };
+        let others = if config.one_vs_two.is_some() { other_classes(&config, &manifest)? } else { Vec::new() };
+        let models = words::read(&config, &manifest, &others, progress, &mut warnings)?;
+        let (lexicon, one_vs_two) = match config.one_vs_two {
+            None => (Lexicon::of_manifest(&manifest), None),
+            Some(_) => {
+                let (lexicon, test) = words::one_vs_two(&config, &manifest, &models, &others, strata)?;
+                (lexicon, Some(test))
+            }
+        };
+        let words = models.into_iter().map(|model| model.words).collect();
 
         let parameters = (network.parameters)(form);
-        let weight_bytes: u64 = parameters.iter().map(|p| 4 * p.shape.iter().product::<usize>() as u64).sum();
+        // Batch normalization is folded into the convolutions when they are loaded.
+        let loaded = parameters.iter().filter(|parameter| parameter.part.is_in(true));
+        let weight_bytes: u64 = loaded.map(|p| 4 * p.shape.iter().product::<usize>() as u64).sum();
         let (parameters, weights_sum) = match (&config.network.weights, config.network.random) {
             (Some(_), true) => return Err(PlanError::WeightsAndRandom),
             (None, false) => return Err(PlanError::NoWeights(network.name)),
@@ -128,7 +161,12 @@ impl Plan {
             (Some(path), false) => {
                 let file = weights::open(path)?;
                 let assignment = network.assign(form, file.as_ref())?;
-                (Parameters::from_file(parameters, file, assignment), Some(sha256(path)?))
+                let sums = file.files().iter().map(|path| sha256(path)).collect::<Result<Vec<_>, _>>()?;
+                let sum = match sums.as_slice() {
+                    [only] => only.clone(),
+                    several => checksum::of_parts(several),
+                };
+                (Parameters::from_file(parameters, file, assignment), Some(sum))
             }
         };
 
@@ -169,6 +207,9 @@ impl Plan {
             manifest,
             words,
             draws,
+            classifier,
+            lexicon,
+            one_vs_two,
             device,
             batch,
             memory,
@@ -220,9 +261,9 @@ impl Plan {
         }
     }
 
-    /// Whether the pixels are tested.
-    pub fn pixels(&self) -> bool {
-        self.layers.first().is_some_and(|layer| layer.name == PIXELS)
+    /// The manifest's folder, which its paths are relative to.
+    pub fn stimuli_root(&self) -> &Path {
+        self.config.stimuli.manifest.parent().unwrap_or(Path::new(""))
     }
 }
 
@@ -230,6 +271,12 @@ fn check_values(config: &Config, input: &Input) -> Result<(), PlanError> {
     if config.two_vs_two.permutations > u64::from(u32::MAX) {
         let found = config.two_vs_two.permutations.to_string();
         return Err(PlanError::Value { key: "two_vs_two.permutations", expected: "0 to 4,294,967,295", found });
+    }
+    if let Some(permutations) = config.one_vs_two.as_ref().and_then(|test| test.permutations)
+        && permutations > u64::from(u32::MAX)
+    {
+        let found = permutations.to_string();
+        return Err(PlanError::Value { key: "one_vs_two.permutations", expected: "0 to 4,294,967,295", found });
     }
     let fits = (input.crop_pct > 0.0) && (input.crop_pct <= 1.0);
     if !fits && matches!(input.resize, Resize::CropBilinear | Resize::CropBicubic) {
@@ -242,12 +289,26 @@ fn check_values(config: &Config, input: &Input) -> Result<(), PlanError> {
     Ok(())
 }
 
-/// The stages up to the last layer wanted, and the layers with the pixels first.
+/// The network's classifier; the 1 vs. 2 test needs one.
+fn classifier(config: &Config, network: &'static NetworkSpec, form: &str) -> Result<Option<Classifier>, PlanError> {
+    let classifier = network.classifier.and_then(|name| {
+        let holds = |stage: &StageSpec| stage.layers.iter().any(|layer| layer.name == name);
+        Some(Classifier { layer: name.to_string(), stage: (network.stages)(form).iter().position(holds)? })
+    });
+    match (&classifier, &config.one_vs_two) {
+        (None, Some(_)) => Err(PlanError::NoClassifier(network.name)),
+        _ => Ok(classifier),
+    }
+}
+
+/// The stages up to the last layer wanted, or to the classifier for the 1 vs. 2 test, and the layers with the pixels
+/// first.
 fn layers(
     config: &Config,
     network: &'static NetworkSpec,
     form: &str,
     input: &Input,
+    classifier: Option<&Classifier>,
 ) -> Result<(Vec<StageSpec>, Vec<Layer>), PlanError> {
     let mut stages = (network.stages)(form);
     if let Some(asked) = &config.network.layers {
@@ -264,7 +325,8 @@ fn layers(
         });
     }
     let last = stages.iter().rposition(|stage| !stage.layers.is_empty());
-    stages.truncate(last.map_or(0, |last| last + 1));
+    let answers = classifier.filter(|_| config.one_vs_two.is_some()).map(|classifier| classifier.stage);
+    stages.truncate(last.max(answers).map_or(0, |last| last + 1));
     let pixels = config.stimuli.pixels.then(|| Layer {
         name: PIXELS.to_string(),
         label: "PIX".to_string(),
@@ -295,65 +357,32 @@ fn check_images(manifest: &Manifest) -> Result<String, PlanError> {
             Ok(sha256(&stimulus.path)?)
         })
         .collect::<Result<Vec<_>, PlanError>>()?;
-    Ok(checksum::of_parts(&sums.iter().map(String::as_str).collect::<Vec<_>>()))
+    Ok(checksum::of_parts(&sums))
 }
 
-fn words(
-    config: &Config,
-    manifest: &Manifest,
-    progress: &Progress,
-    warnings: &mut Vec<String>,
-) -> Result<Vec<Words>, PlanError> {
-    if config.words.is_empty() {
-        return Err(PlanError::NoWords);
-    }
-    let mut names = BTreeSet::new();
-    let mut models = Vec::new();
-    for words in &config.words {
-        if !names.insert(&words.name) {
-            return Err(PlanError::SameName(words.name.clone()));
-        }
-        progress.detail(format!("reading {}", words.file.display()));
-        let read = vectors::read(&words.file, &manifest.concepts)?;
-        warnings.extend(read.warnings);
-        let missing: Vec<&str> = manifest
-            .concepts
-            .iter()
-            .zip(&read.vectors)
-            .filter(|(_, vector)| vector.is_none())
-            .map(|(concept, _)| concept.as_str())
-            .collect();
-        if !missing.is_empty() {
-            let more = if missing.len() > 8 { ", …" } else { "" };
-            return Err(PlanError::MissingWords {
-                path: words.file.clone(),
-                count: missing.len(),
-                concepts: manifest.concepts.len(),
-                words: missing[..missing.len().min(8)].join(", ") + more,
-            });
-        }
-        let rows: Vec<f32> = read.vectors.into_iter().flatten().flatten().collect();
-        let rsm = similarity::rsm_of_rows(&rows, manifest.concepts.len(), read.dimensions)
-            .map_err(|source| PlanError::Words { path: words.file.clone(), source })?;
-        if let Some(&constant) = rsm.constant().first() {
-            let word = manifest.concepts[constant].clone();
-            return Err(PlanError::ConstantWord { path: words.file.clone(), word });
-        }
-        models.push(Words { name: words.name.clone(), dimensions: read.dimensions, rsm });
-    }
-    Ok(models)
-}
-
-fn draws(config: &Config, manifest: &Manifest) -> Result<Permutations, PlanError> {
+/// The stratum of each concept, where draws keep to categories.
+fn strata(config: &Config, manifest: &Manifest) -> Result<Option<Vec<u32>>, PlanError> {
     if !config.two_vs_two.within_categories {
-        return Ok(Permutations::new(config.seed, manifest.concepts.len()));
+        return Ok(None);
     }
     let categories =
         manifest.categories.as_ref().ok_or_else(|| PlanError::NoCategories(config.stimuli.manifest.clone()))?;
-    let distinct: Vec<&String> = categories.iter().collect::<BTreeSet<_>>().into_iter().collect();
-    let strata: Vec<u32> =
-        categories.iter().map(|category| distinct.partition_point(|&other| other < category) as u32).collect();
-    Ok(Permutations::stratified(config.seed, &strata))
+    Ok(Some(permutation::strata(categories)))
+}
+
+/// The ImageNet classes that no image of the manifest shows, with what they are called.
+fn other_classes(config: &Config, manifest: &Manifest) -> Result<Vec<OtherClass>, PlanError> {
+    let shown: BTreeSet<u32> = manifest.stimuli.iter().flatten().filter_map(|stimulus| stimulus.class_index).collect();
+    if shown.is_empty() {
+        return Err(PlanError::NoClassIndex(config.stimuli.manifest.clone()));
+    }
+    let names = |index: usize, lemmas: Vec<&str>| {
+        let spellings = |lemma| config.spelling.tokens(lemma);
+        let lemmas = lemmas.into_iter().map(|lemma| Lemma { lemma: lemma.to_string(), spellings: spellings(lemma) });
+        OtherClass { index, lemmas: lemmas.collect() }
+    };
+    let classes = imagenet::lemmas().into_iter().enumerate().filter(|(index, _)| !shown.contains(&(*index as u32)));
+    Ok(classes.map(|(index, lemmas)| names(index, lemmas)).collect())
 }
 
 /// The peak: weights, and a group's activations at the stage whose input and output are largest. A batch's input is
@@ -371,8 +400,9 @@ fn memory(
     let mut largest = (bytes(before), PIXELS.to_string());
     for stage in stages {
         let output = stage.output.iter().product::<usize>();
-        let inner: usize =
-            stage.layers.iter().filter(|layer| layer.shape != stage.output).map(|layer| layer.units()).sum();
+        // The last layer of a stage shares its memory with the output, if it is the output.
+        let shared = stage.layers.last().is_some_and(|layer| layer.shape == stage.output);
+        let inner = stage.layers.iter().map(Layer::units).sum::<usize>() - if shared { output } else { 0 };
         let batch = MAX_TENSOR_BYTES.min(bytes(before.max(output)));
         let needed = bytes(before.max(output) + inner) + 3 * batch;
         if needed > largest.0 {

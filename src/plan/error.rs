@@ -55,8 +55,11 @@ pub enum PlanError {
     /// No word model.
     #[error("[[words]] is missing: expected at least one word model with a name and a file")]
     NoWords,
-    /// Two of a name.
-    #[error("[[words]]: the name {0:?} stands twice; names tell the results apart")]
+    /// Two of a name, or of names that are one as a file's.
+    #[error(
+        "[[words]]: the name {0:?} stands twice, or another one gives the same file in rsm/ (`/`, `\\` and `:` become `_`); \
+         names tell the results apart"
+    )]
     SameName(String),
     /// A number out of its range.
     #[error("{key}: expected {expected}, found {found}")]
@@ -102,6 +105,18 @@ pub enum PlanError {
     /// Strata without categories.
     #[error("two_vs_two.within_categories needs a column `category` in {}", .0.display())]
     NoCategories(PathBuf),
+    /// Mistakes cannot be told.
+    #[error(
+        "[one_vs_two] needs the ImageNet class of the images: a column `class_index` (0 to 999) in {}; add it, or \
+         remove the section", .0.display()
+    )]
+    NoClassIndex(PathBuf),
+    /// The network names no classes.
+    #[error(
+        "[one_vs_two] needs a network that classifies: {0} has no layer of the 1000 ImageNet classes; remove the section, or \
+         take another network (see: semgpu layers)"
+    )]
+    NoClassifier(&'static str),
     /// Too little memory.
     #[error(
         "{network} needs {needed} at stage {stage} ({images} images of one group, weights included), but the budget is \

@@ -1,0 +1,309 @@
+//! The network's answers and the 1 vs. 2 test of its mistakes: predictions in, rows of results out.
+
+use std::path::Path;
+
+use crate::evaluation::{Space, Words};
+use crate::imagenet::{self, CLASSES};
+use crate::results::{LostRow, MisclassifiedRow, OneVsTwoRow, PredictionRow, Results};
+use crate::stats::Rsm;
+use crate::stats::inference;
+use crate::stats::one_vs_two::{self, Answers, FEWEST_COLUMNS, LayerTest, Mistake};
+use crate::stats::permutation::Permutations;
+use crate::stats::scoring::Ties;
+use crate::stimuli::{Manifest, Stimulus};
+
+/// Which word stands for a class: its concept in the manifest, and for other classes a word of their own that every word
+/// model has.
+pub struct Lexicon {
+    /// The concepts in the manifest's order, then the words of other classes.
+    pub words: Vec<String>,
+    /// `[classes]`: index of the class's word, where it has one.
+    pub of_class: Vec<Option<usize>>,
+}
+
+impl Lexicon {
+    /// The manifest's concepts.
+    pub fn of_manifest(manifest: &Manifest) -> Self {
+        let mut of_class = vec![None; CLASSES];
+        for (concept, stimulus) in manifest.stimuli.iter().flat_map(|group| group.iter().enumerate()) {
+            if let Some(class) = stimulus.class_index {
+                of_class[class as usize].get_or_insert(concept);
+            }
+        }
+        Self { words: manifest.concepts.clone(), of_class }
+    }
+
+    fn word(&self, class: u32) -> Option<&str> {
+        self.of_class[class as usize].map(|word| self.words[word].as_str())
+    }
+}
+
+/// How to test.
+pub struct OneVsTwo {
+    /// One RSM per word model, of all words of the lexicon: `[words, words]`.
+    pub rsms: Vec<Rsm>,
+    /// Draws of those words.
+    pub draws: Permutations,
+    /// How many of them.
+    pub permutations: u64,
+    /// How a tied image counts.
+    pub ties: Ties,
+}
+
+/// The classes a network answered, `[groups][concepts]`.
+pub type Predictions = Vec<Vec<u32>>;
+
+/// The share of images whose predicted class is their own, of those whose class the manifest gives; `None` without any.
+pub fn top_1(manifest: &Manifest, predictions: &Predictions) -> Option<f64> {
+    let correct: Vec<bool> =
+        stimuli(manifest, predictions).filter_map(|(_, _, s, class)| is_correct(s, class)).collect();
+    (!correct.is_empty()).then(|| correct.iter().filter(|&&c| c).count() as f64 / correct.len() as f64)
+}
+
+/// The rows of `predictions.csv`; `root` is the manifest's folder, which paths are relative to.
+pub fn prediction_rows(
+    network: &str,
+    manifest: &Manifest,
+    root: &Path,
+    predictions: &Predictions,
+    lexicon: &Lexicon,
+) -> Vec<PredictionRow> {
+    let lemmas = imagenet::lemmas();
+    let row = |(group, concept, stimulus, class): (usize, usize, &Stimulus, u32)| PredictionRow {
+        network: network.to_string(),
+        group: manifest.groups[group].clone(),
+        path: stimulus.listed(root),
+        concept: manifest.concepts[concept].clone(),
+        class_index: stimulus.class_index,
+        predicted_index: class,
+        predicted: lexicon.word(class).map(str::to_string),
+        correct: is_correct(stimulus, class),
+        predicted_class: lemmas[class as usize][0].to_string(),
+    };
+    stimuli(manifest, predictions).map(row).collect()
+}
+
+/// Tests the misclassified images against every word model; returns what the user should know.
+///
+/// An image takes part if the predicted class has a word other than its own concept, and at least [`FEWEST_COLUMNS`] other
+/// concepts of its group are classified correctly. Where none does, no row is added.
+pub fn one_vs_two(
+    space: &Space,
+    models: &[Words],
+    manifest: &Manifest,
+    root: &Path,
+    (predictions, lexicon): (&Predictions, &Lexicon),
+    test: &OneVsTwo,
+    results: &mut Results,
+) -> Vec<String> {
+    let (groups, warnings) = answers(manifest, predictions, lexicon);
+    let images: Vec<(usize, Mistake)> = (groups.iter().enumerate())
+        .flat_map(|(group, answers)| answers.mistakes.iter().map(move |&mistake| (group, mistake)))
+        .collect();
+    if images.is_empty() {
+        return warnings;
+    }
+    let rsms: Vec<&[Rsm]> = space.layers.iter().map(|layer| layer.rsms.as_slice()).collect();
+    for (model, words) in models.iter().zip(&test.rsms) {
+        let layers = one_vs_two::one_vs_two(words, &groups, &rsms, &test.draws, test.permutations, test.ties);
+        let family: Vec<_> = layers.iter().map(|layer| layer.scores.clone()).collect();
+        for ((layer, tested), inference) in space.layers.iter().zip(&layers).zip(inference::infer(&family, None)) {
+            results.one_vs_two.push(OneVsTwoRow {
+                network: space.network.clone(),
+                layer: layer.name.clone(),
+                label: layer.label.clone(),
+                words: model.name.clone(),
+                images: images.len(),
+                passed: tested.passed,
+                ties: tested.ties,
+                accuracy: tested.scores.accuracy(),
+                permutations: inference.permutations,
+                p_value: inference.p_value,
+                p_fwer: inference.p_fwer,
+                null_mean: inference.null_mean,
+                null_sd: inference.null_sd,
+            });
+        }
+        for (image, &(group, mistake)) in images.iter().enumerate() {
+            let row = ImageRow {
+                network: &space.network,
+                group: &manifest.groups[group],
+                path: manifest.stimuli[group][mistake.image].listed(root),
+                concept: &manifest.concepts[mistake.image],
+                predicted: &lexicon.words[mistake.predicted],
+                words: &model.name,
+            };
+            image_rows(space, &row, image, &layers, results);
+        }
+    }
+    warnings
+}
+
+/// What the rows of one image have in common.
+struct ImageRow<'a> {
+    network: &'a str,
+    group: &'a str,
+    path: String,
+    concept: &'a str,
+    predicted: &'a str,
+    words: &'a str,
+}
+
+fn image_rows(space: &Space, row: &ImageRow, image: usize, layers: &[LayerTest], results: &mut Results) {
+    let margins: Vec<Option<f64>> = layers.iter().map(|layer| layer.margins[image]).collect();
+    results.misclassified.extend(space.layers.iter().zip(&margins).map(|(layer, &margin)| MisclassifiedRow {
+        network: row.network.to_string(),
+        group: row.group.to_string(),
+        path: row.path.clone(),
+        concept: row.concept.to_string(),
+        predicted: row.predicted.to_string(),
+        layer: layer.name.clone(),
+        words: row.words.to_string(),
+        margin,
+    }));
+    results.lost.push(LostRow {
+        network: row.network.to_string(),
+        group: row.group.to_string(),
+        path: row.path.clone(),
+        concept: row.concept.to_string(),
+        predicted: row.predicted.to_string(),
+        words: row.words.to_string(),
+        lost_from: one_vs_two::lost_from(&margins).map(|layer| space.layers[layer].name.clone()),
+    });
+}
+
+/// The images to test in every group, and what stands in the way of others.
+fn answers(manifest: &Manifest, predictions: &Predictions, lexicon: &Lexicon) -> (Vec<Answers>, Vec<String>) {
+    let mut groups = vec![Answers::default(); manifest.groups.len()];
+    let (mut wrong, mut wordless, mut unknown) = (0, 0, 0);
+    for (group, concept, stimulus, class) in stimuli(manifest, predictions) {
+        let answers = &mut groups[group];
+        match (is_correct(stimulus, class), lexicon.of_class[class as usize]) {
+            (None, _) => unknown += 1,
+            (Some(true), _) => answers.correct.push(concept),
+            (Some(false), Some(predicted)) if predicted != concept => {
+                wrong += 1;
+                answers.mistakes.push(Mistake { image: concept, truth: concept, predicted });
+            }
+            (Some(false), _) => {
+                wrong += 1;
+                wordless += 1;
+            }
+        }
+    }
+    let mut warnings = Vec::new();
+    if unknown > 0 {
+        warnings.push(format!("1 vs. 2: {unknown} images have no class_index and do not take part"));
+    }
+    if wordless > 0 {
+        warnings.push(format!(
+            "1 vs. 2: {wordless} of {wrong} misclassified images are taken for a class without a word of its own in every \
+             word model and do not take part"
+        ));
+    }
+    for (group, answers) in manifest.groups.iter().zip(&mut groups) {
+        let before = answers.mistakes.len();
+        let Answers { correct, mistakes } = answers;
+        mistakes.retain(|mistake| one_vs_two::columns(correct, mistake).len() >= FEWEST_COLUMNS);
+        if mistakes.len() < before {
+            warnings.push(format!(
+                "1 vs. 2: group {group}: {} misclassified images do not take part: the test needs {FEWEST_COLUMNS} other \
+                 images that are classified correctly, the group has {}",
+                before - mistakes.len(),
+                correct.len()
+            ));
+        }
+    }
+    if groups.iter().all(|answers| answers.mistakes.is_empty()) {
+        warnings.push("1 vs. 2: no misclassified image takes part, there is nothing to test".to_string());
+    }
+    (groups, warnings)
+}
+
+/// Group, concept, stimulus and predicted class of every image.
+fn stimuli<'a>(
+    manifest: &'a Manifest,
+    predictions: &'a Predictions,
+) -> impl Iterator<Item = (usize, usize, &'a Stimulus, u32)> {
+    manifest.stimuli.iter().zip(predictions).enumerate().flat_map(|(group, (stimuli, classes))| {
+        stimuli
+            .iter()
+            .zip(classes)
+            .enumerate()
+            .map(move |(concept, (stimulus, &class))| (group, concept, stimulus, class))
+    })
+}
+
+fn is_correct(stimulus: &Stimulus, class: u32) -> Option<bool> {
+    stimulus.class_index.map(|own| own == class)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Eight concepts of classes 10 to 17 in two groups.
+    fn manifest() -> Manifest {
+        let stimulus = |group: usize, concept: usize| Stimulus {
+            path: format!("data/images/{group}_{concept}.png").into(),
+            class_index: Some(10 + concept as u32),
+        };
+        Manifest {
+            concepts: (0..8).map(|concept| format!("word{concept}")).collect(),
+            groups: vec!["1".into(), "2".into()],
+            categories: None,
+            stimuli: (0..2).map(|group| (0..8).map(|concept| stimulus(group, concept)).collect()).collect(),
+        }
+    }
+
+    fn right() -> Predictions {
+        vec![(10..18).collect(); 2]
+    }
+
+    #[test]
+    fn answers_are_sorted_into_correct_ones_and_mistakes() {
+        let manifest = manifest();
+        let mut predictions = right();
+        predictions[0][0] = 17;
+        // No word stands for class 900.
+        predictions[1][3] = 900;
+        let lexicon = Lexicon::of_manifest(&manifest);
+        let (groups, warnings) = answers(&manifest, &predictions, &lexicon);
+        assert_eq!(groups[0].correct, [1, 2, 3, 4, 5, 6, 7]);
+        assert_eq!(groups[0].mistakes, [Mistake { image: 0, truth: 0, predicted: 7 }]);
+        assert_eq!((groups[1].correct.len(), groups[1].mistakes.len()), (7, 0));
+        assert_eq!(warnings.len(), 1);
+        assert!(warnings[0].contains("1 of 2 misclassified images"), "{warnings:?}");
+        assert_eq!(top_1(&manifest, &predictions), Some(14.0 / 16.0));
+        let rows = prediction_rows("net", &manifest, Path::new("data"), &predictions, &lexicon);
+        assert_eq!((rows[0].path.as_str(), rows[0].predicted.as_deref()), ("images/0_0.png", Some("word7")));
+        assert_eq!((rows[11].predicted_index, &rows[11].predicted, rows[11].correct), (900, &None, Some(false)));
+        assert_eq!(rows[11].predicted_class, "water tower");
+    }
+
+    #[test]
+    fn too_few_correct_images_or_no_mistakes_leave_nothing_and_say_so() {
+        let manifest = manifest();
+        let lexicon = Lexicon::of_manifest(&manifest);
+        let (groups, warnings) = answers(&manifest, &right(), &lexicon);
+        assert!(groups.iter().all(|group| group.mistakes.is_empty()));
+        assert!(warnings.iter().any(|w| w.contains("nothing to test")), "{warnings:?}");
+        // Four right in the first group.
+        let mut predictions = right();
+        (0..4).for_each(|concept| predictions[0][concept] = 17);
+        let (groups, warnings) = answers(&manifest, &predictions, &lexicon);
+        assert!(groups[0].mistakes.is_empty());
+        assert!(warnings[0].contains("group 1") && warnings[0].contains("needs 5"), "{warnings:?}");
+    }
+
+    #[test]
+    fn images_without_a_class_do_not_take_part() {
+        let mut manifest = manifest();
+        manifest.stimuli[0][2].class_index = None;
+        let (groups, warnings) = answers(&manifest, &right(), &Lexicon::of_manifest(&manifest));
+        assert!(!groups[0].correct.contains(&2));
+        assert!(warnings[0].contains("1 images have no class_index"), "{warnings:?}");
+        manifest.stimuli.iter_mut().flatten().for_each(|stimulus| stimulus.class_index = None);
+        assert_eq!(top_1(&manifest, &right()), None);
+    }
+}

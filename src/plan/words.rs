@@ -1,0 +1,212 @@
+//! Word models: the RSM of the manifest's concepts in each, and the words of other classes for the 1 vs. 2 test.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use crate::config::Config;
+use crate::evaluation::Words;
+use crate::evaluation::one_vs_two::{Lexicon, OneVsTwo};
+use crate::plan::PlanError;
+use crate::progress::Progress;
+use crate::results::words_rsm;
+use crate::stats::permutation::Permutations;
+use crate::stats::similarity;
+use crate::stimuli::Manifest;
+use crate::vectors;
+
+/// An ImageNet class outside the manifest.
+pub struct OtherClass {
+    /// 0 to 999.
+    pub index: usize,
+    /// The words that may stand for it, the best first.
+    pub lemmas: Vec<Lemma>,
+}
+
+/// A word for a class.
+pub struct Lemma {
+    /// As WordNet writes it.
+    pub lemma: String,
+    /// As vector files may spell it, in the order tried.
+    pub spellings: Vec<String>,
+}
+
+/// A word model as read.
+pub struct Model {
+    /// The concepts.
+    pub words: Words,
+    /// The vectors of the concepts, `[concepts, dimensions]`.
+    rows: Vec<f32>,
+    /// `[class][lemma]` of the other classes: the vector of the first spelling that the model has.
+    others: Vec<Vec<Option<Vec<f32>>>>,
+}
+
+/// Reads every word model's file once.
+pub fn read(
+    config: &Config,
+    manifest: &Manifest,
+    others: &[OtherClass],
+    progress: &Progress,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<Model>, PlanError> {
+    if config.words.is_empty() {
+        return Err(PlanError::NoWords);
+    }
+    let concepts = manifest.concepts.len();
+    let lemmas = others.iter().flat_map(|class| &class.lemmas).map(|lemma| &lemma.lemma);
+    let wanted: Vec<String> = manifest.concepts.iter().chain(lemmas).cloned().collect();
+    let mut files = BTreeSet::new();
+    let mut models = Vec::new();
+    for words in &config.words {
+        if !files.insert(words_rsm(Path::new(""), &words.name)) {
+            return Err(PlanError::SameName(words.name.clone()));
+        }
+        progress.detail(format!("reading {}", words.file.display()));
+        let read = vectors::read_spelled(&words.file, &wanted, &config.spelling, &mut |_, _| {})?;
+        warnings.extend(read.warnings);
+        let mut vectors: Vec<_> = read.found.into_iter().map(|found| found.map(|(_, vector)| vector)).collect();
+        let other_vectors = vectors.split_off(concepts);
+        let missing: Vec<&str> = manifest
+            .concepts
+            .iter()
+            .zip(&vectors)
+            .filter(|(_, vector)| vector.is_none())
+            .map(|(concept, _)| concept.as_str())
+            .collect();
+        if !missing.is_empty() {
+            let more = if missing.len() > 8 { ", …" } else { "" };
+            return Err(PlanError::MissingWords {
+                path: words.file.clone(),
+                count: missing.len(),
+                concepts,
+                words: missing[..missing.len().min(8)].join(", ") + more,
+            });
+        }
+        let rows: Vec<f32> = vectors.into_iter().flatten().flatten().collect();
+        let rsm = similarity::rsm_of_rows(&rows, concepts, read.dimensions)
+            .map_err(|source| PlanError::Words { path: words.file.clone(), source })?;
+        if let Some(&constant) = rsm.constant().first() {
+            let word = manifest.concepts[constant].clone();
+            return Err(PlanError::ConstantWord { path: words.file.clone(), word });
+        }
+        let mut other_vectors = other_vectors.into_iter();
+        let mut next =
+            || other_vectors.next().flatten().filter(|vector| vector.iter().any(|value| *value != vector[0]));
+        let others = others.iter().map(|class| class.lemmas.iter().map(|_| next()).collect()).collect();
+        models.push(Model {
+            words: Words { name: words.name.clone(), dimensions: read.dimensions, rsm },
+            rows,
+            others,
+        });
+    }
+    Ok(models)
+}
+
+/// The words that stand for classes, and the 1 vs. 2 test over them. A class outside the manifest gets its first lemma
+/// that every word model has; those words are a stratum of their own where concepts are permuted within categories.
+pub fn one_vs_two(
+    config: &Config,
+    manifest: &Manifest,
+    models: &[Model],
+    others: &[OtherClass],
+    strata: Option<Vec<u32>>,
+) -> Result<(Lexicon, OneVsTwo), PlanError> {
+    let mut lexicon = Lexicon::of_manifest(manifest);
+    let mut rows: Vec<Vec<f32>> = models.iter().map(|model| model.rows.clone()).collect();
+    for (place, class) in others.iter().enumerate() {
+        let of_all = |lemma: usize| models.iter().map(move |model| model.others[place][lemma].as_deref());
+        let Some(found) = (0..class.lemmas.len()).find(|&lemma| of_all(lemma).all(|vector| vector.is_some())) else {
+            continue;
+        };
+        let Lemma { lemma, spellings } = &class.lemmas[found];
+        // Two classes may have one word (crane, the bird and the machine).
+        let known = lexicon.words.iter().position(|known| known == lemma || spellings.contains(known));
+        lexicon.of_class[class.index] = Some(known.unwrap_or(lexicon.words.len()));
+        if known.is_none() {
+            lexicon.words.push(lemma.clone());
+            rows.iter_mut().zip(of_all(found)).for_each(|(rows, vector)| rows.extend(vector.into_iter().flatten()));
+        }
+    }
+    let words = lexicon.words.len();
+    let mut rsms = Vec::new();
+    for ((model, rows), file) in models.iter().zip(&rows).zip(&config.words) {
+        let rsm = similarity::rsm_of_rows(rows, words, model.words.dimensions);
+        rsms.push(rsm.map_err(|source| PlanError::Words { path: file.file.clone(), source })?);
+    }
+    let draws = match strata {
+        None => Permutations::new(config.seed, words),
+        Some(mut strata) => {
+            strata.resize(words, u32::MAX);
+            Permutations::stratified(config.seed, &strata)
+        }
+    };
+    let section = config.one_vs_two.clone().unwrap_or_default();
+    let test = OneVsTwo {
+        rsms,
+        draws,
+        permutations: section.permutations.unwrap_or(config.two_vs_two.permutations),
+        ties: section.ties.unwrap_or(config.two_vs_two.ties),
+    };
+    Ok((lexicon, test))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stimuli::Stimulus;
+    use crate::vectors::Spelling;
+
+    const CONFIG: &str = "[network]\nname = \"vgg16\"\nrandom = true\n[stimuli]\nmanifest = \"m.csv\"\n\
+                          [[words]]\nname = \"a\"\nfile = \"a.txt\"\n[[words]]\nname = \"b\"\nfile = \"b.txt\"\n\
+                          [two_vs_two]\npermutations = 9\n[one_vs_two]\nties = \"half\"\n";
+
+    /// Five concepts of classes 0 to 4.
+    fn manifest() -> Manifest {
+        let stimulus = |class: u32| Stimulus { path: "x.png".into(), class_index: Some(class) };
+        Manifest {
+            concepts: ["crane", "dog", "cat", "cup", "car"].map(String::from).to_vec(),
+            groups: vec!["1".into()],
+            categories: None,
+            stimuli: vec![(0..5).map(stimulus).collect()],
+        }
+    }
+
+    fn class(index: usize, lemmas: &[&str]) -> OtherClass {
+        let lemma = |lemma: &&str| Lemma { lemma: lemma.to_string(), spellings: Spelling::default().tokens(lemma) };
+        OtherClass { index, lemmas: lemmas.iter().map(lemma).collect() }
+    }
+
+    fn written(directory: &std::path::Path, name: &str, words: &[&str]) -> std::path::PathBuf {
+        let line = |(n, word): (usize, &&str)| format!("{word} {} {} {}\n", n + 1, n * n % 7, 3 * n % 5);
+        let path = directory.join(name);
+        std::fs::write(&path, words.iter().enumerate().map(line).collect::<String>()).unwrap();
+        path
+    }
+
+    #[test]
+    fn other_classes_get_their_first_lemma_that_every_model_has_in_any_spelling() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut config: Config = toml::from_str(CONFIG).unwrap();
+        let concepts = ["crane", "dog", "cat", "cup", "car"];
+        let with = |others: &[&'static str]| [&concepts[..], others].concat();
+        config.words[0].file = written(directory.path(), "a.txt", &with(&["great_ape", "ape", "tench", "Siamese_cat"]));
+        config.words[1].file = written(directory.path(), "b.txt", &with(&["ape", "siamese-cat"]));
+        let others = [
+            class(10, &["great ape", "ape"]),
+            class(11, &["tench"]),
+            class(12, &["crane"]),
+            class(13, &["Siamese cat"]),
+        ];
+        let manifest = manifest();
+        let models = read(&config, &manifest, &others, &Progress::silent(), &mut Vec::new()).unwrap();
+        let (lexicon, test) = one_vs_two(&config, &manifest, &models, &others, Some(vec![0, 0, 0, 1, 1])).unwrap();
+        assert_eq!(lexicon.words[5..], ["ape", "Siamese cat"]);
+        let of_class = |class: usize| lexicon.of_class[class];
+        assert_eq!([0, 4, 10, 11, 12, 13].map(of_class), [Some(0), Some(4), Some(5), None, Some(0), Some(6)]);
+        assert_eq!((test.permutations, test.ties), (9, crate::stats::scoring::Ties::Half));
+        for (rsm, model) in test.rsms.iter().zip(&models) {
+            assert_eq!(rsm.concepts(), 7);
+            assert!((rsm.row(1)[3] - model.words.rsm.row(1)[3]).abs() < 1e-12);
+        }
+        assert!((1..20).all(|t| test.draws.draw(t)[5..].iter().all(|&word| word >= 5)));
+    }
+}
