@@ -5,16 +5,13 @@ use std::path::{Path, PathBuf};
 use crate::report::axes::{Entry, Frame, Panel, Range};
 use crate::report::canvas::{Backend, Canvas, DrawError, Figure, Point};
 use crate::report::curves::{Curves, write_each_network};
-use crate::report::style::{AXIS, BAND, CURVE, DASHED, GREY, curve};
-use crate::report::{ReportError, Writer};
+use crate::report::style::{BAND, curve};
+use crate::report::{CHANCE, ReportError, SIGNIFICANT, Writer};
 use crate::results::{AccuracyRow, Results};
 
 /// `accuracy_<network>`
 pub const WRITER: Writer = Writer { name: "accuracy", write };
 
-const CHANCE: f64 = 0.5;
-/// The level of the family-wise error rate below which a layer's marker is filled.
-const SIGNIFICANT: f64 = 0.05;
 /// Half the width of the null's band, in standard deviations.
 const BAND_SDS: f64 = 2.0;
 
@@ -22,7 +19,8 @@ fn write(results: &Results, directory: &Path) -> Result<Vec<PathBuf>, ReportErro
     write_each_network(results, directory, WRITER.name, Accuracy)
 }
 
-struct Accuracy<'a>(Curves<'a>);
+/// The figure of one network.
+pub struct Accuracy<'a>(pub Curves<'a>);
 
 impl Accuracy<'_> {
     fn frame(&self) -> Frame<'_> {
@@ -82,14 +80,7 @@ impl Figure for Accuracy<'_> {
             canvas.polygon(&self.null_band(panel), BAND)?;
         }
         frame.draw(canvas, &layout)?;
-        let (left, right) = panel.ends();
-        canvas.dashed(&[(left, panel.y(CHANCE)), (right, panel.y(CHANCE))], DASHED, AXIS, GREY)?;
-        // The first word model lies on top.
-        for (n, model) in curves.models.iter().enumerate().rev() {
-            for run in model.runs(panel, |row| row.accuracy) {
-                canvas.dashed(&run, &panel.dash(curve(n).dash), CURVE, curve(n).color)?;
-            }
-        }
+        curves.draw(canvas, panel, |row| row.accuracy)?;
         for (n, model) in curves.models.iter().enumerate().rev() {
             for (layer, row, value) in model.values(|row| row.accuracy) {
                 let filled = row.permutations == 0 || row.p_fwer < SIGNIFICANT;
@@ -117,7 +108,10 @@ mod tests {
     fn a_figure_is_a_png_and_an_svg_with_every_name_in_it() {
         let labels = ["pixels", "B1C1", "B1C2", "FC1", "PRED"].map(String::from);
         let (directory, paths) = drawn("vgg16", &labels, &["SkipGram", "R<N>N"]);
-        assert_eq!(paths, ["accuracy_vgg16.png", "accuracy_vgg16.svg"].map(|name| directory.path().join(name)));
+        assert_eq!(
+            paths,
+            ["accuracy_vgg16.png", "accuracy_vgg16.svg"].map(|name| directory.path().join("figures").join(name))
+        );
         let png = image::open(&paths[0]).unwrap().to_rgb8();
         assert_eq!(png.dimensions(), (1600, 1000));
         let svg = std::fs::read_to_string(&paths[1]).unwrap();

@@ -19,7 +19,7 @@ const AXIS_TEXT: TextStyle = TextStyle::regular(AXIS_TITLE, INK);
 const TICK_TEXT: TextStyle = TextStyle::regular(TICK_LABEL, INK);
 const NOTE_TEXT: TextStyle = TextStyle::regular(NOTE, GREY);
 /// Baseline below the middle of digits and capitals, in em.
-const HALF_CAPITAL: f64 = 0.365;
+pub const HALF_CAPITAL: f64 = 0.365;
 /// Free space at the figure's edges.
 const EDGE: f64 = 24.0;
 const TICK: f64 = 12.0;
@@ -40,6 +40,11 @@ impl Panel {
     /// The middle of a layer's slot.
     pub fn x(&self, layer: usize) -> f64 {
         self.left + (layer as f64 + 0.5) * self.slot()
+    }
+
+    /// A place between the middles of two slots: 1.5 lies between the second and the third.
+    pub fn between(&self, place: f64) -> f64 {
+        self.left + (place + 0.5) * self.slot()
     }
 
     /// The height of a value.
@@ -104,6 +109,14 @@ pub struct Layout {
     entries: Vec<Point>,
     layers: LayerLabels,
     notes: Vec<String>,
+}
+
+impl Layout {
+    /// The same with another title of the horizontal axis.
+    pub fn titled(mut self, title: &str) -> Self {
+        self.layers.title = title.to_string();
+        self
+    }
 }
 
 const SAMPLE: f64 = 84.0;
@@ -213,7 +226,7 @@ impl Frame<'_> {
 }
 
 /// Breaks each line of `text` at spaces into lines no wider than `width`.
-fn wrapped(text: &str, style: TextStyle, width: f64) -> Vec<String> {
+pub fn wrapped(text: &str, style: TextStyle, width: f64) -> Vec<String> {
     let mut wrapped = Vec::new();
     for line in text.lines() {
         let mut words = line.split(' ');

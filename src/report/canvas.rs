@@ -1,10 +1,14 @@
 //! A surface in the figure's pixels that draws alike on a bitmap and in an SVG.
 
+use std::cell::RefCell;
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use ab_glyph::{Font, FontRef, Glyph, OutlinedGlyph, ScaleFont};
-use image::ImageEncoder;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use image::{ImageEncoder, RgbImage};
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
@@ -27,6 +31,11 @@ impl DrawError {
 
 /// A picture that can be drawn on any back-end.
 pub trait Figure {
+    /// Width and height in pixels.
+    fn size(&self) -> (u32, u32) {
+        SIZE
+    }
+
     /// Draws it.
     fn draw<B: Backend>(&self, canvas: &Canvas<B>) -> Result<(), DrawError>;
 }
@@ -113,17 +122,45 @@ enum Letters {
 pub struct Canvas<B: DrawingBackend> {
     area: DrawingArea<B, Shift>,
     letters: Letters,
+    /// Elements of an SVG that plotters has no name for; they lie on top.
+    images: RefCell<String>,
 }
 
 impl<B: Backend> Canvas<B> {
     fn new(backend: B, letters: Letters) -> Result<Self, DrawError> {
         let area = backend.into_drawing_area();
         area.fill(&PAPER).map_err(DrawError::new)?;
-        Ok(Self { area, letters })
+        Ok(Self { area, letters, images: RefCell::default() })
     }
 
-    fn finish(self) -> Result<(), DrawError> {
-        self.area.present().map_err(DrawError::new)
+    /// Ends the picture; returns what an SVG takes besides.
+    fn finish(self) -> Result<String, DrawError> {
+        self.area.present().map_err(DrawError::new)?;
+        Ok(self.images.into_inner())
+    }
+
+    /// A small image, its pixels drawn as rectangles from `corner` over `width` and `height`.
+    pub fn raster(&self, image: &RgbImage, corner: Point, width: f64, height: f64) -> Result<(), DrawError> {
+        let (left, top) = units(corner);
+        let (right, bottom) = units((corner.0 + width, corner.1 + height));
+        let (wide, high) = ((right - left).max(1) as u32, (bottom - top).max(1) as u32);
+        if let Letters::Text = self.letters {
+            let png = STANDARD.encode(encoded(image)?);
+            let written = writeln!(
+                self.images.borrow_mut(),
+                "<image x=\"{left}\" y=\"{top}\" width=\"{wide}\" height=\"{high}\" preserveAspectRatio=\"none\" \
+                 style=\"image-rendering:pixelated\" href=\"data:image/png;base64,{png}\"/>"
+            );
+            return written.map_err(DrawError::new);
+        }
+        for y in 0..high {
+            for x in 0..wide {
+                let [r, g, b] = image.get_pixel(x * image.width() / wide, y * image.height() / high).0;
+                let at = (left + x as i32, top + y as i32);
+                self.area.draw_pixel(at, &RGBColor(r, g, b)).map_err(DrawError::new)?;
+            }
+        }
+        Ok(())
     }
 
     /// A line through `points`.
@@ -139,9 +176,9 @@ impl<B: Backend> Canvas<B> {
     }
 
     /// A filled polygon.
-    pub fn polygon(&self, corners: &[Point], color: RGBColor) -> Result<(), DrawError> {
+    pub fn polygon(&self, corners: &[Point], color: impl Color) -> Result<(), DrawError> {
         let corners: Vec<_> = corners.iter().map(|&corner| units(corner)).collect();
-        self.area.draw(&Polygon::new(corners, color)).map_err(DrawError::new)
+        self.area.draw(&Polygon::new(corners, color.to_rgba())).map_err(DrawError::new)
     }
 
     /// A marker, on a rim of paper that sets it off from lines; a hollow one is filled with paper.
@@ -165,6 +202,7 @@ impl<B: Backend> Canvas<B> {
 
     fn shape(&self, shape: Shape, (x, y): Point, radius: f64, color: RGBColor) -> Result<(), DrawError> {
         match shape {
+            Shape::None => Ok(()),
             Shape::Circle => {
                 let radius = (radius * f64::from(SCALE)).round() as u32;
                 self.area.draw(&Circle::new(units((x, y)), radius, color.filled())).map_err(DrawError::new)
@@ -299,29 +337,36 @@ pub fn write_figure(figure: &impl Figure, directory: &Path, stem: &str) -> Resul
 }
 
 fn png(figure: &impl Figure) -> Result<Vec<u8>, DrawError> {
-    let (width, height) = (SIZE.0 * SCALE, SIZE.1 * SCALE);
-    let mut pixels = image::RgbImage::new(width, height);
+    let size = figure.size();
+    let (width, height) = (size.0 * SCALE, size.1 * SCALE);
+    let mut pixels = RgbImage::new(width, height);
     let canvas = Canvas::new(BitMapBackend::with_buffer(&mut pixels, (width, height)), Letters::Pixels)?;
     figure.draw(&canvas)?;
     canvas.finish()?;
-    let pixels = image::imageops::thumbnail(&pixels, SIZE.0, SIZE.1);
+    encoded(&image::imageops::thumbnail(&pixels, size.0, size.1))
+}
+
+fn encoded(pixels: &RgbImage) -> Result<Vec<u8>, DrawError> {
     let mut png = Vec::new();
     image::codecs::png::PngEncoder::new(&mut png)
-        .write_image(&pixels, SIZE.0, SIZE.1, image::ExtendedColorType::Rgb8)
+        .write_image(pixels, pixels.width(), pixels.height(), image::ExtendedColorType::Rgb8)
         .map_err(DrawError::new)?;
     Ok(png)
 }
 
-fn svg(figure: &impl Figure) -> Result<String, DrawError> {
-    let (width, height) = (SIZE.0 * SCALE, SIZE.1 * SCALE);
+/// The figure as an SVG document.
+pub fn svg(figure: &impl Figure) -> Result<String, DrawError> {
+    let size = figure.size();
+    let (width, height) = (size.0 * SCALE, size.1 * SCALE);
     let mut svg = String::new();
     let canvas = Canvas::new(SVGBackend::with_string(&mut svg, (width, height)), Letters::Text)?;
     figure.draw(&canvas)?;
-    canvas.finish()?;
+    let images = canvas.finish()?;
     // The document gets its size in print; the coordinates stay.
-    let height_mm = WIDTH_MM * f64::from(SIZE.1) / f64::from(SIZE.0);
+    let [width_mm, height_mm] = [size.0, size.1].map(|pixels| WIDTH_MM * f64::from(pixels) / f64::from(SIZE.0));
     let units = format!("width=\"{width}\" height=\"{height}\"");
-    Ok(svg.replacen(&units, &format!("width=\"{WIDTH_MM}mm\" height=\"{height_mm}mm\""), 1))
+    let svg = svg.replacen(&units, &format!("width=\"{width_mm}mm\" height=\"{height_mm}mm\""), 1);
+    Ok(svg.replacen("</svg>", &format!("{images}</svg>"), 1))
 }
 
 #[cfg(test)]

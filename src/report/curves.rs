@@ -1,31 +1,72 @@
-//! The rows of `accuracy.csv` as curves over the layers of a network.
+//! The rows of `accuracy.csv` and `one_vs_two.csv` as curves over the layers of a network.
 
 use std::path::{Path, PathBuf};
 
-use crate::report::ReportError;
 use crate::report::axes::Panel;
-use crate::report::canvas::{Figure, Point, write_figure};
-use crate::results::{AccuracyRow, Results};
+use crate::report::canvas::{Backend, Canvas, DrawError, Figure, Point, write_figure};
+use crate::report::style::{AXIS, CURVE, DASHED, GREY, curve};
+use crate::report::{CHANCE, ReportError, figures};
+use crate::results::{AccuracyRow, OneVsTwoRow, Results};
+
+/// A row that belongs to a layer and a word model.
+pub trait LayerRow {
+    /// The network's name.
+    fn network(&self) -> &str;
+    /// The layer's name.
+    fn layer(&self) -> &str;
+    /// Its label.
+    fn label(&self) -> &str;
+    /// The word model's name.
+    fn words(&self) -> &str;
+}
+
+macro_rules! layer_row {
+    ($row:ty) => {
+        impl LayerRow for $row {
+            fn network(&self) -> &str {
+                &self.network
+            }
+
+            fn layer(&self) -> &str {
+                &self.layer
+            }
+
+            fn label(&self) -> &str {
+                &self.label
+            }
+
+            fn words(&self) -> &str {
+                &self.words
+            }
+        }
+    };
+}
+
+layer_row!(AccuracyRow);
+layer_row!(OneVsTwoRow);
 
 /// One network's curves, one for each word model.
-pub struct Curves<'a> {
+pub struct Curves<'a, R = AccuracyRow> {
     /// The network's name.
     pub network: &'a str,
-    /// The layers' labels, in input order.
+    /// The layers' names, in input order.
+    pub layers: Vec<&'a str>,
+    /// Their labels.
     pub labels: Vec<&'a str>,
     /// The word models, in order of first appearance.
-    pub models: Vec<Model<'a>>,
+    pub models: Vec<Model<'a, R>>,
 }
 
 /// One word model's curve.
-pub struct Model<'a> {
+pub struct Model<'a, R = AccuracyRow> {
     /// Its name.
     pub words: &'a str,
     /// A row for each layer, where there is one.
-    pub rows: Vec<Option<&'a AccuracyRow>>,
+    pub rows: Vec<Option<&'a R>>,
 }
 
-/// Draws the figure that `of` makes of each network's curves as `<directory>/<name>_<network>`; returns the files.
+/// Draws the figure that `of` makes of each network's curves as `<directory>/figures/<name>_<network>`; returns the
+/// files.
 ///
 /// # Errors
 /// Results without rows; a picture that cannot be drawn or written.
@@ -35,35 +76,45 @@ pub fn write_each_network<'a, F: Figure>(
     name: &'static str,
     of: impl Fn(Curves<'a>) -> F,
 ) -> Result<Vec<PathBuf>, ReportError> {
-    let networks = Curves::of_networks(&results.accuracy);
-    if networks.is_empty() {
+    if results.accuracy.is_empty() {
         return Err(ReportError::NoRows { figure: name, table: "accuracy.csv" });
     }
+    write_networks(&results.accuracy, directory, name, of)
+}
+
+/// [`write_each_network`] of any rows; draws nothing where there are none.
+pub fn write_networks<'a, R: LayerRow, F: Figure>(
+    rows: &'a [R],
+    directory: &Path,
+    name: &'static str,
+    of: impl Fn(Curves<'a, R>) -> F,
+) -> Result<Vec<PathBuf>, ReportError> {
     let mut paths = Vec::new();
-    for curves in networks {
+    for curves in Curves::of_networks(rows) {
         let stem = curves.stem(name);
-        paths.extend(write_figure(&of(curves), directory, &stem)?);
+        paths.extend(write_figure(&of(curves), &figures(directory), &stem)?);
     }
     Ok(paths)
 }
 
-impl<'a> Curves<'a> {
+impl<'a, R: LayerRow> Curves<'a, R> {
     /// Sorts rows by network, word model and layer, each in order of first appearance.
-    pub fn of_networks(rows: &'a [AccuracyRow]) -> Vec<Self> {
-        distinct(rows.iter().map(|row| row.network.as_str()))
+    pub fn of_networks(rows: &'a [R]) -> Vec<Self> {
+        distinct(rows.iter().map(R::network))
             .into_iter()
-            .map(|network| Self::of_network(network, rows.iter().filter(|row| row.network == network).collect()))
+            .map(|network| Self::of_network(network, rows.iter().filter(|row| row.network() == network).collect()))
             .collect()
     }
 
-    fn of_network(network: &'a str, rows: Vec<&'a AccuracyRow>) -> Self {
-        let layers = distinct(rows.iter().map(|row| row.layer.as_str()));
-        let row = |layer, words| rows.iter().copied().find(|row| row.layer == layer && row.words == words);
-        let labels = layers.iter().filter_map(|&layer| rows.iter().find(|row| row.layer == layer));
-        let models = distinct(rows.iter().map(|row| row.words.as_str()));
+    fn of_network(network: &'a str, rows: Vec<&'a R>) -> Self {
+        let layers = distinct(rows.iter().map(|row| row.layer()));
+        let row = |layer, words| rows.iter().copied().find(|row| row.layer() == layer && row.words() == words);
+        let labels = layers.iter().filter_map(|&layer| rows.iter().find(|row| row.layer() == layer));
+        let models = distinct(rows.iter().map(|row| row.words()));
         Self {
             network,
-            labels: labels.map(|row| row.label.as_str()).collect(),
+            labels: labels.map(|row| row.label()).collect(),
+            layers: layers.clone(),
             models: models
                 .into_iter()
                 .map(|words| Model { words, rows: layers.iter().map(|&layer| row(layer, words)).collect() })
@@ -72,10 +123,34 @@ impl<'a> Curves<'a> {
     }
 
     /// All rows.
-    pub fn rows(&self) -> impl Iterator<Item = &'a AccuracyRow> {
+    pub fn rows(&self) -> impl Iterator<Item = &'a R> {
         self.models.iter().flat_map(|model| model.rows.iter().copied().flatten())
     }
 
+    /// Draws the line at chance and every model's curve; the first model lies on top.
+    pub fn draw<B: Backend>(
+        &self,
+        canvas: &Canvas<B>,
+        panel: &Panel,
+        value: impl Fn(&R) -> f64 + Copy,
+    ) -> Result<(), DrawError> {
+        let (left, right) = panel.ends();
+        canvas.dashed(&[(left, panel.y(CHANCE)), (right, panel.y(CHANCE))], DASHED, AXIS, GREY)?;
+        for (n, model) in self.models.iter().enumerate().rev() {
+            for run in model.runs(panel, value) {
+                canvas.dashed(&run, &panel.dash(curve(n).dash), CURVE, curve(n).color)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The stem of a figure's file names: the figure and the network.
+    pub fn stem(&self, figure: &str) -> String {
+        format!("{figure}_{}", plain(self.network))
+    }
+}
+
+impl<'a> Curves<'a> {
     /// Whether the results have p-values and a null distribution.
     pub fn permuted(&self) -> bool {
         self.rows().any(|row| row.permutations > 0)
@@ -97,16 +172,20 @@ impl<'a> Curves<'a> {
         format!("{}.", counts.join(", "))
     }
 
-    /// The stem of a figure's file names: the figure and the network, in characters every file system takes.
-    pub fn stem(&self, figure: &str) -> String {
-        let plain = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' };
-        format!("{figure}_{}", self.network.chars().map(plain).collect::<String>())
+    /// The label of a layer; its name, where the curves lack it.
+    pub fn label(&self, layer: &'a str) -> &'a str {
+        self.layers.iter().position(|known| *known == layer).map_or(layer, |place| self.labels[place])
     }
 }
 
-impl Model<'_> {
+/// A name in characters that every file system takes.
+pub fn plain(name: &str) -> String {
+    name.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' }).collect()
+}
+
+impl<R> Model<'_, R> {
     /// Layer, row and value wherever there is a finite value.
-    pub fn values(&self, value: impl Fn(&AccuracyRow) -> f64) -> impl Iterator<Item = (usize, &AccuracyRow, f64)> {
+    pub fn values(&self, value: impl Fn(&R) -> f64) -> impl Iterator<Item = (usize, &R, f64)> {
         self.rows.iter().enumerate().filter_map(move |(layer, row)| {
             let row = (*row)?;
             let value = value(row);
@@ -115,7 +194,7 @@ impl Model<'_> {
     }
 
     /// The curve's points in the panel, cut where a layer has no value.
-    pub fn runs(&self, panel: &Panel, value: impl Fn(&AccuracyRow) -> f64) -> Vec<Vec<Point>> {
+    pub fn runs(&self, panel: &Panel, value: impl Fn(&R) -> f64) -> Vec<Vec<Point>> {
         let mut runs: Vec<Vec<Point>> = Vec::new();
         let mut next = None;
         for (layer, _, value) in self.values(value) {
@@ -130,7 +209,8 @@ impl Model<'_> {
     }
 }
 
-fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+/// Names in order of first appearance.
+pub fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let mut seen = Vec::new();
     for name in names {
         if !seen.contains(&name) {
@@ -140,7 +220,8 @@ fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     seen
 }
 
-fn thousands(number: u64) -> String {
+/// Digits in groups of three.
+pub fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {

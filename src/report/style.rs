@@ -33,12 +33,19 @@ pub const GREY: RGBColor = RGBColor(0x6A, 0x6A, 0x6A);
 pub const LIGHT: RGBColor = RGBColor(0xE4, 0xE4, 0xE4);
 /// The null's band.
 pub const BAND: RGBColor = RGBColor(0xEE, 0xEE, 0xEE);
+/// Stages of a network with a layer that is compared.
+pub const BOX: RGBColor = RGBColor(0xD9, 0xE8, 0xF3);
 /// The page, and the inside of hollow markers.
 pub const PAPER: RGBColor = RGBColor(0xFF, 0xFF, 0xFF);
+
+/// How much of a curve's colour its interval has.
+pub const INTERVAL: f64 = 0.22;
 
 /// The shape of a marker.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Shape {
+    /// No marker.
+    None,
     /// A disc.
     Circle,
     /// Corners of a polygon around the origin, for a marker as wide as a circle of radius 1.
@@ -57,7 +64,8 @@ pub type Dash = &'static [f64];
 pub const SOLID: Dash = &[];
 /// Short strokes.
 pub const DASHED: Dash = &[20.0, 11.0];
-const DOTTED: Dash = &[6.0, 8.0];
+/// Dots.
+pub const DOTTED: Dash = &[6.0, 8.0];
 const DASH_DOTTED: Dash = &[20.0, 8.0, 6.0, 8.0];
 
 /// How one curve is told from the others: by colour, marker and dash, each sufficient alone.

@@ -1,0 +1,209 @@
+//! Supplementary figures 1 to 3: a network's stages from input to classes, with the tapped layers marked, generated from
+//! the network's own list of stages.
+
+use std::path::{Path, PathBuf};
+
+use plotters::style::text_anchor::HPos;
+
+use crate::nets::{self, NetworkSpec, StageSpec};
+use crate::report::axes::{HALF_CAPITAL, wrapped};
+use crate::report::canvas::{Backend, Canvas, DrawError, Figure, TextStyle, write_figure};
+use crate::report::curves::{Curves, thousands};
+use crate::report::style::{AXIS, BOX, GREY, INK, LIGHT, NOTE, PAPER, SIZE, Shape, TICK_LABEL, TITLE, curve};
+use crate::report::{ReportError, Writer, figures};
+use crate::results::{Results, read_run};
+use crate::stimuli::PIXELS;
+
+/// `architecture_<network>`
+pub const WRITER: Writer = Writer { name: "architecture", write };
+
+fn write(results: &Results, directory: &Path) -> Result<Vec<PathBuf>, ReportError> {
+    let mut paths = Vec::new();
+    let run = read_run(directory)?;
+    for curves in Curves::of_networks(&results.accuracy) {
+        // Matrices that another program computed have no network here.
+        let Some(network) = nets::find(curves.network) else { continue };
+        let form = run["network"]["form"].as_str();
+        let form = network.forms.iter().copied().find(|known| Some(*known) == form).unwrap_or(network.forms[0]);
+        let figure = Architecture { network, form, stages: (network.stages)(form), tapped: curves.layers.clone() };
+        paths.extend(write_figure(&figure, &figures(directory), &curves.stem(WRITER.name))?);
+    }
+    Ok(paths)
+}
+
+struct Architecture<'a> {
+    network: &'static NetworkSpec,
+    form: &'static str,
+    stages: Vec<StageSpec>,
+    /// Names of the layers in the results.
+    tapped: Vec<&'a str>,
+}
+
+/// A stage's box.
+struct Block {
+    /// `[channels, height, width]`.
+    shape: [usize; 3],
+    /// Above it: the first and the last of its layers.
+    label: String,
+    /// Its layers, tapped or not.
+    taps: Vec<bool>,
+}
+
+const EDGE: f64 = 24.0;
+const TOP: f64 = EDGE + 1.7 * TITLE;
+/// Height of the highest box, the input's.
+const HIGHEST: f64 = 470.0;
+/// Room above the boxes for dots and labels.
+const ABOVE: f64 = 130.0;
+const NOTE_TEXT: TextStyle = TextStyle::regular(NOTE, GREY);
+const DOT: f64 = 9.0;
+const GAP: f64 = 16.0;
+
+impl Block {
+    fn shape_text(&self) -> String {
+        match self.shape {
+            [channels, 1, 1] => channels.to_string(),
+            [channels, height, width] => format!("{channels}\u{d7}{height}\u{d7}{width}"),
+        }
+    }
+}
+
+/// The width that a box has to itself.
+fn slot(blocks: &[Block]) -> f64 {
+    (f64::from(SIZE.0) - 2.0 * EDGE) / blocks.len() as f64
+}
+
+impl Architecture<'_> {
+    fn blocks(&self) -> Vec<Block> {
+        let size = (self.network.input)(self.form).size;
+        let input = Block { shape: [3, size, size], label: "PIX".into(), taps: vec![self.tapped.contains(&PIXELS)] };
+        let of_stage = |stage: &StageSpec| {
+            let labels: Vec<&str> = stage.layers.iter().map(|layer| layer.label.as_str()).collect();
+            Block {
+                shape: stage.output,
+                label: match labels[..] {
+                    [] => String::new(),
+                    [only] => only.to_string(),
+                    [first, .., last] => format!("{first}\u{2013}{last}"),
+                },
+                taps: stage.layers.iter().map(|layer| self.tapped.contains(&layer.name.as_str())).collect(),
+            }
+        };
+        std::iter::once(input).chain(self.stages.iter().map(of_stage)).collect()
+    }
+
+    /// The text at the boxes.
+    fn text(&self, blocks: &[Block]) -> TextStyle {
+        TextStyle::regular((0.8 * slot(blocks)).clamp(16.0, 0.8 * TICK_LABEL), INK)
+    }
+
+    /// Where the notes start.
+    fn foot(&self) -> f64 {
+        let blocks = self.blocks();
+        let text = self.text(&blocks);
+        let shapes = blocks.iter().map(|block| text.width(&block.shape_text())).fold(0.0, f64::max);
+        TOP + ABOVE + HIGHEST + GAP + shapes + 0.5 * NOTE
+    }
+
+    fn notes(&self) -> Vec<String> {
+        let tapped: usize = self.blocks().iter().flat_map(|block| &block.taps).filter(|&&tapped| tapped).count();
+        let multiply_adds: u64 = self.stages.iter().map(|stage| stage.multiply_adds).sum();
+        let notes = format!(
+            "Each box is a stage, run over all images before the next one starts: as high as the side of its output, as \
+             wide as its channels (both on a root scale); below, channels \u{d7} height \u{d7} width. Filled dots: the {tapped} \
+             layers compared; hollow: others that can be. {} million multiply-adds per image.",
+            thousands(multiply_adds / 1_000_000)
+        );
+        wrapped(&notes, NOTE_TEXT, f64::from(SIZE.0) - 2.0 * EDGE)
+    }
+}
+
+impl Figure for Architecture<'_> {
+    fn size(&self) -> (u32, u32) {
+        let height = self.foot() + 1.3 * NOTE * self.notes().len() as f64 + EDGE;
+        (SIZE.0, height.ceil() as u32)
+    }
+
+    fn draw<B: Backend>(&self, canvas: &Canvas<B>) -> Result<(), DrawError> {
+        let title = format!("{} ({})", self.network.name, self.form);
+        canvas.text(&title, TextStyle::bold(TITLE, INK), (EDGE, EDGE + 0.8 * TITLE), HPos::Left)?;
+        let blocks = self.blocks();
+        let (slot, text) = (slot(&blocks), self.text(&blocks));
+        let middle = TOP + ABOVE + HIGHEST / 2.0;
+        let (tallest, widest) = blocks
+            .iter()
+            .fold((1, 1), |(side, channels), block| (side.max(block.shape[1]), channels.max(block.shape[0])));
+        canvas.line(&[(EDGE, middle), (f64::from(SIZE.0) - EDGE, middle)], AXIS, LIGHT)?;
+        for (n, block) in blocks.iter().enumerate() {
+            let [channels, side, _] = block.shape;
+            let share = |value: usize, most: usize| (value as f64 / most as f64).sqrt();
+            let (width, height) =
+                (0.78 * slot * share(channels, widest).max(0.12), HIGHEST * share(side, tallest).max(0.03));
+            let x = EDGE + (n as f64 + 0.5) * slot;
+            let any = block.taps.contains(&true);
+            let corners = |grown: f64| {
+                let (right, low) = (x + width / 2.0 + grown, middle + height / 2.0 + grown);
+                let (left, high) = (x - width / 2.0 - grown, middle - height / 2.0 - grown);
+                [(left, high), (right, high), (right, low), (left, low)]
+            };
+            canvas.polygon(&corners(2.0), if any { curve(0).color } else { GREY })?;
+            canvas.polygon(&corners(-1.0), if any { BOX } else { PAPER })?;
+
+            let top = middle - height / 2.0;
+            for (dot, &tapped) in block.taps.iter().enumerate() {
+                let y = top - 2.2 * DOT - 2.6 * DOT * (block.taps.len() - 1 - dot) as f64;
+                canvas.marker(Shape::Circle, (x, y), DOT, curve(0).color, tapped)?;
+            }
+            let above = top - 2.6 * DOT * block.taps.len() as f64 - 2.0 * DOT;
+            canvas.text_upwards(&block.label, text, (x + HALF_CAPITAL * text.em, above), HPos::Left)?;
+            let below = (x + HALF_CAPITAL * text.em, middle + HIGHEST / 2.0 + GAP);
+            canvas.text_upwards(&block.shape_text(), TextStyle { color: GREY, ..text }, below, HPos::Right)?;
+        }
+        let foot = self.foot();
+        for (line, note) in self.notes().iter().enumerate() {
+            canvas.text(note, NOTE_TEXT, (EDGE, foot + 1.3 * NOTE * (line as f64 + 0.7)), HPos::Left)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::curves::tests::rows;
+
+    #[test]
+    fn every_network_can_be_drawn_in_every_form_with_its_labels() {
+        let directory = tempfile::tempdir().unwrap();
+        for network in nets::NETS {
+            for form in network.forms {
+                let layers = network.layers(form);
+                let tapped = layers.iter().filter(|layer| !layer.on_request).map(|layer| layer.name.as_str()).collect();
+                let figure = Architecture { network, form, stages: (network.stages)(form), tapped };
+                let paths = write_figure(&figure, directory.path(), &format!("{}_{form}", network.name)).unwrap();
+                let svg = std::fs::read_to_string(&paths[1]).unwrap();
+                let last = &layers[layers.len() - 1].label;
+                assert!(svg.lines().any(|line| line.ends_with(last.as_str())), "{} {form} {last}", network.name);
+            }
+        }
+    }
+
+    #[test]
+    fn layers_of_the_results_are_marked() {
+        let labels = ["pixels", "fire2"].map(String::from);
+        let accuracy = rows("squeezenet1_1", &labels, &["GloVe"]);
+        let curves = Curves::of_networks(&accuracy).remove(0);
+        let network = nets::find("squeezenet1_1").unwrap();
+        let figure = Architecture { network, form: "caffe", stages: (network.stages)("caffe"), tapped: curves.layers };
+        let tapped: Vec<bool> = figure.blocks().into_iter().flat_map(|block| block.taps).collect();
+        assert_eq!(tapped[..4], [true, false, true, false]);
+        assert!(tapped[4..].iter().all(|tapped| !tapped));
+    }
+
+    #[test]
+    fn networks_of_other_programs_are_left_out() {
+        let directory = tempfile::tempdir().unwrap();
+        let results = Results { accuracy: rows("my net", &["fc1".into()], &["GloVe"]), ..Results::default() };
+        assert!(write(&results, directory.path()).unwrap().is_empty());
+    }
+}

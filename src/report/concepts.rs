@@ -1,0 +1,107 @@
+//! Each concept's accuracy at each layer: the pairs it takes part in.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use crate::report::canvas::write_figure;
+use crate::report::curves::{Curves, Model, plain};
+use crate::report::heatmap::Heatmap;
+use crate::report::ramp::Ramp;
+use crate::report::{ReportError, Writer, figures};
+use crate::results::{ConceptRow, Results};
+
+/// `concepts_<network>_<words>`
+pub const WRITER: Writer = Writer { name: "concepts", write };
+
+/// More cannot be read on one page: of a larger experiment the best and the worst half of this are shown.
+const MOST: usize = 180;
+
+fn write(results: &Results, directory: &Path) -> Result<Vec<PathBuf>, ReportError> {
+    let mut paths = Vec::new();
+    for curves in Curves::of_networks(&results.accuracy) {
+        for model in &curves.models {
+            let of_model = |row: &&ConceptRow| row.network == curves.network && row.words == model.words;
+            let rows: Vec<&ConceptRow> = results.concepts.iter().filter(of_model).collect();
+            if rows.is_empty() {
+                continue;
+            }
+            let stem = format!("{}_{}", curves.stem(WRITER.name), plain(model.words));
+            paths.extend(write_figure(&heatmap(&curves, model, &rows), &figures(directory), &stem)?);
+        }
+    }
+    Ok(paths)
+}
+
+fn heatmap(curves: &Curves, model: &Model, rows: &[&ConceptRow]) -> Heatmap {
+    let accuracies: HashMap<(&str, &str), f64> =
+        rows.iter().map(|row| ((row.concept.as_str(), row.layer.as_str()), row.accuracy)).collect();
+    let layers: Vec<&str> = model.rows.iter().flatten().map(|row| row.layer.as_str()).collect();
+    let at = |concept: &str, layer: &str| accuracies.get(&(concept, layer)).copied().unwrap_or(f64::NAN);
+    let mut concepts: Vec<(&str, f64)> = Vec::new();
+    for row in rows.iter().filter(|row| Some(&row.layer.as_str()) == layers.first()) {
+        let mean = layers.iter().map(|layer| at(&row.concept, layer)).sum::<f64>() / layers.len() as f64;
+        concepts.push((&row.concept, mean));
+    }
+    concepts.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(b.0)));
+    let mut notes = "Share of the pairs with the concept that pass, over all groups of images. \
+                     Concepts from the best to the worst, by their mean over layers."
+        .to_string();
+    if concepts.len() > MOST {
+        notes += &format!(" Of {} concepts the {} best and the {} worst.", concepts.len(), MOST / 2, MOST / 2);
+        concepts.drain(MOST / 2..concepts.len() - MOST / 2);
+    }
+    Heatmap {
+        title: format!("{}, {}", curves.network, model.words),
+        rows: concepts.iter().map(|(concept, _)| concept.replace('_', " ")).collect(),
+        columns: layers.iter().map(|layer| curves.label(layer).to_string()).collect(),
+        values: concepts.iter().flat_map(|(concept, _)| layers.iter().map(|layer| at(concept, layer))).collect(),
+        ramp: Ramp::diverging(0.5, 0.5),
+        measure: "2 vs. 2 accuracy",
+        notes,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::curves::tests::rows;
+
+    fn results(concepts: usize) -> Results {
+        let labels = ["pixels", "fc1"].map(String::from);
+        let row = |n: usize, layer: &str| ConceptRow {
+            network: "vgg16".into(),
+            layer: layer.into(),
+            words: "GloVe".into(),
+            concept: format!("concept_{n}"),
+            pairs: 10,
+            passed: (n % 10) as u64,
+            accuracy: n as f64 / concepts as f64,
+        };
+        let table = ["pixels", "fc1"].iter().flat_map(|layer| (0..concepts).map(|n| row(n, layer))).collect();
+        Results { accuracy: rows("vgg16", &labels, &["GloVe"]), concepts: table, ..Results::default() }
+    }
+
+    #[test]
+    fn concepts_stand_from_best_to_worst() {
+        let results = results(4);
+        let curves = Curves::of_networks(&results.accuracy).remove(0);
+        let map = heatmap(&curves, &curves.models[0], &results.concepts.iter().collect::<Vec<_>>());
+        assert_eq!(map.rows, ["concept 3", "concept 2", "concept 1", "concept 0"]);
+        assert_eq!(map.values, [0.75, 0.75, 0.5, 0.5, 0.25, 0.25, 0.0, 0.0]);
+        assert_eq!(map.columns, ["pixels", "fc1"]);
+    }
+
+    #[test]
+    fn of_many_concepts_the_ends_are_shown() {
+        let results = results(1000);
+        let directory = tempfile::tempdir().unwrap();
+        let paths = write(&results, directory.path()).unwrap();
+        let svg = std::fs::read_to_string(&paths[1]).unwrap();
+        assert!(paths[1].ends_with("figures/concepts_vgg16_GloVe.svg"));
+        for (concept, shown) in
+            [("concept 999", true), ("concept 910", true), ("concept 500", false), ("concept 0", true)]
+        {
+            assert_eq!(svg.lines().any(|line| line == concept), shown, "{concept}");
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! The pairs of concepts that the best layer confuses most, with their images.
+
+use std::path::{Path, PathBuf};
+
+use image::RgbImage;
+use plotters::style::text_anchor::HPos;
+
+use crate::report::axes::wrapped;
+use crate::report::canvas::{Backend, Canvas, DrawError, Figure, TextStyle, write_figure};
+use crate::report::curves::{Curves, plain};
+use crate::report::stimuli::Source;
+use crate::report::style::{GREY, INK, LIGHT, NOTE, SIZE, TICK_LABEL, TITLE};
+use crate::report::{ReportError, Writer, figures};
+use crate::results::{AccuracyRow, ConfusedRow, Results, StimulusRow, read_run};
+
+/// `confused_<network>_<words>`
+pub const WRITER: Writer = Writer { name: "confused", write };
+
+const COLUMNS: usize = 3;
+const MOST: usize = 12;
+/// Side of an image.
+const SIDE: usize = 200;
+
+fn write(results: &Results, directory: &Path) -> Result<Vec<PathBuf>, ReportError> {
+    let run = read_run(directory)?;
+    let Some(source) = Source::find(results, &run, directory) else { return Ok(Vec::new()) };
+    let mut paths = Vec::new();
+    for curves in Curves::of_networks(&results.accuracy) {
+        for model in &curves.models {
+            let rows = model.rows.iter().copied().flatten();
+            let Some(best) = rows.max_by(|a, b| a.accuracy.total_cmp(&b.accuracy)) else { continue };
+            let of_best = |row: &&ConfusedRow| {
+                (&row.network, &row.layer, &row.words) == (&best.network, &best.layer, &best.words)
+            };
+            let rows: Vec<&ConfusedRow> = results.confused.iter().filter(of_best).take(MOST).collect();
+            if !rows.is_empty() {
+                let figure = Confused { best, rows, source: &source, stimuli: &results.stimuli };
+                let stem = format!("{}_{}", curves.stem(WRITER.name), plain(model.words));
+                paths.extend(write_figure(&figure, &figures(directory), &stem)?);
+            }
+        }
+    }
+    Ok(paths)
+}
+
+struct Confused<'a> {
+    best: &'a AccuracyRow,
+    /// The worst first.
+    rows: Vec<&'a ConfusedRow>,
+    source: &'a Source,
+    stimuli: &'a [StimulusRow],
+}
+
+const EDGE: f64 = 24.0;
+const TOP: f64 = EDGE + 1.4 * TITLE;
+const GAP: f64 = 10.0;
+/// Height of a pair: its images and two lines.
+const PAIR: f64 = SIDE as f64 + 2.6 * TICK_LABEL;
+const NOTE_TEXT: TextStyle = TextStyle::regular(NOTE, GREY);
+
+impl Confused<'_> {
+    /// The concept's image in the first group.
+    fn image(&self, concept: &str) -> Option<RgbImage> {
+        let stimulus = self.stimuli.iter().find(|stimulus| stimulus.concept == concept)?;
+        RgbImage::from_raw(SIDE as u32, SIDE as u32, self.source.rgb(stimulus, SIDE)?)
+    }
+
+    fn foot(&self) -> f64 {
+        TOP + self.rows.len().div_ceil(COLUMNS) as f64 * PAIR
+    }
+
+    fn notes(&self) -> Vec<String> {
+        let notes = format!(
+            "The pairs with the lowest margins (matched minus mismatched sum, mean over groups) at {}, {}; the images are \
+             those of the first group.",
+            self.best.layer, self.best.words
+        );
+        wrapped(&notes, NOTE_TEXT, f64::from(SIZE.0) - 2.0 * EDGE)
+    }
+}
+
+impl Figure for Confused<'_> {
+    fn size(&self) -> (u32, u32) {
+        (SIZE.0, (self.foot() + 1.3 * NOTE * self.notes().len() as f64 + EDGE).ceil() as u32)
+    }
+
+    fn draw<B: Backend>(&self, canvas: &Canvas<B>) -> Result<(), DrawError> {
+        let title = format!("{}, {}: most confused", self.best.network, self.best.label);
+        canvas.text(&title, TextStyle::bold(TITLE, INK), (EDGE, EDGE + 0.8 * TITLE), HPos::Left)?;
+        let column = (f64::from(SIZE.0) - 2.0 * EDGE) / COLUMNS as f64;
+        let side = SIDE as f64;
+        for (n, row) in self.rows.iter().enumerate() {
+            let left = EDGE + (n % COLUMNS) as f64 * column;
+            let top = TOP + (n / COLUMNS) as f64 * PAIR;
+            for (m, concept) in [&row.concept_a, &row.concept_b].into_iter().enumerate() {
+                let corner = (left + m as f64 * (side + GAP), top);
+                match self.image(concept) {
+                    Some(image) => canvas.raster(&image, corner, side, side)?,
+                    None => canvas.polygon(&square(corner, side), LIGHT)?,
+                }
+                let name = concept.replace('_', " ");
+                let regular = TextStyle::regular(0.75 * TICK_LABEL, INK);
+                let shrunk = (side / regular.width(&name)).min(1.0) * regular.em;
+                let at = (corner.0, top + side + 0.9 * TICK_LABEL);
+                canvas.text(&name, TextStyle { em: shrunk, ..regular }, at, HPos::Left)?;
+            }
+            let margin = format!("{:+.3}, lost in {} of {}", row.margin, row.groups_lost, self.best.groups);
+            canvas.text(&margin, NOTE_TEXT, (left, top + side + 1.85 * TICK_LABEL), HPos::Left)?;
+        }
+        for (line, note) in self.notes().iter().enumerate() {
+            canvas.text(note, NOTE_TEXT, (EDGE, self.foot() + 1.3 * NOTE * (line as f64 + 0.7)), HPos::Left)?;
+        }
+        Ok(())
+    }
+}
+
+fn square((x, y): (f64, f64), side: f64) -> [(f64, f64); 4] {
+    [(x, y), (x + side, y), (x + side, y + side), (x, y + side)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::curves::tests::rows;
+
+    #[test]
+    fn pairs_of_the_best_layer_are_shown_with_their_images() {
+        let directory = tempfile::tempdir().unwrap();
+        RgbImage::from_pixel(8, 8, image::Rgb([200, 30, 30])).save(directory.path().join("ant.png")).unwrap();
+        let labels = ["pixels", "fc1"].map(String::from);
+        let stimulus =
+            |concept: &str, path: &str| StimulusRow { group: "1".into(), concept: concept.into(), path: path.into() };
+        let pair = |layer: &str, concept_b: &str| ConfusedRow {
+            network: "net".into(),
+            layer: layer.into(),
+            words: "GloVe".into(),
+            concept_a: "ant".into(),
+            concept_b: concept_b.into(),
+            margin: -0.25,
+            groups_lost: 4,
+        };
+        let mut results = Results {
+            accuracy: rows("net", &labels, &["GloVe"]),
+            confused: vec![pair("pixels", "sun"), pair("fc1", "sea_lion")],
+            stimuli: vec![stimulus("ant", "ant.png"), stimulus("sea_lion", "gone.png")],
+            ..Results::default()
+        };
+        let manifest = directory.path().join("manifest.csv");
+        let run = serde_json::json!({"config": {"stimuli": {"manifest": manifest}}});
+        std::fs::write(directory.path().join("run.json"), run.to_string()).unwrap();
+        let paths = write(&results, directory.path()).unwrap();
+        let svg = std::fs::read_to_string(&paths[1]).unwrap();
+        assert!(paths[1].ends_with("figures/confused_net_GloVe.svg"));
+        for (text, shown) in [("ant", true), ("sea lion", true), ("-0.250, lost in 4 of 5", true), ("sun", false)] {
+            assert_eq!(svg.lines().any(|line| line == text), shown, "{text}");
+        }
+        assert_eq!(svg.matches("<image").count(), 1, "the image that is gone is a grey square");
+
+        results.stimuli.clear();
+        assert!(write(&results, directory.path()).unwrap().is_empty());
+    }
+}

@@ -1,0 +1,150 @@
+//! The tables that stand without JavaScript.
+
+use crate::report::SIGNIFICANT;
+use crate::report::curves::{Curves, thousands};
+use crate::report::html::escape;
+use crate::results::{OneVsTwoRow, RsaRow, WordsRow};
+
+/// A p-value to four places.
+pub fn p_value(p: f64) -> String {
+    match p {
+        p if !p.is_finite() => "–".to_string(),
+        p if p < 0.0001 => "&lt; 0.0001".to_string(),
+        p => format!("{p:.4}"),
+    }
+}
+
+fn accuracy_text(value: f64) -> String {
+    if value.is_finite() { format!("{value:.3}") } else { "–".to_string() }
+}
+
+/// What the curves say, in sentences.
+pub fn summary(curves: &Curves) -> String {
+    let mut sentences = vec![format!("<p>{}</p>", escape(&curves.counts()))];
+    for model in &curves.models {
+        let values: Vec<_> = model.values(|row| row.accuracy).collect();
+        let Some((best, _, accuracy)) = values.iter().max_by(|a, b| a.2.total_cmp(&b.2)) else { continue };
+        let first = match values.first() {
+            Some((layer, _, value)) if layer != best => format!("; {}: {value:.3}", escape(curves.layers[*layer])),
+            _ => String::new(),
+        };
+        sentences.push(format!(
+            "<p><strong>{}</strong> best at {}: {accuracy:.3}{first}.</p>",
+            escape(model.words),
+            escape(curves.layers[*best]),
+        ));
+    }
+    sentences.join("\n")
+}
+
+/// Accuracy and family-wise p of every layer against every word model.
+pub fn accuracy(curves: &Curves) -> String {
+    let permuted = curves.permuted();
+    let models = curves.models.iter();
+    let span = if permuted { 2 } else { 1 };
+    let heads: String = models
+        .clone()
+        .map(|model| format!("<th scope=\"colgroup\" colspan=\"{span}\">{}</th>", escape(model.words)))
+        .collect();
+    let under = if permuted { "<th scope=\"col\">accuracy</th><th scope=\"col\">p, family-wise</th>" } else { "" };
+    let second = if permuted { format!("<tr>{}</tr>", under.repeat(curves.models.len())) } else { String::new() };
+    let groups: String = models.map(|_| format!("<colgroup span=\"{span}\"></colgroup>")).collect();
+    let mut rows = String::new();
+    for (n, layer) in curves.layers.iter().enumerate() {
+        let cells: String = curves
+            .models
+            .iter()
+            .map(|model| match model.rows[n] {
+                Some(row) if permuted => {
+                    let class = if row.p_fwer < SIGNIFICANT { " class=\"significant\"" } else { "" };
+                    format!("<td{class}>{}</td><td>{}</td>", accuracy_text(row.accuracy), p_value(row.p_fwer))
+                }
+                Some(row) => format!("<td>{}</td>", accuracy_text(row.accuracy)),
+                None => "<td>–</td>".repeat(span),
+            })
+            .collect();
+        let units = match curves.rows().find(|row| row.layer == *layer) {
+            Some(row) if row.units > 0 => thousands(row.units as u64),
+            _ => "–".to_string(),
+        };
+        rows +=
+            &format!("<tr data-layer=\"{n}\"><th scope=\"row\">{}</th><td>{units}</td>{cells}</tr>\n", escape(layer));
+    }
+    let depth = if permuted { 2 } else { 1 };
+    format!(
+        "<h3>{name}: 2 vs. 2 accuracy of every layer{note}</h3>\n<div class=\"wide\" role=\"region\" tabindex=\"0\" \
+         aria-label=\"Accuracy by layer\"><table data-network=\"{name}\">\n<colgroup span=\"2\"></colgroup>{groups}\n\
+         <thead><tr><th scope=\"col\" rowspan=\"{depth}\">Layer</th><th scope=\"col\" rowspan=\"{depth}\">Units</th>{heads}</tr>{second}</thead>\n\
+         <tbody>\n{rows}</tbody></table></div>\n",
+        name = escape(curves.network),
+        note = if permuted { "; bold: family-wise p below 0.05" } else { "" },
+    )
+}
+
+/// Word model against word model; nothing for a single one.
+pub fn words(rows: &[WordsRow]) -> String {
+    table(
+        "Word models against each other, by the same test: what two sets of word vectors agree on",
+        &["Words", "Words", "Accuracy", "p", "RSA"],
+        2,
+        rows.iter().map(|row| {
+            let p = if row.permutations > 0 { p_value(row.p_value) } else { "–".to_string() };
+            let rsa = accuracy_text(row.rsa.unwrap_or(f64::NAN));
+            vec![escape(&row.words_a), escape(&row.words_b), accuracy_text(row.accuracy), p, rsa]
+        }),
+    )
+}
+
+/// The correlations of whole matrices, where they were asked for.
+pub fn rsa(rows: &[RsaRow]) -> String {
+    table(
+        "Representational similarity analysis: correlation of the matrices' upper triangles",
+        &["Words", "Layer", "Method", "Correlation", "p", "p, family-wise", "Ceiling"],
+        3,
+        rows.iter().map(|row| {
+            let ceiling = row.ceiling_low.zip(row.ceiling_high);
+            let ceiling = ceiling.map_or("–".to_string(), |(low, high)| format!("{low:.3} to {high:.3}"));
+            let names = [&row.words, &row.layer, &row.method].map(|name| escape(name));
+            let numbers = [accuracy_text(row.rsa), p_value(row.p_value), p_value(row.p_fwer), ceiling];
+            names.into_iter().chain(numbers).collect()
+        }),
+    )
+}
+
+/// The test of misclassified images, where it was asked for.
+pub fn one_vs_two(rows: &[OneVsTwoRow]) -> String {
+    table(
+        "1 vs. 2: misclassified images whose activations are nearer to the true class than to the predicted one",
+        &["Words", "Layer", "Images", "Accuracy", "p", "p, family-wise"],
+        2,
+        rows.iter().map(|row| {
+            let names = [&row.words, &row.layer].map(|name| escape(name));
+            let ps = if row.permutations > 0 { [row.p_value, row.p_fwer] } else { [f64::NAN; 2] };
+            let numbers = [thousands(row.images as u64), accuracy_text(row.accuracy), p_value(ps[0]), p_value(ps[1])];
+            names.into_iter().chain(numbers).collect()
+        }),
+    )
+}
+
+/// A table whose first `names` columns are text; nothing without rows. Cells are HTML.
+fn table(caption: &str, heads: &[&str], names: usize, rows: impl Iterator<Item = Vec<String>>) -> String {
+    let class = |column: usize| if column < names { " class=\"name\"" } else { "" };
+    let body: String = rows
+        .map(|cells| {
+            let cells: String =
+                cells.iter().enumerate().map(|(column, cell)| format!("<td{}>{cell}</td>", class(column))).collect();
+            format!("<tr>{cells}</tr>\n")
+        })
+        .collect();
+    if body.is_empty() {
+        return String::new();
+    }
+    let heads: String = heads
+        .iter()
+        .enumerate()
+        .map(|(column, head)| format!("<th scope=\"col\"{}>{head}</th>", class(column)))
+        .collect();
+    format!(
+        "<h3>{caption}</h3>\n<div class=\"tall\" role=\"region\" tabindex=\"0\" aria-label=\"{caption}\"><table>\n<thead><tr>{heads}</tr></thead>\n<tbody>\n{body}</tbody></table></div>\n"
+    )
+}
