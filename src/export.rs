@@ -1,0 +1,108 @@
+//! A run's similarity matrices for other programs: all of them in one file of rsatoolbox's RDMs.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, FileError};
+use crate::halves::read_lines;
+use crate::report::distinct;
+use crate::results::arrays::{self, ArrayError, RsmFile, RsmsOut, WriteEnding, write_rsms};
+use crate::results::{Results, ResultsError, layer_rsm, words_rsm};
+use crate::stats::Rsm;
+
+/// A run that cannot be exported.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// The tables.
+    #[error(transparent)]
+    Results(#[from] ResultsError),
+    /// A matrix.
+    #[error(transparent)]
+    Array(#[from] ArrayError),
+    /// The concepts.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The ending of --out.
+    #[error(transparent)]
+    Ending(#[from] WriteEnding),
+    /// Not rsatoolbox's format.
+    #[error("{}: expected .h5 or .hdf5, rsatoolbox's RDMs; a run's matrices are .npy already, in its rsm/", .0.display())]
+    Format(PathBuf),
+    /// A matrix of other concepts.
+    #[error("{}: shape {found:?}, expected {expected:?} by the run's tables; run the experiment again", path.display())]
+    Shape {
+        /// The file.
+        path: PathBuf,
+        /// As found.
+        found: Vec<usize>,
+        /// Concepts, and groups of a layer.
+        expected: Vec<usize>,
+    },
+}
+
+/// Writes every RSM of the run or test in `directory` into one file that `rsatoolbox.rdm.load_rdm` reads: distances
+/// 1 - r, with the descriptors `space` (`images` or `words`), `name` (the layer or word model) and `group`, and the
+/// patterns' `concept`.
+///
+/// # Errors
+/// The directory is not a run's, or the file cannot be written.
+pub fn rdms(directory: &Path, out: &Path) -> Result<(), Error> {
+    let (concepts, matrices) = read(directory, out).map_err(Error::input)?;
+    let label = |of: fn(&Matrix) -> &String| matrices.iter().map(|matrix| of(matrix).clone()).collect();
+    let file = RsmsOut {
+        rsms: matrices.iter().map(|matrix| &matrix.rsm).collect(),
+        grouped: true,
+        labels: vec![
+            ("space", label(|matrix| &matrix.space)),
+            ("name", label(|matrix| &matrix.name)),
+            ("group", label(|matrix| &matrix.group)),
+        ],
+        concepts: Some(&concepts),
+        distances: true,
+    };
+    write_rsms(out, &file).map_err(Error::failed)
+}
+
+struct Matrix {
+    space: String,
+    name: String,
+    group: String,
+    rsm: Rsm,
+}
+
+/// The concepts, and all matrices in the tables' order, the layers first.
+fn read(directory: &Path, out: &Path) -> Result<(Vec<String>, Vec<Matrix>), ExportError> {
+    if RsmFile::of(out)? != RsmFile::Hdf5 {
+        return Err(ExportError::Format(out.into()));
+    }
+    let results = Results::read(directory)?;
+    let concepts = read_lines(&directory.join("rsm/concepts.txt"))?;
+    let layers = distinct(results.accuracy.iter().map(|row| row.layer.as_str()));
+    let groups = distinct(results.groups.iter().map(|row| row.group.as_str()));
+    let words = distinct(results.accuracy.iter().map(|row| row.words.as_str()));
+    let mut matrices = Vec::new();
+    for layer in layers {
+        let shape = [groups.len(), concepts.len(), concepts.len()];
+        let rsms = read_rsms(&layer_rsm(directory, layer), &shape)?;
+        matrices.extend(groups.iter().zip(rsms).map(|(group, rsm)| Matrix {
+            space: "images".to_string(),
+            name: layer.to_string(),
+            group: group.to_string(),
+            rsm,
+        }));
+    }
+    for model in words {
+        let rsms = read_rsms(&words_rsm(directory, model), &[concepts.len(), concepts.len()])?;
+        let matrix = |rsm| Matrix { space: "words".to_string(), name: model.to_string(), group: String::new(), rsm };
+        matrices.extend(rsms.into_iter().map(matrix));
+    }
+    Ok((concepts, matrices))
+}
+
+fn read_rsms(path: &Path, expected: &[usize]) -> Result<Vec<Rsm>, ExportError> {
+    let (found, values) = arrays::read_npy(path)?;
+    if found != expected {
+        return Err(ExportError::Shape { path: path.into(), found, expected: expected.to_vec() });
+    }
+    let concepts = found[found.len() - 1];
+    Ok(values.chunks_exact(concepts * concepts).map(|values| Rsm::new(concepts, values.to_vec())).collect())
+}
