@@ -1,0 +1,292 @@
+//! Finished runs side by side: their curves on one axis of relative depth, and paired tests of their differences.
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::error::{Error, FileError};
+use crate::matrices::{self, Entries, MatrixError, Source};
+use crate::progress::Progress;
+use crate::report::{self, Overlay};
+use crate::results::{
+    AccuracyRow, ComparisonRow, Results, ResultsError, layer_rsm, lines, read_run, words_rsm, write_csv,
+};
+use crate::stats::Rsm;
+use crate::stats::bootstrap::{self, MIN_CONCEPTS};
+use crate::stats::paired::{self, Pair};
+use crate::stats::scoring::Ties;
+
+/// Level of the intervals of differences.
+const CONFIDENCE: f64 = 0.95;
+
+/// What to compare.
+pub struct Request {
+    /// Results directories.
+    pub directories: Vec<PathBuf>,
+    /// Only these word models; empty: all.
+    pub words: Vec<String>,
+    /// Bootstrap resamples of the concepts, shared by all curves.
+    pub resamples: u64,
+    /// Seeds them.
+    pub seed: u64,
+    /// Where the comparison goes.
+    pub out: PathBuf,
+}
+
+/// Results that cannot be compared.
+#[derive(Debug, thiserror::Error)]
+pub enum CompareError {
+    /// A table.
+    #[error(transparent)]
+    Results(#[from] ResultsError),
+    /// A file.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A matrix of the results.
+    #[error(transparent)]
+    Matrix(#[from] MatrixError),
+    /// A matrix of other concepts.
+    #[error("{}: {found} concepts, expected {expected} as in rsm/concepts.txt; make the run or test again", path.display())]
+    Concepts {
+        /// The matrix.
+        path: PathBuf,
+        /// Its concepts.
+        found: usize,
+        /// Those of the run.
+        expected: usize,
+    },
+    /// Fewer than two curves.
+    #[error("one curve is nothing to compare: {found}; name another results directory, or a run with two word models")]
+    Single {
+        /// What there is.
+        found: String,
+    },
+    /// --words that no run has.
+    #[error("--words {words}: no run has this word model, expected one of {known}")]
+    Words {
+        /// As asked for.
+        words: String,
+        /// Those that there are.
+        known: String,
+    },
+}
+
+/// One run with one word model.
+struct Curve {
+    name: String,
+    directory: PathBuf,
+    rows: Vec<AccuracyRow>,
+    concepts: Vec<String>,
+    ties: Ties,
+}
+
+/// Compares runs; returns the directory of `compare.csv` and the figure.
+///
+/// Curves of the same concepts are tested pair by pair: each layer of the one against the layer of the other at the
+/// nearest relative depth (of the same name, in the same network). Others are drawn only, and `progress` says so.
+///
+/// # Errors
+/// [`Error::Input`] for results that are not there or not comparable, [`Error::Interrupted`] when asked to stop.
+pub fn compare(request: &Request, progress: &Progress) -> Result<PathBuf, Error> {
+    let curves = curves(request).map_err(Error::input)?;
+    let mut resampled: Vec<Option<Vec<Vec<f64>>>> = Vec::new();
+    let layers: usize = curves.iter().map(|curve| curve.rows.len()).sum();
+    let task = progress.task(request.resamples * layers as u64);
+    for curve in &curves {
+        task.now(curve.name.clone());
+        let Some((words, layers)) = rsms(curve).map_err(Error::input)? else {
+            progress.line(format!("{}: no matrices in rsm/, or too few concepts; drawn, not tested", curve.name));
+            resampled.push(None);
+            continue;
+        };
+        let counted = |rsms: u64| {
+            // Groups count as one: their number differs between runs.
+            task.advance(rsms / layers[0].len() as u64);
+            if progress.interrupt.stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        let layers: Vec<&[Rsm]> = layers.iter().map(Vec::as_slice).collect();
+        let accuracies = bootstrap::accuracies(&words, &layers, request.seed, request.resamples, curve.ties, &counted)
+            .map_err(|_| Error::Interrupted)?;
+        resampled.push(Some(accuracies));
+    }
+    drop(task);
+
+    let mut rows = Vec::new();
+    for (n, a) in curves.iter().enumerate() {
+        for (m, b) in curves.iter().enumerate().skip(n + 1) {
+            let (Some(in_a), Some(in_b)) = (&resampled[n], &resampled[m]) else { continue };
+            if a.concepts == b.concepts {
+                rows.extend(differences(a, b, in_a, in_b, request.resamples));
+            } else {
+                progress.line(format!("{} and {}: other concepts; drawn, not tested", a.name, b.name));
+            }
+        }
+    }
+    write_csv(&request.out.join("compare.csv"), &rows).map_err(Error::failed)?;
+    let overlays: Vec<Overlay> = curves.iter().map(|curve| Overlay { name: &curve.name, rows: &curve.rows }).collect();
+    report::write_comparison(&overlays, &request.out).map_err(Error::failed)?;
+    summarise(&rows, progress);
+    Ok(request.out.clone())
+}
+
+/// Every run's curve for every word model asked for.
+fn curves(request: &Request) -> Result<Vec<Curve>, CompareError> {
+    let runs: Vec<(String, &Path, Results)> = names(&request.directories)
+        .into_iter()
+        .zip(&request.directories)
+        .map(|(name, directory)| Ok((name, directory.as_path(), Results::read(directory)?)))
+        .collect::<Result<_, CompareError>>()?;
+    let known = report::distinct(runs.iter().flat_map(|(_, _, run)| run.accuracy.iter().map(|row| row.words.as_str())));
+    if let Some(words) = request.words.iter().find(|words| !known.contains(&words.as_str())) {
+        return Err(CompareError::Words { words: words.clone(), known: known.join(", ") });
+    }
+    let wanted = |words: &str| request.words.is_empty() || request.words.iter().any(|wanted| wanted == words);
+    let models = known.iter().filter(|words| wanted(words)).count();
+    let mut curves = Vec::new();
+    for (name, directory, run) in &runs {
+        let ties = ties(&read_run(directory)?);
+        let concepts = lines(&directory.join("rsm/concepts.txt"));
+        for words in
+            report::distinct(run.accuracy.iter().map(|row| row.words.as_str())).into_iter().filter(|w| wanted(w))
+        {
+            let name = match (runs.len(), models) {
+                (1, _) => words.to_string(),
+                (_, 1) => name.clone(),
+                _ => format!("{name}, {words}"),
+            };
+            let rows = run.accuracy.iter().filter(|row| row.words == words).cloned().collect();
+            curves.push(Curve { name, directory: directory.to_path_buf(), rows, concepts: concepts.clone(), ties });
+        }
+    }
+    if curves.len() < 2 {
+        return Err(CompareError::Single { found: curves.iter().map(|curve| curve.name.as_str()).collect() });
+    }
+    Ok(curves)
+}
+
+/// How ties counted, by a run's or a test's `run.json`; as by default where there is none.
+fn ties(run: &Value) -> Ties {
+    let config = &run["config"];
+    let options = if run["command"] == "test" { config } else { &config["two_vs_two"] };
+    serde_json::from_value(options["ties"].clone()).unwrap_or_default()
+}
+
+/// What tells the directories apart: their last parts, as many as it takes.
+fn names(directories: &[PathBuf]) -> Vec<String> {
+    let parts: Vec<Vec<String>> = directories
+        .iter()
+        .map(|path| {
+            let whole = path.canonicalize().unwrap_or_else(|_| path.clone());
+            whole.components().map(|part| part.as_os_str().to_string_lossy().into_owned()).collect()
+        })
+        .collect();
+    let longest = parts.iter().map(Vec::len).max().unwrap_or_default();
+    let last = |count: usize| -> Vec<String> {
+        parts.iter().map(|parts| parts[parts.len().saturating_sub(count)..].join("/")).collect()
+    };
+    (1..=longest)
+        .map(last)
+        .find(|names| report::distinct(names.iter().map(String::as_str)).len() == names.len())
+        .unwrap_or_else(|| last(1))
+}
+
+/// The words' RSM and every layer's RSMs.
+type WordsAndLayers = (Rsm, Vec<Vec<Rsm>>);
+
+/// None if the matrices are not there or too few concepts to resample.
+fn rsms(curve: &Curve) -> Result<Option<WordsAndLayers>, CompareError> {
+    let words = words_rsm(&curve.directory, &curve.rows[0].words);
+    let layers: Vec<PathBuf> = curve.rows.iter().map(|row| layer_rsm(&curve.directory, &row.layer)).collect();
+    if curve.concepts.len() < MIN_CONCEPTS || !std::iter::once(&words).chain(&layers).all(|path| path.exists()) {
+        return Ok(None);
+    }
+    let expected = curve.concepts.len();
+    let read = |path: &PathBuf| {
+        let source = Source { name: curve.name.clone(), path: path.clone(), array: None };
+        let rsms = matrices::read(&source, Some(Entries::Similarities))?.rsms;
+        match rsms.iter().map(Rsm::concepts).find(|&found| found != expected) {
+            Some(found) => Err(CompareError::Concepts { path: path.clone(), found, expected }),
+            None => Ok(rsms),
+        }
+    };
+    let words = read(&words)?.remove(0);
+    Ok(Some((words, layers.iter().map(read).collect::<Result<_, _>>()?)))
+}
+
+/// Every layer of `a` against its counterpart in `b`.
+fn differences(a: &Curve, b: &Curve, in_a: &[Vec<f64>], in_b: &[Vec<f64>], resamples: u64) -> Vec<ComparisonRow> {
+    let counterpart = |row: &AccuracyRow| -> usize {
+        let same = |other: &AccuracyRow| other.network == row.network && other.layer == row.layer;
+        let distance = |n: &usize| (b.rows[*n].depth - row.depth).abs();
+        let nearest = || (0..b.rows.len()).min_by(|x, y| distance(x).total_cmp(&distance(y)));
+        b.rows.iter().position(same).or_else(nearest).expect("a curve has rows")
+    };
+    let places: Vec<usize> = a.rows.iter().map(counterpart).collect();
+    let family: Vec<Pair> = a
+        .rows
+        .iter()
+        .zip(&places)
+        .enumerate()
+        .map(|(n, (row, &m))| Pair { observed: (row.accuracy, b.rows[m].accuracy), a: &in_a[n], b: &in_b[m] })
+        .collect();
+    let found = paired::differences(&family, CONFIDENCE);
+    let row = |((row, &m), found): ((&AccuracyRow, &usize), paired::Difference)| ComparisonRow {
+        curve_a: a.name.clone(),
+        curve_b: b.name.clone(),
+        network_a: row.network.clone(),
+        network_b: b.rows[m].network.clone(),
+        layer_a: row.layer.clone(),
+        layer_b: b.rows[m].layer.clone(),
+        words_a: row.words.clone(),
+        words_b: b.rows[m].words.clone(),
+        accuracy_a: row.accuracy,
+        accuracy_b: b.rows[m].accuracy,
+        difference: found.observed,
+        ci_low: found.interval.0,
+        ci_high: found.interval.1,
+        resamples,
+        p_value: found.p_value,
+        p_fwer: found.p_fwer,
+    };
+    a.rows.iter().zip(&places).zip(found).map(row).collect()
+}
+
+/// One line per pair of curves: the layer at which they differ most.
+fn summarise(rows: &[ComparisonRow], progress: &Progress) {
+    for rows in rows.chunk_by(|x, y| (&x.curve_a, &x.curve_b) == (&y.curve_a, &y.curve_b)) {
+        let Some(most) = rows.iter().max_by(|x, y| x.difference.abs().total_cmp(&y.difference.abs())) else { continue };
+        let significant = rows.iter().filter(|row| row.p_fwer < report::SIGNIFICANT).count();
+        progress.line(format!(
+            "{} - {}: most at {} ({:+.3}, 95 % {:+.3} to {:+.3}, family-wise p {:.4}); p < 0.05 at {significant} of {} layers",
+            most.curve_a,
+            most.curve_b,
+            most.layer_a,
+            most.difference,
+            most.ci_low,
+            most.ci_high,
+            most.p_fwer,
+            rows.len()
+        ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ties_count_as_they_did_in_runs_and_in_tests_of_matrices() {
+        let run = serde_json::json!({"config": {"two_vs_two": {"ties": "half"}}});
+        let test = serde_json::json!({"command": "test", "config": {"ties": "won"}});
+        assert_eq!([run, test, Value::Null].map(|run| ties(&run)), [Ties::Half, Ties::Won, Ties::Lost]);
+    }
+
+    #[test]
+    fn runs_are_named_by_what_tells_them_apart() {
+        let of = |paths: &[&str]| names(&paths.iter().map(PathBuf::from).collect::<Vec<_>>());
+        assert_eq!(of(&["results/vgg16", "results/random"]), ["vgg16", "random"]);
+        assert_eq!(of(&["a/vgg16", "b/vgg16"]), ["a/vgg16", "b/vgg16"]);
+        assert_eq!(of(&["a/vgg16", "a/vgg16"]), ["vgg16", "vgg16"]);
+    }
+}
