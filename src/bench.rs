@@ -106,7 +106,7 @@ pub fn run(devices: &[Selected], plan: Option<&mut Plan>, progress: &Progress) -
         };
         // Enough draws that what is done once a test does not count; a software adapter takes a minute for less.
         let draws = if is_software(selected) { 4 } else { 40 };
-        for (concepts, draws, images) in [(166, 10 * draws, 5), (1000, draws, 1)] {
+        for (concepts, draws, images) in [(166, 10 * draws, 5), (1000, 4 * draws, 1)] {
             rows.push(of_product(time_two_vs_two(selected, concepts, draws, images)?));
         }
         for (concepts, units) in [(166, 4096), (166, 100_352), (1000, 25_088)] {

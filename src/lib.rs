@@ -1,31 +1,41 @@
 //! `semgpu`: do the layers of an ImageNet network gather the semantics that word vectors learn from text?
 //!
 //! The experiment of Dharmaretnam & Fyshe (NAACL 2018) as one straight line. The modules stand in its order; a
-//! module uses those above it, never those below:
+//! module uses those above it and in its own line, never those below:
 //!
 //! | module | from | to |
 //! | --- | --- | --- |
-//! | [`device`] | `auto`, `cpu`, `gpu:N` | a Burn device and the memory it has |
+//! | [`error`], [`checksum`], [`progress`] | | exit codes, SHA-256, what is said meanwhile |
 //! | [`stats`] | matrices | RSMs, 2 vs. 2 counts, p-values; opens no files |
+//! | [`device`] | `auto`, `cpu`, `gpu:N` | a Burn device and the memory it has |
+//! | [`imagenet`] | | the 1000 classes and their names |
 //! | [`vectors`] | a word-vector file | one vector per concept |
 //! | [`images`] | an image file | RGB bytes of the network's size |
 //! | [`weights`], [`nets`] | a weights file | a network as a list of stages with named taps |
 //! | [`stimuli`] | a manifest of images | normalised batches on the device, decoded ahead |
-//! | [`results`], [`report`] | rows | CSV, JSON, NPY; figures |
-//! | [`config`], [`plan`] | an experiment's TOML | things that exist, or the user's error in second 0 |
+//! | [`results`] | rows | CSV, JSON, arrays |
+//! | [`concepts`] | classes, vocabularies, images | a manifest, and why each class is in it or not |
 //! | [`evaluation`] | RSMs of words and layers | rows of results |
-//! | [`pipeline`], [`checkpoint`] | a plan | the whole line, stage by stage; an interrupted run goes on |
+//! | [`config`], [`plan`] | an experiment's TOML | things that exist, or the user's error in second 0 |
+//! | [`report`] | rows | figures, and one page of everything |
+//! | [`pipeline`], [`checkpoint`], [`bench`](mod@bench) | a plan | the whole line, stage by stage; an interrupted run goes on; timings |
+//! | [`features`], [`matrices`], [`halves`] | another program's features or matrices | either half of the line on its own |
+//! | [`compare`] | results of several runs | their curves on one axis, paired tests of their differences |
+//! | [`export`] | a run's RSMs | other programs' files |
 //!
 //! Words of the field used throughout: an *RSM* is the `[concepts, concepts]` Pearson correlation matrix of one space
 //! (words or one layer's activations), a *tap* is a layer's activation as it passes, a *draw* is one permutation of
 //! the concepts, a *margin* is the matched minus the mismatched sum of a pair in the 2 vs. 2 test.
 
 pub mod checksum;
-pub mod device;
 pub mod error;
 pub mod progress;
+
 pub mod stats;
 
+pub mod device;
+
+pub mod imagenet;
 pub mod images;
 pub mod vectors;
 
@@ -34,13 +44,23 @@ pub mod weights;
 
 pub mod stimuli;
 
-pub mod report;
 pub mod results;
+
+pub mod concepts;
 
 pub mod config;
 pub mod evaluation;
 pub mod plan;
 
+pub mod report;
+
 pub mod bench;
 pub mod checkpoint;
 pub mod pipeline;
+
+pub mod features;
+pub mod matrices;
+
+pub mod compare;
+pub mod export;
+pub mod halves;

@@ -1,10 +1,16 @@
 //! The program as a user meets it: commands, files, exit codes.
 
 mod bad_input;
+mod compare;
+mod concepts;
+mod halves;
+mod inspect;
+mod one_vs_two;
+mod onnx;
+mod paper;
 mod resume;
 mod run;
 mod shaders;
-mod vgg16;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

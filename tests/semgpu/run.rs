@@ -29,6 +29,7 @@ fn a_run_leaves_what_the_contract_says() {
         assert!(std::fs::metadata(figure).unwrap().len() > 1000);
     }
     assert_eq!(small.read("out/rsm/concepts.txt").lines().count(), Small::CONCEPTS);
+    assert_eq!(small.read("out/stimuli.csv").lines().count(), 1 + Small::CONCEPTS * Small::GROUPS);
     let run: serde_json::Value = serde_json::from_str(&small.read("out/run.json")).unwrap();
     assert_eq!(run["config"]["seed"], 3);
     assert_eq!(run["device"]["kind"], "cpu");
@@ -61,6 +62,10 @@ fn cpu_and_gpu_count_the_same() {
 fn plot_draws_from_the_results_alone() {
     let small = Small::make();
     small.run("out", &[]);
+    let page = small.read("out/report.html");
+    assert!(page.contains("/9j/") && page.contains("fire2"));
+    succeed(&["plot", &small.text("out")]);
+    assert_eq!(page, small.read("out/report.html"));
     let figure = small.path("out/figures/accuracy_squeezenet1_1.png");
     let before = std::fs::read(&figure).unwrap();
     std::fs::remove_dir_all(small.path("out/figures")).unwrap();
