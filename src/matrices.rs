@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::results::arrays::{self, ArrayError, CORRELATION_DISTANCE, DISSIMILARITIES, RsmFile};
 use crate::stats::Rsm;
+use crate::stats::rsa;
 use crate::stats::two_vs_two::FEWEST_CONCEPTS;
 
 /// How far an entry may be from its mirror image, the diagonal from 1 (or 0), a correlation beyond ±1. Matrices are often
@@ -196,7 +197,7 @@ pub fn read(source: &Source, said: Option<Entries>) -> Result<Matrices, MatrixEr
         let said = if rdms { Some(Entries::Distances) } else { said };
         let entries = said.ok_or_else(|| MatrixError::Untold { path: path.into(), shape: shape.clone(), concepts })?;
         let pairs = concepts * (concepts - 1) / 2;
-        (entries, values.chunks_exact(pairs).map(|pairs| squareform(pairs, concepts)).collect())
+        (entries, values.chunks_exact(pairs).map(|pairs| rsa::square(pairs, concepts)).collect())
     };
     if rsms.is_empty() {
         return Err(MatrixError::Shape { path: path.into(), shape });
@@ -310,15 +311,4 @@ fn correlations(matrix: &Rsm, entries: Entries) -> Rsm {
     }
     (0..concepts).for_each(|row| values[row * concepts + row] = 1.0);
     Rsm::new(concepts, values)
-}
-
-/// The square matrix of what is above its diagonal.
-fn squareform(entries: &[f64], concepts: usize) -> Rsm {
-    let mut matrix = vec![0.0; concepts * concepts];
-    let pairs = (0..concepts).flat_map(|row| (row + 1..concepts).map(move |column| (row, column)));
-    for ((row, column), &entry) in pairs.zip(entries) {
-        matrix[row * concepts + column] = entry;
-        matrix[column * concepts + row] = entry;
-    }
-    Rsm::new(concepts, matrix)
 }

@@ -25,7 +25,7 @@ use crate::nets::{self, Input, Layer, NetworkSpec, StageSpec, Stages};
 use crate::progress::Progress;
 use crate::stats::bootstrap::MIN_CONCEPTS;
 use crate::stats::permutation::{self, Permutations};
-use crate::stimuli::{Manifest, PIXELS};
+use crate::stimuli::{Manifest, PIXELS, PIXELS_LABEL};
 use crate::weights::{self, Parameters, WeightsError};
 
 use words::{Lemma, OtherClass};
@@ -329,7 +329,7 @@ fn layers(
     stages.truncate(last.max(answers).map_or(0, |last| last + 1));
     let pixels = config.stimuli.pixels.then(|| Layer {
         name: PIXELS.to_string(),
-        label: "PIX".to_string(),
+        label: PIXELS_LABEL.to_string(),
         shape: [3, input.size, input.size],
         on_request: false,
     });

@@ -20,6 +20,8 @@ const FEWEST_CONCEPTS: usize = 5;
 
 /// Name of the layer that is the input image itself.
 pub const PIXELS: &str = "pixels";
+/// Its label in figures.
+pub const PIXELS_LABEL: &str = "PIX";
 
 /// The images of an experiment: each concept has one image in each group.
 #[derive(Clone, Debug, PartialEq)]

@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use plotters::style::text_anchor::HPos;
 
 use crate::nets::{self, NetworkSpec, StageSpec};
-use crate::report::axes::{HALF_CAPITAL, wrapped};
+use crate::report::axes::HALF_CAPITAL;
 use crate::report::canvas::{Backend, Canvas, DrawError, Figure, TextStyle, write_figure};
 use crate::report::curves::{Curves, thousands};
+use crate::report::notes::Notes;
 use crate::report::style::{AXIS, BOX, GREY, INK, LIGHT, NOTE, PAPER, SIZE, Shape, TICK_LABEL, TITLE, curve};
 use crate::report::{ReportError, Writer, figures};
 use crate::results::{Results, read_run};
-use crate::stimuli::PIXELS;
+use crate::stimuli::{PIXELS, PIXELS_LABEL};
 
 /// `architecture_<network>`
 pub const WRITER: Writer = Writer { name: "architecture", write };
@@ -55,7 +56,6 @@ const TOP: f64 = EDGE + 1.7 * TITLE;
 const HIGHEST: f64 = 470.0;
 /// Room above the boxes for dots and labels.
 const ABOVE: f64 = 130.0;
-const NOTE_TEXT: TextStyle = TextStyle::regular(NOTE, GREY);
 const DOT: f64 = 9.0;
 const GAP: f64 = 16.0;
 
@@ -76,7 +76,8 @@ fn slot(blocks: &[Block]) -> f64 {
 impl Architecture<'_> {
     fn blocks(&self) -> Vec<Block> {
         let size = (self.network.input)(self.form).size;
-        let input = Block { shape: [3, size, size], label: "PIX".into(), taps: vec![self.tapped.contains(&PIXELS)] };
+        let input =
+            Block { shape: [3, size, size], label: PIXELS_LABEL.into(), taps: vec![self.tapped.contains(&PIXELS)] };
         let of_stage = |stage: &StageSpec| {
             let labels: Vec<&str> = stage.layers.iter().map(|layer| layer.label.as_str()).collect();
             Block {
@@ -105,7 +106,7 @@ impl Architecture<'_> {
         TOP + ABOVE + HIGHEST + GAP + shapes + 0.5 * NOTE
     }
 
-    fn notes(&self) -> Vec<String> {
+    fn notes(&self) -> Notes {
         let tapped: usize = self.blocks().iter().flat_map(|block| &block.taps).filter(|&&tapped| tapped).count();
         let multiply_adds: u64 = self.stages.iter().map(|stage| stage.multiply_adds).sum();
         let notes = format!(
@@ -114,13 +115,13 @@ impl Architecture<'_> {
              layers compared; hollow: others that can be. {} million multiply-adds per image.",
             thousands(multiply_adds / 1_000_000)
         );
-        wrapped(&notes, NOTE_TEXT, f64::from(SIZE.0) - 2.0 * EDGE)
+        Notes::wrapped(&notes, f64::from(SIZE.0) - 2.0 * EDGE)
     }
 }
 
 impl Figure for Architecture<'_> {
     fn size(&self) -> (u32, u32) {
-        let height = self.foot() + 1.3 * NOTE * self.notes().len() as f64 + EDGE;
+        let height = self.foot() + self.notes().height() + EDGE;
         (SIZE.0, height.ceil() as u32)
     }
 
@@ -159,11 +160,7 @@ impl Figure for Architecture<'_> {
             let below = (x + HALF_CAPITAL * text.em, middle + HIGHEST / 2.0 + GAP);
             canvas.text_upwards(&block.shape_text(), TextStyle { color: GREY, ..text }, below, HPos::Right)?;
         }
-        let foot = self.foot();
-        for (line, note) in self.notes().iter().enumerate() {
-            canvas.text(note, NOTE_TEXT, (EDGE, foot + 1.3 * NOTE * (line as f64 + 0.7)), HPos::Left)?;
-        }
-        Ok(())
+        self.notes().draw(canvas, (EDGE, self.foot()))
     }
 }
 

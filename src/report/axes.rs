@@ -3,8 +3,9 @@
 use plotters::style::text_anchor::HPos;
 
 use crate::report::canvas::{Backend, Canvas, DrawError, Point, TextStyle};
+use crate::report::notes::{self, Notes};
 use crate::report::style::{
-    AXIS, AXIS_TITLE, CURVE, CurveStyle, Dash, GREY, GRID, INK, LIGHT, NOTE, SIZE, TICK_LABEL, TITLE,
+    AXIS, AXIS_TITLE, CURVE, CurveStyle, Dash, GRID, INK, LIGHT, NOTE, SIZE, TICK_LABEL, TITLE,
 };
 
 mod layers;
@@ -17,7 +18,6 @@ use layers::LayerLabels;
 const TITLE_TEXT: TextStyle = TextStyle::bold(TITLE, INK);
 const AXIS_TEXT: TextStyle = TextStyle::regular(AXIS_TITLE, INK);
 const TICK_TEXT: TextStyle = TextStyle::regular(TICK_LABEL, INK);
-const NOTE_TEXT: TextStyle = TextStyle::regular(NOTE, GREY);
 /// Baseline below the middle of digits and capitals, in em.
 pub const HALF_CAPITAL: f64 = 0.365;
 /// Free space at the figure's edges.
@@ -108,7 +108,7 @@ pub struct Layout {
     pub panel: Panel,
     entries: Vec<Point>,
     layers: LayerLabels,
-    notes: Vec<String>,
+    notes: Notes,
 }
 
 impl Layout {
@@ -124,7 +124,6 @@ const SAMPLE_GAP: f64 = 14.0;
 const ENTRY_GAP: f64 = 44.0;
 const TITLE_BASELINE: f64 = EDGE + 0.8 * TITLE;
 const LEGEND_PITCH: f64 = 1.35 * TICK_LABEL;
-const NOTE_PITCH: f64 = 1.3 * NOTE;
 
 impl Frame<'_> {
     /// Measures the texts and shares out the space.
@@ -133,7 +132,7 @@ impl Frame<'_> {
         let tick_width = self.range.ticks().map(|(_, text)| TICK_TEXT.width(&text)).fold(0.0, f64::max);
         let left = EDGE + 1.35 * AXIS_TITLE + tick_width + TICK + TICK_GAP;
         let right = match self.mark {
-            Some((_, name)) => width - EDGE - NOTE_TEXT.width(name) - TICK_GAP,
+            Some((_, name)) => width - EDGE - notes::TEXT.width(name) - TICK_GAP,
             None => width - 2.0 * EDGE,
         };
 
@@ -150,8 +149,8 @@ impl Frame<'_> {
         let top = y + TICK_LABEL;
 
         let layers = LayerLabels::fit(self.labels, TICK_TEXT, (left, right), width - EDGE / 2.0);
-        let notes = wrapped(&self.notes, NOTE_TEXT, width - EDGE - left);
-        let below = TICK + TICK_GAP + layers.height + 1.5 * AXIS_TITLE + NOTE_PITCH * (notes.len() as f64 + 0.3) + EDGE;
+        let notes = Notes::wrapped(&self.notes, width - EDGE - left);
+        let below = TICK + TICK_GAP + layers.height + 1.5 * AXIS_TITLE + notes.height() + 0.3 * notes::PITCH + EDGE;
         let bottom = height - below;
         let panel = Panel { left, right, top, bottom, layers: self.labels.len(), range: self.range };
         Layout { panel, entries, layers, notes }
@@ -189,7 +188,7 @@ impl Frame<'_> {
         }
         if let Some((value, name)) = self.mark {
             let at = (panel.right + TICK_GAP, panel.y(value) + HALF_CAPITAL * NOTE);
-            canvas.text(name, NOTE_TEXT, at, HPos::Left)?;
+            canvas.text(name, notes::TEXT, at, HPos::Left)?;
         }
         canvas.line(&[(panel.left, panel.top), (panel.left, panel.bottom)], AXIS, INK)?;
         let middle = (EDGE + 0.8 * AXIS_TITLE, (panel.top + panel.bottom) / 2.0);
@@ -217,29 +216,6 @@ impl Frame<'_> {
         let title_baseline = top + layers.height + 1.15 * AXIS_TITLE;
         let middle = (panel.left + panel.right) / 2.0;
         canvas.text(&layers.title, AXIS_TEXT, (middle, title_baseline), HPos::Center)?;
-        for (line, note) in notes.iter().enumerate() {
-            let baseline = title_baseline + 0.35 * AXIS_TITLE + NOTE_PITCH * (line as f64 + 1.0);
-            canvas.text(note, NOTE_TEXT, (panel.left, baseline), HPos::Left)?;
-        }
-        Ok(())
+        notes.draw(canvas, (panel.left, title_baseline + 0.35 * AXIS_TITLE + 0.3 * notes::PITCH))
     }
-}
-
-/// Breaks each line of `text` at spaces into lines no wider than `width`.
-pub fn wrapped(text: &str, style: TextStyle, width: f64) -> Vec<String> {
-    let mut wrapped = Vec::new();
-    for line in text.lines() {
-        let mut words = line.split(' ');
-        let mut start = words.next().unwrap_or_default().to_owned();
-        for word in words {
-            let longer = format!("{start} {word}");
-            if style.width(&longer) <= width {
-                start = longer;
-            } else {
-                wrapped.push(std::mem::replace(&mut start, word.to_owned()));
-            }
-        }
-        wrapped.push(start);
-    }
-    wrapped
 }

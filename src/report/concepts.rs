@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use crate::report::canvas::write_figure;
-use crate::report::curves::{Curves, Model, plain};
+use crate::report::curves::{Curves, Model};
 use crate::report::heatmap::Heatmap;
 use crate::report::ramp::Ramp;
 use crate::report::{ReportError, Writer, figures};
@@ -25,7 +25,7 @@ fn write(results: &Results, directory: &Path) -> Result<Vec<PathBuf>, ReportErro
             if rows.is_empty() {
                 continue;
             }
-            let stem = format!("{}_{}", curves.stem(WRITER.name), plain(model.words));
+            let stem = curves.model_stem(WRITER.name, model.words);
             paths.extend(write_figure(&heatmap(&curves, model, &rows), &figures(directory), &stem)?);
         }
     }

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use image::RgbImage;
 use plotters::style::text_anchor::HPos;
 
-use crate::report::axes::wrapped;
 use crate::report::canvas::{Backend, Canvas, DrawError, Figure, TextStyle, write_figure};
-use crate::report::curves::{Curves, plain};
+use crate::report::curves::Curves;
+use crate::report::notes::{self, Notes};
 use crate::report::stimuli::Source;
-use crate::report::style::{GREY, INK, LIGHT, NOTE, SIZE, TICK_LABEL, TITLE};
+use crate::report::style::{INK, LIGHT, SIZE, TICK_LABEL, TITLE};
 use crate::report::{ReportError, Writer, figures};
 use crate::results::{AccuracyRow, ConfusedRow, Results, StimulusRow, read_run};
 
@@ -34,8 +34,9 @@ fn write(results: &Results, directory: &Path) -> Result<Vec<PathBuf>, ReportErro
             };
             let rows: Vec<&ConfusedRow> = results.confused.iter().filter(of_best).take(MOST).collect();
             if !rows.is_empty() {
-                let figure = Confused { best, rows, source: &source, stimuli: &results.stimuli };
-                let stem = format!("{}_{}", curves.stem(WRITER.name), plain(model.words));
+                let pairs = rows.iter().map(|row| Pair::new(row, &source, &results.stimuli)).collect();
+                let figure = Confused { best, pairs };
+                let stem = curves.model_stem(WRITER.name, model.words);
                 paths.extend(write_figure(&figure, &figures(directory), &stem)?);
             }
         }
@@ -46,9 +47,23 @@ fn write(results: &Results, directory: &Path) -> Result<Vec<PathBuf>, ReportErro
 struct Confused<'a> {
     best: &'a AccuracyRow,
     /// The worst first.
-    rows: Vec<&'a ConfusedRow>,
-    source: &'a Source,
-    stimuli: &'a [StimulusRow],
+    pairs: Vec<Pair<'a>>,
+}
+
+struct Pair<'a> {
+    row: &'a ConfusedRow,
+    /// The two concepts' images in the first group, where they can be found.
+    images: [Option<RgbImage>; 2],
+}
+
+impl<'a> Pair<'a> {
+    fn new(row: &'a ConfusedRow, source: &Source, stimuli: &[StimulusRow]) -> Self {
+        let image = |concept: &String| {
+            let stimulus = stimuli.iter().find(|stimulus| stimulus.concept == *concept)?;
+            RgbImage::from_raw(SIDE as u32, SIDE as u32, source.rgb(stimulus, SIDE)?)
+        };
+        Self { row, images: [&row.concept_a, &row.concept_b].map(image) }
+    }
 }
 
 const EDGE: f64 = 24.0;
@@ -56,32 +71,25 @@ const TOP: f64 = EDGE + 1.4 * TITLE;
 const GAP: f64 = 10.0;
 /// Height of a pair: its images and two lines.
 const PAIR: f64 = SIDE as f64 + 2.6 * TICK_LABEL;
-const NOTE_TEXT: TextStyle = TextStyle::regular(NOTE, GREY);
 
 impl Confused<'_> {
-    /// The concept's image in the first group.
-    fn image(&self, concept: &str) -> Option<RgbImage> {
-        let stimulus = self.stimuli.iter().find(|stimulus| stimulus.concept == concept)?;
-        RgbImage::from_raw(SIDE as u32, SIDE as u32, self.source.rgb(stimulus, SIDE)?)
-    }
-
     fn foot(&self) -> f64 {
-        TOP + self.rows.len().div_ceil(COLUMNS) as f64 * PAIR
+        TOP + self.pairs.len().div_ceil(COLUMNS) as f64 * PAIR
     }
 
-    fn notes(&self) -> Vec<String> {
+    fn notes(&self) -> Notes {
         let notes = format!(
             "The pairs with the lowest margins (matched minus mismatched sum, mean over groups) at {}, {}; the images are \
              those of the first group.",
             self.best.layer, self.best.words
         );
-        wrapped(&notes, NOTE_TEXT, f64::from(SIZE.0) - 2.0 * EDGE)
+        Notes::wrapped(&notes, f64::from(SIZE.0) - 2.0 * EDGE)
     }
 }
 
 impl Figure for Confused<'_> {
     fn size(&self) -> (u32, u32) {
-        (SIZE.0, (self.foot() + 1.3 * NOTE * self.notes().len() as f64 + EDGE).ceil() as u32)
+        (SIZE.0, (self.foot() + self.notes().height() + EDGE).ceil() as u32)
     }
 
     fn draw<B: Backend>(&self, canvas: &Canvas<B>) -> Result<(), DrawError> {
@@ -89,13 +97,13 @@ impl Figure for Confused<'_> {
         canvas.text(&title, TextStyle::bold(TITLE, INK), (EDGE, EDGE + 0.8 * TITLE), HPos::Left)?;
         let column = (f64::from(SIZE.0) - 2.0 * EDGE) / COLUMNS as f64;
         let side = SIDE as f64;
-        for (n, row) in self.rows.iter().enumerate() {
+        for (n, Pair { row, images }) in self.pairs.iter().enumerate() {
             let left = EDGE + (n % COLUMNS) as f64 * column;
             let top = TOP + (n / COLUMNS) as f64 * PAIR;
-            for (m, concept) in [&row.concept_a, &row.concept_b].into_iter().enumerate() {
+            for (m, (concept, image)) in [&row.concept_a, &row.concept_b].into_iter().zip(images).enumerate() {
                 let corner = (left + m as f64 * (side + GAP), top);
-                match self.image(concept) {
-                    Some(image) => canvas.raster(&image, corner, side, side)?,
+                match image {
+                    Some(image) => canvas.raster(image, corner, side, side)?,
                     None => canvas.polygon(&square(corner, side), LIGHT)?,
                 }
                 let name = concept.replace('_', " ");
@@ -105,12 +113,9 @@ impl Figure for Confused<'_> {
                 canvas.text(&name, TextStyle { em: shrunk, ..regular }, at, HPos::Left)?;
             }
             let margin = format!("{:+.3}, lost in {} of {}", row.margin, row.groups_lost, self.best.groups);
-            canvas.text(&margin, NOTE_TEXT, (left, top + side + 1.85 * TICK_LABEL), HPos::Left)?;
+            canvas.text(&margin, notes::TEXT, (left, top + side + 1.85 * TICK_LABEL), HPos::Left)?;
         }
-        for (line, note) in self.notes().iter().enumerate() {
-            canvas.text(note, NOTE_TEXT, (EDGE, self.foot() + 1.3 * NOTE * (line as f64 + 0.7)), HPos::Left)?;
-        }
-        Ok(())
+        self.notes().draw(canvas, (EDGE, self.foot()))
     }
 }
 

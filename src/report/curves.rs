@@ -1,5 +1,6 @@
 //! The rows of `accuracy.csv` and `one_vs_two.csv` as curves over the layers of a network.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use crate::report::axes::Panel;
@@ -148,6 +149,11 @@ impl<'a, R: LayerRow> Curves<'a, R> {
     pub fn stem(&self, figure: &str) -> String {
         format!("{figure}_{}", plain(self.network))
     }
+
+    /// The same of a figure for one word model.
+    pub fn model_stem(&self, figure: &str, words: &str) -> String {
+        format!("{}_{}", self.stem(figure), plain(words))
+    }
 }
 
 impl<'a> Curves<'a> {
@@ -179,7 +185,7 @@ impl<'a> Curves<'a> {
 }
 
 /// A name in characters that every file system takes.
-pub fn plain(name: &str) -> String {
+fn plain(name: &str) -> String {
     name.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' }).collect()
 }
 
@@ -211,13 +217,8 @@ impl<R> Model<'_, R> {
 
 /// Names in order of first appearance.
 pub fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
-    let mut seen = Vec::new();
-    for name in names {
-        if !seen.contains(&name) {
-            seen.push(name);
-        }
-    }
-    seen
+    let mut seen = HashSet::new();
+    names.filter(|name| seen.insert(*name)).collect()
 }
 
 /// Digits in groups of three.

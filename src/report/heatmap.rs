@@ -2,10 +2,11 @@
 
 use plotters::style::text_anchor::HPos;
 
-use crate::report::axes::{HALF_CAPITAL, wrapped};
+use crate::report::axes::HALF_CAPITAL;
 use crate::report::canvas::{Backend, Canvas, DrawError, Figure, TextStyle};
+use crate::report::notes::{self, Notes};
 use crate::report::ramp::Ramp;
-use crate::report::style::{GREY, INK, NOTE, SIZE, TICK_LABEL, TITLE};
+use crate::report::style::{INK, SIZE, TICK_LABEL, TITLE};
 
 /// Rows of values from top to bottom.
 pub struct Heatmap {
@@ -28,7 +29,6 @@ pub struct Heatmap {
 const EDGE: f64 = 24.0;
 const GAP: f64 = 12.0;
 const BAR_WIDTH: f64 = 420.0;
-const NOTE_TEXT: TextStyle = TextStyle::regular(NOTE, GREY);
 const TOP: f64 = EDGE + 1.3 * TITLE;
 /// Rows are between these; their names are as high as a row, if that can be read.
 const ROW: (f64, f64) = (15.0, 52.0);
@@ -44,7 +44,7 @@ struct Layout {
     column_style: TextStyle,
     columns_upwards: bool,
     columns_height: f64,
-    notes: Vec<String>,
+    notes: Notes,
     height: f64,
 }
 
@@ -66,8 +66,8 @@ impl Heatmap {
         };
         let columns_height = if columns_upwards { widest(column_style) } else { TICK_LABEL };
         let bottom = TOP + row * self.rows.len() as f64;
-        let notes = wrapped(&self.notes, NOTE_TEXT, right - left.min(0.2 * width));
-        let below = GAP + columns_height + 3.2 * TICK_LABEL + 1.3 * NOTE * notes.len() as f64 + EDGE;
+        let notes = Notes::wrapped(&self.notes, right - left.min(0.2 * width));
+        let below = GAP + columns_height + 3.2 * TICK_LABEL + notes.height() + EDGE;
         Layout {
             left,
             right,
@@ -116,11 +116,7 @@ impl Figure for Heatmap {
         self.ramp.draw(canvas, (right - BAR_WIDTH, foot), BAR_WIDTH)?;
         let measure = TextStyle::regular(TICK_LABEL, INK);
         canvas.text(self.measure, measure, (right - BAR_WIDTH - 2.0 * GAP, foot + 0.6 * TICK_LABEL), HPos::Right)?;
-        for (line, note) in layout.notes.iter().enumerate() {
-            let baseline = foot + 2.3 * TICK_LABEL + 1.3 * NOTE * (line as f64 + 0.5);
-            canvas.text(note, NOTE_TEXT, (EDGE, baseline), HPos::Left)?;
-        }
-        Ok(())
+        layout.notes.draw(canvas, (EDGE, foot + 2.3 * TICK_LABEL - 0.2 * notes::PITCH))
     }
 }
 

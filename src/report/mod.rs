@@ -15,6 +15,7 @@ mod heatmap;
 mod html;
 mod layers;
 mod matched;
+mod notes;
 mod one_vs_two;
 mod ramp;
 mod rsm;

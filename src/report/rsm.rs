@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use plotters::style::text_anchor::HPos;
 
-use crate::report::axes::wrapped;
 use crate::report::canvas::{Backend, Canvas, DrawError, Figure, TextStyle, write_figure};
 use crate::report::curves::Curves;
+use crate::report::notes::Notes;
 use crate::report::ramp::Ramp;
-use crate::report::style::{AXIS, GREY, INK, NOTE, SIZE, TICK_LABEL, TITLE};
+use crate::report::style::{AXIS, INK, SIZE, TICK_LABEL, TITLE};
 use crate::report::{ReportError, Writer, figures};
 use crate::results::{Results, arrays, layer_rsm, lines, words_rsm};
 use crate::stats::Rsm;
@@ -104,7 +104,6 @@ const TOP: f64 = EDGE + 1.25 * TITLE;
 const NAME: f64 = 1.5 * TICK_LABEL;
 /// Below a matrix: its colours.
 const BAR: f64 = 2.4 * TICK_LABEL;
-const NOTE_TEXT: TextStyle = TextStyle::regular(NOTE, GREY);
 
 impl Matrices<'_> {
     fn side(&self) -> f64 {
@@ -115,7 +114,7 @@ impl Matrices<'_> {
         self.matrices.len().div_ceil(COLUMNS)
     }
 
-    fn notes(&self) -> Vec<String> {
+    fn notes(&self) -> Notes {
         let mut notes =
             "Pearson correlations of concepts, mean over groups of images. Each matrix has its own colours, \
                          which span all but the outer 1\u{a0}% at either end."
@@ -124,14 +123,13 @@ impl Matrices<'_> {
         if !categories.is_empty() {
             notes += &format!(" Concepts by category: {}.", categories.join(", "));
         }
-        wrapped(&notes, NOTE_TEXT, f64::from(SIZE.0) - 2.0 * EDGE)
+        Notes::wrapped(&notes, f64::from(SIZE.0) - 2.0 * EDGE)
     }
 }
 
 impl Figure for Matrices<'_> {
     fn size(&self) -> (u32, u32) {
-        let height =
-            TOP + self.rows() as f64 * (NAME + self.side() + BAR) + 1.3 * NOTE * self.notes().len() as f64 + EDGE;
+        let height = TOP + self.rows() as f64 * (NAME + self.side() + BAR) + self.notes().height() + EDGE;
         (SIZE.0, height.ceil() as u32)
     }
 
@@ -155,10 +153,7 @@ impl Figure for Matrices<'_> {
             ramp.draw(canvas, (left, top + side + 16.0), side)?;
         }
         let foot = TOP + self.rows() as f64 * (NAME + side + BAR);
-        for (line, note) in self.notes().iter().enumerate() {
-            canvas.text(note, NOTE_TEXT, (EDGE, foot + 1.3 * NOTE * (line as f64 + 0.7)), HPos::Left)?;
-        }
-        Ok(())
+        self.notes().draw(canvas, (EDGE, foot))
     }
 }
 

@@ -7,7 +7,7 @@ use plotters::style::Color;
 
 use crate::report::axes::{Entry, Frame, Panel, Range};
 use crate::report::canvas::{Backend, Canvas, DrawError, Figure, Point, write_figure};
-use crate::report::curves::{Curves, Model, plain};
+use crate::report::curves::{Curves, Model};
 use crate::report::style::{AXIS, BAND, CURVE, CurveStyle, DASHED, DOTTED, GREY, INTERVAL, SOLID, Shape, curve};
 use crate::report::{CHANCE, ReportError, Writer, figures};
 use crate::results::{AccuracyRow, Results};
@@ -34,7 +34,7 @@ fn write(results: &Results, directory: &Path) -> Result<Vec<PathBuf>, ReportErro
         for (n, model) in curves.models.iter().enumerate() {
             let figure = Uncertainty { curves: &curves, model, style: curve(n) };
             if figure.has(INTERVAL_EDGES) || figure.has(CEILING_EDGES) {
-                let stem = format!("{}_{}", curves.stem(WRITER.name), plain(model.words));
+                let stem = curves.model_stem(WRITER.name, model.words);
                 paths.extend(write_figure(&figure, &figures(directory), &stem)?);
             }
         }

@@ -38,6 +38,7 @@ use rayon::prelude::*;
 
 use super::permutation::Random;
 use super::scoring::Ties;
+use super::two_vs_two::product;
 use super::{Interrupted, Progress, Rsm, report};
 
 /// Fewest concepts to resample: below it more than one resample in a thousand has fewer than five
@@ -149,14 +150,16 @@ pub fn confidence_interval(observed: f64, resampled: &[f64], pairs: u64, level: 
     let mut sorted: Vec<f64> = resampled.iter().map(|&accuracy| log_odds(accuracy)).collect();
     sorted.sort_by(f64::total_cmp);
     let mean = sorted.iter().sum::<f64>() / sorted.len() as f64;
-    let deviation = |share: f64| {
-        let place = share * (sorted.len() - 1) as f64;
-        let below = sorted[place.floor() as usize];
-        below + (sorted[place.ceil() as usize] - below) * place.fract() - mean
-    };
     let outside = (1.0 - level) / 2.0;
-    let end = |share: f64| accuracy(log_odds(observed) + deviation(share));
+    let end = |share: f64| accuracy(log_odds(observed) + (quantile(&sorted, share) - mean));
     Interval { low: end(outside), high: end(1.0 - outside) }
+}
+
+/// A quantile of sorted numbers, linear between order statistics.
+pub(super) fn quantile(sorted: &[f64], share: f64) -> f64 {
+    let place = share * (sorted.len() - 1) as f64;
+    let below = sorted[place.floor() as usize];
+    below + (sorted[place.ceil() as usize] - below) * place.fract()
 }
 
 /// One resample, with the words' rows ready.
@@ -225,7 +228,8 @@ impl Resample {
         let images = Rows::new(image, &self.drawn);
         let (x, y) = (&self.words.values, &images.values);
         let weighted: Vec<f64> = x.chunks_exact(count).flat_map(|row| row.iter().zip(w).map(|(x, w)| x * w)).collect();
-        let products = times_transposed(&weighted, y, count);
+        let mut products = vec![0.0; count * count];
+        product(count, count, &mut products, &weighted, y, 0.0, 1.0);
         let margin = |(a, b, _): (usize, usize, u64)| {
             let [aa, ab, ba, bb] = [a * count + a, a * count + b, b * count + a, b * count + b];
             let rest = total - w[a] - w[b];
@@ -272,36 +276,4 @@ impl Rows {
         }
         Self { values, scales }
     }
-}
-
-/// `x y^T` of two row-major `[count, count]` matrices.
-fn times_transposed(x: &[f64], y: &[f64], count: usize) -> Vec<f64> {
-    assert!(x.len() == count * count && y.len() == count * count, "square matrices");
-    let mut product = vec![0.0; count * count];
-    let (step, row) = (1, count as isize);
-    // SAFETY: all three matrices hold count * count numbers, and these strides stay within them.
-    unsafe {
-        gemm::gemm(
-            count,
-            count,
-            count,
-            product.as_mut_ptr(),
-            step,
-            row,
-            false,
-            x.as_ptr(),
-            step,
-            row,
-            y.as_ptr(),
-            row,
-            step,
-            0.0,
-            1.0,
-            false,
-            false,
-            false,
-            gemm::Parallelism::None,
-        );
-    }
-    product
 }

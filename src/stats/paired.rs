@@ -13,6 +13,8 @@
 //!
 //! A permutation of the words does not serve here: it asks whether either is related to the words at all.
 
+use super::bootstrap::quantile;
+
 /// The difference of two accuracies, a - b.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Difference {
@@ -77,13 +79,6 @@ fn deviations(pair: &Pair) -> Vec<f64> {
 /// Root mean square; a pair that never differs has the smallest spread there is, not 0.
 fn spread(deviations: &[f64]) -> f64 {
     (deviations.iter().map(|e| e * e).sum::<f64>() / deviations.len() as f64).sqrt().max(f64::MIN_POSITIVE.sqrt())
-}
-
-/// Linear between order statistics.
-fn quantile(sorted: &[f64], share: f64) -> f64 {
-    let place = share * (sorted.len() - 1) as f64;
-    let below = sorted[place.floor() as usize];
-    below + (sorted[place.ceil() as usize] - below) * place.fract()
 }
 
 #[cfg(test)]

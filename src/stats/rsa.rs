@@ -155,8 +155,8 @@ impl RsaTest {
 
 type Comparison = Box<dyn Fn(&[f64]) -> Option<f64> + Sync + Send>;
 
-/// The entries back in their `[concepts, concepts]` places.
-fn square(entries: &[f64], concepts: usize) -> Rsm {
+/// The inverse of [`upper`]: the entries back in their `[concepts, concepts]` places, the diagonal 1.
+pub fn square(entries: &[f64], concepts: usize) -> Rsm {
     let mut values = vec![1.0; concepts * concepts];
     let pairs = (0..concepts).flat_map(|a| (a + 1..concepts).map(move |b| (a, b)));
     for ((a, b), &entry) in pairs.zip(entries) {

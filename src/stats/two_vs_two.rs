@@ -46,6 +46,8 @@ use super::gpu::{Gpu, GpuError, Kernel};
 use super::permutation::Permutations;
 use super::{Progress, Rsm};
 
+pub(super) use cpu::product;
+
 /// Fewest concepts that can be tested: k-2 entries must leave a correlation some freedom.
 pub const FEWEST_CONCEPTS: usize = 5;
 
