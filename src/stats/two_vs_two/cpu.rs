@@ -1,9 +1,12 @@
 //! The 2 vs. 2 test on the CPU: a single-precision product per draw and image RSM, then the margins in two passes.
 
+mod permuted;
+
 use std::ops::Range;
 
 use rayon::prelude::*;
 
+use self::permuted::{Images, Words, multiply};
 use super::{Counts, Draw, Progress, Rows, TwoVsTwoError, decide_exactly, rounding};
 
 /// Rows are padded to whole blocks of this many entries, so that no inner loop has a remainder.
@@ -12,20 +15,21 @@ const BLOCK: usize = 16;
 /// Memory for what is kept of the image RSMs, in bytes: it stays in a last-level cache from draw to draw.
 const IMAGES_BYTES: usize = 16 << 20;
 
-/// Image RSMs that share the cost of permuting the words, at least; as many as [`MOST_BYTES`] allow.
-const FEWEST_IMAGES: usize = 8;
+/// Image RSMs that share the cost of permuting the words; as many products stay in a second-level cache.
+const IMAGES: usize = 8;
 
-/// Memory for what is kept of the image RSMs where that is more than the cache, in bytes.
-const MOST_BYTES: usize = 1 << 30;
+/// Words whose rows of products stay in that cache until they are terms.
+const ROWS_AT_ONCE: usize = 64;
 
-/// A weight `r` above this leaves the pair to f64.
-const HEAVIEST: f64 = 4.0;
+/// Rounding of a weight r over its square: `1 - c x^2` errs by `(5 c x^2 + 1 - c x^2) u`, so r by half of that times `r^2`,
+/// and by 2 u for the root and its inverse.
+const WEIGHT_ROUNDING: f32 = 2.5 * f32::EPSILON / 2.0;
 
 /// Image RSMs that are kept ready at once.
 pub fn images_at_once(concepts: usize, images: usize) -> usize {
     let bytes = concepts.next_multiple_of(BLOCK).pow(2) * 4 * size_of::<f32>() + concepts.pow(2) * size_of::<f64>();
-    let at_once = (IMAGES_BYTES / bytes).max(FEWEST_IMAGES.min(MOST_BYTES / bytes));
-    images.clamp(1, at_once.max(1))
+    let most = (IMAGES_BYTES / bytes).clamp(1, IMAGES);
+    images.max(1).div_ceil(images.max(1).div_ceil(most))
 }
 
 /// `out = left right^T` on this thread, all `[k, k]` with rows `stride` apart.
@@ -58,40 +62,14 @@ pub fn product<T: 'static>(k: usize, stride: usize, out: &mut [T], left: &[T], r
     }
 }
 
-/// The f32 entries and weights of [`Rows`], `[concepts, concepts]`.
-struct Single {
-    entries: Vec<f32>,
-    /// `r`; NaN where it is above [`HEAVIEST`] or the pair is not tested, so that the margin is NaN and the pair is left
-    /// to f64; 1 on the diagonal.
-    weights: Vec<f32>,
-    /// The largest weight.
-    heaviest: f32,
-}
-
-impl Single {
-    fn new(rows: &Rows) -> Self {
-        let k = rows.concepts;
-        let c = 1.0 + 1.0 / (k - 2) as f64;
-        let weight = |(at, &x): (usize, &f64)| {
-            let (a, b) = (at / k, at % k);
-            let rest = 1.0 - c * x * x;
-            let exact = rest < HEAVIEST.powi(-2) || a != b && !rows.tests(a, b);
-            if exact { f32::NAN } else { rest.sqrt().recip() as f32 }
-        };
-        let weights: Vec<f32> = rows.values.par_iter().enumerate().map(weight).collect();
-        let heaviest = weights.iter().copied().fold(1.0, f32::max);
-        Self { entries: rows.values.par_iter().map(|&x| x as f32).collect(), weights, heaviest }
-    }
-}
-
-/// What of an image RSM stays the same in every draw, in rows of `stride`.
+/// What of an image RSM stays the same in every draw.
 ///
 /// With A and its weights w = r(A) those of the draw, and v = r(B):
 /// `T[a,b] = w[a,b] (M[a,a] v[a,b] - M[a,b] v[b,a] + A[a,b] z[a,b])`, `z[a,b] = B[b,a] v[b,a] / n - c B[a,b] v[a,b]`;
 /// the margin is `T[a,b] + T[b,a]`.
 struct Image {
-    entries: Vec<f32>,
-    /// v, 0 on the diagonal and in the padding.
+    panels: Images,
+    /// v, in rows of `stride` like the next two; 0 on the diagonal and in the padding.
     weights: Vec<f32>,
     /// v transposed.
     mirrored: Vec<f32>,
@@ -103,24 +81,25 @@ struct Image {
 impl Image {
     fn new(rows: &Rows, stride: usize) -> Self {
         let k = rows.concepts;
-        let Single { entries, weights, heaviest } = Single::new(rows);
         let n = (k - 2) as f32;
         let c = 1.0 + 1.0 / n;
+        let entries = single(rows);
+        // A pair that is not tested is left to f64, which leaves it out.
+        let weight = |a: usize, b: usize| if rows.tests(a, b) { weight(entries[a * k + b], c) } else { f32::NAN };
         let mut image = Self {
-            entries: vec![0.0; k * stride],
+            panels: Images::new(&entries, k),
             weights: vec![0.0; k * stride],
             mirrored: vec![0.0; k * stride],
             mixed: vec![-1.0; k * stride],
-            heaviest,
+            heaviest: heaviest(&entries, c),
         };
-        let rows = image.entries.par_chunks_mut(stride).zip(image.weights.par_chunks_mut(stride));
-        let rows = rows.zip(image.mirrored.par_chunks_mut(stride)).zip(image.mixed.par_chunks_mut(stride));
-        rows.enumerate().for_each(|(a, (((row_entries, row_weights), mirrored), mixed))| {
+        let rows = image.weights.par_chunks_mut(stride).zip(image.mirrored.par_chunks_mut(stride));
+        let rows = rows.zip(image.mixed.par_chunks_mut(stride));
+        rows.enumerate().for_each(|(a, ((weights, mirrored), mixed))| {
             for b in 0..k {
                 let (x, y) = (entries[a * k + b], entries[b * k + a]);
-                let (v, u) = (weights[a * k + b], weights[b * k + a]);
-                row_entries[b] = x;
-                (row_weights[b], mirrored[b], mixed[b]) =
+                let (v, u) = (weight(a, b), weight(b, a));
+                (weights[b], mirrored[b], mixed[b]) =
                     if a == b { (0.0, 0.0, 0.0) } else { (v, u, y * u / n - c * x * v) };
             }
         });
@@ -128,47 +107,42 @@ impl Image {
     }
 }
 
-/// What a thread works on: one draw, then the products and terms of one image RSM after another.
+/// The entries, `[concepts, concepts]`.
+fn single(rows: &Rows) -> Vec<f32> {
+    rows.values.par_iter().map(|&x| x as f32).collect()
+}
+
+/// `r(x)`; NaN where it is above 4, so that the margin is NaN and the pair is left to f64.
+#[inline(always)]
+fn weight(x: f32, c: f32) -> f32 {
+    let rest = 1.0 - c * x * x;
+    if rest < 1.0 / 16.0 { f32::NAN } else { 1.0 / rest.sqrt() }
+}
+
+/// The largest weight.
+fn heaviest(entries: &[f32], c: f32) -> f32 {
+    entries.iter().map(|&x| weight(x, c)).fold(1.0, f32::max)
+}
+
+/// What a thread works on: one draw against all image RSMs.
 struct Scratch {
-    /// Place of the draw in the range.
-    place: Option<usize>,
-    draw: Vec<u32>,
-    /// The permuted words, in rows of `stride`; 1 in the padding.
+    inverse: Vec<u32>,
+    /// A row of the permuted words, 0.5 in the padding, and its weights.
     entries: Vec<f32>,
-    /// Their weights, likewise.
     weights: Vec<f32>,
-    /// M, then T; -1 in the padding: neither passed nor near.
-    terms: Vec<f32>,
+    /// `[images]`: M, then T; -1 below the last row: neither passed nor near.
+    terms: Vec<Vec<f32>>,
     near: Vec<(usize, usize)>,
 }
 
 impl Scratch {
-    fn new(k: usize, stride: usize) -> Self {
+    fn new(k: usize, stride: usize, images: usize) -> Self {
         Self {
-            place: None,
-            draw: Vec::new(),
-            entries: vec![1.0; k * stride],
-            weights: vec![1.0; k * stride],
-            terms: vec![-1.0; stride * stride],
+            inverse: vec![0; k],
+            entries: vec![0.5; stride],
+            weights: vec![1.0; stride],
+            terms: vec![vec![-1.0; stride * stride]; images],
             near: Vec::new(),
-        }
-    }
-
-    /// Permutes the words, unless the last cell was of the same draw.
-    fn permute(&mut self, words: &Single, place: usize, draw: impl FnOnce() -> Vec<u32>, stride: usize) {
-        if self.place.replace(place) == Some(place) {
-            return;
-        }
-        self.draw = draw();
-        let k = self.draw.len();
-        let rows = self.entries.chunks_exact_mut(stride).zip(self.weights.chunks_exact_mut(stride));
-        for (&p, (entries, weights)) in self.draw.iter().zip(rows) {
-            let row = p as usize * k..(p as usize + 1) * k;
-            let (from_entries, from_weights) = (&words.entries[row.clone()], &words.weights[row]);
-            for ((&j, entry), weight) in self.draw.iter().zip(entries).zip(weights) {
-                *entry = from_entries[j as usize];
-                *weight = from_weights[j as usize];
-            }
         }
     }
 }
@@ -183,52 +157,84 @@ pub fn count(
 ) -> Result<Vec<Counts>, TwoVsTwoError> {
     let k = words.concepts;
     let stride = k.next_multiple_of(BLOCK);
-    let single = Single::new(words);
+    let c = 1.0 + 1.0 / (k - 2) as f32;
+    let entries = single(words);
+    let heaviest = heaviest(&entries, c);
     let ready: Vec<Image> = images.par_iter().map(|rows| Image::new(rows, stride)).collect();
     let simd = pulp::Arch::new();
     let draws = range.end.saturating_sub(range.start) as usize;
-    (0..draws * images.len())
-        .into_par_iter()
-        .map_init(
-            || Scratch::new(k, stride),
-            |scratch, cell| {
-                let (place, n) = (cell / images.len(), cell % images.len());
-                scratch.permute(&single, place, || draw(range.start + place as u64), stride);
-                let (rows, image) = (&images[n], &ready[n]);
-                product(k, stride, &mut scratch.terms, &scratch.entries, &image.entries, 0.0, 1.0);
-                let bound = 4.0 * rounding(k) * single.heaviest * image.heaviest;
-                scratch.near.clear();
-                let passed = simd.dispatch(
+    let mut counts = vec![Counts::default(); draws * images.len()];
+    counts.par_chunks_mut(images.len().max(1)).enumerate().try_for_each_init(
+        || Scratch::new(k, stride, images.len()),
+        |scratch, (place, counts)| {
+            let draw = draw(range.start + place as u64);
+            simd.dispatch(Terms { entries: &entries, c, draw: &draw, images: &ready, scratch });
+            for (n, counts) in counts.iter_mut().enumerate() {
+                let (w, v) = (heaviest, ready[n].heaviest);
+                let bound = 4.0 * w * v * (rounding(k) + WEIGHT_ROUNDING * (w * w + v * v));
+                let (terms, near) = (&scratch.terms[n], &mut scratch.near);
+                near.clear();
+                counts.passed = simd.dispatch(
                     #[inline(always)]
-                    || {
-                        products_to_terms(k, stride, &mut scratch.terms, &scratch.entries, &scratch.weights, image);
-                        decide_in_single(k, stride, &scratch.terms, bound, &mut scratch.near)
-                    },
+                    || decide_in_single(k, stride, terms, bound, near),
                 );
-                let mut counts = Counts { passed, ties: 0 };
-                for &(a, b) in scratch.near.iter().filter(|&&(a, b)| rows.tests(a, b)) {
-                    counts.add(decide_exactly(words, rows, &scratch.draw, a, b).outcome);
+                for &(a, b) in near.iter().filter(|&&(a, b)| images[n].tests(a, b)) {
+                    counts.add(decide_exactly(words, &images[n], &draw, a, b).outcome);
                 }
-                match progress(1).is_break() {
-                    true => Err(TwoVsTwoError::Interrupted),
-                    false => Ok(counts),
-                }
-            },
-        )
-        .collect()
+            }
+            match progress(images.len() as u64).is_break() {
+                true => Err(TwoVsTwoError::Interrupted),
+                false => Ok(()),
+            }
+        },
+    )?;
+    Ok(counts)
 }
 
-/// Turns M into T, row by row.
-#[inline(always)]
-fn products_to_terms(k: usize, stride: usize, products: &mut [f32], words: &[f32], weights: &[f32], image: &Image) {
-    for (a, row) in products.chunks_exact_mut(stride).take(k).enumerate() {
-        let at = a * stride..(a + 1) * stride;
-        let (entries, w) = (&words[at.clone()], &weights[at.clone()]);
-        let (v, u, z) = (&image.weights[at.clone()], &image.mirrored[at.clone()], &image.mixed[at]);
-        let diagonal = row[a];
-        for (((((m, x), w), v), u), z) in row.iter_mut().zip(entries).zip(w).zip(v).zip(u).zip(z) {
-            *m = w * (diagonal * v - *m * u + x * z);
+/// T of one draw against every image RSM.
+struct Terms<'a> {
+    entries: &'a [f32],
+    c: f32,
+    draw: &'a [u32],
+    images: &'a [Image],
+    scratch: &'a mut Scratch,
+}
+
+impl pulp::WithSimd for Terms<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, simd: S) {
+        let Scratch { inverse, entries, weights, terms, .. } = self.scratch;
+        let (k, stride) = (self.draw.len(), entries.len());
+        self.draw.iter().zip(0..).for_each(|(&word, a)| inverse[word as usize] = a);
+        let words = Words { entries: self.entries, draw: self.draw, inverse };
+        for first in (0..k).step_by(ROWS_AT_ONCE) {
+            let places = first..k.min(first + ROWS_AT_ONCE);
+            for (image, terms) in self.images.iter().zip(&mut *terms) {
+                let products = &mut terms[places.start * stride..places.end * stride];
+                multiply(simd, words, &image.panels, places.clone(), products, stride);
+            }
+            for a in places {
+                let row = words.row(a);
+                entries.iter_mut().zip(self.draw).for_each(|(entry, &b)| *entry = row[b as usize]);
+                weights.iter_mut().zip(&*entries).for_each(|(w, &x)| *w = weight(x, self.c));
+                for (image, terms) in self.images.iter().zip(&mut *terms) {
+                    products_to_terms(a, &mut terms[a * stride..(a + 1) * stride], entries, weights, image);
+                }
+            }
         }
+    }
+}
+
+/// Turns row a of M into T.
+#[inline(always)]
+fn products_to_terms(a: usize, products: &mut [f32], words: &[f32], weights: &[f32], image: &Image) {
+    let at = a * products.len()..(a + 1) * products.len();
+    let (v, u, z) = (&image.weights[at.clone()], &image.mirrored[at.clone()], &image.mixed[at]);
+    let diagonal = products[a];
+    for (((((m, x), w), v), u), z) in products.iter_mut().zip(words).zip(weights).zip(v).zip(u).zip(z) {
+        *m = w * (diagonal * v - *m * u + x * z);
     }
 }
 

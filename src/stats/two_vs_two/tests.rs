@@ -372,14 +372,23 @@ fn constant_images_are_in_no_count() {
 }
 
 #[test]
-fn a_thousand_classes_run() {
-    let spaces = vectors(28, 1000, 50);
-    let (words, image) = (rsm(&spaces), related_rsm(29, &spaces));
-    let table = table(&words, std::slice::from_ref(&image), 0..2, &Device::flex());
-    let mut observed = Counts::default();
-    pairs(&words, &image).unwrap().iter().for_each(|pair| observed.add(pair.outcome));
-    assert_eq!(table.row(0)[0], observed);
-    assert!(observed.passed > 499_500 / 10 * 8 && table.row(1)[0].passed < 499_500 / 10 * 7);
+fn thousands_of_classes_run() {
+    for k in [1000, 2000] {
+        let spaces = vectors(28, k, 50);
+        let (words, image) = (rsm(&spaces), related_rsm(29, &spaces));
+        let mut observed = Counts::default();
+        pairs(&words, &image).unwrap().iter().for_each(|pair| observed.add(pair.outcome));
+        let tables = devices()
+            .iter()
+            .map(|device| table(&words, std::slice::from_ref(&image), 0..2, device))
+            .collect::<Vec<_>>();
+        for table in &tables {
+            assert_eq!(table.row(0)[0], observed, "k {k}");
+            assert_eq!(table, &tables[0], "k {k}");
+            let tenth = table.pairs / 10;
+            assert!(observed.passed > tenth * 8 && table.row(1)[0].passed < tenth * 7, "k {k}");
+        }
+    }
 }
 
 #[test]

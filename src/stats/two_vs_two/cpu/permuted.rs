@@ -1,0 +1,182 @@
+//! The product of a draw, `M = A_p B^T`, without permuting the words:
+//!
+//! `M[a,b] = sum over j of A[p(a), j] B[b, q(j)]`, q the inverse of p. So a draw only says which row of words makes a row
+//! of M, and in which order the rows of B^T are read; both are laid out once a test.
+
+use std::ops::Range;
+
+use pulp::Simd;
+
+/// Images side by side: whole tiles of 1, 2 or 3 vectors of 16, 8 or 4 entries.
+const PANEL: usize = 48;
+
+/// Image RSM rows, turned: `[concepts / PANEL, concepts, PANEL]`.
+pub struct Images(Vec<[f32; PANEL]>);
+
+impl Images {
+    /// From `[concepts, concepts]`.
+    pub fn new(entries: &[f32], concepts: usize) -> Self {
+        let mut panels = vec![[0.0; PANEL]; concepts.div_ceil(PANEL) * concepts];
+        for (b, row) in entries.chunks_exact(concepts).enumerate() {
+            let panel = &mut panels[b / PANEL * concepts..][..concepts];
+            panel.iter_mut().zip(row).for_each(|(images, &entry)| images[b % PANEL] = entry);
+        }
+        Self(panels)
+    }
+}
+
+/// The words under a draw.
+#[derive(Clone, Copy)]
+pub struct Words<'a> {
+    /// `[concepts, concepts]`, as they are.
+    pub entries: &'a [f32],
+    /// The word at every concept's place.
+    pub draw: &'a [u32],
+    /// The place of every word.
+    pub inverse: &'a [u32],
+}
+
+impl Words<'_> {
+    /// The row of the word at place `a`, entries not permuted.
+    pub fn row(&self, a: usize) -> &[f32] {
+        let concepts = self.draw.len();
+        &self.entries[self.draw[a] as usize * concepts..][..concepts]
+    }
+}
+
+/// Rows `places` of M into `products`, whose rows are `stride` apart, a multiple of 16. Columns beyond the last image
+/// are zeros or untouched.
+#[inline(always)]
+pub fn multiply<S: Simd>(
+    simd: S,
+    words: Words,
+    images: &Images,
+    places: Range<usize>,
+    products: &mut [f32],
+    stride: usize,
+) {
+    // As many sums as the registers hold beside a row of images and a word.
+    if S::REGISTER_COUNT >= 32 {
+        multiply_by::<S, 8>(simd, words, images, places, products, stride);
+    } else {
+        multiply_by::<S, 4>(simd, words, images, places, products, stride);
+    }
+}
+
+/// Panel by panel, which a second-level cache holds, in tiles of R rows.
+#[inline(always)]
+fn multiply_by<S: Simd, const R: usize>(
+    simd: S,
+    words: Words,
+    images: &Images,
+    places: Range<usize>,
+    products: &mut [f32],
+    stride: usize,
+) {
+    let concepts = words.draw.len();
+    for (n, panel) in images.0.chunks_exact(concepts).enumerate() {
+        let columns = PANEL.min(concepts - n * PANEL);
+        for (rows, first) in products.chunks_mut(R * stride).zip(places.clone().step_by(R)) {
+            // Beyond the last place its row is computed again.
+            let words_of: [&[f32]; R] = std::array::from_fn(|r| words.row((first + r).min(places.end - 1)));
+            let mut column = 0;
+            while column < columns {
+                let at = n * PANEL + column;
+                column += match (columns - column).div_ceil(S::F32_LANES) {
+                    1 => write(&sums::<S, 1, R>(simd, words_of, panel, column, words.inverse), rows, stride, at),
+                    2 => write(&sums::<S, 2, R>(simd, words_of, panel, column, words.inverse), rows, stride, at),
+                    _ => write(&sums::<S, 3, R>(simd, words_of, panel, column, words.inverse), rows, stride, at),
+                };
+            }
+        }
+    }
+}
+
+/// A tile of R rows and N vectors: sums over all concepts in the order of the words.
+#[inline(always)]
+fn sums<S: Simd, const N: usize, const R: usize>(
+    simd: S,
+    words: [&[f32]; R],
+    panel: &[[f32; PANEL]],
+    column: usize,
+    inverse: &[u32],
+) -> [[S::f32s; N]; R] {
+    let mut sums = [[simd.splat_f32s(0.0); N]; R];
+    for (j, &q) in inverse.iter().enumerate() {
+        let images = S::as_simd_f32s(&panel[q as usize][column..column + N * S::F32_LANES]).0;
+        let images: &[S::f32s; N] = images.as_array().expect("N vectors");
+        for (sums, words) in sums.iter_mut().zip(words) {
+            let word = simd.splat_f32s(words[j]);
+            for (sum, &image) in sums.iter_mut().zip(images) {
+                *sum = simd.mul_add_e_f32s(word, image, *sum);
+            }
+        }
+    }
+    sums
+}
+
+/// Writes a tile to those of its rows that there are, from column `at` on; its number of columns.
+#[inline(always)]
+fn write<V: bytemuck::Pod, const N: usize, const R: usize>(
+    sums: &[[V; N]; R],
+    rows: &mut [f32],
+    stride: usize,
+    at: usize,
+) -> usize {
+    let columns = size_of::<[V; N]>() / size_of::<f32>();
+    for (row, sums) in rows.chunks_exact_mut(stride).zip(sums) {
+        row[at..at + columns].copy_from_slice(bytemuck::cast_slice(sums));
+    }
+    columns
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::permutation::{Permutations, Random};
+
+    struct Product<'a>(Words<'a>, &'a Images, usize);
+
+    impl pulp::WithSimd for Product<'_> {
+        type Output = Vec<f32>;
+
+        /// In two parts, of which the first is no whole number of tiles.
+        fn with_simd<S: Simd>(self, simd: S) -> Vec<f32> {
+            let Self(words, images, stride) = self;
+            let k = words.draw.len();
+            let mut products = vec![f32::NAN; k * stride];
+            let (head, tail) = products.split_at_mut(k / 2 * stride);
+            multiply(simd, words, images, 0..k / 2, head, stride);
+            multiply(simd, words, images, k / 2..k, tail, stride);
+            products
+        }
+    }
+
+    #[test]
+    fn every_instruction_set_gives_the_product() {
+        for k in [5, 16, 17, 47, 48, 49, 65, 166] {
+            let mut random = Random::keyed(1, k as u64);
+            let mut matrix = || (0..k * k).map(|_| random.unit() as f32 - 0.5).collect::<Vec<_>>();
+            let (entries, b) = (matrix(), matrix());
+            let draw = Permutations::new(2, k).draw(1);
+            let mut inverse = vec![0; k];
+            draw.iter().zip(0..).for_each(|(&word, a)| inverse[word as usize] = a);
+            let (words, images) = (Words { entries: &entries, draw: &draw, inverse: &inverse }, Images::new(&b, k));
+            let stride = k.next_multiple_of(16);
+            let product = || Product(words, &images, stride);
+            let mut found = vec![pulp::Arch::new().dispatch(product()), Simd::vectorize(pulp::Scalar, product())];
+            #[cfg(target_arch = "x86_64")]
+            found.extend(pulp::x86::V3::try_new().map(|simd| Simd::vectorize(simd, product())));
+            for a in 0..k {
+                for c in 0..k {
+                    let term = |j: usize| f64::from(entries[draw[a] as usize * k + draw[j] as usize] * b[c * k + j]);
+                    let expected: f64 = (0..k).map(term).sum();
+                    for found in &found {
+                        let found = f64::from(found[a * stride + c]);
+                        assert!((found - expected).abs() < 1e-5, "k {k}: M[{a},{c}] is {found}, expected {expected}");
+                    }
+                }
+            }
+        }
+    }
+}
