@@ -22,9 +22,10 @@
 //! than its rounding bound, or a correlation loses too many digits (`1 - c x^2 < 1/16`), the pair is decided again in
 //! f64; it is one in thousands. So every device, batch size and number of threads gives the same counts: those of the
 //! f64 definition. The bound: with the unit roundoff u = 2^-24, an inner product of unit vectors errs by less than
-//! `4 sqrt(k) u` (rounding errors behave as independent: Higham & Mary 2019, with 4 standard deviations), the
-//! operations after it by less than 8 u; it enters the margin with the weights `r(A) r(B)`, whose sum over the four
-//! correlations is `(r(A[a,b]) + r(A[b,a])) (r(B[a,b]) + r(B[b,a]))`. Errors seen are a twentieth of the bound.
+//! `4 sqrt(k / 3) u`, 4 standard deviations (each of k partial sums of at most 1 is rounded; the errors behave as
+//! independent, Higham & Mary 2019, and even within u), the operations after it by less than 8 u; it enters the margin
+//! with the weights `r(A) r(B)`, whose sum over the four correlations is
+//! `(r(A[a,b]) + r(A[b,a])) (r(B[a,b]) + r(B[b,a]))`. Errors seen are a tenth of the bound.
 //!
 //! # Undefined correlations
 //! A vector without variance has no correlation. A constant word is an error; a constant image takes its pairs out of
@@ -424,7 +425,7 @@ impl Rows {
 
 /// The f32 rounding bound of a margin over the sum of its weights (the module's "Exact counts").
 fn rounding(concepts: usize) -> f32 {
-    (4.0 * (concepts as f32).sqrt() + 8.0) * (f32::EPSILON / 2.0)
+    (4.0 * (concepts as f32 / 3.0).sqrt() + 8.0) * (f32::EPSILON / 2.0)
 }
 
 /// The pair (a, b) under `draw`, decided in f64.

@@ -18,9 +18,6 @@ const IMAGES_BYTES: usize = 16 << 20;
 /// Image RSMs that share the cost of permuting the words; as many products stay in a second-level cache.
 const IMAGES: usize = 8;
 
-/// Words whose rows of products stay in that cache until they are terms.
-const ROWS_AT_ONCE: usize = 64;
-
 /// Rounding of a weight r over its square: `1 - c x^2` errs by `(5 c x^2 + 1 - c x^2) u`, so r by half of that times `r^2`,
 /// and by 2 u for the root and its inverse.
 const WEIGHT_ROUNDING: f32 = 2.5 * f32::EPSILON / 2.0;
@@ -206,22 +203,18 @@ impl pulp::WithSimd for Terms<'_> {
     #[inline(always)]
     fn with_simd<S: pulp::Simd>(self, simd: S) {
         let Scratch { inverse, entries, weights, terms, .. } = self.scratch;
-        let (k, stride) = (self.draw.len(), entries.len());
+        let stride = entries.len();
         self.draw.iter().zip(0..).for_each(|(&word, a)| inverse[word as usize] = a);
         let words = Words { entries: self.entries, draw: self.draw, inverse };
-        for first in (0..k).step_by(ROWS_AT_ONCE) {
-            let places = first..k.min(first + ROWS_AT_ONCE);
+        for (image, products) in self.images.iter().zip(&mut *terms) {
+            multiply(simd, words, &image.panels, products, stride);
+        }
+        for a in 0..self.draw.len() {
+            let row = words.row(a);
+            entries.iter_mut().zip(self.draw).for_each(|(entry, &b)| *entry = row[b as usize]);
+            weights.iter_mut().zip(&*entries).for_each(|(w, &x)| *w = weight(x, self.c));
             for (image, terms) in self.images.iter().zip(&mut *terms) {
-                let products = &mut terms[places.start * stride..places.end * stride];
-                multiply(simd, words, &image.panels, places.clone(), products, stride);
-            }
-            for a in places {
-                let row = words.row(a);
-                entries.iter_mut().zip(self.draw).for_each(|(entry, &b)| *entry = row[b as usize]);
-                weights.iter_mut().zip(&*entries).for_each(|(w, &x)| *w = weight(x, self.c));
-                for (image, terms) in self.images.iter().zip(&mut *terms) {
-                    products_to_terms(a, &mut terms[a * stride..(a + 1) * stride], entries, weights, image);
-                }
+                products_to_terms(a, &mut terms[a * stride..(a + 1) * stride], entries, weights, image);
             }
         }
     }

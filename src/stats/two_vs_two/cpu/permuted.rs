@@ -3,8 +3,6 @@
 //! `M[a,b] = sum over j of A[p(a), j] B[b, q(j)]`, q the inverse of p. So a draw only says which row of words makes a row
 //! of M, and in which order the rows of B^T are read; both are laid out once a test.
 
-use std::ops::Range;
-
 use pulp::Simd;
 
 /// Images side by side: whole tiles of 1, 2 or 3 vectors of 16, 8 or 4 entries.
@@ -44,41 +42,26 @@ impl Words<'_> {
     }
 }
 
-/// Rows `places` of M into `products`, whose rows are `stride` apart, a multiple of 16. Columns beyond the last image
-/// are zeros or untouched.
+/// M into `products`, rows `stride` apart, a multiple of 16. Columns beyond the last image are zeros or untouched.
 #[inline(always)]
-pub fn multiply<S: Simd>(
-    simd: S,
-    words: Words,
-    images: &Images,
-    places: Range<usize>,
-    products: &mut [f32],
-    stride: usize,
-) {
+pub fn multiply<S: Simd>(simd: S, words: Words, images: &Images, products: &mut [f32], stride: usize) {
     // As many sums as the registers hold beside a row of images and a word.
     if S::REGISTER_COUNT >= 32 {
-        multiply_by::<S, 8>(simd, words, images, places, products, stride);
+        multiply_by::<S, 8>(simd, words, images, products, stride);
     } else {
-        multiply_by::<S, 4>(simd, words, images, places, products, stride);
+        multiply_by::<S, 4>(simd, words, images, products, stride);
     }
 }
 
-/// Panel by panel, which a second-level cache holds, in tiles of R rows.
+/// In tiles of R rows; a panel, read in random order, stays in a second-level cache while the words stream by.
 #[inline(always)]
-fn multiply_by<S: Simd, const R: usize>(
-    simd: S,
-    words: Words,
-    images: &Images,
-    places: Range<usize>,
-    products: &mut [f32],
-    stride: usize,
-) {
+fn multiply_by<S: Simd, const R: usize>(simd: S, words: Words, images: &Images, products: &mut [f32], stride: usize) {
     let concepts = words.draw.len();
     for (n, panel) in images.0.chunks_exact(concepts).enumerate() {
         let columns = PANEL.min(concepts - n * PANEL);
-        for (rows, first) in products.chunks_mut(R * stride).zip(places.clone().step_by(R)) {
+        for (rows, a) in products[..concepts * stride].chunks_mut(R * stride).zip((0..).step_by(R)) {
             // Beyond the last place its row is computed again.
-            let words_of: [&[f32]; R] = std::array::from_fn(|r| words.row((first + r).min(places.end - 1)));
+            let words_of: [&[f32]; R] = std::array::from_fn(|r| words.row((a + r).min(concepts - 1)));
             let mut column = 0;
             while column < columns {
                 let at = n * PANEL + column;
@@ -140,14 +123,10 @@ mod tests {
     impl pulp::WithSimd for Product<'_> {
         type Output = Vec<f32>;
 
-        /// In two parts, of which the first is no whole number of tiles.
         fn with_simd<S: Simd>(self, simd: S) -> Vec<f32> {
             let Self(words, images, stride) = self;
-            let k = words.draw.len();
-            let mut products = vec![f32::NAN; k * stride];
-            let (head, tail) = products.split_at_mut(k / 2 * stride);
-            multiply(simd, words, images, 0..k / 2, head, stride);
-            multiply(simd, words, images, k / 2..k, tail, stride);
+            let mut products = vec![f32::NAN; words.draw.len() * stride];
+            multiply(simd, words, images, &mut products, stride);
             products
         }
     }
