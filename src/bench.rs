@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use burn::tensor::{Device, Tensor};
+use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::device::Selected;
@@ -105,8 +106,9 @@ pub fn run(devices: &[Selected], plan: Option<&mut Plan>, progress: &Progress) -
             Row { of_product: share, ..row }
         };
         // Enough draws that what is done once a test does not count; a software adapter takes a minute for less.
-        let draws = if is_software(selected) { 4 } else { 40 };
+        let draws = if is_software(selected) { 1 } else { 40 };
         for (concepts, draws, images) in [(166, 10 * draws, 5), (1000, 4 * draws, 1)] {
+            rows.extend(time_products(selected, concepts, draws, images)?.map(of_product));
             rows.push(of_product(time_two_vs_two(selected, concepts, draws, images)?));
         }
         for (concepts, units) in [(166, 4096), (166, 100_352), (1000, 25_088)] {
@@ -225,7 +227,7 @@ fn product_rate(selected: &Selected) -> Result<Row, Error> {
             let left: Vec<f32> = (0..size * size).map(|i| (i % 17) as f32).collect();
             let mut out = vec![0.0_f32; size * size];
             timed(selected, work, || {
-                multiply(size, &mut out, &left, &left);
+                multiply(size, &mut out, &left, &left, gemm::Parallelism::Rayon(0));
                 Ok(())
             })
         }
@@ -233,8 +235,8 @@ fn product_rate(selected: &Selected) -> Result<Row, Error> {
     Ok(Row { of_product: 1.0, ..row? })
 }
 
-/// `out = left right`, on all threads.
-fn multiply(size: usize, out: &mut [f32], left: &[f32], right: &[f32]) {
+/// `out = left right`.
+fn multiply(size: usize, out: &mut [f32], left: &[f32], right: &[f32], threads: gemm::Parallelism) {
     let square = size * size;
     assert!(out.len() == square && left.len() == square && right.len() == square);
     let stride = size as isize;
@@ -259,15 +261,62 @@ fn multiply(size: usize, out: &mut [f32], left: &[f32], right: &[f32]) {
             false,
             false,
             false,
-            gemm::Parallelism::Rayon(0),
+            threads,
         );
     }
 }
 
+/// RSMs of words and images.
+fn spaces(concepts: usize, images: usize) -> (Rsm, Vec<Rsm>) {
+    (random_rsm(concepts, 300, 0), (0..images).map(|image| random_rsm(concepts, 400, 1 + image as u64)).collect())
+}
+
+/// The 2 vs. 2 test's products alone, and its peer's of the same shape: Burn's on a GPU; on the CPU the `gemm` crate's,
+/// one product a thread.
+fn time_products(selected: &Selected, concepts: usize, draws: u64, images: usize) -> Result<[Row; 2], Error> {
+    let (words, images) = spaces(concepts, images);
+    let draws: Vec<Vec<u32>> = (1..=draws).map(|t| Permutations::new(2018, concepts).draw(t)).collect();
+    let work = |task: &str, draws: usize| Work {
+        task: task.to_string(),
+        case: format!("k {concepts}, {draws} draws, {} RSMs", images.len()),
+        count: (draws * images.len()) as f64,
+        unit: "products",
+        operations: two_vs_two::operations(concepts, draws as u64, images.len()) as f64,
+        bytes: (4 * concepts * concepts * (draws * images.len() + draws + images.len())) as f64,
+    };
+    two_vs_two::products(&words, &images, &draws, &selected.device, |draws, products| {
+        let own = timed(selected, work("2 vs. 2 product", draws), || {
+            products();
+            selected.device.sync().map_err(Error::failed)
+        })?;
+        let peer = work("its peer", draws);
+        let peer = match &selected.adapter {
+            Some(_) => {
+                let left = Tensor::<2>::ones([draws * concepts, concepts], &selected.device);
+                let right = Tensor::<2>::ones([concepts, images.len() * concepts], &selected.device);
+                timed(selected, peer, || {
+                    let _products = left.clone().matmul(right.clone());
+                    selected.device.sync().map_err(Error::failed)
+                })?
+            }
+            None => {
+                let left: Vec<f32> = words.values().iter().map(|&x| x as f32).collect();
+                timed(selected, peer, || {
+                    (0..draws * images.len()).into_par_iter().for_each_init(
+                        || vec![0.0; concepts * concepts],
+                        |out, _| multiply(concepts, out, &left, &left, gemm::Parallelism::None),
+                    );
+                    Ok(())
+                })?
+            }
+        };
+        Ok([own, peer])
+    })
+    .map_err(Error::failed)?
+}
+
 fn time_two_vs_two(selected: &Selected, concepts: usize, draws: u64, images: usize) -> Result<Row, Error> {
-    let words = random_rsm(concepts, 300, 0);
-    let images: Vec<Rsm> = (0..images).map(|image| random_rsm(concepts, 400, 1 + image as u64)).collect();
-    let images: Vec<&Rsm> = images.iter().collect();
+    let (words, images) = spaces(concepts, images);
     let permutations = Permutations::new(2018, concepts);
     let work = Work {
         task: "2 vs. 2".to_string(),

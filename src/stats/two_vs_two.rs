@@ -34,6 +34,7 @@
 
 mod cpu;
 mod gpu;
+mod products;
 #[cfg(test)]
 mod tests;
 
@@ -48,6 +49,7 @@ use super::permutation::Permutations;
 use super::{Progress, Rsm};
 
 pub(super) use cpu::product;
+pub use products::products;
 
 /// Fewest concepts that can be tested: k-2 entries must leave a correlation some freedom.
 pub const FEWEST_CONCEPTS: usize = 5;

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use self::permuted::{Images, Words, multiply};
+use self::permuted::{Images, Product, Words};
 use super::{Counts, Draw, Progress, Rows, TwoVsTwoError, decide_exactly, rounding};
 
 /// Rows are padded to whole blocks of this many entries, so that no inner loop has a remainder.
@@ -188,6 +188,27 @@ pub fn count(
     Ok(counts)
 }
 
+/// A function that makes the products of every image RSM under every draw, and nothing of them.
+pub fn products<'a>(words: &Rows, images: &[Rows], draws: &'a [Vec<u32>]) -> impl Fn() + 'a {
+    let k = words.concepts;
+    let stride = k.next_multiple_of(BLOCK);
+    let entries = single(words);
+    let panels: Vec<Images> = images.iter().map(|rows| Images::new(&single(rows), k)).collect();
+    move || {
+        let simd = pulp::Arch::new();
+        draws.par_iter().for_each_init(
+            || Scratch::new(k, stride, 1),
+            |scratch, draw| {
+                let Scratch { inverse, terms, .. } = scratch;
+                let words = Words::new(&entries, draw, inverse);
+                panels
+                    .iter()
+                    .for_each(|images| simd.dispatch(Product { words, images, products: &mut terms[0], stride }));
+            },
+        );
+    }
+}
+
 /// T of one draw against every image RSM.
 struct Terms<'a> {
     entries: &'a [f32],
@@ -204,10 +225,9 @@ impl pulp::WithSimd for Terms<'_> {
     fn with_simd<S: pulp::Simd>(self, simd: S) {
         let Scratch { inverse, entries, weights, terms, .. } = self.scratch;
         let stride = entries.len();
-        self.draw.iter().zip(0..).for_each(|(&word, a)| inverse[word as usize] = a);
-        let words = Words { entries: self.entries, draw: self.draw, inverse };
+        let words = Words::new(self.entries, self.draw, inverse);
         for (image, products) in self.images.iter().zip(&mut *terms) {
-            multiply(simd, words, &image.panels, products, stride);
+            Product { words, images: &image.panels, products, stride }.with_simd(simd);
         }
         for a in 0..self.draw.len() {
             let row = words.row(a);

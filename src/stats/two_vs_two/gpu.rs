@@ -218,25 +218,10 @@ impl<'a> OnDevice<'a> {
     /// Starts up to `batch.draws` draws against every image RSM.
     pub fn launch(&self, draws: &[Vec<u32>]) -> Results<'a> {
         let batch = Batch { draws: draws.len(), ..self.batch };
-        let (depth, left, right) = (batch.depth(), batch.left_columns(), batch.right_columns());
-        let [k, images] = [batch.concepts as u32, batch.images as u32];
-        let [depth32, left32, right32] = [depth as u32, left as u32, right as u32];
-        let draws32 = draws.len() as u32;
-        let permutations = self.gpu.upload(&draws.concat());
-        self.gpu.launch(
-            &PERMUTE,
-            &[],
-            [left32.div_ceil(64), depth32.div_ceil(4), 1],
-            &[&self.words, &permutations, &self.left],
-            &[k, draws32, depth32, left32],
-        );
-        self.gpu.launch(
-            &PRODUCT,
-            &[],
-            [right32 / TILE as u32, left32 / TILE as u32, 1],
-            &[&self.left, &self.right, &self.products],
-            &[depth32, left32, right32],
-        );
+        let [k, images, draws32] = [batch.concepts as u32, batch.images as u32, batch.draws as u32];
+        let [left, right] = [batch.left_columns() as u32, batch.right_columns() as u32];
+        self.permute(batch, draws);
+        self.multiply(batch);
         let buffer = self.gpu.upload(&vec![0u32; 1 + draws.len() * batch.images + 3 * self.capacity]);
         let tiles = k.div_ceil(PAIRS_TILE as u32);
         self.gpu.launch(
@@ -244,10 +229,34 @@ impl<'a> OnDevice<'a> {
             &[],
             [tiles * (tiles + 1) / 2, images, draws32],
             &[&self.left, &self.right, &self.products, &self.tested, &buffer],
-            &[k, images, draws32, left32, right32, self.capacity as u32, self.rounding.to_bits()],
+            &[k, images, draws32, left, right, self.capacity as u32, self.rounding.to_bits()],
         );
         let download = self.gpu.download_later(&buffer, "counting 2 vs. 2 pairs");
         Results { download, capacity: self.capacity }
+    }
+
+    /// Starts the permutation of the words under `draws`.
+    pub fn permute(&self, batch: Batch, draws: &[Vec<u32>]) {
+        let [depth, left] = [batch.depth() as u32, batch.left_columns() as u32];
+        self.gpu.launch(
+            &PERMUTE,
+            &[],
+            [left.div_ceil(64), depth.div_ceil(4), 1],
+            &[&self.words, &self.gpu.upload(&draws.concat()), &self.left],
+            &[batch.concepts as u32, batch.draws as u32, depth, left],
+        );
+    }
+
+    /// Starts the products of the permuted words and the images.
+    pub fn multiply(&self, batch: Batch) {
+        let [left, right] = [batch.left_columns() as u32, batch.right_columns() as u32];
+        self.gpu.launch(
+            &PRODUCT,
+            &[],
+            [right / TILE as u32, left / TILE as u32, 1],
+            &[&self.left, &self.right, &self.products],
+            &[batch.depth() as u32, left, right],
+        );
     }
 
     /// Waits for a launch: `[draws, images]` passed pairs, and the pairs left to the host. A list that was too short is

@@ -34,42 +34,60 @@ pub struct Words<'a> {
     pub inverse: &'a [u32],
 }
 
-impl Words<'_> {
+impl<'a> Words<'a> {
+    /// Fills `inverse`.
+    pub fn new(entries: &'a [f32], draw: &'a [u32], inverse: &'a mut [u32]) -> Self {
+        draw.iter().zip(0..).for_each(|(&word, place)| inverse[word as usize] = place);
+        Self { entries, draw, inverse }
+    }
+
     /// The row of the word at place `a`, entries not permuted.
-    pub fn row(&self, a: usize) -> &[f32] {
+    pub fn row(&self, a: usize) -> &'a [f32] {
         let concepts = self.draw.len();
         &self.entries[self.draw[a] as usize * concepts..][..concepts]
     }
 }
 
-/// M into `products`, rows `stride` apart, a multiple of 16. Columns beyond the last image are zeros or untouched.
-#[inline(always)]
-pub fn multiply<S: Simd>(simd: S, words: Words, images: &Images, products: &mut [f32], stride: usize) {
-    // As many sums as the registers hold beside a row of images and a word.
-    if S::REGISTER_COUNT >= 32 {
-        multiply_by::<S, 8>(simd, words, images, products, stride);
-    } else {
-        multiply_by::<S, 4>(simd, words, images, products, stride);
+/// M into `products`, on this thread.
+pub struct Product<'a> {
+    pub words: Words<'a>,
+    pub images: &'a Images,
+    /// Rows of `stride`; columns beyond the last image become zeros or stay.
+    pub products: &'a mut [f32],
+    /// A multiple of 16.
+    pub stride: usize,
+}
+
+impl pulp::WithSimd for Product<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        // As many sums as the registers hold beside a row of images and a word.
+        if S::REGISTER_COUNT >= 32 { self.by::<S, 8>(simd) } else { self.by::<S, 4>(simd) }
     }
 }
 
-/// In tiles of R rows; a panel, read in random order, stays in a second-level cache while the words stream by.
-#[inline(always)]
-fn multiply_by<S: Simd, const R: usize>(simd: S, words: Words, images: &Images, products: &mut [f32], stride: usize) {
-    let concepts = words.draw.len();
-    for (n, panel) in images.0.chunks_exact(concepts).enumerate() {
-        let columns = PANEL.min(concepts - n * PANEL);
-        for (rows, a) in products[..concepts * stride].chunks_mut(R * stride).zip((0..).step_by(R)) {
-            // Beyond the last place its row is computed again.
-            let words_of: [&[f32]; R] = std::array::from_fn(|r| words.row((a + r).min(concepts - 1)));
-            let mut column = 0;
-            while column < columns {
-                let at = n * PANEL + column;
-                column += match (columns - column).div_ceil(S::F32_LANES) {
-                    1 => write(&sums::<S, 1, R>(simd, words_of, panel, column, words.inverse), rows, stride, at),
-                    2 => write(&sums::<S, 2, R>(simd, words_of, panel, column, words.inverse), rows, stride, at),
-                    _ => write(&sums::<S, 3, R>(simd, words_of, panel, column, words.inverse), rows, stride, at),
-                };
+impl Product<'_> {
+    /// In tiles of R rows; a panel, read in random order, stays in a second-level cache while the words stream by.
+    #[inline(always)]
+    fn by<S: Simd, const R: usize>(self, simd: S) {
+        let Self { words, images, products, stride } = self;
+        let concepts = words.draw.len();
+        for (n, panel) in images.0.chunks_exact(concepts).enumerate() {
+            let columns = PANEL.min(concepts - n * PANEL);
+            for (rows, a) in products[..concepts * stride].chunks_mut(R * stride).zip((0..).step_by(R)) {
+                // Beyond the last place its row is computed again.
+                let words_of: [&[f32]; R] = std::array::from_fn(|r| words.row((a + r).min(concepts - 1)));
+                let mut column = 0;
+                while column < columns {
+                    let at = n * PANEL + column;
+                    column += match (columns - column).div_ceil(S::F32_LANES) {
+                        1 => write(&sums::<S, 1, R>(simd, words_of, panel, column, words.inverse), rows, stride, at),
+                        2 => write(&sums::<S, 2, R>(simd, words_of, panel, column, words.inverse), rows, stride, at),
+                        _ => write(&sums::<S, 3, R>(simd, words_of, panel, column, words.inverse), rows, stride, at),
+                    };
+                }
             }
         }
     }
@@ -118,19 +136,6 @@ mod tests {
     use super::*;
     use crate::stats::permutation::{Permutations, Random};
 
-    struct Product<'a>(Words<'a>, &'a Images, usize);
-
-    impl pulp::WithSimd for Product<'_> {
-        type Output = Vec<f32>;
-
-        fn with_simd<S: Simd>(self, simd: S) -> Vec<f32> {
-            let Self(words, images, stride) = self;
-            let mut products = vec![f32::NAN; words.draw.len() * stride];
-            multiply(simd, words, images, &mut products, stride);
-            products
-        }
-    }
-
     #[test]
     fn every_instruction_set_gives_the_product() {
         for k in [5, 16, 17, 47, 48, 49, 65, 166] {
@@ -139,13 +144,17 @@ mod tests {
             let (entries, b) = (matrix(), matrix());
             let draw = Permutations::new(2, k).draw(1);
             let mut inverse = vec![0; k];
-            draw.iter().zip(0..).for_each(|(&word, a)| inverse[word as usize] = a);
-            let (words, images) = (Words { entries: &entries, draw: &draw, inverse: &inverse }, Images::new(&b, k));
+            let (words, images) = (Words::new(&entries, &draw, &mut inverse), Images::new(&b, k));
             let stride = k.next_multiple_of(16);
-            let product = || Product(words, &images, stride);
-            let mut found = vec![pulp::Arch::new().dispatch(product()), Simd::vectorize(pulp::Scalar, product())];
+            let product = |run: &dyn Fn(Product)| {
+                let mut products = vec![f32::NAN; k * stride];
+                run(Product { words, images: &images, products: &mut products, stride });
+                products
+            };
+            let mut found = vec![product(&|job| pulp::Arch::new().dispatch(job))];
+            found.push(product(&|job| Simd::vectorize(pulp::Scalar, job)));
             #[cfg(target_arch = "x86_64")]
-            found.extend(pulp::x86::V3::try_new().map(|simd| Simd::vectorize(simd, product())));
+            found.extend(pulp::x86::V3::try_new().map(|simd| product(&|job| Simd::vectorize(simd, job))));
             for a in 0..k {
                 for c in 0..k {
                     let term = |j: usize| f64::from(entries[draw[a] as usize * k + draw[j] as usize] * b[c * k + j]);
