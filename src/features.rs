@@ -162,6 +162,8 @@ pub struct Features {
     names: Option<Vec<String>>,
     /// Groups.
     pub groups: usize,
+    /// Their names: the manifest's, or numbers from 1.
+    pub group_names: Vec<String>,
     /// Whether the file or the user speaks of groups, if only of one.
     pub grouped: bool,
     /// Concepts of a group.
@@ -221,7 +223,10 @@ impl Features {
             return Err(few(format!("{units} units"), "2 units"));
         }
         let grouped = axes.len() == 2 || layout.groups.is_some() || groups > 1;
-        Ok(Self { path: path.into(), arrays, leading, rows, names, groups, grouped, concepts, units })
+        let manifest = layout.manifest.as_ref();
+        let numbers = || (1..=groups).map(|number| number.to_string()).collect();
+        let group_names = manifest.map_or_else(numbers, |manifest| manifest.groups.clone());
+        Ok(Self { path: path.into(), arrays, leading, rows, names, groups, group_names, grouped, concepts, units })
     }
 
     /// What was understood, for the user.
@@ -319,8 +324,8 @@ impl Features {
     fn row_name(&self, vector: usize) -> String {
         let (group, concept) = (vector / self.concepts, vector % self.concepts);
         let name = self.names.as_ref().map(|names| format!(" ({})", names[vector])).unwrap_or_default();
-        let group = if self.grouped { format!("group {group}, ") } else { String::new() };
-        format!("{group}row {concept}{name}, counted from 0")
+        let group = if self.grouped { format!("group {}, ", self.group_names[group]) } else { String::new() };
+        format!("{group}row {concept}{name}, rows counted from 0")
     }
 }
 

@@ -99,8 +99,8 @@ pub enum MatrixError {
     },
     /// A diagonal that is neither.
     #[error(
-        "{}: {at}: the diagonal has {found} in row {row}, expected 1 throughout (correlations) or 0 throughout (distances \
-         1 - r), to within {ROUNDING}; is it a similarity matrix?", path.display()
+        "{}: {at}: the diagonal has {found} in row {row} (from 0), expected 1 throughout (correlations) or 0 \
+         throughout (distances 1 - r), to within {ROUNDING}; is it a similarity matrix?", path.display()
     )]
     Diagonal {
         /// The file.
@@ -114,8 +114,8 @@ pub enum MatrixError {
     },
     /// Two entries of one pair.
     #[error(
-        "{}: {at}: the entry in row {row}, column {column} is {found}, its mirror image {mirrored}, expected the same to \
-         within {ROUNDING}; a similarity matrix is symmetric", path.display()
+        "{}: {at}: the entry in row {row}, column {column} (from 0) is {found}, its mirror image {mirrored}, expected \
+         the same to within {ROUNDING}; a similarity matrix is symmetric", path.display()
     )]
     Asymmetric {
         /// The file.
@@ -133,8 +133,8 @@ pub enum MatrixError {
     },
     /// An entry that is no correlation.
     #[error(
-        "{}: {at}: the entry in row {row}, column {column} is {found}, expected {expected}; correlate the features by \
-         `semgpu similarity`, or by numpy's corrcoef", path.display()
+        "{}: {at}: the entry in row {row}, column {column} (from 0) is {found}, expected {expected}; correlate the features \
+         by `semgpu similarity`, or by numpy's corrcoef", path.display()
     )]
     Entry {
         /// The file.
@@ -275,7 +275,7 @@ impl Wrong {
 }
 
 fn at(group: usize, several: bool) -> String {
-    if several { format!("matrix {group}") } else { "the matrix".to_string() }
+    if several { format!("group {}", group + 1) } else { "the matrix".to_string() }
 }
 
 /// Symmetric, and every entry a correlation or a distance; rows of NaN are let through.

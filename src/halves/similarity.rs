@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::{HalvesError, numbers};
+use super::HalvesError;
 use crate::device::{self, Choice};
 use crate::error::Error;
 use crate::features::{Features, Layout};
@@ -55,11 +55,10 @@ pub fn similarity(request: &SimilarityRequest, progress: &Progress) -> Result<Ve
         let features = only.take().map_or_else(|| open(path), Ok)?;
         let groups = 0..features.groups;
         let rsms = groups.map(|group| features.rsm(group, &device, progress, &task)).collect::<Result<Vec<_>, _>>()?;
-        let names = manifest.map_or_else(|| numbers(1, rsms.len()), |manifest| manifest.groups.clone());
         let file = RsmsOut {
             rsms: rsms.iter().collect(),
             grouped: features.grouped,
-            labels: vec![("group", names)],
+            labels: vec![("group", features.group_names)],
             concepts: manifest.map(|manifest| manifest.concepts.as_slice()),
             distances: request.distances,
         };

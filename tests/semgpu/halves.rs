@@ -358,7 +358,7 @@ fn features_that_cannot_be_correlated_are_named() {
     refused(&[6, 10], &values, &[], &["row 2,", "NaN"]);
     values[20..30].fill(0.1);
     refused(&[6, 10], &values, &[], &["row 2,", "all values are the same"]);
-    refused(&[2, 3, 10], &values, &[], &["group 0, row 2,"]);
+    refused(&[2, 3, 10], &values, &[], &["group 1, row 2,"]);
     let csv = directory.path().join("rsm.csv").display().to_string();
     assert!(fail(&["similarity", &features, "--out", &csv], 2).contains(".csv holds one matrix"));
     let mat = directory.path().join("rsm.mat").display().to_string();
@@ -407,6 +407,8 @@ fn matrices_that_are_none_are_named() {
     refused(&square, &with(&[(2, 3, f64::NAN), (3, 2, f64::NAN)]), &[], &["row 2, column 3", "NaN"]);
     refused(&square, &with(&[(5, 5, 0.7)]), &[], &["diagonal", "0.7", "row 5"]);
     refused(&square, &with(&[(0, 0, 0.5)]), &[], &["diagonal", "0.5", "row 0"]);
+    refused(&[2, k, k], &[matrix, &with(&[(5, 5, 0.7)])[..]].concat(), &[], &["group 2: the diagonal", "row 5"]);
+    refused(&[2, k, k], &[matrix, &with(&[(2, 3, 0.123)])[..]].concat(), &[], &["group 2: the entry in row 2"]);
     refused(&square, &with(&constant), &[], &["concept 4", "--constant half"]);
     refused(&[66], &matrix[..66], &[], &["[66]", "--distances", "--similarities"]);
     refused(&[4, 4], &matrix[..16], &[], &["4 concepts", "5 or more"]);
