@@ -185,6 +185,11 @@ impl Selected {
             None => format!("CPU ({} threads)", rayon::current_num_threads()),
         }
     }
+
+    /// Where a command runs and why, as a line for the user.
+    pub fn line(&self) -> String {
+        format!("device    {}: {}", self.name(), self.why)
+    }
 }
 
 /// All adapters of this machine, in the order of their numbers.

@@ -47,7 +47,7 @@ pub fn similarity(request: &SimilarityRequest, progress: &Progress) -> Result<Ve
         only = (outs.len() == 1).then_some(features);
     }
     let device = device::select(request.device).map_err(Error::input)?;
-    progress.line(format!("device: {}: {}", device.name(), device.why));
+    progress.line(device.line());
     let manifest = request.layout.manifest.as_ref();
     let task = progress.task(work);
     for (path, out) in request.features.iter().zip(&outs) {

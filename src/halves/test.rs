@@ -131,7 +131,7 @@ impl Test {
         };
         let checksums = Checksums { words: sums(&request.words)?, images: sums(&request.images)? };
         let device = device::select(request.device)?;
-        progress.line(format!("device: {}: {}", device.name(), device.why));
+        progress.line(device.line());
         let options = Options {
             draws,
             permutations: request.permutations,
