@@ -53,8 +53,8 @@ pub enum HalvesError {
     },
     /// Two of a name, or of names that are one as a file's.
     #[error(
-        "--{side}: the name {name:?} stands twice, or another one gives the same file in rsm/ (`/`, `\\` and `:` become `_`); \
-         names tell the results apart"
+        "--{side}: the name {name:?} stands twice, or another one gives the same file in rsm/ (`/`, `\\` and `:` become `_`) \
+         or figures/ (all but a to z, digits, `.`, `_` and `-` do); names tell the results apart: rename one"
     )]
     SameName {
         /// `words` or `images`

@@ -18,7 +18,7 @@ use crate::pipeline;
 use crate::progress::Progress;
 use crate::report;
 use crate::results::arrays::{RsmsOut, write_rsms};
-use crate::results::{layer_rsm, words_rsm, write_json, write_lines};
+use crate::results::{figure_name, layer_rsm, words_rsm, write_json, write_lines};
 use crate::stats::Rsm;
 use crate::stats::bootstrap::MIN_CONCEPTS;
 use crate::stats::permutation::{self, Permutations};
@@ -207,9 +207,14 @@ fn model(source: &Source, rsms: Vec<Rsm>) -> Option<Words> {
 fn check_values(request: &TestRequest) -> Result<(), HalvesError> {
     type File = fn(&Path, &str) -> PathBuf;
     let sides = [("words", &request.words, words_rsm as File), ("images", &request.images, layer_rsm)];
-    let mut files = BTreeSet::new();
+    let (mut files, mut figures) = (BTreeSet::new(), BTreeSet::new());
     for (side, sources, file) in sides {
-        if let Some(twice) = sources.iter().find(|source| !files.insert(file(&request.out, &source.name))) {
+        let twice = sources.iter().find(|source| {
+            // Only word models have figures of their own.
+            let drawn = side == "words" && !figures.insert(figure_name(&source.name));
+            !files.insert(file(&request.out, &source.name)) || drawn
+        });
+        if let Some(twice) = twice {
             return Err(HalvesError::SameName { side, name: twice.name.clone() });
         }
         if sources.is_empty() {

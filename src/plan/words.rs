@@ -1,14 +1,13 @@
 //! Word models: the RSM of the manifest's concepts in each, and the words of other classes for the 1 vs. 2 test.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use crate::config::Config;
 use crate::evaluation::Words;
 use crate::evaluation::one_vs_two::{Lexicon, OneVsTwo};
 use crate::plan::PlanError;
 use crate::progress::Progress;
-use crate::results::words_rsm;
+use crate::results::figure_name;
 use crate::stats::permutation::Permutations;
 use crate::stats::similarity;
 use crate::stimuli::Manifest;
@@ -57,7 +56,7 @@ pub fn read(
     let mut files = BTreeSet::new();
     let mut models = Vec::new();
     for words in &config.words {
-        if !files.insert(words_rsm(Path::new(""), &words.name)) {
+        if !files.insert(figure_name(&words.name)) {
             return Err(PlanError::SameName(words.name.clone()));
         }
         progress.detail(format!("reading {}", words.file.display()));

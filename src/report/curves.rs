@@ -7,7 +7,7 @@ use crate::report::axes::Panel;
 use crate::report::canvas::{Backend, Canvas, DrawError, Figure, Point, write_figure};
 use crate::report::style::{AXIS, CURVE, DASHED, GREY, curve};
 use crate::report::{CHANCE, ReportError, figures};
-use crate::results::{AccuracyRow, OneVsTwoRow, Results};
+use crate::results::{AccuracyRow, OneVsTwoRow, Results, figure_name};
 
 /// A row that belongs to a layer and a word model.
 pub trait LayerRow {
@@ -147,12 +147,12 @@ impl<'a, R: LayerRow> Curves<'a, R> {
 
     /// The stem of a figure's file names: the figure and the network.
     pub fn stem(&self, figure: &str) -> String {
-        format!("{figure}_{}", plain(self.network))
+        format!("{figure}_{}", figure_name(self.network))
     }
 
     /// The same of a figure for one word model.
     pub fn model_stem(&self, figure: &str, words: &str) -> String {
-        format!("{}_{}", self.stem(figure), plain(words))
+        format!("{}_{}", self.stem(figure), figure_name(words))
     }
 }
 
@@ -182,11 +182,6 @@ impl<'a> Curves<'a> {
     pub fn label(&self, layer: &'a str) -> &'a str {
         self.layers.iter().position(|known| *known == layer).map_or(layer, |place| self.labels[place])
     }
-}
-
-/// A name in characters that every file system takes.
-fn plain(name: &str) -> String {
-    name.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' }).collect()
 }
 
 impl<R> Model<'_, R> {

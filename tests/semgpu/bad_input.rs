@@ -77,6 +77,18 @@ fn unknown_keys_names_and_values_are_refused() {
     assert!(said.contains("nowhere.toml"), "{said}");
 }
 
+#[test]
+fn word_models_that_would_share_a_figure_are_refused() {
+    let small = Small::make();
+    let glove = crate::root().join("data/quickstart/glove.6B.50d.txt");
+    let second = format!("[[words]]\nname = \"Glo_Ve\"\nfile = {glove:?}\n");
+    small.write("experiment.toml", &(small.read("experiment.toml") + &second));
+    for name in ["Glo Ve", "Glo/Ve", "Glo_Ve"] {
+        let expected = ["[[words]]", "\"Glo_Ve\"", "figures/", "rename one"];
+        refused(&small, &["--set", &format!("words.0.name={name}")], &expected);
+    }
+}
+
 /// A safetensors file with the network's weights changed by `change` on its header and bytes.
 fn changed_weights(small: &Small, change: impl Fn(&mut serde_json::Value, &mut Vec<u8>)) -> String {
     let bytes = std::fs::read(crate::root().join("weights/squeezenet1_1.safetensors")).unwrap();

@@ -427,6 +427,8 @@ fn matrices_that_are_none_are_named() {
     refused(&square, matrix, &["--words", &words], &["--words", "\"W\"", "twice"]);
     let [slash, underscore] = ["a/b", "a_b"].map(|layer| format!("{layer}={}", at("i.npy").display()));
     refused(&square, matrix, &["--images", &slash, "--images", &underscore], &["--images", "\"a_b\"", "same file"]);
+    let [blank, underscore] = ["a b", "a_b"].map(|model| format!("{model}={}", at("w.npy").display()));
+    refused(&square, matrix, &["--words", &blank, "--words", &underscore], &["--words", "\"a_b\"", "figures/"]);
     refused(&square, matrix, &["--images", "M=nowhere.npy"], &["nowhere.npy"]);
     refused(&square, matrix, &["--images", "nowhere.npy"], &["NAME=FILE"]);
     refused(&square, matrix, &["--ties", "coin"], &["coin", "half"]);
