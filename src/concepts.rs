@@ -17,7 +17,7 @@ pub use matching::Lemmas;
 pub use output::configuration;
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::error::{Error, FileError};
 use crate::progress::Progress;
@@ -155,12 +155,30 @@ fn check(request: &Request) -> Result<(), ConceptsError> {
         }
         vectors::sniff(file)?;
     }
-    for path in [&request.out, &request.report] {
+    let given = [
+        ("--labels", &request.labels),
+        ("--devkit", &request.devkit),
+        ("--classes", &request.classes),
+        ("--category", &request.categories),
+    ];
+    let mut taken: Vec<(&str, &Path)> =
+        given.iter().filter_map(|(option, path)| Some((*option, path.as_deref()?))).collect();
+    taken.extend(request.words.iter().map(|(_, file)| ("--words", file.as_path())));
+    for (option, path) in [("--out", &request.out), ("--report", &request.report)] {
         if path.is_dir() {
             return Err(ConceptsError::OutIsFolder(path.clone()));
         }
+        if let Some(&(other, _)) = taken.iter().find(|(_, taken)| same_file(path, taken)) {
+            return Err(ConceptsError::OutIsTaken { option, path: path.clone(), other });
+        }
+        taken.push((option, path));
     }
     Ok(())
+}
+
+/// Whether two paths are of one file, links followed.
+fn same_file(a: &Path, b: &Path) -> bool {
+    a == b || matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
 /// The classes asked about: a file's, ILSVRC's if any image belongs to one of them, else one per folder or label.

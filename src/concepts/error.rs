@@ -29,6 +29,16 @@ pub enum ConceptsError {
     /// A folder where a file is to be written.
     #[error("{}: is a folder, expected the name of the file to write", .0.display())]
     OutIsFolder(PathBuf),
+    /// A file to write that is one of those given.
+    #[error("{option} {}: is the file of {other} too, which would be overwritten; give {option} a name of its own", path.display())]
+    OutIsTaken {
+        /// `--out` or `--report`
+        option: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The other option.
+        other: &'static str,
+    },
     /// A flat folder without labels.
     #[error(
         "{}: no folder per class, but {images} images: give --labels FILE, the class of each image (Caffe's val.txt, \

@@ -241,6 +241,20 @@ fn wrong_input_is_refused_by_name() {
     assert!(bench.refuse(&["--per-concept", "0"]).contains("--per-concept is 0"));
     assert!(bench.refuse(&["--join", "dash"]).contains("expected blank, underscore, hyphen"));
     assert!(bench.refuse(&["--classes", "nowhere.txt"]).contains("nowhere.txt"));
+    let first = bench.read("first.txt");
+    for (out, more, expected) in [
+        ("val/../first.txt", vec![], "is the file of --words too"),
+        ("refused.csv", vec!["--report", "first.txt"], "is the file of --words too"),
+        ("refused.csv", vec!["--report", "refused.csv"], "is the file of --out too"),
+        ("labels.txt", vec!["--labels", "labels.txt"], "is the file of --labels too"),
+    ] {
+        let more: Vec<String> =
+            more.iter().map(|&word| if word.contains('.') { bench.path(word) } else { word.into() }).collect();
+        let more: Vec<&str> = more.iter().map(String::as_str).collect();
+        let said = fail(&bench.arguments(out, &more).iter().map(String::as_str).collect::<Vec<_>>(), 2);
+        assert!(said.contains(expected) && said.contains("a name of its own"), "{said}");
+        assert_eq!(bench.read("first.txt"), first);
+    }
     fs::remove_dir_all(bench.path("val")).unwrap();
     assert!(bench.refuse(&[]).contains("val: "));
 }
