@@ -146,7 +146,7 @@ fn curves(request: &Request) -> Result<Vec<Curve>, CompareError> {
     let mut curves = Vec::new();
     for (name, directory, run) in &runs {
         let ties = ties(&read_run(directory)?);
-        let concepts = lines(&directory.join("rsm/concepts.txt"));
+        let concepts = lines(&directory.join("rsm/concepts.txt"))?;
         for words in
             report::distinct(run.accuracy.iter().map(|row| row.words.as_str())).into_iter().filter(|w| wanted(w))
         {

@@ -124,8 +124,15 @@ pub fn read_run(directory: &Path) -> Result<serde_json::Value, FileError> {
 }
 
 /// The lines of a text file of the results (`rsm/concepts.txt`, `rsm/categories.txt`); none if it is not there.
-pub fn lines(path: &Path) -> Vec<String> {
-    std::fs::read_to_string(path).map_or_else(|_| Vec::new(), |text| text.lines().map(str::to_string).collect())
+///
+/// # Errors
+/// It cannot be read, or is no UTF-8.
+pub fn lines(path: &Path) -> Result<Vec<String>, FileError> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(text.lines().map(str::to_string).collect()),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(e) => Err(FileError::at(path)(e)),
+    }
 }
 
 /// Writes a text file of the results, a line each.
@@ -209,6 +216,16 @@ mod tests {
             }
         }
         assert_eq!(layer_rsm(directory, "features.3"), Path::new("results/rsm/features.3.npy"));
+    }
+
+    #[test]
+    fn a_list_that_cannot_be_read_is_not_an_empty_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("categories.txt");
+        assert_eq!(lines(&path).unwrap(), [""; 0]);
+        std::fs::write(&path, b"animal\n\xe9toile\n").unwrap();
+        assert_eq!(lines(&path).unwrap_err().path, path);
+        assert_eq!(lines(directory.path()).unwrap_err().path, directory.path());
     }
 
     #[test]

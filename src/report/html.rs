@@ -44,7 +44,7 @@ fn page(results: &Results, directory: &Path) -> Result<String, ReportError> {
     let recorded = read_run(directory)?;
     let run = provenance::without_folders(&recorded);
     let title = format!("{}: words and layers", first.network);
-    let data = embedded(&data::Data::new(results, &networks, &lines(&directory.join("rsm/categories.txt"))));
+    let data = embedded(&data::Data::new(results, &networks, &lines(&directory.join("rsm/categories.txt"))?));
     let matrices = embedded(&matrices::read(&networks, directory, MATRICES_BYTES)?);
     let methods = methods::paragraphs(results, &run);
     let figures =

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use plotters::style::text_anchor::HPos;
 
+use crate::error::FileError;
 use crate::report::canvas::{Backend, Canvas, DrawError, Figure, TextStyle, write_figure};
 use crate::report::curves::Curves;
 use crate::report::notes::Notes;
@@ -23,7 +24,7 @@ const MOST: (usize, usize) = (2, 6);
 
 fn write(results: &Results, directory: &Path) -> Result<Vec<PathBuf>, ReportError> {
     let mut paths = Vec::new();
-    let order = Order::read(directory);
+    let order = Order::read(directory)?;
     for curves in Curves::of_networks(&results.accuracy) {
         let words = curves.models.iter().take(MOST.0).map(|model| (model.words, words_rsm(directory, model.words)));
         let shown = spread(curves.layers.len(), MOST.1 - curves.models.len().min(MOST.0));
@@ -72,15 +73,15 @@ struct Order {
 }
 
 impl Order {
-    fn read(directory: &Path) -> Self {
-        let categories = lines(&directory.join("rsm/categories.txt"));
+    fn read(directory: &Path) -> Result<Self, FileError> {
+        let categories = lines(&directory.join("rsm/categories.txt"))?;
         let names = crate::report::curves::distinct(categories.iter().map(String::as_str));
         let mut order = Self { places: Vec::new(), categories: Vec::new() };
         for name in names {
             order.categories.push((name.to_string(), order.places.len()));
             order.places.extend((0..categories.len()).filter(|&place| categories[place] == name));
         }
-        order
+        Ok(order)
     }
 
     /// `[concepts, concepts]` in this order, without the diagonal.
@@ -183,7 +184,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         std::fs::create_dir(directory.path().join("rsm")).unwrap();
         std::fs::write(directory.path().join("rsm/categories.txt"), "animal\nfood\nanimal\n").unwrap();
-        let order = Order::read(directory.path());
+        let order = Order::read(directory.path()).unwrap();
         assert_eq!(order.categories, [("animal".to_string(), 0), ("food".to_string(), 2)]);
         let values = order.values(&Rsm::new(3, vec![1.0, 0.1, 0.2, 0.1, 1.0, 0.3, 0.2, 0.3, 1.0]));
         assert_eq!(values[1..3], [0.2, 0.1]);
