@@ -43,6 +43,19 @@ pub enum HalvesError {
         /// What both would become.
         out: PathBuf,
     },
+    /// The list beside --out is of other matrices.
+    #[error(
+        "{}: {found} concepts that are not the {expected} of --manifest in their order; other matrices beside it may be in \
+         its order, so it is not replaced: give --out another directory", path.display()
+    )]
+    OtherConcepts {
+        /// The list.
+        path: PathBuf,
+        /// Its concepts.
+        found: usize,
+        /// Concepts of the manifest.
+        expected: usize,
+    },
     /// Several matrices in a format of one.
     #[error("{}: {groups} groups, and a .csv holds one matrix; write .npy, .npz, .safetensors or .h5", out.display())]
     OneMatrix {

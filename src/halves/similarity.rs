@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::features::{Features, Layout};
 use crate::progress::Progress;
 use crate::results::arrays::{RsmFile, RsmsOut, write_rsms};
-use crate::results::write_lines;
+use crate::results::{lines, write_lines};
 
 /// What `semgpu similarity` is asked for.
 pub struct SimilarityRequest {
@@ -31,6 +31,12 @@ pub struct SimilarityRequest {
 /// [`Error::Input`] for anything wrong with the files, before any is written if it shows without reading the values.
 pub fn similarity(request: &SimilarityRequest, progress: &Progress) -> Result<Vec<PathBuf>, Error> {
     let outs = outs(request).map_err(Error::input)?;
+    let manifest = request.layout.manifest.as_ref();
+    let list =
+        manifest.zip(outs.first()).map(|(manifest, out)| (out.with_file_name("concepts.txt"), &manifest.concepts));
+    if let Some((path, concepts)) = &list {
+        check_list(path, concepts).map_err(Error::input)?;
+    }
     let open = |path: &Path| Features::open(path, &request.layout).map_err(Error::input);
     let (mut work, mut only) = (0, None);
     for (path, out) in request.features.iter().zip(&outs) {
@@ -48,7 +54,6 @@ pub fn similarity(request: &SimilarityRequest, progress: &Progress) -> Result<Ve
     }
     let device = device::select(request.device).map_err(Error::input)?;
     progress.line(device.line());
-    let manifest = request.layout.manifest.as_ref();
     let task = progress.task(work);
     for (path, out) in request.features.iter().zip(&outs) {
         task.now(path.display().to_string());
@@ -64,10 +69,19 @@ pub fn similarity(request: &SimilarityRequest, progress: &Progress) -> Result<Ve
         };
         write_rsms(out, &file).map_err(Error::failed)?;
     }
-    if let (Some(manifest), Some(out)) = (manifest, outs.first()) {
-        write_lines(&out.with_file_name("concepts.txt"), &manifest.concepts).map_err(Error::failed)?;
+    if let Some((path, concepts)) = list {
+        write_lines(&path, concepts).map_err(Error::failed)?;
     }
     Ok(outs)
+}
+
+/// A list of other concepts stays: the matrices beside it are in its order.
+fn check_list(path: &Path, concepts: &[String]) -> Result<(), HalvesError> {
+    let found = lines(path)?;
+    if found.is_empty() || found == concepts {
+        return Ok(());
+    }
+    Err(HalvesError::OtherConcepts { path: path.into(), found: found.len(), expected: concepts.len() })
 }
 
 /// Where each file's RSMs go: --out, or in a directory `.npy` files called as the features' files are, or, where those

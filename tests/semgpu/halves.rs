@@ -309,6 +309,14 @@ fn a_manifest_finds_the_vectors_of_its_images() {
     close(&similarity(&at("layer.safetensors"), &["--stack", "--manifest", &text("manifest.csv")]).1, expected());
 
     let (features, out) = (text("features.npy"), text("rsm.npy"));
+    let (list, rsm) = (std::fs::read_to_string(at("concepts.txt")).unwrap(), std::fs::read(&out).unwrap());
+    let other = list.replace("concept 3\n", "concept 4\n");
+    std::fs::write(at("concepts.txt"), &other).unwrap();
+    let said = fail(&["similarity", &features, "--out", &out, by_name[0], by_name[1], by_name[2], by_name[3]], 2);
+    assert!(said.contains("concepts.txt: 12 concepts") && said.contains("another directory"), "{said}");
+    assert_eq!(std::fs::read_to_string(at("concepts.txt")).unwrap(), other);
+    assert_eq!(std::fs::read(&out).unwrap(), rsm);
+    std::fs::write(at("concepts.txt"), list).unwrap();
     let said = fail(&["similarity", &features, "--out", &out, "--manifest", &text("manifest.csv")], 2);
     assert!(said.contains("--rows") && said.contains("file_names.txt"), "{said}");
     std::fs::write(at("manifest.csv"), manifest.replacen("c03_1.webp", "c99_1.webp", 1)).unwrap();
