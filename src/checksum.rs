@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
@@ -27,6 +27,15 @@ pub fn sha256(path: &Path) -> Result<String, FileError> {
         }
     };
     Ok(hexadecimal(&digest().map_err(FileError::at(path))?))
+}
+
+/// SHA-256 of what stands in several files: of one its own, of more over theirs in order ([`of_parts`]).
+///
+/// # Errors
+/// A file cannot be read.
+pub fn of_files(files: &[PathBuf]) -> Result<String, FileError> {
+    let sums = files.iter().map(|path| sha256(path)).collect::<Result<Vec<_>, _>>()?;
+    Ok(if let [only] = &sums[..] { only.clone() } else { of_parts(&sums) })
 }
 
 /// SHA-256 over parts, each with its length before it, so that no two lists of parts run together.

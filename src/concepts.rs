@@ -149,11 +149,12 @@ fn check(request: &Request) -> Result<(), ConceptsError> {
     if request.spelling.case.is_empty() {
         return Err(ConceptsError::NoCase);
     }
+    let mut taken: Vec<(&str, PathBuf)> = Vec::new();
     for (position, (name, file)) in request.words.iter().enumerate() {
         if request.words[..position].iter().any(|(other, _)| other == name) {
             return Err(ConceptsError::SameName(name.clone()));
         }
-        vectors::sniff(file)?;
+        taken.extend(vectors::files(file)?.into_iter().map(|file| ("--words", file)));
     }
     let given = [
         ("--labels", &request.labels),
@@ -161,17 +162,15 @@ fn check(request: &Request) -> Result<(), ConceptsError> {
         ("--classes", &request.classes),
         ("--category", &request.categories),
     ];
-    let mut taken: Vec<(&str, &Path)> =
-        given.iter().filter_map(|(option, path)| Some((*option, path.as_deref()?))).collect();
-    taken.extend(request.words.iter().map(|(_, file)| ("--words", file.as_path())));
+    taken.extend(given.into_iter().filter_map(|(option, path)| Some((option, path.clone()?))));
     for (option, path) in [("--out", &request.out), ("--report", &request.report)] {
         if path.is_dir() {
             return Err(ConceptsError::OutIsFolder(path.clone()));
         }
-        if let Some(&(other, _)) = taken.iter().find(|(_, taken)| same_file(path, taken)) {
+        if let Some((other, _)) = taken.iter().find(|(_, taken)| same_file(path, taken)) {
             return Err(ConceptsError::OutIsTaken { option, path: path.clone(), other });
         }
-        taken.push((option, path));
+        taken.push((option, path.clone()));
     }
     Ok(())
 }

@@ -16,7 +16,6 @@ use serde::Serialize;
 use crate::checksum::{self, sha256};
 use crate::config::{Bytes, Config};
 use crate::device::{self, Selected};
-use crate::error::FileError;
 use crate::evaluation::one_vs_two::{Lexicon, OneVsTwo};
 use crate::evaluation::{Options, Words};
 use crate::imagenet;
@@ -26,6 +25,7 @@ use crate::progress::Progress;
 use crate::stats::bootstrap::MIN_CONCEPTS;
 use crate::stats::permutation::{self, Permutations};
 use crate::stimuli::{Manifest, PIXELS, PIXELS_LABEL};
+use crate::vectors;
 use crate::weights::{self, Parameters, WeightsError};
 
 use words::{Lemma, OtherClass};
@@ -101,9 +101,9 @@ pub struct Memory {
 /// SHA-256 of the files that went in.
 #[derive(Clone, Debug, Serialize)]
 pub struct Checksums {
-    /// The weights file, if any.
+    /// The weights, if any; over the checksums of their files where there are several.
     pub weights: Option<String>,
-    /// Each word model's file.
+    /// Each word model, likewise.
     pub words: Vec<String>,
     /// Over the images' checksums in manifest order.
     pub images: String,
@@ -161,11 +161,7 @@ impl Plan {
             (Some(path), false) => {
                 let file = weights::open(path)?;
                 let assignment = network.assign(form, file.as_ref())?;
-                let sums = file.files().iter().map(|path| sha256(path)).collect::<Result<Vec<_>, _>>()?;
-                let sum = match sums.as_slice() {
-                    [only] => only.clone(),
-                    several => checksum::of_parts(several),
-                };
+                let sum = checksum::of_files(&file.files())?;
                 (Parameters::from_file(parameters, file, assignment), Some(sum))
             }
         };
@@ -192,8 +188,8 @@ impl Plan {
             &image_sums,
             &device.key(),
         ]);
-        let word_sums =
-            config.words.par_iter().map(|words| sha256(&words.file)).collect::<Result<Vec<_>, FileError>>()?;
+        let word_sum = |file: &Path| -> Result<_, PlanError> { Ok(checksum::of_files(&vectors::files(file)?)?) };
+        let word_sums = config.words.par_iter().map(|words| word_sum(&words.file)).collect::<Result<_, _>>()?;
         let checksums = Checksums { weights: weights_sum, words: word_sums, images: image_sums, similarity };
         let form = form.to_string();
         Ok(Self {

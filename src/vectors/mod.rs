@@ -98,6 +98,15 @@ pub fn sniff(path: &Path) -> Result<&'static str, VectorsError> {
     Ok(open(path, &mut |_, _| {})?.format.name)
 }
 
+/// The files that vectors are read from: `path`, and where a format keeps its words beside it, their list.
+///
+/// # Errors
+/// As [`sniff`].
+pub fn files(path: &Path) -> Result<Vec<PathBuf>, VectorsError> {
+    let list = if sniff(path)? == npy::FORMAT.name { npy::list(path) } else { None };
+    Ok([path.into()].into_iter().chain(list).collect())
+}
+
 struct Opened<'a> {
     format: &'static VectorsFormat,
     packed: bool,

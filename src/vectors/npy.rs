@@ -3,6 +3,7 @@
 
 use std::fs::{self, File};
 use std::io::BufReader;
+use std::path::{Path, PathBuf};
 
 use npyz::NpyFile;
 
@@ -19,9 +20,13 @@ fn sniff(head: &[u8]) -> bool {
     head.starts_with(b"\x93NUMPY")
 }
 
+/// The list of words beside an array, if there is one.
+pub(super) fn list(path: &Path) -> Option<PathBuf> {
+    LISTS.iter().map(|ending| path.with_extension(ending)).find(|list| list.is_file())
+}
+
 fn read(file: File, wanted: &mut Wanted) -> Result<(), VectorsError> {
-    let list = LISTS.iter().map(|ending| wanted.path.with_extension(ending)).find(|list| list.is_file());
-    let list = list.ok_or_else(|| {
+    let list = list(wanted.path).ok_or_else(|| {
         let names = LISTS.map(|ending| wanted.path.with_extension(ending).display().to_string());
         wanted.array("words", format!("not found, expected one word per line in one of {}", names.join(", ")))
     })?;

@@ -289,6 +289,9 @@ fn an_npy_takes_its_words_from_the_list_beside_it() {
         let found = read(&path, &wanted(&["tick", "horse"])).unwrap();
         assert_eq!((found.words, found.vectors), (3, vec![Some(VALUES[2].to_vec()), None]));
     }
+    assert_eq!(files(&path).unwrap(), [path.clone(), directory.path().join("model.txt")]);
+    let alone = written(&glove());
+    assert_eq!(files(alone.path()).unwrap(), [alone.path()]);
     std::fs::write(directory.path().join("model.txt"), "the\nzebra\n").unwrap();
     let error = read(&path, &wanted(&["tick"])).unwrap_err().to_string();
     assert!(error.contains("array `vectors`: shape [3, 4], expected [2, dimensions]"), "{error}");

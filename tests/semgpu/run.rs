@@ -1,3 +1,5 @@
+use semgpu::results::arrays;
+
 use crate::{Small, column, devices, succeed};
 
 #[test]
@@ -34,6 +36,25 @@ fn a_run_leaves_what_the_contract_says() {
     assert_eq!(run["config"]["seed"], 3);
     assert_eq!(run["device"]["kind"], "cpu");
     assert_eq!(run["checksums"]["weights"].as_str().unwrap().len(), 64);
+}
+
+#[test]
+fn the_list_of_words_beside_an_npy_is_in_the_checksums() {
+    let small = Small::make();
+    let manifest = column::<String>(&small.read("manifest.csv"), "concept");
+    let words: std::collections::BTreeSet<&str> = manifest.iter().map(String::as_str).collect();
+    let mut words: Vec<&str> = words.into_iter().collect();
+    let values: Vec<f64> = (0..words.len() * 9).map(|n| ((n * n) % 31) as f64).collect();
+    arrays::write_npy(&small.path("model.npy"), &[words.len(), 9], &values).unwrap();
+    let file = format!("words.0.file={}", small.text("model.npy"));
+    let mut sum = |out: &str| {
+        words.reverse();
+        small.write("model.txt", &words.join("\n"));
+        small.run(out, &["--set", &file, "--set", "network.layers=[]"]);
+        let run: serde_json::Value = serde_json::from_str(&small.read(&format!("{out}/run.json"))).unwrap();
+        run["checksums"]["words"][0].as_str().unwrap().to_string()
+    };
+    assert_ne!(sum("one"), sum("two"));
 }
 
 #[test]
