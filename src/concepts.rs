@@ -225,6 +225,10 @@ fn vocabularies(
             before = read;
         })?;
         warnings.extend(read.warnings);
+        if let Some(first) = read.not_finite.values().next() {
+            let count = read.not_finite.len();
+            warnings.push(format!("{model}: {count} names count as missing, their vectors are not finite: {first}"));
+        }
         let tokens: BTreeMap<String, String> = names
             .iter()
             .zip(read.found)

@@ -89,7 +89,10 @@ fn inspect_vectors(file: &Path, manifest: Option<&Path>, progress: &Progress) ->
     let task = progress.task(total);
     let mut before = 0;
     let mut counted = |read: u64, _| task.advance(read - std::mem::replace(&mut before, read));
-    let read = vectors::read_spelled(file, &concepts, &Spelling::default(), &mut counted).map_err(Error::input)?;
+    let mut read = vectors::read_spelled(file, &concepts, &Spelling::default(), &mut counted).map_err(Error::input)?;
+    if let Some((_, wrong)) = read.not_finite.pop_first() {
+        return Err(Error::input(wrong));
+    }
     drop(task);
     print(&format!("format: {}", read.format));
     print(&format!("{} words of {} values", read.words, read.dimensions));

@@ -11,7 +11,7 @@ use crate::results::figure_name;
 use crate::stats::permutation::Permutations;
 use crate::stats::similarity;
 use crate::stimuli::Manifest;
-use crate::vectors;
+use crate::vectors::{self, VectorsError};
 
 /// An ImageNet class outside the manifest.
 pub struct OtherClass {
@@ -61,6 +61,10 @@ pub fn read(
         }
         progress.detail(format!("reading {}", words.file.display()));
         let read = vectors::read_spelled(&words.file, &wanted, &config.spelling, &mut |_, _| {})?;
+        // The words of other classes may be missing.
+        if let Some((_, wrong)) = read.not_finite.range(..concepts).next() {
+            return Err(VectorsError::from(wrong.clone()).into());
+        }
         warnings.extend(read.warnings);
         let mut vectors: Vec<_> = read.found.into_iter().map(|found| found.map(|(_, vector)| vector)).collect();
         let other_vectors = vectors.split_off(concepts);
@@ -189,6 +193,8 @@ mod tests {
         let with = |others: &[&'static str]| [&concepts[..], others].concat();
         config.words[0].file = written(directory.path(), "a.txt", &with(&["great_ape", "ape", "tench", "Siamese_cat"]));
         config.words[1].file = written(directory.path(), "b.txt", &with(&["ape", "siamese-cat"]));
+        let text = std::fs::read_to_string(&config.words[1].file).unwrap();
+        std::fs::write(&config.words[1].file, text.clone() + "great_ape 1 2 nan\n").unwrap();
         let others = [
             class(10, &["great ape", "ape"]),
             class(11, &["tench"]),
@@ -207,5 +213,9 @@ mod tests {
             assert!((rsm.row(1)[3] - model.words.rsm.row(1)[3]).abs() < 1e-12);
         }
         assert!((1..20).all(|t| test.draws.draw(t)[5..].iter().all(|&word| word >= 5)));
+        // A concept of the manifest has to have one.
+        std::fs::write(&config.words[1].file, "dog 1 2 nan\n".to_string() + &text).unwrap();
+        let error = read(&config, &manifest, &others, &Progress::silent(), &mut Vec::new()).map(|_| ()).unwrap_err();
+        assert!(error.to_string().contains("b.txt: line 1: the vector of \"dog\" has NaN"), "{error}");
     }
 }

@@ -11,7 +11,7 @@ mod word2vec_bin;
 
 pub use spelling::{Case, Join, Spelled, Spelling, read_spelled};
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
@@ -40,8 +40,11 @@ pub struct WordVectors {
     pub words: u64,
     /// Values per word.
     pub dimensions: usize,
-    /// One vector per wanted word, in the order asked; `None` where the file lacks the word, spelled exactly so.
+    /// One vector per wanted word, in the order asked; `None` where the file lacks the word, spelled exactly so, or a
+    /// finite vector of it.
     pub vectors: Vec<Option<Vec<f32>>>,
+    /// By their places, the wanted words whose vector is not finite.
+    pub not_finite: BTreeMap<usize, NotFinite>,
     /// Things the user should know: duplicates (the first one counts), a header that announces another number of words.
     pub warnings: Vec<String>,
 }
@@ -66,7 +69,7 @@ enum ReadVectors {
 /// Reads the vectors of `wanted` words from a file; the format, gzip included, is sniffed from its first bytes.
 ///
 /// # Errors
-/// Names the file and line: unreadable, not a known format, a wrong number of values, NaN or infinity.
+/// Names the file and line: unreadable, not a known format, a wrong number of values.
 ///
 /// # Cost
 /// One pass; memory for one line and the wanted vectors.
@@ -166,6 +169,8 @@ struct Wanted<'a> {
 #[derive(Default)]
 struct Found {
     vector: Option<Vec<f32>>,
+    /// `line`, `word` or `row`.
+    unit: &'static str,
     /// Where the word stood first.
     first: u64,
     /// How often it stood there again.
@@ -192,18 +197,13 @@ impl<'a> Wanted<'a> {
     }
 
     /// Keeps the vector of a wanted word, the first time; `unit` and `number` say where it stands (`line` 7).
-    fn keep(&mut self, word: &[u8], vector: Vec<f32>, unit: &'static str, number: u64) -> Result<(), VectorsError> {
-        let Some(found) = self.words.get_mut(word) else { return Ok(()) };
+    fn keep(&mut self, word: &[u8], vector: Vec<f32>, unit: &'static str, number: u64) {
+        let Some(found) = self.words.get_mut(word) else { return };
         if found.vector.is_some() {
             found.again += 1;
-            return Ok(());
+        } else {
+            *found = Found { vector: Some(vector), unit, first: number, again: 0 };
         }
-        if let Some(value) = vector.iter().find(|value| !value.is_finite()) {
-            let word = String::from_utf8_lossy(word).into_owned();
-            return Err(VectorsError::NotFinite { path: self.path.into(), unit, number, word, value: *value });
-        }
-        *found = Found { vector: Some(vector), first: number, again: 0 };
-        Ok(())
     }
 
     /// Holds the number of words read to the number announced.
@@ -229,14 +229,24 @@ impl<'a> Wanted<'a> {
     }
 
     fn finish(mut self, format: &'static str, wanted: &[String]) -> WordVectors {
-        let vectors = wanted.iter().map(|word| self.words[word.as_bytes()].vector.clone()).collect();
+        let mut not_finite = BTreeMap::new();
+        let mut finite = |(place, word): (usize, &String)| {
+            let Found { vector, unit, first: number, .. } = &self.words[word.as_bytes()];
+            let vector = vector.as_ref()?;
+            let Some(&value) = vector.iter().find(|value| !value.is_finite()) else { return Some(vector.clone()) };
+            let (path, number, word) = (self.path.into(), *number, word.clone());
+            not_finite.insert(place, NotFinite { path, unit, number, word, value });
+            None
+        };
+        let vectors = wanted.iter().enumerate().map(&mut finite).collect();
         let mut repeated: Vec<_> = self.words.iter().filter(|(_, found)| found.again > 0).collect();
         repeated.sort_by_key(|(_, found)| found.first);
         self.warnings.extend(repeated.into_iter().map(|(word, found)| {
             let (path, word) = (self.path.display(), String::from_utf8_lossy(word));
             format!("{path}: {word:?} stands there {} times, the first vector counts", found.again + 1)
         }));
-        WordVectors { format, words: self.total, dimensions: self.dimensions, vectors, warnings: self.warnings }
+        let (words, dimensions, warnings) = (self.total, self.dimensions, self.warnings);
+        WordVectors { format, words, dimensions, vectors, not_finite, warnings }
     }
 }
 
@@ -293,6 +303,22 @@ fn values_of_row(bytes: &[u8], width: usize) -> Vec<f32> {
     }
 }
 
+/// A wanted word whose vector has NaN or infinity.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{}: {unit} {number}: the vector of {word:?} has {value}, expected finite numbers", path.display())]
+pub struct NotFinite {
+    /// The file.
+    pub path: PathBuf,
+    /// `line`, `word` or `row`.
+    pub unit: &'static str,
+    /// From 1.
+    pub number: u64,
+    /// The word.
+    pub word: String,
+    /// The value.
+    pub value: f32,
+}
+
 /// A vector file that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum VectorsError {
@@ -347,20 +373,9 @@ pub enum VectorsError {
         /// What stands there.
         found: String,
     },
-    /// A wanted word whose vector has NaN or infinity.
-    #[error("{}: {unit} {number}: the vector of {word:?} has {value}, expected finite numbers", path.display())]
-    NotFinite {
-        /// The file.
-        path: PathBuf,
-        /// `line`, `word` or `row`.
-        unit: &'static str,
-        /// From 1.
-        number: u64,
-        /// The word.
-        word: String,
-        /// The value.
-        value: f32,
-    },
+    /// A word that cannot be left out.
+    #[error(transparent)]
+    NotFinite(#[from] NotFinite),
     /// A line or word longer than any file has.
     #[error("{}: {unit} {number} does not end after {limit} bytes: the file is damaged", path.display())]
     Endless {

@@ -54,7 +54,7 @@ fn read(file: File, wanted: &mut Wanted) -> Result<(), VectorsError> {
     let row_bytes = width * wanted.dimensions;
     for (row, word) in rows.wanted {
         let bytes = &vectors.data()[row as usize * row_bytes..][..row_bytes];
-        wanted.keep(&word, values_of_row(bytes, width), "row", row + 1)?;
+        wanted.keep(&word, values_of_row(bytes, width), "row", row + 1);
     }
     Ok(())
 }

@@ -1,12 +1,12 @@
 //! How a concept is spelled in a vocabulary: the one rule by which `semgpu concepts` matches names and `semgpu run`
 //! finds their vectors.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{VectorsError, read_with_progress};
+use super::{NotFinite, VectorsError, read_with_progress};
 
 /// Capitals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -135,6 +135,8 @@ pub struct Spelled {
     pub dimensions: usize,
     /// Per name, in the order asked: the token found and its vector.
     pub found: Vec<Option<(String, Vec<f32>)>>,
+    /// By their places, the names whose vector is not finite; they count as not found.
+    pub not_finite: BTreeMap<usize, NotFinite>,
     /// As of [`super::WordVectors`].
     pub warnings: Vec<String>,
 }
@@ -153,20 +155,25 @@ pub fn read_spelled(
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Spelled, VectorsError> {
     let tokens: Vec<Vec<String>> = names.iter().map(|name| spelling.tokens(name)).collect();
-    let read = read_with_progress(path, &tokens.concat(), progress)?;
-    let mut vectors = read.vectors.into_iter();
+    let mut read = read_with_progress(path, &tokens.concat(), progress)?;
+    let mut not_finite = BTreeMap::new();
+    let mut vectors = read.vectors.into_iter().enumerate();
     let found = tokens
         .into_iter()
-        .map(|tokens| {
+        .enumerate()
+        .map(|(name, tokens)| {
             let count = tokens.len();
             let mut candidates = tokens.into_iter().zip(vectors.by_ref().take(count));
-            let found = candidates.find_map(|(token, vector)| Some((token, vector?)));
+            let first = candidates.find(|(_, (place, vector))| vector.is_some() || read.not_finite.contains_key(place));
             // The vectors of the spellings after it are passed over.
             candidates.for_each(drop);
-            found
+            let (token, (place, vector)) = first?;
+            not_finite.extend(read.not_finite.remove(&place).map(|wrong| (name, wrong)));
+            Some((token, vector?))
         })
         .collect();
-    Ok(Spelled { format: read.format, words: read.words, dimensions: read.dimensions, found, warnings: read.warnings })
+    let (format, words, dimensions, warnings) = (read.format, read.words, read.dimensions, read.warnings);
+    Ok(Spelled { format, words, dimensions, found, not_finite, warnings })
 }
 
 #[cfg(test)]
@@ -229,5 +236,18 @@ mod tests {
             ]
         );
         assert_eq!((read.words, read.dimensions), (4, 2));
+    }
+
+    #[test]
+    fn a_name_whose_vector_is_not_finite_counts_as_not_found() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "Chihuahua nan 2\nchihuahua 3 4\nlion 5 6\nLion nan 0\nTick 7 inf\n").unwrap();
+        let names = ["lion", "Chihuahua", "Tick"].map(str::to_string);
+        let read = read_spelled(file.path(), &names, &Spelling::default(), &mut |_, _| {}).unwrap();
+        // The spelling that counts decides, not one that would be tried after it.
+        assert_eq!(read.found, [Some(("lion".to_string(), vec![5., 6.])), None, None]);
+        assert_eq!(read.not_finite.keys().collect::<Vec<_>>(), [&1, &2]);
+        let wrong = read.not_finite[&1].to_string();
+        assert!(wrong.ends_with("line 1: the vector of \"Chihuahua\" has NaN, expected finite numbers"), "{wrong}");
     }
 }

@@ -131,5 +131,6 @@ fn take_line(line: &[u8], number_of_line: u64, wanted: &mut Wanted) -> Result<()
         })
     };
     let vector = values.into_iter().rev().map(parse).collect::<Result<Vec<f32>, _>>()?;
-    wanted.keep(word, vector, "line", number_of_line)
+    wanted.keep(word, vector, "line", number_of_line);
+    Ok(())
 }

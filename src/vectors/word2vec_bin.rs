@@ -49,7 +49,7 @@ fn read(stream: &mut dyn BufRead, wanted: &mut Wanted) -> Result<(), VectorsErro
             if (bytes.len() as u64) < vector_bytes {
                 return Err(truncated());
             }
-            wanted.keep(word, values_of_row(&bytes, 4), "word", found + 1)?;
+            wanted.keep(word, values_of_row(&bytes, 4), "word", found + 1);
         } else if skip(stream, vector_bytes).map_err(wanted.io())? < vector_bytes {
             return Err(truncated());
         }

@@ -133,6 +133,25 @@ fn classes_that_every_vocabulary_has_become_concepts() {
 }
 
 #[test]
+fn a_name_whose_vector_is_not_finite_is_left_out_with_a_word() {
+    let bench = Bench::make();
+    bench.folders(2);
+    bench.write("second.txt", bench.read("second.txt").replace("goose 1 ", "goose nan "));
+    let said = String::from_utf8(bench.choose("manifest.csv", &["--per-concept", "2"]).stderr).unwrap();
+    for expected in [
+        "Second lacks 995 of 1000 classes",
+        "Second: 1 names count as missing, their vectors are not finite: ",
+        "second.txt: line 2: the vector of \"goose\" has NaN",
+    ] {
+        assert!(said.contains(expected), "{said}");
+    }
+    assert!(!bench.read("manifest.csv").contains("goose"));
+    assert!(
+        report_of(&bench.read("manifest.report.csv"), "n01855672").contains("is not in every vocabulary\",Second,2")
+    );
+}
+
+#[test]
 fn what_is_printed_is_a_configuration_that_runs() {
     let bench = Bench::make();
     bench.folders(2);
