@@ -5,7 +5,7 @@ pub mod one_vs_two;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
-use std::ops::{ControlFlow, Range};
+use std::ops::Range;
 
 use burn::tensor::Device;
 use rayon::prelude::*;
@@ -96,7 +96,7 @@ pub fn evaluate(space: &Space, words: &[Words], options: &Options, progress: &Pr
     let task = progress.task(passes * (words.len() * images.len()) as u64);
     let counted = |rsms: u64| {
         task.advance(rsms);
-        if progress.interrupt.stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        progress.interrupt.flow()
     };
     let ceilings = space
         .layers
@@ -298,7 +298,7 @@ fn count_quietly(
     options: &Options,
     progress: &Progress,
 ) -> Result<DrawTable, Error> {
-    let counted = |_| if progress.interrupt.stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+    let counted = |_| progress.interrupt.flow();
     two_vs_two::two_vs_two(model, &[image], &options.draws, draws, &options.device, &counted).map_err(failed)
 }
 

@@ -114,7 +114,7 @@ pub fn run(mut plan: Plan, fresh: bool, progress: &Progress) -> Result<PathBuf, 
     let mut results = evaluation::evaluate(&space, &plan.words, &plan.options(), progress)?;
     results.stimuli = stimuli_rows(&plan);
     if let Some(predictions) = &predictions {
-        mistakes(&mut plan, &space, predictions, &mut results, progress);
+        mistakes(&mut plan, &space, predictions, &mut results, progress)?;
     }
     let seconds = Seconds { similarity: similarity_seconds, total: started.elapsed().as_secs_f64() };
     let top_1 = predictions.and_then(|predictions| one_vs_two::top_1(&plan.manifest, &predictions));
@@ -125,15 +125,22 @@ pub fn run(mut plan: Plan, fresh: bool, progress: &Progress) -> Result<PathBuf, 
 }
 
 /// The network's answers, and the 1 vs. 2 test of its mistakes if asked for.
-fn mistakes(plan: &mut Plan, space: &Space, predictions: &Predictions, results: &mut Results, progress: &Progress) {
+fn mistakes(
+    plan: &mut Plan,
+    space: &Space,
+    predictions: &Predictions,
+    results: &mut Results,
+    progress: &Progress,
+) -> Result<(), Error> {
     let (manifest, root) = (&plan.manifest, plan.stimuli_root());
     results.predictions = one_vs_two::prediction_rows(plan.network.name, manifest, root, predictions, &plan.lexicon);
     if let Some(test) = &plan.one_vs_two {
         let answers = (predictions, &plan.lexicon);
-        let warnings = one_vs_two::one_vs_two(space, &plan.words, manifest, root, answers, test, results);
+        let warnings = one_vs_two::one_vs_two(space, &plan.words, (manifest, root), answers, test, results, progress)?;
         warnings.iter().for_each(|warning| progress.line(format!("warning: {warning}")));
         plan.warnings.extend(warnings);
     }
+    Ok(())
 }
 
 /// The image side of the tests.

@@ -1,6 +1,7 @@
 //! What the user sees while it runs: bars on a terminal, plain lines elsewhere, nothing when quiet. To stderr.
 
 use std::io::IsTerminal;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -40,6 +41,11 @@ impl Interrupt {
     /// [`Error::Interrupted`] if the run was asked to stop.
     pub fn check(&self) -> Result<(), Error> {
         if self.stopped() { Err(Error::Interrupted) } else { Ok(()) }
+    }
+
+    /// The same for a loop that is told by [`ControlFlow`].
+    pub fn flow(&self) -> ControlFlow<()> {
+        if self.stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 }
 

@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
-use crate::evaluation::{Space, Words};
+use crate::error::Error;
+use crate::evaluation::{Space, Words, interrupted};
 use crate::imagenet::{self, CLASSES};
+use crate::progress::Progress;
 use crate::results::{LostRow, MisclassifiedRow, OneVsTwoRow, PredictionRow, Results};
 use crate::stats::Rsm;
 use crate::stats::inference;
@@ -87,25 +89,31 @@ pub fn prediction_rows(
 ///
 /// An image takes part if the predicted class has a word other than its own concept, and at least [`FEWEST_COLUMNS`] other
 /// concepts of its group are classified correctly. Where none does, no row is added.
+///
+/// # Errors
+/// [`Error::Interrupted`] when asked to stop.
 pub fn one_vs_two(
     space: &Space,
     models: &[Words],
-    manifest: &Manifest,
-    root: &Path,
+    (manifest, root): (&Manifest, &Path),
     (predictions, lexicon): (&Predictions, &Lexicon),
     test: &OneVsTwo,
     results: &mut Results,
-) -> Vec<String> {
+    progress: &Progress,
+) -> Result<Vec<String>, Error> {
     let (groups, warnings) = answers(manifest, predictions, lexicon);
     let images: Vec<(usize, Mistake)> = (groups.iter().enumerate())
         .flat_map(|(group, answers)| answers.mistakes.iter().map(move |&mistake| (group, mistake)))
         .collect();
     if images.is_empty() {
-        return warnings;
+        return Ok(warnings);
     }
     let rsms: Vec<&[Rsm]> = space.layers.iter().map(|layer| layer.rsms.as_slice()).collect();
     for (model, words) in models.iter().zip(&test.rsms) {
-        let layers = one_vs_two::one_vs_two(words, &groups, &rsms, &test.draws, test.permutations, test.ties);
+        let (draws, permutations) = (&test.draws, test.permutations);
+        let go_on = |_| progress.interrupt.flow();
+        let layers = one_vs_two::one_vs_two(words, &groups, &rsms, draws, permutations, test.ties, &go_on)
+            .map_err(interrupted)?;
         let family: Vec<_> = layers.iter().map(|layer| layer.scores.clone()).collect();
         for ((layer, tested), inference) in space.layers.iter().zip(&layers).zip(inference::infer(&family, None)) {
             results.one_vs_two.push(OneVsTwoRow {
@@ -136,7 +144,7 @@ pub fn one_vs_two(
             image_rows(space, &row, image, &layers, results);
         }
     }
-    warnings
+    Ok(warnings)
 }
 
 /// What the rows of one image have in common.

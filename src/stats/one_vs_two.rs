@@ -35,11 +35,11 @@ mod tests;
 
 use rayon::prelude::*;
 
-use super::Rsm;
 use super::inference::LayerScores;
 use super::permutation::Permutations;
 use super::scoring::Ties;
 use super::two_vs_two::{FLAT_ROW, Outcome, TIE};
+use super::{Interrupted, Progress, Rsm, report};
 
 /// Fewest columns that a margin is taken over.
 pub const FEWEST_COLUMNS: usize = 5;
@@ -96,7 +96,10 @@ pub fn columns(correct: &[usize], mistake: &Mistake) -> Vec<usize> {
 ///
 /// # Shapes
 /// `words` is `[words, words]`, the manifest's concepts first; `layers` is `[layer][group]` of RSMs
-/// `[concepts, concepts]`. Draws permute the words.
+/// `[concepts, concepts]`. Draws permute the words; `progress` is told those tested.
+///
+/// # Errors
+/// [`Interrupted`] if `progress` asks to stop.
 ///
 /// # Panics
 /// If there is no mistake, one has fewer than [`FEWEST_COLUMNS`] columns, `layers` and `groups` do not fit, or `draws`
@@ -108,7 +111,8 @@ pub fn one_vs_two(
     draws: &Permutations,
     permutations: u64,
     ties: Ties,
-) -> Vec<LayerTest> {
+    progress: &Progress,
+) -> Result<Vec<LayerTest>, Interrupted> {
     assert_eq!(draws.concepts(), words.concepts(), "draws of the words");
     assert!(layers.iter().all(|rsms| rsms.len() == groups.len()), "one RSM per layer and group");
     let images: Vec<Prepared> = groups
@@ -131,11 +135,11 @@ pub fn one_vs_two(
                     *points += half_points(margin, ties);
                 }
             }
-            points
+            report(progress, 1).map(|()| points)
         })
-        .collect();
+        .collect::<Result<_, Interrupted>>()?;
     let observed: Vec<Vec<Option<f64>>> = images.iter().map(|image| image.margins(words, &draws.draw(0))).collect();
-    (0..layers.len())
+    let tested = (0..layers.len())
         .map(|layer| {
             let margins: Vec<Option<f64>> = observed.iter().map(|margins| margins[layer]).collect();
             let count = |what| margins.iter().flatten().filter(|&&margin| outcome(margin) == what).count() as u64;
@@ -146,7 +150,8 @@ pub fn one_vs_two(
                 margins,
             }
         })
-        .collect()
+        .collect();
+    Ok(tested)
 }
 
 /// The margin of one mistake by the definition; shares nothing with [`one_vs_two`], which is held to it.

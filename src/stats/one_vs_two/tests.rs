@@ -1,3 +1,5 @@
+use std::ops::ControlFlow;
+
 use super::*;
 use crate::stats::inference::infer;
 use crate::stats::permutation::Random;
@@ -51,7 +53,16 @@ fn world(seed: u64, concepts: usize, outside: usize) -> (Rsm, [Answers; 2], [Vec
 fn test(words: &Rsm, groups: &[Answers], layers: &[Vec<Rsm>], permutations: u64) -> Vec<LayerTest> {
     let layers: Vec<&[Rsm]> = layers.iter().map(Vec::as_slice).collect();
     let draws = Permutations::new(7, words.concepts());
-    one_vs_two(words, groups, &layers, &draws, permutations, Ties::Lost)
+    one_vs_two(words, groups, &layers, &draws, permutations, Ties::Lost, &|_| ControlFlow::Continue(())).unwrap()
+}
+
+#[test]
+fn it_stops_when_asked() {
+    let (words, groups, layers) = world(1, 12, 3);
+    let layers: Vec<&[Rsm]> = layers.iter().map(Vec::as_slice).collect();
+    let stopped = |_| ControlFlow::Break(());
+    let tested = one_vs_two(&words, &groups, &layers, &Permutations::new(7, 15), 9, Ties::Lost, &stopped);
+    assert_eq!(tested, Err(Interrupted));
 }
 
 #[test]
@@ -152,7 +163,8 @@ fn words_that_mean_the_same_tie_by_rule() {
     let groups = [Answers { correct: vec![2, 3, 4, 5, 6], mistakes }];
     for (ties, accuracy) in [(Ties::Lost, 0.0), (Ties::Half, 0.5), (Ties::Won, 1.0)] {
         let image = std::slice::from_ref(&image);
-        let tested = &one_vs_two(&words, &groups, &[image], &Permutations::new(1, 8), 0, ties)[0];
+        let go_on = |_| ControlFlow::Continue(());
+        let tested = &one_vs_two(&words, &groups, &[image], &Permutations::new(1, 8), 0, ties, &go_on).unwrap()[0];
         assert_eq!((tested.passed, tested.ties, tested.scores.accuracy()), (0, 1, accuracy));
     }
 }
