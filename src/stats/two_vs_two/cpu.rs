@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use self::permuted::{Images, Product, Words};
+use self::permuted::{Images, Layout, Product, Words};
 use super::{Counts, Draw, Progress, Rows, TwoVsTwoError, decide_exactly, rounding};
 
 /// Rows are padded to whole blocks of this many entries, so that no inner loop has a remainder.
@@ -159,13 +159,14 @@ pub fn count(
     let heaviest = heaviest(&entries, c);
     let ready: Vec<Image> = images.par_iter().map(|rows| Image::new(rows, stride)).collect();
     let simd = pulp::Arch::new();
+    let laid_out = simd.dispatch(Layout { entries: &entries, concepts: k });
     let draws = range.end.saturating_sub(range.start) as usize;
     let mut counts = vec![Counts::default(); draws * images.len()];
     counts.par_chunks_mut(images.len().max(1)).enumerate().try_for_each_init(
         || Scratch::new(k, stride, images.len()),
         |scratch, (place, counts)| {
             let draw = draw(range.start + place as u64);
-            simd.dispatch(Terms { entries: &entries, c, draw: &draw, images: &ready, scratch });
+            simd.dispatch(Terms { entries: &entries, words: &laid_out, c, draw: &draw, images: &ready, scratch });
             for (n, counts) in counts.iter_mut().enumerate() {
                 let (w, v) = (heaviest, ready[n].heaviest);
                 let bound = 4.0 * w * v * (rounding(k) + WEIGHT_ROUNDING * (w * w + v * v));
@@ -194,16 +195,18 @@ pub fn products<'a>(words: &Rows, images: &[Rows], draws: &'a [Vec<u32>]) -> imp
     let stride = k.next_multiple_of(BLOCK);
     let entries = single(words);
     let panels: Vec<Images> = images.iter().map(|rows| Images::new(&single(rows), k)).collect();
+    let simd = pulp::Arch::new();
+    let laid_out = simd.dispatch(Layout { entries: &entries, concepts: k });
     move || {
-        let simd = pulp::Arch::new();
         draws.par_iter().for_each_init(
             || Scratch::new(k, stride, 1),
             |scratch, draw| {
                 let Scratch { inverse, terms, .. } = scratch;
-                let words = Words::new(&entries, draw, inverse);
-                panels
-                    .iter()
-                    .for_each(|images| simd.dispatch(Product { words, images, products: &mut terms[0], stride }));
+                invert(draw, inverse);
+                for images in &panels {
+                    let products = &mut terms[0];
+                    simd.dispatch(Product { words: &laid_out, images, inverse, products, stride });
+                }
             },
         );
     }
@@ -212,6 +215,7 @@ pub fn products<'a>(words: &Rows, images: &[Rows], draws: &'a [Vec<u32>]) -> imp
 /// T of one draw against every image RSM.
 struct Terms<'a> {
     entries: &'a [f32],
+    words: &'a Words,
     c: f32,
     draw: &'a [u32],
     images: &'a [Image],
@@ -225,12 +229,12 @@ impl pulp::WithSimd for Terms<'_> {
     fn with_simd<S: pulp::Simd>(self, simd: S) {
         let Scratch { inverse, entries, weights, terms, .. } = self.scratch;
         let stride = entries.len();
-        let words = Words::new(self.entries, self.draw, inverse);
+        invert(self.draw, inverse);
         for (image, products) in self.images.iter().zip(&mut *terms) {
-            Product { words, images: &image.panels, products, stride }.with_simd(simd);
+            Product { words: self.words, images: &image.panels, inverse, products, stride }.with_simd(simd);
         }
         for a in 0..self.draw.len() {
-            let row = words.row(a);
+            let row = &self.entries[self.draw[a] as usize * self.draw.len()..];
             entries.iter_mut().zip(self.draw).for_each(|(entry, &b)| *entry = row[b as usize]);
             weights.iter_mut().zip(&*entries).for_each(|(w, &x)| *w = weight(x, self.c));
             for (image, terms) in self.images.iter().zip(&mut *terms) {
@@ -238,6 +242,11 @@ impl pulp::WithSimd for Terms<'_> {
             }
         }
     }
+}
+
+/// The place of every word.
+fn invert(draw: &[u32], inverse: &mut [u32]) {
+    draw.iter().zip(0..).for_each(|(&word, place)| inverse[word as usize] = place);
 }
 
 /// Turns row a of M into T.
