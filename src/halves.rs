@@ -45,8 +45,8 @@ pub enum HalvesError {
     },
     /// The list beside --out is of other matrices.
     #[error(
-        "{}: {found} concepts that are not the {expected} of --manifest in their order; other matrices beside it may be in \
-         its order, so it is not replaced: give --out another directory", path.display()
+        "{}: lists {found} concepts, expected the {expected} of --manifest in their order; matrices beside it may be in its \
+         order, so it is not replaced: give --out another directory", path.display()
     )]
     OtherConcepts {
         /// The list.
@@ -67,7 +67,7 @@ pub enum HalvesError {
     /// Two of a name, or of names that are one as a file's.
     #[error(
         "--{side}: the name {name:?} stands twice, or another one gives the same file in rsm/ (`/`, `\\` and `:` become `_`) \
-         or figures/ (all but a to z, digits, `.`, `_` and `-` do); names tell the results apart: rename one"
+         or figures/ (all but A-Z, a-z, 0-9, `.`, `_` and `-` does); names tell the results apart: rename one"
     )]
     SameName {
         /// `words` or `images`

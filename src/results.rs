@@ -104,8 +104,8 @@ fn file_name(name: &str) -> String {
     name.replace(['/', '\\', ':'], "_")
 }
 
-/// The same as part of a figure's file, in characters that every file system takes. Names that differ here differ in
-/// [`words_rsm`] too.
+/// The same as part of a figure's file, in characters that every file system takes. Word models that differ in it
+/// differ in [`words_rsm`] too.
 pub fn figure_name(name: &str) -> String {
     name.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' }).collect()
 }

@@ -290,6 +290,28 @@ mod tests {
     }
 
     #[test]
+    fn ctrl_c_ends_the_test() {
+        let manifest = manifest();
+        let mut predictions = right();
+        predictions[0][0] = 17;
+        let lexicon = Lexicon::of_manifest(&manifest);
+        let rsm = || Rsm::new(8, (0..64).map(|at| if at % 9 == 0 { 1.0 } else { (at % 7) as f64 / 10.0 }).collect());
+        let (draws, ties) = (Permutations::new(1, 8), Ties::Lost);
+        let test = OneVsTwo { rsms: vec![rsm()], draws, permutations: 9, ties };
+        let models = [Words { name: "GloVe".into(), dimensions: 2, rsm: rsm() }];
+        let (groups, concepts) = (manifest.groups.clone(), manifest.concepts.clone());
+        let space = Space { network: "net".into(), layers: vec![], groups, concepts };
+        let (progress, answers) = (Progress::silent(), (&predictions, &lexicon));
+        let run = || {
+            let (images, mut results) = ((&manifest, Path::new("")), Results::default());
+            one_vs_two(&space, &models, images, answers, &test, &mut results, &progress)
+        };
+        assert!(run().is_ok());
+        progress.interrupt.stop();
+        assert!(matches!(run(), Err(Error::Interrupted)));
+    }
+
+    #[test]
     fn too_few_correct_images_or_no_mistakes_leave_nothing_and_say_so() {
         let manifest = manifest();
         let lexicon = Lexicon::of_manifest(&manifest);

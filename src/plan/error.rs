@@ -57,8 +57,8 @@ pub enum PlanError {
     NoWords,
     /// Two of a name, or of names that are one as a file's.
     #[error(
-        "[[words]]: the name {0:?} stands twice, or another one gives the same file in figures/ (all but a to z, digits, \
-         `.`, `_` and `-` become `_`); names tell the results apart: rename one"
+        "[[words]]: the name {0:?} stands twice, or another one gives the same file in figures/ (all but A-Z, a-z, 0-9, \
+         `.`, `_` and `-` becomes `_`); names tell the results apart: rename one"
     )]
     SameName(String),
     /// A number out of its range.

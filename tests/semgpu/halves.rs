@@ -313,10 +313,15 @@ fn a_manifest_finds_the_vectors_of_its_images() {
     let other = list.replace("concept 3\n", "concept 4\n");
     std::fs::write(at("concepts.txt"), &other).unwrap();
     let said = fail(&["similarity", &features, "--out", &out, by_name[0], by_name[1], by_name[2], by_name[3]], 2);
-    assert!(said.contains("concepts.txt: 12 concepts") && said.contains("another directory"), "{said}");
+    assert!(said.contains("concepts.txt: lists 12 concepts") && said.contains("another directory"), "{said}");
     assert_eq!(std::fs::read_to_string(at("concepts.txt")).unwrap(), other);
     assert_eq!(std::fs::read(&out).unwrap(), rsm);
     std::fs::write(at("concepts.txt"), list).unwrap();
+    let row = names.iter().position(|name| name.ends_with("c03_1.jpg")).unwrap();
+    rows[row * units] = f64::NAN;
+    write_npy(&at("features.npy"), &[names.len(), units], &rows).unwrap();
+    let said = fail(&["similarity", &features, "--out", &out, by_name[0], by_name[1], by_name[2], by_name[3]], 2);
+    assert!(said.contains("group g1, row 3 (images/c03/c03_1.jpg)"), "{said}");
     let said = fail(&["similarity", &features, "--out", &out, "--manifest", &text("manifest.csv")], 2);
     assert!(said.contains("--rows") && said.contains("file_names.txt"), "{said}");
     std::fs::write(at("manifest.csv"), manifest.replacen("c03_1.webp", "c99_1.webp", 1)).unwrap();
