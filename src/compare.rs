@@ -1,6 +1,5 @@
 //! Finished runs side by side: their curves on one axis of relative depth, and paired tests of their differences.
 
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -103,7 +102,7 @@ pub fn compare(request: &Request, progress: &Progress) -> Result<PathBuf, Error>
         let counted = |rsms: u64| {
             // Groups count as one: their number differs between runs.
             task.advance(rsms / layers[0].len() as u64);
-            if progress.interrupt.stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            progress.interrupt.flow()
         };
         let layers: Vec<&[Rsm]> = layers.iter().map(Vec::as_slice).collect();
         let accuracies = bootstrap::accuracies(&words, &layers, request.seed, request.resamples, curve.ties, &counted)

@@ -46,7 +46,7 @@ use rayon::prelude::*;
 
 use super::gpu::{Gpu, GpuError, Kernel};
 use super::permutation::Permutations;
-use super::{Progress, Rsm};
+use super::{Interrupted, Progress, Rsm, report};
 
 pub(super) use cpu::product;
 pub use products::products;
@@ -101,6 +101,12 @@ pub struct DrawTable {
     pub tested: Vec<u32>,
     /// Pairs of concepts, tested or not.
     pub pairs: u32,
+}
+
+impl From<Interrupted> for TwoVsTwoError {
+    fn from(_: Interrupted) -> Self {
+        Self::Interrupted
+    }
 }
 
 impl DrawTable {

@@ -7,7 +7,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use self::permuted::{Images, Layout, Product, Words};
-use super::{Counts, Draw, Progress, Rows, TwoVsTwoError, decide_exactly, rounding};
+use super::{Counts, Draw, Progress, Rows, TwoVsTwoError, decide_exactly, report, rounding};
 
 /// Rows are padded to whole blocks of this many entries, so that no inner loop has a remainder.
 const BLOCK: usize = 16;
@@ -180,10 +180,7 @@ pub fn count(
                     counts.add(decide_exactly(words, &images[n], &draw, a, b).outcome);
                 }
             }
-            match progress(images.len() as u64).is_break() {
-                true => Err(TwoVsTwoError::Interrupted),
-                false => Ok(()),
-            }
+            report(progress, images.len() as u64).map_err(TwoVsTwoError::from)
         },
     )?;
     Ok(counts)

@@ -7,7 +7,7 @@ use std::ops::Range;
 use cubecl::server::Handle;
 use rayon::prelude::*;
 
-use super::{Counts, Draw, Progress, Rows, TwoVsTwoError, decide_exactly, rounding};
+use super::{Counts, Draw, Progress, Rows, TwoVsTwoError, decide_exactly, report, rounding};
 use crate::stats::gpu::{Download, Gpu, GpuError, Kernel};
 
 static PERMUTE: Kernel = Kernel {
@@ -145,9 +145,7 @@ pub fn count_in(
                 part[cell].add(outcome);
             }
             counts.extend(part);
-            if progress((draws.len() * images.len()) as u64).is_break() {
-                return Err(TwoVsTwoError::Interrupted);
-            }
+            report(progress, (draws.len() * images.len()) as u64)?;
         }
     }
     Ok(counts)
