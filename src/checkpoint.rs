@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::arrays::{self, ArrayError};
 use crate::error::FileError;
 use crate::imagenet::CLASSES;
-use crate::results::arrays::{self, ArrayError};
 use crate::results::write_atomically;
 use crate::stats::Rsm;
 

@@ -9,7 +9,7 @@ use burn_wgpu::wgpu::{self, DeviceType};
 use cubecl::future::block_on;
 use serde::{Deserialize, Serialize};
 
-use crate::stats::gpu::Gpu;
+use crate::kernels::gpu::Gpu;
 
 /// Memory budget where neither the configuration nor the driver gives one.
 const DEFAULT_MEMORY_BYTES: u64 = 4 << 30;

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::arrays::{self, ArrayError, RsmFile, RsmsOut, WriteEnding, write_rsms};
 use crate::error::{Error, FileError};
 use crate::halves::read_lines;
 use crate::report::distinct;
-use crate::results::arrays::{self, ArrayError, RsmFile, RsmsOut, WriteEnding, write_rsms};
 use crate::results::{Results, ResultsError, layer_rsm, words_rsm};
 use crate::stats::Rsm;
 

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use burn::tensor::{Tensor, TensorData};
 use rayon::prelude::*;
 
+use crate::arrays::{self, ArrayError, StoredArray};
 use crate::device::Selected;
 use crate::error::{Error, FileError};
 use crate::progress::{Progress, Task};
-use crate::results::arrays::{self, ArrayError, StoredArray};
 use crate::stats::Rsm;
 use crate::stats::similarity::{SimilarityError, Standard, Streamed};
 use crate::stimuli::Manifest;

@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 pub use similarity::{SimilarityRequest, similarity};
 pub use test::{Test, TestRequest};
 
+use crate::arrays::WriteEnding;
 use crate::device::DeviceError;
 use crate::error::FileError;
 use crate::features::FeaturesError;
 use crate::matrices::MatrixError;
-use crate::results::arrays::WriteEnding;
 use crate::stats::two_vs_two::TwoVsTwoError;
 
 /// A request that cannot be met.

@@ -6,6 +6,7 @@
 //! | module | from | to |
 //! | --- | --- | --- |
 //! | [`error`], [`checksum`], [`progress`] | | exit codes, SHA-256, what is said meanwhile |
+//! | [`kernels`] | tensors and matrices | launches of our WGSL |
 //! | [`stats`] | matrices | RSMs, 2 vs. 2 counts, p-values; opens no files |
 //! | [`device`] | `auto`, `cpu`, `gpu:N` | a Burn device and the memory it has |
 //! | [`imagenet`] | | the 1000 classes and their names |
@@ -13,7 +14,8 @@
 //! | [`images`] | an image file | RGB bytes of the network's size |
 //! | [`weights`], [`nets`] | a weights file | a network as a list of stages with named taps |
 //! | [`stimuli`] | a manifest of images | normalised batches on the device, decoded ahead |
-//! | [`results`] | rows | CSV, JSON, arrays |
+//! | [`arrays`] | files of numbers, any toolbox's | arrays and what they say of themselves |
+//! | [`results`] | rows | CSV, JSON |
 //! | [`concepts`] | classes, vocabularies, images | a manifest, and why each class is in it or not |
 //! | [`evaluation`] | RSMs of words and layers | rows of results |
 //! | [`config`], [`plan`] | an experiment's TOML | things that exist, or the user's error in second 0 |
@@ -31,6 +33,7 @@ pub mod checksum;
 pub mod error;
 pub mod progress;
 
+pub mod kernels;
 pub mod stats;
 
 pub mod device;
@@ -44,6 +47,7 @@ pub mod weights;
 
 pub mod stimuli;
 
+pub mod arrays;
 pub mod results;
 
 pub mod concepts;

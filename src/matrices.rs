@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::results::arrays::{self, ArrayError, CORRELATION_DISTANCE, DISSIMILARITIES, RsmFile};
+use crate::arrays::{self, ArrayError, CORRELATION_DISTANCE, DISSIMILARITIES, RsmFile};
 use crate::stats::Rsm;
 use crate::stats::rsa;
 use crate::stats::two_vs_two::FEWEST_CONCEPTS;

@@ -3,7 +3,6 @@
 //! Every file is written beside its place and renamed into it, so a reader finds the old file or the new one, never half
 //! of one.
 
-pub mod arrays;
 mod rows;
 mod table;
 

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::HalvesError;
+use crate::arrays::{RsmFile, RsmsOut, write_rsms};
 use crate::device::{self, Choice};
 use crate::error::Error;
 use crate::features::{Features, Layout};
 use crate::progress::Progress;
-use crate::results::arrays::{RsmFile, RsmsOut, write_rsms};
 use crate::results::{lines, write_lines};
 
 /// What `semgpu similarity` is asked for.

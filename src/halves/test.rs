@@ -8,6 +8,7 @@ use std::time::Instant;
 use serde::Serialize;
 
 use super::{HalvesError, numbers, read_lines};
+use crate::arrays::{RsmsOut, write_rsms};
 use crate::checkpoint::KEY_FILE;
 use crate::checksum::sha256;
 use crate::device::{self, Choice, Selected};
@@ -17,7 +18,6 @@ use crate::matrices::{self, Entries, Source};
 use crate::pipeline;
 use crate::progress::Progress;
 use crate::report;
-use crate::results::arrays::{RsmsOut, write_rsms};
 use crate::results::{figure_name, layer_rsm, words_rsm, write_json, write_lines};
 use crate::stats::Rsm;
 use crate::stats::bootstrap::MIN_CONCEPTS;

@@ -14,7 +14,7 @@ use burn_flex::Flex;
 use burn_wgpu::{CubeBackend, into_contiguous};
 
 use super::Rsm;
-use super::gpu::{Gpu, GpuError};
+use crate::kernels::gpu::{Gpu, GpuError};
 
 mod cpu;
 mod gpu;

@@ -44,9 +44,9 @@ use std::ops::{ControlFlow, Range};
 use burn::tensor::Device;
 use rayon::prelude::*;
 
-use super::gpu::{Gpu, GpuError, Kernel};
 use super::permutation::Permutations;
 use super::{Interrupted, Progress, Rsm, report};
+use crate::kernels::gpu::{Gpu, GpuError, Kernel};
 
 pub(super) use cpu::product;
 pub use products::products;

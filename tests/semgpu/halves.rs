@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use safetensors::SafeTensors;
-use semgpu::results::arrays::{self, RsmsOut, write_npy, write_rsms};
+use semgpu::arrays::{self, RsmsOut, write_npy, write_rsms};
 use semgpu::stats::Rsm;
 
 use crate::{Small, column, devices, fail, root, semgpu, succeed};

@@ -1,4 +1,4 @@
-use semgpu::results::arrays;
+use semgpu::arrays;
 
 use crate::{Small, column, devices, succeed};
 

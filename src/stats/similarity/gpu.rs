@@ -3,7 +3,7 @@
 use cubecl::server::Handle;
 
 use super::{Moments, SimilarityError};
-use crate::stats::gpu::{Gpu, Kernel};
+use crate::kernels::gpu::{Gpu, Kernel};
 
 /// The kernels of an RSM, in the order they run.
 pub const KERNELS: &[&Kernel] = &[&SHIFT, &PACK, &GRAM, &FOLD];

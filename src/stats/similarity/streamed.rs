@@ -100,7 +100,7 @@ mod tests {
 
     use super::super::rsm_reference;
     use super::*;
-    use crate::stats::gpu::test_device;
+    use crate::kernels::gpu::test_device;
 
     /// f32 scores round by 6e-8 of a standard deviation; a sum of n products of them by that over the root of n.
     const CLOSE: f64 = 1e-7;

@@ -3,7 +3,7 @@ use burn_wgpu::CubeBackend;
 use safetensors::SafeTensors;
 
 use super::*;
-use crate::stats::gpu::test_device;
+use crate::kernels::gpu::test_device;
 use crate::stats::permutation::Random;
 
 /// Largest difference of a correlation from f64 at mean correlation 0.99: sums of at most 512 products carry a random

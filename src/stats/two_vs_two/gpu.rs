@@ -8,7 +8,7 @@ use cubecl::server::Handle;
 use rayon::prelude::*;
 
 use super::{Counts, Draw, Progress, Rows, TwoVsTwoError, decide_exactly, report, rounding};
-use crate::stats::gpu::{Download, Gpu, GpuError, Kernel};
+use crate::kernels::gpu::{Download, Gpu, GpuError, Kernel};
 
 static PERMUTE: Kernel = Kernel {
     name: "permute_words",

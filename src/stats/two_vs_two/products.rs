@@ -3,8 +3,8 @@
 use burn::tensor::Device;
 
 use super::{Rows, TwoVsTwoError, cpu, gpu, rounding};
+use crate::kernels::gpu::Gpu;
 use crate::stats::Rsm;
-use crate::stats::gpu::Gpu;
 
 /// Calls `time` with a function that makes the product of every image RSM under some of `draws`, on all threads of the
 /// current rayon pool or on the queue of the GPU, and with the number of these draws: those of one batch on the GPU, all

@@ -1,5 +1,5 @@
 use super::*;
-use crate::stats::gpu::test_device;
+use crate::kernels::gpu::test_device;
 use crate::stats::permutation::Random;
 
 /// A CPU, and the GPU where one is asked for.

@@ -4,7 +4,6 @@ pub mod bootstrap;
 #[cfg(test)]
 mod calibration;
 pub mod ceiling;
-pub mod gpu;
 pub mod inference;
 mod kendall;
 pub mod one_vs_two;

@@ -25,9 +25,9 @@ mod uncertainty;
 
 use std::path::{Path, PathBuf};
 
+use crate::arrays::ArrayError;
 use crate::error::FileError;
 use crate::results::Results;
-use crate::results::arrays::ArrayError;
 
 pub use canvas::DrawError;
 pub use compare::{Overlay, write_comparison};

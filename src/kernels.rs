@@ -1,0 +1,3 @@
+//! Arithmetic on the device: our WGSL on Burn's queue.
+
+pub mod gpu;
