@@ -6,10 +6,9 @@
 //! size add their input. Blocks are tapped at their end, the other convolutions after their ReLU6. All convolutions are
 //! padded as TensorFlow's `same`, where the weights were trained: a stride of 2 has less padding before than after.
 
-use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor};
 
-use super::layers::{Conv, Dense, Padding, global_mean, in_parts, relu6, window};
+use super::layers::{Conv, Dense, Padding, global_mean, in_parts, relu6};
 use super::{BATCH_COUNTERS, Input, Layer, NetworkSpec, Preprocess, Stage, StageSpec, Stages, Taps};
 use crate::images::Resize;
 use crate::weights::{Facts, Normalised, Parameter, Parameters, Transform, WeightsError};
@@ -90,8 +89,8 @@ impl ConvSpec {
 
     fn load(&self, parameters: &mut Parameters, device: &Device) -> Result<Conv, WeightsError> {
         let [conv, norm] = self.names();
-        let options = ConvOptions { groups: self.groups, ..window(self.stride, self.padding()) };
-        Conv::load_normalised(parameters, &conv, &norm, EPSILON, options, device)
+        let window = (self.stride, self.padding(), self.groups);
+        Conv::load_normalised(parameters, &conv, &norm, EPSILON, window, device)
     }
 }
 
@@ -213,7 +212,7 @@ fn load(_form: &str, parameters: &mut Parameters, device: &Device) -> Result<Sta
             layer: spec.name,
         }));
     }
-    stages.push(Box::new(Head(Dense::load(parameters, "logits", Dense::TILE_BYTES, device)?)));
+    stages.push(Box::new(Head(Dense::load(parameters, "logits", device)?)));
     Ok(stages)
 }
 

@@ -9,7 +9,7 @@
 use burn::tensor::{Device, Tensor};
 
 use super::layers::{
-    Border, Conv, Dense, Padding, VALID, average_pool, global_mean, in_parts, max_pool, relu, softmax, window,
+    Border, Conv, Dense, Padding, VALID, average_pool, global_mean, in_parts, max_pool, relu, softmax,
 };
 use super::{BATCH_COUNTERS, Input, Layer, NetworkSpec, Preprocess, Stage, StageSpec, Stages, Taps};
 use crate::images::Resize;
@@ -163,7 +163,7 @@ impl ConvSpec {
 
     fn load(&self, parameters: &mut Parameters, device: &Device) -> Result<Conv, WeightsError> {
         let [conv, norm] = ["conv", "bn"].map(|part| format!("{}.{part}", self.name));
-        Conv::load_normalised(parameters, &conv, &norm, EPSILON, window(self.stride, self.padding), device)
+        Conv::load_normalised(parameters, &conv, &norm, EPSILON, (self.stride, self.padding, 1), device)
     }
 }
 
@@ -323,7 +323,7 @@ fn load(form: &str, parameters: &mut Parameters, device: &Device) -> Result<Stag
             .collect::<Result<_, WeightsError>>()?;
         stages.push(Box::new(BlockStage { layer, convs, halves, border }));
     }
-    stages.push(Box::new(Head(Dense::load(parameters, "predictions", Dense::TILE_BYTES, device)?)));
+    stages.push(Box::new(Head(Dense::load(parameters, "predictions", device)?)));
     Ok(stages)
 }
 

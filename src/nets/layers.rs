@@ -1,30 +1,15 @@
-//! The layers that networks are built of, on Burn's operations, with loaded weights.
+//! The layers that networks are built of: kernels with loaded weights.
 
-use burn::tensor::module::{avg_pool2d, conv2d, max_pool2d};
-use burn::tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
-use burn::tensor::{Device, Tensor, TensorData, activation};
-use burn_flex::Flex;
-use rayon::prelude::*;
+use burn::tensor::{Device, Tensor, TensorData};
 
+use crate::kernels::{self, Activation, Convolution, Window};
 use crate::weights::{Parameters, WeightsError};
 
-/// Zeros `(before, after)` around height and width.
-pub type Padding = [(usize, usize); 2];
-
-/// No padding (Keras `valid`).
-pub const VALID: Padding = [(0, 0); 2];
-
-/// A window that moves by `stride` over a padded input; every output sees every input channel (`groups` 1).
-pub fn window(stride: usize, padding: Padding) -> ConvOptions<2> {
-    ConvOptions::new_with_padding([stride; 2], padding, [1; 2], 1)
-}
+pub use crate::kernels::pooling::{Border, average_pool, global_mean, max_pool};
+pub use crate::kernels::{Padding, VALID};
 
 /// A convolution with bias.
-pub struct Conv {
-    weight: Tensor<4>,
-    bias: Tensor<1>,
-    options: ConvOptions<2>,
-}
+pub struct Conv(Convolution);
 
 impl Conv {
     /// Loads `{name}.weight`, `[out, in, height, width]`, and `{name}.bias`, `[out]`.
@@ -38,11 +23,8 @@ impl Conv {
         padding: Padding,
         device: &Device,
     ) -> Result<Self, WeightsError> {
-        Ok(Self {
-            weight: Tensor::from_data(parameters.get(&format!("{name}.weight"))?, device),
-            bias: Tensor::from_data(parameters.get(&format!("{name}.bias"))?, device),
-            options: window(stride, padding),
-        })
+        let weight = parameters.get(&format!("{name}.weight"))?;
+        Ok(Self::new(weight, parameters.get(&format!("{name}.bias"))?, stride, padding, 1, device))
     }
 
     /// Loads a convolution and the batch normalization after it as one convolution: with `s = gamma / sqrt(var + epsilon)`
@@ -56,7 +38,7 @@ impl Conv {
         conv: &str,
         norm: &str,
         epsilon: f64,
-        options: ConvOptions<2>,
+        (stride, padding, groups): (usize, Padding, usize),
         device: &Device,
     ) -> Result<Self, WeightsError> {
         let weight = parameters.get(&format!("{conv}.weight"))?;
@@ -84,57 +66,45 @@ impl Conv {
             }
             (TensorData::new(folded, weight.shape().clone()), TensorData::new(shifts, [outs]))
         };
-        Ok(Self { weight: Tensor::from_data(weight, device), bias: Tensor::from_data(bias, device), options })
+        Ok(Self::new(weight, bias, stride, padding, groups, device))
+    }
+
+    fn new(
+        weight: TensorData,
+        bias: TensorData,
+        stride: usize,
+        padding: Padding,
+        groups: usize,
+        device: &Device,
+    ) -> Self {
+        let size = [weight.shape()[2], weight.shape()[3]];
+        let window = Window { size, ..Window::square(1, stride, padding) };
+        Self(Convolution::new(weight, bias, window, groups, Activation::Identity, device))
     }
 
     /// `[images, in, height, width]` to `[images, out, height, width]`, before any activation.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        conv2d(x, self.weight.clone(), Some(self.bias.clone()), self.options.clone())
+        self.0.forward(x)
     }
 }
 
-/// A dense layer, its weights cut into tiles along the outputs.
-///
-/// A GPU need not bind more than 128 MiB at once and VGG16's `fc1` has 392 MiB; a tile is a matrix product of its own.
-pub struct Dense {
-    /// Weights `[out, in]` and bias `[1, out]` of consecutive outputs.
-    tiles: Vec<(Tensor<2>, Tensor<2>)>,
-}
+/// A dense layer.
+pub struct Dense(kernels::Dense);
 
 impl Dense {
-    /// The largest tile, below what every GPU binds.
-    pub const TILE_BYTES: usize = 100 << 20;
-
-    /// Loads `{name}.weight`, `[out, in]`, and `{name}.bias`, `[out]`, in tiles of at most `tile_bytes` (one output at
-    /// least).
+    /// Loads `{name}.weight`, `[out, in]`, and `{name}.bias`, `[out]`.
     ///
     /// # Errors
     /// As [`Parameters::get`].
-    pub fn load(
-        parameters: &mut Parameters,
-        name: &str,
-        tile_bytes: usize,
-        device: &Device,
-    ) -> Result<Self, WeightsError> {
+    pub fn load(parameters: &mut Parameters, name: &str, device: &Device) -> Result<Self, WeightsError> {
         let weight = parameters.get(&format!("{name}.weight"))?;
         let bias = parameters.get(&format!("{name}.bias"))?;
-        let inputs = weight.shape()[1];
-        let rows = (tile_bytes / (inputs * size_of::<f32>())).max(1);
-        let tiles = f32s(&weight).chunks(rows * inputs).zip(f32s(&bias).chunks(rows));
-        let tiles = tiles.map(|(weight, bias)| {
-            let outs = bias.len();
-            let weight = TensorData::new(weight.to_vec(), [outs, inputs]);
-            let bias = TensorData::new(bias.to_vec(), [1, outs]);
-            (Tensor::from_data(weight, device), Tensor::from_data(bias, device))
-        });
-        Ok(Self { tiles: tiles.collect() })
+        Ok(Self(kernels::Dense::new(&weight, &bias, Activation::Identity, kernels::Dense::TILE_BYTES, device)))
     }
 
     /// `[images, channels, height, width]`, flattened, to `[images, out, 1, 1]`, before any activation.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let x: Tensor<2> = x.flatten(1, 3);
-        let tiles = self.tiles.iter().map(|(weight, bias)| x.clone().matmul(weight.clone().transpose()) + bias.clone());
-        spread(Tensor::cat(tiles.collect(), 1))
+        spread(self.0.forward(x.flatten(1, 3)))
     }
 }
 
@@ -150,68 +120,17 @@ fn spread(x: Tensor<2>) -> Tensor<4> {
 
 /// `max(x, 0)`.
 pub fn relu(x: Tensor<4>) -> Tensor<4> {
-    activation::relu(x)
+    Activation::Relu.forward(x)
 }
 
 /// `x` held between 0 and 6.
 pub fn relu6(x: Tensor<4>) -> Tensor<4> {
-    x.clamp(0.0, 6.0)
+    Activation::Relu6.forward(x)
 }
 
 /// Softmax over all units of an image; `[images, units, 1, 1]` both ways.
 pub fn softmax(x: Tensor<4>) -> Tensor<4> {
-    spread(activation::softmax(x.flatten::<2>(1, 3), 1))
-}
-
-/// Largest value of each `window` x `window`, `stride` apart; windows that do not fit are left out (Keras `valid`).
-pub fn max_pool(x: Tensor<4>, window: usize, stride: usize) -> Tensor<4> {
-    // On the CPU Burn's pooling also keeps the place of each maximum: a third of SqueezeNet's time, with ours a tenth.
-    match x.clone().try_into_primitive::<Flex>() {
-        Ok(cpu) => max_pool_cpu(cpu.to_contiguous().storage(), x.dims(), window, stride, &x.device()),
-        Err(_) => max_pool2d(x, MaxPoolOptions::new([window; 2]).with_stride([stride; 2])),
-    }
-}
-
-/// The maximum down the columns of each band of rows, then along it; NaN wins, as in Burn.
-fn max_pool_cpu(x: &[f32], shape: [usize; 4], window: usize, stride: usize, device: &Device) -> Tensor<4> {
-    let larger = |a: f32, b: f32| if b > a || b.is_nan() { b } else { a };
-    let [images, channels, height, width] = shape;
-    let [rows, columns] = [height, width].map(|size| (size - window) / stride + 1);
-    let mut pooled = vec![0.0; images * channels * rows * columns];
-    pooled.par_chunks_mut(rows * columns).zip(x.par_chunks(height * width)).for_each(|(pooled, plane)| {
-        let mut band = vec![0.0; width];
-        for (y, pooled) in pooled.chunks_mut(columns).enumerate() {
-            let mut lines = plane[y * stride * width..].chunks(width).take(window);
-            band.copy_from_slice(lines.next().unwrap_or_default());
-            for line in lines {
-                band.iter_mut().zip(line).for_each(|(largest, &value)| *largest = larger(*largest, value));
-            }
-            for (x, pooled) in pooled.iter_mut().enumerate() {
-                *pooled = band[x * stride..][..window].iter().copied().fold(f32::NEG_INFINITY, larger);
-            }
-        }
-    });
-    Tensor::from_data(TensorData::new(pooled, [images, channels, rows, columns]), device)
-}
-
-/// What an average pooling takes windows to hold beyond the border.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Border {
-    /// Nothing: the average is over what is there (Keras `same`).
-    Excluded,
-    /// Zeros: the average is over the whole window (torchvision).
-    Zeros,
-}
-
-/// Mean of the `window` x `window` around every unit; `window` is odd, height and width stay.
-pub fn average_pool(x: Tensor<4>, window: usize, border: Border) -> Tensor<4> {
-    let options = AvgPoolOptions {
-        stride: [1; 2],
-        padding: [(window / 2, window / 2); 2],
-        count_include_pad: border == Border::Zeros,
-        ..AvgPoolOptions::new([window; 2])
-    };
-    avg_pool2d(x, options)
+    spread(kernels::activation::softmax(x.flatten(1, 3)))
 }
 
 /// Most that an activation inside a stage takes on the CPU: larger ones the allocator (glibc: from 32 MiB on) returns to
@@ -228,14 +147,11 @@ pub fn in_parts(x: Tensor<4>, units: usize, forward: impl Fn(Tensor<4>) -> Tenso
     Tensor::cat(x.split(images, 0).into_iter().map(forward).collect(), 0)
 }
 
-/// Mean over height and width, `[images, channels, height, width]` to `[images, channels, 1, 1]`.
-pub fn global_mean(x: Tensor<4>) -> Tensor<4> {
-    let [images, channels, ..] = x.dims();
-    x.flatten::<3>(2, 3).mean_dim(2).reshape([images, channels, 1, 1])
-}
-
 #[cfg(test)]
 mod tests {
+    use burn::tensor::module::max_pool2d;
+    use burn::tensor::ops::MaxPoolOptions;
+
     use super::*;
     use crate::weights::{Normalised, Parameter, formula};
 
@@ -254,11 +170,8 @@ mod tests {
     fn padding_may_differ_before_and_after() {
         // 1 x 1 x 2 x 2 input 1 2 / 3 4, 2 x 2 kernel of ones, stride 2, one zero before and two after: the windows
         // cover {1}, {2} / {3}, {4}.
-        let conv = Conv {
-            weight: Tensor::ones([1, 1, 2, 2], &Device::flex()),
-            bias: Tensor::zeros([1], &Device::flex()) + 0.5,
-            options: ConvOptions::new_with_padding([2; 2], [(1, 2); 2], [1; 2], 1),
-        };
+        let weight = TensorData::new(vec![1.0f32; 4], [1, 1, 2, 2]);
+        let conv = Conv::new(weight, TensorData::new(vec![0.5f32], [1]), 2, [(1, 2); 2], 1, &Device::flex());
         let y = conv.forward(tensor(&[1.0, 2.0, 3.0, 4.0], [1, 1, 2, 2]));
         assert_eq!(y.dims(), [1, 1, 2, 2]);
         assert_eq!(values(y), [1.5, 2.5, 3.5, 4.5]);
@@ -280,7 +193,7 @@ mod tests {
                 ["conv.weight", "bn.beta", "bn.mean", "bn.var"].map(|name| vector(name).unwrap());
             let x: Vec<f32> = (0..12).map(|v| (v as f32 - 6.0) / 6.0).collect();
             let device = Device::flex();
-            let conv = Conv::load_normalised(&mut parameters, "conv", "bn", 0.5, window(1, VALID), &device).unwrap();
+            let conv = Conv::load_normalised(&mut parameters, "conv", "bn", 0.5, (1, VALID, 1), &device).unwrap();
             let y = conv.forward(tensor(&x, [1, 3, 1, 4]));
             assert_eq!(y.dims(), [1, 4, 1, 1]);
             for (out, y) in values(y).into_iter().enumerate() {
@@ -296,11 +209,8 @@ mod tests {
 
     #[test]
     fn groups_see_their_own_channels() {
-        let conv = Conv {
-            weight: tensor(&[2.0, 3.0], [2, 1, 1, 1]),
-            bias: Tensor::zeros([2], &Device::flex()),
-            options: ConvOptions { groups: 2, ..window(1, VALID) },
-        };
+        let weight = TensorData::new(vec![2.0f32, 3.0], [2, 1, 1, 1]);
+        let conv = Conv::new(weight, TensorData::new(vec![0.0f32; 2], [2]), 1, VALID, 2, &Device::flex());
         assert_eq!(values(conv.forward(tensor(&[5.0, 7.0], [1, 2, 1, 1]))), [10.0, 21.0]);
     }
 
@@ -321,10 +231,9 @@ mod tests {
             }
         }
         // 1 byte: one output per tile; 96 bytes: two, and one left over; the rest: all in one.
-        for (tile_bytes, tiles) in [(1, 7), (96, 4), (Dense::TILE_BYTES, 1)] {
-            let dense = Dense::load(&mut parameters(), "fc", tile_bytes, &Device::flex()).unwrap();
-            assert_eq!(dense.tiles.len(), tiles);
-            let y = dense.forward(tensor(&x, [2, 3, 2, 2]));
+        for tile_bytes in [1, 96, kernels::Dense::TILE_BYTES] {
+            let dense = kernels::Dense::new(&weight, &bias, Activation::Identity, tile_bytes, &Device::flex());
+            let y = Dense(dense).forward(tensor(&x, [2, 3, 2, 2]));
             assert_eq!(y.dims(), [2, 7, 1, 1]);
             for (y, expected) in values(y).iter().zip(&expected) {
                 assert!((y - expected).abs() <= SUM_OF_12, "{y} {expected}");
@@ -397,13 +306,15 @@ mod tests {
         };
         let x = filled([2, 6, 9, 11]);
         let conv = |shape: [usize; 4], stride, padding: Padding, groups| {
-            let bias = filled([1, 1, 1, shape[0]]).reshape([shape[0]]);
-            let options = ConvOptions::new_with_padding([stride; 2], padding, [1; 2], groups);
-            values(Conv { weight: filled(shape), bias, options }.forward(x.clone()))
+            let bias = TensorData::new(values(filled([1, 1, 1, shape[0]])), [shape[0]]);
+            let weight = TensorData::new(values(filled(shape)), shape);
+            values(Conv::new(weight, bias, stride, padding, groups, device).forward(x.clone()))
         };
-        let kernels = Parameter::kernel("dense", &[5, 594], vec![]);
-        let mut parameters = Parameters::formula("test", vec![kernels, Parameter::bias("dense", 5, vec![])]);
-        let dense = Dense::load(&mut parameters, "dense", 2 * 594 * 4, device).unwrap();
+        let kernel = Parameter::kernel("dense", &[5, 594], vec![]);
+        let mut parameters = Parameters::formula("test", vec![kernel, Parameter::bias("dense", 5, vec![])]);
+        let mut take = |name: &str| parameters.get(name).unwrap();
+        let (weight, bias) = (take("dense.weight"), take("dense.bias"));
+        let dense = Dense(kernels::Dense::new(&weight, &bias, Activation::Identity, 2 * 594 * 4, device));
         vec![
             ("1 x 1", conv([4, 6, 1, 1], 1, VALID, 1)),
             ("1 x 1, strided", conv([4, 6, 1, 1], 2, VALID, 1)),

@@ -14,7 +14,7 @@
 
 use burn::tensor::{Device, Tensor};
 
-use super::layers::{Conv, Dense, Padding, VALID, global_mean, max_pool, relu, softmax, window};
+use super::layers::{Conv, Dense, Padding, VALID, global_mean, max_pool, relu, softmax};
 use super::{BATCH_COUNTERS, Input, Layer, LookAlike, NetworkSpec, Preprocess, Stage, StageSpec, Stages, Taps};
 use crate::images::Resize;
 use crate::weights::{Facts, Normalised, Parameter, Parameters, Transform, WeightsError, keras_names};
@@ -185,8 +185,8 @@ impl ConvSpec {
     }
 
     fn load(&self, epsilon: f64, parameters: &mut Parameters, device: &Device) -> Result<Conv, WeightsError> {
-        let options = window(self.stride, self.padding);
-        Conv::load_normalised(parameters, &self.names.0, &self.names.1, epsilon, options, device)
+        let window = (self.stride, self.padding, 1);
+        Conv::load_normalised(parameters, &self.names.0, &self.names.1, epsilon, window, device)
     }
 }
 
@@ -375,7 +375,7 @@ fn load(depth: &Depth, form: &str, parameters: &mut Parameters, device: &Device)
             layers: spec.layers().into_iter().map(|layer| layer.name).collect(),
         }));
     }
-    let dense = Dense::load(parameters, "predictions", Dense::TILE_BYTES, device)?;
+    let dense = Dense::load(parameters, "predictions", device)?;
     stages.push(Box::new(Head { dense }));
     Ok(stages)
 }

@@ -220,7 +220,7 @@ fn load(convs: &[ConvSpec], parameters: &mut Parameters, device: &Device) -> Res
         stages.push(Box::new(ConvStage { layer: spec.layer(), pooled: spec.pooled(), conv }));
     }
     for spec in &DENSES {
-        let dense = Dense::load(parameters, spec.layer, Dense::TILE_BYTES, device)?;
+        let dense = Dense::load(parameters, spec.layer, device)?;
         stages.push(Box::new(DenseStage {
             layer: spec.layer,
             pooled: spec.layer == "fc1",
