@@ -7,6 +7,7 @@ use std::time::Instant;
 use burn::tensor::Tensor;
 use serde::Serialize;
 
+use crate::arrays;
 use crate::checkpoint::Checkpoint;
 use crate::error::{Error, FileError};
 use crate::evaluation::one_vs_two::{self, Predictions};
@@ -14,7 +15,7 @@ use crate::evaluation::{self, Layer, Space};
 use crate::nets::{self, Stage, Taps};
 use crate::plan::Plan;
 use crate::progress::{Progress, Task};
-use crate::results::{Results, StimulusRow, arrays, words_rsm, write_json, write_lines};
+use crate::results::{Results, StimulusRow, words_rsm, write_json, write_lines};
 use crate::stats::Rsm;
 use crate::stats::scoring::Constant;
 use crate::stats::similarity::{self, SimilarityError};

@@ -28,7 +28,7 @@ impl Dense {
         tile_bytes: usize,
         device: &Device,
     ) -> Self {
-        let f32s = |data: &TensorData| data.to_vec::<f32>().expect("parameters are f32");
+        let f32s = |data: &TensorData| data.try_to_vec::<f32>().expect("parameters are f32");
         let inputs = weight.shape()[1];
         assert_eq!(weight.shape()[0], bias.num_elements(), "a bias for every output");
         let rows = (tile_bytes / (inputs * size_of::<f32>())).max(1);
