@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use plotters::style::text_anchor::HPos;
 
+use crate::arrays;
 use crate::error::FileError;
 use crate::report::canvas::{Backend, Canvas, DrawError, Figure, TextStyle, write_figure};
 use crate::report::curves::Curves;
@@ -11,7 +12,7 @@ use crate::report::notes::Notes;
 use crate::report::ramp::Ramp;
 use crate::report::style::{AXIS, INK, SIZE, TICK_LABEL, TITLE};
 use crate::report::{ReportError, Writer, figures};
-use crate::results::{Results, arrays, layer_rsm, lines, words_rsm};
+use crate::results::{Results, layer_rsm, lines, words_rsm};
 use crate::stats::Rsm;
 use crate::stats::ceiling::mean_rsm;
 

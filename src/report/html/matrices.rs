@@ -6,10 +6,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
+use crate::arrays;
 use crate::report::ReportError;
 use crate::report::curves::Curves;
 use crate::report::rsm::mean;
-use crate::results::{arrays, layer_rsm};
+use crate::results::layer_rsm;
 use crate::stats::rsa::upper;
 
 /// Distinct values of a byte.

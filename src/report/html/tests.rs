@@ -1,10 +1,10 @@
 use serde_json::Value;
 
 use super::*;
+use crate::arrays;
 use crate::report::curves::tests::rows;
 use crate::results::{
-    ConceptRow, ConfusedRow, GroupRow, LostRow, MisclassifiedRow, PredictionRow, StimulusRow, WordsRow, arrays,
-    layer_rsm,
+    ConceptRow, ConfusedRow, GroupRow, LostRow, MisclassifiedRow, PredictionRow, StimulusRow, WordsRow, layer_rsm,
 };
 
 /// A name that would end a script, a string, an attribute or a template's part.
