@@ -9,11 +9,11 @@ use crate::matrices::{self, Entries, MatrixError, Source};
 use crate::progress::Progress;
 use crate::report::{self, Overlay};
 use crate::results::{
-    AccuracyRow, ComparisonRow, Results, ResultsError, layer_rsm, lines, read_run, words_rsm, write_csv,
+    AccuracyRow, ComparisonRow, Results, ResultsError, layer_rsm, lines, read_run, words_rsm, write_table,
 };
 use crate::stats::Rsm;
 use crate::stats::bootstrap::{self, MIN_CONCEPTS};
-use crate::stats::paired::{self, Pair};
+use crate::stats::paired::{self, Contrast};
 use crate::stats::scoring::Ties;
 
 /// Level of the intervals of differences.
@@ -122,7 +122,7 @@ pub fn compare(request: &Request, progress: &Progress) -> Result<PathBuf, Error>
             }
         }
     }
-    write_csv(&request.out.join("compare.csv"), &rows).map_err(Error::failed)?;
+    write_table(&request.out, &rows).map_err(Error::failed)?;
     let overlays: Vec<Overlay> = curves.iter().map(|curve| Overlay { name: &curve.name, rows: &curve.rows }).collect();
     report::write_comparison(&overlays, &request.out).map_err(Error::failed)?;
     summarise(&rows, progress);
@@ -222,12 +222,12 @@ fn differences(a: &Curve, b: &Curve, in_a: &[Vec<f64>], in_b: &[Vec<f64>], resam
         b.rows.iter().position(same).or_else(nearest).expect("a curve has rows")
     };
     let places: Vec<usize> = a.rows.iter().map(counterpart).collect();
-    let family: Vec<Pair> = a
+    let family: Vec<Contrast> = a
         .rows
         .iter()
         .zip(&places)
         .enumerate()
-        .map(|(n, (row, &m))| Pair { observed: (row.accuracy, b.rows[m].accuracy), a: &in_a[n], b: &in_b[m] })
+        .map(|(n, (row, &m))| Contrast { observed: (row.accuracy, b.rows[m].accuracy), a: &in_a[n], b: &in_b[m] })
         .collect();
     let found = paired::differences(&family, CONFIDENCE);
     let row = |((row, &m), found): ((&AccuracyRow, &usize), paired::Difference)| ComparisonRow {

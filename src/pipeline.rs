@@ -11,7 +11,7 @@ use crate::arrays;
 use crate::checkpoint::Checkpoint;
 use crate::error::{Error, FileError};
 use crate::evaluation::one_vs_two::{self, Predictions};
-use crate::evaluation::{self, Layer, Space};
+use crate::evaluation::{self, LayerRsms, Space};
 use crate::nets::{self, Stage, Taps};
 use crate::plan::Plan;
 use crate::progress::{Progress, Task};
@@ -137,7 +137,8 @@ fn mistakes(
     results.predictions = one_vs_two::prediction_rows(plan.network.name, manifest, root, predictions, &plan.lexicon);
     if let Some(test) = &plan.one_vs_two {
         let answers = (predictions, &plan.lexicon);
-        let warnings = one_vs_two::one_vs_two(space, &plan.words, (manifest, root), answers, test, results, progress)?;
+        let (rows, warnings) = one_vs_two::one_vs_two(space, &plan.words, (manifest, root), answers, test, progress)?;
+        results.append(rows);
         warnings.iter().for_each(|warning| progress.line(format!("warning: {warning}")));
         plan.warnings.extend(warnings);
     }
@@ -146,7 +147,7 @@ fn mistakes(
 
 /// The image side of the tests.
 fn space(plan: &Plan, rsms: Vec<Vec<Rsm>>) -> Space {
-    let layers = plan.layers.iter().zip(rsms).map(|(layer, rsms)| Layer {
+    let layers = plan.layers.iter().zip(rsms).map(|(layer, rsms)| LayerRsms {
         name: layer.name.clone(),
         label: layer.label.clone(),
         units: layer.units(),

@@ -8,85 +8,14 @@ mod table;
 
 pub use rows::{
     AccuracyRow, ComparisonRow, ConceptRow, ConfusedRow, GroupRow, LayersRow, LostRow, MisclassifiedRow, OneVsTwoRow,
-    PredictionRow, RsaRow, StimulusRow, WordsRow,
+    PredictionRow, Results, RsaRow, StimulusRow, WordsRow,
 };
-pub use table::{ResultsError, read_csv, write_csv};
+pub use table::{ResultsError, Table, read_table, write_table};
 
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use crate::error::FileError;
-
-/// The tables of a results directory: all that the figures are drawn from.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Results {
-    /// `accuracy.csv`
-    pub accuracy: Vec<AccuracyRow>,
-    /// `groups.csv`
-    pub groups: Vec<GroupRow>,
-    /// `concepts.csv`
-    pub concepts: Vec<ConceptRow>,
-    /// `confused.csv`
-    pub confused: Vec<ConfusedRow>,
-    /// `words.csv`
-    pub words: Vec<WordsRow>,
-    /// `rsa.csv`
-    pub rsa: Vec<RsaRow>,
-    /// `predictions.csv`
-    pub predictions: Vec<PredictionRow>,
-    /// `one_vs_two.csv`
-    pub one_vs_two: Vec<OneVsTwoRow>,
-    /// `misclassified.csv`
-    pub misclassified: Vec<MisclassifiedRow>,
-    /// `lost.csv`
-    pub lost: Vec<LostRow>,
-    /// `layers.csv`
-    pub layers: Vec<LayersRow>,
-    /// `stimuli.csv`
-    pub stimuli: Vec<StimulusRow>,
-}
-
-impl Results {
-    /// Reads the tables in `directory`.
-    ///
-    /// # Errors
-    /// A table that is missing, or a value in it that is not what its column holds.
-    pub fn read(directory: &Path) -> Result<Self, ResultsError> {
-        Ok(Self {
-            accuracy: read_csv(&directory.join("accuracy.csv"))?,
-            groups: read_csv(&directory.join("groups.csv"))?,
-            concepts: read_csv(&directory.join("concepts.csv"))?,
-            confused: read_csv(&directory.join("confused.csv"))?,
-            words: read_csv(&directory.join("words.csv"))?,
-            rsa: read_csv(&directory.join("rsa.csv"))?,
-            predictions: read_csv(&directory.join("predictions.csv"))?,
-            one_vs_two: read_csv(&directory.join("one_vs_two.csv"))?,
-            misclassified: read_csv(&directory.join("misclassified.csv"))?,
-            lost: read_csv(&directory.join("lost.csv"))?,
-            layers: read_csv(&directory.join("layers.csv"))?,
-            stimuli: read_csv(&directory.join("stimuli.csv"))?,
-        })
-    }
-
-    /// Writes the tables into `directory`, made if it is not there.
-    ///
-    /// # Errors
-    /// A table that cannot be written.
-    pub fn write(&self, directory: &Path) -> Result<(), FileError> {
-        write_csv(&directory.join("accuracy.csv"), &self.accuracy)?;
-        write_csv(&directory.join("groups.csv"), &self.groups)?;
-        write_csv(&directory.join("concepts.csv"), &self.concepts)?;
-        write_csv(&directory.join("confused.csv"), &self.confused)?;
-        write_csv(&directory.join("words.csv"), &self.words)?;
-        write_csv(&directory.join("rsa.csv"), &self.rsa)?;
-        write_csv(&directory.join("predictions.csv"), &self.predictions)?;
-        write_csv(&directory.join("one_vs_two.csv"), &self.one_vs_two)?;
-        write_csv(&directory.join("misclassified.csv"), &self.misclassified)?;
-        write_csv(&directory.join("lost.csv"), &self.lost)?;
-        write_csv(&directory.join("layers.csv"), &self.layers)?;
-        write_csv(&directory.join("stimuli.csv"), &self.stimuli)
-    }
-}
 
 /// Where a results directory keeps a layer's RSMs, `[groups, concepts, concepts]`.
 pub fn layer_rsm(directory: &Path, layer: &str) -> PathBuf {
@@ -248,7 +177,7 @@ mod tests {
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1, "the temporary file is gone");
 
         let under_a_file = path.join("accuracy.csv");
-        let error = write_csv::<AccuracyRow>(&under_a_file, &[]).unwrap_err();
+        let error = write_table::<AccuracyRow>(&path, &[]).unwrap_err();
         assert_eq!(error.path, under_a_file);
     }
 

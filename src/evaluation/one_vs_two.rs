@@ -3,15 +3,15 @@
 use std::path::Path;
 
 use crate::error::Error;
-use crate::evaluation::{Space, Words, interrupted};
+use crate::evaluation::{LayerRsms, Space, Words};
 use crate::imagenet::{self, CLASSES};
 use crate::progress::Progress;
 use crate::results::{LostRow, MisclassifiedRow, OneVsTwoRow, PredictionRow, Results};
 use crate::stats::Rsm;
-use crate::stats::inference;
-use crate::stats::one_vs_two::{self, Answers, FEWEST_COLUMNS, LayerTest, Mistake};
+use crate::stats::inference::{self, Rule};
+use crate::stats::one_vs_two::{self, Answers, FEWEST_COLUMNS, Mistake, OneVsTwoTest};
 use crate::stats::permutation::Permutations;
-use crate::stats::scoring::Ties;
+use crate::stats::scoring::{Outcome, Ties};
 use crate::stimuli::{Manifest, Stimulus};
 
 /// Which word stands for a class: its concept in the manifest, and for other classes a word of their own that every word
@@ -85,10 +85,10 @@ pub fn prediction_rows(
     stimuli(manifest, predictions).map(row).collect()
 }
 
-/// Tests the misclassified images against every word model; returns what the user should know.
+/// Tests the misclassified images against every word model; the rows, and what the user should know.
 ///
 /// An image takes part if the predicted class has a word other than its own concept, and at least [`FEWEST_COLUMNS`] other
-/// concepts of its group are classified correctly. Where none does, no row is added.
+/// concepts of its group are classified correctly. Where none does, there are no rows.
 ///
 /// # Errors
 /// [`Error::Interrupted`] when asked to stop.
@@ -98,33 +98,33 @@ pub fn one_vs_two(
     (manifest, root): (&Manifest, &Path),
     (predictions, lexicon): (&Predictions, &Lexicon),
     test: &OneVsTwo,
-    results: &mut Results,
     progress: &Progress,
-) -> Result<Vec<String>, Error> {
+) -> Result<(Results, Vec<String>), Error> {
     let (groups, warnings) = answers(manifest, predictions, lexicon);
     let images: Vec<(usize, Mistake)> = (groups.iter().enumerate())
         .flat_map(|(group, answers)| answers.mistakes.iter().map(move |&mistake| (group, mistake)))
         .collect();
+    let mut results = Results::default();
     if images.is_empty() {
-        return Ok(warnings);
+        return Ok((results, warnings));
     }
-    let rsms: Vec<&[Rsm]> = space.layers.iter().map(|layer| layer.rsms.as_slice()).collect();
+    let rule = Rule { permutations: test.permutations, stop_after: None };
     for (model, words) in models.iter().zip(&test.rsms) {
-        let (draws, permutations) = (&test.draws, test.permutations);
-        let go_on = |_| progress.interrupt.flow();
-        let layers = one_vs_two::one_vs_two(words, &groups, &rsms, draws, permutations, test.ties, &go_on)
-            .map_err(interrupted)?;
-        let family: Vec<_> = layers.iter().map(|layer| layer.scores.clone()).collect();
-        for ((layer, tested), inference) in space.layers.iter().zip(&layers).zip(inference::infer(&family, None)) {
+        let statistic = OneVsTwoTest::new(words, &groups, &space.rsms(), &test.draws, test.ties);
+        let inferences = inference::test(&statistic, rule, &|_| progress.interrupt.flow())?;
+        let margins = statistic.margins();
+        for (index, (layer, inference)) in space.layers.iter().zip(inferences).enumerate() {
+            let outcomes = || margins.iter().filter_map(move |margins| margins[index]).map(one_vs_two::outcome);
+            let count = |outcome| outcomes().filter(|&found| found == outcome).count() as u64;
             results.one_vs_two.push(OneVsTwoRow {
                 network: space.network.clone(),
                 layer: layer.name.clone(),
                 label: layer.label.clone(),
                 words: model.name.clone(),
                 images: images.len(),
-                passed: tested.passed,
-                ties: tested.ties,
-                accuracy: tested.scores.accuracy(),
+                passed: count(Outcome::Passed),
+                ties: count(Outcome::Tie),
+                accuracy: inference.value,
                 permutations: inference.permutations,
                 p_value: inference.p_value,
                 p_fwer: inference.p_fwer,
@@ -132,8 +132,8 @@ pub fn one_vs_two(
                 null_sd: inference.null_sd,
             });
         }
-        for (image, &(group, mistake)) in images.iter().enumerate() {
-            let row = ImageRow {
+        for (&(group, mistake), margins) in images.iter().zip(&margins) {
+            let image = ImageRow {
                 network: &space.network,
                 group: &manifest.groups[group],
                 path: manifest.stimuli[group][mistake.image].listed(root),
@@ -141,10 +141,11 @@ pub fn one_vs_two(
                 predicted: &lexicon.words[mistake.predicted],
                 words: &model.name,
             };
-            image_rows(space, &row, image, &layers, results);
+            results.misclassified.extend(image.misclassified(space, margins));
+            results.lost.push(image.lost(space, margins));
         }
     }
-    Ok(warnings)
+    Ok((results, warnings))
 }
 
 /// What the rows of one image have in common.
@@ -157,27 +158,33 @@ struct ImageRow<'a> {
     words: &'a str,
 }
 
-fn image_rows(space: &Space, row: &ImageRow, image: usize, layers: &[LayerTest], results: &mut Results) {
-    let margins: Vec<Option<f64>> = layers.iter().map(|layer| layer.margins[image]).collect();
-    results.misclassified.extend(space.layers.iter().zip(&margins).map(|(layer, &margin)| MisclassifiedRow {
-        network: row.network.to_string(),
-        group: row.group.to_string(),
-        path: row.path.clone(),
-        concept: row.concept.to_string(),
-        predicted: row.predicted.to_string(),
-        layer: layer.name.clone(),
-        words: row.words.to_string(),
-        margin,
-    }));
-    results.lost.push(LostRow {
-        network: row.network.to_string(),
-        group: row.group.to_string(),
-        path: row.path.clone(),
-        concept: row.concept.to_string(),
-        predicted: row.predicted.to_string(),
-        words: row.words.to_string(),
-        lost_from: one_vs_two::lost_from(&margins).map(|layer| space.layers[layer].name.clone()),
-    });
+impl ImageRow<'_> {
+    /// One row a layer.
+    fn misclassified(&self, space: &Space, margins: &[Option<f64>]) -> Vec<MisclassifiedRow> {
+        let row = |(layer, &margin): (&LayerRsms, &Option<f64>)| MisclassifiedRow {
+            network: self.network.to_string(),
+            group: self.group.to_string(),
+            path: self.path.clone(),
+            concept: self.concept.to_string(),
+            predicted: self.predicted.to_string(),
+            layer: layer.name.clone(),
+            words: self.words.to_string(),
+            margin,
+        };
+        space.layers.iter().zip(margins).map(row).collect()
+    }
+
+    fn lost(&self, space: &Space, margins: &[Option<f64>]) -> LostRow {
+        LostRow {
+            network: self.network.to_string(),
+            group: self.group.to_string(),
+            path: self.path.clone(),
+            concept: self.concept.to_string(),
+            predicted: self.predicted.to_string(),
+            words: self.words.to_string(),
+            lost_from: one_vs_two::lost_from(margins).map(|layer| space.layers[layer].name.clone()),
+        }
+    }
 }
 
 /// The images to test in every group, and what stands in the way of others.
@@ -302,10 +309,7 @@ mod tests {
         let (groups, concepts) = (manifest.groups.clone(), manifest.concepts.clone());
         let space = Space { network: "net".into(), layers: vec![], groups, concepts };
         let (progress, answers) = (Progress::silent(), (&predictions, &lexicon));
-        let run = || {
-            let (images, mut results) = ((&manifest, Path::new("")), Results::default());
-            one_vs_two(&space, &models, images, answers, &test, &mut results, &progress)
-        };
+        let run = || one_vs_two(&space, &models, (&manifest, Path::new("")), answers, &test, &progress);
         assert!(run().is_ok());
         progress.interrupt.stop();
         assert!(matches!(run(), Err(Error::Interrupted)));

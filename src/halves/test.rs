@@ -13,7 +13,7 @@ use crate::checkpoint::KEY_FILE;
 use crate::checksum::sha256;
 use crate::device::{self, Choice, Selected};
 use crate::error::{Error, FileError};
-use crate::evaluation::{self, Layer, Options, Space, Words};
+use crate::evaluation::{self, LayerRsms, Options, Space, Words};
 use crate::matrices::{self, Entries, Source};
 use crate::pipeline;
 use crate::progress::Progress;
@@ -196,8 +196,8 @@ fn plain(rsms: Vec<&Rsm>, grouped: bool) -> RsmsOut<'_> {
     RsmsOut { rsms, grouped, labels: Vec::new(), concepts: None, distances: false }
 }
 
-fn layer(source: &Source, rsms: Vec<Rsm>) -> Layer {
-    Layer { name: source.name.clone(), label: source.name.clone(), units: 0, rsms }
+fn layer(source: &Source, rsms: Vec<Rsm>) -> LayerRsms {
+    LayerRsms { name: source.name.clone(), label: source.name.clone(), units: 0, rsms }
 }
 
 fn model(source: &Source, rsms: Vec<Rsm>) -> Option<Words> {
@@ -294,7 +294,7 @@ fn check_testable(
     space: &Space,
     draws: &Permutations,
 ) -> Result<(), HalvesError> {
-    let test = |source: &Source, model: &Words, layer: &Layer| {
+    let test = |source: &Source, model: &Words, layer: &LayerRsms| {
         two_vs_two::check(&model.rsm, &layer.rsms, draws)
             .map_err(|error| HalvesError::Untestable { path: source.path.clone(), source: error })
     };

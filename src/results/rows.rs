@@ -1,6 +1,68 @@
-//! The rows of the result tables; a field is a column.
+//! The result tables and their rows; a field is a column.
+
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+
+use super::table::{ResultsError, Table, read_table, write_table};
+use crate::error::FileError;
+
+macro_rules! tables {
+    ($($name:ident: $row:ident,)*) => {
+        /// The tables of a results directory: all that the figures are drawn from. A field is the table's name.
+        #[derive(Clone, Debug, Default, PartialEq)]
+        pub struct Results {
+            $(pub $name: Vec<$row>,)*
+        }
+
+        impl Results {
+            /// Reads the tables in `directory`.
+            ///
+            /// # Errors
+            /// A table that is missing, or a value in it that is not what its column holds.
+            pub fn read(directory: &Path) -> Result<Self, ResultsError> {
+                Ok(Self { $($name: read_table(directory)?,)* })
+            }
+
+            /// Writes the tables into `directory`, made if it is not there.
+            ///
+            /// # Errors
+            /// A table that cannot be written.
+            pub fn write(&self, directory: &Path) -> Result<(), FileError> {
+                $(write_table(directory, &self.$name)?;)*
+                Ok(())
+            }
+
+            /// Puts the rows of `more` below these, table by table.
+            pub fn append(&mut self, more: Self) {
+                $(self.$name.extend(more.$name);)*
+            }
+        }
+
+        $(impl Table for $row {
+            const NAME: &'static str = stringify!($name);
+        })*
+    };
+}
+
+tables! {
+    accuracy: AccuracyRow,
+    groups: GroupRow,
+    concepts: ConceptRow,
+    confused: ConfusedRow,
+    words: WordsRow,
+    rsa: RsaRow,
+    predictions: PredictionRow,
+    one_vs_two: OneVsTwoRow,
+    misclassified: MisclassifiedRow,
+    lost: LostRow,
+    layers: LayersRow,
+    stimuli: StimulusRow,
+}
+
+impl Table for ComparisonRow {
+    const NAME: &'static str = "compare";
+}
 
 /// One row of `accuracy.csv`: a layer against a word model. Rows stand in input order, `pixels` first.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

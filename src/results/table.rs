@@ -1,4 +1,4 @@
-//! Result tables as CSV files.
+//! The form of the result tables: CSV files.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -57,13 +57,31 @@ pub enum ResultsError {
     },
 }
 
-/// Writes `rows` as a CSV table whose header are the fields of `T`; the header stands even without rows.
+/// A row of a result table; its fields are the columns.
+pub trait Table: Serialize + DeserializeOwned {
+    /// The table's name: its file is `<name>.csv`.
+    const NAME: &'static str;
+
+    /// The names of the columns, in order.
+    fn header() -> &'static [&'static str] {
+        columns::<Self>()
+    }
+}
+
+fn file<T: Table>(directory: &Path) -> PathBuf {
+    directory.join(format!("{}.csv", T::NAME))
+}
+
+/// Writes a table into `directory`; the header stands even without rows.
 ///
 /// Floats are printed in the shortest form that reads back to the same bits, so equal rows give equal bytes.
-pub fn write_csv<T: Serialize + DeserializeOwned>(path: &Path, rows: &[T]) -> Result<(), FileError> {
-    write_atomically(path, |file| {
+///
+/// # Errors
+/// As [`write_atomically`].
+pub fn write_table<T: Table>(directory: &Path, rows: &[T]) -> Result<(), FileError> {
+    write_atomically(&file::<T>(directory), |file| {
         let mut table = csv::WriterBuilder::new().has_headers(false).from_writer(file);
-        table.write_record(columns::<T>())?;
+        table.write_record(T::header())?;
         for row in rows {
             table.serialize(row)?;
         }
@@ -71,11 +89,12 @@ pub fn write_csv<T: Serialize + DeserializeOwned>(path: &Path, rows: &[T]) -> Re
     })
 }
 
-/// Reads a table written by [`write_csv`]; columns are found by name, further columns are ignored.
+/// Reads a table of `directory`; columns are found by name, further columns are ignored.
 ///
 /// # Errors
 /// A missing file or column; a value that does not parse, with line and column.
-pub fn read_csv<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, ResultsError> {
+pub fn read_table<T: Table>(directory: &Path) -> Result<Vec<T>, ResultsError> {
+    let path = &file::<T>(directory);
     let file = match std::fs::File::open(path) {
         Ok(file) => file,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(ResultsError::NoTable { path: path.into() }),
@@ -83,11 +102,11 @@ pub fn read_csv<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, ResultsError
     };
     let mut table = csv::Reader::from_reader(file);
     let header = table.headers().map_err(|e| unreadable(path, e))?.clone();
-    if let Some(column) = columns::<T>().iter().find(|&column| !header.iter().any(|found| found == *column)) {
+    if let Some(column) = T::header().iter().find(|&column| !header.iter().any(|found| found == *column)) {
         return Err(ResultsError::NoColumn {
             path: path.into(),
             column: column.to_string(),
-            expected: columns::<T>().join(","),
+            expected: T::header().join(","),
         });
     }
     table
@@ -184,49 +203,47 @@ mod tests {
     #[test]
     fn the_columns_are_the_contracts() {
         assert_eq!(
-            columns::<AccuracyRow>().join(","),
+            AccuracyRow::header().join(","),
             "network,layer,label,depth,units,words,concepts,groups,pairs,accuracy,ties,permutations,p_value,p_fwer,\
              q_fdr,null_mean,null_sd,matched,mismatched,rsa,ci_low,ci_high,ceiling_low,ceiling_high"
         );
-        assert_eq!(columns::<GroupRow>().join(","), "network,layer,words,group,passed,ties,pairs,accuracy");
-        assert_eq!(columns::<ConceptRow>().join(","), "network,layer,words,concept,pairs,passed,accuracy");
+        assert_eq!(GroupRow::header().join(","), "network,layer,words,group,passed,ties,pairs,accuracy");
+        assert_eq!(ConceptRow::header().join(","), "network,layer,words,concept,pairs,passed,accuracy");
         let one_vs_two = "network,layer,label,words,images,passed,ties,accuracy,permutations,p_value,p_fwer";
-        assert_eq!(columns::<OneVsTwoRow>()[..11].join(","), one_vs_two);
+        assert_eq!(OneVsTwoRow::header()[..11].join(","), one_vs_two);
         let misclassified = "network,group,path,concept,predicted,layer,words,margin";
-        assert_eq!(columns::<MisclassifiedRow>().join(","), misclassified);
+        assert_eq!(MisclassifiedRow::header().join(","), misclassified);
     }
 
     #[test]
     fn floats_are_printed_shortest_and_read_back_to_the_bit() {
         let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("out/groups.csv");
+        let out = directory.path().join("out");
         let rows = [group_row("0", 2.0 / 3.0), group_row("say \"1\"", 1e-17), group_row("2", 0.5)];
-        write_csv(&path, &rows).unwrap();
+        write_table(&out, &rows).unwrap();
         assert_eq!(
-            std::fs::read_to_string(&path).unwrap(),
+            std::fs::read_to_string(out.join("groups.csv")).unwrap(),
             "network,layer,words,group,passed,ties,pairs,accuracy\n\
              vgg16,fc1,\"GloVe, 300-d\",0,2,0,3,0.6666666666666666\n\
              vgg16,fc1,\"GloVe, 300-d\",\"say \"\"1\"\"\",2,0,3,1e-17\n\
              vgg16,fc1,\"GloVe, 300-d\",2,2,0,3,0.5\n"
         );
-        assert_eq!(read_csv::<GroupRow>(&path).unwrap(), rows);
+        assert_eq!(read_table::<GroupRow>(&out).unwrap(), rows);
     }
 
     #[test]
     fn a_value_that_is_no_number_survives() {
         let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("groups.csv");
-        write_csv(&path, &[group_row("0", f64::NAN)]).unwrap();
-        assert!(read_csv::<GroupRow>(&path).unwrap()[0].accuracy.is_nan());
+        write_table(directory.path(), &[group_row("0", f64::NAN)]).unwrap();
+        assert!(read_table::<GroupRow>(directory.path()).unwrap()[0].accuracy.is_nan());
     }
 
     #[test]
     fn errors_name_file_line_and_column() {
         let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("groups.csv");
         let message = |table: &str| {
-            std::fs::write(&path, table).unwrap();
-            read_csv::<GroupRow>(&path).unwrap_err().to_string()
+            std::fs::write(directory.path().join("groups.csv"), table).unwrap();
+            read_table::<GroupRow>(directory.path()).unwrap_err().to_string()
         };
         let header = "network,layer,words,group,passed,ties,pairs,accuracy\n";
         let row = "vgg16,fc1,GloVe,0,2,0,3,0.5\n";

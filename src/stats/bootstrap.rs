@@ -165,7 +165,7 @@ pub(super) fn quantile(sorted: &[f64], share: f64) -> f64 {
 /// One resample, with the words' rows ready.
 struct Resample {
     drawn: Drawn,
-    words: Rows,
+    words: WeightedRows,
 }
 
 /// The different concepts of a resample.
@@ -178,7 +178,7 @@ struct Drawn {
 }
 
 /// Centred, scaled rows of one space over the drawn concepts.
-struct Rows {
+struct WeightedRows {
     /// `A` of the module documentation: `[drawn, drawn]`.
     values: Vec<f64>,
     /// `1 / sqrt(D_A[a,b])`; 0 where the row does not vary without `b`.
@@ -191,7 +191,7 @@ impl Resample {
         let weights = concepts.iter().map(|&c| f64::from(copies[c])).collect();
         let copies = concepts.iter().map(|&c| u64::from(copies[c])).collect();
         let drawn = Drawn { concepts, copies, weights };
-        let words = Rows::new(words, &drawn);
+        let words = WeightedRows::new(words, &drawn);
         Self { drawn, words }
     }
 
@@ -225,7 +225,7 @@ impl Resample {
     fn margins(&self, image: &Rsm) -> Vec<f64> {
         let w = &self.drawn.weights;
         let (count, total) = (w.len(), w.iter().sum::<f64>());
-        let images = Rows::new(image, &self.drawn);
+        let images = WeightedRows::new(image, &self.drawn);
         let (x, y) = (&self.words.values, &images.values);
         let weighted: Vec<f64> = x.chunks_exact(count).flat_map(|row| row.iter().zip(w).map(|(x, w)| x * w)).collect();
         let mut products = vec![0.0; count * count];
@@ -246,7 +246,7 @@ impl Resample {
     }
 }
 
-impl Rows {
+impl WeightedRows {
     fn new(rsm: &Rsm, drawn: &Drawn) -> Self {
         let (count, total) = (drawn.weights.len(), drawn.weights.iter().sum::<f64>());
         let mut values = vec![0.0; count * count];

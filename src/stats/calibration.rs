@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 use super::Rsm;
 use super::bootstrap::{accuracies, confidence_interval};
-use super::inference::{Inference, LayerScores, infer};
+use super::inference::{self, Inference, LayerScores, Rule, Statistic, infer};
 use super::permutation::{Permutations, Random};
 use super::rsa::{Rsa, RsaTest};
 use super::scoring::Ties;
@@ -191,9 +191,9 @@ fn go_on(_: u64) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
-fn rsa_scores(kind: Rsa, words: &Rsm, groups: &[Rsm], draws: &Permutations) -> LayerScores {
-    let test = kind.test(words, groups).unwrap();
-    LayerScores::new(test.points(draws, 0..PERMUTATIONS + 1, &go_on).unwrap(), RsaTest::WHOLE)
+fn rsa_inference(kind: Rsa, words: &Rsm, groups: &[Rsm], draws: &Permutations) -> Inference {
+    let rule = Rule { permutations: PERMUTATIONS, stop_after: None };
+    inference::test(&RsaTest::new(kind, words, &[groups], draws), rule, &go_on).unwrap()[0]
 }
 
 #[test]
@@ -204,7 +204,7 @@ fn rsa_is_calibrated_on_the_same_draws() {
             .map(|world| {
                 let (words, layers) = null_world(world, 2);
                 let draws = Permutations::new(world, CONCEPTS);
-                infer(&[rsa_scores(kind, &words, &layers[0], &draws)], None)[0].p_value
+                rsa_inference(kind, &words, &layers[0], &draws).p_value
             })
             .collect();
         assert!(REJECTED.contains(&rejected(&p_values)), "{kind:?}: {} rejected", rejected(&p_values));
@@ -240,7 +240,8 @@ fn category_structure_alone_passes_the_free_null_but_not_the_stratified() {
 fn scoring_twice_gives_the_same_to_the_bit() {
     let (words, layers) = null_world(0, 2);
     let draws = Permutations::new(1, CONCEPTS);
-    let rsa = || rsa_scores(Rsa::Pearson, &words, &layers[0], &draws);
+    let test = RsaTest::new(Rsa::Pearson, &words, &[&layers[0]], &draws);
+    let rsa = || test.points(0..PERMUTATIONS + 1, &go_on).unwrap();
     assert_eq!(rsa(), rsa());
     let resampled = || accuracies(&words, &[&layers[0], &layers[1]], 1, 50, Ties::Lost, &go_on).unwrap();
     assert_eq!(resampled(), resampled());

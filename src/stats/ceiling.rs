@@ -2,7 +2,7 @@
 //! (Nili et al. 2014).
 
 use super::Rsm;
-use super::rsa::{Rsa, centred, ranks, upper};
+use super::rsa::{Rsa, upper};
 
 /// Where a model that knows the true similarities is expected to end up.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,13 +26,21 @@ pub fn mean_rsm<'a>(rsms: impl IntoIterator<Item = &'a Rsm>) -> Rsm {
     Rsm::new(concepts, mean(&lists))
 }
 
-/// For each group the mean RSM of the others, to be tested against the group's own: the lower bound of the 2 vs. 2
-/// accuracy's ceiling (the test against [`mean_rsm`] of all groups is the upper one). Empty for fewer than two groups.
-pub fn means_of_others(groups: &[Rsm]) -> Vec<Rsm> {
-    if groups.len() < 2 {
-        return Vec::new();
+/// The noise ceiling of the 2 vs. 2 accuracy; `accuracy` is that of a model against a group's RSM. `None` for fewer than
+/// two groups, or where an image is constant.
+///
+/// # Errors
+/// Those of `accuracy`.
+pub fn accuracy_ceiling<E>(
+    groups: &[Rsm],
+    accuracy: impl Fn(&Rsm, &Rsm) -> Result<f64, E>,
+) -> Result<Option<Ceiling>, E> {
+    if groups.iter().any(|rsm| !rsm.constant().is_empty()) {
+        return Ok(None);
     }
-    (0..groups.len()).map(|g| mean_rsm(all_but(groups, g))).collect()
+    let concepts = groups.first().map_or(0, Rsm::concepts);
+    let values: Vec<&[f64]> = groups.iter().map(Rsm::values).collect();
+    ceiling(&values, |mean, g| accuracy(&Rsm::new(concepts, mean.to_vec()), &groups[g]))
 }
 
 /// The noise ceiling of an RSA; `None` for fewer than two groups, or where a group has no correlation.
@@ -40,24 +48,26 @@ pub fn means_of_others(groups: &[Rsm]) -> Vec<Rsm> {
 /// Each group's triangle is standardised (for Spearman and Kendall after ranking) before the mean is taken: that mean
 /// is the one that correlates best with the groups, so `upper` is a bound.
 pub fn rsa_ceiling(kind: Rsa, groups: &[Rsm]) -> Option<Ceiling> {
-    if groups.len() < 2 {
-        return None;
-    }
     let triangles: Vec<Vec<f64>> = groups.iter().map(upper).collect();
-    let standard: Vec<Vec<f64>> = triangles.iter().map(|triangle| standardised(kind, triangle)).collect();
-    let mean_of = |lists: &mut dyn Iterator<Item = &Vec<f64>>| mean(&lists.map(Vec::as_slice).collect::<Vec<_>>());
-    let all = mean_of(&mut standard.iter());
-    let (mut lower, mut upper) = (0.0, 0.0);
-    for (g, triangle) in triangles.iter().enumerate() {
-        lower += kind.correlation(triangle, &mean_of(&mut all_but(&standard, g)))?;
-        upper += kind.correlation(triangle, &all)?;
-    }
-    let count = groups.len() as f64;
-    Some(Ceiling { lower: lower / count, upper: upper / count })
+    let standard: Vec<Vec<f64>> = triangles.iter().map(|triangle| kind.standardised(triangle)).collect();
+    let standard: Vec<&[f64]> = standard.iter().map(Vec::as_slice).collect();
+    ceiling(&standard, |mean, g| kind.correlation(&triangles[g], mean).ok_or(())).ok().flatten()
 }
 
-fn all_but<T>(items: &[T], left_out: usize) -> impl Iterator<Item = &T> {
-    items.iter().enumerate().filter(move |(i, _)| *i != left_out).map(|(_, item)| item)
+/// `value` is how well a mean of the groups' entries does on a group; `None` for fewer than two groups.
+fn ceiling<E>(groups: &[&[f64]], value: impl Fn(&[f64], usize) -> Result<f64, E>) -> Result<Option<Ceiling>, E> {
+    if groups.len() < 2 {
+        return Ok(None);
+    }
+    let all = mean(groups);
+    let (mut lower, mut upper) = (0.0, 0.0);
+    for g in 0..groups.len() {
+        let others = [&groups[..g], &groups[g + 1..]].concat();
+        lower += value(&mean(&others), g)?;
+        upper += value(&all, g)?;
+    }
+    let count = groups.len() as f64;
+    Ok(Some(Ceiling { lower: lower / count, upper: upper / count }))
 }
 
 /// Mean at each place over the lists that are not NaN there.
@@ -68,18 +78,6 @@ fn mean(lists: &[&[f64]]) -> Vec<f64> {
             let (sum, count) = present.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
             sum / count
         })
-        .collect()
-}
-
-/// Mean 0 and unit length over the entries that are not NaN.
-fn standardised(kind: Rsa, triangle: &[f64]) -> Vec<f64> {
-    let present: Vec<f64> = triangle.iter().copied().filter(|entry| !entry.is_nan()).collect();
-    let values = if kind == Rsa::Pearson { centred(present) } else { ranks(&present) };
-    let length = values.iter().map(|value| value * value).sum::<f64>().sqrt();
-    let mut values = values.into_iter();
-    triangle
-        .iter()
-        .map(|entry| if entry.is_nan() { f64::NAN } else { values.next().map_or(f64::NAN, |value| value / length) })
         .collect()
 }
 
@@ -101,11 +99,21 @@ mod tests {
             pairs.into_iter().all(|(f, e)| (f - e).abs() < 1e-15 || (f.is_nan() && e.is_nan()))
         };
         assert!(close(&mean_rsm(&groups), [0.3, 0.3, 0.2]));
-        let others = means_of_others(&groups);
-        assert!(close(&others[0], [0.4, 0.4, 0.1]));
-        assert!(close(&others[1], [0.3, 0.3, 0.2]));
-        assert!(close(&others[2], [0.2, 0.2, 0.3]));
-        assert!(means_of_others(&groups[..1]).is_empty());
+        assert!(close(&mean_rsm(&groups[1..]), [0.4, 0.4, 0.1]));
+    }
+
+    #[test]
+    fn each_group_meets_the_mean_of_the_others_and_of_all() {
+        let groups = [0.1, 0.3, 0.8].map(|entry| rsm([entry; 3]));
+        // The others' means are 0.55, 0.45 and 0.2, that of all 0.4.
+        let accuracy = |model: &Rsm, group: &Rsm| Ok::<f64, ()>((model.row(0)[1] - group.row(0)[1]).abs());
+        let ceiling = accuracy_ceiling(&groups, accuracy).unwrap().unwrap();
+        assert!((ceiling.lower - (0.45 + 0.15 + 0.6) / 3.0).abs() < 1e-15, "{ceiling:?}");
+        assert!((ceiling.upper - (0.3 + 0.1 + 0.4) / 3.0).abs() < 1e-15, "{ceiling:?}");
+        assert_eq!(accuracy_ceiling(&groups[..1], accuracy), Ok(None));
+        assert_eq!(accuracy_ceiling(&groups, |_, _| Err(())), Err(()));
+        let dark = [groups[0].clone(), rsm([0.2, f64::NAN, f64::NAN])];
+        assert_eq!(accuracy_ceiling(&dark, accuracy), Ok(None));
     }
 
     #[test]

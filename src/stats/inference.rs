@@ -1,5 +1,5 @@
-//! Inference from integer scores: exact p-values, the family-wise correction by the maximum, Benjamini-Hochberg,
-//! and sequential stopping.
+//! Inference, the same for every [`Statistic`]: exact p-values from integer scores, the family-wise correction by the
+//! maximum, Benjamini-Hochberg, and sequential stopping.
 //!
 //! A *family* is the layers of one network against one word model. All its layers are scored under the same draws, so
 //! the maximum over the layers has a null distribution of its own.
@@ -25,6 +25,40 @@
 
 use std::cmp::Ordering;
 use std::num::NonZeroU32;
+use std::ops::Range;
+
+use super::Progress;
+
+/// Draws between two questions whether a family may stop, with sequential stopping.
+const DRAWS_PER_LOOK: u64 = 100;
+
+/// What a family is tested by, ready for draws.
+pub trait Statistic {
+    /// Why there may be no values; [`Interrupted`](super::Interrupted) where nothing else can fail.
+    type Error;
+
+    /// The points of a value of 1.
+    fn whole(&self) -> i64;
+
+    /// The points of every member of the family under each draw of a range, which is not empty; draw 0 is the identity,
+    /// the observed values. A draw's points do not depend on the range. `progress` is told the RSMs tested.
+    ///
+    /// # Shapes
+    /// `[members][draws]`.
+    ///
+    /// # Errors
+    /// `progress` asked to stop, or what else may fail.
+    fn points(&self, draws: Range<u64>, progress: &Progress) -> Result<Vec<Vec<i64>>, Self::Error>;
+}
+
+/// How the null of a family is drawn.
+#[derive(Clone, Copy, Debug)]
+pub struct Rule {
+    /// Draws beside the identity, at most.
+    pub permutations: u64,
+    /// The `h` of sequential stopping (module documentation); without it every draw is made.
+    pub stop_after: Option<NonZeroU32>,
+}
 
 /// The scores of one layer under the draws: `points / whole` is the accuracy.
 ///
@@ -38,6 +72,8 @@ pub struct LayerScores {
 /// What the draws say about one layer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Inference {
+    /// The observed value.
+    pub value: f64,
     /// `(1 + draws that reach the observed value) / (1 + permutations)`.
     pub p_value: f64,
     /// The same against the maximum over the family in each draw (single-step max-T).
@@ -75,11 +111,6 @@ impl LayerScores {
     pub fn new(points: Vec<i64>, whole: i64) -> Self {
         assert!(!points.is_empty() && whole > 0, "{} scores out of {whole}", points.len());
         Self { points, whole }
-    }
-
-    /// Adds the scores of the next draws.
-    pub fn extend(&mut self, points: impl IntoIterator<Item = i64>) {
-        self.points.extend(points);
     }
 
     /// The observed accuracy.
@@ -136,10 +167,40 @@ impl Tail {
     }
 }
 
+/// Tests a family; its members' inferences in their order.
+///
+/// # Errors
+/// As [`Statistic::points`].
+pub fn test<S: Statistic>(statistic: &S, rule: Rule, progress: &Progress) -> Result<Vec<Inference>, S::Error> {
+    let all = rule.permutations + 1;
+    let mut end = rule.stop_after.map_or(all, |_| all.min(1 + DRAWS_PER_LOOK));
+    let points = statistic.points(0..end, progress)?;
+    let mut family: Vec<LayerScores> =
+        points.into_iter().map(|points| LayerScores::new(points, statistic.whole())).collect();
+    while end < all && rule.stop_after.is_some_and(|h| !may_stop(&family, h)) {
+        let next = end..all.min(end + DRAWS_PER_LOOK);
+        end = next.end;
+        family
+            .iter_mut()
+            .zip(statistic.points(next, progress)?)
+            .for_each(|(layer, points)| layer.points.extend(points));
+    }
+    Ok(infer(&family, rule.stop_after))
+}
+
+/// The observed values of a family, nothing drawn.
+///
+/// # Errors
+/// As [`Statistic::points`].
+pub fn observed<S: Statistic>(statistic: &S, progress: &Progress) -> Result<Vec<f64>, S::Error> {
+    let value = |points: Vec<i64>| LayerScores::new(points, statistic.whole()).accuracy();
+    Ok(statistic.points(0..1, progress)?.into_iter().map(value).collect())
+}
+
 /// Whether a family may stop drawing: every layer has `stop_after` draws that reach its observed value.
 ///
-/// Ask after any batch of draws; the size of the batches changes no result of [`infer`].
-pub fn may_stop(family: &[LayerScores], stop_after: NonZeroU32) -> bool {
+/// Asked after any batch of draws; the size of the batches changes no result of [`infer`].
+fn may_stop(family: &[LayerScores], stop_after: NonZeroU32) -> bool {
     family.iter().all(|layer| layer.tail(Some(stop_after)).stopped)
 }
 
@@ -177,6 +238,7 @@ pub fn infer(family: &[LayerScores], stop_after: Option<NonZeroU32>) -> Vec<Infe
             let null: Vec<f64> = layer.null().take(used).collect();
             let (null_mean, null_sd) = mean_and_sd(&null);
             Inference {
+                value: layer.accuracy(),
                 p_value: p_values[l],
                 p_fwer: Tail::of(layer.observed(), maximum.iter().copied(), stop_after).p(),
                 q_fdr: q_values[l],
@@ -216,6 +278,44 @@ mod tests {
 
     fn layer(points: &[i64]) -> LayerScores {
         LayerScores::new(points.to_vec(), 10)
+    }
+
+    /// Points that are known beforehand.
+    struct Known(Vec<Vec<i64>>);
+
+    impl Statistic for Known {
+        type Error = super::super::Interrupted;
+
+        fn whole(&self) -> i64 {
+            10
+        }
+
+        fn points(&self, draws: Range<u64>, progress: &Progress) -> Result<Vec<Vec<i64>>, Self::Error> {
+            super::super::report(progress, draws.end - draws.start)?;
+            let draws = draws.start as usize..draws.end as usize;
+            Ok(self.0.iter().map(|points| points[draws.clone()].to_vec()).collect())
+        }
+    }
+
+    #[test]
+    fn a_family_is_drawn_until_the_rule_is_met() {
+        use std::ops::ControlFlow;
+        use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+        // Every third draw reaches the first layer, every 40th the second: its fourth exceedance is draw 160.
+        let points = |every: u64| (0..=1000).map(|t| 5 + i64::from(t % every == 0)).collect::<Vec<i64>>();
+        let known = Known(vec![points(3), points(40)]);
+        let scores: Vec<LayerScores> = known.0.iter().map(|points| layer(points)).collect();
+        for (stop_after, expected) in [(None, 1001), (NonZeroU32::new(4), 201), (NonZeroU32::new(26), 1001)] {
+            let drawn = AtomicU64::new(0);
+            let progress = |draws| {
+                drawn.fetch_add(draws, Relaxed);
+                ControlFlow::Continue(())
+            };
+            let tested = test(&known, Rule { permutations: 1000, stop_after }, &progress).unwrap();
+            assert_eq!((drawn.into_inner(), tested), (expected, infer(&scores, stop_after)));
+        }
+        let stopped = test(&known, Rule { permutations: 9, stop_after: None }, &|_| ControlFlow::Break(()));
+        assert!(stopped.is_err());
     }
 
     #[test]

@@ -33,12 +33,14 @@
 #[cfg(test)]
 mod tests;
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
-use super::inference::LayerScores;
+use super::inference::Statistic;
 use super::permutation::Permutations;
-use super::scoring::Ties;
-use super::two_vs_two::{FLAT_ROW, Outcome, TIE};
+use super::scoring::{Outcome, Ties};
+use super::two_vs_two::{FLAT_ROW, TIE};
 use super::{Interrupted, Progress, Rsm, report};
 
 /// Fewest columns that a margin is taken over.
@@ -64,19 +66,6 @@ pub struct Answers {
     pub mistakes: Vec<Mistake>,
 }
 
-/// One layer's result.
-#[derive(Clone, Debug, PartialEq)]
-pub struct LayerTest {
-    /// Margin of every image, group by group; none where the image is constant at this layer.
-    pub margins: Vec<Option<f64>>,
-    /// Images with a positive margin.
-    pub passed: u64,
-    /// Images whose margin is 0 to rounding.
-    pub ties: u64,
-    /// Half-points under every draw, the identity first, out of twice the images. A constant image counts half.
-    pub scores: LayerScores,
-}
-
 /// What became of an image with this margin.
 pub fn outcome(margin: f64) -> Outcome {
     // The weights of a margin are those of two correlations.
@@ -92,72 +81,74 @@ pub fn columns(correct: &[usize], mistake: &Mistake) -> Vec<usize> {
     correct.iter().copied().filter(|&concept| concept != mistake.truth && concept != mistake.predicted).collect()
 }
 
-/// Tests the mistakes of every group at every layer, under the draws `0..=permutations`.
-///
-/// # Shapes
-/// `words` is `[words, words]`, the manifest's concepts first; `layers` is `[layer][group]` of RSMs
-/// `[concepts, concepts]`. Draws permute the words; `progress` is told those tested.
-///
-/// # Errors
-/// [`Interrupted`] if `progress` asks to stop.
-///
-/// # Panics
-/// If there is no mistake, one has fewer than [`FEWEST_COLUMNS`] columns, `layers` and `groups` do not fit, or `draws`
-/// are not of `words`.
-pub fn one_vs_two(
-    words: &Rsm,
-    groups: &[Answers],
-    layers: &[&[Rsm]],
-    draws: &Permutations,
-    permutations: u64,
+/// The accuracy over the mistakes of every group at every layer, in half-points; a constant image counts half.
+pub struct OneVsTwoTest<'a> {
+    words: &'a Rsm,
+    images: Vec<Prepared>,
+    layers: usize,
+    groups: usize,
+    draws: &'a Permutations,
     ties: Ties,
-    progress: &Progress,
-) -> Result<Vec<LayerTest>, Interrupted> {
-    assert_eq!(draws.concepts(), words.concepts(), "draws of the words");
-    assert!(layers.iter().all(|rsms| rsms.len() == groups.len()), "one RSM per layer and group");
-    let images: Vec<Prepared> = groups
-        .iter()
-        .enumerate()
-        .flat_map(|(group, answers)| answers.mistakes.iter().map(move |mistake| (group, answers, mistake)))
-        .map(|(group, answers, mistake)| {
-            Prepared::new(mistake, columns(&answers.correct, mistake), layers.iter().map(|rsms| &rsms[group]))
-        })
-        .collect();
-    assert!(!images.is_empty(), "a test needs a misclassified image");
-
-    let points: Vec<Vec<i64>> = (0..=permutations)
-        .into_par_iter()
-        .map(|t| {
-            let draw = draws.draw(t);
-            let mut points = vec![0; layers.len()];
-            for image in &images {
-                for (points, margin) in points.iter_mut().zip(image.margins(words, &draw)) {
-                    *points += half_points(margin, ties);
-                }
-            }
-            report(progress, 1).map(|()| points)
-        })
-        .collect::<Result<_, Interrupted>>()?;
-    let observed: Vec<Vec<Option<f64>>> = images.iter().map(|image| image.margins(words, &draws.draw(0))).collect();
-    let tested = (0..layers.len())
-        .map(|layer| {
-            let margins: Vec<Option<f64>> = observed.iter().map(|margins| margins[layer]).collect();
-            let count = |what| margins.iter().flatten().filter(|&&margin| outcome(margin) == what).count() as u64;
-            LayerTest {
-                passed: count(Outcome::Passed),
-                ties: count(Outcome::Tie),
-                scores: LayerScores::new(points.iter().map(|points| points[layer]).collect(), 2 * images.len() as i64),
-                margins,
-            }
-        })
-        .collect();
-    Ok(tested)
 }
 
-/// The margin of one mistake by the definition; shares nothing with [`one_vs_two`], which is held to it.
+impl<'a> OneVsTwoTest<'a> {
+    /// # Shapes
+    /// `words` is `[words, words]`, the manifest's concepts first; `layers` is `[layer][group]` of RSMs
+    /// `[concepts, concepts]`. Draws permute the words.
+    ///
+    /// # Panics
+    /// If there is no mistake, one has fewer than [`FEWEST_COLUMNS`] columns, `layers` and `groups` do not fit, or
+    /// `draws` are not of `words`.
+    pub fn new(words: &'a Rsm, groups: &[Answers], layers: &[&[Rsm]], draws: &'a Permutations, ties: Ties) -> Self {
+        assert_eq!(draws.concepts(), words.concepts(), "draws of the words");
+        assert!(layers.iter().all(|rsms| rsms.len() == groups.len()), "one RSM per layer and group");
+        let prepared = |(group, answers): (usize, &Answers)| -> Vec<Prepared> {
+            let prepare = |mistake| {
+                let columns = columns(&answers.correct, mistake);
+                Prepared::new(mistake, columns, layers.iter().map(|rsms| &rsms[group]))
+            };
+            answers.mistakes.iter().map(prepare).collect()
+        };
+        let images: Vec<Prepared> = groups.iter().enumerate().flat_map(prepared).collect();
+        assert!(!images.is_empty(), "a test needs a misclassified image");
+        Self { words, images, layers: layers.len(), groups: groups.len(), draws, ties }
+    }
+
+    /// The observed margin of every image, group by group, at every layer, `[image][layer]`; none where the image is
+    /// constant there.
+    pub fn margins(&self) -> Vec<Vec<Option<f64>>> {
+        self.images.iter().map(|image| image.margins(self.words, &self.draws.draw(0))).collect()
+    }
+}
+
+impl Statistic for OneVsTwoTest<'_> {
+    type Error = Interrupted;
+
+    fn whole(&self) -> i64 {
+        2 * self.images.len() as i64
+    }
+
+    fn points(&self, draws: Range<u64>, progress: &Progress) -> Result<Vec<Vec<i64>>, Interrupted> {
+        let points = |t| {
+            let draw = self.draws.draw(t);
+            let mut points = vec![0; self.layers];
+            for image in &self.images {
+                for (points, margin) in points.iter_mut().zip(image.margins(self.words, &draw)) {
+                    *points += half_points(margin, self.ties);
+                }
+            }
+            report(progress, (self.layers * self.groups) as u64).map(|()| points)
+        };
+        let by_draw: Vec<Vec<i64>> = draws.into_par_iter().map(points).collect::<Result<_, Interrupted>>()?;
+        Ok((0..self.layers).map(|layer| by_draw.iter().map(|points| points[layer]).collect()).collect())
+    }
+}
+
+/// The margin of one mistake by the definition; shares nothing with [`OneVsTwoTest`], which is held to
+/// it.
 ///
 /// # Shapes
-/// As [`one_vs_two`]; `image` is the RSM of the mistake's group, `draw` a permutation of the words.
+/// As [`OneVsTwoTest::new`]; `image` is the RSM of the mistake's group, `draw` a permutation of the words.
 pub fn margin_reference(words: &Rsm, image: &Rsm, correct: &[usize], mistake: &Mistake, draw: &[u32]) -> f64 {
     let (mut seen, mut truth, mut predicted) = (Vec::new(), Vec::new(), Vec::new());
     for &j in correct {
@@ -181,12 +172,7 @@ pub fn lost_from(margins: &[Option<f64>]) -> Option<usize> {
 }
 
 fn half_points(margin: Option<f64>, ties: Ties) -> i64 {
-    match margin.map(outcome) {
-        None => 1,
-        Some(Outcome::Passed) => 2,
-        Some(Outcome::Tie) => ties.half_points() as i64,
-        Some(Outcome::Lost) => 0,
-    }
+    margin.map_or(1, |margin| outcome(margin).half_points(ties) as i64)
 }
 
 /// A mistake with what does not depend on the draw.

@@ -30,7 +30,7 @@ pub struct Difference {
 
 /// One member of a family: the observed accuracies and those under the resamples.
 #[derive(Clone, Copy, Debug)]
-pub struct Pair<'a> {
+pub struct Contrast<'a> {
     /// The one and the other, as observed.
     pub observed: (f64, f64),
     /// The one under each resample.
@@ -39,11 +39,11 @@ pub struct Pair<'a> {
     pub b: &'a [f64],
 }
 
-/// Compares each pair of the family at the confidence `level`.
+/// Tests each contrast of a family at the confidence `level`.
 ///
 /// # Panics
 /// If there are no resamples, or not equally many for all, or `level` is not within 0..1.
-pub fn differences(family: &[Pair], level: f64) -> Vec<Difference> {
+pub fn differences(family: &[Contrast], level: f64) -> Vec<Difference> {
     assert!((0.0..1.0).contains(&level), "level {level}");
     let Some(resamples) = family.first().map(|pair| pair.a.len()) else { return Vec::new() };
     assert!(resamples > 0 && family.iter().all(|pair| pair.a.len() == resamples && pair.b.len() == resamples));
@@ -53,7 +53,7 @@ pub fn differences(family: &[Pair], level: f64) -> Vec<Difference> {
         .map(|t| deviations.iter().zip(&spreads).map(|(e, spread)| e[t].abs() / spread).fold(0.0, f64::max))
         .collect();
     let share = |as_large: usize| (1 + as_large) as f64 / (1 + resamples) as f64;
-    let difference = |((pair, deviations), &spread): ((&Pair, &Vec<f64>), &f64)| {
+    let difference = |((pair, deviations), &spread): ((&Contrast, &Vec<f64>), &f64)| {
         let observed = pair.observed.0 - pair.observed.1;
         let mut sorted = deviations.clone();
         sorted.sort_unstable_by(f64::total_cmp);
@@ -70,7 +70,7 @@ pub fn differences(family: &[Pair], level: f64) -> Vec<Difference> {
 }
 
 /// The differences under the resamples less their mean.
-fn deviations(pair: &Pair) -> Vec<f64> {
+fn deviations(pair: &Contrast) -> Vec<f64> {
     let differences: Vec<f64> = pair.a.iter().zip(pair.b).map(|(a, b)| a - b).collect();
     let mean = differences.iter().sum::<f64>() / differences.len() as f64;
     differences.iter().map(|difference| difference - mean).collect()
@@ -93,7 +93,7 @@ mod tests {
     fn numbers_that_can_be_checked_by_hand() {
         // Differences 0.1, 0.2, 0.3, 0.4: mean 0.25, deviations -0.15, -0.05, 0.05, 0.15.
         let (a, b) = ([0.6, 0.7, 0.8, 0.9], [0.5; 4]);
-        let found = differences(&[Pair { observed: (0.8, 0.7), a: &a, b: &b }], 0.5)[0];
+        let found = differences(&[Contrast { observed: (0.8, 0.7), a: &a, b: &b }], 0.5)[0];
         assert!((found.observed - 0.1).abs() < 1e-15);
         // Quantiles at places 0.75 and 2.25 of the sorted deviations: -0.075 and 0.075.
         assert!((found.interval.0 - 0.025).abs() < 1e-12 && (found.interval.1 - 0.175).abs() < 1e-12, "{found:?}");
@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn a_layer_against_itself_does_not_differ() {
         let a = [0.6, 0.7, 0.65];
-        let found = differences(&[Pair { observed: (0.66, 0.66), a: &a, b: &a }], 0.95)[0];
+        let found = differences(&[Contrast { observed: (0.66, 0.66), a: &a, b: &a }], 0.95)[0];
         assert_eq!((found.observed, found.interval, found.p_value, found.p_fwer), (0.0, (0.0, 0.0), 1.0, 1.0));
     }
 
@@ -112,8 +112,8 @@ mod tests {
     fn the_family_wise_value_is_never_the_smaller_one() {
         let mut random = Random::keyed(7, 0);
         let lists: Vec<Vec<f64>> = (0..6).map(|_| (0..99).map(|_| random.unit()).collect()).collect();
-        let pairs: Vec<Pair> =
-            lists.chunks(2).map(|pair| Pair { observed: (0.9, 0.4), a: &pair[0], b: &pair[1] }).collect();
+        let pairs: Vec<Contrast> =
+            lists.chunks(2).map(|pair| Contrast { observed: (0.9, 0.4), a: &pair[0], b: &pair[1] }).collect();
         for difference in differences(&pairs, 0.95) {
             assert!(difference.p_value <= difference.p_fwer && difference.p_fwer <= 1.0, "{difference:?}");
         }
@@ -147,7 +147,8 @@ mod tests {
         let go_on = |_| std::ops::ControlFlow::Continue(());
         let resampled =
             bootstrap::accuracies(&words, &[&layers[0], &layers[1]], seed, RESAMPLES, Ties::Lost, &go_on).unwrap();
-        let pair = Pair { observed: (observed(&layers[0]), observed(&layers[1])), a: &resampled[0], b: &resampled[1] };
+        let pair =
+            Contrast { observed: (observed(&layers[0]), observed(&layers[1])), a: &resampled[0], b: &resampled[1] };
         differences(&[pair], 0.95)[0]
     }
 

@@ -6,6 +6,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::inference::Statistic;
 use super::kendall::{Sorted, sorted_order};
 use super::permutation::Permutations;
 use super::{Interrupted, Progress, Rsm, report};
@@ -58,29 +59,18 @@ impl Rsa {
         self.against(y)(&self.prepare(x))
     }
 
-    /// The comparison of `words` with each group's RSM, ready for draws; `None` if a group has no correlation with the
-    /// words.
-    ///
-    /// # Panics
-    /// If the RSMs differ in their concepts, or there is no group.
-    pub fn test(self, words: &Rsm, groups: &[Rsm]) -> Option<RsaTest> {
-        let concepts = words.concepts();
-        assert!(!groups.is_empty(), "an RSA needs a group");
-        assert!(groups.iter().all(|group| group.concepts() == concepts), "RSMs of the same concepts");
-        let entries = upper(words);
-        let triangles: Vec<Vec<f64>> = groups.iter().map(upper).collect();
-        let complete = !triangles.iter().chain([&entries]).flatten().any(|entry| entry.is_nan());
-        // Ranks and centred values go with their entry, so they are computed once, unless which entries meet a NaN
-        // depends on the draw.
-        let (entries, comparisons): (Vec<f64>, Vec<Comparison>) = if complete {
-            (self.prepare(entries), triangles.into_iter().map(|triangle| self.against(triangle)).collect())
-        } else {
-            let general = |triangle: Vec<f64>| -> Comparison { Box::new(move |x| self.correlation(x, &triangle)) };
-            (entries, triangles.into_iter().map(general).collect())
+    /// The triangle on the scale on which triangles are averaged into the one that correlates best with all of them:
+    /// ranked except for Pearson, mean 0 and unit length over the entries that are not NaN.
+    pub(super) fn standardised(self, triangle: &[f64]) -> Vec<f64> {
+        let present: Vec<f64> = triangle.iter().copied().filter(|entry| !entry.is_nan()).collect();
+        let values = match self {
+            Self::Pearson => centred(present),
+            Self::Spearman | Self::KendallTauA => ranks(&present),
         };
-        let sum: Option<f64> = comparisons.iter().map(|correlation| correlation(&entries)).sum();
-        let observed = sum? / groups.len() as f64;
-        Some(RsaTest { places: square(&entries, concepts), comparisons, observed })
+        let length = values.iter().map(|value| value * value).sum::<f64>().sqrt();
+        let mut values = values.into_iter();
+        let placed = |entry: &f64| if entry.is_nan() { None } else { values.next() };
+        triangle.iter().map(placed).map(|value| value.map_or(f64::NAN, |value| value / length)).collect()
     }
 
     /// What [`Self::against`] expects of the permuted side.
@@ -107,49 +97,97 @@ impl Rsa {
     }
 }
 
-/// An RSA ready for draws.
-pub struct RsaTest {
+/// The RSA of a family: layers against a word model.
+pub struct RsaTest<'a> {
+    /// Places in the list of layers, ascending.
+    members: Vec<usize>,
+    /// One per member.
+    compared: Vec<Compared>,
+    draws: &'a Permutations,
+}
+
+impl<'a> RsaTest<'a> {
+    /// The comparison of `words` with the RSMs of `layers`, `[layer][group]`. Draws re-index rows and columns of the
+    /// words.
+    ///
+    /// # Panics
+    /// If the RSMs or draws differ in their concepts, or a layer has no group.
+    pub fn new(kind: Rsa, words: &Rsm, layers: &[&[Rsm]], draws: &'a Permutations) -> Self {
+        assert_eq!(draws.concepts(), words.concepts(), "RSMs and draws of the same concepts");
+        let compared = layers.iter().map(|groups| Compared::new(kind, words, groups)).enumerate();
+        let (members, compared) = compared.filter_map(|(layer, compared)| Some((layer, compared?))).unzip();
+        Self { members, compared, draws }
+    }
+
+    /// The family's members: indices of the layers of which every group has a correlation with the words, ascending.
+    pub fn members(&self) -> &[usize] {
+        &self.members
+    }
+}
+
+/// The points of the mean over groups of the correlation; 2^52 resolve what `f64` does. A draw that equals the observed
+/// value up to rounding is set equal to it, and one that leaves a group nothing to correlate correlates 0 with it.
+///
+/// # Cost
+/// Per draw and group one pass over the entries; Kendall, and RSMs with constant rows, O(n log n). At 166 concepts
+/// and 1000 draws on two cores: 10 ms a group, Kendall 0.4 s.
+impl Statistic for RsaTest<'_> {
+    type Error = Interrupted;
+
+    fn whole(&self) -> i64 {
+        1 << 52
+    }
+
+    fn points(&self, draws: Range<u64>, progress: &Progress) -> Result<Vec<Vec<i64>>, Interrupted> {
+        // Layer by layer: its groups' entries stay in the cache from draw to draw.
+        let points = |layer: &Compared| -> Result<Vec<i64>, Interrupted> {
+            let point = |t| -> Result<i64, Interrupted> {
+                let mean = layer.mean(&self.draws.draw(t));
+                report(progress, layer.groups.len() as u64)?;
+                Ok((mean * self.whole() as f64).round() as i64)
+            };
+            draws.clone().into_par_iter().map(point).collect()
+        };
+        self.compared.iter().map(points).collect()
+    }
+}
+
+/// The words and one layer, ready for draws.
+struct Compared {
     /// The words' entries, prepared, in their places.
     places: Rsm,
-    /// One per group.
-    comparisons: Vec<Comparison>,
+    groups: Vec<Comparison>,
     observed: f64,
 }
 
-impl RsaTest {
-    /// A correlation of 1 in the integers of [`Self::points`], as [`LayerScores`](super::inference::LayerScores) takes
-    /// them: 2^52 resolves what `f64` does.
-    pub const WHOLE: i64 = 1 << 52;
-
-    /// The mean over groups of the correlation under each draw of `range`; draw `t` re-indexes rows and columns of the
-    /// words. A draw that equals the observed value up to rounding is set equal to it, and one that leaves a group nothing
-    /// to correlate correlates 0 with it. `progress` is told the RSMs compared.
-    ///
-    /// # Errors
-    /// [`Interrupted`] if `progress` asks to stop.
-    ///
-    /// # Panics
-    /// If the draws are of other concepts.
-    ///
-    /// # Cost
-    /// Per draw and group one pass over the entries; Kendall, and RSMs with constant rows, O(n log n). At 166 concepts
-    /// and 1000 draws on two cores: 10 ms a group, Kendall 0.4 s.
-    pub fn points(
-        &self,
-        draws: &Permutations,
-        range: Range<u64>,
-        progress: &Progress,
-    ) -> Result<Vec<i64>, Interrupted> {
-        assert_eq!(draws.concepts(), self.places.concepts(), "RSMs and draws of the same concepts");
-        let point = |t| {
-            let drawn = reindexed(&self.places, &draws.draw(t));
-            let sum: f64 = self.comparisons.iter().map(|correlation| correlation(&drawn).unwrap_or(0.0)).sum();
-            let mean = sum / self.comparisons.len() as f64;
-            let snapped = if (mean - self.observed).abs() <= SAME { self.observed } else { mean };
-            report(progress, self.comparisons.len() as u64)?;
-            Ok((snapped * Self::WHOLE as f64).round() as i64)
+impl Compared {
+    /// `None` if a group has no correlation with the words.
+    fn new(kind: Rsa, words: &Rsm, groups: &[Rsm]) -> Option<Self> {
+        let concepts = words.concepts();
+        assert!(!groups.is_empty(), "an RSA needs a group");
+        assert!(groups.iter().all(|group| group.concepts() == concepts), "RSMs of the same concepts");
+        let entries = upper(words);
+        let triangles: Vec<Vec<f64>> = groups.iter().map(upper).collect();
+        let complete = !triangles.iter().chain([&entries]).flatten().any(|entry| entry.is_nan());
+        // Ranks and centred values go with their entry, so they are computed once, unless which entries meet a NaN
+        // depends on the draw.
+        let (entries, groups): (Vec<f64>, Vec<Comparison>) = if complete {
+            (kind.prepare(entries), triangles.into_iter().map(|triangle| kind.against(triangle)).collect())
+        } else {
+            let general = |triangle: Vec<f64>| -> Comparison { Box::new(move |x| kind.correlation(x, &triangle)) };
+            (entries, triangles.into_iter().map(general).collect())
         };
-        range.into_par_iter().map(point).collect()
+        let sum: Option<f64> = groups.iter().map(|correlation| correlation(&entries)).sum();
+        let observed = sum? / groups.len() as f64;
+        Some(Self { places: square(&entries, concepts), groups, observed })
+    }
+
+    /// The mean over groups under a draw.
+    fn mean(&self, draw: &[u32]) -> f64 {
+        let drawn = reindexed(&self.places, draw);
+        let sum: f64 = self.groups.iter().map(|correlation| correlation(&drawn).unwrap_or(0.0)).sum();
+        let mean = sum / self.groups.len() as f64;
+        if (mean - self.observed).abs() <= SAME { self.observed } else { mean }
     }
 }
 
@@ -253,20 +291,20 @@ mod tests {
     }
 
     fn scores(kind: Rsa, words: &Rsm, groups: &[Rsm], draws: &Permutations, permutations: u64) -> LayerScores {
-        let test = kind.test(words, groups).unwrap();
-        let points = |range| test.points(draws, range, &|_| ControlFlow::Continue(())).unwrap();
+        let test = RsaTest::new(kind, words, &[groups], draws);
         // The batches of draws change nothing.
-        let mut scores = LayerScores::new(points(0..7), RsaTest::WHOLE);
-        scores.extend(points(7..permutations + 1));
-        scores
+        let batches = [0..7, 7..permutations + 1];
+        let points = batches.map(|range| test.points(range, &|_| ControlFlow::Continue(())).unwrap().concat());
+        LayerScores::new(points.concat(), test.whole())
     }
 
     #[test]
     fn asked_to_stop_it_stops() {
         let mut random = Random::keyed(8, 0);
         let (words, image) = (random_rsm(&mut random, 6), random_rsm(&mut random, 6));
-        let test = Rsa::KendallTauA.test(&words, &[image]).unwrap();
-        assert_eq!(test.points(&Permutations::new(1, 6), 0..9, &|_| ControlFlow::Break(())), Err(Interrupted));
+        let (groups, draws) = ([image], Permutations::new(1, 6));
+        let test = RsaTest::new(Rsa::KendallTauA, &words, &[&groups], &draws);
+        assert_eq!(test.points(0..9, &|_| ControlFlow::Break(())), Err(Interrupted));
     }
 
     #[test]

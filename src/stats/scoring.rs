@@ -18,6 +18,28 @@ pub enum Ties {
     Won,
 }
 
+/// What became of a pair, or of an image of the 1 vs. 2 test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The margin is positive.
+    Passed,
+    /// The margin is 0 to rounding.
+    Tie,
+    /// The margin is negative.
+    Lost,
+}
+
+impl Outcome {
+    /// Its half-points.
+    pub fn half_points(self, ties: Ties) -> u64 {
+        match self {
+            Self::Passed => 2,
+            Self::Tie => ties.half_points(),
+            Self::Lost => 0,
+        }
+    }
+}
+
 impl Ties {
     /// Half-points of one tie.
     pub fn half_points(self) -> u64 {

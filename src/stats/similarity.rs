@@ -50,7 +50,7 @@ pub enum SimilarityError {
     /// The running sums do not fit into one buffer of the device.
     #[error(
         "the sums of {concepts} concepts need a buffer of {needed} bytes, the GPU binds at most {limit}: use fewer \
-         concepts, or `--device cpu`"
+         concepts, or the CPU"
     )]
     TooManyConcepts {
         /// Images in the group.

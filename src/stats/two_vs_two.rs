@@ -35,6 +35,8 @@
 mod cpu;
 mod gpu;
 mod products;
+mod rows;
+mod statistic;
 #[cfg(test)]
 mod tests;
 
@@ -45,11 +47,14 @@ use burn::tensor::Device;
 use rayon::prelude::*;
 
 use super::permutation::Permutations;
+use super::scoring::{Outcome, Ties};
 use super::{Interrupted, Progress, Rsm, report};
 use crate::kernels::gpu::{Gpu, GpuError, Kernel};
 
 pub(super) use cpu::product;
 pub use products::products;
+use rows::UnitRows;
+pub use statistic::TwoVsTwoTest;
 
 /// Fewest concepts that can be tested: k-2 entries must leave a correlation some freedom.
 pub const FEWEST_CONCEPTS: usize = 5;
@@ -103,34 +108,25 @@ pub struct DrawTable {
     pub pairs: u32,
 }
 
-impl From<Interrupted> for TwoVsTwoError {
-    fn from(_: Interrupted) -> Self {
-        Self::Interrupted
-    }
-}
-
 impl DrawTable {
     /// The counts of draw `t` against every image RSM.
     pub fn row(&self, t: u64) -> &[Counts] {
         let row = (t - self.draws.start) as usize;
         &self.counts[row * self.images..(row + 1) * self.images]
     }
-}
 
-/// What became of a pair.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// The margin is positive.
-    Passed,
-    /// The margin is 0 to rounding.
-    Tie,
-    /// The margin is negative.
-    Lost,
+    /// The half-points of draw `t` against image RSM `image`, out of twice the pairs; a pair with a constant image scores
+    /// half.
+    pub fn half_points(&self, t: u64, image: usize, ties: Ties) -> u64 {
+        let counts = self.row(t)[image];
+        let untested = self.pairs - self.tested[image];
+        ties.score(counts.passed.into(), counts.ties.into(), untested.into())
+    }
 }
 
 /// A tested pair of the observed (identity) draw.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Pair {
+pub struct TestedPair {
     /// First concept, below `b`.
     pub a: u32,
     /// Second concept.
@@ -143,7 +139,7 @@ pub struct Pair {
     pub outcome: Outcome,
 }
 
-impl Pair {
+impl TestedPair {
     /// Matched minus mismatched sum.
     pub fn margin(&self) -> f64 {
         self.matched - self.mismatched
@@ -152,14 +148,14 @@ impl Pair {
 
 /// Which matrix an error is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Space {
+pub enum Side {
     /// The word RSM.
     Words,
     /// The image RSM at this index.
     Image(usize),
 }
 
-impl std::fmt::Display for Space {
+impl std::fmt::Display for Side {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Words => write!(f, "the word RSM"),
@@ -175,7 +171,9 @@ pub enum TwoVsTwoError {
     #[error("the 2 vs. 2 test needs {FEWEST_CONCEPTS} concepts or more, found {concepts}")]
     TooFewConcepts { concepts: usize },
     /// One matrix of products exceeds what the device binds.
-    #[error("{concepts} concepts need a buffer of {needed} bytes, the GPU binds at most {limit} (try `--device cpu`)")]
+    #[error(
+        "{concepts} concepts need a buffer of {needed} bytes, the GPU binds at most {limit}: use fewer concepts, or the CPU"
+    )]
     TooManyConcepts { concepts: usize, needed: usize, limit: usize },
     /// Matrices or draws of different sizes.
     #[error("{what} of {found} concepts, expected the word RSM's {expected}")]
@@ -184,17 +182,23 @@ pub enum TwoVsTwoError {
     #[error("the word vector of concept {concept} is constant: it has no correlation (leave the concept out)")]
     ConstantWord { concept: usize },
     /// A NaN or infinity where a correlation should be.
-    #[error("{space}: the entry of concepts {row} and {column} is {value}, expected a correlation")]
-    NotFinite { space: Space, row: usize, column: usize, value: f64 },
+    #[error("{side}: the entry of concepts {row} and {column} is {value}, expected a correlation")]
+    NotFinite { side: Side, row: usize, column: usize, value: f64 },
     /// A concept that is equally similar to all others.
-    #[error("{space}: concept {concept} is equally similar to all others: its row has no correlation (leave it out)")]
-    FlatRow { space: Space, concept: usize },
+    #[error("{side}: concept {concept} is equally similar to all others: its row has no correlation (leave it out)")]
+    FlatRow { side: Side, concept: usize },
     /// `progress` asked to stop.
     #[error("interrupted")]
     Interrupted,
     /// The device failed.
     #[error(transparent)]
     Gpu(#[from] GpuError),
+}
+
+impl From<Interrupted> for TwoVsTwoError {
+    fn from(_: Interrupted) -> Self {
+        Self::Interrupted
+    }
 }
 
 /// Counts the passed pairs and ties of every draw of `range` against every image RSM.
@@ -238,7 +242,7 @@ pub fn check(words: &Rsm, images: &[Rsm], draws: &Permutations) -> Result<(), Tw
 
 /// A concept that an image RSM finds equally similar to all others, if there is one: it cannot be tested.
 pub fn flat_row(image: &Rsm) -> Option<usize> {
-    match Rows::image(image, image.concepts(), 0) {
+    match UnitRows::image(image, image.concepts(), 0) {
         Err(TwoVsTwoError::FlatRow { concept, .. }) => Some(concept),
         _ => None,
     }
@@ -257,10 +261,10 @@ fn count<R: Borrow<Rsm> + Sync>(
     progress: &Progress,
 ) -> Result<DrawTable, TwoVsTwoError> {
     let concepts = words.concepts();
-    let words = Rows::words(words)?;
+    let words = UnitRows::words(words)?;
     let tested = (0..images.len())
         .into_par_iter()
-        .map(|n| Ok(Rows::image(images[n].borrow(), concepts, n)?.pairs()))
+        .map(|n| Ok(UnitRows::image(images[n].borrow(), concepts, n)?.pairs()))
         .collect::<Result<_, TwoVsTwoError>>()?;
     let draws = (range.end.saturating_sub(range.start)) as usize;
     let gpu = Gpu::of(device);
@@ -274,7 +278,7 @@ fn count<R: Borrow<Rsm> + Sync>(
         let rows = chunk
             .clone()
             .into_par_iter()
-            .map(|n| Rows::image(images[n].borrow(), concepts, n))
+            .map(|n| UnitRows::image(images[n].borrow(), concepts, n))
             .collect::<Result<Vec<_>, _>>()?;
         let part = match &gpu {
             Some(gpu) => gpu::count(gpu, &words, &rows, draw, range.clone(), progress)?,
@@ -293,10 +297,10 @@ fn count<R: Borrow<Rsm> + Sync>(
 ///
 /// # Errors
 /// As [`two_vs_two`].
-pub fn pairs(words: &Rsm, image: &Rsm) -> Result<Vec<Pair>, TwoVsTwoError> {
+pub fn pairs(words: &Rsm, image: &Rsm) -> Result<Vec<TestedPair>, TwoVsTwoError> {
     let k = words.concepts();
-    let words = Rows::words(words)?;
-    let image = Rows::image(image, k, 0)?;
+    let words = UnitRows::words(words)?;
+    let image = UnitRows::image(image, k, 0)?;
     let mut products = vec![0.0; k * k];
     cpu::product(k, k, &mut products, &words.values, &image.values, 0.0, 1.0);
     let m = |a: usize, b: usize| products[a * k + b];
@@ -351,93 +355,13 @@ pub(super) fn pearson(x: &[f64], y: &[f64]) -> f64 {
     if flat(xx, mean_x) || flat(yy, mean_y) { 0.0 } else { xy / (xx * yy).sqrt() }
 }
 
-/// An RSM's rows, centred over their k-1 entries off the diagonal, scaled to unit length, 0 on the diagonal.
-struct Rows {
-    concepts: usize,
-    /// `[concepts, concepts]`.
-    values: Vec<f64>,
-    /// `[concepts]`: false where the concept is constant; its row and column are 0.
-    tested: Vec<bool>,
-}
-
-impl Rows {
-    fn words(rsm: &Rsm) -> Result<Self, TwoVsTwoError> {
-        if rsm.concepts() < FEWEST_CONCEPTS {
-            return Err(TwoVsTwoError::TooFewConcepts { concepts: rsm.concepts() });
-        }
-        if let Some(&concept) = rsm.constant().first() {
-            return Err(TwoVsTwoError::ConstantWord { concept });
-        }
-        Self::normalised(rsm, Space::Words)
-    }
-
-    fn image(rsm: &Rsm, concepts: usize, index: usize) -> Result<Self, TwoVsTwoError> {
-        if rsm.concepts() != concepts {
-            return Err(TwoVsTwoError::Concepts { what: "an image RSM", found: rsm.concepts(), expected: concepts });
-        }
-        Self::normalised(rsm, Space::Image(index))
-    }
-
-    fn normalised(rsm: &Rsm, space: Space) -> Result<Self, TwoVsTwoError> {
-        let k = rsm.concepts();
-        let mut tested = vec![true; k];
-        for concept in rsm.constant() {
-            tested[concept] = false;
-        }
-        let mut rows = Self { concepts: k, values: vec![0.0; k * k], tested };
-        if rows.pairs() == 0 {
-            return Ok(rows);
-        }
-        let tested = &rows.tested;
-        for (a, row) in rows.values.chunks_exact_mut(k).enumerate().filter(|&(a, _)| tested[a]) {
-            let others = || (0..k).filter(move |&j| j != a);
-            for j in others().filter(|&j| tested[j]) {
-                let value = rsm.row(a)[j];
-                if !value.is_finite() {
-                    return Err(TwoVsTwoError::NotFinite { space, row: a, column: j, value });
-                }
-                row[j] = value;
-            }
-            let squares: f64 = row.iter().map(|x| x * x).sum();
-            let mean = row.iter().sum::<f64>() / (k - 1) as f64;
-            others().for_each(|j| row[j] -= mean);
-            let centred: f64 = row.iter().map(|x| x * x).sum();
-            if centred <= FLAT_ROW * squares {
-                return Err(TwoVsTwoError::FlatRow { space, concept: a });
-            }
-            let scale = 1.0 / centred.sqrt();
-            others().for_each(|j| row[j] *= scale);
-        }
-        Ok(rows)
-    }
-
-    fn at(&self, a: usize, b: usize) -> f64 {
-        self.values[a * self.concepts + b]
-    }
-
-    fn row(&self, a: usize) -> &[f64] {
-        &self.values[a * self.concepts..(a + 1) * self.concepts]
-    }
-
-    /// Whether the pair is in the counts.
-    fn tests(&self, a: usize, b: usize) -> bool {
-        self.tested[a] && self.tested[b]
-    }
-
-    /// Number of pairs in the counts.
-    fn pairs(&self) -> u32 {
-        let tested = self.tested.iter().filter(|&&tested| tested).count();
-        (tested * tested.saturating_sub(1) / 2) as u32
-    }
-}
-
 /// The f32 rounding bound of a margin over the sum of its weights (the module's "Exact counts").
 fn rounding(concepts: usize) -> f32 {
     (4.0 * (concepts as f32 / 3.0).sqrt() + 8.0) * (f32::EPSILON / 2.0)
 }
 
 /// The pair (a, b) under `draw`, decided in f64.
-fn decide_exactly(words: &Rows, image: &Rows, draw: &[u32], a: usize, b: usize) -> Pair {
+fn decide_exactly(words: &UnitRows, image: &UnitRows, draw: &[u32], a: usize, b: usize) -> TestedPair {
     let [p, q] = [draw[a] as usize, draw[b] as usize];
     let permuted = |word: usize| -> Vec<f64> {
         let row = words.row(word);
@@ -462,7 +386,7 @@ fn dot(x: &[f64], y: &[f64]) -> f64 {
 }
 
 /// The closed form in f64: entries `A[a,b], A[b,a], B[a,b], B[b,a]`, products `M[a,a], M[b,b], M[a,b], M[b,a]`.
-fn decide(k: usize, (a, b): (usize, usize), [a_ab, a_ba, b_ab, b_ba]: [f64; 4], m: [f64; 4]) -> Pair {
+fn decide(k: usize, (a, b): (usize, usize), [a_ab, a_ba, b_ab, b_ba]: [f64; 4], m: [f64; 4]) -> TestedPair {
     let n = (k - 2) as f64;
     let c = 1.0 + 1.0 / n;
     let weight = |x: f64| {
@@ -480,7 +404,7 @@ fn decide(k: usize, (a, b): (usize, usize), [a_ab, a_ba, b_ab, b_ba]: [f64; 4], 
     } else {
         Outcome::Lost
     };
-    Pair { a: a as u32, b: b as u32, matched, mismatched, outcome }
+    TestedPair { a: a as u32, b: b as u32, matched, mismatched, outcome }
 }
 
 impl Counts {

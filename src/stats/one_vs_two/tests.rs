@@ -1,7 +1,7 @@
 use std::ops::ControlFlow;
 
 use super::*;
-use crate::stats::inference::infer;
+use crate::stats::inference::{self, Inference, LayerScores, Rule};
 use crate::stats::permutation::Random;
 use crate::stats::rsa::Rsa;
 
@@ -50,19 +50,47 @@ fn world(seed: u64, concepts: usize, outside: usize) -> (Rsm, [Answers; 2], [Vec
     (words, groups, layers)
 }
 
+/// One layer's result.
+#[derive(Debug)]
+struct LayerTest {
+    margins: Vec<Option<f64>>,
+    passed: u64,
+    ties: u64,
+    scores: LayerScores,
+}
+
 fn test(words: &Rsm, groups: &[Answers], layers: &[Vec<Rsm>], permutations: u64) -> Vec<LayerTest> {
+    test_by(Ties::Lost, words, groups, layers, permutations)
+}
+
+fn test_by(ties: Ties, words: &Rsm, groups: &[Answers], layers: &[Vec<Rsm>], permutations: u64) -> Vec<LayerTest> {
     let layers: Vec<&[Rsm]> = layers.iter().map(Vec::as_slice).collect();
     let draws = Permutations::new(7, words.concepts());
-    one_vs_two(words, groups, &layers, &draws, permutations, Ties::Lost, &|_| ControlFlow::Continue(())).unwrap()
+    let test = OneVsTwoTest::new(words, groups, &layers, &draws, ties);
+    let points = test.points(0..permutations + 1, &|_| ControlFlow::Continue(())).unwrap();
+    let layer = |(layer, points): (usize, Vec<i64>)| {
+        let margins: Vec<Option<f64>> = test.margins().iter().map(|margins| margins[layer]).collect();
+        let count = |what| margins.iter().flatten().filter(|&&margin| outcome(margin) == what).count() as u64;
+        let (passed, ties) = (count(Outcome::Passed), count(Outcome::Tie));
+        LayerTest { passed, ties, scores: LayerScores::new(points, test.whole()), margins }
+    };
+    points.into_iter().enumerate().map(layer).collect()
+}
+
+fn inferences(words: &Rsm, groups: &[Answers], layers: &[Vec<Rsm>], permutations: u64) -> Vec<Inference> {
+    let layers: Vec<&[Rsm]> = layers.iter().map(Vec::as_slice).collect();
+    let draws = Permutations::new(7, words.concepts());
+    let test = OneVsTwoTest::new(words, groups, &layers, &draws, Ties::Lost);
+    inference::test(&test, Rule { permutations, stop_after: None }, &|_| ControlFlow::Continue(())).unwrap()
 }
 
 #[test]
 fn it_stops_when_asked() {
     let (words, groups, layers) = world(1, 12, 3);
     let layers: Vec<&[Rsm]> = layers.iter().map(Vec::as_slice).collect();
-    let stopped = |_| ControlFlow::Break(());
-    let tested = one_vs_two(&words, &groups, &layers, &Permutations::new(7, 15), 9, Ties::Lost, &stopped);
-    assert_eq!(tested, Err(Interrupted));
+    let draws = Permutations::new(7, 15);
+    let test = OneVsTwoTest::new(&words, &groups, &layers, &draws, Ties::Lost);
+    assert_eq!(test.points(0..10, &|_| ControlFlow::Break(())), Err(Interrupted));
 }
 
 #[test]
@@ -162,9 +190,7 @@ fn words_that_mean_the_same_tie_by_rule() {
     let mistakes = vec![Mistake { image: 0, truth: 0, predicted: 1 }];
     let groups = [Answers { correct: vec![2, 3, 4, 5, 6], mistakes }];
     for (ties, accuracy) in [(Ties::Lost, 0.0), (Ties::Half, 0.5), (Ties::Won, 1.0)] {
-        let image = std::slice::from_ref(&image);
-        let go_on = |_| ControlFlow::Continue(());
-        let tested = &one_vs_two(&words, &groups, &[image], &Permutations::new(1, 8), 0, ties, &go_on).unwrap()[0];
+        let tested = &test_by(ties, &words, &groups, &[vec![image.clone()]], 0)[0];
         assert_eq!((tested.passed, tested.ties, tested.scores.accuracy()), (0, 1, accuracy));
     }
 }
@@ -199,9 +225,7 @@ fn p_is_calibrated_and_chance_is_one_half() {
         .into_par_iter()
         .map(|seed| {
             let (words, groups, layers) = world(100 + seed, 20, 4);
-            let scores: Vec<LayerScores> =
-                test(&words, &groups, &layers, 99).into_iter().map(|layer| layer.scores).collect();
-            let inferred = infer(&scores, None)[0];
+            let inferred = inferences(&words, &groups, &layers, 99)[0];
             (inferred.p_value, inferred.null_mean)
         })
         .collect();
@@ -220,9 +244,8 @@ fn images_that_keep_their_meaning_are_significant() {
     // Images whose similarities are those of the true words.
     let (words, groups, _) = world(6, 40, 0);
     let layers = [vec![words.clone(), words.clone()]];
-    let scores: Vec<LayerScores> = test(&words, &groups, &layers, 99).into_iter().map(|layer| layer.scores).collect();
-    assert_eq!(scores[0].accuracy(), 1.0);
-    assert_eq!(infer(&scores, None)[0].p_value, 0.01);
+    let inferred = inferences(&words, &groups, &layers, 99)[0];
+    assert_eq!((inferred.value, inferred.p_value), (1.0, 0.01));
 }
 
 #[test]

@@ -7,9 +7,9 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use self::permuted::{Images, Layout, Product, Words};
-use super::{Counts, Draw, Progress, Rows, TwoVsTwoError, decide_exactly, report, rounding};
+use super::{Counts, Draw, Progress, TwoVsTwoError, UnitRows, decide_exactly, report, rounding};
 
-/// Rows are padded to whole blocks of this many entries, so that no inner loop has a remainder.
+/// UnitRows are padded to whole blocks of this many entries, so that no inner loop has a remainder.
 const BLOCK: usize = 16;
 
 /// Memory for what is kept of the image RSMs, in bytes: it stays in a last-level cache from draw to draw.
@@ -76,7 +76,7 @@ struct Image {
 }
 
 impl Image {
-    fn new(rows: &Rows, stride: usize) -> Self {
+    fn new(rows: &UnitRows, stride: usize) -> Self {
         let k = rows.concepts;
         let n = (k - 2) as f32;
         let c = 1.0 + 1.0 / n;
@@ -105,7 +105,7 @@ impl Image {
 }
 
 /// The entries, `[concepts, concepts]`.
-fn single(rows: &Rows) -> Vec<f32> {
+fn single(rows: &UnitRows) -> Vec<f32> {
     rows.values.par_iter().map(|&x| x as f32).collect()
 }
 
@@ -146,8 +146,8 @@ impl Scratch {
 
 /// Counts of every draw of `range` against every image RSM, `[draws, images]`.
 pub fn count(
-    words: &Rows,
-    images: &[Rows],
+    words: &UnitRows,
+    images: &[UnitRows],
     draw: &Draw,
     range: Range<u64>,
     progress: &Progress,
@@ -187,7 +187,7 @@ pub fn count(
 }
 
 /// A function that makes the products of every image RSM under every draw, and nothing of them.
-pub fn products<'a>(words: &Rows, images: &[Rows], draws: &'a [Vec<u32>]) -> impl Fn() + 'a {
+pub fn products<'a>(words: &UnitRows, images: &[UnitRows], draws: &'a [Vec<u32>]) -> impl Fn() + 'a {
     let k = words.concepts;
     let stride = k.next_multiple_of(BLOCK);
     let entries = single(words);

@@ -7,7 +7,7 @@ use std::ops::Range;
 use cubecl::server::Handle;
 use rayon::prelude::*;
 
-use super::{Counts, Draw, Progress, Rows, TwoVsTwoError, decide_exactly, report, rounding};
+use super::{Counts, Draw, Progress, TwoVsTwoError, UnitRows, decide_exactly, report, rounding};
 use crate::kernels::gpu::{Download, Gpu, GpuError, Kernel};
 
 static PERMUTE: Kernel = Kernel {
@@ -33,7 +33,7 @@ pub const KERNELS: &[&Kernel] = &[&PERMUTE, &PRODUCT, &COUNT];
 /// Columns and rows of a workgroup's tile of the product.
 const TILE: usize = 64;
 
-/// Rows of the contraction that the product stages at once.
+/// UnitRows of the contraction that the product stages at once.
 const STEP: usize = 16;
 
 /// Columns and rows of a workgroup's tile of pairs.
@@ -95,8 +95,8 @@ impl Batch {
 /// Counts of every draw of `range` against every image RSM, `[draws, images]`.
 pub fn count(
     gpu: &Gpu,
-    words: &Rows,
-    images: &[Rows],
+    words: &UnitRows,
+    images: &[UnitRows],
     draw: &Draw,
     range: Range<u64>,
     progress: &Progress,
@@ -110,8 +110,8 @@ pub fn count(
 pub fn count_in(
     gpu: &Gpu,
     batch: Batch,
-    words: &Rows,
-    images: &[Rows],
+    words: &UnitRows,
+    images: &[UnitRows],
     draw: &Draw,
     range: Range<u64>,
     progress: &Progress,
@@ -189,7 +189,7 @@ pub struct OnDevice<'a> {
 
 impl<'a> OnDevice<'a> {
     /// `rounding` times the sum of its weights is the bound of a margin that f32 decides.
-    pub fn new(gpu: &'a Gpu, batch: Batch, words: &Rows, images: &[Rows], rounding: f32) -> Self {
+    pub fn new(gpu: &'a Gpu, batch: Batch, words: &UnitRows, images: &[UnitRows], rounding: f32) -> Self {
         let k = batch.concepts;
         let (depth, left, right) = (batch.depth(), batch.left_columns(), batch.right_columns());
         let transposed: Vec<f32> = (0..k * k).map(|at| words.at(at % k, at / k) as f32).collect();

@@ -2,7 +2,7 @@
 
 use burn::tensor::Device;
 
-use super::{Rows, TwoVsTwoError, cpu, gpu, rounding};
+use super::{TwoVsTwoError, UnitRows, cpu, gpu, rounding};
 use crate::kernels::gpu::Gpu;
 use crate::stats::Rsm;
 
@@ -20,9 +20,9 @@ pub fn products<T>(
     time: impl FnOnce(usize, &dyn Fn()) -> T,
 ) -> Result<T, TwoVsTwoError> {
     let concepts = words.concepts();
-    let words = Rows::words(words)?;
-    let images = images.iter().enumerate().map(|(n, image)| Rows::image(image, concepts, n));
-    let images: Vec<Rows> = images.collect::<Result<_, _>>()?;
+    let words = UnitRows::words(words)?;
+    let images = images.iter().enumerate().map(|(n, image)| UnitRows::image(image, concepts, n));
+    let images: Vec<UnitRows> = images.collect::<Result<_, _>>()?;
     Ok(match Gpu::of(device) {
         None => time(draws.len(), &cpu::products(&words, &images, draws)),
         Some(gpu) => {

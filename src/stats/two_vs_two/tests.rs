@@ -149,8 +149,9 @@ fn gpu_margins_keep_within_their_bound() {
     let gpu = Gpu::of(&device).unwrap();
     for k in [5, 6, 63, 64, 65, 166, 257] {
         let spaces = vectors(6, k, 60);
-        let words = Rows::words(&rsm(&spaces)).unwrap();
-        let images: Vec<Rows> = (0..3).map(|n| Rows::image(&related_rsm(n + 7, &spaces), k, 0).unwrap()).collect();
+        let words = UnitRows::words(&rsm(&spaces)).unwrap();
+        let images: Vec<UnitRows> =
+            (0..3).map(|n| UnitRows::image(&related_rsm(n + 7, &spaces), k, 0).unwrap()).collect();
         let draws: Vec<Vec<u32>> = (0..2).map(|t| Permutations::new(8, k).draw(t)).collect();
         let batch = gpu::Batch { concepts: k, draws: 2, images: 3 };
         // With an infinite bound every pair is listed, with its margin.
@@ -203,8 +204,8 @@ fn gpu_batches_do_not_show() {
     let gpu = Gpu::of(&device).unwrap();
     let spaces = vectors(12, 20, 30);
     let images: Vec<Rsm> = (0..5).map(|n| related_rsm(n, &spaces)).collect();
-    let rows: Vec<Rows> = images.iter().map(|image| Rows::image(image, 20, 0).unwrap()).collect();
-    let words = Rows::words(&rsm(&spaces)).unwrap();
+    let rows: Vec<UnitRows> = images.iter().map(|image| UnitRows::image(image, 20, 0).unwrap()).collect();
+    let words = UnitRows::words(&rsm(&spaces)).unwrap();
     let draws = Permutations::new(7, 20);
     let expected = table(&rsm(&spaces), &images, 0..11, &Device::flex());
     for at_once in [1, 2, 4, 11] {
@@ -322,7 +323,7 @@ fn categories_of_two_are_decided() {
     let draw = |t: u64| Permutations::new(7, k).draw(t);
     let expected: Vec<Counts> = (0..3)
         .map(|t| {
-            let (words, image) = (Rows::words(&model).unwrap(), Rows::image(&image, k, 0).unwrap());
+            let (words, image) = (UnitRows::words(&model).unwrap(), UnitRows::image(&image, k, 0).unwrap());
             let mut counts = Counts::default();
             for (a, b) in (0..k).flat_map(|a| (a + 1..k).map(move |b| (a, b))) {
                 counts.add(decide_exactly(&words, &image, &draw(t), a, b).outcome);

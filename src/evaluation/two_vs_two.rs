@@ -1,0 +1,203 @@
+//! The 2 vs. 2 test: every layer against a word model, and its pairs one by one.
+
+use std::collections::BTreeMap;
+use std::slice::from_ref;
+
+use rayon::prelude::*;
+
+use super::{Evaluation, LayerRsms, Words, mean};
+use crate::error::Error;
+use crate::results::{AccuracyRow, ConceptRow, ConfusedRow, GroupRow, Results};
+use crate::stats::Rsm;
+use crate::stats::bootstrap::{self, Interval};
+use crate::stats::ceiling::{self, Ceiling};
+use crate::stats::inference::{self, Inference};
+use crate::stats::rsa::{self, Rsa};
+use crate::stats::scoring::Outcome;
+use crate::stats::two_vs_two::{self, TestedPair, TwoVsTwoTest};
+
+/// Most confused pairs listed per layer and word model.
+const CONFUSED_PAIRS: usize = 20;
+
+/// Level of the bootstrap's confidence intervals.
+const CONFIDENCE: f64 = 0.95;
+
+/// One layer against one word model.
+struct TestedLayer<'a> {
+    layer: &'a LayerRsms,
+    model: &'a Words,
+    /// The pairs without a constant image, `[group][pair]`.
+    pairs: Vec<Vec<TestedPair>>,
+}
+
+impl TestedLayer<'_> {
+    /// Pairs of all groups that ended so.
+    fn count(&self, outcome: Outcome) -> u64 {
+        self.pairs.iter().map(|pairs| count(pairs, outcome)).sum()
+    }
+}
+
+fn count(pairs: &[TestedPair], outcome: Outcome) -> u64 {
+    pairs.iter().filter(|pair| pair.outcome == outcome).count() as u64
+}
+
+impl Evaluation<'_> {
+    /// The rows of a word model; `ceilings` are those of the layers.
+    pub fn two_vs_two(&self, model: &Words, ceilings: &[Option<Ceiling>]) -> Result<Results, Error> {
+        let (layers, options) = (self.space.rsms(), self.options);
+        self.now("2 vs. 2", model);
+        let test = TwoVsTwoTest::new(&model.rsm, &layers, &options.draws, options.ties, &options.device);
+        let inferences = self.test(&test)?;
+        self.now("bootstrap", model);
+        let intervals = self.intervals(model, &layers, &inferences)?;
+        let mut results = Results::default();
+        for (index, layer) in self.space.layers.iter().enumerate() {
+            let pairs = |rsm| two_vs_two::pairs(&model.rsm, rsm);
+            let pairs = layer.rsms.par_iter().map(pairs).collect::<Result<_, _>>()?;
+            let tested = TestedLayer { layer, model, pairs };
+            let (interval, ceiling) = (intervals.get(index), ceilings[index]);
+            results.accuracy.push(self.accuracy_row(&tested, index, inferences[index], interval, ceiling));
+            results.groups.extend(self.group_rows(&tested));
+            results.concepts.extend(self.concept_rows(&tested));
+            results.confused.extend(self.confused_rows(&tested));
+        }
+        Ok(results)
+    }
+
+    /// How well one group's images predict another's by the same test: no word model can be expected to do better.
+    pub fn accuracy_ceilings(&self) -> Result<Vec<Option<Ceiling>>, Error> {
+        let options = self.options;
+        let accuracy = |model: &Rsm, group: &Rsm| -> Result<f64, Error> {
+            let test = TwoVsTwoTest::new(model, &[from_ref(group)], &options.draws, options.ties, &options.device);
+            Ok(inference::observed(&test, &|_| self.interrupt.flow())?[0])
+        };
+        self.space.layers.iter().map(|layer| ceiling::accuracy_ceiling(&layer.rsms, accuracy)).collect()
+    }
+
+    /// One interval a layer; none where none is asked for.
+    fn intervals(&self, model: &Words, layers: &[&[Rsm]], observed: &[Inference]) -> Result<Vec<Interval>, Error> {
+        let options = self.options;
+        if options.bootstrap == 0 {
+            return Ok(Vec::new());
+        }
+        let counted = |rsms| self.counted(rsms);
+        let (seed, resamples) = (options.seed, options.bootstrap);
+        let resampled = bootstrap::accuracies(&model.rsm, layers, seed, resamples, options.ties, &counted)?;
+        let pairs = (self.pairs() * self.space.groups.len()) as u64;
+        let interval = |(observed, resampled): (&Inference, &Vec<f64>)| {
+            bootstrap::confidence_interval(observed.value, resampled, pairs, CONFIDENCE)
+        };
+        Ok(observed.iter().zip(&resampled).map(interval).collect())
+    }
+
+    fn pairs(&self) -> usize {
+        self.space.concepts.len() * (self.space.concepts.len() - 1) / 2
+    }
+
+    fn accuracy_row(
+        &self,
+        tested: &TestedLayer,
+        index: usize,
+        inference: Inference,
+        interval: Option<&Interval>,
+        ceiling: Option<Ceiling>,
+    ) -> AccuracyRow {
+        let (space, layer, words) = (self.space, tested.layer, rsa::upper(&tested.model.rsm));
+        let pairs = || tested.pairs.iter().flatten();
+        let rsa = |rsm| Rsa::Pearson.correlation(&words, &rsa::upper(rsm)).unwrap_or(f64::NAN);
+        AccuracyRow {
+            network: space.network.clone(),
+            layer: layer.name.clone(),
+            label: layer.label.clone(),
+            depth: index as f64 / (space.layers.len() - 1).max(1) as f64,
+            units: layer.units,
+            words: tested.model.name.clone(),
+            concepts: space.concepts.len(),
+            groups: space.groups.len(),
+            pairs: self.pairs(),
+            accuracy: inference.value,
+            ties: tested.count(Outcome::Tie),
+            permutations: inference.permutations,
+            p_value: inference.p_value,
+            p_fwer: inference.p_fwer,
+            q_fdr: inference.q_fdr,
+            null_mean: inference.null_mean,
+            null_sd: inference.null_sd,
+            matched: mean(pairs().map(|pair| pair.matched)),
+            mismatched: mean(pairs().map(|pair| pair.mismatched)),
+            rsa: mean(layer.rsms.iter().map(rsa)),
+            ci_low: interval.map(|interval| interval.low),
+            ci_high: interval.map(|interval| interval.high),
+            ceiling_low: ceiling.map(|ceiling| ceiling.lower),
+            ceiling_high: ceiling.map(|ceiling| ceiling.upper),
+        }
+    }
+
+    fn group_rows(&self, tested: &TestedLayer) -> Vec<GroupRow> {
+        let pairs = self.pairs() as u64;
+        let row = |(group, tested_pairs): (&String, &Vec<TestedPair>)| {
+            let (passed, ties) = (count(tested_pairs, Outcome::Passed), count(tested_pairs, Outcome::Tie));
+            let untested = pairs - tested_pairs.len() as u64;
+            GroupRow {
+                network: self.space.network.clone(),
+                layer: tested.layer.name.clone(),
+                words: tested.model.name.clone(),
+                group: group.clone(),
+                passed,
+                ties,
+                pairs,
+                accuracy: self.options.ties.score(passed, ties, untested) as f64 / (2 * pairs) as f64,
+            }
+        };
+        self.space.groups.iter().zip(&tested.pairs).map(row).collect()
+    }
+
+    /// Per concept its pairs over all groups.
+    fn concept_rows(&self, tested: &TestedLayer) -> Vec<ConceptRow> {
+        let concepts = self.space.concepts.len();
+        let pairs = ((concepts - 1) * self.space.groups.len()) as u64;
+        let mut passed = vec![0; concepts];
+        // A pair with a constant image is not tested and scores half.
+        let mut points = vec![pairs as i64; concepts];
+        for pair in tested.pairs.iter().flatten() {
+            for concept in [pair.a as usize, pair.b as usize] {
+                passed[concept] += u64::from(pair.outcome == Outcome::Passed);
+                points[concept] += pair.outcome.half_points(self.options.ties) as i64 - 1;
+            }
+        }
+        let row = |(concept, name): (usize, &String)| ConceptRow {
+            network: self.space.network.clone(),
+            layer: tested.layer.name.clone(),
+            words: tested.model.name.clone(),
+            concept: name.clone(),
+            pairs,
+            passed: passed[concept],
+            accuracy: points[concept] as f64 / (2 * pairs) as f64,
+        };
+        self.space.concepts.iter().enumerate().map(row).collect()
+    }
+
+    /// The pairs confused most: lowest mean margin.
+    fn confused_rows(&self, tested: &TestedLayer) -> Vec<ConfusedRow> {
+        let mut pairs: BTreeMap<(u32, u32), (f64, u64, u64)> = BTreeMap::new();
+        for pair in tested.pairs.iter().flatten() {
+            let (sum, groups, lost) = pairs.entry((pair.a, pair.b)).or_default();
+            *sum += pair.margin();
+            *groups += 1;
+            *lost += u64::from(pair.outcome == Outcome::Lost);
+        }
+        let mut pairs: Vec<_> =
+            pairs.into_iter().map(|(pair, (sum, groups, lost))| (sum / groups as f64, pair, lost)).collect();
+        pairs.sort_by(|x, y| x.0.total_cmp(&y.0).then(x.1.cmp(&y.1)));
+        let row = |(margin, (a, b), groups_lost): (f64, (u32, u32), u64)| ConfusedRow {
+            network: self.space.network.clone(),
+            layer: tested.layer.name.clone(),
+            words: tested.model.name.clone(),
+            concept_a: self.space.concepts[a as usize].clone(),
+            concept_b: self.space.concepts[b as usize].clone(),
+            margin,
+            groups_lost,
+        };
+        pairs.into_iter().take(CONFUSED_PAIRS).map(row).collect()
+    }
+}
