@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::device::Selected;
 use crate::error::Error;
-use crate::nets::Taps;
+use crate::nets::{Batch, Taps};
 use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::results;
@@ -363,7 +363,7 @@ fn time_stages(plan: &mut Plan) -> Result<Vec<Row>, Error> {
         .collect::<Result<Vec<_>, _>>()
         .map_err(Error::failed)?;
     let images = rgb.len();
-    let mut x = stimuli::batch(&rgb, &plan.input, &selected.device);
+    let mut x = Batch::of(stimuli::batch(&rgb, &plan.input, &selected.device));
     let mut rows = Vec::new();
     for (stage, spec) in stages.iter().zip(&plan.stages) {
         let work = Work {
@@ -372,7 +372,7 @@ fn time_stages(plan: &mut Plan) -> Result<Vec<Row>, Error> {
             count: images as f64,
             unit: "images",
             operations: 2.0 * spec.multiply_adds as f64 * images as f64,
-            bytes: 4.0 * (x.shape().num_elements() + images * spec.output.iter().product::<usize>()) as f64,
+            bytes: 4.0 * (images * (x.units() + spec.units())) as f64,
         };
         let mut output = None;
         rows.push(timed(&selected, work, || {

@@ -47,3 +47,6 @@ impl Window {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ use crate::checkpoint::Checkpoint;
 use crate::error::{Error, FileError};
 use crate::evaluation::one_vs_two::{self, Predictions};
 use crate::evaluation::{self, LayerRsms, Space};
-use crate::nets::{self, Stage, Taps};
+use crate::nets::{self, Batch, Stage, Taps};
 use crate::plan::Plan;
 use crate::progress::{Progress, Task};
 use crate::results::{Results, StimulusRow, words_rsm, write_json, write_lines};
@@ -134,7 +134,7 @@ fn mistakes(
     progress: &Progress,
 ) -> Result<(), Error> {
     let (manifest, root) = (&plan.manifest, plan.stimuli_root());
-    results.predictions = one_vs_two::prediction_rows(plan.network.name, manifest, root, predictions, &plan.lexicon);
+    results.predictions = one_vs_two::prediction_rows(&plan.network.name, manifest, root, predictions, &plan.lexicon);
     if let Some(test) = &plan.one_vs_two {
         let answers = (predictions, &plan.lexicon);
         let (rows, warnings) = one_vs_two::one_vs_two(space, &plan.words, (manifest, root), answers, test, progress)?;
@@ -154,7 +154,7 @@ fn space(plan: &Plan, rsms: Vec<Vec<Rsm>>) -> Space {
         rsms,
     });
     Space {
-        network: plan.network.name.to_string(),
+        network: plan.network.name.clone(),
         layers: layers.collect(),
         groups: plan.manifest.groups.clone(),
         concepts: plan.manifest.concepts.clone(),
@@ -205,7 +205,7 @@ fn similarities(plan: &mut Plan, checkpoint: &mut Checkpoint, progress: &Progres
 /// All images of one group through one stage after the other; each tap becomes an RSM and is dropped.
 fn group_similarities(
     plan: &Plan,
-    stages: &[Box<dyn Stage>],
+    stages: &[Stage],
     group: usize,
     rgb: &[Vec<u8>],
     checkpoint: &mut Checkpoint,
@@ -231,8 +231,8 @@ fn group_similarities(
     let Some(last) = wanted.iter().rposition(|layers| !layers.is_empty()) else {
         return Ok(timings);
     };
-    let mut batches: Vec<Tensor<4>> =
-        rgb.chunks(plan.batch).map(|batch| stimuli::batch(batch, &plan.input, device)).collect();
+    let mut batches: Vec<Batch> =
+        rgb.chunks(plan.batch).map(|batch| Batch::of(stimuli::batch(batch, &plan.input, device))).collect();
     for ((stage, spec), wanted) in stages.iter().zip(&plan.stages).zip(wanted).take(last + 1) {
         let started = Instant::now();
         let name = spec.layers.last().map_or("untapped stage", |layer| &layer.name);
@@ -242,7 +242,7 @@ fn group_similarities(
         let mut outputs = Vec::with_capacity(batches.len());
         for batch in batches {
             progress.interrupt.check()?;
-            let images = batch.dims()[0];
+            let images = batch.images();
             outputs.push(stage.forward(batch, &mut taps));
             for (layer, activations) in taps.take() {
                 match tapped.iter_mut().find(|(known, _)| *known == layer) {
@@ -352,7 +352,7 @@ fn write(
         "schema": 1,
         "semgpu": env!("CARGO_PKG_VERSION"),
         "config": plan.config,
-        "network": {"name": plan.network.name, "form": plan.form, "input": plan.input},
+        "network": {"name": plan.network.name, "form": plan.network.form, "input": plan.input},
         "words": plan.words.iter().map(|w| serde_json::json!({"name": w.name, "dimensions": w.dimensions})).collect::<Vec<_>>(),
         "device": {"kind": plan.device.kind(), "name": plan.device.name(), "why": plan.device.why, "adapter": plan.device.adapter},
         "threads": rayon::current_num_threads(),

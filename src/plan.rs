@@ -20,7 +20,7 @@ use crate::evaluation::one_vs_two::{Lexicon, OneVsTwo};
 use crate::evaluation::{Options, Words};
 use crate::imagenet;
 use crate::images::{self, Resize};
-use crate::nets::{self, Input, Layer, NetworkSpec, StageSpec, Stages};
+use crate::nets::{self, Blueprint, Input, Layer, Network, Shape, Stage, StageSpec};
 use crate::progress::Progress;
 use crate::stats::bootstrap::MIN_CONCEPTS;
 use crate::stats::permutation::{self, Permutations};
@@ -40,10 +40,8 @@ const MAX_TENSOR_BYTES: u64 = 64 << 20;
 pub struct Plan {
     /// As configured.
     pub config: Config,
-    /// The network.
-    pub network: &'static NetworkSpec,
-    /// Its published graph.
-    pub form: String,
+    /// The network in one of its forms.
+    pub network: Blueprint,
     /// Its weights, not yet read.
     pub parameters: Parameters,
     /// Its stages up to the last layer wanted.
@@ -117,13 +115,13 @@ impl Plan {
     /// # Errors
     /// The first thing that is wrong with the user's input.
     pub fn new(config: Config, progress: &Progress) -> Result<Self, PlanError> {
-        let (network, form) = Self::network(&config.network.name, config.network.form.as_deref())?;
-        let mut input = (network.input)(form);
+        let (published, network) = Self::network(&config.network.name, config.network.form.as_deref())?;
+        let mut input = network.input;
         input.resize = config.stimuli.resize.unwrap_or(input.resize);
         input.crop_pct = config.stimuli.crop_pct.unwrap_or(input.crop_pct);
         check_values(&config, &input)?;
-        let classifier = classifier(&config, network, form)?;
-        let (stages, layers) = layers(&config, network, form, &input, classifier.as_ref())?;
+        let classifier = classifier(&config, &network)?;
+        let (stages, layers) = layers(&config, &network, &input, classifier.as_ref())?;
         let classifier = classifier.filter(|classifier| classifier.stage < stages.len());
 
         let manifest = Manifest::read(&config.stimuli.manifest)?;
@@ -150,17 +148,17 @@ impl Plan {
         };
         let words = models.into_iter().map(|model| model.words).collect();
 
-        let parameters = (network.parameters)(form);
+        let parameters = network.parameters();
         // Batch normalization is folded into the convolutions when they are loaded.
         let loaded = parameters.iter().filter(|parameter| parameter.part.is_in(true));
         let weight_bytes: u64 = loaded.map(|p| 4 * p.shape.iter().product::<usize>() as u64).sum();
         let (parameters, weights_sum) = match (&config.network.weights, config.network.random) {
             (Some(_), true) => return Err(PlanError::WeightsAndRandom),
-            (None, false) => return Err(PlanError::NoWeights(network.name)),
+            (None, false) => return Err(PlanError::NoWeights(network.name.clone())),
             (None, true) => (Parameters::random(parameters, config.seed), None),
             (Some(path), false) => {
                 let file = weights::open(path)?;
-                let assignment = network.assign(form, file.as_ref())?;
+                let assignment = published.assign(&network, file.as_ref())?;
                 let sum = checksum::of_files(&file.files())?;
                 (Parameters::from_file(parameters, file, assignment), Some(sum))
             }
@@ -180,8 +178,8 @@ impl Plan {
         let batch = batch(&stages, &input, &device);
         let similarity = checksum::of_parts(&[
             env!("CARGO_PKG_VERSION"),
-            network.name,
-            form,
+            &network.name,
+            &network.form,
             weights_sum.as_deref().unwrap_or(&format!("random {}", config.seed)),
             &format!("{:?} {}", input.resize, input.crop_pct),
             &format!("{:?} {:?}", manifest.concepts, manifest.groups),
@@ -191,11 +189,9 @@ impl Plan {
         let word_sum = |file: &Path| -> Result<_, PlanError> { Ok(checksum::of_files(&vectors::files(file)?)?) };
         let word_sums = config.words.par_iter().map(|words| word_sum(&words.file)).collect::<Result<_, _>>()?;
         let checksums = Checksums { weights: weights_sum, words: word_sums, images: image_sums, similarity };
-        let form = form.to_string();
         Ok(Self {
             config,
             network,
-            form,
             parameters,
             stages,
             layers,
@@ -218,28 +214,26 @@ impl Plan {
     ///
     /// # Errors
     /// No such network or form.
-    pub fn network(name: &str, form: Option<&str>) -> Result<(&'static NetworkSpec, &'static str), PlanError> {
+    pub fn network(name: &str, form: Option<&str>) -> Result<(&'static Network, Blueprint), PlanError> {
         let network = nets::find(name).ok_or_else(|| PlanError::Network {
             name: name.to_string(),
             known: nets::NETS.iter().map(|net| net.name).collect::<Vec<_>>().join(", "),
         })?;
-        let Some(asked) = form else { return Ok((network, network.forms[0])) };
-        let form = network.forms.iter().find(|&&form| form == asked).ok_or_else(|| PlanError::Form {
-            network: network.name,
-            form: asked.to_string(),
-            known: network.forms.join(", "),
+        let form = form.unwrap_or(network.forms[0].name);
+        let blueprint = network.blueprint(form).ok_or_else(|| PlanError::Form {
+            network: network.name.to_string(),
+            form: form.to_string(),
+            known: network.form_names().join(", "),
         })?;
-        Ok((network, form))
+        Ok((network, blueprint))
     }
 
     /// Reads the weights and builds the network on the device, up to the last layer wanted.
     ///
     /// # Errors
     /// A tensor that is not finite or cannot be read.
-    pub fn load_network(&mut self) -> Result<Stages, WeightsError> {
-        let mut stages = (self.network.load)(&self.form, &mut self.parameters, &self.device.device)?;
-        stages.truncate(self.stages.len());
-        Ok(stages)
+    pub fn load_network(&mut self) -> Result<Vec<Stage>, WeightsError> {
+        self.network.load(self.stages.len(), &mut self.parameters, &self.device.device)
     }
 
     /// How the RSMs are tested.
@@ -286,13 +280,13 @@ fn check_values(config: &Config, input: &Input) -> Result<(), PlanError> {
 }
 
 /// The network's classifier; the 1 vs. 2 test needs one.
-fn classifier(config: &Config, network: &'static NetworkSpec, form: &str) -> Result<Option<Classifier>, PlanError> {
-    let classifier = network.classifier.and_then(|name| {
-        let holds = |stage: &StageSpec| stage.layers.iter().any(|layer| layer.name == name);
-        Some(Classifier { layer: name.to_string(), stage: (network.stages)(form).iter().position(holds)? })
+fn classifier(config: &Config, network: &Blueprint) -> Result<Option<Classifier>, PlanError> {
+    let classifier = network.classifier.as_ref().and_then(|name| {
+        let holds = |stage: &StageSpec| stage.layers.iter().any(|layer| &layer.name == name);
+        Some(Classifier { layer: name.clone(), stage: network.stages().iter().position(holds)? })
     });
     match (&classifier, &config.one_vs_two) {
-        (None, Some(_)) => Err(PlanError::NoClassifier(network.name)),
+        (None, Some(_)) => Err(PlanError::NoClassifier(network.name.clone())),
         _ => Ok(classifier),
     }
 }
@@ -301,16 +295,15 @@ fn classifier(config: &Config, network: &'static NetworkSpec, form: &str) -> Res
 /// first.
 fn layers(
     config: &Config,
-    network: &'static NetworkSpec,
-    form: &str,
+    network: &Blueprint,
     input: &Input,
     classifier: Option<&Classifier>,
 ) -> Result<(Vec<StageSpec>, Vec<Layer>), PlanError> {
-    let mut stages = (network.stages)(form);
+    let mut stages = network.stages();
     if let Some(asked) = &config.network.layers {
         for name in asked {
             if !stages.iter().flat_map(|stage| &stage.layers).any(|layer| &layer.name == name) {
-                return Err(PlanError::Layer { network: network.name, layer: name.clone() });
+                return Err(PlanError::Layer { network: network.name.clone(), layer: name.clone() });
             }
         }
     }
@@ -326,7 +319,7 @@ fn layers(
     let pixels = config.stimuli.pixels.then(|| Layer {
         name: PIXELS.to_string(),
         label: PIXELS_LABEL.to_string(),
-        shape: [3, input.size, input.size],
+        shape: Shape::Map([3, input.size, input.size]),
         on_request: false,
     });
     let layers: Vec<Layer> =
@@ -395,10 +388,11 @@ fn memory(
     let mut before = 3 * input.size * input.size;
     let mut largest = (bytes(before), PIXELS.to_string());
     for stage in stages {
-        let output = stage.output.iter().product::<usize>();
+        let output = stage.units();
         // The last layer of a stage shares its memory with the output, if it is the output.
-        let shared = stage.layers.last().is_some_and(|layer| layer.shape == stage.output);
-        let inner = stage.layers.iter().map(Layer::units).sum::<usize>() - if shared { output } else { 0 };
+        let shared = stage.layers.last().is_some_and(|layer| layer.shape == stage.output());
+        let inner =
+            stage.layers.iter().map(Layer::units).sum::<usize>() - if shared { stage.output().units() } else { 0 };
         let batch = MAX_TENSOR_BYTES.min(bytes(before.max(output)));
         let needed = bytes(before.max(output) + inner) + 3 * batch;
         if needed > largest.0 {
@@ -413,9 +407,7 @@ fn memory(
 
 /// As many images at once as keep every activation tensor of a batch within its limit.
 fn batch(stages: &[StageSpec], input: &Input, device: &Selected) -> usize {
-    let outputs = stages
-        .iter()
-        .flat_map(|stage| stage.layers.iter().map(|layer| layer.units()).chain([stage.output.iter().product()]));
+    let outputs = stages.iter().flat_map(|stage| stage.layers.iter().map(|layer| layer.units()).chain([stage.units()]));
     let units = outputs.chain([3 * input.size * input.size]).max().unwrap_or(1) as u64;
     let limit = MAX_TENSOR_BYTES.min(device.binding_bytes);
     ((limit / (4 * units)) as usize).clamp(1, MAX_BATCH)

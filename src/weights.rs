@@ -13,6 +13,7 @@ pub mod graph;
 pub mod keras;
 #[cfg(test)]
 mod mutations;
+mod names;
 mod normalised;
 pub mod onnx;
 mod parameters;
@@ -26,7 +27,8 @@ use std::path::{Path, PathBuf};
 
 pub use assignment::{Assigned, Assignment, Ignored, Misshapen, Rule, assign};
 pub use graph::Facts;
-pub use normalised::{Normalised, Part, Variable};
+pub use names::{Layout, Names, Variable};
+pub use normalised::{Normalised, Part};
 pub use parameters::Parameters;
 
 use crate::error::FileError;
@@ -110,24 +112,26 @@ pub struct Parameter {
 impl Parameter {
     /// The kernel `{layer}.weight` of a convolution or dense layer, `[out, in, ..]`.
     pub fn kernel(layer: &str, shape: &[usize], sources: Vec<(String, Transform)>) -> Self {
-        let kind = Kind::Kernel { fan_in: shape[1..].iter().product() };
+        let kind = Kind::Kernel { fan_in: shape[1..].iter().product(), gain: 2.0 };
         Self { name: format!("{layer}.weight"), shape: shape.to_vec(), kind, sources, part: Part::Plain }
     }
 
-    /// The bias `{layer}.bias`, `[out]`; no known file keeps one in another layout.
-    pub fn bias(layer: &str, out: usize, names: Vec<String>) -> Self {
-        let sources = names.into_iter().map(|name| (name, Transform::None)).collect();
+    /// The bias `{layer}.bias`, `[out]`.
+    pub fn bias(layer: &str, out: usize, sources: Vec<(String, Transform)>) -> Self {
         Self { name: format!("{layer}.bias"), shape: vec![out], kind: Kind::Bias, sources, part: Part::Plain }
     }
 }
 
 /// What a parameter is; decides its random initialisation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Kind {
-    /// Convolution or dense kernel with `fan_in` inputs per output.
+    /// Convolution or dense kernel.
     Kernel {
         /// Inputs per output.
         fan_in: usize,
+        /// The formula's weights ([`formula`]) have the variance `gain / fan_in`: 2 keeps activations behind a ReLU at
+        /// their scale.
+        gain: f64,
     },
     /// Bias, batch-norm shift or mean: zero at random initialisation.
     Bias,
@@ -135,17 +139,6 @@ pub enum Kind {
     Scale,
     /// Batch-norm variance: one at random initialisation, never negative.
     Variance,
-}
-
-/// The names of a Keras layer's variable in HDF5 files of Keras 2 and 3 and in what converters make of them.
-pub fn keras_names(layer: &str, variable: &str) -> Vec<String> {
-    vec![
-        format!("{layer}/{layer}/{variable}:0"),
-        format!("{layer}/{layer}/{variable}"),
-        format!("{layer}/{variable}:0"),
-        format!("{layer}/{variable}"),
-        format!("{layer}.{variable}"),
-    ]
 }
 
 /// How a source tensor becomes the parameter.

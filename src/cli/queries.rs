@@ -17,24 +17,24 @@ use super::{print, print_json};
 pub(super) fn layers(network: Option<&str>, form: Option<&str>, json: bool) -> Result<(), Error> {
     let Some(name) = network else {
         for network in nets::NETS {
-            print(&format!("{}  (forms: {})", network.name, network.forms.join(", ")));
+            print(&format!("{}  (forms: {})", network.name, network.form_names().join(", ")));
         }
         return Ok(());
     };
-    let (network, form) = Plan::network(name, form).map_err(Error::input)?;
-    let layers = network.layers(form);
+    let (_, network) = Plan::network(name, form).map_err(Error::input)?;
+    let layers = network.layers();
     if json {
         let rows: Vec<_> = layers
             .iter()
             .map(|layer| {
-                serde_json::json!({"name": layer.name, "label": layer.label, "shape": layer.shape,
+                serde_json::json!({"name": layer.name, "label": layer.label, "shape": layer.shape.as_map(),
                     "units": layer.units(), "on_request": layer.on_request})
             })
             .collect();
         return print_json(&rows);
     }
     for layer in layers {
-        let [channels, height, width] = layer.shape;
+        let [channels, height, width] = layer.shape.as_map();
         let shape = format!("{channels} x {height} x {width}");
         let request = if layer.on_request { "  (on request)" } else { "" };
         print(&format!("{:<16} {:<10} {shape:<18} {:>9}{request}", layer.name, layer.label, layer.units()));
@@ -63,7 +63,7 @@ pub(super) fn inspect(
         return Ok(());
     };
     let (network, form) = Plan::network(network, form).map_err(Error::input)?;
-    let account = network.account(form, open.as_ref());
+    let account = network.account(&form, open.as_ref());
     for assigned in &account.assigned {
         let rule = if assigned.rule == Rule::Place { "  by place in the graph" } else { "" };
         print(&format!("{:<28} <- {}  {:?}{rule}", assigned.parameter, assigned.tensor, assigned.transform));
@@ -78,7 +78,7 @@ pub(super) fn inspect(
         print(&reason);
     }
     // The refusal, if it does not fit, says what to do.
-    network.assign(form, open.as_ref()).map(|_| ()).map_err(Error::input)
+    network.assign(&form, open.as_ref()).map(|_| ()).map_err(Error::input)
 }
 
 /// What a file of word vectors is, and with a manifest the token of each concept.

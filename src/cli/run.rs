@@ -56,7 +56,7 @@ pub(super) fn run(arguments: Run, progress: &Progress) -> Result<(), Error> {
 fn describe(plan: &Plan, progress: &Progress) {
     let (concepts, groups) = (plan.manifest.concepts.len(), plan.manifest.groups.len());
     progress.line(plan.device.line());
-    progress.line(format!("network   {} ({}), {} layers", plan.network.name, plan.form, plan.layers.len()));
+    progress.line(format!("network   {} ({}), {} layers", plan.network.name, plan.network.form, plan.layers.len()));
     progress.line(format!(
         "images    {concepts} concepts x {groups} groups, {} px {:?}",
         plan.input.size, plan.input.resize

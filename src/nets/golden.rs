@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::Deserialize;
 
-use super::{Preprocess, Taps, find};
+use super::{Batch, Preprocess, Taps, find};
 use crate::weights::{Parameters, formula};
 
 /// An `f32` run sums in an order of its own. The golden file holds the largest difference between such a run and the
@@ -42,9 +42,9 @@ struct Activation {
 }
 
 /// Images as a batch `[images, 3, size, size]`.
-pub fn batch(images: &[Vec<u8>], preprocess: Preprocess, size: usize, device: &Device) -> Tensor<4> {
+pub fn batch(images: &[Vec<u8>], preprocess: Preprocess, size: usize, device: &Device) -> Batch {
     let values = images.iter().flat_map(|rgb| preprocess.apply(rgb, size)).collect();
-    Tensor::from_data(TensorData::new(values, [images.len(), 3, size, size]), device)
+    Batch::of(Tensor::from_data(TensorData::new(values, [images.len(), 3, size, size]), device))
 }
 
 /// Runs a network with the formula's weights over the formula's two images, stage by stage, and compares each layer
@@ -52,29 +52,28 @@ pub fn batch(images: &[Vec<u8>], preprocess: Preprocess, size: usize, device: &D
 pub fn check(file: &str, form: &str) {
     let path = format!("{}/tests/golden/{file}", env!("CARGO_MANIFEST_DIR"));
     let golden: Golden = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-    let network = find(&golden.network).unwrap();
-    let input = (network.input)(form);
+    let blueprint = find(&golden.network).unwrap().blueprint(form).unwrap();
+    let (input, specs) = (blueprint.input, blueprint.stages());
     assert_eq!(input.size, golden.size);
     let device = Device::flex();
-    let mut parameters = Parameters::formula(network.name, (network.parameters)(form));
-    let stages = (network.load)(form, &mut parameters, &device).unwrap();
+    let mut parameters = Parameters::formula(blueprint.parameters());
+    let stages = blueprint.load(specs.len(), &mut parameters, &device).unwrap();
 
     let images = [0, 1].map(|n| formula::image(n, input.size));
     let mut x = batch(&images, input.preprocess, input.size, &device);
     let mut expected = golden.taps.iter().peekable();
     expected.next().unwrap().check("pixels_raw", &images.map(|rgb| chw(&rgb)));
     if let Some(prepared) = expected.next_if(|tap| tap.name == "pixels_input") {
-        prepared.check("pixels_input", &rows(x.clone().flatten(1, 3)));
+        prepared.check("pixels_input", &rows(x.clone().last().flat()));
     }
-    for (stage, spec) in stages.iter().zip((network.stages)(form)) {
+    for (stage, spec) in stages.iter().zip(specs) {
         let mut taps = Taps::new(spec.layers.iter().map(|layer| layer.name.clone()));
         x = stage.forward(x, &mut taps);
         let seen = taps.take();
         assert_eq!(seen.len(), spec.layers.len());
         for ((name, activations), layer) in seen.into_iter().zip(&spec.layers) {
             let expected = expected.next().unwrap();
-            let shape: Vec<usize> = layer.shape.iter().copied().take(expected.shape.len()).collect();
-            assert_eq!((&expected.shape, layer.units()), (&shape, shape.iter().product()), "{name}");
+            assert_eq!(expected.shape, layer.shape.lengths(), "{name}");
             expected.check(&name, &rows(activations));
         }
     }

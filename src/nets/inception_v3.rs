@@ -6,25 +6,19 @@
 //! average pooling inside the blocks: at the border `keras` averages over what is there, `torchvision` over zeros too.
 //! Both take images scaled to [-1, 1], which is what torchvision's `transform_input` comes to.
 
-use burn::tensor::{Device, Tensor};
-
-use super::layers::{
-    Border, Conv, Dense, Padding, VALID, average_pool, global_mean, in_parts, max_pool, relu, softmax,
-};
-use super::{BATCH_COUNTERS, Input, Layer, NetworkSpec, Preprocess, Stage, StageSpec, Stages, Taps};
+use super::{BATCH_COUNTERS, Blueprint, Builder, Conv, Form, Input, Network, Preprocess, Value};
 use crate::images::Resize;
-use crate::weights::{Facts, Ignored, Normalised, Parameter, Parameters, Transform, WeightsError, keras_names};
+use crate::kernels::pooling::Border;
+use crate::kernels::{VALID, Window};
+use crate::weights::{Ignored, Names};
 
 /// The registry entry.
-pub const SPEC: NetworkSpec = NetworkSpec {
+pub const SPEC: Network = Network {
     name: "inception_v3",
-    forms: &["keras", "torchvision"],
-    input,
-    classifier: Some("predictions"),
-    stages,
-    parameters,
-    load,
-    facts,
+    forms: &[
+        Form { name: "keras", draw: || draw(Origin::Keras) },
+        Form { name: "torchvision", draw: || draw(Origin::Torchvision) },
+    ],
     ignored: &[BATCH_COUNTERS, AUXILIARY],
     look_alikes: &[],
 };
@@ -33,12 +27,19 @@ pub const SPEC: NetworkSpec = NetworkSpec {
 const AUXILIARY: Ignored =
     Ignored { prefix: "AuxLogits.", suffix: "", why: "of the auxiliary classifier, which only training uses" };
 
+/// Who drew the graph.
+#[derive(Clone, Copy)]
+enum Origin {
+    Keras,
+    Torchvision,
+}
+
 /// Height and width of the input.
 const SIZE: usize = 299;
 /// Of every batch normalization.
 const EPSILON: f64 = 1e-3;
-/// Units of `avg_pool`.
-const FEATURES: usize = 2048;
+/// Of the poolings and convolutions that halve height and width.
+const HALVING: Window = Window::square(3, 2, VALID);
 
 /// The convolutions before the blocks: torchvision's name, outputs, kernel, stride, padding, whether a max pooling follows.
 const STEM: [(&str, usize, usize, usize, usize, bool); 5] = [
@@ -55,345 +56,171 @@ const MIXED: [&str; 11] = [
     "Mixed_7b", "Mixed_7c",
 ];
 
-/// Where a convolution of a block has its input from.
-#[derive(Clone, Copy, PartialEq)]
-enum Origin {
-    /// The block's input.
-    Block,
-    /// The block's input, averaged over 3 x 3 windows.
-    Averaged,
-    /// The convolution before.
-    Last,
-    /// Where the convolution before has it from; the outputs of the two are concatenated.
-    Beside,
-}
+/// Torchvision's name of a convolution, outputs, height and width of its kernel; height and width of the map stay.
+type Row = (&'static str, usize, [usize; 2]);
 
-use Origin::{Averaged, Beside, Block, Last};
-
-/// A convolution of a block: torchvision's name, input, outputs, kernel (height, width). Those named in [`HALVING`] halve
-/// height and width, all others keep them.
-type Row = (&'static str, Origin, usize, [usize; 2]);
-
-/// The convolutions of a block in Keras' order, which is that of its concatenation.
-fn rows(block: usize) -> Vec<Row> {
-    match block {
-        0..=2 => vec![
-            ("branch1x1", Block, 64, [1, 1]),
-            ("branch5x5_1", Block, 48, [1, 1]),
-            ("branch5x5_2", Last, 64, [5, 5]),
-            ("branch3x3dbl_1", Block, 64, [1, 1]),
-            ("branch3x3dbl_2", Last, 96, [3, 3]),
-            ("branch3x3dbl_3", Last, 96, [3, 3]),
-            ("branch_pool", Averaged, if block == 0 { 32 } else { 64 }, [1, 1]),
-        ],
-        3 => vec![
-            ("branch3x3", Block, 384, [3, 3]),
-            ("branch3x3dbl_1", Block, 64, [1, 1]),
-            ("branch3x3dbl_2", Last, 96, [3, 3]),
-            ("branch3x3dbl_3", Last, 96, [3, 3]),
-        ],
-        4..=7 => {
-            let width = [128, 160, 160, 192][block - 4];
-            vec![
-                ("branch1x1", Block, 192, [1, 1]),
-                ("branch7x7_1", Block, width, [1, 1]),
-                ("branch7x7_2", Last, width, [1, 7]),
-                ("branch7x7_3", Last, 192, [7, 1]),
-                ("branch7x7dbl_1", Block, width, [1, 1]),
-                ("branch7x7dbl_2", Last, width, [7, 1]),
-                ("branch7x7dbl_3", Last, width, [1, 7]),
-                ("branch7x7dbl_4", Last, width, [7, 1]),
-                ("branch7x7dbl_5", Last, 192, [1, 7]),
-                ("branch_pool", Averaged, 192, [1, 1]),
-            ]
-        }
-        8 => vec![
-            ("branch3x3_1", Block, 192, [1, 1]),
-            ("branch3x3_2", Last, 320, [3, 3]),
-            ("branch7x7x3_1", Block, 192, [1, 1]),
-            ("branch7x7x3_2", Last, 192, [1, 7]),
-            ("branch7x7x3_3", Last, 192, [7, 1]),
-            ("branch7x7x3_4", Last, 192, [3, 3]),
-        ],
-        _ => vec![
-            ("branch1x1", Block, 320, [1, 1]),
-            ("branch3x3_1", Block, 384, [1, 1]),
-            ("branch3x3_2a", Last, 384, [1, 3]),
-            ("branch3x3_2b", Beside, 384, [3, 1]),
-            ("branch3x3dbl_1", Block, 448, [1, 1]),
-            ("branch3x3dbl_2", Last, 384, [3, 3]),
-            ("branch3x3dbl_3a", Last, 384, [1, 3]),
-            ("branch3x3dbl_3b", Beside, 384, [3, 1]),
-            ("branch_pool", Averaged, 192, [1, 1]),
-        ],
-    }
-}
-
-/// The convolutions of `mixed3` and `mixed8` that halve height and width; a max pooling of the block's input joins them.
-const HALVING: [(usize, &str); 4] = [(3, "branch3x3"), (3, "branch3x3dbl_3"), (8, "branch3x3_2"), (8, "branch7x7x3_4")];
-
-/// Height and width after a 3 x 3 window moved by 2 without padding.
-const fn halved(size: usize) -> usize {
-    (size - 3) / 2 + 1
-}
-
-/// A convolution's names and shape.
-struct ConvSpec {
-    /// Canonical: `mixed0.branch1x1`.
-    name: String,
-    torchvision: String,
-    from: Origin,
-    inputs: usize,
-    outputs: usize,
-    /// Height and width.
-    kernel: [usize; 2],
-    stride: usize,
-    padding: Padding,
-    /// Height and width of its output.
-    size: usize,
-    /// The layer that is its output, joined to that of the convolution [`Beside`] it.
-    layer: Option<String>,
-}
-
-impl ConvSpec {
-    fn multiply_adds(&self) -> usize {
-        let [height, width] = self.kernel;
-        self.outputs * self.inputs * height * width * self.size * self.size
-    }
-
-    fn load(&self, parameters: &mut Parameters, device: &Device) -> Result<Conv, WeightsError> {
-        let [conv, norm] = ["conv", "bn"].map(|part| format!("{}.{part}", self.name));
-        Conv::load_normalised(parameters, &conv, &norm, EPSILON, (self.stride, self.padding, 1), device)
-    }
-}
-
-/// A block's convolutions and output.
-struct BlockSpec {
-    layer: String,
-    convs: Vec<ConvSpec>,
-    halves: bool,
-    output: [usize; 3],
-}
-
-/// The convolutions before the blocks, with the size after them and after their poolings.
-fn stem() -> (Vec<ConvSpec>, usize) {
-    let (mut convs, mut inputs, mut size) = (Vec::new(), 3, SIZE);
-    for (k, (torchvision, outputs, kernel, stride, padding, pooled)) in (1..).zip(STEM) {
-        size = (size + 2 * padding - kernel) / stride + 1;
-        convs.push(ConvSpec {
-            name: format!("stem.conv{k}"),
-            torchvision: torchvision.to_string(),
-            from: Last,
-            inputs,
-            outputs,
-            kernel: [kernel; 2],
-            stride,
-            padding: [(padding, padding); 2],
-            size,
-            layer: None,
-        });
-        inputs = outputs;
-        size = if pooled { halved(size) } else { size };
-    }
-    (convs, size)
-}
-
-fn blocks() -> Vec<BlockSpec> {
-    let (stem, mut size) = stem();
-    let mut channels = stem[stem.len() - 1].outputs;
-    let mut blocks = Vec::new();
-    for (block, torchvision) in MIXED.into_iter().enumerate() {
-        let mut convs: Vec<ConvSpec> = Vec::new();
-        let mut concatenated = 0;
-        for (name, from, outputs, kernel) in rows(block) {
-            let inputs = match (from, convs.last()) {
-                (Last, Some(last)) => {
-                    concatenated -= last.outputs;
-                    last.outputs
-                }
-                (Beside, Some(last)) => last.inputs,
-                _ => channels,
-            };
-            concatenated += outputs;
-            let halves = HALVING.contains(&(block, name));
-            convs.push(ConvSpec {
-                name: format!("mixed{block}.{name}"),
-                torchvision: format!("{torchvision}.{name}"),
-                from,
-                inputs,
-                outputs,
-                kernel,
-                stride: if halves { 2 } else { 1 },
-                padding: if halves { VALID } else { kernel.map(|length| (length / 2, length / 2)) },
-                size: if halves { halved(size) } else { size },
-                layer: (name == "branch3x3_2b").then(|| format!("mixed9_{}", block - 9)),
-            });
-        }
-        let halves = HALVING.iter().any(|(halving, _)| *halving == block);
-        if halves {
-            (channels, size) = (channels + concatenated, halved(size));
-        } else {
-            channels = concatenated;
-        }
-        blocks.push(BlockSpec { layer: format!("mixed{block}"), convs, halves, output: [channels, size, size] });
-    }
-    blocks
-}
-
-fn input(form: &str) -> Input {
+fn draw(origin: Origin) -> Blueprint {
     // torchvision resizes the shorter side to 342.
-    let resize = if form == "torchvision" { Resize::CropBilinear } else { Resize::SquashNearest };
-    Input { size: SIZE, preprocess: Preprocess::Tf, resize, crop_pct: SIZE as f64 / 342.0 }
-}
-
-fn stages(_form: &str) -> Vec<StageSpec> {
-    let multiply_adds = |convs: &[ConvSpec]| convs.iter().map(ConvSpec::multiply_adds).sum::<usize>() as u64;
-    let layer = |name: &str, shape: [usize; 3], on_request: bool| {
-        let label = name.replace("mixed", "M").replace("avg_pool", "AVG").replace("predictions", "PRED");
-        Layer { name: name.to_string(), label, shape, on_request }
+    let (border, resize) = match origin {
+        Origin::Keras => (Border::Excluded, Resize::SquashNearest),
+        Origin::Torchvision => (Border::Zeros, Resize::CropBilinear),
     };
-    let (stem, size) = stem();
-    let output = [stem[stem.len() - 1].outputs, size, size];
-    let mut stages = vec![StageSpec { output, layers: Vec::new(), multiply_adds: multiply_adds(&stem) }];
-    for BlockSpec { layer: name, convs, output, .. } in blocks() {
-        let joined =
-            |conv: &ConvSpec| Some(layer(conv.layer.as_ref()?, [2 * conv.outputs, conv.size, conv.size], true));
-        let layers = convs.iter().filter_map(joined).chain([layer(&name, output, false)]).collect();
-        stages.push(StageSpec { output, layers, multiply_adds: multiply_adds(&convs) });
+    let input = Input { size: SIZE, preprocess: Preprocess::Tf, resize, crop_pct: SIZE as f64 / 342.0 };
+    let mut drawing = Drawing { b: Builder::new(input), origin, border, block: 0, convs: 0 };
+    let mut x = drawing.stem();
+    for block in 0..MIXED.len() {
+        drawing.block = block;
+        let ends = match block {
+            0..=2 => drawing.small(x, if block == 0 { 32 } else { 64 }),
+            3 => drawing.first_halving(x),
+            4..=7 => drawing.factorised(x, [128, 160, 160, 192][block - 4]),
+            8 => drawing.second_halving(x),
+            _ => drawing.wide(x),
+        };
+        x = drawing.b.concatenate(&ends);
+        drawing.b.tap(x, &format!("mixed{block}"), &format!("M{block}"));
+        drawing.b.cut();
     }
-    stages.push(StageSpec {
-        output: [1000, 1, 1],
-        layers: vec![layer("avg_pool", [FEATURES, 1, 1], true), layer("predictions", [1000, 1, 1], true)],
-        multiply_adds: 1000 * FEATURES as u64,
-    });
-    stages
+    drawing.head(x)
 }
 
-/// All convolutions in Keras' order.
-fn convs() -> impl Iterator<Item = ConvSpec> {
-    stem().0.into_iter().chain(blocks().into_iter().flat_map(|block| block.convs))
+struct Drawing {
+    b: Builder,
+    origin: Origin,
+    border: Border,
+    /// The block being drawn.
+    block: usize,
+    /// Convolutions drawn, which is Keras' number of the last.
+    convs: usize,
 }
 
-fn facts(form: &str) -> Facts {
-    Facts {
-        convolutions: convs().map(|conv| (conv.stride, conv.padding)).collect(),
-        epsilon: Some(EPSILON),
-        pool_padding: 0,
-        counts_padding: Some(form == "torchvision"),
-        channels_last: true,
+impl Drawing {
+    /// A convolution with its normalization and ReLU, by its names here and in torchvision.
+    fn conv(&mut self, x: Value, name: &str, torchvision: &str, outputs: usize, window: Window) -> Value {
+        self.convs += 1;
+        let (names, scale) = match (self.origin, self.convs) {
+            (Origin::Keras, k) => {
+                (Names::keras_normalised(&format!("conv2d_{k}"), &format!("batch_normalization_{k}")), false)
+            }
+            (Origin::Torchvision, _) => {
+                (Names::torch_normalised(&format!("{torchvision}.conv"), &format!("{torchvision}.bn")), true)
+            }
+        };
+        let conv = Conv::normalised(name, names, outputs, window, EPSILON);
+        let norm = conv.norm.map(|(norm, _)| (norm, scale));
+        let x = self.b.convolution(x, Conv { norm, ..conv });
+        self.b.relu(x)
     }
-}
 
-fn parameters(form: &str) -> Vec<Parameter> {
-    let keras = form == "keras";
-    let mut parameters = Vec::new();
-    for (k, spec) in (1..).zip(convs()) {
-        let [conv, norm] = ["conv", "bn"].map(|part| format!("{}.{part}", spec.name));
-        let [height, width] = spec.kernel;
-        let shape = [spec.outputs, spec.inputs, height, width];
-        let normalised = Normalised { conv: &conv, norm: &norm, shape, bias: false, scale: !keras };
-        parameters.extend(if keras {
-            normalised.keras(&format!("conv2d_{k}"), &format!("batch_normalization_{k}"))
-        } else {
-            normalised.torch(&format!("{}.conv", spec.torchvision), &format!("{}.bn", spec.torchvision))
-        });
+    fn stem(&mut self) -> Value {
+        let mut x = self.b.image();
+        for (k, (torchvision, outputs, kernel, stride, padding, pooled)) in (1..).zip(STEM) {
+            let window = Window::square(kernel, stride, [(padding, padding); 2]);
+            x = self.conv(x, &format!("stem.conv{k}"), torchvision, outputs, window);
+            x = if pooled { self.b.max_pool(x, HALVING) } else { x };
+        }
+        self.b.cut();
+        x
     }
-    let (kernels, biases) = if keras {
-        let kernels = keras_names("predictions", "kernel").into_iter().map(|name| (name, Transform::Transpose));
-        let exported = ("predictions.weight".to_string(), Transform::None);
-        (kernels.chain([exported]).collect(), keras_names("predictions", "bias"))
-    } else {
-        (vec![("fc.weight".to_string(), Transform::None)], vec!["fc.bias".to_string()])
-    };
-    parameters.push(Parameter::kernel("predictions", &[1000, FEATURES], kernels));
-    parameters.push(Parameter::bias("predictions", 1000, biases));
-    parameters
-}
 
-fn load(form: &str, parameters: &mut Parameters, device: &Device) -> Result<Stages, WeightsError> {
-    let border = if form == "torchvision" { Border::Zeros } else { Border::Excluded };
-    let (stem, _) = stem();
-    let convs = stem.iter().map(|conv| conv.load(parameters, device)).collect::<Result<_, _>>()?;
-    let units = stem.iter().map(|conv| conv.outputs * conv.size * conv.size).fold(1, usize::max);
-    let mut stages: Stages = vec![Box::new(StemStage { convs, units })];
-    for BlockSpec { layer, convs, halves, .. } in blocks() {
-        let convs = convs
-            .into_iter()
-            .map(|spec| Ok(Branch { conv: spec.load(parameters, device)?, from: spec.from, layer: spec.layer }))
-            .collect::<Result<_, WeightsError>>()?;
-        stages.push(Box::new(BlockStage { layer, convs, halves, border }));
+    /// A convolution of the block.
+    fn part(&mut self, x: Value, name: &str, outputs: usize, window: Window) -> Value {
+        let block = self.block;
+        self.conv(x, &format!("mixed{block}.{name}"), &format!("{}.{name}", MIXED[block]), outputs, window)
     }
-    stages.push(Box::new(Head(Dense::load(parameters, "predictions", device)?)));
-    Ok(stages)
-}
 
-struct StemStage {
-    convs: Vec<Conv>,
-    /// The largest activation inside.
-    units: usize,
-}
-
-impl Stage for StemStage {
-    fn forward(&self, x: Tensor<4>, _taps: &mut Taps) -> Tensor<4> {
-        in_parts(x, self.units, |x| {
-            self.convs.iter().zip(STEM).fold(x, |x, (conv, (.., pooled))| {
-                let x = relu(conv.forward(x));
-                if pooled { max_pool(x, 3, 2) } else { x }
-            })
+    /// Convolutions of the block, one after the other.
+    fn chain(&mut self, x: Value, rows: &[Row]) -> Value {
+        rows.iter().fold(x, |x, &(name, outputs, size)| {
+            let padding = size.map(|length| (length / 2, length / 2));
+            self.part(x, name, outputs, Window { size, ..Window::square(1, 1, padding) })
         })
     }
-}
 
-/// A convolution of a block.
-struct Branch {
-    conv: Conv,
-    from: Origin,
-    layer: Option<String>,
-}
-
-struct BlockStage {
-    layer: String,
-    convs: Vec<Branch>,
-    halves: bool,
-    border: Border,
-}
-
-impl Stage for BlockStage {
-    fn forward(&self, x: Tensor<4>, taps: &mut Taps) -> Tensor<4> {
-        let mut ends: Vec<Tensor<4>> = Vec::new();
-        let mut input = x.clone();
-        for Branch { conv, from, layer } in &self.convs {
-            let last = if matches!(from, Last | Beside) { ends.pop() } else { None };
-            input = match from {
-                Block => x.clone(),
-                Averaged => average_pool(x.clone(), 3, self.border),
-                Last => last.clone().expect("no block begins with it"),
-                Beside => input,
-            };
-            let output = relu(conv.forward(input.clone()));
-            let output = match (from, last) {
-                (Beside, Some(last)) => Tensor::cat(vec![last, output], 1),
-                _ => output,
-            };
-            ends.push(match layer {
-                Some(layer) => taps.tap(layer, output),
-                None => output,
-            });
-        }
-        if self.halves {
-            ends.push(max_pool(x, 3, 2));
-        }
-        taps.tap(&self.layer, Tensor::cat(ends, 1))
+    /// The convolution behind the block's averages.
+    fn averaged(&mut self, x: Value, outputs: usize) -> Value {
+        let x = self.b.average_pool(x, 3, self.border);
+        self.chain(x, &[("branch_pool", outputs, [1, 1])])
     }
-}
 
-/// The dense layer after the mean of each channel.
-struct Head(Dense);
+    /// `mixed0` to `mixed2`.
+    fn small(&mut self, x: Value, pooled: usize) -> Vec<Value> {
+        let doubled = [("branch3x3dbl_1", 64, [1, 1]), ("branch3x3dbl_2", 96, [3, 3]), ("branch3x3dbl_3", 96, [3, 3])];
+        vec![
+            self.chain(x, &[("branch1x1", 64, [1, 1])]),
+            self.chain(x, &[("branch5x5_1", 48, [1, 1]), ("branch5x5_2", 64, [5, 5])]),
+            self.chain(x, &doubled),
+            self.averaged(x, pooled),
+        ]
+    }
 
-impl Stage for Head {
-    fn forward(&self, x: Tensor<4>, taps: &mut Taps) -> Tensor<4> {
-        let x = taps.tap("avg_pool", global_mean(x));
-        taps.tap("predictions", softmax(self.0.forward(x)))
+    /// `mixed3`.
+    fn first_halving(&mut self, x: Value) -> Vec<Value> {
+        let single = self.part(x, "branch3x3", 384, HALVING);
+        let doubled = self.chain(x, &[("branch3x3dbl_1", 64, [1, 1]), ("branch3x3dbl_2", 96, [3, 3])]);
+        let doubled = self.part(doubled, "branch3x3dbl_3", 96, HALVING);
+        vec![single, doubled, self.b.max_pool(x, HALVING)]
+    }
+
+    /// `mixed4` to `mixed7`.
+    fn factorised(&mut self, x: Value, width: usize) -> Vec<Value> {
+        let single = [("branch7x7_1", width, [1, 1]), ("branch7x7_2", width, [1, 7]), ("branch7x7_3", 192, [7, 1])];
+        let doubled = [
+            ("branch7x7dbl_1", width, [1, 1]),
+            ("branch7x7dbl_2", width, [7, 1]),
+            ("branch7x7dbl_3", width, [1, 7]),
+            ("branch7x7dbl_4", width, [7, 1]),
+            ("branch7x7dbl_5", 192, [1, 7]),
+        ];
+        vec![
+            self.chain(x, &[("branch1x1", 192, [1, 1])]),
+            self.chain(x, &single),
+            self.chain(x, &doubled),
+            self.averaged(x, 192),
+        ]
+    }
+
+    /// `mixed8`.
+    fn second_halving(&mut self, x: Value) -> Vec<Value> {
+        let single = self.chain(x, &[("branch3x3_1", 192, [1, 1])]);
+        let single = self.part(single, "branch3x3_2", 320, HALVING);
+        let factorised =
+            [("branch7x7x3_1", 192, [1, 1]), ("branch7x7x3_2", 192, [1, 7]), ("branch7x7x3_3", 192, [7, 1])];
+        let factorised = self.chain(x, &factorised);
+        let factorised = self.part(factorised, "branch7x7x3_4", 192, HALVING);
+        vec![single, factorised, self.b.max_pool(x, HALVING)]
+    }
+
+    /// `mixed9` and `mixed10`.
+    fn wide(&mut self, x: Value) -> Vec<Value> {
+        let plain = self.chain(x, &[("branch1x1", 320, [1, 1])]);
+        let single = self.chain(x, &[("branch3x3_1", 384, [1, 1])]);
+        let single = self.forked(single, ["branch3x3_2a", "branch3x3_2b"]);
+        let (name, label) = (format!("mixed9_{}", self.block - 9), format!("M9_{}", self.block - 9));
+        self.b.tap_on_request(single, &name, &label);
+        let doubled = self.chain(x, &[("branch3x3dbl_1", 448, [1, 1]), ("branch3x3dbl_2", 384, [3, 3])]);
+        let doubled = self.forked(doubled, ["branch3x3dbl_3a", "branch3x3dbl_3b"]);
+        vec![plain, single, doubled, self.averaged(x, 192)]
+    }
+
+    /// A 1 x 3 and a 3 x 1 convolution of the same, concatenated.
+    fn forked(&mut self, x: Value, [row, column]: [&'static str; 2]) -> Value {
+        let ends = [self.chain(x, &[(row, 384, [1, 3])]), self.chain(x, &[(column, 384, [3, 1])])];
+        self.b.concatenate(&ends)
+    }
+
+    fn head(mut self, x: Value) -> Blueprint {
+        let names = match self.origin {
+            Origin::Keras => Names::keras_exported("predictions"),
+            Origin::Torchvision => Names::torch("fc"),
+        };
+        let x = self.b.mean(x);
+        self.b.tap_on_request(x, "avg_pool", "AVG");
+        let x = self.b.dense(x, "predictions", &names, 1000);
+        self.b.gain(x, 4.0);
+        let x = self.b.softmax(x);
+        self.b.tap_on_request(x, "predictions", "PRED");
+        self.b.finish(Some("predictions"))
     }
 }
 

@@ -12,39 +12,48 @@
 //! | `keras` | TensorFlow 2, Keras 3 | 3 | 1: 56 x 56 | first 1 x 1 | 1.001e-5 |
 //! | `torchvision` | torchvision, timm | 3 | 1: 56 x 56 | first 3 x 3 | 1e-5 |
 
-use burn::tensor::{Device, Tensor};
-
-use super::layers::{Conv, Dense, Padding, VALID, global_mean, max_pool, relu, softmax};
-use super::{BATCH_COUNTERS, Input, Layer, LookAlike, NetworkSpec, Preprocess, Stage, StageSpec, Stages, Taps};
+use super::{BATCH_COUNTERS, Blueprint, Builder, Conv, Form, Input, LookAlike, Network, Norm, Preprocess, Value};
 use crate::images::Resize;
-use crate::weights::{Facts, Normalised, Parameter, Parameters, Transform, WeightsError, keras_names};
+use crate::kernels::{Padding, VALID, Window};
+use crate::weights::Names;
 
 /// The registry entry of ResNet50, the paper's.
-pub const RESNET50: NetworkSpec =
-    family::<50>("resnet50", &["keras2_1", "keras2_0", "keras2_2", "keras", "torchvision"]);
+pub const RESNET50: Network = Network {
+    name: "resnet50",
+    forms: &[
+        Form { name: "keras2_1", draw: || draw(&LAYERS_50, &KERAS2_1) },
+        Form { name: "keras2_0", draw: || draw(&LAYERS_50, &KERAS2_0) },
+        Form { name: "keras2_2", draw: || draw(&LAYERS_50, &KERAS2_2) },
+        Form { name: "keras", draw: || draw(&LAYERS_50, &KERAS) },
+        Form { name: "torchvision", draw: || draw(&LAYERS_50, &TORCHVISION) },
+    ],
+    ignored: &[BATCH_COUNTERS],
+    look_alikes: LOOK_ALIKES,
+};
 /// The registry entry of ResNet18.
-pub const RESNET18: NetworkSpec = family::<18>("resnet18", &["torchvision"]);
+pub const RESNET18: Network = Network {
+    name: "resnet18",
+    forms: &[Form { name: "torchvision", draw: || draw(&LAYERS_18, &TORCHVISION) }],
+    ..RESNET50
+};
 /// The registry entry of ResNet34.
-pub const RESNET34: NetworkSpec = family::<34>("resnet34", &["torchvision"]);
+pub const RESNET34: Network = Network {
+    name: "resnet34",
+    forms: &[Form { name: "torchvision", draw: || draw(&LAYERS_34, &TORCHVISION) }],
+    ..RESNET50
+};
 /// The registry entry of ResNet101.
-pub const RESNET101: NetworkSpec = family::<101>("resnet101", &["torchvision"]);
+pub const RESNET101: Network = Network {
+    name: "resnet101",
+    forms: &[Form { name: "torchvision", draw: || draw(&LAYERS_101, &TORCHVISION) }],
+    ..RESNET50
+};
 /// The registry entry of ResNet152.
-pub const RESNET152: NetworkSpec = family::<152>("resnet152", &["torchvision"]);
-
-const fn family<const LAYERS: usize>(name: &'static str, forms: &'static [&'static str]) -> NetworkSpec {
-    NetworkSpec {
-        name,
-        forms,
-        input,
-        classifier: Some("predictions"),
-        stages: |form| stages(&depth(LAYERS), form),
-        parameters: |form| parameters(&depth(LAYERS), form),
-        load: |form, parameters, device| load(&depth(LAYERS), form, parameters, device),
-        facts: |form| facts(&depth(LAYERS), form),
-        ignored: &[BATCH_COUNTERS],
-        look_alikes: LOOK_ALIKES,
-    }
-}
+pub const RESNET152: Network = Network {
+    name: "resnet152",
+    forms: &[Form { name: "torchvision", draw: || draw(&LAYERS_152, &TORCHVISION) }],
+    ..RESNET50
+};
 
 const LOOK_ALIKES: &[LookAlike] = &[
     LookAlike { tensor: "resnetv2", what: RESNET_V2 },
@@ -70,12 +79,6 @@ const LOOK_ALIKES: &[LookAlike] = &[
 const RESNET_V2: &str = "it is ResNet v2 (normalization and ReLU before each convolution), another network; bring the \
                          weights of ResNet v1 of Keras or torchvision";
 
-/// Height and width of the input.
-const SIZE: usize = 224;
-/// Height and width of the stem's convolution.
-const STEM_SIZE: usize = 112;
-/// Channels of the stem.
-const STEM_CHANNELS: usize = 64;
 /// Channels inside the blocks of the four groups, which the papers and files number from 2 (conv2_x … conv5_x).
 const WIDTHS: [(usize, usize); 4] = [(2, 64), (3, 128), (4, 256), (5, 512)];
 
@@ -87,33 +90,14 @@ struct Depth {
     bottleneck: bool,
 }
 
-/// The network of so many layers with weights.
-fn depth(layers: usize) -> Depth {
-    let (blocks, bottleneck) = match layers {
-        18 => ([2, 2, 2, 2], false),
-        34 => ([3, 4, 6, 3], false),
-        50 => ([3, 4, 6, 3], true),
-        101 => ([3, 4, 23, 3], true),
-        152 => ([3, 8, 36, 3], true),
-        _ => unreachable!("no ResNet of {layers} layers"),
-    };
-    Depth { blocks, bottleneck }
-}
-
-impl Depth {
-    /// Kernel size and channels of a block's convolutions.
-    fn convs(&self, width: usize) -> Vec<(usize, usize)> {
-        if self.bottleneck { vec![(1, width), (3, width), (1, 4 * width)] } else { vec![(3, width), (3, width)] }
-    }
-
-    /// Channels that the head averages.
-    fn features(&self) -> usize {
-        if self.bottleneck { 2048 } else { 512 }
-    }
-}
+const LAYERS_18: Depth = Depth { blocks: [2, 2, 2, 2], bottleneck: false };
+const LAYERS_34: Depth = Depth { blocks: [3, 4, 6, 3], bottleneck: false };
+const LAYERS_50: Depth = Depth { blocks: [3, 4, 6, 3], bottleneck: true };
+const LAYERS_101: Depth = Depth { blocks: [3, 4, 23, 3], bottleneck: true };
+const LAYERS_152: Depth = Depth { blocks: [3, 8, 36, 3], bottleneck: true };
 
 /// How files name the layers.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 enum Naming {
     /// `res2a_branch2a`, `bn2a_branch2a`.
     Keras2,
@@ -127,105 +111,135 @@ enum Naming {
 struct Graph {
     naming: Naming,
     stem_padding: Padding,
-    /// Zeros around what the pooling sees; after ReLU they change no maximum.
-    pool_padding: usize,
+    pool_padding: Padding,
     epsilon: f64,
 }
 
-fn graph(form: &str) -> Graph {
-    const AROUND: Padding = [(3, 3); 2];
-    let (naming, stem_padding, pool_padding, epsilon) = match form {
-        "keras2_1" => (Naming::Keras2, [(2, 3); 2], 0, 1e-3),
-        "keras2_0" => (Naming::Keras2, AROUND, 0, 1e-3),
-        "keras2_2" => (Naming::Keras2, AROUND, 1, 1e-3),
-        "keras" => (Naming::Keras, AROUND, 1, 1.001e-5),
-        _ => (Naming::Torchvision, AROUND, 1, 1e-5),
+/// Zeros around the image that keep the stem's outputs centred.
+const AROUND: Padding = [(3, 3); 2];
+const KERAS2_1: Graph = Graph { naming: Naming::Keras2, stem_padding: [(2, 3); 2], pool_padding: VALID, epsilon: 1e-3 };
+const KERAS2_0: Graph = Graph { stem_padding: AROUND, ..KERAS2_1 };
+const KERAS2_2: Graph = Graph { pool_padding: [(1, 1); 2], ..KERAS2_0 };
+const KERAS: Graph = Graph { naming: Naming::Keras, epsilon: 1.001e-5, ..KERAS2_2 };
+const TORCHVISION: Graph = Graph { naming: Naming::Torchvision, epsilon: 1e-5, ..KERAS2_2 };
+
+fn draw(depth: &Depth, graph: &Graph) -> Blueprint {
+    let (preprocess, resize) = match graph.naming {
+        Naming::Keras2 | Naming::Keras => (Preprocess::Caffe, Resize::SquashNearest),
+        Naming::Torchvision => (Preprocess::Torch, Resize::CropBilinear),
     };
-    Graph { naming, stem_padding, pool_padding, epsilon }
-}
-
-impl Graph {
-    /// Height and width after the pooling: 3 x 3 windows that fit, 2 apart.
-    fn pooled_size(&self) -> usize {
-        (STEM_SIZE + 2 * self.pool_padding - 3) / 2 + 1
-    }
-}
-
-/// A convolution with its batch normalization.
-struct ConvSpec {
-    /// Its canonical name and its normalization's.
-    names: (String, String),
-    /// The same in files.
-    file_names: (String, String),
-    inputs: usize,
-    outputs: usize,
-    kernel: usize,
-    stride: usize,
-    padding: Padding,
-    /// Height and width of its output.
-    size: usize,
-}
-
-impl ConvSpec {
-    fn multiply_adds(&self) -> usize {
-        self.outputs * self.inputs * self.kernel * self.kernel * self.size * self.size
-    }
-
-    fn parameters(&self, naming: Naming) -> Vec<Parameter> {
-        let torchvision = naming == Naming::Torchvision;
-        let normalised = Normalised {
-            conv: &self.names.0,
-            norm: &self.names.1,
-            shape: [self.outputs, self.inputs, self.kernel, self.kernel],
-            bias: !torchvision,
-            scale: true,
+    let builder = Builder::new(Input { size: 224, preprocess, resize, crop_pct: 0.875 });
+    let mut drawing = Drawing { b: builder, graph, bottleneck: depth.bottleneck, activations: 0 };
+    let mut x = drawing.stem();
+    for ((group, width), count) in WIDTHS.into_iter().zip(depth.blocks) {
+        let convs = match depth.bottleneck {
+            true => vec![(1, width), (3, width), (1, 4 * width)],
+            false => vec![(3, width), (3, width)],
         };
-        let (conv, norm) = (&self.file_names.0, &self.file_names.1);
-        if torchvision { normalised.torch(conv, norm) } else { normalised.keras(conv, norm) }
+        for block in 1..=count {
+            x = drawing.block(x, group, block, &convs);
+            drawing.b.cut();
+        }
     }
-
-    fn load(&self, epsilon: f64, parameters: &mut Parameters, device: &Device) -> Result<Conv, WeightsError> {
-        let window = (self.stride, self.padding, 1);
-        Conv::load_normalised(parameters, &self.names.0, &self.names.1, epsilon, window, device)
-    }
+    drawing.head(x)
 }
 
-fn stem(graph: &Graph) -> ConvSpec {
-    let file_names = match graph.naming {
-        Naming::Keras2 => ("conv1", "bn_conv1"),
-        Naming::Keras => ("conv1_conv", "conv1_bn"),
-        Naming::Torchvision => ("conv1", "bn1"),
-    };
-    ConvSpec {
-        names: ("stem.conv".into(), "stem.bn".into()),
-        file_names: (file_names.0.into(), file_names.1.into()),
-        inputs: 3,
-        outputs: STEM_CHANNELS,
-        kernel: 7,
-        stride: 2,
-        padding: graph.stem_padding,
-        size: STEM_SIZE,
+struct Drawing<'a> {
+    b: Builder,
+    graph: &'a Graph,
+    bottleneck: bool,
+    /// Layers tapped.
+    activations: usize,
+}
+
+impl Drawing<'_> {
+    /// A convolution with its normalization, by their names here and in files.
+    fn conv(&mut self, x: Value, names: [(String, String); 2], outputs: usize, window: Window) -> Value {
+        let [(name, norm), (conv, bn)] = names;
+        let torchvision = self.graph.naming == Naming::Torchvision;
+        let names = if torchvision { Names::torch_normalised(&conv, &bn) } else { Names::keras_normalised(&conv, &bn) };
+        let norm = Norm { name: norm, epsilon: self.graph.epsilon };
+        let conv = Conv { bias: !torchvision, norm: Some((norm, true)), ..Conv::new(&name, names, outputs, window) };
+        self.b.convolution(x, conv)
     }
-}
 
-/// A block of the network.
-struct BlockSpec {
-    convs: Vec<ConvSpec>,
-    /// The convolution that brings the block's input to the shape of its output, if they differ.
-    shortcut: Option<ConvSpec>,
-    /// Number of its first activation.
-    activation: usize,
-}
-
-impl BlockSpec {
-    fn layers(&self) -> Vec<Layer> {
-        let layer = |(number, conv): (usize, &ConvSpec)| activation(number, [conv.outputs, conv.size, conv.size]);
-        (self.activation..).zip(&self.convs).map(layer).collect()
+    /// The gain of a kernel, of which the formula's weights of networks without bottlenecks have none.
+    fn gain(&mut self, x: Value, gain: f64) {
+        if self.bottleneck {
+            self.b.gain(x, gain);
+        }
     }
-}
 
-fn activation(number: usize, shape: [usize; 3]) -> Layer {
-    Layer { name: format!("activation_{number}"), label: format!("A{number}"), shape, on_request: false }
+    /// ReLU, the next layer.
+    fn activation(&mut self, x: Value) -> Value {
+        let x = self.b.relu(x);
+        self.activations += 1;
+        self.b.tap(x, &format!("activation_{}", self.activations), &format!("A{}", self.activations));
+        x
+    }
+
+    fn stem(&mut self) -> Value {
+        let (conv, norm) = match self.graph.naming {
+            Naming::Keras2 => ("conv1", "bn_conv1"),
+            Naming::Keras => ("conv1_conv", "conv1_bn"),
+            Naming::Torchvision => ("conv1", "bn1"),
+        };
+        let names = [("stem.conv", "stem.bn"), (conv, norm)].map(|(conv, norm)| (conv.to_string(), norm.to_string()));
+        let image = self.b.image();
+        let x = self.conv(image, names, 64, Window::square(7, 2, self.graph.stem_padding));
+        self.gain(x, 0.006);
+        let x = self.activation(x);
+        let x = self.b.max_pool(x, Window::square(3, 2, self.graph.pool_padding));
+        self.b.cut();
+        x
+    }
+
+    /// A block of convolutions, kernel and channels each; the shortcut is a convolution where the shape changes.
+    fn block(&mut self, x: Value, group: usize, block: usize, convs: &[(usize, usize)]) -> Value {
+        let naming = self.graph.naming;
+        let stride = if group > 2 && block == 1 { 2 } else { 1 };
+        let strided = match naming {
+            Naming::Torchvision => convs.iter().position(|&(kernel, _)| kernel == 3),
+            Naming::Keras2 | Naming::Keras => Some(0),
+        };
+        let mut y = x;
+        for (index, &(kernel, outputs)) in convs.iter().enumerate() {
+            let stride = if strided == Some(index) { stride } else { 1 };
+            let window = Window::square(kernel, stride, [(kernel / 2, kernel / 2); 2]);
+            y = self.conv(y, names(naming, group, block, index + 1), outputs, window);
+            if index + 1 < convs.len() {
+                y = self.activation(y);
+            }
+        }
+        // The sum is to keep its scale.
+        self.gain(y, 0.5);
+        let shortcut = match self.b.shape(x) == self.b.shape(y) {
+            true => x,
+            false => {
+                let outputs = self.b.channels(y);
+                let conv = self.conv(x, names(naming, group, block, 0), outputs, Window::square(1, stride, VALID));
+                self.gain(conv, 0.5);
+                conv
+            }
+        };
+        let sum = self.b.plus(y, shortcut);
+        self.activation(sum)
+    }
+
+    fn head(mut self, x: Value) -> Blueprint {
+        let names = match self.graph.naming {
+            Naming::Keras2 => Names::keras_exported("fc1000"),
+            Naming::Keras => Names::keras_exported("predictions"),
+            Naming::Torchvision => Names::torch("fc"),
+        };
+        let x = self.b.mean(x);
+        self.b.tap_on_request(x, "avg_pool", "AVG");
+        let x = self.b.dense(x, "predictions", &names, 1000);
+        self.gain(x, 1.0);
+        let x = self.b.softmax(x);
+        self.b.tap(x, "predictions", "PRED");
+        self.b.finish(Some("predictions"))
+    }
 }
 
 /// Names, canonical and in files, of a block's convolution and its normalization; groups count from 2, blocks and
@@ -250,176 +264,6 @@ fn names(naming: Naming, group: usize, block: usize, conv: usize) -> [(String, S
         }
     };
     [canonical, in_files]
-}
-
-fn blocks(depth: &Depth, graph: &Graph) -> Vec<BlockSpec> {
-    let (mut inputs, mut size, mut activation) = (STEM_CHANNELS, graph.pooled_size(), 2);
-    let mut blocks = Vec::new();
-    for ((group, width), count) in WIDTHS.into_iter().zip(depth.blocks) {
-        for block in 1..=count {
-            let spec = |conv: usize, inputs, outputs, kernel, stride, size| {
-                let [names, file_names] = names(graph.naming, group, block, conv);
-                let padding = if kernel == 3 { [(1, 1); 2] } else { VALID };
-                ConvSpec { names, file_names, inputs, outputs, kernel, stride, padding, size }
-            };
-            let stride = if group > 2 && block == 1 { 2 } else { 1 };
-            let shapes = depth.convs(width);
-            let strided = match graph.naming {
-                Naming::Torchvision => shapes.iter().position(|&(kernel, _)| kernel == 3),
-                Naming::Keras2 | Naming::Keras => Some(0),
-            };
-            let halved = size.div_ceil(stride);
-            let (mut convs, mut channels) = (Vec::new(), inputs);
-            for (index, (kernel, outputs)) in shapes.into_iter().enumerate() {
-                let stride = if strided == Some(index) { stride } else { 1 };
-                size = size.div_ceil(stride);
-                convs.push(spec(index + 1, channels, outputs, kernel, stride, size));
-                channels = outputs;
-            }
-            let reshaped = inputs != channels || stride > 1;
-            let shortcut = reshaped.then(|| spec(0, inputs, channels, 1, stride, halved));
-            let first = activation;
-            activation += convs.len();
-            inputs = channels;
-            blocks.push(BlockSpec { convs, shortcut, activation: first });
-        }
-    }
-    blocks
-}
-
-fn input(form: &str) -> Input {
-    let (preprocess, resize) = match form {
-        "torchvision" => (Preprocess::Torch, Resize::CropBilinear),
-        _ => (Preprocess::Caffe, Resize::SquashNearest),
-    };
-    Input { size: SIZE, preprocess, resize, crop_pct: 0.875 }
-}
-
-fn stages(depth: &Depth, form: &str) -> Vec<StageSpec> {
-    let graph = graph(form);
-    let pooled = graph.pooled_size();
-    let mut stages = vec![StageSpec {
-        output: [STEM_CHANNELS, pooled, pooled],
-        layers: vec![activation(1, [STEM_CHANNELS, STEM_SIZE, STEM_SIZE])],
-        multiply_adds: stem(&graph).multiply_adds() as u64,
-    }];
-    for block in blocks(depth, &graph) {
-        let layers = block.layers();
-        let convs = block.convs.iter().chain(&block.shortcut);
-        stages.push(StageSpec {
-            output: layers[layers.len() - 1].shape,
-            layers,
-            multiply_adds: convs.map(|conv| conv.multiply_adds() as u64).sum(),
-        });
-    }
-    let head = |name: &str, label: &str, units, on_request| Layer {
-        name: name.into(),
-        label: label.into(),
-        shape: [units, 1, 1],
-        on_request,
-    };
-    stages.push(StageSpec {
-        output: [1000, 1, 1],
-        layers: vec![head("avg_pool", "AVG", depth.features(), true), head("predictions", "PRED", 1000, false)],
-        multiply_adds: 1000 * depth.features() as u64,
-    });
-    stages
-}
-
-/// All convolutions, the shortcut of a block after the others.
-fn convs(depth: &Depth, graph: &Graph) -> Vec<ConvSpec> {
-    let in_blocks = blocks(depth, graph).into_iter().flat_map(|block| block.convs.into_iter().chain(block.shortcut));
-    std::iter::once(stem(graph)).chain(in_blocks).collect()
-}
-
-fn facts(depth: &Depth, form: &str) -> Facts {
-    let graph = graph(form);
-    Facts {
-        convolutions: convs(depth, &graph).iter().map(|conv| (conv.stride, conv.padding)).collect(),
-        epsilon: Some(graph.epsilon),
-        pool_padding: graph.pool_padding,
-        counts_padding: None,
-        channels_last: true,
-    }
-}
-
-fn parameters(depth: &Depth, form: &str) -> Vec<Parameter> {
-    let graph = graph(form);
-    let convs = convs(depth, &graph);
-    let mut parameters: Vec<_> = convs.iter().flat_map(|conv| conv.parameters(graph.naming)).collect();
-
-    let plain = |name: &str| (format!("{name}.weight"), Transform::None);
-    let keras = |name: &str| {
-        let kernels = keras_names(name, "kernel").into_iter().map(|name| (name, Transform::Transpose));
-        (kernels.chain([plain(name)]).collect(), keras_names(name, "bias"))
-    };
-    let (kernels, biases) = match graph.naming {
-        Naming::Keras2 => keras("fc1000"),
-        Naming::Keras => keras("predictions"),
-        Naming::Torchvision => (vec![plain("fc")], vec!["fc.bias".to_string()]),
-    };
-    parameters.push(Parameter::kernel("predictions", &[1000, depth.features()], kernels));
-    parameters.push(Parameter::bias("predictions", 1000, biases));
-    parameters
-}
-
-fn load(depth: &Depth, form: &str, parameters: &mut Parameters, device: &Device) -> Result<Stages, WeightsError> {
-    let graph = graph(form);
-    let conv = stem(&graph).load(graph.epsilon, parameters, device)?;
-    let mut stages: Stages = vec![Box::new(Stem { conv, pool_padding: graph.pool_padding })];
-    for spec in blocks(depth, &graph) {
-        let mut conv = |conv: &ConvSpec| conv.load(graph.epsilon, parameters, device);
-        stages.push(Box::new(Block {
-            convs: spec.convs.iter().map(&mut conv).collect::<Result<_, _>>()?,
-            shortcut: spec.shortcut.as_ref().map(&mut conv).transpose()?,
-            layers: spec.layers().into_iter().map(|layer| layer.name).collect(),
-        }));
-    }
-    let dense = Dense::load(parameters, "predictions", device)?;
-    stages.push(Box::new(Head { dense }));
-    Ok(stages)
-}
-
-struct Stem {
-    conv: Conv,
-    pool_padding: usize,
-}
-
-impl Stage for Stem {
-    fn forward(&self, x: Tensor<4>, taps: &mut Taps) -> Tensor<4> {
-        let x = taps.tap("activation_1", relu(self.conv.forward(x)));
-        let x = if self.pool_padding > 0 { x.pad([(self.pool_padding, self.pool_padding); 2], 0.0) } else { x };
-        max_pool(x, 3, 2)
-    }
-}
-
-struct Block {
-    convs: Vec<Conv>,
-    shortcut: Option<Conv>,
-    layers: Vec<String>,
-}
-
-impl Stage for Block {
-    fn forward(&self, x: Tensor<4>, taps: &mut Taps) -> Tensor<4> {
-        let last = self.convs.len() - 1;
-        let mut y = x.clone();
-        for (conv, layer) in self.convs[..last].iter().zip(&self.layers) {
-            y = taps.tap(layer, relu(conv.forward(y)));
-        }
-        let shortcut = self.shortcut.as_ref().map_or(x.clone(), |conv| conv.forward(x));
-        taps.tap(&self.layers[last], relu(self.convs[last].forward(y) + shortcut))
-    }
-}
-
-struct Head {
-    dense: Dense,
-}
-
-impl Stage for Head {
-    fn forward(&self, x: Tensor<4>, taps: &mut Taps) -> Tensor<4> {
-        let x = taps.tap("avg_pool", global_mean(x));
-        taps.tap("predictions", softmax(self.dense.forward(x)))
-    }
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ pub enum PlanError {
     #[error("network.form: {network} has no form {form:?}; expected one of {known}")]
     Form {
         /// The network.
-        network: &'static str,
+        network: String,
         /// As configured.
         form: String,
         /// All of them.
@@ -36,7 +36,7 @@ pub enum PlanError {
     #[error("network.layers: {network} has no layer {layer:?} (see: semgpu layers {network})")]
     Layer {
         /// The network.
-        network: &'static str,
+        network: String,
         /// As configured.
         layer: String,
     },
@@ -48,7 +48,7 @@ pub enum PlanError {
         "network.weights is missing: expected a weights file, or random = true for the control with random weights (see \
          weights/README.md for where to get {0}'s)"
     )]
-    NoWeights(&'static str),
+    NoWeights(String),
     /// Both.
     #[error("network.weights and network.random = true exclude each other: remove one")]
     WeightsAndRandom,
@@ -116,7 +116,7 @@ pub enum PlanError {
         "[one_vs_two] needs a network that classifies: {0} has no layer of the 1000 ImageNet classes; remove the section, or \
          take another network (see: semgpu layers)"
     )]
-    NoClassifier(&'static str),
+    NoClassifier(String),
     /// Too little memory.
     #[error(
         "{network} needs {needed} at stage {stage} ({images} images of one group, weights included), but the budget is \
@@ -124,7 +124,7 @@ pub enum PlanError {
     )]
     Memory {
         /// The network.
-        network: &'static str,
+        network: String,
         /// Estimated peak.
         needed: Bytes,
         /// Where.

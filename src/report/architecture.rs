@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use plotters::style::text_anchor::HPos;
 
-use crate::nets::{self, NetworkSpec, StageSpec};
+use crate::nets::{self, Blueprint, StageSpec};
 use crate::report::axes::HALF_CAPITAL;
 use crate::report::canvas::{Backend, Canvas, DrawError, Figure, TextStyle, write_figure};
 use crate::report::curves::{Curves, thousands};
@@ -24,17 +24,16 @@ fn write(results: &Results, directory: &Path) -> Result<Vec<PathBuf>, ReportErro
     for curves in Curves::of_networks(&results.accuracy) {
         // Matrices that another program computed have no network here.
         let Some(network) = nets::find(curves.network) else { continue };
-        let form = run["network"]["form"].as_str();
-        let form = network.forms.iter().copied().find(|known| Some(*known) == form).unwrap_or(network.forms[0]);
-        let figure = Architecture { network, form, stages: (network.stages)(form), tapped: curves.layers.clone() };
+        let form = run["network"]["form"].as_str().and_then(|form| network.blueprint(form));
+        let network = form.unwrap_or_else(|| network.draw(&network.forms[0]));
+        let figure = Architecture { stages: network.stages(), network, tapped: curves.layers.clone() };
         paths.extend(write_figure(&figure, &figures(directory), &curves.stem(WRITER.name))?);
     }
     Ok(paths)
 }
 
 struct Architecture<'a> {
-    network: &'static NetworkSpec,
-    form: &'static str,
+    network: Blueprint,
     stages: Vec<StageSpec>,
     /// Names of the layers in the results.
     tapped: Vec<&'a str>,
@@ -75,13 +74,13 @@ fn slot(blocks: &[Block]) -> f64 {
 
 impl Architecture<'_> {
     fn blocks(&self) -> Vec<Block> {
-        let size = (self.network.input)(self.form).size;
+        let size = self.network.input.size;
         let input =
             Block { shape: [3, size, size], label: PIXELS_LABEL.into(), taps: vec![self.tapped.contains(&PIXELS)] };
         let of_stage = |stage: &StageSpec| {
             let labels: Vec<&str> = stage.layers.iter().map(|layer| layer.label.as_str()).collect();
             Block {
-                shape: stage.output,
+                shape: stage.output().as_map(),
                 label: match labels[..] {
                     [] => String::new(),
                     [only] => only.to_string(),
@@ -126,7 +125,7 @@ impl Figure for Architecture<'_> {
     }
 
     fn draw<B: Backend>(&self, canvas: &Canvas<B>) -> Result<(), DrawError> {
-        let title = format!("{} ({})", self.network.name, self.form);
+        let title = format!("{} ({})", self.network.name, self.network.form);
         canvas.text(&title, TextStyle::bold(TITLE, INK), (EDGE, EDGE + 0.8 * TITLE), HPos::Left)?;
         let blocks = self.blocks();
         let (slot, text) = (slot(&blocks), self.text(&blocks));
@@ -174,9 +173,10 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         for network in nets::NETS {
             for form in network.forms {
-                let layers = network.layers(form);
+                let blueprint = network.draw(form);
+                let (layers, form) = (blueprint.layers(), form.name);
                 let tapped = layers.iter().filter(|layer| !layer.on_request).map(|layer| layer.name.as_str()).collect();
-                let figure = Architecture { network, form, stages: (network.stages)(form), tapped };
+                let figure = Architecture { stages: blueprint.stages(), network: blueprint, tapped };
                 let paths = write_figure(&figure, directory.path(), &format!("{}_{form}", network.name)).unwrap();
                 let svg = std::fs::read_to_string(&paths[1]).unwrap();
                 let last = &layers[layers.len() - 1].label;
@@ -190,8 +190,8 @@ mod tests {
         let labels = ["pixels", "fire2"].map(String::from);
         let accuracy = rows("squeezenet1_1", &labels, &["GloVe"]);
         let curves = Curves::of_networks(&accuracy).remove(0);
-        let network = nets::find("squeezenet1_1").unwrap();
-        let figure = Architecture { network, form: "caffe", stages: (network.stages)("caffe"), tapped: curves.layers };
+        let network = nets::find("squeezenet1_1").unwrap().blueprint("caffe").unwrap();
+        let figure = Architecture { stages: network.stages(), network, tapped: curves.layers };
         let tapped: Vec<bool> = figure.blocks().into_iter().flat_map(|block| block.taps).collect();
         assert_eq!(tapped[..4], [true, false, true, false]);
         assert!(tapped[4..].iter().all(|tapped| !tapped));

@@ -173,19 +173,16 @@ pub fn assign(
 mod tests {
     use super::*;
     use crate::weights::fixtures::Listing;
-    use crate::weights::keras_names;
+    use crate::weights::{Names, Variable};
 
     fn listing(tensors: &[(&str, &[usize])]) -> Listing {
         Listing(tensors.iter().map(|(name, shape)| (name.to_string(), shape.to_vec())).collect())
     }
 
     fn parameters() -> Vec<Parameter> {
-        let mut kernels: Vec<_> =
-            keras_names("conv", "kernel").into_iter().map(|name| (name, Transform::HwioToOihw)).collect();
-        kernels.push(("features.0.weight".into(), Transform::None));
-        let mut biases = keras_names("conv", "bias");
-        biases.push("features.0.bias".into());
-        vec![Parameter::kernel("conv", &[64, 3, 5, 7], kernels), Parameter::bias("conv", 64, biases)]
+        let torch = [(Variable::Weight, "features.0.weight"), (Variable::Bias, "features.0.bias")];
+        let names = Names::keras("conv").with(torch.map(|(variable, name)| (variable, name.to_string())));
+        names.layer("conv", &[64, 3, 5, 7], true, 1)
     }
 
     #[test]

@@ -7,25 +7,10 @@ use super::{Kind, Parameter};
 /// 2^32 over the golden ratio.
 const GOLDEN: u32 = 0x9e37_79b9;
 
-/// The variance of a kernel's weights is `gain / fan_in`: 2 keeps activations behind a ReLU at their scale, the first
-/// layer of a network fed 0..255 brings them to the order of 1.
-fn gain(network: &str, parameter: &str) -> f64 {
-    match (network, parameter) {
-        ("vgg16", "block1.conv1.weight") | ("squeezenet1_1", "conv1.weight") | ("resnet50", "stem.conv.weight") => {
-            0.006
-        }
-        ("resnet50", "predictions.weight") => 1.0,
-        ("inception_v3", "predictions.weight") => 4.0,
-        // The end of a block's branch and its shortcut, whose sum is to keep its scale.
-        ("resnet50", _) if parameter.ends_with(".conv3.weight") || parameter.ends_with(".shortcut.conv.weight") => 0.5,
-        _ => 2.0,
-    }
-}
-
 /// The values of a parameter in its canonical layout: `centre + amplitude * uniform`.
-pub(super) fn values(network: &str, parameter: &Parameter) -> Vec<f32> {
+pub(super) fn values(parameter: &Parameter) -> Vec<f32> {
     let (centre, amplitude) = match parameter.kind {
-        Kind::Kernel { fan_in } => (0.0, (3.0 * gain(network, &parameter.name) / fan_in as f64).sqrt() as f32),
+        Kind::Kernel { fan_in, gain } => (0.0, (3.0 * gain / fan_in as f64).sqrt() as f32),
         Kind::Bias if parameter.name.ends_with(".bias") => (0.0, 0.05),
         Kind::Bias => (0.0, 0.1),
         Kind::Scale => (1.0, 0.1),
@@ -73,13 +58,14 @@ fn lowbias32(mut x: u32) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::weights::Normalised;
+    use crate::weights::{Names, Normalised};
 
     #[test]
     fn equals_the_python_to_the_bit() {
         // Printed by `python3 tests/golden/recipe/common.py`.
-        let first = Parameter::kernel("block1.conv1", &[64, 3, 3, 3], vec![]);
-        let first = values("vgg16", &first);
+        let mut first = Parameter::kernel("block1.conv1", &[64, 3, 3, 3], vec![]);
+        first.kind = Kind::Kernel { fan_in: 27, gain: 0.006 };
+        let first = values(&first);
         assert_eq!((first[0].to_bits(), first[1727].to_bits()), (0xbcaa_be9e, 0xbc39_4d3a));
         let normalised = Normalised {
             conv: "stage3.block2.conv2",
@@ -88,10 +74,10 @@ mod tests {
             bias: false,
             scale: true,
         };
-        let variance = normalised.torch("conv", "norm").pop().unwrap();
+        let variance = normalised.parameters(&Names::default()).pop().unwrap();
         assert_eq!(variance.name, "stage3.block2.bn2.var");
-        assert_eq!(values("resnet50", &variance)[7].to_bits(), 0x3f7f_c466);
-        let amplitude = (3.0 * gain("vgg16", "fc1.weight") / 25088.0).sqrt() as f32;
+        assert_eq!(values(&variance)[7].to_bits(), 0x3f7f_c466);
+        let amplitude = (3.0 * 2.0 / 25088.0f64).sqrt() as f32;
         let last = uniform(element(name_hash("fc1.weight"), 102_760_447)) * amplitude;
         assert_eq!((amplitude.to_bits(), last.to_bits()), (0x3c7d_5fd1, 0x3c14_46d0));
     }

@@ -1,6 +1,9 @@
 //! The computation graph that some weights files (ONNX) hold beside the weights: it tells where a nameless tensor
 //! belongs, and what shapes do not tell.
 
+use crate::kernels::pooling::Border;
+use crate::kernels::{self, Padding};
+
 /// The layers with weights of a computation graph, in the order of a walk that every exporter's file gives alike:
 /// backwards from the outputs, depth first, a layer after all it is computed from; of the inputs of a concatenation the
 /// first comes first, of those of a sum the one with more layers behind it (in a residual block the shortcut last).
@@ -93,17 +96,15 @@ pub enum Flattened {
 }
 
 /// What a form of a network computes that shapes do not tell.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Facts {
-    /// Stride and zeros (top and left, bottom and right; height before width) of each convolution, in the order of the
-    /// parameters.
-    pub convolutions: Vec<(usize, [(usize, usize); 2])>,
-    /// Added to the variance by batch normalization.
-    pub epsilon: Option<f64>,
-    /// Zeros around what max poolings see.
-    pub pool_padding: usize,
-    /// Whether averages of padded windows count the zeros.
-    pub counts_padding: Option<bool>,
+    /// How each convolution moves, in the order of the parameters, and what the batch normalization after it adds to the
+    /// variance.
+    pub convolutions: Vec<(kernels::Window, Option<f64>)>,
+    /// What max poolings pad with.
+    pub max_padding: Vec<Padding>,
+    /// What averages count beyond the border.
+    pub border: Option<Border>,
     /// Whether files of this form may flatten images with the channels last, as TensorFlow does.
     pub channels_last: bool,
 }
@@ -115,20 +116,21 @@ impl Facts {
     /// Where a graph of the same layers computes something else, one sentence each.
     pub fn contradictions(&self, graph: &Graph) -> Vec<String> {
         let mut found = Vec::new();
+        let sides = |[rows, columns]: Padding| [rows.0, columns.0, rows.1, columns.1];
         let convolutions = graph.layers.iter().filter_map(|layer| Some((layer, layer.window?)));
-        for ((layer, window), &(stride, [rows, columns])) in convolutions.zip(&self.convolutions) {
+        for ((layer, window), (expected, epsilon)) in convolutions.zip(&self.convolutions) {
             let node = &layer.node;
-            if window.stride != [stride; 2] || window.dilation != [1, 1] {
-                let Window { stride: found_stride, dilation, .. } = window;
-                found.push(format!(
-                    "{node} has stride {found_stride:?} and dilation {dilation:?}, expected {stride} and 1"
-                ));
+            if window.stride != expected.stride || window.dilation != expected.dilation {
+                let Window { stride, dilation, .. } = window;
+                let (by, apart) = (number(expected.stride), number(expected.dilation));
+                found
+                    .push(format!("{node} has stride {stride:?} and dilation {dilation:?}, expected {by} and {apart}"));
             }
-            let expected = [rows.0, columns.0, rows.1, columns.1];
+            let expected = sides(expected.padding);
             if let Some(padding) = window.padding.filter(|padding| *padding != expected) {
                 found.push(format!("{node} pads by {padding:?} (top, left, bottom, right), expected {expected:?}"));
             }
-            let norm = layer.norm.as_ref().zip(self.epsilon);
+            let norm = layer.norm.as_ref().zip(*epsilon);
             if let Some((norm, epsilon)) = norm
                 && (f64::from(norm.epsilon) / epsilon - 1.0).abs() > EPSILONS_AGREE
             {
@@ -140,16 +142,19 @@ impl Facts {
         }
         for pooling in &graph.poolings {
             let padding = pooling.window.padding;
-            let expected = [self.pool_padding; 4];
-            if !pooling.average && (pooling.rounds_up || padding.is_some_and(|padding| padding != expected)) {
+            let expected = self.max_padding.first().copied().map_or([0; 4], sides);
+            let differs = |padding| padding != expected && !self.max_padding.iter().any(|&own| sides(own) == padding);
+            if !pooling.average && (pooling.rounds_up || padding.is_some_and(differs)) {
                 let up = if pooling.rounds_up { " and rounds its size up" } else { "" };
                 let padding = padding.unwrap_or(expected);
                 found.push(format!("{} pads by {padding:?}{up}, expected {expected:?}", pooling.node));
             }
-            let counted = pooling.counts_padding;
-            if pooling.average && padding != Some([0; 4]) && self.counts_padding.is_some_and(|counts| counts != counted)
-            {
-                let (counts, expected) = if counted { ("counts", "does not") } else { ("does not count", "does") };
+            let border = if pooling.counts_padding { Border::Zeros } else { Border::Excluded };
+            if pooling.average && padding != Some([0; 4]) && self.border.is_some_and(|expected| expected != border) {
+                let (counts, expected) = match border {
+                    Border::Zeros => ("counts", "does not"),
+                    Border::Excluded => ("does not count", "does"),
+                };
                 found.push(format!(
                     "{} {counts} the padding in its averages, expected that it {expected}",
                     pooling.node
@@ -163,4 +168,9 @@ impl Facts {
         }
         found
     }
+}
+
+/// A length that height and width share, or both.
+fn number([rows, columns]: [usize; 2]) -> String {
+    if rows == columns { rows.to_string() } else { format!("[{rows}, {columns}]") }
 }

@@ -3,7 +3,7 @@
 //! Most files hold both; exporters (ONNX) may fold the normalization into the convolution's weight and bias and leave
 //! none of it. A file is *folded* as a whole or not at all: a normalization is never assumed.
 
-use super::{Kind, Parameter, Transform, keras_names};
+use super::{Kind, Names, Parameter, Variable};
 
 /// In which files of a network a parameter stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,66 +44,18 @@ pub struct Normalised<'a> {
     pub scale: bool,
 }
 
-/// The variables of a normalised convolution, in the order in which they are listed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Variable {
-    /// The convolution's kernel.
-    Weight,
-    /// The convolution's bias: its own, or what folding leaves.
-    Bias,
-    /// The normalization's scale.
-    Gamma,
-    /// The normalization's shift.
-    Beta,
-    /// The mean that is subtracted.
-    Mean,
-    /// The variance that is divided by.
-    Var,
-}
-
 impl Normalised<'_> {
-    /// Its parameters under the names of PyTorch modules (torchvision, timm).
-    pub fn torch(self, conv: &str, norm: &str) -> Vec<Parameter> {
-        self.parameters(|variable| {
-            let name = match variable {
-                Variable::Weight => format!("{conv}.weight"),
-                Variable::Bias => format!("{conv}.bias"),
-                Variable::Gamma => format!("{norm}.weight"),
-                Variable::Beta => format!("{norm}.bias"),
-                Variable::Mean => format!("{norm}.running_mean"),
-                Variable::Var => format!("{norm}.running_var"),
-            };
-            vec![(name, Transform::None)]
-        })
-    }
-
-    /// Its parameters under the names of Keras layers. Folded files hold the kernel as `{conv}.weight`, `[out, in, h, w]`.
-    pub fn keras(self, conv: &str, norm: &str) -> Vec<Parameter> {
-        self.parameters(|variable| {
-            let (layer, variable, transform) = match variable {
-                Variable::Weight => (conv, "kernel", Transform::HwioToOihw),
-                Variable::Bias => (conv, "bias", Transform::None),
-                Variable::Gamma => (norm, "gamma", Transform::None),
-                Variable::Beta => (norm, "beta", Transform::None),
-                Variable::Mean => (norm, "moving_mean", Transform::None),
-                Variable::Var => (norm, "moving_variance", Transform::None),
-            };
-            let folded = (variable == "kernel").then(|| (format!("{layer}.weight"), Transform::None));
-            keras_names(layer, variable).into_iter().map(|name| (name, transform)).chain(folded).collect()
-        })
-    }
-
-    /// Its parameters, the names of each given by `sources`; exporters' folded tensors need [`Transform::None`].
-    pub fn parameters(self, sources: impl Fn(Variable) -> Vec<(String, Transform)>) -> Vec<Parameter> {
+    /// Its parameters; exporters' folded tensors need [`Transform::None`](super::Transform::None).
+    pub fn parameters(self, names: &Names) -> Vec<Parameter> {
         let Self { conv, norm, shape, bias, scale } = self;
         let vector = |layer: &str, name: &str, variable, kind, part| Parameter {
             name: format!("{layer}.{name}"),
             shape: vec![shape[0]],
             kind,
-            sources: sources(variable),
+            sources: names.vector(variable),
             part,
         };
-        let mut weight = Parameter::kernel(conv, &shape, sources(Variable::Weight));
+        let mut weight = Parameter::kernel(conv, &shape, names.kernel(&shape, 1));
         weight.part = Part::Normalised;
         let bias_part = if bias { Part::Normalised } else { Part::FoldedBias };
         let mut parameters = vec![weight, vector(conv, "bias", Variable::Bias, Kind::Bias, bias_part)];
@@ -139,17 +91,17 @@ mod tests {
         Assignment::of(parameters, COUNTS, &Listing(tensors.collect()))
     }
 
-    fn two(list: impl Fn(Normalised, &str, &str) -> Vec<Parameter>, bias: bool) -> Vec<Parameter> {
+    fn two(names: impl Fn(&str, &str) -> Names, bias: bool) -> Vec<Parameter> {
         let second = Normalised { conv: "b.conv", norm: "b.bn", ..block(bias) };
-        [list(block(bias), "c0", "n0"), list(second, "c1", "n1")].concat()
+        [block(bias).parameters(&names("c0", "n0")), second.parameters(&names("c1", "n1"))].concat()
     }
 
     fn torch() -> Vec<Parameter> {
-        two(|convolution, conv, norm| convolution.torch(conv, norm), false)
+        two(Names::torch_normalised, false)
     }
 
     fn keras() -> Vec<Parameter> {
-        two(|convolution, conv, norm| convolution.keras(conv, norm), true)
+        two(Names::keras_normalised, true)
     }
 
     const TORCH: [&str; 10] = [
@@ -169,8 +121,8 @@ mod tests {
     fn every_variable_is_listed_in_order() {
         let names = |parameters: Vec<Parameter>| parameters.into_iter().map(|p| p.name).collect::<Vec<_>>();
         let all = ["a.conv.weight", "a.conv.bias", "a.bn.gamma", "a.bn.beta", "a.bn.mean", "a.bn.var"];
-        assert_eq!(names(block(true).keras("c", "n")), all);
-        let unscaled = Normalised { scale: false, ..block(false) }.torch("c", "n");
+        assert_eq!(names(block(true).parameters(&Names::keras_normalised("c", "n"))), all);
+        let unscaled = Normalised { scale: false, ..block(false) }.parameters(&Names::torch_normalised("c", "n"));
         assert_eq!(names(unscaled), [&all[..2], &all[3..]].concat());
     }
 

@@ -15,7 +15,7 @@ pub struct Parameters {
 enum Source {
     File { file: Box<dyn WeightsFile>, assignment: Assignment },
     Random { seed: u64 },
-    Formula { network: String },
+    Formula,
 }
 
 impl Parameters {
@@ -37,8 +37,8 @@ impl Parameters {
 
     /// The deterministic weights of tests and benchmarks ([`formula`]).
     #[doc(hidden)]
-    pub fn formula(network: &str, parameters: Vec<Parameter>) -> Self {
-        Self { parameters: of_files(parameters, false), source: Source::Formula { network: network.to_string() } }
+    pub fn formula(parameters: Vec<Parameter>) -> Self {
+        Self { parameters: of_files(parameters, false), source: Source::Formula }
     }
 
     /// Whether batch normalization is folded into the convolutions' weights and biases, and there is none of its own.
@@ -86,7 +86,7 @@ impl Parameters {
                 values
             }
             Source::Random { seed } => he_normal(parameter, Random::keyed(*seed, index as u64)),
-            Source::Formula { network } => formula::values(network, parameter),
+            Source::Formula => formula::values(parameter),
         };
         Ok(TensorData::new(values, parameter.shape.clone()))
     }
@@ -102,7 +102,7 @@ fn of_files(mut parameters: Vec<Parameter>, folded: bool) -> Vec<Parameter> {
 fn he_normal(parameter: &Parameter, mut random: Random) -> Vec<f32> {
     let count = parameter.shape.iter().product();
     let fan_in = match parameter.kind {
-        Kind::Kernel { fan_in } => fan_in,
+        Kind::Kernel { fan_in, .. } => fan_in,
         Kind::Bias => return vec![0.0; count],
         Kind::Scale | Kind::Variance => return vec![1.0; count],
     };
@@ -123,14 +123,14 @@ mod tests {
     use safetensors::tensor::{Dtype, TensorView};
 
     use super::*;
-    use crate::weights::{Normalised, Transform, assign, safetensors::Safetensors};
+    use crate::weights::{Names, Normalised, Transform, assign, safetensors::Safetensors};
 
     fn parameters() -> Vec<Parameter> {
         let dense = vec![("dense/kernel".to_string(), Transform::Transpose)];
         vec![
             Parameter::kernel("conv", &[64, 32, 3, 3], vec![("conv/kernel".into(), Transform::HwioToOihw)]),
             Parameter::kernel("dense", &[2, 3], dense),
-            Parameter::bias("dense", 3, vec!["dense/bias".into()]),
+            Parameter::bias("dense", 3, vec![("dense/bias".into(), Transform::None)]),
         ]
     }
 
@@ -194,7 +194,8 @@ mod tests {
     #[test]
     fn a_negative_variance_is_an_error() {
         let shape = [2, 1, 1, 1];
-        let listed = Normalised { conv: "conv", norm: "bn", shape, bias: false, scale: false }.torch("conv", "bn");
+        let listed = Normalised { conv: "conv", norm: "bn", shape, bias: false, scale: false };
+        let listed = listed.parameters(&Names::torch_normalised("conv", "bn"));
         let bytes: Vec<u8> = [0.0f32, -1.0].iter().flat_map(|v| v.to_le_bytes()).collect();
         let view = |shape: &[usize]| TensorView::new(Dtype::F32, shape.to_vec(), &bytes).unwrap();
         let names = ["bn.bias", "bn.running_mean", "bn.running_var"];

@@ -8,9 +8,9 @@ use crate::{Small, column, root, succeed};
 
 /// A network's weights by formula, under the names of a form whose files keep the canonical layout; and `more`, empty.
 fn write_weights(network: &str, form: &str, more: &[&str], path: &Path) {
-    let mut listed = (nets::find(network).unwrap().parameters)(form);
+    let mut listed = nets::find(network).unwrap().blueprint(form).unwrap().parameters();
     listed.retain(|parameter| parameter.part.is_in(false));
-    let mut parameters = Parameters::formula(network, listed.clone());
+    let mut parameters = Parameters::formula(listed.clone());
     let tensors: Vec<(String, Vec<usize>, Vec<u8>)> = listed
         .iter()
         .map(|parameter| {

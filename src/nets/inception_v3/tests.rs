@@ -1,5 +1,6 @@
 use super::*;
 use crate::nets::golden;
+use crate::weights::Transform;
 
 #[test]
 fn every_layer_equals_keras() {
@@ -20,20 +21,21 @@ fn torchvisions_transform_is_keras_preprocessing() {
 fn the_costs_are_those_known_of_inception() {
     let count = |form: &str| -> usize {
         // As files that are not folded hold it.
-        let held = parameters(form).into_iter().filter(|parameter| parameter.part.is_in(false));
+        let held =
+            SPEC.blueprint(form).unwrap().parameters().into_iter().filter(|parameter| parameter.part.is_in(false));
         held.map(|parameter| parameter.shape.iter().product::<usize>()).sum()
     };
     // Keras' `count_params()`; torchvision has a scale more for each of 17,216 channels.
     assert_eq!(count("keras"), 23_851_784);
     assert_eq!(count("torchvision"), 23_851_784 + 17_216);
-    let multiply_adds: u64 = stages("keras").iter().map(|stage| stage.multiply_adds).sum();
+    let multiply_adds: u64 = draw(Origin::Keras).stages().iter().map(|stage| stage.multiply_adds).sum();
     assert_eq!(multiply_adds, 5_713_216_096);
 }
 
 #[test]
 fn files_of_both_origins_name_the_last_convolution() {
     let sources = |form: &str, parameter: &str| {
-        let all = parameters(form);
+        let all = SPEC.blueprint(form).unwrap().parameters();
         all.into_iter().find(|p| p.name == parameter).unwrap().sources
     };
     let keras = sources("keras", "mixed10.branch_pool.conv.weight");

@@ -1,7 +1,11 @@
 use super::*;
 use crate::nets::golden;
 use crate::weights::fixtures::Listing;
-use crate::weights::{Assignment, Part};
+use crate::weights::{Assignment, Parameter, Part, Transform};
+
+fn resnet50(form: &str) -> Blueprint {
+    RESNET50.blueprint(form).unwrap()
+}
 
 #[test]
 fn blocks_of_two_convolutions_equal_torchvision() {
@@ -10,14 +14,14 @@ fn blocks_of_two_convolutions_equal_torchvision() {
 
 #[test]
 fn every_layer_equals_each_published_form() {
-    for form in RESNET50.forms {
+    for form in RESNET50.form_names() {
         golden::check(&format!("resnet50-{form}.json"), form);
     }
 }
 
 /// Numbers that are learned: neither folded biases nor running means and variances.
-fn learned(network: &NetworkSpec, form: &str) -> usize {
-    let all = (network.parameters)(form).into_iter();
+fn learned(network: &Network, form: &str) -> usize {
+    let all = network.blueprint(form).unwrap().parameters().into_iter();
     let all = all.filter(|p| p.part != Part::FoldedBias && !p.name.ends_with(".mean") && !p.name.ends_with(".var"));
     all.map(|parameter| parameter.shape.iter().product::<usize>()).sum()
 }
@@ -32,7 +36,7 @@ fn the_costs_are_those_published() {
     {
         assert_eq!(learned(network, "torchvision"), published, "{}", network.name);
     }
-    let multiply_adds = |form: &str| (RESNET50.stages)(form).iter().map(|stage| stage.multiply_adds).sum::<u64>();
+    let multiply_adds = |form: &str| resnet50(form).stages().iter().map(|stage| stage.multiply_adds).sum::<u64>();
     assert_eq!(multiply_adds("torchvision"), 4_089_184_256);
     assert_eq!(multiply_adds("keras"), 3_857_973_248);
     assert!(multiply_adds("keras2_1") < multiply_adds("keras"));
@@ -40,7 +44,7 @@ fn the_costs_are_those_published() {
 
 /// A file of a form under the names that `choose` takes of each parameter's.
 fn listing(form: &str, folded: bool, choose: impl Fn(&(String, Transform)) -> bool) -> Listing {
-    let parameters = (RESNET50.parameters)(form).into_iter().filter(|parameter| parameter.part.is_in(folded));
+    let parameters = resnet50(form).parameters().into_iter().filter(|parameter| parameter.part.is_in(folded));
     let source = |parameter: Parameter| {
         let (name, transform) = parameter.sources.into_iter().find(|source| choose(source)).unwrap();
         (name, transform.source_shape(&parameter.shape))
@@ -51,7 +55,7 @@ fn listing(form: &str, folded: bool, choose: impl Fn(&(String, Transform)) -> bo
 #[test]
 fn files_of_all_origins_name_the_last_block() {
     let names = |form: &str, parameter: &str| -> Vec<String> {
-        let all = (RESNET50.parameters)(form);
+        let all = resnet50(form).parameters();
         let found = all.into_iter().find(|p| p.name == parameter).unwrap();
         found.sources.into_iter().map(|(name, _)| name).collect()
     };
@@ -73,11 +77,11 @@ fn files_of_all_origins_name_the_last_block() {
 
 #[test]
 fn folded_files_fit_under_the_names_of_every_form() {
-    for form in RESNET50.forms {
+    for form in RESNET50.form_names() {
         let file = listing(form, true, |(name, transform)| {
             *transform == Transform::None && (name.ends_with(".weight") || name.ends_with(".bias"))
         });
-        let assignment = RESNET50.assign(form, &file).unwrap();
+        let assignment = RESNET50.assign(&resnet50(form), &file).unwrap();
         assert!(assignment.folded, "{form}");
         assert_eq!(assignment.assigned.len(), 2 * 54);
     }
@@ -85,16 +89,16 @@ fn folded_files_fit_under_the_names_of_every_form() {
 
 #[test]
 fn other_forms_are_recognised_by_their_names() {
-    let refused = |form: &str, file: &Listing| RESNET50.assign(form, file).unwrap_err().to_string();
+    let refused = |form: &str, file: &Listing| RESNET50.assign(&resnet50(form), file).unwrap_err().to_string();
     let keras = listing("keras", false, |_| true);
     assert!(refused("keras2_1", &keras).contains("set form = \"keras\""), "{}", refused("keras2_1", &keras));
     let keras2 = listing("keras2_0", false, |_| true);
     assert!(refused("torchvision", &keras2).contains("set form = \"keras2_1\""));
-    assert!(RESNET50.assign("keras2_2", &keras2).is_ok());
+    assert!(RESNET50.assign(&resnet50("keras2_2"), &keras2).is_ok());
     let mut torchvision = listing("torchvision", false, |_| true);
     torchvision.0.push(("bn1.num_batches_tracked".into(), vec![]));
     assert!(refused("keras", &torchvision).contains("set form = \"torchvision\""));
-    assert_eq!(RESNET50.assign("torchvision", &torchvision).unwrap().ignored.len(), 1);
+    assert_eq!(RESNET50.assign(&resnet50("torchvision"), &torchvision).unwrap().ignored.len(), 1);
 }
 
 #[test]
@@ -108,7 +112,7 @@ fn look_alikes_are_refused_by_name() {
         ("conv1.0.weight", "ResNet-D"),
     ] {
         let file = Listing(vec![(tensor.into(), vec![64])]);
-        let message = RESNET50.assign("keras", &file).unwrap_err().to_string();
+        let message = RESNET50.assign(&resnet50("keras"), &file).unwrap_err().to_string();
         assert!(message.contains(tensor) && message.contains(what), "{message}");
     }
 }
@@ -117,6 +121,6 @@ fn look_alikes_are_refused_by_name() {
 fn names_that_exporters_keep_after_folding_are_not_taken_for_whole() {
     let file = listing("torchvision", false, |_| true);
     let weights = file.0.into_iter().filter(|(name, _)| !name.contains("bn") && !name.contains("downsample.1"));
-    let account = Assignment::of(&(RESNET50.parameters)("torchvision"), &[], &Listing(weights.collect()));
+    let account = Assignment::of(&resnet50("torchvision").parameters(), &[], &Listing(weights.collect()));
     assert!(!account.folded && account.missing.len() == 4 * 53, "{account:?}");
 }

@@ -7,10 +7,10 @@ use flate2::read::GzDecoder;
 
 use super::proto::{GraphProto, NodeProto, StringStringEntryProto, TensorProto};
 use super::*;
-use crate::nets::{self, NetworkSpec};
+use crate::nets::{self, Blueprint, Network};
 use crate::stats::permutation::Random;
 use crate::weights::graph::Window;
-use crate::weights::{Assigned, Normalised, Parameter, Rule, Transform, assign};
+use crate::weights::{Assigned, Names, Normalised, Parameter, Rule, assign};
 
 fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/onnx").join(name)
@@ -50,17 +50,18 @@ fn expected() -> BTreeMap<String, BTreeMap<String, String>> {
     files
 }
 
-fn network(file: &str) -> &'static NetworkSpec {
+fn network(file: &str) -> &'static Network {
     nets::find(file.split('.').next().unwrap()).unwrap()
 }
 
 /// The form whose graph a file holds.
-fn form(file: &str) -> &'static str {
-    match file {
+fn form(file: &str) -> Blueprint {
+    let form = match file {
         _ if file.contains("torchvision") || file.starts_with("vgg16.zoo") => "torchvision",
         _ if file.contains("keras2_1") => "keras2_1",
         _ => "keras",
-    }
+    };
+    network(file).blueprint(form).unwrap()
 }
 
 fn initializers(graph: &Graph) -> BTreeMap<&str, &str> {
@@ -77,7 +78,7 @@ fn every_exporters_tensors_go_where_their_values_belong() {
     assert_eq!(expected.len(), 17);
     for (name, expected) in expected.iter().filter(|(name, _)| !name.starts_with("resnet50.zoo")) {
         let Skeleton { file, _folder } = skeleton(name);
-        let account = network(name).assign(form(name), &file).unwrap_or_else(|error| panic!("{error}"));
+        let account = network(name).assign(&form(name), &file).unwrap_or_else(|error| panic!("{error}"));
         let initializers = initializers(&file.graph);
         let mut kernels = 0;
         for assigned in &account.assigned {
@@ -99,7 +100,7 @@ fn every_exporters_tensors_go_where_their_values_belong() {
 fn the_account_says_what_tells() {
     let by_place = |name: &str| {
         let Skeleton { file, _folder } = skeleton(name);
-        let account = network(name).assign(form(name), &file).unwrap();
+        let account = network(name).assign(&form(name), &file).unwrap();
         account.assigned.iter().filter(|assigned| assigned.rule == Rule::Place).count()
     };
     assert_eq!(by_place("resnet50.torchvision.legacy.onnx"), 0);
@@ -114,7 +115,7 @@ fn the_account_says_what_tells() {
 fn a_file_of_another_form_is_refused_with_the_form_that_fits() {
     let refusal = |name: &str, form: &str| {
         let Skeleton { file, _folder } = skeleton(name);
-        network(name).assign(form, &file).unwrap_err().to_string()
+        network(name).assign(&network(name).blueprint(form).unwrap(), &file).unwrap_err().to_string()
     };
     for (name, asked, says, fits) in [
         ("resnet50.torchvision.legacy.onnx", "keras2_1", "as the torchvision form", "torchvision"),
@@ -140,7 +141,7 @@ fn the_zoos_resnet_is_refused_in_every_form() {
     let name = "resnet50.zoo-like.onnx";
     let Skeleton { file, _folder } = skeleton(name);
     for form in network(name).forms {
-        let message = network(name).assign(form, &file).unwrap_err().to_string();
+        let message = network(name).assign(&network(name).draw(form), &file).unwrap_err().to_string();
         assert!(message.contains("MXNet's ResNet v1"), "{message}");
     }
 }
@@ -153,7 +154,7 @@ fn what_shapes_do_not_tell_is_compared() {
         let name = "resnet50.torchvision.legacy-unfolded.onnx";
         let Skeleton { mut file, _folder } = skeleton(name);
         change(&mut file.graph);
-        network(name).assign("torchvision", &file).unwrap_err().to_string()
+        network(name).assign(&form(name), &file).unwrap_err().to_string()
     };
     for (message, says) in [
         (refusal(&|graph| window(graph, 0, |window| window.stride = [1, 1])), "has stride [1, 1] and dilation [1, 1]"),
@@ -174,11 +175,11 @@ fn what_shapes_do_not_tell_is_compared() {
 
 /// The fixtures' network as three layers of parameters under PyTorch's names.
 fn tiny() -> Vec<Parameter> {
-    let block =
-        |conv: &str, norm: &str, shape, bias| Normalised { conv, norm, shape, bias, scale: true }.torch(conv, norm);
-    let kernel = Parameter::kernel("fc", &[5, 24], vec![("fc.weight".into(), Transform::None)]);
-    let dense = [kernel, Parameter::bias("fc", 5, vec!["fc.bias".into()])];
-    [block("stem.0", "stem.1", [8, 3, 3, 3], false), block("body", "bn", [6, 8, 3, 3], true), dense.into()].concat()
+    let block = |conv: &str, norm: &str, shape, bias| {
+        Normalised { conv, norm, shape, bias, scale: true }.parameters(&Names::torch_normalised(conv, norm))
+    };
+    let dense = Names::torch("fc").layer("fc", &[5, 24], true, 1);
+    [block("stem.0", "stem.1", [8, 3, 3, 3], false), block("body", "bn", [6, 8, 3, 3], true), dense].concat()
 }
 
 /// Folding in `f32` rounds the factor, its square root and the product.
@@ -416,7 +417,8 @@ fn other_resnets_are_refused_by_name() {
             (gemm.input[1], gemm.name) = (to.into(), String::new());
         });
         let network = nets::find("resnet50").unwrap();
-        let message = network.assign("keras", &Onnx::open(&path).unwrap()).unwrap_err().to_string();
+        let message =
+            network.assign(&network.blueprint("keras").unwrap(), &Onnx::open(&path).unwrap()).unwrap_err().to_string();
         assert!(message.contains(says), "{message}");
     }
 }
@@ -431,6 +433,8 @@ fn no_change_of_bytes_makes_the_reader_panic() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::copy(golden("tiny.dynamo.onnx.data"), folder.path().join("tiny.dynamo.onnx.data")).unwrap();
     let path = folder.path().join("mutated.onnx");
+    let resnet = nets::find("resnet50").unwrap();
+    let keras = resnet.blueprint("keras").unwrap();
     let (mut opened, mut refused) = (0, 0);
     for seed in 0..MUTATIONS {
         let mut random = Random::keyed(2018, seed as u64);
@@ -451,7 +455,7 @@ fn no_change_of_bytes_makes_the_reader_panic() {
             Ok(mut file) => {
                 opened += 1;
                 assign(&tiny(), &[], &file).ok();
-                nets::find("resnet50").unwrap().account("keras", &file);
+                resnet.account(&keras, &file);
                 for (name, shape) in file.tensors() {
                     let values = file.read(&name);
                     assert!(

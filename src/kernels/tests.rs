@@ -1,0 +1,157 @@
+use burn::tensor::module::max_pool2d;
+use burn::tensor::ops::MaxPoolOptions;
+use burn::tensor::{Device, Tensor, TensorData};
+
+use super::activation::softmax;
+use super::pooling::{Border, average_pool, global_mean, max_pool};
+use super::*;
+
+/// `f32` sums of 12 products of the order of 1: 12 roundings of 2^-24 each.
+const SUM_OF_12: f32 = 12.0 * f32::EPSILON / 2.0;
+
+fn tensor(values: &[f32], shape: [usize; 4]) -> Tensor<4> {
+    Tensor::from_data(TensorData::new(values.to_vec(), shape), &Device::flex())
+}
+
+fn values<const D: usize>(x: Tensor<D>) -> Vec<f32> {
+    x.into_data().try_to_vec().unwrap()
+}
+
+/// So many numbers between -1 and 1.
+fn filled(count: usize) -> Vec<f32> {
+    (0..count).map(|n| ((7 * n % 31) as f32 - 15.0) / 15.0).collect()
+}
+
+fn convolution(shape: [usize; 4], bias: Vec<f32>, window: Window, groups: usize, device: &Device) -> Convolution {
+    let weight = TensorData::new(filled(shape.iter().product()), shape);
+    Convolution::new(weight, TensorData::new(bias, [shape[0]]), window, groups, Activation::Identity, device)
+}
+
+#[test]
+fn padding_may_differ_before_and_after() {
+    // 1 x 1 x 2 x 2 input 1 2 / 3 4, 2 x 2 kernel of ones, stride 2, one zero before and two after: the windows
+    // cover {1}, {2} / {3}, {4}.
+    let weight = TensorData::new(vec![1.0f32; 4], [1, 1, 2, 2]);
+    let (bias, window) = (TensorData::new(vec![0.5f32], [1]), Window::square(2, 2, [(1, 2); 2]));
+    let conv = Convolution::new(weight, bias, window, 1, Activation::Identity, &Device::flex());
+    let y = conv.forward(tensor(&[1.0, 2.0, 3.0, 4.0], [1, 1, 2, 2]));
+    assert_eq!(y.dims(), [1, 1, 2, 2]);
+    assert_eq!(values(y), [1.5, 2.5, 3.5, 4.5]);
+}
+
+#[test]
+fn groups_see_their_own_channels() {
+    let weight = TensorData::new(vec![2.0f32, 3.0], [2, 1, 1, 1]);
+    let (bias, window) = (TensorData::new(vec![0.0f32; 2], [2]), Window::square(1, 1, VALID));
+    let conv = Convolution::new(weight, bias, window, 2, Activation::Identity, &Device::flex());
+    assert_eq!(values(conv.forward(tensor(&[5.0, 7.0], [1, 2, 1, 1]))), [10.0, 21.0]);
+}
+
+#[test]
+fn tiles_of_a_dense_layer_make_up_the_whole() {
+    let (weight, bias) = (filled(7 * 12), filled(7));
+    let x: Vec<f32> = (0..24).map(|v| (v as f32 - 12.0) / 12.0).collect();
+    let mut expected = Vec::new();
+    for image in x.chunks(12) {
+        for (row, bias) in weight.chunks(12).zip(&bias) {
+            let sum: f64 = row.iter().zip(image).map(|(&w, &x)| f64::from(w) * f64::from(x)).sum();
+            expected.push((sum + f64::from(*bias)) as f32);
+        }
+    }
+    // 1 byte: one output per tile; 96 bytes: two, and one left over; the rest: all in one.
+    let (weight, bias) = (TensorData::new(weight, [7, 12]), TensorData::new(bias, [7]));
+    for tile_bytes in [1, 96, Dense::TILE_BYTES] {
+        let dense = Dense::new(&weight, &bias, Activation::Identity, tile_bytes, &Device::flex());
+        let y = dense.forward(tensor(&x, [2, 12, 1, 1]).flatten(1, 3));
+        assert_eq!(y.dims(), [2, 7]);
+        for (y, expected) in values(y).iter().zip(&expected) {
+            assert!((y - expected).abs() <= SUM_OF_12, "{y} {expected}");
+        }
+    }
+}
+
+#[test]
+fn pooling_leaves_out_windows_that_do_not_fit() {
+    let x: Vec<f32> = (0..16).map(|v| v as f32).collect();
+    assert_eq!(values(max_pool(tensor(&x, [1, 1, 4, 4]), 3, 2)), [10.0]);
+    assert_eq!(values(max_pool(tensor(&x, [1, 1, 4, 4]), 2, 2)), [5.0, 7.0, 13.0, 15.0]);
+}
+
+#[test]
+fn pooling_on_the_cpu_equals_burns() {
+    let shape = [2, 3, 9, 7];
+    let x = filled(shape.iter().product());
+    for (window, stride) in [(2, 2), (3, 2), (3, 1), (1, 3)] {
+        let burn = max_pool2d(tensor(&x, shape), MaxPoolOptions::new([window; 2]).with_stride([stride; 2]));
+        assert_eq!(max_pool(tensor(&x, shape), window, stride).into_data(), burn.into_data(), "{window} {stride}");
+    }
+    let spoilt = max_pool(tensor(&[1.0, f32::NAN, 0.0, 2.0, 3.0, 4.0, 5.0, 6.0], [2, 1, 2, 2]), 2, 2);
+    assert!(values(spoilt.clone())[0].is_nan());
+    assert_eq!(values(spoilt)[1], 6.0);
+}
+
+#[test]
+fn averages_at_the_border_are_over_what_is_there_or_over_zeros_too() {
+    // 1 2 / 3 4: every window covers all four units and five beyond the border.
+    let x = || tensor(&[1.0, 2.0, 3.0, 4.0], [1, 1, 2, 2]);
+    assert_eq!(values(average_pool(x(), 3, Border::Excluded)), [2.5; 4]);
+    assert_eq!(values(average_pool(x(), 3, Border::Zeros)), [10.0 / 9.0; 4]);
+    // The middle one of 3 x 3 has all its nine.
+    let x = tensor(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0], [1, 1, 3, 3]);
+    assert_eq!(values(average_pool(x, 3, Border::Excluded))[4], 5.0);
+}
+
+#[test]
+fn softmax_and_mean_are_per_image() {
+    let x = tensor(&[0.0, 0.0, 1000.0, 0.0], [2, 2, 1, 1]);
+    assert_eq!(values(softmax(x.flatten(1, 3))), [0.5, 0.5, 1.0, 0.0]);
+    let x = tensor(&[1.0, 2.0, 3.0, 6.0, -1.0, 1.0, 0.0, 4.0], [1, 2, 2, 2]);
+    assert_eq!(values(global_mean(x)), [3.0, 1.0]);
+}
+
+/// Either device sums in an order of its own: n products, 594 at most, err by about sqrt(n) < 25 roundings of 2^-24.
+const DEVICES_AGREE: f32 = 2.0 * 25.0 * f32::EPSILON / 2.0;
+
+/// Every operation that a network is built of, on a device: an input of 2 x 6 x 9 x 11, odd on purpose.
+fn operations(device: &Device) -> Vec<(&'static str, Vec<f32>)> {
+    let shape = [2, 6, 9, 11];
+    let x = Tensor::<4>::from_data(TensorData::new(filled(shape.iter().product()), shape), device);
+    let conv = |shape: [usize; 4], stride, padding, groups| {
+        let window = Window { size: [shape[2], shape[3]], ..Window::square(1, stride, padding) };
+        values(convolution(shape, filled(shape[0]), window, groups, device).forward(x.clone()))
+    };
+    let (weight, bias) = (TensorData::new(filled(5 * 594), [5, 594]), TensorData::new(filled(5), [5]));
+    let dense = Dense::new(&weight, &bias, Activation::Identity, 2 * 594 * 4, device);
+    vec![
+        ("1 x 1", conv([4, 6, 1, 1], 1, VALID, 1)),
+        ("1 x 1, strided", conv([4, 6, 1, 1], 2, VALID, 1)),
+        ("1 x 3, padded", conv([4, 6, 1, 3], 1, [(0, 0), (1, 1)], 1)),
+        ("3 x 1, padded", conv([4, 6, 3, 1], 1, [(1, 1), (0, 0)], 1)),
+        ("more zeros after than before", conv([4, 6, 2, 2], 2, [(0, 1); 2], 1)),
+        ("depthwise", conv([6, 1, 3, 3], 1, [(1, 1); 2], 6)),
+        ("depthwise, strided", conv([6, 1, 3, 3], 2, [(0, 1), (1, 1)], 6)),
+        ("dense, in tiles", values(dense.forward(x.clone().flatten(1, 3)))),
+        ("max-pool", values(max_pool(x.clone(), 3, 2))),
+        ("mean of what is inside", values(average_pool(x.clone(), 3, Border::Excluded))),
+        ("mean with zeros", values(average_pool(x.clone(), 3, Border::Zeros))),
+        ("global mean", values(global_mean(x.clone()))),
+        ("softmax", values(softmax(x.clone().flatten(1, 3)))),
+        ("ReLU 6", values(Activation::Relu6.forward(x * 9.0))),
+    ]
+}
+
+#[test]
+fn every_operation_computes_the_same_on_the_gpu() {
+    if std::env::var("SEMGPU_TEST_DEVICE").as_deref() != Ok("gpu") {
+        return;
+    }
+    let gpu = operations(&Device::wgpu(burn::tensor::DeviceKind::DefaultDevice));
+    for ((name, expected), (_, found)) in operations(&Device::flex()).into_iter().zip(gpu) {
+        assert_eq!(expected.len(), found.len(), "{name}");
+        let scale = expected.iter().fold(1.0, |scale: f32, value| scale.max(value.abs()));
+        for (place, (expected, found)) in expected.iter().zip(&found).enumerate() {
+            let difference = (expected - found).abs();
+            assert!(difference <= DEVICES_AGREE * scale, "{name}: unit {place}: {found}, on the CPU {expected}");
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! A network described once: a graph of operations, with the layers tapped and the cuts between its stages. Stages,
+//! parameters, facts and loading follow from it.
+
+use std::ops::Range;
+
+use burn::tensor::Device;
+
+use super::activations::Shape;
+use super::input::Input;
+use super::operation::{Function, Operation};
+use super::stage::Stage;
+use crate::kernels::Activation;
+use crate::weights::{Facts, Parameter, Parameters, Transform, WeightsError};
+
+/// A network in one of its forms, before its weights are read.
+#[derive(Clone, Debug)]
+pub struct Blueprint {
+    /// The network: `vgg16`.
+    pub name: String,
+    /// Which published graph of it: `keras`.
+    pub form: String,
+    /// Input size and preprocessing.
+    pub input: Input,
+    /// The layer whose units are the 1000 classes of ILSVRC 2012 in index order, if there is one.
+    pub classifier: Option<String>,
+    /// In the order of computation; the first is the image.
+    pub(super) nodes: Vec<Node>,
+    /// The first node of every stage but the first.
+    pub(super) cuts: Vec<usize>,
+}
+
+/// A value and how it is computed.
+#[derive(Clone, Debug)]
+pub(super) struct Node {
+    pub operation: Operation,
+    /// The nodes that it is computed from, all before it.
+    pub inputs: Vec<usize>,
+    pub shape: Shape,
+    /// Kernel first.
+    pub parameters: Vec<Parameter>,
+    /// If it is tapped.
+    pub layer: Option<Layer>,
+}
+
+/// A tapped layer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Layer {
+    /// The paper's (Keras') name: `block3_conv2`.
+    pub name: String,
+    /// In figures: `B3C2`.
+    pub label: String,
+    /// Activations per image.
+    pub shape: Shape,
+    /// Tapped only when the configuration names it; not part of `layers = "all"`.
+    pub on_request: bool,
+}
+
+impl Layer {
+    /// Activations per image.
+    pub fn units(&self) -> usize {
+        self.shape.units()
+    }
+}
+
+/// One step of a network, run over all images of a group before the next one starts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StageSpec {
+    /// What leaves the stage, per image: all that later ones take, the last computed last.
+    pub carried: Vec<Shape>,
+    /// Layers tapped in this stage, in the order in which they are computed.
+    pub layers: Vec<Layer>,
+    /// Multiply-adds of its weights per image, for the time left.
+    pub multiply_adds: u64,
+}
+
+impl StageSpec {
+    /// The last of what leaves the stage.
+    pub fn output(&self) -> Shape {
+        *self.carried.last().expect("a stage computes something")
+    }
+
+    /// Activations per image that leave the stage.
+    pub fn units(&self) -> usize {
+        self.carried.iter().map(Shape::units).sum()
+    }
+}
+
+impl Blueprint {
+    /// The stages in order, with the layers tapped in each.
+    pub fn stages(&self) -> Vec<StageSpec> {
+        let stage = |range: Range<usize>| {
+            let nodes = &self.nodes[range.clone()];
+            StageSpec {
+                carried: self.alive(range.end).into_iter().map(|node| self.nodes[node].shape).collect(),
+                layers: nodes.iter().filter_map(|node| node.layer.clone()).collect(),
+                multiply_adds: nodes.iter().map(Node::multiply_adds).sum(),
+            }
+        };
+        self.ranges().map(stage).collect()
+    }
+
+    /// All layers, in the order in which they are computed.
+    pub fn layers(&self) -> Vec<Layer> {
+        self.nodes.iter().filter_map(|node| node.layer.clone()).collect()
+    }
+
+    /// Every parameter, with its names in the known weights files.
+    pub fn parameters(&self) -> Vec<Parameter> {
+        self.nodes.iter().flat_map(|node| node.parameters.iter().cloned()).collect()
+    }
+
+    /// What it computes that shapes do not tell, for files that hold a computation graph.
+    pub fn facts(&self) -> Facts {
+        let mut facts = Facts { channels_last: true, ..Facts::default() };
+        for node in &self.nodes {
+            match &node.operation {
+                Operation::Convolution { window, norm, .. } => {
+                    facts.convolutions.push((*window, norm.as_ref().map(|norm| norm.epsilon)));
+                }
+                Operation::Dense { .. } if self.nodes[node.inputs[0]].shape.is_spread() => {
+                    let flattens = |(_, transform): &(_, _)| matches!(transform, Transform::HwcFlatten { .. });
+                    facts.channels_last &= node.parameters[0].sources.iter().any(flattens);
+                }
+                Operation::Function(Function::MaxPool(window)) => facts.max_padding.push(window.padding),
+                Operation::Function(Function::AveragePool(_, border)) => facts.border = Some(*border),
+                Operation::Image | Operation::Dense { .. } | Operation::Function(_) => {}
+            }
+        }
+        facts
+    }
+
+    /// Builds the first `stages` stages on a device.
+    ///
+    /// # Errors
+    /// As [`Parameters::get`].
+    pub fn load(
+        &self,
+        stages: usize,
+        parameters: &mut Parameters,
+        device: &Device,
+    ) -> Result<Vec<Stage>, WeightsError> {
+        self.ranges().take(stages).map(|range| Stage::load(self, range, parameters, device)).collect()
+    }
+
+    /// The nodes of every stage.
+    fn ranges(&self) -> impl Iterator<Item = Range<usize>> {
+        let starts = [0].into_iter().chain(self.cuts.iter().copied());
+        let ends = self.cuts.iter().copied().chain([self.nodes.len()]);
+        starts.zip(ends).map(|(start, end)| start..end)
+    }
+
+    /// The last node that takes each node's value; of the last one, the end.
+    pub(super) fn last_use(&self) -> Vec<usize> {
+        let mut last: Vec<usize> = (0..self.nodes.len()).collect();
+        for (at, node) in self.nodes.iter().enumerate() {
+            node.inputs.iter().for_each(|&input| last[input] = at);
+        }
+        last.iter_mut().last().into_iter().for_each(|last| *last = self.nodes.len());
+        last
+    }
+
+    /// The nodes before `cut` whose values are needed from it on; in any case the image comes before.
+    pub(super) fn alive(&self, cut: usize) -> Vec<usize> {
+        let (cut, last) = (cut.max(1), self.last_use());
+        (0..cut).filter(|&node| last[node] >= cut).collect()
+    }
+
+    /// The activation before `end` that is done in the same pass as the convolution or dense layer `at`, whose own value
+    /// neither another node takes nor a layer is.
+    pub(super) fn joined(&self, at: usize, end: usize) -> Option<(usize, Activation)> {
+        let weighted = matches!(self.nodes[at].operation, Operation::Convolution { .. } | Operation::Dense { .. });
+        if !weighted || self.nodes[at].layer.is_some() {
+            return None;
+        }
+        let mut takers = (at + 1..self.nodes.len()).filter(|&later| self.nodes[later].inputs.contains(&at));
+        let (taker, others) = (takers.next()?, takers.next());
+        match self.nodes[taker].operation {
+            Operation::Function(Function::Activate(activation)) if others.is_none() && taker < end => {
+                Some((taker, activation))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Node {
+    /// Of the weights with what comes in, per image.
+    fn multiply_adds(&self) -> u64 {
+        let weights = |kernel: &Parameter| kernel.shape.iter().product::<usize>();
+        self.parameters.first().map_or(0, |kernel| (weights(kernel) * self.shape.positions()) as u64)
+    }
+}

@@ -1,0 +1,76 @@
+//! What networks expect of an image.
+
+use serde::Serialize;
+
+/// What a network expects of an image.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Input {
+    /// Height and width in pixels.
+    pub size: usize,
+    /// From RGB bytes to the network's numbers.
+    pub preprocess: Preprocess,
+    /// The resize rule of `resize = "auto"`.
+    pub resize: crate::images::Resize,
+    /// Share of the shorter side that a centre crop keeps (torchvision: 224 / 256 = 0.875).
+    pub crop_pct: f64,
+}
+
+/// Published preprocessing conventions, from RGB bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Preprocess {
+    /// BGR minus (103.939, 116.779, 123.68), no scaling (Keras VGG16, ResNet50; SqueezeNet).
+    Caffe,
+    /// `x / 127.5 - 1`, RGB (Keras Inception V3).
+    Tf,
+    /// `(x / 255 - mean) / std`, RGB, ImageNet's mean and standard deviation (torchvision).
+    Torch,
+    /// `(x - 127) / 128`, RGB (EfficientNet-Lite).
+    Lite,
+}
+
+impl Preprocess {
+    /// From RGB bytes, `[size, size, 3]`, to the network's numbers, `[3, size, size]`; each operation rounds to `f32`.
+    ///
+    /// # Panics
+    /// If `rgb` does not hold `size * size * 3` bytes.
+    pub fn apply(self, rgb: &[u8], size: usize) -> Vec<f32> {
+        const CAFFE_MEAN: [f32; 3] = [103.939, 116.779, 123.68];
+        const TORCH_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
+        const TORCH_SD: [f32; 3] = [0.229, 0.224, 0.225];
+
+        assert_eq!(rgb.len(), size * size * 3, "an image of {size} x {size} RGB pixels");
+        let mut planes = Vec::with_capacity(rgb.len());
+        for channel in 0..3 {
+            planes.extend(rgb.chunks_exact(3).map(|pixel| {
+                let x = |channel: usize| f32::from(pixel[channel]);
+                match self {
+                    Self::Caffe => x(2 - channel) - CAFFE_MEAN[channel],
+                    Self::Tf => x(channel) / 127.5 - 1.0,
+                    Self::Torch => (x(channel) / 255.0 - TORCH_MEAN[channel]) / TORCH_SD[channel],
+                    Self::Lite => (x(channel) - 127.0) / 128.0,
+                }
+            }));
+        }
+        planes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn images_are_prepared_as_published() {
+        // One pixel, R 255, G 128, B 0.
+        let of = |preprocess: Preprocess| preprocess.apply(&[255, 128, 0], 1);
+        assert_eq!(of(Preprocess::Caffe), [-103.939, 128.0 - 116.779, 255.0 - 123.68]);
+        assert_eq!(of(Preprocess::Tf), [1.0, 128.0 / 127.5 - 1.0, -1.0]);
+        assert_eq!(of(Preprocess::Torch)[0], (1.0 - 0.485) / 0.229);
+        assert_eq!(of(Preprocess::Torch)[2], (0.0 - 0.406) / 0.225);
+        assert_eq!(of(Preprocess::Lite), [1.0, 0.0078125, -0.9921875]);
+        let planes = Preprocess::Lite.apply(&(0..12).collect::<Vec<u8>>(), 2);
+        let red: Vec<f32> = [0.0, 3.0, 6.0, 9.0].iter().map(|v| (v - 127.0) / 128.0).collect();
+        assert_eq!(planes[..4], red);
+    }
+}

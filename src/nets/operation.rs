@@ -1,0 +1,223 @@
+//! What the nodes of a network compute: shapes, weights, and the kernels that do it.
+//!
+//! To add an operation without weights: a variant of [`Function`] with its shape and its kernel; with weights: a variant of
+//! [`Operation`] with its method of the [`Builder`](super::Builder), which lists its parameters, and its [`Kernel`].
+
+use burn::tensor::{Device, TensorData};
+
+use super::activations::{Activations, Shape};
+use crate::kernels::pooling::{Border, average_pool, global_mean, max_pool};
+use crate::kernels::{Activation, Convolution, Dense, VALID, Window, activation};
+use crate::weights::{Parameters, WeightsError};
+
+/// What a node computes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Operation {
+    /// The image that comes in.
+    Image,
+    /// A convolution of a map, and the batch normalization that follows it.
+    Convolution {
+        /// `{name}.weight` and, if it has one, `{name}.bias`.
+        name: String,
+        /// How it moves.
+        window: Window,
+        /// Groups of channels that see only their own.
+        groups: usize,
+        /// The normalization.
+        norm: Option<Norm>,
+    },
+    /// A dense layer over all units of a map or vector, or over each token by itself.
+    Dense {
+        /// `{name}.weight` and, if it has one, `{name}.bias`.
+        name: String,
+    },
+    /// What takes no weights.
+    Function(Function),
+}
+
+/// A batch normalization with the statistics of training.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Norm {
+    /// `{name}.gamma` if it has one, `{name}.beta`, `{name}.mean`, `{name}.var`.
+    pub name: String,
+    /// Added to the variance.
+    pub epsilon: f64,
+}
+
+/// What takes no weights.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Function {
+    /// Of every unit.
+    Activate(Activation),
+    /// Over a vector.
+    Softmax,
+    /// The largest of each window of a map, a square one; what it pads with is never the largest.
+    MaxPool(Window),
+    /// The mean of each window of so many units, an odd number, around every unit of a map.
+    AveragePool(usize, Border),
+    /// The mean of each channel of a map, or over tokens: a vector.
+    Mean,
+    /// The places of a map, row by row, as tokens.
+    Tokens,
+    /// The sum of two of a shape.
+    Add,
+    /// One behind the other along channels, tokens or units.
+    Concatenate,
+}
+
+impl Function {
+    /// The shape of what comes of `inputs`; `None` if it does not take them.
+    pub(super) fn shape(self, inputs: &[Shape]) -> Option<Shape> {
+        match (self, inputs) {
+            (Self::Activate(_), &[shape]) => Some(shape),
+            (Self::Softmax, &[shape @ Shape::Vector(_)]) => Some(shape),
+            (Self::MaxPool(window), &[Shape::Map([channels, height, width])])
+                if window == Window::square(window.size[0], window.stride[0], window.padding) =>
+            {
+                let [height, width] = window.output([height, width]);
+                Some(Shape::Map([channels, height, width]))
+            }
+            (Self::AveragePool(..), &[shape @ Shape::Map(_)]) => Some(shape),
+            (Self::Mean, &[Shape::Map([units, ..]) | Shape::Tokens([_, units])]) => Some(Shape::Vector([units])),
+            (Self::Tokens, &[Shape::Map([channels, height, width])]) => Some(Shape::Tokens([height * width, channels])),
+            (Self::Add, &[one, other]) if one == other => Some(one),
+            (Self::Concatenate, &[first, ref others @ ..]) => others.iter().try_fold(first, concatenated),
+            _ => None,
+        }
+    }
+
+    /// Of a batch.
+    ///
+    /// # Panics
+    /// If it does not take such inputs.
+    fn forward(self, inputs: Vec<Activations>) -> Activations {
+        use Activations::{Map, Tokens, Vector};
+
+        if self == Self::Concatenate {
+            return Activations::concatenate(inputs, 1);
+        }
+        let mut inputs = inputs.into_iter();
+        match (self, inputs.next().expect("an input"), inputs.next()) {
+            (Self::Activate(activation), Map(x), None) => Map(activation.forward(x)),
+            (Self::Activate(activation), Tokens(x), None) => Tokens(activation.forward(x)),
+            (Self::Activate(activation), Vector(x), None) => Vector(activation.forward(x)),
+            (Self::Softmax, Vector(x), None) => Vector(activation::softmax(x)),
+            (Self::MaxPool(window), Map(x), None) => {
+                let x = if window.padding == VALID { x } else { x.pad(window.padding, f32::NEG_INFINITY) };
+                Map(max_pool(x, window.size[0], window.stride[0]))
+            }
+            (Self::AveragePool(window, border), Map(x), None) => Map(average_pool(x, window, border)),
+            (Self::Mean, Map(x), None) => Vector(global_mean(x).flatten(1, 3)),
+            (Self::Mean, Tokens(x), None) => Vector(x.mean_dim(1).flatten(1, 2)),
+            (Self::Tokens, Map(x), None) => Tokens(x.flatten::<3>(2, 3).swap_dims(1, 2)),
+            (Self::Add, one, Some(other)) => one.plus(other),
+            (function, one, _) => panic!("{function:?} of {:?}", one.shape()),
+        }
+    }
+}
+
+/// `first` with `other` behind it.
+fn concatenated(first: Shape, other: &Shape) -> Option<Shape> {
+    match (first, *other) {
+        (Shape::Map([a, height, width]), Shape::Map([b, h, w])) if [h, w] == [height, width] => {
+            Some(Shape::Map([a + b, height, width]))
+        }
+        (Shape::Tokens([a, dimensions]), Shape::Tokens([b, d])) if d == dimensions => {
+            Some(Shape::Tokens([a + b, dimensions]))
+        }
+        (Shape::Vector([a]), Shape::Vector([b])) => Some(Shape::Vector([a + b])),
+        _ => None,
+    }
+}
+
+/// An operation with its weights on a device.
+pub(super) enum Kernel {
+    Convolution(Box<Convolution>),
+    Dense(Dense),
+    Function(Function),
+}
+
+impl Kernel {
+    pub fn forward(&self, mut inputs: Vec<Activations>) -> Activations {
+        match self {
+            Self::Convolution(convolution) => Activations::Map(convolution.forward(inputs.remove(0).map())),
+            Self::Dense(dense) => dense_forward(dense, inputs.remove(0)),
+            Self::Function(function) => function.forward(inputs),
+        }
+    }
+}
+
+fn dense_forward(dense: &Dense, x: Activations) -> Activations {
+    let Activations::Tokens(x) = x else { return Activations::Vector(dense.forward(x.flat())) };
+    let [images, tokens, _] = x.dims();
+    let y = dense.forward(x.flatten(0, 1));
+    let units = y.dims()[1];
+    Activations::Tokens(y.reshape([images, tokens, units]))
+}
+
+impl Operation {
+    /// Takes the weights; `activation` is done in the same pass. `None` if there is nothing to compute.
+    ///
+    /// # Errors
+    /// As [`Parameters::get`].
+    pub(super) fn load(
+        &self,
+        activation: Activation,
+        parameters: &mut Parameters,
+        device: &Device,
+    ) -> Result<Option<Kernel>, WeightsError> {
+        Ok(Some(match self {
+            Self::Image => return Ok(None),
+            Self::Convolution { name, window, groups, norm } => {
+                let (weight, bias) = match norm.as_ref().filter(|_| !parameters.folded()) {
+                    Some(norm) => folded(parameters, name, norm)?,
+                    None => plain(parameters, name)?,
+                };
+                Kernel::Convolution(Box::new(Convolution::new(weight, bias, *window, *groups, activation, device)))
+            }
+            Self::Dense { name } => {
+                let (weight, bias) = plain(parameters, name)?;
+                Kernel::Dense(Dense::new(&weight, &bias, activation, Dense::TILE_BYTES, device))
+            }
+            Self::Function(function) => Kernel::Function(*function),
+        }))
+    }
+}
+
+/// Weight and bias; zeros where it has no bias.
+fn plain(parameters: &mut Parameters, name: &str) -> Result<(TensorData, TensorData), WeightsError> {
+    let weight = parameters.get(&format!("{name}.weight"))?;
+    let bias = find(parameters, name, "bias")?.unwrap_or_else(|| TensorData::zeros::<f32, _>([weight.shape()[0]]));
+    Ok((weight, bias))
+}
+
+/// Weight and bias of a convolution and the batch normalization after it as one convolution: with
+/// `s = gamma / sqrt(var + epsilon)` per output, weight `s w` and bias `s (b - mean) + beta`, in `f64`, rounded once.
+fn folded(parameters: &mut Parameters, conv: &str, norm: &Norm) -> Result<(TensorData, TensorData), WeightsError> {
+    let weight = parameters.get(&format!("{conv}.weight"))?;
+    let bias = find(parameters, conv, "bias")?;
+    let gamma = find(parameters, &norm.name, "gamma")?;
+    let mut vector = |part: &str| parameters.get(&format!("{}.{part}", norm.name));
+    let (beta, mean, var) = (vector("beta")?, vector("mean")?, vector("var")?);
+    let at = |data: &TensorData, out: usize| f64::from(f32s(data)[out]);
+    let outs = weight.shape()[0];
+    let mut scaled = f32s(&weight).to_vec();
+    let mut shifts = Vec::with_capacity(outs);
+    for (out, kernel) in scaled.chunks_exact_mut(weight.num_elements() / outs).enumerate() {
+        let scale = gamma.as_ref().map_or(1.0, |gamma| at(gamma, out)) / (at(&var, out) + norm.epsilon).sqrt();
+        let bias = bias.as_ref().map_or(0.0, |bias| at(bias, out));
+        kernel.iter_mut().for_each(|weight| *weight = (f64::from(*weight) * scale) as f32);
+        shifts.push(((bias - at(&mean, out)) * scale + at(&beta, out)) as f32);
+    }
+    Ok((TensorData::new(scaled, weight.shape().clone()), TensorData::new(shifts, [outs])))
+}
+
+/// `{layer}.{part}`, if the network has it.
+fn find(parameters: &mut Parameters, layer: &str, part: &str) -> Result<Option<TensorData>, WeightsError> {
+    let name = format!("{layer}.{part}");
+    parameters.has(&name).then(|| parameters.get(&name)).transpose()
+}
+
+fn f32s(data: &TensorData) -> &[f32] {
+    data.as_slice().expect("parameters are f32 in their canonical layout")
+}

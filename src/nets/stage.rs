@@ -1,0 +1,175 @@
+//! Stages with their weights on the device: one interpreter for all networks.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use burn::tensor::{Device, Tensor};
+
+use super::activations::Activations;
+use super::blueprint::Blueprint;
+use super::operation::Kernel;
+use crate::kernels::Activation;
+use crate::weights::{Parameters, WeightsError};
+
+/// Most that an activation inside a stage takes on the CPU: larger ones the allocator (glibc: from 32 MiB on) returns to
+/// the system after each operation, whose page faults then cost more than the arithmetic.
+const INNER_BYTES: usize = 16 << 20;
+
+/// A batch of images between two stages: everything that later stages take.
+#[derive(Clone, Debug)]
+pub struct Batch(Vec<Activations>);
+
+impl Batch {
+    /// Of prepared images, `[images, 3, height, width]`.
+    pub fn of(images: Tensor<4>) -> Self {
+        Self(vec![Activations::Map(images)])
+    }
+
+    /// How many images.
+    pub fn images(&self) -> usize {
+        self.0[0].images()
+    }
+
+    /// Activations of an image.
+    pub fn units(&self) -> usize {
+        self.0.iter().map(|activations| activations.shape().units()).sum()
+    }
+
+    /// What was computed last.
+    pub fn last(mut self) -> Activations {
+        self.0.pop().expect("something is carried")
+    }
+}
+
+/// Collects the layers that are wanted while a batch runs through a stage.
+#[derive(Default)]
+pub struct Taps {
+    wanted: Vec<String>,
+    seen: Vec<(String, Tensor<2>)>,
+}
+
+impl Taps {
+    /// Keeps the named layers.
+    pub fn new(wanted: impl IntoIterator<Item = String>) -> Self {
+        Self { wanted: wanted.into_iter().collect(), seen: Vec::new() }
+    }
+
+    /// Takes what was kept, each `[images, units]`, in the order of computation.
+    pub fn take(&mut self) -> Vec<(String, Tensor<2>)> {
+        std::mem::take(&mut self.seen)
+    }
+
+    fn wants(&self, layer: &str) -> bool {
+        self.wanted.iter().any(|name| name == layer)
+    }
+
+    fn tap(&mut self, layer: &str, activations: &Activations) {
+        if self.wants(layer) {
+            self.seen.push((layer.to_string(), activations.clone().flat()));
+        }
+    }
+}
+
+/// A stage with its weights on the device.
+///
+/// Its values have places: first what comes in, then what each step computes.
+pub struct Stage {
+    steps: Vec<Step>,
+    /// The places of what leaves it, and their layers.
+    outputs: Vec<(usize, Option<String>)>,
+    /// Images at once on the CPU, that what is inside and larger than what leaves stays small.
+    part: usize,
+}
+
+struct Step {
+    kernel: Kernel,
+    /// Places, and whether nothing later takes what is there.
+    inputs: Vec<(usize, bool)>,
+    /// Unless it leaves the stage.
+    layer: Option<String>,
+}
+
+impl Stage {
+    /// The nodes of `range`.
+    pub(super) fn load(
+        blueprint: &Blueprint,
+        range: Range<usize>,
+        parameters: &mut Parameters,
+        device: &Device,
+    ) -> Result<Self, WeightsError> {
+        let (nodes, last_use) = (&blueprint.nodes, blueprint.last_use());
+        let layer = |node: usize| nodes[node].layer.as_ref().map(|layer| layer.name.clone());
+        let (given, left) = (blueprint.alive(range.start), blueprint.alive(range.end));
+        let mut places: HashMap<usize, usize> = given.iter().enumerate().map(|(place, &node)| (node, place)).collect();
+        let (mut steps, mut inside) = (Vec::new(), 0);
+        for at in range.clone() {
+            // The image, and activations joined to the layer before.
+            if places.contains_key(&at) {
+                continue;
+            }
+            let (outcome, activation) = blueprint.joined(at, range.end).unwrap_or((at, Activation::Identity));
+            let Some(kernel) = nodes[at].operation.load(activation, parameters, device)? else { continue };
+            let inputs = nodes[at].inputs.iter().enumerate().map(|(n, input)| {
+                let again = nodes[at].inputs[n + 1..].contains(input);
+                (places[input], last_use[*input] == at && !again)
+            });
+            let (inputs, leaves) = (inputs.collect(), left.contains(&outcome));
+            places.insert(outcome, given.len() + steps.len());
+            steps.push(Step { kernel, inputs, layer: layer(outcome).filter(|_| !leaves) });
+            inside = inside.max(if leaves { 0 } else { nodes[outcome].shape.units() });
+        }
+        let outside: usize = left.iter().map(|&node| nodes[node].shape.units()).sum();
+        let part = if inside > outside { (INNER_BYTES / (inside * size_of::<f32>())).max(1) } else { usize::MAX };
+        let output = |node: &usize| (places[node], layer(*node).filter(|_| range.contains(node)));
+        Ok(Self { steps, outputs: left.iter().map(output).collect(), part })
+    }
+
+    /// Runs a batch through; the layers wanted are kept by `taps`.
+    pub fn forward(&self, batch: Batch, taps: &mut Taps) -> Batch {
+        let mut inner = self.steps.iter().filter_map(|step| step.layer.as_ref());
+        let whole = batch.images() <= self.part
+            || batch.0[0].device() != Device::flex()
+            || inner.any(|layer| taps.wants(layer));
+        let outputs = match whole {
+            true => self.run(batch.0, taps),
+            false => in_parts(batch.0, self.part, |part| self.run(part, &mut Taps::default())),
+        };
+        for ((_, layer), activations) in self.outputs.iter().zip(&outputs) {
+            layer.iter().for_each(|layer| taps.tap(layer, activations));
+        }
+        Batch(outputs)
+    }
+
+    fn run(&self, given: Vec<Activations>, taps: &mut Taps) -> Vec<Activations> {
+        let mut values: Vec<Option<Activations>> = given.into_iter().map(Some).collect();
+        for step in &self.steps {
+            let inputs = step.inputs.iter().map(|&(place, last)| {
+                let value = &mut values[place];
+                if last { value.take() } else { value.clone() }.expect("dropped after its last use")
+            });
+            let outcome = step.kernel.forward(inputs.collect());
+            step.layer.iter().for_each(|layer| taps.tap(layer, &outcome));
+            values.push(Some(outcome));
+        }
+        self.outputs.iter().map(|(place, _)| values[*place].take().expect("carried to later stages")).collect()
+    }
+}
+
+/// Runs so many images at once.
+fn in_parts(
+    batch: Vec<Activations>,
+    images: usize,
+    run: impl Fn(Vec<Activations>) -> Vec<Activations>,
+) -> Vec<Activations> {
+    let mut given: Vec<_> = batch.into_iter().map(|value| value.split(images).into_iter()).collect();
+    let mut outputs: Vec<Vec<Activations>> = Vec::new();
+    while let Some(part) = given.iter_mut().map(Iterator::next).collect() {
+        let part = run(part);
+        outputs.resize_with(part.len(), Vec::new);
+        outputs.iter_mut().zip(part).for_each(|(parts, part)| parts.push(part));
+    }
+    outputs.into_iter().map(|parts| Activations::concatenate(parts, 0)).collect()
+}
+
+#[cfg(test)]
+mod tests;
