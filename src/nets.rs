@@ -12,7 +12,7 @@ pub mod squeezenet1_1;
 pub mod vgg;
 
 use burn::tensor::{Device, Tensor};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::weights::{Assignment, Facts, Ignored, Parameter, Parameters, WeightsError, WeightsFile};
 
@@ -158,7 +158,7 @@ impl Layer {
 }
 
 /// What a network expects of an image.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Input {
     /// Height and width in pixels.
     pub size: usize,
@@ -171,7 +171,7 @@ pub struct Input {
 }
 
 /// Published preprocessing conventions, from RGB bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Preprocess {
     /// BGR minus (103.939, 116.779, 123.68), no scaling (Keras VGG16, ResNet50; SqueezeNet).
