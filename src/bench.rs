@@ -93,7 +93,7 @@ struct Work {
 ///
 /// # Errors
 /// A device that fails, or a result that differs from its reference.
-pub fn run(devices: &[Selected], plan: Option<&mut Plan>, progress: &Progress) -> Result<Bench, Error> {
+pub fn run(devices: &[Selected], plan: Option<Plan>, progress: &Progress) -> Result<Bench, Error> {
     let mut rows = Vec::new();
     for selected in devices {
         progress.line(format!("validating on {}", selected.name()));
@@ -352,23 +352,24 @@ fn time_rsm(selected: &Selected, concepts: usize, units: usize) -> Result<Row, E
 }
 
 /// One batch through every stage of the plan's network, on the plan's device.
-fn time_stages(plan: &mut Plan) -> Result<Vec<Row>, Error> {
-    let stages = plan.load_network().map_err(Error::input)?;
-    let selected = plan.device.clone();
-    let input = plan.input;
-    let rgb = plan
+fn time_stages(plan: Plan) -> Result<Vec<Row>, Error> {
+    let Plan { model, weights, inputs, placement, .. } = plan;
+    let selected = placement.device;
+    let stages = model.load(weights, &selected.device).map_err(Error::input)?;
+    let input = model.input;
+    let rgb = inputs
         .manifest
-        .load(&[0], input.size, input.resize, input.crop_pct, plan.batch)
-        .take(plan.batch)
+        .load(&[0], input.size, input.resize, input.crop_pct, placement.batch)
+        .take(placement.batch)
         .collect::<Result<Vec<_>, _>>()
         .map_err(Error::failed)?;
     let images = rgb.len();
-    let mut x = Batch::of(stimuli::batch(&rgb, &plan.input, &selected.device));
+    let mut x = Batch::of(stimuli::batch(&rgb, &input, &selected.device));
     let mut rows = Vec::new();
-    for (stage, spec) in stages.iter().zip(&plan.stages) {
+    for (stage, spec) in stages.iter().zip(&model.stages) {
         let work = Work {
             task: spec.layers.last().map_or("untapped stage", |layer| &layer.name).to_string(),
-            case: format!("{}, {} images", plan.network.name, images),
+            case: format!("{}, {} images", model.network.name, images),
             count: images as f64,
             unit: "images",
             operations: 2.0 * spec.multiply_adds as f64 * images as f64,

@@ -2,15 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
-
 use crate::error::{Error, FileError};
 use crate::matrices::{self, Entries, MatrixError, Source};
 use crate::progress::Progress;
+use crate::record::{RecordError, RunRecord};
 use crate::report::{self, Overlay};
-use crate::results::{
-    AccuracyRow, ComparisonRow, Results, ResultsError, layer_rsm, lines, read_run, words_rsm, write_table,
-};
+use crate::results::{AccuracyRow, ComparisonRow, Results, ResultsDir, ResultsError, write_table};
 use crate::stats::Rsm;
 use crate::stats::bootstrap::{self, MIN_CONCEPTS};
 use crate::stats::paired::{self, Contrast};
@@ -42,6 +39,9 @@ pub enum CompareError {
     /// A file.
     #[error(transparent)]
     File(#[from] FileError),
+    /// A record.
+    #[error(transparent)]
+    Record(#[from] RecordError),
     /// A matrix of the results.
     #[error(transparent)]
     Matrix(#[from] MatrixError),
@@ -74,7 +74,7 @@ pub enum CompareError {
 /// One run with one word model.
 struct Curve {
     name: String,
-    directory: PathBuf,
+    directory: ResultsDir,
     rows: Vec<AccuracyRow>,
     concepts: Vec<String>,
     ties: Ties,
@@ -144,8 +144,9 @@ fn curves(request: &Request) -> Result<Vec<Curve>, CompareError> {
     let models = known.iter().filter(|words| wanted(words)).count();
     let mut curves = Vec::new();
     for (name, directory, run) in &runs {
-        let ties = ties(&read_run(directory)?);
-        let concepts = lines(&directory.join("rsm/concepts.txt"))?;
+        let directory = ResultsDir::new(*directory);
+        let ties = RunRecord::read(&directory)?.map_or_else(Ties::default, |record| record.options().ties);
+        let concepts = directory.concepts()?;
         for words in
             report::distinct(run.accuracy.iter().map(|row| row.words.as_str())).into_iter().filter(|w| wanted(w))
         {
@@ -155,20 +156,13 @@ fn curves(request: &Request) -> Result<Vec<Curve>, CompareError> {
                 _ => format!("{name}, {words}"),
             };
             let rows = run.accuracy.iter().filter(|row| row.words == words).cloned().collect();
-            curves.push(Curve { name, directory: directory.to_path_buf(), rows, concepts: concepts.clone(), ties });
+            curves.push(Curve { name, directory: directory.clone(), rows, concepts: concepts.clone(), ties });
         }
     }
     if curves.len() < 2 {
         return Err(CompareError::Single { found: curves.iter().map(|curve| curve.name.as_str()).collect() });
     }
     Ok(curves)
-}
-
-/// How ties counted, by a run's or a test's `run.json`; as by default where there is none.
-fn ties(run: &Value) -> Ties {
-    let config = &run["config"];
-    let options = if run["command"] == "test" { config } else { &config["two_vs_two"] };
-    serde_json::from_value(options["ties"].clone()).unwrap_or_default()
 }
 
 /// What tells the directories apart: their last parts, as many as it takes.
@@ -195,8 +189,8 @@ type WordsAndLayers = (Rsm, Vec<Vec<Rsm>>);
 
 /// None if the matrices are not there or too few concepts to resample.
 fn rsms(curve: &Curve) -> Result<Option<WordsAndLayers>, CompareError> {
-    let words = words_rsm(&curve.directory, &curve.rows[0].words);
-    let layers: Vec<PathBuf> = curve.rows.iter().map(|row| layer_rsm(&curve.directory, &row.layer)).collect();
+    let words = curve.directory.words_rsm(&curve.rows[0].words);
+    let layers: Vec<PathBuf> = curve.rows.iter().map(|row| curve.directory.layer_rsm(&row.layer)).collect();
     if curve.concepts.len() < MIN_CONCEPTS || !std::iter::once(&words).chain(&layers).all(|path| path.exists()) {
         return Ok(None);
     }
@@ -273,13 +267,6 @@ fn summarise(rows: &[ComparisonRow], progress: &Progress) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ties_count_as_they_did_in_runs_and_in_tests_of_matrices() {
-        let run = serde_json::json!({"config": {"two_vs_two": {"ties": "half"}}});
-        let test = serde_json::json!({"command": "test", "config": {"ties": "won"}});
-        assert_eq!([run, test, Value::Null].map(|run| ties(&run)), [Ties::Half, Ties::Won, Ties::Lost]);
-    }
 
     #[test]
     fn runs_are_named_by_what_tells_them_apart() {

@@ -1,6 +1,7 @@
 //! The experiment as the user writes it: a TOML file, every key with the paper's default.
 
-use std::num::NonZeroU32;
+mod options;
+
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -9,8 +10,11 @@ use crate::device::Choice;
 use crate::error::FileError;
 use crate::images::Resize;
 use crate::stats::rsa::Rsa;
-use crate::stats::scoring::{Constant, Ties};
+use crate::stats::scoring::Ties;
 use crate::vectors::Spelling;
+
+pub(crate) use options::check_permutations;
+pub use options::{OptionError, TestOptions, TestRequest, draws};
 
 /// One experiment: a network, stimuli, word models, tests.
 ///
@@ -32,7 +36,7 @@ pub struct Config {
     pub spelling: Spelling,
     /// The 2 vs. 2 test.
     #[serde(default)]
-    pub two_vs_two: TwoVsTwoConfig,
+    pub two_vs_two: TestOptions,
     /// The 1 vs. 2 test of misclassified images, if the section is there.
     #[serde(default)]
     pub one_vs_two: Option<OneVsTwoConfig>,
@@ -86,38 +90,6 @@ pub struct WordsConfig {
     pub name: String,
     /// The vector file.
     pub file: PathBuf,
-}
-
-/// `[two_vs_two]`.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct TwoVsTwoConfig {
-    /// Draws of the null.
-    pub permutations: u64,
-    /// How a tied pair counts.
-    pub ties: Ties,
-    /// What to do with an image whose activations are constant.
-    pub constant: Constant,
-    /// Permute only within the manifest's categories: the stricter null.
-    pub within_categories: bool,
-    /// Sequential stopping (Besag & Clifford 1991): draw until so many draws of every layer of a network and word model
-    /// reach its observed value.
-    pub stop_after: Option<NonZeroU32>,
-    /// Bootstrap resamples over concepts for 95 % intervals; 0: none.
-    pub bootstrap: u64,
-}
-
-impl Default for TwoVsTwoConfig {
-    fn default() -> Self {
-        Self {
-            permutations: 1000,
-            ties: Ties::default(),
-            constant: Constant::default(),
-            within_categories: false,
-            stop_after: None,
-            bootstrap: 0,
-        }
-    }
 }
 
 /// `[one_vs_two]`; what is left out is as in `[two_vs_two]`.
@@ -179,6 +151,7 @@ impl std::str::FromStr for Bytes {
             "KiB" => 1024.0,
             "GB" => 1e9,
             "MB" => 1e6,
+            "B" => 1.0,
             _ => return Err(wrong()),
         };
         Ok(Self((number * unit) as u64))
@@ -187,7 +160,11 @@ impl std::str::FromStr for Bytes {
 
 impl Serialize for Bytes {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        // Rounded only where that reads back to the same number.
+        match self.to_string().parse() {
+            Ok(Self(bytes)) if bytes == self.0 => serializer.collect_str(self),
+            _ => serializer.collect_str(&format_args!("{} B", self.0)),
+        }
     }
 }
 
@@ -232,28 +209,50 @@ impl Config {
     pub fn read(path: &Path, overrides: &[String]) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path).map_err(FileError::at(path))?;
         let toml_error = |source| ConfigError::Toml { path: path.to_path_buf(), source: Box::new(source) };
-        // Parsed once as it stands, so that an error points at the line in the file.
+        // Parsed as it stands, so that an error points at the line in the file.
         let mut config: Self = toml::from_str(&text).map_err(toml_error)?;
-        if !overrides.is_empty() {
-            let mut table: toml::Table = toml::from_str(&text).map_err(toml_error)?;
-            for text in overrides {
-                set(&mut table, text).map_err(|reason| ConfigError::Override { text: text.clone(), reason })?;
-            }
-            config = table.try_into().map_err(|error: toml::de::Error| ConfigError::Override {
-                text: overrides.join(" --set "),
-                reason: error.message().to_string(),
-            })?;
+        let directory = path.parent().unwrap_or(Path::new(""));
+        config.paths_mut().for_each(|path| *path = directory.join(&path));
+        for text in overrides {
+            config = config.with(text).map_err(|reason| ConfigError::Override { text: text.clone(), reason })?;
         }
-        config.resolve(path.parent().unwrap_or(Path::new("")));
         Ok(config)
     }
 
-    fn resolve(&mut self, directory: &Path) {
-        let network = self.network.weights.iter_mut();
-        let files = self.words.iter_mut().map(|words| &mut words.file);
-        for path in network.chain(files).chain([&mut self.stimuli.manifest]).chain(self.run.out.iter_mut()) {
-            *path = directory.join(&path);
+    /// With `key=value`: text where the key takes it, else a TOML value.
+    fn with(mut self, text: &str) -> Result<Self, String> {
+        let (key, value) = text.split_once('=').ok_or("there is no \"=\"")?;
+        let table = toml::Table::try_from(&self).map_err(|error| error.to_string())?;
+        let changed = |value: toml::Value| -> Result<Self, String> {
+            let mut table = table.clone();
+            set(&mut table, key.trim(), value)?;
+            table.try_into().map_err(|error: toml::de::Error| error.message().to_string())
+        };
+        let text = toml::Value::String(value.trim().to_string());
+        let parsed = toml::from_str(&format!("value = {}", value.trim())).ok();
+        let parsed = parsed.and_then(|mut table: toml::Table| table.remove("value"));
+        // A quoted string is TOML, a date where text is expected is text.
+        let mut config = match parsed {
+            None => changed(text),
+            Some(quoted @ toml::Value::String(_)) => changed(quoted),
+            Some(parsed) => changed(text).or_else(|_| changed(parsed)),
+        }?;
+        let before: Vec<PathBuf> = self.paths_mut().map(|path| path.clone()).collect();
+        for path in config.paths_mut().filter(|path| !before.contains(path)) {
+            *path = std::path::absolute(&path).map_err(|error| error.to_string())?;
         }
+        Ok(config)
+    }
+
+    /// Every path that the configuration names.
+    pub fn paths_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
+        let words = self.words.iter_mut().map(|words| &mut words.file);
+        words.chain([&mut self.stimuli.manifest]).chain(&mut self.network.weights).chain(&mut self.run.out)
+    }
+
+    /// The manifest's folder, which its paths are relative to.
+    pub fn stimuli_root(&self) -> &Path {
+        self.stimuli.manifest.parent().unwrap_or(Path::new(""))
     }
 
     /// Where results go.
@@ -262,23 +261,10 @@ impl Config {
     }
 }
 
-/// Keys whose values are paths, by their last segment.
-const PATH_KEYS: [&str; 4] = ["weights", "manifest", "file", "out"];
-
-/// Sets `a.b.0.c=value` in the table; indices address list elements.
-fn set(table: &mut toml::Table, text: &str) -> Result<(), String> {
-    let (key, value) = text.split_once('=').ok_or("there is no \"=\"")?;
-    let (key, value) = (key.trim(), value.trim());
+/// Sets `a.b.0.c` in the table; indices address list elements.
+fn set(table: &mut toml::Table, key: &str, value: toml::Value) -> Result<(), String> {
     let segments: Vec<&str> = key.split('.').collect();
     let (last, parents) = segments.split_last().ok_or("the key is empty")?;
-    let mut value = toml::from_str::<toml::Table>(&format!("value = {value}"))
-        .ok()
-        .and_then(|mut parsed| parsed.remove("value"))
-        .unwrap_or_else(|| toml::Value::String(value.to_string()));
-    if let (true, Some(path)) = (PATH_KEYS.contains(last), value.as_str()) {
-        let path = std::path::absolute(path).map_err(|error| error.to_string())?;
-        value = toml::Value::String(path.to_string_lossy().into_owned());
-    }
     let mut place =
         table.entry(parents.first().copied().unwrap_or(last).to_string()).or_insert_with(|| match parents {
             [] => value.clone(),
@@ -387,6 +373,9 @@ mod tests {
         let config = read(SMALLEST, &["words.0.file=other.txt"]).unwrap();
         assert!(config.stimuli.manifest.is_absolute());
         assert_eq!(config.words[0].file, std::path::absolute("other.txt").unwrap());
+        let config = read(SMALLEST, &["run.out=2024-01-01", "words=[{name = \"x\", file = \"y.txt\"}]"]).unwrap();
+        assert_eq!(config.run.out, Some(std::path::absolute("2024-01-01").unwrap()), "text, not a date");
+        assert_eq!(config.words[0].file, std::path::absolute("y.txt").unwrap());
     }
 
     #[test]
@@ -407,6 +396,14 @@ mod tests {
         assert_eq!(config.run.memory, Some(Bytes(900 << 20)));
         assert_eq!(config.seed, 7);
         assert_eq!(config.network.layers, Some(vec!["fc1".to_string()]));
+    }
+
+    #[test]
+    fn overrides_change_nothing_else() {
+        let text = format!("{SMALLEST}[run]\nmemory = \"0.7 GB\"\n");
+        let (whole, changed) = (read(&text, &[]).unwrap(), read(&text, &["seed=7"]).unwrap());
+        assert_eq!(changed.run.memory, whole.run.memory);
+        assert_eq!(changed.stimuli.manifest.file_name(), whole.stimuli.manifest.file_name());
     }
 
     #[test]

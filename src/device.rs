@@ -100,14 +100,14 @@ pub enum DeviceError {
 }
 
 /// A graphics adapter as `semgpu devices` lists it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Adapter {
     /// `N` of `gpu:N`.
     pub index: usize,
     /// The adapter's name.
     pub name: String,
     /// `discrete`, `integrated`, `virtual`, `software` or `other`.
-    pub kind: &'static str,
+    pub kind: String,
     /// `vulkan`, `metal` or `dx12`.
     pub backend: String,
     /// Driver name and version.
@@ -130,7 +130,7 @@ impl Adapter {
         Self {
             index,
             name: about.name,
-            kind,
+            kind: kind.to_string(),
             backend: about.backend.to_string(),
             driver: format!("{} {}", about.driver, about.driver_info).trim().to_string(),
             binding_bytes: limits.max_storage_buffer_binding_size.min(limits.max_buffer_size),
@@ -286,10 +286,10 @@ mod tests {
 
     #[test]
     fn auto_never_takes_a_software_adapter() {
-        let adapter = |kind, index| Adapter {
+        let adapter = |kind: &str, index| Adapter {
             index,
             name: String::new(),
-            kind,
+            kind: kind.to_string(),
             backend: String::new(),
             driver: String::new(),
             binding_bytes: 0,

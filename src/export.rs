@@ -4,9 +4,8 @@ use std::path::{Path, PathBuf};
 
 use crate::arrays::{self, ArrayError, RsmFile, RsmsOut, WriteEnding, write_rsms};
 use crate::error::{Error, FileError};
-use crate::halves::read_lines;
 use crate::report::distinct;
-use crate::results::{Results, ResultsError, layer_rsm, words_rsm};
+use crate::results::{Results, ResultsDir, ResultsError};
 use crate::stats::Rsm;
 
 /// A run that cannot be exported.
@@ -75,14 +74,15 @@ fn read(directory: &Path, out: &Path) -> Result<(Vec<String>, Vec<Matrix>), Expo
         return Err(ExportError::Format(out.into()));
     }
     let results = Results::read(directory)?;
-    let concepts = read_lines(&directory.join("rsm/concepts.txt"))?;
+    let directory = ResultsDir::new(directory);
+    let concepts = directory.concepts()?;
     let layers = distinct(results.accuracy.iter().map(|row| row.layer.as_str()));
     let groups = distinct(results.groups.iter().map(|row| row.group.as_str()));
     let words = distinct(results.accuracy.iter().map(|row| row.words.as_str()));
     let mut matrices = Vec::new();
     for layer in layers {
         let shape = [groups.len(), concepts.len(), concepts.len()];
-        let rsms = read_rsms(&layer_rsm(directory, layer), &shape)?;
+        let rsms = read_rsms(&directory.layer_rsm(layer), &shape)?;
         matrices.extend(groups.iter().zip(rsms).map(|(group, rsm)| Matrix {
             space: "images".to_string(),
             name: layer.to_string(),
@@ -91,7 +91,7 @@ fn read(directory: &Path, out: &Path) -> Result<(Vec<String>, Vec<Matrix>), Expo
         }));
     }
     for model in words {
-        let rsms = read_rsms(&words_rsm(directory, model), &[concepts.len(), concepts.len()])?;
+        let rsms = read_rsms(&directory.words_rsm(model), &[concepts.len(), concepts.len()])?;
         let matrix = |rsm| Matrix { space: "words".to_string(), name: model.to_string(), group: String::new(), rsm };
         matrices.extend(rsms.into_iter().map(matrix));
     }

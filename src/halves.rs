@@ -1,18 +1,20 @@
 //! The two halves of the experiment on their own: features that another program computed to RSMs, and RSMs to tests.
 
 mod similarity;
-mod test;
+mod testing;
 
 use std::path::{Path, PathBuf};
 
 pub use similarity::{SimilarityRequest, similarity};
-pub use test::{Test, TestRequest};
+pub use testing::Test;
 
 use crate::arrays::WriteEnding;
+use crate::config::OptionError;
 use crate::device::DeviceError;
 use crate::error::FileError;
 use crate::features::FeaturesError;
 use crate::matrices::MatrixError;
+use crate::record::RecordError;
 use crate::stats::two_vs_two::TwoVsTwoError;
 
 /// A request that cannot be met.
@@ -143,9 +145,15 @@ pub enum HalvesError {
         /// Why not.
         source: TwoVsTwoError,
     },
+    /// The record in --out.
+    #[error(transparent)]
+    Record(#[from] RecordError),
     /// --out is a run's.
     #[error("{}: holds the layers of a run, which the test would replace; give --out a directory of its own", .0.display())]
     RunsOut(PathBuf),
+    /// An option of the test.
+    #[error("--{} {}: expected {}", .0.option, .0.found, .0.expected)]
+    Option(OptionError),
     /// A number out of its range.
     #[error("--{option} {found}: expected {expected}")]
     Value {
@@ -156,6 +164,12 @@ pub enum HalvesError {
         /// The range.
         expected: &'static str,
     },
+}
+
+impl From<OptionError> for HalvesError {
+    fn from(error: OptionError) -> Self {
+        Self::Option(error)
+    }
 }
 
 /// The lines of a file that are not empty.

@@ -14,14 +14,16 @@
 //! | [`images`] | an image file | RGB bytes of the network's size |
 //! | [`weights`], [`nets`] | a weights file | a network as a list of stages with named taps |
 //! | [`stimuli`] | a manifest of images | normalised batches on the device, decoded ahead |
-//! | [`arrays`] | files of numbers, any toolbox's | arrays and what they say of themselves |
+//! | [`arrays`], [`matrices`] | files of numbers, any toolbox's | arrays and what they say of themselves; RSMs |
 //! | [`results`] | rows | CSV, JSON |
 //! | [`concepts`] | classes, vocabularies, images | a manifest, and why each class is in it or not |
 //! | [`evaluation`] | RSMs of words and layers | rows of results |
-//! | [`config`], [`plan`] | an experiment's TOML | things that exist, or the user's error in second 0 |
+//! | [`config`], [`record`] | an experiment's TOML, a command's arguments | what was asked for; what came of it: `run.json` |
+//! | [`plan`] | a configuration | things that exist, or the user's error in second 0 |
 //! | [`report`] | rows | figures, and one page of everything |
+//! | [`finish`](mod@finish) | RSMs of words and layers | a results directory |
 //! | [`pipeline`], [`checkpoint`], [`bench`](mod@bench) | a plan | the whole line, stage by stage; an interrupted run goes on; timings |
-//! | [`features`], [`matrices`], [`halves`] | another program's features or matrices | either half of the line on its own |
+//! | [`features`], [`halves`] | another program's features or matrices | either half of the line on its own |
 //! | [`compare`] | results of several runs | their curves on one axis, paired tests of their differences |
 //! | [`export`] | a run's RSMs | other programs' files |
 //!
@@ -48,6 +50,7 @@ pub mod weights;
 pub mod stimuli;
 
 pub mod arrays;
+pub mod matrices;
 pub mod results;
 
 pub mod concepts;
@@ -55,15 +58,16 @@ pub mod concepts;
 pub mod config;
 pub mod evaluation;
 pub mod plan;
+pub mod record;
 
 pub mod report;
 
 pub mod bench;
 pub mod checkpoint;
+pub mod finish;
 pub mod pipeline;
 
 pub mod features;
-pub mod matrices;
 
 pub mod compare;
 pub mod export;

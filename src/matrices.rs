@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::arrays::{self, ArrayError, CORRELATION_DISTANCE, DISSIMILARITIES, RsmFile};
 use crate::stats::Rsm;
@@ -14,7 +14,7 @@ use crate::stats::two_vs_two::FEWEST_CONCEPTS;
 const ROUNDING: f64 = 1e-5;
 
 /// What the entries of a matrix are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Entries {
     /// Correlations r.
@@ -24,7 +24,7 @@ pub enum Entries {
 }
 
 /// Where a matrix is: a file, and in it one of several arrays.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Source {
     /// What the matrix is of: the name of a word model or a layer.
     pub name: String,

@@ -27,7 +27,8 @@ use std::path::{Path, PathBuf};
 
 use crate::arrays::ArrayError;
 use crate::error::FileError;
-use crate::results::Results;
+use crate::record::RecordError;
+use crate::results::{Results, ResultsDir};
 
 pub use canvas::DrawError;
 pub use compare::{Overlay, write_comparison};
@@ -83,6 +84,9 @@ pub enum ReportError {
     /// A matrix of the results cannot be read.
     #[error(transparent)]
     Array(#[from] ArrayError),
+    /// The record of the results cannot be read.
+    #[error(transparent)]
+    Record(#[from] RecordError),
     /// The picture could not be written.
     #[error(transparent)]
     File(#[from] FileError),
@@ -102,5 +106,5 @@ pub fn write_figures(results: &Results, directory: &Path) -> Result<Vec<PathBuf>
 
 /// Where the figures of a results directory lie.
 fn figures(directory: &Path) -> PathBuf {
-    directory.join("figures")
+    ResultsDir::new(directory).figures()
 }

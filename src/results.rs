@@ -3,9 +3,11 @@
 //! Every file is written beside its place and renamed into it, so a reader finds the old file or the new one, never half
 //! of one.
 
+mod directory;
 mod rows;
 mod table;
 
+pub use directory::{CONCEPTS, ResultsDir, figure_name};
 pub use rows::{
     AccuracyRow, ComparisonRow, ConceptRow, ConfusedRow, GroupRow, LayersRow, LostRow, MisclassifiedRow, OneVsTwoRow,
     PredictionRow, Results, RsaRow, StimulusRow, WordsRow,
@@ -13,45 +15,13 @@ pub use rows::{
 pub use table::{ResultsError, Table, read_table, write_table};
 
 use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use serde::Serialize;
 
 use crate::error::FileError;
 
-/// Where a results directory keeps a layer's RSMs, `[groups, concepts, concepts]`.
-pub fn layer_rsm(directory: &Path, layer: &str) -> PathBuf {
-    directory.join("rsm").join(format!("{}.npy", file_name(layer)))
-}
-
-/// Where it keeps a word model's RSM, `[concepts, concepts]`.
-pub fn words_rsm(directory: &Path, words: &str) -> PathBuf {
-    directory.join("rsm").join(format!("words.{}.npy", file_name(words)))
-}
-
-/// A name that the user chose as part of a file's name: nothing in it leads to another directory.
-fn file_name(name: &str) -> String {
-    name.replace(['/', '\\', ':'], "_")
-}
-
-/// The same as part of a figure's file, in characters that every file system takes. Word models that differ in it
-/// differ in [`words_rsm`] too.
-pub fn figure_name(name: &str) -> String {
-    name.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' }).collect()
-}
-
-/// `run.json` of a results directory; null if it has none.
-///
-/// # Errors
-/// It cannot be read, or is no JSON.
-pub fn read_run(directory: &Path) -> Result<serde_json::Value, FileError> {
-    let path = directory.join("run.json");
-    match std::fs::read(&path) {
-        Ok(bytes) => serde_json::from_slice(&bytes).map_err(|e| FileError::at(&path)(e.into())),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(serde_json::Value::Null),
-        Err(e) => Err(FileError::at(&path)(e)),
-    }
-}
-
-/// The lines of a text file of the results (`rsm/concepts.txt`, `rsm/categories.txt`); none if it is not there.
+/// The lines of a text file of the results; none if it is not there.
 ///
 /// # Errors
 /// It cannot be read, or is no UTF-8.
@@ -72,7 +42,10 @@ pub fn write_lines(path: &Path, lines: &[String]) -> Result<(), FileError> {
 }
 
 /// Writes `value` as indented JSON with a final newline.
-pub fn write_json(path: &Path, value: &serde_json::Value) -> Result<(), FileError> {
+///
+/// # Errors
+/// As [`write_atomically`].
+pub fn write_json(path: &Path, value: &impl Serialize) -> Result<(), FileError> {
     write_atomically(path, |file| {
         serde_json::to_writer_pretty(&mut *file, value)?;
         file.write_all(b"\n")
@@ -133,17 +106,6 @@ mod tests {
         let groups = text(&directory.path().join("groups.csv"));
         assert_eq!(groups, "network,layer,words,group,passed,ties,pairs,accuracy\n");
         assert_eq!(Results::read(directory.path()).unwrap(), results);
-    }
-
-    #[test]
-    fn no_name_leads_out_of_the_directory_of_matrices() {
-        let directory = Path::new("results");
-        for name in ["../../x", "/etc/x", "a/b", "..\\x", "C:x", "..", "conv1"] {
-            for path in [layer_rsm(directory, name), words_rsm(directory, name)] {
-                assert_eq!(path.parent(), Some(Path::new("results/rsm")), "{name}");
-            }
-        }
-        assert_eq!(layer_rsm(directory, "features.3"), Path::new("results/rsm/features.3.npy"));
     }
 
     #[test]

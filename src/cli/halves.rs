@@ -1,18 +1,17 @@
 //! `semgpu similarity` and `semgpu test`.
 
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Args;
 
+use semgpu::config::TestRequest;
 use semgpu::device::Choice;
 use semgpu::error::Error;
 use semgpu::features::Layout;
-use semgpu::halves::{self, SimilarityRequest, TestRequest};
-use semgpu::matrices::{Entries, Source};
+use semgpu::halves::{self, SimilarityRequest};
+use semgpu::matrices::Entries;
 use semgpu::progress::Progress;
-use semgpu::stats::rsa::Rsa;
-use semgpu::stats::scoring::{Constant, Ties};
 use semgpu::stimuli::Manifest;
 
 use super::{print, stop_on_ctrl_c, use_threads};
@@ -56,62 +55,17 @@ pub(super) struct Similarity {
 
 #[derive(Args)]
 pub(super) struct Test {
-    /// A word model's matrix, [concepts, concepts]; NAME=FILE::ARRAY takes one of several arrays
-    #[arg(long, required = true, value_name = "NAME=RSM.npy")]
-    words: Vec<Source>,
-    /// A layer's matrix, [concepts, concepts] or [groups, concepts, concepts]; layers in input order
-    #[arg(long, required = true, value_name = "LAYER=RSM.npy")]
-    images: Vec<Source>,
-    /// Names of the concepts, a line each, in the matrices' order
-    #[arg(long, value_name = "FILE")]
-    concepts: Option<PathBuf>,
-    /// Categories of the concepts, a line each: permute only within them
-    #[arg(long, value_name = "FILE")]
-    categories: Option<PathBuf>,
-    /// The network's name in tables and figures
-    #[arg(long, default_value = "images", value_name = "NAME")]
-    network: String,
+    #[command(flatten)]
+    request: TestRequest,
     /// Matrices without a diagonal that tells hold distances 1 - r
     #[arg(long, conflicts_with = "similarities")]
     distances: bool,
     /// Matrices without a diagonal that tells hold correlations
     #[arg(long)]
     similarities: bool,
-    /// Draws of the null
-    #[arg(long, default_value_t = 1000, value_name = "N")]
-    permutations: u64,
-    /// Draw until so many draws of every layer reach its observed value
-    #[arg(long, value_name = "N")]
-    stop_after: Option<NonZeroU32>,
-    /// A tied pair counts as lost, half or won
-    #[arg(long, default_value = "lost", value_parser = named::<Ties>)]
-    ties: Ties,
-    /// A row of NaN (a constant image): error, or half for its pairs
-    #[arg(long, default_value = "error", value_parser = named::<Constant>)]
-    constant: Constant,
-    /// Bootstrap resamples over concepts, for 95 % intervals
-    #[arg(long, default_value_t = 0, value_name = "N")]
-    bootstrap: u64,
-    /// Also correlate the matrices: pearson, spearman, kendall-tau-a (repeatable)
-    #[arg(long, value_parser = named::<Rsa>)]
-    rsa: Vec<Rsa>,
-    /// Seeds the draws
-    #[arg(long, default_value_t = 2018, value_name = "S")]
-    seed: u64,
-    /// auto, cpu, gpu or gpu:N
-    #[arg(long, default_value = "auto")]
-    device: Choice,
     /// CPU threads; default: all
     #[arg(long, value_name = "T")]
     threads: Option<NonZeroUsize>,
-    /// Where results go
-    #[arg(long, value_name = "DIR")]
-    out: PathBuf,
-}
-
-/// A value by its name in the configuration.
-fn named<T: serde::de::DeserializeOwned>(name: &str) -> Result<T, serde::de::value::Error> {
-    T::deserialize(serde::de::IntoDeserializer::into_deserializer(name))
 }
 
 pub(super) fn similarity(arguments: Similarity, progress: &Progress) -> Result<(), Error> {
@@ -141,26 +95,11 @@ pub(super) fn similarity(arguments: Similarity, progress: &Progress) -> Result<(
 pub(super) fn test(arguments: Test, progress: &Progress) -> Result<(), Error> {
     use_threads(arguments.threads);
     stop_on_ctrl_c(progress);
-    let request = TestRequest {
-        words: arguments.words,
-        images: arguments.images,
-        network: arguments.network,
-        entries: match (arguments.distances, arguments.similarities) {
-            (true, _) => Some(Entries::Distances),
-            (_, true) => Some(Entries::Similarities),
-            _ => None,
-        },
-        concepts: arguments.concepts,
-        categories: arguments.categories,
-        permutations: arguments.permutations,
-        stop_after: arguments.stop_after,
-        ties: arguments.ties,
-        constant: arguments.constant,
-        bootstrap: arguments.bootstrap,
-        rsa: arguments.rsa,
-        seed: arguments.seed,
-        device: arguments.device,
-        out: arguments.out,
+    let mut request = arguments.request;
+    request.entries = match (arguments.distances, arguments.similarities) {
+        (true, _) => Some(Entries::Distances),
+        (_, true) => Some(Entries::Similarities),
+        _ => None,
     };
     let out = halves::Test::new(request, progress).map_err(Error::input)?.run(progress)?;
     print(&out.display().to_string());

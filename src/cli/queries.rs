@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use semgpu::config::{Bytes, Config};
 use semgpu::device::{self, Choice};
 use semgpu::error::Error;
-use semgpu::plan::Plan;
+use semgpu::plan::{self, Plan};
 use semgpu::progress::Progress;
 use semgpu::stimuli::Manifest;
 use semgpu::vectors::Spelling;
@@ -21,7 +21,7 @@ pub(super) fn layers(network: Option<&str>, form: Option<&str>, json: bool) -> R
         }
         return Ok(());
     };
-    let (_, network) = Plan::network(name, form).map_err(Error::input)?;
+    let (_, network) = plan::network(name, form).map_err(Error::input)?;
     let layers = network.layers();
     if json {
         let rows: Vec<_> = layers
@@ -62,8 +62,8 @@ pub(super) fn inspect(
         }
         return Ok(());
     };
-    let (network, form) = Plan::network(network, form).map_err(Error::input)?;
-    let account = network.account(&form, open.as_ref());
+    let (published, network) = plan::network(network, form).map_err(Error::input)?;
+    let account = published.account(&network, open.as_ref());
     for assigned in &account.assigned {
         let rule = if assigned.rule == Rule::Place { "  by place in the graph" } else { "" };
         print(&format!("{:<28} <- {}  {:?}{rule}", assigned.parameter, assigned.tensor, assigned.transform));
@@ -78,7 +78,7 @@ pub(super) fn inspect(
         print(&reason);
     }
     // The refusal, if it does not fit, says what to do.
-    network.assign(&form, open.as_ref()).map(|_| ()).map_err(Error::input)
+    published.assign(&network, open.as_ref()).map(|_| ()).map_err(Error::input)
 }
 
 /// What a file of word vectors is, and with a manifest the token of each concept.
@@ -113,7 +113,7 @@ pub(super) fn time(
     progress: &Progress,
 ) -> Result<(), Error> {
     let config = config.map(|path| Config::read(&path, &[])).transpose().map_err(Error::input)?;
-    let mut plan = config
+    let plan = config
         .map(|mut config| {
             config.run.device = device.unwrap_or(config.run.device);
             Plan::new(config, progress)
@@ -121,20 +121,19 @@ pub(super) fn time(
         .transpose()
         .map_err(Error::input)?;
     let gpu = match &plan {
-        Some(plan) => plan.device.clone(),
+        Some(plan) => plan.placement.device.clone(),
         None => device::select(device.unwrap_or_default()).map_err(Error::input)?,
     };
     let mut devices = vec![device::select(Choice::Cpu).map_err(Error::input)?];
     if gpu.adapter.is_some() {
         devices.push(gpu);
     }
-    let bench = bench::run(&devices, plan.as_mut(), progress)?;
+    let bench = bench::run(&devices, plan, progress)?;
     for line in bench.table() {
         print(&line);
     }
     if let Some(path) = json {
-        let rows = serde_json::to_value(&bench).map_err(Error::failed)?;
-        results::write_json(&path, &rows).map_err(Error::failed)?;
+        results::write_json(&path, &bench).map_err(Error::failed)?;
     }
     Ok(())
 }

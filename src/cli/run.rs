@@ -7,7 +7,7 @@ use clap::Args;
 
 use semgpu::config::{Bytes, Config};
 use semgpu::device::Choice;
-use semgpu::error::Error;
+use semgpu::error::{Error, FileError};
 use semgpu::pipeline;
 use semgpu::plan::Plan;
 use semgpu::progress::Progress;
@@ -37,10 +37,11 @@ pub(super) struct Run {
 }
 
 pub(super) fn run(arguments: Run, progress: &Progress) -> Result<(), Error> {
-    let mut overrides = arguments.set;
-    overrides.extend(arguments.out.map(|out| format!("run.out={}", out.display())));
-    overrides.extend(arguments.device.map(|device| format!("run.device={device}")));
-    let config = Config::read(&arguments.config, &overrides).map_err(Error::input)?;
+    let mut config = Config::read(&arguments.config, &arguments.set).map_err(Error::input)?;
+    if let Some(out) = arguments.out {
+        config.run.out = Some(std::path::absolute(&out).map_err(FileError::at(out)).map_err(Error::input)?);
+    }
+    config.run.device = arguments.device.unwrap_or(config.run.device);
     use_threads(config.run.threads.and_then(NonZeroUsize::new));
     stop_on_ctrl_c(progress);
     let plan = Plan::new(config, progress).map_err(Error::input)?;
@@ -54,37 +55,39 @@ pub(super) fn run(arguments: Run, progress: &Progress) -> Result<(), Error> {
 }
 
 fn describe(plan: &Plan, progress: &Progress) {
-    let (concepts, groups) = (plan.manifest.concepts.len(), plan.manifest.groups.len());
-    progress.line(plan.device.line());
-    progress.line(format!("network   {} ({}), {} layers", plan.network.name, plan.network.form, plan.layers.len()));
+    let Plan { config, model, inputs, test, placement, .. } = plan;
+    let (concepts, groups) = (inputs.manifest.concepts.len(), inputs.manifest.groups.len());
+    progress.line(placement.device.line());
+    progress.line(format!("network   {} ({}), {} layers", model.network.name, model.network.form, model.layers.len()));
     progress.line(format!(
         "images    {concepts} concepts x {groups} groups, {} px {:?}",
-        plan.input.size, plan.input.resize
+        model.input.size, model.input.resize
     ));
-    for words in &plan.words {
+    for words in &inputs.words {
         progress.line(format!("words     {} ({} values per word)", words.name, words.dimensions));
     }
     progress.line(format!(
         "test      {} pairs, {} permutations",
         concepts * (concepts - 1) / 2,
-        plan.config.two_vs_two.permutations
+        config.two_vs_two.permutations
     ));
-    if let Some(test) = &plan.one_vs_two {
+    if let Some(one_vs_two) = &test.one_vs_two {
         progress.line(format!(
             "mistakes  1 vs. 2 test, {} words of classes ({concepts} concepts), {} permutations",
-            plan.lexicon.words.len(),
-            test.permutations
+            test.lexicon.words.len(),
+            one_vs_two.permutations
         ));
     }
+    let memory = &placement.memory;
     progress.line(format!(
         "memory    {} activations (at {}) + {} weights, budget {}, batches of {}",
-        Bytes(plan.memory.activations),
-        plan.memory.largest_stage,
-        Bytes(plan.memory.weights),
-        Bytes(plan.memory.budget),
-        plan.batch
+        Bytes(memory.activations),
+        memory.largest_stage,
+        Bytes(memory.weights),
+        Bytes(memory.budget),
+        placement.batch
     ));
-    for warning in &plan.warnings {
+    for warning in &inputs.warnings {
         progress.line(format!("warning: {warning}"));
     }
 }

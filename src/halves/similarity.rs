@@ -9,7 +9,7 @@ use crate::device::{self, Choice};
 use crate::error::Error;
 use crate::features::{Features, Layout};
 use crate::progress::Progress;
-use crate::results::{lines, write_lines};
+use crate::results::{CONCEPTS, lines, write_lines};
 
 /// What `semgpu similarity` is asked for.
 pub struct SimilarityRequest {
@@ -32,8 +32,7 @@ pub struct SimilarityRequest {
 pub fn similarity(request: &SimilarityRequest, progress: &Progress) -> Result<Vec<PathBuf>, Error> {
     let outs = outs(request).map_err(Error::input)?;
     let manifest = request.layout.manifest.as_ref();
-    let list =
-        manifest.zip(outs.first()).map(|(manifest, out)| (out.with_file_name("concepts.txt"), &manifest.concepts));
+    let list = manifest.zip(outs.first()).map(|(manifest, out)| (out.with_file_name(CONCEPTS), &manifest.concepts));
     if let Some((path, concepts)) = &list {
         check_list(path, concepts).map_err(Error::input)?;
     }

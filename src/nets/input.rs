@@ -1,9 +1,9 @@
 //! What networks expect of an image.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What a network expects of an image.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Input {
     /// Height and width in pixels.
     pub size: usize,
@@ -16,7 +16,7 @@ pub struct Input {
 }
 
 /// Published preprocessing conventions, from RGB bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Preprocess {
     /// BGR minus (103.939, 116.779, 123.68), no scaling (Keras VGG16, ResNet50; SqueezeNet).

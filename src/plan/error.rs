@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::config::Bytes;
+use crate::config::{Bytes, OptionError};
 use crate::device::DeviceError;
 use crate::error::FileError;
 use crate::images::ImageError;
@@ -61,6 +61,12 @@ pub enum PlanError {
          `.`, `_` and `-` becomes `_`); names tell the results apart: rename one"
     )]
     SameName(String),
+    /// An option of the 2 vs. 2 test.
+    #[error("two_vs_two.{}: expected {}, found {}", .0.option, .0.expected, .0.found)]
+    TwoVsTwo(OptionError),
+    /// An option of the 1 vs. 2 test.
+    #[error("one_vs_two.{}: expected {}, found {}", .0.option, .0.expected, .0.found)]
+    OneVsTwo(OptionError),
     /// A number out of its range.
     #[error("{key}: expected {expected}, found {found}")]
     Value {

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::config::Config;
+use crate::config::{Config, OneVsTwoConfig, draws};
 use crate::evaluation::Words;
 use crate::evaluation::one_vs_two::{Lexicon, OneVsTwo};
+use crate::imagenet;
 use crate::plan::PlanError;
 use crate::progress::Progress;
 use crate::results::figure_name;
-use crate::stats::permutation::Permutations;
 use crate::stats::similarity;
 use crate::stimuli::Manifest;
 use crate::vectors::{self, VectorsError};
@@ -37,6 +37,24 @@ pub struct Model {
     rows: Vec<f32>,
     /// `[class][lemma]` of the other classes: the vector of the first spelling that the model has.
     others: Vec<Vec<Option<Vec<f32>>>>,
+}
+
+/// The ImageNet classes that no image of the manifest shows, with what they are called; none without the 1 vs. 2 test.
+pub fn other_classes(config: &Config, manifest: &Manifest) -> Result<Vec<OtherClass>, PlanError> {
+    if config.one_vs_two.is_none() {
+        return Ok(Vec::new());
+    }
+    let shown: BTreeSet<u32> = manifest.stimuli.iter().flatten().filter_map(|stimulus| stimulus.class_index).collect();
+    if shown.is_empty() {
+        return Err(PlanError::NoClassIndex(config.stimuli.manifest.clone()));
+    }
+    let names = |index: usize, lemmas: Vec<&str>| {
+        let spellings = |lemma| config.spelling.tokens(lemma);
+        let lemmas = lemmas.into_iter().map(|lemma| Lemma { lemma: lemma.to_string(), spellings: spellings(lemma) });
+        OtherClass { index, lemmas: lemmas.collect() }
+    };
+    let classes = imagenet::lemmas().into_iter().enumerate().filter(|(index, _)| !shown.contains(&(*index as u32)));
+    Ok(classes.map(|(index, lemmas)| names(index, lemmas)).collect())
 }
 
 /// Reads every word model's file once.
@@ -108,10 +126,11 @@ pub fn read(
 /// that every word model has; those words are a stratum of their own where concepts are permuted within categories.
 pub fn one_vs_two(
     config: &Config,
+    section: &OneVsTwoConfig,
     manifest: &Manifest,
     models: &[Model],
     others: &[OtherClass],
-    strata: Option<Vec<u32>>,
+    mut strata: Option<Vec<u32>>,
 ) -> Result<(Lexicon, OneVsTwo), PlanError> {
     let mut lexicon = Lexicon::of_manifest(manifest);
     let mut rows: Vec<Vec<f32>> = models.iter().map(|model| model.rows.clone()).collect();
@@ -135,17 +154,12 @@ pub fn one_vs_two(
         let rsm = similarity::rsm_of_rows(rows, words, model.words.dimensions);
         rsms.push(rsm.map_err(|source| PlanError::Words { path: file.file.clone(), source })?);
     }
-    let draws = match strata {
-        None => Permutations::new(config.seed, words),
-        Some(mut strata) => {
-            strata.resize(words, u32::MAX);
-            Permutations::stratified(config.seed, &strata)
-        }
-    };
-    let section = config.one_vs_two.clone().unwrap_or_default();
+    if let Some(strata) = &mut strata {
+        strata.resize(words, u32::MAX);
+    }
     let test = OneVsTwo {
         rsms,
-        draws,
+        draws: draws(config.seed, words, strata.as_deref()),
         permutations: section.permutations.unwrap_or(config.two_vs_two.permutations),
         ties: section.ties.unwrap_or(config.two_vs_two.ties),
     };
@@ -201,9 +215,10 @@ mod tests {
             class(12, &["crane"]),
             class(13, &["Siamese cat"]),
         ];
-        let manifest = manifest();
+        let (manifest, section) = (manifest(), config.one_vs_two.as_ref().unwrap());
         let models = read(&config, &manifest, &others, &Progress::silent(), &mut Vec::new()).unwrap();
-        let (lexicon, test) = one_vs_two(&config, &manifest, &models, &others, Some(vec![0, 0, 0, 1, 1])).unwrap();
+        let (lexicon, test) =
+            one_vs_two(&config, section, &manifest, &models, &others, Some(vec![0, 0, 0, 1, 1])).unwrap();
         assert_eq!(lexicon.words[5..], ["ape", "Siamese cat"]);
         let of_class = |class: usize| lexicon.of_class[class];
         assert_eq!([0, 4, 10, 11, 12, 13].map(of_class), [Some(0), Some(4), Some(5), None, Some(0), Some(6)]);

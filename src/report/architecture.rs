@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use plotters::style::text_anchor::HPos;
 
 use crate::nets::{self, Blueprint, StageSpec};
+use crate::record::RunRecord;
 use crate::report::axes::HALF_CAPITAL;
 use crate::report::canvas::{Backend, Canvas, DrawError, Figure, TextStyle, write_figure};
 use crate::report::curves::{Curves, thousands};
 use crate::report::notes::Notes;
 use crate::report::style::{AXIS, BOX, GREY, INK, LIGHT, NOTE, PAPER, SIZE, Shape, TICK_LABEL, TITLE, curve};
 use crate::report::{ReportError, Writer, figures};
-use crate::results::{Results, read_run};
+use crate::results::{Results, ResultsDir};
 use crate::stimuli::{PIXELS, PIXELS_LABEL};
 
 /// `architecture_<network>`
@@ -20,11 +21,12 @@ pub const WRITER: Writer = Writer { name: "architecture", write };
 
 fn write(results: &Results, directory: &Path) -> Result<Vec<PathBuf>, ReportError> {
     let mut paths = Vec::new();
-    let run = read_run(directory)?;
+    let record = RunRecord::read(&ResultsDir::new(directory))?;
+    let form = record.as_ref().and_then(RunRecord::run).map(|run| run.network.form.as_str());
     for curves in Curves::of_networks(&results.accuracy) {
         // Matrices that another program computed have no network here.
         let Some(network) = nets::find(curves.network) else { continue };
-        let form = run["network"]["form"].as_str().and_then(|form| network.blueprint(form));
+        let form = form.and_then(|form| network.blueprint(form));
         let network = form.unwrap_or_else(|| network.draw(&network.forms[0]));
         let figure = Architecture { stages: network.stages(), network, tapped: curves.layers.clone() };
         paths.extend(write_figure(&figure, &figures(directory), &curves.stem(WRITER.name))?);

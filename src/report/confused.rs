@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use image::RgbImage;
 use plotters::style::text_anchor::HPos;
 
+use crate::record::RunRecord;
 use crate::report::canvas::{Backend, Canvas, DrawError, Figure, TextStyle, write_figure};
 use crate::report::curves::Curves;
 use crate::report::notes::{self, Notes};
 use crate::report::stimuli::Source;
 use crate::report::style::{INK, LIGHT, SIZE, TICK_LABEL, TITLE};
 use crate::report::{ReportError, Writer, figures};
-use crate::results::{AccuracyRow, ConfusedRow, Results, StimulusRow, read_run};
+use crate::results::{AccuracyRow, ConfusedRow, Results, ResultsDir, StimulusRow};
 
 /// `confused_<network>_<words>`
 pub const WRITER: Writer = Writer { name: "confused", write };
@@ -22,8 +23,8 @@ const MOST: usize = 12;
 const SIDE: usize = 200;
 
 fn write(results: &Results, directory: &Path) -> Result<Vec<PathBuf>, ReportError> {
-    let run = read_run(directory)?;
-    let Some(source) = Source::find(results, &run, directory) else { return Ok(Vec::new()) };
+    let record = RunRecord::read(&ResultsDir::new(directory))?;
+    let Some(source) = Source::find(results, record.as_ref(), directory) else { return Ok(Vec::new()) };
     let mut paths = Vec::new();
     for curves in Curves::of_networks(&results.accuracy) {
         for model in &curves.models {
@@ -126,6 +127,7 @@ fn square((x, y): (f64, f64), side: f64) -> [(f64, f64); 4] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record;
     use crate::report::curves::tests::rows;
 
     #[test]
@@ -151,8 +153,9 @@ mod tests {
             ..Results::default()
         };
         let manifest = directory.path().join("manifest.csv");
-        let run = serde_json::json!({"config": {"stimuli": {"manifest": manifest}}});
-        std::fs::write(directory.path().join("run.json"), run.to_string()).unwrap();
+        record::tests::written(&ResultsDir::new(directory.path()), |run| {
+            run["config"]["stimuli"]["manifest"] = manifest.display().to_string().into();
+        });
         let paths = write(&results, directory.path()).unwrap();
         let svg = std::fs::read_to_string(&paths[1]).unwrap();
         assert!(paths[1].ends_with("figures/confused_net_GloVe.svg"));

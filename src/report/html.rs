@@ -15,11 +15,12 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use crate::record::RunRecord;
 use crate::report::accuracy::Accuracy;
 use crate::report::canvas::{DrawError, svg};
 use crate::report::curves::Curves;
 use crate::report::{ReportError, Writer};
-use crate::results::{Results, lines, read_run, write_atomically};
+use crate::results::{Results, ResultsDir, write_atomically};
 
 /// `report.html`
 pub const WRITER: Writer = Writer { name: "report", write };
@@ -30,7 +31,7 @@ const PAGE_BYTES: usize = 5_000_000;
 const MATRICES_BYTES: usize = 1_200_000;
 
 fn write(results: &Results, directory: &Path) -> Result<Vec<PathBuf>, ReportError> {
-    let path = directory.join("report.html");
+    let path = ResultsDir::new(directory).page();
     let page = page(results, directory)?;
     write_atomically(&path, |file| file.write_all(page.as_bytes()))?;
     Ok(vec![path])
@@ -41,14 +42,14 @@ fn page(results: &Results, directory: &Path) -> Result<String, ReportError> {
     let Some(first) = networks.first() else {
         return Err(ReportError::NoRows { figure: WRITER.name, table: "accuracy.csv" });
     };
-    let recorded = read_run(directory)?;
-    let run = provenance::without_folders(&recorded);
+    let of_run = ResultsDir::new(directory);
+    let recorded = RunRecord::read(&of_run)?;
+    let record = recorded.as_ref().map(RunRecord::without_folders);
     let title = format!("{}: words and layers", first.network);
-    let data = embedded(&data::Data::new(results, &networks, &lines(&directory.join("rsm/categories.txt"))?));
-    let matrices = embedded(&matrices::read(&networks, directory, MATRICES_BYTES)?);
-    let methods = methods::paragraphs(results, &run);
-    let figures =
-        figures(results).map_err(|source| ReportError::Draw { path: directory.join("report.html"), source })?;
+    let data = embedded(&data::Data::new(results, &networks, &of_run.categories()?));
+    let matrices = embedded(&matrices::read(&networks, &of_run, MATRICES_BYTES)?);
+    let methods = methods::paragraphs(results, record.as_ref());
+    let figures = figures(results).map_err(|source| ReportError::Draw { path: of_run.page(), source })?;
     let parts = |pictures: &str| {
         fill(include_str!("html/page.html"), |part| match part {
             "title" => escape(&title),
@@ -67,7 +68,7 @@ fn page(results: &Results, directory: &Path) -> Result<String, ReportError> {
             "mistakes-link" if results.misclassified.is_empty() => String::new(),
             "mistakes-link" => "<a href=\"#mistakes\" class=\"scripted\">Mistakes</a>".to_string(),
             "methods" => methods.iter().map(methods::Paragraph::html).collect(),
-            "provenance" => provenance::html(&run),
+            "provenance" => provenance::html(record.as_ref()),
             "data" => data.clone(),
             "matrices" => matrices.clone(),
             "pictures" => pictures.to_string(),
@@ -75,7 +76,7 @@ fn page(results: &Results, directory: &Path) -> Result<String, ReportError> {
         })
     };
     let left = PAGE_BYTES.saturating_sub(parts("").len());
-    let pictures = pictures::read(results, &recorded, directory, left);
+    let pictures = pictures::read(results, recorded.as_ref(), directory, left);
     Ok(parts(&embedded(&pictures)))
 }
 

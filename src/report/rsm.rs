@@ -12,7 +12,7 @@ use crate::report::notes::Notes;
 use crate::report::ramp::Ramp;
 use crate::report::style::{AXIS, INK, SIZE, TICK_LABEL, TITLE};
 use crate::report::{ReportError, Writer, figures};
-use crate::results::{Results, layer_rsm, lines, words_rsm};
+use crate::results::{Results, ResultsDir};
 use crate::stats::Rsm;
 use crate::stats::ceiling::mean_rsm;
 
@@ -25,11 +25,12 @@ const MOST: (usize, usize) = (2, 6);
 
 fn write(results: &Results, directory: &Path) -> Result<Vec<PathBuf>, ReportError> {
     let mut paths = Vec::new();
-    let order = Order::read(directory)?;
+    let of_run = ResultsDir::new(directory);
+    let order = Order::read(&of_run)?;
     for curves in Curves::of_networks(&results.accuracy) {
-        let words = curves.models.iter().take(MOST.0).map(|model| (model.words, words_rsm(directory, model.words)));
+        let words = curves.models.iter().take(MOST.0).map(|model| (model.words, of_run.words_rsm(model.words)));
         let shown = spread(curves.layers.len(), MOST.1 - curves.models.len().min(MOST.0));
-        let layers = shown.into_iter().map(|n| (curves.labels[n], layer_rsm(directory, curves.layers[n])));
+        let layers = shown.into_iter().map(|n| (curves.labels[n], of_run.layer_rsm(curves.layers[n])));
         let mut matrices = Vec::new();
         for (name, path) in words.chain(layers) {
             // Results may have been copied without their matrices.
@@ -74,8 +75,8 @@ struct Order {
 }
 
 impl Order {
-    fn read(directory: &Path) -> Result<Self, FileError> {
-        let categories = lines(&directory.join("rsm/categories.txt"))?;
+    fn read(directory: &ResultsDir) -> Result<Self, FileError> {
+        let categories = directory.categories()?;
         let names = crate::report::curves::distinct(categories.iter().map(String::as_str));
         let mut order = Self { places: Vec::new(), categories: Vec::new() };
         for name in names {
@@ -183,9 +184,10 @@ mod tests {
     #[test]
     fn concepts_stand_category_by_category() {
         let directory = tempfile::tempdir().unwrap();
-        std::fs::create_dir(directory.path().join("rsm")).unwrap();
-        std::fs::write(directory.path().join("rsm/categories.txt"), "animal\nfood\nanimal\n").unwrap();
-        let order = Order::read(directory.path()).unwrap();
+        let results = ResultsDir::new(directory.path());
+        let [concepts, categories] = [["cat", "pie", "dog"], ["animal", "food", "animal"]].map(|l| l.map(String::from));
+        results.write_concepts(&concepts, Some(&categories)).unwrap();
+        let order = Order::read(&results).unwrap();
         assert_eq!(order.categories, [("animal".to_string(), 0), ("food".to_string(), 2)]);
         let values = order.values(&Rsm::new(3, vec![1.0, 0.1, 0.2, 0.1, 1.0, 0.3, 0.2, 0.3, 1.0]));
         assert_eq!(values[1..3], [0.2, 0.1]);
@@ -199,8 +201,9 @@ mod tests {
         let results = Results { accuracy: rows("vgg16", &labels, &["Skip Gram"]), ..Results::default() };
         assert!(write(&results, directory.path()).unwrap().is_empty());
         let rsm = [1.0, 0.5, 0.5, 1.0];
-        arrays::write_npy(&words_rsm(directory.path(), "Skip Gram"), &[2, 2], &rsm).unwrap();
-        arrays::write_npy(&layer_rsm(directory.path(), "fc1"), &[2, 2, 2], &[rsm, rsm].concat()).unwrap();
+        let of_run = ResultsDir::new(directory.path());
+        arrays::write_npy(&of_run.words_rsm("Skip Gram"), &[2, 2], &rsm).unwrap();
+        arrays::write_npy(&of_run.layer_rsm("fc1"), &[2, 2, 2], &[rsm, rsm].concat()).unwrap();
         let paths = write(&results, directory.path()).unwrap();
         let svg = std::fs::read_to_string(&paths[1]).unwrap();
         assert!(svg.lines().any(|line| line == "Skip Gram") && svg.lines().any(|line| line == "fc1"));

@@ -3,9 +3,9 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Component, Path, PathBuf};
 
-use serde_json::Value;
-
+use crate::config::Config;
 use crate::images::{self, Resize};
+use crate::record::RunRecord;
 use crate::results::{Results, StimulusRow};
 
 /// The folder of a run's images, and how they are brought to a square.
@@ -18,16 +18,16 @@ pub struct Source {
 impl Source {
     /// Looks where the run had them and beside the results; none if there is none of them: results are often read on
     /// another machine.
-    pub fn find(results: &Results, run: &Value, directory: &Path) -> Option<Self> {
+    pub fn find(results: &Results, record: Option<&RunRecord>, directory: &Path) -> Option<Self> {
+        let run = record?.run()?;
         let there = |folder: &PathBuf| results.stimuli.iter().any(|stimulus| folder.join(&stimulus.path).exists());
-        let folder = folders(run, directory).into_iter().find(there)?;
-        let input = &run["network"]["input"];
+        let folder = folders(&run.config, directory).into_iter().find(there)?;
         // As the network sees them, with antialias where its own rule has none.
-        let resize = match serde_json::from_value(input["resize"].clone()) {
-            Ok(Resize::CropBilinear | Resize::CropBicubic) => Resize::CropBilinear,
-            _ => Resize::SquashBilinear,
+        let resize = match run.network.input.resize {
+            Resize::CropBilinear | Resize::CropBicubic => Resize::CropBilinear,
+            Resize::SquashNearest | Resize::SquashBilinear | Resize::SquashBicubic => Resize::SquashBilinear,
         };
-        Some(Self { folder, resize, crop_pct: input["crop_pct"].as_f64().unwrap_or(1.0) })
+        Some(Self { folder, resize, crop_pct: run.network.input.crop_pct })
     }
 
     /// `[size, size, 3]` bytes; none if the image is gone or unreadable.
@@ -40,13 +40,9 @@ impl Source {
 
 /// Where the manifest's folder may be: as the run named it, and as it lies from the results, which holds when both were
 /// moved together or the command is given elsewhere.
-fn folders(run: &Value, directory: &Path) -> Vec<PathBuf> {
-    let config = &run["config"];
-    let Some(manifest) = config["stimuli"]["manifest"].as_str() else { return Vec::new() };
-    let folder = Path::new(manifest).parent().unwrap_or(Path::new("")).to_path_buf();
-    let network = config["network"]["name"].as_str().unwrap_or_default();
-    let out = config["run"]["out"].as_str().map_or_else(|| Path::new("results").join(network), PathBuf::from);
-    let beside = between(&out, &folder).map(|way| directory.join(way));
+fn folders(config: &Config, directory: &Path) -> Vec<PathBuf> {
+    let folder = config.stimuli_root().to_path_buf();
+    let beside = between(&config.out(), &folder).map(|way| directory.join(way));
     std::iter::once(folder).chain(beside).collect()
 }
 

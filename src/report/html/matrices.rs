@@ -1,7 +1,5 @@
 //! The layers' similarity matrices for the page: upper triangles of one byte per pair.
 
-use std::path::Path;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
@@ -10,7 +8,7 @@ use crate::arrays;
 use crate::report::ReportError;
 use crate::report::curves::Curves;
 use crate::report::rsm::mean;
-use crate::results::layer_rsm;
+use crate::results::ResultsDir;
 use crate::stats::rsa::upper;
 
 /// Distinct values of a byte.
@@ -30,13 +28,17 @@ pub struct Matrix {
 ///
 /// # Errors
 /// A matrix that cannot be read.
-pub fn read(networks: &[Curves], directory: &Path, bytes: usize) -> Result<Vec<Vec<Option<Matrix>>>, ReportError> {
+pub fn read(
+    networks: &[Curves],
+    directory: &ResultsDir,
+    bytes: usize,
+) -> Result<Vec<Vec<Option<Matrix>>>, ReportError> {
     let mut taken = 0;
     let mut all = Vec::new();
     for curves in networks {
         let mut matrices = Vec::new();
         for layer in &curves.layers {
-            let path = layer_rsm(directory, layer);
+            let path = directory.layer_rsm(layer);
             if !path.exists() {
                 matrices.push(None);
                 continue;

@@ -1,10 +1,13 @@
 //! The experiment in words: what a paper's method section says, from `run.json` and the tables.
 
-use serde_json::Value;
-
+use crate::config::TestOptions;
+use crate::images::Resize;
+use crate::nets::Preprocess;
+use crate::record::{Run, RunRecord};
 use crate::report::curves::{distinct, thousands};
 use crate::report::html::escape;
 use crate::results::Results;
+use crate::stats::scoring::{Constant, Ties};
 
 /// A heading and its text.
 pub struct Paragraph {
@@ -20,18 +23,17 @@ impl Paragraph {
 }
 
 /// Every setting in words.
-pub fn paragraphs(results: &Results, run: &Value) -> Vec<Paragraph> {
-    let settings = Settings::new(results, run);
-    if run.is_null() {
+pub fn paragraphs(results: &Results, record: Option<&RunRecord>) -> Vec<Paragraph> {
+    let Some(record) = record else {
         let text = "The results have no run.json, so the settings are not known.".to_string();
         return vec![Paragraph { heading: "Settings", text }];
-    }
-    let computed_elsewhere = run["command"] == "test";
+    };
+    let settings = Settings::new(results, record);
     let all = [
         ("Stimuli", settings.stimuli()),
-        ("Network", if computed_elsewhere { String::new() } else { settings.network() }),
-        ("Word vectors", if computed_elsewhere { String::new() } else { settings.words() }),
-        ("Similarity", if computed_elsewhere { settings.matrices() } else { settings.similarity() }),
+        ("Network", record.run().map_or_else(String::new, |run| settings.network(run))),
+        ("Word vectors", record.run().map_or_else(String::new, words)),
+        ("Similarity", if record.run().is_some() { settings.similarity() } else { settings.matrices() }),
         ("2 vs. 2 test", settings.two_vs_two()),
         ("Inference", settings.inference()),
         ("1 vs. 2 test", settings.one_vs_two()),
@@ -47,9 +49,8 @@ pub fn paragraphs(results: &Results, run: &Value) -> Vec<Paragraph> {
 
 struct Settings<'a> {
     results: &'a Results,
-    run: &'a Value,
-    /// The keys of `[two_vs_two]`.
-    test: &'a Value,
+    record: &'a RunRecord,
+    test: &'a TestOptions,
     concepts: u64,
     groups: u64,
     pairs: u64,
@@ -69,18 +70,61 @@ fn count(number: u64, singular: &str) -> String {
 }
 
 /// A checksum's beginning: enough to tell files apart; the whole stands in the provenance.
-fn checksum(sum: &Value) -> String {
-    sum.as_str().map_or(String::new(), |sum| format!(", SHA-256 {}…", sum.chars().take(12).collect::<String>()))
+fn checksum(sum: Option<&String>) -> String {
+    sum.map_or(String::new(), |sum| format!(", SHA-256 {}…", sum.chars().take(12).collect::<String>()))
+}
+
+fn words(run: &Run) -> String {
+    let configured = run.config.words.iter().zip(&run.words).enumerate();
+    let named: Vec<String> = configured
+        .map(|(n, (words, model))| {
+            let values = count(model.dimensions as u64, "value");
+            let sum = checksum(run.checksums.words.get(n));
+            format!("{} ({values} per word; {}{sum})", words.name, words.file.display())
+        })
+        .collect();
+    format!("Every concept had a vector in {}.", list(&named))
+}
+
+fn preparation(run: &Run) -> String {
+    let input = &run.network.input;
+    let size = input.size;
+    let kernel = match input.resize {
+        Resize::SquashNearest => "nearest-neighbour sampling",
+        Resize::SquashBilinear | Resize::CropBilinear => "bilinear interpolation with antialiasing",
+        Resize::SquashBicubic | Resize::CropBicubic => "bicubic interpolation with antialiasing",
+    };
+    let resized = if matches!(input.resize, Resize::CropBilinear | Resize::CropBicubic) {
+        let side = size as f64 / input.crop_pct;
+        format!(
+            "The shorter side of each image was scaled to {side:.0} pixels by {kernel}, and the central {size} × {size} \
+             pixels were kept."
+        )
+    } else {
+        format!("Each image was scaled to {size} × {size} pixels, whatever its shape, by {kernel}.")
+    };
+    let values = match input.preprocess {
+        Preprocess::Caffe => {
+            "Its channels were put in the order blue, green, red and reduced by 103.939, 116.779 and 123.68, the means \
+             of ImageNet; values were not scaled."
+        }
+        Preprocess::Tf => "Values were scaled from 0 … 255 to −1 … 1.",
+        Preprocess::Torch => {
+            "Values were scaled to 0 … 1, reduced by ImageNet's means (0.485, 0.456, 0.406) and divided by its standard \
+             deviations (0.229, 0.224, 0.225)."
+        }
+        Preprocess::Lite => "Values x of 0 … 255 became (x − 127) / 128.",
+    };
+    format!("{resized} {values}")
 }
 
 impl<'a> Settings<'a> {
-    fn new(results: &'a Results, run: &'a Value) -> Self {
+    fn new(results: &'a Results, record: &'a RunRecord) -> Self {
         let row = results.accuracy.first();
-        let config = &run["config"];
         Self {
             results,
-            run,
-            test: if run["command"] == "test" { config } else { &config["two_vs_two"] },
+            record,
+            test: record.options(),
             concepts: row.map_or(0, |row| row.concepts as u64),
             groups: row.map_or(0, |row| row.groups as u64),
             pairs: row.map_or(0, |row| row.pairs as u64),
@@ -94,42 +138,8 @@ impl<'a> Settings<'a> {
             1 => "one of each concept".to_string(),
             groups => format!("dealt into {groups} groups of one image per concept"),
         };
-        format!("The stimuli were {images} of {}, {dealt}. {}", count(self.concepts, "concept"), self.preparation())
-    }
-
-    fn preparation(&self) -> String {
-        let input = &self.run["network"]["input"];
-        let Some(size) = input["size"].as_u64() else { return String::new() };
-        let rule = input["resize"].as_str().unwrap_or_default();
-        let kernel = match rule.split_once('-').map_or("", |(_, kernel)| kernel) {
-            "nearest" => "nearest-neighbour sampling",
-            "bilinear" => "bilinear interpolation with antialiasing",
-            "bicubic" => "bicubic interpolation with antialiasing",
-            other => other,
-        };
-        let resized = if rule.starts_with("crop") {
-            let side = size as f64 / input["crop_pct"].as_f64().unwrap_or(1.0);
-            format!(
-                "The shorter side of each image was scaled to {side:.0} pixels by {kernel}, and the central {size} × {size} \
-                 pixels were kept."
-            )
-        } else {
-            format!("Each image was scaled to {size} × {size} pixels, whatever its shape, by {kernel}.")
-        };
-        let values = match input["preprocess"].as_str().unwrap_or_default() {
-            "caffe" => {
-                "Its channels were put in the order blue, green, red and reduced by 103.939, 116.779 and 123.68, the means \
-                 of ImageNet; values were not scaled."
-            }
-            "tf" => "Values were scaled from 0 … 255 to −1 … 1.",
-            "torch" => {
-                "Values were scaled to 0 … 1, reduced by ImageNet's means (0.485, 0.456, 0.406) and divided by its standard \
-                 deviations (0.229, 0.224, 0.225)."
-            }
-            "lite" => "Values x of 0 … 255 became (x − 127) / 128.",
-            _ => "",
-        };
-        format!("{resized} {values}")
+        let prepared = self.record.run().map_or_else(String::new, preparation);
+        format!("The stimuli were {images} of {}, {dealt}. {prepared}", count(self.concepts, "concept"))
     }
 
     fn layers(&self) -> Vec<(&str, usize)> {
@@ -138,21 +148,21 @@ impl<'a> Settings<'a> {
         names.into_iter().map(|layer| (layer, units(layer))).collect()
     }
 
-    fn network(&self) -> String {
-        let network = &self.run["network"];
-        let Some(name) = network["name"].as_str() else { return String::new() };
-        let config = &self.run["config"]["network"];
-        let weights = match config["weights"].as_str() {
-            Some(file) => format!("with the weights of {file}{}", checksum(&self.run["checksums"]["weights"])),
-            None => format!("with random weights (seed {}), as a control", self.seed()),
+    fn network(&self, run: &Run) -> String {
+        let name = &run.network.name;
+        let weights = match &run.config.network.weights {
+            Some(file) => {
+                format!("with the weights of {}{}", file.display(), checksum(run.checksums.weights.as_ref()))
+            }
+            None => format!("with random weights (seed {}), as a control", self.record.seed()),
         };
-        let form = network["form"].as_str().map_or(String::new(), |form| format!(" in its {form} form"));
         let (pixels, layers): (Vec<_>, Vec<_>) = self.layers().into_iter().partition(|(layer, _)| *layer == "pixels");
         let named: Vec<String> =
             layers.iter().map(|(layer, units)| format!("{layer} ({} units)", thousands(*units as u64))).collect();
         let mut text = format!(
-            "The images were passed through {name}{form}, {weights}. The activations of {} were recorded, in order of \
+            "The images were passed through {name} in its {} form, {weights}. The activations of {} were recorded, in order of \
              depth: {}; all units of a layer made one vector per image.",
+            run.network.form,
             count(layers.len() as u64, "layer"),
             list(&named),
         );
@@ -181,24 +191,6 @@ impl<'a> Settings<'a> {
         )
     }
 
-    fn words(&self) -> String {
-        let configured = self.run["config"]["words"].as_array().into_iter().flatten();
-        let named: Vec<String> = configured
-            .enumerate()
-            .map(|(n, words)| {
-                let dimensions = self.run["words"][n]["dimensions"].as_u64();
-                format!(
-                    "{} ({}{}{})",
-                    words["name"].as_str().unwrap_or_default(),
-                    dimensions.map_or(String::new(), |dimensions| format!("{} per word; ", count(dimensions, "value"))),
-                    words["file"].as_str().unwrap_or_default(),
-                    checksum(&self.run["checksums"]["words"][n])
-                )
-            })
-            .collect();
-        if named.is_empty() { String::new() } else { format!("Every concept had a vector in {}.", list(&named)) }
-    }
-
     fn similarity(&self) -> String {
         let per_group = if self.groups > 1 { "For each layer and group of images" } else { "For each layer" };
         format!(
@@ -219,42 +211,35 @@ impl<'a> Settings<'a> {
             count(self.pairs, "pair"),
         );
         let ties: u64 = self.results.accuracy.iter().map(|row| row.ties).sum();
-        let tied = match self.test["ties"].as_str() {
-            Some("half") => "half a pass",
-            Some("won") => "passed",
-            Some("lost") => "not passed",
-            _ => "an unrecorded score",
+        let tied = match self.test.ties {
+            Ties::Half => "half a pass",
+            Ties::Won => "passed",
+            Ties::Lost => "not passed",
         };
         text += &format!(
             " A tie (the two sums equal up to rounding) counted as {tied}; {} occurred in all tests together.",
             if ties == 0 { "none".to_string() } else { thousands(ties) }
         );
-        text += match self.test["constant"].as_str() {
-            Some("half") => {
+        text += match self.test.constant {
+            Constant::Half => {
                 " Pairs with an image whose activations are constant, and so correlate with nothing, scored one half."
             }
-            Some("error") => " No image had constant activations at any layer.",
-            _ => "",
+            Constant::Error => " No image had constant activations at any layer.",
         };
         text
-    }
-
-    fn seed(&self) -> u64 {
-        self.run["config"]["seed"].as_u64().unwrap_or_default()
     }
 
     fn inference(&self) -> String {
         if self.permutations == 0 {
             return "No permutation test was made: the accuracies have no p-values.".to_string();
         }
-        let strata = self.test["within_categories"] == true || self.test["categories"].is_string();
-        let within = if strata { " within their categories" } else { "" };
+        let within = if self.test.within_categories { " within their categories" } else { "" };
         let mut text = format!(
             "The null distribution came from {} of the concepts of the word matrix{within} (seed {}); all layers, groups of \
              images and word models shared the same permutations. With b permutations that reach the observed accuracy out of \
              m, p = (1 + b) / (1 + m).",
             count(self.permutations, "random permutation"),
-            self.seed()
+            self.record.seed()
         );
         let layers = self.layers().len();
         if layers > 1 {
@@ -265,30 +250,26 @@ impl<'a> Settings<'a> {
                  the family-wise p is below 0.05."
             );
         }
-        if let Some(stop) = self.test["stop_after"].as_u64() {
+        if let Some(stop) = self.test.stop_after {
             text += &format!(
                 " Drawing stopped early once {stop} permutations of every layer had reached the observed accuracy \
                  (Besag & Clifford, 1991)."
             );
         }
-        match self.test["bootstrap"].as_u64() {
-            None | Some(0) => {}
-            Some(resamples) => {
-                text += &format!(
-                    " Confidence intervals (95 %) are percentiles of {} over concepts, in log-odds and centred on the \
-                     observed accuracy; copies of a concept made no pairs and were left out of each other's rows.",
-                    count(resamples, "bootstrap resample")
-                );
-            }
+        if self.test.bootstrap > 0 {
+            text += &format!(
+                " Confidence intervals (95 %) are percentiles of {} over concepts, in log-odds and centred on the observed \
+                 accuracy; copies of a concept made no pairs and were left out of each other's rows.",
+                count(self.test.bootstrap, "bootstrap resample")
+            );
         }
         text
     }
 
     fn one_vs_two(&self) -> String {
         let Some(row) = self.results.one_vs_two.first() else { return String::new() };
-        let test = &self.run["config"]["one_vs_two"];
-        let known = self.run["top_1"].as_f64();
-        let known = known.map_or(String::new(), |share| format!(" (top-1 accuracy {:.1} %)", 100.0 * share));
+        let Some(run) = self.record.run() else { return String::new() };
+        let known = run.top_1.map_or(String::new(), |share| format!(" (top-1 accuracy {:.1} %)", 100.0 * share));
         let mut text = format!(
             "The 1 vs. 2 test was made for the {} that the network misclassified{known} and whose true and predicted class both \
              have a word. The correlations of the image's activations with those of the correctly classified images of its \
@@ -304,12 +285,12 @@ impl<'a> Settings<'a> {
                 count(row.permutations, "random permutation")
             );
         }
-        match test["ties"].as_str() {
-            Some("half") => text += " A tie counted as half a pass.",
-            Some("won") => text += " A tie counted as passed.",
-            Some(_) => text += " A tie counted as not passed.",
-            None => {}
-        }
+        text += match run.config.one_vs_two.as_ref().and_then(|section| section.ties) {
+            Some(Ties::Half) => " A tie counted as half a pass.",
+            Some(Ties::Won) => " A tie counted as passed.",
+            Some(Ties::Lost) => " A tie counted as not passed.",
+            None => "",
+        };
         text
     }
 
@@ -333,12 +314,10 @@ impl<'a> Settings<'a> {
     }
 
     fn software(&self) -> String {
-        let Some(version) = self.run["semgpu"].as_str() else { return String::new() };
-        let device = self.run["device"]["name"].as_str().unwrap_or("an unnamed device");
-        let driver = &self.run["device"]["adapter"]["driver"];
-        let driver = driver.as_str().filter(|driver| !driver.is_empty());
+        let RunRecord { semgpu, device, .. } = self.record;
+        let driver = device.adapter.as_ref().map(|adapter| &adapter.driver).filter(|driver| !driver.is_empty());
         let driver = driver.map_or(String::new(), |driver| format!(", driver {driver}"));
-        format!("All computations were made with semgpu {version} on {device}{driver}.")
+        format!("All computations were made with semgpu {semgpu} on {}{driver}.", device.name)
     }
 
     fn references(&self) -> String {
@@ -354,7 +333,7 @@ impl<'a> Settings<'a> {
                  approach to multiple testing. Journal of the Royal Statistical Society B, 57(1), 289–300.",
             );
         }
-        if self.test["stop_after"].is_u64() {
+        if self.test.stop_after.is_some() {
             references
                 .push("Besag, J., & Clifford, P. (1991). Sequential Monte Carlo p-values. Biometrika, 78(2), 301–304.");
         }

@@ -6,8 +6,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rayon::prelude::*;
 use serde::Serialize;
-use serde_json::Value;
 
+use crate::record::RunRecord;
 use crate::report::curves::distinct;
 use crate::report::stimuli::Source;
 use crate::results::{Results, StimulusRow};
@@ -35,12 +35,12 @@ pub struct Pictures {
 
 /// The pictures in at most `bytes` of base64, of as many groups as fit at the smallest size. Images that are gone or
 /// unreadable are counted, not an error: results are often read on another machine.
-pub fn read(results: &Results, run: &Value, directory: &Path, bytes: usize) -> Pictures {
+pub fn read(results: &Results, record: Option<&RunRecord>, directory: &Path, bytes: usize) -> Pictures {
     let concepts = distinct(results.concepts.iter().map(|row| row.concept.as_str()));
     let groups = distinct(results.groups.iter().map(|row| row.group.as_str()));
     let images = results.stimuli.len();
     let none = |missing| Pictures { size: 0, jpegs: Vec::new(), groups: 0, missing, images };
-    let Some(source) = Source::find(results, run, directory) else {
+    let Some(source) = Source::find(results, record, directory) else {
         return none(images);
     };
     let place = |stimulus: &StimulusRow| {

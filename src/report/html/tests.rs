@@ -1,11 +1,11 @@
 use serde_json::Value;
 
 use super::*;
-use crate::arrays;
 use crate::report::curves::tests::rows;
 use crate::results::{
-    ConceptRow, ConfusedRow, GroupRow, LostRow, MisclassifiedRow, PredictionRow, StimulusRow, WordsRow, layer_rsm,
+    ConceptRow, ConfusedRow, GroupRow, LostRow, MisclassifiedRow, PredictionRow, StimulusRow, WordsRow,
 };
+use crate::{arrays, record};
 
 /// A name that would end a script, a string, an attribute or a template's part.
 const HOSTILE: &str = "</script><img src=x onerror=alert(1)>\"'&{{data}}";
@@ -70,27 +70,18 @@ fn directory() -> tempfile::TempDir {
     image::RgbImage::from_pixel(20, 10, image::Rgb([200, 30, 30]))
         .save(directory.path().join("data/images/a.png"))
         .unwrap();
-    let results = directory.path().join("results");
-    let run = serde_json::json!({
-        "semgpu": "0.1.0",
-        "config": {
-            "seed": 7,
-            "network": {"name": "net", "weights": "/gone/secret/net.safetensors"},
-            "stimuli": {"manifest": "/gone/data/manifest.csv"},
-            "words": [{"name": HOSTILE, "file": "/gone/secret/</script>.txt"}],
-            "two_vs_two": {"ties": "half", "constant": "error"},
-            "run": {"out": "/gone/results"},
-        },
-        "network": {"name": "net", "form": "keras",
-            "input": {"size": 224, "preprocess": "caffe", "resize": "crop-bicubic", "crop_pct": 0.875}},
-        "words": [{"name": HOSTILE, "dimensions": 300}],
-        "device": {"name": "CPU (2 threads)"},
-        "checksums": {"weights": "abcdef0123456789", "words": ["0123456789abcdef"]},
-        "warnings": ["/gone/secret/net.safetensors: old"],
+    let results = ResultsDir::new(directory.path().join("results"));
+    record::tests::written(&results, |run| {
+        run["config"]["network"] = serde_json::json!({"name": "net", "weights": "/gone/secret/net.safetensors"});
+        run["config"]["stimuli"] = serde_json::json!({"manifest": "/gone/data/manifest.csv"});
+        run["config"]["words"] = serde_json::json!([{"name": HOSTILE, "file": "/gone/secret/</script>.txt"}]);
+        run["config"]["run"] = serde_json::json!({"out": "/gone/results"});
+        run["network"]["name"] = "net".into();
+        run["words"] = serde_json::json!([{"name": HOSTILE, "dimensions": 300}]);
+        run["warnings"] = serde_json::json!(["/gone/secret/net.safetensors: old"]);
     });
-    crate::results::write_json(&results.join("run.json"), &run).unwrap();
     let rsm = [1.0, 0.5, -0.5, 0.5, 1.0, 0.0, -0.5, 0.0, 1.0];
-    arrays::write_npy(&layer_rsm(&results, "fc1"), &[1, 3, 3], &rsm).unwrap();
+    arrays::write_npy(&results.layer_rsm("fc1"), &[1, 3, 3], &rsm).unwrap();
     directory
 }
 
@@ -264,8 +255,9 @@ fn results_without_run_json_or_permutations_make_a_page() {
 #[test]
 fn a_page_keeps_to_its_size() {
     let (results, directory) = (results(), directory());
-    let run = read_run(&directory.path().join("results")).unwrap();
-    let read = |bytes| pictures::read(&results, &run, &directory.path().join("results"), bytes);
+    let of_run = ResultsDir::new(directory.path().join("results"));
+    let record = RunRecord::read(&of_run).unwrap();
+    let read = |bytes| pictures::read(&results, record.as_ref(), of_run.root(), bytes);
     let large = embedded(&read(1_000_000)).len();
     assert_eq!(
         json(&format!("<script type=\"application/json\" id=\"p\">{}</script>", embedded(&read(10))), "p")["size"],
@@ -275,7 +267,7 @@ fn a_page_keeps_to_its_size() {
         assert!(embedded(&read(bytes)).len() <= bytes.min(large) + 100);
     }
     let networks = Curves::of_networks(&results.accuracy);
-    let matrices = matrices::read(&networks, &directory.path().join("results"), 3).unwrap();
+    let matrices = matrices::read(&networks, &of_run, 3).unwrap();
     assert!(matrices.is_empty(), "three bytes of triangle are four of base64");
 }
 

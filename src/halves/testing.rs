@@ -1,84 +1,31 @@
 //! RSMs to tests.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use serde::Serialize;
-
 use super::{HalvesError, numbers, read_lines};
-use crate::arrays::{RsmsOut, write_rsms};
-use crate::checkpoint::KEY_FILE;
 use crate::checksum::sha256;
-use crate::device::{self, Choice, Selected};
+use crate::config::{TestRequest, draws};
+use crate::device::{self, Selected};
 use crate::error::{Error, FileError};
-use crate::evaluation::{self, LayerRsms, Options, Space, Words};
-use crate::matrices::{self, Entries, Source};
-use crate::pipeline;
+use crate::evaluation::{LayerRsms, Space, Words};
+use crate::finish::{self, Comparison, finish};
+use crate::matrices::{self, Source};
 use crate::progress::Progress;
-use crate::report;
-use crate::results::{figure_name, layer_rsm, words_rsm, write_json, write_lines};
+use crate::record::{self, Command, MatrixChecksums, RunRecord};
+use crate::results::{ResultsDir, figure_name};
 use crate::stats::Rsm;
-use crate::stats::bootstrap::MIN_CONCEPTS;
-use crate::stats::permutation::{self, Permutations};
-use crate::stats::rsa::Rsa;
-use crate::stats::scoring::{Constant, Ties};
+use crate::stats::permutation::Permutations;
+use crate::stats::scoring::Constant;
 use crate::stats::two_vs_two;
-
-/// What `semgpu test` is asked for.
-#[derive(Clone, Debug, Serialize)]
-pub struct TestRequest {
-    /// Word models: `[concepts, concepts]`.
-    pub words: Vec<Source>,
-    /// Layers in input order: `[concepts, concepts]` or `[groups, concepts, concepts]`.
-    pub images: Vec<Source>,
-    /// As in tables and figures.
-    pub network: String,
-    /// What condensed matrices hold.
-    pub entries: Option<Entries>,
-    /// Names of the concepts, a line each.
-    pub concepts: Option<PathBuf>,
-    /// Categories of the concepts, a line each: permute within them.
-    pub categories: Option<PathBuf>,
-    /// Draws of the null.
-    pub permutations: u64,
-    /// Sequential stopping.
-    pub stop_after: Option<NonZeroU32>,
-    /// How a tied pair counts.
-    pub ties: Ties,
-    /// What to do with a row of NaN.
-    pub constant: Constant,
-    /// Bootstrap resamples over concepts.
-    pub bootstrap: u64,
-    /// RSA by these correlations.
-    pub rsa: Vec<Rsa>,
-    /// Seeds the draws.
-    pub seed: u64,
-    /// Where it runs.
-    pub device: Choice,
-    /// Where results go.
-    pub out: PathBuf,
-}
 
 /// A request whose files are read and found to fit.
 pub struct Test {
-    request: TestRequest,
-    words: Vec<Words>,
-    space: Space,
-    categories: Option<Vec<String>>,
-    options: Options,
+    directory: ResultsDir,
+    comparison: Comparison,
     device: Selected,
-    checksums: Checksums,
-    /// What was understood of each file.
-    understood: Vec<String>,
-}
-
-/// SHA-256 of the files that went in, by word model and layer.
-#[derive(Serialize)]
-struct Checksums {
-    words: BTreeMap<String, String>,
-    images: BTreeMap<String, String>,
+    record: record::Test,
 }
 
 impl Test {
@@ -86,8 +33,11 @@ impl Test {
     ///
     /// # Errors
     /// The first thing that is wrong.
-    pub fn new(request: TestRequest, progress: &Progress) -> Result<Self, HalvesError> {
-        check_values(&request)?;
+    pub fn new(mut request: TestRequest, progress: &Progress) -> Result<Self, HalvesError> {
+        let directory = ResultsDir::new(&request.out);
+        check_names(&request, &directory)?;
+        check_out(&directory)?;
+        request.options.within_categories = request.categories.is_some();
         let mut understood = Vec::new();
         let mut read = |source: &Source| -> Result<Vec<Rsm>, HalvesError> {
             let matrices = matrices::read(source, request.entries)?;
@@ -114,86 +64,33 @@ impl Test {
         let words = request.words.iter().zip(words).flat_map(|(source, rsms)| model(source, rsms)).collect::<Vec<_>>();
         check_constant(&request, &words, &space)?;
         let categories = request.categories.as_ref().map(|path| list(path, count, "category")).transpose()?;
-        let draws = match &categories {
-            Some(categories) => Permutations::stratified(request.seed, &permutation::strata(categories)),
-            None => Permutations::new(request.seed, count),
-        };
+        request.options.check(count)?;
+        let strata = request.options.strata(categories.as_deref());
+        let draws = draws(request.seed, count, strata.as_deref());
         check_testable(&request, &words, &space, &draws)?;
-        if request.bootstrap > 0 && count < MIN_CONCEPTS {
-            let found = format!("{} with {count} concepts", request.bootstrap);
-            return Err(HalvesError::Value { option: "bootstrap", found, expected: "12 concepts or more to resample" });
-        }
-        let sums = |sources: &[Source]| {
-            sources
-                .iter()
-                .map(|source| Ok((source.name.clone(), sha256(&source.path)?)))
-                .collect::<Result<_, FileError>>()
-        };
-        let checksums = Checksums { words: sums(&request.words)?, images: sums(&request.images)? };
+        let checksums = MatrixChecksums { words: sums(&request.words)?, images: sums(&request.images)? };
         let device = device::select(request.device)?;
         progress.line(device.line());
-        let options = Options {
-            draws,
-            permutations: request.permutations,
-            stop_after: request.stop_after,
-            ties: request.ties,
-            bootstrap: request.bootstrap,
-            seed: request.seed,
-            rsa: request.rsa.clone(),
-            device: device.device.clone(),
-        };
-        Ok(Self { request, words, space, categories, options, device, checksums, understood })
+        let options = finish::options(&request.options, request.seed, draws, &request.rsa, &device);
+        let comparison = Comparison { space, words, categories, images: None, options };
+        Ok(Self { directory, comparison, device, record: record::Test { config: request, understood, checksums } })
     }
 
-    /// Tests, and writes tables, figures and `run.json` as a run does; returns their directory.
+    /// Tests, and writes tables, matrices, figures and `run.json` as a run does; returns their directory.
     ///
     /// # Errors
     /// The device fails, a file cannot be written, [`Error::Interrupted`].
     pub fn run(self, progress: &Progress) -> Result<PathBuf, Error> {
         let started = Instant::now();
-        let results = evaluation::evaluate(&self.space, &self.words, &self.options, progress)?;
-        let out = &self.request.out;
-        self.write_matrices().map_err(Error::failed)?;
-        results.write(out).map_err(Error::failed)?;
-        let run = serde_json::json!({
-            "schema": 1,
-            "semgpu": env!("CARGO_PKG_VERSION"),
-            "command": "test",
-            "config": self.request,
-            "understood": self.understood,
-            "device": {"kind": self.device.kind(), "name": self.device.name(), "why": self.device.why, "adapter": self.device.adapter},
-            "threads": rayon::current_num_threads(),
-            "peak_bytes": device::peak_memory_bytes(),
-            "checksums": self.checksums,
-            "seconds": {"total": started.elapsed().as_secs_f64()},
-        });
-        write_json(&out.join("run.json"), &run).map_err(Error::failed)?;
-        report::write_figures(&results, out).map_err(Error::failed)?;
-        pipeline::summarise(&results, progress);
-        Ok(self.request.out)
+        let record = RunRecord::new(Command::Test(Box::new(self.record)), &self.device, Vec::new());
+        finish(&self.comparison, record, &self.directory, started, progress)?;
+        Ok(self.directory.root().to_path_buf())
     }
 }
 
-impl Test {
-    /// The matrices as a run leaves them: for the figures, and for `semgpu export`.
-    fn write_matrices(&self) -> Result<(), FileError> {
-        let out = &self.request.out;
-        for layer in &self.space.layers {
-            let rsms = layer.rsms.iter().collect();
-            write_rsms(&layer_rsm(out, &layer.name), &plain(rsms, true))?;
-        }
-        for model in &self.words {
-            write_rsms(&words_rsm(out, &model.name), &plain(vec![&model.rsm], false))?;
-        }
-        if let Some(categories) = &self.categories {
-            write_lines(&out.join("rsm/categories.txt"), categories)?;
-        }
-        write_lines(&out.join("rsm/concepts.txt"), &self.space.concepts)
-    }
-}
-
-fn plain(rsms: Vec<&Rsm>, grouped: bool) -> RsmsOut<'_> {
-    RsmsOut { rsms, grouped, labels: Vec::new(), concepts: None, distances: false }
+/// The checksum of each file, by the name of what is in it.
+fn sums(sources: &[Source]) -> Result<BTreeMap<String, String>, FileError> {
+    sources.iter().map(|source| Ok((source.name.clone(), sha256(&source.path)?))).collect()
 }
 
 fn layer(source: &Source, rsms: Vec<Rsm>) -> LayerRsms {
@@ -204,15 +101,19 @@ fn model(source: &Source, rsms: Vec<Rsm>) -> Option<Words> {
     rsms.into_iter().next().map(|rsm| Words { name: source.name.clone(), dimensions: 0, rsm })
 }
 
-fn check_values(request: &TestRequest) -> Result<(), HalvesError> {
-    type File = fn(&Path, &str) -> PathBuf;
-    let sides = [("words", &request.words, words_rsm as File), ("images", &request.images, layer_rsm)];
+/// Names on both sides that make files of their own.
+fn check_names(request: &TestRequest, directory: &ResultsDir) -> Result<(), HalvesError> {
+    type File = fn(&ResultsDir, &str) -> PathBuf;
+    let sides = [
+        ("words", &request.words, ResultsDir::words_rsm as File),
+        ("images", &request.images, ResultsDir::layer_rsm as File),
+    ];
     let (mut files, mut figures) = (BTreeSet::new(), BTreeSet::new());
     for (side, sources, file) in sides {
         let twice = sources.iter().find(|source| {
             // Only word models have figures of their own.
             let drawn = side == "words" && !figures.insert(figure_name(&source.name));
-            !files.insert(file(&request.out, &source.name)) || drawn
+            !files.insert(file(directory, &source.name)) || drawn
         });
         if let Some(twice) = twice {
             return Err(HalvesError::SameName { side, name: twice.name.clone() });
@@ -222,12 +123,14 @@ fn check_values(request: &TestRequest) -> Result<(), HalvesError> {
             return Err(HalvesError::Value { option: side, found, expected });
         }
     }
-    if request.out.join("rsm").join(KEY_FILE).exists() {
-        return Err(HalvesError::RunsOut(request.out.clone()));
-    }
-    if request.permutations > u64::from(u32::MAX) {
-        let found = request.permutations.to_string();
-        return Err(HalvesError::Value { option: "permutations", found, expected: "0 to 4,294,967,295" });
+    Ok(())
+}
+
+/// The layers of a run are not replaced.
+fn check_out(directory: &ResultsDir) -> Result<(), HalvesError> {
+    let runs = || Ok::<_, HalvesError>(RunRecord::read(directory)?.is_some_and(|record| record.run().is_some()));
+    if directory.finished().exists() || runs()? {
+        return Err(HalvesError::RunsOut(directory.root().to_path_buf()));
     }
     Ok(())
 }
@@ -274,7 +177,7 @@ fn check_constant(request: &TestRequest, words: &[Words], space: &Space) -> Resu
             return Err(error(source, "of words", constant, true));
         }
     }
-    if request.constant == Constant::Half {
+    if request.options.constant == Constant::Half {
         return Ok(());
     }
     for (source, layer) in request.images.iter().zip(&space.layers) {

@@ -1,0 +1,191 @@
+//! How accuracies are tested, and what `semgpu test` is asked for: one definition for the configuration, the command line
+//! and `run.json`.
+
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::de::{DeserializeOwned, IntoDeserializer};
+use serde::{Deserialize, Serialize};
+
+use crate::device::Choice;
+use crate::matrices::{Entries, Source};
+use crate::stats::bootstrap::MIN_CONCEPTS;
+use crate::stats::permutation::{self, Permutations};
+use crate::stats::rsa::Rsa;
+use crate::stats::scoring::{Constant, Ties};
+
+/// How accuracies are tested: `[two_vs_two]` of an experiment, options of `semgpu test`.
+#[derive(Clone, Debug, PartialEq, Args, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TestOptions {
+    /// Draws of the null.
+    #[arg(long, default_value_t = TestOptions::default().permutations, value_name = "N")]
+    pub permutations: u64,
+    /// A tied pair counts as lost, half or won.
+    #[arg(long, default_value = "lost", value_parser = named::<Ties>)]
+    pub ties: Ties,
+    /// A constant image (in a matrix, a row of NaN): error, or half for its pairs.
+    #[arg(long, default_value = "error", value_parser = named::<Constant>)]
+    pub constant: Constant,
+    /// Permute only within categories: the stricter null. `semgpu test` does where it has categories.
+    #[arg(skip)]
+    pub within_categories: bool,
+    /// Draw until so many draws of every layer reach its observed value (Besag & Clifford 1991).
+    #[arg(long, value_name = "N")]
+    pub stop_after: Option<NonZeroU32>,
+    /// Bootstrap resamples over concepts, for 95 % intervals; 0: none.
+    #[arg(long, default_value_t = TestOptions::default().bootstrap, value_name = "N")]
+    pub bootstrap: u64,
+}
+
+impl Default for TestOptions {
+    fn default() -> Self {
+        Self {
+            permutations: 1000,
+            ties: Ties::default(),
+            constant: Constant::default(),
+            within_categories: false,
+            stop_after: None,
+            bootstrap: 0,
+        }
+    }
+}
+
+/// An option out of its range.
+#[derive(Debug)]
+pub struct OptionError {
+    /// The option's name in Rust and TOML.
+    pub option: &'static str,
+    /// The range.
+    pub expected: &'static str,
+    /// As given.
+    pub found: String,
+}
+
+impl TestOptions {
+    /// Whether so many concepts can be tested in this way.
+    ///
+    /// # Errors
+    /// The first option that is out of its range.
+    pub fn check(&self, concepts: usize) -> Result<(), OptionError> {
+        check_permutations(self.permutations)?;
+        if self.bootstrap > 0 && concepts < MIN_CONCEPTS {
+            let found = format!("{} with {concepts} concepts", self.bootstrap);
+            return Err(OptionError { option: "bootstrap", expected: "0, or 12 concepts or more to resample", found });
+        }
+        Ok(())
+    }
+
+    /// The stratum of each concept, where draws keep to categories.
+    pub fn strata(&self, categories: Option<&[String]>) -> Option<Vec<u32>> {
+        categories.filter(|_| self.within_categories).map(permutation::strata)
+    }
+}
+
+/// Draws are numbered by 32 bits on a GPU.
+pub(crate) fn check_permutations(permutations: u64) -> Result<(), OptionError> {
+    if permutations <= u64::from(u32::MAX) {
+        return Ok(());
+    }
+    let found = permutations.to_string();
+    Err(OptionError { option: "permutations", expected: "0 to 4,294,967,295", found })
+}
+
+/// The draws of so many concepts, within their strata where there are any.
+pub fn draws(seed: u64, concepts: usize, strata: Option<&[u32]>) -> Permutations {
+    strata.map_or_else(|| Permutations::new(seed, concepts), |strata| Permutations::stratified(seed, strata))
+}
+
+/// What `semgpu test` is asked for.
+#[derive(Clone, Debug, Args, Deserialize, Serialize)]
+pub struct TestRequest {
+    /// A word model's matrix, [concepts, concepts]; NAME=FILE::ARRAY takes one of several arrays.
+    #[arg(long, required = true, value_name = "NAME=RSM.npy")]
+    pub words: Vec<Source>,
+    /// A layer's matrix, [concepts, concepts] or [groups, concepts, concepts]; layers in input order.
+    #[arg(long, required = true, value_name = "LAYER=RSM.npy")]
+    pub images: Vec<Source>,
+    /// The network's name in tables and figures.
+    #[arg(long, default_value = "images", value_name = "NAME")]
+    pub network: String,
+    /// What matrices without a diagonal that tells hold.
+    #[arg(skip)]
+    pub entries: Option<Entries>,
+    /// Names of the concepts, a line each, in the matrices' order.
+    #[arg(long, value_name = "FILE")]
+    pub concepts: Option<PathBuf>,
+    /// Categories of the concepts, a line each: permute only within them.
+    #[arg(long, value_name = "FILE")]
+    pub categories: Option<PathBuf>,
+    /// How they are tested.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub options: TestOptions,
+    /// Also correlate the matrices: pearson, spearman, kendall-tau-a (repeatable).
+    #[arg(long, value_parser = named::<Rsa>)]
+    pub rsa: Vec<Rsa>,
+    /// Seeds the draws.
+    #[arg(long, default_value_t = super::seed(), value_name = "S")]
+    pub seed: u64,
+    /// auto, cpu, gpu or gpu:N.
+    #[arg(long, default_value = "auto")]
+    pub device: Choice,
+    /// Where results go.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+}
+
+impl TestRequest {
+    /// Every path that the request names.
+    pub fn paths_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
+        let matrices = self.words.iter_mut().chain(&mut self.images).map(|source| &mut source.path);
+        matrices.chain(&mut self.concepts).chain(&mut self.categories).chain([&mut self.out])
+    }
+}
+
+/// A value of the command line by its name in the configuration.
+fn named<T: DeserializeOwned>(name: &str) -> Result<T, serde::de::value::Error> {
+    T::deserialize(name.into_deserializer())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Arguments {
+        #[command(flatten)]
+        options: TestOptions,
+    }
+
+    #[test]
+    fn the_defaults_of_the_command_line_are_those_of_the_configuration() {
+        let from_toml: TestOptions = toml::from_str("").unwrap();
+        assert_eq!(from_toml, TestOptions::default());
+        assert_eq!(Arguments::parse_from(["test"]).options, TestOptions::default());
+        let given =
+            Arguments::parse_from(["test", "--ties", "half", "--stop-after", "3", "--constant", "half"]).options;
+        assert_eq!(given, toml::from_str("ties = \"half\"\nstop_after = 3\nconstant = \"half\"").unwrap());
+    }
+
+    #[test]
+    fn options_out_of_their_range_are_named() {
+        let permutations = TestOptions { permutations: 5_000_000_000, ..TestOptions::default() };
+        assert_eq!(permutations.check(20).unwrap_err().option, "permutations");
+        let bootstrap = TestOptions { bootstrap: 10, ..TestOptions::default() };
+        assert_eq!(bootstrap.check(11).unwrap_err().found, "10 with 11 concepts");
+        assert!(bootstrap.check(12).is_ok());
+    }
+
+    #[test]
+    fn categories_are_strata_only_where_asked_for() {
+        let categories = ["tool", "animal", "tool"].map(String::from);
+        let mut options = TestOptions::default();
+        assert_eq!(options.strata(Some(&categories)), None);
+        options.within_categories = true;
+        assert_eq!(options.strata(Some(&categories)), Some(vec![1, 0, 1]));
+    }
+}

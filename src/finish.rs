@@ -1,0 +1,155 @@
+//! Where `semgpu run` and `semgpu test` meet: RSMs of words and layers in, a results directory out.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use crate::arrays;
+use crate::config::TestOptions;
+use crate::device::Selected;
+use crate::error::{Error, FileError};
+use crate::evaluation::one_vs_two::{self, Lexicon, OneVsTwo, Predictions};
+use crate::evaluation::{self, Options, Space, Words};
+use crate::progress::Progress;
+use crate::record::RunRecord;
+use crate::report;
+use crate::results::{Results, ResultsDir, StimulusRow};
+use crate::stats::Rsm;
+use crate::stats::permutation::Permutations;
+use crate::stats::rsa::Rsa;
+use crate::stimuli::{Manifest, Stimulus};
+
+/// What is compared, and how.
+pub struct Comparison {
+    /// The image side.
+    pub space: Space,
+    /// The word side.
+    pub words: Vec<Words>,
+    /// A category per concept, where they are known.
+    pub categories: Option<Vec<String>>,
+    /// The images behind the layers, where semgpu computed these: their RSMs are on disk already.
+    pub images: Option<Images>,
+    /// How accuracies are tested.
+    pub options: Options,
+}
+
+/// The images behind the layers.
+pub struct Images {
+    /// The images.
+    pub manifest: Manifest,
+    /// The manifest's folder, which its paths are relative to.
+    pub root: PathBuf,
+    /// The network's answers, if it was run that far.
+    pub predictions: Option<Predictions>,
+    /// The words that stand for classes.
+    pub lexicon: Lexicon,
+    /// The 1 vs. 2 test, if asked for.
+    pub one_vs_two: Option<OneVsTwo>,
+}
+
+/// The options of a test with what decides its draws.
+pub fn options(test: &TestOptions, seed: u64, draws: Permutations, rsa: &[Rsa], device: &Selected) -> Options {
+    Options {
+        draws,
+        permutations: test.permutations,
+        stop_after: test.stop_after,
+        ties: test.ties,
+        bootstrap: test.bootstrap,
+        seed,
+        rsa: rsa.to_vec(),
+        device: device.device.clone(),
+    }
+}
+
+/// Tests, and writes tables, matrices, record and figures.
+///
+/// # Errors
+/// The device fails, a file cannot be written, [`Error::Interrupted`].
+pub fn finish(
+    comparison: &Comparison,
+    mut record: RunRecord,
+    directory: &ResultsDir,
+    started: Instant,
+    progress: &Progress,
+) -> Result<(), Error> {
+    let Comparison { space, words, images, options, .. } = comparison;
+    let mut results = evaluation::evaluate(space, words, options, progress)?;
+    if let Some(images) = images {
+        let warnings = images.rows(space, words, &mut results, progress)?;
+        warnings.iter().for_each(|warning| progress.line(format!("warning: {warning}")));
+        record.warnings.extend(warnings);
+    }
+    comparison.write_matrices(directory).map_err(Error::failed)?;
+    results.write(directory.root()).map_err(Error::failed)?;
+    record.write(directory, started).map_err(Error::failed)?;
+    report::write_figures(&results, directory.root()).map_err(Error::failed)?;
+    summarise(&results, progress);
+    Ok(())
+}
+
+impl Comparison {
+    fn write_matrices(&self, directory: &ResultsDir) -> Result<(), FileError> {
+        let concepts = self.space.concepts.len();
+        for model in &self.words {
+            arrays::write_npy(&directory.words_rsm(&model.name), &[concepts, concepts], model.rsm.values())?;
+        }
+        for layer in self.space.layers.iter().filter(|_| self.images.is_none()) {
+            let values: Vec<f64> = layer.rsms.iter().flat_map(Rsm::values).copied().collect();
+            arrays::write_npy(&directory.layer_rsm(&layer.name), &[layer.rsms.len(), concepts, concepts], &values)?;
+        }
+        directory.write_concepts(&self.space.concepts, self.categories.as_deref())
+    }
+}
+
+impl Images {
+    /// The rows of the images, of the network's answers and of the 1 vs. 2 test of its mistakes; returns what the user
+    /// should know.
+    fn rows(
+        &self,
+        space: &Space,
+        words: &[Words],
+        results: &mut Results,
+        progress: &Progress,
+    ) -> Result<Vec<String>, Error> {
+        results.stimuli = self.stimuli();
+        let Some(predictions) = &self.predictions else { return Ok(Vec::new()) };
+        let (manifest, root) = (&self.manifest, self.root.as_path());
+        results.predictions = one_vs_two::prediction_rows(&space.network, manifest, root, predictions, &self.lexicon);
+        let Some(test) = &self.one_vs_two else { return Ok(Vec::new()) };
+        let answers = (predictions, &self.lexicon);
+        let (rows, warnings) = one_vs_two::one_vs_two(space, words, (manifest, root), answers, test, progress)?;
+        results.append(rows);
+        Ok(warnings)
+    }
+
+    /// The images, by their paths in the manifest.
+    fn stimuli(&self) -> Vec<StimulusRow> {
+        let groups = self.manifest.groups.iter().zip(&self.manifest.stimuli);
+        let images = groups.flat_map(|(group, stimuli)| {
+            self.manifest.concepts.iter().zip(stimuli).map(move |(concept, stimulus)| (group, concept, stimulus))
+        });
+        let row = |(group, concept, stimulus): (&String, &String, &Stimulus)| StimulusRow {
+            group: group.clone(),
+            concept: concept.clone(),
+            path: stimulus.listed(&self.root),
+        };
+        images.map(row).collect()
+    }
+}
+
+/// One line per word model: the best layer and how it compares with the first, the pixels.
+fn summarise(results: &Results, progress: &Progress) {
+    for rows in results.accuracy.chunk_by(|a, b| a.words == b.words) {
+        let Some(best) = rows.iter().max_by(|a, b| a.accuracy.total_cmp(&b.accuracy)) else { continue };
+        progress.line(format!(
+            "{}: {} {:.3}, best layer {} {:.3} (p {:.4}, family-wise {:.4})",
+            best.words, rows[0].layer, rows[0].accuracy, best.layer, best.accuracy, best.p_value, best.p_fwer
+        ));
+    }
+    for rows in results.one_vs_two.chunk_by(|a, b| a.words == b.words) {
+        let Some(best) = rows.iter().max_by(|a, b| a.accuracy.total_cmp(&b.accuracy)) else { continue };
+        progress.line(format!(
+            "{}: 1 vs. 2 of {} misclassified images, best layer {} {:.3} (p {:.4}, family-wise {:.4})",
+            best.words, best.images, best.layer, best.accuracy, best.p_value, best.p_fwer
+        ));
+    }
+}

@@ -1,0 +1,448 @@
+//! `run.json`: what was asked for, what went in, where it ran and what it took. Written and read by one type.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::config::{Config, TestOptions, TestRequest};
+use crate::device::{self, Adapter, Selected};
+use crate::error::FileError;
+use crate::nets::Input;
+use crate::results::{ResultsDir, write_json};
+
+/// Version of the layout of `run.json`; 1 is read too.
+pub const SCHEMA: u64 = 2;
+
+/// The record of a results directory.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct RunRecord {
+    /// [`SCHEMA`]
+    pub schema: u64,
+    /// The version of semgpu that wrote it.
+    pub semgpu: String,
+    /// The command, its configuration and what is particular to it.
+    #[serde(flatten)]
+    pub command: Command,
+    /// Where it ran.
+    pub device: Place,
+    /// CPU threads.
+    pub threads: usize,
+    /// Peak memory of the process, where the system tells.
+    pub peak_bytes: Option<u64>,
+    /// How long it took.
+    pub seconds: Seconds,
+    /// Things the user should know.
+    #[serde(default)]
+    pub warnings: Vec<String>,
+}
+
+/// What left the results.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(tag = "command", rename_all = "lowercase")]
+pub enum Command {
+    /// `semgpu run`
+    Run(Box<Run>),
+    /// `semgpu test`
+    Test(Box<Test>),
+}
+
+/// A run.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Run {
+    /// As resolved.
+    pub config: Config,
+    /// The network.
+    pub network: Network,
+    /// The word models, in the configuration's order.
+    pub words: Vec<WordModel>,
+    /// Images per batch.
+    pub batch: usize,
+    /// The estimate.
+    pub memory: Memory,
+    /// What went in.
+    pub checksums: Checksums,
+    /// Every stage of every group that this run computed.
+    pub stages: Vec<StageTiming>,
+    /// The share of images whose predicted class is their own, where both are known.
+    pub top_1: Option<f64>,
+}
+
+/// A test of matrices.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Test {
+    /// As asked for.
+    pub config: TestRequest,
+    /// What was understood of each file.
+    pub understood: Vec<String>,
+    /// SHA-256 of the files.
+    pub checksums: MatrixChecksums,
+}
+
+/// The network of a run.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Network {
+    /// As in `semgpu layers`.
+    pub name: String,
+    /// Its published graph.
+    pub form: String,
+    /// Size and preprocessing of its images.
+    pub input: Input,
+}
+
+/// A word model of a run.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct WordModel {
+    /// As in tables and figures.
+    pub name: String,
+    /// Values per word.
+    pub dimensions: usize,
+}
+
+/// What a run holds at its peak, in bytes.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Memory {
+    /// The network's weights.
+    pub weights: u64,
+    /// The largest stage's activations of one group, input and output.
+    pub activations: u64,
+    /// The stage that needs most, by its last layer.
+    pub largest_stage: String,
+    /// The budget.
+    pub budget: u64,
+}
+
+/// SHA-256 of the files that went into a run.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Checksums {
+    /// The weights, if any; over the checksums of their files where there are several.
+    pub weights: Option<String>,
+    /// Each word model, likewise.
+    pub words: Vec<String>,
+    /// Over the images' checksums in manifest order.
+    pub images: String,
+    /// Over all that decides the RSMs: two runs with the same value share their finished layers.
+    pub similarity: String,
+}
+
+/// SHA-256 of the files of matrices, by word model and layer.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct MatrixChecksums {
+    /// By word model.
+    pub words: BTreeMap<String, String>,
+    /// By layer.
+    pub images: BTreeMap<String, String>,
+}
+
+/// Seconds and memory of one stage of one group.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct StageTiming {
+    /// The group.
+    pub group: String,
+    /// The stage's last layer.
+    pub stage: String,
+    /// The network's part.
+    pub forward_seconds: f64,
+    /// The RSMs' part.
+    pub similarity_seconds: f64,
+    /// Peak memory of the process so far, where the system tells.
+    pub peak_bytes: Option<u64>,
+}
+
+/// The device of a command.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Place {
+    /// `cpu` or `gpu`.
+    pub kind: String,
+    /// As `semgpu devices` names it.
+    pub name: String,
+    /// Why this one.
+    pub why: String,
+    /// None on the CPU.
+    pub adapter: Option<Adapter>,
+}
+
+/// How long a command took.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
+pub struct Seconds {
+    /// From images to RSMs, in a run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub similarity: Option<f64>,
+    /// All of it but the figures.
+    pub total: f64,
+}
+
+/// A `run.json` that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// The file.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// Of another version.
+    #[error(
+        "{}: schema {found}, expected 1 or {SCHEMA}: it is of a newer semgpu; use that one, or make the results again",
+        path.display()
+    )]
+    Schema {
+        /// The file.
+        path: PathBuf,
+        /// Its number, or what stands in its place.
+        found: Value,
+    },
+    /// Not what the schema says.
+    #[error("{}: not a record of semgpu's ({source}); make the results again, or remove it to draw without it", path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: serde_json::Error,
+    },
+}
+
+impl RunRecord {
+    /// The record of a command that runs on `device`.
+    pub fn new(command: Command, device: &Selected, warnings: Vec<String>) -> Self {
+        Self {
+            schema: SCHEMA,
+            semgpu: env!("CARGO_PKG_VERSION").to_string(),
+            command,
+            device: Place {
+                kind: device.kind().to_string(),
+                name: device.name(),
+                why: device.why.clone(),
+                adapter: device.adapter.clone(),
+            },
+            threads: rayon::current_num_threads(),
+            peak_bytes: None,
+            seconds: Seconds::default(),
+            warnings,
+        }
+    }
+
+    /// Reads the record of a results directory; none if it has none.
+    ///
+    /// # Errors
+    /// It cannot be read, is of another schema, or no record at all.
+    pub fn read(directory: &ResultsDir) -> Result<Option<Self>, RecordError> {
+        let path = directory.record();
+        let bytes = match std::fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(FileError::at(path)(e).into()),
+        };
+        let wrong = |source| RecordError::Json { path: path.clone(), source };
+        let mut record: Value = serde_json::from_slice(&bytes).map_err(wrong)?;
+        match record["schema"].as_u64() {
+            Some(1) => update(&mut record),
+            Some(SCHEMA) => {}
+            _ => return Err(RecordError::Schema { found: record["schema"].clone(), path }),
+        }
+        serde_json::from_value(record).map(Some).map_err(wrong)
+    }
+
+    /// Writes the record into a results directory, with what was used since `started`.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write(&mut self, directory: &ResultsDir, started: Instant) -> Result<(), FileError> {
+        self.peak_bytes = device::peak_memory_bytes();
+        self.seconds.total = started.elapsed().as_secs_f64();
+        write_json(&directory.record(), self)
+    }
+
+    /// How accuracies were tested.
+    pub fn options(&self) -> &TestOptions {
+        match &self.command {
+            Command::Run(run) => &run.config.two_vs_two,
+            Command::Test(test) => &test.config.options,
+        }
+    }
+
+    /// The seed of the draws.
+    pub fn seed(&self) -> u64 {
+        match &self.command {
+            Command::Run(run) => run.config.seed,
+            Command::Test(test) => test.config.seed,
+        }
+    }
+
+    /// The run, if it was one.
+    pub fn run(&self) -> Option<&Run> {
+        match &self.command {
+            Command::Run(run) => Some(run),
+            Command::Test(_) => None,
+        }
+    }
+
+    /// The record with every file named by its name alone, also where a warning mentions it.
+    pub fn without_folders(&self) -> Self {
+        let mut record = self.clone();
+        let paths: Vec<&mut PathBuf> = match &mut record.command {
+            Command::Run(run) => run.config.paths_mut().collect(),
+            Command::Test(test) => test.config.paths_mut().collect(),
+        };
+        let mut names = Vec::new();
+        for path in paths {
+            let whole = path.to_string_lossy().into_owned();
+            let name = file_name(&whole).to_string();
+            *path = name.clone().into();
+            names.push((whole, name));
+        }
+        // Longest first: one path may begin with another.
+        names.sort_by_key(|(whole, _)| std::cmp::Reverse(whole.len()));
+        let understood = match &mut record.command {
+            Command::Run(_) => None,
+            Command::Test(test) => Some(&mut test.understood),
+        };
+        for text in record.warnings.iter_mut().chain(understood.into_iter().flatten()) {
+            names.iter().for_each(|(whole, name)| *text = text.replace(whole, name));
+        }
+        record
+    }
+}
+
+/// The last part of a path of any operating system.
+fn file_name(path: &str) -> &str {
+    path.trim_end_matches(['/', '\\']).rsplit(['/', '\\']).next().unwrap_or(path)
+}
+
+/// From schema 1, where a run did not say that it was one, nor a test of matrices whether it kept to categories.
+fn update(record: &mut Value) {
+    record["schema"] = SCHEMA.into();
+    if record["command"].is_null() {
+        record["command"] = "run".into();
+    } else if record["config"]["categories"].is_string() {
+        record["config"]["within_categories"] = true.into();
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::stats::scoring::Ties;
+
+    /// As schema 1 had it.
+    pub fn run_1() -> Value {
+        json!({
+            "schema": 1,
+            "semgpu": "0.1.0",
+            "config": {
+                "seed": 7,
+                "network": {"name": "vgg16", "form": null, "weights": "/home/me/my weights/vgg16.safetensors",
+                    "random": false, "layers": "all"},
+                "stimuli": {"manifest": "/home/me/manifest.csv", "pixels": true, "resize": "auto", "crop_pct": null},
+                "words": [{"name": "a/b", "file": "C:\\Users\\me\\glove.txt"}],
+                "spelling": {"case": ["as-is", "lower"], "join": ["blank", "underscore", "hyphen"], "plural": false},
+                "two_vs_two": {"permutations": 1000, "ties": "half", "constant": "error", "within_categories": false,
+                    "stop_after": null, "bootstrap": 0},
+                "one_vs_two": null,
+                "rsa": {"methods": ["spearman"]},
+                "run": {"device": "auto", "memory": "4.00 GiB", "threads": null, "out": "../results/vgg16"},
+            },
+            "network": {"name": "vgg16", "form": "keras",
+                "input": {"size": 224, "preprocess": "caffe", "resize": "crop-bicubic", "crop_pct": 0.875}},
+            "words": [{"name": "a/b", "dimensions": 300}],
+            "device": {"kind": "cpu", "name": "CPU (2 threads)", "why": "asked for", "adapter": null},
+            "threads": 2,
+            "batch": 16,
+            "memory": {"weights": 1, "activations": 2, "largest_stage": "fc1", "budget": 3},
+            "peak_bytes": 4096,
+            "checksums": {"weights": "abcdef0123456789", "words": ["0123456789abcdef"], "images": "11", "similarity": "22"},
+            "seconds": {"similarity": 1.5, "total": 2.5},
+            "stages": [{"group": "1", "stage": "fc1", "forward_seconds": 1.0, "similarity_seconds": 0.5,
+                "peak_bytes": null}],
+            "top_1": null,
+            "warnings": ["/home/me/my weights/vgg16.safetensors: old"],
+        })
+    }
+
+    fn test_1() -> Value {
+        json!({
+            "schema": 1,
+            "semgpu": "0.1.0",
+            "command": "test",
+            "config": {
+                "words": [{"name": "W", "path": "w.npy", "array": null}],
+                "images": [{"name": "L", "path": "/data/i.h5", "array": "x"}],
+                "network": "brain", "entries": "distances", "concepts": null, "categories": "c.txt",
+                "permutations": 20, "stop_after": 3, "ties": "won", "constant": "half", "bootstrap": 50,
+                "rsa": ["kendall-tau-a"], "seed": 5, "device": "cpu", "out": "out",
+            },
+            "understood": ["/data/i.h5: 2 x 12 concepts"],
+            "device": {"kind": "gpu", "name": "llvmpipe", "why": "asked for", "adapter": {"index": 0, "name": "llvmpipe",
+                "kind": "software", "backend": "vulkan", "driver": "llvmpipe Mesa", "binding_bytes": 134217728}},
+            "threads": 2,
+            "peak_bytes": null,
+            "checksums": {"words": {"W": "aa"}, "images": {"L": "bb"}},
+            "seconds": {"total": 2.5},
+        })
+    }
+
+    /// A record in a directory, changed by `change`.
+    pub fn written(directory: &ResultsDir, change: impl FnOnce(&mut Value)) {
+        let mut record = run_1();
+        change(&mut record);
+        write_json(&directory.record(), &record).unwrap();
+    }
+
+    fn read(record: &Value) -> Result<RunRecord, RecordError> {
+        let directory = tempfile::tempdir().unwrap();
+        let results = ResultsDir::new(directory.path());
+        write_json(&results.record(), record).unwrap();
+        RunRecord::read(&results).map(|found| found.expect("it is there"))
+    }
+
+    #[test]
+    fn records_of_the_first_schema_are_read_and_written_again_with_the_same_keys() {
+        for old in [run_1(), test_1()] {
+            let read_1 = read(&old).unwrap();
+            let new = serde_json::to_value(&read_1).unwrap();
+            for (key, value) in old.as_object().unwrap() {
+                if !["schema", "config"].contains(&key.as_str()) {
+                    assert_eq!(new[key], *value, "{key}");
+                }
+            }
+            for (key, value) in old["config"].as_object().unwrap() {
+                assert_eq!(new["config"][key], *value, "{key}");
+            }
+            assert_eq!(serde_json::to_value(read(&new).unwrap()).unwrap(), new);
+        }
+        let (run, test) = (read(&run_1()).unwrap(), read(&test_1()).unwrap());
+        assert_eq!([run.options().ties, test.options().ties], [Ties::Half, Ties::Won]);
+        assert_eq!([run.seed(), test.seed()], [7, 5]);
+        assert_eq!([run.options().within_categories, test.options().within_categories], [false, true]);
+    }
+
+    #[test]
+    fn other_records_are_refused_by_their_number() {
+        let mut record = run_1();
+        record["schema"] = 3.into();
+        let said = read(&record).unwrap_err().to_string();
+        assert!(said.contains("run.json: schema 3, expected 1 or 2"), "{said}");
+        record.as_object_mut().unwrap().remove("schema");
+        assert!(read(&record).unwrap_err().to_string().contains("schema null"));
+        record = run_1();
+        record.as_object_mut().unwrap().remove("network");
+        let said = read(&record).unwrap_err().to_string();
+        assert!(said.contains("run.json") && said.contains("`network`"), "{said}");
+        let directory = tempfile::tempdir().unwrap();
+        assert!(RunRecord::read(&ResultsDir::new(directory.path())).unwrap().is_none());
+    }
+
+    #[test]
+    fn folders_of_the_machine_are_left_out() {
+        let clean = serde_json::to_value(read(&run_1()).unwrap().without_folders()).unwrap();
+        assert_eq!(clean["config"]["network"]["weights"], "vgg16.safetensors");
+        assert_eq!(clean["config"]["words"][0], json!({"name": "a/b", "file": "glove.txt"}));
+        assert_eq!(clean["config"]["run"]["out"], "vgg16");
+        assert_eq!(clean["warnings"][0], "vgg16.safetensors: old");
+        let clean = serde_json::to_value(read(&test_1()).unwrap().without_folders()).unwrap();
+        assert_eq!(clean["understood"][0], "i.h5: 2 x 12 concepts");
+        assert!(!clean.to_string().contains("/data"), "{clean}");
+    }
+}

@@ -1,0 +1,137 @@
+//! The files of a results directory: the one place that knows what they are called.
+
+use std::path::{Path, PathBuf};
+
+use super::{lines, write_lines};
+use crate::error::FileError;
+
+/// The list of concepts beside matrices.
+pub const CONCEPTS: &str = "concepts.txt";
+
+/// A directory of results.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResultsDir {
+    root: PathBuf,
+}
+
+impl ResultsDir {
+    /// The directory at `root`, whether it is there or not.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// Where it lies.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// `run.json`: what was asked for and how it went.
+    pub fn record(&self) -> PathBuf {
+        self.root.join("run.json")
+    }
+
+    /// `<name>.csv`
+    pub fn table(&self, name: &str) -> PathBuf {
+        self.root.join(format!("{name}.csv"))
+    }
+
+    /// `report.html`
+    pub fn page(&self) -> PathBuf {
+        self.root.join("report.html")
+    }
+
+    /// Where the figures lie; [`figure_name`] makes their files' names.
+    pub fn figures(&self) -> PathBuf {
+        self.root.join("figures")
+    }
+
+    /// Where the matrices lie.
+    pub fn matrices(&self) -> PathBuf {
+        self.root.join("rsm")
+    }
+
+    /// A layer's RSMs, f64 `[groups, concepts, concepts]`.
+    pub fn layer_rsm(&self, layer: &str) -> PathBuf {
+        self.matrices().join(format!("{}.npy", file_name(layer)))
+    }
+
+    /// A word model's RSM, f64 `[concepts, concepts]`.
+    pub fn words_rsm(&self, words: &str) -> PathBuf {
+        self.matrices().join(format!("words.{}.npy", file_name(words)))
+    }
+
+    /// The class that the network answered to each image, f64 `[groups, concepts]`.
+    pub fn answers(&self) -> PathBuf {
+        self.matrices().join("predicted_classes.npy")
+    }
+
+    /// Which groups of which layers of a run are computed, and for which experiment.
+    pub fn finished(&self) -> PathBuf {
+        self.matrices().join("finished.json")
+    }
+
+    /// The matrices' concepts in order; none where the list is not there.
+    ///
+    /// # Errors
+    /// The list cannot be read, or is no UTF-8.
+    pub fn concepts(&self) -> Result<Vec<String>, FileError> {
+        lines(&self.matrices().join(CONCEPTS))
+    }
+
+    /// The concepts' categories; none where the list is not there.
+    ///
+    /// # Errors
+    /// As [`Self::concepts`].
+    pub fn categories(&self) -> Result<Vec<String>, FileError> {
+        lines(&self.matrices().join("categories.txt"))
+    }
+
+    /// Writes the lists that [`Self::concepts`] and [`Self::categories`] read.
+    ///
+    /// # Errors
+    /// A list that cannot be written.
+    pub fn write_concepts(&self, concepts: &[String], categories: Option<&[String]>) -> Result<(), FileError> {
+        if let Some(categories) = categories {
+            write_lines(&self.matrices().join("categories.txt"), categories)?;
+        }
+        write_lines(&self.matrices().join(CONCEPTS), concepts)
+    }
+}
+
+/// A name that the user chose as part of a matrix's file: nothing in it leads to another directory.
+fn file_name(name: &str) -> String {
+    name.replace(['/', '\\', ':'], "_")
+}
+
+/// The same as part of a figure's file, in characters that every file system takes. Word models that differ in it
+/// differ in [`ResultsDir::words_rsm`] too.
+pub fn figure_name(name: &str) -> String {
+    name.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_name_leads_out_of_the_directory_of_matrices() {
+        let directory = ResultsDir::new("results");
+        for name in ["../../x", "/etc/x", "a/b", "..\\x", "C:x", "..", "conv1"] {
+            for path in [directory.layer_rsm(name), directory.words_rsm(name)] {
+                assert_eq!(path.parent(), Some(Path::new("results/rsm")), "{name}");
+            }
+        }
+        assert_eq!(directory.layer_rsm("features.3"), Path::new("results/rsm/features.3.npy"));
+    }
+
+    #[test]
+    fn lists_are_read_as_they_were_written() {
+        let directory = tempfile::tempdir().unwrap();
+        let results = ResultsDir::new(directory.path());
+        assert_eq!((results.concepts().unwrap(), results.categories().unwrap()), (vec![], vec![]));
+        let [concepts, categories] = [["cat", "cup"], ["animal", "tool"]].map(|list| list.map(String::from));
+        results.write_concepts(&concepts, Some(&categories)).unwrap();
+        assert_eq!(results.concepts().unwrap(), concepts);
+        assert_eq!(results.categories().unwrap(), categories);
+    }
+}
