@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::device::Selected;
 use crate::error::Error;
+use crate::kernels::product::{Matrix, multiply};
 use crate::nets::{Batch, Taps};
 use crate::plan::Plan;
 use crate::progress::Progress;
@@ -227,43 +228,13 @@ fn product_rate(selected: &Selected) -> Result<Row, Error> {
             let left: Vec<f32> = (0..size * size).map(|i| (i % 17) as f32).collect();
             let mut out = vec![0.0_f32; size * size];
             timed(selected, work, || {
-                multiply(size, &mut out, &left, &left, gemm::Parallelism::Rayon(0));
+                let left = Matrix::rows(&left, size);
+                multiply([size; 3], (&mut out, size), left, left, true);
                 Ok(())
             })
         }
     };
     Ok(Row { of_product: 1.0, ..row? })
-}
-
-/// `out = left right`.
-fn multiply(size: usize, out: &mut [f32], left: &[f32], right: &[f32], threads: gemm::Parallelism) {
-    let square = size * size;
-    assert!(out.len() == square && left.len() == square && right.len() == square);
-    let stride = size as isize;
-    // SAFETY: all three are `size` x `size`, row-major, and `out` overlaps neither.
-    unsafe {
-        gemm::gemm(
-            size,
-            size,
-            size,
-            out.as_mut_ptr(),
-            1,
-            stride,
-            false,
-            left.as_ptr(),
-            1,
-            stride,
-            right.as_ptr(),
-            1,
-            stride,
-            0.0,
-            1.0,
-            false,
-            false,
-            false,
-            threads,
-        );
-    }
 }
 
 /// RSMs of words and images.
@@ -301,10 +272,11 @@ fn time_products(selected: &Selected, concepts: usize, draws: u64, images: usize
             }
             None => {
                 let left: Vec<f32> = words.values().iter().map(|&x| x as f32).collect();
+                let left = Matrix::rows(&left, concepts);
                 timed(selected, peer, || {
                     (0..draws * images.len()).into_par_iter().for_each_init(
                         || vec![0.0; concepts * concepts],
-                        |out, _| multiply(concepts, out, &left, &left, gemm::Parallelism::None),
+                        |out, _| multiply([concepts; 3], (out, concepts), left, left, false),
                     );
                     Ok(())
                 })?

@@ -2,13 +2,45 @@
 
 pub mod activation;
 pub mod convolution;
+mod cpu;
 pub mod dense;
 pub mod gpu;
+mod memory;
 pub mod pooling;
+pub mod product;
+
+use std::ops::Deref;
+
+use burn::tensor::Tensor;
+use burn_flex::{Flex, FlexTensor};
 
 pub use activation::Activation;
 pub use convolution::Convolution;
 pub use dense::Dense;
+
+/// The values of a tensor on the CPU, row by row.
+struct OnCpu(FlexTensor);
+
+/// `None` of a tensor on a GPU.
+fn on_cpu<const D: usize>(x: &Tensor<D>) -> Option<OnCpu> {
+    Some(OnCpu(x.clone().try_into_primitive::<Flex>().ok()?.to_contiguous()))
+}
+
+impl Deref for OnCpu {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        let (start, end) = self.0.layout().contiguous_offsets().expect("made contiguous");
+        &self.0.storage()[start..end]
+    }
+}
+
+/// A tensor on the CPU of what `write` puts in its place.
+fn from_cpu<const D: usize>(shape: [usize; D], write: impl FnOnce(&mut [f32])) -> Tensor<D> {
+    let mut values = memory::Buffer::new(shape.iter().product());
+    write(&mut values);
+    values.into_tensor(shape)
+}
 
 /// Zeros `(before, after)` around height and width.
 pub type Padding = [(usize, usize); 2];

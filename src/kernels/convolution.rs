@@ -4,14 +4,14 @@ use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::{Activation, Window};
+use super::{Activation, Window, cpu, from_cpu, on_cpu};
 
 /// A convolution on a device, its weights laid out once.
-pub struct Convolution {
-    weight: Tensor<4>,
-    bias: Tensor<1>,
-    options: ConvOptions<2>,
-    activation: Activation,
+pub struct Convolution(On);
+
+enum On {
+    Cpu(cpu::Convolution),
+    Gpu { weight: Tensor<4>, bias: Tensor<1>, options: ConvOptions<2>, activation: Activation },
 }
 
 impl Convolution {
@@ -28,12 +28,30 @@ impl Convolution {
         device: &Device,
     ) -> Self {
         assert_eq!(weight.shape()[2..], window.size, "weights of another window");
+        if *device == Device::flex() {
+            let [kernel, bias] = [&weight, &bias].map(|data| data.as_slice::<f32>().expect("parameters are f32"));
+            let inputs = weight.shape()[1] * groups;
+            let weights = cpu::Weights { kernel, bias, inputs, window, groups, activation };
+            return Self(On::Cpu(cpu::Convolution::new(&weights)));
+        }
         let options = ConvOptions::new_with_padding(window.stride, window.padding, window.dilation, groups);
-        Self { weight: Tensor::from_data(weight, device), bias: Tensor::from_data(bias, device), options, activation }
+        let (weight, bias) = (Tensor::from_data(weight, device), Tensor::from_data(bias, device));
+        Self(On::Gpu { weight, bias, options, activation })
     }
 
     /// `[images, in, height, width]` to `[images, out, height, width]`.
+    ///
+    /// # Panics
+    /// If the input is on another device or has other channels.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        self.activation.forward(conv2d(x, self.weight.clone(), Some(self.bias.clone()), self.options.clone()))
+        match &self.0 {
+            On::Cpu(convolution) => {
+                let values = on_cpu(&x).expect("an input on the device of the weights");
+                from_cpu(convolution.output(x.dims()), |out| convolution.forward(&values, x.dims(), out))
+            }
+            On::Gpu { weight, bias, options, activation } => {
+                activation.forward(conv2d(x, weight.clone(), Some(bias.clone()), options.clone()))
+            }
+        }
     }
 }

@@ -38,8 +38,8 @@ use rayon::prelude::*;
 
 use super::permutation::Random;
 use super::scoring::Ties;
-use super::two_vs_two::product;
 use super::{Interrupted, Progress, Rsm, report};
+use crate::kernels::product::{Matrix, multiply};
 
 /// Fewest concepts to resample: below it more than one resample in a thousand has fewer than five
 /// different concepts, and what those are replaced by shapes the interval.
@@ -229,7 +229,8 @@ impl Resample {
         let (x, y) = (&self.words.values, &images.values);
         let weighted: Vec<f64> = x.chunks_exact(count).flat_map(|row| row.iter().zip(w).map(|(x, w)| x * w)).collect();
         let mut products = vec![0.0; count * count];
-        product(count, count, &mut products, &weighted, y, 0.0, 1.0);
+        let [left, right] = [&weighted, y].map(|rows| Matrix::rows(rows, count));
+        multiply([count; 3], (&mut products, count), left, right.turned(), false);
         let margin = |(a, b, _): (usize, usize, u64)| {
             let [aa, ab, ba, bb] = [a * count + a, a * count + b, b * count + a, b * count + b];
             let rest = total - w[a] - w[b];

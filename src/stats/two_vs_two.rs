@@ -50,8 +50,8 @@ use super::permutation::Permutations;
 use super::scoring::{Outcome, Ties};
 use super::{Interrupted, Progress, Rsm, report};
 use crate::kernels::gpu::{Gpu, GpuError, Kernel};
+use crate::kernels::product::{Matrix, multiply};
 
-pub(super) use cpu::product;
 pub use products::products;
 use rows::UnitRows;
 pub use statistic::TwoVsTwoTest;
@@ -302,7 +302,8 @@ pub fn pairs(words: &Rsm, image: &Rsm) -> Result<Vec<TestedPair>, TwoVsTwoError>
     let words = UnitRows::words(words)?;
     let image = UnitRows::image(image, k, 0)?;
     let mut products = vec![0.0; k * k];
-    cpu::product(k, k, &mut products, &words.values, &image.values, 0.0, 1.0);
+    let [left, right] = [&words.values, &image.values].map(|rows| Matrix::rows(rows, k));
+    multiply([k; 3], (&mut products, k), left, right.turned(), false);
     let m = |a: usize, b: usize| products[a * k + b];
     let tested = (0..k).flat_map(|a| (a + 1..k).map(move |b| (a, b))).filter(|&(a, b)| image.tests(a, b));
     Ok(tested

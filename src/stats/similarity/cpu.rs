@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 
 use super::Moments;
+use crate::kernels::product::{Matrix, multiply};
 
 /// Units summed in f32 by one matrix product, then added in f64. The rounding error of such a sum, a random walk of
 /// `u/3 sqrt(CHUNK)` (u = 2^-24), is 4e-7 of it, and falls with the square root of the number of chunks.
@@ -94,37 +95,11 @@ impl Sums {
     /// Products of the shifted rows over the units `start..start + units`, at least the lower triangle.
     fn multiply(&mut self, start: usize, units: usize) {
         let rows = self.rows;
-        assert!(self.products.len() == rows * rows && self.shifted.len() == rows * PITCH && start + units <= PITCH);
         for first in (0..rows).step_by(BLOCK) {
             let columns = BLOCK.min(rows - first);
-            // SAFETY: reads `units` entries from `start` of the shifted rows first..rows, writes columns
-            // first..first + columns of lines first..rows: all within the lengths asserted above; `products` is
-            // borrowed mutably. The transpose is formed, whose columns are contiguous, as gemm prefers.
-            unsafe {
-                let from = self.shifted.as_ptr().add(first * PITCH + start);
-                let to = self.products.as_mut_ptr().add(first * rows + first);
-                gemm::gemm(
-                    columns,
-                    rows - first,
-                    units,
-                    to,
-                    rows as isize,
-                    1,
-                    false,
-                    from,
-                    1,
-                    PITCH as isize,
-                    from,
-                    PITCH as isize,
-                    1,
-                    0.0,
-                    1.0,
-                    false,
-                    false,
-                    false,
-                    gemm::Parallelism::None,
-                );
-            }
+            let shifted = Matrix::rows(&self.shifted[first * PITCH + start..], PITCH);
+            let products = (&mut self.products[first * rows + first..], rows);
+            multiply([rows - first, columns, units], products, shifted, shifted.turned(), false);
         }
     }
 }

@@ -29,36 +29,6 @@ pub fn images_at_once(concepts: usize, images: usize) -> usize {
     images.max(1).div_ceil(images.max(1).div_ceil(most))
 }
 
-/// `out = left right^T` on this thread, all `[k, k]` with rows `stride` apart.
-pub fn product<T: 'static>(k: usize, stride: usize, out: &mut [T], left: &[T], right: &[T], zero: T, one: T) {
-    assert!(stride >= k && [out.len(), left.len(), right.len()].iter().all(|&len| len >= k * stride));
-    let rows = stride as isize;
-    // SAFETY: every matrix holds k rows of `stride` >= k entries, and `out` is borrowed exclusively.
-    unsafe {
-        gemm::gemm(
-            k,
-            k,
-            k,
-            out.as_mut_ptr(),
-            1,
-            rows,
-            false,
-            left.as_ptr(),
-            1,
-            rows,
-            right.as_ptr(),
-            rows,
-            1,
-            zero,
-            one,
-            false,
-            false,
-            false,
-            gemm::Parallelism::None,
-        );
-    }
-}
-
 /// What of an image RSM stays the same in every draw.
 ///
 /// With A and its weights w = r(A) those of the draw, and v = r(B):

@@ -1,0 +1,223 @@
+//! Layers on the CPU, from slices to vectors: register tiles of the widest instruction set there is, on all threads of the
+//! current rayon pool.
+//!
+//! Every sum is formed in an order that the layer alone decides: the bits depend neither on the threads nor on the batch.
+
+mod dense;
+mod depthwise;
+mod implicit;
+mod matrix;
+mod pixels;
+mod pool;
+mod winograd;
+
+use std::cell::RefCell;
+use std::marker::PhantomData;
+use std::ops::Range;
+
+use bytemuck::Zeroable;
+use pulp::WithSimd;
+
+use super::{Activation, Window};
+
+pub use self::dense::Dense;
+pub use self::pool::{average_pool, global_mean, max_pool};
+
+/// A convolution with its weights laid out.
+pub struct Convolution {
+    form: Form,
+    inputs: usize,
+    outputs: usize,
+    window: Window,
+}
+
+/// How a convolution is computed.
+enum Form {
+    /// Each channel by itself.
+    Depthwise(depthwise::Depthwise),
+    /// 3 x 3 windows, 1 apart, in fewer products.
+    Winograd(winograd::Winograd),
+    /// Any other as a matrix product of weights and pixels.
+    Implicit(implicit::Implicit),
+}
+
+/// What a convolution is told of.
+pub struct Weights<'a> {
+    /// `[out, in / groups, height, width]`.
+    pub kernel: &'a [f32],
+    /// `[out]`.
+    pub bias: &'a [f32],
+    /// Channels of the input.
+    pub inputs: usize,
+    /// How the kernel moves.
+    pub window: Window,
+    /// Groups of channels that see only each other.
+    pub groups: usize,
+    /// What is done to every sum.
+    pub activation: Activation,
+}
+
+impl Convolution {
+    /// Lays the weights out.
+    ///
+    /// # Panics
+    /// If the lengths do not fit each other.
+    pub fn new(weights: &Weights) -> Self {
+        Self::on(Isa::widest(), weights)
+    }
+
+    fn on(isa: Isa, weights: &Weights) -> Self {
+        let Weights { kernel, bias, inputs, window, groups, .. } = *weights;
+        let [height, width] = window.size;
+        assert!(
+            inputs % groups == 0 && bias.len() % groups == 0,
+            "{inputs} to {} channels, {groups} groups",
+            bias.len()
+        );
+        assert_eq!(kernel.len(), bias.len() * (inputs / groups) * height * width, "a weight for every tap");
+        let form = if groups == inputs && bias.len() == inputs && height * width > 1 {
+            Form::Depthwise(depthwise::Depthwise::new(isa, weights))
+        } else if winograd::suits(weights) {
+            Form::Winograd(winograd::Winograd::new(isa, weights))
+        } else {
+            Form::Implicit(implicit::Implicit::new(isa, weights))
+        };
+        Self { form, inputs, outputs: bias.len(), window }
+    }
+
+    /// Shape of the output for an input of `[images, in, height, width]`.
+    ///
+    /// # Panics
+    /// If not even one window fits.
+    pub fn output(&self, [images, _, height, width]: [usize; 4]) -> [usize; 4] {
+        let [rows, columns] = self.window.output([height, width]);
+        [images, self.outputs, rows, columns]
+    }
+
+    /// From `x` of this shape, `[images, in, height, width]`.
+    ///
+    /// # Panics
+    /// If the lengths do not fit the shapes.
+    pub fn forward(&self, x: &[f32], shape: [usize; 4], out: &mut [f32]) {
+        let [_, _, rows, columns] = self.output(shape);
+        assert_eq!(shape[1], self.inputs, "channels of the input");
+        assert_eq!(x.len(), shape.iter().product::<usize>(), "a value for every unit");
+        assert_eq!(out.len(), shape[0] * self.outputs * rows * columns, "a place for every unit");
+        match &self.form {
+            Form::Depthwise(form) => form.forward(x, shape, [rows, columns], out),
+            Form::Winograd(form) => form.forward(x, shape, [rows, columns], out),
+            Form::Implicit(form) => form.forward(x, shape, [rows, columns], out),
+        }
+    }
+}
+
+/// The instruction set that weights are laid out for and tiles are as large as.
+#[derive(Clone, Copy)]
+enum Isa {
+    /// The widest of the machine.
+    Widest(pulp::Arch),
+    #[cfg(test)]
+    Scalar,
+    #[cfg(all(test, target_arch = "x86_64"))]
+    Avx2(pulp::x86::V3),
+}
+
+impl Isa {
+    fn widest() -> Self {
+        Self::Widest(pulp::Arch::new())
+    }
+
+    #[inline(always)]
+    fn dispatch<W: WithSimd>(self, work: W) -> W::Output {
+        match self {
+            Self::Widest(arch) => arch.dispatch(work),
+            #[cfg(test)]
+            Self::Scalar => work.with_simd(pulp::Scalar),
+            #[cfg(all(test, target_arch = "x86_64"))]
+            Self::Avx2(simd) => pulp::Simd::vectorize(simd, work),
+        }
+    }
+}
+
+/// Does `activation` to every value, as a vector operation each; NaN stays.
+#[inline(always)]
+fn activate(activation: Activation, values: &mut [f32]) {
+    let relu = |x: f32| if x < 0.0 { 0.0 } else { x };
+    match activation {
+        Activation::Identity => {}
+        Activation::Relu => values.iter_mut().for_each(|x| *x = relu(*x)),
+        Activation::Relu6 => values.iter_mut().for_each(|x| *x = if *x > 6.0 { 6.0 } else { relu(*x) }),
+    }
+}
+
+/// As much as a vector of the widest instruction set and a line of the cache hold.
+#[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(C, align(64))]
+struct Line([f32; LINE]);
+
+const LINE: usize = 16;
+
+/// Values that start on a line.
+struct Lines(Vec<Line>);
+
+impl Lines {
+    /// Zeros.
+    fn new(values: usize) -> Self {
+        Self(vec![Line::zeroed(); values.div_ceil(LINE)])
+    }
+
+    fn values(&self) -> &[f32] {
+        bytemuck::cast_slice(&self.0)
+    }
+
+    fn values_mut(&mut self) -> &mut [f32] {
+        bytemuck::cast_slice_mut(&mut self.0)
+    }
+}
+
+thread_local! {
+    /// What a thread works in; kept from layer to layer, since fresh pages cost more than the arithmetic on them.
+    static SCRATCH: RefCell<Lines> = const { RefCell::new(Lines(Vec::new())) };
+}
+
+/// Calls `work` with this thread's scratch, of as many values as asked for, none of them initialised for it.
+fn with_scratch<T>(values: usize, work: impl FnOnce(&mut [f32]) -> T) -> T {
+    let mut scratch = SCRATCH.replace(Lines(Vec::new()));
+    if scratch.0.len() < values.div_ceil(LINE) {
+        scratch = Lines::new(values);
+    }
+    let result = work(&mut scratch.values_mut()[..values]);
+    SCRATCH.set(scratch);
+    result
+}
+
+/// The output of a layer while threads write to it, each to values of its own.
+struct Shared<'a> {
+    start: *mut f32,
+    len: usize,
+    values: PhantomData<&'a mut [f32]>,
+}
+
+// SAFETY: gives access by `part` alone, whose callers answer for it.
+unsafe impl Sync for Shared<'_> {}
+
+impl<'a> Shared<'a> {
+    fn new(values: &'a mut [f32]) -> Self {
+        Self { start: values.as_mut_ptr(), len: values.len(), values: PhantomData }
+    }
+
+    /// The values of `range`.
+    ///
+    /// # Safety
+    /// While it lives, no other part that overlaps it may be asked for.
+    #[inline(always)]
+    #[expect(clippy::mut_from_ref, reason = "the callers answer for it")]
+    unsafe fn part(&self, range: Range<usize>) -> &mut [f32] {
+        assert!(range.start <= range.end && range.end <= self.len);
+        // SAFETY: within the slice borrowed in `new`; not aliased, as the caller warrants.
+        unsafe { std::slice::from_raw_parts_mut(self.start.add(range.start), range.len()) }
+    }
+}
+
+#[cfg(test)]
+mod tests;

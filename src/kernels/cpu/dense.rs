@@ -1,0 +1,119 @@
+//! Dense layers: a matrix product of images and weights.
+
+use std::ops::Range;
+
+use pulp::Simd;
+use rayon::prelude::*;
+
+use super::matrix::Matrix;
+use super::{Activation, Isa, LINE, Shared, activate, with_scratch};
+
+/// Inputs summed at a time; the sums of the parts are added in order.
+const DEPTH: usize = 512;
+
+/// Images at a time.
+const IMAGES: usize = 48;
+
+/// From one image's inputs to the next one's: no power of two, whose lines would share a set of the cache.
+const PITCH: usize = DEPTH + LINE;
+
+/// Pieces that a layer is cut into for each thread, so that all end at about the same time.
+const PIECES: usize = 4;
+
+/// A dense layer with its weights laid out.
+pub struct Dense {
+    isa: Isa,
+    inputs: usize,
+    activation: Activation,
+    bias: Vec<f32>,
+    weights: Matrix,
+}
+
+impl Dense {
+    /// From weights `[out, in]` and bias `[out]`.
+    pub fn new(weights: &[f32], bias: &[f32], activation: Activation) -> Self {
+        Self::on(Isa::widest(), weights, bias, activation)
+    }
+
+    pub(super) fn on(isa: Isa, weights: &[f32], bias: &[f32], activation: Activation) -> Self {
+        let inputs = weights.len() / bias.len();
+        assert_eq!(weights.len(), inputs * bias.len(), "a bias for every output");
+        let weights = Matrix::new(isa, inputs, bias.len(), |input, out| weights[out * inputs + input]);
+        Self { isa, inputs, activation, bias: bias.to_vec(), weights }
+    }
+
+    /// Units of the output.
+    pub fn outputs(&self) -> usize {
+        self.bias.len()
+    }
+
+    /// From `x`, `[images, in]`, to `[images, out]`.
+    ///
+    /// # Panics
+    /// If the lengths do not fit each other.
+    pub fn forward(&self, x: &[f32], out: &mut [f32]) {
+        let images = x.len() / self.inputs;
+        assert_eq!(x.len(), images * self.inputs, "a value for every unit");
+        assert_eq!(out.len(), images * self.bias.len(), "a place for every unit");
+        let panels = self.bias.len().div_ceil(self.weights.width());
+        let together = panels.div_ceil(PIECES * rayon::current_num_threads());
+        let shared = Shared::new(out);
+        (0..panels.div_ceil(together)).into_par_iter().for_each(|piece| {
+            let panels = piece * together..panels.min((piece + 1) * together);
+            with_scratch(IMAGES.min(images) * PITCH, |scratch| {
+                for first in (0..images).step_by(IMAGES) {
+                    let images = first..images.min(first + IMAGES);
+                    self.isa.dispatch(Work { layer: self, x, images, panels: panels.clone(), scratch, out: &shared });
+                }
+            });
+        });
+    }
+}
+
+struct Work<'a> {
+    layer: &'a Dense,
+    x: &'a [f32],
+    images: Range<usize>,
+    panels: Range<usize>,
+    /// `[images, PITCH]`.
+    scratch: &'a mut [f32],
+    out: &'a Shared<'a>,
+}
+
+impl pulp::WithSimd for Work<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { layer, x, images, panels, scratch, out } = self;
+        let (outputs, width) = (layer.bias.len(), layer.weights.width());
+        for first in (0..layer.inputs).step_by(DEPTH) {
+            let last = layer.inputs.min(first + DEPTH);
+            for (image, to) in images.clone().zip(scratch.chunks_exact_mut(PITCH)) {
+                to[..last - first].copy_from_slice(&x[image * layer.inputs..][first..last]);
+            }
+            for panel in panels.clone() {
+                let columns = panel * width..outputs.min((panel + 1) * width);
+                layer.weights.multiply(
+                    simd,
+                    (scratch, PITCH, images.len()),
+                    first..last,
+                    panel,
+                    #[inline(always)]
+                    |row, sums| {
+                        let at = (images.start + row) * outputs;
+                        // SAFETY: pieces differ in the panels, and a piece is written from one thread.
+                        let out = unsafe { out.part(at + columns.start..at + columns.end) };
+                        if first == 0 {
+                            out.copy_from_slice(&layer.bias[columns.clone()]);
+                        }
+                        out.iter_mut().zip(sums).for_each(|(out, &sum)| *out += sum);
+                        if last == layer.inputs {
+                            activate(layer.activation, out);
+                        }
+                    },
+                );
+            }
+        }
+    }
+}

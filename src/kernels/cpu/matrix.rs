@@ -1,0 +1,126 @@
+//! Products of rows and a matrix of weights that is laid out once: dense layers, and the parts of Winograd's form.
+
+use std::ops::Range;
+
+use pulp::Simd;
+
+use super::{Isa, Lines};
+
+/// Weights in panels as wide as the tiles of this machine: `[columns / width, depth, width]`.
+pub struct Matrix {
+    depth: usize,
+    width: usize,
+    weights: Lines,
+}
+
+/// Vectors of a tile.
+const VECTORS: usize = 2;
+
+/// Rows of a tile: with two vectors of weights as many sums as the registers hold beside those and an entry.
+const fn rows<S: Simd>() -> usize {
+    if S::REGISTER_COUNT >= 32 { 12 } else { 6 }
+}
+
+struct Layout<F> {
+    depth: usize,
+    columns: usize,
+    weight: F,
+}
+
+impl<F: Fn(usize, usize) -> f32> pulp::WithSimd for Layout<F> {
+    type Output = Matrix;
+
+    fn with_simd<S: Simd>(self, _: S) -> Matrix {
+        let Self { depth, columns, weight } = self;
+        let width = VECTORS * S::F32_LANES;
+        let mut weights = Lines::new(columns.div_ceil(width) * depth * width);
+        for (panel, weights) in weights.values_mut().chunks_exact_mut(depth * width).enumerate() {
+            for (k, line) in weights.chunks_exact_mut(width).enumerate() {
+                for (column, to) in (panel * width..columns).zip(line) {
+                    *to = weight(k, column);
+                }
+            }
+        }
+        Matrix { depth, width, weights }
+    }
+}
+
+impl Matrix {
+    /// `[depth, columns]` of what `weight` says.
+    pub fn new(isa: Isa, depth: usize, columns: usize, weight: impl Fn(usize, usize) -> f32) -> Self {
+        isa.dispatch(Layout { depth, columns, weight })
+    }
+
+    /// Columns of a panel.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Rows of `x`, `pitch` apart, whose entries stand for the weights' lines `depth`, times `panel`: `store` gets the
+    /// number of each row and its sums, one for every column of the panel.
+    #[inline(always)]
+    pub fn multiply<S: Simd>(
+        &self,
+        simd: S,
+        (x, pitch, rows): (&[f32], usize, usize),
+        depth: Range<usize>,
+        panel: usize,
+        mut store: impl FnMut(usize, &[f32]),
+    ) {
+        assert_eq!(self.width, VECTORS * S::F32_LANES, "weights laid out for another instruction set");
+        let weights = &self.weights.values()[panel * self.depth * self.width..][..self.depth * self.width];
+        let weights = &S::as_simd_f32s(weights).0.as_chunks::<VECTORS>().0[depth];
+        let mut row = 0;
+        while row < rows {
+            let x = &x[row * pitch..];
+            row += match rows - row {
+                12.. if const { self::rows::<S>() == 12 } => {
+                    write(row, &sums::<S, 12>(simd, x, pitch, weights), &mut store)
+                }
+                8.. if const { self::rows::<S>() == 12 } => {
+                    write(row, &sums::<S, 8>(simd, x, pitch, weights), &mut store)
+                }
+                6.. if const { self::rows::<S>() == 6 } => {
+                    write(row, &sums::<S, 6>(simd, x, pitch, weights), &mut store)
+                }
+                4.. => write(row, &sums::<S, 4>(simd, x, pitch, weights), &mut store),
+                _ => write(row, &sums::<S, 1>(simd, x, pitch, weights), &mut store),
+            };
+        }
+    }
+}
+
+/// A tile of R rows, summed over the weights' lines in order.
+#[inline(always)]
+fn sums<S: Simd, const R: usize>(
+    simd: S,
+    x: &[f32],
+    pitch: usize,
+    weights: &[[S::f32s; VECTORS]],
+) -> [[S::f32s; VECTORS]; R] {
+    let depth = weights.len();
+    let rows: [&[f32]; R] = std::array::from_fn(|row| &x[row * pitch..][..depth]);
+    let mut sums = [[simd.splat_f32s(0.0); VECTORS]; R];
+    for (k, weights) in weights.iter().enumerate() {
+        for (sums, row) in sums.iter_mut().zip(&rows) {
+            let entry = simd.splat_f32s(row[k]);
+            for (sum, &weight) in sums.iter_mut().zip(weights) {
+                *sum = simd.mul_add_e_f32s(entry, weight, *sum);
+            }
+        }
+    }
+    sums
+}
+
+/// Hands on the rows of a tile; their number.
+#[inline(always)]
+fn write<V: bytemuck::Pod, const R: usize>(
+    first: usize,
+    sums: &[[V; VECTORS]; R],
+    store: &mut impl FnMut(usize, &[f32]),
+) -> usize {
+    for (row, sums) in sums.iter().enumerate() {
+        store(first + row, bytemuck::cast_slice(sums));
+    }
+    R
+}

@@ -1,0 +1,252 @@
+//! Every form on every instruction set against sums in f64 straight from the definition.
+
+use super::*;
+
+/// Numbers between -1 and 1, in no order.
+fn numbers(count: usize, seed: usize) -> Vec<f32> {
+    (0..count).map(|n| ((n + 1) * (2 * seed + 7919) % 2003) as f32 / 1001.0 - 1.0).collect()
+}
+
+/// Half a unit in the last place of 1.
+const ROUNDING: f64 = f32::EPSILON as f64 / 2.0;
+
+fn isas() -> Vec<(&'static str, Isa)> {
+    let mut isas = vec![("widest", Isa::widest()), ("scalar", Isa::Scalar)];
+    #[cfg(target_arch = "x86_64")]
+    isas.extend(pulp::x86::V3::try_new().map(|simd| ("AVX2", Isa::Avx2(simd))));
+    isas
+}
+
+/// What `write` puts into so many places.
+fn written(count: usize, write: impl FnOnce(&mut [f32])) -> Vec<f32> {
+    let mut out = vec![f32::NAN; count];
+    write(&mut out);
+    out
+}
+
+fn forward(layer: &Convolution, x: &[f32], shape: [usize; 4]) -> Vec<f32> {
+    written(layer.output(shape).iter().product(), |out| layer.forward(x, shape, out))
+}
+
+fn forward_dense(layer: &Dense, x: &[f32], inputs: usize) -> Vec<f32> {
+    written(x.len() / inputs * layer.outputs(), |out| layer.forward(x, out))
+}
+
+struct Case {
+    shape: [usize; 4],
+    outputs: usize,
+    groups: usize,
+    window: Window,
+    kernel: Vec<f32>,
+    bias: Vec<f32>,
+    x: Vec<f32>,
+}
+
+impl Case {
+    fn new(shape: [usize; 4], outputs: usize, groups: usize, window: Window) -> Self {
+        let taps = shape[1] / groups * window.size[0] * window.size[1];
+        let (kernel, bias, x) = (numbers(outputs * taps, 1), numbers(outputs, 2), numbers(shape.iter().product(), 3));
+        Self { shape, outputs, groups, window, kernel, bias, x }
+    }
+
+    fn weights(&self, activation: Activation) -> Weights<'_> {
+        let Self { kernel, bias, window, groups, .. } = self;
+        Weights { kernel, bias, inputs: self.shape[1], window: *window, groups: *groups, activation }
+    }
+
+    /// Calls `see` with every tap of an output: the places of its weight and its input.
+    fn taps(&self, [image, out, y, x]: [usize; 4], mut see: impl FnMut(usize, usize)) {
+        let [_, channels, height, width] = self.shape;
+        let Window { size, stride, padding, dilation } = self.window;
+        let inputs = channels / self.groups;
+        let group = out / (self.outputs / self.groups);
+        for input in 0..inputs {
+            for (ky, kx) in (0..size[0]).flat_map(|ky| (0..size[1]).map(move |kx| (ky, kx))) {
+                let at = |axis: usize, place: usize, tap: usize, size: usize| {
+                    let at = (place * stride[axis] + tap * dilation[axis]).checked_sub(padding[axis].0)?;
+                    (at < size).then_some(at)
+                };
+                if let (Some(iy), Some(ix)) = (at(0, y, ky, height), at(1, x, kx, width)) {
+                    let plane = image * channels + group * inputs + input;
+                    see(((out * inputs + input) * size[0] + ky) * size[1] + kx, (plane * height + iy) * width + ix);
+                }
+            }
+        }
+    }
+
+    /// The sum of each output, and of the terms' sizes.
+    fn reference(&self) -> Vec<(f64, f64)> {
+        let [rows, columns] = self.window.output([self.shape[2], self.shape[3]]);
+        let mut sums = Vec::new();
+        for image in 0..self.shape[0] {
+            for out in 0..self.outputs {
+                for (y, x) in (0..rows).flat_map(|y| (0..columns).map(move |x| (y, x))) {
+                    let bias = f64::from(self.bias[out]);
+                    let (mut sum, mut size) = (bias, bias.abs());
+                    self.taps([image, out, y, x], |weight, input| {
+                        let term = f64::from(self.kernel[weight]) * f64::from(self.x[input]);
+                        (sum, size) = (sum + term, size + term.abs());
+                    });
+                    sums.push((sum, size));
+                }
+            }
+        }
+        sums
+    }
+
+    /// Every form's sums err by at most `bound` roundings of the sum of the terms' sizes.
+    fn check(&self, bound: f64) {
+        let expected = self.reference();
+        for (name, isa) in isas() {
+            for activation in [Activation::Identity, Activation::Relu, Activation::Relu6] {
+                let found = forward(&Convolution::on(isa, &self.weights(activation)), &self.x, self.shape);
+                assert_eq!(found.len(), expected.len());
+                for (place, (&found, &(sum, size))) in found.iter().zip(&expected).enumerate() {
+                    let expected = match activation {
+                        Activation::Identity => sum,
+                        Activation::Relu => sum.max(0.0),
+                        Activation::Relu6 => sum.clamp(0.0, 6.0),
+                    };
+                    let error = (f64::from(found) - expected).abs();
+                    let what = (self.shape, self.outputs, self.groups, self.window, activation);
+                    assert!(error <= bound * ROUNDING * size, "{name} {what:?}: {place}: {found}, expected {expected}");
+                }
+            }
+        }
+    }
+
+    /// A rounding for each multiply-add, for the sum of each part and for the bias.
+    fn check_direct(&self) {
+        let taps = self.kernel.len() / self.outputs;
+        self.check((taps + taps / 16 + 3) as f64);
+    }
+}
+
+/// A rectangle of taps.
+fn window(size: [usize; 2], stride: [usize; 2], padding: crate::kernels::Padding, dilation: [usize; 2]) -> Window {
+    Window { size, stride, padding, dilation }
+}
+
+#[test]
+fn products_of_pixels_are_the_definition() {
+    let square = Window::square;
+    for (shape, outputs, groups, window) in [
+        ([2, 3, 9, 11], 5, 1, square(3, 1, [(1, 1); 2])),
+        ([2, 3, 23, 21], 17, 1, square(7, 2, [(2, 3); 2])),
+        // Pixels of several images in a panel; more taps than are summed at a time.
+        ([16, 70, 7, 7], 31, 1, square(1, 1, [(0, 0); 2])),
+        ([2, 700, 5, 9], 9, 1, square(1, 1, [(0, 0); 2])),
+        ([1, 100, 1, 1], 8, 1, square(1, 1, [(0, 0); 2])),
+        ([2, 12, 9, 10], 18, 3, square(3, 2, [(0, 1); 2])),
+        ([2, 12, 9, 10], 18, 3, square(1, 2, [(0, 0); 2])),
+        ([2, 6, 9, 31], 8, 1, window([1, 7], [1, 1], [(0, 0), (3, 3)], [1, 1])),
+        ([2, 6, 17, 17], 8, 1, window([7, 1], [1, 1], [(3, 3), (0, 0)], [1, 1])),
+        ([2, 6, 17, 19], 8, 2, window([3, 2], [3, 1], [(3, 3), (0, 4)], [2, 3])),
+        // More border than image.
+        ([1, 4, 2, 2], 8, 1, square(5, 1, [(4, 4); 2])),
+    ] {
+        Case::new(shape, outputs, groups, window).check_direct();
+    }
+}
+
+#[test]
+fn depthwise_convolutions_are_the_definition() {
+    for size in [[3, 3], [5, 5], [1, 4]] {
+        for stride in [[1, 1], [2, 2], [3, 1], [1, 3]] {
+            for (height, width) in [(7, 7), (13, 10), (6, 61)] {
+                for dilation in [[1, 1], [1, 2]] {
+                    let window = window(size, stride, [(1, 2), (2, 1)], dilation);
+                    Case::new([2, 5, height, width], 5, 5, window).check_direct();
+                }
+            }
+        }
+    }
+}
+
+/// Error of Winograd's form over the roundings of a direct sum of as many inputs and the size of its terms: each of the
+/// two transforms and the way back amplify what they round. By the absolute values of the three matrices, |A^T| (|G| |w|
+/// |G^T| . |B^T| |x| |B|) |A| is at most AMPLIFIED times the largest of |w| |x| per input.
+const AMPLIFIED: f64 = 0.0;
+
+#[test]
+fn winograds_form_is_the_definition() {
+    for (shape, outputs, padding) in [
+        ([1, 20, 14, 13], 33, [(1, 1); 2]),
+        ([3, 17, 14, 13], 40, [(1, 1); 2]),
+        ([3, 64, 7, 7], 130, [(1, 1); 2]),
+        ([2, 35, 9, 50], 37, [(0, 2), (2, 0)]),
+        ([2, 35, 3, 3], 37, [(0, 0); 2]),
+    ] {
+        let case = Case::new(shape, outputs, 1, Window::square(3, 1, padding));
+        assert!(winograd::suits(&case.weights(Activation::Identity)));
+        case.check(AMPLIFIED);
+    }
+}
+
+#[test]
+fn bits_depend_neither_on_threads_nor_on_the_batch() {
+    let threads = |count: usize| rayon::ThreadPoolBuilder::new().num_threads(count).build().unwrap();
+    for (inputs, outputs, groups, size) in [(40, 40, 1, 3), (400, 24, 1, 1), (24, 24, 1, 5), (24, 24, 24, 3)] {
+        let window = Window::square(size, 1, [(size / 2, size / 2); 2]);
+        let case = Case::new([5, inputs, 11, 13], outputs, groups, window);
+        let layer = Convolution::new(&case.weights(Activation::Relu));
+        let expected = threads(1).install(|| forward(&layer, &case.x, case.shape));
+        for count in [2, 3, 7] {
+            assert_eq!(threads(count).install(|| forward(&layer, &case.x, case.shape)), expected, "{count} threads");
+        }
+        for batch in [1, 2, 3] {
+            let image = inputs * 11 * 13;
+            let parts =
+                case.x.chunks(batch * image).flat_map(|x| forward(&layer, x, [x.len() / image, inputs, 11, 13]));
+            assert_eq!(parts.collect::<Vec<_>>(), expected, "batches of {batch}");
+        }
+        let dense = Dense::new(&case.kernel, &case.bias, Activation::Identity);
+        let inputs = case.kernel.len() / outputs;
+        let x = numbers(17 * inputs, 5);
+        let expected = threads(1).install(|| forward_dense(&dense, &x, inputs));
+        assert_eq!(threads(3).install(|| forward_dense(&dense, &x, inputs)), expected);
+        let one = x.chunks(inputs).flat_map(|x| forward_dense(&dense, x, inputs)).collect::<Vec<_>>();
+        assert_eq!(one, expected);
+    }
+}
+
+#[test]
+fn dense_layers_are_the_definition() {
+    for (images, inputs, outputs) in [(1, 1, 1), (3, 1100, 70), (16, 513, 33), (61, 40, 5)] {
+        let (weights, bias, x) = (numbers(inputs * outputs, 1), numbers(outputs, 2), numbers(images * inputs, 3));
+        for (name, isa) in isas() {
+            let found = forward_dense(&Dense::on(isa, &weights, &bias, Activation::Relu), &x, inputs);
+            for (place, found) in found.into_iter().enumerate() {
+                let (image, out) = (place / outputs, place % outputs);
+                let terms = weights[out * inputs..][..inputs].iter().zip(&x[image * inputs..]);
+                let terms = terms.map(|(&w, &x)| f64::from(w) * f64::from(x));
+                let bias = f64::from(bias[out]);
+                let (sum, size) = terms.fold((bias, bias.abs()), |(sum, size), term| (sum + term, size + term.abs()));
+                let error = (f64::from(found) - sum.max(0.0)).abs();
+                assert!(error <= (inputs + inputs / 16 + 3) as f64 * ROUNDING * size, "{name} {place}: {found} {sum}");
+            }
+        }
+    }
+}
+
+#[test]
+fn not_a_number_stays_what_it_is() {
+    for (inputs, outputs, groups, size) in [(2, 3, 1, 3), (40, 40, 1, 3), (5, 5, 5, 3), (3, 7, 1, 1)] {
+        for activation in [Activation::Identity, Activation::Relu, Activation::Relu6] {
+            let mut case =
+                Case::new([1, inputs, 9, 9], outputs, groups, Window::square(size, 1, [(size / 2, size / 2); 2]));
+            case.x[4 * 9 + 4] = f32::NAN;
+            for (name, isa) in isas() {
+                let y = forward(&Convolution::on(isa, &case.weights(activation)), &case.x, case.shape);
+                assert!(y[4 * 9 + 4].is_nan(), "{name}, {activation:?}");
+                assert!(y[8 * 9 + 8].is_finite(), "{name}, {activation:?}");
+            }
+        }
+    }
+    let mut x = numbers(2 * 5 * 5, 1);
+    x[6] = f32::NAN;
+    let pooled = written(18, |out| max_pool(&x, [5, 5], Window::square(3, 1, [(0, 0); 2]), out));
+    for (place, pooled) in pooled.into_iter().enumerate() {
+        assert_eq!(pooled.is_nan(), [0, 1, 3, 4].contains(&place), "{place}");
+    }
+}

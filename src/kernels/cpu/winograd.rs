@@ -1,0 +1,440 @@
+//! 3 x 3 convolutions, 1 apart, in Winograd's form F(4 x 4, 3 x 3) (Lavin & Gray 2016): 4 x 4 outputs of a channel from 6 x 6
+//! inputs take 36 products instead of 144.
+//!
+//! With the polynomials at the points 0, ±a, ±b and infinity, a tile is `A^T [(G w G^T) . (B^T x B)] A`, the dot summed over
+//! the inputs: 36 matrix products of transformed tiles and weights. A block of tiles is transformed, multiplied and
+//! transformed back by one thread, with the channels side by side in the vectors, so that maps of any size fill them.
+
+use std::ops::Range;
+
+use pulp::Simd;
+use rayon::prelude::*;
+
+use super::matrix::Matrix;
+use super::{Activation, Isa, Shared, Weights, Window, activate, with_scratch};
+
+/// Height and width of what a tile gives and sees, and the entries of the latter.
+const GIVES: usize = 4;
+const SEES: usize = 6;
+const ENTRIES: usize = SEES * SEES;
+
+/// The points: 0, ±A, ±B.
+const A: f64 = 1.0;
+const B: f64 = 2.0;
+
+/// Tiles of a block: the most, and a whole number of rows of every instruction set's product.
+const TILES: usize = 96;
+const ROWS: usize = 12;
+
+/// Tiles side by side that are transformed at a time: they stay in a first-level cache.
+const STRIP: usize = 8;
+
+/// Outputs of a block.
+const OUTPUTS: usize = 128;
+
+/// Pieces that a layer is cut into for each thread, so that all end at about the same time.
+const PIECES: usize = 4;
+
+/// Whether the form is the faster one.
+pub fn suits(weights: &Weights) -> bool {
+    let Weights { inputs, window, groups, bias, .. } = *weights;
+    groups == 1 && inputs >= 16 && bias.len() >= 32 && window == Window::square(3, 1, window.padding)
+}
+
+/// Weights transformed: a matrix `[inputs, outputs]` for every entry of a tile.
+pub struct Winograd {
+    isa: Isa,
+    window: Window,
+    inputs: usize,
+    activation: Activation,
+    bias: Vec<f32>,
+    weights: Vec<Matrix>,
+}
+
+impl Winograd {
+    pub fn new(isa: Isa, weights: &Weights) -> Self {
+        let Weights { kernel, bias, inputs, window, activation, .. } = *weights;
+        let outputs = bias.len();
+        let transformed: Vec<[f32; ENTRIES]> = kernel.par_chunks_exact(9).map(transformed).collect();
+        let matrix = |entry| Matrix::new(isa, inputs, outputs, |input, out| transformed[out * inputs + input][entry]);
+        let weights = (0..ENTRIES).into_par_iter().map(matrix).collect();
+        Self { isa, window, inputs, activation, bias: bias.to_vec(), weights }
+    }
+
+    pub fn forward(&self, x: &[f32], [images, _, height, width]: [usize; 4], output: [usize; 2], out: &mut [f32]) {
+        let tiles = output.map(|size| size.div_ceil(GIVES));
+        let map = Map { x, input: [height, width], tiles, output, count: images * tiles[0] * tiles[1] };
+        let out = Shared::new(out);
+        self.pieces(map.count).into_par_iter().for_each(|(tiles, outputs)| {
+            let block = Block::new(self, tiles, outputs);
+            with_scratch(block.values(), |scratch| {
+                self.isa.dispatch(Work { layer: self, map: &map, block, scratch, out: &out })
+            });
+        });
+    }
+
+    /// Blocks of tiles and outputs, even ones, and enough for all threads.
+    fn pieces(&self, tiles: usize) -> Vec<(Range<usize>, Range<usize>)> {
+        let wanted = PIECES * rayon::current_num_threads();
+        let blocks = tiles.div_ceil(TILES).max(wanted.min(tiles.div_ceil(4 * ROWS)));
+        let together = tiles.div_ceil(blocks).next_multiple_of(ROWS);
+        let outputs = self.bias.len();
+        let mut pieces = Vec::new();
+        for first in (0..tiles).step_by(together) {
+            let tiles = first..tiles.min(first + together);
+            pieces.extend((0..outputs).step_by(OUTPUTS).map(|out| (tiles.clone(), out..outputs.min(out + OUTPUTS))));
+        }
+        pieces
+    }
+}
+
+/// `G w G^T` of a window's weights, in f64, rounded once.
+fn transformed(kernel: &[f32]) -> [f32; ENTRIES] {
+    let at = |point: f64, others: f64| [1.0, point, point * point].map(|power| power / others);
+    let (aa, bb) = (A * A, B * B);
+    let rows = [
+        at(0.0, aa * bb),
+        at(A, 2.0 * aa * (aa - bb)),
+        at(-A, 2.0 * aa * (aa - bb)),
+        at(B, 2.0 * bb * (bb - aa)),
+        at(-B, 2.0 * bb * (bb - aa)),
+        [0.0, 0.0, 1.0],
+    ];
+    std::array::from_fn(|entry| {
+        let (row, column) = (rows[entry / SEES], rows[entry % SEES]);
+        let sum = |y: usize| (0..3).map(|x| f64::from(kernel[3 * y + x]) * column[x]).sum::<f64>();
+        (0..3).map(|y| row[y] * sum(y)).sum::<f64>() as f32
+    })
+}
+
+/// Input and output in tiles.
+struct Map<'a> {
+    x: &'a [f32],
+    input: [usize; 2],
+    tiles: [usize; 2],
+    output: [usize; 2],
+    /// Tiles of all images.
+    count: usize,
+}
+
+/// Tiles side by side.
+struct Strip {
+    image: usize,
+    row: usize,
+    /// First of the row.
+    first: usize,
+    count: usize,
+    /// Place of the first in the block.
+    at: usize,
+}
+
+impl Map<'_> {
+    fn strips(&self, tiles: &Range<usize>) -> Vec<Strip> {
+        let mut strips = Vec::new();
+        let mut tile = tiles.start;
+        while tile < tiles.end {
+            let (row, first) = (tile / self.tiles[1], tile % self.tiles[1]);
+            let count = STRIP.min(self.tiles[1] - first).min(tiles.end - tile);
+            let (image, row) = (row / self.tiles[0], row % self.tiles[0]);
+            strips.push(Strip { image, row, first, count, at: tile - tiles.start });
+            tile += count;
+        }
+        strips
+    }
+}
+
+/// What a thread makes at a time, and where in its scratch.
+struct Block {
+    tiles: Range<usize>,
+    outputs: Range<usize>,
+    /// From one tile's transformed inputs, and products, to the next one's.
+    pitches: [usize; 2],
+}
+
+/// Values of a strip's channels side by side.
+const STRIP_VALUES: usize = SEES * (GIVES * STRIP + 2) * super::LINE;
+
+impl Block {
+    fn new(layer: &Winograd, tiles: Range<usize>, outputs: Range<usize>) -> Self {
+        // No power of two, whose lines would share a set of the cache.
+        let pitches = [layer.inputs, outputs.len()].map(|size| (size.next_multiple_of(32)) + super::LINE);
+        Self { tiles, outputs, pitches }
+    }
+
+    fn values(&self) -> usize {
+        ENTRIES * self.tiles.len() * (self.pitches[0] + self.pitches[1]) + STRIP_VALUES
+    }
+}
+
+struct Work<'a> {
+    layer: &'a Winograd,
+    map: &'a Map<'a>,
+    block: Block,
+    scratch: &'a mut [f32],
+    out: &'a Shared<'a>,
+}
+
+impl pulp::WithSimd for Work<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { layer, map, block, scratch, out } = self;
+        let tiles = block.tiles.len();
+        let [pitch, products_pitch] = block.pitches;
+        let (strip_values, scratch) = scratch.split_at_mut(STRIP_VALUES);
+        let (inputs, products) = scratch.split_at_mut(ENTRIES * tiles * pitch);
+        let strips = map.strips(&block.tiles);
+        for first in (0..layer.inputs).step_by(S::F32_LANES) {
+            let channels = S::F32_LANES.min(layer.inputs - first);
+            for strip in &strips {
+                let columns = GIVES * strip.count + 2;
+                gather::<S>(layer, map, strip, first, channels, columns, strip_values);
+                let strip_values = S::as_mut_simd_f32s(strip_values).0;
+                transform_in(simd, strip, columns, strip_values, &mut inputs[first..], pitch, tiles);
+            }
+        }
+        let width = layer.weights[0].width();
+        let panels = block.outputs.start / width..block.outputs.end.div_ceil(width);
+        for (entry, weights) in layer.weights.iter().enumerate() {
+            let inputs = (&inputs[entry * tiles * pitch..][..tiles * pitch], pitch, tiles);
+            let products = &mut products[entry * tiles * products_pitch..][..tiles * products_pitch];
+            for panel in panels.clone() {
+                let column = (panel - panels.start) * width;
+                weights.multiply(
+                    simd,
+                    inputs,
+                    0..layer.inputs,
+                    panel,
+                    #[inline(always)]
+                    |row, sums| products[row * products_pitch + column..][..2 * S::F32_LANES].copy_from_slice(sums),
+                );
+            }
+        }
+        for first in (0..block.outputs.len()).step_by(S::F32_LANES) {
+            let channels = S::F32_LANES.min(block.outputs.len() - first);
+            for strip in &strips {
+                {
+                    let strip_values = S::as_mut_simd_f32s(strip_values).0;
+                    transform_out(simd, strip, &products[first..], products_pitch, tiles, strip_values);
+                }
+                scatter::<S>(layer, map, strip, block.outputs.start + first, channels, strip_values, out);
+            }
+        }
+    }
+}
+
+/// Lays the channels of what a strip sees side by side, `[SEES, columns, lanes]`, zeros beyond the border.
+#[inline(always)]
+fn gather<S: Simd>(
+    layer: &Winograd,
+    map: &Map,
+    strip: &Strip,
+    first: usize,
+    channels: usize,
+    columns: usize,
+    values: &mut [f32],
+) {
+    let lanes = S::F32_LANES;
+    let [height, width] = map.input;
+    let [(above, _), (before, _)] = layer.window.padding;
+    let start = GIVES * strip.first;
+    // Columns that the input has.
+    let from = before.saturating_sub(start).min(columns);
+    let to = (before + width).saturating_sub(start).clamp(from, columns);
+    for (y, values) in values.chunks_exact_mut(columns * lanes).take(SEES).enumerate() {
+        let y = GIVES * strip.row + y;
+        if y < above || y - above >= height {
+            values.fill(0.0);
+            continue;
+        }
+        values[..from * lanes].fill(0.0);
+        values[to * lanes..].fill(0.0);
+        let values = &mut values[from * lanes..to * lanes];
+        let at = ((strip.image * layer.inputs + first) * height + y - above) * width + start + from - before;
+        let row = |channel: usize| &map.x[at + channel * height * width..][..to - from];
+        let mut channel = 0;
+        while channel < channels {
+            if channel + 4 <= channels {
+                interleave(
+                    [row(channel), row(channel + 1), row(channel + 2), row(channel + 3)],
+                    &mut values[channel..],
+                    lanes,
+                );
+                channel += 4;
+            } else {
+                values[channel..].iter_mut().step_by(lanes).zip(row(channel)).for_each(|(to, &from)| *to = from);
+                channel += 1;
+            }
+        }
+        if channels < lanes {
+            values.chunks_exact_mut(lanes).for_each(|values| values[channels..].fill(0.0));
+        }
+    }
+}
+
+/// Four rows to four values side by side, every `lanes`.
+#[inline(always)]
+fn interleave(rows: [&[f32]; 4], to: &mut [f32], lanes: usize) {
+    let len = rows[0].len();
+    let rows = rows.map(|row| &row[..len]);
+    let whole = len / 4 * 4;
+    for x in (0..whole).step_by(4) {
+        let block: [[f32; 4]; 4] = std::array::from_fn(|row| *rows[row][x..].first_chunk().expect("four more"));
+        for (n, values) in transposed(block).into_iter().enumerate() {
+            to[(x + n) * lanes..][..4].copy_from_slice(&values);
+        }
+    }
+    for x in whole..len {
+        to[x * lanes..][..4].copy_from_slice(&rows.map(|row| row[x]));
+    }
+}
+
+#[inline(always)]
+fn transposed(rows: [[f32; 4]; 4]) -> [[f32; 4]; 4] {
+    std::array::from_fn(|x| std::array::from_fn(|y| rows[y][x]))
+}
+
+/// `B^T` times six vectors.
+#[inline(always)]
+fn inwards<S: Simd>(simd: S, d: [S::f32s; SEES]) -> [S::f32s; SEES] {
+    const AA: f32 = (A * A) as f32;
+    const BB: f32 = (B * B) as f32;
+    let splat = |value: f32| simd.splat_f32s(value);
+    let add = |x, factor: f32, y| simd.mul_add_e_f32s(splat(factor), y, x);
+    let (even_a, odd_a) = (add(d[4], -BB, d[2]), add(d[3], -BB, d[1]));
+    let (even_b, odd_b) = (add(d[4], -AA, d[2]), add(d[3], -AA, d[1]));
+    [
+        add(add(d[4], -(AA + BB), d[2]), AA * BB, d[0]),
+        add(even_a, A as f32, odd_a),
+        add(even_a, -A as f32, odd_a),
+        add(even_b, B as f32, odd_b),
+        add(even_b, -B as f32, odd_b),
+        add(add(d[5], -(AA + BB), d[3]), AA * BB, d[1]),
+    ]
+}
+
+/// `A^T` times six vectors.
+#[inline(always)]
+fn outwards<S: Simd>(simd: S, m: [S::f32s; SEES]) -> [S::f32s; GIVES] {
+    let times = |factor: f64, x| simd.mul_f32s(simd.splat_f32s(factor as f32), x);
+    let add = |x, factor: f64, y| simd.mul_add_e_f32s(simd.splat_f32s(factor as f32), y, x);
+    let (even_a, odd_a) = (simd.add_f32s(m[1], m[2]), simd.sub_f32s(m[1], m[2]));
+    let (even_b, odd_b) = (simd.add_f32s(m[3], m[4]), simd.sub_f32s(m[3], m[4]));
+    [
+        simd.add_f32s(m[0], simd.add_f32s(even_a, even_b)),
+        add(times(A, odd_a), B, odd_b),
+        add(times(A * A, even_a), B * B, even_b),
+        add(add(m[5], A * A * A, odd_a), B * B * B, odd_b),
+    ]
+}
+
+/// `B^T x B` of every tile of a strip, `[SEES, columns]`, to `[ENTRIES, tiles, pitch]`.
+#[inline(always)]
+fn transform_in<S: Simd>(
+    simd: S,
+    strip: &Strip,
+    columns: usize,
+    values: &mut [S::f32s],
+    to: &mut [f32],
+    pitch: usize,
+    tiles: usize,
+) {
+    let values = &mut values[..SEES * columns];
+    for x in 0..columns {
+        let column = inwards(simd, std::array::from_fn(|y| values[y * columns + x]));
+        column.into_iter().enumerate().for_each(|(y, value)| values[y * columns + x] = value);
+    }
+    for (y, row) in values.chunks_exact(columns).enumerate() {
+        for tile in 0..strip.count {
+            let seen: &[S::f32s; SEES] = row[GIVES * tile..].first_chunk().expect("what a tile sees");
+            for (x, value) in inwards(simd, *seen).into_iter().enumerate() {
+                let at = ((y * SEES + x) * tiles + strip.at + tile) * pitch;
+                S::as_mut_simd_f32s(&mut to[at..at + S::F32_LANES]).0[0] = value;
+            }
+        }
+    }
+}
+
+/// `A^T m A` of every tile of a strip, from `[ENTRIES, tiles, pitch]` to `[GIVES, columns]`.
+#[inline(always)]
+fn transform_out<S: Simd>(simd: S, strip: &Strip, from: &[f32], pitch: usize, tiles: usize, values: &mut [S::f32s]) {
+    let columns = GIVES * strip.count;
+    for tile in 0..strip.count {
+        let entry = |y: usize, x: usize| {
+            let at = ((y * SEES + x) * tiles + strip.at + tile) * pitch;
+            S::as_simd_f32s(&from[at..at + S::F32_LANES]).0[0]
+        };
+        let half: [[S::f32s; GIVES]; SEES] =
+            std::array::from_fn(|x| outwards(simd, std::array::from_fn(|y| entry(y, x))));
+        for y in 0..GIVES {
+            let row = outwards(simd, std::array::from_fn(|x| half[x][y]));
+            values[y * columns + GIVES * tile..][..GIVES].copy_from_slice(&row);
+        }
+    }
+}
+
+/// Writes those outputs of a strip, `[GIVES, columns, lanes]`, that there are, with bias and activation.
+#[inline(always)]
+fn scatter<S: Simd>(
+    layer: &Winograd,
+    map: &Map,
+    strip: &Strip,
+    first: usize,
+    channels: usize,
+    values: &[f32],
+    out: &Shared,
+) {
+    let lanes = S::F32_LANES;
+    let columns = GIVES * strip.count;
+    let [height, width] = map.output;
+    let start = GIVES * strip.first;
+    let count = columns.min(width - start);
+    for (y, values) in values.chunks_exact(columns * lanes).take(GIVES.min(height - GIVES * strip.row)).enumerate() {
+        let row = |channel: usize| {
+            let plane = strip.image * layer.bias.len() + first + channel;
+            let at = (plane * height + GIVES * strip.row + y) * width + start;
+            // SAFETY: blocks differ in the tiles or the outputs, and a block is written from one thread, row by row.
+            unsafe { out.part(at..at + count) }
+        };
+        let mut channel = 0;
+        while channel < channels {
+            if channel + 4 <= channels {
+                let mut rows: [&mut [f32]; 4] = std::array::from_fn(|n| row(channel + n));
+                deinterleave(&values[channel..], lanes, &mut rows);
+                for (n, row) in rows.into_iter().enumerate() {
+                    finish(layer, first + channel + n, row);
+                }
+                channel += 4;
+            } else {
+                let row = row(channel);
+                row.iter_mut().zip(values[channel..].iter().step_by(lanes)).for_each(|(to, &from)| *to = from);
+                finish(layer, first + channel, row);
+                channel += 1;
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn finish(layer: &Winograd, channel: usize, row: &mut [f32]) {
+    let bias = layer.bias[channel];
+    row.iter_mut().for_each(|x| *x += bias);
+    activate(layer.activation, row);
+}
+
+/// Four values side by side, every `lanes`, to four rows.
+#[inline(always)]
+fn deinterleave(from: &[f32], lanes: usize, rows: &mut [&mut [f32]; 4]) {
+    let len = rows[0].len();
+    let whole = len / 4 * 4;
+    for x in (0..whole).step_by(4) {
+        let block: [[f32; 4]; 4] = std::array::from_fn(|n| *from[(x + n) * lanes..].first_chunk().expect("four more"));
+        for (row, values) in rows.iter_mut().zip(transposed(block)) {
+            row[x..x + 4].copy_from_slice(&values);
+        }
+    }
+    for x in whole..len {
+        rows.iter_mut().enumerate().for_each(|(n, row)| row[x] = from[x * lanes + n]);
+    }
+}
