@@ -16,7 +16,7 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 use bytemuck::Zeroable;
-use pulp::WithSimd;
+use pulp::{Simd, WithSimd};
 
 use super::{Activation, Window};
 
@@ -147,6 +147,20 @@ fn activate(activation: Activation, values: &mut [f32]) {
         Activation::Identity => {}
         Activation::Relu => values.iter_mut().for_each(|x| *x = relu(*x)),
         Activation::Relu6 => values.iter_mut().for_each(|x| *x = if *x > 6.0 { 6.0 } else { relu(*x) }),
+    }
+}
+
+/// `activation` of a vector.
+#[inline(always)]
+fn activated<S: Simd>(simd: S, activation: Activation, x: S::f32s) -> S::f32s {
+    let (zero, six) = (simd.splat_f32s(0.0), simd.splat_f32s(6.0));
+    match activation {
+        Activation::Identity => x,
+        Activation::Relu => simd.select_f32s(simd.less_than_f32s(x, zero), zero, x),
+        Activation::Relu6 => {
+            let x = simd.select_f32s(simd.less_than_f32s(x, zero), zero, x);
+            simd.select_f32s(simd.greater_than_f32s(x, six), six, x)
+        }
     }
 }
 

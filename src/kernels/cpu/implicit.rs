@@ -8,7 +8,7 @@ use pulp::Simd;
 use rayon::prelude::*;
 
 use super::pixels::{PANEL, Pixels, Run};
-use super::{Activation, Isa, Shared, Weights, Window, activate, with_scratch};
+use super::{Activation, Isa, Shared, Weights, Window, activate, activated, with_scratch};
 
 /// Taps (of all channels) summed at a time; the sums of the parts are added in order. A block of weights for a tile stays
 /// in a first-level cache, the panels in a second-level one.
@@ -140,9 +140,7 @@ impl Work<'_> {
         for first in (0..taps).step_by(depth) {
             let last = taps.min(first + depth);
             let panels = &mut panels.as_chunks_mut::<PANEL>().0[..runs.len() * (last - first)];
-            for (runs, panel) in runs.iter().zip(panels.chunks_exact_mut(last - first)) {
-                pixels.lay_out(simd, runs, piece.group, layer.inputs, first..last, panel);
-            }
+            pixels.lay_out(simd, &runs, piece.group, layer.inputs, first..last, panels);
             for block in piece.blocks.clone() {
                 let weights = &weights[(piece.group * blocks + block) * taps + first..][..last - first];
                 let row = piece.group * layer.outputs + block * R;
@@ -163,9 +161,9 @@ impl Work<'_> {
                             out,
                         };
                         column += match (columns - column).div_ceil(S::F32_LANES) {
-                            1 => store.write(column, &sums::<S, R, 1>(simd, weights, panel, column)),
-                            2 => store.write(column, &sums::<S, R, 2>(simd, weights, panel, column)),
-                            _ => store.write(column, &sums::<S, R, 3>(simd, weights, panel, column)),
+                            1 => store.write(simd, column, &sums::<S, R, 1>(simd, weights, panel, column)),
+                            2 => store.write(simd, column, &sums::<S, R, 2>(simd, weights, panel, column)),
+                            _ => store.write(simd, column, &sums::<S, R, 3>(simd, weights, panel, column)),
                         };
                     }
                 }
@@ -215,12 +213,11 @@ struct Store<'a> {
 impl Store<'_> {
     /// Adds the sums to the output; their number of columns.
     #[inline(always)]
-    fn write<V: bytemuck::Pod, const R: usize, const N: usize>(&self, column: usize, sums: &[[V; N]; R]) -> usize {
-        let columns = size_of::<[V; N]>() / size_of::<f32>();
+    fn write<S: Simd, const R: usize, const N: usize>(&self, simd: S, column: usize, sums: &[[S::f32s; N]; R]) -> usize {
+        let columns = N * S::F32_LANES;
         let channels = self.layer.outputs * self.layer.groups;
         let size = self.pixels.size();
         for (row, sums) in sums.iter().enumerate().take(self.rows) {
-            let sums: &[f32] = bytemuck::cast_slice(sums);
             for run in self.runs {
                 let (start, end) = (run.at.max(column), (run.at + run.len).min(column + columns));
                 if start >= end {
@@ -229,7 +226,18 @@ impl Store<'_> {
                 let to = (run.image * channels + self.row + row) * size + run.pixel + start - run.at;
                 // SAFETY: pieces differ in the pixels or the rows, and a piece writes from one thread.
                 let out = unsafe { self.out.part(to..to + end - start) };
-                let sums = &sums[start - column..end - column];
+                if out.len() == columns {
+                    for (out, &sum) in S::as_mut_simd_f32s(out).0.iter_mut().zip(sums) {
+                        let before = match self.bias {
+                            Some(bias) => simd.splat_f32s(bias[row]),
+                            None => *out,
+                        };
+                        let sum = simd.add_f32s(before, sum);
+                        *out = if self.last { activated(simd, self.layer.activation, sum) } else { sum };
+                    }
+                    continue;
+                }
+                let sums: &[f32] = &bytemuck::cast_slice(sums)[start - column..end - column];
                 match self.bias {
                     Some(bias) => out.iter_mut().zip(sums).for_each(|(out, &sum)| *out = bias[row] + sum),
                     None => out.iter_mut().zip(sums).for_each(|(out, &sum)| *out += sum),

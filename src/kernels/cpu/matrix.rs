@@ -99,7 +99,10 @@ fn sums<S: Simd, const R: usize>(
     weights: &[[S::f32s; VECTORS]],
 ) -> [[S::f32s; VECTORS]; R] {
     let depth = weights.len();
-    let rows: [&[f32]; R] = std::array::from_fn(|row| &x[row * pitch..][..depth]);
+    let mut rows = [x; R];
+    for (n, row) in rows.iter_mut().enumerate() {
+        *row = &x[n * pitch..][..depth];
+    }
     let mut sums = [[simd.splat_f32s(0.0); VECTORS]; R];
     for (k, weights) in weights.iter().enumerate() {
         for (sums, row) in sums.iter_mut().zip(&rows) {

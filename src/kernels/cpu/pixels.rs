@@ -33,6 +33,7 @@ pub struct Run {
 
 /// Values of a panel that lie `stride` apart in a channel.
 struct Copy {
+    panel: usize,
     at: usize,
     len: usize,
     /// Place of the first in `x`, in the first channel.
@@ -70,41 +71,56 @@ impl<'a> Pixels<'a> {
         runs.collect()
     }
 
-    /// Lays out a panel: a line for each of `taps`, which number the `inputs` channels of `group` at the first place of
-    /// the window, then those at the next.
+    /// Lays out panels of these runs, one after the other: a line for each of `taps`, which number the `inputs` channels of
+    /// `group` at the first place of the window, then those at the next.
     #[inline(always)]
     pub fn lay_out<S: Simd>(
         &self,
         simd: S,
-        runs: &[Run],
+        runs: &[Vec<Run>],
         group: usize,
         inputs: usize,
         taps: Range<usize>,
-        panel: &mut [[f32; PANEL]],
+        panels: &mut [[f32; PANEL]],
     ) {
         let plane = self.input[0] * self.input[1];
         let (mut copies, mut gaps) = (Vec::with_capacity(PANEL), Vec::with_capacity(PANEL));
+        let depth = taps.len();
         let mut tap = taps.start;
         while tap < taps.end {
             let (place, channel) = (tap / inputs, tap % inputs);
             let count = (inputs - channel).min(taps.end - tap);
-            self.see(runs, place, &mut copies, &mut gaps);
-            for (n, line) in panel[tap - taps.start..][..count].iter_mut().enumerate() {
-                let channel = (group * inputs + channel + n) * plane;
+            copies.clear();
+            gaps.clear();
+            for (panel, runs) in runs.iter().enumerate() {
+                self.see(runs, panel, place, &mut copies, &mut gaps);
+            }
+            // All panels of a channel, whose values follow each other in memory, then the next channel.
+            for n in 0..count {
+                let x = &self.x[(group * inputs + channel + n) * plane..];
+                let line = tap - taps.start + n;
                 for copy in &copies {
-                    let from = &self.x[channel + copy.from..];
-                    strided(simd, &mut line[copy.at..copy.at + copy.len], from, self.window.stride[1]);
+                    let to = &mut panels[copy.panel * depth + line][copy.at..copy.at + copy.len];
+                    strided(simd, to, &x[copy.from..], self.window.stride[1]);
                 }
-                gaps.iter().for_each(|gap: &Range<usize>| line[gap.clone()].fill(0.0));
+                for (panel, gap) in &gaps {
+                    panels[panel * depth + line][gap.clone()].fill(0.0);
+                }
             }
             tap += count;
         }
     }
 
     /// Where a panel's values at a place of the window come from; beyond the border nothing does.
-    fn see(&self, runs: &[Run], place: usize, copies: &mut Vec<Copy>, gaps: &mut Vec<Range<usize>>) {
-        copies.clear();
-        gaps.clear();
+    fn see(
+        &self,
+        runs: &[Run],
+        panel: usize,
+        place: usize,
+        copies: &mut Vec<Copy>,
+        gaps: &mut Vec<(usize, Range<usize>)>,
+    ) {
+        let before_panel = copies.len();
         let Window { size, stride, padding, dilation } = self.window;
         let [height, width] = self.input;
         let offset = [place / size[1] * dilation[0], place % size[1] * dilation[1]];
@@ -132,20 +148,20 @@ impl<'a> Pixels<'a> {
                 let (at, len) = (at + first, last - first);
                 let from = image + (y - padding[0].0) * width + reaches(column + first) - before;
                 if at > filled {
-                    gaps.push(filled..at);
+                    gaps.push((panel, filled..at));
                 }
                 filled = at + len;
-                match copies.last_mut() {
+                match copies[before_panel..].last_mut() {
                     // In step with the last: the values between are overwritten as gaps.
                     Some(last) if stride[1] == 1 && from >= last.from && from - last.from == at - last.at => {
                         last.len = filled - last.at;
                     }
-                    _ => copies.push(Copy { at, len, from }),
+                    _ => copies.push(Copy { panel, at, len, from }),
                 }
             }
         }
         if filled < PANEL {
-            gaps.push(filled..PANEL);
+            gaps.push((panel, filled..PANEL));
         }
     }
 }

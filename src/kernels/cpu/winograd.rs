@@ -67,9 +67,7 @@ impl Winograd {
         let out = Shared::new(out);
         self.pieces(map.count).into_par_iter().for_each(|(tiles, outputs)| {
             let block = Block::new(self, tiles, outputs);
-            with_scratch(block.values(), |scratch| {
-                self.isa.dispatch(Work { layer: self, map: &map, block, scratch, out: &out })
-            });
+            with_scratch(block.values(), |scratch| self.isa.dispatch(Work { layer: self, map: &map, block, scratch, out: &out }));
         });
     }
 
@@ -252,18 +250,15 @@ fn gather<S: Simd>(
         values[to * lanes..].fill(0.0);
         let values = &mut values[from * lanes..to * lanes];
         let at = ((strip.image * layer.inputs + first) * height + y - above) * width + start + from - before;
-        let row = |channel: usize| &map.x[at + channel * height * width..][..to - from];
+        let plane = height * width;
+        let x = &map.x[at..][..(channels - 1) * plane + to - from];
         let mut channel = 0;
         while channel < channels {
             if channel + 4 <= channels {
-                interleave(
-                    [row(channel), row(channel + 1), row(channel + 2), row(channel + 3)],
-                    &mut values[channel..],
-                    lanes,
-                );
+                interleave(&x[channel * plane..], plane, to - from, &mut values[channel..], lanes);
                 channel += 4;
             } else {
-                values[channel..].iter_mut().step_by(lanes).zip(row(channel)).for_each(|(to, &from)| *to = from);
+                values[channel..].iter_mut().step_by(lanes).zip(&x[channel * plane..][..to - from]).for_each(|(to, &from)| *to = from);
                 channel += 1;
             }
         }
@@ -273,59 +268,96 @@ fn gather<S: Simd>(
     }
 }
 
-/// Four rows to four values side by side, every `lanes`.
+/// Four rows of `len`, `pitch` apart, to four values side by side, every `lanes`.
 #[inline(always)]
-fn interleave(rows: [&[f32]; 4], to: &mut [f32], lanes: usize) {
-    let len = rows[0].len();
-    let rows = rows.map(|row| &row[..len]);
+fn interleave(from: &[f32], pitch: usize, len: usize, to: &mut [f32], lanes: usize) {
+    let rows = [&from[..len], &from[pitch..][..len], &from[2 * pitch..][..len], &from[3 * pitch..][..len]];
     let whole = len / 4 * 4;
     for x in (0..whole).step_by(4) {
-        let block: [[f32; 4]; 4] = std::array::from_fn(|row| *rows[row][x..].first_chunk().expect("four more"));
+        let mut block = [[0.0; 4]; 4];
+        for (block, row) in block.iter_mut().zip(rows) {
+            block.copy_from_slice(&row[x..x + 4]);
+        }
         for (n, values) in transposed(block).into_iter().enumerate() {
             to[(x + n) * lanes..][..4].copy_from_slice(&values);
         }
     }
     for x in whole..len {
-        to[x * lanes..][..4].copy_from_slice(&rows.map(|row| row[x]));
+        to[x * lanes..][..4].copy_from_slice(&[rows[0][x], rows[1][x], rows[2][x], rows[3][x]]);
     }
 }
 
+/// The compiler makes single moves of a loop over these.
+#[cfg(target_arch = "x86_64")]
 #[inline(always)]
 fn transposed(rows: [[f32; 4]; 4]) -> [[f32; 4]; 4] {
-    std::array::from_fn(|x| std::array::from_fn(|y| rows[y][x]))
+    use std::arch::x86_64::{__m128, _mm_movehl_ps, _mm_movelh_ps, _mm_unpackhi_ps, _mm_unpacklo_ps};
+
+    let [a, b, c, d]: [__m128; 4] = bytemuck::cast(rows);
+    // SAFETY: SSE is part of every x86-64.
+    bytemuck::cast(unsafe {
+        let (ab, cd) = (_mm_unpacklo_ps(a, b), _mm_unpacklo_ps(c, d));
+        let (later_ab, later_cd) = (_mm_unpackhi_ps(a, b), _mm_unpackhi_ps(c, d));
+        [
+            _mm_movelh_ps(ab, cd),
+            _mm_movehl_ps(cd, ab),
+            _mm_movelh_ps(later_ab, later_cd),
+            _mm_movehl_ps(later_cd, later_ab),
+        ]
+    })
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+#[inline(always)]
+fn transposed(rows: [[f32; 4]; 4]) -> [[f32; 4]; 4] {
+    let mut columns = [[0.0; 4]; 4];
+    for (y, row) in rows.into_iter().enumerate() {
+        for (x, value) in row.into_iter().enumerate() {
+            columns[x][y] = value;
+        }
+    }
+    columns
+}
+
+/// `x + factor y`.
+#[inline(always)]
+fn add<S: Simd>(simd: S, x: S::f32s, factor: f64, y: S::f32s) -> S::f32s {
+    simd.mul_add_e_f32s(simd.splat_f32s(factor as f32), y, x)
 }
 
 /// `B^T` times six vectors.
 #[inline(always)]
 fn inwards<S: Simd>(simd: S, d: [S::f32s; SEES]) -> [S::f32s; SEES] {
-    const AA: f32 = (A * A) as f32;
-    const BB: f32 = (B * B) as f32;
-    let splat = |value: f32| simd.splat_f32s(value);
-    let add = |x, factor: f32, y| simd.mul_add_e_f32s(splat(factor), y, x);
-    let (even_a, odd_a) = (add(d[4], -BB, d[2]), add(d[3], -BB, d[1]));
-    let (even_b, odd_b) = (add(d[4], -AA, d[2]), add(d[3], -AA, d[1]));
+    const AA: f64 = A * A;
+    const BB: f64 = B * B;
+    let (even_a, odd_a) = (add(simd, d[4], -BB, d[2]), add(simd, d[3], -BB, d[1]));
+    let (even_b, odd_b) = (add(simd, d[4], -AA, d[2]), add(simd, d[3], -AA, d[1]));
     [
-        add(add(d[4], -(AA + BB), d[2]), AA * BB, d[0]),
-        add(even_a, A as f32, odd_a),
-        add(even_a, -A as f32, odd_a),
-        add(even_b, B as f32, odd_b),
-        add(even_b, -B as f32, odd_b),
-        add(add(d[5], -(AA + BB), d[3]), AA * BB, d[1]),
+        add(simd, add(simd, d[4], -(AA + BB), d[2]), AA * BB, d[0]),
+        add(simd, even_a, A, odd_a),
+        add(simd, even_a, -A, odd_a),
+        add(simd, even_b, B, odd_b),
+        add(simd, even_b, -B, odd_b),
+        add(simd, add(simd, d[5], -(AA + BB), d[3]), AA * BB, d[1]),
     ]
+}
+
+/// `factor x`.
+#[inline(always)]
+fn times<S: Simd>(simd: S, factor: f64, x: S::f32s) -> S::f32s {
+    simd.mul_f32s(simd.splat_f32s(factor as f32), x)
 }
 
 /// `A^T` times six vectors.
 #[inline(always)]
 fn outwards<S: Simd>(simd: S, m: [S::f32s; SEES]) -> [S::f32s; GIVES] {
-    let times = |factor: f64, x| simd.mul_f32s(simd.splat_f32s(factor as f32), x);
-    let add = |x, factor: f64, y| simd.mul_add_e_f32s(simd.splat_f32s(factor as f32), y, x);
     let (even_a, odd_a) = (simd.add_f32s(m[1], m[2]), simd.sub_f32s(m[1], m[2]));
     let (even_b, odd_b) = (simd.add_f32s(m[3], m[4]), simd.sub_f32s(m[3], m[4]));
     [
         simd.add_f32s(m[0], simd.add_f32s(even_a, even_b)),
-        add(times(A, odd_a), B, odd_b),
-        add(times(A * A, even_a), B * B, even_b),
-        add(add(m[5], A * A * A, odd_a), B * B * B, odd_b),
+        add(simd, times(simd, A, odd_a), B, odd_b),
+        add(simd, times(simd, A * A, even_a), B * B, even_b),
+        add(simd, add(simd, m[5], A * A * A, odd_a), B * B * B, odd_b),
     ]
 }
 
@@ -342,8 +374,14 @@ fn transform_in<S: Simd>(
 ) {
     let values = &mut values[..SEES * columns];
     for x in 0..columns {
-        let column = inwards(simd, std::array::from_fn(|y| values[y * columns + x]));
-        column.into_iter().enumerate().for_each(|(y, value)| values[y * columns + x] = value);
+        let mut column = [simd.splat_f32s(0.0); SEES];
+        for y in 0..SEES {
+            column[y] = values[y * columns + x];
+        }
+        let column = inwards(simd, column);
+        for y in 0..SEES {
+            values[y * columns + x] = column[y];
+        }
     }
     for (y, row) in values.chunks_exact(columns).enumerate() {
         for tile in 0..strip.count {
@@ -358,18 +396,30 @@ fn transform_in<S: Simd>(
 
 /// `A^T m A` of every tile of a strip, from `[ENTRIES, tiles, pitch]` to `[GIVES, columns]`.
 #[inline(always)]
-fn transform_out<S: Simd>(simd: S, strip: &Strip, from: &[f32], pitch: usize, tiles: usize, values: &mut [S::f32s]) {
+fn transform_out<S: Simd>(
+    simd: S,
+    strip: &Strip,
+    from: &[f32],
+    pitch: usize,
+    tiles: usize,
+    values: &mut [S::f32s],
+) {
     let columns = GIVES * strip.count;
     for tile in 0..strip.count {
-        let entry = |y: usize, x: usize| {
-            let at = ((y * SEES + x) * tiles + strip.at + tile) * pitch;
-            S::as_simd_f32s(&from[at..at + S::F32_LANES]).0[0]
-        };
-        let half: [[S::f32s; GIVES]; SEES] =
-            std::array::from_fn(|x| outwards(simd, std::array::from_fn(|y| entry(y, x))));
-        for y in 0..GIVES {
-            let row = outwards(simd, std::array::from_fn(|x| half[x][y]));
-            values[y * columns + GIVES * tile..][..GIVES].copy_from_slice(&row);
+        let mut half = [[simd.splat_f32s(0.0); SEES]; GIVES];
+        for x in 0..SEES {
+            let mut column = [simd.splat_f32s(0.0); SEES];
+            for (y, value) in column.iter_mut().enumerate() {
+                let at = ((y * SEES + x) * tiles + strip.at + tile) * pitch;
+                *value = S::as_simd_f32s(&from[at..at + S::F32_LANES]).0[0];
+            }
+            let column = outwards(simd, column);
+            for y in 0..GIVES {
+                half[y][x] = column[y];
+            }
+        }
+        for (y, half) in half.into_iter().enumerate() {
+            values[y * columns + GIVES * tile..][..GIVES].copy_from_slice(&outwards(simd, half));
         }
     }
 }
@@ -391,50 +441,36 @@ fn scatter<S: Simd>(
     let start = GIVES * strip.first;
     let count = columns.min(width - start);
     for (y, values) in values.chunks_exact(columns * lanes).take(GIVES.min(height - GIVES * strip.row)).enumerate() {
-        let row = |channel: usize| {
-            let plane = strip.image * layer.bias.len() + first + channel;
-            let at = (plane * height + GIVES * strip.row + y) * width + start;
-            // SAFETY: blocks differ in the tiles or the outputs, and a block is written from one thread, row by row.
-            unsafe { out.part(at..at + count) }
-        };
-        let mut channel = 0;
-        while channel < channels {
-            if channel + 4 <= channels {
-                let mut rows: [&mut [f32]; 4] = std::array::from_fn(|n| row(channel + n));
-                deinterleave(&values[channel..], lanes, &mut rows);
-                for (n, row) in rows.into_iter().enumerate() {
-                    finish(layer, first + channel + n, row);
-                }
-                channel += 4;
+        let mut rows = [const { [0.0; GIVES * STRIP] }; 4];
+        for channel in (0..channels).step_by(4) {
+            if lanes >= 4 {
+                deinterleave(&values[channel..], lanes, columns, &mut rows);
             } else {
-                let row = row(channel);
-                row.iter_mut().zip(values[channel..].iter().step_by(lanes)).for_each(|(to, &from)| *to = from);
-                finish(layer, first + channel, row);
-                channel += 1;
+                rows[0].iter_mut().zip(&values[channel..]).for_each(|(to, &from)| *to = from);
+            }
+            for (channel, row) in (channel..channels).zip(&rows) {
+                let plane = strip.image * layer.bias.len() + first + channel;
+                let at = (plane * height + GIVES * strip.row + y) * width + start;
+                // SAFETY: blocks differ in the tiles or the outputs, and a block is written from one thread.
+                let out = unsafe { out.part(at..at + count) };
+                let bias = layer.bias[first + channel];
+                out.iter_mut().zip(row).for_each(|(out, &sum)| *out = sum + bias);
+                activate(layer.activation, out);
             }
         }
     }
 }
 
-#[inline(always)]
-fn finish(layer: &Winograd, channel: usize, row: &mut [f32]) {
-    let bias = layer.bias[channel];
-    row.iter_mut().for_each(|x| *x += bias);
-    activate(layer.activation, row);
-}
-
 /// Four values side by side, every `lanes`, to four rows.
 #[inline(always)]
-fn deinterleave(from: &[f32], lanes: usize, rows: &mut [&mut [f32]; 4]) {
-    let len = rows[0].len();
-    let whole = len / 4 * 4;
-    for x in (0..whole).step_by(4) {
-        let block: [[f32; 4]; 4] = std::array::from_fn(|n| *from[(x + n) * lanes..].first_chunk().expect("four more"));
+fn deinterleave(from: &[f32], lanes: usize, columns: usize, rows: &mut [[f32; GIVES * STRIP]; 4]) {
+    for x in (0..columns).step_by(4) {
+        let mut block = [[0.0; 4]; 4];
+        for (n, block) in block.iter_mut().enumerate() {
+            block.copy_from_slice(&from[(x + n) * lanes..][..4]);
+        }
         for (row, values) in rows.iter_mut().zip(transposed(block)) {
             row[x..x + 4].copy_from_slice(&values);
         }
-    }
-    for x in whole..len {
-        rows.iter_mut().enumerate().for_each(|(n, row)| row[x] = from[x * lanes + n]);
     }
 }
