@@ -20,6 +20,7 @@ mod parameters;
 mod placement;
 pub mod pytorch;
 pub mod safetensors;
+mod wrapped;
 
 use std::fs::File;
 use std::io::Read;
@@ -78,7 +79,7 @@ pub trait WeightsFile {
 /// # Errors
 /// It cannot be read, is of no known format, or its header is damaged.
 pub fn open(path: &Path) -> Result<Box<dyn WeightsFile>, WeightsError> {
-    (format(path)?.open)(path)
+    Ok(wrapped::unwrap((format(path)?.open)(path)?))
 }
 
 /// The format of a weights file, by its content.

@@ -33,8 +33,6 @@ const TAR_MAGIC_AT: usize = 257;
 const LEGACY_PICKLES: usize = 5;
 /// Where training scripts keep the weights beside optimizer and epoch.
 const WEIGHTS_KEYS: [&str; 3] = ["state_dict", "model_state_dict", "model"];
-/// What wrappers (DataParallel, `torch.compile`, Lightning) put before every name.
-const WRAPPERS: [&str; 3] = ["module.", "_orig_mod.", "model."];
 
 fn sniff(head: &[u8], path: &Path) -> bool {
     if head.starts_with(archive::MAGIC) {
@@ -70,7 +68,7 @@ impl Checkpoint {
             // The file was read a line above: what fails here is that there is no such key, or something else under it.
             PytorchReader::with_top_level_key(path, key).ok().filter(|reader| !reader.is_empty())
         });
-        let tensors = unwrapped(nested.unwrap_or(whole).into_tensors().into_iter().collect());
+        let tensors: BTreeMap<String, Tensor> = nested.unwrap_or(whole).into_tensors().into_iter().collect();
         for (name, tensor) in &tensors {
             if tensor.byte_len() as u64 > file_bytes.saturating_mul(archive::DEFLATE_RATIO) {
                 return Err(WeightsError::Damaged {
@@ -108,17 +106,6 @@ fn check_pickles(path: &Path) -> Result<(), WeightsError> {
         return Err(WeightsError::Damaged { path: path.into(), problem });
     }
     Ok(())
-}
-
-/// Names without the prefixes that all of them share.
-fn unwrapped(mut tensors: BTreeMap<String, Tensor>) -> BTreeMap<String, Tensor> {
-    while let Some(prefix) = WRAPPERS.iter().find(|prefix| {
-        let mut names = tensors.keys().peekable();
-        names.peek().is_some() && names.all(|name| name.starts_with(**prefix))
-    }) {
-        tensors = tensors.into_iter().map(|(name, tensor)| (name[prefix.len()..].to_string(), tensor)).collect();
-    }
-    tensors
 }
 
 fn unreadable(path: &Path, source: impl std::error::Error + Send + Sync + 'static) -> WeightsError {
