@@ -96,7 +96,7 @@ fn read(config: &Config, manifest: Manifest, progress: &Progress) -> Result<(Inp
     }
     let draws = draws(config.seed, concepts, strata.as_deref());
     let others = words::other_classes(config, &manifest)?;
-    let mut warnings = Vec::new();
+    let mut warnings = manifest.doubts();
     let models = words::read(config, &manifest, &others, progress, &mut warnings)?;
     let (lexicon, one_vs_two) = match &config.one_vs_two {
         None => (Lexicon::of_manifest(&manifest), None),
