@@ -189,6 +189,18 @@ pub enum HalvesError {
         /// Concepts.
         expected: usize,
     },
+    /// A list of layers that does not fit.
+    #[error("{}: {found} lines, expected {expected}: one name per matrix of {}", path.display(), of.display())]
+    Layers {
+        /// The list.
+        path: PathBuf,
+        /// Lines.
+        found: usize,
+        /// Matrices.
+        expected: usize,
+        /// The array.
+        of: PathBuf,
+    },
     /// A concept twice.
     #[error("{}: the concept {name:?} stands twice; names tell the results apart", path.display())]
     SameConcept {

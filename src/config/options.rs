@@ -106,6 +106,10 @@ pub struct TestRequest {
     /// A layer's matrix, [concepts, concepts] or [groups, concepts, concepts], or a folder of them; layers in input order.
     #[arg(long, required = true, allow_hyphen_values = true, value_name = "LAYER=RSM.npy")]
     pub images: Vec<Source>,
+    /// Names, a line each: the matrices of an array are layers of these names (times, regions) instead of groups.
+    #[arg(long, value_name = "FILE")]
+    #[serde(default)]
+    pub layers: Option<PathBuf>,
     /// The network's name in tables and figures.
     #[arg(long, default_value = "images", value_name = "NAME")]
     pub network: String,
@@ -145,7 +149,7 @@ impl TestRequest {
     /// Every path that the request names.
     pub fn paths_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
         let matrices = self.words.iter_mut().chain(&mut self.images).map(|source| &mut source.path);
-        matrices.chain(&mut self.concepts).chain(&mut self.categories).chain([&mut self.out])
+        matrices.chain(&mut self.concepts).chain(&mut self.layers).chain(&mut self.categories).chain([&mut self.out])
     }
 }
 

@@ -13,6 +13,7 @@ use crate::matrices::{self, Entries, Matrices, Read, Reading, Side, Source};
 use crate::names;
 use crate::progress::Progress;
 use crate::results::ResultsDir;
+use crate::stats::Rsm;
 use crate::stats::similarity::rsm_of_rows;
 
 /// What is read, and what the user says of it.
@@ -23,6 +24,8 @@ pub(super) struct Wanted<'a> {
     pub reading: &'a Reading,
     /// Names of the concepts, a line each.
     pub concepts: Option<&'a Path>,
+    /// Names of the layers that the matrices of an array are, a line each.
+    pub layers: Option<&'a Path>,
     /// Leave names unread: all matrices are in one order.
     pub by_order: bool,
 }
@@ -91,9 +94,16 @@ impl Wanted<'_> {
 
     /// The layers of all files. A layer that a file names is called so, and after its source too where two are.
     fn layers(&self) -> Result<Vec<Matrices>, HalvesError> {
+        let named = self.layers.map(names::read_lines).transpose()?;
         let mut layers = Vec::new();
         for source in self.images {
-            layers.extend(matrices::read(source, Side::Images, self.reading)?.into_iter().map(|layer| (source, layer)));
+            for read in matrices::read(source, Side::Images, self.reading)? {
+                let parts = match &named {
+                    Some(names) => split(read, names, self.layers.unwrap_or(Path::new("")))?,
+                    None => vec![read],
+                };
+                layers.extend(parts.into_iter().map(|layer| (source, layer)));
+            }
         }
         let names: Vec<String> = layers.iter().map(|(_, layer)| layer.name.clone()).collect();
         let twice = |name: &String| names.iter().filter(|other| *other == name).count() > 1;
@@ -149,6 +159,20 @@ impl Wanted<'_> {
             (_, moved, _) => Ok((Some(wanted), moved.is_some())),
         }
     }
+}
+
+/// The matrices of an array, each a layer of its own.
+fn split(array: Matrices, layers: &[String], list: &Path) -> Result<Vec<Matrices>, HalvesError> {
+    let (found, expected) = (layers.len(), array.rsms.len());
+    if found != expected {
+        let (path, of) = (list.to_path_buf(), array.read.path);
+        return Err(HalvesError::Layers { path, found, expected, of });
+    }
+    let layer = |(name, rsm): (&String, Rsm)| {
+        let read = Read { name: name.clone(), matrices: 1, groups: None, ..array.read.clone() };
+        Matrices { name: name.clone(), rsms: vec![rsm], groups: None, names: array.names.clone(), read }
+    };
+    Ok(layers.iter().zip(array.rsms).map(layer).collect())
 }
 
 fn other_concepts(matrices: &Matrices, wanted: &[String], from: &Path) -> HalvesError {

@@ -44,6 +44,7 @@ impl Test {
             network: &request.network,
             reading: &request.reading,
             concepts: request.concepts.as_deref(),
+            layers: request.layers.as_deref(),
             by_order: request.by_order,
         };
         let Inputs { words, space, read, reordered } = wanted.read(progress)?;
