@@ -77,7 +77,8 @@ impl Plan {
         let (model, weights) = Model::new(&config)?;
         let manifest = Manifest::read(&config.stimuli.manifest)?;
         let images = check_images(&manifest)?;
-        let (inputs, test) = read(&config, manifest, progress)?;
+        let (mut inputs, test) = read(&config, manifest, progress)?;
+        inputs.warnings.extend(weights.notes());
         let placement = Placement::new(&config, &model, inputs.manifest.concepts.len())?;
         let checksums = checksums(&config, &model, &inputs.manifest, images, &placement)?;
         Ok(Self { config, model, weights, inputs, test, placement, checksums })

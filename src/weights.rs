@@ -68,6 +68,10 @@ pub trait WeightsFile {
     fn files(&self) -> Vec<PathBuf> {
         vec![self.path().into()]
     }
+    /// What the user should know of the file.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
     /// The computation graph, where the format has one; its layers are matched by their places in it.
     fn graph(&self) -> Option<&graph::Graph> {
         None

@@ -45,6 +45,10 @@ impl WeightsFile for Wrapped {
         self.file.read(&format!("{}{name}", self.prefix))
     }
 
+    fn notes(&self) -> Vec<String> {
+        self.file.notes()
+    }
+
     fn files(&self) -> Vec<PathBuf> {
         self.file.files()
     }
