@@ -1,8 +1,10 @@
-//! Arrays in files. Read: `.npy` and `.safetensors` (memory-mapped), `.npz`, `.h5`, text. Written: the same.
+//! Arrays in files. Read: `.npy` and `.safetensors` (memory-mapped), `.npz`, `.h5`, `.mat`, text; written: all but `.mat`.
+//! What a file says of its rows and columns comes with the array ([`Labels`]).
 //!
 //! To read a format more: one file that exports an [`ArrayFormat`], and its line in [`FORMATS`].
 
 mod hdf5;
+mod matlab;
 mod npy;
 mod npz;
 mod safetensors;
@@ -12,15 +14,20 @@ mod write;
 
 use std::path::{Path, PathBuf};
 
+use clap::Args;
+use serde::{Deserialize, Serialize};
+
 use crate::error::FileError;
 
-pub use hdf5::text_attribute;
+pub use hdf5::{text_attribute, texts};
 pub use npy::write_npy;
-pub use stored::StoredArray;
+pub use stored::{Labels, StoredArray};
+pub use text::Decimal;
 pub use write::{CORRELATION_DISTANCE, DISSIMILARITIES, RsmFile, RsmsOut, WriteEnding, write_rsms};
 
 /// The formats that are read.
-pub const FORMATS: &[&ArrayFormat] = &[&npy::FORMAT, &npz::FORMAT, &safetensors::FORMAT, &hdf5::FORMAT, &text::FORMAT];
+pub const FORMATS: &[&ArrayFormat] =
+    &[&npy::FORMAT, &npz::FORMAT, &safetensors::FORMAT, &hdf5::FORMAT, &matlab::FORMAT, &text::FORMAT];
 
 /// An array's shape and its values, the last axis running fastest.
 pub type Array = (Vec<usize>, Vec<f64>);
@@ -32,15 +39,50 @@ pub struct ArrayFormat {
     /// The arrays in a file.
     list: fn(&Path) -> Result<Vec<Listed>, ArrayError>,
     /// Some of them, by name.
-    open: fn(&Path, &[&str]) -> Result<Vec<StoredArray>, ArrayError>,
+    open: Open,
+}
+
+/// Opens some of a file's arrays by name.
+type Open = fn(&Path, &[&str], &Told) -> Result<Vec<StoredArray>, ArrayError>;
+
+/// What the user says of a file that does not say it itself.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct Told {
+    /// Lines of a text table that name its columns: yes (one), no, or how many.
+    #[arg(long, value_name = "yes|no|N", value_parser = count)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub header: Option<usize>,
+    /// Columns of a text table, from the left, that name or number its rows: yes (one), no, or how many.
+    #[arg(long, value_name = "yes|no|N", value_parser = count)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub index: Option<usize>,
+    /// The decimal sign of a text table: point (1,234.5) or comma (1.234,5).
+    #[arg(long, value_name = "point|comma")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decimal: Option<Decimal>,
+    /// The axes are in the opposite order: units (voxels) x concepts (trials).
+    #[arg(skip)]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub transpose: bool,
+}
+
+fn count(text: &str) -> Result<usize, String> {
+    match text {
+        "yes" => Ok(1),
+        "no" => Ok(0),
+        _ => text.parse().map_err(|_| "expected yes, no, or a number".to_string()),
+    }
 }
 
 /// An array that a file holds.
 struct Listed {
     /// Empty where the format names none.
     name: String,
-    /// Whether its values are f32 or f64.
+    /// Whether its values are floats.
     float: bool,
+    /// Whether they are real numbers.
+    number: bool,
 }
 
 /// A file that is not the array it was taken for.
@@ -59,9 +101,12 @@ pub enum ArrayError {
         /// What is wrong.
         reason: String,
     },
-    /// Neither f32 nor f64.
-    #[error("{}: values of type {found}, expected f32 or f64; convert with numpy's astype(\"float64\")", path.display())]
-    NotFloat {
+    /// No real numbers.
+    #[error(
+        "{}: values of type {found}, expected real numbers of 8 to 64 bits; convert with numpy's astype(\"float64\")",
+        path.display()
+    )]
+    NotNumbers {
         /// The file.
         path: PathBuf,
         /// The type as the file names it.
@@ -81,7 +126,7 @@ pub enum ArrayError {
     },
     /// None or several arrays where one is wanted.
     #[error(
-        "{}: {} arrays ({}), expected one of f32 or f64; say which one: `semgpu similarity --key NAME` (or --stack, if each \
+        "{}: {} arrays ({}), expected one of floats; say which one: `semgpu similarity --key NAME` (or --stack, if each \
          is an image's), `semgpu test --images LAYER=FILE::NAME`", path.display(), names.len(), some(names)
     )]
     NotOne {
@@ -100,6 +145,17 @@ pub enum ArrayError {
         /// The arrays it holds.
         names: Vec<String>,
     },
+    /// A dataset packed by a method that is not read.
+    #[error(
+        "{}: packed by {filter}, which is not read; pack it by gzip (h5repack -f GZIP=4 IN OUT, or h5py's \
+         create_dataset(…, compression=\"gzip\"))", path.display()
+    )]
+    Filter {
+        /// The file.
+        path: PathBuf,
+        /// Its name, or its number.
+        filter: String,
+    },
     /// The ending says nothing that can be read.
     #[error("{}: unknown ending, expected {}", path.display(), endings())]
     Ending {
@@ -115,7 +171,8 @@ fn some(names: &[String]) -> String {
     names[..names.len().min(SHOWN)].join(", ") + more
 }
 
-fn endings() -> String {
+/// The endings of files that are read, for messages.
+pub fn endings() -> String {
     let endings = FORMATS.iter().flat_map(|format| format.endings).map(|ending| format!(".{ending}"));
     endings.collect::<Vec<_>>().join(", ")
 }
@@ -146,21 +203,25 @@ fn sorted(listed: &[Listed]) -> Vec<String> {
 /// A file that cannot be read, is malformed or cut short; values of another type; another ending.
 pub fn open_all(path: &Path) -> Result<(Vec<String>, Vec<StoredArray>), ArrayError> {
     let names = names(path)?;
-    let arrays = (format(path)?.open)(path, &names.iter().map(String::as_str).collect::<Vec<_>>())?;
+    let arrays = (format(path)?.open)(path, &names.iter().map(String::as_str).collect::<Vec<_>>(), &Told::default())?;
     Ok((names, arrays))
 }
 
-/// Opens an array of a file: the one called `name`, or the only one of f32 or f64. In files that name none, `name` is
-/// not looked at.
+/// Opens an array of a file: the one called `name`, or the only one of floats, or the only one of numbers. In files that
+/// name none, `name` is not looked at.
 ///
 /// # Errors
-/// A file that cannot be read, is malformed or cut short; no such array, or several (their names are listed); values
-/// of another type; another ending.
-pub fn open(path: &Path, name: Option<&str>) -> Result<StoredArray, ArrayError> {
+/// A file that cannot be read, is malformed or cut short, or whose reading is not `told`; no such array, or several
+/// (their names are listed); values that are no numbers; another ending.
+pub fn open(path: &Path, name: Option<&str>, told: &Told) -> Result<StoredArray, ArrayError> {
     let format = format(path)?;
     let listed = (format.list)(path)?;
     let names = || sorted(&listed);
     let path_buf = || path.to_path_buf();
+    let only = |wanted: fn(&Listed) -> bool| {
+        let mut found = listed.iter().filter(|listed| wanted(listed));
+        found.next().filter(|_| found.next().is_none())
+    };
     let chosen = match (&listed[..], name) {
         ([unnamed], _) if unnamed.name.is_empty() => unnamed,
         (_, Some(name)) => listed.iter().find(|listed| listed.name == name).ok_or_else(|| ArrayError::NoName {
@@ -170,18 +231,15 @@ pub fn open(path: &Path, name: Option<&str>) -> Result<StoredArray, ArrayError> 
         })?,
         // The only array, even if it turns out to be of another type: then that is the error.
         ([only], None) => only,
-        (_, None) => {
-            let mut floats = listed.iter().filter(|listed| listed.float);
-            let (Some(one), None) = (floats.next(), floats.next()) else {
-                return Err(ArrayError::NotOne { path: path_buf(), names: names() });
-            };
-            one
-        }
+        (_, None) => only(|listed| listed.float)
+            .or_else(|| only(|listed| listed.number))
+            .ok_or_else(|| ArrayError::NotOne { path: path_buf(), names: names() })?,
     };
-    Ok((format.open)(path, &[&chosen.name])?.remove(0))
+    let array = (format.open)(path, &[&chosen.name], told)?.remove(0);
+    Ok(if told.transpose { array.transposed() } else { array })
 }
 
-/// Reads NumPy's `.npy`: f4 or f8, either byte order, C or Fortran order.
+/// Reads NumPy's `.npy`: real numbers, either byte order, C or Fortran order.
 ///
 /// # Errors
 /// A file that cannot be read, is malformed or cut short, or holds another type.

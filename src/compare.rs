@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, FileError};
-use crate::matrices::{self, Entries, MatrixError, Source};
+use crate::matrices::{self, Entries, MatrixError, Reading, Side, Source};
+use crate::names;
 use crate::progress::Progress;
 use crate::record::{RecordError, RunRecord};
 use crate::report::{self, Overlay};
@@ -76,7 +77,10 @@ struct Curve {
     name: String,
     directory: ResultsDir,
     rows: Vec<AccuracyRow>,
+    /// In the order that it shares with other curves of the same concepts.
     concepts: Vec<String>,
+    /// Where each of them stands in the run's matrices, if elsewhere.
+    order: Option<Vec<usize>>,
     ties: Ties,
 }
 
@@ -89,7 +93,7 @@ struct Curve {
 /// [`Error::Input`] for results that are not there or not comparable, [`Error::Interrupted`] when asked to stop.
 pub fn compare(request: &Request, progress: &Progress) -> Result<PathBuf, Error> {
     let curves = curves(request).map_err(Error::input)?;
-    let mut resampled: Vec<Option<Vec<Vec<f64>>>> = Vec::new();
+    let mut resampled: Vec<Option<Resampled>> = Vec::new();
     let layers: usize = curves.iter().map(|curve| curve.rows.len()).sum();
     let task = progress.task(request.resamples * layers as u64);
     for curve in &curves {
@@ -107,7 +111,7 @@ pub fn compare(request: &Request, progress: &Progress) -> Result<PathBuf, Error>
         let layers: Vec<&[Rsm]> = layers.iter().map(Vec::as_slice).collect();
         let accuracies = bootstrap::accuracies(&words, &layers, request.seed, request.resamples, curve.ties, &counted)
             .map_err(|_| Error::Interrupted)?;
-        resampled.push(Some(accuracies));
+        resampled.push(Some(Resampled { words, accuracies }));
     }
     drop(task);
 
@@ -115,10 +119,16 @@ pub fn compare(request: &Request, progress: &Progress) -> Result<PathBuf, Error>
     for (n, a) in curves.iter().enumerate() {
         for (m, b) in curves.iter().enumerate().skip(n + 1) {
             let (Some(in_a), Some(in_b)) = (&resampled[n], &resampled[m]) else { continue };
-            if a.concepts == b.concepts {
-                rows.extend(differences(a, b, in_a, in_b, request.resamples));
-            } else {
+            if a.concepts != b.concepts {
                 progress.line(format!("{} and {}: other concepts; drawn, not tested", a.name, b.name));
+            } else if a.is_unnamed() && a.directory != b.directory && in_a.words != in_b.words {
+                progress.line(format!(
+                    "{} and {}: numbers instead of names, and other words: nothing says that the concepts are the same; \
+                     drawn, not tested (semgpu test --concepts FILE names them)",
+                    a.name, b.name
+                ));
+            } else {
+                rows.extend(differences(a, b, &in_a.accuracies, &in_b.accuracies, request.resamples));
             }
         }
     }
@@ -129,9 +139,35 @@ pub fn compare(request: &Request, progress: &Progress) -> Result<PathBuf, Error>
     Ok(request.out.clone())
 }
 
+/// A curve's accuracies in every resample, `[layers][resamples]`, and the words they were counted with.
+struct Resampled {
+    words: Rsm,
+    accuracies: Vec<Vec<f64>>,
+}
+
+impl Curve {
+    /// Whether the concepts have numbers instead of names, as in a test of matrices that nobody named.
+    fn is_unnamed(&self) -> bool {
+        self.concepts.iter().enumerate().all(|(n, name)| *name == n.to_string())
+    }
+}
+
+/// Brings the concepts of all curves that have the same ones into the first such curve's order: resamples are shared.
+fn align(curves: &mut [Curve]) {
+    for n in 1..curves.len() {
+        let (before, rest) = curves.split_at_mut(n);
+        let curve = &mut rest[0];
+        let same = |first: &Curve| names::order(&first.concepts, std::slice::from_ref(&curve.concepts));
+        if let Some(order) = before.iter().find_map(same).filter(|order| !names::is_same(order)) {
+            curve.concepts = order.iter().map(|&place| curve.concepts[place].clone()).collect();
+            curve.order = Some(order);
+        }
+    }
+}
+
 /// Every run's curve for every word model asked for.
 fn curves(request: &Request) -> Result<Vec<Curve>, CompareError> {
-    let runs: Vec<(String, &Path, Results)> = names(&request.directories)
+    let runs: Vec<(String, &Path, Results)> = run_names(&request.directories)
         .into_iter()
         .zip(&request.directories)
         .map(|(name, directory)| Ok((name, directory.as_path(), Results::read(directory)?)))
@@ -156,17 +192,19 @@ fn curves(request: &Request) -> Result<Vec<Curve>, CompareError> {
                 _ => format!("{name}, {words}"),
             };
             let rows = run.accuracy.iter().filter(|row| row.words == words).cloned().collect();
-            curves.push(Curve { name, directory: directory.clone(), rows, concepts: concepts.clone(), ties });
+            let (directory, concepts) = (directory.clone(), concepts.clone());
+            curves.push(Curve { name, directory, rows, concepts, order: None, ties });
         }
     }
     if curves.len() < 2 {
         return Err(CompareError::Single { found: curves.iter().map(|curve| curve.name.as_str()).collect() });
     }
+    align(&mut curves);
     Ok(curves)
 }
 
 /// What tells the directories apart: their last parts, as many as it takes.
-fn names(directories: &[PathBuf]) -> Vec<String> {
+fn run_names(directories: &[PathBuf]) -> Vec<String> {
     let parts: Vec<Vec<String>> = directories
         .iter()
         .map(|path| {
@@ -197,10 +235,15 @@ fn rsms(curve: &Curve) -> Result<Option<WordsAndLayers>, CompareError> {
     let expected = curve.concepts.len();
     let read = |path: &PathBuf| {
         let source = Source { name: curve.name.clone(), path: path.clone(), array: None };
-        let rsms = matrices::read(&source, Some(Entries::Similarities))?.rsms;
+        let reading = Reading { entries: Some(Entries::Similarities), ..Reading::default() };
+        let read = matrices::read(&source, Side::Images, &reading)?;
+        let rsms: Vec<Rsm> = read.into_iter().flat_map(|matrices| matrices.rsms).collect();
         match rsms.iter().map(Rsm::concepts).find(|&found| found != expected) {
             Some(found) => Err(CompareError::Concepts { path: path.clone(), found, expected }),
-            None => Ok(rsms),
+            None => Ok(match &curve.order {
+                Some(order) => rsms.iter().map(|rsm| matrices::reordered(rsm, order)).collect(),
+                None => rsms,
+            }),
         }
     };
     let words = read(&words)?.remove(0);
@@ -270,7 +313,7 @@ mod tests {
 
     #[test]
     fn runs_are_named_by_what_tells_them_apart() {
-        let of = |paths: &[&str]| names(&paths.iter().map(PathBuf::from).collect::<Vec<_>>());
+        let of = |paths: &[&str]| run_names(&paths.iter().map(PathBuf::from).collect::<Vec<_>>());
         assert_eq!(of(&["results/vgg16", "results/random"]), ["vgg16", "random"]);
         assert_eq!(of(&["a/vgg16", "b/vgg16"]), ["a/vgg16", "b/vgg16"]);
         assert_eq!(of(&["a/vgg16", "a/vgg16"]), ["vgg16", "vgg16"]);

@@ -1,17 +1,22 @@
 //! Features that another program computed: files of vectors, in the order of the concepts, to RSMs.
 
-use std::collections::HashMap;
+mod error;
+mod rows;
+
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{Tensor, TensorData};
 use rayon::prelude::*;
 
-use crate::arrays::{self, ArrayError, StoredArray};
+pub use self::error::FeaturesError;
+use crate::arrays::{self, ArrayError, StoredArray, Told};
 use crate::device::Selected;
-use crate::error::{Error, FileError};
+use crate::error::Error;
+use crate::names;
 use crate::progress::{Progress, Task};
 use crate::stats::Rsm;
-use crate::stats::similarity::{SimilarityError, Standard, Streamed};
+use crate::stats::similarity::{Standard, Streamed};
+use crate::stats::two_vs_two::FEWEST_CONCEPTS;
 use crate::stimuli::Manifest;
 
 /// Values of a vector that are read at a time for its mean.
@@ -30,6 +35,8 @@ pub struct Layout {
     pub key: Option<String>,
     /// The first axis are the vectors, all others their units: `[concepts, channels, height, width]`.
     pub flatten: bool,
+    /// `[concepts, tokens, units]`: which tokens count.
+    pub token: Option<Token>,
     /// Every array of the file is one vector, whatever its shape.
     pub stack: bool,
     /// So many groups stand one after the other: `[groups * concepts, units]`.
@@ -38,116 +45,37 @@ pub struct Layout {
     pub rows: Option<Vec<String>>,
     /// Picks and orders the vectors by concept and group.
     pub manifest: Option<Manifest>,
+    /// Picks and orders the vectors by their names.
+    pub concepts: Option<Vec<String>>,
+    /// What the file does not say of itself.
+    pub told: Told,
 }
 
-/// Features that cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum FeaturesError {
-    /// The file.
-    #[error(transparent)]
-    Array(#[from] ArrayError),
-    /// A list of names.
-    #[error(transparent)]
-    File(#[from] FileError),
-    /// Axes without a meaning.
-    #[error(
-        "{}: shape {shape:?}, expected [concepts, units] or [groups, concepts, units]; for [concepts, channels, height, \
-         width] add --flatten, which takes the first axis as the concepts and all others as their units", path.display()
-    )]
-    Shape {
-        /// The file.
-        path: PathBuf,
-        /// As found.
-        shape: Vec<usize>,
-    },
-    /// Nothing to correlate.
-    #[error("{}: shape {shape:?}: {found}, expected at least {expected}", path.display())]
-    Few {
-        /// The file.
-        path: PathBuf,
-        /// As found.
-        shape: Vec<usize>,
-        /// What there are too few of.
-        found: String,
-        /// At least.
-        expected: &'static str,
-    },
-    /// Arrays of one file that are no vectors of the same units.
-    #[error("{}: --stack: array {name:?} has {found} values, {first:?} has {expected}", path.display())]
-    Stack {
-        /// The file.
-        path: PathBuf,
-        /// The array.
-        name: String,
-        /// Its values.
-        found: usize,
-        /// The first array.
-        first: String,
-        /// Its values.
-        expected: usize,
-    },
-    /// The vectors cannot be dealt into groups.
-    #[error("{}: --groups {groups}: {found}", path.display())]
-    Groups {
-        /// The file.
-        path: PathBuf,
-        /// As asked for.
-        groups: usize,
-        /// Why not.
-        found: String,
-    },
-    /// A list of names that does not fit.
-    #[error("{}: {found} vectors, --rows names {names}; expected one name per vector, in their order", path.display())]
-    Rows {
-        /// The file.
-        path: PathBuf,
-        /// Vectors.
-        found: usize,
-        /// Names.
-        names: usize,
-    },
-    /// The manifest without names to find vectors by.
-    #[error(
-        "{}: --manifest finds vectors by name, and this file names none: add --rows with the images' file names, a line \
-         each, in the vectors' order (thingsvision writes file_names.txt)", .0.display()
-    )]
-    NoRows(PathBuf),
-    /// An image without a vector, or with several.
-    #[error("{}: {count} vectors for the image {image}, expected one of that file name (names of the file: {names}, …)", path.display())]
-    Image {
-        /// The file.
-        path: PathBuf,
-        /// Vectors found.
-        count: usize,
-        /// Of the manifest, with its concept and group.
-        image: String,
-        /// Some of the vectors' names.
-        names: String,
-    },
-    /// A value that is no number.
-    #[error("{}: {row}: a value is NaN or infinite, expected numbers", path.display())]
-    NotFinite {
-        /// The file.
-        path: PathBuf,
-        /// Which vector.
-        row: String,
-    },
-    /// A vector without variance.
-    #[error("{}: {row}: all values are the same, so it correlates with nothing; leave it out", path.display())]
-    Constant {
-        /// The file.
-        path: PathBuf,
-        /// Which vector.
-        row: String,
-    },
-    /// The device failed.
-    #[error("{}: {source}", path.display())]
-    Similarity {
-        /// The file.
-        path: PathBuf,
-        /// What failed.
-        source: SimilarityError,
-    },
+/// What becomes of the tokens of a transformer's layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Token {
+    /// One of them, from 0: 0 is a vision transformer's class token.
+    One(usize),
+    /// Their mean.
+    Mean,
+    /// All, each unit of each token a unit.
+    All,
+}
+
+impl std::str::FromStr for Token {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "cls" => Ok(Self::One(0)),
+            "mean" => Ok(Self::Mean),
+            "all" => Ok(Self::All),
+            _ => text
+                .parse()
+                .map(Self::One)
+                .map_err(|_| "expected cls, mean, all, or a token's number from 0".to_string()),
+        }
+    }
 }
 
 /// The vectors of all concepts in all groups, where they lie.
@@ -160,6 +88,11 @@ pub struct Features {
     rows: Vec<(usize, usize)>,
     /// Their names, where there are any.
     names: Option<Vec<String>>,
+    /// The concepts' names, where they are known.
+    pub concept_names: Option<Vec<String>>,
+    token: Token,
+    /// Tokens of a vector.
+    tokens: usize,
     /// Groups.
     pub groups: usize,
     /// Their names: the manifest's, or numbers from 1.
@@ -178,10 +111,15 @@ impl Features {
     /// # Errors
     /// [`FeaturesError`]: everything but the values.
     pub fn open(path: &Path, layout: &Layout) -> Result<Self, FeaturesError> {
-        let (arrays, leading, axes, names) = if layout.stack { stacked(path)? } else { single(path, layout)? };
-        let units = arrays[0].shape()[leading..].iter().product();
+        let Opened { arrays, leading, axes, names } = if layout.stack { stacked(path)? } else { single(path, layout)? };
         let vectors: usize = axes.iter().product();
-        let names = layout.rows.clone().or(names);
+        let (token, tokens) = tokens(path, &arrays[0], layout)?;
+        let units =
+            arrays[0].shape()[leading..].iter().product::<usize>() / if token == Token::All { 1 } else { tokens };
+        let labels = &arrays[0].labels().rows;
+        let of_vectors = || names::lists(labels, vectors).into_iter().next();
+        let repeated = || labels.iter().find(|list| list.len() == vectors).cloned();
+        let names = layout.rows.clone().or(names).or_else(of_vectors).or_else(repeated);
         if let Some(names) = names.as_ref().filter(|names| names.len() != vectors) {
             return Err(FeaturesError::Rows { path: path.into(), found: vectors, names: names.len() });
         }
@@ -193,9 +131,13 @@ impl Features {
         let (groups, rows, names) = match (&layout.manifest, layout.groups, &axes[..]) {
             (Some(manifest), _, _) => {
                 let names = names.ok_or_else(|| FeaturesError::NoRows(path.into()))?;
-                let order = find(path, manifest, &names)?;
+                let order = rows::find(path, manifest, &names)?;
                 let of_order = |values: &[String]| order.iter().map(|&row| values[row].clone()).collect();
                 (manifest.groups.len(), order.iter().map(|&row| rows[row]).collect(), Some(of_order(&names)))
+            }
+            (None, None, [_]) if layout.concepts.is_some() => {
+                let order = by_name(path, layout.concepts.as_deref().unwrap_or_default(), names.as_deref())?;
+                (1, order.iter().map(|&row| rows[row]).collect(), layout.concepts.clone())
             }
             (None, None, [groups, _]) => (*groups, rows, names),
             (None, Some(groups), [found, _]) if groups != *found => {
@@ -226,17 +168,45 @@ impl Features {
         let manifest = layout.manifest.as_ref();
         let numbers = || (1..=groups).map(|number| number.to_string()).collect();
         let group_names = manifest.map_or_else(numbers, |manifest| manifest.groups.clone());
-        Ok(Self { path: path.into(), arrays, leading, rows, names, groups, group_names, grouped, concepts, units })
+        let own = names.clone().filter(|names| groups == 1 && names::twice(names).is_none());
+        let listed = || names::lists(&arrays[0].labels().rows, concepts).into_iter().next();
+        let concept_names = manifest.map(|manifest| manifest.concepts.clone()).or(own).or_else(listed);
+        let path = path.to_path_buf();
+        Ok(Self {
+            path,
+            arrays,
+            leading,
+            rows,
+            names,
+            concept_names,
+            token,
+            tokens,
+            groups,
+            group_names,
+            grouped,
+            concepts,
+            units,
+        })
     }
 
     /// What was understood, for the user.
     pub fn describe(&self) -> String {
         let groups = if self.grouped { format!("{} groups x ", self.groups) } else { String::new() };
         let (first, last) = (&self.rows[0], self.rows.len() - 1);
-        let kind = if self.arrays[first.0].is_double() { "f64" } else { "f32" };
+        let kind = self.arrays[first.0].type_name();
         let names = self.names.as_ref();
         let names = names.map(|names| format!(", {} to {}", names[0], names[last])).unwrap_or_default();
-        format!("{}: {groups}{} concepts x {} units, {kind}{names}", self.path.display(), self.concepts, self.units)
+        let tokens = match self.token {
+            Token::Mean => format!(", the mean of {} tokens", self.tokens),
+            Token::One(token) if self.tokens > 1 => format!(", token {token} of {}", self.tokens),
+            _ => String::new(),
+        };
+        format!(
+            "{}: {groups}{} concepts x {} units, {kind}{tokens}{names}",
+            self.path.display(),
+            self.concepts,
+            self.units
+        )
     }
 
     /// A doubt about what was understood, if there is one.
@@ -299,7 +269,20 @@ impl Features {
 
     fn read(&self, vector: usize, first: usize, values: &mut [f64]) {
         let (array, row) = self.rows[vector];
-        self.arrays[array].read(self.leading, row, first, values);
+        let array = &self.arrays[array];
+        match self.token {
+            Token::All => array.read(self.leading, row, first, values),
+            Token::One(token) => array.read(self.leading, row, token * self.units + first, values),
+            Token::Mean => {
+                let mut of_token = vec![0.0; values.len()];
+                values.fill(0.0);
+                for token in 0..self.tokens {
+                    array.read(self.leading, row, token * self.units + first, &mut of_token);
+                    values.iter_mut().zip(&of_token).for_each(|(sum, value)| *sum += value);
+                }
+                values.iter_mut().for_each(|sum| *sum /= self.tokens as f64);
+            }
+        }
     }
 
     /// Mean and variance of a vector that has a correlation.
@@ -329,19 +312,70 @@ impl Features {
     }
 }
 
-/// The arrays, how many of their axes number vectors, the lengths of these, and the vectors' names.
-type Opened = (Vec<StoredArray>, usize, Vec<usize>, Option<Vec<String>>);
+/// What a file holds.
+struct Opened {
+    arrays: Vec<StoredArray>,
+    /// How many of an array's axes number vectors.
+    leading: usize,
+    /// The lengths of these.
+    axes: Vec<usize>,
+    /// The vectors' names, if the arrays' names are.
+    names: Option<Vec<String>>,
+}
 
 /// The one array: `[concepts, units]`, `[groups, concepts, units]`, or flattened.
 fn single(path: &Path, layout: &Layout) -> Result<Opened, FeaturesError> {
-    let array = arrays::open(path, layout.key.as_deref())?;
+    let array = arrays::open(path, layout.key.as_deref(), &layout.told)?;
+    if let Some((line, column, found)) = array.labels().missing.clone() {
+        return Err(FeaturesError::Missing { path: path.into(), line, column, found });
+    }
     let shape = array.shape().to_vec();
-    let leading = match (shape.len(), layout.flatten) {
-        (2, _) | (3.., true) => 1,
-        (3, false) => 2,
+    let whole = layout.flatten || layout.token.is_some();
+    let leading = match (&shape[..], whole) {
+        (&[groups, concepts, _], false) if may_be_tokens(groups, concepts) && layout.groups.is_none() => {
+            return Err(FeaturesError::Tokens { path: path.into(), shape });
+        }
+        ([_, _], _) | ([_, _, _, ..], true) => 1,
+        ([_, _, _], false) => 2,
         _ => return Err(FeaturesError::Shape { path: path.into(), shape }),
     };
-    Ok((vec![array], leading, shape[..leading].to_vec(), None))
+    Ok(Opened { arrays: vec![array], leading, axes: shape[..leading].to_vec(), names: None })
+}
+
+/// Whether `[groups, concepts, units]` may as well be `[concepts, tokens, units]`: more groups than anyone deals images into,
+/// or as many concepts as a vision transformer has tokens, a square of patches and one for the class.
+fn may_be_tokens(groups: usize, concepts: usize) -> bool {
+    const MOST_GROUPS: usize = 10;
+    const FEWEST_PATCHES: usize = 49;
+    let patches = concepts.saturating_sub(1);
+    let square = patches.isqrt().pow(2) == patches && patches >= FEWEST_PATCHES;
+    groups > MOST_GROUPS || groups >= concepts || groups >= FEWEST_CONCEPTS && square
+}
+
+/// Which tokens count, and of how many.
+fn tokens(path: &Path, array: &StoredArray, layout: &Layout) -> Result<(Token, usize), FeaturesError> {
+    let (Some(token), shape) = (layout.token, array.shape()) else { return Ok((Token::All, 1)) };
+    let wrong = |found: String| FeaturesError::NoTokens { path: path.into(), shape: shape.to_vec(), found };
+    match (shape, token) {
+        (&[_, tokens, _], Token::One(token)) if token >= tokens => Err(wrong(format!("no token {token} of {tokens}"))),
+        (&[_, 0, _], _) => Err(wrong("no tokens".to_string())),
+        (&[_, tokens, _], token) => Ok((token, tokens)),
+        _ => Err(wrong(format!("{} axes", shape.len()))),
+    }
+}
+
+/// Where the vector of each concept is, by the vectors' names.
+fn by_name(path: &Path, concepts: &[String], names: Option<&[String]>) -> Result<Vec<usize>, FeaturesError> {
+    let names: Vec<String> = names.unwrap_or_default().iter().map(|name| names::plain(name)).collect();
+    let place = |concept: &String| names.iter().position(|name| name == concept);
+    let missing: Vec<&str> = concepts.iter().filter(|c| place(c).is_none()).map(String::as_str).collect();
+    if missing.is_empty() {
+        return Ok(concepts.iter().filter_map(place).collect());
+    }
+    let some = |names: &[&str]| names[..names.len().min(5)].join(", ");
+    let found: Vec<&str> = names.iter().map(String::as_str).collect();
+    let (count, concepts) = (missing.len(), some(&missing));
+    Err(FeaturesError::NoSuchRows { path: path.into(), count, concepts, names: some(&found) })
 }
 
 /// Every array a vector, in the order of their names.
@@ -356,32 +390,5 @@ fn stacked(path: &Path) -> Result<Opened, FeaturesError> {
         return Err(FeaturesError::Stack { path: path.into(), name, found, first: names[0].clone(), expected: first });
     }
     let vectors = arrays.len();
-    Ok((arrays, 0, vec![vectors], Some(names)))
-}
-
-/// The vector of each image of the manifest, group by group: the one of the same file name, with or without its ending;
-/// where several folders have one, that of the same folder name.
-fn find(path: &Path, manifest: &Manifest, names: &[String]) -> Result<Vec<usize>, FeaturesError> {
-    let stem = |path: &Path| path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let folder = |path: &Path| path.parent().and_then(Path::file_name).map(|name| name.to_owned());
-    let mut by_stem: HashMap<String, Vec<usize>> = HashMap::new();
-    for (row, name) in names.iter().enumerate() {
-        by_stem.entry(stem(Path::new(name.as_str()))).or_default().push(row);
-    }
-    let mut found = Vec::new();
-    for (group, stimuli) in manifest.groups.iter().zip(&manifest.stimuli) {
-        for (concept, stimulus) in manifest.concepts.iter().zip(stimuli) {
-            let mut rows = by_stem.get(&stem(&stimulus.path)).cloned().unwrap_or_default();
-            if rows.len() > 1 {
-                rows.retain(|&row| folder(Path::new(names[row].as_str())) == folder(&stimulus.path));
-            }
-            let [row] = rows[..] else {
-                let image = format!("{} (concept {concept:?}, group {group})", stimulus.path.display());
-                let names = names[..names.len().min(3)].join(", ");
-                return Err(FeaturesError::Image { path: path.into(), count: rows.len(), image, names });
-            };
-            found.push(row);
-        }
-    }
-    Ok(found)
+    Ok(Opened { arrays, leading: 0, axes: vec![vectors], names: Some(names) })
 }

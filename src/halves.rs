@@ -1,7 +1,9 @@
 //! The two halves of the experiment on their own: features that another program computed to RSMs, and RSMs to tests.
 
+mod reading;
 mod similarity;
 mod testing;
+mod words;
 
 use std::path::{Path, PathBuf};
 
@@ -14,8 +16,11 @@ use crate::device::DeviceError;
 use crate::error::FileError;
 use crate::features::FeaturesError;
 use crate::matrices::MatrixError;
+use crate::names::read_lines;
 use crate::record::RecordError;
+use crate::stats::similarity::SimilarityError;
 use crate::stats::two_vs_two::TwoVsTwoError;
+use crate::vectors::VectorsError;
 
 /// A request that cannot be met.
 #[derive(Debug, thiserror::Error)]
@@ -102,6 +107,76 @@ pub enum HalvesError {
         /// The first one.
         first: PathBuf,
     },
+    /// Word vectors.
+    #[error(transparent)]
+    WordVectors(#[from] VectorsError),
+    /// Word vectors, and nothing that says of which words.
+    #[error("{}: word vectors: add --concepts FILE with the names of the concepts, a line each, to say which", .0.display())]
+    NoWordsNamed(PathBuf),
+    /// Concepts without a vector.
+    #[error("{}: lacks {count} of {concepts} concepts: {words}", path.display())]
+    MissingWords {
+        /// The file.
+        path: PathBuf,
+        /// How many it lacks.
+        count: usize,
+        /// Of so many.
+        concepts: usize,
+        /// Some of them.
+        words: String,
+    },
+    /// Vectors that do not correlate.
+    #[error("{}: {source}", path.display())]
+    Vectors {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: SimilarityError,
+    },
+    /// Files of other concepts.
+    #[error(
+        "{}: names other concepts than {}: it has {other:?} and lacks {missing:?}; leave out what is not in both, or add \
+         --by-order if all are in one order whatever they are called", path.display(), from.display()
+    )]
+    OtherNames {
+        /// The file.
+        path: PathBuf,
+        /// A name of its own.
+        other: String,
+        /// Where the names were expected from.
+        from: PathBuf,
+        /// A name that it lacks.
+        missing: String,
+    },
+    /// A file that names nothing beside others in several orders.
+    #[error(
+        "{}: names no concepts, and {} and {} have theirs in different orders: add --concepts FILE with the names in this \
+         file's order, a line each", path.display(), first.display(), other.display()
+    )]
+    Unnamed {
+        /// The file.
+        path: PathBuf,
+        /// One that names them.
+        first: PathBuf,
+        /// One that names them in another order.
+        other: PathBuf,
+    },
+    /// Layers of other groups.
+    #[error("{}: names the group {other:?}, expected those of {}; the layers of a test have the same groups", path.display(), first.display())]
+    OtherGroups {
+        /// The file.
+        path: PathBuf,
+        /// A group of its own.
+        other: String,
+        /// The file with the groups.
+        first: PathBuf,
+    },
+    /// Categories in an order that nothing names.
+    #[error(
+        "{}: a category per line, and the files are in different orders: add --concepts FILE with the names in the order of \
+         the categories, a line each", .0.display()
+    )]
+    CategoriesOrder(PathBuf),
     /// A list that does not fit.
     #[error("{}: {found} lines, expected {expected}: one {what} per concept, in the matrices' order", path.display())]
     Lines {
@@ -113,6 +188,18 @@ pub enum HalvesError {
         found: usize,
         /// Concepts.
         expected: usize,
+    },
+    /// A list of layers that does not fit.
+    #[error("{}: {found} lines, expected {expected}: one name per matrix of {}", path.display(), of.display())]
+    Layers {
+        /// The list.
+        path: PathBuf,
+        /// Lines.
+        found: usize,
+        /// Matrices.
+        expected: usize,
+        /// The array.
+        of: PathBuf,
     },
     /// A concept twice.
     #[error("{}: the concept {name:?} stands twice; names tell the results apart", path.display())]
@@ -172,13 +259,11 @@ impl From<OptionError> for HalvesError {
     }
 }
 
-/// The lines of a file that are not empty.
-///
-/// # Errors
-/// The file cannot be read, or is no UTF-8.
-pub fn read_lines(path: &Path) -> Result<Vec<String>, FileError> {
-    let text = std::fs::read_to_string(path).map_err(FileError::at(path))?;
-    Ok(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_string).collect())
+/// A list with a line for each concept.
+fn list(path: &Path, expected: usize, what: &'static str) -> Result<Vec<String>, HalvesError> {
+    let lines = read_lines(path)?;
+    let found = lines.len();
+    if found == expected { Ok(lines) } else { Err(HalvesError::Lines { path: path.into(), what, found, expected }) }
 }
 
 /// `count` numbers from `first` on, as names.

@@ -1,7 +1,9 @@
 //! Images: decode, resize by a named rule, RGB bytes.
 
+mod jpeg;
 mod resize;
 
+use std::borrow::Cow;
 use std::fs;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
@@ -106,6 +108,14 @@ pub enum ImageError {
         /// What the decoder said.
         source: image::ImageError,
     },
+    /// Sound, and of a kind that is not decoded.
+    #[error("{}: {found}, which is not read; save it with 8 bits per sample as PNG or JPEG", path.display())]
+    Unsupported {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        found: String,
+    },
     /// A JPEG without an end; decoders fill what is missing with grey.
     #[error("{}: the JPEG stops before its end marker after {bytes} bytes, replace the file", path.display())]
     Truncated {
@@ -135,7 +145,10 @@ pub enum ImageError {
 impl ImageError {
     /// For `map_err(ImageError::damaged(path))`.
     fn damaged(path: &Path) -> impl FnOnce(image::ImageError) -> Self {
-        move |source| Self::Damaged { path: path.into(), source }
+        move |source| match source {
+            image::ImageError::Unsupported(kind) => Self::Unsupported { path: path.into(), found: kind.to_string() },
+            source => Self::Damaged { path: path.into(), source },
+        }
     }
 }
 
@@ -147,11 +160,17 @@ struct Rgb {
 }
 
 /// A decoder whose header has been read and found acceptable.
-fn open<'a>(path: &Path, bytes: &'a [u8]) -> Result<impl ImageDecoder + 'a, ImageError> {
+fn open<'a>(path: &Path, whole: &'a [u8]) -> Result<impl ImageDecoder + 'a, ImageError> {
+    let bytes = whole;
     let format = image::guess_format(bytes).ok().filter(ImageFormat::reading_enabled).ok_or_else(|| {
         let begins = bytes[..bytes.len().min(16)].escape_ascii().to_string();
         ImageError::Format { path: path.into(), begins }
     })?;
+    let frame = if format == ImageFormat::Jpeg { jpeg::Frame::of(bytes) } else { None };
+    if let Some(bits) = frame.map(|frame| frame.bits).filter(|&bits| bits != 8) {
+        return Err(ImageError::Unsupported { path: path.into(), found: format!("a JPEG of {bits} bits per sample") });
+    }
+    let bytes = if frame.is_some() { jpeg::without_other_transform(bytes) } else { Cow::Borrowed(bytes) };
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(MAX_DECODER_BYTES);
@@ -161,26 +180,10 @@ fn open<'a>(path: &Path, bytes: &'a [u8]) -> Result<impl ImageDecoder + 'a, Imag
     if !(1..=MAX_PIXELS).contains(&(u64::from(width) * u64::from(height))) {
         return Err(ImageError::Size { path: path.into(), width, height });
     }
-    if format == ImageFormat::Jpeg && !jpeg_ends(bytes) {
-        return Err(ImageError::Truncated { path: path.into(), bytes: bytes.len() });
+    if format == ImageFormat::Jpeg && !jpeg::ends(whole) {
+        return Err(ImageError::Truncated { path: path.into(), bytes: whole.len() });
     }
     Ok(decoder)
-}
-
-/// Whether an end-of-image marker follows the first scan; one before it belongs to an EXIF thumbnail.
-fn jpeg_ends(bytes: &[u8]) -> bool {
-    const START_OF_SCAN: u8 = 0xda;
-    const END_OF_IMAGE: [u8; 2] = [0xff, 0xd9];
-    let mut at = 2;
-    while let Some(&[marker, code, high, low]) = bytes.get(at..at + 4).and_then(|four| four.first_chunk()) {
-        if code == START_OF_SCAN {
-            return bytes[at..].windows(2).any(|pair| pair == END_OF_IMAGE);
-        }
-        // Fill bytes and stray bytes between segments are stepped over as decoders do.
-        let segment = marker == 0xff && code != 0xff && code != 0;
-        at += if segment { 2 + usize::from(u16::from_be_bytes([high, low])) } else { 1 };
-    }
-    false
 }
 
 fn decode(path: &Path) -> Result<Rgb, ImageError> {
@@ -285,6 +288,33 @@ mod tests {
     }
 
     #[test]
+    fn jfif_outranks_the_transform_that_adobe_writes_beside_it() {
+        let mut jpeg = Cursor::new(Vec::new());
+        gradient(24, 20).write_to(&mut jpeg, ImageFormat::Jpeg).unwrap();
+        let jpeg = jpeg.into_inner();
+        assert_eq!(jpeg[6..10], *b"JFIF");
+        let jfif = 4 + usize::from(u16::from_be_bytes([jpeg[4], jpeg[5]]));
+        let adobe = b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0\0";
+        let both = written(&[&jpeg[..jfif], adobe, &jpeg[jfif..]].concat());
+        let rgb = |path: &Path| load(path, 8, Resize::SquashNearest, 1.0).unwrap();
+        assert_eq!(rgb(both.path()), rgb(written(&jpeg).path()));
+    }
+
+    #[test]
+    fn what_is_sound_and_not_read_is_not_called_damaged() {
+        let mut jpeg = Cursor::new(Vec::new());
+        gradient(24, 20).write_to(&mut jpeg, ImageFormat::Jpeg).unwrap();
+        let mut jpeg = jpeg.into_inner();
+        let frame = jpeg.windows(2).position(|pair| pair[0] == 0xff && pair[1] == 0xc0).unwrap();
+        jpeg[frame + 4] = 12;
+        let error = check(written(&jpeg).path()).unwrap_err().to_string();
+        assert!(
+            error.contains("a JPEG of 12 bits per sample, which is not read") && !error.contains("damaged"),
+            "{error}"
+        );
+    }
+
+    #[test]
     fn exif_orientation_turns_the_image() {
         // Left half black, right half white; orientation 6 means: turn by 90 degrees clockwise to view.
         let image = RgbImage::from_fn(32, 16, |x, _| image::Rgb([if x < 16 { 0 } else { 255 }; 3]));
@@ -346,9 +376,9 @@ mod tests {
         let exif = usize::from(jpeg[5]) + 4;
         jpeg.splice(exif..exif, [0xff, 0xd9]);
         jpeg[5] += 2;
-        assert!(jpeg_ends(&jpeg));
+        assert!(jpeg::ends(&jpeg));
         let half = jpeg.len() / 2;
-        assert!(!jpeg_ends(&jpeg[..half]));
+        assert!(!jpeg::ends(&jpeg[..half]));
         // Bytes after the end are harmless.
         jpeg.extend([0; 40]);
         assert!(load(written(&jpeg).path(), 8, Resize::SquashNearest, 1.0).is_ok());

@@ -5,7 +5,7 @@
 //!
 //! | module | from | to |
 //! | --- | --- | --- |
-//! | [`error`], [`checksum`], [`progress`] | | exit codes, SHA-256, what is said meanwhile |
+//! | [`error`], [`names`], [`checksum`], [`progress`] | | exit codes, names of concepts in files, SHA-256, what is said meanwhile |
 //! | [`kernels`] | tensors and matrices | launches of our WGSL |
 //! | [`stats`] | matrices | RSMs, 2 vs. 2 counts, p-values; opens no files |
 //! | [`device`] | `auto`, `cpu`, `gpu:N` | a Burn device and the memory it has |
@@ -33,6 +33,7 @@
 
 pub mod checksum;
 pub mod error;
+pub mod names;
 pub mod progress;
 
 pub mod kernels;

@@ -1,10 +1,19 @@
 //! Similarity matrices that another program computed: files of r or 1 - r, square or condensed, to checked RSMs.
 
+mod error;
+mod rdms;
+
 use std::path::{Path, PathBuf};
 
+use clap::Args;
 use serde::{Deserialize, Serialize};
 
-use crate::arrays::{self, ArrayError, CORRELATION_DISTANCE, DISSIMILARITIES, RsmFile};
+pub use self::error::MatrixError;
+use self::rdms::{Part, Rdms};
+use crate::arrays::{self, StoredArray, Told};
+use crate::error::FileError;
+use crate::names;
+use crate::results::{CONCEPTS, lines};
 use crate::stats::Rsm;
 use crate::stats::rsa;
 use crate::stats::two_vs_two::FEWEST_CONCEPTS;
@@ -49,124 +58,102 @@ impl std::str::FromStr for Source {
     }
 }
 
-/// The matrices of a file.
+/// Which of the two spaces a source is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Side {
+    /// Word models.
+    Words,
+    /// Layers.
+    Images,
+}
+
+impl Side {
+    /// As users write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Words => "words",
+            Self::Images => "images",
+        }
+    }
+}
+
+/// What the user says of files that do not say it themselves.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct Reading {
+    /// What the entries are, where no diagonal tells.
+    #[arg(skip)]
+    pub entries: Option<Entries>,
+    /// Of tables of text.
+    #[command(flatten)]
+    pub told: Told,
+    /// What several matrices of a layer are: subjects, sessions.
+    #[arg(long, value_name = "WHAT")]
+    pub groups_are: Option<String>,
+}
+
+/// The matrices of a layer, or of a word model.
 #[derive(Debug)]
 pub struct Matrices {
+    /// The source's name, or what the file calls one of several layers.
+    pub name: String,
     /// One per group.
     pub rsms: Vec<Rsm>,
-    /// What was understood, for the user.
-    pub understood: String,
+    /// The groups' names, where the file names them.
+    pub groups: Option<Vec<String>>,
+    /// What the file calls its concepts: lists of different names, any of which may be the one that is meant.
+    pub names: Vec<Vec<String>>,
+    /// How it was read.
+    pub read: Read,
 }
 
-/// A file whose contents are no similarity matrices.
-#[derive(Debug, thiserror::Error)]
-pub enum MatrixError {
+/// How a file of matrices was read: what `run.json` keeps of it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Read {
+    /// `words` or `images`
+    pub side: Side,
+    /// The word model or layer.
+    pub name: String,
     /// The file.
-    #[error(transparent)]
-    Array(#[from] ArrayError),
-    /// Axes without a meaning.
-    #[error(
-        "{}: shape {shape:?}, expected [concepts, concepts], [groups, concepts, concepts], or what is above the diagonal, \
-         [concepts (concepts - 1) / 2], for each group; features become matrices by `semgpu similarity`", path.display()
-    )]
-    Shape {
-        /// The file.
-        path: PathBuf,
-        /// As found.
-        shape: Vec<usize>,
-    },
-    /// k - 2 entries leave no freedom.
-    #[error("{}: {concepts} concepts, expected {FEWEST_CONCEPTS} or more: the 2 vs. 2 test leaves two out", path.display())]
-    Few {
-        /// The file.
-        path: PathBuf,
-        /// Concepts.
-        concepts: usize,
-    },
-    /// Nothing tells r from 1 - r.
-    #[error(
-        "{}: shape {shape:?}: if these are the entries above the diagonal of matrices of {concepts} concepts, say \
-         --similarities (they are r) or --distances (they are 1 - r); features become matrices by `semgpu similarity`",
-        path.display()
-    )]
-    Untold {
-        /// The file.
-        path: PathBuf,
-        /// As found.
-        shape: Vec<usize>,
-        /// That so many pairs have.
-        concepts: usize,
-    },
-    /// A diagonal that is neither.
-    #[error(
-        "{}: {at}: the diagonal has {found} in row {row} (from 0), expected 1 throughout (correlations) or 0 \
-         throughout (distances 1 - r), to within {ROUNDING}; is it a similarity matrix?", path.display()
-    )]
-    Diagonal {
-        /// The file.
-        path: PathBuf,
-        /// Which matrix.
-        at: String,
-        /// Counted from 0.
-        row: usize,
-        /// The entry.
-        found: f64,
-    },
-    /// Two entries of one pair.
-    #[error(
-        "{}: {at}: the entry in row {row}, column {column} (from 0) is {found}, its mirror image {mirrored}, expected \
-         the same to within {ROUNDING}; a similarity matrix is symmetric", path.display()
-    )]
-    Asymmetric {
-        /// The file.
-        path: PathBuf,
-        /// Which matrix.
-        at: String,
-        /// Counted from 0.
-        row: usize,
-        /// Counted from 0.
-        column: usize,
-        /// The entry.
-        found: f64,
-        /// The other.
-        mirrored: f64,
-    },
-    /// An entry that is no correlation.
-    #[error(
-        "{}: {at}: the entry in row {row}, column {column} (from 0) is {found}, expected {expected}; correlate the features \
-         by `semgpu similarity`, or by numpy's corrcoef", path.display()
-    )]
-    Entry {
-        /// The file.
-        path: PathBuf,
-        /// Which matrix.
-        at: String,
-        /// Counted from 0.
-        row: usize,
-        /// Counted from 0.
-        column: usize,
-        /// The entry.
-        found: f64,
-        /// The range.
-        expected: &'static str,
-    },
-    /// rsatoolbox's RDMs by another measure.
-    #[error(
-        "{}: dissimilarity_measure is {found:?}, expected \"correlation\" (1 - r): the test compares correlations; \
-         rsatoolbox.rdm.calc_rdm(…, method=\"correlation\") computes them", path.display()
-    )]
-    Measure {
-        /// The file.
-        path: PathBuf,
-        /// As the file says.
-        found: String,
-    },
+    pub path: PathBuf,
+    /// The shape of the array in it.
+    pub shape: Vec<usize>,
+    /// `square`, `condensed`, or `vectors`
+    pub form: String,
+    /// What the entries are.
+    pub entries: Entries,
+    /// Matrices.
+    pub matrices: usize,
+    /// Their concepts.
+    pub concepts: usize,
+    /// Names of the groups, where the file has any.
+    pub groups: Option<Vec<String>>,
+    /// Names of the concepts in the file's order, where it has any: the first two and the last.
+    pub names: Option<Vec<String>>,
+    /// How the order of its concepts became that of the test, if that was looked at.
+    pub order: Option<String>,
 }
 
-/// Reads the RSMs of a file.
+impl std::fmt::Display for Read {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        let what = if self.entries == Entries::Distances { "distances 1 - r" } else { "correlations" };
+        let (path, matrices, concepts, form) = (self.path.display(), self.matrices, self.concepts, &self.form);
+        write!(f, "{path}: {matrices} x {concepts} concepts, {form}, {what}")?;
+        if let Some(groups) = &self.groups {
+            write!(f, ", groups {}", groups.join(", "))?;
+        }
+        if let Some([first, second, last]) = self.names.as_deref() {
+            write!(f, ", named {first}, {second}, … {last}")?;
+        }
+        self.order.as_ref().map_or(Ok(()), |order| write!(f, ", {order}"))
+    }
+}
+
+/// Reads the RSMs of a file: of one layer, or of every layer that rsatoolbox's descriptors tell apart.
 ///
 /// A square matrix has correlations if its diagonal is 1 and distances 1 - r if it is 0; rsatoolbox's files say which;
-/// for other condensed vectors, and where a diagonal is 0 or NaN although the entries are correlations, `said` does. A
+/// for other condensed vectors, and where a diagonal is 0 or NaN although the entries are correlations, the user does. A
 /// row of NaN is a constant vector's ([`Rsm::constant`]).
 ///
 /// # Shapes
@@ -174,43 +161,191 @@ pub enum MatrixError {
 /// diagonal (`scipy.spatial.distance.squareform`).
 ///
 /// # Errors
-/// [`MatrixError`] names the file and the first entry that is wrong.
-pub fn read(source: &Source, said: Option<Entries>) -> Result<Matrices, MatrixError> {
+/// [`MatrixError`] names the file and the first entry that is wrong, or what has to be said of it.
+pub fn read(source: &Source, side: Side, reading: &Reading) -> Result<Vec<Matrices>, MatrixError> {
     let path = source.path.as_path();
-    let rdms = source.array.is_none() && of_rsatoolbox(path)?;
-    let array = arrays::open(path, if rdms { Some(DISSIMILARITIES) } else { source.array.as_deref() })?;
+    if path.is_dir() {
+        let files = files(path, side)?;
+        if files.is_empty() {
+            return Err(MatrixError::NoFiles(path.into()));
+        }
+        let source = |path: PathBuf| {
+            let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            Source { name, path, array: source.array.clone() }
+        };
+        let layers = files.into_iter().map(|path| read(&source(path), side, reading)).collect::<Result<Vec<_>, _>>()?;
+        return Ok(layers.into_iter().flatten().collect());
+    }
+    // What is asked for by an array's own name is that array and no more.
+    let array = match &source.array {
+        Some(name) if arrays::names(path)?.contains(name) => Some(name.as_str()),
+        _ => None,
+    };
+    let rdms = if array.is_some() { None } else { Rdms::open(path, reading)? };
+    if let Some(rdms) = rdms {
+        let parts = rdms.parts(source, side, reading)?;
+        let entries = Some(Entries::Distances);
+        return parts
+            .into_iter()
+            .map(|part| matrices(source, side, entries, &rdms.distances, &rdms.names, part))
+            .collect();
+    }
+    let array = arrays::open(path, array.or(source.array.as_deref()), &reading.told)?;
+    let count = match *array.shape() {
+        [k, l] if k == l => 1,
+        [groups, _] | [groups, _, _] => groups,
+        _ => 1,
+    };
+    let part = Part { name: None, rdms: (0..count).collect(), groups: None };
+    let names = names_of(&array)?;
+    Ok(vec![matrices(source, side, reading.entries, &array, &names, part)?])
+}
+
+/// The matrices in a folder, numbers in their names in the order of numbers (`layer2`, `layer10`). What `semgpu run` keeps
+/// beside its layers is none of the images'.
+fn files(folder: &Path, side: Side) -> Result<Vec<PathBuf>, MatrixError> {
+    const BESIDE: [&str; 2] = ["words.", "predicted_classes."];
+    let of_side = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        side == Side::Words || !BESIDE.iter().any(|beside| name.starts_with(beside))
+    };
+    let endings = || arrays::FORMATS.iter().flat_map(|format| format.endings);
+    let is_array = |path: &PathBuf| {
+        let ending = path.extension().and_then(|ending| ending.to_str()).map(str::to_lowercase);
+        ending.is_some_and(|ending| ending != "txt" && endings().any(|known| *known == ending))
+    };
+    let entries = std::fs::read_dir(folder).and_then(Iterator::collect::<std::io::Result<Vec<_>>>);
+    let paths = entries.map_err(FileError::at(folder))?.into_iter().map(|entry| entry.path());
+    let mut files: Vec<PathBuf> = paths.filter(is_array).filter(of_side).collect();
+    files.sort_by_cached_key(|path| natural(&path.file_name().unwrap_or_default().to_string_lossy()));
+    Ok(files)
+}
+
+/// A name with its numbers filled up, so that they sort by their values.
+fn natural(name: &str) -> String {
+    const DIGITS: usize = 20;
+    let mut key = String::new();
+    let mut digits = String::new();
+    for letter in name.chars().chain(['\0']) {
+        if letter.is_ascii_digit() {
+            digits.push(letter);
+            continue;
+        }
+        if !digits.is_empty() {
+            key += &format!("{digits:0>DIGITS$}");
+            digits.clear();
+        }
+        key.push(letter);
+    }
+    key
+}
+
+/// A part of the matrices of an array.
+fn matrices(
+    source: &Source,
+    side: Side,
+    said: Option<Entries>,
+    array: &StoredArray,
+    names: &[Vec<String>],
+    part: Part,
+) -> Result<Matrices, MatrixError> {
+    let path = source.path.as_path();
     let shape = array.shape().to_vec();
-    let (concepts, square) = match shape[..] {
-        [k, l] | [_, k, l] if k == l => (k, true),
-        [pairs] | [_, pairs] if concepts_of(pairs).is_some() => (concepts_of(pairs).unwrap_or_default(), false),
+    let (concepts, square) = match (&shape[..], condensed(&shape)) {
+        (&[k, l] | &[_, k, l], _) if k == l => (k, true),
+        (_, Some(concepts)) => (concepts, false),
         _ => return Err(MatrixError::Shape { path: path.into(), shape }),
     };
     if concepts < FEWEST_CONCEPTS {
         return Err(MatrixError::Few { path: path.into(), concepts });
     }
     let values = array.values();
+    let entries_each = if square { concepts * concepts } else { concepts * (concepts - 1) / 2 };
+    let wanted = part.rdms.iter().map(|&rdm| &values[rdm * entries_each..][..entries_each]);
     let (entries, mut rsms) = if square {
-        let squares: Vec<Rsm> =
-            values.chunks_exact(concepts * concepts).map(|matrix| Rsm::new(concepts, matrix.to_vec())).collect();
+        let squares: Vec<Rsm> = wanted.map(|matrix| Rsm::new(concepts, matrix.to_vec())).collect();
         (by_diagonal(path, &squares, said)?, squares)
     } else {
-        let said = if rdms { Some(Entries::Distances) } else { said };
         let entries = said.ok_or_else(|| MatrixError::Untold { path: path.into(), shape: shape.clone(), concepts })?;
-        let pairs = concepts * (concepts - 1) / 2;
-        (entries, values.chunks_exact(pairs).map(|pairs| rsa::square(pairs, concepts)).collect())
+        (entries, wanted.map(|pairs| rsa::square(pairs, concepts)).collect())
     };
     if rsms.is_empty() {
         return Err(MatrixError::Shape { path: path.into(), shape });
+    }
+    if square && let Some(order) = columns_in_order_of_rows(path, array)? {
+        rsms.iter_mut().for_each(|rsm| *rsm = with_columns(rsm, &order));
     }
     let several = rsms.len() > 1;
     for (group, rsm) in rsms.iter_mut().enumerate() {
         check(rsm, entries).map_err(|wrong| wrong.of(path, group, several))?;
         *rsm = correlations(rsm, entries);
     }
-    let what = if entries == Entries::Distances { "distances 1 - r" } else { "correlations" };
-    let form = if square { "square" } else { "condensed" };
-    let understood = format!("{}: {} x {concepts} concepts, {form}, {what}", path.display(), rsms.len());
-    Ok(Matrices { rsms, understood })
+    let names = names::lists(names, concepts);
+    let form = if square { "square" } else { "condensed" }.to_string();
+    let shown = |names: &Vec<String>| [0, 1, names.len() - 1].map(|n| names[n].clone()).to_vec();
+    let name = part.name.unwrap_or_else(|| source.name.clone());
+    let read = Read {
+        side,
+        name: name.clone(),
+        path: path.into(),
+        shape,
+        form,
+        entries,
+        matrices: rsms.len(),
+        concepts,
+        groups: part.groups.clone(),
+        names: names.first().map(shown),
+        order: None,
+    };
+    Ok(Matrices { name, rsms, groups: part.groups, names, read })
+}
+
+/// The concepts of condensed vectors of that shape.
+fn condensed(shape: &[usize]) -> Option<usize> {
+    match *shape {
+        [pairs] => concepts_of(pairs),
+        [k, l] if k != l => concepts_of(l),
+        _ => None,
+    }
+}
+
+/// What a file of arrays calls the concepts: in itself, or in the list beside it that semgpu writes.
+fn names_of(array: &StoredArray) -> Result<Vec<Vec<String>>, MatrixError> {
+    let labels = array.labels();
+    let mut names = labels.rows.clone();
+    names.extend(labels.columns.clone());
+    if names.is_empty() {
+        let own = lines(&names::list_of(array.path()))?;
+        let list = if own.is_empty() { lines(&array.path().with_file_name(CONCEPTS))? } else { own };
+        names.push(list.iter().map(|name| names::plain(name)).filter(|name| !name.is_empty()).collect());
+    }
+    Ok(names)
+}
+
+/// Where each row's column stands, if both are named and in another order.
+fn columns_in_order_of_rows(path: &Path, array: &StoredArray) -> Result<Option<Vec<usize>>, MatrixError> {
+    let Some(columns) = &array.labels().columns else { return Ok(None) };
+    let columns = names::lists(std::slice::from_ref(columns), columns.len());
+    let rows = names::lists(&array.labels().rows, array.shape()[0]);
+    let (Some(first), false) = (rows.first(), columns.is_empty()) else { return Ok(None) };
+    if let Some(order) = rows.iter().find_map(|rows| names::order(rows, &columns)) {
+        return Ok(Some(order).filter(|order| !names::is_same(order)));
+    }
+    let row = first.iter().find(|row| !columns[0].contains(row)).unwrap_or(&first[0]).clone();
+    Err(MatrixError::RowsAndColumns { path: path.into(), row })
+}
+
+/// The matrix with its columns in another order.
+fn with_columns(matrix: &Rsm, order: &[usize]) -> Rsm {
+    let concepts = matrix.concepts();
+    let values = (0..concepts).flat_map(|row| order.iter().map(move |&column| matrix.row(row)[column])).collect();
+    Rsm::new(concepts, values)
+}
+
+/// The matrix with its concepts in another order.
+pub fn reordered(matrix: &Rsm, order: &[usize]) -> Rsm {
+    let values = order.iter().flat_map(|&row| order.iter().map(move |&column| matrix.row(row)[column])).collect();
+    Rsm::new(order.len(), values)
 }
 
 /// The number of concepts that have so many pairs.
@@ -219,34 +354,25 @@ fn concepts_of(pairs: usize) -> Option<usize> {
     (k * (k - 1) / 2 == pairs).then_some(k)
 }
 
-/// Whether the file is rsatoolbox's, of correlation distances.
-fn of_rsatoolbox(path: &Path) -> Result<bool, MatrixError> {
-    if !matches!(RsmFile::of(path), Ok(RsmFile::Hdf5)) {
-        return Ok(false);
-    }
-    if !arrays::names(path)?.iter().any(|name| name == DISSIMILARITIES) {
-        return Ok(false);
-    }
-    match arrays::text_attribute(path, "dissimilarity_measure")? {
-        Some(measure) if measure == CORRELATION_DISTANCE => Ok(true),
-        found => {
-            Err(MatrixError::Measure { path: path.into(), found: found.unwrap_or_else(|| "not given".to_string()) })
-        }
-    }
-}
-
 /// What the diagonals say that the entries are.
 fn by_diagonal(path: &Path, matrices: &[Rsm], said: Option<Entries>) -> Result<Entries, MatrixError> {
-    let is = |value: f64, expected: f64| (value - expected).abs() <= ROUNDING || (value.is_nan() && expected.is_nan());
-    let first = matrices.first().map_or(1.0, |matrix| matrix.row(0)[0]);
+    let is = |value: f64, expected: f64| (value - expected).abs() <= ROUNDING;
+    // A constant vector correlates with nothing, often not even with itself.
+    let counts = |matrix: &Rsm| {
+        let constant = matrix.constant();
+        let rows = (0..matrix.concepts()).map(|row| (row, matrix.row(row)[row]));
+        rows.filter(|(row, found)| !(found.is_nan() && constant.contains(row))).collect::<Vec<_>>()
+    };
+    let diagonals: Vec<Vec<(usize, f64)>> = matrices.iter().map(counts).collect();
+    let first = diagonals.iter().flatten().next().map_or(f64::NAN, |&(_, found)| found);
     let (expected, entries) = match said {
         _ if is(first, 0.0) => (0.0, said.unwrap_or(Entries::Distances)),
         Some(said) if first.is_nan() => (f64::NAN, said),
         _ => (1.0, Entries::Similarities),
     };
-    for (group, matrix) in matrices.iter().enumerate() {
-        if let Some(row) = (0..matrix.concepts()).find(|&row| !is(matrix.row(row)[row], expected)) {
-            let found = matrix.row(row)[row];
+    for (group, diagonal) in diagonals.iter().enumerate() {
+        let wrong = |&&(_, found): &&(usize, f64)| !(is(found, expected) || found.is_nan() && expected.is_nan());
+        if let Some(&(row, found)) = diagonal.iter().find(wrong) {
             return Err(MatrixError::Diagonal { path: path.into(), at: at(group, matrices.len() > 1), row, found });
         }
     }

@@ -77,7 +77,8 @@ impl Plan {
         let (model, weights) = Model::new(&config)?;
         let manifest = Manifest::read(&config.stimuli.manifest)?;
         let images = check_images(&manifest)?;
-        let (inputs, test) = read(&config, manifest, progress)?;
+        let (mut inputs, test) = read(&config, manifest, progress)?;
+        inputs.warnings.extend(weights.notes());
         let placement = Placement::new(&config, &model, inputs.manifest.concepts.len())?;
         let checksums = checksums(&config, &model, &inputs.manifest, images, &placement)?;
         Ok(Self { config, model, weights, inputs, test, placement, checksums })
@@ -96,7 +97,7 @@ fn read(config: &Config, manifest: Manifest, progress: &Progress) -> Result<(Inp
     }
     let draws = draws(config.seed, concepts, strata.as_deref());
     let others = words::other_classes(config, &manifest)?;
-    let mut warnings = Vec::new();
+    let mut warnings = manifest.doubts();
     let models = words::read(config, &manifest, &others, progress, &mut warnings)?;
     let (lexicon, one_vs_two) = match &config.one_vs_two {
         None => (Lexicon::of_manifest(&manifest), None),

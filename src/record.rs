@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::config::{Config, TestOptions, TestRequest};
 use crate::device::{self, Adapter, Selected};
 use crate::error::FileError;
+use crate::matrices::Read;
 use crate::nets::Input;
 use crate::results::{ResultsDir, write_json};
 
@@ -78,6 +79,9 @@ pub struct Test {
     pub config: TestRequest,
     /// What was understood of each file.
     pub understood: Vec<String>,
+    /// The same, part by part.
+    #[serde(default)]
+    pub read: Vec<Read>,
     /// SHA-256 of the files.
     pub checksums: MatrixChecksums,
 }

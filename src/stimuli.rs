@@ -68,10 +68,41 @@ impl Manifest {
         }
         let places = deal(path, &rows, &concepts, &groups)?;
         let folder = path.parent().unwrap_or(Path::new(""));
-        let stimulus = |row: &Row| Stimulus { path: folder.join(&row.path), class_index: row.class_index };
+        let stimulus = |row: &Row| Stimulus { path: resolved(folder, &row.path), class_index: row.class_index };
         let stimuli = places.iter().map(|group| group.iter().map(|&row| stimulus(&rows[row])).collect()).collect();
         let categories = categories(path, &rows, &concepts)?;
         Ok(Self { concepts, groups, categories, stimuli })
+    }
+
+    /// Doubts about which image is whose: one file for several concepts, a group that has the files of another.
+    pub fn doubts(&self) -> Vec<String> {
+        let mut doubts = Vec::new();
+        let mut first: HashMap<&Path, (&String, &String)> = HashMap::new();
+        let mut shared = 0;
+        for (group, stimuli) in self.groups.iter().zip(&self.stimuli) {
+            for (concept, stimulus) in self.concepts.iter().zip(stimuli) {
+                let (other, other_group) = *first.entry(&stimulus.path).or_insert((concept, group));
+                if other != concept {
+                    shared += 1;
+                    if shared == 1 {
+                        doubts.push(format!(
+                            "{}: stands for the concept {other:?} (group {other_group}) and for {concept:?} (group {group})",
+                            stimulus.path.display()
+                        ));
+                    }
+                }
+            }
+        }
+        if shared > 1 {
+            doubts.push(format!("{} more images stand for two concepts", shared - 1));
+        }
+        for (n, group) in self.groups.iter().enumerate() {
+            if let Some(copied) = (0..n).find(|&earlier| self.stimuli[earlier] == self.stimuli[n]) {
+                let first = &self.groups[copied];
+                doubts.push(format!("group {group} has the images of group {first}: it counts the same twice"));
+            }
+        }
+        doubts
     }
 
     /// Starts to decode the images of `groups` in background threads, group by group in the order of the concepts.
@@ -88,6 +119,13 @@ impl Manifest {
         });
         Loader::start(jobs.collect(), size, resize, crop_pct, ahead)
     }
+}
+
+/// A path of the manifest; one that was written on Windows is also found elsewhere.
+fn resolved(folder: &Path, path: &str) -> PathBuf {
+    let as_written = folder.join(path);
+    let with_slashes = || folder.join(path.replace('\\', "/"));
+    if path.contains('\\') && !as_written.exists() { with_slashes() } else { as_written }
 }
 
 /// A line of the manifest.

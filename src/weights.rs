@@ -20,6 +20,7 @@ mod parameters;
 mod placement;
 pub mod pytorch;
 pub mod safetensors;
+mod wrapped;
 
 use std::fs::File;
 use std::io::Read;
@@ -67,6 +68,10 @@ pub trait WeightsFile {
     fn files(&self) -> Vec<PathBuf> {
         vec![self.path().into()]
     }
+    /// What the user should know of the file.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
     /// The computation graph, where the format has one; its layers are matched by their places in it.
     fn graph(&self) -> Option<&graph::Graph> {
         None
@@ -78,7 +83,7 @@ pub trait WeightsFile {
 /// # Errors
 /// It cannot be read, is of no known format, or its header is damaged.
 pub fn open(path: &Path) -> Result<Box<dyn WeightsFile>, WeightsError> {
-    (format(path)?.open)(path)
+    Ok(wrapped::unwrap((format(path)?.open)(path)?))
 }
 
 /// The format of a weights file, by its content.

@@ -1,20 +1,41 @@
-//! HDF5 (`.h5`, `.hdf5`): named datasets, also in groups; a dataset is read whole.
+//! HDF5 (`.h5`, `.hdf5`, MATLAB's `.mat` of version 7.3): named datasets, also in groups; a dataset is read whole.
+
+mod chunks;
 
 use std::path::Path;
 use std::sync::Arc;
 
 use hdf5_reader::error::Error;
 use hdf5_reader::group::Group;
-use hdf5_reader::{Datatype, Hdf5File};
+use hdf5_reader::{ByteOrder, Dataset, Datatype, Hdf5File};
 
-use super::stored::{Bytes, Order, StoredArray, Value};
-use super::{ArrayError, ArrayFormat, Listed, malformed};
+use super::stored::{Bytes, Kind, Labels, Order, StoredArray, Value};
+use super::{ArrayError, ArrayFormat, Listed, Told, malformed};
 use crate::error::FileError;
 
 const NAME: &str = ".h5";
 
 /// Groups within groups that are looked into: links can form circles.
 const DEEPEST: usize = 8;
+
+/// The attribute by which MATLAB names the class of a dataset; it writes the first axis of its arrays last.
+const MATLAB_CLASS: &str = "MATLAB_class";
+
+/// Attributes of what looks like an array in MATLAB's files and is none.
+const MATLAB_OTHERS: [&str; 2] = ["MATLAB_sparse", "MATLAB_empty"];
+
+/// What users call filters that are not read, by their registered numbers.
+const FILTERS: [(&str, &str); 9] = [
+    ("307", "bzip2"),
+    ("32000", "lzf"),
+    ("32001", "blosc"),
+    ("32004", "lz4"),
+    ("32008", "bitshuffle"),
+    ("32013", "zfp"),
+    ("32015", "zstd"),
+    ("32017", "sz"),
+    ("32026", "blosc2"),
+];
 
 pub(super) const FORMAT: ArrayFormat = ArrayFormat { endings: &["h5", "hdf5"], list, open };
 
@@ -25,46 +46,123 @@ fn file(path: &Path) -> Result<Hdf5File, ArrayError> {
 fn unreadable(path: &Path, error: Error) -> ArrayError {
     match error {
         Error::Io(source) => FileError::at(path)(source).into(),
+        Error::Context { source, .. } if matches!(*source, Error::UnsupportedFilter(_)) => unreadable(path, *source),
+        Error::UnsupportedFilter(filter) => {
+            let number = filter.rsplit(' ').next().unwrap_or_default();
+            let known = FILTERS.iter().find(|(known, _)| *known == number).map(|(_, name)| name.to_string());
+            ArrayError::Filter { path: path.into(), filter: known.unwrap_or(filter) }
+        }
         error => malformed(path, NAME, error),
     }
 }
 
-fn list(path: &Path) -> Result<Vec<Listed>, ArrayError> {
+pub(super) fn list(path: &Path) -> Result<Vec<Listed>, ArrayError> {
     let mut listed = Vec::new();
-    let root = file(path)?.root_group();
-    root.and_then(|root| walk(&root, "", DEEPEST, &mut listed)).map_err(|error| unreadable(path, error))?;
+    let mut add = |name: &str, dataset: &Dataset| {
+        let value = value(dataset);
+        let (float, number) = (value.is_some_and(Value::is_float), value.is_some());
+        listed.push(Listed { name: name.to_string(), float, number });
+        Ok(())
+    };
+    walk_all(&file(path)?, &mut add).map_err(|error| unreadable(path, error))?;
     Ok(listed)
 }
 
-/// Lists the datasets of a group and of those below it.
-fn walk(group: &Group, prefix: &str, depth: usize, listed: &mut Vec<Listed>) -> Result<(), Error> {
+/// Takes a dataset's name, with those of its groups, and the dataset.
+type Visit<'a> = dyn FnMut(&str, &Dataset) -> Result<(), Error> + 'a;
+
+fn walk_all(file: &Hdf5File, visit: &mut Visit) -> Result<(), Error> {
+    walk(&file.root_group()?, "", DEEPEST, visit)
+}
+
+/// Visits the datasets of a group and of those below it.
+fn walk(group: &Group, prefix: &str, depth: usize, visit: &mut Visit) -> Result<(), Error> {
     let (groups, datasets) = group.members()?;
-    listed.extend(datasets.iter().map(|dataset| Listed {
-        name: format!("{prefix}{}", dataset.name()),
-        float: matches!(dataset.dtype(), Datatype::FloatingPoint { size: 4 | 8, .. }),
-    }));
-    if depth > 0 {
-        groups.iter().try_for_each(|group| walk(group, &format!("{prefix}{}/", group.name()), depth - 1, listed))?;
+    datasets.iter().try_for_each(|dataset| visit(&format!("{prefix}{}", dataset.name()), dataset))?;
+    // MATLAB keeps the parts of cells in a group of their own.
+    for group in groups.iter().filter(|group| depth > 0 && !group.name().starts_with('#')) {
+        walk(group, &format!("{prefix}{}/", group.name()), depth - 1, visit)?;
     }
     Ok(())
 }
 
-fn open(path: &Path, names: &[&str]) -> Result<Vec<StoredArray>, ArrayError> {
+/// The type of a dataset's values, if they are real numbers.
+fn value(dataset: &Dataset) -> Option<Value> {
+    if MATLAB_OTHERS.iter().any(|name| dataset.attribute(name).is_ok()) {
+        return None;
+    }
+    if let Some(class) = matlab_class(dataset)
+        && matches!(class.as_str(), "char" | "cell" | "struct" | "function_handle")
+    {
+        return None;
+    }
+    of(dataset.dtype())
+}
+
+fn of(datatype: &Datatype) -> Option<Value> {
+    let big = |order: &ByteOrder| *order == ByteOrder::BigEndian;
+    match datatype {
+        Datatype::FloatingPoint { size, byte_order } => Value::new(Kind::Float, (*size).into(), big(byte_order)),
+        Datatype::FixedPoint { size, signed, byte_order } => {
+            Value::new(if *signed { Kind::Signed } else { Kind::Unsigned }, (*size).into(), big(byte_order))
+        }
+        // h5py's truth values.
+        Datatype::Enum { base, members } if members.len() == 2 => of(base),
+        _ => None,
+    }
+}
+
+fn matlab_class(dataset: &Dataset) -> Option<String> {
+    dataset.attribute(MATLAB_CLASS).ok()?.read_string().ok()
+}
+
+pub(super) fn open(path: &Path, names: &[&str], _: &Told) -> Result<Vec<StoredArray>, ArrayError> {
     let file = file(path)?;
-    names.iter().map(|name| read(path, &file, name)).collect()
+    let rows: Vec<Vec<String>> = texts(path)?.into_iter().map(|(_, texts)| texts).collect();
+    let labels = Labels { rows, ..Labels::default() };
+    names.iter().map(|name| Ok(read(path, &file, name)?.labelled(labels.clone()))).collect()
 }
 
 fn read(path: &Path, file: &Hdf5File, name: &str) -> Result<StoredArray, ArrayError> {
-    let dataset = file.dataset(name).map_err(|error| unreadable(path, error))?;
-    let double = match dataset.dtype() {
-        Datatype::FloatingPoint { size: 4, .. } => false,
-        Datatype::FloatingPoint { size: 8, .. } => true,
-        other => return Err(ArrayError::NotFloat { path: path.into(), found: format!("{other:?}") }),
+    let error = |error| unreadable(path, error);
+    let dataset = file.dataset(name).map_err(error)?;
+    let matlab = matlab_class(&dataset);
+    let value = value(&dataset).ok_or_else(|| {
+        let found =
+            matlab.clone().map_or_else(|| format!("{:?}", dataset.dtype()), |class| format!("{class} (MATLAB)"));
+        ArrayError::NotNumbers { path: path.into(), found }
+    })?;
+    let bytes = match chunks::by_widest_shape(file, &dataset).map_err(error)? {
+        Some(bytes) => bytes,
+        None => dataset.read_raw_bytes().map_err(error)?,
     };
-    let bytes = dataset.read_native_bytes().map_err(|error| unreadable(path, error))?;
-    let shape = dataset.shape().iter().map(|&axis| axis as usize).collect();
+    let mut shape: Vec<usize> = dataset.shape().iter().map(|&axis| axis as usize).collect();
+    let order = if matlab.is_some() { Order::Fortran } else { Order::C };
+    if order == Order::Fortran {
+        shape.reverse();
+    }
     let length = bytes.len();
-    StoredArray::new(path, shape, Order::C, Value::native(double), Arc::new(Bytes::Held(bytes)), 0..length)
+    StoredArray::new(path, shape, order, value, Arc::new(Bytes::Held(bytes)), 0..length)
+}
+
+/// Every list of texts in the file, with its name: any of them may name rows.
+///
+/// # Errors
+/// A file that cannot be read or is malformed.
+pub fn texts(path: &Path) -> Result<Vec<(String, Vec<String>)>, ArrayError> {
+    let mut texts = Vec::new();
+    let mut add = |name: &str, dataset: &Dataset| {
+        let textual = matches!(dataset.dtype(), Datatype::String { .. } | Datatype::VarLen { .. });
+        if textual
+            && dataset.ndim() == 1
+            && let Ok(list) = dataset.read_strings()
+        {
+            texts.push((name.to_string(), list));
+        }
+        Ok(())
+    };
+    walk_all(&file(path)?, &mut add).map_err(|error| unreadable(path, error))?;
+    Ok(texts)
 }
 
 /// The text of an attribute of the file's root, if it has one of that name.

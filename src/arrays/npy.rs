@@ -4,17 +4,17 @@ use std::io::Cursor;
 use std::path::Path;
 use std::sync::Arc;
 
-use npyz::{NpyHeader, WriterBuilder};
+use npyz::{DType, Endianness, NpyHeader, TypeChar, WriterBuilder};
 
-use super::stored::{Bytes, Order, StoredArray, Value};
+use super::stored::{Bytes, Kind, Order, StoredArray, Value};
 use super::{ArrayError, ArrayFormat, Listed, malformed};
 use crate::error::FileError;
 use crate::results::write_atomically;
 
 pub(super) const FORMAT: ArrayFormat = ArrayFormat {
     endings: &["npy"],
-    list: |_| Ok(vec![Listed { name: String::new(), float: true }]),
-    open: |path, _| Ok(vec![open(path)?]),
+    list: |_| Ok(vec![Listed { name: String::new(), float: true, number: true }]),
+    open: |path, _, _| Ok(vec![open(path)?]),
 };
 
 pub(super) fn open(path: &Path) -> Result<StoredArray, ArrayError> {
@@ -23,8 +23,8 @@ pub(super) fn open(path: &Path) -> Result<StoredArray, ArrayError> {
     decode(path, ".npy", bytes, 0, length)
 }
 
-/// The array whose header begins at `start` and whose data ends at `end`: f4 or f8, either byte order, C or Fortran
-/// order.
+/// The array whose header begins at `start` and whose data ends at `end`: any real numbers, either byte order, C or
+/// Fortran order.
 pub(super) fn decode(
     path: &Path,
     format: &'static str,
@@ -35,7 +35,7 @@ pub(super) fn decode(
     let mut reader = Cursor::new(&bytes[start..end]);
     let header = NpyHeader::from_reader(&mut reader).map_err(|reason| malformed(path, format, reason))?;
     let data = start + reader.position() as usize;
-    let value = value(&header).ok_or_else(|| not_float(path, &header))?;
+    let value = value(&header).ok_or_else(|| not_numbers(path, &header))?;
     let order = match header.order() {
         npyz::Order::C => Order::C,
         npyz::Order::Fortran => Order::Fortran,
@@ -44,20 +44,20 @@ pub(super) fn decode(
     StoredArray::new(path, shape, order, value, bytes, data..end)
 }
 
-/// The type of the values, if they are floats.
+/// The type of the values, if they are real numbers.
 pub(super) fn value(header: &NpyHeader) -> Option<Value> {
-    let (double, big_endian) = match header.dtype().descr().as_str() {
-        "'<f4'" => (false, false),
-        "'>f4'" => (false, true),
-        "'<f8'" => (true, false),
-        "'>f8'" => (true, true),
+    let DType::Plain(plain) = header.dtype() else { return None };
+    let kind = match plain.type_char() {
+        TypeChar::Float => Kind::Float,
+        TypeChar::Int => Kind::Signed,
+        TypeChar::Uint | TypeChar::Bool => Kind::Unsigned,
         _ => return None,
     };
-    Some(Value { double, big_endian })
+    Value::new(kind, plain.size_field() as usize, plain.endianness() == Endianness::Big)
 }
 
-fn not_float(path: &Path, header: &NpyHeader) -> ArrayError {
-    ArrayError::NotFloat { path: path.into(), found: header.dtype().descr() }
+fn not_numbers(path: &Path, header: &NpyHeader) -> ArrayError {
+    ArrayError::NotNumbers { path: path.into(), found: header.dtype().descr() }
 }
 
 /// Writes `values` (last axis fastest) as NumPy's `.npy`: version 1.0, `<f8`, C order.

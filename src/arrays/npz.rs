@@ -5,12 +5,12 @@ use std::io::{BufReader, Read};
 use std::path::Path;
 use std::sync::Arc;
 
-use npyz::NpyHeader;
+use npyz::{DType, NpyFile, NpyHeader, TypeChar};
 use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
-use super::stored::{Bytes, StoredArray};
-use super::{ArrayError, ArrayFormat, Listed, malformed, npy};
+use super::stored::{Bytes, Labels, StoredArray, Value};
+use super::{ArrayError, ArrayFormat, Listed, Told, malformed, npy};
 use crate::error::FileError;
 
 const NAME: &str = ".npz";
@@ -28,16 +28,18 @@ fn list(path: &Path) -> Result<Vec<Listed>, ArrayError> {
     let listed = |index| -> Result<Listed, ZipError> {
         let entry = archive.by_index(index)?;
         let file_name = entry.name()?.into_owned();
-        let float = NpyHeader::from_reader(entry).is_ok_and(|header| npy::value(&header).is_some());
-        Ok(Listed { name: file_name.strip_suffix(".npy").unwrap_or(&file_name).to_string(), float })
+        let value = NpyHeader::from_reader(entry).ok().and_then(|header| npy::value(&header));
+        let name = file_name.strip_suffix(".npy").unwrap_or(&file_name).to_string();
+        Ok(Listed { name, float: value.is_some_and(Value::is_float), number: value.is_some() })
     };
     entries.map(listed).collect::<Result<_, _>>().map_err(|reason| malformed(path, NAME, reason))
 }
 
-fn open(path: &Path, names: &[&str]) -> Result<Vec<StoredArray>, ArrayError> {
+fn open(path: &Path, names: &[&str], _: &Told) -> Result<Vec<StoredArray>, ArrayError> {
     let malformed = |reason: ZipError| malformed(path, NAME, reason);
     let mut archive = archive(path)?;
     let whole = Arc::new(Bytes::map(path)?);
+    let labels = Labels { rows: texts(&mut archive), ..Labels::default() };
     let mut arrays = Vec::new();
     for name in names {
         let mut entry = archive.by_name(&format!("{name}.npy")).map_err(malformed)?;
@@ -45,14 +47,30 @@ fn open(path: &Path, names: &[&str]) -> Result<Vec<StoredArray>, ArrayError> {
         if let (CompressionMethod::Stored, Some(start)) = (entry.compression(), entry.data_start()) {
             let start = start as usize;
             let end = start.saturating_add(size).min(whole.len());
-            arrays.push(npy::decode(path, NAME, whole.clone(), start.min(end), end)?);
+            arrays.push(npy::decode(path, NAME, whole.clone(), start.min(end), end)?.labelled(labels.clone()));
             continue;
         }
         // What is unpacked counts, not what the directory promises.
         let mut unpacked = Vec::new();
         entry.read_to_end(&mut unpacked).map_err(|reason| malformed(reason.into()))?;
         let length = unpacked.len();
-        arrays.push(npy::decode(path, NAME, Arc::new(Bytes::Held(unpacked)), 0, length)?);
+        let array = npy::decode(path, NAME, Arc::new(Bytes::Held(unpacked)), 0, length)?;
+        arrays.push(array.labelled(labels.clone()));
     }
     Ok(arrays)
+}
+
+/// Every list of texts in the archive: any of them may name rows.
+fn texts(archive: &mut ZipArchive<BufReader<File>>) -> Vec<Vec<String>> {
+    let mut texts = Vec::new();
+    for index in 0..archive.len() {
+        let Ok(array) = archive.by_index(index).map_err(std::io::Error::from).and_then(NpyFile::new) else { continue };
+        let list = matches!(array.dtype(), DType::Plain(plain) if matches!(plain.type_char(), TypeChar::UnicodeStr | TypeChar::ByteStr));
+        if !list || array.shape().len() != 1 {
+            continue;
+        }
+        let Ok(list) = array.data::<String>() else { continue };
+        texts.extend(list.collect::<Result<Vec<String>, _>>());
+    }
+    texts
 }

@@ -5,12 +5,24 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use burn::tensor::{bf16, f16};
 use memmap2::Mmap;
 
 use super::ArrayError;
 use crate::error::FileError;
 
-/// An array of f32 or f64, in a mapped file or in memory.
+/// What a file says of the rows and columns of an array.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Labels {
+    /// Names of the rows, from every place that has any.
+    pub rows: Vec<Vec<String>>,
+    /// Names of the columns.
+    pub columns: Option<Vec<String>>,
+    /// The first cell without a value: line and column from 1, and what stands there.
+    pub missing: Option<(u64, usize, String)>,
+}
+
+/// An array of numbers, in a mapped file or in memory.
 pub struct StoredArray {
     path: PathBuf,
     shape: Vec<usize>,
@@ -20,14 +32,27 @@ pub struct StoredArray {
     bytes: Arc<Bytes>,
     /// Where the array's bytes are.
     range: Range<usize>,
+    labels: Labels,
 }
 
 /// The type of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Value {
-    /// f64 rather than f32.
-    pub double: bool,
+    pub kind: Kind,
+    /// 1, 2, 4 or 8; 2 or more of floats.
+    pub bytes: usize,
     pub big_endian: bool,
+}
+
+/// How the bits of a number are to be understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Float,
+    /// bfloat16.
+    Brain,
+    Signed,
+    /// Truth values among them.
+    Unsigned,
 }
 
 /// Which axis runs fastest.
@@ -70,13 +95,32 @@ impl std::ops::Deref for Bytes {
 }
 
 impl Value {
-    /// Native-endian f32 or f64.
-    pub fn native(double: bool) -> Self {
-        Self { double, big_endian: cfg!(target_endian = "big") }
+    /// What this program computes with.
+    pub const NATIVE_DOUBLE: Self = Self { kind: Kind::Float, bytes: 8, big_endian: cfg!(target_endian = "big") };
+
+    /// A type that is read, if it is one.
+    pub fn new(kind: Kind, bytes: usize, big_endian: bool) -> Option<Self> {
+        let known = match kind {
+            Kind::Float => matches!(bytes, 2 | 4 | 8),
+            Kind::Brain => bytes == 2,
+            Kind::Signed | Kind::Unsigned => matches!(bytes, 1 | 2 | 4 | 8),
+        };
+        known.then_some(Self { kind, bytes, big_endian })
     }
 
-    fn bytes(self) -> usize {
-        if self.double { 8 } else { 4 }
+    pub fn is_float(self) -> bool {
+        matches!(self.kind, Kind::Float | Kind::Brain)
+    }
+
+    /// As users write it.
+    fn name(self) -> String {
+        let kind = match self.kind {
+            Kind::Float => "f",
+            Kind::Brain => "bf",
+            Kind::Signed => "i",
+            Kind::Unsigned => "u",
+        };
+        format!("{kind}{}", 8 * self.bytes)
     }
 }
 
@@ -93,7 +137,7 @@ impl StoredArray {
         bytes: Arc<Bytes>,
         range: Range<usize>,
     ) -> Result<Self, ArrayError> {
-        let expected = shape.iter().fold(value.bytes() as u128, |bytes, &axis| bytes.saturating_mul(axis as u128));
+        let expected = shape.iter().fold(value.bytes as u128, |bytes, &axis| bytes.saturating_mul(axis as u128));
         let found = range.len() as u64;
         if expected != u128::from(found) || range.end > bytes.len() {
             return Err(ArrayError::Length { path: path.into(), shape, expected, found });
@@ -103,7 +147,26 @@ impl StoredArray {
             Order::C => (1..shape.len()).rev().for_each(|axis| strides[axis - 1] = strides[axis] * shape[axis]),
             Order::Fortran => (1..shape.len()).for_each(|axis| strides[axis] = strides[axis - 1] * shape[axis - 1]),
         }
-        Ok(Self { path: path.into(), shape, strides, value, bytes, range })
+        Ok(Self { path: path.into(), shape, strides, value, bytes, range, labels: Labels::default() })
+    }
+
+    /// The array with what its file says of it.
+    pub(super) fn labelled(self, labels: Labels) -> Self {
+        Self { labels, ..self }
+    }
+
+    /// The array with its axes in the opposite order.
+    pub fn transposed(mut self) -> Self {
+        self.shape.reverse();
+        self.strides.reverse();
+        let Labels { rows, columns, missing } = self.labels;
+        self.labels = Labels { rows: columns.into_iter().collect(), columns: rows.into_iter().next(), missing };
+        self
+    }
+
+    /// What the file says of rows and columns.
+    pub fn labels(&self) -> &Labels {
+        &self.labels
     }
 
     /// The file.
@@ -116,9 +179,18 @@ impl StoredArray {
         &self.shape
     }
 
-    /// Whether the values are f64 rather than f32.
+    /// Whether the values are exact to more than f32: f64, or whole numbers.
     pub fn is_double(&self) -> bool {
-        self.value.double
+        match self.value.kind {
+            Kind::Float => self.value.bytes == 8,
+            Kind::Brain => false,
+            Kind::Signed | Kind::Unsigned => true,
+        }
+    }
+
+    /// The type of the values: `f32`.
+    pub fn type_name(&self) -> String {
+        self.value.name()
     }
 
     /// All values, the last axis running fastest.
@@ -158,19 +230,36 @@ impl StoredArray {
 
     /// The values that lie at `start` and after it.
     fn decode(&self, start: usize, values: &mut [f64]) {
-        let size = self.value.bytes();
+        let Value { kind, bytes: size, big_endian } = self.value;
         let bytes = &self.bytes[self.range.clone()][start * size..][..values.len() * size];
-        match (self.value.double, self.value.big_endian) {
-            (false, false) => decode(bytes, values, |bytes| f32::from_le_bytes(bytes).into()),
-            (false, true) => decode(bytes, values, |bytes| f32::from_be_bytes(bytes).into()),
-            (true, false) => decode(bytes, values, f64::from_le_bytes),
-            (true, true) => decode(bytes, values, f64::from_be_bytes),
+        match (kind, size) {
+            (Kind::Float, 2) => decode(bytes, values, big_endian, |bytes| f16::from_le_bytes(bytes).into()),
+            (Kind::Float, 4) => decode(bytes, values, big_endian, |bytes| f32::from_le_bytes(bytes).into()),
+            (Kind::Float, _) => decode(bytes, values, big_endian, f64::from_le_bytes),
+            (Kind::Brain, _) => decode(bytes, values, big_endian, |bytes| bf16::from_le_bytes(bytes).into()),
+            (Kind::Signed, 1) => decode(bytes, values, big_endian, |bytes| i8::from_le_bytes(bytes).into()),
+            (Kind::Signed, 2) => decode(bytes, values, big_endian, |bytes| i16::from_le_bytes(bytes).into()),
+            (Kind::Signed, 4) => decode(bytes, values, big_endian, |bytes| i32::from_le_bytes(bytes).into()),
+            (Kind::Signed, _) => decode(bytes, values, big_endian, |bytes| i64::from_le_bytes(bytes) as f64),
+            (Kind::Unsigned, 1) => decode(bytes, values, big_endian, |bytes| u8::from_le_bytes(bytes).into()),
+            (Kind::Unsigned, 2) => decode(bytes, values, big_endian, |bytes| u16::from_le_bytes(bytes).into()),
+            (Kind::Unsigned, 4) => decode(bytes, values, big_endian, |bytes| u32::from_le_bytes(bytes).into()),
+            (Kind::Unsigned, _) => decode(bytes, values, big_endian, |bytes| u64::from_le_bytes(bytes) as f64),
         }
     }
 }
 
-fn decode<const N: usize>(bytes: &[u8], values: &mut [f64], value: impl Fn([u8; N]) -> f64) {
-    values.iter_mut().zip(bytes.as_chunks().0).for_each(|(to, &bytes)| *to = value(bytes));
+/// `value` takes the bytes of a number, the lowest first.
+fn decode<const N: usize>(bytes: &[u8], values: &mut [f64], big_endian: bool, value: impl Fn([u8; N]) -> f64) {
+    let (values, bytes) = (values.iter_mut(), bytes.as_chunks().0);
+    if big_endian {
+        values.zip(bytes).for_each(|(to, &(mut bytes))| {
+            bytes.reverse();
+            *to = value(bytes);
+        });
+    } else {
+        values.zip(bytes).for_each(|(to, &bytes)| *to = value(bytes));
+    }
 }
 
 /// The index along each axis of the `n`-th entry, the last axis running fastest.

@@ -29,7 +29,7 @@ fn saved(directory: &tempfile::TempDir, name: &str, bytes: &[u8]) -> PathBuf {
 
 /// The only array of a file.
 fn read(path: &Path) -> Result<Array, ArrayError> {
-    open(path, None).map(|array| (array.shape().to_vec(), array.values()))
+    open(path, None, &Told::default()).map(|array| (array.shape().to_vec(), array.values()))
 }
 
 fn f8(values: &[f64]) -> Vec<u8> {
@@ -89,8 +89,8 @@ fn an_archive_must_hold_one_array() {
     write(&["words", "images"]);
     let error = read(&path).unwrap_err().to_string();
     assert!(error.contains("a.npz: 2 arrays (images, words), expected one"), "{error}");
-    assert_eq!(open(&path, Some("words")).unwrap().values(), [0.5, 1.5]);
-    let error = open(&path, Some("fc1")).err().unwrap().to_string();
+    assert_eq!(open(&path, Some("words"), &Told::default()).unwrap().values(), [0.5, 1.5]);
+    let error = open(&path, Some("fc1"), &Told::default()).err().unwrap().to_string();
     assert!(error.contains("a.npz: no array \"fc1\", found images, words"), "{error}");
 }
 
@@ -110,7 +110,9 @@ fn safetensors_hold_one_float_tensor() {
     write(&[("rsm", Dtype::F64, 2), ("words", Dtype::F64, 2)]);
     assert!(read(&path).unwrap_err().to_string().contains("2 arrays (rsm, words)"));
     write(&[("rsm", Dtype::I64, 2)]);
-    assert!(read(&path).unwrap_err().to_string().contains("type I64, expected f32 or f64"));
+    assert_eq!(read(&path).unwrap().0, [2]);
+    write(&[("rsm", Dtype::C64, 2)]);
+    assert!(read(&path).unwrap_err().to_string().contains("type C64, expected real numbers"));
 }
 
 #[test]
@@ -122,13 +124,14 @@ fn malformed_files_give_named_errors() {
         ("a.npz", b"PNG".to_vec(), "a.npz: not a valid .npz file"),
         ("a.h5", b"PNG".to_vec(), "a.h5: not a valid .h5 file"),
         ("a.csv", b"1,2\n3\n".to_vec(), "a.csv: not a valid text file: line 2: 1 values, expected 2"),
-        ("b.csv", b"1,2\n3,x\n".to_vec(), "line 2: \"x\", expected a number"),
+        ("b.csv", b"1.5,2\n3,x\n".to_vec(), "line 2: \"x\", expected a number"),
         ("c.csv", vec![], "c.csv: not a valid text file: it is empty"),
         ("a.safetensors", b"PNG".to_vec(), "a.safetensors: not a valid .safetensors file"),
-        ("i.npy", npy("<i8", false, "2,", &data), "type '<i8', expected f32 or f64"),
+        ("i.npy", npy("<c16", false, "1,", &data), "type '<c16', expected real numbers"),
         ("c.npy", npy("<f8", false, "2, 2", &data), "shape [2, 2] needs 32 bytes of data, found 16"),
         ("h.npy", npy("<f8", false, "4294967296, 4294967296", &data), "found 16"),
-        ("a.mat", vec![], "a.mat: unknown ending, expected .npy, .npz, .safetensors, .h5, .hdf5, .csv"),
+        ("a.mat", vec![], "a.mat: not a valid .mat file: no header of version 5"),
+        ("a.pkl", vec![], "a.pkl: unknown ending, expected .npy, .npz, .safetensors, .h5, .hdf5, .mat, .csv"),
     ] {
         let error = read(&saved(&directory, name, &bytes)).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
@@ -182,7 +185,9 @@ fn vectors_are_read_in_part_whatever_the_order() {
     let c: Vec<f64> = (0..12).map(entry).collect();
     let fortran: Vec<f64> = (0..12).map(|n| entry(6 * (n % 2) + 3 * (n / 2 % 2) + n / 4)).collect();
     for (order, data) in [(false, c), (true, fortran)] {
-        let array = open(&saved(&directory, "a.npy", &npy("<f8", order, "2, 2, 3", &f8(&data))), None).unwrap();
+        let array =
+            open(&saved(&directory, "a.npy", &npy("<f8", order, "2, 2, 3", &f8(&data))), None, &Told::default())
+                .unwrap();
         let mut values = [0.0; 2];
         array.read(2, 3, 1, &mut values);
         assert_eq!(values, [111.0, 112.0]);
@@ -237,4 +242,169 @@ fn rsatoolbox_finds_its_datasets() {
     assert_eq!(file.dataset("pattern_descriptors/concept").unwrap().read_strings().unwrap(), names);
     assert_eq!(file.dataset("rdm_descriptors/group").unwrap().read_strings().unwrap(), ["1", "2"]);
     assert!(file.group("descriptors").is_ok());
+}
+
+/// A file of `tests/golden/reading.zip`.
+fn golden(directory: &tempfile::TempDir, name: &str) -> PathBuf {
+    let archive = std::io::Cursor::new(include_bytes!("../../tests/golden/reading.zip"));
+    let mut archive = zip::ZipArchive::new(archive).unwrap();
+    let mut bytes = Vec::new();
+    std::io::Read::read_to_end(&mut archive.by_name(name).unwrap(), &mut bytes).unwrap();
+    saved(directory, name, &bytes)
+}
+
+/// What they hold, see `tests/golden/README.md`.
+fn golden_value(n: usize) -> f64 {
+    let (i, j) = (n / 30, n % 30);
+    (((7 * i + 3 * j + i * j) % 23) as f64 - 11.0) / 4.0
+}
+
+#[test]
+fn matlab_and_hdf5_read_as_the_programs_that_wrote_them() {
+    let directory = tempfile::tempdir().unwrap();
+    for name in [
+        "v5.mat",
+        "v5_plain.mat",
+        "v73.mat",
+        "v73_renamed.h5",
+        "half.h5",
+        "big_endian.h5",
+        "wide_fixed.h5",
+        "wide_fixed_both.h5",
+        "wide_extensible.h5",
+        "wide_tree.h5",
+        "wide_implicit.h5",
+    ] {
+        let found = read(&golden(&directory, name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(found, (vec![12, 30], (0..360).map(golden_value).collect()), "{name}");
+    }
+    let whole = read(&golden(&directory, "v5_whole.mat")).unwrap();
+    assert_eq!(whole, (vec![12, 30], (0..360).map(|n| 4.0 * golden_value(n)).collect()));
+    let filled = read(&golden(&directory, "wide_filled.h5")).unwrap().1;
+    let chunk = |n: usize| n / 30 < 5 && n % 30 < 7;
+    assert!((0..360).all(|n| filled[n] == if chunk(n) { golden_value(n) } else { 2.5 }));
+    // A cell of texts names rows.
+    let named = open(&golden(&directory, "v5_plain.mat"), None, &Told::default()).unwrap();
+    assert_eq!(named.labels().rows[0][11], "concept 11");
+    let turned = open(&golden(&directory, "v5.mat"), None, &Told { transpose: true, ..Told::default() }).unwrap();
+    assert_eq!((turned.shape(), turned.values()[1]), (&[30, 12][..], golden_value(30)));
+}
+
+#[test]
+fn what_other_programs_store_otherwise_is_refused_with_the_remedy() {
+    let directory = tempfile::tempdir().unwrap();
+    for (name, expected) in [
+        ("lzf.h5", "packed by lzf, which is not read; pack it by gzip (h5repack -f GZIP=4"),
+        ("v5_complex.mat", "values of type complex double (MATLAB)"),
+    ] {
+        let error = read(&golden(&directory, name)).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn whole_numbers_and_halves_are_numbers() {
+    let directory = tempfile::tempdir().unwrap();
+    for (descr, data, expected) in [
+        ("<i2", vec![0xff, 0xff, 2, 0], [-1.0, 2.0]),
+        (">i2", vec![0xff, 0xff, 0, 2], [-1.0, 2.0]),
+        ("|u1", vec![255, 2], [255.0, 2.0]),
+        ("|i1", vec![255, 2], [-1.0, 2.0]),
+        ("|b1", vec![1, 0], [1.0, 0.0]),
+        ("<i8", [(-3_i64).to_le_bytes(), 4_i64.to_le_bytes()].concat(), [-3.0, 4.0]),
+        ("<f2", vec![0, 0xbc, 0, 0x38], [-1.0, 0.5]),
+    ] {
+        assert_eq!(read(&saved(&directory, "a.npy", &npy(descr, false, "2,", &data))).unwrap().1, expected, "{descr}");
+    }
+}
+
+/// The names of the rows of a table of text, its shape and its values.
+type Table = (Vec<String>, Vec<usize>, Vec<f64>);
+
+fn table(text: &str, told: &Told) -> Result<Table, String> {
+    let directory = tempfile::tempdir().unwrap();
+    let array = open(&saved(&directory, "a.csv", text.as_bytes()), None, told).map_err(|error| error.to_string())?;
+    let rows = array.labels().rows.first().cloned().unwrap_or_default();
+    Ok((rows, array.shape().to_vec(), array.values()))
+}
+
+#[test]
+fn what_numbers_or_names_rows_and_columns_is_no_data() {
+    const VALUES: [f64; 12] = [1.5, -0.25, 3.5, 0.5, 2.5, 1.25, 0.125, 9.5, -4.5, 7.5, 6.5, 5.5];
+    let rows = || VALUES.chunks(3).map(|row| row.iter().map(f64::to_string).collect::<Vec<_>>().join(","));
+    let with = |header: &str, names: [&str; 4]| {
+        let rows: Vec<String> = names.iter().zip(rows()).map(|(name, row)| format!("{name}{row}\n")).collect();
+        format!("{header}{}", rows.concat())
+    };
+    let (none, counted) = ([""; 4], ["0,", "1,", "2,", "3,"]);
+    let named = ["cat,", "dog,", "mole,", "newt,"];
+    for (text, names) in [
+        (with("", none), ""),
+        (with("\u{feff}", none), ""),
+        (with("u,v,w\n", none), ""),
+        (with("0,1,2\n", none), ""),
+        (with("1,2,3\n", none), ""),
+        (with(",0,1,2\n", counted), ""),
+        (with("\u{feff},0,1,2\n", counted), ""),
+        (with("", counted), ""),
+        (with("image,u,v,w\n", counted), ""),
+        (with("u,v,w\n", counted), ""),
+        (with(",Unnamed: 0,u,v,w\n", ["0,0,", "1,1,", "2,2,", "3,3,"]), ""),
+        (with(",0,1,2\n", named), "cat dog mole newt"),
+        (with("", named), "cat dog mole newt"),
+        (with("concept,u,v,w\n", named), "cat dog mole newt"),
+        (with("concept,0,1,2\n", named), "cat dog mole newt"),
+        (with(",concept,u,v,w\n", ["0,cat,", "1,dog,", "2,mole,", "3,newt,"]), "cat dog mole newt"),
+        (with("kind,concept,u,v,w\n", ["a,cat,", "a,dog,", "b,mole,", "b,newt,"]), "cat dog mole newt"),
+        (with("kind,,u,v,w\n", ["a,0,", "a,1,", "b,0,", "b,1,"]), "a 0,a 1,b 0,b 1"),
+        (with("id,u,v,w\n", ["17,", "3,", "9,", "4,"]), "17 3 9 4"),
+        (with("\n# by hand\n\n", none), ""),
+    ] {
+        let (found, shape, values) = table(&text, &Told::default()).unwrap_or_else(|error| panic!("{text}: {error}"));
+        let names: Vec<&str> =
+            names.split(if names.contains(',') { ',' } else { ' ' }).filter(|n| !n.is_empty()).collect();
+        assert_eq!(
+            (found, shape, values),
+            (names.iter().map(|n| n.to_string()).collect(), vec![4, 3], VALUES.to_vec()),
+            "{text}"
+        );
+    }
+    let last: String = rows().zip(named).map(|(row, name)| format!("{row},{}\n", name.trim_matches(','))).collect();
+    assert_eq!(table(&format!("u,v,w,label\n{last}"), &Told::default()).unwrap().0, ["cat", "dog", "mole", "newt"]);
+}
+
+#[test]
+fn a_line_or_column_that_may_be_data_is_asked_for() {
+    let told = |header, index| Told { header, index, ..Told::default() };
+    let ask = |text: &str, expected: &str| {
+        let asked = table(text, &Told::default()).unwrap_err();
+        assert!(asked.contains(expected), "{asked}");
+    };
+    // Identities of voxels, times, identities of images, two levels of columns.
+    let ids = "12,7,9\n0.5,1.5,2.5\n1.5,0.25,3.5\n";
+    ask(ids, "add --header yes or --header no");
+    assert_eq!(table(ids, &told(Some(1), None)).unwrap().1, [2, 3]);
+    assert_eq!(table(ids, &told(Some(0), None)).unwrap().1, [3, 3]);
+    ask("0.0,0.25,0.5\n0.5,1.5,2.5\n1.5,0.75,3.5\n", "add --header yes");
+    let images = "u,v,w\n12,0.5,1.5\n7,2.5,1.5\n9,0.25,3.5\n";
+    ask(images, "add --index yes or --index no");
+    assert_eq!(table(images, &told(None, Some(1))).unwrap().1, [3, 2]);
+    assert_eq!(table(images, &told(None, Some(0))).unwrap().1, [3, 3]);
+    let levels = "V1,V1,IT\n0,1,0\n0.5,1.5,2.5\n1.5,0.75,3.5\n";
+    ask(levels, "add --header 2 or --header 1");
+    assert_eq!(table(levels, &told(Some(2), None)).unwrap().1, [2, 3]);
+    ask("0,1\n1,0\n", "--header yes");
+}
+
+#[test]
+fn numbers_are_read_by_the_decimal_sign_that_the_table_shows() {
+    let values = |text: &str| table(text, &Told::default()).map(|(_, _, values)| values);
+    assert_eq!(values("\"1,5\",\"-0,25\"\n\"2,5\",\"3,5\"\n").unwrap(), [1.5, -0.25, 2.5, 3.5]);
+    assert_eq!(values("1,5;-0,25\n2,5;1.003,5\n").unwrap(), [1.5, -0.25, 2.5, 1003.5]);
+    assert_eq!(values("\"1,234.5\",\"2.5\"\n\"12,000\",\"3.5\"\n").unwrap(), [1234.5, 2.5, 12000.0, 3.5]);
+    assert_eq!(values("sep=;\n1,5;2,5\n3,5;4,75\n").unwrap(), [1.5, 2.5, 3.5, 4.75]);
+    let asked = values("\"1,234\",\"2,345\"\n\"3,456\",\"4,567\"\n").unwrap_err();
+    assert!(asked.contains("--decimal point") && asked.contains("--decimal comma"), "{asked}");
+    let comma = Told { decimal: Some(Decimal::Comma), ..Told::default() };
+    assert_eq!(table("\"1,234\",\"2,345\"\n\"3,456\",\"4,567\"\n", &comma).unwrap().2[0], 1.234);
 }

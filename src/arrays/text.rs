@@ -1,57 +1,211 @@
 //! Numbers as text (`.csv`, `.tsv`, `.txt`): a matrix, a line a row.
 //!
-//! Cells are separated by commas, semicolons, tabs or blanks. A first line that is not all numbers names the columns; if its
-//! first cell is empty or there is one cell less than in the other lines, the first column names the rows.
+//! Cells are separated by tabs, semicolons, commas or blanks, and may be quoted. What is no number names something: the
+//! columns in the lines before the numbers, the rows in columns of text. A first line or column that counts from 0 or 1
+//! numbers the others and is no data; one that may be either is refused, see [`layout`].
+
+mod layout;
+mod numbers;
 
 use std::path::Path;
 use std::sync::Arc;
 
-use super::stored::{Bytes, Order, StoredArray, Value};
-use super::{ArrayError, ArrayFormat, Listed, malformed};
+use csv::StringRecord;
+
+pub use numbers::Decimal;
+
+use self::layout::Layout;
+use self::numbers::{Cell, Evidence};
+use super::stored::{Bytes, Labels, Order, StoredArray, Value};
+use super::{ArrayError, ArrayFormat, Listed, Told, malformed};
 use crate::error::FileError;
 
 pub(super) const FORMAT: ArrayFormat = ArrayFormat {
-    endings: &["csv", "tsv", "txt"],
-    list: |_| Ok(vec![Listed { name: String::new(), float: true }]),
-    open: |path, _| Ok(vec![open(path)?]),
+    endings: &["csv", "tsv", "txt", "dat"],
+    list: |_| Ok(vec![Listed { name: String::new(), float: true, number: true }]),
+    open: |path, _, told| Ok(vec![open(path, told)?]),
 };
 
-fn open(path: &Path) -> Result<StoredArray, ArrayError> {
-    let text = std::fs::read_to_string(path).map_err(FileError::at(path))?;
-    let wrong = |reason: String| malformed(path, "text", reason);
-    let mut lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()).peekable();
-    let Some((_, first)) = lines.peek() else { return Err(wrong("it is empty".to_string())) };
-    let separator = [',', ';', '\t'].into_iter().find(|&separator| first.contains(separator));
-    let header = cells(first, separator);
-    let named = header.iter().any(|cell| cell.parse::<f64>().is_err());
-    if named {
-        lines.next();
-    }
-    let rows_named = named
-        && (header[0].is_empty()
-            || lines.peek().is_some_and(|(_, line)| cells(line, separator).len() == header.len() + 1));
-
-    let (mut values, mut rows, mut columns) = (Vec::new(), 0, 0);
-    for (number, line) in lines {
-        let before = values.len();
-        for cell in cells(line, separator).into_iter().skip(usize::from(rows_named)) {
-            let value: f64 =
-                cell.parse().map_err(|_| wrong(format!("line {}: {cell:?}, expected a number", number + 1)))?;
-            values.extend(value.to_ne_bytes());
-        }
-        let found = (values.len() - before) / size_of::<f64>();
-        if rows > 0 && found != columns {
-            return Err(wrong(format!("line {}: {found} values, expected {columns}", number + 1)));
-        }
-        (rows, columns) = (rows + 1, found);
-    }
-    let length = values.len();
-    StoredArray::new(path, vec![rows, columns], Order::C, Value::native(true), Arc::new(Bytes::Held(values)), 0..length)
+/// A line of a table.
+struct Record {
+    /// From 1.
+    line: u64,
+    cells: StringRecord,
 }
 
-fn cells(line: &str, separator: Option<char>) -> Vec<&str> {
+fn open(path: &Path, told: &Told) -> Result<StoredArray, ArrayError> {
+    let bytes = std::fs::read(path).map_err(FileError::at(path))?;
+    let wrong = |reason: String| malformed(path, "text", reason);
+    let text = decode(bytes).map_err(|reason| wrong(reason.to_string()))?;
+    let (text, skipped, separator) = preamble(&text);
+    let Some(first) = text.lines().find(|line| !line.trim().is_empty()) else {
+        return Err(wrong("it is empty".into()));
+    };
+    let separators = match separator {
+        Some(separator) => vec![Some(separator)],
+        None => {
+            let stand: Vec<u8> = [b'\t', b';', b','].into_iter().filter(|&byte| outside_quotes(first, byte)).collect();
+            let blanks = (stand.is_empty() || outside_quotes(first.trim(), b' ')).then_some(None);
+            stand.into_iter().map(Some).chain(blanks).collect()
+        }
+    };
+    let mut refused = None;
+    for separator in separators {
+        match table(text, skipped, separator, told) {
+            Ok(table) => return table.store(path),
+            // What the sign that stands in the file makes wrong is what the user should know.
+            Err(reason) => refused = refused.or(Some(reason)),
+        }
+    }
+    Err(wrong(refused.unwrap_or_default()))
+}
+
+/// UTF-8, or by its mark UTF-16 (Excel's "Unicode text").
+fn decode(bytes: Vec<u8>) -> Result<String, &'static str> {
+    let utf16 = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
+        let units: Vec<u16> = bytes.as_chunks().0.iter().map(|&pair| unit(pair)).collect();
+        String::from_utf16(&units).map_err(|_| "damaged UTF-16; save it as UTF-8")
+    };
+    match &bytes[..] {
+        [0xff, 0xfe, text @ ..] => utf16(text, u16::from_le_bytes),
+        [0xfe, 0xff, text @ ..] => utf16(text, u16::from_be_bytes),
+        _ => {
+            let text = String::from_utf8(bytes).map_err(|_| "not UTF-8; save it as UTF-8")?;
+            Ok(text.strip_prefix('\u{feff}').map_or_else(|| text.clone(), str::to_string))
+        }
+    }
+}
+
+/// The text after comments and Excel's `sep=;`, how many lines these are, and that separator.
+fn preamble(text: &str) -> (&str, u64, Option<u8>) {
+    let (mut rest, mut skipped, mut separator) = (text, 0, None);
+    while let Some((line, after)) = rest.split_once('\n') {
+        let line = line.trim();
+        match line.strip_prefix("sep=").map(str::as_bytes) {
+            Some(&[byte]) if skipped == 0 => separator = Some(byte),
+            _ if line.is_empty() || line.starts_with(['#', '%']) => {}
+            _ => break,
+        }
+        (rest, skipped) = (after, skipped + 1);
+    }
+    (rest, skipped, separator)
+}
+
+fn outside_quotes(line: &str, byte: u8) -> bool {
+    let mut quoted = false;
+    line.bytes().any(|found| {
+        quoted ^= found == b'"';
+        !quoted && found == byte
+    })
+}
+
+/// The lines that hold anything, taken apart; blanks separate where there is no separator.
+fn records(text: &str, skipped: u64, separator: Option<u8>) -> Result<Vec<Record>, String> {
+    let mut records = Vec::new();
     match separator {
-        Some(separator) => line.split(separator).map(|cell| cell.trim().trim_matches('"')).collect(),
-        None => line.split_whitespace().collect(),
+        None => {
+            let lines = (skipped + 1..).zip(text.lines());
+            records.extend(lines.map(|(line, text)| Record { line, cells: words(text) }));
+        }
+        Some(separator) => {
+            let mut reader = csv::ReaderBuilder::new();
+            let reader = reader.has_headers(false).flexible(true).trim(csv::Trim::All).delimiter(separator);
+            for cells in reader.from_reader(text.as_bytes()).into_records() {
+                let cells = cells.map_err(|error| error.to_string())?;
+                let line = skipped + cells.position().map_or(0, csv::Position::line);
+                records.push(Record { line, cells });
+            }
+        }
+    }
+    records.retain(|record| record.cells.iter().any(|cell| !cell.is_empty()));
+    Ok(records)
+}
+
+/// What stands between blanks or in quotes.
+fn words(mut text: &str) -> StringRecord {
+    let mut cells = StringRecord::new();
+    loop {
+        text = text.trim_start();
+        let (cell, rest) = match text.strip_prefix('"').and_then(|text| text.split_once('"')) {
+            Some(quoted) => quoted,
+            None => text.split_once(char::is_whitespace).unwrap_or((text, "")),
+        };
+        if cell.is_empty() && rest.is_empty() {
+            return cells;
+        }
+        cells.push_field(cell);
+        text = rest;
+    }
+}
+
+/// A table understood.
+struct Table {
+    records: Vec<Record>,
+    decimal: Decimal,
+    layout: Layout,
+}
+
+fn table(text: &str, skipped: u64, separator: Option<u8>, told: &Told) -> Result<Table, String> {
+    let mut records = records(text, skipped, separator)?;
+    if records.is_empty() {
+        return Err("it is empty".into());
+    }
+    drop_last_empty(&mut records);
+    let decimal = match told.decimal {
+        Some(decimal) => decimal,
+        None => {
+            let mut evidence = Evidence::default();
+            for record in &records {
+                record.cells.iter().for_each(|cell| evidence.add(record.line, cell));
+            }
+            evidence.decimal()?
+        }
+    };
+    let layout = Layout::of(&mut records, decimal, told)?;
+    Ok(Table { records, decimal, layout })
+}
+
+/// Lines that all end with a separator have no cell after it.
+fn drop_last_empty(records: &mut [Record]) {
+    let width = records.iter().map(|record| record.cells.len()).max().unwrap_or_default();
+    let empty = |record: &Record| record.cells.len() < width || record.cells.get(width - 1) == Some("");
+    if width > 1 && records.len() > 1 && records.iter().all(empty) {
+        records.iter_mut().for_each(|record| record.cells.truncate(width - 1));
+    }
+}
+
+impl Table {
+    fn store(self, path: &Path) -> Result<StoredArray, ArrayError> {
+        let Self { records, decimal, layout } = self;
+        let columns = &layout.columns;
+        let mut values = Vec::with_capacity((records.len() - layout.header) * columns.len() * size_of::<f64>());
+        let mut missing = None;
+        for record in &records[layout.header..] {
+            for &column in columns {
+                let cell = &record.cells[column];
+                let value = match decimal.cell(cell) {
+                    Cell::Number(value) => value,
+                    Cell::Missing => {
+                        missing.get_or_insert_with(|| (record.line, column + 1, cell.to_string()));
+                        f64::NAN
+                    }
+                    Cell::Text => {
+                        let lines = record.line;
+                        let reason = format!(
+                            "line {lines}: {cell:?}, expected a number; if it names columns, add --header {lines}, if rows, --index {}",
+                            column + 1
+                        );
+                        return Err(malformed(path, "text", reason));
+                    }
+                };
+                values.extend(value.to_ne_bytes());
+            }
+        }
+        let shape = vec![records.len() - layout.header, columns.len()];
+        let length = values.len();
+        let bytes = Arc::new(Bytes::Held(values));
+        let array = StoredArray::new(path, shape, Order::C, Value::NATIVE_DOUBLE, bytes, 0..length)?;
+        let labels = Labels { rows: layout.rows(&records), columns: layout.column_names(&records), missing };
+        Ok(array.labelled(labels))
     }
 }

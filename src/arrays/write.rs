@@ -33,7 +33,7 @@ pub enum RsmFile {
     Npz,
     /// One array called `rsm`.
     Safetensors,
-    /// One matrix, a line a row.
+    /// One matrix, a line a row; named rows and columns where the concepts are known.
     Csv,
     /// rsatoolbox's RDMs, `rsatoolbox.rdm.load_rdm`: distances 1 - r above the diagonal.
     Hdf5,
@@ -73,7 +73,7 @@ pub struct RsmsOut<'a> {
     pub grouped: bool,
     /// What tells them apart, such as `group`: one text per matrix. For rsatoolbox.
     pub labels: Vec<(&'static str, Vec<String>)>,
-    /// The concepts' names, if they are known. For rsatoolbox.
+    /// The concepts' names, if they are known. For rsatoolbox and `.csv`.
     pub concepts: Option<&'a [String]>,
     /// Distances 1 - r (RDMs) instead of correlations.
     pub distances: bool,
@@ -101,13 +101,22 @@ pub fn write_rsms(path: &Path, out: &RsmsOut) -> Result<(), FileError> {
         RsmFile::Safetensors => file.write_all(&safetensors(&shape, &values)?),
         RsmFile::Csv => {
             assert_eq!(shape.len(), 2, "a .csv holds one matrix");
-            values.chunks_exact(concepts).try_for_each(|row| {
-                let cells: Vec<String> = row.iter().map(f64::to_string).collect();
-                writeln!(file, "{}", cells.join(","))
-            })
+            csv(file, out.concepts, &values, concepts)
         }
         RsmFile::Hdf5 => file.write_all(&rdms(out).map_err(io::Error::other)?),
     })
+}
+
+fn csv(file: &mut dyn io::Write, names: Option<&[String]>, values: &[f64], concepts: usize) -> io::Result<()> {
+    let mut table = csv::Writer::from_writer(file);
+    if let Some(names) = names {
+        table.write_record(std::iter::once("").chain(names.iter().map(String::as_str)))?;
+    }
+    for (row, values) in values.chunks_exact(concepts).enumerate() {
+        let name = names.map(|names| names[row].clone());
+        table.write_record(name.into_iter().chain(values.iter().map(f64::to_string)))?;
+    }
+    table.flush()
 }
 
 fn npz(shape: &[usize], values: &[f64]) -> io::Result<Vec<u8>> {

@@ -5,12 +5,14 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use semgpu::arrays::Told;
 use semgpu::config::TestRequest;
 use semgpu::device::Choice;
 use semgpu::error::Error;
-use semgpu::features::Layout;
+use semgpu::features::{Layout, Token};
 use semgpu::halves::{self, SimilarityRequest};
 use semgpu::matrices::Entries;
+use semgpu::names::read_lines;
 use semgpu::progress::Progress;
 use semgpu::stimuli::Manifest;
 
@@ -18,7 +20,7 @@ use super::{print, stop_on_ctrl_c, use_threads};
 
 #[derive(Args)]
 pub(super) struct Similarity {
-    /// [concepts, units] or [groups, concepts, units], f32 or f64: .npy .npz .safetensors .h5 .csv
+    /// [concepts, units] or [groups, concepts, units]: .npy .npz .safetensors .h5 .mat .csv; word vectors with --concepts
     #[arg(required = true, value_name = "FEATURES")]
     features: Vec<PathBuf>,
     /// The file to write, .npy .npz .safetensors .csv or .h5 (rsatoolbox's RDMs); for several FEATURES a directory
@@ -30,6 +32,12 @@ pub(super) struct Similarity {
     /// [concepts, channels, height, width]: the first axis are the concepts, all others their units
     #[arg(long)]
     flatten: bool,
+    /// [concepts, tokens, units]: cls (the first token), mean, all (every unit of every token a unit), or a token's number
+    #[arg(long, value_name = "cls|mean|all|N", conflicts_with_all = ["flatten", "stack", "groups"])]
+    token: Option<Token>,
+    /// The file has units (voxels) x concepts (trials)
+    #[arg(long, conflicts_with = "stack")]
+    transpose: bool,
     /// Every array of the file is one vector (Net2Brain's consolidate_per_layer), in the order of their names
     #[arg(long, conflicts_with = "flatten")]
     stack: bool,
@@ -39,9 +47,14 @@ pub(super) struct Similarity {
     /// Names of the vectors, a line each (thingsvision's file_names.txt)
     #[arg(long, value_name = "FILE")]
     rows: Option<PathBuf>,
-    /// Columns path,concept,group: picks and orders the vectors by the images' file names
+    /// Columns path,concept,group: picks and orders the vectors by the images' paths
     #[arg(long, value_name = "FILE")]
     manifest: Option<PathBuf>,
+    /// Names, a line each: picks and orders the vectors by their names; of word vectors, the words
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["manifest", "groups"])]
+    concepts: Option<PathBuf>,
+    #[command(flatten)]
+    told: Told,
     /// Distances 1 - r instead of correlations (.h5 always has distances)
     #[arg(long)]
     distances: bool,
@@ -76,7 +89,10 @@ pub(super) fn similarity(arguments: Similarity, progress: &Progress) -> Result<(
         flatten: arguments.flatten,
         stack: arguments.stack,
         groups: arguments.groups,
-        rows: arguments.rows.map(|path| halves::read_lines(&path)).transpose().map_err(Error::input)?,
+        token: arguments.token,
+        told: Told { transpose: arguments.transpose, ..arguments.told },
+        rows: arguments.rows.map(|path| read_lines(&path)).transpose().map_err(Error::input)?,
+        concepts: arguments.concepts.map(|path| read_lines(&path)).transpose().map_err(Error::input)?,
         manifest: arguments.manifest.map(|path| Manifest::read(&path)).transpose().map_err(Error::input)?,
     };
     let request = SimilarityRequest {
@@ -96,7 +112,7 @@ pub(super) fn test(arguments: Test, progress: &Progress) -> Result<(), Error> {
     use_threads(arguments.threads);
     stop_on_ctrl_c(progress);
     let mut request = arguments.request;
-    request.entries = match (arguments.distances, arguments.similarities) {
+    request.reading.entries = match (arguments.distances, arguments.similarities) {
         (true, _) => Some(Entries::Distances),
         (_, true) => Some(Entries::Similarities),
         _ => None,

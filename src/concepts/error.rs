@@ -95,6 +95,42 @@ pub enum ConceptsError {
         /// One of them.
         example: String,
     },
+    /// Places that are not the images' numbers.
+    #[error(
+        "{}: {labels} labels without images' names for {found}, expected one line for each image, numbered from 1; give lines \
+         `image class`", path.display()
+    )]
+    Unnamed {
+        /// The labels.
+        path: PathBuf,
+        /// How many.
+        labels: usize,
+        /// The images.
+        found: String,
+    },
+    /// A number that is no class.
+    #[error(
+        "{}: line {line}: {found:?} among names of classes: a number is no name; expected wnids, words, or whole numbers \
+         throughout", path.display()
+    )]
+    NumberAmongNames {
+        /// The labels.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// The number.
+        found: String,
+    },
+    /// Several columns, none of which is called as classes are.
+    #[error("{}: line {line}: columns {header}: expected one called label, class, wnid or class_index", path.display())]
+    LabelColumns {
+        /// The labels.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// The columns.
+        header: String,
+    },
     /// Numbers that count in an order of their own.
     #[error(
         "{}: numbers up to {largest} that do not count from 0: the devkit's ILSVRC2012 ids, whose order is not that of the \

@@ -11,16 +11,37 @@
 //! The devkit's numbers are not class indices. What they mean stands in its `map_clsloc.txt` (`n02119789 1 kit_fox`),
 //! without which they are refused.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::path::Path;
 
 use super::{ConceptsError, classes};
 use crate::error::FileError;
 use crate::imagenet::CLASSES;
+use crate::names;
 
-/// First cells of a CSV's header.
-const HEADERS: [&str; 5] = ["imageid", "filename", "file", "path", "image"];
+/// What headers call the column of images, in lower case.
+const IMAGES: [&str; 10] =
+    ["imageid", "image_id", "filename", "file_name", "file", "path", "image", "image_name", "img", "name"];
+
+/// What headers call the column of classes, in lower case.
+const CLASS: [&str; 12] = [
+    "label",
+    "labels",
+    "class",
+    "classes",
+    "wnid",
+    "synset",
+    "class_index",
+    "class_id",
+    "category",
+    "predictionstring",
+    "target",
+    "concept",
+];
+
+/// Images of ILSVRC 2012's validation set: people keep some of them and the whole list.
+const VALIDATION: usize = 50_000;
 
 /// Whether this is a WordNet id of a noun: `n01440764`.
 pub(super) fn is_wnid(text: &str) -> bool {
@@ -28,47 +49,70 @@ pub(super) fn is_wnid(text: &str) -> bool {
 }
 
 /// A line of labels.
-struct Label<'a> {
+struct Label {
     line: usize,
-    /// Absent where the line's number is the image's.
-    image: Option<&'a str>,
-    class: &'a str,
+    /// Absent where the line's place is the image's number.
+    image: Option<String>,
+    class: String,
+}
+
+/// What kind of thing a class is called by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Wnid,
+    Number,
+    Word,
+}
+
+impl Label {
+    fn kind(&self) -> Kind {
+        match &self.class {
+            class if is_wnid(class) => Kind::Wnid,
+            class if class.parse::<f64>().is_ok() => Kind::Number,
+            _ => Kind::Word,
+        }
+    }
+
+    /// The whole number, also of `92.0`.
+    fn number(&self) -> Option<u32> {
+        let number: f64 = self.class.parse().ok()?;
+        (number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&number)).then_some(number as u32)
+    }
 }
 
 /// The class of each of `files` that has a label: pairs of file and class, in the order of the files.
 ///
 /// # Errors
-/// A form that is not known, numbers whose order is not known, an image with two labels, or no label that fits any file.
+/// A form that is not known, numbers whose order is not known or that stand among names, a list without images' names that
+/// is not one line for each image from number 1 on, an image with two labels, or no label that fits any file.
 pub(super) fn read(
     path: &Path,
     devkit: Option<&Path>,
     files: &[String],
 ) -> Result<Vec<(String, String)>, ConceptsError> {
     let text = fs::read_to_string(path).map_err(FileError::at(path))?;
-    let labels: Vec<Label> = (1..).zip(text.lines()).filter_map(|(line, text)| parse(line, text)).collect();
+    let labels = labels(path, &text, files)?;
     let classes = classes_of(path, devkit, &labels)?;
 
     let mut by_image: HashMap<&str, (usize, &str)> = HashMap::new();
-    let mut by_number: HashMap<usize, &str> = HashMap::new();
-    for label in &labels {
-        let class = classes.get(label.class).map_or(label.class, String::as_str);
-        match label.image {
-            None => {
-                by_number.insert(label.line, class);
-            }
-            Some(image) => {
-                let earlier = by_image.insert(image, (label.line, class));
-                if let Some((first, _)) = earlier.filter(|(_, earlier)| *earlier != class) {
-                    let (path, image) = (path.into(), image.to_string());
-                    return Err(ConceptsError::TwoLabels { path, line: label.line, first, image });
-                }
-            }
+    for (label, class) in labels.iter().zip(&classes) {
+        let Some(image) = label.image.as_deref() else { continue };
+        let earlier = by_image.insert(image, (label.line, class));
+        if let Some((first, _)) = earlier.filter(|(_, earlier)| earlier != class) {
+            let (path, image) = (path.into(), image.to_string());
+            return Err(ConceptsError::TwoLabels { path, line: label.line, first, image });
         }
     }
+    let listed = labels.iter().all(|label| label.image.is_none());
+    if listed {
+        check_numbers(path, &labels, files)?;
+    }
     let class_of = |file: &String| {
-        let stem = file.rsplit_once('.').map_or(file.as_str(), |(stem, _)| stem);
-        let named = by_image.get(file.as_str()).or_else(|| by_image.get(stem)).map(|(_, class)| *class);
-        named.or_else(|| by_number.get(&number_of(stem)?).copied()).map(str::to_string)
+        let plain = names::plain(file);
+        let stem = stem(&plain);
+        let by_number = || classes.get(number_of(stem)?.checked_sub(1)?).map(String::as_str).filter(|_| listed);
+        let named = by_image.get(plain.as_str()).or_else(|| by_image.get(stem)).map(|(_, class)| *class);
+        named.or_else(by_number).map(str::to_string)
     };
     let labelled: Vec<(String, String)> =
         files.iter().filter_map(|file| Some((file.clone(), class_of(file)?))).collect();
@@ -84,30 +128,89 @@ pub(super) fn read(
     Ok(labelled)
 }
 
-/// Tabs or else commas separate the fields; without either the last blank does, since names of files may have blanks.
-fn parse(line: usize, text: &str) -> Option<Label<'_>> {
-    let text = text.trim();
-    let separator = ['\t', ','].into_iter().find(|&separator| text.contains(separator));
-    let fields = match separator {
-        Some(separator) => text.split_once(separator),
-        None => text.rsplit_once(' '),
-    };
-    let Some((image, rest)) = fields else {
-        return (!text.is_empty()).then_some(Label { line, image: None, class: text });
-    };
-    let image = unquoted(image);
-    if line == 1 && HEADERS.contains(&&*image.to_lowercase()) {
-        return None;
-    }
-    let class = unquoted(rest.split(['\t', ',']).next().unwrap_or(rest));
-    // Kaggle's boxes follow the wnid.
-    let first = class.split(' ').next().unwrap_or(class);
-    let class = if is_wnid(first) { first } else { class };
-    Some(Label { line, image: Some(image.rsplit('/').next().unwrap_or(image)), class })
+fn stem(file: &str) -> &str {
+    file.rsplit_once('.').map_or(file, |(stem, _)| stem)
 }
 
-fn unquoted(field: &str) -> &str {
-    field.trim().trim_matches('"')
+/// A list without names is of images numbered 1 to its length, all of them or some of ILSVRC's.
+fn check_numbers(path: &Path, labels: &[Label], files: &[String]) -> Result<(), ConceptsError> {
+    let numbers: BTreeSet<usize> = files.iter().filter_map(|file| number_of(stem(file))).collect();
+    let all = numbers.len() == files.len() && numbers.first() == Some(&1) && numbers.last() == Some(&labels.len());
+    let validation = files.iter().all(|file| file.starts_with("ILSVRC2012_val_")) && labels.len() == VALIDATION;
+    if all && files.len() == labels.len() || validation {
+        return Ok(());
+    }
+    let (first, last) = (numbers.first().copied(), numbers.last().copied());
+    let found = match first.zip(last) {
+        Some((first, last)) => format!("{} images numbered {first} to {last}", files.len()),
+        None => format!("{} images without numbers", files.len()),
+    };
+    Err(ConceptsError::Unnamed { path: path.into(), labels: labels.len(), found })
+}
+
+/// The labels, without comments, empty lines and a header.
+///
+/// A header is a first line whose image or class is called as columns are, or the only one whose class is no number and no
+/// wnid.
+fn labels(path: &Path, text: &str, files: &[String]) -> Result<Vec<Label>, ConceptsError> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut lines: Vec<(usize, Vec<&str>)> = (1..)
+        .zip(text.lines())
+        .map(|(line, text)| (line, text.trim()))
+        .filter(|(_, text)| !text.is_empty() && !text.starts_with('#'))
+        .map(|(line, text)| (line, fields(text)))
+        .collect();
+    let is = |names: &[&str], field: &&str| names.contains(&field.to_lowercase().as_str());
+    let (mut image, mut class) = (0, 1);
+    if let Some((line, header)) = lines.first().cloned() {
+        let column = |names: &[&str]| header.iter().position(|field| is(names, field));
+        let named = match header[..] {
+            [only] => is(&CLASS, &only) && lines.len() > files.len(),
+            _ => column(&IMAGES).is_some() && !files.iter().any(|file| stem(file) == stem(header[0])),
+        };
+        if named {
+            lines.remove(0);
+            image = column(&IMAGES).unwrap_or(0);
+            class = column(&CLASS).unwrap_or(usize::from(image == 0));
+            if header.len() > 2 && column(&CLASS).is_none() {
+                let header = header.join(",");
+                return Err(ConceptsError::LabelColumns { path: path.into(), line, header });
+            }
+        }
+    }
+    let label = |(line, fields): (usize, Vec<&str>)| match fields[..] {
+        [only] => Label { line, image: None, class: names::plain(only) },
+        _ => {
+            let file = fields.get(image).copied().unwrap_or_default();
+            let class = fields.get(class).copied().unwrap_or_default();
+            // Kaggle's boxes follow the wnid.
+            let first = class.split(' ').next().unwrap_or(class);
+            let class = names::plain(if is_wnid(first) { first } else { class });
+            Label { line, image: file.rsplit(['/', '\\']).next().map(names::plain), class }
+        }
+    };
+    let mut labels: Vec<Label> = lines.into_iter().map(label).collect();
+    let of_file =
+        |label: &Label| files.iter().any(|file| label.image.as_deref().is_some_and(|image| stem(file) == stem(image)));
+    let alone = labels.len() > 1
+        && labels[0].kind() == Kind::Word
+        && labels[1..].iter().all(|label| label.kind() != Kind::Word)
+        && !of_file(&labels[0]);
+    if alone {
+        labels.remove(0);
+    }
+    Ok(labels)
+}
+
+/// Tabs, semicolons or else commas separate the fields; without any the last blank does, since names of files may have
+/// blanks.
+fn fields(text: &str) -> Vec<&str> {
+    let separator = ['\t', ';', ','].into_iter().find(|&separator| text.contains(separator));
+    let fields: Vec<&str> = match separator {
+        Some(separator) => text.split(separator).collect(),
+        None => text.rsplit_once(char::is_whitespace).map_or(vec![text], |(image, class)| vec![image, class]),
+    };
+    fields.into_iter().map(|field| field.trim().trim_matches('"').trim()).collect()
 }
 
 /// The number at the end of an image's name: `ILSVRC2012_val_00000001`.
@@ -116,21 +219,30 @@ fn number_of(stem: &str) -> Option<usize> {
     stem[stem.len() - digits..].parse().ok()
 }
 
-/// The wnid of every number among the labels; nothing if they are no numbers.
-fn classes_of(path: &Path, devkit: Option<&Path>, labels: &[Label]) -> Result<HashMap<String, String>, ConceptsError> {
-    let numbers: Option<Vec<u32>> = labels.iter().map(|label| label.class.parse().ok()).collect();
-    let Some(numbers) = numbers.filter(|numbers| !numbers.is_empty()) else { return Ok(HashMap::new()) };
+/// The class of every label: wnids for numbers, others as they are.
+fn classes_of(path: &Path, devkit: Option<&Path>, labels: &[Label]) -> Result<Vec<String>, ConceptsError> {
+    let Some(first) = labels.iter().find(|label| label.kind() == Kind::Number) else {
+        return Ok(labels.iter().map(|label| label.class.clone()).collect());
+    };
+    // A number is never a word.
+    let number = |label: &Label| {
+        label.number().ok_or_else(|| {
+            let label = if label.kind() == Kind::Number { label } else { first };
+            ConceptsError::NumberAmongNames { path: path.into(), line: label.line, found: label.class.clone() }
+        })
+    };
+    let numbers = labels.iter().map(number).collect::<Result<Vec<u32>, _>>()?;
     if let Some(devkit) = devkit {
         let map = read_devkit(devkit)?;
-        return match labels.iter().find(|label| !map.contains_key(label.class)) {
-            None => Ok(map),
-            Some(label) => Err(ConceptsError::NotInDevkit {
+        let wnid = |(label, number): (&Label, &u32)| {
+            map.get(number).cloned().ok_or_else(|| ConceptsError::NotInDevkit {
                 path: path.into(),
                 line: label.line,
-                number: label.class.to_string(),
+                number: label.class.clone(),
                 devkit: devkit.into(),
-            }),
+            })
         };
+        return labels.iter().zip(&numbers).map(wnid).collect();
     }
     // Lists with names count from 0; a list without names is the devkit's unless it has a 0.
     let listed = labels.iter().all(|label| label.image.is_none());
@@ -139,17 +251,14 @@ fn classes_of(path: &Path, devkit: Option<&Path>, labels: &[Label]) -> Result<Ha
         let largest = numbers.iter().max().copied().unwrap_or_default();
         return Err(ConceptsError::UnknownOrder { path: path.into(), largest });
     }
-    let wnids: Vec<String> = classes::imagenet().into_iter().map(|class| class.key).collect();
-    Ok(labels
-        .iter()
-        .zip(numbers)
-        .map(|(label, index)| (label.class.to_string(), wnids[index as usize].clone()))
-        .collect())
+    let imagenet = classes::imagenet();
+    Ok(numbers.iter().map(|&index| imagenet[index as usize].key.clone()).collect())
 }
 
 /// Lines with a wnid and a number in their first two fields.
-fn read_devkit(path: &Path) -> Result<HashMap<String, String>, ConceptsError> {
+fn read_devkit(path: &Path) -> Result<HashMap<u32, String>, ConceptsError> {
     let text = fs::read_to_string(path).map_err(FileError::at(path))?;
+    let text = text.trim_start_matches('\u{feff}');
     let mut map = HashMap::new();
     for (line, text) in (1..).zip(text.lines()).filter(|(_, text)| !text.trim().is_empty()) {
         let fields: Vec<&str> = text.split([',', ' ', '\t']).filter(|field| !field.is_empty()).take(2).collect();
@@ -158,10 +267,10 @@ fn read_devkit(path: &Path) -> Result<HashMap<String, String>, ConceptsError> {
             [number, wnid] if is_wnid(wnid) => Some((number, wnid)),
             _ => None,
         };
-        let Some((number, wnid)) = pair.filter(|(number, _)| number.parse::<u32>().is_ok()) else {
+        let Some((number, wnid)) = pair.and_then(|(number, wnid)| Some((number.parse().ok()?, wnid))) else {
             return Err(ConceptsError::Devkit { path: path.into(), line, found: text.to_string() });
         };
-        map.insert(number.to_string(), wnid.to_string());
+        map.insert(number, wnid.to_string());
     }
     Ok(map)
 }
@@ -176,10 +285,11 @@ mod tests {
             fs::write(file.path(), text).unwrap();
             file
         };
-        let files = ["ILSVRC2012_val_00000001.JPEG", "ILSVRC2012_val_00000003.JPEG"].map(str::to_string);
+        let files = [1, 2, 3].map(|n| format!("ILSVRC2012_val_0000000{n}.JPEG"));
         let (file, devkit) = (written(text), devkit.map(written));
         let read = read(file.path(), devkit.as_ref().map(|file| file.path()), &files);
-        read.map(|labels| labels.into_iter().map(|(_, class)| class).collect()).map_err(|error| error.to_string())
+        let without_2 = |labels: Vec<(String, String)>| labels.into_iter().filter(|(file, _)| !file.contains("02"));
+        read.map(|labels| without_2(labels).map(|(_, class)| class).collect()).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -194,6 +304,14 @@ mod tests {
             "filename,wnid\r\nILSVRC2012_val_00000001.JPEG,n01751748\r\nILSVRC2012_val_00000003.JPEG,n09193705\r\n",
             "n01751748\nn01440764\nn09193705\n",
             "65\n0\n970\n",
+            "\u{feff}65\n0\n970\n",
+            "\n\nn01751748\nn01440764\nn09193705\n",
+            "wnid\nn01751748\nn01440764\nn09193705\n",
+            "what it shows\nn01751748\nn01440764\nn09193705\n",
+            "# by hand\nILSVRC2012_val_00000001.JPEG 65\nILSVRC2012_val_00000003.JPEG 970\n",
+            "\u{feff}ILSVRC2012_val_00000001.JPEG 65\nILSVRC2012_val_00000003.JPEG 970\n",
+            "image_name,label\nILSVRC2012_val_00000001.JPEG,65.0\nILSVRC2012_val_00000003.JPEG,970.0\n",
+            "split;label;image\nval;65;a\\ILSVRC2012_val_00000001.JPEG\nval;970;a\\ILSVRC2012_val_00000003.JPEG\n",
         ] {
             assert_eq!(labels(text, None), expected, "{text}");
         }
@@ -205,13 +323,19 @@ mod tests {
 
     #[test]
     fn numbers_of_an_unknown_order_are_refused() {
-        for text in ["490\n361\n171\n", "1000\n1\n2\n", "ILSVRC2012_val_00000001.JPEG 1000\n"] {
+        for text in [
+            "490\n361\n171\n",
+            "\u{feff}490\n361\n171\n",
+            "id\n490\n361\n171\n",
+            "1000\n1\n2\n",
+            "ILSVRC2012_val_00000001.JPEG 1000\n",
+        ] {
             let error = labels(text, None).unwrap_err();
             assert!(error.contains("devkit") && error.contains("map_clsloc.txt"), "{error}");
         }
         let error = labels("490\n2\n3\n", Some("n01751748 490 sea_snake\n")).unwrap_err();
         assert!(error.contains("line 2: number 2 is not in"), "{error}");
-        let error = labels("490\n", Some("sea_snake\n")).unwrap_err();
+        let error = labels("490\n2\n3\n", Some("sea_snake\n")).unwrap_err();
         assert!(error.contains("line 1: \"sea_snake\", expected a wnid and its number"), "{error}");
     }
 
@@ -220,6 +344,24 @@ mod tests {
         let error = labels("ILSVRC2012_val_00000001.JPEG 65\nILSVRC2012_val_00000001.JPEG 66\n", None).unwrap_err();
         assert!(error.contains("line 2: ILSVRC2012_val_00000001.JPEG has another label in line 1"), "{error}");
         let error = labels("other.jpg 65\n", None).unwrap_err();
-        assert!(error.contains("none of its 1 labels is for any of the 2 images"), "{error}");
+        assert!(error.contains("none of its 1 labels is for any of the 3 images"), "{error}");
+        let error = labels("ILSVRC2012_val_00000001.JPEG cat\nILSVRC2012_val_00000003.JPEG 92\n", None).unwrap_err();
+        assert!(error.contains("line 2: \"92\" among names"), "{error}");
+        let error = labels("ILSVRC2012_val_00000001.JPEG 65\nILSVRC2012_val_00000003.JPEG 92.5\n", None).unwrap_err();
+        assert!(error.contains("line 2: \"92.5\""), "{error}");
+        let error = labels("file,split,what\na,b,c\n", None).unwrap_err();
+        assert!(error.contains("line 1: columns file,split,what"), "{error}");
+    }
+
+    #[test]
+    fn a_list_without_names_is_of_images_numbered_from_1() {
+        let error = labels("n01751748\nn01440764\n", None).unwrap_err();
+        assert!(error.contains("2 labels without images' names for 3 images numbered 1 to 3"), "{error}");
+        let error = labels("cat\ndog\n\ncat\ndog\n", None).unwrap_err();
+        assert!(error.contains("4 labels without images' names"), "{error}");
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), "n01751748\nn01440764\n").unwrap();
+        let error = read(file.path(), None, &["img_0.jpg", "img_1.jpg"].map(str::to_string)).unwrap_err().to_string();
+        assert!(error.contains("2 images numbered 0 to 1") && error.contains("`image class`"), "{error}");
     }
 }

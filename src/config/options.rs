@@ -9,7 +9,7 @@ use serde::de::{DeserializeOwned, IntoDeserializer};
 use serde::{Deserialize, Serialize};
 
 use crate::device::Choice;
-use crate::matrices::{Entries, Source};
+use crate::matrices::{Reading, Source};
 use crate::stats::bootstrap::MIN_CONCEPTS;
 use crate::stats::permutation::{self, Permutations};
 use crate::stats::rsa::Rsa;
@@ -100,21 +100,30 @@ pub fn draws(seed: u64, concepts: usize, strata: Option<&[u32]>) -> Permutations
 /// What `semgpu test` is asked for.
 #[derive(Clone, Debug, Args, Deserialize, Serialize)]
 pub struct TestRequest {
-    /// A word model's matrix, [concepts, concepts]; NAME=FILE::ARRAY takes one of several arrays.
-    #[arg(long, required = true, value_name = "NAME=RSM.npy")]
+    /// A word model's matrix, [concepts, concepts], or its vectors; NAME=FILE::ARRAY takes one of several arrays.
+    #[arg(long, required = true, allow_hyphen_values = true, value_name = "NAME=RSM.npy")]
     pub words: Vec<Source>,
-    /// A layer's matrix, [concepts, concepts] or [groups, concepts, concepts]; layers in input order.
-    #[arg(long, required = true, value_name = "LAYER=RSM.npy")]
+    /// A layer's matrix, [concepts, concepts] or [groups, concepts, concepts], or a folder of them; layers in input order.
+    #[arg(long, required = true, allow_hyphen_values = true, value_name = "LAYER=RSM.npy")]
     pub images: Vec<Source>,
+    /// Names, a line each: the matrices of an array are layers of these names (times, regions) instead of groups.
+    #[arg(long, value_name = "FILE")]
+    #[serde(default)]
+    pub layers: Option<PathBuf>,
     /// The network's name in tables and figures.
     #[arg(long, default_value = "images", value_name = "NAME")]
     pub network: String,
-    /// What matrices without a diagonal that tells hold.
-    #[arg(skip)]
-    pub entries: Option<Entries>,
-    /// Names of the concepts, a line each, in the matrices' order.
+    /// What the files do not say of themselves.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub reading: Reading,
+    /// Names of the concepts, a line each, in the order of matrices that name none.
     #[arg(long, value_name = "FILE")]
     pub concepts: Option<PathBuf>,
+    /// Names in the files are not looked at: all matrices are in one order.
+    #[arg(long)]
+    #[serde(default)]
+    pub by_order: bool,
     /// Categories of the concepts, a line each: permute only within them.
     #[arg(long, value_name = "FILE")]
     pub categories: Option<PathBuf>,
@@ -140,7 +149,7 @@ impl TestRequest {
     /// Every path that the request names.
     pub fn paths_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
         let matrices = self.words.iter_mut().chain(&mut self.images).map(|source| &mut source.path);
-        matrices.chain(&mut self.concepts).chain(&mut self.categories).chain([&mut self.out])
+        matrices.chain(&mut self.concepts).chain(&mut self.layers).chain(&mut self.categories).chain([&mut self.out])
     }
 }
 

@@ -3,13 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::HalvesError;
-use crate::arrays::{RsmFile, RsmsOut, write_rsms};
+use super::{HalvesError, words};
+use crate::arrays::{self, RsmFile, RsmsOut, write_rsms};
 use crate::device::{self, Choice};
-use crate::error::Error;
+use crate::error::{Error, FileError};
 use crate::features::{Features, Layout};
+use crate::names;
 use crate::progress::Progress;
 use crate::results::{CONCEPTS, lines, write_lines};
+use crate::stats::Rsm;
+use crate::stats::similarity::rsm_of_rows;
 
 /// What `semgpu similarity` is asked for.
 pub struct SimilarityRequest {
@@ -36,10 +39,17 @@ pub fn similarity(request: &SimilarityRequest, progress: &Progress) -> Result<Ve
     if let Some((path, concepts)) = &list {
         check_list(path, concepts).map_err(Error::input)?;
     }
-    let open = |path: &Path| Features::open(path, &request.layout).map_err(Error::input);
-    let (mut work, mut only) = (0, None);
+    for doubt in manifest.map(|manifest| manifest.doubts()).unwrap_or_default() {
+        progress.line(format!("warning: {doubt}"));
+    }
+    let mut plans: Vec<Option<Features>> = Vec::new();
+    let mut work = 0;
     for (path, out) in request.features.iter().zip(&outs) {
-        let features = open(path)?;
+        if of_words(path, request) {
+            plans.push(None);
+            continue;
+        }
+        let features = Features::open(path, &request.layout).map_err(Error::input)?;
         progress.line(features.describe());
         if let Some(doubt) = features.doubt() {
             progress.line(format!("warning: {doubt}"));
@@ -49,29 +59,84 @@ pub fn similarity(request: &SimilarityRequest, progress: &Progress) -> Result<Ve
         }
         work += features.work();
         // Of several files each is opened again when its turn comes: what an archive unpacks is held for one at a time.
-        only = (outs.len() == 1).then_some(features);
+        plans.push((outs.len() == 1).then_some(features));
     }
     let device = device::select(request.device).map_err(Error::input)?;
     progress.line(device.line());
     let task = progress.task(work);
-    for (path, out) in request.features.iter().zip(&outs) {
+    for ((path, out), features) in request.features.iter().zip(&outs).zip(plans) {
         task.now(path.display().to_string());
-        let features = only.take().map_or_else(|| open(path), Ok)?;
+        if of_words(path, request) {
+            let (rsm, concepts) = rsm_of_words(path, request, progress).map_err(Error::input)?;
+            write(out, &[rsm], false, None, Some(concepts), request).map_err(Error::failed)?;
+            continue;
+        }
+        let features = features.map_or_else(|| Features::open(path, &request.layout).map_err(Error::input), Ok)?;
         let groups = 0..features.groups;
         let rsms = groups.map(|group| features.rsm(group, &device, progress, &task)).collect::<Result<Vec<_>, _>>()?;
-        let file = RsmsOut {
-            rsms: rsms.iter().collect(),
-            grouped: features.grouped,
-            labels: vec![("group", features.group_names)],
-            concepts: manifest.map(|manifest| manifest.concepts.as_slice()),
-            distances: request.distances,
-        };
-        write_rsms(out, &file).map_err(Error::failed)?;
+        let (grouped, groups, concepts) = (features.grouped, features.group_names, features.concept_names);
+        write(out, &rsms, grouped, Some(groups), concepts, request).map_err(Error::failed)?;
     }
     if let Some((path, concepts)) = list {
         write_lines(&path, concepts).map_err(Error::failed)?;
     }
     Ok(outs)
+}
+
+/// Whether a file is of word vectors, of which the words that count have to be said.
+fn of_words(path: &Path, request: &SimilarityRequest) -> bool {
+    let readable = arrays::names(path).is_ok();
+    words::is_vectors(path) && (request.layout.concepts.is_some() || !readable)
+}
+
+/// The RSM of the concepts' word vectors, and their names.
+fn rsm_of_words(
+    path: &Path,
+    request: &SimilarityRequest,
+    progress: &Progress,
+) -> Result<(Rsm, Vec<String>), HalvesError> {
+    let concepts = request.layout.concepts.as_deref();
+    let vectors = words::read(path, concepts, progress)?;
+    let (count, dimensions) = (vectors.rows.len() / vectors.dimensions, vectors.dimensions);
+    progress.line(format!(
+        "{}: {count} of {} words x {dimensions} values, found by name",
+        path.display(),
+        vectors.total
+    ));
+    let rsm = rsm_of_rows(&vectors.rows, count, dimensions)
+        .map_err(|source| HalvesError::Vectors { path: path.into(), source })?;
+    match rsm.constant().first() {
+        Some(&constant) => Err(HalvesError::Constant {
+            path: path.into(),
+            group: "of words".to_string(),
+            concept: concepts.unwrap_or_default()[constant].clone(),
+            words: true,
+        }),
+        None => Ok((rsm, concepts.unwrap_or_default().to_vec())),
+    }
+}
+
+/// Writes the RSMs of a file, and what its concepts are called: in the file where its format has a place for it, else in
+/// a list beside it.
+fn write(
+    out: &Path,
+    rsms: &[Rsm],
+    grouped: bool,
+    groups: Option<Vec<String>>,
+    concepts: Option<Vec<String>>,
+    request: &SimilarityRequest,
+) -> Result<(), FileError> {
+    let labels = groups.map(|groups| ("group", groups)).into_iter().collect();
+    let (rsms, distances) = (rsms.iter().collect(), request.distances);
+    write_rsms(out, &RsmsOut { rsms, grouped, labels, concepts: concepts.as_deref(), distances })?;
+    let beside = names::list_of(out);
+    let names_itself = matches!(RsmFile::of(out), Ok(RsmFile::Csv | RsmFile::Hdf5));
+    match concepts.filter(|_| !names_itself && request.layout.manifest.is_none()) {
+        Some(concepts) => write_lines(&beside, &concepts),
+        // That of an earlier matrix would be believed.
+        None if beside.exists() => std::fs::remove_file(&beside).map_err(FileError::at(&beside)),
+        None => Ok(()),
+    }
 }
 
 /// A list of other concepts stays: the matrices beside it are in its order.

@@ -1,21 +1,21 @@
 //! RSMs to tests.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
-use super::{HalvesError, numbers, read_lines};
+use super::reading::{Inputs, Wanted};
+use super::{HalvesError, list};
 use crate::checksum::sha256;
 use crate::config::{TestRequest, draws};
 use crate::device::{self, Selected};
 use crate::error::{Error, FileError};
 use crate::evaluation::{LayerRsms, Space, Words};
 use crate::finish::{self, Comparison, finish};
-use crate::matrices::{self, Source};
+use crate::matrices::{Read, Side};
 use crate::progress::Progress;
 use crate::record::{self, Command, MatrixChecksums, RunRecord};
 use crate::results::{ResultsDir, figure_name};
-use crate::stats::Rsm;
 use crate::stats::permutation::Permutations;
 use crate::stats::scoring::Constant;
 use crate::stats::two_vs_two;
@@ -38,42 +38,34 @@ impl Test {
         check_names(&request, &directory)?;
         check_out(&directory)?;
         request.options.within_categories = request.categories.is_some();
-        let mut understood = Vec::new();
-        let mut read = |source: &Source| -> Result<Vec<Rsm>, HalvesError> {
-            let matrices = matrices::read(source, request.entries)?;
-            progress.line(format!("{}: {}", source.name, matrices.understood));
-            understood.push(matrices.understood);
-            Ok(matrices.rsms)
+        let wanted = Wanted {
+            words: &request.words,
+            images: &request.images,
+            network: &request.network,
+            reading: &request.reading,
+            concepts: request.concepts.as_deref(),
+            layers: request.layers.as_deref(),
+            by_order: request.by_order,
         };
-        let words = request.words.iter().map(&mut read).collect::<Result<Vec<_>, _>>()?;
-        let images = request.images.iter().map(&mut read).collect::<Result<Vec<_>, _>>()?;
-        check_sizes(&request, &words, &images)?;
-
-        let count = words[0][0].concepts();
-        let concepts = match &request.concepts {
-            Some(path) => names(path, count)?,
-            None => numbers(0, count),
-        };
-        let groups = images[0].len();
-        let space = Space {
-            network: request.network.clone(),
-            layers: request.images.iter().zip(images).map(|(source, rsms)| layer(source, rsms)).collect(),
-            groups: numbers(1, groups),
-            concepts,
-        };
-        let words = request.words.iter().zip(words).flat_map(|(source, rsms)| model(source, rsms)).collect::<Vec<_>>();
-        check_constant(&request, &words, &space)?;
+        let Inputs { words, space, read, reordered } = wanted.read(progress)?;
+        let count = space.concepts.len();
+        check_constant(request.options.constant, &words, &space, &read)?;
+        if let Some(path) = request.categories.as_ref().filter(|_| reordered && request.concepts.is_none()) {
+            return Err(HalvesError::CategoriesOrder(path.clone()));
+        }
         let categories = request.categories.as_ref().map(|path| list(path, count, "category")).transpose()?;
         request.options.check(count)?;
         let strata = request.options.strata(categories.as_deref());
         let draws = draws(request.seed, count, strata.as_deref());
-        check_testable(&request, &words, &space, &draws)?;
-        let checksums = MatrixChecksums { words: sums(&request.words)?, images: sums(&request.images)? };
+        check_testable(&words, &space, &read, &draws)?;
+        let checksums = MatrixChecksums { words: sums(&read, Side::Words)?, images: sums(&read, Side::Images)? };
         let device = device::select(request.device)?;
         progress.line(device.line());
         let options = finish::options(&request.options, request.seed, draws, &request.rsa, &device);
         let comparison = Comparison { space, words, categories, images: None, options };
-        Ok(Self { directory, comparison, device, record: record::Test { config: request, understood, checksums } })
+        let understood = read.iter().map(Read::to_string).collect();
+        let record = record::Test { config: request, understood, read, checksums };
+        Ok(Self { directory, comparison, device, record })
     }
 
     /// Tests, and writes tables, matrices, figures and `run.json` as a run does; returns their directory.
@@ -88,17 +80,10 @@ impl Test {
     }
 }
 
-/// The checksum of each file, by the name of what is in it.
-fn sums(sources: &[Source]) -> Result<BTreeMap<String, String>, FileError> {
-    sources.iter().map(|source| Ok((source.name.clone(), sha256(&source.path)?))).collect()
-}
-
-fn layer(source: &Source, rsms: Vec<Rsm>) -> LayerRsms {
-    LayerRsms { name: source.name.clone(), label: source.name.clone(), units: 0, rsms }
-}
-
-fn model(source: &Source, rsms: Vec<Rsm>) -> Option<Words> {
-    rsms.into_iter().next().map(|rsm| Words { name: source.name.clone(), dimensions: 0, rsm })
+/// The checksum of each file of a side, by the name of what is in it.
+fn sums(read: &[Read], side: Side) -> Result<BTreeMap<String, String>, FileError> {
+    let of_side = read.iter().filter(|read| read.side == side);
+    of_side.map(|read| Ok((read.name.clone(), sha256(&read.path)?))).collect()
 }
 
 /// Names on both sides that make files of their own.
@@ -135,55 +120,26 @@ fn check_out(directory: &ResultsDir) -> Result<(), HalvesError> {
     Ok(())
 }
 
-/// All matrices of the same concepts, word models of one matrix, layers of the same groups.
-fn check_sizes(request: &TestRequest, words: &[Vec<Rsm>], images: &[Vec<Rsm>]) -> Result<(), HalvesError> {
-    let unequal = |source: &Source, what, found, expected, first: &Source| HalvesError::Unequal {
-        path: source.path.clone(),
-        what,
-        found,
-        expected,
-        first: first.path.clone(),
-    };
-    for (source, rsms) in request.words.iter().zip(words) {
-        if rsms.len() != 1 {
-            return Err(HalvesError::WordGroups { path: source.path.clone(), found: rsms.len() });
-        }
-    }
-    let expected = words[0][0].concepts();
-    for (source, rsms) in request.words.iter().chain(&request.images).zip(words.iter().chain(images)) {
-        let found = rsms[0].concepts();
-        if found != expected {
-            return Err(unequal(source, "concepts", found, expected, &request.words[0]));
-        }
-    }
-    for (source, rsms) in request.images.iter().zip(images) {
-        if rsms.len() != images[0].len() {
-            return Err(unequal(source, "groups", rsms.len(), images[0].len(), &request.images[0]));
-        }
-    }
-    Ok(())
-}
-
 /// Constant vectors: none among the words, and among the images by the rule.
-fn check_constant(request: &TestRequest, words: &[Words], space: &Space) -> Result<(), HalvesError> {
-    let error = |source: &Source, group: &str, constant: usize, words| HalvesError::Constant {
-        path: source.path.clone(),
+fn check_constant(rule: Constant, words: &[Words], space: &Space, read: &[Read]) -> Result<(), HalvesError> {
+    let error = |read: &Read, group: &str, constant: usize| HalvesError::Constant {
+        path: read.path.clone(),
         group: group.to_string(),
         concept: space.concepts[constant].clone(),
-        words,
+        words: read.side == Side::Words,
     };
-    for (source, model) in request.words.iter().zip(words) {
+    for (read, model) in read.iter().zip(words) {
         if let Some(&constant) = model.rsm.constant().first() {
-            return Err(error(source, "of words", constant, true));
+            return Err(error(read, "of words", constant));
         }
     }
-    if request.options.constant == Constant::Half {
+    if rule == Constant::Half {
         return Ok(());
     }
-    for (source, layer) in request.images.iter().zip(&space.layers) {
+    for (read, layer) in read[words.len()..].iter().zip(&space.layers) {
         for (group, rsm) in space.groups.iter().zip(&layer.rsms) {
             if let Some(&constant) = rsm.constant().first() {
-                return Err(error(source, group, constant, false));
+                return Err(error(read, group, constant));
             }
         }
     }
@@ -191,33 +147,16 @@ fn check_constant(request: &TestRequest, words: &[Words], space: &Space) -> Resu
 }
 
 /// What the test itself would refuse, before it starts: no draw is counted.
-fn check_testable(
-    request: &TestRequest,
-    words: &[Words],
-    space: &Space,
-    draws: &Permutations,
-) -> Result<(), HalvesError> {
-    let test = |source: &Source, model: &Words, layer: &LayerRsms| {
+fn check_testable(words: &[Words], space: &Space, read: &[Read], draws: &Permutations) -> Result<(), HalvesError> {
+    let test = |read: &Read, model: &Words, layer: &LayerRsms| {
         two_vs_two::check(&model.rsm, &layer.rsms, draws)
-            .map_err(|error| HalvesError::Untestable { path: source.path.clone(), source: error })
+            .map_err(|error| HalvesError::Untestable { path: read.path.clone(), source: error })
     };
-    let models = request.words.iter().zip(words);
-    models.clone().try_for_each(|(source, model)| test(source, model, &space.layers[0]))?;
-    request.images.iter().zip(&space.layers).try_for_each(|(source, layer)| test(source, &words[0], layer))
-}
-
-/// The names of the concepts, all different.
-fn names(path: &Path, concepts: usize) -> Result<Vec<String>, HalvesError> {
-    let names = list(path, concepts, "name")?;
-    let mut seen = BTreeSet::new();
-    match names.iter().find(|name| !seen.insert(*name)) {
-        Some(name) => Err(HalvesError::SameConcept { path: path.into(), name: name.clone() }),
-        None => Ok(names),
+    // What is wrong with an image is not its words' fault: these alone are looked at first.
+    let alone = |model: &Words| two_vs_two::check(&model.rsm, &[], draws);
+    for (read, model) in read.iter().zip(words) {
+        alone(model).map_err(|error| HalvesError::Untestable { path: read.path.clone(), source: error })?;
     }
-}
-
-fn list(path: &Path, expected: usize, what: &'static str) -> Result<Vec<String>, HalvesError> {
-    let lines = read_lines(path)?;
-    let found = lines.len();
-    if found == expected { Ok(lines) } else { Err(HalvesError::Lines { path: path.into(), what, found, expected }) }
+    let layers = read[words.len()..].iter().zip(&space.layers);
+    layers.into_iter().try_for_each(|(read, layer)| test(read, &words[0], layer))
 }

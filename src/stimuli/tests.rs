@@ -175,3 +175,31 @@ fn a_batch_stacks_images_in_order() {
         assert!((value - expected).abs() < f32::EPSILON, "{value}");
     }
 }
+
+#[test]
+fn paths_of_windows_are_found_and_shared_images_doubted() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    std::fs::create_dir(at("a")).unwrap();
+    std::fs::write(at("a/0.png"), "").unwrap();
+    let rows = |shared: &str| {
+        let row =
+            |n: usize| format!("{},c{n},{}\n", if n == 4 { shared.to_string() } else { format!("a\\{n}.png") }, "g");
+        "path,concept,group\n".to_string() + &(0..5).map(row).collect::<String>()
+    };
+    let path = at("manifest.csv");
+    std::fs::write(&path, rows("a\\4.png")).unwrap();
+    let manifest = Manifest::read(&path).unwrap();
+    assert_eq!(manifest.stimuli[0][0].path, at("a/0.png"));
+    assert_eq!(manifest.doubts(), [""; 0]);
+    std::fs::write(&path, rows("a\\0.png")).unwrap();
+    let doubts = Manifest::read(&path).unwrap().doubts();
+    assert!(doubts[0].contains("stands for the concept \"c0\" (group g) and for \"c4\" (group g)"), "{doubts:?}");
+    let twice = "path,concept,group\n".to_string()
+        + &["g", "h"].map(|group| (0..5).map(|n| format!("{n}.png,c{n},{group}\n")).collect::<String>()).concat();
+    std::fs::write(&path, twice).unwrap();
+    assert_eq!(
+        Manifest::read(&path).unwrap().doubts(),
+        ["group h has the images of group g: it counts the same twice"]
+    );
+}

@@ -1,4 +1,4 @@
-//! NumPy's `.npz`: arrays `words` (unicode or bytes) and `vectors` (`[words, dimensions]`, `f4` or `f8`, C order).
+//! NumPy's `.npz`: arrays `words` (unicode or bytes) and `vectors` (`[words, dimensions]`, `f4` or `f8`).
 
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -44,6 +44,10 @@ fn read(file: File, wanted: &mut Wanted) -> Result<(), VectorsError> {
     let missing =
         |wanted: &Wanted, array| wanted.array(array, "not found, expected arrays `words` and `vectors`".into());
 
+    if archive.array_names().next().is_none() {
+        let found = "the archive holds no arrays; if it holds a text file (glove.6B.zip), unpack it";
+        return Err(wanted.array("words", found.into()));
+    }
     let words = archive.by_name("words").map_err(wanted.io())?.ok_or_else(|| missing(wanted, "words"))?;
     let element = Element::of(&words);
     let strings = matches!(element.kind, TypeChar::UnicodeStr | TypeChar::ByteStr) && element.size <= MAX_WORD_BYTES;
@@ -61,22 +65,41 @@ fn read(file: File, wanted: &mut Wanted) -> Result<(), VectorsError> {
 /// The wanted rows of an array `[words, dimensions]`, skipping the others.
 pub(super) fn read_rows<R: Read>(vectors: NpyFile<R>, rows: Rows, wanted: &mut Wanted) -> Result<(), VectorsError> {
     let Element { kind, size, little_endian } = Element::of(&vectors);
-    if kind != TypeChar::Float || !matches!(size, 4 | 8) || !little_endian || vectors.order() != Order::C {
-        let (descr, order) = (vectors.dtype().descr(), vectors.order());
-        return Err(
-            wanted.array("vectors", format!("type {descr}, order {order:?}, expected '<f4' or '<f8' in C order"))
-        );
+    if kind != TypeChar::Float || !matches!(size, 4 | 8) {
+        let descr = vectors.dtype().descr();
+        return Err(wanted.array("vectors", format!("type {descr}, expected f4 or f8")));
     }
     rows.check_shape(vectors.shape(), wanted)?;
-    let row_bytes = size * wanted.dimensions as u64;
+    let (order, size, words) = (vectors.order(), size as usize, rows.words);
     let mut stream = BufReader::with_capacity(super::BUFFER_BYTES, vectors.into_inner());
-    let mut at = 0;
-    for (row, word) in rows.wanted {
-        super::skip(&mut stream, (row - at) * row_bytes).map_err(wanted.io())?;
-        let mut bytes = vec![0; row_bytes as usize];
-        stream.read_exact(&mut bytes).map_err(wanted.io())?;
-        wanted.keep(&word, values_of_row(&bytes, size as usize), "row", row + 1);
-        at = row + 1;
+    let mut read = |from: u64, at: &mut u64, bytes: &mut [u8]| -> std::io::Result<()> {
+        super::skip(&mut stream, from - *at)?;
+        *at = from + bytes.len() as u64;
+        stream.read_exact(bytes)
+    };
+    let (mut at, row_bytes) = (0, size * wanted.dimensions);
+    let mut found = vec![vec![0; row_bytes]; rows.wanted.len()];
+    match order {
+        Order::C => {
+            for ((row, _), bytes) in rows.wanted.iter().zip(&mut found) {
+                read(row * row_bytes as u64, &mut at, bytes).map_err(wanted.io())?;
+            }
+        }
+        // Column after column.
+        Order::Fortran => {
+            for column in 0..wanted.dimensions {
+                for ((row, _), bytes) in rows.wanted.iter().zip(&mut found) {
+                    let from = (column as u64 * words + row) * size as u64;
+                    read(from, &mut at, &mut bytes[column * size..][..size]).map_err(wanted.io())?;
+                }
+            }
+        }
+    }
+    for ((row, word), mut bytes) in rows.wanted.into_iter().zip(found) {
+        if !little_endian {
+            bytes.chunks_exact_mut(size).for_each(<[u8]>::reverse);
+        }
+        wanted.keep(&word, values_of_row(&bytes, size), "row", row + 1);
     }
     Ok(())
 }

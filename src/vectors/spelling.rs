@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization;
 
 use super::{NotFinite, VectorsError, read_with_progress};
 
@@ -106,6 +107,13 @@ impl Spelling {
                 }));
             }
         }
+        // One letter may be written as one character or as two.
+        let other: Vec<String> = tokens
+            .iter()
+            .filter(|token| !token.is_ascii())
+            .flat_map(|token| [token.nfc().collect(), token.nfd().collect()])
+            .collect();
+        tokens.extend(other);
         let mut seen = HashSet::new();
         tokens.retain(|token| seen.insert(token.clone()));
         tokens
@@ -236,6 +244,15 @@ mod tests {
             ]
         );
         assert_eq!((read.words, read.dimensions), (4, 2));
+    }
+
+    #[test]
+    fn a_letter_is_found_as_one_character_and_as_two() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "cr\u{e8}me 1 2\nre\u{301}gime 3 4\n").unwrap();
+        let names = ["cre\u{300}me", "r\u{e9}gime"].map(str::to_string);
+        let read = read_spelled(file.path(), &names, &Spelling::default(), &mut |_, _| {}).unwrap();
+        assert_eq!(read.found.iter().flatten().map(|(_, vector)| vector[0]).collect::<Vec<_>>(), [1., 3.]);
     }
 
     #[test]

@@ -288,6 +288,19 @@ fn an_npy_takes_its_words_from_the_list_beside_it() {
     std::fs::write(&path, &bytes).unwrap();
     let error = read(&path, &wanted(&["tick"])).unwrap_err().to_string();
     assert!(error.contains("array `words`: not found") && error.contains("model.vocab"), "{error}");
+    // The same array column by column, the highest byte first.
+    let header = |bytes: &[u8], from: &[u8], to: &[u8]| {
+        let at = bytes.windows(from.len()).position(|window| window == from).unwrap();
+        [&bytes[..at], to, &bytes[at + from.len()..]].concat()
+    };
+    let columns = (0..4).flat_map(|column| VALUES.map(|row| row[column])).flat_map(f32::to_be_bytes);
+    let mut other = header(&bytes[..bytes.len() - 48], b"'<f4'", b"'>f4'");
+    other = header(&other, b"'fortran_order': False", b"'fortran_order': True ");
+    other.extend(columns);
+    std::fs::write(directory.path().join("other.npy"), other).unwrap();
+    std::fs::write(directory.path().join("other.txt"), "the\nzebra\ntick\n").unwrap();
+    let found = read(&directory.path().join("other.npy"), &wanted(&["tick", "the"])).unwrap();
+    assert_eq!(found.vectors, [Some(VALUES[2].to_vec()), Some(VALUES[0].to_vec())]);
     for text in ["the\nzebra\ntick\n", "the\r\nzebra\r\ntick"] {
         std::fs::write(directory.path().join("model.txt"), text).unwrap();
         let found = read(&path, &wanted(&["tick", "horse"])).unwrap();

@@ -137,7 +137,12 @@ impl Assignment {
         });
         let missing = self.missing.iter().map(|(parameter, name)| format!("no tensor {name} (for {parameter})"));
         let unused = self.unused.iter().map(|(tensor, shape)| format!("{tensor} {shape:?} belongs to no parameter"));
-        let graph = self.contradictions.iter().cloned();
+        // Of a file of another network, or of other names, its own names tell most.
+        let other = (self.assigned.is_empty() && self.misshapen.is_empty() && !self.unused.is_empty()).then(|| {
+            let has: Vec<&str> = self.unused.iter().take(3).map(|(name, _)| name.as_str()).collect();
+            format!("none of its {} names is the network's (it has {})", self.unused.len(), has.join(", "))
+        });
+        let graph = self.contradictions.iter().cloned().chain(other);
         graph.chain(lost).chain(misshapen).chain(missing).chain(unused).collect()
     }
 }
@@ -223,6 +228,7 @@ mod tests {
     fn of_many_reasons_the_first_are_shown() {
         let file = listing(&[("a", &[1]), ("b", &[1]), ("c", &[1])]);
         let message = assign(&parameters(), &[], &file).unwrap_err().to_string();
-        assert!(message.contains("a [1] belongs to no parameter; and 2 more"), "{message}");
+        assert!(message.contains("none of its 3 names is the network's (it has a, b, c)"), "{message}");
+        assert!(message.contains("; and 3 more"), "{message}");
     }
 }

@@ -29,6 +29,14 @@ impl Parameters {
         Self { parameters, source: Source::File { file, assignment } }
     }
 
+    /// What the user should know of the file.
+    pub fn notes(&self) -> Vec<String> {
+        match &self.source {
+            Source::File { file, .. } => file.notes(),
+            Source::Random { .. } | Source::Formula => Vec::new(),
+        }
+    }
+
     /// An untrained network, the control: kernels normal with variance `2 / fan_in` (He et al. 2015), biases and means
     /// zero, scales and variances one. A parameter depends on `seed` and its place in the network alone.
     pub fn random(parameters: Vec<Parameter>, seed: u64) -> Self {

@@ -33,8 +33,8 @@ const TAR_MAGIC_AT: usize = 257;
 const LEGACY_PICKLES: usize = 5;
 /// Where training scripts keep the weights beside optimizer and epoch.
 const WEIGHTS_KEYS: [&str; 3] = ["state_dict", "model_state_dict", "model"];
-/// What wrappers (DataParallel, `torch.compile`, Lightning) put before every name.
-const WRAPPERS: [&str; 3] = ["module.", "_orig_mod.", "model."];
+/// Where they keep averages of the weights over the training's last steps beside them.
+const AVERAGES_KEYS: [&str; 5] = ["state_dict_ema", "model_ema", "ema_state_dict", "model_ema_state_dict", "ema"];
 
 fn sniff(head: &[u8], path: &Path) -> bool {
     if head.starts_with(archive::MAGIC) {
@@ -55,6 +55,8 @@ fn is_pickle(member: &str) -> bool {
 pub struct Checkpoint {
     path: PathBuf,
     tensors: BTreeMap<String, Tensor>,
+    /// The keys of the weights taken and of averages left, if the file has both.
+    averages: Option<(&'static str, &'static str)>,
 }
 
 impl Checkpoint {
@@ -66,11 +68,15 @@ impl Checkpoint {
         let file_bytes = std::fs::metadata(path).map_err(FileError::at(path))?.len();
         check_pickles(path)?;
         let whole = PytorchReader::new(path).map_err(|source| unreadable(path, source))?;
-        let nested = WEIGHTS_KEYS.iter().find_map(|key| {
+        let under = |keys: &[&'static str]| {
             // The file was read a line above: what fails here is that there is no such key, or something else under it.
-            PytorchReader::with_top_level_key(path, key).ok().filter(|reader| !reader.is_empty())
-        });
-        let tensors = unwrapped(nested.unwrap_or(whole).into_tensors().into_iter().collect());
+            let reader = |key| PytorchReader::with_top_level_key(path, key).ok().filter(|reader| !reader.is_empty());
+            keys.iter().find_map(|&key| Some((key, reader(key)?)))
+        };
+        let nested = under(&WEIGHTS_KEYS);
+        let averages = nested.as_ref().and_then(|(key, _)| Some((*key, under(&AVERAGES_KEYS)?.0)));
+        let tensors: BTreeMap<String, Tensor> =
+            nested.map_or(whole, |(_, nested)| nested).into_tensors().into_iter().collect();
         for (name, tensor) in &tensors {
             if tensor.byte_len() as u64 > file_bytes.saturating_mul(archive::DEFLATE_RATIO) {
                 return Err(WeightsError::Damaged {
@@ -79,7 +85,7 @@ impl Checkpoint {
                 });
             }
         }
-        Ok(Self { path: path.into(), tensors })
+        Ok(Self { path: path.into(), tensors, averages })
     }
 }
 
@@ -110,17 +116,6 @@ fn check_pickles(path: &Path) -> Result<(), WeightsError> {
     Ok(())
 }
 
-/// Names without the prefixes that all of them share.
-fn unwrapped(mut tensors: BTreeMap<String, Tensor>) -> BTreeMap<String, Tensor> {
-    while let Some(prefix) = WRAPPERS.iter().find(|prefix| {
-        let mut names = tensors.keys().peekable();
-        names.peek().is_some() && names.all(|name| name.starts_with(**prefix))
-    }) {
-        tensors = tensors.into_iter().map(|(name, tensor)| (name[prefix.len()..].to_string(), tensor)).collect();
-    }
-    tensors
-}
-
 fn unreadable(path: &Path, source: impl std::error::Error + Send + Sync + 'static) -> WeightsError {
     WeightsError::Unreadable { path: path.into(), format: FORMAT.name, source: Box::new(source) }
 }
@@ -128,6 +123,17 @@ fn unreadable(path: &Path, source: impl std::error::Error + Send + Sync + 'stati
 impl WeightsFile for Checkpoint {
     fn path(&self) -> &Path {
         &self.path
+    }
+
+    fn notes(&self) -> Vec<String> {
+        let note = |(taken, left)| {
+            format!(
+                "{}: the weights under {taken:?} are taken, not their averages under {left:?}; for these save what is under \
+                 {left:?} alone",
+                self.path.display()
+            )
+        };
+        self.averages.map(note).into_iter().collect()
     }
 
     fn tensors(&self) -> Vec<(String, Vec<usize>)> {

@@ -43,7 +43,9 @@ fn golden() -> Golden {
 }
 
 fn write(path: &Path, rsms: &[&Rsm], distances: bool) {
-    let out = RsmsOut { rsms: rsms.to_vec(), grouped: false, labels: vec![], concepts: None, distances };
+    let groups = (1..=rsms.len()).map(|group| group.to_string()).collect();
+    let labels = vec![("group", groups)];
+    let out = RsmsOut { rsms: rsms.to_vec(), grouped: false, labels, concepts: None, distances };
     write_rsms(path, &out).unwrap();
 }
 
@@ -203,7 +205,7 @@ fn a_run_is_exported_for_rsatoolbox_and_tests_alike() {
     let concepts = small.read("run/rsm/concepts.txt");
     assert_eq!(strings("pattern_descriptors/concept"), concepts.lines().collect::<Vec<_>>());
     let (_, conv1) = arrays::read_npy(&small.path("run/rsm/conv1.npy")).unwrap();
-    let distances = arrays::open(Path::new(&rdms), Some("dissimilarities")).unwrap();
+    let distances = arrays::open(Path::new(&rdms), Some("dissimilarities"), &arrays::Told::default()).unwrap();
     assert_eq!(distances.shape(), [7, 66]);
     // Row 0, columns 1 and 2 of the first group.
     assert_eq!(distances.values()[2 * 66..][..2], [1.0 - conv1[1], 1.0 - conv1[2]]);

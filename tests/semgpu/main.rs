@@ -8,6 +8,7 @@ mod inspect;
 mod one_vs_two;
 mod onnx;
 mod paper;
+mod reading;
 mod resume;
 mod run;
 mod shaders;

@@ -1,0 +1,191 @@
+//! Numbers as programs and spreadsheets print them: which of comma and point is the decimal sign.
+
+use serde::{Deserialize, Serialize};
+
+/// What a table prints where it has no value, in lower case.
+const MISSING: [&str; 12] = ["", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "null", "none", "-", "?", "."];
+
+/// What a cell of a table holds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Cell {
+    Number(f64),
+    /// Empty, or `NA` and the like.
+    Missing,
+    Text,
+}
+
+/// The decimal sign of a table; the other one groups thousands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Decimal {
+    /// `1,234.5`
+    Point,
+    /// `1.234,5`
+    Comma,
+}
+
+impl std::str::FromStr for Decimal {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "point" => Ok(Self::Point),
+            "comma" => Ok(Self::Comma),
+            _ => Err("expected point (1,234.5) or comma (1.234,5)".to_string()),
+        }
+    }
+}
+
+impl Decimal {
+    /// The cell, by this decimal sign.
+    pub(super) fn cell(self, text: &str) -> Cell {
+        let text = text.trim();
+        if self == Self::Point
+            && text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c))
+            && let Ok(value) = text.parse()
+        {
+            return Cell::Number(value);
+        }
+        if MISSING.contains(&text.to_lowercase().as_str()) {
+            return Cell::Missing;
+        }
+        match self.number(text).or_else(|| infinity(text)) {
+            Some(value) => Cell::Number(value),
+            None => Cell::Text,
+        }
+    }
+
+    /// A number whose thousands may be grouped.
+    fn number(self, text: &str) -> Option<f64> {
+        let (decimal, group) = if self == Self::Point { ('.', ',') } else { (',', '.') };
+        let text = text.replace('\u{2212}', "-");
+        let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((&text, "0"));
+        let unsigned = mantissa.strip_prefix(['-', '+']).unwrap_or(mantissa);
+        let sign = if mantissa.starts_with('-') { "-" } else { "" };
+        let (whole, fraction) = unsigned.split_once(decimal).unwrap_or((unsigned, ""));
+        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        let whole = if digits(whole) { whole.to_string() } else { ungrouped(whole, group)? };
+        if whole.is_empty() && fraction.is_empty() || !digits(fraction) {
+            return None;
+        }
+        format!("{sign}{whole}.{fraction}e{exponent}").parse().ok()
+    }
+}
+
+fn infinity(text: &str) -> Option<f64> {
+    let unsigned = text.trim_start_matches(['-', '+']).to_lowercase();
+    let value = ["inf", "infinity"].contains(&unsigned.as_str()).then_some(f64::INFINITY)?;
+    Some(if text.starts_with('-') { -value } else { value })
+}
+
+/// The digits of `1,234,567`: groups of three by one sign, or by a blank or an apostrophe, as other countries have them.
+fn ungrouped(whole: &str, group: char) -> Option<String> {
+    let separator = whole.chars().find(|c| !c.is_ascii_digit())?;
+    if separator != group && !" '\u{2019}\u{a0}\u{202f}\u{2009}".contains(separator) {
+        return None;
+    }
+    let groups: Vec<&str> = whole.split(separator).collect();
+    let digits = |group: &str| group.bytes().all(|byte| byte.is_ascii_digit());
+    let first = (1..=3).contains(&groups[0].len()) && !groups[0].starts_with('0');
+    let rest = groups[1..].iter().all(|group| group.len() == 3);
+    (first && rest && groups.iter().all(|group| digits(group))).then(|| groups.concat())
+}
+
+/// A cell that shows which sign is which, and its line.
+pub(super) type Shown<'a> = (u64, &'a str);
+
+/// What the cells of a table show of its decimal sign.
+#[derive(Default)]
+pub(super) struct Evidence<'a> {
+    point: Option<Shown<'a>>,
+    comma: Option<Shown<'a>>,
+    /// `1,234`: a number either way, and not the same.
+    either: Option<Shown<'a>>,
+}
+
+impl<'a> Evidence<'a> {
+    pub fn add(&mut self, line: u64, text: &'a str) {
+        let comma = text.contains(',');
+        if !comma && (self.point.is_some() || !text.contains('.')) {
+            return;
+        }
+        match (Decimal::Point.number(text.trim()), Decimal::Comma.number(text.trim())) {
+            (Some(_), None) => _ = self.point.get_or_insert((line, text)),
+            (None, Some(_)) => _ = self.comma.get_or_insert((line, text)),
+            (Some(a), Some(b)) if a != b && comma => _ = self.either.get_or_insert((line, text)),
+            _ => {}
+        }
+    }
+
+    /// The sign, or why it cannot be told.
+    pub fn decimal(self) -> Result<Decimal, String> {
+        match self {
+            Self { point: Some((a, point)), comma: Some((b, comma)), .. } => Err(format!(
+                "line {a}: {point:?} has a decimal point, line {b}: {comma:?} a decimal comma; expected one of them throughout"
+            )),
+            Self { comma: Some(_), .. } => Ok(Decimal::Comma),
+            Self { point: None, either: Some((line, text)), .. } => Err(format!(
+                "line {line}: {text:?} may be a thousand or a fraction: add --decimal point if the comma groups thousands, \
+                 --decimal comma if it is the decimal sign"
+            )),
+            _ => Ok(Decimal::Point),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_by_their_decimal_sign() {
+        let point = |text| Decimal::Point.cell(text);
+        let comma = |text| Decimal::Comma.cell(text);
+        for (text, value) in [
+            ("1.5", 1.5),
+            (" -2e-3 ", -2e-3),
+            ("1,234.5", 1234.5),
+            ("12,345,678", 12_345_678.0),
+            ("1 234.5", 1234.5),
+            ("1'234.5", 1234.5),
+            ("\u{2212}7", -7.0),
+            (".5", 0.5),
+            ("+3.", 3.0),
+            ("-inf", f64::NEG_INFINITY),
+        ] {
+            assert_eq!(point(text), Cell::Number(value), "{text}");
+        }
+        for (text, value) in
+            [("1,5", 1.5), ("1.234,5", 1234.5), ("-0,25E2", -25.0), ("7", 7.0), ("1\u{a0}234,5", 1234.5)]
+        {
+            assert_eq!(comma(text), Cell::Number(value), "{text}");
+        }
+        for text in ["1,23", "0,123", "1,2345", "c00", "12 %", "1.2.3", "--1", "e5", "1e", "2024-01-02", "1 2"] {
+            assert_eq!(point(text), Cell::Text, "{text}");
+        }
+        assert_eq!(comma("1.5"), Cell::Text);
+        for text in ["", "NA", "NaN", "#N/A", "null", "-"] {
+            assert_eq!((point(text), comma(text)), (Cell::Missing, Cell::Missing), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_decimal_sign_is_told_or_asked_for() {
+        let decimal = |cells: &[&'static str]| {
+            let mut evidence = Evidence::default();
+            (1..).zip(cells).for_each(|(line, text)| evidence.add(line, text));
+            evidence.decimal()
+        };
+        assert_eq!(decimal(&["1", "2.5"]), Ok(Decimal::Point));
+        assert_eq!(decimal(&["1.234", "2.345"]), Ok(Decimal::Point));
+        assert_eq!(decimal(&["1,234", "2,5"]), Ok(Decimal::Comma));
+        assert_eq!(decimal(&["1,234", "0,345"]), Ok(Decimal::Comma));
+        assert_eq!(decimal(&["1,234", "2.5"]), Ok(Decimal::Point));
+        assert_eq!(decimal(&["1,234,567"]), Ok(Decimal::Point));
+        assert_eq!(decimal(&["1.234,5", "1.234"]), Ok(Decimal::Comma));
+        let asked = decimal(&["7", "1,234"]).unwrap_err();
+        assert!(asked.contains("line 2: \"1,234\"") && asked.contains("--decimal comma"), "{asked}");
+        let both = decimal(&["0.5", "0,5"]).unwrap_err();
+        assert!(both.contains("line 1: \"0.5\" has a decimal point, line 2: \"0,5\" a decimal comma"), "{both}");
+    }
+}

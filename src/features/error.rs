@@ -1,0 +1,180 @@
+//! What can be wrong with features.
+
+use std::path::PathBuf;
+
+use crate::arrays::ArrayError;
+use crate::error::FileError;
+use crate::stats::similarity::SimilarityError;
+
+/// Features that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum FeaturesError {
+    /// The file.
+    #[error(transparent)]
+    Array(#[from] ArrayError),
+    /// A list of names.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// Axes without a meaning.
+    #[error(
+        "{}: shape {shape:?}, expected [concepts, units] or [groups, concepts, units]; for [concepts, channels, height, \
+         width] add --flatten, which takes the first axis as the concepts and all others as their units", path.display()
+    )]
+    Shape {
+        /// The file.
+        path: PathBuf,
+        /// As found.
+        shape: Vec<usize>,
+    },
+    /// Three axes that may be either.
+    #[error(
+        "{}: shape {shape:?} may be [groups, concepts, units] or [concepts, tokens, units]: add --groups {} for the first; \
+         --token cls, --token mean or --token all (every unit of every token a unit) for the second", path.display(), shape[0]
+    )]
+    Tokens {
+        /// The file.
+        path: PathBuf,
+        /// As found.
+        shape: Vec<usize>,
+    },
+    /// Tokens of which there are none.
+    #[error("{}: shape {shape:?}: {found}, expected [concepts, tokens, units] for --token", path.display())]
+    NoTokens {
+        /// The file.
+        path: PathBuf,
+        /// As found.
+        shape: Vec<usize>,
+        /// What is wrong with it.
+        found: String,
+    },
+    /// A table with a gap.
+    #[error("{}: line {line}, column {column}: {found:?}, expected a number; leave the concept or the unit out", path.display())]
+    Missing {
+        /// The file.
+        path: PathBuf,
+        /// From 1.
+        line: u64,
+        /// From 1.
+        column: usize,
+        /// What stands there.
+        found: String,
+    },
+    /// Names that the file has not.
+    #[error(
+        "{}: --concepts names {count} that no vector has ({concepts}); the file {}", path.display(),
+        if names.is_empty() { "names none".to_string() } else { format!("has {names}, …") }
+    )]
+    NoSuchRows {
+        /// The file.
+        path: PathBuf,
+        /// How many.
+        count: usize,
+        /// Some of them.
+        concepts: String,
+        /// Some of the file's.
+        names: String,
+    },
+    /// Two images with one vector.
+    #[error(
+        "{}: the vector {row:?} is of two images, {first} and {image}; expected one for each: give the vectors' names with \
+         their folders in --rows", path.display()
+    )]
+    OneForTwo {
+        /// The file.
+        path: PathBuf,
+        /// The vector's name.
+        row: String,
+        /// The one image.
+        first: String,
+        /// The other, with its concept and group.
+        image: String,
+    },
+    /// Nothing to correlate.
+    #[error("{}: shape {shape:?}: {found}, expected at least {expected}", path.display())]
+    Few {
+        /// The file.
+        path: PathBuf,
+        /// As found.
+        shape: Vec<usize>,
+        /// What there are too few of.
+        found: String,
+        /// At least.
+        expected: &'static str,
+    },
+    /// Arrays of one file that are no vectors of the same units.
+    #[error("{}: --stack: array {name:?} has {found} values, {first:?} has {expected}", path.display())]
+    Stack {
+        /// The file.
+        path: PathBuf,
+        /// The array.
+        name: String,
+        /// Its values.
+        found: usize,
+        /// The first array.
+        first: String,
+        /// Its values.
+        expected: usize,
+    },
+    /// The vectors cannot be dealt into groups.
+    #[error("{}: --groups {groups}: {found}", path.display())]
+    Groups {
+        /// The file.
+        path: PathBuf,
+        /// As asked for.
+        groups: usize,
+        /// Why not.
+        found: String,
+    },
+    /// A list of names that does not fit.
+    #[error("{}: {found} vectors, --rows names {names}; expected one name per vector, in their order", path.display())]
+    Rows {
+        /// The file.
+        path: PathBuf,
+        /// Vectors.
+        found: usize,
+        /// Names.
+        names: usize,
+    },
+    /// The manifest without names to find vectors by.
+    #[error(
+        "{}: --manifest finds vectors by name, and this file names none: add --rows with the images' file names, a line \
+         each, in the vectors' order (thingsvision writes file_names.txt)", .0.display()
+    )]
+    NoRows(PathBuf),
+    /// An image without a vector, or with several.
+    #[error("{}: {count} vectors for the image {image}, expected one of that file name (names of the file: {names}, …)", path.display())]
+    Image {
+        /// The file.
+        path: PathBuf,
+        /// Vectors found.
+        count: usize,
+        /// Of the manifest, with its concept and group.
+        image: String,
+        /// Some of the vectors' names.
+        names: String,
+    },
+    /// A value that is no number.
+    #[error("{}: {row}: a value is NaN or infinite, expected numbers", path.display())]
+    NotFinite {
+        /// The file.
+        path: PathBuf,
+        /// Which vector.
+        row: String,
+    },
+    /// A vector without variance.
+    #[error("{}: {row}: all values are the same, so it correlates with nothing; leave it out", path.display())]
+    Constant {
+        /// The file.
+        path: PathBuf,
+        /// Which vector.
+        row: String,
+    },
+    /// The device failed.
+    #[error("{}: {source}", path.display())]
+    Similarity {
+        /// The file.
+        path: PathBuf,
+        /// What failed.
+        source: SimilarityError,
+    },
+}

@@ -1,0 +1,274 @@
+//! The matrices of a test, read and brought into one order.
+//!
+//! Files that name their concepts are held against each other and against `--concepts`: the same names in another order
+//! are re-ordered, other names are refused. A file that names none is in the order of `--concepts`; without that list, in
+//! the order of the others, if they share one.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::{HalvesError, numbers, words};
+use crate::evaluation::{LayerRsms, Space, Words};
+use crate::matrices::{self, Entries, Matrices, Read, Reading, Side, Source};
+use crate::names;
+use crate::progress::Progress;
+use crate::results::ResultsDir;
+use crate::stats::Rsm;
+use crate::stats::similarity::rsm_of_rows;
+
+/// What is read, and what the user says of it.
+pub(super) struct Wanted<'a> {
+    pub words: &'a [Source],
+    pub images: &'a [Source],
+    pub network: &'a str,
+    pub reading: &'a Reading,
+    /// Names of the concepts, a line each.
+    pub concepts: Option<&'a Path>,
+    /// Names of the layers that the matrices of an array are, a line each.
+    pub layers: Option<&'a Path>,
+    /// Leave names unread: all matrices are in one order.
+    pub by_order: bool,
+}
+
+/// Matrices of the same concepts in the same order.
+pub(super) struct Inputs {
+    pub words: Vec<Words>,
+    pub space: Space,
+    /// How each was read, the words first.
+    pub read: Vec<Read>,
+    /// Whether a file's concepts were in another order than the test's.
+    pub reordered: bool,
+}
+
+/// Matrices as read, or vectors whose words are still to be chosen.
+enum Found {
+    Matrices(Box<Matrices>),
+    Vectors(Source),
+}
+
+impl Wanted<'_> {
+    /// Reads everything.
+    pub fn read(&self, progress: &Progress) -> Result<Inputs, HalvesError> {
+        let mut models = Vec::new();
+        for source in self.words {
+            if words::is_vectors(&source.path) {
+                models.push(Found::Vectors(source.clone()));
+            } else {
+                let read = matrices::read(source, Side::Words, self.reading)?;
+                models.extend(read.into_iter().map(|matrices| Found::Matrices(Box::new(matrices))));
+            }
+        }
+        let mut images = self.layers()?;
+        let mut all: Vec<&mut Matrices> = Vec::new();
+        all.extend(models.iter_mut().filter_map(|found| match found {
+            Found::Matrices(matrices) => Some(&mut **matrices),
+            Found::Vectors(_) => None,
+        }));
+        all.extend(images.iter_mut());
+        check_sizes(&all)?;
+        let count = all[0].read.concepts;
+        let listed = self.concepts.map(|path| listed(path, count)).transpose()?;
+        let (concepts, reordered) = self.align(&mut all, listed)?;
+        let models = models.into_iter().map(|found| match found {
+            Found::Matrices(matrices) => Ok(*matrices),
+            Found::Vectors(source) => of_vectors(&source, concepts.as_deref(), progress),
+        });
+        let models = models.collect::<Result<Vec<_>, HalvesError>>()?;
+        align_groups(&mut images)?;
+        for matrices in models.iter().chain(&images) {
+            progress.line(format!("{}: {}", matrices.name, matrices.read));
+        }
+        check_names(&models, &images)?;
+        let groups = images[0].groups.clone().unwrap_or_else(|| numbers(1, images[0].rsms.len()));
+        let read = models.iter().chain(&images).map(|matrices| matrices.read.clone()).collect();
+        let layer = |Matrices { name, rsms, .. }| LayerRsms { label: Clone::clone(&name), name, units: 0, rsms };
+        let space = Space {
+            network: self.network.to_string(),
+            layers: images.into_iter().map(layer).collect(),
+            groups,
+            concepts: concepts.unwrap_or_else(|| numbers(0, count)),
+        };
+        let model = |Matrices { name, mut rsms, .. }| Words { name, dimensions: 0, rsm: rsms.remove(0) };
+        Ok(Inputs { words: models.into_iter().map(model).collect(), space, read, reordered })
+    }
+
+    /// The layers of all files. A layer that a file names is called so, and after its source too where two are.
+    fn layers(&self) -> Result<Vec<Matrices>, HalvesError> {
+        let named = self.layers.map(names::read_lines).transpose()?;
+        let mut layers = Vec::new();
+        for source in self.images {
+            for read in matrices::read(source, Side::Images, self.reading)? {
+                let parts = match &named {
+                    Some(names) => split(read, names, self.layers.unwrap_or(Path::new("")))?,
+                    None => vec![read],
+                };
+                layers.extend(parts.into_iter().map(|layer| (source, layer)));
+            }
+        }
+        let names: Vec<String> = layers.iter().map(|(_, layer)| layer.name.clone()).collect();
+        let twice = |name: &String| names.iter().filter(|other| *other == name).count() > 1;
+        let named = |(source, mut layer): (&Source, Matrices)| {
+            if layer.name != source.name && twice(&layer.name) {
+                layer.name = format!("{} {}", source.name, layer.name);
+                layer.read.name = layer.name.clone();
+            }
+            layer
+        };
+        Ok(layers.into_iter().map(named).collect())
+    }
+
+    /// Brings all matrices into one order; the names of that order, if there are any, and whether any matrix was moved.
+    fn align(
+        &self,
+        all: &mut [&mut Matrices],
+        listed: Option<Vec<String>>,
+    ) -> Result<(Option<Vec<String>>, bool), HalvesError> {
+        let first = all.iter().find(|matrices| !matrices.names.is_empty());
+        let (first, first_path) = (first.map(|first| first.names.clone()), first.map(|first| first.read.path.clone()));
+        // Of a file's several lists, the one that the other files have too.
+        let shared = |list: &&Vec<String>| {
+            all.iter().all(|other| other.names.is_empty() || names::order(list, &other.names).is_some())
+        };
+        let first = first.map(|lists| lists.iter().find(shared).unwrap_or(&lists[0]).clone());
+        if self.by_order {
+            all.iter_mut().for_each(|matrices| matrices.read.order = Some("in the order of the file".to_string()));
+            return Ok((listed.or(first), false));
+        }
+        let from = self.concepts.map(Path::to_path_buf).or(first_path).unwrap_or_default();
+        let Some(wanted) = listed.as_ref().or(first.as_ref()).cloned() else { return Ok((None, false)) };
+        let (mut moved, mut unnamed) = (None::<PathBuf>, None::<PathBuf>);
+        for matrices in all.iter_mut() {
+            if matrices.names.is_empty() {
+                let (what, file) = (&mut unnamed, matrices.read.path.clone());
+                what.get_or_insert(file);
+                matrices.read.order = Some(format!("names no concepts: taken in the order of {}", from.display()));
+                continue;
+            }
+            let order =
+                names::order(&wanted, &matrices.names).ok_or_else(|| other_concepts(matrices, &wanted, &from))?;
+            if names::is_same(&order) {
+                matrices.read.order = Some("in order".to_string());
+                continue;
+            }
+            moved.get_or_insert(matrices.read.path.clone());
+            matrices.rsms.iter_mut().for_each(|rsm| *rsm = matrices::reordered(rsm, &order));
+            matrices.read.order = Some(format!("re-ordered by name to the order of {}", from.display()));
+        }
+        match (unnamed, moved, self.concepts) {
+            (Some(path), Some(other), None) => Err(HalvesError::Unnamed { path, first: from, other }),
+            (_, moved, _) => Ok((Some(wanted), moved.is_some())),
+        }
+    }
+}
+
+/// The matrices of an array, each a layer of its own.
+fn split(array: Matrices, layers: &[String], list: &Path) -> Result<Vec<Matrices>, HalvesError> {
+    let (found, expected) = (layers.len(), array.rsms.len());
+    if found != expected {
+        let (path, of) = (list.to_path_buf(), array.read.path);
+        return Err(HalvesError::Layers { path, found, expected, of });
+    }
+    let layer = |(name, rsm): (&String, Rsm)| {
+        let read = Read { name: name.clone(), matrices: 1, groups: None, ..array.read.clone() };
+        Matrices { name: name.clone(), rsms: vec![rsm], groups: None, names: array.names.clone(), read }
+    };
+    Ok(layers.iter().zip(array.rsms).map(layer).collect())
+}
+
+fn other_concepts(matrices: &Matrices, wanted: &[String], from: &Path) -> HalvesError {
+    let found = &matrices.names[0];
+    let (path, from) = (matrices.read.path.clone(), from.to_path_buf());
+    let missing = wanted.iter().find(|name| !found.contains(name)).unwrap_or(&wanted[0]).clone();
+    let other = found.iter().find(|name| !wanted.contains(name)).unwrap_or(&found[0]).clone();
+    HalvesError::OtherNames { path, other, from, missing }
+}
+
+/// All matrices of the same concepts, word models of one matrix, layers of the same groups.
+fn check_sizes(all: &[&mut Matrices]) -> Result<(), HalvesError> {
+    let unequal = |of: &Read, what, found, first: &Read, expected| HalvesError::Unequal {
+        path: of.path.clone(),
+        what,
+        found,
+        expected,
+        first: first.path.clone(),
+    };
+    let first = &all[0].read;
+    for matrices in all {
+        let read = &matrices.read;
+        if read.side == Side::Words && read.matrices != 1 {
+            return Err(HalvesError::WordGroups { path: read.path.clone(), found: read.matrices });
+        }
+        if read.concepts != first.concepts {
+            return Err(unequal(read, "concepts", read.concepts, first, first.concepts));
+        }
+    }
+    let mut images = all.iter().map(|matrices| &matrices.read).filter(|read| read.side == Side::Images);
+    let Some(first) = images.next() else { return Ok(()) };
+    match images.find(|read| read.matrices != first.matrices) {
+        Some(read) => Err(unequal(read, "groups", read.matrices, first, first.matrices)),
+        None => Ok(()),
+    }
+}
+
+/// Layers whose groups have names have them in the same order.
+fn align_groups(images: &mut [Matrices]) -> Result<(), HalvesError> {
+    let Some((first, path)) = images.iter().find_map(|layer| Some((layer.groups.clone()?, layer.read.path.clone())))
+    else {
+        return Ok(());
+    };
+    for layer in images {
+        let Some(groups) = layer.groups.replace(first.clone()) else { continue };
+        let Some(order) = names::order(&first, std::slice::from_ref(&groups)) else {
+            let other = groups.iter().find(|group| !first.contains(group)).unwrap_or(&groups[0]).clone();
+            return Err(HalvesError::OtherGroups { path: layer.read.path.clone(), other, first: path });
+        };
+        layer.rsms = order.iter().map(|&group| layer.rsms[group].clone()).collect();
+    }
+    Ok(())
+}
+
+/// Layers of several files may have one name, or one file for their results, and then nothing tells them apart.
+fn check_names(words: &[Matrices], images: &[Matrices]) -> Result<(), HalvesError> {
+    type File = fn(&ResultsDir, &str) -> PathBuf;
+    let directory = ResultsDir::new("");
+    let sides = [("words", words, ResultsDir::words_rsm as File), ("images", images, ResultsDir::layer_rsm as File)];
+    for (side, all, file) in sides {
+        let mut seen = BTreeSet::new();
+        if let Some(twice) = all.iter().find(|matrices| !seen.insert(file(&directory, &matrices.name))) {
+            return Err(HalvesError::SameName { side, name: twice.name.clone() });
+        }
+    }
+    Ok(())
+}
+
+/// The names of the concepts, all different.
+fn listed(path: &Path, concepts: usize) -> Result<Vec<String>, HalvesError> {
+    let names = super::list(path, concepts, "name")?;
+    match names::twice(&names) {
+        Some(name) => Err(HalvesError::SameConcept { path: path.into(), name: name.clone() }),
+        None => Ok(names),
+    }
+}
+
+/// The matrix of the concepts' word vectors.
+fn of_vectors(source: &Source, concepts: Option<&[String]>, progress: &Progress) -> Result<Matrices, HalvesError> {
+    let path = &source.path;
+    let vectors = words::read(path, concepts, progress)?;
+    let concepts = vectors.rows.len() / vectors.dimensions;
+    let rsm = rsm_of_rows(&vectors.rows, concepts, vectors.dimensions)
+        .map_err(|source| HalvesError::Vectors { path: path.clone(), source })?;
+    let read = Read {
+        side: Side::Words,
+        name: source.name.clone(),
+        path: path.clone(),
+        shape: vec![vectors.total as usize, vectors.dimensions],
+        form: "vectors".to_string(),
+        entries: Entries::Similarities,
+        matrices: 1,
+        concepts,
+        groups: None,
+        names: None,
+        order: Some("found by name".to_string()),
+    };
+    Ok(Matrices { name: source.name.clone(), rsms: vec![rsm], groups: None, names: Vec::new(), read })
+}

@@ -1,0 +1,86 @@
+//! Files of word vectors given where matrices or features are expected: they hold more words than there are concepts.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+
+use super::HalvesError;
+use crate::arrays;
+use crate::progress::Progress;
+use crate::vectors::{self, Spelling, VectorsError};
+
+/// Whether a file holds word vectors rather than a matrix: by its ending, by the arrays `words` and `vectors`, or as text
+/// whose lines are a word and numbers, more or fewer lines than numbers.
+pub(super) fn is_vectors(path: &Path) -> bool {
+    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_lowercase();
+    match ending.as_str() {
+        "bin" | "vec" | "gz" | "zip" => true,
+        "npz" => arrays::names(path)
+            .is_ok_and(|names| ["words", "vectors"].iter().all(|name| names.iter().any(|n| n == name))),
+        "safetensors" => arrays::names(path).is_ok_and(|names| names.iter().any(|name| name == "vectors")),
+        "txt" => File::open(path).is_ok_and(|file| is_text(BufReader::new(file)).unwrap_or_default()),
+        _ => false,
+    }
+}
+
+fn is_text(file: impl BufRead) -> std::io::Result<bool> {
+    let mut lines = file.lines();
+    let Some(first) = lines.next().transpose()? else { return Ok(false) };
+    let fields: Vec<&str> = first.trim_start_matches('\u{feff}').split_whitespace().collect();
+    let number = |field: &&str| field.parse::<f64>().is_ok();
+    let whole = |field: &&str| field.parse::<u64>().is_ok();
+    match &fields[..] {
+        // word2vec's line of counts.
+        [words, dimensions] if whole(words) && whole(dimensions) => Ok(true),
+        [word, values @ ..] if !number(word) && !values.is_empty() && values.iter().all(number) => {
+            // As many lines as numbers: a square matrix whose rows have names.
+            Ok(lines.take(values.len()).filter(Result::is_ok).count() + 1 != values.len())
+        }
+        _ => Ok(false),
+    }
+}
+
+/// Vectors of words.
+pub(super) struct Vectors {
+    /// `[words, dimensions]`, in the order asked for.
+    pub rows: Vec<f32>,
+    pub dimensions: usize,
+    /// Words of the file.
+    pub total: u64,
+}
+
+/// The vectors of the concepts, each in the first spelling that the file has (see [`Spelling`]).
+pub(super) fn read(path: &Path, concepts: Option<&[String]>, progress: &Progress) -> Result<Vectors, HalvesError> {
+    let concepts = concepts.ok_or_else(|| HalvesError::NoWordsNamed(path.into()))?;
+    progress.detail(format!("reading {}", path.display()));
+    let read = vectors::read_spelled(path, concepts, &Spelling::default(), &mut |_, _| {})?;
+    if let Some(wrong) = read.not_finite.into_values().next() {
+        return Err(VectorsError::from(wrong).into());
+    }
+    read.warnings.iter().for_each(|warning| progress.line(format!("warning: {warning}")));
+    let missing: Vec<&str> =
+        concepts.iter().zip(&read.found).filter(|(_, found)| found.is_none()).map(|(name, _)| name.as_str()).collect();
+    if !missing.is_empty() {
+        let words = missing[..missing.len().min(8)].join(", ");
+        let (count, concepts) = (missing.len(), concepts.len());
+        return Err(HalvesError::MissingWords { path: path.into(), count, concepts, words });
+    }
+    let rows = read.found.into_iter().flatten().flat_map(|(_, vector)| vector).collect();
+    Ok(Vectors { rows, dimensions: read.dimensions, total: read.words })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn vectors_in_text_are_told_from_a_square_matrix() {
+        let told = |text: &str| is_text(text.as_bytes()).unwrap();
+        assert!(told("2 3\ncat 1 2 3\ndog 4 5 6\n"));
+        assert!(told("cat 1 2 3\ndog 4 5 6\n"));
+        assert!(told("cat 1 0.5\ndog 0.5 1\nmole 0.1 0.2\n"));
+        assert!(!told("cat 1 0.5\ndog 0.5 1\n"));
+        assert!(!told("cat dog\n1 0.5\n0.5 1\n"));
+        assert!(!told("1 0.5\n0.5 1\n"));
+    }
+}

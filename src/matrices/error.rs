@@ -1,0 +1,145 @@
+//! What can be wrong with a file of matrices.
+
+use std::path::PathBuf;
+
+use super::ROUNDING;
+use crate::arrays::{self, ArrayError};
+use crate::error::FileError;
+use crate::stats::two_vs_two::FEWEST_CONCEPTS;
+
+/// A file whose contents are no similarity matrices.
+#[derive(Debug, thiserror::Error)]
+pub enum MatrixError {
+    /// The file.
+    #[error(transparent)]
+    Array(#[from] ArrayError),
+    /// Axes without a meaning.
+    #[error(
+        "{}: shape {shape:?}, expected [concepts, concepts], [groups, concepts, concepts], or what is above the diagonal, \
+         [concepts (concepts - 1) / 2], for each group; features become matrices by `semgpu similarity`", path.display()
+    )]
+    Shape {
+        /// The file.
+        path: PathBuf,
+        /// As found.
+        shape: Vec<usize>,
+    },
+    /// k - 2 entries leave no freedom.
+    #[error("{}: {concepts} concepts, expected {FEWEST_CONCEPTS} or more: the 2 vs. 2 test leaves two out", path.display())]
+    Few {
+        /// The file.
+        path: PathBuf,
+        /// Concepts.
+        concepts: usize,
+    },
+    /// Nothing tells r from 1 - r.
+    #[error(
+        "{}: shape {shape:?}: if these are the entries above the diagonal of matrices of {concepts} concepts, say \
+         --similarities (they are r) or --distances (they are 1 - r); features become matrices by `semgpu similarity`",
+        path.display()
+    )]
+    Untold {
+        /// The file.
+        path: PathBuf,
+        /// As found.
+        shape: Vec<usize>,
+        /// That so many pairs have.
+        concepts: usize,
+    },
+    /// A diagonal that is neither.
+    #[error(
+        "{}: {at}: the diagonal has {found} in row {row} (from 0), expected 1 throughout (correlations) or 0 \
+         throughout (distances 1 - r), to within {ROUNDING}; is it a similarity matrix?", path.display()
+    )]
+    Diagonal {
+        /// The file.
+        path: PathBuf,
+        /// Which matrix.
+        at: String,
+        /// Counted from 0.
+        row: usize,
+        /// The entry.
+        found: f64,
+    },
+    /// Two entries of one pair.
+    #[error(
+        "{}: {at}: the entry in row {row}, column {column} (from 0) is {found}, its mirror image {mirrored}, expected \
+         the same to within {ROUNDING}; a similarity matrix is symmetric", path.display()
+    )]
+    Asymmetric {
+        /// The file.
+        path: PathBuf,
+        /// Which matrix.
+        at: String,
+        /// Counted from 0.
+        row: usize,
+        /// Counted from 0.
+        column: usize,
+        /// The entry.
+        found: f64,
+        /// The other.
+        mirrored: f64,
+    },
+    /// An entry that is no correlation.
+    #[error(
+        "{}: {at}: the entry in row {row}, column {column} (from 0) is {found}, expected {expected}; correlate the features \
+         by `semgpu similarity`, or by numpy's corrcoef", path.display()
+    )]
+    Entry {
+        /// The file.
+        path: PathBuf,
+        /// Which matrix.
+        at: String,
+        /// Counted from 0.
+        row: usize,
+        /// Counted from 0.
+        column: usize,
+        /// The entry.
+        found: f64,
+        /// The range.
+        expected: &'static str,
+    },
+    /// rsatoolbox's RDMs by another measure.
+    #[error(
+        "{}: dissimilarity_measure is {}, expected \"correlation\" (1 - r): the test compares correlations; \
+         rsatoolbox.rdm.calc_rdm(…, method=\"correlation\") computes them{}", path.display(),
+        found.as_ref().map_or("not given".to_string(), |found| format!("{found:?}")),
+        if found.is_none() { "; if they are correlation distances, add --distances" } else { "" }
+    )]
+    Measure {
+        /// The file.
+        path: PathBuf,
+        /// As the file says.
+        found: Option<String>,
+    },
+    /// Several matrices of which nothing says what they are.
+    #[error(
+        "{}: {count} matrices: {found}; take one by NAME=FILE::LAYER or, counted from 0, NAME=FILE::0, or say what they are \
+         of one layer: --groups-are subjects", path.display()
+    )]
+    Several {
+        /// The file.
+        path: PathBuf,
+        /// Its matrices.
+        count: usize,
+        /// What was found of them.
+        found: String,
+    },
+    /// Rows and columns of other concepts.
+    #[error(
+        "{}: rows and columns have other names ({row:?} names no column): a similarity matrix has the same; rename them, or \
+         leave them out", path.display()
+    )]
+    RowsAndColumns {
+        /// The file.
+        path: PathBuf,
+        /// The first name of a row that no column has.
+        row: String,
+    },
+    /// A folder without matrices.
+    #[error("{}: a folder without arrays, expected a file for each layer ({})", .0.display(), arrays::endings())]
+    NoFiles(PathBuf),
+    /// A list.
+    #[error(transparent)]
+    File(#[from] FileError),
+}

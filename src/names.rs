@@ -1,0 +1,81 @@
+//! Names of concepts, as files and lists carry them, held against each other.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use unicode_normalization::UnicodeNormalization;
+
+use crate::error::FileError;
+
+/// A name in the form in which names are compared: composed (NFC), without blanks or a byte-order mark around it.
+pub fn plain(name: &str) -> String {
+    const UNSEEN: [char; 3] = ['\u{feff}', '\u{200b}', '\0'];
+    let name = name.trim_matches(|c: char| c.is_whitespace() || UNSEEN.contains(&c));
+    name.nfc().collect()
+}
+
+/// The lines of a file that are not empty, as [`plain`] names.
+///
+/// # Errors
+/// The file cannot be read, or is no UTF-8.
+pub fn read_lines(path: &Path) -> Result<Vec<String>, FileError> {
+    let text = std::fs::read_to_string(path).map_err(FileError::at(path))?;
+    Ok(text.lines().map(plain).filter(|line| !line.is_empty()).collect())
+}
+
+/// The list with the names of a matrix's concepts that stands beside it: of `rsm.npy`, `rsm.concepts.txt`.
+pub fn list_of(matrix: &Path) -> PathBuf {
+    matrix.with_extension("concepts.txt")
+}
+
+/// The first name that stands twice.
+pub fn twice(names: &[String]) -> Option<&String> {
+    let mut seen = HashSet::new();
+    names.iter().find(|name| !seen.insert(*name))
+}
+
+/// Lists of names of one length that name each place differently, as [`plain`] names.
+pub fn lists(lists: &[Vec<String>], length: usize) -> Vec<Vec<String>> {
+    let lists =
+        lists.iter().filter(|list| list.len() == length).map(|list| list.iter().map(|name| plain(name)).collect());
+    lists.filter(|list: &Vec<String>| twice(list).is_none() && list.iter().all(|name| !name.is_empty())).collect()
+}
+
+/// Where each of `wanted` stands in the first of `lists` that has the same names in any order.
+pub fn order(wanted: &[String], lists: &[Vec<String>]) -> Option<Vec<usize>> {
+    lists.iter().find_map(|list| {
+        let places: HashMap<&str, usize> = list.iter().enumerate().map(|(n, name)| (name.as_str(), n)).collect();
+        let order: Option<Vec<usize>> = wanted.iter().map(|name| places.get(name.as_str()).copied()).collect();
+        order.filter(|order| order.len() == list.len())
+    })
+}
+
+/// Whether nothing moves.
+pub fn is_same(order: &[usize]) -> bool {
+    order.iter().enumerate().all(|(n, &place)| n == place)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(text: &str) -> Vec<String> {
+        text.split(' ').map(str::to_string).collect()
+    }
+
+    #[test]
+    fn names_are_found_in_whichever_list_has_them() {
+        let wanted = names("cat dog mole");
+        let lists = [names("a b c"), names("mole cat dog")];
+        assert_eq!(order(&wanted, &lists), Some(vec![1, 2, 0]));
+        assert_eq!(order(&wanted, &[names("mole cat fox")]), None);
+        assert_eq!(order(&wanted, &[names("mole cat dog fox")]), None);
+    }
+
+    #[test]
+    fn what_cannot_be_seen_tells_no_names_apart() {
+        assert_eq!(plain("\u{feff} cre\u{300}me\t"), "cr\u{e8}me");
+        let found = lists(&[names("a a"), names("a b c"), names("a b")], 2);
+        assert_eq!(found, [names("a b")]);
+    }
+}
