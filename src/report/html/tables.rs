@@ -1,9 +1,15 @@
 //! The tables that stand without JavaScript.
 
-use crate::report::SIGNIFICANT;
-use crate::report::curves::{Curves, thousands};
-use crate::report::html::escape;
-use crate::results::{OneVsTwoRow, RsaRow, WordsRow};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
+
+use crate::report::canvas::escape;
+use crate::report::curves::{Curves, SIGNIFICANT, thousands};
+use crate::results::{OneVsTwoRow, Results, RsaRow, WordsRow};
+
+/// Of all tables in the page together, before they become a third longer.
+const DOWNLOAD_BYTES: usize = 500_000;
 
 /// A p-value to four places.
 pub fn p_value(p: f64) -> String {
@@ -35,6 +41,41 @@ pub fn summary(curves: &Curves) -> String {
         ));
     }
     sentences.join("\n")
+}
+
+/// Links that save the tables as the files of the run have them, of as many as the page has room for.
+pub fn downloads(results: &Results) -> String {
+    let tables = [
+        ("accuracy.csv", csv(&results.accuracy)),
+        ("words.csv", csv(&results.words)),
+        ("rsa.csv", csv(&results.rsa)),
+        ("one_vs_two.csv", csv(&results.one_vs_two)),
+        ("layers.csv", csv(&results.layers)),
+        ("groups.csv", csv(&results.groups)),
+        ("lost.csv", csv(&results.lost)),
+        ("concepts.csv", csv(&results.concepts)),
+    ];
+    let mut left = DOWNLOAD_BYTES;
+    let mut links = Vec::new();
+    for (name, table) in tables {
+        if !table.is_empty() && table.len() <= left {
+            left -= table.len();
+            let bytes = STANDARD.encode(table);
+            links.push(format!("<a download=\"{name}\" href=\"data:text/csv;base64,{bytes}\">{name}</a>"));
+        }
+    }
+    if links.is_empty() {
+        String::new()
+    } else {
+        format!("<p class=\"downloads\">Download: {}</p>\n", links.join(", "))
+    }
+}
+
+/// A table as its file has it; nothing without rows.
+fn csv(rows: &[impl Serialize]) -> Vec<u8> {
+    let mut table = csv::Writer::from_writer(Vec::new());
+    rows.iter().try_for_each(|row| table.serialize(row)).expect("rows in memory are written in memory");
+    table.into_inner().expect("a Vec takes everything")
 }
 
 /// Accuracy and family-wise p of every layer against every word model.
