@@ -121,7 +121,7 @@ impl Architecture<'_> {
 
     fn draw(&self) -> Picture {
         let mut canvas = Canvas::new(self.foot() + self.notes().height() + EDGE);
-        let title = format!("{} ({})", names::network(self.network.name), self.network.form);
+        let title = format!("{} ({})", names::network(&self.network.name), self.network.form);
         notes::title(&mut canvas, &title, EDGE);
         let blocks = self.blocks();
         let (slot, text) = (slot(&blocks), self.text(&blocks));
