@@ -267,9 +267,9 @@ mod tests {
 
     #[test]
     fn names_of_categories_stand_apart_and_above_the_end() {
-        let blocks = [("a", 0.0, 0.8), ("b", 0.8, 0.9), ("c", 0.9, 1.0)];
-        assert_eq!(apart(&blocks, 100.0, 20.0), [40.0, 70.0, 90.0]);
-        assert_eq!(apart(&blocks, 1000.0, 20.0), [400.0, 850.0, 950.0]);
+        let blocks = [("a", 0.0, 0.75), ("b", 0.75, 0.875), ("c", 0.875, 1.0)];
+        assert_eq!(apart(&blocks, 80.0, 20.0), [30.0, 50.0, 70.0]);
+        assert_eq!(apart(&blocks, 800.0, 20.0), [300.0, 650.0, 750.0]);
     }
 
     #[test]
