@@ -75,6 +75,7 @@ pub enum CompareError {
 /// One run with one word model.
 struct Curve {
     name: String,
+    run: String,
     directory: ResultsDir,
     rows: Vec<AccuracyRow>,
     /// In the order that it shares with other curves of the same concepts.
@@ -133,7 +134,7 @@ pub fn compare(request: &Request, progress: &Progress) -> Result<PathBuf, Error>
         }
     }
     write_table(&request.out, &rows).map_err(Error::failed)?;
-    let overlays: Vec<Overlay> = curves.iter().map(|curve| Overlay { name: &curve.name, rows: &curve.rows }).collect();
+    let overlays: Vec<Overlay> = curves.iter().map(|curve| Overlay { run: &curve.run, rows: &curve.rows }).collect();
     report::write_comparison(&overlays, &request.out).map_err(Error::failed)?;
     summarise(&rows, progress);
     Ok(request.out.clone())
@@ -179,7 +180,7 @@ fn curves(request: &Request) -> Result<Vec<Curve>, CompareError> {
     let wanted = |words: &str| request.words.is_empty() || request.words.iter().any(|wanted| wanted == words);
     let models = known.iter().filter(|words| wanted(words)).count();
     let mut curves = Vec::new();
-    for (name, directory, run) in &runs {
+    for (run_name, directory, run) in &runs {
         let directory = ResultsDir::new(*directory);
         let ties = RunRecord::read(&directory)?.map_or_else(Ties::default, |record| record.options().ties);
         let concepts = directory.concepts()?;
@@ -188,12 +189,12 @@ fn curves(request: &Request) -> Result<Vec<Curve>, CompareError> {
         {
             let name = match (runs.len(), models) {
                 (1, _) => words.to_string(),
-                (_, 1) => name.clone(),
-                _ => format!("{name}, {words}"),
+                (_, 1) => run_name.clone(),
+                _ => format!("{run_name}, {words}"),
             };
             let rows = run.accuracy.iter().filter(|row| row.words == words).cloned().collect();
-            let (directory, concepts) = (directory.clone(), concepts.clone());
-            curves.push(Curve { name, directory, rows, concepts, order: None, ties });
+            let (run, directory, concepts) = (run_name.clone(), directory.clone(), concepts.clone());
+            curves.push(Curve { name, run, directory, rows, concepts, order: None, ties });
         }
     }
     if curves.len() < 2 {

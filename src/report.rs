@@ -1,22 +1,31 @@
-//! Figures from the results alone; computes no statistics.
+//! Figures of finished results as SVG, PNG and PDF, and the page that holds everything; computes no statistics.
 //!
-//! A figure is one file and one line in [`WRITERS`]. It draws on a canvas in pixels of a single-column figure,
-//! once for the PNG and once for the SVG. `report.html` is the page that holds everything.
+//! A figure is one file and one line in [`FIGURES`]. It draws itself once, in pixels of a single-column figure, from what
+//! [`Material`] holds: the tables, `run.json`, the matrices and, where they can still be found, the images; the
+//! architecture is drawn from the network's own description in [`crate::nets`]. Every file is made from that drawing, and
+//! `report.html` has it too.
 
 mod accuracy;
 mod architecture;
-mod axes;
 mod canvas;
+mod chance;
+mod chart;
 mod compare;
 mod concepts;
 mod confused;
 mod curves;
+mod error;
+mod file;
 mod heatmap;
 mod html;
+mod ink;
 mod layers;
 mod matched;
+mod material;
+mod names;
 mod notes;
 mod one_vs_two;
+mod pdf;
 mod ramp;
 mod rsm;
 mod stimuli;
@@ -25,86 +34,61 @@ mod uncertainty;
 
 use std::path::{Path, PathBuf};
 
-use crate::arrays::ArrayError;
-use crate::error::FileError;
-use crate::record::RecordError;
-use crate::results::{Results, ResultsDir};
+use crate::report::canvas::Picture;
+use crate::results::Results;
 
-pub use canvas::DrawError;
 pub use compare::{Overlay, write_comparison};
-pub use curves::distinct;
+pub use curves::{SIGNIFICANT, distinct};
+pub use error::{DrawError, ReportError};
+pub use material::Material;
 
-/// The accuracy of either test where words and images have nothing in common.
-const CHANCE: f64 = 0.5;
-
-/// The level below which a layer counts as significant: its family-wise p, in the 1 vs. 2 test its own p too.
-pub(crate) const SIGNIFICANT: f64 = 0.05;
-
-/// One kind of figure, drawn from a results directory's tables.
-pub struct Writer {
+/// One kind of figure.
+pub struct Figure {
     /// The stem of its files' names.
     pub name: &'static str,
-    /// Draws it for every network in the results, into `figures` of their directory; returns the files written.
-    pub write: fn(&Results, &Path) -> Result<Vec<PathBuf>, ReportError>,
+    /// Draws it for every network in the results.
+    pub draw: fn(&Material) -> Result<Vec<Drawing>, ReportError>,
+}
+
+/// A figure of one network.
+pub struct Drawing {
+    /// Of its files' names: the figure, the network and, where there is one for each, the word model.
+    pub stem: String,
+    /// The network's name.
+    pub network: String,
+    /// What it shows, for those who cannot see it.
+    pub text: String,
+    /// The drawing.
+    pub picture: Picture,
 }
 
 /// Every figure.
-pub const WRITERS: &[Writer] = &[
-    accuracy::WRITER,
-    uncertainty::WRITER,
-    matched::WRITER,
-    one_vs_two::WRITER,
-    layers::WRITER,
-    concepts::WRITER,
-    confused::WRITER,
-    rsm::WRITER,
-    architecture::WRITER,
-    html::WRITER,
+pub const FIGURES: &[Figure] = &[
+    accuracy::FIGURE,
+    uncertainty::FIGURE,
+    matched::FIGURE,
+    one_vs_two::FIGURE,
+    layers::FIGURE,
+    concepts::FIGURE,
+    confused::FIGURE,
+    rsm::FIGURE,
+    architecture::FIGURE,
 ];
 
-/// A figure that could not be made.
-#[derive(Debug, thiserror::Error)]
-pub enum ReportError {
-    /// There are no rows to draw.
-    #[error("{table} has no rows to draw the figure \"{figure}\" from")]
-    NoRows {
-        /// The writer's name.
-        figure: &'static str,
-        /// The table it draws.
-        table: &'static str,
-    },
-    /// The picture could not be drawn or encoded.
-    #[error("{}: {source}", path.display())]
-    Draw {
-        /// The picture.
-        path: PathBuf,
-        /// What failed.
-        source: DrawError,
-    },
-    /// A matrix of the results cannot be read.
-    #[error(transparent)]
-    Array(#[from] ArrayError),
-    /// The record of the results cannot be read.
-    #[error(transparent)]
-    Record(#[from] RecordError),
-    /// The picture could not be written.
-    #[error(transparent)]
-    File(#[from] FileError),
-}
-
-/// Draws every figure into `<directory>/figures`; returns the files written.
+/// Draws every figure into `<directory>/figures` and writes `<directory>/report.html`; returns the files written.
 ///
 /// # Errors
-/// Results without rows; a file that cannot be written.
+/// Results without rows; a file that cannot be read or written.
 pub fn write_figures(results: &Results, directory: &Path) -> Result<Vec<PathBuf>, ReportError> {
-    let mut paths = Vec::new();
-    for writer in WRITERS {
-        paths.extend((writer.write)(results, directory)?);
-    }
+    let material = Material::read(results, directory)?;
+    let drawings: Vec<Drawing> = FIGURES
+        .iter()
+        .map(|figure| (figure.draw)(&material))
+        .collect::<Result<Vec<_>, _>>()?
+        .into_iter()
+        .flatten()
+        .collect();
+    let mut paths = file::write(&drawings, directory)?;
+    paths.push(html::write(&material, &drawings)?);
     Ok(paths)
-}
-
-/// Where the figures of a results directory lie.
-fn figures(directory: &Path) -> PathBuf {
-    ResultsDir::new(directory).figures()
 }

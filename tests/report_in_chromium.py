@@ -118,11 +118,11 @@ def main(page, out):
             look(browser, f"{device}, concept", out, f"{device}-concept")
         browser.window(DESKTOP)
         browser.open(url)
-        before = browser.run("document.querySelector('#chart svg').focus(); return document.getElementById('readout').textContent")
+        before = browser.run("document.querySelector('#curves svg').focus(); return document.getElementById('readout').textContent")
         browser.key("ArrowLeft")
         after = browser.run("return document.getElementById('readout').textContent")
         check(before != after and "accuracy" in after, f"an arrow key reads out: {after}")
-        check(browser.run("return document.activeElement.closest('#chart') !== null"), "and the chart keeps the focus")
+        check(browser.run("return document.activeElement.closest('#curves') !== null"), "and the chart keeps the focus")
         rows = "return [...document.querySelectorAll('#concepts-body tbody tr')].map(r => r.textContent)"
         first = browser.run(rows)
         browser.run("document.querySelector('[data-sort=accuracy]').click()")

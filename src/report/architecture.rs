@@ -1,37 +1,38 @@
 //! Supplementary figures 1 to 3: a network's stages from input to classes, with the tapped layers marked, generated from
 //! the network's own list of stages.
 
-use std::path::{Path, PathBuf};
-
-use plotters::style::text_anchor::HPos;
-
 use crate::nets::{self, Blueprint, StageSpec};
 use crate::record::RunRecord;
-use crate::report::axes::HALF_CAPITAL;
-use crate::report::canvas::{Backend, Canvas, DrawError, Figure, TextStyle, write_figure};
+use crate::report::canvas::{Anchor, Canvas, Picture, TextStyle};
 use crate::report::curves::{Curves, thousands};
-use crate::report::notes::Notes;
-use crate::report::style::{AXIS, BOX, GREY, INK, LIGHT, NOTE, PAPER, SIZE, Shape, TICK_LABEL, TITLE, curve};
-use crate::report::{ReportError, Writer, figures};
-use crate::results::{Results, ResultsDir};
+use crate::report::notes::{self, Notes};
+use crate::report::style::{
+    AXIS, BOX, EDGE, GREY, HALF_CAPITAL, INK, LIGHT, NOTE, PAPER, SOLID, Shape, TICK_LABEL, TITLE, WIDTH, curve,
+};
+use crate::report::{Drawing, Figure, Material, ReportError, names};
 use crate::stimuli::{PIXELS, PIXELS_LABEL};
 
 /// `architecture_<network>`
-pub const WRITER: Writer = Writer { name: "architecture", write };
+pub const FIGURE: Figure = Figure { name: "architecture", draw };
 
-fn write(results: &Results, directory: &Path) -> Result<Vec<PathBuf>, ReportError> {
-    let mut paths = Vec::new();
-    let record = RunRecord::read(&ResultsDir::new(directory))?;
-    let form = record.as_ref().and_then(RunRecord::run).map(|run| run.network.form.as_str());
-    for curves in Curves::of_networks(&results.accuracy) {
+fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
+    let mut drawings = Vec::new();
+    let run = material.record.as_ref().and_then(RunRecord::run);
+    let form = run.map(|run| run.network.form.as_str());
+    for curves in Curves::of_networks(&material.results.accuracy) {
         // Matrices that another program computed have no network here.
         let Some(network) = nets::find(curves.network) else { continue };
         let form = form.and_then(|form| network.blueprint(form));
         let network = form.unwrap_or_else(|| network.draw(&network.forms[0]));
         let figure = Architecture { stages: network.stages(), network, tapped: curves.layers.clone() };
-        paths.extend(write_figure(&figure, &figures(directory), &curves.stem(WRITER.name))?);
+        drawings.push(Drawing {
+            stem: curves.stem(FIGURE.name),
+            network: curves.network.to_string(),
+            text: format!("The stages of {} and the layers compared", curves.network),
+            picture: figure.draw(),
+        });
     }
-    Ok(paths)
+    Ok(drawings)
 }
 
 struct Architecture<'a> {
@@ -51,7 +52,6 @@ struct Block {
     taps: Vec<bool>,
 }
 
-const EDGE: f64 = 24.0;
 const TOP: f64 = EDGE + 1.7 * TITLE;
 /// Height of the highest box, the input's.
 const HIGHEST: f64 = 470.0;
@@ -71,7 +71,7 @@ impl Block {
 
 /// The width that a box has to itself.
 fn slot(blocks: &[Block]) -> f64 {
-    (f64::from(SIZE.0) - 2.0 * EDGE) / blocks.len() as f64
+    (WIDTH - 2.0 * EDGE) / blocks.len() as f64
 }
 
 impl Architecture<'_> {
@@ -116,26 +116,20 @@ impl Architecture<'_> {
              layers compared; hollow: others that can be. {} million multiply-adds per image.",
             thousands(multiply_adds / 1_000_000)
         );
-        Notes::wrapped(&notes, f64::from(SIZE.0) - 2.0 * EDGE)
-    }
-}
-
-impl Figure for Architecture<'_> {
-    fn size(&self) -> (u32, u32) {
-        let height = self.foot() + self.notes().height() + EDGE;
-        (SIZE.0, height.ceil() as u32)
+        Notes::wrapped(&notes, WIDTH - 2.0 * EDGE)
     }
 
-    fn draw<B: Backend>(&self, canvas: &Canvas<B>) -> Result<(), DrawError> {
-        let title = format!("{} ({})", self.network.name, self.network.form);
-        canvas.text(&title, TextStyle::bold(TITLE, INK), (EDGE, EDGE + 0.8 * TITLE), HPos::Left)?;
+    fn draw(&self) -> Picture {
+        let mut canvas = Canvas::new(self.foot() + self.notes().height() + EDGE);
+        let title = format!("{} ({})", names::network(&self.network.name), self.network.form);
+        notes::title(&mut canvas, &title, EDGE);
         let blocks = self.blocks();
         let (slot, text) = (slot(&blocks), self.text(&blocks));
         let middle = TOP + ABOVE + HIGHEST / 2.0;
         let (tallest, widest) = blocks
             .iter()
             .fold((1, 1), |(side, channels), block| (side.max(block.shape[1]), channels.max(block.shape[0])));
-        canvas.line(&[(EDGE, middle), (f64::from(SIZE.0) - EDGE, middle)], AXIS, LIGHT)?;
+        canvas.line(&[(EDGE, middle), (WIDTH - EDGE, middle)], SOLID, AXIS, LIGHT);
         for (n, block) in blocks.iter().enumerate() {
             let [channels, side, _] = block.shape;
             let share = |value: usize, most: usize| (value as f64 / most as f64).sqrt();
@@ -148,20 +142,21 @@ impl Figure for Architecture<'_> {
                 let (left, high) = (x - width / 2.0 - grown, middle - height / 2.0 - grown);
                 [(left, high), (right, high), (right, low), (left, low)]
             };
-            canvas.polygon(&corners(2.0), if any { curve(0).color } else { GREY })?;
-            canvas.polygon(&corners(-1.0), if any { BOX } else { PAPER })?;
+            canvas.polygon(&corners(2.0), if any { curve(0).color } else { GREY }, 1.0);
+            canvas.polygon(&corners(-1.0), if any { BOX } else { PAPER }, 1.0);
 
             let top = middle - height / 2.0;
             for (dot, &tapped) in block.taps.iter().enumerate() {
                 let y = top - 2.2 * DOT - 2.6 * DOT * (block.taps.len() - 1 - dot) as f64;
-                canvas.marker(Shape::Circle, (x, y), DOT, curve(0).color, tapped)?;
+                canvas.marker(Shape::Circle, (x, y), DOT, curve(0).color, tapped);
             }
             let above = top - 2.6 * DOT * block.taps.len() as f64 - 2.0 * DOT;
-            canvas.text_upwards(&block.label, text, (x + HALF_CAPITAL * text.em, above), HPos::Left)?;
+            canvas.text_upwards(&block.label, text, (x + HALF_CAPITAL * text.em, above), Anchor::Start);
             let below = (x + HALF_CAPITAL * text.em, middle + HIGHEST / 2.0 + GAP);
-            canvas.text_upwards(&block.shape_text(), TextStyle { color: GREY, ..text }, below, HPos::Right)?;
+            canvas.text_upwards(&block.shape_text(), TextStyle { color: GREY, ..text }, below, Anchor::End);
         }
-        self.notes().draw(canvas, (EDGE, self.foot()))
+        self.notes().draw(&mut canvas, (EDGE, self.foot()));
+        canvas.finish()
     }
 }
 
@@ -169,20 +164,19 @@ impl Figure for Architecture<'_> {
 mod tests {
     use super::*;
     use crate::report::curves::tests::rows;
+    use crate::report::material::tests::material;
+    use crate::results::Results;
 
     #[test]
     fn every_network_can_be_drawn_in_every_form_with_its_labels() {
-        let directory = tempfile::tempdir().unwrap();
         for network in nets::NETS {
             for form in network.forms {
                 let blueprint = network.draw(form);
                 let (layers, form) = (blueprint.layers(), form.name);
                 let tapped = layers.iter().filter(|layer| !layer.on_request).map(|layer| layer.name.as_str()).collect();
-                let figure = Architecture { stages: blueprint.stages(), network: blueprint, tapped };
-                let paths = write_figure(&figure, directory.path(), &format!("{}_{form}", network.name)).unwrap();
-                let svg = std::fs::read_to_string(&paths[1]).unwrap();
+                let svg = Architecture { stages: blueprint.stages(), network: blueprint, tapped }.draw().svg;
                 let last = &layers[layers.len() - 1].label;
-                assert!(svg.lines().any(|line| line.ends_with(last.as_str())), "{} {form} {last}", network.name);
+                assert!(svg.contains(&format!("{last}</text>")), "{} {form} {last}", network.name);
             }
         }
     }
@@ -201,8 +195,7 @@ mod tests {
 
     #[test]
     fn networks_of_other_programs_are_left_out() {
-        let directory = tempfile::tempdir().unwrap();
         let results = Results { accuracy: rows("my net", &["fc1".into()], &["GloVe"]), ..Results::default() };
-        assert!(write(&results, directory.path()).unwrap().is_empty());
+        assert!(draw(&material(&results)).unwrap().is_empty());
     }
 }

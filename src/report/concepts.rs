@@ -1,35 +1,36 @@
 //! Each concept's accuracy at each layer: the pairs it takes part in.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
 
-use crate::report::canvas::write_figure;
 use crate::report::curves::{Curves, Model};
 use crate::report::heatmap::Heatmap;
 use crate::report::ramp::Ramp;
-use crate::report::{ReportError, Writer, figures};
-use crate::results::{ConceptRow, Results};
+use crate::report::{Drawing, Figure, Material, ReportError, names};
+use crate::results::ConceptRow;
 
 /// `concepts_<network>_<words>`
-pub const WRITER: Writer = Writer { name: "concepts", write };
+pub const FIGURE: Figure = Figure { name: "concepts", draw };
 
 /// More cannot be read on one page: of a larger experiment the best and the worst half of this are shown.
 const MOST: usize = 180;
 
-fn write(results: &Results, directory: &Path) -> Result<Vec<PathBuf>, ReportError> {
-    let mut paths = Vec::new();
-    for curves in Curves::of_networks(&results.accuracy) {
+fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
+    let mut drawings = Vec::new();
+    for curves in Curves::of_networks(&material.results.accuracy) {
         for model in &curves.models {
             let of_model = |row: &&ConceptRow| row.network == curves.network && row.words == model.words;
-            let rows: Vec<&ConceptRow> = results.concepts.iter().filter(of_model).collect();
-            if rows.is_empty() {
-                continue;
+            let rows: Vec<&ConceptRow> = material.results.concepts.iter().filter(of_model).collect();
+            if !rows.is_empty() {
+                drawings.push(Drawing {
+                    stem: curves.model_stem(FIGURE.name, model.words),
+                    network: curves.network.to_string(),
+                    text: format!("Accuracy of every concept at every layer of {}, {}", curves.network, model.words),
+                    picture: heatmap(&curves, model, &rows).draw(),
+                });
             }
-            let stem = curves.model_stem(WRITER.name, model.words);
-            paths.extend(write_figure(&heatmap(&curves, model, &rows), &figures(directory), &stem)?);
         }
     }
-    Ok(paths)
+    Ok(drawings)
 }
 
 fn heatmap(curves: &Curves, model: &Model, rows: &[&ConceptRow]) -> Heatmap {
@@ -51,8 +52,10 @@ fn heatmap(curves: &Curves, model: &Model, rows: &[&ConceptRow]) -> Heatmap {
         concepts.drain(MOST / 2..concepts.len() - MOST / 2);
     }
     Heatmap {
-        title: format!("{}, {}", curves.network, model.words),
+        title: format!("{}, {}", names::network(curves.network), model.words),
+        row_title: "Concept",
         rows: concepts.iter().map(|(concept, _)| concept.replace('_', " ")).collect(),
+        column_title: "Layer",
         columns: layers.iter().map(|layer| curves.label(layer).to_string()).collect(),
         values: concepts.iter().flat_map(|(concept, _)| layers.iter().map(|layer| at(concept, layer))).collect(),
         ramp: Ramp::diverging(0.5, 0.5),
@@ -65,6 +68,8 @@ fn heatmap(curves: &Curves, model: &Model, rows: &[&ConceptRow]) -> Heatmap {
 mod tests {
     use super::*;
     use crate::report::curves::tests::rows;
+    use crate::report::material::tests::material;
+    use crate::results::Results;
 
     fn results(concepts: usize) -> Results {
         let labels = ["pixels", "fc1"].map(String::from);
@@ -94,14 +99,12 @@ mod tests {
     #[test]
     fn of_many_concepts_the_ends_are_shown() {
         let results = results(1000);
-        let directory = tempfile::tempdir().unwrap();
-        let paths = write(&results, directory.path()).unwrap();
-        let svg = std::fs::read_to_string(&paths[1]).unwrap();
-        assert!(paths[1].ends_with("figures/concepts_vgg16_GloVe.svg"));
+        let drawing = draw(&material(&results)).unwrap().remove(0);
+        assert_eq!(drawing.stem, "concepts_vgg16_GloVe");
         for (concept, shown) in
             [("concept 999", true), ("concept 910", true), ("concept 500", false), ("concept 0", true)]
         {
-            assert_eq!(svg.lines().any(|line| line == concept), shown, "{concept}");
+            assert_eq!(drawing.picture.svg.contains(&format!(">{concept}</text>")), shown, "{concept}");
         }
     }
 }

@@ -1,48 +1,46 @@
 //! The pairs of concepts that the best layer confuses most, with their images.
 
-use std::path::{Path, PathBuf};
-
 use image::RgbImage;
-use plotters::style::text_anchor::HPos;
 
-use crate::record::RunRecord;
-use crate::report::canvas::{Backend, Canvas, DrawError, Figure, TextStyle, write_figure};
+use crate::report::canvas::{Anchor, Canvas, Picture, TextStyle};
 use crate::report::curves::Curves;
 use crate::report::notes::{self, Notes};
 use crate::report::stimuli::Source;
-use crate::report::style::{INK, LIGHT, SIZE, TICK_LABEL, TITLE};
-use crate::report::{ReportError, Writer, figures};
-use crate::results::{AccuracyRow, ConfusedRow, Results, ResultsDir, StimulusRow};
+use crate::report::style::{EDGE, INK, LIGHT, TICK_LABEL, TITLE, WIDTH};
+use crate::report::{Drawing, Figure, Material, ReportError, names};
+use crate::results::{AccuracyRow, ConfusedRow, StimulusRow};
 
-/// `confused_<network>_<words>`
-pub const WRITER: Writer = Writer { name: "confused", write };
+/// `confused_<network>_<words>`; drawn where the images are.
+pub const FIGURE: Figure = Figure { name: "confused", draw };
 
 const COLUMNS: usize = 3;
 const MOST: usize = 12;
 /// Side of an image.
 const SIDE: usize = 200;
 
-fn write(results: &Results, directory: &Path) -> Result<Vec<PathBuf>, ReportError> {
-    let record = RunRecord::read(&ResultsDir::new(directory))?;
-    let Some(source) = Source::find(results, record.as_ref(), directory) else { return Ok(Vec::new()) };
-    let mut paths = Vec::new();
+fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
+    let Some(source) = &material.source else { return Ok(Vec::new()) };
+    let results = material.results;
+    let mut drawings = Vec::new();
     for curves in Curves::of_networks(&results.accuracy) {
         for model in &curves.models {
-            let rows = model.rows.iter().copied().flatten();
-            let Some(best) = rows.max_by(|a, b| a.accuracy.total_cmp(&b.accuracy)) else { continue };
+            let Some(best) = model.best() else { continue };
             let of_best = |row: &&ConfusedRow| {
                 (&row.network, &row.layer, &row.words) == (&best.network, &best.layer, &best.words)
             };
             let rows: Vec<&ConfusedRow> = results.confused.iter().filter(of_best).take(MOST).collect();
             if !rows.is_empty() {
-                let pairs = rows.iter().map(|row| Pair::new(row, &source, &results.stimuli)).collect();
-                let figure = Confused { best, pairs };
-                let stem = curves.model_stem(WRITER.name, model.words);
-                paths.extend(write_figure(&figure, &figures(directory), &stem)?);
+                let pairs = rows.iter().map(|row| Pair::new(row, source, &results.stimuli)).collect();
+                drawings.push(Drawing {
+                    stem: curves.model_stem(FIGURE.name, model.words),
+                    network: curves.network.to_string(),
+                    text: format!("The pairs of images most confused at {}, {}", best.layer, best.words),
+                    picture: Confused { best, pairs }.draw(),
+                });
             }
         }
     }
-    Ok(paths)
+    Ok(drawings)
 }
 
 struct Confused<'a> {
@@ -67,7 +65,6 @@ impl<'a> Pair<'a> {
     }
 }
 
-const EDGE: f64 = 24.0;
 const TOP: f64 = EDGE + 1.4 * TITLE;
 const GAP: f64 = 10.0;
 /// Height of a pair: its images and two lines.
@@ -84,19 +81,14 @@ impl Confused<'_> {
              those of the first group.",
             self.best.layer, self.best.words
         );
-        Notes::wrapped(&notes, f64::from(SIZE.0) - 2.0 * EDGE)
-    }
-}
-
-impl Figure for Confused<'_> {
-    fn size(&self) -> (u32, u32) {
-        (SIZE.0, (self.foot() + self.notes().height() + EDGE).ceil() as u32)
+        Notes::wrapped(&notes, WIDTH - 2.0 * EDGE)
     }
 
-    fn draw<B: Backend>(&self, canvas: &Canvas<B>) -> Result<(), DrawError> {
-        let title = format!("{}, {}: most confused", self.best.network, self.best.label);
-        canvas.text(&title, TextStyle::bold(TITLE, INK), (EDGE, EDGE + 0.8 * TITLE), HPos::Left)?;
-        let column = (f64::from(SIZE.0) - 2.0 * EDGE) / COLUMNS as f64;
+    fn draw(&self) -> Picture {
+        let mut canvas = Canvas::new(self.foot() + self.notes().height() + EDGE);
+        let title = format!("{}, {}: most confused", names::network(&self.best.network), self.best.label);
+        notes::title(&mut canvas, &title, EDGE);
+        let column = (WIDTH - 2.0 * EDGE) / COLUMNS as f64;
         let side = SIDE as f64;
         for (n, Pair { row, images }) in self.pairs.iter().enumerate() {
             let left = EDGE + (n % COLUMNS) as f64 * column;
@@ -104,19 +96,20 @@ impl Figure for Confused<'_> {
             for (m, (concept, image)) in [&row.concept_a, &row.concept_b].into_iter().zip(images).enumerate() {
                 let corner = (left + m as f64 * (side + GAP), top);
                 match image {
-                    Some(image) => canvas.raster(image, corner, side, side)?,
-                    None => canvas.polygon(&square(corner, side), LIGHT)?,
+                    Some(image) => canvas.raster(image, corner, side, side),
+                    None => canvas.polygon(&square(corner, side), LIGHT, 1.0),
                 }
                 let name = concept.replace('_', " ");
                 let regular = TextStyle::regular(0.75 * TICK_LABEL, INK);
                 let shrunk = (side / regular.width(&name)).min(1.0) * regular.em;
                 let at = (corner.0, top + side + 0.9 * TICK_LABEL);
-                canvas.text(&name, TextStyle { em: shrunk, ..regular }, at, HPos::Left)?;
+                canvas.text(&name, TextStyle { em: shrunk, ..regular }, at, Anchor::Start);
             }
             let margin = format!("{:+.3}, lost in {} of {}", row.margin, row.groups_lost, self.best.groups);
-            canvas.text(&margin, notes::TEXT, (left, top + side + 1.85 * TICK_LABEL), HPos::Left)?;
+            canvas.text(&margin, notes::TEXT, (left, top + side + 1.85 * TICK_LABEL), Anchor::Start);
         }
-        self.notes().draw(canvas, (EDGE, self.foot()))
+        self.notes().draw(&mut canvas, (EDGE, self.foot()));
+        canvas.finish()
     }
 }
 
@@ -129,6 +122,7 @@ mod tests {
     use super::*;
     use crate::record;
     use crate::report::curves::tests::rows;
+    use crate::results::{Results, ResultsDir};
 
     #[test]
     fn pairs_of_the_best_layer_are_shown_with_their_images() {
@@ -156,15 +150,14 @@ mod tests {
         record::tests::written(&ResultsDir::new(directory.path()), |run| {
             run["config"]["stimuli"]["manifest"] = manifest.display().to_string().into();
         });
-        let paths = write(&results, directory.path()).unwrap();
-        let svg = std::fs::read_to_string(&paths[1]).unwrap();
-        assert!(paths[1].ends_with("figures/confused_net_GloVe.svg"));
+        let drawing = draw(&Material::read(&results, directory.path()).unwrap()).unwrap().remove(0);
+        assert_eq!(drawing.stem, "confused_net_GloVe");
         for (text, shown) in [("ant", true), ("sea lion", true), ("-0.250, lost in 4 of 5", true), ("sun", false)] {
-            assert_eq!(svg.lines().any(|line| line == text), shown, "{text}");
+            assert_eq!(drawing.picture.svg.contains(&format!(">{text}</text>")), shown, "{text}");
         }
-        assert_eq!(svg.matches("<image").count(), 1, "the image that is gone is a grey square");
+        assert_eq!(drawing.picture.svg.matches("<image").count(), 1, "the image that is gone is a grey square");
 
         results.stimuli.clear();
-        assert!(write(&results, directory.path()).unwrap().is_empty());
+        assert!(draw(&Material::read(&results, directory.path()).unwrap()).unwrap().is_empty());
     }
 }

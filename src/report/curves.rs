@@ -1,13 +1,12 @@
 //! The rows of `accuracy.csv` and `one_vs_two.csv` as curves over the layers of a network.
 
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
 
-use crate::report::axes::Panel;
-use crate::report::canvas::{Backend, Canvas, DrawError, Figure, Point, write_figure};
-use crate::report::style::{AXIS, CURVE, DASHED, GREY, curve};
-use crate::report::{CHANCE, ReportError, figures};
-use crate::results::{AccuracyRow, OneVsTwoRow, Results, figure_name};
+use crate::report::chart::{Look, Mark};
+use crate::results::{AccuracyRow, OneVsTwoRow, figure_name};
+
+/// The level below which a layer counts as significant: its family-wise p, in the 1 vs. 2 test its own p too.
+pub const SIGNIFICANT: f64 = 0.05;
 
 /// A row that belongs to a layer and a word model.
 pub trait LayerRow {
@@ -19,10 +18,14 @@ pub trait LayerRow {
     fn label(&self) -> &str;
     /// The word model's name.
     fn words(&self) -> &str;
+    /// Mean and standard deviation of the null, and its draws; none without.
+    fn null(&self) -> Option<(f64, f64, u64)>;
+    /// The share of its comparisons that are ties.
+    fn tied(&self) -> f64;
 }
 
 macro_rules! layer_row {
-    ($row:ty) => {
+    ($row:ty, $comparisons:expr) => {
         impl LayerRow for $row {
             fn network(&self) -> &str {
                 &self.network
@@ -39,12 +42,21 @@ macro_rules! layer_row {
             fn words(&self) -> &str {
                 &self.words
             }
+
+            fn null(&self) -> Option<(f64, f64, u64)> {
+                let null = (self.null_mean, self.null_sd, self.permutations);
+                (null.2 > 0 && (null.0 + null.1).is_finite()).then_some(null)
+            }
+
+            fn tied(&self) -> f64 {
+                self.ties as f64 / ($comparisons(self) as f64).max(1.0)
+            }
         }
     };
 }
 
-layer_row!(AccuracyRow);
-layer_row!(OneVsTwoRow);
+layer_row!(AccuracyRow, |row: &AccuracyRow| row.pairs * row.groups);
+layer_row!(OneVsTwoRow, |row: &OneVsTwoRow| row.images);
 
 /// One network's curves, one for each word model.
 pub struct Curves<'a, R = AccuracyRow> {
@@ -59,43 +71,12 @@ pub struct Curves<'a, R = AccuracyRow> {
 }
 
 /// One word model's curve.
+#[derive(Clone)]
 pub struct Model<'a, R = AccuracyRow> {
     /// Its name.
     pub words: &'a str,
     /// A row for each layer, where there is one.
     pub rows: Vec<Option<&'a R>>,
-}
-
-/// Draws the figure that `of` makes of each network's curves as `<directory>/figures/<name>_<network>`; returns the
-/// files.
-///
-/// # Errors
-/// Results without rows; a picture that cannot be drawn or written.
-pub fn write_each_network<'a, F: Figure>(
-    results: &'a Results,
-    directory: &Path,
-    name: &'static str,
-    of: impl Fn(Curves<'a>) -> F,
-) -> Result<Vec<PathBuf>, ReportError> {
-    if results.accuracy.is_empty() {
-        return Err(ReportError::NoRows { figure: name, table: "accuracy.csv" });
-    }
-    write_networks(&results.accuracy, directory, name, of)
-}
-
-/// [`write_each_network`] of any rows; draws nothing where there are none.
-pub fn write_networks<'a, R: LayerRow, F: Figure>(
-    rows: &'a [R],
-    directory: &Path,
-    name: &'static str,
-    of: impl Fn(Curves<'a, R>) -> F,
-) -> Result<Vec<PathBuf>, ReportError> {
-    let mut paths = Vec::new();
-    for curves in Curves::of_networks(rows) {
-        let stem = curves.stem(name);
-        paths.extend(write_figure(&of(curves), &figures(directory), &stem)?);
-    }
-    Ok(paths)
 }
 
 impl<'a, R: LayerRow> Curves<'a, R> {
@@ -128,21 +109,9 @@ impl<'a, R: LayerRow> Curves<'a, R> {
         self.models.iter().flat_map(|model| model.rows.iter().copied().flatten())
     }
 
-    /// Draws the line at chance and every model's curve; the first model lies on top.
-    pub fn draw<B: Backend>(
-        &self,
-        canvas: &Canvas<B>,
-        panel: &Panel,
-        value: impl Fn(&R) -> f64 + Copy,
-    ) -> Result<(), DrawError> {
-        let (left, right) = panel.ends();
-        canvas.dashed(&[(left, panel.y(CHANCE)), (right, panel.y(CHANCE))], DASHED, AXIS, GREY)?;
-        for (n, model) in self.models.iter().enumerate().rev() {
-            for run in model.runs(panel, value) {
-                canvas.dashed(&run, &panel.dash(curve(n).dash), CURVE, curve(n).color)?;
-            }
-        }
-        Ok(())
+    /// Whether the results have p-values and a null distribution.
+    pub fn permuted(&self) -> bool {
+        self.rows().any(|row| row.null().is_some())
     }
 
     /// The stem of a figure's file names: the figure and the network.
@@ -157,11 +126,6 @@ impl<'a, R: LayerRow> Curves<'a, R> {
 }
 
 impl<'a> Curves<'a> {
-    /// Whether the results have p-values and a null distribution.
-    pub fn permuted(&self) -> bool {
-        self.rows().any(|row| row.permutations > 0)
-    }
-
     /// The sizes of the experiment, in words.
     pub fn counts(&self) -> String {
         let Some(row) = self.rows().next() else {
@@ -184,6 +148,14 @@ impl<'a> Curves<'a> {
     }
 }
 
+impl<'a> Model<'a> {
+    /// The layer with the highest accuracy.
+    pub fn best(&self) -> Option<&'a AccuracyRow> {
+        let rows = self.rows.iter().copied().flatten().filter(|row| row.accuracy.is_finite());
+        rows.max_by(|a, b| a.accuracy.total_cmp(&b.accuracy))
+    }
+}
+
 impl<R> Model<'_, R> {
     /// Layer, row and value wherever there is a finite value.
     pub fn values(&self, value: impl Fn(&R) -> f64) -> impl Iterator<Item = (usize, &R, f64)> {
@@ -194,19 +166,12 @@ impl<R> Model<'_, R> {
         })
     }
 
-    /// The curve's points in the panel, cut where a layer has no value.
-    pub fn runs(&self, panel: &Panel, value: impl Fn(&R) -> f64) -> Vec<Vec<Point>> {
-        let mut runs: Vec<Vec<Point>> = Vec::new();
-        let mut next = None;
-        for (layer, _, value) in self.values(value) {
-            let point = (panel.x(layer), panel.y(value));
-            match runs.last_mut() {
-                Some(run) if next == Some(layer) => run.push(point),
-                _ => runs.push(vec![point]),
-            }
-            next = Some(layer + 1);
-        }
-        runs
+    /// What `of` makes of the row at each layer; a gap where there is none.
+    pub fn marks(&self, of: impl Fn(f64, &R) -> Mark) -> Vec<Mark> {
+        let gap = |place| Mark { place, value: f64::NAN, look: Look::Filled, interval: None };
+        let mark =
+            |(layer, row): (usize, &Option<&R>)| row.map_or_else(|| gap(layer as f64), |row| of(layer as f64, row));
+        self.rows.iter().enumerate().map(mark).collect()
     }
 }
 

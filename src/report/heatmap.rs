@@ -1,21 +1,22 @@
 //! A table of values as colours, with names along two sides.
 
-use plotters::style::text_anchor::HPos;
-
-use crate::report::axes::HALF_CAPITAL;
-use crate::report::canvas::{Backend, Canvas, DrawError, Figure, TextStyle};
+use crate::report::canvas::{Anchor, Canvas, Picture, TextStyle};
 use crate::report::notes::{self, Notes};
 use crate::report::ramp::Ramp;
-use crate::report::style::{INK, SIZE, TICK_LABEL, TITLE};
+use crate::report::style::{AXIS_TITLE, EDGE, HALF_CAPITAL, INK, TICK_LABEL, TITLE, WIDTH};
 
 /// Rows of values from top to bottom.
 pub struct Heatmap {
     /// Upper left, bold.
     pub title: String,
-    /// What a row is.
+    /// The names of the rows.
     pub rows: Vec<String>,
-    /// What a column is.
+    /// What a row is.
+    pub row_title: &'static str,
+    /// The names of the columns.
     pub columns: Vec<String>,
+    /// What a column is.
+    pub column_title: &'static str,
     /// `[rows][columns]`; NaN where there is none.
     pub values: Vec<f64>,
     /// Their colours.
@@ -26,10 +27,11 @@ pub struct Heatmap {
     pub notes: String,
 }
 
-const EDGE: f64 = 24.0;
 const GAP: f64 = 12.0;
 const BAR_WIDTH: f64 = 420.0;
 const TOP: f64 = EDGE + 1.3 * TITLE;
+/// Beside the names: what they are.
+const TITLE_LINE: f64 = 1.35 * AXIS_TITLE;
 /// Rows are between these; their names are as high as a row, if that can be read.
 const ROW: (f64, f64) = (15.0, 52.0);
 /// The smallest names, 2 pt: for supplements that are read on a screen.
@@ -50,12 +52,11 @@ struct Layout {
 
 impl Heatmap {
     fn layout(&self) -> Layout {
-        let width = f64::from(SIZE.0);
         let row = (1000.0 / self.rows.len() as f64).clamp(ROW.0, ROW.1);
         let row_style = TextStyle::regular((0.86 * row).clamp(SMALLEST, TICK_LABEL), INK);
         let names = self.rows.iter().map(|name| row_style.width(name)).fold(0.0, f64::max);
-        let left = EDGE + names.min(0.4 * width) + GAP;
-        let right = width - EDGE;
+        let left = EDGE + TITLE_LINE + names.min(0.4 * WIDTH) + GAP;
+        let right = WIDTH - EDGE;
         let column = (right - left) / self.columns.len() as f64;
         let level = TextStyle::regular(TICK_LABEL, INK);
         let widest = |style: TextStyle| self.columns.iter().map(|name| style.width(name)).fold(0.0, f64::max);
@@ -66,8 +67,8 @@ impl Heatmap {
         };
         let columns_height = if columns_upwards { widest(column_style) } else { TICK_LABEL };
         let bottom = TOP + row * self.rows.len() as f64;
-        let notes = Notes::wrapped(&self.notes, right - left.min(0.2 * width));
-        let below = GAP + columns_height + 3.2 * TICK_LABEL + notes.height() + EDGE;
+        let notes = Notes::wrapped(&self.notes, right - EDGE);
+        let below = GAP + columns_height + TITLE_LINE + 3.2 * TICK_LABEL + notes.height() + EDGE;
         Layout {
             left,
             right,
@@ -81,24 +82,20 @@ impl Heatmap {
             height: bottom + below,
         }
     }
-}
 
-impl Figure for Heatmap {
-    fn size(&self) -> (u32, u32) {
-        (SIZE.0, self.layout().height.ceil() as u32)
-    }
-
-    fn draw<B: Backend>(&self, canvas: &Canvas<B>) -> Result<(), DrawError> {
+    /// Draws it.
+    pub fn draw(&self) -> Picture {
         let layout = self.layout();
         let Layout { left, right, bottom, row, row_style, column_style, .. } = layout;
-        canvas.text(&self.title, TextStyle::bold(TITLE, INK), (EDGE, EDGE + 0.8 * TITLE), HPos::Left)?;
+        let mut canvas = Canvas::new(layout.height);
+        notes::title(&mut canvas, &self.title, EDGE);
         let raster = self.ramp.raster(&self.values, self.columns.len());
-        canvas.raster(&raster, (left, TOP), right - left, bottom - TOP)?;
+        canvas.raster(&raster, (left, TOP), right - left, bottom - TOP);
 
         let every = (row_style.em / row).ceil().max(1.0) as usize;
         for (n, name) in self.rows.iter().enumerate().step_by(every) {
             let middle = TOP + (n as f64 + 0.5) * row;
-            canvas.text(name, row_style, (left - GAP, middle + HALF_CAPITAL * row_style.em), HPos::Right)?;
+            canvas.text(name, row_style, (left - GAP, middle + HALF_CAPITAL * row_style.em), Anchor::End);
         }
         let column = (right - left) / self.columns.len() as f64;
         let every = if layout.columns_upwards { (column_style.em / column).ceil().max(1.0) as usize } else { 1 };
@@ -106,44 +103,47 @@ impl Figure for Heatmap {
             let middle = left + (n as f64 + 0.5) * column;
             if layout.columns_upwards {
                 let at = (middle + HALF_CAPITAL * column_style.em, bottom + GAP);
-                canvas.text_upwards(name, column_style, at, HPos::Right)?;
+                canvas.text_upwards(name, column_style, at, Anchor::End);
             } else {
-                canvas.text(name, column_style, (middle, bottom + GAP + column_style.em), HPos::Center)?;
+                canvas.text(name, column_style, (middle, bottom + GAP + column_style.em), Anchor::Middle);
             }
         }
+        let title = TextStyle::regular(AXIS_TITLE, INK);
+        canvas.text_upwards(self.row_title, title, (EDGE + 0.8 * AXIS_TITLE, (TOP + bottom) / 2.0), Anchor::Middle);
+        let below = bottom + GAP + layout.columns_height;
+        canvas.text(self.column_title, title, ((left + right) / 2.0, below + 1.15 * AXIS_TITLE), Anchor::Middle);
 
-        let foot = bottom + GAP + layout.columns_height + 0.9 * TICK_LABEL;
-        self.ramp.draw(canvas, (right - BAR_WIDTH, foot), BAR_WIDTH)?;
+        let foot = below + TITLE_LINE + 0.9 * TICK_LABEL;
+        self.ramp.draw(&mut canvas, (right - BAR_WIDTH, foot), BAR_WIDTH);
         let measure = TextStyle::regular(TICK_LABEL, INK);
-        canvas.text(self.measure, measure, (right - BAR_WIDTH - 2.0 * GAP, foot + 0.6 * TICK_LABEL), HPos::Right)?;
-        layout.notes.draw(canvas, (EDGE, foot + 2.3 * TICK_LABEL - 0.2 * notes::PITCH))
+        canvas.text(self.measure, measure, (right - BAR_WIDTH - 2.0 * GAP, foot + 0.6 * TICK_LABEL), Anchor::End);
+        layout.notes.draw(&mut canvas, (EDGE, foot + 2.3 * TICK_LABEL - 0.2 * notes::PITCH));
+        canvas.finish()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::canvas::write_figure;
 
     #[test]
     fn any_number_of_rows_and_columns_can_be_drawn() {
-        let directory = tempfile::tempdir().unwrap();
         for (rows, columns) in [(1, 1), (12, 12), (51, 51), (300, 12), (5, 200)] {
             let names = |count| (0..count).map(|n| format!("name {n}")).collect::<Vec<_>>();
             let heatmap = Heatmap {
                 title: "a network".into(),
                 rows: names(rows),
+                row_title: "Row",
                 columns: names(columns),
+                column_title: "Column",
                 values: (0..rows * columns).map(|n| if n == 3 { f64::NAN } else { n as f64 }).collect(),
                 ramp: Ramp::sequential([0.0, (rows * columns) as f64].into_iter()),
                 measure: "number",
                 notes: "A note that is long enough to be wrapped into a second line, or even a third one. ".repeat(3),
             };
-            let paths = write_figure(&heatmap, directory.path(), &format!("{rows}x{columns}")).unwrap();
-            let (width, height) = image::image_dimensions(&paths[0]).unwrap();
-            assert_eq!((width, height), heatmap.size());
-            let svg = std::fs::read_to_string(&paths[1]).unwrap();
+            let svg = heatmap.draw().svg;
             assert!(svg.contains("data:image/png;base64,") && svg.trim_end().ends_with("</svg>"));
+            assert!(svg.contains(">Column</text>") && svg.contains(">name 0</text>"));
         }
     }
 }

@@ -1,21 +1,17 @@
 //! Layer against layer: the correlation of their RSMs.
 
-use std::path::{Path, PathBuf};
-
-use crate::report::canvas::write_figure;
 use crate::report::curves::{Curves, distinct};
 use crate::report::heatmap::Heatmap;
 use crate::report::ramp::Ramp;
-use crate::report::{ReportError, Writer, figures};
-use crate::results::Results;
+use crate::report::{Drawing, Figure, Material, ReportError, names};
 
 /// `layers_<network>`
-pub const WRITER: Writer = Writer { name: "layers", write };
+pub const FIGURE: Figure = Figure { name: "layers", draw };
 
-fn write(results: &Results, directory: &Path) -> Result<Vec<PathBuf>, ReportError> {
-    let mut paths = Vec::new();
-    for curves in Curves::of_networks(&results.accuracy) {
-        let pairs: Vec<_> = results.layers.iter().filter(|row| row.network == curves.network).collect();
+fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
+    let mut drawings = Vec::new();
+    for curves in Curves::of_networks(&material.results.accuracy) {
+        let pairs: Vec<_> = material.results.layers.iter().filter(|row| row.network == curves.network).collect();
         let layers = distinct(pairs.iter().map(|row| row.layer_a.as_str()));
         if layers.len() < 2 {
             continue;
@@ -28,9 +24,11 @@ fn write(results: &Results, directory: &Path) -> Result<Vec<PathBuf>, ReportErro
         let label = |layer: &&str| curves.label(layer).to_string();
         let labels: Vec<String> = layers.iter().map(label).collect();
         let heatmap = Heatmap {
-            title: curves.network.to_string(),
+            title: names::network(curves.network).to_string(),
             rows: labels.clone(),
+            row_title: "Layer",
             columns: labels,
+            column_title: "Layer",
             ramp: Ramp::sequential(values.iter().copied()),
             values,
             measure: "correlation of RSMs",
@@ -39,16 +37,22 @@ fn write(results: &Results, directory: &Path) -> Result<Vec<PathBuf>, ReportErro
                     groups of images."
                     .into(),
         };
-        paths.extend(write_figure(&heatmap, &figures(directory), &curves.stem(WRITER.name))?);
+        drawings.push(Drawing {
+            stem: curves.stem(FIGURE.name),
+            network: curves.network.to_string(),
+            text: format!("Correlation of the similarity matrices of every two layers of {}", curves.network),
+            picture: heatmap.draw(),
+        });
     }
-    Ok(paths)
+    Ok(drawings)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::report::curves::tests::rows;
-    use crate::results::LayersRow;
+    use crate::report::material::tests::material;
+    use crate::results::{LayersRow, Results};
 
     #[test]
     fn every_pair_of_layers_has_its_place() {
@@ -62,10 +66,8 @@ mod tests {
             row("fc1", "fc1", None),
         ];
         let results = Results { accuracy: rows("vgg16", &labels, &["GloVe"]), layers, ..Results::default() };
-        let directory = tempfile::tempdir().unwrap();
-        let paths = write(&results, directory.path()).unwrap();
-        assert_eq!(paths[1], directory.path().join("figures/layers_vgg16.svg"));
-        let svg = std::fs::read_to_string(&paths[1]).unwrap();
-        assert!(svg.lines().any(|line| line == "0.25") && svg.lines().any(|line| line == "pixels"));
+        let drawing = draw(&material(&results)).unwrap().remove(0);
+        assert_eq!(drawing.stem, "layers_vgg16");
+        assert!(drawing.picture.svg.contains(">0.25</text>") && drawing.picture.svg.contains(">pixels</text>"));
     }
 }

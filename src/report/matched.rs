@@ -1,73 +1,68 @@
 //! Supplementary figure 4: the matched sum (eq. 1) of the 2 vs. 2 test against the mismatched sum (eq. 2), per layer.
 
-use std::path::{Path, PathBuf};
-
-use crate::report::axes::{Entry, Frame, Range};
-use crate::report::canvas::{Backend, Canvas, DrawError, Figure};
-use crate::report::curves::{Curves, write_each_network};
-use crate::report::style::{CURVE, CurveStyle, DASHED, GREY, SOLID, Shape, curve};
-use crate::report::{ReportError, Writer};
-use crate::results::{AccuracyRow, Results};
+use crate::report::chart::{Chart, Curve, Entry, Look, Mark};
+use crate::report::curves::Curves;
+use crate::report::style::{CURVE, CurveStyle, DASHED, Dash, GREY, SOLID, Shape, curve};
+use crate::report::{Drawing, Figure, Material, ReportError, names};
+use crate::results::AccuracyRow;
 
 /// `matched_<network>`
-pub const WRITER: Writer = Writer { name: "matched", write };
+pub const FIGURE: Figure = Figure { name: "matched", draw };
 
-/// The two sums: which, the line between layers, whether markers are filled, its name in the legend.
-type Sum = (fn(&AccuracyRow) -> f64, &'static [f64], bool, &'static str);
-const SUMS: [Sum; 2] =
-    [(|row| row.matched, SOLID, true, "matched"), (|row| row.mismatched, DASHED, false, "mismatched")];
-
-fn write(results: &Results, directory: &Path) -> Result<Vec<PathBuf>, ReportError> {
-    write_each_network(results, directory, WRITER.name, Matched)
+/// One of the two sums.
+struct Sum {
+    of: fn(&AccuracyRow) -> f64,
+    style: fn(CurveStyle) -> CurveStyle,
+    look: Look,
+    name: &'static str,
 }
 
-struct Matched<'a>(Curves<'a>);
-
-impl Matched<'_> {
-    fn frame(&self) -> Frame<'_> {
-        let Self(curves) = self;
-        let values = curves.rows().flat_map(|row| [row.matched, row.mismatched]);
-        let models = curves.models.iter().enumerate().map(|(n, model)| Entry {
-            style: CurveStyle { dash: SOLID, ..curve(n) },
-            filled: true,
-            text: model.words,
-        });
-        let sums = SUMS.iter().map(|&(_, dash, filled, text)| Entry {
-            style: CurveStyle { color: GREY, shape: Shape::Circle, dash },
-            filled,
-            text,
-        });
-        Frame {
-            title: curves.network,
-            y_title: "Sum of correlations",
-            range: Range::covering(values, None),
-            labels: &curves.labels,
-            legend: models.chain(sums).collect(),
-            mark: None,
-            notes: format!("Mean over pairs and groups of the two sums of the 2 vs. 2 test.\n{}", curves.counts()),
-        }
-    }
+const fn dashed(style: CurveStyle, dash: Dash) -> CurveStyle {
+    CurveStyle { dash, ..style }
 }
 
-impl Figure for Matched<'_> {
-    fn draw<B: Backend>(&self, canvas: &Canvas<B>) -> Result<(), DrawError> {
-        let Self(curves) = self;
-        let frame = self.frame();
-        let layout = frame.layout();
-        let panel = &layout.panel;
-        frame.draw(canvas, &layout)?;
-        for (sum, dash, filled, _) in SUMS.into_iter().rev() {
-            for (n, model) in curves.models.iter().enumerate().rev() {
-                for run in model.runs(panel, sum) {
-                    canvas.dashed(&run, &panel.dash(dash), CURVE, curve(n).color)?;
-                }
-                for (layer, _, value) in model.values(sum) {
-                    let at = (panel.x(layer), panel.y(value));
-                    canvas.marker(curve(n).shape, at, panel.marker_radius(), curve(n).color, filled)?;
-                }
-            }
-        }
-        Ok(())
+static SUMS: [Sum; 2] = [
+    Sum { of: |row| row.matched, style: |style| dashed(style, SOLID), look: Look::Filled, name: "matched" },
+    Sum { of: |row| row.mismatched, style: |style| dashed(style, DASHED), look: Look::Hollow, name: "mismatched" },
+];
+
+fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
+    let drawing = |curves: Curves| Drawing {
+        stem: curves.stem(FIGURE.name),
+        network: curves.network.to_string(),
+        text: format!("Matched and mismatched sums of {} against layer", curves.network),
+        picture: chart(&curves).draw(),
+    };
+    Ok(Curves::of_networks(&material.results.accuracy).into_iter().map(drawing).collect())
+}
+
+fn chart<'a>(curves: &Curves<'a>) -> Chart<'a> {
+    let models = || curves.models.iter().enumerate();
+    let of_sum = |sum: &'static Sum| {
+        let mark = |place, row: &AccuracyRow| Mark { place, value: (sum.of)(row), look: sum.look, interval: None };
+        models().map(move |(n, model)| Curve {
+            words: Some(n),
+            style: (sum.style)(curve(n)),
+            width: CURVE,
+            aside: None,
+            marks: model.marks(mark),
+        })
+    };
+    let of_model = models().map(|(n, model)| Entry { style: dashed(curve(n), SOLID), filled: true, text: model.words });
+    let grey = CurveStyle { color: GREY, shape: Shape::Circle, dash: SOLID };
+    let of_sums =
+        SUMS.iter().map(|sum| Entry { style: (sum.style)(grey), filled: sum.look == Look::Filled, text: sum.name });
+    Chart {
+        title: names::network(curves.network).to_string(),
+        y_title: "Sum of correlations",
+        limits: None,
+        whole: false,
+        labels: curves.labels.clone(),
+        x_title: None,
+        bands: Vec::new(),
+        legend: of_model.chain(of_sums).collect(),
+        curves: SUMS.iter().flat_map(of_sum).collect(),
+        notes: format!("Mean over pairs and groups of the two sums of the 2 vs. 2 test.\n{}", curves.counts()),
     }
 }
 
@@ -75,17 +70,17 @@ impl Figure for Matched<'_> {
 mod tests {
     use super::*;
     use crate::report::curves::tests::rows;
+    use crate::report::material::tests::material;
+    use crate::results::Results;
 
     #[test]
     fn both_sums_are_drawn_and_named() {
         let labels = ["pixels", "fc1"].map(String::from);
-        let directory = tempfile::tempdir().unwrap();
         let results = Results { accuracy: rows("vgg16", &labels, &["SkipGram"]), ..Results::default() };
-        let paths = write(&results, directory.path()).unwrap();
-        assert_eq!(image::image_dimensions(&paths[0]).unwrap(), (1600, 1000));
-        let svg = std::fs::read_to_string(&paths[1]).unwrap();
-        for text in ["vgg16", "SkipGram", "matched", "mismatched", "Sum of correlations", "pixels", "fc1"] {
-            assert!(svg.lines().any(|line| line == text), "{text}");
+        let svg = draw(&material(&results)).unwrap().remove(0).picture.svg;
+        for text in ["VGG16", "SkipGram", "matched", "mismatched", "Sum of correlations", "pixels", "fc1"] {
+            assert!(svg.contains(&format!(">{text}</text>")), "{text}");
         }
+        assert_eq!(svg.matches("data-words=\"0\" data-layer=\"1\"").count(), 2);
     }
 }

@@ -1,14 +1,20 @@
-//! The sentences under a figure.
+//! The title above a figure and the sentences under it.
 
-use plotters::style::text_anchor::HPos;
-
-use crate::report::canvas::{Backend, Canvas, DrawError, Point, TextStyle};
-use crate::report::style::{GREY, NOTE};
+use crate::report::canvas::{Anchor, Canvas, Point, TextStyle};
+use crate::report::style::{EDGE, GREY, INK, NOTE, TITLE};
 
 /// What notes look like.
 pub const TEXT: TextStyle = TextStyle::regular(NOTE, GREY);
 /// From line to line.
 pub const PITCH: f64 = 1.3 * NOTE;
+
+/// Where a title stands.
+pub const TITLE_BASELINE: f64 = EDGE + 0.8 * TITLE;
+
+/// Writes a figure's title, from `left` on.
+pub fn title(canvas: &mut Canvas, text: &str, left: f64) {
+    canvas.text(text, TextStyle::bold(TITLE, INK), (left, TITLE_BASELINE), Anchor::Start);
+}
 
 /// Lines that fit a width.
 pub struct Notes(Vec<String>);
@@ -39,10 +45,9 @@ impl Notes {
     }
 
     /// Draws them below and right of `corner`.
-    pub fn draw<B: Backend>(&self, canvas: &Canvas<B>, corner: Point) -> Result<(), DrawError> {
+    pub fn draw(&self, canvas: &mut Canvas, corner: Point) {
         for (line, note) in self.0.iter().enumerate() {
-            canvas.text(note, TEXT, (corner.0, corner.1 + PITCH * (line as f64 + 0.7)), HPos::Left)?;
+            canvas.text(note, TEXT, (corner.0, corner.1 + PITCH * (line as f64 + 0.7)), Anchor::Start);
         }
-        Ok(())
     }
 }

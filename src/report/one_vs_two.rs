@@ -1,87 +1,80 @@
 //! The paper's figure 4: 1 vs. 2 accuracy of the misclassified images against layer, one line per word model; significant
 //! layers have black dots.
 
-use std::path::{Path, PathBuf};
-
-use crate::report::axes::{Entry, Frame, Range};
-use crate::report::canvas::{Backend, Canvas, DrawError, Figure};
-use crate::report::curves::{Curves, thousands, write_networks};
-use crate::report::style::{INK, Shape, curve};
-use crate::report::{CHANCE, ReportError, SIGNIFICANT, Writer};
-use crate::results::{OneVsTwoRow, Results};
+use crate::report::chart::{Chart, Curve, Entry, Look, Mark};
+use crate::report::curves::{Curves, SIGNIFICANT, thousands};
+use crate::report::style::{CURVE, curve};
+use crate::report::{Drawing, Figure, Material, ReportError, chance, names};
+use crate::results::OneVsTwoRow;
 
 /// `one_vs_two_<network>`; not drawn where the test was not run.
-pub const WRITER: Writer = Writer { name: "one_vs_two", write };
+pub const FIGURE: Figure = Figure { name: "one_vs_two", draw };
 
-/// Of the dot, in radii of a marker.
-const DOT: f64 = 0.8;
-/// Of the ring around it.
-const RING: f64 = 1.55;
-
-fn write(results: &Results, directory: &Path) -> Result<Vec<PathBuf>, ReportError> {
-    write_networks(&results.one_vs_two, directory, WRITER.name, OneVsTwo)
+fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
+    let drawing = |curves: Curves<OneVsTwoRow>| Drawing {
+        stem: curves.stem(FIGURE.name),
+        network: curves.network.to_string(),
+        text: format!("1 vs. 2 accuracy of the images that {} misclassifies against layer", curves.network),
+        picture: chart(&curves).draw(),
+    };
+    Ok(Curves::of_networks(&material.results.one_vs_two).into_iter().map(drawing).collect())
 }
 
-struct OneVsTwo<'a>(Curves<'a, OneVsTwoRow>);
-
-impl OneVsTwo<'_> {
-    fn frame(&self) -> Frame<'_> {
-        let Self(curves) = self;
-        let accuracies = curves.rows().map(|row| row.accuracy);
-        let legend = curves.models.iter().enumerate();
-        let mut notes = String::new();
-        if let Some(row) = curves.rows().next() {
-            notes = format!("{} misclassified images", thousands(row.images as u64));
-            if row.permutations > 0 {
-                notes += &format!(
-                    ", {} permutations.\nBlack dot: p\u{a0}<\u{a0}0.05; with a ring: p\u{a0}<\u{a0}0.05 family-wise over \
-                     layers; hollow: n.s.",
-                    thousands(row.permutations)
-                );
-            }
+fn chart<'a>(curves: &Curves<'a, OneVsTwoRow>) -> Chart<'a> {
+    let (_, lines) = chance::drawn(curves);
+    let models = curves.models.iter().enumerate();
+    let mut notes = String::new();
+    if let Some(row) = curves.rows().next() {
+        notes = format!("{} misclassified images", thousands(row.images as u64));
+        if row.permutations > 0 {
+            notes += &format!(
+                ", {} permutations.\nBlack dot: p\u{a0}<\u{a0}0.05; with a ring: p\u{a0}<\u{a0}0.05 family-wise over \
+                 layers; hollow: n.s.",
+                thousands(row.permutations)
+            );
         }
-        Frame {
-            title: curves.network,
-            y_title: "1 vs. 2 accuracy",
-            range: Range::covering(accuracies.chain([CHANCE]), Some((0.0, 1.0))),
-            labels: &curves.labels,
-            legend: legend.map(|(n, model)| Entry { style: curve(n), filled: false, text: model.words }).collect(),
-            mark: Some((CHANCE, "chance")),
-            notes,
-        }
+    }
+    for said in [chance::said(curves, "images", None)].iter().filter(|said| !said.is_empty()) {
+        notes += &format!("\n{said}");
+    }
+    Chart {
+        title: names::network(curves.network).to_string(),
+        y_title: "1 vs. 2 accuracy",
+        limits: Some((0.0, 1.0)),
+        whole: false,
+        labels: curves.labels.clone(),
+        x_title: None,
+        bands: Vec::new(),
+        legend: models.clone().map(|(n, model)| Entry { style: curve(n), filled: false, text: model.words }).collect(),
+        curves: models
+            .map(|(n, model)| Curve {
+                words: Some(n),
+                style: curve(n),
+                width: CURVE,
+                aside: None,
+                marks: model.marks(mark),
+            })
+            .chain(lines)
+            .collect(),
+        notes,
     }
 }
 
-impl Figure for OneVsTwo<'_> {
-    fn draw<B: Backend>(&self, canvas: &Canvas<B>) -> Result<(), DrawError> {
-        let Self(curves) = self;
-        let frame = self.frame();
-        let layout = frame.layout();
-        let panel = &layout.panel;
-        frame.draw(canvas, &layout)?;
-        curves.draw(canvas, panel, |row| row.accuracy)?;
-        for (n, model) in curves.models.iter().enumerate().rev() {
-            for (layer, row, value) in model.values(|row| row.accuracy) {
-                let (at, radius) = ((panel.x(layer), panel.y(value)), panel.marker_radius());
-                let below = |p: f64| row.permutations > 0 && p < SIGNIFICANT;
-                match (below(row.p_value), below(row.p_fwer)) {
-                    (false, _) => canvas.marker(curve(n).shape, at, radius, curve(n).color, false)?,
-                    (true, family_wise) => {
-                        if family_wise {
-                            canvas.marker(Shape::Circle, at, RING * radius, curve(n).color, false)?;
-                        }
-                        canvas.marker(Shape::Circle, at, DOT * radius, INK, true)?;
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
+fn mark(place: f64, row: &OneVsTwoRow) -> Mark {
+    let below = |p: f64| row.permutations > 0 && p < SIGNIFICANT;
+    let look = match (below(row.p_value), below(row.p_fwer)) {
+        (false, _) => Look::Hollow,
+        (true, false) => Look::Dot,
+        (true, true) => Look::Ringed,
+    };
+    Mark { place, value: row.accuracy, look, interval: None }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::material::tests::material;
+    use crate::results::Results;
 
     /// Made-up rows: the first layers pass more images, the second one significantly.
     fn rows(models: &[&str]) -> Vec<OneVsTwoRow> {
@@ -106,14 +99,11 @@ mod tests {
 
     #[test]
     fn every_name_is_in_the_figure_and_significant_layers_have_black_dots() {
-        let directory = tempfile::tempdir().unwrap();
         let results = Results { one_vs_two: rows(&["SkipGram"]), ..Results::default() };
-        let paths = write(&results, directory.path()).unwrap();
-        assert_eq!(image::image_dimensions(&paths[0]).unwrap(), (1600, 1000));
-        let svg = std::fs::read_to_string(&paths[1]).unwrap();
+        let svg = draw(&material(&results)).unwrap().remove(0).picture.svg;
         let notes = "36 misclassified images, 1,000 permutations.";
-        for text in ["vgg16", "SkipGram", "1 vs. 2 accuracy", "chance", "pixels", "B4C1", "PRED", notes] {
-            assert!(svg.lines().any(|line| line == text), "{text}");
+        for text in ["VGG16", "SkipGram", "1 vs. 2 accuracy", "chance", "pixels", "B4C1", "PRED", notes] {
+            assert!(svg.contains(&format!(">{text}</text>")), "{text}");
         }
         let black = svg.lines().filter(|line| line.contains("<circle") && line.contains("#222222")).count();
         assert_eq!(black, 2);
@@ -121,7 +111,6 @@ mod tests {
 
     #[test]
     fn without_the_test_there_is_no_figure() {
-        let directory = tempfile::tempdir().unwrap();
-        assert!(write(&Results::default(), directory.path()).unwrap().is_empty());
+        assert!(draw(&material(&Results::default())).unwrap().is_empty());
     }
 }

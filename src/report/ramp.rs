@@ -2,9 +2,8 @@
 
 use image::{Rgb, RgbImage};
 
-use crate::report::canvas::{Backend, Canvas, DrawError, Point, TextStyle};
+use crate::report::canvas::{Anchor, Canvas, Point, TextStyle};
 use crate::report::style::{INK, TICK_LABEL};
-use plotters::style::text_anchor::HPos;
 
 /// Where there is no value.
 const NONE: [u8; 3] = [0xFF, 0xFF, 0xFF];
@@ -19,7 +18,7 @@ pub struct Ramp {
 }
 
 /// After cividis (Nuñez, Anderton & Renslow 2018).
-const SEQUENTIAL: [[u8; 3]; 7] = [
+pub const SEQUENTIAL: [[u8; 3]; 7] = [
     [0x00, 0x22, 0x4E],
     [0x2A, 0x3F, 0x6D],
     [0x57, 0x5C, 0x6D],
@@ -79,18 +78,24 @@ impl Ramp {
     }
 
     /// The ramp as a bar with the values at its ends and its middle.
-    pub fn draw<B: Backend>(&self, canvas: &Canvas<B>, corner: Point, width: f64) -> Result<(), DrawError> {
+    pub fn draw(&self, canvas: &mut Canvas, corner: Point, width: f64) {
         const STEPS: u32 = 128;
         const HEIGHT: f64 = 22.0;
         let at = |share: f64| self.low + share * (self.high - self.low);
         let bar = RgbImage::from_fn(STEPS, 1, |x, _| Rgb(self.color(at(f64::from(x) / f64::from(STEPS - 1)))));
-        canvas.raster(&bar, corner, width, HEIGHT)?;
+        canvas.raster(&bar, corner, width, HEIGHT);
         let style = TextStyle::regular(0.85 * TICK_LABEL, INK);
-        for (share, anchor) in [(0.0, HPos::Left), (0.5, HPos::Center), (1.0, HPos::Right)] {
+        for (share, anchor) in [(0.0, Anchor::Start), (0.5, Anchor::Middle), (1.0, Anchor::End)] {
             let below = (corner.0 + share * width, corner.1 + HEIGHT + style.em);
-            canvas.text(&format!("{:.2}", at(share)), style, below, anchor)?;
+            // Adding zero takes the sign from a negative one.
+            let value = (100.0 * at(share)).round() / 100.0 + 0.0;
+            canvas.text(&format!("{value:.2}"), style, below, anchor);
         }
-        Ok(())
+    }
+
+    /// The values that have the first and the last colour.
+    pub fn ends(&self) -> (f64, f64) {
+        (self.low, self.high)
     }
 }
 

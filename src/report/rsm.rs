@@ -1,63 +1,80 @@
-//! Similarity matrices as pictures: the word models' and those of layers along the depth, concepts by category.
+//! Similarity matrices as pictures: the word models', those of layers along the depth and of the best ones, concepts by
+//! category.
 
-use std::path::{Path, PathBuf};
-
-use plotters::style::text_anchor::HPos;
-
-use crate::arrays;
-use crate::error::FileError;
-use crate::report::canvas::{Backend, Canvas, DrawError, Figure, TextStyle, write_figure};
-use crate::report::curves::Curves;
-use crate::report::notes::Notes;
+use crate::report::canvas::{Anchor, Canvas, Picture, TextStyle};
+use crate::report::curves::{Curves, distinct};
+use crate::report::notes::{self, Notes};
 use crate::report::ramp::Ramp;
-use crate::report::style::{AXIS, INK, SIZE, TICK_LABEL, TITLE};
-use crate::report::{ReportError, Writer, figures};
-use crate::results::{Results, ResultsDir};
+use crate::report::style::{AXIS, EDGE, HALF_CAPITAL, INK, SOLID, TICK_LABEL, TITLE, WIDTH};
+use crate::report::{Drawing, Figure, Material, ReportError, names};
 use crate::stats::Rsm;
-use crate::stats::ceiling::mean_rsm;
 
-/// `rsm_<network>`
-pub const WRITER: Writer = Writer { name: "rsm", write };
+/// `rsm_<network>`; drawn where the matrices are.
+pub const FIGURE: Figure = Figure { name: "rsm", draw };
 
 const COLUMNS: usize = 3;
-/// Word models shown, and matrices in all.
-const MOST: (usize, usize) = (2, 6);
+/// Layers shown, and as many more as fill the last row.
+const FEWEST_LAYERS: usize = 4;
 
-fn write(results: &Results, directory: &Path) -> Result<Vec<PathBuf>, ReportError> {
-    let mut paths = Vec::new();
-    let of_run = ResultsDir::new(directory);
-    let order = Order::read(&of_run)?;
-    for curves in Curves::of_networks(&results.accuracy) {
-        let words = curves.models.iter().take(MOST.0).map(|model| (model.words, of_run.words_rsm(model.words)));
-        let shown = spread(curves.layers.len(), MOST.1 - curves.models.len().min(MOST.0));
-        let layers = shown.into_iter().map(|n| (curves.labels[n], of_run.layer_rsm(curves.layers[n])));
+fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
+    let mut drawings = Vec::new();
+    let order = Order::new(&material.categories);
+    for curves in Curves::of_networks(&material.results.accuracy) {
         let mut matrices = Vec::new();
-        for (name, path) in words.chain(layers) {
-            // Results may have been copied without their matrices.
-            if path.exists() {
-                let (shape, values) = arrays::read_npy(&path)?;
-                matrices.extend(mean(&shape, values).map(|rsm| (name.to_string(), rsm)));
-            }
+        for model in &curves.models {
+            matrices.extend(material.words(model.words)?.map(|rsm| (model.words.to_string(), rsm)));
+        }
+        for (layer, name) in shown(&curves) {
+            matrices.extend(material.layer(curves.layers[layer])?.map(|rsm| (name, rsm)));
         }
         if !matrices.is_empty() {
-            let figure = Matrices { title: curves.network.to_string(), matrices, order: &order };
-            paths.extend(write_figure(&figure, &figures(directory), &curves.stem(WRITER.name))?);
+            let title = names::network(curves.network).to_string();
+            drawings.push(Drawing {
+                stem: curves.stem(FIGURE.name),
+                network: curves.network.to_string(),
+                text: format!("Similarity matrices of the word models and of layers of {}", curves.network),
+                picture: Matrices { title, matrices, order: &order }.draw(),
+            });
         }
     }
-    Ok(paths)
+    Ok(drawings)
 }
 
-/// `[concepts, concepts]`, or the mean of `[groups, concepts, concepts]`; none of another shape, or an empty one.
-pub fn mean(shape: &[usize], values: Vec<f64>) -> Option<Rsm> {
-    match *shape {
-        [concepts, columns] if concepts == columns && concepts > 0 => Some(Rsm::new(concepts, values)),
-        [groups, concepts, columns] if concepts == columns && concepts > 0 && groups > 0 => {
-            let groups: Vec<Rsm> =
-                values.chunks(concepts * concepts).map(|group| Rsm::new(concepts, group.to_vec())).collect();
-            Some(mean_rsm(&groups))
+/// The layers shown, with their names: equally far apart from the first to the last, and the best ones in the place of
+/// their neighbours.
+fn shown(curves: &Curves) -> Vec<(usize, String)> {
+    let models = curves.models.len();
+    let count = (models + FEWEST_LAYERS).div_ceil(COLUMNS) * COLUMNS - models;
+    let place = |layer: &str| curves.layers.iter().position(|known| *known == layer);
+    let best: Vec<Option<usize>> = curves.models.iter().map(|model| place(&model.best()?.layer)).collect();
+    let mut layers = spread(curves.layers.len(), count);
+    for &layer in best.iter().flatten() {
+        let taken = |place: &usize| *place == layer || best.contains(&Some(*place));
+        if layers.contains(&layer) {
+            continue;
         }
-        _ => None,
+        match layers.iter_mut().filter(|place| !taken(place)).min_by_key(|place| place.abs_diff(layer)) {
+            Some(nearest) => *nearest = layer,
+            None => layers.push(layer),
+        }
     }
+    layers.sort_unstable();
+    let name = |layer: usize| {
+        let label = curves.labels[layer];
+        let of: Vec<&str> = curves
+            .models
+            .iter()
+            .zip(&best)
+            .filter(|(_, best)| **best == Some(layer))
+            .map(|(model, _)| model.words)
+            .collect();
+        match of.len() {
+            0 => label.to_string(),
+            all if all == models => format!("{label}, best"),
+            _ => format!("{label}, best for {}", of.join(", ")),
+        }
+    };
+    layers.into_iter().map(|layer| (layer, name(layer))).collect()
 }
 
 /// `count` of `of` places, the first and the last among them, equally far apart.
@@ -75,15 +92,13 @@ struct Order {
 }
 
 impl Order {
-    fn read(directory: &ResultsDir) -> Result<Self, FileError> {
-        let categories = directory.categories()?;
-        let names = crate::report::curves::distinct(categories.iter().map(String::as_str));
+    fn new(categories: &[String]) -> Self {
         let mut order = Self { places: Vec::new(), categories: Vec::new() };
-        for name in names {
+        for name in distinct(categories.iter().map(String::as_str)) {
             order.categories.push((name.to_string(), order.places.len()));
             order.places.extend((0..categories.len()).filter(|&place| categories[place] == name));
         }
-        Ok(order)
+        order
     }
 
     /// `[concepts, concepts]` in this order, without the diagonal.
@@ -93,6 +108,17 @@ impl Order {
         let at = |a: usize, b: usize| if a == b { f64::NAN } else { rsm.row(place(a))[place(b)] };
         (0..concepts).flat_map(|a| (0..concepts).map(move |b| at(a, b))).collect()
     }
+
+    /// Each category's name with where its rows begin and end, as shares of all.
+    fn blocks(&self) -> Vec<(&str, f64, f64)> {
+        let ends = self.categories.iter().skip(1).map(|&(_, start)| start).chain([self.places.len()]);
+        let share = |row: usize| row as f64 / self.places.len() as f64;
+        self.categories
+            .iter()
+            .zip(ends)
+            .map(|((name, start), end)| (name.as_str(), share(*start), share(end)))
+            .collect()
+    }
 }
 
 struct Matrices<'a> {
@@ -101,69 +127,110 @@ struct Matrices<'a> {
     order: &'a Order,
 }
 
-const EDGE: f64 = 24.0;
 const GAP: f64 = 40.0;
 const TOP: f64 = EDGE + 1.25 * TITLE;
 const NAME: f64 = 1.5 * TICK_LABEL;
 /// Below a matrix: its colours.
 const BAR: f64 = 2.4 * TICK_LABEL;
+/// Of a tick at a category's first row.
+const TICK: f64 = 8.0;
+/// The categories' names, the largest that keep to their rows: 3.6 to 2 pt, for supplements.
+const CATEGORY: (f64, f64) = (24.0, 13.0);
 
 impl Matrices<'_> {
+    /// Room for the categories' names.
+    fn margin(&self) -> f64 {
+        let style = TextStyle::regular(CATEGORY.0, INK);
+        let widest = self.order.blocks().iter().map(|(name, ..)| style.width(name)).fold(0.0, f64::max);
+        if widest > 0.0 { widest + 2.0 * TICK } else { 0.0 }
+    }
+
     fn side(&self) -> f64 {
-        (f64::from(SIZE.0) - 2.0 * EDGE - GAP * (COLUMNS - 1) as f64) / COLUMNS as f64
+        (WIDTH - 2.0 * EDGE - self.margin() - GAP * (COLUMNS - 1) as f64) / COLUMNS as f64
     }
 
-    fn rows(&self) -> usize {
-        self.matrices.len().div_ceil(COLUMNS)
+    fn foot(&self) -> f64 {
+        TOP + self.matrices.len().div_ceil(COLUMNS) as f64 * (NAME + self.side() + BAR)
     }
 
-    fn notes(&self) -> Notes {
-        let mut notes =
-            "Pearson correlations of concepts, mean over groups of images. Each matrix has its own colours, \
-                         which span all but the outer 1\u{a0}% at either end."
-                .to_string();
-        let categories: Vec<&str> = self.order.categories.iter().map(|(name, _)| name.as_str()).collect();
-        if !categories.is_empty() {
-            notes += &format!(" Concepts by category: {}.", categories.join(", "));
-        }
-        Notes::wrapped(&notes, f64::from(SIZE.0) - 2.0 * EDGE)
-    }
-}
-
-impl Figure for Matrices<'_> {
-    fn size(&self) -> (u32, u32) {
-        let height = TOP + self.rows() as f64 * (NAME + self.side() + BAR) + self.notes().height() + EDGE;
-        (SIZE.0, height.ceil() as u32)
-    }
-
-    fn draw<B: Backend>(&self, canvas: &Canvas<B>) -> Result<(), DrawError> {
+    fn draw(&self) -> Picture {
+        let notes = Notes::wrapped(
+            "Pearson correlations of concepts, mean over groups of images. Each matrix has its own colours, which span all \
+             but the outer 1\u{a0}% at either end; the diagonal is left out.",
+            WIDTH - 2.0 * EDGE,
+        );
+        let mut canvas = Canvas::new(self.foot() + notes.height() + EDGE);
         let side = self.side();
-        canvas.text(&self.title, TextStyle::bold(TITLE, INK), (EDGE, EDGE + 0.8 * TITLE), HPos::Left)?;
+        notes::title(&mut canvas, &self.title, EDGE);
         for (n, (name, rsm)) in self.matrices.iter().enumerate() {
-            let left = EDGE + (n % COLUMNS) as f64 * (side + GAP);
+            let left = EDGE + self.margin() + (n % COLUMNS) as f64 * (side + GAP);
             let top = TOP + (n / COLUMNS) as f64 * (NAME + side + BAR);
-            canvas.text(name, TextStyle::regular(TICK_LABEL, INK), (left, top + TICK_LABEL), HPos::Left)?;
+            let regular = TextStyle::regular(TICK_LABEL, INK);
+            let em = (side / regular.width(name)).min(1.0) * TICK_LABEL;
+            canvas.text(name, TextStyle { em, ..regular }, (left, top + TICK_LABEL), Anchor::Start);
             let top = top + NAME;
             let values = self.order.values(rsm);
             let ramp = Ramp::middle(&values);
-            canvas.raster(&ramp.raster(&values, rsm.concepts()), (left, top), side, side)?;
+            canvas.raster(&ramp.raster(&values, rsm.concepts()), (left, top), side, side);
             for &(_, start) in self.order.categories.iter().skip(1) {
                 // A tick at the margin: lines across would hide rows.
                 let at = start as f64 / rsm.concepts() as f64 * side;
-                canvas.line(&[(left - 8.0, top + at), (left, top + at)], AXIS, INK)?;
-                canvas.line(&[(left + at, top + side), (left + at, top + side + 8.0)], AXIS, INK)?;
+                canvas.line(&[(left - TICK, top + at), (left, top + at)], SOLID, AXIS, INK);
+                canvas.line(&[(left + at, top + side), (left + at, top + side + TICK)], SOLID, AXIS, INK);
             }
-            ramp.draw(canvas, (left, top + side + 16.0), side)?;
+            if n % COLUMNS == 0 {
+                self.name_categories(&mut canvas, (left - 1.5 * TICK, top));
+            }
+            ramp.draw(&mut canvas, (left, top + side + 16.0), side);
         }
-        let foot = TOP + self.rows() as f64 * (NAME + side + BAR);
-        self.notes().draw(canvas, (EDGE, foot))
+        notes.draw(&mut canvas, (EDGE, self.foot()));
+        canvas.finish()
     }
+
+    fn name_categories(&self, canvas: &mut Canvas, (right, top): (f64, f64)) {
+        let blocks = self.order.blocks();
+        let mut em = CATEGORY.0;
+        let mut heights = apart(&blocks, self.side(), em);
+        let keep = |heights: &[f64], em: f64| {
+            let strays = |(height, (_, start, end)): (&f64, &(&str, f64, f64))| {
+                height + em / 2.0 < start * self.side() || height - em / 2.0 > end * self.side()
+            };
+            !heights.iter().zip(&blocks).any(strays)
+        };
+        while em > CATEGORY.1 && !keep(&heights, em) {
+            em -= 1.0;
+            heights = apart(&blocks, self.side(), em);
+        }
+        for ((name, ..), height) in blocks.iter().zip(heights) {
+            let at = (right, top + height + HALF_CAPITAL * em);
+            canvas.text(name, TextStyle::regular(em, INK), at, Anchor::End);
+        }
+    }
+}
+
+/// Where names stand from the top of a matrix: in the middle of their rows, moved as little as keeps them from each other
+/// and from what is below.
+fn apart(blocks: &[(&str, f64, f64)], side: f64, em: f64) -> Vec<f64> {
+    let mut heights: Vec<f64> = blocks.iter().map(|(_, start, end)| (start + end) / 2.0 * side).collect();
+    let mut highest = em / 2.0;
+    for height in &mut heights {
+        *height = height.max(highest);
+        highest = *height + em;
+    }
+    let mut lowest = side - em / 2.0;
+    for height in heights.iter_mut().rev() {
+        *height = height.min(lowest);
+        lowest = *height - em;
+    }
+    heights
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::arrays;
     use crate::report::curves::tests::rows;
+    use crate::results::{Results, ResultsDir};
 
     #[test]
     fn layers_are_spread_from_the_first_to_the_last() {
@@ -175,19 +242,23 @@ mod tests {
     }
 
     #[test]
-    fn matrices_of_nothing_are_left_out() {
-        for shape in [&[0, 0][..], &[2, 0, 0], &[0, 3, 3]] {
-            assert_eq!(mean(shape, Vec::new()), None, "{shape:?}");
+    fn every_word_model_and_every_best_layer_is_shown() {
+        let labels: Vec<String> = (0..20).map(|n| format!("layer{n}")).collect();
+        let mut table = rows("net", &labels, &["a", "b"]);
+        for row in &mut table {
+            row.accuracy = if (row.words.as_str(), row.layer.as_str()) == ("a", "layer12") { 0.95 } else { 0.5 };
+            row.accuracy =
+                if (row.words.as_str(), row.layer.as_str()) == ("b", "layer13") { 0.95 } else { row.accuracy };
         }
+        let curves = Curves::of_networks(&table).remove(0);
+        let shown = shown(&curves);
+        let names: Vec<&str> = shown.iter().map(|(_, name)| name.as_str()).collect();
+        assert_eq!(names, ["layer0", "layer12, best for a", "layer13, best for b", "layer19"]);
     }
 
     #[test]
     fn concepts_stand_category_by_category() {
-        let directory = tempfile::tempdir().unwrap();
-        let results = ResultsDir::new(directory.path());
-        let [concepts, categories] = [["cat", "pie", "dog"], ["animal", "food", "animal"]].map(|l| l.map(String::from));
-        results.write_concepts(&concepts, Some(&categories)).unwrap();
-        let order = Order::read(&results).unwrap();
+        let order = Order::new(&["animal", "food", "animal"].map(String::from));
         assert_eq!(order.categories, [("animal".to_string(), 0), ("food".to_string(), 2)]);
         let values = order.values(&Rsm::new(3, vec![1.0, 0.1, 0.2, 0.1, 1.0, 0.3, 0.2, 0.3, 1.0]));
         assert_eq!(values[1..3], [0.2, 0.1]);
@@ -195,18 +266,25 @@ mod tests {
     }
 
     #[test]
+    fn names_of_categories_stand_apart_and_above_the_end() {
+        let blocks = [("a", 0.0, 0.75), ("b", 0.75, 0.875), ("c", 0.875, 1.0)];
+        assert_eq!(apart(&blocks, 80.0, 20.0), [30.0, 50.0, 70.0]);
+        assert_eq!(apart(&blocks, 800.0, 20.0), [300.0, 650.0, 750.0]);
+    }
+
+    #[test]
     fn matrices_on_disk_are_drawn_and_missing_ones_left_out() {
         let directory = tempfile::tempdir().unwrap();
         let labels = ["pixels", "fc1"].map(String::from);
         let results = Results { accuracy: rows("vgg16", &labels, &["Skip Gram"]), ..Results::default() };
-        assert!(write(&results, directory.path()).unwrap().is_empty());
+        let drawn = || draw(&Material::read(&results, directory.path()).unwrap()).unwrap();
+        assert!(drawn().is_empty());
         let rsm = [1.0, 0.5, 0.5, 1.0];
         let of_run = ResultsDir::new(directory.path());
         arrays::write_npy(&of_run.words_rsm("Skip Gram"), &[2, 2], &rsm).unwrap();
         arrays::write_npy(&of_run.layer_rsm("fc1"), &[2, 2, 2], &[rsm, rsm].concat()).unwrap();
-        let paths = write(&results, directory.path()).unwrap();
-        let svg = std::fs::read_to_string(&paths[1]).unwrap();
-        assert!(svg.lines().any(|line| line == "Skip Gram") && svg.lines().any(|line| line == "fc1"));
-        assert!(!svg.lines().any(|line| line == "pixels"));
+        let svg = drawn().remove(0).picture.svg;
+        assert!(svg.contains(">Skip Gram</text>") && svg.contains(">fc1, best</text>"));
+        assert!(!svg.contains(">pixels</text>"));
     }
 }

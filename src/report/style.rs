@@ -2,10 +2,12 @@
 //!
 //! Lengths are pixels of a 1600 x 1000 picture that is printed in one column, 85 mm wide: 6.64 px are a point.
 
-use plotters::style::RGBColor;
+use std::fmt::{self, Display};
 
-/// Width and height.
-pub const SIZE: (u32, u32) = (1600, 1000);
+/// Width of every figure.
+pub const WIDTH: f64 = 1600.0;
+/// Height of a figure of curves.
+pub const HEIGHT: f64 = 1000.0;
 /// Width in print.
 pub const WIDTH_MM: f64 = 85.0;
 
@@ -19,24 +21,39 @@ pub const TICK_LABEL: f64 = 40.0;
 pub const NOTE: f64 = 33.0;
 
 /// Data lines: 0.8 pt.
-pub const CURVE: u32 = 5;
+pub const CURVE: f64 = 5.0;
 /// Axes and ticks: 0.5 pt.
-pub const AXIS: u32 = 3;
+pub const AXIS: f64 = 3.0;
 /// Grid lines.
-pub const GRID: u32 = 2;
+pub const GRID: f64 = 2.0;
+/// Between the figure and its edges.
+pub const EDGE: f64 = 24.0;
+/// Baseline below the middle of digits and capitals, in em.
+pub const HALF_CAPITAL: f64 = 0.365;
+
+/// Red, green and blue.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Color(pub u8, pub u8, pub u8);
+
+impl Display for Color {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let Self(r, g, b) = self;
+        write!(f, "#{r:02x}{g:02x}{b:02x}")
+    }
+}
 
 /// Text and axes.
-pub const INK: RGBColor = RGBColor(0x22, 0x22, 0x22);
+pub const INK: Color = Color(0x22, 0x22, 0x22);
 /// Notes and reference lines.
-pub const GREY: RGBColor = RGBColor(0x6A, 0x6A, 0x6A);
+pub const GREY: Color = Color(0x6A, 0x6A, 0x6A);
 /// Grid lines.
-pub const LIGHT: RGBColor = RGBColor(0xE4, 0xE4, 0xE4);
+pub const LIGHT: Color = Color(0xE4, 0xE4, 0xE4);
 /// The null's band.
-pub const BAND: RGBColor = RGBColor(0xEE, 0xEE, 0xEE);
+pub const BAND: Color = Color(0xEE, 0xEE, 0xEE);
 /// Stages of a network with a layer that is compared.
-pub const BOX: RGBColor = RGBColor(0xD9, 0xE8, 0xF3);
+pub const BOX: Color = Color(0xD9, 0xE8, 0xF3);
 /// The page, and the inside of hollow markers.
-pub const PAPER: RGBColor = RGBColor(0xFF, 0xFF, 0xFF);
+pub const PAPER: Color = Color(0xFF, 0xFF, 0xFF);
 
 /// How much of a curve's colour its interval has.
 pub const INTERVAL: f64 = 0.22;
@@ -72,7 +89,7 @@ const DASH_DOTTED: Dash = &[20.0, 8.0, 6.0, 8.0];
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CurveStyle {
     /// From the palette of Okabe & Ito, which readers with any form of colour blindness tell apart.
-    pub color: RGBColor,
+    pub color: Color,
     /// The marker at each layer.
     pub shape: Shape,
     /// The line between layers.
@@ -80,16 +97,21 @@ pub struct CurveStyle {
 }
 
 const CURVES: [CurveStyle; 7] = [
-    CurveStyle { color: RGBColor(0x00, 0x72, 0xB2), shape: Shape::Circle, dash: SOLID },
-    CurveStyle { color: RGBColor(0xD5, 0x5E, 0x00), shape: SQUARE, dash: DASHED },
-    CurveStyle { color: RGBColor(0x00, 0x9E, 0x73), shape: TRIANGLE, dash: DASH_DOTTED },
-    CurveStyle { color: RGBColor(0xCC, 0x79, 0xA7), shape: DIAMOND, dash: DOTTED },
-    CurveStyle { color: RGBColor(0xE6, 0x9F, 0x00), shape: TRIANGLE_DOWN, dash: SOLID },
-    CurveStyle { color: RGBColor(0x56, 0xB4, 0xE9), shape: SQUARE, dash: DASH_DOTTED },
-    CurveStyle { color: RGBColor(0x00, 0x00, 0x00), shape: Shape::Circle, dash: DOTTED },
+    CurveStyle { color: Color(0x00, 0x72, 0xB2), shape: Shape::Circle, dash: SOLID },
+    CurveStyle { color: Color(0xD5, 0x5E, 0x00), shape: SQUARE, dash: DASHED },
+    CurveStyle { color: Color(0x00, 0x9E, 0x73), shape: TRIANGLE, dash: DASH_DOTTED },
+    CurveStyle { color: Color(0xCC, 0x79, 0xA7), shape: DIAMOND, dash: DOTTED },
+    CurveStyle { color: Color(0xE6, 0x9F, 0x00), shape: TRIANGLE_DOWN, dash: SOLID },
+    CurveStyle { color: Color(0x56, 0xB4, 0xE9), shape: SQUARE, dash: DASH_DOTTED },
+    CurveStyle { color: Color(0x00, 0x00, 0x00), shape: Shape::Circle, dash: DOTTED },
 ];
 
 /// The style of the `n`th word model; they repeat after seven.
 pub fn curve(n: usize) -> CurveStyle {
     CURVES[n % CURVES.len()]
+}
+
+/// The colour and the marker of the `n`th network with the dash of the `m`th word model.
+pub fn crossed(n: usize, m: usize) -> CurveStyle {
+    CurveStyle { dash: curve(m).dash, ..curve(n) }
 }

@@ -213,7 +213,12 @@ struct Store<'a> {
 impl Store<'_> {
     /// Adds the sums to the output; their number of columns.
     #[inline(always)]
-    fn write<S: Simd, const R: usize, const N: usize>(&self, simd: S, column: usize, sums: &[[S::f32s; N]; R]) -> usize {
+    fn write<S: Simd, const R: usize, const N: usize>(
+        &self,
+        simd: S,
+        column: usize,
+        sums: &[[S::f32s; N]; R],
+    ) -> usize {
         let columns = N * S::F32_LANES;
         let channels = self.layer.outputs * self.layer.groups;
         let size = self.pixels.size();

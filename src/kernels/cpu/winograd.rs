@@ -67,7 +67,9 @@ impl Winograd {
         let out = Shared::new(out);
         self.pieces(map.count).into_par_iter().for_each(|(tiles, outputs)| {
             let block = Block::new(self, tiles, outputs);
-            with_scratch(block.values(), |scratch| self.isa.dispatch(Work { layer: self, map: &map, block, scratch, out: &out }));
+            with_scratch(block.values(), |scratch| {
+                self.isa.dispatch(Work { layer: self, map: &map, block, scratch, out: &out })
+            });
         });
     }
 
@@ -258,7 +260,11 @@ fn gather<S: Simd>(
                 interleave(&x[channel * plane..], plane, to - from, &mut values[channel..], lanes);
                 channel += 4;
             } else {
-                values[channel..].iter_mut().step_by(lanes).zip(&x[channel * plane..][..to - from]).for_each(|(to, &from)| *to = from);
+                values[channel..]
+                    .iter_mut()
+                    .step_by(lanes)
+                    .zip(&x[channel * plane..][..to - from])
+                    .for_each(|(to, &from)| *to = from);
                 channel += 1;
             }
         }
@@ -396,14 +402,7 @@ fn transform_in<S: Simd>(
 
 /// `A^T m A` of every tile of a strip, from `[ENTRIES, tiles, pitch]` to `[GIVES, columns]`.
 #[inline(always)]
-fn transform_out<S: Simd>(
-    simd: S,
-    strip: &Strip,
-    from: &[f32],
-    pitch: usize,
-    tiles: usize,
-    values: &mut [S::f32s],
-) {
+fn transform_out<S: Simd>(simd: S, strip: &Strip, from: &[f32], pitch: usize, tiles: usize, values: &mut [S::f32s]) {
     let columns = GIVES * strip.count;
     for tile in 0..strip.count {
         let mut half = [[simd.splat_f32s(0.0); SEES]; GIVES];

@@ -6,7 +6,8 @@ use std::hash::Hash;
 use serde::Serialize;
 
 use crate::report::curves::{Curves, distinct};
-use crate::report::style::{self, Shape};
+use crate::report::names;
+use crate::report::ramp::SEQUENTIAL;
 use crate::results::{AccuracyRow, ConceptRow, ConfusedRow, GroupRow, Results, RsaRow};
 
 /// Everything but matrices and pictures.
@@ -18,13 +19,15 @@ pub struct Data<'a> {
     /// One per concept, or none at all.
     categories: &'a [String],
     groups: Vec<&'a str>,
-    /// How the n-th word model is drawn.
-    styles: Vec<Style>,
+    /// From the lowest to the highest value of a matrix.
+    ramp: [[u8; 3]; 7],
 }
 
 #[derive(Serialize)]
 struct Network<'a> {
     name: &'a str,
+    /// As people call it.
+    title: &'a str,
     layers: Vec<Layer<'a>>,
     models: Vec<Model<'a>>,
     mistakes: Vec<Mistake<'a>>,
@@ -90,14 +93,6 @@ struct Test<'a> {
     rsas: Vec<(&'a str, f64, f64)>,
 }
 
-#[derive(Serialize)]
-struct Style {
-    color: String,
-    /// An SVG path as wide as a circle of radius 1.
-    marker: String,
-    dash: String,
-}
-
 impl<'a> Data<'a> {
     /// The tables of `results`, whose curves are `networks`.
     pub fn new(results: &'a Results, networks: &[Curves<'a>], categories: &'a [String]) -> Self {
@@ -106,6 +101,7 @@ impl<'a> Data<'a> {
         let tables = Tables::new(results, &concepts, &groups);
         let network = |curves: &Curves<'a>| Network {
             name: curves.network,
+            title: names::network(curves.network),
             layers: layers(curves),
             models: curves
                 .models
@@ -118,13 +114,12 @@ impl<'a> Data<'a> {
             mistakes: tables.mistakes(results, curves),
             answers: tables.answers(results, curves.network),
         };
-        let most = networks.iter().map(|curves| curves.models.len()).max().unwrap_or(0);
         Self {
             networks: networks.iter().map(network).collect(),
             categories: if categories.len() == concepts.len() { categories } else { &[] },
             concepts,
             groups,
-            styles: (0..most).map(drawn_as).collect(),
+            ramp: SEQUENTIAL,
         }
     }
 }
@@ -133,23 +128,6 @@ fn layers<'a>(curves: &Curves<'a>) -> Vec<Layer<'a>> {
     let units = |layer: &str| curves.rows().find(|row| row.layer == layer).map_or(0, |row| row.units);
     let named = curves.layers.iter().zip(&curves.labels);
     named.map(|(&name, &label)| Layer { name, label, units: units(name) }).collect()
-}
-
-fn drawn_as(model: usize) -> Style {
-    let curve = style::curve(model);
-    let marker = match curve.shape {
-        Shape::None => String::new(),
-        Shape::Circle => "M-1 0a1 1 0 1 0 2 0a1 1 0 1 0-2 0Z".to_string(),
-        Shape::Polygon(corners) => {
-            let corners: Vec<String> = corners.iter().map(|(x, y)| format!("{x} {y}")).collect();
-            format!("M{}Z", corners.join("L"))
-        }
-    };
-    let plotters::style::RGBColor(r, g, b) = curve.color;
-    // Strokes and gaps are lengths of the printed figure; the page's lines are 2 px where the figure's are 5.
-    let dash: Vec<String> =
-        curve.dash.iter().map(|length| format!("{}", length * 2.0 / f64::from(style::CURVE))).collect();
-    Style { color: format!("#{r:02x}{g:02x}{b:02x}"), marker, dash: dash.join(" ") }
 }
 
 /// A row's network, layer and word model.

@@ -4,11 +4,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
-use crate::arrays;
-use crate::report::ReportError;
 use crate::report::curves::Curves;
-use crate::report::rsm::mean;
-use crate::results::ResultsDir;
+use crate::report::ramp::Ramp;
+use crate::report::{Material, ReportError};
 use crate::stats::rsa::upper;
 
 /// Distinct values of a byte.
@@ -19,6 +17,8 @@ const STEPS: f64 = 255.0;
 pub struct Matrix {
     low: f64,
     high: f64,
+    /// The values that get the first and the last colour.
+    ends: (f64, f64),
     /// The upper triangle row by row, as base64; not a number counts as `low`.
     triangle: String,
 }
@@ -28,23 +28,13 @@ pub struct Matrix {
 ///
 /// # Errors
 /// A matrix that cannot be read.
-pub fn read(
-    networks: &[Curves],
-    directory: &ResultsDir,
-    bytes: usize,
-) -> Result<Vec<Vec<Option<Matrix>>>, ReportError> {
+pub fn read(networks: &[Curves], material: &Material, bytes: usize) -> Result<Vec<Vec<Option<Matrix>>>, ReportError> {
     let mut taken = 0;
     let mut all = Vec::new();
     for curves in networks {
         let mut matrices = Vec::new();
         for layer in &curves.layers {
-            let path = directory.layer_rsm(layer);
-            if !path.exists() {
-                matrices.push(None);
-                continue;
-            }
-            let (shape, values) = arrays::read_npy(&path)?;
-            let matrix = mean(&shape, values).map(|rsm| bytes_of(&upper(&rsm)));
+            let matrix = material.layer(layer)?.map(|rsm| bytes_of(&upper(&rsm)));
             taken += matrix.as_ref().map_or(0, |matrix| matrix.triangle.len());
             if taken > bytes {
                 return Ok(Vec::new());
@@ -62,7 +52,7 @@ fn bytes_of(triangle: &[f64]) -> Matrix {
     let step = if high > low { (high - low) / STEPS } else { 1.0 };
     // A cast saturates, and turns NaN into 0.
     let bytes: Vec<u8> = triangle.iter().map(|value| ((value - low) / step).round() as u8).collect();
-    Matrix { low, high, triangle: STANDARD.encode(bytes) }
+    Matrix { low, high, ends: Ramp::middle(triangle).ends(), triangle: STANDARD.encode(bytes) }
 }
 
 #[cfg(test)]

@@ -4,8 +4,9 @@ use crate::config::TestOptions;
 use crate::images::Resize;
 use crate::nets::Preprocess;
 use crate::record::{Run, RunRecord};
-use crate::report::curves::{distinct, thousands};
-use crate::report::html::escape;
+use crate::report::canvas::escape;
+use crate::report::chance;
+use crate::report::curves::{Curves, distinct, thousands};
 use crate::results::Results;
 use crate::stats::scoring::{Constant, Ties};
 
@@ -203,12 +204,15 @@ impl<'a> Settings<'a> {
     fn two_vs_two(&self) -> String {
         let averaged =
             if self.groups > 1 { format!(", averaged over the {} groups", self.groups) } else { String::new() };
+        let networks = Curves::of_networks(&self.results.accuracy);
+        let moved = networks.iter().any(chance::has_moved);
         let mut text = format!(
             "Words and images were compared by the 2 vs. 2 test (Dharmaretnam & Fyshe, 2018). For each of the {} of concepts \
              a and b, the rows a and b of the word matrix (w) and of the image matrix (i) were taken without the columns a and \
              b. The pair passes if corr(w_a, i_a) + corr(w_b, i_b) > corr(w_a, i_b) + corr(w_b, i_a), with Pearson \
-             correlations. Accuracy is the share of pairs that pass{averaged}; chance is 0.5.",
+             correlations. Accuracy is the share of pairs that pass{averaged}; {}.",
             count(self.pairs, "pair"),
+            if moved { "chance would be 0.5 without ties" } else { "chance is 0.5" },
         );
         let ties: u64 = self.results.accuracy.iter().map(|row| row.ties).sum();
         let tied = match self.test.ties {
@@ -220,6 +224,9 @@ impl<'a> Settings<'a> {
             " A tie (the two sums equal up to rounding) counted as {tied}; {} occurred in all tests together.",
             if ties == 0 { "none".to_string() } else { thousands(ties) }
         );
+        for said in networks.iter().map(|curves| chance::said(curves, "pairs", Some(self.test.ties))) {
+            text += &format!(" {said}");
+        }
         text += match self.test.constant {
             Constant::Half => {
                 " Pairs with an image whose activations are constant, and so correlate with nothing, scored one half."
@@ -252,7 +259,7 @@ impl<'a> Settings<'a> {
         }
         if let Some(stop) = self.test.stop_after {
             text += &format!(
-                " Drawing stopped early once {stop} permutations of every layer had reached the observed accuracy \
+                " Drawing was to stop early once {stop} permutations of every layer had reached the observed accuracy \
                  (Besag & Clifford, 1991)."
             );
         }

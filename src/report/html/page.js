@@ -5,7 +5,6 @@
   const data = json('data'), matrices = json('matrices'), pictures = json('pictures');
   const $ = id => document.getElementById(id);
   const state = { network: 0, words: 0, layer: 0, concept: null, sort: 'accuracy', down: false, find: '' };
-  const shown = { null: true, interval: true, ceiling: false };
   const hidden = new Set();
 
   const network = () => data.networks[state.network];
@@ -44,24 +43,13 @@
 
   // --- Curves ---------------------------------------------------------------------------------------------------
 
-  const visible = () => network().models.map((m, index) => ({ ...m, index })).filter(m => !hidden.has(m.words));
+  const shown = () => network().models.map((m, index) => ({ ...m, index })).filter(m => !hidden.has(m.words));
+  const off = words => hidden.has(network().models[words].words);
+  const charts = () => [...document.querySelectorAll('#curves svg[data-network]')];
 
   function drawCurves() {
-    const layers = network().layers;
-    const focused = $('chart').contains(document.activeElement);
-    const series = visible().map(m => ({ name: m.words, index: m.index, style: data.styles[m.index], values: m.tests.map(t => t?.accuracy),
-      filled: i => !m.tests[i].permutations || m.tests[i].fwer < 0.05, interval: i => shown.interval && m.tests[i]?.interval }));
-    const across = (edge, least) => i => {
-      const ends = visible().map(m => m.tests[i] && edge(m.tests[i])).filter(Boolean);
-      return ends.length ? [Math.min(...ends.map(e => e[0])), Math.max(...ends.map(e => e[1]))] : null;
-    };
-    const bands = [];
-    if (shown.null) bands.push({ className: 'null', at: across(t => t.permutations && [t.null[0] - 2 * t.null[1], t.null[0] + 2 * t.null[1]]) });
-    if (shown.ceiling) bands.push({ color: '#8a9199', at: across(t => t.ceiling) });
-    $('chart').replaceChildren(chart({ series, bands, labels: layers.map(l => l.label), here: state.layer, width: $('chart').clientWidth || 900,
-      name: `2 vs. 2 accuracy of ${network().name} against layer. Arrow keys read out the values.`,
-      act: { choose: (layer, words) => go({ layer, words }), hover: say, leave: () => say(), index: state.words } }));
-    if (focused) $('chart').firstChild.focus({ preventScroll: true });
+    for (const drawn of document.querySelectorAll('main svg[data-network]')) drawn.classList.toggle('off', drawn.dataset.network !== network().name);
+    charts().filter(chart => chart.dataset.network === network().name).forEach(chart => mark(chart, state.layer, state.words, off));
     say();
   }
 
@@ -76,23 +64,16 @@
   }
 
   function drawLegend() {
-    const tests = network().models.flatMap(m => m.tests).filter(Boolean);
-    const box = (checked, change, ...content) => el('label', {}, el('input', { type: 'checkbox', checked, onchange: change }), content);
-    const toggle = (key, name, there) => there && box(shown[key], event => { shown[key] = event.target.checked; drawCurves(); }, name);
     const several = network().models.length > 1;
     $('legend').replaceChildren(...[
-      data.networks.length > 1 && el('label', {}, 'Network ', choice(data.networks.map(n => n.name), state.network, network => go({ network, layer: 0, words: 0 }))),
-      ...network().models.map((m, index) => several ? box(!hidden.has(m.words), event => {
+      data.networks.length > 1 && el('label', {}, 'Network ', choice(data.networks.map(n => n.title), state.network, network => go({ network, layer: 0, words: 0 }))),
+      ...several ? network().models.map(m => el('label', {}, el('input', { type: 'checkbox', checked: !hidden.has(m.words), onchange: event => {
         if (event.target.checked) hidden.delete(m.words);
-        else if (visible().length > 1) hidden.add(m.words);
+        else if (shown().length > 1) hidden.add(m.words);
         else event.target.checked = true;
-        if (hidden.has(model().words)) return go({ words: visible()[0].index });
+        if (hidden.has(model().words)) return go({ words: shown()[0].index });
         drawCurves();
-      }, swatch(data.styles[index]), m.words) : el('label', {}, swatch(data.styles[index]), m.words)),
-      toggle('null', 'null ± 2 s.d.', tests.some(t => t.permutations)),
-      toggle('interval', '95 % intervals', tests.some(t => t.interval)),
-      toggle('ceiling', 'noise ceiling', tests.some(t => t.ceiling)),
-      tests.some(t => t.permutations) && el('span', { class: 'note', style: 'margin:0' }, 'Filled: family-wise p < 0.05'),
+      } }), m.words)) : [],
     ].filter(Boolean));
   }
 
@@ -131,10 +112,9 @@
 
   const bar = value => el('td', { class: 'bar', 'aria-hidden': 'true' }, el('i', { style: `width:${100 * (value ?? 0)}%` }), el('b'));
 
-  const COLORS = [[0x00, 0x22, 0x4E], [0x2A, 0x3F, 0x6D], [0x57, 0x5C, 0x6D], [0x7D, 0x7C, 0x78], [0xA5, 0x9C, 0x74], [0xD3, 0xC1, 0x64], [0xFE, 0xE8, 0x38]];
   function color(share) {
-    const at = Math.max(0, Math.min(1, share)) * (COLORS.length - 1), below = Math.min(COLORS.length - 2, Math.floor(at));
-    return COLORS[below].map((from, c) => Math.round(from + (at - below) * (COLORS[below + 1][c] - from)));
+    const colors = data.ramp, at = Math.max(0, Math.min(1, share)) * (colors.length - 1), below = Math.min(colors.length - 2, Math.floor(at));
+    return colors[below].map((from, c) => Math.round(from + (at - below) * (colors[below + 1][c] - from)));
   }
 
   function heatmap() {
@@ -145,14 +125,12 @@
     const order = data.concepts.map((_, i) => i).sort((a, b) => groups.indexOf(data.categories[a]) - groups.indexOf(data.categories[b]) || a - b);
     const byte = (a, b) => { const [i, j] = a < b ? [a, b] : [b, a]; return bytes.charCodeAt(i * k - i * (i + 1) / 2 + j - i - 1); };
     const value = (a, b) => a === b ? 1 : matrix.low + byte(a, b) / 255 * (matrix.high - matrix.low);
-    // The colours span all but the outer 1 % at either end.
-    const sorted = [...bytes].map(c => c.charCodeAt(0)).sort((a, b) => a - b);
-    const ends = [sorted[Math.floor(sorted.length / 100)], sorted[sorted.length - 1 - Math.floor(sorted.length / 100)]];
+    const [low, high] = matrix.ends;
     const canvas = el('canvas', { width: k, height: k, tabindex: 0, role: 'application', 'aria-roledescription': 'matrix',
       'aria-label': `Similarity of ${k} concepts at ${layer().name}. Arrow keys read out the values.` });
     const context = canvas.getContext('2d'), image = context.createImageData(k, k);
     order.forEach((a, row) => order.forEach((b, column) => {
-      const rgb = a === b ? [255, 255, 255] : color((byte(a, b) - ends[0]) / (ends[1] - ends[0] || 1));
+      const rgb = a === b ? [255, 255, 255] : color((value(a, b) - low) / (high - low || 1));
       image.data.set([...rgb, 255], 4 * (row * k + column));
     }));
     context.putImageData(image, 0, 0);
@@ -173,15 +151,14 @@
       move.forEach((by, n) => { cell[n] = Math.max(0, Math.min(k - 1, cell[n] + by)); });
       tell();
     });
-    const real = b => number(matrix.low + b / 255 * (matrix.high - matrix.low), 2);
     const sorting = groups.length ? ` Concepts by category: ${groups.join(', ')}.` : '';
     // A category is named beside its rows where they are high enough for a line.
     const sides = groups.map(name => ({ name, first: order.findIndex(c => data.categories[c] === name), count: data.categories.filter(c => c === name).length }));
     const names = sides.filter(side => side.count / k > 0.032).map(side =>
       el('span', { style: `top:${100 * (side.first + side.count / 2) / k}%` }, side.name));
     return [el('h3', {}, 'Similarity of the concepts’ images'), el('div', { class: 'rsm' }, el('div', { class: 'matrix' }, canvas, names),
-      el('div', { class: 'ramp', style: `background:linear-gradient(to right, ${COLORS.map(c => `rgb(${c})`)})` }),
-      el('div', { class: 'ends' }, el('span', {}, real(ends[0])), el('span', {}, 'Pearson correlation'), el('span', {}, real(ends[1]))),
+      el('div', { class: 'ramp', style: `background:linear-gradient(to right, ${data.ramp.map(c => `rgb(${c})`)})` }),
+      el('div', { class: 'ends' }, el('span', {}, number(low, 2)), el('span', {}, 'Pearson correlation'), el('span', {}, number(high, 2))),
       readout, el('p', { class: 'note' }, `Mean over groups; the colours span all but the outer 1 % at either end.${sorting}`))];
   }
 
@@ -256,17 +233,17 @@
       partners.set(other, { layers: [...known.layers, layers[i].label], margin: Math.min(known.margin, margin) });
     }));
     const confused = [...partners].sort((a, b) => b[1].layers.length - a[1].layers.length || a[1].margin - b[1].margin);
-    const average = network().models[state.words].tests.map(t => t && mean(t.concepts.filter(v => v != null).map(v => v / t.whole)));
-    const series = [...visible().map(m => ({ name: m.words, index: m.index, style: data.styles[m.index], values: m.tests.map(t => share(t, c)) })),
-      { name: `all concepts, ${model().words}`, style: { color: '#8a9199', marker: '', dash: '2 3' }, values: average }];
-    const place = el('div', { class: 'chart' });
+    const template = [...document.querySelectorAll('template')].find(template => template.dataset.network === network().name);
+    const curve = template.content.firstElementChild.cloneNode(true);
+    curve.setAttribute('aria-label', `Accuracy of ${name} against layer; the numbers are in the table below`);
+    move(curve, (layer, words) => share(test(words, layer), c));
     const beside = by => (c + by + data.concepts.length) % data.concepts.length;
     $('concept').replaceChildren(...[
       el('p', { class: 'trail' }, el('a', { href: address({ concept: null }) }, '← All layers and concepts'),
         el('span', {}, el('a', { href: address({ concept: beside(-1) }) }, `‹ ${word(beside(-1))}`), el('a', { href: address({ concept: beside(1) }) }, `${word(beside(1))} ›`))),
       el('h2', { id: 'concept-title' }, name, data.categories[c] ? el('span', { class: 'lead' }, ` ${data.categories[c]}`) : ''),
       images.length ? el('ul', { class: 'gallery' }, images) : null,
-      el('h3', {}, 'Accuracy over depth'), el('div', { class: 'controls' }, series.map(s => el('label', {}, swatch(s.style), s.name))), place,
+      el('h3', {}, 'Accuracy over depth'), el('div', { class: 'chart' }, curve),
       el('h3', {}, `Confused with (${model().words})`),
       confused.length ? el('ul', { class: 'pairs' }, confused.map(([other, found]) => el('li', {}, decorative(picture(other)), el('span', {}, conceptLink(other),
         el('small', {}, `at ${found.layers.join(', ')}; lowest margin ${number(found.margin)}`)))))
@@ -275,8 +252,6 @@
         el('thead', {}, el('tr', {}, el('th', { scope: 'col' }, 'Layer'), network().models.map(m => el('th', { scope: 'col' }, m.words)))),
         el('tbody', {}, layers.map((l, i) => el('tr', {}, el('th', { scope: 'row' }, l.name), network().models.map(m => el('td', {}, number(share(m.tests[i], c))))))))),
     ].filter(Boolean));
-    place.append(chart({ series, labels: layers.map(l => l.label), width: place.clientWidth || 900, tall: 0.42,
-      name: `Accuracy of ${name} against layer; the numbers are in the table below` }));
   }
 
   // --- From the address to the page -----------------------------------------------------------------------------
@@ -291,7 +266,7 @@
   function draw() {
     const page = state.concept != null;
     for (const section of document.querySelectorAll('main > section')) section.hidden = page !== (section.id === 'concept');
-    document.title = `${page ? `${word(state.concept)} – ` : ''}${network().name}: words and layers`;
+    document.title = `${page ? `${word(state.concept)} – ` : ''}${network().title}: words and layers`;
     if (page) return drawConcept();
     document.querySelectorAll('[data-network]').forEach(table => table.querySelectorAll('tr[data-layer]').forEach(row =>
       row.classList.toggle('here', table.dataset.network === network().name && Number(row.dataset.layer) === state.layer)));
@@ -332,8 +307,8 @@
       catch { getSelection().selectAllChildren($('methods-text')); $('copied').textContent = 'Selected: copy it with the keyboard.'; }
     });
     addEventListener('hashchange', follow);
-    let width = innerWidth;
-    addEventListener('resize', () => { if (innerWidth !== width) { width = innerWidth; draw(); } });
+    charts().forEach(chart => listen(chart, { choose: (layer, words) => go({ layer, words }), hover: say, leave: () => say(),
+      here: () => [state.layer, state.words], layers: data.networks.find(n => n.name === chart.dataset.network).layers.length, models: () => shown().map(m => m.index) }));
     follow();
   }
   begin();

@@ -1,16 +1,14 @@
 //! The stimuli as small JPEG pictures in the page, as large as its size allows.
 
-use std::path::Path;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::record::RunRecord;
+use crate::report::Material;
 use crate::report::curves::distinct;
 use crate::report::stimuli::Source;
-use crate::results::{Results, StimulusRow};
+use crate::results::StimulusRow;
 
 /// Widths tried, in pixels; the page shows them at half the largest.
 const SIZES: [usize; 4] = [112, 96, 80, 64];
@@ -35,12 +33,13 @@ pub struct Pictures {
 
 /// The pictures in at most `bytes` of base64, of as many groups as fit at the smallest size. Images that are gone or
 /// unreadable are counted, not an error: results are often read on another machine.
-pub fn read(results: &Results, record: Option<&RunRecord>, directory: &Path, bytes: usize) -> Pictures {
+pub fn read(material: &Material, bytes: usize) -> Pictures {
+    let results = material.results;
     let concepts = distinct(results.concepts.iter().map(|row| row.concept.as_str()));
     let groups = distinct(results.groups.iter().map(|row| row.group.as_str()));
     let images = results.stimuli.len();
     let none = |missing| Pictures { size: 0, jpegs: Vec::new(), groups: 0, missing, images };
-    let Some(source) = Source::find(results, record, directory) else {
+    let Some(source) = &material.source else {
         return none(images);
     };
     let place = |stimulus: &StimulusRow| {
@@ -57,7 +56,7 @@ pub fn read(results: &Results, record: Option<&RunRecord>, directory: &Path, byt
     for shown in (1..=most).rev() {
         let wanted: Vec<&(usize, usize, &StimulusRow)> = placed.iter().filter(|(_, group, _)| *group < shown).collect();
         let jpegs = |images: &[&(usize, usize, &StimulusRow)], size| -> Vec<Option<String>> {
-            images.par_iter().map(|(_, _, stimulus)| jpeg(&source, stimulus, size)).collect()
+            images.par_iter().map(|(_, _, stimulus)| jpeg(source, stimulus, size)).collect()
         };
         let length = |jpegs: &[Option<String>]| jpegs.iter().flatten().map(|jpeg| jpeg.len() + 3).sum::<usize>();
         for size in SIZES {

@@ -2,7 +2,7 @@
 
 use crate::config::Bytes;
 use crate::record::{Command, RunRecord};
-use crate::report::html::escape;
+use crate::report::canvas::escape;
 
 /// What ran where, the checksums, and the record itself.
 pub fn html(record: Option<&RunRecord>) -> String {

@@ -1,9 +1,14 @@
 //! The tables that stand without JavaScript.
 
-use crate::report::SIGNIFICANT;
-use crate::report::curves::{Curves, thousands};
-use crate::report::html::escape;
-use crate::results::{OneVsTwoRow, RsaRow, WordsRow};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::report::canvas::escape;
+use crate::report::curves::{Curves, SIGNIFICANT, thousands};
+use crate::results::{OneVsTwoRow, Results, RsaRow, Table, WordsRow};
+
+/// Of all tables in the page together, before they become a third longer.
+const DOWNLOAD_BYTES: usize = 500_000;
 
 /// A p-value to four places.
 pub fn p_value(p: f64) -> String {
@@ -35,6 +40,41 @@ pub fn summary(curves: &Curves) -> String {
         ));
     }
     sentences.join("\n")
+}
+
+/// Links that save the tables as the files of the run have them, of as many as the page has room for.
+pub fn downloads(results: &Results) -> String {
+    let tables = [
+        file(&results.accuracy),
+        file(&results.words),
+        file(&results.rsa),
+        file(&results.one_vs_two),
+        file(&results.layers),
+        file(&results.groups),
+        file(&results.lost),
+        file(&results.concepts),
+    ];
+    let mut left = DOWNLOAD_BYTES;
+    let mut links = Vec::new();
+    for (name, table) in tables {
+        if !table.is_empty() && table.len() <= left {
+            left -= table.len();
+            let bytes = STANDARD.encode(table);
+            links.push(format!("<a download=\"{name}.csv\" href=\"data:text/csv;base64,{bytes}\">{name}.csv</a>"));
+        }
+    }
+    if links.is_empty() {
+        String::new()
+    } else {
+        format!("<p class=\"downloads\">Download: {}</p>\n", links.join(", "))
+    }
+}
+
+/// A table's name and the bytes of its file; none without rows.
+fn file<T: Table>(rows: &[T]) -> (&'static str, Vec<u8>) {
+    let mut table = csv::Writer::from_writer(Vec::new());
+    rows.iter().try_for_each(|row| table.serialize(row)).expect("rows in memory are written in memory");
+    (T::NAME, table.into_inner().expect("a Vec takes everything"))
 }
 
 /// Accuracy and family-wise p of every layer against every word model.
@@ -147,4 +187,21 @@ fn table(caption: &str, heads: &[&str], names: usize, rows: impl Iterator<Item =
     format!(
         "<h3>{caption}</h3>\n<div class=\"tall\" role=\"region\" tabindex=\"0\" aria-label=\"{caption}\"><table>\n<thead><tr>{heads}</tr></thead>\n<tbody>\n{body}</tbody></table></div>\n"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::curves::tests::rows;
+    use crate::results::{AccuracyRow, write_table};
+
+    #[test]
+    fn a_download_has_the_bytes_of_the_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let table: Vec<AccuracyRow> = rows("net, \"a\"", &["a".into(), "b".into()], &["GloVe"]);
+        write_table(directory.path(), &table).unwrap();
+        let (name, bytes) = file(&table);
+        assert_eq!(bytes, std::fs::read(directory.path().join(format!("{name}.csv"))).unwrap());
+        assert_eq!(file::<AccuracyRow>(&[]).1, b"");
+    }
 }

@@ -1,9 +1,13 @@
+use std::path::Path;
+
 use serde_json::Value;
 
 use super::*;
+use crate::report::FIGURES;
 use crate::report::curves::tests::rows;
 use crate::results::{
-    ConceptRow, ConfusedRow, GroupRow, LostRow, MisclassifiedRow, PredictionRow, StimulusRow, WordsRow,
+    ConceptRow, ConfusedRow, GroupRow, LostRow, MisclassifiedRow, PredictionRow, Results, ResultsDir, StimulusRow,
+    WordsRow,
 };
 use crate::{arrays, record};
 
@@ -86,8 +90,9 @@ fn directory() -> tempfile::TempDir {
 }
 
 fn written(results: &Results, directory: &Path) -> String {
-    let paths = write(results, &directory.join("results")).unwrap();
-    std::fs::read_to_string(&paths[0]).unwrap()
+    let material = Material::read(results, &directory.join("results")).unwrap();
+    let drawings: Vec<Drawing> = FIGURES.iter().flat_map(|figure| (figure.draw)(&material).unwrap()).collect();
+    std::fs::read_to_string(write(&material, &drawings).unwrap()).unwrap()
 }
 
 /// The JSON of a `<script>` as the browser finds it: up to the first end tag.
@@ -255,9 +260,8 @@ fn results_without_run_json_or_permutations_make_a_page() {
 #[test]
 fn a_page_keeps_to_its_size() {
     let (results, directory) = (results(), directory());
-    let of_run = ResultsDir::new(directory.path().join("results"));
-    let record = RunRecord::read(&of_run).unwrap();
-    let read = |bytes| pictures::read(&results, record.as_ref(), of_run.root(), bytes);
+    let material = Material::read(&results, &directory.path().join("results")).unwrap();
+    let read = |bytes| pictures::read(&material, bytes);
     let large = embedded(&read(1_000_000)).len();
     assert_eq!(
         json(&format!("<script type=\"application/json\" id=\"p\">{}</script>", embedded(&read(10))), "p")["size"],
@@ -267,7 +271,7 @@ fn a_page_keeps_to_its_size() {
         assert!(embedded(&read(bytes)).len() <= bytes.min(large) + 100);
     }
     let networks = Curves::of_networks(&results.accuracy);
-    let matrices = matrices::read(&networks, &of_run, 3).unwrap();
+    let matrices = matrices::read(&networks, &material, 3).unwrap();
     assert!(matrices.is_empty(), "three bytes of triangle are four of base64");
 }
 

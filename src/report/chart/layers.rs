@@ -11,6 +11,8 @@ pub struct Label {
     pub x: f64,
     /// The text.
     pub text: String,
+    /// The line that it stands on, from the top: names that have no room in the first take the second.
+    pub row: usize,
 }
 
 /// The names that fit side by side.
@@ -23,6 +25,8 @@ pub struct LayerLabels {
     pub upwards: bool,
     /// Height they take.
     pub height: f64,
+    /// From row to row.
+    pub pitch: f64,
     /// The axis' title.
     pub title: String,
 }
@@ -38,27 +42,32 @@ const LONG: f64 = 180.0;
 
 impl LayerLabels {
     /// Names all layers side by side where that fits. Else names that differ in a number only (`activation_17`) become
-    /// that number, and others are turned upwards. Those that still collide are thinned; the first and the last stay.
+    /// that number and are thinned, while every other name stays, on a second line if need be; where no names do, all are
+    /// turned upwards, and those that still collide are thinned; the first and the last stay.
     ///
     /// `ends` are those of the axis, `edge` is the right end of the figure.
     pub fn fit(labels: &[&str], style: TextStyle, ends: (f64, f64), edge: f64) -> Self {
         let whole: Vec<String> = labels.iter().map(|&label| label.to_owned()).collect();
         let line = LINE * style.em;
+        let pitch = 1.15 * style.em;
         let row = Row { ends, edge, gap: GAP * style.em };
 
-        let level = row.thinned(&whole, &widths(&whole, style));
-        if level.len() == labels.len() {
-            return Self { shown: level, style, upwards: false, height: line, title: "Layer".into() };
+        let level = row.thinned(&whole, &widths(&whole, style), |_| false);
+        if level.len() == labels.len() && level.iter().all(|label| label.row == 0) {
+            return Self { shown: level, style, upwards: false, height: line, pitch, title: "Layer".into() };
         }
         if let Some((numbers, example)) = numbered(labels) {
-            let shown = row.thinned(&numbers, &widths(&numbers, style));
-            return Self { shown, style, upwards: false, height: line, title: format!("Layer ({example})") };
+            let named = |layer: usize| numbers[layer] == labels[layer];
+            let shown = row.thinned(&numbers, &widths(&numbers, style), named);
+            let rows = shown.iter().map(|label| label.row).max().unwrap_or(0);
+            let height = line + rows as f64 * pitch;
+            return Self { shown, style, upwards: false, height, pitch, title: format!("Layer ({example})") };
         }
         let longest = widths(&whole, style).into_iter().fold(0.0, f64::max);
         let style = if longest > LONG { TextStyle { em: NOTE, ..style } } else { style };
-        let shown = row.thinned(&whole, &vec![LINE * style.em; labels.len()]);
+        let shown = row.thinned(&whole, &vec![LINE * style.em; labels.len()], |_| false);
         let height = widths(&whole, style).into_iter().fold(0.0, f64::max);
-        Self { shown, style, upwards: true, height, title: "Layer".into() }
+        Self { shown, style, upwards: true, height, pitch, title: "Layer".into() }
     }
 }
 
@@ -69,28 +78,42 @@ struct Row {
 }
 
 impl Row {
-    /// The most names, at equal distances, of which no two collide.
-    fn thinned(&self, texts: &[String], widths: &[f64]) -> Vec<Label> {
+    /// The first and the last name, all that are `named`, and of the others the most at equal distances, of which no two
+    /// collide.
+    fn thinned(&self, texts: &[String], widths: &[f64], named: impl Fn(usize) -> bool) -> Vec<Label> {
         let Some(last) = texts.len().checked_sub(1) else {
             return Vec::new();
         };
         let slot = (self.ends.1 - self.ends.0) / texts.len() as f64;
         let x = |layer: usize| (self.ends.0 + (layer as f64 + 0.5) * slot).min(self.edge - widths[layer] / 2.0);
-        let apart = |a: usize, b: usize| x(b) - x(a) >= (widths[a] + widths[b]) / 2.0 + self.gap;
-        let at_stride = |stride: usize| {
-            let inner = (1..last).filter(|layer| layer % stride == 0 && apart(0, *layer) && apart(*layer, last));
-            let mut layers: Vec<usize> = std::iter::once(0).chain(inner).collect();
-            if last > 0 && apart(0, last) {
-                layers.push(last);
+        let apart = |a: usize, b: usize| (x(b) - x(a)).abs() >= (widths[a] + widths[b]) / 2.0 + self.gap;
+        let free = |layer: usize, others: &[usize]| others.iter().all(|&other| apart(layer, other));
+
+        let mut rows = [vec![0], Vec::new()];
+        for layer in std::iter::once(last).chain((1..last).filter(|&layer| named(layer))).filter(|&layer| layer > 0) {
+            if let Some(row) = rows.iter_mut().find(|row| free(layer, row)) {
+                row.push(layer);
             }
-            layers
+        }
+        // Round numbers are named, whatever stands before the first.
+        let number = |layer: usize| texts[layer].parse().unwrap_or(layer);
+        let at_stride = |stride: usize| -> Vec<usize> {
+            (1..last).filter(|&layer| number(layer) % stride == 0 && !named(layer) && free(layer, &rows[0])).collect()
         };
-        let layers = STRIDES
+        let thinned = STRIDES
             .into_iter()
             .map(at_stride)
             .find(|layers| layers.windows(2).all(|pair| apart(pair[0], pair[1])))
-            .unwrap_or_else(|| at_stride(texts.len()));
-        layers.into_iter().map(|layer| Label { layer, x: x(layer), text: texts[layer].clone() }).collect()
+            .unwrap_or_default();
+        rows[0].extend(thinned);
+        let label = |row: usize, layer: usize| Label { layer, x: x(layer), text: texts[layer].clone(), row };
+        let mut labels: Vec<Label> = rows
+            .iter()
+            .enumerate()
+            .flat_map(|(row, layers)| layers.iter().map(move |&layer| label(row, layer)))
+            .collect();
+        labels.sort_unstable_by_key(|label| label.layer);
+        labels
     }
 }
 
@@ -118,12 +141,12 @@ fn numbered(labels: &[&str]) -> Option<(Vec<String>, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::style::{INK, SIZE, TICK_LABEL};
+    use crate::report::style::{INK, TICK_LABEL, WIDTH};
 
     const STYLE: TextStyle = TextStyle::regular(TICK_LABEL, INK);
 
     fn fit(labels: &[&str]) -> LayerLabels {
-        LayerLabels::fit(labels, STYLE, (200.0, 1450.0), f64::from(SIZE.0))
+        LayerLabels::fit(labels, STYLE, (200.0, 1450.0), WIDTH)
     }
 
     fn texts(labels: &LayerLabels) -> Vec<&str> {
@@ -131,9 +154,10 @@ mod tests {
     }
 
     fn assert_apart(labels: &LayerLabels) {
-        for pair in labels.shown.windows(2) {
+        let row = |row| labels.shown.iter().filter(|label| label.row == row).collect::<Vec<_>>();
+        for pair in [0, 1].map(row).iter().flat_map(|row| row.windows(2)) {
             let width = |label: &Label| if labels.upwards { TICK_LABEL } else { STYLE.width(&label.text) };
-            let between = pair[1].x - pair[0].x - (width(&pair[0]) + width(&pair[1])) / 2.0;
+            let between = pair[1].x - pair[0].x - (width(pair[0]) + width(pair[1])) / 2.0;
             assert!(between > 0.0, "{} and {}", pair[0].text, pair[1].text);
         }
     }
@@ -165,6 +189,18 @@ mod tests {
         assert_eq!(texts(&labels)[..3], ["pixels", "5", "10"]);
         assert_eq!(*texts(&labels).last().unwrap(), "predictions");
         assert_eq!(labels.title, "Layer (1 = activation_1)");
+        assert_apart(&labels);
+    }
+
+    #[test]
+    fn every_name_among_numbers_stays() {
+        let names: Vec<String> = (1..50).map(|i| format!("A{i}")).collect();
+        let names: Vec<&str> = ["pixels", "STEM"].into_iter().chain(names.iter().map(|s| s.as_str())).collect();
+        let labels = fit(&[names, vec!["AVG", "PRED"]].concat());
+        for name in ["pixels", "STEM", "AVG", "PRED"] {
+            assert!(texts(&labels).contains(&name), "{name} in {:?}", texts(&labels));
+        }
+        assert!(labels.shown.len() > 8 && labels.height > STYLE.em);
         assert_apart(&labels);
     }
 

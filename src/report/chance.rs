@@ -1,0 +1,160 @@
+//! Where chance lies: at the null's mean, which lost ties move away from one half.
+
+use crate::report::chart::{Band, Curve, to_the_ends};
+use crate::report::curves::{Curves, LayerRow, Model};
+use crate::report::style::{AXIS, BAND, DASHED, GREY, curve};
+use crate::stats::scoring::Ties;
+
+/// The accuracy of either test where words and images have nothing in common and nothing ties.
+pub const HALF: f64 = 0.5;
+/// Half the width of the null's band, in standard deviations.
+const BAND_SDS: f64 = 2.0;
+/// A null's mean that is farther from one half has moved, unless so few draws put it there.
+const DRIFT: f64 = 0.01;
+/// Standard errors of a null's mean that its draws explain.
+const STANDARD_ERRORS: f64 = 4.0;
+/// Ties above this share are told.
+const MANY: f64 = 0.01;
+
+/// Chance for the word models that share it.
+struct Level {
+    /// Places of the models.
+    models: Vec<usize>,
+    /// By layer; NaN where there is none.
+    means: Vec<f64>,
+    /// Low and high end of the null's band.
+    edges: Vec<(f64, f64)>,
+}
+
+/// The dashed line of chance and the null's band, one for the word models at one half and one for each of the others.
+pub fn drawn<R: LayerRow>(curves: &Curves<R>) -> (Vec<Band>, Vec<Curve<'static>>) {
+    let levels = levels(curves);
+    let alone = levels.len() == 1;
+    let own =
+        |level: &Level| (!alone && level.means.iter().any(|mean| *mean != HALF)).then(|| curve(level.models[0]).color);
+    let band = |level: &Level| Band {
+        color: own(level).unwrap_or(BAND),
+        opacity: if own(level).is_some() { 0.12 } else { 1.0 },
+        edges: to_the_ends(&level.edges).into_iter().map(|(place, (low, high))| (place, low, high)).collect(),
+    };
+    let line = |level: &Level| Curve {
+        aside: Some("chance"),
+        ..Curve::line(own(level).unwrap_or(GREY), DASHED, AXIS, to_the_ends(&level.means))
+    };
+    (levels.iter().map(band).collect(), levels.iter().map(line).collect())
+}
+
+fn levels<R: LayerRow>(curves: &Curves<R>) -> Vec<Level> {
+    let layers = curves.layers.len();
+    let (away, still): (Vec<usize>, Vec<usize>) = (0..curves.models.len()).partition(|&n| moved(&curves.models[n]));
+    let edges = |models: &[usize]| -> Vec<(f64, f64)> {
+        let at = |layer: usize| {
+            let nulls = models.iter().filter_map(|&n| curves.models[n].rows[layer]?.null());
+            let edges = nulls.map(|(mean, sd, _)| (mean - BAND_SDS * sd, mean + BAND_SDS * sd));
+            edges.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))).unwrap_or((f64::NAN, f64::NAN))
+        };
+        (0..layers).map(at).collect()
+    };
+    let alone = |n: usize| Level {
+        models: vec![n],
+        means: curves.models[n].rows.iter().map(|row| mean(*row)).collect(),
+        edges: edges(&[n]),
+    };
+    let mut levels: Vec<Level> = away.into_iter().map(alone).collect();
+    if !still.is_empty() {
+        levels.push(Level { edges: edges(&still), models: still, means: vec![HALF; layers] });
+    }
+    levels
+}
+
+fn mean<R: LayerRow>(row: Option<&R>) -> f64 {
+    row.and_then(R::null).map_or(f64::NAN, |(mean, ..)| mean)
+}
+
+fn moved<R: LayerRow>(model: &Model<R>) -> bool {
+    model
+        .rows
+        .iter()
+        .flatten()
+        .filter_map(|row| row.null())
+        .any(|(mean, sd, draws)| (mean - HALF).abs() > f64::max(DRIFT, STANDARD_ERRORS * sd / (draws as f64).sqrt()))
+}
+
+/// Whether chance lies anywhere but at one half.
+pub fn has_moved<R: LayerRow>(curves: &Curves<R>) -> bool {
+    curves.models.iter().any(moved)
+}
+
+/// Where chance lies if not at one half, and ties if there are many, in sentences; `compared` are pairs or images, `rule`
+/// is how ties counted, where that is known.
+pub fn said<R: LayerRow>(curves: &Curves<R>, compared: &str, rule: Option<Ties>) -> String {
+    let mut sentences = Vec::new();
+    for model in &curves.models {
+        let name = if curves.models.len() > 1 { format!(" for {}", model.words) } else { String::new() };
+        if moved(model) {
+            let means = model.rows.iter().map(|row| mean(*row)).filter(|mean| mean.is_finite());
+            let (low, high) =
+                means.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), mean| (low.min(mean), high.max(mean)));
+            let level = match high - low > DRIFT {
+                true => format!("between {low:.2} and {high:.2}"),
+                false => format!("{:.2}", (low + high) / 2.0),
+            };
+            sentences.push(format!("Chance is the null\u{2019}s mean, {level}{name}, not 0.5."));
+        }
+        let tied = model.rows.iter().flatten().map(|row| row.tied()).fold(0.0, f64::max);
+        if tied > MANY {
+            let counted = match rule {
+                Some(Ties::Half) => ", counted as half a pass",
+                Some(Ties::Won) => ", counted as passed; ties\u{a0}=\u{a0}\"half\" puts chance at 0.5",
+                Some(Ties::Lost) => ", counted as lost; ties\u{a0}=\u{a0}\"half\" puts chance at 0.5",
+                None => "; ties\u{a0}=\u{a0}\"half\" puts chance at 0.5",
+            };
+            sentences.push(format!("Up to {:.0}\u{a0}% of {compared} tie{name}{counted}.", (100.0 * tied).max(1.0)));
+        }
+    }
+    sentences.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::curves::tests::rows;
+
+    fn categorical() -> Vec<crate::results::AccuracyRow> {
+        let labels = ["pixels", "fc1"].map(String::from);
+        let mut table = rows("net", &labels, &["GloVe", "category"]);
+        for (n, row) in table.iter_mut().filter(|row| row.words == "category").enumerate() {
+            row.null_mean = 0.39;
+            row.ties = [3000, 16_000][n];
+        }
+        table
+    }
+
+    #[test]
+    fn chance_is_one_half_unless_the_null_says_otherwise() {
+        let labels = ["pixels", "fc1"].map(String::from);
+        let table = rows("net", &labels, &["GloVe", "SkipGram"]);
+        let curves = Curves::of_networks(&table).remove(0);
+        let (bands, lines) = drawn(&curves);
+        assert_eq!((bands.len(), lines.len()), (1, 1));
+        assert!(lines[0].marks.iter().all(|mark| mark.value == 0.5));
+        assert_eq!(said(&curves, "pairs", Some(Ties::Lost)), "");
+    }
+
+    #[test]
+    fn a_null_that_ties_move_is_chance_and_is_told() {
+        let table = categorical();
+        let curves = Curves::of_networks(&table).remove(0);
+        let (bands, lines) = drawn(&curves);
+        assert_eq!(bands.len(), 2);
+        let heights: Vec<f64> = lines.iter().map(|line| line.marks[0].value).collect();
+        assert_eq!(heights, [0.39, 0.5]);
+        let told = said(&curves, "pairs", Some(Ties::Lost));
+        assert!(told.contains("mean, 0.39 for category, not 0.5."), "{told}");
+        // 16,000 of five groups of 13,695 pairs.
+        assert!(
+            told.contains("Up to 23\u{a0}% of pairs tie for category, counted as lost; ties\u{a0}=\u{a0}\"half\""),
+            "{told}"
+        );
+    }
+}

@@ -1,0 +1,49 @@
+//! What can go wrong with a figure.
+
+use std::path::PathBuf;
+
+use crate::arrays::ArrayError;
+use crate::error::FileError;
+use crate::record::RecordError;
+
+/// A converter's or an encoder's error.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct DrawError(Box<dyn std::error::Error + Send + Sync>);
+
+impl DrawError {
+    /// Keeps the error of any of them.
+    pub fn new(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self(source.into())
+    }
+}
+
+/// A figure that could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// There are no rows to draw.
+    #[error("{table} has no rows to draw the figure \"{figure}\" from")]
+    NoRows {
+        /// The figure's name.
+        figure: &'static str,
+        /// The table it draws.
+        table: &'static str,
+    },
+    /// The picture could not be encoded.
+    #[error("{}: {source}", path.display())]
+    Draw {
+        /// The picture.
+        path: PathBuf,
+        /// What failed.
+        source: DrawError,
+    },
+    /// A matrix of the results cannot be read.
+    #[error(transparent)]
+    Array(#[from] ArrayError),
+    /// The record of the results cannot be read.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// A file of the results could not be read, or one of the figures' not written.
+    #[error(transparent)]
+    File(#[from] FileError),
+}
