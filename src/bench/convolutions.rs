@@ -95,7 +95,7 @@ fn time(selected: &Selected, case: &Case, images: usize) -> Result<Vec<Row>, Err
     let weight = Tensor::<4>::from_data(weight, device);
     let bias = Tensor::<1>::from_data(bias, device);
     let burns = |x: Tensor<4>| conv2d(x, weight.clone(), Some(bias.clone()), options.clone());
-    let first = x.clone().slice([0..1]);
+    let first = x.clone().narrow(0, 0, 1);
     validate(case.name, ours.forward(first.clone()), Activation::Relu.forward(burns(first)))?;
     let mut rows = vec![timed(selected, work("convolution", pixels), || {
         let _y = ours.forward(x.clone());

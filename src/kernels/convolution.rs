@@ -10,7 +10,7 @@ pub struct Convolution(On);
 
 enum On {
     Cpu(cpu::Convolution),
-    Gpu(gpu::convolution::Convolution),
+    Gpu(Box<gpu::convolution::Convolution>),
 }
 
 impl Convolution {
@@ -28,7 +28,9 @@ impl Convolution {
     ) -> Self {
         assert_eq!(weight.shape()[2..], window.size, "weights of another window");
         Self(match Gpu::of(device) {
-            Some(gpu) => On::Gpu(gpu::convolution::Convolution::new(&gpu, &weight, &bias, window, groups, activation)),
+            Some(gpu) => {
+                On::Gpu(Box::new(gpu::convolution::Convolution::new(&gpu, &weight, &bias, window, groups, activation)))
+            }
             None => {
                 let [kernel, bias] = [&weight, &bias].map(|data| data.as_slice::<f32>().expect("parameters are f32"));
                 let inputs = weight.shape()[1] * groups;

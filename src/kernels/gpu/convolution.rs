@@ -46,7 +46,7 @@ pub struct Convolution {
 
 enum Weights {
     Product(Product),
-    Winograd(Winograd),
+    Winograd(Box<Winograd>),
     Depthwise(Depthwise),
 }
 
@@ -80,7 +80,9 @@ impl Convolution {
         let bias = f32s(bias);
         let weights = match form {
             Form::Product(tile) => Weights::Product(Product::new(gpu, tile, weight, bias, window, groups, activation)),
-            Form::Winograd(tile) => Weights::Winograd(Winograd::new(gpu, tile, weight, bias, window, activation)),
+            Form::Winograd(tile) => {
+                Weights::Winograd(Box::new(Winograd::new(gpu, tile, weight, bias, window, activation)))
+            }
             Form::Depthwise => Weights::Depthwise(Depthwise::new(gpu, weight, bias, window, groups, activation)),
         };
         Self { gpu: gpu.clone(), weights, shape, groups, window }
