@@ -1,6 +1,7 @@
 // Partial sums of a convolution added, with bias and activation.
 //
-// One workgroup writes 256 results, one an invocation. Workgroups: (results / 256).
+// One workgroup writes 256 results, one an invocation. Workgroups: (results / 256) folded into two
+// dimensions.
 //
 //   partials  [spans, images, outputs, out_plane]    outputs of this launch
 //   biases    [groups, columns]
@@ -24,17 +25,22 @@ struct Sizes {
 
 {{ parts/activation }}
 @compute @workgroup_size(256)
-fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-    if id.x >= sizes.count {
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) slot: u32,
+) {
+    let at = (workgroup.y * workgroups.x + workgroup.x) * 256u + slot;
+    if at >= sizes.count {
         return;
     }
     var sum = 0.0;
     for (var span = 0u; span < sizes.spans; span++) {
-        sum += partials[span * sizes.count + id.x];
+        sum += partials[span * sizes.count + at];
     }
-    let output = id.x / sizes.out_plane % sizes.outputs;
-    let image = id.x / sizes.out_plane / sizes.outputs;
+    let output = at / sizes.out_plane % sizes.outputs;
+    let image = at / sizes.out_plane / sizes.outputs;
     let bias = biases[output / sizes.group_outputs * sizes.columns + output % sizes.group_outputs];
-    let to = (image * sizes.all_outputs + sizes.first_output + output) * sizes.out_plane + id.x % sizes.out_plane;
+    let to = (image * sizes.all_outputs + sizes.first_output + output) * sizes.out_plane + at % sizes.out_plane;
     results[to] = activated(sum, bias);
 }

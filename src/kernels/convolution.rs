@@ -9,7 +9,7 @@ use super::{Activation, Window, cpu, from_cpu, on_cpu};
 pub struct Convolution(On);
 
 enum On {
-    Cpu(cpu::Convolution),
+    Cpu(Box<cpu::Convolution>),
     Gpu(Box<gpu::convolution::Convolution>),
 }
 
@@ -35,7 +35,7 @@ impl Convolution {
                 let [kernel, bias] = [&weight, &bias].map(|data| data.as_slice::<f32>().expect("parameters are f32"));
                 let inputs = weight.shape()[1] * groups;
                 let weights = cpu::Weights { kernel, bias, inputs, window, groups, activation };
-                On::Cpu(cpu::Convolution::new(&weights))
+                On::Cpu(Box::new(cpu::Convolution::new(&weights)))
             }
         })
     }

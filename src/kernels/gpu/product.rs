@@ -4,7 +4,7 @@
 use cubecl::server::Handle;
 use rayon::prelude::*;
 
-use super::{Constants, Gpu, Kernel, MAX_WORKGROUPS, Sizes, code, sizes, u32s};
+use super::{Constants, Gpu, Kernel, MAX_WORKGROUPS, Sizes, code, fold_workgroups, sizes, u32s};
 use crate::kernels::{Activation, VALID, Window};
 
 /// The kernels of products.
@@ -276,7 +276,7 @@ impl Product {
         };
         let buffers = [&partials, &self.biases, results];
         let constants = [("activation", code(self.activation))];
-        self.gpu.launch(&FOLD, &constants, [u32s(count.div_ceil(256)), 1, 1], &buffers, &fold);
+        self.gpu.launch(&FOLD, &constants, fold_workgroups(count.div_ceil(256)), &buffers, &fold);
     }
 
     fn launch_unstaged(&self, x: &Handle, results: &Handle, sizes: ProductSizes) {
