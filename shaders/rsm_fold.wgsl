@@ -5,16 +5,21 @@
 //
 //   partials  [spans, tile pairs, 4096]
 //   totals    [tile pairs, 4096] of (high, low)
-//   sizes     spans, 1 for the layer's first chunk (totals start at 0) else 0, zero: always 0
+
+struct Sizes {
+    spans: u32,
+    is_first: u32, // 1 for the layer's first chunk: totals start at 0
+    zero: u32, // always 0
+}
 
 @group(0) @binding(0) var<storage, read_write> partials: array<f32>;
 @group(0) @binding(1) var<storage, read_write> totals: array<vec2<f32>>;
-@group(0) @binding(2) var<storage, read_write> sizes: array<u32>;
+@group(0) @binding(2) var<uniform> sizes: Sizes;
 
 // x as it is, behind a bit operation that no compiler can see through: Mesa, and Metal's fast math, would otherwise
 // take (a + b) - a for b, and the rounding error for 0.
 fn rounded(x: f32) -> f32 {
-    return bitcast<f32>(bitcast<u32>(x) ^ sizes[2]);
+    return bitcast<f32>(bitcast<u32>(x) ^ sizes.zero);
 }
 
 fn add(total: vec2<f32>, x: f32) -> vec2<f32> {
@@ -31,7 +36,7 @@ fn main(
     @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(local_invocation_index) t: u32,
 ) {
-    let spans = sizes[0];
+    let spans = sizes.spans;
     let pair = (workgroup.y * 16u + workgroup.x) * 256u + t;
     let stride = workgroups.y * 4096u;
 
@@ -51,7 +56,7 @@ fn main(
     }
 
     var total = vec2<f32>();
-    if sizes[1] == 0u {
+    if sizes.is_first == 0u {
         total = totals[pair];
     }
     total = add(total, chunk.x);

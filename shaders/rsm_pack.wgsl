@@ -7,12 +7,22 @@
 //   activations  [images, units]        one batch; the chunk is start .. start + count of each row
 //   shifts       [concepts]
 //   packed       [count (to 16), padded]  written at images first .. first + rows
-//   sizes        units, start, count, first, images, rows, concepts, padded
+
+struct Sizes {
+    units: u32,
+    start: u32,
+    count: u32,
+    first: u32,
+    images: u32,
+    rows: u32,
+    concepts: u32,
+    padded: u32,
+}
 
 @group(0) @binding(0) var<storage, read_write> activations: array<f32>;
 @group(0) @binding(1) var<storage, read_write> shifts: array<f32>;
 @group(0) @binding(2) var<storage, read_write> packed: array<f32>;
-@group(0) @binding(3) var<storage, read_write> sizes: array<u32>;
+@group(0) @binding(3) var<uniform> sizes: Sizes;
 
 const UNITS = 64u;
 const IMAGES = 16u;
@@ -23,14 +33,14 @@ var<workgroup> tile: array<f32, 1056>;
 
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) t: u32) {
-    let units = sizes[0];
-    let start = sizes[1];
-    let count = sizes[2];
-    let first = sizes[3];
-    let images = sizes[4];
-    let rows = sizes[5];
-    let concepts = sizes[6];
-    let padded = sizes[7];
+    let units = sizes.units;
+    let start = sizes.start;
+    let count = sizes.count;
+    let first = sizes.first;
+    let images = sizes.images;
+    let rows = sizes.rows;
+    let concepts = sizes.concepts;
+    let padded = sizes.padded;
     let tile_unit = workgroup.x * UNITS;
     let tile_image = workgroup.y * IMAGES;
 

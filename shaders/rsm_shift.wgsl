@@ -5,11 +5,15 @@
 //
 //   activations  [images, units]  one batch
 //   shifts       [concepts]       written at first .. first + images
-//   sizes        units, first
+
+struct Sizes {
+    units: u32,
+    first: u32,
+}
 
 @group(0) @binding(0) var<storage, read_write> activations: array<f32>;
 @group(0) @binding(1) var<storage, read_write> shifts: array<f32>;
-@group(0) @binding(2) var<storage, read_write> sizes: array<u32>;
+@group(0) @binding(2) var<uniform> sizes: Sizes;
 
 const RUN = 64u;
 const RUNS = 64u;
@@ -18,7 +22,7 @@ var<workgroup> sums: array<f32, 256>;
 
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) t: u32) {
-    let units = sizes[0];
+    let units = sizes.units;
     let row = workgroup.x * units;
     var sum = 0.0;
     if units <= RUN * RUNS {
@@ -39,6 +43,6 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
         }
     }
     if t == 0u {
-        shifts[sizes[1] + workgroup.x] = sums[0] / f32(min(units, RUN * RUNS));
+        shifts[sizes.first + workgroup.x] = sums[0] / f32(min(units, RUN * RUNS));
     }
 }

@@ -6,12 +6,23 @@
 //
 // A margin further from 0 than its rounding bound is decided here; any other pair is listed, for the host to decide in
 // f64. So is a pair with a row that the entry left out dominates (what remains of its square sum is below 1/16).
+
+struct Sizes {
+    concepts: u32,
+    images: u32,
+    draws: u32,
+    left_columns: u32,
+    right_columns: u32,
+    capacity: u32,
+    rounding: f32,
+}
+
 @group(0) @binding(0) var<storage, read_write> left: array<f32>; // [depth, left columns]: left[j, p * concepts + a] = A_p[a, j]
 @group(0) @binding(1) var<storage, read_write> right: array<f32>; // [depth, right columns]: right[j, n * concepts + b] = B_n[b, j]
 @group(0) @binding(2) var<storage, read_write> products: array<f32>; // [left columns, right columns]: M
 @group(0) @binding(3) var<storage, read_write> tested: array<u32>; // [images, concepts]: 0 where the image is constant
 @group(0) @binding(4) var<storage, read_write> results: array<atomic<u32>>; // [1 + draws * images + 3 * capacity]: pairs listed; passed pairs of every (draw, image); the list of (draw * images + image, a << 16 | b, margin)
-@group(0) @binding(5) var<storage, read_write> sizes: array<u32>; // concepts, images, draws, left columns, right columns, capacity, rounding (f32 bits)
+@group(0) @binding(5) var<uniform> sizes: Sizes;
 
 const TILE = 32u;
 const STRIDE = 33u; // of a staged tile: no two lanes of a column meet in one bank
@@ -27,10 +38,10 @@ fn main(
     @builtin(local_invocation_id) me: vec3<u32>,
     @builtin(local_invocation_index) slot: u32,
 ) {
-    let concepts = sizes[0];
-    let left_columns = sizes[3];
-    let right_columns = sizes[4];
-    let rounding = bitcast<f32>(sizes[6]);
+    let concepts = sizes.concepts;
+    let left_columns = sizes.left_columns;
+    let right_columns = sizes.right_columns;
+    let rounding = sizes.rounding;
     let n = 1.0 / f32(concepts - 2u);
     let c = 1.0 + n;
 
@@ -46,7 +57,7 @@ fn main(
     let column0 = (i + j) * TILE;
     let left0 = group.z * concepts;
     let right0 = group.y * concepts;
-    let cell = group.z * sizes[1] + group.y;
+    let cell = group.z * sizes.images + group.y;
 
     if (slot == 0u) {
         atomicStore(&passed, 0u);
@@ -115,10 +126,10 @@ fn main(
             mine += u32(margin > 0.0);
         } else {
             let listed = atomicAdd(&results[0], 1u);
-            if (listed < sizes[5]) {
-                let at = 1u + sizes[2] * sizes[1] + 3u * listed;
+            if (listed < sizes.capacity) {
+                let at = 1u + sizes.draws * sizes.images + 3u * listed;
                 atomicStore(&results[at], cell);
-                atomicStore(&results[at + 1u], a << 16u | b);
+                atomicStore(&results[at + 1u], (a << 16u) | b);
                 atomicStore(&results[at + 2u], bitcast<u32>(margin));
             }
         }

@@ -5,44 +5,37 @@
 // tiles (the padding is zeros), so no access is out of bounds.
 //
 // The sum of an entry runs over the contraction in ascending order whatever the batch: counts do not depend on it.
-@group(0) @binding(0) var<storage, read_write> left: array<vec4<f32>>; // [depth, left columns]
-@group(0) @binding(1) var<storage, read_write> right: array<vec4<f32>>; // [depth, right columns]
+
+struct Sizes {
+    depth: u32,
+    left_columns: u32,
+    right_columns: u32,
+}
+
+@group(0) @binding(0) var<storage, read_write> left_rows: array<vec4<f32>>; // [depth, left columns]
+@group(0) @binding(1) var<storage, read_write> right_rows: array<vec4<f32>>; // [depth, right columns]
 @group(0) @binding(2) var<storage, read_write> products: array<vec4<f32>>; // [left columns, right columns]
-@group(0) @binding(3) var<storage, read_write> sizes: array<u32>; // depth, left columns, right columns
+@group(0) @binding(3) var<uniform> sizes: Sizes;
 
-var<workgroup> left_tile: array<vec4<f32>, 256>; // [16, 64]
-var<workgroup> right_tile: array<vec4<f32>, 256>; // [16, 64]
+{{ parts/product }}
+fn left(at: u32) -> vec4<f32> {
+    return left_rows[at];
+}
 
-@compute @workgroup_size(16, 16, 1)
-fn main(
-    @builtin(workgroup_id) tile: vec3<u32>,
-    @builtin(local_invocation_id) me: vec3<u32>,
-    @builtin(local_invocation_index) slot: u32,
-) {
-    let depth = sizes[0];
-    let left_stride = sizes[1] / 4u;
-    let right_stride = sizes[2] / 4u;
-    var row0 = vec4<f32>();
-    var row1 = vec4<f32>();
-    var row2 = vec4<f32>();
-    var row3 = vec4<f32>();
-    for (var j0 = 0u; j0 < depth; j0 += 16u) {
-        left_tile[slot] = left[(j0 + me.y) * left_stride + tile.y * 16u + me.x];
-        right_tile[slot] = right[(j0 + me.y) * right_stride + tile.x * 16u + me.x];
-        workgroupBarrier();
-        for (var j = 0u; j < 16u; j++) {
-            let a = left_tile[j * 16u + me.y];
-            let b = right_tile[j * 16u + me.x];
-            row0 += a.x * b;
-            row1 += a.y * b;
-            row2 += a.z * b;
-            row3 += a.w * b;
-        }
-        workgroupBarrier();
-    }
-    let at = (tile.y * 64u + me.y * 4u) * right_stride + tile.x * 16u + me.x;
-    products[at] = row0;
-    products[at + right_stride] = row1;
-    products[at + 2u * right_stride] = row2;
-    products[at + 3u * right_stride] = row3;
+fn right(at: u32) -> vec4<f32> {
+    return right_rows[at];
+}
+
+@compute @workgroup_size(256)
+fn main(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocation_index) slot: u32) {
+    let left_stride = sizes.left_columns / 4u;
+    let right_stride = sizes.right_columns / 4u;
+    let left_factor = Factor(left_stride, tile.y * 16u);
+    let right_factor = Factor(right_stride, tile.x * 16u);
+    let sums = product(0u, sizes.depth, left_factor, right_factor, slot);
+    let at = (tile.y * 64u + slot / 16u * 4u) * right_stride + tile.x * 16u + slot % 16u;
+    products[at] = sums.row0;
+    products[at + right_stride] = sums.row1;
+    products[at + 2u * right_stride] = sums.row2;
+    products[at + 3u * right_stride] = sums.row3;
 }

@@ -1,5 +1,7 @@
 //! CPU against GPU: every kernel, and with a configuration every stage; validated first, medians with their spread.
 
+mod convolutions;
+
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Instant;
@@ -10,6 +12,7 @@ use serde::Serialize;
 
 use crate::device::Selected;
 use crate::error::Error;
+use crate::kernels::gpu::Kernel;
 use crate::kernels::product::{Matrix, multiply};
 use crate::nets::{Batch, Taps};
 use crate::plan::Plan;
@@ -90,13 +93,14 @@ struct Work {
     bytes: f64,
 }
 
-/// Times everything on each of `devices`; with a plan also its stages.
+/// Times everything on each of `devices`, or nothing but the `convolutions` of networks on a GPU; with a plan also its
+/// stages.
 ///
 /// # Errors
 /// A device that fails, or a result that differs from its reference.
-pub fn run(devices: &[Selected], plan: Option<Plan>, progress: &Progress) -> Result<Bench, Error> {
+pub fn run(devices: &[Selected], plan: Option<Plan>, convolutions: bool, progress: &Progress) -> Result<Bench, Error> {
     let mut rows = Vec::new();
-    for selected in devices {
+    for selected in devices.iter().filter(|selected| !convolutions || selected.adapter.is_some()) {
         progress.line(format!("validating on {}", selected.name()));
         validate(selected).map_err(Error::Failed)?;
         let product = product_rate(selected)?;
@@ -106,6 +110,12 @@ pub fn run(devices: &[Selected], plan: Option<Plan>, progress: &Progress) -> Res
             progress.detail(format!("{} {} {:.1} ms", row.task, row.case, row.median_ms));
             Row { of_product: share, ..row }
         };
+        if selected.adapter.is_some() {
+            rows.extend(convolutions::rows(selected)?.into_iter().map(of_product));
+        }
+        if convolutions {
+            continue;
+        }
         // Enough draws that what is done once a test does not count; a software adapter takes a minute for less.
         let draws = if is_software(selected) { 1 } else { 40 };
         for (concepts, draws, images) in [(166, 10 * draws, 5), (1000, 4 * draws, 1)] {
@@ -123,12 +133,17 @@ pub fn run(devices: &[Selected], plan: Option<Plan>, progress: &Progress) -> Res
     Ok(Bench { devices: names, threads: rayon::current_num_threads(), rows })
 }
 
+/// Every kernel of the program.
+pub fn kernels() -> impl Iterator<Item = &'static Kernel> {
+    crate::kernels::gpu::kernels().chain(stats::kernels())
+}
+
 /// Writes every kernel's complete WGSL, as it is launched.
 ///
 /// # Errors
 /// A file that cannot be written.
 pub fn write_shaders(directory: &Path) -> Result<(), Error> {
-    for (name, source) in stats::sources() {
+    for (name, source) in kernels().flat_map(Kernel::sources) {
         let path = directory.join(format!("{name}.wgsl"));
         results::write_atomically(&path, |file| file.write_all(source.as_bytes())).map_err(Error::failed)?;
     }

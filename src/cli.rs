@@ -82,6 +82,9 @@ enum Command {
         /// Writes the rows as JSON
         #[arg(long, value_name = "FILE")]
         json: Option<PathBuf>,
+        /// Times nothing but the convolutions of networks on the GPU, beside Burn's
+        #[arg(long)]
+        convolutions: bool,
         /// Writes every kernel's complete WGSL, as it is launched, and times nothing
         #[arg(long, value_name = "DIR")]
         shaders: Option<PathBuf>,
@@ -147,7 +150,9 @@ pub fn call(cli: Cli) -> Result<(), Error> {
             queries::inspect(&file, network.as_deref(), form.as_deref(), manifest.as_deref(), &progress)
         }
         Command::Bench { shaders: Some(directory), .. } => bench::write_shaders(&directory),
-        Command::Bench { config, device, json, .. } => queries::time(config, device, json, &progress),
+        Command::Bench { config, device, json, convolutions, .. } => {
+            queries::time(config, device, json, convolutions, &progress)
+        }
         Command::Similarity(arguments) => halves::similarity(arguments, &progress),
         Command::Test(arguments) => halves::test(arguments, &progress),
         Command::Export { directory, out } => {

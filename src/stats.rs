@@ -16,9 +16,11 @@ pub mod two_vs_two;
 
 use std::ops::ControlFlow;
 
-/// Every kernel's name and complete WGSL, as it is launched. The tests validate each for Vulkan, Metal and DX12.
-pub fn sources() -> Vec<(&'static str, String)> {
-    similarity::sources().into_iter().chain(two_vs_two::sources()).collect()
+use crate::kernels::gpu::Kernel;
+
+/// Every kernel of a statistic.
+pub fn kernels() -> impl Iterator<Item = &'static Kernel> {
+    similarity::KERNELS.iter().chain(two_vs_two::KERNELS).copied()
 }
 
 /// Told the units of work done since it was last called, from any thread; may ask to stop.

@@ -110,6 +110,7 @@ pub(super) fn time(
     config: Option<PathBuf>,
     device: Option<Choice>,
     json: Option<PathBuf>,
+    convolutions: bool,
     progress: &Progress,
 ) -> Result<(), Error> {
     let config = config.map(|path| Config::read(&path, &[])).transpose().map_err(Error::input)?;
@@ -128,7 +129,7 @@ pub(super) fn time(
     if gpu.adapter.is_some() {
         devices.push(gpu);
     }
-    let bench = bench::run(&devices, plan, progress)?;
+    let bench = bench::run(&devices, plan, convolutions, progress)?;
     for line in bench.table() {
         print(&line);
     }

@@ -1,17 +1,16 @@
 //! Convolutions: bias and activation in the same pass.
 
-use burn::tensor::module::conv2d;
-use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor, TensorData};
 
+use super::gpu::{self, Gpu};
 use super::{Activation, Window, cpu, from_cpu, on_cpu};
 
 /// A convolution on a device, its weights laid out once.
 pub struct Convolution(On);
 
 enum On {
-    Cpu(cpu::Convolution),
-    Gpu { weight: Tensor<4>, bias: Tensor<1>, options: ConvOptions<2>, activation: Activation },
+    Cpu(Box<cpu::Convolution>),
+    Gpu(Box<gpu::convolution::Convolution>),
 }
 
 impl Convolution {
@@ -28,15 +27,17 @@ impl Convolution {
         device: &Device,
     ) -> Self {
         assert_eq!(weight.shape()[2..], window.size, "weights of another window");
-        if *device == Device::flex() {
-            let [kernel, bias] = [&weight, &bias].map(|data| data.as_slice::<f32>().expect("parameters are f32"));
-            let inputs = weight.shape()[1] * groups;
-            let weights = cpu::Weights { kernel, bias, inputs, window, groups, activation };
-            return Self(On::Cpu(cpu::Convolution::new(&weights)));
-        }
-        let options = ConvOptions::new_with_padding(window.stride, window.padding, window.dilation, groups);
-        let (weight, bias) = (Tensor::from_data(weight, device), Tensor::from_data(bias, device));
-        Self(On::Gpu { weight, bias, options, activation })
+        Self(match Gpu::of(device) {
+            Some(gpu) => {
+                On::Gpu(Box::new(gpu::convolution::Convolution::new(&gpu, &weight, &bias, window, groups, activation)))
+            }
+            None => {
+                let [kernel, bias] = [&weight, &bias].map(|data| data.as_slice::<f32>().expect("parameters are f32"));
+                let inputs = weight.shape()[1] * groups;
+                let weights = cpu::Weights { kernel, bias, inputs, window, groups, activation };
+                On::Cpu(Box::new(cpu::Convolution::new(&weights)))
+            }
+        })
     }
 
     /// `[images, in, height, width]` to `[images, out, height, width]`.
@@ -49,9 +50,7 @@ impl Convolution {
                 let values = on_cpu(&x).expect("an input on the device of the weights");
                 from_cpu(convolution.output(x.dims()), |out| convolution.forward(&values, x.dims(), out))
             }
-            On::Gpu { weight, bias, options, activation } => {
-                activation.forward(conv2d(x, weight.clone(), Some(bias.clone()), options.clone()))
-            }
+            On::Gpu(convolution) => convolution.forward(x),
         }
     }
 }

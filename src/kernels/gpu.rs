@@ -1,15 +1,46 @@
 //! Our WGSL on Burn's device: buffers, launches and read-back on the queue that the tensors live on, nothing copied.
 
+pub mod convolution;
+mod depthwise;
+pub mod pooling;
+pub mod product;
+#[cfg(test)]
+mod tests;
+mod winograd;
+
 use std::pin::Pin;
 
-use burn::tensor::{Device, Tensor};
-use burn_wgpu::{CubeBackend, KernelSource, SourceKernel, SourceTemplate};
+use burn::tensor::{DType, Device, Shape, Tensor};
+use burn_wgpu::{CubeBackend, CubeTensor, KernelSource, SourceKernel, SourceTemplate, into_contiguous};
 use bytemuck::Pod;
 use cubecl::prelude::*;
-use cubecl::server::{Handle, KernelArguments, ServerError};
+use cubecl::server::{Handle, KernelArguments, MetadataBindingInfo, ServerError};
+
+use super::Activation;
 
 /// Workgroups that WebGPU launches per dimension.
 pub const MAX_WORKGROUPS: u32 = 65_535;
+
+/// Every kernel of a network.
+pub fn kernels() -> impl Iterator<Item = &'static Kernel> {
+    [product::KERNELS, winograd::KERNELS, depthwise::KERNELS, pooling::KERNELS].into_iter().flatten().copied()
+}
+
+/// Device memory that the kernels of a network need beside its activations, at most.
+pub const SCRATCH_BYTES: usize = 2 * winograd::BUFFER_BYTES;
+
+/// Parts that several shaders include, as `{{ parts/NAME }}`.
+const PARTS: &[(&str, &str)] = &[
+    ("parts/convolution", include_str!("../../shaders/parts/convolution.wgsl")),
+    ("parts/activation", include_str!("../../shaders/parts/activation.wgsl")),
+    ("parts/product", include_str!("../../shaders/parts/product.wgsl")),
+];
+
+/// Values of a shader's `{{ name }}` placeholders.
+pub type Constants = [(&'static str, u32)];
+
+/// The only variant of a shader without placeholders.
+pub const PLAIN: &[(&str, &Constants)] = &[("", &[])];
 
 /// A kernel: a WGSL file of `shaders/` whose `{{ name }}` placeholders are filled in at launch.
 ///
@@ -23,19 +54,46 @@ pub struct Kernel {
     pub source: &'static str,
     /// Invocations of a workgroup, as in the shader's `@workgroup_size`.
     pub workgroup: [u32; 3],
+    /// Fields of the shader's `Sizes`.
+    pub sizes: &'static [&'static str],
+    /// Constants as launched: one choice for every form of the code, each with a suffix for its name.
+    pub variants: &'static [(&'static str, &'static Constants)],
 }
 
 impl Kernel {
     /// The complete source as launched.
-    pub fn complete(&self, constants: &[(&'static str, u32)]) -> String {
-        constants
-            .iter()
-            .fold(SourceTemplate::new(self.source), |template, (name, value)| {
-                template.register(*name, value.to_string())
-            })
-            .complete()
+    pub fn complete(&self, constants: &Constants) -> String {
+        let fill = |source: String, name: &str, value: &str| source.replace(&format!("{{{{ {name} }}}}"), value);
+        let source = PARTS.iter().fold(self.source.to_owned(), |source, (name, part)| fill(source, name, part));
+        constants.iter().fold(source, |source, (name, value)| fill(source, name, &value.to_string()))
+    }
+
+    /// Name and complete source of every variant.
+    pub fn sources(&self) -> impl Iterator<Item = (String, String)> {
+        self.variants.iter().map(|(suffix, constants)| (format!("{}{suffix}", self.name), self.complete(constants)))
     }
 }
+
+/// The sizes of a launch, the last binding of every shader: a `repr(C)` struct with fields of 4 bytes, as `Sizes` there.
+pub trait Sizes: Pod {
+    /// The fields' names, in order.
+    const FIELDS: &'static [&'static str];
+}
+
+/// Defines a struct of [`Sizes`].
+macro_rules! sizes {
+    ($(#[$about:meta])* $visibility:vis struct $name:ident { $($field:ident: $type:ty),* $(,)? }) => {
+        $(#[$about])*
+        #[repr(C)]
+        #[derive(Clone, Copy, Debug, bytemuck::Pod, bytemuck::Zeroable)]
+        $visibility struct $name { $($visibility $field: $type),* }
+
+        impl $crate::kernels::gpu::Sizes for $name {
+            const FIELDS: &'static [&'static str] = &[$(stringify!($field)),*];
+        }
+    };
+}
+pub(crate) use sizes;
 
 /// A kernel with its source complete: the key of the compiled kernel holds everything that was filled in.
 struct Complete {
@@ -61,6 +119,7 @@ impl KernelSource for Complete {
 #[derive(Clone)]
 pub struct Gpu {
     client: Client,
+    device: cubecl::Device,
 }
 
 /// The device reported a failure: out of memory, lost, or a kernel it could not run.
@@ -76,8 +135,29 @@ pub struct GpuError {
 impl Gpu {
     /// The queue of `device`; `None` where the device is the CPU.
     pub fn of(device: &Device) -> Option<Self> {
-        let probe = Tensor::<1>::zeros([1], device);
-        Some(Self { client: probe.try_into_primitive::<CubeBackend>().ok()?.client })
+        Self::buffer(Tensor::<1>::zeros([1], device)).map(|(gpu, _)| gpu)
+    }
+
+    /// A tensor's buffer, its values in order, and the queue it is on; `None` where it is on the CPU.
+    ///
+    /// # Panics
+    /// If the values are not f32.
+    pub fn buffer<const D: usize>(tensor: Tensor<D>) -> Option<(Self, Handle)> {
+        let tensor = into_contiguous(tensor.try_into_primitive::<CubeBackend>().ok()?);
+        assert_eq!(tensor.dtype, DType::F32, "activations are f32");
+        Some((Self { client: tensor.client, device: tensor.device }, tensor.handle))
+    }
+
+    /// The tensor that `buffer` holds, of f32 in order.
+    pub fn tensor<const D: usize>(&self, shape: [usize; D], buffer: Handle) -> Tensor<D> {
+        let (client, device) = (self.client.clone(), self.device.clone());
+        let tensor = CubeTensor::new_contiguous(client, device, Shape::from(shape), buffer, DType::F32);
+        Tensor::from_primitive::<CubeBackend>(tensor)
+    }
+
+    /// A buffer that kernels fill before they read it. Tests poison it.
+    pub fn scratch(&self, floats: usize) -> Handle {
+        if cfg!(test) { self.upload(&vec![f32::NAN; floats]) } else { self.empty(floats * size_of::<f32>()) }
     }
 
     /// The largest buffer a kernel may bind, in bytes.
@@ -106,29 +186,58 @@ impl Gpu {
         Download { bytes: Box::pin(self.client.read_async(vec![buffer.clone()])), doing }
     }
 
-    /// Launches `workgroups` of `kernel` over `buffers`, bound in order; `sizes` is the last binding (`array<u32>`).
+    /// Whether the adapter runs on a CPU: its vectors are narrower than any GPU's.
+    pub fn is_software(&self) -> bool {
+        self.client.properties().hardware.plane_size_max < 16
+    }
+
+    /// Launches `workgroups` of `kernel` over `buffers`, bound in order, with `sizes` behind them.
     ///
     /// # Panics
-    /// If a dimension exceeds [`MAX_WORKGROUPS`]: fold it into two, or launch in slices.
-    pub fn launch(
+    /// If a dimension exceeds [`MAX_WORKGROUPS`]: [fold](fold_workgroups) it into two, or launch in slices.
+    pub fn launch<S: Sizes>(
         &self,
         kernel: &Kernel,
-        constants: &[(&'static str, u32)],
+        constants: &Constants,
         workgroups: [u32; 3],
         buffers: &[&Handle],
-        sizes: &[u32],
+        sizes: &S,
     ) {
         assert!(workgroups.iter().all(|&n| n <= MAX_WORKGROUPS), "{}: {workgroups:?} workgroups", kernel.name);
-        let sizes = self.upload(sizes);
-        let bindings = buffers.iter().copied().chain([&sizes]).map(|buffer| buffer.clone().binding()).collect();
+        assert_eq!(S::FIELDS, kernel.sizes, "{}: sizes of another kernel", kernel.name);
+        let sizes = bytemuck::bytes_of(sizes);
+        // A uniform buffer is a whole number of 16 bytes.
+        let mut words = vec![0_u64; sizes.len().div_ceil(16) * 2];
+        bytemuck::cast_slice_mut(&mut words)[..sizes.len()].copy_from_slice(sizes);
+        let bindings = buffers.iter().map(|&buffer| buffer.clone().binding()).collect();
         let [x, y, z] = kernel.workgroup;
         let source = Complete { name: kernel.name, source: kernel.complete(constants) };
         self.client.launch(
             Box::new(SourceKernel::new(source, burn_wgpu::CubeDim::new_3d(x, y, z))),
             CubeCount::Static(workgroups[0], workgroups[1], workgroups[2]),
-            KernelArguments::new().with_buffers(bindings),
+            KernelArguments::new().with_buffers(bindings).with_info(MetadataBindingInfo::custom(words)),
         );
     }
+}
+
+/// A size as the shaders take it.
+fn u32s(size: usize) -> u32 {
+    u32::try_from(size).expect("a batch has fewer than 2^32 activations")
+}
+
+/// The shaders' code of an activation.
+fn code(activation: Activation) -> u32 {
+    match activation {
+        Activation::Identity => 0,
+        Activation::Relu => 1,
+        Activation::Relu6 => 2,
+    }
+}
+
+/// `count` workgroups in two dimensions; the last few of them may be beyond.
+pub fn fold_workgroups(count: usize) -> [u32; 3] {
+    let rows = count.div_ceil(MAX_WORKGROUPS as usize);
+    [count.div_ceil(rows.max(1)) as u32, rows as u32, 1]
 }
 
 /// A buffer on its way back from the device.

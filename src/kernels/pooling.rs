@@ -1,18 +1,15 @@
 //! Poolings.
 
 use burn::tensor::Tensor;
-use burn::tensor::module::{avg_pool2d, max_pool2d};
-use burn::tensor::ops::{AvgPoolOptions, MaxPoolOptions};
 
+use super::gpu::pooling::{Kind, pool};
 use super::{VALID, Window, cpu, from_cpu, on_cpu};
 
 /// Largest value of each `window` x `window`, `stride` apart; windows that do not fit are left out (Keras `valid`).
 pub fn max_pool(x: Tensor<4>, window: usize, stride: usize) -> Tensor<4> {
     let [images, channels, height, width] = x.dims();
-    let Some(values) = on_cpu(&x) else {
-        return max_pool2d(x, MaxPoolOptions::new([window; 2]).with_stride([stride; 2]));
-    };
     let window = Window::square(window, stride, VALID);
+    let Some(values) = on_cpu(&x) else { return pool(x, window, Kind::Maximum) };
     let [rows, columns] = window.output([height, width]);
     from_cpu([images, channels, rows, columns], |out| cpu::max_pool(&values, [height, width], window, out))
 }
@@ -28,19 +25,12 @@ pub enum Border {
 
 /// Mean of the `window` x `window` around every unit; `window` is odd, height and width stay.
 pub fn average_pool(x: Tensor<4>, window: usize, border: Border) -> Tensor<4> {
-    let padding = [(window / 2, window / 2); 2];
-    if let Some(values) = on_cpu(&x) {
-        let [_, _, height, width] = x.dims();
-        let (window, zeros) = (Window::square(window, 1, padding), border == Border::Zeros);
-        return from_cpu(x.dims(), |out| cpu::average_pool(&values, [height, width], window, zeros, out));
+    let [_, _, height, width] = x.dims();
+    let (window, zeros) = (Window::square(window, 1, [(window / 2, window / 2); 2]), border == Border::Zeros);
+    match on_cpu(&x) {
+        Some(values) => from_cpu(x.dims(), |out| cpu::average_pool(&values, [height, width], window, zeros, out)),
+        None => pool(x, window, if zeros { Kind::MeanWithZeros } else { Kind::Mean }),
     }
-    let options = AvgPoolOptions {
-        stride: [1; 2],
-        padding,
-        count_include_pad: border == Border::Zeros,
-        ..AvgPoolOptions::new([window; 2])
-    };
-    avg_pool2d(x, options)
 }
 
 /// Mean over height and width, `[images, channels, height, width]` to `[images, channels, 1, 1]`.
@@ -48,6 +38,6 @@ pub fn global_mean(x: Tensor<4>) -> Tensor<4> {
     let [images, channels, height, width] = x.dims();
     match on_cpu(&x) {
         Some(values) => from_cpu([images, channels, 1, 1], |out| cpu::global_mean(&values, height * width, out)),
-        None => x.flatten::<3>(2, 3).mean_dim(2).reshape([images, channels, 1, 1]),
+        None => pool(x, Window { size: [height, width], ..Window::square(1, 1, VALID) }, Kind::Mean),
     }
 }

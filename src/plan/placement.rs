@@ -2,6 +2,7 @@
 
 use crate::config::{Bytes, Config};
 use crate::device::{self, Selected};
+use crate::kernels::gpu::SCRATCH_BYTES;
 use crate::nets::{Input, Layer, StageSpec};
 use crate::plan::{Model, PlanError};
 use crate::record::Memory;
@@ -32,6 +33,7 @@ impl Placement {
         let device = device::select(config.run.device)?;
         let budget = config.run.memory.map_or(device.memory_bytes, |bytes| bytes.0);
         let (activations, largest_stage) = activations(&model.stages, images, &model.input);
+        let activations = activations + if device.adapter.is_some() { SCRATCH_BYTES as u64 } else { 0 };
         let memory = Memory { weights: model.weight_bytes, activations, largest_stage, budget };
         if memory.weights + memory.activations > memory.budget {
             return Err(PlanError::Memory {

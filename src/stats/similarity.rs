@@ -11,7 +11,6 @@
 
 use burn::tensor::Tensor;
 use burn_flex::Flex;
-use burn_wgpu::{CubeBackend, into_contiguous};
 
 use super::Rsm;
 use crate::kernels::gpu::{Gpu, GpuError};
@@ -22,7 +21,7 @@ mod streamed;
 #[cfg(test)]
 mod tests;
 
-pub use gpu::{KERNELS, scratch_bytes, sources};
+pub use gpu::{KERNELS, scratch_bytes};
 pub use streamed::{Standard, Streamed};
 
 /// A vector is constant where its variance is at most this fraction of its squared mean.
@@ -103,15 +102,11 @@ fn measured<T>(
     let units = batches[0].dims()[1];
     match Gpu::of(&batches[0].device()) {
         Some(gpu) => {
-            let batches: Vec<_> = batches
-                .iter()
-                .map(|batch| {
-                    let batch = batch.clone().try_into_primitive::<CubeBackend>().expect("batches are on one device");
-                    assert_eq!(batch.dtype, burn::tensor::DType::F32, "activations are f32");
-                    into_contiguous(batch)
-                })
-                .map(|batch| gpu::Batch { images: batch.meta.shape()[0], activations: batch.handle })
-                .collect();
+            let on_gpu = |batch: &Tensor<2>| {
+                let (_, activations) = Gpu::buffer(batch.clone()).expect("batches are on one device");
+                gpu::Batch { images: batch.dims()[0], activations }
+            };
+            let batches: Vec<_> = batches.iter().map(on_gpu).collect();
             then(&|shifts| gpu::moments(&gpu, &batches, units, shifts))
         }
         None => {

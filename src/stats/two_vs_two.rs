@@ -74,11 +74,6 @@ const FLAT_REST: f64 = 1.0 / (1u64 << 44) as f64;
 /// The kernels of the test on the GPU, in the order of their launches.
 pub const KERNELS: &[&Kernel] = gpu::KERNELS;
 
-/// Every kernel's name and complete WGSL, as launched.
-pub fn sources() -> Vec<(&'static str, String)> {
-    KERNELS.iter().map(|kernel| (kernel.name, kernel.complete(&[]))).collect()
-}
-
 /// Floating-point operations of the products, the floor that the test is measured against.
 pub fn operations(concepts: usize, draws: u64, images: usize) -> u64 {
     2 * (concepts as u64).pow(3) * draws * images as u64

@@ -1,5 +1,7 @@
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
-use naga::{AddressSpace, Module, back};
+use naga::{AddressSpace, Module, TypeInner, back};
+use semgpu::bench::kernels;
+use semgpu::kernels::gpu::Kernel;
 
 /// WebGPU's defaults, which every adapter has.
 const STORAGE_BUFFERS: usize = 8;
@@ -15,14 +17,19 @@ fn parse(name: &str, source: &str) -> (Module, ModuleInfo) {
     (module, info)
 }
 
+/// Every variant of every kernel: its name and source as launched.
+fn sources() -> impl Iterator<Item = (&'static Kernel, String, String)> {
+    kernels().flat_map(|kernel| kernel.sources().map(move |(name, source)| (kernel, name, source)))
+}
+
 #[test]
 fn every_kernel_keeps_within_webgpus_default_limits() {
-    let sources = semgpu::stats::sources();
-    assert!(sources.len() >= 7);
-    for (name, source) in sources {
-        let (module, _) = parse(name, &source);
+    assert!(kernels().count() >= 12);
+    for (kernel, name, source) in sources() {
+        let (module, _) = parse(&name, &source);
         let [entry] = module.entry_points.as_slice() else { panic!("{name}: one entry point") };
         assert_eq!(entry.name, "main", "{name}");
+        assert_eq!(entry.workgroup_size, kernel.workgroup, "{name}");
         assert!(entry.workgroup_size.iter().product::<u32>() <= INVOCATIONS, "{name}: {:?}", entry.workgroup_size);
         let bytes_in = |space: AddressSpace| {
             let variables = module.global_variables.iter().filter(move |(_, variable)| variable.space == space);
@@ -35,9 +42,26 @@ fn every_kernel_keeps_within_webgpus_default_limits() {
 }
 
 #[test]
+fn sizes_are_the_structs_of_the_shaders() {
+    for (kernel, name, source) in sources() {
+        let (module, _) = parse(&name, &source);
+        let uniform = |variable: &&naga::GlobalVariable| variable.space == AddressSpace::Uniform;
+        let mut uniforms = module.global_variables.iter().map(|(_, variable)| variable).filter(uniform);
+        let (Some(sizes), None) = (uniforms.next(), uniforms.next()) else { panic!("{name}: one uniform") };
+        let TypeInner::Struct { members, .. } = &module.types[sizes.ty].inner else { panic!("{name}: a struct") };
+        let names: Vec<_> = members.iter().map(|member| member.name.as_deref().unwrap_or_default()).collect();
+        assert_eq!(names, kernel.sizes, "{name}");
+        assert!(members.iter().enumerate().all(|(at, member)| member.offset as usize == 4 * at), "{name}");
+        let buffers = module.global_variables.iter().filter_map(|(_, variable)| variable.binding.as_ref());
+        let last = buffers.map(|binding| binding.binding).max();
+        assert_eq!(sizes.binding.as_ref().map(|binding| binding.binding), last, "{name}: sizes come last");
+    }
+}
+
+#[test]
 fn every_kernel_translates_for_vulkan_metal_and_dx12() {
-    for (name, source) in semgpu::stats::sources() {
-        let (module, info) = parse(name, &source);
+    for (_, name, source) in sources() {
+        let (module, info) = parse(&name, &source);
         let spirv = back::spv::write_vec(&module, &info, &back::spv::Options::default(), None);
         assert!(spirv.unwrap_or_else(|e| panic!("{name}: {e}")).len() > 100, "{name}");
         let options = back::msl::Options { fake_missing_bindings: true, ..Default::default() };
@@ -57,7 +81,7 @@ fn every_kernel_translates_for_vulkan_metal_and_dx12() {
 fn the_bench_writes_every_kernel_as_launched() {
     let directory = tempfile::tempdir().unwrap();
     crate::succeed(&["bench", "--shaders", &directory.path().display().to_string()]);
-    for (name, source) in semgpu::stats::sources() {
+    for (_, name, source) in sources() {
         let path = directory.path().join(format!("{name}.wgsl"));
         assert_eq!(std::fs::read_to_string(path).unwrap(), source, "{name}");
         assert!(!source.contains("{{"), "{name} is complete");

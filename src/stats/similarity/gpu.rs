@@ -3,24 +3,78 @@
 use cubecl::server::Handle;
 
 use super::{Moments, SimilarityError};
-use crate::kernels::gpu::{Gpu, Kernel};
+use crate::kernels::gpu::{Gpu, Kernel, PLAIN, Sizes, sizes};
 
 /// The kernels of an RSM, in the order they run.
 pub const KERNELS: &[&Kernel] = &[&SHIFT, &PACK, &GRAM, &FOLD];
 
-/// The kernels' names and complete sources as launched.
-pub fn sources() -> Vec<(&'static str, String)> {
-    KERNELS.iter().map(|kernel| (kernel.name, kernel.complete(&[]))).collect()
+const SHIFT: Kernel = Kernel {
+    name: "rsm_shift",
+    source: include_str!("../../../shaders/rsm_shift.wgsl"),
+    workgroup: [256, 1, 1],
+    sizes: ShiftSizes::FIELDS,
+    variants: PLAIN,
+};
+
+const PACK: Kernel = Kernel {
+    name: "rsm_pack",
+    source: include_str!("../../../shaders/rsm_pack.wgsl"),
+    workgroup: [256, 1, 1],
+    sizes: PackSizes::FIELDS,
+    variants: PLAIN,
+};
+
+const GRAM: Kernel = Kernel {
+    name: "rsm_gram",
+    source: include_str!("../../../shaders/rsm_gram.wgsl"),
+    workgroup: [256, 1, 1],
+    sizes: GramSizes::FIELDS,
+    variants: PLAIN,
+};
+
+const FOLD: Kernel = Kernel {
+    name: "rsm_fold",
+    source: include_str!("../../../shaders/rsm_fold.wgsl"),
+    workgroup: [256, 1, 1],
+    sizes: FoldSizes::FIELDS,
+    variants: PLAIN,
+};
+
+sizes! {
+    pub(super) struct ShiftSizes {
+        units: u32,
+        first: u32,
+    }
 }
 
-const SHIFT: Kernel =
-    Kernel { name: "rsm_shift", source: include_str!("../../../shaders/rsm_shift.wgsl"), workgroup: [256, 1, 1] };
-const PACK: Kernel =
-    Kernel { name: "rsm_pack", source: include_str!("../../../shaders/rsm_pack.wgsl"), workgroup: [256, 1, 1] };
-const GRAM: Kernel =
-    Kernel { name: "rsm_gram", source: include_str!("../../../shaders/rsm_gram.wgsl"), workgroup: [16, 16, 1] };
-const FOLD: Kernel =
-    Kernel { name: "rsm_fold", source: include_str!("../../../shaders/rsm_fold.wgsl"), workgroup: [256, 1, 1] };
+sizes! {
+    pub(super) struct PackSizes {
+        units: u32,
+        start: u32,
+        count: u32,
+        first: u32,
+        images: u32,
+        rows: u32,
+        concepts: u32,
+        padded: u32,
+    }
+}
+
+sizes! {
+    pub(super) struct GramSizes {
+        units: u32,
+        padded: u32,
+        span: u32,
+    }
+}
+
+sizes! {
+    pub(super) struct FoldSizes {
+        spans: u32,
+        is_first: u32,
+        zero: u32,
+    }
+}
 
 /// Images along the side of a tile of `rsm_gram`.
 const TILE: usize = 64;
@@ -145,7 +199,9 @@ pub(super) fn moments(
 pub(super) fn find_shifts(gpu: &Gpu, batches: &[Batch], units: usize, scratch: &Scratch) {
     let mut first = 0;
     for Batch { images, activations } in batches {
-        gpu.launch(&SHIFT, &[], counts([*images, 1, 1]), &[activations, &scratch.shifts], &counts([units, first]));
+        let [units, first32, images32] = counts([units, first, *images]);
+        let sizes = ShiftSizes { units, first: first32 };
+        gpu.launch(&SHIFT, &[], [images32, 1, 1], &[activations, &scratch.shifts], &sizes);
         first += images;
     }
 }
@@ -160,21 +216,36 @@ pub(super) fn add_products(gpu: &Gpu, batches: &[Batch], units: usize, plan: &Pl
         let mut first = 0;
         for Batch { images, activations } in batches {
             let rows = if first + images == concepts { padded - first } else { *images };
+            let [units, start, count32, first32] = counts([units, start, count, first]);
+            let [images32, rows32, concepts, padded] = counts([*images, rows, concepts, padded]);
+            let sizes = PackSizes {
+                units,
+                start,
+                count: count32,
+                first: first32,
+                images: images32,
+                rows: rows32,
+                concepts,
+                padded,
+            };
             gpu.launch(
                 &PACK,
                 &[],
                 counts([count.div_ceil(PACK_TILE[0]), rows.div_ceil(PACK_TILE[1]), 1]),
                 &[activations, shifts, packed],
-                &counts([units, start, count, first, *images, rows, concepts, padded]),
+                &sizes,
             );
             first += images;
         }
         let count = count.next_multiple_of(STEP);
         let spans = count.div_ceil(span);
-        gpu.launch(&GRAM, &[], counts([pairs, spans, 1]), &[packed, partials], &counts([count, padded, span]));
+        let [units, padded, span] = counts([count, padded, span]);
+        let gram = GramSizes { units, padded, span };
+        gpu.launch(&GRAM, &[], counts([pairs, spans, 1]), &[packed, partials], &gram);
         let blocks = TILE * TILE / FOLD.workgroup[0] as usize;
-        let is_first = usize::from(start == 0);
-        gpu.launch(&FOLD, &[], counts([blocks, pairs, 1]), &[partials, totals], &counts([spans, is_first, 0]));
+        let [spans, blocks, pairs] = counts([spans, blocks, pairs]);
+        let fold = FoldSizes { spans, is_first: u32::from(start == 0), zero: 0 };
+        gpu.launch(&FOLD, &[], [blocks, pairs, 1], &[partials, totals], &fold);
     }
 }
 

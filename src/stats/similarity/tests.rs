@@ -208,7 +208,8 @@ fn running_totals_keep_what_f32_would_round_away() {
     let totals = gpu.upload(&[[f32::NAN; 2]; 4096]);
     let fold = KERNELS.iter().find(|kernel| kernel.name == "rsm_fold").unwrap();
     for chunk in 1..=2_u32 {
-        gpu.launch(fold, &[], [16, 1, 1], &[&partials, &totals], &[6, u32::from(chunk == 1), 0]);
+        let sizes = gpu::FoldSizes { spans: 6, is_first: u32::from(chunk == 1), zero: 0 };
+        gpu.launch(fold, &[], [16, 1, 1], &[&partials, &totals], &sizes);
         let found: Vec<[f32; 2]> = gpu.download(&totals, "testing").unwrap();
         assert!(found.iter().all(|[high, low]| high + low == 4.0 * chunk as f32), "{:?}", found[0]);
     }

@@ -8,27 +8,62 @@ use cubecl::server::Handle;
 use rayon::prelude::*;
 
 use super::{Counts, Draw, Progress, TwoVsTwoError, UnitRows, decide_exactly, report, rounding};
-use crate::kernels::gpu::{Download, Gpu, GpuError, Kernel};
+use crate::kernels::gpu::{Download, Gpu, GpuError, Kernel, PLAIN, Sizes, sizes};
 
 static PERMUTE: Kernel = Kernel {
     name: "permute_words",
     source: include_str!("../../../shaders/permute_words.wgsl"),
     workgroup: [64, 4, 1],
+    sizes: PermuteSizes::FIELDS,
+    variants: PLAIN,
 };
 
 static PRODUCT: Kernel = Kernel {
     name: "two_vs_two_product",
     source: include_str!("../../../shaders/two_vs_two_product.wgsl"),
-    workgroup: [16, 16, 1],
+    workgroup: [256, 1, 1],
+    sizes: ProductSizes::FIELDS,
+    variants: PLAIN,
 };
 
 static COUNT: Kernel = Kernel {
     name: "two_vs_two_count",
     source: include_str!("../../../shaders/two_vs_two_count.wgsl"),
     workgroup: [32, 8, 1],
+    sizes: CountSizes::FIELDS,
+    variants: PLAIN,
 };
 
 pub const KERNELS: &[&Kernel] = &[&PERMUTE, &PRODUCT, &COUNT];
+
+sizes! {
+    struct PermuteSizes {
+        concepts: u32,
+        draws: u32,
+        depth: u32,
+        columns: u32,
+    }
+}
+
+sizes! {
+    struct ProductSizes {
+        depth: u32,
+        left_columns: u32,
+        right_columns: u32,
+    }
+}
+
+sizes! {
+    struct CountSizes {
+        concepts: u32,
+        images: u32,
+        draws: u32,
+        left_columns: u32,
+        right_columns: u32,
+        capacity: u32,
+        rounding: f32,
+    }
+}
 
 /// Columns and rows of a workgroup's tile of the product.
 const TILE: usize = 64;
@@ -206,9 +241,9 @@ impl<'a> OnDevice<'a> {
             rounding,
             capacity: LISTED,
             words: gpu.upload(&transposed),
-            left: scratch(gpu, depth * left),
+            left: gpu.scratch(depth * left),
             right: gpu.upload(&stacked),
-            products: scratch(gpu, left * right),
+            products: gpu.scratch(left * right),
             tested: gpu.upload(&tested),
         }
     }
@@ -227,7 +262,15 @@ impl<'a> OnDevice<'a> {
             &[],
             [tiles * (tiles + 1) / 2, images, draws32],
             &[&self.left, &self.right, &self.products, &self.tested, &buffer],
-            &[k, images, draws32, left, right, self.capacity as u32, self.rounding.to_bits()],
+            &CountSizes {
+                concepts: k,
+                images,
+                draws: draws32,
+                left_columns: left,
+                right_columns: right,
+                capacity: self.capacity as u32,
+                rounding: self.rounding,
+            },
         );
         let download = self.gpu.download_later(&buffer, "counting 2 vs. 2 pairs");
         Results { download, capacity: self.capacity }
@@ -241,7 +284,7 @@ impl<'a> OnDevice<'a> {
             &[],
             [left.div_ceil(64), depth.div_ceil(4), 1],
             &[&self.words, &self.gpu.upload(&draws.concat()), &self.left],
-            &[batch.concepts as u32, batch.draws as u32, depth, left],
+            &PermuteSizes { concepts: batch.concepts as u32, draws: batch.draws as u32, depth, columns: left },
         );
     }
 
@@ -253,7 +296,7 @@ impl<'a> OnDevice<'a> {
             &[],
             [right / TILE as u32, left / TILE as u32, 1],
             &[&self.left, &self.right, &self.products],
-            &[batch.depth() as u32, left, right],
+            &ProductSizes { depth: batch.depth() as u32, left_columns: left, right_columns: right },
         );
     }
 
@@ -281,9 +324,4 @@ impl<'a> OnDevice<'a> {
         words.remove(0);
         Ok((words, listed))
     }
-}
-
-/// A buffer that kernels fill before they read it. Tests poison it.
-fn scratch(gpu: &Gpu, entries: usize) -> Handle {
-    if cfg!(test) { gpu.upload(&vec![f32::NAN; entries]) } else { gpu.empty(entries * size_of::<f32>()) }
 }

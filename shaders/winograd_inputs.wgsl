@@ -1,0 +1,65 @@
+// Winograd F(2 x 2, 3 x 3): the inputs of every 2 x 2 results, transformed, B^T d B.
+//
+// One invocation transforms one 4 x 4 patch of one channel; one workgroup 256 of them, counted through patches, images
+// and channels. Workgroups: (patches / 256) folded into two dimensions.
+//
+//   activations  [images, channels, height, width]
+//   transformed  [16, channels, tiles], tiles counted through the images of this launch
+
+struct Sizes {
+    count: u32, // channels x tiles
+    tiles: u32,
+    first_image: u32,
+    channels: u32,
+    height: u32,
+    width: u32,
+    tile_rows: u32, // of an image
+    tile_columns: u32,
+    pad_rows: u32,
+    pad_columns: u32,
+}
+
+@group(0) @binding(0) var<storage, read_write> activations: array<f32>;
+@group(0) @binding(1) var<storage, read_write> transformed: array<f32>;
+@group(0) @binding(2) var<uniform> sizes: Sizes;
+
+// B^T x of a column of four.
+fn transform(x: vec4<f32>) -> vec4<f32> {
+    return vec4(x.x - x.z, x.y + x.z, x.z - x.y, x.y - x.w);
+}
+
+@compute @workgroup_size(256)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) slot: u32,
+) {
+    let patch_at = (workgroup.y * workgroups.x + workgroup.x) * 256u + slot;
+    if patch_at >= sizes.count {
+        return;
+    }
+    let tile = patch_at % sizes.tiles;
+    let channel = patch_at / sizes.tiles;
+    let column = tile % sizes.tile_columns * 2u - sizes.pad_columns;
+    let row = tile / sizes.tile_columns % sizes.tile_rows * 2u - sizes.pad_rows;
+    let image = sizes.first_image + tile / sizes.tile_columns / sizes.tile_rows;
+    let plane = (image * sizes.channels + channel) * sizes.height * sizes.width;
+
+    var rows: array<vec4<f32>, 4>;
+    for (var i = 0u; i < 4u; i++) {
+        let line = plane + (row + i) * sizes.width;
+        let in_rows = row + i < sizes.height;
+        var values: vec4<f32>;
+        for (var j = 0u; j < 4u; j++) {
+            let inside = in_rows && column + j < sizes.width;
+            values[j] = select(0.0, activations[select(0u, line + column + j, inside)], inside);
+        }
+        rows[i] = transform(values);
+    }
+    for (var j = 0u; j < 4u; j++) {
+        let column = transform(vec4(rows[0][j], rows[1][j], rows[2][j], rows[3][j]));
+        for (var i = 0u; i < 4u; i++) {
+            transformed[(i * 4u + j) * sizes.count + patch_at] = column[i];
+        }
+    }
+}

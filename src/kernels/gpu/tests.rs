@@ -1,0 +1,300 @@
+//! Every kernel of a network against plain loops in f64, at sizes that are multiples of nothing.
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+use super::convolution::{Convolution, Dense, Form};
+use super::pooling::{Kind, pool};
+use super::product::Tile;
+use super::{Gpu, test_device};
+use crate::kernels::{Activation, VALID, Window};
+use crate::stats::permutation::Random;
+
+/// Half a unit in the last place of f32.
+const ROUNDOFF: f64 = 1.0 / (1_u64 << 24) as f64;
+
+fn random(count: usize, seed: u64) -> Vec<f32> {
+    let mut random = Random::keyed(seed, count as u64);
+    (0..count).map(|_| (2.0 * random.unit() - 1.0) as f32).collect()
+}
+
+fn tensor<const D: usize>(values: &[f32], shape: [usize; D], device: &Device) -> Tensor<D> {
+    Tensor::from_data(TensorData::new(values.to_vec(), shape), device)
+}
+
+/// A convolution to be checked.
+struct Case {
+    images: usize,
+    input: [usize; 2],
+    channels: usize,
+    outputs: usize,
+    groups: usize,
+    window: Window,
+}
+
+/// A result, and the sum of the magnitudes that it was added up from.
+type Sum = (f64, f64);
+
+impl Case {
+    /// Places of the input under `window` at a result, the taps outside left out: (tap, place).
+    fn taps(window: Window, input: [usize; 2], at: [usize; 2]) -> Vec<(usize, usize)> {
+        let mut taps = Vec::new();
+        for row in 0..window.size[0] {
+            for column in 0..window.size[1] {
+                let place = |axis: usize, tap: usize| {
+                    let padded = at[axis] * window.stride[axis] + tap * window.dilation[axis];
+                    padded.checked_sub(window.padding[axis].0).filter(|&place| place < input[axis])
+                };
+                if let (Some(y), Some(x)) = (place(0, row), place(1, column)) {
+                    taps.push((row * window.size[1] + column, y * input[1] + x));
+                }
+            }
+        }
+        taps
+    }
+
+    /// `[images, outputs, height, width]`.
+    fn reference(&self, x: &[f32], weight: &[f32], bias: &[f32], activation: Activation) -> Vec<Sum> {
+        let [rows, columns] = self.window.output(self.input);
+        let (plane, inputs) = (self.input[0] * self.input[1], self.channels / self.groups);
+        let size = self.window.size[0] * self.window.size[1];
+        let mut results = Vec::new();
+        for image in 0..self.images {
+            for output in 0..self.outputs {
+                let group = output / (self.outputs / self.groups);
+                for at in (0..rows * columns).map(|at| [at / columns, at % columns]) {
+                    let (mut sum, mut magnitude) = (f64::from(bias[output]), f64::from(bias[output].abs()));
+                    for (tap, place) in Self::taps(self.window, self.input, at) {
+                        for channel in 0..inputs {
+                            let x = x[(image * self.channels + group * inputs + channel) * plane + place];
+                            let product = f64::from(x) * f64::from(weight[(output * inputs + channel) * size + tap]);
+                            sum += product;
+                            magnitude += product.abs();
+                        }
+                    }
+                    let result = match activation {
+                        Activation::Identity => sum,
+                        Activation::Relu => sum.max(0.0),
+                        Activation::Relu6 => sum.clamp(0.0, 6.0),
+                    };
+                    results.push((result, magnitude));
+                }
+            }
+        }
+        results
+    }
+
+    /// Of every result by Winograd's transforms, what is added up to it: the transforms of magnitudes, with magnitudes.
+    fn winograd_magnitudes(&self, x: &[f32], weight: &[f32], bias: &[f32]) -> Vec<f64> {
+        const INPUTS: [[f64; 4]; 4] = [[1., 0., 1., 0.], [0., 1., 1., 0.], [0., 1., 1., 0.], [0., 1., 0., 1.]];
+        const WINDOW: [[f64; 3]; 4] = [[1., 0., 0.], [0.5, 0.5, 0.5], [0.5, 0.5, 0.5], [0., 0., 1.]];
+        const RESULTS: [[f64; 4]; 2] = [[1., 1., 1., 0.], [0., 1., 1., 1.]];
+        let [rows, columns] = self.window.output(self.input);
+        let pads = self.window.padding.map(|(before, _)| before);
+        let mut magnitudes = Vec::new();
+        for image in 0..self.images {
+            for output in 0..self.outputs {
+                for at in (0..rows * columns).map(|at| [at / columns, at % columns]) {
+                    let mut magnitude = f64::from(bias[output].abs());
+                    for channel in 0..self.channels {
+                        let input = |i: usize, j: usize| {
+                            let place = |axis: usize, tap: usize| {
+                                let padded = at[axis] / 2 * 2 + tap;
+                                padded.checked_sub(pads[axis]).filter(|&place| place < self.input[axis])
+                            };
+                            let (Some(y), Some(x_at)) = (place(0, i), place(1, j)) else { return 0.0 };
+                            let plane = (image * self.channels + channel) * self.input[0] * self.input[1];
+                            f64::from(x[plane + y * self.input[1] + x_at].abs())
+                        };
+                        let tap = |i: usize, j: usize| {
+                            f64::from(weight[(output * self.channels + channel) * 9 + i * 3 + j].abs())
+                        };
+                        for p in 0..4 {
+                            for q in 0..4 {
+                                let taken = RESULTS[at[0] % 2][p] * RESULTS[at[1] % 2][q];
+                                let sum = |size: usize, term: &dyn Fn(usize, usize) -> f64| -> f64 {
+                                    (0..size * size).map(|at| term(at / size, at % size)).sum()
+                                };
+                                let patch = sum(4, &|i, j| INPUTS[p][i] * INPUTS[q][j] * input(i, j));
+                                let window = sum(3, &|i, j| WINDOW[p][i] * WINDOW[q][j] * tap(i, j));
+                                magnitude += taken * patch * window;
+                            }
+                        }
+                    }
+                    magnitudes.push(magnitude);
+                }
+            }
+        }
+        magnitudes
+    }
+
+    fn check(&self, device: &Device, form: Form, activation: Activation) {
+        let gpu = Gpu::of(device).expect("a GPU device");
+        let (inputs, size) = (self.channels / self.groups, self.window.size);
+        let taps = inputs * size[0] * size[1];
+        let x = random(self.images * self.channels * self.input[0] * self.input[1], 1);
+        let (weight, bias) = (random(self.outputs * taps, 2), random(self.outputs, 3));
+        let weights = TensorData::new(weight.clone(), [self.outputs, inputs, size[0], size[1]]);
+        let biases = TensorData::new(bias.clone(), [self.outputs]);
+        let convolution = Convolution::in_form(&gpu, form, &weights, &biases, self.window, self.groups, activation);
+        let found = convolution.forward(tensor(&x, [self.images, self.channels, self.input[0], self.input[1]], device));
+        let [rows, columns] = self.window.output(self.input);
+        assert_eq!(found.dims(), [self.images, self.outputs, rows, columns]);
+        let found = found.into_data().try_to_vec::<f32>().unwrap();
+        let mut expected = self.reference(&x, &weight, &bias, activation);
+        // Each product and each addition rounds once.
+        let mut roundings = taps + 2;
+        if let Form::Winograd(_) = form {
+            let magnitudes = self.winograd_magnitudes(&x, &weight, &bias);
+            expected.iter_mut().zip(magnitudes).for_each(|((_, magnitude), own)| *magnitude = own);
+            // Two for the inputs, one for the window, two additions each way for the results.
+            roundings = inputs + 9;
+        }
+        compare(&format!("{form:?} {activation:?} {size:?}"), &found, &expected, roundings as f64 * ROUNDOFF);
+    }
+}
+
+fn compare(what: &str, found: &[f32], expected: &[Sum], relative: f64) {
+    assert_eq!(found.len(), expected.len());
+    for (at, (&found, &(expected, magnitude))) in found.iter().zip(expected).enumerate() {
+        let difference = (f64::from(found) - expected).abs();
+        assert!(difference <= relative * magnitude, "{what}: result {at} is {found}, expected {expected}");
+    }
+}
+
+const FORMS: [Form; 3] = [Form::Product(Tile::Wide), Form::Product(Tile::Narrow), Form::Product(Tile::Unstaged)];
+
+#[test]
+fn convolutions_of_every_form_are_the_sums_of_their_definition() {
+    let Some(device) = test_device() else { return };
+    let same = [(1, 1); 2];
+    let window = |size, stride, padding, dilation| Window { size, stride, padding, dilation };
+    for (images, input, channels, outputs, groups, window) in [
+        (3, [13, 7], 16, 70, 1, Window::square(3, 1, same)),
+        (1, [9, 11], 3, 5, 1, Window::square(3, 1, same)),
+        (2, [17, 9], 32, 65, 1, Window::square(1, 1, VALID)),
+        (2, [23, 21], 3, 17, 1, Window::square(7, 2, [(3, 3); 2])),
+        (2, [12, 13], 24, 9, 1, window([1, 7], [1, 2], [(0, 0), (3, 2)], [1, 1])),
+        (1, [15, 15], 32, 66, 2, window([3, 2], [2, 1], [(0, 1), (2, 0)], [2, 3])),
+        (2, [6, 5], 10, 20, 2, Window::square(3, 1, [(5, 4), (3, 6)])),
+        (5, [1, 1], 70, 130, 1, Window::square(1, 1, VALID)),
+    ] {
+        for form in FORMS {
+            for activation in [Activation::Identity, Activation::Relu] {
+                Case { images, input, channels, outputs, groups, window }.check(&device, form, activation);
+            }
+        }
+    }
+}
+
+#[test]
+fn winograd_convolutions_are_the_sums_of_their_definition() {
+    let Some(device) = test_device() else { return };
+    for (images, input, channels, outputs, padding) in
+        [(2, [9, 12], 16, 70, [(1, 1); 2]), (1, [7, 5], 20, 33, VALID), (3, [6, 7], 32, 5, [(0, 2), (2, 0)])]
+    {
+        let case = Case { images, input, channels, outputs, groups: 1, window: Window::square(3, 1, padding) };
+        for tile in [Tile::Wide, Tile::Narrow, Tile::Unstaged] {
+            case.check(&device, Form::Winograd(tile), Activation::Relu);
+        }
+    }
+}
+
+#[test]
+fn spans_of_a_deep_convolution_add_up() {
+    let Some(device) = test_device() else { return };
+    // 4,608 taps for one tile of sums: 18 spans.
+    let window = Window::square(3, 1, [(1, 1); 2]);
+    let case = Case { images: 2, input: [4, 5], channels: 512, outputs: 33, groups: 1, window };
+    case.check(&device, Form::Product(Tile::Wide), Activation::Relu6);
+}
+
+#[test]
+fn depthwise_convolutions_are_the_sums_of_their_definition() {
+    let Some(device) = test_device() else { return };
+    let window = |size, stride, padding, dilation| Window { size, stride, padding, dilation };
+    for (images, input, channels, outputs, window) in [
+        (2, [9, 11], 7, 7, Window::square(3, 1, [(1, 1); 2])),
+        (3, [12, 13], 5, 10, Window::square(5, 2, [(1, 2), (2, 1)])),
+        (1, [8, 6], 3, 3, window([2, 3], [1, 3], [(0, 1), (4, 4)], [3, 2])),
+    ] {
+        let case = Case { images, input, channels, outputs, groups: channels, window };
+        case.check(&device, Form::Depthwise, Activation::Relu6);
+    }
+}
+
+#[test]
+fn dense_layers_in_tiles_are_the_sums_of_their_definition() {
+    let Some(device) = test_device() else { return };
+    let gpu = Gpu::of(&device).unwrap();
+    for (images, inputs, outputs) in [(1, 300, 5), (6, 512, 130), (17, 77, 65)] {
+        let (x, weight, bias) = (random(images * inputs, 4), random(outputs * inputs, 5), random(outputs, 6));
+        let [weights, biases] =
+            [TensorData::new(weight.clone(), [outputs, inputs]), TensorData::new(bias.clone(), [outputs])];
+        // Tiles of 64 outputs.
+        let dense = Dense::new(&gpu, &weights, &biases, Activation::Relu, 1);
+        let found = dense.forward(tensor(&x, [images, inputs], &device)).into_data().try_to_vec::<f32>().unwrap();
+        let window = Window::square(1, 1, VALID);
+        let case = Case { images, input: [1, 1], channels: inputs, outputs, groups: 1, window };
+        let expected = case.reference(&x, &weight, &bias, Activation::Relu);
+        compare("dense", &found, &expected, (inputs + 2) as f64 * ROUNDOFF);
+    }
+}
+
+#[test]
+fn nan_stays_nan() {
+    let Some(device) = test_device() else { return };
+    let gpu = Gpu::of(&device).unwrap();
+    let [weight, bias] = [TensorData::new(vec![1.0_f32; 2], [2, 1, 1, 1]), TensorData::new(vec![0.0_f32; 2], [2])];
+    let x = tensor(&[-1.0, f32::NAN, 7.0], [1, 1, 1, 3], &device);
+    for form in FORMS {
+        let window = Window::square(1, 1, VALID);
+        let convolution = Convolution::in_form(&gpu, form, &weight, &bias, window, 1, Activation::Relu6);
+        let found = convolution.forward(x.clone()).into_data().try_to_vec::<f32>().unwrap();
+        assert!(found[0] == 0.0 && found[1].is_nan() && found[2] == 6.0, "{form:?}: {found:?}");
+    }
+    let largest = pool(x, Window { size: [1, 2], ..Window::square(1, 1, VALID) }, Kind::Maximum);
+    assert!(largest.into_data().try_to_vec::<f32>().unwrap().iter().all(|value| value.is_nan()));
+}
+
+#[test]
+fn poolings_are_what_their_names_say() {
+    let Some(device) = test_device() else { return };
+    for (images, channels, input, window) in [
+        (2, 3, [13, 11], Window::square(3, 2, VALID)),
+        (1, 5, [7, 8], Window::square(3, 1, [(1, 1); 2])),
+        (3, 2, [9, 6], Window { size: [9, 6], ..Window::square(1, 1, VALID) }),
+        (1, 2, [6, 7], Window { stride: [2, 3], ..Window::square(4, 1, [(2, 1), (0, 3)]) }),
+    ] {
+        let x = random(images * channels * input[0] * input[1], 7);
+        let [rows, columns] = window.output(input);
+        for kind in [Kind::Maximum, Kind::Mean, Kind::MeanWithZeros] {
+            let found = pool(tensor(&x, [images, channels, input[0], input[1]], &device), window, kind);
+            assert_eq!(found.dims(), [images, channels, rows, columns]);
+            let expected: Vec<Sum> = x
+                .chunks(input[0] * input[1])
+                .flat_map(|plane| (0..rows * columns).map(move |at| (plane, [at / columns, at % columns])))
+                .map(|(plane, at)| {
+                    let values: Vec<f64> =
+                        Case::taps(window, input, at).iter().map(|&(_, place)| f64::from(plane[place])).collect();
+                    let (sum, magnitude) =
+                        (values.iter().sum::<f64>(), values.iter().map(|value| value.abs()).sum::<f64>());
+                    match kind {
+                        Kind::Maximum => (values.into_iter().fold(f64::NEG_INFINITY, f64::max), 0.0),
+                        Kind::Mean => (sum / values.len() as f64, magnitude / values.len() as f64),
+                        Kind::MeanWithZeros => {
+                            let size = (window.size[0] * window.size[1]) as f64;
+                            (sum / size, magnitude / size)
+                        }
+                    }
+                })
+                .collect();
+            let taps = window.size[0] * window.size[1];
+            compare(
+                &format!("{kind:?}"),
+                &found.into_data().try_to_vec::<f32>().unwrap(),
+                &expected,
+                (taps + 2) as f64 * ROUNDOFF,
+            );
+        }
+    }
+}
