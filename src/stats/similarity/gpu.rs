@@ -2,6 +2,7 @@
 
 use cubecl::server::Handle;
 
+use super::frame::Frame;
 use super::{Moments, SimilarityError};
 use crate::kernels::gpu::{Gpu, Kernel, PLAIN, Sizes, sizes};
 
@@ -172,12 +173,12 @@ impl Scratch {
     }
 }
 
-/// Sums of the batches' images less `shifts`, or less their sampled means.
+/// Sums of the batches' images less the shifts of `frame`, or less their sampled means.
 pub(super) fn moments(
     gpu: &Gpu,
     batches: &[Batch],
     units: usize,
-    shifts: Option<&[f32]>,
+    frame: Option<Frame>,
 ) -> Result<Moments, SimilarityError> {
     let concepts = batches.iter().map(|batch| batch.images).sum();
     let plan = Plan::new(concepts, units, gpu.max_binding_bytes());
@@ -186,8 +187,8 @@ pub(super) fn moments(
         return Err(SimilarityError::TooManyConcepts { concepts, needed, limit: gpu.max_binding_bytes() });
     }
     let mut scratch = Scratch::new(&plan, concepts, |bytes| gpu.empty(bytes));
-    if let Some(shifts) = shifts {
-        scratch.shifts = gpu.upload(shifts);
+    if let Some(frame) = frame {
+        scratch.shifts = gpu.upload(&frame.shifts);
     } else {
         find_shifts(gpu, batches, units, &scratch);
     }
@@ -258,15 +259,19 @@ pub(super) fn read(
     scratch: &Scratch,
 ) -> Result<Moments, SimilarityError> {
     let totals: Vec<[f32; 2]> = gpu.download(&scratch.totals, "correlating activations")?;
-    let shifts = gpu.download(&scratch.shifts, "correlating activations")?;
-    let mut products = vec![0.0; (concepts + 1).pow(2)];
-    for i in 0..=concepts {
-        for j in i..=concepts {
+    let frame = Frame::plain(gpu.download(&scratch.shifts, "correlating activations")?);
+    let rows = concepts + 2;
+    let mut products = vec![0.0; rows * rows];
+    for j in 0..=concepts {
+        // Nothing is common: its row is 0.
+        let row = if j == concepts { j + 1 } else { j };
+        for i in 0..=j {
             let [high, low] = totals[plan.index(i, j)];
-            products[j * (concepts + 1) + i] = f64::from(high) + f64::from(low);
+            products[row * rows + i] = f64::from(high) + f64::from(low);
         }
     }
-    Ok(Moments { units, shifts, products })
+    products[rows * (rows - 1) + concepts] = 0.0;
+    Ok(Moments { units, frame, products })
 }
 
 /// Counts as the shaders take them.

@@ -11,7 +11,7 @@ use crate::stats::permutation::Random;
 const TOLERANCE: f64 = 2e-6;
 
 /// Runs a check on the CPU and, where the tests are to have one (see `test_device`), on the GPU.
-fn on_devices(check: impl Fn(&Device)) {
+pub(super) fn on_devices(check: impl Fn(&Device)) {
     check(&Device::flex());
     if let Some(gpu) = test_device() {
         check(&gpu);
@@ -19,7 +19,7 @@ fn on_devices(check: impl Fn(&Device)) {
 }
 
 /// `rows` (`[images, units]`) as batches of the sizes given, repeated until all images are in one.
-fn batches(rows: &[f32], units: usize, sizes: &[usize], device: &Device) -> Vec<Tensor<2>> {
+pub(super) fn batches(rows: &[f32], units: usize, sizes: &[usize], device: &Device) -> Vec<Tensor<2>> {
     let mut rest = rows;
     let mut sizes = sizes.iter().cycle();
     let mut batches = Vec::new();
@@ -47,12 +47,12 @@ fn on_gpu(batches: &[Tensor<2>]) -> Vec<gpu::Batch> {
     primitives.map(|batch| gpu::Batch { images: batch.meta.shape()[0], activations: batch.handle }).collect()
 }
 
-fn reference(rows: &[f32], units: usize) -> Rsm {
+pub(super) fn reference(rows: &[f32], units: usize) -> Rsm {
     rsm_reference(&rows.chunks_exact(units).collect::<Vec<_>>())
 }
 
 /// The largest difference of a correlation; both must be NaN in the same places.
-fn difference(a: &Rsm, b: &Rsm) -> f64 {
+pub(super) fn difference(a: &Rsm, b: &Rsm) -> f64 {
     assert_eq!(a.concepts(), b.concepts());
     let pairs = a.values().iter().zip(b.values());
     pairs
@@ -139,11 +139,14 @@ fn a_shift_far_from_the_mean_is_replaced_by_it() {
     let expected = reference(&rows, units);
     let far = [1e4; 6];
     let lines: Vec<&[f32]> = rows.chunks_exact(units).collect();
-    let found = correlate(|shifts| Ok(cpu::moments(&lines, Some(shifts.unwrap_or(&far)))));
+    let found =
+        correlate(|shifts| Ok(cpu::moments(&lines, Some(shifts.unwrap_or_else(|| Frame::plain(far.to_vec()))))));
     assert!(difference(&found.unwrap(), &expected) < TOLERANCE);
     if let Some(device) = test_device() {
         let (gpu, batches) = (Gpu::of(&device).expect("a GPU device"), on_gpu(&batches(&rows, units, &[4], &device)));
-        let found = correlate(|shifts| gpu::moments(&gpu, &batches, units, Some(shifts.unwrap_or(&far))));
+        let found = correlate(|shifts| {
+            gpu::moments(&gpu, &batches, units, Some(shifts.unwrap_or_else(|| Frame::plain(far.to_vec()))))
+        });
         assert!(difference(&found.unwrap(), &expected) < TOLERANCE);
     }
 }
