@@ -62,7 +62,7 @@ pub fn similarity(request: &SimilarityRequest, progress: &Progress) -> Result<Ve
         plans.push((outs.len() == 1).then_some(features));
     }
     device::select(request.device).map_err(Error::input)?;
-    progress.line("correlating in double precision, on the CPU".to_string());
+    progress.line("correlating in double precision, on the CPU");
     let task = progress.task(work);
     for ((path, out), features) in request.features.iter().zip(&outs).zip(plans) {
         task.now(path.display().to_string());

@@ -2,6 +2,8 @@
 //! of rows; the margins of a block's pairs follow while it is in the cache.
 
 mod permuted;
+#[cfg(test)]
+mod tests;
 
 use std::ops::Range;
 
@@ -246,15 +248,8 @@ impl pulp::WithSimd for Test<'_> {
         invert(draw, &mut scratch.inverse);
         scratch.passed.fill(0);
         scratch.near.iter_mut().for_each(Vec::clear);
-        if let Left::Thin { rank, basis, diagonal, .. } = &words.left {
-            scratch.diagonal.iter_mut().zip(draw).for_each(|(l, &word)| *l = diagonal[word as usize]);
-            let rows: Vec<&[f32]> = basis.chunks_exact(k).collect();
-            for (image, inner) in images.iter().zip(&mut scratch.inner).filter(|_| *rank > 0) {
-                for panel in 0..inner.count() {
-                    let (right, order, out) = (&image.panels, Some(&scratch.inverse[..]), inner.panel_mut(panel));
-                    Product { rows: &rows, right, panel, order, less: None, out, stride: PANEL }.with_simd(simd);
-                }
-            }
+        for (image, images) in images.iter().map(|image| &image.panels).enumerate() {
+            Inner { words, draw, images, scratch, image }.with_simd(simd);
         }
         for first in (0..k).step_by(ROWS) {
             let last = k.min(first + ROWS);
@@ -275,6 +270,38 @@ impl pulp::WithSimd for Test<'_> {
                     products_to_terms(a, &mut terms[a * stride..(a + 1) * stride], entries, weights, image);
                 }
                 scratch.passed[n] += decide_in_single(k, stride, first..last, terms, bound, &mut scratch.near[n]);
+            }
+        }
+    }
+}
+
+/// G of one image RSM, and the permuted diagonal; nothing where the words are whole.
+struct Inner<'a> {
+    words: &'a Words,
+    draw: &'a [u32],
+    images: &'a Panels,
+    scratch: &'a mut Scratch,
+    image: usize,
+}
+
+impl pulp::WithSimd for Inner<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, simd: S) {
+        let Self { words, draw, images, scratch, image } = self;
+        let Left::Thin { rank, basis, diagonal, .. } = &words.left else { return };
+        scratch.diagonal.iter_mut().zip(draw).for_each(|(l, &word)| *l = diagonal[word as usize]);
+        let order = Some(&scratch.inverse[..]);
+        let inner = &mut scratch.inner[image];
+        let mut rows: [&[f32]; ROWS] = [&[]; ROWS];
+        for panel in 0..images.count() {
+            for first in (0..*rank).step_by(ROWS) {
+                let basis = basis.chunks_exact(words.concepts).skip(first);
+                let count = rows.iter_mut().zip(basis).map(|(row, basis)| *row = basis).count();
+                let out = &mut inner.panel_mut(panel)[first * PANEL..];
+                Product { rows: &rows[..count], right: images, panel, order, less: None, out, stride: PANEL }
+                    .with_simd(simd);
             }
         }
     }

@@ -12,18 +12,17 @@
 //! # Rounding
 //! The rows of `Q^T` and B have unit length, so an entry of G errs as an inner product of the direct product does, by less
 //! than `4 sqrt(k / 3) u`. The second product weights these errors with a row of U and adds its own, of r partial
-//! sums that are at most `|U_a| |Q_p^T B_b| <= |U_a|`: together `|U_a| (4 sqrt(k / 3) + 4 sqrt(r / 3) + 4) u`, the 4 for the
-//! entries' own rounding, `(2 |l_a| + 8) u` for the diagonal and the operations after, and `|E_a|`.
+//! sums that are at most `|U_a| |Q_p^T B_b| <= |U_a|`. The squares of independent errors add:
+//! `|U_a| (4 sqrt((k + r) / 3) + 4) u`, the 4 for the entries' own rounding; then `(2 |l_a| + 8) u` for the diagonal and the
+//! operations after, and `|E_a|`. `|U_a|^2` is about `1 + l_a^2`, and `l_a^2` on average at most `r / (k - r)`: the bound is
+//! twice that of the direct product, the errors seen are as small.
 
 use rayon::prelude::*;
 
 use super::{UnitRows, dot};
 
-/// A row of E as long as this does not count: an eighth of the rounding of an entry of M.
-const NEGLIGIBLE: f64 = 1.0 / (1_u64 << 27) as f64;
-
-/// Largest `|U_a|`: beyond, the rounding bound leaves too many pairs to f64.
-const LONGEST: f64 = 8.0;
+/// A row of E as long as this does not count: 4 roundoffs of f32, which an RSM read from a file of f32 keeps within.
+const NEGLIGIBLE: f64 = 1.0 / (1_u64 << 22) as f64;
 
 /// `L P = U Q^T + E`.
 pub struct LowRank {
@@ -57,7 +56,7 @@ impl LowRank {
             if lengths[a] <= NEGLIGIBLE {
                 break lengths[a];
             }
-            if !pays(k, columns.len() + 1) || longest > LONGEST {
+            if !pays(k, columns.len() + 1) {
                 return None;
             }
             let mut q: Vec<f64> = rest[a * k..(a + 1) * k].iter().map(|x| x / lengths[a]).collect();
@@ -78,7 +77,7 @@ impl LowRank {
         let rank = columns.len();
         let left = (0..k * rank).map(|at| columns[at % rank][at / rank]).collect();
         let steepest = words.diagonal.iter().fold(0.0, |most: f64, l| most.max(l.abs()));
-        let chains = 4.0 * (k as f64 / 3.0).sqrt() + 4.0 * (rank as f64 / 3.0).sqrt() + 4.0;
+        let chains = 4.0 * ((k + rank) as f64 / 3.0).sqrt() + 4.0;
         let roundoffs = longest * chains + 2.0 * steepest + 8.0;
         let rounding = (roundoffs * f64::from(f32::EPSILON) / 2.0 + residual) as f32;
         Some(Self { rank, left, basis, diagonal: words.diagonal.clone(), rounding })
