@@ -129,7 +129,7 @@ fn on_cpu(batches: &[Tensor<2>], units: usize) -> Result<Rsm, SimilarityError> {
     if units <= DOUBLE_UNITS || double::are_whole(&rows) {
         double::rsm(&rows)
     } else {
-        correlate(|frame| Ok(cpu::moments(&rows, frame)))
+        correlate(Frame::new(&cpu::sample(&rows), rows.len()), |frame| Ok(cpu::moments(&rows, frame)))
     }
 }
 
@@ -138,8 +138,13 @@ fn on_gpu(gpu: &Gpu, batches: &[Tensor<2>], units: usize) -> Result<Rsm, Similar
         let (_, activations) = Gpu::buffer(batch.clone()).expect("batches are on one device");
         gpu::Batch { images: batch.dims()[0], activations }
     };
-    let batches: Vec<_> = batches.iter().map(on_gpu).collect();
-    correlate(|frame| gpu::moments(gpu, &batches, units, frame))
+    let handles: Vec<_> = batches.iter().map(on_gpu).collect();
+    let sample = gpu::sample(gpu, &handles, units)?;
+    if double::are_whole(&[&sample]) {
+        return on_cpu(batches, units);
+    }
+    let images = handles.iter().map(|batch| batch.images).sum();
+    correlate(Frame::new(&sample, images), |frame| gpu::moments(gpu, &handles, units, frame))
 }
 
 /// The RSM of vectors in memory, in f64: word vectors.
@@ -249,7 +254,7 @@ impl Moments {
         let variance = self.product(common, common) - self.product(ones, common).powi(2);
         let contrast = |i: usize| {
             let slope = (self.product(common, i) - self.product(ones, i) * self.product(ones, common)) / variance;
-            let contrast = (f64::from(self.frame.contrasts[i]) + slope) as f32;
+            let contrast = frame::short((f64::from(self.frame.contrasts[i]) + slope) as f32);
             if variance > 0.0 && contrast.is_finite() { contrast } else { 0.0 }
         };
         Frame {
@@ -260,23 +265,25 @@ impl Moments {
     }
 }
 
-/// Correlations from moments; `measure` gives them in the frame asked for, or in one of its choice.
-fn correlate(measure: impl Fn(Option<Frame>) -> Result<Moments, SimilarityError>) -> Result<Rsm, SimilarityError> {
-    let mut moments = measure(None)?;
-    let images = || 0..moments.images();
-    let unusable = |moments: &Moments| images().find(|&i| !moments.covariance(i, i).is_finite());
+/// Correlations of what `measure` sums, in `frame` or a better one.
+fn correlate(
+    frame: Frame,
+    measure: impl Fn(Frame) -> Result<Moments, SimilarityError>,
+) -> Result<Rsm, SimilarityError> {
+    let images = frame.shifts.len();
+    let unusable = |moments: &Moments| (0..images).find(|&i| !moments.covariance(i, i).is_finite());
+    let mut moments = measure(frame)?;
     if unusable(&moments).is_some() {
         // It may have spoiled the others by what they have in common.
-        let alone = measure(Some(Frame::plain(moments.frame.shifts.clone())))?;
-        if let Some(image) = unusable(&alone) {
+        moments = measure(Frame::plain(moments.frame.shifts))?;
+        if let Some(image) = unusable(&moments) {
             return Err(SimilarityError::NotFinite { image });
         }
-        moments = alone;
     }
-    if (0..moments.images()).any(|i| moments.is_far(i)) {
-        moments = measure(Some(moments.better_frame()))?;
+    if (0..images).any(|i| moments.is_far(i)) {
+        moments = measure(moments.better_frame())?;
     }
-    Ok(correlations(moments.images(), |i, j| moments.covariance(i, j), |i| moments.is_constant(i)))
+    Ok(correlations(images, |i, j| moments.covariance(i, j), |i| moments.is_constant(i)))
 }
 
 /// From covariances of any scale, of `i >= j`; NaN where a vector `is_constant`.

@@ -6,16 +6,18 @@ use super::Moments;
 use super::frame::{Frame, sampled};
 use super::gram::{Source, chunk, gram, pitch};
 
-/// Sums of the `rows` (images), of equal length, in `frame`, or in the frame of a sample.
-pub(super) fn moments(rows: &[&[f32]], frame: Option<Frame>) -> Moments {
+/// A sample of the `rows` (images), `[images, sampled units]`.
+pub(super) fn sample(rows: &[&[f32]]) -> Vec<f32> {
+    let mut sample = Vec::new();
+    for row in rows {
+        sampled(row.len()).for_each(|run| sample.extend_from_slice(&row[run]));
+    }
+    sample
+}
+
+/// Sums of the `rows` (images), of equal length, in `frame`.
+pub(super) fn moments(rows: &[&[f32]], frame: Frame) -> Moments {
     let units = rows[0].len();
-    let frame = frame.unwrap_or_else(|| {
-        let mut sample = Vec::new();
-        for row in rows {
-            sampled(units).for_each(|run| sample.extend_from_slice(&row[run]));
-        }
-        Frame::new(&sample, rows.len())
-    });
     let products = gram(rows.len() + 2, units, &Residuals { rows, frame: &frame });
     Moments { units, frame, products }
 }
@@ -56,7 +58,7 @@ impl Residuals<'_> {
         for (i, (row, values)) in rows.iter().zip(&mut values).enumerate() {
             let (shift, contrast, offset) = (frame.shifts[i], frame.contrasts[i], frame.offsets[i]);
             for ((e, x), m) in values.iter_mut().zip(&row[units.clone()]).zip(&*common) {
-                *e = f32::mul_add(-contrast, *m, x - shift) - offset;
+                *e = ((x - shift) - contrast * m) - offset;
             }
         }
         let mut next = || values.next().expect("two rows more than images");

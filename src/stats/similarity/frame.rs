@@ -18,7 +18,7 @@ const COMMON: usize = 16;
 /// used where the levels of the images are alike, for then `x - contrast m` is small when it is rounded; else shifts.
 #[derive(Clone, Debug)]
 pub(super) struct Frame {
-    /// `[images]`, all three.
+    /// `[images]`, all three; contrasts, as `m`, of 12 bits.
     pub shifts: Vec<f32>,
     pub contrasts: Vec<f32>,
     pub offsets: Vec<f32>,
@@ -59,7 +59,7 @@ impl Frame {
         let spread = squares(&m, centre);
         for (i, row) in rows.iter().enumerate() {
             let slope = (products(row, &m, means[i], centre) / spread) as f32;
-            frame.contrasts[i] = if slope.is_finite() { slope } else { 0.0 };
+            frame.contrasts[i] = if slope.is_finite() { short(slope) } else { 0.0 };
             let offset = means[i] - f64::from(frame.shifts[i]) - f64::from(frame.contrasts[i]) * centre;
             frame.offsets[i] = if alike && offset.is_finite() { offset as f32 } else { 0.0 };
         }
@@ -79,16 +79,31 @@ impl Frame {
         for &i in &self.common {
             m.iter_mut().zip(row(i)).for_each(|(sum, x)| *sum += x - self.shifts[i]);
         }
-        let share = 1.0 / self.common.len().max(1) as f32;
+        let share = self.share();
         // A NaN would spread from its image to all.
-        m.iter_mut().for_each(|m| *m = if m.is_finite() { *m * share } else { 0.0 });
+        m.iter_mut().for_each(|m| *m = if m.is_finite() { short(*m * share) } else { 0.0 });
     }
+
+    /// What `m` is of the sum.
+    pub(super) fn share(&self) -> f32 {
+        1.0 / self.common.len().max(1) as f32
+    }
+}
+
+/// 12 bits of `x`: products of two such numbers have no rounding error.
+#[inline(always)]
+pub(super) fn short(x: f32) -> f32 {
+    f32::from_bits(x.to_bits() & 0xffff_f000)
 }
 
 /// The units of a layer's sample: runs in an odd stride, in step with no layer's rows or channels.
 pub(super) fn sampled(units: usize) -> impl Iterator<Item = Range<usize>> {
-    let sample = (units / SHARE).clamp(RUN, SAMPLE);
-    (0..units).step_by(RUN).step_by((units / sample) | 1).map(move |start| start..units.min(start + RUN))
+    (0..units).step_by(stride(units)).map(move |start| start..units.min(start + RUN))
+}
+
+/// Units from the begin of one run to that of the next.
+pub(super) fn stride(units: usize) -> usize {
+    RUN * ((units / (units / SHARE).clamp(RUN, SAMPLE)) | 1)
 }
 
 #[inline(always)]

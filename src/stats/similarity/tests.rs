@@ -137,16 +137,13 @@ fn a_shift_far_from_the_mean_is_replaced_by_it() {
     let (concepts, units) = (6, 2000);
     let rows = alike_images(concepts, units);
     let expected = reference(&rows, units);
-    let far = [1e4; 6];
+    let far = || Frame::plain(vec![1e4; concepts]);
     let lines: Vec<&[f32]> = rows.chunks_exact(units).collect();
-    let found =
-        correlate(|shifts| Ok(cpu::moments(&lines, Some(shifts.unwrap_or_else(|| Frame::plain(far.to_vec()))))));
+    let found = correlate(far(), |frame| Ok(cpu::moments(&lines, frame)));
     assert!(difference(&found.unwrap(), &expected) < TOLERANCE);
     if let Some(device) = test_device() {
         let (gpu, batches) = (Gpu::of(&device).expect("a GPU device"), on_gpu(&batches(&rows, units, &[4], &device)));
-        let found = correlate(|shifts| {
-            gpu::moments(&gpu, &batches, units, Some(shifts.unwrap_or_else(|| Frame::plain(far.to_vec()))))
-        });
+        let found = correlate(far(), |frame| gpu::moments(&gpu, &batches, units, frame));
         assert!(difference(&found.unwrap(), &expected) < TOLERANCE);
     }
 }
@@ -191,13 +188,9 @@ fn kernels_initialise_what_they_read() {
     let batches = on_gpu(&batches(&rows, units, &[40], &device));
     // A binding limit that cuts the layer into several chunks, the last one short.
     let plan = gpu::Plan::new(concepts, units, 200_000);
-    let scratch = gpu::Scratch::new(&plan, concepts, |bytes| gpu.upload(&vec![f32::NAN; bytes / 4]));
-    let found = correlate(|shifts| {
-        assert!(shifts.is_none());
-        gpu::find_shifts(&gpu, &batches, units, &scratch);
-        gpu::add_products(&gpu, &batches, units, &plan, &scratch);
-        gpu::read(&gpu, concepts, units, &plan, &scratch)
-    });
+    let scratch = gpu::Scratch::new(&plan, |bytes| gpu.upload(&vec![f32::NAN; bytes / 4]));
+    let frame = Frame::new(&gpu::sample(&gpu, &batches, units).unwrap(), concepts);
+    let found = correlate(frame, |frame| gpu::moments_in(&gpu, &batches, units, frame, &plan, &scratch));
     assert!(difference(&found.unwrap(), &reference(&rows, units)) < TOLERANCE);
 }
 

@@ -14,7 +14,7 @@ fn rsm(seed: u64, concepts: usize, units: usize, level: f64) -> Rsm {
     };
     let rows: Vec<Vec<f64>> = (0..concepts).map(|_| row()).collect();
     let dot = |a: usize, b: usize| -> f64 { rows[a].iter().zip(&rows[b]).map(|(x, y)| x * y).sum() };
-    let value = |at: usize| if at % (concepts + 1) == 0 { 1.0 } else { dot(at / concepts, at % concepts) };
+    let value = |at: usize| if at.is_multiple_of(concepts + 1) { 1.0 } else { dot(at / concepts, at % concepts) };
     Rsm::new(concepts, (0..concepts * concepts).map(value).collect())
 }
 
