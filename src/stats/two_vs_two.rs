@@ -15,7 +15,7 @@
 //! ```
 //!
 //! and the other two with a and b exchanged. A draw p permutes the words, `A_p[a,j] = A[p(a), p(j)]`, so a draw costs
-//! one k x k x k product and O(k^2) on top.
+//! one k x k x k product and O(k^2) on top; on the CPU less where the word vectors have few dimensions (`low_rank`).
 //!
 //! # Exact counts
 //! The product runs in f32 (`cpu`, `shaders/two_vs_two_*.wgsl`). Wherever an f32 margin is not further from 0
