@@ -16,7 +16,8 @@
 //! `u/3 sqrt(L)` of its sum with `u = 2^-24`; L is at most 512 and an RSM has n / L chains and more:
 //!
 //! `|error of r| < 4 u/3 L / sqrt(n) |e_i| |e_j| / sqrt(c_ii c_jj)`, 4 standard deviations; the quotient is at most 2
-//! (else the sums are repeated from better residuals), and `1 - r` where images are alike.
+//! (else the sums are repeated from better residuals), and `1 - r` where images are alike. Where whole chains of products
+//! are equal (features of few values that are no whole numbers) they round alike: at worst `L/2 u` instead.
 //!
 //! # Equals
 //! All pairs' products are added in one order, and everything else is a function of one row and of what all share. So
