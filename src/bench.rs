@@ -120,7 +120,16 @@ pub fn run(devices: &[Selected], plan: Option<Plan>, convolutions: bool, progres
         let draws = if is_software(selected) { 1 } else { 40 };
         for (concepts, draws, images) in [(166, 10 * draws, 5), (1000, 4 * draws, 1)] {
             rows.extend(time_products(selected, concepts, draws, images)?.map(of_product));
-            rows.push(of_product(time_two_vs_two(selected, concepts, draws, images)?));
+        }
+        // Words of 300 dimensions and of few: on the CPU a draw costs 2 k^2 times their number where that is less than k^3.
+        for (concepts, dimensions, draws, images) in [
+            (166, 300, 10 * draws, 5),
+            (166, 50, 10 * draws, 5),
+            (1000, 300, 4 * draws, 1),
+            (1000, 100, 4 * draws, 1),
+            (2000, 300, draws, 1),
+        ] {
+            rows.push(of_product(time_two_vs_two(selected, concepts, dimensions, draws, images)?));
         }
         for (concepts, units) in [(166, 4096), (166, 100_352), (1000, 25_088)] {
             rows.push(of_product(time_rsm(selected, concepts, units)?));
@@ -154,12 +163,12 @@ impl Bench {
     /// The table for a terminal.
     pub fn table(&self) -> Vec<String> {
         let mut lines = vec![format!(
-            "{:<16} {:<26} {:<4} {:>10} {:>19} {:>22} {:>9} {:>8} {:>10} {:>10}",
+            "{:<16} {:<33} {:<4} {:>10} {:>19} {:>22} {:>9} {:>8} {:>10} {:>10}",
             "task", "case", "on", "median ms", "min .. max", "rate", "GFLOP/s", "product", "laptop ms", "server ms"
         )];
         lines.extend(self.rows.iter().map(|row| {
             format!(
-                "{:<16} {:<26} {:<4} {:>10.2} {:>19} {:>22} {:>9.1} {:>8} {:>10.3} {:>10.3}",
+                "{:<16} {:<33} {:<4} {:>10.2} {:>19} {:>22} {:>9.1} {:>8} {:>10.3} {:>10.3}",
                 row.task,
                 row.case,
                 row.device,
@@ -253,14 +262,17 @@ fn product_rate(selected: &Selected) -> Result<Row, Error> {
 }
 
 /// RSMs of words and images.
-fn spaces(concepts: usize, images: usize) -> (Rsm, Vec<Rsm>) {
-    (random_rsm(concepts, 300, 0), (0..images).map(|image| random_rsm(concepts, 400, 1 + image as u64)).collect())
+fn spaces(concepts: usize, dimensions: usize, images: usize) -> (Rsm, Vec<Rsm>) {
+    (
+        random_rsm(concepts, dimensions, 0),
+        (0..images).map(|image| random_rsm(concepts, 400, 1 + image as u64)).collect(),
+    )
 }
 
 /// The 2 vs. 2 test's products alone, and its peer's of the same shape: Burn's on a GPU; on the CPU the `gemm` crate's,
 /// one product a thread.
 fn time_products(selected: &Selected, concepts: usize, draws: u64, images: usize) -> Result<[Row; 2], Error> {
-    let (words, images) = spaces(concepts, images);
+    let (words, images) = spaces(concepts, 300, images);
     let draws: Vec<Vec<u32>> = (1..=draws).map(|t| Permutations::new(2018, concepts).draw(t)).collect();
     let work = |task: &str, draws: usize| Work {
         task: task.to_string(),
@@ -302,12 +314,18 @@ fn time_products(selected: &Selected, concepts: usize, draws: u64, images: usize
     .map_err(Error::failed)?
 }
 
-fn time_two_vs_two(selected: &Selected, concepts: usize, draws: u64, images: usize) -> Result<Row, Error> {
-    let (words, images) = spaces(concepts, images);
+fn time_two_vs_two(
+    selected: &Selected,
+    concepts: usize,
+    dimensions: usize,
+    draws: u64,
+    images: usize,
+) -> Result<Row, Error> {
+    let (words, images) = spaces(concepts, dimensions, images);
     let permutations = Permutations::new(2018, concepts);
     let work = Work {
         task: "2 vs. 2".to_string(),
-        case: format!("k {concepts}, {draws} draws, {} RSMs", images.len()),
+        case: format!("k {concepts}, d {dimensions}, {draws} draws, {} RSMs", images.len()),
         count: (draws * images.len() as u64) as f64,
         unit: "permutations",
         operations: two_vs_two::operations(concepts, draws, images.len()) as f64,

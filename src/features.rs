@@ -5,12 +5,10 @@ mod rows;
 
 use std::path::{Path, PathBuf};
 
-use burn::tensor::{Tensor, TensorData};
 use rayon::prelude::*;
 
 pub use self::error::FeaturesError;
 use crate::arrays::{self, ArrayError, StoredArray, Told};
-use crate::device::Selected;
 use crate::error::Error;
 use crate::names;
 use crate::progress::{Progress, Task};
@@ -22,7 +20,7 @@ use crate::stimuli::Manifest;
 /// Values of a vector that are read at a time for its mean.
 const STRETCH: usize = 1 << 16;
 
-/// Most that the standardised values of a chunk of units may take: half of WebGPU's guaranteed binding.
+/// Most that the standardised values of a chunk of units may take.
 const CHUNK_BYTES: usize = 64 << 20;
 
 /// Units of a chunk are a multiple of this, whatever the number of concepts.
@@ -227,14 +225,14 @@ impl Features {
         self.groups as u64 * self.units as u64 * self.concepts as u64
     }
 
-    /// The RSM of a group, on the device.
+    /// The RSM of a group, in f64 on the CPU.
     ///
     /// # Errors
-    /// [`FeaturesError`] names the first vector that has no correlation; the device fails; [`Error::Interrupted`].
+    /// [`FeaturesError`] names the first vector that has no correlation; [`Error::Interrupted`].
     ///
     /// # Cost
     /// The vectors are read twice; beside them 64 MiB of standardised values are held.
-    pub fn rsm(&self, group: usize, device: &Selected, progress: &Progress, task: &Task) -> Result<Rsm, Error> {
+    pub fn rsm(&self, group: usize, progress: &Progress, task: &Task) -> Result<Rsm, Error> {
         let vectors = group * self.concepts..(group + 1) * self.concepts;
         let standards: Vec<Standard> = vectors
             .clone()
@@ -242,8 +240,7 @@ impl Features {
             .map(|vector| self.standard(vector))
             .collect::<Result<_, _>>()
             .map_err(Error::input)?;
-        let failed = |source| Error::failed(FeaturesError::Similarity { path: self.path.clone(), source });
-        let budget = CHUNK_BYTES.min(device.binding_bytes as usize) / (size_of::<f32>() * self.concepts);
+        let budget = CHUNK_BYTES / (size_of::<f64>() * self.concepts);
         let chunk = (budget / CHUNK_UNITS * CHUNK_UNITS).max(CHUNK_UNITS);
         let mut streamed = Streamed::new(self.concepts);
         for first in (0..self.units).step_by(chunk) {
@@ -260,8 +257,7 @@ impl Features {
                     }
                 },
             );
-            let scores = TensorData::new(scores, [self.concepts, units]);
-            streamed.add(Tensor::from_data(scores, &device.device)).map_err(failed)?;
+            streamed.add(&scores, units);
             task.advance((units * self.concepts) as u64);
         }
         Ok(streamed.finish())

@@ -6,6 +6,7 @@ mod calibration;
 pub mod ceiling;
 pub mod inference;
 mod kendall;
+mod lines;
 pub mod one_vs_two;
 pub mod paired;
 pub mod permutation;

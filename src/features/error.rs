@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use crate::arrays::ArrayError;
 use crate::error::FileError;
-use crate::stats::similarity::SimilarityError;
 
 /// Features that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -168,13 +167,5 @@ pub enum FeaturesError {
         path: PathBuf,
         /// Which vector.
         row: String,
-    },
-    /// The device failed.
-    #[error("{}: {source}", path.display())]
-    Similarity {
-        /// The file.
-        path: PathBuf,
-        /// What failed.
-        source: SimilarityError,
     },
 }

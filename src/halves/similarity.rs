@@ -24,7 +24,7 @@ pub struct SimilarityRequest {
     pub out: PathBuf,
     /// Distances 1 - r instead of correlations.
     pub distances: bool,
-    /// Where it runs.
+    /// A device that must be there; correlations are formed in double precision, which only the CPU has.
     pub device: Choice,
 }
 
@@ -61,8 +61,8 @@ pub fn similarity(request: &SimilarityRequest, progress: &Progress) -> Result<Ve
         // Of several files each is opened again when its turn comes: what an archive unpacks is held for one at a time.
         plans.push((outs.len() == 1).then_some(features));
     }
-    let device = device::select(request.device).map_err(Error::input)?;
-    progress.line(device.line());
+    device::select(request.device).map_err(Error::input)?;
+    progress.line("correlating in double precision, on the CPU");
     let task = progress.task(work);
     for ((path, out), features) in request.features.iter().zip(&outs).zip(plans) {
         task.now(path.display().to_string());
@@ -73,7 +73,7 @@ pub fn similarity(request: &SimilarityRequest, progress: &Progress) -> Result<Ve
         }
         let features = features.map_or_else(|| Features::open(path, &request.layout).map_err(Error::input), Ok)?;
         let groups = 0..features.groups;
-        let rsms = groups.map(|group| features.rsm(group, &device, progress, &task)).collect::<Result<Vec<_>, _>>()?;
+        let rsms = groups.map(|group| features.rsm(group, progress, &task)).collect::<Result<Vec<_>, _>>()?;
         let (grouped, groups, concepts) = (features.grouped, features.group_names, features.concept_names);
         write(out, &rsms, grouped, Some(groups), concepts, request).map_err(Error::failed)?;
     }

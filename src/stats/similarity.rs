@@ -3,20 +3,41 @@
 //! With `x_i` the vector of image `i` over `n` units, `c_ij = sum_u (x_iu - m_i)(x_ju - m_j)` and
 //! `r_ij = c_ij / sqrt(c_ii c_jj)`.
 //!
-//! Early layers have millions of units and mean correlations near 1, so the sums must not cancel. Every activation is
-//! read once: a shift near the row's mean (from a sample of its units) is subtracted, products of the differences `d`
-//! are summed in f32 over a few hundred units and from there on in f64 (CPU) or two floats (GPU), and what the shift
-//! missed is removed exactly at the end: `c_ij = sum d_i d_j - sum d_i sum d_j / n`. A constant vector of ones rides
-//! along as one image more; its products are the sums.
+//! # Double precision
+//! Word vectors, features of other programs, layers of at most [`DOUBLE_UNITS`] units and whole numbers of any length
+//! (0/1, counts, one-hot) are correlated in f64 (`double`). Of whole numbers every sum is exact: their `r` is the
+//! rational number rounded, to 2 units in the last place.
+//!
+//! # Single precision
+//! The products of larger layers are f32 (`cpu`, `shaders/rsm_*.wgsl`), of residuals: what all images have in common is
+//! taken out first, `e_iu = x_iu - shift_i - contrast_i m_u - offset_i` (`frame`), and put back into the sums in f64
+//! ([`Moments`]). Mean correlations near 1, where `1 - r` is what counts, lose no digits by it:
+//! the error of `r_ij` is that of `sum e_i e_j` over `sqrt(c_ii c_jj)`. A chain of L additions errs as a random walk,
+//! `u/3 sqrt(L)` of its sum with `u = 2^-24`; L is at most 512 and an RSM has n / L chains and more:
+//!
+//! `|error of r| < 4 u/3 L / sqrt(n) |e_i| |e_j| / sqrt(c_ii c_jj)`, 4 standard deviations; the quotient is at most 2
+//! (else the sums are repeated from better residuals), and `1 - r` where images are alike. Where whole chains of products
+//! are equal (features of few values that are no whole numbers) they round alike: at worst `L/2 u` instead.
+//!
+//! # Equals
+//! All pairs' products are added in one order, and everything else is a function of one row and of what all share. So
+//! rows that are equal bit for bit have equal correlations bit for bit, and 1 with each other, on every device and
+//! whatever the order of the images, the batches and the threads.
 
 use burn::tensor::Tensor;
 use burn_flex::Flex;
 
+use self::frame::Frame;
 use super::Rsm;
 use crate::kernels::gpu::{Gpu, GpuError};
 
 mod cpu;
+mod double;
+mod frame;
 mod gpu;
+mod gram;
+#[cfg(test)]
+mod precision;
 mod streamed;
 #[cfg(test)]
 mod tests;
@@ -30,9 +51,11 @@ pub use streamed::{Standard, Streamed};
 /// roundings differ by no more, and a correlation of such differences would be one of rounding errors.
 pub const CONSTANT_VARIANCE: f64 = 1.0 / (1_u64 << 44) as f64;
 
-/// How far a shift may be from the mean, as squared distance in variances. The rounding error of a product sum is
-/// relative to `variance + distance^2`; up to here it at most doubles. Beyond, the sums are repeated from the mean.
-const FAR_SHIFT: f64 = 1.0;
+/// Layers of up to so many units are correlated in f64, on the CPU.
+pub const DOUBLE_UNITS: usize = 1024;
+
+/// How large the residuals of an image may be, in variances of its activations. Beyond, the sums are repeated.
+const LARGE_RESIDUALS: f64 = 2.0;
 
 /// Why there is no RSM of a group.
 #[derive(Debug, thiserror::Error)]
@@ -68,63 +91,64 @@ pub enum SimilarityError {
 ///
 /// An image whose activations are constant has no correlations: its row and column are NaN off the diagonal (see
 /// [`Rsm::constant`]). The same batches on the same device give the same bits, whatever the number of threads and
-/// however the group is cut into batches.
+/// however the group is cut into batches. For its errors see the module.
 ///
 /// # Shapes
 /// `batches` are the group's images in order, each `[images, units]` of f32; the RSM is `[concepts, concepts]` with
 /// one concept per image. On a GPU a batch has fewer than 2^32 activations.
 ///
 /// # Errors
-/// [`SimilarityError::NotFinite`] names the first image with a NaN or infinite activation. Products are f32, so
-/// activations whose distance from their mean lies beyond 1e15 count as infinite, and below 1e-18 as 0.
+/// [`SimilarityError::NotFinite`] names the first image with a NaN or infinite activation. Products of large layers are
+/// f32, so activations whose distance from their mean lies beyond 1e15 count as infinite, and below 1e-18 as 0.
 ///
 /// # Panics
 /// If a batch has no images, there are no units, the batches differ in units, or one is not f32.
 ///
 /// # Cost
-/// [`multiply_adds`] and [`bytes_moved`]; beside the input, [`scratch_bytes`] on a GPU, and on the CPU about
-/// `concepts * (12 concepts + 4160)` bytes per thread.
+/// [`multiply_adds`] and [`bytes_moved`]; beside the input, [`scratch_bytes`] on a GPU, and on the CPU what [`gram`] takes.
 pub fn rsm(batches: &[Tensor<2>]) -> Result<Rsm, SimilarityError> {
     let units = batches.first().expect("a group has images").dims()[1];
     assert!(batches.iter().all(|batch| batch.dims()[0] > 0 && units > 0), "a batch has images, a layer units");
     assert!(batches.iter().all(|batch| batch.dims()[1] == units), "the batches of a layer have the same units");
-    measured(batches, |measure| correlate(measure))
-}
-
-/// Product sums of a group for the shifts asked for, or for shifts of its choice.
-type Measure<'a> = dyn Fn(Option<&[f32]>) -> Result<Moments, SimilarityError> + 'a;
-
-/// Hands `then` the batches' product sums, formed on the device that the batches are on.
-fn measured<T>(
-    batches: &[Tensor<2>],
-    then: impl FnOnce(&Measure) -> Result<T, SimilarityError>,
-) -> Result<T, SimilarityError> {
-    let units = batches[0].dims()[1];
     match Gpu::of(&batches[0].device()) {
-        Some(gpu) => {
-            let on_gpu = |batch: &Tensor<2>| {
-                let (_, activations) = Gpu::buffer(batch.clone()).expect("batches are on one device");
-                gpu::Batch { images: batch.dims()[0], activations }
-            };
-            let batches: Vec<_> = batches.iter().map(on_gpu).collect();
-            then(&|shifts| gpu::moments(&gpu, &batches, units, shifts))
-        }
-        None => {
-            let batches: Vec<_> = batches
-                .iter()
-                .map(|batch| batch.clone().try_into_primitive::<Flex>().expect("batches are on one device"))
-                .map(|batch| batch.to_contiguous())
-                .collect();
-            let rows: Vec<&[f32]> = batches
-                .iter()
-                .flat_map(|batch| batch.as_slice::<f32>().expect("activations are f32").chunks_exact(units))
-                .collect();
-            then(&|shifts| Ok(cpu::moments(&rows, shifts)))
-        }
+        Some(gpu) if units > DOUBLE_UNITS => on_gpu(&gpu, batches, units),
+        _ => on_cpu(batches, units),
     }
 }
 
-/// The RSM of vectors in memory: word vectors, pixels, features of another program. As [`rsm`] on the CPU.
+fn on_cpu(batches: &[Tensor<2>], units: usize) -> Result<Rsm, SimilarityError> {
+    let device = burn::tensor::Device::flex();
+    let batches: Vec<_> = batches
+        .iter()
+        .map(|batch| batch.clone().to_device(&device).try_into_primitive::<Flex>().expect("a batch on the CPU"))
+        .map(|batch| batch.to_contiguous())
+        .collect();
+    let rows: Vec<&[f32]> = batches
+        .iter()
+        .flat_map(|batch| batch.as_slice::<f32>().expect("activations are f32").chunks_exact(units))
+        .collect();
+    if units <= DOUBLE_UNITS || double::are_whole(&rows) {
+        double::rsm(&rows)
+    } else {
+        correlate(Frame::new(&cpu::sample(&rows), rows.len()), |frame| Ok(cpu::moments(&rows, frame)))
+    }
+}
+
+fn on_gpu(gpu: &Gpu, batches: &[Tensor<2>], units: usize) -> Result<Rsm, SimilarityError> {
+    let on_gpu = |batch: &Tensor<2>| {
+        let (_, activations) = Gpu::buffer(batch.clone()).expect("batches are on one device");
+        gpu::Batch { images: batch.dims()[0], activations }
+    };
+    let handles: Vec<_> = batches.iter().map(on_gpu).collect();
+    let sample = gpu::sample(gpu, &handles, units)?;
+    if double::are_whole(&[&sample]) {
+        return on_cpu(batches, units);
+    }
+    let images = handles.iter().map(|batch| batch.images).sum();
+    correlate(Frame::new(&sample, images), |frame| gpu::moments(gpu, &handles, units, frame))
+}
+
+/// The RSM of vectors in memory, in f64: word vectors.
 ///
 /// # Shapes
 /// `rows` is `[concepts, units]`, row-major.
@@ -136,8 +160,7 @@ fn measured<T>(
 /// If `rows` does not hold `concepts * units` numbers, or none.
 pub fn rsm_of_rows(rows: &[f32], concepts: usize, units: usize) -> Result<Rsm, SimilarityError> {
     assert!(!rows.is_empty() && rows.len() == concepts * units, "{concepts} concepts of {units} units are a matrix");
-    let rows: Vec<&[f32]> = rows.chunks_exact(units).collect();
-    correlate(|shifts| Ok(cpu::moments(&rows, shifts)))
+    double::rsm(&rows.chunks_exact(units).collect::<Vec<_>>())
 }
 
 /// [`rsm`] by its definition, in f64 and two passes: what the fast forms are held to. Does not look for NaN.
@@ -176,27 +199,40 @@ pub fn bytes_moved(concepts: usize, units: usize) -> u64 {
     (4 * units) as u64 * (concepts + 2 * gpu::padded(concepts)) as u64
 }
 
-/// Sums over a layer's units, of activations less a shift per image.
+/// Sums over a layer's units of products of residuals `e_i`, of the common `m` and of a vector of ones.
 struct Moments {
     units: usize,
-    shifts: Vec<f32>,
-    /// `[images + 1, images + 1]`, lower triangle: sums of products; the last row, of a vector of ones, holds sums.
+    frame: Frame,
+    /// `[images + 2, images + 2]`, lower triangle; the last two rows are those of `m` and of ones.
     products: Vec<f64>,
 }
 
 impl Moments {
-    fn sum(&self, i: usize) -> f64 {
-        self.products[self.shifts.len() * (self.shifts.len() + 1) + i]
+    fn images(&self) -> usize {
+        self.frame.shifts.len()
     }
 
-    /// `c_ij / n`, for `i >= j`.
-    fn covariance(&self, i: usize, j: usize) -> f64 {
-        let units = self.units as f64;
-        self.products[i * (self.shifts.len() + 1) + j] / units - self.sum(i) / units * (self.sum(j) / units)
+    /// The mean of the products of two rows, `i >= j`.
+    fn product(&self, i: usize, j: usize) -> f64 {
+        self.products[i * (self.images() + 2) + j] / self.units as f64
+    }
+
+    /// The mean of image `i`'s activations, less its shift and offset.
+    fn rest(&self, i: usize) -> f64 {
+        let (common, ones) = (self.images(), self.images() + 1);
+        self.product(ones, i) + f64::from(self.frame.contrasts[i]) * self.product(ones, common)
     }
 
     fn mean(&self, i: usize) -> f64 {
-        f64::from(self.shifts[i]) + self.sum(i) / self.units as f64
+        f64::from(self.frame.shifts[i]) + f64::from(self.frame.offsets[i]) + self.rest(i)
+    }
+
+    /// `c_ij / n`, for `i >= j`: the mean of `(e_i + contrast_i m)(e_j + contrast_j m)`, less the product of the means.
+    fn covariance(&self, i: usize, j: usize) -> f64 {
+        let common = self.images();
+        let (a, b) = (f64::from(self.frame.contrasts[i]), f64::from(self.frame.contrasts[j]));
+        let mixed = b * self.product(common, i) + a * self.product(common, j);
+        self.product(i, j) + mixed + a * b * self.product(common, common) - self.rest(i) * self.rest(j)
     }
 
     /// The largest variance at which image `i` counts as constant.
@@ -204,38 +240,61 @@ impl Moments {
         CONSTANT_VARIANCE * self.mean(i).powi(2)
     }
 
-    /// Whether the shift of image `i` costs digits, and is not as near to the mean as f32 gets.
+    fn is_constant(&self, i: usize) -> bool {
+        self.covariance(i, i) <= self.constant_variance(i)
+    }
+
+    /// Whether the residuals of image `i` cost digits, and are not as small as f32 gets.
     fn is_far(&self, i: usize) -> bool {
-        let distance = (self.sum(i) / self.units as f64).powi(2);
-        distance > self.constant_variance(i) && distance > FAR_SHIFT * self.covariance(i, i)
+        self.product(i, i) > LARGE_RESIDUALS * self.covariance(i, i) + self.constant_variance(i)
+    }
+
+    /// The frame in which residuals have mean 0 and nothing in common with `m`.
+    fn better_frame(&self) -> Frame {
+        let (common, ones) = (self.images(), self.images() + 1);
+        let variance = self.product(common, common) - self.product(ones, common).powi(2);
+        let contrast = |i: usize| {
+            let slope = (self.product(common, i) - self.product(ones, i) * self.product(ones, common)) / variance;
+            let contrast = frame::short((f64::from(self.frame.contrasts[i]) + slope) as f32);
+            if variance > 0.0 && contrast.is_finite() { contrast } else { 0.0 }
+        };
+        Frame {
+            contrasts: (0..self.images()).map(contrast).collect(),
+            common: self.frame.common.clone(),
+            ..Frame::plain((0..self.images()).map(|i| self.mean(i) as f32).collect())
+        }
     }
 }
 
-/// Correlations from moments; `measure` gives them for the shifts asked for, or for shifts of its choice.
-fn correlate(measure: impl Fn(Option<&[f32]>) -> Result<Moments, SimilarityError>) -> Result<Rsm, SimilarityError> {
-    let mut moments = measure(None)?;
-    let concepts = moments.shifts.len();
-    if let Some(image) = (0..concepts).find(|&i| !moments.covariance(i, i).is_finite()) {
-        return Err(SimilarityError::NotFinite { image });
+/// Correlations of what `measure` sums, in `frame` or a better one.
+fn correlate(
+    frame: Frame,
+    measure: impl Fn(Frame) -> Result<Moments, SimilarityError>,
+) -> Result<Rsm, SimilarityError> {
+    let images = frame.shifts.len();
+    let unusable = |moments: &Moments| (0..images).find(|&i| !moments.covariance(i, i).is_finite());
+    let mut moments = measure(frame)?;
+    if unusable(&moments).is_some() {
+        // It may have spoiled the others by what they have in common.
+        moments = measure(Frame::plain(moments.frame.shifts))?;
+        if let Some(image) = unusable(&moments) {
+            return Err(SimilarityError::NotFinite { image });
+        }
     }
-    if (0..concepts).any(|i| moments.is_far(i)) {
-        let means: Vec<f32> = (0..concepts).map(|i| moments.mean(i) as f32).collect();
-        moments = measure(Some(&means))?;
+    if (0..images).any(|i| moments.is_far(i)) {
+        moments = measure(moments.better_frame())?;
     }
-    Ok(correlations(&moments))
+    Ok(correlations(images, |i, j| moments.covariance(i, j), |i| moments.is_constant(i)))
 }
 
-fn correlations(moments: &Moments) -> Rsm {
-    let concepts = moments.shifts.len();
-    let deviations: Vec<f64> = (0..concepts)
-        .map(|i| moments.covariance(i, i))
-        .enumerate()
-        .map(|(i, variance)| if variance <= moments.constant_variance(i) { f64::NAN } else { variance.sqrt() })
-        .collect();
+/// From covariances of any scale, of `i >= j`; NaN where a vector `is_constant`.
+fn correlations(concepts: usize, covariance: impl Fn(usize, usize) -> f64, is_constant: impl Fn(usize) -> bool) -> Rsm {
+    let variances: Vec<f64> = (0..concepts).map(|i| if is_constant(i) { f64::NAN } else { covariance(i, i) }).collect();
     let mut values = vec![1.0; concepts * concepts];
     for i in 0..concepts {
         for j in 0..i {
-            let r = (moments.covariance(i, j) / (deviations[i] * deviations[j])).clamp(-1.0, 1.0);
+            // The root of a square is exact: equal rows correlate 1.
+            let r = (covariance(i, j) / (variances[i] * variances[j]).sqrt()).clamp(-1.0, 1.0);
             values[i * concepts + j] = r;
             values[j * concepts + i] = r;
         }

@@ -15,7 +15,7 @@
 //! ```
 //!
 //! and the other two with a and b exchanged. A draw p permutes the words, `A_p[a,j] = A[p(a), p(j)]`, so a draw costs
-//! one k x k x k product and O(k^2) on top.
+//! one k x k x k product and O(k^2) on top; on the CPU less where the word vectors have few dimensions (`low_rank`).
 //!
 //! # Exact counts
 //! The product runs in f32 (`cpu`, `shaders/two_vs_two_*.wgsl`). Wherever an f32 margin is not further from 0
@@ -34,6 +34,7 @@
 
 mod cpu;
 mod gpu;
+mod low_rank;
 mod products;
 mod rows;
 mod statistic;
@@ -209,7 +210,8 @@ impl From<Interrupted> for TwoVsTwoError {
 /// [`TwoVsTwoError`]; every error of the user's data is found before the first product.
 ///
 /// # Cost
-/// `2 k^3` operations per draw and image RSM.
+/// `2 k^3` operations per draw and image RSM; on the CPU `4 k^2 r` where the word RSM, but for its diagonal, has rank r and
+/// that is less: r is at most the number of dimensions of the word vectors.
 pub fn two_vs_two<R: Borrow<Rsm> + Sync>(
     words: &Rsm,
     images: &[R],
@@ -263,6 +265,7 @@ fn count<R: Borrow<Rsm> + Sync>(
         .collect::<Result<_, TwoVsTwoError>>()?;
     let draws = (range.end.saturating_sub(range.start)) as usize;
     let gpu = Gpu::of(device);
+    let low_rank = if gpu.is_none() && draws > 0 { low_rank::LowRank::new(&words) } else { None };
     let chunk = match &gpu {
         Some(gpu) => gpu::Batch::checked(gpu, concepts, draws as u64, images.len())?.images,
         None => cpu::images_at_once(concepts, images.len()),
@@ -277,7 +280,7 @@ fn count<R: Borrow<Rsm> + Sync>(
             .collect::<Result<Vec<_>, _>>()?;
         let part = match &gpu {
             Some(gpu) => gpu::count(gpu, &words, &rows, draw, range.clone(), progress)?,
-            None => cpu::count(&words, &rows, draw, range.clone(), progress)?,
+            None => cpu::count(&words, low_rank.as_ref(), &rows, draw, range.clone(), progress)?,
         };
         for (row, part) in counts.chunks_exact_mut(images.len()).zip(part.chunks_exact(rows.len())) {
             row[chunk.clone()].copy_from_slice(part);

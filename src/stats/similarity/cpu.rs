@@ -1,105 +1,81 @@
-//! The product sums on the CPU: matrix products over cache-sized chunks of units, for one triangle only.
+//! The products of a layer's residuals on the CPU, in single precision.
 
-use rayon::prelude::*;
+use std::ops::Range;
 
 use super::Moments;
-use crate::kernels::product::{Matrix, multiply};
+use super::frame::{Frame, sampled};
+use super::gram::{Source, chunk, gram, pitch};
 
-/// Units summed in f32 by one matrix product, then added in f64. The rounding error of such a sum, a random walk of
-/// `u/3 sqrt(CHUNK)` (u = 2^-24), is 4e-7 of it, and falls with the square root of the number of chunks.
-const CHUNK: usize = 512;
+/// A sample of the `rows` (images), `[images, sampled units]`.
+pub(super) fn sample(rows: &[&[f32]]) -> Vec<f32> {
+    let mut sample = Vec::new();
+    for row in rows {
+        sampled(row.len()).for_each(|run| sample.extend_from_slice(&row[run]));
+    }
+    sample
+}
 
-/// Units shifted at a time: longer runs of a row come faster from memory, more would not stay in a core's cache.
-const STRETCH: usize = 2 * CHUNK;
-
-/// Distance of shifted rows: not a power of two, so that a column's entries lie in different sets of the cache.
-const PITCH: usize = STRETCH + 16;
-
-/// Images of a matrix product; it takes those from its own first on as partners. Measured: 16 of 16 to 167 is fastest.
-const BLOCK: usize = 16;
-
-/// Segments of a layer that are summed apart. Fixed, and added in order: the bits do not depend on the threads.
-const SEGMENTS: usize = 64;
-
-/// Units of the sample that a shift is the mean of, in runs of [`RUN`].
-const SAMPLE: usize = 1024;
-const RUN: usize = 16;
-
-/// Sums of the `rows` (images), of equal length, less `shifts`, or less their sampled means.
-pub(super) fn moments(rows: &[&[f32]], shifts: Option<&[f32]>) -> Moments {
+/// Sums of the `rows` (images), of equal length, in `frame`.
+pub(super) fn moments(rows: &[&[f32]], frame: Frame) -> Moments {
     let units = rows[0].len();
-    let shifts = match shifts {
-        Some(shifts) => shifts.to_vec(),
-        None => rows.par_iter().map(|row| sampled_mean(row)).collect(),
-    };
-    let segment = units.div_ceil(SEGMENTS).next_multiple_of(STRETCH);
-    let starts: Vec<usize> = (0..units).step_by(segment).collect();
-    let mut products = vec![0.0; (rows.len() + 1).pow(2)];
-    // As many at a time as there are threads, so that memory does not grow with the layer.
-    let mut sums: Vec<Sums> =
-        (0..rayon::current_num_threads().min(starts.len())).map(|_| Sums::new(rows.len())).collect();
-    for wave in starts.chunks(sums.len()) {
-        let segments = sums.par_iter_mut().zip(wave);
-        segments.for_each(|(sums, &start)| sums.set(rows, &shifts, start, units.min(start + segment)));
-        for sums in &sums[..wave.len()] {
-            products.iter_mut().zip(&sums.total).for_each(|(product, x)| *product += x);
+    let products = gram(rows.len() + 2, units, &Residuals { rows, frame: &frame });
+    Moments { units, frame, products }
+}
+
+/// The residuals of all images; behind them `m` and a row of ones.
+struct Residuals<'a> {
+    rows: &'a [&'a [f32]],
+    frame: &'a Frame,
+}
+
+impl Source<f32> for Residuals<'_> {
+    fn fill(&self, units: Range<usize>, values: &mut [f32]) {
+        pulp::Arch::new().dispatch(
+            #[inline(always)]
+            || self.set(units, values),
+        );
+    }
+
+    fn ask(&self, units: &Range<usize>, part: usize, parts: usize) {
+        /// Numbers of a line of the cache.
+        const LINE: usize = 16;
+        let lines = units.len().div_ceil(LINE);
+        let all = self.rows.len() * lines;
+        for line in part * all / parts..(part + 1) * all / parts {
+            prefetch(&self.rows[line / lines][units.start + line % lines * LINE]);
         }
     }
-    Moments { units, shifts, products }
 }
 
-/// The mean of a sample of the row, in an odd stride of runs: in step with no layer's rows or channels.
-fn sampled_mean(row: &[f32]) -> f32 {
-    let sample = || row.chunks(RUN).step_by((row.len() / SAMPLE) | 1).flatten();
-    let sum: f64 = sample().map(|&x| f64::from(x)).sum();
-    (sum / sample().count() as f64) as f32
-}
-
-/// The sums of a segment, with the space to form them.
-struct Sums {
-    /// Images and the row of ones.
-    rows: usize,
-    /// `[rows, PITCH]`.
-    shifted: Vec<f32>,
-    /// `[rows, rows]`, lower triangle: of one chunk, and of the segment.
-    products: Vec<f32>,
-    total: Vec<f64>,
-}
-
-impl Sums {
-    fn new(images: usize) -> Self {
-        let rows = images + 1;
-        let (products, total) = (vec![0.0; rows * rows], vec![0.0; rows * rows]);
-        Self { rows, shifted: vec![1.0; rows * PITCH], products, total }
-    }
-
-    /// Sums over the units `start..end`.
-    fn set(&mut self, images: &[&[f32]], shifts: &[f32], start: usize, end: usize) {
-        self.total.fill(0.0);
-        for start in (start..end).step_by(STRETCH) {
-            let units = start..end.min(start + STRETCH);
-            for ((image, shift), shifted) in images.iter().zip(shifts).zip(self.shifted.chunks_exact_mut(PITCH)) {
-                shifted.iter_mut().zip(&image[units.clone()]).for_each(|(d, x)| *d = x - shift);
-            }
-            for chunk in (0..units.len()).step_by(CHUNK) {
-                self.multiply(chunk, CHUNK.min(units.len() - chunk));
-                for i in 0..self.rows {
-                    let row = i * self.rows..i * self.rows + i + 1;
-                    let products = &self.products[row.clone()];
-                    self.total[row].iter_mut().zip(products).for_each(|(total, &x)| *total += f64::from(x));
-                }
+impl Residuals<'_> {
+    #[inline(always)]
+    fn set(&self, units: Range<usize>, values: &mut [f32]) {
+        let Self { rows, frame } = self;
+        let mut common = [0.0; chunk::<f32>()];
+        let common = &mut common[..units.len()];
+        frame.mean(|i| &rows[i][units.clone()], common);
+        let mut values = values.chunks_exact_mut(pitch::<f32>());
+        for (i, (row, values)) in rows.iter().zip(&mut values).enumerate() {
+            let (shift, contrast, offset) = (frame.shifts[i], frame.contrasts[i], frame.offsets[i]);
+            for ((e, x), m) in values.iter_mut().zip(&row[units.clone()]).zip(&*common) {
+                *e = ((x - shift) - contrast * m) - offset;
             }
         }
+        let mut next = || values.next().expect("two rows more than images");
+        next()[..units.len()].copy_from_slice(common);
+        next()[..units.len()].fill(1.0);
     }
+}
 
-    /// Products of the shifted rows over the units `start..start + units`, at least the lower triangle.
-    fn multiply(&mut self, start: usize, units: usize) {
-        let rows = self.rows;
-        for first in (0..rows).step_by(BLOCK) {
-            let columns = BLOCK.min(rows - first);
-            let shifted = Matrix::rows(&self.shifted[first * PITCH + start..], PITCH);
-            let products = (&mut self.products[first * rows + first..], rows);
-            multiply([rows - first, columns, units], products, shifted, shifted.turned(), false);
-        }
+/// Has a line of memory brought near, while something else is computed.
+#[inline(always)]
+fn prefetch(place: &f32) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a hint; nothing is read or written.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T1>(std::ptr::from_ref(place).cast());
     }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = place;
 }

@@ -1,18 +1,28 @@
-//! The product sums on a GPU: the launches of `rsm_shift`, `rsm_pack`, `rsm_gram` and `rsm_fold`.
+//! The product sums on a GPU: the launches of `rsm_sample`, `rsm_common`, `rsm_pack`, `rsm_gram` and
+//! `rsm_fold`.
 
 use cubecl::server::Handle;
 
+use super::frame::{Frame, sampled, stride};
 use super::{Moments, SimilarityError};
 use crate::kernels::gpu::{Gpu, Kernel, PLAIN, Sizes, sizes};
 
 /// The kernels of an RSM, in the order they run.
-pub const KERNELS: &[&Kernel] = &[&SHIFT, &PACK, &GRAM, &FOLD];
+pub const KERNELS: &[&Kernel] = &[&SAMPLE, &COMMON, &PACK, &GRAM, &FOLD];
 
-const SHIFT: Kernel = Kernel {
-    name: "rsm_shift",
-    source: include_str!("../../../shaders/rsm_shift.wgsl"),
+const SAMPLE: Kernel = Kernel {
+    name: "rsm_sample",
+    source: include_str!("../../../shaders/rsm_sample.wgsl"),
     workgroup: [256, 1, 1],
-    sizes: ShiftSizes::FIELDS,
+    sizes: SampleSizes::FIELDS,
+    variants: PLAIN,
+};
+
+const COMMON: Kernel = Kernel {
+    name: "rsm_common",
+    source: include_str!("../../../shaders/rsm_common.wgsl"),
+    workgroup: [256, 1, 1],
+    sizes: CommonSizes::FIELDS,
     variants: PLAIN,
 };
 
@@ -41,9 +51,23 @@ const FOLD: Kernel = Kernel {
 };
 
 sizes! {
-    pub(super) struct ShiftSizes {
+    pub(super) struct SampleSizes {
         units: u32,
         first: u32,
+        stride: u32,
+        count: u32,
+    }
+}
+
+sizes! {
+    pub(super) struct CommonSizes {
+        units: u32,
+        start: u32,
+        count: u32,
+        image: u32,
+        shift: f32,
+        begins: u32,
+        share: f32,
     }
 }
 
@@ -97,15 +121,15 @@ pub(super) struct Batch {
     pub activations: Handle,
 }
 
-/// Images of a packed unit: the concepts and the row of ones, to whole tiles.
+/// Images of a packed unit: the concepts, m and the row of ones, to whole tiles.
 pub(super) fn padded(concepts: usize) -> usize {
-    (concepts + 1).next_multiple_of(TILE)
+    (concepts + 2).next_multiple_of(TILE)
 }
 
 /// Device memory for an RSM beside the activations, in bytes.
 pub fn scratch_bytes(concepts: usize, units: usize) -> usize {
     let plan = Plan::new(concepts, units, usize::MAX);
-    plan.packed_bytes() + plan.partial_bytes() + plan.total_bytes()
+    plan.packed_bytes() + plan.partial_bytes() + plan.total_bytes() + 4 * plan.chunk
 }
 
 /// How a layer is cut.
@@ -154,17 +178,17 @@ impl Plan {
 
 /// What the kernels write; nothing in it needs to be initialised.
 pub(super) struct Scratch {
-    pub shifts: Handle,
-    pub packed: Handle,
-    pub partials: Handle,
-    pub totals: Handle,
+    common: Handle,
+    packed: Handle,
+    partials: Handle,
+    totals: Handle,
 }
 
 impl Scratch {
     /// Buffers of `sizes` bytes from `buffer`.
-    pub(super) fn new(plan: &Plan, concepts: usize, buffer: impl Fn(usize) -> Handle) -> Self {
+    pub(super) fn new(plan: &Plan, buffer: impl Fn(usize) -> Handle) -> Self {
         Self {
-            shifts: buffer(4 * concepts),
+            common: buffer(4 * plan.chunk),
             packed: buffer(plan.packed_bytes()),
             partials: buffer(plan.partial_bytes()),
             totals: buffer(plan.total_bytes()),
@@ -172,47 +196,105 @@ impl Scratch {
     }
 }
 
-/// Sums of the batches' images less `shifts`, or less their sampled means.
-pub(super) fn moments(
-    gpu: &Gpu,
-    batches: &[Batch],
-    units: usize,
-    shifts: Option<&[f32]>,
-) -> Result<Moments, SimilarityError> {
+/// A sample of the batches' images, `[images, sampled units]`.
+pub(super) fn sample(gpu: &Gpu, batches: &[Batch], units: usize) -> Result<Vec<f32>, SimilarityError> {
+    let concepts: usize = batches.iter().map(|batch| batch.images).sum();
+    let count = sampled(units).map(|run| run.len()).sum();
+    let sample = gpu.scratch(concepts * count);
+    let mut first = 0;
+    for Batch { images, activations } in batches {
+        let [units32, first32, stride, count32] = counts([units, first, stride(units), count]);
+        let sizes = SampleSizes { units: units32, first: first32, stride, count: count32 };
+        let workgroups = counts([count.div_ceil(SAMPLE.workgroup[0] as usize), *images, 1]);
+        gpu.launch(&SAMPLE, &[], workgroups, &[activations, &sample], &sizes);
+        first += images;
+    }
+    Ok(gpu.download(&sample, "correlating activations")?)
+}
+
+/// Sums of the batches' images in `frame`.
+pub(super) fn moments(gpu: &Gpu, batches: &[Batch], units: usize, frame: Frame) -> Result<Moments, SimilarityError> {
     let concepts = batches.iter().map(|batch| batch.images).sum();
     let plan = Plan::new(concepts, units, gpu.max_binding_bytes());
     let needed = plan.total_bytes().max(plan.partial_bytes()).max(plan.packed_bytes());
     if needed > gpu.max_binding_bytes() {
         return Err(SimilarityError::TooManyConcepts { concepts, needed, limit: gpu.max_binding_bytes() });
     }
-    let mut scratch = Scratch::new(&plan, concepts, |bytes| gpu.empty(bytes));
-    if let Some(shifts) = shifts {
-        scratch.shifts = gpu.upload(shifts);
-    } else {
-        find_shifts(gpu, batches, units, &scratch);
-    }
-    add_products(gpu, batches, units, &plan, &scratch);
-    read(gpu, concepts, units, &plan, &scratch)
+    let scratch = Scratch::new(&plan, |bytes| gpu.empty(bytes));
+    moments_in(gpu, batches, units, frame, &plan, &scratch)
 }
 
-/// Fills `scratch.shifts`.
-pub(super) fn find_shifts(gpu: &Gpu, batches: &[Batch], units: usize, scratch: &Scratch) {
-    let mut first = 0;
-    for Batch { images, activations } in batches {
-        let [units, first32, images32] = counts([units, first, *images]);
-        let sizes = ShiftSizes { units, first: first32 };
-        gpu.launch(&SHIFT, &[], [images32, 1, 1], &[activations, &scratch.shifts], &sizes);
-        first += images;
+/// [`moments`] as `plan` cuts the layer.
+pub(super) fn moments_in(
+    gpu: &Gpu,
+    batches: &[Batch],
+    units: usize,
+    frame: Frame,
+    plan: &Plan,
+    scratch: &Scratch,
+) -> Result<Moments, SimilarityError> {
+    add_products(gpu, batches, units, &frame, plan, scratch);
+    let totals: Vec<[f32; 2]> = gpu.download(&scratch.totals, "correlating activations")?;
+    let rows = frame.shifts.len() + 2;
+    let mut products = vec![0.0; rows * rows];
+    for j in 0..rows {
+        for i in 0..=j {
+            let [high, low] = totals[plan.index(i, j)];
+            products[j * rows + i] = f64::from(high) + f64::from(low);
+        }
+    }
+    Ok(Moments { units, frame, products })
+}
+
+/// Fills `scratch.common` for a chunk of units.
+fn find_common(
+    gpu: &Gpu,
+    batches: &[Batch],
+    units: usize,
+    (start, count): (usize, usize),
+    frame: &Frame,
+    common: &Handle,
+) {
+    if frame.common.is_empty() {
+        return;
+    }
+    let last = frame.common.len() - 1;
+    for (n, &image) in frame.common.iter().enumerate() {
+        let mut place = image;
+        let batch = batches.iter().find(|batch| {
+            let here = place < batch.images;
+            place -= if here { 0 } else { batch.images };
+            here
+        });
+        let Batch { activations, .. } = batch.expect("an image of a batch");
+        let [units, start, count32, image32] = counts([units, start, count, place]);
+        let sizes = CommonSizes {
+            units,
+            start,
+            count: count32,
+            image: image32,
+            shift: frame.shifts[image],
+            begins: u32::from(n == 0),
+            share: if n == last { frame.share() } else { 0.0 },
+        };
+        let workgroups = counts([count.div_ceil(COMMON.workgroup[0] as usize), 1, 1]);
+        gpu.launch(&COMMON, &[], workgroups, &[activations, common], &sizes);
     }
 }
 
 /// Fills `scratch.totals`, chunk by chunk.
-pub(super) fn add_products(gpu: &Gpu, batches: &[Batch], units: usize, plan: &Plan, scratch: &Scratch) {
+fn add_products(gpu: &Gpu, batches: &[Batch], units: usize, frame: &Frame, plan: &Plan, scratch: &Scratch) {
     let Plan { padded, pairs, span, chunk } = *plan;
     let concepts = batches.iter().map(|batch| batch.images).sum::<usize>();
-    let Scratch { shifts, packed, partials, totals } = scratch;
+    let Scratch { common, packed, partials, totals } = scratch;
+    let numbers = |i: usize| [frame.shifts[i], frame.contrasts[i], frame.offsets[i], 0.0];
+    let numbers = gpu.upload(&(0..concepts).map(numbers).collect::<Vec<_>>());
+    // Without a common part m is 0.
+    let nothing = frame.common.is_empty().then(|| gpu.upload(&vec![0.0_f32; chunk]));
+    let common = nothing.as_ref().unwrap_or(common);
     for start in (0..units).step_by(chunk) {
         let count = chunk.min(units - start);
+        find_common(gpu, batches, units, (start, count), frame, common);
         let mut first = 0;
         for Batch { images, activations } in batches {
             let rows = if first + images == concepts { padded - first } else { *images };
@@ -232,7 +314,7 @@ pub(super) fn add_products(gpu: &Gpu, batches: &[Batch], units: usize, plan: &Pl
                 &PACK,
                 &[],
                 counts([count.div_ceil(PACK_TILE[0]), rows.div_ceil(PACK_TILE[1]), 1]),
-                &[activations, shifts, packed],
+                &[activations, &numbers, common, packed],
                 &sizes,
             );
             first += images;
@@ -247,26 +329,6 @@ pub(super) fn add_products(gpu: &Gpu, batches: &[Batch], units: usize, plan: &Pl
         let fold = FoldSizes { spans, is_first: u32::from(start == 0), zero: 0 };
         gpu.launch(&FOLD, &[], [blocks, pairs, 1], &[partials, totals], &fold);
     }
-}
-
-/// Reads the totals back; waits for them.
-pub(super) fn read(
-    gpu: &Gpu,
-    concepts: usize,
-    units: usize,
-    plan: &Plan,
-    scratch: &Scratch,
-) -> Result<Moments, SimilarityError> {
-    let totals: Vec<[f32; 2]> = gpu.download(&scratch.totals, "correlating activations")?;
-    let shifts = gpu.download(&scratch.shifts, "correlating activations")?;
-    let mut products = vec![0.0; (concepts + 1).pow(2)];
-    for i in 0..=concepts {
-        for j in i..=concepts {
-            let [high, low] = totals[plan.index(i, j)];
-            products[j * (concepts + 1) + i] = f64::from(high) + f64::from(low);
-        }
-    }
-    Ok(Moments { units, shifts, products })
 }
 
 /// Counts as the shaders take them.

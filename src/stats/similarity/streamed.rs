@@ -1,16 +1,17 @@
-//! RSMs of vectors that are too long, or too precise, to be held at once as f32: features that another program wrote.
+//! RSMs of vectors that are too long to be held at once: features that another program wrote.
 //!
-//! A first pass takes each vector's mean and standard deviation in f64 ([`Standard`]); a second one hands over the
-//! standardised values, some units of all vectors at a time ([`Streamed`]). Correlations do not change by it, and f32
-//! holds the differences from the mean however far from 0 the values are.
+//! A first pass takes each vector's mean and standard deviation ([`Standard`]); a second one hands over the standardised
+//! values, some units of all vectors at a time ([`Streamed`]). Everything is f64.
 
-use burn::tensor::Tensor;
-
-use super::{CONSTANT_VARIANCE, Moments, SimilarityError, correlations, measured};
+use super::CONSTANT_VARIANCE;
+use super::double::Sums;
 use crate::stats::Rsm;
 
 /// [`CONSTANT_VARIANCE`] of vectors of f64: `(4 u)^2` with `u = 2^-53`.
 const CONSTANT_VARIANCE_F64: f64 = 1.0 / (1_u128 << 102) as f64;
+
+/// Whole numbers up to here have no rounding errors in f64.
+const LARGEST_WHOLE: f64 = (1_u64 << 53) as f64;
 
 /// Mean and variance of a vector whose values pass in parts.
 ///
@@ -21,21 +22,39 @@ pub struct Standard {
     count: f64,
     mean: f64,
     squares: f64,
+    /// The largest absolute value, infinite once a value is no whole number.
+    whole: f64,
 }
 
 impl Standard {
+    /// Of a vector in memory.
+    pub(super) fn of(row: &[f32]) -> Self {
+        let mut standard = Self::default();
+        let mut part = [0.0; 4096];
+        for row in row.chunks(part.len()) {
+            part.iter_mut().zip(row).for_each(|(part, &x)| *part = f64::from(x));
+            standard.add(&part[..row.len()]);
+        }
+        standard
+    }
+
     /// The next values.
     pub fn add(&mut self, values: &[f64]) {
         if values.is_empty() {
             return;
         }
         let count = values.len() as f64;
-        let mean = values.iter().sum::<f64>() / count;
-        let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+        let mean = sum(values, |value| value) / count;
+        let squares = sum(values, |value| (value - mean) * (value - mean));
         let (total, apart) = (self.count + count, mean - self.mean);
         self.squares += squares + apart * apart * self.count * count / total;
         self.mean += apart * count / total;
         self.count = total;
+        if self.whole.is_finite() {
+            let whole =
+                |largest: f64, value: &f64| if value.fract() == 0.0 { largest.max(value.abs()) } else { f64::INFINITY };
+            self.whole = values.iter().fold(self.whole, whole);
+        }
     }
 
     /// Whether all values were finite and their squares too.
@@ -50,38 +69,47 @@ impl Standard {
         self.squares / self.count <= limit * self.mean * self.mean
     }
 
-    /// `value` less the mean, in standard deviations.
-    pub fn score(&self, value: f64) -> f32 {
-        ((value - self.mean) / (self.squares / self.count).sqrt()) as f32
+    /// `value` less the mean, in standard deviations; whole numbers less a whole number near the mean, so that sums of
+    /// their products have no rounding errors.
+    pub fn score(&self, value: f64) -> f64 {
+        // A difference is at most twice the largest value.
+        if 4.0 * self.whole * self.whole * self.count <= LARGEST_WHOLE {
+            value - self.mean.round()
+        } else {
+            (value - self.mean) / (self.squares / self.count).sqrt()
+        }
     }
 }
 
+/// A sum in a fixed order, eight side by side.
+fn sum(values: &[f64], term: impl Fn(f64) -> f64) -> f64 {
+    let (values, rest) = values.as_chunks::<8>();
+    let mut sums = [0.0; 8];
+    for values in values {
+        sums.iter_mut().zip(values).for_each(|(sum, &value)| *sum += term(value));
+    }
+    sums.iter().sum::<f64>() + rest.iter().map(|&value| term(value)).sum::<f64>()
+}
+
 /// Sums of products over the units that have passed.
-pub struct Streamed(Moments);
+pub struct Streamed(Sums);
 
 impl Streamed {
     /// Of so many vectors.
     pub fn new(concepts: usize) -> Self {
-        Self(Moments { units: 0, shifts: vec![0.0; concepts], products: vec![0.0; (concepts + 1).pow(2)] })
+        Self(Sums::new(concepts))
     }
 
     /// Adds some units of all vectors, standardised by [`Standard::score`].
     ///
     /// # Shapes
-    /// `[concepts, units]`, f32, on any device.
-    ///
-    /// # Errors
-    /// [`SimilarityError::TooManyConcepts`], or the device fails.
+    /// `[concepts, units]`, row-major.
     ///
     /// # Panics
-    /// If there are other than the announced number of concepts, or no units.
-    pub fn add(&mut self, units: Tensor<2>) -> Result<(), SimilarityError> {
-        let Self(sums) = self;
-        assert_eq!(units.dims()[0], sums.shifts.len(), "concepts of the chunk");
-        let moments = measured(&[units], |measure| measure(Some(&sums.shifts)))?;
-        sums.units += moments.units;
-        sums.products.iter_mut().zip(&moments.products).for_each(|(sum, product)| *sum += product);
-        Ok(())
+    /// If there are no units, or not as many of each concept.
+    pub fn add(&mut self, scores: &[f64], units: usize) {
+        assert!(units > 0 && scores.len() == self.0.concepts() * units, "units of each concept");
+        self.0.add(units, |i, first, out| out.copy_from_slice(&scores[i * units + first..][..out.len()]));
     }
 
     /// The correlations.
@@ -89,21 +117,14 @@ impl Streamed {
     /// # Panics
     /// If no unit has passed.
     pub fn finish(self) -> Rsm {
-        assert!(self.0.units > 0, "an RSM needs units");
-        correlations(&self.0)
+        assert!(self.0.units() > 0, "an RSM needs units");
+        self.0.rsm(|_| false)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use burn::tensor::{Device, TensorData};
-
-    use super::super::rsm_reference;
     use super::*;
-    use crate::kernels::gpu::test_device;
-
-    /// f32 scores round by 6e-8 of a standard deviation; a sum of n products of them by that over the root of n.
-    const CLOSE: f64 = 1e-7;
 
     fn values(concept: usize, unit: usize) -> f64 {
         let noise = (concept * 7919 + unit * 104_729) % 1009;
@@ -114,8 +135,16 @@ mod tests {
     fn chunks_add_up_to_the_reference_far_from_zero_and_at_any_scale() {
         let (concepts, units) = (7, 3001);
         let rows: Vec<Vec<f64>> = (0..concepts).map(|c| (0..units).map(|u| values(c, u)).collect()).collect();
-        let single: Vec<Vec<f32>> = rows.iter().map(|row| row.iter().map(|&x| x as f32).collect()).collect();
-        let reference = rsm_reference(&single.iter().map(Vec::as_slice).collect::<Vec<_>>());
+        // The definition, in f64.
+        let correlation = |x: &[f64], y: &[f64]| {
+            let mean = |x: &[f64]| x.iter().sum::<f64>() / units as f64;
+            let (a, b) = (mean(x), mean(y));
+            let product = |(x, a): (&[f64], f64), (y, b): (&[f64], f64)| -> f64 {
+                x.iter().zip(y).map(|(x, y)| (x - a) * (y - b)).sum()
+            };
+            product((x, a), (y, b)) / (product((x, a), (x, a)) * product((y, b), (y, b))).sqrt()
+        };
+        let reference: Vec<f64> = rows.iter().flat_map(|x| rows.iter().map(|y| correlation(x, y))).collect();
         for (shift, scale) in [(0.0, 1.0), (1e6, 1.0), (-3.0, 1e-20), (0.0, 1e25)] {
             let rows: Vec<Vec<f64>> =
                 rows.iter().map(|row| row.iter().map(|x| scale * (x + shift)).collect()).collect();
@@ -127,22 +156,19 @@ mod tests {
                     standard
                 })
                 .collect();
-            for device in [Device::flex()].into_iter().chain(test_device()) {
-                let mut streamed = Streamed::new(concepts);
-                for first in (0..units).step_by(1024) {
-                    let end = units.min(first + 1024);
-                    let scores: Vec<f32> = rows
-                        .iter()
-                        .zip(&standards)
-                        .flat_map(|(row, standard)| row[first..end].iter().map(|&x| standard.score(x)))
-                        .collect();
-                    let chunk = TensorData::new(scores, [concepts, end - first]);
-                    streamed.add(Tensor::from_data(chunk, &device)).unwrap();
-                }
-                let rsm = streamed.finish();
-                for (found, expected) in rsm.values().iter().zip(reference.values()) {
-                    assert!((found - expected).abs() < CLOSE, "{found}, expected {expected} at {shift}, {scale}");
-                }
+            let mut streamed = Streamed::new(concepts);
+            for first in (0..units).step_by(1024) {
+                let end = units.min(first + 1024);
+                let rows = rows.iter().zip(&standards);
+                let scores: Vec<f64> =
+                    rows.flat_map(|(row, standard)| row[first..end].iter().map(|&x| standard.score(x))).collect();
+                streamed.add(&scores, end - first);
+            }
+            // Values of size 1 at 1e6 are rounded by 1e-10.
+            let close = if shift == 1e6 { 1e-10 } else { 1e-14 };
+            let rsm = streamed.finish();
+            for (found, expected) in rsm.values().iter().zip(&reference) {
+                assert!((found - expected).abs() < close, "{found}, expected {expected} at {shift}, {scale}");
             }
         }
     }

@@ -11,7 +11,7 @@ use crate::stats::permutation::Random;
 const TOLERANCE: f64 = 2e-6;
 
 /// Runs a check on the CPU and, where the tests are to have one (see `test_device`), on the GPU.
-fn on_devices(check: impl Fn(&Device)) {
+pub(super) fn on_devices(check: impl Fn(&Device)) {
     check(&Device::flex());
     if let Some(gpu) = test_device() {
         check(&gpu);
@@ -19,7 +19,7 @@ fn on_devices(check: impl Fn(&Device)) {
 }
 
 /// `rows` (`[images, units]`) as batches of the sizes given, repeated until all images are in one.
-fn batches(rows: &[f32], units: usize, sizes: &[usize], device: &Device) -> Vec<Tensor<2>> {
+pub(super) fn batches(rows: &[f32], units: usize, sizes: &[usize], device: &Device) -> Vec<Tensor<2>> {
     let mut rest = rows;
     let mut sizes = sizes.iter().cycle();
     let mut batches = Vec::new();
@@ -47,12 +47,12 @@ fn on_gpu(batches: &[Tensor<2>]) -> Vec<gpu::Batch> {
     primitives.map(|batch| gpu::Batch { images: batch.meta.shape()[0], activations: batch.handle }).collect()
 }
 
-fn reference(rows: &[f32], units: usize) -> Rsm {
+pub(super) fn reference(rows: &[f32], units: usize) -> Rsm {
     rsm_reference(&rows.chunks_exact(units).collect::<Vec<_>>())
 }
 
 /// The largest difference of a correlation; both must be NaN in the same places.
-fn difference(a: &Rsm, b: &Rsm) -> f64 {
+pub(super) fn difference(a: &Rsm, b: &Rsm) -> f64 {
     assert_eq!(a.concepts(), b.concepts());
     let pairs = a.values().iter().zip(b.values());
     pairs
@@ -137,13 +137,13 @@ fn a_shift_far_from_the_mean_is_replaced_by_it() {
     let (concepts, units) = (6, 2000);
     let rows = alike_images(concepts, units);
     let expected = reference(&rows, units);
-    let far = [1e4; 6];
+    let far = || Frame::plain(vec![1e4; concepts]);
     let lines: Vec<&[f32]> = rows.chunks_exact(units).collect();
-    let found = correlate(|shifts| Ok(cpu::moments(&lines, Some(shifts.unwrap_or(&far)))));
+    let found = correlate(far(), |frame| Ok(cpu::moments(&lines, frame)));
     assert!(difference(&found.unwrap(), &expected) < TOLERANCE);
     if let Some(device) = test_device() {
         let (gpu, batches) = (Gpu::of(&device).expect("a GPU device"), on_gpu(&batches(&rows, units, &[4], &device)));
-        let found = correlate(|shifts| gpu::moments(&gpu, &batches, units, Some(shifts.unwrap_or(&far))));
+        let found = correlate(far(), |frame| gpu::moments(&gpu, &batches, units, frame));
         assert!(difference(&found.unwrap(), &expected) < TOLERANCE);
     }
 }
@@ -188,13 +188,9 @@ fn kernels_initialise_what_they_read() {
     let batches = on_gpu(&batches(&rows, units, &[40], &device));
     // A binding limit that cuts the layer into several chunks, the last one short.
     let plan = gpu::Plan::new(concepts, units, 200_000);
-    let scratch = gpu::Scratch::new(&plan, concepts, |bytes| gpu.upload(&vec![f32::NAN; bytes / 4]));
-    let found = correlate(|shifts| {
-        assert!(shifts.is_none());
-        gpu::find_shifts(&gpu, &batches, units, &scratch);
-        gpu::add_products(&gpu, &batches, units, &plan, &scratch);
-        gpu::read(&gpu, concepts, units, &plan, &scratch)
-    });
+    let scratch = gpu::Scratch::new(&plan, |bytes| gpu.upload(&vec![f32::NAN; bytes / 4]));
+    let frame = Frame::new(&gpu::sample(&gpu, &batches, units).unwrap(), concepts);
+    let found = correlate(frame, |frame| gpu::moments_in(&gpu, &batches, units, frame, &plan, &scratch));
     assert!(difference(&found.unwrap(), &reference(&rows, units)) < TOLERANCE);
 }
 

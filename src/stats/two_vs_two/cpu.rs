@@ -1,16 +1,24 @@
-//! The 2 vs. 2 test on the CPU: a single-precision product per draw and image RSM, then the margins in two passes.
+//! The 2 vs. 2 test on the CPU: a single-precision product per draw and image RSM, whole or of low rank, block by block
+//! of rows; the margins of a block's pairs follow while it is in the cache.
 
 mod permuted;
+#[cfg(test)]
+mod tests;
 
 use std::ops::Range;
 
 use rayon::prelude::*;
 
-use self::permuted::{Images, Layout, Product, Words};
+use self::permuted::{PANEL, Panels, Product};
+use super::low_rank::LowRank;
 use super::{Counts, Draw, Progress, TwoVsTwoError, UnitRows, decide_exactly, report, rounding};
+use crate::stats::lines::Lines;
 
-/// UnitRows are padded to whole blocks of this many entries, so that no inner loop has a remainder.
+/// Rows are padded to whole blocks of this many entries, so that no inner loop has a remainder.
 const BLOCK: usize = 16;
+
+/// Rows of M made at a time, whole blocks and tiles of every height: they and their words stay in a second-level cache.
+const ROWS: usize = 48;
 
 /// Memory for what is kept of the image RSMs, in bytes: it stays in a last-level cache from draw to draw.
 const IMAGES_BYTES: usize = 16 << 20;
@@ -35,7 +43,7 @@ pub fn images_at_once(concepts: usize, images: usize) -> usize {
 /// `T[a,b] = w[a,b] (M[a,a] v[a,b] - M[a,b] v[b,a] + A[a,b] z[a,b])`, `z[a,b] = B[b,a] v[b,a] / n - c B[a,b] v[a,b]`;
 /// the margin is `T[a,b] + T[b,a]`.
 struct Image {
-    panels: Images,
+    panels: Panels,
     /// v, in rows of `stride` like the next two; 0 on the diagonal and in the padding.
     weights: Vec<f32>,
     /// v transposed.
@@ -54,7 +62,7 @@ impl Image {
         // A pair that is not tested is left to f64, which leaves it out.
         let weight = |a: usize, b: usize| if rows.tests(a, b) { weight(entries[a * k + b], c) } else { f32::NAN };
         let mut image = Self {
-            panels: Images::new(&entries, k),
+            panels: Panels::turned(&entries, k),
             weights: vec![0.0; k * stride],
             mirrored: vec![0.0; k * stride],
             mixed: vec![-1.0; k * stride],
@@ -91,25 +99,75 @@ fn heaviest(entries: &[f32], c: f32) -> f32 {
     entries.iter().map(|&x| weight(x, c)).fold(1.0, f32::max)
 }
 
+/// The words, single.
+struct Words {
+    concepts: usize,
+    /// `[concepts, concepts]`: an entry and its weight.
+    weighted: Vec<[f32; 2]>,
+    heaviest: f32,
+    left: Left,
+    /// The bound of an entry of M.
+    rounding: f32,
+}
+
+/// What is multiplied.
+enum Left {
+    /// A, `[concepts, concepts]`.
+    Whole(Vec<f32>),
+    /// As in [`LowRank`].
+    Thin { rank: usize, left: Vec<f32>, basis: Vec<f32>, diagonal: Vec<f32> },
+}
+
+impl Words {
+    fn new(words: &UnitRows, low_rank: Option<&LowRank>) -> Self {
+        let entries = single(words);
+        let c = 1.0 + 1.0 / (words.concepts - 2) as f32;
+        let all = |values: &[f64]| values.iter().map(|&x| x as f32).collect();
+        let weighted = entries.iter().map(|&x| [x, weight(x, c)]).collect();
+        let heaviest = heaviest(&entries, c);
+        let (left, rounding) = match low_rank {
+            None => (Left::Whole(entries), rounding(words.concepts)),
+            Some(LowRank { rank, left, basis, diagonal, rounding }) => {
+                let thin = Left::Thin { rank: *rank, left: all(left), basis: all(basis), diagonal: all(diagonal) };
+                (thin, *rounding)
+            }
+        };
+        Self { concepts: words.concepts, weighted, heaviest, left, rounding }
+    }
+}
+
 /// What a thread works on: one draw against all image RSMs.
 struct Scratch {
     inverse: Vec<u32>,
-    /// A row of the permuted words, 0.5 in the padding, and its weights.
+    /// `[ROWS, stride]`: rows of the permuted words, 0.5 in the padding, and their weights.
     entries: Vec<f32>,
     weights: Vec<f32>,
+    /// The diagonal of the low rank, permuted.
+    diagonal: Vec<f32>,
+    /// `[images]`: G of the low rank.
+    inner: Vec<Panels>,
     /// `[images]`: M, then T; -1 below the last row: neither passed nor near.
-    terms: Vec<Vec<f32>>,
-    near: Vec<(usize, usize)>,
+    terms: Vec<Lines<f32>>,
+    near: Vec<Vec<(usize, usize)>>,
+    passed: Vec<u32>,
 }
 
 impl Scratch {
-    fn new(k: usize, stride: usize, images: usize) -> Self {
+    fn new(words: &Words, images: usize) -> Self {
+        let k = words.concepts;
+        let stride = k.next_multiple_of(BLOCK);
+        let mut terms = Lines::zeros(stride * stride);
+        terms.fill(-1.0);
+        let rank = if let Left::Thin { rank, .. } = words.left { rank } else { 0 };
         Self {
             inverse: vec![0; k],
-            entries: vec![0.5; stride],
-            weights: vec![1.0; stride],
-            terms: vec![vec![-1.0; stride * stride]; images],
-            near: Vec::new(),
+            entries: vec![0.5; ROWS * stride],
+            weights: vec![1.0; ROWS * stride],
+            diagonal: vec![0.0; k],
+            inner: (0..images).map(|_| Panels::new(rank, k)).collect(),
+            terms: vec![terms; images],
+            near: vec![Vec::new(); images],
+            passed: vec![0; images],
         }
     }
 }
@@ -117,36 +175,31 @@ impl Scratch {
 /// Counts of every draw of `range` against every image RSM, `[draws, images]`.
 pub fn count(
     words: &UnitRows,
+    low_rank: Option<&LowRank>,
     images: &[UnitRows],
     draw: &Draw,
     range: Range<u64>,
     progress: &Progress,
 ) -> Result<Vec<Counts>, TwoVsTwoError> {
-    let k = words.concepts;
-    let stride = k.next_multiple_of(BLOCK);
-    let c = 1.0 + 1.0 / (k - 2) as f32;
-    let entries = single(words);
-    let heaviest = heaviest(&entries, c);
+    let stride = words.concepts.next_multiple_of(BLOCK);
     let ready: Vec<Image> = images.par_iter().map(|rows| Image::new(rows, stride)).collect();
+    let single = Words::new(words, low_rank);
+    let bound = |image: &Image| {
+        let (w, v) = (single.heaviest, image.heaviest);
+        4.0 * w * v * (single.rounding + WEIGHT_ROUNDING * (w * w + v * v))
+    };
+    let bounds: Vec<f32> = ready.iter().map(bound).collect();
     let simd = pulp::Arch::new();
-    let laid_out = simd.dispatch(Layout { entries: &entries, concepts: k });
     let draws = range.end.saturating_sub(range.start) as usize;
     let mut counts = vec![Counts::default(); draws * images.len()];
     counts.par_chunks_mut(images.len().max(1)).enumerate().try_for_each_init(
-        || Scratch::new(k, stride, images.len()),
+        || Scratch::new(&single, images.len()),
         |scratch, (place, counts)| {
             let draw = draw(range.start + place as u64);
-            simd.dispatch(Terms { entries: &entries, words: &laid_out, c, draw: &draw, images: &ready, scratch });
+            simd.dispatch(Test { words: &single, draw: &draw, images: &ready, bounds: &bounds, scratch });
             for (n, counts) in counts.iter_mut().enumerate() {
-                let (w, v) = (heaviest, ready[n].heaviest);
-                let bound = 4.0 * w * v * (rounding(k) + WEIGHT_ROUNDING * (w * w + v * v));
-                let (terms, near) = (&scratch.terms[n], &mut scratch.near);
-                near.clear();
-                counts.passed = simd.dispatch(
-                    #[inline(always)]
-                    || decide_in_single(k, stride, terms, bound, near),
-                );
-                for &(a, b) in near.iter().filter(|&&(a, b)| images[n].tests(a, b)) {
+                counts.passed = scratch.passed[n];
+                for &(a, b) in scratch.near[n].iter().filter(|&&(a, b)| images[n].tests(a, b)) {
                     counts.add(decide_exactly(words, &images[n], &draw, a, b).outcome);
                 }
             }
@@ -156,56 +209,140 @@ pub fn count(
     Ok(counts)
 }
 
-/// A function that makes the products of every image RSM under every draw, and nothing of them.
+/// A function that makes the whole products of every image RSM under every draw, and nothing of them.
 pub fn products<'a>(words: &UnitRows, images: &[UnitRows], draws: &'a [Vec<u32>]) -> impl Fn() + 'a {
     let k = words.concepts;
-    let stride = k.next_multiple_of(BLOCK);
-    let entries = single(words);
-    let panels: Vec<Images> = images.iter().map(|rows| Images::new(&single(rows), k)).collect();
+    let single = Words::new(words, None);
+    let panels: Vec<Panels> = images.iter().map(|rows| Panels::turned(&self::single(rows), k)).collect();
     let simd = pulp::Arch::new();
-    let laid_out = simd.dispatch(Layout { entries: &entries, concepts: k });
     move || {
         draws.par_iter().for_each_init(
-            || Scratch::new(k, stride, 1),
+            || Scratch::new(&single, 1),
             |scratch, draw| {
-                let Scratch { inverse, terms, .. } = scratch;
-                invert(draw, inverse);
+                invert(draw, &mut scratch.inverse);
                 for images in &panels {
-                    let products = &mut terms[0];
-                    simd.dispatch(Product { words: &laid_out, images, inverse, products, stride });
+                    simd.dispatch(Products { words: &single, draw, images, first: 0, last: k, scratch, image: 0 });
                 }
             },
         );
     }
 }
 
-/// T of one draw against every image RSM.
-struct Terms<'a> {
-    entries: &'a [f32],
+/// Counts and near pairs of one draw against every image RSM.
+struct Test<'a> {
     words: &'a Words,
-    c: f32,
     draw: &'a [u32],
     images: &'a [Image],
+    bounds: &'a [f32],
     scratch: &'a mut Scratch,
 }
 
-impl pulp::WithSimd for Terms<'_> {
+impl pulp::WithSimd for Test<'_> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: pulp::Simd>(self, simd: S) {
-        let Scratch { inverse, entries, weights, terms, .. } = self.scratch;
-        let stride = entries.len();
-        invert(self.draw, inverse);
-        for (image, products) in self.images.iter().zip(&mut *terms) {
-            Product { words: self.words, images: &image.panels, inverse, products, stride }.with_simd(simd);
+        let Self { words, draw, images, bounds, scratch } = self;
+        let k = words.concepts;
+        let stride = k.next_multiple_of(BLOCK);
+        invert(draw, &mut scratch.inverse);
+        scratch.passed.fill(0);
+        scratch.near.iter_mut().for_each(Vec::clear);
+        for (image, images) in images.iter().map(|image| &image.panels).enumerate() {
+            Inner { words, draw, images, scratch, image }.with_simd(simd);
         }
-        for a in 0..self.draw.len() {
-            let row = &self.entries[self.draw[a] as usize * self.draw.len()..];
-            entries.iter_mut().zip(self.draw).for_each(|(entry, &b)| *entry = row[b as usize]);
-            weights.iter_mut().zip(&*entries).for_each(|(w, &x)| *w = weight(x, self.c));
-            for (image, terms) in self.images.iter().zip(&mut *terms) {
-                products_to_terms(a, &mut terms[a * stride..(a + 1) * stride], entries, weights, image);
+        for first in (0..k).step_by(ROWS) {
+            let last = k.min(first + ROWS);
+            let weighted = scratch.entries.chunks_exact_mut(stride).zip(scratch.weights.chunks_exact_mut(stride));
+            for ((entries, weights), &word) in weighted.zip(&draw[first..last]) {
+                let row = &words.weighted[word as usize * k..][..k];
+                for ((entry, weight), &b) in entries.iter_mut().zip(weights).zip(draw) {
+                    [*entry, *weight] = row[b as usize];
+                }
+            }
+            for (n, (image, &bound)) in images.iter().zip(bounds).enumerate() {
+                let images = &image.panels;
+                Products { words, draw, images, first, last, scratch, image: n }.with_simd(simd);
+                let terms = &mut scratch.terms[n];
+                for a in first..last {
+                    let at = (a - first) * stride..(a - first + 1) * stride;
+                    let (entries, weights) = (&scratch.entries[at.clone()], &scratch.weights[at]);
+                    products_to_terms(a, &mut terms[a * stride..(a + 1) * stride], entries, weights, image);
+                }
+                scratch.passed[n] += decide_in_single(k, stride, first..last, terms, bound, &mut scratch.near[n]);
+            }
+        }
+    }
+}
+
+/// G of one image RSM, and the permuted diagonal; nothing where the words are whole.
+struct Inner<'a> {
+    words: &'a Words,
+    draw: &'a [u32],
+    images: &'a Panels,
+    scratch: &'a mut Scratch,
+    image: usize,
+}
+
+impl pulp::WithSimd for Inner<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, simd: S) {
+        let Self { words, draw, images, scratch, image } = self;
+        let Left::Thin { rank, basis, diagonal, .. } = &words.left else { return };
+        scratch.diagonal.iter_mut().zip(draw).for_each(|(l, &word)| *l = diagonal[word as usize]);
+        let order = Some(&scratch.inverse[..]);
+        let inner = &mut scratch.inner[image];
+        let mut rows: [&[f32]; ROWS] = [&[]; ROWS];
+        for panel in 0..images.count() {
+            for first in (0..*rank).step_by(ROWS) {
+                let basis = basis.chunks_exact(words.concepts).skip(first);
+                let count = rows.iter_mut().zip(basis).map(|(row, basis)| *row = basis).count();
+                let out = &mut inner.panel_mut(panel)[first * PANEL..];
+                Product { rows: &rows[..count], right: images, panel, order, less: None, out, stride: PANEL }
+                    .with_simd(simd);
+            }
+        }
+    }
+}
+
+/// Rows `first..last` of M.
+struct Products<'a> {
+    words: &'a Words,
+    draw: &'a [u32],
+    images: &'a Panels,
+    first: usize,
+    last: usize,
+    scratch: &'a mut Scratch,
+    image: usize,
+}
+
+impl pulp::WithSimd for Products<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, simd: S) {
+        let Self { words, draw, images, first, last, scratch, image } = self;
+        let stride = words.concepts.next_multiple_of(BLOCK);
+        let (left, length) = match &words.left {
+            Left::Whole(entries) => (entries, words.concepts),
+            Left::Thin { left, rank, .. } => (left, *rank),
+        };
+        let mut rows: [&[f32]; ROWS] = [&[]; ROWS];
+        for first in (first..last).step_by(ROWS) {
+            let words_here = &draw[first..last.min(first + ROWS)];
+            rows.iter_mut().zip(words_here).for_each(|(row, &word)| *row = &left[word as usize * length..][..length]);
+            let rows = &rows[..words_here.len()];
+            for panel in 0..images.count() {
+                let out = &mut scratch.terms[image][first * stride + panel * PANEL..];
+                let (right, order, less) = match words.left {
+                    Left::Whole(_) => (images, Some(&scratch.inverse[..]), None),
+                    Left::Thin { .. } => {
+                        (&scratch.inner[image], None, Some((&scratch.diagonal[first..], images, first)))
+                    }
+                };
+                Product { rows, right, panel, order, less, out, stride }.with_simd(simd);
             }
         }
     }
@@ -227,14 +364,22 @@ fn products_to_terms(a: usize, products: &mut [f32], words: &[f32], weights: &[f
     }
 }
 
-/// Counts the margins above `bound` and lists the pairs within it, block by block: T[a,b] + T[b,a].
+/// Counts the margins above `bound` and lists the pairs within it, of pairs whose second concept is one of `rows`, block by
+/// block: T[a,b] + T[b,a].
 #[inline(always)]
 #[expect(clippy::neg_cmp_op_on_partial_ord, reason = "a NaN margin is undecided")]
 #[expect(clippy::needless_range_loop, reason = "fixed bounds over several arrays: one vector operation each")]
-fn decide_in_single(k: usize, stride: usize, terms: &[f32], bound: f32, near: &mut Vec<(usize, usize)>) -> u32 {
+fn decide_in_single(
+    k: usize,
+    stride: usize,
+    rows: Range<usize>,
+    terms: &[f32],
+    bound: f32,
+    near: &mut Vec<(usize, usize)>,
+) -> u32 {
     let mut total = 0;
-    for i in (0..k).step_by(BLOCK) {
-        for j in (i..k).step_by(BLOCK) {
+    for j in rows.step_by(BLOCK) {
+        for i in (0..=j).step_by(BLOCK) {
             let mut margins = [[0.0f32; BLOCK]; BLOCK];
             for y in 0..BLOCK {
                 for (x, &mirrored) in block_row(terms, (j + y) * stride + i).iter().enumerate() {

@@ -8,6 +8,8 @@ pub struct UnitRows {
     pub concepts: usize,
     /// `[concepts, concepts]`.
     pub values: Vec<f64>,
+    /// `[concepts]`: the entry on the RSM's diagonal, centred and scaled as its row.
+    pub diagonal: Vec<f64>,
     /// `[concepts]`: false where the concept is constant; its row and column are 0.
     pub tested: Vec<bool>,
 }
@@ -36,7 +38,7 @@ impl UnitRows {
         for concept in rsm.constant() {
             tested[concept] = false;
         }
-        let mut rows = Self { concepts: k, values: vec![0.0; k * k], tested };
+        let mut rows = Self { concepts: k, values: vec![0.0; k * k], diagonal: vec![0.0; k], tested };
         if rows.pairs() == 0 {
             return Ok(rows);
         }
@@ -59,6 +61,7 @@ impl UnitRows {
             }
             let scale = 1.0 / centred.sqrt();
             others().for_each(|j| row[j] *= scale);
+            rows.diagonal[a] = (rsm.row(a)[a] - mean) * scale;
         }
         Ok(rows)
     }

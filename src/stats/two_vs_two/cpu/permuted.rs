@@ -1,69 +1,72 @@
-//! The product of a draw, `M = A_p B^T`, without permuting anything:
+//! Products of a draw without permuting a matrix.
 //!
-//! `M[a,b] = sum over j of A[p(a), j] B[b, q(j)]`, q the inverse of p. So a draw only says in which row of M the sums of a
-//! word are written, and in which order the rows of B^T are read; words and images are laid out once a test.
+//! `M[a,b] = sum over j of A[p(a), j] B[b, q(j)]`, q the inverse of p: a draw says which rows of A are multiplied, and in
+//! which order the rows of B^T are read. Words and images are laid out once a test.
 
 use pulp::Simd;
 
-/// Images side by side: whole tiles of 1, 2 or 3 vectors of 16, 8 or 4 entries.
-const PANEL: usize = 48;
+use crate::stats::lines::Lines;
 
-/// Word RSM rows, in blocks as high as the tiles of this machine: `[concepts / rows, concepts, rows]`.
-pub struct Words {
-    rows: usize,
-    entries: Vec<f32>,
+/// Columns side by side: whole tiles of 1, 2 or 3 vectors of 16, 8 or 4 entries.
+pub const PANEL: usize = 48;
+
+/// A matrix by panels of columns: `[columns / PANEL, depth, PANEL]`.
+pub struct Panels {
+    depth: usize,
+    columns: usize,
+    entries: Lines<f32>,
 }
 
-/// Image RSM rows, turned: `[concepts / PANEL, concepts, PANEL]`.
-pub struct Images(Vec<f32>);
+impl Panels {
+    /// Of zeros.
+    pub fn new(depth: usize, columns: usize) -> Self {
+        Self { depth, columns, entries: Lines::zeros(columns.div_ceil(PANEL) * depth * PANEL) }
+    }
 
-impl Images {
-    /// From `[concepts, concepts]`.
-    pub fn new(entries: &[f32], concepts: usize) -> Self {
-        Self(side_by_side(entries, concepts, PANEL))
+    /// The transpose of `[columns, depth]` entries.
+    pub fn turned(entries: &[f32], depth: usize) -> Self {
+        let mut panels = Self::new(depth, entries.len() / depth);
+        for (column, entries) in entries.chunks_exact(depth).enumerate() {
+            let panel = &mut panels.entries[column / PANEL * depth * PANEL..][..depth * PANEL];
+            panel.chunks_exact_mut(PANEL).zip(entries).for_each(|(row, &entry)| row[column % PANEL] = entry);
+        }
+        panels
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.columns.div_ceil(PANEL)
+    }
+
+    /// Panel `n`: `[depth, PANEL]`.
+    fn panel(&self, n: usize) -> &[[f32; PANEL]] {
+        &self.entries.as_chunks().0[n * self.depth..(n + 1) * self.depth]
+    }
+
+    /// Panel `n` to be written, in rows of `PANEL`.
+    pub fn panel_mut(&mut self, n: usize) -> &mut [f32] {
+        let size = self.depth * PANEL;
+        &mut self.entries[n * size..(n + 1) * size]
+    }
+
+    /// Columns of panel `n`.
+    fn columns(&self, n: usize) -> usize {
+        PANEL.min(self.columns - n * PANEL)
     }
 }
 
-/// `[concepts, concepts]` to `[concepts / rows, concepts, rows]`; rows that are not there are zeros.
-fn side_by_side(entries: &[f32], concepts: usize, rows: usize) -> Vec<f32> {
-    let mut out = vec![0.0; concepts.div_ceil(rows) * concepts * rows];
-    for (r, entries) in entries.chunks_exact(concepts).enumerate() {
-        let block = &mut out[r / rows * concepts * rows..][..concepts * rows];
-        block.chunks_exact_mut(rows).zip(entries).for_each(|(out, &entry)| out[r % rows] = entry);
-    }
-    out
-}
-
-/// Rows and vectors of a tile: as many sums as the registers hold beside a row of images and a word.
-const fn tile<S: Simd>() -> (usize, usize) {
-    if S::REGISTER_COUNT >= 32 { (8, 3) } else { (6, 2) }
-}
-
-/// Lays out the words.
-pub struct Layout<'a> {
-    /// `[concepts, concepts]`.
-    pub entries: &'a [f32],
-    pub concepts: usize,
-}
-
-impl pulp::WithSimd for Layout<'_> {
-    type Output = Words;
-
-    fn with_simd<S: Simd>(self, _: S) -> Words {
-        let (rows, _) = tile::<S>();
-        Words { rows, entries: side_by_side(self.entries, self.concepts, rows) }
-    }
-}
-
-/// Makes M on this thread.
+/// Rows times one panel: `out[a, b] = - scales[a] from[a, b] + sum over j of rows[a][j] panel[order(j), b]`.
 pub struct Product<'a> {
-    pub words: &'a Words,
-    pub images: &'a Images,
-    /// The place of every word.
-    pub inverse: &'a [u32],
-    /// M, in rows of `stride`; columns beyond the last image become zeros or stay.
-    pub products: &'a mut [f32],
-    /// A multiple of 16.
+    /// Each of the panel's depth.
+    pub rows: &'a [&'a [f32]],
+    pub right: &'a Panels,
+    pub panel: usize,
+    /// The order in which the panel is read, if not its own.
+    pub order: Option<&'a [u32]>,
+    /// What is taken away: a factor of every row, and the rows of the same panel of a matrix from the first one on.
+    pub less: Option<(&'a [f32], &'a Panels, usize)>,
+    /// In rows of `stride`; columns behind the last one up to whole vectors are written too.
+    pub out: &'a mut [f32],
     pub stride: usize,
 }
 
@@ -72,72 +75,65 @@ impl pulp::WithSimd for Product<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        if const { tile::<S>().0 == 8 } { self.by::<S, 8, 3>(simd) } else { self.by::<S, 6, 2>(simd) }
+        // As many sums as the registers hold beside a row of the panel and an entry.
+        if const { S::REGISTER_COUNT >= 32 } { self.by::<S, 8, 3>(simd) } else { self.by::<S, 6, 2>(simd) }
     }
 }
 
 impl Product<'_> {
-    /// In tiles of R rows and up to N vectors; a panel, read in random order, stays in a second-level cache while the
-    /// words stream by.
+    /// In tiles of R rows and up to N vectors.
     #[inline(always)]
-    fn by<S: Simd, const R: usize, const N: usize>(self, simd: S) {
-        let Self { words, images, inverse, products, stride } = self;
-        assert_eq!(words.rows, R, "words laid out for another instruction set");
-        let concepts = inverse.len();
-        let (words, images) = (words.entries.as_chunks::<R>().0, images.0.as_chunks::<PANEL>().0);
-        for (n, panel) in images.chunks_exact(concepts).enumerate() {
-            let columns = PANEL.min(concepts - n * PANEL);
-            for (block, rows) in words.chunks_exact(concepts).zip(inverse.chunks(R)) {
-                let mut column = 0;
-                while column < columns {
-                    let out = &mut products[n * PANEL + column..];
-                    column += match (columns - column).div_ceil(S::F32_LANES).min(N) {
-                        1 => write(&sums::<S, R, 1>(simd, block, panel, column, inverse), rows, out, stride),
-                        2 => write(&sums::<S, R, 2>(simd, block, panel, column, inverse), rows, out, stride),
-                        _ => write(&sums::<S, R, N>(simd, block, panel, column, inverse), rows, out, stride),
-                    };
-                }
+    fn by<S: Simd, const R: usize, const N: usize>(mut self, simd: S) {
+        let columns = self.right.columns(self.panel);
+        for first in (0..self.rows.len()).step_by(R) {
+            let mut column = 0;
+            while column < columns {
+                column += match (columns - column).div_ceil(S::F32_LANES).min(N) {
+                    1 => self.tile::<S, R, 1>(simd, first, column),
+                    2 => self.tile::<S, R, 2>(simd, first, column),
+                    _ => self.tile::<S, R, N>(simd, first, column),
+                };
             }
         }
     }
-}
 
-/// A tile of R rows and N vectors: sums over all concepts in the order of the words.
-#[inline(always)]
-fn sums<S: Simd, const R: usize, const N: usize>(
-    simd: S,
-    block: &[[f32; R]],
-    panel: &[[f32; PANEL]],
-    column: usize,
-    inverse: &[u32],
-) -> [[S::f32s; N]; R] {
-    let mut sums = [[simd.splat_f32s(0.0); N]; R];
-    for (words, &q) in block.iter().zip(inverse) {
-        let images = S::as_simd_f32s(&panel[q as usize][column..column + N * S::F32_LANES]).0;
-        let images: &[S::f32s; N] = images.as_array().expect("N vectors");
-        for (sums, &word) in sums.iter_mut().zip(words) {
-            let word = simd.splat_f32s(word);
-            for (sum, &image) in sums.iter_mut().zip(images) {
-                *sum = simd.mul_add_e_f32s(word, image, *sum);
+    /// A tile of R rows and N vectors; its number of columns.
+    #[inline(always)]
+    fn tile<S: Simd, const R: usize, const N: usize>(&mut self, simd: S, first: usize, column: usize) -> usize {
+        let columns = N * S::F32_LANES;
+        let vectors = |row: &[f32; PANEL]| -> [S::f32s; N] {
+            S::as_simd_f32s(&row[column..column + columns]).0.try_into().expect("N vectors")
+        };
+        // Beyond the last row it is repeated, and not written.
+        let last = self.rows.len() - 1;
+        let mut sums = [[simd.splat_f32s(0.0); N]; R];
+        if let Some((scales, from, row)) = self.less {
+            let from = from.panel(self.panel);
+            for (y, sums) in sums.iter_mut().enumerate().take(last + 1 - first) {
+                let scale = simd.splat_f32s(-scales[first + y]);
+                let from = vectors(&from[row + first + y]);
+                sums.iter_mut().zip(from).for_each(|(sum, x)| *sum = simd.mul_f32s(scale, x));
             }
         }
+        let panel = self.right.panel(self.panel);
+        let rows: [&[f32]; R] = std::array::from_fn(|y| &self.rows[last.min(first + y)][..panel.len()]);
+        let mut add = |j: usize, row: &[f32; PANEL]| {
+            let right = vectors(row);
+            for (sums, row) in sums.iter_mut().zip(&rows) {
+                let left = simd.splat_f32s(row[j]);
+                sums.iter_mut().zip(right).for_each(|(sum, right)| *sum = simd.mul_add_e_f32s(left, right, *sum));
+            }
+        };
+        match self.order {
+            Some(order) => order[..panel.len()].iter().enumerate().for_each(|(j, &at)| add(j, &panel[at as usize])),
+            None => panel.iter().enumerate().for_each(|(j, row)| add(j, row)),
+        }
+        let out = self.out[first * self.stride..].chunks_mut(self.stride);
+        for (sums, out) in sums.iter().zip(out).take(last + 1 - first) {
+            out[column..column + columns].copy_from_slice(bytemuck::cast_slice(sums));
+        }
+        columns
     }
-    sums
-}
-
-/// Writes those rows of a tile that there are; its number of columns.
-#[inline(always)]
-fn write<V: bytemuck::Pod, const R: usize, const N: usize>(
-    sums: &[[V; N]; R],
-    rows: &[u32],
-    out: &mut [f32],
-    stride: usize,
-) -> usize {
-    let columns = size_of::<[V; N]>() / size_of::<f32>();
-    for (&row, sums) in rows.iter().zip(sums) {
-        out[row as usize * stride..][..columns].copy_from_slice(bytemuck::cast_slice(sums));
-    }
-    columns
 }
 
 #[cfg(test)]
@@ -145,24 +141,29 @@ mod tests {
     use super::*;
     use crate::stats::permutation::{Permutations, Random};
 
+    /// `M = A_p B^T`, less `scales[a] B[b, a]`.
     #[derive(Clone, Copy)]
     struct World<'a> {
-        entries: &'a [f32],
+        words: &'a [f32],
         images: &'a [f32],
+        draw: &'a [u32],
         inverse: &'a [u32],
+        scales: &'a [f32],
     }
 
     impl pulp::WithSimd for World<'_> {
         type Output = Vec<f32>;
 
         fn with_simd<S: Simd>(self, simd: S) -> Vec<f32> {
-            let concepts = self.inverse.len();
-            let words = Layout { entries: self.entries, concepts }.with_simd(simd);
-            let images = Images::new(self.images, concepts);
-            let stride = concepts.next_multiple_of(16);
-            let mut products = vec![f32::NAN; concepts * stride];
-            Product { words: &words, images: &images, inverse: self.inverse, products: &mut products, stride }
-                .with_simd(simd);
+            let k = self.draw.len();
+            let (stride, images) = (k.next_multiple_of(16), Panels::turned(self.images, k));
+            let rows: Vec<&[f32]> = self.draw.iter().map(|&word| &self.words[word as usize * k..][..k]).collect();
+            let mut products = vec![f32::NAN; k * stride];
+            for panel in 0..images.count() {
+                let less = Some((self.scales, &images, 0));
+                let (order, out) = (Some(self.inverse), &mut products[panel * PANEL..]);
+                Product { rows: &rows, right: &images, panel, order, less, out, stride }.with_simd(simd);
+            }
             products
         }
     }
@@ -171,22 +172,22 @@ mod tests {
     fn every_instruction_set_gives_the_product() {
         for k in [5, 16, 17, 47, 48, 49, 65, 166] {
             let mut random = Random::keyed(1, k as u64);
-            let mut matrix = || (0..k * k).map(|_| random.unit() as f32 - 0.5).collect::<Vec<_>>();
-            let (entries, b) = (matrix(), matrix());
+            let mut matrix = |count: usize| (0..count).map(|_| random.unit() as f32 - 0.5).collect::<Vec<_>>();
+            let (words, images, scales) = (matrix(k * k), matrix(k * k), matrix(k));
             let draw = Permutations::new(2, k).draw(1);
             let mut inverse = vec![0; k];
             super::super::invert(&draw, &mut inverse);
-            let world = World { entries: &entries, images: &b, inverse: &inverse };
+            let world = World { words: &words, images: &images, draw: &draw, inverse: &inverse, scales: &scales };
             let mut found = vec![pulp::Arch::new().dispatch(world), Simd::vectorize(pulp::Scalar, world)];
             #[cfg(target_arch = "x86_64")]
             found.extend(pulp::x86::V3::try_new().map(|simd| Simd::vectorize(simd, world)));
             for a in 0..k {
-                for c in 0..k {
-                    let term = |j: usize| f64::from(entries[draw[a] as usize * k + draw[j] as usize] * b[c * k + j]);
-                    let expected: f64 = (0..k).map(term).sum();
+                for b in 0..k {
+                    let term = |j: usize| f64::from(words[draw[a] as usize * k + draw[j] as usize] * images[b * k + j]);
+                    let expected = (0..k).map(term).sum::<f64>() - f64::from(scales[a] * images[b * k + a]);
                     for found in &found {
-                        let found = f64::from(found[a * k.next_multiple_of(16) + c]);
-                        assert!((found - expected).abs() < 1e-5, "k {k}: M[{a},{c}] is {found}, expected {expected}");
+                        let found = f64::from(found[a * k.next_multiple_of(16) + b]);
+                        assert!((found - expected).abs() < 1e-5, "k {k}: M[{a},{b}] is {found}, expected {expected}");
                     }
                 }
             }

@@ -1,0 +1,140 @@
+//! What is taken from activations before single precision multiplies them: what the images have in common.
+
+use std::ops::Range;
+
+/// Units of a sample, at most and as a share of all, in runs of [`RUN`].
+const SAMPLE: usize = 1024;
+const SHARE: usize = 16;
+const RUN: usize = 64;
+
+/// Images whose mean is taken for what all have in common. Their own parts are in it with a variance of 1/16: the
+/// residuals are larger by 3 % than those from the mean of all, which would take another pass over all activations.
+const COMMON: usize = 16;
+
+/// The residual `e_iu = x_iu - shift_i - contrast_i m_u - offset_i`, with `m` the mean of some images' `x - shift`.
+///
+/// Correlations are those of the `x`, whatever the numbers here (see [`super::Moments`]); good ones leave residuals that
+/// are small and of mean 0, and products of them lose no digits. Either the shifts or the offsets are 0: offsets are
+/// used where the levels of the images are alike, for then `x - contrast m` is small when it is rounded; else shifts.
+#[derive(Clone, Debug)]
+pub(super) struct Frame {
+    /// `[images]`, all three; contrasts, as `m`, of 12 bits.
+    pub shifts: Vec<f32>,
+    pub contrasts: Vec<f32>,
+    pub offsets: Vec<f32>,
+    /// The images whose mean is `m`; none: `m` is 0. By their activations, so that the order of the images does not show.
+    pub common: Vec<usize>,
+}
+
+impl Frame {
+    /// From a sample of every image, `[images, units]`.
+    pub(super) fn new(sample: &[f32], images: usize) -> Self {
+        pulp::Arch::new().dispatch(
+            #[inline(always)]
+            || Self::of(sample, images),
+        )
+    }
+
+    #[inline(always)]
+    fn of(sample: &[f32], images: usize) -> Self {
+        let units = sample.len() / images;
+        let rows: Vec<&[f32]> = sample.chunks_exact(units).collect();
+        let means: Vec<f64> = rows.iter().map(|row| mean(row)).collect();
+        let variances = rows.iter().zip(&means).map(|(row, &mean)| squares(row, mean) / units as f64);
+        let deviation = variances.fold(0.0, f64::max).sqrt();
+        let least = means.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = means.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let alike = most - least <= 2.0 * deviation;
+
+        let mut order: Vec<usize> = (0..images).collect();
+        order.sort_by(|&i, &j| rows[i].iter().map(|x| x.to_bits()).cmp(rows[j].iter().map(|x| x.to_bits())));
+        let common: Vec<usize> = order.into_iter().step_by(images.div_ceil(COMMON)).collect();
+        let zeros = vec![0.0; images];
+        let shifts = if alike { zeros.clone() } else { means.iter().map(|&mean| mean as f32).collect() };
+        let mut frame = Self { shifts, contrasts: zeros.clone(), offsets: zeros, common };
+
+        let mut m = vec![0.0; units];
+        frame.mean(|i| rows[i], &mut m);
+        let centre = mean(&m);
+        let spread = squares(&m, centre);
+        for (i, row) in rows.iter().enumerate() {
+            let slope = (products(row, &m, means[i], centre) / spread) as f32;
+            frame.contrasts[i] = if slope.is_finite() { short(slope) } else { 0.0 };
+            let offset = means[i] - f64::from(frame.shifts[i]) - f64::from(frame.contrasts[i]) * centre;
+            frame.offsets[i] = if alike && offset.is_finite() { offset as f32 } else { 0.0 };
+        }
+        frame
+    }
+
+    /// Shifts alone.
+    pub(super) fn plain(shifts: Vec<f32>) -> Self {
+        let zeros = vec![0.0; shifts.len()];
+        Self { shifts, contrasts: zeros.clone(), offsets: zeros, common: Vec::new() }
+    }
+
+    /// `m`, of units of the images `row`.
+    #[inline(always)]
+    pub(super) fn mean<'a>(&self, row: impl Fn(usize) -> &'a [f32], m: &mut [f32]) {
+        m.fill(0.0);
+        for &i in &self.common {
+            m.iter_mut().zip(row(i)).for_each(|(sum, x)| *sum += x - self.shifts[i]);
+        }
+        let share = self.share();
+        // A NaN would spread from its image to all.
+        m.iter_mut().for_each(|m| *m = if m.is_finite() { short(*m * share) } else { 0.0 });
+    }
+
+    /// What `m` is of the sum.
+    pub(super) fn share(&self) -> f32 {
+        1.0 / self.common.len().max(1) as f32
+    }
+}
+
+/// 12 bits of `x`: products of two such numbers have no rounding error.
+#[inline(always)]
+pub(super) fn short(x: f32) -> f32 {
+    f32::from_bits(x.to_bits() & 0xffff_f000)
+}
+
+/// The units of a layer's sample: runs in an odd stride, in step with no layer's rows or channels.
+pub(super) fn sampled(units: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..units).step_by(stride(units)).map(move |start| start..units.min(start + RUN))
+}
+
+/// Units from the begin of one run to that of the next.
+pub(super) fn stride(units: usize) -> usize {
+    RUN * ((units / (units / SHARE).clamp(RUN, SAMPLE)) | 1)
+}
+
+#[inline(always)]
+fn mean(row: &[f32]) -> f64 {
+    sum(row, |x| x) / row.len() as f64
+}
+
+#[inline(always)]
+fn squares(row: &[f32], mean: f64) -> f64 {
+    sum(row, |x| (x - mean) * (x - mean))
+}
+
+#[inline(always)]
+fn products(x: &[f32], y: &[f32], mean_x: f64, mean_y: f64) -> f64 {
+    let (x, y) = (x.as_chunks::<8>().0, y.as_chunks::<8>().0);
+    let mut sums = [0.0; 8];
+    for (x, y) in x.iter().zip(y) {
+        for ((sum, &x), &y) in sums.iter_mut().zip(x).zip(y) {
+            *sum += (f64::from(x) - mean_x) * (f64::from(y) - mean_y);
+        }
+    }
+    sums.iter().sum()
+}
+
+/// Sums of eight side by side, for speed.
+#[inline(always)]
+fn sum(row: &[f32], term: impl Fn(f64) -> f64) -> f64 {
+    let (row, rest) = row.as_chunks::<8>();
+    let mut sums = [0.0; 8];
+    for row in row {
+        sums.iter_mut().zip(row).for_each(|(sum, &x)| *sum += term(f64::from(x)));
+    }
+    sums.iter().sum::<f64>() + rest.iter().map(|&x| term(f64::from(x))).sum::<f64>()
+}

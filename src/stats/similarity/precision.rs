@@ -1,0 +1,143 @@
+//! The digits of a correlation: equal rows, whole numbers, mean correlations near 1.
+
+use burn::tensor::Device;
+
+use super::tests::{batches, difference, on_devices, reference};
+use super::*;
+use crate::stats::permutation::Random;
+use crate::stats::two_vs_two::pairs;
+
+/// Standard normal numbers (the sum of 12 uniform ones).
+fn normal(random: &mut Random) -> f64 {
+    (0..12).map(|_| random.unit()).sum::<f64>() - 6.0
+}
+
+/// Images of a common pattern and noise without structure, `noise` times as large; each seen through its own contrast
+/// and level.
+fn alike(concepts: usize, units: usize, noise: f64, contrast: f64, level: f64) -> Vec<f32> {
+    let mut random = Random::keyed(11, units as u64);
+    let pattern: Vec<f64> = (0..units).map(|_| normal(&mut random)).collect();
+    let mut rows = Vec::new();
+    for _ in 0..concepts {
+        let (contrast, level) = (1.0 + contrast * (random.unit() - 0.5), level * (random.unit() - 0.5));
+        rows.extend(pattern.iter().map(|p| (level + contrast * (p + noise * normal(&mut random))) as f32));
+    }
+    rows
+}
+
+fn values_are_of(found: &Rsm, order: &[usize], expected: &Rsm) -> bool {
+    let pairs = (0..order.len()).flat_map(|i| (0..order.len()).map(move |j| (i, j)));
+    pairs.into_iter().all(|(i, j)| found.row(i)[j].to_bits() == expected.row(order[i])[order[j]].to_bits())
+}
+
+#[test]
+fn equal_images_have_equal_correlations() {
+    let concepts = 53;
+    for units in [50, 1024, 1031, 9000] {
+        let mut rows = alike(concepts, units, 0.3, 0.5, 1.0);
+        for (copy, original) in [(1, 0), (30, 7), (52, 7), (49, 48)] {
+            rows.copy_within(original * units..(original + 1) * units, copy * units);
+        }
+        on_devices(|device| {
+            let rsm = rsm(&batches(&rows, units, &[16], device)).unwrap();
+            for (copy, original) in [(1, 0), (30, 7), (52, 7), (49, 48)] {
+                assert_eq!(rsm.row(copy)[original], 1.0, "{units} units");
+                for j in (0..concepts).filter(|&j| j != copy && j != original) {
+                    assert_eq!(rsm.row(copy)[j].to_bits(), rsm.row(original)[j].to_bits(), "{units} units, {device:?}");
+                }
+            }
+        });
+    }
+}
+
+#[test]
+fn the_order_of_images_does_not_change_a_bit() {
+    // With fewer rows than a tile, with more than a thread takes, and in between.
+    for (concepts, units) in [(5, 3000), (53, 5000), (400, 1100), (400, 300)] {
+        let rows = alike(concepts, units, 0.5, 0.5, 1.0);
+        let mut random = Random::keyed(3, 0);
+        let mut order: Vec<usize> = (0..concepts).collect();
+        (1..concepts).for_each(|i| order.swap(i, (random.unit() * (i + 1) as f64) as usize));
+        let shuffled: Vec<f32> = order.iter().flat_map(|&i| rows[i * units..(i + 1) * units].to_vec()).collect();
+        let of = |rows: &[f32]| rsm(&batches(rows, units, &[concepts], &Device::flex())).unwrap();
+        assert!(values_are_of(&of(&shuffled), &order, &of(&rows)), "{concepts} concepts, {units} units");
+    }
+}
+
+/// Correlations of whole numbers from exact sums.
+fn exact(rows: &[f32], units: usize) -> Rsm {
+    let rows: Vec<Vec<i128>> = rows.chunks_exact(units).map(|row| row.iter().map(|&x| x as i128).collect()).collect();
+    let covariance = |x: &[i128], y: &[i128]| {
+        let products: i128 = x.iter().zip(y).map(|(x, y)| x * y).sum();
+        units as i128 * products - x.iter().sum::<i128>() * y.iter().sum::<i128>()
+    };
+    let variances: Vec<i128> = rows.iter().map(|row| covariance(row, row)).collect();
+    let mut values = Vec::new();
+    for (i, x) in rows.iter().enumerate() {
+        for (j, y) in rows.iter().enumerate() {
+            let r = covariance(x, y) as f64 / (variances[i] as f64 * variances[j] as f64).sqrt();
+            values.push(if i == j { 1.0 } else { r });
+        }
+    }
+    Rsm::new(rows.len(), values)
+}
+
+#[test]
+fn whole_numbers_have_their_rational_correlations() {
+    let concepts = 20;
+    for units in [40, 1000, 5000, 40_000] {
+        let mut random = Random::keyed(4, units as u64);
+        let mut drawn = |chance: f64, most: f64| -> Vec<f32> {
+            let mut value = || if random.unit() < chance { (1.0 + random.unit() * most).floor() as f32 } else { 0.0 };
+            (0..concepts * units).map(|_| value()).collect()
+        };
+        let one_hot: Vec<f32> = (0..concepts * units).map(|at| f32::from(u8::from(at % units == at / units))).collect();
+        for rows in [drawn(0.05, 1.0), drawn(0.5, 1.0), drawn(0.9, 255.0), one_hot] {
+            let expected = exact(&rows, units);
+            let of_rows = rsm_of_rows(&rows, concepts, units).unwrap();
+            let of_layer = rsm(&batches(&rows, units, &[7], &Device::flex())).unwrap();
+            assert!(difference(&of_rows, &expected) < 4.0 * f64::EPSILON / 2.0, "{units} units");
+            assert_eq!(of_rows, of_layer);
+        }
+    }
+}
+
+#[test]
+fn long_rows_of_few_values_keep_their_digits() {
+    // No whole numbers, and the worst for f32 sums: long runs of equal products, all rounded the same way.
+    let (concepts, units) = (24, 30_000);
+    let mut random = Random::keyed(5, 0);
+    let sparse: Vec<f32> = (0..concepts * units).map(|_| if random.unit() < 0.01 { 0.3 } else { 0.0 }).collect();
+    let one_hot: Vec<f32> =
+        (0..concepts * units).map(|at| if at % units / 1000 == at / units { 0.1 } else { 0.0 }).collect();
+    for rows in [sparse, one_hot] {
+        let found = rsm(&batches(&rows, units, &[24], &Device::flex())).unwrap();
+        let difference = difference(&found, &reference(&rows, units));
+        println!("off by {difference:e}");
+        // Chains of 64 to 128 equal products at worst err by 2e-6 to 4e-6.
+        assert!(difference < 1e-6, "off by {difference:e}");
+    }
+}
+
+/// How many decisions of the 2 vs. 2 test are others than those of the reference.
+fn flips(concepts: usize, units: usize, rows: &[f32], device: &Device) -> usize {
+    let mut random = Random::keyed(6, 0);
+    let words: Vec<f32> = (0..concepts * 50).map(|_| normal(&mut random) as f32).collect();
+    let words = rsm_of_rows(&words, concepts, 50).unwrap();
+    let found = pairs(&words, &rsm(&batches(rows, units, &[40], device)).unwrap()).unwrap();
+    let expected = pairs(&words, &reference(rows, units)).unwrap();
+    found.iter().zip(&expected).filter(|(found, expected)| found.outcome != expected.outcome).count()
+}
+
+#[test]
+fn images_alike_to_four_nines_are_told_apart() {
+    let concepts = 166;
+    for (units, contrast, level) in [(500, 0.0, 0.0), (4000, 0.0, 0.0), (20_000, 0.4, 0.0), (20_000, 0.4, 1000.0)] {
+        let rows = alike(concepts, units, 0.01, contrast, level);
+        on_devices(|device| {
+            let flips = flips(concepts, units, &rows, device);
+            println!("{units} units, contrast {contrast}, level {level}: {flips} of 13,695 decisions on {device:?}");
+            assert!(flips <= 1, "{units} units, contrast {contrast}, level {level}: {flips} decisions on {device:?}");
+        });
+    }
+}
