@@ -413,9 +413,7 @@ fn transform_out<S: Simd>(simd: S, strip: &Strip, from: &[f32], pitch: usize, ti
                 *value = S::as_simd_f32s(&from[at..at + S::F32_LANES]).0[0];
             }
             let column = outwards(simd, column);
-            for y in 0..GIVES {
-                half[y][x] = column[y];
-            }
+            half.iter_mut().zip(column).for_each(|(half, value)| half[x] = value);
         }
         for (y, half) in half.into_iter().enumerate() {
             values[y * columns + GIVES * tile..][..GIVES].copy_from_slice(&outwards(simd, half));
