@@ -7,7 +7,7 @@ use burn::tensor::{Device, TensorData};
 
 use super::activations::{Activations, Shape};
 use crate::kernels::pooling::{Border, average_pool, global_mean, max_pool};
-use crate::kernels::{Activation, Convolution, Dense, VALID, Window, activation};
+use crate::kernels::{Activation, Convolution, Dense, Window, activation};
 use crate::weights::{Parameters, WeightsError};
 
 /// What a node computes.
@@ -102,10 +102,7 @@ impl Function {
             (Self::Activate(activation), Tokens(x), None) => Tokens(activation.forward(x)),
             (Self::Activate(activation), Vector(x), None) => Vector(activation.forward(x)),
             (Self::Softmax, Vector(x), None) => Vector(activation::softmax(x)),
-            (Self::MaxPool(window), Map(x), None) => {
-                let x = if window.padding == VALID { x } else { x.pad(window.padding, f32::NEG_INFINITY) };
-                Map(max_pool(x, window.size[0], window.stride[0]))
-            }
+            (Self::MaxPool(window), Map(x), None) => Map(max_pool(x, window)),
             (Self::AveragePool(window, border), Map(x), None) => Map(average_pool(x, window, border)),
             (Self::Mean, Map(x), None) => Vector(global_mean(x).flatten(1, 3)),
             (Self::Mean, Tokens(x), None) => Vector(x.mean_dim(1).flatten(1, 2)),
