@@ -18,9 +18,10 @@ const GIVES: usize = 4;
 const SEES: usize = 6;
 const ENTRIES: usize = SEES * SEES;
 
-/// The points: 0, ±A, ±B.
-const A: f64 = 1.0;
-const B: f64 = 2.0;
+/// The points: 0, ±A, ±B, exact in f32 with all that is made of them. Of those tried they round least: the errors are 2.2
+/// times those of a direct sum in f32, with 1 and 2 (Lavin & Gray) 4.6 times.
+const A: f64 = 0.625;
+const B: f64 = 1.5;
 
 /// Tiles of a block: the most, and a whole number of rows of every instruction set's product.
 const TILES: usize = 96;
