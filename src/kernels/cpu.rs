@@ -6,6 +6,7 @@
 mod dense;
 mod depthwise;
 mod implicit;
+mod lanes;
 mod matrix;
 mod pixels;
 mod pool;

@@ -4,6 +4,7 @@
 use pulp::Simd;
 use rayon::prelude::*;
 
+use super::lanes::every_second;
 use super::{Activation, Isa, LINE, Weights, Window, activate, with_scratch};
 
 /// Vectors of sums: enough to hide the time that one takes.
@@ -100,10 +101,7 @@ impl LaidOut {
                 let from = row.get(first..).unwrap_or_default();
                 if stride[1] == 2 {
                     let count = to.len().min(from.len().div_ceil(2));
-                    let from = &from[..(2 * count).saturating_sub(1)];
-                    for (n, to) in to[..count].iter_mut().enumerate() {
-                        *to = from[2 * n];
-                    }
+                    every_second(&mut to[..count], from);
                 } else {
                     to.iter_mut().zip(from.iter().step_by(stride[1])).for_each(|(to, &from)| *to = from);
                 }

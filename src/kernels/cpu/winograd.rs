@@ -10,6 +10,7 @@ use std::ops::Range;
 use pulp::Simd;
 use rayon::prelude::*;
 
+use super::lanes::transposed;
 use super::matrix::Matrix;
 use super::{Activation, Isa, Shared, Weights, Window, activate, with_scratch};
 
@@ -292,38 +293,6 @@ fn interleave(from: &[f32], pitch: usize, len: usize, to: &mut [f32], lanes: usi
     for x in whole..len {
         to[x * lanes..][..4].copy_from_slice(&[rows[0][x], rows[1][x], rows[2][x], rows[3][x]]);
     }
-}
-
-/// The compiler makes single moves of a loop over these.
-#[cfg(target_arch = "x86_64")]
-#[inline(always)]
-fn transposed(rows: [[f32; 4]; 4]) -> [[f32; 4]; 4] {
-    use std::arch::x86_64::{__m128, _mm_movehl_ps, _mm_movelh_ps, _mm_unpackhi_ps, _mm_unpacklo_ps};
-
-    let [a, b, c, d]: [__m128; 4] = bytemuck::cast(rows);
-    // SAFETY: SSE is part of every x86-64.
-    bytemuck::cast(unsafe {
-        let (ab, cd) = (_mm_unpacklo_ps(a, b), _mm_unpacklo_ps(c, d));
-        let (later_ab, later_cd) = (_mm_unpackhi_ps(a, b), _mm_unpackhi_ps(c, d));
-        [
-            _mm_movelh_ps(ab, cd),
-            _mm_movehl_ps(cd, ab),
-            _mm_movelh_ps(later_ab, later_cd),
-            _mm_movehl_ps(later_cd, later_ab),
-        ]
-    })
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-#[inline(always)]
-fn transposed(rows: [[f32; 4]; 4]) -> [[f32; 4]; 4] {
-    let mut columns = [[0.0; 4]; 4];
-    for (y, row) in rows.into_iter().enumerate() {
-        for (x, value) in row.into_iter().enumerate() {
-            columns[x][y] = value;
-        }
-    }
-    columns
 }
 
 /// `x + factor y`.
