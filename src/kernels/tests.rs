@@ -71,6 +71,20 @@ fn tiles_of_a_dense_layer_make_up_the_whole() {
 }
 
 #[test]
+fn what_a_kernel_writes_becomes_a_tensor_without_a_copy() {
+    let mut place = std::ptr::null();
+    let x: Tensor<2> = from_cpu([300, 400], |out| {
+        place = out.as_ptr();
+        out.iter_mut().zip(0..).for_each(|(out, n)| *out = n as f32);
+    });
+    let values = on_cpu(&x).unwrap();
+    assert_eq!((values.as_ptr(), values.len()), (place, 120_000));
+    // Burn may change it in place, and cut it.
+    let halves = (x * 2.0).split(150, 0);
+    assert_eq!(on_cpu(&halves[1]).unwrap()[..2], [120_000.0, 120_002.0]);
+}
+
+#[test]
 fn pooling_leaves_out_windows_that_do_not_fit() {
     let x: Vec<f32> = (0..16).map(|v| v as f32).collect();
     assert_eq!(values(max_pool(tensor(&x, [1, 1, 4, 4]), Window::square(3, 2, VALID))), [10.0]);

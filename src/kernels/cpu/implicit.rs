@@ -12,10 +12,10 @@ use super::{Activation, Isa, Shared, Weights, Window, activate, activated, with_
 
 /// Taps (of all channels) summed at a time; the sums of the parts are added in order. A block of weights for a tile stays
 /// in a first-level cache, the panels in a second-level one.
-const DEPTH: usize = 320;
+const DEPTH: usize = 512;
 
 /// Panels laid out at a time.
-const PANELS: usize = 8;
+const PANELS: usize = 6;
 
 /// Pieces that a layer is cut into for each thread, so that all end at about the same time.
 const PIECES: usize = 4;
