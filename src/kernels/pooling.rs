@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 
 use super::gpu::pooling::{Kind, pool};
-use super::{Window, cpu, from_cpu, on_cpu};
+use super::{VALID, Window, cpu, from_cpu, on_cpu};
 
 /// Largest value of each window; beyond the border is nothing, and windows that do not fit are left out.
 pub fn max_pool(x: Tensor<4>, window: Window) -> Tensor<4> {
