@@ -5,6 +5,7 @@ pub mod convolution;
 mod cpu;
 pub mod dense;
 pub mod gpu;
+pub mod join;
 mod memory;
 pub mod pooling;
 pub mod product;

@@ -8,6 +8,7 @@ mod depthwise;
 mod implicit;
 mod lanes;
 mod matrix;
+mod pass;
 mod pixels;
 mod pool;
 mod winograd;
@@ -22,6 +23,7 @@ use pulp::{Simd, WithSimd};
 use super::{Activation, Window};
 
 pub use self::dense::Dense;
+pub use self::pass::{concatenate, sum};
 pub use self::pool::{average_pool, global_mean, max_pool};
 
 /// A convolution with its weights laid out.

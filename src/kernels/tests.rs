@@ -85,6 +85,21 @@ fn what_a_kernel_writes_becomes_a_tensor_without_a_copy() {
 }
 
 #[test]
+fn sums_and_concatenations_are_burns() {
+    let x = tensor(&filled(2 * 3 * 5 * 7), [2, 3, 5, 7]);
+    let y = x.clone().flip([2]);
+    assert_eq!(values(join::sum(x.clone(), y.clone(), Activation::Identity)), values(x.clone() + y.clone()));
+    let relu = burn::tensor::activation::relu(x.clone() + y.clone());
+    assert_eq!(values(join::sum(x.clone(), y.clone(), Activation::Relu)), values(relu));
+    for axis in 0..4 {
+        let all = || vec![x.clone(), y.clone().narrow(axis, 1, 1), x.clone()];
+        let (found, expected) = (join::concatenate(all(), axis), Tensor::cat(all(), axis));
+        assert_eq!(found.dims(), expected.dims());
+        assert_eq!(values(found), values(expected), "axis {axis}");
+    }
+}
+
+#[test]
 fn pooling_leaves_out_windows_that_do_not_fit() {
     let x: Vec<f32> = (0..16).map(|v| v as f32).collect();
     assert_eq!(values(max_pool(tensor(&x, [1, 1, 4, 4]), Window::square(3, 2, VALID))), [10.0]);

@@ -165,11 +165,15 @@ impl Blueprint {
         (0..cut).filter(|&node| last[node] >= cut).collect()
     }
 
-    /// The activation before `end` that is done in the same pass as the convolution or dense layer `at`, whose own value
-    /// neither another node takes nor a layer is.
+    /// The activation before `end` that is done in the same pass as the convolution, dense layer or sum `at`, whose own
+    /// value neither another node takes nor a layer is.
     pub(super) fn joined(&self, at: usize, end: usize) -> Option<(usize, Activation)> {
-        let weighted = matches!(self.nodes[at].operation, Operation::Convolution { .. } | Operation::Dense { .. });
-        if !weighted || self.nodes[at].layer.is_some() {
+        let joins = match self.nodes[at].operation {
+            Operation::Convolution { .. } | Operation::Dense { .. } => true,
+            Operation::Function(function) => function == Function::Add,
+            Operation::Image => false,
+        };
+        if !joins || self.nodes[at].layer.is_some() {
             return None;
         }
         let mut takers = (at + 1..self.nodes.len()).filter(|&later| self.nodes[later].inputs.contains(&at));

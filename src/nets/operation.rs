@@ -107,7 +107,6 @@ impl Function {
             (Self::Mean, Map(x), None) => Vector(global_mean(x).flatten(1, 3)),
             (Self::Mean, Tokens(x), None) => Vector(x.mean_dim(1).flatten(1, 2)),
             (Self::Tokens, Map(x), None) => Tokens(x.flatten::<3>(2, 3).swap_dims(1, 2)),
-            (Self::Add, one, Some(other)) => one.plus(other),
             (function, one, _) => panic!("{function:?} of {:?}", one.shape()),
         }
     }
@@ -131,6 +130,7 @@ fn concatenated(first: Shape, other: &Shape) -> Option<Shape> {
 pub(super) enum Kernel {
     Convolution(Box<Convolution>),
     Dense(Dense),
+    Sum(Activation),
     Function(Function),
 }
 
@@ -139,6 +139,10 @@ impl Kernel {
         match self {
             Self::Convolution(convolution) => Activations::Map(convolution.forward(inputs.remove(0).map())),
             Self::Dense(dense) => dense_forward(dense, inputs.remove(0)),
+            Self::Sum(activation) => {
+                let other = inputs.remove(1);
+                inputs.remove(0).plus(other, *activation)
+            }
             Self::Function(function) => function.forward(inputs),
         }
     }
@@ -176,6 +180,7 @@ impl Operation {
                 let (weight, bias) = plain(parameters, name)?;
                 Kernel::Dense(Dense::new(&weight, &bias, activation, Dense::TILE_BYTES, device))
             }
+            Self::Function(Function::Add) => Kernel::Sum(activation),
             Self::Function(function) => Kernel::Function(*function),
         }))
     }
