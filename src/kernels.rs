@@ -16,7 +16,7 @@ use burn::tensor::Tensor;
 use burn_flex::{Flex, FlexTensor};
 
 pub use activation::Activation;
-pub use convolution::Convolution;
+pub use convolution::{Convolution, Residual};
 pub use dense::Dense;
 
 /// The values of a tensor on the CPU, row by row.

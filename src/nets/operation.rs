@@ -7,7 +7,7 @@ use burn::tensor::{Device, TensorData};
 
 use super::activations::{Activations, Shape};
 use crate::kernels::pooling::{Border, average_pool, global_mean, max_pool};
-use crate::kernels::{Activation, Convolution, Dense, Window, activation};
+use crate::kernels::{Activation, Convolution, Dense, Residual, Window, activation};
 use crate::weights::{Parameters, WeightsError};
 
 /// What a node computes.
@@ -129,6 +129,7 @@ fn concatenated(first: Shape, other: &Shape) -> Option<Shape> {
 /// An operation with its weights on a device.
 pub(super) enum Kernel {
     Convolution(Box<Convolution>),
+    Residual(Box<Residual>),
     Dense(Dense),
     Sum(Activation),
     Function(Function),
@@ -138,6 +139,10 @@ impl Kernel {
     pub fn forward(&self, mut inputs: Vec<Activations>) -> Activations {
         match self {
             Self::Convolution(convolution) => Activations::Map(convolution.forward(inputs.remove(0).map())),
+            Self::Residual(residual) => {
+                let summand = inputs.remove(1).map();
+                Activations::Map(residual.forward(inputs.remove(0).map(), summand))
+            }
             Self::Dense(dense) => dense_forward(dense, inputs.remove(0)),
             Self::Sum(activation) => {
                 let other = inputs.remove(1);
@@ -157,12 +162,13 @@ fn dense_forward(dense: &Dense, x: Activations) -> Activations {
 }
 
 impl Operation {
-    /// Takes the weights; `activation` is done in the same pass. `None` if there is nothing to compute.
+    /// Takes the weights; a sum if `summed`, then `activation`, are done in the same pass. `None` if there is nothing to compute.
     ///
     /// # Errors
     /// As [`Parameters::get`].
     pub(super) fn load(
         &self,
+        summed: bool,
         activation: Activation,
         parameters: &mut Parameters,
         device: &Device,
@@ -174,6 +180,10 @@ impl Operation {
                     Some(norm) => folded(parameters, name, norm)?,
                     None => plain(parameters, name)?,
                 };
+                if summed {
+                    let residual = Residual::new(weight, bias, *window, *groups, activation, device);
+                    return Ok(Some(Kernel::Residual(Box::new(residual))));
+                }
                 Kernel::Convolution(Box::new(Convolution::new(weight, bias, *window, *groups, activation, device)))
             }
             Self::Dense { name } => {

@@ -25,13 +25,21 @@ impl Depthwise {
         Self { isa, window, activation, bias: bias.to_vec(), kernel: kernel.to_vec() }
     }
 
-    pub fn forward(&self, x: &[f32], [_, channels, height, width]: [usize; 4], output: [usize; 2], out: &mut [f32]) {
+    pub fn forward(
+        &self,
+        x: &[f32],
+        [_, channels, height, width]: [usize; 4],
+        output: [usize; 2],
+        plus: Option<&[f32]>,
+        out: &mut [f32],
+    ) {
         let laid_out = LaidOut::new(self.window, [height, width], output);
         let planes = out.par_chunks_exact_mut(output[0] * output[1]).zip(x.par_chunks_exact(height * width));
         planes.enumerate().for_each(|(plane, (out, x))| {
             let channel = plane % channels;
+            let plus = plus.map(|plus| &plus[plane * out.len()..][..out.len()]);
             with_scratch(laid_out.values(), |scratch| {
-                self.isa.dispatch(Plane { layer: self, laid_out: &laid_out, channel, x, scratch, out });
+                self.isa.dispatch(Plane { layer: self, laid_out: &laid_out, channel, x, scratch, plus, out });
             });
         });
     }
@@ -116,6 +124,7 @@ struct Plane<'a> {
     channel: usize,
     x: &'a [f32],
     scratch: &'a mut [f32],
+    plus: Option<&'a [f32]>,
     out: &'a mut [f32],
 }
 
@@ -124,7 +133,7 @@ impl pulp::WithSimd for Plane<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { layer, laid_out, channel, x, scratch, out } = self;
+        let Self { layer, laid_out, channel, x, scratch, plus, out } = self;
         let (values, sums) = scratch.split_at_mut(laid_out.len() + VECTORS * LINE);
         laid_out.lay_out(x, values);
         let kernel = &layer.kernel[channel * laid_out.taps.len()..][..laid_out.taps.len()];
@@ -146,6 +155,7 @@ impl pulp::WithSimd for Plane<'_> {
         for (out, sums) in out.chunks_exact_mut(laid_out.output[1]).zip(sums.chunks_exact(laid_out.pitch)) {
             out.copy_from_slice(&sums[..out.len()]);
         }
+        plus.iter().for_each(|plus| out.iter_mut().zip(*plus).for_each(|(out, plus)| *out += plus));
         activate(layer.activation, out);
     }
 }

@@ -25,7 +25,7 @@ fn written(count: usize, write: impl FnOnce(&mut [f32])) -> Vec<f32> {
 }
 
 fn forward(layer: &Convolution, x: &[f32], shape: [usize; 4]) -> Vec<f32> {
-    written(layer.output(shape).iter().product(), |out| layer.forward(x, shape, out))
+    written(layer.output(shape).iter().product(), |out| layer.forward(x, shape, None, out))
 }
 
 fn forward_dense(layer: &Dense, x: &[f32], inputs: usize) -> Vec<f32> {
@@ -248,6 +248,25 @@ fn bits_depend_neither_on_threads_nor_on_the_batch() {
         assert_eq!(threads(3).install(|| forward_dense(&dense, &x, inputs)), expected);
         let one = x.chunks(inputs).flat_map(|x| forward_dense(&dense, x, inputs)).collect::<Vec<_>>();
         assert_eq!(one, expected);
+    }
+}
+
+#[test]
+fn what_is_added_is_added_before_the_activation() {
+    for (inputs, outputs, groups, size, stride) in
+        [(40, 40, 1, 3, 1), (600, 24, 1, 1, 1), (24, 24, 1, 5, 2), (24, 24, 24, 3, 2)]
+    {
+        let window = Window::square(size, stride, [(size / 2, size / 2); 2]);
+        let case = Case::new([2, inputs, 11, 13], outputs, groups, window);
+        for (name, isa) in isas() {
+            let plain = forward(&Convolution::on(isa, &case.weights(Activation::Identity)), &case.x, case.shape);
+            let plus = numbers(plain.len(), 7);
+            let layer = Convolution::on(isa, &case.weights(Activation::Relu));
+            let found = written(plain.len(), |out| layer.forward(&case.x, case.shape, Some(&plus), out));
+            for (found, (plain, plus)) in found.into_iter().zip(plain.iter().zip(&plus)) {
+                assert_eq!(found, (plain + plus).max(0.0), "{name} {:?}", case.window);
+            }
+        }
     }
 }
 

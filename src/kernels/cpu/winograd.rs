@@ -63,9 +63,16 @@ impl Winograd {
         Self { isa, window, inputs, activation, bias: bias.to_vec(), weights }
     }
 
-    pub fn forward(&self, x: &[f32], [images, _, height, width]: [usize; 4], output: [usize; 2], out: &mut [f32]) {
+    pub fn forward(
+        &self,
+        x: &[f32],
+        [images, _, height, width]: [usize; 4],
+        output: [usize; 2],
+        plus: Option<&[f32]>,
+        out: &mut [f32],
+    ) {
         let tiles = output.map(|size| size.div_ceil(GIVES));
-        let map = Map { x, input: [height, width], tiles, output, count: images * tiles[0] * tiles[1] };
+        let map = Map { x, plus, input: [height, width], tiles, output, count: images * tiles[0] * tiles[1] };
         let out = Shared::new(out);
         self.pieces(map.count).into_par_iter().for_each(|(tiles, outputs)| {
             let block = Block::new(self, tiles, outputs);
@@ -112,6 +119,7 @@ fn transformed(kernel: &[f32]) -> [f32; ENTRIES] {
 /// Input and output in tiles.
 struct Map<'a> {
     x: &'a [f32],
+    plus: Option<&'a [f32]>,
     input: [usize; 2],
     tiles: [usize; 2],
     output: [usize; 2],
@@ -422,6 +430,9 @@ fn scatter<S: Simd>(
                 let out = unsafe { out.part(at..at + count) };
                 let bias = layer.bias[first + channel];
                 out.iter_mut().zip(row).for_each(|(out, &sum)| *out = sum + bias);
+                if let Some(plus) = map.plus {
+                    out.iter_mut().zip(&plus[at..]).for_each(|(out, plus)| *out += plus);
+                }
                 activate(layer.activation, out);
             }
         }
