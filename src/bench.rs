@@ -25,6 +25,12 @@ use crate::stimuli;
 /// Timed runs of every row, after one that is not counted.
 const RUNS: usize = 5;
 
+/// The row of a whole network.
+const NETWORK: &str = "whole network";
+
+/// Images of the paper, whose time is estimated.
+const STIMULI: f64 = 830.0;
+
 /// GPUs whose time is estimated: operations per second and bytes per second.
 const LAPTOP: (f64, f64) = (10e12, 300e9);
 const SERVER: (f64, f64) = (60e12, 2000e9);
@@ -100,15 +106,16 @@ struct Work {
 /// A device that fails, or a result that differs from its reference.
 pub fn run(devices: &[Selected], plan: Option<Plan>, convolutions: bool, progress: &Progress) -> Result<Bench, Error> {
     let mut rows = Vec::new();
+    let mut products = Vec::new();
     for selected in devices.iter().filter(|selected| !convolutions || selected.adapter.is_some()) {
         progress.line(format!("validating on {}", selected.name()));
         validate(selected).map_err(Error::Failed)?;
         let product = product_rate(selected)?;
         rows.push(product.clone());
+        products.push((selected.device.clone(), product.clone()));
         let of_product = |row: Row| {
-            let share = row.operations / row.median_ms / (product.operations / product.median_ms);
             progress.detail(format!("{} {} {:.1} ms", row.task, row.case, row.median_ms));
-            Row { of_product: share, ..row }
+            row.of(&product)
         };
         if selected.adapter.is_some() {
             rows.extend(convolutions::rows(selected)?.into_iter().map(of_product));
@@ -136,7 +143,11 @@ pub fn run(devices: &[Selected], plan: Option<Plan>, convolutions: bool, progres
         }
     }
     if let Some(plan) = plan {
-        rows.extend(time_stages(plan)?);
+        let product = match products.into_iter().find(|(device, _)| *device == plan.placement.device.device) {
+            Some((_, product)) => product,
+            None => product_rate(&plan.placement.device)?,
+        };
+        rows.extend(time_network(plan)?.into_iter().map(|row| row.of(&product)));
     }
     let names = devices.iter().map(Selected::name).collect();
     Ok(Bench { devices: names, threads: rayon::current_num_threads(), rows })
@@ -157,6 +168,14 @@ pub fn write_shaders(directory: &Path) -> Result<(), Error> {
         results::write_atomically(&path, |file| file.write_all(source.as_bytes())).map_err(Error::failed)?;
     }
     Ok(())
+}
+
+impl Row {
+    /// With its share of the rate of `product`.
+    fn of(self, product: &Row) -> Self {
+        let rate = |row: &Row| row.operations / row.median_ms;
+        Self { of_product: rate(&self) / rate(product), ..self }
+    }
 }
 
 impl Bench {
@@ -181,6 +200,16 @@ impl Bench {
                 row.server_ms,
             )
         }));
+        for row in self.rows.iter().filter(|row| row.task == NETWORK) {
+            let seconds = |batch_ms: f64| batch_ms / row.median_ms * STIMULI / row.rate;
+            lines.push(format!(
+                "{}: {STIMULI} images take {:.1} s here, by operations and bytes {:.2} s on the laptop, {:.2} s on the server",
+                row.case,
+                seconds(row.median_ms),
+                seconds(row.laptop_ms),
+                seconds(row.server_ms),
+            ));
+        }
         lines.push(format!("devices: {}; {} threads; {RUNS} runs each", self.devices.join("; "), self.threads));
         lines.push(
             "product: share of the matrix product's operations per second in this run; laptop, server: time that the \
@@ -356,21 +385,22 @@ fn time_rsm(selected: &Selected, concepts: usize, units: usize) -> Result<Row, E
     })
 }
 
-/// One batch through every stage of the plan's network, on the plan's device.
-fn time_stages(plan: Plan) -> Result<Vec<Row>, Error> {
+/// One batch through every stage of the plan's network, then through all of them, on the plan's device.
+fn time_network(plan: Plan) -> Result<Vec<Row>, Error> {
     let Plan { model, weights, inputs, placement, .. } = plan;
     let selected = placement.device;
     let stages = model.load(weights, &selected.device).map_err(Error::input)?;
-    let input = model.input;
+    let prepared = model.input;
     let rgb = inputs
         .manifest
-        .load(&[0], input.size, input.resize, input.crop_pct, placement.batch)
+        .load(&[0], prepared.size, prepared.resize, prepared.crop_pct, placement.batch)
         .take(placement.batch)
         .collect::<Result<Vec<_>, _>>()
         .map_err(Error::failed)?;
     let images = rgb.len();
-    let mut x = Batch::of(stimuli::batch(&rgb, &input, &selected.device));
-    let mut rows = Vec::new();
+    let input = Batch::of(stimuli::batch(&rgb, &prepared, &selected.device));
+    let mut x = input.clone();
+    let mut rows: Vec<Row> = Vec::new();
     for (stage, spec) in stages.iter().zip(&model.stages) {
         let work = Work {
             task: spec.layers.last().map_or("untapped stage", |layer| &layer.name).to_string(),
@@ -387,6 +417,22 @@ fn time_stages(plan: Plan) -> Result<Vec<Row>, Error> {
         })?);
         x = output.expect("the stage ran");
     }
+    let sum = |of: fn(&Row) -> f64| rows.iter().map(of).sum::<f64>();
+    let work = Work {
+        task: NETWORK.to_string(),
+        case: format!("{}, {} images", model.network.name, images),
+        count: images as f64,
+        unit: "images",
+        operations: sum(|row| row.operations),
+        bytes: sum(|row| row.bytes),
+    };
+    let whole = timed(&selected, work, || {
+        stages.iter().fold(input.clone(), |x, stage| stage.forward(x, &mut Taps::default()));
+        selected.device.sync().map_err(Error::failed)
+    })?;
+    // The stages run one after the other, each as its own operations or bytes let it.
+    let (laptop_ms, server_ms) = (sum(|row| row.laptop_ms), sum(|row| row.server_ms));
+    rows.push(Row { laptop_ms, server_ms, ..whole });
     Ok(rows)
 }
 

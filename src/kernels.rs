@@ -5,6 +5,7 @@ pub mod convolution;
 mod cpu;
 pub mod dense;
 pub mod gpu;
+pub mod join;
 mod memory;
 pub mod pooling;
 pub mod product;
@@ -15,7 +16,7 @@ use burn::tensor::Tensor;
 use burn_flex::{Flex, FlexTensor};
 
 pub use activation::Activation;
-pub use convolution::Convolution;
+pub use convolution::{Convolution, Residual};
 pub use dense::Dense;
 
 /// The values of a tensor on the CPU, row by row.

@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::gpu::{self, Gpu};
-use super::{Activation, Window, cpu, from_cpu, on_cpu};
+use super::{Activation, Window, cpu, from_cpu, join, on_cpu};
 
 /// A convolution on a device, its weights laid out once.
 pub struct Convolution(On);
@@ -48,9 +48,46 @@ impl Convolution {
         match &self.0 {
             On::Cpu(convolution) => {
                 let values = on_cpu(&x).expect("an input on the device of the weights");
-                from_cpu(convolution.output(x.dims()), |out| convolution.forward(&values, x.dims(), out))
+                from_cpu(convolution.output(x.dims()), |out| convolution.forward(&values, x.dims(), None, out))
             }
             On::Gpu(convolution) => convolution.forward(x),
         }
+    }
+}
+
+/// A convolution whose output another tensor is added to, before the activation.
+pub struct Residual {
+    convolution: Convolution,
+    /// What the convolution leaves to do.
+    activation: Activation,
+}
+
+impl Residual {
+    /// As [`Convolution::new`].
+    pub fn new(
+        weight: TensorData,
+        bias: TensorData,
+        window: Window,
+        groups: usize,
+        activation: Activation,
+        device: &Device,
+    ) -> Self {
+        let on_cpu = *device == Device::flex();
+        let within = if on_cpu { activation } else { Activation::Identity };
+        Self { convolution: Convolution::new(weight, bias, window, groups, within, device), activation }
+    }
+
+    /// As [`Convolution::forward`], plus `summand`.
+    ///
+    /// # Panics
+    /// As there, and if the summand has another shape than the output.
+    pub fn forward(&self, x: Tensor<4>, summand: Tensor<4>) -> Tensor<4> {
+        let On::Cpu(convolution) = &self.convolution.0 else {
+            return join::sum(self.convolution.forward(x), summand, self.activation);
+        };
+        let shape = convolution.output(x.dims());
+        assert_eq!(summand.dims(), shape, "a summand of the output's shape");
+        let [values, summand] = [&x, &summand].map(|x| on_cpu(x).expect("an input on the device of the weights"));
+        from_cpu(shape, |out| convolution.forward(&values, x.dims(), Some(&summand), out))
     }
 }

@@ -6,7 +6,9 @@
 mod dense;
 mod depthwise;
 mod implicit;
+mod lanes;
 mod matrix;
+mod pass;
 mod pixels;
 mod pool;
 mod winograd;
@@ -21,6 +23,7 @@ use pulp::{Simd, WithSimd};
 use super::{Activation, Window};
 
 pub use self::dense::Dense;
+pub use self::pass::{concatenate, sum};
 pub use self::pool::{average_pool, global_mean, max_pool};
 
 /// A convolution with its weights laid out.
@@ -94,19 +97,20 @@ impl Convolution {
         [images, self.outputs, rows, columns]
     }
 
-    /// From `x` of this shape, `[images, in, height, width]`.
+    /// From `x` of this shape, `[images, in, height, width]`; `plus` is added before the activation.
     ///
     /// # Panics
     /// If the lengths do not fit the shapes.
-    pub fn forward(&self, x: &[f32], shape: [usize; 4], out: &mut [f32]) {
+    pub fn forward(&self, x: &[f32], shape: [usize; 4], plus: Option<&[f32]>, out: &mut [f32]) {
         let [_, _, rows, columns] = self.output(shape);
         assert_eq!(shape[1], self.inputs, "channels of the input");
         assert_eq!(x.len(), shape.iter().product::<usize>(), "a value for every unit");
         assert_eq!(out.len(), shape[0] * self.outputs * rows * columns, "a place for every unit");
+        assert!(plus.is_none_or(|plus| plus.len() == out.len()), "a summand for every unit");
         match &self.form {
-            Form::Depthwise(form) => form.forward(x, shape, [rows, columns], out),
-            Form::Winograd(form) => form.forward(x, shape, [rows, columns], out),
-            Form::Implicit(form) => form.forward(x, shape, [rows, columns], out),
+            Form::Depthwise(form) => form.forward(x, shape, [rows, columns], plus, out),
+            Form::Winograd(form) => form.forward(x, shape, [rows, columns], plus, out),
+            Form::Implicit(form) => form.forward(x, shape, [rows, columns], plus, out),
         }
     }
 }

@@ -5,10 +5,9 @@ use burn::tensor::Tensor;
 use super::gpu::pooling::{Kind, pool};
 use super::{VALID, Window, cpu, from_cpu, on_cpu};
 
-/// Largest value of each `window` x `window`, `stride` apart; windows that do not fit are left out (Keras `valid`).
-pub fn max_pool(x: Tensor<4>, window: usize, stride: usize) -> Tensor<4> {
+/// Largest value of each window; beyond the border is nothing, and windows that do not fit are left out.
+pub fn max_pool(x: Tensor<4>, window: Window) -> Tensor<4> {
     let [images, channels, height, width] = x.dims();
-    let window = Window::square(window, stride, VALID);
     let Some(values) = on_cpu(&x) else { return pool(x, window, Kind::Maximum) };
     let [rows, columns] = window.output([height, width]);
     from_cpu([images, channels, rows, columns], |out| cpu::max_pool(&values, [height, width], window, out))

@@ -71,21 +71,53 @@ fn tiles_of_a_dense_layer_make_up_the_whole() {
 }
 
 #[test]
+fn what_a_kernel_writes_becomes_a_tensor_without_a_copy() {
+    let mut place = std::ptr::null();
+    let x: Tensor<2> = from_cpu([300, 400], |out| {
+        place = out.as_ptr();
+        out.iter_mut().zip(0..).for_each(|(out, n)| *out = n as f32);
+    });
+    let values = on_cpu(&x).unwrap();
+    assert_eq!((values.as_ptr(), values.len()), (place, 120_000));
+    // Burn may change it in place, and cut it.
+    let halves = (x * 2.0).split(150, 0);
+    assert_eq!(on_cpu(&halves[1]).unwrap()[..2], [120_000.0, 120_002.0]);
+}
+
+#[test]
+fn sums_and_concatenations_are_burns() {
+    let x = tensor(&filled(2 * 3 * 5 * 7), [2, 3, 5, 7]);
+    let y = x.clone().flip([2]);
+    assert_eq!(values(join::sum(x.clone(), y.clone(), Activation::Identity)), values(x.clone() + y.clone()));
+    let relu = burn::tensor::activation::relu(x.clone() + y.clone());
+    assert_eq!(values(join::sum(x.clone(), y.clone(), Activation::Relu)), values(relu));
+    for axis in 0..4 {
+        let all = || vec![x.clone(), y.clone().narrow(axis, 1, 1), x.clone()];
+        let (found, expected) = (join::concatenate(all(), axis), Tensor::cat(all(), axis));
+        assert_eq!(found.dims(), expected.dims());
+        assert_eq!(values(found), values(expected), "axis {axis}");
+    }
+}
+
+#[test]
 fn pooling_leaves_out_windows_that_do_not_fit() {
     let x: Vec<f32> = (0..16).map(|v| v as f32).collect();
-    assert_eq!(values(max_pool(tensor(&x, [1, 1, 4, 4]), 3, 2)), [10.0]);
-    assert_eq!(values(max_pool(tensor(&x, [1, 1, 4, 4]), 2, 2)), [5.0, 7.0, 13.0, 15.0]);
+    assert_eq!(values(max_pool(tensor(&x, [1, 1, 4, 4]), Window::square(3, 2, VALID))), [10.0]);
+    assert_eq!(values(max_pool(tensor(&x, [1, 1, 4, 4]), Window::square(2, 2, VALID))), [5.0, 7.0, 13.0, 15.0]);
 }
 
 #[test]
 fn pooling_on_the_cpu_equals_burns() {
     let shape = [2, 3, 9, 7];
     let x = filled(shape.iter().product());
-    for (window, stride) in [(2, 2), (3, 2), (3, 1), (1, 3)] {
-        let burn = max_pool2d(tensor(&x, shape), MaxPoolOptions::new([window; 2]).with_stride([stride; 2]));
-        assert_eq!(max_pool(tensor(&x, shape), window, stride).into_data(), burn.into_data(), "{window} {stride}");
+    for (window, stride, padding) in [(2, 2, 0), (3, 2, 0), (3, 2, 1), (3, 1, 1), (1, 3, 0)] {
+        let options = MaxPoolOptions::new([window; 2]).with_stride([stride; 2]).with_padding([padding; 2]);
+        let burn = max_pool2d(tensor(&x, shape), options);
+        let window = Window::square(window, stride, [(padding, padding); 2]);
+        assert_eq!(max_pool(tensor(&x, shape), window).into_data(), burn.into_data(), "{window:?}");
     }
-    let spoilt = max_pool(tensor(&[1.0, f32::NAN, 0.0, 2.0, 3.0, 4.0, 5.0, 6.0], [2, 1, 2, 2]), 2, 2);
+    let spoilt =
+        max_pool(tensor(&[1.0, f32::NAN, 0.0, 2.0, 3.0, 4.0, 5.0, 6.0], [2, 1, 2, 2]), Window::square(2, 2, VALID));
     assert!(values(spoilt.clone())[0].is_nan());
     assert_eq!(values(spoilt)[1], 6.0);
 }
@@ -131,7 +163,7 @@ fn operations(device: &Device) -> Vec<(&'static str, Vec<f32>)> {
         ("depthwise", conv([6, 1, 3, 3], 1, [(1, 1); 2], 6)),
         ("depthwise, strided", conv([6, 1, 3, 3], 2, [(0, 1), (1, 1)], 6)),
         ("dense, in tiles", values(dense.forward(x.clone().flatten(1, 3)))),
-        ("max-pool", values(max_pool(x.clone(), 3, 2))),
+        ("max-pool", values(max_pool(x.clone(), Window::square(3, 2, [(1, 0), (0, 1)])))),
         ("mean of what is inside", values(average_pool(x.clone(), 3, Border::Excluded))),
         ("mean with zeros", values(average_pool(x.clone(), 3, Border::Zeros))),
         ("global mean", values(global_mean(x.clone()))),

@@ -2,6 +2,9 @@
 
 use burn::tensor::{Device, Tensor};
 
+use crate::kernels::Activation;
+use crate::kernels::join::{concatenate, sum};
+
 /// The shape of an image's activations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
@@ -113,21 +116,21 @@ impl Activations {
     /// If there are none, or not all of one kind.
     pub(super) fn concatenate(all: Vec<Self>, axis: usize) -> Self {
         match &all[0] {
-            Map(_) => Map(Tensor::cat(all.into_iter().map(Self::map).collect(), axis)),
-            Tokens(_) => Tokens(Tensor::cat(all.into_iter().map(Self::tokens).collect(), axis)),
-            Vector(_) => Vector(Tensor::cat(all.into_iter().map(Self::vector).collect(), axis)),
+            Map(_) => Map(concatenate(all.into_iter().map(Self::map).collect(), axis)),
+            Tokens(_) => Tokens(concatenate(all.into_iter().map(Self::tokens).collect(), axis)),
+            Vector(_) => Vector(concatenate(all.into_iter().map(Self::vector).collect(), axis)),
         }
     }
 
-    /// The sum.
+    /// The activation of the sum.
     ///
     /// # Panics
     /// If the shapes differ.
-    pub(super) fn plus(self, other: Self) -> Self {
+    pub(super) fn plus(self, other: Self, activation: Activation) -> Self {
         match self {
-            Map(x) => Map(x + other.map()),
-            Tokens(x) => Tokens(x + other.tokens()),
-            Vector(x) => Vector(x + other.vector()),
+            Map(x) => Map(sum(x, other.map(), activation)),
+            Tokens(x) => Tokens(sum(x, other.tokens(), activation)),
+            Vector(x) => Vector(sum(x, other.vector(), activation)),
         }
     }
 

@@ -165,21 +165,56 @@ impl Blueprint {
         (0..cut).filter(|&node| last[node] >= cut).collect()
     }
 
-    /// The activation before `end` that is done in the same pass as the convolution or dense layer `at`, whose own value
-    /// neither another node takes nor a layer is.
-    pub(super) fn joined(&self, at: usize, end: usize) -> Option<(usize, Activation)> {
-        let weighted = matches!(self.nodes[at].operation, Operation::Convolution { .. } | Operation::Dense { .. });
-        if !weighted || self.nodes[at].layer.is_some() {
-            return None;
+    /// What before `end` is done in the same pass as `at`: after a convolution a sum with what was computed before, after it,
+    /// a dense layer or a sum an activation; of each, its own value neither another node takes nor a layer is.
+    pub(super) fn joined(&self, at: usize, end: usize) -> Joined {
+        let mut joined = Joined { nodes: vec![at], summand: None, activation: Activation::Identity };
+        let operation = |node: usize| &self.nodes[node].operation;
+        if let Operation::Convolution { .. } = operation(at)
+            && let Some(sum) = self.only_taker(at, end)
+            && *operation(sum) == Operation::Function(Function::Add)
+            && let Some(&summand) = self.nodes[sum].inputs.iter().find(|&&input| input < at)
+        {
+            joined.nodes.push(sum);
+            joined.summand = Some(summand);
         }
+        let adds = match operation(at) {
+            Operation::Convolution { .. } | Operation::Dense { .. } => true,
+            Operation::Function(function) => *function == Function::Add,
+            Operation::Image => false,
+        };
+        if adds
+            && let Some(taker) = self.only_taker(joined.outcome(), end)
+            && let Operation::Function(Function::Activate(activation)) = *operation(taker)
+        {
+            joined.nodes.push(taker);
+            joined.activation = activation;
+        }
+        joined
+    }
+
+    /// The node before `end` that takes `at`, if no other does and no layer is.
+    fn only_taker(&self, at: usize, end: usize) -> Option<usize> {
         let mut takers = (at + 1..self.nodes.len()).filter(|&later| self.nodes[later].inputs.contains(&at));
-        let (taker, others) = (takers.next()?, takers.next());
-        match self.nodes[taker].operation {
-            Operation::Function(Function::Activate(activation)) if others.is_none() && taker < end => {
-                Some((taker, activation))
-            }
-            _ => None,
-        }
+        let taker = takers.next().filter(|&taker| taker < end && self.nodes[at].layer.is_none())?;
+        takers.next().is_none().then_some(taker)
+    }
+}
+
+/// What is done in one pass.
+pub(super) struct Joined {
+    /// In order.
+    pub nodes: Vec<usize>,
+    /// The node whose value is added to a convolution's.
+    pub summand: Option<usize>,
+    /// The last that is done.
+    pub activation: Activation,
+}
+
+impl Joined {
+    /// The node whose value comes of it.
+    pub fn outcome(&self) -> usize {
+        self.nodes[self.nodes.len() - 1]
     }
 }
 

@@ -7,7 +7,7 @@ use burn::tensor::{Device, TensorData};
 
 use super::activations::{Activations, Shape};
 use crate::kernels::pooling::{Border, average_pool, global_mean, max_pool};
-use crate::kernels::{Activation, Convolution, Dense, VALID, Window, activation};
+use crate::kernels::{Activation, Convolution, Dense, Residual, Window, activation};
 use crate::weights::{Parameters, WeightsError};
 
 /// What a node computes.
@@ -102,15 +102,11 @@ impl Function {
             (Self::Activate(activation), Tokens(x), None) => Tokens(activation.forward(x)),
             (Self::Activate(activation), Vector(x), None) => Vector(activation.forward(x)),
             (Self::Softmax, Vector(x), None) => Vector(activation::softmax(x)),
-            (Self::MaxPool(window), Map(x), None) => {
-                let x = if window.padding == VALID { x } else { x.pad(window.padding, f32::NEG_INFINITY) };
-                Map(max_pool(x, window.size[0], window.stride[0]))
-            }
+            (Self::MaxPool(window), Map(x), None) => Map(max_pool(x, window)),
             (Self::AveragePool(window, border), Map(x), None) => Map(average_pool(x, window, border)),
             (Self::Mean, Map(x), None) => Vector(global_mean(x).flatten(1, 3)),
             (Self::Mean, Tokens(x), None) => Vector(x.mean_dim(1).flatten(1, 2)),
             (Self::Tokens, Map(x), None) => Tokens(x.flatten::<3>(2, 3).swap_dims(1, 2)),
-            (Self::Add, one, Some(other)) => one.plus(other),
             (function, one, _) => panic!("{function:?} of {:?}", one.shape()),
         }
     }
@@ -133,7 +129,9 @@ fn concatenated(first: Shape, other: &Shape) -> Option<Shape> {
 /// An operation with its weights on a device.
 pub(super) enum Kernel {
     Convolution(Box<Convolution>),
+    Residual(Box<Residual>),
     Dense(Dense),
+    Sum(Activation),
     Function(Function),
 }
 
@@ -141,7 +139,15 @@ impl Kernel {
     pub fn forward(&self, mut inputs: Vec<Activations>) -> Activations {
         match self {
             Self::Convolution(convolution) => Activations::Map(convolution.forward(inputs.remove(0).map())),
+            Self::Residual(residual) => {
+                let summand = inputs.remove(1).map();
+                Activations::Map(residual.forward(inputs.remove(0).map(), summand))
+            }
             Self::Dense(dense) => dense_forward(dense, inputs.remove(0)),
+            Self::Sum(activation) => {
+                let other = inputs.remove(1);
+                inputs.remove(0).plus(other, *activation)
+            }
             Self::Function(function) => function.forward(inputs),
         }
     }
@@ -156,12 +162,13 @@ fn dense_forward(dense: &Dense, x: Activations) -> Activations {
 }
 
 impl Operation {
-    /// Takes the weights; `activation` is done in the same pass. `None` if there is nothing to compute.
+    /// Takes the weights; a sum if `summed`, then `activation`, are done in the same pass. `None` if there is nothing to compute.
     ///
     /// # Errors
     /// As [`Parameters::get`].
     pub(super) fn load(
         &self,
+        summed: bool,
         activation: Activation,
         parameters: &mut Parameters,
         device: &Device,
@@ -173,12 +180,17 @@ impl Operation {
                     Some(norm) => folded(parameters, name, norm)?,
                     None => plain(parameters, name)?,
                 };
+                if summed {
+                    let residual = Residual::new(weight, bias, *window, *groups, activation, device);
+                    return Ok(Some(Kernel::Residual(Box::new(residual))));
+                }
                 Kernel::Convolution(Box::new(Convolution::new(weight, bias, *window, *groups, activation, device)))
             }
             Self::Dense { name } => {
                 let (weight, bias) = plain(parameters, name)?;
                 Kernel::Dense(Dense::new(&weight, &bias, activation, Dense::TILE_BYTES, device))
             }
+            Self::Function(Function::Add) => Kernel::Sum(activation),
             Self::Function(function) => Kernel::Function(*function),
         }))
     }

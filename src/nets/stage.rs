@@ -8,7 +8,6 @@ use burn::tensor::{Device, Tensor};
 use super::activations::Activations;
 use super::blueprint::Blueprint;
 use super::operation::Kernel;
-use crate::kernels::Activation;
 use crate::weights::{Parameters, WeightsError};
 
 /// Most that an activation inside a stage takes on the CPU: larger ones the allocator (glibc: from 32 MiB on) returns to
@@ -103,18 +102,25 @@ impl Stage {
         let mut places: HashMap<usize, usize> = given.iter().enumerate().map(|(place, &node)| (node, place)).collect();
         let (mut steps, mut inside) = (Vec::new(), 0);
         for at in range.clone() {
-            // The image, and activations joined to the layer before.
+            // The image, and what was joined to a node before.
             if places.contains_key(&at) {
                 continue;
             }
-            let (outcome, activation) = blueprint.joined(at, range.end).unwrap_or((at, Activation::Identity));
-            let Some(kernel) = nodes[at].operation.load(activation, parameters, device)? else { continue };
+            let joined = blueprint.joined(at, range.end);
+            let (outcome, summed) = (joined.outcome(), joined.summand.is_some());
+            let loaded = nodes[at].operation.load(summed, joined.activation, parameters, device)?;
+            let Some(kernel) = loaded else { continue };
             let inputs = nodes[at].inputs.iter().enumerate().map(|(n, input)| {
                 let again = nodes[at].inputs[n + 1..].contains(input);
                 (places[input], last_use[*input] == at && !again)
             });
-            let (inputs, leaves) = (inputs.collect(), left.contains(&outcome));
-            places.insert(outcome, given.len() + steps.len());
+            // The sum takes it, and nothing else after the convolution may.
+            let summand = joined.summand.map(|node| {
+                let takers = nodes[at + 1..].iter().filter(|later| later.inputs.contains(&node));
+                (places[&node], takers.count() == 1)
+            });
+            let (inputs, leaves) = (inputs.chain(summand).collect(), left.contains(&outcome));
+            places.extend(joined.nodes.iter().map(|&node| (node, given.len() + steps.len())));
             steps.push(Step { kernel, inputs, layer: layer(outcome).filter(|_| !leaves) });
             inside = inside.max(if leaves { 0 } else { nodes[outcome].shape.units() });
         }

@@ -4,6 +4,7 @@
 use pulp::Simd;
 use rayon::prelude::*;
 
+use super::lanes::every_second;
 use super::{Activation, Isa, LINE, Weights, Window, activate, with_scratch};
 
 /// Vectors of sums: enough to hide the time that one takes.
@@ -24,13 +25,21 @@ impl Depthwise {
         Self { isa, window, activation, bias: bias.to_vec(), kernel: kernel.to_vec() }
     }
 
-    pub fn forward(&self, x: &[f32], [_, channels, height, width]: [usize; 4], output: [usize; 2], out: &mut [f32]) {
+    pub fn forward(
+        &self,
+        x: &[f32],
+        [_, channels, height, width]: [usize; 4],
+        output: [usize; 2],
+        plus: Option<&[f32]>,
+        out: &mut [f32],
+    ) {
         let laid_out = LaidOut::new(self.window, [height, width], output);
         let planes = out.par_chunks_exact_mut(output[0] * output[1]).zip(x.par_chunks_exact(height * width));
         planes.enumerate().for_each(|(plane, (out, x))| {
             let channel = plane % channels;
+            let plus = plus.map(|plus| &plus[plane * out.len()..][..out.len()]);
             with_scratch(laid_out.values(), |scratch| {
-                self.isa.dispatch(Plane { layer: self, laid_out: &laid_out, channel, x, scratch, out });
+                self.isa.dispatch(Plane { layer: self, laid_out: &laid_out, channel, x, scratch, plus, out });
             });
         });
     }
@@ -100,10 +109,7 @@ impl LaidOut {
                 let from = row.get(first..).unwrap_or_default();
                 if stride[1] == 2 {
                     let count = to.len().min(from.len().div_ceil(2));
-                    let from = &from[..(2 * count).saturating_sub(1)];
-                    for (n, to) in to[..count].iter_mut().enumerate() {
-                        *to = from[2 * n];
-                    }
+                    every_second(&mut to[..count], from);
                 } else {
                     to.iter_mut().zip(from.iter().step_by(stride[1])).for_each(|(to, &from)| *to = from);
                 }
@@ -118,6 +124,7 @@ struct Plane<'a> {
     channel: usize,
     x: &'a [f32],
     scratch: &'a mut [f32],
+    plus: Option<&'a [f32]>,
     out: &'a mut [f32],
 }
 
@@ -126,7 +133,7 @@ impl pulp::WithSimd for Plane<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { layer, laid_out, channel, x, scratch, out } = self;
+        let Self { layer, laid_out, channel, x, scratch, plus, out } = self;
         let (values, sums) = scratch.split_at_mut(laid_out.len() + VECTORS * LINE);
         laid_out.lay_out(x, values);
         let kernel = &layer.kernel[channel * laid_out.taps.len()..][..laid_out.taps.len()];
@@ -148,6 +155,7 @@ impl pulp::WithSimd for Plane<'_> {
         for (out, sums) in out.chunks_exact_mut(laid_out.output[1]).zip(sums.chunks_exact(laid_out.pitch)) {
             out.copy_from_slice(&sums[..out.len()]);
         }
+        plus.iter().for_each(|plus| out.iter_mut().zip(*plus).for_each(|(out, plus)| *out += plus));
         activate(layer.activation, out);
     }
 }

@@ -12,10 +12,10 @@ use super::{Activation, Isa, Shared, Weights, Window, activate, activated, with_
 
 /// Taps (of all channels) summed at a time; the sums of the parts are added in order. A block of weights for a tile stays
 /// in a first-level cache, the panels in a second-level one.
-const DEPTH: usize = 320;
+const DEPTH: usize = 512;
 
 /// Panels laid out at a time.
-const PANELS: usize = 8;
+const PANELS: usize = 6;
 
 /// Pieces that a layer is cut into for each thread, so that all end at about the same time.
 const PIECES: usize = 4;
@@ -74,13 +74,13 @@ impl Implicit {
         isa.dispatch(Layout(isa, weights))
     }
 
-    pub fn forward(&self, x: &[f32], shape: [usize; 4], output: [usize; 2], out: &mut [f32]) {
+    pub fn forward(&self, x: &[f32], shape: [usize; 4], output: [usize; 2], plus: Option<&[f32]>, out: &mut [f32]) {
         let pixels = Pixels::new(x, shape, self.window, output);
         let out = Shared::new(out);
         self.pieces(pixels.count()).into_par_iter().for_each(|piece| {
             let depth = DEPTH.min(self.taps());
             with_scratch(piece.panels.len() * depth * PANEL, |panels| {
-                self.isa.dispatch(Work { layer: self, pixels: &pixels, piece, panels, out: &out });
+                self.isa.dispatch(Work { layer: self, pixels: &pixels, piece, panels, plus, out: &out });
             });
         });
     }
@@ -116,6 +116,7 @@ struct Work<'a> {
     piece: Piece,
     /// `[panels, depth, PANEL]`.
     panels: &'a mut [f32],
+    plus: Option<&'a [f32]>,
     out: &'a Shared<'a>,
 }
 
@@ -131,7 +132,7 @@ impl pulp::WithSimd for Work<'_> {
 impl Work<'_> {
     #[inline(always)]
     fn by<S: Simd, const R: usize>(self, simd: S) {
-        let Self { layer, pixels, piece, panels, out } = self;
+        let Self { layer, pixels, piece, panels, plus, out } = self;
         assert_eq!(layer.rows, R, "weights laid out for another instruction set");
         let (taps, blocks) = (layer.taps(), layer.outputs.div_ceil(R));
         let depth = taps.div_ceil(taps.div_ceil(DEPTH));
@@ -158,6 +159,7 @@ impl Work<'_> {
                             rows: R.min(layer.outputs - block * R),
                             bias,
                             last: last == taps,
+                            plus,
                             out,
                         };
                         column += match (columns - column).div_ceil(S::F32_LANES) {
@@ -207,6 +209,8 @@ struct Store<'a> {
     bias: Option<&'a [f32]>,
     /// The last part of the taps: the sums are complete.
     last: bool,
+    /// Added to them.
+    plus: Option<&'a [f32]>,
     out: &'a Shared<'a>,
 }
 
@@ -231,13 +235,16 @@ impl Store<'_> {
                 let to = (run.image * channels + self.row + row) * size + run.pixel + start - run.at;
                 // SAFETY: pieces differ in the pixels or the rows, and a piece writes from one thread.
                 let out = unsafe { self.out.part(to..to + end - start) };
+                let plus = self.plus.filter(|_| self.last).map(|plus| &plus[to..][..out.len()]);
                 if out.len() == columns {
-                    for (out, &sum) in S::as_mut_simd_f32s(out).0.iter_mut().zip(sums) {
+                    let plus = plus.map(|plus| S::as_simd_f32s(plus).0);
+                    for (n, (out, &sum)) in S::as_mut_simd_f32s(out).0.iter_mut().zip(sums).enumerate() {
                         let before = match self.bias {
                             Some(bias) => simd.splat_f32s(bias[row]),
                             None => *out,
                         };
                         let sum = simd.add_f32s(before, sum);
+                        let sum = plus.map_or(sum, |plus| simd.add_f32s(sum, plus[n]));
                         *out = if self.last { activated(simd, self.layer.activation, sum) } else { sum };
                     }
                     continue;
@@ -247,6 +254,7 @@ impl Store<'_> {
                     Some(bias) => out.iter_mut().zip(sums).for_each(|(out, &sum)| *out = bias[row] + sum),
                     None => out.iter_mut().zip(sums).for_each(|(out, &sum)| *out += sum),
                 }
+                plus.iter().for_each(|plus| out.iter_mut().zip(*plus).for_each(|(out, plus)| *out += plus));
                 if self.last {
                     activate(self.layer.activation, out);
                 }

@@ -5,6 +5,7 @@ use std::ops::Range;
 use pulp::Simd;
 
 use super::Window;
+use super::lanes::every_second;
 
 /// Pixels side by side: whole tiles of three vectors of 16, 8 or 4.
 pub const PANEL: usize = 48;
@@ -171,12 +172,7 @@ impl<'a> Pixels<'a> {
 fn strided<S: Simd>(simd: S, to: &mut [f32], from: &[f32], stride: usize) {
     match stride {
         1 => copy(simd, to, from),
-        2 => {
-            let from = &from[..2 * to.len() - 1];
-            for (n, to) in to.iter_mut().enumerate() {
-                *to = from[2 * n];
-            }
-        }
+        2 => every_second(to, &from[..2 * to.len() - 1]),
         _ => to.iter_mut().zip(from.iter().step_by(stride)).for_each(|(to, &from)| *to = from),
     }
 }

@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 
 use super::Window;
+use super::lanes::every_second;
 
 /// The largest value of each window of every channel, `[.., height, width]`; NaN wins. Beyond the border is nothing.
 pub fn max_pool(x: &[f32], input: [usize; 2], window: Window, out: &mut [f32]) {
@@ -42,8 +43,8 @@ fn pool(
     let simd = pulp::Arch::new();
     let planes = out.par_chunks_exact_mut(rows * columns).zip(x.par_chunks_exact(height * width));
     planes.for_each_init(
-        || vec![nothing; reach],
-        |band, (pooled, plane)| {
+        || (vec![nothing; reach], vec![nothing; columns]),
+        |(band, seen), (pooled, plane)| {
             simd.dispatch(
                 #[inline(always)]
                 || {
@@ -60,19 +61,18 @@ fn pool(
                         pooled.fill(nothing);
                         for tap in 0..size[1] {
                             let band = &band[tap * dilation[1]..];
-                            match stride[1] {
-                                1 => pooled.iter_mut().zip(band).for_each(|(p, &value)| *p = fold(*p, value)),
+                            let seen = match stride[1] {
+                                1 => &band[..columns],
                                 2 => {
-                                    let band = &band[..2 * columns - 1];
-                                    for (x, pooled) in pooled.iter_mut().enumerate() {
-                                        *pooled = fold(*pooled, band[2 * x]);
-                                    }
+                                    every_second(seen, band);
+                                    &*seen
                                 }
                                 step => {
-                                    let band = band.iter().step_by(step);
-                                    pooled.iter_mut().zip(band).for_each(|(p, &value)| *p = fold(*p, value));
+                                    seen.iter_mut().zip(band.iter().step_by(step)).for_each(|(to, &from)| *to = from);
+                                    &*seen
                                 }
-                            }
+                            };
+                            pooled.iter_mut().zip(seen).for_each(|(pooled, &value)| *pooled = fold(*pooled, value));
                         }
                         for (x, pooled) in pooled.iter_mut().enumerate() {
                             *pooled = finish(y, x, *pooled);

@@ -10,6 +10,7 @@ use std::ops::Range;
 use pulp::Simd;
 use rayon::prelude::*;
 
+use super::lanes::transposed;
 use super::matrix::Matrix;
 use super::{Activation, Isa, Shared, Weights, Window, activate, with_scratch};
 
@@ -18,9 +19,10 @@ const GIVES: usize = 4;
 const SEES: usize = 6;
 const ENTRIES: usize = SEES * SEES;
 
-/// The points: 0, ±A, ±B.
-const A: f64 = 1.0;
-const B: f64 = 2.0;
+/// The points: 0, ±A, ±B, exact in f32 with all that is made of them. Of those tried they round least: the errors are 2.2
+/// times those of a direct sum in f32, with 1 and 2 (Lavin & Gray) 4.6 times.
+const A: f64 = 0.625;
+const B: f64 = 1.5;
 
 /// Tiles of a block: the most, and a whole number of rows of every instruction set's product.
 const TILES: usize = 96;
@@ -61,9 +63,16 @@ impl Winograd {
         Self { isa, window, inputs, activation, bias: bias.to_vec(), weights }
     }
 
-    pub fn forward(&self, x: &[f32], [images, _, height, width]: [usize; 4], output: [usize; 2], out: &mut [f32]) {
+    pub fn forward(
+        &self,
+        x: &[f32],
+        [images, _, height, width]: [usize; 4],
+        output: [usize; 2],
+        plus: Option<&[f32]>,
+        out: &mut [f32],
+    ) {
         let tiles = output.map(|size| size.div_ceil(GIVES));
-        let map = Map { x, input: [height, width], tiles, output, count: images * tiles[0] * tiles[1] };
+        let map = Map { x, plus, input: [height, width], tiles, output, count: images * tiles[0] * tiles[1] };
         let out = Shared::new(out);
         self.pieces(map.count).into_par_iter().for_each(|(tiles, outputs)| {
             let block = Block::new(self, tiles, outputs);
@@ -110,6 +119,7 @@ fn transformed(kernel: &[f32]) -> [f32; ENTRIES] {
 /// Input and output in tiles.
 struct Map<'a> {
     x: &'a [f32],
+    plus: Option<&'a [f32]>,
     input: [usize; 2],
     tiles: [usize; 2],
     output: [usize; 2],
@@ -293,38 +303,6 @@ fn interleave(from: &[f32], pitch: usize, len: usize, to: &mut [f32], lanes: usi
     }
 }
 
-/// The compiler makes single moves of a loop over these.
-#[cfg(target_arch = "x86_64")]
-#[inline(always)]
-fn transposed(rows: [[f32; 4]; 4]) -> [[f32; 4]; 4] {
-    use std::arch::x86_64::{__m128, _mm_movehl_ps, _mm_movelh_ps, _mm_unpackhi_ps, _mm_unpacklo_ps};
-
-    let [a, b, c, d]: [__m128; 4] = bytemuck::cast(rows);
-    // SAFETY: SSE is part of every x86-64.
-    bytemuck::cast(unsafe {
-        let (ab, cd) = (_mm_unpacklo_ps(a, b), _mm_unpacklo_ps(c, d));
-        let (later_ab, later_cd) = (_mm_unpackhi_ps(a, b), _mm_unpackhi_ps(c, d));
-        [
-            _mm_movelh_ps(ab, cd),
-            _mm_movehl_ps(cd, ab),
-            _mm_movelh_ps(later_ab, later_cd),
-            _mm_movehl_ps(later_cd, later_ab),
-        ]
-    })
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-#[inline(always)]
-fn transposed(rows: [[f32; 4]; 4]) -> [[f32; 4]; 4] {
-    let mut columns = [[0.0; 4]; 4];
-    for (y, row) in rows.into_iter().enumerate() {
-        for (x, value) in row.into_iter().enumerate() {
-            columns[x][y] = value;
-        }
-    }
-    columns
-}
-
 /// `x + factor y`.
 #[inline(always)]
 fn add<S: Simd>(simd: S, x: S::f32s, factor: f64, y: S::f32s) -> S::f32s {
@@ -413,9 +391,7 @@ fn transform_out<S: Simd>(simd: S, strip: &Strip, from: &[f32], pitch: usize, ti
                 *value = S::as_simd_f32s(&from[at..at + S::F32_LANES]).0[0];
             }
             let column = outwards(simd, column);
-            for y in 0..GIVES {
-                half[y][x] = column[y];
-            }
+            half.iter_mut().zip(column).for_each(|(half, value)| half[x] = value);
         }
         for (y, half) in half.into_iter().enumerate() {
             values[y * columns + GIVES * tile..][..GIVES].copy_from_slice(&outwards(simd, half));
@@ -454,6 +430,9 @@ fn scatter<S: Simd>(
                 let out = unsafe { out.part(at..at + count) };
                 let bias = layer.bias[first + channel];
                 out.iter_mut().zip(row).for_each(|(out, &sum)| *out = sum + bias);
+                if let Some(plus) = map.plus {
+                    out.iter_mut().zip(&plus[at..]).for_each(|(out, plus)| *out += plus);
+                }
                 activate(layer.activation, out);
             }
         }

@@ -1,0 +1,65 @@
+//! Moves between the lanes of vectors, of which the compiler makes single moves if they are written as loops.
+
+#[cfg(target_arch = "x86_64")]
+use std::arch::x86_64::{__m128, _mm_movehl_ps, _mm_movelh_ps, _mm_shuffle_ps, _mm_unpackhi_ps, _mm_unpacklo_ps};
+
+/// The rows as columns.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+pub fn transposed(rows: [[f32; 4]; 4]) -> [[f32; 4]; 4] {
+    let [a, b, c, d]: [__m128; 4] = bytemuck::cast(rows);
+    // SAFETY: SSE is part of every x86-64.
+    bytemuck::cast(unsafe {
+        let (ab, cd) = (_mm_unpacklo_ps(a, b), _mm_unpacklo_ps(c, d));
+        let (later_ab, later_cd) = (_mm_unpackhi_ps(a, b), _mm_unpackhi_ps(c, d));
+        [
+            _mm_movelh_ps(ab, cd),
+            _mm_movehl_ps(cd, ab),
+            _mm_movelh_ps(later_ab, later_cd),
+            _mm_movehl_ps(later_cd, later_ab),
+        ]
+    })
+}
+
+/// The rows as columns.
+#[cfg(not(target_arch = "x86_64"))]
+#[inline(always)]
+pub fn transposed(rows: [[f32; 4]; 4]) -> [[f32; 4]; 4] {
+    let mut columns = [[0.0; 4]; 4];
+    for (y, row) in rows.into_iter().enumerate() {
+        for (x, value) in row.into_iter().enumerate() {
+            columns[x][y] = value;
+        }
+    }
+    columns
+}
+
+/// The first, third, … of eight.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn every_second_of(values: [f32; 8]) -> [f32; 4] {
+    let [a, b]: [__m128; 2] = bytemuck::cast(values);
+    // SAFETY: SSE is part of every x86-64.
+    bytemuck::cast(unsafe { _mm_shuffle_ps::<0b10_00_10_00>(a, b) })
+}
+
+/// The first, third, … of eight.
+#[cfg(not(target_arch = "x86_64"))]
+#[inline(always)]
+fn every_second_of([a, _, b, _, c, _, d, _]: [f32; 8]) -> [f32; 4] {
+    [a, b, c, d]
+}
+
+/// As many of the first, third, … value of `from` as `to` holds.
+#[inline(always)]
+pub fn every_second(to: &mut [f32], from: &[f32]) {
+    // The last of eight is there if another value follows.
+    let whole = to.len().saturating_sub(1) / 4 * 4;
+    let (fours, rest) = to.split_at_mut(whole);
+    for (to, from) in fours.as_chunks_mut::<4>().0.iter_mut().zip(from.as_chunks::<8>().0) {
+        *to = every_second_of(*from);
+    }
+    for (to, from) in rest.iter_mut().zip(from[2 * whole..].iter().step_by(2)) {
+        *to = *from;
+    }
+}
