@@ -6,7 +6,7 @@
 //! | module | from | to |
 //! | --- | --- | --- |
 //! | [`error`], [`names`], [`checksum`], [`progress`] | | exit codes, names of concepts in files, SHA-256, what is said meanwhile |
-//! | [`kernels`] | tensors and matrices | launches of our WGSL |
+//! | [`kernels`] | tensors and matrices | convolutions, products, poolings on CPU and GPU |
 //! | [`stats`] | matrices | RSMs, 2 vs. 2 counts, p-values; opens no files |
 //! | [`device`] | `auto`, `cpu`, `gpu:N` | a Burn device and the memory it has |
 //! | [`imagenet`] | | the 1000 classes and their names |
