@@ -263,7 +263,10 @@ fn matrices(
     let entries_each = if square { concepts * concepts } else { concepts * (concepts - 1) / 2 };
     let wanted = part.rdms.iter().map(|&rdm| &values[rdm * entries_each..][..entries_each]);
     let (entries, mut rsms) = if square {
-        let squares: Vec<Rsm> = wanted.map(|matrix| Rsm::new(concepts, matrix.to_vec())).collect();
+        let mut squares: Vec<Rsm> = wanted.map(|matrix| Rsm::new(concepts, matrix.to_vec())).collect();
+        if let Some(order) = columns_in_order_of_rows(path, array)? {
+            squares.iter_mut().for_each(|matrix| *matrix = with_columns(matrix, &order));
+        }
         (by_diagonal(path, &squares, said)?, squares)
     } else {
         let entries = said.ok_or_else(|| MatrixError::Untold { path: path.into(), shape: shape.clone(), concepts })?;
@@ -271,9 +274,6 @@ fn matrices(
     };
     if rsms.is_empty() {
         return Err(MatrixError::Shape { path: path.into(), shape });
-    }
-    if square && let Some(order) = columns_in_order_of_rows(path, array)? {
-        rsms.iter_mut().for_each(|rsm| *rsm = with_columns(rsm, &order));
     }
     let several = rsms.len() > 1;
     for (group, rsm) in rsms.iter_mut().enumerate() {
