@@ -24,7 +24,7 @@
 //! rows that are equal bit for bit have equal correlations bit for bit, and 1 with each other, on every device and
 //! whatever the order of the images, the batches and the threads.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 use burn_flex::Flex;
 
 use self::frame::Frame;
@@ -112,15 +112,20 @@ pub fn rsm(batches: &[Tensor<2>]) -> Result<Rsm, SimilarityError> {
     assert!(batches.iter().all(|batch| batch.dims()[1] == units), "the batches of a layer have the same units");
     match Gpu::of(&batches[0].device()) {
         Some(gpu) if units > DOUBLE_UNITS => on_gpu(&gpu, batches, units),
-        _ => on_cpu(batches, units),
+        Some(_) => on_cpu(&fetched(batches), units),
+        None => on_cpu(batches, units),
     }
 }
 
+/// Copies of a GPU's batches on the CPU.
+fn fetched(batches: &[Tensor<2>]) -> Vec<Tensor<2>> {
+    batches.iter().map(|batch| Tensor::from_data(batch.to_data(), &Device::flex())).collect()
+}
+
 fn on_cpu(batches: &[Tensor<2>], units: usize) -> Result<Rsm, SimilarityError> {
-    let device = burn::tensor::Device::flex();
     let batches: Vec<_> = batches
         .iter()
-        .map(|batch| batch.clone().to_device(&device).try_into_primitive::<Flex>().expect("a batch on the CPU"))
+        .map(|batch| batch.clone().try_into_primitive::<Flex>().expect("batches are on one device"))
         .map(|batch| batch.to_contiguous())
         .collect();
     let rows: Vec<&[f32]> = batches
@@ -142,7 +147,7 @@ fn on_gpu(gpu: &Gpu, batches: &[Tensor<2>], units: usize) -> Result<Rsm, Similar
     let handles: Vec<_> = batches.iter().map(on_gpu).collect();
     let sample = gpu::sample(gpu, &handles, units)?;
     if double::are_whole(&[&sample]) {
-        return on_cpu(batches, units);
+        return on_cpu(&fetched(batches), units);
     }
     let images = handles.iter().map(|batch| batch.images).sum();
     correlate(Frame::new(&sample, images), |frame| gpu::moments(gpu, &handles, units, frame))
