@@ -12,8 +12,11 @@ use cubecl::bytes::{AccessError, AccessPolicy, AllocationController, AllocationP
 /// Buffers smaller than this the allocator itself keeps.
 const LARGE: usize = 1 << 16;
 
-/// Buffers that no tensor holds any more; their memory is the process's until another takes them, or until none of them
-/// fits what is asked for.
+/// Most that is kept, in bytes: two of the largest activations of a batch, as much as Burn's convolution took for layouts
+/// of its own.
+const KEPT_BYTES: usize = 512 << 20;
+
+/// Buffers that no tensor holds any more, the last one that came last.
 static FREE: Mutex<Vec<Vec<f32>>> = Mutex::new(Vec::new());
 
 /// Values of a tensor to be; of arbitrary content at first.
@@ -26,16 +29,12 @@ impl Buffer {
     /// With room for so many.
     pub fn new(len: usize) -> Self {
         let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
-        // At most half of it unused.
-        let fits = |values: &Vec<f32>| (len..=2 * len).contains(&values.len());
+        // At most three quarters of it unused: the maps of a network become so much smaller at a time.
+        let fits = |values: &Vec<f32>| (len..=4 * len).contains(&values.len());
         let best = (0..free.len()).filter(|&n| fits(&free[n])).min_by_key(|&n| free[n].len());
-        if let Some(best) = best {
-            return Self { values: free.swap_remove(best), len };
-        }
-        if len >= LARGE {
-            free.clear();
-        }
-        Self { values: vec![0.0; len], len }
+        let values = best.map(|best| free.remove(best));
+        drop(free);
+        Self { values: values.unwrap_or_else(|| vec![0.0; len]), len }
     }
 
     /// As a tensor; nothing is copied.
@@ -50,8 +49,13 @@ impl Buffer {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        if self.values.len() >= LARGE {
-            FREE.lock().unwrap_or_else(PoisonError::into_inner).push(std::mem::take(&mut self.values));
+        if self.values.len() < LARGE {
+            return;
+        }
+        let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
+        free.push(std::mem::take(&mut self.values));
+        while free.iter().map(|values| size_of_val(&values[..])).sum::<usize>() > KEPT_BYTES {
+            free.remove(0);
         }
     }
 }
