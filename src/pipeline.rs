@@ -82,7 +82,7 @@ pub enum PipelineError {
 /// Runs the experiment and writes its results; returns their directory.
 ///
 /// # Errors
-/// [`Error::Failed`] while running, [`Error::Interrupted`] when asked to stop; finished layers are kept.
+/// [`Error::Input`] if the directory is another's (see [`ResultsDir::claim`]), [`Error::Failed`] while running, [`Error::Interrupted`] when asked to stop; finished layers are kept.
 pub fn run(plan: Plan, fresh: bool, progress: &Progress) -> Result<PathBuf, Error> {
     let started = Instant::now();
     let Plan { config, model, weights, inputs, test, placement, checksums } = plan;
@@ -90,13 +90,11 @@ pub fn run(plan: Plan, fresh: bool, progress: &Progress) -> Result<PathBuf, Erro
     let directory = ResultsDir::new(config.out());
     let layers: Vec<&str> = model.layers.iter().map(|layer| layer.name.as_str()).collect();
     let (groups, concepts) = (manifest.groups.len(), manifest.concepts.len());
-    let (mut checkpoint, replaced) =
-        Checkpoint::open(&directory, &checksums.similarity, &layers, groups, concepts, fresh).map_err(Error::failed)?;
-    if replaced {
-        progress.line(format!("{}: layers of another experiment are replaced", directory.root().display()));
-    }
-
     let constant = config.two_vs_two.constant;
+    let _claim = directory.claim("run", &checksums.similarity, fresh).map_err(Error::input)?;
+    let (mut checkpoint, damaged) = Checkpoint::open(&directory, &layers, groups, concepts, constant);
+    damaged.iter().for_each(|damaged| progress.line(format!("warning: {damaged}")));
+
     let first_half = FirstHalf { constant, model: &model, manifest: &manifest, placement: &placement, progress };
     let stages = first_half.run(weights, &mut checkpoint)?;
     let similarity_seconds = started.elapsed().as_secs_f64();

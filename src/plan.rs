@@ -11,7 +11,7 @@ pub use error::PlanError;
 pub use model::{Classifier, Model, network};
 pub use placement::Placement;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
@@ -22,6 +22,7 @@ use crate::evaluation::one_vs_two::{Lexicon, OneVsTwo};
 use crate::images;
 use crate::progress::Progress;
 use crate::record::Checksums;
+use crate::results::ResultsDir;
 use crate::stats::permutation::Permutations;
 use crate::stimuli::Manifest;
 use crate::vectors;
@@ -76,13 +77,25 @@ impl Plan {
         }
         let (model, weights) = Model::new(&config)?;
         let manifest = Manifest::read(&config.stimuli.manifest)?;
+        check_out(&config, &model, &manifest)?;
         let images = check_images(&manifest)?;
+        let placement = Placement::new(&config, &model, manifest.concepts.len())?;
         let (mut inputs, test) = read(&config, manifest, progress)?;
         inputs.warnings.extend(weights.notes());
-        let placement = Placement::new(&config, &model, inputs.manifest.concepts.len())?;
         let checksums = checksums(&config, &model, &inputs.manifest, images, &placement)?;
         Ok(Self { config, model, weights, inputs, test, placement, checksums })
     }
+}
+
+/// Results may go where they are to, and nothing that goes in lies there.
+fn check_out(config: &Config, model: &Model, manifest: &Manifest) -> Result<(), PlanError> {
+    let images = manifest.stimuli.iter().flatten().map(|stimulus| stimulus.path.as_path());
+    let words = config.words.iter().map(|words| words.file.as_path());
+    let lists = config.words.iter().filter_map(|words| vectors::files(&words.file).ok());
+    let lists: Vec<PathBuf> = lists.flatten().collect();
+    let files = model.files.iter().chain(&lists).map(PathBuf::as_path);
+    let inputs = [config.stimuli.manifest.as_path()].into_iter().chain(files).chain(words).chain(images);
+    Ok(ResultsDir::new(config.out()).check(inputs)?)
 }
 
 /// The words, and what is tested with them.

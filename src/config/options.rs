@@ -143,6 +143,10 @@ pub struct TestRequest {
     /// Where results go.
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
+    /// Removes what semgpu wrote there before: results of another experiment.
+    #[arg(long)]
+    #[serde(skip)]
+    pub fresh: bool,
 }
 
 impl TestRequest {
