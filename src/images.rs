@@ -4,7 +4,6 @@ mod jpeg;
 mod resize;
 
 use std::borrow::Cow;
-use std::fs;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +12,7 @@ use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
 use crate::checksum;
 use crate::error::FileError;
+use crate::files;
 
 /// Pixels of the largest image that is decoded: four times what a 24-megapixel camera gives.
 const MAX_PIXELS: u64 = 100_000_000;
@@ -64,7 +64,7 @@ pub fn load(path: &Path, size: usize, resize: Resize, crop_pct: f64) -> Result<V
 /// # Errors
 /// [`ImageError`] names the file.
 pub fn check(path: &Path) -> Result<(u32, u32), ImageError> {
-    let bytes = fs::read(path).map_err(FileError::at(path))?;
+    let bytes = files::read(path).map_err(FileError::at(path))?;
     let mut decoder = open(path, &bytes)?;
     let (width, height) = decoder.dimensions();
     let orientation = decoder.orientation().map_err(ImageError::damaged(path))?;
@@ -187,7 +187,7 @@ fn open<'a>(path: &Path, whole: &'a [u8]) -> Result<impl ImageDecoder + 'a, Imag
 }
 
 fn decode(path: &Path) -> Result<Rgb, ImageError> {
-    let bytes = fs::read(path).map_err(FileError::at(path))?;
+    let bytes = files::read(path).map_err(FileError::at(path))?;
     let mut decoder = open(path, &bytes)?;
     let orientation = decoder.orientation().map_err(ImageError::damaged(path))?;
     let mut image = DynamicImage::from_decoder(decoder).map_err(ImageError::damaged(path))?;

@@ -28,6 +28,9 @@ use crate::stimuli::Manifest;
 use crate::vectors;
 use crate::weights::Parameters;
 
+/// Threads of the CPU that can be asked for.
+pub const MOST_THREADS: usize = 1024;
+
 /// An experiment that can run.
 pub struct Plan {
     /// As configured.
@@ -72,8 +75,8 @@ impl Plan {
     /// # Errors
     /// The first thing that is wrong with the user's input.
     pub fn new(config: Config, progress: &Progress) -> Result<Self, PlanError> {
-        if config.run.threads == Some(0) {
-            return Err(PlanError::Value { key: "run.threads", expected: "1 or more", found: "0".to_string() });
+        if let Some(threads) = config.run.threads.filter(|threads| !(1..=MOST_THREADS).contains(threads)) {
+            return Err(PlanError::Value { key: "run.threads", expected: "1 to 1024", found: threads.to_string() });
         }
         let (model, weights) = Model::new(&config)?;
         let manifest = Manifest::read(&config.stimuli.manifest)?;

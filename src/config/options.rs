@@ -83,13 +83,13 @@ impl TestOptions {
     }
 }
 
-/// Draws are numbered by 32 bits on a GPU.
+/// Every layer's value of every draw is kept.
 pub(crate) fn check_permutations(permutations: u64) -> Result<(), OptionError> {
-    if permutations <= u64::from(u32::MAX) {
+    if permutations <= 100_000_000 {
         return Ok(());
     }
     let found = permutations.to_string();
-    Err(OptionError { option: "permutations", expected: "0 to 4,294,967,295", found })
+    Err(OptionError { option: "permutations", expected: "0 to 100,000,000", found })
 }
 
 /// The draws of so many concepts, within their strata where there are any.

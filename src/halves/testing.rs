@@ -13,6 +13,7 @@ use crate::error::{Error, FileError};
 use crate::evaluation::{LayerRsms, Space, Words};
 use crate::finish::{self, Comparison, finish};
 use crate::matrices::{Read, Side};
+use crate::names::{NAME, is_name};
 use crate::progress::Progress;
 use crate::record::{self, Command, MatrixChecksums, RunRecord};
 use crate::results::{ResultsDir, figure_name};
@@ -54,6 +55,10 @@ impl Test {
         };
         let Inputs { words, space, read, reordered } = wanted.read(progress)?;
         let count = space.concepts.len();
+        let mut names = space.layers.iter().map(|layer| &layer.name).chain(&space.groups);
+        if let Some(name) = names.find(|name| !is_name(name)) {
+            return Err(HalvesError::Value { option: "images", found: format!("{name:?}"), expected: NAME });
+        }
         check_constant(request.options.constant, &words, &space, &read)?;
         if let Some(path) = request.categories.as_ref().filter(|_| reordered && request.concepts.is_none()) {
             return Err(HalvesError::CategoriesOrder(path.clone()));
@@ -104,6 +109,11 @@ fn check_names(request: &TestRequest, directory: &ResultsDir) -> Result<(), Halv
         ("words", &request.words, ResultsDir::words_rsm as File),
         ("images", &request.images, ResultsDir::layer_rsm as File),
     ];
+    let network = ("network", &request.network);
+    let named = sides.iter().flat_map(|(side, sources, _)| sources.iter().map(|source| (*side, &source.name)));
+    if let Some((option, name)) = named.chain([network]).find(|(_, name)| !is_name(name)) {
+        return Err(HalvesError::Value { option, found: format!("{name:?}"), expected: NAME });
+    }
     let (mut files, mut figures) = (BTreeSet::new(), BTreeSet::new());
     for (side, sources, file) in sides {
         let twice = sources.iter().find(|source| {

@@ -214,3 +214,136 @@ fn a_comparison_takes_no_directory_of_others() {
         succeed(&["compare", &a, &b, "--bootstrap", "20", "--out", &ours]);
     }
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn output_that_nobody_takes_ends_no_work() {
+    let small = Small::make();
+    let full = || Stdio::from(std::fs::File::options().write(true).open("/dev/full").unwrap());
+    let (config, out) = (small.text("experiment.toml"), small.text("out"));
+    // A log on a full disk.
+    let run = semgpu(&["run", "-v", "--config", &config, "--out", &out]).stderr(full()).output().unwrap();
+    assert_eq!((run.status.code(), run.stdout), (Some(0), format!("{out}\n").into_bytes()));
+    // A terminal that was closed.
+    let mut child = semgpu(&["run", "-v", "--fresh", "--config", &config, "--out", &out]);
+    let mut child = child.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stderr.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    // `| head`
+    let mut child = semgpu(&["layers", "vgg16", "--json"]).stdout(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    // Results on a full disk.
+    for arguments in [&["layers", "vgg16", "--json"][..], &["layers"], &["devices"]] {
+        let output = semgpu(arguments).stdout(full()).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(1) && said.contains("stdout"), "{said}");
+    }
+    assert_eq!(semgpu(&["layers", "nonet"]).stderr(full()).output().unwrap().status.code(), Some(2));
+}
+
+/// Exit code 2 within seconds; what was said.
+fn refused(arguments: &[&str]) -> String {
+    let started = Instant::now();
+    let said = fail(arguments, 2);
+    assert!(started.elapsed() < Duration::from_secs(10), "{arguments:?}: {said}");
+    said
+}
+
+fn npy(header: &str, values: usize) -> Vec<u8> {
+    let header = format!("{header:<117}\n");
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((header.len() as u16).to_le_bytes());
+    bytes.extend(header.into_bytes());
+    bytes.resize(bytes.len() + 8 * values, 0);
+    bytes
+}
+
+#[test]
+fn headers_that_lie_are_refused_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let text = |name: &str| directory.path().join(name).display().to_string();
+    let (features, out) = (text("f.npy"), text("x.npy"));
+    let shape = |shape: &str| format!("{{'descr': '<f8', 'fortran_order': False, 'shape': ({shape}), }}");
+    let nested = ["{", "[", "("].map(|bracket| bracket.repeat(40));
+    let shapes =
+        ["0, 4294967296, 4294967296", "1000000000000, 0", "0, 1000000000000", "0,", "12, 18446744073709551615"];
+    for header in nested.into_iter().chain(shapes.map(shape)) {
+        std::fs::write(&features, npy(&header, 10)).unwrap();
+        let said = refused(&["similarity", &features, "--out", &out, "--device", "cpu"]);
+        assert!(said.contains("f.npy: "), "{said}");
+        std::fs::write(&features, npy(&header, 0)).unwrap();
+        refused(&["similarity", &features, "--out", &out, "--device", "cpu"]);
+        let (words, images) = (format!("A={features}"), format!("L={features}"));
+        refused(&["test", "--words", &words, "--images", &images, "--out", &text("t"), "--device", "cpu"]);
+        refused(&["inspect", &features]);
+    }
+    assert!(!directory.path().join("t").exists());
+}
+
+#[test]
+fn limits_are_told_in_second_0() {
+    let small = Small::make();
+    let (config, out) = (small.text("experiment.toml"), small.text("out"));
+    let long = format!("words.0.name={}", "x".repeat(250));
+    for (set, expected) in [
+        ("two_vs_two.permutations=4294967295", "0 to 100,000,000"),
+        ("one_vs_two.permutations=4294967295", "0 to 100,000,000"),
+        ("run.threads=100000", "1 to 1024"),
+        ("words.0.name=\"a\\u0000b\"", "without control characters"),
+        ("words.0.name=\"a\\nb\"", "without control characters"),
+        (&long, "1 to 200 bytes"),
+    ] {
+        let said = refused(&["run", "--config", &config, "--out", &out, "--set", set]);
+        assert!(said.contains(expected), "{said}");
+    }
+    refused(&["test", "--words", "A=a.npy", "--images", "B=b.npy", "--out", &out, "--threads", "100000"]);
+    let said = refused(&["test", "--words", "A\u{7}=a.npy", "--images", "B=b.npy", "--out", &out]);
+    assert!(said.contains("without control characters"), "{said}");
+    assert!(!small.path("out").exists());
+}
+
+#[test]
+fn a_column_of_groups_that_are_none_is_refused() {
+    let small = Small::make();
+    let rows: String = (0..50_000).map(|n| format!("{n}.png,c{n},{n}\n")).collect();
+    small.write("manifest.csv", &format!("path,concept,group\n{rows}"));
+    let said = refused(&["run", "--config", &small.text("experiment.toml"), "--out", &small.text("out")]);
+    assert!(said.contains("\"c1\"") && said.contains("2499949999 more"), "{said}");
+}
+
+#[cfg(unix)]
+#[test]
+fn pipes_and_devices_are_no_files() {
+    let small = Small::make();
+    let pipe = small.text("pipe.npy");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let (config, out) = (small.text("experiment.toml"), small.text("out"));
+    let run = |more: &str| refused(&["run", "--config", &config, "--out", &out, "--set", more]);
+    for file in [&pipe, "/dev/zero"] {
+        for key in ["words.0.file", "network.weights", "stimuli.manifest"] {
+            let said = run(&format!("{key}={file}"));
+            assert!(said.contains("a pipe or device"), "{key} {file}: {said}");
+        }
+    }
+    let said = refused(&["similarity", &pipe, "--out", &out, "--device", "cpu"]);
+    assert!(said.contains("a pipe or device"), "{said}");
+    let manifest = small.read("manifest.csv");
+    let first = manifest.lines().nth(1).unwrap().split(',').next().unwrap().to_string();
+    small.write("manifest.csv", &manifest.replacen(&first, &pipe, 1));
+    assert!(run("seed=1").contains("a pipe or device"));
+}
+
+#[test]
+fn the_name_of_a_directory_is_text() {
+    let small = Small::make();
+    let config = small.text("experiment.toml");
+    for out in ["2024-01-01", "2024", "true", "\"q\""] {
+        for arguments in [["--out", out], ["--set", &format!("run.out={out}")]] {
+            let mut command = semgpu(&["run", "-q", "--fresh", "--config", &config, "--set", "network.layers=[]"]);
+            let output = command.args(arguments).current_dir(small.directory.path()).output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            std::fs::remove_dir_all(small.path(out)).unwrap();
+        }
+    }
+}
