@@ -29,6 +29,11 @@ pub fn sha256(path: &Path) -> Result<String, FileError> {
     Ok(hexadecimal(&digest().map_err(FileError::at(path))?))
 }
 
+/// SHA-256 of bytes, as [`sha256`] of a file.
+pub fn of_bytes(bytes: &[u8]) -> String {
+    hexadecimal(&Sha256::digest(bytes))
+}
+
 /// SHA-256 of what stands in several files: of one its own, of more over theirs in order ([`of_parts`]).
 ///
 /// # Errors

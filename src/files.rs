@@ -2,7 +2,10 @@
 
 use std::fs::File;
 use std::io::{self, Chain, Cursor, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use crate::error::FileError;
 
 /// Opens a file to read; a pipe or device, which may never end, is none.
 ///
@@ -38,6 +41,38 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
 pub fn read_to_string(path: &Path) -> io::Result<String> {
     String::from_utf8(read(path)?)
         .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "stream did not contain valid UTF-8"))
+}
+
+/// Files as they are found: what is checked first is what is read later.
+pub struct Unchanged(Vec<(PathBuf, u64, Option<SystemTime>)>);
+
+impl Unchanged {
+    /// # Errors
+    /// A file that is not there.
+    pub fn of(paths: &[PathBuf]) -> Result<Self, FileError> {
+        let state = |path: &PathBuf| {
+            let found = std::fs::metadata(path).map_err(FileError::at(path))?;
+            Ok((path.clone(), found.len(), found.modified().ok()))
+        };
+        paths.iter().map(state).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Whether they are still the same, by length and time.
+    ///
+    /// # Errors
+    /// The first that is not.
+    pub fn check(&self) -> Result<(), FileError> {
+        self.0.iter().try_for_each(|(path, length, modified)| {
+            let same =
+                std::fs::metadata(path).is_ok_and(|now| now.len() == *length && now.modified().ok() == *modified);
+            if same { Ok(()) } else { Err(FileError::at(path)(changed())) }
+        })
+    }
+}
+
+/// For a file that is not what it was when it was looked at.
+pub fn changed() -> io::Error {
+    io::Error::other("changed while it was being used; leave it alone, and start again")
 }
 
 /// The array with its header looked at before it is parsed: the parser's time doubles with every bracket in a bracket.

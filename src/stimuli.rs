@@ -109,11 +109,21 @@ impl Manifest {
     /// Starts to decode the images of `groups` in background threads, group by group in the order of the concepts.
     ///
     /// At most `ahead` images wait decoded, and one more in each thread, `3 * size * size` bytes each; a whole group is
-    /// a good choice. See [`Loader`].
-    pub fn load(&self, groups: &[usize], size: usize, resize: Resize, crop_pct: f64, ahead: usize) -> Loader {
+    /// a good choice. With `sums`, every image's checksum group by group, one that is another by now is an error. See
+    /// [`Loader`].
+    pub fn load(
+        &self,
+        groups: &[usize],
+        sums: Option<&[String]>,
+        size: usize,
+        resize: Resize,
+        crop_pct: f64,
+        ahead: usize,
+    ) -> Loader {
         let jobs = groups.iter().flat_map(|&group| {
-            self.stimuli[group].iter().zip(&self.concepts).map(move |(stimulus, concept)| Job {
+            self.stimuli[group].iter().zip(&self.concepts).enumerate().map(move |(n, (stimulus, concept))| Job {
                 path: stimulus.path.clone(),
+                sum: sums.map(|sums| sums[group * self.concepts.len() + n].clone()),
                 concept: concept.clone(),
                 group: self.groups[group].clone(),
             })
@@ -237,6 +247,7 @@ fn categories(path: &Path, rows: &[Row], concepts: &[String]) -> Result<Option<V
 /// An image to decode, and what to name in its error.
 struct Job {
     path: PathBuf,
+    sum: Option<String>,
     concept: String,
     group: String,
 }
@@ -279,7 +290,9 @@ impl Loader {
 impl Job {
     fn decode(&self, size: usize, resize: Resize, crop_pct: f64) -> Result<Vec<u8>, StimuliError> {
         // A decoder that trips over a malformed file takes down its image, not the run.
-        let loaded = catch_unwind(AssertUnwindSafe(|| images::load(&self.path, size, resize, crop_pct)));
+        let loaded = catch_unwind(AssertUnwindSafe(|| {
+            images::load_unchanged(&self.path, self.sum.as_deref(), size, resize, crop_pct)
+        }));
         let (concept, group) = (self.concept.clone(), self.group.clone());
         match loaded {
             Ok(loaded) => loaded.map_err(|source| StimuliError::Image { concept, group, source: Box::new(source) }),

@@ -9,7 +9,7 @@ use hdf5_reader::error::Error;
 use hdf5_reader::group::Group;
 use hdf5_reader::{ByteOrder, Dataset, Datatype, Hdf5File};
 
-use super::stored::{Bytes, Kind, Labels, Order, StoredArray, Value};
+use super::stored::{Bytes, Kind, Labels, Order, StoredArray, Value, refuse_endless};
 use super::{ArrayError, ArrayFormat, Listed, Told, malformed};
 use crate::error::FileError;
 use crate::files;
@@ -152,15 +152,12 @@ fn read(path: &Path, file: &Hdf5File, name: &str) -> Result<StoredArray, ArrayEr
             matlab.clone().map_or_else(|| format!("{:?}", dataset.dtype()), |class| format!("{class} (MATLAB)"));
         ArrayError::NotNumbers { path: path.into(), found }
     })?;
-    if dataset.shape().contains(&0) {
-        let shape = dataset.shape().iter().map(|&axis| axis as usize).collect();
-        return Err(ArrayError::Empty { path: path.into(), shape });
-    }
+    let mut shape: Vec<usize> = dataset.shape().iter().map(|&axis| axis as usize).collect();
+    refuse_endless(path, &shape)?;
     let bytes = match chunks::by_widest_shape(file, &dataset).map_err(error)? {
         Some(bytes) => bytes,
         None => dataset.read_raw_bytes().map_err(error)?,
     };
-    let mut shape: Vec<usize> = dataset.shape().iter().map(|&axis| axis as usize).collect();
     let order = if matlab.is_some() { Order::Fortran } else { Order::C };
     if order == Order::Fortran {
         shape.reverse();

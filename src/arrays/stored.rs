@@ -129,7 +129,7 @@ impl StoredArray {
     ///
     /// # Errors
     /// [`ArrayError::Length`] if they do not: a header can promise more than any file holds. [`ArrayError::Empty`] if there
-    /// are none: the other axes may then have any length.
+    /// are none along axes of any length.
     pub(super) fn new(
         path: &Path,
         shape: Vec<usize>,
@@ -143,9 +143,7 @@ impl StoredArray {
         if expected != u128::from(found) || range.end > bytes.len() {
             return Err(ArrayError::Length { path: path.into(), shape, expected, found });
         }
-        if shape.contains(&0) {
-            return Err(ArrayError::Empty { path: path.into(), shape });
-        }
+        refuse_endless(path, &shape)?;
         let mut strides = vec![1; shape.len()];
         match order {
             Order::C => (1..shape.len()).rev().for_each(|axis| strides[axis - 1] = strides[axis] * shape[axis]),
@@ -251,6 +249,15 @@ impl StoredArray {
             (Kind::Unsigned, _) => decode(bytes, values, big_endian, |bytes| u64::from_le_bytes(bytes) as f64),
         }
     }
+}
+
+/// An array without values may announce any length of its other axes.
+pub(super) fn refuse_endless(path: &Path, shape: &[usize]) -> Result<(), ArrayError> {
+    let others = shape.iter().filter(|&&axis| axis != 0).fold(1, |product: usize, &axis| product.saturating_mul(axis));
+    if shape.contains(&0) && others > 1 << 20 {
+        return Err(ArrayError::Empty { path: path.into(), shape: shape.to_vec() });
+    }
+    Ok(())
 }
 
 /// `value` takes the bytes of a number, the lowest first.

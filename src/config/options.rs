@@ -2,7 +2,7 @@
 //! and `run.json`.
 
 use std::num::NonZeroU32;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::de::{DeserializeOwned, IntoDeserializer};
@@ -150,6 +150,12 @@ pub struct TestRequest {
 }
 
 impl TestRequest {
+    /// What is read.
+    pub fn inputs(&self) -> impl Iterator<Item = &Path> {
+        let matrices = self.words.iter().chain(&self.images).map(|source| &source.path);
+        matrices.chain(&self.concepts).chain(&self.layers).chain(&self.categories).map(PathBuf::as_path)
+    }
+
     /// Every path that the request names.
     pub fn paths_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
         let matrices = self.words.iter_mut().chain(&mut self.images).map(|source| &mut source.path);

@@ -41,8 +41,7 @@ impl Test {
         if !request.fresh {
             directory.check_command("test")?;
         }
-        let inputs: Vec<PathBuf> = request.paths_mut().map(|path| path.clone()).collect();
-        directory.check(inputs.iter().map(PathBuf::as_path).filter(|&path| path != request.out))?;
+        directory.check(request.inputs())?;
         request.options.within_categories = request.categories.is_some();
         let wanted = Wanted {
             words: &request.words,

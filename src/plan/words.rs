@@ -6,7 +6,6 @@ use crate::config::{Config, OneVsTwoConfig, draws};
 use crate::evaluation::Words;
 use crate::evaluation::one_vs_two::{Lexicon, OneVsTwo};
 use crate::imagenet;
-use crate::names::{NAME, is_name};
 use crate::plan::PlanError;
 use crate::progress::Progress;
 use crate::results::figure_name;
@@ -72,10 +71,6 @@ pub fn read(
     let concepts = manifest.concepts.len();
     let lemmas = others.iter().flat_map(|class| &class.lemmas).map(|lemma| &lemma.lemma);
     let wanted: Vec<String> = manifest.concepts.iter().chain(lemmas).cloned().collect();
-    if let Some(words) = config.words.iter().find(|words| !is_name(&words.name)) {
-        let found = format!("{:?} ({} bytes)", words.name, words.name.len());
-        return Err(PlanError::Value { key: "words.name", expected: NAME, found });
-    }
     let mut files = BTreeSet::new();
     let mut models = Vec::new();
     for words in &config.words {

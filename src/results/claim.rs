@@ -224,7 +224,9 @@ impl ResultsDir {
             None => {}
         }
         let entries = match fs::read_dir(self.root()) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                return Ok(None);
+            }
             entries => entries.map_err(FileError::at(self.root()))?,
         };
         Ok(entries.filter_map(|entry| Some(entry.ok()?.path())).next())

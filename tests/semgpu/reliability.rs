@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use base64::Engine;
 use semgpu::arrays::write_npy;
 
 use crate::{Small, fail, semgpu, succeed};
@@ -105,7 +106,7 @@ fn a_test_replaces_neither_its_inputs_nor_another_test() {
     let test = |images: &str, out: &str, more: &[&str]| {
         let (images, out) = (format!("L={}", rsm(images)), small.text(out));
         let arguments = ["test", "--words", &words, "--images", &images, "--concepts", &concepts, "--out", &out];
-        let fixed = ["--permutations", "9", "--device", "cpu"];
+        let fixed = ["--bootstrap", "0", "--device", "cpu"];
         let output = semgpu(&[&arguments[..], &fixed, more].concat()).output().unwrap();
         (output.status.code(), String::from_utf8(output.stderr).unwrap())
     };
@@ -326,7 +327,7 @@ fn pipes_and_devices_are_no_files() {
             assert!(said.contains("a pipe or device"), "{key} {file}: {said}");
         }
     }
-    let said = refused(&["similarity", &pipe, "--out", &out, "--device", "cpu"]);
+    let said = refused(&["similarity", &pipe, "--out", &small.text("x.npy"), "--device", "cpu"]);
     assert!(said.contains("a pipe or device"), "{said}");
     let manifest = small.read("manifest.csv");
     let first = manifest.lines().nth(1).unwrap().split(',').next().unwrap().to_string();
@@ -346,4 +347,48 @@ fn the_name_of_a_directory_is_text() {
             std::fs::remove_dir_all(small.path(out)).unwrap();
         }
     }
+}
+
+/// `x`, `[12, 5]`, and twenty hard links to the root beside it; packed by zlib, in base 64.
+const CIRCLES: &str = "\
+    eNrtlG1Mk1cUx8/Tlw1KnaW0MDrIijHRuAQLLVLw5V66rqmxKq9qnDMTjSQqqPhCpzj6YYugDl1IxhdDGlFLdJOhIUhAhU0iZsW1\
+    miABDWhDxZAIWqIIDHZ7+7Q8j34xyz4si+fLOb97/vf+70v7VJiNpjkSlUQYFgbBmGFjIDzAGnY8Y+uBz9aajdkCsEoEwABEi0EE\
+    StIRyP19mSCgO8NmWAv/drg93U10CwwwzHxiLGAYKdsTs/lNFiqAiVQjCBwQgy4CdDNC0idnEErCyNaFDNuEAYadZIf/fIQXCX2m\
+    nJwvoJO9b8YNsNh/gOxvD/zTqzdlmzPhQ/+Tggze+kW4WQ46wpuZDeU7uok4MwM3ryZZFXw5mDetqjLkmo3kLYkugoxsW6gSBj2C\
+    Ls9LL2wz5RAVuHlrzeZZv0ywEo9g5wYrUAE/K8aTBYZciwnEdTdXREAXGfoIUjTyGMgn5RxQD51dBqW0/OqQMQsSaFn97HwuRDF+\
+    7aWy85uhgo42eLX50EBX+GR8qhT6aPnpxP3TcIOWY5U5Z+AVLU+eq70GiXTasK+5A8y0bO3b4oKfAm64xAW1VCvb29INCdQt9lhd\
+    L+RRgTi3+SHspuXR7jwPPKXaHvvxQRBT7cjhjkFYSgWO73+eoJcohR1VkZvgffD+CWajIfRJ88dUq9NFPjvWK6Efl2CXRsOBJC4k\
+    c0HHBS0XUriwhAupXNBzIW0WhMSUR0k8SuaRlkc6HqXwaAmPUnmk51FoL+/jfxCjqGtp2fYa+wfYlmZIfNCpwMHxs55J0cWrMvx1\
+    XN9A1mov0hTk372ukGNXq6/AGz6BArqPsf7Ho5biSSm2Vd5q6ml+hcAZWfzIpMK/dlqXxR6JwnDwis8pi8BtNee2Sn+D0PqwqX7n\
+    /vYmlOloLNhojcV7bu/1tJpisDq+f8GGDiUetbUkNo4ocGYx+qW+nexrc8MPu1KV7H6icdAf+nscqywqDGHtcyt9dxF4LZbe6hcI\
+    b8lY0/glg21dd4zXyiXYfrDeEVcgx/ZvnvzpjCLzSp4URhseIyhpqr0vEmD1Ca3DgmWz62a1NN6bHkW2x3mvN06GY0jv3r9cT3wX\
+    vDi1smgEwSWUUpEmxViEFl3+negLh1aVfzeDIP7k7oZ95Nzycp3FNYxszmP664NzMQzdTE+v+QNBW1xCTJEUh55Aq5ZuKCSMT8GF\
+    FaR//MStKjfRp0d2/CUbRm1lnnVjRrKesvdlUsY0gp6uO9rPid/6umlrswSDZKxwvN+LbKfjp2LbFPhvgAY+gQ==";
+
+#[test]
+fn links_in_circles_end() {
+    let directory = tempfile::tempdir().unwrap();
+    let text = |name: &str| directory.path().join(name).display().to_string();
+    let packed = base64::engine::general_purpose::STANDARD.decode(CIRCLES).unwrap();
+    let file = std::fs::File::create(directory.path().join("f.h5")).unwrap();
+    std::io::copy(&mut flate2::read::ZlibDecoder::new(&packed[..]), &mut &file).unwrap();
+    let started = Instant::now();
+    succeed(&["similarity", &text("f.h5"), "--out", &text("x.npy"), "--device", "cpu"]);
+    assert!(started.elapsed() < Duration::from_secs(10));
+    assert_eq!(semgpu::arrays::read_npy(&directory.path().join("x.npy")).unwrap().0, [12, 12]);
+}
+
+#[test]
+fn an_image_that_changes_meanwhile_is_noticed() {
+    let small = Small::make();
+    let manifest = semgpu::stimuli::Manifest::read(&small.path("manifest.csv")).unwrap();
+    let images = || manifest.stimuli.iter().flatten();
+    let mut sums: Vec<String> = images().map(|stimulus| semgpu::checksum::sha256(&stimulus.path).unwrap()).collect();
+    sums[Small::CONCEPTS + 1].clear();
+    let resize = semgpu::images::Resize::SquashNearest;
+    let loaded: Vec<_> = manifest.load(&[1], Some(&sums), 8, resize, 1.0, 4).collect();
+    let wrong: Vec<usize> = (0..loaded.len()).filter(|&n| loaded[n].is_err()).collect();
+    assert_eq!(wrong, [1]);
+    let said = loaded[1].as_ref().unwrap_err().to_string();
+    assert!(said.contains("changed while it was being used"), "{said}");
 }
