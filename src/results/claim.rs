@@ -179,6 +179,7 @@ impl ResultsDir {
         let (root, path) = (self.root(), self.root().join(LOCK));
         let unwritable = |source| ClaimError::Unwritable { path: root.into(), source };
         let made = !root.exists();
+        let mut tries = 0;
         loop {
             fs::create_dir_all(root).map_err(unwritable)?;
             let options = File::options().read(true).write(true).create(true).truncate(false).open(&path);
@@ -195,7 +196,8 @@ impl ResultsDir {
                 }
             }
             // Its holder may have removed the file between our opening and locking it.
-            if !is_at(&lock, &path) {
+            if tries < 100 && !is_at(&lock, &path) {
+                tries += 1;
                 continue;
             }
             let holder = format!("process {}, semgpu {command}, since {}", std::process::id(), now());
