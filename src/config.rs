@@ -213,6 +213,10 @@ impl Config {
         let mut config: Self = toml::from_str(&text).map_err(toml_error)?;
         let directory = path.parent().unwrap_or(Path::new(""));
         config.paths_mut().for_each(|path| *path = directory.join(&path));
+        if let Some(path) = config.paths_mut().find(|path| path.to_str().is_none()) {
+            let reason = "this path is no UTF-8, expected one that run.json can name; rename it";
+            return Err(FileError::at(path.clone())(std::io::Error::other(reason)).into());
+        }
         for text in overrides {
             config = config.with(text).map_err(|reason| ConfigError::Override { text: text.clone(), reason })?;
         }

@@ -392,3 +392,16 @@ fn an_image_that_changes_meanwhile_is_noticed() {
     let said = loaded[1].as_ref().unwrap_err().to_string();
     assert!(said.contains("changed while it was being used"), "{said}");
 }
+
+#[cfg(unix)]
+#[test]
+fn a_configuration_in_a_folder_without_a_text_for_a_name_is_refused() {
+    use std::os::unix::ffi::OsStrExt;
+    let small = Small::make();
+    let folder = small.path("").join(std::ffi::OsStr::from_bytes(b"n\xe9"));
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::copy(small.path("experiment.toml"), folder.join("e.toml")).unwrap();
+    let output = semgpu(&["run", "--set", "seed=1", "--config"]).arg(folder.join("e.toml")).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(2) && said.contains("manifest.csv: this path is no UTF-8"), "{said}");
+}
