@@ -124,6 +124,14 @@ pub enum ArrayError {
         /// Bytes.
         found: u64,
     },
+    /// No values.
+    #[error("{}: an array of shape {shape:?} holds no values", path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
+        /// As the header says.
+        shape: Vec<usize>,
+    },
     /// None or several arrays where one is wanted.
     #[error(
         "{}: {} arrays ({}), expected one of floats; say which one: `semgpu similarity --key NAME` (or --stack, if each \

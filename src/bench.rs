@@ -393,7 +393,7 @@ fn time_network(plan: Plan) -> Result<Vec<Row>, Error> {
     let prepared = model.input;
     let rgb = inputs
         .manifest
-        .load(&[0], prepared.size, prepared.resize, prepared.crop_pct, placement.batch)
+        .load(&[0], None, prepared.size, prepared.resize, prepared.crop_pct, placement.batch)
         .take(placement.batch)
         .collect::<Result<Vec<_>, _>>()
         .map_err(Error::failed)?;

@@ -1,22 +1,24 @@
 //! The RSMs of a run on disk: its results, and what lets an interrupted run go on.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-
-use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 
 use crate::arrays;
 use crate::checksum;
 use crate::error::FileError;
-use crate::results::{ResultsDir, write_json};
+use crate::imagenet::CLASSES;
+use crate::results::{Ledger, ResultsDir};
 use crate::stats::Rsm;
+use crate::stats::scoring::Constant;
+
+/// Rounding that correlations may show.
+const SLACK: f64 = 1e-5;
 
 /// One file per layer, f64 `[groups, concepts, concepts]`, and one of the network's answers; a group that is not computed
 /// yet is NaN. Files are replaced atomically, one layer of one group at a time, and after each the list of what is
 /// computed.
 pub struct Checkpoint {
-    list: PathBuf,
-    finished: Finished,
+    directory: ResultsDir,
+    ledger: Ledger,
     concepts: usize,
     layers: Vec<(String, Groups)>,
     /// `[groups, concepts]`
@@ -32,47 +34,32 @@ struct Groups {
     values: Vec<Option<Vec<f64>>>,
 }
 
-/// `finished.json`: what the files hold.
-#[derive(Default, Deserialize, Serialize)]
-struct Finished {
-    /// Names the experiment.
-    key: String,
-    /// By file, the checksum of each group's values; none where a group is not computed. Layers that this run does not ask
-    /// for stay listed.
-    groups: BTreeMap<String, Vec<Option<String>>>,
-}
-
 impl Checkpoint {
-    /// Opens the matrices of `directory` for these layers; what an earlier run of the same experiment (`key`) finished is
-    /// reused unless `fresh`. Layers of another experiment, or of `semgpu test`, are removed: `true` is returned beside
-    /// the checkpoint.
-    ///
-    /// # Errors
-    /// The directory cannot be read or written.
+    /// Opens the matrices of `directory` for these layers: what an earlier run of its experiment finished is reused, if it
+    /// is as it was left and holds under the rule for constant images. Files that are not are named, to be computed again.
     pub fn open(
         directory: &ResultsDir,
-        key: &str,
         layers: &[&str],
         groups: usize,
         concepts: usize,
-        fresh: bool,
-    ) -> Result<(Self, bool), FileError> {
-        // A list that is damaged lists nothing.
-        let found = std::fs::read(directory.finished()).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        let mut finished: Finished = found.unwrap_or_default();
-        let same = finished.key == key;
-        let mut replaced = false;
-        if !same || fresh {
-            let matrices = directory.matrices();
-            replaced = clear(&matrices).map_err(FileError::at(&matrices))? && !same;
-            finished = Finished { key: key.to_string(), groups: BTreeMap::new() };
-            write_json(&directory.finished(), &finished)?;
-        }
-        let read = |path: PathBuf, shape: &[usize]| Groups::read(path, shape, groups, &finished);
-        let layer = |&name: &&str| (name.to_string(), read(directory.layer_rsm(name), &[concepts, concepts]));
-        let layers = layers.iter().map(layer).collect();
-        let answers = read(directory.answers(), &[concepts]);
-        Ok((Self { list: directory.finished(), finished, concepts, layers, answers }, replaced))
+        constant: Constant,
+    ) -> (Self, Vec<String>) {
+        let ledger = Ledger::read(directory);
+        let mut damaged = Vec::new();
+        let mut read = |path: PathBuf, shape: &[usize], check: &dyn Fn(&[f64]) -> Option<String>| {
+            let (file, wrong) = Groups::read(path, shape, groups, &ledger, check);
+            damaged.extend(wrong);
+            file
+        };
+        let rsm = |values: &[f64]| wrong(concepts, values, constant);
+        let layers = layers
+            .iter()
+            .map(|&name| (name.to_string(), read(directory.layer_rsm(name), &[concepts, concepts], &rsm)))
+            .collect();
+        let class = |value: &f64| (0.0..CLASSES as f64).contains(value) && value.fract() == 0.0;
+        let classes = |values: &[f64]| (!values.iter().all(class)).then(|| "not classes of ImageNet".to_string());
+        let answers = read(directory.answers(), &[concepts], &classes);
+        (Self { directory: directory.clone(), ledger, concepts, layers, answers }, damaged)
     }
 
     /// Whether the layer is one of this run's and its RSM in the group is not computed.
@@ -90,8 +77,8 @@ impl Checkpoint {
     /// # Errors
     /// As [`Self::put`].
     pub fn put_classes(&mut self, group: usize, classes: &[u32]) -> Result<(), FileError> {
-        self.answers.put(group, classes.iter().map(|&class| f64::from(class)).collect(), &mut self.finished)?;
-        write_json(&self.list, &self.finished)
+        self.answers.put(group, classes.iter().map(|&class| f64::from(class)).collect(), &mut self.ledger)?;
+        self.ledger.write(&self.directory)
     }
 
     /// Keeps an RSM.
@@ -103,8 +90,8 @@ impl Checkpoint {
     /// If the layer is none of those opened.
     pub fn put(&mut self, layer: &str, group: usize, rsm: &Rsm) -> Result<(), FileError> {
         let (_, groups) = self.layers.iter_mut().find(|(name, _)| name == layer).expect("a layer of this run");
-        groups.put(group, rsm.values().to_vec(), &mut self.finished)?;
-        write_json(&self.list, &self.finished)
+        groups.put(group, rsm.values().to_vec(), &mut self.ledger)?;
+        self.ledger.write(&self.directory)
     }
 
     /// All RSMs, `[layer][group]`.
@@ -119,23 +106,41 @@ impl Checkpoint {
 }
 
 impl Groups {
-    /// The groups that are listed as finished and lie in the file as they were.
-    fn read(path: PathBuf, shape: &[usize], groups: usize, finished: &Finished) -> Self {
+    /// The groups that are listed as finished, lie in the file as they were, and pass `check`; beside them what is wrong
+    /// with others that are listed.
+    fn read(
+        path: PathBuf,
+        shape: &[usize],
+        groups: usize,
+        ledger: &Ledger,
+        check: &dyn Fn(&[f64]) -> Option<String>,
+    ) -> (Self, Vec<String>) {
         let mut file = Self { path, shape: shape.to_vec(), values: vec![None; groups] };
-        let listed = finished.groups.get(&file.name()).map_or(&[][..], Vec::as_slice);
+        let listed = ledger.groups.get(&file.name()).map_or(&[][..], Vec::as_slice);
         if listed.iter().all(Option::is_none) {
-            return file;
+            return (file, Vec::new());
         }
-        // A file that is damaged is computed again.
-        if let Ok((found, values)) = arrays::read_npy(&file.path)
-            && found == file.whole_shape()
-        {
-            let size = file.shape.iter().product();
-            for ((group, sum), values) in file.values.iter_mut().zip(listed).zip(values.chunks_exact(size)) {
-                *group = sum.as_ref().filter(|&sum| *sum == checksum(values)).map(|_| values.to_vec());
+        let mut damaged = Vec::new();
+        let mut say = |what: String| damaged.push(format!("{}: {what}; computed again", file.path.display()));
+        match arrays::read_npy(&file.path) {
+            Err(error) => say(error.to_string()),
+            Ok((found, _)) if found != file.whole_shape() => {
+                say(format!("shape {found:?}, expected {:?}", file.whole_shape()));
+            }
+            Ok((_, values)) => {
+                let size = file.shape.iter().product();
+                for (group, (sum, values)) in listed.iter().zip(values.chunks_exact(size)).enumerate() {
+                    let Some(sum) = sum else { continue };
+                    let wrong =
+                        if *sum == checksum(values) { check(values) } else { Some("not as it was left".into()) };
+                    match wrong {
+                        None => file.values[group] = Some(values.to_vec()),
+                        Some(wrong) => say(format!("group {} of {groups}: {wrong}", group + 1)),
+                    }
+                }
             }
         }
-        file
+        (file, damaged)
     }
 
     fn name(&self) -> String {
@@ -146,8 +151,8 @@ impl Groups {
         std::iter::once(self.values.len()).chain(self.shape.iter().copied()).collect()
     }
 
-    fn put(&mut self, group: usize, values: Vec<f64>, finished: &mut Finished) -> Result<(), FileError> {
-        let listed = finished.groups.entry(self.name()).or_default();
+    fn put(&mut self, group: usize, values: Vec<f64>, ledger: &mut Ledger) -> Result<(), FileError> {
+        let listed = ledger.groups.entry(self.name()).or_default();
         listed.resize(self.values.len(), None);
         listed[group] = Some(checksum(&values));
         let missing = vec![f64::NAN; values.len()];
@@ -163,82 +168,94 @@ fn checksum(values: &[f64]) -> String {
     checksum::of_parts(&[bytemuck::cast_slice::<f64, u8>(values)])
 }
 
-/// Removes the layer files of an earlier experiment; whether there were any.
-fn clear(directory: &Path) -> std::io::Result<bool> {
-    let mut found = false;
-    if !directory.exists() {
-        return Ok(found);
+/// What is wrong with an RSM: not symmetric with a diagonal of 1 and correlations elsewhere, or NaN where the rule for
+/// constant images lets none stand.
+fn wrong(concepts: usize, values: &[f64], constant: Constant) -> Option<String> {
+    let at = |a: usize, b: usize| values[a * concepts + b];
+    let is_constant = |a: usize| (0..concepts).all(|b| a == b || at(a, b).is_nan() && at(b, a).is_nan());
+    let undefined: Vec<bool> = (0..concepts).map(is_constant).collect();
+    if constant == Constant::Error && undefined.contains(&true) {
+        return Some("a constant image, and two_vs_two.constant = \"error\"".into());
     }
-    for entry in std::fs::read_dir(directory)? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "npy") {
-            std::fs::remove_file(path)?;
-            found = true;
+    for a in (0..concepts).filter(|&a| !undefined[a]) {
+        for b in (0..concepts).filter(|&b| !undefined[b]) {
+            let (here, there) = (at(a, b), at(b, a));
+            let fits = if a == b { (here - 1.0).abs() <= SLACK } else { here.abs() <= 1.0 + SLACK };
+            if !fits || (here - there).abs() > SLACK {
+                return Some(format!("{here} at row {a}, column {b}, {there} across: no correlations of images"));
+            }
         }
     }
-    Ok(found)
+    None
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     fn rsm(value: f64) -> Rsm {
         Rsm::new(2, vec![1.0, value, value, 1.0])
     }
 
-    fn open(out: &Path, key: &str, fresh: bool) -> (Checkpoint, bool) {
-        Checkpoint::open(&ResultsDir::new(out), key, &["conv1", "fc1"], 2, 2, fresh).unwrap()
+    fn open(out: &Path, constant: Constant) -> (Checkpoint, Vec<String>) {
+        Checkpoint::open(&ResultsDir::new(out), &["conv1", "fc1"], 2, 2, constant)
     }
 
     #[test]
     fn answers_are_kept_group_by_group() {
         let out = tempfile::tempdir().unwrap();
-        let open = |key| Checkpoint::open(&ResultsDir::new(out.path()), key, &["logits"], 2, 3, false).unwrap().0;
-        let mut first = open("a");
+        let open = || Checkpoint::open(&ResultsDir::new(out.path()), &["logits"], 2, 3, Constant::Error).0;
+        let mut first = open();
         assert_eq!(first.classes(0), None);
         first.put_classes(1, &[0, 999, 7]).unwrap();
-        let again = open("a");
+        let mut again = open();
         assert_eq!((again.classes(0), again.classes(1)), (None, Some(vec![0, 999, 7])));
         assert!(again.lacks("logits", 0) && !again.lacks("conv1", 0));
-        assert_eq!(open("b").classes(1), None);
+        again.put_classes(1, &[0, 1000, 7]).unwrap();
+        assert_eq!(open().classes(1), None);
     }
 
     #[test]
-    fn a_run_goes_on_where_it_stopped_and_starts_afresh_for_another_experiment() {
+    fn a_run_goes_on_where_it_stopped() {
         let out = tempfile::tempdir().unwrap();
-        let open = |key, fresh| open(out.path(), key, fresh);
-        let (mut first, replaced) = open("a", false);
-        assert!(!replaced);
-        first.put("conv1", 1, &rsm(0.5)).unwrap();
-
-        let (mut again, replaced) = open("a", false);
-        assert!(!replaced);
+        let open = || {
+            let (checkpoint, damaged) = open(out.path(), Constant::Error);
+            assert_eq!(damaged, [""; 0]);
+            checkpoint
+        };
+        open().put("conv1", 1, &rsm(0.5)).unwrap();
+        let mut again = open();
         assert_eq!([("conv1", 1), ("conv1", 0), ("fc1", 1)].map(|(l, g)| again.lacks(l, g)), [false, true, true]);
         again.put("conv1", 0, &rsm(0.25)).unwrap();
         again.put("fc1", 0, &rsm(0.0)).unwrap();
         again.put("fc1", 1, &rsm(-1.0)).unwrap();
         let all = [[0.25, 0.5], [0.0, -1.0]].map(|groups| groups.map(rsm).to_vec()).to_vec();
-        assert_eq!(open("a", false).0.finish(), all);
+        assert_eq!(open().finish(), all);
+    }
 
-        assert!(open("a", true).0.lacks("conv1", 1));
-        open("a", false).0.put("conv1", 1, &rsm(0.5)).unwrap();
-        let (other, replaced) = open("b", false);
-        assert!(replaced);
-        assert!(other.lacks("conv1", 1));
-
-        // As `semgpu test` leaves them: without a list.
-        let directory = ResultsDir::new(out.path());
-        std::fs::remove_file(directory.finished()).unwrap();
-        arrays::write_npy(&directory.layer_rsm("v1"), &[1], &[0.0]).unwrap();
-        assert!(open("b", false).1 && !directory.layer_rsm("v1").exists());
+    #[test]
+    fn what_is_no_rsm_under_the_rule_is_computed_again() {
+        let bad = [[1.0, 0.5, 0.25, 1.0], [0.5, 0.5, 0.5, 1.0], [1.0, 1.5, 1.5, 1.0], [1.0, f64::INFINITY, 0.0, 1.0]];
+        let constant = [1.0, f64::NAN, f64::NAN, 1.0];
+        assert!(bad.iter().all(|values| wrong(2, values, Constant::Half).is_some()));
+        assert!(wrong(2, &constant, Constant::Half).is_none() && wrong(2, &constant, Constant::Error).is_some());
+        let out = tempfile::tempdir().unwrap();
+        let (mut first, _) = open(out.path(), Constant::Half);
+        first.put("conv1", 0, &Rsm::new(2, constant.to_vec())).unwrap();
+        first.put("conv1", 1, &rsm(0.5)).unwrap();
+        assert!(!open(out.path(), Constant::Half).0.lacks("conv1", 0));
+        let (again, damaged) = open(out.path(), Constant::Error);
+        assert_eq!([0, 1].map(|group| again.lacks("conv1", group)), [true, false]);
+        assert!(damaged[0].contains("conv1.npy: group 1 of 2: a constant image"), "{damaged:?}");
     }
 
     #[test]
     fn what_is_not_as_it_was_left_is_computed_again() {
         let out = tempfile::tempdir().unwrap();
         let directory = ResultsDir::new(out.path());
-        let (mut first, _) = open(out.path(), "a", false);
+        let (mut first, _) = open(out.path(), Constant::Error);
         for group in [0, 1] {
             first.put("conv1", group, &rsm(0.5)).unwrap();
         }
@@ -246,13 +263,15 @@ mod tests {
         let mut bytes = std::fs::read(&path).unwrap();
         *bytes.last_mut().unwrap() ^= 1;
         std::fs::write(&path, &bytes).unwrap();
-        let (again, _) = open(out.path(), "a", false);
+        let (again, damaged) = open(out.path(), Constant::Error);
+        assert!(damaged.len() == 1 && damaged[0].contains("conv1.npy: "), "{damaged:?}");
         assert_eq!([0, 1].map(|group| again.lacks("conv1", group)), [false, true]);
         std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
-        let (again, _) = open(out.path(), "a", false);
+        let (again, damaged) = open(out.path(), Constant::Error);
+        assert!(damaged.len() == 1 && damaged[0].contains("conv1.npy: "), "{damaged:?}");
         assert_eq!([0, 1].map(|group| again.lacks("conv1", group)), [true, true]);
         // A kill between a file and the list leaves a group unlisted.
         std::fs::write(directory.finished(), "{").unwrap();
-        assert!(open(out.path(), "a", false).0.lacks("conv1", 0));
+        assert!(open(out.path(), Constant::Error).0.lacks("conv1", 0));
     }
 }

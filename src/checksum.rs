@@ -1,12 +1,12 @@
 //! Checksums of the files a run used, for `run.json`.
 
-use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
 use crate::error::FileError;
+use crate::files;
 
 /// SHA-256 of a file in lower-case hexadecimal, read as a stream.
 ///
@@ -14,7 +14,7 @@ use crate::error::FileError;
 /// The file cannot be read.
 pub fn sha256(path: &Path) -> Result<String, FileError> {
     let digest = || -> std::io::Result<_> {
-        let mut reader = BufReader::with_capacity(1 << 20, File::open(path)?);
+        let mut reader = BufReader::with_capacity(1 << 20, files::open(path)?);
         let mut hash = Sha256::new();
         loop {
             let chunk = reader.fill_buf()?;
@@ -27,6 +27,11 @@ pub fn sha256(path: &Path) -> Result<String, FileError> {
         }
     };
     Ok(hexadecimal(&digest().map_err(FileError::at(path))?))
+}
+
+/// SHA-256 of bytes, as [`sha256`] of a file.
+pub fn of_bytes(bytes: &[u8]) -> String {
+    hexadecimal(&Sha256::digest(bytes))
 }
 
 /// SHA-256 of what stands in several files: of one its own, of more over theirs in order ([`of_parts`]).

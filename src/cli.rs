@@ -13,9 +13,9 @@ use clap::{Parser, Subcommand};
 
 use semgpu::device::Choice;
 use semgpu::error::Error;
-use semgpu::progress::{Progress, Verbosity};
+use semgpu::progress::{Progress, Verbosity, say};
 use semgpu::results::Results;
-use semgpu::{bench, compare, export, report};
+use semgpu::{bench, compare, export, plan, report};
 
 use concepts::Concepts;
 use halves::{Similarity, Test};
@@ -184,11 +184,18 @@ pub fn chain(error: &Error) -> String {
     text
 }
 
+/// Threads that the plan will refuse are not started.
 fn use_threads(threads: Option<NonZeroUsize>) {
-    if let Some(threads) = threads {
+    if let Some(threads) = threads.filter(|threads| threads.get() <= plan::MOST_THREADS) {
         // Fails only if a pool exists already, and then that one serves.
         let _ = rayon::ThreadPoolBuilder::new().num_threads(threads.get()).build_global();
     }
+}
+
+/// `--threads`
+fn threads(text: &str) -> Result<NonZeroUsize, String> {
+    let threads = text.parse().ok().filter(|threads: &NonZeroUsize| threads.get() <= plan::MOST_THREADS);
+    threads.ok_or_else(|| format!("expected 1 to {}", plan::MOST_THREADS))
 }
 
 /// The first Ctrl-C lets the batch end and keeps what is finished, the second ends at once.
@@ -199,7 +206,7 @@ fn stop_on_ctrl_c(progress: &Progress) {
             std::process::exit(130);
         }
         interrupt.stop();
-        eprintln!("stopping after this batch; again to stop at once");
+        say("stopping after this batch; again to stop at once");
     };
     if let Err(error) = ctrlc::set_handler(handler) {
         progress.line(format!("Ctrl-C will stop at once ({error})"));
@@ -211,9 +218,14 @@ fn print_json(value: &impl serde::Serialize) -> Result<(), Error> {
     Ok(())
 }
 
-/// A line of results; a reader that has gone away (`| head`) is no error.
+/// A line of results. A reader that has gone away (`| head`) is no error; results that are lost otherwise are.
 fn print(line: &str) {
-    if writeln!(std::io::stdout(), "{line}").is_err() {
-        std::process::exit(0);
+    match writeln!(std::io::stdout(), "{line}") {
+        Ok(()) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
+        Err(error) => {
+            say(&format!("error: stdout: {error}"));
+            std::process::exit(1)
+        }
     }
 }

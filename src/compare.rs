@@ -94,6 +94,9 @@ struct Curve {
 /// [`Error::Input`] for results that are not there or not comparable, [`Error::Interrupted`] when asked to stop.
 pub fn compare(request: &Request, progress: &Progress) -> Result<PathBuf, Error> {
     let curves = curves(request).map_err(Error::input)?;
+    let out = ResultsDir::new(&request.out);
+    out.check([]).map_err(Error::input)?;
+    let _claim = out.lock("compare").map_err(Error::input)?;
     let mut resampled: Vec<Option<Resampled>> = Vec::new();
     let layers: usize = curves.iter().map(|curve| curve.rows.len()).sum();
     let task = progress.task(request.resamples * layers as u64);

@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, FileError};
 use crate::progress::Progress;
+use crate::results::check_files;
 use crate::stats::two_vs_two::FEWEST_CONCEPTS;
 use crate::stimuli;
 use crate::vectors::{self, Spelling};
@@ -96,6 +97,10 @@ impl Outcome {
 /// One pass over each vocabulary; every image drawn is decoded once.
 pub fn select(request: &Request, progress: &Progress) -> Result<Selection, Error> {
     check(request).map_err(Error::input)?;
+    let lists = [&request.labels, &request.devkit, &request.classes, &request.categories];
+    let words = request.words.iter().map(|(_, file)| file.as_path());
+    let read: Vec<&Path> = lists.into_iter().flatten().map(PathBuf::as_path).chain(words).collect();
+    check_files(&[request.out.clone(), request.report.clone()], &read).map_err(Error::input)?;
     let mut warnings = Vec::new();
     let photos = Photos::list(request, &mut warnings).map_err(Error::input)?;
     let classes = classes_of(request, &photos, &mut warnings).map_err(Error::input)?;

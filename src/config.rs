@@ -213,6 +213,10 @@ impl Config {
         let mut config: Self = toml::from_str(&text).map_err(toml_error)?;
         let directory = path.parent().unwrap_or(Path::new(""));
         config.paths_mut().for_each(|path| *path = directory.join(&path));
+        if let Some(path) = config.paths_mut().find(|path| path.to_str().is_none()) {
+            let reason = "this path is no UTF-8, expected one that run.json can name; rename it";
+            return Err(FileError::at(path.clone())(std::io::Error::other(reason)).into());
+        }
         for text in overrides {
             config = config.with(text).map_err(|reason| ConfigError::Override { text: text.clone(), reason })?;
         }
@@ -229,10 +233,16 @@ impl Config {
             table.try_into().map_err(|error: toml::de::Error| error.message().to_string())
         };
         let text = toml::Value::String(value.trim().to_string());
+        let is_path = match key.trim().split('.').collect::<Vec<_>>()[..] {
+            ["network", "weights"] | ["stimuli", "manifest"] | ["run", "out"] => true,
+            ["words", _, last] => last == "file",
+            _ => false,
+        };
         let parsed = toml::from_str(&format!("value = {}", value.trim())).ok();
         let parsed = parsed.and_then(|mut table: toml::Table| table.remove("value"));
-        // A quoted string is TOML, a date where text is expected is text.
+        // A quoted string is TOML, a date where text is expected is text; a path is text as it stands.
         let mut config = match parsed {
+            _ if is_path => changed(toml::Value::String(value.to_string())),
             None => changed(text),
             Some(quoted @ toml::Value::String(_)) => changed(quoted),
             Some(parsed) => changed(text).or_else(|_| changed(parsed)),
@@ -376,6 +386,9 @@ mod tests {
         let config = read(SMALLEST, &["run.out=2024-01-01", "words=[{name = \"x\", file = \"y.txt\"}]"]).unwrap();
         assert_eq!(config.run.out, Some(std::path::absolute("2024-01-01").unwrap()), "text, not a date");
         assert_eq!(config.words[0].file, std::path::absolute("y.txt").unwrap());
+        let config = read(SMALLEST, &["run.out=\"q\"", "words.0.file= lead"]).unwrap();
+        assert_eq!(config.run.out, Some(std::path::absolute("\"q\"").unwrap()));
+        assert_eq!(config.words[0].file, std::path::absolute(" lead").unwrap());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::arrays::{self, ArrayError, RsmFile, RsmsOut, WriteEnding, write_rsms};
 use crate::error::{Error, FileError};
 use crate::report::distinct;
-use crate::results::{Results, ResultsDir, ResultsError};
+use crate::results::{Results, ResultsDir, ResultsError, check_files};
 use crate::stats::Rsm;
 
 /// A run that cannot be exported.
@@ -46,6 +46,7 @@ pub enum ExportError {
 /// The directory is not a run's, or the file cannot be written.
 pub fn rdms(directory: &Path, out: &Path) -> Result<(), Error> {
     let (concepts, matrices) = read(directory, out).map_err(Error::input)?;
+    check_files(&[out.to_path_buf()], &[]).map_err(Error::input)?;
     let label = |of: fn(&Matrix) -> &String| matrices.iter().map(|matrix| of(matrix).clone()).collect();
     let file = RsmsOut {
         rsms: matrices.iter().map(|matrix| &matrix.rsm).collect(),

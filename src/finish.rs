@@ -12,7 +12,7 @@ use crate::evaluation::{self, Options, Space, Words};
 use crate::progress::Progress;
 use crate::record::RunRecord;
 use crate::report;
-use crate::results::{Results, ResultsDir, StimulusRow};
+use crate::results::{Ledger, Results, ResultsDir, StimulusRow};
 use crate::stats::Rsm;
 use crate::stats::permutation::Permutations;
 use crate::stats::rsa::Rsa;
@@ -78,6 +78,7 @@ pub fn finish(
         warnings.iter().for_each(|warning| progress.line(format!("warning: {warning}")));
         record.warnings.extend(warnings);
     }
+    directory.remove_results().map_err(Error::failed)?;
     comparison.write_matrices(directory).map_err(Error::failed)?;
     results.write(directory.root()).map_err(Error::failed)?;
     record.write(directory, started).map_err(Error::failed)?;
@@ -89,10 +90,13 @@ pub fn finish(
 impl Comparison {
     fn write_matrices(&self, directory: &ResultsDir) -> Result<(), FileError> {
         let concepts = self.space.concepts.len();
+        let layers = || self.space.layers.iter().filter(|_| self.images.is_none());
+        let words = self.words.iter().map(|model| directory.words_rsm(&model.name));
+        Ledger::enlist(directory, words.chain(layers().map(|layer| directory.layer_rsm(&layer.name))))?;
         for model in &self.words {
             arrays::write_npy(&directory.words_rsm(&model.name), &[concepts, concepts], model.rsm.values())?;
         }
-        for layer in self.space.layers.iter().filter(|_| self.images.is_none()) {
+        for layer in layers() {
             let values: Vec<f64> = layer.rsms.iter().flat_map(Rsm::values).copied().collect();
             arrays::write_npy(&directory.layer_rsm(&layer.name), &[layer.rsms.len(), concepts, concepts], &values)?;
         }

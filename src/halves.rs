@@ -17,7 +17,7 @@ use crate::error::FileError;
 use crate::features::FeaturesError;
 use crate::matrices::MatrixError;
 use crate::names::read_lines;
-use crate::record::RecordError;
+use crate::results::ClaimError;
 use crate::stats::similarity::SimilarityError;
 use crate::stats::two_vs_two::TwoVsTwoError;
 use crate::vectors::VectorsError;
@@ -232,12 +232,9 @@ pub enum HalvesError {
         /// Why not.
         source: TwoVsTwoError,
     },
-    /// The record in --out.
+    /// --out.
     #[error(transparent)]
-    Record(#[from] RecordError),
-    /// --out is a run's.
-    #[error("{}: holds the layers of a run, which the test would replace; give --out a directory of its own", .0.display())]
-    RunsOut(PathBuf),
+    Out(#[from] ClaimError),
     /// An option of the test.
     #[error("--{} {}: expected {}", .0.option, .0.found, .0.expected)]
     Option(OptionError),

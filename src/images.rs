@@ -4,7 +4,6 @@ mod jpeg;
 mod resize;
 
 use std::borrow::Cow;
-use std::fs;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +12,7 @@ use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
 use crate::checksum;
 use crate::error::FileError;
+use crate::files;
 
 /// Pixels of the largest image that is decoded: four times what a 24-megapixel camera gives.
 const MAX_PIXELS: u64 = 100_000_000;
@@ -51,11 +51,29 @@ pub enum Resize {
 /// # Errors
 /// [`ImageError`] names the file.
 pub fn load(path: &Path, size: usize, resize: Resize, crop_pct: f64) -> Result<Vec<u8>, ImageError> {
+    load_unchanged(path, None, size, resize, crop_pct)
+}
+
+/// [`load`] of a file whose SHA-256 is `sum`.
+///
+/// # Errors
+/// [`ImageError`] names the file, also if it is another by now.
+pub fn load_unchanged(
+    path: &Path,
+    sum: Option<&str>,
+    size: usize,
+    resize: Resize,
+    crop_pct: f64,
+) -> Result<Vec<u8>, ImageError> {
     let cropped = matches!(resize, Resize::CropBilinear | Resize::CropBicubic);
     if cropped && !(MIN_CROP_PCT..=1.0).contains(&crop_pct) {
         return Err(ImageError::CropPct { crop_pct });
     }
-    Ok(resize::resize(&decode(path)?, size, resize, crop_pct))
+    let bytes = files::read(path).map_err(FileError::at(path))?;
+    if sum.is_some_and(|sum| sum != checksum::of_bytes(&bytes)) {
+        return Err(FileError::at(path)(files::changed()).into());
+    }
+    Ok(resize::resize(&decode(path, &bytes)?, size, resize, crop_pct))
 }
 
 /// Width and height of `path` as [`load`] would see it, from its header: finds a missing file, an unknown format, a
@@ -64,7 +82,7 @@ pub fn load(path: &Path, size: usize, resize: Resize, crop_pct: f64) -> Result<V
 /// # Errors
 /// [`ImageError`] names the file.
 pub fn check(path: &Path) -> Result<(u32, u32), ImageError> {
-    let bytes = fs::read(path).map_err(FileError::at(path))?;
+    let bytes = files::read(path).map_err(FileError::at(path))?;
     let mut decoder = open(path, &bytes)?;
     let (width, height) = decoder.dimensions();
     let orientation = decoder.orientation().map_err(ImageError::damaged(path))?;
@@ -81,7 +99,7 @@ pub fn check(path: &Path) -> Result<(u32, u32), ImageError> {
 /// # Errors
 /// [`ImageError`] names the file.
 pub fn fingerprint(path: &Path) -> Result<String, ImageError> {
-    let image = decode(path)?;
+    let image = decode(path, &files::read(path).map_err(FileError::at(path))?)?;
     let (width, height) = ((image.width as u64).to_le_bytes(), (image.height as u64).to_le_bytes());
     Ok(checksum::of_parts(&[&width[..], &height, &image.bytes]))
 }
@@ -186,9 +204,8 @@ fn open<'a>(path: &Path, whole: &'a [u8]) -> Result<impl ImageDecoder + 'a, Imag
     Ok(decoder)
 }
 
-fn decode(path: &Path) -> Result<Rgb, ImageError> {
-    let bytes = fs::read(path).map_err(FileError::at(path))?;
-    let mut decoder = open(path, &bytes)?;
+fn decode(path: &Path, bytes: &[u8]) -> Result<Rgb, ImageError> {
+    let mut decoder = open(path, bytes)?;
     let orientation = decoder.orientation().map_err(ImageError::damaged(path))?;
     let mut image = DynamicImage::from_decoder(decoder).map_err(ImageError::damaged(path))?;
     image.apply_orientation(orientation);

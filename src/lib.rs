@@ -5,7 +5,7 @@
 //!
 //! | module | from | to |
 //! | --- | --- | --- |
-//! | [`error`], [`names`], [`checksum`], [`progress`] | | exit codes, names of concepts in files, SHA-256, what is said meanwhile |
+//! | [`error`], [`files`], [`names`], [`checksum`], [`progress`] | | exit codes, files that are none, names of concepts in files, SHA-256, what is said meanwhile |
 //! | [`kernels`] | tensors and matrices | convolutions, products, poolings on CPU and GPU |
 //! | [`stats`] | matrices | RSMs, 2 vs. 2 counts, p-values; opens no files |
 //! | [`device`] | `auto`, `cpu`, `gpu:N` | a Burn device and the memory it has |
@@ -33,6 +33,7 @@
 
 pub mod checksum;
 pub mod error;
+pub mod files;
 pub mod names;
 pub mod progress;
 

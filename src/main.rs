@@ -4,6 +4,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use semgpu::progress::say;
+
 mod cli;
 
 fn main() -> ExitCode {
@@ -11,7 +13,7 @@ fn main() -> ExitCode {
     match cli::call(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {}", cli::chain(&error));
+            say(&format!("error: {}", cli::chain(&error)));
             ExitCode::from(error.exit_code())
         }
     }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use unicode_normalization::UnicodeNormalization;
 
 use crate::error::FileError;
+use crate::files;
 
 /// A name in the form in which names are compared: composed (NFC), without blanks or a byte-order mark around it.
 pub fn plain(name: &str) -> String {
@@ -14,12 +15,20 @@ pub fn plain(name: &str) -> String {
     name.nfc().collect()
 }
 
+/// What a name must be that makes a file and stands in tables and figures.
+pub const NAME: &str = "1 to 200 bytes of text without control characters";
+
+/// Whether a name is [`NAME`].
+pub fn is_name(name: &str) -> bool {
+    (1..=200).contains(&name.len()) && !name.chars().any(char::is_control)
+}
+
 /// The lines of a file that are not empty, as [`plain`] names.
 ///
 /// # Errors
 /// The file cannot be read, or is no UTF-8.
 pub fn read_lines(path: &Path) -> Result<Vec<String>, FileError> {
-    let text = std::fs::read_to_string(path).map_err(FileError::at(path))?;
+    let text = files::read_to_string(path).map_err(FileError::at(path))?;
     Ok(text.lines().map(plain).filter(|line| !line.is_empty()).collect())
 }
 
@@ -70,6 +79,12 @@ mod tests {
         assert_eq!(order(&wanted, &lists), Some(vec![1, 2, 0]));
         assert_eq!(order(&wanted, &[names("mole cat fox")]), None);
         assert_eq!(order(&wanted, &[names("mole cat dog fox")]), None);
+    }
+
+    #[test]
+    fn names_are_short_and_printable() {
+        assert!(is_name("GloVe 6B/300d \u{e9}") && is_name(&"x".repeat(200)));
+        assert!(["", "a\0", "a\nb", "\u{1b}[31m", &"x".repeat(201)].iter().all(|name| !is_name(name)));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::device;
 use crate::error::Error;
 use crate::evaluation::one_vs_two::{self, Predictions};
 use crate::evaluation::{LayerRsms, Space};
+use crate::files::Unchanged;
 use crate::finish::{self, Comparison, Images, finish};
 use crate::nets::{self, Batch, Stage, StageSpec, Taps};
 use crate::plan::{Classifier, Inputs, Model, Placement, Plan};
@@ -82,22 +83,28 @@ pub enum PipelineError {
 /// Runs the experiment and writes its results; returns their directory.
 ///
 /// # Errors
-/// [`Error::Failed`] while running, [`Error::Interrupted`] when asked to stop; finished layers are kept.
+/// [`Error::Input`] if the directory is another's (see [`ResultsDir::claim`]), [`Error::Failed`] while running, [`Error::Interrupted`] when asked to stop; finished layers are kept.
 pub fn run(plan: Plan, fresh: bool, progress: &Progress) -> Result<PathBuf, Error> {
     let started = Instant::now();
-    let Plan { config, model, weights, inputs, test, placement, checksums } = plan;
+    let Plan { config, model, weights, inputs, test, placement, checksums, unchanged, images } = plan;
     let Inputs { manifest, words, warnings } = inputs;
     let directory = ResultsDir::new(config.out());
     let layers: Vec<&str> = model.layers.iter().map(|layer| layer.name.as_str()).collect();
     let (groups, concepts) = (manifest.groups.len(), manifest.concepts.len());
-    let (mut checkpoint, replaced) =
-        Checkpoint::open(&directory, &checksums.similarity, &layers, groups, concepts, fresh).map_err(Error::failed)?;
-    if replaced {
-        progress.line(format!("{}: layers of another experiment are replaced", directory.root().display()));
-    }
-
     let constant = config.two_vs_two.constant;
-    let first_half = FirstHalf { constant, model: &model, manifest: &manifest, placement: &placement, progress };
+    let _claim = directory.claim("run", &checksums.similarity, fresh).map_err(Error::input)?;
+    let (mut checkpoint, damaged) = Checkpoint::open(&directory, &layers, groups, concepts, constant);
+    damaged.iter().for_each(|damaged| progress.line(format!("warning: {damaged}")));
+
+    let first_half = FirstHalf {
+        constant,
+        model: &model,
+        unchanged: &unchanged,
+        manifest: &manifest,
+        sums: &images,
+        placement: &placement,
+        progress,
+    };
     let stages = first_half.run(weights, &mut checkpoint)?;
     let similarity_seconds = started.elapsed().as_secs_f64();
     let predictions: Option<Predictions> = (0..groups).map(|group| checkpoint.classes(group)).collect();
@@ -151,7 +158,9 @@ fn space(model: &Model, manifest: &Manifest, rsms: Vec<Vec<Rsm>>) -> Space {
 struct FirstHalf<'a> {
     constant: Constant,
     model: &'a Model,
+    unchanged: &'a Unchanged,
     manifest: &'a Manifest,
+    sums: &'a [String],
     placement: &'a Placement,
     progress: &'a Progress,
 }
@@ -170,12 +179,14 @@ impl FirstHalf<'_> {
             return Ok(Vec::new());
         }
         let stages = self.model.load(weights, &self.placement.device.device).map_err(Error::input)?;
+        self.unchanged.check().map_err(Error::failed)?;
         let per_image: u64 = self.model.stages.iter().map(|stage| stage.multiply_adds).sum();
         let concepts = self.manifest.concepts.len();
         let task = self.progress.task(per_image * (concepts * unfinished.len()) as u64);
         let mut timings = Vec::new();
         let input = &self.model.input;
-        let mut decoded = self.manifest.load(&unfinished, input.size, input.resize, input.crop_pct, concepts);
+        let mut decoded =
+            self.manifest.load(&unfinished, Some(self.sums), input.size, input.resize, input.crop_pct, concepts);
         for group in unfinished {
             let rgb = decoded.by_ref().take(concepts).collect::<Result<Vec<_>, _>>().map_err(Error::failed)?;
             timings.extend(self.group(&stages, group, &rgb, checkpoint, &task)?);

@@ -11,7 +11,7 @@ pub use error::PlanError;
 pub use model::{Classifier, Model, network};
 pub use placement::Placement;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
@@ -19,13 +19,19 @@ use crate::checksum::{self, sha256};
 use crate::config::{Config, check_permutations, draws};
 use crate::evaluation::Words;
 use crate::evaluation::one_vs_two::{Lexicon, OneVsTwo};
+use crate::files::Unchanged;
 use crate::images;
+use crate::names::{NAME, is_name};
 use crate::progress::Progress;
 use crate::record::Checksums;
+use crate::results::ResultsDir;
 use crate::stats::permutation::Permutations;
 use crate::stimuli::Manifest;
 use crate::vectors;
 use crate::weights::Parameters;
+
+/// Threads of the CPU that can be asked for.
+pub const MOST_THREADS: usize = 1024;
 
 /// An experiment that can run.
 pub struct Plan {
@@ -43,6 +49,10 @@ pub struct Plan {
     pub placement: Placement,
     /// Checksums of everything that went in.
     pub checksums: Checksums,
+    /// The weights' files as they were summed.
+    pub unchanged: Unchanged,
+    /// The checksum of each image, group by group.
+    pub images: Vec<String>,
 }
 
 /// What goes in beside the network.
@@ -71,26 +81,56 @@ impl Plan {
     /// # Errors
     /// The first thing that is wrong with the user's input.
     pub fn new(config: Config, progress: &Progress) -> Result<Self, PlanError> {
-        if config.run.threads == Some(0) {
-            return Err(PlanError::Value { key: "run.threads", expected: "1 or more", found: "0".to_string() });
-        }
+        check_values(&config)?;
         let (model, weights) = Model::new(&config)?;
         let manifest = Manifest::read(&config.stimuli.manifest)?;
+        check_out(&config, &model, &manifest)?;
+        let unchanged = Unchanged::of(&model.files)?;
+        let words_unchanged = Unchanged::of(&words_files(&config)?)?;
         let images = check_images(&manifest)?;
+        let placement = Placement::new(&config, &model, manifest.concepts.len())?;
         let (mut inputs, test) = read(&config, manifest, progress)?;
         inputs.warnings.extend(weights.notes());
-        let placement = Placement::new(&config, &model, inputs.manifest.concepts.len())?;
-        let checksums = checksums(&config, &model, &inputs.manifest, images, &placement)?;
-        Ok(Self { config, model, weights, inputs, test, placement, checksums })
+        let checksums = checksums(&config, &model, &inputs.manifest, checksum::of_parts(&images), &placement)?;
+        words_unchanged.check()?;
+        Ok(Self { config, model, weights, inputs, test, placement, checksums, unchanged, images })
     }
+}
+
+/// What can be said of the configuration without a file.
+fn check_values(config: &Config) -> Result<(), PlanError> {
+    if let Some(threads) = config.run.threads.filter(|threads| !(1..=MOST_THREADS).contains(threads)) {
+        return Err(PlanError::Value { key: "run.threads", expected: "1 to 1024", found: threads.to_string() });
+    }
+    if let Some(words) = config.words.iter().find(|words| !is_name(&words.name)) {
+        let found = format!("{:?} ({} bytes)", words.name, words.name.len());
+        return Err(PlanError::Value { key: "words.name", expected: NAME, found });
+    }
+    check_permutations(config.two_vs_two.permutations).map_err(PlanError::TwoVsTwo)?;
+    let one_vs_two = config.one_vs_two.as_ref().and_then(|section| section.permutations);
+    check_permutations(one_vs_two.unwrap_or_default()).map_err(PlanError::OneVsTwo)
+}
+
+/// Results may go where they are to, and nothing that goes in lies there.
+fn check_out(config: &Config, model: &Model, manifest: &Manifest) -> Result<(), PlanError> {
+    let images = manifest.stimuli.iter().flatten().map(|stimulus| stimulus.path.as_path());
+    let words = config.words.iter().map(|words| words.file.as_path());
+    let lists = words_files(config)?;
+    let files = model.files.iter().chain(&lists).map(PathBuf::as_path);
+    let inputs = [config.stimuli.manifest.as_path()].into_iter().chain(files).chain(words).chain(images);
+    Ok(ResultsDir::new(config.out()).check(inputs)?)
+}
+
+/// The files of all word models.
+fn words_files(config: &Config) -> Result<Vec<PathBuf>, PlanError> {
+    let files = config.words.iter().map(|words| vectors::files(&words.file)).collect::<Result<Vec<_>, _>>()?;
+    Ok(files.concat())
 }
 
 /// The words, and what is tested with them.
 fn read(config: &Config, manifest: Manifest, progress: &Progress) -> Result<(Inputs, Test), PlanError> {
     let concepts = manifest.concepts.len();
     config.two_vs_two.check(concepts).map_err(PlanError::TwoVsTwo)?;
-    let one_vs_two = config.one_vs_two.as_ref().and_then(|section| section.permutations);
-    check_permutations(one_vs_two.unwrap_or_default()).map_err(PlanError::OneVsTwo)?;
     let strata = config.two_vs_two.strata(manifest.categories.as_deref());
     if config.two_vs_two.within_categories && strata.is_none() {
         return Err(PlanError::NoCategories(config.stimuli.manifest.clone()));
@@ -110,9 +150,9 @@ fn read(config: &Config, manifest: Manifest, progress: &Progress) -> Result<(Inp
     Ok((Inputs { manifest, words, warnings }, Test { draws, lexicon, one_vs_two }))
 }
 
-/// Every image there and of a known format; the checksum over all of them.
-fn check_images(manifest: &Manifest) -> Result<String, PlanError> {
-    let sums = manifest
+/// Every image there and of a known format; their checksums, group by group.
+fn check_images(manifest: &Manifest) -> Result<Vec<String>, PlanError> {
+    manifest
         .stimuli
         .par_iter()
         .enumerate()
@@ -125,8 +165,7 @@ fn check_images(manifest: &Manifest) -> Result<String, PlanError> {
             })?;
             Ok(sha256(&stimulus.path)?)
         })
-        .collect::<Result<Vec<_>, PlanError>>()?;
-    Ok(checksum::of_parts(&sums))
+        .collect()
 }
 
 /// The checksums of weights and words; from them, those of the images and what else decides an RSM, the experiment's.

@@ -1,6 +1,6 @@
 //! What the user sees while it runs: bars on a terminal, plain lines elsewhere, nothing when quiet. To stderr.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -73,14 +73,14 @@ impl Progress {
     /// A line, unless quiet.
     pub fn line(&self, text: impl AsRef<str>) {
         if self.verbosity > Verbosity::Quiet {
-            eprintln!("{}", text.as_ref());
+            say(text.as_ref());
         }
     }
 
     /// A line for `-v`.
     pub fn detail(&self, text: impl AsRef<str>) {
         if self.verbosity == Verbosity::Verbose {
-            eprintln!("{}", text.as_ref());
+            say(text.as_ref());
         }
     }
 
@@ -94,6 +94,11 @@ impl Progress {
         bar.enable_steady_tick(Duration::from_millis(250));
         Task { progress: self.clone(), bar, started: Instant::now() }
     }
+}
+
+/// A line on stderr. That nobody reads it, or that a log's disk is full, ends nothing.
+pub fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 /// A task under way; its bar goes when it is dropped.

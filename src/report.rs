@@ -92,3 +92,13 @@ pub fn write_figures(results: &Results, directory: &Path) -> Result<Vec<PathBuf>
     paths.push(html::write(&material, &drawings)?);
     Ok(paths)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_results_directory_knows_the_names_of_all_figures() {
+        assert_eq!(FIGURES.iter().map(|figure| figure.name).collect::<Vec<_>>(), crate::results::FIGURES);
+    }
+}

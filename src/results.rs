@@ -3,11 +3,17 @@
 //! Every file is written beside its place and renamed into it, so a reader finds the old file or the new one, never half
 //! of one.
 
+mod claim;
 mod directory;
+mod ledger;
 mod rows;
 mod table;
 
+pub use claim::{Claim, ClaimError, check_files};
+#[cfg(test)]
+pub(crate) use directory::FIGURES;
 pub use directory::{CONCEPTS, ResultsDir, figure_name};
+pub use ledger::Ledger;
 pub use rows::{
     AccuracyRow, ComparisonRow, ConceptRow, ConfusedRow, GroupRow, LayersRow, LostRow, MisclassifiedRow, OneVsTwoRow,
     PredictionRow, Results, RsaRow, StimulusRow, WordsRow,
@@ -63,11 +69,7 @@ pub fn write_atomically(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::R
     };
     let written = || {
         std::fs::create_dir_all(directory)?;
-        let mut builder = tempfile::Builder::new();
-        // Temporary files are private by default; results are as readable as the user's other files.
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let mut file = builder.tempfile_in(directory)?;
+        let mut file = builder().tempfile_in(directory)?;
         let mut buffered = BufWriter::new(file.as_file_mut());
         write(&mut buffered)?;
         buffered.flush()?;
@@ -77,6 +79,16 @@ pub fn write_atomically(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::R
         Ok(())
     };
     written().map_err(FileError::at(path))
+}
+
+/// Makes files that are being written: known by their names, so that those of dead processes can be swept.
+fn builder() -> tempfile::Builder<'static, 'static> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(directory::TEMPORARY);
+    // Temporary files are private by default; results are as readable as the user's other files.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder
 }
 
 #[cfg(test)]

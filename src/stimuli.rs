@@ -1,7 +1,6 @@
 //! The stimuli: a manifest of images, dealt into groups, and their way to the device.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,8 +10,10 @@ use std::thread::{self, JoinHandle};
 use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::error::FileError;
+use crate::files;
 use crate::imagenet::CLASSES;
 use crate::images::{self, ImageError, Resize};
+use crate::names::{NAME, is_name};
 use crate::nets::Input;
 
 /// Concepts that the 2 vs. 2 test needs: it correlates rows without two columns, and two values always correlate by 1.
@@ -108,11 +109,21 @@ impl Manifest {
     /// Starts to decode the images of `groups` in background threads, group by group in the order of the concepts.
     ///
     /// At most `ahead` images wait decoded, and one more in each thread, `3 * size * size` bytes each; a whole group is
-    /// a good choice. See [`Loader`].
-    pub fn load(&self, groups: &[usize], size: usize, resize: Resize, crop_pct: f64, ahead: usize) -> Loader {
+    /// a good choice. With `sums`, every image's checksum group by group, one that is another by now is an error. See
+    /// [`Loader`].
+    pub fn load(
+        &self,
+        groups: &[usize],
+        sums: Option<&[String]>,
+        size: usize,
+        resize: Resize,
+        crop_pct: f64,
+        ahead: usize,
+    ) -> Loader {
         let jobs = groups.iter().flat_map(|&group| {
-            self.stimuli[group].iter().zip(&self.concepts).map(move |(stimulus, concept)| Job {
+            self.stimuli[group].iter().zip(&self.concepts).enumerate().map(move |(n, (stimulus, concept))| Job {
                 path: stimulus.path.clone(),
+                sum: sums.map(|sums| sums[group * self.concepts.len() + n].clone()),
                 concept: concept.clone(),
                 group: self.groups[group].clone(),
             })
@@ -140,7 +151,7 @@ struct Row {
 
 fn read_rows(path: &Path) -> Result<Vec<Row>, StimuliError> {
     let csv_error = |source| StimuliError::Csv { path: path.into(), source };
-    let file = File::open(path).map_err(FileError::at(path))?;
+    let file = files::open(path).map_err(FileError::at(path))?;
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(file);
     let header = reader.headers().map_err(csv_error)?.clone();
     let find = |column: &str| header.iter().position(|name| name == column);
@@ -157,6 +168,9 @@ fn read_rows(path: &Path) -> Result<Vec<Row>, StimuliError> {
         let line = record.position().map_or(0, csv::Position::line);
         let cell = |index: usize, column| match &record[index] {
             "" => Err(StimuliError::Empty { path: path.into(), line, column }),
+            cell if column != "path" && !is_name(cell) => {
+                Err(StimuliError::Name { path: path.into(), line, column, found: cell.to_string() })
+            }
             cell => Ok(cell.to_string()),
         };
         let class_index = match class_indices.map(|index| &record[index]) {
@@ -198,26 +212,17 @@ fn deal(path: &Path, rows: &[Row], concepts: &[String], groups: &[String]) -> Re
             });
         }
     }
-    let mut missing = Vec::new();
-    let mut place = |group: &String, concept: &String| {
-        let row = places.get(&(group.as_str(), concept.as_str())).copied();
-        if row.is_none() {
-            missing.push((group.clone(), concept.clone()));
-        }
-        row
-    };
-    let dealt: Vec<Vec<usize>> =
-        groups.iter().map(|group| concepts.iter().filter_map(|concept| place(group, concept)).collect()).collect();
-    match missing.first() {
-        None => Ok(dealt),
-        Some((group, concept)) => Err(StimuliError::Missing {
+    // Every place has one row at most: the first that has none is near, however many there are.
+    let place = |group: &String, concept: &String| {
+        places.get(&(group.as_str(), concept.as_str())).copied().ok_or_else(|| StimuliError::Missing {
             path: path.into(),
             line: rows.iter().find(|row| row.concept == *concept).map_or(0, |row| row.line),
             concept: concept.clone(),
             group: group.clone(),
-            more: missing.len() - 1,
-        }),
-    }
+            more: groups.len() * concepts.len() - rows.len() - 1,
+        })
+    };
+    groups.iter().map(|group| concepts.iter().map(|concept| place(group, concept)).collect()).collect()
 }
 
 fn categories(path: &Path, rows: &[Row], concepts: &[String]) -> Result<Option<Vec<String>>, StimuliError> {
@@ -242,6 +247,7 @@ fn categories(path: &Path, rows: &[Row], concepts: &[String]) -> Result<Option<V
 /// An image to decode, and what to name in its error.
 struct Job {
     path: PathBuf,
+    sum: Option<String>,
     concept: String,
     group: String,
 }
@@ -284,7 +290,9 @@ impl Loader {
 impl Job {
     fn decode(&self, size: usize, resize: Resize, crop_pct: f64) -> Result<Vec<u8>, StimuliError> {
         // A decoder that trips over a malformed file takes down its image, not the run.
-        let loaded = catch_unwind(AssertUnwindSafe(|| images::load(&self.path, size, resize, crop_pct)));
+        let loaded = catch_unwind(AssertUnwindSafe(|| {
+            images::load_unchanged(&self.path, self.sum.as_deref(), size, resize, crop_pct)
+        }));
         let (concept, group) = (self.concept.clone(), self.group.clone());
         match loaded {
             Ok(loaded) => loaded.map_err(|source| StimuliError::Image { concept, group, source: Box::new(source) }),
@@ -362,6 +370,18 @@ pub enum StimuliError {
         line: u64,
         /// The column.
         column: &'static str,
+    },
+    /// A name that cannot stand in tables and figures.
+    #[error("{}: line {line}: the {column} {found:?}, expected {NAME}", path.display())]
+    Name {
+        /// The manifest.
+        path: PathBuf,
+        /// From 1.
+        line: u64,
+        /// The column.
+        column: &'static str,
+        /// What stands there.
+        found: String,
     },
     /// Not a class of ILSVRC 2012.
     #[error("{}: line {line}: class_index is {found:?}, expected 0 to 999 or nothing", path.display())]

@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use flate2::bufread::MultiGzDecoder;
 
 use crate::error::FileError;
+use crate::files;
 
 /// The formats of this build, in the order in which they are tried on a file's first bytes.
 pub const FORMATS: &[&VectorsFormat] =
@@ -119,7 +120,7 @@ struct Opened<'a> {
 
 fn open<'a>(path: &Path, progress: &'a mut dyn FnMut(u64, u64)) -> Result<Opened<'a>, VectorsError> {
     let at = || FileError::at(path);
-    let file = File::open(path).map_err(at())?;
+    let file = files::open(path).map_err(at())?;
     let total = file.metadata().map_err(at())?.len();
     let mut stream = BufReader::with_capacity(BUFFER_BYTES, Metered { file, read: 0, total, progress });
     let packed = stream.fill_buf().map_err(at())?.starts_with(&[0x1f, 0x8b]);

@@ -22,7 +22,6 @@ pub mod pytorch;
 pub mod safetensors;
 mod wrapped;
 
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -33,6 +32,7 @@ pub use normalised::{Normalised, Part};
 pub use parameters::Parameters;
 
 use crate::error::FileError;
+use crate::files;
 
 /// A file format of weights.
 pub struct Format {
@@ -92,7 +92,7 @@ pub fn open(path: &Path) -> Result<Box<dyn WeightsFile>, WeightsError> {
 /// It cannot be read or is of no known format.
 pub fn format(path: &Path) -> Result<&'static Format, WeightsError> {
     let mut head = Vec::new();
-    File::open(path)
+    files::open(path)
         .and_then(|file| file.take(HEAD_BYTES as u64).read_to_end(&mut head))
         .map_err(FileError::at(path))?;
     let format = FORMATS.iter().copied().find(|format| (format.sniff)(&head, path));

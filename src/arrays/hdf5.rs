@@ -9,14 +9,18 @@ use hdf5_reader::error::Error;
 use hdf5_reader::group::Group;
 use hdf5_reader::{ByteOrder, Dataset, Datatype, Hdf5File};
 
-use super::stored::{Bytes, Kind, Labels, Order, StoredArray, Value};
+use super::stored::{Bytes, Kind, Labels, Order, StoredArray, Value, refuse_endless};
 use super::{ArrayError, ArrayFormat, Listed, Told, malformed};
 use crate::error::FileError;
+use crate::files;
 
 const NAME: &str = ".h5";
 
-/// Groups within groups that are looked into: links can form circles.
+/// Groups within groups that are looked into.
 const DEEPEST: usize = 8;
+
+/// Groups that are looked into in all: links can lead to the same ones again and again.
+const MOST: usize = 10_000;
 
 /// The attribute by which MATLAB names the class of a dataset; it writes the first axis of its arrays last.
 const MATLAB_CLASS: &str = "MATLAB_class";
@@ -40,6 +44,7 @@ const FILTERS: [(&str, &str); 9] = [
 pub(super) const FORMAT: ArrayFormat = ArrayFormat { endings: &["h5", "hdf5"], list, open };
 
 fn file(path: &Path) -> Result<Hdf5File, ArrayError> {
+    files::open(path).map_err(FileError::at(path))?;
     Hdf5File::open(path).map_err(|error| unreadable(path, error))
 }
 
@@ -72,17 +77,32 @@ pub(super) fn list(path: &Path) -> Result<Vec<Listed>, ArrayError> {
 type Visit<'a> = dyn FnMut(&str, &Dataset) -> Result<(), Error> + 'a;
 
 fn walk_all(file: &Hdf5File, visit: &mut Visit) -> Result<(), Error> {
-    walk(&file.root_group()?, "", DEEPEST, visit)
+    walk(&file.root_group()?, "", &mut Vec::new(), &mut 0, visit)
 }
 
 /// Visits the datasets of a group and of those below it.
-fn walk(group: &Group, prefix: &str, depth: usize, visit: &mut Visit) -> Result<(), Error> {
+fn walk(
+    group: &Group,
+    prefix: &str,
+    above: &mut Vec<u64>,
+    looked_into: &mut usize,
+    visit: &mut Visit,
+) -> Result<(), Error> {
+    *looked_into += 1;
+    if *looked_into > MOST {
+        return Err(Error::Other(format!("more than {MOST} groups")));
+    }
+    above.push(group.address());
     let (groups, datasets) = group.members()?;
     datasets.iter().try_for_each(|dataset| visit(&format!("{prefix}{}", dataset.name()), dataset))?;
     // MATLAB keeps the parts of cells in a group of their own.
-    for group in groups.iter().filter(|group| depth > 0 && !group.name().starts_with('#')) {
-        walk(group, &format!("{prefix}{}/", group.name()), depth - 1, visit)?;
+    for group in groups.iter().filter(|group| !group.name().starts_with('#')) {
+        // A link to a group above forms a circle.
+        if above.len() <= DEEPEST && !above.contains(&group.address()) {
+            walk(group, &format!("{prefix}{}/", group.name()), above, looked_into, visit)?;
+        }
     }
+    above.pop();
     Ok(())
 }
 
@@ -132,11 +152,12 @@ fn read(path: &Path, file: &Hdf5File, name: &str) -> Result<StoredArray, ArrayEr
             matlab.clone().map_or_else(|| format!("{:?}", dataset.dtype()), |class| format!("{class} (MATLAB)"));
         ArrayError::NotNumbers { path: path.into(), found }
     })?;
+    let mut shape: Vec<usize> = dataset.shape().iter().map(|&axis| axis as usize).collect();
+    refuse_endless(path, &shape)?;
     let bytes = match chunks::by_widest_shape(file, &dataset).map_err(error)? {
         Some(bytes) => bytes,
         None => dataset.read_raw_bytes().map_err(error)?,
     };
-    let mut shape: Vec<usize> = dataset.shape().iter().map(|&axis| axis as usize).collect();
     let order = if matlab.is_some() { Order::Fortran } else { Order::C };
     if order == Order::Fortran {
         shape.reverse();

@@ -9,6 +9,7 @@ use npyz::{DType, Endianness, NpyHeader, TypeChar, WriterBuilder};
 use super::stored::{Bytes, Kind, Order, StoredArray, Value};
 use super::{ArrayError, ArrayFormat, Listed, malformed};
 use crate::error::FileError;
+use crate::files;
 use crate::results::write_atomically;
 
 pub(super) const FORMAT: ArrayFormat = ArrayFormat {
@@ -33,7 +34,8 @@ pub(super) fn decode(
     end: usize,
 ) -> Result<StoredArray, ArrayError> {
     let mut reader = Cursor::new(&bytes[start..end]);
-    let header = NpyHeader::from_reader(&mut reader).map_err(|reason| malformed(path, format, reason))?;
+    let checked = files::npy(&mut reader).and_then(NpyHeader::from_reader);
+    let header = checked.map_err(|reason| malformed(path, format, reason))?;
     let data = start + reader.position() as usize;
     let value = value(&header).ok_or_else(|| not_numbers(path, &header))?;
     let order = match header.order() {

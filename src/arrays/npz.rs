@@ -12,13 +12,14 @@ use zip::{CompressionMethod, ZipArchive};
 use super::stored::{Bytes, Labels, StoredArray, Value};
 use super::{ArrayError, ArrayFormat, Listed, Told, malformed, npy};
 use crate::error::FileError;
+use crate::files;
 
 const NAME: &str = ".npz";
 
 pub(super) const FORMAT: ArrayFormat = ArrayFormat { endings: &["npz"], list, open };
 
 fn archive(path: &Path) -> Result<ZipArchive<BufReader<File>>, ArrayError> {
-    let file = File::open(path).map_err(FileError::at(path))?;
+    let file = files::open(path).map_err(FileError::at(path))?;
     ZipArchive::new(BufReader::new(file)).map_err(|reason| malformed(path, NAME, reason))
 }
 
@@ -28,7 +29,7 @@ fn list(path: &Path) -> Result<Vec<Listed>, ArrayError> {
     let listed = |index| -> Result<Listed, ZipError> {
         let entry = archive.by_index(index)?;
         let file_name = entry.name()?.into_owned();
-        let value = NpyHeader::from_reader(entry).ok().and_then(|header| npy::value(&header));
+        let value = files::npy(entry).and_then(NpyHeader::from_reader).ok().and_then(|header| npy::value(&header));
         let name = file_name.strip_suffix(".npy").unwrap_or(&file_name).to_string();
         Ok(Listed { name, float: value.is_some_and(Value::is_float), number: value.is_some() })
     };
@@ -64,7 +65,11 @@ fn open(path: &Path, names: &[&str], _: &Told) -> Result<Vec<StoredArray>, Array
 fn texts(archive: &mut ZipArchive<BufReader<File>>) -> Vec<Vec<String>> {
     let mut texts = Vec::new();
     for index in 0..archive.len() {
-        let Ok(array) = archive.by_index(index).map_err(std::io::Error::from).and_then(NpyFile::new) else { continue };
+        let Ok(array) =
+            archive.by_index(index).map_err(std::io::Error::from).and_then(files::npy).and_then(NpyFile::new)
+        else {
+            continue;
+        };
         let list = matches!(array.dtype(), DType::Plain(plain) if matches!(plain.type_char(), TypeChar::UnicodeStr | TypeChar::ByteStr));
         if !list || array.shape().len() != 1 {
             continue;

@@ -1,6 +1,5 @@
 //! An array as it lies in a file: bytes, type and strides, decoded where it is read.
 
-use std::fs::File;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,6 +9,7 @@ use memmap2::Mmap;
 
 use super::ArrayError;
 use crate::error::FileError;
+use crate::files;
 
 /// What a file says of the rows and columns of an array.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -75,7 +75,7 @@ pub(super) enum Bytes {
 impl Bytes {
     /// Maps a file.
     pub fn map(path: &Path) -> Result<Self, FileError> {
-        let file = File::open(path).map_err(FileError::at(path))?;
+        let file = files::open(path).map_err(FileError::at(path))?;
         // SAFETY: the map is only read. A file that another program shortens meanwhile ends this program, as it would
         // end any reader of a map.
         let map = unsafe { Mmap::map(&file) }.map_err(FileError::at(path))?;
@@ -128,7 +128,8 @@ impl StoredArray {
     /// The array of `shape` whose values fill `range` of `bytes`.
     ///
     /// # Errors
-    /// [`ArrayError::Length`] if they do not: a header can promise more than any file holds.
+    /// [`ArrayError::Length`] if they do not: a header can promise more than any file holds. [`ArrayError::Empty`] if there
+    /// are none along axes of any length.
     pub(super) fn new(
         path: &Path,
         shape: Vec<usize>,
@@ -142,6 +143,7 @@ impl StoredArray {
         if expected != u128::from(found) || range.end > bytes.len() {
             return Err(ArrayError::Length { path: path.into(), shape, expected, found });
         }
+        refuse_endless(path, &shape)?;
         let mut strides = vec![1; shape.len()];
         match order {
             Order::C => (1..shape.len()).rev().for_each(|axis| strides[axis - 1] = strides[axis] * shape[axis]),
@@ -247,6 +249,15 @@ impl StoredArray {
             (Kind::Unsigned, _) => decode(bytes, values, big_endian, |bytes| u64::from_le_bytes(bytes) as f64),
         }
     }
+}
+
+/// An array without values may announce any length of its other axes.
+pub(super) fn refuse_endless(path: &Path, shape: &[usize]) -> Result<(), ArrayError> {
+    let others = shape.iter().filter(|&&axis| axis != 0).fold(1, |product: usize, &axis| product.saturating_mul(axis));
+    if shape.contains(&0) && others > 1 << 20 {
+        return Err(ArrayError::Empty { path: path.into(), shape: shape.to_vec() });
+    }
+    Ok(())
 }
 
 /// `value` takes the bytes of a number, the lowest first.

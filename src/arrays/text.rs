@@ -19,6 +19,7 @@ use self::numbers::{Cell, Evidence};
 use super::stored::{Bytes, Labels, Order, StoredArray, Value};
 use super::{ArrayError, ArrayFormat, Listed, Told, malformed};
 use crate::error::FileError;
+use crate::files;
 
 pub(super) const FORMAT: ArrayFormat = ArrayFormat {
     endings: &["csv", "tsv", "txt", "dat"],
@@ -34,7 +35,7 @@ struct Record {
 }
 
 fn open(path: &Path, told: &Told) -> Result<StoredArray, ArrayError> {
-    let bytes = std::fs::read(path).map_err(FileError::at(path))?;
+    let bytes = files::read(path).map_err(FileError::at(path))?;
     let wrong = |reason: String| malformed(path, "text", reason);
     let text = decode(bytes).map_err(|reason| wrong(reason.to_string()))?;
     let (text, skipped, separator) = preamble(&text);

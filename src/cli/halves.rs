@@ -16,7 +16,7 @@ use semgpu::names::read_lines;
 use semgpu::progress::Progress;
 use semgpu::stimuli::Manifest;
 
-use super::{print, stop_on_ctrl_c, use_threads};
+use super::{print, stop_on_ctrl_c, threads, use_threads};
 
 #[derive(Args)]
 pub(super) struct Similarity {
@@ -62,7 +62,7 @@ pub(super) struct Similarity {
     #[arg(long, default_value = "auto")]
     device: Choice,
     /// CPU threads; default: all
-    #[arg(long, value_name = "T")]
+    #[arg(long, value_name = "T", value_parser = threads)]
     threads: Option<NonZeroUsize>,
 }
 
@@ -77,7 +77,7 @@ pub(super) struct Test {
     #[arg(long)]
     similarities: bool,
     /// CPU threads; default: all
-    #[arg(long, value_name = "T")]
+    #[arg(long, value_name = "T", value_parser = threads)]
     threads: Option<NonZeroUsize>,
 }
 

@@ -11,6 +11,7 @@ use semgpu::error::{Error, FileError};
 use semgpu::pipeline;
 use semgpu::plan::Plan;
 use semgpu::progress::Progress;
+use semgpu::results::ResultsDir;
 
 use super::{print, stop_on_ctrl_c, use_threads};
 
@@ -28,7 +29,7 @@ pub(super) struct Run {
     /// Overrides a key of the file; paths are relative to the current directory
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Ignores finished layers of an earlier run
+    /// Removes what semgpu wrote there before: finished layers of an earlier run, results of another experiment
     #[arg(long)]
     fresh: bool,
     /// Checks everything, prints the plan and the memory estimate, computes nothing
@@ -47,6 +48,10 @@ pub(super) fn run(arguments: Run, progress: &Progress) -> Result<(), Error> {
     let plan = Plan::new(config, progress).map_err(Error::input)?;
     describe(&plan, progress);
     if arguments.dry_run {
+        if !arguments.fresh {
+            let out = ResultsDir::new(plan.config.out());
+            out.check_experiment(&plan.checksums.similarity).map_err(Error::input)?;
+        }
         return Ok(());
     }
     let out = pipeline::run(plan, arguments.fresh, progress)?;

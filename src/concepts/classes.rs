@@ -1,11 +1,11 @@
 //! Classes and their names: those of ILSVRC 2012, of a file, or of folders.
 
 use std::collections::HashMap;
-use std::fs;
 use std::path::Path;
 
 use super::ConceptsError;
 use crate::error::FileError;
+use crate::files;
 use crate::imagenet::synsets;
 
 /// A class of images and what it is called.
@@ -49,7 +49,7 @@ pub(super) fn imagenet() -> Vec<Class> {
 /// # Errors
 /// Unreadable, empty, or a class that stands there twice.
 pub(super) fn read(path: &Path, imagenet: &[Class]) -> Result<Vec<Class>, ConceptsError> {
-    let text = fs::read_to_string(path).map_err(FileError::at(path))?;
+    let text = files::read_to_string(path).map_err(FileError::at(path))?;
     let known: HashMap<&str, &Class> = imagenet.iter().map(|class| (class.key.as_str(), class)).collect();
     let mut classes: Vec<Class> = Vec::new();
     let mut lines: HashMap<String, usize> = HashMap::new();
@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn a_file_of_classes_may_leave_the_names_out() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        fs::write(file.path(), "n02123045\r\nn02123159 tiger cat\n\nsea_lion\nmy pets\tcat, house cat\n").unwrap();
+        std::fs::write(file.path(), "n02123045\r\nn02123159 tiger cat\n\nsea_lion\nmy pets\tcat, house cat\n").unwrap();
         let classes = read(file.path(), &imagenet()).unwrap();
         let named: Vec<_> = classes.iter().map(|c| (c.key.as_str(), c.names.join("|"), c.index)).collect();
         let expected = [
@@ -100,7 +100,7 @@ mod tests {
             ("my pets", "cat|house cat".to_string(), None),
         ];
         assert_eq!(named, expected);
-        fs::write(file.path(), "cat\ndog\ncat\n").unwrap();
+        std::fs::write(file.path(), "cat\ndog\ncat\n").unwrap();
         let error = read(file.path(), &imagenet()).unwrap_err().to_string();
         assert!(error.ends_with("line 3: class \"cat\" stands in line 1 already"), "{error}");
     }

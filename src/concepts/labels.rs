@@ -12,11 +12,11 @@
 //! without which they are refused.
 
 use std::collections::{BTreeSet, HashMap};
-use std::fs;
 use std::path::Path;
 
 use super::{ConceptsError, classes};
 use crate::error::FileError;
+use crate::files;
 use crate::imagenet::CLASSES;
 use crate::names;
 
@@ -90,7 +90,7 @@ pub(super) fn read(
     devkit: Option<&Path>,
     files: &[String],
 ) -> Result<Vec<(String, String)>, ConceptsError> {
-    let text = fs::read_to_string(path).map_err(FileError::at(path))?;
+    let text = files::read_to_string(path).map_err(FileError::at(path))?;
     let labels = labels(path, &text, files)?;
     let classes = classes_of(path, devkit, &labels)?;
 
@@ -257,7 +257,7 @@ fn classes_of(path: &Path, devkit: Option<&Path>, labels: &[Label]) -> Result<Ve
 
 /// Lines with a wnid and a number in their first two fields.
 fn read_devkit(path: &Path) -> Result<HashMap<u32, String>, ConceptsError> {
-    let text = fs::read_to_string(path).map_err(FileError::at(path))?;
+    let text = files::read_to_string(path).map_err(FileError::at(path))?;
     let text = text.trim_start_matches('\u{feff}');
     let mut map = HashMap::new();
     for (line, text) in (1..).zip(text.lines()).filter(|(_, text)| !text.trim().is_empty()) {
@@ -282,7 +282,7 @@ mod tests {
     fn labels(text: &str, devkit: Option<&str>) -> Result<Vec<String>, String> {
         let written = |text: &str| {
             let file = tempfile::NamedTempFile::new().unwrap();
-            fs::write(file.path(), text).unwrap();
+            std::fs::write(file.path(), text).unwrap();
             file
         };
         let files = [1, 2, 3].map(|n| format!("ILSVRC2012_val_0000000{n}.JPEG"));
@@ -360,7 +360,7 @@ mod tests {
         let error = labels("cat\ndog\n\ncat\ndog\n", None).unwrap_err();
         assert!(error.contains("4 labels without images' names"), "{error}");
         let file = tempfile::NamedTempFile::new().unwrap();
-        fs::write(file.path(), "n01751748\nn01440764\n").unwrap();
+        std::fs::write(file.path(), "n01751748\nn01440764\n").unwrap();
         let error = read(file.path(), None, &["img_0.jpg", "img_1.jpg"].map(str::to_string)).unwrap_err().to_string();
         assert!(error.contains("2 images numbered 0 to 1") && error.contains("`image class`"), "{error}");
     }

@@ -1,20 +1,21 @@
 //! What the selection leaves behind: the manifest, the report, the next configuration.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use super::matching::Match;
 use super::photos::Photos;
 use super::{ConceptsError, Outcome, Request, Selection};
 use crate::error::FileError;
+use crate::files;
 use crate::results::write_atomically;
 use crate::vectors::Spelling;
 
 /// Reads `concept,category`; `concept` may also hold a class.
 pub(super) fn read_categories(path: &Path) -> Result<HashMap<String, String>, ConceptsError> {
     let csv_error = |source| ConceptsError::Csv { path: path.into(), source };
-    let file = File::open(path).map_err(FileError::at(path))?;
+    let file = files::open(path).map_err(FileError::at(path))?;
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(file);
     let header = reader.headers().map_err(csv_error)?.clone();
     let column = |names: &[&str]| header.iter().position(|name| names.contains(&name));

@@ -2,7 +2,7 @@
 //! and `run.json`.
 
 use std::num::NonZeroU32;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::de::{DeserializeOwned, IntoDeserializer};
@@ -83,13 +83,13 @@ impl TestOptions {
     }
 }
 
-/// Draws are numbered by 32 bits on a GPU.
+/// Every layer's value of every draw is kept.
 pub(crate) fn check_permutations(permutations: u64) -> Result<(), OptionError> {
-    if permutations <= u64::from(u32::MAX) {
+    if permutations <= 100_000_000 {
         return Ok(());
     }
     let found = permutations.to_string();
-    Err(OptionError { option: "permutations", expected: "0 to 4,294,967,295", found })
+    Err(OptionError { option: "permutations", expected: "0 to 100,000,000", found })
 }
 
 /// The draws of so many concepts, within their strata where there are any.
@@ -143,9 +143,19 @@ pub struct TestRequest {
     /// Where results go.
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
+    /// Removes what semgpu wrote there before: results of another experiment.
+    #[arg(long)]
+    #[serde(skip)]
+    pub fresh: bool,
 }
 
 impl TestRequest {
+    /// What is read.
+    pub fn inputs(&self) -> impl Iterator<Item = &Path> {
+        let matrices = self.words.iter().chain(&self.images).map(|source| &source.path);
+        matrices.chain(&self.concepts).chain(&self.layers).chain(&self.categories).map(PathBuf::as_path)
+    }
+
     /// Every path that the request names.
     pub fn paths_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
         let matrices = self.words.iter_mut().chain(&mut self.images).map(|source| &mut source.path);

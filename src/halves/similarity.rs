@@ -10,7 +10,7 @@ use crate::error::{Error, FileError};
 use crate::features::{Features, Layout};
 use crate::names;
 use crate::progress::Progress;
-use crate::results::{CONCEPTS, lines, write_lines};
+use crate::results::{CONCEPTS, check_files, lines, write_lines};
 use crate::stats::Rsm;
 use crate::stats::similarity::rsm_of_rows;
 
@@ -34,6 +34,9 @@ pub struct SimilarityRequest {
 /// [`Error::Input`] for anything wrong with the files, before any is written if it shows without reading the values.
 pub fn similarity(request: &SimilarityRequest, progress: &Progress) -> Result<Vec<PathBuf>, Error> {
     let outs = outs(request).map_err(Error::input)?;
+    let written: Vec<PathBuf> = outs.iter().flat_map(|out| [out.clone(), names::list_of(out)]).collect();
+    let read: Vec<&Path> = request.features.iter().map(PathBuf::as_path).collect();
+    check_files(&written, &read).map_err(Error::input)?;
     let manifest = request.layout.manifest.as_ref();
     let list = manifest.zip(outs.first()).map(|(manifest, out)| (out.with_file_name(CONCEPTS), &manifest.concepts));
     if let Some((path, concepts)) = &list {

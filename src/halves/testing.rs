@@ -6,13 +6,14 @@ use std::time::Instant;
 
 use super::reading::{Inputs, Wanted};
 use super::{HalvesError, list};
-use crate::checksum::sha256;
+use crate::checksum::{self, sha256};
 use crate::config::{TestRequest, draws};
 use crate::device::{self, Selected};
 use crate::error::{Error, FileError};
 use crate::evaluation::{LayerRsms, Space, Words};
 use crate::finish::{self, Comparison, finish};
 use crate::matrices::{Read, Side};
+use crate::names::{NAME, is_name};
 use crate::progress::Progress;
 use crate::record::{self, Command, MatrixChecksums, RunRecord};
 use crate::results::{ResultsDir, figure_name};
@@ -23,6 +24,7 @@ use crate::stats::two_vs_two;
 /// A request whose files are read and found to fit.
 pub struct Test {
     directory: ResultsDir,
+    experiment: String,
     comparison: Comparison,
     device: Selected,
     record: record::Test,
@@ -36,7 +38,10 @@ impl Test {
     pub fn new(mut request: TestRequest, progress: &Progress) -> Result<Self, HalvesError> {
         let directory = ResultsDir::new(&request.out);
         check_names(&request, &directory)?;
-        check_out(&directory)?;
+        if !request.fresh {
+            directory.check_command("test")?;
+        }
+        directory.check(request.inputs())?;
         request.options.within_categories = request.categories.is_some();
         let wanted = Wanted {
             words: &request.words,
@@ -49,6 +54,10 @@ impl Test {
         };
         let Inputs { words, space, read, reordered } = wanted.read(progress)?;
         let count = space.concepts.len();
+        let mut names = space.layers.iter().map(|layer| &layer.name).chain(&space.groups);
+        if let Some(name) = names.find(|name| !is_name(name)) {
+            return Err(HalvesError::Value { option: "images", found: format!("{name:?}"), expected: NAME });
+        }
         check_constant(request.options.constant, &words, &space, &read)?;
         if let Some(path) = request.categories.as_ref().filter(|_| reordered && request.concepts.is_none()) {
             return Err(HalvesError::CategoriesOrder(path.clone()));
@@ -64,8 +73,12 @@ impl Test {
         let options = finish::options(&request.options, request.seed, draws, &request.rsa, &device);
         let comparison = Comparison { space, words, categories, images: None, options };
         let understood = read.iter().map(Read::to_string).collect();
+        let experiment = experiment(&request, &checksums, &read, &comparison.space.concepts);
+        if !request.fresh {
+            directory.check_experiment(&experiment)?;
+        }
         let record = record::Test { config: request, understood, read, checksums };
-        Ok(Self { directory, comparison, device, record })
+        Ok(Self { directory, experiment, comparison, device, record })
     }
 
     /// Tests, and writes tables, matrices, figures and `run.json` as a run does; returns their directory.
@@ -74,6 +87,8 @@ impl Test {
     /// The device fails, a file cannot be written, [`Error::Interrupted`].
     pub fn run(self, progress: &Progress) -> Result<PathBuf, Error> {
         let started = Instant::now();
+        let claim = self.directory.claim("test", &self.experiment, self.record.config.fresh);
+        let _claim = claim.map_err(Error::input)?;
         let record = RunRecord::new(Command::Test(Box::new(self.record)), &self.device, Vec::new());
         finish(&self.comparison, record, &self.directory, started, progress)?;
         Ok(self.directory.root().to_path_buf())
@@ -93,6 +108,11 @@ fn check_names(request: &TestRequest, directory: &ResultsDir) -> Result<(), Halv
         ("words", &request.words, ResultsDir::words_rsm as File),
         ("images", &request.images, ResultsDir::layer_rsm as File),
     ];
+    let network = ("network", &request.network);
+    let named = sides.iter().flat_map(|(side, sources, _)| sources.iter().map(|source| (*side, &source.name)));
+    if let Some((option, name)) = named.chain([network]).find(|(_, name)| !is_name(name)) {
+        return Err(HalvesError::Value { option, found: format!("{name:?}"), expected: NAME });
+    }
     let (mut files, mut figures) = (BTreeSet::new(), BTreeSet::new());
     for (side, sources, file) in sides {
         let twice = sources.iter().find(|source| {
@@ -111,13 +131,19 @@ fn check_names(request: &TestRequest, directory: &ResultsDir) -> Result<(), Halv
     Ok(())
 }
 
-/// The layers of a run are not replaced.
-fn check_out(directory: &ResultsDir) -> Result<(), HalvesError> {
-    let runs = || Ok::<_, HalvesError>(RunRecord::read(directory)?.is_some_and(|record| record.run().is_some()));
-    if directory.finished().exists() || runs()? {
-        return Err(HalvesError::RunsOut(directory.root().to_path_buf()));
-    }
-    Ok(())
+/// Names what is tested: the arrays of the files, how they are understood, and what they are called.
+fn experiment(request: &TestRequest, checksums: &MatrixChecksums, read: &[Read], concepts: &[String]) -> String {
+    let sources: Vec<_> = request.words.iter().chain(&request.images).map(|s| (&s.name, &s.array)).collect();
+    let understood: Vec<_> =
+        read.iter().map(|r| (r.side, &r.name, &r.form, r.entries, r.matrices, &r.groups, &r.order)).collect();
+    checksum::of_parts(&[
+        "test",
+        env!("CARGO_PKG_VERSION"),
+        &request.network,
+        &format!("{checksums:?}"),
+        &format!("{sources:?} {understood:?}"),
+        &format!("{concepts:?}"),
+    ])
 }
 
 /// Constant vectors: none among the words, and among the images by the rule.

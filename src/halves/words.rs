@@ -1,11 +1,11 @@
 //! Files of word vectors given where matrices or features are expected: they hold more words than there are concepts.
 
-use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use super::HalvesError;
 use crate::arrays;
+use crate::files;
 use crate::progress::Progress;
 use crate::vectors::{self, Spelling, VectorsError};
 
@@ -18,7 +18,7 @@ pub(super) fn is_vectors(path: &Path) -> bool {
         "npz" => arrays::names(path)
             .is_ok_and(|names| ["words", "vectors"].iter().all(|name| names.iter().any(|n| n == name))),
         "safetensors" => arrays::names(path).is_ok_and(|names| names.iter().any(|name| name == "vectors")),
-        "txt" => File::open(path).is_ok_and(|file| is_text(BufReader::new(file)).unwrap_or_default()),
+        "txt" => files::open(path).is_ok_and(|file| is_text(BufReader::new(file)).unwrap_or_default()),
         _ => false,
     }
 }

@@ -6,6 +6,7 @@ use crate::config::{Bytes, OptionError};
 use crate::device::DeviceError;
 use crate::error::FileError;
 use crate::images::ImageError;
+use crate::results::ClaimError;
 use crate::stats::similarity::SimilarityError;
 use crate::stimuli::StimuliError;
 use crate::vectors::VectorsError;
@@ -140,6 +141,9 @@ pub enum PlanError {
         /// The budget.
         budget: Bytes,
     },
+    /// Where results go.
+    #[error(transparent)]
+    Out(#[from] ClaimError),
     /// The manifest.
     #[error(transparent)]
     Manifest(#[from] StimuliError),

@@ -8,6 +8,16 @@ use crate::error::FileError;
 /// The list of concepts beside matrices.
 pub const CONCEPTS: &str = "concepts.txt";
 
+/// Names the process that writes into a directory; held by a lock of the system's.
+pub(super) const LOCK: &str = ".semgpu.lock";
+
+/// What the names of files begin with that are being written.
+pub(super) const TEMPORARY: &str = ".semgpu-";
+
+/// The figures of a network: the first part of their files' names.
+pub(crate) const FIGURES: [&str; 9] =
+    ["accuracy", "uncertainty", "matched", "one_vs_two", "layers", "concepts", "confused", "rsm", "architecture"];
+
 /// A directory of results.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResultsDir {
@@ -83,7 +93,13 @@ impl ResultsDir {
     /// # Errors
     /// As [`Self::concepts`].
     pub fn categories(&self) -> Result<Vec<String>, FileError> {
-        lines(&self.matrices().join("categories.txt"))
+        let [_, categories] = self.lists();
+        lines(&categories)
+    }
+
+    /// The lists of concepts and of their categories.
+    pub(super) fn lists(&self) -> [PathBuf; 2] {
+        [CONCEPTS, "categories.txt"].map(|name| self.matrices().join(name))
     }
 
     /// Writes the lists that [`Self::concepts`] and [`Self::categories`] read.
@@ -91,10 +107,11 @@ impl ResultsDir {
     /// # Errors
     /// A list that cannot be written.
     pub fn write_concepts(&self, concepts: &[String], categories: Option<&[String]>) -> Result<(), FileError> {
+        let [concepts_list, categories_list] = self.lists();
         if let Some(categories) = categories {
-            write_lines(&self.matrices().join("categories.txt"), categories)?;
+            write_lines(&categories_list, categories)?;
         }
-        write_lines(&self.matrices().join(CONCEPTS), concepts)
+        write_lines(&concepts_list, concepts)
     }
 }
 

@@ -16,6 +16,9 @@ macro_rules! tables {
         }
 
         impl Results {
+            /// The tables' names.
+            pub const NAMES: &'static [&'static str] = &[$(stringify!($name)),*];
+
             /// Reads the tables in `directory`.
             ///
             /// # Errors

@@ -1,7 +1,7 @@
 //! NumPy's `.npy`: the vectors (`[words, dimensions]`, `f4` or `f8`); the words, one per line, in a text file
 //! beside it: for `model.npy` that is `model.txt`, `model.words` or `model.vocab`.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
@@ -9,6 +9,7 @@ use npyz::NpyFile;
 
 use super::{ReadVectors, Rows, VectorsError, VectorsFormat, Wanted, npz};
 use crate::error::FileError;
+use crate::files;
 
 pub(super) const FORMAT: VectorsFormat =
     VectorsFormat { name: "npy beside a list of words", sniff, read: ReadVectors::Seek(read) };
@@ -30,10 +31,10 @@ fn read(file: File, wanted: &mut Wanted) -> Result<(), VectorsError> {
         let names = LISTS.map(|ending| wanted.path.with_extension(ending).display().to_string());
         wanted.array("words", format!("not found, expected one word per line in one of {}", names.join(", ")))
     })?;
-    let text = fs::read(&list).map_err(FileError::at(&list))?;
+    let text = files::read(&list).map_err(FileError::at(&list))?;
     let text = text.strip_suffix(b"\n").unwrap_or(&text);
     let lines = text.split(|&byte| byte == b'\n').map(|line| Ok(line.strip_suffix(b"\r").unwrap_or(line).to_vec()));
     let rows = Rows::new(lines, wanted).map_err(wanted.io())?;
-    let vectors = NpyFile::new(BufReader::new(file)).map_err(wanted.io())?;
+    let vectors = files::npy(BufReader::new(file)).and_then(NpyFile::new).map_err(wanted.io())?;
     npz::read_rows(vectors, rows, wanted)
 }

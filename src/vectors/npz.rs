@@ -1,12 +1,14 @@
 //! NumPy's `.npz`: arrays `words` (unicode or bytes) and `vectors` (`[words, dimensions]`, `f4` or `f8`).
 
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{BufReader, Read, Seek};
 
 use npyz::npz::NpzArchive;
 use npyz::{DType, Endianness, NpyFile, NpyHeader, Order, TypeChar};
+use zip::ZipArchive;
 
 use super::{ReadVectors, Rows, VectorsError, VectorsFormat, Wanted, values_of_row};
+use crate::files;
 
 pub(super) const FORMAT: VectorsFormat =
     VectorsFormat { name: "npz (`vectors` and `words`)", sniff, read: ReadVectors::Seek(read) };
@@ -40,6 +42,7 @@ impl Element {
 }
 
 fn read(file: File, wanted: &mut Wanted) -> Result<(), VectorsError> {
+    check_headers(&file).map_err(wanted.io())?;
     let mut archive = NpzArchive::new(BufReader::new(file)).map_err(wanted.io())?;
     let missing =
         |wanted: &Wanted, array| wanted.array(array, "not found, expected arrays `words` and `vectors`".into());
@@ -60,6 +63,15 @@ fn read(file: File, wanted: &mut Wanted) -> Result<(), VectorsError> {
 
     let vectors = archive.by_name("vectors").map_err(wanted.io())?.ok_or_else(|| missing(wanted, "vectors"))?;
     read_rows(vectors, rows, wanted)
+}
+
+/// Headers are looked at before they are parsed.
+fn check_headers(file: &File) -> std::io::Result<()> {
+    let mut archive = ZipArchive::new(BufReader::new(file))?;
+    for entry in 0..archive.len() {
+        files::npy(archive.by_index(entry)?)?;
+    }
+    archive.into_inner().rewind()
 }
 
 /// The wanted rows of an array `[words, dimensions]`, skipping the others.

@@ -164,10 +164,10 @@ fn an_image_without_variance_is_named_or_scores_half() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_full_disk_is_named_and_leaves_nothing_half_written() {
+fn a_place_where_nothing_can_be_written_is_named_before_any_work() {
     let small = Small::make();
     // A directory that root can write too, but in which no file can be made.
     let (config, out) = (small.text("experiment.toml"), "/proc/semgpu-results");
-    let said = fail(&["run", "--config", &config, "--out", out], 1);
+    let said = fail(&["run", "--config", &config, "--out", out], 2);
     assert!(said.contains("/proc/semgpu-results"), "{said}");
 }

@@ -52,7 +52,7 @@ fn write(path: &Path, rsms: &[&Rsm], distances: bool) {
 /// `semgpu test` into `out` of a directory; what it said.
 fn test(directory: &Path, words: &str, images: &[String], more: &[&str]) -> String {
     let out = directory.join("out").display().to_string();
-    let mut arguments = vec!["test", "--words", words, "--out", &out];
+    let mut arguments = vec!["test", "--fresh", "--words", words, "--out", &out];
     images.iter().for_each(|images| arguments.extend(["--images", images]));
     arguments.extend(more);
     String::from_utf8(succeed(&arguments).stderr).unwrap()

@@ -9,6 +9,7 @@ mod one_vs_two;
 mod onnx;
 mod paper;
 mod reading;
+mod reliability;
 mod resume;
 mod run;
 mod shaders;

@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use crate::{Small, semgpu};
+use crate::{Small, fail, semgpu};
 
 #[test]
 fn a_killed_run_goes_on_with_the_next_layer() {
@@ -45,12 +45,16 @@ fn finished_layers_are_reused_and_fresh_ignores_them() {
 }
 
 #[test]
-fn layers_of_another_experiment_are_replaced_with_a_word() {
+fn layers_of_another_experiment_are_replaced_only_when_asked() {
     let small = Small::make();
     small.run("out", &[]);
-    let output = small.run("out", &["--set", "stimuli.resize=squash-bilinear"]);
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("another experiment"), "{said}");
+    let (config, out) = (small.text("experiment.toml"), small.text("out"));
+    let other = ["run", "--config", &config, "--out", &out, "--set", "stimuli.resize=squash-bilinear"];
+    for more in ["-q", "--dry-run"] {
+        let said = fail(&[&other[..], &[more]].concat(), 2);
+        assert!(said.contains("of another experiment") && said.contains("--fresh"), "{said}");
+    }
+    small.run("out", &["--set", "stimuli.resize=squash-bilinear", "--fresh"]);
 }
 
 #[cfg(unix)]

@@ -1,6 +1,5 @@
 //! The constants of a model: where their values are, checked against their shapes, and how they are read.
 
-use std::fs::File;
 use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
 
@@ -9,6 +8,7 @@ use rayon::prelude::*;
 
 use super::proto::TensorProto;
 use crate::error::FileError;
+use crate::files;
 use crate::weights::WeightsError;
 use crate::weights::float::Float;
 
@@ -132,7 +132,7 @@ impl Constant {
         match &self.values {
             Values::Floats(values) => Ok(values.clone()),
             Values::Stored { path, offset, bytes, stored: Stored::Float(float) } => {
-                let mut file = File::open(path).map_err(FileError::at(path))?;
+                let mut file = files::open(path).map_err(FileError::at(path))?;
                 Ok(float.read(&mut file, *offset, *bytes).map_err(FileError::at(path))?)
             }
             _ => panic!("{} holds no floating-point numbers", self.name),

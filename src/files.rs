@@ -1,0 +1,153 @@
+//! Files that are read: what they are is looked at before what is in them.
+
+use std::fs::File;
+use std::io::{self, Chain, Cursor, Read};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use crate::error::FileError;
+
+/// Opens a file to read; a pipe or device, which may never end, is none.
+///
+/// # Errors
+/// What the operating system says, or [`io::ErrorKind::InvalidInput`].
+pub fn open(path: &Path) -> io::Result<File> {
+    // Opening a pipe waits for its writer.
+    let found = std::fs::metadata(path)?;
+    if !found.is_file() && !found.is_dir() {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "a pipe or device, expected a file; copy what it gives into one",
+        ));
+    }
+    File::open(path)
+}
+
+/// The bytes of a file.
+///
+/// # Errors
+/// As [`open`].
+pub fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut file = open(path)?;
+    let mut bytes = Vec::with_capacity(file.metadata()?.len().min(1 << 30) as usize);
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// The text of a file.
+///
+/// # Errors
+/// As [`open`], and if it is no UTF-8.
+pub fn read_to_string(path: &Path) -> io::Result<String> {
+    String::from_utf8(read(path)?)
+        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "stream did not contain valid UTF-8"))
+}
+
+/// Files as they are found: what is checked first is what is read later.
+pub struct Unchanged(Vec<(PathBuf, u64, Option<SystemTime>)>);
+
+impl Unchanged {
+    /// # Errors
+    /// A file that is not there.
+    pub fn of(paths: &[PathBuf]) -> Result<Self, FileError> {
+        let state = |path: &PathBuf| {
+            let found = std::fs::metadata(path).map_err(FileError::at(path))?;
+            Ok((path.clone(), found.len(), found.modified().ok()))
+        };
+        paths.iter().map(state).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Whether they are still the same, by length and time.
+    ///
+    /// # Errors
+    /// The first that is not.
+    pub fn check(&self) -> Result<(), FileError> {
+        self.0.iter().try_for_each(|(path, length, modified)| {
+            let same =
+                std::fs::metadata(path).is_ok_and(|now| now.len() == *length && now.modified().ok() == *modified);
+            if same { Ok(()) } else { Err(FileError::at(path)(changed())) }
+        })
+    }
+}
+
+/// For a file that is not what it was when it was looked at.
+pub fn changed() -> io::Error {
+    io::Error::other("changed while it was being used; leave it alone, and start again")
+}
+
+/// The array with its header looked at before it is parsed: the parser's time doubles with every bracket in a bracket.
+///
+/// # Errors
+/// A header longer or more nested than any that NumPy writes.
+pub fn npy<R: Read>(mut reader: R) -> io::Result<Chain<Cursor<Vec<u8>>, R>> {
+    const LONGEST: u64 = 1 << 20;
+    const DEEPEST: usize = 8;
+    let wrong = |what: String| Err(io::Error::new(io::ErrorKind::InvalidData, what));
+    let mut head = Vec::new();
+    reader.by_ref().take(10).read_to_end(&mut head)?;
+    let [0x93, b'N', b'U', b'M', b'P', b'Y', version, _, low, high] = head[..] else {
+        return Ok(Cursor::new(head).chain(reader));
+    };
+    let mut length = u64::from(u16::from_le_bytes([low, high]));
+    if version > 1 {
+        reader.by_ref().take(2).read_to_end(&mut head)?;
+        let further = [10, 11].map(|place| u64::from(head.get(place).copied().unwrap_or_default()));
+        length |= further[0] << 16 | further[1] << 24;
+    }
+    if length > LONGEST {
+        return wrong(format!("a header of {length} bytes, expected at most {LONGEST}"));
+    }
+    let start = head.len();
+    reader.by_ref().take(length).read_to_end(&mut head)?;
+    let (mut depth, mut deepest) = (0_usize, 0);
+    for byte in &head[start..] {
+        match byte {
+            b'{' | b'[' | b'(' => depth += 1,
+            b'}' | b']' | b')' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        deepest = depth.max(deepest);
+    }
+    if deepest > DEEPEST {
+        return wrong(format!("a header of {deepest} brackets within each other, expected at most {DEEPEST}"));
+    }
+    Ok(Cursor::new(head).chain(reader))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_that_are_too_long_or_too_nested_are_refused() {
+        let file = |version: u8, length: u32, header: &[u8]| {
+            let mut bytes = vec![0x93, b'N', b'U', b'M', b'P', b'Y', version, 0];
+            bytes.extend(&length.to_le_bytes()[..if version == 1 { 2 } else { 4 }]);
+            bytes.extend(header);
+            bytes
+        };
+        let passes = |bytes: &[u8]| {
+            npy(bytes).map(|mut all| {
+                let mut read = Vec::new();
+                all.read_to_end(&mut read).unwrap();
+                read == bytes
+            })
+        };
+        for version in [1, 2] {
+            let header = b"{'descr': [('a', '<f8', (2, 3))], 'shape': (1,)}\n1234";
+            assert!(passes(&file(version, 49, header)).unwrap());
+            assert!(passes(&file(version, 9, &[b'{'; 9])).is_err());
+            assert!(passes(&file(version, 40, b"((((((((((")).is_err());
+        }
+        assert!(passes(&file(2, 1 << 30, b"")).is_err());
+        for cut in [&b""[..], b"\x93NUM", b"\x93NUMPY\x01\x00\x05", b"another file, and a long one"] {
+            assert!(passes(cut).unwrap());
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_device_is_no_file() {
+        assert_eq!(open(Path::new("/dev/zero")).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+    }
+}

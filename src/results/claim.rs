@@ -1,0 +1,348 @@
+//! Whose a results directory is: what semgpu may write, and that one process writes it at a time.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::directory::{LOCK, TEMPORARY};
+use super::ledger::{self, Ledger, Written};
+use super::{ResultsDir, builder};
+use crate::error::FileError;
+
+/// Why nothing is written.
+#[derive(Debug, thiserror::Error)]
+pub enum ClaimError {
+    /// A path that `run.json` could not name.
+    #[error("{}: this path is no UTF-8, expected one that run.json can name; rename it", .0.display())]
+    NotText(PathBuf),
+    /// A file in the place of a directory.
+    #[error("{}: a file, expected a directory for the results; give --out another one", .0.display())]
+    NoDirectory(PathBuf),
+    /// A directory in the place of a file.
+    #[error("{}: a directory, expected a file to write; give --out a file's name", .0.display())]
+    NoFile(PathBuf),
+    /// Nothing can be written there.
+    #[error("{}: nothing can be written here ({source}); give --out another place", path.display())]
+    Unwritable {
+        /// What was asked for.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// Somebody else's directory.
+    #[error(
+        "{}: not empty, and not a results directory of semgpu's ({} is none of its files); give --out a directory of its own",
+        path.display(), example.display()
+    )]
+    Foreign {
+        /// The directory.
+        path: PathBuf,
+        /// Something in it.
+        example: PathBuf,
+    },
+    /// What is read lies where results go.
+    #[error(
+        "{}: an input in {}, where results would replace it or be taken for it; move it, or give --out another place",
+        input.display(), out.display()
+    )]
+    Input {
+        /// The input.
+        input: PathBuf,
+        /// --out
+        out: PathBuf,
+    },
+    /// Another experiment's results.
+    #[error(
+        "{}: holds the {found} of another experiment, beside which this one's would stand; give --out another directory, or \
+         add --fresh to remove what semgpu wrote there", path.display()
+    )]
+    Other {
+        /// The directory.
+        path: PathBuf,
+        /// `layers` or `results`
+        found: &'static str,
+    },
+    /// Another process writes there.
+    #[error("{}: another semgpu writes here: {by}; wait for it, or give --out another directory", path.display())]
+    Held {
+        /// The directory.
+        path: PathBuf,
+        /// Its process, command and start.
+        by: String,
+    },
+    /// Reading or removing failed.
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
+/// A results directory that this process alone writes, until dropped or ended in any way.
+#[derive(Debug)]
+pub struct Claim {
+    directory: ResultsDir,
+    _lock: File,
+    /// Whether the directory was made for it.
+    made: bool,
+}
+
+impl ResultsDir {
+    /// Whether results may go here: a place that can be written, not there, empty or semgpu's own by its records, in which
+    /// none of the inputs lies. Changes nothing.
+    ///
+    /// # Errors
+    /// Which of these it is not.
+    pub fn check<'a>(&self, inputs: impl IntoIterator<Item = &'a Path>) -> Result<(), ClaimError> {
+        let root = self.root();
+        text(root)?;
+        if root.exists() && !root.is_dir() {
+            return Err(ClaimError::NoDirectory(root.into()));
+        }
+        if let Some(example) = self.foreign()? {
+            return Err(ClaimError::Foreign { path: root.into(), example });
+        }
+        let written = [root.to_path_buf(), self.matrices(), self.figures()];
+        let places: Vec<PathBuf> = written.iter().flat_map(|place| [absolute(place), whole(place)]).collect();
+        for input in inputs {
+            text(input)?;
+            let inside = |input: PathBuf| places.iter().any(|place| input.starts_with(place));
+            if inside(absolute(input)) || inside(whole(input)) {
+                return Err(ClaimError::Input { input: input.into(), out: root.into() });
+            }
+        }
+        writable(root)
+    }
+
+    /// Whether the directory holds nothing of another command.
+    ///
+    /// # Errors
+    /// [`ClaimError::Other`]
+    pub fn check_command(&self, command: &str) -> Result<(), ClaimError> {
+        let ledger = Ledger::read(self);
+        let record = ledger::record(self).unwrap_or_default();
+        let other = |found: &str| !found.is_empty() && found != command;
+        if other(&ledger.command) || other(record["command"].as_str().unwrap_or_default()) {
+            return Err(self.other(&ledger, &record));
+        }
+        Ok(())
+    }
+
+    fn other(&self, ledger: &Ledger, record: &serde_json::Value) -> ClaimError {
+        let run = ledger.command == "run" || record["command"] == "run";
+        ClaimError::Other { path: self.root().into(), found: if run { "layers of a run" } else { "results" } }
+    }
+
+    /// Whether the directory is free for an experiment: it holds none, or the same.
+    ///
+    /// # Errors
+    /// [`ClaimError::Other`]
+    pub fn check_experiment(&self, experiment: &str) -> Result<(), ClaimError> {
+        let ledger = Ledger::read(self);
+        let record = ledger::record(self).unwrap_or_default();
+        let recorded = record["checksums"]["similarity"].as_str();
+        let known = Some(ledger.key.as_str()).filter(|key| !key.is_empty()).or(recorded);
+        let same = known.map_or(record.is_null(), |known| known == experiment);
+        if same { Ok(()) } else { Err(self.other(&ledger, &record)) }
+    }
+
+    /// Takes the directory for this process and `experiment`; what dead processes left half written goes, with `fresh`
+    /// everything that semgpu wrote here.
+    ///
+    /// # Errors
+    /// Another process has it, another experiment's results are in it, or it cannot be written.
+    pub fn claim(&self, command: &str, experiment: &str, fresh: bool) -> Result<Claim, ClaimError> {
+        let claim = self.lock(command)?;
+        if fresh {
+            let Written { matrices, results } = Written::of(self);
+            remove(results.iter().chain(&matrices))?;
+        }
+        self.check_experiment(experiment)?;
+        for place in [self.root().to_path_buf(), self.matrices(), self.figures()] {
+            let Ok(entries) = fs::read_dir(place) else { continue };
+            let name =
+                |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(TEMPORARY));
+            let dead: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(name).collect();
+            remove(dead.iter())?;
+        }
+        let mut ledger = Ledger::read(self);
+        if ledger.key != experiment {
+            ledger = Ledger { command: command.into(), key: experiment.into(), ..Ledger::default() };
+            ledger.write(self)?;
+        }
+        Ok(claim)
+    }
+
+    /// Takes the directory for this process.
+    ///
+    /// # Errors
+    /// Another process has it, or it cannot be written.
+    pub fn lock(&self, command: &str) -> Result<Claim, ClaimError> {
+        let (root, path) = (self.root(), self.root().join(LOCK));
+        let unwritable = |source| ClaimError::Unwritable { path: root.into(), source };
+        let made = !root.exists();
+        let mut tries = 0;
+        loop {
+            fs::create_dir_all(root).map_err(unwritable)?;
+            let options = File::options().read(true).write(true).create(true).truncate(false).open(&path);
+            let mut lock = options.map_err(unwritable)?;
+            match lock.try_lock() {
+                // One that cannot be locked at all (some network file systems) is used without.
+                Ok(()) => {}
+                Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {}
+                Err(TryLockError::Error(error)) => return Err(unwritable(error)),
+                Err(TryLockError::WouldBlock) => {
+                    let mut by = String::new();
+                    let _ = lock.read_to_string(&mut by);
+                    return Err(ClaimError::Held { path: root.into(), by: by.trim().to_string() });
+                }
+            }
+            // Its holder may have removed the file between our opening and locking it.
+            if tries < 100 && !is_at(&lock, &path) {
+                tries += 1;
+                continue;
+            }
+            let holder = format!("process {}, semgpu {command}, since {}", std::process::id(), now());
+            let noted = lock.set_len(0).and_then(|()| lock.rewind()).and_then(|()| writeln!(lock, "{holder}"));
+            noted.map_err(unwritable)?;
+            return Ok(Claim { directory: self.clone(), _lock: lock, made });
+        }
+    }
+
+    /// Removes what was made of the matrices: it is about to be made again.
+    ///
+    /// # Errors
+    /// A file that cannot be removed.
+    pub fn remove_results(&self) -> Result<(), FileError> {
+        remove(Written::of(self).results.iter())
+    }
+
+    /// Something in the directory, if there is anything and nothing says that it is semgpu's.
+    fn foreign(&self) -> Result<Option<PathBuf>, ClaimError> {
+        let ours = self.finished().is_file() || self.root().join(LOCK).is_file() || self.table("compare").is_file();
+        match ledger::record(self) {
+            Some(_) => return Ok(None),
+            // Damaged, or another program's: it would be replaced.
+            None if self.record().exists() && !self.finished().is_file() => return Ok(Some(self.record())),
+            None if ours => return Ok(None),
+            None => {}
+        }
+        let entries = match fs::read_dir(self.root()) {
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                return Ok(None);
+            }
+            entries => entries.map_err(FileError::at(self.root()))?,
+        };
+        Ok(entries.filter_map(|entry| Some(entry.ok()?.path())).next())
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        let root = self.directory.root();
+        let _ = fs::remove_file(root.join(LOCK));
+        // Directories go only if nothing is in them.
+        if self.made && fs::remove_dir(root).is_err() {
+            let list = self.directory.finished();
+            let alone = |place: &Path| fs::read_dir(place).is_ok_and(|entries| entries.count() == 1);
+            if alone(root)
+                && alone(&self.directory.matrices())
+                && list.is_file()
+                && Ledger::read(&self.directory).groups.is_empty()
+            {
+                let _ = fs::remove_file(list);
+                let _ = fs::remove_dir(self.directory.matrices());
+                let _ = fs::remove_dir(root);
+            }
+        }
+    }
+}
+
+/// Whether files may be written: none is a directory or one of the inputs, and each place can be written. Changes nothing.
+///
+/// # Errors
+/// Which of these it is not.
+pub fn check_files(outs: &[PathBuf], inputs: &[&Path]) -> Result<(), ClaimError> {
+    let read: Vec<PathBuf> = inputs.iter().map(|input| whole(input)).collect();
+    for out in outs {
+        if out.is_dir() {
+            return Err(ClaimError::NoFile(out.clone()));
+        }
+        if let Some(input) = read.iter().position(|input| *input == whole(out)) {
+            return Err(ClaimError::Input { input: inputs[input].into(), out: out.clone() });
+        }
+        let parent = out.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
+        writable(parent)?;
+    }
+    Ok(())
+}
+
+fn remove<'a>(mut files: impl Iterator<Item = &'a PathBuf>) -> Result<(), FileError> {
+    files.try_for_each(|path| match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(FileError::at(path)(error)),
+        _ => Ok(()),
+    })
+}
+
+fn text(path: &Path) -> Result<(), ClaimError> {
+    path.to_str().map(|_| ()).ok_or_else(|| ClaimError::NotText(path.into()))
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.into())
+}
+
+/// The path without links as far as it is there.
+fn whole(path: &Path) -> PathBuf {
+    let path = absolute(path);
+    let there = path.ancestors().find_map(|there| Some((there, there.canonicalize().ok()?)));
+    there.map_or_else(
+        || path.clone(),
+        |(there, real)| match path.strip_prefix(there) {
+            Ok(rest) if rest != Path::new("") => real.join(rest),
+            _ => real,
+        },
+    )
+}
+
+/// Makes a file without a name in the directory, or in the one in which it would be made.
+fn writable(directory: &Path) -> Result<(), ClaimError> {
+    let path = absolute(directory);
+    let there = path.ancestors().find(|there| there.exists()).unwrap_or(Path::new("/"));
+    let real = whole(there);
+    if !real.is_dir() {
+        return Err(ClaimError::NoDirectory(there.into()));
+    }
+    let unwritable = |source| ClaimError::Unwritable { path: directory.into(), source };
+    if cfg!(unix) && ["/proc", "/sys"].iter().any(|system| real.starts_with(system)) {
+        return Err(unwritable(io::Error::other("the system's own directory")));
+    }
+    builder().tempfile_in(&real).map(|_| ()).map_err(unwritable)
+}
+
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let id = |found: fs::Metadata| (found.dev(), found.ino());
+    file.metadata().ok().map(id) == fs::metadata(path).ok().map(id)
+}
+
+#[cfg(not(unix))]
+fn is_at(_: &File, _: &Path) -> bool {
+    true
+}
+
+/// `2026-11-25 23:30:00 UTC`
+fn now() -> String {
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let (days, rest) = (seconds / 86_400, seconds % 86_400);
+    // The civil calendar from days, in years that begin in March (Hinnant 2013).
+    let shifted = days + 719_468;
+    let (era, of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let from_march = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * from_march + 2) / 5 + 1;
+    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    let year = era * 400 + year_of_era + u64::from(month <= 2);
+    let (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60);
+    format!("{year}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
+}

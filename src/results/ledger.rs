@@ -1,0 +1,116 @@
+//! `rsm/finished.json`: whose results lie in a directory, and which of its matrices are computed.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::path::{Component, Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::directory::{FIGURES, figure_name};
+use super::{Results, ResultsDir, write_json};
+use crate::error::FileError;
+
+/// The list of a directory's matrices.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Ledger {
+    /// `run` or `test`.
+    #[serde(default)]
+    pub command: String,
+    /// Names the experiment.
+    pub key: String,
+    /// By file, the checksum of each group's values; none where a group is not computed. Layers that a later run of the
+    /// experiment does not ask for stay listed; matrices that are written in one go have no checksums.
+    pub groups: BTreeMap<String, Vec<Option<String>>>,
+}
+
+impl Ledger {
+    /// The list of a directory; one that is not there or damaged lists nothing.
+    pub fn read(directory: &ResultsDir) -> Self {
+        let found = std::fs::read(directory.finished()).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        found.unwrap_or_default()
+    }
+
+    /// # Errors
+    /// It cannot be written.
+    pub fn write(&self, directory: &ResultsDir) -> Result<(), FileError> {
+        write_json(&directory.finished(), self)
+    }
+
+    /// Adds matrices that are about to be written.
+    ///
+    /// # Errors
+    /// The list cannot be written.
+    pub fn enlist(directory: &ResultsDir, matrices: impl Iterator<Item = PathBuf>) -> Result<(), FileError> {
+        let mut ledger = Self::read(directory);
+        for name in matrices.filter_map(|path| Some(path.file_name()?.to_str()?.to_string())) {
+            ledger.groups.entry(name).or_default();
+        }
+        ledger.write(directory)
+    }
+}
+
+/// The files of a directory that semgpu wrote, by its own records.
+#[derive(Default)]
+pub(super) struct Written {
+    /// Matrices of layers, answers, and the list of them.
+    pub matrices: Vec<PathBuf>,
+    /// Everything that is made of them, the record last.
+    pub results: Vec<PathBuf>,
+}
+
+impl Written {
+    pub fn of(directory: &ResultsDir) -> Self {
+        let ledger = Ledger::read(directory);
+        let record = record(directory).unwrap_or_default();
+        let names = |key: &str| -> Vec<String> {
+            let list = record["config"][key].as_array().into_iter().flatten();
+            list.filter_map(|model| model["name"].as_str()).map(str::to_string).collect()
+        };
+        let listed = ledger.groups.keys().filter(|name| is_matrix(name));
+        let (words, layers): (Vec<&String>, Vec<&String>) = listed.partition(|name| name.starts_with("words."));
+        let at = |name: &&String| directory.matrices().join(name);
+        let mut matrices: Vec<PathBuf> = layers.iter().map(at).collect();
+        let read = record["read"].as_array().into_iter().flatten().filter(|read| read["side"] == "images");
+        matrices.extend(read.filter_map(|read| read["name"].as_str()).map(|name| directory.layer_rsm(name)));
+        matrices.extend([directory.answers(), directory.finished()]);
+
+        let mut results: Vec<PathBuf> = Results::NAMES.iter().map(|name| directory.table(name)).collect();
+        results.extend(words.iter().map(at));
+        results.extend(names("words").iter().map(|name| directory.words_rsm(name)));
+        results.extend(directory.lists());
+        results.extend(figures(directory, &record));
+        results.extend([directory.page(), directory.record()]);
+        for files in [&mut matrices, &mut results] {
+            files.retain(|path| path.symlink_metadata().is_ok_and(|found| !found.is_dir()));
+        }
+        Self { matrices, results }
+    }
+}
+
+/// `run.json`, if it is a record of semgpu's.
+pub(super) fn record(directory: &ResultsDir) -> Option<Value> {
+    let record: Value = serde_json::from_slice(&std::fs::read(directory.record()).ok()?).ok()?;
+    (record["semgpu"].is_string() && record["command"].is_string()).then_some(record)
+}
+
+/// A name of a file in the directory of matrices: a list that another program changed leads nowhere else.
+fn is_matrix(name: &str) -> bool {
+    let mut parts = Path::new(name).components();
+    matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None)) && name.ends_with(".npy")
+}
+
+/// The figures of the network of a record.
+fn figures(directory: &ResultsDir, record: &Value) -> Vec<PathBuf> {
+    let network = record["network"]["name"].as_str().or(record["config"]["network"].as_str());
+    let (Some(network), Ok(entries)) = (network, std::fs::read_dir(directory.figures())) else { return Vec::new() };
+    let stems = FIGURES.map(|figure| format!("{figure}_{}", figure_name(network)));
+    let ours = |path: &PathBuf| {
+        let ending = path.extension().and_then(OsStr::to_str).unwrap_or_default();
+        let stem = path.file_stem().and_then(OsStr::to_str).unwrap_or_default();
+        let of =
+            |figure: &String| stem.strip_prefix(figure).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'));
+        ["png", "svg", "pdf"].contains(&ending) && stems.iter().any(of)
+    };
+    entries.filter_map(|entry| Some(entry.ok()?.path())).filter(ours).collect()
+}

@@ -1,0 +1,407 @@
+//! Nothing lost, nothing hangs, nothing of others touched.
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use semgpu::arrays::write_npy;
+
+use crate::{Small, fail, semgpu, succeed};
+
+/// Every file below a directory with its bytes.
+fn files(directory: &Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else {
+            let bytes = std::fs::read(&path).unwrap();
+            found.push((path, bytes));
+        }
+    }
+    found.sort();
+    found
+}
+
+fn waves(count: usize, phase: f64) -> Vec<f64> {
+    (0..count).map(|n| (n as f64 * 0.7 + (n * n) as f64 * phase).sin()).collect()
+}
+
+#[test]
+fn similarity_never_replaces_its_features() {
+    let directory = tempfile::tempdir().unwrap();
+    let text = |name: &str| directory.path().join(name).display().to_string();
+    for (name, phase) in [("feats/conv5.npy", 0.3), ("feats/fc6.npy", 0.9)] {
+        write_npy(&directory.path().join(name), &[12, 40], &waves(480, phase)).unwrap();
+    }
+    let before = files(directory.path());
+    let (conv, fc, feats) = (text("feats/conv5.npy"), text("feats/fc6.npy"), text("feats"));
+    for features in [&[&conv[..], &fc][..], &[&conv], &[&text("feats/../feats/conv5.npy")]] {
+        let arguments = [&["similarity", "--out", &feats, "--device", "cpu"], features].concat();
+        let said = fail(&arguments, 2);
+        assert!(said.contains("conv5.npy: an input in"), "{said}");
+    }
+    fail(&["similarity", &conv, "--out", &conv, "--device", "cpu"], 2);
+    assert!(
+        fail(&["similarity", &conv, "--out", "/proc/x.npy", "--device", "cpu"], 2).contains("nothing can be written")
+    );
+    assert_eq!(files(directory.path()), before);
+}
+
+#[test]
+fn a_run_takes_no_directory_of_others() {
+    let small = Small::make();
+    std::fs::create_dir_all(small.path("mine/rsm")).unwrap();
+    write_npy(&small.path("mine/rsm/brain.npy"), &[2, 2], &[1.0, 0.5, 0.5, 1.0]).unwrap();
+    small.write("file", "");
+    let before = files(small.directory.path());
+    let config = small.text("experiment.toml");
+    for (out, expected) in [("mine", "not a results directory"), ("", "not a results directory"), ("file", "a file")] {
+        let said = fail(&["run", "--fresh", "--config", &config, "--out", &small.text(out)], 2);
+        assert!(said.contains(expected) && said.contains("--out"), "{said}");
+    }
+    assert_eq!(files(small.directory.path()), before);
+}
+
+#[test]
+fn fresh_removes_what_semgpu_wrote_and_nothing_else() {
+    let small = Small::make();
+    let manifest = small.read("manifest.csv");
+    let categories: String = manifest.lines().map(|line| format!("{line},thing\n")).collect();
+    small.write("manifest.csv", &categories.replacen(",thing", ",category", 1));
+    small.run("out", &["--set", "network.layers=[\"conv1\", \"fire2\"]"]);
+    assert!(small.path("out/rsm/categories.txt").exists() && !small.path("out/.semgpu.lock").exists());
+    small.write("manifest.csv", &manifest);
+    let mine = ["out/rsm/brain.npy", "out/notes.txt", "out/figures/mine.png", "out/figures/accuracy_other.png"];
+    mine.iter().for_each(|name| small.write(name, "mine"));
+    small.write("out/rsm/.semgpu-dead", "half");
+    let other = ["--fresh", "--set", "network.layers=[\"conv1\"]", "--set", "words.0.name=Other"];
+    small.run("out", &[&other[..], &["--set", "stimuli.resize=squash-bilinear"]].concat());
+    mine.iter().for_each(|name| assert_eq!(small.read(name), "mine"));
+    for gone in ["rsm/fire2.npy", "rsm/words.GloVe.npy", "rsm/categories.txt", "rsm/.semgpu-dead"] {
+        assert!(!small.path("out").join(gone).exists(), "{gone}");
+    }
+    let stale =
+        files(&small.path("out/figures")).into_iter().find(|(path, _)| path.display().to_string().contains("GloVe"));
+    assert!(stale.is_none(), "{stale:?}");
+}
+
+#[test]
+fn results_of_other_words_leave_nothing_of_the_old() {
+    let small = Small::make();
+    small.run("out", &[]);
+    small.run("out", &["--set", "words.0.name=Other"]);
+    let names: Vec<String> = files(&small.path("out")).iter().map(|(path, _)| path.display().to_string()).collect();
+    assert!(names.iter().any(|name| name.contains("words.Other")) && !names.iter().any(|name| name.contains("GloVe")));
+}
+
+#[test]
+fn a_test_replaces_neither_its_inputs_nor_another_test() {
+    let small = Small::make();
+    small.run("run", &[]);
+    let rsm = |name: &str| small.text(&format!("run/rsm/{name}.npy"));
+    let (words, concepts) = (format!("W={}", rsm("words.GloVe")), small.text("run/rsm/concepts.txt"));
+    let test = |images: &str, out: &str, more: &[&str]| {
+        let (images, out) = (format!("L={}", rsm(images)), small.text(out));
+        let arguments = ["test", "--words", &words, "--images", &images, "--concepts", &concepts, "--out", &out];
+        let fixed = ["--bootstrap", "0", "--device", "cpu"];
+        let output = semgpu(&[&arguments[..], &fixed, more].concat()).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let before = files(&small.path("run"));
+    for more in [&[][..], &["--fresh"]] {
+        let (code, said) = test("conv1", "run", more);
+        assert_eq!(code, Some(2), "{said}");
+    }
+    assert_eq!(files(&small.path("run")), before);
+    assert_eq!(test("conv1", "test", &[]).0, Some(0));
+    let before = files(&small.path("test"));
+    let (code, said) = test("fire2", "test", &[]);
+    assert!(code == Some(2) && said.contains("of another experiment"), "{said}");
+    assert_eq!(files(&small.path("test")), before);
+    assert_eq!(test("conv1", "test", &["--permutations=19"]).0, Some(0));
+    assert_eq!(test("fire2", "test", &["--fresh"]).0, Some(0));
+    let config = small.text("experiment.toml");
+    let said = fail(&["run", "--config", &config, "--out", &small.text("test")], 2);
+    assert!(said.contains("of another experiment"), "{said}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_second_run_is_told_who_writes() {
+    let small = Small::make();
+    let (config, out) = (small.text("experiment.toml"), small.text("out"));
+    let mut first = semgpu(&["run", "-q", "--config", &config, "--out", &out]).spawn().unwrap();
+    let lock = small.path("out/.semgpu.lock");
+    let started = Instant::now();
+    let holder = format!("process {}, semgpu run, since 20", first.id());
+    while !std::fs::read_to_string(&lock).is_ok_and(|text| text.contains(&holder)) {
+        assert!(started.elapsed() < Duration::from_secs(60), "{holder}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let signal = |name: &str| {
+        let pid = first.id().to_string();
+        assert!(std::process::Command::new("kill").args([name, &pid]).status().unwrap().success());
+    };
+    signal("-STOP");
+    for more in [&[][..], &["--fresh"]] {
+        let said = fail(&[&["run", "--config", &config, "--out", &out], more].concat(), 2);
+        assert!(said.contains("another semgpu writes here") && said.contains(&holder), "{said}");
+    }
+    // The lock goes with the process, however that ends.
+    signal("-KILL");
+    first.wait().unwrap();
+    assert!(lock.exists());
+    small.run("out", &[]);
+    assert!(!lock.exists());
+}
+
+#[test]
+fn damaged_matrices_are_named_and_computed_again() {
+    let small = Small::make();
+    small.run("out", &[]);
+    let path = small.path("out/rsm/fire2.npy");
+    let whole = std::fs::read(&path).unwrap();
+    let table = small.read("out/accuracy.csv");
+    let mut changed = whole.clone();
+    *changed.last_mut().unwrap() ^= 1;
+    for damaged in [&changed[..], &whole[..whole.len() / 2], b""] {
+        std::fs::write(&path, damaged).unwrap();
+        let said = String::from_utf8(small.run("out", &[]).stderr).unwrap();
+        assert!(said.contains("fire2.npy") && said.contains("computed again"), "{said}");
+        assert_eq!((std::fs::read(&path).unwrap(), small.read("out/accuracy.csv")), (whole.clone(), table.clone()));
+    }
+}
+
+#[test]
+fn the_rule_for_constant_images_holds_for_finished_layers() {
+    let small = Small::make();
+    let manifest = small.read("manifest.csv");
+    let first = manifest.lines().nth(1).unwrap().split(',').next().unwrap().to_string();
+    image::RgbImage::new(32, 32).save(small.path("black.png")).unwrap();
+    small.write("manifest.csv", &manifest.replacen(&first, &small.text("black.png"), 1));
+    small.run("out", &["--set", "two_vs_two.constant=half", "--set", "network.layers=[]"]);
+    let (config, out) = (small.text("experiment.toml"), small.text("out"));
+    let said = fail(&["run", "--config", &config, "--out", &out, "--set", "network.layers=[]"], 1);
+    assert!(said.contains("pixels.npy: group 1") && said.contains("constant"), "{said}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_path_that_is_no_text_is_refused_before_work() {
+    use std::os::unix::ffi::OsStrExt;
+    let small = Small::make();
+    let name = small.path("").join(std::ffi::OsStr::from_bytes(b"caf\xe9"));
+    let config = small.text("experiment.toml");
+    let output = semgpu(&["run", "--config", &config, "--out"]).arg(&name).stdin(Stdio::null()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(2) && said.contains("no UTF-8"), "{said}");
+    assert!(!name.exists());
+}
+
+#[test]
+fn a_comparison_takes_no_directory_of_others() {
+    let small = Small::make();
+    small.run("a", &[]);
+    small.run("b", &["--set", "words.0.name=Other"]);
+    std::fs::create_dir(small.path("mine")).unwrap();
+    small.write("mine/notes.txt", "mine");
+    let (a, b) = (small.text("a"), small.text("b"));
+    let (mine, ours) = (small.text("mine"), small.text("compared"));
+    assert!(fail(&["compare", &a, &b, "--out", &mine], 2).contains("not a results directory"));
+    for _ in 0..2 {
+        succeed(&["compare", &a, &b, "--bootstrap", "20", "--out", &ours]);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn output_that_nobody_takes_ends_no_work() {
+    let small = Small::make();
+    let full = || Stdio::from(std::fs::File::options().write(true).open("/dev/full").unwrap());
+    let (config, out) = (small.text("experiment.toml"), small.text("out"));
+    // A log on a full disk.
+    let run = semgpu(&["run", "-v", "--config", &config, "--out", &out]).stderr(full()).output().unwrap();
+    assert_eq!((run.status.code(), run.stdout), (Some(0), format!("{out}\n").into_bytes()));
+    // A terminal that was closed.
+    let mut child = semgpu(&["run", "-v", "--fresh", "--config", &config, "--out", &out]);
+    let mut child = child.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stderr.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    // `| head`
+    let mut child = semgpu(&["layers", "vgg16", "--json"]).stdout(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    // Results on a full disk.
+    for arguments in [&["layers", "vgg16", "--json"][..], &["layers"], &["devices"]] {
+        let output = semgpu(arguments).stdout(full()).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(1) && said.contains("stdout"), "{said}");
+    }
+    assert_eq!(semgpu(&["layers", "nonet"]).stderr(full()).output().unwrap().status.code(), Some(2));
+}
+
+/// Exit code 2 within seconds; what was said.
+fn refused(arguments: &[&str]) -> String {
+    let started = Instant::now();
+    let said = fail(arguments, 2);
+    assert!(started.elapsed() < Duration::from_secs(10), "{arguments:?}: {said}");
+    said
+}
+
+fn npy(header: &str, values: usize) -> Vec<u8> {
+    let header = format!("{header:<117}\n");
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((header.len() as u16).to_le_bytes());
+    bytes.extend(header.into_bytes());
+    bytes.resize(bytes.len() + 8 * values, 0);
+    bytes
+}
+
+#[test]
+fn headers_that_lie_are_refused_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let text = |name: &str| directory.path().join(name).display().to_string();
+    let (features, out) = (text("f.npy"), text("x.npy"));
+    let shape = |shape: &str| format!("{{'descr': '<f8', 'fortran_order': False, 'shape': ({shape}), }}");
+    let nested = ["{", "[", "("].map(|bracket| bracket.repeat(40));
+    let shapes =
+        ["0, 4294967296, 4294967296", "1000000000000, 0", "0, 1000000000000", "0,", "12, 18446744073709551615"];
+    for header in nested.into_iter().chain(shapes.map(shape)) {
+        std::fs::write(&features, npy(&header, 10)).unwrap();
+        let said = refused(&["similarity", &features, "--out", &out, "--device", "cpu"]);
+        assert!(said.contains("f.npy: "), "{said}");
+        std::fs::write(&features, npy(&header, 0)).unwrap();
+        refused(&["similarity", &features, "--out", &out, "--device", "cpu"]);
+        let (words, images) = (format!("A={features}"), format!("L={features}"));
+        refused(&["test", "--words", &words, "--images", &images, "--out", &text("t"), "--device", "cpu"]);
+        refused(&["inspect", &features]);
+    }
+    assert!(!directory.path().join("t").exists());
+}
+
+#[test]
+fn limits_are_told_in_second_0() {
+    let small = Small::make();
+    let (config, out) = (small.text("experiment.toml"), small.text("out"));
+    let long = format!("words.0.name={}", "x".repeat(250));
+    for (set, expected) in [
+        ("two_vs_two.permutations=4294967295", "0 to 100,000,000"),
+        ("one_vs_two.permutations=4294967295", "0 to 100,000,000"),
+        ("run.threads=100000", "1 to 1024"),
+        ("words.0.name=\"a\\u0000b\"", "without control characters"),
+        ("words.0.name=\"a\\nb\"", "without control characters"),
+        (&long, "1 to 200 bytes"),
+    ] {
+        let said = refused(&["run", "--config", &config, "--out", &out, "--set", set]);
+        assert!(said.contains(expected), "{said}");
+    }
+    refused(&["test", "--words", "A=a.npy", "--images", "B=b.npy", "--out", &out, "--threads", "100000"]);
+    let said = refused(&["test", "--words", "A\u{7}=a.npy", "--images", "B=b.npy", "--out", &out]);
+    assert!(said.contains("without control characters"), "{said}");
+    assert!(!small.path("out").exists());
+}
+
+#[test]
+fn a_column_of_groups_that_are_none_is_refused() {
+    let small = Small::make();
+    let rows: String = (0..50_000).map(|n| format!("{n}.png,c{n},{n}\n")).collect();
+    small.write("manifest.csv", &format!("path,concept,group\n{rows}"));
+    let said = refused(&["run", "--config", &small.text("experiment.toml"), "--out", &small.text("out")]);
+    assert!(said.contains("\"c1\"") && said.contains("2499949999 more"), "{said}");
+}
+
+#[cfg(unix)]
+#[test]
+fn pipes_and_devices_are_no_files() {
+    let small = Small::make();
+    let pipe = small.text("pipe.npy");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let (config, out) = (small.text("experiment.toml"), small.text("out"));
+    let run = |more: &str| refused(&["run", "--config", &config, "--out", &out, "--set", more]);
+    for file in [&pipe, "/dev/zero"] {
+        for key in ["words.0.file", "network.weights", "stimuli.manifest"] {
+            let said = run(&format!("{key}={file}"));
+            assert!(said.contains("a pipe or device"), "{key} {file}: {said}");
+        }
+    }
+    let said = refused(&["similarity", &pipe, "--out", &small.text("x.npy"), "--device", "cpu"]);
+    assert!(said.contains("a pipe or device"), "{said}");
+    let manifest = small.read("manifest.csv");
+    let first = manifest.lines().nth(1).unwrap().split(',').next().unwrap().to_string();
+    small.write("manifest.csv", &manifest.replacen(&first, &pipe, 1));
+    assert!(run("seed=1").contains("a pipe or device"));
+}
+
+#[test]
+fn the_name_of_a_directory_is_text() {
+    let small = Small::make();
+    let config = small.text("experiment.toml");
+    for out in ["2024-01-01", "2024", "true", "\"q\""] {
+        for arguments in [["--out", out], ["--set", &format!("run.out={out}")]] {
+            let mut command = semgpu(&["run", "-q", "--fresh", "--config", &config, "--set", "network.layers=[]"]);
+            let output = command.args(arguments).current_dir(small.directory.path()).output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            std::fs::remove_dir_all(small.path(out)).unwrap();
+        }
+    }
+}
+
+/// `x`, `[12, 5]`, and twenty hard links to the root beside it; packed by zlib, in base 64.
+const CIRCLES: &str = "\
+    eNrtlG1Mk1cUx8/Tlw1KnaW0MDrIijHRuAQLLVLw5V66rqmxKq9qnDMTjSQqqPhCpzj6YYugDl1IxhdDGlFLdJOhIUhAhU0iZsW1\
+    miABDWhDxZAIWqIIDHZ7+7Q8j34xyz4si+fLOb97/vf+70v7VJiNpjkSlUQYFgbBmGFjIDzAGnY8Y+uBz9aajdkCsEoEwABEi0EE\
+    StIRyP19mSCgO8NmWAv/drg93U10CwwwzHxiLGAYKdsTs/lNFiqAiVQjCBwQgy4CdDNC0idnEErCyNaFDNuEAYadZIf/fIQXCX2m\
+    nJwvoJO9b8YNsNh/gOxvD/zTqzdlmzPhQ/+Tggze+kW4WQ46wpuZDeU7uok4MwM3ryZZFXw5mDetqjLkmo3kLYkugoxsW6gSBj2C\
+    Ls9LL2wz5RAVuHlrzeZZv0ywEo9g5wYrUAE/K8aTBYZciwnEdTdXREAXGfoIUjTyGMgn5RxQD51dBqW0/OqQMQsSaFn97HwuRDF+\
+    7aWy85uhgo42eLX50EBX+GR8qhT6aPnpxP3TcIOWY5U5Z+AVLU+eq70GiXTasK+5A8y0bO3b4oKfAm64xAW1VCvb29INCdQt9lhd\
+    L+RRgTi3+SHspuXR7jwPPKXaHvvxQRBT7cjhjkFYSgWO73+eoJcohR1VkZvgffD+CWajIfRJ88dUq9NFPjvWK6Efl2CXRsOBJC4k\
+    c0HHBS0XUriwhAupXNBzIW0WhMSUR0k8SuaRlkc6HqXwaAmPUnmk51FoL+/jfxCjqGtp2fYa+wfYlmZIfNCpwMHxs55J0cWrMvx1\
+    XN9A1mov0hTk372ukGNXq6/AGz6BArqPsf7Ho5biSSm2Vd5q6ml+hcAZWfzIpMK/dlqXxR6JwnDwis8pi8BtNee2Sn+D0PqwqX7n\
+    /vYmlOloLNhojcV7bu/1tJpisDq+f8GGDiUetbUkNo4ocGYx+qW+nexrc8MPu1KV7H6icdAf+nscqywqDGHtcyt9dxF4LZbe6hcI\
+    b8lY0/glg21dd4zXyiXYfrDeEVcgx/ZvnvzpjCLzSp4URhseIyhpqr0vEmD1Ca3DgmWz62a1NN6bHkW2x3mvN06GY0jv3r9cT3wX\
+    vDi1smgEwSWUUpEmxViEFl3+negLh1aVfzeDIP7k7oZ95Nzycp3FNYxszmP664NzMQzdTE+v+QNBW1xCTJEUh55Aq5ZuKCSMT8GF\
+    FaR//MStKjfRp0d2/CUbRm1lnnVjRrKesvdlUsY0gp6uO9rPid/6umlrswSDZKxwvN+LbKfjp2LbFPhvgAY+gQ==";
+
+#[test]
+fn links_in_circles_end() {
+    let directory = tempfile::tempdir().unwrap();
+    let text = |name: &str| directory.path().join(name).display().to_string();
+    let packed = base64::engine::general_purpose::STANDARD.decode(CIRCLES).unwrap();
+    let file = std::fs::File::create(directory.path().join("f.h5")).unwrap();
+    std::io::copy(&mut flate2::read::ZlibDecoder::new(&packed[..]), &mut &file).unwrap();
+    let started = Instant::now();
+    succeed(&["similarity", &text("f.h5"), "--out", &text("x.npy"), "--device", "cpu"]);
+    assert!(started.elapsed() < Duration::from_secs(10));
+    assert_eq!(semgpu::arrays::read_npy(&directory.path().join("x.npy")).unwrap().0, [12, 12]);
+}
+
+#[test]
+fn an_image_that_changes_meanwhile_is_noticed() {
+    let small = Small::make();
+    let manifest = semgpu::stimuli::Manifest::read(&small.path("manifest.csv")).unwrap();
+    let images = || manifest.stimuli.iter().flatten();
+    let mut sums: Vec<String> = images().map(|stimulus| semgpu::checksum::sha256(&stimulus.path).unwrap()).collect();
+    sums[Small::CONCEPTS + 1].clear();
+    let resize = semgpu::images::Resize::SquashNearest;
+    let loaded: Vec<_> = manifest.load(&[1], Some(&sums), 8, resize, 1.0, 4).collect();
+    let wrong: Vec<usize> = (0..loaded.len()).filter(|&n| loaded[n].is_err()).collect();
+    assert_eq!(wrong, [1]);
+    let said = loaded[1].as_ref().unwrap_err().to_string();
+    assert!(said.contains("changed while it was being used"), "{said}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_configuration_in_a_folder_without_a_text_for_a_name_is_refused() {
+    use std::os::unix::ffi::OsStrExt;
+    let small = Small::make();
+    let folder = small.path("").join(std::ffi::OsStr::from_bytes(b"n\xe9"));
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::copy(small.path("experiment.toml"), folder.join("e.toml")).unwrap();
+    let output = semgpu(&["run", "--set", "seed=1", "--config"]).arg(folder.join("e.toml")).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(2) && said.contains("manifest.csv: this path is no UTF-8"), "{said}");
+}
