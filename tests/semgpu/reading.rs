@@ -68,7 +68,7 @@ impl Folder {
             let (name, file) = source.split_once('=').unwrap();
             format!("{name}={}", self.text(file))
         };
-        let mut arguments = vec!["test".to_string(), "--words".to_string(), source(words)];
+        let mut arguments = vec!["test".to_string(), "--fresh".to_string(), "--words".to_string(), source(words)];
         images.iter().for_each(|images| arguments.extend(["--images".to_string(), source(images)]));
         arguments.extend(["--permutations", "20", "--device", "cpu", "--out"].map(String::from));
         arguments.push(self.text("out"));
