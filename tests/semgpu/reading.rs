@@ -303,7 +303,7 @@ fn regions_in_one_file_are_layers_and_subjects_groups() {
     assert_eq!(folder.accuracies(), [("V1".to_string(), accuracies[0]), ("IT".to_string(), accuracies[1])]);
     let it = format!("L={}::IT", folder.text("rois.h5"));
     let out = folder.text("out");
-    succeed(&["test", "--words", &format!("W={}", folder.text("W.npy")), "--images", &it, "--out", &out]);
+    succeed(&["test", "--fresh", "--words", &format!("W={}", folder.text("W.npy")), "--images", &it, "--out", &out]);
     assert_eq!(folder.accuracies(), [("IT".to_string(), accuracies[1])]);
     // Two files with the same regions.
     rdms(&folder.path("right.h5"), &all[2..], Some("correlation"), &[("rdm_descriptors/roi", &["V1", "IT"])]);

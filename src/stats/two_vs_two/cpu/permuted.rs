@@ -101,9 +101,6 @@ impl Product<'_> {
     #[inline(always)]
     fn tile<S: Simd, const R: usize, const N: usize>(&mut self, simd: S, first: usize, column: usize) -> usize {
         let columns = N * S::F32_LANES;
-        let vectors = |row: &[f32; PANEL]| -> [S::f32s; N] {
-            S::as_simd_f32s(&row[column..column + columns]).0.try_into().expect("N vectors")
-        };
         // Beyond the last row it is repeated, and not written.
         let last = self.rows.len() - 1;
         let mut sums = [[simd.splat_f32s(0.0); N]; R];
@@ -111,22 +108,26 @@ impl Product<'_> {
             let from = from.panel(self.panel);
             for (y, sums) in sums.iter_mut().enumerate().take(last + 1 - first) {
                 let scale = simd.splat_f32s(-scales[first + y]);
-                let from = vectors(&from[row + first + y]);
-                sums.iter_mut().zip(from).for_each(|(sum, x)| *sum = simd.mul_f32s(scale, x));
+                for (sum, from) in sums.iter_mut().zip(vectors::<S, N>(&from[row + first + y], column)) {
+                    *sum = simd.mul_f32s(scale, from);
+                }
             }
         }
         let panel = self.right.panel(self.panel);
-        let rows: [&[f32]; R] = std::array::from_fn(|y| &self.rows[last.min(first + y)][..panel.len()]);
-        let mut add = |j: usize, row: &[f32; PANEL]| {
-            let right = vectors(row);
+        let mut rows: [&[f32]; R] = [&[]; R];
+        for (y, row) in rows.iter_mut().enumerate() {
+            *row = &self.rows[last.min(first + y)][..panel.len()];
+        }
+        // Loops, not closures: what the compiler does not inline is compiled without the instruction set.
+        for j in 0..panel.len() {
+            let at = self.order.map_or(j, |order| order[j] as usize);
+            let right = vectors::<S, N>(&panel[at], column);
             for (sums, row) in sums.iter_mut().zip(&rows) {
                 let left = simd.splat_f32s(row[j]);
-                sums.iter_mut().zip(right).for_each(|(sum, right)| *sum = simd.mul_add_e_f32s(left, right, *sum));
+                for (sum, &right) in sums.iter_mut().zip(&right) {
+                    *sum = simd.mul_add_e_f32s(left, right, *sum);
+                }
             }
-        };
-        match self.order {
-            Some(order) => order[..panel.len()].iter().enumerate().for_each(|(j, &at)| add(j, &panel[at as usize])),
-            None => panel.iter().enumerate().for_each(|(j, row)| add(j, row)),
         }
         let out = self.out[first * self.stride..].chunks_mut(self.stride);
         for (sums, out) in sums.iter().zip(out).take(last + 1 - first) {
@@ -134,6 +135,12 @@ impl Product<'_> {
         }
         columns
     }
+}
+
+/// N vectors of a row of a panel, from `column` on.
+#[inline(always)]
+fn vectors<S: Simd, const N: usize>(row: &[f32; PANEL], column: usize) -> [S::f32s; N] {
+    S::as_simd_f32s(&row[column..column + N * S::F32_LANES]).0.try_into().expect("N vectors")
 }
 
 #[cfg(test)]
