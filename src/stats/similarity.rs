@@ -11,7 +11,7 @@
 //! # Single precision
 //! The products of larger layers are f32 (`cpu`, `shaders/rsm_*.wgsl`), of residuals: what all images have in common is
 //! taken out first, `e_iu = x_iu - shift_i - contrast_i m_u - offset_i` (`frame`), and put back into the sums in f64
-//! ([`Moments`]). Mean correlations near 1, where `1 - r` is what counts, lose no digits by it:
+//! (`Moments`). Mean correlations near 1, where `1 - r` is what counts, lose no digits by it:
 //! the error of `r_ij` is that of `sum e_i e_j` over `sqrt(c_ii c_jj)`. A chain of L additions errs as a random walk,
 //! `u/3 sqrt(L)` of its sum with `u = 2^-24`; L is at most 512 and an RSM has n / L chains and more:
 //!
@@ -105,7 +105,7 @@ pub enum SimilarityError {
 /// If a batch has no images, there are no units, the batches differ in units, or one is not f32.
 ///
 /// # Cost
-/// [`multiply_adds`] and [`bytes_moved`]; beside the input, [`scratch_bytes`] on a GPU, and on the CPU what [`gram`] takes.
+/// [`multiply_adds`] and [`bytes_moved`]; beside the input, [`scratch_bytes`] on a GPU, and on the CPU what `gram` takes.
 pub fn rsm(batches: &[Tensor<2>]) -> Result<Rsm, SimilarityError> {
     let units = batches.first().expect("a group has images").dims()[1];
     assert!(batches.iter().all(|batch| batch.dims()[0] > 0 && units > 0), "a batch has images, a layer units");
