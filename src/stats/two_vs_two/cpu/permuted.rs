@@ -118,22 +118,60 @@ impl Product<'_> {
         for (y, row) in rows.iter_mut().enumerate() {
             *row = &self.rows[last.min(first + y)][..panel.len()];
         }
-        // Loops, not closures: what the compiler does not inline is compiled without the instruction set.
-        for j in 0..panel.len() {
-            let at = self.order.map_or(j, |order| order[j] as usize);
-            let right = vectors::<S, N>(&panel[at], column);
-            for (sums, row) in sums.iter_mut().zip(&rows) {
-                let left = simd.splat_f32s(row[j]);
-                for (sum, &right) in sums.iter_mut().zip(&right) {
-                    *sum = simd.mul_add_e_f32s(left, right, *sum);
-                }
-            }
-        }
+        let sums = summed(simd, &sums, &rows, panel, self.order, column);
         let out = self.out[first * self.stride..].chunks_mut(self.stride);
         for (sums, out) in sums.iter().zip(out).take(last + 1 - first) {
             out[column..column + columns].copy_from_slice(bytemuck::cast_slice(sums));
         }
         columns
+    }
+}
+
+/// `sums` and the products of the rows' entries with the panel's rows.
+///
+/// Loops, not closures: what the compiler does not inline is compiled without the instruction set. The sums are a variable
+/// of their own, no index into which is computed: they stay in registers.
+#[inline(always)]
+fn summed<S: Simd, const R: usize, const N: usize>(
+    simd: S,
+    sums: &[[S::f32s; N]; R],
+    rows: &[&[f32]; R],
+    panel: &[[f32; PANEL]],
+    order: Option<&[u32]>,
+    column: usize,
+) -> [[S::f32s; N]; R] {
+    let mut total = *sums;
+    match order {
+        Some(order) => {
+            for (j, &at) in order[..panel.len()].iter().enumerate() {
+                add(simd, &mut total, rows, j, vectors::<S, N>(&panel[at as usize], column));
+            }
+        }
+        None => {
+            for (j, right) in panel.iter().enumerate() {
+                add(simd, &mut total, rows, j, vectors::<S, N>(right, column));
+            }
+        }
+    }
+    total
+}
+
+/// Adds the products of entry `j` of every row with a row of a panel.
+#[inline(always)]
+fn add<S: Simd, const R: usize, const N: usize>(
+    simd: S,
+    sums: &mut [[S::f32s; N]; R],
+    rows: &[&[f32]; R],
+    j: usize,
+    right: [S::f32s; N],
+) {
+    for (sums, row) in sums.iter_mut().zip(rows) {
+        debug_assert!(j < row.len());
+        // SAFETY: the rows are as long as the panel is deep, and `j` counts that depth.
+        let left = simd.splat_f32s(unsafe { *row.get_unchecked(j) });
+        for (sum, &right) in sums.iter_mut().zip(&right) {
+            *sum = simd.mul_add_e_f32s(left, right, *sum);
+        }
     }
 }
 
