@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::{DeserializeOwned, Deserializer, Error as _, Visitor};
 
 use crate::error::FileError;
-use crate::results::write_atomically;
+use crate::results::{ResultsDir, write_atomically};
 
 /// A results file that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -69,7 +69,7 @@ pub trait Table: Serialize + DeserializeOwned {
 }
 
 fn file<T: Table>(directory: &Path) -> PathBuf {
-    directory.join(format!("{}.csv", T::NAME))
+    ResultsDir::new(directory).table(T::NAME)
 }
 
 /// Writes a table into `directory`; the header stands even without rows.
