@@ -9,12 +9,13 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::device::Choice;
 use crate::error::FileError;
 use crate::images::Resize;
+use crate::stats::one_vs_two::Columns;
 use crate::stats::rsa::Rsa;
 use crate::stats::scoring::Ties;
 use crate::vectors::Spelling;
 
 pub(crate) use options::check_permutations;
-pub use options::{OptionError, TestOptions, TestRequest, draws};
+pub use options::{InferenceOptions, OptionError, TestOptions, TestRequest, draws};
 
 /// One experiment: a network, stimuli, word models, tests.
 ///
@@ -40,6 +41,9 @@ pub struct Config {
     /// The 1 vs. 2 test of misclassified images, if the section is there.
     #[serde(default)]
     pub one_vs_two: Option<OneVsTwoConfig>,
+    /// What p-values speak of, for every measure.
+    #[serde(default)]
+    pub inference: InferenceOptions,
     /// Representational similarity analysis on the same draws.
     #[serde(default)]
     pub rsa: RsaConfig,
@@ -100,6 +104,8 @@ pub struct OneVsTwoConfig {
     pub permutations: Option<u64>,
     /// How a tied image counts.
     pub ties: Option<Ties>,
+    /// Which columns margins are taken over.
+    pub columns: Columns,
 }
 
 /// `[rsa]`.

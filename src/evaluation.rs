@@ -7,14 +7,14 @@ mod two_vs_two;
 mod within;
 
 use std::num::NonZeroU32;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 use burn::tensor::Device;
 
 use crate::error::Error;
 use crate::progress::{Interrupt, Progress, Task};
 use crate::results::Results;
-use crate::stats::inference::{self, Inference, Rule, Statistic};
+use crate::stats::inference::{self, Family, Inference, Rule, Statistic, Tail};
 use crate::stats::permutation::Permutations;
 use crate::stats::rsa::Rsa;
 use crate::stats::scoring::Ties;
@@ -63,6 +63,10 @@ pub struct Options {
     pub permutations: u64,
     /// Sequential stopping: draw until so many draws of every layer reach its observed value.
     pub stop_after: Option<NonZeroU32>,
+    /// Which side of a null speaks against it.
+    pub tail: Tail,
+    /// What the family-wise p-values cover.
+    pub family: Family,
     /// How a tied pair counts.
     pub ties: Ties,
     /// Bootstrap resamples over concepts; none: no confidence intervals.
@@ -75,44 +79,59 @@ pub struct Options {
     pub device: Device,
 }
 
-/// Tests every layer against every word model.
+impl Options {
+    /// How every measure is tested.
+    pub fn rule(&self) -> Rule {
+        let &Self { permutations, stop_after, tail, family, .. } = self;
+        Rule { permutations, stop_after, tail, family }
+    }
+}
+
+/// Tests every layer against every word model; the rows, and what the user should know.
 ///
 /// # Errors
 /// [`Error::Failed`] if the device fails, [`Error::Interrupted`] when asked to stop.
-pub fn evaluate(space: &Space, words: &[Words], options: &Options, progress: &Progress) -> Result<Results, Error> {
+pub fn evaluate(
+    space: &Space,
+    words: &[Words],
+    options: &Options,
+    progress: &Progress,
+) -> Result<(Results, Vec<String>), Error> {
     let draws = options.permutations + 1;
     let passes = draws * (1 + options.rsa.len() as u64) + options.bootstrap;
     let task = progress.task(passes * (words.len() * space.layers.len() * space.groups.len()) as u64);
-    let evaluation = Evaluation { space, options, task, interrupt: &progress.interrupt };
+    let evaluation = Evaluation { space, words, options, task, interrupt: &progress.interrupt };
     let ceilings = evaluation.accuracy_ceilings()?;
-    let mut results = Results::default();
-    for model in words {
-        results.append(evaluation.two_vs_two(model, &ceilings)?);
-        for &method in &options.rsa {
-            results.rsa.extend(evaluation.rsa(model, method)?);
-        }
-    }
+    let (mut results, warnings) = evaluation.two_vs_two(words, &ceilings)?;
+    results.rsa = evaluation.rsa(words)?;
     results.words = evaluation.words(words)?;
     results.layers = evaluation.layers();
-    Ok(results)
+    Ok((results, warnings))
 }
 
 /// What is tested, how, and who is told.
 struct Evaluation<'a> {
     space: &'a Space,
+    words: &'a [Words],
     options: &'a Options,
     task: Task,
     interrupt: &'a Interrupt,
 }
 
 impl Evaluation<'_> {
-    /// Tests a family by the options' rule.
-    fn test<S: Statistic>(&self, statistic: &S) -> Result<Vec<Inference>, Error>
+    /// Tests the statistics of the word models by the options' rule; `what` they are is shown.
+    ///
+    /// # Shapes
+    /// `[words][members]`.
+    fn test<S: Statistic>(&self, what: &str, words: &[Words], statistics: &[S]) -> Result<Vec<Vec<Inference>>, Error>
     where
         Error: From<S::Error>,
     {
-        let rule = Rule { permutations: self.options.permutations, stop_after: self.options.stop_after };
-        Ok(inference::test(statistic, rule, &|rsms| self.counted(rsms))?)
+        let now = |models: Range<usize>| match &words[models] {
+            [model] => self.now(what, &model.name),
+            models => self.now(what, &format!("{} word models", models.len())),
+        };
+        Ok(inference::test_all(statistics, self.options.rule(), &|rsms| self.counted(rsms), now)?)
     }
 
     /// So many more RSMs are done.
@@ -121,10 +140,10 @@ impl Evaluation<'_> {
         self.interrupt.flow()
     }
 
-    /// Shows what is done with a word model.
-    fn now(&self, what: &str, model: &Words) {
+    /// Shows what is done with word models.
+    fn now(&self, what: &str, models: &str) {
         let (layers, groups) = (self.space.layers.len(), self.space.groups.len());
-        self.task.now(format!("{what}  {}  {layers} layers x {groups} groups", model.name));
+        self.task.now(format!("{what}  {models}  {layers} layers x {groups} groups"));
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use crate::arrays;
-use crate::config::TestOptions;
+use crate::config::{InferenceOptions, TestOptions};
 use crate::device::Selected;
 use crate::error::{Error, FileError};
 use crate::evaluation::one_vs_two::{self, Lexicon, OneVsTwo, Predictions};
@@ -14,6 +14,7 @@ use crate::record::RunRecord;
 use crate::report;
 use crate::results::{Ledger, Results, ResultsDir, StimulusRow};
 use crate::stats::Rsm;
+use crate::stats::inference::Tail;
 use crate::stats::permutation::Permutations;
 use crate::stats::rsa::Rsa;
 use crate::stimuli::{Manifest, Stimulus};
@@ -47,11 +48,20 @@ pub struct Images {
 }
 
 /// The options of a test with what decides its draws.
-pub fn options(test: &TestOptions, seed: u64, draws: Permutations, rsa: &[Rsa], device: &Selected) -> Options {
+pub fn options(
+    test: &TestOptions,
+    inference: InferenceOptions,
+    seed: u64,
+    draws: Permutations,
+    rsa: &[Rsa],
+    device: &Selected,
+) -> Options {
     Options {
         draws,
         permutations: test.permutations,
         stop_after: test.stop_after,
+        tail: inference.tail,
+        family: inference.family,
         ties: test.ties,
         bootstrap: test.bootstrap,
         seed,
@@ -72,18 +82,20 @@ pub fn finish(
     progress: &Progress,
 ) -> Result<(), Error> {
     let Comparison { space, words, images, options, .. } = comparison;
-    let mut results = evaluation::evaluate(space, words, options, progress)?;
+    let (mut results, mut warnings) = evaluation::evaluate(space, words, options, progress)?;
     if let Some(images) = images {
-        let warnings = images.rows(space, words, &mut results, progress)?;
-        warnings.iter().for_each(|warning| progress.line(format!("warning: {warning}")));
-        record.warnings.extend(warnings);
+        warnings.extend(images.rows(space, words, &mut results, progress)?);
     }
+    warnings.iter().for_each(|warning| progress.line(format!("warning: {warning}")));
+    record.warnings.extend(warnings);
     directory.remove_results().map_err(Error::failed)?;
     comparison.write_matrices(directory).map_err(Error::failed)?;
     results.write(directory.root()).map_err(Error::failed)?;
     record.write(directory, started).map_err(Error::failed)?;
     report::write_figures(&results, directory.root()).map_err(Error::failed)?;
-    summarise(&results, progress);
+    summarise(&results, options.tail, progress);
+    let one_vs_two = images.as_ref().and_then(|images| images.one_vs_two.as_ref()).map(|test| test.ties);
+    report::chance(&results, options.ties, one_vs_two).into_iter().for_each(|said| progress.line(said));
     Ok(())
 }
 
@@ -141,19 +153,32 @@ impl Images {
 }
 
 /// One line per word model: the best layer and how it compares with the first, the pixels.
-fn summarise(results: &Results, progress: &Progress) {
+fn summarise(results: &Results, tail: Tail, progress: &Progress) {
+    let tail = match tail {
+        Tail::Upper => "",
+        Tail::Lower => ", of low values",
+        Tail::Two => ", two-sided",
+    };
     for rows in results.accuracy.chunk_by(|a, b| a.words == b.words) {
         let Some(best) = rows.iter().max_by(|a, b| a.accuracy.total_cmp(&b.accuracy)) else { continue };
         progress.line(format!(
-            "{}: {} {:.3}, best layer {} {:.3} (p {:.4}, family-wise {:.4})",
-            best.words, rows[0].layer, rows[0].accuracy, best.layer, best.accuracy, best.p_value, best.p_fwer
+            "{}: {} {:.3}, best layer {} {:.3} (chance {:.3}, p {:.4}, family-wise {:.4}{tail})",
+            best.words,
+            rows[0].layer,
+            rows[0].accuracy,
+            best.layer,
+            best.accuracy,
+            best.null_mean,
+            best.p_value,
+            best.p_fwer
         ));
     }
     for rows in results.one_vs_two.chunk_by(|a, b| a.words == b.words) {
         let Some(best) = rows.iter().max_by(|a, b| a.accuracy.total_cmp(&b.accuracy)) else { continue };
         progress.line(format!(
-            "{}: 1 vs. 2 of {} misclassified images, best layer {} {:.3} (p {:.4}, family-wise {:.4})",
-            best.words, best.images, best.layer, best.accuracy, best.p_value, best.p_fwer
+            "{}: 1 vs. 2 of {} misclassified images, best layer {} {:.3} (chance {:.3}, p {:.4}, family-wise \
+             {:.4}{tail})",
+            best.words, best.images, best.layer, best.accuracy, best.null_mean, best.p_value, best.p_fwer
         ));
     }
 }

@@ -118,12 +118,12 @@ pub fn run(plan: Plan, fresh: bool, progress: &Progress) -> Result<PathBuf, Erro
         top_1: predictions.as_ref().and_then(|predictions| one_vs_two::top_1(&manifest, predictions)),
         config,
     };
-    let Config { two_vs_two, rsa, seed, .. } = &run.config;
+    let Config { two_vs_two, inference, rsa, seed, .. } = &run.config;
     let comparison = Comparison {
         space: space(&model, &manifest, checkpoint.finish()),
         words,
         categories: manifest.categories.clone(),
-        options: finish::options(two_vs_two, *seed, test.draws, &rsa.methods, &placement.device),
+        options: finish::options(two_vs_two, *inference, *seed, test.draws, &rsa.methods, &placement.device),
         images: Some(Images {
             root: run.config.stimuli_root().to_path_buf(),
             manifest,

@@ -8,15 +8,15 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::config::{Config, TestOptions, TestRequest};
+use crate::config::{Config, InferenceOptions, TestOptions, TestRequest};
 use crate::device::{self, Adapter, Selected};
 use crate::error::FileError;
 use crate::matrices::Read;
 use crate::nets::Input;
 use crate::results::{ResultsDir, write_json};
 
-/// Version of the layout of `run.json`; 1 is read too.
-pub const SCHEMA: u64 = 2;
+/// Version of the layout of `run.json`; 1 and 2 are read too.
+pub const SCHEMA: u64 = 3;
 
 /// The record of a results directory.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -28,6 +28,8 @@ pub struct RunRecord {
     /// The command, its configuration and what is particular to it.
     #[serde(flatten)]
     pub command: Command,
+    /// What family-wise p-values are held against.
+    pub maximum: Maximum,
     /// Where it ran.
     pub device: Place,
     /// CPU threads.
@@ -39,6 +41,16 @@ pub struct RunRecord {
     /// Things the user should know.
     #[serde(default)]
     pub warnings: Vec<String>,
+}
+
+/// The maximum over a family that family-wise p-values are held against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Maximum {
+    /// Each layer's values less its null's mean, in units of its null's standard deviation.
+    Studentised,
+    /// Values as they are: before schema 3.
+    Raw,
 }
 
 /// What left the results.
@@ -187,7 +199,7 @@ pub enum RecordError {
     File(#[from] FileError),
     /// Of another version.
     #[error(
-        "{}: schema {found}, expected 1 or {SCHEMA}: it is of a newer semgpu; use that one, or make the results again",
+        "{}: schema {found}, expected 1 to {SCHEMA}: it is of a newer semgpu; use that one, or make the results again",
         path.display()
     )]
     Schema {
@@ -213,6 +225,7 @@ impl RunRecord {
             schema: SCHEMA,
             semgpu: env!("CARGO_PKG_VERSION").to_string(),
             command,
+            maximum: Maximum::Studentised,
             device: Place {
                 kind: device.kind().to_string(),
                 name: device.name(),
@@ -240,7 +253,11 @@ impl RunRecord {
         let wrong = |source| RecordError::Json { path: path.clone(), source };
         let mut record: Value = serde_json::from_slice(&bytes).map_err(wrong)?;
         match record["schema"].as_u64() {
-            Some(1) => update(&mut record),
+            Some(1) => {
+                update_1(&mut record);
+                update_2(&mut record);
+            }
+            Some(2) => update_2(&mut record),
             Some(SCHEMA) => {}
             _ => return Err(RecordError::Schema { found: record["schema"].clone(), path }),
         }
@@ -262,6 +279,14 @@ impl RunRecord {
         match &self.command {
             Command::Run(run) => &run.config.two_vs_two,
             Command::Test(test) => &test.config.options,
+        }
+    }
+
+    /// What its p-values speak of.
+    pub fn inference(&self) -> InferenceOptions {
+        match &self.command {
+            Command::Run(run) => run.config.inference,
+            Command::Test(test) => test.config.inference,
         }
     }
 
@@ -314,12 +339,21 @@ fn file_name(path: &str) -> &str {
 }
 
 /// From schema 1, where a run did not say that it was one, nor a test of matrices whether it kept to categories.
-fn update(record: &mut Value) {
-    record["schema"] = SCHEMA.into();
+fn update_1(record: &mut Value) {
+    record["schema"] = 2.into();
     if record["command"].is_null() {
         record["command"] = "run".into();
     } else if record["config"]["categories"].is_string() {
         record["config"]["within_categories"] = true.into();
+    }
+}
+
+/// From schema 2, whose family-wise p-values are against the raw maximum, and whose 1 vs. 2 test had no choice of columns.
+fn update_2(record: &mut Value) {
+    record["schema"] = SCHEMA.into();
+    record["maximum"] = "raw".into();
+    if record["config"]["one_vs_two"].is_object() {
+        record["config"]["one_vs_two"]["columns"] = "others".into();
     }
 }
 
@@ -328,6 +362,7 @@ pub(crate) mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::stats::one_vs_two::Columns;
     use crate::stats::scoring::Ties;
 
     /// As schema 1 had it.
@@ -419,15 +454,22 @@ pub(crate) mod tests {
         let (run, test) = (read(&run_1()).unwrap(), read(&test_1()).unwrap());
         assert_eq!([run.options().ties, test.options().ties], [Ties::Half, Ties::Won]);
         assert_eq!([run.seed(), test.seed()], [7, 5]);
+        assert_eq!([run.maximum, test.maximum], [Maximum::Raw; 2]);
+        assert_eq!([run.inference(), test.inference()], [InferenceOptions::default(); 2]);
+        let mut old = run_1();
+        (old["schema"], old["command"]) = (2.into(), "run".into());
+        old["config"]["one_vs_two"] = json!({"permutations": null, "ties": null});
+        let columns = |record: &RunRecord| record.run().unwrap().config.one_vs_two.as_ref().unwrap().columns;
+        assert_eq!(columns(&read(&old).unwrap()), Columns::Others);
         assert_eq!([run.options().within_categories, test.options().within_categories], [false, true]);
     }
 
     #[test]
     fn other_records_are_refused_by_their_number() {
         let mut record = run_1();
-        record["schema"] = 3.into();
+        record["schema"] = 4.into();
         let said = read(&record).unwrap_err().to_string();
-        assert!(said.contains("run.json: schema 3, expected 1 or 2"), "{said}");
+        assert!(said.contains("run.json: schema 4, expected 1 to 3"), "{said}");
         record.as_object_mut().unwrap().remove("schema");
         assert!(read(&record).unwrap_err().to_string().contains("schema null"));
         record = run_1();

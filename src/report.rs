@@ -18,6 +18,7 @@ mod error;
 mod file;
 mod heatmap;
 mod html;
+mod inference;
 mod ink;
 mod layers;
 mod matched;
@@ -37,6 +38,7 @@ use std::path::{Path, PathBuf};
 use crate::report::canvas::Picture;
 use crate::results::Results;
 
+pub use chance::told as chance;
 pub use compare::{Overlay, write_comparison};
 pub use curves::{SIGNIFICANT, distinct};
 pub use error::{DrawError, ReportError};

@@ -80,7 +80,7 @@ fn describe(plan: &Plan, progress: &Progress) {
         progress.line(format!(
             "mistakes  1 vs. 2 test, {} words of classes ({concepts} concepts), {} permutations",
             test.lexicon.words.len(),
-            one_vs_two.permutations
+            one_vs_two.rule.permutations
         ));
     }
     let memory = &placement.memory;

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::device::Choice;
 use crate::matrices::{Reading, Source};
 use crate::stats::bootstrap::MIN_CONCEPTS;
+use crate::stats::inference::{Family, Tail};
 use crate::stats::permutation::{self, Permutations};
 use crate::stats::rsa::Rsa;
 use crate::stats::scoring::{Constant, Ties};
@@ -50,6 +51,18 @@ impl Default for TestOptions {
             bootstrap: 0,
         }
     }
+}
+
+/// What p-values speak of, for every measure: `[inference]` of an experiment, options of `semgpu test`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Args, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct InferenceOptions {
+    /// What the family-wise p covers: layers (of each word model), or words (the layers of all word models).
+    #[arg(long, default_value = "layers", value_parser = named::<Family>)]
+    pub family: Family,
+    /// Which values speak against the null: upper (high ones), lower, or two (far from the null's mean on either side).
+    #[arg(long, default_value = "upper", value_parser = named::<Tail>)]
+    pub tail: Tail,
 }
 
 /// An option out of its range.
@@ -131,6 +144,10 @@ pub struct TestRequest {
     #[command(flatten)]
     #[serde(flatten)]
     pub options: TestOptions,
+    /// What their p-values speak of.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub inference: InferenceOptions,
     /// Also correlate the matrices: pearson, spearman, kendall-tau-a (repeatable).
     #[arg(long, value_parser = named::<Rsa>)]
     pub rsa: Vec<Rsa>,
@@ -178,6 +195,8 @@ mod tests {
     struct Arguments {
         #[command(flatten)]
         options: TestOptions,
+        #[command(flatten)]
+        inference: InferenceOptions,
     }
 
     #[test]
@@ -188,6 +207,10 @@ mod tests {
         let given =
             Arguments::parse_from(["test", "--ties", "half", "--stop-after", "3", "--constant", "half"]).options;
         assert_eq!(given, toml::from_str("ties = \"half\"\nstop_after = 3\nconstant = \"half\"").unwrap());
+        assert_eq!(Arguments::parse_from(["test"]).inference, toml::from_str("").unwrap());
+        let given = Arguments::parse_from(["test", "--tail", "two", "--family", "words"]).inference;
+        assert_eq!(given, toml::from_str("tail = \"two\"\nfamily = \"words\"").unwrap());
+        assert_eq!(given, InferenceOptions { family: Family::Words, tail: Tail::Two });
     }
 
     #[test]

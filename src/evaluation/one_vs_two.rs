@@ -9,7 +9,7 @@ use crate::progress::Progress;
 use crate::results::{LostRow, MisclassifiedRow, OneVsTwoRow, PredictionRow, Results};
 use crate::stats::Rsm;
 use crate::stats::inference::{self, Rule};
-use crate::stats::one_vs_two::{self, Answers, FEWEST_COLUMNS, Mistake, OneVsTwoTest};
+use crate::stats::one_vs_two::{self, Answers, Columns, FEWEST_COLUMNS, Mistake, OneVsTwoTest};
 use crate::stats::permutation::Permutations;
 use crate::stats::scoring::{Outcome, Ties};
 use crate::stimuli::{Manifest, Stimulus};
@@ -46,8 +46,10 @@ pub struct OneVsTwo {
     pub rsms: Vec<Rsm>,
     /// Draws of those words.
     pub draws: Permutations,
-    /// How many of them.
-    pub permutations: u64,
+    /// How many of them, and what they are held against.
+    pub rule: Rule,
+    /// Which columns margins are taken over.
+    pub columns: Columns,
     /// How a tied image counts.
     pub ties: Ties,
 }
@@ -87,8 +89,8 @@ pub fn prediction_rows(
 
 /// Tests the misclassified images against every word model; the rows, and what the user should know.
 ///
-/// An image takes part if the predicted class has a word other than its own concept, and at least [`FEWEST_COLUMNS`] other
-/// concepts of its group are classified correctly. Where none does, there are no rows.
+/// An image takes part if the predicted class has a word other than its own concept, and it has at least
+/// [`FEWEST_COLUMNS`] columns. Where none does, there are no rows.
 ///
 /// # Errors
 /// [`Error::Interrupted`] when asked to stop.
@@ -100,7 +102,7 @@ pub fn one_vs_two(
     test: &OneVsTwo,
     progress: &Progress,
 ) -> Result<(Results, Vec<String>), Error> {
-    let (groups, warnings) = answers(manifest, predictions, lexicon);
+    let (groups, mut warnings) = answers(manifest, predictions, lexicon, test.columns);
     let images: Vec<(usize, Mistake)> = (groups.iter().enumerate())
         .flat_map(|(group, answers)| answers.mistakes.iter().map(move |&mistake| (group, mistake)))
         .collect();
@@ -108,11 +110,21 @@ pub fn one_vs_two(
     if images.is_empty() {
         return Ok((results, warnings));
     }
-    let rule = Rule { permutations: test.permutations, stop_after: None };
-    for (model, words) in models.iter().zip(&test.rsms) {
-        let statistic = OneVsTwoTest::new(words, &groups, &space.rsms(), &test.draws, test.ties);
-        let inferences = inference::test(&statistic, rule, &|_| progress.interrupt.flow())?;
+    let (layers, rules) = (space.rsms(), (test.columns, test.ties));
+    let statistic = |words| OneVsTwoTest::new(words, &groups, &layers, &test.draws, rules);
+    let statistics: Vec<OneVsTwoTest> = test.rsms.iter().map(statistic).collect();
+    let inferences = inference::test_all(&statistics, test.rule, &|_| progress.interrupt.flow(), |_| ())?;
+    for ((model, statistic), inferences) in models.iter().zip(&statistics).zip(inferences) {
         let margins = statistic.margins();
+        if statistic.flat() > 0 {
+            warnings.push(format!(
+                "1 vs. 2, {}: of {} of {} images a row of similarities, the image's at some layer or a class's, does not vary \
+                 over the columns; it counts as correlation 0",
+                model.name,
+                statistic.flat(),
+                images.len()
+            ));
+        }
         for (index, (layer, inference)) in space.layers.iter().zip(inferences).enumerate() {
             let outcomes = || margins.iter().filter_map(move |margins| margins[index]).map(one_vs_two::outcome);
             let count = |outcome| outcomes().filter(|&found| found == outcome).count() as u64;
@@ -188,7 +200,12 @@ impl ImageRow<'_> {
 }
 
 /// The images to test in every group, and what stands in the way of others.
-fn answers(manifest: &Manifest, predictions: &Predictions, lexicon: &Lexicon) -> (Vec<Answers>, Vec<String>) {
+fn answers(
+    manifest: &Manifest,
+    predictions: &Predictions,
+    lexicon: &Lexicon,
+    columns: Columns,
+) -> (Vec<Answers>, Vec<String>) {
     let mut groups = vec![Answers::default(); manifest.groups.len()];
     let (mut wrong, mut wordless, mut unknown) = (0, 0, 0);
     for (group, concept, stimulus, class) in stimuli(manifest, predictions) {
@@ -219,10 +236,10 @@ fn answers(manifest: &Manifest, predictions: &Predictions, lexicon: &Lexicon) ->
     for (group, answers) in manifest.groups.iter().zip(&mut groups) {
         let before = answers.mistakes.len();
         let Answers { correct, mistakes } = answers;
-        mistakes.retain(|mistake| one_vs_two::columns(correct, mistake).len() >= FEWEST_COLUMNS);
+        mistakes.retain(|mistake| columns.of(correct, mistake).len() >= FEWEST_COLUMNS);
         if mistakes.len() < before {
             warnings.push(format!(
-                "1 vs. 2: group {group}: {} misclassified images do not take part: the test needs {FEWEST_COLUMNS} other \
+                "1 vs. 2: group {group}: {} misclassified images do not take part: the test needs {FEWEST_COLUMNS} \
                  images that are classified correctly, the group has {}",
                 before - mistakes.len(),
                 correct.len()
@@ -283,7 +300,7 @@ mod tests {
         // No word stands for class 900.
         predictions[1][3] = 900;
         let lexicon = Lexicon::of_manifest(&manifest);
-        let (groups, warnings) = answers(&manifest, &predictions, &lexicon);
+        let (groups, warnings) = answers(&manifest, &predictions, &lexicon, Columns::Others);
         assert_eq!(groups[0].correct, [1, 2, 3, 4, 5, 6, 7]);
         assert_eq!(groups[0].mistakes, [Mistake { image: 0, truth: 0, predicted: 7 }]);
         assert_eq!((groups[1].correct.len(), groups[1].mistakes.len()), (7, 0));
@@ -304,7 +321,8 @@ mod tests {
         let lexicon = Lexicon::of_manifest(&manifest);
         let rsm = || Rsm::new(8, (0..64).map(|at| if at % 9 == 0 { 1.0 } else { (at % 7) as f64 / 10.0 }).collect());
         let (draws, ties) = (Permutations::new(1, 8), Ties::Lost);
-        let test = OneVsTwo { rsms: vec![rsm()], draws, permutations: 9, ties };
+        let rule = Rule { permutations: 9, ..Rule::default() };
+        let test = OneVsTwo { rsms: vec![rsm()], draws, rule, columns: Columns::Paper, ties };
         let models = [Words { name: "GloVe".into(), dimensions: 2, rsm: rsm() }];
         let (groups, concepts) = (manifest.groups.clone(), manifest.concepts.clone());
         let space = Space { network: "net".into(), layers: vec![], groups, concepts };
@@ -319,13 +337,13 @@ mod tests {
     fn too_few_correct_images_or_no_mistakes_leave_nothing_and_say_so() {
         let manifest = manifest();
         let lexicon = Lexicon::of_manifest(&manifest);
-        let (groups, warnings) = answers(&manifest, &right(), &lexicon);
+        let (groups, warnings) = answers(&manifest, &right(), &lexicon, Columns::Others);
         assert!(groups.iter().all(|group| group.mistakes.is_empty()));
         assert!(warnings.iter().any(|w| w.contains("nothing to test")), "{warnings:?}");
         // Four right in the first group.
         let mut predictions = right();
         (0..4).for_each(|concept| predictions[0][concept] = 17);
-        let (groups, warnings) = answers(&manifest, &predictions, &lexicon);
+        let (groups, warnings) = answers(&manifest, &predictions, &lexicon, Columns::Others);
         assert!(groups[0].mistakes.is_empty());
         assert!(warnings[0].contains("group 1") && warnings[0].contains("needs 5"), "{warnings:?}");
     }
@@ -334,7 +352,7 @@ mod tests {
     fn images_without_a_class_do_not_take_part() {
         let mut manifest = manifest();
         manifest.stimuli[0][2].class_index = None;
-        let (groups, warnings) = answers(&manifest, &right(), &Lexicon::of_manifest(&manifest));
+        let (groups, warnings) = answers(&manifest, &right(), &Lexicon::of_manifest(&manifest), Columns::Others);
         assert!(!groups[0].correct.contains(&2));
         assert!(warnings[0].contains("1 images have no class_index"), "{warnings:?}");
         manifest.stimuli.iter_mut().flatten().for_each(|stimulus| stimulus.class_index = None);

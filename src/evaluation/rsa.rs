@@ -4,32 +4,44 @@ use super::{Evaluation, Words};
 use crate::error::Error;
 use crate::results::RsaRow;
 use crate::stats::ceiling;
+use crate::stats::inference::Inference;
 use crate::stats::rsa::{Rsa, RsaTest};
 
 impl Evaluation<'_> {
-    /// A layer of which a group has no correlation with the words has no row.
-    pub fn rsa(&self, model: &Words, method: Rsa) -> Result<Vec<RsaRow>, Error> {
-        self.now(&format!("RSA, {method}"), model);
-        let test = RsaTest::new(method, &model.rsm, &self.space.rsms(), &self.options.draws);
-        let layers = test.members().iter().map(|&layer| &self.space.layers[layer]);
-        let rows = layers.zip(self.test(&test)?).map(|(layer, inference)| {
-            let ceiling = ceiling::rsa_ceiling(method, &layer.rsms);
-            RsaRow {
-                network: self.space.network.clone(),
-                layer: layer.name.clone(),
-                words: model.name.clone(),
-                method: method.to_string(),
-                rsa: inference.value,
-                permutations: inference.permutations,
-                p_value: inference.p_value,
-                p_fwer: inference.p_fwer,
-                q_fdr: inference.q_fdr,
-                null_mean: inference.null_mean,
-                null_sd: inference.null_sd,
-                ceiling_low: ceiling.map(|ceiling| ceiling.lower),
-                ceiling_high: ceiling.map(|ceiling| ceiling.upper),
+    /// Every measure's rows, word model by word model. A layer of which a group has no correlation with the words has no
+    /// row.
+    pub fn rsa(&self, words: &[Words]) -> Result<Vec<RsaRow>, Error> {
+        let mut rows = vec![Vec::new(); words.len()];
+        for &method in &self.options.rsa {
+            let tests: Vec<RsaTest> = (words.iter())
+                .map(|model| RsaTest::new(method, &model.rsm, &self.space.rsms(), &self.options.draws))
+                .collect();
+            let inferences = self.test(&format!("RSA, {method}"), words, &tests)?;
+            for (n, (model, test)) in words.iter().zip(&tests).enumerate() {
+                let members = test.members().iter().zip(&inferences[n]);
+                rows[n].extend(members.map(|(&layer, inference)| self.rsa_row(model, method, layer, inference)));
             }
-        });
-        Ok(rows.collect())
+        }
+        Ok(rows.concat())
+    }
+
+    fn rsa_row(&self, model: &Words, method: Rsa, layer: usize, inference: &Inference) -> RsaRow {
+        let layer = &self.space.layers[layer];
+        let ceiling = ceiling::rsa_ceiling(method, &layer.rsms);
+        RsaRow {
+            network: self.space.network.clone(),
+            layer: layer.name.clone(),
+            words: model.name.clone(),
+            method: method.to_string(),
+            rsa: inference.value,
+            permutations: inference.permutations,
+            p_value: inference.p_value,
+            p_fwer: inference.p_fwer,
+            q_fdr: inference.q_fdr,
+            null_mean: inference.null_mean,
+            null_sd: inference.null_sd,
+            ceiling_low: ceiling.map(|ceiling| ceiling.lower),
+            ceiling_high: ceiling.map(|ceiling| ceiling.upper),
+        }
     }
 }

@@ -30,6 +30,16 @@ struct TestedLayer<'a> {
     pairs: Vec<Vec<TestedPair>>,
 }
 
+/// A pair over the groups in which it was tested.
+#[derive(Default)]
+struct Confused {
+    /// The sum of its margins.
+    margins: f64,
+    groups: u64,
+    lost: u64,
+    ties: u64,
+}
+
 impl TestedLayer<'_> {
     /// Pairs of all groups that ended so.
     fn count(&self, outcome: Outcome) -> u64 {
@@ -42,19 +52,38 @@ fn count(pairs: &[TestedPair], outcome: Outcome) -> u64 {
 }
 
 impl Evaluation<'_> {
-    /// The rows of a word model; `ceilings` are those of the layers.
-    pub fn two_vs_two(&self, model: &Words, ceilings: &[Option<Ceiling>]) -> Result<Results, Error> {
+    /// The rows, word model by word model, and what the user should know; `ceilings` are those of the layers.
+    pub fn two_vs_two(&self, words: &[Words], ceilings: &[Option<Ceiling>]) -> Result<(Results, Vec<String>), Error> {
         let (layers, options) = (self.space.rsms(), self.options);
-        self.now("2 vs. 2", model);
-        let test = TwoVsTwoTest::new(&model.rsm, &layers, &options.draws, options.ties, &options.device);
-        let inferences = self.test(&test)?;
-        self.now("bootstrap", model);
-        let intervals = self.intervals(model, &layers, &inferences)?;
+        let tests: Vec<TwoVsTwoTest> = (words.iter())
+            .map(|model| TwoVsTwoTest::new(&model.rsm, &layers, &options.draws, options.ties, &options.device))
+            .collect();
+        let inferences = self.test("2 vs. 2", words, &tests)?;
+        let (mut results, mut warnings) = (Results::default(), Vec::new());
+        for (model, inferences) in words.iter().zip(&inferences) {
+            let rows = self.model(model, &layers, inferences, ceilings, &mut warnings)?;
+            results.append(rows);
+        }
+        Ok((results, warnings))
+    }
+
+    /// The rows of a word model.
+    fn model(
+        &self,
+        model: &Words,
+        layers: &[&[Rsm]],
+        inferences: &[Inference],
+        ceilings: &[Option<Ceiling>],
+        warnings: &mut Vec<String>,
+    ) -> Result<Results, Error> {
+        self.now("bootstrap", &model.name);
+        let intervals = self.intervals(model, layers, inferences)?;
         let mut results = Results::default();
         for (index, layer) in self.space.layers.iter().enumerate() {
             let pairs = |rsm| two_vs_two::pairs(&model.rsm, rsm);
             let pairs = layer.rsms.par_iter().map(pairs).collect::<Result<_, _>>()?;
             let tested = TestedLayer { layer, model, pairs };
+            warnings.extend(self.flat(&tested, index));
             let (interval, ceiling) = (intervals.get(index), ceilings[index]);
             results.accuracy.push(self.accuracy_row(&tested, index, inferences[index], interval, ceiling));
             results.groups.extend(self.group_rows(&tested));
@@ -133,6 +162,34 @@ impl Evaluation<'_> {
         }
     }
 
+    /// What is to be said of pairs in which a row of similarities is constant once the pair is left out: of the words' once,
+    /// with the first layer, of a layer's with the first word model.
+    fn flat(&self, tested: &TestedLayer, index: usize) -> Vec<String> {
+        let pairs = || tested.pairs.iter().flatten();
+        let said = |count: usize, of: usize, whose: String| {
+            (count > 0).then(|| {
+                format!(
+                    "{whose}: in {count} of {of} pairs a row of similarities does not vary once the pair's own columns are \
+                     left out; it counts as correlation 0"
+                )
+            })
+        };
+        let first_model = self.words.first().is_some_and(|first| std::ptr::eq(first, tested.model));
+        let words = (index == 0).then(|| {
+            let first: &[TestedPair] = tested.pairs.first().map_or(&[], Vec::as_slice);
+            said(
+                first.iter().filter(|pair| pair.flat_words).count(),
+                first.len(),
+                format!("words {}", tested.model.name),
+            )
+        });
+        let images = first_model.then(|| {
+            let flat = pairs().filter(|pair| pair.flat_images).count();
+            said(flat, pairs().count(), format!("layer {}", tested.layer.name))
+        });
+        [words, images].into_iter().flatten().flatten().collect()
+    }
+
     fn group_rows(&self, tested: &TestedLayer) -> Vec<GroupRow> {
         let pairs = self.pairs() as u64;
         let row = |(group, tested_pairs): (&String, &Vec<TestedPair>)| {
@@ -179,24 +236,27 @@ impl Evaluation<'_> {
 
     /// The pairs confused most: lowest mean margin.
     fn confused_rows(&self, tested: &TestedLayer) -> Vec<ConfusedRow> {
-        let mut pairs: BTreeMap<(u32, u32), (f64, u64, u64)> = BTreeMap::new();
+        let mut pairs: BTreeMap<(u32, u32), Confused> = BTreeMap::new();
         for pair in tested.pairs.iter().flatten() {
-            let (sum, groups, lost) = pairs.entry((pair.a, pair.b)).or_default();
-            *sum += pair.margin();
-            *groups += 1;
-            *lost += u64::from(pair.outcome == Outcome::Lost);
+            let confused = pairs.entry((pair.a, pair.b)).or_default();
+            confused.margins += pair.margin();
+            confused.groups += 1;
+            confused.lost += u64::from(pair.outcome == Outcome::Lost);
+            confused.ties += u64::from(pair.outcome == Outcome::Tie);
         }
-        let mut pairs: Vec<_> =
-            pairs.into_iter().map(|(pair, (sum, groups, lost))| (sum / groups as f64, pair, lost)).collect();
+        let mean =
+            |(pair, confused): ((u32, u32), Confused)| (confused.margins / confused.groups as f64, pair, confused);
+        let mut pairs: Vec<_> = pairs.into_iter().map(mean).collect();
         pairs.sort_by(|x, y| x.0.total_cmp(&y.0).then(x.1.cmp(&y.1)));
-        let row = |(margin, (a, b), groups_lost): (f64, (u32, u32), u64)| ConfusedRow {
+        let row = |(margin, (a, b), confused): (f64, (u32, u32), Confused)| ConfusedRow {
             network: self.space.network.clone(),
             layer: tested.layer.name.clone(),
             words: tested.model.name.clone(),
             concept_a: self.space.concepts[a as usize].clone(),
             concept_b: self.space.concepts[b as usize].clone(),
             margin,
-            groups_lost,
+            groups_lost: confused.lost,
+            groups_tied: confused.ties,
         };
         pairs.into_iter().take(CONFUSED_PAIRS).map(row).collect()
     }

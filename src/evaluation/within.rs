@@ -22,7 +22,7 @@ impl Evaluation<'_> {
         let options = self.options;
         let test = TwoVsTwoTest::new(&a.rsm, &[from_ref(&b.rsm)], &options.draws, options.ties, &options.device);
         // Too little to be shown as progress.
-        let rule = Rule { permutations: options.permutations, stop_after: None };
+        let rule = Rule { stop_after: None, ..options.rule() };
         let inference = inference::test(&test, rule, &|_| self.interrupt.flow())?[0];
         Ok(WordsRow {
             words_a: a.name.clone(),

@@ -70,7 +70,7 @@ impl Test {
         let checksums = MatrixChecksums { words: sums(&read, Side::Words)?, images: sums(&read, Side::Images)? };
         let device = device::select(request.device)?;
         progress.line(device.line());
-        let options = finish::options(&request.options, request.seed, draws, &request.rsa, &device);
+        let options = finish::options(&request.options, request.inference, request.seed, draws, &request.rsa, &device);
         let comparison = Comparison { space, words, categories, images: None, options };
         let understood = read.iter().map(Read::to_string).collect();
         let experiment = experiment(&request, &checksums, &read, &comparison.space.concepts);

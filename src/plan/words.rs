@@ -9,6 +9,7 @@ use crate::imagenet;
 use crate::plan::PlanError;
 use crate::progress::Progress;
 use crate::results::figure_name;
+use crate::stats::inference::Rule;
 use crate::stats::similarity;
 use crate::stimuli::Manifest;
 use crate::vectors::{self, VectorsError};
@@ -160,7 +161,13 @@ pub fn one_vs_two(
     let test = OneVsTwo {
         rsms,
         draws: draws(config.seed, words, strata.as_deref()),
-        permutations: section.permutations.unwrap_or(config.two_vs_two.permutations),
+        rule: Rule {
+            permutations: section.permutations.unwrap_or(config.two_vs_two.permutations),
+            stop_after: None,
+            tail: config.inference.tail,
+            family: config.inference.family,
+        },
+        columns: section.columns,
         ties: section.ties.unwrap_or(config.two_vs_two.ties),
     };
     Ok((lexicon, test))
@@ -222,7 +229,7 @@ mod tests {
         assert_eq!(lexicon.words[5..], ["ape", "Siamese cat"]);
         let of_class = |class: usize| lexicon.of_class[class];
         assert_eq!([0, 4, 10, 11, 12, 13].map(of_class), [Some(0), Some(4), Some(5), None, Some(0), Some(6)]);
-        assert_eq!((test.permutations, test.ties), (9, crate::stats::scoring::Ties::Half));
+        assert_eq!((test.rule.permutations, test.ties), (9, crate::stats::scoring::Ties::Half));
         for (rsm, model) in test.rsms.iter().zip(&models) {
             assert_eq!(rsm.concepts(), 7);
             assert!((rsm.row(1)[3] - model.words.rsm.row(1)[3]).abs() < 1e-12);

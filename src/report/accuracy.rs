@@ -1,9 +1,10 @@
 //! The paper's figures 1 to 3: 2 vs. 2 accuracy against layer, one line per word model.
 
+use crate::config::InferenceOptions;
 use crate::report::chart::{Chart, Curve, Entry, Look, Mark};
 use crate::report::curves::{Curves, Model, SIGNIFICANT};
 use crate::report::style::{CURVE, curve};
-use crate::report::{Drawing, Figure, Material, ReportError, chance, names};
+use crate::report::{Drawing, Figure, Material, ReportError, chance, inference, names};
 use crate::results::AccuracyRow;
 use crate::stats::scoring::Ties;
 
@@ -19,19 +20,22 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
         stem: curves.stem(FIGURE.name),
         network: curves.network.to_string(),
         text: format!("2 vs. 2 accuracy of {} against layer", curves.network),
-        picture: chart(curves, material.ties()).draw(),
+        picture: chart(curves, material.ties(), material.inference()).draw(),
     };
     Ok(networks.iter().map(drawing).collect())
 }
 
-/// A network's curves; `ties` is how ties counted, where that is known.
-pub fn chart<'a>(curves: &Curves<'a>, ties: Option<Ties>) -> Chart<'a> {
+/// A network's curves; `ties` is how ties counted, `of` what p-values speak of, where that is known.
+pub fn chart<'a>(curves: &Curves<'a>, ties: Option<Ties>, of: Option<InferenceOptions>) -> Chart<'a> {
     let (bands, lines) = chance::drawn(curves);
     let models = curves.models.iter().enumerate();
     let mut notes = curves.counts();
     if curves.permuted() {
-        notes += "\nFilled: p\u{a0}<\u{a0}0.05, family-wise over layers; hollow: n.s. \
-                  Band: null mean\u{a0}±\u{a0}2\u{a0}s.d.";
+        notes += &format!(
+            "\nFilled: p\u{a0}<\u{a0}0.05{}, {}; hollow: n.s. Band: null mean\u{a0}±\u{a0}2\u{a0}s.d.",
+            inference::tail(of),
+            inference::covers(of, curves.models.len())
+        );
     }
     if curves.rows().any(|row| row.ci_low.is_some()) {
         notes += " Lines through markers: 95\u{a0}% intervals.";
@@ -102,7 +106,7 @@ mod tests {
         let mut table = rows("net", &["a".into(), "b".into()], &["GloVe"]);
         (table[1].ci_low, table[1].ci_high) = (Some(table[1].accuracy - 0.03), Some(table[1].accuracy + 0.02));
         let curves = Curves::of_networks(&table).remove(0);
-        let svg = chart(&curves, None).draw().svg;
+        let svg = chart(&curves, None, None).draw().svg;
         let (_, marker) = svg.split_once("data-layer=\"1\" data-at=\"").unwrap();
         let x = marker.split_once(' ').unwrap().0.trim_end_matches('0').trim_end_matches('.');
         let (line, circle) = marker.split_once("<circle").unwrap();

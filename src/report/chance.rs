@@ -3,6 +3,7 @@
 use crate::report::chart::{Band, Curve, to_the_ends};
 use crate::report::curves::{Curves, LayerRow, Model};
 use crate::report::style::{AXIS, BAND, DASHED, GREY, curve};
+use crate::results::Results;
 use crate::stats::scoring::Ties;
 
 /// The accuracy of either test where words and images have nothing in common and nothing ties.
@@ -105,14 +106,30 @@ pub fn said<R: LayerRow>(curves: &Curves<R>, compared: &str, rule: Option<Ties>)
         if tied > MANY {
             let counted = match rule {
                 Some(Ties::Half) => ", counted as half a pass",
-                Some(Ties::Won) => ", counted as passed; ties\u{a0}=\u{a0}\"half\" puts chance at 0.5",
-                Some(Ties::Lost) => ", counted as lost; ties\u{a0}=\u{a0}\"half\" puts chance at 0.5",
-                None => "; ties\u{a0}=\u{a0}\"half\" puts chance at 0.5",
+                Some(Ties::Won) => ", counted as passed",
+                Some(Ties::Lost) => ", counted as lost",
+                None => "",
             };
-            sentences.push(format!("Up to {:.0}\u{a0}% of {compared} tie{name}{counted}.", (100.0 * tied).max(1.0)));
+            let advice = match rule {
+                Some(Ties::Half) => "",
+                _ => "; advised: --ties\u{a0}half (ties\u{a0}=\u{a0}\"half\"), by which chance is 0.5",
+            };
+            sentences
+                .push(format!("Up to {:.0}\u{a0}% of {compared} tie{name}{counted}{advice}.", (100.0 * tied).max(1.0)));
         }
     }
     sentences.join(" ")
+}
+
+/// What is said of whole results, a line each, by how ties counted in the 2 vs. 2 and in the 1 vs. 2 test.
+pub fn told(results: &Results, ties: Ties, one_vs_two: Option<Ties>) -> Vec<String> {
+    let line =
+        |test: &str, said: String| (!said.is_empty()).then(|| format!("{test}: {}", said.replace('\u{a0}', " ")));
+    let pairs = Curves::of_networks(&results.accuracy);
+    let images = Curves::of_networks(&results.one_vs_two);
+    let pairs = pairs.iter().map(|curves| line("2 vs. 2", said(curves, "pairs", Some(ties))));
+    let images = images.iter().map(|curves| line("1 vs. 2", said(curves, "images", one_vs_two)));
+    pairs.chain(images).flatten().collect()
 }
 
 #[cfg(test)]
@@ -153,8 +170,13 @@ mod tests {
         assert!(told.contains("mean, 0.39 for category, not 0.5."), "{told}");
         // 16,000 of five groups of 13,695 pairs.
         assert!(
-            told.contains("Up to 23\u{a0}% of pairs tie for category, counted as lost; ties\u{a0}=\u{a0}\"half\""),
+            told.contains("Up to 23\u{a0}% of pairs tie for category, counted as lost; advised: --ties\u{a0}half"),
             "{told}"
         );
+        let half = said(&curves, "pairs", Some(Ties::Half));
+        assert!(half.ends_with("counted as half a pass."), "{half}");
+        let results = crate::results::Results { accuracy: table.clone(), ..Default::default() };
+        let [line] = &super::told(&results, Ties::Lost, None)[..] else { panic!("one line for the one network") };
+        assert!(line.starts_with("2 vs. 2: Chance is") && line.contains("advised: --ties half"), "{line}");
     }
 }

@@ -105,7 +105,8 @@ impl Confused<'_> {
                 let at = (corner.0, top + side + 0.9 * TICK_LABEL);
                 canvas.text(&name, TextStyle { em: shrunk, ..regular }, at, Anchor::Start);
             }
-            let margin = format!("{:+.3}, lost in {} of {}", row.margin, row.groups_lost, self.best.groups);
+            let tied = if row.groups_tied > 0 { format!(", tied in {}", row.groups_tied) } else { String::new() };
+            let margin = format!("{:+.3}, lost in {} of {}{tied}", row.margin, row.groups_lost, self.best.groups);
             canvas.text(&margin, notes::TEXT, (left, top + side + 1.85 * TICK_LABEL), Anchor::Start);
         }
         self.notes().draw(&mut canvas, (EDGE, self.foot()));
@@ -139,6 +140,7 @@ mod tests {
             concept_b: concept_b.into(),
             margin: -0.25,
             groups_lost: 4,
+            groups_tied: u64::from(concept_b == "sea_lion"),
         };
         let mut results = Results {
             accuracy: rows("net", &labels, &["GloVe"]),
@@ -152,7 +154,9 @@ mod tests {
         });
         let drawing = draw(&Material::read(&results, directory.path()).unwrap()).unwrap().remove(0);
         assert_eq!(drawing.stem, "confused_net_GloVe");
-        for (text, shown) in [("ant", true), ("sea lion", true), ("-0.250, lost in 4 of 5", true), ("sun", false)] {
+        for (text, shown) in
+            [("ant", true), ("sea lion", true), ("-0.250, lost in 4 of 5, tied in 1", true), ("sun", false)]
+        {
             assert_eq!(drawing.picture.svg.contains(&format!(">{text}</text>")), shown, "{text}");
         }
         assert_eq!(drawing.picture.svg.matches("<image").count(), 1, "the image that is gone is a grey square");

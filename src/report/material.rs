@@ -3,12 +3,14 @@
 use std::path::Path;
 
 use crate::arrays;
+use crate::config::InferenceOptions;
 use crate::record::RunRecord;
 use crate::report::ReportError;
 use crate::report::stimuli::Source;
 use crate::results::{Results, ResultsDir};
 use crate::stats::Rsm;
 use crate::stats::ceiling::mean_rsm;
+use crate::stats::one_vs_two::Columns;
 use crate::stats::scoring::Ties;
 
 /// A results directory, read once for all figures.
@@ -41,6 +43,18 @@ impl<'a> Material<'a> {
     /// How ties counted in the 2 vs. 2 test, where that is known.
     pub fn ties(&self) -> Option<Ties> {
         self.record.as_ref().map(|record| record.options().ties)
+    }
+
+    /// What its p-values speak of, where that is known.
+    pub fn inference(&self) -> Option<InferenceOptions> {
+        self.record.as_ref().map(RunRecord::inference)
+    }
+
+    /// Which columns the 1 vs. 2 test took and how ties counted in it, where that is known.
+    pub fn one_vs_two(&self) -> Option<(Columns, Ties)> {
+        let run = self.record.as_ref()?.run()?;
+        let section = run.config.one_vs_two.as_ref()?;
+        Some((section.columns, section.ties.unwrap_or(run.config.two_vs_two.ties)))
     }
 
     /// A layer's RSM, the mean over groups; none where the results were copied without their matrices.

@@ -4,8 +4,9 @@
 use crate::report::chart::{Chart, Curve, Entry, Look, Mark};
 use crate::report::curves::{Curves, SIGNIFICANT, thousands};
 use crate::report::style::{CURVE, curve};
-use crate::report::{Drawing, Figure, Material, ReportError, chance, names};
+use crate::report::{Drawing, Figure, Material, ReportError, chance, inference, names};
 use crate::results::OneVsTwoRow;
+use crate::stats::one_vs_two::Columns;
 
 /// `one_vs_two_<network>`; not drawn where the test was not run.
 pub const FIGURE: Figure = Figure { name: "one_vs_two", draw };
@@ -15,26 +16,36 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
         stem: curves.stem(FIGURE.name),
         network: curves.network.to_string(),
         text: format!("1 vs. 2 accuracy of the images that {} misclassifies against layer", curves.network),
-        picture: chart(&curves).draw(),
+        picture: chart(&curves, material).draw(),
     };
     Ok(Curves::of_networks(&material.results.one_vs_two).into_iter().map(drawing).collect())
 }
 
-fn chart<'a>(curves: &Curves<'a, OneVsTwoRow>) -> Chart<'a> {
+fn chart<'a>(curves: &Curves<'a, OneVsTwoRow>, material: &Material) -> Chart<'a> {
     let (_, lines) = chance::drawn(curves);
     let models = curves.models.iter().enumerate();
     let mut notes = String::new();
     if let Some(row) = curves.rows().next() {
         notes = format!("{} misclassified images", thousands(row.images as u64));
         if row.permutations > 0 {
+            let of = material.inference();
             notes += &format!(
-                ", {} permutations.\nBlack dot: p\u{a0}<\u{a0}0.05; with a ring: p\u{a0}<\u{a0}0.05 family-wise over \
-                 layers; hollow: n.s.",
-                thousands(row.permutations)
+                ", {} permutations.\nBlack dot: p\u{a0}<\u{a0}0.05{}; with a ring: p\u{a0}<\u{a0}0.05 {}; hollow: n.s.",
+                thousands(row.permutations),
+                inference::tail(of),
+                inference::covers(of, curves.models.len())
             );
         }
+        notes += match material.one_vs_two().map(|(columns, _)| columns) {
+            Some(Columns::Paper) => {
+                "\nColumns: all images classified correctly, the predicted class\u{2019}s among them."
+            }
+            Some(Columns::Others) => "\nColumns: the images classified correctly, without the two classes\u{2019} own.",
+            None => "",
+        };
     }
-    for said in [chance::said(curves, "images", None)].iter().filter(|said| !said.is_empty()) {
+    let ties = material.one_vs_two().map(|(_, ties)| ties);
+    for said in [chance::said(curves, "images", ties)].iter().filter(|said| !said.is_empty()) {
         notes += &format!("\n{said}");
     }
     Chart {

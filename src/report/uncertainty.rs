@@ -1,11 +1,12 @@
 //! How sure an accuracy is and how high it can be: the bootstrap's interval, the null's band and the noise ceiling, one
 //! figure per word model.
 
+use crate::config::InferenceOptions;
 use crate::report::accuracy::accuracy;
 use crate::report::chart::{Band, Chart, Curve, Entry, Mark};
 use crate::report::curves::{Curves, Model};
 use crate::report::style::{AXIS, CURVE, CurveStyle, DOTTED, GREY, INTERVAL, SOLID, Shape, curve};
-use crate::report::{Drawing, Figure, Material, ReportError, chance, names};
+use crate::report::{Drawing, Figure, Material, ReportError, chance, inference, names};
 use crate::results::AccuracyRow;
 use crate::stats::scoring::Ties;
 
@@ -21,7 +22,7 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
                     stem: curves.model_stem(FIGURE.name, model.words),
                     network: curves.network.to_string(),
                     text: format!("Interval and noise ceiling of {} against layer, {}", curves.network, model.words),
-                    picture: chart(&curves, n, model, material.ties()).draw(),
+                    picture: chart(&curves, n, model, (material.ties(), material.inference())).draw(),
                 });
             }
         }
@@ -29,7 +30,12 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
     Ok(drawings)
 }
 
-fn chart<'a>(curves: &Curves<'a>, n: usize, model: &Model<'a>, ties: Option<Ties>) -> Chart<'a> {
+fn chart<'a>(
+    curves: &Curves<'a>,
+    n: usize,
+    model: &Model<'a>,
+    (ties, of): (Option<Ties>, Option<InferenceOptions>),
+) -> Chart<'a> {
     let style = curve(n);
     let alone =
         Curves { models: vec![model.clone()], layers: curves.layers.clone(), labels: curves.labels.clone(), ..*curves };
@@ -51,11 +57,16 @@ fn chart<'a>(curves: &Curves<'a>, n: usize, model: &Model<'a>, ties: Option<Ties
         ceilings = vec![edge(SOLID, |row| row.ceiling_high), edge(DOTTED, |row| row.ceiling_low)];
         let sample =
             |dash, text| Entry { style: CurveStyle { color: GREY, shape: Shape::None, dash }, filled: true, text };
-        legend.extend([sample(SOLID, "noise ceiling, upper"), sample(DOTTED, "lower")]);
-        notes += " Ceiling: each group of images against the mean of all (upper) and of the others (lower).";
+        legend.extend([sample(SOLID, "groups by the mean of all"), sample(DOTTED, "by that of the others")]);
+        notes += " Grey lines: the same test with the mean of all groups of images, and of the other groups, in the place of \
+                  words: how well the groups agree, no bound.";
     }
     if curves.permuted() {
-        notes += " Grey band: null mean\u{a0}±\u{a0}2\u{a0}s.d. Filled: p\u{a0}<\u{a0}0.05, family-wise over layers.";
+        notes += &format!(
+            " Grey band: null mean\u{a0}±\u{a0}2\u{a0}s.d. Filled: p\u{a0}<\u{a0}0.05{}, {}.",
+            inference::tail(of),
+            inference::covers(of, curves.models.len())
+        );
     }
     for said in [chance::said(&alone, "pairs", ties)].iter().filter(|said| !said.is_empty()) {
         notes += &format!("\n{said}");
@@ -98,7 +109,7 @@ mod tests {
         let drawings = drawn(table);
         assert_eq!(drawings.iter().map(|drawing| &drawing.stem).collect::<Vec<_>>(), ["uncertainty_vgg16_Skip_Gram"]);
         assert!(
-            drawings[0].picture.svg.contains(">noise ceiling, upper</text>")
+            drawings[0].picture.svg.contains(">groups by the mean of all</text>")
                 && drawings[0].picture.svg.contains("bootstrap")
         );
     }

@@ -177,6 +177,9 @@ pub struct ConfusedRow {
     pub margin: f64,
     /// Groups in which the pair is lost.
     pub groups_lost: u64,
+    /// Groups in which it ties.
+    #[serde(default)]
+    pub groups_tied: u64,
 }
 
 /// One row of `rsa.csv`: a layer against a word model by the correlation of their RSMs.

@@ -68,6 +68,9 @@ pub trait Table: Serialize + DeserializeOwned {
     }
 }
 
+/// Columns that older results lack; their fields have a default.
+const LATER: &[&str] = &["groups_tied"];
+
 fn file<T: Table>(directory: &Path) -> PathBuf {
     ResultsDir::new(directory).table(T::NAME)
 }
@@ -102,7 +105,8 @@ pub fn read_table<T: Table>(directory: &Path) -> Result<Vec<T>, ResultsError> {
     };
     let mut table = csv::Reader::from_reader(file);
     let header = table.headers().map_err(|e| unreadable(path, e))?.clone();
-    if let Some(column) = T::header().iter().find(|&column| !header.iter().any(|found| found == *column)) {
+    let mut expected = T::header().iter().filter(|&column| !LATER.contains(column));
+    if let Some(column) = expected.find(|&column| !header.iter().any(|found| found == *column)) {
         return Err(ResultsError::NoColumn {
             path: path.into(),
             column: column.to_string(),

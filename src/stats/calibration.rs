@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 use super::Rsm;
 use super::bootstrap::{accuracies, confidence_interval};
-use super::inference::{self, Inference, LayerScores, Rule, Statistic, infer};
+use super::inference::{self, Inference, LayerScores, Rule, Statistic, Tail, infer};
 use super::permutation::{Permutations, Random};
 use super::rsa::{Rsa, RsaTest};
 use super::scoring::Ties;
@@ -140,7 +140,7 @@ fn under_a_true_null_p_is_uniform_and_the_family_keeps_its_level() {
         .map(|world| {
             let (words, layers) = null_world(world, 2);
             let family = layers.map(|groups| scores(&words, &groups, |_| Permutations::new(world, CONCEPTS)));
-            [infer(&family, None), infer(&family, h)]
+            [infer(&family, Tail::Upper, None), infer(&family, Tail::Upper, h)]
         })
         .collect();
     let smallest = |inferences: &[Inference], p: fn(&Inference) -> f64| inferences.iter().map(p).fold(1.0, f64::min);
@@ -177,7 +177,8 @@ fn independent_draws_per_group_reject_true_nulls() {
             .map(|world| {
                 let (words, layers) = null_world(world, 5);
                 let seed = |g: usize| if own_draws { world * 5 + g as u64 } else { world };
-                infer(&[scores(&words, &layers[0], |g| Permutations::new(seed(g), CONCEPTS))], None)[0].p_value
+                infer(&[scores(&words, &layers[0], |g| Permutations::new(seed(g), CONCEPTS))], Tail::Upper, None)[0]
+                    .p_value
             })
             .collect()
     };
@@ -192,7 +193,7 @@ fn go_on(_: u64) -> ControlFlow<()> {
 }
 
 fn rsa_inference(kind: Rsa, words: &Rsm, groups: &[Rsm], draws: &Permutations) -> Inference {
-    let rule = Rule { permutations: PERMUTATIONS, stop_after: None };
+    let rule = Rule { permutations: PERMUTATIONS, ..Rule::default() };
     inference::test(&RsaTest::new(kind, words, &[groups], draws), rule, &go_on).unwrap()[0]
 }
 
@@ -213,6 +214,76 @@ fn rsa_is_calibrated_on_the_same_draws() {
     }
 }
 
+/// RSA's scores of three layers whose nulls differ in spread. Where all vectors have a part in common and some more of it
+/// than others, the similarities of a concept rise and fall together and the null is wide: the words and the first two
+/// layers. The last layer has no such part, a narrow null, and `meaning` times what tells the words apart.
+fn uneven_family(world: u64, meaning: f64, draws: u64) -> Vec<LayerScores> {
+    const CONCEPTS: usize = 24;
+    let mut random = Random::keyed(77, world);
+    let mut with_common = |vectors: &Vectors| -> Rsm {
+        let common: Vec<f64> = (0..vectors[0].len()).map(|_| normal(&mut random)).collect();
+        let share: Vec<f64> = vectors.iter().map(|_| 3.0 * random.unit()).collect();
+        let mixed = vectors
+            .iter()
+            .zip(share)
+            .map(|(vector, share)| vector.iter().zip(&common).map(|(x, common)| x + share * common).collect());
+        rsm(&mixed.collect())
+    };
+    let mut of_units = Random::keyed(78, world);
+    let mut noise = |units: usize| vectors(&mut of_units, CONCEPTS, units);
+    let word = noise(20);
+    let mut narrow = noise(200);
+    for (layer, word) in narrow.iter_mut().zip(&word) {
+        layer.iter_mut().zip(word.iter().cycle()).for_each(|(x, y)| *x += meaning * y);
+    }
+    let layers = [vec![with_common(&noise(30))], vec![with_common(&noise(60))], vec![rsm(&narrow)]];
+    let (words, permutations) = (with_common(&word), Permutations::new(world, CONCEPTS));
+    let layers: Vec<&[Rsm]> = layers.iter().map(Vec::as_slice).collect();
+    let test = RsaTest::new(Rsa::Pearson, &words, &layers, &permutations);
+    let points = test.points(0..draws + 1, &go_on).unwrap();
+    points.into_iter().map(|points| LayerScores::new(points, test.whole())).collect()
+}
+
+#[test]
+fn families_of_uneven_nulls_keep_their_level_by_every_tail() {
+    let worlds: Vec<Vec<LayerScores>> =
+        (0..WORLDS).into_par_iter().map(|world| uneven_family(world, 0.0, 299)).collect();
+    for tail in [Tail::Upper, Tail::Lower, Tail::Two] {
+        for stop_after in [None, NonZeroU32::new(5)] {
+            let inferred: Vec<Vec<Inference>> = worlds.iter().map(|family| infer(family, tail, stop_after)).collect();
+            let smallest: Vec<f64> =
+                inferred.iter().map(|family| family.iter().map(|i| i.p_fwer).fold(1.0, f64::min)).collect();
+            let families = rejected(&smallest);
+            assert!(REJECTED.contains(&families), "{tail:?}, {stop_after:?}: {families} families");
+            assert!(excess(&smallest) < DISTANCE, "{tail:?}, {stop_after:?}: {} too many", excess(&smallest));
+            for layer in 0..3 {
+                let p_values: Vec<f64> = inferred.iter().map(|family| family[layer].p_value).collect();
+                let found = rejected(&p_values);
+                assert!(REJECTED.contains(&found), "{tail:?}, {stop_after:?}, layer {layer}: {found} rejected");
+            }
+            assert!(inferred.iter().flatten().all(|i| i.p_value <= i.p_fwer));
+        }
+    }
+}
+
+#[test]
+fn an_effect_in_a_layer_of_narrow_null_is_found_where_the_raw_maximum_misses_it() {
+    let found: Vec<[bool; 3]> = (0..100)
+        .into_par_iter()
+        .map(|world| {
+            let family = uneven_family(world, 0.60, 299);
+            let effect = infer(&family, Tail::Upper, None)[2];
+            let nulls: Vec<Vec<f64>> = family.iter().map(|layer| layer.null().collect()).collect();
+            let raw = |t: usize| nulls.iter().map(|null| null[t]).fold(f64::MIN, f64::max);
+            let reached = (0..299).filter(|&t| raw(t) >= effect.value).count();
+            [effect.p_value <= 0.05, effect.p_fwer <= 0.05, (1 + reached) as f64 / 300.0 <= 0.05]
+        })
+        .collect();
+    let [alone, studentised, raw] = [0, 1, 2].map(|rule| found.iter().filter(|found| found[rule]).count());
+    println!("found alone {alone}, by the studentised maximum {studentised}, by the raw one {raw} of 100");
+    assert!(studentised >= 70 && raw <= 20, "alone {alone}, studentised {studentised}, raw {raw}");
+}
+
 #[test]
 fn category_structure_alone_passes_the_free_null_but_not_the_stratified() {
     let category: Vec<u32> = (0..CONCEPTS as u32).map(|c| c / 4).collect();
@@ -226,8 +297,9 @@ fn category_structure_alone_passes_the_free_null_but_not_the_stratified() {
                 rsm(&noisy(&mut random, &members, 1.0))
             };
             let (words, image) = (space(20), space(30));
-            [Permutations::new(world, CONCEPTS), Permutations::stratified(world, &category)]
-                .map(|draws| infer(&[scores(&words, std::slice::from_ref(&image), |_| draws.clone())], None)[0].p_value)
+            [Permutations::new(world, CONCEPTS), Permutations::stratified(world, &category)].map(|draws| {
+                infer(&[scores(&words, std::slice::from_ref(&image), |_| draws.clone())], Tail::Upper, None)[0].p_value
+            })
         })
         .collect();
     let rejected = |null: usize| p_values.iter().filter(|p| p[null] <= 0.05).count();

@@ -1,16 +1,18 @@
-//! The noise ceiling: how well the groups of images agree with each other bounds what any model can reach
-//! (Nili et al. 2014).
+//! The noise ceiling: how well the groups of images agree with each other (Nili et al. 2014).
 
 use super::Rsm;
-use super::rsa::{Rsa, upper};
+use super::rsa::{Rsa, square, upper};
 
 /// Where a model that knows the true similarities is expected to end up.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Ceiling {
-    /// Mean over groups of the correlation with the mean of the *other* groups.
+    /// Mean over groups of the value of the mean of the *other* groups.
     pub lower: f64,
-    /// Mean over groups of the correlation with the mean of *all* groups, itself included. For Pearson and Spearman no
-    /// fixed matrix correlates higher with the groups; for Kendall nearly none does.
+    /// Mean over groups of the value of the mean of *all* groups, itself included.
+    ///
+    /// For Pearson no matrix does better, and for Spearman none where no entries of a group tie: a bound. For Kendall it
+    /// is nearly one. For the 2 vs. 2 accuracy, which is no correlation of two whole matrices, it is none: it says how
+    /// well the groups are told by what they have in common, and words may do better.
     pub upper: f64,
 }
 
@@ -29,6 +31,9 @@ pub fn mean_rsm<'a>(rsms: impl IntoIterator<Item = &'a Rsm>) -> Rsm {
 /// The noise ceiling of the 2 vs. 2 accuracy; `accuracy` is that of a model against a group's RSM. `None` for fewer than
 /// two groups, or where an image is constant.
 ///
+/// Each group's entries are standardised (mean 0, unit length) before the mean is taken: a group of high contrast would
+/// be nearly all of it.
+///
 /// # Errors
 /// Those of `accuracy`.
 pub fn accuracy_ceiling<E>(
@@ -39,14 +44,15 @@ pub fn accuracy_ceiling<E>(
         return Ok(None);
     }
     let concepts = groups.first().map_or(0, Rsm::concepts);
-    let values: Vec<&[f64]> = groups.iter().map(Rsm::values).collect();
-    ceiling(&values, |mean, g| accuracy(&Rsm::new(concepts, mean.to_vec()), &groups[g]))
+    let standard: Vec<Vec<f64>> = groups.iter().map(|rsm| Rsa::Pearson.standardised(&upper(rsm))).collect();
+    let standard: Vec<&[f64]> = standard.iter().map(Vec::as_slice).collect();
+    ceiling(&standard, |mean, g| accuracy(&square(mean, concepts), &groups[g]))
 }
 
 /// The noise ceiling of an RSA; `None` for fewer than two groups, or where a group has no correlation.
 ///
-/// Each group's triangle is standardised (for Spearman and Kendall after ranking) before the mean is taken: that mean
-/// is the one that correlates best with the groups, so `upper` is a bound.
+/// Each group's triangle is standardised, for Spearman and Kendall ranked, before the mean is taken, as rsatoolbox does:
+/// for Pearson, and for Spearman without ties, that mean is the one that correlates best with the groups.
 pub fn rsa_ceiling(kind: Rsa, groups: &[Rsm]) -> Option<Ceiling> {
     let triangles: Vec<Vec<f64>> = groups.iter().map(upper).collect();
     let standard: Vec<Vec<f64>> = triangles.iter().map(|triangle| kind.standardised(triangle)).collect();
@@ -86,14 +92,9 @@ mod tests {
     use super::super::permutation::Random;
     use super::*;
 
-    fn rsm(entries: [f64; 3]) -> Rsm {
-        let [ab, ac, bc] = entries;
-        Rsm::new(3, vec![1.0, ab, ac, ab, 1.0, bc, ac, bc, 1.0])
-    }
-
     #[test]
     fn means_leave_out_what_has_no_correlation() {
-        let groups = [rsm([0.1, 0.2, 0.3]), rsm([0.3, f64::NAN, f64::NAN]), rsm([0.5, 0.4, 0.1])];
+        let groups = [[0.1, 0.2, 0.3], [0.3, f64::NAN, f64::NAN], [0.5, 0.4, 0.1]].map(|entries| square(&entries, 3));
         let close = |found: &Rsm, expected: [f64; 3]| {
             let pairs = upper(found).into_iter().zip(expected);
             pairs.into_iter().all(|(f, e)| (f - e).abs() < 1e-15 || (f.is_nan() && e.is_nan()))
@@ -104,21 +105,46 @@ mod tests {
 
     #[test]
     fn each_group_meets_the_mean_of_the_others_and_of_all() {
-        let groups = [0.1, 0.3, 0.8].map(|entry| rsm([entry; 3]));
-        // The others' means are 0.55, 0.45 and 0.2, that of all 0.4.
-        let accuracy = |model: &Rsm, group: &Rsm| Ok::<f64, ()>((model.row(0)[1] - group.row(0)[1]).abs());
+        // Standardised: deviations -2 -1 3, 3 -1 -2 and -1 3 -2 over the root of 14, whatever the contrast.
+        let groups = [([-2.0, -1.0, 3.0], 1.0), ([3.0, -1.0, -2.0], 100.0), ([-1.0, 3.0, -2.0], 0.01)]
+            .map(|(entries, contrast)| square(&entries.map(|entry: f64| 0.2 + contrast * entry), 3));
+        // The first entry's means of the others are 1.0, -1.5 and 0.5 over that root, that of all is 0.
+        let accuracy = |model: &Rsm, group: &Rsm| {
+            Ok::<f64, ()>(if group == &groups[1] { model.row(0)[1] * 14_f64.sqrt() } else { 0.0 })
+        };
         let ceiling = accuracy_ceiling(&groups, accuracy).unwrap().unwrap();
-        assert!((ceiling.lower - (0.45 + 0.15 + 0.6) / 3.0).abs() < 1e-15, "{ceiling:?}");
-        assert!((ceiling.upper - (0.3 + 0.1 + 0.4) / 3.0).abs() < 1e-15, "{ceiling:?}");
+        assert!((ceiling.lower + 1.5 / 3.0).abs() < 1e-12 && ceiling.upper.abs() < 1e-12, "{ceiling:?}");
         assert_eq!(accuracy_ceiling(&groups[..1], accuracy), Ok(None));
         assert_eq!(accuracy_ceiling(&groups, |_, _| Err(())), Err(()));
-        let dark = [groups[0].clone(), rsm([0.2, f64::NAN, f64::NAN])];
+        let dark = [groups[0].clone(), square(&[0.2, f64::NAN, f64::NAN], 3)];
+        assert!(dark[1].constant() == [2]);
         assert_eq!(accuracy_ceiling(&dark, accuracy), Ok(None));
+    }
+
+    /// Values of rsatoolbox 0.3.2, sums of a few dozen terms of order 1.
+    #[test]
+    fn the_ceilings_are_those_of_rsatoolbox() {
+        let golden: serde_json::Value =
+            serde_json::from_str(include_str!("../../tests/golden/inference.json")).unwrap();
+        let ceilings = &golden["ceilings"];
+        let triangles: Vec<Vec<f64>> = serde_json::from_value(ceilings["triangles"].clone()).unwrap();
+        let mut groups: Vec<Rsm> = triangles.iter().map(|triangle| square(triangle, 8)).collect();
+        for _ in 0..groups.len() {
+            for kind in [Rsa::Pearson, Rsa::Spearman, Rsa::KendallTauA] {
+                let expected: [f64; 2] =
+                    serde_json::from_value(ceilings["expected"][kind.to_string()].clone()).unwrap();
+                let found = rsa_ceiling(kind, &groups).unwrap();
+                assert!((found.lower - expected[0]).abs() < 1e-12, "{kind}: {found:?}, expected {expected:?}");
+                assert!((found.upper - expected[1]).abs() < 1e-12, "{kind}: {found:?}, expected {expected:?}");
+            }
+            // In any order.
+            groups.rotate_left(1);
+        }
     }
 
     #[test]
     fn identical_groups_reach_one_and_one_group_has_no_ceiling() {
-        let groups = [rsm([0.1, 0.2, 0.3]), rsm([0.1, 0.2, 0.3])];
+        let groups = [square(&[0.1, 0.2, 0.3], 3), square(&[0.1, 0.2, 0.3], 3)];
         for kind in [Rsa::Pearson, Rsa::Spearman, Rsa::KendallTauA] {
             let ceiling = rsa_ceiling(kind, &groups).unwrap();
             assert!((ceiling.lower - 1.0).abs() < 1e-15 && (ceiling.upper - 1.0).abs() < 1e-15);

@@ -1,36 +1,62 @@
 //! Inference, the same for every [`Statistic`]: exact p-values from integer scores, the family-wise correction by the
-//! maximum, Benjamini-Hochberg, and sequential stopping.
+//! studentised maximum, Benjamini-Hochberg, and sequential stopping.
 //!
-//! A *family* is the layers of one network against one word model. All its layers are scored under the same draws, so
-//! the maximum over the layers has a null distribution of its own.
+//! A *family* is the layers of one network against one word model, or against all of them ([`Family`]); the pixels are a
+//! layer. All its members are scored under the same draws, so the maximum over the members has a null distribution of
+//! its own.
+//!
+//! # Tails
+//!
+//! A draw *reaches* the observed value where it is at least as high ([`Tail::Upper`]), at least as low, or at least as
+//! far from the null's mean. The null's mean is that of the draws and the observed value, which are exchangeable under
+//! the null: to leave the observed value out would make it a stranger among them. Comparisons are between integers.
+//!
+//! # The studentised maximum
+//!
+//! Layers differ in their null's spread (RSA: 2.4 times between pixels and logits), and a maximum of raw values is that
+//! of the widest null: an effect in a narrow one is lost. So each layer's values are taken less its null's mean and in
+//! units of its null's standard deviation, both over the draws and the observed value, before the maximum is taken
+//! (single-step max-T; Westfall & Young 1993). As the two treat the observed value as one of the draws, `p_fwer` is as
+//! exact as `p_value`; and within a layer they change no order, so `p_fwer >= p_value`.
 //!
 //! # Sequential stopping
 //!
-//! Besag & Clifford (1991): draw until `h` draws have scored at least the observed value. If that happens at draw `l`,
+//! Besag & Clifford (1991): draw until `h` draws have reached the observed value. If that happens at draw `l`,
 //! `p = h / l`; if it has not happened after all `m` draws, `p = (1 + b) / (1 + m)` with `b < h`. Both are
-//! `(1 + b) / (1 + m)` over the draws *before* the `h`-th exceedance, which is how it is computed here. It is valid
+//! `(1 + b) / (1 + m)` over the draws *before* the `h`-th that reaches it, which is how it is computed here. It is valid
 //! because the observed value and the draws are exchangeable under the null: `p <= h / l` says that fewer than `h` of
 //! the first `l - 1` draws reached the observed value, i.e. that it ranks among the first `h` of `l`: probability at
 //! most `h / l`.
 //!
-//! What is *not* valid is `(1 + b) / (1 + m)` with an `m` chosen by looking at another layer's exceedances. So
+//! What is *not* valid is `(1 + b) / (1 + m)` with an `m` chosen by looking at another layer's draws. So
 //! each p-value stops at its own draw and ignores later ones, while the family goes on, all layers together, until the
-//! last layer has its `h` exceedances. `p_fwer` counts the exceedances of the maximum over *all* layers, which are at
-//! least as many, so it has always stopped by then. It controls the family-wise error: `p_fwer` falls as the observed
-//! value rises, so its smallest value over the true nulls is that of the highest of them, and the maximum over the
-//! family is at least the maximum over the true nulls, for which that value is a Besag-Clifford p-value.
+//! last layer has its `h`. `p_fwer` counts the draws in which the maximum over *all* layers reaches the observed value,
+//! which are at least as many, so it has always stopped by then. It controls the family-wise error: `p_fwer` falls as
+//! the observed value rises, so its smallest value over the true nulls is that of the highest of them, and the maximum
+//! over the family is at least the maximum over the true nulls, for which that value is a Besag-Clifford p-value.
 //!
-//! One clearly significant layer therefore keeps its whole family drawing: stopping saves time only for families
-//! without a signal.
+//! Means and standard deviations are then those of the observed value and the first [`SCALE_DRAWS`] draws, which are
+//! always made: they may not depend on where drawing stops. A layer's observed value is one of the 101, so an outlying
+//! one weighs its layer down a little: the error is on the safe side.
+//!
+//! One clearly significant layer keeps its whole family drawing: stopping saves time only for families without a signal.
 
-use std::cmp::Ordering;
+#[cfg(test)]
+mod tests;
+
 use std::num::NonZeroU32;
 use std::ops::Range;
+use std::slice::from_ref;
+
+use serde::{Deserialize, Serialize};
 
 use super::Progress;
 
 /// Draws between two questions whether a family may stop, with sequential stopping.
 const DRAWS_PER_LOOK: u64 = 100;
+
+/// Draws whose mean and spread scale a layer's values, with sequential stopping; made before the first question.
+pub const SCALE_DRAWS: usize = DRAWS_PER_LOOK as usize;
 
 /// What a family is tested by, ready for draws.
 pub trait Statistic {
@@ -43,6 +69,8 @@ pub trait Statistic {
     /// The points of every member of the family under each draw of a range, which is not empty; draw 0 is the identity,
     /// the observed values. A draw's points do not depend on the range. `progress` is told the RSMs tested.
     ///
+    /// Points stay below 2^62 in size: their sums over the draws are exact.
+    ///
     /// # Shapes
     /// `[members][draws]`.
     ///
@@ -51,13 +79,41 @@ pub trait Statistic {
     fn points(&self, draws: Range<u64>, progress: &Progress) -> Result<Vec<Vec<i64>>, Self::Error>;
 }
 
-/// How the null of a family is drawn.
-#[derive(Clone, Copy, Debug)]
+/// Which side of the null speaks against it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tail {
+    /// High values: words and images have more in common than by chance.
+    #[default]
+    Upper,
+    /// Low values.
+    Lower,
+    /// Values far from the null's mean, on either side.
+    Two,
+}
+
+/// What the maximum behind a family-wise p runs over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Family {
+    /// The layers of a network against one word model.
+    #[default]
+    Layers,
+    /// The layers against all word models.
+    Words,
+}
+
+/// How nulls are drawn and what they are held against.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Rule {
     /// Draws beside the identity, at most.
     pub permutations: u64,
     /// The `h` of sequential stopping (module documentation); without it every draw is made.
     pub stop_after: Option<NonZeroU32>,
+    /// Which side of the null speaks against it.
+    pub tail: Tail,
+    /// What is corrected for, where there are several word models.
+    pub family: Family,
 }
 
 /// The scores of one layer under the draws: `points / whole` is the accuracy.
@@ -76,7 +132,7 @@ pub struct Inference {
     pub value: f64,
     /// `(1 + draws that reach the observed value) / (1 + permutations)`.
     pub p_value: f64,
-    /// The same against the maximum over the family in each draw (single-step max-T).
+    /// The same against the studentised maximum over the family in each draw (module documentation).
     pub p_fwer: f64,
     /// Benjamini-Hochberg over the family's p-values.
     pub q_fdr: f64,
@@ -84,23 +140,8 @@ pub struct Inference {
     pub null_mean: f64,
     /// Standard deviation of the null (divided by the number of draws); NaN where there are no draws.
     pub null_sd: f64,
-    /// Draws behind `p_value`: all of them, or those before the `h`-th exceedance where drawing stops early.
+    /// Draws behind `p_value`: all of them, or those before the `h`-th that reaches where drawing stops early.
     pub permutations: u64,
-}
-
-/// An exact fraction.
-#[derive(Clone, Copy, Debug)]
-struct Score {
-    points: i64,
-    whole: i64,
-}
-
-/// Where counting ended: `reached` of `draws` scored at least the observed value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Tail {
-    reached: u64,
-    draws: u64,
-    stopped: bool,
 }
 
 impl LayerScores {
@@ -115,51 +156,77 @@ impl LayerScores {
 
     /// The observed accuracy.
     pub fn accuracy(&self) -> f64 {
-        self.observed().fraction()
+        self.points[0] as f64 / self.whole as f64
     }
 
     /// The accuracy of every draw, without the observed one.
     pub fn null(&self) -> impl Iterator<Item = f64> {
-        self.draws().map(Score::fraction)
-    }
-
-    fn observed(&self) -> Score {
-        Score { points: self.points[0], whole: self.whole }
-    }
-
-    fn draws(&self) -> impl Iterator<Item = Score> {
-        self.points[1..].iter().map(|&points| Score { points, whole: self.whole })
-    }
-
-    fn tail(&self, stop_after: Option<NonZeroU32>) -> Tail {
-        Tail::of(self.observed(), self.draws(), stop_after)
+        self.points[1..].iter().map(|&points| points as f64 / self.whole as f64)
     }
 }
 
-impl Score {
-    fn fraction(self) -> f64 {
-        self.points as f64 / self.whole as f64
-    }
-
-    fn compare(self, other: Self) -> Ordering {
-        let cross = |points: i64, whole: i64| i128::from(points) * i128::from(whole);
-        cross(self.points, other.whole).cmp(&cross(other.points, self.whole))
-    }
+/// A layer's scores by how far out they lie in their null.
+struct Placed<'a> {
+    points: &'a [i64],
+    tail: Tail,
+    /// Scores that the mean and the spread are of, the observed one among them.
+    count: i128,
+    sum: i128,
+    /// Standard deviation, `count` times.
+    spread: f64,
 }
 
-impl Tail {
-    fn of(observed: Score, null: impl Iterator<Item = Score>, stop_after: Option<NonZeroU32>) -> Self {
-        let mut tail = Self { reached: 0, draws: 0, stopped: false };
-        for score in null {
-            if score.compare(observed).is_ge() {
-                if stop_after.is_some_and(|h| tail.reached + 1 == u64::from(h.get())) {
-                    return Self { stopped: true, ..tail };
-                }
-                tail.reached += 1;
-            }
-            tail.draws += 1;
+impl<'a> Placed<'a> {
+    fn new(layer: &'a LayerScores, tail: Tail, stop_after: Option<NonZeroU32>) -> Self {
+        let points = &layer.points;
+        let scaling = &points[..stop_after.map_or(points.len(), |_| points.len().min(1 + SCALE_DRAWS))];
+        let (count, sum) = (scaling.len() as i128, scaling.iter().map(|&points| i128::from(points)).sum::<i128>());
+        let squares: f64 = scaling.iter().map(|&points| ((count * i128::from(points) - sum) as f64).powi(2)).sum();
+        // Where no draw differs, no value does: 0 of any unit.
+        let spread = (squares / count as f64).sqrt().max(f64::MIN_POSITIVE);
+        Self { points, tail, count, sum, spread }
+    }
+
+    /// How far draw `t` lies from the mean on the tail's side, `count` times.
+    fn extremity(&self, t: usize) -> i128 {
+        let distance = self.count * i128::from(self.points[t]) - self.sum;
+        match self.tail {
+            Tail::Upper => distance,
+            Tail::Lower => -distance,
+            Tail::Two => distance.abs(),
         }
-        tail
+    }
+
+    fn studentised(&self, t: usize) -> f64 {
+        self.extremity(t) as f64 / self.spread
+    }
+
+    fn counted(&self, stop_after: Option<NonZeroU32>) -> Count {
+        Count::of(self.extremity(0), (1..self.points.len()).map(|t| self.extremity(t)), stop_after)
+    }
+}
+
+/// Where counting ended: `reached` of `draws` scored at least the observed value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Count {
+    reached: u64,
+    draws: u64,
+    stopped: bool,
+}
+
+impl Count {
+    fn of<T: PartialOrd>(observed: T, null: impl Iterator<Item = T>, stop_after: Option<NonZeroU32>) -> Self {
+        let mut count = Self { reached: 0, draws: 0, stopped: false };
+        for score in null {
+            if score >= observed {
+                if stop_after.is_some_and(|h| count.reached + 1 == u64::from(h.get())) {
+                    return Self { stopped: true, ..count };
+                }
+                count.reached += 1;
+            }
+            count.draws += 1;
+        }
+        count
     }
 
     fn p(self) -> f64 {
@@ -172,20 +239,58 @@ impl Tail {
 /// # Errors
 /// As [`Statistic::points`].
 pub fn test<S: Statistic>(statistic: &S, rule: Rule, progress: &Progress) -> Result<Vec<Inference>, S::Error> {
+    Ok(together(from_ref(statistic), rule, progress)?.remove(0))
+}
+
+/// Tests statistics under the same draws, one for each word model: as a family each, or all as one ([`Rule::family`]).
+/// `now` is told of each family, by its statistics' places, before it is drawn.
+///
+/// # Shapes
+/// `[statistics][members]`.
+///
+/// # Errors
+/// As [`Statistic::points`].
+pub fn test_all<S: Statistic>(
+    statistics: &[S],
+    rule: Rule,
+    progress: &Progress,
+    now: impl Fn(Range<usize>),
+) -> Result<Vec<Vec<Inference>>, S::Error> {
+    let size = match rule.family {
+        Family::Layers => 1,
+        Family::Words => statistics.len().max(1),
+    };
+    let mut inferences = Vec::with_capacity(statistics.len());
+    for family in statistics.chunks(size) {
+        now(inferences.len()..inferences.len() + family.len());
+        inferences.extend(together(family, rule, progress)?);
+    }
+    Ok(inferences)
+}
+
+/// Tests statistics as one family.
+fn together<S: Statistic>(statistics: &[S], rule: Rule, progress: &Progress) -> Result<Vec<Vec<Inference>>, S::Error> {
     let all = rule.permutations + 1;
     let mut end = rule.stop_after.map_or(all, |_| all.min(1 + DRAWS_PER_LOOK));
-    let points = statistic.points(0..end, progress)?;
-    let mut family: Vec<LayerScores> =
-        points.into_iter().map(|points| LayerScores::new(points, statistic.whole())).collect();
-    while end < all && rule.stop_after.is_some_and(|h| !may_stop(&family, h)) {
+    let mut family = Vec::new();
+    let mut sizes = Vec::new();
+    for statistic in statistics {
+        let points = statistic.points(0..end, progress)?;
+        sizes.push(points.len());
+        family.extend(points.into_iter().map(|points| LayerScores::new(points, statistic.whole())));
+    }
+    while end < all && rule.stop_after.is_some_and(|h| !may_stop(&family, rule.tail, h)) {
         let next = end..all.min(end + DRAWS_PER_LOOK);
         end = next.end;
-        family
-            .iter_mut()
-            .zip(statistic.points(next, progress)?)
-            .for_each(|(layer, points)| layer.points.extend(points));
+        let mut members = family.iter_mut();
+        for statistic in statistics {
+            let points = statistic.points(next.clone(), progress)?;
+            // The points lead: a zip takes no member more than they are.
+            points.into_iter().zip(&mut members).for_each(|(points, layer)| layer.points.extend(points));
+        }
     }
-    Ok(infer(&family, rule.stop_after))
+    let mut inferences = infer(&family, rule.tail, rule.stop_after).into_iter();
+    Ok(sizes.into_iter().map(|size| inferences.by_ref().take(size).collect()).collect())
 }
 
 /// The observed values of a family, nothing drawn.
@@ -199,9 +304,10 @@ pub fn observed<S: Statistic>(statistic: &S, progress: &Progress) -> Result<Vec<
 
 /// Whether a family may stop drawing: every layer has `stop_after` draws that reach its observed value.
 ///
-/// Asked after any batch of draws; the size of the batches changes no result of [`infer`].
-fn may_stop(family: &[LayerScores], stop_after: NonZeroU32) -> bool {
-    family.iter().all(|layer| layer.tail(Some(stop_after)).stopped)
+/// Asked after any batch of draws, [`SCALE_DRAWS`] or more; the size of the batches changes no result of [`infer`].
+fn may_stop(family: &[LayerScores], tail: Tail, stop_after: NonZeroU32) -> bool {
+    let stop_after = Some(stop_after);
+    family.iter().all(|layer| Placed::new(layer, tail, stop_after).counted(stop_after).stopped)
 }
 
 /// p-values of a family's layers, in the family's order.
@@ -211,25 +317,22 @@ fn may_stop(family: &[LayerScores], stop_after: NonZeroU32) -> bool {
 ///
 /// # Panics
 /// If the layers differ in their number of draws.
-pub fn infer(family: &[LayerScores], stop_after: Option<NonZeroU32>) -> Vec<Inference> {
+pub fn infer(family: &[LayerScores], tail: Tail, stop_after: Option<NonZeroU32>) -> Vec<Inference> {
     let Some(first) = family.first() else { return Vec::new() };
     let draws = first.points.len() - 1;
     for layer in family {
         assert_eq!(layer.points.len() - 1, draws, "the layers of a family share their draws");
     }
-    let maximum: Vec<Score> = (1..=draws)
-        .map(|t| {
-            let scores = family.iter().map(|layer| Score { points: layer.points[t], whole: layer.whole });
-            scores.max_by(|a, b| a.compare(*b)).expect("the family has a layer")
-        })
-        .collect();
-    let tails: Vec<Tail> = family.iter().map(|layer| layer.tail(stop_after)).collect();
-    let used = tails
+    let placed: Vec<Placed> = family.iter().map(|layer| Placed::new(layer, tail, stop_after)).collect();
+    let farthest = |t| placed.iter().map(|layer| layer.studentised(t)).fold(f64::NEG_INFINITY, f64::max);
+    let maximum: Vec<f64> = (1..=draws).map(farthest).collect();
+    let counts: Vec<Count> = placed.iter().map(|layer| layer.counted(stop_after)).collect();
+    let used = counts
         .iter()
-        .map(|tail| if tail.stopped { tail.draws as usize + 1 } else { draws })
+        .map(|count| if count.stopped { count.draws as usize + 1 } else { draws })
         .max()
         .expect("the family has a layer");
-    let p_values: Vec<f64> = tails.iter().map(|tail| tail.p()).collect();
+    let p_values: Vec<f64> = counts.iter().map(|count| count.p()).collect();
     let q_values = benjamini_hochberg(&p_values);
     family
         .iter()
@@ -240,11 +343,11 @@ pub fn infer(family: &[LayerScores], stop_after: Option<NonZeroU32>) -> Vec<Infe
             Inference {
                 value: layer.accuracy(),
                 p_value: p_values[l],
-                p_fwer: Tail::of(layer.observed(), maximum.iter().copied(), stop_after).p(),
+                p_fwer: Count::of(placed[l].studentised(0), maximum.iter().copied(), stop_after).p(),
                 q_fdr: q_values[l],
                 null_mean,
                 null_sd,
-                permutations: tails[l].draws,
+                permutations: counts[l].draws,
             }
         })
         .collect()
@@ -270,143 +373,4 @@ fn mean_and_sd(values: &[f64]) -> (f64, f64) {
     let mean = values.iter().sum::<f64>() / n;
     let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / n;
     (mean, variance.sqrt())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn layer(points: &[i64]) -> LayerScores {
-        LayerScores::new(points.to_vec(), 10)
-    }
-
-    /// Points that are known beforehand.
-    struct Known(Vec<Vec<i64>>);
-
-    impl Statistic for Known {
-        type Error = super::super::Interrupted;
-
-        fn whole(&self) -> i64 {
-            10
-        }
-
-        fn points(&self, draws: Range<u64>, progress: &Progress) -> Result<Vec<Vec<i64>>, Self::Error> {
-            super::super::report(progress, draws.end - draws.start)?;
-            let draws = draws.start as usize..draws.end as usize;
-            Ok(self.0.iter().map(|points| points[draws.clone()].to_vec()).collect())
-        }
-    }
-
-    #[test]
-    fn a_family_is_drawn_until_the_rule_is_met() {
-        use std::ops::ControlFlow;
-        use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-        // Every third draw reaches the first layer, every 40th the second: its fourth exceedance is draw 160.
-        let points = |every: u64| (0..=1000).map(|t| 5 + i64::from(t % every == 0)).collect::<Vec<i64>>();
-        let known = Known(vec![points(3), points(40)]);
-        let scores: Vec<LayerScores> = known.0.iter().map(|points| layer(points)).collect();
-        for (stop_after, expected) in [(None, 1001), (NonZeroU32::new(4), 201), (NonZeroU32::new(26), 1001)] {
-            let drawn = AtomicU64::new(0);
-            let progress = |draws| {
-                drawn.fetch_add(draws, Relaxed);
-                ControlFlow::Continue(())
-            };
-            let tested = test(&known, Rule { permutations: 1000, stop_after }, &progress).unwrap();
-            assert_eq!((drawn.into_inner(), tested), (expected, infer(&scores, stop_after)));
-        }
-        let stopped = test(&known, Rule { permutations: 9, stop_after: None }, &|_| ControlFlow::Break(()));
-        assert!(stopped.is_err());
-    }
-
-    #[test]
-    fn p_counts_the_draws_that_reach_the_observed_value() {
-        // Observed 8; of 4 draws 9 and 8 reach it.
-        let [inference] = infer(&[layer(&[8, 5, 9, 8, 2])], None)[..] else { panic!() };
-        assert_eq!(inference.p_value, 3.0 / 5.0);
-        assert_eq!(inference.p_fwer, 3.0 / 5.0);
-        assert_eq!(inference.permutations, 4);
-        assert!((inference.null_mean - 0.6).abs() < 1e-15);
-        // Deviations -0.1, 0.3, 0.2, -0.4: squares sum to 0.30, / 4.
-        assert!((inference.null_sd - 0.075_f64.sqrt()).abs() < 1e-15);
-    }
-
-    #[test]
-    fn p_lies_within_its_bounds() {
-        assert_eq!(infer(&[layer(&[10, 1, 2, 3])], None)[0].p_value, 1.0 / 4.0);
-        assert_eq!(infer(&[layer(&[0, 1, 2, 3])], None)[0].p_value, 1.0);
-        let without_draws = infer(&[layer(&[7])], None)[0];
-        assert_eq!(without_draws.p_value, 1.0);
-        assert!(without_draws.null_mean.is_nan());
-        assert_eq!(infer(&[], None), []);
-    }
-
-    #[test]
-    fn fwer_is_against_the_maximum_of_each_draw() {
-        // Maxima of the draws: 6, 7, 4.
-        let family = [layer(&[7, 5, 7, 1]), layer(&[5, 6, 2, 4])];
-        let inferences = infer(&family, None);
-        assert_eq!(inferences.iter().map(|i| i.p_value).collect::<Vec<_>>(), [2.0 / 4.0, 2.0 / 4.0]);
-        assert_eq!(inferences.iter().map(|i| i.p_fwer).collect::<Vec<_>>(), [2.0 / 4.0, 3.0 / 4.0]);
-    }
-
-    #[test]
-    fn layers_with_other_denominators_compare_as_fractions() {
-        // 1/3 of the second layer reaches 33 of 99, not 34 of 99.
-        let second = LayerScores::new(vec![0, 1], 3);
-        let p_fwer = |observed| infer(&[LayerScores::new(vec![observed, 0], 99), second.clone()], None)[0].p_fwer;
-        assert_eq!(p_fwer(33), 1.0);
-        assert_eq!(p_fwer(34), 0.5);
-    }
-
-    #[test]
-    fn benjamini_hochberg_worked_example() {
-        // The 15 p-values of Benjamini & Hochberg (1995), section 3.2: at 0.05 the first four are rejected.
-        let p_values = [
-            0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459, 0.3240, 0.4262, 0.5719, 0.6528,
-            0.7590, 1.0000,
-        ];
-        let q_values = benjamini_hochberg(&p_values);
-        assert_eq!(q_values.iter().filter(|&&q| q <= 0.05).count(), 4);
-        // By hand: 0.0095 * 15 / 4 and 0.0201 * 15 / 5.
-        assert!((q_values[3] - 0.035625).abs() < 1e-15);
-        assert!((q_values[4] - 0.0603).abs() < 1e-15);
-        // 0.0278 * 15 / 6 = 0.0695 takes the smaller 0.0298 * 15 / 7.
-        assert!((q_values[5] - 0.0298 * 15.0 / 7.0).abs() < 1e-15);
-        assert!(q_values.is_sorted());
-    }
-
-    #[test]
-    fn q_values_stand_in_the_familys_order() {
-        let q_values = benjamini_hochberg(&[0.5, 0.01, 0.04]);
-        let expected = [0.5, 0.03, 0.06];
-        assert!(q_values.iter().zip(expected).all(|(q, e)| (q - e).abs() < 1e-15), "{q_values:?}");
-    }
-
-    #[test]
-    fn stopping_after_h_exceedances() {
-        let h = NonZeroU32::new(2);
-        // Draws 2 and 5 reach 6: p = h / l = 2/5, whatever follows.
-        let stopped = layer(&[6, 1, 6, 2, 3, 9, 9, 9]);
-        assert_eq!(infer(std::slice::from_ref(&stopped), h)[0].p_value, 2.0 / 5.0);
-        assert_eq!(infer(std::slice::from_ref(&stopped), h)[0].permutations, 4);
-        // One exceedance in all 7 draws: (1 + 1) / (1 + 7).
-        let running = layer(&[9, 1, 6, 2, 3, 9, 4, 4]);
-        assert_eq!(infer(std::slice::from_ref(&running), h)[0].p_value, 2.0 / 8.0);
-        assert!(may_stop(std::slice::from_ref(&stopped), h.unwrap()));
-        assert!(!may_stop(&[stopped, running], h.unwrap()));
-    }
-
-    #[test]
-    fn the_batch_at_which_a_family_stops_changes_nothing() {
-        let h = NonZeroU32::new(2);
-        let family = |draws: usize| {
-            [[3, 4, 0, 5, 1, 9, 2, 7], [5, 1, 6, 2, 8, 0, 9, 3]].map(|points| layer(&points[..=draws])).to_vec()
-        };
-        // The second layer's second exceedance is draw 4.
-        assert!(!may_stop(&family(3), h.unwrap()));
-        assert!(may_stop(&family(4), h.unwrap()));
-        for draws in 5..=7 {
-            assert_eq!(infer(&family(draws), h), infer(&family(4), h));
-        }
-    }
 }

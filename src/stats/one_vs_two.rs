@@ -2,22 +2,26 @@
 //! meaning of its true class when the network has taken it for another?
 //!
 //! Within a group let J be the concepts whose images are classified correctly. For an image that shows class a and is
-//! taken for class b, over the columns j in J without a and b:
+//! taken for class b, over the columns j in J:
 //!
 //! `i_j` = correlation of its activation with that of j's image, `w_a,j` and `w_b,j` = correlations of the two classes'
 //! word vectors with j's. It *passes* if
 //!
-//! `corr(i, w_a) > corr(i, w_b)`; the difference is its *margin*. Chance is 0.5; the accuracy is taken over the images
-//! of all groups.
+//! `corr(i, w_a) > corr(i, w_b)`; the difference is its *margin*. The accuracy is taken over the images of all groups;
+//! chance is the null's mean.
 //!
-//! # The columns of a and b are left out
-//! As in the 2 vs. 2 test. The paper does not say; but class b, whose own image in the group is often classified
-//! correctly, would meet itself in `w_b` with a correlation of 1, and a never would: a's image of the group is the one
-//! that is misclassified. With the column, `w_b` has an advantage that is not one of meaning, and chance is below 0.5.
-//! Without, a and b have equal parts: exchanging them changes the sign of every margin, so the accuracy becomes
-//! 1 - accuracy, and the null's mean is 0.5 (ties aside).
+//! # The columns ([`Columns`])
+//! By the letter of the paper they are *all* correctly classified images' concepts. Class b, whose own image in the
+//! group is often among them, meets itself in `w_b` with a correlation of 1, and a never does: a's image of the group is
+//! the one that is misclassified. An image that looks like b's own raises `corr(i, w_b)` by this column alone, and chance
+//! need not be 0.5; the null has the same column. [`Columns::Others`] leaves b's out (and a's, which is never there), as
+//! the 2 vs. 2 test does: a and b have equal parts, exchanging them changes the sign of every margin, so the accuracy
+//! becomes 1 - accuracy, and the null's mean is 0.5 (ties aside). It is another statistic.
 //!
 //! # Null
+//! The labels of the words are unrelated to what the network saw and answered: any word is as good for a class as its
+//! own.
+//!
 //! Images of one concept and repeated (true, predicted) pairs are not independent, so a binomial test over images is
 //! invalid. The null exchanges the labels of the words: draw p replaces `w_a,j` by `W[p(a), p(j)]`, and leaves alone what
 //! the network saw and answered. It permutes every word that can take part: the concepts, and the words of those classes
@@ -36,6 +40,7 @@ mod tests;
 use std::ops::Range;
 
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::inference::Statistic;
 use super::permutation::Permutations;
@@ -45,6 +50,17 @@ use super::{Interrupted, Progress, Rsm, report};
 
 /// Fewest columns that a margin is taken over.
 pub const FEWEST_COLUMNS: usize = 5;
+
+/// Which columns a margin is taken over (module documentation).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Columns {
+    /// All concepts of the group whose images are classified correctly, the predicted class's own among them.
+    #[default]
+    Paper,
+    /// Those without the predicted class's.
+    Others,
+}
 
 /// An image that the network takes for something else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,9 +92,12 @@ pub fn outcome(margin: f64) -> Outcome {
     }
 }
 
-/// The columns over which a mistake's margin is taken.
-pub fn columns(correct: &[usize], mistake: &Mistake) -> Vec<usize> {
-    correct.iter().copied().filter(|&concept| concept != mistake.truth && concept != mistake.predicted).collect()
+impl Columns {
+    /// The columns over which a mistake's margin is taken.
+    pub fn of(self, correct: &[usize], mistake: &Mistake) -> Vec<usize> {
+        let own = |concept: usize| concept == mistake.truth || concept == mistake.predicted;
+        correct.iter().copied().filter(|&concept| self == Self::Paper || !own(concept)).collect()
+    }
 }
 
 /// The accuracy over the mistakes of every group at every layer, in half-points; a constant image counts half.
@@ -99,12 +118,18 @@ impl<'a> OneVsTwoTest<'a> {
     /// # Panics
     /// If there is no mistake, one has fewer than [`FEWEST_COLUMNS`] columns, `layers` and `groups` do not fit, or
     /// `draws` are not of `words`.
-    pub fn new(words: &'a Rsm, groups: &[Answers], layers: &[&[Rsm]], draws: &'a Permutations, ties: Ties) -> Self {
+    pub fn new(
+        words: &'a Rsm,
+        groups: &[Answers],
+        layers: &[&[Rsm]],
+        draws: &'a Permutations,
+        (columns, ties): (Columns, Ties),
+    ) -> Self {
         assert_eq!(draws.concepts(), words.concepts(), "draws of the words");
         assert!(layers.iter().all(|rsms| rsms.len() == groups.len()), "one RSM per layer and group");
         let prepared = |(group, answers): (usize, &Answers)| -> Vec<Prepared> {
             let prepare = |mistake| {
-                let columns = columns(&answers.correct, mistake);
+                let columns = columns.of(&answers.correct, mistake);
                 Prepared::new(mistake, columns, layers.iter().map(|rsms| &rsms[group]))
             };
             answers.mistakes.iter().map(prepare).collect()
@@ -118,6 +143,17 @@ impl<'a> OneVsTwoTest<'a> {
     /// constant there.
     pub fn margins(&self) -> Vec<Vec<Option<f64>>> {
         self.images.iter().map(|image| image.margins(self.words, &self.draws.draw(0))).collect()
+    }
+
+    /// Images of which a row, at some layer or of one of the two words, does not vary over the columns: it correlates 0.
+    pub fn flat(&self) -> usize {
+        let identity = self.draws.draw(0);
+        let flat = |row: &[f64]| row.iter().all(|&entry| entry == 0.0);
+        let of = |image: &&Prepared| {
+            let [truth, predicted] = image.words(self.words, &identity);
+            image.layers.iter().flatten().chain([&truth, &predicted]).any(|row| flat(row))
+        };
+        self.images.iter().filter(of).count()
     }
 }
 
@@ -148,13 +184,11 @@ impl Statistic for OneVsTwoTest<'_> {
 /// it.
 ///
 /// # Shapes
-/// As [`OneVsTwoTest::new`]; `image` is the RSM of the mistake's group, `draw` a permutation of the words.
-pub fn margin_reference(words: &Rsm, image: &Rsm, correct: &[usize], mistake: &Mistake, draw: &[u32]) -> f64 {
+/// As [`OneVsTwoTest::new`]; `image` is the RSM of the mistake's group, `columns` those of the margin, `draw` a permutation
+/// of the words.
+pub fn margin_reference(words: &Rsm, image: &Rsm, columns: &[usize], mistake: &Mistake, draw: &[u32]) -> f64 {
     let (mut seen, mut truth, mut predicted) = (Vec::new(), Vec::new(), Vec::new());
-    for &j in correct {
-        if j == mistake.truth || j == mistake.predicted {
-            continue;
-        }
+    for &j in columns {
         let column = draw[j] as usize;
         seen.push(image.row(mistake.image)[j]);
         truth.push(words.row(draw[mistake.truth] as usize)[column]);
@@ -199,13 +233,17 @@ impl Prepared {
         Self { truth: mistake.truth, predicted: mistake.predicted, columns, layers }
     }
 
-    /// The margin at each layer under a draw.
-    fn margins(&self, words: &Rsm, draw: &[u32]) -> Vec<Option<f64>> {
-        let row = |word: usize| {
+    /// The rows of the true and the predicted class's words under a draw, centred and of unit length.
+    fn words(&self, words: &Rsm, draw: &[u32]) -> [Vec<f64>; 2] {
+        [self.truth, self.predicted].map(|word| {
             let row = words.row(draw[word] as usize);
             unit(self.columns.iter().map(|&j| row[draw[j] as usize]).collect())
-        };
-        let (truth, predicted) = (row(self.truth), row(self.predicted));
+        })
+    }
+
+    /// The margin at each layer under a draw.
+    fn margins(&self, words: &Rsm, draw: &[u32]) -> Vec<Option<f64>> {
+        let [truth, predicted] = self.words(words, draw);
         let difference: Vec<f64> = truth.iter().zip(&predicted).map(|(a, b)| a - b).collect();
         let margin = |seen: &Vec<f64>| seen.iter().zip(&difference).map(|(x, y)| x * y).sum();
         self.layers.iter().map(|seen| seen.as_ref().map(margin)).collect()

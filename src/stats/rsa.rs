@@ -59,18 +59,24 @@ impl Rsa {
         self.against(y)(&self.prepare(x))
     }
 
-    /// The triangle on the scale on which triangles are averaged into the one that correlates best with all of them:
-    /// ranked except for Pearson, mean 0 and unit length over the entries that are not NaN.
+    /// The triangle on the scale on which triangles are averaged: mean 0 and unit length for Pearson, plain ranks (1 the
+    /// lowest) for the others; over the entries that are not NaN.
     pub(super) fn standardised(self, triangle: &[f64]) -> Vec<f64> {
         let present: Vec<f64> = triangle.iter().copied().filter(|entry| !entry.is_nan()).collect();
         let values = match self {
-            Self::Pearson => centred(present),
-            Self::Spearman | Self::KendallTauA => ranks(&present),
+            Self::Pearson => {
+                let values = centred(present);
+                let length = dot(&values, &values).sqrt();
+                values.into_iter().map(|value| value / length).collect()
+            }
+            Self::Spearman | Self::KendallTauA => {
+                let entries = present.len() as f64;
+                ranks(&present).into_iter().map(|rank| (rank + entries + 1.0) / 2.0).collect::<Vec<f64>>()
+            }
         };
-        let length = values.iter().map(|value| value * value).sum::<f64>().sqrt();
         let mut values = values.into_iter();
         let placed = |entry: &f64| if entry.is_nan() { None } else { values.next() };
-        triangle.iter().map(placed).map(|value| value.map_or(f64::NAN, |value| value / length)).collect()
+        triangle.iter().map(placed).map(|value| value.unwrap_or(f64::NAN)).collect()
     }
 
     /// What [`Self::against`] expects of the permuted side.

@@ -133,6 +133,10 @@ pub struct TestedPair {
     pub mismatched: f64,
     /// As counted.
     pub outcome: Outcome,
+    /// Whether a word's row does not vary once the pair is left out: it correlates 0 with both images.
+    pub flat_words: bool,
+    /// Whether an image's row does not.
+    pub flat_images: bool,
 }
 
 impl TestedPair {
@@ -403,7 +407,8 @@ fn decide(k: usize, (a, b): (usize, usize), [a_ab, a_ba, b_ab, b_ba]: [f64; 4], 
     } else {
         Outcome::Lost
     };
-    TestedPair { a: a as u32, b: b as u32, matched, mismatched, outcome }
+    let [flat_words, flat_images] = [[w_ab, w_ba], [v_ab, v_ba]].map(|weights| weights.contains(&0.0));
+    TestedPair { a: a as u32, b: b as u32, matched, mismatched, outcome, flat_words, flat_images }
 }
 
 impl Counts {

@@ -139,7 +139,7 @@ pub fn words(rows: &[WordsRow]) -> String {
 pub fn rsa(rows: &[RsaRow]) -> String {
     table(
         "Representational similarity analysis: correlation of the matrices' upper triangles",
-        &["Words", "Layer", "Method", "Correlation", "p", "p, family-wise", "Ceiling"],
+        &["Words", "Layer", "Method", "Correlation", "p", "p, family-wise", "Noise ceiling"],
         3,
         rows.iter().map(|row| {
             let ceiling = row.ceiling_low.zip(row.ceiling_high);

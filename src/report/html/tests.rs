@@ -49,6 +49,7 @@ fn results() -> Results {
             concept_b: CONCEPTS[1].into(),
             margin: -0.25,
             groups_lost: 2,
+            groups_tied: 0,
         });
     }
     for (group, path) in GROUPS.iter().zip(["images/a.png", "images/gone.png"]) {
