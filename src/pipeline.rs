@@ -58,7 +58,7 @@ pub enum PipelineError {
     },
     /// NaN or infinity among the activations.
     #[error(
-        "layer {layer}, group {group}: the activations of concept {concept:?} are not finite; are these the right weights?"
+        "layer {layer}, group {group}: the activations of concept {concept:?} are not finite, or beyond 1e15; are these the right weights?"
     )]
     NotFinite {
         /// Where.

@@ -138,6 +138,7 @@ fn read(config: &Config, manifest: Manifest, progress: &Progress) -> Result<(Inp
     let draws = draws(config.seed, concepts, strata.as_deref());
     let others = words::other_classes(config, &manifest)?;
     let mut warnings = manifest.doubts();
+    warnings.extend(config.two_vs_two.doubt(manifest.categories.as_deref()));
     let models = words::read(config, &manifest, &others, progress, &mut warnings)?;
     let (lexicon, one_vs_two) = match &config.one_vs_two {
         None => (Lexicon::of_manifest(&manifest), None),

@@ -1,6 +1,7 @@
 //! How accuracies are tested, and what `semgpu test` is asked for: one definition for the configuration, the command line
 //! and `run.json`.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
@@ -93,6 +94,23 @@ impl TestOptions {
     /// The stratum of each concept, where draws keep to categories.
     pub fn strata(&self, categories: Option<&[String]>) -> Option<Vec<u32>> {
         categories.filter(|_| self.within_categories).map(permutation::strata)
+    }
+
+    /// What draws that keep to categories leave in place, if any concept.
+    pub fn doubt(&self, categories: Option<&[String]>) -> Option<String> {
+        let categories = categories.filter(|_| self.within_categories)?;
+        let mut members: BTreeMap<&String, usize> = BTreeMap::new();
+        categories.iter().for_each(|category| *members.entry(category).or_default() += 1);
+        let alone = members.values().filter(|&&count| count == 1).count();
+        let what = match (alone, categories.len() - alone) {
+            (0, _) => return None,
+            (_, 0) => "no draw moves any concept: every p-value is 1",
+            _ => "no draw moves them: they only weaken the test; merge their categories, or leave them out",
+        };
+        Some(format!(
+            "{alone} of {} concepts are alone in their category, and draws keep to categories: {what}",
+            categories.len()
+        ))
     }
 }
 
@@ -220,6 +238,18 @@ mod tests {
         let bootstrap = TestOptions { bootstrap: 10, ..TestOptions::default() };
         assert_eq!(bootstrap.check(11).unwrap_err().found, "10 with 11 concepts");
         assert!(bootstrap.check(12).is_ok());
+    }
+
+    #[test]
+    fn concepts_alone_in_their_category_are_told() {
+        let within = TestOptions { within_categories: true, ..TestOptions::default() };
+        let said = |categories: &[&str]| {
+            within.doubt(Some(&categories.iter().map(|category| category.to_string()).collect::<Vec<_>>()))
+        };
+        assert_eq!(said(&["a", "b", "a", "b"]), None);
+        assert!(said(&["a", "b", "a", "c"]).unwrap().starts_with("2 of 4 concepts are alone"));
+        assert!(said(&["a", "b"]).unwrap().ends_with("every p-value is 1"));
+        assert_eq!(TestOptions::default().doubt(Some(&["a".to_string()])), None);
     }
 
     #[test]

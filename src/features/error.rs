@@ -153,7 +153,7 @@ pub enum FeaturesError {
         names: String,
     },
     /// A value that is no number.
-    #[error("{}: {row}: a value is NaN or infinite, expected numbers", path.display())]
+    #[error("{}: {row}: a value is NaN, infinite or beyond 1e150 (its square is no number), expected numbers that can be squared", path.display())]
     NotFinite {
         /// The file.
         path: PathBuf,

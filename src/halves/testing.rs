@@ -28,6 +28,8 @@ pub struct Test {
     comparison: Comparison,
     device: Selected,
     record: record::Test,
+    /// Things the user should know.
+    warnings: Vec<String>,
 }
 
 impl Test {
@@ -67,6 +69,8 @@ impl Test {
         let strata = request.options.strata(categories.as_deref());
         let draws = draws(request.seed, count, strata.as_deref());
         check_testable(&words, &space, &read, &draws)?;
+        let warnings: Vec<String> = request.options.doubt(categories.as_deref()).into_iter().collect();
+        warnings.iter().for_each(|warning| progress.line(format!("warning: {warning}")));
         let checksums = MatrixChecksums { words: sums(&read, Side::Words)?, images: sums(&read, Side::Images)? };
         let device = device::select(request.device)?;
         progress.line(device.line());
@@ -78,7 +82,7 @@ impl Test {
             directory.check_experiment(&experiment)?;
         }
         let record = record::Test { config: request, understood, read, checksums };
-        Ok(Self { directory, experiment, comparison, device, record })
+        Ok(Self { directory, experiment, comparison, device, record, warnings })
     }
 
     /// Tests, and writes tables, matrices, figures and `run.json` as a run does; returns their directory.
@@ -89,7 +93,7 @@ impl Test {
         let started = Instant::now();
         let claim = self.directory.claim("test", &self.experiment, self.record.config.fresh);
         let _claim = claim.map_err(Error::input)?;
-        let record = RunRecord::new(Command::Test(Box::new(self.record)), &self.device, Vec::new());
+        let record = RunRecord::new(Command::Test(Box::new(self.record)), &self.device, self.warnings);
         finish(&self.comparison, record, &self.directory, started, progress)?;
         Ok(self.directory.root().to_path_buf())
     }

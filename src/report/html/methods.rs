@@ -1,14 +1,20 @@
 //! The experiment in words: what a paper's method section says, from `run.json` and the tables.
 
-use crate::config::TestOptions;
+#[cfg(test)]
+mod tests;
+
+use crate::config::{InferenceOptions, TestOptions};
 use crate::images::Resize;
 use crate::nets::Preprocess;
-use crate::record::{Run, RunRecord};
+use crate::record::{Maximum, Run, RunRecord};
 use crate::report::canvas::escape;
 use crate::report::chance;
 use crate::report::curves::{Curves, distinct, thousands};
 use crate::results::Results;
+use crate::stats::inference::{Family, SCALE_DRAWS, Tail};
+use crate::stats::one_vs_two::Columns;
 use crate::stats::scoring::{Constant, Ties};
+use crate::stats::similarity::DOUBLE_UNITS;
 
 /// A heading and its text.
 pub struct Paragraph {
@@ -52,6 +58,7 @@ struct Settings<'a> {
     results: &'a Results,
     record: &'a RunRecord,
     test: &'a TestOptions,
+    of: InferenceOptions,
     concepts: u64,
     groups: u64,
     pairs: u64,
@@ -126,6 +133,7 @@ impl<'a> Settings<'a> {
             results,
             record,
             test: record.options(),
+            of: record.inference(),
             concepts: row.map_or(0, |row| row.concepts as u64),
             groups: row.map_or(0, |row| row.groups as u64),
             pairs: row.map_or(0, |row| row.pairs as u64),
@@ -196,8 +204,11 @@ impl<'a> Settings<'a> {
         let per_group = if self.groups > 1 { "For each layer and group of images" } else { "For each layer" };
         format!(
             "{per_group}, the Pearson correlations of the {k} images' activation vectors with each other make a {k} × {k} \
-             matrix; for each word model, those of the {k} word vectors. Matrices were kept in double precision.",
-            k = thousands(self.concepts)
+             matrix; for each word model, those of the {k} word vectors. Those of word vectors, of layers of at most {double} \
+             units and of whole numbers were computed in double precision; of larger layers the products are in single \
+             precision, after what all images have in common was taken out, and their sums in double precision.",
+            k = thousands(self.concepts),
+            double = thousands(DOUBLE_UNITS as u64)
         )
     }
 
@@ -212,7 +223,11 @@ impl<'a> Settings<'a> {
              b. The pair passes if corr(w_a, i_a) + corr(w_b, i_b) > corr(w_a, i_b) + corr(w_b, i_a), with Pearson \
              correlations. Accuracy is the share of pairs that pass{averaged}; {}.",
             count(self.pairs, "pair"),
-            if moved { "chance would be 0.5 without ties" } else { "chance is 0.5" },
+            match (self.permutations, moved) {
+                (0, _) => "chance would be 0.5 without ties",
+                (_, true) => "chance is the null\u{2019}s mean",
+                (_, false) => "chance is 0.5",
+            },
         );
         let ties: u64 = self.results.accuracy.iter().map(|row| row.ties).sum();
         let tied = match self.test.ties {
@@ -227,9 +242,11 @@ impl<'a> Settings<'a> {
         for said in networks.iter().map(|curves| chance::said(curves, "pairs", Some(self.test.ties))) {
             text += &format!(" {said}");
         }
+        text += " A row that does not vary once a and b are left out counted as a correlation of 0.";
         text += match self.test.constant {
             Constant::Half => {
-                " Pairs with an image whose activations are constant, and so correlate with nothing, scored one half."
+                " Pairs with an image whose activations are constant, and so correlate with nothing, scored one half; in the \
+                 rows of other images its column counted as a correlation of 0."
             }
             Constant::Error => " No image had constant activations at any layer.",
         };
@@ -243,25 +260,31 @@ impl<'a> Settings<'a> {
         let within = if self.test.within_categories { " within their categories" } else { "" };
         let mut text = format!(
             "The null distribution came from {} of the concepts of the word matrix{within} (seed {}); all layers, groups of \
-             images and word models shared the same permutations. With b permutations that reach the observed accuracy out of \
-             m, p = (1 + b) / (1 + m).",
-            count(self.permutations, "random permutation"),
-            self.record.seed()
+             images and word models shared the same permutations. With b permutations {} the observed value out of m, \
+             p = (1 + b) / (1 + m).",
+            count(self.drawn(), "random permutation"),
+            self.record.seed(),
+            match self.of.tail {
+                Tail::Upper => "whose value is at least as high as (one-sided)",
+                Tail::Lower => "whose value is at least as low as (one-sided)",
+                Tail::Two => "whose value is at least as far from the null\u{2019}s mean as (two-sided)",
+            },
         );
-        let layers = self.layers().len();
-        if layers > 1 {
-            text += &format!(
-                " The family-wise error rate over the {layers} layers of a network and word model was controlled by \
-                 comparing each accuracy with the permutations' maximum over these layers; the false discovery rate over \
-                 the same family by the procedure of Benjamini and Hochberg (1995). Layers are called significant where \
-                 the family-wise p is below 0.05."
-            );
-        }
+        text += &self.family();
         if let Some(stop) = self.test.stop_after {
+            let rows = &self.results.accuracy;
+            let stopped = rows.iter().filter(|row| row.permutations < self.drawn()).count();
             text += &format!(
-                " Drawing was to stop early once {stop} permutations of every layer had reached the observed accuracy \
-                 (Besag & Clifford, 1991)."
+                " Drawing could stop early (Besag & Clifford, 1991): a p-value counts the permutations before the one that is \
+                 number {stop} to reach the observed value, or all where there are fewer, and a family was drawn until the \
+                 last of its p-values was settled. Of the {} of the 2 vs. 2 test {} settled early.",
+                count(rows.len() as u64, "p-value"),
+                if stopped == 1 { "1 was".to_string() } else { format!("{stopped} were") },
             );
+            if self.record.maximum == Maximum::Studentised && self.family_size() > 1 {
+                text +=
+                    &format!(" Means and standard deviations for the maximum are those of the first {SCALE_DRAWS}.");
+            }
         }
         if self.test.bootstrap > 0 {
             text += &format!(
@@ -273,30 +296,88 @@ impl<'a> Settings<'a> {
         text
     }
 
+    /// The permutations that could be drawn.
+    fn drawn(&self) -> u64 {
+        self.test.stop_after.map_or(self.permutations, |_| self.test.permutations)
+    }
+
+    fn models(&self) -> usize {
+        distinct(self.results.accuracy.iter().map(|row| row.words.as_str())).len()
+    }
+
+    /// Layers that a family-wise p-value covers, those of every word model counted.
+    fn family_size(&self) -> usize {
+        let models = if self.of.family == Family::Words { self.models() } else { 1 };
+        self.layers().len() * models
+    }
+
+    /// What was corrected for, and how.
+    fn family(&self) -> String {
+        if self.family_size() < 2 {
+            return String::new();
+        }
+        let layers = self.layers();
+        let models = self.models();
+        let pixels = if layers.iter().any(|(layer, _)| *layer == "pixels") { ", the pixels among them," } else { "" };
+        let over = match self.of.family {
+            Family::Words if models > 1 => {
+                format!("the {} layers{pixels} of all {models} word models together", layers.len())
+            }
+            _ => format!("the {} layers{pixels} of a network and word model", layers.len()),
+        };
+        let maximum = match self.record.maximum {
+            Maximum::Studentised => {
+                "each value, less its null\u{2019}s mean and in units of its null\u{2019}s standard deviation, with the \
+                 largest such value in each permutation (single-step max-T; Westfall & Young, 1993)"
+            }
+            Maximum::Raw => "each value with the permutations\u{2019} maximum",
+        };
+        let choice = match self.of.family {
+            Family::Layers if models > 1 => " The choice among the word models is not corrected for.",
+            _ => "",
+        };
+        format!(
+            " The family-wise error rate over {over} was controlled by comparing {maximum}; the false discovery rate over the \
+             same family by the procedure of Benjamini and Hochberg (1995). Layers are called significant where the \
+             family-wise p is below 0.05.{choice}"
+        )
+    }
+
     fn one_vs_two(&self) -> String {
         let Some(row) = self.results.one_vs_two.first() else { return String::new() };
         let Some(run) = self.record.run() else { return String::new() };
         let known = run.top_1.map_or(String::new(), |share| format!(" (top-1 accuracy {:.1} %)", 100.0 * share));
+        let section = run.config.one_vs_two.clone().unwrap_or_default();
+        let ties = section.ties.unwrap_or(self.test.ties);
+        let networks = Curves::of_networks(&self.results.one_vs_two);
         let mut text = format!(
             "The 1 vs. 2 test was made for the {} that the network misclassified{known} and whose true and predicted class both \
              have a word. The correlations of the image's activations with those of the correctly classified images of its \
-             group were compared with the correlations of the two classes' word vectors with those images' words; the columns \
-             of the two classes were left out. The image passes if its correlations correlate more with the true class's than \
-             with the predicted one's; chance is 0.5.",
+             group were compared with the correlations of the two classes' word vectors with those images' words, {}. The \
+             image passes if its correlations correlate more with the true class's than with the predicted one's{}.",
             count(row.images as u64, "image"),
+            match section.columns {
+                Columns::Paper =>
+                    "the predicted class's own image and word among them where it was classified correctly",
+                Columns::Others => "without those of the predicted class itself",
+            },
+            if row.permutations > 0 && !networks.iter().any(chance::has_moved) { "; chance is 0.5" } else { "" },
         );
+        for said in networks.iter().map(|curves| chance::said(curves, "images", Some(ties))) {
+            text += format!(" {said}").trim_end();
+        }
         if row.permutations > 0 {
             text += &format!(
-                " p-values are from {} of all words that can take part, shared by layers and groups, and were corrected \
-                 over layers by the maximum as above.",
+                " The null hypothesis is that the words' labels are unrelated to what the network saw and answered: p-values \
+                 are from {} of all words that can take part, shared by layers and groups, of the same tail and corrected over \
+                 the same family as above.",
                 count(row.permutations, "random permutation")
             );
         }
-        text += match run.config.one_vs_two.as_ref().and_then(|section| section.ties) {
-            Some(Ties::Half) => " A tie counted as half a pass.",
-            Some(Ties::Won) => " A tie counted as passed.",
-            Some(Ties::Lost) => " A tie counted as not passed.",
-            None => "",
+        text += match ties {
+            Ties::Half => " A tie counted as half a pass.",
+            Ties::Won => " A tie counted as passed.",
+            Ties::Lost => " A tie counted as not passed.",
         };
         text
     }
@@ -304,8 +385,9 @@ impl<'a> Settings<'a> {
     fn further(&self) -> String {
         let mut text = String::new();
         if self.results.accuracy.iter().any(|row| row.ceiling_low.is_some()) {
-            text += "The noise ceiling is the accuracy of the same test with other images in the place of words: the mean \
-                     matrix of the other groups (lower bound) or of all groups (upper bound; Nili et al., 2014). ";
+            text += "How well the groups of images agree is the accuracy of the same test with the mean matrix of the other \
+                     groups, or of all groups, in the place of words (after Nili et al., 2014), each group's matrix \
+                     standardised first. It is no bound: words may do better. ";
         }
         text += "RSA is the Pearson correlation of the two matrices' upper triangles, averaged over groups (Kriegeskorte et \
                  al., 2008).";
@@ -313,6 +395,11 @@ impl<'a> Settings<'a> {
             distinct(self.results.rsa.iter().map(|row| row.method.as_str())).into_iter().map(str::to_string).collect();
         if !methods.is_empty() {
             text += &format!(" It was also tested by the same permutations, with the measures {}.", list(&methods));
+        }
+        if self.results.rsa.iter().any(|row| row.ceiling_low.is_some()) {
+            text += " Its noise ceiling (Nili et al., 2014) is the correlation of each group with the mean of the other groups \
+                     (lower) and of all (upper), of standardised matrices for Pearson, of ranks for the others; the upper \
+                     one is a bound for Pearson, and for Spearman where no entries tie.";
         }
         if !self.results.words.is_empty() {
             text += " Word models were compared with each other by the same 2 vs. 2 test.";
@@ -340,11 +427,18 @@ impl<'a> Settings<'a> {
                  approach to multiple testing. Journal of the Royal Statistical Society B, 57(1), 289–300.",
             );
         }
+        if self.permutations > 0 && self.family_size() > 1 && self.record.maximum == Maximum::Studentised {
+            references.push(
+                "Westfall, P. H., & Young, S. S. (1993). Resampling-based multiple testing: examples and methods for p-value \
+                 adjustment. New York: Wiley.",
+            );
+        }
         if self.test.stop_after.is_some() {
             references
                 .push("Besag, J., & Clifford, P. (1991). Sequential Monte Carlo p-values. Biometrika, 78(2), 301–304.");
         }
-        if self.results.accuracy.iter().any(|row| row.ceiling_low.is_some()) {
+        let of_groups = self.results.accuracy.iter().map(|row| row.ceiling_low);
+        if of_groups.chain(self.results.rsa.iter().map(|row| row.ceiling_low)).any(|low| low.is_some()) {
             references.push(
                 "Nili, H., Wingfield, C., Walther, A., Su, L., Marslen-Wilson, W., & Kriegeskorte, N. (2014). A toolbox for \
                  representational similarity analysis. PLoS Computational Biology, 10(4), e1003553.",
