@@ -94,9 +94,9 @@ pub struct AccuracyRow {
     pub ties: u64,
     /// Draws of the null.
     pub permutations: u64,
-    /// (1 + null >= observed) / (1 + permutations).
+    /// (1 + draws that reach the observed value) / (1 + permutations).
     pub p_value: f64,
-    /// The same against the maximum over the layers of this network and word model.
+    /// The same against the studentised maximum over the family: the layers of this network and word model, or of all.
     pub p_fwer: f64,
     /// Benjamini-Hochberg over the same family.
     pub q_fdr: f64,
@@ -114,9 +114,9 @@ pub struct AccuracyRow {
     pub ci_low: Option<f64>,
     /// Its upper end.
     pub ci_high: Option<f64>,
-    /// Noise ceiling: each group tested against the mean RSM of the others; none for a single group.
+    /// How well the groups agree: each tested against the mean RSM of the others; none for a single group.
     pub ceiling_low: Option<f64>,
-    /// Each group tested against the mean RSM of all.
+    /// Each group tested against the mean RSM of all: no bound.
     pub ceiling_high: Option<f64>,
 }
 
@@ -197,9 +197,9 @@ pub struct RsaRow {
     pub rsa: f64,
     /// Draws of the null.
     pub permutations: u64,
-    /// (1 + null >= observed) / (1 + permutations).
+    /// (1 + draws that reach the observed value) / (1 + permutations).
     pub p_value: f64,
-    /// The same against the maximum over the layers.
+    /// The same against the studentised maximum over the family.
     pub p_fwer: f64,
     /// Benjamini-Hochberg over the same family.
     pub q_fdr: f64,
@@ -226,7 +226,7 @@ pub struct WordsRow {
     pub accuracy: f64,
     /// Draws of the null.
     pub permutations: u64,
-    /// (1 + null >= observed) / (1 + permutations).
+    /// (1 + draws that reach the observed value) / (1 + permutations).
     pub p_value: f64,
     /// Pearson correlation of the upper triangles.
     pub rsa: Option<f64>,
@@ -253,9 +253,9 @@ pub struct OneVsTwoRow {
     pub accuracy: f64,
     /// Draws of the null.
     pub permutations: u64,
-    /// (1 + null >= observed) / (1 + permutations).
+    /// (1 + draws that reach the observed value) / (1 + permutations).
     pub p_value: f64,
-    /// The same against the maximum over the layers of this network and word model.
+    /// The same against the studentised maximum over the family: the layers of this network and word model, or of all.
     pub p_fwer: f64,
     /// Mean accuracy of the null.
     pub null_mean: f64,
