@@ -4,6 +4,7 @@ mod bad_input;
 mod compare;
 mod concepts;
 mod halves;
+mod inference;
 mod inspect;
 mod one_vs_two;
 mod onnx;
