@@ -1,5 +1,6 @@
 //! The experiment in words: what a paper's method section says, from `run.json` and the tables.
 
+mod inference;
 #[cfg(test)]
 mod tests;
 
@@ -11,7 +12,6 @@ use crate::report::canvas::escape;
 use crate::report::chance;
 use crate::report::curves::{Curves, distinct, thousands};
 use crate::results::Results;
-use crate::stats::inference::{Family, SCALE_DRAWS, Tail};
 use crate::stats::one_vs_two::Columns;
 use crate::stats::scoring::{Constant, Ties};
 use crate::stats::similarity::DOUBLE_UNITS;
@@ -251,96 +251,6 @@ impl<'a> Settings<'a> {
             Constant::Error => " No image had constant activations at any layer.",
         };
         text
-    }
-
-    fn inference(&self) -> String {
-        if self.permutations == 0 {
-            return "No permutation test was made: the accuracies have no p-values.".to_string();
-        }
-        let within = if self.test.within_categories { " within their categories" } else { "" };
-        let mut text = format!(
-            "The null distribution came from {} of the concepts of the word matrix{within} (seed {}); all layers, groups of \
-             images and word models shared the same permutations. With b permutations {} the observed value out of m, \
-             p = (1 + b) / (1 + m).",
-            count(self.drawn(), "random permutation"),
-            self.record.seed(),
-            match self.of.tail {
-                Tail::Upper => "whose value is at least as high as (one-sided)",
-                Tail::Lower => "whose value is at least as low as (one-sided)",
-                Tail::Two => "whose value is at least as far from the null\u{2019}s mean as (two-sided)",
-            },
-        );
-        text += &self.family();
-        if let Some(stop) = self.test.stop_after {
-            let rows = &self.results.accuracy;
-            let stopped = rows.iter().filter(|row| row.permutations < self.drawn()).count();
-            text += &format!(
-                " Drawing could stop early (Besag & Clifford, 1991): a p-value counts the permutations before the one that is \
-                 number {stop} to reach the observed value, or all where there are fewer, and a family was drawn until the \
-                 last of its p-values was settled. Of the {} of the 2 vs. 2 test {} settled early.",
-                count(rows.len() as u64, "p-value"),
-                if stopped == 1 { "1 was".to_string() } else { format!("{stopped} were") },
-            );
-            if self.record.maximum == Maximum::Studentised && self.family_size() > 1 {
-                text +=
-                    &format!(" Means and standard deviations for the maximum are those of the first {SCALE_DRAWS}.");
-            }
-        }
-        if self.test.bootstrap > 0 {
-            text += &format!(
-                " Confidence intervals (95 %) are percentiles of {} over concepts, in log-odds and centred on the observed \
-                 accuracy; copies of a concept made no pairs and were left out of each other's rows.",
-                count(self.test.bootstrap, "bootstrap resample")
-            );
-        }
-        text
-    }
-
-    /// The permutations that could be drawn.
-    fn drawn(&self) -> u64 {
-        self.test.stop_after.map_or(self.permutations, |_| self.test.permutations)
-    }
-
-    fn models(&self) -> usize {
-        distinct(self.results.accuracy.iter().map(|row| row.words.as_str())).len()
-    }
-
-    /// Layers that a family-wise p-value covers, those of every word model counted.
-    fn family_size(&self) -> usize {
-        let models = if self.of.family == Family::Words { self.models() } else { 1 };
-        self.layers().len() * models
-    }
-
-    /// What was corrected for, and how.
-    fn family(&self) -> String {
-        if self.family_size() < 2 {
-            return String::new();
-        }
-        let layers = self.layers();
-        let models = self.models();
-        let pixels = if layers.iter().any(|(layer, _)| *layer == "pixels") { ", the pixels among them," } else { "" };
-        let over = match self.of.family {
-            Family::Words if models > 1 => {
-                format!("the {} layers{pixels} of all {models} word models together", layers.len())
-            }
-            _ => format!("the {} layers{pixels} of a network and word model", layers.len()),
-        };
-        let maximum = match self.record.maximum {
-            Maximum::Studentised => {
-                "each value, less its null\u{2019}s mean and in units of its null\u{2019}s standard deviation, with the \
-                 largest such value in each permutation (single-step max-T; Westfall & Young, 1993)"
-            }
-            Maximum::Raw => "each value with the permutations\u{2019} maximum",
-        };
-        let choice = match self.of.family {
-            Family::Layers if models > 1 => " The choice among the word models is not corrected for.",
-            _ => "",
-        };
-        format!(
-            " The family-wise error rate over {over} was controlled by comparing {maximum}; the false discovery rate over the \
-             same family by the procedure of Benjamini and Hochberg (1995). Layers are called significant where the \
-             family-wise p is below 0.05.{choice}"
-        )
     }
 
     fn one_vs_two(&self) -> String {
