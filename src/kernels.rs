@@ -9,6 +9,7 @@ pub mod join;
 mod memory;
 pub mod pooling;
 pub mod product;
+pub mod separable;
 
 use std::ops::Deref;
 
@@ -18,6 +19,7 @@ use burn_flex::{Flex, FlexTensor};
 pub use activation::Activation;
 pub use convolution::{Convolution, Residual};
 pub use dense::Dense;
+pub use separable::Separable;
 
 /// The values of a tensor on the CPU, row by row.
 struct OnCpu(FlexTensor);

@@ -10,7 +10,9 @@ mod lanes;
 mod matrix;
 mod pass;
 mod pixels;
+mod pointwise;
 mod pool;
+mod separable;
 mod winograd;
 
 use std::cell::RefCell;
@@ -25,6 +27,7 @@ use super::{Activation, Window};
 pub use self::dense::Dense;
 pub use self::pass::{concatenate, sum};
 pub use self::pool::{average_pool, global_mean, max_pool};
+pub use self::separable::Separable;
 
 /// A convolution with its weights laid out.
 pub struct Convolution {
@@ -154,17 +157,14 @@ fn activate(activation: Activation, values: &mut [f32]) {
     }
 }
 
-/// `activation` of a vector.
+/// `activation` of a vector; NaN stays, which is the second operand of maximum and minimum.
 #[inline(always)]
 fn activated<S: Simd>(simd: S, activation: Activation, x: S::f32s) -> S::f32s {
-    let (zero, six) = (simd.splat_f32s(0.0), simd.splat_f32s(6.0));
+    let relu = |x| simd.max_f32s(simd.splat_f32s(0.0), x);
     match activation {
         Activation::Identity => x,
-        Activation::Relu => simd.select_f32s(simd.less_than_f32s(x, zero), zero, x),
-        Activation::Relu6 => {
-            let x = simd.select_f32s(simd.less_than_f32s(x, zero), zero, x);
-            simd.select_f32s(simd.greater_than_f32s(x, six), six, x)
-        }
+        Activation::Relu => relu(x),
+        Activation::Relu6 => simd.min_f32s(simd.splat_f32s(6.0), relu(x)),
     }
 }
 

@@ -9,7 +9,7 @@ use super::activations::Shape;
 use super::input::Input;
 use super::operation::{Function, Operation};
 use super::stage::Stage;
-use crate::kernels::Activation;
+use crate::kernels::{Activation, VALID, Window};
 use crate::weights::{Facts, Parameter, Parameters, Transform, WeightsError};
 
 /// A network in one of its forms, before its weights are read.
@@ -193,12 +193,54 @@ impl Blueprint {
         joined
     }
 
+    /// What before `end` makes a depthwise convolution between two 1 x 1 convolutions one pass, if `at` is the first of
+    /// them or, where nothing is expanded, the depthwise one: the convolutions with their activations, and all that is done.
+    pub(super) fn separable(&self, at: usize, end: usize) -> Option<(Vec<(usize, Activation)>, Joined)> {
+        let kind = |node: usize| match self.nodes[node].operation {
+            Operation::Convolution { window, groups: 1, .. } if window == Window::square(1, 1, VALID) => {
+                Some(Kind::Point)
+            }
+            Operation::Convolution { groups, .. }
+                if [node, self.nodes[node].inputs[0]]
+                    .iter()
+                    .all(|&node| self.nodes[node].shape.as_map()[0] == groups) =>
+            {
+                Some(Kind::Depthwise)
+            }
+            _ => None,
+        };
+        let (mut convolutions, mut nodes, mut node) = (Vec::new(), Vec::new(), at);
+        loop {
+            let joined = self.joined(node, end);
+            let last = match (kind(node)?, &convolutions[..]) {
+                (Kind::Point | Kind::Depthwise, []) => false,
+                (Kind::Depthwise, [(first, _)]) if kind(*first)? == Kind::Point => false,
+                (Kind::Point, [.., (before, _)]) if kind(*before)? == Kind::Depthwise => true,
+                _ => return None,
+            };
+            convolutions.push((node, joined.activation));
+            nodes.extend(&joined.nodes);
+            if last {
+                let there = joined.summand.is_none_or(|summand| summand < at);
+                return there.then_some((convolutions, Joined { nodes, ..joined }));
+            }
+            node = self.only_taker(joined.outcome(), end).filter(|_| joined.summand.is_none())?;
+        }
+    }
+
     /// The node before `end` that takes `at`, if no other does and no layer is.
     fn only_taker(&self, at: usize, end: usize) -> Option<usize> {
         let mut takers = (at + 1..self.nodes.len()).filter(|&later| self.nodes[later].inputs.contains(&at));
         let taker = takers.next().filter(|&taker| taker < end && self.nodes[at].layer.is_none())?;
         takers.next().is_none().then_some(taker)
     }
+}
+
+/// The convolutions of a separable one.
+#[derive(PartialEq)]
+enum Kind {
+    Point,
+    Depthwise,
 }
 
 /// What is done in one pass.

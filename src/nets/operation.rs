@@ -7,6 +7,7 @@ use burn::tensor::{Device, TensorData};
 
 use super::activations::{Activations, Shape};
 use crate::kernels::pooling::{Border, average_pool, global_mean, max_pool};
+use crate::kernels::separable::{Part, Separable};
 use crate::kernels::{Activation, Convolution, Dense, Residual, Window, activation};
 use crate::weights::{Parameters, WeightsError};
 
@@ -130,6 +131,7 @@ fn concatenated(first: Shape, other: &Shape) -> Option<Shape> {
 pub(super) enum Kernel {
     Convolution(Box<Convolution>),
     Residual(Box<Residual>),
+    Separable(Box<Separable>),
     Dense(Dense),
     Sum(Activation),
     Function(Function),
@@ -142,6 +144,10 @@ impl Kernel {
             Self::Residual(residual) => {
                 let summand = inputs.remove(1).map();
                 Activations::Map(residual.forward(inputs.remove(0).map(), summand))
+            }
+            Self::Separable(separable) => {
+                let summand = inputs.get(1).cloned().map(Activations::map);
+                Activations::Map(separable.forward(inputs.remove(0).map(), summand))
             }
             Self::Dense(dense) => dense_forward(dense, inputs.remove(0)),
             Self::Sum(activation) => {
@@ -175,16 +181,13 @@ impl Operation {
     ) -> Result<Option<Kernel>, WeightsError> {
         Ok(Some(match self {
             Self::Image => return Ok(None),
-            Self::Convolution { name, window, groups, norm } => {
-                let (weight, bias) = match norm.as_ref().filter(|_| !parameters.folded()) {
-                    Some(norm) => folded(parameters, name, norm)?,
-                    None => plain(parameters, name)?,
-                };
+            Self::Convolution { .. } => {
+                let Part { weight, bias, window, groups, activation } = self.part(activation, parameters)?;
                 if summed {
-                    let residual = Residual::new(weight, bias, *window, *groups, activation, device);
+                    let residual = Residual::new(weight, bias, window, groups, activation, device);
                     return Ok(Some(Kernel::Residual(Box::new(residual))));
                 }
-                Kernel::Convolution(Box::new(Convolution::new(weight, bias, *window, *groups, activation, device)))
+                Kernel::Convolution(Box::new(Convolution::new(weight, bias, window, groups, activation, device)))
             }
             Self::Dense { name } => {
                 let (weight, bias) = plain(parameters, name)?;
@@ -193,6 +196,22 @@ impl Operation {
             Self::Function(Function::Add) => Kernel::Sum(activation),
             Self::Function(function) => Kernel::Function(*function),
         }))
+    }
+
+    /// Takes the weights of a convolution.
+    ///
+    /// # Errors
+    /// As [`Parameters::get`].
+    ///
+    /// # Panics
+    /// If it is none.
+    pub(super) fn part(&self, activation: Activation, parameters: &mut Parameters) -> Result<Part, WeightsError> {
+        let Self::Convolution { name, window, groups, norm } = self else { panic!("{self:?}, expected a convolution") };
+        let (weight, bias) = match norm.as_ref().filter(|_| !parameters.folded()) {
+            Some(norm) => folded(parameters, name, norm)?,
+            None => plain(parameters, name)?,
+        };
+        Ok(Part { weight, bias, window: *window, groups: *groups, activation })
     }
 }
 

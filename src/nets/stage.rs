@@ -8,6 +8,7 @@ use burn::tensor::{Device, Tensor};
 use super::activations::Activations;
 use super::blueprint::Blueprint;
 use super::operation::Kernel;
+use crate::kernels::Separable;
 use crate::weights::{Parameters, WeightsError};
 
 /// Most that an activation inside a stage takes on the CPU: larger ones the allocator (glibc: from 32 MiB on) returns to
@@ -106,10 +107,23 @@ impl Stage {
             if places.contains_key(&at) {
                 continue;
             }
-            let joined = blueprint.joined(at, range.end);
-            let (outcome, summed) = (joined.outcome(), joined.summand.is_some());
-            let loaded = nodes[at].operation.load(summed, joined.activation, parameters, device)?;
-            let Some(kernel) = loaded else { continue };
+            let separable = blueprint.separable(at, range.end).filter(|_| *device == Device::flex());
+            let (kernel, joined) = match separable {
+                Some((convolutions, joined)) => {
+                    let parts = convolutions
+                        .iter()
+                        .map(|&(node, activation)| nodes[node].operation.part(activation, parameters));
+                    let parts = parts.collect::<Result<Vec<_>, _>>()?;
+                    (Some(Kernel::Separable(Box::new(Separable::new(&parts)))), joined)
+                }
+                None => {
+                    let joined = blueprint.joined(at, range.end);
+                    let summed = joined.summand.is_some();
+                    (nodes[at].operation.load(summed, joined.activation, parameters, device)?, joined)
+                }
+            };
+            let Some(kernel) = kernel else { continue };
+            let outcome = joined.outcome();
             let inputs = nodes[at].inputs.iter().enumerate().map(|(n, input)| {
                 let again = nodes[at].inputs[n + 1..].contains(input);
                 (places[input], last_use[*input] == at && !again)

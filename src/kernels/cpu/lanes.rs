@@ -63,3 +63,36 @@ pub fn every_second(to: &mut [f32], from: &[f32]) {
         *to = *from;
     }
 }
+
+/// Four rows of `len`, `pitch` apart, to four values side by side, every `lanes`.
+#[inline(always)]
+pub fn interleave(from: &[f32], pitch: usize, len: usize, to: &mut [f32], lanes: usize) {
+    let rows = [&from[..len], &from[pitch..][..len], &from[2 * pitch..][..len], &from[3 * pitch..][..len]];
+    let whole = len / 4 * 4;
+    for x in (0..whole).step_by(4) {
+        let mut block = [[0.0; 4]; 4];
+        for (block, row) in block.iter_mut().zip(rows) {
+            block.copy_from_slice(&row[x..x + 4]);
+        }
+        for (n, values) in transposed(block).into_iter().enumerate() {
+            to[(x + n) * lanes..][..4].copy_from_slice(&values);
+        }
+    }
+    for x in whole..len {
+        to[x * lanes..][..4].copy_from_slice(&[rows[0][x], rows[1][x], rows[2][x], rows[3][x]]);
+    }
+}
+
+/// Four values side by side, every `lanes`, to four rows; a multiple of four `columns`.
+#[inline(always)]
+pub fn deinterleave<const N: usize>(from: &[f32], lanes: usize, columns: usize, rows: &mut [[f32; N]; 4]) {
+    for x in (0..columns).step_by(4) {
+        let mut block = [[0.0; 4]; 4];
+        for (n, block) in block.iter_mut().enumerate() {
+            block.copy_from_slice(&from[(x + n) * lanes..][..4]);
+        }
+        for (row, values) in rows.iter_mut().zip(transposed(block)) {
+            row[x..x + 4].copy_from_slice(&values);
+        }
+    }
+}

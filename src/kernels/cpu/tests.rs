@@ -310,3 +310,44 @@ fn not_a_number_stays_what_it_is() {
         assert_eq!(pooled.is_nan(), [0, 1, 3, 4].contains(&place), "{place}");
     }
 }
+
+#[test]
+fn a_separable_convolution_is_its_layers_one_after_the_other() {
+    let point = Window::square(1, 1, [(0, 0); 2]);
+    let squares = |size, stride, padding| Window::square(size, stride, padding);
+    let uneven = Window { size: [3, 2], stride: [1, 3], padding: [(3, 0), (0, 4)], dilation: [2, 1] };
+    for ([images, inputs, height, width], channels, outputs, window) in [
+        // Tiles of every size, in rows and across them; pieces of rows; parts of the inputs; odd strides.
+        ([2, 5, 9, 30], 18, 7, squares(3, 1, [(1, 1); 2])),
+        ([1, 16, 56, 57], 96, 24, squares(3, 2, [(0, 1); 2])),
+        ([3, 520, 7, 7], 33, 37, squares(5, 1, [(2, 2); 2])),
+        ([1, 3, 10, 11], 521, 4, squares(3, 3, [(1, 0); 2])),
+        ([2, 4, 8, 9], 6, 5, uneven),
+        ([1, 2, 9, 8], 3, 2, squares(3, 1, [(0, 0), (4, 0)])),
+    ] {
+        for expands in [true, false] {
+            let channels = if expands { channels } else { inputs };
+            let expand = Case::new([images, inputs, height, width], channels, 1, point);
+            let depthwise = Case::new([images, channels, height, width], channels, channels, window);
+            let [rows, columns] = window.output([height, width]);
+            let project = Case::new([images, channels, rows, columns], outputs, 1, point);
+            let plus = numbers(images * outputs * rows * columns, 4);
+            for ((name, isa), plus) in isas().into_iter().flat_map(|isa| [(isa, None), (isa, Some(&plus[..]))]) {
+                let weights =
+                    [(&expand, Activation::Relu6), (&depthwise, Activation::Relu), (&project, Activation::Relu)];
+                let weights = weights.map(|(case, activation)| case.weights(activation));
+                let [first, second, third] = weights.each_ref().map(|weights| Convolution::on(isa, weights));
+                let x = &expand.x;
+                let wide = if expands { forward(&first, x, expand.shape) } else { x.clone() };
+                let mixed = forward(&second, &wide, depthwise.shape);
+                let expected = written(plus.map_or(images * outputs * rows * columns, <[f32]>::len), |out| {
+                    third.forward(&mixed, project.shape, plus, out);
+                });
+                let layer = Separable::on(isa, expands.then_some(&weights[0]), &weights[1], &weights[2]);
+                let found = written(expected.len(), |out| layer.forward(x, expand.shape, plus, out));
+                let same = found.iter().zip(&expected).all(|(found, expected)| found.to_bits() == expected.to_bits());
+                assert!(same, "{name}, {:?} to {channels} to {outputs}, {window:?}", expand.shape);
+            }
+        }
+    }
+}

@@ -10,7 +10,7 @@ use std::ops::Range;
 use pulp::Simd;
 use rayon::prelude::*;
 
-use super::lanes::transposed;
+use super::lanes::{deinterleave, interleave};
 use super::matrix::Matrix;
 use super::{Activation, Isa, Shared, Weights, Window, activate, with_scratch};
 
@@ -284,25 +284,6 @@ fn gather<S: Simd>(
     }
 }
 
-/// Four rows of `len`, `pitch` apart, to four values side by side, every `lanes`.
-#[inline(always)]
-fn interleave(from: &[f32], pitch: usize, len: usize, to: &mut [f32], lanes: usize) {
-    let rows = [&from[..len], &from[pitch..][..len], &from[2 * pitch..][..len], &from[3 * pitch..][..len]];
-    let whole = len / 4 * 4;
-    for x in (0..whole).step_by(4) {
-        let mut block = [[0.0; 4]; 4];
-        for (block, row) in block.iter_mut().zip(rows) {
-            block.copy_from_slice(&row[x..x + 4]);
-        }
-        for (n, values) in transposed(block).into_iter().enumerate() {
-            to[(x + n) * lanes..][..4].copy_from_slice(&values);
-        }
-    }
-    for x in whole..len {
-        to[x * lanes..][..4].copy_from_slice(&[rows[0][x], rows[1][x], rows[2][x], rows[3][x]]);
-    }
-}
-
 /// `x + factor y`.
 #[inline(always)]
 fn add<S: Simd>(simd: S, x: S::f32s, factor: f64, y: S::f32s) -> S::f32s {
@@ -435,20 +416,6 @@ fn scatter<S: Simd>(
                 }
                 activate(layer.activation, out);
             }
-        }
-    }
-}
-
-/// Four values side by side, every `lanes`, to four rows.
-#[inline(always)]
-fn deinterleave(from: &[f32], lanes: usize, columns: usize, rows: &mut [[f32; GIVES * STRIP]; 4]) {
-    for x in (0..columns).step_by(4) {
-        let mut block = [[0.0; 4]; 4];
-        for (n, block) in block.iter_mut().enumerate() {
-            block.copy_from_slice(&from[(x + n) * lanes..][..4]);
-        }
-        for (row, values) in rows.iter_mut().zip(transposed(block)) {
-            row[x..x + 4].copy_from_slice(&values);
         }
     }
 }

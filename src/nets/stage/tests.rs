@@ -164,3 +164,37 @@ fn tokens_pass_as_maps_do() {
         }
     }
 }
+
+#[test]
+fn a_depthwise_convolution_between_points_is_one_step_unless_what_is_between_is_a_layer() {
+    let forward = |tapped: bool, steps: &[usize]| {
+        let mut b = builder(6);
+        let x = b.convolution(b.image(), Conv::new("x", Names::default(), 4, POINT));
+        b.tap(x, "x", "X");
+        b.cut();
+        let wide = b.convolution(x, Conv::new("expand", Names::default(), 12, POINT));
+        let wide = b.relu6(wide);
+        if tapped {
+            b.tap_on_request(wide, "wide", "W");
+        }
+        let window = Window::square(3, 1, [(1, 1); 2]);
+        let mixed = b.convolution(wide, Conv { groups: 12, ..Conv::new("depthwise", Names::default(), 12, window) });
+        let mixed = b.relu6(mixed);
+        let y = b.convolution(mixed, Conv::new("project", Names::default(), 4, POINT));
+        let y = b.plus(y, x);
+        b.tap(y, "y", "Y");
+        b.cut();
+        // Without an expansion, and with nothing to add.
+        let mixed = b.convolution(y, Conv { groups: 4, ..Conv::new("mixed", Names::default(), 4, window) });
+        let z = b.convolution(mixed, Conv::new("z", Names::default(), 5, POINT));
+        b.tap(z, "z", "Z");
+        let (stages, _) = load(&b.finish(None));
+        assert_eq!(stages.iter().map(|stage| stage.steps.len()).collect::<Vec<_>>(), steps);
+        let mut taps = Taps::new(["y", "z"].map(String::from));
+        stages.iter().fold(images(3, 6).1, |batch, stage| stage.forward(batch, &mut taps));
+        taps.take().into_iter().map(|(_, tap)| f32s(&tap.into_data()).to_vec()).collect::<Vec<_>>()
+    };
+    let (one, three) = (forward(false, &[1, 1, 1]), forward(true, &[1, 2, 1]));
+    assert_eq!(one, three);
+    assert_eq!(one.iter().map(Vec::len).collect::<Vec<_>>(), [3 * 4 * 36, 3 * 5 * 36]);
+}
