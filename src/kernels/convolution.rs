@@ -3,6 +3,7 @@
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::gpu::{self, Gpu};
+use super::join::Joint;
 use super::{Activation, Window, cpu, from_cpu, join, on_cpu};
 
 /// A convolution on a device, its weights laid out once.
@@ -52,6 +53,24 @@ impl Convolution {
             }
             On::Gpu(convolution) => convolution.forward(x),
         }
+    }
+
+    /// Whether it can write into a [`Joint`].
+    pub fn joins(&self) -> bool {
+        matches!(&self.0, On::Cpu(convolution) if convolution.joins())
+    }
+
+    /// As [`forward`](Self::forward), its channels from `first` on among those of `joint`.
+    ///
+    /// # Panics
+    /// As there, and if it [cannot](Self::joins) or they do not fit.
+    pub fn forward_into(&self, x: Tensor<4>, joint: &mut Joint, first: usize) {
+        let On::Cpu(convolution) = &self.0 else { panic!("a joint on the CPU") };
+        let [images, _, height, width] = convolution.output(x.dims());
+        let [_, channels, ..] = joint.shape();
+        assert_eq!(joint.shape(), [images, channels, height, width], "maps of one shape");
+        let values = on_cpu(&x).expect("an input on the device of the weights");
+        convolution.forward_among(&values, x.dims(), cpu::Among { first, channels }, joint.values());
     }
 }
 

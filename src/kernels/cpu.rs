@@ -37,6 +37,15 @@ pub struct Convolution {
     window: Window,
 }
 
+/// Where the channels of an output lie among those of a concatenation.
+#[derive(Clone, Copy)]
+pub struct Among {
+    /// The first of them.
+    pub first: usize,
+    /// All of the concatenation.
+    pub channels: usize,
+}
+
 /// How a convolution is computed.
 enum Form {
     /// Each channel by itself.
@@ -105,16 +114,42 @@ impl Convolution {
     /// # Panics
     /// If the lengths do not fit the shapes.
     pub fn forward(&self, x: &[f32], shape: [usize; 4], plus: Option<&[f32]>, out: &mut [f32]) {
-        let [_, _, rows, columns] = self.output(shape);
+        assert!(plus.is_none_or(|plus| plus.len() == out.len()), "a summand for every unit");
+        let among = Among { first: 0, channels: self.outputs };
+        let output = self.places(x, shape, among, out);
+        match &self.form {
+            Form::Depthwise(form) => form.forward(x, shape, output, plus, out),
+            Form::Winograd(form) => form.forward(x, shape, output, plus, among, out),
+            Form::Implicit(form) => form.forward(x, shape, output, plus, among, out),
+        }
+    }
+
+    /// Whether it can write its channels [`Among`] those of others.
+    pub fn joins(&self) -> bool {
+        !matches!(self.form, Form::Depthwise(_))
+    }
+
+    /// As [`forward`](Self::forward), its channels among those of `out`.
+    ///
+    /// # Panics
+    /// As there, and if it [cannot](Self::joins).
+    pub fn forward_among(&self, x: &[f32], shape: [usize; 4], among: Among, out: &mut [f32]) {
+        let output = self.places(x, shape, among, out);
+        match &self.form {
+            Form::Depthwise(_) => panic!("a depthwise convolution joins nothing"),
+            Form::Winograd(form) => form.forward(x, shape, output, None, among, out),
+            Form::Implicit(form) => form.forward(x, shape, output, None, among, out),
+        }
+    }
+
+    /// Height and width of the output, whose places must fit.
+    fn places(&self, x: &[f32], shape: [usize; 4], among: Among, out: &[f32]) -> [usize; 2] {
+        let [images, _, rows, columns] = self.output(shape);
         assert_eq!(shape[1], self.inputs, "channels of the input");
         assert_eq!(x.len(), shape.iter().product::<usize>(), "a value for every unit");
-        assert_eq!(out.len(), shape[0] * self.outputs * rows * columns, "a place for every unit");
-        assert!(plus.is_none_or(|plus| plus.len() == out.len()), "a summand for every unit");
-        match &self.form {
-            Form::Depthwise(form) => form.forward(x, shape, [rows, columns], plus, out),
-            Form::Winograd(form) => form.forward(x, shape, [rows, columns], plus, out),
-            Form::Implicit(form) => form.forward(x, shape, [rows, columns], plus, out),
-        }
+        assert!(among.first + self.outputs <= among.channels, "channels among others");
+        assert_eq!(out.len(), images * among.channels * rows * columns, "a place for every unit");
+        [rows, columns]
     }
 }
 

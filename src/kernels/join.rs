@@ -2,6 +2,7 @@
 
 use burn::tensor::Tensor;
 
+use super::memory::Buffer;
 use super::{Activation, OnCpu, cpu, from_cpu, on_cpu};
 
 /// `x + y` of one shape, with the activation in the same pass.
@@ -28,4 +29,46 @@ pub fn concatenate<const D: usize>(all: Vec<Tensor<D>>, axis: usize) -> Tensor<D
     assert!(all.iter().all(fits), "lengths that differ");
     shape[axis] = all.iter().map(|x| x.dims()[axis]).sum();
     from_cpu(shape, |out| cpu::concatenate(&values, before.iter().product(), out))
+}
+
+/// A concatenation of maps along their channels, on the CPU, that its parts are written into.
+pub struct Joint {
+    values: Buffer,
+    shape: [usize; 4],
+}
+
+impl Joint {
+    /// `[images, channels, height, width]` of arbitrary content: all channels are to be written.
+    pub fn new(shape: [usize; 4]) -> Self {
+        Self { values: Buffer::new(shape.iter().product()), shape }
+    }
+
+    /// Its shape.
+    pub fn shape(&self) -> [usize; 4] {
+        self.shape
+    }
+
+    pub(super) fn values(&mut self) -> &mut [f32] {
+        &mut self.values
+    }
+
+    /// Writes the channels from `first` on.
+    ///
+    /// # Panics
+    /// If `x` is not on the CPU or does not fit.
+    pub fn copy(&mut self, x: &Tensor<4>, first: usize) {
+        let ([images, channels, height, width], [_, count, ..]) = (self.shape, x.dims());
+        assert!(x.dims() == [images, count, height, width] && first + count <= channels, "channels of such maps");
+        let values = on_cpu(x).expect("a map on the CPU");
+        let len = count * height * width;
+        let to = self.values.chunks_exact_mut(channels * height * width);
+        for (to, from) in to.zip(values.chunks_exact(len)) {
+            to[first * height * width..][..len].copy_from_slice(from);
+        }
+    }
+
+    /// The concatenation.
+    pub fn finish(self) -> Tensor<4> {
+        self.values.into_tensor(self.shape)
+    }
 }

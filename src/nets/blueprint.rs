@@ -8,7 +8,7 @@ use burn::tensor::Device;
 use super::activations::Shape;
 use super::input::Input;
 use super::operation::{Function, Operation};
-use super::stage::Stage;
+use super::stage::{Role, Stage};
 use crate::kernels::{Activation, VALID, Window};
 use crate::weights::{Facts, Parameter, Parameters, Transform, WeightsError};
 
@@ -226,6 +226,30 @@ impl Blueprint {
             }
             node = self.only_taker(joined.outcome(), end).filter(|_| joined.summand.is_none())?;
         }
+    }
+
+    /// Whether the map that `at` is becomes nothing but a part of a concatenation before `end`.
+    pub(super) fn part(&self, at: usize, end: usize) -> Role {
+        let concatenation = self.only_taker(at, end).filter(|&taker| {
+            let Node { operation, inputs, .. } = &self.nodes[taker];
+            *operation == Operation::Function(Function::Concatenate) && inputs.iter().filter(|&&n| n == at).count() == 1
+        });
+        match concatenation.map(|taker| (taker, self.nodes[taker].shape)) {
+            Some((of, Shape::Map(shape))) => {
+                let (_, first) = self.firsts(of).find(|&(input, _)| input == at).expect("it is taken");
+                Role::Part { of, first, shape }
+            }
+            _ => Role::Value,
+        }
+    }
+
+    /// What a concatenation takes, each with its first channel.
+    pub(super) fn firsts(&self, concatenation: usize) -> impl Iterator<Item = (usize, usize)> {
+        self.nodes[concatenation].inputs.iter().scan(0, |next, &input| {
+            let first = *next;
+            *next += self.nodes[input].shape.as_map()[0];
+            Some((input, first))
+        })
     }
 
     /// The node before `end` that takes `at`, if no other does and no layer is.

@@ -6,6 +6,7 @@
 use burn::tensor::{Device, TensorData};
 
 use super::activations::{Activations, Shape};
+use crate::kernels::join::Joint;
 use crate::kernels::pooling::{Border, average_pool, global_mean, max_pool};
 use crate::kernels::separable::{Part, Separable};
 use crate::kernels::{Activation, Convolution, Dense, Residual, Window, activation};
@@ -156,6 +157,17 @@ impl Kernel {
             }
             Self::Function(function) => function.forward(inputs),
         }
+    }
+}
+
+impl Kernel {
+    /// As [`forward`](Self::forward) of a convolution, into the channels of `joint` from `first` on.
+    ///
+    /// # Panics
+    /// If it is none that [joins](Convolution::joins).
+    pub fn forward_into(&self, mut inputs: Vec<Activations>, joint: &mut Joint, first: usize) {
+        let Self::Convolution(convolution) = self else { panic!("a convolution joins") };
+        convolution.forward_into(inputs.remove(0).map(), joint, first);
     }
 }
 

@@ -1,14 +1,15 @@
 //! Stages with their weights on the device: one interpreter for all networks.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use burn::tensor::{Device, Tensor};
 
 use super::activations::Activations;
 use super::blueprint::Blueprint;
-use super::operation::Kernel;
+use super::operation::{Function, Kernel};
 use crate::kernels::Separable;
+use crate::kernels::join::Joint;
 use crate::weights::{Parameters, WeightsError};
 
 /// Most that an activation inside a stage takes on the CPU: larger ones the allocator (glibc: from 32 MiB on) returns to
@@ -83,10 +84,29 @@ pub struct Stage {
 
 struct Step {
     kernel: Kernel,
+    role: Role,
     /// Places, and whether nothing later takes what is there.
     inputs: Vec<(usize, bool)>,
     /// Unless it leaves the stage.
     layer: Option<String>,
+}
+
+/// What is done with what a step computes.
+#[derive(Debug, PartialEq)]
+pub(super) enum Role {
+    /// A value by itself.
+    Value,
+    /// Channels of a concatenation, from a first one on, written where they belong; and its shape.
+    Part { of: usize, first: usize, shape: [usize; 3] },
+    /// A concatenation, of parts and of the inputs whose first channels these are.
+    Join { of: usize, firsts: Vec<usize> },
+}
+
+impl Role {
+    /// Whether there is a map for it alone.
+    fn takes_memory(&self) -> bool {
+        !matches!(self, Self::Part { .. })
+    }
 }
 
 impl Stage {
@@ -101,7 +121,7 @@ impl Stage {
         let layer = |node: usize| nodes[node].layer.as_ref().map(|layer| layer.name.clone());
         let (given, left) = (blueprint.alive(range.start), blueprint.alive(range.end));
         let mut places: HashMap<usize, usize> = given.iter().enumerate().map(|(place, &node)| (node, place)).collect();
-        let (mut steps, mut inside) = (Vec::new(), 0);
+        let (mut steps, mut inside, mut parts) = (Vec::new(), 0, HashSet::new());
         for at in range.clone() {
             // The image, and what was joined to a node before.
             if places.contains_key(&at) {
@@ -124,10 +144,24 @@ impl Stage {
             };
             let Some(kernel) = kernel else { continue };
             let outcome = joined.outcome();
-            let inputs = nodes[at].inputs.iter().enumerate().map(|(n, input)| {
-                let again = nodes[at].inputs[n + 1..].contains(input);
-                (places[input], last_use[*input] == at && !again)
-            });
+            let role = match &kernel {
+                Kernel::Convolution(convolution) if convolution.joins() => blueprint.part(outcome, range.end),
+                Kernel::Function(Function::Concatenate)
+                    if nodes[at].inputs.iter().any(|input| parts.contains(input)) =>
+                {
+                    let firsts = blueprint.firsts(at).filter(|(input, _)| !parts.contains(input));
+                    Role::Join { of: at, firsts: firsts.map(|(_, first)| first).collect() }
+                }
+                _ => Role::Value,
+            };
+            if let Role::Part { .. } = role {
+                parts.insert(outcome);
+            }
+            let inputs =
+                nodes[at].inputs.iter().enumerate().filter(|(_, input)| !parts.contains(input)).map(|(n, input)| {
+                    let again = nodes[at].inputs[n + 1..].contains(input);
+                    (places[input], last_use[*input] == at && !again)
+                });
             // The sum takes it, and nothing else after the convolution may.
             let summand = joined.summand.map(|node| {
                 let takers = nodes[at + 1..].iter().filter(|later| later.inputs.contains(&node));
@@ -135,8 +169,9 @@ impl Stage {
             });
             let (inputs, leaves) = (inputs.chain(summand).collect(), left.contains(&outcome));
             places.extend(joined.nodes.iter().map(|&node| (node, given.len() + steps.len())));
-            steps.push(Step { kernel, inputs, layer: layer(outcome).filter(|_| !leaves) });
-            inside = inside.max(if leaves { 0 } else { nodes[outcome].shape.units() });
+            let inner = !leaves && role.takes_memory();
+            inside = inside.max(if inner { nodes[outcome].shape.units() } else { 0 });
+            steps.push(Step { kernel, role, inputs, layer: layer(outcome).filter(|_| !leaves) });
         }
         let outside: usize = left.iter().map(|&node| nodes[node].shape.units()).sum();
         let part = if inside > outside { (INNER_BYTES / (inside * size_of::<f32>())).max(1) } else { usize::MAX };
@@ -161,15 +196,32 @@ impl Stage {
     }
 
     fn run(&self, given: Vec<Activations>, taps: &mut Taps) -> Vec<Activations> {
+        let images = given[0].images();
         let mut values: Vec<Option<Activations>> = given.into_iter().map(Some).collect();
+        let mut joints: HashMap<usize, Joint> = HashMap::new();
         for step in &self.steps {
             let inputs = step.inputs.iter().map(|&(place, last)| {
                 let value = &mut values[place];
                 if last { value.take() } else { value.clone() }.expect("dropped after its last use")
             });
-            let outcome = step.kernel.forward(inputs.collect());
-            step.layer.iter().for_each(|layer| taps.tap(layer, &outcome));
-            values.push(Some(outcome));
+            let outcome = match &step.role {
+                Role::Value => Some(step.kernel.forward(inputs.collect())),
+                Role::Part { of, first, shape: [channels, height, width] } => {
+                    let joint = joints.entry(*of);
+                    let joint = joint.or_insert_with(|| Joint::new([images, *channels, *height, *width]));
+                    step.kernel.forward_into(inputs.collect(), joint, *first);
+                    None
+                }
+                Role::Join { of, firsts } => {
+                    let mut joint = joints.remove(of).expect("its parts came before");
+                    inputs.zip(firsts).for_each(|(input, first)| joint.copy(&input.map(), *first));
+                    Some(Activations::Map(joint.finish()))
+                }
+            };
+            if let (Some(layer), Some(outcome)) = (&step.layer, &outcome) {
+                taps.tap(layer, outcome);
+            }
+            values.push(outcome);
         }
         self.outputs.iter().map(|(place, _)| values[*place].take().expect("carried to later stages")).collect()
     }

@@ -8,7 +8,7 @@ use pulp::Simd;
 use rayon::prelude::*;
 
 use super::pixels::{PANEL, Pixels, Run};
-use super::{Activation, Isa, Shared, Weights, Window, activate, activated, with_scratch};
+use super::{Activation, Among, Isa, Shared, Weights, Window, activate, activated, with_scratch};
 
 /// Taps (of all channels) summed at a time; the sums of the parts are added in order. A block of weights for a tile stays
 /// in a first-level cache, the panels in a second-level one.
@@ -74,13 +74,21 @@ impl Implicit {
         isa.dispatch(Layout(isa, weights))
     }
 
-    pub fn forward(&self, x: &[f32], shape: [usize; 4], output: [usize; 2], plus: Option<&[f32]>, out: &mut [f32]) {
+    pub fn forward(
+        &self,
+        x: &[f32],
+        shape: [usize; 4],
+        output: [usize; 2],
+        plus: Option<&[f32]>,
+        among: Among,
+        out: &mut [f32],
+    ) {
         let pixels = Pixels::new(x, shape, self.window, output);
         let out = Shared::new(out);
         self.pieces(pixels.count()).into_par_iter().for_each(|piece| {
             let depth = DEPTH.min(self.taps());
             with_scratch(piece.panels.len() * depth * PANEL, |panels| {
-                self.isa.dispatch(Work { layer: self, pixels: &pixels, piece, panels, plus, out: &out });
+                self.isa.dispatch(Work { layer: self, pixels: &pixels, piece, panels, plus, among, out: &out });
             });
         });
     }
@@ -117,6 +125,7 @@ struct Work<'a> {
     /// `[panels, depth, PANEL]`.
     panels: &'a mut [f32],
     plus: Option<&'a [f32]>,
+    among: Among,
     out: &'a Shared<'a>,
 }
 
@@ -132,7 +141,7 @@ impl pulp::WithSimd for Work<'_> {
 impl Work<'_> {
     #[inline(always)]
     fn by<S: Simd, const R: usize>(self, simd: S) {
-        let Self { layer, pixels, piece, panels, plus, out } = self;
+        let Self { layer, pixels, piece, panels, plus, among, out } = self;
         assert_eq!(layer.rows, R, "weights laid out for another instruction set");
         let (taps, blocks) = (layer.taps(), layer.outputs.div_ceil(R));
         let depth = taps.div_ceil(taps.div_ceil(DEPTH));
@@ -160,6 +169,7 @@ impl Work<'_> {
                             bias,
                             last: last == taps,
                             plus,
+                            among,
                             out,
                         };
                         column += match (columns - column).div_ceil(S::F32_LANES) {
@@ -211,6 +221,7 @@ struct Store<'a> {
     last: bool,
     /// Added to them.
     plus: Option<&'a [f32]>,
+    among: Among,
     out: &'a Shared<'a>,
 }
 
@@ -224,7 +235,7 @@ impl Store<'_> {
         sums: &[[S::f32s; N]; R],
     ) -> usize {
         let columns = N * S::F32_LANES;
-        let channels = self.layer.outputs * self.layer.groups;
+        let Among { first, channels } = self.among;
         let size = self.pixels.size();
         for (row, sums) in sums.iter().enumerate().take(self.rows) {
             for run in self.runs {
@@ -232,7 +243,7 @@ impl Store<'_> {
                 if start >= end {
                     continue;
                 }
-                let to = (run.image * channels + self.row + row) * size + run.pixel + start - run.at;
+                let to = (run.image * channels + first + self.row + row) * size + run.pixel + start - run.at;
                 // SAFETY: pieces differ in the pixels or the rows, and a piece writes from one thread.
                 let out = unsafe { self.out.part(to..to + end - start) };
                 let plus = self.plus.filter(|_| self.last).map(|plus| &plus[to..][..out.len()]);

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 
 use super::lanes::{deinterleave, interleave};
 use super::matrix::Matrix;
-use super::{Activation, Isa, Shared, Weights, Window, activate, with_scratch};
+use super::{Activation, Among, Isa, Shared, Weights, Window, activate, with_scratch};
 
 /// Height and width of what a tile gives and sees, and the entries of the latter.
 const GIVES: usize = 4;
@@ -69,10 +69,11 @@ impl Winograd {
         [images, _, height, width]: [usize; 4],
         output: [usize; 2],
         plus: Option<&[f32]>,
+        among: Among,
         out: &mut [f32],
     ) {
         let tiles = output.map(|size| size.div_ceil(GIVES));
-        let map = Map { x, plus, input: [height, width], tiles, output, count: images * tiles[0] * tiles[1] };
+        let map = Map { x, plus, among, input: [height, width], tiles, output, count: images * tiles[0] * tiles[1] };
         let out = Shared::new(out);
         self.pieces(map.count).into_par_iter().for_each(|(tiles, outputs)| {
             let block = Block::new(self, tiles, outputs);
@@ -120,6 +121,7 @@ fn transformed(kernel: &[f32]) -> [f32; ENTRIES] {
 struct Map<'a> {
     x: &'a [f32],
     plus: Option<&'a [f32]>,
+    among: Among,
     input: [usize; 2],
     tiles: [usize; 2],
     output: [usize; 2],
@@ -405,7 +407,7 @@ fn scatter<S: Simd>(
                 rows[0].iter_mut().zip(&values[channel..]).for_each(|(to, &from)| *to = from);
             }
             for (channel, row) in (channel..channels).zip(&rows) {
-                let plane = strip.image * layer.bias.len() + first + channel;
+                let plane = strip.image * map.among.channels + map.among.first + first + channel;
                 let at = (plane * height + GIVES * strip.row + y) * width + start;
                 // SAFETY: blocks differ in the tiles or the outputs, and a block is written from one thread.
                 let out = unsafe { out.part(at..at + count) };

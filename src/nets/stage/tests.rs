@@ -198,3 +198,34 @@ fn a_depthwise_convolution_between_points_is_one_step_unless_what_is_between_is_
     assert_eq!(one, three);
     assert_eq!(one.iter().map(Vec::len).collect::<Vec<_>>(), [3 * 4 * 36, 3 * 5 * 36]);
 }
+
+#[test]
+fn convolutions_write_into_the_concatenation_unless_they_are_layers_or_taken_twice() {
+    let forward = |tapped: bool| {
+        let mut b = builder(10);
+        let conv = |name: &str, outputs, window| Conv::new(name, Names::default(), outputs, window);
+        let x = b.convolution(b.image(), conv("x", 17, POINT));
+        let x = b.relu(x);
+        let [point, wide] = [("point", 8, POINT), ("wide", 33, Window::square(3, 1, [(1, 1); 2]))];
+        let [point, wide] = [point, wide].map(|(name, outputs, window)| {
+            let y = b.convolution(x, conv(name, outputs, window));
+            let y = b.relu(y);
+            if tapped {
+                b.tap_on_request(y, name, name);
+            }
+            y
+        });
+        let twice = b.convolution(x, conv("twice", 5, POINT));
+        let pooled = b.max_pool(x, Window::square(3, 1, [(1, 1); 2]));
+        let all = b.concatenate(&[twice, point, pooled, wide, twice]);
+        b.tap(all, "all", "A");
+        let (stages, _) = load(&b.finish(None));
+        let parts = |step: &&Step| matches!(step.role, Role::Part { .. });
+        assert_eq!(stages[0].steps.iter().filter(parts).count(), if tapped { 0 } else { 2 });
+        let all = stages[0].forward(images(3, 10).1, &mut Taps::default()).last().flat().into_data();
+        f32s(&all).to_vec()
+    };
+    let (written, copied) = (forward(false), forward(true));
+    assert_eq!(written.len(), 3 * (5 + 8 + 17 + 33 + 5) * 100);
+    assert_eq!(written, copied);
+}
