@@ -192,14 +192,20 @@ fn activate(activation: Activation, values: &mut [f32]) {
     }
 }
 
-/// `activation` of a vector; NaN stays, which is the second operand of maximum and minimum.
+/// `activation` of a vector; NaN stays: vectors' maximum and minimum give it back from the second operand, if not from
+/// either, scalars' do not.
 #[inline(always)]
 fn activated<S: Simd>(simd: S, activation: Activation, x: S::f32s) -> S::f32s {
-    let relu = |x| simd.max_f32s(simd.splat_f32s(0.0), x);
+    if const { S::F32_LANES == 1 } {
+        let mut x = [x];
+        activate(activation, bytemuck::cast_slice_mut(&mut x));
+        return x[0];
+    }
+    let relu = simd.max_f32s(simd.splat_f32s(0.0), x);
     match activation {
         Activation::Identity => x,
-        Activation::Relu => relu(x),
-        Activation::Relu6 => simd.min_f32s(simd.splat_f32s(6.0), relu(x)),
+        Activation::Relu => relu,
+        Activation::Relu6 => simd.min_f32s(simd.splat_f32s(6.0), relu),
     }
 }
 
