@@ -66,24 +66,40 @@ impl Pointwise {
         let depth = self.inputs.div_ceil(self.inputs.div_ceil(DEPTH));
         for first in (0..self.inputs).step_by(depth) {
             let last = self.inputs.min(first + depth);
-            let mut sums = [simd.splat_f32s(0.0); P];
-            for (k, &weight) in weights[first..last].iter().enumerate() {
-                let line = &line(first + k)[..(P - 1) * step + 1];
-                for (p, sum) in sums.iter_mut().enumerate() {
-                    *sum = simd.mul_add_e_f32s(simd.splat_f32s(line[p * step]), weight, *sum);
-                }
-            }
-            for (sum, partial) in sums.iter_mut().zip(&partial[..P]) {
-                *sum = simd.add_f32s(if first == 0 { bias } else { *partial }, *sum);
+            let sums = sums::<S, P>(
+                simd,
+                &weights[first..last],
+                #[inline(always)]
+                |k| line(first + k),
+                step,
+            );
+            for (partial, &sum) in partial[..P].iter_mut().zip(&sums) {
+                *partial = simd.add_f32s(if first == 0 { bias } else { *partial }, sum);
             }
             if last == self.inputs {
-                store(&sums);
-            } else {
-                partial[..P].copy_from_slice(&sums);
+                store(&partial[..P]);
             }
         }
         P
     }
+}
+
+/// A tile of P pixels, summed over the inputs in order: by itself, or its sums are kept in memory for who takes them.
+#[inline(always)]
+fn sums<'a, S: Simd, const P: usize>(
+    simd: S,
+    weights: &[S::f32s],
+    line: impl Fn(usize) -> &'a [f32],
+    step: usize,
+) -> [S::f32s; P] {
+    let mut sums = [simd.splat_f32s(0.0); P];
+    for (k, &weight) in weights.iter().enumerate() {
+        let line = &line(k)[..(P - 1) * step + 1];
+        for (p, sum) in sums.iter_mut().enumerate() {
+            *sum = simd.mul_add_e_f32s(simd.splat_f32s(line[p * step]), weight, *sum);
+        }
+    }
+    sums
 }
 
 /// `[outputs / lanes, len, lanes]` from `[outputs, len]`; zeros behind the last.
