@@ -17,7 +17,8 @@ from onnx import TensorProto, helper, numpy_helper
 class Graph:
     """Nodes one after the other; shapes without the batch."""
 
-    def __init__(self, size):
+    def __init__(self, size, batch):
+        self.batch = batch
         self.nodes, self.weights, self.shapes = [], [], {"x": (3, size, size)}
         self.random = np.random.default_rng(0)
 
@@ -81,7 +82,7 @@ class Graph:
     def model(self, batch, last):
         value = lambda name: helper.make_tensor_value_info(name, TensorProto.FLOAT, (batch, *self.shapes[name]))
         graph = helper.make_graph(self.nodes, "network", [value("x")], [value(last)], self.weights)
-        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)], ir_version=8)
 
 
 def pads_of(pad):
@@ -169,7 +170,54 @@ def efficientnet_lite0(g):
     return g.dense(x, 1000, "Softmax")
 
 
+def vit(g, patch, width, heads, blocks, head, pre_norm=False, gelu="Gelu"):
+    """Tokens are products with a bias; attention is ONNX Runtime's own (com.microsoft), its fastest."""
+    ones = lambda value, n: g.constant(np.full(n, value, np.float32))
+    norm = lambda x: g.add("LayerNormalization", [x, ones(1, width), ones(0, width)], g.shapes[x], axis=-1, epsilon=1e-6)
+
+    def product(x, out):
+        tokens, inputs = g.shapes[x]
+        scale = np.float32(np.sqrt(1 / inputs))
+        weights = g.constant(g.random.standard_normal((inputs, out), np.float32) * scale)
+        return g.add("Add", [g.add("MatMul", [x, weights], (tokens, out)), ones(0, out)], (tokens, out))
+
+    def perceptron(x):
+        y = product(x, 4 * width)
+        if gelu == "Gelu":
+            erf = g.add("Erf", [g.add("Div", [y, ones(np.sqrt(2), 1)], g.shapes[y])], g.shapes[y])
+            y = g.add("Mul", [g.add("Mul", [y, g.add("Add", [erf, ones(1, 1)], g.shapes[y])], g.shapes[y]), ones(0.5, 1)], g.shapes[y])
+        else:
+            y = g.add("QuickGelu", [y], g.shapes[y], domain="com.microsoft", alpha=1.702)
+        return product(y, width)
+
+    side = g.shapes["x"][1] // patch
+    tokens = side * side + 1
+    x = g.conv("x", width, patch, patch, act=None)
+    x = g.add("Reshape", [x, g.constant(np.array([0, width, side * side], np.int64))], (width, side * side))
+    x = g.add("Transpose", [x], (side * side, width), perm=(0, 2, 1))
+    classes = g.add("Expand", [ones(0, (1, 1, width)), g.constant(np.array([g.batch, 1, width], np.int64))], (1, width))
+    x = g.add("Concat", [classes, x], (tokens, width), axis=1)
+    x = g.add("Add", [x, ones(0.1, (1, tokens, width))], (tokens, width))
+    if pre_norm:
+        x = norm(x)
+    for _ in range(blocks):
+        y = norm(x)
+        parts = [product(y, width) for _ in range(3)]
+        y = g.add("MultiHeadAttention", parts, (tokens, width), domain="com.microsoft", num_heads=heads)
+        x = g.sum(product(y, width), x, None)
+        x = g.sum(perceptron(norm(x)), x, None)
+    x = norm(x)
+    if not head:
+        return x
+    x = g.add("Gather", [x, g.constant(np.array(0, np.int64))], (width,), axis=1)
+    return g.dense(x, head)
+
+
 NETWORKS = {
+    "vit_b16": (lambda g: vit(g, 16, 768, 12, 12, 1000), 224),
+    "deit_s16": (lambda g: vit(g, 16, 384, 6, 12, 1000), 224),
+    "clip_vit_b32": (lambda g: vit(g, 32, 768, 12, 12, 512, pre_norm=True, gelu="QuickGelu"), 224),
+    "dinov2_b14": (lambda g: vit(g, 14, 768, 12, 12, None), 224),
     "vgg16": (vgg16, 224),
     "resnet50": (resnet50, 224),
     "inception_v3": (inception_v3, 299),
@@ -190,7 +238,7 @@ def main():
     options.intra_op_num_threads = arguments.threads
     for name in arguments.networks or NETWORKS:
         build, size = NETWORKS[name]
-        graph = Graph(size)
+        graph = Graph(size, arguments.batch)
         model = graph.model(arguments.batch, build(graph))
         onnx.checker.check_model(model)
         session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])

@@ -1,6 +1,7 @@
 //! CPU against GPU: every kernel, and with a configuration every stage; validated first, medians with their spread.
 
 mod convolutions;
+mod tokens;
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -123,6 +124,7 @@ pub fn run(devices: &[Selected], plan: Option<Plan>, convolutions: bool, progres
         if convolutions {
             continue;
         }
+        rows.extend(tokens::rows(selected)?.into_iter().map(of_product));
         // Enough draws that what is done once a test does not count; a software adapter takes a minute for less.
         let draws = if is_software(selected) { 1 } else { 40 };
         for (concepts, draws, images) in [(166, 10 * draws, 5), (1000, 4 * draws, 1)] {

@@ -10,6 +10,7 @@ use crate::device::Choice;
 use crate::error::FileError;
 use crate::images::Resize;
 use crate::stats::one_vs_two::Columns;
+use crate::nets::Token;
 use crate::stats::rsa::Rsa;
 use crate::stats::scoring::Ties;
 use crate::vectors::Spelling;
@@ -68,6 +69,9 @@ pub struct NetworkConfig {
     /// A list of names, or `"all"`: `None`.
     #[serde(default, with = "all")]
     pub layers: Option<Vec<String>>,
+    /// What is tested of layers of tokens; default: the class token, without one their mean.
+    #[serde(default)]
+    pub token: Option<Token>,
 }
 
 /// `[stimuli]`.

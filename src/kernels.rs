@@ -1,12 +1,14 @@
 //! The arithmetic of networks on tensors, CPU or GPU: a layer says what it computes, this room knows where and how.
 
 pub mod activation;
+pub mod attention;
 pub mod convolution;
 mod cpu;
 pub mod dense;
 pub mod gpu;
 pub mod join;
 mod memory;
+pub mod norm;
 pub mod pooling;
 pub mod product;
 pub mod separable;
@@ -19,6 +21,7 @@ use burn_flex::{Flex, FlexTensor};
 pub use activation::Activation;
 pub use convolution::{Convolution, Residual};
 pub use dense::Dense;
+pub use norm::LayerNorm;
 pub use separable::Separable;
 
 /// The values of a tensor on the CPU, row by row.

@@ -109,7 +109,12 @@ pub fn run(plan: Plan, fresh: bool, progress: &Progress) -> Result<PathBuf, Erro
     let similarity_seconds = started.elapsed().as_secs_f64();
     let predictions: Option<Predictions> = (0..groups).map(|group| checkpoint.classes(group)).collect();
     let run = Run {
-        network: Network { name: model.network.name.clone(), form: model.network.form.clone(), input: model.input },
+        network: Network {
+            name: model.network.name.clone(),
+            form: model.network.form.clone(),
+            input: model.input,
+            token: model.has_tokens().then_some(model.token),
+        },
         words: words.iter().map(|w| WordModel { name: w.name.clone(), dimensions: w.dimensions }).collect(),
         batch: placement.batch,
         memory: placement.memory.clone(),
@@ -226,7 +231,7 @@ impl FirstHalf<'_> {
         for ((stage, spec), wanted) in stages.iter().zip(&self.model.stages).zip(wanted).take(last + 1) {
             let started = Instant::now();
             let name = spec.layers.last().map_or("untapped stage", |layer| &layer.name);
-            let mut taps = Taps::new(wanted);
+            let mut taps = Taps::new(wanted).of(self.model.token);
             let mut tapped: Vec<(String, Vec<Tensor<2>>)> = Vec::new();
             let mut done = 0;
             let mut outputs = Vec::with_capacity(batches.len());

@@ -183,7 +183,7 @@ fn checksums(
         &model.network.name,
         &model.network.form,
         weights.as_deref().unwrap_or(&format!("random {}", config.seed)),
-        &format!("{:?} {}", model.input.resize, model.input.crop_pct),
+        &format!("{:?} {} {:?}", model.input.resize, model.input.crop_pct, model.token),
         &format!("{:?} {:?}", manifest.concepts, manifest.groups),
         &images,
         &placement.device.key(),

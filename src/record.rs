@@ -15,7 +15,7 @@ use crate::config::{Config, InferenceOptions, TestOptions, TestRequest};
 use crate::device::{self, Adapter, Selected};
 use crate::error::FileError;
 use crate::matrices::Read;
-use crate::nets::Input;
+use crate::nets::{Input, Token};
 use crate::results::{ResultsDir, write_json};
 
 /// Version of the layout of `run.json`; 1 and 2 are read too.
@@ -110,6 +110,9 @@ pub struct Network {
     pub form: String,
     /// Size and preprocessing of its images.
     pub input: Input,
+    /// What was tested of layers of tokens, where it has such.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<Token>,
 }
 
 /// A word model of a run.

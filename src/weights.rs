@@ -144,6 +144,8 @@ pub enum Kind {
     Scale,
     /// Batch-norm variance: one at random initialisation, never negative.
     Variance,
+    /// A transformer's class token or its positions: normal with standard deviation 0.02 at random initialisation.
+    Embedding,
 }
 
 /// How a source tensor becomes the parameter.
@@ -167,6 +169,8 @@ pub enum Transform {
         /// Height and width of the convolution kernel.
         size: usize,
     },
+    /// The same values behind so many axes of length 1.
+    Leading(usize),
 }
 
 impl Transform {
@@ -175,6 +179,7 @@ impl Transform {
         match (self, shape) {
             (Self::HwioToOihw, &[out, input, height, width]) => vec![height, width, input, out],
             (Self::Transpose | Self::HwcFlatten { .. }, &[out, input]) => vec![input, out],
+            (Self::Leading(axes), shape) => [&vec![1; axes], shape].concat(),
             (Self::Reshape { size }, &[out, input]) => vec![out, input / (size * size), size, size],
             _ => shape.to_vec(),
         }

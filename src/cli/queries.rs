@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use semgpu::config::{Bytes, Config};
 use semgpu::device::{self, Choice};
 use semgpu::error::Error;
+use semgpu::nets::Shape;
 use semgpu::plan::{self, Plan};
 use semgpu::progress::Progress;
 use semgpu::stimuli::Manifest;
@@ -34,8 +35,13 @@ pub(super) fn layers(network: Option<&str>, form: Option<&str>, json: bool) -> R
         return print_json(&rows);
     }
     for layer in layers {
-        let [channels, height, width] = layer.shape.as_map();
-        let shape = format!("{channels} x {height} x {width}");
+        let shape = match layer.shape {
+            Shape::Tokens([tokens, dimensions]) => format!("{tokens} tokens x {dimensions}"),
+            shape => {
+                let [channels, height, width] = shape.as_map();
+                format!("{channels} x {height} x {width}")
+            }
+        };
         let request = if layer.on_request { "  (on request)" } else { "" };
         print(&format!("{:<16} {:<10} {shape:<18} {:>9}{request}", layer.name, layer.label, layer.units()));
     }

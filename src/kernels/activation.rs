@@ -2,6 +2,8 @@
 
 use burn::tensor::{Tensor, activation};
 
+use super::{cpu, from_cpu, gpu, on_cpu};
+
 /// What is done to every sum as it leaves a convolution or a dense layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Activation {
@@ -11,16 +13,29 @@ pub enum Activation {
     Relu,
     /// `x` held between 0 and 6.
     Relu6,
+    /// `x Φ(x)` with the normal distribution `Φ(x) = (1 + erf(x / √2)) / 2` (Hendrycks & Gimpel 2016).
+    Gelu,
+    /// Its approximation `x (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2`.
+    GeluTanh,
+    /// Its approximation in CLIP, `x / (1 + exp(-1.702 x))`.
+    QuickGelu,
 }
 
 impl Activation {
     /// Of every unit.
     pub fn forward<const D: usize>(self, x: Tensor<D>) -> Tensor<D> {
-        match self {
-            Self::Identity => x,
-            Self::Relu => activation::relu(x),
-            Self::Relu6 => x.clamp(0.0, 6.0),
+        match (self, on_cpu(&x)) {
+            (Self::Identity, _) => x,
+            (Self::Relu, _) => activation::relu(x),
+            (Self::Relu6, _) => x.clamp(0.0, 6.0),
+            (_, Some(values)) => from_cpu(x.dims(), |out| cpu::activated_to(self, &values, out)),
+            (_, None) => gpu::activation::forward(x, self),
         }
+    }
+
+    /// Whether it is a comparison or two, that any kernel does in passing.
+    pub fn is_piecewise(self) -> bool {
+        matches!(self, Self::Identity | Self::Relu | Self::Relu6)
     }
 }
 

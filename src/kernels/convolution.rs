@@ -7,7 +7,11 @@ use super::join::Joint;
 use super::{Activation, Window, cpu, from_cpu, join, on_cpu};
 
 /// A convolution on a device, its weights laid out once.
-pub struct Convolution(On);
+pub struct Convolution {
+    on: On,
+    /// What it leaves to do.
+    activation: Activation,
+}
 
 enum On {
     Cpu(Box<cpu::Convolution>),
@@ -28,17 +32,23 @@ impl Convolution {
         device: &Device,
     ) -> Self {
         assert_eq!(weight.shape()[2..], window.size, "weights of another window");
-        Self(match Gpu::of(device) {
+        let gpu = Gpu::of(device);
+        let (within, left) = match (activation.is_piecewise(), &gpu) {
+            (false, None) => (Activation::Identity, activation),
+            _ => (activation, Activation::Identity),
+        };
+        let on = match gpu {
             Some(gpu) => {
-                On::Gpu(Box::new(gpu::convolution::Convolution::new(&gpu, &weight, &bias, window, groups, activation)))
+                On::Gpu(Box::new(gpu::convolution::Convolution::new(&gpu, &weight, &bias, window, groups, within)))
             }
             None => {
                 let [kernel, bias] = [&weight, &bias].map(|data| data.as_slice::<f32>().expect("parameters are f32"));
                 let inputs = weight.shape()[1] * groups;
-                let weights = cpu::Weights { kernel, bias, inputs, window, groups, activation };
+                let weights = cpu::Weights { kernel, bias, inputs, window, groups, activation: within };
                 On::Cpu(Box::new(cpu::Convolution::new(&weights)))
             }
-        })
+        };
+        Self { on, activation: left }
     }
 
     /// `[images, in, height, width]` to `[images, out, height, width]`.
@@ -46,18 +56,20 @@ impl Convolution {
     /// # Panics
     /// If the input is on another device or has other channels.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        match &self.0 {
+        let y = match &self.on {
             On::Cpu(convolution) => {
                 let values = on_cpu(&x).expect("an input on the device of the weights");
                 from_cpu(convolution.output(x.dims()), |out| convolution.forward(&values, x.dims(), None, out))
             }
             On::Gpu(convolution) => convolution.forward(x),
-        }
+        };
+        self.activation.forward(y)
     }
 
     /// Whether it can write into a [`Joint`].
     pub fn joins(&self) -> bool {
-        matches!(&self.0, On::Cpu(convolution) if convolution.joins())
+        self.activation == Activation::Identity
+            && matches!(&self.on, On::Cpu(convolution) if convolution.joins())
     }
 
     /// As [`forward`](Self::forward), its channels from `first` on among those of `joint`.
@@ -65,7 +77,7 @@ impl Convolution {
     /// # Panics
     /// As there, and if it [cannot](Self::joins) or they do not fit.
     pub fn forward_into(&self, x: Tensor<4>, joint: &mut Joint, first: usize) {
-        let On::Cpu(convolution) = &self.0 else { panic!("a joint on the CPU") };
+        let On::Cpu(convolution) = &self.on else { panic!("a joint on the CPU") };
         let [images, _, height, width] = convolution.output(x.dims());
         let [_, channels, ..] = joint.shape();
         assert_eq!(joint.shape(), [images, channels, height, width], "maps of one shape");
@@ -101,12 +113,13 @@ impl Residual {
     /// # Panics
     /// As there, and if the summand has another shape than the output.
     pub fn forward(&self, x: Tensor<4>, summand: Tensor<4>) -> Tensor<4> {
-        let On::Cpu(convolution) = &self.convolution.0 else {
+        let On::Cpu(convolution) = &self.convolution.on else {
             return join::sum(self.convolution.forward(x), summand, self.activation);
         };
         let shape = convolution.output(x.dims());
         assert_eq!(summand.dims(), shape, "a summand of the output's shape");
         let [values, summand] = [&x, &summand].map(|x| on_cpu(x).expect("an input on the device of the weights"));
-        from_cpu(shape, |out| convolution.forward(&values, x.dims(), Some(&summand), out))
+        let y = from_cpu(shape, |out| convolution.forward(&values, x.dims(), Some(&summand), out));
+        self.convolution.activation.forward(y)
     }
 }

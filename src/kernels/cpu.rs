@@ -3,16 +3,19 @@
 //!
 //! Every sum is formed in an order that the layer alone decides: the bits depend neither on the threads nor on the batch.
 
+mod attention;
 mod dense;
 mod depthwise;
 mod implicit;
 mod lanes;
 mod matrix;
+mod norm;
 mod pass;
 mod pixels;
 mod pointwise;
 mod pool;
 mod separable;
+mod smooth;
 mod winograd;
 
 use std::cell::RefCell;
@@ -24,8 +27,10 @@ use pulp::{Simd, WithSimd};
 
 use super::{Activation, Window};
 
+pub use self::attention::{Heads, attention};
 pub use self::dense::Dense;
-pub use self::pass::{concatenate, sum};
+pub use self::norm::layer_norm;
+pub use self::pass::{activated_to, concatenate, sum};
 pub use self::pool::{average_pool, global_mean, max_pool};
 pub use self::separable::Separable;
 
@@ -189,11 +194,14 @@ fn activate(activation: Activation, values: &mut [f32]) {
         Activation::Identity => {}
         Activation::Relu => values.iter_mut().for_each(|x| *x = relu(*x)),
         Activation::Relu6 => values.iter_mut().for_each(|x| *x = if *x > 6.0 { 6.0 } else { relu(*x) }),
+        Activation::Gelu => values.iter_mut().for_each(|x| *x = smooth::gelu(*x)),
+        Activation::GeluTanh => values.iter_mut().for_each(|x| *x = smooth::gelu_tanh(*x)),
+        Activation::QuickGelu => values.iter_mut().for_each(|x| *x = smooth::quick_gelu(*x)),
     }
 }
 
-/// `activation` of a vector; NaN stays: vectors' maximum and minimum give it back from the second operand, if not from
-/// either, scalars' do not.
+/// `activation` of a vector, a piecewise one; NaN stays: vectors' maximum and minimum give it back from the second operand,
+/// if not from either, scalars' do not.
 #[inline(always)]
 fn activated<S: Simd>(simd: S, activation: Activation, x: S::f32s) -> S::f32s {
     if const { S::F32_LANES == 1 } {
@@ -206,6 +214,8 @@ fn activated<S: Simd>(simd: S, activation: Activation, x: S::f32s) -> S::f32s {
         Activation::Identity => x,
         Activation::Relu => relu,
         Activation::Relu6 => simd.min_f32s(simd.splat_f32s(6.0), relu),
+        // Convolutions leave these to a pass of their own: within, they would take the registers of the sums.
+        Activation::Gelu | Activation::GeluTanh | Activation::QuickGelu => x,
     }
 }
 

@@ -1,7 +1,10 @@
 //! Our WGSL on Burn's device: buffers, launches and read-back on the queue that the tensors live on, nothing copied.
 
+pub mod activation;
+pub mod attention;
 pub mod convolution;
 mod depthwise;
+pub mod norm;
 pub mod pooling;
 pub mod product;
 #[cfg(test)]
@@ -23,7 +26,9 @@ pub const MAX_WORKGROUPS: u32 = 65_535;
 
 /// Every kernel of a network.
 pub fn kernels() -> impl Iterator<Item = &'static Kernel> {
-    [product::KERNELS, winograd::KERNELS, depthwise::KERNELS, pooling::KERNELS].into_iter().flatten().copied()
+    let maps = [product::KERNELS, winograd::KERNELS, depthwise::KERNELS, pooling::KERNELS];
+    let tokens = [activation::KERNELS, norm::KERNELS, attention::KERNELS];
+    maps.into_iter().chain(tokens).flatten().copied()
 }
 
 /// Device memory that the kernels of a network need beside its activations, at most.
@@ -231,6 +236,9 @@ fn code(activation: Activation) -> u32 {
         Activation::Identity => 0,
         Activation::Relu => 1,
         Activation::Relu6 => 2,
+        Activation::Gelu => 4,
+        Activation::GeluTanh => 5,
+        Activation::QuickGelu => 6,
     }
 }
 

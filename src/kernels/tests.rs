@@ -1,3 +1,5 @@
+mod tokens;
+
 use burn::tensor::module::max_pool2d;
 use burn::tensor::ops::MaxPoolOptions;
 use burn::tensor::{Device, Tensor, TensorData};
@@ -154,6 +156,8 @@ fn operations(device: &Device) -> Vec<(&'static str, Vec<f32>)> {
     };
     let (weight, bias) = (TensorData::new(filled(5 * 594), [5, 594]), TensorData::new(filled(5), [5]));
     let dense = Dense::new(&weight, &bias, Activation::Identity, 2 * 594 * 4, device);
+    let (weight, bias) = (TensorData::new(filled(24), [4, 6, 1, 1]), TensorData::new(filled(4), [4]));
+    let gelu = Convolution::new(weight, bias, Window::square(1, 1, VALID), 1, Activation::Gelu, device);
     vec![
         ("1 x 1", conv([4, 6, 1, 1], 1, VALID, 1)),
         ("1 x 1, strided", conv([4, 6, 1, 1], 2, VALID, 1)),
@@ -168,7 +172,8 @@ fn operations(device: &Device) -> Vec<(&'static str, Vec<f32>)> {
         ("mean with zeros", values(average_pool(x.clone(), 3, Border::Zeros))),
         ("global mean", values(global_mean(x.clone()))),
         ("softmax", values(softmax(x.clone().flatten(1, 3)))),
-        ("ReLU 6", values(Activation::Relu6.forward(x * 9.0))),
+        ("ReLU 6", values(Activation::Relu6.forward(x.clone() * 9.0))),
+        ("GELU after a convolution", values(gelu.forward(x))),
     ]
 }
 

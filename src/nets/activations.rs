@@ -138,11 +138,11 @@ impl Activations {
         if let Map(x) = self { x } else { panic!("{:?}, expected a map", self.shape()) }
     }
 
-    fn tokens(self) -> Tensor<3> {
+    pub(super) fn tokens(self) -> Tensor<3> {
         if let Tokens(x) = self { x } else { panic!("{:?}, expected tokens", self.shape()) }
     }
 
-    fn vector(self) -> Tensor<2> {
+    pub(super) fn vector(self) -> Tensor<2> {
         if let Vector(x) = self { x } else { panic!("{:?}, expected a vector", self.shape()) }
     }
 }

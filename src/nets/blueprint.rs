@@ -9,8 +9,9 @@ use super::activations::Shape;
 use super::input::Input;
 use super::operation::{Function, Operation};
 use super::stage::{Role, Stage};
+use super::tokens::Token;
 use crate::kernels::{Activation, VALID, Window};
-use crate::weights::{Facts, Parameter, Parameters, Transform, WeightsError};
+use crate::weights::{Facts, Kind, Parameter, Parameters, Transform, WeightsError};
 
 /// A network in one of its forms, before its weights are read.
 #[derive(Clone, Debug)]
@@ -69,7 +70,7 @@ pub struct StageSpec {
     pub carried: Vec<Shape>,
     /// Layers tapped in this stage, in the order in which they are computed.
     pub layers: Vec<Layer>,
-    /// Multiply-adds of its weights per image, for the time left.
+    /// Multiply-adds of its weights and of attention per image, for the time left.
     pub multiply_adds: u64,
 }
 
@@ -104,6 +105,13 @@ impl Blueprint {
         self.nodes.iter().filter_map(|node| node.layer.clone()).collect()
     }
 
+    /// What is tested of its layers of tokens unless the configuration says otherwise: the class token, without one their
+    /// mean.
+    pub fn token(&self) -> Token {
+        let has_class = self.nodes.iter().any(|node| matches!(node.operation, Operation::Embedding { .. }));
+        if has_class { Token::Cls } else { Token::Mean }
+    }
+
     /// Every parameter, with its names in the known weights files.
     pub fn parameters(&self) -> Vec<Parameter> {
         self.nodes.iter().flat_map(|node| node.parameters.iter().cloned()).collect()
@@ -123,7 +131,11 @@ impl Blueprint {
                 }
                 Operation::Function(Function::MaxPool(window)) => facts.max_padding.push(window.padding),
                 Operation::Function(Function::AveragePool(_, border)) => facts.border = Some(*border),
-                Operation::Image | Operation::Dense { .. } | Operation::Function(_) => {}
+                Operation::Image
+                | Operation::Dense { .. }
+                | Operation::Embedding { .. }
+                | Operation::LayerNorm { .. }
+                | Operation::Function(_) => {}
             }
         }
         facts
@@ -140,6 +152,13 @@ impl Blueprint {
         device: &Device,
     ) -> Result<Vec<Stage>, WeightsError> {
         self.ranges().take(stages).map(|range| Stage::load(self, range, parameters, device)).collect()
+    }
+
+    /// Whether every value comes about in the same way.
+    #[cfg(test)]
+    pub(super) fn computes_as(&self, other: &Self) -> bool {
+        let same = |(a, b): (&Node, &Node)| (&a.operation, &a.inputs, a.shape) == (&b.operation, &b.inputs, b.shape);
+        self.nodes.len() == other.nodes.len() && self.nodes.iter().zip(&other.nodes).all(same)
     }
 
     /// The nodes of every stage.
@@ -165,12 +184,13 @@ impl Blueprint {
         (0..cut).filter(|&node| last[node] >= cut).collect()
     }
 
-    /// What before `end` is done in the same pass as `at`: after a convolution a sum with what was computed before, after it,
-    /// a dense layer or a sum an activation; of each, its own value neither another node takes nor a layer is.
+    /// What before `end` is done in the same pass as `at`: after a convolution or dense layer a sum with what was computed
+    /// before; after a convolution with or without, a dense layer without, or a sum an activation; of each, its own value
+    /// neither another node takes nor a layer is.
     pub(super) fn joined(&self, at: usize, end: usize) -> Joined {
         let mut joined = Joined { nodes: vec![at], summand: None, activation: Activation::Identity };
         let operation = |node: usize| &self.nodes[node].operation;
-        if let Operation::Convolution { .. } = operation(at)
+        if let Operation::Convolution { .. } | Operation::Dense { .. } = operation(at)
             && let Some(sum) = self.only_taker(at, end)
             && *operation(sum) == Operation::Function(Function::Add)
             && let Some(&summand) = self.nodes[sum].inputs.iter().find(|&&input| input < at)
@@ -179,9 +199,10 @@ impl Blueprint {
             joined.summand = Some(summand);
         }
         let adds = match operation(at) {
-            Operation::Convolution { .. } | Operation::Dense { .. } => true,
+            Operation::Convolution { .. } => true,
+            Operation::Dense { .. } => joined.summand.is_none(),
             Operation::Function(function) => *function == Function::Add,
-            Operation::Image => false,
+            Operation::Image | Operation::Embedding { .. } | Operation::LayerNorm { .. } => false,
         };
         if adds
             && let Some(taker) = self.only_taker(joined.outcome(), end)
@@ -218,6 +239,9 @@ impl Blueprint {
                 (Kind::Point, [.., (before, _)]) if kind(*before)? == Kind::Depthwise => true,
                 _ => return None,
             };
+            if !joined.activation.is_piecewise() {
+                return None;
+            }
             convolutions.push((node, joined.activation));
             nodes.extend(&joined.nodes);
             if last {
@@ -271,7 +295,7 @@ enum Kind {
 pub(super) struct Joined {
     /// In order.
     pub nodes: Vec<usize>,
-    /// The node whose value is added to a convolution's.
+    /// The node whose value is added to a convolution's or dense layer's.
     pub summand: Option<usize>,
     /// The last that is done.
     pub activation: Activation,
@@ -285,9 +309,15 @@ impl Joined {
 }
 
 impl Node {
-    /// Of the weights with what comes in, per image.
+    /// Of the weights with what comes in, and of attention, per image.
     fn multiply_adds(&self) -> u64 {
+        if let (Operation::Function(Function::Attention { .. }), Shape::Tokens([tokens, dimensions])) =
+            (&self.operation, self.shape)
+        {
+            return (2 * tokens * tokens * dimensions) as u64;
+        }
+        let kernel = self.parameters.first().filter(|parameter| matches!(parameter.kind, Kind::Kernel { .. }));
         let weights = |kernel: &Parameter| kernel.shape.iter().product::<usize>();
-        self.parameters.first().map_or(0, |kernel| (weights(kernel) * self.shape.positions()) as u64)
+        kernel.map_or(0, |kernel| (weights(kernel) * self.shape.positions()) as u64)
     }
 }

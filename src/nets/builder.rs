@@ -99,11 +99,16 @@ impl Builder {
 
     /// A dense layer over all units of a map or vector, or over each token by itself.
     pub fn dense(&mut self, x: Value, name: &str, names: &Names, outputs: usize) -> Value {
+        self.product(x, name, names, outputs, true)
+    }
+
+    /// A dense layer, with a bias or without.
+    pub fn product(&mut self, x: Value, name: &str, names: &Names, outputs: usize, bias: bool) -> Value {
         let (inputs, side, shape) = match self.shape(x) {
             Shape::Tokens([tokens, dimensions]) => (dimensions, 1, Shape::Tokens([tokens, outputs])),
             shape => (shape.units(), shape.as_map()[1], Shape::Vector([outputs])),
         };
-        let parameters = names.layer(name, &[outputs, inputs], true, side);
+        let parameters = names.layer(name, &[outputs, inputs], bias, side);
         self.add(Operation::Dense { name: name.to_string() }, &[x], shape, parameters)
     }
 
@@ -200,7 +205,18 @@ impl Builder {
         }
     }
 
-    fn add(&mut self, operation: Operation, inputs: &[Value], shape: Shape, parameters: Vec<Parameter>) -> Value {
+    /// A parameter more.
+    pub(super) fn scale(&mut self, x: Value, scale: Parameter) {
+        self.nodes[x.0].parameters.push(scale);
+    }
+
+    pub(super) fn add(
+        &mut self,
+        operation: Operation,
+        inputs: &[Value],
+        shape: Shape,
+        parameters: Vec<Parameter>,
+    ) -> Value {
         let inputs = inputs.iter().map(|input| input.0).collect();
         self.nodes.push(Node { operation, inputs, shape, parameters, layer: None });
         Value(self.nodes.len() - 1)

@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::Deserialize;
 
-use super::{Batch, Preprocess, Taps, find};
+use super::{Batch, Blueprint, Preprocess, Taps, find};
 use crate::weights::{Parameters, formula};
 
 /// An `f32` run sums in an order of its own. The golden file holds the largest difference between such a run and the
@@ -50,9 +50,22 @@ pub fn batch(images: &[Vec<u8>], preprocess: Preprocess, size: usize, device: &D
 /// Runs a network with the formula's weights over the formula's two images, stage by stage, and compares each layer
 /// with the golden file; every layer must be there, in order.
 pub fn check(file: &str, form: &str) {
-    let path = format!("{}/tests/golden/{file}", env!("CARGO_MANIFEST_DIR"));
-    let golden: Golden = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let golden = read(file);
     let blueprint = find(&golden.network).unwrap().blueprint(form).unwrap();
+    compare(golden, &blueprint);
+}
+
+/// The same of a network that is no published one.
+pub fn check_drawn(file: &str, blueprint: &Blueprint) {
+    compare(read(file), blueprint);
+}
+
+fn read(file: &str) -> Golden {
+    let path = format!("{}/tests/golden/{file}", env!("CARGO_MANIFEST_DIR"));
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+fn compare(golden: Golden, blueprint: &Blueprint) {
     let (input, specs) = (blueprint.input, blueprint.stages());
     assert_eq!(input.size, golden.size);
     let device = Device::flex();

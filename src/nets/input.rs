@@ -27,6 +27,8 @@ pub enum Preprocess {
     Torch,
     /// `(x - 127) / 128`, RGB (EfficientNet-Lite).
     Lite,
+    /// As `torch`, with the mean and standard deviation of CLIP's training.
+    Clip,
 }
 
 impl Preprocess {
@@ -38,6 +40,8 @@ impl Preprocess {
         const CAFFE_MEAN: [f32; 3] = [103.939, 116.779, 123.68];
         const TORCH_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
         const TORCH_SD: [f32; 3] = [0.229, 0.224, 0.225];
+        const CLIP_MEAN: [f32; 3] = [0.481_454_66, 0.457_827_5, 0.408_210_73];
+        const CLIP_SD: [f32; 3] = [0.268_629_54, 0.261_302_6, 0.275_777_1];
 
         assert_eq!(rgb.len(), size * size * 3, "an image of {size} x {size} RGB pixels");
         let mut planes = Vec::with_capacity(rgb.len());
@@ -48,6 +52,7 @@ impl Preprocess {
                     Self::Caffe => x(2 - channel) - CAFFE_MEAN[channel],
                     Self::Tf => x(channel) / 127.5 - 1.0,
                     Self::Torch => (x(channel) / 255.0 - TORCH_MEAN[channel]) / TORCH_SD[channel],
+                    Self::Clip => (x(channel) / 255.0 - CLIP_MEAN[channel]) / CLIP_SD[channel],
                     Self::Lite => (x(channel) - 127.0) / 128.0,
                 }
             }));

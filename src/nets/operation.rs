@@ -3,13 +3,16 @@
 //! To add an operation without weights: a variant of [`Function`] with its shape and its kernel; with weights: a variant of
 //! [`Operation`] with its method of the [`Builder`](super::Builder), which lists its parameters, and its [`Kernel`].
 
-use burn::tensor::{Device, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 
 use super::activations::{Activations, Shape};
+use super::positions::Resample;
+use super::tokens::{self, Embedding};
+use crate::kernels::attention::{Heads, attention, self_attention};
 use crate::kernels::join::Joint;
 use crate::kernels::pooling::{Border, average_pool, global_mean, max_pool};
 use crate::kernels::separable::{Part, Separable};
-use crate::kernels::{Activation, Convolution, Dense, Residual, Window, activation};
+use crate::kernels::{Activation, Convolution, Dense, LayerNorm, Residual, Window, activation};
 use crate::weights::{Parameters, WeightsError};
 
 /// What a node computes.
@@ -30,8 +33,22 @@ pub enum Operation {
     },
     /// A dense layer over all units of a map or vector, or over each token by itself.
     Dense {
-        /// `{name}.weight` and, if it has one, `{name}.bias`.
+        /// `{name}.weight`, if it has them `{name}.bias` and `{name}.scale`, by which every output is multiplied.
         name: String,
+    },
+    /// The places of a map as tokens behind a class token, their positions added.
+    Embedding {
+        /// `{name}.class` and `{name}.positions`.
+        name: String,
+        /// From the grid of the positions to the map's.
+        resample: Option<Resample>,
+    },
+    /// A normalization of each token, or of a vector.
+    LayerNorm {
+        /// `{name}.gamma` and `{name}.beta`.
+        name: String,
+        /// Added to the variance.
+        epsilon: f64,
     },
     /// What takes no weights.
     Function(Function),
@@ -61,6 +78,13 @@ pub enum Function {
     Mean,
     /// The places of a map, row by row, as tokens.
     Tokens,
+    /// The first token: a vector.
+    Class,
+    /// Of tokens to each other: of queries, keys and values side by side, or of the three.
+    Attention {
+        /// Parts of the dimensions that attend each for itself.
+        heads: usize,
+    },
     /// The sum of two of a shape.
     Add,
     /// One behind the other along channels, tokens or units.
@@ -82,6 +106,15 @@ impl Function {
             (Self::AveragePool(..), &[shape @ Shape::Map(_)]) => Some(shape),
             (Self::Mean, &[Shape::Map([units, ..]) | Shape::Tokens([_, units])]) => Some(Shape::Vector([units])),
             (Self::Tokens, &[Shape::Map([channels, height, width])]) => Some(Shape::Tokens([height * width, channels])),
+            (Self::Class, &[Shape::Tokens([_, dimensions])]) => Some(Shape::Vector([dimensions])),
+            (Self::Attention { heads }, &[Shape::Tokens([tokens, all])]) if all % (3 * heads) == 0 => {
+                Some(Shape::Tokens([tokens, all / 3]))
+            }
+            (Self::Attention { heads }, &[q @ Shape::Tokens([_, all]), k, v])
+                if [k, v] == [q; 2] && all % heads == 0 =>
+            {
+                Some(q)
+            }
             (Self::Add, &[one, other]) if one == other => Some(one),
             (Self::Concatenate, &[first, ref others @ ..]) => others.iter().try_fold(first, concatenated),
             _ => None,
@@ -98,6 +131,9 @@ impl Function {
         if self == Self::Concatenate {
             return Activations::concatenate(inputs, 1);
         }
+        if let Self::Attention { heads } = self {
+            return Tokens(attend(inputs.into_iter().map(Activations::tokens).collect(), heads));
+        }
         let mut inputs = inputs.into_iter();
         match (self, inputs.next().expect("an input"), inputs.next()) {
             (Self::Activate(activation), Map(x), None) => Map(activation.forward(x)),
@@ -108,10 +144,21 @@ impl Function {
             (Self::AveragePool(window, border), Map(x), None) => Map(average_pool(x, window, border)),
             (Self::Mean, Map(x), None) => Vector(global_mean(x).flatten(1, 3)),
             (Self::Mean, Tokens(x), None) => Vector(x.mean_dim(1).flatten(1, 2)),
+            (Self::Class, Tokens(x), None) => Vector(tokens::first(x)),
             (Self::Tokens, Map(x), None) => Tokens(x.flatten::<3>(2, 3).swap_dims(1, 2)),
             (function, one, _) => panic!("{function:?} of {:?}", one.shape()),
         }
     }
+}
+
+/// Of queries, keys and values side by side, or of the three.
+fn attend(inputs: Vec<Tensor<3>>, heads: usize) -> Tensor<3> {
+    let [queries, keys, values] = match <[Tensor<3>; 3]>::try_from(inputs) {
+        Ok(three) => three.map(|tokens| Heads { tokens, first: 0 }),
+        Err(mut one) => return self_attention(one.pop().expect("an input"), heads),
+    };
+    let units = queries.tokens.dims()[2] / heads;
+    attention(queries, keys, values, [heads, units], 1.0 / (units as f64).sqrt())
 }
 
 /// `first` with `other` behind it.
@@ -134,6 +181,10 @@ pub(super) enum Kernel {
     Residual(Box<Residual>),
     Separable(Box<Separable>),
     Dense(Dense),
+    /// Plus a second input.
+    DenseSum(Dense),
+    Embedding(Box<Embedding>),
+    LayerNorm(LayerNorm),
     Sum(Activation),
     Function(Function),
 }
@@ -150,7 +201,16 @@ impl Kernel {
                 let summand = inputs.get(1).cloned().map(Activations::map);
                 Activations::Map(separable.forward(inputs.remove(0).map(), summand))
             }
-            Self::Dense(dense) => dense_forward(dense, inputs.remove(0)),
+            Self::Dense(dense) => dense_forward(dense, inputs.remove(0), None),
+            Self::DenseSum(dense) => {
+                let summand = inputs.remove(1);
+                dense_forward(dense, inputs.remove(0), Some(summand))
+            }
+            Self::Embedding(embedding) => Activations::Tokens(embedding.forward(inputs.remove(0).map())),
+            Self::LayerNorm(norm) => match inputs.remove(0) {
+                Activations::Tokens(x) => Activations::Tokens(norm.forward(x)),
+                x => Activations::Vector(norm.forward(x.vector())),
+            },
             Self::Sum(activation) => {
                 let other = inputs.remove(1);
                 inputs.remove(0).plus(other, *activation)
@@ -171,10 +231,16 @@ impl Kernel {
     }
 }
 
-fn dense_forward(dense: &Dense, x: Activations) -> Activations {
-    let Activations::Tokens(x) = x else { return Activations::Vector(dense.forward(x.flat())) };
+fn dense_forward(dense: &Dense, x: Activations, summand: Option<Activations>) -> Activations {
+    let forward = |x: Tensor<2>, summand: Option<Tensor<2>>| match summand {
+        Some(summand) => dense.forward_plus(x, summand),
+        None => dense.forward(x),
+    };
+    let Activations::Tokens(x) = x else {
+        return Activations::Vector(forward(x.flat(), summand.map(Activations::vector)));
+    };
     let [images, tokens, _] = x.dims();
-    let y = dense.forward(x.flatten(0, 1));
+    let y = forward(x.flatten(0, 1), summand.map(|summand| summand.tokens().flatten(0, 1)));
     let units = y.dims()[1];
     Activations::Tokens(y.reshape([images, tokens, units]))
 }
@@ -202,8 +268,15 @@ impl Operation {
                 Kernel::Convolution(Box::new(Convolution::new(weight, bias, window, groups, activation, device)))
             }
             Self::Dense { name } => {
-                let (weight, bias) = plain(parameters, name)?;
-                Kernel::Dense(Dense::new(&weight, &bias, activation, Dense::TILE_BYTES, device))
+                let (weight, bias) = scaled(parameters, name)?;
+                let dense = Dense::new(&weight, &bias, activation, Dense::TILE_BYTES, device);
+                if summed { Kernel::DenseSum(dense) } else { Kernel::Dense(dense) }
+            }
+            Self::Embedding { name, resample } => {
+                Kernel::Embedding(Box::new(Embedding::load(parameters, name, *resample, device)?))
+            }
+            Self::LayerNorm { name, epsilon } => {
+                Kernel::LayerNorm(tokens::layer_norm(parameters, name, *epsilon, device)?)
             }
             Self::Function(Function::Add) => Kernel::Sum(activation),
             Self::Function(function) => Kernel::Function(*function),
@@ -231,6 +304,19 @@ impl Operation {
 fn plain(parameters: &mut Parameters, name: &str) -> Result<(TensorData, TensorData), WeightsError> {
     let weight = parameters.get(&format!("{name}.weight"))?;
     let bias = find(parameters, name, "bias")?.unwrap_or_else(|| TensorData::zeros::<f32, _>([weight.shape()[0]]));
+    Ok((weight, bias))
+}
+
+/// Weight and bias of a dense layer, both multiplied by the scale of each output if it has one, in `f64`, rounded once.
+fn scaled(parameters: &mut Parameters, name: &str) -> Result<(TensorData, TensorData), WeightsError> {
+    let (weight, bias) = plain(parameters, name)?;
+    let Some(scale) = find(parameters, name, "scale")? else { return Ok((weight, bias)) };
+    let [weight, bias] = [weight, bias].map(|data| {
+        let each = data.num_elements() / scale.num_elements();
+        let rows = f32s(&data).chunks_exact(each).zip(f32s(&scale));
+        let values = rows.flat_map(|(row, &s)| row.iter().map(move |&w| (f64::from(w) * f64::from(s)) as f32));
+        TensorData::new(values.collect::<Vec<f32>>(), data.shape().clone())
+    });
     Ok((weight, bias))
 }
 

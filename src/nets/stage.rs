@@ -8,6 +8,7 @@ use burn::tensor::{Device, Tensor};
 use super::activations::Activations;
 use super::blueprint::Blueprint;
 use super::operation::{Function, Kernel};
+use super::tokens::Token;
 use crate::kernels::Separable;
 use crate::kernels::join::Joint;
 use crate::weights::{Parameters, WeightsError};
@@ -46,13 +47,19 @@ impl Batch {
 #[derive(Default)]
 pub struct Taps {
     wanted: Vec<String>,
+    token: Token,
     seen: Vec<(String, Tensor<2>)>,
 }
 
 impl Taps {
     /// Keeps the named layers.
     pub fn new(wanted: impl IntoIterator<Item = String>) -> Self {
-        Self { wanted: wanted.into_iter().collect(), seen: Vec::new() }
+        Self { wanted: wanted.into_iter().collect(), ..Self::default() }
+    }
+
+    /// Of layers of tokens keeps what is said.
+    pub fn of(self, token: Token) -> Self {
+        Self { token, ..self }
     }
 
     /// Takes what was kept, each `[images, units]`, in the order of computation.
@@ -66,7 +73,7 @@ impl Taps {
 
     fn tap(&mut self, layer: &str, activations: &Activations) {
         if self.wants(layer) {
-            self.seen.push((layer.to_string(), activations.clone().flat()));
+            self.seen.push((layer.to_string(), self.token.of(activations.clone()).flat()));
         }
     }
 }

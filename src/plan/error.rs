@@ -41,6 +41,12 @@ pub enum PlanError {
         /// As configured.
         layer: String,
     },
+    /// No class token.
+    #[error(
+        "network.token: {0} has no class token; expected \"mean\" (the tokens' mean) or \"all\" (every dimension of every \
+         token)"
+    )]
+    NoClassToken(String),
     /// Nothing to test.
     #[error("network.layers is empty and stimuli.pixels is off: there is nothing to test")]
     NoLayers,

@@ -6,7 +6,7 @@ use burn::tensor::Device;
 
 use crate::config::Config;
 use crate::images::Resize;
-use crate::nets::{self, Blueprint, Input, Layer, Network, Shape, Stage, StageSpec};
+use crate::nets::{self, Blueprint, Input, Layer, Network, Shape, Stage, StageSpec, Token};
 use crate::plan::PlanError;
 use crate::stimuli::{PIXELS, PIXELS_LABEL};
 use crate::weights::{self, Parameters, WeightsError};
@@ -19,6 +19,8 @@ pub struct Model {
     pub input: Input,
     /// Its stages up to the last layer wanted.
     pub stages: Vec<StageSpec>,
+    /// What is tested of layers of tokens.
+    pub token: Token,
     /// The layers tested, in input order; the pixels first if wanted.
     pub layers: Vec<Layer>,
     /// Where the network's answers are read, if it is run that far.
@@ -65,7 +67,8 @@ impl Model {
         let (published, network) = network(&config.network.name, config.network.form.as_deref())?;
         let input = input(config, network.input)?;
         let classifier = classifier(config, &network)?;
-        let stages = stages(config, &network, classifier.as_ref())?;
+        let token = token(config, &network)?;
+        let stages = stages(config, &network, token, classifier.as_ref())?;
         let layers = layers(config, &input, &stages)?;
         let parameters = network.parameters();
         // Batch normalization is folded into the convolutions when they are loaded.
@@ -83,7 +86,12 @@ impl Model {
             }
         };
         let classifier = classifier.filter(|classifier| classifier.stage < stages.len());
-        Ok((Self { network, input, stages, layers, classifier, files, weight_bytes }, parameters))
+        Ok((Self { network, input, stages, token, layers, classifier, files, weight_bytes }, parameters))
+    }
+
+    /// Whether any of its layers are tokens.
+    pub fn has_tokens(&self) -> bool {
+        self.network.layers().iter().any(|layer| matches!(layer.shape, Shape::Tokens(_)))
     }
 
     /// Reads the weights and builds the network on the device, up to the last layer wanted.
@@ -107,6 +115,14 @@ fn input(config: &Config, mut input: Input) -> Result<Input, PlanError> {
     Ok(input)
 }
 
+/// What is tested of layers of tokens; a class token only where there is one.
+fn token(config: &Config, network: &Blueprint) -> Result<Token, PlanError> {
+    match config.network.token {
+        Some(Token::Cls) if network.token() != Token::Cls => Err(PlanError::NoClassToken(network.name.clone())),
+        token => Ok(token.unwrap_or_else(|| network.token())),
+    }
+}
+
 /// The network's classifier; the 1 vs. 2 test needs one.
 fn classifier(config: &Config, network: &Blueprint) -> Result<Option<Classifier>, PlanError> {
     let classifier = network.classifier.as_ref().and_then(|name| {
@@ -120,7 +136,12 @@ fn classifier(config: &Config, network: &Blueprint) -> Result<Option<Classifier>
 }
 
 /// The stages up to the last layer wanted, or to the classifier for the 1 vs. 2 test, each with the layers wanted.
-fn stages(config: &Config, network: &Blueprint, classifier: Option<&Classifier>) -> Result<Vec<StageSpec>, PlanError> {
+fn stages(
+    config: &Config,
+    network: &Blueprint,
+    token: Token,
+    classifier: Option<&Classifier>,
+) -> Result<Vec<StageSpec>, PlanError> {
     let mut stages = network.stages();
     for name in config.network.layers.iter().flatten() {
         if !stages.iter().flat_map(|stage| &stage.layers).any(|layer| &layer.name == name) {
@@ -132,6 +153,7 @@ fn stages(config: &Config, network: &Blueprint, classifier: Option<&Classifier>)
             Some(asked) => asked.contains(&layer.name),
             None => !layer.on_request,
         });
+        stage.layers.iter_mut().for_each(|layer| layer.shape = token.shape(layer.shape));
     }
     let last = stages.iter().rposition(|stage| !stage.layers.is_empty());
     let answers = classifier.filter(|_| config.one_vs_two.is_some()).map(|classifier| classifier.stage);

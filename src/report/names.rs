@@ -13,6 +13,17 @@ pub fn network(name: &str) -> &str {
         "inception_v3" => "Inception V3",
         "squeezenet1_1" => "SqueezeNet 1.1",
         "efficientnet_lite0" => "EfficientNet-Lite0",
+        "vit_b16" => "ViT-B/16",
+        "vit_b32" => "ViT-B/32",
+        "deit_t16" => "DeiT-Ti/16",
+        "deit_s16" => "DeiT-S/16",
+        "clip_vit_b32" => "CLIP ViT-B/32",
+        "clip_vit_b16" => "CLIP ViT-B/16",
+        "clip_vit_l14" => "CLIP ViT-L/14",
+        "dinov2_s14" => "DINOv2 S/14",
+        "dinov2_b14" => "DINOv2 B/14",
+        "dinov2_l14" => "DINOv2 L/14",
+        "alexnet" => "AlexNet",
         other => other,
     }
 }

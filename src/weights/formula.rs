@@ -15,6 +15,7 @@ pub(super) fn values(parameter: &Parameter) -> Vec<f32> {
         Kind::Bias => (0.0, 0.1),
         Kind::Scale => (1.0, 0.1),
         Kind::Variance => (1.0, 0.25),
+        Kind::Embedding => (0.0, 0.5),
     };
     let hash = name_hash(&parameter.name);
     let count: usize = parameter.shape.iter().product();

@@ -107,7 +107,7 @@ impl Names {
     }
 
     /// The names of another variable; no known file keeps one in another layout.
-    pub(super) fn vector(&self, variable: Variable) -> Vec<(String, Transform)> {
+    pub fn vector(&self, variable: Variable) -> Vec<(String, Transform)> {
         self.of(variable).map(|(name, _)| (name.clone(), Transform::None)).collect()
     }
 

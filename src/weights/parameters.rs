@@ -37,8 +37,8 @@ impl Parameters {
         }
     }
 
-    /// An untrained network, the control: kernels normal with variance `2 / fan_in` (He et al. 2015), biases and means
-    /// zero, scales and variances one. A parameter depends on `seed` and its place in the network alone.
+    /// An untrained network, the control: kernels normal with variance `2 / fan_in` (He et al. 2015), embeddings normal with
+    /// standard deviation 0.02, biases and means zero, scales and variances one. A parameter depends on `seed` and its place in the network alone.
     pub fn random(parameters: Vec<Parameter>, seed: u64) -> Self {
         Self { parameters: of_files(parameters, false), source: Source::Random { seed } }
     }
@@ -106,15 +106,18 @@ fn of_files(mut parameters: Vec<Parameter>, folded: bool) -> Vec<Parameter> {
     parameters
 }
 
+/// As the authors of vision transformers initialise class token and positions.
+const EMBEDDING_SD: f64 = 0.02;
+
 /// Box-Muller: two normal numbers from two uniform ones.
 fn he_normal(parameter: &Parameter, mut random: Random) -> Vec<f32> {
     let count = parameter.shape.iter().product();
-    let fan_in = match parameter.kind {
-        Kind::Kernel { fan_in, .. } => fan_in,
+    let sd = match parameter.kind {
+        Kind::Kernel { fan_in, .. } => (2.0 / fan_in as f64).sqrt(),
+        Kind::Embedding => EMBEDDING_SD,
         Kind::Bias => return vec![0.0; count],
         Kind::Scale | Kind::Variance => return vec![1.0; count],
     };
-    let sd = (2.0 / fan_in as f64).sqrt();
     let mut values = Vec::with_capacity(count + 1);
     while values.len() < count {
         // 1 - u lies in (0, 1], so the logarithm is finite.

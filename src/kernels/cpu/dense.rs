@@ -47,14 +47,15 @@ impl Dense {
         self.bias.len()
     }
 
-    /// From `x`, `[images, in]`, to `[images, out]`.
+    /// From `x`, `[images, in]`, to `[images, out]`; `plus` is added before the activation.
     ///
     /// # Panics
     /// If the lengths do not fit each other.
-    pub fn forward(&self, x: &[f32], out: &mut [f32]) {
+    pub fn forward(&self, x: &[f32], plus: Option<&[f32]>, out: &mut [f32]) {
         let images = x.len() / self.inputs;
         assert_eq!(x.len(), images * self.inputs, "a value for every unit");
         assert_eq!(out.len(), images * self.bias.len(), "a place for every unit");
+        assert!(plus.is_none_or(|plus| plus.len() == out.len()), "a summand for every unit");
         let panels = self.bias.len().div_ceil(self.weights.width());
         let together = panels.div_ceil(PIECES * rayon::current_num_threads());
         let shared = Shared::new(out);
@@ -63,7 +64,8 @@ impl Dense {
             with_scratch(IMAGES.min(images) * PITCH, |scratch| {
                 for first in (0..images).step_by(IMAGES) {
                     let images = first..images.min(first + IMAGES);
-                    self.isa.dispatch(Work { layer: self, x, images, panels: panels.clone(), scratch, out: &shared });
+                    let panels = panels.clone();
+                    self.isa.dispatch(Work { layer: self, x, images, panels, scratch, plus, out: &shared });
                 }
             });
         });
@@ -77,6 +79,7 @@ struct Work<'a> {
     panels: Range<usize>,
     /// `[images, PITCH]`.
     scratch: &'a mut [f32],
+    plus: Option<&'a [f32]>,
     out: &'a Shared<'a>,
 }
 
@@ -85,7 +88,7 @@ impl pulp::WithSimd for Work<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { layer, x, images, panels, scratch, out } = self;
+        let Self { layer, x, images, panels, scratch, plus, out } = self;
         let (outputs, width) = (layer.bias.len(), layer.weights.width());
         for first in (0..layer.inputs).step_by(DEPTH) {
             let last = layer.inputs.min(first + DEPTH);
@@ -109,6 +112,10 @@ impl pulp::WithSimd for Work<'_> {
                         }
                         out.iter_mut().zip(sums).for_each(|(out, &sum)| *out += sum);
                         if last == layer.inputs {
+                            if let Some(plus) = plus {
+                                let plus = &plus[at + columns.start..at + columns.end];
+                                out.iter_mut().zip(plus).for_each(|(out, &plus)| *out += plus);
+                            }
                             activate(layer.activation, out);
                         }
                     },

@@ -24,6 +24,20 @@ pub fn sum(x: &[f32], y: &[f32], activation: Activation, out: &mut [f32]) {
     });
 }
 
+/// The activation of every value.
+pub fn activated_to(activation: Activation, x: &[f32], out: &mut [f32]) {
+    let simd = pulp::Arch::new();
+    out.par_chunks_mut(STRETCH).zip(x.par_chunks(STRETCH)).for_each(|(out, x)| {
+        simd.dispatch(
+            #[inline(always)]
+            || {
+                out.copy_from_slice(x);
+                activate(activation, out);
+            },
+        );
+    });
+}
+
 /// Of each of `all` the first of `count` parts, then of each the second, …
 pub fn concatenate(all: &[impl Deref<Target = [f32]> + Sync], count: usize, mut out: &mut [f32]) {
     let mut parts = Vec::with_capacity(count * all.len());

@@ -29,7 +29,7 @@ fn forward(layer: &Convolution, x: &[f32], shape: [usize; 4]) -> Vec<f32> {
 }
 
 fn forward_dense(layer: &Dense, x: &[f32], inputs: usize) -> Vec<f32> {
-    written(x.len() / inputs * layer.outputs(), |out| layer.forward(x, out))
+    written(x.len() / inputs * layer.outputs(), |out| layer.forward(x, None, out))
 }
 
 struct Case {
@@ -121,6 +121,7 @@ impl Case {
                         Activation::Identity => sum,
                         Activation::Relu => sum.max(0.0),
                         Activation::Relu6 => sum.clamp(0.0, 6.0),
+                        smooth => unreachable!("{smooth:?} has a test of its own"),
                     };
                     let error = (f64::from(found) - expected).abs();
                     let what = (self.shape, self.outputs, self.groups, self.window, activation);
@@ -347,6 +348,37 @@ fn a_separable_convolution_is_its_layers_one_after_the_other() {
                 let found = written(expected.len(), |out| layer.forward(x, expand.shape, plus, out));
                 let same = found.iter().zip(&expected).all(|(found, expected)| found.to_bits() == expected.to_bits());
                 assert!(same, "{name}, {:?} to {channels} to {outputs}, {window:?}", expand.shape);
+            }
+        }
+    }
+}
+
+#[test]
+fn attention_of_every_instruction_set_is_its_definition() {
+    let (images, heads, units) = (2, 3, 20);
+    let scale = 0.3;
+    for (queries, keys) in [(1, 7), (50, 33), (5, 70)] {
+        let shape = Heads { images, heads, queries, keys, units, scale };
+        let [q, k, v] = [(queries, 1), (keys, 2), (keys, 3)].map(|(tokens, seed)| numbers(images * tokens * 64, seed));
+        let part = |values| (values, 64);
+        for (name, isa) in isas() {
+            let out = written(images * queries * heads * units, |out| {
+                attention::attention_on(isa, shape, part(&q[4..]), part(&k), part(&v[1..]), out);
+            });
+            for (at, &found) in out.iter().enumerate() {
+                let (token, head, unit) = (at / units / heads, at / units % heads, at % units);
+                let number =
+                    |values: &[f32], token: usize, unit: usize| f64::from(values[token * 64 + head * units + unit]);
+                let (mut sum, mut weights) = (0.0, 0.0);
+                for key in 0..keys {
+                    let key = token / queries * keys + key;
+                    let score: f64 = (0..units).map(|unit| number(&q[4..], token, unit) * number(&k, key, unit)).sum();
+                    let weight = (f64::from(scale) * score).exp();
+                    (sum, weights) = (sum + weight * number(&v[1..], key, unit), weights + weight);
+                }
+                // A score of 20 products below 1, of which 0.3 counts; 70 weights and their values; all below 1.
+                let bound = (2.0 * 0.3 * 22.0 + 70.0 + 8.0) * ROUNDING;
+                assert!((f64::from(found) - sum / weights).abs() <= bound, "{name} {queries} {keys}: unit {at}");
             }
         }
     }

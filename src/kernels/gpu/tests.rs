@@ -75,6 +75,7 @@ impl Case {
                         Activation::Identity => sum,
                         Activation::Relu => sum.max(0.0),
                         Activation::Relu6 => sum.clamp(0.0, 6.0),
+                        smooth => unreachable!("{smooth:?} has a test of its own"),
                     };
                     results.push((result, magnitude));
                 }

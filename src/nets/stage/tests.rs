@@ -229,3 +229,39 @@ fn convolutions_write_into_the_concatenation_unless_they_are_layers_or_taken_twi
     assert_eq!(written.len(), 3 * (5 + 8 + 17 + 33 + 5) * 100);
     assert_eq!(written, copied);
 }
+
+#[test]
+fn a_transformers_residual_is_the_sum_and_its_scale_goes_into_the_weights() {
+    let mut b = builder(2);
+    let tokens = b.tokens(b.image());
+    let normed = b.layer_norm(tokens, "norm", &Names::default(), 1e-6);
+    let y = b.scaled_dense(normed, "dense", &Names::default(), 3, &[]);
+    let sum = b.plus(y, tokens);
+    b.tap(sum, "sum", "SUM");
+    let blueprint = b.finish(None);
+    let (stages, mut parameters) = load(&blueprint);
+    let (values, batch) = images(1, 2);
+    let mut taps = Taps::new(["sum".to_string()]).of(crate::nets::Token::Cls);
+    let y = stages[0].forward(batch, &mut taps).last();
+    assert_eq!(y.shape(), Shape::Tokens([4, 3]));
+    let y = y.flat().into_data();
+    let mut vector =
+        |name: &str| f32s(&parameters.get(name).unwrap()).iter().map(|&v| f64::from(v)).collect::<Vec<_>>();
+    let (gamma, beta) = (vector("norm.gamma"), vector("norm.beta"));
+    let (weight, bias, scale) = (vector("dense.weight"), vector("dense.bias"), vector("dense.scale"));
+    for (place, y) in f32s(&y).chunks_exact(3).enumerate() {
+        let x: Vec<f64> = (0..3).map(|channel| f64::from(values[channel * 4 + place])).collect();
+        let mean = x.iter().sum::<f64>() / 3.0;
+        let sd = (x.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / 3.0 + 1e-6).sqrt();
+        let normed: Vec<f64> = (0..3).map(|n| (x[n] - mean) / sd * gamma[n] + beta[n]).collect();
+        for out in 0..3 {
+            let sum: f64 = (0..3).map(|n| weight[out * 3 + n] * normed[n]).sum();
+            let expected = (sum + bias[out]) * scale[out] + x[out];
+            assert!((f64::from(y[out]) - expected).abs() <= 4.0 * f64::from(FOLDED), "{place} {out}");
+        }
+    }
+    // The first token alone is tested as the class token.
+    let (name, tested) = taps.take().pop().unwrap();
+    assert_eq!((name.as_str(), tested.dims()), ("sum", [1, 3]));
+    assert_eq!(f32s(&tested.into_data()), &f32s(&y)[..3]);
+}

@@ -6,7 +6,7 @@ mod tests;
 
 use crate::config::{InferenceOptions, TestOptions};
 use crate::images::Resize;
-use crate::nets::Preprocess;
+use crate::nets::{Preprocess, Token};
 use crate::record::{Maximum, Run, RunRecord};
 use crate::report::canvas::escape;
 use crate::report::chance;
@@ -121,6 +121,10 @@ fn preparation(run: &Run) -> String {
             "Values were scaled to 0 … 1, reduced by ImageNet's means (0.485, 0.456, 0.406) and divided by its standard \
              deviations (0.229, 0.224, 0.225)."
         }
+        Preprocess::Clip => {
+            "Values were scaled to 0 … 1, reduced by the means of CLIP's images (0.481, 0.458, 0.408) and divided by their \
+             standard deviations (0.269, 0.261, 0.276)."
+        }
         Preprocess::Lite => "Values x of 0 … 255 became (x − 127) / 128.",
     };
     format!("{resized} {values}")
@@ -170,10 +174,16 @@ impl<'a> Settings<'a> {
             layers.iter().map(|(layer, units)| format!("{layer} ({} units)", thousands(*units as u64))).collect();
         let mut text = format!(
             "The images were passed through {name} in its {} form, {weights}. The activations of {} were recorded, in order of \
-             depth: {}; all units of a layer made one vector per image.",
+             depth: {}; {} made one vector per image.",
             run.network.form,
             count(layers.len() as u64, "layer"),
             list(&named),
+            match run.network.token {
+                None => "all units of a layer",
+                Some(Token::Cls) => "the class token of a layer of tokens, all units of any other,",
+                Some(Token::Mean) => "the mean of the tokens of a layer of tokens, all units of any other,",
+                Some(Token::All) => "all units of a layer, those of all its tokens,",
+            },
         );
         if let Some((_, units)) = pixels.first() {
             text += &format!(

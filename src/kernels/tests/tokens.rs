@@ -1,0 +1,226 @@
+//! What transformers compute, against its definition in f64, on every device there is.
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+use super::values;
+use crate::kernels::attention::{Heads, attention, self_attention};
+use crate::kernels::gpu::test_device;
+use crate::kernels::{Activation, Dense, LayerNorm};
+
+/// Half a unit in the last place of 1.
+const ROUNDING: f64 = f32::EPSILON as f64 / 2.0;
+
+fn devices() -> impl Iterator<Item = Device> {
+    std::iter::once(Device::flex()).chain(test_device())
+}
+
+/// So many numbers between -1 and 1, in no order.
+fn numbers(count: usize, seed: usize) -> Vec<f32> {
+    (0..count).map(|n| ((n + 1) * (2 * seed + 7919) % 2003) as f32 / 1001.0 - 1.0).collect()
+}
+
+fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D], device: &Device) -> Tensor<D> {
+    Tensor::from_data(TensorData::new(values, shape), device)
+}
+
+/// By its series of positive terms, `2/√π e^(-x²) Σ 2^n x^(2n+1) / (1·3·…·(2n+1))`.
+fn erf(x: f64) -> f64 {
+    let mut term = x;
+    let mut sum = 0.0;
+    for n in 0..400 {
+        sum += term;
+        term *= 2.0 * x * x / f64::from(2 * n + 3);
+    }
+    2.0 / std::f64::consts::PI.sqrt() * (-x * x).exp() * sum
+}
+
+#[test]
+fn gelus_are_their_definitions() {
+    let tanh = |x: f64| (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x.powi(3));
+    let forms: [(Activation, &dyn Fn(f64) -> f64); 3] = [
+        (Activation::Gelu, &|x| 0.5 * x * (1.0 + erf(x / 2.0_f64.sqrt()))),
+        (Activation::GeluTanh, &|x| 0.5 * x * (1.0 + tanh(x).tanh())),
+        (Activation::QuickGelu, &|x| x / (1.0 + (-1.702 * x).exp())),
+    ];
+    let x: Vec<f32> = (-9001..=9001).map(|n| n as f32 / 1000.0).collect();
+    for device in devices() {
+        for (activation, definition) in forms {
+            let found = values(activation.forward(tensor(x.clone(), [x.len()], &device)));
+            for (&x, found) in x.iter().zip(found) {
+                let x = f64::from(x);
+                // An exponential's argument errs by a few roundings, which count by a quarter of themselves; WGSL's own
+                // errs by 3 units and two for each unit of its argument, and the quotient by 2.5.
+                let bound = 10.0 * ROUNDING * x.abs();
+                let difference = (f64::from(found) - definition(x)).abs();
+                assert!(difference <= bound, "{activation:?} of {x}: {found}, expected {}", definition(x));
+            }
+            let odd = values(activation.forward(tensor(vec![f32::NAN, 300.0, -300.0, 0.0], [4], &device)));
+            assert!(
+                odd[0].is_nan() && odd[1] == 300.0 && odd[2].abs() < 1e-30 && odd[3] == 0.0,
+                "{activation:?}: {odd:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn exact_gelu_on_the_cpu_errs_by_two_roundings() {
+    let x: Vec<f32> = (-60_000..60_000).map(|n| n as f32 / 9_999.7).collect();
+    let found = values(Activation::Gelu.forward(tensor(x.clone(), [x.len()], &Device::flex())));
+    for (&x, found) in x.iter().zip(found) {
+        let x = f64::from(x);
+        let expected = 0.5 * x * (1.0 + erf(x / 2.0_f64.sqrt()));
+        assert!((f64::from(found) - expected).abs() <= 2.0 * ROUNDING * x.abs(), "{x}: {found}, expected {expected}");
+    }
+}
+
+#[test]
+fn layer_normalization_is_its_definition() {
+    for (rows, units, epsilon) in [(1, 1, 1e-5), (5, 7, 1e-6), (33, 64, 0.5), (2, 65, 1e-12), (19, 769, 1e-6)] {
+        let (gamma, beta) = (numbers(units, 1), numbers(units, 2));
+        // Far from 0, as a residual stream may be.
+        let x: Vec<f32> = numbers(rows * units, 3).into_iter().map(|x| 4.0 * x + 3.0).collect();
+        for device in devices() {
+            let [gammas, betas] = [&gamma, &beta].map(|values| TensorData::new(values.clone(), [units]));
+            let norm = LayerNorm::new(&gammas, &betas, epsilon, &device);
+            let found = values(norm.forward(tensor(x.clone(), [1, rows, units], &device)));
+            for (row, found) in x.chunks(units).zip(found.chunks(units)) {
+                let row: Vec<f64> = row.iter().map(|&x| f64::from(x)).collect();
+                let mean = row.iter().sum::<f64>() / units as f64;
+                let size = row.iter().map(|x| x.abs()).sum::<f64>() / units as f64;
+                let variance = row.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / units as f64;
+                let scale = 1.0 / (variance + epsilon).sqrt();
+                for (unit, found) in found.iter().enumerate() {
+                    let [gamma, beta] = [&gamma, &beta].map(|values| f64::from(values[unit]));
+                    let centred = row[unit] - mean;
+                    let expected = centred * scale * gamma + beta;
+                    // Sums over 64 lanes side by side, then the lanes by halves; a dozen more operations.
+                    let roundings = (units / 64 + 16) as f64;
+                    let terms = gamma.abs() * scale * (centred.abs() + size) + beta.abs();
+                    let difference = (f64::from(*found) - expected).abs();
+                    assert!(difference <= roundings * ROUNDING * terms, "{units}, unit {unit}: {found}, {expected}");
+                }
+            }
+        }
+    }
+}
+
+/// Queries, keys or values in f64: `[images, tokens, width]`, from a unit on.
+struct Part {
+    values: Vec<f32>,
+    tokens: usize,
+    width: usize,
+    first: usize,
+}
+
+impl Part {
+    fn new(images: usize, tokens: usize, width: usize, first: usize, seed: usize) -> Self {
+        let values = numbers(images * tokens * width, seed).into_iter().map(|x| 2.0 * x).collect();
+        Self { values, tokens, width, first }
+    }
+
+    fn heads(&self, device: &Device) -> Heads {
+        let images = self.values.len() / self.tokens / self.width;
+        Heads { tokens: tensor(self.values.clone(), [images, self.tokens, self.width], device), first: self.first }
+    }
+
+    fn head(&self, image: usize, token: usize, head: usize, units: usize) -> impl Iterator<Item = f64> + '_ {
+        let at = (image * self.tokens + token) * self.width + self.first + head * units;
+        self.values[at..at + units].iter().map(|&value| f64::from(value))
+    }
+}
+
+/// Every result of `found`, `[images, queries, heads, units]`, against the definition.
+fn check(found: &[f32], [q, k, v]: [&Part; 3], images: usize, [heads, units]: [usize; 2], scale: f64) {
+    assert_eq!(found.len(), images * q.tokens * heads * units);
+    let at = |at: usize| (at / heads / q.tokens, at / heads % q.tokens, at % heads);
+    for (head, found) in found.chunks(units).enumerate() {
+        let (image, query, head) = at(head);
+        let own: Vec<f64> = q.head(image, query, head, units).collect();
+        let score = |key: usize, of: fn(f64) -> f64| -> f64 {
+            own.iter().zip(k.head(image, key, head, units)).map(|(&q, k)| of(scale * q * k)).sum()
+        };
+        let scores: Vec<f64> = (0..k.tokens).map(|key| score(key, |product| product)).collect();
+        let largest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let smallest = scores.iter().copied().fold(f64::INFINITY, f64::min);
+        let size = (0..k.tokens).map(|key| score(key, f64::abs)).fold(0.0, f64::max);
+        let weights: Vec<f64> = scores.iter().map(|score| (score - largest).exp()).collect();
+        let sum: f64 = weights.iter().sum();
+        // Two scores, the exponential (WGSL's: 3 units and two for each unit of its argument), sums of weights and values.
+        let exponential = 8.0 + 4.0 * (largest - smallest);
+        let roundings = 2.0 * (units as f64 + 4.0) * size + exponential + 2.0 * (k.tokens as f64 + 8.0);
+        for (unit, &found) in found.iter().enumerate() {
+            let terms =
+                || (0..k.tokens).map(|key| weights[key] / sum * v.head(image, key, head, units).nth(unit).unwrap());
+            let (expected, magnitude) = (terms().sum::<f64>(), terms().map(f64::abs).sum::<f64>());
+            let difference = (f64::from(found) - expected).abs();
+            let bound = roundings * ROUNDING * magnitude;
+            assert!(difference <= bound, "{image} {query} {head} {unit}: {found}, expected {expected}");
+        }
+    }
+}
+
+#[test]
+fn attention_is_its_definition() {
+    for (images, queries, keys, [heads, units]) in [
+        (1, 1, 1, [1, 4]),
+        (2, 5, 7, [3, 8]),
+        (1, 65, 63, [2, 64]),
+        (3, 17, 50, [2, 32]),
+        (2, 3, 9, [2, 6]),
+        (1, 2, 130, [1, 132]),
+    ] {
+        let width = heads * units;
+        let parts = [
+            Part::new(images, queries, width + 8, 4, 1),
+            Part::new(images, keys, width, 0, 2),
+            Part::new(images, keys, width + 4, 4, 3),
+        ];
+        for device in devices() {
+            let [q, k, v] = parts.each_ref().map(|part| part.heads(&device));
+            let found = attention(q, k, v, [heads, units], 0.4);
+            assert_eq!(found.dims(), [images, queries, width]);
+            check(&values(found), parts.each_ref(), images, [heads, units], 0.4);
+        }
+    }
+}
+
+#[test]
+fn tokens_attend_to_each_other() {
+    let (images, tokens, heads, units) = (2, 21, 3, 16);
+    let width = heads * units;
+    let all = Part::new(images, tokens, 3 * width, 0, 4);
+    let part = |first: usize| Part { values: all.values.clone(), first, ..all };
+    let parts = [part(0), part(width), part(2 * width)];
+    for device in devices() {
+        let found = self_attention(all.heads(&device).tokens, heads);
+        check(&values(found), parts.each_ref(), images, [heads, units], 0.25);
+    }
+}
+
+#[test]
+fn what_agrees_with_one_key_alone_has_its_value() {
+    for device in devices() {
+        let part = |values: [f32; 12], first| Heads { tokens: tensor(values.to_vec(), [1, 3, 4], &device), first };
+        let keys = [1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0];
+        let queries = keys.map(|key| 1e4 * key);
+        let values_of: [f32; 12] = std::array::from_fn(|n| n as f32);
+        let found = attention(part(queries, 0), part(keys, 0), part(values_of, 0), [1, 4], 1.0);
+        assert_eq!(values(found), values_of);
+    }
+}
+
+#[test]
+fn a_dense_layer_adds_its_summand_in_the_same_pass() {
+    let (images, inputs, outputs) = (50, 600, 37);
+    for device in devices() {
+        let weight = TensorData::new(numbers(outputs * inputs, 1), [outputs, inputs]);
+        let bias = TensorData::new(numbers(outputs, 2), [outputs]);
+        let dense = Dense::new(&weight, &bias, Activation::Identity, Dense::TILE_BYTES, &device);
+        let x = tensor(numbers(images * inputs, 3), [images, inputs], &device);
+        let summand = tensor(numbers(images * outputs, 4), [images, outputs], &device);
+        let found = values(dense.forward_plus(x.clone(), summand.clone()));
+        // The same additions in the same order.
+        assert_eq!(found, values(dense.forward(x) + summand));
+    }
+}
