@@ -57,14 +57,14 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
         // Beyond the last key the last is scored again, and weighs nothing.
         let last = sizes.keys - 1u;
         let places = min(vec4(key, key + 1u, key + 2u, key + 3u), vec4(last));
-        let from = first_key + places * sizes.key_pitch;
+        let places_of_keys = first_key + places * sizes.key_pitch;
         var scores = vec4<f32>();
         for (var j = 0u; j < QUADS; j++) {
             scores += vec4(
-                dot(own[j], keys[from.x + j]),
-                dot(own[j], keys[from.y + j]),
-                dot(own[j], keys[from.z + j]),
-                dot(own[j], keys[from.w + j]),
+                dot(own[j], keys[places_of_keys.x + j]),
+                dot(own[j], keys[places_of_keys.y + j]),
+                dot(own[j], keys[places_of_keys.z + j]),
+                dot(own[j], keys[places_of_keys.w + j]),
             );
         }
         let before = largest;
@@ -73,10 +73,10 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
         let weights = select(vec4<f32>(), exp(scores - largest), inside);
         let shrunk = exp(before - largest);
         sum = sum * shrunk + (weights.x + weights.y) + (weights.z + weights.w);
-        let source = first_value + places * sizes.value_pitch;
+        let places_of_values = first_value + places * sizes.value_pitch;
         for (var j = 0u; j < QUADS; j++) {
-            let near = weights.x * values[source.x + j] + weights.y * values[source.y + j];
-            let far = weights.z * values[source.z + j] + weights.w * values[source.w + j];
+            let near = weights.x * values[places_of_values.x + j] + weights.y * values[places_of_values.y + j];
+            let far = weights.z * values[places_of_values.z + j] + weights.w * values[places_of_values.w + j];
             totals[j] = totals[j] * shrunk + near + far;
         }
     }
