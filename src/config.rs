@@ -70,7 +70,7 @@ pub struct NetworkConfig {
     #[serde(default, with = "all")]
     pub layers: Option<Vec<String>>,
     /// What is tested of layers of tokens; default: the class token, without one their mean.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<Token>,
 }
 

@@ -206,7 +206,8 @@ fn what_agrees_with_one_key_alone_has_its_value() {
         let queries = keys.map(|key| 1e4 * key);
         let values_of: [f32; 12] = std::array::from_fn(|n| n as f32);
         let found = attention(part(queries, 0), part(keys, 0), part(values_of, 0), [1, 4], 1.0);
-        assert_eq!(values(found), values_of);
+        // The others weigh nothing, or the smallest number there is.
+        assert!(values(found).iter().zip(values_of).all(|(found, expected)| (found - expected).abs() < 1e-30));
     }
 }
 

@@ -22,7 +22,15 @@ pub struct Naming {
     /// Of what attention and perceptron add (DINOv2).
     pub scales: [&'static str; 2],
     pub norm: &'static [&'static str],
-    pub head: &'static [&'static str],
+    pub head: Head,
+}
+
+/// What is behind the last normalization.
+pub enum Head {
+    /// A dense layer.
+    Module(&'static str),
+    /// A tensor, `[in, out]`.
+    Product(&'static str),
 }
 
 /// Queries, keys and values: one product or three.
@@ -47,7 +55,7 @@ pub const TORCHVISION: Naming = Naming {
     outer: &["encoder.layers.encoder_layer_{}.mlp.3.", "encoder.layers.encoder_layer_{}.mlp.linear_2."],
     scales: [""; 2],
     norm: &["encoder.ln."],
-    head: &["heads.head."],
+    head: Head::Module("heads.head"),
 };
 
 /// timm's, and of Facebook's DeiT and DINOv2.
@@ -65,7 +73,7 @@ pub const TIMM: Naming = Naming {
     outer: &["blocks.{}.mlp.fc2."],
     scales: ["blocks.{}.ls1.gamma", "blocks.{}.ls2.gamma"],
     norm: &["norm."],
-    head: &["head."],
+    head: Head::Module("head"),
 };
 
 /// Hugging Face's: files' names, then those of modules since Transformers 5.
@@ -87,7 +95,7 @@ pub const HUGGING_FACE: Naming = Naming {
     outer: &["encoder.layer.{}.output.dense.", "layers.{}.mlp.fc2."],
     scales: [""; 2],
     norm: &["layernorm."],
-    head: &["classifier."],
+    head: Head::Module("classifier"),
 };
 
 /// Hugging Face's of DINOv2, alike.
@@ -122,7 +130,7 @@ pub const OPENAI: Naming = Naming {
     outer: &["transformer.resblocks.{}.mlp.c_proj."],
     scales: [""; 2],
     norm: &["ln_post."],
-    head: &["proj"],
+    head: Head::Product("proj"),
 };
 
 /// Hugging Face's of CLIP.
@@ -145,7 +153,7 @@ pub const HUGGING_FACE_CLIP: Naming = Naming {
     outer: &["vision_model.encoder.layers.{}.mlp.fc2."],
     scales: [""; 2],
     norm: &["vision_model.post_layernorm."],
-    head: &["visual_projection."],
+    head: Head::Module("visual_projection"),
 };
 
 /// A naming, and the block that is named.
@@ -179,13 +187,14 @@ impl Origin {
         Names::default().with([(Variable::Weight, "weight"), (Variable::Bias, "bias")].into_iter().flat_map(named))
     }
 
-    /// The head's; OpenAI keeps its product as a parameter of its own, `[in, out]`.
+    /// The head's, before which no prefix stands; OpenAI's product is a parameter of the tower, `[in, out]`.
     pub fn head(self) -> Names {
-        let head = self.naming.head;
-        if head != OPENAI.head {
-            return self.names(head);
+        match self.naming.head {
+            Head::Module(module) => Names::torch(module),
+            Head::Product(name) => {
+                let names = self.plain(&[name]).into_iter().map(|name| (Variable::Weight, name));
+                Names::default().laid_out(names, Layout::ChannelsLast)
+            }
         }
-        let names = self.plain(head).into_iter().map(|name| (Variable::Weight, name));
-        Names::default().laid_out(names, Layout::ChannelsLast)
     }
 }
