@@ -68,8 +68,7 @@ impl Convolution {
 
     /// Whether it can write into a [`Joint`].
     pub fn joins(&self) -> bool {
-        self.activation == Activation::Identity
-            && matches!(&self.on, On::Cpu(convolution) if convolution.joins())
+        self.activation == Activation::Identity && matches!(&self.on, On::Cpu(convolution) if convolution.joins())
     }
 
     /// As [`forward`](Self::forward), its channels from `first` on among those of `joint`.

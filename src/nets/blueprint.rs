@@ -219,14 +219,14 @@ impl Blueprint {
     pub(super) fn separable(&self, at: usize, end: usize) -> Option<(Vec<(usize, Activation)>, Joined)> {
         let kind = |node: usize| match self.nodes[node].operation {
             Operation::Convolution { window, groups: 1, .. } if window == Window::square(1, 1, VALID) => {
-                Some(Kind::Point)
+                Some(Separated::Point)
             }
             Operation::Convolution { groups, .. }
                 if [node, self.nodes[node].inputs[0]]
                     .iter()
                     .all(|&node| self.nodes[node].shape.as_map()[0] == groups) =>
             {
-                Some(Kind::Depthwise)
+                Some(Separated::Depthwise)
             }
             _ => None,
         };
@@ -234,9 +234,9 @@ impl Blueprint {
         loop {
             let joined = self.joined(node, end);
             let last = match (kind(node)?, &convolutions[..]) {
-                (Kind::Point | Kind::Depthwise, []) => false,
-                (Kind::Depthwise, [(first, _)]) if kind(*first)? == Kind::Point => false,
-                (Kind::Point, [.., (before, _)]) if kind(*before)? == Kind::Depthwise => true,
+                (Separated::Point | Separated::Depthwise, []) => false,
+                (Separated::Depthwise, [(first, _)]) if kind(*first)? == Separated::Point => false,
+                (Separated::Point, [.., (before, _)]) if kind(*before)? == Separated::Depthwise => true,
                 _ => return None,
             };
             if !joined.activation.is_piecewise() {
@@ -286,7 +286,7 @@ impl Blueprint {
 
 /// The convolutions of a separable one.
 #[derive(PartialEq)]
-enum Kind {
+enum Separated {
     Point,
     Depthwise,
 }
