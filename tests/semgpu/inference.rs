@@ -53,7 +53,7 @@ impl Folder {
 
 /// Entries without structure.
 fn noise(seed: usize) -> impl Fn(usize, usize) -> f64 {
-    move |a, b| ((a * 31 + b * 17 + seed * 7 + a * b * (seed + 3)) % 97) as f64 / 97.0
+    move |a, b| ((a * 37 + b * 101 + a * b * (2 * seed + 5) + a * a * 13 + b * b * 7 * seed) % 89) as f64 / 89.0
 }
 
 /// 1 within a category, 0 across; categories of these sizes.
