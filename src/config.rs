@@ -14,6 +14,7 @@ use crate::stats::one_vs_two::Columns;
 use crate::stats::rsa::Rsa;
 use crate::stats::scoring::Ties;
 use crate::vectors::Spelling;
+use crate::wording::plain;
 
 pub(crate) use options::check_permutations;
 pub use options::{InferenceOptions, OptionError, TestOptions, TestRequest, draws};
@@ -21,6 +22,21 @@ pub use options::{InferenceOptions, OptionError, TestOptions, TestRequest, draws
 /// One experiment: a network, stimuli, word models, tests.
 ///
 /// Relative paths have been resolved against the file's directory.
+///
+/// ```
+/// let config: semgpu::config::Config = toml::from_str(r#"
+///     [network]
+///     name = "vgg16"
+///     random = true
+///     [stimuli]
+///     manifest = "manifest.csv"
+///     [[words]]
+///     name = "GloVe"
+///     file = "glove.6B.300d.txt"
+/// "#)?;
+/// assert_eq!((config.seed, config.two_vs_two.permutations), (2018, 1000));
+/// # Ok::<(), toml::de::Error>(())
+/// ```
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
@@ -88,6 +104,9 @@ pub struct StimuliConfig {
     pub resize: Option<Resize>,
     /// Share of the shorter side that `crop-*` keeps; default: the network form's.
     pub crop_pct: Option<f64>,
+    /// What a reader of the results should know of these images: stands beside the curves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// `[[words]]`.
@@ -191,12 +210,20 @@ pub enum ConfigError {
     #[error(transparent)]
     File(#[from] FileError),
     /// Not TOML, an unknown key, a wrong type.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {found}", path.display())]
     Toml {
         /// The file.
         path: PathBuf,
-        /// Line, column and what was expected.
-        source: Box<toml::de::Error>,
+        /// Line, column, what was expected and the remedy.
+        found: String,
+    },
+    /// A path with a tab or a line's end in it.
+    #[error("{}: {found:?} has control characters: {BACKSLASH}", path.display())]
+    Control {
+        /// The file.
+        path: PathBuf,
+        /// The path as it was read.
+        found: PathBuf,
     },
     /// An override that does not fit.
     #[error(
@@ -218,9 +245,13 @@ impl Config {
     /// Names the file, line and key: unreadable, not TOML, an unknown key, a wrong type, an override that does not fit.
     pub fn read(path: &Path, overrides: &[String]) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path).map_err(FileError::at(path))?;
-        let toml_error = |source| ConfigError::Toml { path: path.to_path_buf(), source: Box::new(source) };
+        let toml_error = |error| ConfigError::Toml { path: path.to_path_buf(), found: described(&error, &text) };
         // Parsed as it stands, so that an error points at the line in the file.
         let mut config: Self = toml::from_str(&text).map_err(toml_error)?;
+        let escaped = |path: &&mut PathBuf| path.to_string_lossy().contains(char::is_control);
+        if let Some(found) = config.paths_mut().find(escaped) {
+            return Err(ConfigError::Control { path: path.to_path_buf(), found: found.clone() });
+        }
         let directory = path.parent().unwrap_or(Path::new(""));
         config.paths_mut().for_each(|path| *path = directory.join(&path));
         if let Some(path) = config.paths_mut().find(|path| path.to_str().is_none()) {
@@ -240,7 +271,7 @@ impl Config {
         let changed = |value: toml::Value| -> Result<Self, String> {
             let mut table = table.clone();
             set(&mut table, key.trim(), value)?;
-            table.try_into().map_err(|error: toml::de::Error| error.message().to_string())
+            table.try_into().map_err(|error: toml::de::Error| plain(error.message()))
         };
         let text = toml::Value::String(value.trim().to_string());
         let is_path = match key.trim().split('.').collect::<Vec<_>>()[..] {
@@ -270,6 +301,15 @@ impl Config {
         words.chain([&mut self.stimuli.manifest]).chain(&mut self.network.weights).chain(&mut self.run.out)
     }
 
+    /// Every file that has to be there, by its key.
+    pub fn inputs(&self) -> impl Iterator<Item = (String, &Path)> {
+        let weights = self.network.weights.iter().map(|path| ("network.weights".to_string(), path.as_path()));
+        let manifest = ("stimuli.manifest".to_string(), self.stimuli.manifest.as_path());
+        let words = self.words.iter().enumerate();
+        let words = words.map(|(n, words)| (format!("words.{n}.file ({})", words.name), words.file.as_path()));
+        weights.chain([manifest]).chain(words)
+    }
+
     /// The manifest's folder, which its paths are relative to.
     pub fn stimuli_root(&self) -> &Path {
         self.stimuli.manifest.parent().unwrap_or(Path::new(""))
@@ -279,6 +319,20 @@ impl Config {
     pub fn out(&self) -> PathBuf {
         self.run.out.clone().unwrap_or_else(|| Path::new("results").join(&self.network.name))
     }
+}
+
+/// What to do about a backslash.
+const BACKSLASH: &str = "in double quotes a backslash begins an escape; write such a path with / (\"C:/data/m.csv\") or in \
+                         single quotes ('C:\\data\\m.csv')";
+
+/// Where and what is wrong with a configuration, in the words of its reader.
+fn described(error: &toml::de::Error, text: &str) -> String {
+    let found = error.to_string().trim_end().replace(error.message(), &plain(error.message()));
+    let line = error.span().and_then(|span| text[..span.start].lines().last().map(str::len).zip(Some(span.start)));
+    let line = line.and_then(|(column, start)| text[start.saturating_sub(column)..].lines().next());
+    let told = |message: &str| message.contains("escape") || message.contains("unicode");
+    let escape = line.is_some_and(|line| line.contains('\\')) && told(error.message());
+    if escape { format!("{found}; {BACKSLASH}") } else { found }
 }
 
 /// Sets `a.b.0.c` in the table; indices address list elements.
@@ -381,6 +435,33 @@ mod tests {
     }
 
     #[test]
+    fn backslashes_of_windows_paths_get_their_remedy() {
+        for path in [r"C:\data\m.csv", r"C:\new\table.csv", r"C:\users\m.csv"] {
+            let error = read(&SMALLEST.replace("m.csv", path), &[]).unwrap_err().to_string();
+            assert!(error.contains("backslash") && error.contains("experiment.toml"), "{path}: {error}");
+        }
+    }
+
+    #[test]
+    fn messages_name_keys_and_no_types() {
+        let read = |more: &str| read(&format!("{SMALLEST}{more}"), &[]).unwrap_err().to_string();
+        for (text, expected) in [
+            ("[two_vs_two]\npermutations = \"many\"\n", "expected a whole number"),
+            ("[two_vs_two]\nstop_after = 0\n", "expected a whole number above 0"),
+            ("[two_vs_two]\nties = \"loses\"\n", "did you mean \"lost\""),
+            ("[run]\nthreads = -1\n", "found the number `-1`, expected a whole number"),
+            ("[run]\nmemory = 4\n", "expected text in quotes"),
+            ("[rsa]\nmethods = \"pearson\"\n", "expected a list"),
+        ] {
+            let error = read(text);
+            assert!(error.contains(expected), "{text}: {error}");
+            for word in ["u64", "u32", "usize", "struct", "enum", "Option", "None", "sequence"] {
+                assert!(!error.contains(word), "{text}: {error}");
+            }
+        }
+    }
+
+    #[test]
     fn an_empty_section_asks_for_the_one_vs_two_test() {
         assert!(read(&format!("{SMALLEST}[one_vs_two]\n"), &[]).unwrap().one_vs_two.is_some());
         assert!(read(SMALLEST, &["one_vs_two={}"]).unwrap().one_vs_two.is_some());
@@ -436,6 +517,7 @@ mod tests {
             error.contains("experiment.toml") && error.contains("permutation") && error.contains("line 10"),
             "{error}"
         );
+        assert!(error.contains("did you mean \"permutations\""), "{error}");
         let error = read(&format!("{SMALLEST}[run]\nmemory = \"4 elephants\"\n"), &[]).unwrap_err().to_string();
         assert!(error.contains("4 elephants"), "{error}");
         let error = read(SMALLEST, &["two_vs_two.permutation=3"]).unwrap_err().to_string();

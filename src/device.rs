@@ -10,6 +10,7 @@ use cubecl::future::block_on;
 use serde::{Deserialize, Serialize};
 
 use crate::kernels::gpu::Gpu;
+use crate::wording::counted;
 
 /// Memory budget where neither the configuration nor the driver gives one.
 const DEFAULT_MEMORY_BYTES: u64 = 4 << 30;
@@ -182,7 +183,7 @@ impl Selected {
     pub fn name(&self) -> String {
         match &self.adapter {
             Some(adapter) => format!("{} ({}, {})", adapter.name, adapter.kind, adapter.backend),
-            None => format!("CPU ({} threads)", rayon::current_num_threads()),
+            None => format!("CPU ({})", counted(rayon::current_num_threads(), "thread")),
         }
     }
 

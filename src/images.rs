@@ -39,6 +39,13 @@ pub enum Resize {
     CropBicubic,
 }
 
+impl std::fmt::Display for Resize {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // As in a configuration.
+        serde::Serialize::serialize(self, f)
+    }
+}
+
 /// Decodes `path` and resizes it to `size` x `size`: RGB bytes, `[height, width, 3]`.
 ///
 /// EXIF orientation is applied; grey is spread to RGB; CMYK is multiplied out, without a colour profile, as Pillow does;

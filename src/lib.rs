@@ -5,7 +5,7 @@
 //!
 //! | module | from | to |
 //! | --- | --- | --- |
-//! | [`error`], [`files`], [`names`], [`checksum`], [`progress`] | | exit codes, files that are none, names of concepts in files, SHA-256, what is said meanwhile |
+//! | [`error`], [`files`], [`names`], [`checksum`], [`progress`], [`wording`] | | exit codes, files that are none, names of concepts in files, SHA-256, what is said meanwhile and how |
 //! | [`kernels`] | tensors and matrices | convolutions, products, poolings on CPU and GPU |
 //! | [`stats`] | matrices | RSMs, 2 vs. 2 counts, p-values; opens no files |
 //! | [`device`] | `auto`, `cpu`, `gpu:N` | a Burn device and the memory it has |
@@ -30,12 +30,26 @@
 //! Words of the field used throughout: an *RSM* is the `[concepts, concepts]` Pearson correlation matrix of one space
 //! (words or one layer's activations), a *tap* is a layer's activation as it passes, a *draw* is one permutation of
 //! the concepts, a *margin* is the matched minus the mismatched sum of a pair in the 2 vs. 2 test.
+//!
+//! ```
+//! use semgpu::stats::{similarity::rsm_of_rows, two_vs_two};
+//!
+//! // Six concepts of five values each; the images say the same as the words, in another unit.
+//! let words: Vec<f32> = (0..6 * 5).map(|n| ((7 * n * n + 3 * n) % 11) as f32).collect();
+//! let images: Vec<f32> = words.iter().map(|value| 3.0 * value + 1.0).collect();
+//! let (words, images) = (rsm_of_rows(&words, 6, 5)?, rsm_of_rows(&images, 6, 5)?);
+//! let pairs = two_vs_two::pairs(&words, &images)?;
+//! assert_eq!(pairs.len(), 15);
+//! assert!(pairs.iter().all(|pair| pair.margin() > 0.0));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub mod checksum;
 pub mod error;
 pub mod files;
 pub mod names;
 pub mod progress;
+pub mod wording;
 
 pub mod kernels;
 pub mod stats;

@@ -7,7 +7,7 @@ use std::time::Instant;
 use burn::tensor::{Tensor, TensorData};
 
 use crate::checkpoint::Checkpoint;
-use crate::config::Config;
+use crate::config::{Bytes, Config};
 use crate::device;
 use crate::error::Error;
 use crate::evaluation::one_vs_two::{self, Predictions};
@@ -194,7 +194,10 @@ impl FirstHalf<'_> {
             self.manifest.load(&unfinished, Some(self.sums), input.size, input.resize, input.crop_pct, concepts);
         for group in unfinished {
             let rgb = decoded.by_ref().take(concepts).collect::<Result<Vec<_>, _>>().map_err(Error::failed)?;
+            let began = Instant::now();
             timings.extend(self.group(&stages, group, &rgb, checkpoint, &task)?);
+            let name = &self.manifest.groups[group];
+            task.line(format!("group {name}  {:.1} s", began.elapsed().as_secs_f64()));
         }
         Ok(timings)
     }
@@ -262,13 +265,18 @@ impl FirstHalf<'_> {
                 }
             }
             let similarity_seconds = started.elapsed().as_secs_f64() - forward_seconds;
-            task.line(format!("group {group_name}  {name}  {:.1} s", forward_seconds + similarity_seconds));
+            let peak_bytes = device::peak_memory_bytes();
+            task.detail(format!(
+                "group {group_name}  {name}  {:.1} s{}",
+                forward_seconds + similarity_seconds,
+                peak_bytes.map_or_else(String::new, |bytes| format!(", memory so far {}", Bytes(bytes)))
+            ));
             timings.push(StageTiming {
                 group: group_name.clone(),
                 stage: name.to_string(),
                 forward_seconds,
                 similarity_seconds,
-                peak_bytes: device::peak_memory_bytes(),
+                peak_bytes,
             });
         }
         Ok(timings)

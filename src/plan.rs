@@ -82,6 +82,7 @@ impl Plan {
     /// The first thing that is wrong with the user's input.
     pub fn new(config: Config, progress: &Progress) -> Result<Self, PlanError> {
         check_values(&config)?;
+        check_files(&config)?;
         let (model, weights) = Model::new(&config)?;
         let manifest = Manifest::read(&config.stimuli.manifest)?;
         check_out(&config, &model, &manifest)?;
@@ -109,6 +110,13 @@ fn check_values(config: &Config) -> Result<(), PlanError> {
     check_permutations(config.two_vs_two.permutations).map_err(PlanError::TwoVsTwo)?;
     let one_vs_two = config.one_vs_two.as_ref().and_then(|section| section.permutations);
     check_permutations(one_vs_two.unwrap_or_default()).map_err(PlanError::OneVsTwo)
+}
+
+/// Every file that the configuration names is there; all that are not are said at once.
+fn check_files(config: &Config) -> Result<(), PlanError> {
+    let gone = config.inputs().filter(|(_, path)| matches!(path.try_exists(), Ok(false)));
+    let gone: Vec<_> = gone.map(|(key, path)| (key, path.to_path_buf())).collect();
+    if gone.is_empty() { Ok(()) } else { Err(PlanError::Missing(gone)) }
 }
 
 /// Results may go where they are to, and nothing that goes in lies there.

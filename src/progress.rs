@@ -88,7 +88,7 @@ impl Progress {
     pub fn task(&self, total: u64) -> Task {
         let bar = if self.bars { ProgressBar::new(total) } else { ProgressBar::hidden() };
         bar.set_style(
-            ProgressStyle::with_template("{bar:28} {percent:>3} %  {msg}  {eta} left")
+            ProgressStyle::with_template("{bar:16} {percent:>3} %  {eta:>4} left  {wide_msg}")
                 .unwrap_or_else(|_| ProgressStyle::default_bar()),
         );
         bar.enable_steady_tick(Duration::from_millis(250));

@@ -173,6 +173,19 @@ pub enum Transform {
     Leading(usize),
 }
 
+impl std::fmt::Display for Transform {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::None => "as it is",
+            Self::HwioToOihw => "height x width x in x out, turned to out x in x height x width",
+            Self::Transpose => "transposed",
+            Self::HwcFlatten { .. } => "transposed, height x width x channels turned to channels x height x width",
+            Self::Reshape { .. } => "a convolution's kernel as a dense layer's",
+            Self::Leading(_) => "without its axes of length 1",
+        })
+    }
+}
+
 impl Transform {
     /// The shape of the source of a parameter of the canonical `shape`.
     pub fn source_shape(self, shape: &[usize]) -> Vec<usize> {

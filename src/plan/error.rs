@@ -11,12 +11,19 @@ use crate::stats::similarity::SimilarityError;
 use crate::stimuli::StimuliError;
 use crate::vectors::VectorsError;
 use crate::weights::WeightsError;
+use crate::wording::{counted, meant};
 
 /// Why an experiment cannot run.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
+    /// Files that are not there, by their keys.
+    #[error("{}", missing(.0))]
+    Missing(Vec<(String, PathBuf)>),
     /// No such network.
-    #[error("network.name: there is no network {name:?}; expected one of {known} (see: semgpu layers)")]
+    #[error(
+        "network.name: there is no network {name:?}; expected one of {known} (see: semgpu layers){}",
+        meant(name, known.split(", "))
+    )]
     Network {
         /// As configured.
         name: String,
@@ -24,7 +31,7 @@ pub enum PlanError {
         known: String,
     },
     /// No such form.
-    #[error("network.form: {network} has no form {form:?}; expected one of {known}")]
+    #[error("network.form: {network} has no form {form:?}; expected one of {known}{}", meant(form, known.split(", ")))]
     Form {
         /// The network.
         network: String,
@@ -34,12 +41,14 @@ pub enum PlanError {
         known: String,
     },
     /// No such layer.
-    #[error("network.layers: {network} has no layer {layer:?} (see: semgpu layers {network})")]
+    #[error("network.layers: {network} has no layer {layer:?} (see: semgpu layers {network}){meant}")]
     Layer {
         /// The network.
         network: String,
         /// As configured.
         layer: String,
+        /// The one that was meant, as a question.
+        meant: String,
     },
     /// No class token.
     #[error(
@@ -175,4 +184,17 @@ pub enum PlanError {
     /// A file.
     #[error(transparent)]
     File(#[from] FileError),
+}
+
+/// Every file that is not there, with its key.
+fn missing(files: &[(String, PathBuf)]) -> String {
+    let line = |(key, path): &(String, PathBuf)| format!("{key}: there is no file {}", path.display());
+    let mut lines: Vec<String> = files.iter().map(line).collect();
+    if files.len() > 1 {
+        lines.insert(0, format!("{} missing:", counted(files.len(), "file")));
+    }
+    if files.iter().any(|(key, _)| key == "network.weights") {
+        lines.push("(weights/README.md says which published files fit a network)".to_string());
+    }
+    lines.join("\n  ")
 }

@@ -10,6 +10,7 @@ use crate::nets::{self, Blueprint, Input, Layer, Network, Shape, Stage, StageSpe
 use crate::plan::PlanError;
 use crate::stimuli::{PIXELS, PIXELS_LABEL};
 use crate::weights::{self, Parameters, WeightsError};
+use crate::wording::meant;
 
 /// A network that can be loaded.
 pub struct Model {
@@ -145,7 +146,9 @@ fn stages(
     let mut stages = network.stages();
     for name in config.network.layers.iter().flatten() {
         if !stages.iter().flat_map(|stage| &stage.layers).any(|layer| &layer.name == name) {
-            return Err(PlanError::Layer { network: network.name.clone(), layer: name.clone() });
+            let known = stages.iter().flat_map(|stage| &stage.layers).map(|layer| layer.name.as_str());
+            let meant = meant(name, known);
+            return Err(PlanError::Layer { network: network.name.clone(), layer: name.clone(), meant });
         }
     }
     for stage in &mut stages {
