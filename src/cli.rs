@@ -1,43 +1,61 @@
 //! The commands; decides nothing.
 
 mod concepts;
+mod examples;
 mod halves;
+mod inspect;
 mod queries;
+mod quickstart;
 mod run;
 
 use std::io::Write;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use semgpu::device::Choice;
-use semgpu::error::Error;
+use semgpu::error::{Error, FileError};
 use semgpu::progress::{Progress, Verbosity, say};
 use semgpu::results::Results;
 use semgpu::{bench, compare, export, plan, report};
 
 use concepts::Concepts;
 use halves::{Similarity, Test};
+use quickstart::Quickstart;
 use run::Run;
 
 /// Do the layers of a convolutional network gather the semantics that word vectors learn from text?
 #[derive(Parser)]
-#[command(version, arg_required_else_help = true)]
+#[command(version, arg_required_else_help = true, after_help = examples::FIRST)]
 pub struct Cli {
     /// Errors only
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, display_order = 996)]
     quiet: bool,
     /// Timings and memory of every stage
-    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    #[arg(short, long, global = true, conflicts_with = "quiet", display_order = 997)]
     verbose: bool,
     #[command(subcommand)]
     command: Command,
 }
 
+#[cfg(test)]
+mod tests;
+
 #[derive(Subcommand)]
 enum Command {
+    /// The experiment that the program carries in itself: half a minute to the first curve, no files needed
+    #[command(after_help = examples::QUICKSTART)]
+    Quickstart(Quickstart),
+    /// Writes that experiment out as a start of your own: configuration, manifest, images, vectors, weights
+    #[command(after_help = examples::INIT)]
+    Init {
+        /// Where to
+        #[arg(value_name = "DIR", default_value = ".")]
+        directory: PathBuf,
+    },
     /// The whole experiment of a configuration file
+    #[command(after_help = examples::RUN)]
     Run(Run),
     /// Draws the figures again from the results in a directory
     Plot {
@@ -45,8 +63,10 @@ enum Command {
         directory: PathBuf,
     },
     /// Chooses concepts: classes whose name is in every vocabulary, and images of them by chance; writes the manifest
+    #[command(after_help = examples::CONCEPTS)]
     Concepts(Concepts),
     /// The layers of a network: name, figure label, shape, units
+    #[command(after_help = examples::LAYERS)]
     Layers {
         /// The network; all networks if absent
         network: Option<String>,
@@ -58,6 +78,7 @@ enum Command {
         json: bool,
     },
     /// A weights or word-vectors file: what is in it, what maps where, what is missing
+    #[command(after_help = examples::INSPECT)]
     Inspect {
         /// The file
         file: PathBuf,
@@ -70,6 +91,9 @@ enum Command {
         /// Looks up every concept of this manifest in a file of word vectors
         #[arg(long, value_name = "FILE", conflicts_with = "network")]
         manifest: Option<PathBuf>,
+        /// JSON instead of a table
+        #[arg(long)]
+        json: bool,
     },
     /// CPU against GPU: every kernel, and with a configuration every stage; validated first
     Bench {
@@ -90,8 +114,10 @@ enum Command {
         shaders: Option<PathBuf>,
     },
     /// Features that another program computed -> similarity matrices
+    #[command(after_help = examples::SIMILARITY)]
     Similarity(Similarity),
     /// Similarity matrices of words and images -> the 2 vs. 2 test, its tables and figures
+    #[command(after_help = examples::TEST)]
     Test(Test),
     /// A run's similarity matrices as rsatoolbox's RDMs, in one file
     Export {
@@ -102,6 +128,7 @@ enum Command {
         out: PathBuf,
     },
     /// Finished runs side by side: curves on one axis of relative depth, paired tests of their differences
+    #[command(after_help = examples::COMPARE)]
     Compare {
         /// Results directories; one will do if it has two word models
         #[arg(required = true, value_name = "DIR")]
@@ -125,6 +152,18 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// A shell's completions of these commands, on stdout
+    #[command(after_help = examples::COMPLETIONS)]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// The manual page on stdout; into a folder, one page for each command too
+    Man {
+        /// Where the pages go
+        #[arg(value_name = "DIR")]
+        directory: Option<PathBuf>,
+    },
 }
 
 /// Carries out a command.
@@ -136,6 +175,8 @@ pub fn call(cli: Cli) -> Result<(), Error> {
     };
     let progress = Progress::new(verbosity);
     match cli.command {
+        Command::Quickstart(arguments) => quickstart::quickstart(arguments, &progress),
+        Command::Init { directory } => quickstart::init(&directory, &progress),
         Command::Run(arguments) => run::run(arguments, &progress),
         Command::Plot { directory } => {
             let results = Results::read(&directory).map_err(Error::input)?;
@@ -146,8 +187,10 @@ pub fn call(cli: Cli) -> Result<(), Error> {
         }
         Command::Concepts(arguments) => concepts::choose(arguments, &progress),
         Command::Layers { network, form, json } => queries::layers(network.as_deref(), form.as_deref(), json),
-        Command::Inspect { file, network, form, manifest } => {
-            queries::inspect(&file, network.as_deref(), form.as_deref(), manifest.as_deref(), &progress)
+        Command::Inspect { file, network, form, manifest, json } => {
+            let asked =
+                inspect::Asked { network: network.as_deref(), form: form.as_deref(), manifest: manifest.as_deref() };
+            inspect::inspect(&file, &asked, json, &progress)
         }
         Command::Bench { shaders: Some(directory), .. } => bench::write_shaders(&directory),
         Command::Bench { config, device, json, convolutions, .. } => {
@@ -167,7 +210,30 @@ pub fn call(cli: Cli) -> Result<(), Error> {
             Ok(())
         }
         Command::Devices { json } => queries::devices(json),
+        Command::Completions { shell } => {
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "semgpu", &mut text);
+            print(String::from_utf8_lossy(&text).trim_end());
+            Ok(())
+        }
+        Command::Man { directory } => manual(directory.as_deref()),
     }
+}
+
+fn manual(directory: Option<&Path>) -> Result<(), Error> {
+    let Some(directory) = directory else {
+        let mut text = Vec::new();
+        clap_mangen::Man::new(Cli::command()).render(&mut text).map_err(Error::failed)?;
+        print(String::from_utf8_lossy(&text).trim_end());
+        return Ok(());
+    };
+    let written = || {
+        std::fs::create_dir_all(directory)?;
+        clap_mangen::generate_to(Cli::command(), directory)
+    };
+    written().map_err(FileError::at(directory)).map_err(Error::failed)?;
+    print(&directory.display().to_string());
+    Ok(())
 }
 
 /// The message and its causes, each once.

@@ -6,10 +6,11 @@ use clap::Args;
 
 use semgpu::concepts::{self, Lemmas, Request};
 use semgpu::error::Error;
+use semgpu::plan;
 use semgpu::progress::Progress;
 use semgpu::vectors::{Case, Join, Spelling};
 
-use super::print;
+use super::{print, quickstart};
 
 #[derive(Args)]
 pub(super) struct Concepts {
@@ -54,6 +55,13 @@ pub(super) struct Concepts {
     /// The manifest to write
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
+    /// The network of the configuration that is printed; default: squeezenet1_1, whose weights are written beside the
+    /// manifest
+    #[arg(long, value_name = "NAME", requires = "weights")]
+    network: Option<String>,
+    /// The network's weights file
+    #[arg(long, value_name = "FILE", requires = "network")]
+    weights: Option<PathBuf>,
     /// What became of every class, and why; default: beside the manifest, its name with `.report.csv`
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
@@ -94,6 +102,9 @@ fn joins(text: &str) -> Result<Joins, String> {
 }
 
 pub(super) fn choose(arguments: Concepts, progress: &Progress) -> Result<(), Error> {
+    if let Some(network) = &arguments.network {
+        plan::network(network, None).map_err(Error::input)?;
+    }
     let report = arguments.report.unwrap_or_else(|| arguments.out.with_extension("report.csv"));
     let request = Request {
         images: arguments.images,
@@ -118,7 +129,17 @@ pub(super) fn choose(arguments: Concepts, progress: &Progress) -> Result<(), Err
     }
     progress.line(format!("manifest  {}", request.out.display()));
     progress.line(format!("report    {}: every class, and why it is in or not", request.report.display()));
-    progress.line("next: save the following as experiment.toml, then `semgpu run --config experiment.toml`\n");
-    print(concepts::configuration(&request).trim_end());
+    let (network, weights) = match (arguments.network, arguments.weights) {
+        (Some(network), Some(weights)) => (network, weights),
+        _ => {
+            let (name, bytes) = quickstart::weights();
+            let path = request.out.with_file_name(name);
+            quickstart::put(&path, bytes).map_err(Error::failed)?;
+            progress.line(format!("weights   {}: SqueezeNet 1.1, for a start", path.display()));
+            ("squeezenet1_1".to_string(), path)
+        }
+    };
+    progress.line("next: save the following as experiment.toml, then `semgpu run experiment.toml`\n");
+    print(concepts::configuration(&request, &network, &weights).trim_end());
     Ok(())
 }

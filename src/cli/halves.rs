@@ -16,6 +16,7 @@ use semgpu::names::read_lines;
 use semgpu::progress::Progress;
 use semgpu::stimuli::Manifest;
 
+use super::run::print_page;
 use super::{print, stop_on_ctrl_c, threads, use_threads};
 
 #[derive(Args)]
@@ -118,6 +119,6 @@ pub(super) fn test(arguments: Test, progress: &Progress) -> Result<(), Error> {
         _ => None,
     };
     let out = halves::Test::new(request, progress).map_err(Error::input)?.run(progress)?;
-    print(&out.display().to_string());
+    print_page(&out);
     Ok(())
 }

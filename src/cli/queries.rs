@@ -1,6 +1,6 @@
-//! What there is: `semgpu layers`, `inspect`, `devices`; and how fast: `bench`.
+//! What there is: `semgpu layers`, `devices`; and how fast: `bench`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use semgpu::config::{Bytes, Config};
 use semgpu::device::{self, Choice};
@@ -8,15 +8,18 @@ use semgpu::error::Error;
 use semgpu::nets::Shape;
 use semgpu::plan::{self, Plan};
 use semgpu::progress::Progress;
-use semgpu::stimuli::Manifest;
-use semgpu::vectors::Spelling;
-use semgpu::weights::{Rule, WeightsError};
-use semgpu::{bench, nets, results, vectors, weights};
+use semgpu::wording::counted;
+use semgpu::{bench, nets, results};
 
 use super::{print, print_json};
 
 pub(super) fn layers(network: Option<&str>, form: Option<&str>, json: bool) -> Result<(), Error> {
     let Some(name) = network else {
+        if json {
+            let row =
+                |network: &&nets::Network| serde_json::json!({"name": network.name, "forms": network.form_names()});
+            return print_json(&nets::NETS.iter().map(row).collect::<Vec<_>>());
+        }
         for network in nets::NETS {
             print(&format!("{}  (forms: {})", network.name, network.form_names().join(", ")));
         }
@@ -44,70 +47,6 @@ pub(super) fn layers(network: Option<&str>, form: Option<&str>, json: bool) -> R
         };
         let request = if layer.on_request { "  (on request)" } else { "" };
         print(&format!("{:<16} {:<10} {shape:<18} {:>9}{request}", layer.name, layer.label, layer.units()));
-    }
-    Ok(())
-}
-
-pub(super) fn inspect(
-    file: &Path,
-    network: Option<&str>,
-    form: Option<&str>,
-    manifest: Option<&Path>,
-    progress: &Progress,
-) -> Result<(), Error> {
-    let open = match weights::open(file) {
-        Err(WeightsError::Format { .. }) if network.is_none() && vectors::sniff(file).is_ok() => {
-            return inspect_vectors(file, manifest, progress);
-        }
-        opened => opened.map_err(Error::input)?,
-    };
-    print(&format!("format: {}", weights::format(file).map_err(Error::input)?.name));
-    let Some(network) = network else {
-        for (name, shape) in open.tensors() {
-            print(&format!("{name}  {shape:?}"));
-        }
-        return Ok(());
-    };
-    let (published, network) = plan::network(network, form).map_err(Error::input)?;
-    let account = published.account(&network, open.as_ref());
-    for assigned in &account.assigned {
-        let rule = if assigned.rule == Rule::Place { "  by place in the graph" } else { "" };
-        print(&format!("{:<28} <- {}  {:?}{rule}", assigned.parameter, assigned.tensor, assigned.transform));
-    }
-    if account.folded {
-        print("batch normalization folded into the convolutions by the exporter");
-    }
-    for (tensor, why) in &account.ignored {
-        print(&format!("{tensor} ignored: {why}"));
-    }
-    for reason in account.reasons() {
-        print(&reason);
-    }
-    // The refusal, if it does not fit, says what to do.
-    published.assign(&network, open.as_ref()).map(|_| ()).map_err(Error::input)
-}
-
-/// What a file of word vectors is, and with a manifest the token of each concept.
-fn inspect_vectors(file: &Path, manifest: Option<&Path>, progress: &Progress) -> Result<(), Error> {
-    let manifest = manifest.map(Manifest::read).transpose().map_err(Error::input)?;
-    let concepts = manifest.map_or_else(Vec::new, |manifest| manifest.concepts);
-    let total = std::fs::metadata(file).map_or(0, |metadata| metadata.len());
-    let task = progress.task(total);
-    let mut before = 0;
-    let mut counted = |read: u64, _| task.advance(read - std::mem::replace(&mut before, read));
-    let mut read = vectors::read_spelled(file, &concepts, &Spelling::default(), &mut counted).map_err(Error::input)?;
-    if let Some((_, wrong)) = read.not_finite.pop_first() {
-        return Err(Error::input(wrong));
-    }
-    drop(task);
-    print(&format!("format: {}", read.format));
-    print(&format!("{} words of {} values", read.words, read.dimensions));
-    for warning in &read.warnings {
-        progress.line(format!("warning: {warning}"));
-    }
-    for (concept, found) in concepts.iter().zip(&read.found) {
-        let token = found.as_ref().map_or("missing", |(token, _)| token.as_str());
-        print(&format!("{concept:<28} <- {token}"));
     }
     Ok(())
 }
@@ -151,7 +90,7 @@ pub(super) fn devices(json: bool) -> Result<(), Error> {
     if json {
         return print_json(&serde_json::json!({"adapters": adapters, "auto": auto}));
     }
-    print(&format!("cpu    {} threads", rayon::current_num_threads()));
+    print(&format!("cpu    {}", counted(rayon::current_num_threads(), "thread")));
     for adapter in &adapters {
         print(&format!(
             "gpu:{}  {}, {}, {}, {}, bindings up to {}",

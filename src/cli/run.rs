@@ -1,7 +1,7 @@
 //! `semgpu run`.
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -12,20 +12,27 @@ use semgpu::pipeline;
 use semgpu::plan::Plan;
 use semgpu::progress::Progress;
 use semgpu::results::ResultsDir;
+use semgpu::wording::{counted, grouped};
 
-use super::{print, stop_on_ctrl_c, use_threads};
+use super::{print, stop_on_ctrl_c, threads, use_threads};
 
 #[derive(Args)]
 pub(super) struct Run {
     /// The experiment
-    #[arg(long)]
-    config: PathBuf,
+    #[arg(value_name = "CONFIG", required_unless_present = "config")]
+    file: Option<PathBuf>,
+    /// The same as an option
+    #[arg(long, value_name = "FILE", conflicts_with = "file")]
+    config: Option<PathBuf>,
     /// Where results go
-    #[arg(long)]
+    #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// auto, cpu, gpu or gpu:N
     #[arg(long)]
     device: Option<Choice>,
+    /// CPU threads; default: all
+    #[arg(long, value_name = "T", value_parser = threads)]
+    threads: Option<NonZeroUsize>,
     /// Overrides a key of the file; paths are relative to the current directory
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -37,50 +44,90 @@ pub(super) struct Run {
     dry_run: bool,
 }
 
+/// A configuration, and what the command line says beside it.
+pub(super) struct Request {
+    pub config: Config,
+    pub out: Option<PathBuf>,
+    pub threads: Option<NonZeroUsize>,
+    pub fresh: bool,
+    pub dry_run: bool,
+}
+
 pub(super) fn run(arguments: Run, progress: &Progress) -> Result<(), Error> {
-    let mut config = Config::read(&arguments.config, &arguments.set).map_err(Error::input)?;
-    if let Some(out) = arguments.out {
+    let Run { file, config, out, device, threads, set, fresh, dry_run } = arguments;
+    let file = file.or(config).unwrap_or_default();
+    let mut config = Config::read(&file, &set).map_err(Error::input)?;
+    config.run.device = device.unwrap_or(config.run.device);
+    carry_out(Request { config, out, threads, fresh, dry_run }, progress)
+}
+
+/// Runs an experiment; the last line says where its page lies.
+pub(super) fn carry_out(request: Request, progress: &Progress) -> Result<(), Error> {
+    let Request { mut config, out, threads, fresh, dry_run } = request;
+    if let Some(out) = out {
         config.run.out = Some(std::path::absolute(&out).map_err(FileError::at(out)).map_err(Error::input)?);
     }
-    config.run.device = arguments.device.unwrap_or(config.run.device);
+    config.run.threads = threads.map(NonZeroUsize::get).or(config.run.threads);
     use_threads(config.run.threads.and_then(NonZeroUsize::new));
     stop_on_ctrl_c(progress);
+    let note = config.stimuli.note.clone();
     let plan = Plan::new(config, progress).map_err(Error::input)?;
     describe(&plan, progress);
-    if arguments.dry_run {
-        if !arguments.fresh {
+    if dry_run {
+        if !fresh {
             let out = ResultsDir::new(plan.config.out());
             out.check_experiment(&plan.checksums.similarity).map_err(Error::input)?;
         }
         return Ok(());
     }
-    let out = pipeline::run(plan, arguments.fresh, progress)?;
-    print(&out.display().to_string());
+    let out = pipeline::run(plan, fresh, progress)?;
+    note.iter().for_each(|note| progress.line(format!("note: {note}")));
+    print_page(&out);
     Ok(())
+}
+
+/// Where the page of a results directory lies, as seen from here.
+pub(super) fn print_page(out: &Path) {
+    let page = ResultsDir::new(out).page();
+    let here = std::env::current_dir().and_then(|here| here.canonicalize());
+    let whole = page.canonicalize();
+    let below = here.iter().zip(&whole).find_map(|(here, whole)| whole.strip_prefix(here).ok());
+    // Windows' own spelling of a whole path, `\\?\C:\…`, is not for people.
+    let without_up = || whole.as_deref().ok().filter(|_| !cfg!(windows));
+    print(&below.or_else(without_up).unwrap_or(&page).display().to_string());
 }
 
 fn describe(plan: &Plan, progress: &Progress) {
     let Plan { config, model, inputs, test, placement, .. } = plan;
     let (concepts, groups) = (inputs.manifest.concepts.len(), inputs.manifest.groups.len());
     progress.line(placement.device.line());
-    progress.line(format!("network   {} ({}), {} layers", model.network.name, model.network.form, model.layers.len()));
     progress.line(format!(
-        "images    {concepts} concepts x {groups} groups, {} px {:?}",
-        model.input.size, model.input.resize
+        "network   {} ({}), {}",
+        model.network.name,
+        model.network.form,
+        counted(model.layers.len(), "layer")
+    ));
+    progress.line(format!(
+        "images    {} x {}, {} px, {}",
+        counted(concepts, "concept"),
+        counted(groups, "group"),
+        model.input.size,
+        model.input.resize
     ));
     for words in &inputs.words {
-        progress.line(format!("words     {} ({} values per word)", words.name, words.dimensions));
+        progress.line(format!("words     {} ({} per word)", words.name, counted(words.dimensions, "value")));
     }
     progress.line(format!(
-        "test      {} pairs, {} permutations",
-        concepts * (concepts - 1) / 2,
-        config.two_vs_two.permutations
+        "test      {}, {}",
+        counted(concepts * (concepts - 1) / 2, "pair"),
+        counted(config.two_vs_two.permutations, "permutation")
     ));
     if let Some(one_vs_two) = &test.one_vs_two {
         progress.line(format!(
-            "mistakes  1 vs. 2 test, {} words of classes ({concepts} concepts), {} permutations",
-            test.lexicon.words.len(),
-            one_vs_two.rule.permutations
+            "mistakes  1 vs. 2 test, {} of classes ({}), {}",
+            counted(test.lexicon.words.len(), "word"),
+            counted(concepts, "concept"),
+            counted(one_vs_two.rule.permutations, "permutation")
         ));
     }
     let memory = &placement.memory;
@@ -90,7 +137,7 @@ fn describe(plan: &Plan, progress: &Progress) {
         memory.largest_stage,
         Bytes(memory.weights),
         Bytes(memory.budget),
-        placement.batch
+        grouped(placement.batch)
     ));
     for warning in &inputs.warnings {
         progress.line(format!("warning: {warning}"));

@@ -117,13 +117,13 @@ fn report_row(outcome: &Outcome, request: &Request, photos: &Photos, models: usi
     row
 }
 
-/// A configuration that runs the experiment on these concepts, but for the network's weights; paths as in `request`.
-pub fn configuration(request: &Request) -> String {
+/// A configuration that runs the experiment on these concepts with a network's weights; paths as in `request`.
+pub fn configuration(request: &Request, network: &str, weights: &Path) -> String {
     let quoted = |path: &Path| toml::Value::String(path.display().to_string()).to_string();
     let mut text = format!(
-        "seed = {}\n\n[network]\nname = \"vgg16\"                      # semgpu layers\nweights = \
-         \"vgg16.safetensors\"         # weights/README.md says which files fit\n\n[stimuli]\nmanifest = {}\n",
+        "seed = {}\n\n[network]\nname = {network:?}  # others: semgpu layers\nweights = {}\n\n[stimuli]\nmanifest = {}\n",
         request.seed,
+        quoted(weights),
         quoted(&request.out)
     );
     for (name, file) in &request.words {

@@ -16,7 +16,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::record::RunRecord;
+use crate::record::{Command, RunRecord};
 use crate::report::canvas::escape;
 use crate::report::curves::Curves;
 use crate::report::{Drawing, Material, ReportError, names};
@@ -58,6 +58,7 @@ fn page(material: &Material, drawings: &[Drawing]) -> Result<String, ReportError
             "network" => escape(names::network(first.network)),
             "summary" => tables::summary(first),
             "curves" => drawings::of(drawings, "accuracy"),
+            "note" => note(record.as_ref()),
             "templates" => networks.iter().map(drawings::template).collect(),
             "figures" => drawings::further(drawings),
             "accuracy" => networks.iter().map(tables::accuracy).collect(),
@@ -79,6 +80,15 @@ fn page(material: &Material, drawings: &[Drawing]) -> Result<String, ReportError
     };
     let left = PAGE_BYTES.saturating_sub(parts("").len());
     Ok(parts(&embedded(&pictures::read(material, left))))
+}
+
+/// What the configuration says of its images.
+fn note(record: Option<&RunRecord>) -> String {
+    let note = match record.map(|record| &record.command) {
+        Some(Command::Run(run)) => run.config.stimuli.note.as_deref(),
+        _ => None,
+    };
+    note.map_or_else(String::new, |note| format!("<p class=\"note\">{}</p>", escape(note)))
 }
 
 /// JSON that may stand in a `<script>`: nothing in it can end the element.

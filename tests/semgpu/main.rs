@@ -3,6 +3,7 @@
 mod bad_input;
 mod compare;
 mod concepts;
+mod entrance;
 mod halves;
 mod inference;
 mod inspect;

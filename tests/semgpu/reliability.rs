@@ -224,7 +224,7 @@ fn output_that_nobody_takes_ends_no_work() {
     let (config, out) = (small.text("experiment.toml"), small.text("out"));
     // A log on a full disk.
     let run = semgpu(&["run", "-v", "--config", &config, "--out", &out]).stderr(full()).output().unwrap();
-    assert_eq!((run.status.code(), run.stdout), (Some(0), format!("{out}\n").into_bytes()));
+    assert_eq!((run.status.code(), run.stdout), (Some(0), format!("{out}/report.html\n").into_bytes()));
     // A terminal that was closed.
     let mut child = semgpu(&["run", "-v", "--fresh", "--config", &config, "--out", &out]);
     let mut child = child.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();

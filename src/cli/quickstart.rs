@@ -1,0 +1,143 @@
+//! `semgpu quickstart` and `semgpu init`: the experiment that the program carries in itself.
+
+use std::io::Write;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::{env, fs, io};
+
+use clap::Args;
+
+use semgpu::config::Config;
+use semgpu::device::Choice;
+use semgpu::error::{Error, FileError};
+use semgpu::progress::Progress;
+
+use super::{print, run, threads};
+
+/// Every file of the experiment: its path in the project, its bytes.
+const FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/quickstart.rs"));
+const CONFIG: &str = "configs/quickstart.toml";
+
+#[derive(Args)]
+pub(super) struct Quickstart {
+    /// Where results go
+    #[arg(long, value_name = "DIR", default_value = "results/quickstart")]
+    out: PathBuf,
+    /// auto, cpu, gpu or gpu:N
+    #[arg(long, default_value = "auto")]
+    device: Choice,
+    /// CPU threads; default: all
+    #[arg(long, value_name = "T", value_parser = threads)]
+    threads: Option<NonZeroUsize>,
+    /// Removes what semgpu wrote there before
+    #[arg(long)]
+    fresh: bool,
+}
+
+/// Files that are there and of other content.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: is there with other content; nothing was written: move it away, or name another folder", .0.display())]
+struct Other(PathBuf);
+
+pub(super) fn quickstart(arguments: Quickstart, progress: &Progress) -> Result<(), Error> {
+    let folder = Unpacked::new()?;
+    let mut config = Config::read(&folder.path().join(CONFIG), &[]).map_err(Error::failed)?;
+    let Quickstart { out, device, threads, fresh } = arguments;
+    config.run.device = device;
+    run::carry_out(run::Request { config, out: Some(out), threads, fresh, dry_run: false }, progress)
+}
+
+/// Writes the experiment out as a start of one's own.
+pub(super) fn init(folder: &Path, progress: &Progress) -> Result<(), Error> {
+    let other = |(name, bytes): &&(&str, &[u8])| {
+        let there = folder.join(name).try_exists().unwrap_or(true);
+        there && !holds(&folder.join(name), bytes)
+    };
+    if let Some((name, _)) = FILES.iter().find(other) {
+        return Err(Error::input(Other(folder.join(name))));
+    }
+    unpack(folder).map_err(Error::failed)?;
+    progress.line(format!(
+        "{} files written: a configuration that comments every key, a manifest, images, vectors, weights",
+        FILES.len()
+    ));
+    progress.line(format!("next: semgpu run {}", folder.join(CONFIG).display()));
+    print(&folder.join(CONFIG).display().to_string());
+    Ok(())
+}
+
+/// The shipped weights of SqueezeNet 1.1.
+pub(super) fn weights() -> (&'static str, &'static [u8]) {
+    let (name, bytes) = FILES.iter().find(|(name, _)| name.starts_with("weights/")).expect("build.rs lists them");
+    (name.trim_start_matches("weights/"), bytes)
+}
+
+/// A folder with the experiment in it: the user's cache, where `semgpu plot` finds the images again; where there is none,
+/// a temporary one.
+enum Unpacked {
+    Kept(PathBuf),
+    Temporary(tempfile::TempDir),
+}
+
+impl Unpacked {
+    fn new() -> Result<Self, Error> {
+        if let Some(cache) = cache() {
+            let folder = cache.join(concat!("semgpu/quickstart-", env!("CARGO_PKG_VERSION")));
+            if unpack(&folder).is_ok() {
+                return Ok(Self::Kept(folder));
+            }
+        }
+        let made = || {
+            let folder = tempfile::tempdir().map_err(FileError::at(env::temp_dir()))?;
+            unpack(folder.path())?;
+            Ok(folder)
+        };
+        made().map(Self::Temporary).map_err(|error: FileError| Error::failed(error))
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Self::Kept(path) => path,
+            Self::Temporary(folder) => folder.path(),
+        }
+    }
+}
+
+/// The user's folder for what can be made again.
+fn cache() -> Option<PathBuf> {
+    let variable = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    variable("XDG_CACHE_HOME").or_else(|| match env::consts::OS {
+        "windows" => variable("LOCALAPPDATA"),
+        "macos" => variable("HOME").map(|home| home.join("Library/Caches")),
+        _ => variable("HOME").map(|home| home.join(".cache")),
+    })
+}
+
+fn holds(path: &Path, bytes: &[u8]) -> bool {
+    fs::metadata(path).is_ok_and(|found| found.len() == bytes.len() as u64)
+        && fs::read(path).is_ok_and(|found| found == bytes)
+}
+
+/// Writes every file that is not there as it should be.
+fn unpack(folder: &Path) -> Result<(), FileError> {
+    FILES.iter().try_for_each(|(name, bytes)| put(&folder.join(name), bytes))
+}
+
+/// Writes a file unless it is there; whole or not at all, for another process may do the same.
+pub(super) fn put(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    if holds(path, bytes) {
+        return Ok(());
+    }
+    let parent = path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
+    let written = || -> io::Result<()> {
+        fs::create_dir_all(parent)?;
+        let mut builder = tempfile::Builder::new();
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let mut file = builder.tempfile_in(parent)?;
+        file.write_all(bytes)?;
+        file.persist(path)?;
+        Ok(())
+    };
+    written().map_err(FileError::at(path))
+}
