@@ -25,6 +25,14 @@ pub struct Checkpoint {
     answers: Groups,
 }
 
+/// A checkpoint as it was found.
+pub struct Opened {
+    /// What can be used of it.
+    pub checkpoint: Checkpoint,
+    /// What cannot, by file and reason: it is to be computed again.
+    pub damaged: Vec<String>,
+}
+
 /// A file of values by group.
 struct Groups {
     path: PathBuf,
@@ -36,14 +44,8 @@ struct Groups {
 
 impl Checkpoint {
     /// Opens the matrices of `directory` for these layers: what an earlier run of its experiment finished is reused, if it
-    /// is as it was left and holds under the rule for constant images. Files that are not are named, to be computed again.
-    pub fn open(
-        directory: &ResultsDir,
-        layers: &[&str],
-        groups: usize,
-        concepts: usize,
-        constant: Constant,
-    ) -> (Self, Vec<String>) {
+    /// is as it was left and holds under the rule for constant images.
+    pub fn open(directory: &ResultsDir, layers: &[&str], groups: usize, concepts: usize, constant: Constant) -> Opened {
         let ledger = Ledger::read(directory);
         let mut damaged = Vec::new();
         let mut read = |path: PathBuf, shape: &[usize], check: &dyn Fn(&[f64]) -> Option<String>| {
@@ -59,12 +61,17 @@ impl Checkpoint {
         let class = |value: &f64| (0.0..CLASSES as f64).contains(value) && value.fract() == 0.0;
         let classes = |values: &[f64]| (!values.iter().all(class)).then(|| "not classes of ImageNet".to_string());
         let answers = read(directory.answers(), &[concepts], &classes);
-        (Self { directory: directory.clone(), ledger, concepts, layers, answers }, damaged)
+        Opened { checkpoint: Self { directory: directory.clone(), ledger, concepts, layers, answers }, damaged }
     }
 
     /// Whether the layer is one of this run's and its RSM in the group is not computed.
     pub fn lacks(&self, layer: &str, group: usize) -> bool {
         self.layers.iter().any(|(name, groups)| name == layer && groups.values[group].is_none())
+    }
+
+    /// How many groups there are.
+    pub fn groups(&self) -> usize {
+        self.answers.values.len()
     }
 
     /// The classes that the network answered in a group, by concept, if computed.
@@ -91,6 +98,31 @@ impl Checkpoint {
     pub fn put(&mut self, layer: &str, group: usize, rsm: &Rsm) -> Result<(), FileError> {
         let (_, groups) = self.layers.iter_mut().find(|(name, _)| name == layer).expect("a layer of this run");
         groups.put(group, rsm.values().to_vec(), &mut self.ledger)?;
+        self.ledger.write(&self.directory)
+    }
+
+    /// Whether every RSM is computed, and with `answers` every class that the network answered.
+    pub fn is_whole(&self, answers: bool) -> bool {
+        let files = self.layers.iter().map(|(_, groups)| groups).chain(answers.then_some(&self.answers));
+        files.flat_map(|file| &file.values).all(Option::is_some)
+    }
+
+    /// Takes over whole checkpoints of the same layers: the groups of each are this one's from the given place on.
+    ///
+    /// # Errors
+    /// As [`Self::put`].
+    pub fn take(&mut self, shards: Vec<(usize, Self)>) -> Result<(), FileError> {
+        let Self { layers, answers, ledger, .. } = self;
+        for (place, file) in layers.iter_mut().map(|(_, groups)| groups).chain([answers]).enumerate() {
+            for (first, shard) in &shards {
+                let found = shard.layers.get(place).map_or(&shard.answers, |(_, groups)| groups);
+                file.values[*first..*first + found.values.len()].clone_from_slice(&found.values);
+            }
+            if file.values.iter().any(Option::is_some) {
+                (0..file.values.len()).for_each(|group| file.list(group, ledger));
+                file.write()?;
+            }
+        }
         self.ledger.write(&self.directory)
     }
 
@@ -152,11 +184,19 @@ impl Groups {
     }
 
     fn put(&mut self, group: usize, values: Vec<f64>, ledger: &mut Ledger) -> Result<(), FileError> {
+        self.values[group] = Some(values);
+        self.list(group, ledger);
+        self.write()
+    }
+
+    fn list(&self, group: usize, ledger: &mut Ledger) {
         let listed = ledger.groups.entry(self.name()).or_default();
         listed.resize(self.values.len(), None);
-        listed[group] = Some(checksum(&values));
-        let missing = vec![f64::NAN; values.len()];
-        self.values[group] = Some(values);
+        listed[group] = self.values[group].as_deref().map(checksum);
+    }
+
+    fn write(&self) -> Result<(), FileError> {
+        let missing = vec![f64::NAN; self.shape.iter().product()];
         let all: Vec<f64> =
             self.values.iter().flat_map(|values| values.as_ref().unwrap_or(&missing)).copied().collect();
         arrays::write_npy(&self.path, &self.whole_shape(), &all)
@@ -200,13 +240,14 @@ mod tests {
     }
 
     fn open(out: &Path, constant: Constant) -> (Checkpoint, Vec<String>) {
-        Checkpoint::open(&ResultsDir::new(out), &["conv1", "fc1"], 2, 2, constant)
+        let Opened { checkpoint, damaged } = Checkpoint::open(&ResultsDir::new(out), &["conv1", "fc1"], 2, 2, constant);
+        (checkpoint, damaged)
     }
 
     #[test]
     fn answers_are_kept_group_by_group() {
         let out = tempfile::tempdir().unwrap();
-        let open = || Checkpoint::open(&ResultsDir::new(out.path()), &["logits"], 2, 3, Constant::Error).0;
+        let open = || Checkpoint::open(&ResultsDir::new(out.path()), &["logits"], 2, 3, Constant::Error).checkpoint;
         let mut first = open();
         assert_eq!(first.classes(0), None);
         first.put_classes(1, &[0, 999, 7]).unwrap();

@@ -7,6 +7,7 @@ mod inspect;
 mod queries;
 mod quickstart;
 mod run;
+mod shards;
 
 use std::io::Write;
 use std::num::NonZeroUsize;
@@ -24,6 +25,7 @@ use concepts::Concepts;
 use halves::{Similarity, Test};
 use quickstart::Quickstart;
 use run::Run;
+use shards::{Cutting, Merge, Shard, Status};
 
 /// Do the layers of a convolutional network gather the semantics that word vectors learn from text?
 #[derive(Parser)]
@@ -57,6 +59,14 @@ enum Command {
     /// The whole experiment of a configuration file
     #[command(after_help = examples::RUN)]
     Run(Run),
+    /// Cuts experiments into pieces for many machines; writes tables of commands, one a line
+    Shards(Cutting),
+    /// Computes one piece of an experiment that `semgpu shards` cut
+    Shard(Shard),
+    /// Puts the pieces of an experiment together: the results of `semgpu run`, to the byte
+    Merge(Merge),
+    /// How far the pieces of experiments are
+    Status(Status),
     /// Draws the figures again from the results in a directory
     Plot {
         /// Directory of an earlier run
@@ -178,6 +188,10 @@ pub fn call(cli: Cli) -> Result<(), Error> {
         Command::Quickstart(arguments) => quickstart::quickstart(arguments, &progress),
         Command::Init { directory } => quickstart::init(&directory, &progress),
         Command::Run(arguments) => run::run(arguments, &progress),
+        Command::Shards(arguments) => shards::cut(arguments, &progress),
+        Command::Shard(arguments) => shards::shard(arguments, &progress),
+        Command::Merge(arguments) => shards::merge(arguments, &progress),
+        Command::Status(arguments) => shards::status(arguments),
         Command::Plot { directory } => {
             let results = Results::read(&directory).map_err(Error::input)?;
             for path in report::write_figures(&results, &directory).map_err(Error::failed)? {

@@ -315,6 +315,12 @@ impl Config {
         self.stimuli.manifest.parent().unwrap_or(Path::new(""))
     }
 
+    /// Draws of the test that has most.
+    pub fn most_permutations(&self) -> u64 {
+        let one_vs_two = self.one_vs_two.as_ref().and_then(|section| section.permutations);
+        self.two_vs_two.permutations.max(one_vs_two.unwrap_or_default())
+    }
+
     /// Where results go.
     pub fn out(&self) -> PathBuf {
         self.run.out.clone().unwrap_or_else(|| Path::new("results").join(&self.network.name))

@@ -1,10 +1,13 @@
 //! The second half of the experiment: RSMs of words and layers in, rows of results out. `semgpu run` and `semgpu test`
 //! both end here.
 
+mod draws;
 pub mod one_vs_two;
 mod rsa;
 mod two_vs_two;
 mod within;
+
+pub use draws::Draws;
 
 use std::num::NonZeroU32;
 use std::ops::{ControlFlow, Range};
@@ -20,6 +23,8 @@ use crate::stats::rsa::Rsa;
 use crate::stats::scoring::Ties;
 use crate::stats::two_vs_two::TwoVsTwoError;
 use crate::stats::{Interrupted, Rsm};
+
+use two_vs_two::TWO_VS_TWO;
 
 /// The image side: every layer's RSM in every group.
 pub struct Space {
@@ -77,6 +82,8 @@ pub struct Options {
     pub rsa: Vec<Rsa>,
     /// Where the counting runs.
     pub device: Device,
+    /// Scores of draws that were computed elsewhere.
+    pub known: Draws,
 }
 
 impl Options {
@@ -109,6 +116,37 @@ pub fn evaluate(
     Ok((results, warnings))
 }
 
+/// The scores of some draws of every test that [`evaluate`] makes of a layer and a word model: what it takes as known.
+///
+/// # Errors
+/// As [`evaluate`].
+pub fn draws(
+    space: &Space,
+    words: &[Words],
+    options: &Options,
+    draws: Range<u64>,
+    progress: &Progress,
+) -> Result<Draws, Error> {
+    let passes = (draws.end - draws.start) * (1 + options.rsa.len() as u64);
+    let task = progress.task(passes * (words.len() * space.layers.len() * space.groups.len()) as u64);
+    let evaluation = Evaluation { space, words, options, task, interrupt: &progress.interrupt };
+    let layers = space.rsms();
+    let mut scores = Draws::default();
+    let counted = |rsms| evaluation.counted(rsms);
+    for (model, test) in words.iter().zip(evaluation.two_vs_two_tests(words, &layers)) {
+        evaluation.now(TWO_VS_TWO, &model.name);
+        scores.insert(TWO_VS_TWO, &model.name, test.points(draws.clone(), &counted)?);
+    }
+    for &method in &options.rsa {
+        let what = rsa::what(method);
+        for (model, test) in words.iter().zip(evaluation.rsa_tests(method, words, &layers)) {
+            evaluation.now(&what, &model.name);
+            scores.insert(&what, &model.name, test.points(draws.clone(), &counted)?);
+        }
+    }
+    Ok(scores)
+}
+
 /// What is tested, how, and who is told.
 struct Evaluation<'a> {
     space: &'a Space,
@@ -123,7 +161,12 @@ impl Evaluation<'_> {
     ///
     /// # Shapes
     /// `[words][members]`.
-    fn test<S: Statistic>(&self, what: &str, words: &[Words], statistics: &[S]) -> Result<Vec<Vec<Inference>>, Error>
+    fn test<'a, S: Statistic>(
+        &'a self,
+        what: &str,
+        words: &[Words],
+        statistics: &'a [S],
+    ) -> Result<Vec<Vec<Inference>>, Error>
     where
         Error: From<S::Error>,
     {
@@ -131,7 +174,9 @@ impl Evaluation<'_> {
             [model] => self.now(what, &model.name),
             models => self.now(what, &format!("{} word models", models.len())),
         };
-        Ok(inference::test_all(statistics, self.options.rule(), &|rsms| self.counted(rsms), now)?)
+        let known = |(statistic, model): (&'a S, &Words)| self.options.known.known(what, &model.name, statistic);
+        let statistics: Vec<_> = statistics.iter().zip(words).map(known).collect();
+        Ok(inference::test_all(&statistics, self.options.rule(), &|rsms| self.counted(rsms), now)?)
     }
 
     /// So many more RSMs are done.

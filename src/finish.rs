@@ -8,7 +8,7 @@ use crate::config::{InferenceOptions, TestOptions};
 use crate::device::Selected;
 use crate::error::{Error, FileError};
 use crate::evaluation::one_vs_two::{self, Lexicon, OneVsTwo, Predictions};
-use crate::evaluation::{self, Options, Space, Words};
+use crate::evaluation::{self, Draws, Options, Space, Words};
 use crate::progress::Progress;
 use crate::record::RunRecord;
 use crate::report;
@@ -67,6 +67,7 @@ pub fn options(
         seed,
         rsa: rsa.to_vec(),
         device: device.device.clone(),
+        known: Draws::default(),
     }
 }
 
@@ -84,7 +85,7 @@ pub fn finish(
     let Comparison { space, words, images, options, .. } = comparison;
     let (mut results, mut warnings) = evaluation::evaluate(space, words, options, progress)?;
     if let Some(images) = images {
-        warnings.extend(images.rows(space, words, &mut results, progress)?);
+        warnings.extend(images.rows(space, words, &options.known, &mut results, progress)?);
     }
     warnings.iter().for_each(|warning| progress.line(format!("warning: {warning}")));
     record.warnings.extend(warnings);
@@ -123,6 +124,7 @@ impl Images {
         &self,
         space: &Space,
         words: &[Words],
+        known: &Draws,
         results: &mut Results,
         progress: &Progress,
     ) -> Result<Vec<String>, Error> {
@@ -132,7 +134,7 @@ impl Images {
         results.predictions = one_vs_two::prediction_rows(&space.network, manifest, root, predictions, &self.lexicon);
         let Some(test) = &self.one_vs_two else { return Ok(Vec::new()) };
         let answers = (predictions, &self.lexicon);
-        let (rows, warnings) = one_vs_two::one_vs_two(space, words, (manifest, root), answers, test, progress)?;
+        let (rows, warnings) = one_vs_two::one_vs_two(space, words, (manifest, root), answers, test, known, progress)?;
         results.append(rows);
         Ok(warnings)
     }

@@ -22,6 +22,7 @@
 //! | [`plan`] | a configuration | things that exist, or the user's error in second 0 |
 //! | [`report`] | rows | figures, and one page of everything |
 //! | [`finish`](mod@finish) | RSMs of words and layers | a results directory |
+//! | [`shards`] | a plan | pieces for many machines, which merge to the same bytes |
 //! | [`pipeline`], [`checkpoint`], [`bench`](mod@bench) | a plan | the whole line, stage by stage; an interrupted run goes on; timings |
 //! | [`features`], [`halves`] | another program's features or matrices | either half of the line on its own |
 //! | [`compare`] | results of several runs | their curves on one axis, paired tests of their differences |
@@ -82,6 +83,7 @@ pub mod bench;
 pub mod checkpoint;
 pub mod finish;
 pub mod pipeline;
+pub mod shards;
 
 pub mod features;
 

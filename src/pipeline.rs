@@ -1,17 +1,21 @@
 //! The straight line: stimuli, stages, RSMs, tests, results. Arithmetic is in [`crate::stats`], decisions are in
 //! [`crate::plan`].
 
+mod shard;
+
+pub use shard::{draws, estimate, groups};
+
 use std::path::PathBuf;
 use std::time::Instant;
 
 use burn::tensor::{Tensor, TensorData};
 
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, Opened};
 use crate::config::{Bytes, Config};
 use crate::device;
 use crate::error::Error;
 use crate::evaluation::one_vs_two::{self, Predictions};
-use crate::evaluation::{LayerRsms, Space};
+use crate::evaluation::{Draws, LayerRsms, Options, Space};
 use crate::files::Unchanged;
 use crate::finish::{self, Comparison, Images, finish};
 use crate::nets::{self, Batch, Stage, StageSpec, Taps};
@@ -19,6 +23,7 @@ use crate::plan::{Classifier, Inputs, Model, Placement, Plan};
 use crate::progress::{Progress, Task};
 use crate::record::{Command, Network, Run, RunRecord, StageTiming, WordModel};
 use crate::results::ResultsDir;
+use crate::shards::Shards;
 use crate::stats::Rsm;
 use crate::stats::scoring::Constant;
 use crate::stats::similarity::{self, SimilarityError};
@@ -80,11 +85,12 @@ pub enum PipelineError {
     },
 }
 
-/// Runs the experiment and writes its results; returns their directory.
+/// Runs the experiment and writes its results; returns their directory. What `shards` hold is taken from them.
 ///
 /// # Errors
-/// [`Error::Input`] if the directory is another's (see [`ResultsDir::claim`]), [`Error::Failed`] while running, [`Error::Interrupted`] when asked to stop; finished layers are kept.
-pub fn run(plan: Plan, fresh: bool, progress: &Progress) -> Result<PathBuf, Error> {
+/// [`Error::Input`] if the directory is another's (see [`ResultsDir::claim`]) or shards are missing, [`Error::Failed`] while
+/// running, [`Error::Interrupted`] when asked to stop; finished layers are kept.
+pub fn run(plan: Plan, fresh: bool, shards: Option<&Shards>, progress: &Progress) -> Result<PathBuf, Error> {
     let started = Instant::now();
     let Plan { config, model, weights, inputs, test, placement, checksums, unchanged, images } = plan;
     let Inputs { manifest, words, warnings } = inputs;
@@ -93,9 +99,16 @@ pub fn run(plan: Plan, fresh: bool, progress: &Progress) -> Result<PathBuf, Erro
     let (groups, concepts) = (manifest.groups.len(), manifest.concepts.len());
     let constant = config.two_vs_two.constant;
     let _claim = directory.claim("run", &checksums.similarity, fresh).map_err(Error::input)?;
-    let (mut checkpoint, damaged) = Checkpoint::open(&directory, &layers, groups, concepts, constant);
+    let Opened { mut checkpoint, damaged } = Checkpoint::open(&directory, &layers, groups, concepts, constant);
     damaged.iter().for_each(|damaged| progress.line(format!("warning: {damaged}")));
 
+    let mut known = Draws::default();
+    if let Some(shards) = shards {
+        known = shards.draws().map_err(Error::input)?;
+        let open = |directory: &ResultsDir, groups| Checkpoint::open(directory, &layers, groups, concepts, constant);
+        let groups = shards.groups(model.classifier.is_some(), open).map_err(Error::input)?;
+        checkpoint.take(groups).map_err(Error::failed)?;
+    }
     let first_half = FirstHalf {
         constant,
         model: &model,
@@ -128,7 +141,10 @@ pub fn run(plan: Plan, fresh: bool, progress: &Progress) -> Result<PathBuf, Erro
         space: space(&model, &manifest, checkpoint.finish()),
         words,
         categories: manifest.categories.clone(),
-        options: finish::options(two_vs_two, *inference, *seed, test.draws, &rsa.methods, &placement.device),
+        options: Options {
+            known,
+            ..finish::options(two_vs_two, *inference, *seed, test.draws, &rsa.methods, &placement.device)
+        },
         images: Some(Images {
             root: run.config.stimuli_root().to_path_buf(),
             manifest,

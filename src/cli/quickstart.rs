@@ -44,7 +44,7 @@ pub(super) fn quickstart(arguments: Quickstart, progress: &Progress) -> Result<(
     let mut config = Config::read(&folder.path().join(CONFIG), &[]).map_err(Error::failed)?;
     let Quickstart { out, device, threads, fresh } = arguments;
     config.run.device = device;
-    run::carry_out(run::Request { config, out: Some(out), threads, fresh, dry_run: false }, progress)
+    run::carry_out(run::place(config, Some(out), threads)?, fresh, false, progress)
 }
 
 /// Writes the experiment out as a start of one's own.

@@ -24,6 +24,19 @@ pub(super) struct Run {
     /// The same as an option
     #[arg(long, value_name = "FILE", conflicts_with = "file")]
     config: Option<PathBuf>,
+    #[command(flatten)]
+    experiment: Experiment,
+    /// Removes what semgpu wrote there before: finished layers of an earlier run, results of another experiment
+    #[arg(long)]
+    fresh: bool,
+    /// Checks everything, prints the plan and the memory estimate, computes nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// What the command line says of an experiment beside its file.
+#[derive(Args)]
+pub(super) struct Experiment {
     /// Where results go
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -36,39 +49,44 @@ pub(super) struct Run {
     /// Overrides a key of the file; paths are relative to the current directory
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Removes what semgpu wrote there before: finished layers of an earlier run, results of another experiment
-    #[arg(long)]
-    fresh: bool,
-    /// Checks everything, prints the plan and the memory estimate, computes nothing
-    #[arg(long)]
-    dry_run: bool,
 }
 
-/// A configuration, and what the command line says beside it.
-pub(super) struct Request {
-    pub config: Config,
-    pub out: Option<PathBuf>,
-    pub threads: Option<NonZeroUsize>,
-    pub fresh: bool,
-    pub dry_run: bool,
+impl Experiment {
+    /// The configuration of a file, overridden.
+    pub(super) fn config(&self, path: &Path) -> Result<Config, Error> {
+        let mut config = Config::read(path, &self.set).map_err(Error::input)?;
+        config.run.device = self.device.unwrap_or(config.run.device);
+        place(config, self.out.clone(), self.threads)
+    }
+
+    /// The same as words of a command line.
+    pub(super) fn words(&self) -> Vec<String> {
+        let out = self.out.iter().map(|out| std::path::absolute(out).unwrap_or_else(|_| out.clone()));
+        let out = out.map(|out| ["--out".to_string(), out.display().to_string()]);
+        let device = self.device.iter().map(|device| ["--device".to_string(), device.to_string()]);
+        let threads = self.threads.iter().map(|threads| ["--threads".to_string(), threads.to_string()]);
+        let set = self.set.iter().map(|set| ["--set".to_string(), set.clone()]);
+        out.chain(device).chain(threads).chain(set).flatten().collect()
+    }
 }
 
-pub(super) fn run(arguments: Run, progress: &Progress) -> Result<(), Error> {
-    let Run { file, config, out, device, threads, set, fresh, dry_run } = arguments;
-    let file = file.or(config).unwrap_or_default();
-    let mut config = Config::read(&file, &set).map_err(Error::input)?;
-    config.run.device = device.unwrap_or(config.run.device);
-    carry_out(Request { config, out, threads, fresh, dry_run }, progress)
-}
-
-/// Runs an experiment; the last line says where its page lies.
-pub(super) fn carry_out(request: Request, progress: &Progress) -> Result<(), Error> {
-    let Request { mut config, out, threads, fresh, dry_run } = request;
+/// Where results go and on how many threads.
+pub(super) fn place(mut config: Config, out: Option<PathBuf>, threads: Option<NonZeroUsize>) -> Result<Config, Error> {
     if let Some(out) = out {
         config.run.out = Some(std::path::absolute(&out).map_err(FileError::at(out)).map_err(Error::input)?);
     }
     config.run.threads = threads.map(NonZeroUsize::get).or(config.run.threads);
     use_threads(config.run.threads.and_then(NonZeroUsize::new));
+    Ok(config)
+}
+
+pub(super) fn run(arguments: Run, progress: &Progress) -> Result<(), Error> {
+    let Run { file, config, experiment, fresh, dry_run } = arguments;
+    carry_out(experiment.config(&file.or(config).unwrap_or_default())?, fresh, dry_run, progress)
+}
+
+/// Runs an experiment; the last line says where its page lies.
+pub(super) fn carry_out(config: Config, fresh: bool, dry_run: bool, progress: &Progress) -> Result<(), Error> {
     stop_on_ctrl_c(progress);
     let note = config.stimuli.note.clone();
     let plan = Plan::new(config, progress).map_err(Error::input)?;
@@ -80,7 +98,7 @@ pub(super) fn carry_out(request: Request, progress: &Progress) -> Result<(), Err
         }
         return Ok(());
     }
-    let out = pipeline::run(plan, fresh, progress)?;
+    let out = pipeline::run(plan, fresh, None, progress)?;
     note.iter().for_each(|note| progress.line(format!("note: {note}")));
     print_page(&out);
     Ok(())
@@ -97,7 +115,7 @@ pub(super) fn print_page(out: &Path) {
     print(&below.or_else(without_up).unwrap_or(&page).display().to_string());
 }
 
-fn describe(plan: &Plan, progress: &Progress) {
+pub(super) fn describe(plan: &Plan, progress: &Progress) {
     let Plan { config, model, inputs, test, placement, .. } = plan;
     let (concepts, groups) = (inputs.manifest.concepts.len(), inputs.manifest.groups.len());
     progress.line(placement.device.line());

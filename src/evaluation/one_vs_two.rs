@@ -1,14 +1,15 @@
 //! The network's answers and the 1 vs. 2 test of its mistakes: predictions in, rows of results out.
 
+use std::ops::Range;
 use std::path::Path;
 
 use crate::error::Error;
-use crate::evaluation::{LayerRsms, Space, Words};
+use crate::evaluation::{Draws, LayerRsms, Space, Words};
 use crate::imagenet::{self, CLASSES};
 use crate::progress::Progress;
 use crate::results::{LostRow, MisclassifiedRow, OneVsTwoRow, PredictionRow, Results};
 use crate::stats::Rsm;
-use crate::stats::inference::{self, Rule};
+use crate::stats::inference::{self, Rule, Statistic};
 use crate::stats::one_vs_two::{self, Answers, Columns, FEWEST_COLUMNS, Mistake, OneVsTwoTest};
 use crate::stats::permutation::Permutations;
 use crate::stats::scoring::{Outcome, Ties};
@@ -39,6 +40,9 @@ impl Lexicon {
         self.of_class[class as usize].map(|word| self.words[word].as_str())
     }
 }
+
+/// The name of the test's families of scores.
+const ONE_VS_TWO: &str = "1 vs. 2";
 
 /// How to test.
 pub struct OneVsTwo {
@@ -100,6 +104,7 @@ pub fn one_vs_two(
     (manifest, root): (&Manifest, &Path),
     (predictions, lexicon): (&Predictions, &Lexicon),
     test: &OneVsTwo,
+    known: &Draws,
     progress: &Progress,
 ) -> Result<(Results, Vec<String>), Error> {
     let (groups, mut warnings) = answers(manifest, predictions, lexicon, test.columns);
@@ -110,10 +115,11 @@ pub fn one_vs_two(
     if images.is_empty() {
         return Ok((results, warnings));
     }
-    let (layers, rules) = (space.rsms(), (test.columns, test.ties));
-    let statistic = |words| OneVsTwoTest::new(words, &groups, &layers, &test.draws, rules);
-    let statistics: Vec<OneVsTwoTest> = test.rsms.iter().map(statistic).collect();
-    let inferences = inference::test_all(&statistics, test.rule, &|_| progress.interrupt.flow(), |_| ())?;
+    let layers = space.rsms();
+    let statistics = test.statistics(&groups, &layers);
+    let tested: Vec<_> =
+        models.iter().zip(&statistics).map(|(model, s)| known.known(ONE_VS_TWO, &model.name, s)).collect();
+    let inferences = inference::test_all(&tested, test.rule, &|_| progress.interrupt.flow(), |_| ())?;
     for ((model, statistic), inferences) in models.iter().zip(&statistics).zip(inferences) {
         let margins = statistic.margins();
         if statistic.flat() > 0 {
@@ -158,6 +164,38 @@ pub fn one_vs_two(
         }
     }
     Ok((results, warnings))
+}
+
+/// The scores of some draws of [`one_vs_two`] by word model: what it takes as known.
+///
+/// # Errors
+/// [`Error::Interrupted`] when asked to stop.
+pub fn draws(
+    space: &Space,
+    models: &[Words],
+    manifest: &Manifest,
+    (predictions, lexicon): (&Predictions, &Lexicon),
+    test: &OneVsTwo,
+    draws: Range<u64>,
+    progress: &Progress,
+) -> Result<Draws, Error> {
+    let (groups, _) = answers(manifest, predictions, lexicon, test.columns);
+    let mut scores = Draws::default();
+    if groups.iter().all(|answers| answers.mistakes.is_empty()) {
+        return Ok(scores);
+    }
+    for (model, statistic) in models.iter().zip(test.statistics(&groups, &space.rsms())) {
+        scores.insert(ONE_VS_TWO, &model.name, statistic.points(draws.clone(), &|_| progress.interrupt.flow())?);
+    }
+    Ok(scores)
+}
+
+impl OneVsTwo {
+    /// One test a word model.
+    fn statistics<'a>(&'a self, groups: &'a [Answers], layers: &[&'a [Rsm]]) -> Vec<OneVsTwoTest<'a>> {
+        let rules = (self.columns, self.ties);
+        self.rsms.iter().map(|words| OneVsTwoTest::new(words, groups, layers, &self.draws, rules)).collect()
+    }
 }
 
 /// What the rows of one image have in common.
@@ -327,7 +365,8 @@ mod tests {
         let (groups, concepts) = (manifest.groups.clone(), manifest.concepts.clone());
         let space = Space { network: "net".into(), layers: vec![], groups, concepts };
         let (progress, answers) = (Progress::silent(), (&predictions, &lexicon));
-        let run = || one_vs_two(&space, &models, (&manifest, Path::new("")), answers, &test, &progress);
+        let run =
+            || one_vs_two(&space, &models, (&manifest, Path::new("")), answers, &test, &Draws::default(), &progress);
         assert!(run().is_ok());
         progress.interrupt.stop();
         assert!(matches!(run(), Err(Error::Interrupted)));

@@ -3,9 +3,15 @@
 use super::{Evaluation, Words};
 use crate::error::Error;
 use crate::results::RsaRow;
+use crate::stats::Rsm;
 use crate::stats::ceiling;
 use crate::stats::inference::Inference;
 use crate::stats::rsa::{Rsa, RsaTest};
+
+/// What is shown of a test, and the name of its families of scores.
+pub fn what(method: Rsa) -> String {
+    format!("RSA, {method}")
+}
 
 impl Evaluation<'_> {
     /// Every measure's rows, word model by word model. A layer of which a group has no correlation with the words has no
@@ -13,16 +19,20 @@ impl Evaluation<'_> {
     pub fn rsa(&self, words: &[Words]) -> Result<Vec<RsaRow>, Error> {
         let mut rows = vec![Vec::new(); words.len()];
         for &method in &self.options.rsa {
-            let tests: Vec<RsaTest> = (words.iter())
-                .map(|model| RsaTest::new(method, &model.rsm, &self.space.rsms(), &self.options.draws))
-                .collect();
-            let inferences = self.test(&format!("RSA, {method}"), words, &tests)?;
+            let tests = self.rsa_tests(method, words, &self.space.rsms());
+            let inferences = self.test(&what(method), words, &tests)?;
             for (n, (model, test)) in words.iter().zip(&tests).enumerate() {
                 let members = test.members().iter().zip(&inferences[n]);
                 rows[n].extend(members.map(|(&layer, inference)| self.rsa_row(model, method, layer, inference)));
             }
         }
         Ok(rows.concat())
+    }
+
+    /// One test a word model.
+    pub fn rsa_tests<'a>(&'a self, method: Rsa, words: &'a [Words], layers: &[&'a [Rsm]]) -> Vec<RsaTest<'a>> {
+        let test = |model: &'a Words| RsaTest::new(method, &model.rsm, layers, &self.options.draws);
+        words.iter().map(test).collect()
     }
 
     fn rsa_row(&self, model: &Words, method: Rsa, layer: usize, inference: &Inference) -> RsaRow {

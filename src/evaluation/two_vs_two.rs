@@ -16,6 +16,9 @@ use crate::stats::rsa::{self, Rsa};
 use crate::stats::scoring::Outcome;
 use crate::stats::two_vs_two::{self, TestedPair, TwoVsTwoTest};
 
+/// What is shown of the test, and the name of its families of scores.
+pub const TWO_VS_TWO: &str = "2 vs. 2";
+
 /// Most confused pairs listed per layer and word model.
 const CONFUSED_PAIRS: usize = 20;
 
@@ -54,17 +57,23 @@ fn count(pairs: &[TestedPair], outcome: Outcome) -> u64 {
 impl Evaluation<'_> {
     /// The rows, word model by word model, and what the user should know; `ceilings` are those of the layers.
     pub fn two_vs_two(&self, words: &[Words], ceilings: &[Option<Ceiling>]) -> Result<(Results, Vec<String>), Error> {
-        let (layers, options) = (self.space.rsms(), self.options);
-        let tests: Vec<TwoVsTwoTest> = (words.iter())
-            .map(|model| TwoVsTwoTest::new(&model.rsm, &layers, &options.draws, options.ties, &options.device))
-            .collect();
-        let inferences = self.test("2 vs. 2", words, &tests)?;
+        let layers = self.space.rsms();
+        let tests = self.two_vs_two_tests(words, &layers);
+        let inferences = self.test(TWO_VS_TWO, words, &tests)?;
         let (mut results, mut warnings) = (Results::default(), Vec::new());
         for (model, inferences) in words.iter().zip(&inferences) {
             let rows = self.model(model, &layers, inferences, ceilings, &mut warnings)?;
             results.append(rows);
         }
         Ok((results, warnings))
+    }
+
+    /// One test a word model.
+    pub fn two_vs_two_tests<'a>(&'a self, words: &'a [Words], layers: &[&'a [Rsm]]) -> Vec<TwoVsTwoTest<'a>> {
+        let options = self.options;
+        let test =
+            |model: &'a Words| TwoVsTwoTest::new(&model.rsm, layers, &options.draws, options.ties, &options.device);
+        words.iter().map(test).collect()
     }
 
     /// The rows of a word model.

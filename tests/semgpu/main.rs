@@ -15,6 +15,7 @@ mod reliability;
 mod resume;
 mod run;
 mod shaders;
+mod shards;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

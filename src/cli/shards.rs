@@ -1,0 +1,183 @@
+//! `semgpu shards`, `shard`, `merge`, `status`: one experiment on many machines.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use clap::Args;
+
+use semgpu::error::Error;
+use semgpu::pipeline;
+use semgpu::plan::Plan;
+use semgpu::progress::Progress;
+use semgpu::results::write_lines;
+use semgpu::shards::{Cut, Keys, Shards, Size, Span, State, quoted};
+
+use super::run::{Experiment, describe, print_page};
+use super::{print, print_json};
+
+/// Most jobs that clusters take of one user; Slurm's default for an array.
+const MOST_JOBS: usize = 1000;
+
+#[derive(Args)]
+pub(super) struct Cutting {
+    /// The experiments, a configuration file each
+    #[arg(required = true, value_name = "CONFIG")]
+    configs: Vec<PathBuf>,
+    #[command(flatten)]
+    experiment: Experiment,
+    /// How long a shard should take: 30m, 90s, 1h30m
+    #[arg(long, default_value = "30m")]
+    size: Size,
+    /// Seconds that a group of images takes where the shards will run; default: measured here
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    seconds_per_group: Option<f64>,
+    /// Seconds that a draw of all tests takes where the shards will run; default: measured here
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    seconds_per_draw: Option<f64>,
+    /// Where the tables of commands go: groups.txt, draws.txt, merge.txt
+    #[arg(long, value_name = "DIR", default_value = "shards")]
+    tables: PathBuf,
+    /// Removes the shards of an earlier cut
+    #[arg(long)]
+    fresh: bool,
+}
+
+#[derive(Args)]
+pub(super) struct Shard {
+    /// The experiment
+    config: PathBuf,
+    #[command(flatten)]
+    experiment: Experiment,
+    /// The groups of images, as cut: 2-3
+    #[arg(long, value_name = "FIRST-LAST", required_unless_present = "draws", conflicts_with = "draws")]
+    groups: Option<Span>,
+    /// The draws of the null, as cut: 0-499
+    #[arg(long, value_name = "FIRST-LAST")]
+    draws: Option<Span>,
+}
+
+#[derive(Args)]
+pub(super) struct Merge {
+    /// The experiment
+    config: PathBuf,
+    #[command(flatten)]
+    experiment: Experiment,
+    /// Removes what semgpu wrote into the results directory before
+    #[arg(long)]
+    fresh: bool,
+}
+
+#[derive(Args)]
+pub(super) struct Status {
+    /// The experiments, a configuration file each
+    #[arg(required = true, value_name = "CONFIG")]
+    configs: Vec<PathBuf>,
+    #[command(flatten)]
+    experiment: Experiment,
+    /// JSON instead of a table
+    #[arg(long)]
+    json: bool,
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds = text.parse().ok().filter(|seconds: &f64| *seconds > 0.0 && seconds.is_finite());
+    seconds.ok_or_else(|| "expected seconds, like 0.25".to_string())
+}
+
+/// Checks every experiment, cuts it, and writes the tables of commands.
+pub(super) fn cut(arguments: Cutting, progress: &Progress) -> Result<(), Error> {
+    let mut tables = [Vec::new(), Vec::new(), Vec::new()];
+    for path in &arguments.configs {
+        let started = Instant::now();
+        let plan = Plan::new(arguments.experiment.config(path)?, progress).map_err(Error::input)?;
+        let planned = started.elapsed().as_secs_f64();
+        describe(&plan, progress);
+        let (out, keys) = (plan.config.out(), Keys::of(&plan));
+        let (groups, permutations) = (plan.inputs.manifest.groups.len(), plan.config.most_permutations());
+        let matrices = plan.model.layers.len() + usize::from(plan.model.classifier.is_some());
+        let told = (arguments.seconds_per_group, arguments.seconds_per_draw);
+        let estimate = pipeline::estimate(plan, planned, told, progress)?;
+        let command = command(&arguments.experiment, path)?;
+        let cut = Cut::new(keys, command, matrices, (groups, permutations), estimate, arguments.size);
+        progress.line(format!(
+            "cut       {} shards of groups (a group {:.1} s), {} of draws (a draw {:.4} s), {:.1} s to start each",
+            cut.groups.len(),
+            cut.estimate.group,
+            cut.draws.len(),
+            cut.estimate.draw,
+            cut.estimate.start
+        ));
+        let shards = Shards::create(&out, cut, arguments.fresh).map_err(Error::input)?;
+        let cut = shards.cut();
+        let commands = [cut.groups_commands(), cut.draws_commands(), vec![cut.merge_command()]];
+        tables.iter_mut().zip(commands).for_each(|(table, commands)| table.extend(commands));
+    }
+    std::fs::create_dir_all(&arguments.tables).map_err(Error::failed)?;
+    for (name, commands) in ["groups.txt", "draws.txt", "merge.txt"].iter().zip(&tables) {
+        if commands.len() > MOST_JOBS {
+            progress
+                .line(format!("warning: {name}: {} commands, where clusters often take {MOST_JOBS}", commands.len()));
+        }
+        let path = arguments.tables.join(name);
+        write_lines(&path, commands).map_err(Error::failed)?;
+        print(&format!("{}  {} commands", path.display(), commands.len()));
+    }
+    Ok(())
+}
+
+/// What every command of an experiment says: `{}` stands for `shard` or `merge`.
+fn command(experiment: &Experiment, config: &Path) -> Result<String, Error> {
+    let called = PathBuf::from(std::env::args_os().next().unwrap_or_else(|| "semgpu".into()));
+    let here = |path: PathBuf| std::path::absolute(path).map_err(Error::input);
+    // A name alone is found on every machine's PATH, as it was here.
+    let program = if called.components().count() > 1 { here(called)? } else { called };
+    let mut words = vec![quoted(&program.display().to_string()), "{}".to_string()];
+    words.push(quoted(&here(config.into())?.display().to_string()));
+    words.extend(experiment.words().iter().map(|word| quoted(word)));
+    Ok(words.join(" "))
+}
+
+/// Computes one shard.
+pub(super) fn shard(arguments: Shard, progress: &Progress) -> Result<(), Error> {
+    let plan = Plan::new(arguments.experiment.config(&arguments.config)?, progress).map_err(Error::input)?;
+    super::stop_on_ctrl_c(progress);
+    let shards = Shards::of(&plan).map_err(Error::input)?;
+    match (arguments.groups, arguments.draws) {
+        (Some(groups), _) => pipeline::groups(plan, &shards, groups, progress),
+        (None, Some(draws)) => pipeline::draws(plan, &shards, draws, progress),
+        (None, None) => Ok(()),
+    }
+}
+
+/// Puts all shards together into the results directory.
+pub(super) fn merge(arguments: Merge, progress: &Progress) -> Result<(), Error> {
+    let plan = Plan::new(arguments.experiment.config(&arguments.config)?, progress).map_err(Error::input)?;
+    super::stop_on_ctrl_c(progress);
+    let shards = Shards::of(&plan).map_err(Error::input)?;
+    let out = pipeline::run(plan, arguments.fresh, Some(&shards), progress)?;
+    print_page(&out);
+    Ok(())
+}
+
+/// How far the shards are.
+pub(super) fn status(arguments: Status) -> Result<(), Error> {
+    let mut rows = Vec::new();
+    for path in &arguments.configs {
+        let out = arguments.experiment.config(path)?.out();
+        let shards = Shards::at(&out).map_err(Error::input)?;
+        for (kind, states) in [("groups", shards.groups_states()), ("draws", shards.draws_states())] {
+            let done = states.iter().filter(|(_, state)| *state == State::Done).count();
+            if arguments.json {
+                let states = states.iter().map(|(span, state)| (span.to_string(), state.to_string()));
+                let states: std::collections::BTreeMap<_, _> = states.collect();
+                rows.push(serde_json::json!({"config": path, "kind": kind, "done": done, "shards": states}));
+                continue;
+            }
+            print(&format!("{}  {kind}: {done} of {} shards done", path.display(), states.len()));
+            for (span, state) in states.iter().filter(|(_, state)| matches!(state, State::Part(..))) {
+                print(&format!("  {kind} {span}: {state}"));
+            }
+        }
+    }
+    if arguments.json { print_json(&rows) } else { Ok(()) }
+}

@@ -1,0 +1,184 @@
+//! Pieces of the line: some groups of images to RSMs, some draws of the tests to scores; and what a piece takes.
+
+use std::time::Instant;
+
+use super::{FirstHalf, space};
+use crate::checkpoint::{Checkpoint, Opened};
+use crate::error::Error;
+use crate::evaluation::{self, one_vs_two};
+use crate::finish;
+use crate::plan::Plan;
+use crate::progress::Progress;
+use crate::results::ResultsDir;
+use crate::shards::{Estimate, Shards, Span};
+use crate::stats::Rsm;
+use crate::stats::permutation::Random;
+use crate::stimuli::Manifest;
+
+/// Computes the RSMs of a shard's groups, as far as they are not there yet.
+///
+/// # Errors
+/// [`Error::Input`] if it is no shard of the cut or another process computes it, else as [`run`](super::run).
+pub fn groups(plan: Plan, shards: &Shards, span: Span, progress: &Progress) -> Result<(), Error> {
+    shards.check_groups(span).map_err(Error::input)?;
+    let Plan { config, model, weights, inputs, placement, checksums, unchanged, images, .. } = plan;
+    let range = span.first as usize - 1..span.last as usize;
+    let concepts = inputs.manifest.concepts.len();
+    let manifest = Manifest {
+        groups: inputs.manifest.groups[range.clone()].to_vec(),
+        stimuli: inputs.manifest.stimuli[range.clone()].to_vec(),
+        ..inputs.manifest
+    };
+    let directory = shards.groups_dir(span);
+    let _claim = directory.claim("shard", &checksums.similarity, false).map_err(Error::input)?;
+    let layers: Vec<&str> = model.layers.iter().map(|layer| layer.name.as_str()).collect();
+    let constant = config.two_vs_two.constant;
+    let Opened { mut checkpoint, damaged } =
+        Checkpoint::open(&directory, &layers, manifest.groups.len(), concepts, constant);
+    damaged.iter().for_each(|damaged| progress.line(format!("warning: {damaged}")));
+    let first_half = FirstHalf {
+        constant,
+        model: &model,
+        unchanged: &unchanged,
+        manifest: &manifest,
+        sums: &images[range.start * concepts..range.end * concepts],
+        placement: &placement,
+        progress,
+    };
+    first_half.run(weights, &mut checkpoint).map(drop)
+}
+
+/// Computes the scores of a shard's draws from the RSMs of the shards of groups.
+///
+/// # Errors
+/// [`Error::Input`] if it is no shard of the cut or one of the groups is missing, else as [`run`](super::run).
+pub fn draws(plan: Plan, shards: &Shards, span: Span, progress: &Progress) -> Result<(), Error> {
+    shards.check_draws(span).map_err(Error::input)?;
+    let Plan { config, model, inputs, test, placement, .. } = plan;
+    let layers: Vec<&str> = model.layers.iter().map(|layer| layer.name.as_str()).collect();
+    let (constant, concepts) = (config.two_vs_two.constant, inputs.manifest.concepts.len());
+    let open = |directory: &ResultsDir, groups| Checkpoint::open(directory, &layers, groups, concepts, constant);
+    let whole = shards.groups(model.classifier.is_some(), open).map_err(Error::input)?;
+    let mut predictions = Vec::new();
+    let mut rsms: Vec<Vec<Rsm>> = vec![Vec::new(); layers.len()];
+    for (_, shard) in whole {
+        predictions.extend((0..shard.groups()).filter_map(|group| shard.classes(group)));
+        rsms.iter_mut().zip(shard.finish()).for_each(|(layer, groups)| layer.extend(groups));
+    }
+    let space = space(&model, &inputs.manifest, rsms);
+    let (tested, inference) = (&config.two_vs_two, config.inference);
+    let options = finish::options(tested, inference, config.seed, test.draws, &config.rsa.methods, &placement.device);
+    let range = span.first..span.last + 1;
+    let (manifest, words) = (&inputs.manifest, &inputs.words);
+    let mut scores = evaluation::draws(&space, words, &options, range.clone(), progress)?;
+    if let Some(mistakes) = &test.one_vs_two {
+        let answers = (&predictions, &test.lexicon);
+        scores.extend(one_vs_two::draws(&space, words, manifest, answers, mistakes, range, progress)?);
+    }
+    shards.put_draws(span, &scores).map_err(Error::failed)
+}
+
+/// Images of the first group that an estimate runs through the network.
+const TRIED_IMAGES: usize = 32;
+
+/// Layers and groups that an estimate tests.
+const TRIED_LAYERS: usize = 4;
+const TRIED_GROUPS: usize = 2;
+
+/// Seconds that are enough to say what a draw takes.
+const TRIED_SECONDS: f64 = 0.5;
+
+/// What pieces take on this machine: measured on some images of the first group and on some draws of matrices of chance,
+/// unless told. `planned` is what the plan took, in seconds.
+///
+/// # Errors
+/// As [`run`](super::run).
+pub fn estimate(
+    plan: Plan,
+    planned: f64,
+    (group, draw): (Option<f64>, Option<f64>),
+    progress: &Progress,
+) -> Result<Estimate, Error> {
+    let draw = draw.map_or_else(|| draw_seconds(&plan, progress), Ok)?;
+    let (group, start) = match group {
+        Some(group) => (group, planned),
+        None => {
+            let (group, load) = group_seconds(plan, progress)?;
+            (group, planned + load)
+        }
+    };
+    Ok(Estimate { group, draw, start })
+}
+
+/// Seconds of a group, and of what comes before the first.
+fn group_seconds(plan: Plan, progress: &Progress) -> Result<(f64, f64), Error> {
+    let Plan { config, model, weights, inputs, placement, unchanged, images, .. } = plan;
+    let whole = inputs.manifest.concepts.len();
+    let tried = whole.min(TRIED_IMAGES.max(placement.batch));
+    let manifest = Manifest {
+        concepts: inputs.manifest.concepts[..tried].to_vec(),
+        groups: inputs.manifest.groups[..1].to_vec(),
+        categories: None,
+        stimuli: vec![inputs.manifest.stimuli[0][..tried].to_vec()],
+    };
+    let place = tempfile::tempdir().map_err(Error::failed)?;
+    let layers: Vec<&str> = model.layers.iter().map(|layer| layer.name.as_str()).collect();
+    let constant = config.two_vs_two.constant;
+    let directory = ResultsDir::new(place.path());
+    let Opened { mut checkpoint, .. } = Checkpoint::open(&directory, &layers, 1, tried, constant);
+    let first_half = FirstHalf {
+        constant,
+        model: &model,
+        unchanged: &unchanged,
+        manifest: &manifest,
+        sums: &images[..tried],
+        placement: &placement,
+        progress,
+    };
+    let started = Instant::now();
+    let stages = first_half.run(weights, &mut checkpoint)?;
+    let forward: f64 = stages.iter().map(|stage| stage.forward_seconds).sum();
+    let similarity: f64 = stages.iter().map(|stage| stage.similarity_seconds).sum();
+    let before = started.elapsed().as_secs_f64() - forward - similarity;
+    // Images go through the network one after the other, their products grow with the square.
+    let times = whole as f64 / tried as f64;
+    Ok((forward * times + similarity * times * times, before))
+}
+
+/// Seconds of a draw of all tests.
+fn draw_seconds(plan: &Plan, progress: &Progress) -> Result<f64, Error> {
+    let Plan { config, model, inputs, test, placement, .. } = plan;
+    let concepts = inputs.manifest.concepts.len();
+    let (layers, groups) = (model.layers.len().min(TRIED_LAYERS), inputs.manifest.groups.len().min(TRIED_GROUPS));
+    let rsms =
+        (0..layers).map(|layer| (0..groups).map(|group| chance(concepts, (layer * groups + group) as u64)).collect());
+    let manifest = Manifest { groups: inputs.manifest.groups[..groups].to_vec(), ..inputs.manifest.clone() };
+    let space = space(model, &manifest, rsms.collect());
+    let (tested, draws) = (&config.two_vs_two, test.draws.clone());
+    let options = finish::options(tested, config.inference, config.seed, draws, &config.rsa.methods, &placement.device);
+    let mut draws = 4;
+    loop {
+        let started = Instant::now();
+        evaluation::draws(&space, &inputs.words, &options, 1..1 + draws, progress)?;
+        let seconds = started.elapsed().as_secs_f64();
+        if seconds >= TRIED_SECONDS || draws >= options.permutations.max(1) {
+            let times = (model.layers.len() * inputs.manifest.groups.len()) as f64 / (layers * groups) as f64;
+            return Ok(seconds / draws as f64 * times);
+        }
+        draws *= 4;
+    }
+}
+
+/// An RSM of chance.
+fn chance(concepts: usize, seed: u64) -> Rsm {
+    let mut random = Random::keyed(seed, 1);
+    let mut values = vec![1.0; concepts * concepts];
+    for a in 0..concepts {
+        for b in 0..a {
+            let value = 2.0 * random.unit() - 1.0;
+            values[a * concepts + b] = value;
+            values[b * concepts + a] = value;
+        }
+    }
+    Rsm::new(concepts, values)
+}

@@ -1,0 +1,336 @@
+//! One experiment in shards: pieces that machines compute without a word to each other, and that merge to the bytes of a
+//! run on one machine.
+//!
+//! Groups of images are independent of each other, draw `t` depends on `(seed, t)` alone, and what a draw scores is an
+//! integer: so the layers' RSMs are cut by group, the draws of the null by range, and any cut merges to the same results.
+//! Everything lies in `<out>.shards/`:
+//!
+//! | | written by | |
+//! | --- | --- | --- |
+//! | `shards.json` | `semgpu shards` | the experiment's keys and how it is cut ([`Cut`]) |
+//! | `groups-2-3/` | `semgpu shard --groups 2-3` | the RSMs of these groups, as a run keeps them: one that was killed goes on |
+//! | `draws-0-499.safetensors` | `semgpu shard --draws 0-499` | the scores of these draws, written in one go |
+//!
+//! No two processes write the same file, and `semgpu merge` reads them all: what is missing or damaged it names as
+//! commands to run again.
+
+mod cut;
+mod draws;
+
+use std::path::{Path, PathBuf};
+
+pub use cut::{Cut, Estimate, Size, Span, quoted};
+pub use draws::DrawsError;
+
+use crate::checkpoint::{Checkpoint, Opened};
+use crate::checksum;
+use crate::error::FileError;
+use crate::evaluation::Draws;
+use crate::plan::Plan;
+use crate::results::{Ledger, ResultsDir, write_json};
+
+/// What stands in the way of a shard or of their merge.
+#[derive(Debug, thiserror::Error)]
+pub enum ShardError {
+    /// `semgpu shards` has not been run.
+    #[error("{}: no such file; `semgpu shards` cuts an experiment and writes it", .0.display())]
+    Uncut(PathBuf),
+    /// The list of shards cannot be read.
+    #[error("{}: {reason}; `semgpu shards --fresh` writes it anew", path.display())]
+    Damaged {
+        /// `shards.json`
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The inputs are not those that were cut.
+    #[error(
+        "{}: the shards of another experiment: {what} changed since `semgpu shards` (version, device and inputs must be the \
+         same on all machines); `semgpu shards --fresh` cuts anew", path.display()
+    )]
+    Other {
+        /// `shards.json`
+        path: PathBuf,
+        /// What is another.
+        what: &'static str,
+    },
+    /// A piece that is not in the cut.
+    #[error("--{kind} {found}: no shard of {}, which are {}", path.display(), expected.join(", "))]
+    NoShard {
+        /// `shards.json`
+        path: PathBuf,
+        /// `groups` or `draws`
+        kind: &'static str,
+        /// As asked for.
+        found: Span,
+        /// Those of the cut.
+        expected: Vec<String>,
+    },
+    /// Shards that are not finished.
+    #[error(
+        "{missing} of {all} shards are missing or not whole:\n{}\nrun these again, then the merge", commands.join("\n")
+    )]
+    Missing {
+        /// How many.
+        missing: usize,
+        /// Of how many.
+        all: usize,
+        /// What computes them, and why.
+        commands: Vec<String>,
+    },
+    /// A file.
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
+/// The shards of an experiment.
+pub struct Shards {
+    place: PathBuf,
+    cut: Cut,
+}
+
+/// What two machines must agree on.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+pub struct Keys {
+    /// Over all that decides the RSMs ([`crate::record::Checksums`]).
+    pub similarity: String,
+    /// Over that and all that decides the scores of draws.
+    pub test: String,
+}
+
+impl Keys {
+    /// The keys of a plan.
+    pub fn of(plan: &Plan) -> Self {
+        let similarity = plan.checksums.similarity.clone();
+        let mut tested = plan.config.clone();
+        // Where it runs and how long it draws changes no score; the files' contents are in the checksums.
+        tested.run = crate::config::RunConfig::default();
+        tested.paths_mut().for_each(|path| *path = PathBuf::new());
+        let config = serde_json::to_string(&tested).expect("a configuration is JSON");
+        let layers: Vec<&str> = plan.model.layers.iter().map(|layer| layer.name.as_str()).collect();
+        let test =
+            checksum::of_parts(&[similarity.clone(), config, layers.join("\n"), plan.checksums.words.join("\n")]);
+        Self { similarity, test }
+    }
+}
+
+/// What there is of a shard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Whole.
+    Done,
+    /// Nothing, or nothing that can be used.
+    Missing,
+    /// So many of so many matrices.
+    Part(usize, usize),
+}
+
+impl std::fmt::Display for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Done => f.write_str("done"),
+            Self::Missing => f.write_str("missing"),
+            Self::Part(found, all) => write!(f, "{found} of {all} matrices"),
+        }
+    }
+}
+
+/// Where the shards of an experiment with these results lie.
+pub fn place(out: &Path) -> PathBuf {
+    let mut name = out.file_name().unwrap_or_default().to_os_string();
+    name.push(".shards");
+    out.with_file_name(name)
+}
+
+impl Shards {
+    /// Writes how an experiment is cut.
+    ///
+    /// # Errors
+    /// Another experiment's shards lie there and `fresh` does not say to remove them; the file cannot be written.
+    pub fn create(out: &Path, cut: Cut, fresh: bool) -> Result<Self, ShardError> {
+        let place = place(out);
+        let list = place.join(cut::LIST);
+        if fresh {
+            remove(&place)?;
+        } else if list.exists() {
+            same(&list, &cut.keys, &Cut::read(&list)?.keys)?;
+        }
+        let shards = Self { place, cut };
+        std::fs::create_dir_all(&shards.place).map_err(FileError::at(&shards.place))?;
+        write_json(&list, &shards.cut)?;
+        Ok(shards)
+    }
+
+    /// The shards of a plan, as they were cut.
+    ///
+    /// # Errors
+    /// They were not cut, or from other inputs.
+    pub fn of(plan: &Plan) -> Result<Self, ShardError> {
+        let shards = Self::at(&plan.config.out())?;
+        same(&shards.place.join(cut::LIST), &Keys::of(plan), &shards.cut.keys)?;
+        Ok(shards)
+    }
+
+    /// The shards beside a results directory, whatever they were cut from: for a look at how far they are.
+    ///
+    /// # Errors
+    /// They were not cut.
+    pub fn at(out: &Path) -> Result<Self, ShardError> {
+        let place = place(out);
+        let cut = Cut::read(&place.join(cut::LIST))?;
+        Ok(Self { place, cut })
+    }
+
+    /// How the experiment is cut.
+    pub fn cut(&self) -> &Cut {
+        &self.cut
+    }
+
+    /// Whether `groups` is a shard of the cut.
+    ///
+    /// # Errors
+    /// [`ShardError::NoShard`]
+    pub fn check_groups(&self, groups: Span) -> Result<(), ShardError> {
+        self.check("groups", groups, &self.cut.groups)
+    }
+
+    /// Whether `draws` is a shard of the cut.
+    ///
+    /// # Errors
+    /// [`ShardError::NoShard`]
+    pub fn check_draws(&self, draws: Span) -> Result<(), ShardError> {
+        self.check("draws", draws, &self.cut.draws)
+    }
+
+    fn check(&self, kind: &'static str, found: Span, expected: &[Span]) -> Result<(), ShardError> {
+        if expected.contains(&found) {
+            return Ok(());
+        }
+        let expected = expected.iter().map(Span::to_string).collect();
+        Err(ShardError::NoShard { path: self.place.join(cut::LIST), kind, found, expected })
+    }
+
+    /// Where the RSMs of a shard of groups lie.
+    pub fn groups_dir(&self, groups: Span) -> ResultsDir {
+        ResultsDir::new(self.place.join(format!("groups-{groups}")))
+    }
+
+    fn draws_file(&self, draws: Span) -> PathBuf {
+        self.place.join(format!("draws-{draws}.safetensors"))
+    }
+
+    /// Writes the scores of a shard of draws.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn put_draws(&self, span: Span, draws: &Draws) -> Result<(), FileError> {
+        draws::write(&self.draws_file(span), &self.cut.keys.test, span, draws)
+    }
+
+    /// The scores of all shards of draws.
+    ///
+    /// # Errors
+    /// [`ShardError::Missing`] names what has to be run again.
+    pub fn draws(&self) -> Result<Draws, ShardError> {
+        let mut all = Draws::default();
+        let mut missing = Vec::new();
+        for &span in &self.cut.draws {
+            match draws::read(&self.draws_file(span), &self.cut.keys.test, span) {
+                Ok(draws) => all.append(draws),
+                Err(error) => missing.push(self.cut.draws_command(span, &error.to_string())),
+            }
+        }
+        self.whole(missing, self.cut.draws.len())?;
+        Ok(all)
+    }
+
+    /// The checkpoints of all shards of groups, each with the place of its first group, from 0. `opened` opens one by its
+    /// directory and number of groups; with `answers` the network's answers must be there too.
+    ///
+    /// # Errors
+    /// [`ShardError::Missing`] names what has to be run again.
+    pub fn groups(
+        &self,
+        answers: bool,
+        opened: impl Fn(&ResultsDir, usize) -> Opened,
+    ) -> Result<Vec<(usize, Checkpoint)>, ShardError> {
+        let mut whole = Vec::new();
+        let mut missing = Vec::new();
+        for &span in &self.cut.groups {
+            let directory = self.groups_dir(span);
+            let Opened { checkpoint, damaged } = opened(&directory, span.len());
+            let why = if Ledger::read(&directory).key != self.cut.keys.similarity {
+                "not there, or of other inputs".to_string()
+            } else if !damaged.is_empty() {
+                damaged.join("; ")
+            } else if !checkpoint.is_whole(answers) {
+                "not finished".to_string()
+            } else {
+                whole.push((span.first as usize - 1, checkpoint));
+                continue;
+            };
+            missing.push(self.cut.groups_command(span, &why));
+        }
+        self.whole(missing, self.cut.groups.len())?;
+        Ok(whole)
+    }
+
+    fn whole(&self, commands: Vec<String>, all: usize) -> Result<(), ShardError> {
+        if commands.is_empty() { Ok(()) } else { Err(ShardError::Missing { missing: commands.len(), all, commands }) }
+    }
+
+    /// What there is of each shard of groups, without a look into its matrices.
+    pub fn groups_states(&self) -> Vec<(Span, State)> {
+        let state = |span: Span| {
+            let ledger = Ledger::read(&self.groups_dir(span));
+            let all = self.cut.matrices * span.len();
+            match ledger.groups.values().flatten().flatten().count() {
+                _ if ledger.key != self.cut.keys.similarity => State::Missing,
+                found if found >= all => State::Done,
+                found => State::Part(found, all),
+            }
+        };
+        self.cut.groups.iter().map(|&span| (span, state(span))).collect()
+    }
+
+    /// What there is of each shard of draws.
+    pub fn draws_states(&self) -> Vec<(Span, State)> {
+        let state = |span: Span| match draws::read(&self.draws_file(span), &self.cut.keys.test, span) {
+            Ok(_) => State::Done,
+            Err(_) => State::Missing,
+        };
+        self.cut.draws.iter().map(|&span| (span, state(span))).collect()
+    }
+}
+
+fn same(list: &Path, found: &Keys, expected: &Keys) -> Result<(), ShardError> {
+    let what = match (found.similarity == expected.similarity, found.test == expected.test) {
+        (true, true) => return Ok(()),
+        (false, _) => "images, weights, network, version or device",
+        (true, false) => "words, layers or the tests' options",
+    };
+    Err(ShardError::Other { path: list.into(), what })
+}
+
+/// Removes the shards of another experiment: what `shards.json` lists, nothing else.
+fn remove(place: &Path) -> Result<(), ShardError> {
+    let list = place.join(cut::LIST);
+    let Ok(cut) = Cut::read(&list) else {
+        let _ = std::fs::remove_file(&list);
+        return Ok(());
+    };
+    let shards = Shards { place: place.into(), cut };
+    let gone = |result: std::io::Result<()>, path: &Path| match result {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(FileError::at(path)(error)),
+        _ => Ok(()),
+    };
+    for &span in &shards.cut.draws {
+        let file = shards.draws_file(span);
+        gone(std::fs::remove_file(&file), &file)?;
+    }
+    for &span in &shards.cut.groups {
+        let directory = shards.groups_dir(span);
+        gone(std::fs::remove_dir_all(directory.root()), directory.root())?;
+    }
+    Ok(gone(std::fs::remove_file(&list), &list)?)
+}

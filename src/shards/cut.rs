@@ -1,0 +1,230 @@
+//! How an experiment is cut: spans of groups and of draws, and the commands that compute them.
+
+use std::fmt;
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::{Keys, ShardError};
+use crate::files;
+
+/// The list of an experiment's shards.
+pub(super) const LIST: &str = "shards.json";
+
+/// Numbers from the first to the last, both included: `2-3`. Groups count from 1; draw 0 is the observed value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// The first.
+    pub first: u64,
+    /// The last.
+    pub last: u64,
+}
+
+impl Span {
+    /// How many numbers it has.
+    #[allow(clippy::len_without_is_empty, reason = "it has one at least")]
+    pub fn len(&self) -> usize {
+        (self.last - self.first + 1) as usize
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.first, self.last)
+    }
+}
+
+impl FromStr for Span {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (first, last) = text.split_once('-').unwrap_or((text, text));
+        match (first.parse(), last.parse()) {
+            (Ok(first), Ok(last)) if first <= last => Ok(Self { first, last }),
+            _ => Err("expected two numbers like 2-3".to_string()),
+        }
+    }
+}
+
+impl Serialize for Span {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// How long a shard should take: `30m`, `90s`, `2h`, `1h30m`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Size(pub Duration);
+
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let expected = || "expected a time like 30m, 90s or 1h30m".to_string();
+        let (mut seconds, mut number) = (0.0, String::new());
+        for c in text.chars() {
+            let unit = match c {
+                's' => 1.0,
+                'm' => 60.0,
+                'h' => 3600.0,
+                digit => {
+                    number.push(digit);
+                    continue;
+                }
+            };
+            let value: f64 = number.parse().ok().filter(|v| (0.0..1e6).contains(v)).ok_or_else(expected)?;
+            seconds += value * unit;
+            number.clear();
+        }
+        if number.is_empty() && seconds >= 1.0 { Ok(Self(Duration::from_secs_f64(seconds))) } else { Err(expected()) }
+    }
+}
+
+/// How an experiment is cut.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Cut {
+    /// What it was cut from.
+    pub keys: Keys,
+    /// The program and its arguments that name the experiment, as a shell takes them: `--set` and the like stand in every
+    /// command.
+    pub experiment: String,
+    /// Matrices of one group: the layers, and the network's answers.
+    pub matrices: usize,
+    /// Groups of images, counted from 1.
+    pub groups: Vec<Span>,
+    /// Draws of the null, the observed value among them.
+    pub draws: Vec<Span>,
+    /// Seconds that the first group and the first draw are estimated to take.
+    pub estimate: Estimate,
+}
+
+/// What a piece takes, in seconds.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+pub struct Estimate {
+    /// One group of images through the network, and its RSMs.
+    pub group: f64,
+    /// One draw of all tests.
+    pub draw: f64,
+    /// What every shard does beside: the plan's checks, the weights.
+    pub start: f64,
+}
+
+impl Cut {
+    /// Cuts `groups` groups and `permutations` draws and the observed value into pieces of `size` by the estimate; one
+    /// group at least.
+    pub fn new(
+        keys: Keys,
+        experiment: String,
+        matrices: usize,
+        (groups, permutations): (usize, u64),
+        estimate: Estimate,
+        size: Size,
+    ) -> Self {
+        let work = (size.0.as_secs_f64() - estimate.start).max(0.0);
+        let pieces = |first: u64, count: u64, seconds: f64| {
+            let most = if seconds > 0.0 { (work / seconds).clamp(1.0, count as f64) as u64 } else { count };
+            // As many as fit, dealt evenly.
+            let shards = count.div_ceil(most);
+            let start = |shard: u64| first + (u128::from(count) * u128::from(shard) / u128::from(shards)) as u64;
+            (0..shards).map(|shard| Span { first: start(shard), last: start(shard + 1) - 1 }).collect()
+        };
+        let (groups, draws) = (pieces(1, groups as u64, estimate.group), pieces(0, permutations + 1, estimate.draw));
+        Self { keys, experiment, matrices, groups, draws, estimate }
+    }
+
+    pub(super) fn read(list: &Path) -> Result<Self, ShardError> {
+        if !list.exists() {
+            return Err(ShardError::Uncut(list.into()));
+        }
+        let damaged = |reason: String| ShardError::Damaged { path: list.into(), reason };
+        let text = files::read_to_string(list).map_err(|error| damaged(error.to_string()))?;
+        serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))
+    }
+
+    /// The commands of the shards of groups, one a line.
+    pub fn groups_commands(&self) -> Vec<String> {
+        self.groups.iter().map(|span| format!("{} --groups {span}", self.command("shard"))).collect()
+    }
+
+    /// The commands of the shards of draws, which need those of all groups.
+    pub fn draws_commands(&self) -> Vec<String> {
+        self.draws.iter().map(|span| format!("{} --draws {span}", self.command("shard"))).collect()
+    }
+
+    /// The command that puts them together.
+    pub fn merge_command(&self) -> String {
+        self.command("merge")
+    }
+
+    pub(super) fn groups_command(&self, span: Span, why: &str) -> String {
+        format!("{} --groups {span}   # {why}", self.command("shard"))
+    }
+
+    pub(super) fn draws_command(&self, span: Span, why: &str) -> String {
+        format!("{} --draws {span}   # {why}", self.command("shard"))
+    }
+
+    fn command(&self, what: &str) -> String {
+        self.experiment.replacen("{}", what, 1)
+    }
+}
+
+/// A word as a POSIX shell takes it.
+pub fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-/=:,+@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) { word.into() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cut(groups: usize, permutations: u64, group: f64, draw: f64, size: &str) -> Cut {
+        let keys = Keys { similarity: "a".into(), test: "b".into() };
+        let estimate = Estimate { group, draw, start: 2.0 };
+        Cut::new(keys, "semgpu {} x.toml".into(), 13, (groups, permutations), estimate, size.parse().unwrap())
+    }
+
+    #[test]
+    fn pieces_are_of_the_size_and_leave_nothing_out() {
+        let cut = cut(5, 1000, 20.0, 0.1, "62s");
+        let text = |spans: &[Span]| spans.iter().map(Span::to_string).collect::<Vec<_>>();
+        assert_eq!(text(&cut.groups), ["1-2", "3-5"]);
+        assert_eq!(text(&cut.draws), ["0-499", "500-1000"]);
+        assert_eq!(cut.groups_commands()[1], "semgpu shard x.toml --groups 3-5");
+        for (groups, permutations, size) in [(1, 0, "1s"), (7, 1, "3s"), (830, 99_999, "1h30m")] {
+            let cut = self::cut(groups, permutations, 1.5, 0.001, size);
+            for (spans, first, last) in [(&cut.groups, 1, groups as u64), (&cut.draws, 0, permutations)] {
+                assert_eq!((spans[0].first, spans[spans.len() - 1].last), (first, last));
+                assert!(spans.windows(2).all(|pair| pair[0].last + 1 == pair[1].first));
+            }
+        }
+    }
+
+    #[test]
+    fn sizes_and_spans_are_read_or_refused() {
+        let seconds = |text: &str| text.parse::<Size>().map(|size| size.0.as_secs());
+        assert_eq!((seconds("30m"), seconds("1h30m"), seconds("90s")), (Ok(1800), Ok(5400), Ok(90)));
+        for text in ["", "30", "m", "-5m", "1d", "0s", "nan s", "1e9h"] {
+            assert!(seconds(text).is_err(), "{text}");
+        }
+        assert_eq!("4".parse(), Ok(Span { first: 4, last: 4 }));
+        for text in ["", "3-2", "a-b", "1-", "-1"] {
+            assert!(text.parse::<Span>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_shell_takes_a_word_as_it_is() {
+        assert_eq!(quoted("vgg16.toml"), "vgg16.toml");
+        assert_eq!(quoted("my file's"), "'my file'\\''s'");
+    }
+}

@@ -1,0 +1,118 @@
+//! A shard of draws on disk: the scores of every family of tests, i64 `[members, draws]` each, in one safetensors file with
+//! the experiment's key and a checksum in its header.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+
+use super::Span;
+use crate::checksum;
+use crate::error::FileError;
+use crate::evaluation::Draws;
+use crate::files;
+use crate::results::write_atomically;
+
+/// Why a shard of draws cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DrawsError {
+    /// It was not computed, or cannot be read.
+    #[error("{0}")]
+    File(std::io::Error),
+    /// It is not as it was written.
+    #[error("damaged: {0}")]
+    Damaged(String),
+    /// It was computed from other inputs, or for other draws.
+    #[error("of other inputs")]
+    Other,
+}
+
+pub(super) fn write(path: &Path, key: &str, span: Span, draws: &Draws) -> Result<(), FileError> {
+    let tensors: Vec<(&str, [usize; 2], Vec<u8>)> = draws
+        .families()
+        .map(|(name, members)| {
+            let bytes = members.iter().flatten().flat_map(|points| points.to_le_bytes()).collect();
+            (name, [members.len(), span.len()], bytes)
+        })
+        .collect();
+    let header = HashMap::from([
+        ("key".to_string(), key.to_string()),
+        ("draws".to_string(), span.to_string()),
+        ("sha256".to_string(), checksum(tensors.iter().map(|(name, _, bytes)| (*name, bytes.as_slice())))),
+    ]);
+    let views = tensors.iter().map(|(name, shape, bytes)| {
+        (*name, TensorView::new(Dtype::I64, shape.to_vec(), bytes).expect("eight bytes a score"))
+    });
+    let bytes = safetensors::serialize(views, Some(header)).expect("scores as tensors");
+    write_atomically(path, |file| file.write_all(&bytes))
+}
+
+pub(super) fn read(path: &Path, key: &str, span: Span) -> Result<Draws, DrawsError> {
+    let bytes = files::read(path).map_err(DrawsError::File)?;
+    let damaged = |error: safetensors::SafeTensorError| DrawsError::Damaged(error.to_string());
+    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(damaged)?;
+    let told = header.metadata().clone().unwrap_or_default();
+    let is = |name: &str, expected: &str| told.get(name).is_some_and(|found| found == expected);
+    if !is("key", key) || !is("draws", &span.to_string()) {
+        return Err(DrawsError::Other);
+    }
+    let tensors = SafeTensors::deserialize(&bytes).map_err(damaged)?;
+    let mut sorted: Vec<(String, TensorView)> = tensors.tensors();
+    sorted.sort_by(|a, b| a.0.cmp(&b.0));
+    if !is("sha256", &checksum(sorted.iter().map(|(name, tensor)| (name.as_str(), tensor.data())))) {
+        return Err(DrawsError::Damaged("not as it was written".into()));
+    }
+    let mut families = BTreeMap::new();
+    for (name, tensor) in sorted {
+        if tensor.dtype() != Dtype::I64 || tensor.shape().len() != 2 || tensor.shape()[1] != span.len() {
+            return Err(DrawsError::Damaged(format!("{name}: {:?} {:?}", tensor.dtype(), tensor.shape())));
+        }
+        let points = tensor.data().chunks_exact(8).map(|bytes| i64::from_le_bytes(bytes.try_into().expect("eight")));
+        let points: Vec<i64> = points.collect();
+        families.insert(name, points.chunks_exact(span.len()).map(<[i64]>::to_vec).collect());
+    }
+    Ok(Draws::new(families))
+}
+
+/// SHA-256 of the scores with their names, in the names' order.
+fn checksum<'a>(families: impl Iterator<Item = (&'a str, &'a [u8])>) -> String {
+    let parts: Vec<&[u8]> = families.flat_map(|(name, bytes)| [name.as_bytes(), bytes]).collect();
+    checksum::of_parts(&parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scores_are_read_as_they_were_written_or_refused() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("draws.safetensors");
+        let families = BTreeMap::from([
+            ("2 vs. 2 GloVe".to_string(), vec![vec![1, -2, 3], vec![i64::MAX, 0, i64::MIN]]),
+            ("RSA pearson GloVe".to_string(), Vec::new()),
+        ]);
+        let span = Span { first: 7, last: 9 };
+        write(&path, "key", span, &Draws::new(families.clone())).unwrap();
+        let read_back = read(&path, "key", span).unwrap();
+        assert_eq!(
+            read_back.families().map(|(n, p)| (n.to_string(), p.to_vec())).collect::<BTreeMap<_, _>>(),
+            families
+        );
+        assert!(matches!(read(&path, "other", span), Err(DrawsError::Other)));
+        assert!(matches!(read(&path, "key", Span { first: 8, last: 10 }), Err(DrawsError::Other)));
+        let whole = std::fs::read(&path).unwrap();
+        for cut in (0..whole.len()).step_by(7) {
+            std::fs::write(&path, &whole[..cut]).unwrap();
+            assert!(read(&path, "key", span).is_err(), "{cut} bytes");
+        }
+        for place in [whole.len() - 1, whole.len() - 20] {
+            let mut changed = whole.clone();
+            changed[place] ^= 1;
+            std::fs::write(&path, &changed).unwrap();
+            assert!(matches!(read(&path, "key", span), Err(DrawsError::Damaged(_))));
+        }
+        std::fs::remove_file(&path).unwrap();
+        assert!(matches!(read(&path, "key", span), Err(DrawsError::File(_))));
+    }
+}
