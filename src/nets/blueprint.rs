@@ -112,6 +112,14 @@ impl Blueprint {
         if has_class { Token::Cls } else { Token::Mean }
     }
 
+    /// The layers of tokens before any attention: their class token is the same for every image.
+    pub fn unattended(&self) -> Vec<String> {
+        let attends = |node: &Node| matches!(node.operation, Operation::Function(Function::Attention { .. }));
+        let before = self.nodes.iter().take_while(|node| !attends(node));
+        let tokens = before.filter(|node| matches!(node.shape, Shape::Tokens(_)));
+        tokens.filter_map(|node| node.layer.as_ref().map(|layer| layer.name.clone())).collect()
+    }
+
     /// Every parameter, with its names in the known weights files.
     pub fn parameters(&self) -> Vec<Parameter> {
         self.nodes.iter().flat_map(|node| node.parameters.iter().cloned()).collect()

@@ -50,6 +50,17 @@ pub enum PlanError {
         /// The one that was meant, as a question.
         meant: String,
     },
+    /// A class token that has seen nothing.
+    #[error(
+        "network.layers: the class token at {layer:?} of {network} is the same for every image, attention comes later; leave the \
+         layer out, or set network.token = \"mean\" or \"all\""
+    )]
+    Unattended {
+        /// The network.
+        network: String,
+        /// As configured.
+        layer: String,
+    },
     /// No class token.
     #[error(
         "network.token: {0} has no class token; expected \"mean\" (the tokens' mean) or \"all\" (every dimension of every \

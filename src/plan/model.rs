@@ -144,7 +144,11 @@ fn stages(
     classifier: Option<&Classifier>,
 ) -> Result<Vec<StageSpec>, PlanError> {
     let mut stages = network.stages();
+    let unattended = if token == Token::Cls { network.unattended() } else { Vec::new() };
     for name in config.network.layers.iter().flatten() {
+        if unattended.contains(name) {
+            return Err(PlanError::Unattended { network: network.name.clone(), layer: name.clone() });
+        }
         if !stages.iter().flat_map(|stage| &stage.layers).any(|layer| &layer.name == name) {
             let known = stages.iter().flat_map(|stage| &stage.layers).map(|layer| layer.name.as_str());
             let meant = meant(name, known);
@@ -154,7 +158,7 @@ fn stages(
     for stage in &mut stages {
         stage.layers.retain(|layer| match &config.network.layers {
             Some(asked) => asked.contains(&layer.name),
-            None => !layer.on_request,
+            None => !layer.on_request && !unattended.contains(&layer.name),
         });
         stage.layers.iter_mut().for_each(|layer| layer.shape = token.shape(layer.shape));
     }

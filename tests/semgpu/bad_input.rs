@@ -171,3 +171,18 @@ fn a_place_where_nothing_can_be_written_is_named_before_any_work() {
     let said = fail(&["run", "--config", &config, "--out", out], 2);
     assert!(said.contains("/proc/semgpu-results"), "{said}");
 }
+
+#[test]
+fn tokens_that_say_nothing_are_refused() {
+    let small = Small::make();
+    let squeezenet = small.read("experiment.toml");
+    let weights = squeezenet.lines().find(|line| line.starts_with("weights")).unwrap();
+    let vit = squeezenet
+        .replace("name = \"squeezenet1_1\"", "name = \"deit_t16\"")
+        .replace(weights, "random = true")
+        .replace("[\"conv1\", \"fire2\"]", "[\"embedding\"]");
+    small.write("experiment.toml", &squeezenet);
+    refused(&small, &["--set", "network.token=cls"], &["network.token", "squeezenet1_1", "no class token"]);
+    small.write("experiment.toml", &vit);
+    refused(&small, &[], &["embedding", "the same for every image", "network.token = \"mean\""]);
+}

@@ -114,3 +114,32 @@ fn queries_answer_on_stdout() {
     let json: serde_json::Value = serde_json::from_slice(&succeed(&["devices", "--json"]).stdout).unwrap();
     assert!(json["adapters"].is_array());
 }
+
+#[test]
+fn layers_of_tokens_are_tested_as_the_configuration_says() {
+    let small = Small::make();
+    let squeezenet = small.read("experiment.toml");
+    let weights = squeezenet.lines().find(|line| line.starts_with("weights")).unwrap();
+    let vit = squeezenet
+        .replace("name = \"squeezenet1_1\"", "name = \"deit_t16\"")
+        .replace(weights, "random = true")
+        .replace("[\"conv1\", \"fire2\"]", "[\"block1\", \"block2\"]");
+    small.write("experiment.toml", &vit);
+    let mut rsms = Vec::new();
+    for (out, key, token, units) in [
+        ("default", None, "cls", 192),
+        ("cls", Some("network.token=cls"), "cls", 192),
+        ("mean", Some("network.token=mean"), "mean", 192),
+        ("all", Some("network.token=all"), "all", 197 * 192),
+    ] {
+        let set: Vec<&str> = key.iter().flat_map(|key| ["--set", key]).collect();
+        small.run(out, &set);
+        let accuracy = small.read(&format!("{out}/accuracy.csv"));
+        assert_eq!(column::<usize>(&accuracy, "units")[1..], [units; 2], "{out}");
+        let run: serde_json::Value = serde_json::from_str(&small.read(&format!("{out}/run.json"))).unwrap();
+        assert_eq!(run["network"]["token"], token, "{out}");
+        rsms.push(std::fs::read(small.path(out).join("rsm/block1.npy")).unwrap());
+    }
+    assert_eq!(rsms[0], rsms[1]);
+    assert!(rsms[1] != rsms[2] && rsms[2] != rsms[3]);
+}
