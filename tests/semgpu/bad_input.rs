@@ -63,7 +63,7 @@ fn a_word_without_a_vector_is_named() {
 fn unknown_keys_names_and_values_are_refused() {
     let small = Small::make();
     refused(&small, &["--set", "two_vs_two.permutation=3"], &["permutation"]);
-    refused(&small, &["--set", "network.name=alexnet"], &["alexnet", "squeezenet1_1"]);
+    refused(&small, &["--set", "network.name=zfnet"], &["zfnet", "squeezenet1_1"]);
     refused(&small, &["--set", "network.form=lua"], &["lua"]);
     refused(&small, &["--set", "network.layers=[\"conv9\"]"], &["conv9", "semgpu layers"]);
     refused(&small, &["--set", "network.random=true"], &["exclude"]);
