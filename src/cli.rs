@@ -140,19 +140,22 @@ enum Command {
     /// Finished runs side by side: curves on one axis of relative depth, paired tests of their differences
     #[command(after_help = examples::COMPARE)]
     Compare {
-        /// Results directories; one will do if it has two word models
+        /// Results directories; of a single one, layer against layer too
         #[arg(required = true, value_name = "DIR")]
         directories: Vec<PathBuf>,
         /// Only this word model (repeatable); default: all
         #[arg(long, value_name = "NAME")]
         words: Vec<String>,
-        /// Bootstrap resamples over concepts, shared by all curves
+        /// Two layers to hold against each other in every curve
+        #[arg(long, num_args = 2, value_names = ["A", "B"])]
+        layers: Vec<String>,
+        /// Draws of the multiplier bootstrap over concepts, shared by all differences
         #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]
         bootstrap: u64,
-        /// Seeds the resamples
+        /// Seeds the draws
         #[arg(long, default_value_t = 2018)]
         seed: u64,
-        /// Where compare.csv and the figure go
+        /// Where compare.csv, within.csv and the figure go
         #[arg(long, value_name = "DIR", default_value = "results/compare")]
         out: PathBuf,
     },
@@ -217,9 +220,9 @@ pub fn call(cli: Cli) -> Result<(), Error> {
             print(&out.display().to_string());
             Ok(())
         }
-        Command::Compare { directories, words, bootstrap, seed, out } => {
+        Command::Compare { directories, words, layers, bootstrap, seed, out } => {
             stop_on_ctrl_c(&progress);
-            let request = compare::Request { directories, words, resamples: bootstrap, seed, out };
+            let request = compare::Request { directories, words, layers, resamples: bootstrap, seed, out };
             print(&compare::compare(&request, &progress)?.display().to_string());
             Ok(())
         }

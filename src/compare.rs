@@ -1,4 +1,8 @@
-//! Finished runs side by side: their curves on one axis of relative depth, and paired tests of their differences.
+//! Finished runs side by side: their curves on one axis of relative depth, and paired tests of their differences; within a
+//! run, layer against layer.
+
+mod between;
+mod within;
 
 use std::path::{Path, PathBuf};
 
@@ -8,10 +12,10 @@ use crate::names;
 use crate::progress::Progress;
 use crate::record::{RecordError, RunRecord};
 use crate::report::{self, Overlay};
-use crate::results::{AccuracyRow, ComparisonRow, Results, ResultsDir, ResultsError, write_table};
+use crate::results::{AccuracyRow, Results, ResultsDir, ResultsError, write_table};
 use crate::stats::Rsm;
-use crate::stats::bootstrap::{self, MIN_CONCEPTS};
-use crate::stats::paired::{self, Contrast};
+use crate::stats::bootstrap::MIN_CONCEPTS;
+use crate::stats::influence::{self, Spread, Tested};
 use crate::stats::scoring::Ties;
 
 /// Level of the intervals of differences.
@@ -23,7 +27,9 @@ pub struct Request {
     pub directories: Vec<PathBuf>,
     /// Only these word models; empty: all.
     pub words: Vec<String>,
-    /// Bootstrap resamples of the concepts, shared by all curves.
+    /// Two layers to hold against each other in every curve, or none.
+    pub layers: Vec<String>,
+    /// Draws of the multiplier bootstrap over concepts, shared by all differences.
     pub resamples: u64,
     /// Seeds them.
     pub seed: u64,
@@ -56,11 +62,23 @@ pub enum CompareError {
         /// Those of the run.
         expected: usize,
     },
-    /// Fewer than two curves.
-    #[error("one curve is nothing to compare: {found}; name another results directory, or a run with two word models")]
+    /// One curve of one layer.
+    #[error(
+        "one curve of one layer is nothing to compare: {found}; name another results directory, or a run with two word models"
+    )]
     Single {
         /// What there is.
         found: String,
+    },
+    /// --layers that a curve lacks.
+    #[error("--layers {layer}: {curve} has no such layer, expected two of {known}")]
+    Layer {
+        /// As asked for.
+        layer: String,
+        /// The curve.
+        curve: String,
+        /// Those that it has.
+        known: String,
     },
     /// --words that no run has.
     #[error("--words {words}: no run has this word model, expected one of {known}")]
@@ -85,10 +103,11 @@ struct Curve {
     ties: Ties,
 }
 
-/// Compares runs; returns the directory of `compare.csv` and the figure.
+/// Compares runs; returns the directory of `compare.csv`, `within.csv` and the figure.
 ///
 /// Curves of the same concepts are tested pair by pair: each layer of the one against the layer of the other at the
-/// nearest relative depth (of the same name, in the same network). Others are drawn only, and `progress` says so.
+/// nearest relative depth (of the same name, in the same network). Others are drawn only, and `progress` says so. A single
+/// run is tested within, layer against layer, and so is every run where layers are asked for.
 ///
 /// # Errors
 /// [`Error::Input`] for results that are not there or not comparable, [`Error::Interrupted`] when asked to stop.
@@ -97,56 +116,45 @@ pub fn compare(request: &Request, progress: &Progress) -> Result<PathBuf, Error>
     let out = ResultsDir::new(&request.out);
     out.check([]).map_err(Error::input)?;
     let _claim = out.lock("compare").map_err(Error::input)?;
-    let mut resampled: Vec<Option<Resampled>> = Vec::new();
-    let layers: usize = curves.iter().map(|curve| curve.rows.len()).sum();
-    let task = progress.task(request.resamples * layers as u64);
+    let mut read: Vec<Option<WordsAndLayers>> = Vec::new();
     for curve in &curves {
-        task.now(curve.name.clone());
-        let Some((words, layers)) = rsms(curve).map_err(Error::input)? else {
+        read.push(rsms(curve).map_err(Error::input)?);
+        if read.last().is_some_and(Option::is_none) {
             progress.line(format!("{}: no matrices in rsm/, or too few concepts; drawn, not tested", curve.name));
-            resampled.push(None);
-            continue;
-        };
-        let counted = |rsms: u64| {
-            // Groups count as one: their number differs between runs.
-            task.advance(rsms / layers[0].len() as u64);
-            progress.interrupt.flow()
-        };
-        let layers: Vec<&[Rsm]> = layers.iter().map(Vec::as_slice).collect();
-        let accuracies = bootstrap::accuracies(&words, &layers, request.seed, request.resamples, curve.ties, &counted)
-            .map_err(|_| Error::Interrupted)?;
-        resampled.push(Some(Resampled { words, accuracies }));
+        }
     }
-    drop(task);
-
     let mut rows = Vec::new();
     for (n, a) in curves.iter().enumerate() {
         for (m, b) in curves.iter().enumerate().skip(n + 1) {
-            let (Some(in_a), Some(in_b)) = (&resampled[n], &resampled[m]) else { continue };
+            let (Some(in_a), Some(in_b)) = (&read[n], &read[m]) else { continue };
             if a.concepts != b.concepts {
                 progress.line(format!("{} and {}: other concepts; drawn, not tested", a.name, b.name));
-            } else if a.is_unnamed() && a.directory != b.directory && in_a.words != in_b.words {
+            } else if a.is_unnamed() && a.directory != b.directory && in_a.0 != in_b.0 {
                 progress.line(format!(
                     "{} and {}: numbers instead of names, and other words: nothing says that the concepts are the same; \
                      drawn, not tested (semgpu test --concepts FILE names them)",
                     a.name, b.name
                 ));
             } else {
-                rows.extend(differences(a, b, &in_a.accuracies, &in_b.accuracies, request.resamples));
+                rows.extend(between::differences((a, in_a), (b, in_b), request, progress)?);
+            }
+        }
+    }
+    let mut inner = Vec::new();
+    if request.directories.len() == 1 || !request.layers.is_empty() {
+        for (curve, read) in curves.iter().zip(&read) {
+            if let Some(read) = read {
+                inner.extend(within::differences(curve, read, request, progress)?);
             }
         }
     }
     write_table(&request.out, &rows).map_err(Error::failed)?;
+    write_table(&request.out, &inner).map_err(Error::failed)?;
     let overlays: Vec<Overlay> = curves.iter().map(|curve| Overlay { run: &curve.run, rows: &curve.rows }).collect();
     report::write_comparison(&overlays, &request.out).map_err(Error::failed)?;
-    summarise(&rows, progress);
+    between::summarise(&rows, progress);
+    within::summarise(&inner, progress);
     Ok(request.out.clone())
-}
-
-/// A curve's accuracies in every resample, `[layers][resamples]`, and the words they were counted with.
-struct Resampled {
-    words: Rsm,
-    accuracies: Vec<Vec<f64>>,
 }
 
 impl Curve {
@@ -200,11 +208,29 @@ fn curves(request: &Request) -> Result<Vec<Curve>, CompareError> {
             curves.push(Curve { name, run, directory, rows, concepts, order: None, ties });
         }
     }
-    if curves.len() < 2 {
+    if curves.len() < 2 && curves.iter().all(|curve| curve.rows.len() < 2) {
         return Err(CompareError::Single { found: curves.iter().map(|curve| curve.name.as_str()).collect() });
+    }
+    for curve in &curves {
+        let known: Vec<&str> = curve.rows.iter().map(|row| row.layer.as_str()).collect();
+        if let Some(layer) = request.layers.iter().find(|layer| !known.contains(&layer.as_str())) {
+            let (layer, curve, known) = (layer.clone(), curve.name.clone(), known.join(", "));
+            return Err(CompareError::Layer { layer, curve, known });
+        }
     }
     align(&mut curves);
     Ok(curves)
+}
+
+/// The spread of the difference of a layer of one curve and one of another; of the first's accuracy itself without.
+fn spread(
+    (a, in_a, n): (&Curve, &WordsAndLayers, usize),
+    (b, in_b, m): (&Curve, &WordsAndLayers, Option<usize>),
+    progress: &Progress,
+) -> Result<Spread, Error> {
+    let one = Tested { words: &in_a.0, groups: &in_a.1[n], ties: a.ties };
+    let other = Tested { words: &in_b.0, groups: m.map_or(&[][..], |m| &in_b.1[m]), ties: b.ties };
+    Ok(influence::spread(one, other, &|_| progress.interrupt.flow())?)
 }
 
 /// What tells the directories apart: their last parts, as many as it takes.
@@ -252,63 +278,6 @@ fn rsms(curve: &Curve) -> Result<Option<WordsAndLayers>, CompareError> {
     };
     let words = read(&words)?.remove(0);
     Ok(Some((words, layers.iter().map(read).collect::<Result<_, _>>()?)))
-}
-
-/// Every layer of `a` against its counterpart in `b`.
-fn differences(a: &Curve, b: &Curve, in_a: &[Vec<f64>], in_b: &[Vec<f64>], resamples: u64) -> Vec<ComparisonRow> {
-    let counterpart = |row: &AccuracyRow| -> usize {
-        let same = |other: &AccuracyRow| other.network == row.network && other.layer == row.layer;
-        let distance = |n: &usize| (b.rows[*n].depth - row.depth).abs();
-        let nearest = || (0..b.rows.len()).min_by(|x, y| distance(x).total_cmp(&distance(y)));
-        b.rows.iter().position(same).or_else(nearest).expect("a curve has rows")
-    };
-    let places: Vec<usize> = a.rows.iter().map(counterpart).collect();
-    let family: Vec<Contrast> = a
-        .rows
-        .iter()
-        .zip(&places)
-        .enumerate()
-        .map(|(n, (row, &m))| Contrast { observed: (row.accuracy, b.rows[m].accuracy), a: &in_a[n], b: &in_b[m] })
-        .collect();
-    let found = paired::differences(&family, CONFIDENCE);
-    let row = |((row, &m), found): ((&AccuracyRow, &usize), paired::Difference)| ComparisonRow {
-        curve_a: a.name.clone(),
-        curve_b: b.name.clone(),
-        network_a: row.network.clone(),
-        network_b: b.rows[m].network.clone(),
-        layer_a: row.layer.clone(),
-        layer_b: b.rows[m].layer.clone(),
-        words_a: row.words.clone(),
-        words_b: b.rows[m].words.clone(),
-        accuracy_a: row.accuracy,
-        accuracy_b: b.rows[m].accuracy,
-        difference: found.observed,
-        ci_low: found.interval.0,
-        ci_high: found.interval.1,
-        resamples,
-        p_value: found.p_value,
-        p_fwer: found.p_fwer,
-    };
-    a.rows.iter().zip(&places).zip(found).map(row).collect()
-}
-
-/// One line per pair of curves: the layer at which they differ most.
-fn summarise(rows: &[ComparisonRow], progress: &Progress) {
-    for rows in rows.chunk_by(|x, y| (&x.curve_a, &x.curve_b) == (&y.curve_a, &y.curve_b)) {
-        let Some(most) = rows.iter().max_by(|x, y| x.difference.abs().total_cmp(&y.difference.abs())) else { continue };
-        let significant = rows.iter().filter(|row| row.p_fwer < report::SIGNIFICANT).count();
-        progress.line(format!(
-            "{} - {}: most at {} ({:+.3}, 95 % {:+.3} to {:+.3}, family-wise p {:.4}); p < 0.05 at {significant} of {} layers",
-            most.curve_a,
-            most.curve_b,
-            most.layer_a,
-            most.difference,
-            most.ci_low,
-            most.ci_high,
-            most.p_fwer,
-            rows.len()
-        ));
-    }
 }
 
 #[cfg(test)]

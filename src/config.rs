@@ -1,5 +1,6 @@
 //! The experiment as the user writes it: a TOML file, every key with the paper's default.
 
+mod controls;
 mod options;
 
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ use crate::stats::scoring::Ties;
 use crate::vectors::Spelling;
 use crate::wording::plain;
 
+pub use controls::{ControlsConfig, Given};
 pub(crate) use options::check_permutations;
 pub use options::{InferenceOptions, OptionError, TestOptions, TestRequest, draws};
 
@@ -64,6 +66,9 @@ pub struct Config {
     /// Representational similarity analysis on the same draws.
     #[serde(default)]
     pub rsa: RsaConfig,
+    /// Tests given other spaces, and variance partitioning.
+    #[serde(default)]
+    pub controls: ControlsConfig,
     /// Where and with how much.
     #[serde(default)]
     pub run: RunConfig,
@@ -298,7 +303,11 @@ impl Config {
     /// Every path that the configuration names.
     pub fn paths_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
         let words = self.words.iter_mut().map(|words| &mut words.file);
-        words.chain([&mut self.stimuli.manifest]).chain(&mut self.network.weights).chain(&mut self.run.out)
+        words
+            .chain([&mut self.stimuli.manifest])
+            .chain(&mut self.network.weights)
+            .chain(&mut self.run.out)
+            .chain(self.controls.paths_mut())
     }
 
     /// Every file that has to be there, by its key.
@@ -307,7 +316,9 @@ impl Config {
         let manifest = ("stimuli.manifest".to_string(), self.stimuli.manifest.as_path());
         let words = self.words.iter().enumerate();
         let words = words.map(|(n, words)| (format!("words.{n}.file ({})", words.name), words.file.as_path()));
-        weights.chain([manifest]).chain(words)
+        let controls =
+            self.controls.sources().map(|source| (format!("controls ({})", source.name), source.path.as_path()));
+        weights.chain([manifest]).chain(words).chain(controls)
     }
 
     /// The manifest's folder, which its paths are relative to.

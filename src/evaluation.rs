@@ -1,6 +1,7 @@
 //! The second half of the experiment: RSMs of words and layers in, rows of results out. `semgpu run` and `semgpu test`
 //! both end here.
 
+pub mod controls;
 mod draws;
 pub mod one_vs_two;
 mod rsa;

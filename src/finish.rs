@@ -7,6 +7,7 @@ use crate::arrays;
 use crate::config::{InferenceOptions, TestOptions};
 use crate::device::Selected;
 use crate::error::{Error, FileError};
+use crate::evaluation::controls::{Controls, controls};
 use crate::evaluation::one_vs_two::{self, Lexicon, OneVsTwo, Predictions};
 use crate::evaluation::{self, Draws, Options, Space, Words};
 use crate::progress::Progress;
@@ -29,6 +30,8 @@ pub struct Comparison {
     pub categories: Option<Vec<String>>,
     /// The images behind the layers, where semgpu computed these: their RSMs are on disk already.
     pub images: Option<Images>,
+    /// What is controlled for.
+    pub controls: Controls,
     /// How accuracies are tested.
     pub options: Options,
 }
@@ -84,6 +87,10 @@ pub fn finish(
 ) -> Result<(), Error> {
     let Comparison { space, words, images, options, .. } = comparison;
     let (mut results, mut warnings) = evaluation::evaluate(space, words, options, progress)?;
+    let categories = comparison.categories.as_deref();
+    let (rows, more) = controls(space, words, categories, &comparison.controls, options, progress)?;
+    results.append(rows);
+    warnings.extend(more);
     if let Some(images) = images {
         warnings.extend(images.rows(space, words, &options.known, &mut results, progress)?);
     }

@@ -17,6 +17,7 @@ use crate::error::FileError;
 use crate::features::FeaturesError;
 use crate::matrices::MatrixError;
 use crate::names::read_lines;
+use crate::plan::GivenError;
 use crate::results::ClaimError;
 use crate::stats::similarity::SimilarityError;
 use crate::stats::two_vs_two::TwoVsTwoError;
@@ -34,6 +35,9 @@ pub enum HalvesError {
     /// A list of names.
     #[error(transparent)]
     File(#[from] FileError),
+    /// A space that is controlled for.
+    #[error("--{0}")]
+    Given(#[from] GivenError),
     /// The device.
     #[error(transparent)]
     Device(#[from] DeviceError),

@@ -141,6 +141,7 @@ pub fn run(plan: Plan, fresh: bool, shards: Option<&Shards>, progress: &Progress
         space: space(&model, &manifest, checkpoint.finish()),
         words,
         categories: manifest.categories.clone(),
+        controls: test.controls,
         options: Options {
             known,
             ..finish::options(two_vs_two, *inference, *seed, test.draws, &rsa.methods, &placement.device)

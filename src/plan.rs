@@ -2,25 +2,31 @@
 //!
 //! Every user error appears here, before any work.
 
+mod controls;
 mod error;
 mod model;
 mod placement;
 mod words;
 
+pub use controls::{GivenError, Own};
 pub use error::PlanError;
 pub use model::{Classifier, Model, network};
 pub use placement::Placement;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
 use crate::checksum::{self, sha256};
-use crate::config::{Config, check_permutations, draws};
+use crate::config::{Config, ControlsConfig, check_permutations, draws};
+use crate::error::FileError;
 use crate::evaluation::Words;
+use crate::evaluation::controls::Controls;
 use crate::evaluation::one_vs_two::{Lexicon, OneVsTwo};
 use crate::files::Unchanged;
 use crate::images;
+use crate::matrices::Reading;
 use crate::names::{NAME, is_name};
 use crate::progress::Progress;
 use crate::record::Checksums;
@@ -73,6 +79,8 @@ pub struct Test {
     pub lexicon: Lexicon,
     /// The 1 vs. 2 test, if asked for.
     pub one_vs_two: Option<OneVsTwo>,
+    /// What is controlled for.
+    pub controls: Controls,
 }
 
 impl Plan {
@@ -90,7 +98,7 @@ impl Plan {
         let words_unchanged = Unchanged::of(&words_files(&config)?)?;
         let images = check_images(&manifest)?;
         let placement = Placement::new(&config, &model, manifest.concepts.len())?;
-        let (mut inputs, test) = read(&config, manifest, progress)?;
+        let (mut inputs, test) = read(&config, &model, manifest, progress)?;
         inputs.warnings.extend(weights.notes());
         let checksums = checksums(&config, &model, &inputs.manifest, checksum::of_parts(&images), &placement)?;
         words_unchanged.check()?;
@@ -126,6 +134,7 @@ fn check_out(config: &Config, model: &Model, manifest: &Manifest) -> Result<(), 
     let lists = words_files(config)?;
     let files = model.files.iter().chain(&lists).map(PathBuf::as_path);
     let inputs = [config.stimuli.manifest.as_path()].into_iter().chain(files).chain(words).chain(images);
+    let inputs = inputs.chain(config.controls.paths());
     Ok(ResultsDir::new(config.out()).check(inputs)?)
 }
 
@@ -136,7 +145,7 @@ fn words_files(config: &Config) -> Result<Vec<PathBuf>, PlanError> {
 }
 
 /// The words, and what is tested with them.
-fn read(config: &Config, manifest: Manifest, progress: &Progress) -> Result<(Inputs, Test), PlanError> {
+fn read(config: &Config, model: &Model, manifest: Manifest, progress: &Progress) -> Result<(Inputs, Test), PlanError> {
     let concepts = manifest.concepts.len();
     config.two_vs_two.check(concepts).map_err(PlanError::TwoVsTwo)?;
     let strata = config.two_vs_two.strata(manifest.categories.as_deref());
@@ -155,8 +164,17 @@ fn read(config: &Config, manifest: Manifest, progress: &Progress) -> Result<(Inp
             (lexicon, Some(test))
         }
     };
-    let words = models.into_iter().map(|model| model.words).collect();
-    Ok((Inputs { manifest, words, warnings }, Test { draws, lexicon, one_vs_two }))
+    let words: Vec<Words> = models.into_iter().map(|model| model.words).collect();
+    let own = Own {
+        layers: model.layers.iter().map(|layer| layer.name.as_str()).collect(),
+        words: words.iter().map(|model| model.name.as_str()).collect(),
+        categories: manifest.categories.as_deref(),
+        concepts: &manifest.concepts,
+        by_name: true,
+        groups: manifest.groups.len(),
+    };
+    let controls = own.controls(&config.controls, &Reading::default())?;
+    Ok((Inputs { manifest, words, warnings }, Test { draws, lexicon, one_vs_two, controls }))
 }
 
 /// Every image there and of a known format; their checksums, group by group.
@@ -198,5 +216,11 @@ fn checksums(
     ]);
     let word_sum = |file: &Path| -> Result<_, PlanError> { Ok(checksum::of_files(&vectors::files(file)?)?) };
     let words = config.words.par_iter().map(|words| word_sum(&words.file)).collect::<Result<_, _>>()?;
-    Ok(Checksums { weights, words, images, similarity })
+    let controls = control_sums(&config.controls)?;
+    Ok(Checksums { weights, words, images, similarity, controls })
+}
+
+/// The checksum of every file that is controlled for, by name.
+pub fn control_sums(controls: &ControlsConfig) -> Result<BTreeMap<String, String>, FileError> {
+    controls.sources().map(|source| Ok((source.name.clone(), sha256(&source.path)?))).collect()
 }

@@ -148,6 +148,9 @@ pub struct Checksums {
     pub images: String,
     /// Over all that decides the RSMs: two runs with the same value share their finished layers.
     pub similarity: String,
+    /// Files that are controlled for, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub controls: BTreeMap<String, String>,
 }
 
 /// SHA-256 of the files of matrices, by word model and layer.
@@ -157,6 +160,9 @@ pub struct MatrixChecksums {
     pub words: BTreeMap<String, String>,
     /// By layer.
     pub images: BTreeMap<String, String>,
+    /// What is controlled for, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub controls: BTreeMap<String, String>,
 }
 
 /// Seconds and memory of one stage of one group.

@@ -13,6 +13,7 @@ mod chart;
 mod compare;
 mod concepts;
 mod confused;
+mod controls;
 mod curves;
 mod error;
 mod file;
@@ -26,6 +27,7 @@ mod material;
 mod names;
 mod notes;
 mod one_vs_two;
+mod partition;
 mod pdf;
 mod ramp;
 mod rsm;
@@ -68,6 +70,8 @@ pub struct Drawing {
 pub const FIGURES: &[Figure] = &[
     accuracy::FIGURE,
     uncertainty::FIGURE,
+    controls::FIGURE,
+    partition::FIGURE,
     matched::FIGURE,
     one_vs_two::FIGURE,
     layers::FIGURE,

@@ -15,8 +15,8 @@ pub(crate) use directory::FIGURES;
 pub use directory::{CONCEPTS, ResultsDir, figure_name};
 pub use ledger::Ledger;
 pub use rows::{
-    AccuracyRow, ComparisonRow, ConceptRow, ConfusedRow, GroupRow, LayersRow, LostRow, MisclassifiedRow, OneVsTwoRow,
-    PredictionRow, Results, RsaRow, StimulusRow, WordsRow,
+    AccuracyRow, ComparisonRow, ConceptRow, ConfusedRow, ControlRow, GroupRow, LayersRow, LostRow, MisclassifiedRow,
+    OneVsTwoRow, PartitionRow, PredictionRow, Results, RsaRow, StimulusRow, WithinRow, WordsRow,
 };
 pub use table::{ResultsError, Table, read_table, write_table};
 

@@ -9,6 +9,7 @@ use clap::Args;
 use serde::de::{DeserializeOwned, IntoDeserializer};
 use serde::{Deserialize, Serialize};
 
+use super::controls::ControlsConfig;
 use crate::device::Choice;
 use crate::matrices::{Reading, Source};
 use crate::stats::bootstrap::MIN_CONCEPTS;
@@ -166,6 +167,10 @@ pub struct TestRequest {
     #[command(flatten)]
     #[serde(flatten)]
     pub inference: InferenceOptions,
+    /// What is controlled for.
+    #[command(flatten)]
+    #[serde(default)]
+    pub controls: ControlsConfig,
     /// Also correlate the matrices: pearson, spearman, kendall-tau-a (repeatable).
     #[arg(long, value_parser = named::<Rsa>)]
     pub rsa: Vec<Rsa>,
@@ -188,13 +193,19 @@ impl TestRequest {
     /// What is read.
     pub fn inputs(&self) -> impl Iterator<Item = &Path> {
         let matrices = self.words.iter().chain(&self.images).map(|source| &source.path);
-        matrices.chain(&self.concepts).chain(&self.layers).chain(&self.categories).map(PathBuf::as_path)
+        matrices
+            .chain(&self.concepts)
+            .chain(&self.layers)
+            .chain(&self.categories)
+            .map(PathBuf::as_path)
+            .chain(self.controls.paths())
     }
 
     /// Every path that the request names.
     pub fn paths_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
         let matrices = self.words.iter_mut().chain(&mut self.images).map(|source| &mut source.path);
-        matrices.chain(&mut self.concepts).chain(&mut self.layers).chain(&mut self.categories).chain([&mut self.out])
+        let lists = matrices.chain(&mut self.concepts).chain(&mut self.layers).chain(&mut self.categories);
+        lists.chain([&mut self.out]).chain(self.controls.paths_mut())
     }
 }
 

@@ -14,6 +14,7 @@ use crate::evaluation::{LayerRsms, Space, Words};
 use crate::finish::{self, Comparison, finish};
 use crate::matrices::{Read, Side};
 use crate::names::{NAME, is_name};
+use crate::plan::{Own, control_sums};
 use crate::progress::Progress;
 use crate::record::{self, Command, MatrixChecksums, RunRecord};
 use crate::results::{ResultsDir, figure_name};
@@ -71,11 +72,24 @@ impl Test {
         check_testable(&words, &space, &read, &draws)?;
         let warnings: Vec<String> = request.options.doubt(categories.as_deref()).into_iter().collect();
         warnings.iter().for_each(|warning| progress.line(format!("warning: {warning}")));
-        let checksums = MatrixChecksums { words: sums(&read, Side::Words)?, images: sums(&read, Side::Images)? };
+        let own = Own {
+            layers: space.layers.iter().map(|layer| layer.name.as_str()).collect(),
+            words: words.iter().map(|model| model.name.as_str()).collect(),
+            categories: categories.as_deref(),
+            concepts: &space.concepts,
+            by_name: !request.by_order && (request.concepts.is_some() || read.iter().any(|read| read.names.is_some())),
+            groups: space.groups.len(),
+        };
+        let controls = own.controls(&request.controls, &request.reading)?;
+        let checksums = MatrixChecksums {
+            words: sums(&read, Side::Words)?,
+            images: sums(&read, Side::Images)?,
+            controls: control_sums(&request.controls)?,
+        };
         let device = device::select(request.device)?;
         progress.line(device.line());
         let options = finish::options(&request.options, request.inference, request.seed, draws, &request.rsa, &device);
-        let comparison = Comparison { space, words, categories, images: None, options };
+        let comparison = Comparison { space, words, categories, images: None, controls, options };
         let understood = read.iter().map(Read::to_string).collect();
         let experiment = experiment(&request, &checksums, &read, &comparison.space.concepts);
         if !request.fresh {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::controls::GivenError;
 use crate::config::{Bytes, OptionError};
 use crate::device::DeviceError;
 use crate::error::FileError;
@@ -183,6 +184,9 @@ pub enum PlanError {
         /// What is wrong.
         source: Box<ImageError>,
     },
+    /// A space that is controlled for.
+    #[error("controls: {0}")]
+    Given(Box<GivenError>),
     /// A vector file.
     #[error(transparent)]
     Vectors(#[from] VectorsError),
@@ -195,6 +199,12 @@ pub enum PlanError {
     /// A file.
     #[error(transparent)]
     File(#[from] FileError),
+}
+
+impl From<GivenError> for PlanError {
+    fn from(error: GivenError) -> Self {
+        Self::Given(Box::new(error))
+    }
 }
 
 /// Every file that is not there, with its key.

@@ -64,6 +64,8 @@ fn page(material: &Material, drawings: &[Drawing]) -> Result<String, ReportError
             "accuracy" => networks.iter().map(tables::accuracy).collect(),
             "words" => tables::words(&results.words),
             "rsa" => tables::rsa(&results.rsa),
+            "controls" => tables::controls(&results.controls),
+            "partition" => tables::partition(&results.partition),
             "one_vs_two" => tables::one_vs_two(&results.one_vs_two),
             "downloads" => tables::downloads(results),
             "mistakes" if results.misclassified.is_empty() => String::new(),

@@ -15,8 +15,19 @@ pub(super) const LOCK: &str = ".semgpu.lock";
 pub(super) const TEMPORARY: &str = ".semgpu-";
 
 /// The figures of a network: the first part of their files' names.
-pub(crate) const FIGURES: [&str; 9] =
-    ["accuracy", "uncertainty", "matched", "one_vs_two", "layers", "concepts", "confused", "rsm", "architecture"];
+pub(crate) const FIGURES: [&str; 11] = [
+    "accuracy",
+    "uncertainty",
+    "controls",
+    "partition",
+    "matched",
+    "one_vs_two",
+    "layers",
+    "concepts",
+    "confused",
+    "rsm",
+    "architecture",
+];
 
 /// A directory of results.
 #[derive(Clone, Debug, PartialEq, Eq)]

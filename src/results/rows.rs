@@ -55,6 +55,8 @@ tables! {
     confused: ConfusedRow,
     words: WordsRow,
     rsa: RsaRow,
+    controls: ControlRow,
+    partition: PartitionRow,
     predictions: PredictionRow,
     one_vs_two: OneVsTwoRow,
     misclassified: MisclassifiedRow,
@@ -65,6 +67,10 @@ tables! {
 
 impl Table for ComparisonRow {
     const NAME: &'static str = "compare";
+}
+
+impl Table for WithinRow {
+    const NAME: &'static str = "within";
 }
 
 /// One row of `accuracy.csv`: a layer against a word model. Rows stand in input order, `pixels` first.
@@ -213,6 +219,62 @@ pub struct RsaRow {
     pub ceiling_high: Option<f64>,
 }
 
+/// One row of `controls.csv`: a layer against a word model given other spaces.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ControlRow {
+    /// Network name.
+    pub network: String,
+    /// Layer name.
+    pub layer: String,
+    /// The layer's label in figures.
+    pub label: String,
+    /// Word model.
+    pub words: String,
+    /// What is given: names of spaces, joined by ` + `.
+    pub given: String,
+    /// `2v2`, `rsa-pearson` or `rsa-spearman`.
+    pub measure: String,
+    /// Mean over groups of the measure of the residuals.
+    pub value: f64,
+    /// The same with nothing given.
+    pub without: f64,
+    /// Draws of the null.
+    pub permutations: u64,
+    /// (1 + null >= observed) / (1 + permutations).
+    pub p_value: f64,
+    /// The same over the layers of this network, word model and what is given.
+    pub p_fwer: f64,
+    /// Benjamini-Hochberg over the same family.
+    pub q_fdr: f64,
+    /// Mean of the null.
+    pub null_mean: f64,
+    /// Its standard deviation.
+    pub null_sd: f64,
+}
+
+/// One row of `partition.csv`: a part of the variance of a layer's RSM.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PartitionRow {
+    /// Network name.
+    pub network: String,
+    /// Layer name.
+    pub layer: String,
+    /// The layer's label in figures.
+    pub label: String,
+    /// All spaces that it is divided between, joined by ` + `.
+    pub spaces: String,
+    /// Those that share this part.
+    pub part: String,
+    /// `unique` to one space, `shared` by all of several and no other, or the `total` of all parts.
+    pub kind: String,
+    /// Share of the variance, mean over groups.
+    pub explained: f64,
+    /// Lower end of its 95 % bootstrap interval over concepts, if asked for.
+    pub ci_low: Option<f64>,
+    /// Its upper end.
+    pub ci_high: Option<f64>,
+}
+
 /// One row of `words.csv`: word model against word model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WordsRow {
@@ -350,7 +412,41 @@ pub struct StimulusRow {
     pub path: String,
 }
 
-/// One row of `compare.csv`: a layer of one curve against a layer of another under shared resamples of the concepts.
+/// One row of `within.csv`: layer against layer of one curve.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WithinRow {
+    /// The curve, as in the figure.
+    pub curve: String,
+    /// Network name.
+    pub network: String,
+    /// Word model.
+    pub words: String,
+    /// `next`: a layer and the one before it; `best`: the best layer and another; `asked`: as asked for.
+    pub kind: String,
+    /// The one.
+    pub layer_a: String,
+    /// The other.
+    pub layer_b: String,
+    /// 2 vs. 2 accuracy of the one.
+    pub accuracy_a: f64,
+    /// Of the other.
+    pub accuracy_b: f64,
+    /// a - b.
+    pub difference: f64,
+    /// Lower end of its 95 % interval.
+    pub ci_low: f64,
+    /// Upper end.
+    pub ci_high: f64,
+    /// Draws of the multiplier bootstrap over concepts.
+    pub resamples: u64,
+    /// Two-sided, of no difference.
+    pub p_value: f64,
+    /// The same against the maximum over all rows of the kind; for `best` over every two layers, for the best was chosen by
+    /// looking at all.
+    pub p_fwer: f64,
+}
+
+/// One row of `compare.csv`: a layer of one curve against a layer of another on the same concepts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ComparisonRow {
     /// The one curve, as in the figure.
@@ -379,7 +475,7 @@ pub struct ComparisonRow {
     pub ci_low: f64,
     /// Upper end.
     pub ci_high: f64,
-    /// Bootstrap resamples over concepts.
+    /// Draws of the multiplier bootstrap over concepts.
     pub resamples: u64,
     /// Two-sided, of no difference.
     pub p_value: f64,

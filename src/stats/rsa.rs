@@ -36,7 +36,7 @@ impl std::fmt::Display for Rsa {
 /// Two correlations this close are the same: n products of unit vectors, summed in eight parts, err by at most
 /// n / 8 EPSILON, 4e-13 at the 13,695 pairs of 166 concepts. Only draws that are equal by the matrices' symmetry come
 /// this close.
-const SAME: f64 = 1e-12;
+pub(super) const SAME: f64 = 1e-12;
 
 /// The entries above the diagonal, row by row: `concepts * (concepts - 1) / 2` of them.
 pub fn upper(rsm: &Rsm) -> Vec<f64> {
@@ -211,7 +211,7 @@ pub fn square(entries: &[f64], concepts: usize) -> Rsm {
 }
 
 /// The entries above the diagonal after row and column `a` have become those of `draw[a]`.
-fn reindexed(rsm: &Rsm, draw: &[u32]) -> Vec<f64> {
+pub(super) fn reindexed(rsm: &Rsm, draw: &[u32]) -> Vec<f64> {
     let rows = draw.iter().enumerate();
     rows.flat_map(|(a, &p)| draw[a + 1..].iter().map(move |&q| rsm.row(p as usize)[q as usize])).collect()
 }
@@ -253,7 +253,7 @@ fn cosine(x: &[f64], y: &[f64]) -> Option<f64> {
 }
 
 /// The sum of products, in eight interleaved partial sums (which the compiler vectorises).
-fn dot(x: &[f64], y: &[f64]) -> f64 {
+pub(super) fn dot(x: &[f64], y: &[f64]) -> f64 {
     let (xs, x_rest) = x.as_chunks::<8>();
     let (ys, y_rest) = y.as_chunks::<8>();
     let mut sums = [0.0; 8];

@@ -33,6 +33,7 @@
 //! out correlates 0 in that pair.
 
 mod cpu;
+pub(super) mod double;
 mod gpu;
 mod low_rank;
 mod products;

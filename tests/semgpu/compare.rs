@@ -30,12 +30,41 @@ fn trained_and_random_networks_are_compared_on_one_axis_with_paired_tests() {
 }
 
 #[test]
+fn layers_of_one_run_are_tested_against_each_other() {
+    let small = Small::make();
+    small.run("out", &[]);
+    let (out, compared) = (small.text("out"), small.text("compared"));
+    succeed(&["compare", &out, "--bootstrap", "99", "--out", &compared]);
+    let table = small.read("compared/within.csv");
+    let accuracies: Vec<f64> = column(&small.read("out/accuracy.csv"), "accuracy");
+    let layers = ["pixels", "conv1", "fire2"];
+    let best = (0..3).max_by(|&x, &y| accuracies[x].total_cmp(&accuracies[y])).unwrap();
+    assert_eq!(column::<String>(&table, "kind"), ["next", "next", "best", "best"]);
+    assert_eq!(column::<String>(&table, "layer_a"), ["conv1", "fire2", layers[best], layers[best]]);
+    assert_eq!(column::<String>(&table, "layer_b")[..2], ["pixels", "conv1"]);
+    let [low, difference, high] = ["ci_low", "difference", "ci_high"].map(|name| column::<f64>(&table, name));
+    assert!((difference[0] - (accuracies[1] - accuracies[0])).abs() < 1e-12, "{difference:?}");
+    let [p, corrected] = ["p_value", "p_fwer"].map(|name| column::<f64>(&table, name));
+    for n in 0..4 {
+        assert!(low[n] <= difference[n] && difference[n] <= high[n] && p[n] <= corrected[n], "row {n} of {table}");
+    }
+    succeed(&["compare", &out, "--layers", "fire2", "pixels", "--out", &compared]);
+    let table = small.read("compared/within.csv");
+    assert_eq!(column::<String>(&table, "kind"), ["asked"]);
+    let asked = column::<f64>(&table, "difference")[0];
+    assert!((asked - (accuracies[2] - accuracies[0])).abs() < 1e-12, "{asked}");
+}
+
+#[test]
 fn what_cannot_be_compared_is_said() {
     let small = Small::make();
     small.run("out", &[]);
     let out = small.text("out");
-    let said = fail(&["compare", &out, "--out", &small.text("compared")], 2);
-    assert!(said.contains("one curve is nothing to compare"), "{said}");
+    small.run("single", &["--set", "network.layers=[\"fire2\"]", "--set", "stimuli.pixels=false"]);
+    let said = fail(&["compare", &small.text("single"), "--out", &small.text("compared")], 2);
+    assert!(said.contains("one curve of one layer is nothing to compare"), "{said}");
+    let said = fail(&["compare", &out, "--layers", "conv1", "conv2", "--out", &small.text("compared")], 2);
+    assert!(said.contains("--layers conv2: GloVe has no such layer, expected two of pixels, conv1, fire2"), "{said}");
     let said = fail(&["compare", &out, &out, "--words", "SkipGram", "--out", &small.text("compared")], 2);
     assert!(said.contains("--words SkipGram: no run has this word model, expected one of GloVe"), "{said}");
     let said = fail(&["compare", &small.text("nowhere"), &out, "--out", &small.text("compared")], 2);

@@ -3,6 +3,7 @@
 mod bad_input;
 mod compare;
 mod concepts;
+mod controls;
 mod entrance;
 mod halves;
 mod inference;

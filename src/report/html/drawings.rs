@@ -8,8 +8,10 @@ use crate::report::curves::Curves;
 use crate::report::style::{AXIS, DOTTED, GREY};
 
 /// The figures below the curves, with their headings.
-const FURTHER: [(&str, &str); 5] = [
+const FURTHER: [(&str, &str); 7] = [
     ("uncertainty", "Interval and noise ceiling"),
+    ("controls", "Given other spaces"),
+    ("partition", "Explained variance, shared out between spaces"),
     ("matched", "Matched against mismatched"),
     ("one_vs_two", "1 vs. 2: misclassified images"),
     ("layers", "Layer against layer"),

@@ -44,6 +44,7 @@ pub fn paragraphs(results: &Results, record: Option<&RunRecord>) -> Vec<Paragrap
         ("2 vs. 2 test", settings.two_vs_two()),
         ("Inference", settings.inference()),
         ("1 vs. 2 test", settings.one_vs_two()),
+        ("Controls", settings.controls()),
         ("Further measures", settings.further()),
         ("Software", settings.software()),
         ("References", settings.references()),
@@ -302,6 +303,36 @@ impl<'a> Settings<'a> {
         text
     }
 
+    fn controls(&self) -> String {
+        let given = distinct(self.results.controls.iter().map(|row| row.given.as_str()));
+        let measures = distinct(self.results.controls.iter().map(|row| row.measure.as_str()));
+        let named = |names: Vec<&str>| list(&names.into_iter().map(str::to_string).collect::<Vec<_>>());
+        let mut text = String::new();
+        if !given.is_empty() {
+            text += &format!(
+                "The tests ({}) were repeated given {}: the entries of the given similarity matrices above the diagonal were \
+                 regressed, linearly and with a constant, out of those of the words and of each layer, group by group, and \
+                 the residuals were compared. Permutations re-indexed the words\u{2019} residuals and regressed them again \
+                 (Freedman & Lane, 1983; Dekker et al., 2007), so that what words and layers have in common with the given \
+                 spaces stays in every permutation. What is not linear in the given matrices is not removed. ",
+                named(measures),
+                named(given)
+            );
+        }
+        if let Some(row) = self.results.partition.first() {
+            text += &format!(
+                "The variance of each layer\u{2019}s entries was partitioned between {} by commonality analysis of linear \
+                 regressions (Seibold & McPhee, 1979), averaged over groups.",
+                row.spaces
+            );
+            if row.ci_low.is_some() {
+                text +=
+                    " Intervals (95 %) are percentiles of the bootstrap over concepts, centred on the observed share.";
+            }
+        }
+        text
+    }
+
     fn further(&self) -> String {
         let mut text = String::new();
         if self.results.accuracy.iter().any(|row| row.ceiling_low.is_some()) {
@@ -362,6 +393,22 @@ impl<'a> Settings<'a> {
             references.push(
                 "Nili, H., Wingfield, C., Walther, A., Su, L., Marslen-Wilson, W., & Kriegeskorte, N. (2014). A toolbox for \
                  representational similarity analysis. PLoS Computational Biology, 10(4), e1003553.",
+            );
+        }
+        if !self.results.controls.is_empty() {
+            references.push(
+                "Freedman, D., & Lane, D. (1983). A nonstochastic interpretation of reported significance levels. Journal of \
+                 Business & Economic Statistics, 1(4), 292–298.",
+            );
+            references.push(
+                "Dekker, D., Krackhardt, D., & Snijders, T. A. B. (2007). Sensitivity of MRQAP tests to collinearity and \
+                 autocorrelation conditions. Psychometrika, 72(4), 563–581.",
+            );
+        }
+        if !self.results.partition.is_empty() {
+            references.push(
+                "Seibold, D. R., & McPhee, R. D. (1979). Commonality analysis: a method for decomposing explained variance in \
+                 multiple regression analyses. Human Communication Research, 5(4), 355–365.",
             );
         }
         references.sort_unstable();

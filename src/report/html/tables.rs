@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::report::canvas::escape;
 use crate::report::curves::{Curves, SIGNIFICANT, thousands};
-use crate::results::{OneVsTwoRow, Results, RsaRow, Table, WordsRow};
+use crate::results::{ControlRow, OneVsTwoRow, PartitionRow, Results, RsaRow, Table, WordsRow};
 
 /// Of all tables in the page together, before they become a third longer.
 const DOWNLOAD_BYTES: usize = 500_000;
@@ -48,6 +48,8 @@ pub fn downloads(results: &Results) -> String {
         file(&results.accuracy),
         file(&results.words),
         file(&results.rsa),
+        file(&results.controls),
+        file(&results.partition),
         file(&results.one_vs_two),
         file(&results.layers),
         file(&results.groups),
@@ -147,6 +149,36 @@ pub fn rsa(rows: &[RsaRow]) -> String {
             let names = [&row.words, &row.layer, &row.method].map(|name| escape(name));
             let numbers = [accuracy_text(row.rsa), p_value(row.p_value), p_value(row.p_fwer), ceiling];
             names.into_iter().chain(numbers).collect()
+        }),
+    )
+}
+
+/// The tests given other spaces, where they were asked for.
+pub fn controls(rows: &[ControlRow]) -> String {
+    table(
+        "Given other spaces: their similarities regressed out of both sides, in every permutation",
+        &["Words", "Given", "Layer", "Measure", "Value", "Nothing given", "p", "p, family-wise"],
+        4,
+        rows.iter().map(|row| {
+            let names = [&row.words, &row.given, &row.layer, &row.measure].map(|name| escape(name));
+            let ps = if row.permutations > 0 { [row.p_value, row.p_fwer] } else { [f64::NAN; 2] };
+            let numbers = [accuracy_text(row.value), accuracy_text(row.without), p_value(ps[0]), p_value(ps[1])];
+            names.into_iter().chain(numbers).collect()
+        }),
+    )
+}
+
+/// The parts of the layers' variance, where they were asked for.
+pub fn partition(rows: &[PartitionRow]) -> String {
+    table(
+        "Explained variance, shared out between spaces",
+        &["Layer", "Part", "", "Share", "95 % interval"],
+        3,
+        rows.iter().map(|row| {
+            let interval = row.ci_low.zip(row.ci_high);
+            let interval = interval.map_or("–".to_string(), |(low, high)| format!("{low:.3} to {high:.3}"));
+            let names = [&row.layer, &row.part, &row.kind].map(|name| escape(name));
+            names.into_iter().chain([accuracy_text(row.explained), interval]).collect()
         }),
     )
 }

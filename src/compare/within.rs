@@ -1,0 +1,106 @@
+//! Layer against layer of one curve: does it rise from a layer to the next, and is its best layer better than another?
+
+use super::{CONFIDENCE, Curve, Request, WordsAndLayers, spread};
+use crate::error::Error;
+use crate::progress::Progress;
+use crate::report;
+use crate::results::WithinRow;
+use crate::stats::influence::Spread;
+use crate::stats::paired::{self, Difference};
+
+/// Pairs of layers that are tested together.
+struct Family {
+    kind: &'static str,
+    pairs: Vec<(usize, usize)>,
+    /// Whether the pairs were chosen by looking at all layers.
+    chosen: bool,
+}
+
+/// The layers asked for; without, every layer against the one before it, and the best against all others.
+pub fn differences(
+    curve: &Curve,
+    read: &WordsAndLayers,
+    request: &Request,
+    progress: &Progress,
+) -> Result<Vec<WithinRow>, Error> {
+    let families = families(curve, request);
+    let layers = curve.rows.len();
+    let chosen = families.iter().any(|family| family.chosen);
+    let pairs: usize = families.iter().map(|family| family.pairs.len()).sum();
+    let task = progress.task((pairs + if chosen { layers } else { 0 }) as u64);
+    task.now(format!("{}, layer against layer", curve.name));
+    let of = |n: usize, m: Option<usize>| -> Result<Spread, Error> {
+        let spread = spread((curve, read, n), (curve, read, m), progress)?;
+        task.advance(1);
+        Ok(spread)
+    };
+    let mut all_pairs = Vec::new();
+    if chosen {
+        let alone = (0..layers).map(|layer| Ok(of(layer, None)?.influences)).collect::<Result<Vec<_>, Error>>()?;
+        for (n, a) in alone.iter().enumerate() {
+            all_pairs.extend(alone[..n].iter().map(|b| a.iter().zip(b).map(|(a, b)| a - b).collect::<Vec<f64>>()));
+        }
+    }
+    let mut rows = Vec::new();
+    for Family { kind, pairs, chosen } in families {
+        let spreads = pairs.iter().map(|&(n, m)| of(n, Some(m))).collect::<Result<Vec<_>, _>>()?;
+        let beside = if chosen { &all_pairs[..] } else { &[] };
+        let found = paired::differences(&spreads, beside, request.resamples, request.seed, CONFIDENCE);
+        let row = |(&(n, m), found): (&(usize, usize), Difference)| WithinRow {
+            curve: curve.name.clone(),
+            network: curve.rows[n].network.clone(),
+            words: curve.rows[n].words.clone(),
+            kind: kind.to_string(),
+            layer_a: curve.rows[n].layer.clone(),
+            layer_b: curve.rows[m].layer.clone(),
+            accuracy_a: curve.rows[n].accuracy,
+            accuracy_b: curve.rows[m].accuracy,
+            difference: found.observed,
+            ci_low: found.interval.0,
+            ci_high: found.interval.1,
+            resamples: request.resamples,
+            p_value: found.p_value,
+            p_fwer: found.p_fwer,
+        };
+        rows.extend(pairs.iter().zip(found).map(row));
+    }
+    Ok(rows)
+}
+
+fn families(curve: &Curve, request: &Request) -> Vec<Family> {
+    let layers = curve.rows.len();
+    if let [a, b] = &request.layers[..] {
+        let place = |name: &String| curve.rows.iter().position(|row| row.layer == *name).expect("looked up before");
+        return vec![Family { kind: "asked", pairs: vec![(place(a), place(b))], chosen: false }];
+    }
+    let accuracy = |layer: &usize| curve.rows[*layer].accuracy;
+    let best = (0..layers).max_by(|x, y| accuracy(x).total_cmp(&accuracy(y))).expect("a curve has rows");
+    vec![
+        Family { kind: "next", pairs: (1..layers).map(|layer| (layer, layer - 1)).collect(), chosen: false },
+        Family {
+            kind: "best",
+            pairs: (0..layers).filter(|&layer| layer != best).map(|layer| (best, layer)).collect(),
+            chosen: true,
+        },
+    ]
+}
+
+/// One line per curve and kind: how many differences are significant, and which is the largest.
+pub fn summarise(rows: &[WithinRow], progress: &Progress) {
+    for rows in rows.chunk_by(|x, y| (&x.curve, &x.kind) == (&y.curve, &y.kind)) {
+        let Some(most) = rows.iter().max_by(|x, y| x.difference.abs().total_cmp(&y.difference.abs())) else { continue };
+        let significant = rows.iter().filter(|row| row.p_fwer < report::SIGNIFICANT).count();
+        progress.line(format!(
+            "{}, {}: most from {} to {} ({:+.3}, 95 % {:+.3} to {:+.3}, family-wise p {:.4}); p < 0.05 in {significant} of {}",
+            most.curve,
+            most.kind,
+            most.layer_b,
+            most.layer_a,
+            most.difference,
+            most.ci_low,
+            most.ci_high,
+            most.p_fwer,
+            rows.len()
+        ));
+    }
+}

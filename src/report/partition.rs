@@ -1,0 +1,161 @@
+//! A layer's variance in parts, stacked: unique to a space, shared by several; what suppresses lies below 0.
+
+use crate::report::chart::{Band, Chart, Curve, Entry, Look, Mark};
+use crate::report::curves::{Curves, distinct};
+use crate::report::style::{AXIS, CURVE, Color, CurveStyle, GREY, INK, SOLID, Shape, curve};
+use crate::report::{Drawing, Figure, Material, ReportError, names};
+use crate::results::PartitionRow;
+
+/// `partition_<network>`; drawn where a partition was asked for.
+pub const FIGURE: Figure = Figure { name: "partition", draw };
+
+/// Parts that reach this share of the variance somewhere are in the legend.
+const NAMED: f64 = 0.005;
+/// Half the width of a column, in layers.
+const HALF_COLUMN: f64 = 0.36;
+const SHARED_OPACITY: f64 = 0.5;
+
+fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
+    let mut drawings = Vec::new();
+    for curves in Curves::of_networks(&material.results.accuracy) {
+        let rows: Vec<&PartitionRow> =
+            material.results.partition.iter().filter(|row| row.network == curves.network).collect();
+        if let Some(first) = rows.first() {
+            drawings.push(Drawing {
+                stem: curves.stem(FIGURE.name),
+                network: curves.network.to_string(),
+                text: format!("Variance of the similarities of {} shared out between {}", curves.network, first.spaces),
+                picture: chart(&curves, &rows).draw(),
+            });
+        }
+    }
+    Ok(drawings)
+}
+
+fn chart<'a>(curves: &Curves<'a>, rows: &[&'a PartitionRow]) -> Chart<'a> {
+    let layers = distinct(rows.iter().map(|row| row.layer.as_str()));
+    let parts = distinct(rows.iter().filter(|row| row.kind != "total").map(|row| row.part.as_str()));
+    let spaces = distinct(rows.iter().filter(|row| row.kind == "unique").map(|row| row.part.as_str()));
+    let color = |part: &str| mixed(spaces.iter().enumerate().filter(|(_, space)| is_in(space, part)).map(|(n, _)| n));
+    let share = |layer: &str, part: &str| {
+        let row = rows.iter().find(|row| row.layer == layer && row.part == part && row.kind != "total");
+        row.map_or(f64::NAN, |row| row.explained)
+    };
+    let mut bands = Vec::new();
+    for (place, layer) in layers.iter().enumerate() {
+        let (mut above, mut below) = (0.0, 0.0);
+        for part in &parts {
+            let value = share(layer, part);
+            let end = if value > 0.0 { &mut above } else { &mut below };
+            let (low, high) = (f64::min(*end, *end + value), f64::max(*end, *end + value));
+            *end += value;
+            let edges = [-HALF_COLUMN, HALF_COLUMN].map(|side| (place as f64 + side, low, high)).to_vec();
+            let opacity = if spaces.contains(part) { 1.0 } else { SHARED_OPACITY };
+            bands.push(Band { color: color(part), opacity, edges });
+        }
+    }
+    let total = |(place, layer): (usize, &&str)| {
+        let row = rows.iter().find(|row| row.layer == **layer && row.kind == "total");
+        let interval = row.and_then(|row| row.ci_low.zip(row.ci_high));
+        Mark { place: place as f64, value: row.map_or(f64::NAN, |row| row.explained), look: Look::Filled, interval }
+    };
+    let style = CurveStyle { color: INK, shape: curve(0).shape, dash: SOLID };
+    let marks = layers.iter().enumerate().map(total).collect();
+    let all = Curve { words: None, style, width: CURVE, aside: None, marks };
+    let zero = Curve::line(GREY, SOLID, AXIS, vec![(-0.5, 0.0), (layers.len() as f64 - 0.5, 0.0)]);
+    let named = parts.iter().filter(|part| layers.iter().any(|layer| share(layer, part).abs() >= NAMED));
+    let sample = |part: &&'a str| Entry {
+        style: CurveStyle { color: faded(color(part), spaces.contains(part)), shape: SQUARE, dash: SOLID },
+        filled: true,
+        text: part,
+    };
+    let mut notes =
+        "Share of the variance of the layer\u{2019}s similarities, mean over groups of images; a + b: shared by \
+                     both and by no other space. Below 0: one space hides the other."
+            .to_string();
+    if rows.iter().any(|row| row.ci_low.is_some()) {
+        notes += " Lines: 95\u{a0}% bootstrap intervals of the total, over concepts.";
+    }
+    Chart {
+        title: names::network(curves.network).to_string(),
+        y_title: "Explained variance",
+        limits: Some((-1.0, 1.0)),
+        whole: false,
+        labels: layers.iter().map(|layer| curves.label(layer)).collect(),
+        x_title: None,
+        bands,
+        legend: named.map(sample).chain([Entry { style, filled: true, text: "total" }]).collect(),
+        curves: vec![all, zero],
+        notes,
+    }
+}
+
+const SQUARE: Shape = Shape::Polygon(&[(-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0)]);
+
+/// Whether a space is among those of a part.
+fn is_in(space: &str, part: &str) -> bool {
+    part == space
+        || part.starts_with(&format!("{space} + "))
+        || part.ends_with(&format!(" + {space}"))
+        || part.contains(&format!(" + {space} + "))
+}
+
+/// The mean of the spaces' colours.
+fn mixed(spaces: impl Iterator<Item = usize>) -> Color {
+    let colors: Vec<Color> = spaces.map(|n| curve(n).color).collect();
+    let mean = |of: fn(&Color) -> u8| {
+        (colors.iter().map(|color| u32::from(of(color))).sum::<u32>() / colors.len().max(1) as u32) as u8
+    };
+    Color(mean(|c| c.0), mean(|c| c.1), mean(|c| c.2))
+}
+
+/// As it looks on paper.
+fn faded(color: Color, whole: bool) -> Color {
+    if whole {
+        return color;
+    }
+    let fade = |value: u8| (f64::from(value) * SHARED_OPACITY + 255.0 * (1.0 - SHARED_OPACITY)).round() as u8;
+    Color(fade(color.0), fade(color.1), fade(color.2))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::curves::tests::rows;
+    use crate::report::material::tests::material;
+    use crate::results::Results;
+
+    #[test]
+    fn parts_stand_upon_each_other_and_suppression_below_zero() {
+        let labels = ["pixels", "fc1"].map(String::from);
+        let row = |part: &str, kind: &str, explained| PartitionRow {
+            network: "vgg16".into(),
+            layer: "fc1".into(),
+            label: "fc1".into(),
+            spaces: "pixels + GloVe".into(),
+            part: part.into(),
+            kind: kind.into(),
+            explained,
+            ci_low: Some(0.4),
+            ci_high: Some(0.6),
+        };
+        let partition = vec![
+            row("pixels", "unique", 0.25),
+            row("GloVe", "unique", 0.5),
+            row("pixels + GloVe", "shared", -0.125),
+            row("pixels + GloVe", "total", 0.625),
+        ];
+        let results = Results { accuracy: rows("vgg16", &labels, &["GloVe"]), partition, ..Results::default() };
+        let curves = Curves::of_networks(&results.accuracy).remove(0);
+        let listed: Vec<&PartitionRow> = results.partition.iter().collect();
+        let chart = chart(&curves, &listed);
+        let ends: Vec<(f64, f64)> = chart.bands.iter().map(|band| (band.edges[0].1, band.edges[0].2)).collect();
+        assert_eq!(ends, [(0.0, 0.25), (0.25, 0.75), (-0.125, 0.0)]);
+        assert_eq!(chart.curves[0].marks[0].value, 0.625);
+        assert_eq!(draw(&material(&results)).unwrap()[0].stem, "partition_vgg16");
+        assert_eq!(
+            chart.legend.iter().map(|entry| entry.text).collect::<Vec<_>>(),
+            ["pixels", "GloVe", "pixels + GloVe", "total"]
+        );
+    }
+}
