@@ -1,4 +1,4 @@
-//! Arrays in files. Read: `.npy` and `.safetensors` (memory-mapped), `.npz`, `.h5`, `.mat`, text; written: all but `.mat`.
+//! Arrays in files. Read: `.npy` and `.safetensors` (where they lie), `.npz`, `.h5`, `.mat`, text; written: all but `.mat`.
 //! What a file says of its rows and columns comes with the array ([`Labels`]).
 //!
 //! To read a format more: one file that exports an [`ArrayFormat`], and its line in [`FORMATS`].
@@ -111,6 +111,18 @@ pub enum ArrayError {
         path: PathBuf,
         /// The type as the file names it.
         found: String,
+    },
+    /// A variable of MATLAB's that is no array of real numbers.
+    #[error("{}: {name} is a {class}, expected an array of real numbers; in MATLAB: {remedy}", path.display())]
+    Matlab {
+        /// The file.
+        path: PathBuf,
+        /// The variable.
+        name: String,
+        /// As MATLAB calls it.
+        class: String,
+        /// What makes an array of it.
+        remedy: String,
     },
     /// The header promises another amount of data than the file holds.
     #[error("{}: shape {shape:?} needs {expected} bytes of data, found {found}; was the file cut short?", path.display())]
@@ -244,7 +256,7 @@ pub fn open(path: &Path, name: Option<&str>, told: &Told) -> Result<StoredArray,
             .ok_or_else(|| ArrayError::NotOne { path: path_buf(), names: names() })?,
     };
     let array = (format.open)(path, &[&chosen.name], told)?.remove(0);
-    Ok(if told.transpose { array.transposed() } else { array })
+    if told.transpose { array.transposed() } else { Ok(array) }
 }
 
 /// Reads NumPy's `.npy`: real numbers, either byte order, C or Fortran order.
@@ -253,7 +265,7 @@ pub fn open(path: &Path, name: Option<&str>, told: &Told) -> Result<StoredArray,
 /// A file that cannot be read, is malformed or cut short, or holds another type.
 pub fn read_npy(path: &Path) -> Result<Array, ArrayError> {
     let array = npy::open(path)?;
-    Ok((array.shape().to_vec(), array.values()))
+    Ok((array.shape().to_vec(), array.values()?))
 }
 
 fn malformed(path: &Path, format: &'static str, reason: impl ToString) -> ArrayError {

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 pub use self::error::FeaturesError;
 use crate::arrays::{self, ArrayError, StoredArray, Told};
-use crate::error::Error;
+use crate::error::{Error, FileError};
 use crate::names;
 use crate::progress::{Progress, Task};
 use crate::stats::Rsm;
@@ -247,23 +247,25 @@ impl Features {
             progress.interrupt.check()?;
             let units = chunk.min(self.units - first);
             let mut scores = vec![0.0; self.concepts * units];
-            scores.par_chunks_exact_mut(units).zip(vectors.clone()).zip(&standards).for_each(
+            let filled = scores.par_chunks_exact_mut(units).zip(vectors.clone()).zip(&standards).try_for_each(
                 |((scores, vector), standard)| {
                     let mut values = vec![0.0; STRETCH.min(units)];
                     for (start, scores) in (first..).step_by(STRETCH).zip(scores.chunks_mut(STRETCH)) {
                         let values = &mut values[..scores.len()];
-                        self.read(vector, start, values);
+                        self.read(vector, start, values)?;
                         scores.iter_mut().zip(values).for_each(|(score, value)| *score = standard.score(*value));
                     }
+                    Ok(())
                 },
             );
+            filled.map_err(|error: FileError| Error::failed(error))?;
             streamed.add(&scores, units);
             task.advance((units * self.concepts) as u64);
         }
         Ok(streamed.finish())
     }
 
-    fn read(&self, vector: usize, first: usize, values: &mut [f64]) {
+    fn read(&self, vector: usize, first: usize, values: &mut [f64]) -> Result<(), FileError> {
         let (array, row) = self.rows[vector];
         let array = &self.arrays[array];
         match self.token {
@@ -273,10 +275,11 @@ impl Features {
                 let mut of_token = vec![0.0; values.len()];
                 values.fill(0.0);
                 for token in 0..self.tokens {
-                    array.read(self.leading, row, token * self.units + first, &mut of_token);
+                    array.read(self.leading, row, token * self.units + first, &mut of_token)?;
                     values.iter_mut().zip(&of_token).for_each(|(sum, value)| *sum += value);
                 }
                 values.iter_mut().for_each(|sum| *sum /= self.tokens as f64);
+                Ok(())
             }
         }
     }
@@ -287,7 +290,7 @@ impl Features {
         let mut values = vec![0.0; STRETCH.min(self.units)];
         for first in (0..self.units).step_by(STRETCH) {
             let values = &mut values[..STRETCH.min(self.units - first)];
-            self.read(vector, first, values);
+            self.read(vector, first, values)?;
             standard.add(values);
         }
         let double = self.arrays[self.rows[vector].0].is_double();

@@ -5,6 +5,8 @@ use std::io::{self, Chain, Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use ::safetensors::tensor::Metadata;
+
 use crate::error::FileError;
 
 /// Opens a file to read; a pipe or device, which may never end, is none.
@@ -26,12 +28,85 @@ pub fn open(path: &Path) -> io::Result<File> {
 /// The bytes of a file.
 ///
 /// # Errors
-/// As [`open`].
+/// As [`open`]; also if there is no memory for them.
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut file = open(path)?;
-    let mut bytes = Vec::with_capacity(file.metadata()?.len().min(1 << 30) as usize);
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX))?;
     file.read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+/// Fills `bytes` with what lies at `offset` of a file. Files are never mapped into memory: one that another program shortens
+/// meanwhile would then end this program, here it is an error.
+///
+/// # Errors
+/// What the operating system says, or [`changed`].
+pub fn read_at(file: &File, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
+    #[cfg(unix)]
+    let read = std::os::unix::fs::FileExt::read_exact_at(file, bytes, offset);
+    #[cfg(windows)]
+    let read = (|| {
+        let mut done = 0;
+        while done < bytes.len() {
+            match std::os::windows::fs::FileExt::seek_read(file, &mut bytes[done..], offset + done as u64)? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                read => done += read,
+            }
+        }
+        Ok(())
+    })();
+    read.map_err(|error| if error.kind() == io::ErrorKind::UnexpectedEof { changed() } else { error })
+}
+
+/// A `.safetensors` file without the list of tensors that it should begin with.
+#[derive(Debug, thiserror::Error)]
+pub enum SafetensorsError {
+    /// It cannot be read.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// What was found and what was expected.
+    #[error("{0}")]
+    Damaged(String),
+    /// No such list.
+    #[error("the header does not list tensors as safetensors does: {0}")]
+    Header(#[from] serde_json::Error),
+}
+
+/// The list of tensors that a `.safetensors` file begins with, and where their values start; they fill the rest of the file.
+///
+/// # Errors
+/// The file cannot be read, is cut short, or has a header that makes no sense.
+pub fn safetensors(file: &File) -> Result<(Metadata, u64), SafetensorsError> {
+    /// Of the header's length, at the start of the file.
+    const LENGTH_BYTES: u64 = 8;
+    /// The longest header the format allows.
+    const MAX_HEADER_BYTES: u64 = 100_000_000;
+    let damaged = |problem| Err(SafetensorsError::Damaged(problem));
+    let file_bytes = file.metadata()?.len();
+    if file_bytes < LENGTH_BYTES {
+        return damaged(format!("{file_bytes} bytes, too few for a safetensors header"));
+    }
+    let mut length = [0; LENGTH_BYTES as usize];
+    read_at(file, 0, &mut length)?;
+    let length = u64::from_le_bytes(length);
+    if length > MAX_HEADER_BYTES {
+        return damaged(format!(
+            "a header of {length} bytes, safetensors allows {MAX_HEADER_BYTES}: probably not a safetensors file"
+        ));
+    }
+    let start = LENGTH_BYTES + length;
+    if start > file_bytes {
+        return damaged(format!("the header ends at byte {start}, the file at byte {file_bytes}"));
+    }
+    let mut header = vec![0; length as usize];
+    read_at(file, LENGTH_BYTES, &mut header)?;
+    let metadata: Metadata = serde_json::from_slice(&header)?;
+    let expected = start + metadata.data_len() as u64;
+    if expected != file_bytes {
+        return damaged(format!("{file_bytes} bytes, the header describes {expected}"));
+    }
+    Ok((metadata, start))
 }
 
 /// The text of a file.

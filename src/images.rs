@@ -13,13 +13,10 @@ use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 use crate::checksum;
 use crate::error::FileError;
 use crate::files;
+use crate::limits::{self, Decoding, PIXELS};
 
-/// Pixels of the largest image that is decoded: four times what a 24-megapixel camera gives.
-const MAX_PIXELS: u64 = 100_000_000;
-/// What one decoder may allocate: [`MAX_PIXELS`] of 16-bit RGBA, 8 bytes each, with a quarter for its tables.
-const MAX_DECODER_BYTES: u64 = MAX_PIXELS * 10;
 /// A centre crop that keeps less than a hundredth of the side is a mistake in the configuration.
-const MIN_CROP_PCT: f64 = 0.01;
+pub const MIN_CROP_PCT: f64 = 0.01;
 
 /// Resize rules by name, as published networks use them.
 ///
@@ -76,11 +73,12 @@ pub fn load_unchanged(
     if cropped && !(MIN_CROP_PCT..=1.0).contains(&crop_pct) {
         return Err(ImageError::CropPct { crop_pct });
     }
-    let bytes = files::read(path).map_err(FileError::at(path))?;
+    let bytes = read(path)?;
     if sum.is_some_and(|sum| sum != checksum::of_bytes(&bytes)) {
         return Err(FileError::at(path)(files::changed()).into());
     }
-    Ok(resize::resize(&decode(path, &bytes)?, size, resize, crop_pct))
+    let (image, _decoding) = decode(path, &bytes)?;
+    Ok(resize::resize(&image, size, resize, crop_pct))
 }
 
 /// Width and height of `path` as [`load`] would see it, from its header: finds a missing file, an unknown format, a
@@ -89,7 +87,7 @@ pub fn load_unchanged(
 /// # Errors
 /// [`ImageError`] names the file.
 pub fn check(path: &Path) -> Result<(u32, u32), ImageError> {
-    let bytes = files::read(path).map_err(FileError::at(path))?;
+    let bytes = read(path)?;
     let mut decoder = open(path, &bytes)?;
     let (width, height) = decoder.dimensions();
     let orientation = decoder.orientation().map_err(ImageError::damaged(path))?;
@@ -106,7 +104,7 @@ pub fn check(path: &Path) -> Result<(u32, u32), ImageError> {
 /// # Errors
 /// [`ImageError`] names the file.
 pub fn fingerprint(path: &Path) -> Result<String, ImageError> {
-    let image = decode(path, &files::read(path).map_err(FileError::at(path))?)?;
+    let (image, _decoding) = decode(path, &read(path)?)?;
     let (width, height) = ((image.width as u64).to_le_bytes(), (image.height as u64).to_le_bytes());
     Ok(checksum::of_parts(&[&width[..], &height, &image.bytes]))
 }
@@ -150,7 +148,7 @@ pub enum ImageError {
         bytes: usize,
     },
     /// No pixels, or more than memory should be spent on.
-    #[error("{}: {width} x {height} pixels, expected 1 to {MAX_PIXELS} in all: scale the image down", path.display())]
+    #[error("{}: {width} x {height} pixels, expected 1 to {PIXELS} in all: scale the image down", path.display())]
     Size {
         /// The file.
         path: PathBuf,
@@ -184,6 +182,16 @@ struct Rgb {
     bytes: Vec<u8>,
 }
 
+/// The bytes of a file that may be an image.
+fn read(path: &Path) -> Result<Vec<u8>, ImageError> {
+    let length = std::fs::metadata(path).map_err(FileError::at(path))?.len();
+    if length > limits::DECODER_BYTES {
+        let found = format!("{length} bytes, expected an image of at most {}", limits::DECODER_BYTES);
+        return Err(FileError::at(path)(std::io::Error::other(found)).into());
+    }
+    Ok(files::read(path).map_err(FileError::at(path))?)
+}
+
 /// A decoder whose header has been read and found acceptable.
 fn open<'a>(path: &Path, whole: &'a [u8]) -> Result<impl ImageDecoder + 'a, ImageError> {
     let bytes = whole;
@@ -197,12 +205,12 @@ fn open<'a>(path: &Path, whole: &'a [u8]) -> Result<impl ImageDecoder + 'a, Imag
     }
     let bytes = if frame.is_some() { jpeg::without_other_transform(bytes) } else { Cow::Borrowed(bytes) };
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
-    let mut limits = Limits::no_limits();
-    limits.max_alloc = Some(MAX_DECODER_BYTES);
-    reader.limits(limits);
+    let mut allowed = Limits::no_limits();
+    allowed.max_alloc = Some(limits::DECODER_BYTES);
+    reader.limits(allowed);
     let decoder = reader.into_decoder().map_err(ImageError::damaged(path))?;
     let (width, height) = decoder.dimensions();
-    if !(1..=MAX_PIXELS).contains(&(u64::from(width) * u64::from(height))) {
+    if !(1..=PIXELS).contains(&(u64::from(width) * u64::from(height))) {
         return Err(ImageError::Size { path: path.into(), width, height });
     }
     if format == ImageFormat::Jpeg && !jpeg::ends(whole) {
@@ -211,14 +219,17 @@ fn open<'a>(path: &Path, whole: &'a [u8]) -> Result<impl ImageDecoder + 'a, Imag
     Ok(decoder)
 }
 
-fn decode(path: &Path, bytes: &[u8]) -> Result<Rgb, ImageError> {
+/// The pixels, and leave to hold them.
+fn decode(path: &Path, bytes: &[u8]) -> Result<(Rgb, Decoding), ImageError> {
     let mut decoder = open(path, bytes)?;
+    let (width, height) = decoder.dimensions();
+    let decoding = Decoding::of(u64::from(width) * u64::from(height));
     let orientation = decoder.orientation().map_err(ImageError::damaged(path))?;
     let mut image = DynamicImage::from_decoder(decoder).map_err(ImageError::damaged(path))?;
     image.apply_orientation(orientation);
     let (width, height) = (image.width() as usize, image.height() as usize);
     let bytes = if image.color().has_alpha() { over_white(&image.into_rgba8()) } else { image.into_rgb8().into_raw() };
-    Ok(Rgb { width, height, bytes })
+    Ok((Rgb { width, height, bytes }, decoding))
 }
 
 fn over_white(rgba: &[u8]) -> Vec<u8> {

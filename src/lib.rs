@@ -5,7 +5,7 @@
 //!
 //! | module | from | to |
 //! | --- | --- | --- |
-//! | [`error`], [`files`], [`names`], [`checksum`], [`progress`], [`wording`] | | exit codes, files that are none, names of concepts in files, SHA-256, what is said meanwhile and how |
+//! | [`error`], [`files`], [`limits`], [`names`], [`checksum`], [`progress`], [`wording`] | | exit codes, files that are none or too much, names of concepts in files, SHA-256, what is said meanwhile and how |
 //! | [`kernels`] | tensors and matrices | convolutions, products, poolings on CPU and GPU |
 //! | [`stats`] | matrices | RSMs, 2 vs. 2 counts, p-values; opens no files |
 //! | [`device`] | `auto`, `cpu`, `gpu:N` | a Burn device and the memory it has |
@@ -48,6 +48,7 @@
 pub mod checksum;
 pub mod error;
 pub mod files;
+pub mod limits;
 pub mod names;
 pub mod progress;
 pub mod wording;

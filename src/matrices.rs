@@ -201,6 +201,26 @@ pub fn read(source: &Source, side: Side, reading: &Reading) -> Result<Vec<Matric
     Ok(vec![matrices(source, side, reading.entries, &array, &names, part)?])
 }
 
+/// The shape and the matrices of a file that semgpu wrote, if they are RSMs still; of another shape than
+/// `[concepts, concepts]` or `[groups, concepts, concepts]` none.
+///
+/// # Errors
+/// [`MatrixError`] names the file and the first entry that is wrong.
+pub fn of_results(path: &Path) -> Result<(Vec<usize>, Vec<Rsm>), MatrixError> {
+    let (shape, values) = arrays::read_npy(path)?;
+    let concepts = match shape[..] {
+        [k, l] | [_, k, l] if k == l && k > 0 => k,
+        _ => return Ok((shape, Vec::new())),
+    };
+    let matrix = |values: &[f64]| Rsm::new(concepts, values.to_vec());
+    let rsms: Vec<Rsm> = values.chunks_exact(concepts * concepts).map(matrix).collect();
+    by_diagonal(path, &rsms, Some(Entries::Similarities))?;
+    for (group, rsm) in rsms.iter().enumerate() {
+        check(rsm, Entries::Similarities).map_err(|wrong| wrong.of(path, group, shape.len() > 2))?;
+    }
+    Ok((shape, rsms))
+}
+
 /// The matrices in a folder, numbers in their names in the order of numbers (`layer2`, `layer10`). What `semgpu run` keeps
 /// beside its layers is none of the images'.
 fn files(folder: &Path, side: Side) -> Result<Vec<PathBuf>, MatrixError> {
@@ -259,7 +279,7 @@ fn matrices(
     if concepts < FEWEST_CONCEPTS {
         return Err(MatrixError::Few { path: path.into(), concepts });
     }
-    let values = array.values();
+    let values = array.values()?;
     let entries_each = if square { concepts * concepts } else { concepts * (concepts - 1) / 2 };
     let wanted = part.rdms.iter().map(|&rdm| &values[rdm * entries_each..][..entries_each]);
     let (entries, mut rsms) = if square {

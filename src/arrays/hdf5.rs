@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use hdf5_reader::error::Error;
 use hdf5_reader::group::Group;
-use hdf5_reader::{ByteOrder, Dataset, Datatype, Hdf5File};
+use hdf5_reader::{ByteOrder, Dataset, Datatype, FileStorage, Hdf5File, OpenOptions};
 
 use super::stored::{Bytes, Kind, Labels, Order, StoredArray, Value, refuse_endless};
-use super::{ArrayError, ArrayFormat, Listed, Told, malformed};
+use super::{ArrayError, ArrayFormat, Listed, Told, malformed, matlab};
 use crate::error::FileError;
 use crate::files;
+use crate::limits;
 
 const NAME: &str = ".h5";
 
@@ -44,8 +45,13 @@ const FILTERS: [(&str, &str); 9] = [
 pub(super) const FORMAT: ArrayFormat = ArrayFormat { endings: &["h5", "hdf5"], list, open };
 
 fn file(path: &Path) -> Result<Hdf5File, ArrayError> {
-    files::open(path).map_err(FileError::at(path))?;
-    Hdf5File::open(path).map_err(|error| unreadable(path, error))
+    let opened = files::open(path).and_then(|file| Ok((file.metadata()?.len(), file)));
+    let (bytes, file) = opened.map_err(FileError::at(path))?;
+    let most = usize::try_from(limits::unpacked(bytes)).unwrap_or(usize::MAX);
+    let options = OpenOptions { max_read_bytes: most, ..OpenOptions::default() }
+        .with_max_chunk_bytes(most.min(hdf5_reader::DEFAULT_MAX_CHUNK_BYTES));
+    let storage = FileStorage::from_file(file).map_err(|error| unreadable(path, error))?;
+    Hdf5File::from_storage_with_options(Arc::new(storage), options).map_err(|error| unreadable(path, error))
 }
 
 fn unreadable(path: &Path, error: Error) -> ArrayError {
@@ -147,13 +153,15 @@ fn read(path: &Path, file: &Hdf5File, name: &str) -> Result<StoredArray, ArrayEr
     let error = |error| unreadable(path, error);
     let dataset = file.dataset(name).map_err(error)?;
     let matlab = matlab_class(&dataset);
-    let value = value(&dataset).ok_or_else(|| {
-        let found =
-            matlab.clone().map_or_else(|| format!("{:?}", dataset.dtype()), |class| format!("{class} (MATLAB)"));
-        ArrayError::NotNumbers { path: path.into(), found }
+    let value = value(&dataset).ok_or_else(|| match &matlab {
+        Some(_) if dataset.attribute(MATLAB_OTHERS[0]).is_ok() => matlab::not_numbers(path, name, "sparse"),
+        Some(class) => matlab::not_numbers(path, name, class),
+        None => ArrayError::NotNumbers { path: path.into(), found: format!("{:?}", dataset.dtype()) },
     })?;
     let mut shape: Vec<usize> = dataset.shape().iter().map(|&axis| axis as usize).collect();
     refuse_endless(path, &shape)?;
+    let announced = shape.iter().fold(value.bytes as u128, |bytes, &axis| bytes.saturating_mul(axis as u128));
+    limits::check_unpacked(file.storage().len(), announced).map_err(FileError::at(path))?;
     let bytes = match chunks::by_widest_shape(file, &dataset).map_err(error)? {
         Some(bytes) => bytes,
         None => dataset.read_raw_bytes().map_err(error)?,

@@ -13,6 +13,8 @@ use flate2::read::ZlibDecoder;
 use super::stored::{Bytes, Kind, Labels, Order, StoredArray, Value};
 use super::{ArrayError, ArrayFormat, Listed, Told, hdf5, malformed};
 use crate::error::FileError;
+use crate::files;
+use crate::limits::Unpacked;
 
 const NAME: &str = ".mat";
 const HEADER_BYTES: usize = 128;
@@ -64,9 +66,9 @@ fn open(path: &Path, names: &[&str], told: &Told) -> Result<Vec<StoredArray>, Ar
     let array = |name: &&str| {
         let variable = variables.iter().find(|variable| variable.name == *name).expect("listed");
         let value = variable.value().ok_or_else(|| {
-            let complex = if variable.complex { "complex " } else { "" };
             let class = CLASSES[usize::from(variable.class).min(CLASSES.len() - 1)];
-            ArrayError::NotNumbers { path: path.into(), found: format!("{complex}{class} (MATLAB)") }
+            let kind = if variable.complex { "complex".to_string() } else { class.to_string() };
+            not_numbers(path, name, &kind)
         })?;
         let bytes = Arc::new(Bytes::Held(variable.bytes.clone()));
         let range = 0..bytes.len();
@@ -74,6 +76,19 @@ fn open(path: &Path, names: &[&str], told: &Told) -> Result<Vec<StoredArray>, Ar
         Ok(array.labelled(labels.clone()))
     };
     names.iter().map(array).collect()
+}
+
+/// What to do about a variable of another class.
+pub(super) fn not_numbers(path: &Path, name: &str, class: &str) -> ArrayError {
+    let remedy = match class {
+        "struct" | "object" => format!("x = {name}.FIELD; save(file, \"x\")"),
+        "cell" => format!("x = cell2mat({name}); save(file, \"x\"), or x = {name}{{1}}"),
+        "complex" => format!("x = abs({name}) or real({name}); save(file, \"x\")"),
+        "sparse" => format!("x = full({name}); save(file, \"x\")"),
+        _ => format!("x = double({name}); save(file, \"x\")"),
+    };
+    let class = if class == "complex" { "complex array" } else { class };
+    ArrayError::Matlab { path: path.into(), name: name.to_string(), class: format!("{class} of MATLAB's"), remedy }
 }
 
 /// A variable of a file of version 5.
@@ -100,11 +115,14 @@ impl Variable {
 /// The variables; none of a file that is HDF5.
 fn variables(path: &Path) -> Result<Option<Vec<Variable>>, ArrayError> {
     const HDF5: &[u8] = b"\x89HDF\r\n\x1a\n";
-    let bytes = Bytes::map(path)?;
+    let mut head = Vec::new();
+    let begins = files::open(path).and_then(|file| file.take(520).read_to_end(&mut head));
+    begins.map_err(FileError::at(path))?;
     // MATLAB's header comes before HDF5's.
-    if bytes.starts_with(HDF5) || bytes.get(512..).is_some_and(|bytes| bytes.starts_with(HDF5)) {
+    if head.starts_with(HDF5) || head.get(512..).is_some_and(|bytes| bytes.starts_with(HDF5)) {
         return Ok(None);
     }
+    let bytes = files::read(path).map_err(FileError::at(path))?;
     let big_endian = match bytes.get(124..HEADER_BYTES) {
         Some([_, _, b'I', b'M']) => false,
         Some([_, _, b'M', b'I']) => true,
@@ -120,7 +138,8 @@ fn variables(path: &Path) -> Result<Option<Vec<Variable>>, ArrayError> {
         let mut unpacked = Vec::new();
         let matrix = match kind {
             COMPRESSED => {
-                ZlibDecoder::new(data).read_to_end(&mut unpacked).map_err(FileError::at(path))?;
+                let mut stream = Unpacked::new(ZlibDecoder::new(data), data.len() as u64);
+                stream.read_to_end(&mut unpacked).map_err(FileError::at(path))?;
                 Elements { bytes: &unpacked, big_endian }.next()
             }
             _ => Some((kind, data)),
@@ -243,7 +262,9 @@ fn characters(kind: u32, data: &[u8], big_endian: bool, shape: &[usize]) -> Opti
         16 => String::from_utf8_lossy(data).chars().collect(),
         _ => return None,
     };
-    let rows = *shape.first()?;
+    // A shape of its own could announce rows without end.
+    let announced = shape.iter().fold(1, |letters: usize, &axis| letters.saturating_mul(axis));
+    let rows = *shape.first().filter(|_| announced == letters.len())?;
     let row = |row: usize| letters.iter().skip(row).step_by(rows.max(1)).collect::<String>().trim_end().to_string();
     Some((0..rows).map(row).collect())
 }

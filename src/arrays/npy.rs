@@ -1,12 +1,11 @@
 //! NumPy's `.npy`: one array, unnamed.
 
-use std::io::Cursor;
 use std::path::Path;
 use std::sync::Arc;
 
 use npyz::{DType, Endianness, NpyHeader, TypeChar, WriterBuilder};
 
-use super::stored::{Bytes, Kind, Order, StoredArray, Value};
+use super::stored::{Bytes, Kind, Order, Reading, StoredArray, Value};
 use super::{ArrayError, ArrayFormat, Listed, malformed};
 use crate::error::FileError;
 use crate::files;
@@ -19,7 +18,8 @@ pub(super) const FORMAT: ArrayFormat = ArrayFormat {
 };
 
 pub(super) fn open(path: &Path) -> Result<StoredArray, ArrayError> {
-    let bytes = Arc::new(Bytes::map(path)?);
+    let file = files::open(path).map_err(FileError::at(path))?;
+    let bytes = Arc::new(Bytes::of(path, file)?);
     let length = bytes.len();
     decode(path, ".npy", bytes, 0, length)
 }
@@ -33,10 +33,10 @@ pub(super) fn decode(
     start: usize,
     end: usize,
 ) -> Result<StoredArray, ArrayError> {
-    let mut reader = Cursor::new(&bytes[start..end]);
+    let mut reader = Reading { bytes: &bytes, range: start..end };
     let checked = files::npy(&mut reader).and_then(NpyHeader::from_reader);
     let header = checked.map_err(|reason| malformed(path, format, reason))?;
-    let data = start + reader.position() as usize;
+    let data = reader.range.start;
     let value = value(&header).ok_or_else(|| not_numbers(path, &header))?;
     let order = match header.order() {
         npyz::Order::C => Order::C,

@@ -1,4 +1,4 @@
-//! NumPy's `.npz`: named arrays, as they are (`np.savez`: mapped) or packed (`np.savez_compressed`: unpacked whole).
+//! NumPy's `.npz`: named arrays, as they are (`np.savez`: read where they lie) or packed (`np.savez_compressed`: unpacked whole).
 
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -13,6 +13,7 @@ use super::stored::{Bytes, Labels, StoredArray, Value};
 use super::{ArrayError, ArrayFormat, Listed, Told, malformed, npy};
 use crate::error::FileError;
 use crate::files;
+use crate::limits::{self, Unpacked};
 
 const NAME: &str = ".npz";
 
@@ -20,7 +21,10 @@ pub(super) const FORMAT: ArrayFormat = ArrayFormat { endings: &["npz"], list, op
 
 fn archive(path: &Path) -> Result<ZipArchive<BufReader<File>>, ArrayError> {
     let file = files::open(path).map_err(FileError::at(path))?;
-    ZipArchive::new(BufReader::new(file)).map_err(|reason| malformed(path, NAME, reason))
+    let packed = file.metadata().map_err(FileError::at(path))?.len();
+    let mut archive = ZipArchive::new(BufReader::new(file)).map_err(|reason| malformed(path, NAME, reason))?;
+    limits::check_archive(&mut archive, packed).map_err(FileError::at(path))?;
+    Ok(archive)
 }
 
 fn list(path: &Path) -> Result<Vec<Listed>, ArrayError> {
@@ -39,11 +43,12 @@ fn list(path: &Path) -> Result<Vec<Listed>, ArrayError> {
 fn open(path: &Path, names: &[&str], _: &Told) -> Result<Vec<StoredArray>, ArrayError> {
     let malformed = |reason: ZipError| malformed(path, NAME, reason);
     let mut archive = archive(path)?;
-    let whole = Arc::new(Bytes::map(path)?);
+    let whole = files::open(path).map_err(FileError::at(path))?;
+    let whole = Arc::new(Bytes::of(path, whole)?);
     let labels = Labels { rows: texts(&mut archive), ..Labels::default() };
     let mut arrays = Vec::new();
     for name in names {
-        let mut entry = archive.by_name(&format!("{name}.npy")).map_err(malformed)?;
+        let entry = archive.by_name(&format!("{name}.npy")).map_err(malformed)?;
         let size = entry.size() as usize;
         if let (CompressionMethod::Stored, Some(start)) = (entry.compression(), entry.data_start()) {
             let start = start as usize;
@@ -53,7 +58,8 @@ fn open(path: &Path, names: &[&str], _: &Told) -> Result<Vec<StoredArray>, Array
         }
         // What is unpacked counts, not what the directory promises.
         let mut unpacked = Vec::new();
-        entry.read_to_end(&mut unpacked).map_err(|reason| malformed(reason.into()))?;
+        let packed = entry.compressed_size();
+        Unpacked::new(entry, packed).read_to_end(&mut unpacked).map_err(FileError::at(path))?;
         let length = unpacked.len();
         let array = npy::decode(path, NAME, Arc::new(Bytes::Held(unpacked)), 0, length)?;
         arrays.push(array.labelled(labels.clone()));

@@ -1,26 +1,39 @@
-//! `.safetensors`: named arrays, mapped.
+//! `.safetensors`: named arrays, read where they lie.
 
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use ::safetensors::{Dtype, SafeTensors};
+use ::safetensors::Dtype;
+use ::safetensors::tensor::Metadata;
 
 use super::stored::{Bytes, Kind, Order, StoredArray, Value};
 use super::{ArrayError, ArrayFormat, Listed, Told, malformed};
+use crate::error::FileError;
+use crate::files::{self, SafetensorsError};
 
 const NAME: &str = ".safetensors";
 
 pub(super) const FORMAT: ArrayFormat = ArrayFormat { endings: &["safetensors"], list, open };
 
+/// The tensors of a file, and where their values start.
+fn header(path: &Path, file: &File) -> Result<(Metadata, usize), ArrayError> {
+    let (metadata, start) = files::safetensors(file).map_err(|error| match error {
+        SafetensorsError::Io(error) => FileError::at(path)(error).into(),
+        error => malformed(path, NAME, error),
+    })?;
+    Ok((metadata, start as usize))
+}
+
 fn list(path: &Path) -> Result<Vec<Listed>, ArrayError> {
-    let bytes = Bytes::map(path)?;
-    let tensors = SafeTensors::deserialize(&bytes).map_err(|reason| malformed(path, NAME, reason))?;
-    let listed = |(name, tensor): (&str, ::safetensors::tensor::TensorView)| Listed {
-        name: name.to_string(),
-        float: value(tensor.dtype()).is_some_and(Value::is_float),
-        number: value(tensor.dtype()).is_some(),
+    let file = files::open(path).map_err(FileError::at(path))?;
+    let (metadata, _) = header(path, &file)?;
+    let tensors = metadata.tensors();
+    let listed = |name: String| {
+        let value = value(tensors[&name].dtype);
+        Listed { name, float: value.is_some_and(Value::is_float), number: value.is_some() }
     };
-    Ok(tensors.iter().map(listed).collect())
+    Ok(metadata.offset_keys().into_iter().map(listed).collect())
 }
 
 /// The type of the values, if they are real numbers.
@@ -36,15 +49,15 @@ fn value(dtype: Dtype) -> Option<Value> {
 }
 
 fn open(path: &Path, names: &[&str], _: &Told) -> Result<Vec<StoredArray>, ArrayError> {
-    let bytes = Arc::new(Bytes::map(path)?);
-    let tensors = SafeTensors::deserialize(&bytes).map_err(|reason| malformed(path, NAME, reason))?;
+    let file = files::open(path).map_err(FileError::at(path))?;
+    let (metadata, start) = header(path, &file)?;
+    let bytes = Arc::new(Bytes::of(path, file)?);
     let open = |name: &&str| {
-        let tensor = tensors.tensor(name).map_err(|reason| malformed(path, NAME, reason))?;
-        let found = || ArrayError::NotNumbers { path: path.into(), found: tensor.dtype().to_string() };
-        let value = value(tensor.dtype()).ok_or_else(found)?;
-        let start = tensor.data().as_ptr() as usize - bytes.as_ptr() as usize;
-        let range = start..start + tensor.data().len();
-        StoredArray::new(path, tensor.shape().to_vec(), Order::C, value, bytes.clone(), range)
+        let tensor = metadata.info(name).ok_or_else(|| malformed(path, NAME, format!("no tensor {name}")))?;
+        let found = || ArrayError::NotNumbers { path: path.into(), found: tensor.dtype.to_string() };
+        let value = value(tensor.dtype).ok_or_else(found)?;
+        let (begin, end) = tensor.data_offsets;
+        StoredArray::new(path, tensor.shape.clone(), Order::C, value, bytes.clone(), start + begin..start + end)
     };
     names.iter().map(open).collect()
 }

@@ -1,11 +1,12 @@
 //! An array as it lies in a file: bytes, type and strides, decoded where it is read.
 
+use std::fs::File;
+use std::io::{self, Read};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burn::tensor::{bf16, f16};
-use memmap2::Mmap;
 
 use super::ArrayError;
 use crate::error::FileError;
@@ -22,7 +23,7 @@ pub struct Labels {
     pub missing: Option<(u64, usize, String)>,
 }
 
-/// An array of numbers, in a mapped file or in memory.
+/// An array of numbers, in a file or in memory.
 pub struct StoredArray {
     path: PathBuf,
     shape: Vec<usize>,
@@ -66,31 +67,50 @@ pub(super) enum Order {
 
 /// Where an array's bytes lie.
 pub(super) enum Bytes {
-    /// In a file: read by the operating system as they are looked at.
-    Mapped(Mmap),
+    /// In a file of so many bytes: read as they are asked for.
+    InFile(File, usize),
     /// In memory: unpacked, or decoded.
     Held(Vec<u8>),
 }
 
 impl Bytes {
-    /// Maps a file.
-    pub fn map(path: &Path) -> Result<Self, FileError> {
-        let file = files::open(path).map_err(FileError::at(path))?;
-        // SAFETY: the map is only read. A file that another program shortens meanwhile ends this program, as it would
-        // end any reader of a map.
-        let map = unsafe { Mmap::map(&file) }.map_err(FileError::at(path))?;
-        Ok(Self::Mapped(map))
+    /// The whole of an open file.
+    pub fn of(path: &Path, file: File) -> Result<Self, FileError> {
+        let length = file.metadata().map_err(FileError::at(path))?.len();
+        Ok(Self::InFile(file, usize::try_from(length).unwrap_or(usize::MAX)))
+    }
+
+    pub fn len(&self) -> usize {
+        match self {
+            Self::InFile(_, length) => *length,
+            Self::Held(bytes) => bytes.len(),
+        }
+    }
+
+    /// Copies what lies at `start`.
+    fn copy(&self, start: usize, to: &mut [u8]) -> io::Result<()> {
+        match self {
+            Self::InFile(file, _) => files::read_at(file, start as u64, to),
+            Self::Held(bytes) => {
+                to.copy_from_slice(&bytes[start..][..to.len()]);
+                Ok(())
+            }
+        }
     }
 }
 
-impl std::ops::Deref for Bytes {
-    type Target = [u8];
+/// The bytes of a range from the first.
+pub(super) struct Reading<'a> {
+    pub bytes: &'a Bytes,
+    pub range: Range<usize>,
+}
 
-    fn deref(&self) -> &[u8] {
-        match self {
-            Self::Mapped(map) => map,
-            Self::Held(bytes) => bytes,
-        }
+impl Read for Reading<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = buffer.len().min(self.range.len());
+        self.bytes.copy(self.range.start, &mut buffer[..count])?;
+        self.range.start += count;
+        Ok(count)
     }
 }
 
@@ -149,7 +169,23 @@ impl StoredArray {
             Order::C => (1..shape.len()).rev().for_each(|axis| strides[axis - 1] = strides[axis] * shape[axis]),
             Order::Fortran => (1..shape.len()).for_each(|axis| strides[axis] = strides[axis - 1] * shape[axis - 1]),
         }
-        Ok(Self { path: path.into(), shape, strides, value, bytes, range, labels: Labels::default() })
+        let array = Self { path: path.into(), shape, strides, value, bytes, range, labels: Labels::default() };
+        if order == Order::Fortran && array.shape.len() > 1 { array.held() } else { Ok(array) }
+    }
+
+    /// The array with its bytes in memory: its vectors are read across them.
+    fn held(mut self) -> Result<Self, ArrayError> {
+        if let Bytes::InFile(..) = *self.bytes {
+            let mut held = Vec::new();
+            let read = held.try_reserve_exact(self.range.len()).map_err(io::Error::from).and_then(|()| {
+                held.resize(self.range.len(), 0);
+                self.bytes.copy(self.range.start, &mut held)
+            });
+            read.map_err(FileError::at(&self.path))?;
+            self.range = 0..held.len();
+            self.bytes = Arc::new(Bytes::Held(held));
+        }
+        Ok(self)
     }
 
     /// The array with what its file says of it.
@@ -158,12 +194,15 @@ impl StoredArray {
     }
 
     /// The array with its axes in the opposite order.
-    pub fn transposed(mut self) -> Self {
+    ///
+    /// # Errors
+    /// The file cannot be read, or not be held.
+    pub fn transposed(mut self) -> Result<Self, ArrayError> {
         self.shape.reverse();
         self.strides.reverse();
         let Labels { rows, columns, missing } = self.labels;
         self.labels = Labels { rows: columns.into_iter().collect(), columns: rows.into_iter().next(), missing };
-        self
+        self.held()
     }
 
     /// What the file says of rows and columns.
@@ -196,18 +235,24 @@ impl StoredArray {
     }
 
     /// All values, the last axis running fastest.
-    pub fn values(&self) -> Vec<f64> {
+    ///
+    /// # Errors
+    /// The file cannot be read, or is no longer what it was.
+    pub fn values(&self) -> Result<Vec<f64>, FileError> {
         let mut values = vec![0.0; self.shape.iter().product()];
-        self.read(0, 0, 0, &mut values);
-        values
+        self.read(0, 0, 0, &mut values)?;
+        Ok(values)
     }
 
     /// Values `first..first + values.len()` of vector `row`, where the first `leading` axes number the vectors and the
     /// others a vector's values, the last axis of either running fastest.
     ///
+    /// # Errors
+    /// As [`Self::values`].
+    ///
     /// # Panics
     /// If there are no such vectors or values.
-    pub fn read(&self, leading: usize, row: usize, first: usize, values: &mut [f64]) {
+    pub fn read(&self, leading: usize, row: usize, first: usize, values: &mut [f64]) -> Result<(), FileError> {
         let (outer, inner) = self.shape.split_at(leading);
         assert!(first + values.len() <= inner.iter().product(), "values of a vector of shape {inner:?}");
         assert!(row < outer.iter().product(), "a row of {outer:?}");
@@ -219,21 +264,43 @@ impl StoredArray {
             .rev()
             .try_fold(1, |step, (&axis, &stride)| (axis == 1 || stride == step).then_some(step * axis));
         if contiguous.is_some() {
-            self.decode(start + first, values);
-            return;
+            return self.decode(start + first, values);
         }
         let mut index = unravel(first, inner);
         for value in values {
             let offset: usize = index.iter().zip(strides).map(|(i, stride)| i * stride).sum();
-            self.decode(start + offset, std::slice::from_mut(value));
+            self.decode(start + offset, std::slice::from_mut(value))?;
             advance(&mut index, inner);
         }
+        Ok(())
     }
 
     /// The values that lie at `start` and after it.
-    fn decode(&self, start: usize, values: &mut [f64]) {
-        let Value { kind, bytes: size, big_endian } = self.value;
-        let bytes = &self.bytes[self.range.clone()][start * size..][..values.len() * size];
+    fn decode(&self, start: usize, values: &mut [f64]) -> Result<(), FileError> {
+        let size = self.value.bytes;
+        let start = self.range.start + start * size;
+        match &*self.bytes {
+            Bytes::Held(bytes) => self.value.decode(&bytes[start..][..values.len() * size], values),
+            Bytes::InFile(file, _) => {
+                let mut piece = [0; PIECE_BYTES];
+                let starts = (start..).step_by(PIECE_BYTES);
+                for (values, start) in values.chunks_mut(PIECE_BYTES / size).zip(starts) {
+                    let piece = &mut piece[..values.len() * size];
+                    files::read_at(file, start as u64, piece).map_err(FileError::at(&self.path))?;
+                    self.value.decode(piece, values);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What is read from a file at a time.
+const PIECE_BYTES: usize = 1 << 15;
+
+impl Value {
+    fn decode(self, bytes: &[u8], values: &mut [f64]) {
+        let Value { kind, bytes: size, big_endian } = self;
         match (kind, size) {
             (Kind::Float, 2) => decode(bytes, values, big_endian, |bytes| f16::from_le_bytes(bytes).into()),
             (Kind::Float, 4) => decode(bytes, values, big_endian, |bytes| f32::from_le_bytes(bytes).into()),

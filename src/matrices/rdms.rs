@@ -70,7 +70,7 @@ impl Rdms {
         // Numbers describe, too: subject 3, 0.25 s.
         for name in names.iter().filter(|name| name.contains("_descriptors/")) {
             if let Ok(array) = arrays::open(path, Some(name), &Told::default()) {
-                texts.push((name.clone(), array.values().iter().map(f64::to_string).collect()));
+                texts.push((name.clone(), array.values()?.iter().map(f64::to_string).collect()));
             }
         }
         let below = |group: &str| -> Vec<(String, Vec<String>)> {

@@ -9,6 +9,7 @@ use zip::ZipArchive;
 
 use super::{ReadVectors, Rows, VectorsError, VectorsFormat, Wanted, values_of_row};
 use crate::files;
+use crate::limits;
 
 pub(super) const FORMAT: VectorsFormat =
     VectorsFormat { name: "npz (`vectors` and `words`)", sniff, read: ReadVectors::Seek(read) };
@@ -68,6 +69,7 @@ fn read(file: File, wanted: &mut Wanted) -> Result<(), VectorsError> {
 /// Headers are looked at before they are parsed.
 fn check_headers(file: &File) -> std::io::Result<()> {
     let mut archive = ZipArchive::new(BufReader::new(file))?;
+    limits::check_archive(&mut archive, file.metadata()?.len())?;
     for entry in 0..archive.len() {
         files::npy(archive.by_index(entry)?)?;
     }

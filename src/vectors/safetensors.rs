@@ -2,11 +2,12 @@
 //! metadata key `words` or as a U8 tensor `words` with one word per line.
 
 use std::fs::File;
+use std::io;
 
-use ::safetensors::{Dtype, SafeTensors};
-use memmap2::Mmap;
+use ::safetensors::Dtype;
 
 use super::{ReadVectors, Rows, VectorsError, VectorsFormat, Wanted, values_of_row};
+use crate::files::{self, SafetensorsError};
 
 pub(super) const FORMAT: VectorsFormat =
     VectorsFormat { name: "safetensors (`vectors` and `words`)", sniff, read: ReadVectors::Seek(read) };
@@ -17,22 +18,22 @@ fn sniff(head: &[u8]) -> bool {
 }
 
 fn read(file: File, wanted: &mut Wanted) -> Result<(), VectorsError> {
-    // SAFETY: the file is mapped for reading only; that nobody shortens it meanwhile is the user's part, as with every
-    // program that maps files.
-    let bytes = unsafe { Mmap::map(&file) }.map_err(wanted.io())?;
-    let damaged = |error: ::safetensors::SafeTensorError| wanted.io()(std::io::Error::other(error));
-    let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(damaged)?;
-    let tensors = SafeTensors::deserialize(&bytes).map_err(damaged)?;
-
+    let (metadata, start) = files::safetensors(&file).map_err(|error| match error {
+        SafetensorsError::Io(error) => wanted.io()(error),
+        error => wanted.io()(io::Error::other(error)),
+    })?;
     let listed = metadata.metadata().as_ref().and_then(|entries| entries.get("words"));
-    let rows = match (listed, tensors.tensor("words")) {
+    let rows = match (listed, metadata.info("words")) {
         (Some(list), _) => {
             let words: Vec<String> = serde_json::from_str(list)
                 .map_err(|error| wanted.array("words", format!("expected a JSON list of strings, found {error}")))?;
             Rows::new(words.into_iter().map(|word| Ok(word.into_bytes())), wanted)
         }
-        (None, Ok(words)) if words.dtype() == Dtype::U8 => {
-            let text = words.data().strip_suffix(b"\n").unwrap_or(words.data());
+        (None, Some(words)) if words.dtype == Dtype::U8 => {
+            let (begin, end) = words.data_offsets;
+            let mut text = vec![0; end - begin];
+            files::read_at(&file, start + begin as u64, &mut text).map_err(wanted.io())?;
+            let text = text.strip_suffix(b"\n").unwrap_or(&text);
             Rows::new(text.split(|&byte| byte == b'\n').map(|word| Ok(word.to_vec())), wanted)
         }
         _ => {
@@ -43,18 +44,19 @@ fn read(file: File, wanted: &mut Wanted) -> Result<(), VectorsError> {
     .map_err(wanted.io())?;
 
     let vectors =
-        tensors.tensor("vectors").map_err(|_| wanted.array("vectors", "not found, expected a tensor".to_string()))?;
-    let shape: Vec<u64> = vectors.shape().iter().map(|&length| length as u64).collect();
+        metadata.info("vectors").ok_or_else(|| wanted.array("vectors", "not found, expected a tensor".to_string()))?;
+    let shape: Vec<u64> = vectors.shape.iter().map(|&length| length as u64).collect();
     rows.check_shape(&shape, wanted)?;
-    let width = match vectors.dtype() {
+    let width = match vectors.dtype {
         Dtype::F32 => 4,
         Dtype::F64 => 8,
         other => return Err(wanted.array("vectors", format!("type {other:?}, expected F32 or F64"))),
     };
-    let row_bytes = width * wanted.dimensions;
+    let mut bytes = vec![0; width * wanted.dimensions];
     for (row, word) in rows.wanted {
-        let bytes = &vectors.data()[row as usize * row_bytes..][..row_bytes];
-        wanted.keep(&word, values_of_row(bytes, width), "row", row + 1);
+        let at = start + vectors.data_offsets.0 as u64 + row * bytes.len() as u64;
+        files::read_at(&file, at, &mut bytes).map_err(wanted.io())?;
+        wanted.keep(&word, values_of_row(&bytes, width), "row", row + 1);
     }
     Ok(())
 }

@@ -7,15 +7,18 @@ use std::path::Path;
 use zip::ZipArchive;
 use zip::result::ZipResult;
 
+use crate::{files, limits};
+
 /// What a zip archive begins with.
 pub(super) const MAGIC: &[u8] = b"PK\x03\x04";
 
-/// The most bytes that one byte of a deflated stream can stand for; no honest file claims more.
-pub(super) const DEFLATE_RATIO: u64 = 1032;
-
-/// Opens an archive: reads its directory, which stands at the end.
+/// Opens an archive: reads its directory, which stands at the end, and holds what it announces to the limit.
 pub(super) fn open(path: &Path) -> ZipResult<ZipArchive<BufReader<File>>> {
-    ZipArchive::new(BufReader::new(File::open(path)?))
+    let file = files::open(path)?;
+    let packed = file.metadata()?.len();
+    let mut archive = ZipArchive::new(BufReader::new(file))?;
+    limits::check_archive(&mut archive, packed)?;
+    Ok(archive)
 }
 
 /// Names of the members; `None` if the directory cannot be read: the file is cut short or damaged.

@@ -25,6 +25,7 @@ use zip::{CompressionMethod, ZipArchive};
 use self::config::Config;
 use super::float::Float;
 use super::{Format, WeightsError, WeightsFile, archive};
+use crate::limits;
 
 /// The registry entry of `.h5` and `.weights.h5`.
 pub const HDF5: Format = Format {
@@ -94,7 +95,7 @@ pub struct KerasFile {
 
 impl KerasFile {
     fn open(path: &Path, format: &'static Format, storage: DynStorage, config: &Config) -> Result<Self, Problem> {
-        let bytes = usize::try_from(storage.len().saturating_mul(archive::DEFLATE_RATIO)).unwrap_or(usize::MAX);
+        let bytes = usize::try_from(limits::unpacked(storage.len())).unwrap_or(usize::MAX);
         // Each dataset is read once and whole: a cache would only keep what is not asked for again.
         let options = OpenOptions { chunk_cache_bytes: 0, max_read_bytes: bytes, ..OpenOptions::default() }
             .with_max_chunk_bytes(bytes.min(hdf5_reader::DEFAULT_MAX_CHUNK_BYTES));
@@ -182,13 +183,8 @@ fn unpacked(path: &Path) -> Result<(Config, DynStorage), Problem> {
 }
 
 fn weights<R: Read + Seek>(archive: &mut ZipArchive<R>, path: &Path) -> Result<DynStorage, Problem> {
-    let archive_bytes = std::fs::metadata(path)?.len();
     let mut member = archive.by_name(WEIGHTS_MEMBER)?;
     let bytes = member.size();
-    let limit = archive_bytes.saturating_mul(archive::DEFLATE_RATIO);
-    if bytes > limit {
-        return Err(Problem::Layout(format!("{WEIGHTS_MEMBER} claims {bytes} bytes in an archive of {archive_bytes}")));
-    }
     let start = member.data_start().filter(|_| member.compression() == CompressionMethod::Stored);
     let Some(start) = start else {
         let mut unpacked = tempfile::tempfile()?;

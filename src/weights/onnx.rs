@@ -12,16 +12,16 @@ mod proto;
 mod windows;
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use memmap2::Mmap;
 use prost::Message;
 
 use super::graph::Graph;
 use super::{Format, WeightsError, WeightsFile};
 use crate::error::FileError;
+use crate::files;
+use crate::limits::GRAPH_PARTS;
 use constant::{Constant, Home};
 use layers::{Layers, Obstacle, Recipe, is_layer, layers};
 use nodes::Nodes;
@@ -52,15 +52,19 @@ impl Onnx {
     /// The file cannot be read, is damaged, lacks the file its weights are in, or its layers have no stored weights.
     ///
     /// # Cost
-    /// The graph's nodes in memory; of the weights nothing, except those that a model spells out number by number.
+    /// The file in memory until its graph is read; after that the nodes, and of the weights nothing, except those that a
+    /// model spells out number by number.
     pub fn open(path: &Path) -> Result<Self, WeightsError> {
-        let file = File::open(path).map_err(FileError::at(path))?;
-        // SAFETY: mapped for reading, and only until the graph is read; that nobody shortens the file in this moment is the
-        // user's part, as with every program that maps files.
-        let map = unsafe { Mmap::map(&file) }.map_err(FileError::at(path))?;
-        let bytes = Bytes::from_owner(map);
+        let bytes = Bytes::from(files::read(path).map_err(FileError::at(path))?);
         let home = Home { path, bytes: &bytes };
-        // Decoded from `Bytes`, values are parts of the map and not copied.
+        match proto::parts(&bytes) {
+            None => return Err(home.damaged("not a whole ONNX model".into())),
+            Some(parts) if parts > GRAPH_PARTS => {
+                return Err(home.damaged(format!("a graph of {parts} parts or more, expected at most {GRAPH_PARTS}")));
+            }
+            Some(_) => {}
+        }
+        // Decoded from `Bytes`, values are parts of it and not copied.
         let model = ModelProto::decode(bytes.clone())
             .map_err(|error| home.damaged(format!("not a whole ONNX model ({error})")))?;
         let mut graph = model.graph.ok_or_else(|| home.damaged("no graph, expected an ONNX model".into()))?;

@@ -1,7 +1,6 @@
 //! `.safetensors`: the length of a JSON header, the header, the values.
 
 use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use safetensors::tensor::{Dtype, Metadata};
@@ -9,6 +8,7 @@ use safetensors::tensor::{Dtype, Metadata};
 use super::float::Float;
 use super::{Format, WeightsError, WeightsFile};
 use crate::error::FileError;
+use crate::files::{self, SafetensorsError};
 
 /// The registry entry.
 pub const FORMAT: Format = Format {
@@ -19,15 +19,9 @@ pub const FORMAT: Format = Format {
     open: |path| Ok(Box::new(Safetensors::open(path)?)),
 };
 
-/// Bytes of the header's length, at the start of the file.
-const LENGTH_BYTES: u64 = 8;
-/// The longest header the format allows.
-const MAX_HEADER_BYTES: u64 = 100_000_000;
-
 /// An open `.safetensors` file.
 ///
-/// Read piece by piece rather than memory-mapped: beside the tensor asked for nothing is held, and a file that shrinks
-/// meanwhile is an error, not a crash.
+/// Read piece by piece: beside the tensor asked for nothing is held.
 pub struct Safetensors {
     path: PathBuf,
     file: File,
@@ -42,32 +36,12 @@ impl Safetensors {
     /// # Errors
     /// The file cannot be read, is cut short, or has a header that makes no sense.
     pub fn open(path: &Path) -> Result<Self, WeightsError> {
-        let damaged = |problem| WeightsError::Damaged { path: path.into(), problem };
-        let mut file = File::open(path).map_err(FileError::at(path))?;
-        let file_bytes = file.metadata().map_err(FileError::at(path))?.len();
-        if file_bytes < LENGTH_BYTES {
-            return Err(damaged(format!("{file_bytes} bytes, too few for a safetensors header")));
-        }
-        let mut length = [0; LENGTH_BYTES as usize];
-        file.read_exact(&mut length).map_err(FileError::at(path))?;
-        let length = u64::from_le_bytes(length);
-        if length > MAX_HEADER_BYTES {
-            return Err(damaged(format!(
-                "a header of {length} bytes, safetensors allows {MAX_HEADER_BYTES}: probably not a safetensors file"
-            )));
-        }
-        let start = LENGTH_BYTES + length;
-        if start > file_bytes {
-            return Err(damaged(format!("the header ends at byte {start}, the file at byte {file_bytes}")));
-        }
-        let mut header = vec![0; length as usize];
-        file.read_exact(&mut header).map_err(FileError::at(path))?;
-        let metadata: Metadata =
-            serde_json::from_slice(&header).map_err(|source| WeightsError::Header { path: path.into(), source })?;
-        let expected = start + metadata.data_len() as u64;
-        if expected != file_bytes {
-            return Err(damaged(format!("{file_bytes} bytes, the header describes {expected}")));
-        }
+        let file = files::open(path).map_err(FileError::at(path))?;
+        let (metadata, start) = files::safetensors(&file).map_err(|error| match error {
+            SafetensorsError::Io(error) => FileError::at(path)(error).into(),
+            SafetensorsError::Damaged(problem) => WeightsError::Damaged { path: path.into(), problem },
+            SafetensorsError::Header(source) => WeightsError::Header { path: path.into(), source },
+        })?;
         Ok(Self { path: path.into(), file, metadata, start })
     }
 }

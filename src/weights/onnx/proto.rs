@@ -4,6 +4,8 @@
 use bytes::Bytes;
 use prost::Message;
 
+use crate::limits::GRAPH_PARTS;
+
 /// A model: the graph and who wrote it.
 #[derive(Clone, PartialEq, Message)]
 pub struct ModelProto {
@@ -101,6 +103,70 @@ pub struct StringStringEntryProto {
     pub key: String,
     #[prost(string, tag = "2")]
     pub value: String,
+}
+
+/// What the fields of a message hold.
+#[derive(Clone, Copy)]
+enum Level {
+    Model,
+    Graph,
+    Node,
+    Attribute,
+    Tensor,
+    /// No messages.
+    Leaf,
+}
+
+/// How many messages and texts a model has in the fields above, or some number beyond [`GRAPH_PARTS`] as soon as there are
+/// more: two bytes of a file can become hundreds in memory. None if the bytes are no protobuf.
+pub fn parts(model: &[u8]) -> Option<usize> {
+    let mut count = 0;
+    count_parts(model, Level::Model, &mut count).map(|()| count)
+}
+
+fn count_parts(mut message: &[u8], level: Level, count: &mut usize) -> Option<()> {
+    while !message.is_empty() && *count <= GRAPH_PARTS {
+        let key = varint(&mut message)?;
+        let bytes = match key & 7 {
+            0 => {
+                varint(&mut message)?;
+                continue;
+            }
+            1 => 8,
+            2 => varint(&mut message)?,
+            5 => 4,
+            // Groups are of no use here, and can be nested without end.
+            _ => return None,
+        };
+        let (part, rest) = message.split_at_checked(usize::try_from(bytes).ok()?)?;
+        message = rest;
+        let inner = match (level, key >> 3) {
+            (Level::Model, 7) => Level::Graph,
+            (Level::Graph, 1) => Level::Node,
+            (Level::Graph, 5) | (Level::Attribute, 5) => Level::Tensor,
+            (Level::Node, 5) => Level::Attribute,
+            (Level::Model, 25) | (Level::Graph, 12) | (Level::Node, 1..=4) | (Level::Tensor, 13) => Level::Leaf,
+            _ => continue,
+        };
+        *count += 1;
+        if key & 7 == 2 && !matches!(inner, Level::Leaf) {
+            count_parts(part, inner, count)?;
+        }
+    }
+    Some(())
+}
+
+fn varint(bytes: &mut &[u8]) -> Option<u64> {
+    let mut value = 0;
+    for shift in (0..64).step_by(7) {
+        let (&byte, rest) = bytes.split_first()?;
+        *bytes = rest;
+        value |= u64::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            return Some(value);
+        }
+    }
+    None
 }
 
 impl NodeProto {
