@@ -18,8 +18,8 @@ use crate::vectors::Spelling;
 use crate::wording::plain;
 
 pub use controls::{ControlsConfig, Given};
-pub(crate) use options::check_permutations;
-pub use options::{InferenceOptions, OptionError, TestOptions, TestRequest, draws};
+pub use options::{InferenceOptions, MOST_RESAMPLES, OptionError, TestOptions, TestRequest, draws};
+pub(crate) use options::{check_permutations, twice};
 
 /// One experiment: a network, stimuli, word models, tests.
 ///
@@ -84,6 +84,9 @@ pub struct NetworkConfig {
     pub form: Option<String>,
     /// The weights file.
     pub weights: Option<PathBuf>,
+    /// Of a checkpoint that has both, the averages of the weights over the training's last steps (EMA).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ema: bool,
     /// Random weights instead: a control.
     #[serde(default)]
     pub random: bool,

@@ -72,6 +72,13 @@ pub trait WeightsFile {
     fn notes(&self) -> Vec<String> {
         Vec::new()
     }
+    /// The same file with the averages of its weights over the training's last steps (EMA) for the weights.
+    ///
+    /// # Errors
+    /// It has none.
+    fn averages(self: Box<Self>) -> Result<Box<dyn WeightsFile>, WeightsError> {
+        Err(WeightsError::NoAverages { path: self.path().into() })
+    }
     /// The computation graph, where the format has one; its layers are matched by their places in it.
     fn graph(&self) -> Option<&graph::Graph> {
         None
@@ -240,6 +247,15 @@ pub enum WeightsError {
     /// It cannot be opened or read.
     #[error(transparent)]
     File(#[from] FileError),
+    /// Asked to stop meanwhile.
+    #[error("interrupted while the weights were read")]
+    Interrupted,
+    /// Averages that the file does not have.
+    #[error("{}: has no averages of its weights (EMA) beside them; leave out network.ema", path.display())]
+    NoAverages {
+        /// The file.
+        path: PathBuf,
+    },
     /// It is of no format of this build.
     #[error(
         "{}: not a weights file this build reads ({}); load it where it was written and save it as one of these (weights/README.md)",

@@ -125,6 +125,12 @@ impl Blueprint {
         self.nodes.iter().flat_map(|node| node.parameters.iter().cloned()).collect()
     }
 
+    /// Names of the parameters that the stages from this one on need.
+    pub fn parameters_from(&self, stage: usize) -> Vec<String> {
+        let nodes = self.ranges().skip(stage).flat_map(|range| &self.nodes[range]);
+        nodes.flat_map(|node| &node.parameters).map(|parameter| parameter.name.clone()).collect()
+    }
+
     /// What it computes that shapes do not tell, for files that hold a computation graph.
     pub fn facts(&self) -> Facts {
         let mut facts = Facts { channels_last: true, ..Facts::default() };

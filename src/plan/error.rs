@@ -190,6 +190,14 @@ pub enum PlanError {
     /// A vector file.
     #[error(transparent)]
     Vectors(#[from] VectorsError),
+    /// A head of other classes.
+    #[error("{source}; if its classes are others, leave {layers} out of network.layers: all before can be tested")]
+    Head {
+        /// The layers that need it.
+        layers: String,
+        /// What does not fit.
+        source: Box<WeightsError>,
+    },
     /// The weights.
     #[error(transparent)]
     Weights(#[from] WeightsError),

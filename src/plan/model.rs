@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use burn::tensor::Device;
 
 use crate::config::Config;
-use crate::images::Resize;
+use crate::imagenet::CLASSES;
+use crate::images::{MIN_CROP_PCT, Resize};
 use crate::nets::{self, Blueprint, Input, Layer, Network, Shape, Stage, StageSpec, Token};
 use crate::plan::PlanError;
 use crate::stimuli::{PIXELS, PIXELS_LABEL};
@@ -80,8 +81,29 @@ impl Model {
             (None, false) => return Err(PlanError::NoWeights(network.name.clone())),
             (None, true) => (Parameters::random(parameters, config.seed), Vec::new()),
             (Some(path), false) => {
-                let file = weights::open(path)?;
-                let assignment = published.assign(&network, file.as_ref())?;
+                let mut file = weights::open(path)?;
+                if config.network.ema {
+                    file = file.averages()?;
+                }
+                // A head of other classes that no layer wanted needs is left out.
+                let account = published.account(&network, file.as_ref());
+                let without = |stage| account.clone().without(&network.parameters_from(stage));
+                let assignment = match without(stages.len()) {
+                    Some(account) => account,
+                    None => published.assign(&network, file.as_ref()).map_err(|source| {
+                        let head = (0..stages.len()).rev().find(|&stage| without(stage).is_some());
+                        match head.filter(|_| account.misshapen.iter().all(|m| m.expected.contains(&CLASSES))) {
+                            Some(head) => {
+                                let layers = stages[head..].iter().flat_map(|stage| &stage.layers);
+                                let layers = layers.map(|layer| layer.name.as_str()).collect::<Vec<_>>().join(", ");
+                                PlanError::Head { layers, source: Box::new(source) }
+                            }
+                            None => source.into(),
+                        }
+                    })?,
+                };
+                let known = |name: &String| assignment.assigned.iter().any(|assigned| assigned.parameter == *name);
+                let parameters = parameters.into_iter().filter(|parameter| known(&parameter.name)).collect();
                 let files = file.files();
                 (Parameters::from_file(parameters, file, assignment), files)
             }
@@ -108,10 +130,14 @@ impl Model {
 fn input(config: &Config, mut input: Input) -> Result<Input, PlanError> {
     input.resize = config.stimuli.resize.unwrap_or(input.resize);
     input.crop_pct = config.stimuli.crop_pct.unwrap_or(input.crop_pct);
-    let fits = (input.crop_pct > 0.0) && (input.crop_pct <= 1.0);
+    let fits = (MIN_CROP_PCT..=1.0).contains(&input.crop_pct);
     if !fits && matches!(input.resize, Resize::CropBilinear | Resize::CropBicubic) {
         let found = input.crop_pct.to_string();
-        return Err(PlanError::Value { key: "stimuli.crop_pct", expected: "above 0, at most 1", found });
+        return Err(PlanError::Value {
+            key: "stimuli.crop_pct",
+            expected: "0.01 to 1 (torchvision and timm: 0.875)",
+            found,
+        });
     }
     Ok(input)
 }

@@ -62,6 +62,8 @@ pub enum Rule {
 /// A tensor whose shape is not the parameter's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Misshapen {
+    /// Canonical name of the parameter.
+    pub parameter: String,
     /// Name of the tensor in the file.
     pub tensor: String,
     /// Its shape.
@@ -92,7 +94,8 @@ impl Assignment {
                 let parameter = parameter.name.clone();
                 account.assigned.push(Assigned { parameter, tensor, transform, rule: Rule::Name });
             } else {
-                account.misshapen.push(Misshapen { tensor, found, expected });
+                let parameter = parameter.name.clone();
+                account.misshapen.push(Misshapen { parameter, tensor, found, expected });
             }
         }
         for (tensor, shape) in left {
@@ -103,6 +106,17 @@ impl Assignment {
             }
         }
         account
+    }
+
+    /// The account without tensors of another shape that are for these parameters only; none if there are no such tensors,
+    /// or more is wrong.
+    pub fn without(mut self, parameters: &[String]) -> Option<Self> {
+        const WHY: &str = "another shape, and no layer wanted needs it";
+        if self.misshapen.is_empty() || !self.misshapen.iter().all(|tensor| parameters.contains(&tensor.parameter)) {
+            return None;
+        }
+        self.ignored.extend(self.misshapen.drain(..).map(|misshapen| (misshapen.tensor, WHY)));
+        self.is_complete().then_some(self)
     }
 
     /// Whether every parameter has its tensor and every tensor that is not ignored its parameter.
@@ -132,7 +146,7 @@ impl Assignment {
         const LOST: &str = "no tensor of any batch normalization, and not every convolution has the bias that an \
                             exporter leaves when it folds one: what normalizes them is not in the file";
         let lost = self.norms_lost.then(|| LOST.to_string()).into_iter();
-        let misshapen = self.misshapen.iter().map(|Misshapen { tensor, found, expected }| {
+        let misshapen = self.misshapen.iter().map(|Misshapen { tensor, found, expected, .. }| {
             format!("{tensor} has shape {found:?}, expected {expected:?}")
         });
         let missing = self.missing.iter().map(|(parameter, name)| format!("no tensor {name} (for {parameter})"));

@@ -3,6 +3,7 @@
 use burn::tensor::TensorData;
 
 use super::{Assignment, Kind, Parameter, WeightsError, WeightsFile, formula};
+use crate::progress::Interrupt;
 use crate::stats::permutation::Random;
 
 /// Where the parameters of a network come from; hands them out one at a time in the canonical layout, so that beside
@@ -10,6 +11,7 @@ use crate::stats::permutation::Random;
 pub struct Parameters {
     parameters: Vec<Parameter>,
     source: Source,
+    interrupt: Interrupt,
 }
 
 enum Source {
@@ -26,7 +28,7 @@ impl Parameters {
     pub fn from_file(parameters: Vec<Parameter>, file: Box<dyn WeightsFile>, assignment: Assignment) -> Self {
         let parameters = of_files(parameters, assignment.folded);
         assert!(assignment.is_complete() && assignment.assigned.len() == parameters.len(), "an incomplete assignment");
-        Self { parameters, source: Source::File { file, assignment } }
+        Self { parameters, source: Source::File { file, assignment }, interrupt: Interrupt::default() }
     }
 
     /// What the user should know of the file.
@@ -40,13 +42,22 @@ impl Parameters {
     /// An untrained network, the control: kernels normal with variance `2 / fan_in` (He et al. 2015), embeddings normal with
     /// standard deviation 0.02, biases and means zero, scales and variances one. A parameter depends on `seed` and its place in the network alone.
     pub fn random(parameters: Vec<Parameter>, seed: u64) -> Self {
-        Self { parameters: of_files(parameters, false), source: Source::Random { seed } }
+        Self {
+            parameters: of_files(parameters, false),
+            source: Source::Random { seed },
+            interrupt: Interrupt::default(),
+        }
     }
 
     /// The deterministic weights of tests and benchmarks ([`formula`]).
     #[doc(hidden)]
     pub fn formula(parameters: Vec<Parameter>) -> Self {
-        Self { parameters: of_files(parameters, false), source: Source::Formula }
+        Self { parameters: of_files(parameters, false), source: Source::Formula, interrupt: Interrupt::default() }
+    }
+
+    /// The same, handed out until asked to stop.
+    pub fn until(self, interrupt: &Interrupt) -> Self {
+        Self { interrupt: interrupt.clone(), ..self }
     }
 
     /// Whether batch normalization is folded into the convolutions' weights and biases, and there is none of its own.
@@ -62,11 +73,15 @@ impl Parameters {
     /// One parameter, `f32` in its canonical shape.
     ///
     /// # Errors
-    /// The file cannot be read, or the tensor holds other than finite floating-point numbers or a negative variance.
+    /// The file cannot be read, or the tensor holds other than finite floating-point numbers or a negative variance; asked
+    /// to stop.
     ///
     /// # Panics
     /// If the network has no parameter of that name.
     pub fn get(&mut self, name: &str) -> Result<TensorData, WeightsError> {
+        if self.interrupt.stopped() {
+            return Err(WeightsError::Interrupted);
+        }
         let index = self.parameters.iter().position(|parameter| parameter.name == name);
         let index = index.unwrap_or_else(|| panic!("the network lists no parameter {name}"));
         let parameter = &self.parameters[index];

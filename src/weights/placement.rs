@@ -63,6 +63,7 @@ pub(super) fn account(parameters: &[Parameter], graph: &Graph) -> Assignment {
                     account.assigned.push(Assigned { parameter, tensor, transform, rule });
                 }
                 None => account.misshapen.push(Misshapen {
+                    parameter: parameter.name.clone(),
                     tensor: held.name.clone(),
                     found: held.shape.clone(),
                     expected: parameter.shape.clone(),

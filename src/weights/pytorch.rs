@@ -15,6 +15,7 @@ use pytorch_reader::{DType, PytorchReader, Tensor};
 use super::float::Float;
 use super::{Format, WeightsError, WeightsFile, archive};
 use crate::error::FileError;
+use crate::limits;
 
 /// The registry entry.
 pub const FORMAT: Format =
@@ -65,7 +66,6 @@ impl Checkpoint {
     /// # Errors
     /// The file is damaged, holds tensors that are not plain arrays, or claims more than it can hold.
     pub fn open(path: &Path) -> Result<Self, WeightsError> {
-        let file_bytes = std::fs::metadata(path).map_err(FileError::at(path))?.len();
         check_pickles(path)?;
         let whole = PytorchReader::new(path).map_err(|source| unreadable(path, source))?;
         let under = |keys: &[&'static str]| {
@@ -75,17 +75,21 @@ impl Checkpoint {
         };
         let nested = under(&WEIGHTS_KEYS);
         let averages = nested.as_ref().and_then(|(key, _)| Some((*key, under(&AVERAGES_KEYS)?.0)));
-        let tensors: BTreeMap<String, Tensor> =
-            nested.map_or(whole, |(_, nested)| nested).into_tensors().into_iter().collect();
-        for (name, tensor) in &tensors {
-            if tensor.byte_len() as u64 > file_bytes.saturating_mul(archive::DEFLATE_RATIO) {
-                return Err(WeightsError::Damaged {
-                    path: path.into(),
-                    problem: format!("{name} claims {} bytes in a file of {file_bytes}", tensor.byte_len()),
-                });
-            }
-        }
+        let tensors = sized(path, nested.map_or(whole, |(_, nested)| nested))?;
         Ok(Self { path: path.into(), tensors, averages })
+    }
+}
+
+/// The tensors, if the file can hold what they claim.
+fn sized(path: &Path, reader: PytorchReader) -> Result<BTreeMap<String, Tensor>, WeightsError> {
+    let file_bytes = std::fs::metadata(path).map_err(FileError::at(path))?.len();
+    let tensors: BTreeMap<String, Tensor> = reader.into_tensors().into_iter().collect();
+    match tensors.iter().find(|(_, tensor)| tensor.byte_len() as u64 > limits::unpacked(file_bytes)) {
+        None => Ok(tensors),
+        Some((name, tensor)) => Err(WeightsError::Damaged {
+            path: path.into(),
+            problem: format!("{name} claims {} bytes in a file of {file_bytes}", tensor.byte_len()),
+        }),
     }
 }
 
@@ -128,12 +132,18 @@ impl WeightsFile for Checkpoint {
     fn notes(&self) -> Vec<String> {
         let note = |(taken, left)| {
             format!(
-                "{}: the weights under {taken:?} are taken, not their averages under {left:?}; for these save what is under \
-                 {left:?} alone",
+                "{}: the weights under {taken:?} are taken, not their averages under {left:?}; these: network.ema = true",
                 self.path.display()
             )
         };
         self.averages.map(note).into_iter().collect()
+    }
+
+    fn averages(self: Box<Self>) -> Result<Box<dyn WeightsFile>, WeightsError> {
+        let Some((_, key)) = self.averages else { return Err(WeightsError::NoAverages { path: self.path }) };
+        let reader = PytorchReader::with_top_level_key(&self.path, key).map_err(|s| unreadable(&self.path, s))?;
+        let tensors = sized(&self.path, reader)?;
+        Ok(Box::new(Self { path: self.path, tensors, averages: None }))
     }
 
     fn tensors(&self) -> Vec<(String, Vec<usize>)> {
@@ -165,6 +175,8 @@ impl WeightsFile for Checkpoint {
 #[cfg(test)]
 mod tests {
     use std::io::{Cursor, Read, Write};
+
+    use base64::Engine;
 
     use zip::write::SimpleFileOptions;
     use zip::{CompressionMethod, ZipArchive, ZipWriter};
@@ -282,6 +294,39 @@ mod tests {
         let elements = [108, 4, 4, 4, 4, 4, 36, 8, 2];
         let counter = 8 + 8;
         assert_eq!(rest.len(), elements.iter().map(|count| 8 + 4 * count).sum::<usize>() + counter);
+    }
+
+    /// `torch.save({"epoch": 3, "state_dict": {"a": [1, 2]}, "state_dict_ema": {"a": [3, 4]}})`, packed, in base 64.
+    const AVERAGED: &str = "\
+        eNqlVT1v00AYvjhfxoV8tEDaDmVgCRK4dj4bCqQyyIsHQihSxGJc54gtnDhnX4JAQlRCGfgFSAxs/AZW/kKXioGNiYmVkTu7TW2HNCK8knVycs\
+        +HXz/vuaXEEwCwLJipHFgFmqMb5hhudzWs8cMXlixlwNNQHTJvECh2kgQAh7ZuoJgS73DkzsUahmrX1DFidN22LKhj0x643EOnCx3YfUD+4VD8\
+        RhslOjGyX0NJHdtEj1dH2LRcTnXgwci0uiqGA9d21HGJQ6lisZP2yG1H60GU9iGcbNkafuz/yCHWIxTQhU6crPpwhDiFwWjlkQIUZoIuKrEJuv\
+        TeoNoZjLJtlHM7mZBlFfY1lPd2rBpJg8gaacOnFdGa4dFdPqG7Qumu+nQFjNbbaMMd8S0lzd7/ONHWCYZerbl9LoDr0z7zz22nr2F1DB2XNEuW\
+        rkXaPVMiFfry6/s76o1e84U2Qf1M6KSDqmaZvUEfDrAslRdp/a1qFWqg+RL9ZIgEc66BPGhODRy8wtCmSZCl3WV0T8syMbYg9TC5+2MjRVRS53\
+        rIgHuhVG8LsnT7PwwAcNgktHvUwfhzk6eS7AIHd8IORFnaAcvr7+0RD57+h/3jt4v1s2B3qj/NWX1ZA2WOKh996j1Z/P63QOksgN6ju9AxSQJf\
+        a/RoUM2uLPH/aESo1kRR2KmWyjWxUasL1VKjIjSEcqMqlOoVsd6oiIJQEb2UPltTvxaJj6LnMkbNTn0GZzU34zx6DkbRwQEshJBGDMyb7ihJcI\
+        g2QyRHQZKZyY3yBAchH+JpM2B2AKPwYIozIfgxAyKzE8UGExjG0qM4nPooNpihbAj7LYCd07vgq90KP3MCLAhdS0mlbp5GNH5rimQj6wrjr78T\
+        /kpw9FsE4mn/3j99kykfw3r7/b1/AEtemy0=";
+
+    #[test]
+    fn averages_are_taken_when_asked_for() {
+        let packed = base64::engine::general_purpose::STANDARD.decode(AVERAGED).unwrap();
+        let mut bytes = vec![];
+        flate2::read::ZlibDecoder::new(&packed[..]).read_to_end(&mut bytes).unwrap();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), bytes).unwrap();
+        let mut open = crate::weights::open(file.path()).unwrap();
+        assert_eq!(open.read("a").unwrap(), [1.0, 2.0]);
+        let note = &open.notes()[0];
+        assert!(note.contains("under \"state_dict\" are taken, not their averages under \"state_dict_ema\""), "{note}");
+        let mut averages = open.averages().unwrap();
+        assert_eq!((averages.read("a").unwrap(), averages.notes().len()), (vec![3.0, 4.0], 0));
+        let none = crate::weights::fixtures::open(&super::super::fixtures::bytes("tiny.pth"))
+            .unwrap()
+            .averages()
+            .err()
+            .unwrap();
+        assert!(none.to_string().contains("has no averages of its weights"), "{none}");
     }
 
     #[test]

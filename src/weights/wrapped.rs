@@ -53,6 +53,10 @@ impl WeightsFile for Wrapped {
         self.file.files()
     }
 
+    fn averages(self: Box<Self>) -> Result<Box<dyn WeightsFile>, WeightsError> {
+        self.file.averages().map(unwrap)
+    }
+
     fn graph(&self) -> Option<&graph::Graph> {
         self.file.graph()
     }
