@@ -396,6 +396,7 @@ fn time_network(plan: Plan) -> Result<Vec<Row>, Error> {
     let rgb = inputs
         .manifest
         .load(&[0], None, prepared.size, prepared.resize, prepared.crop_pct, placement.batch)
+        .map_err(Error::failed)?
         .take(placement.batch)
         .collect::<Result<Vec<_>, _>>()
         .map_err(Error::failed)?;

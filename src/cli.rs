@@ -15,10 +15,11 @@ use std::path::{Path, PathBuf};
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+use semgpu::config::MOST_RESAMPLES;
 use semgpu::device::Choice;
 use semgpu::error::{Error, FileError};
 use semgpu::progress::{Progress, Verbosity, say};
-use semgpu::results::Results;
+use semgpu::results::{Results, ResultsDir};
 use semgpu::{bench, compare, export, plan, report};
 
 use concepts::Concepts;
@@ -150,7 +151,7 @@ enum Command {
         #[arg(long, num_args = 2, value_names = ["A", "B"])]
         layers: Vec<String>,
         /// Draws of the multiplier bootstrap over concepts, shared by all differences
-        #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]
+        #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=MOST_RESAMPLES))]
         bootstrap: u64,
         /// Seeds the draws
         #[arg(long, default_value_t = 2018)]
@@ -187,6 +188,7 @@ pub fn call(cli: Cli) -> Result<(), Error> {
         _ => Verbosity::Normal,
     };
     let progress = Progress::new(verbosity);
+    stop_on_ctrl_c(&progress);
     match cli.command {
         Command::Quickstart(arguments) => quickstart::quickstart(arguments, &progress),
         Command::Init { directory } => quickstart::init(&directory, &progress),
@@ -197,6 +199,7 @@ pub fn call(cli: Cli) -> Result<(), Error> {
         Command::Status(arguments) => shards::status(arguments),
         Command::Plot { directory } => {
             let results = Results::read(&directory).map_err(Error::input)?;
+            let _claim = ResultsDir::new(&directory).lock("plot").map_err(Error::input)?;
             for path in report::write_figures(&results, &directory).map_err(Error::failed)? {
                 print(&path.display().to_string());
             }
@@ -221,7 +224,6 @@ pub fn call(cli: Cli) -> Result<(), Error> {
             Ok(())
         }
         Command::Compare { directories, words, layers, bootstrap, seed, out } => {
-            stop_on_ctrl_c(&progress);
             let request = compare::Request { directories, words, layers, resamples: bootstrap, seed, out };
             print(&compare::compare(&request, &progress)?.display().to_string());
             Ok(())
@@ -267,12 +269,10 @@ pub fn chain(error: &Error) -> String {
     text
 }
 
-/// Threads that the plan will refuse are not started.
-fn use_threads(threads: Option<NonZeroUsize>) {
-    if let Some(threads) = threads.filter(|threads| threads.get() <= plan::MOST_THREADS) {
-        // Fails only if a pool exists already, and then that one serves.
-        let _ = rayon::ThreadPoolBuilder::new().num_threads(threads.get()).build_global();
-    }
+/// Starts the threads of the CPU; those that the plan will refuse are not started.
+fn use_threads(threads: Option<NonZeroUsize>) -> Result<(), Error> {
+    let threads = threads.filter(|threads| threads.get() <= plan::MOST_THREADS).map_or(0, NonZeroUsize::get);
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().map_err(Error::failed)
 }
 
 /// `--threads`
@@ -281,11 +281,12 @@ fn threads(text: &str) -> Result<NonZeroUsize, String> {
     threads.ok_or_else(|| format!("expected 1 to {}", plan::MOST_THREADS))
 }
 
-/// The first Ctrl-C lets the batch end and keeps what is finished, the second ends at once.
+/// Ctrl-C and SIGTERM end what only reads at once. Where something is written, the first lets the batch end and keeps what
+/// is finished, the second ends at once.
 fn stop_on_ctrl_c(progress: &Progress) {
     let interrupt = progress.interrupt.clone();
     let handler = move || {
-        if interrupt.stopped() {
+        if interrupt.stopped() || !interrupt.writes() {
             std::process::exit(130);
         }
         interrupt.stop();

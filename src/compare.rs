@@ -115,6 +115,7 @@ pub fn compare(request: &Request, progress: &Progress) -> Result<PathBuf, Error>
     let curves = curves(request).map_err(Error::input)?;
     let out = ResultsDir::new(&request.out);
     out.check([]).map_err(Error::input)?;
+    let _writing = progress.interrupt.writing();
     let _claim = out.lock("compare").map_err(Error::input)?;
     let mut read: Vec<Option<WordsAndLayers>> = Vec::new();
     for curve in &curves {

@@ -131,6 +131,7 @@ pub fn select(request: &Request, progress: &Progress) -> Result<Selection, Error
     }
     selection.warn_of_images(&photos);
 
+    let _writing = progress.interrupt.writing();
     output::write_report(&selection, request, &photos).map_err(Error::failed)?;
     let concepts = selection.concepts(request.per_concept);
     if concepts < FEWEST_CONCEPTS {

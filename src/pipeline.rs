@@ -98,6 +98,7 @@ pub fn run(plan: Plan, fresh: bool, shards: Option<&Shards>, progress: &Progress
     let layers: Vec<&str> = model.layers.iter().map(|layer| layer.name.as_str()).collect();
     let (groups, concepts) = (manifest.groups.len(), manifest.concepts.len());
     let constant = config.two_vs_two.constant;
+    let _writing = progress.interrupt.writing();
     let _claim = directory.claim("run", &checksums.similarity, fresh).map_err(Error::input)?;
     let Opened { mut checkpoint, damaged } = Checkpoint::open(&directory, &layers, groups, concepts, constant);
     damaged.iter().for_each(|damaged| progress.line(format!("warning: {damaged}")));
@@ -200,17 +201,25 @@ impl FirstHalf<'_> {
             self.progress.line("all layers are there from an earlier run");
             return Ok(Vec::new());
         }
-        let stages = self.model.load(weights, &self.placement.device.device).map_err(Error::input)?;
+        let weights = weights.until(&self.progress.interrupt);
+        let loaded = self.model.load(weights, &self.placement.device.device);
+        self.progress.interrupt.check()?;
+        let stages = loaded.map_err(Error::input)?;
         self.unchanged.check().map_err(Error::failed)?;
         let per_image: u64 = self.model.stages.iter().map(|stage| stage.multiply_adds).sum();
         let concepts = self.manifest.concepts.len();
         let task = self.progress.task(per_image * (concepts * unfinished.len()) as u64);
         let mut timings = Vec::new();
         let input = &self.model.input;
-        let mut decoded =
+        let decoded =
             self.manifest.load(&unfinished, Some(self.sums), input.size, input.resize, input.crop_pct, concepts);
+        let mut decoded = decoded.map_err(Error::failed)?;
         for group in unfinished {
-            let rgb = decoded.by_ref().take(concepts).collect::<Result<Vec<_>, _>>().map_err(Error::failed)?;
+            let rgb = decoded.by_ref().take(concepts).map(|rgb| {
+                self.progress.interrupt.check()?;
+                rgb.map_err(Error::failed)
+            });
+            let rgb = rgb.collect::<Result<Vec<_>, _>>()?;
             let began = Instant::now();
             timings.extend(self.group(&stages, group, &rgb, checkpoint, &task)?);
             let name = &self.manifest.groups[group];

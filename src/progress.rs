@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, Write};
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -24,17 +24,44 @@ pub enum Verbosity {
 
 /// Set by Ctrl-C; asked between batches.
 #[derive(Clone, Debug, Default)]
-pub struct Interrupt(Arc<AtomicBool>);
+pub struct Interrupt(Arc<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    stopped: AtomicBool,
+    /// How many write files that a stop should not leave half done.
+    writing: AtomicUsize,
+}
+
+/// Something is written, until this is dropped: a stop is then heard between batches, not at once.
+pub struct Writing(Interrupt);
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        self.0.0.writing.fetch_sub(1, Ordering::SeqCst);
+    }
+}
 
 impl Interrupt {
     /// Asks the run to stop at the next batch.
     pub fn stop(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.stopped.store(true, Ordering::SeqCst);
     }
 
     /// Whether the run was asked to stop.
     pub fn stopped(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.stopped.load(Ordering::SeqCst)
+    }
+
+    /// From here on something is written.
+    pub fn writing(&self) -> Writing {
+        self.0.writing.fetch_add(1, Ordering::SeqCst);
+        Writing(self.clone())
+    }
+
+    /// Whether something is written.
+    pub fn writes(&self) -> bool {
+        self.0.writing.load(Ordering::SeqCst) > 0
     }
 
     /// # Errors

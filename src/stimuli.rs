@@ -110,7 +110,10 @@ impl Manifest {
     ///
     /// At most `ahead` images wait decoded, and one more in each thread, `3 * size * size` bytes each; a whole group is
     /// a good choice. With `sums`, every image's checksum group by group, one that is another by now is an error. See
-    /// [`Loader`].
+    /// [`Loader`]. As many threads as the CPU's pool has.
+    ///
+    /// # Errors
+    /// [`StimuliError::Thread`]
     pub fn load(
         &self,
         groups: &[usize],
@@ -119,7 +122,7 @@ impl Manifest {
         resize: Resize,
         crop_pct: f64,
         ahead: usize,
-    ) -> Loader {
+    ) -> Result<Loader, StimuliError> {
         let jobs = groups.iter().flat_map(|&group| {
             self.stimuli[group].iter().zip(&self.concepts).enumerate().map(move |(n, (stimulus, concept))| Job {
                 path: stimulus.path.clone(),
@@ -267,8 +270,8 @@ pub struct Loader {
 }
 
 impl Loader {
-    fn start(jobs: Vec<Job>, size: usize, resize: Resize, crop_pct: f64, ahead: usize) -> Self {
-        let threads = thread::available_parallelism().map_or(1, usize::from).min(jobs.len());
+    fn start(jobs: Vec<Job>, size: usize, resize: Resize, crop_pct: f64, ahead: usize) -> Result<Self, StimuliError> {
+        let threads = rayon::current_num_threads().min(jobs.len());
         let jobs = Arc::new(jobs);
         let worker = |first: usize| {
             let (sender, queue) = sync_channel(ahead / threads);
@@ -280,10 +283,12 @@ impl Loader {
                     }
                 }
             };
-            (queue, thread::spawn(decode))
+            let worker = thread::Builder::new().spawn(decode).map_err(StimuliError::Thread)?;
+            Ok::<_, StimuliError>((queue, worker))
         };
-        let (queues, workers) = (0..threads).map(worker).unzip();
-        Self { queues, workers, jobs, next: 0 }
+        let started = (0..threads).map(worker).collect::<Result<Vec<_>, _>>()?;
+        let (queues, workers) = started.into_iter().unzip();
+        Ok(Self { queues, workers, jobs, next: 0 })
     }
 }
 
@@ -464,6 +469,9 @@ pub enum StimuliError {
         /// What is wrong, with the file.
         source: Box<ImageError>,
     },
+    /// The system has no thread left.
+    #[error("no thread to decode images in ({0}); ask for fewer: run.threads")]
+    Thread(std::io::Error),
     /// The image decoder broke down.
     #[error("concept {concept:?}, group {group:?}: {}: the decoder broke down, replace the file", path.display())]
     Decoder {

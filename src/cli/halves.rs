@@ -17,7 +17,7 @@ use semgpu::progress::Progress;
 use semgpu::stimuli::Manifest;
 
 use super::run::print_page;
-use super::{print, stop_on_ctrl_c, threads, use_threads};
+use super::{print, threads, use_threads};
 
 #[derive(Args)]
 pub(super) struct Similarity {
@@ -83,8 +83,7 @@ pub(super) struct Test {
 }
 
 pub(super) fn similarity(arguments: Similarity, progress: &Progress) -> Result<(), Error> {
-    use_threads(arguments.threads);
-    stop_on_ctrl_c(progress);
+    use_threads(arguments.threads)?;
     let layout = Layout {
         key: arguments.key,
         flatten: arguments.flatten,
@@ -110,8 +109,7 @@ pub(super) fn similarity(arguments: Similarity, progress: &Progress) -> Result<(
 }
 
 pub(super) fn test(arguments: Test, progress: &Progress) -> Result<(), Error> {
-    use_threads(arguments.threads);
-    stop_on_ctrl_c(progress);
+    use_threads(arguments.threads)?;
     let mut request = arguments.request;
     request.reading.entries = match (arguments.distances, arguments.similarities) {
         (true, _) => Some(Entries::Distances),

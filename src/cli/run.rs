@@ -14,7 +14,7 @@ use semgpu::progress::Progress;
 use semgpu::results::ResultsDir;
 use semgpu::wording::{counted, grouped};
 
-use super::{print, stop_on_ctrl_c, threads, use_threads};
+use super::{print, threads, use_threads};
 
 #[derive(Args)]
 pub(super) struct Run {
@@ -76,7 +76,7 @@ pub(super) fn place(mut config: Config, out: Option<PathBuf>, threads: Option<No
         config.run.out = Some(std::path::absolute(&out).map_err(FileError::at(out)).map_err(Error::input)?);
     }
     config.run.threads = threads.map(NonZeroUsize::get).or(config.run.threads);
-    use_threads(config.run.threads.and_then(NonZeroUsize::new));
+    use_threads(config.run.threads.and_then(NonZeroUsize::new))?;
     Ok(config)
 }
 
@@ -87,7 +87,6 @@ pub(super) fn run(arguments: Run, progress: &Progress) -> Result<(), Error> {
 
 /// Runs an experiment; the last line says where its page lies.
 pub(super) fn carry_out(config: Config, fresh: bool, dry_run: bool, progress: &Progress) -> Result<(), Error> {
-    stop_on_ctrl_c(progress);
     let note = config.stimuli.note.clone();
     let plan = Plan::new(config, progress).map_err(Error::input)?;
     describe(&plan, progress);
