@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::arrays::{self, ArrayError, RsmFile, RsmsOut, WriteEnding, write_rsms};
+use crate::arrays::{RsmFile, RsmsOut, WriteEnding, write_rsms};
 use crate::error::{Error, FileError};
+use crate::matrices::{self, MatrixError};
 use crate::report::distinct;
 use crate::results::{Results, ResultsDir, ResultsError, check_files};
 use crate::stats::Rsm;
@@ -16,7 +17,7 @@ pub enum ExportError {
     Results(#[from] ResultsError),
     /// A matrix.
     #[error(transparent)]
-    Array(#[from] ArrayError),
+    Matrix(#[from] MatrixError),
     /// The concepts.
     #[error(transparent)]
     File(#[from] FileError),
@@ -100,10 +101,9 @@ fn read(directory: &Path, out: &Path) -> Result<(Vec<String>, Vec<Matrix>), Expo
 }
 
 fn read_rsms(path: &Path, expected: &[usize]) -> Result<Vec<Rsm>, ExportError> {
-    let (found, values) = arrays::read_npy(path)?;
+    let (found, rsms) = matrices::of_results(path)?;
     if found != expected {
         return Err(ExportError::Shape { path: path.into(), found, expected: expected.to_vec() });
     }
-    let concepts = found[found.len() - 1];
-    Ok(values.chunks_exact(concepts * concepts).map(|values| Rsm::new(concepts, values.to_vec())).collect())
+    Ok(rsms)
 }

@@ -1,5 +1,6 @@
 //! The two halves of the experiment on their own: features that another program computed to RSMs, and RSMs to tests.
 
+mod made;
 mod reading;
 mod similarity;
 mod testing;
@@ -7,6 +8,7 @@ mod words;
 
 use std::path::{Path, PathBuf};
 
+use made::MADE;
 pub use similarity::{SimilarityRequest, similarity};
 pub use testing::Test;
 
@@ -54,6 +56,12 @@ pub enum HalvesError {
         /// What both would become.
         out: PathBuf,
     },
+    /// Somebody else's file in the directory --out.
+    #[error(
+        "{}: there already, and not made by semgpu similarity ({MADE} beside it does not list it), so it is not replaced: \
+         remove it, or give --out another directory", .0.display()
+    )]
+    Foreign(PathBuf),
     /// The list beside --out is of other matrices.
     #[error(
         "{}: lists {found} concepts, expected the {expected} of --manifest in their order; matrices beside it may be in its \

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use crate::checksum::{self, sha256};
-use crate::config::{Config, ControlsConfig, check_permutations, draws};
+use crate::config::{Config, ControlsConfig, check_permutations, draws, twice};
 use crate::error::FileError;
 use crate::evaluation::Words;
 use crate::evaluation::controls::Controls;
@@ -114,6 +114,10 @@ fn check_values(config: &Config) -> Result<(), PlanError> {
     if let Some(words) = config.words.iter().find(|words| !is_name(&words.name)) {
         let found = format!("{:?} ({} bytes)", words.name, words.name.len());
         return Err(PlanError::Value { key: "words.name", expected: NAME, found });
+    }
+    if let Some(method) = twice(&config.rsa.methods) {
+        let found = format!("{method} twice");
+        return Err(PlanError::Value { key: "rsa.methods", expected: "each method once", found });
     }
     check_permutations(config.two_vs_two.permutations).map_err(PlanError::TwoVsTwo)?;
     let one_vs_two = config.one_vs_two.as_ref().and_then(|section| section.permutations);

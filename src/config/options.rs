@@ -67,6 +67,9 @@ pub struct InferenceOptions {
     pub tail: Tail,
 }
 
+/// Bootstrap resamples that can be asked for; all are held.
+pub const MOST_RESAMPLES: u64 = 1_000_000;
+
 /// An option out of its range.
 #[derive(Debug)]
 pub struct OptionError {
@@ -85,6 +88,10 @@ impl TestOptions {
     /// The first option that is out of its range.
     pub fn check(&self, concepts: usize) -> Result<(), OptionError> {
         check_permutations(self.permutations)?;
+        if self.bootstrap > MOST_RESAMPLES {
+            let (found, expected) = (self.bootstrap.to_string(), "0 to 1,000,000");
+            return Err(OptionError { option: "bootstrap", expected, found });
+        }
         if self.bootstrap > 0 && concepts < MIN_CONCEPTS {
             let found = format!("{} with {concepts} concepts", self.bootstrap);
             return Err(OptionError { option: "bootstrap", expected: "0, or 12 concepts or more to resample", found });
@@ -124,6 +131,11 @@ pub(crate) fn check_permutations(permutations: u64) -> Result<(), OptionError> {
     Err(OptionError { option: "permutations", expected: "0 to 100,000,000", found })
 }
 
+/// The first method that is asked for twice: it would stand twice in the tables.
+pub(crate) fn twice(methods: &[Rsa]) -> Option<Rsa> {
+    methods.iter().enumerate().find(|(n, method)| methods[..*n].contains(method)).map(|(_, method)| *method)
+}
+
 /// The draws of so many concepts, within their strata where there are any.
 pub fn draws(seed: u64, concepts: usize, strata: Option<&[u32]>) -> Permutations {
     strata.map_or_else(|| Permutations::new(seed, concepts), |strata| Permutations::stratified(seed, strata))
@@ -142,6 +154,14 @@ pub struct TestRequest {
     #[arg(long, value_name = "FILE")]
     #[serde(default)]
     pub layers: Option<PathBuf>,
+    /// What the layers stand along in figures, such as "Time (ms)"; default: Layer.
+    #[arg(long, value_name = "TITLE")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub axis: Option<String>,
+    /// The layers have no order (regions): bars instead of curves.
+    #[arg(long)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unordered: bool,
     /// The network's name in tables and figures.
     #[arg(long, default_value = "images", value_name = "NAME")]
     pub network: String,

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use super::made::Made;
 use super::{HalvesError, words};
 use crate::arrays::{self, RsmFile, RsmsOut, write_rsms};
 use crate::device::{self, Choice};
@@ -37,6 +38,10 @@ pub fn similarity(request: &SimilarityRequest, progress: &Progress) -> Result<Ve
     let written: Vec<PathBuf> = outs.iter().flat_map(|out| [out.clone(), names::list_of(out)]).collect();
     let read: Vec<&Path> = request.features.iter().map(PathBuf::as_path).collect();
     check_files(&written, &read).map_err(Error::input)?;
+    let mut made = is_directory(request).then(|| Made::read(&request.out));
+    if let Some(made) = &made {
+        outs.iter().try_for_each(|out| made.check(out)).map_err(Error::input)?;
+    }
     let manifest = request.layout.manifest.as_ref();
     let list = manifest.zip(outs.first()).map(|(manifest, out)| (out.with_file_name(CONCEPTS), &manifest.concepts));
     if let Some((path, concepts)) = &list {
@@ -71,12 +76,16 @@ pub fn similarity(request: &SimilarityRequest, progress: &Progress) -> Result<Ve
         task.now(path.display().to_string());
         if of_words(path, request) {
             let (rsm, concepts) = rsm_of_words(path, request, progress).map_err(Error::input)?;
+            let _writing = progress.interrupt.writing();
+            made.as_mut().map_or(Ok(()), |made| made.enlist(out, path)).map_err(Error::failed)?;
             write(out, &[rsm], false, None, Some(concepts), request).map_err(Error::failed)?;
             continue;
         }
         let features = features.map_or_else(|| Features::open(path, &request.layout).map_err(Error::input), Ok)?;
         let groups = 0..features.groups;
         let rsms = groups.map(|group| features.rsm(group, progress, &task)).collect::<Result<Vec<_>, _>>()?;
+        let _writing = progress.interrupt.writing();
+        made.as_mut().map_or(Ok(()), |made| made.enlist(out, path)).map_err(Error::failed)?;
         let (grouped, groups, concepts) = (features.grouped, features.group_names, features.concept_names);
         write(out, &rsms, grouped, Some(groups), concepts, request).map_err(Error::failed)?;
     }
@@ -151,10 +160,15 @@ fn check_list(path: &Path, concepts: &[String]) -> Result<(), HalvesError> {
     Err(HalvesError::OtherConcepts { path: path.into(), found: found.len(), expected: concepts.len() })
 }
 
+/// Whether --out is a directory of matrices.
+fn is_directory(request: &SimilarityRequest) -> bool {
+    request.features.len() != 1 || request.out.is_dir()
+}
+
 /// Where each file's RSMs go: --out, or in a directory `.npy` files called as the features' files are, or, where those
 /// share their name, as their folders.
 fn outs(request: &SimilarityRequest) -> Result<Vec<PathBuf>, HalvesError> {
-    if let ([_], false) = (&request.features[..], request.out.is_dir()) {
+    if !is_directory(request) {
         RsmFile::of(&request.out)?;
         return Ok(vec![request.out.clone()]);
     }

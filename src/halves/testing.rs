@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::reading::{Inputs, Wanted};
 use super::{HalvesError, list};
 use crate::checksum::{self, sha256};
-use crate::config::{TestRequest, draws};
+use crate::config::{TestRequest, draws, twice};
 use crate::device::{self, Selected};
 use crate::error::{Error, FileError};
 use crate::evaluation::{LayerRsms, Space, Words};
@@ -67,6 +67,10 @@ impl Test {
         }
         let categories = request.categories.as_ref().map(|path| list(path, count, "category")).transpose()?;
         request.options.check(count)?;
+        if let Some(method) = twice(&request.rsa) {
+            let found = format!("{method} twice");
+            return Err(HalvesError::Value { option: "rsa", found, expected: "each method once" });
+        }
         let strata = request.options.strata(categories.as_deref());
         let draws = draws(request.seed, count, strata.as_deref());
         check_testable(&words, &space, &read, &draws)?;
@@ -105,6 +109,7 @@ impl Test {
     /// The device fails, a file cannot be written, [`Error::Interrupted`].
     pub fn run(self, progress: &Progress) -> Result<PathBuf, Error> {
         let started = Instant::now();
+        let _writing = progress.interrupt.writing();
         let claim = self.directory.claim("test", &self.experiment, self.record.config.fresh);
         let _claim = claim.map_err(Error::input)?;
         let record = RunRecord::new(Command::Test(Box::new(self.record)), &self.device, self.warnings);
@@ -126,9 +131,11 @@ fn check_names(request: &TestRequest, directory: &ResultsDir) -> Result<(), Halv
         ("words", &request.words, ResultsDir::words_rsm as File),
         ("images", &request.images, ResultsDir::layer_rsm as File),
     ];
+    let titles = [("axis", &request.axis), ("groups-are", &request.reading.groups_are)];
+    let titles = titles.into_iter().filter_map(|(option, title)| Some((option, title.as_ref()?)));
     let network = ("network", &request.network);
     let named = sides.iter().flat_map(|(side, sources, _)| sources.iter().map(|source| (*side, &source.name)));
-    if let Some((option, name)) = named.chain([network]).find(|(_, name)| !is_name(name)) {
+    if let Some((option, name)) = named.chain(titles).chain([network]).find(|(_, name)| !is_name(name)) {
         return Err(HalvesError::Value { option, found: format!("{name:?}"), expected: NAME });
     }
     let (mut files, mut figures) = (BTreeSet::new(), BTreeSet::new());

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::arrays::ArrayError;
 use crate::error::FileError;
+use crate::matrices::MatrixError;
 use crate::record::RecordError;
 
 /// A converter's or an encoder's error.
@@ -39,7 +39,7 @@ pub enum ReportError {
     },
     /// A matrix of the results cannot be read.
     #[error(transparent)]
-    Array(#[from] ArrayError),
+    Matrix(#[from] MatrixError),
     /// The record of the results cannot be read.
     #[error(transparent)]
     Record(#[from] RecordError),

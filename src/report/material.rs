@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use crate::arrays;
 use crate::config::InferenceOptions;
-use crate::record::RunRecord;
+use crate::matrices;
+use crate::record::{IMAGES, RunRecord};
 use crate::report::ReportError;
 use crate::report::stimuli::Source;
 use crate::results::{Results, ResultsDir};
@@ -12,6 +12,45 @@ use crate::stats::Rsm;
 use crate::stats::ceiling::mean_rsm;
 use crate::stats::one_vs_two::Columns;
 use crate::stats::scoring::Ties;
+
+/// What a test was told of its matrices.
+#[derive(Clone, Copy)]
+pub struct Said<'a> {
+    /// Images, or subjects.
+    pub groups_are: &'a str,
+    /// None: layers.
+    pub axis: Option<&'a str>,
+    /// Whether bars are drawn instead of curves.
+    pub unordered: bool,
+}
+
+impl<'a> Said<'a> {
+    /// Of a run.
+    pub const RUN: Self = Said { groups_are: IMAGES, axis: None, unordered: false };
+
+    /// What a record keeps of it.
+    pub fn of(record: &'a RunRecord) -> Self {
+        Self { groups_are: record.groups_are(), axis: record.axis(), unordered: record.is_unordered() }
+    }
+
+    /// All of them.
+    pub fn all(&self) -> &'a str {
+        if self.groups_are == IMAGES { "groups of images" } else { self.groups_are }
+    }
+
+    /// One of them.
+    pub fn group(&self) -> &'a str {
+        match self.groups_are {
+            IMAGES => "group of images",
+            what => what.strip_suffix('s').unwrap_or(what),
+        }
+    }
+
+    /// So many groups: "5 groups of images", "20 subjects".
+    pub fn groups(&self, count: usize) -> String {
+        format!("{count} {}", if count == 1 { self.group() } else { self.all() })
+    }
+}
 
 /// A results directory, read once for all figures.
 pub struct Material<'a> {
@@ -57,6 +96,11 @@ impl<'a> Material<'a> {
         Some((section.columns, section.ties.unwrap_or(run.config.two_vs_two.ties)))
     }
 
+    /// What groups are of, what layers stand along, and whether they have an order.
+    pub fn said(&self) -> Said<'_> {
+        self.record.as_ref().map_or(Said::RUN, Said::of)
+    }
+
     /// A layer's RSM, the mean over groups; none where the results were copied without their matrices.
     ///
     /// # Errors
@@ -78,26 +122,14 @@ fn mean_of(path: &Path) -> Result<Option<Rsm>, ReportError> {
     if !path.exists() {
         return Ok(None);
     }
-    let (shape, values) = arrays::read_npy(path)?;
-    Ok(mean(&shape, values))
-}
-
-/// `[concepts, concepts]`, or the mean of `[groups, concepts, concepts]`; none of another shape, or an empty one.
-fn mean(shape: &[usize], values: Vec<f64>) -> Option<Rsm> {
-    match *shape {
-        [concepts, columns] if concepts == columns && concepts > 0 => Some(Rsm::new(concepts, values)),
-        [groups, concepts, columns] if concepts == columns && concepts > 0 && groups > 0 => {
-            let groups: Vec<Rsm> =
-                values.chunks(concepts * concepts).map(|group| Rsm::new(concepts, group.to_vec())).collect();
-            Some(mean_rsm(&groups))
-        }
-        _ => None,
-    }
+    let (_, rsms) = matrices::of_results(path)?;
+    Ok((!rsms.is_empty()).then(|| mean_rsm(&rsms)))
 }
 
 #[cfg(test)]
 pub mod tests {
     use super::*;
+    use crate::arrays;
 
     /// Tables and nothing else.
     pub fn material(results: &Results) -> Material<'_> {
@@ -107,8 +139,24 @@ pub mod tests {
 
     #[test]
     fn matrices_of_nothing_are_left_out() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("fc1.npy");
+        assert_eq!(mean_of(&path).unwrap(), None);
         for shape in [&[0, 0][..], &[2, 0, 0], &[0, 3, 3]] {
-            assert_eq!(mean(shape, Vec::new()), None, "{shape:?}");
+            arrays::write_npy(&path, shape, &[]).unwrap();
+            assert_eq!(mean_of(&path).unwrap(), None, "{shape:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_longer_a_matrix_of_correlations_is_not_drawn() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("fc1.npy");
+        arrays::write_npy(&path, &[2, 2, 2], &[1.0, 0.5, 0.5, 1.0, 1.0, -0.5, -0.5, 1.0]).unwrap();
+        assert_eq!(mean_of(&path).unwrap().unwrap().values(), [1.0, 0.0, 0.0, 1.0]);
+        for wrong in [[1.0, 0.5, 0.25, 1.0], [1.0, 1.5, 1.5, 1.0], [0.5, 0.5, 0.5, 0.5]] {
+            arrays::write_npy(&path, &[2, 2], &wrong).unwrap();
+            assert!(mean_of(&path).unwrap_err().to_string().contains("fc1.npy: "));
         }
     }
 }

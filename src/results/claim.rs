@@ -240,6 +240,9 @@ impl Drop for Claim {
         let root = self.directory.root();
         let _ = fs::remove_file(root.join(LOCK));
         // Directories go only if nothing is in them.
+        if self.made {
+            let _ = fs::remove_dir(self.directory.matrices());
+        }
         if self.made && fs::remove_dir(root).is_err() {
             let list = self.directory.finished();
             let alone = |place: &Path| fs::read_dir(place).is_ok_and(|entries| entries.count() == 1);
