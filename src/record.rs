@@ -230,6 +230,9 @@ pub enum RecordError {
     },
 }
 
+/// What a run's groups are of.
+pub const IMAGES: &str = "images";
+
 impl RunRecord {
     /// The record of a command that runs on `device`.
     pub fn new(command: Command, device: &Selected, warnings: Vec<String>) -> Self {
@@ -308,6 +311,27 @@ impl RunRecord {
             Command::Run(run) => run.config.seed,
             Command::Test(test) => test.config.seed,
         }
+    }
+
+    /// What groups are of: of images, or what a test was told: subjects.
+    pub fn groups_are(&self) -> &str {
+        match &self.command {
+            Command::Run(_) => IMAGES,
+            Command::Test(test) => test.config.reading.groups_are.as_deref().unwrap_or(IMAGES),
+        }
+    }
+
+    /// What layers stand along, where a test was told.
+    pub fn axis(&self) -> Option<&str> {
+        match &self.command {
+            Command::Run(_) => None,
+            Command::Test(test) => test.config.axis.as_deref(),
+        }
+    }
+
+    /// Whether a test was told that its layers have no order.
+    pub fn is_unordered(&self) -> bool {
+        matches!(&self.command, Command::Test(test) if test.config.unordered)
     }
 
     /// The run, if it was one.

@@ -3,6 +3,7 @@
 use crate::config::InferenceOptions;
 use crate::report::chart::{Chart, Curve, Entry, Look, Mark};
 use crate::report::curves::{Curves, Model, SIGNIFICANT};
+use crate::report::material::Said;
 use crate::report::style::{CURVE, curve};
 use crate::report::{Drawing, Figure, Material, ReportError, chance, inference, names};
 use crate::results::AccuracyRow;
@@ -20,16 +21,17 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
         stem: curves.stem(FIGURE.name),
         network: curves.network.to_string(),
         text: format!("2 vs. 2 accuracy of {} against layer", curves.network),
-        picture: chart(curves, material.ties(), material.inference()).draw(),
+        picture: chart(curves, material.ties(), material.inference(), material.said()).draw(),
     };
     Ok(networks.iter().map(drawing).collect())
 }
 
-/// A network's curves; `ties` is how ties counted, `of` what p-values speak of, where that is known.
-pub fn chart<'a>(curves: &Curves<'a>, ties: Option<Ties>, of: Option<InferenceOptions>) -> Chart<'a> {
+/// A network's curves; `ties` is how ties counted, `of` what p-values speak of, where that is known, `told` what a test was
+/// told of its matrices.
+pub fn chart<'a>(curves: &Curves<'a>, ties: Option<Ties>, of: Option<InferenceOptions>, told: Said<'a>) -> Chart<'a> {
     let (bands, lines) = chance::drawn(curves);
     let models = curves.models.iter().enumerate();
-    let mut notes = curves.counts();
+    let mut notes = curves.counts(told);
     if curves.permuted() {
         notes += &format!(
             "\nFilled: p\u{a0}<\u{a0}0.05{}, {}; hollow: n.s. Band: null mean\u{a0}±\u{a0}2\u{a0}s.d.",
@@ -49,7 +51,8 @@ pub fn chart<'a>(curves: &Curves<'a>, ties: Option<Ties>, of: Option<InferenceOp
         limits: Some((0.0, 1.0)),
         whole: false,
         labels: curves.labels.clone(),
-        x_title: None,
+        x_title: told.axis,
+        bars: told.unordered,
         bands,
         legend: models.clone().map(|(n, model)| Entry { style: curve(n), filled: true, text: model.words }).collect(),
         curves: models.map(|(n, model)| model_curve(n, model)).chain(lines).collect(),
@@ -106,7 +109,7 @@ mod tests {
         let mut table = rows("net", &["a".into(), "b".into()], &["GloVe"]);
         (table[1].ci_low, table[1].ci_high) = (Some(table[1].accuracy - 0.03), Some(table[1].accuracy + 0.02));
         let curves = Curves::of_networks(&table).remove(0);
-        let svg = chart(&curves, None, None).draw().svg;
+        let svg = chart(&curves, None, None, Said::RUN).draw().svg;
         let (_, marker) = svg.split_once("data-layer=\"1\" data-at=\"").unwrap();
         let x = marker.split_once(' ').unwrap().0.trim_end_matches('0').trim_end_matches('.');
         let (line, circle) = marker.split_once("<circle").unwrap();

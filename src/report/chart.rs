@@ -26,7 +26,9 @@ pub struct Chart<'a> {
     /// The horizontal axis' labels, from left to right; the n-th stands at place n.
     pub labels: Vec<&'a str>,
     /// Below them; none for layers.
-    pub x_title: Option<&'static str>,
+    pub x_title: Option<&'a str>,
+    /// Whether what stands below has no order: a bar for each value instead of a line through all.
+    pub bars: bool,
     /// Under everything.
     pub bands: Vec<Band>,
     /// The first lies on top.
@@ -105,6 +107,9 @@ const SAMPLE: f64 = 84.0;
 const SAMPLE_GAP: f64 = 14.0;
 const ENTRY_GAP: f64 = 44.0;
 const LEGEND_PITCH: f64 = 1.35 * TICK_LABEL;
+/// Of a place, what bars take; and how opaque they are under their markers.
+const BARS: f64 = 0.7;
+const BAR_OPACITY: f64 = 0.35;
 /// Of the dot, in radii of a marker.
 const DOT: f64 = 0.8;
 /// Of the ring around it.
@@ -170,8 +175,12 @@ impl Chart<'_> {
         self.draw_x_axis(&mut canvas, &layout);
         // The heights of 0 and 1, for a script that moves the markers.
         canvas.group(&format!("data-scale=\"{:.2} {:.2}\"", panel.y(0.0), panel.y(1.0)), |canvas| {
-            for curve in self.curves.iter().rev() {
-                curve.draw_line(canvas, &layout);
+            let drawn = self.curves.iter().filter(|curve| curve.words.is_some()).count();
+            for (n, curve) in self.curves.iter().enumerate().rev() {
+                match curve.words.filter(|_| self.bars) {
+                    Some(_) => curve.draw_bars(canvas, &layout, n, drawn),
+                    None => curve.draw_line(canvas, &layout),
+                }
             }
             for curve in self.curves.iter().rev() {
                 curve.draw_markers(canvas, &layout);
@@ -308,6 +317,19 @@ impl Curve<'_> {
         });
     }
 
+    /// Bars side by side, the `n`-th of `count` at each place.
+    fn draw_bars(&self, canvas: &mut Canvas, Layout { panel, .. }: &Layout, n: usize, count: usize) {
+        let width = BARS * panel.slot / count as f64;
+        self.group(canvas, "data-curve", "", |canvas| {
+            for mark in self.marks.iter().filter(|mark| mark.value.is_finite()) {
+                let left = panel.x(mark.place) + (n as f64 - count as f64 / 2.0) * width;
+                let (right, top, bottom) = (left + width, panel.y(mark.value), panel.bottom);
+                let corners = [(left, bottom), (left, top), (right, top), (right, bottom)];
+                canvas.polygon(&corners, self.style.color, BAR_OPACITY);
+            }
+        });
+    }
+
     fn draw_markers(&self, canvas: &mut Canvas, Layout { panel, radius, .. }: &Layout) {
         let marks = self.marks.iter().filter(|mark| mark.value.is_finite());
         for mark in marks.filter(|_| self.style.shape != Shape::None) {
@@ -368,6 +390,7 @@ mod tests {
             whole: false,
             labels: vec!["a", "b", "c", "d"],
             x_title: None,
+            bars: false,
             bands: Vec::new(),
             curves: vec![curve, Curve::line(INK, SOLID, AXIS, to_the_ends(&[0.5; 4]))],
             legend: Vec::new(),

@@ -80,6 +80,7 @@ fn chart<'a>(overlays: &'a [Overlay]) -> Chart<'a> {
         whole: false,
         labels: DEPTHS.to_vec(),
         x_title: Some("Relative depth"),
+        bars: false,
         bands,
         legend,
         curves: curves.chain(lines).collect(),

@@ -25,7 +25,7 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
                     stem: curves.model_stem(FIGURE.name, model.words),
                     network: curves.network.to_string(),
                     text: format!("Accuracy of every concept at every layer of {}, {}", curves.network, model.words),
-                    picture: heatmap(&curves, model, &rows).draw(),
+                    picture: heatmap(&curves, model, &rows, material.said().axis.unwrap_or("Layer")).draw(),
                 });
             }
         }
@@ -33,7 +33,7 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
     Ok(drawings)
 }
 
-fn heatmap(curves: &Curves, model: &Model, rows: &[&ConceptRow]) -> Heatmap {
+fn heatmap<'a>(curves: &Curves, model: &Model, rows: &[&ConceptRow], axis: &'a str) -> Heatmap<'a> {
     let accuracies: HashMap<(&str, &str), f64> =
         rows.iter().map(|row| ((row.concept.as_str(), row.layer.as_str()), row.accuracy)).collect();
     let layers: Vec<&str> = model.rows.iter().flatten().map(|row| row.layer.as_str()).collect();
@@ -44,7 +44,7 @@ fn heatmap(curves: &Curves, model: &Model, rows: &[&ConceptRow]) -> Heatmap {
         concepts.push((&row.concept, mean));
     }
     concepts.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(b.0)));
-    let mut notes = "Share of the pairs with the concept that pass, over all groups of images. \
+    let mut notes = "Share of the pairs with the concept that pass, over all groups. \
                      Concepts from the best to the worst, by their mean over layers."
         .to_string();
     if concepts.len() > MOST {
@@ -55,7 +55,7 @@ fn heatmap(curves: &Curves, model: &Model, rows: &[&ConceptRow]) -> Heatmap {
         title: format!("{}, {}", names::network(curves.network), model.words),
         row_title: "Concept",
         rows: concepts.iter().map(|(concept, _)| concept.replace('_', " ")).collect(),
-        column_title: "Layer",
+        column_title: axis,
         columns: layers.iter().map(|layer| curves.label(layer).to_string()).collect(),
         values: concepts.iter().flat_map(|(concept, _)| layers.iter().map(|layer| at(concept, layer))).collect(),
         ramp: Ramp::diverging(0.5, 0.5),
@@ -90,7 +90,7 @@ mod tests {
     fn concepts_stand_from_best_to_worst() {
         let results = results(4);
         let curves = Curves::of_networks(&results.accuracy).remove(0);
-        let map = heatmap(&curves, &curves.models[0], &results.concepts.iter().collect::<Vec<_>>());
+        let map = heatmap(&curves, &curves.models[0], &results.concepts.iter().collect::<Vec<_>>(), "Layer");
         assert_eq!(map.rows, ["concept 3", "concept 2", "concept 1", "concept 0"]);
         assert_eq!(map.values, [0.75, 0.75, 0.5, 0.5, 0.25, 0.25, 0.0, 0.0]);
         assert_eq!(map.columns, ["pixels", "fc1"]);

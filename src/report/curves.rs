@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use crate::report::chart::{Look, Mark};
+use crate::report::material::Said;
 use crate::results::{AccuracyRow, OneVsTwoRow, figure_name};
 
 /// The level below which a layer counts as significant: its family-wise p, in the 1 vs. 2 test its own p too.
@@ -127,14 +128,14 @@ impl<'a, R: LayerRow> Curves<'a, R> {
 
 impl<'a> Curves<'a> {
     /// The sizes of the experiment, in words.
-    pub fn counts(&self) -> String {
+    pub fn counts(&self, said: Said) -> String {
         let Some(row) = self.rows().next() else {
             return String::new();
         };
         let mut counts = vec![
             format!("{} concepts", thousands(row.concepts as u64)),
             format!("{} pairs", thousands(row.pairs as u64)),
-            if row.groups == 1 { "1 group of images".into() } else { format!("{} groups of images", row.groups) },
+            said.groups(row.groups),
         ];
         if row.permutations > 0 {
             counts.push(format!("{} permutations", thousands(row.permutations)));
@@ -251,7 +252,10 @@ pub mod tests {
         assert_eq!(networks[0].models[1].words, "GloVe");
         let present: Vec<bool> = networks[0].models[1].rows.iter().map(Option::is_some).collect();
         assert_eq!(present, [true, false, true]);
-        assert_eq!(networks[0].counts(), "166 concepts, 13,695 pairs, 5 groups of images, 1,000 permutations.");
+        assert_eq!(
+            networks[0].counts(Said::RUN),
+            "166 concepts, 13,695 pairs, 5 groups of images, 1,000 permutations."
+        );
     }
 
     #[test]

@@ -6,17 +6,17 @@ use crate::report::ramp::Ramp;
 use crate::report::style::{AXIS_TITLE, EDGE, HALF_CAPITAL, INK, TICK_LABEL, TITLE, WIDTH};
 
 /// Rows of values from top to bottom.
-pub struct Heatmap {
+pub struct Heatmap<'a> {
     /// Upper left, bold.
     pub title: String,
     /// The names of the rows.
     pub rows: Vec<String>,
     /// What a row is.
-    pub row_title: &'static str,
+    pub row_title: &'a str,
     /// The names of the columns.
     pub columns: Vec<String>,
     /// What a column is.
-    pub column_title: &'static str,
+    pub column_title: &'a str,
     /// `[rows][columns]`; NaN where there is none.
     pub values: Vec<f64>,
     /// Their colours.
@@ -50,7 +50,7 @@ struct Layout {
     height: f64,
 }
 
-impl Heatmap {
+impl Heatmap<'_> {
     fn layout(&self) -> Layout {
         let row = (1000.0 / self.rows.len() as f64).clamp(ROW.0, ROW.1);
         let row_style = TextStyle::regular((0.86 * row).clamp(SMALLEST, TICK_LABEL), INK);

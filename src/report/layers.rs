@@ -10,6 +10,8 @@ pub const FIGURE: Figure = Figure { name: "layers", draw };
 
 fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
     let mut drawings = Vec::new();
+    let said = material.said();
+    let axis = said.axis.unwrap_or("Layer");
     for curves in Curves::of_networks(&material.results.accuracy) {
         let pairs: Vec<_> = material.results.layers.iter().filter(|row| row.network == curves.network).collect();
         let layers = distinct(pairs.iter().map(|row| row.layer_a.as_str()));
@@ -26,16 +28,17 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
         let heatmap = Heatmap {
             title: names::network(curves.network).to_string(),
             rows: labels.clone(),
-            row_title: "Layer",
+            row_title: axis,
             columns: labels,
-            column_title: "Layer",
+            column_title: axis,
             ramp: Ramp::sequential(values.iter().copied()),
             values,
             measure: "correlation of RSMs",
-            notes:
+            notes: format!(
                 "Pearson correlation of the layers\u{2019} similarity matrices over the pairs of concepts, mean over \
-                    groups of images."
-                    .into(),
+                    {}.",
+                said.all()
+            ),
         };
         drawings.push(Drawing {
             stem: curves.stem(FIGURE.name),

@@ -2,6 +2,7 @@
 
 use crate::report::chart::{Chart, Curve, Entry, Look, Mark};
 use crate::report::curves::Curves;
+use crate::report::material::Said;
 use crate::report::style::{CURVE, CurveStyle, DASHED, Dash, GREY, SOLID, Shape, curve};
 use crate::report::{Drawing, Figure, Material, ReportError, names};
 use crate::results::AccuracyRow;
@@ -31,12 +32,12 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
         stem: curves.stem(FIGURE.name),
         network: curves.network.to_string(),
         text: format!("Matched and mismatched sums of {} against layer", curves.network),
-        picture: chart(&curves).draw(),
+        picture: chart(&curves, material.said()).draw(),
     };
     Ok(Curves::of_networks(&material.results.accuracy).into_iter().map(drawing).collect())
 }
 
-fn chart<'a>(curves: &Curves<'a>) -> Chart<'a> {
+fn chart<'a>(curves: &Curves<'a>, told: Said<'a>) -> Chart<'a> {
     let models = || curves.models.iter().enumerate();
     let of_sum = |sum: &'static Sum| {
         let mark = |place, row: &AccuracyRow| Mark { place, value: (sum.of)(row), look: sum.look, interval: None };
@@ -58,11 +59,12 @@ fn chart<'a>(curves: &Curves<'a>) -> Chart<'a> {
         limits: None,
         whole: false,
         labels: curves.labels.clone(),
-        x_title: None,
+        x_title: told.axis,
+        bars: told.unordered,
         bands: Vec::new(),
         legend: of_model.chain(of_sums).collect(),
         curves: SUMS.iter().flat_map(of_sum).collect(),
-        notes: format!("Mean over pairs and groups of the two sums of the 2 vs. 2 test.\n{}", curves.counts()),
+        notes: format!("Mean over pairs and groups of the two sums of the 2 vs. 2 test.\n{}", curves.counts(told)),
     }
 }
 

@@ -55,6 +55,7 @@ fn chart<'a>(curves: &Curves<'a, OneVsTwoRow>, material: &Material) -> Chart<'a>
         whole: false,
         labels: curves.labels.clone(),
         x_title: None,
+        bars: false,
         bands: Vec::new(),
         legend: models.clone().map(|(n, model)| Entry { style: curve(n), filled: false, text: model.words }).collect(),
         curves: models

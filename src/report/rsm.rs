@@ -155,7 +155,7 @@ impl Matrices<'_> {
 
     fn draw(&self) -> Picture {
         let notes = Notes::wrapped(
-            "Pearson correlations of concepts, mean over groups of images. Each matrix has its own colours, which span all \
+            "Pearson correlations of concepts, mean over groups. Each matrix has its own colours, which span all \
              but the outer 1\u{a0}% at either end; the diagonal is left out.",
             WIDTH - 2.0 * EDGE,
         );

@@ -5,6 +5,7 @@ use crate::config::InferenceOptions;
 use crate::report::accuracy::accuracy;
 use crate::report::chart::{Band, Chart, Curve, Entry, Mark};
 use crate::report::curves::{Curves, Model};
+use crate::report::material::Said;
 use crate::report::style::{AXIS, CURVE, CurveStyle, DOTTED, GREY, INTERVAL, SOLID, Shape, curve};
 use crate::report::{Drawing, Figure, Material, ReportError, chance, inference, names};
 use crate::results::AccuracyRow;
@@ -22,7 +23,7 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
                     stem: curves.model_stem(FIGURE.name, model.words),
                     network: curves.network.to_string(),
                     text: format!("Interval and noise ceiling of {} against layer, {}", curves.network, model.words),
-                    picture: chart(&curves, n, model, (material.ties(), material.inference())).draw(),
+                    picture: chart(&curves, n, model, (material.ties(), material.inference()), material.said()).draw(),
                 });
             }
         }
@@ -35,6 +36,7 @@ fn chart<'a>(
     n: usize,
     model: &Model<'a>,
     (ties, of): (Option<Ties>, Option<InferenceOptions>),
+    told: Said<'a>,
 ) -> Chart<'a> {
     let style = curve(n);
     let alone =
@@ -46,7 +48,7 @@ fn chart<'a>(
     bands.push(Band { color: style.color, opacity: INTERVAL, edges: marks.iter().map(interval).collect() });
 
     let mut legend = vec![Entry { style, filled: true, text: model.words }];
-    let mut notes = format!("{}\nColoured band: 95\u{a0}% bootstrap interval over concepts.", curves.counts());
+    let mut notes = format!("{}\nColoured band: 95\u{a0}% bootstrap interval over concepts.", curves.counts(told));
     let mut ceilings = Vec::new();
     if model.rows.iter().flatten().any(|row| row.ceiling_low.is_some()) {
         let edge = |dash, of: fn(&AccuracyRow) -> Option<f64>| {
@@ -58,8 +60,11 @@ fn chart<'a>(
         let sample =
             |dash, text| Entry { style: CurveStyle { color: GREY, shape: Shape::None, dash }, filled: true, text };
         legend.extend([sample(SOLID, "groups by the mean of all"), sample(DOTTED, "by that of the others")]);
-        notes += " Grey lines: the same test with the mean of all groups of images, and of the other groups, in the place of \
-                  words: how well the groups agree, no bound.";
+        notes += &format!(
+            " Grey lines: the same test with the mean of all {0}, and of the other {0}, in the place of words: how well they \
+             agree, no bound.",
+            told.all()
+        );
     }
     if curves.permuted() {
         notes += &format!(
@@ -79,7 +84,8 @@ fn chart<'a>(
         limits: Some((0.0, 1.0)),
         whole: false,
         labels: curves.labels.clone(),
-        x_title: None,
+        x_title: told.axis,
+        bars: told.unordered,
         bands,
         curves: std::iter::once(accuracies).chain(ceilings).chain(lines).collect(),
         legend,

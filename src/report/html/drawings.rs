@@ -5,6 +5,7 @@ use crate::report::accuracy;
 use crate::report::canvas::escape;
 use crate::report::chart::{Curve, Mark};
 use crate::report::curves::Curves;
+use crate::report::material::Said;
 use crate::report::style::{AXIS, DOTTED, GREY};
 
 /// The figures below the curves, with their headings.
@@ -45,8 +46,8 @@ fn svg(network: &str, text: &str, svg: &str) -> String {
 
 /// A network's curves from 0 to 1, whose markers the script moves to the accuracies of a concept; a dotted line keeps the
 /// mean of all concepts.
-pub fn template(curves: &Curves) -> String {
-    let mut chart = accuracy::chart(curves, None, None);
+pub fn template(curves: &Curves, told: Said) -> String {
+    let mut chart = accuracy::chart(curves, None, None, told);
     let models = curves.models.len();
     let means = chart.curves[..models].iter().map(|curve| {
         Curve::line(GREY, DOTTED, AXIS, curve.marks.iter().map(|mark| (mark.place, mark.value)).collect())

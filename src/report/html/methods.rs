@@ -7,10 +7,11 @@ mod tests;
 use crate::config::{InferenceOptions, TestOptions};
 use crate::images::Resize;
 use crate::nets::{Preprocess, Token};
-use crate::record::{Maximum, Run, RunRecord};
+use crate::record::{IMAGES, Maximum, Run, RunRecord};
 use crate::report::canvas::escape;
 use crate::report::chance;
 use crate::report::curves::{Curves, distinct, thousands};
+use crate::report::material::Said;
 use crate::results::Results;
 use crate::stats::one_vs_two::Columns;
 use crate::stats::scoring::{Constant, Ties};
@@ -146,7 +147,16 @@ impl<'a> Settings<'a> {
         }
     }
 
+    fn said(&self) -> Said<'a> {
+        Said::of(self.record)
+    }
+
     fn stimuli(&self) -> String {
+        let said = self.said();
+        if said.groups_are != IMAGES {
+            let groups = said.groups(self.groups as usize);
+            return format!("The data were of {groups}, of which each saw {}.", count(self.concepts, "concept"));
+        }
         let images = count(self.concepts * self.groups, "image");
         let dealt = match self.groups {
             1 => "one of each concept".to_string(),
@@ -212,7 +222,12 @@ impl<'a> Settings<'a> {
     }
 
     fn similarity(&self) -> String {
-        let per_group = if self.groups > 1 { "For each layer and group of images" } else { "For each layer" };
+        let said = self.said();
+        let per_layer = said.axis.map_or("layer".to_string(), |axis| format!("place along \u{201c}{axis}\u{201d}"));
+        let per_group = match self.groups {
+            1 => format!("For each {per_layer}"),
+            _ => format!("For each {per_layer} and {}", said.group()),
+        };
         format!(
             "{per_group}, the Pearson correlations of the {k} images' activation vectors with each other make a {k} × {k} \
              matrix; for each word model, those of the {k} word vectors. Those of word vectors, of layers of at most {double} \

@@ -226,7 +226,7 @@
     const c = state.concept, layers = network().layers, name = word(c);
     const answer = g => network().answers[c]?.[g];
     const images = data.groups.map((group, g) => g < pictures.groups && el('li', {}, picture(c, g), `group ${group}`,
-      answer(g) && [el('br'), answer(g)[1] ? '✓ ' : 'taken for ', answer(g)[0]])).filter(Boolean);
+      answer(g) && [el('br'), answer(g)[1] === null ? 'answered ' : answer(g)[1] ? '✓ ' : 'taken for ', answer(g)[0]])).filter(Boolean);
     const partners = new Map();
     model().tests.forEach((t, i) => t?.confused.filter(pair => pair[0] === c || pair[1] === c).forEach(([a, b, margin]) => {
       const other = a === c ? b : a, known = partners.get(other) ?? { layers: [], margin: 0 };

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::report::canvas::escape;
 use crate::report::curves::{Curves, SIGNIFICANT, thousands};
+use crate::report::material::Said;
 use crate::results::{ControlRow, OneVsTwoRow, PartitionRow, Results, RsaRow, Table, WordsRow};
 
 /// Of all tables in the page together, before they become a third longer.
@@ -24,8 +25,8 @@ fn accuracy_text(value: f64) -> String {
 }
 
 /// What the curves say, in sentences.
-pub fn summary(curves: &Curves) -> String {
-    let mut sentences = vec![format!("<p>{}</p>", escape(&curves.counts()))];
+pub fn summary(curves: &Curves, told: Said) -> String {
+    let mut sentences = vec![format!("<p>{}</p>", escape(&curves.counts(told)))];
     for model in &curves.models {
         let values: Vec<_> = model.values(|row| row.accuracy).collect();
         let Some((best, _, accuracy)) = values.iter().max_by(|a, b| a.2.total_cmp(&b.2)) else { continue };

@@ -11,11 +11,12 @@ impl Settings<'_> {
         }
         let within = if self.test.within_categories { " within their categories" } else { "" };
         let mut text = format!(
-            "The null distribution came from {} of the concepts of the word matrix{within} (seed {}); all layers, groups of \
-             images and word models shared the same permutations. With b permutations {} the observed value out of m, \
+            "The null distribution came from {} of the concepts of the word matrix{within} (seed {}); all layers, {} \
+             and word models shared the same permutations. With b permutations {} the observed value out of m, \
              p = (1 + b) / (1 + m).",
             count(self.drawn(), "random permutation"),
             self.record.seed(),
+            self.said().all(),
             match self.of.tail {
                 Tail::Upper => "whose value is at least as high as (one-sided)",
                 Tail::Lower => "whose value is at least as low as (one-sided)",
