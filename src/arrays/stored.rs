@@ -269,7 +269,14 @@ impl StoredArray {
         let mut index = unravel(first, inner);
         for value in values {
             let offset: usize = index.iter().zip(strides).map(|(i, stride)| i * stride).sum();
-            self.decode(start + offset, std::slice::from_mut(value))?;
+            let value = std::slice::from_mut(value);
+            match &*self.bytes {
+                Bytes::Held(bytes) => {
+                    let at = self.range.start + (start + offset) * self.value.bytes;
+                    self.value.decode(&bytes[at..][..self.value.bytes], value);
+                }
+                Bytes::InFile(..) => self.decode(start + offset, value)?,
+            }
             advance(&mut index, inner);
         }
         Ok(())
@@ -299,6 +306,7 @@ impl StoredArray {
 const PIECE_BYTES: usize = 1 << 15;
 
 impl Value {
+    #[inline]
     fn decode(self, bytes: &[u8], values: &mut [f64]) {
         let Value { kind, bytes: size, big_endian } = self;
         match (kind, size) {

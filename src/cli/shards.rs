@@ -140,7 +140,6 @@ fn command(experiment: &Experiment, config: &Path) -> Result<String, Error> {
 /// Computes one shard.
 pub(super) fn shard(arguments: Shard, progress: &Progress) -> Result<(), Error> {
     let plan = Plan::new(arguments.experiment.config(&arguments.config)?, progress).map_err(Error::input)?;
-    super::stop_on_ctrl_c(progress);
     let shards = Shards::of(&plan).map_err(Error::input)?;
     match (arguments.groups, arguments.draws) {
         (Some(groups), _) => pipeline::groups(plan, &shards, groups, progress),
@@ -152,7 +151,6 @@ pub(super) fn shard(arguments: Shard, progress: &Progress) -> Result<(), Error> 
 /// Puts all shards together into the results directory.
 pub(super) fn merge(arguments: Merge, progress: &Progress) -> Result<(), Error> {
     let plan = Plan::new(arguments.experiment.config(&arguments.config)?, progress).map_err(Error::input)?;
-    super::stop_on_ctrl_c(progress);
     let shards = Shards::of(&plan).map_err(Error::input)?;
     let out = pipeline::run(plan, arguments.fresh, Some(&shards), progress)?;
     print_page(&out);

@@ -30,6 +30,7 @@ pub fn groups(plan: Plan, shards: &Shards, span: Span, progress: &Progress) -> R
         ..inputs.manifest
     };
     let directory = shards.groups_dir(span);
+    let _writing = progress.interrupt.writing();
     let _claim = directory.claim("shard", &checksums.similarity, false).map_err(Error::input)?;
     let layers: Vec<&str> = model.layers.iter().map(|layer| layer.name.as_str()).collect();
     let constant = config.two_vs_two.constant;
@@ -54,6 +55,7 @@ pub fn groups(plan: Plan, shards: &Shards, span: Span, progress: &Progress) -> R
 /// [`Error::Input`] if it is no shard of the cut or one of the groups is missing, else as [`run`](super::run).
 pub fn draws(plan: Plan, shards: &Shards, span: Span, progress: &Progress) -> Result<(), Error> {
     shards.check_draws(span).map_err(Error::input)?;
+    let _writing = progress.interrupt.writing();
     let Plan { config, model, inputs, test, placement, .. } = plan;
     let layers: Vec<&str> = model.layers.iter().map(|layer| layer.name.as_str()).collect();
     let (constant, concepts) = (config.two_vs_two.constant, inputs.manifest.concepts.len());

@@ -3,6 +3,7 @@
 use crate::report::accuracy::accuracy;
 use crate::report::chart::{Chart, Curve, Entry, Look, Mark};
 use crate::report::curves::{Curves, Model, SIGNIFICANT, distinct};
+use crate::report::material::Said;
 use crate::report::style::{CURVE, curve};
 use crate::report::{Drawing, Figure, Material, ReportError, chance, names};
 use crate::results::ControlRow;
@@ -28,7 +29,7 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
                         "2 vs. 2 accuracy of {} against layer, {}, with and without what is given",
                         curves.network, model.words
                     ),
-                    picture: chart(&curves, model, &rows).draw(),
+                    picture: chart(&curves, model, &rows, material.said()).draw(),
                 });
             }
         }
@@ -36,7 +37,7 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
     Ok(drawings)
 }
 
-fn chart<'a>(curves: &Curves<'a>, model: &Model<'a>, rows: &[&'a ControlRow]) -> Chart<'a> {
+fn chart<'a>(curves: &Curves<'a>, model: &Model<'a>, rows: &[&'a ControlRow], told: Said<'a>) -> Chart<'a> {
     let alone =
         Curves { models: vec![model.clone()], layers: curves.layers.clone(), labels: curves.labels.clone(), ..*curves };
     let (bands, lines) = chance::drawn(&alone);
@@ -60,7 +61,7 @@ fn chart<'a>(curves: &Curves<'a>, model: &Model<'a>, rows: &[&'a ControlRow]) ->
     let legend = std::iter::once("nothing given").chain(given.iter().copied()).enumerate();
     let mut notes = format!(
         "{} {} given these spaces: their RSMs are regressed out of both sides\u{2019} entries, in every permutation.",
-        curves.counts(),
+        curves.counts(told),
         model.words
     );
     if curves.permuted() {
@@ -73,7 +74,9 @@ fn chart<'a>(curves: &Curves<'a>, model: &Model<'a>, rows: &[&'a ControlRow]) ->
         limits: Some((0.0, 1.0)),
         whole: false,
         labels: curves.labels.clone(),
-        x_title: None,
+        x_title: told.axis,
+        // Its curves are no word models', side by side.
+        bars: false,
         bands,
         legend: legend.map(|(n, text)| Entry { style: curve(n), filled: true, text }).collect(),
         curves: drawn.chain(lines).collect(),

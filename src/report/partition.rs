@@ -83,6 +83,7 @@ fn chart<'a>(curves: &Curves<'a>, rows: &[&'a PartitionRow]) -> Chart<'a> {
         whole: false,
         labels: layers.iter().map(|layer| curves.label(layer)).collect(),
         x_title: None,
+        bars: false,
         bands,
         legend: named.map(sample).chain([Entry { style, filled: true, text: "total" }]).collect(),
         curves: vec![all, zero],

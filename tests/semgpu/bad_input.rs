@@ -1,4 +1,4 @@
-use crate::{Small, fail};
+use crate::{Small, fail, root};
 
 /// Runs the small experiment, expecting exit code 2, no output directory and these words on stderr.
 fn refused(small: &Small, more: &[&str], expected: &[&str]) {
@@ -185,4 +185,28 @@ fn tokens_that_say_nothing_are_refused() {
     refused(&small, &["--set", "network.token=cls"], &["network.token", "squeezenet1_1", "no class token"]);
     small.write("experiment.toml", &vit);
     refused(&small, &[], &["embedding", "the same for every image", "network.token = \"mean\""]);
+}
+
+#[test]
+fn a_head_of_other_classes_is_left_out_where_no_layer_needs_it() {
+    let small = Small::make();
+    let whole = std::fs::read(root().join("weights/squeezenet1_1.safetensors")).unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&whole).unwrap();
+    let fewer = tensors.iter().map(|(name, view)| {
+        let mut shape = view.shape().to_vec();
+        let classes = if shape[0] == 1000 { 100 } else { shape[0] };
+        let data = &view.data()[..view.data().len() / shape[0] * classes];
+        shape[0] = classes;
+        (name.to_string(), safetensors::tensor::TensorView::new(view.dtype(), shape, data).unwrap())
+    });
+    let tuned = safetensors::serialize(fewer.collect::<Vec<_>>(), None).unwrap();
+    std::fs::write(small.path("tuned.safetensors"), tuned).unwrap();
+    let weights = format!("network.weights={}", small.text("tuned.safetensors"));
+    small.run("tuned", &["--set", &weights]);
+    small.run("whole", &[]);
+    assert_eq!(small.read("tuned/accuracy.csv"), small.read("whole/accuracy.csv"));
+    let (config, out) = (small.text("experiment.toml"), small.text("all"));
+    let run = ["run", "--config", &config, "--out", &out, "--set", &weights, "--set", "network.layers=all"];
+    let said = fail(&run, 2);
+    assert!(said.contains("[100, 512, 1, 1]") && said.contains("leave conv10, logits out of network.layers"), "{said}");
 }

@@ -479,3 +479,27 @@ fn invisible_characters_make_no_category_and_a_folder_is_its_layers() {
     let said = folder.test_refusal("W=W.npy", &["MEG=meg.npy"], &["--layers", &folder.text("times.txt")]);
     assert!(said.contains("times.txt: 1 lines, expected 2: one name per matrix of"), "{said}");
 }
+
+#[test]
+fn what_is_no_image_is_not_called_one() {
+    let folder = Folder::new();
+    write(&folder.path("W.npy"), &[&matrix(1)], None, vec![]);
+    write(&folder.path("meg.npy"), &[&matrix(1), &matrix(2)], None, vec![]);
+    folder.write("times.txt", "0\n10\n");
+    let told = ["--layers", &folder.text("times.txt"), "--axis", "Time (ms)", "--groups-are", "subjects"];
+    folder.test("W=W.npy", &["MEG=meg.npy"], &told);
+    let figure = folder.read("out/figures/accuracy_images.svg");
+    assert!(figure.contains("Time (ms)") && figure.contains("1 subject,") && !figure.contains("Layer"), "{figure}");
+    assert!(!figure.contains("of images"), "{figure}");
+    let page = folder.read("out/report.html");
+    assert!(page.contains("The data were of 1 subject, of which each saw 12 concepts."));
+    assert!(!page.contains("The stimuli were") && page.contains("all layers, subjects and word models"));
+    let run: serde_json::Value = serde_json::from_str(&folder.read("out/run.json")).unwrap();
+    assert_eq!((&run["config"]["axis"], &run["config"]["groups_are"]), (&"Time (ms)".into(), &"subjects".into()));
+    let bars = |figure: &str| figure.matches("<polygon").count() + figure.matches("<path").count();
+    let curve = bars(&figure);
+    folder.test("W=W.npy", &["MEG=meg.npy"], &[&told[..], &["--unordered"]].concat());
+    assert_eq!(bars(&folder.read("out/figures/accuracy_images.svg")), curve + 2);
+    let said = folder.test_refusal("W=W.npy", &["MEG=meg.npy"], &["--axis", "a\nb"]);
+    assert!(said.contains("--axis"), "{said}");
+}

@@ -45,6 +45,21 @@ fn finished_layers_are_reused_and_fresh_ignores_them() {
 }
 
 #[test]
+fn finished_layers_of_a_group_are_not_computed_again_for_the_next() {
+    let small = Small::make();
+    small.run("whole", &[]);
+    small.run("out", &["--set", "network.layers=[\"conv1\"]"]);
+    let written = |name: &str| std::fs::metadata(small.path("out/rsm").join(name)).unwrap().modified().unwrap();
+    let before = ["pixels.npy", "conv1.npy"].map(written);
+    small.run("out", &[]);
+    assert_eq!(["pixels.npy", "conv1.npy"].map(written), before);
+    for name in ["pixels.npy", "conv1.npy", "fire2.npy"] {
+        let bytes = |out: &str| std::fs::read(small.path(out).join("rsm").join(name)).unwrap();
+        assert_eq!(bytes("out"), bytes("whole"), "{name}");
+    }
+}
+
+#[test]
 fn layers_of_another_experiment_are_replaced_only_when_asked() {
     let small = Small::make();
     small.run("out", &[]);
