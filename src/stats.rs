@@ -1,5 +1,6 @@
 //! Statistics of representational similarity: matrices in, counts and p-values out. Opens no files.
 
+pub mod alignment;
 pub mod bootstrap;
 #[cfg(test)]
 mod calibration;

@@ -3,6 +3,8 @@
 //!
 //! The 2 vs. 2 test is the closed form written down once more, so that this proves the inference, not the kernel.
 
+mod alignment;
+
 use std::num::NonZeroU32;
 use std::ops::ControlFlow;
 

@@ -1,0 +1,246 @@
+use std::ops::ControlFlow;
+
+use super::inner::InnerTest;
+use super::neighbours::{NeighbourTest, Neighbours};
+use super::*;
+use crate::stats::inference::Statistic;
+use crate::stats::permutation::{Permutations, Random};
+use crate::stats::similarity::rsm_of_rows;
+
+/// Values of order 1 from sums of up to 10^5 terms in f64; CKNNA divides by little.
+const CLOSE: f64 = 1e-11;
+
+fn normal(random: &mut Random) -> f64 {
+    (0..12).map(|_| random.unit()).sum::<f64>() - 6.0
+}
+
+/// Vectors with a mean of their own each, as activations have; exact in f32.
+pub fn vectors(random: &mut Random, concepts: usize, units: usize) -> Vec<Vec<f64>> {
+    let common: Vec<f64> = (0..units).map(|_| 2.0 * random.unit()).collect();
+    let value = |shared: &f64, random: &mut Random| f64::from((shared + normal(random)) as f32);
+    (0..concepts).map(|_| common.iter().map(|shared| value(shared, random)).collect()).collect()
+}
+
+pub fn gram(vectors: &[Vec<f64>]) -> Gram {
+    let product = |x: &[f64], y: &[f64]| x.iter().zip(y).map(|(x, y)| x * y).sum();
+    Gram::new(vectors.len(), vectors.iter().flat_map(|x| vectors.iter().map(|y| product(x, y))).collect())
+}
+
+fn rsm(vectors: &[Vec<f64>]) -> Rsm {
+    let rows: Vec<f32> = vectors.iter().flatten().map(|&x| x as f32).collect();
+    rsm_of_rows(&rows, vectors.len(), vectors[0].len()).unwrap()
+}
+
+/// A layer's vectors in each group, and what it is reduced to.
+struct Layer {
+    vectors: Vec<Vec<Vec<f64>>>,
+    rsms: Vec<Rsm>,
+    grams: Vec<Gram>,
+}
+
+impl Layer {
+    fn random(random: &mut Random, groups: usize, concepts: usize) -> Self {
+        let units = 6 + random.below(30) as usize;
+        let vectors: Vec<_> = (0..groups).map(|_| vectors(random, concepts, units)).collect();
+        Self {
+            rsms: vectors.iter().map(|v| rsm(v)).collect(),
+            grams: vectors.iter().map(|v| gram(v)).collect(),
+            vectors,
+        }
+    }
+
+    fn side(&self) -> Side<'_> {
+        Side { rsms: &self.rsms, grams: &self.grams }
+    }
+}
+
+fn go_on(_: u64) -> ControlFlow<()> {
+    ControlFlow::Continue(())
+}
+
+/// `[pairs][draws]`, in two batches.
+fn values<S: Statistic<Error = crate::stats::Interrupted>>(test: &S, draws: u64) -> Vec<Vec<f64>> {
+    let parts = [0..2, 2..draws].map(|range| test.points(range, &go_on).unwrap());
+    let whole = test.whole() as f64;
+    let pairs = parts[0].iter().zip(&parts[1]);
+    pairs.map(|(first, second)| first.iter().chain(second).map(|&p| p as f64 / whole).collect()).collect()
+}
+
+fn tested(measure: Measure, k: usize, words: &[Layer], images: &[Layer], draws: &Permutations) -> Vec<Vec<f64>> {
+    let (words, images): (Vec<_>, Vec<_>) =
+        (words.iter().map(Layer::side).collect(), images.iter().map(Layer::side).collect());
+    if InnerTest::takes(measure) {
+        values(&InnerTest::new(measure, &words, &images, draws).unwrap(), 30)
+    } else {
+        values(&NeighbourTest::new(measure, k, &words, &images, draws).unwrap(), 30)
+    }
+}
+
+fn by_definition(measure: Measure, k: usize, x: &[Vec<f64>], y: &[Vec<f64>]) -> f64 {
+    let upper = |vectors: &[Vec<f64>]| crate::stats::rsa::upper(&rsm(vectors));
+    match measure {
+        Measure::Cka => reference::cka(x, y),
+        Measure::CkaDebiased => reference::cka_debiased(x, y),
+        Measure::CkaRbf => reference::cka_rbf(x, y),
+        Measure::Mknn => reference::mknn(x, y, k),
+        Measure::Cknna => reference::cknna(x, y, k),
+        Measure::RsaPearson | Measure::RsaSpearman => {
+            measure.rsa().unwrap().correlation(&upper(x), &upper(y)).unwrap()
+        }
+        Measure::RsaCosine => {
+            let (x, y): (Vec<f64>, Vec<f64>) = upper(x).iter().zip(upper(y)).map(|(x, y)| (1.0 - x, 1.0 - y)).unzip();
+            let product = |x: &[f64], y: &[f64]| x.iter().zip(y).map(|(x, y)| x * y).sum::<f64>();
+            product(&x, &y) / (product(&x, &x) * product(&y, &y)).sqrt()
+        }
+        Measure::TwoVsTwo | Measure::RsaKendall => unreachable!("have tests of their own"),
+    }
+}
+
+/// Those that are tested here.
+fn measures() -> impl Iterator<Item = Measure> {
+    let own = |measure: &Measure| InnerTest::takes(*measure) || measure.counts_neighbours();
+    Measure::ALL.into_iter().filter(own)
+}
+
+#[test]
+fn every_measure_is_its_definition_in_every_draw() {
+    for (concepts, k, groups, [words, images]) in
+        [(6, 2, 1, [1, 1]), (17, 3, 2, [2, 3]), (33, 10, 1, [3, 13]), (46, 10, 3, [1, 2])]
+    {
+        let mut random = Random::keyed(17, concepts as u64);
+        // Words with groups where the images have two.
+        let of_words = if groups == 2 { 2 } else { 1 };
+        let words: Vec<Layer> = (0..words).map(|_| Layer::random(&mut random, of_words, concepts)).collect();
+        let images: Vec<Layer> = (0..images).map(|_| Layer::random(&mut random, groups, concepts)).collect();
+        let draws = Permutations::new(5, concepts);
+        for measure in measures() {
+            let found = tested(measure, k, &words, &images, &draws);
+            let pairs = words.iter().flat_map(|x| images.iter().map(move |y| (x, y)));
+            for ((x, y), found) in pairs.zip(&found) {
+                for t in [0, 1, 2, 29] {
+                    let draw = draws.draw(t);
+                    let mean = (0..groups)
+                        .map(|group| {
+                            let words = &x.vectors[group.min(x.vectors.len() - 1)];
+                            let drawn: Vec<Vec<f64>> = draw.iter().map(|&c| words[c as usize].clone()).collect();
+                            by_definition(measure, k, &drawn, &y.vectors[group])
+                        })
+                        .sum::<f64>()
+                        / groups as f64;
+                    let found = found[t as usize];
+                    assert!((found - mean).abs() < CLOSE, "{measure}, {concepts} concepts, draw {t}: {found}, {mean}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn more_layers_than_a_word_has_bits_and_a_batch_has_draws() {
+    let mut random = Random::keyed(3, 3);
+    let words = [Layer::random(&mut random, 1, 12)];
+    let images: Vec<Layer> = (0..70).map(|_| Layer::random(&mut random, 1, 12)).collect();
+    let draws = Permutations::new(5, 12);
+    for measure in [Measure::Mknn, Measure::Cknna, Measure::Cka] {
+        let all = tested(measure, 3, &words, &images, &draws);
+        for place in [0, 63, 64, 69] {
+            let alone = tested(measure, 3, &words, &images[place..=place], &draws);
+            assert_eq!(all[place], alone[0], "{measure}: layer {place}");
+        }
+    }
+}
+
+#[test]
+fn a_space_is_aligned_with_itself_turned_and_scaled() {
+    let mut random = Random::keyed(8, 1);
+    let layer = Layer::random(&mut random, 1, 25);
+    // The units in another order, twice as large, every second one negative.
+    let signed = |(u, v): (usize, &f64)| if u % 2 == 0 { -2.0 * v } else { 2.0 * v };
+    let vectors: Vec<Vec<f64>> =
+        layer.vectors[0].iter().map(|x| x.iter().rev().enumerate().map(signed).collect()).collect();
+    let other = Layer { rsms: vec![rsm(&vectors)], grams: vec![gram(&vectors)], vectors: vec![vectors] };
+    let draws = Permutations::new(5, 25);
+    for measure in measures().filter(|measure| measure.needs_gram()) {
+        let found = tested(measure, 5, &[layer_copy(&layer)], &[layer_copy(&other)], &draws);
+        // The 1e-6 of CKNNA's denominator.
+        let close = if measure == Measure::Cknna { 1e-3 } else { CLOSE };
+        assert!((found[0][0] - 1.0).abs() < close, "{measure}: {}", found[0][0]);
+        assert!(found[0][1..].iter().all(|value| *value < 0.9), "{measure}: {:?}", found[0]);
+        let swapped = tested(measure, 5, &[layer_copy(&other)], &[layer_copy(&layer)], &draws);
+        assert!((found[0][0] - swapped[0][0]).abs() < CLOSE);
+    }
+}
+
+fn layer_copy(layer: &Layer) -> Layer {
+    Layer { vectors: layer.vectors.clone(), rsms: layer.rsms.clone(), grams: layer.grams.clone() }
+}
+
+#[test]
+fn numbers_by_hand() {
+    // Four concepts on a line, at 0, 1, 2 and 3, and the same with two exchanged: centred -1.5, -0.5, 0.5, 1.5.
+    let line = |places: [f64; 4]| Layer {
+        vectors: Vec::new(),
+        rsms: Vec::new(),
+        grams: vec![gram(&places.map(|x| vec![x, 1.0]))],
+    };
+    let draws = Permutations::new(5, 4);
+    let found = tested(Measure::Cka, 1, &[line([0.0, 1.0, 2.0, 3.0])], &[line([1.0, 0.0, 2.0, 3.0])], &draws);
+    // The product of the centred lines is 4 of a length of 5 squared: CKA of one unit is the squared correlation.
+    assert!((found[0][0] - 0.64).abs() < CLOSE, "{}", found[0][0]);
+    // By angle, the neighbour of 0 is 1, of 1 is 2, of 2 is 3 and of 3 is 2; exchanged: of 1 is 2, of 0 is 1.
+    let found = tested(Measure::Mknn, 1, &[line([0.0, 1.0, 2.0, 3.0])], &[line([1.0, 0.0, 2.0, 3.0])], &draws);
+    // Lists 1, 2, 3, 2 and 2, 0, 3, 2: two of four in common.
+    assert_eq!(found[0][0], 0.5);
+}
+
+#[test]
+fn the_gram_matrix_is_that_of_the_correlations_and_scales() {
+    let mut random = Random::keyed(4, 4);
+    let mut vectors = vectors(&mut random, 9, 40);
+    vectors[3] = vec![0.25; 40];
+    let moments = |x: &Vec<f64>| {
+        let mean = x.iter().sum::<f64>() / 40.0;
+        (mean, (x.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / 40.0).sqrt())
+    };
+    let (means, deviations) = vectors.iter().map(moments).unzip();
+    let found = Gram::of(&rsm(&vectors), &Scales { units: 40, means, deviations });
+    for (found, expected) in found.values().iter().zip(gram(&vectors).values()) {
+        assert!((found - expected).abs() < 1e-12 * 40.0, "{found}, expected {expected}");
+    }
+}
+
+#[test]
+fn ties_do_not_agree_with_each_other() {
+    // All vectors but three are equal: neighbours are ties on both sides.
+    let vectors: Vec<Vec<f64>> = (0..40).map(|c| if c < 3 { vec![1.0, f64::from(c)] } else { vec![1.0, -1.0] }).collect();
+    let layer = || Layer { vectors: Vec::new(), rsms: Vec::new(), grams: vec![gram(&vectors)] };
+    assert!(Neighbours::new(&layer().grams[0], 5).tied >= 37);
+    let draws = Permutations::new(5, 40);
+    let found = tested(Measure::Mknn, 5, &[layer()], &[layer()], &draws);
+    // 5 of 36 equals are common by chance; in the same order on both sides it were all.
+    assert!(found[0][0] < 0.35, "{}", found[0][0]);
+}
+
+#[test]
+fn what_does_not_vary_is_named() {
+    let mut random = Random::keyed(9, 9);
+    let varied = Layer::random(&mut random, 1, 8);
+    let equal = vec![vec![1.0, 2.0, 3.5]; 8];
+    let flat = Layer { vectors: Vec::new(), rsms: Vec::new(), grams: vec![gram(&equal)] };
+    let draws = Permutations::new(5, 8);
+    for measure in [Measure::Cka, Measure::CkaDebiased, Measure::CkaRbf] {
+        let error = InnerTest::new(measure, &[varied.side()], &[varied.side(), flat.side()], &draws).err();
+        assert_eq!(error, Some(Unvaried { words: false, layer: 1 }), "{measure}");
+    }
+}
+
+#[test]
+fn asked_to_stop_they_stop() {
+    let mut random = Random::keyed(9, 9);
+    let layer = Layer::random(&mut random, 1, 8);
+    let (draws, sides) = (Permutations::new(5, 8), [layer.side()]);
+    let inner = InnerTest::new(Measure::Cka, &sides, &sides, &draws).unwrap();
+    assert!(inner.points(0..5, &|_| ControlFlow::Break(())).is_err());
+    let neighbours = NeighbourTest::new(Measure::Mknn, 3, &sides, &sides, &draws).unwrap();
+    assert!(neighbours.points(0..5, &|_| ControlFlow::Break(())).is_err());
+}
