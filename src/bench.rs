@@ -1,5 +1,6 @@
 //! CPU against GPU: every kernel, and with a configuration every stage; validated first, medians with their spread.
 
+mod alignment;
 mod convolutions;
 mod tokens;
 
@@ -125,6 +126,9 @@ pub fn run(devices: &[Selected], plan: Option<Plan>, convolutions: bool, progres
             continue;
         }
         rows.extend(tokens::rows(selected)?.into_iter().map(of_product));
+        if selected.adapter.is_none() {
+            rows.extend(alignment::rows(selected)?.into_iter().map(of_product));
+        }
         // Enough draws that what is done once a test does not count; a software adapter takes a minute for less.
         let draws = if is_software(selected) { 1 } else { 40 };
         for (concepts, draws, images) in [(166, 10 * draws, 5), (1000, 4 * draws, 1)] {

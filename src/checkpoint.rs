@@ -8,6 +8,7 @@ use crate::error::FileError;
 use crate::imagenet::CLASSES;
 use crate::results::{Ledger, ResultsDir};
 use crate::stats::Rsm;
+use crate::stats::alignment::Scales;
 use crate::stats::scoring::Constant;
 
 /// Rounding that correlations may show.
@@ -20,7 +21,7 @@ pub struct Checkpoint {
     directory: ResultsDir,
     ledger: Ledger,
     concepts: usize,
-    layers: Vec<(String, Groups)>,
+    layers: Vec<Layer>,
     /// `[groups, concepts]`
     answers: Groups,
 }
@@ -31,6 +32,23 @@ pub struct Opened {
     pub checkpoint: Checkpoint,
     /// What cannot, by file and reason: it is to be computed again.
     pub damaged: Vec<String>,
+}
+
+/// A layer's two files.
+struct Layer {
+    name: String,
+    rsms: Groups,
+    /// `[groups, concepts, 3]`, as [`Scales::to_rows`] has them; earlier versions wrote none.
+    scales: Groups,
+}
+
+/// All that was kept of a layer, by group; no scales where a group has none.
+#[derive(Default)]
+pub struct Kept {
+    /// One a group.
+    pub rsms: Vec<Rsm>,
+    /// One a group, or none at all.
+    pub scales: Vec<Scales>,
 }
 
 /// A file of values by group.
@@ -44,8 +62,16 @@ struct Groups {
 
 impl Checkpoint {
     /// Opens the matrices of `directory` for these layers: what an earlier run of its experiment finished is reused, if it
-    /// is as it was left and holds under the rule for constant images.
-    pub fn open(directory: &ResultsDir, layers: &[&str], groups: usize, concepts: usize, constant: Constant) -> Opened {
+    /// is as it was left and holds under the rule for constant images. A layer without scales, as earlier versions left them,
+    /// is not where a measure `needs_scales`.
+    pub fn open(
+        directory: &ResultsDir,
+        layers: &[&str],
+        groups: usize,
+        concepts: usize,
+        constant: Constant,
+        needs_scales: bool,
+    ) -> Opened {
         let ledger = Ledger::read(directory);
         let mut damaged = Vec::new();
         let mut read = |path: PathBuf, shape: &[usize], check: &dyn Fn(&[f64]) -> Option<String>| {
@@ -54,10 +80,20 @@ impl Checkpoint {
             file
         };
         let rsm = |values: &[f64]| wrong(concepts, values, constant);
-        let layers = layers
-            .iter()
-            .map(|&name| (name.to_string(), read(directory.layer_rsm(name), &[concepts, concepts], &rsm)))
-            .collect();
+        let no_scales =
+            |values: &[f64]| Scales::from_rows(values).is_none().then(|| "no scales of vectors".to_string());
+        let mut layer = |name: &str| {
+            let mut layer = Layer {
+                name: name.to_string(),
+                rsms: read(directory.layer_rsm(name), &[concepts, concepts], &rsm),
+                scales: read(directory.layer_scales(name), &[concepts, 3], &no_scales),
+            };
+            for (rsm, scales) in layer.rsms.values.iter_mut().zip(&layer.scales.values).filter(|_| needs_scales) {
+                *rsm = rsm.take().filter(|_| scales.is_some());
+            }
+            layer
+        };
+        let layers = layers.iter().map(|&name| layer(name)).collect();
         let class = |value: &f64| (0.0..CLASSES as f64).contains(value) && value.fract() == 0.0;
         let classes = |values: &[f64]| (!values.iter().all(class)).then(|| "not classes of ImageNet".to_string());
         let answers = read(directory.answers(), &[concepts], &classes);
@@ -66,7 +102,7 @@ impl Checkpoint {
 
     /// Whether the layer is one of this run's and its RSM in the group is not computed.
     pub fn lacks(&self, layer: &str, group: usize) -> bool {
-        self.layers.iter().any(|(name, groups)| name == layer && groups.values[group].is_none())
+        self.layers.iter().any(|known| known.name == layer && known.rsms.values[group].is_none())
     }
 
     /// How many groups there are.
@@ -88,22 +124,23 @@ impl Checkpoint {
         self.ledger.write(&self.directory)
     }
 
-    /// Keeps an RSM.
+    /// Keeps what a layer is reduced to.
     ///
     /// # Errors
     /// The file cannot be written; what was there before stays.
     ///
     /// # Panics
     /// If the layer is none of those opened.
-    pub fn put(&mut self, layer: &str, group: usize, rsm: &Rsm) -> Result<(), FileError> {
-        let (_, groups) = self.layers.iter_mut().find(|(name, _)| name == layer).expect("a layer of this run");
-        groups.put(group, rsm.values().to_vec(), &mut self.ledger)?;
+    pub fn put(&mut self, layer: &str, group: usize, (rsm, scales): (&Rsm, &Scales)) -> Result<(), FileError> {
+        let layer = self.layers.iter_mut().find(|known| known.name == layer).expect("a layer of this run");
+        layer.scales.put(group, scales.to_rows(), &mut self.ledger)?;
+        layer.rsms.put(group, rsm.values().to_vec(), &mut self.ledger)?;
         self.ledger.write(&self.directory)
     }
 
     /// Whether every RSM is computed, and with `answers` every class that the network answered.
     pub fn is_whole(&self, answers: bool) -> bool {
-        let files = self.layers.iter().map(|(_, groups)| groups).chain(answers.then_some(&self.answers));
+        let files = self.layers.iter().map(|layer| &layer.rsms).chain(answers.then_some(&self.answers));
         files.flat_map(|file| &file.values).all(Option::is_some)
     }
 
@@ -113,9 +150,13 @@ impl Checkpoint {
     /// As [`Self::put`].
     pub fn take(&mut self, shards: Vec<(usize, Self)>) -> Result<(), FileError> {
         let Self { layers, answers, ledger, .. } = self;
-        for (place, file) in layers.iter_mut().map(|(_, groups)| groups).chain([answers]).enumerate() {
+        let files = layers.iter_mut().flat_map(|layer| [&mut layer.rsms, &mut layer.scales]).chain([answers]);
+        for (place, file) in files.enumerate() {
             for (first, shard) in &shards {
-                let found = shard.layers.get(place).map_or(&shard.answers, |(_, groups)| groups);
+                let found = shard.layers.get(place / 2).map_or(&shard.answers, |layer| match place % 2 {
+                    0 => &layer.rsms,
+                    _ => &layer.scales,
+                });
                 file.values[*first..*first + found.values.len()].clone_from_slice(&found.values);
             }
             if file.values.iter().any(Option::is_some) {
@@ -126,14 +167,24 @@ impl Checkpoint {
         self.ledger.write(&self.directory)
     }
 
-    /// All RSMs, `[layer][group]`.
+    /// What was kept of every layer.
     ///
     /// # Panics
     /// If one is missing.
-    pub fn finish(self) -> Vec<Vec<Rsm>> {
+    pub fn finish(self) -> Vec<Kept> {
         let rsm =
             |values: Option<Vec<f64>>| Rsm::new(self.concepts, values.expect("every layer and group is computed"));
-        self.layers.into_iter().map(|(_, groups)| groups.values.into_iter().map(rsm).collect()).collect()
+        let kept = |layer: Layer| Kept {
+            rsms: layer.rsms.values.into_iter().map(rsm).collect(),
+            scales: layer
+                .scales
+                .values
+                .iter()
+                .map(|rows| Scales::from_rows(rows.as_ref()?))
+                .collect::<Option<_>>()
+                .unwrap_or_default(),
+        };
+        self.layers.into_iter().map(kept).collect()
     }
 }
 
@@ -239,15 +290,39 @@ mod tests {
         Rsm::new(2, vec![1.0, value, value, 1.0])
     }
 
+    fn scales() -> Scales {
+        Scales { units: 7, means: vec![0.5, -1.0], deviations: vec![1.5, 0.0] }
+    }
+
+    #[test]
+    fn layers_of_earlier_versions_serve_measures_that_need_no_scales() {
+        let out = tempfile::tempdir().unwrap();
+        let directory = ResultsDir::new(out.path());
+        let (mut first, _) = open(out.path(), Constant::Error);
+        first.put("conv1", 0, (&rsm(0.5), &scales())).unwrap();
+        std::fs::remove_file(directory.layer_scales("conv1")).unwrap();
+        first.ledger.groups.remove("scales.conv1.npy");
+        first.ledger.write(&directory).unwrap();
+        let lacks = |needs_scales| {
+            let Opened { checkpoint: again, damaged } =
+                Checkpoint::open(&directory, &["conv1", "fc1"], 2, 2, Constant::Error, needs_scales);
+            assert_eq!(damaged, [""; 0]);
+            again.lacks("conv1", 0)
+        };
+        assert_eq!([false, true].map(lacks), [false, true]);
+    }
+
     fn open(out: &Path, constant: Constant) -> (Checkpoint, Vec<String>) {
-        let Opened { checkpoint, damaged } = Checkpoint::open(&ResultsDir::new(out), &["conv1", "fc1"], 2, 2, constant);
+        let Opened { checkpoint, damaged } =
+            Checkpoint::open(&ResultsDir::new(out), &["conv1", "fc1"], 2, 2, constant, false);
         (checkpoint, damaged)
     }
 
     #[test]
     fn answers_are_kept_group_by_group() {
         let out = tempfile::tempdir().unwrap();
-        let open = || Checkpoint::open(&ResultsDir::new(out.path()), &["logits"], 2, 3, Constant::Error).checkpoint;
+        let open =
+            || Checkpoint::open(&ResultsDir::new(out.path()), &["logits"], 2, 3, Constant::Error, false).checkpoint;
         let mut first = open();
         assert_eq!(first.classes(0), None);
         first.put_classes(1, &[0, 999, 7]).unwrap();
@@ -266,14 +341,16 @@ mod tests {
             assert_eq!(damaged, [""; 0]);
             checkpoint
         };
-        open().put("conv1", 1, &rsm(0.5)).unwrap();
+        open().put("conv1", 1, (&rsm(0.5), &scales())).unwrap();
         let mut again = open();
         assert_eq!([("conv1", 1), ("conv1", 0), ("fc1", 1)].map(|(l, g)| again.lacks(l, g)), [false, true, true]);
-        again.put("conv1", 0, &rsm(0.25)).unwrap();
-        again.put("fc1", 0, &rsm(0.0)).unwrap();
-        again.put("fc1", 1, &rsm(-1.0)).unwrap();
+        again.put("conv1", 0, (&rsm(0.25), &scales())).unwrap();
+        again.put("fc1", 0, (&rsm(0.0), &scales())).unwrap();
+        again.put("fc1", 1, (&rsm(-1.0), &scales())).unwrap();
         let all = [[0.25, 0.5], [0.0, -1.0]].map(|groups| groups.map(rsm).to_vec()).to_vec();
-        assert_eq!(open().finish(), all);
+        let kept = open().finish();
+        assert_eq!(kept.iter().map(|kept| kept.rsms.clone()).collect::<Vec<_>>(), all);
+        assert!(kept.iter().all(|kept| kept.scales == [scales(), scales()]));
     }
 
     #[test]
@@ -284,8 +361,8 @@ mod tests {
         assert!(wrong(2, &constant, Constant::Half).is_none() && wrong(2, &constant, Constant::Error).is_some());
         let out = tempfile::tempdir().unwrap();
         let (mut first, _) = open(out.path(), Constant::Half);
-        first.put("conv1", 0, &Rsm::new(2, constant.to_vec())).unwrap();
-        first.put("conv1", 1, &rsm(0.5)).unwrap();
+        first.put("conv1", 0, (&Rsm::new(2, constant.to_vec()), &scales())).unwrap();
+        first.put("conv1", 1, (&rsm(0.5), &scales())).unwrap();
         assert!(!open(out.path(), Constant::Half).0.lacks("conv1", 0));
         let (again, damaged) = open(out.path(), Constant::Error);
         assert_eq!([0, 1].map(|group| again.lacks("conv1", group)), [true, false]);
@@ -298,7 +375,7 @@ mod tests {
         let directory = ResultsDir::new(out.path());
         let (mut first, _) = open(out.path(), Constant::Error);
         for group in [0, 1] {
-            first.put("conv1", group, &rsm(0.5)).unwrap();
+            first.put("conv1", group, (&rsm(0.5), &scales())).unwrap();
         }
         let path = directory.layer_rsm("conv1");
         let mut bytes = std::fs::read(&path).unwrap();

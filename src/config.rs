@@ -11,6 +11,7 @@ use crate::device::Choice;
 use crate::error::FileError;
 use crate::images::Resize;
 use crate::nets::Token;
+use crate::stats::alignment::Measure;
 use crate::stats::one_vs_two::Columns;
 use crate::stats::rsa::Rsa;
 use crate::stats::scoring::Ties;
@@ -18,8 +19,8 @@ use crate::vectors::Spelling;
 use crate::wording::plain;
 
 pub use controls::{ControlsConfig, Given};
-pub use options::{InferenceOptions, MOST_RESAMPLES, OptionError, TestOptions, TestRequest, draws};
-pub(crate) use options::{check_permutations, twice};
+pub use options::{InferenceOptions, MOST_RESAMPLES, OptionError, Spaces, TestOptions, TestRequest, draws};
+pub(crate) use options::{check_measures, check_permutations, twice};
 
 /// One experiment: a network, stimuli, word models, tests.
 ///
@@ -45,6 +46,12 @@ pub struct Config {
     /// Seeds the draws and random weights.
     #[serde(default = "seed")]
     pub seed: u64,
+    /// Measures of every layer against every word model, beside what the sections ask for.
+    #[serde(default)]
+    pub measures: Vec<Measure>,
+    /// Neighbours of the measures that count them.
+    #[serde(default = "neighbours")]
+    pub neighbours: usize,
     /// The network.
     pub network: NetworkConfig,
     /// The images.
@@ -335,6 +342,11 @@ impl Config {
         self.two_vs_two.permutations.max(one_vs_two.unwrap_or_default())
     }
 
+    /// Whether a measure needs what RSMs leave out of their vectors.
+    pub fn needs_scales(&self) -> bool {
+        self.measures.iter().any(|measure| measure.needs_gram())
+    }
+
     /// Where results go.
     pub fn out(&self) -> PathBuf {
         self.run.out.clone().unwrap_or_else(|| Path::new("results").join(&self.network.name))
@@ -383,6 +395,11 @@ fn set(table: &mut toml::Table, key: &str, value: toml::Value) -> Result<(), Str
 
 fn seed() -> u64 {
     2018
+}
+
+/// As Huh et al. 2024.
+fn neighbours() -> usize {
+    10
 }
 
 fn yes() -> bool {

@@ -1,6 +1,7 @@
 //! The second half of the experiment: RSMs of words and layers in, rows of results out. `semgpu run` and `semgpu test`
 //! both end here.
 
+pub mod alignment;
 pub mod controls;
 mod draws;
 pub mod one_vs_two;
@@ -18,6 +19,7 @@ use burn::tensor::Device;
 use crate::error::Error;
 use crate::progress::{Interrupt, Progress, Task};
 use crate::results::Results;
+use crate::stats::alignment::Scales;
 use crate::stats::inference::{self, Family, Inference, Rule, Statistic, Tail};
 use crate::stats::permutation::Permutations;
 use crate::stats::rsa::Rsa;
@@ -49,6 +51,8 @@ pub struct LayerRsms {
     pub units: usize,
     /// One RSM per group.
     pub rsms: Vec<Rsm>,
+    /// What they leave out of the vectors, one per group; empty where nobody knows.
+    pub scales: Vec<Scales>,
 }
 
 /// The word side: one RSM per word model.
@@ -59,6 +63,8 @@ pub struct Words {
     pub dimensions: usize,
     /// `[concepts, concepts]`.
     pub rsm: Rsm,
+    /// What it leaves out of the vectors, where that is known.
+    pub scales: Option<Scales>,
 }
 
 /// How to test.
@@ -109,7 +115,7 @@ pub fn evaluate(
     let passes = draws * (1 + options.rsa.len() as u64) + options.bootstrap;
     let task = progress.task(passes * (words.len() * space.layers.len() * space.groups.len()) as u64);
     let evaluation = Evaluation { space, words, options, task, interrupt: &progress.interrupt };
-    let ceilings = evaluation.accuracy_ceilings()?;
+    let ceilings = if words.is_empty() { Vec::new() } else { evaluation.accuracy_ceilings()? };
     let (mut results, warnings) = evaluation.two_vs_two(words, &ceilings)?;
     results.rsa = evaluation.rsa(words)?;
     results.words = evaluation.words(words)?;

@@ -13,6 +13,7 @@ use crate::error::{Error, FileError};
 use crate::names;
 use crate::progress::{Progress, Task};
 use crate::stats::Rsm;
+use crate::stats::alignment::Scales;
 use crate::stats::similarity::{Standard, Streamed};
 use crate::stats::two_vs_two::FEWEST_CONCEPTS;
 use crate::stimuli::Manifest;
@@ -220,6 +221,11 @@ impl Features {
         })
     }
 
+    /// How the axes of the file are.
+    pub fn shape(&self) -> &[usize] {
+        self.arrays[0].shape()
+    }
+
     /// Values of all vectors: the units of [`Self::rsm`]'s progress.
     pub fn work(&self) -> u64 {
         self.groups as u64 * self.units as u64 * self.concepts as u64
@@ -228,11 +234,19 @@ impl Features {
     /// The RSM of a group, in f64 on the CPU.
     ///
     /// # Errors
+    /// As [`Self::reduced`].
+    pub fn rsm(&self, group: usize, progress: &Progress, task: &Task) -> Result<Rsm, Error> {
+        Ok(self.reduced(group, progress, task)?.0)
+    }
+
+    /// The RSM of a group, in f64 on the CPU, and what it leaves out of the vectors.
+    ///
+    /// # Errors
     /// [`FeaturesError`] names the first vector that has no correlation; [`Error::Interrupted`].
     ///
     /// # Cost
     /// The vectors are read twice; beside them 64 MiB of standardised values are held.
-    pub fn rsm(&self, group: usize, progress: &Progress, task: &Task) -> Result<Rsm, Error> {
+    pub fn reduced(&self, group: usize, progress: &Progress, task: &Task) -> Result<(Rsm, Scales), Error> {
         let vectors = group * self.concepts..(group + 1) * self.concepts;
         let standards: Vec<Standard> = vectors
             .clone()
@@ -262,7 +276,7 @@ impl Features {
             streamed.add(&scores, units);
             task.advance((units * self.concepts) as u64);
         }
-        Ok(streamed.finish())
+        Ok((streamed.finish(), Scales::of(&standards)))
     }
 
     fn read(&self, vector: usize, first: usize, values: &mut [f64]) -> Result<(), FileError> {

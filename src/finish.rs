@@ -7,14 +7,16 @@ use crate::arrays;
 use crate::config::{InferenceOptions, TestOptions};
 use crate::device::Selected;
 use crate::error::{Error, FileError};
+use crate::evaluation::alignment::{Alignment, WordSpace, align};
 use crate::evaluation::controls::{Controls, controls};
 use crate::evaluation::one_vs_two::{self, Lexicon, OneVsTwo, Predictions};
-use crate::evaluation::{self, Draws, Options, Space, Words};
+use crate::evaluation::{self, Draws, LayerRsms, Options, Space, Words};
 use crate::progress::Progress;
 use crate::record::RunRecord;
 use crate::report;
 use crate::results::{Ledger, Results, ResultsDir, StimulusRow};
 use crate::stats::Rsm;
+use crate::stats::alignment::{Measure, Scales};
 use crate::stats::inference::Tail;
 use crate::stats::permutation::Permutations;
 use crate::stats::rsa::Rsa;
@@ -34,6 +36,23 @@ pub struct Comparison {
     pub controls: Controls,
     /// How accuracies are tested.
     pub options: Options,
+    /// Measures of all pairs of layers, if any are asked for.
+    pub alignment: Option<Alignment>,
+    /// Whether the 2 vs. 2 test of every layer is made with all of its tables.
+    pub in_full: bool,
+}
+
+/// The measures of word models that are one matrix each; none where none is asked for.
+pub fn alignment(measures: &[Measure], neighbours: usize, words: &[Words]) -> Option<Alignment> {
+    let layer = |model: &Words| LayerRsms {
+        name: String::new(),
+        label: String::new(),
+        units: model.dimensions,
+        rsms: vec![model.rsm.clone()],
+        scales: model.scales.iter().cloned().collect(),
+    };
+    let words = words.iter().map(|model| WordSpace { name: model.name.clone(), layers: vec![layer(model)] });
+    (!measures.is_empty()).then(|| Alignment { measures: measures.to_vec(), neighbours, words: words.collect() })
 }
 
 /// The images behind the layers.
@@ -85,12 +104,18 @@ pub fn finish(
     started: Instant,
     progress: &Progress,
 ) -> Result<(), Error> {
-    let Comparison { space, words, images, options, .. } = comparison;
-    let (mut results, mut warnings) = evaluation::evaluate(space, words, options, progress)?;
+    let Comparison { space, words, images, options, alignment, .. } = comparison;
+    let tested = if comparison.in_full { &words[..] } else { &[] };
+    let (mut results, mut warnings) = evaluation::evaluate(space, tested, options, progress)?;
     let categories = comparison.categories.as_deref();
-    let (rows, more) = controls(space, words, categories, &comparison.controls, options, progress)?;
+    let (rows, more) = controls(space, tested, categories, &comparison.controls, options, progress)?;
     results.append(rows);
     warnings.extend(more);
+    if let Some(alignment) = alignment {
+        let (rows, said) = align(space, alignment, options, progress)?;
+        results.measures = rows;
+        warnings.extend(said);
+    }
     if let Some(images) = images {
         warnings.extend(images.rows(space, words, &options.known, &mut results, progress)?);
     }
@@ -111,14 +136,23 @@ impl Comparison {
     fn write_matrices(&self, directory: &ResultsDir) -> Result<(), FileError> {
         let concepts = self.space.concepts.len();
         let layers = || self.space.layers.iter().filter(|_| self.images.is_none());
-        let words = self.words.iter().map(|model| directory.words_rsm(&model.name));
-        Ledger::enlist(directory, words.chain(layers().map(|layer| directory.layer_rsm(&layer.name))))?;
+        let mut files = Vec::new();
         for model in &self.words {
-            arrays::write_npy(&directory.words_rsm(&model.name), &[concepts, concepts], model.rsm.values())?;
+            files.push((directory.words_rsm(&model.name), vec![concepts, concepts], model.rsm.values().to_vec()));
+            let scales = model.scales.iter().map(|scales| (vec![concepts, 3], scales.to_rows()));
+            files.extend(scales.map(|(shape, rows)| (directory.words_scales(&model.name), shape, rows)));
         }
-        for layer in layers() {
-            let values: Vec<f64> = layer.rsms.iter().flat_map(Rsm::values).copied().collect();
-            arrays::write_npy(&directory.layer_rsm(&layer.name), &[layer.rsms.len(), concepts, concepts], &values)?;
+        for LayerRsms { name, rsms, scales, .. } in layers() {
+            let values = rsms.iter().flat_map(Rsm::values).copied().collect();
+            files.push((directory.layer_rsm(name), vec![rsms.len(), concepts, concepts], values));
+            if !scales.is_empty() {
+                let rows = scales.iter().flat_map(Scales::to_rows).collect();
+                files.push((directory.layer_scales(name), vec![scales.len(), concepts, 3], rows));
+            }
+        }
+        Ledger::enlist(directory, files.iter().map(|(path, ..)| path.clone()))?;
+        for (path, shape, values) in files {
+            arrays::write_npy(&path, &shape, &values)?;
         }
         directory.write_concepts(&self.space.concepts, self.categories.as_deref())
     }
@@ -181,6 +215,10 @@ fn summarise(results: &Results, tail: Tail, progress: &Progress) {
             best.p_value,
             best.p_fwer
         ));
+    }
+    for rows in results.measures.chunk_by(|a, b| a.words == b.words && a.measure == b.measure) {
+        let Some(best) = report::best(rows.iter()) else { continue };
+        progress.line(format!("{}: {}, best pair {}", best.words, best.measure, report::said(best)));
     }
     for rows in results.one_vs_two.chunk_by(|a, b| a.words == b.words) {
         let Some(best) = rows.iter().max_by(|a, b| a.accuracy.total_cmp(&b.accuracy)) else { continue };

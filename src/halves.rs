@@ -3,6 +3,7 @@
 mod made;
 mod reading;
 mod similarity;
+mod spaces;
 mod testing;
 mod words;
 
@@ -15,12 +16,13 @@ pub use testing::Test;
 use crate::arrays::WriteEnding;
 use crate::config::OptionError;
 use crate::device::DeviceError;
-use crate::error::FileError;
+use crate::error::{Error, FileError};
 use crate::features::FeaturesError;
 use crate::matrices::MatrixError;
 use crate::names::read_lines;
 use crate::plan::GivenError;
 use crate::results::ClaimError;
+use crate::stats::alignment::Measure;
 use crate::stats::similarity::SimilarityError;
 use crate::stats::two_vs_two::TwoVsTwoError;
 use crate::vectors::VectorsError;
@@ -28,6 +30,29 @@ use crate::vectors::VectorsError;
 /// A request that cannot be met.
 #[derive(Debug, thiserror::Error)]
 pub enum HalvesError {
+    /// Correlations where a measure needs the vectors.
+    #[error(
+        "{}: a matrix of correlations; {measure} needs the vectors: give features (--features), a results directory whose run \
+         kept their scales (run it again with this version), or --kernels if correlations are the kernel that is meant",
+        path.display()
+    )]
+    NoVectors {
+        /// The file.
+        path: PathBuf,
+        /// The measure.
+        measure: Measure,
+    },
+    /// Scales that are none.
+    #[error("{}: expected means, standard deviations and units of {concepts} vectors a group; remove the file, or make it again", path.display())]
+    Scales {
+        /// The file.
+        path: PathBuf,
+        /// Concepts of the matrix beside it.
+        concepts: usize,
+    },
+    /// A failure on the way.
+    #[error(transparent)]
+    Reading(Box<Error>),
     /// Features.
     #[error(transparent)]
     Features(#[from] FeaturesError),
@@ -260,6 +285,15 @@ pub enum HalvesError {
         /// The range.
         expected: &'static str,
     },
+}
+
+impl From<HalvesError> for Error {
+    fn from(error: HalvesError) -> Self {
+        match error {
+            HalvesError::Reading(error) => *error,
+            error => Self::input(error),
+        }
+    }
 }
 
 impl From<OptionError> for HalvesError {

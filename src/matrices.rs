@@ -13,8 +13,9 @@ use self::rdms::{Part, Rdms};
 use crate::arrays::{self, StoredArray, Told};
 use crate::error::FileError;
 use crate::names;
-use crate::results::{CONCEPTS, lines};
+use crate::results::{CONCEPTS, SCALES, lines};
 use crate::stats::Rsm;
+use crate::stats::alignment::Scales;
 use crate::stats::rsa;
 use crate::stats::two_vs_two::FEWEST_CONCEPTS;
 
@@ -104,6 +105,8 @@ pub struct Matrices {
     pub groups: Option<Vec<String>>,
     /// What the file calls its concepts: lists of different names, any of which may be the one that is meant.
     pub names: Vec<Vec<String>>,
+    /// What the matrices leave out of their vectors, one per group; empty where nobody knows.
+    pub scales: Vec<Scales>,
     /// How it was read.
     pub read: Read,
 }
@@ -221,13 +224,17 @@ pub fn of_results(path: &Path) -> Result<(Vec<usize>, Vec<Rsm>), MatrixError> {
     Ok((shape, rsms))
 }
 
-/// The matrices in a folder, numbers in their names in the order of numbers (`layer2`, `layer10`). What `semgpu run` keeps
+/// The arrays in a folder, numbers in their names in the order of numbers (`layer2`, `layer10`). What `semgpu run` keeps
 /// beside its layers is none of the images'.
-fn files(folder: &Path, side: Side) -> Result<Vec<PathBuf>, MatrixError> {
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn files(folder: &Path, side: Side) -> Result<Vec<PathBuf>, MatrixError> {
     const BESIDE: [&str; 2] = ["words.", "predicted_classes."];
     let of_side = |path: &PathBuf| {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        side == Side::Words || !BESIDE.iter().any(|beside| name.starts_with(beside))
+        let scales = name.strip_prefix("words.").unwrap_or(&name).starts_with(SCALES);
+        !scales && (side == Side::Words || !BESIDE.iter().any(|beside| name.starts_with(beside)))
     };
     let endings = || arrays::FORMATS.iter().flat_map(|format| format.endings);
     let is_array = |path: &PathBuf| {
@@ -242,7 +249,7 @@ fn files(folder: &Path, side: Side) -> Result<Vec<PathBuf>, MatrixError> {
 }
 
 /// A name with its numbers filled up, so that they sort by their values.
-fn natural(name: &str) -> String {
+pub fn natural(name: &str) -> String {
     const DIGITS: usize = 20;
     let mut key = String::new();
     let mut digits = String::new();
@@ -317,7 +324,7 @@ fn matrices(
         names: names.first().map(shown),
         order: None,
     };
-    Ok(Matrices { name, rsms, groups: part.groups, names, read })
+    Ok(Matrices { name, rsms, groups: part.groups, names, scales: Vec::new(), read })
 }
 
 /// The concepts of condensed vectors of that shape.

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use burn::tensor::{Tensor, TensorData};
 
-use crate::checkpoint::{Checkpoint, Opened};
+use crate::checkpoint::{Checkpoint, Kept, Opened};
 use crate::config::{Bytes, Config};
 use crate::device;
 use crate::error::Error;
@@ -24,7 +24,6 @@ use crate::progress::{Progress, Task};
 use crate::record::{Command, Network, Run, RunRecord, StageTiming, WordModel};
 use crate::results::ResultsDir;
 use crate::shards::Shards;
-use crate::stats::Rsm;
 use crate::stats::scoring::Constant;
 use crate::stats::similarity::{self, SimilarityError};
 use crate::stats::two_vs_two;
@@ -98,15 +97,19 @@ pub fn run(plan: Plan, fresh: bool, shards: Option<&Shards>, progress: &Progress
     let layers: Vec<&str> = model.layers.iter().map(|layer| layer.name.as_str()).collect();
     let (groups, concepts) = (manifest.groups.len(), manifest.concepts.len());
     let constant = config.two_vs_two.constant;
+    let needs_scales = config.needs_scales();
     let _writing = progress.interrupt.writing();
     let _claim = directory.claim("run", &checksums.similarity, fresh).map_err(Error::input)?;
-    let Opened { mut checkpoint, damaged } = Checkpoint::open(&directory, &layers, groups, concepts, constant);
+    let Opened { mut checkpoint, damaged } =
+        Checkpoint::open(&directory, &layers, groups, concepts, constant, needs_scales);
     damaged.iter().for_each(|damaged| progress.line(format!("warning: {damaged}")));
 
     let mut known = Draws::default();
     if let Some(shards) = shards {
         known = shards.draws().map_err(Error::input)?;
-        let open = |directory: &ResultsDir, groups| Checkpoint::open(directory, &layers, groups, concepts, constant);
+        let open = |directory: &ResultsDir, groups| {
+            Checkpoint::open(directory, &layers, groups, concepts, constant, needs_scales)
+        };
         let groups = shards.groups(model.classifier.is_some(), open).map_err(Error::input)?;
         checkpoint.take(groups).map_err(Error::failed)?;
     }
@@ -138,6 +141,7 @@ pub fn run(plan: Plan, fresh: bool, shards: Option<&Shards>, progress: &Progress
         config,
     };
     let Config { two_vs_two, inference, rsa, seed, .. } = &run.config;
+    let alignment = finish::alignment(&run.config.measures, run.config.neighbours, &words);
     let comparison = Comparison {
         space: space(&model, &manifest, checkpoint.finish()),
         words,
@@ -154,6 +158,8 @@ pub fn run(plan: Plan, fresh: bool, shards: Option<&Shards>, progress: &Progress
             lexicon: test.lexicon,
             one_vs_two: test.one_vs_two,
         }),
+        alignment,
+        in_full: true,
     };
     let mut record = RunRecord::new(Command::Run(Box::new(run)), &placement.device, warnings);
     record.seconds.similarity = Some(similarity_seconds);
@@ -162,12 +168,13 @@ pub fn run(plan: Plan, fresh: bool, shards: Option<&Shards>, progress: &Progress
 }
 
 /// The image side of the tests.
-fn space(model: &Model, manifest: &Manifest, rsms: Vec<Vec<Rsm>>) -> Space {
-    let layers = model.layers.iter().zip(rsms).map(|(layer, rsms)| LayerRsms {
+fn space(model: &Model, manifest: &Manifest, kept: Vec<Kept>) -> Space {
+    let layers = model.layers.iter().zip(kept).map(|(layer, Kept { rsms, scales })| LayerRsms {
         name: layer.name.clone(),
         label: layer.label.clone(),
         units: layer.units(),
         rsms,
+        scales,
     });
     Space {
         network: model.network.name.clone(),
@@ -332,7 +339,7 @@ impl FirstHalf<'_> {
         checkpoint: &mut Checkpoint,
     ) -> Result<(), Error> {
         let place = |image| self.place(layer, group, image);
-        let rsm = similarity::rsm(activations).map_err(|error| {
+        let (rsm, scales) = similarity::reduced(activations).map_err(|error| {
             Error::failed(match error {
                 SimilarityError::NotFinite { image } => {
                     let (layer, group, concept) = place(image);
@@ -352,7 +359,7 @@ impl FirstHalf<'_> {
             let (layer, group, concept) = place(image);
             return Err(Error::failed(PipelineError::Flat { layer, group, concept }));
         }
-        checkpoint.put(layer, group, &rsm).map_err(Error::failed)
+        checkpoint.put(layer, group, (&rsm, &scales)).map_err(Error::failed)
     }
 
     /// The names of a layer, a group and an image's concept.

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use crate::checksum::{self, sha256};
-use crate::config::{Config, ControlsConfig, check_permutations, draws, twice};
+use crate::config::{Config, ControlsConfig, check_measures, check_permutations, draws, twice};
 use crate::error::FileError;
 use crate::evaluation::Words;
 use crate::evaluation::controls::Controls;
@@ -152,6 +152,11 @@ fn words_files(config: &Config) -> Result<Vec<PathBuf>, PlanError> {
 fn read(config: &Config, model: &Model, manifest: Manifest, progress: &Progress) -> Result<(Inputs, Test), PlanError> {
     let concepts = manifest.concepts.len();
     config.two_vs_two.check(concepts).map_err(PlanError::TwoVsTwo)?;
+    check_measures(&config.measures, config.neighbours, concepts).map_err(|error| PlanError::Value {
+        key: error.option,
+        expected: error.expected,
+        found: error.found,
+    })?;
     let strata = config.two_vs_two.strata(manifest.categories.as_deref());
     if config.two_vs_two.within_categories && strata.is_none() {
         return Err(PlanError::NoCategories(config.stimuli.manifest.clone()));

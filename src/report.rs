@@ -6,6 +6,7 @@
 //! `report.html` has it too.
 
 mod accuracy;
+mod alignment;
 mod architecture;
 mod canvas;
 mod chance;
@@ -40,6 +41,7 @@ use std::path::{Path, PathBuf};
 use crate::report::canvas::Picture;
 use crate::results::Results;
 
+pub use alignment::{best, said};
 pub use chance::told as chance;
 pub use compare::{Overlay, write_comparison};
 pub use curves::{SIGNIFICANT, distinct};
@@ -78,6 +80,8 @@ pub const FIGURES: &[Figure] = &[
     concepts::FIGURE,
     confused::FIGURE,
     rsm::FIGURE,
+    alignment::MAPS,
+    alignment::DEPTHS,
     architecture::FIGURE,
 ];
 

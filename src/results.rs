@@ -12,11 +12,11 @@ mod table;
 pub use claim::{Claim, ClaimError, check_files};
 #[cfg(test)]
 pub(crate) use directory::FIGURES;
-pub use directory::{CONCEPTS, ResultsDir, figure_name};
+pub use directory::{CONCEPTS, ResultsDir, SCALES, figure_name};
 pub use ledger::Ledger;
 pub use rows::{
-    AccuracyRow, ComparisonRow, ConceptRow, ConfusedRow, ControlRow, GroupRow, LayersRow, LostRow, MisclassifiedRow,
-    OneVsTwoRow, PartitionRow, PredictionRow, Results, RsaRow, StimulusRow, WithinRow, WordsRow,
+    AccuracyRow, ComparisonRow, ConceptRow, ConfusedRow, ControlRow, GroupRow, LayersRow, LostRow, MeasureRow,
+    MisclassifiedRow, OneVsTwoRow, PartitionRow, PredictionRow, Results, RsaRow, StimulusRow, WithinRow, WordsRow,
 };
 pub use table::{ResultsError, Table, read_table, write_table};
 

@@ -2,6 +2,7 @@
 
 pub mod alignment;
 pub mod bootstrap;
+pub mod calibrated;
 #[cfg(test)]
 mod calibration;
 pub mod ceiling;

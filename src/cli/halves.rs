@@ -116,7 +116,7 @@ pub(super) fn test(arguments: Test, progress: &Progress) -> Result<(), Error> {
         (_, true) => Some(Entries::Similarities),
         _ => None,
     };
-    let out = halves::Test::new(request, progress).map_err(Error::input)?.run(progress)?;
+    let out = halves::Test::new(request, progress)?.run(progress)?;
     print_page(&out);
     Ok(())
 }

@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::controls::ControlsConfig;
 use crate::device::Choice;
-use crate::matrices::{Reading, Source};
+use crate::matrices::{Reading, Side, Source};
+use crate::stats::alignment::Measure;
 use crate::stats::bootstrap::MIN_CONCEPTS;
 use crate::stats::inference::{Family, Tail};
 use crate::stats::permutation::{self, Permutations};
@@ -136,6 +137,39 @@ pub(crate) fn twice(methods: &[Rsa]) -> Option<Rsa> {
     methods.iter().enumerate().find(|(n, method)| methods[..*n].contains(method)).map(|(_, method)| *method)
 }
 
+/// Measures, each once, of so many concepts with so many neighbours.
+pub(crate) fn check_measures(measures: &[Measure], neighbours: usize, concepts: usize) -> Result<(), OptionError> {
+    if let Some(twice) = measures.iter().enumerate().find(|(n, measure)| measures[..*n].contains(measure)) {
+        return Err(OptionError { option: "measures", expected: "each measure once", found: twice.1.to_string() });
+    }
+    let fewest = if measures.contains(&Measure::Cknna) { 2 } else { 1 };
+    if measures.iter().any(|measure| measure.counts_neighbours()) && !(fewest..concepts).contains(&neighbours) {
+        let found = format!("{neighbours} of {concepts} concepts");
+        let expected = "1 or more (cknna: 2), fewer than there are other concepts";
+        return Err(OptionError { option: "neighbours", expected, found });
+    }
+    Ok(())
+}
+
+/// Which of the two spaces are of a kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Spaces {
+    /// The words alone.
+    Words,
+    /// The images alone.
+    Images,
+    /// Both.
+    Both,
+}
+
+impl Spaces {
+    /// Whether a side is among them.
+    pub fn hold(self, side: Side) -> bool {
+        matches!((self, side), (Self::Both, _) | (Self::Words, Side::Words) | (Self::Images, Side::Images))
+    }
+}
+
 /// The draws of so many concepts, within their strata where there are any.
 pub fn draws(seed: u64, concepts: usize, strata: Option<&[u32]>) -> Permutations {
     strata.map_or_else(|| Permutations::new(seed, concepts), |strata| Permutations::stratified(seed, strata))
@@ -194,6 +228,23 @@ pub struct TestRequest {
     /// Also correlate the matrices: pearson, spearman, kendall-tau-a (repeatable).
     #[arg(long, value_parser = named::<Rsa>)]
     pub rsa: Vec<Rsa>,
+    /// Every layer of the words against every layer of the images (repeatable): 2v2, cka, cka-debiased, cka-rbf, mknn, cknna,
+    /// rsa-pearson, rsa-spearman, rsa-kendall, rsa-cosine. A folder or an archive of --words is then one space with layers.
+    #[arg(long = "measure", value_parser = named::<Measure>, value_name = "MEASURE")]
+    #[serde(default)]
+    pub measures: Vec<Measure>,
+    /// Neighbours of mknn and cknna.
+    #[arg(long, default_value_t = super::neighbours(), value_name = "K")]
+    #[serde(default = "super::neighbours")]
+    pub neighbours: usize,
+    /// The files hold features, [concepts, units] or [groups, concepts, units], not matrices: of words, images or both.
+    #[arg(long, value_name = "SIDE", num_args = 0..=1, default_missing_value = "both", value_parser = named::<Spaces>)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub features: Option<Spaces>,
+    /// The matrices are kernels: a correlation is the inner product of two vectors of unit length.
+    #[arg(long, value_name = "SIDE", num_args = 0..=1, default_missing_value = "both", value_parser = named::<Spaces>)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kernels: Option<Spaces>,
     /// Seeds the draws.
     #[arg(long, default_value_t = super::seed(), value_name = "S")]
     pub seed: u64,

@@ -361,7 +361,7 @@ mod tests {
         let (draws, ties) = (Permutations::new(1, 8), Ties::Lost);
         let rule = Rule { permutations: 9, ..Rule::default() };
         let test = OneVsTwo { rsms: vec![rsm()], draws, rule, columns: Columns::Paper, ties };
-        let models = [Words { name: "GloVe".into(), dimensions: 2, rsm: rsm() }];
+        let models = [Words { name: "GloVe".into(), dimensions: 2, rsm: rsm(), scales: None }];
         let (groups, concepts) = (manifest.groups.clone(), manifest.concepts.clone());
         let space = Space { network: "net".into(), layers: vec![], groups, concepts };
         let (progress, answers) = (Progress::silent(), (&predictions, &lexicon));

@@ -8,13 +8,16 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::{HalvesError, numbers, words};
+use crate::config::Spaces;
+use crate::evaluation::alignment::WordSpace;
 use crate::evaluation::{LayerRsms, Space, Words};
 use crate::matrices::{self, Entries, Matrices, Read, Reading, Side, Source};
 use crate::names;
 use crate::progress::Progress;
 use crate::results::ResultsDir;
 use crate::stats::Rsm;
-use crate::stats::similarity::rsm_of_rows;
+use crate::stats::alignment::Scales;
+use crate::stats::similarity::reduced_rows;
 
 /// What is read, and what the user says of it.
 pub(super) struct Wanted<'a> {
@@ -28,11 +31,20 @@ pub(super) struct Wanted<'a> {
     pub layers: Option<&'a Path>,
     /// Leave names unread: all matrices are in one order.
     pub by_order: bool,
+    /// Whether each of the words' sources is one space, with however many layers.
+    pub spaces: bool,
+    /// Sides whose files hold features.
+    pub features: Option<Spaces>,
+    /// Sides whose matrices are kernels.
+    pub kernels: Option<Spaces>,
 }
 
 /// Matrices of the same concepts in the same order.
 pub(super) struct Inputs {
+    /// Every layer of the words as a model of its own.
     pub words: Vec<Words>,
+    /// The same layers, space by space; empty where the words are no spaces.
+    pub word_spaces: Vec<WordSpace>,
     pub space: Space,
     /// How each was read, the words first.
     pub read: Vec<Read>,
@@ -49,23 +61,33 @@ enum Found {
 impl Wanted<'_> {
     /// Reads everything.
     pub fn read(&self, progress: &Progress) -> Result<Inputs, HalvesError> {
-        let mut models = Vec::new();
+        let (mut models, mut of_space) = (Vec::new(), Vec::new());
         for source in self.words {
-            if words::is_vectors(&source.path) {
+            if self.features.is_none_or(|features| !features.hold(Side::Words)) && words::is_vectors(&source.path) {
+                of_space.push((source.name.clone(), String::new()));
                 models.push(Found::Vectors(source.clone()));
-            } else {
-                let read = matrices::read(source, Side::Words, self.reading)?;
-                models.extend(read.into_iter().map(|matrices| Found::Matrices(Box::new(matrices))));
+                continue;
             }
+            let mut read = self.read_space(source, Side::Words, progress)?;
+            let several = read.len() > 1;
+            for matrices in &mut read {
+                let layer = if several { matrices.name.clone() } else { String::new() };
+                if self.spaces {
+                    matrices.name = if several { format!("{} {layer}", source.name) } else { source.name.clone() };
+                    matrices.read.name = matrices.name.clone();
+                }
+                of_space.push((source.name.clone(), layer));
+            }
+            models.extend(read.into_iter().map(|matrices| Found::Matrices(Box::new(matrices))));
         }
-        let mut images = self.layers()?;
+        let mut images = self.layers(progress)?;
         let mut all: Vec<&mut Matrices> = Vec::new();
         all.extend(models.iter_mut().filter_map(|found| match found {
             Found::Matrices(matrices) => Some(&mut **matrices),
             Found::Vectors(_) => None,
         }));
         all.extend(images.iter_mut());
-        check_sizes(&all)?;
+        check_sizes(&all, self.spaces)?;
         let count = all[0].read.concepts;
         let listed = self.concepts.map(|path| listed(path, count)).transpose()?;
         let (concepts, reordered) = self.align(&mut all, listed)?;
@@ -81,23 +103,51 @@ impl Wanted<'_> {
         check_names(&models, &images)?;
         let groups = images[0].groups.clone().unwrap_or_else(|| numbers(1, images[0].rsms.len()));
         let read = models.iter().chain(&images).map(|matrices| matrices.read.clone()).collect();
-        let layer = |Matrices { name, rsms, .. }| LayerRsms { label: Clone::clone(&name), name, units: 0, rsms };
+        let units =
+            |scales: &[Scales]| scales.first().map_or(0, |scales| if scales.units > 1 { scales.units } else { 0 });
+        let layer = |Matrices { name, rsms, scales, .. }| LayerRsms {
+            label: Clone::clone(&name),
+            name,
+            units: units(&scales),
+            rsms,
+            scales,
+        };
         let space = Space {
             network: self.network.to_string(),
             layers: images.into_iter().map(layer).collect(),
             groups,
             concepts: concepts.unwrap_or_else(|| numbers(0, count)),
         };
-        let model = |Matrices { name, mut rsms, .. }| Words { name, dimensions: 0, rsm: rsms.remove(0) };
-        Ok(Inputs { words: models.into_iter().map(model).collect(), space, read, reordered })
+        let mut word_spaces: Vec<WordSpace> = Vec::new();
+        for ((name, of_words), matrices) in of_space.iter().zip(&models).filter(|_| self.spaces) {
+            if word_spaces.last().is_none_or(|space| space.name != *name) {
+                word_spaces.push(WordSpace { name: name.clone(), layers: Vec::new() });
+            }
+            let Matrices { rsms, scales, .. } = matrices;
+            let layer = LayerRsms {
+                name: of_words.clone(),
+                label: of_words.clone(),
+                units: units(scales),
+                rsms: rsms.clone(),
+                scales: scales.clone(),
+            };
+            word_spaces.last_mut().expect("pushed").layers.push(layer);
+        }
+        let model = |Matrices { name, mut rsms, scales, .. }| Words {
+            name,
+            dimensions: units(&scales),
+            rsm: rsms.remove(0),
+            scales: scales.into_iter().next(),
+        };
+        Ok(Inputs { words: models.into_iter().map(model).collect(), word_spaces, space, read, reordered })
     }
 
     /// The layers of all files. A layer that a file names is called so, and after its source too where two are.
-    fn layers(&self) -> Result<Vec<Matrices>, HalvesError> {
+    fn layers(&self, progress: &Progress) -> Result<Vec<Matrices>, HalvesError> {
         let named = self.layers.map(names::read_lines).transpose()?;
         let mut layers = Vec::new();
         for source in self.images {
-            for read in matrices::read(source, Side::Images, self.reading)? {
+            for read in self.read_space(source, Side::Images, progress)? {
                 let parts = match &named {
                     Some(names) => split(read, names, self.layers.unwrap_or(Path::new("")))?,
                     None => vec![read],
@@ -152,6 +202,7 @@ impl Wanted<'_> {
             }
             moved.get_or_insert(matrices.read.path.clone());
             matrices.rsms.iter_mut().for_each(|rsm| *rsm = matrices::reordered(rsm, &order));
+            matrices.scales.iter_mut().for_each(|scales| *scales = scales.reordered(&order));
             matrices.read.order = Some(format!("re-ordered by name to the order of {}", from.display()));
         }
         match (unnamed, moved, self.concepts) {
@@ -168,11 +219,19 @@ fn split(array: Matrices, layers: &[String], list: &Path) -> Result<Vec<Matrices
         let (path, of) = (list.to_path_buf(), array.read.path);
         return Err(HalvesError::Layers { path, found, expected, of });
     }
-    let layer = |(name, rsm): (&String, Rsm)| {
+    let scales = |group: usize| array.scales.get(group).cloned().into_iter().collect();
+    let layer = |(group, (name, rsm)): (usize, (&String, Rsm))| {
         let read = Read { name: name.clone(), matrices: 1, groups: None, ..array.read.clone() };
-        Matrices { name: name.clone(), rsms: vec![rsm], groups: None, names: array.names.clone(), read }
+        Matrices {
+            name: name.clone(),
+            rsms: vec![rsm],
+            groups: None,
+            names: array.names.clone(),
+            scales: scales(group),
+            read,
+        }
     };
-    Ok(layers.iter().zip(array.rsms).map(layer).collect())
+    Ok(layers.iter().zip(array.rsms.clone()).enumerate().map(layer).collect())
 }
 
 fn other_concepts(matrices: &Matrices, wanted: &[String], from: &Path) -> HalvesError {
@@ -184,7 +243,7 @@ fn other_concepts(matrices: &Matrices, wanted: &[String], from: &Path) -> Halves
 }
 
 /// All matrices of the same concepts, word models of one matrix, layers of the same groups.
-fn check_sizes(all: &[&mut Matrices]) -> Result<(), HalvesError> {
+fn check_sizes(all: &[&mut Matrices], spaces: bool) -> Result<(), HalvesError> {
     let unequal = |of: &Read, what, found, first: &Read, expected| HalvesError::Unequal {
         path: of.path.clone(),
         what,
@@ -193,9 +252,10 @@ fn check_sizes(all: &[&mut Matrices]) -> Result<(), HalvesError> {
         first: first.path.clone(),
     };
     let first = &all[0].read;
+    let groups = all.iter().map(|m| &m.read).find(|read| read.side == Side::Images).map(|read| read.matrices);
     for matrices in all {
         let read = &matrices.read;
-        if read.side == Side::Words && read.matrices != 1 {
+        if read.side == Side::Words && read.matrices != 1 && !(spaces && Some(read.matrices) == groups) {
             return Err(HalvesError::WordGroups { path: read.path.clone(), found: read.matrices });
         }
         if read.concepts != first.concepts {
@@ -223,6 +283,9 @@ fn align_groups(images: &mut [Matrices]) -> Result<(), HalvesError> {
             return Err(HalvesError::OtherGroups { path: layer.read.path.clone(), other, first: path });
         };
         layer.rsms = order.iter().map(|&group| layer.rsms[group].clone()).collect();
+        if !layer.scales.is_empty() {
+            layer.scales = order.iter().map(|&group| layer.scales[group].clone()).collect();
+        }
     }
     Ok(())
 }
@@ -255,7 +318,7 @@ fn of_vectors(source: &Source, concepts: Option<&[String]>, progress: &Progress)
     let path = &source.path;
     let vectors = words::read(path, concepts, progress)?;
     let concepts = vectors.rows.len() / vectors.dimensions;
-    let rsm = rsm_of_rows(&vectors.rows, concepts, vectors.dimensions)
+    let (rsm, scales) = reduced_rows(&vectors.rows, concepts, vectors.dimensions)
         .map_err(|source| HalvesError::Vectors { path: path.clone(), source })?;
     let read = Read {
         side: Side::Words,
@@ -270,5 +333,12 @@ fn of_vectors(source: &Source, concepts: Option<&[String]>, progress: &Progress)
         names: None,
         order: Some("found by name".to_string()),
     };
-    Ok(Matrices { name: source.name.clone(), rsms: vec![rsm], groups: None, names: Vec::new(), read })
+    Ok(Matrices {
+        name: source.name.clone(),
+        rsms: vec![rsm],
+        groups: None,
+        names: Vec::new(),
+        scales: vec![scales],
+        read,
+    })
 }

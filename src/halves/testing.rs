@@ -1,15 +1,16 @@
 //! RSMs to tests.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::reading::{Inputs, Wanted};
 use super::{HalvesError, list};
 use crate::checksum::{self, sha256};
-use crate::config::{TestRequest, draws, twice};
+use crate::config::{TestRequest, check_measures, draws, twice};
 use crate::device::{self, Selected};
 use crate::error::{Error, FileError};
+use crate::evaluation::alignment::{Alignment, WordSpace};
 use crate::evaluation::{LayerRsms, Space, Words};
 use crate::finish::{self, Comparison, finish};
 use crate::matrices::{Read, Side};
@@ -18,6 +19,7 @@ use crate::plan::{Own, control_sums};
 use crate::progress::Progress;
 use crate::record::{self, Command, MatrixChecksums, RunRecord};
 use crate::results::{ResultsDir, figure_name};
+use crate::stats::alignment::Measure;
 use crate::stats::permutation::Permutations;
 use crate::stats::scoring::Constant;
 use crate::stats::two_vs_two;
@@ -54,9 +56,15 @@ impl Test {
             concepts: request.concepts.as_deref(),
             layers: request.layers.as_deref(),
             by_order: request.by_order,
+            spaces: !request.measures.is_empty(),
+            features: request.features,
+            kernels: request.kernels,
         };
-        let Inputs { words, space, read, reordered } = wanted.read(progress)?;
+        let Inputs { words, word_spaces, space, read, reordered } = wanted.read(progress)?;
         let count = space.concepts.len();
+        check_measures(&request.measures, request.neighbours, count)?;
+        check_vectors(&request.measures, &words, &space, &read)?;
+        check_groups(&request.measures, &word_spaces)?;
         let mut names = space.layers.iter().map(|layer| &layer.name).chain(&space.groups);
         if let Some(name) = names.find(|name| !is_name(name)) {
             return Err(HalvesError::Value { option: "images", found: format!("{name:?}"), expected: NAME });
@@ -73,7 +81,13 @@ impl Test {
         }
         let strata = request.options.strata(categories.as_deref());
         let draws = draws(request.seed, count, strata.as_deref());
-        check_testable(&words, &space, &read, &draws)?;
+        // Without measures, or with word models of one matrix and 2v2 among the measures, the 2 vs. 2 test is made in full.
+        let in_full = request.measures.is_empty()
+            || request.measures.contains(&Measure::TwoVsTwo)
+                && word_spaces.iter().all(|space| space.layers.len() == 1 && space.layers[0].rsms.len() == 1);
+        if request.measures.is_empty() || request.measures.contains(&Measure::TwoVsTwo) {
+            check_testable(&words, &space, &read, &draws)?;
+        }
         let warnings: Vec<String> = request.options.doubt(categories.as_deref()).into_iter().collect();
         warnings.iter().for_each(|warning| progress.line(format!("warning: {warning}")));
         let own = Own {
@@ -93,7 +107,12 @@ impl Test {
         let device = device::select(request.device)?;
         progress.line(device.line());
         let options = finish::options(&request.options, request.inference, request.seed, draws, &request.rsa, &device);
-        let comparison = Comparison { space, words, categories, images: None, controls, options };
+        let alignment = (!word_spaces.is_empty()).then(|| Alignment {
+            measures: request.measures.clone(),
+            neighbours: request.neighbours,
+            words: word_spaces,
+        });
+        let comparison = Comparison { space, words, categories, images: None, controls, options, alignment, in_full };
         let understood = read.iter().map(Read::to_string).collect();
         let experiment = experiment(&request, &checksums, &read, &comparison.space.concepts);
         if !request.fresh {
@@ -120,8 +139,18 @@ impl Test {
 
 /// The checksum of each file of a side, by the name of what is in it.
 fn sums(read: &[Read], side: Side) -> Result<BTreeMap<String, String>, FileError> {
-    let of_side = read.iter().filter(|read| read.side == side);
-    of_side.map(|read| Ok((read.name.clone(), sha256(&read.path)?))).collect()
+    // The layers of an archive are one file.
+    let mut known: BTreeMap<&Path, String> = BTreeMap::new();
+    let mut sums = BTreeMap::new();
+    for read in read.iter().filter(|read| read.side == side) {
+        let sum = match known.get(read.path.as_path()) {
+            Some(sum) => sum.clone(),
+            None => sha256(&read.path)?,
+        };
+        known.insert(&read.path, sum.clone());
+        sums.insert(read.name.clone(), sum);
+    }
+    Ok(sums)
 }
 
 /// Names on both sides that make files of their own.
@@ -195,6 +224,31 @@ fn check_constant(rule: Constant, words: &[Words], space: &Space, read: &[Read])
         }
     }
     Ok(())
+}
+
+/// Measures that need vectors have them.
+fn check_vectors(measures: &[Measure], words: &[Words], space: &Space, read: &[Read]) -> Result<(), HalvesError> {
+    let Some(&measure) = measures.iter().find(|measure| measure.needs_gram()) else { return Ok(()) };
+    let known = words.iter().map(|model| model.scales.is_some());
+    let known = known.chain(space.layers.iter().map(|layer| !layer.scales.is_empty()));
+    match read.iter().zip(known).find(|(_, known)| !known) {
+        Some((read, _)) => Err(HalvesError::NoVectors { path: read.path.clone(), measure }),
+        None => Ok(()),
+    }
+}
+
+/// Measures that take one matrix of the words have one.
+fn check_groups(measures: &[Measure], words: &[WordSpace]) -> Result<(), HalvesError> {
+    let single = |measure: &&Measure| [Measure::TwoVsTwo, Measure::RsaKendall].contains(measure);
+    let grouped = words.iter().find(|space| space.layers.iter().any(|layer| layer.rsms.len() > 1));
+    match measures.iter().find(single).zip(grouped) {
+        Some((measure, space)) => Err(HalvesError::Value {
+            option: "measure",
+            found: format!("{measure} with the groups of {}", space.name),
+            expected: "words without groups, or another measure",
+        }),
+        None => Ok(()),
+    }
 }
 
 /// What the test itself would refuse, before it starts: no draw is counted.

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::{FirstHalf, space};
-use crate::checkpoint::{Checkpoint, Opened};
+use crate::checkpoint::{Checkpoint, Kept, Opened};
 use crate::error::Error;
 use crate::evaluation::{self, one_vs_two};
 use crate::finish;
@@ -35,7 +35,7 @@ pub fn groups(plan: Plan, shards: &Shards, span: Span, progress: &Progress) -> R
     let layers: Vec<&str> = model.layers.iter().map(|layer| layer.name.as_str()).collect();
     let constant = config.two_vs_two.constant;
     let Opened { mut checkpoint, damaged } =
-        Checkpoint::open(&directory, &layers, manifest.groups.len(), concepts, constant);
+        Checkpoint::open(&directory, &layers, manifest.groups.len(), concepts, constant, config.needs_scales());
     damaged.iter().for_each(|damaged| progress.line(format!("warning: {damaged}")));
     let first_half = FirstHalf {
         constant,
@@ -59,15 +59,15 @@ pub fn draws(plan: Plan, shards: &Shards, span: Span, progress: &Progress) -> Re
     let Plan { config, model, inputs, test, placement, .. } = plan;
     let layers: Vec<&str> = model.layers.iter().map(|layer| layer.name.as_str()).collect();
     let (constant, concepts) = (config.two_vs_two.constant, inputs.manifest.concepts.len());
-    let open = |directory: &ResultsDir, groups| Checkpoint::open(directory, &layers, groups, concepts, constant);
+    let open = |directory: &ResultsDir, groups| Checkpoint::open(directory, &layers, groups, concepts, constant, false);
     let whole = shards.groups(model.classifier.is_some(), open).map_err(Error::input)?;
     let mut predictions = Vec::new();
-    let mut rsms: Vec<Vec<Rsm>> = vec![Vec::new(); layers.len()];
+    let mut kept: Vec<Kept> = layers.iter().map(|_| Kept::default()).collect();
     for (_, shard) in whole {
         predictions.extend((0..shard.groups()).filter_map(|group| shard.classes(group)));
-        rsms.iter_mut().zip(shard.finish()).for_each(|(layer, groups)| layer.extend(groups));
+        kept.iter_mut().zip(shard.finish()).for_each(|(layer, groups)| layer.rsms.extend(groups.rsms));
     }
-    let space = space(&model, &inputs.manifest, rsms);
+    let space = space(&model, &inputs.manifest, kept);
     let (tested, inference) = (&config.two_vs_two, config.inference);
     let options = finish::options(tested, inference, config.seed, test.draws, &config.rsa.methods, &placement.device);
     let range = span.first..span.last + 1;
@@ -127,7 +127,7 @@ fn group_seconds(plan: Plan, progress: &Progress) -> Result<(f64, f64), Error> {
     let layers: Vec<&str> = model.layers.iter().map(|layer| layer.name.as_str()).collect();
     let constant = config.two_vs_two.constant;
     let directory = ResultsDir::new(place.path());
-    let Opened { mut checkpoint, .. } = Checkpoint::open(&directory, &layers, 1, tried, constant);
+    let Opened { mut checkpoint, .. } = Checkpoint::open(&directory, &layers, 1, tried, constant, false);
     let first_half = FirstHalf {
         constant,
         model: &model,
@@ -152,10 +152,13 @@ fn draw_seconds(plan: &Plan, progress: &Progress) -> Result<f64, Error> {
     let Plan { config, model, inputs, test, placement, .. } = plan;
     let concepts = inputs.manifest.concepts.len();
     let (layers, groups) = (model.layers.len().min(TRIED_LAYERS), inputs.manifest.groups.len().min(TRIED_GROUPS));
-    let rsms =
-        (0..layers).map(|layer| (0..groups).map(|group| chance(concepts, (layer * groups + group) as u64)).collect());
+    let of_layer = |layer: usize| Kept {
+        rsms: (0..groups).map(|group| chance(concepts, (layer * groups + group) as u64)).collect(),
+        scales: Vec::new(),
+    };
+    let kept = (0..layers).map(of_layer);
     let manifest = Manifest { groups: inputs.manifest.groups[..groups].to_vec(), ..inputs.manifest.clone() };
-    let space = space(model, &manifest, rsms.collect());
+    let space = space(model, &manifest, kept.collect());
     let (tested, draws) = (&config.two_vs_two, test.draws.clone());
     let options = finish::options(tested, config.inference, config.seed, draws, &config.rsa.methods, &placement.device);
     let mut draws = 4;

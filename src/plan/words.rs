@@ -104,7 +104,7 @@ pub fn read(
             });
         }
         let rows: Vec<f32> = vectors.into_iter().flatten().flatten().collect();
-        let rsm = similarity::rsm_of_rows(&rows, concepts, read.dimensions)
+        let (rsm, scales) = similarity::reduced_rows(&rows, concepts, read.dimensions)
             .map_err(|source| PlanError::Words { path: words.file.clone(), source })?;
         if let Some(&constant) = rsm.constant().first() {
             let word = manifest.concepts[constant].clone();
@@ -115,7 +115,7 @@ pub fn read(
             || other_vectors.next().flatten().filter(|vector| vector.iter().any(|value| *value != vector[0]));
         let others = others.iter().map(|class| class.lemmas.iter().map(|_| next()).collect()).collect();
         models.push(Model {
-            words: Words { name: words.name.clone(), dimensions: read.dimensions, rsm },
+            words: Words { name: words.name.clone(), dimensions: read.dimensions, rsm, scales: Some(scales) },
             rows,
             others,
         });

@@ -14,7 +14,7 @@ pub const FIGURE: Figure = Figure { name: "accuracy", draw };
 
 fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
     let networks = Curves::of_networks(&material.results.accuracy);
-    if networks.is_empty() {
+    if networks.is_empty() && material.results.measures.is_empty() {
         return Err(ReportError::NoRows { figure: FIGURE.name, table: "accuracy.csv" });
     }
     let drawing = |curves: &Curves| Drawing {

@@ -41,11 +41,13 @@ pub fn write(material: &Material, drawings: &[Drawing]) -> Result<PathBuf, Repor
 fn page(material: &Material, drawings: &[Drawing]) -> Result<String, ReportError> {
     let results = material.results;
     let networks = Curves::of_networks(&results.accuracy);
-    let Some(first) = networks.first() else {
+    let tested = networks.first();
+    let of_measures = || results.measures.first().map(|row| row.network.as_str());
+    let Some(network) = tested.map(|curves| curves.network).or_else(of_measures) else {
         return Err(ReportError::NoRows { figure: "report", table: "accuracy.csv" });
     };
     let record = material.record.as_ref().map(RunRecord::without_folders);
-    let title = format!("{}: words and layers", names::network(first.network));
+    let title = format!("{}: words and layers", names::network(network));
     let data = embedded(&data::Data::new(results, &networks, &material.categories));
     let matrices = embedded(&matrices::read(&networks, material, MATRICES_BYTES)?);
     let methods = methods::paragraphs(results, record.as_ref());
@@ -53,10 +55,16 @@ fn page(material: &Material, drawings: &[Drawing]) -> Result<String, ReportError
         fill(include_str!("html/page.html"), |part| match part {
             "title" => escape(&title),
             "style" => include_str!("html/page.css").to_string(),
+            // The script shows layers and concepts of the 2 vs. 2 test.
+            "elements" | "script" if tested.is_none() => String::new(),
             "elements" => include_str!("html/elements.js").to_string(),
             "script" => include_str!("html/page.js").to_string(),
-            "network" => escape(names::network(first.network)),
-            "summary" => tables::summary(first, material.said()),
+            "no-curves" => if tested.is_some() { "" } else { " hidden" }.to_string(),
+            "network" => escape(names::network(network)),
+            "summary" => {
+                tested.map(|curves| tables::summary(curves, material.said())).unwrap_or_default()
+                    + &tables::best_pairs(&results.measures)
+            }
             "curves" => drawings::of(drawings, "accuracy"),
             "note" => note(record.as_ref()),
             "templates" => networks.iter().map(|curves| drawings::template(curves, material.said())).collect(),
@@ -64,6 +72,7 @@ fn page(material: &Material, drawings: &[Drawing]) -> Result<String, ReportError
             "accuracy" => networks.iter().map(tables::accuracy).collect(),
             "words" => tables::words(&results.words),
             "rsa" => tables::rsa(&results.rsa),
+            "measures" => tables::measures(&results.measures),
             "controls" => tables::controls(&results.controls),
             "partition" => tables::partition(&results.partition),
             "one_vs_two" => tables::one_vs_two(&results.one_vs_two),

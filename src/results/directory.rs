@@ -8,6 +8,9 @@ use crate::error::FileError;
 /// The list of concepts beside matrices.
 pub const CONCEPTS: &str = "concepts.txt";
 
+/// What the names of files of scales begin with.
+pub const SCALES: &str = "scales.";
+
 /// Names the process that writes into a directory; held by a lock of the system's.
 pub(super) const LOCK: &str = ".semgpu.lock";
 
@@ -15,7 +18,7 @@ pub(super) const LOCK: &str = ".semgpu.lock";
 pub(super) const TEMPORARY: &str = ".semgpu-";
 
 /// The figures of a network: the first part of their files' names.
-pub(crate) const FIGURES: [&str; 11] = [
+pub(crate) const FIGURES: [&str; 13] = [
     "accuracy",
     "uncertainty",
     "controls",
@@ -26,6 +29,8 @@ pub(crate) const FIGURES: [&str; 11] = [
     "concepts",
     "confused",
     "rsm",
+    "alignment",
+    "measures",
     "architecture",
 ];
 
@@ -79,6 +84,16 @@ impl ResultsDir {
     /// A word model's RSM, f64 `[concepts, concepts]`.
     pub fn words_rsm(&self, words: &str) -> PathBuf {
         self.matrices().join(format!("words.{}.npy", file_name(words)))
+    }
+
+    /// What a layer's RSMs leave out of its vectors, f64 `[groups, concepts, 3]`: mean, standard deviation, units.
+    pub fn layer_scales(&self, layer: &str) -> PathBuf {
+        self.matrices().join(format!("{SCALES}{}.npy", file_name(layer)))
+    }
+
+    /// The same of a word model, `[concepts, 3]`.
+    pub fn words_scales(&self, words: &str) -> PathBuf {
+        self.matrices().join(format!("words.{SCALES}{}.npy", file_name(words)))
     }
 
     /// The class that the network answered to each image, f64 `[groups, concepts]`.

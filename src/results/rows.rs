@@ -24,7 +24,7 @@ macro_rules! tables {
             /// # Errors
             /// A table that is missing, or a value in it that is not what its column holds.
             pub fn read(directory: &Path) -> Result<Self, ResultsError> {
-                Ok(Self { $($name: read_table(directory)?,)* })
+                Ok(Self { $($name: read_known(directory)?,)* })
             }
 
             /// Writes the tables into `directory`, made if it is not there.
@@ -48,6 +48,16 @@ macro_rules! tables {
     };
 }
 
+/// Tables that earlier versions did not write: where one is missing there are no rows.
+const LATER: [&str; 3] = ["controls", "partition", "measures"];
+
+fn read_known<T: Table>(directory: &Path) -> Result<Vec<T>, ResultsError> {
+    match read_table(directory) {
+        Err(ResultsError::NoTable { .. }) if LATER.contains(&T::NAME) => Ok(Vec::new()),
+        found => found,
+    }
+}
+
 tables! {
     accuracy: AccuracyRow,
     groups: GroupRow,
@@ -63,6 +73,7 @@ tables! {
     lost: LostRow,
     layers: LayersRow,
     stimuli: StimulusRow,
+    measures: MeasureRow,
 }
 
 impl Table for ComparisonRow {
@@ -399,6 +410,55 @@ pub struct LayersRow {
     pub layer_b: String,
     /// Pearson correlation of the RSMs' upper triangles, mean over groups.
     pub rsa: Option<f64>,
+}
+
+/// One row of `measures.csv`: a layer of the words against a layer of the images by a measure of alignment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MeasureRow {
+    /// Network name.
+    pub network: String,
+    /// Layer name.
+    pub layer: String,
+    /// Word space.
+    pub words: String,
+    /// Its layer; empty where it is one matrix.
+    pub words_layer: String,
+    /// As in the configuration: `cka`, `mknn`, …
+    pub measure: String,
+    /// Mean over groups.
+    pub value: f64,
+    /// `(value - tau) / (1 - tau)`, 0 below `tau`.
+    pub calibrated: Option<f64>,
+    /// The null's `1 - alpha` quantile.
+    pub tau: Option<f64>,
+    /// Draws of the null.
+    pub permutations: u64,
+    /// (1 + null >= observed) / (1 + permutations).
+    pub p_value: f64,
+    /// The same against the maximum over the images' layers, or (`family = "words"`) over everything.
+    pub p_fwer: f64,
+    /// Benjamini-Hochberg over the same family.
+    pub q_fdr: f64,
+    /// Mean of the null.
+    pub null_mean: f64,
+    /// Its standard deviation.
+    pub null_sd: f64,
+    /// As `p_fwer`, over all pairs of layers of the two spaces.
+    pub p_both: f64,
+    /// As `calibrated`, of the highest value of all pairs in each draw.
+    pub calibrated_both: Option<f64>,
+    /// Its `tau`.
+    pub tau_both: Option<f64>,
+    /// Of the quantiles.
+    pub alpha: f64,
+    /// Neighbours, where the measure counts them.
+    pub neighbours: Option<usize>,
+    /// Concepts compared.
+    pub concepts: usize,
+    /// Groups averaged over.
+    pub groups: usize,
+    /// The layer's label in figures.
+    pub label: String,
 }
 
 /// One row of `stimuli.csv`: an image of the experiment.

@@ -270,27 +270,41 @@ pub fn test_all<S: Statistic>(
 
 /// Tests statistics as one family.
 fn together<S: Statistic>(statistics: &[S], rule: Rule, progress: &Progress) -> Result<Vec<Vec<Inference>>, S::Error> {
+    let scores = scores(statistics, rule, progress)?;
+    let sizes: Vec<usize> = scores.iter().map(Vec::len).collect();
+    let mut inferences = infer(&scores.concat(), rule.tail, rule.stop_after).into_iter();
+    Ok(sizes.into_iter().map(|size| inferences.by_ref().take(size).collect()).collect())
+}
+
+/// The scores of statistics under as many draws as one family of all of them takes.
+///
+/// # Shapes
+/// `[statistics][members]`.
+///
+/// # Errors
+/// As [`Statistic::points`].
+pub fn scores<S: Statistic>(
+    statistics: &[S],
+    rule: Rule,
+    progress: &Progress,
+) -> Result<Vec<Vec<LayerScores>>, S::Error> {
     let all = rule.permutations + 1;
     let mut end = rule.stop_after.map_or(all, |_| all.min(1 + DRAWS_PER_LOOK));
-    let mut family = Vec::new();
-    let mut sizes = Vec::new();
+    let mut scores: Vec<Vec<LayerScores>> = Vec::new();
     for statistic in statistics {
-        let points = statistic.points(0..end, progress)?;
-        sizes.push(points.len());
-        family.extend(points.into_iter().map(|points| LayerScores::new(points, statistic.whole())));
+        let points = statistic.points(0..end, progress)?.into_iter();
+        scores.push(points.map(|points| LayerScores::new(points, statistic.whole())).collect());
     }
-    while end < all && rule.stop_after.is_some_and(|h| !may_stop(&family, rule.tail, h)) {
+    let stops = |scores: &[Vec<LayerScores>], h| scores.iter().all(|family| may_stop(family, rule.tail, h));
+    while end < all && rule.stop_after.is_some_and(|h| !stops(&scores, h)) {
         let next = end..all.min(end + DRAWS_PER_LOOK);
         end = next.end;
-        let mut members = family.iter_mut();
-        for statistic in statistics {
+        for (statistic, members) in statistics.iter().zip(&mut scores) {
             let points = statistic.points(next.clone(), progress)?;
-            // The points lead: a zip takes no member more than they are.
-            points.into_iter().zip(&mut members).for_each(|(points, layer)| layer.points.extend(points));
+            members.iter_mut().zip(points).for_each(|(layer, points)| layer.points.extend(points));
         }
     }
-    let mut inferences = infer(&family, rule.tail, rule.stop_after).into_iter();
-    Ok(sizes.into_iter().map(|size| inferences.by_ref().take(size).collect()).collect())
+    Ok(scores)
 }
 
 /// The observed values of a family, nothing drawn.

@@ -29,6 +29,7 @@ use burn_flex::Flex;
 
 use self::frame::Frame;
 use super::Rsm;
+use super::alignment::Scales;
 use crate::kernels::gpu::{Gpu, GpuError};
 
 mod cpu;
@@ -107,6 +108,17 @@ pub enum SimilarityError {
 /// # Cost
 /// [`multiply_adds`] and [`bytes_moved`]; beside the input, [`scratch_bytes`] on a GPU, and on the CPU what `gram` takes.
 pub fn rsm(batches: &[Tensor<2>]) -> Result<Rsm, SimilarityError> {
+    Ok(reduced(batches)?.0)
+}
+
+/// [`rsm`] and what it leaves out of the vectors, from the same sums: all that any measure needs of a layer.
+///
+/// # Errors
+/// As [`rsm`].
+///
+/// # Panics
+/// As [`rsm`].
+pub fn reduced(batches: &[Tensor<2>]) -> Result<(Rsm, Scales), SimilarityError> {
     let units = batches.first().expect("a group has images").dims()[1];
     assert!(batches.iter().all(|batch| batch.dims()[0] > 0 && units > 0), "a batch has images, a layer units");
     assert!(batches.iter().all(|batch| batch.dims()[1] == units), "the batches of a layer have the same units");
@@ -122,7 +134,7 @@ fn fetched(batches: &[Tensor<2>]) -> Vec<Tensor<2>> {
     batches.iter().map(|batch| Tensor::from_data(batch.to_data(), &Device::flex())).collect()
 }
 
-fn on_cpu(batches: &[Tensor<2>], units: usize) -> Result<Rsm, SimilarityError> {
+fn on_cpu(batches: &[Tensor<2>], units: usize) -> Result<(Rsm, Scales), SimilarityError> {
     let batches: Vec<_> = batches
         .iter()
         .map(|batch| batch.clone().try_into_primitive::<Flex>().expect("batches are on one device"))
@@ -133,13 +145,13 @@ fn on_cpu(batches: &[Tensor<2>], units: usize) -> Result<Rsm, SimilarityError> {
         .flat_map(|batch| batch.as_slice::<f32>().expect("activations are f32").chunks_exact(units))
         .collect();
     if units <= DOUBLE_UNITS || double::are_whole(&rows) {
-        double::rsm(&rows)
+        double::reduced(&rows)
     } else {
         correlate(Frame::new(&cpu::sample(&rows), rows.len()), |frame| Ok(cpu::moments(&rows, frame)))
     }
 }
 
-fn on_gpu(gpu: &Gpu, batches: &[Tensor<2>], units: usize) -> Result<Rsm, SimilarityError> {
+fn on_gpu(gpu: &Gpu, batches: &[Tensor<2>], units: usize) -> Result<(Rsm, Scales), SimilarityError> {
     let on_gpu = |batch: &Tensor<2>| {
         let (_, activations) = Gpu::buffer(batch.clone()).expect("batches are on one device");
         gpu::Batch { images: batch.dims()[0], activations }
@@ -164,8 +176,19 @@ fn on_gpu(gpu: &Gpu, batches: &[Tensor<2>], units: usize) -> Result<Rsm, Similar
 /// # Panics
 /// If `rows` does not hold `concepts * units` numbers, or none.
 pub fn rsm_of_rows(rows: &[f32], concepts: usize, units: usize) -> Result<Rsm, SimilarityError> {
+    Ok(reduced_rows(rows, concepts, units)?.0)
+}
+
+/// [`rsm_of_rows`] and what it leaves out of the vectors.
+///
+/// # Errors
+/// As [`rsm_of_rows`].
+///
+/// # Panics
+/// As [`rsm_of_rows`].
+pub fn reduced_rows(rows: &[f32], concepts: usize, units: usize) -> Result<(Rsm, Scales), SimilarityError> {
     assert!(!rows.is_empty() && rows.len() == concepts * units, "{concepts} concepts of {units} units are a matrix");
-    double::rsm(&rows.chunks_exact(units).collect::<Vec<_>>())
+    double::reduced(&rows.chunks_exact(units).collect::<Vec<_>>())
 }
 
 /// [`rsm`] by its definition, in f64 and two passes: what the fast forms are held to. Does not look for NaN.
@@ -275,7 +298,7 @@ impl Moments {
 fn correlate(
     frame: Frame,
     measure: impl Fn(Frame) -> Result<Moments, SimilarityError>,
-) -> Result<Rsm, SimilarityError> {
+) -> Result<(Rsm, Scales), SimilarityError> {
     let images = frame.shifts.len();
     let unusable = |moments: &Moments| (0..images).find(|&i| !moments.covariance(i, i).is_finite());
     let mut moments = measure(frame)?;
@@ -289,7 +312,12 @@ fn correlate(
     if (0..images).any(|i| moments.is_far(i)) {
         moments = measure(moments.better_frame())?;
     }
-    Ok(correlations(images, |i, j| moments.covariance(i, j), |i| moments.is_constant(i)))
+    let scales = Scales {
+        units: moments.units,
+        means: (0..images).map(|i| moments.mean(i)).collect(),
+        deviations: (0..images).map(|i| moments.covariance(i, i).max(0.0).sqrt()).collect(),
+    };
+    Ok((correlations(images, |i, j| moments.covariance(i, j), |i| moments.is_constant(i)), scales))
 }
 
 /// From covariances of any scale, of `i >= j`; NaN where a vector `is_constant`.

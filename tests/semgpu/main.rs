@@ -1,5 +1,6 @@
 //! The program as a user meets it: commands, files, exit codes.
 
+mod alignment;
 mod bad_input;
 mod compare;
 mod concepts;

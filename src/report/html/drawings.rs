@@ -9,7 +9,9 @@ use crate::report::material::Said;
 use crate::report::style::{AXIS, DOTTED, GREY};
 
 /// The figures below the curves, with their headings.
-const FURTHER: [(&str, &str); 7] = [
+const FURTHER: [(&str, &str); 9] = [
+    ("measures", "Measures of alignment over depth, calibrated"),
+    ("alignment", "Layers against layers, a map for each measure"),
     ("uncertainty", "Interval and noise ceiling"),
     ("controls", "Given other spaces"),
     ("partition", "Explained variance, shared out between spaces"),

@@ -47,11 +47,14 @@ pub fn paragraphs(results: &Results, record: Option<&RunRecord>) -> Vec<Paragrap
         ("1 vs. 2 test", settings.one_vs_two()),
         ("Controls", settings.controls()),
         ("Further measures", settings.further()),
+        ("Alignment", settings.alignment()),
         ("Software", settings.software()),
         ("References", settings.references()),
     ];
+    // Without the 2 vs. 2 test there is nothing to say of it.
+    let of_alignment = ["Alignment", "Software"];
     all.into_iter()
-        .filter(|(_, text)| !text.is_empty())
+        .filter(|(heading, text)| !text.is_empty() && (!results.accuracy.is_empty() || of_alignment.contains(heading)))
         .map(|(heading, text)| Paragraph { heading, text: text.trim().to_string() })
         .collect()
 }
@@ -369,6 +372,42 @@ impl<'a> Settings<'a> {
         }
         if !self.results.words.is_empty() {
             text += " Word models were compared with each other by the same 2 vs. 2 test.";
+        }
+        text
+    }
+
+    fn alignment(&self) -> String {
+        let rows = &self.results.measures;
+        let Some(row) = rows.first() else { return String::new() };
+        let measures = distinct(rows.iter().map(|row| row.measure.as_str()));
+        let named = |name: &&str| {
+            let neighbours = rows.iter().find(|row| row.measure == **name).and_then(|row| row.neighbours);
+            let what = match *name {
+                "2v2" => "the 2 vs. 2 test",
+                "cka" => "linear CKA (Kornblith et al., 2019)",
+                "cka-debiased" => "debiased linear CKA (the unbiased HSIC of Song et al., 2012)",
+                "cka-rbf" => "CKA of Gaussian kernels as wide as the median distance (Kornblith et al., 2019)",
+                "mknn" => "mutual nearest neighbours by cosine (Huh et al., 2024)",
+                "cknna" => "CKNNA of vectors of unit length (Huh et al., 2024)",
+                other => other,
+            };
+            neighbours.map_or_else(|| what.to_string(), |k| format!("{what} with k = {k}"))
+        };
+        let mut text = format!(
+            "Every layer of the words\u{2019} side was compared with every layer of the images\u{2019} side over {} by {}",
+            count(row.concepts as u64, "concept"),
+            list(&measures.iter().map(named).collect::<Vec<_>>())
+        );
+        text += if row.groups > 1 { ", averaged over groups." } else { "." };
+        let permutations = rows.iter().map(|row| row.permutations).max().unwrap_or(0);
+        if permutations > 0 {
+            text += &format!(
+                " The null distribution comes from {} of the concepts of the words\u{2019} side, shared by all layers and \
+                 measures; family-wise p-values are those of the studentised maximum. The calibrated score is (value − τ) / \
+                 (1 − τ), 0 below τ, the {:.0} % quantile of the draws and the observed value.",
+                count(permutations, "permutation"),
+                100.0 * (1.0 - row.alpha)
+            );
         }
         text
     }

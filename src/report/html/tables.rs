@@ -3,10 +3,11 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::report::alignment;
 use crate::report::canvas::escape;
 use crate::report::curves::{Curves, SIGNIFICANT, thousands};
 use crate::report::material::Said;
-use crate::results::{ControlRow, OneVsTwoRow, PartitionRow, Results, RsaRow, Table, WordsRow};
+use crate::results::{ControlRow, MeasureRow, OneVsTwoRow, PartitionRow, Results, RsaRow, Table, WordsRow};
 
 /// Of all tables in the page together, before they become a third longer.
 const DOWNLOAD_BYTES: usize = 500_000;
@@ -51,6 +52,7 @@ pub fn downloads(results: &Results) -> String {
         file(&results.rsa),
         file(&results.controls),
         file(&results.partition),
+        file(&results.measures),
         file(&results.one_vs_two),
         file(&results.layers),
         file(&results.groups),
@@ -180,6 +182,42 @@ pub fn partition(rows: &[PartitionRow]) -> String {
             let interval = interval.map_or("–".to_string(), |(low, high)| format!("{low:.3} to {high:.3}"));
             let names = [&row.layer, &row.part, &row.kind].map(|name| escape(name));
             names.into_iter().chain([accuracy_text(row.explained), interval]).collect()
+        }),
+    )
+}
+
+/// The best pair of layers of every measure and word space, in sentences.
+pub fn best_pairs(rows: &[MeasureRow]) -> String {
+    let of = |rows: &[MeasureRow]| {
+        let best = alignment::best(rows.iter())?;
+        let sentence =
+            format!("<strong>{}</strong>, best pair of layers by {}", escape(&best.words), escape(&best.measure));
+        Some(format!("<p>{sentence}: {}.</p>\n", escape(&alignment::said(best))))
+    };
+    rows.chunk_by(|a, b| a.words == b.words && a.measure == b.measure).filter_map(of).collect()
+}
+
+/// The measures of alignment, where they were asked for; of many pairs the best at each layer of the images.
+pub fn measures(rows: &[MeasureRow]) -> String {
+    let of_layer =
+        |a: &&MeasureRow, b: &&MeasureRow| a.words == b.words && a.measure == b.measure && a.layer == b.layer;
+    let mut sorted: Vec<&MeasureRow> = rows.iter().collect();
+    let first = |row: &MeasureRow| rows.iter().position(|other| other.layer == row.layer);
+    let part =
+        |row: &MeasureRow| rows.iter().position(|other| other.words == row.words && other.measure == row.measure);
+    sorted.sort_by_cached_key(|row| (part(row), first(row)));
+    let shown = sorted.chunk_by(of_layer).filter_map(|pairs| alignment::best(pairs.iter().copied()));
+    let number = |value: Option<f64>| accuracy_text(value.unwrap_or(f64::NAN));
+    table(
+        "Measures of alignment: of each layer of the images the best layer of the words\u{2019} side (measures.csv has all pairs)",
+        &["Words", "Layer", "Layer", "Measure", "Value", "Calibrated", "τ", "p", "p, layers", "p, all pairs"],
+        4,
+        shown.map(|row| {
+            let names = [&row.words, &row.words_layer, &row.layer, &row.measure].map(|name| escape(name));
+            let drawn = row.permutations > 0;
+            let ps = [row.p_value, row.p_fwer, row.p_both].map(|p| p_value(if drawn { p } else { f64::NAN }));
+            let numbers = [accuracy_text(row.value), number(row.calibrated), number(row.tau)];
+            names.into_iter().chain(numbers).chain(ps).collect()
         }),
     )
 }

@@ -1,6 +1,7 @@
 //! The Gram matrix of a layer, and what of a layer's vectors its correlations leave out.
 
-use super::super::Rsm;
+use crate::stats::Rsm;
+use crate::stats::similarity::Standard;
 
 /// Mean and standard deviation of every vector: with the RSM they are the Gram matrix, so a layer is reduced once.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,6 +12,46 @@ pub struct Scales {
     pub means: Vec<f64>,
     /// `[concepts]`, divided by the number of units.
     pub deviations: Vec<f64>,
+}
+
+impl Scales {
+    /// Of vectors that have passed.
+    pub fn of(standards: &[Standard]) -> Self {
+        Self {
+            units: standards.first().map_or(0, Standard::count),
+            means: standards.iter().map(Standard::mean).collect(),
+            deviations: standards.iter().map(Standard::deviation).collect(),
+        }
+    }
+
+    /// Those with which a matrix is its own kernel: vectors of mean 0 and unit length.
+    pub fn of_kernel(concepts: usize) -> Self {
+        Self { units: 1, means: vec![0.0; concepts], deviations: vec![1.0; concepts] }
+    }
+
+    /// The concepts in another order.
+    pub fn reordered(&self, order: &[usize]) -> Self {
+        let of = |values: &[f64]| order.iter().map(|&concept| values[concept]).collect();
+        Self { units: self.units, means: of(&self.means), deviations: of(&self.deviations) }
+    }
+
+    /// As a file has them, `[concepts, 3]`: mean, standard deviation, units.
+    pub fn to_rows(&self) -> Vec<f64> {
+        let rows = self.means.iter().zip(&self.deviations);
+        rows.flat_map(|(&mean, &deviation)| [mean, deviation, self.units as f64]).collect()
+    }
+
+    /// From such rows; none where they are none.
+    pub fn from_rows(rows: &[f64]) -> Option<Self> {
+        let rows = rows.as_chunks::<3>().0;
+        let units = rows.first()?[2];
+        let fits = |&[mean, deviation, other]: &[f64; 3]| mean.is_finite() && deviation >= 0.0 && other == units;
+        (units >= 1.0 && units.fract() == 0.0 && rows.iter().all(fits)).then(|| Self {
+            units: units as usize,
+            means: rows.iter().map(|row| row[0]).collect(),
+            deviations: rows.iter().map(|row| row[1]).collect(),
+        })
+    }
 }
 
 /// Inner products of one space's concept vectors.
@@ -64,12 +105,6 @@ impl Gram {
     /// Row `a`.
     pub fn row(&self, a: usize) -> &[f64] {
         &self.values[a * self.concepts..(a + 1) * self.concepts]
-    }
-
-    /// The concepts in another order.
-    pub fn reordered(&self, order: &[usize]) -> Self {
-        let values = order.iter().flat_map(|&row| order.iter().map(move |&column| self.row(row)[column])).collect();
-        Self { concepts: order.len(), values }
     }
 
     /// The first concept whose vector has no direction.

@@ -62,12 +62,7 @@ impl<'a> InnerTest<'a> {
     ///
     /// # Panics
     /// If the measure is none of these, a side has no layer, or they differ in their concepts or groups.
-    pub fn new(
-        measure: Measure,
-        words: &[Side],
-        images: &[Side],
-        draws: &'a Permutations,
-    ) -> Result<Self, Unvaried> {
+    pub fn new(measure: Measure, words: &[Side], images: &[Side], draws: &'a Permutations) -> Result<Self, Unvaried> {
         let concepts = draws.concepts();
         let prepare = |sides: &[Side], words: bool| -> Result<Vec<Vec<Vec<f64>>>, Unvaried> {
             let all = sides.par_iter().enumerate();
@@ -257,7 +252,8 @@ impl Packed {
         let mut values = Lines::zeros(segments.len() * columns * PITCH);
         for (segments, chunk) in segments.iter().zip(values.chunks_exact_mut(columns * PITCH)) {
             for (layer, out) in chunk.chunks_exact_mut(PITCH).take(layers).enumerate() {
-                let places = segments.iter().flat_map(|&(row, first, count)| (first..first + count).map(move |c| (row, c)));
+                let places =
+                    segments.iter().flat_map(|&(row, first, count)| (first..first + count).map(move |c| (row, c)));
                 for ((row, column), out) in places.zip(out) {
                     let weight = if row == column { 1.0 } else { 2.0 };
                     *out = weight * value(layer, row * concepts + column);

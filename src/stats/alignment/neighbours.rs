@@ -332,7 +332,8 @@ impl Statistic for NeighbourTest<'_> {
         let of = |layer: usize, column: usize| -> Vec<i64> {
             points[layer * draws.len()..(layer + 1) * draws.len()].iter().map(|row| row[column]).collect()
         };
-        Ok((0..self.words.len()).flat_map(|layer| (0..self.columns).map(move |column| (layer, column)))
+        Ok((0..self.words.len())
+            .flat_map(|layer| (0..self.columns).map(move |column| (layer, column)))
             .map(|(layer, column)| of(layer, column))
             .collect())
     }

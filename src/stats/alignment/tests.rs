@@ -3,7 +3,8 @@ use std::ops::ControlFlow;
 use super::inner::InnerTest;
 use super::neighbours::{NeighbourTest, Neighbours};
 use super::*;
-use crate::stats::inference::Statistic;
+use crate::stats::calibrated;
+use crate::stats::inference::{self, LayerScores, Statistic, Tail};
 use crate::stats::permutation::{Permutations, Random};
 use crate::stats::similarity::rsm_of_rows;
 
@@ -84,9 +85,7 @@ fn by_definition(measure: Measure, k: usize, x: &[Vec<f64>], y: &[Vec<f64>]) -> 
         Measure::CkaRbf => reference::cka_rbf(x, y),
         Measure::Mknn => reference::mknn(x, y, k),
         Measure::Cknna => reference::cknna(x, y, k),
-        Measure::RsaPearson | Measure::RsaSpearman => {
-            measure.rsa().unwrap().correlation(&upper(x), &upper(y)).unwrap()
-        }
+        Measure::RsaPearson | Measure::RsaSpearman => measure.rsa().unwrap().correlation(&upper(x), &upper(y)).unwrap(),
         Measure::RsaCosine => {
             let (x, y): (Vec<f64>, Vec<f64>) = upper(x).iter().zip(upper(y)).map(|(x, y)| (1.0 - x, 1.0 - y)).unzip();
             let product = |x: &[f64], y: &[f64]| x.iter().zip(y).map(|(x, y)| x * y).sum::<f64>();
@@ -105,7 +104,7 @@ fn measures() -> impl Iterator<Item = Measure> {
 #[test]
 fn every_measure_is_its_definition_in_every_draw() {
     for (concepts, k, groups, [words, images]) in
-        [(6, 2, 1, [1, 1]), (17, 3, 2, [2, 3]), (33, 10, 1, [3, 13]), (46, 10, 3, [1, 2])]
+        [(6, 2, 1, [1, 1]), (17, 3, 2, [3, 2]), (33, 10, 1, [3, 13]), (46, 10, 3, [1, 2])]
     {
         let mut random = Random::keyed(17, concepts as u64);
         // Words with groups where the images have two.
@@ -212,7 +211,8 @@ fn the_gram_matrix_is_that_of_the_correlations_and_scales() {
 #[test]
 fn ties_do_not_agree_with_each_other() {
     // All vectors but three are equal: neighbours are ties on both sides.
-    let vectors: Vec<Vec<f64>> = (0..40).map(|c| if c < 3 { vec![1.0, f64::from(c)] } else { vec![1.0, -1.0] }).collect();
+    let vectors: Vec<Vec<f64>> =
+        (0..40).map(|c| if c < 3 { vec![1.0, f64::from(c)] } else { vec![1.0, -1.0] }).collect();
     let layer = || Layer { vectors: Vec::new(), rsms: Vec::new(), grams: vec![gram(&vectors)] };
     assert!(Neighbours::new(&layer().grams[0], 5).tied >= 37);
     let draws = Permutations::new(5, 40);
@@ -243,4 +243,66 @@ fn asked_to_stop_they_stop() {
     assert!(inner.points(0..5, &|_| ControlFlow::Break(())).is_err());
     let neighbours = NeighbourTest::new(Measure::Mknn, 3, &sides, &sides, &draws).unwrap();
     assert!(neighbours.points(0..5, &|_| ControlFlow::Break(())).is_err());
+}
+
+/// Of the golden file: what another program gave in single precision.
+const SINGLE: f64 = 1e-6;
+
+#[test]
+fn values_neighbours_and_calibration_are_numpys_and_the_peers() {
+    let text = include_str!("../../../tests/golden/alignment.json");
+    let golden: serde_json::Value = serde_json::from_str(text).unwrap();
+    let number = |value: &serde_json::Value| value.as_f64().unwrap();
+    let rows = |value: &serde_json::Value| -> Vec<Vec<f64>> {
+        value.as_array().unwrap().iter().map(|row| row.as_array().unwrap().iter().map(number).collect()).collect()
+    };
+    let layers = |side: &str| -> Vec<Layer> {
+        let layer = |value: &serde_json::Value| {
+            let vectors = rows(value);
+            Layer { rsms: vec![rsm(&vectors)], grams: vec![gram(&vectors)], vectors: vec![vectors] }
+        };
+        golden[side].as_array().unwrap().iter().map(layer).collect()
+    };
+    let (words, images) = (layers("words"), layers("images"));
+    let (concepts, k) = (number(&golden["concepts"]) as usize, number(&golden["neighbours"]) as usize);
+    let draws = Permutations::new(number(&golden["seed"]) as u64, concepts);
+    let first: Vec<f64> = golden["first_draw"].as_array().unwrap().iter().map(number).collect();
+    assert_eq!(draws.draw(1).iter().map(|&place| f64::from(place)).collect::<Vec<_>>(), first);
+    for (layer, nearest) in words.iter().zip(golden["nearest"].as_array().unwrap()) {
+        let found = Neighbours::new(&layer.grams[0], k);
+        for (a, expected) in rows(nearest).iter().enumerate() {
+            assert_eq!(found.of(a).iter().map(|&b| f64::from(b)).collect::<Vec<_>>(), *expected, "concept {a}");
+        }
+    }
+    let (words, images): (Vec<_>, Vec<_>) =
+        (words.iter().map(Layer::side).collect(), images.iter().map(Layer::side).collect());
+    let all = 0..number(&golden["draws"]) as u64 + 1;
+    for (name, expected) in golden["measures"].as_object().unwrap() {
+        let measure = Measure::ALL.into_iter().find(|measure| measure.name() == name).unwrap();
+        let scores = |points: Vec<Vec<i64>>, whole| -> Vec<LayerScores> {
+            points.into_iter().map(|points| LayerScores::new(points, whole)).collect()
+        };
+        let family = if InnerTest::takes(measure) {
+            let test = InnerTest::new(measure, &words, &images, &draws).unwrap();
+            scores(test.points(all.clone(), &go_on).unwrap(), test.whole())
+        } else {
+            let test = NeighbourTest::new(measure, k, &words, &images, &draws).unwrap();
+            scores(test.points(all.clone(), &go_on).unwrap(), test.whole())
+        };
+        let inferences = inference::infer(&family, Tail::Upper, None);
+        for ((scores, inference), expected) in family.iter().zip(&inferences).zip(rows(&expected["pairs"])) {
+            let [value, drawn, calibrated, p, tau] = expected[..] else { panic!() };
+            let own = calibrated::threshold(scores, 0.05).unwrap();
+            let found = [inference.value, scores.null().next().unwrap(), calibrated::score(inference.value, own), own];
+            for (found, expected) in found.iter().zip([value, drawn, calibrated, tau]) {
+                assert!((found - expected).abs() < SINGLE, "{name}: {found}, expected {expected}");
+            }
+            assert!((inference.p_value - p).abs() < SINGLE, "{name}: p {}, expected {p}", inference.p_value);
+        }
+        // The package's aggregate: the highest value against the raw maximum of each draw.
+        let best: Vec<f64> = expected["best"].as_array().unwrap().iter().map(number).collect();
+        let tau = calibrated::threshold_of_maximum(&family.iter().collect::<Vec<_>>(), 0.05).unwrap();
+        let highest = inferences.iter().map(|inference| inference.value).fold(f64::MIN, f64::max);
+        assert!((tau - best[2]).abs() < SINGLE && (calibrated::score(highest, tau) - best[0]).abs() < SINGLE, "{name}");
+    }
 }

@@ -29,7 +29,7 @@ impl Layer {
 fn inferences(measure: Measure, words: &[Layer], images: &[Layer], draws: &Permutations) -> Vec<Inference> {
     let words: Vec<Side> = words.iter().map(Layer::side).collect();
     let images: Vec<Side> = images.iter().map(Layer::side).collect();
-    let rule = Rule { permutations: PERMUTATIONS, stop_after: None };
+    let rule = Rule { permutations: PERMUTATIONS, ..Rule::default() };
     if InnerTest::takes(measure) {
         inference::test(&InnerTest::new(measure, &words, &images, draws).unwrap(), rule, &go_on).unwrap()
     } else {

@@ -8,9 +8,10 @@ use super::gram::{Source, gram, pitch};
 use super::streamed::Standard;
 use super::{SimilarityError, correlations};
 use crate::stats::Rsm;
+use crate::stats::alignment::Scales;
 
-/// The RSM of rows (vectors) of equal length.
-pub(super) fn rsm(rows: &[&[f32]]) -> Result<Rsm, SimilarityError> {
+/// The RSM and the scales of rows (vectors) of equal length.
+pub(super) fn reduced(rows: &[&[f32]]) -> Result<(Rsm, Scales), SimilarityError> {
     let standards: Vec<Standard> = rows.par_iter().map(|row| Standard::of(row)).collect();
     if let Some(image) = standards.iter().position(|standard| !standard.is_finite()) {
         return Err(SimilarityError::NotFinite { image });
@@ -20,7 +21,7 @@ pub(super) fn rsm(rows: &[&[f32]]) -> Result<Rsm, SimilarityError> {
         let standard = &standards[i];
         scores.iter_mut().zip(&rows[i][first..]).for_each(|(score, &x)| *score = standard.score(f64::from(x)));
     });
-    Ok(sums.rsm(|i| standards[i].is_constant(false)))
+    Ok((sums.rsm(|i| standards[i].is_constant(false)), Scales::of(&standards)))
 }
 
 /// Whether all values are whole numbers: sums of their products are then exact in f64 (but of very large ones).

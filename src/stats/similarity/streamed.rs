@@ -57,6 +57,21 @@ impl Standard {
         }
     }
 
+    /// The mean of the values so far.
+    pub(in crate::stats) fn mean(&self) -> f64 {
+        self.mean
+    }
+
+    /// Their standard deviation, divided by their number.
+    pub(in crate::stats) fn deviation(&self) -> f64 {
+        (self.squares / self.count).sqrt()
+    }
+
+    /// How many there were.
+    pub(in crate::stats) fn count(&self) -> usize {
+        self.count as usize
+    }
+
     /// Whether all values were finite and their squares too.
     pub fn is_finite(&self) -> bool {
         self.squares.is_finite()

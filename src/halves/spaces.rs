@@ -1,0 +1,167 @@
+//! Spaces of layers: a results directory, a folder of arrays, an archive of arrays, features or matrices.
+//!
+//! Layers stand in the order that their place states: a results directory's in that of its `layers.csv`, an `.h5`'s in
+//! that of a list of texts with just the arrays' names; else by name, numbers by their values (`layer2` before
+//! `layer10`).
+
+use std::path::Path;
+
+use super::HalvesError;
+use super::reading::Wanted;
+use crate::arrays::{self, ArrayError, DISSIMILARITIES, Told};
+use crate::error::{Error, FileError};
+use crate::features::{Features, Layout};
+use crate::matrices::{self, Entries, Matrices, MatrixError, Read, Side, Source};
+use crate::names;
+use crate::progress::Progress;
+use crate::results::{CONCEPTS, LayersRow, ResultsDir, SCALES, lines, read_table};
+use crate::stats::alignment::Scales;
+
+/// Formats of files that hold several arrays.
+const ARCHIVES: [&str; 5] = ["npz", "h5", "hdf5", "safetensors", "mat"];
+
+impl Wanted<'_> {
+    /// The layers of a source.
+    pub(super) fn read_space(
+        &self,
+        source: &Source,
+        side: Side,
+        progress: &Progress,
+    ) -> Result<Vec<Matrices>, HalvesError> {
+        let features = self.features.is_some_and(|features| features.hold(side));
+        if !features && !self.spaces {
+            return Ok(matrices::read(source, side, self.reading)?);
+        }
+        let mut layers = Vec::new();
+        for part in parts(source, side)? {
+            if features {
+                layers.push(self.of_features(&part, side, progress)?);
+            } else {
+                layers.extend(matrices::read(&part, side, self.reading)?);
+            }
+        }
+        for layer in layers.iter_mut().filter(|layer| layer.scales.is_empty()) {
+            layer.scales = match self.kernels {
+                Some(kernels) if kernels.hold(side) => {
+                    layer.rsms.iter().map(|rsm| Scales::of_kernel(rsm.concepts())).collect()
+                }
+                _ => scales_beside(layer)?,
+            };
+        }
+        Ok(layers)
+    }
+
+    fn of_features(&self, source: &Source, side: Side, progress: &Progress) -> Result<Matrices, HalvesError> {
+        let layout = Layout { key: source.array.clone(), told: self.reading.told.clone(), ..Layout::default() };
+        let features = Features::open(&source.path, &layout)?;
+        let task = progress.task(features.work());
+        task.now(format!("{}: {}", source.name, source.path.display()));
+        let groups = 0..features.groups;
+        let reduced: Vec<_> = groups
+            .map(|group| features.reduced(group, progress, &task))
+            .collect::<Result<_, Error>>()
+            .map_err(|error| HalvesError::Reading(Box::new(error)))?;
+        let (rsms, scales): (Vec<_>, Vec<_>) = reduced.into_iter().unzip();
+        let names: Vec<Vec<String>> = features.concept_names.iter().cloned().collect();
+        let names = if names.is_empty() { names_beside(&source.path, features.concepts)? } else { names };
+        let shown = |names: &Vec<String>| [0, 1, names.len() - 1].map(|n| names[n].clone()).to_vec();
+        let read = Read {
+            side,
+            name: source.name.clone(),
+            path: source.path.clone(),
+            shape: features.shape().to_vec(),
+            form: "features".to_string(),
+            entries: Entries::Similarities,
+            matrices: rsms.len(),
+            concepts: features.concepts,
+            groups: None,
+            names: names.first().map(shown),
+            order: None,
+        };
+        Ok(Matrices { name: source.name.clone(), rsms, groups: None, names, scales, read })
+    }
+}
+
+/// The list of concepts beside features, if it is of so many.
+fn names_beside(path: &Path, concepts: usize) -> Result<Vec<Vec<String>>, FileError> {
+    let own = lines(&names::list_of(path))?;
+    let list = if own.is_empty() { lines(&path.with_file_name(CONCEPTS))? } else { own };
+    Ok(names::lists(&[list], concepts))
+}
+
+/// Where each layer of a source is.
+fn parts(source: &Source, side: Side) -> Result<Vec<Source>, HalvesError> {
+    let path = source.path.as_path();
+    let layer = |name: String, path: &Path, array: Option<String>| Source { name, path: path.into(), array };
+    let results = ResultsDir::new(path);
+    if path.is_dir() && results.matrices().is_dir() && results.record().is_file() {
+        let rows =
+            read_table::<LayersRow>(path).map_err(|error| HalvesError::Reading(Box::new(Error::input(error))))?;
+        let mut names: Vec<String> = Vec::new();
+        for row in rows {
+            if !names.contains(&row.layer_a) {
+                names.push(row.layer_a);
+            }
+        }
+        let asked = |name: &String| source.array.as_ref().is_none_or(|asked| asked == name);
+        let known = names.iter().filter(|name| asked(name)).cloned();
+        let found: Vec<Source> = known.map(|name| layer(name.clone(), &results.layer_rsm(&name), None)).collect();
+        return match &source.array {
+            Some(name) if found.is_empty() => {
+                Err(MatrixError::from(ArrayError::NoName { path: path.into(), name: name.clone(), names }).into())
+            }
+            _ => Ok(found),
+        };
+    }
+    if path.is_dir() {
+        let files = matrices::files(path, side)?;
+        if files.is_empty() {
+            return Err(MatrixError::NoFiles(path.into()).into());
+        }
+        let stem = |path: &Path| path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        return Ok(files.iter().map(|file| layer(stem(file), file, source.array.clone())).collect());
+    }
+    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_lowercase();
+    if source.array.is_some() || !ARCHIVES.contains(&ending.as_str()) {
+        return Ok(vec![source.clone()]);
+    }
+    let mut names = arrays::names(path).map_err(MatrixError::from)?;
+    let texts = match ending.as_str() {
+        "h5" | "hdf5" => arrays::texts(path).map_err(MatrixError::from)?,
+        _ => Vec::new(),
+    };
+    // Lists of names among the arrays are no layers.
+    let is_text = |name: &String| {
+        let array = arrays::open(path, Some(name), &Told::default());
+        matches!(array, Err(ArrayError::NotNumbers { .. }))
+    };
+    names.retain(|name| texts.iter().all(|(text, _)| text != name) && !is_text(name));
+    if names.len() < 2 || names.iter().any(|name| name == DISSIMILARITIES) {
+        return Ok(vec![source.clone()]);
+    }
+    let of_names = |list: &&Vec<String>| list.len() == names.len() && names.iter().all(|name| list.contains(name));
+    match texts.iter().map(|(_, list)| list).find(of_names) {
+        Some(stated) => names = stated.clone(),
+        None => names.sort_by_cached_key(|name| matrices::natural(name)),
+    }
+    Ok(names.into_iter().map(|name| layer(name.clone(), path, Some(name))).collect())
+}
+
+/// The scales that a run left beside a layer's matrices; none where there are none.
+fn scales_beside(layer: &Matrices) -> Result<Vec<Scales>, HalvesError> {
+    let name = layer.read.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let path = match name.strip_prefix("words.") {
+        Some(words) => layer.read.path.with_file_name(format!("words.{SCALES}{words}")),
+        None => layer.read.path.with_file_name(format!("{SCALES}{name}")),
+    };
+    if !name.ends_with(".npy") || !path.exists() {
+        return Ok(Vec::new());
+    }
+    let concepts = layer.read.concepts;
+    let wrong = || HalvesError::Scales { path: path.clone(), concepts };
+    let (_, values) = arrays::read_npy(&path).map_err(MatrixError::from)?;
+    if values.len() != layer.rsms.len() * concepts * 3 {
+        return Err(wrong());
+    }
+    values.chunks_exact(concepts * 3).map(|rows| Scales::from_rows(rows).ok_or_else(wrong)).collect()
+}

@@ -1,0 +1,229 @@
+//! Layers of two spaces against each other: a heat map a measure, and the measures' calibrated scores over depth.
+
+use crate::report::chart::{Chart, Curve, Entry, Look, Mark};
+use crate::report::curves::{SIGNIFICANT, distinct, thousands};
+use crate::report::heatmap::Heatmap;
+use crate::report::ramp::Ramp;
+use crate::report::style::{CURVE, curve};
+use crate::report::{Drawing, Figure, Material, ReportError, names};
+use crate::results::{MeasureRow, figure_name};
+
+/// `alignment_<network>_<words>_<measure>`, of words with layers.
+pub const MAPS: Figure = Figure { name: "alignment", draw: draw_maps };
+
+/// `measures_<network>_<words>`
+pub const DEPTHS: Figure = Figure { name: "measures", draw: draw_depths };
+
+/// The rows of a network and a word space.
+fn spaces(rows: &[MeasureRow]) -> Vec<Vec<&MeasureRow>> {
+    let networks = distinct(rows.iter().map(|row| row.network.as_str()));
+    let words = distinct(rows.iter().map(|row| row.words.as_str()));
+    let pairs = networks.iter().flat_map(|network| words.iter().map(move |words| (*network, *words)));
+    let of = |(network, words)| rows.iter().filter(|row| row.network == network && row.words == words).collect();
+    pairs.map(of).filter(|rows: &Vec<&MeasureRow>| !rows.is_empty()).collect()
+}
+
+/// The pair of layers with the highest value.
+pub fn best<'a>(rows: impl Iterator<Item = &'a MeasureRow>) -> Option<&'a MeasureRow> {
+    rows.filter(|row| row.value.is_finite()).max_by(|a, b| a.value.total_cmp(&b.value))
+}
+
+/// What a row says of its pair.
+pub fn said(row: &MeasureRow) -> String {
+    let words = if row.words_layer.is_empty() { &row.words } else { &row.words_layer };
+    let mut said = format!("{words} and {}: {:.3}", row.layer, row.value);
+    if let Some((calibrated, tau)) = row.calibrated_both.zip(row.tau_both) {
+        said += &format!(", calibrated {calibrated:.3} (τ {tau:.3}), family-wise p {:.4}", row.p_both);
+    }
+    said
+}
+
+fn draw_maps(material: &Material) -> Result<Vec<Drawing>, ReportError> {
+    let mut drawings = Vec::new();
+    for rows in spaces(&material.results.measures) {
+        let of_words = distinct(rows.iter().map(|row| row.words_layer.as_str()));
+        if of_words.len() < 2 {
+            continue;
+        }
+        let layers = distinct(rows.iter().map(|row| row.layer.as_str()));
+        for measure in distinct(rows.iter().map(|row| row.measure.as_str())) {
+            let of_measure = || rows.iter().copied().filter(|row| row.measure == measure);
+            let value = |words: &str, layer: &str| {
+                let row = of_measure().find(|row| row.words_layer == words && row.layer == layer);
+                row.map_or(f64::NAN, |row| row.value)
+            };
+            let values: Vec<f64> =
+                of_words.iter().flat_map(|words| layers.iter().map(move |layer| value(words, layer))).collect();
+            let Some(best) = best(of_measure()) else { continue };
+            let significant = of_measure().filter(|row| row.p_both < SIGNIFICANT).count();
+            let mut notes = format!("Best pair: {}.", said(best));
+            if best.permutations > 0 {
+                notes += &format!(
+                    " {significant} of {} pairs have a family-wise p < 0.05 over all pairs ({} permutations, {} concepts).",
+                    of_measure().count(),
+                    thousands(best.permutations),
+                    thousands(best.concepts as u64)
+                );
+            }
+            let label = |layer: &&str| {
+                let row = rows.iter().find(|row| row.layer == **layer);
+                row.map_or_else(String::new, |row| row.label.clone())
+            };
+            let (network, words) = (names::network(&best.network), names::network(&best.words));
+            let heatmap = Heatmap {
+                title: format!("{words} and {network}: {measure}"),
+                rows: of_words.iter().map(|layer| layer.to_string()).collect(),
+                row_title: "Layer of the words\u{2019} side",
+                columns: layers.iter().map(label).collect(),
+                column_title: "Layer of the images\u{2019} side",
+                ramp: Ramp::sequential(values.iter().copied()),
+                values,
+                measure: "value",
+                notes,
+            };
+            drawings.push(Drawing {
+                stem: format!("{}_{}", stem(MAPS.name, best), figure_name(measure)),
+                network: best.network.clone(),
+                text: format!("{measure} of every layer of {words} with every layer of {network}"),
+                picture: heatmap.draw(),
+            });
+        }
+    }
+    Ok(drawings)
+}
+
+fn draw_depths(material: &Material) -> Result<Vec<Drawing>, ReportError> {
+    let mut drawings = Vec::new();
+    for rows in spaces(&material.results.measures) {
+        let calibrated = |row: &MeasureRow, several: bool| if several { row.calibrated_both } else { row.calibrated };
+        if rows.iter().all(|row| row.calibrated.is_none()) {
+            continue;
+        }
+        let several = distinct(rows.iter().map(|row| row.words_layer.as_str())).len() > 1;
+        let layers = distinct(rows.iter().map(|row| row.layer.as_str()));
+        let measures = distinct(rows.iter().map(|row| row.measure.as_str()));
+        let mark = |(place, layer): (usize, &&str), measure: &str| {
+            let of_layer = rows.iter().copied().filter(|row| row.layer == **layer && row.measure == measure);
+            let (value, look) = match best(of_layer) {
+                Some(row) => {
+                    let filled = if several { row.p_both } else { row.p_fwer } < SIGNIFICANT;
+                    (calibrated(row, several).unwrap_or(f64::NAN), if filled { Look::Filled } else { Look::Hollow })
+                }
+                None => (f64::NAN, Look::Hollow),
+            };
+            Mark { place: place as f64, value, look, interval: None }
+        };
+        let curves = measures.iter().enumerate().map(|(n, measure)| Curve {
+            words: None,
+            style: curve(n),
+            width: CURVE,
+            aside: None,
+            marks: layers.iter().enumerate().map(|layer| mark(layer, measure)).collect(),
+        });
+        let legend = measures.iter().enumerate().map(|(n, text)| Entry { style: curve(n), filled: true, text });
+        let label = |layer: &&str| rows.iter().find(|row| row.layer == *layer).map(|row| row.label.as_str());
+        let (network, words) = (names::network(&rows[0].network), names::network(&rows[0].words));
+        let of = if several {
+            "the best layer of the words\u{2019} side at each layer, τ of the highest value of all pairs in each draw. \
+             Filled: p\u{a0}<\u{a0}0.05, family-wise over all pairs"
+        } else {
+            "τ of each layer\u{2019}s own null. Filled: p\u{a0}<\u{a0}0.05, family-wise over the layers"
+        };
+        let chart = Chart {
+            title: format!("{words} and {network}"),
+            y_title: "calibrated score",
+            limits: Some((0.0, 1.0)),
+            whole: false,
+            labels: layers.iter().filter_map(label).collect(),
+            x_title: None,
+            bars: false,
+            bands: Vec::new(),
+            curves: curves.collect(),
+            legend: legend.collect(),
+            notes: format!(
+                "(value − τ) / (1 − τ), τ the null\u{2019}s {:.0} % quantile: 0 is what chance reaches, 1 the measure\u{2019}s \
+                 highest value; {of}; hollow: n.s. {} permutations, {} concepts.",
+                100.0 * (1.0 - rows[0].alpha),
+                thousands(rows.iter().map(|row| row.permutations).max().unwrap_or(0)),
+                thousands(rows[0].concepts as u64),
+            ),
+        };
+        drawings.push(Drawing {
+            stem: stem(DEPTHS.name, rows[0]),
+            network: rows[0].network.clone(),
+            text: format!("Calibrated scores of {words} with every layer of {network}, a curve for each measure"),
+            picture: chart.draw(),
+        });
+    }
+    Ok(drawings)
+}
+
+fn stem(figure: &str, row: &MeasureRow) -> String {
+    format!("{figure}_{}_{}", figure_name(&row.network), figure_name(&row.words))
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+    use crate::report::material::tests::material;
+    use crate::results::Results;
+
+    /// Rows of two measures, higher from pair to pair.
+    pub fn rows(words_layers: &[&str], layers: &[&str]) -> Vec<MeasureRow> {
+        let row = |measure: &str, words_layer: &str, layer: &str, value: f64| MeasureRow {
+            network: "vgg16".into(),
+            layer: layer.into(),
+            label: layer.to_uppercase(),
+            words: "GPT".into(),
+            words_layer: words_layer.into(),
+            measure: measure.into(),
+            value,
+            calibrated: Some(value / 2.0),
+            tau: Some(0.1),
+            permutations: 99,
+            p_value: 0.01,
+            p_fwer: 0.02,
+            q_fdr: 0.02,
+            null_mean: 0.0,
+            null_sd: 0.1,
+            p_both: 0.04,
+            calibrated_both: Some(value / 3.0),
+            tau_both: Some(0.2),
+            alpha: 0.05,
+            neighbours: None,
+            concepts: 12,
+            groups: 1,
+        };
+        let pairs = words_layers.iter().flat_map(|words| layers.iter().map(move |layer| (*words, *layer)));
+        let of = |measure: &'static str| {
+            pairs.clone().enumerate().map(move |(n, (w, l))| row(measure, w, l, n as f64 / 10.0))
+        };
+        of("cka").chain(of("mknn")).collect()
+    }
+
+    #[test]
+    fn words_with_layers_have_a_map_a_measure() {
+        let results = Results { measures: rows(&["h1", "h2"], &["a", "b", "c"]), ..Results::default() };
+        let maps = draw_maps(&material(&results)).unwrap();
+        let stems: Vec<&str> = maps.iter().map(|map| map.stem.as_str()).collect();
+        assert_eq!(stems, ["alignment_vgg16_GPT_cka", "alignment_vgg16_GPT_mknn"]);
+        assert!(
+            maps[0].picture.svg.contains(">GPT and VGG16: cka</text>") && maps[0].picture.svg.contains(">h2</text>")
+        );
+        assert!(maps[0].picture.svg.contains("h2 and c: 0.500, calibrated 0.167"), "{}", maps[0].picture.svg);
+        let depths = draw_depths(&material(&results)).unwrap();
+        assert_eq!(depths[0].stem, "measures_vgg16_GPT");
+        for text in ["calibrated score", "cka", "mknn", "A", "C"] {
+            assert!(depths[0].picture.svg.contains(&format!(">{text}</text>")), "{text}");
+        }
+    }
+
+    #[test]
+    fn words_of_one_matrix_have_curves_alone() {
+        let results = Results { measures: rows(&[""], &["a", "b"]), ..Results::default() };
+        assert!(draw_maps(&material(&results)).unwrap().is_empty());
+        assert_eq!(draw_depths(&material(&results)).unwrap().len(), 1);
+        let none = Results::default();
+        assert!(draw_depths(&material(&none)).unwrap().is_empty());
+    }
+}
