@@ -90,6 +90,35 @@ fn every_example_of_a_help_parses() {
     assert!(parsed >= 15, "{parsed} examples found");
 }
 
+/// `--help` of every command, as a page.
+fn reference() -> String {
+    let mut page = "# Commands\n\nWhat `--help` says; written by `SEMGPU_BLESS=1 cargo test --release --bin semgpu`.\n"
+        .to_string();
+    let mut command = Cli::command().term_width(100);
+    command.build();
+    page += &format!("\n```text\n{}```\n", command.render_help());
+    let names: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_string()).collect();
+    for name in names.iter().filter(|name| *name != "help") {
+        let sub = command.find_subcommand_mut(name).unwrap();
+        page += &format!("\n## semgpu {name}\n\n```text\n{}```\n", sub.render_help());
+    }
+    page.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+}
+
+#[test]
+fn the_reference_of_commands_is_what_help_says() {
+    let path = root().join("docs/commands.md");
+    let reference = reference();
+    if std::env::var_os("SEMGPU_BLESS").is_some() {
+        fs::write(&path, &reference).unwrap();
+    }
+    let written = fs::read_to_string(&path).unwrap_or_default();
+    assert!(written == reference, "docs/commands.md is out of date: SEMGPU_BLESS=1 cargo test --release --bin semgpu");
+    for word in ["None", "Option<", "u64", "usize", "PathBuf"] {
+        assert!(!reference.contains(word), "{word} is no word for people");
+    }
+}
+
 #[test]
 fn the_command_line_is_sound() {
     Cli::command().debug_assert();
