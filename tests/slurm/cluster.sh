@@ -76,26 +76,31 @@ config=$here/configs/quickstart.toml
 # Small shards: five of groups, some of draws.
 "$program" shards "$config" --device cpu --out merged --size 5s --tables tables --fresh
 "$here/slurm/submit.sh" tables --time=10
-# The first task is killed in the middle, then a node's daemon with its task.
-sleep 3
-pkill -KILL -f 'semgpu shard .*--groups' || echo "no task was running"
+# A task is killed in the middle, then a node's daemon with its task.
+for _ in $(seq 60); do pgrep -f "$program shard" > /dev/null && break; sleep 0.5; done
+pkill -KILL -f "$program shard .*--groups"
 sleep 1
 kill -KILL "$(cat "$folder/slurmd-n2.pid")"
-pkill -KILL -f 'slurmstepd.*' -n || true
+pkill -KILL -n slurmstepd || true
 sleep 2
 node n2
 scontrol update nodename=n2 state=resume 2>/dev/null || true
-started=$SECONDS
-until [ -z "$(squeue -h)" ]; do
-    if ((SECONDS - started > 240)); then squeue; exit 1; fi
-    sleep 1
-done
+# Until no job is left; those that Slurm holds after a launch that failed are let go on, as an administrator would.
+finish() {
+    local started=$SECONDS job
+    until [ -z "$(squeue -h)" ]; do
+        for job in $(squeue -h -o '%i %r' | awk '/held/ {print $1}'); do scontrol release "$job"; done
+        if ((SECONDS - started > 240)); then squeue; exit 1; fi
+        sleep 1
+    done
+}
+finish
 "$program" status "$config" --out merged
 # What was killed is missing: the same submission computes it and nothing else.
 if [ ! -f merged/run.json ]; then
     "$program" merge "$config" --device cpu --out merged 2>&1 | head -20 || true
     "$here/slurm/submit.sh" tables --time=10
-    until [ -z "$(squeue -h)" ]; do sleep 1; done
+    finish
 fi
 "$program" status "$config" --out merged
 for table in whole/*.csv whole/figures/*.svg whole/rsm/*.npy; do cmp "$table" "merged/${table#whole/}"; done
