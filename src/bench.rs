@@ -395,7 +395,7 @@ fn time_rsm(selected: &Selected, concepts: usize, units: usize) -> Result<Row, E
 fn time_network(plan: Plan) -> Result<Vec<Row>, Error> {
     let Plan { model, weights, inputs, placement, .. } = plan;
     let selected = placement.device;
-    let stages = model.load(weights, &selected.device).map_err(Error::input)?;
+    let stages = model.load(weights, &selected.device, &[placement.batch]).map_err(Error::input)?;
     let prepared = model.input;
     let rgb = inputs
         .manifest

@@ -1,6 +1,7 @@
 //! The experiment as the user writes it: a TOML file, every key with the paper's default.
 
 mod controls;
+mod network;
 mod options;
 
 use std::path::{Path, PathBuf};
@@ -19,6 +20,7 @@ use crate::vectors::Spelling;
 use crate::wording::plain;
 
 pub use controls::{ControlsConfig, Given};
+pub use network::{ChannelOrder, InputConfig};
 pub use options::{InferenceOptions, MOST_RESAMPLES, OptionError, Spaces, TestOptions, TestRequest, draws};
 pub(crate) use options::{check_measures, check_permutations, twice};
 
@@ -85,8 +87,11 @@ pub struct Config {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct NetworkConfig {
-    /// One of `semgpu layers`.
+    /// One of `semgpu layers`; with a `file`, what results call it: the file's name if left out.
+    #[serde(default)]
     pub name: String,
+    /// An ONNX file: the network itself, graph and weights.
+    pub file: Option<PathBuf>,
     /// A published graph of the network; default: its first.
     pub form: Option<String>,
     /// The weights file.
@@ -103,6 +108,9 @@ pub struct NetworkConfig {
     /// What is tested of layers of tokens; default: the class token, without one their mean.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<Token>,
+    /// What the network expects of an image, where it is not the published form's.
+    #[serde(default)]
+    pub input: InputConfig,
 }
 
 /// `[stimuli]`.
@@ -267,6 +275,7 @@ impl Config {
         if let Some(found) = config.paths_mut().find(escaped) {
             return Err(ConfigError::Control { path: path.to_path_buf(), found: found.clone() });
         }
+        config.network.call_by_file();
         let directory = path.parent().unwrap_or(Path::new(""));
         config.paths_mut().for_each(|path| *path = directory.join(&path));
         if let Some(path) = config.paths_mut().find(|path| path.to_str().is_none()) {
@@ -290,7 +299,7 @@ impl Config {
         };
         let text = toml::Value::String(value.trim().to_string());
         let is_path = match key.trim().split('.').collect::<Vec<_>>()[..] {
-            ["network", "weights"] | ["stimuli", "manifest"] | ["run", "out"] => true,
+            ["network", "weights" | "file"] | ["stimuli", "manifest"] | ["run", "out"] => true,
             ["words", _, last] => last == "file",
             _ => false,
         };
@@ -303,6 +312,7 @@ impl Config {
             Some(quoted @ toml::Value::String(_)) => changed(quoted),
             Some(parsed) => changed(text).or_else(|_| changed(parsed)),
         }?;
+        config.network.call_by_file();
         let before: Vec<PathBuf> = self.paths_mut().map(|path| path.clone()).collect();
         for path in config.paths_mut().filter(|path| !before.contains(path)) {
             *path = std::path::absolute(&path).map_err(|error| error.to_string())?;
@@ -315,7 +325,7 @@ impl Config {
         let words = self.words.iter_mut().map(|words| &mut words.file);
         words
             .chain([&mut self.stimuli.manifest])
-            .chain(&mut self.network.weights)
+            .chain(self.network.files_mut())
             .chain(&mut self.run.out)
             .chain(self.controls.paths_mut())
     }

@@ -9,6 +9,7 @@ mod builder;
 pub mod efficientnet_lite0;
 #[cfg(test)]
 mod golden;
+pub mod graph;
 pub mod inception_v3;
 mod input;
 mod operation;
@@ -25,7 +26,8 @@ use burn::tensor::Tensor;
 pub use activations::{Activations, Shape};
 pub use blueprint::{Blueprint, Layer, StageSpec};
 pub use builder::{Builder, Conv, Value};
-pub use input::{Input, Preprocess};
+pub use graph::GraphNetwork;
+pub use input::{Input, Preprocess, Scaling};
 pub use operation::{Function, Norm};
 pub use positions::{Filter, Resample};
 pub use stage::{Batch, Stage, Taps};

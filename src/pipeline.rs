@@ -209,7 +209,8 @@ impl FirstHalf<'_> {
             return Ok(Vec::new());
         }
         let weights = weights.until(&self.progress.interrupt);
-        let loaded = self.model.load(weights, &self.placement.device.device);
+        let sizes = self.placement.sizes(self.manifest.concepts.len());
+        let loaded = self.model.load(weights, &self.placement.device.device, &sizes);
         self.progress.interrupt.check()?;
         let stages = loaded.map_err(Error::input)?;
         self.unchanged.check().map_err(Error::failed)?;

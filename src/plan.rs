@@ -10,7 +10,7 @@ mod words;
 
 pub use controls::{GivenError, Own};
 pub use error::PlanError;
-pub use model::{Classifier, Model, network};
+pub use model::{Classifier, Model, Source, network};
 pub use placement::Placement;
 
 use std::collections::BTreeMap;
@@ -218,7 +218,7 @@ fn checksums(
         &model.network.name,
         &model.network.form,
         weights.as_deref().unwrap_or(&format!("random {}", config.seed)),
-        &format!("{:?} {} {:?}", model.input.resize, model.input.crop_pct, model.token),
+        &format!("{:?} {:?}", model.input, model.token),
         &format!("{:?} {:?}", manifest.concepts, manifest.groups),
         &images,
         &placement.device.key(),

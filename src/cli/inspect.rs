@@ -13,6 +13,7 @@ use semgpu::vectors::{self, Spelling};
 use semgpu::weights::{self, Rule, WeightsError, WeightsFile};
 use semgpu::wording::counted;
 
+use super::queries::{inspect_graph, is_graph};
 use super::{print, print_json};
 
 /// Published files by how their SHA-256 begins; PyTorch puts the first eight digits into the names of its files.
@@ -73,7 +74,12 @@ pub(super) fn inspect(file: &Path, asked: &Asked, json: bool, progress: &Progres
     let about = About::of(file)?;
     match asked.network {
         Some(network) => account(open.as_ref(), &about, network, asked.form, json),
-        None => tensors(open.as_ref(), &about, json),
+        None => {
+            if !json && is_graph(file) {
+                inspect_graph(file, progress);
+            }
+            tensors(open.as_ref(), &about, json)
+        }
     }
 }
 

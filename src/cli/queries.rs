@@ -1,6 +1,6 @@
 //! What there is: `semgpu layers`, `devices`; and how fast: `bench`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use semgpu::config::{Bytes, Config};
 use semgpu::device::{self, Choice};
@@ -9,7 +9,7 @@ use semgpu::nets::Shape;
 use semgpu::plan::{self, Plan};
 use semgpu::progress::Progress;
 use semgpu::wording::counted;
-use semgpu::{bench, nets, results};
+use semgpu::{bench, nets, results, weights};
 
 use super::{print, print_json};
 
@@ -25,8 +25,10 @@ pub(super) fn layers(network: Option<&str>, form: Option<&str>, json: bool) -> R
         }
         return Ok(());
     };
-    let (_, network) = plan::network(name, form).map_err(Error::input)?;
-    let layers = network.layers();
+    let layers = match nets::find(name) {
+        None if is_graph(Path::new(name)) => graph(Path::new(name))?.layers,
+        _ => plan::network(name, form).map_err(Error::input)?.1.layers(),
+    };
     if json {
         let rows: Vec<_> = layers
             .iter()
@@ -37,6 +39,7 @@ pub(super) fn layers(network: Option<&str>, form: Option<&str>, json: bool) -> R
             .collect();
         return print_json(&rows);
     }
+    let width = layers.iter().map(|layer| layer.name.len()).max().unwrap_or(0).clamp(16, 56);
     for layer in layers {
         let shape = match layer.shape {
             Shape::Tokens([tokens, dimensions]) => format!("{tokens} tokens x {dimensions}"),
@@ -46,9 +49,42 @@ pub(super) fn layers(network: Option<&str>, form: Option<&str>, json: bool) -> R
             }
         };
         let request = if layer.on_request { "  (on request)" } else { "" };
-        print(&format!("{:<16} {:<10} {shape:<18} {:>9}{request}", layer.name, layer.label, layer.units()));
+        // A graph's layers have no shorter name.
+        let label = if layer.label == layer.name { String::new() } else { format!("{:<10} ", layer.label) };
+        print(&format!("{:<width$} {label}{shape:<18} {:>9}{request}", layer.name, layer.units()));
     }
     Ok(())
+}
+
+/// Whether a file is of a graph rather than of weights alone.
+pub(super) fn is_graph(file: &Path) -> bool {
+    weights::format(file).is_ok_and(|format| format.name == weights::onnx::FORMAT.name)
+}
+
+/// The graph of a file, for images of the usual size where it does not say.
+fn graph(file: &Path) -> Result<nets::GraphNetwork, Error> {
+    const USUAL: usize = 224;
+    let opened = nets::GraphNetwork::open(file, None);
+    opened.or_else(|_| nets::GraphNetwork::open(file, Some(USUAL))).map_err(Error::input)
+}
+
+/// What a graph takes, computes and gives; why it cannot be computed, if so.
+pub(super) fn inspect_graph(file: &Path, progress: &Progress) {
+    match graph(file) {
+        Ok(graph) => {
+            let all = graph.layers.iter().filter(|layer| !layer.on_request).count();
+            let classes = if graph.classifier.is_some() { ", ImageNet's classes" } else { "" };
+            print(&format!("graph: {}", graph.summary()));
+            print(&format!(
+                "layers: {all} with layers = \"all\", {} in all (semgpu layers {}); {} stages, {} of weights{classes}",
+                graph.layers.len(),
+                file.display(),
+                graph.stages.len(),
+                Bytes(graph.weight_bytes)
+            ));
+        }
+        Err(error) => progress.line(format!("no network for network.file: {error}")),
+    }
 }
 
 pub(super) fn time(

@@ -131,6 +131,8 @@ pub(super) fn describe(plan: &Plan, progress: &Progress) {
         model.input.size,
         model.input.resize
     ));
+    let [least, most] = model.input.preprocess.range();
+    progress.line(format!("input     {}: bytes arrive as {least:.3} to {most:.3}", model.input.preprocess.name()));
     for words in &inputs.words {
         progress.line(format!("words     {} ({} per word)", words.name, counted(words.dimensions, "value")));
     }

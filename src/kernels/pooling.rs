@@ -24,12 +24,18 @@ pub enum Border {
 
 /// Mean of the `window` x `window` around every unit; `window` is odd, height and width stay.
 pub fn average_pool(x: Tensor<4>, window: usize, border: Border) -> Tensor<4> {
-    let [_, _, height, width] = x.dims();
-    let (window, zeros) = (Window::square(window, 1, [(window / 2, window / 2); 2]), border == Border::Zeros);
-    match on_cpu(&x) {
-        Some(values) => from_cpu(x.dims(), |out| cpu::average_pool(&values, [height, width], window, zeros, out)),
-        None => pool(x, window, if zeros { Kind::MeanWithZeros } else { Kind::Mean }),
-    }
+    average_windows(x, Window::square(window, 1, [(window / 2, window / 2); 2]), border)
+}
+
+/// Mean of each window; windows that do not fit are left out.
+pub fn average_windows(x: Tensor<4>, window: Window, border: Border) -> Tensor<4> {
+    let [images, channels, height, width] = x.dims();
+    let zeros = border == Border::Zeros;
+    let Some(values) = on_cpu(&x) else {
+        return pool(x, window, if zeros { Kind::MeanWithZeros } else { Kind::Mean });
+    };
+    let [rows, columns] = window.output([height, width]);
+    from_cpu([images, channels, rows, columns], |out| cpu::average_pool(&values, [height, width], window, zeros, out))
 }
 
 /// Mean over height and width, `[images, channels, height, width]` to `[images, channels, 1, 1]`.

@@ -29,9 +29,60 @@ pub enum Preprocess {
     Lite,
     /// As `torch`, with the mean and standard deviation of CLIP's training.
     Clip,
+    /// In numbers.
+    Scaled(Scaling),
+}
+
+/// `(x * scale - mean) / std` of each channel.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
+pub struct Scaling {
+    /// Blue comes first.
+    pub bgr: bool,
+    /// Of bytes: 1 / 255 for 0 to 1.
+    pub scale: f32,
+    /// Of each channel, in the order in which they come.
+    pub mean: [f32; 3],
+    /// Of each channel.
+    pub std: [f32; 3],
+}
+
+impl Scaling {
+    /// RGB bytes times `scale`.
+    const fn plain(scale: f32) -> Self {
+        Self { bgr: false, scale, mean: [0.0; 3], std: [1.0; 3] }
+    }
 }
 
 impl Preprocess {
+    /// Those that users know by name; `inception` is timm's, too, `clip` OpenAI's and open_clip's.
+    pub const NAMED: &[(&str, Self)] = &[
+        ("imagenet", Self::Torch),
+        ("clip", Self::Clip),
+        ("inception", Self::Tf),
+        ("caffe", Self::Caffe),
+        ("lite", Self::Lite),
+        ("0..1", Self::Scaled(Scaling::plain(1.0 / 255.0))),
+        ("0..255", Self::Scaled(Scaling::plain(1.0))),
+    ];
+
+    /// The name that users know it by; of numbers, these.
+    pub fn name(&self) -> String {
+        match (Self::NAMED.iter().find(|(_, named)| named == self), self) {
+            (Some((name, _)), _) => name.to_string(),
+            (None, Self::Scaled(Scaling { bgr, scale, mean, std })) => {
+                let order = if *bgr { "BGR" } else { "RGB" };
+                format!("(x * {scale} - {mean:?}) / {std:?}, {order}")
+            }
+            (None, other) => format!("{other:?}"),
+        }
+    }
+
+    /// The least and the largest number that can arrive at the network.
+    pub fn range(&self) -> [f32; 2] {
+        let ends = [self.apply(&[0; 3], 1), self.apply(&[255; 3], 1)].concat();
+        [ends.iter().copied().fold(f32::INFINITY, f32::min), ends.iter().copied().fold(f32::NEG_INFINITY, f32::max)]
+    }
+
     /// From RGB bytes, `[size, size, 3]`, to the network's numbers, `[3, size, size]`; each operation rounds to `f32`.
     ///
     /// # Panics
@@ -54,6 +105,10 @@ impl Preprocess {
                     Self::Torch => (x(channel) / 255.0 - TORCH_MEAN[channel]) / TORCH_SD[channel],
                     Self::Clip => (x(channel) / 255.0 - CLIP_MEAN[channel]) / CLIP_SD[channel],
                     Self::Lite => (x(channel) - 127.0) / 128.0,
+                    Self::Scaled(Scaling { bgr, scale, mean, std }) => {
+                        let place = if bgr { 2 - channel } else { channel };
+                        (x(place) * scale - mean[channel]) / std[channel]
+                    }
                 }
             }));
         }
@@ -74,6 +129,10 @@ mod tests {
         assert_eq!(of(Preprocess::Torch)[0], (1.0 - 0.485) / 0.229);
         assert_eq!(of(Preprocess::Torch)[2], (0.0 - 0.406) / 0.225);
         assert_eq!(of(Preprocess::Lite), [1.0, 0.0078125, -0.9921875]);
+        let numbers = Scaling { bgr: true, scale: 2.0, mean: [1.0, 2.0, 3.0], std: [1.0, 2.0, 4.0] };
+        assert_eq!(of(Preprocess::Scaled(numbers)), [-1.0, 127.0, 126.75]);
+        assert_eq!(Preprocess::Tf.range(), [-1.0, 1.0]);
+        assert_eq!(Preprocess::Scaled(numbers).range(), [-1.0, 509.0]);
         let planes = Preprocess::Lite.apply(&(0..12).collect::<Vec<u8>>(), 2);
         let red: Vec<f32> = [0.0, 3.0, 6.0, 9.0].iter().map(|v| (v - 127.0) / 128.0).collect();
         assert_eq!(planes[..4], red);

@@ -7,6 +7,7 @@ use burn::tensor::{Device, Tensor};
 
 use super::activations::Activations;
 use super::blueprint::Blueprint;
+use super::graph::GraphStage;
 use super::operation::{Function, Kernel};
 use super::tokens::Token;
 use crate::kernels::Separable;
@@ -71,7 +72,7 @@ impl Taps {
         self.wanted.iter().any(|name| name == layer)
     }
 
-    fn tap(&mut self, layer: &str, activations: &Activations) {
+    pub(super) fn tap(&mut self, layer: &str, activations: &Activations) {
         if self.wants(layer) {
             self.seen.push((layer.to_string(), self.token.of(activations.clone()).flat()));
         }
@@ -79,9 +80,49 @@ impl Taps {
 }
 
 /// A stage with its weights on the device.
+pub struct Stage(Kind);
+
+enum Kind {
+    Drawn(Drawn),
+    Graph(GraphStage),
+}
+
+impl Stage {
+    /// The nodes of `range`.
+    pub(super) fn load(
+        blueprint: &Blueprint,
+        range: Range<usize>,
+        parameters: &mut Parameters,
+        device: &Device,
+    ) -> Result<Self, WeightsError> {
+        Ok(Self(Kind::Drawn(Drawn::load(blueprint, range, parameters, device)?)))
+    }
+
+    /// Of a file's graph.
+    pub(super) fn of_graph(stage: GraphStage) -> Self {
+        Self(Kind::Graph(stage))
+    }
+
+    /// Runs a batch through; the layers wanted are kept by `taps`.
+    pub fn forward(&self, batch: Batch, taps: &mut Taps) -> Batch {
+        match &self.0 {
+            Kind::Drawn(stage) => stage.forward(batch, taps),
+            Kind::Graph(stage) => Batch(stage.forward(batch.0, taps)),
+        }
+    }
+
+    /// Of a drawn network.
+    #[cfg(test)]
+    fn drawn(&self) -> &Drawn {
+        let Kind::Drawn(stage) = &self.0 else { panic!("of a graph") };
+        stage
+    }
+}
+
+/// A stage of a network that is drawn.
 ///
 /// Its values have places: first what comes in, then what each step computes.
-pub struct Stage {
+struct Drawn {
     steps: Vec<Step>,
     /// The places of what leaves it, and their layers.
     outputs: Vec<(usize, Option<String>)>,
@@ -116,9 +157,9 @@ impl Role {
     }
 }
 
-impl Stage {
+impl Drawn {
     /// The nodes of `range`.
-    pub(super) fn load(
+    fn load(
         blueprint: &Blueprint,
         range: Range<usize>,
         parameters: &mut Parameters,
@@ -187,7 +228,7 @@ impl Stage {
     }
 
     /// Runs a batch through; the layers wanted are kept by `taps`.
-    pub fn forward(&self, batch: Batch, taps: &mut Taps) -> Batch {
+    fn forward(&self, batch: Batch, taps: &mut Taps) -> Batch {
         let mut inner = self.steps.iter().filter_map(|step| step.layer.as_ref());
         let whole = batch.images() <= self.part
             || batch.0[0].device() != Device::flex()

@@ -68,6 +68,36 @@ pub enum PlanError {
          token)"
     )]
     NoClassToken(String),
+    /// Neither a name nor a file.
+    #[error("network.name is missing: expected one of {0} (see: semgpu layers), or network.file with an ONNX file")]
+    NoNetwork(String),
+    /// A file is a network with its weights.
+    #[error("network.{key} is for built-in networks, and network.file is a network with weights of its own: remove one")]
+    WithFile {
+        /// The other key.
+        key: &'static str,
+    },
+    /// A graph does not tell what numbers it was trained on.
+    #[error(
+        "{}: does not say what numbers it expects of an image; set network.input.values to {known}, as the program that \
+         trained it did (or scale, mean, std and channels)", path.display()
+    )]
+    NoValues {
+        /// The file.
+        path: PathBuf,
+        /// The names there are.
+        known: String,
+    },
+    /// `[network.input]`.
+    #[error("{key}: expected {expected}, found {found}")]
+    Input {
+        /// The key.
+        key: &'static str,
+        /// What it takes.
+        expected: String,
+        /// As configured.
+        found: String,
+    },
     /// Nothing to test.
     #[error("network.layers is empty and stimuli.pixels is off: there is nothing to test")]
     NoLayers,

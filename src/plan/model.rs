@@ -1,13 +1,13 @@
 //! The network of an experiment: which graph, how far it runs, what is tapped, and which file its weights are in.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 
 use crate::config::Config;
 use crate::imagenet::CLASSES;
 use crate::images::{MIN_CROP_PCT, Resize};
-use crate::nets::{self, Blueprint, Input, Layer, Network, Shape, Stage, StageSpec, Token};
+use crate::nets::{self, Blueprint, GraphNetwork, Input, Layer, Network, Preprocess, Shape, Stage, StageSpec, Token};
 use crate::plan::PlanError;
 use crate::stimuli::{PIXELS, PIXELS_LABEL};
 use crate::weights::{self, Parameters, WeightsError};
@@ -15,14 +15,15 @@ use crate::wording::meant;
 
 /// A network that can be loaded.
 pub struct Model {
-    /// The network in one of its forms.
-    pub network: Blueprint,
+    /// The network.
+    pub network: Source,
     /// Input size, preprocessing, resize rule.
     pub input: Input,
     /// Its stages up to the last layer wanted.
     pub stages: Vec<StageSpec>,
     /// What is tested of layers of tokens.
     pub token: Token,
+    has_tokens: bool,
     /// The layers tested, in input order; the pixels first if wanted.
     pub layers: Vec<Layer>,
     /// Where the network's answers are read, if it is run that far.
@@ -31,6 +32,20 @@ pub struct Model {
     pub files: Vec<PathBuf>,
     /// Bytes of the weights on the device.
     pub weight_bytes: u64,
+}
+
+/// A network, built in or of a file.
+pub struct Source {
+    /// What results call it.
+    pub name: String,
+    /// Which published graph of it; of a file, `onnx`.
+    pub form: String,
+    graph: Graph,
+}
+
+enum Graph {
+    Drawn(Blueprint),
+    File(Box<GraphNetwork>),
 }
 
 /// The layer whose units are the ImageNet classes.
@@ -64,13 +79,44 @@ impl Model {
     /// The network as configured, and its weights: their file is opened and found to fit, not yet read.
     ///
     /// # Errors
-    /// A name, form, layer or rule that there is not, or weights that are not the network's.
+    /// A name, form, layer or rule that there is not, weights that are not the network's, or a graph that cannot be computed.
     pub fn new(config: &Config) -> Result<(Self, Parameters), PlanError> {
+        match &config.network.file {
+            Some(file) => Self::of_file(config, file),
+            None => Self::built_in(config),
+        }
+    }
+
+    fn built_in(config: &Config) -> Result<(Self, Parameters), PlanError> {
+        if config.network.name.is_empty() {
+            return Err(PlanError::NoNetwork(nets::NETS.iter().map(|net| net.name).collect::<Vec<_>>().join(", ")));
+        }
         let (published, network) = network(&config.network.name, config.network.form.as_deref())?;
+        let size = network.input.size;
+        if let Some(found) = config.network.input.size.filter(|&found| found != size) {
+            let (expected, found) = (format!("{size}, {}'s", network.name), found.to_string());
+            return Err(PlanError::Input { key: "network.input.size", expected, found });
+        }
         let input = input(config, network.input)?;
-        let classifier = classifier(config, &network)?;
+        let classifier = classifier(config, &network.name, network.classifier.as_ref(), &network.stages())?;
         let token = token(config, &network)?;
-        let stages = stages(config, &network, token, classifier.as_ref())?;
+        let asked = config.network.layers.as_deref();
+        if let Some(names) = asked {
+            let known = network.layers();
+            if let Some(layer) = names.iter().find(|name| !known.iter().any(|layer| layer.name == **name)) {
+                let meant = meant(layer, known.iter().map(|layer| layer.name.as_str()));
+                return Err(PlanError::Layer { network: network.name.clone(), layer: layer.clone(), meant });
+            }
+        }
+        let unattended = if token == Token::Cls { network.unattended() } else { Vec::new() };
+        if let Some(layer) = asked.into_iter().flatten().find(|name| unattended.contains(name)) {
+            return Err(PlanError::Unattended { network: network.name.clone(), layer: layer.clone() });
+        }
+        let mut drawn = network.stages();
+        for layer in drawn.iter_mut().flat_map(|stage| &mut stage.layers) {
+            layer.on_request |= unattended.contains(&layer.name);
+        }
+        let stages = stages(config, drawn, asked, token, classifier.as_ref());
         let layers = layers(config, &input, &stages)?;
         let parameters = network.parameters();
         // Batch normalization is folded into the convolutions when they are loaded.
@@ -109,27 +155,83 @@ impl Model {
             }
         };
         let classifier = classifier.filter(|classifier| classifier.stage < stages.len());
-        Ok((Self { network, input, stages, token, layers, classifier, files, weight_bytes }, parameters))
+        let has_tokens = has_tokens(&network.layers());
+        let (name, form) = (network.name.clone(), network.form.clone());
+        let network = Source { name, form, graph: Graph::Drawn(network) };
+        let model = Self { network, input, stages, token, has_tokens, layers, classifier, files, weight_bytes };
+        Ok((model, parameters))
+    }
+
+    fn of_file(config: &Config, file: &Path) -> Result<(Self, Parameters), PlanError> {
+        let section = &config.network;
+        let others = [("weights", section.weights.is_some()), ("random", section.random), ("form", section.form.is_some())];
+        if let Some((key, _)) = others.into_iter().find(|(_, there)| *there) {
+            return Err(PlanError::WithFile { key });
+        }
+        let graph = GraphNetwork::open(file, section.input.size)?;
+        let preprocess = preprocess(config)?.ok_or_else(|| PlanError::NoValues {
+            path: file.into(),
+            known: Preprocess::NAMED.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", "),
+        })?;
+        let own = Input { size: graph.size, preprocess, resize: Resize::CropBilinear, crop_pct: GRAPH_CROP };
+        let input = input(config, own)?;
+        let classifier = classifier(config, &section.name, graph.classifier.as_ref(), &graph.stages)?;
+        let asked = section.layers.as_deref().map(|names| graph.named(names)).transpose();
+        let asked = asked.map_err(|layer| {
+            let meant = meant(&layer, graph.layers.iter().map(|layer| layer.name.as_str()));
+            PlanError::Layer { network: file.display().to_string(), layer, meant }
+        })?;
+        let token = section.token.unwrap_or_else(|| graph.token());
+        let stages = stages(config, graph.stages.clone(), asked.as_deref(), token, classifier.as_ref());
+        let layers = layers(config, &input, &stages)?;
+        let classifier = classifier.filter(|classifier| classifier.stage < stages.len());
+        let (files, weight_bytes, has_tokens) = (graph.files(), graph.weight_bytes, has_tokens(&graph.layers));
+        let network = Source { name: section.name.clone(), form: "onnx".to_string(), graph: Graph::File(Box::new(graph)) };
+        let model = Self { network, input, stages, token, has_tokens, layers, classifier, files, weight_bytes };
+        // The weights are the file's own.
+        Ok((model, Parameters::random(Vec::new(), config.seed)))
     }
 
     /// Whether any of its layers are tokens.
     pub fn has_tokens(&self) -> bool {
-        self.network.layers().iter().any(|layer| matches!(layer.shape, Shape::Tokens(_)))
+        self.has_tokens
     }
 
-    /// Reads the weights and builds the network on the device, up to the last layer wanted.
+    /// Reads the weights and builds the network on the device, up to the last layer wanted, for batches of `sizes` images.
     ///
     /// # Errors
     /// A tensor that is not finite or cannot be read.
-    pub fn load(&self, mut weights: Parameters, device: &Device) -> Result<Vec<Stage>, WeightsError> {
-        self.network.load(self.stages.len(), &mut weights, device)
+    pub fn load(&self, mut weights: Parameters, device: &Device, sizes: &[usize]) -> Result<Vec<Stage>, WeightsError> {
+        match &self.network.graph {
+            Graph::Drawn(network) => network.load(self.stages.len(), &mut weights, device),
+            Graph::File(graph) => {
+                let layers = self.stages.iter().flat_map(|stage| &stage.layers).map(|layer| layer.name.clone());
+                let answers = self.classifier.iter().map(|classifier| classifier.layer.clone());
+                graph.load(self.stages.len(), &layers.chain(answers).collect::<Vec<_>>(), sizes, device)
+            }
+        }
     }
+}
+
+fn has_tokens(layers: &[Layer]) -> bool {
+    layers.iter().any(|layer| matches!(layer.shape, Shape::Tokens(_)))
+}
+
+/// What a crop keeps of the shorter side where nobody says: torchvision's 224 of 256.
+const GRAPH_CROP: f64 = 0.875;
+
+/// From bytes to numbers, where the configuration says it.
+fn preprocess(config: &Config) -> Result<Option<Preprocess>, PlanError> {
+    let said = config.network.input.preprocess();
+    said.map_err(|(key, expected, found)| PlanError::Input { key, expected, found })
 }
 
 /// The network's input, with what the configuration says instead.
 fn input(config: &Config, mut input: Input) -> Result<Input, PlanError> {
-    input.resize = config.stimuli.resize.unwrap_or(input.resize);
-    input.crop_pct = config.stimuli.crop_pct.unwrap_or(input.crop_pct);
+    let section = &config.network.input;
+    input.preprocess = preprocess(config)?.unwrap_or(input.preprocess);
+    input.resize = config.stimuli.resize.or(section.resize).unwrap_or(input.resize);
+    input.crop_pct = config.stimuli.crop_pct.or(section.crop_pct).unwrap_or(input.crop_pct);
     let fits = (MIN_CROP_PCT..=1.0).contains(&input.crop_pct);
     if !fits && matches!(input.resize, Resize::CropBilinear | Resize::CropBicubic) {
         let found = input.crop_pct.to_string();
@@ -151,47 +253,42 @@ fn token(config: &Config, network: &Blueprint) -> Result<Token, PlanError> {
 }
 
 /// The network's classifier; the 1 vs. 2 test needs one.
-fn classifier(config: &Config, network: &Blueprint) -> Result<Option<Classifier>, PlanError> {
-    let classifier = network.classifier.as_ref().and_then(|name| {
+fn classifier(
+    config: &Config,
+    network: &str,
+    layer: Option<&String>,
+    stages: &[StageSpec],
+) -> Result<Option<Classifier>, PlanError> {
+    let classifier = layer.and_then(|name| {
         let holds = |stage: &StageSpec| stage.layers.iter().any(|layer| &layer.name == name);
-        Some(Classifier { layer: name.clone(), stage: network.stages().iter().position(holds)? })
+        Some(Classifier { layer: name.clone(), stage: stages.iter().position(holds)? })
     });
     match (&classifier, &config.one_vs_two) {
-        (None, Some(_)) => Err(PlanError::NoClassifier(network.name.clone())),
+        (None, Some(_)) => Err(PlanError::NoClassifier(network.to_string())),
         _ => Ok(classifier),
     }
 }
 
-/// The stages up to the last layer wanted, or to the classifier for the 1 vs. 2 test, each with the layers wanted.
+/// The stages up to the last layer wanted, or to the classifier for the 1 vs. 2 test, each with the layers wanted and what
+/// is left of their tokens.
 fn stages(
     config: &Config,
-    network: &Blueprint,
+    mut stages: Vec<StageSpec>,
+    asked: Option<&[String]>,
     token: Token,
     classifier: Option<&Classifier>,
-) -> Result<Vec<StageSpec>, PlanError> {
-    let mut stages = network.stages();
-    let unattended = if token == Token::Cls { network.unattended() } else { Vec::new() };
-    for name in config.network.layers.iter().flatten() {
-        if unattended.contains(name) {
-            return Err(PlanError::Unattended { network: network.name.clone(), layer: name.clone() });
-        }
-        if !stages.iter().flat_map(|stage| &stage.layers).any(|layer| &layer.name == name) {
-            let known = stages.iter().flat_map(|stage| &stage.layers).map(|layer| layer.name.as_str());
-            let meant = meant(name, known);
-            return Err(PlanError::Layer { network: network.name.clone(), layer: name.clone(), meant });
-        }
-    }
+) -> Vec<StageSpec> {
     for stage in &mut stages {
-        stage.layers.retain(|layer| match &config.network.layers {
+        stage.layers.retain(|layer| match asked {
             Some(asked) => asked.contains(&layer.name),
-            None => !layer.on_request && !unattended.contains(&layer.name),
+            None => !layer.on_request,
         });
         stage.layers.iter_mut().for_each(|layer| layer.shape = token.shape(layer.shape));
     }
     let last = stages.iter().rposition(|stage| !stage.layers.is_empty());
     let answers = classifier.filter(|_| config.one_vs_two.is_some()).map(|classifier| classifier.stage);
     stages.truncate(last.max(answers).map_or(0, |last| last + 1));
-    Ok(stages)
+    stages
 }
 
 /// The layers of the stages, the pixels before them.

@@ -49,6 +49,14 @@ impl Placement {
     }
 }
 
+impl Placement {
+    /// The numbers of images of the batches that a group of `images` is run in.
+    pub fn sizes(&self, images: usize) -> Vec<usize> {
+        let (batch, rest) = (self.batch.min(images), images % self.batch);
+        if rest == 0 || rest == batch { vec![batch] } else { vec![batch, rest] }
+    }
+}
+
 /// A group's activations at the stage whose input and output are largest, in bytes, and that stage. A batch's input is
 /// dropped when its output is there, so a group holds the larger of the two plus one batch; inner taps come on top.
 fn activations(stages: &[StageSpec], images: usize, input: &Input) -> (u64, String) {

@@ -6,26 +6,22 @@
 
 mod constant;
 mod layers;
+pub(crate) mod model;
 mod names;
 mod nodes;
-mod proto;
+pub(crate) mod proto;
 mod windows;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use bytes::Bytes;
-use prost::Message;
-
 use super::graph::Graph;
 use super::{Format, WeightsError, WeightsFile};
-use crate::error::FileError;
-use crate::files;
-use crate::limits::GRAPH_PARTS;
 use constant::{Constant, Home};
 use layers::{Layers, Obstacle, Recipe, is_layer, layers};
+use model::Model;
+pub(crate) use names::torch_scope;
 use nodes::Nodes;
-use proto::ModelProto;
 
 /// The registry entry.
 pub const FORMAT: Format = Format {
@@ -55,33 +51,10 @@ impl Onnx {
     /// The file in memory until its graph is read; after that the nodes, and of the weights nothing, except those that a
     /// model spells out number by number.
     pub fn open(path: &Path) -> Result<Self, WeightsError> {
-        let bytes = Bytes::from(files::read(path).map_err(FileError::at(path))?);
+        let Model { bytes, nodes: graph, constants, outputs, functions, .. } = Model::open(path)?;
         let home = Home { path, bytes: &bytes };
-        match proto::parts(&bytes) {
-            None => return Err(home.damaged("not a whole ONNX model".into())),
-            Some(parts) if parts > GRAPH_PARTS => {
-                return Err(home.damaged(format!("a graph of {parts} parts or more, expected at most {GRAPH_PARTS}")));
-            }
-            Some(_) => {}
-        }
-        // Decoded from `Bytes`, values are parts of it and not copied.
-        let model = ModelProto::decode(bytes.clone())
-            .map_err(|error| home.damaged(format!("not a whole ONNX model ({error})")))?;
-        let mut graph = model.graph.ok_or_else(|| home.damaged("no graph, expected an ONNX model".into()))?;
-
-        let mut constants = Vec::new();
-        for tensor in graph.initializer {
-            constants.push(Constant::new(tensor, home)?);
-        }
-        for node in &mut graph.node {
-            if let (Some(mut tensor), Some(name)) = (node.constant(), node.output.first()) {
-                tensor.name.clone_from(name);
-                constants.push(Constant::new(tensor, home)?);
-            }
-        }
-        let outputs: Vec<String> = graph.output.into_iter().map(|output| output.name).collect();
         let refused = |problem| WeightsError::Graph { path: path.into(), problem };
-        let nodes = Nodes::new(&graph.node, &constants, &outputs, home);
+        let nodes = Nodes::new(&graph, &constants, &outputs, home);
         let walk = nodes
             .walk(is_layer, &outputs)
             .map_err(|node| home.damaged(format!("{} ({}) is computed from itself", node.name, node.op_type)))?;
@@ -90,7 +63,7 @@ impl Onnx {
             Obstacle::Weights(error) => error,
         })?;
         if graph.layers.is_empty() {
-            let inside = match model.functions.len() {
+            let inside = match functions {
                 0 => String::new(),
                 count => format!(" outside of its {count} functions; inline them first (onnx.inliner)"),
             };

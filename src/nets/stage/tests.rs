@@ -87,7 +87,7 @@ fn what_is_large_inside_runs_in_parts_unless_it_is_tapped() {
     let x = b.dense(small, "small", &Names::default(), 2);
     b.tap(x, "small", "S");
     let (stages, _) = load(&b.finish(None));
-    assert_eq!(stages[0].part, 4);
+    assert_eq!(stages[0].drawn().part, 4);
     let forward = |wanted: &[&str]| {
         let mut taps = Taps::new(wanted.iter().map(|name| name.to_string()));
         let outputs = stages[0].forward(images(5, 2).1, &mut taps).last().flat().into_data();
@@ -123,7 +123,7 @@ fn a_stage_carries_all_that_later_ones_take() {
 
     let (stages, _) = load(&blueprint);
     // The ReLU of `a` is done with it; that of `c` is not, which is a layer.
-    assert_eq!(stages.iter().map(|stage| stage.steps.len()).collect::<Vec<_>>(), [2, 1, 2]);
+    assert_eq!(stages.iter().map(|stage| stage.drawn().steps.len()).collect::<Vec<_>>(), [2, 1, 2]);
     let mut taps = Taps::new(["c", "all"].map(String::from));
     let last = stages.iter().fold(images(3, 2).1, |batch, stage| stage.forward(batch, &mut taps)).last();
     let seen: Vec<_> = taps.take();

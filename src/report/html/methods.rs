@@ -6,7 +6,7 @@ mod tests;
 
 use crate::config::{InferenceOptions, TestOptions};
 use crate::images::Resize;
-use crate::nets::{Preprocess, Token};
+use crate::nets::{Preprocess, Scaling, Token};
 use crate::record::{IMAGES, Maximum, Run, RunRecord};
 use crate::report::canvas::escape;
 use crate::report::chance;
@@ -116,7 +116,17 @@ fn preparation(run: &Run) -> String {
     } else {
         format!("Each image was scaled to {size} × {size} pixels, whatever its shape, by {kernel}.")
     };
+    let scaled;
     let values = match input.preprocess {
+        Preprocess::Scaled(Scaling { bgr, scale, mean, std }) => {
+            let order = if bgr { "blue, green, red" } else { "red, green, blue" };
+            let [mean, std] = [mean, std].map(|all| all.map(|value| value.to_string()).join(", "));
+            scaled = format!(
+                "Values of 0 … 255 were multiplied by {scale}, reduced by ({mean}) and divided by ({std}), channels in the \
+                 order {order}."
+            );
+            &scaled
+        }
         Preprocess::Caffe => {
             "Its channels were put in the order blue, green, red and reduced by 103.939, 116.779 and 123.68, the means \
              of ImageNet; values were not scaled."

@@ -1,5 +1,6 @@
 //! The constants of a model: where their values are, checked against their shapes, and how they are read.
 
+use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
 
@@ -25,7 +26,7 @@ enum Values {
     /// Spelt out in the protobuf.
     Floats(Vec<f32>),
     /// Whole numbers: shapes and axes.
-    Whole(Vec<i64>),
+    Whole(Vec<i64>, Whole),
     /// Of a type that is neither, by ONNX's name.
     Other(String),
 }
@@ -90,9 +91,11 @@ impl Constant {
                 Stored::Float(Float::F64) => tensor.double_data.iter().map(|&value| value as f32).collect(),
                 Stored::Float(Float::F16) => half(|bits| f16::from_bits(bits).to_f32()),
                 Stored::Float(Float::Bf16) => half(|bits| bf16::from_bits(bits).to_f32()),
-                Stored::Whole => {
-                    filled("values", tensor.int64_data.len(), count)?;
-                    return Ok(Self { name, shape, values: Values::Whole(tensor.int64_data) });
+                Stored::Whole(whole) => {
+                    let narrow = || tensor.int32_data.iter().map(|&value| i64::from(value)).collect();
+                    let values = if whole == Whole::I64 { tensor.int64_data } else { narrow() };
+                    filled("values", values.len(), count)?;
+                    return Ok(Self { name, shape, values: Values::Whole(values, whole) });
                 }
             };
             filled("values", values.len(), count)?;
@@ -116,7 +119,7 @@ impl Constant {
     pub fn is_float(&self) -> Result<(), &str> {
         match &self.values {
             Values::Floats(_) | Values::Stored { stored: Stored::Float(_), .. } => Ok(()),
-            Values::Stored { .. } | Values::Whole(_) => Err("INT64"),
+            Values::Stored { stored: Stored::Whole(whole), .. } | Values::Whole(_, whole) => Err(whole.name()),
             Values::Other(name) => Err(name),
         }
     }
@@ -128,7 +131,7 @@ impl Constant {
     ///
     /// # Panics
     /// If it does not hold floating-point numbers.
-    fn floats(&self) -> Result<Vec<f32>, WeightsError> {
+    pub fn floats(&self) -> Result<Vec<f32>, WeightsError> {
         match &self.values {
             Values::Floats(values) => Ok(values.clone()),
             Values::Stored { path, offset, bytes, stored: Stored::Float(float) } => {
@@ -139,11 +142,30 @@ impl Constant {
         }
     }
 
+    /// The values, if they are whole numbers or truth values (0 and 1).
+    ///
+    /// # Errors
+    /// The file they are in cannot be read.
+    pub fn integers(&self) -> Result<Option<Vec<i64>>, WeightsError> {
+        match &self.values {
+            Values::Whole(values, _) => Ok(Some(values.clone())),
+            Values::Stored { path, offset, bytes, stored: Stored::Whole(whole) } => {
+                let mut file = files::open(path).map_err(FileError::at(path))?;
+                let mut values = vec![0; *bytes];
+                file.seek(SeekFrom::Start(*offset))
+                    .and_then(|_| file.read_exact(&mut values))
+                    .map_err(FileError::at(path))?;
+                Ok(Some(whole.widen(&values)))
+            }
+            Values::Stored { .. } | Values::Floats(_) | Values::Other(_) => Ok(None),
+        }
+    }
+
     /// A short list of whole numbers (a shape, axes); `None` for anything else.
     pub fn whole(&self, home: Home) -> Option<Vec<i64>> {
         match &self.values {
-            Values::Whole(values) => Some(values.clone()),
-            Values::Stored { path, offset, bytes, stored: Stored::Whole } if path == home.path => {
+            Values::Whole(values, _) => Some(values.clone()),
+            Values::Stored { path, offset, bytes, stored: Stored::Whole(Whole::I64) } if path == home.path => {
                 let at = usize::try_from(*offset).ok()?;
                 Some(
                     home.bytes
@@ -167,8 +189,48 @@ const EXTERNAL: i32 = 1;
 #[derive(Clone, Copy)]
 enum Stored {
     Float(Float),
-    /// `i64`.
-    Whole,
+    Whole(Whole),
+}
+
+/// The types of whole numbers, and truth values, a byte each.
+#[derive(Clone, Copy, PartialEq)]
+enum Whole {
+    I64,
+    I32,
+    I8,
+    U8,
+    Bool,
+}
+
+impl Whole {
+    /// Bytes of a value.
+    fn bytes(self) -> usize {
+        match self {
+            Self::I64 => 8,
+            Self::I32 => 4,
+            Self::I8 | Self::U8 | Self::Bool => 1,
+        }
+    }
+
+    /// ONNX's name.
+    fn name(self) -> &'static str {
+        match self {
+            Self::I64 => "INT64",
+            Self::I32 => "INT32",
+            Self::I8 => "INT8",
+            Self::U8 => "UINT8",
+            Self::Bool => "BOOL",
+        }
+    }
+
+    fn widen(self, bytes: &[u8]) -> Vec<i64> {
+        match self {
+            Self::I64 => bytes.as_chunks().0.iter().map(|&value| i64::from_le_bytes(value)).collect(),
+            Self::I32 => bytes.as_chunks().0.iter().map(|&value| i64::from(i32::from_le_bytes(value))).collect(),
+            Self::I8 => bytes.iter().map(|&value| i64::from(value as i8)).collect(),
+            Self::U8 | Self::Bool => bytes.iter().map(|&value| i64::from(value)).collect(),
+        }
+    }
 }
 
 impl Stored {
@@ -176,7 +238,7 @@ impl Stored {
     fn bytes(self) -> usize {
         match self {
             Self::Float(float) => float.bytes(),
-            Self::Whole => 8,
+            Self::Whole(whole) => whole.bytes(),
         }
     }
 }
@@ -184,7 +246,11 @@ impl Stored {
 fn stored(data_type: i32) -> Option<Stored> {
     Some(match data_type {
         1 => Stored::Float(Float::F32),
-        7 => Stored::Whole,
+        2 => Stored::Whole(Whole::U8),
+        3 => Stored::Whole(Whole::I8),
+        6 => Stored::Whole(Whole::I32),
+        7 => Stored::Whole(Whole::I64),
+        9 => Stored::Whole(Whole::Bool),
         10 => Stored::Float(Float::F16),
         11 => Stored::Float(Float::F64),
         16 => Stored::Float(Float::Bf16),
@@ -194,10 +260,6 @@ fn stored(data_type: i32) -> Option<Stored> {
 
 fn type_name(data_type: i32) -> String {
     match data_type {
-        2 => "UINT8".into(),
-        3 => "INT8".into(),
-        6 => "INT32".into(),
-        9 => "BOOL".into(),
         17..=20 => "FLOAT8".into(),
         21 => "UINT4".into(),
         22 => "INT4".into(),

@@ -22,7 +22,7 @@ pub fn module(node: &str, initializer: &str) -> Option<String> {
 }
 
 /// PyTorch's exporter repeats a container's name in its children's: `/layer1/layer1.0/conv1` is `layer1.0.conv1`.
-fn torch_scope(parts: &[&str]) -> String {
+pub fn torch_scope(parts: &[&str]) -> String {
     let mut path: Vec<&str> = Vec::new();
     for part in parts {
         if path.last().is_some_and(|last| part.strip_prefix(last).is_some_and(|rest| rest.starts_with('.'))) {

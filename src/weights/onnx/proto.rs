@@ -13,9 +13,20 @@ pub struct ModelProto {
     pub producer_name: String,
     #[prost(message, optional, tag = "7")]
     pub graph: Option<GraphProto>,
+    #[prost(message, repeated, tag = "8")]
+    pub opset_import: Vec<OperatorSetIdProto>,
     /// Functions that the graph calls, unread.
     #[prost(bytes = "bytes", repeated, tag = "25")]
     pub functions: Vec<Bytes>,
+}
+
+/// Which version of a set of operators a model was written for; the empty domain is ONNX's own.
+#[derive(Clone, PartialEq, Message)]
+pub struct OperatorSetIdProto {
+    #[prost(string, tag = "1")]
+    pub domain: String,
+    #[prost(int64, tag = "2")]
+    pub version: i64,
 }
 
 /// Nodes and constants.
@@ -25,15 +36,51 @@ pub struct GraphProto {
     pub node: Vec<NodeProto>,
     #[prost(message, repeated, tag = "5")]
     pub initializer: Vec<TensorProto>,
+    #[prost(message, repeated, tag = "11")]
+    pub input: Vec<ValueInfoProto>,
     #[prost(message, repeated, tag = "12")]
     pub output: Vec<ValueInfoProto>,
 }
 
-/// The name of a value.
+/// The name of a value, and what it is said to be.
 #[derive(Clone, PartialEq, Message)]
 pub struct ValueInfoProto {
     #[prost(string, tag = "1")]
     pub name: String,
+    #[prost(message, optional, tag = "2")]
+    pub value_type: Option<TypeProto>,
+}
+
+/// The type of a value, if it is a tensor.
+#[derive(Clone, PartialEq, Message)]
+pub struct TypeProto {
+    #[prost(message, optional, tag = "1")]
+    pub tensor: Option<TensorTypeProto>,
+}
+
+/// The type and shape of a tensor.
+#[derive(Clone, PartialEq, Message)]
+pub struct TensorTypeProto {
+    #[prost(int32, tag = "1")]
+    pub data_type: i32,
+    #[prost(message, optional, tag = "2")]
+    pub shape: Option<ShapeProto>,
+}
+
+/// The lengths of a tensor's axes.
+#[derive(Clone, PartialEq, Message)]
+pub struct ShapeProto {
+    #[prost(message, repeated, tag = "1")]
+    pub dim: Vec<DimensionProto>,
+}
+
+/// The length of an axis: a number, or a name for what only a call tells.
+#[derive(Clone, PartialEq, Message)]
+pub struct DimensionProto {
+    #[prost(int64, optional, tag = "1")]
+    pub value: Option<i64>,
+    #[prost(string, optional, tag = "2")]
+    pub name: Option<String>,
 }
 
 /// One operation.
@@ -49,6 +96,10 @@ pub struct NodeProto {
     pub op_type: String,
     #[prost(message, repeated, tag = "5")]
     pub attribute: Vec<AttributeProto>,
+    #[prost(string, tag = "7")]
+    pub domain: String,
+    #[prost(message, repeated, tag = "9")]
+    pub metadata: Vec<StringStringEntryProto>,
 }
 
 /// A named setting of an operation.
@@ -64,6 +115,8 @@ pub struct AttributeProto {
     pub s: Vec<u8>,
     #[prost(message, optional, tag = "5")]
     pub t: Option<TensorProto>,
+    #[prost(float, repeated, tag = "7")]
+    pub floats: Vec<f32>,
     #[prost(int64, repeated, tag = "8")]
     pub ints: Vec<i64>,
 }
@@ -170,7 +223,8 @@ fn varint(bytes: &mut &[u8]) -> Option<u64> {
 }
 
 impl NodeProto {
-    fn attribute(&self, name: &str) -> Option<&AttributeProto> {
+    /// A setting.
+    pub fn attribute(&self, name: &str) -> Option<&AttributeProto> {
         self.attribute.iter().find(|attribute| attribute.name == name)
     }
 
@@ -194,10 +248,20 @@ impl NodeProto {
         self.attribute(name).map(|attribute| attribute.s.as_slice())
     }
 
+    /// A setting that is a tensor.
+    pub fn tensor(&self, name: &str) -> Option<&TensorProto> {
+        self.attribute(name)?.t.as_ref()
+    }
+
     /// What a `Constant` node holds, if it is a tensor.
     pub fn constant(&mut self) -> Option<TensorProto> {
         (self.op_type == "Constant").then_some(())?;
         self.attribute.iter_mut().find(|attribute| attribute.name == "value")?.t.take()
+    }
+
+    /// What is noted beside it under a key.
+    pub fn noted(&self, key: &str) -> Option<&str> {
+        self.metadata.iter().find(|entry| entry.key == key).map(|entry| entry.value.as_str())
     }
 
     /// An input by position; absent and empty are the same.

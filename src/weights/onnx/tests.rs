@@ -4,8 +4,9 @@ use std::io::Read;
 
 use burn::tensor::{bf16, f16};
 use flate2::read::GzDecoder;
+use prost::Message;
 
-use super::proto::{GraphProto, NodeProto, StringStringEntryProto, TensorProto};
+use super::proto::{GraphProto, ModelProto, NodeProto, StringStringEntryProto, TensorProto};
 use super::*;
 use crate::nets::{self, Blueprint, Network};
 use crate::stats::permutation::Random;

@@ -1,0 +1,380 @@
+//! Convolutions, poolings, batch normalization, and images in another size.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use burn::tensor::{Tensor, TensorData};
+
+use super::lowering::{Loader, Lowered, Node, Refusal, Run, weights};
+use super::value::{Array, Constant, Known};
+use crate::kernels::pooling::{Border, average_windows, global_mean, max_pool};
+use crate::kernels::{Activation, Convolution, Padding, Residual, Window};
+use crate::weights::WeightsError;
+
+/// A map `[images, channels, height, width]`.
+fn map(node: &Node) -> Result<[usize; 4], Refusal> {
+    let shape = node.shape(0)?;
+    shape.try_into().map_err(|_| format!("{shape:?}, expected [images, channels, height, width]").into())
+}
+
+/// How the window of `size` moves over a map of `input`, and whether it reaches further beyond the end than the padding.
+fn window(node: &Node, size: [usize; 2], input: [usize; 2]) -> Result<(Window, bool), Refusal> {
+    let two = |setting: &str, default: i64| -> Result<[usize; 2], Refusal> {
+        let values = node.proto.ints(setting).unwrap_or(&[]);
+        let values = if values.is_empty() { vec![default; 2] } else { values.to_vec() };
+        let sizes: Option<Vec<usize>> = values.iter().map(|&value| value.try_into().ok()).collect();
+        let two = sizes.and_then(|sizes| sizes.try_into().ok());
+        two.ok_or_else(|| format!("{setting} = {values:?}, expected two numbers").into())
+    };
+    let (stride, dilation) = (two("strides", 1)?, two("dilations", 1)?);
+    if stride.contains(&0) || dilation.contains(&0) || size.contains(&0) {
+        return Err(format!("a window of {size:?} by {stride:?} and {dilation:?}").into());
+    }
+    let reach: [usize; 2] = std::array::from_fn(|axis| dilation[axis] * (size[axis] - 1) + 1);
+    let auto = node.text("auto_pad");
+    let mut padding: Padding = match auto {
+        "" | "NOTSET" => {
+            let pads = node.proto.ints("pads").unwrap_or(&[0; 4]);
+            let pads: Option<Vec<usize>> = pads.iter().map(|&pad| pad.try_into().ok()).collect();
+            let Some(&[top, left, bottom, right]) = pads.as_deref() else {
+                return Err(format!("pads = {:?}, expected four numbers", node.proto.ints("pads")).into());
+            };
+            [(top, bottom), (left, right)]
+        }
+        "VALID" => [(0, 0); 2],
+        "SAME_UPPER" | "SAME_LOWER" => std::array::from_fn(|axis| {
+            let needed = (input[axis].div_ceil(stride[axis]) - 1) * stride[axis] + reach[axis];
+            let total = needed.saturating_sub(input[axis]);
+            let less = total / 2;
+            if auto == "SAME_UPPER" { (less, total - less) } else { (total - less, less) }
+        }),
+        other => return Err(format!("auto_pad = {other:?}").into()),
+    };
+    for axis in 0..2 {
+        if padding[axis].0 + input[axis] + padding[axis].1 < reach[axis] {
+            return Err(format!("a window of {size:?} on a map of {input:?}").into());
+        }
+    }
+    let mut further = false;
+    if node.int("ceil_mode", 0) != 0 {
+        for axis in 0..2 {
+            let (before, after) = padding[axis];
+            let span = before + input[axis] + after - reach[axis];
+            let rest = span % stride[axis];
+            // A window that begins beyond the map is none.
+            if rest != 0 && (span / stride[axis] + 1) * stride[axis] < before + input[axis] {
+                padding[axis].1 += stride[axis] - rest;
+                further = true;
+            }
+        }
+    }
+    Ok((Window { size, stride, padding, dilation }, further))
+}
+
+pub fn conv(node: &Node) -> Result<Lowered, Refusal> {
+    let [images, channels, height, width] = map(node)?;
+    let kernel = node.constant(1)?.clone();
+    let &[outputs, inputs, rows, columns] = &kernel.shape[..] else {
+        return Err(format!("a kernel of {:?}, expected [out, in, height, width]", kernel.shape).into());
+    };
+    let groups = usize::try_from(node.int("group", 1)).ok().filter(|&groups| groups > 0).ok_or("group below 1")?;
+    if inputs * groups != channels || outputs % groups != 0 {
+        return Err(format!("a kernel of {:?} in {groups} groups on {channels} channels", kernel.shape).into());
+    }
+    let (window, _) = window(node, [rows, columns], [height, width])?;
+    let bias = node.optional(2).map(|_| node.constant(2)).transpose()?.cloned();
+    let [height, width] = window.output([height, width]);
+    let shape = [images, outputs, height, width];
+    let then = node.then.clone();
+    let (at, summed, activation) = (node.at, then.summed, then.activation.unwrap_or(Activation::Identity));
+    let takes: &[usize] = if summed { &[0, node.inputs.len() - 1] } else { &[0] };
+    let multiply_adds = kernel.shape.iter().product::<usize>() * images * height * width;
+    let all = kernel.shape.iter().product::<usize>() + outputs;
+    Lowered::weighted(shape.to_vec(), takes, multiply_adds, all, move |loader: &Loader| {
+        let load = || {
+            let (kernel, bias) = folded(&kernel, bias.as_deref(), then.norm.as_ref())?;
+            Ok::<_, WeightsError>((kernel, bias, &loader.device))
+        };
+        Ok(if summed {
+            let residual = loader.once(at, || {
+                let (kernel, bias, device) = load()?;
+                Ok(Residual::new(kernel, bias, window, groups, activation, device))
+            })?;
+            let run: Run = Arc::new(move |mut x| {
+                let summand = x.remove(1).view(shape);
+                let own = four(&x[0]);
+                vec![Array::new(residual.forward(x.remove(0).view(own), summand), &shape)]
+            });
+            run
+        } else {
+            let convolution = loader.once(at, || {
+                let (kernel, bias, device) = load()?;
+                Ok(Convolution::new(kernel, bias, window, groups, activation, device))
+            })?;
+            Arc::new(move |mut x| {
+                let own = four(&x[0]);
+                vec![Array::new(convolution.forward(x.remove(0).view(own)), &shape)]
+            })
+        })
+    })
+}
+
+fn four(x: &Array) -> [usize; 4] {
+    x.shape[..].try_into().expect("a map, checked when it was lowered")
+}
+
+/// Kernel and bias with the batch normalization that follows in them: with `s = scale / sqrt(var + epsilon)` per output,
+/// `s w` and `s (b - mean) + shift`, in `f64`, rounded once.
+fn folded(
+    kernel: &Constant,
+    bias: Option<&Constant>,
+    norm: Option<&([Rc<Constant>; 4], f32)>,
+) -> Result<(TensorData, TensorData), WeightsError> {
+    let data = weights(kernel)?;
+    let outputs = kernel.shape[0];
+    let bias = bias.map(weights).transpose()?.map(|bias| bias.try_into_vec::<f32>().expect("weights are f32"));
+    let mut bias = bias.unwrap_or_else(|| vec![0.0; outputs]);
+    let Some((tensors, epsilon)) = norm else {
+        return Ok((data, TensorData::new(bias, [outputs])));
+    };
+    let (scales, shifts) = affine(tensors, *epsilon)?;
+    let mut values = data.try_into_vec::<f32>().expect("weights are f32");
+    let row = values.len() / outputs.max(1);
+    for (((kernel, bias), scale), shift) in values.chunks_exact_mut(row).zip(&mut bias).zip(scales).zip(shifts) {
+        kernel.iter_mut().for_each(|weight| *weight = (f64::from(*weight) * scale) as f32);
+        *bias = (f64::from(*bias) * scale + shift) as f32;
+    }
+    Ok((TensorData::new(values, kernel.shape.clone()), TensorData::new(bias, [outputs])))
+}
+
+/// What a batch normalization multiplies by, and what it adds.
+fn affine(tensors: &[Rc<Constant>; 4], epsilon: f32) -> Result<(Vec<f64>, Vec<f64>), WeightsError> {
+    let read = |n: usize| Ok::<_, WeightsError>(weights(&tensors[n])?.try_into_vec::<f32>().expect("weights are f32"));
+    let [scale, shift, mean, var] = [read(0)?, read(1)?, read(2)?, read(3)?];
+    let scales: Vec<f64> =
+        scale.iter().zip(&var).map(|(&scale, &var)| f64::from(scale) / (f64::from(var) + f64::from(epsilon)).sqrt()).collect();
+    let shifts = shift.iter().zip(&mean).zip(&scales);
+    let shifts = shifts.map(|((&shift, &mean), scale)| f64::from(shift) - f64::from(mean) * scale).collect();
+    Ok((scales, shifts))
+}
+
+/// The four tensors of a batch normalization and what it adds to the variance.
+pub fn norm(node: &Node) -> Result<([Rc<Constant>; 4], f32), Refusal> {
+    let channels = *node.shape(0)?.get(1).ok_or("no channels")?;
+    let tensors = [node.constant(1)?, node.constant(2)?, node.constant(3)?, node.constant(4)?].map(Rc::clone);
+    if tensors.iter().any(|tensor| tensor.shape != [channels]) {
+        return Err(format!("tensors of other shapes than [{channels}]").into());
+    }
+    if node.int("training_mode", 0) != 0 {
+        return Err("training_mode = 1; export the model in evaluation mode".into());
+    }
+    Ok((tensors, node.float("epsilon", 1e-5)))
+}
+
+pub fn batch_normalization(node: &Node) -> Result<Lowered, Refusal> {
+    let shape = node.shape(0)?.to_vec();
+    let (tensors, epsilon) = norm(node)?;
+    let (images, channels) = (shape[0], shape[1]);
+    let inner: usize = shape[2..].iter().product();
+    let activation = node.then.activation.unwrap_or(Activation::Identity);
+    let to = shape.clone();
+    Lowered::weighted(shape, &[0], 0, 4 * channels, move |loader: &Loader| {
+        let (scales, shifts) = affine(&tensors, epsilon)?;
+        let [scales, shifts] = [scales, shifts].map(|values| {
+            let values: Vec<f32> = values.into_iter().map(|value| value as f32).collect();
+            Tensor::<3>::from_data(TensorData::new(values, [1, channels, 1]), &loader.device)
+        });
+        let to = to.clone();
+        let run: Run = Arc::new(move |mut x| {
+            let x = x.remove(0).view([images, channels, inner]);
+            vec![Array::new(activation.forward(x * scales.clone() + shifts.clone()), &to)]
+        });
+        Ok(run)
+    })
+}
+
+/// The window of a pooling, and whether it rounds its number up.
+fn pooling(node: &Node) -> Result<(Window, bool), Refusal> {
+    let [.., height, width] = map(node)?;
+    let size = node.proto.ints("kernel_shape").unwrap_or_default();
+    let &[rows, columns] = size else { return Err(format!("kernel_shape = {size:?}, expected two numbers").into()) };
+    let (Ok(rows), Ok(columns)) = (rows.try_into(), columns.try_into()) else { return Err("kernel_shape below 0".into()) };
+    window(node, [rows, columns], [height, width])
+}
+
+fn pooled(
+    node: &Node,
+    window: Window,
+    pool: impl Fn(Tensor<4>) -> Tensor<4> + Send + Sync + 'static,
+) -> Result<Lowered, Refusal> {
+    let [images, channels, height, width] = map(node)?;
+    let [rows, columns] = window.output([height, width]);
+    let shape = [images, channels, rows, columns];
+    Lowered::run(shape.to_vec(), &[0], move |mut x| {
+        let own = four(&x[0]);
+        Array::new(pool(x.remove(0).view(own)), &shape)
+    })
+}
+
+pub fn max_pooling(node: &Node) -> Result<Lowered, Refusal> {
+    if node.proto.output.len() > 1 {
+        return Err("the places of the largest values".into());
+    }
+    let (window, _) = pooling(node)?;
+    pooled(node, window, move |x| max_pool(x, window))
+}
+
+pub fn average_pooling(node: &Node) -> Result<Lowered, Refusal> {
+    let (window, further) = pooling(node)?;
+    let border = if node.int("count_include_pad", 0) != 0 { Border::Zeros } else { Border::Excluded };
+    if further && border == Border::Zeros {
+        return Err("ceil_mode = 1 with count_include_pad = 1, where programs disagree on what is counted".into());
+    }
+    pooled(node, window, move |x| average_windows(x, window, border))
+}
+
+pub fn global_average(node: &Node) -> Result<Lowered, Refusal> {
+    let [images, channels, ..] = map(node)?;
+    let shape = [images, channels, 1, 1];
+    Lowered::run(shape.to_vec(), &[0], move |mut x| {
+        let own = four(&x[0]);
+        Array::new(global_mean(x.remove(0).view(own)), &shape)
+    })
+}
+
+pub fn global_max(node: &Node) -> Result<Lowered, Refusal> {
+    let [images, channels, height, width] = map(node)?;
+    let shape = [images, channels, 1, 1];
+    Lowered::run(shape.to_vec(), &[0], move |mut x| {
+        Array::new(x.remove(0).view([images * channels, height * width]).max_dim(1), &shape)
+    })
+}
+
+/// An axis in another length: every new place is a sum of old ones.
+pub fn resize(node: &Node) -> Result<Lowered, Refusal> {
+    let own = node.shape(0)?.to_vec();
+    if let Known::Whole(_) = node.input(0)? {
+        return Err("whole numbers".into());
+    }
+    // Opset 10 has the scales second, later ones a region of interest before them.
+    let (at_scales, at_sizes) = if node.opset < 11 { (1, 4) } else { (2, 3) };
+    let given = |at: usize| node.optional(at).is_some_and(|known| known.units() > 0);
+    let axes: Vec<usize> = match node.proto.ints("axes") {
+        Some(axes) => axes.iter().map(|&at| super::lowering::axis(at, own.len())).collect::<Result<_, _>>()?,
+        None => (0..own.len()).collect(),
+    };
+    let mut shape = own.clone();
+    let mut scales: Vec<f64> = vec![1.0; own.len()];
+    if given(at_sizes) {
+        for (&axis, &size) in axes.iter().zip(&node.whole(at_sizes)?.values) {
+            shape[axis] = size.try_into().map_err(|_| format!("a length of {size}"))?;
+            scales[axis] = shape[axis] as f64 / own[axis] as f64;
+        }
+    } else {
+        for (&axis, scale) in axes.iter().zip(node.constant(at_scales)?.values()?) {
+            scales[axis] = f64::from(scale);
+            shape[axis] = (own[axis] as f64 * scales[axis]).floor() as usize;
+        }
+    }
+    if !matches!(node.text("keep_aspect_ratio_policy"), "" | "stretch") || node.int("exclude_outside", 0) != 0 {
+        return Err("keep_aspect_ratio_policy or exclude_outside".into());
+    }
+    let rule = Rule::of(node)?;
+    let mut matrices = Vec::new();
+    for axis in 0..own.len() {
+        if own[axis] != shape[axis] || scales[axis] != 1.0 {
+            matrices.push((axis, rule.matrix(own[axis], shape[axis], scales[axis])));
+        }
+    }
+    let (from, to) = (own, shape.clone());
+    Lowered::run(shape, &[0], move |mut inputs| {
+        let (mut x, mut now) = (inputs.remove(0), from.clone());
+        let device = x.device();
+        for (axis, matrix) in &matrices {
+            let (before, length) = (now[*axis], matrix.len() / now[*axis]);
+            let outer: usize = now[..*axis].iter().product();
+            let inner: usize = now[axis + 1..].iter().product();
+            now[*axis] = length;
+            let matrix = Tensor::<2>::from_data(TensorData::new(matrix.clone(), [length, before]), &device);
+            let product = matrix.reshape([1, length, before]).expand::<3, _>([outer, length, before]);
+            x = Array::new(product.matmul(x.view([outer, before, inner])), &now);
+        }
+        x.reshaped(&to)
+    })
+}
+
+/// How places of a resized axis are read from the old ones.
+struct Rule {
+    mode: String,
+    nearest: String,
+    coordinates: String,
+    cubic: f64,
+    antialias: bool,
+}
+
+impl Rule {
+    fn of(node: &Node) -> Result<Self, Refusal> {
+        let or = |text: &str, default: &str| if text.is_empty() { default.to_string() } else { text.to_string() };
+        let rule = Self {
+            mode: or(node.text("mode"), "nearest"),
+            nearest: or(node.text("nearest_mode"), "round_prefer_floor"),
+            coordinates: or(
+                node.text("coordinate_transformation_mode"),
+                if node.opset < 11 { "asymmetric" } else { "half_pixel" },
+            ),
+            cubic: f64::from(node.float("cubic_coeff_a", -0.75)),
+            antialias: node.int("antialias", 0) != 0,
+        };
+        let known = matches!(rule.mode.as_str(), "nearest" | "linear" | "cubic")
+            && matches!(
+                rule.coordinates.as_str(),
+                "half_pixel" | "pytorch_half_pixel" | "asymmetric" | "align_corners"
+            );
+        if !known || rule.antialias {
+            return Err(format!("mode {}, coordinates {}, antialias {}", rule.mode, rule.coordinates, rule.antialias).into());
+        }
+        Ok(rule)
+    }
+
+    /// `[new, old]`, row by row.
+    fn matrix(&self, old: usize, new: usize, scale: f64) -> Vec<f32> {
+        let mut matrix = vec![0.0f64; new * old];
+        for (n, row) in matrix.chunks_exact_mut(old.max(1)).enumerate() {
+            let n = n as f64;
+            let place = match self.coordinates.as_str() {
+                "asymmetric" => n / scale,
+                "align_corners" if new == 1 => 0.0,
+                "align_corners" => n * (old as f64 - 1.0) / (new as f64 - 1.0),
+                "pytorch_half_pixel" if new == 1 => 0.0,
+                _ => (n + 0.5) / scale - 0.5,
+            };
+            let mut add = |at: f64, weight: f64| row[at.clamp(0.0, old as f64 - 1.0) as usize] += weight;
+            let (floor, rest) = (place.floor(), place - place.floor());
+            match self.mode.as_str() {
+                "nearest" => add(
+                    match self.nearest.as_str() {
+                        "floor" => floor,
+                        "ceil" => place.ceil(),
+                        "round_prefer_ceil" => (place + 0.5).floor(),
+                        _ => (place - 0.5).ceil(),
+                    },
+                    1.0,
+                ),
+                "linear" => {
+                    add(floor, 1.0 - rest);
+                    add(floor + 1.0, rest);
+                }
+                _ => {
+                    let a = self.cubic;
+                    let near = |x: f64| ((a + 2.0) * x - (a + 3.0)) * x * x + 1.0;
+                    let far = |x: f64| ((a * x - 5.0 * a) * x + 8.0 * a) * x - 4.0 * a;
+                    add(floor - 1.0, far(rest + 1.0));
+                    add(floor, near(rest));
+                    add(floor + 1.0, near(1.0 - rest));
+                    add(floor + 2.0, far(2.0 - rest));
+                }
+            }
+        }
+        matrix.into_iter().map(|weight| weight as f32).collect()
+    }
+}

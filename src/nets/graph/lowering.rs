@@ -1,0 +1,279 @@
+//! From a node of the graph and what is known of its inputs to what it computes.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use burn::tensor::{Device, TensorData};
+
+use super::value::{Array, Constant, Known, Whole};
+use crate::kernels::Activation;
+use crate::weights::WeightsError;
+use crate::weights::onnx::model::Model;
+use crate::weights::onnx::proto::NodeProto;
+
+/// Computes the outputs of a node from those of its inputs that it takes.
+pub type Run = Arc<dyn Fn(Vec<Array>) -> Vec<Array> + Send + Sync>;
+
+/// Makes a [`Run`] for a device, its weights laid out there.
+pub type Prepare = Rc<dyn Fn(&Loader) -> Result<Run, WeightsError>>;
+
+/// What comes of a node.
+pub enum Lowered {
+    /// Values that no image changes.
+    Known(Vec<Known>),
+    /// Something to compute.
+    Computed {
+        /// The shape of each output.
+        shapes: Vec<Vec<usize>>,
+        /// The inputs, by position, that are given to the [`Run`].
+        takes: Vec<usize>,
+        /// Makes it.
+        prepare: Prepare,
+        /// Multiply-adds of its weights, for all images.
+        multiply_adds: u64,
+        /// Values of its weights.
+        weights: usize,
+    },
+}
+
+impl Lowered {
+    /// A single output that is known.
+    pub fn known(known: Known) -> Result<Self, Refusal> {
+        Ok(Self::Known(vec![known]))
+    }
+
+    /// A single output computed of all the inputs `takes` by what takes no weights.
+    pub fn run(
+        shape: Vec<usize>,
+        takes: &[usize],
+        run: impl Fn(Vec<Array>) -> Array + Send + Sync + 'static,
+    ) -> Result<Self, Refusal> {
+        Self::run_all(vec![shape], takes, move |inputs| vec![run(inputs)])
+    }
+
+    /// As [`Self::run`], with several outputs.
+    pub fn run_all(
+        shapes: Vec<Vec<usize>>,
+        takes: &[usize],
+        run: impl Fn(Vec<Array>) -> Vec<Array> + Send + Sync + 'static,
+    ) -> Result<Self, Refusal> {
+        let run: Run = Arc::new(run);
+        let prepare: Prepare = Rc::new(move |_| Ok(run.clone()));
+        Ok(Self::Computed { shapes, takes: takes.to_vec(), prepare, multiply_adds: 0, weights: 0 })
+    }
+
+    /// A single output computed with weights.
+    pub fn weighted(
+        shape: Vec<usize>,
+        takes: &[usize],
+        multiply_adds: usize,
+        weights: usize,
+        prepare: impl Fn(&Loader) -> Result<Run, WeightsError> + 'static,
+    ) -> Result<Self, Refusal> {
+        let (takes, multiply_adds) = (takes.to_vec(), multiply_adds as u64);
+        Ok(Self::Computed { shapes: vec![shape], takes, prepare: Rc::new(prepare), multiply_adds, weights })
+    }
+}
+
+/// Why a node cannot be computed.
+#[derive(Debug)]
+pub enum Refusal {
+    /// A sentence.
+    Because(String),
+    /// The file cannot be read.
+    Weights(WeightsError),
+}
+
+impl From<WeightsError> for Refusal {
+    fn from(error: WeightsError) -> Self {
+        Self::Weights(error)
+    }
+}
+
+impl From<String> for Refusal {
+    fn from(reason: String) -> Self {
+        Self::Because(reason)
+    }
+}
+
+impl From<&str> for Refusal {
+    fn from(reason: &str) -> Self {
+        Self::Because(reason.to_string())
+    }
+}
+
+/// A node, what is known of its inputs, and what is done in the same pass.
+pub struct Node<'a> {
+    /// The file.
+    pub model: &'a Model,
+    /// Its place in the file.
+    pub at: usize,
+    /// As the file has it.
+    pub proto: &'a NodeProto,
+    /// By position; absent ones are none.
+    pub inputs: Vec<Option<Known>>,
+    /// The version of ONNX's operators.
+    pub opset: i64,
+    /// What follows a convolution or a dense layer.
+    pub then: Then,
+}
+
+/// What is done in the same pass after a convolution, a dense layer or a sum.
+#[derive(Clone, Default)]
+pub struct Then {
+    /// Scale, shift, mean, variance and what is added to it of a batch normalization.
+    pub norm: Option<([Rc<Constant>; 4], f32)>,
+    /// A bias, one number per output.
+    pub bias: Option<Rc<Constant>>,
+    /// Another value is added: the node's last input.
+    pub summed: bool,
+    /// At last.
+    pub activation: Option<Activation>,
+}
+
+impl Node<'_> {
+    /// An input.
+    pub fn input(&self, at: usize) -> Result<&Known, Refusal> {
+        self.optional(at).ok_or_else(|| format!("input {at} is missing").into())
+    }
+
+    /// An input that may be absent.
+    pub fn optional(&self, at: usize) -> Option<&Known> {
+        self.inputs.get(at)?.as_ref()
+    }
+
+    /// The shape of an input.
+    pub fn shape(&self, at: usize) -> Result<&[usize], Refusal> {
+        Ok(self.input(at)?.shape())
+    }
+
+    /// An input of known whole numbers.
+    pub fn whole(&self, at: usize) -> Result<&Whole, Refusal> {
+        match self.input(at)? {
+            Known::Whole(whole) => Ok(whole),
+            other => Err(format!(
+                "input {at} ({}) is {}, expected whole numbers that no image changes",
+                self.name(at),
+                what(other)
+            )
+            .into()),
+        }
+    }
+
+    /// An input of floating-point numbers that no image changes.
+    pub fn constant(&self, at: usize) -> Result<&Rc<Constant>, Refusal> {
+        match self.input(at)? {
+            Known::Constant(constant) => Ok(constant),
+            other => {
+                Err(format!("input {at} ({}) is {}, expected stored weights", self.name(at), what(other)).into())
+            }
+        }
+    }
+
+    /// A number that no image changes.
+    pub fn number(&self, at: usize) -> Result<f64, Refusal> {
+        let none = || format!("input {at} ({}) is not one number that no image changes", self.name(at));
+        match self.input(at)? {
+            Known::Whole(whole) if whole.values.len() == 1 => Ok(whole.values[0] as f64),
+            Known::Constant(constant) => Ok(f64::from(constant.number()?.ok_or_else(none)?)),
+            _ => Err(none().into()),
+        }
+    }
+
+    /// Whole numbers that older operators have as a setting and newer ones as an input.
+    pub fn ints(&self, setting: &str, at: usize) -> Result<Option<Vec<i64>>, Refusal> {
+        match (self.proto.ints(setting), self.optional(at)) {
+            (Some(ints), _) => Ok(Some(ints.to_vec())),
+            (None, Some(_)) => Ok(Some(self.whole(at)?.values.clone())),
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// A setting that is a whole number.
+    pub fn int(&self, setting: &str, default: i64) -> i64 {
+        self.proto.int(setting).unwrap_or(default)
+    }
+
+    /// A setting that is a number.
+    pub fn float(&self, setting: &str, default: f32) -> f32 {
+        self.proto.float(setting).unwrap_or(default)
+    }
+
+    /// A setting that is a word.
+    pub fn text(&self, setting: &str) -> &str {
+        self.proto.text(setting).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default()
+    }
+
+    /// ONNX's name of the type of an input that the file holds, if it is none of floating-point numbers.
+    pub fn stored_type(&self, at: usize) -> Option<&str> {
+        let name = self.proto.input(at)?;
+        self.model.constants.iter().find(|constant| constant.name == name)?.is_float().err()
+    }
+
+    fn name(&self, at: usize) -> &str {
+        self.proto.input(at).unwrap_or("absent")
+    }
+}
+
+fn what(known: &Known) -> &'static str {
+    match known {
+        Known::Whole(_) => "of whole numbers",
+        Known::Constant(_) => "a constant of floating-point numbers",
+        Known::Computed(_) => "computed from the images",
+    }
+}
+
+/// An axis from the front.
+pub fn axis(axis: i64, rank: usize) -> Result<usize, Refusal> {
+    let from_front = if axis < 0 { axis + rank as i64 } else { axis };
+    let found = usize::try_from(from_front).ok().filter(|&axis| axis < rank);
+    found.ok_or_else(|| format!("axis {axis} of a tensor of {rank} axes").into())
+}
+
+/// Lays weights out on a device, those of a node once, whatever the number of images.
+pub struct Loader {
+    /// Where to.
+    pub device: Device,
+    laid_out: RefCell<HashMap<usize, Arc<dyn Any + Send + Sync>>>,
+}
+
+impl Loader {
+    /// For a device.
+    pub fn new(device: &Device) -> Self {
+        Self { device: device.clone(), laid_out: RefCell::default() }
+    }
+
+    /// What `make` makes for the node at `at`, or made before.
+    ///
+    /// # Errors
+    /// As `make`.
+    pub fn once<T: Any + Send + Sync>(
+        &self,
+        at: usize,
+        make: impl FnOnce() -> Result<T, WeightsError>,
+    ) -> Result<Arc<T>, WeightsError> {
+        let made = self.laid_out.borrow().get(&at).cloned();
+        if let Some(made) = made.and_then(|made| made.downcast().ok()) {
+            return Ok(made);
+        }
+        let made = Arc::new(make()?);
+        self.laid_out.borrow_mut().insert(at, made.clone());
+        Ok(made)
+    }
+}
+
+/// Weights, all of them finite.
+///
+/// # Errors
+/// The file cannot be read, or a number in it is not finite.
+pub fn weights(constant: &Constant) -> Result<TensorData, WeightsError> {
+    let values = constant.values()?;
+    if let Some(index) = values.iter().position(|value| !value.is_finite()) {
+        let (path, tensor) = constant.home();
+        return Err(WeightsError::NotFinite { path, tensor, index, value: values[index] });
+    }
+    Ok(TensorData::new(values, constant.shape.clone()))
+}

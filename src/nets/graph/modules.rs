@@ -1,0 +1,144 @@
+//! Layers by the names of the program a graph was exported from: a module's output is a layer.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::wiring::Wiring;
+use crate::weights::onnx::torch_scope;
+
+/// A module of the program, by its path: `blocks.5.mlp`.
+pub struct Module {
+    /// Its path.
+    pub path: String,
+    /// The value that it gives to others, the last if it gives several.
+    pub output: usize,
+    /// Whether it is one of the blocks that `layers = "all"` means.
+    pub is_block: bool,
+}
+
+/// The path of the module that a node is in; none at the top or where nothing tells.
+fn path(wiring: &Wiring, node: usize) -> Option<String> {
+    let proto = &wiring.model.nodes[node];
+    if let Some(scopes) = proto.noted("pkg.torch.onnx.name_scopes") {
+        // A list as Python writes it; the last is the operation itself.
+        let mut scopes: Vec<&str> = scopes.split('\'').skip(1).step_by(2).collect();
+        scopes.pop();
+        let module = scopes.pop().filter(|module| !module.is_empty() && !module.starts_with("_empty"))?;
+        return Some(module.to_string());
+    }
+    let mut parts: Vec<&str> = proto.name.strip_prefix('/')?.split('/').collect();
+    parts.pop();
+    let module = torch_scope(&parts);
+    (!module.is_empty()).then_some(module)
+}
+
+/// All modules whose output `is_layer`, in the order of computation.
+///
+/// A block is a module that is one of a list (its name ends in a number, and another of its list is computed from it or it
+/// from that), has two convolutions or products with weights in it or more, and holds no such list itself. In a ResNet these
+/// are the residual blocks, in a transformer its layers, in a ConvNeXt or Swin the blocks of all stages.
+pub fn modules(wiring: &Wiring, is_layer: impl Fn(usize) -> bool, has_weights: impl Fn(usize) -> bool) -> Vec<Module> {
+    let paths: Vec<Option<String>> = (0..wiring.nodes()).map(|node| path(wiring, node)).collect();
+    let mut nodes: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (node, path) in paths.iter().enumerate() {
+        let Some(path) = path else { continue };
+        let ends = path.match_indices('.').map(|(at, _)| at).chain([path.len()]);
+        ends.for_each(|end| nodes.entry(&path[..end]).or_default().push(node));
+    }
+    let outputs: HashMap<&str, usize> = nodes
+        .iter()
+        .filter_map(|(path, nodes)| {
+            let own: HashSet<usize> = nodes.iter().copied().collect();
+            let leaves = |value: &usize| {
+                wiring.results.contains(value) || wiring.takers[*value].iter().any(|taker| !own.contains(taker))
+            };
+            let values = nodes.iter().rev().flat_map(|&node| &wiring.outputs[node]).copied();
+            Some((*path, values.filter(leaves).find(|&value| is_layer(value))?))
+        })
+        .collect();
+    let weighted = |path: &str| nodes[path].iter().filter(|&&node| has_weights(node)).count();
+    let members: Vec<&str> =
+        outputs.keys().copied().filter(|path| list(path).is_some() && weighted(path) >= 2).collect();
+    let mut lists: HashMap<String, HashMap<&str, Vec<&str>>> = HashMap::new();
+    for path in &members {
+        let (parent, pattern) = list(path).expect("a member of a list");
+        lists.entry(pattern).or_default().entry(parent).or_default().push(path);
+    }
+    // Branches side by side are no list.
+    let follow = |members: &Vec<&str>| {
+        let mut members = members.clone();
+        members.sort_by_key(|path| wiring.maker[outputs[path]]);
+        members.windows(2).any(|pair| leads(wiring, outputs[pair[0]], &nodes[pair[1]]))
+    };
+    let are_lists: HashSet<&str> =
+        lists.iter().filter(|(_, parents)| parents.values().any(follow)).map(|(pattern, _)| pattern.as_str()).collect();
+    let is_list = |pattern: &str| are_lists.contains(pattern);
+    let members: Vec<&str> =
+        members.into_iter().filter(|path| is_list(&list(path).expect("a member of a list").1)).collect();
+    let holds = |outer: &str, inner: &str| inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('.'));
+    let is_block = |path: &str| members.contains(&path) && !members.iter().any(|inner| holds(path, inner));
+    let mut modules: Vec<Module> = outputs
+        .iter()
+        .map(|(path, &output)| Module { path: path.to_string(), output, is_block: is_block(path) })
+        .collect();
+    let order = |module: &Module| (wiring.maker[module.output], module.path.matches('.').count(), module.path.clone());
+    modules.sort_by_cached_key(order);
+    modules
+}
+
+/// Whether a value is among what some of `nodes`, in order, are computed from.
+fn leads(wiring: &Wiring, value: usize, nodes: &[usize]) -> bool {
+    let (Some(&last), mut seen, mut next) = (nodes.last(), HashSet::new(), vec![value]) else { return false };
+    while let Some(value) = next.pop() {
+        for &taker in wiring.takers[value].iter().filter(|&&taker| taker <= last) {
+            if nodes.binary_search(&taker).is_ok() {
+                return true;
+            }
+            if seen.insert(taker) {
+                next.extend(&wiring.outputs[taker]);
+            }
+        }
+    }
+    false
+}
+
+/// The list that a module is a member of: what comes before its number, and the same with all numbers left out.
+fn list(path: &str) -> Option<(&str, String)> {
+    let parent = path.trim_end_matches(|letter: char| letter.is_ascii_digit());
+    if parent.len() == path.len() {
+        return None;
+    }
+    let pattern = path.split(|letter: char| letter.is_ascii_digit()).filter(|part| !part.is_empty()).collect::<Vec<_>>();
+    Some((parent, pattern.join("*")))
+}
+
+/// Whether a name is what a pattern means, in which `*` stands for anything.
+pub fn fits(pattern: &str, name: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let Some(mut rest) = parts.next().and_then(|first| name.strip_prefix(first)) else { return false };
+    let Some(last) = pattern.rsplit('*').next().filter(|_| pattern.contains('*')) else { return rest.is_empty() };
+    let count = pattern.matches('*').count();
+    for part in parts.take(count - 1) {
+        let Some(at) = rest.find(part) else { return false };
+        rest = &rest[at + part.len()..];
+    }
+    rest.ends_with(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stars_stand_for_anything() {
+        assert!(fits("blocks.*.mlp", "blocks.11.mlp") && fits("*", "") && fits("a*", "a") && fits("a*c*e", "abcde"));
+        assert!(!fits("blocks.*.mlp", "blocks.11.mlp.fc1") && !fits("a", "ab") && !fits("a*b*c", "ac"));
+        assert!(fits("blocks.3", "blocks.3") && !fits("blocks.*", "block.3"));
+    }
+
+    #[test]
+    fn a_list_is_known_by_its_numbers() {
+        assert_eq!(list("layer1.0"), Some(("layer1.", "layer*.".into())));
+        assert_eq!(list("encoder.layers.encoder_layer_11"), Some(("encoder.layers.encoder_layer_", "encoder.layers.encoder_layer_".into())));
+        assert_eq!(list("blocks.3.mlp"), None);
+    }
+}

@@ -1,0 +1,138 @@
+//! Over an axis: means, sums, norms, softmax, layer normalization.
+
+use std::sync::Arc;
+
+use burn::tensor::{Tensor, TensorData, activation};
+
+use super::lowering::{Loader, Lowered, Node, Refusal, Run, axis, weights};
+use super::moves::permuted;
+use super::ranks::MOST_AXES;
+use super::value::{Array, Known, Whole};
+
+/// Reduces the middle of `[outer, along, inner]`.
+type Reduction = fn(Tensor<3>) -> Tensor<3>;
+
+fn reduce(node: &Node, reduction: Reduction, whole: fn(&[i64]) -> i64) -> Result<Lowered, Refusal> {
+    let own = node.shape(0)?.to_vec();
+    let axes = node.ints("axes", 1)?.filter(|axes| !axes.is_empty());
+    let mut axes: Vec<usize> = match axes {
+        Some(axes) => axes.into_iter().map(|at| axis(at, own.len())).collect::<Result<_, _>>()?,
+        None if node.int("noop_with_empty_axes", 0) != 0 => return super::shapes::identity(node),
+        None => (0..own.len()).collect(),
+    };
+    axes.sort_unstable();
+    axes.dedup();
+    let kept: Vec<usize> = (0..own.len()).filter(|at| !axes.contains(at)).collect();
+    let shape: Vec<usize> = match node.int("keepdims", 1) {
+        0 => kept.iter().map(|&at| own[at]).collect(),
+        _ => (0..own.len()).map(|at| if axes.contains(&at) { 1 } else { own[at] }).collect(),
+    };
+    let along: usize = axes.iter().map(|&at| own[at]).product();
+    if let Known::Whole(known) = node.input(0)? {
+        if !kept.is_empty() {
+            return Err("whole numbers along some axes".into());
+        }
+        return Lowered::known(Known::whole(Whole { shape, values: vec![whole(&known.values)] }));
+    }
+    let to = shape.clone();
+    let together = axes.windows(2).all(|pair| pair[1] == pair[0] + 1);
+    if let (true, Some(&first)) = (together, axes.first()) {
+        let outer: usize = own[..first].iter().product();
+        let inner: usize = own[first + axes.len()..].iter().product();
+        return Lowered::run(shape, &[0], move |mut inputs| {
+            Array::new(reduction(inputs.remove(0).view([outer, along, inner])), &to)
+        });
+    }
+    if own.len() > MOST_AXES {
+        return Err(format!("more than {MOST_AXES} axes").into());
+    }
+    let outer: usize = kept.iter().map(|&at| own[at]).product();
+    let order = [kept, axes].concat();
+    Lowered::run(shape, &[0], move |mut inputs| {
+        let x = permuted(inputs.remove(0), &own, &order, &[outer, along]);
+        Array::new(reduction(x.view([outer, along, 1])), &to)
+    })
+}
+
+pub fn mean(node: &Node) -> Result<Lowered, Refusal> {
+    reduce(node, |x| x.mean_dim(1), |values| values.iter().sum::<i64>() / values.len().max(1) as i64)
+}
+
+pub fn sum(node: &Node) -> Result<Lowered, Refusal> {
+    reduce(node, |x| x.sum_dim(1), |values| values.iter().sum())
+}
+
+pub fn product(node: &Node) -> Result<Lowered, Refusal> {
+    if let Known::Whole(_) = node.input(0)? {
+        return reduce(node, |x| x, |values| values.iter().product());
+    }
+    Err("floating-point numbers, expected the whole ones of a shape".into())
+}
+
+pub fn maximum(node: &Node) -> Result<Lowered, Refusal> {
+    reduce(node, |x| x.max_dim(1), |values| values.iter().copied().max().unwrap_or(i64::MIN))
+}
+
+pub fn minimum(node: &Node) -> Result<Lowered, Refusal> {
+    reduce(node, |x| x.min_dim(1), |values| values.iter().copied().min().unwrap_or(i64::MAX))
+}
+
+pub fn l2(node: &Node) -> Result<Lowered, Refusal> {
+    reduce(node, |x| (x.clone() * x).sum_dim(1).sqrt(), |values| values[0])
+}
+
+pub fn softmax(node: &Node) -> Result<Lowered, Refusal> {
+    let own = node.shape(0)?.to_vec();
+    let at = axis(node.int("axis", if node.opset < 13 { 1 } else { -1 }), own.len())?;
+    let mut sizes = [own[..at].iter().product(), own[at], own[at + 1..].iter().product()];
+    // Before opset 13 all axes from this one on are one.
+    if node.opset < 13 {
+        sizes = [sizes[0], sizes[1] * sizes[2], 1];
+    }
+    Lowered::run(own, &[0], move |mut inputs| {
+        let x = inputs.remove(0);
+        let (shape, [outer, along, inner]) = (x.shape.clone(), sizes);
+        match inner {
+            1 => Array::new(activation::softmax(x.view([outer, along]), 1), &shape),
+            _ => Array::new(activation::softmax(x.view([outer, along, inner]), 1), &shape),
+        }
+    })
+}
+
+pub fn layer_normalization(node: &Node) -> Result<Lowered, Refusal> {
+    let own = node.shape(0)?.to_vec();
+    if node.proto.output.iter().filter(|name| !name.is_empty()).count() > 1 {
+        return Err("mean and deviation beside the values".into());
+    }
+    let at = axis(node.int("axis", -1), own.len())?;
+    let units: usize = own[at..].iter().product();
+    let rows = own.iter().product::<usize>() / units.max(1);
+    let epsilon = f64::from(node.float("epsilon", 1e-5));
+    let scale = node.constant(1)?.clone();
+    let shift = node.optional(2).map(|_| node.constant(2)).transpose()?.cloned();
+    let fits = |length: usize| length == units;
+    if !fits(scale.shape.iter().product()) || shift.as_ref().is_some_and(|shift| !fits(shift.shape.iter().product())) {
+        return Err(format!("scale and shift of other lengths than {units}").into());
+    }
+    Lowered::weighted(own, &[0], 0, 2 * units, move |loader: &Loader| {
+        let vector = |values: TensorData| {
+            let values = values.try_into_vec::<f32>().expect("weights are f32");
+            Tensor::<2>::from_data(TensorData::new(values, [1, units]), &loader.device)
+        };
+        let scale = vector(weights(&scale)?);
+        let shift = match &shift {
+            Some(shift) => vector(weights(shift)?),
+            None => Tensor::zeros([1, units], &loader.device),
+        };
+        let run: Run = Arc::new(move |mut inputs| {
+            let x = inputs.remove(0);
+            let shape = x.shape.clone();
+            let x = x.view([rows, units]);
+            let centred = x.clone() - x.mean_dim(1);
+            let variance = (centred.clone() * centred.clone()).mean_dim(1);
+            let y = centred / (variance + epsilon).sqrt() * scale.clone() + shift.clone();
+            vec![Array::new(y, &shape)]
+        });
+        Ok(run)
+    })
+}

@@ -1,0 +1,170 @@
+//! Dense layers and products of matrices.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use burn::tensor::{Device, TensorData};
+
+use super::lowering::{Loader, Lowered, Node, Refusal, Run, weights};
+use super::moves::permuted;
+use super::ranks::broadcast;
+use super::value::{Array, Constant, Known};
+use crate::kernels::{Activation, Dense};
+use crate::weights::WeightsError;
+
+pub fn matmul(node: &Node) -> Result<Lowered, Refusal> {
+    let (left, right) = (node.shape(0)?.to_vec(), node.shape(1)?.to_vec());
+    if let (Known::Computed(_), Known::Constant(_), [inputs, outputs], [.., last]) =
+        (node.input(0)?, node.input(1)?, &right[..], &left[..])
+        && inputs == last
+    {
+        let shape = [&left[..left.len() - 1], &[*outputs]].concat();
+        return dense(node, shape, *inputs, *outputs, false, None);
+    }
+    batched(left, right)
+}
+
+/// The product of two stacks of matrices.
+fn batched(left: Vec<usize>, right: Vec<usize>) -> Result<Lowered, Refusal> {
+    // A vector on the left is a row, on the right a column.
+    let a = if left.len() == 1 { vec![1, left[0]] } else { left.clone() };
+    let b = if right.len() == 1 { vec![right[0], 1] } else { right.clone() };
+    let unfit = || format!("the product of {left:?} and {right:?}");
+    let (&[.., m, k], &[.., inner, n]) = (&a[..], &b[..]) else { return Err(unfit().into()) };
+    if k != inner {
+        return Err(unfit().into());
+    }
+    let stacks = [&a[..a.len() - 2], &b[..b.len() - 2]];
+    let stack = broadcast(stacks[0], stacks[1])?;
+    let count: usize = stack.iter().product();
+    let [own_a, own_b]: [usize; 2] = stacks.map(|stack| stack.iter().product());
+    if [own_a, own_b].iter().any(|&own| own != count && own != 1) {
+        return Err(format!("{}, whose stacks are broadcast to each other", unfit()).into());
+    }
+    let mut shape = stack;
+    shape.extend((left.len() > 1).then_some(m));
+    shape.extend((right.len() > 1).then_some(n));
+    let to = shape.clone();
+    Lowered::run(shape, &[0, 1], move |mut inputs| {
+        let (right, left) = (inputs.remove(1), inputs.remove(0));
+        let (a, b) = (left.view([own_a, m, k]), right.view([own_b, k, n]));
+        if own_b == 1 && own_a > 1 {
+            // One product of all rows.
+            return Array::new(a.reshape([own_a * m, k]).matmul(b.reshape([k, n])), &to);
+        }
+        let a = if own_a == count { a } else { a.expand::<3, _>([count, m, k]) };
+        Array::new(a.matmul(b), &to)
+    })
+}
+
+pub fn gemm(node: &Node) -> Result<Lowered, Refusal> {
+    let [alpha, beta] = [node.float("alpha", 1.0), node.float("beta", 1.0)];
+    if node.int("transA", 0) != 0 || alpha != 1.0 || (beta != 1.0 && node.optional(2).is_some()) {
+        return Err("transA, alpha or beta, expected a dense layer's x W + b".into());
+    }
+    let turned = node.int("transB", 0) != 0;
+    let (&[rows, last], &[a, b]) = (node.shape(0)?, node.shape(1)?) else { return Err("other than matrices".into()) };
+    let (inputs, outputs) = if turned { (b, a) } else { (a, b) };
+    if last != inputs {
+        return Err(format!("the product of {:?} and {:?}", node.shape(0)?, node.shape(1)?).into());
+    }
+    let bias = node.optional(2).map(|_| node.constant(2)).transpose()?.cloned();
+    node.constant(1)?;
+    if bias.as_ref().is_some_and(|bias| bias.shape.iter().product::<usize>() != outputs) {
+        return Err(format!("a bias of {:?} for {outputs} outputs", node.shape(2)?).into());
+    }
+    dense(node, vec![rows, outputs], inputs, outputs, turned, bias)
+}
+
+/// A dense layer over the last axis; its weights are `[in, out]`, or the transpose if `turned`.
+fn dense(
+    node: &Node,
+    shape: Vec<usize>,
+    inputs: usize,
+    outputs: usize,
+    turned: bool,
+    bias: Option<std::rc::Rc<Constant>>,
+) -> Result<Lowered, Refusal> {
+    let rows = shape.iter().product::<usize>() / outputs.max(1);
+    let weight = node.constant(1)?.clone();
+    let bias = node.then.bias.clone().or(bias);
+    let (at, activation, to) = (node.at, node.then.activation.unwrap_or(Activation::Identity), shape.clone());
+    let all = inputs * outputs + bias.as_ref().map_or(0, |_| outputs);
+    Lowered::weighted(shape, &[0], rows * inputs * outputs, all, move |loader: &Loader| {
+        let dense = loader.once(at, || {
+            let kernel = weights(&weight)?;
+            let kernel = if turned { kernel } else { transposed(&kernel, [inputs, outputs]) };
+            let bias = match &bias {
+                Some(bias) => TensorData::new(weights(bias)?.try_into_vec::<f32>().expect("f32"), [outputs]),
+                None => TensorData::zeros::<f32, _>([outputs]),
+            };
+            Ok::<_, WeightsError>(Dense::new(&kernel, &bias, activation, Dense::TILE_BYTES, &loader.device))
+        })?;
+        let to = to.clone();
+        let run: Run = Arc::new(move |mut x| vec![Array::new(dense.forward(x.remove(0).view([rows, inputs])), &to)]);
+        Ok(run)
+    })
+}
+
+/// A matrix `[rows, columns]` as `[columns, rows]`.
+fn transposed(matrix: &TensorData, [rows, columns]: [usize; 2]) -> TensorData {
+    let values = matrix.as_slice::<f32>().expect("weights are f32").to_vec();
+    let array = Array::of(values, &[rows, columns], &Device::flex());
+    TensorData::new(permuted(array, &[rows, columns], &[1, 0], &[columns, rows]).to_vec(), [columns, rows])
+}
+
+pub fn einsum(node: &Node) -> Result<Lowered, Refusal> {
+    let equation: String = node.text("equation").chars().filter(|letter| !letter.is_whitespace()).collect();
+    let (before, after) = equation.split_once("->").ok_or("an equation without an arrow")?;
+    let terms: Vec<Vec<char>> = before.split(',').map(|term| term.chars().collect()).collect();
+    let after: Vec<char> = after.chars().collect();
+    let [a, b] = &terms[..] else { return Err(format!("{equation}, expected two inputs").into()) };
+    for (term, at) in [(a, 0), (b, 1)] {
+        let letters: BTreeSet<char> = term.iter().copied().collect();
+        if letters.len() != term.len() || !term.iter().all(char::is_ascii_alphabetic) || term.len() != node.shape(at)?.len()
+        {
+            return Err(format!("{equation} of an input of {:?}", node.shape(at)?).into());
+        }
+    }
+    let length = |letter: char| -> Result<usize, Refusal> {
+        let of = |term: &[char], at: usize| {
+            term.iter().position(|&other| other == letter).map(|axis| node.shape(at).map(|shape| shape[axis]))
+        };
+        match (of(a, 0).transpose()?, of(b, 1).transpose()?) {
+            (Some(a), Some(b)) if a != b => Err(format!("{equation}: {letter} is {a} and {b} long").into()),
+            (Some(length), _) | (None, Some(length)) => Ok(length),
+            (None, None) => Err(format!("{equation}: no input has {letter}").into()),
+        }
+    };
+    let kind = |in_a: bool, in_b: bool, in_result: bool| -> Vec<char> {
+        let all: Vec<char> = a.iter().chain(b.iter().filter(|letter| !a.contains(letter))).copied().collect();
+        let of = |letter: &char| (a.contains(letter), b.contains(letter), after.contains(letter));
+        all.into_iter().filter(|letter| of(letter) == (in_a, in_b, in_result)).collect()
+    };
+    let (stack, rows, columns) = (kind(true, true, true), kind(true, false, true), kind(false, true, true));
+    let summed = kind(true, true, false);
+    if !kind(true, false, false).is_empty() || !kind(false, true, false).is_empty() {
+        return Err(format!("{equation} sums over one input alone").into());
+    }
+    let lengths = |letters: &[char]| letters.iter().map(|&letter| length(letter)).collect::<Result<Vec<_>, _>>();
+    let size = |letters: &[char]| Ok::<usize, Refusal>(lengths(letters)?.into_iter().product());
+    let [s, m, n, k] = [size(&stack)?, size(&rows)?, size(&columns)?, size(&summed)?];
+    let order = |from: &[char], to: &[&[char]]| -> Vec<usize> {
+        let to = to.concat();
+        to.iter().map(|letter| from.iter().position(|other| other == letter).expect("one of them")).collect()
+    };
+    let (order_a, order_b) = (order(a, &[&stack, &rows, &summed]), order(b, &[&stack, &summed, &columns]));
+    let made = [stack, rows, columns].concat();
+    if made.len() != after.len() || made.len() > super::ranks::MOST_AXES || a.len().max(b.len()) > super::ranks::MOST_AXES {
+        return Err(format!("{equation} of too many axes, or one twice").into());
+    }
+    let (made_shape, order_out, shape) = (lengths(&made)?, order(&made, &[&after]), lengths(&after)?);
+    let (own_a, own_b, to) = (lengths(a)?, lengths(b)?, shape.clone());
+    Lowered::run(shape, &[0, 1], move |mut inputs| {
+        let (right, left) = (inputs.remove(1), inputs.remove(0));
+        let left = permuted(left, &own_a, &order_a, &[s, m, k]).view([s, m, k]);
+        let right = permuted(right, &own_b, &order_b, &[s, k, n]).view([s, k, n]);
+        let product = Array::new(left.matmul(right), &made_shape);
+        permuted(product, &made_shape, &order_out, &to)
+    })
+}

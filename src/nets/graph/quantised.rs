@@ -1,0 +1,65 @@
+//! Models in eight bits: weights are read as what they stand for, activations rounded to the steps they would have.
+
+use burn::tensor::{Tensor, TensorData};
+
+use super::lowering::{Lowered, Node, Refusal, axis};
+use super::value::{Array, Known};
+
+/// Scale and zero point along the axis of the channels, or one for all.
+pub fn dequantize(node: &Node) -> Result<Lowered, Refusal> {
+    let own = node.shape(0)?.to_vec();
+    let scale = node.constant(1)?.values()?;
+    let zero = match node.optional(2) {
+        Some(_) => node.whole(2)?.values.clone(),
+        None => vec![0; scale.len()],
+    };
+    if zero.len() != scale.len() {
+        return Err(format!("{} scales and {} zero points", scale.len(), zero.len()).into());
+    }
+    let along = if scale.len() == 1 { 0 } else { axis(node.int("axis", 1), own.len())? };
+    if scale.len() > 1 && own[along] != scale.len() {
+        return Err(format!("{} scales along an axis of {}", scale.len(), own[along]).into());
+    }
+    let whole = match node.input(0)? {
+        Known::Whole(_) => true,
+        Known::Constant(constant) => constant.is_whole(),
+        Known::Computed(_) => false,
+    };
+    if !whole {
+        // Its values are steps already, see `quantize`.
+        return Lowered::run(own, &[0], |mut inputs| inputs.remove(0));
+    }
+    let outer: usize = own[..along].iter().product();
+    let inner: usize = own.iter().product::<usize>() / (outer * scale.len()).max(1);
+    Lowered::run(own, &[0], move |mut inputs| {
+        let x = inputs.remove(0);
+        let (shape, device, count) = (x.shape.clone(), x.device(), scale.len());
+        let row = |values: Vec<f32>| Tensor::<3>::from_data(TensorData::new(values, [1, count, 1]), &device);
+        let zero = row(zero.iter().map(|&zero| zero as f32).collect());
+        Array::new((x.view([outer, count, inner]) - zero) * row(scale.clone()), &shape)
+    })
+}
+
+/// Rounds as the runtime that the model was quantised for does: to the nearest step, halves to even, within the type's range.
+pub fn quantize(node: &Node) -> Result<Lowered, Refusal> {
+    let own = node.shape(0)?.to_vec();
+    if node.constant(1)?.shape.iter().product::<usize>() != 1 {
+        return Err("a scale for every channel of an activation".into());
+    }
+    let scale = node.number(1)?;
+    let zero = match node.optional(2) {
+        Some(_) => node.number(2)?,
+        None => 0.0,
+    };
+    let (low, high) = match node.stored_type(2) {
+        Some("INT8") => (-128.0, 127.0),
+        Some("UINT8") | None => (0.0, 255.0),
+        Some(other) => return Err(format!("steps of type {other}, expected INT8 or UINT8").into()),
+    };
+    let (least, most) = ((low - zero) * scale, (high - zero) * scale);
+    Lowered::run(own, &[0], move |mut inputs| {
+        let x = inputs.remove(0);
+        let shape = x.shape.clone();
+        Array::new((x.flat() / scale).round().mul_scalar(scale).clamp(least, most), &shape)
+    })
+}

@@ -1,0 +1,163 @@
+//! Shapes, types, and constants that the graph itself makes of them.
+
+use std::rc::Rc;
+
+use super::lowering::{Lowered, Node, Refusal};
+use super::value::{Constant, Known, Whole};
+
+/// Largest list that a graph may count out.
+const LONGEST_RANGE: i64 = 1 << 24;
+
+pub fn shape(node: &Node) -> Result<Lowered, Refusal> {
+    let lengths: Vec<i64> = node.shape(0)?.iter().map(|&length| length as i64).collect();
+    let place = |at: i64| (if at < 0 { at + lengths.len() as i64 } else { at }).clamp(0, lengths.len() as i64) as usize;
+    let (start, end) = (place(node.int("start", 0)), place(node.int("end", lengths.len() as i64)));
+    Lowered::known(Known::whole(Whole::list(lengths[start..end.max(start)].to_vec())))
+}
+
+pub fn size(node: &Node) -> Result<Lowered, Refusal> {
+    Lowered::known(Known::whole(Whole::number(node.input(0)?.units() as i64)))
+}
+
+pub fn identity(node: &Node) -> Result<Lowered, Refusal> {
+    let mut outputs = vec![node.input(0)?.clone()];
+    if node.proto.output.len() > 1 {
+        // The mask of a dropout, which is at rest.
+        let shape = node.shape(0)?.to_vec();
+        let values = vec![1; shape.iter().product()];
+        outputs.push(Known::whole(Whole { shape, values }));
+    }
+    match &outputs[0] {
+        Known::Computed(shape) => Lowered::run(shape.clone(), &[0], |mut inputs| inputs.remove(0)),
+        _ => Ok(Lowered::Known(outputs)),
+    }
+}
+
+/// A `Constant` that is no tensor; those that are stand among the model's constants.
+pub fn constant(node: &Node) -> Result<Lowered, Refusal> {
+    let proto = node.proto;
+    Lowered::known(if let Some(value) = proto.int("value_int") {
+        Known::whole(Whole::number(value))
+    } else if let Some(values) = proto.ints("value_ints") {
+        Known::whole(Whole::list(values.to_vec()))
+    } else if let Some(value) = proto.float("value_float") {
+        Known::Constant(Rc::new(Constant::given(vec![value], &[])))
+    } else if let Some(values) = proto.attribute("value_floats") {
+        Known::Constant(Rc::new(Constant::given(values.floats.clone(), &[values.floats.len()])))
+    } else {
+        return Err("a constant that is no tensor of numbers".into());
+    })
+}
+
+pub fn constant_of_shape(node: &Node) -> Result<Lowered, Refusal> {
+    let shape = lengths(&node.whole(0)?.values)?;
+    let units = shape.iter().product();
+    let Some(value) = node.proto.tensor("value") else {
+        return Lowered::known(Known::Constant(Rc::new(Constant::given(vec![0.0; units], &shape))));
+    };
+    // One value, of whatever type; spelt out or raw.
+    let raw = value.raw_data.as_deref().unwrap_or_default();
+    let whole = |value: i64| Known::whole(Whole { shape: shape.clone(), values: vec![value; units] });
+    let float = |value: f32| Known::Constant(Rc::new(Constant::given(vec![value; units], &shape)));
+    let known = match value.data_type {
+        1 => raw.first_chunk().map(|&bytes| f32::from_le_bytes(bytes)).or(value.float_data.first().copied()).map(float),
+        7 => raw.first_chunk().map(|&bytes| i64::from_le_bytes(bytes)).or(value.int64_data.first().copied()).map(whole),
+        6 => raw
+            .first_chunk()
+            .map(|&bytes| i32::from_le_bytes(bytes))
+            .or(value.int32_data.first().copied())
+            .map(|value| whole(value.into())),
+        9 => raw
+            .first()
+            .map(|&byte| i64::from(byte))
+            .or(value.int32_data.first().map(|&value| value.into()))
+            .map(whole),
+        _ => None,
+    };
+    Lowered::known(known.ok_or("a value of a type that is not read, expected FLOAT, INT64, INT32 or BOOL")?)
+}
+
+/// Lengths, none below zero.
+pub fn lengths(values: &[i64]) -> Result<Vec<usize>, Refusal> {
+    let lengths: Option<Vec<usize>> = values.iter().map(|&value| value.try_into().ok()).collect();
+    let lengths = lengths.ok_or_else(|| format!("the shape {values:?}"))?;
+    match lengths.iter().try_fold(1usize, |units, &length| units.checked_mul(length)) {
+        Some(units) if units <= MOST_VALUES => Ok(lengths),
+        _ => Err(format!("the shape {values:?} of too many values").into()),
+    }
+}
+
+/// More than any activation of a batch: a damaged file's shape.
+const MOST_VALUES: usize = 1 << 34;
+
+pub fn range(node: &Node) -> Result<Lowered, Refusal> {
+    let (Known::Whole(_), Known::Whole(_), Known::Whole(_)) = (node.input(0)?, node.input(1)?, node.input(2)?) else {
+        let [start, end, step] = [node.number(0)?, node.number(1)?, node.number(2)?];
+        let count = ((end - start) / step).ceil().max(0.0);
+        if count.is_nan() || count > LONGEST_RANGE as f64 {
+            return Err("a range without end".into());
+        }
+        let values: Vec<f32> = (0..count as usize).map(|n| (start + n as f64 * step) as f32).collect();
+        let shape = [values.len()];
+        return Lowered::known(Known::Constant(Rc::new(Constant::given(values, &shape))));
+    };
+    let number = |at: usize| -> Result<i64, Refusal> {
+        Ok(*node.whole(at)?.values.first().ok_or_else(|| format!("input {at} is empty"))?)
+    };
+    let (start, end, step) = (number(0)?, number(1)?, number(2)?);
+    if step == 0 || ((end - start) / step) > LONGEST_RANGE {
+        return Err(format!("a range from {start} to {end} by {step}").into());
+    }
+    let rising = (start..end.max(start)).step_by(step.unsigned_abs() as usize);
+    let falling = (0..(start - end).max(0)).step_by(step.unsigned_abs() as usize).map(|down| start - down);
+    Lowered::known(Known::whole(Whole::list(if step > 0 { rising.collect() } else { falling.collect() })))
+}
+
+/// ONNX's types of floating-point numbers; all are computed as `f32`.
+const FLOATS: [i64; 4] = [1, 10, 11, 16];
+
+/// ONNX's type of truth values.
+const BOOL: i64 = 9;
+
+pub fn cast(node: &Node) -> Result<Lowered, Refusal> {
+    cast_to(node, node.int("to", 1))
+}
+
+/// To the type of another value.
+pub fn cast_like(node: &Node) -> Result<Lowered, Refusal> {
+    let whole = matches!(node.input(1)?, Known::Whole(_));
+    cast_to(node, if whole { 7 } else { 1 })
+}
+
+fn cast_to(node: &Node, to: i64) -> Result<Lowered, Refusal> {
+    let to_float = FLOATS.contains(&to);
+    match node.input(0)? {
+        Known::Whole(whole) if to_float => {
+            let values = whole.values.iter().map(|&value| value as f32).collect();
+            Lowered::known(Known::Constant(Rc::new(Constant::given(values, &whole.shape))))
+        }
+        Known::Whole(whole) if to == BOOL => {
+            let values = whole.values.iter().map(|&value| i64::from(value != 0)).collect();
+            Lowered::known(Known::whole(Whole { shape: whole.shape.clone(), values }))
+        }
+        known @ Known::Whole(_) => Lowered::known(known.clone()),
+        Known::Constant(constant) if !to_float => {
+            let values = constant.values()?;
+            let cast = |value: &f32| if to == BOOL { i64::from(*value != 0.0) } else { value.trunc() as i64 };
+            let values = values.iter().map(cast).collect();
+            Lowered::known(Known::whole(Whole { shape: constant.shape.clone(), values }))
+        }
+        known @ Known::Constant(_) => Lowered::known(known.clone()),
+        Known::Computed(_) if !to_float && to != BOOL => {
+            Err("whole numbers computed from the images, which this build does not compute with".into())
+        }
+        Known::Computed(shape) if to == BOOL => {
+            Lowered::run(shape.clone(), &[0], |mut inputs| {
+                let x = inputs.remove(0);
+                let shape = x.shape.clone();
+                super::value::Array::new(x.flat().not_equal_elem(0.0).float(), &shape)
+            })
+        }
+        Known::Computed(shape) => Lowered::run(shape.clone(), &[0], |mut inputs| inputs.remove(0)),
+    }
+}

@@ -1,0 +1,182 @@
+//! Small networks as PyTorch's two exporters write them, against ONNX Runtime and PyTorch (tests/golden/recipe/onnx_graphs.py).
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::copy;
+
+use burn::tensor::{Tensor, TensorData};
+use flate2::read::GzDecoder;
+use serde_json::Value;
+
+use super::*;
+use crate::nets::{Batch, Preprocess, Taps};
+
+const SIZE: usize = 32;
+
+/// Networks, exporters.
+const FILES: &[&str] = &[
+    "convnext.dynamo",
+    "convnext.script",
+    "mixed.dynamo",
+    "mixed.script",
+    "quantised.script",
+    "resnet.dynamo",
+    "resnet.script",
+    "siglip.dynamo",
+    "siglip.script",
+    "swin.dynamo",
+    "swin.script",
+    "swin_v2.dynamo",
+    "swin_v2.script",
+    "vit_timm.dynamo",
+    "vit_timm.script",
+    "vit_torchvision.dynamo",
+    "vit_torchvision.script",
+];
+
+/// A value's units differ by what `f32` sums in another order differ by: a few hundred roundings of 2^-24, through tens of
+/// layers each of which keeps the scale.
+const AGREE: f64 = 2e-5;
+
+/// A rounding that goes to the other step moves a unit by a step of 1/128 to 1/255 of the range.
+const QUANTISED_AGREE: f64 = 0.05;
+
+fn golden(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/onnx_graphs").join(name)
+}
+
+/// The file, unzipped, and what it computes.
+fn opened(name: &str, folder: &Path) -> (GraphNetwork, Value) {
+    let path = folder.join(format!("{name}.onnx"));
+    let zipped = File::open(golden(&format!("{name}.onnx.gz"))).unwrap();
+    copy(&mut GzDecoder::new(zipped), &mut File::create(&path).unwrap()).unwrap();
+    let json = std::fs::read(golden(&format!("{name}.json"))).unwrap();
+    (GraphNetwork::open(&path, None).unwrap_or_else(|error| panic!("{error}")), serde_json::from_slice(&json).unwrap())
+}
+
+/// The recipe's two images, and more like them.
+fn images(count: usize) -> Batch {
+    let bytes = |index: usize| ((index * 7919 + index / 97 * 31) % 256) as u8;
+    let units = SIZE * SIZE * 3;
+    let image = |n: usize| {
+        let n = n % 2;
+        let rgb: Vec<u8> = (n * units..(n + 1) * units).map(bytes).collect();
+        Preprocess::Tf.apply(&rgb, SIZE)
+    };
+    let values: Vec<f32> = (0..count).flat_map(image).collect();
+    Batch::of(Tensor::from_data(TensorData::new(values, [count, 3, SIZE, SIZE]), &Device::flex()))
+}
+
+/// Every tap of a batch of `images`, loaded for batches of `size`.
+fn taps(network: &GraphNetwork, wanted: &[String], size: usize, images: Batch) -> HashMap<String, Vec<f32>> {
+    let stages = network.load(network.stages.len(), wanted, &[size], &Device::flex()).unwrap();
+    let mut taps = Taps::new(wanted.to_vec());
+    stages.iter().fold(images, |batch, stage| stage.forward(batch, &mut taps));
+    let values = |tensor: Tensor<2>| tensor.into_data().try_to_vec::<f32>().unwrap();
+    taps.take().into_iter().map(|(name, tensor)| (name, values(tensor))).collect()
+}
+
+/// Compares the second image's units with a sample of the recipe's.
+fn compare(about: &str, units: &[f32], sample: &Value, agree: f64) {
+    let count = sample[0].as_u64().unwrap() as usize;
+    assert_eq!(units.len() % count, 0, "{about}");
+    let image = &units[count..2 * count];
+    let scale = sample[1].as_f64().unwrap();
+    let own = (image.iter().map(|&unit| f64::from(unit).powi(2)).sum::<f64>() / count as f64).sqrt();
+    assert!((own - scale).abs() <= agree * scale, "{about}: root mean square {own}, expected {scale}");
+    for (n, expected) in sample[2].as_array().unwrap().iter().enumerate() {
+        let (unit, expected) = (f64::from(image[(2 * n + 1) * count / 12]), expected.as_f64().unwrap());
+        // Six digits were kept.
+        let allowed = agree * scale.max(expected.abs()) + 1e-6 * expected.abs();
+        assert!((unit - expected).abs() <= allowed, "{about}: {unit}, expected {expected}, at a scale of {scale}");
+    }
+}
+
+#[test]
+fn every_tap_is_onnx_runtimes() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in FILES {
+        let (network, expected) = opened(name, folder.path());
+        let agree = if name.starts_with("quantised") { QUANTISED_AGREE } else { AGREE };
+        let all: Vec<String> = network.layers.iter().map(|layer| layer.name.clone()).collect();
+        let seen = taps(&network, &all, 2, images(2));
+        assert_eq!(seen.len(), all.len(), "{name}");
+        let mut compared = 0;
+        for (layer, (value, _)) in network.layers.iter().zip(&network.places) {
+            let value = &network.wiring.names[*value];
+            let Some(sample) = expected["values"].get(value) else { continue };
+            assert_eq!(seen[&layer.name].len(), 2 * layer.units(), "{name} {}", layer.name);
+            compare(&format!("{name} {} ({value})", layer.name), &seen[&layer.name], sample, agree);
+            compared += 1;
+        }
+        assert!(compared >= expected["values"].as_object().unwrap().len() / 2, "{name}: {compared} compared");
+    }
+}
+
+#[test]
+fn blocks_are_what_pytorchs_modules_give() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in FILES.iter().filter(|name| !name.starts_with("quantised")) {
+        let (network, expected) = opened(name, folder.path());
+        let asked = network.layers.iter().filter(|layer| !layer.on_request).map(|layer| layer.name.clone());
+        let asked: Vec<String> = asked.collect();
+        // Alone, all that is between two of them is joined; in parts, the last one is filled up.
+        for (size, count) in [(2, 2), (4, 5)] {
+            let seen = taps(&network, &asked, size, images(count));
+            let mut blocks = 0;
+            for layer in &asked {
+                let Some(sample) = expected["modules"].get(layer) else { continue };
+                assert_eq!(seen[layer].len() % count, 0);
+                compare(&format!("{name} {layer} of {count}"), &seen[layer], sample, AGREE);
+                blocks += 1;
+            }
+            assert!(blocks >= 2, "{name}: {asked:?}");
+        }
+    }
+}
+
+#[test]
+fn all_layers_are_the_blocks_and_the_output() {
+    let folder = tempfile::tempdir().unwrap();
+    let all = |name: &str| -> Vec<String> {
+        let (network, _) = opened(name, folder.path());
+        let asked = network.layers.iter().filter(|layer| !layer.on_request);
+        asked.filter(|layer| network.wiring.names.iter().all(|name| *name != layer.name)).map(|layer| layer.name.clone()).collect()
+    };
+    for exporter in ["dynamo", "script"] {
+        assert_eq!(all(&format!("vit_timm.{exporter}")), ["blocks.0", "blocks.1", "head"]);
+        let encoder = |n: usize| format!("encoder.layers.encoder_layer_{n}");
+        assert_eq!(all(&format!("vit_torchvision.{exporter}")), [encoder(0), encoder(1), "heads".to_string()]);
+        assert_eq!(all(&format!("resnet.{exporter}")), ["layer1.0", "layer1.1", "layer2.0", "layer2.1", "fc"]);
+        let swin = ["layers.0.blocks.0", "layers.0.blocks.1", "layers.1.blocks.0", "layers.1.blocks.1", "head"];
+        assert_eq!(all(&format!("swin.{exporter}")), swin);
+    }
+    let (network, _) = opened("vit_timm.dynamo", folder.path());
+    let named = |names: &[&str]| network.named(&names.iter().map(|name| name.to_string()).collect::<Vec<_>>());
+    assert_eq!(named(&["blocks.*.mlp"]), Ok(vec!["blocks.0.mlp".to_string(), "blocks.1.mlp".to_string()]));
+    assert_eq!(named(&["blocks.1.attn", "block.2"]), Err("block.2".to_string()));
+    // Cut before every product that one value leads to.
+    assert!(network.stages.len() >= 5 && network.stages.iter().all(|stage| stage.carried.len() == 1));
+}
+
+#[test]
+fn a_graph_that_cannot_be_computed_is_refused_with_its_operators() {
+    let folder = tempfile::tempdir().unwrap();
+    opened("mixed.script", folder.path());
+    let path = folder.path().join("mixed.script.onnx");
+    let whole = std::fs::read(&path).unwrap();
+    // Of as many letters, so that the protobuf stays whole.
+    let changed = |from: &str, to: &str| {
+        let mut bytes = whole.clone();
+        let places: Vec<usize> =
+            (0..bytes.len() - from.len()).filter(|&at| bytes[at..].starts_with(from.as_bytes())).collect();
+        assert!(!places.is_empty());
+        places.iter().for_each(|&at| bytes[at..at + from.len()].copy_from_slice(to.as_bytes()));
+        std::fs::write(&path, bytes).unwrap();
+        GraphNetwork::open(&path, None).map(|_| ()).unwrap_err().to_string()
+    };
+    let message = changed("MaxPool", "LpPoolX");
+    assert!(message.contains("operators that this build has not: LpPoolX (node \"/pool/LpPoolX\")"), "{message}");
+    let message = changed("HardSwish", "HardSwosh");
+    assert!(message.contains("HardSwosh"), "{message}");
+}

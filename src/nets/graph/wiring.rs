@@ -1,0 +1,108 @@
+//! Which node computes which value, and which take it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::operators;
+use crate::weights::onnx::model::Model;
+
+/// A model's values by number.
+pub struct Wiring {
+    /// The file.
+    pub model: Arc<Model>,
+    /// The name of each value.
+    pub names: Vec<String>,
+    /// The inputs of each node; absent ones are none.
+    pub inputs: Vec<Vec<Option<usize>>>,
+    /// The outputs of each node.
+    pub outputs: Vec<Vec<usize>>,
+    /// The nodes that take each value, once for every time.
+    pub takers: Vec<Vec<usize>>,
+    /// The node that computes each value.
+    pub maker: Vec<Option<usize>>,
+    /// What a call gives.
+    pub image: usize,
+    /// The values of the file's constants.
+    pub constants: Vec<usize>,
+    /// What comes out.
+    pub results: Vec<usize>,
+}
+
+impl Wiring {
+    /// Of a model of one input.
+    ///
+    /// # Errors
+    /// A sentence: what the model takes or holds that no network of images does.
+    pub fn new(model: Model) -> Result<Self, String> {
+        let [(input, _)] = &model.inputs[..] else {
+            let names: Vec<&str> = model.inputs.iter().map(|(name, _)| name.as_str()).collect();
+            return Err(format!(
+                "has {} inputs ({}), expected one, the images; export the image side of the model alone",
+                names.len(),
+                names.join(", ")
+            ));
+        };
+        let (mut names, mut numbers) = (Vec::new(), HashMap::new());
+        let mut number = |name: &str| {
+            *numbers.entry(name.to_string()).or_insert_with(|| {
+                names.push(name.to_string());
+                names.len() - 1
+            })
+        };
+        let image = number(input);
+        let constants = model.constants.iter().map(|constant| number(&constant.name)).collect();
+        let inputs: Vec<Vec<Option<usize>>> = model
+            .nodes
+            .iter()
+            .map(|node| node.input.iter().map(|name| (!name.is_empty()).then(|| number(name))).collect())
+            .collect();
+        let outputs: Vec<Vec<usize>> =
+            model.nodes.iter().map(|node| node.output.iter().map(|name| number(name)).collect()).collect();
+        let results = model.outputs.iter().map(|name| number(name)).collect();
+        let (mut takers, mut maker) = (vec![Vec::new(); names.len()], vec![None; names.len()]);
+        for (at, taken) in inputs.iter().enumerate() {
+            taken.iter().flatten().for_each(|&value| takers[value].push(at));
+        }
+        for (at, made) in outputs.iter().enumerate() {
+            made.iter().for_each(|&value| maker[value] = Some(at));
+        }
+        Ok(Self { model: Arc::new(model), names, inputs, outputs, takers, maker, image, constants, results })
+    }
+
+    /// How many nodes.
+    pub fn nodes(&self) -> usize {
+        self.inputs.len()
+    }
+
+    /// The operator of a node.
+    pub fn operator(&self, node: usize) -> &str {
+        &self.model.nodes[node].op_type
+    }
+
+    /// Every operator that this build has not, with a node of it each.
+    pub fn missing(&self) -> Option<String> {
+        let mut missing: Vec<(String, Vec<&str>)> = Vec::new();
+        for node in &self.model.nodes {
+            let own = matches!(node.domain.as_str(), "" | "ai.onnx");
+            if own && operators::find(&node.op_type).is_some() || node.op_type == "Constant" {
+                continue;
+            }
+            let name = if own { node.op_type.clone() } else { format!("{}::{}", node.domain, node.op_type) };
+            match missing.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, nodes)) => nodes.push(&node.name),
+                None => missing.push((name, vec![&node.name])),
+            }
+        }
+        let listed = missing.iter().map(|(name, nodes)| match nodes[..] {
+            [node] => format!("{name} (node {node:?})"),
+            _ => format!("{name} ({} nodes, the first {:?})", nodes.len(), nodes[0]),
+        });
+        let listed: Vec<String> = listed.collect();
+        let functions = match self.model.functions {
+            0 => "",
+            _ => "; the model calls functions of its own: inline them first (onnx.inliner)",
+        };
+        (!listed.is_empty())
+            .then(|| format!("computes with operators that this build has not: {}{functions}", listed.join(", ")))
+    }
+}

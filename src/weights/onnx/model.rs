@@ -1,0 +1,99 @@
+//! A model as its file holds it: nodes, constants, what goes in and comes out.
+
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use prost::Message;
+
+use super::constant::{Constant, Home};
+use super::proto::{self, ModelProto, NodeProto, ValueInfoProto};
+use crate::error::FileError;
+use crate::files;
+use crate::limits::GRAPH_PARTS;
+use crate::weights::WeightsError;
+
+/// The axes and the length of each, where it is said: of an axis that only a call tells, none.
+pub type Lengths = Vec<Option<usize>>;
+
+/// An open model.
+pub struct Model {
+    /// The file.
+    pub path: PathBuf,
+    /// The file in memory, as far as it is looked at.
+    pub bytes: Bytes,
+    /// In the file's order.
+    pub nodes: Vec<NodeProto>,
+    /// Initializers and `Constant` nodes that are tensors.
+    pub constants: Vec<Constant>,
+    /// What a call gives: name and lengths; constants that have a place among the inputs, as old files do, are none.
+    pub inputs: Vec<(String, Option<Lengths>)>,
+    /// Names of what comes out.
+    pub outputs: Vec<String>,
+    /// The version of ONNX's operators.
+    pub opset: i64,
+    /// Functions the graph calls.
+    pub functions: usize,
+}
+
+impl Model {
+    /// Reads the graph; values stay in the file until they are asked for.
+    ///
+    /// # Errors
+    /// The file cannot be read, is damaged or lacks the file its weights are in.
+    pub fn open(path: &Path) -> Result<Self, WeightsError> {
+        let bytes = Bytes::from(files::read(path).map_err(FileError::at(path))?);
+        let home = Home { path, bytes: &bytes };
+        match proto::parts(&bytes) {
+            None => return Err(home.damaged("not a whole ONNX model".into())),
+            Some(parts) if parts > GRAPH_PARTS => {
+                return Err(home.damaged(format!("a graph of {parts} parts or more, expected at most {GRAPH_PARTS}")));
+            }
+            Some(_) => {}
+        }
+        // Decoded from `Bytes`, values are parts of it and not copied.
+        let model = ModelProto::decode(bytes.clone())
+            .map_err(|error| home.damaged(format!("not a whole ONNX model ({error})")))?;
+        let mut graph = model.graph.ok_or_else(|| home.damaged("no graph, expected an ONNX model".into()))?;
+
+        let mut constants = Vec::new();
+        for tensor in graph.initializer {
+            constants.push(Constant::new(tensor, home)?);
+        }
+        for node in &mut graph.node {
+            if let (Some(mut tensor), Some(name)) = (node.constant(), node.output.first()) {
+                tensor.name.clone_from(name);
+                constants.push(Constant::new(tensor, home)?);
+            }
+        }
+        let given = |input: &ValueInfoProto| !constants.iter().any(|constant| constant.name == input.name);
+        let inputs = graph.input.iter().filter(|input| given(input)).map(|input| (input.name.clone(), lengths(input)));
+        let inputs = inputs.collect();
+        let opset = model.opset_import.iter().find(|set| set.domain.is_empty() || set.domain == "ai.onnx");
+        Ok(Self {
+            path: path.into(),
+            nodes: graph.node,
+            constants,
+            inputs,
+            outputs: graph.output.into_iter().map(|output| output.name).collect(),
+            opset: opset.map_or(1, |set| set.version),
+            functions: model.functions.len(),
+            bytes,
+        })
+    }
+
+    /// The model's file, and those beside it that hold values.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let mut files = vec![self.path.clone()];
+        for file in self.constants.iter().filter_map(Constant::file) {
+            if !files.iter().any(|listed| listed == file) {
+                files.push(file.to_path_buf());
+            }
+        }
+        files
+    }
+}
+
+fn lengths(value: &ValueInfoProto) -> Option<Lengths> {
+    let shape = value.value_type.as_ref()?.tensor.as_ref()?.shape.as_ref()?;
+    Some(shape.dim.iter().map(|axis| axis.value.and_then(|value| value.try_into().ok())).collect())
+}
