@@ -1,0 +1,155 @@
+#!/usr/bin/env python3
+"""Small networks with seeded random weights, exported by PyTorch's two exporters, and what ONNX Runtime computes of them:
+tests/golden/onnx_graphs/. Needs torch 2.15, torchvision, timm, onnx, onnxscript, onnxruntime.
+
+    python3 onnx_graphs.py ../onnx_graphs [NETWORK ...]
+
+Beside every `{network}.{exporter}.onnx` lies a `.json`: of every value that has the images first, its number of units, the
+root of its mean square and six of its values of the second of two images; of every block, the same of what PyTorch itself
+computes at the module's output.
+"""
+import gzip, json, sys, warnings, logging
+from pathlib import Path
+
+import numpy as np, onnx, onnxruntime as ort, timm, torch, torchvision
+from torch import nn
+
+warnings.filterwarnings("ignore"); logging.disable(logging.WARNING); ort.set_default_logger_severity(3)
+OUT = Path(sys.argv[1]); SIZE = 32
+
+
+class Mixed(nn.Module):
+    """What small networks of phones are made of: poolings that round up, shuffled channels, gates, several branches."""
+    def __init__(s):
+        super().__init__()
+        s.stem = nn.Sequential(nn.Conv2d(3, 8, 3, 2, 1, bias=False), nn.BatchNorm2d(8), nn.Hardswish())
+        s.pool = nn.MaxPool2d(3, 2, ceil_mode=True)
+        s.blocks = nn.ModuleList([Gated(8), Gated(8)])
+        s.loose = nn.BatchNorm2d(8)
+        s.average = nn.AvgPool2d(3, 2, 1, count_include_pad=False)
+        s.head = nn.Linear(16, 10)
+    def forward(s, x):
+        x = s.pool(s.stem(x))
+        for block in s.blocks: x = block(x)
+        x = torch.relu(s.loose(x))
+        x = torch.cat([s.average(x), s.average(x).abs().sqrt()], 1)
+        return s.head(x.mean((2, 3)))
+
+
+class Gated(nn.Module):
+    def __init__(s, c):
+        super().__init__()
+        s.expand = nn.Sequential(nn.Conv2d(c // 2, 2 * c, 1), nn.ReLU6())
+        s.depth = nn.Conv2d(2 * c, 2 * c, 3, 1, 1, groups=2 * c)
+        s.down, s.up = nn.Conv2d(2 * c, 4, 1), nn.Conv2d(4, 2 * c, 1)
+        s.project = nn.Conv2d(2 * c, c // 2, 1)
+    def forward(s, x):
+        a, b = x.chunk(2, 1)
+        y = nn.functional.silu(s.depth(s.expand(b)))
+        y = y * nn.functional.hardsigmoid(s.up(torch.relu(s.down(y.mean((2, 3), keepdim=True)))))
+        y = torch.cat([a, s.project(y)], 1)
+        n, c, h, w = y.shape
+        return x + y.view(n, 2, c // 2, h, w).transpose(1, 2).reshape(n, c, h, w)
+
+
+NETWORKS = {
+    "vit_timm": lambda: timm.models.VisionTransformer(img_size=SIZE, patch_size=8, embed_dim=24, depth=2, num_heads=3, num_classes=10),
+    "vit_torchvision": lambda: torchvision.models.VisionTransformer(SIZE, 8, 2, 3, 24, 48, num_classes=10),
+    "siglip": lambda: timm.models.VisionTransformer(img_size=SIZE, patch_size=8, embed_dim=24, depth=2, num_heads=3, num_classes=0, class_token=False, global_pool="map"),
+    "convnext": lambda: timm.models.ConvNeXt(depths=(1, 2, 1, 1), dims=(8, 8, 12, 16), num_classes=10, ls_init_value=1.0),
+    "swin": lambda: timm.models.SwinTransformer(img_size=SIZE, patch_size=4, window_size=4, embed_dim=12, depths=(2, 2), num_heads=(2, 3), num_classes=10),
+    "swin_v2": lambda: torchvision.models.SwinTransformer([4, 4], 12, [2, 2], [2, 3], [4, 4], num_classes=10, stochastic_depth_prob=0.0, block=torchvision.models.swin_transformer.SwinTransformerBlockV2, downsample_layer=torchvision.models.swin_transformer.PatchMergingV2),
+    "resnet": lambda: timm.models.ResNet(timm.models.resnet.Bottleneck, [2, 2], channels=(4, 8), stem_width=8, num_classes=1000),
+    "mixed": Mixed,
+}
+
+
+def lively(model):
+    """Random statistics and scales, so that no normalization is the identity and no head is zero."""
+    for name, p in model.named_parameters():
+        with torch.no_grad():
+            if p.dim() == 1: p.copy_(torch.randn_like(p) * 0.2 + (1.0 if name.endswith("weight") or "gamma" in name else 0.0))
+            elif p.abs().max() < 1e-3: p.copy_(torch.randn_like(p) * 0.3)
+    for name, b in model.named_buffers():
+        if name.endswith("running_mean"): b.copy_(torch.randn_like(b) * 0.2)
+        if name.endswith("running_var"): b.copy_(torch.rand_like(b) + 0.5)
+    return model.eval()
+
+
+def sample(values):
+    """Of the second image: units, root mean square, six values."""
+    v = np.asarray(values, np.float64)[1].ravel()
+    places = [(2 * n + 1) * len(v) // 12 for n in range(6)]
+    return [len(v), float(f"{np.sqrt((v ** 2).mean()):.7g}"), [float(f"{v[p]:.7g}") for p in places]]
+
+
+def export(model, x, path, exporter):
+    if exporter == "dynamo":
+        torch.onnx.export(model, (x,), path, dynamo=True, dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=64)},), external_data=False, verbose=False)
+    else:
+        torch.onnx.export(model, (x,), path, dynamo=False, opset_version=17, dynamic_axes={"x": {0: "batch"}}, input_names=["x"])
+    graph = onnx.load(path)
+    for node in graph.graph.node:
+        node.doc_string = ""
+        kept = [p for p in node.metadata_props if p.key == "pkg.torch.onnx.name_scopes"]
+        del node.metadata_props[:]; node.metadata_props.extend(kept)
+    del graph.metadata_props[:]; del graph.graph.metadata_props[:]; del graph.graph.value_info[:]
+    for tensor in graph.graph.initializer: del tensor.metadata_props[:]
+    onnx.save(graph, path)
+    return graph
+
+
+def reference(graph, x):
+    names = [o for n in graph.graph.node for o in n.output if o and n.op_type != "Constant"]
+    outputs = [o.name for o in graph.graph.output]
+    inferred = onnx.shape_inference.infer_shapes(graph)
+    kinds = {v.name: v.type.tensor_type.elem_type for v in inferred.graph.value_info}
+    wanted = [n for n in names if kinds.get(n) == onnx.TensorProto.FLOAT and n not in outputs]
+    for n in wanted: graph.graph.output.append(onnx.helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, None))
+    options = ort.SessionOptions(); options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = ort.InferenceSession(graph.SerializeToString(), options)
+    found = dict(zip(outputs + wanted, session.run(outputs + wanted, {session.get_inputs()[0].name: x})))
+    return {n: sample(v) for n, v in found.items() if v.ndim > 1 and v.shape[0] == len(x)}
+
+
+def quantised(path):
+    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+    class Reader(CalibrationDataReader):
+        def __init__(s): s.left = [{"x": image(n)} for n in range(4)]
+        def get_next(s): return s.left.pop() if s.left else None
+    out = OUT / "quantised.script.onnx"
+    quantize_static(path, out, Reader(), quant_format=QuantFormat.QDQ, per_channel=True, activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8)
+    return out
+
+
+def image(n):
+    return np.random.default_rng(n).integers(0, 256, (2, 3, SIZE, SIZE)).astype(np.float32) / np.float32(127.5) - np.float32(1)
+
+
+def main():
+    # What the tests feed: bytes that a formula gives, as semgpu's `inception` makes numbers of them.
+    index = np.arange(2 * SIZE * SIZE * 3, dtype=np.int64)
+    rgb = ((index * 7919 + index // 97 * 31) % 256).astype(np.uint8).reshape(2, SIZE, SIZE, 3)
+    x = (rgb.transpose(0, 3, 1, 2).astype(np.float32) / np.float32(127.5) - np.float32(1)).copy()
+    for name, make in NETWORKS.items():
+        if sys.argv[2:] and name not in sys.argv[2:]: continue
+        for exporter in ("script", "dynamo"):
+            torch.manual_seed(2018)
+            model, path = lively(make()), OUT / f"{name}.{exporter}.onnx"
+            seen = {}
+            hooks = [m.register_forward_hook(lambda m, i, o, p=p: seen.setdefault(p, o) if torch.is_tensor(o) else None)
+                     for p, m in model.named_modules() if p]
+            with torch.no_grad(): result = model(torch.from_numpy(x))
+            for h in hooks: h.remove()
+            modules = {p: sample(o.numpy()) for p, o in seen.items() if o.shape[0] == 2 and o.dim() > 1}
+            graph = export(model, torch.from_numpy(x), str(path), exporter)
+            values = reference(graph, x)
+            path.with_suffix(".json").write_text(json.dumps({"values": values, "modules": modules}, separators=(",", ":")) + "\n")
+            print(path.name, path.stat().st_size, len(values), len(modules), flush=True)
+    out = quantised(OUT / "resnet.script.onnx")
+    out.with_suffix(".json").write_text(json.dumps({"values": reference(onnx.load(out), x), "modules": {}}, separators=(",", ":")) + "\n")
+    for path in OUT.glob("*.onnx"):
+        path.with_suffix(".onnx.gz").write_bytes(gzip.compress(path.read_bytes(), 9, mtime=0)); path.unlink()
+
+
+main()
