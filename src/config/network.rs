@@ -71,11 +71,9 @@ impl InputConfig {
                     std,
                 })))
             }
-            (Some(_), _) => Err((
-                "network.input",
-                "either values, a name, or scale, mean, std and channels".into(),
-                "both".into(),
-            )),
+            (Some(_), _) => {
+                Err(("network.input", "either values, a name, or scale, mean, std and channels".into(), "both".into()))
+            }
             (None, None) => Err((
                 "network.input.scale",
                 "a number such as 0.00392156862745098 (1/255) beside mean, std and channels".into(),

@@ -95,7 +95,9 @@ impl GraphNetwork {
     ) -> Self {
         // Of values that have the images first, what one image's are.
         let shape = |value: usize| match compiled.known[value].as_ref()? {
-            value::Known::Computed(shape) if shape.first() == Some(&trial) && shape.len() > 1 => Some(image_shape(&shape[1..])),
+            value::Known::Computed(shape) if shape.first() == Some(&trial) && shape.len() > 1 => {
+                Some(image_shape(&shape[1..]))
+            }
             _ => None,
         };
         let weighted: HashSet<usize> =
@@ -115,12 +117,18 @@ impl GraphNetwork {
             let carried = if carried.is_empty() { vec![Shape::Vector([1])] } else { carried };
             StageSpec {
                 carried,
-                layers: layers.iter().zip(&places).filter(|(_, (_, at))| within.contains(at)).map(|(layer, _)| layer.clone()).collect(),
+                layers: layers
+                    .iter()
+                    .zip(&places)
+                    .filter(|(_, (_, at))| within.contains(at))
+                    .map(|(layer, _)| layer.clone())
+                    .collect(),
                 multiply_adds: multiply_adds.map(|step| step.multiply_adds).sum::<u64>() / trial as u64,
             }
         });
         let stages = stages.collect();
-        let result = |&&value: &&usize| shape(value).is_some_and(|shape| shape == Shape::Vector([crate::imagenet::CLASSES]));
+        let result =
+            |&&value: &&usize| shape(value).is_some_and(|shape| shape == Shape::Vector([crate::imagenet::CLASSES]));
         let classifier = wiring.results.iter().find(result).and_then(|value| {
             let at = places.iter().position(|(layer, _)| layer == value)?;
             Some(layers[at].name.clone())
@@ -227,8 +235,15 @@ impl GraphNetwork {
                         alive(&self.wiring, &compiled, end)
                     },
                 };
-                let program =
-                    stage::Program::load(&compiled, range, needed, images, &loader, &mut constants, self.channels_last && n == 0)?;
+                let program = stage::Program::load(
+                    &compiled,
+                    range,
+                    needed,
+                    images,
+                    &loader,
+                    &mut constants,
+                    self.channels_last && n == 0,
+                )?;
                 match built.get_mut(n) {
                     Some(stage) => stage.add(program),
                     None => built.push(stage::GraphStage::new(program)),
@@ -368,7 +383,8 @@ fn layers(
 ) -> (Vec<Layer>, Vec<(usize, usize)>) {
     let modules = modules(wiring, |value| shape(value).is_some(), |node| weighted.contains(&node));
     // What follows a convolution or product up to the end of its activation.
-    let activated: HashSet<usize> = weighted.iter().map(|&node| after_activation(wiring, wiring.outputs[node][0])).collect();
+    let activated: HashSet<usize> =
+        weighted.iter().map(|&node| after_activation(wiring, wiring.outputs[node][0])).collect();
     let has_blocks = modules.iter().any(|module| module.is_block);
     let at_top = modules.iter().filter(|module| !module.path.contains('.')).count() >= FEWEST_AT_TOP;
     let mut found: Vec<(usize, String, bool)> = Vec::new();
@@ -404,7 +420,8 @@ fn layers(
 
 /// The value after the bias and activation that alone take `value`.
 fn after_activation(wiring: &Wiring, mut value: usize) -> usize {
-    const PASSING: &[&str] = &["Add", "BatchNormalization", "Relu", "Clip", "Sigmoid", "HardSwish", "Gelu", "LeakyRelu", "Tanh"];
+    const PASSING: &[&str] =
+        &["Add", "BatchNormalization", "Relu", "Clip", "Sigmoid", "HardSwish", "Gelu", "LeakyRelu", "Tanh"];
     while let [taker] = wiring.takers[value][..] {
         let operator = wiring.operator(taker);
         let computed = |input: &Option<usize>| input.is_some_and(|input| wiring.maker[input].is_some());

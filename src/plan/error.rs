@@ -72,7 +72,9 @@ pub enum PlanError {
     #[error("network.name is missing: expected one of {0} (see: semgpu layers), or network.file with an ONNX file")]
     NoNetwork(String),
     /// A file is a network with its weights.
-    #[error("network.{key} is for built-in networks, and network.file is a network with weights of its own: remove one")]
+    #[error(
+        "network.{key} is for built-in networks, and network.file is a network with weights of its own: remove one"
+    )]
     WithFile {
         /// The other key.
         key: &'static str,

@@ -164,7 +164,8 @@ impl Model {
 
     fn of_file(config: &Config, file: &Path) -> Result<(Self, Parameters), PlanError> {
         let section = &config.network;
-        let others = [("weights", section.weights.is_some()), ("random", section.random), ("form", section.form.is_some())];
+        let others =
+            [("weights", section.weights.is_some()), ("random", section.random), ("form", section.form.is_some())];
         if let Some((key, _)) = others.into_iter().find(|(_, there)| *there) {
             return Err(PlanError::WithFile { key });
         }
@@ -186,7 +187,8 @@ impl Model {
         let layers = layers(config, &input, &stages)?;
         let classifier = classifier.filter(|classifier| classifier.stage < stages.len());
         let (files, weight_bytes, has_tokens) = (graph.files(), graph.weight_bytes, has_tokens(&graph.layers));
-        let network = Source { name: section.name.clone(), form: "onnx".to_string(), graph: Graph::File(Box::new(graph)) };
+        let network =
+            Source { name: section.name.clone(), form: "onnx".to_string(), graph: Graph::File(Box::new(graph)) };
         let model = Self { network, input, stages, token, has_tokens, layers, classifier, files, weight_bytes };
         // The weights are the file's own.
         Ok((model, Parameters::random(Vec::new(), config.seed)))

@@ -100,16 +100,17 @@ fn compile_node(
     for input in &wiring.inputs[at] {
         inputs.push(match input {
             None => None,
-            Some(value) => Some(compiled.known[*value].clone().ok_or_else(|| {
-                format!("takes {:?}, which no node before it computes", wiring.names[*value])
-            })?),
+            Some(value) => Some(
+                compiled.known[*value]
+                    .clone()
+                    .ok_or_else(|| format!("takes {:?}, which no node before it computes", wiring.names[*value]))?,
+            ),
         });
     }
     if let Some(pattern) = joining.and_then(|joining| fusion::pattern(wiring, at, &compiled.known, joining)) {
         let shape = compiled.known[pattern.input].as_ref().expect("an input").shape().to_vec();
-        let Lowered::Computed { prepare, .. } = Lowered::run(shape.clone(), &[0], move |mut inputs| {
-            (pattern.run)(inputs.remove(0))
-        })?
+        let Lowered::Computed { prepare, .. } =
+            Lowered::run(shape.clone(), &[0], move |mut inputs| (pattern.run)(inputs.remove(0)))?
         else {
             unreachable!("computed")
         };

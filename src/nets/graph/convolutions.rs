@@ -151,8 +151,11 @@ fn folded(
 fn affine(tensors: &[Rc<Constant>; 4], epsilon: f32) -> Result<(Vec<f64>, Vec<f64>), WeightsError> {
     let read = |n: usize| Ok::<_, WeightsError>(weights(&tensors[n])?.try_into_vec::<f32>().expect("weights are f32"));
     let [scale, shift, mean, var] = [read(0)?, read(1)?, read(2)?, read(3)?];
-    let scales: Vec<f64> =
-        scale.iter().zip(&var).map(|(&scale, &var)| f64::from(scale) / (f64::from(var) + f64::from(epsilon)).sqrt()).collect();
+    let scales: Vec<f64> = scale
+        .iter()
+        .zip(&var)
+        .map(|(&scale, &var)| f64::from(scale) / (f64::from(var) + f64::from(epsilon)).sqrt())
+        .collect();
     let shifts = shift.iter().zip(&mean).zip(&scales);
     let shifts = shifts.map(|((&shift, &mean), scale)| f64::from(shift) - f64::from(mean) * scale).collect();
     Ok((scales, shifts))
@@ -198,7 +201,9 @@ fn pooling(node: &Node) -> Result<(Window, bool), Refusal> {
     let [.., height, width] = map(node)?;
     let size = node.proto.ints("kernel_shape").unwrap_or_default();
     let &[rows, columns] = size else { return Err(format!("kernel_shape = {size:?}, expected two numbers").into()) };
-    let (Ok(rows), Ok(columns)) = (rows.try_into(), columns.try_into()) else { return Err("kernel_shape below 0".into()) };
+    let (Ok(rows), Ok(columns)) = (rows.try_into(), columns.try_into()) else {
+        return Err("kernel_shape below 0".into());
+    };
     window(node, [rows, columns], [height, width])
 }
 
@@ -331,7 +336,9 @@ impl Rule {
                 "half_pixel" | "pytorch_half_pixel" | "asymmetric" | "align_corners"
             );
         if !known || rule.antialias {
-            return Err(format!("mode {}, coordinates {}, antialias {}", rule.mode, rule.coordinates, rule.antialias).into());
+            return Err(
+                format!("mode {}, coordinates {}, antialias {}", rule.mode, rule.coordinates, rule.antialias).into()
+            );
         }
         Ok(rule)
     }

@@ -166,7 +166,9 @@ impl Pair {
             Self::Sub => a.checked_sub(b)?,
             Self::Mul => a.checked_mul(b)?,
             Self::Div => a.checked_div(b)?,
-            Self::Mod => a.checked_rem(b).map(|rest| if rest != 0 && (rest < 0) != (b < 0) { rest + b } else { rest })?,
+            Self::Mod => {
+                a.checked_rem(b).map(|rest| if rest != 0 && (rest < 0) != (b < 0) { rest + b } else { rest })?
+            }
             Self::Pow => a.checked_pow(b.try_into().ok()?)?,
             Self::Min => a.min(b),
             Self::Max => a.max(b),

@@ -63,7 +63,8 @@ pub fn chain(
     let operator = node.proto.op_type.as_str();
     let is_dense = operator == "Gemm" || operator == "MatMul" && matches!(node.inputs[1], Some(Known::Constant(_)));
     let is_conv = operator == "Conv";
-    let is_sum = operator == "Add" && node.shape(0)? == node.shape(1)? && node.inputs.iter().flatten().all(Known::is_computed);
+    let is_sum =
+        operator == "Add" && node.shape(0)? == node.shape(1)? && node.inputs.iter().flatten().all(Known::is_computed);
     let mut chain = Chain::default();
     if !(is_dense || is_conv || is_sum || operator == "BatchNormalization") || !node.input(0)?.is_computed() {
         return Ok(chain);
@@ -161,9 +162,7 @@ pub fn pattern(wiring: &Wiring, at: usize, known: &[Option<Known>], joining: &Jo
             let erf = next(at, "Erf")?;
             let add = next(erf, "Add")?;
             let (first, second) = (next(add, "Mul")?, next(next(add, "Mul")?, "Mul")?);
-            let number = |node: usize, number: f32| {
-                (0..2).any(|at| is_number(input(wiring, known, node, at), number))
-            };
+            let number = |node: usize, number: f32| (0..2).any(|at| is_number(input(wiring, known, node, at), number));
             let is_gelu = number(add, 1.0)
                 && (takes(wiring, first, x) && number(second, 0.5) || number(first, 0.5) && takes(wiring, second, x));
             let run: fn(Array) -> Array = |x| {

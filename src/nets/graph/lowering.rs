@@ -167,9 +167,7 @@ impl Node<'_> {
     pub fn constant(&self, at: usize) -> Result<&Rc<Constant>, Refusal> {
         match self.input(at)? {
             Known::Constant(constant) => Ok(constant),
-            other => {
-                Err(format!("input {at} ({}) is {}, expected stored weights", self.name(at), what(other)).into())
-            }
+            other => Err(format!("input {at} ({}) is {}, expected stored weights", self.name(at), what(other)).into()),
         }
     }
 

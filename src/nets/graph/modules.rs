@@ -107,7 +107,8 @@ fn list(path: &str) -> Option<(&str, String)> {
     if parent.len() == path.len() {
         return None;
     }
-    let pattern = path.split(|letter: char| letter.is_ascii_digit()).filter(|part| !part.is_empty()).collect::<Vec<_>>();
+    let pattern =
+        path.split(|letter: char| letter.is_ascii_digit()).filter(|part| !part.is_empty()).collect::<Vec<_>>();
     Some((parent, pattern.join("*")))
 }
 
@@ -138,7 +139,10 @@ mod tests {
     #[test]
     fn a_list_is_known_by_its_numbers() {
         assert_eq!(list("layer1.0"), Some(("layer1.", "layer*.".into())));
-        assert_eq!(list("encoder.layers.encoder_layer_11"), Some(("encoder.layers.encoder_layer_", "encoder.layers.encoder_layer_".into())));
+        assert_eq!(
+            list("encoder.layers.encoder_layer_11"),
+            Some(("encoder.layers.encoder_layer_", "encoder.layers.encoder_layer_".into()))
+        );
         assert_eq!(list("blocks.3.mlp"), None);
     }
 }

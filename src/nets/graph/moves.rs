@@ -34,7 +34,8 @@ pub fn reshape(node: &Node) -> Result<Lowered, Refusal> {
     }
     if let Some(rest) = target.iter().position(|&length| length == -1) {
         let others: usize = shape.iter().product();
-        shape[rest] = own.iter().product::<usize>().checked_div(others).ok_or_else(|| format!("{own:?} as {target:?}"))?;
+        shape[rest] =
+            own.iter().product::<usize>().checked_div(others).ok_or_else(|| format!("{own:?} as {target:?}"))?;
     }
     reshaped(node, shape)
 }
@@ -212,7 +213,8 @@ pub fn split(node: &Node) -> Result<Lowered, Refusal> {
     if lengths.iter().sum::<usize>() != own[at] || lengths.len() != outputs {
         return Err(format!("{own:?} in {outputs} parts of {lengths:?} along axis {at}").into());
     }
-    let starts: Vec<usize> = lengths.iter().scan(0, |sum, length| Some(std::mem::replace(sum, *sum + length))).collect();
+    let starts: Vec<usize> =
+        lengths.iter().scan(0, |sum, length| Some(std::mem::replace(sum, *sum + length))).collect();
     let shapes: Vec<Vec<usize>> = lengths
         .iter()
         .map(|&length| {
@@ -232,8 +234,12 @@ pub fn split(node: &Node) -> Result<Lowered, Refusal> {
         return Ok(Lowered::Known(parts.collect()));
     }
     let places = around(&own, at);
-    let parts: Vec<(usize, usize, Vec<usize>)> =
-        starts.into_iter().zip(lengths).zip(&shapes).map(|((start, length), shape)| (start, length, shape.clone())).collect();
+    let parts: Vec<(usize, usize, Vec<usize>)> = starts
+        .into_iter()
+        .zip(lengths)
+        .zip(&shapes)
+        .map(|((start, length), shape)| (start, length, shape.clone()))
+        .collect();
     Lowered::run_all(shapes, &[0], move |mut inputs| {
         let x = inputs.remove(0);
         parts.iter().map(|(start, length, shape)| part(&x, places, *start, *length, shape)).collect()
@@ -452,9 +458,7 @@ pub fn pad(node: &Node) -> Result<Lowered, Refusal> {
     let own = node.shape(0)?.to_vec();
     let pads = node.ints("pads", 1)?.ok_or("no pads")?;
     let axes: Vec<usize> = match node.optional(3) {
-        Some(_) => {
-            node.whole(3)?.values.iter().map(|&at| axis(at, own.len())).collect::<Result<_, _>>()?
-        }
+        Some(_) => node.whole(3)?.values.iter().map(|&at| axis(at, own.len())).collect::<Result<_, _>>()?,
         None => (0..own.len()).collect(),
     };
     if pads.len() != 2 * axes.len() {

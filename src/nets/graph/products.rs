@@ -121,7 +121,9 @@ pub fn einsum(node: &Node) -> Result<Lowered, Refusal> {
     let [a, b] = &terms[..] else { return Err(format!("{equation}, expected two inputs").into()) };
     for (term, at) in [(a, 0), (b, 1)] {
         let letters: BTreeSet<char> = term.iter().copied().collect();
-        if letters.len() != term.len() || !term.iter().all(char::is_ascii_alphabetic) || term.len() != node.shape(at)?.len()
+        if letters.len() != term.len()
+            || !term.iter().all(char::is_ascii_alphabetic)
+            || term.len() != node.shape(at)?.len()
         {
             return Err(format!("{equation} of an input of {:?}", node.shape(at)?).into());
         }
@@ -155,7 +157,10 @@ pub fn einsum(node: &Node) -> Result<Lowered, Refusal> {
     };
     let (order_a, order_b) = (order(a, &[&stack, &rows, &summed]), order(b, &[&stack, &summed, &columns]));
     let made = [stack, rows, columns].concat();
-    if made.len() != after.len() || made.len() > super::ranks::MOST_AXES || a.len().max(b.len()) > super::ranks::MOST_AXES {
+    if made.len() != after.len()
+        || made.len() > super::ranks::MOST_AXES
+        || a.len().max(b.len()) > super::ranks::MOST_AXES
+    {
         return Err(format!("{equation} of too many axes, or one twice").into());
     }
     let (made_shape, order_out, shape) = (lengths(&made)?, order(&made, &[&after]), lengths(&after)?);

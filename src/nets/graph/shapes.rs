@@ -67,11 +67,9 @@ pub fn constant_of_shape(node: &Node) -> Result<Lowered, Refusal> {
             .map(|&bytes| i32::from_le_bytes(bytes))
             .or(value.int32_data.first().copied())
             .map(|value| whole(value.into())),
-        9 => raw
-            .first()
-            .map(|&byte| i64::from(byte))
-            .or(value.int32_data.first().map(|&value| value.into()))
-            .map(whole),
+        9 => {
+            raw.first().map(|&byte| i64::from(byte)).or(value.int32_data.first().map(|&value| value.into())).map(whole)
+        }
         _ => None,
     };
     Lowered::known(known.ok_or("a value of a type that is not read, expected FLOAT, INT64, INT32 or BOOL")?)
@@ -151,13 +149,11 @@ fn cast_to(node: &Node, to: i64) -> Result<Lowered, Refusal> {
         Known::Computed(_) if !to_float && to != BOOL => {
             Err("whole numbers computed from the images, which this build does not compute with".into())
         }
-        Known::Computed(shape) if to == BOOL => {
-            Lowered::run(shape.clone(), &[0], |mut inputs| {
-                let x = inputs.remove(0);
-                let shape = x.shape.clone();
-                super::value::Array::new(x.flat().not_equal_elem(0.0).float(), &shape)
-            })
-        }
+        Known::Computed(shape) if to == BOOL => Lowered::run(shape.clone(), &[0], |mut inputs| {
+            let x = inputs.remove(0);
+            let shape = x.shape.clone();
+            super::value::Array::new(x.flat().not_equal_elem(0.0).float(), &shape)
+        }),
         Known::Computed(shape) => Lowered::run(shape.clone(), &[0], |mut inputs| inputs.remove(0)),
     }
 }

@@ -79,7 +79,8 @@ impl Program {
             let next = place.len();
             *place.entry(value).or_insert(next)
         };
-        let shape = |value: usize| compiled.known[value].as_ref().map_or(vec![], |known: &Known| known.shape().to_vec());
+        let shape =
+            |value: usize| compiled.known[value].as_ref().map_or(vec![], |known: &Known| known.shape().to_vec());
         let given = given.into_iter().map(|value| (place_of(value), shape(value))).collect();
         let mut steps = Vec::new();
         for step in kept {
@@ -200,13 +201,15 @@ impl GraphStage {
             seen.iter().for_each(|(name, activations)| taps.tap(name, activations));
             return left.into_iter().map(Activations::Vector).collect();
         }
-        let fitting = self.programs.iter().filter(|program| program.images <= images).max_by_key(|program| program.images);
+        let fitting =
+            self.programs.iter().filter(|program| program.images <= images).max_by_key(|program| program.images);
         let program = fitting.unwrap_or(&self.programs[0]);
         let mut left: Vec<Vec<Activations>> = Vec::new();
         let mut seen: Vec<(&str, Vec<Activations>)> = Vec::new();
         for first in (0..images).step_by(program.images) {
             let count = program.images.min(images - first);
-            let (part, tapped) = program.run(flat.iter().map(|x| filled(x.clone(), first, count, program.images)).collect());
+            let (part, tapped) =
+                program.run(flat.iter().map(|x| filled(x.clone(), first, count, program.images)).collect());
             left.resize_with(part.len(), Vec::new);
             left.iter_mut().zip(part).for_each(|(parts, x)| parts.push(first_of(Activations::Vector(x), count)));
             for (n, (name, activations)) in tapped.into_iter().enumerate() {

@@ -132,7 +132,11 @@ enum Source {
     Stored(Arc<Model>, usize),
     Given(Vec<f32>),
     /// One of the outputs of a node.
-    Computed { run: Prepare, output: usize, inputs: Vec<Rc<Constant>> },
+    Computed {
+        run: Prepare,
+        output: usize,
+        inputs: Vec<Rc<Constant>>,
+    },
 }
 
 /// Largest computed constant, in values, that is kept for those who ask again.
@@ -151,12 +155,7 @@ impl Constant {
     }
 
     /// An output of a node all of whose inputs are constants.
-    pub fn computed(
-        shape: &[usize],
-        run: Prepare,
-        output: usize,
-        inputs: Vec<Rc<Constant>>,
-    ) -> Self {
+    pub fn computed(shape: &[usize], run: Prepare, output: usize, inputs: Vec<Rc<Constant>>) -> Self {
         let source = Source::Computed { run, output, inputs };
         Self { shape: shape.to_vec(), source, kept: OnceCell::new() }
     }

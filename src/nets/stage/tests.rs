@@ -189,7 +189,7 @@ fn a_depthwise_convolution_between_points_is_one_step_unless_what_is_between_is_
         let z = b.convolution(mixed, Conv::new("z", Names::default(), 5, POINT));
         b.tap(z, "z", "Z");
         let (stages, _) = load(&b.finish(None));
-        assert_eq!(stages.iter().map(|stage| stage.steps.len()).collect::<Vec<_>>(), steps);
+        assert_eq!(stages.iter().map(|stage| stage.drawn().steps.len()).collect::<Vec<_>>(), steps);
         let mut taps = Taps::new(["y", "z"].map(String::from));
         stages.iter().fold(images(3, 6).1, |batch, stage| stage.forward(batch, &mut taps));
         taps.take().into_iter().map(|(_, tap)| f32s(&tap.into_data()).to_vec()).collect::<Vec<_>>()
@@ -221,7 +221,7 @@ fn convolutions_write_into_the_concatenation_unless_they_are_layers_or_taken_twi
         b.tap(all, "all", "A");
         let (stages, _) = load(&b.finish(None));
         let parts = |step: &&Step| matches!(step.role, Role::Part { .. });
-        assert_eq!(stages[0].steps.iter().filter(parts).count(), if tapped { 0 } else { 2 });
+        assert_eq!(stages[0].drawn().steps.iter().filter(parts).count(), if tapped { 0 } else { 2 });
         let all = stages[0].forward(images(3, 10).1, &mut Taps::default()).last().flat().into_data();
         f32s(&all).to_vec()
     };
