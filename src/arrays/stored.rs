@@ -256,6 +256,9 @@ impl StoredArray {
         let (outer, inner) = self.shape.split_at(leading);
         assert!(first + values.len() <= inner.iter().product(), "values of a vector of shape {inner:?}");
         assert!(row < outer.iter().product(), "a row of {outer:?}");
+        if values.is_empty() {
+            return Ok(());
+        }
         let start = place(row, outer, &self.strides[..leading]);
         let strides = &self.strides[leading..];
         let contiguous = inner

@@ -198,6 +198,18 @@ fn vectors_are_read_in_part_whatever_the_order() {
 }
 
 #[test]
+fn arrays_without_values_have_none_in_any_order() {
+    let directory = tempfile::tempdir().unwrap();
+    for order in [false, true] {
+        let path = saved(&directory, "a.npy", &npy("<f8", order, "2, 0, 3", &[]));
+        for transpose in [false, true] {
+            let array = open(&path, None, &Told { transpose, ..Told::default() }).unwrap();
+            assert_eq!(array.values().unwrap(), []);
+        }
+    }
+}
+
+#[test]
 fn rsms_are_read_as_they_were_written() {
     let directory = tempfile::tempdir().unwrap();
     let rsms = [Rsm::new(2, vec![1.0, 0.25, 0.25, 1.0]), Rsm::new(2, vec![1.0, 1.0 / 3.0, 1.0 / 3.0, 1.0])];
