@@ -135,7 +135,7 @@ fn draw_depths(material: &Material) -> Result<Vec<Drawing>, ReportError> {
             limits: Some((0.0, 1.0)),
             whole: false,
             labels: layers.iter().filter_map(label).collect(),
-            x_title: None,
+            x_title: material.said().axis,
             bars: false,
             bands: Vec::new(),
             curves: curves.collect(),
