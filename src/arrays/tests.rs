@@ -204,7 +204,7 @@ fn arrays_without_values_have_none_in_any_order() {
         let path = saved(&directory, "a.npy", &npy("<f8", order, "2, 0, 3", &[]));
         for transpose in [false, true] {
             let array = open(&path, None, &Told { transpose, ..Told::default() }).unwrap();
-            assert_eq!(array.values().unwrap(), []);
+            assert!(array.values().unwrap().is_empty());
         }
     }
 }
