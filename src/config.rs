@@ -91,6 +91,7 @@ pub struct NetworkConfig {
     #[serde(default)]
     pub name: String,
     /// An ONNX file: the network itself, graph and weights.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<PathBuf>,
     /// A published graph of the network; default: its first.
     pub form: Option<String>,
@@ -109,7 +110,7 @@ pub struct NetworkConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<Token>,
     /// What the network expects of an image, where it is not the published form's.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "InputConfig::is_the_forms")]
     pub input: InputConfig,
 }
 

@@ -10,7 +10,7 @@ use crate::nets::{Preprocess, Scaling};
 
 /// `[network.input]`: what a network expects of an image. What is left out is the published form's; of a file's graph,
 /// `values` or `scale` must be there.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct InputConfig {
     /// Height and width in pixels.
@@ -42,6 +42,11 @@ pub enum ChannelOrder {
 }
 
 impl InputConfig {
+    /// Whether nothing is said beside the published form.
+    pub fn is_the_forms(&self) -> bool {
+        *self == Self::default()
+    }
+
     /// From bytes to the network's numbers; `None` where nothing is said.
     ///
     /// # Errors

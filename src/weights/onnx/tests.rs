@@ -373,7 +373,10 @@ fn damaged_models_are_errors_that_say_what_is_wrong() {
     assert!(dims(&[5, 25]).contains("fc.weight: 480 bytes, its shape [5, 25] needs 500"));
     let message = refused("tiny.legacy.onnx", |graph| graph.initializer[0].raw_data = None);
     assert!(message.contains("fc.weight: 0 values, its shape [5, 24] needs 120"), "{message}");
-    let message = refused("tiny.legacy.onnx", |graph| graph.initializer[0].data_type = 3);
+    let message = refused("tiny.legacy.onnx", |graph| {
+        graph.initializer[0].data_type = 3;
+        graph.initializer[0].raw_data = Some(vec![0; 120].into());
+    });
     assert!(message.contains("fc.weight is of type INT8, expected FLOAT"), "{message}");
     let message = refused("tiny.legacy.onnx", |graph| graph.node[0].op_type = "QLinearConv".into());
     assert!(message.contains("is a quantized layer (QLinearConv)"), "{message}");
