@@ -65,7 +65,7 @@ pub(super) fn is_graph(file: &Path) -> bool {
 fn graph(file: &Path) -> Result<nets::GraphNetwork, Error> {
     const USUAL: usize = 224;
     let opened = nets::GraphNetwork::open(file, None);
-    opened.or_else(|_| nets::GraphNetwork::open(file, Some(USUAL))).map_err(Error::input)
+    opened.or_else(|error| nets::GraphNetwork::open(file, Some(USUAL)).map_err(|_| error)).map_err(Error::input)
 }
 
 /// What a graph takes, computes and gives; why it cannot be computed, if so.

@@ -166,7 +166,7 @@ pub fn one_vs_two(
     Ok((results, warnings))
 }
 
-/// The scores of some draws of [`one_vs_two`] by word model: what it takes as known.
+/// The scores of some draws of [`one_vs_two()`] by word model: what it takes as known.
 ///
 /// # Errors
 /// [`Error::Interrupted`] when asked to stop.

@@ -2,8 +2,8 @@
 //! draw by draw.
 //!
 //! A layer becomes a symmetric matrix of unit length in which the measure is `sum_ab A[p(a), p(b)] B[a, b]`, of which the
-//! entries on and above the diagonal are enough. The images' lie packed, [`CHUNK`] entries of all layers together; a
-//! layer of the words is re-indexed into the same places, [`DRAWS`] draws at a time, and all their products with all
+//! entries on and above the diagonal are enough. The images' lie packed, `CHUNK` entries of all layers together; a
+//! layer of the words is re-indexed into the same places, `DRAWS` draws at a time, and all their products with all
 //! layers are taken at once: a matrix product whose left side is never stored. Every product is summed in the same order
 //! whatever the batch and the threads. Re-indexing costs as much as 20 products, so where the images have fewer layers
 //! these are re-indexed, by the inverse of the draw.
