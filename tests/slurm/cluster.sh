@@ -85,11 +85,13 @@ pkill -KILL -n slurmstepd || true
 sleep 2
 node n2
 scontrol update nodename=n2 state=resume 2>/dev/null || true
-# Until no job is left; those that Slurm holds after a launch that failed are let go on, as an administrator would.
+# Until no job is left; those that Slurm holds after a launch that failed, or makes wait after a node that failed, are let
+# go on, as an administrator would.
 finish() {
     local started=$SECONDS job
     until [ -z "$(squeue -h)" ]; do
         for job in $(squeue -h -o '%i %r' | awk '/held/ {print $1}'); do scontrol release "$job"; done
+        for job in $(squeue -h -o '%i %r' | awk '/BeginTime/ {print $1}'); do scontrol update jobid="$job" starttime=now; done
         if ((SECONDS - started > 240)); then squeue; exit 1; fi
         sleep 1
     done
