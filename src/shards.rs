@@ -27,7 +27,7 @@ use crate::checksum;
 use crate::error::FileError;
 use crate::evaluation::Draws;
 use crate::plan::Plan;
-use crate::results::{Ledger, ResultsDir, write_json};
+use crate::results::{Ledger, ResultsDir, SCALES, write_json};
 
 /// What stands in the way of a shard or of their merge.
 #[derive(Debug, thiserror::Error)]
@@ -284,7 +284,9 @@ impl Shards {
         let state = |span: Span| {
             let ledger = Ledger::read(&self.groups_dir(span));
             let all = self.cut.matrices * span.len();
-            match ledger.groups.values().flatten().flatten().count() {
+            // A layer's scales are listed beside its matrix and are none.
+            let matrices = ledger.groups.iter().filter(|(file, _)| !file.starts_with(SCALES));
+            match matrices.flat_map(|(_, groups)| groups).flatten().count() {
                 _ if ledger.key != self.cut.keys.similarity => State::Missing,
                 found if found >= all => State::Done,
                 found => State::Part(found, all),

@@ -84,6 +84,15 @@ fn what_is_missing_or_damaged_is_named_as_commands() {
     assert!(said.contains("--groups 1-1   # not there"), "{said}");
 
     run_all(&commands[..commands.len() - 1]);
+    // A list without one of the shard's three matrices, as a kill leaves it.
+    let list = small.path("merged.shards/groups-1-1/rsm/finished.json");
+    let mut ledger: serde_json::Value = serde_json::from_slice(&std::fs::read(&list).unwrap()).unwrap();
+    ledger["groups"].as_object_mut().unwrap().remove("fire2.npy").unwrap();
+    std::fs::write(&list, ledger.to_string()).unwrap();
+    let status = call(&["status", &small.text("experiment.toml"), "--out", &small.text("merged")]);
+    let said = String::from_utf8(status.stdout).unwrap();
+    assert!(said.contains("groups: 1 of 2 shards done") && said.contains("groups 1-1: 2 of 3 matrices"), "{said}");
+    run_all(&commands[..1]);
     // A damaged matrix, a cut file of scores.
     let matrix = small.path("merged.shards/groups-1-1/rsm/pixels.npy");
     let mut bytes = std::fs::read(&matrix).unwrap();
