@@ -94,23 +94,18 @@ pub fn run(plan: Plan, fresh: bool, shards: Option<&Shards>, progress: &Progress
     let Plan { config, model, weights, inputs, test, placement, checksums, unchanged, images } = plan;
     let Inputs { manifest, words, warnings } = inputs;
     let directory = ResultsDir::new(config.out());
-    let layers: Vec<&str> = model.layers.iter().map(|layer| layer.name.as_str()).collect();
-    let (groups, concepts) = (manifest.groups.len(), manifest.concepts.len());
+    let groups = manifest.groups.len();
     let constant = config.two_vs_two.constant;
-    let needs_scales = config.needs_scales();
+    let open = kept(&config, &model, manifest.concepts.len());
     let _writing = progress.interrupt.writing();
     let _claim = directory.claim("run", &checksums.similarity, fresh).map_err(Error::input)?;
-    let Opened { mut checkpoint, damaged } =
-        Checkpoint::open(&directory, &layers, groups, concepts, constant, needs_scales);
+    let Opened { mut checkpoint, damaged } = open(&directory, groups);
     damaged.iter().for_each(|damaged| progress.line(format!("warning: {damaged}")));
 
     let mut known = Draws::default();
     if let Some(shards) = shards {
         known = shards.draws().map_err(Error::input)?;
-        let open = |directory: &ResultsDir, groups| {
-            Checkpoint::open(directory, &layers, groups, concepts, constant, needs_scales)
-        };
-        let groups = shards.groups(model.classifier.is_some(), open).map_err(Error::input)?;
+        let groups = shards.groups(model.classifier.is_some(), &open).map_err(Error::input)?;
         checkpoint.take(groups).map_err(Error::failed)?;
     }
     let first_half = FirstHalf {
@@ -165,6 +160,16 @@ pub fn run(plan: Plan, fresh: bool, shards: Option<&Shards>, progress: &Progress
     record.seconds.similarity = Some(similarity_seconds);
     finish(&comparison, record, &directory, started, progress)?;
     Ok(directory.root().to_path_buf())
+}
+
+/// Opens what a directory keeps of an experiment, for so many of its groups.
+fn kept(config: &Config, model: &Model, concepts: usize) -> impl Fn(&ResultsDir, usize) -> Opened + use<> {
+    let layers: Vec<String> = model.layers.iter().map(|layer| layer.name.clone()).collect();
+    let (constant, needs_scales) = (config.two_vs_two.constant, config.needs_scales());
+    move |directory, groups| {
+        let layers: Vec<&str> = layers.iter().map(String::as_str).collect();
+        Checkpoint::open(directory, &layers, groups, concepts, constant, needs_scales)
+    }
 }
 
 /// The image side of the tests.

@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use super::{FirstHalf, space};
-use crate::checkpoint::{Checkpoint, Kept, Opened};
+use super::{FirstHalf, kept, space};
+use crate::checkpoint::{Kept, Opened};
 use crate::error::Error;
 use crate::evaluation::{self, one_vs_two};
 use crate::finish;
@@ -32,13 +32,10 @@ pub fn groups(plan: Plan, shards: &Shards, span: Span, progress: &Progress) -> R
     let directory = shards.groups_dir(span);
     let _writing = progress.interrupt.writing();
     let _claim = directory.claim("shard", &checksums.similarity, false).map_err(Error::input)?;
-    let layers: Vec<&str> = model.layers.iter().map(|layer| layer.name.as_str()).collect();
-    let constant = config.two_vs_two.constant;
-    let Opened { mut checkpoint, damaged } =
-        Checkpoint::open(&directory, &layers, manifest.groups.len(), concepts, constant, config.needs_scales());
+    let Opened { mut checkpoint, damaged } = kept(&config, &model, concepts)(&directory, manifest.groups.len());
     damaged.iter().for_each(|damaged| progress.line(format!("warning: {damaged}")));
     let first_half = FirstHalf {
-        constant,
+        constant: config.two_vs_two.constant,
         model: &model,
         unchanged: &unchanged,
         manifest: &manifest,
@@ -57,17 +54,15 @@ pub fn draws(plan: Plan, shards: &Shards, span: Span, progress: &Progress) -> Re
     shards.check_draws(span).map_err(Error::input)?;
     let _writing = progress.interrupt.writing();
     let Plan { config, model, inputs, test, placement, .. } = plan;
-    let layers: Vec<&str> = model.layers.iter().map(|layer| layer.name.as_str()).collect();
-    let (constant, concepts) = (config.two_vs_two.constant, inputs.manifest.concepts.len());
-    let open = |directory: &ResultsDir, groups| Checkpoint::open(directory, &layers, groups, concepts, constant, false);
+    let open = kept(&config, &model, inputs.manifest.concepts.len());
     let whole = shards.groups(model.classifier.is_some(), open).map_err(Error::input)?;
     let mut predictions = Vec::new();
-    let mut kept: Vec<Kept> = layers.iter().map(|_| Kept::default()).collect();
+    let mut layers: Vec<Kept> = model.layers.iter().map(|_| Kept::default()).collect();
     for (_, shard) in whole {
         predictions.extend((0..shard.groups()).filter_map(|group| shard.classes(group)));
-        kept.iter_mut().zip(shard.finish()).for_each(|(layer, groups)| layer.rsms.extend(groups.rsms));
+        layers.iter_mut().zip(shard.finish()).for_each(|(layer, groups)| layer.rsms.extend(groups.rsms));
     }
-    let space = space(&model, &inputs.manifest, kept);
+    let space = space(&model, &inputs.manifest, layers);
     let (tested, inference) = (&config.two_vs_two, config.inference);
     let options = finish::options(tested, inference, config.seed, test.draws, &config.rsa.methods, &placement.device);
     let range = span.first..span.last + 1;
@@ -124,12 +119,9 @@ fn group_seconds(plan: Plan, progress: &Progress) -> Result<(f64, f64), Error> {
         stimuli: vec![inputs.manifest.stimuli[0][..tried].to_vec()],
     };
     let place = tempfile::tempdir().map_err(Error::failed)?;
-    let layers: Vec<&str> = model.layers.iter().map(|layer| layer.name.as_str()).collect();
-    let constant = config.two_vs_two.constant;
-    let directory = ResultsDir::new(place.path());
-    let Opened { mut checkpoint, .. } = Checkpoint::open(&directory, &layers, 1, tried, constant, false);
+    let Opened { mut checkpoint, .. } = kept(&config, &model, tried)(&ResultsDir::new(place.path()), 1);
     let first_half = FirstHalf {
-        constant,
+        constant: config.two_vs_two.constant,
         model: &model,
         unchanged: &unchanged,
         manifest: &manifest,
@@ -156,9 +148,8 @@ fn draw_seconds(plan: &Plan, progress: &Progress) -> Result<f64, Error> {
         rsms: (0..groups).map(|group| chance(concepts, (layer * groups + group) as u64)).collect(),
         scales: Vec::new(),
     };
-    let kept = (0..layers).map(of_layer);
     let manifest = Manifest { groups: inputs.manifest.groups[..groups].to_vec(), ..inputs.manifest.clone() };
-    let space = space(model, &manifest, kept.collect());
+    let space = space(model, &manifest, (0..layers).map(of_layer).collect());
     let (tested, draws) = (&config.two_vs_two, test.draws.clone());
     let options = finish::options(tested, config.inference, config.seed, draws, &config.rsa.methods, &placement.device);
     let mut draws = 4;
