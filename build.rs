@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 /// What the experiment reads, and whose work it is; folders with all that is in them.
-const CARRIED: [&str; 8] = [
+const CARRIED: [&str; 9] = [
     "NOTICE",
+    "configs/config.schema.json",
     "configs/quickstart.toml",
     "configs/quickstart_random.toml",
     "data/quickstart/glove.6B.100d.txt",
@@ -30,6 +31,10 @@ fn main() -> io::Result<()> {
         list += &format!("    ({name:?}, include_bytes!({:?})),\n", root.join(&file));
     }
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo gives a folder"));
+    // A packaged source knows its commit; elsewhere whoever builds may say it.
+    if let Some(commit) = fs::read_to_string(root.join(".cargo_vcs_info.json")).ok().as_deref().and_then(commit) {
+        println!("cargo::rustc-env=SEMGPU_COMMIT={commit}");
+    }
     fs::write(out.join("quickstart.rs"), list + "]\n")
 }
 
@@ -43,4 +48,9 @@ fn collect(root: &Path, name: &Path, files: &mut Vec<PathBuf>) -> io::Result<()>
     let mut inside: Vec<_> = fs::read_dir(&path)?.map(|entry| Ok(entry?.file_name())).collect::<io::Result<_>>()?;
     inside.sort();
     inside.iter().try_for_each(|entry| collect(root, &name.join(entry), files))
+}
+
+/// The commit in what `cargo package` writes of it.
+fn commit(info: &str) -> Option<&str> {
+    info.split_once("\"sha1\"")?.1.split('"').nth(1)
 }

@@ -172,6 +172,9 @@ enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
+    /// The configuration's JSON Schema on stdout, by which editors complete and check it
+    #[command(after_help = examples::SCHEMA)]
+    Schema,
     /// The manual page on stdout; into a folder, one page for each command too
     Man {
         /// Where the pages go
@@ -233,6 +236,10 @@ pub fn call(cli: Cli) -> Result<(), Error> {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "semgpu", &mut text);
             print(String::from_utf8_lossy(&text).trim_end());
+            Ok(())
+        }
+        Command::Schema => {
+            print(&format!("{:#}", semgpu::config::json_schema()));
             Ok(())
         }
         Command::Man { directory } => manual(directory.as_deref()),

@@ -3,9 +3,11 @@
 mod controls;
 mod network;
 mod options;
+mod schema;
 
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::device::Choice;
@@ -23,6 +25,7 @@ pub use controls::{ControlsConfig, Given};
 pub use network::{ChannelOrder, InputConfig};
 pub use options::{InferenceOptions, MOST_RESAMPLES, OptionError, Spaces, TestOptions, TestRequest, draws};
 pub(crate) use options::{check_measures, check_permutations, twice};
+pub use schema::json_schema;
 
 /// One experiment: a network, stimuli, word models, tests.
 ///
@@ -42,7 +45,7 @@ pub(crate) use options::{check_measures, check_permutations, twice};
 /// assert_eq!((config.seed, config.two_vs_two.permutations), (2018, 1000));
 /// # Ok::<(), toml::de::Error>(())
 /// ```
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Seeds the draws and random weights.
@@ -84,7 +87,7 @@ pub struct Config {
 }
 
 /// `[network]`.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NetworkConfig {
     /// One of `semgpu layers`; with a `file`, what results call it: the file's name if left out.
@@ -105,6 +108,7 @@ pub struct NetworkConfig {
     pub random: bool,
     /// A list of names, or `"all"`: `None`.
     #[serde(default, with = "all")]
+    #[schemars(schema_with = "schema::all_or_names")]
     pub layers: Option<Vec<String>>,
     /// What is tested of layers of tokens; default: the class token, without one their mean.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -115,7 +119,7 @@ pub struct NetworkConfig {
 }
 
 /// `[stimuli]`.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StimuliConfig {
     /// CSV with the columns `path,concept,group[,class_index][,category]`.
@@ -125,6 +129,7 @@ pub struct StimuliConfig {
     pub pixels: bool,
     /// A rule by name, or `"auto"`: `None`, the network form's.
     #[serde(default, with = "auto")]
+    #[schemars(schema_with = "schema::auto_or_rule")]
     pub resize: Option<Resize>,
     /// Share of the shorter side that `crop-*` keeps; default: the network form's.
     pub crop_pct: Option<f64>,
@@ -134,7 +139,7 @@ pub struct StimuliConfig {
 }
 
 /// `[[words]]`.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WordsConfig {
     /// As in figures and tables.
@@ -144,7 +149,7 @@ pub struct WordsConfig {
 }
 
 /// `[one_vs_two]`; what is left out is as in `[two_vs_two]`.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct OneVsTwoConfig {
     /// Draws of the null.
@@ -156,7 +161,7 @@ pub struct OneVsTwoConfig {
 }
 
 /// `[rsa]`.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RsaConfig {
     /// Correlations of the two RSMs' upper triangles, each with its null.
@@ -164,12 +169,14 @@ pub struct RsaConfig {
 }
 
 /// `[run]`.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RunConfig {
     /// `auto`, `cpu`, `gpu` or `gpu:N`.
+    #[schemars(with = "String")]
     pub device: Choice,
     /// Budget for activations and weights on the device: `"4 GiB"`.
+    #[schemars(with = "Option<String>")]
     pub memory: Option<Bytes>,
     /// CPU threads; default: all.
     pub threads: Option<usize>,

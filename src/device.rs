@@ -272,6 +272,19 @@ pub fn peak_memory_bytes() -> Option<u64> {
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
 }
 
+/// The processor, where the system tells, and the system: `Intel(R) Xeon(R) Processor, linux x86_64`.
+pub fn machine() -> String {
+    let system = format!("{} {}", std::env::consts::OS, std::env::consts::ARCH);
+    let listed = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let named = listed.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
+    let processor = named.map(|(_, name)| name.trim().to_string());
+    // Windows says it so.
+    match processor.or_else(|| std::env::var("PROCESSOR_IDENTIFIER").ok()) {
+        Some(processor) => format!("{processor}, {system}"),
+        None => system,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

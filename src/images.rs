@@ -21,7 +21,7 @@ pub const MIN_CROP_PCT: f64 = 0.01;
 /// Resize rules by name, as published networks use them.
 ///
 /// From equal pixels, results equal those of Pillow (up to 12) to the bit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Resize {
     /// Keras: the whole image squashed, nearest neighbour: source = floor((i + 0.5) * in / out), by Pillow's sums.

@@ -33,6 +33,9 @@ pub struct RunRecord {
     pub command: Command,
     /// What family-wise p-values are held against.
     pub maximum: Maximum,
+    /// Of what, when and how it was made.
+    #[serde(default)]
+    pub origin: Origin,
     /// Where it ran.
     pub device: Place,
     /// CPU threads.
@@ -193,6 +196,33 @@ pub struct Place {
     pub adapter: Option<Adapter>,
 }
 
+/// Of what, when and how results were made. Empty in records of before it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct Origin {
+    /// When the record was made, by the system's clock: UTC, as in RFC 3339.
+    pub date: String,
+    /// The commit that the program was built from, where its builder said: a packaged source, or `SEMGPU_COMMIT`.
+    pub commit: Option<String>,
+    /// The command line.
+    pub arguments: Vec<String>,
+    /// The processor and the system, `Intel(R) Xeon(R) Processor, linux x86_64`.
+    pub machine: String,
+}
+
+impl Origin {
+    /// This process, now.
+    fn here() -> Self {
+        let now = time::OffsetDateTime::now_utc().replace_nanosecond(0).unwrap_or(time::OffsetDateTime::UNIX_EPOCH);
+        Self {
+            date: now.format(&time::format_description::well_known::Rfc3339).unwrap_or_default(),
+            commit: option_env!("SEMGPU_COMMIT").map(str::to_string),
+            arguments: std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect(),
+            machine: device::machine(),
+        }
+    }
+}
+
 /// How long a command took.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
 pub struct Seconds {
@@ -241,6 +271,7 @@ impl RunRecord {
             semgpu: env!("CARGO_PKG_VERSION").to_string(),
             command,
             maximum: Maximum::Studentised,
+            origin: Origin::here(),
             device: Place {
                 kind: device.kind().to_string(),
                 name: device.name(),
@@ -364,6 +395,13 @@ impl RunRecord {
         };
         for text in record.warnings.iter_mut().chain(understood.into_iter().flatten()) {
             names.iter().for_each(|(whole, name)| *text = text.replace(whole, name));
+        }
+        for argument in &mut record.origin.arguments {
+            // `--words NAME=FILE` and `--set KEY=FILE` too.
+            *argument = match argument.split_once('=') {
+                Some((key, value)) if !key.contains(['/', '\\']) => format!("{key}={}", file_name(value)),
+                _ => file_name(argument).to_string(),
+            };
         }
         record
     }

@@ -58,3 +58,7 @@ Examples:
   semgpu completions bash > ~/.local/share/bash-completion/completions/semgpu
   semgpu completions zsh > ~/.zfunc/_semgpu
   semgpu completions powershell >> $PROFILE";
+
+pub(super) const SCHEMA: &str = "\
+Examples:
+  semgpu schema > config.schema.json       then, as the first line of a configuration: #:schema config.schema.json";

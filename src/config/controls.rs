@@ -4,19 +4,22 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::Args;
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::matrices::Source;
 
 /// Spaces that others are held against.
-#[derive(Clone, Debug, Default, PartialEq, Args, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Args, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ControlsConfig {
     /// Test again given this space: a layer (pixels), category, a word model, or NAME=FILE (repeatable).
     #[arg(long, value_name = "NAME[=FILE]")]
+    #[schemars(with = "Vec<String>")]
     pub given: Vec<Given>,
     /// Partition the layers' variance between these spaces, one to four (repeatable).
     #[arg(long, value_name = "NAME[=FILE]")]
+    #[schemars(with = "Vec<String>")]
     pub partition: Vec<Given>,
 }
 

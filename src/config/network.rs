@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::NetworkConfig;
@@ -10,12 +11,13 @@ use crate::nets::{Preprocess, Scaling};
 
 /// `[network.input]`: what a network expects of an image. What is left out is the published form's; of a file's graph,
 /// `values` or `scale` must be there.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct InputConfig {
     /// Height and width in pixels.
     pub size: Option<usize>,
     /// From bytes to the network's numbers, by a name that users know; see [`Preprocess::NAMED`].
+    #[schemars(schema_with = "super::schema::named_values")]
     pub values: Option<String>,
     /// Or in numbers: a byte times `scale`, minus `mean`, divided by `std`.
     pub scale: Option<f32>,
@@ -32,7 +34,7 @@ pub struct InputConfig {
 }
 
 /// The order of an image's channels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ChannelOrder {
     /// Red, green, blue.

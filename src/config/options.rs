@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use schemars::JsonSchema;
 use serde::de::{DeserializeOwned, IntoDeserializer};
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +21,7 @@ use crate::stats::rsa::Rsa;
 use crate::stats::scoring::{Constant, Ties};
 
 /// How accuracies are tested: `[two_vs_two]` of an experiment, options of `semgpu test`.
-#[derive(Clone, Debug, PartialEq, Args, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Args, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TestOptions {
     /// Draws of the null.
@@ -57,7 +58,7 @@ impl Default for TestOptions {
 }
 
 /// What p-values speak of, for every measure: `[inference]` of an experiment, options of `semgpu test`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Args, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Args, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct InferenceOptions {
     /// What the family-wise p covers: layers (of each word model), or words (the layers of all word models).

@@ -2,6 +2,7 @@
 //! for an image.
 
 use burn::tensor::{Device, Tensor, TensorData};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::activations::{Activations, Shape};
@@ -13,7 +14,7 @@ use crate::kernels::{Activation, LayerNorm};
 use crate::weights::{Kind, Names, Parameter, Parameters, Part, Transform, Variable, WeightsError};
 
 /// What a layer of tokens is tested as.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Token {
     /// The class token, the first: as many units as a token has dimensions.

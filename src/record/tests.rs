@@ -121,7 +121,14 @@ fn other_records_are_refused_by_their_number() {
 
 #[test]
 fn folders_of_the_machine_are_left_out() {
-    let clean = serde_json::to_value(read(&run_1()).unwrap().without_folders()).unwrap();
+    let mut record = read(&run_1()).unwrap();
+    let typed = ["/opt/semgpu", "run", "--set", "network.weights=/data/vgg16.pth", "/data/a=b/vgg16.toml"];
+    record.origin.arguments = typed.map(str::to_string).to_vec();
+    let clean = serde_json::to_value(record.without_folders()).unwrap();
+    assert_eq!(
+        clean["origin"]["arguments"],
+        json!(["semgpu", "run", "--set", "network.weights=vgg16.pth", "vgg16.toml"])
+    );
     assert_eq!(clean["config"]["network"]["weights"], "vgg16.safetensors");
     assert_eq!(clean["config"]["words"][0], json!({"name": "a/b", "file": "glove.txt"}));
     assert_eq!(clean["config"]["run"]["out"], "vgg16");

@@ -29,6 +29,7 @@ pub mod reference;
 #[cfg(test)]
 mod tests;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use gram::{Gram, Scales};
@@ -37,7 +38,7 @@ use super::Rsm;
 use super::rsa::Rsa;
 
 /// A measure of two spaces.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Measure {
     /// The 2 vs. 2 test.

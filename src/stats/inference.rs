@@ -48,6 +48,7 @@ use std::num::NonZeroU32;
 use std::ops::Range;
 use std::slice::from_ref;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Progress;
@@ -80,7 +81,7 @@ pub trait Statistic {
 }
 
 /// Which side of the null speaks against it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Tail {
     /// High values: words and images have more in common than by chance.
@@ -93,7 +94,7 @@ pub enum Tail {
 }
 
 /// What the maximum behind a family-wise p runs over.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Family {
     /// The layers of a network against one word model.

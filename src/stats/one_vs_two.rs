@@ -40,6 +40,7 @@ mod tests;
 use std::ops::Range;
 
 use rayon::prelude::*;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::inference::Statistic;
@@ -52,7 +53,7 @@ use super::{Interrupted, Progress, Rsm, report};
 pub const FEWEST_COLUMNS: usize = 5;
 
 /// Which columns a margin is taken over (module documentation).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Columns {
     /// All concepts of the group whose images are classified correctly, the predicted class's own among them.

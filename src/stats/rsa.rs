@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use rayon::prelude::*;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::inference::Statistic;
@@ -12,7 +13,7 @@ use super::permutation::Permutations;
 use super::{Interrupted, Progress, Rsm, report};
 
 /// How two upper triangles are compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rsa {
     /// Product-moment correlation of the entries.

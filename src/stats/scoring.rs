@@ -3,10 +3,11 @@
 //! Scores are integer half-points (a passed pair is 2, a pair whose rows are constant is 1), so accuracies compare
 //! exactly.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What a tie counts for: a pair whose matched and mismatched sums differ by rounding only.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Ties {
     /// Nothing: the paper's strict `>`.
@@ -58,7 +59,7 @@ impl Ties {
 }
 
 /// What to do with a constant activation row (a dead layer, a black image), which has no correlation.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Constant {
     /// Refuse it: name the image and the layer.

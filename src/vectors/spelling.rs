@@ -4,13 +4,14 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
 use super::{NotFinite, VectorsError, read_with_progress};
 
 /// Capitals.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Case {
     /// As the concept is written.
@@ -33,7 +34,7 @@ impl Case {
 }
 
 /// What stands between the words of a name of several words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Join {
     /// `golden retriever`
@@ -67,7 +68,7 @@ impl Join {
 ///
 /// Cases are tried in their order, for each the joins in theirs, the singular before the plural. The default tries the
 /// name as it is, then in lower case.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Spelling {
     /// Capitals, in the order tried.

@@ -10,7 +10,16 @@ pub fn html(record: Option<&RunRecord>) -> String {
         return "<p>The results have no run.json.</p>".to_string();
     };
     let device = &record.device;
-    let mut rows = vec![("semgpu", record.semgpu.clone()), ("Device", device.name.clone())];
+    let origin = &record.origin;
+    let version = match &origin.commit {
+        Some(commit) => format!("{}, commit {commit}", record.semgpu),
+        None => record.semgpu.clone(),
+    };
+    let mut rows = vec![("semgpu", version)];
+    let said =
+        [("Date", origin.date.clone()), ("Command", origin.arguments.join(" ")), ("Machine", origin.machine.clone())];
+    rows.extend(said.into_iter().filter(|(_, value)| !value.is_empty()));
+    rows.push(("Device", device.name.clone()));
     if let Some(adapter) = &device.adapter {
         rows.push(("Back-end, driver", format!("{}, {}", adapter.backend, adapter.driver)));
     }
