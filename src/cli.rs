@@ -1,29 +1,32 @@
-//! The commands; decides nothing.
+//! The command line, for the program and for Python's `semgpu`; decides nothing.
 
 mod concepts;
 mod examples;
 mod halves;
 mod inspect;
+mod memory;
 mod queries;
 mod quickstart;
 mod run;
 mod shards;
 
+use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use semgpu::config::MOST_RESAMPLES;
-use semgpu::device::Choice;
-use semgpu::error::{Error, FileError};
-use semgpu::progress::{Progress, Verbosity, say};
-use semgpu::results::{Results, ResultsDir};
-use semgpu::{bench, compare, export, plan, report};
+use crate::config::MOST_RESAMPLES;
+use crate::device::Choice;
+use crate::error::{Error, FileError};
+use crate::progress::{Progress, Verbosity, say};
+use crate::results::{Results, ResultsDir};
+use crate::{bench, compare, export, plan, report};
 
 use concepts::Concepts;
 use halves::{Similarity, Test};
+pub use memory::Memory;
 use quickstart::Quickstart;
 use run::Run;
 use shards::{Cutting, Merge, Shard, Status};
@@ -31,7 +34,7 @@ use shards::{Cutting, Merge, Shard, Status};
 /// Do the layers of a convolutional network gather the semantics that word vectors learn from text?
 #[derive(Parser)]
 #[command(version, arg_required_else_help = true, after_help = examples::FIRST)]
-pub struct Cli {
+struct Cli {
     /// Errors only
     #[arg(short, long, global = true, display_order = 996)]
     quiet: bool,
@@ -183,8 +186,36 @@ enum Command {
     },
 }
 
-/// Carries out a command.
-pub fn call(cli: Cli) -> Result<(), Error> {
+/// Carries out a command line, the program's name first; returns the exit code. Wrong usage ends the process at once.
+pub fn main(arguments: &[OsString]) -> u8 {
+    let called = arguments.first().map_or(Path::new("semgpu"), Path::new);
+    match call(Cli::parse_from(arguments), called) {
+        Ok(()) => 0,
+        Err(error) => {
+            say(&format!("error: {}", chain(&error)));
+            error.exit_code()
+        }
+    }
+}
+
+/// Keeps to themselves what Mesa and libwayland say of their surroundings on every start.
+///
+/// # Safety
+/// As [`std::env::set_var`]: no other thread may look at the environment meanwhile.
+pub unsafe fn quieten_drivers() {
+    let set = |name, value: &OsStr| {
+        // SAFETY: as the caller's.
+        unsafe { std::env::set_var(name, value) };
+    };
+    if std::env::var_os("MESA_VK_IGNORE_CONFORMANCE_WARNING").is_none() {
+        set("MESA_VK_IGNORE_CONFORMANCE_WARNING", "true".as_ref());
+    }
+    if cfg!(target_os = "linux") && std::env::var_os("XDG_RUNTIME_DIR").is_none() {
+        set("XDG_RUNTIME_DIR", std::env::temp_dir().as_os_str());
+    }
+}
+
+fn call(cli: Cli, called: &Path) -> Result<(), Error> {
     let verbosity = match (cli.quiet, cli.verbose) {
         (true, _) => Verbosity::Quiet,
         (_, true) => Verbosity::Verbose,
@@ -196,7 +227,7 @@ pub fn call(cli: Cli) -> Result<(), Error> {
         Command::Quickstart(arguments) => quickstart::quickstart(arguments, &progress),
         Command::Init { directory } => quickstart::init(&directory, &progress),
         Command::Run(arguments) => run::run(arguments, &progress),
-        Command::Shards(arguments) => shards::cut(arguments, &progress),
+        Command::Shards(arguments) => shards::cut(arguments, called, &progress),
         Command::Shard(arguments) => shards::shard(arguments, &progress),
         Command::Merge(arguments) => shards::merge(arguments, &progress),
         Command::Status(arguments) => shards::status(arguments),
@@ -239,7 +270,7 @@ pub fn call(cli: Cli) -> Result<(), Error> {
             Ok(())
         }
         Command::Schema => {
-            print(&format!("{:#}", semgpu::config::json_schema()));
+            print(&format!("{:#}", crate::config::json_schema()));
             Ok(())
         }
         Command::Man { directory } => manual(directory.as_deref()),

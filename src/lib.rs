@@ -27,6 +27,7 @@
 //! | [`features`], [`halves`] | another program's features or matrices | either half of the line on its own |
 //! | [`compare`] | results of several runs | their curves on one axis, paired tests of their differences |
 //! | [`export`] | a run's RSMs | other programs' files |
+//! | [`cli`] | words of a command line | one of all these, and an exit code |
 //!
 //! Words of the field used throughout: an *RSM* is the `[concepts, concepts]` Pearson correlation matrix of one space
 //! (words or one layer's activations), a *tap* is a layer's activation as it passes, a *draw* is one permutation of
@@ -91,3 +92,5 @@ pub mod features;
 pub mod compare;
 pub mod export;
 pub mod halves;
+
+pub mod cli;

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use semgpu::concepts::{self, Lemmas, Request};
-use semgpu::error::Error;
-use semgpu::plan;
-use semgpu::progress::Progress;
-use semgpu::vectors::{Case, Join, Spelling};
+use crate::concepts::{self, Lemmas, Request};
+use crate::error::Error;
+use crate::plan;
+use crate::progress::Progress;
+use crate::vectors::{Case, Join, Spelling};
 
 use super::{print, quickstart};
 

@@ -5,16 +5,16 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use semgpu::arrays::Told;
-use semgpu::config::TestRequest;
-use semgpu::device::Choice;
-use semgpu::error::Error;
-use semgpu::features::{Layout, Token};
-use semgpu::halves::{self, SimilarityRequest};
-use semgpu::matrices::Entries;
-use semgpu::names::read_lines;
-use semgpu::progress::Progress;
-use semgpu::stimuli::Manifest;
+use crate::arrays::Told;
+use crate::config::TestRequest;
+use crate::device::Choice;
+use crate::error::Error;
+use crate::features::{Layout, Token};
+use crate::halves::{self, SimilarityRequest};
+use crate::matrices::Entries;
+use crate::names::read_lines;
+use crate::progress::Progress;
+use crate::stimuli::Manifest;
 
 use super::run::print_page;
 use super::{print, threads, use_threads};

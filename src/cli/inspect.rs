@@ -4,14 +4,14 @@ use std::path::Path;
 
 use serde_json::json;
 
-use semgpu::checksum;
-use semgpu::error::Error;
-use semgpu::plan;
-use semgpu::progress::Progress;
-use semgpu::stimuli::Manifest;
-use semgpu::vectors::{self, Spelling};
-use semgpu::weights::{self, Rule, WeightsError, WeightsFile};
-use semgpu::wording::counted;
+use crate::checksum;
+use crate::error::Error;
+use crate::plan;
+use crate::progress::Progress;
+use crate::stimuli::Manifest;
+use crate::vectors::{self, Spelling};
+use crate::weights::{self, Rule, WeightsError, WeightsFile};
+use crate::wording::counted;
 
 use super::queries::{inspect_graph, is_graph};
 use super::{print, print_json};

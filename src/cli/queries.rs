@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use semgpu::config::{Bytes, Config};
-use semgpu::device::{self, Choice};
-use semgpu::error::Error;
-use semgpu::nets::Shape;
-use semgpu::plan::{self, Plan};
-use semgpu::progress::Progress;
-use semgpu::wording::counted;
-use semgpu::{bench, nets, results, weights};
+use crate::config::{Bytes, Config};
+use crate::device::{self, Choice};
+use crate::error::Error;
+use crate::nets::Shape;
+use crate::plan::{self, Plan};
+use crate::progress::Progress;
+use crate::wording::counted;
+use crate::{bench, nets, results, weights};
 
 use super::{print, print_json};
 

@@ -7,10 +7,10 @@ use std::{env, fs, io};
 
 use clap::Args;
 
-use semgpu::config::Config;
-use semgpu::device::Choice;
-use semgpu::error::{Error, FileError};
-use semgpu::progress::Progress;
+use crate::config::Config;
+use crate::device::Choice;
+use crate::error::{Error, FileError};
+use crate::progress::Progress;
 
 use super::{print, run, threads};
 

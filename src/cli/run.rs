@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use semgpu::config::{Bytes, Config};
-use semgpu::device::Choice;
-use semgpu::error::{Error, FileError};
-use semgpu::pipeline;
-use semgpu::plan::Plan;
-use semgpu::progress::Progress;
-use semgpu::results::ResultsDir;
-use semgpu::wording::{counted, grouped};
+use crate::config::{Bytes, Config};
+use crate::device::Choice;
+use crate::error::{Error, FileError};
+use crate::pipeline;
+use crate::plan::Plan;
+use crate::progress::Progress;
+use crate::results::ResultsDir;
+use crate::wording::{counted, grouped};
 
 use super::{print, threads, use_threads};
 

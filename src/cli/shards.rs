@@ -5,12 +5,12 @@ use std::time::Instant;
 
 use clap::Args;
 
-use semgpu::error::Error;
-use semgpu::pipeline;
-use semgpu::plan::Plan;
-use semgpu::progress::Progress;
-use semgpu::results::write_lines;
-use semgpu::shards::{Cut, Keys, Shards, Size, Span, State, quoted};
+use crate::error::Error;
+use crate::pipeline;
+use crate::plan::Plan;
+use crate::progress::Progress;
+use crate::results::write_lines;
+use crate::shards::{Cut, Keys, Shards, Size, Span, State, quoted};
 
 use super::run::{Experiment, describe, print_page};
 use super::{print, print_json};
@@ -85,7 +85,7 @@ fn seconds(text: &str) -> Result<f64, String> {
 }
 
 /// Checks every experiment, cuts it, and writes the tables of commands.
-pub(super) fn cut(arguments: Cutting, progress: &Progress) -> Result<(), Error> {
+pub(super) fn cut(arguments: Cutting, called: &Path, progress: &Progress) -> Result<(), Error> {
     let mut tables = [Vec::new(), Vec::new(), Vec::new()];
     for path in &arguments.configs {
         let started = Instant::now();
@@ -97,7 +97,7 @@ pub(super) fn cut(arguments: Cutting, progress: &Progress) -> Result<(), Error> 
         let matrices = plan.model.layers.len() + usize::from(plan.model.classifier.is_some());
         let told = (arguments.seconds_per_group, arguments.seconds_per_draw);
         let estimate = pipeline::estimate(plan, planned, told, progress)?;
-        let command = command(&arguments.experiment, path)?;
+        let command = command(called, &arguments.experiment, path)?;
         let cut = Cut::new(keys, command, matrices, (groups, permutations), estimate, arguments.size);
         progress.line(format!(
             "cut       {} shards of groups (a group {:.1} s), {} of draws (a draw {:.4} s), {:.1} s to start each",
@@ -125,12 +125,11 @@ pub(super) fn cut(arguments: Cutting, progress: &Progress) -> Result<(), Error> 
     Ok(())
 }
 
-/// What every command of an experiment says: `{}` stands for `shard` or `merge`.
-fn command(experiment: &Experiment, config: &Path) -> Result<String, Error> {
-    let called = PathBuf::from(std::env::args_os().next().unwrap_or_else(|| "semgpu".into()));
+/// What every command of an experiment says, of the program as it was called: `{}` stands for `shard` or `merge`.
+fn command(called: &Path, experiment: &Experiment, config: &Path) -> Result<String, Error> {
     let here = |path: PathBuf| std::path::absolute(path).map_err(Error::input);
     // A name alone is found on every machine's PATH, as it was here.
-    let program = if called.components().count() > 1 { here(called)? } else { called };
+    let program = if called.components().count() > 1 { here(called.into())? } else { called.into() };
     let mut words = vec![quoted(&program.display().to_string()), "{}".to_string()];
     words.push(quoted(&here(config.into())?.display().to_string()));
     words.extend(experiment.words().iter().map(|word| quoted(word)));

@@ -92,8 +92,8 @@ fn every_example_of_a_help_parses() {
 
 /// `--help` of every command, as a page.
 fn reference() -> String {
-    let mut page = "# Commands\n\nWhat `--help` says; written by `SEMGPU_BLESS=1 cargo test --release --bin semgpu`.\n"
-        .to_string();
+    let mut page =
+        "# Commands\n\nWhat `--help` says; written by `SEMGPU_BLESS=1 cargo test --release --lib cli`.\n".to_string();
     let mut command = Cli::command().term_width(100);
     command.build();
     page += &format!("\n```text\n{}```\n", command.render_help());
@@ -113,7 +113,7 @@ fn the_reference_of_commands_is_what_help_says() {
         fs::write(&path, &reference).unwrap();
     }
     let written = fs::read_to_string(&path).unwrap_or_default();
-    assert!(written == reference, "docs/commands.md is out of date: SEMGPU_BLESS=1 cargo test --release --bin semgpu");
+    assert!(written == reference, "docs/commands.md is out of date: SEMGPU_BLESS=1 cargo test --release --lib cli");
     for word in ["None", "Option<", "u64", "usize", "PathBuf"] {
         assert!(!reference.contains(word), "{word} is no word for people");
     }
