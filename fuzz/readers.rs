@@ -63,7 +63,7 @@ fn array(path: &Path) {
     if let Ok((_, arrays)) = arrays::open_all(path) {
         arrays.iter().for_each(|array| drop(array.values()));
     }
-    let source = Source { name: "a".into(), path: path.into(), array: None };
+    let source = Source { name: "a".into(), path: path.into(), array: None, given: None };
     drop(matrices::read(&source, Side::Images, &Reading::default()));
 }
 

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::FileError;
 
 pub use hdf5::{text_attribute, texts};
-pub use npy::write_npy;
+pub use npy::{lent, write_npy};
 pub use stored::{Labels, StoredArray};
 pub use text::Decimal;
 pub use write::{CORRELATION_DISTANCE, DISSIMILARITIES, RsmFile, RsmsOut, WriteEnding, write_rsms};

@@ -265,7 +265,7 @@ fn rsms(curve: &Curve) -> Result<Option<WordsAndLayers>, CompareError> {
     }
     let expected = curve.concepts.len();
     let read = |path: &PathBuf| {
-        let source = Source { name: curve.name.clone(), path: path.clone(), array: None };
+        let source = Source { name: curve.name.clone(), path: path.clone(), array: None, given: None };
         let reading = Reading { entries: Some(Entries::Similarities), ..Reading::default() };
         let read = matrices::read(&source, Side::Images, &reading)?;
         let rsms: Vec<Rsm> = read.into_iter().flat_map(|matrices| matrices.rsms).collect();

@@ -1,7 +1,9 @@
 //! Where the work runs: a GPU through Vulkan, Metal or DX12, or the CPU; chosen at run time.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::{Mutex, PoisonError};
 
 use burn::tensor::Device;
 use burn_wgpu::WgpuSetup;
@@ -229,7 +231,7 @@ pub fn select(choice: Choice) -> Result<Selected, DeviceError> {
             None => return Ok(cpu(format!("auto: {} is a software adapter; name it with gpu:0", listed[0].name))),
         },
     };
-    let device = open(instance, &found[adapter.index])
+    let device = opened(instance, &found, adapter.index)
         .map_err(|message| DeviceError::Refused { adapter: adapter.name.clone(), message })?;
     let binding_bytes = Gpu::of(&device).map_or(adapter.binding_bytes, |gpu| gpu.max_binding_bytes() as u64);
     Ok(Selected { device, adapter: Some(adapter.clone()), why, binding_bytes, memory_bytes: DEFAULT_MEMORY_BYTES })
@@ -247,6 +249,18 @@ fn enumerate() -> (wgpu::Instance, Vec<wgpu::Adapter>) {
     });
     let adapters = block_on(instance.enumerate_adapters(backends));
     (instance, adapters)
+}
+
+/// An adapter's device, opened once: Burn keeps for good what it has opened, and Python selects in every call.
+fn opened(instance: wgpu::Instance, adapters: &[wgpu::Adapter], index: usize) -> Result<Device, String> {
+    static OPENED: Mutex<BTreeMap<usize, Device>> = Mutex::new(BTreeMap::new());
+    let mut known = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(device) = known.get(&index) {
+        return Ok(device.clone());
+    }
+    let device = open(instance, &adapters[index])?;
+    known.insert(index, device.clone());
+    Ok(device)
 }
 
 fn open(instance: wgpu::Instance, adapter: &wgpu::Adapter) -> Result<Device, String> {

@@ -110,7 +110,23 @@ impl Features {
     /// # Errors
     /// [`FeaturesError`]: everything but the values.
     pub fn open(path: &Path, layout: &Layout) -> Result<Self, FeaturesError> {
-        let Opened { arrays, leading, axes, names } = if layout.stack { stacked(path)? } else { single(path, layout)? };
+        if layout.stack {
+            return Self::new(path, stacked(path)?, layout);
+        }
+        Self::of(arrays::open(path, layout.key.as_deref(), &layout.told)?, layout)
+    }
+
+    /// The vectors of one array; its values are not looked at.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn of(array: StoredArray, layout: &Layout) -> Result<Self, FeaturesError> {
+        let path = array.path().to_path_buf();
+        Self::new(&path, single(array, layout)?, layout)
+    }
+
+    fn new(path: &Path, opened: Opened, layout: &Layout) -> Result<Self, FeaturesError> {
+        let Opened { arrays, leading, axes, names } = opened;
         let vectors: usize = axes.iter().product();
         let (token, tokens) = tokens(path, &arrays[0], layout)?;
         let units =
@@ -219,6 +235,16 @@ impl Features {
                 self.concepts
             )
         })
+    }
+
+    /// The file, or what the caller's array is called in messages.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The file, if they are in one.
+    pub fn file(&self) -> Option<&Path> {
+        self.arrays[0].file()
     }
 
     /// How the axes of the file are.
@@ -337,8 +363,8 @@ struct Opened {
 }
 
 /// The one array: `[concepts, units]`, `[groups, concepts, units]`, or flattened.
-fn single(path: &Path, layout: &Layout) -> Result<Opened, FeaturesError> {
-    let array = arrays::open(path, layout.key.as_deref(), &layout.told)?;
+fn single(array: StoredArray, layout: &Layout) -> Result<Opened, FeaturesError> {
+    let path = array.path();
     if let Some((line, column, found)) = array.labels().missing.clone() {
         return Err(FeaturesError::Missing { path: path.into(), line, column, found });
     }

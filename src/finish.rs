@@ -104,21 +104,8 @@ pub fn finish(
     started: Instant,
     progress: &Progress,
 ) -> Result<(), Error> {
-    let Comparison { space, words, images, options, alignment, .. } = comparison;
-    let tested = if comparison.in_full { &words[..] } else { &[] };
-    let (mut results, mut warnings) = evaluation::evaluate(space, tested, options, progress)?;
-    let categories = comparison.categories.as_deref();
-    let (rows, more) = controls(space, tested, categories, &comparison.controls, options, progress)?;
-    results.append(rows);
-    warnings.extend(more);
-    if let Some(alignment) = alignment {
-        let (rows, said) = align(space, alignment, options, progress)?;
-        results.measures = rows;
-        warnings.extend(said);
-    }
-    if let Some(images) = images {
-        warnings.extend(images.rows(space, words, &options.known, &mut results, progress)?);
-    }
+    let Comparison { images, options, .. } = comparison;
+    let (results, warnings) = comparison.results(progress)?;
     warnings.iter().for_each(|warning| progress.line(format!("warning: {warning}")));
     record.warnings.extend(warnings);
     directory.remove_results().map_err(Error::failed)?;
@@ -133,6 +120,29 @@ pub fn finish(
 }
 
 impl Comparison {
+    /// Tests; the rows of all tables, and what the user should know.
+    ///
+    /// # Errors
+    /// The device fails, [`Error::Interrupted`].
+    pub fn results(&self, progress: &Progress) -> Result<(Results, Vec<String>), Error> {
+        let Self { space, words, images, options, alignment, .. } = self;
+        let tested = if self.in_full { &words[..] } else { &[] };
+        let (mut results, mut warnings) = evaluation::evaluate(space, tested, options, progress)?;
+        let categories = self.categories.as_deref();
+        let (rows, more) = controls(space, tested, categories, &self.controls, options, progress)?;
+        results.append(rows);
+        warnings.extend(more);
+        if let Some(alignment) = alignment {
+            let (rows, said) = align(space, alignment, options, progress)?;
+            results.measures = rows;
+            warnings.extend(said);
+        }
+        if let Some(images) = images {
+            warnings.extend(images.rows(space, words, &options.known, &mut results, progress)?);
+        }
+        Ok((results, warnings))
+    }
+
     fn write_matrices(&self, directory: &ResultsDir) -> Result<(), FileError> {
         let concepts = self.space.concepts.len();
         let layers = || self.space.layers.iter().filter(|_| self.images.is_none());

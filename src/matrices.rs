@@ -33,7 +33,7 @@ pub enum Entries {
     Distances,
 }
 
-/// Where a matrix is: a file, and in it one of several arrays.
+/// Where a matrix is: a file, and in it one of several arrays, or memory.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Source {
     /// What the matrix is of: the name of a word model or a layer.
@@ -42,6 +42,9 @@ pub struct Source {
     pub path: PathBuf,
     /// The array's name.
     pub array: Option<String>,
+    /// The array itself, of the caller's memory; the path is then empty.
+    #[serde(skip)]
+    pub given: Option<Box<StoredArray>>,
 }
 
 impl std::str::FromStr for Source {
@@ -55,7 +58,7 @@ impl std::str::FromStr for Source {
             Some((path, array)) => (path, Some(array.to_string())),
             None => (rest, None),
         };
-        Ok(Self { name: name.to_string(), path: path.into(), array })
+        Ok(Self { name: name.to_string(), path: path.into(), array, given: None })
     }
 }
 
@@ -166,6 +169,9 @@ impl std::fmt::Display for Read {
 /// # Errors
 /// [`MatrixError`] names the file and the first entry that is wrong, or what has to be said of it.
 pub fn read(source: &Source, side: Side, reading: &Reading) -> Result<Vec<Matrices>, MatrixError> {
+    if let Some(array) = &source.given {
+        return Ok(vec![of_array(source, side, reading, array)?]);
+    }
     let path = source.path.as_path();
     if path.is_dir() {
         let files = files(path, side)?;
@@ -174,7 +180,7 @@ pub fn read(source: &Source, side: Side, reading: &Reading) -> Result<Vec<Matric
         }
         let source = |path: PathBuf| {
             let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            Source { name, path, array: source.array.clone() }
+            Source { name, path, array: source.array.clone(), given: None }
         };
         let layers = files.into_iter().map(|path| read(&source(path), side, reading)).collect::<Result<Vec<_>, _>>()?;
         return Ok(layers.into_iter().flatten().collect());
@@ -194,14 +200,19 @@ pub fn read(source: &Source, side: Side, reading: &Reading) -> Result<Vec<Matric
             .collect();
     }
     let array = arrays::open(path, array.or(source.array.as_deref()), &reading.told)?;
+    Ok(vec![of_array(source, side, reading, &array)?])
+}
+
+/// The matrices of an array, all of one layer.
+fn of_array(source: &Source, side: Side, reading: &Reading, array: &StoredArray) -> Result<Matrices, MatrixError> {
     let count = match *array.shape() {
         [k, l] if k == l => 1,
         [groups, _] | [groups, _, _] => groups,
         _ => 1,
     };
     let part = Part { name: None, rdms: (0..count).collect(), groups: None };
-    let names = names_of(&array)?;
-    Ok(vec![matrices(source, side, reading.entries, &array, &names, part)?])
+    let names = names_of(array)?;
+    matrices(source, side, reading.entries, array, &names, part)
 }
 
 /// The shape and the matrices of a file that semgpu wrote, if they are RSMs still; of another shape than
@@ -276,7 +287,7 @@ fn matrices(
     names: &[Vec<String>],
     part: Part,
 ) -> Result<Matrices, MatrixError> {
-    let path = source.path.as_path();
+    let path = array.path();
     let shape = array.shape().to_vec();
     let (concepts, square) = match (&shape[..], condensed(&shape)) {
         (&[k, l] | &[_, k, l], _) if k == l => (k, true),
@@ -341,9 +352,9 @@ fn names_of(array: &StoredArray) -> Result<Vec<Vec<String>>, MatrixError> {
     let labels = array.labels();
     let mut names = labels.rows.clone();
     names.extend(labels.columns.clone());
-    if names.is_empty() {
-        let own = lines(&names::list_of(array.path()))?;
-        let list = if own.is_empty() { lines(&array.path().with_file_name(CONCEPTS))? } else { own };
+    if let Some(file) = array.file().filter(|_| names.is_empty()) {
+        let own = lines(&names::list_of(file))?;
+        let list = if own.is_empty() { lines(&file.with_file_name(CONCEPTS))? } else { own };
         names.push(list.iter().map(|name| names::plain(name)).filter(|name| !name.is_empty()).collect());
     }
     Ok(names)

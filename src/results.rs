@@ -18,7 +18,7 @@ pub use rows::{
     AccuracyRow, ComparisonRow, ConceptRow, ConfusedRow, ControlRow, GroupRow, LayersRow, LostRow, MeasureRow,
     MisclassifiedRow, OneVsTwoRow, PartitionRow, PredictionRow, Results, RsaRow, StimulusRow, WithinRow, WordsRow,
 };
-pub use table::{ResultsError, Table, read_table, write_table};
+pub use table::{ResultsError, Table, read_table, table_text, write_table};
 
 use std::io::{self, BufWriter, Write};
 use std::path::Path;

@@ -171,7 +171,7 @@ fn read(path: &Path, file: &Hdf5File, name: &str) -> Result<StoredArray, ArrayEr
         shape.reverse();
     }
     let length = bytes.len();
-    StoredArray::new(path, shape, order, value, Arc::new(Bytes::Held(bytes)), 0..length)
+    StoredArray::new(path, shape, order, value, Arc::new(Bytes::Held(bytes.into())), 0..length)
 }
 
 /// Every list of texts in the file, with its name: any of them may name rows.

@@ -70,7 +70,7 @@ fn open(path: &Path, names: &[&str], told: &Told) -> Result<Vec<StoredArray>, Ar
             let kind = if variable.complex { "complex".to_string() } else { class.to_string() };
             not_numbers(path, name, &kind)
         })?;
-        let bytes = Arc::new(Bytes::Held(variable.bytes.clone()));
+        let bytes = Arc::new(Bytes::Held(variable.bytes.clone().into()));
         let range = 0..bytes.len();
         let array = StoredArray::new(path, variable.shape.clone(), Order::Fortran, value, bytes, range)?;
         Ok(array.labelled(labels.clone()))

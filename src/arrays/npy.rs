@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use npyz::{DType, Endianness, NpyHeader, TypeChar, WriterBuilder};
+use npyz::{DType, Endianness, NpyHeader, TypeChar, TypeStr, WriterBuilder};
 
 use super::stored::{Bytes, Kind, Order, Reading, StoredArray, Value};
 use super::{ArrayError, ArrayFormat, Listed, malformed};
@@ -46,9 +46,24 @@ pub(super) fn decode(
     StoredArray::new(path, shape, order, value, bytes, data..end)
 }
 
+/// An array of the caller's memory in C order; `called` is its name in messages, `kind` its values' as NumPy's
+/// `__array_interface__` spells it: `<f4`.
+///
+/// # Errors
+/// Values of another type than real numbers of 8 to 64 bits; bytes that do not fill the shape.
+pub fn lent(called: &str, shape: &[usize], kind: &str, bytes: bytes::Bytes) -> Result<StoredArray, ArrayError> {
+    let value = kind.parse().ok().and_then(|plain| real(&plain));
+    let value = value.ok_or_else(|| ArrayError::NotNumbers { path: called.into(), found: kind.to_string() })?;
+    StoredArray::lent(called, shape, value, bytes)
+}
+
 /// The type of the values, if they are real numbers.
 pub(super) fn value(header: &NpyHeader) -> Option<Value> {
     let DType::Plain(plain) = header.dtype() else { return None };
+    real(&plain)
+}
+
+fn real(plain: &TypeStr) -> Option<Value> {
     let kind = match plain.type_char() {
         TypeChar::Float => Kind::Float,
         TypeChar::Int => Kind::Signed,

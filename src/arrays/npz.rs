@@ -61,7 +61,7 @@ fn open(path: &Path, names: &[&str], _: &Told) -> Result<Vec<StoredArray>, Array
         let packed = entry.compressed_size();
         Unpacked::new(entry, packed).read_to_end(&mut unpacked).map_err(FileError::at(path))?;
         let length = unpacked.len();
-        let array = npy::decode(path, NAME, Arc::new(Bytes::Held(unpacked)), 0, length)?;
+        let array = npy::decode(path, NAME, Arc::new(Bytes::Held(unpacked.into())), 0, length)?;
         arrays.push(array.labelled(labels.clone()));
     }
     Ok(arrays)

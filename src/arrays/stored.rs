@@ -1,5 +1,6 @@
 //! An array as it lies in a file: bytes, type and strides, decoded where it is read.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::ops::Range;
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use burn::tensor::{bf16, f16};
 
 use super::ArrayError;
+use crate::checksum;
 use crate::error::FileError;
 use crate::files;
 
@@ -23,9 +25,12 @@ pub struct Labels {
     pub missing: Option<(u64, usize, String)>,
 }
 
-/// An array of numbers, in a file or in memory.
+/// An array of numbers, in a file or in memory. Two are the same if they are one.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredArray {
     path: PathBuf,
+    /// Whether the path is of a file, and no name for an array of the caller's.
+    filed: bool,
     shape: Vec<usize>,
     /// Values from one index of an axis to the next.
     strides: Vec<usize>,
@@ -69,9 +74,23 @@ pub(super) enum Order {
 pub(super) enum Bytes {
     /// In a file of so many bytes: read as they are asked for.
     InFile(File, usize),
-    /// In memory: unpacked, or decoded.
-    Held(Vec<u8>),
+    /// In memory: unpacked, decoded, or the caller's.
+    Held(bytes::Bytes),
 }
+
+impl fmt::Debug for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{} bytes", self.len())
+    }
+}
+
+impl PartialEq for Bytes {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self, other)
+    }
+}
+
+impl Eq for Bytes {}
 
 impl Bytes {
     /// The whole of an open file.
@@ -169,7 +188,8 @@ impl StoredArray {
             Order::C => (1..shape.len()).rev().for_each(|axis| strides[axis - 1] = strides[axis] * shape[axis]),
             Order::Fortran => (1..shape.len()).for_each(|axis| strides[axis] = strides[axis - 1] * shape[axis - 1]),
         }
-        let array = Self { path: path.into(), shape, strides, value, bytes, range, labels: Labels::default() };
+        let labels = Labels::default();
+        let array = Self { path: path.into(), filed: true, shape, strides, value, bytes, range, labels };
         if order == Order::Fortran && array.shape.len() > 1 { array.held() } else { Ok(array) }
     }
 
@@ -183,13 +203,23 @@ impl StoredArray {
             });
             read.map_err(FileError::at(&self.path))?;
             self.range = 0..held.len();
-            self.bytes = Arc::new(Bytes::Held(held));
+            self.bytes = Arc::new(Bytes::Held(held.into()));
         }
         Ok(self)
     }
 
+    /// The same of the caller's memory, of which `called` is a name for messages.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub(super) fn lent(called: &str, shape: &[usize], value: Value, bytes: bytes::Bytes) -> Result<Self, ArrayError> {
+        let range = 0..bytes.len();
+        let held = Arc::new(Bytes::Held(bytes));
+        Ok(Self { filed: false, ..Self::new(Path::new(called), shape.to_vec(), Order::C, value, held, range)? })
+    }
+
     /// The array with what its file says of it.
-    pub(super) fn labelled(self, labels: Labels) -> Self {
+    pub(crate) fn labelled(self, labels: Labels) -> Self {
         Self { labels, ..self }
     }
 
@@ -210,14 +240,35 @@ impl StoredArray {
         &self.labels
     }
 
-    /// The file.
+    /// The file, or the name of an array of the caller's: what messages begin with.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The file, if it is in one: other files may stand beside it.
+    pub fn file(&self) -> Option<&Path> {
+        self.filed.then_some(&self.path)
+    }
+
+    /// SHA-256 of the caller's values as they lie in memory, of a file's its own.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn checksum(&self) -> Result<String, FileError> {
+        match &*self.bytes {
+            Bytes::Held(bytes) if !self.filed => Ok(checksum::of_bytes(&bytes[self.range.clone()])),
+            _ => checksum::sha256(&self.path),
+        }
     }
 
     /// Length of each axis.
     pub fn shape(&self) -> &[usize] {
         &self.shape
+    }
+
+    /// Whether the values are floats.
+    pub fn is_float(&self) -> bool {
+        self.value.is_float()
     }
 
     /// Whether the values are exact to more than f32: f64, or whole numbers.

@@ -204,7 +204,7 @@ impl Table {
         }
         let shape = vec![records.len() - layout.header, columns.len()];
         let length = values.len();
-        let bytes = Arc::new(Bytes::Held(values));
+        let bytes = Arc::new(Bytes::Held(values.into()));
         let array = StoredArray::new(path, shape, Order::C, Value::NATIVE_DOUBLE, bytes, 0..length)?;
         let labels = Labels { rows: layout.rows(&records), columns: layout.column_names(&records), missing };
         Ok(array.labelled(labels))

@@ -262,10 +262,39 @@ pub struct TestRequest {
 }
 
 impl TestRequest {
+    /// A test of spaces that leaves its results in `out`, all else as `semgpu test` does it by itself.
+    pub fn new(words: Vec<Source>, images: Vec<Source>, out: PathBuf) -> Self {
+        Self {
+            words,
+            images,
+            layers: None,
+            axis: None,
+            unordered: false,
+            network: "images".to_string(),
+            reading: Reading::default(),
+            concepts: None,
+            by_order: false,
+            categories: None,
+            options: TestOptions::default(),
+            inference: InferenceOptions::default(),
+            controls: ControlsConfig::default(),
+            rsa: Vec::new(),
+            measures: Vec::new(),
+            neighbours: super::neighbours(),
+            features: None,
+            kernels: None,
+            seed: super::seed(),
+            device: Choice::default(),
+            out,
+            fresh: false,
+        }
+    }
+
     /// What is read.
     pub fn inputs(&self) -> impl Iterator<Item = &Path> {
-        let matrices = self.words.iter().chain(&self.images).map(|source| &source.path);
-        matrices
+        let sources = self.words.iter().chain(&self.images);
+        let files = sources.filter(|source| source.given.is_none()).map(|source| &source.path);
+        files
             .chain(&self.concepts)
             .chain(&self.layers)
             .chain(&self.categories)

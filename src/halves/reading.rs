@@ -63,7 +63,8 @@ impl Wanted<'_> {
     pub fn read(&self, progress: &Progress) -> Result<Inputs, HalvesError> {
         let (mut models, mut of_space) = (Vec::new(), Vec::new());
         for source in self.words {
-            if self.features.is_none_or(|features| !features.hold(Side::Words)) && words::is_vectors(&source.path) {
+            let features = source.given.is_some() || self.features.is_some_and(|features| features.hold(Side::Words));
+            if !features && words::is_vectors(&source.path) {
                 of_space.push((source.name.clone(), String::new()));
                 models.push(Found::Vectors(source.clone()));
                 continue;

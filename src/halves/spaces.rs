@@ -6,9 +6,9 @@
 
 use std::path::Path;
 
-use super::HalvesError;
 use super::reading::Wanted;
-use crate::arrays::{self, ArrayError, DISSIMILARITIES, Told};
+use super::{HalvesError, given};
+use crate::arrays::{self, ArrayError, DISSIMILARITIES, StoredArray, Told};
 use crate::error::{Error, FileError};
 use crate::features::{Features, Layout};
 use crate::matrices::{self, Entries, Matrices, MatrixError, Read, Side, Source};
@@ -29,6 +29,12 @@ impl Wanted<'_> {
         progress: &Progress,
     ) -> Result<Vec<Matrices>, HalvesError> {
         let features = self.features.is_some_and(|features| features.hold(side));
+        if let Some(array) = &source.given {
+            return Ok(match given::are_rsms(array)? {
+                true => matrices::read(source, side, self.reading)?,
+                false => vec![self.of_features(source, side, progress)?],
+            });
+        }
         if !features && !self.spaces {
             return Ok(matrices::read(source, side, self.reading)?);
         }
@@ -52,10 +58,16 @@ impl Wanted<'_> {
     }
 
     fn of_features(&self, source: &Source, side: Side, progress: &Progress) -> Result<Matrices, HalvesError> {
-        let layout = Layout { key: source.array.clone(), told: self.reading.told.clone(), ..Layout::default() };
-        let features = Features::open(&source.path, &layout)?;
+        let features = match &source.given {
+            Some(array) => given::features(StoredArray::clone(array))?,
+            None => {
+                let (key, told) = (source.array.clone(), self.reading.told.clone());
+                Features::open(&source.path, &Layout { key, told, ..Layout::default() })?
+            }
+        };
+        let path = features.path();
         let task = progress.task(features.work());
-        task.now(format!("{}: {}", source.name, source.path.display()));
+        task.now(format!("{}: {}", source.name, path.display()));
         let groups = 0..features.groups;
         let reduced: Vec<_> = groups
             .map(|group| features.reduced(group, progress, &task))
@@ -63,12 +75,15 @@ impl Wanted<'_> {
             .map_err(|error| HalvesError::Reading(Box::new(error)))?;
         let (rsms, scales): (Vec<_>, Vec<_>) = reduced.into_iter().unzip();
         let names: Vec<Vec<String>> = features.concept_names.iter().cloned().collect();
-        let names = if names.is_empty() { names_beside(&source.path, features.concepts)? } else { names };
+        let names = match features.file().filter(|_| names.is_empty()) {
+            Some(file) => names_beside(file, features.concepts)?,
+            None => names,
+        };
         let shown = |names: &Vec<String>| [0, 1, names.len() - 1].map(|n| names[n].clone()).to_vec();
         let read = Read {
             side,
             name: source.name.clone(),
-            path: source.path.clone(),
+            path: path.into(),
             shape: features.shape().to_vec(),
             form: "features".to_string(),
             entries: Entries::Similarities,
@@ -92,7 +107,8 @@ fn names_beside(path: &Path, concepts: usize) -> Result<Vec<Vec<String>>, FileEr
 /// Where each layer of a source is.
 fn parts(source: &Source, side: Side) -> Result<Vec<Source>, HalvesError> {
     let path = source.path.as_path();
-    let layer = |name: String, path: &Path, array: Option<String>| Source { name, path: path.into(), array };
+    let layer =
+        |name: String, path: &Path, array: Option<String>| Source { name, path: path.into(), array, given: None };
     let results = ResultsDir::new(path);
     if path.is_dir() && results.matrices().is_dir() && results.record().is_file() {
         let rows =

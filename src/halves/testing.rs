@@ -13,12 +13,12 @@ use crate::error::{Error, FileError};
 use crate::evaluation::alignment::{Alignment, WordSpace};
 use crate::evaluation::{LayerRsms, Space, Words};
 use crate::finish::{self, Comparison, finish};
-use crate::matrices::{Read, Side};
+use crate::matrices::{Read, Side, Source};
 use crate::names::{NAME, is_name};
 use crate::plan::{Own, control_sums};
 use crate::progress::Progress;
 use crate::record::{self, Command, MatrixChecksums, RunRecord};
-use crate::results::{ResultsDir, figure_name};
+use crate::results::{Results, ResultsDir, figure_name};
 use crate::stats::alignment::Measure;
 use crate::stats::permutation::Permutations;
 use crate::stats::scoring::Constant;
@@ -100,8 +100,8 @@ impl Test {
         };
         let controls = own.controls(&request.controls, &request.reading)?;
         let checksums = MatrixChecksums {
-            words: sums(&read, Side::Words)?,
-            images: sums(&read, Side::Images)?,
+            words: sums(&request.words, &read, Side::Words)?,
+            images: sums(&request.images, &read, Side::Images)?,
             controls: control_sums(&request.controls)?,
         };
         let device = device::select(request.device)?;
@@ -122,6 +122,14 @@ impl Test {
         Ok(Self { directory, experiment, comparison, device, record, warnings })
     }
 
+    /// Tests, and writes nothing.
+    ///
+    /// # Errors
+    /// The device fails, [`Error::Interrupted`].
+    pub fn results(&self, progress: &Progress) -> Result<Results, Error> {
+        Ok(self.comparison.results(progress)?.0)
+    }
+
     /// Tests, and writes tables, matrices, figures and `run.json` as a run does; returns their directory.
     ///
     /// # Errors
@@ -138,14 +146,16 @@ impl Test {
 }
 
 /// The checksum of each file of a side, by the name of what is in it.
-fn sums(read: &[Read], side: Side) -> Result<BTreeMap<String, String>, FileError> {
+fn sums(sources: &[Source], read: &[Read], side: Side) -> Result<BTreeMap<String, String>, FileError> {
+    let given = |name: &str| sources.iter().find(|source| source.name == name)?.given.as_ref();
     // The layers of an archive are one file.
     let mut known: BTreeMap<&Path, String> = BTreeMap::new();
     let mut sums = BTreeMap::new();
     for read in read.iter().filter(|read| read.side == side) {
-        let sum = match known.get(read.path.as_path()) {
-            Some(sum) => sum.clone(),
-            None => sha256(&read.path)?,
+        let sum = match (known.get(read.path.as_path()), given(&read.name)) {
+            (Some(sum), _) => sum.clone(),
+            (None, Some(array)) => array.checksum()?,
+            (None, None) => sha256(&read.path)?,
         };
         known.insert(&read.path, sum.clone());
         sums.insert(read.name.clone(), sum);

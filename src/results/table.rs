@@ -82,14 +82,23 @@ fn file<T: Table>(directory: &Path) -> PathBuf {
 /// # Errors
 /// As [`write_atomically`].
 pub fn write_table<T: Table>(directory: &Path, rows: &[T]) -> Result<(), FileError> {
-    write_atomically(&file::<T>(directory), |file| {
-        let mut table = csv::WriterBuilder::new().has_headers(false).from_writer(file);
-        table.write_record(T::header())?;
-        for row in rows {
-            table.serialize(row)?;
-        }
-        table.flush()
-    })
+    write_atomically(&file::<T>(directory), |file| encode(file, rows))
+}
+
+/// The text of the file that [`write_table`] writes.
+pub fn table_text<T: Table>(rows: &[T]) -> String {
+    let mut text = Vec::new();
+    encode(&mut text, rows).expect("memory takes what is written");
+    String::from_utf8(text).expect("cells are UTF-8")
+}
+
+fn encode<T: Table>(file: impl io::Write, rows: &[T]) -> io::Result<()> {
+    let mut table = csv::WriterBuilder::new().has_headers(false).from_writer(file);
+    table.write_record(T::header())?;
+    for row in rows {
+        table.serialize(row)?;
+    }
+    table.flush()
 }
 
 /// Reads a table of `directory`; columns are found by name, further columns are ignored.
