@@ -1,8 +1,17 @@
-"""The module against NumPy; `.ci/wheel` runs it in a fresh environment. Plain asserts: needs no test runner."""
+"""The module against NumPy and the command; `.ci/wheel` runs it in a fresh environment. Plain asserts: needs no runner."""
 
+import json
 import math
+import os
 import runpy
+import signal
+import subprocess
+import sys
+import sysconfig
 import tempfile
+import threading
+import time
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +20,8 @@ import semgpu
 
 #: Correlations of float32 features of size 1, summed in float64: half a unit in the last place of a feature.
 ROUNDED = 1e-6
+
+PROGRAM = str(Path(sysconfig.get_path("scripts"), "semgpu"))
 
 random = np.random.default_rng(1)
 
@@ -24,6 +35,10 @@ def raises(kind, call, *words):
     raise AssertionError(f"expected {kind.__name__}")
 
 
+def command(*arguments, **options):
+    return subprocess.run([PROGRAM, *map(str, arguments)], capture_output=True, text=True, check=False, **options)
+
+
 def test_rsm_is_numpys():
     x = random.normal(size=(12, 30))
     for kind in (np.float64, np.float32):
@@ -31,6 +46,35 @@ def test_rsm_is_numpys():
     groups = random.normal(size=(2, 12, 30))
     expected = np.stack([np.corrcoef(group) for group in groups])
     assert np.abs(semgpu.rsm(groups, device="cpu") - expected).max() < ROUNDED
+
+
+def test_every_layout_and_type_is_read_as_it_is():
+    x = random.integers(0, 100, size=(9, 40))
+    expected = semgpu.rsm(x.astype(np.float64))
+    for kind in ("<f2", ">f4", "<f8", ">f8", "i1", "<i4", ">i8", "u1", "<u8"):
+        assert np.array_equal(semgpu.rsm(x.astype(kind)), expected), kind
+    assert np.array_equal(semgpu.rsm(x > 50), semgpu.rsm((x > 50).astype(float)))
+    for other in (np.asfortranarray(x), np.repeat(x, 2, axis=1)[:, ::2], x[:, ::-1][:, ::-1], x.tolist()):
+        assert np.array_equal(semgpu.rsm(other), expected)
+    found = semgpu.rsm(x)
+    found[0, 0] = 2.0
+    assert found.flags.owndata is False and found.dtype == np.float64 and found[0, 0] == 2.0
+    for wrong in (x.astype(complex), x.astype("U3"), x.astype(object), x.astype("M8[s]")):
+        raises(ValueError, lambda wrong=wrong: semgpu.rsm(wrong), "x: values of type")
+
+
+def test_an_array_is_read_where_it_lies():
+    try:
+        import resource
+    except ImportError:
+        return
+    unit = 1 if sys.platform == "darwin" else 1024
+    peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    x = random.normal(size=(40, 1_200_000))
+    before = peak()
+    semgpu.rsm(x)
+    # Beside the array there are 64 MiB of standardised values.
+    assert peak() - before < x.nbytes / 2, peak() - before
 
 
 def test_a_tensor_is_an_array():
@@ -52,6 +96,13 @@ def test_a_tensor_is_an_array():
 
     x = random.normal(size=(6, 9)).astype(np.float32)
     assert np.array_equal(semgpu.rsm(Tensor(x), device="cpu"), semgpu.rsm(x, device="cpu"))
+    try:
+        import torch
+    except ImportError:
+        return
+    tensor = torch.tensor(x, requires_grad=True)
+    assert np.array_equal(semgpu.rsm(tensor), semgpu.rsm(x))
+    assert np.array_equal(semgpu.rsm(tensor.bfloat16()), semgpu.rsm(tensor.bfloat16().float()))
 
 
 def accuracy(w, i):
@@ -76,6 +127,36 @@ def test_the_test_is_its_definition():
     assert again["accuracy"] == table["accuracy"] and again["p_value"] == table["p_value"]
 
 
+def test_numbers_are_the_commands_to_the_bit():
+    words, layers = random.normal(size=(11, 20)), {"a": random.normal(size=(3, 11, 50)), "b": random.normal(size=(3, 11, 7))}
+    names = [f"c{n}" for n in range(11)]
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        np.save(folder / "words.npy", words)
+        (folder / "concepts.txt").write_text("\n".join(names))
+        images = []
+        for name, layer in layers.items():
+            np.save(folder / f"{name}.npy", layer.astype(np.float32))
+            images += ["--images", f"{name}={folder / name}.npy"]
+            done = command("similarity", folder / f"{name}.npy", "--groups", 3, "--out", folder / "rsm.npy")
+            assert done.returncode == 0, done.stderr
+            assert np.array_equal(np.load(folder / "rsm.npy"), semgpu.rsm(layer.astype(np.float32)))
+        layers = {name: layer.astype(np.float32) for name, layer in layers.items()}
+        for measure, table in (("2v2", "accuracy"), ("cka", "measures"), ("rsa-spearman", "measures")):
+            out, own = folder / measure, folder / f"own-{measure}"
+            asked = ["--permutations", 30, "--seed", 7, "--device", "cpu", "--concepts", folder / "concepts.txt"]
+            asked += [] if measure == "2v2" else ["--measure", measure]
+            done = command("test", "--words", f"w={folder / 'words.npy'}", *images, "--features", *asked, "--out", out)
+            assert done.returncode == 0, done.stderr
+            options = {"permutations": 30, "seed": 7, "measure": measure, "device": "cpu", "concepts": names}
+            found = semgpu.test({"w": words}, layers, **options)
+            # As text: cells without a number are NaN, which equals nothing.
+            assert repr(found) == repr(semgpu.read(out)[table])
+            assert repr(found) == repr(semgpu.test({"w": words}, layers, **options, out=own))
+            for path in [*out.glob("*.csv"), *out.glob("rsm/*.npy")]:
+                assert path.read_bytes() == (own / path.relative_to(out)).read_bytes(), path
+
+
 def test_results_are_read():
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, "results")
@@ -86,25 +167,209 @@ def test_results_are_read():
         assert {name: found["accuracy"][name] for name in ("layer", "accuracy")} == {
             name: table[name] for name in ("layer", "accuracy")
         }
-        assert found["rsm"]["images"].shape[-2:] == (6, 6) and found["run"]["command"] == "test"
+        assert {name: rsm.shape for name, rsm in found["rsm"].items()} == {"images": (1, 6, 6), "words.words": (6, 6)}
+        assert np.allclose(found["scales"]["words.words"], [[row.mean(), row.std(), 9] for row in words])
+        assert found["scales"].keys() == found["rsm"].keys() and found["run"]["command"] == "test"
         assert found["concepts"]["concept"] == names
         assert (out / "report.html").exists()
 
 
 def test_wrong_input_is_said():
-    raises(ValueError, lambda: semgpu.rsm([1.0, 2.0]), "shape [2]")
-    raises(ValueError, lambda: semgpu.rsm(np.full((5, 3), math.nan)), "features.npy")
+    raises(ValueError, lambda: semgpu.rsm([1.0, 2.0]), "x: shape [2]")
+    raises(ValueError, lambda: semgpu.rsm(np.full((5, 3), math.nan)), "x: ", "row 0")
     x = random.normal(size=(8, 5))
-    raises(ValueError, lambda: semgpu.test(x, x[:7], permutations=1), "concepts")
+    raises(ValueError, lambda: semgpu.test(x, x[:7], permutations=1), "layers: 7 concepts, expected 8 as in words")
+    flat = x.copy()
+    flat[3] = 1.0
+    raises(ValueError, lambda: semgpu.test({"w": x}, {"a": x, "b/c": flat}), 'layers["b/c"]: ', "row 3")
+    raises(ValueError, lambda: semgpu.test(x, {}), "layers: expected at least one array")
+    raises(ValueError, lambda: semgpu.test(x, x, measure="ckb"), "ckb", "cka")
+    for wrong in (-1, 2**64, 1.5):
+        raises(ValueError, lambda wrong=wrong: semgpu.test(x, x, permutations=wrong), f"permutations {wrong}: expected a")
+    raises(ValueError, lambda: semgpu.test(x, x, concepts=["a"] * 8), "stands twice")
+    raises(ValueError, lambda: semgpu.test(semgpu.rsm(x), x, measure="cka"), "words: a matrix of correlations")
+    raises(ValueError, lambda: semgpu.rsm(x, device="gpu:999"), "gpu:999")
+    raises(ValueError, lambda: semgpu.rsm(x, device="tpu"), "tpu")
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "mine").write_text("mine")
+        raises(ValueError, lambda: semgpu.test(x, x, out=folder), "not a results directory")
     raises(ValueError, lambda: semgpu.read("nowhere"), "no run.json")
 
 
-def test_the_example_runs():
-    runpy.run_path(str(Path(__file__).parents[1] / "example.py"))
+#: A test that takes minutes.
+def long():
+    x = random.normal(size=(150, 20))
+    semgpu.test(x, {str(n): random.normal(size=(5, 150, 20)) for n in range(20)}, permutations=100_000, device="cpu")
+
+
+def test_other_threads_run_meanwhile():
+    x, count, done = random.normal(size=(60, 300_000)), 0, threading.Event()
+
+    def counts():
+        nonlocal count
+        while not done.is_set():
+            count += 1
+            time.sleep(0.001)
+
+    other = threading.Thread(target=counts)
+    other.start()
+    started = time.monotonic()
+    semgpu.rsm(x)
+    taken, counted = time.monotonic() - started, count
+    done.set()
+    other.join()
+    assert taken > 0.05 and counted > 100 * taken, (taken, counted)
+    results = []
+    words, layer = random.normal(size=(9, 8)), random.normal(size=(9, 8))
+    call = lambda: results.append(semgpu.test(words, layer, permutations=50, device="cpu"))
+    threads = [threading.Thread(target=call) for _ in range(4)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    assert len(results) == 4 and len(set(map(repr, results))) == 1
+
+
+def test_ctrl_c_stops_a_test():
+    if sys.platform == "win32":
+        return
+    # A shell's job in the background is started without.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    pressed = None
+
+    def press():
+        nonlocal pressed
+        pressed = time.monotonic()
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Timer(1.5, press).start()
+    raises(KeyboardInterrupt, long)
+    taken = time.monotonic() - pressed
+    assert taken < 2, taken
+    # And it goes on.
+    test_rsm_is_numpys()
+
+
+def test_a_forked_process_is_told():
+    if not hasattr(os, "fork"):
+        return
+    semgpu.rsm(random.normal(size=(5, 6)))
+    child = os.fork()
+    if child == 0:
+        try:
+            semgpu.rsm(random.normal(size=(5, 6)))
+        except RuntimeError as error:
+            os._exit(0 if "forked" in str(error) else 1)
+        os._exit(2)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_the_command_is_the_program():
+    assert command("--version").stdout.split()[1] == metadata.version("semgpu")
+    assert command("layers", "vgg16").returncode == 0
+    wrong = command("layers", "nonet")
+    assert wrong.returncode == 2 and wrong.stderr.startswith("error: ") and not wrong.stdout
+    assert command("nonsense").returncode == 2
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "a.csv").write_text("1,2,x\n3,4,5\n")
+        assert command("similarity", Path(folder, "a.csv"), "--out", Path(folder, "b.npy")).returncode == 2
+    if sys.platform == "win32":
+        return
+    # `| head`
+    child = subprocess.Popen([PROGRAM, "layers", "vgg16", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    child.stdout.close()
+    assert child.wait() == 0 and not child.stderr.read()
+    child.stderr.close()
+    # Closed: what it writes goes into no file.
+    with tempfile.TemporaryDirectory() as folder:
+        started = f'"{PROGRAM}" init "{folder}/start" >&- <&-'
+        closed = subprocess.run(["sh", "-c", started], stderr=subprocess.PIPE, text=True, check=False)
+        assert closed.returncode == 0, closed.stderr
+        again = subprocess.run([PROGRAM, "init", f"{folder}/start"], capture_output=True, text=True, check=False)
+        assert again.returncode == 0, "every file is as it should be: " + again.stderr
+    if Path("/dev/full").exists():
+        with open("/dev/full", "w") as full:
+            full = subprocess.run([PROGRAM, "layers"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        assert full.returncode == 1 and "stdout" in full.stderr
+
+
+def test_ctrl_c_stops_the_command():
+    if sys.platform == "win32":
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = [PROGRAM, "quickstart", "--out", f"{folder}/out", "--device", "cpu"]
+        child = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for line in child.stderr:
+            if line.startswith("memory"):
+                break
+        time.sleep(0.5)
+        child.send_signal(signal.SIGINT)
+        _, said = child.communicate(timeout=60)
+        assert child.returncode == 130, (child.returncode, said)
+        assert "Traceback" not in said
+
+
+def test_types_hold():
+    try:
+        import mypy.api
+    except ImportError:
+        print("(mypy is not installed) ", end="")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        user = Path(folder, "user.py")
+        user.write_text(
+            "import numpy as np\nimport semgpu\n"
+            "x = np.zeros((3, 4))\n"
+            "matrix = semgpu.rsm(x, device='cpu')\n"
+            "reveal_type(matrix)\n"
+            "table: dict[str, list[object]] = semgpu.test({'w': x}, x, permutations=9, concepts=['a', 'b', 'c'], out=None)\n"
+            "rows: int = len(semgpu.read('somewhere')['accuracy']['layer'])\n"
+            "semgpu.test(x, x, permutations='many')  # type: ignore[arg-type]\n"
+        )
+        said, wrong, code = mypy.api.run(["--strict", "--cache-dir", folder, "-p", "semgpu"])
+        assert code == 0, said + wrong
+        said, wrong, code = mypy.api.run(["--strict", "--cache-dir", folder, str(user)])
+        assert code == 0 and "numpy.ndarray" in said and "float" in said, said + wrong
+
+
+def test_the_notebook_says_what_it_shows():
+    path = Path(__file__).parents[1] / "example.ipynb"
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    shown = [text(cell["outputs"]) for cell in cells]
+    assert any(shown)
+    try:
+        import ipykernel  # noqa: F401
+        import nbclient
+        import nbformat
+    except ImportError:
+        print("(nbclient is not installed: its cells alone) ", end="")
+        run("\n".join("".join(cell["source"]) for cell in cells))
+        return
+    executed = nbformat.read(path, as_version=4)
+    with tempfile.TemporaryDirectory() as folder:
+        nbclient.NotebookClient(executed, timeout=120, resources={"metadata": {"path": folder}}).execute()
+    cells = [cell for cell in executed.cells if cell.cell_type == "code"]
+    assert [text(cell.outputs) for cell in cells] == shown
+
+
+def text(outputs):
+    """What a cell prints."""
+    return "".join("".join(output["text"]) for output in outputs if output["output_type"] == "stream")
+
+
+def run(code):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "notebook.py")
+        path.write_text(code, encoding="utf-8")
+        here = os.getcwd()
+        os.chdir(folder)
+        try:
+            runpy.run_path(str(path))
+        finally:
+            os.chdir(here)
 
 
 if __name__ == "__main__":
     for name, check in list(globals().items()):
         if name.startswith("test_"):
             check()
-            print(f"{name} ok")
+            print(f"{name} ok", flush=True)
