@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use crate::arrays;
 use crate::checksum;
 use crate::error::FileError;
-use crate::imagenet::CLASSES;
 use crate::results::{Ledger, ResultsDir};
 use crate::stats::Rsm;
 use crate::stats::alignment::Scales;
@@ -63,12 +62,12 @@ struct Groups {
 impl Checkpoint {
     /// Opens the matrices of `directory` for these layers: what an earlier run of its experiment finished is reused, if it
     /// is as it was left and holds under the rule for constant images. A layer without scales, as earlier versions left them,
-    /// is not where a measure `needs_scales`.
+    /// is not where a measure `needs_scales`. The network has so many `classes`.
     pub fn open(
         directory: &ResultsDir,
         layers: &[&str],
         groups: usize,
-        concepts: usize,
+        (concepts, classes): (usize, usize),
         constant: Constant,
         needs_scales: bool,
     ) -> Opened {
@@ -94,9 +93,9 @@ impl Checkpoint {
             layer
         };
         let layers = layers.iter().map(|&name| layer(name)).collect();
-        let class = |value: &f64| (0.0..CLASSES as f64).contains(value) && value.fract() == 0.0;
-        let classes = |values: &[f64]| (!values.iter().all(class)).then(|| "not classes of ImageNet".to_string());
-        let answers = read(directory.answers(), &[concepts], &classes);
+        let class = |value: &f64| (0.0..classes as f64).contains(value) && value.fract() == 0.0;
+        let known = |values: &[f64]| (!values.iter().all(class)).then(|| "not classes of the network".to_string());
+        let answers = read(directory.answers(), &[concepts], &known);
         Opened { checkpoint: Self { directory: directory.clone(), ledger, concepts, layers, answers }, damaged }
     }
 
@@ -305,7 +304,7 @@ mod tests {
         first.ledger.write(&directory).unwrap();
         let lacks = |needs_scales| {
             let Opened { checkpoint: again, damaged } =
-                Checkpoint::open(&directory, &["conv1", "fc1"], 2, 2, Constant::Error, needs_scales);
+                Checkpoint::open(&directory, &["conv1", "fc1"], 2, (2, 1000), Constant::Error, needs_scales);
             assert_eq!(damaged, [""; 0]);
             again.lacks("conv1", 0)
         };
@@ -314,15 +313,16 @@ mod tests {
 
     fn open(out: &Path, constant: Constant) -> (Checkpoint, Vec<String>) {
         let Opened { checkpoint, damaged } =
-            Checkpoint::open(&ResultsDir::new(out), &["conv1", "fc1"], 2, 2, constant, false);
+            Checkpoint::open(&ResultsDir::new(out), &["conv1", "fc1"], 2, (2, 1000), constant, false);
         (checkpoint, damaged)
     }
 
     #[test]
     fn answers_are_kept_group_by_group() {
         let out = tempfile::tempdir().unwrap();
-        let open =
-            || Checkpoint::open(&ResultsDir::new(out.path()), &["logits"], 2, 3, Constant::Error, false).checkpoint;
+        let open = || {
+            Checkpoint::open(&ResultsDir::new(out.path()), &["logits"], 2, (3, 1000), Constant::Error, false).checkpoint
+        };
         let mut first = open();
         assert_eq!(first.classes(0), None);
         first.put_classes(1, &[0, 999, 7]).unwrap();

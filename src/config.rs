@@ -106,6 +106,9 @@ pub struct NetworkConfig {
     /// Random weights instead: a control.
     #[serde(default)]
     pub random: bool,
+    /// A list of the classes that it tells apart, where they are not ImageNet's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classes: Option<PathBuf>,
     /// A list of names, or `"all"`: `None`.
     #[serde(default, with = "all")]
     #[schemars(schema_with = "schema::all_or_names")]
@@ -307,7 +310,7 @@ impl Config {
         };
         let text = toml::Value::String(value.trim().to_string());
         let is_path = match key.trim().split('.').collect::<Vec<_>>()[..] {
-            ["network", "weights" | "file"] | ["stimuli", "manifest"] | ["run", "out"] => true,
+            ["network", "weights" | "file" | "classes"] | ["stimuli", "manifest"] | ["run", "out"] => true,
             ["words", _, last] => last == "file",
             _ => false,
         };
@@ -341,12 +344,13 @@ impl Config {
     /// Every file that has to be there, by its key.
     pub fn inputs(&self) -> impl Iterator<Item = (String, &Path)> {
         let weights = self.network.weights.iter().map(|path| ("network.weights".to_string(), path.as_path()));
+        let classes = self.network.classes.iter().map(|path| ("network.classes".to_string(), path.as_path()));
         let manifest = ("stimuli.manifest".to_string(), self.stimuli.manifest.as_path());
         let words = self.words.iter().enumerate();
         let words = words.map(|(n, words)| (format!("words.{n}.file ({})", words.name), words.file.as_path()));
         let controls =
             self.controls.sources().map(|source| (format!("controls ({})", source.name), source.path.as_path()));
-        weights.chain([manifest]).chain(words).chain(controls)
+        weights.chain(classes).chain([manifest]).chain(words).chain(controls)
     }
 
     /// The manifest's folder, which its paths are relative to.

@@ -11,6 +11,7 @@
 //! | [`device`] | `auto`, `cpu`, `gpu:N` | a Burn device and the memory it has |
 //! | [`imagenet`] | | the 1000 classes and their names |
 //! | [`vectors`] | a word-vector file | one vector per concept |
+//! | [`classes`] | a list of names | the classes of another network |
 //! | [`images`] | an image file | RGB bytes of the network's size |
 //! | [`weights`], [`nets`] | a weights file | a network as a list of stages with named taps |
 //! | [`stimuli`] | a manifest of images | normalised batches on the device, decoded ahead |
@@ -62,6 +63,8 @@ pub mod device;
 pub mod imagenet;
 pub mod images;
 pub mod vectors;
+
+pub mod classes;
 
 pub mod nets;
 pub mod weights;

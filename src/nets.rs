@@ -4,6 +4,7 @@
 
 mod activations;
 pub mod alexnet;
+mod arrival;
 mod blueprint;
 mod builder;
 pub mod efficientnet_lite0;
@@ -24,6 +25,7 @@ pub mod vit;
 use burn::tensor::Tensor;
 
 pub use activations::{Activations, Shape};
+pub use arrival::{Arrival, FirstNorm};
 pub use blueprint::{Blueprint, Layer, StageSpec};
 pub use builder::{Builder, Conv, Value};
 pub use graph::GraphNetwork;

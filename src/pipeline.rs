@@ -92,7 +92,7 @@ pub enum PipelineError {
 pub fn run(plan: Plan, fresh: bool, shards: Option<&Shards>, progress: &Progress) -> Result<PathBuf, Error> {
     let started = Instant::now();
     let Plan { config, model, weights, inputs, test, placement, checksums, unchanged, images } = plan;
-    let Inputs { manifest, words, warnings } = inputs;
+    let Inputs { manifest, words, warnings, .. } = inputs;
     let directory = ResultsDir::new(config.out());
     let groups = manifest.groups.len();
     let constant = config.two_vs_two.constant;
@@ -166,9 +166,10 @@ pub fn run(plan: Plan, fresh: bool, shards: Option<&Shards>, progress: &Progress
 fn kept(config: &Config, model: &Model, concepts: usize) -> impl Fn(&ResultsDir, usize) -> Opened + use<> {
     let layers: Vec<String> = model.layers.iter().map(|layer| layer.name.clone()).collect();
     let (constant, needs_scales) = (config.two_vs_two.constant, config.needs_scales());
+    let classes = model.classes.count();
     move |directory, groups| {
         let layers: Vec<&str> = layers.iter().map(String::as_str).collect();
-        Checkpoint::open(directory, &layers, groups, concepts, constant, needs_scales)
+        Checkpoint::open(directory, &layers, groups, (concepts, classes), constant, needs_scales)
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Every user error appears here, before any work.
 
+mod arrival;
 mod controls;
 mod error;
 mod model;
@@ -28,6 +29,7 @@ use crate::files::Unchanged;
 use crate::images;
 use crate::matrices::Reading;
 use crate::names::{NAME, is_name};
+use crate::nets::Arrival;
 use crate::progress::Progress;
 use crate::record::Checksums;
 use crate::results::ResultsDir;
@@ -67,6 +69,8 @@ pub struct Inputs {
     pub manifest: Manifest,
     /// The word models with their RSMs.
     pub words: Vec<Words>,
+    /// How images arrive at the network's first normalization, where it has one.
+    pub arrival: Option<Arrival>,
     /// Things the user should know.
     pub warnings: Vec<String>,
 }
@@ -91,14 +95,18 @@ impl Plan {
     pub fn new(config: Config, progress: &Progress) -> Result<Self, PlanError> {
         check_values(&config)?;
         check_files(&config)?;
-        let (model, weights) = Model::new(&config)?;
-        let manifest = Manifest::read(&config.stimuli.manifest)?;
+        let (model, mut weights) = Model::new(&config)?;
+        let mut manifest = Manifest::read(&config.stimuli.manifest)?;
+        model.classify(&config, &mut manifest)?;
         check_out(&config, &model, &manifest)?;
         let unchanged = Unchanged::of(&model.files)?;
         let words_unchanged = Unchanged::of(&words_files(&config)?)?;
         let images = check_images(&manifest)?;
         let placement = Placement::new(&config, &model, manifest.concepts.len())?;
+        let arrival = arrival::arrival(&model, &mut weights, &manifest)?;
         let (mut inputs, test) = read(&config, &model, manifest, progress)?;
+        inputs.arrival = arrival.as_ref().map(|(arrival, _)| *arrival);
+        inputs.warnings.extend(arrival.and_then(|(_, doubt)| doubt));
         inputs.warnings.extend(weights.notes());
         let checksums = checksums(&config, &model, &inputs.manifest, checksum::of_parts(&images), &placement)?;
         words_unchanged.check()?;
@@ -138,7 +146,7 @@ fn check_out(config: &Config, model: &Model, manifest: &Manifest) -> Result<(), 
     let lists = words_files(config)?;
     let files = model.files.iter().chain(&lists).map(PathBuf::as_path);
     let inputs = [config.stimuli.manifest.as_path()].into_iter().chain(files).chain(words).chain(images);
-    let inputs = inputs.chain(config.controls.paths());
+    let inputs = inputs.chain(config.network.classes.as_deref()).chain(config.controls.paths());
     Ok(ResultsDir::new(config.out()).check(inputs)?)
 }
 
@@ -162,14 +170,15 @@ fn read(config: &Config, model: &Model, manifest: Manifest, progress: &Progress)
         return Err(PlanError::NoCategories(config.stimuli.manifest.clone()));
     }
     let draws = draws(config.seed, concepts, strata.as_deref());
-    let others = words::other_classes(config, &manifest)?;
+    let others = words::other_classes(config, &model.classes, &manifest)?;
     let mut warnings = manifest.doubts();
     warnings.extend(config.two_vs_two.doubt(manifest.categories.as_deref()));
     let models = words::read(config, &manifest, &others, progress, &mut warnings)?;
     let (lexicon, one_vs_two) = match &config.one_vs_two {
-        None => (Lexicon::of_manifest(&manifest), None),
+        None => (Lexicon::of_manifest(&manifest, &model.classes), None),
         Some(section) => {
-            let (lexicon, test) = words::one_vs_two(config, section, &manifest, &models, &others, strata)?;
+            let (lexicon, test) =
+                words::one_vs_two(config, section, (&manifest, &model.classes), &models, &others, strata)?;
             (lexicon, Some(test))
         }
     };
@@ -183,7 +192,7 @@ fn read(config: &Config, model: &Model, manifest: Manifest, progress: &Progress)
         groups: manifest.groups.len(),
     };
     let controls = own.controls(&config.controls, &Reading::default())?;
-    Ok((Inputs { manifest, words, warnings }, Test { draws, lexicon, one_vs_two, controls }))
+    Ok((Inputs { manifest, words, arrival: None, warnings }, Test { draws, lexicon, one_vs_two, controls }))
 }
 
 /// Every image there and of a known format; their checksums, group by group.
@@ -225,8 +234,9 @@ fn checksums(
     ]);
     let word_sum = |file: &Path| -> Result<_, PlanError> { Ok(checksum::of_files(&vectors::files(file)?)?) };
     let words = config.words.par_iter().map(|words| word_sum(&words.file)).collect::<Result<_, _>>()?;
+    let classes = config.network.classes.as_deref().map(sha256).transpose()?;
     let controls = control_sums(&config.controls)?;
-    Ok(Checksums { weights, words, images, similarity, controls })
+    Ok(Checksums { weights, words, images, similarity, classes, controls })
 }
 
 /// The checksum of every file that is controlled for, by name.

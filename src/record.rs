@@ -151,6 +151,9 @@ pub struct Checksums {
     pub images: String,
     /// Over all that decides the RSMs: two runs with the same value share their finished layers.
     pub similarity: String,
+    /// The list of the network's classes, if it is not ImageNet's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classes: Option<String>,
     /// Files that are controlled for, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub controls: BTreeMap<String, String>,

@@ -349,6 +349,17 @@ pub enum WeightsError {
         /// What was found, what was expected, the remedy.
         problem: String,
     },
+    /// A graph for the weights of a transformer.
+    #[error(
+        "{}: an ONNX file renames, transposes and shares a transformer's weights, so that none can be told to be {network}'s; it \
+         is a network of its own: [network] file = {path:?} in place of name and weights", path.display()
+    )]
+    Transformer {
+        /// The file.
+        path: PathBuf,
+        /// The network.
+        network: String,
+    },
     /// Its computation graph is another form's.
     #[error(
         "{}: is of another form of {network}, and network.form is \"{form}\": {reason}; set form = \"{fits}\"",

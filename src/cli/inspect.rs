@@ -13,7 +13,7 @@ use crate::vectors::{self, Spelling};
 use crate::weights::{self, Rule, WeightsError, WeightsFile};
 use crate::wording::counted;
 
-use super::queries::{inspect_graph, is_graph};
+use super::queries::{graph, is_graph, print_graph};
 use super::{print, print_json};
 
 /// Published files by how their SHA-256 begins; PyTorch puts the first eight digits into the names of its files.
@@ -65,10 +65,14 @@ pub(super) struct Asked<'a> {
 }
 
 pub(super) fn inspect(file: &Path, asked: &Asked, json: bool, progress: &Progress) -> Result<(), Error> {
+    if let Some(name) = asked.network.filter(|_| is_graph(file)) {
+        plan::network(name, asked.form).and_then(|(_, network)| Ok(network.reads(file)?)).map_err(Error::input)?;
+    }
     let open = match weights::open(file) {
         Err(WeightsError::Format { .. }) if asked.network.is_none() && vectors::sniff(file).is_ok() => {
             return word_vectors(file, asked.manifest, json, progress);
         }
+        Err(error) if asked.network.is_none() && is_graph(file) => return graph_alone(file, error, json, progress),
         opened => opened.map_err(Error::input)?,
     };
     let about = About::of(file)?;
@@ -76,16 +80,30 @@ pub(super) fn inspect(file: &Path, asked: &Asked, json: bool, progress: &Progres
         Some(network) => account(open.as_ref(), &about, network, asked.form, json),
         None => {
             if !json && is_graph(file) {
-                inspect_graph(file, progress);
+                match graph(file) {
+                    Ok(graph) => print_graph(&graph, file),
+                    Err(error) => progress.line(format!("no network for network.file: {error}")),
+                }
             }
-            tensors(open.as_ref(), &about, json)
+            tensors(open.tensors(), &about, json)
         }
     }
 }
 
+/// A graph whose weights are of no network of ours: its constants, as the file names them.
+fn graph_alone(file: &Path, weights: WeightsError, json: bool, progress: &Progress) -> Result<(), Error> {
+    let graph = graph(file).map_err(|error| {
+        progress.line(format!("no network for network.file: {error}"));
+        Error::input(weights)
+    })?;
+    if !json {
+        print_graph(&graph, file);
+    }
+    tensors(graph.constants(), &About::of(file)?, json)
+}
+
 /// Every tensor of a weights file.
-fn tensors(file: &dyn WeightsFile, about: &About, json: bool) -> Result<(), Error> {
-    let tensors = file.tensors();
+fn tensors(tensors: Vec<(String, Vec<usize>)>, about: &About, json: bool) -> Result<(), Error> {
     if json {
         let rows: Vec<_> = tensors.iter().map(|(name, shape)| json!({"name": name, "shape": shape})).collect();
         let About { format, sha256, published } = about;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::config::{Bytes, Config};
 use crate::device::{self, Choice};
 use crate::error::Error;
+use crate::imagenet::CLASSES;
 use crate::nets::Shape;
 use crate::plan::{self, Plan};
 use crate::progress::Progress;
@@ -62,29 +63,30 @@ pub(super) fn is_graph(file: &Path) -> bool {
 }
 
 /// The graph of a file, for images of the usual size where it does not say.
-fn graph(file: &Path) -> Result<nets::GraphNetwork, Error> {
+pub(super) fn graph(file: &Path) -> Result<nets::GraphNetwork, Error> {
     const USUAL: usize = 224;
     let opened = nets::GraphNetwork::open(file, None);
     opened.or_else(|error| nets::GraphNetwork::open(file, Some(USUAL)).map_err(|_| error)).map_err(Error::input)
 }
 
-/// What a graph takes, computes and gives; why it cannot be computed, if so.
-pub(super) fn inspect_graph(file: &Path, progress: &Progress) {
-    match graph(file) {
-        Ok(graph) => {
-            let all = graph.layers.iter().filter(|layer| !layer.on_request).count();
-            let classes = if graph.classifier.is_some() { ", ImageNet's classes" } else { "" };
-            print(&format!("graph: {}", graph.summary()));
-            print(&format!(
-                "layers: {all} with layers = \"all\", {} in all (semgpu layers {}); {} stages, {} of weights{classes}",
-                graph.layers.len(),
-                file.display(),
-                graph.stages.len(),
-                Bytes(graph.weight_bytes)
-            ));
+/// What a graph takes, computes and gives.
+pub(super) fn print_graph(graph: &nets::GraphNetwork, file: &Path) {
+    let all = graph.layers.iter().filter(|layer| !layer.on_request).count();
+    let classes = match graph.classifier(CLASSES) {
+        Some(_) => ", ImageNet's classes".to_string(),
+        None => {
+            let outputs = graph.outputs().into_iter();
+            outputs.map(|output| format!(", {} out of {}", counted(output.units(), "unit"), output.name)).collect()
         }
-        Err(error) => progress.line(format!("no network for network.file: {error}")),
-    }
+    };
+    print(&format!("graph: {}", graph.summary()));
+    print(&format!(
+        "layers: {all} with layers = \"all\", {} in all (semgpu layers {}); {} stages, {} of weights{classes}",
+        graph.layers.len(),
+        file.display(),
+        graph.stages.len(),
+        Bytes(graph.weight_bytes)
+    ));
 }
 
 pub(super) fn time(

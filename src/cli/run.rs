@@ -132,7 +132,14 @@ pub(super) fn describe(plan: &Plan, progress: &Progress) {
         model.input.resize
     ));
     let [least, most] = model.input.preprocess.range();
-    progress.line(format!("input     {}: bytes arrive as {least:.3} to {most:.3}", model.input.preprocess.name()));
+    let arrival = inputs.arrival.map_or_else(String::new, |arrival| {
+        format!(
+            "; at the first normalization spread {:.2} and shift {:.2} (1 and 0 at training)",
+            arrival.spread, arrival.shift
+        )
+    });
+    progress
+        .line(format!("input     {}: bytes arrive as {least:.3} to {most:.3}{arrival}", model.input.preprocess.name()));
     for words in &inputs.words {
         progress.line(format!("words     {} ({} per word)", words.name, counted(words.dimensions, "value")));
     }

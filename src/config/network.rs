@@ -100,6 +100,6 @@ impl NetworkConfig {
 
     /// The files that it names.
     pub(super) fn files_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
-        self.file.iter_mut().chain(&mut self.weights)
+        self.file.iter_mut().chain(&mut self.weights).chain(&mut self.classes)
     }
 }

@@ -3,9 +3,9 @@
 use std::ops::Range;
 use std::path::Path;
 
+use crate::classes::Classes;
 use crate::error::Error;
 use crate::evaluation::{Draws, LayerRsms, Space, Words};
-use crate::imagenet::{self, CLASSES};
 use crate::progress::Progress;
 use crate::results::{LostRow, MisclassifiedRow, OneVsTwoRow, PredictionRow, Results};
 use crate::stats::Rsm;
@@ -22,18 +22,23 @@ pub struct Lexicon {
     pub words: Vec<String>,
     /// `[classes]`: index of the class's word, where it has one.
     pub of_class: Vec<Option<usize>>,
+    /// The classes.
+    pub classes: Classes,
 }
 
 impl Lexicon {
     /// The manifest's concepts.
-    pub fn of_manifest(manifest: &Manifest) -> Self {
-        let mut of_class = vec![None; CLASSES];
+    ///
+    /// # Panics
+    /// If an image is of a class that there is not.
+    pub fn of_manifest(manifest: &Manifest, classes: &Classes) -> Self {
+        let mut of_class = vec![None; classes.count()];
         for (concept, stimulus) in manifest.stimuli.iter().flat_map(|group| group.iter().enumerate()) {
             if let Some(class) = stimulus.class_index {
                 of_class[class as usize].get_or_insert(concept);
             }
         }
-        Self { words: manifest.concepts.clone(), of_class }
+        Self { words: manifest.concepts.clone(), of_class, classes: classes.clone() }
     }
 
     fn word(&self, class: u32) -> Option<&str> {
@@ -76,7 +81,6 @@ pub fn prediction_rows(
     predictions: &Predictions,
     lexicon: &Lexicon,
 ) -> Vec<PredictionRow> {
-    let lemmas = imagenet::lemmas();
     let row = |(group, concept, stimulus, class): (usize, usize, &Stimulus, u32)| PredictionRow {
         network: network.to_string(),
         group: manifest.groups[group].clone(),
@@ -86,7 +90,7 @@ pub fn prediction_rows(
         predicted_index: class,
         predicted: lexicon.word(class).map(str::to_string),
         correct: is_correct(stimulus, class),
-        predicted_class: lemmas[class as usize][0].to_string(),
+        predicted_class: lexicon.classes.names(class as usize)[0].clone(),
     };
     stimuli(manifest, predictions).map(row).collect()
 }
@@ -263,7 +267,7 @@ fn answers(
     }
     let mut warnings = Vec::new();
     if unknown > 0 {
-        warnings.push(format!("1 vs. 2: {unknown} images have no class_index and do not take part"));
+        warnings.push(format!("1 vs. 2: {unknown} images have no class_index (or show no concept that network.classes names) and do not take part"));
     }
     if wordless > 0 {
         warnings.push(format!(
@@ -337,7 +341,7 @@ mod tests {
         predictions[0][0] = 17;
         // No word stands for class 900.
         predictions[1][3] = 900;
-        let lexicon = Lexicon::of_manifest(&manifest);
+        let lexicon = Lexicon::of_manifest(&manifest, &Classes::imagenet());
         let (groups, warnings) = answers(&manifest, &predictions, &lexicon, Columns::Others);
         assert_eq!(groups[0].correct, [1, 2, 3, 4, 5, 6, 7]);
         assert_eq!(groups[0].mistakes, [Mistake { image: 0, truth: 0, predicted: 7 }]);
@@ -356,7 +360,7 @@ mod tests {
         let manifest = manifest();
         let mut predictions = right();
         predictions[0][0] = 17;
-        let lexicon = Lexicon::of_manifest(&manifest);
+        let lexicon = Lexicon::of_manifest(&manifest, &Classes::imagenet());
         let rsm = || Rsm::new(8, (0..64).map(|at| if at % 9 == 0 { 1.0 } else { (at % 7) as f64 / 10.0 }).collect());
         let (draws, ties) = (Permutations::new(1, 8), Ties::Lost);
         let rule = Rule { permutations: 9, ..Rule::default() };
@@ -375,7 +379,7 @@ mod tests {
     #[test]
     fn too_few_correct_images_or_no_mistakes_leave_nothing_and_say_so() {
         let manifest = manifest();
-        let lexicon = Lexicon::of_manifest(&manifest);
+        let lexicon = Lexicon::of_manifest(&manifest, &Classes::imagenet());
         let (groups, warnings) = answers(&manifest, &right(), &lexicon, Columns::Others);
         assert!(groups.iter().all(|group| group.mistakes.is_empty()));
         assert!(warnings.iter().any(|w| w.contains("nothing to test")), "{warnings:?}");
@@ -391,7 +395,8 @@ mod tests {
     fn images_without_a_class_do_not_take_part() {
         let mut manifest = manifest();
         manifest.stimuli[0][2].class_index = None;
-        let (groups, warnings) = answers(&manifest, &right(), &Lexicon::of_manifest(&manifest), Columns::Others);
+        let (groups, warnings) =
+            answers(&manifest, &right(), &Lexicon::of_manifest(&manifest, &Classes::imagenet()), Columns::Others);
         assert!(!groups[0].correct.contains(&2));
         assert!(warnings[0].contains("1 images have no class_index"), "{warnings:?}");
         manifest.stimuli.iter_mut().flatten().for_each(|stimulus| stimulus.class_index = None);

@@ -2,6 +2,7 @@
 //! parameters, facts and loading follow from it.
 
 use std::ops::Range;
+use std::path::Path;
 
 use burn::tensor::Device;
 
@@ -10,8 +11,9 @@ use super::input::Input;
 use super::operation::{Function, Operation};
 use super::stage::{Role, Stage};
 use super::tokens::Token;
+use crate::imagenet::CLASSES;
 use crate::kernels::{Activation, VALID, Window};
-use crate::weights::{Facts, Kind, Parameter, Parameters, Transform, WeightsError};
+use crate::weights::{self, Facts, Kind, Parameter, Parameters, Transform, WeightsError};
 
 /// A network in one of its forms, before its weights are read.
 #[derive(Clone, Debug)]
@@ -100,6 +102,23 @@ impl Blueprint {
         self.ranges().map(stage).collect()
     }
 
+    /// With a head of so many classes in place of ImageNet's; none if it has no head.
+    pub fn with_classes(mut self, classes: usize) -> Option<Self> {
+        self.classifier.as_ref()?;
+        let head = self.nodes.iter_mut().rev().take_while(|node| node.shape.as_map()[0] == CLASSES);
+        for node in head {
+            node.shape = match node.shape {
+                Shape::Map([_, height, width]) => Shape::Map([classes, height, width]),
+                _ => Shape::Vector([classes]),
+            };
+            node.parameters.iter_mut().for_each(|parameter| parameter.shape[0] = classes);
+            if let Some(layer) = &mut node.layer {
+                layer.shape = node.shape;
+            }
+        }
+        Some(self)
+    }
+
     /// All layers, in the order in which they are computed.
     pub fn layers(&self) -> Vec<Layer> {
         self.nodes.iter().filter_map(|node| node.layer.clone()).collect()
@@ -118,6 +137,19 @@ impl Blueprint {
         let before = self.nodes.iter().take_while(|node| !attends(node));
         let tokens = before.filter(|node| matches!(node.shape, Shape::Tokens(_)));
         tokens.filter_map(|node| node.layer.as_ref().map(|layer| layer.name.clone())).collect()
+    }
+
+    /// Whether a file of this format can hold its weights.
+    ///
+    /// # Errors
+    /// [`WeightsError::Transformer`] for an ONNX file where tokens attend: exporters rename and transpose the weights of
+    /// products and share equal ones, and what is left of their order is no layer's place.
+    pub fn reads(&self, path: &Path) -> Result<(), WeightsError> {
+        let attends = |node: &Node| matches!(node.operation, Operation::Function(Function::Attention { .. }));
+        if self.nodes.iter().any(attends) && weights::format(path)?.name == weights::onnx::FORMAT.name {
+            return Err(WeightsError::Transformer { path: path.into(), network: self.name.clone() });
+        }
+        Ok(())
     }
 
     /// Every parameter, with its names in the known weights files.

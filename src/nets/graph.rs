@@ -7,6 +7,7 @@
 mod compile;
 mod convolutions;
 mod elementwise;
+mod first;
 mod fusion;
 mod lowering;
 mod modules;
@@ -16,8 +17,11 @@ mod operators;
 mod products;
 mod quantised;
 mod ranks;
+mod response;
 mod shapes;
 mod stage;
+mod taps;
+mod transposed;
 mod value;
 mod wiring;
 
@@ -34,15 +38,13 @@ use crate::weights::WeightsError;
 use crate::weights::onnx::model::Model;
 use compile::{Compiled, Joining, Operand, compile};
 use lowering::Loader;
-use modules::{fits, modules};
+use modules::fits;
 pub(super) use stage::GraphStage;
+use taps::{alive, alone, cuts, layers};
 use wiring::Wiring;
 
 /// A number of images that no axis of a network is long by chance: what has it first has the images first.
 const TRIAL_IMAGES: usize = 11;
-
-/// Fewest modules at the top that are taken for layers where there are no blocks.
-const FEWEST_AT_TOP: usize = 8;
 
 /// A network of an ONNX file.
 pub struct GraphNetwork {
@@ -61,8 +63,6 @@ pub struct GraphNetwork {
     cuts: Vec<usize>,
     /// The stages, with all layers.
     pub stages: Vec<StageSpec>,
-    /// The output with a unit for every class, if there is one.
-    pub classifier: Option<String>,
     /// Bytes of the weights.
     pub weight_bytes: u64,
 }
@@ -102,8 +102,8 @@ impl GraphNetwork {
         };
         let weighted: HashSet<usize> =
             compiled.steps.iter().filter(|step| step.multiply_adds > 0).map(|step| step.at).collect();
-        let (layers, places) = layers(&wiring, shape, &weighted);
-        let cuts = cuts(&wiring, compiled, shape, &weighted);
+        let (layers, places) = layers(&wiring, compiled, shape, &weighted);
+        let cuts = cuts(&alone(&wiring, compiled), shape, &weighted);
         let ends = cuts.iter().copied().chain([wiring.nodes()]);
         let mut first = 0;
         let stages = ends.map(|end| {
@@ -127,25 +127,8 @@ impl GraphNetwork {
             }
         });
         let stages = stages.collect();
-        let result =
-            |&&value: &&usize| shape(value).is_some_and(|shape| shape == Shape::Vector([crate::imagenet::CLASSES]));
-        let classifier = wiring.results.iter().find(result).and_then(|value| {
-            let at = places.iter().position(|(layer, _)| layer == value)?;
-            Some(layers[at].name.clone())
-        });
         let weights: usize = compiled.steps.iter().map(|step| step.weights).sum();
-        Self {
-            weight_bytes: 4 * weights as u64,
-            wiring,
-            size,
-            channels_last,
-            images,
-            layers,
-            places,
-            cuts,
-            stages,
-            classifier,
-        }
+        Self { weight_bytes: 4 * weights as u64, wiring, size, channels_last, images, layers, places, cuts, stages }
     }
 
     /// The files it is of.
@@ -177,6 +160,24 @@ impl GraphNetwork {
             self.wiring.nodes(),
             counts.join(", ")
         )
+    }
+
+    /// Names and shapes of the file's constants that are floating-point numbers.
+    pub fn constants(&self) -> Vec<(String, Vec<usize>)> {
+        let constants = self.wiring.model.constants.iter().filter(|constant| constant.is_float().is_ok());
+        constants.map(|constant| (constant.name.clone(), constant.shape.clone())).collect()
+    }
+
+    /// The layers that come out, each of so many units.
+    pub fn outputs(&self) -> Vec<&Layer> {
+        let layer = |value: &usize| Some(&self.layers[self.places.iter().position(|(layer, _)| layer == value)?]);
+        self.wiring.results.iter().filter_map(layer).collect()
+    }
+
+    /// The output with a unit for each of so many classes, if there is one.
+    pub fn classifier(&self, classes: usize) -> Option<&str> {
+        let output = self.outputs().into_iter().find(|layer| layer.shape == Shape::Vector([classes]))?;
+        Some(&output.name)
     }
 
     /// The layer of a name.
@@ -298,140 +299,6 @@ fn image_shape(shape: &[usize]) -> Shape {
         [tokens, dimensions] => Shape::Tokens([tokens, dimensions]),
         _ => Shape::Vector([shape.iter().product()]),
     }
-}
-
-/// The values before `cut` that are needed from it on, in the order of computation.
-fn alive(wiring: &Wiring, compiled: &Compiled, cut: usize) -> Vec<usize> {
-    let mut alive = Vec::new();
-    let computed = |value: usize| compiled.known[value].as_ref().is_some_and(value::Known::is_computed);
-    let before = (0..cut).flat_map(|node| wiring.outputs[node].iter().copied());
-    for value in [wiring.image].into_iter().chain(before) {
-        let later = wiring.takers[value].iter().any(|&taker| taker >= cut && matters(wiring, compiled, taker));
-        if computed(value) && later && !alive.contains(&value) {
-            alive.push(value);
-        }
-    }
-    alive
-}
-
-/// Whether what a node computes is of the images; shapes are not.
-fn matters(wiring: &Wiring, compiled: &Compiled, node: usize) -> bool {
-    wiring.outputs[node].iter().any(|&output| match &compiled.known[output] {
-        Some(known) => known.is_computed(),
-        // Joined into another step.
-        None => true,
-    })
-}
-
-/// Where a graph is cut: right before a convolution or product with weights, where one value is alive.
-fn cuts(
-    wiring: &Wiring,
-    compiled: &Compiled,
-    shape: impl Fn(usize) -> Option<Shape>,
-    weighted: &HashSet<usize>,
-) -> Vec<usize> {
-    let nodes = wiring.nodes();
-    // For every value, the last node that takes it; a difference array counts those alive at each node.
-    let mut changes = vec![0i64; nodes + 1];
-    let mut single: Vec<Option<usize>> = vec![None; nodes + 1];
-    let mut spans = Vec::new();
-    for (value, known) in compiled.known.iter().enumerate() {
-        if !known.as_ref().is_some_and(value::Known::is_computed) {
-            continue;
-        }
-        let made = wiring.maker[value].map_or(0, |node| node + 1);
-        let takers = wiring.takers[value].iter().filter(|&&taker| matters(wiring, compiled, taker));
-        let last = takers.max().copied();
-        let last = if wiring.results.contains(&value) { Some(nodes - 1) } else { last };
-        if let Some(last) = last.filter(|&last| last >= made) {
-            changes[made] += 1;
-            changes[last + 1] -= 1;
-            spans.push((made, last, value));
-        }
-    }
-    let mut count = 0;
-    let counts: Vec<i64> = changes
-        .iter()
-        .map(|change| {
-            count += change;
-            count
-        })
-        .collect();
-    for &(made, last, value) in &spans {
-        for cut in made..=last {
-            if counts[cut] == 1 {
-                single[cut] = Some(value);
-            }
-        }
-    }
-    let mut before: Vec<usize> = weighted.iter().copied().collect();
-    before.sort_unstable();
-    // What stands between two products goes with the first, as far as one value is alive.
-    let starts = before.windows(2).filter_map(|pair| {
-        (pair[0] + 1..=pair[1]).rev().find(|&cut| single[cut].is_some_and(|value| shape(value).is_some()))
-    });
-    let mut cuts: Vec<usize> = starts.collect();
-    cuts.dedup();
-    cuts
-}
-
-/// All layers and the values they are of, in the order of computation.
-fn layers(
-    wiring: &Wiring,
-    shape: impl Fn(usize) -> Option<Shape>,
-    weighted: &HashSet<usize>,
-) -> (Vec<Layer>, Vec<(usize, usize)>) {
-    let modules = modules(wiring, |value| shape(value).is_some(), |node| weighted.contains(&node));
-    // What follows a convolution or product up to the end of its activation.
-    let activated: HashSet<usize> =
-        weighted.iter().map(|&node| after_activation(wiring, wiring.outputs[node][0])).collect();
-    let has_blocks = modules.iter().any(|module| module.is_block);
-    let at_top = modules.iter().filter(|module| !module.path.contains('.')).count() >= FEWEST_AT_TOP;
-    let mut found: Vec<(usize, String, bool)> = Vec::new();
-    for module in modules.iter() {
-        let asked = match (has_blocks, at_top) {
-            (true, _) => module.is_block,
-            (false, true) => !module.path.contains('.'),
-            (false, false) => activated.contains(&module.output),
-        };
-        let asked = asked || wiring.results.contains(&module.output);
-        let twice = found.iter().any(|(value, _, all)| *value == module.output && *all);
-        found.push((module.output, module.path.clone(), asked && !twice));
-    }
-    let any = found.iter().any(|(.., all)| *all);
-    for (value, name) in wiring.names.iter().enumerate() {
-        let result = wiring.results.contains(&value);
-        if value == wiring.image || shape(value).is_none() || found.iter().any(|(_, known, _)| known == name) {
-            continue;
-        }
-        let twice = found.iter().any(|(other, _, all)| *other == value && *all);
-        found.push((value, name.clone(), !twice && (result || !any && activated.contains(&value))));
-    }
-    let at = |value: usize| wiring.maker[value].unwrap_or(0);
-    found.sort_by_key(|&(value, ..)| at(value));
-    let layer = |(value, name, all): &(usize, String, bool)| Layer {
-        name: name.clone(),
-        label: name.clone(),
-        shape: shape(*value).expect("a layer has images first"),
-        on_request: !all,
-    };
-    (found.iter().map(layer).collect(), found.iter().map(|&(value, ..)| (value, at(value))).collect())
-}
-
-/// The value after the bias and activation that alone take `value`.
-fn after_activation(wiring: &Wiring, mut value: usize) -> usize {
-    const PASSING: &[&str] =
-        &["Add", "BatchNormalization", "Relu", "Clip", "Sigmoid", "HardSwish", "Gelu", "LeakyRelu", "Tanh"];
-    while let [taker] = wiring.takers[value][..] {
-        let operator = wiring.operator(taker);
-        let computed = |input: &Option<usize>| input.is_some_and(|input| wiring.maker[input].is_some());
-        let alone = wiring.inputs[taker].iter().filter(|input| computed(input)).count() == 1;
-        if !PASSING.contains(&operator) || operator == "Add" && !alone {
-            break;
-        }
-        value = wiring.outputs[taker][0];
-    }
-    value
 }
 
 #[cfg(test)]

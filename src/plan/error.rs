@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::controls::GivenError;
+use crate::classes::ClassesError;
 use crate::config::{Bytes, OptionError};
 use crate::device::DeviceError;
 use crate::error::FileError;
@@ -177,10 +178,62 @@ pub enum PlanError {
          remove the section", .0.display()
     )]
     NoClassIndex(PathBuf),
+    /// A list of other classes than the network's.
+    #[error(
+        "network.classes: {} lists {classes} classes, and what comes out of the network is {outputs}; list each of its classes, \
+         in its order", list.display()
+    )]
+    ClassCount {
+        /// The list.
+        list: PathBuf,
+        /// How many it has.
+        classes: usize,
+        /// What comes out, each with its units.
+        outputs: String,
+    },
+    /// A concept of several classes.
+    #[error(
+        "network.classes: {}: {concept:?}, a concept of the manifest, is a name of the classes of lines {classes}; leave it to \
+         one of them", list.display()
+    )]
+    SeveralClasses {
+        /// The list.
+        list: PathBuf,
+        /// The concept.
+        concept: String,
+        /// Their lines.
+        classes: String,
+    },
+    /// A list without any of the concepts.
+    #[error(
+        "network.classes: {} names none of the manifest's concepts (it has {names}, the manifest {concepts}), and [one_vs_two] \
+         is of images whose class is known; add the names, or remove the section", list.display()
+    )]
+    NoClassShown {
+        /// The list.
+        list: PathBuf,
+        /// Its first names.
+        names: String,
+        /// The first concepts.
+        concepts: String,
+    },
+    /// A layer over whose units no correlation says anything.
+    #[error(
+        "network.layers: {layer:?} has {}, and a correlation over two is 1 or -1; leave it out", counted(*units, "unit")
+    )]
+    FewUnits {
+        /// The layer.
+        layer: String,
+        /// Its units.
+        units: usize,
+    },
+    /// A list of classes.
+    #[error("network.classes: {0}")]
+    Classes(#[from] ClassesError),
     /// The network names no classes.
     #[error(
-        "[one_vs_two] needs a network that classifies: {0} has no layer of the 1000 ImageNet classes; remove the section, or \
-         take another network (see: semgpu layers)"
+        "[one_vs_two] needs a network that classifies: {0} has no layer of the 1000 ImageNet classes; of other classes, list \
+         them in a file for network.classes, else remove the section, or take another network (see: semgpu layers)"
     )]
     NoClassifier(String),
     /// Too little memory.
@@ -223,7 +276,9 @@ pub enum PlanError {
     #[error(transparent)]
     Vectors(#[from] VectorsError),
     /// A head of other classes.
-    #[error("{source}; if its classes are others, leave {layers} out of network.layers: all before can be tested")]
+    #[error(
+        "{source}; if its classes are others, list them in a file for network.classes, or leave {layers} out of network.layers: all before can be tested"
+    )]
     Head {
         /// The layers that need it.
         layers: String,

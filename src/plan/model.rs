@@ -4,12 +4,14 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 
+use crate::classes::Classes;
 use crate::config::Config;
-use crate::imagenet::CLASSES;
 use crate::images::{MIN_CROP_PCT, Resize};
-use crate::nets::{self, Blueprint, GraphNetwork, Input, Layer, Network, Preprocess, Shape, Stage, StageSpec, Token};
+use crate::nets::{
+    self, Blueprint, FirstNorm, GraphNetwork, Input, Layer, Network, Preprocess, Shape, Stage, StageSpec, Token,
+};
 use crate::plan::PlanError;
-use crate::stimuli::{PIXELS, PIXELS_LABEL};
+use crate::stimuli::{Manifest, PIXELS, PIXELS_LABEL};
 use crate::weights::{self, Parameters, WeightsError};
 use crate::wording::meant;
 
@@ -28,6 +30,8 @@ pub struct Model {
     pub layers: Vec<Layer>,
     /// Where the network's answers are read, if it is run that far.
     pub classifier: Option<Classifier>,
+    /// What it tells apart: ImageNet's classes, or those of a list.
+    pub classes: Classes,
     /// The weights' files; none where they are random.
     pub files: Vec<PathBuf>,
     /// Bytes of the weights on the device.
@@ -48,7 +52,7 @@ enum Graph {
     File(Box<GraphNetwork>),
 }
 
-/// The layer whose units are the ImageNet classes.
+/// The layer whose units are the classes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Classifier {
     /// Its name.
@@ -92,6 +96,13 @@ impl Model {
             return Err(PlanError::NoNetwork(nets::NETS.iter().map(|net| net.name).collect::<Vec<_>>().join(", ")));
         }
         let (published, network) = network(&config.network.name, config.network.form.as_deref())?;
+        let (network, classes) = match listed(config)? {
+            None => (network, Classes::imagenet()),
+            Some(classes) => {
+                let name = network.name.clone();
+                (network.with_classes(classes.count()).ok_or(PlanError::NoClassifier(name))?, classes)
+            }
+        };
         let size = network.input.size;
         if let Some(found) = config.network.input.size.filter(|&found| found != size) {
             let (expected, found) = (format!("{size}, {}'s", network.name), found.to_string());
@@ -116,7 +127,7 @@ impl Model {
         for layer in drawn.iter_mut().flat_map(|stage| &mut stage.layers) {
             layer.on_request |= unattended.contains(&layer.name);
         }
-        let stages = stages(config, drawn, asked, token, classifier.as_ref());
+        let stages = stages(config, drawn, asked, token, classifier.as_ref())?;
         let layers = layers(config, &input, &stages)?;
         let parameters = network.parameters();
         // Batch normalization is folded into the convolutions when they are loaded.
@@ -127,6 +138,7 @@ impl Model {
             (None, false) => return Err(PlanError::NoWeights(network.name.clone())),
             (None, true) => (Parameters::random(parameters, config.seed), Vec::new()),
             (Some(path), false) => {
+                network.reads(path)?;
                 let mut file = weights::open(path)?;
                 if config.network.ema {
                     file = file.averages()?;
@@ -138,7 +150,7 @@ impl Model {
                     Some(account) => account,
                     None => published.assign(&network, file.as_ref()).map_err(|source| {
                         let head = (0..stages.len()).rev().find(|&stage| without(stage).is_some());
-                        match head.filter(|_| account.misshapen.iter().all(|m| m.expected.contains(&CLASSES))) {
+                        match head.filter(|_| account.misshapen.iter().all(|m| m.expected.contains(&classes.count()))) {
                             Some(head) => {
                                 let layers = stages[head..].iter().flat_map(|stage| &stage.layers);
                                 let layers = layers.map(|layer| layer.name.as_str()).collect::<Vec<_>>().join(", ");
@@ -158,7 +170,8 @@ impl Model {
         let has_tokens = has_tokens(&network.layers());
         let (name, form) = (network.name.clone(), network.form.clone());
         let network = Source { name, form, graph: Graph::Drawn(network) };
-        let model = Self { network, input, stages, token, has_tokens, layers, classifier, files, weight_bytes };
+        let model =
+            Self { network, input, stages, token, has_tokens, layers, classifier, classes, files, weight_bytes };
         Ok((model, parameters))
     }
 
@@ -170,28 +183,74 @@ impl Model {
             return Err(PlanError::WithFile { key });
         }
         let graph = GraphNetwork::open(file, section.input.size)?;
+        let named = listed(config)?;
+        let classes = named.clone().unwrap_or_else(Classes::imagenet);
+        let head = graph.classifier(classes.count()).map(str::to_string);
+        if let (Some(_), None, Some(list)) = (&named, &head, &section.classes) {
+            let output = |layer: &&Layer| format!("{} ({} units)", layer.name, layer.units());
+            let outputs = graph.outputs().iter().map(output).collect::<Vec<_>>().join(", ");
+            return Err(PlanError::ClassCount { list: list.clone(), classes: classes.count(), outputs });
+        }
         let preprocess = preprocess(config)?.ok_or_else(|| PlanError::NoValues {
             path: file.into(),
             known: Preprocess::NAMED.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", "),
         })?;
         let own = Input { size: graph.size, preprocess, resize: Resize::CropBilinear, crop_pct: GRAPH_CROP };
         let input = input(config, own)?;
-        let classifier = classifier(config, &section.name, graph.classifier.as_ref(), &graph.stages)?;
+        let classifier = classifier(config, &section.name, head.as_ref(), &graph.stages)?;
         let asked = section.layers.as_deref().map(|names| graph.named(names)).transpose();
         let asked = asked.map_err(|layer| {
             let meant = meant(&layer, graph.layers.iter().map(|layer| layer.name.as_str()));
             PlanError::Layer { network: file.display().to_string(), layer, meant }
         })?;
         let token = section.token.unwrap_or_else(|| graph.token());
-        let stages = stages(config, graph.stages.clone(), asked.as_deref(), token, classifier.as_ref());
+        let stages = stages(config, graph.stages.clone(), asked.as_deref(), token, classifier.as_ref())?;
         let layers = layers(config, &input, &stages)?;
         let classifier = classifier.filter(|classifier| classifier.stage < stages.len());
         let (files, weight_bytes, has_tokens) = (graph.files(), graph.weight_bytes, has_tokens(&graph.layers));
         let network =
             Source { name: section.name.clone(), form: "onnx".to_string(), graph: Graph::File(Box::new(graph)) };
-        let model = Self { network, input, stages, token, has_tokens, layers, classifier, files, weight_bytes };
+        let model =
+            Self { network, input, stages, token, has_tokens, layers, classifier, classes, files, weight_bytes };
         // The weights are the file's own.
         Ok((model, Parameters::random(Vec::new(), config.seed)))
+    }
+
+    /// With a list of the network's classes: tells each image's by its concept, in place of the manifest's `class_index`,
+    /// which is of ImageNet's.
+    ///
+    /// # Errors
+    /// A concept that is the name of several classes; none that is, where the 1 vs. 2 test asks.
+    pub fn classify(&self, config: &Config, manifest: &mut Manifest) -> Result<(), PlanError> {
+        let Some(list) = &config.network.classes else { return Ok(()) };
+        let found = self.classes.of(&manifest.concepts, &config.spelling);
+        let found = found.map_err(|(concept, classes)| PlanError::SeveralClasses {
+            list: list.clone(),
+            concept,
+            classes: classes.iter().map(|class| (class + 1).to_string()).collect::<Vec<_>>().join(" and "),
+        })?;
+        if config.one_vs_two.is_some() && found.iter().all(Option::is_none) {
+            let some = |names: &[&str]| names.iter().take(3).copied().collect::<Vec<_>>().join(", ");
+            let names: Vec<&str> =
+                (0..self.classes.count()).map(|class| self.classes.names(class)[0].as_str()).collect();
+            let concepts: Vec<&str> = manifest.concepts.iter().map(String::as_str).collect();
+            return Err(PlanError::NoClassShown { list: list.clone(), names: some(&names), concepts: some(&concepts) });
+        }
+        for group in &mut manifest.stimuli {
+            group.iter_mut().zip(&found).for_each(|(stimulus, class)| stimulus.class_index = *class);
+        }
+        Ok(())
+    }
+
+    /// The convolution of the image and the normalization behind it, with its statistics.
+    ///
+    /// # Errors
+    /// Weights that cannot be read.
+    pub fn first_norm(&self, weights: &mut Parameters) -> Result<Option<FirstNorm>, WeightsError> {
+        match &self.network.graph {
+            Graph::Drawn(network) => network.first_norm(weights),
+            Graph::File(graph) => graph.first_norm(),
+        }
     }
 
     /// Whether any of its layers are tokens.
@@ -213,6 +272,11 @@ impl Model {
             }
         }
     }
+}
+
+/// The classes of the list that the configuration names.
+fn listed(config: &Config) -> Result<Option<Classes>, PlanError> {
+    Ok(config.network.classes.as_deref().map(Classes::read).transpose()?)
 }
 
 fn has_tokens(layers: &[Layer]) -> bool {
@@ -271,6 +335,9 @@ fn classifier(
     }
 }
 
+/// Fewest units of a layer: over two of them a correlation is 1 or -1.
+const FEWEST_UNITS: usize = 3;
+
 /// The stages up to the last layer wanted, or to the classifier for the 1 vs. 2 test, each with the layers wanted and what
 /// is left of their tokens.
 fn stages(
@@ -279,18 +346,21 @@ fn stages(
     asked: Option<&[String]>,
     token: Token,
     classifier: Option<&Classifier>,
-) -> Vec<StageSpec> {
+) -> Result<Vec<StageSpec>, PlanError> {
     for stage in &mut stages {
+        stage.layers.iter_mut().for_each(|layer| layer.shape = token.shape(layer.shape));
         stage.layers.retain(|layer| match asked {
             Some(asked) => asked.contains(&layer.name),
-            None => !layer.on_request,
+            None => !layer.on_request && layer.units() >= FEWEST_UNITS,
         });
-        stage.layers.iter_mut().for_each(|layer| layer.shape = token.shape(layer.shape));
+        if let Some(layer) = stage.layers.iter().find(|layer| layer.units() < FEWEST_UNITS) {
+            return Err(PlanError::FewUnits { layer: layer.name.clone(), units: layer.units() });
+        }
     }
     let last = stages.iter().rposition(|stage| !stage.layers.is_empty());
     let answers = classifier.filter(|_| config.one_vs_two.is_some()).map(|classifier| classifier.stage);
     stages.truncate(last.max(answers).map_or(0, |last| last + 1));
-    stages
+    Ok(stages)
 }
 
 /// The layers of the stages, the pixels before them.

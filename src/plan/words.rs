@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use crate::classes::Classes;
 use crate::config::{Config, OneVsTwoConfig, draws};
 use crate::evaluation::Words;
 use crate::evaluation::one_vs_two::{Lexicon, OneVsTwo};
-use crate::imagenet;
 use crate::plan::PlanError;
 use crate::progress::Progress;
 use crate::results::figure_name;
@@ -14,9 +14,9 @@ use crate::stats::similarity;
 use crate::stimuli::Manifest;
 use crate::vectors::{self, VectorsError};
 
-/// An ImageNet class outside the manifest.
+/// A class outside the manifest.
 pub struct OtherClass {
-    /// 0 to 999.
+    /// Among the network's.
     pub index: usize,
     /// The words that may stand for it, the best first.
     pub lemmas: Vec<Lemma>,
@@ -40,8 +40,8 @@ pub struct Model {
     others: Vec<Vec<Option<Vec<f32>>>>,
 }
 
-/// The ImageNet classes that no image of the manifest shows, with what they are called; none without the 1 vs. 2 test.
-pub fn other_classes(config: &Config, manifest: &Manifest) -> Result<Vec<OtherClass>, PlanError> {
+/// The classes that no image of the manifest shows, with what they are called; none without the 1 vs. 2 test.
+pub fn other_classes(config: &Config, classes: &Classes, manifest: &Manifest) -> Result<Vec<OtherClass>, PlanError> {
     if config.one_vs_two.is_none() {
         return Ok(Vec::new());
     }
@@ -49,13 +49,13 @@ pub fn other_classes(config: &Config, manifest: &Manifest) -> Result<Vec<OtherCl
     if shown.is_empty() {
         return Err(PlanError::NoClassIndex(config.stimuli.manifest.clone()));
     }
-    let names = |index: usize, lemmas: Vec<&str>| {
-        let spellings = |lemma| config.spelling.tokens(lemma);
-        let lemmas = lemmas.into_iter().map(|lemma| Lemma { lemma: lemma.to_string(), spellings: spellings(lemma) });
+    let names = |index: usize| {
+        let spellings = |lemma: &str| config.spelling.tokens(lemma);
+        let lemmas =
+            classes.names(index).iter().map(|lemma| Lemma { lemma: lemma.clone(), spellings: spellings(lemma) });
         OtherClass { index, lemmas: lemmas.collect() }
     };
-    let classes = imagenet::lemmas().into_iter().enumerate().filter(|(index, _)| !shown.contains(&(*index as u32)));
-    Ok(classes.map(|(index, lemmas)| names(index, lemmas)).collect())
+    Ok((0..classes.count()).filter(|&index| !shown.contains(&(index as u32))).map(names).collect())
 }
 
 /// Reads every word model's file once.
@@ -128,12 +128,12 @@ pub fn read(
 pub fn one_vs_two(
     config: &Config,
     section: &OneVsTwoConfig,
-    manifest: &Manifest,
+    (manifest, classes): (&Manifest, &Classes),
     models: &[Model],
     others: &[OtherClass],
     mut strata: Option<Vec<u32>>,
 ) -> Result<(Lexicon, OneVsTwo), PlanError> {
-    let mut lexicon = Lexicon::of_manifest(manifest);
+    let mut lexicon = Lexicon::of_manifest(manifest, classes);
     let mut rows: Vec<Vec<f32>> = models.iter().map(|model| model.rows.clone()).collect();
     for (place, class) in others.iter().enumerate() {
         let of_all = |lemma: usize| models.iter().map(move |model| model.others[place][lemma].as_deref());
@@ -224,8 +224,15 @@ mod tests {
         ];
         let (manifest, section) = (manifest(), config.one_vs_two.as_ref().unwrap());
         let models = read(&config, &manifest, &others, &Progress::silent(), &mut Vec::new()).unwrap();
-        let (lexicon, test) =
-            one_vs_two(&config, section, &manifest, &models, &others, Some(vec![0, 0, 0, 1, 1])).unwrap();
+        let (lexicon, test) = one_vs_two(
+            &config,
+            section,
+            (&manifest, &Classes::imagenet()),
+            &models,
+            &others,
+            Some(vec![0, 0, 0, 1, 1]),
+        )
+        .unwrap();
         assert_eq!(lexicon.words[5..], ["ape", "Siamese cat"]);
         let of_class = |class: usize| lexicon.of_class[class];
         assert_eq!([0, 4, 10, 11, 12, 13].map(of_class), [Some(0), Some(4), Some(5), None, Some(0), Some(6)]);

@@ -395,7 +395,7 @@ pub struct PredictionRow {
     pub predicted: Option<String>,
     /// Whether the two classes are the same.
     pub correct: Option<bool>,
-    /// What ImageNet calls the predicted class.
+    /// What the list of classes, ImageNet's if there is no other, calls the predicted class.
     pub predicted_class: String,
 }
 

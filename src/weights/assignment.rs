@@ -16,6 +16,8 @@ pub struct Assignment {
     pub misshapen: Vec<Misshapen>,
     /// Tensors that belong to no parameter, with their shapes.
     pub unused: Vec<(String, Vec<usize>)>,
+    /// Whether those are of dense layers behind all that is assigned, as those of another head are.
+    pub unused_behind: bool,
     /// Tensors that the network knowingly does without, and why.
     pub ignored: Vec<(String, &'static str)>,
     /// Whether the exporter folded batch normalization into the convolutions.
@@ -78,7 +80,8 @@ impl Assignment {
         if let Some(graph) = file.graph() {
             return placement::account(parameters, graph);
         }
-        let mut left: BTreeMap<String, Vec<usize>> = file.tensors().into_iter().collect();
+        let tensors = file.tensors();
+        let mut left: BTreeMap<String, Vec<usize>> = tensors.iter().cloned().collect();
         let (folded, norms_lost) = norms_folded_or_lost(parameters, &left);
         let mut account = Self { folded, norms_lost, ..Self::default() };
         for parameter in parameters.iter().filter(|parameter| parameter.part.is_in(account.folded)) {
@@ -105,17 +108,28 @@ impl Assignment {
                 None => account.unused.push((tensor, shape)),
             }
         }
+        let own = |name: &String| account.assigned.iter().any(|assigned| assigned.tensor == *name);
+        let behind = tensors.iter().rposition(|(name, _)| own(name)).map_or(0, |last| last + 1);
+        let is_head = |(name, shape): &(String, Vec<usize>)| {
+            shape.len() <= 2 && tensors[behind..].iter().any(|(other, _)| other == name)
+        };
+        account.unused_behind = account.unused.iter().all(is_head);
         account
     }
 
-    /// The account without tensors of another shape that are for these parameters only; none if there are no such tensors,
-    /// or more is wrong.
+    /// The account without a head that is there in another shape, of other layers, or not at all, if that concerns these
+    /// parameters only; none if nothing is wrong, or more is.
     pub fn without(mut self, parameters: &[String]) -> Option<Self> {
-        const WHY: &str = "another shape, and no layer wanted needs it";
-        if self.misshapen.is_empty() || !self.misshapen.iter().all(|tensor| parameters.contains(&tensor.parameter)) {
+        const SHAPE: &str = "another shape, and no layer wanted needs it";
+        const HEAD: &str = "of another head, which no layer wanted needs";
+        let wanting = self.misshapen.iter().map(|misshapen| &misshapen.parameter);
+        let mut wanting = wanting.chain(self.missing.iter().map(|(parameter, _)| parameter)).peekable();
+        if wanting.peek().is_none() || !wanting.all(|parameter| parameters.contains(parameter)) || !self.unused_behind {
             return None;
         }
-        self.ignored.extend(self.misshapen.drain(..).map(|misshapen| (misshapen.tensor, WHY)));
+        self.missing.clear();
+        self.ignored.extend(self.misshapen.drain(..).map(|misshapen| (misshapen.tensor, SHAPE)));
+        self.ignored.extend(self.unused.drain(..).map(|(tensor, _)| (tensor, HEAD)));
         self.is_complete().then_some(self)
     }
 
@@ -228,6 +242,33 @@ mod tests {
              no tensor conv/conv/bias:0 (for conv.bias); aux [1000] belongs to no parameter \
              (all of it: semgpu inspect FILE --network NAME)"
         );
+    }
+
+    #[test]
+    fn a_head_that_no_layer_needs_may_be_another_or_none() {
+        let head = Names::torch("fc").layer("fc", &[1000, 64], true, 1);
+        let parameters = [parameters(), head].concat();
+        let needless = ["fc.weight", "fc.bias"].map(String::from);
+        let before: [(&str, &[usize]); 2] = [("features.0.weight", &[64, 3, 5, 7]), ("features.0.bias", &[64])];
+        let without = |tensors: &[(&str, &[usize])]| {
+            let account = Assignment::of(&parameters, &[], &listing(&[&before[..], tensors].concat()));
+            assert!(account.clone().without(&[]).is_none());
+            account.without(&needless)
+        };
+        let found = without(&[("fc.weight", &[10, 64]), ("fc.bias", &[10])]).unwrap();
+        assert_eq!((found.assigned.len(), found.ignored.len(), found.is_complete()), (2, 2, true));
+        assert_eq!(without(&[]).unwrap().assigned.len(), 2);
+        let found = without(&[("fc.0.weight", &[32, 64]), ("fc.0.bias", &[32]), ("fc.2.weight", &[10, 32])]).unwrap();
+        assert_eq!(found.ignored[2], ("fc.2.weight".to_string(), "of another head, which no layer wanted needs"));
+        // What is in the middle, or a convolution, may change what the layers before are.
+        assert!(without(&[("se.weight", &[8, 64, 1, 1])]).is_none());
+        let middle = [&[("gate.weight", &[8usize, 64][..])][..], &before].concat();
+        assert!(Assignment::of(&parameters, &[], &listing(&middle)).without(&needless).is_none());
+        let whole = without(&[("fc.weight", &[1000, 64]), ("fc.bias", &[1000])]);
+        assert!(whole.is_none(), "nothing is wrong with it");
+        // A parameter that is needed is missing.
+        let account = Assignment::of(&parameters, &[], &listing(&before[..1]));
+        assert!(account.without(&needless).is_none());
     }
 
     #[test]

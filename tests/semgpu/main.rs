@@ -7,6 +7,7 @@ mod concepts;
 mod controls;
 mod entrance;
 mod fuzz;
+mod graphs;
 mod halves;
 mod hostile;
 mod inference;

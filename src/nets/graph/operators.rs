@@ -3,7 +3,7 @@
 //! To add one: a function of its family's file, and its line here.
 
 use super::lowering::{Lowered, Node, Refusal};
-use super::{convolutions, elementwise, moves, norms, products, quantised, shapes};
+use super::{convolutions, elementwise, moves, norms, products, quantised, response, shapes, transposed};
 
 /// An operator: its name, and what a node of it computes.
 pub struct Operator {
@@ -32,6 +32,7 @@ pub const OPERATORS: &[Operator] = &[
     operator("Constant", shapes::constant),
     operator("ConstantOfShape", shapes::constant_of_shape),
     operator("Conv", convolutions::conv),
+    operator("ConvTranspose", transposed::conv_transpose),
     operator("DequantizeLinear", quantised::dequantize),
     operator("Div", elementwise::div),
     operator("Dropout", shapes::identity),
@@ -55,6 +56,7 @@ pub const OPERATORS: &[Operator] = &[
     operator("HardSwish", elementwise::hard_swish),
     operator("Identity", shapes::identity),
     operator("IsNaN", elementwise::is_nan),
+    operator("LRN", response::local_response),
     operator("LayerNormalization", norms::layer_normalization),
     operator("LeakyRelu", elementwise::leaky_relu),
     operator("Less", elementwise::less),

@@ -26,9 +26,17 @@ const FILES: &[&str] = &[
     "vit_torchvision.script",
 ];
 
+/// Without modules of PyTorch's to compare with: in eight bits, channel by channel; as ONNX's zoo has its oldest; with a batch
+/// normalization as it was trained.
+const MADE: &[&str] = &["drawings.script", "quantised.script", "zoo.made"];
+
 /// A value's units differ by what `f32` sums in another order differ by: a few hundred roundings of 2^-24, through tens of
 /// layers each of which keeps the scale.
 const AGREE: f64 = 2e-5;
+
+/// Where activations are rounded to eight bits, such differences make another step of one value in some thousands: a step is
+/// 1/255 of a range of about ten times the scale.
+const AGREE_IN_STEPS: f64 = 0.04;
 
 fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/onnx_graphs").join(name)
@@ -67,16 +75,17 @@ fn taps(network: &GraphNetwork, wanted: &[String], size: usize, images: Batch) -
 
 /// Compares the second image's units with a sample of the recipe's.
 fn compare(about: &str, units: &[f32], sample: &Value) {
+    let agree = if about.starts_with("quantised") { AGREE_IN_STEPS } else { AGREE };
     let count = sample[0].as_u64().unwrap() as usize;
     assert_eq!(units.len() % count, 0, "{about}");
     let image = &units[count..2 * count];
     let scale = sample[1].as_f64().unwrap();
     let own = (image.iter().map(|&unit| f64::from(unit).powi(2)).sum::<f64>() / count as f64).sqrt();
-    assert!((own - scale).abs() <= AGREE * scale, "{about}: root mean square {own}, expected {scale}");
+    assert!((own - scale).abs() <= agree * scale, "{about}: root mean square {own}, expected {scale}");
     for (n, expected) in sample[2].as_array().unwrap().iter().enumerate() {
         let (unit, expected) = (f64::from(image[(2 * n + 1) * count / 12]), expected.as_f64().unwrap());
         // Six digits were kept.
-        let allowed = AGREE * scale.max(expected.abs()) + 1e-6 * expected.abs();
+        let allowed = agree * scale.max(expected.abs()) + 1e-6 * expected.abs();
         assert!((unit - expected).abs() <= allowed, "{about}: {unit}, expected {expected}, at a scale of {scale}");
     }
 }
@@ -84,7 +93,7 @@ fn compare(about: &str, units: &[f32], sample: &Value) {
 #[test]
 fn every_tap_is_onnx_runtimes() {
     let folder = tempfile::tempdir().unwrap();
-    for name in FILES {
+    for name in FILES.iter().chain(MADE) {
         let (network, expected) = opened(name, folder.path());
         let all: Vec<String> = network.layers.iter().map(|layer| layer.name.clone()).collect();
         let seen = taps(&network, &all, 2, images(2));
@@ -121,6 +130,46 @@ fn blocks_are_what_pytorchs_modules_give() {
             assert!(blocks >= 2, "{name}: {asked:?}");
         }
     }
+}
+
+#[test]
+fn without_modules_all_layers_are_where_one_value_is_alive() {
+    let folder = tempfile::tempdir().unwrap();
+    let (zoo, _) = opened("zoo.made", folder.path());
+    let asked = |network: &GraphNetwork| -> Vec<String> {
+        let asked = network.layers.iter().filter(|layer| !layer.on_request);
+        asked.map(|layer| layer.name.clone()).collect()
+    };
+    assert_eq!(asked(&zoo), ["relu1", "relu2", "relu_up", "relu3", "fc2", "prob"]);
+    // Residual blocks: those that PyTorch's modules are, and what stands between them.
+    let (named, _) = opened("convnext.dynamo", folder.path());
+    let mut model = Model::open(&folder.path().join("convnext.dynamo.onnx")).unwrap();
+    for node in &mut model.nodes {
+        node.name.clear();
+        node.metadata.clear();
+    }
+    let wiring = Wiring::new(model).unwrap();
+    let compiled = compile(&wiring, &input_shape(TRIAL_IMAGES, false, SIZE), None).unwrap();
+    let unnamed = GraphNetwork::of(wiring, &compiled, TRIAL_IMAGES, (None, false, SIZE));
+    let value = |network: &GraphNetwork, name: &String| {
+        network.wiring.names[network.places[network.place(name).unwrap()].0].clone()
+    };
+    let (blocks, all) = (asked(&named), asked(&unnamed));
+    assert_eq!(blocks.len(), 6, "{blocks:?}");
+    for block in &blocks {
+        assert!(all.contains(&value(&named, block)), "{block}: {all:?}");
+    }
+    assert!(all.len() <= blocks.len() + 5, "{all:?}");
+}
+
+#[test]
+fn the_first_normalization_is_found_where_no_exporter_folded_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = |name: &str| opened(name, folder.path()).0.first_norm().unwrap();
+    let norm = first("drawings.script").unwrap();
+    assert_eq!((norm.size, norm.kernel.len(), norm.bias.is_none()), ([3, 3], 8 * 27, true));
+    assert_eq!((norm.mean.len(), norm.variance.len()), (8, 8));
+    assert!(first("quantised.script").is_none() && first("vit_timm.script").is_none() && first("zoo.made").is_none());
 }
 
 #[test]

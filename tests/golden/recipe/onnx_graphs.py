@@ -59,7 +59,7 @@ NETWORKS = {
     "convnext": lambda: timm.models.ConvNeXt(depths=(1, 2, 1, 1), dims=(8, 8, 12, 16), num_classes=10, ls_init_value=1.0),
     "swin": lambda: timm.models.SwinTransformer(img_size=SIZE, patch_size=4, window_size=4, embed_dim=12, depths=(2, 2), num_heads=(2, 3), num_classes=10),
     "swin_v2": lambda: torchvision.models.SwinTransformer([4, 4], 12, [2, 2], [2, 3], [4, 4], num_classes=10, stochastic_depth_prob=0.0, block=torchvision.models.swin_transformer.SwinTransformerBlockV2, downsample_layer=torchvision.models.swin_transformer.PatchMergingV2),
-    "resnet": lambda: timm.models.ResNet(timm.models.resnet.Bottleneck, [2, 2], channels=(4, 8), stem_width=8, num_classes=1000),
+    "resnet": lambda: timm.models.ResNet(timm.models.resnet.Bottleneck, [1, 2, 1, 1], channels=(4, 4, 8, 8), stem_width=8, num_classes=10),
     "mixed": Mixed,
 }
 
@@ -122,6 +122,71 @@ def quantised(path):
     return out
 
 
+def zoo():
+    """As the networks of 2012 to 2014 are in ONNX's zoo: local response normalization, nodes without names; and a transposed convolution."""
+    random, made = np.random.default_rng(2018), []
+    def weight(name, *shape):
+        made.append(onnx.numpy_helper.from_array((random.standard_normal(shape) / np.sqrt(np.prod(shape[1:]) or 1)).astype(np.float32), name))
+        return name
+    node = onnx.helper.make_node
+    nodes = [
+        node("Conv", ["data", weight("c1w", 9, 3, 3, 3), weight("c1b", 9)], ["conv1"], pads=[1] * 4, strides=[2, 2]),
+        node("Relu", ["conv1"], ["relu1"]),
+        node("LRN", ["relu1"], ["norm1"], size=5, alpha=0.5, beta=0.75, bias=2.0),
+        node("MaxPool", ["norm1"], ["pool1"], kernel_shape=[3, 3], strides=[2, 2]),
+        node("Conv", ["pool1", weight("c2w", 8, 9, 3, 3), weight("c2b", 8)], ["conv2"], pads=[1] * 4),
+        node("Relu", ["conv2"], ["relu2"]),
+        node("LRN", ["relu2"], ["norm2"], size=3, alpha=0.1),
+        node("ConvTranspose", ["norm2", weight("uw", 8, 1, 3, 3), weight("ub", 2)], ["up"], pads=[1] * 4, strides=[2, 2], output_padding=[1, 1], group=2),
+        node("Relu", ["up"], ["relu_up"]),
+        node("Flatten", ["relu_up"], ["flat"]),
+        node("Gemm", ["flat", weight("f1w", 12, 392), weight("f1b", 12)], ["fc1"], transB=1),
+        node("Relu", ["fc1"], ["relu3"]),
+        node("Gemm", ["relu3", weight("f2w", 10, 12), weight("f2b", 10)], ["fc2"], transB=1),
+        node("Softmax", ["fc2"], ["prob"]),
+    ]
+    info = lambda name, shape: onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
+    graph = onnx.helper.make_graph(nodes, "zoo", [info("data", ["n", 3, SIZE, SIZE])], [info("prob", ["n", 10])], made)
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 13)], ir_version=8), OUT / "zoo.made.onnx")
+    return OUT / "zoo.made.onnx"
+
+
+def drawings():
+    """Trained on embedded drawings scaled to 0 ... 1: its first normalization has the statistics of the first two groups, its
+    classes are the first twelve concepts, each known by the features of its drawing in the first."""
+    import csv
+    from PIL import Image
+    quickstart = Path(__file__).resolve().parents[3] / "data/quickstart"
+    rows = [r for r in csv.DictReader(open(quickstart / "manifest.csv")) if r["group"] in "12"]
+    concepts = list(dict.fromkeys(r["concept"] for r in rows))[:12]
+    paths = [next(r["path"] for r in rows if (r["concept"], r["group"]) == (c, g)) for g in "12" for c in concepts]
+    def load(path):
+        drawing = Image.open(quickstart / path).convert("RGBA")
+        white = Image.new("RGBA", drawing.size, "white"); white.alpha_composite(drawing)
+        return np.asarray(white.convert("RGB").resize((SIZE, SIZE), Image.BICUBIC), np.float32)
+    x = torch.from_numpy(np.stack([load(p) for p in paths]).transpose(0, 3, 1, 2) / 255)
+    torch.manual_seed(2018)
+    model = nn.Sequential()
+    model.add_module("stem", nn.Conv2d(3, 8, 3, 2, 1, bias=False)); model.add_module("norm", nn.BatchNorm2d(8))
+    model.add_module("relu", nn.ReLU()); model.add_module("conv", nn.Conv2d(8, 32, 3, 2, 1))
+    model.add_module("relu2", nn.ReLU()); model.add_module("pool", nn.AdaptiveAvgPool2d(2)); model.add_module("flatten", nn.Flatten())
+    model.add_module("head", nn.Linear(128, 12))
+    with torch.no_grad():
+        # Without the border, which at this size pads much of the map.
+        seen = model.stem(x)[:, :, 1:-1, 1:-1].permute(1, 0, 2, 3).flatten(1)
+        model.norm.running_mean.copy_(seen.mean(1)); model.norm.running_var.copy_(seen.var(1))
+        x = x[:12]
+        features = model.eval()[:-1](x)
+        centred = features - features.mean(0)
+        model.head.weight.copy_(nn.functional.normalize(centred) * 8); model.head.bias.copy_(-(model.head.weight @ features.mean(0)))
+        assert (model(x).argmax(1) == torch.arange(12)).all()
+    path = OUT / "drawings.script.onnx"
+    torch.onnx.export(model, (x,), path, dynamo=False, opset_version=17, dynamic_axes={"x": {0: "batch"}}, input_names=["x"],
+                      output_names=["classes"], training=torch.onnx.TrainingMode.PRESERVE, do_constant_folding=False)
+    path.with_suffix(".txt").write_text("".join(f"{c}\n" for c in concepts))
+    return path
+
+
 def image(n):
     return np.random.default_rng(n).integers(0, 256, (2, 3, SIZE, SIZE)).astype(np.float32) / np.float32(127.5) - np.float32(1)
 
@@ -146,8 +211,8 @@ def main():
             values = reference(graph, x)
             path.with_suffix(".json").write_text(json.dumps({"values": values, "modules": modules}, separators=(",", ":")) + "\n")
             print(path.name, path.stat().st_size, len(values), len(modules), flush=True)
-    out = quantised(OUT / "resnet.script.onnx")
-    out.with_suffix(".json").write_text(json.dumps({"values": reference(onnx.load(out), x), "modules": {}}, separators=(",", ":")) + "\n")
+    for out in (quantised(OUT / "resnet.script.onnx"), zoo(), drawings()):
+        out.with_suffix(".json").write_text(json.dumps({"values": reference(onnx.load(out), x), "modules": {}}, separators=(",", ":")) + "\n")
     for path in OUT.glob("*.onnx"):
         path.with_suffix(".onnx.gz").write_bytes(gzip.compress(path.read_bytes(), 9, mtime=0)); path.unlink()
 

@@ -1,0 +1,58 @@
+//! Transposed convolutions, of decoders behind a network of images.
+
+use std::sync::Arc;
+
+use burn::tensor::Tensor;
+use burn::tensor::module::conv_transpose2d;
+use burn::tensor::ops::ConvTransposeOptions;
+
+use super::lowering::{Loader, Lowered, Node, Refusal, Run, weights};
+use super::value::Array;
+
+/// Of a map; every unit adds its multiple of the kernel, `[in, out / groups, height, width]`.
+pub fn conv_transpose(node: &Node) -> Result<Lowered, Refusal> {
+    let own: [usize; 4] = node.shape(0)?.try_into().map_err(|_| format!("a value of shape {:?}", node.shape(0)))?;
+    let kernel = node.constant(1)?.clone();
+    let &[inputs, each, rows, columns] = &kernel.shape[..] else {
+        return Err(format!("a kernel of {:?}, expected [in, out, height, width]", kernel.shape).into());
+    };
+    let two = |setting: &str, default: usize| -> Result<[usize; 2], Refusal> {
+        let Some(values) = node.proto.ints(setting) else { return Ok([default; 2]) };
+        let sizes: Option<Vec<usize>> = values.iter().map(|&value| value.try_into().ok()).collect();
+        let two = sizes.and_then(|sizes| sizes.try_into().ok());
+        two.ok_or_else(|| format!("{setting} = {values:?}, expected two numbers").into())
+    };
+    let (stride, dilation, beyond) = (two("strides", 1)?, two("dilations", 1)?, two("output_padding", 0)?);
+    let padding = match node.proto.ints("pads").unwrap_or(&[0; 4]) {
+        &[top, left, bottom, right] if top == bottom && left == right && top >= 0 && left >= 0 => {
+            [top as usize, left as usize]
+        }
+        pads => return Err(format!("pads = {pads:?}, expected the same on both sides").into()),
+    };
+    if !matches!(node.text("auto_pad"), "" | "NOTSET") || node.proto.ints("output_shape").is_some() {
+        return Err("auto_pad or output_shape, expected pads".into());
+    }
+    let groups = usize::try_from(node.int("group", 1)).ok().filter(|&groups| groups > 0).ok_or("group below 1")?;
+    if inputs != own[1] || inputs % groups != 0 || stride.contains(&0) || dilation.contains(&0) {
+        return Err(format!("a kernel of {:?} in {groups} groups on {} channels", kernel.shape, own[1]).into());
+    }
+    let side = |at: usize, size: usize| {
+        let whole = (own[2 + at] - 1) * stride[at] + dilation[at] * (size - 1) + 1 + beyond[at];
+        whole.checked_sub(2 * padding[at]).filter(|&side| side > 0).ok_or("padding beyond the map")
+    };
+    let shape = [own[0], each * groups, side(0, rows)?, side(1, columns)?];
+    let bias = node.optional(2).map(|_| node.constant(2)).transpose()?.cloned();
+    let multiply_adds = own.iter().product::<usize>() * each * rows * columns;
+    let all = kernel.shape.iter().product::<usize>() + shape[1];
+    Lowered::weighted(shape.to_vec(), &[0], multiply_adds, all, move |loader: &Loader| {
+        let kernel = Tensor::<4>::from_data(weights(&kernel)?, &loader.device);
+        let bias = bias.as_deref().map(weights).transpose()?;
+        let bias = bias.map(|bias| Tensor::<1>::from_data(bias, &loader.device));
+        let options = ConvTransposeOptions { stride, padding, padding_out: beyond, dilation, groups };
+        let run: Run = Arc::new(move |mut inputs| {
+            let x = inputs.remove(0).view(own);
+            vec![Array::new(conv_transpose2d(x, kernel.clone(), bias.clone(), options.clone()), &shape)]
+        });
+        Ok(run)
+    })
+}

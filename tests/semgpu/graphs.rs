@@ -1,0 +1,271 @@
+//! Networks of ONNX files at the command line.
+
+use std::fs::File;
+use std::path::Path;
+use std::process::Output;
+
+use flate2::read::GzDecoder;
+
+use crate::{Small, column, fail, root, succeed};
+
+/// Puts a small graph of tests/golden into `folder`; its path.
+fn unzipped(name: &str, folder: &Path) -> String {
+    let golden = root().join("tests/golden/onnx_graphs").join(format!("{name}.onnx.gz"));
+    let path = folder.join(format!("{name}.onnx"));
+    std::io::copy(&mut GzDecoder::new(File::open(golden).unwrap()), &mut File::create(&path).unwrap()).unwrap();
+    path.display().to_string()
+}
+
+/// The small experiment with a graph for a network.
+struct Graph {
+    small: Small,
+    file: String,
+}
+
+impl Graph {
+    fn make(name: &str, values: &str) -> Self {
+        let small = Small::make();
+        let file = unzipped(name, small.directory.path());
+        let text = small.read("experiment.toml");
+        let (_, rest) = text.split_once("[stimuli]").unwrap();
+        let network = format!("seed = 3\n[network]\nfile = {file:?}\n[network.input]\nvalues = {values:?}\n[stimuli]");
+        small.write("experiment.toml", &(network + rest));
+        Self { small, file }
+    }
+
+    fn run(&self, out: &str, set: &[&str]) -> Output {
+        let more: Vec<&str> = set.iter().flat_map(|set| ["--set", set]).collect();
+        self.small.run(out, &more)
+    }
+
+    /// What is said when refused in second 0; nothing is written.
+    fn refused(&self, set: &[&str]) -> String {
+        let (config, out) = (self.small.text("experiment.toml"), self.small.text("refused"));
+        let mut arguments = vec!["run", "--config", &config, "--out", &out];
+        arguments.extend(set.iter().flat_map(|set| ["--set", set]));
+        let said = fail(&arguments, 2);
+        assert!(!self.small.path("refused").exists(), "{said}");
+        said
+    }
+
+    fn layers(&self, out: &str) -> Vec<String> {
+        column(&self.small.read(&format!("{out}/accuracy.csv")), "layer")
+    }
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn a_graphs_layers_are_listed() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = unzipped("vit_timm.dynamo", folder.path());
+    let listed = String::from_utf8(succeed(&["layers", &file]).stdout).unwrap();
+    let all: Vec<&str> = listed.lines().filter(|line| !line.ends_with("(on request)")).collect();
+    let names: Vec<&str> = all.iter().map(|line| line.split(' ').next().unwrap()).collect();
+    assert_eq!(names, ["blocks.0", "blocks.1", "head"]);
+    assert!(all[0].contains("17 tokens x 24") && all[0].ends_with(" 408"), "{listed}");
+    assert!(listed.contains("blocks.1.mlp ") && listed.contains("patch_embed "), "{listed}");
+    let json: serde_json::Value = serde_json::from_slice(&succeed(&["layers", &file, "--json"]).stdout).unwrap();
+    assert_eq!(json.as_array().unwrap().len(), listed.lines().count());
+
+    let inspected = String::from_utf8(succeed(&["inspect", &file]).stdout).unwrap();
+    assert!(inspected.starts_with("graph: any number of images of 32 x 32, opset "), "{inspected}");
+    assert!(
+        inspected.contains("layers: 3 with layers = \"all\"") && inspected.contains("10 units out of "),
+        "{inspected}"
+    );
+    assert!(
+        inspected.contains("patch_embed.proj.weight  [24, 3, 8, 8]"),
+        "its weights under the file's names: {inspected}"
+    );
+}
+
+#[test]
+fn a_graph_is_no_weights_file_of_a_built_in_transformer() {
+    let small = Small::make();
+    for name in ["vit_timm.dynamo", "vit_timm.script"] {
+        let file = unzipped(name, small.directory.path());
+        let remedy = format!("[network] file = {file:?} in place of name and weights");
+        let said = fail(&["inspect", &file, "--network", "deit_t16"], 2);
+        assert!(said.contains("vit_timm") && said.contains("deit_t16's") && said.contains(&remedy), "{said}");
+        let (config, out) = (small.text("experiment.toml"), small.text("out"));
+        let (weights, layers) = (format!("network.weights={file}"), "network.layers=\"all\"");
+        let mut arguments = vec!["run", "--config", &config, "--out", &out, "--set", &weights, "--set", layers];
+        arguments.extend(["--set", "network.name=\"deit_t16\""]);
+        let said = fail(&arguments, 2);
+        assert!(said.contains(&remedy), "{said}");
+    }
+}
+
+#[test]
+fn an_operator_that_there_is_not_is_refused_with_its_node() {
+    let graph = Graph::make("vit_timm.script", "inception");
+    let mut bytes = std::fs::read(&graph.file).unwrap();
+    // Of as many letters, so that the protobuf stays whole.
+    let places: Vec<usize> = (0..bytes.len() - 7).filter(|&at| bytes[at..].starts_with(b"Softmax")).collect();
+    places.iter().for_each(|&at| bytes[at..at + 7].copy_from_slice(b"SoftMix"));
+    std::fs::write(&graph.file, bytes).unwrap();
+    let missing = "operators that this build has not: SoftMix (2 nodes, the first \"/blocks/blocks.0/attn/SoftMix\")";
+    for said in [fail(&["layers", &graph.file], 2), graph.refused(&[])] {
+        assert!(said.contains(missing) && said.contains("vit_timm.script.onnx"), "{said}");
+    }
+    let said = fail(&["inspect", &graph.file], 2);
+    assert!(said.contains("no network for network.file") && said.contains(missing), "{said}");
+    std::fs::write(&graph.file, b"no graph").unwrap();
+    fail(&["layers", &graph.file], 2);
+    fail(&["layers", &graph.small.text("none.onnx")], 2);
+}
+
+#[test]
+fn a_graph_runs_with_the_layers_asked_for() {
+    let graph = Graph::make("vit_timm.script", "inception");
+    let output = graph.run("out", &[]);
+    assert!(said(&output).contains("vit_timm.script (onnx), 4 layers"), "{}", said(&output));
+    assert!(said(&output).contains("inception: bytes arrive as -1.000 to 1.000"), "{}", said(&output));
+    assert_eq!(graph.layers("out"), ["pixels", "blocks.0", "blocks.1", "head"]);
+    graph.run("globs", &["network.layers=[\"blocks.*.mlp\",\"norm\"]"]);
+    assert_eq!(graph.layers("globs"), ["pixels", "blocks.0.mlp", "blocks.1.mlp", "norm"]);
+    // By their names in the file, too; and a run goes on from what is there.
+    graph.run("globs", &["network.layers=[\"/blocks/blocks.1/mlp/*\"]", "stimuli.pixels=false"]);
+    let names = graph.layers("globs");
+    assert!(names.len() >= 3 && names.iter().all(|name| name.starts_with("/blocks/blocks.1/mlp/")), "{names:?}");
+    let said = graph.refused(&["network.layers=[\"blocks.1.mpl\"]"]);
+    assert!(
+        said.contains("has no layer \"blocks.1.mpl\"") && said.contains("did you mean \"blocks.1.mlp\"?"),
+        "{said}"
+    );
+    let said = graph.refused(&["network.layers=[\"block.*\"]"]);
+    assert!(said.contains("has no layer \"block.*\""), "{said}");
+}
+
+#[test]
+fn tokens_are_tested_as_asked() {
+    let graph = Graph::make("vit_timm.dynamo", "inception");
+    let accuracies = |out: &str, set: &[&str]| {
+        graph.run(out, set);
+        let run: serde_json::Value = serde_json::from_str(&graph.small.read(&format!("{out}/run.json"))).unwrap();
+        let units: Vec<usize> = column(&graph.small.read(&format!("{out}/accuracy.csv")), "units");
+        let token = run.pointer("/network/token").or(run.pointer("/command/run/network/token"));
+        (column::<f64>(&graph.small.read(&format!("{out}/accuracy.csv")), "accuracy"), units, token.cloned())
+    };
+    let set = |token: &str| format!("network.token={token:?}");
+    let (all, units, _) = accuracies("all", &[&set("all")]);
+    assert_eq!(units[1..], [17 * 24, 17 * 24, 10]);
+    let (mean, units, _) = accuracies("mean", &[&set("mean")]);
+    assert_eq!(units[1..], [24, 24, 10]);
+    let (cls, ..) = accuracies("cls", &[&set("cls")]);
+    let (default, ..) = accuracies("default", &[]);
+    assert_eq!(cls, default, "a class token is the default where there is one");
+    assert!(cls[1..3] != mean[1..3] && mean[1..3] != all[1..3]);
+    assert_eq!((cls[0], cls[3]), (mean[0], all[3]), "pixels and the head have no tokens");
+    let said = graph.refused(&[&set("first")]);
+    assert!(said.contains("first") && said.contains("mean"), "{said}");
+}
+
+#[test]
+fn what_a_graph_cannot_say_has_to_be_said() {
+    let graph = Graph::make("drawings.script", "0..1");
+    let text = graph.small.read("experiment.toml");
+    graph.small.write("experiment.toml", &text.replace("[network.input]\nvalues = \"0..1\"\n", ""));
+    let said = graph.refused(&[]);
+    assert!(said.contains("does not say what numbers it expects") && said.contains("0..255"), "{said}");
+    graph.small.write("experiment.toml", &text);
+    let said = graph.refused(&["network.input.size=64"]);
+    assert!(said.contains("takes images of 32 x 32 pixels"), "{said}");
+    let said = graph.refused(&["network.form=\"keras\""]);
+    assert!(said.contains("network.form") && said.contains("remove one"), "{said}");
+    let said = graph.refused(&["network.input.values=\"torch\""]);
+    assert!(said.contains("network.input.values") && said.contains("imagenet"), "{said}");
+}
+
+#[test]
+fn numbers_of_another_range_are_warned_of() {
+    let graph = Graph::make("drawings.script", "0..1");
+    let dry = |values: &str| {
+        let (config, set) = (graph.small.text("experiment.toml"), format!("network.input.values={values:?}"));
+        said(&succeed(&["run", "--config", &config, "--dry-run", "--set", &set]))
+    };
+    // Its statistics are those of drawings like these, at 0 to 1.
+    let right = dry("0..1");
+    assert!(!right.contains("warning") && right.contains("first normalization spread"), "{right}");
+    for wrong in ["inception", "lite", "imagenet", "clip", "caffe", "0..255"] {
+        let said = dry(wrong);
+        assert!(said.contains("warning: numbers arrive that drawings.script was not trained on"), "{wrong}: {said}");
+        assert!(said.contains("network.input.values = \"0..1\" would fit"), "{wrong}: {said}");
+    }
+    let output = graph.run("out", &["network.input.values=\"inception\""]);
+    assert!(said(&output).contains("was not trained on"), "{}", said(&output));
+    assert!(graph.small.read("out/run.json").contains("was not trained on"), "the record keeps it");
+}
+
+#[test]
+fn a_graph_with_a_list_of_its_classes_makes_mistakes_to_test() {
+    let graph = Graph::make("drawings.script", "0..1");
+    let said = graph.refused(&["one_vs_two={}"]);
+    assert!(said.contains("no layer of the 1000 ImageNet classes") && said.contains("network.classes"), "{said}");
+
+    // The manifest's first twelve concepts, in its order.
+    let manifest = graph.small.read("manifest.csv");
+    let mut concepts: Vec<String> = column(&manifest, "concept");
+    let mut seen = std::collections::HashSet::new();
+    concepts.retain(|concept| seen.insert(concept.clone()));
+    graph.small.write("classes.txt", &(concepts.join("\n") + "\n"));
+    let classes = format!("network.classes={}", graph.small.text("classes.txt"));
+    graph.run("out", &[&classes, "one_vs_two={}"]);
+    let predictions = graph.small.read("out/predictions.csv");
+    let (own, predicted): (Vec<usize>, Vec<usize>) =
+        (column(&predictions, "class_index"), column(&predictions, "predicted_index"));
+    let names: Vec<String> = column(&predictions, "predicted_class");
+    assert!(names.iter().zip(&predicted).all(|(name, &class)| *name == concepts[class]));
+    let correct: Vec<bool> = column(&predictions, "correct");
+    assert!(correct.iter().zip(own.iter().zip(&predicted)).all(|(&correct, (a, b))| correct == (a == b)));
+    // It knows the drawings of the first group, and has not seen those of the second.
+    assert!(correct[..Small::CONCEPTS].iter().all(|&correct| correct), "{predictions}");
+    let wrong = correct.iter().filter(|&&correct| !correct).count();
+    let right = correct[Small::CONCEPTS..].iter().filter(|&&correct| correct).count();
+    assert!(wrong > 0, "{predictions}");
+    let table = graph.small.read("out/one_vs_two.csv");
+    match right >= 5 {
+        true => assert_eq!(column::<usize>(&table, "images")[0], wrong, "{table}"),
+        false => assert_eq!(table.lines().count(), 1, "{table}"),
+    }
+    assert!(graph.small.read("out/run.json").contains("\"classes\""));
+
+    let refused = |list: &str| {
+        graph.small.write("classes.txt", list);
+        graph.refused(&[&classes, "one_vs_two={}"])
+    };
+    let said = refused(&concepts[..5].join("\n"));
+    assert!(said.contains("classes.txt lists 5 classes") && said.contains("head (12 units)"), "{said}");
+    let said = refused(&(0..12).map(|n| format!("class {n}\n")).collect::<String>());
+    assert!(said.contains("names none of the manifest's concepts (it has class 0, class 1, class 2,"), "{said}");
+    let mut twice = concepts.clone();
+    twice[4] = format!("x\n{}", twice[3]);
+    twice.remove(5);
+    let said = refused(&twice.join("\n"));
+    assert!(said.contains("is a name of the classes of lines 4 and 6"), "{said}");
+    let said = refused(&(concepts.join("\n\n") + "\n"));
+    assert!(said.contains("line 2 names no class"), "{said}");
+}
+
+#[test]
+fn a_built_in_network_takes_a_head_of_other_classes() {
+    let small = Small::make();
+    small.write("classes.txt", "airplane\nant\nbanana\nbear\nbed\nbicycle\nbathtub\n");
+    let classes = format!("network.classes={}", small.text("classes.txt"));
+    // SqueezeNet's own head has 1000.
+    let (config, out) = (small.text("experiment.toml"), small.text("refused"));
+    let logits = "network.layers=[\"logits\"]";
+    let said = fail(&["run", "--config", &config, "--out", &out, "--set", logits, "--set", &classes], 2);
+    assert!(said.contains("expected [7, 512, 1, 1]") && said.contains("network.classes"), "{said}");
+    let set = ["--set", logits, "--set", &classes, "--set", "network.random=true"];
+    let random = small.read("experiment.toml");
+    let weights = random.lines().find(|line| line.starts_with("weights")).unwrap().to_string() + "\n";
+    small.write("experiment.toml", &random.replace(&weights, ""));
+    small.run("out", &set);
+    assert_eq!(column::<usize>(&small.read("out/accuracy.csv"), "units")[1], 7);
+    let predictions = small.read("out/predictions.csv");
+    assert!(column::<usize>(&predictions, "predicted_index").iter().all(|&class| class < 7), "{predictions}");
+}
