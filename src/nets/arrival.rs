@@ -123,7 +123,25 @@ impl Blueprint {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nets::Scaling;
+    use crate::nets::{NETS, Scaling, find};
+
+    #[test]
+    fn the_first_normalization_is_that_behind_the_convolution_of_the_image() {
+        let resnet = find("resnet50").unwrap().blueprint("torchvision").unwrap();
+        let norm = resnet.first_norm(&mut Parameters::formula(resnet.parameters())).unwrap().unwrap();
+        assert_eq!((norm.size, norm.kernel.len(), norm.mean.len()), ([7, 7], 64 * 3 * 49, 64));
+        assert!(norm.variance.iter().all(|&variance| variance > 0.0));
+        let with = NETS.iter().filter(|network| {
+            let blueprint = network.draw(&network.forms[0]);
+            // Networks without one are told without reading anything.
+            let normalised = blueprint.parameters().iter().any(|parameter| parameter.name.ends_with(".var"));
+            normalised && blueprint.nodes.iter().any(|node| node.inputs == [0])
+        });
+        assert_eq!(with.count(), 7, "ResNets, Inception V3, EfficientNet-Lite0");
+        let vgg = find("vgg16").unwrap().blueprint("torchvision").unwrap();
+        let mut none = Parameters::formula(Vec::new());
+        assert!(vgg.first_norm(&mut none).unwrap().is_none());
+    }
 
     #[test]
     fn numbers_of_another_range_show_behind_the_first_normalization() {
@@ -145,7 +163,10 @@ mod tests {
         };
         // Windows begin at 15 columns from 16 places, the first one twice: 9 of them on white.
         let right = arrival(1.0 / 255.0, 0.0);
-        assert!((right.shift - 0.125).abs() < 1e-6 && (right.spread - 1.0).abs() < 0.01 && right.is_usual(), "{right:?}");
+        assert!(
+            (right.shift - 0.125).abs() < 1e-6 && (right.spread - 1.0).abs() < 0.01 && right.is_usual(),
+            "{right:?}"
+        );
         let wide = arrival(1.0 / 127.5, 1.0);
         assert!((wide.spread - 2.0).abs() < 0.02 && !wide.is_usual(), "{wide:?}");
         let off = arrival(1.0 / 255.0, -3.0);

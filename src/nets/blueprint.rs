@@ -45,6 +45,9 @@ pub(super) struct Node {
     pub layer: Option<Layer>,
 }
 
+/// Fewest units of a layer that can be tested: over two of them a correlation is 1 or -1.
+pub const FEWEST_UNITS: usize = 3;
+
 /// A tapped layer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Layer {

@@ -8,7 +8,8 @@ use crate::classes::Classes;
 use crate::config::Config;
 use crate::images::{MIN_CROP_PCT, Resize};
 use crate::nets::{
-    self, Blueprint, FirstNorm, GraphNetwork, Input, Layer, Network, Preprocess, Shape, Stage, StageSpec, Token,
+    self, Blueprint, FEWEST_UNITS, FirstNorm, GraphNetwork, Input, Layer, Network, Preprocess, Shape, Stage, StageSpec,
+    Token,
 };
 use crate::plan::PlanError;
 use crate::stimuli::{Manifest, PIXELS, PIXELS_LABEL};
@@ -334,9 +335,6 @@ fn classifier(
         _ => Ok(classifier),
     }
 }
-
-/// Fewest units of a layer: over two of them a correlation is 1 or -1.
-const FEWEST_UNITS: usize = 3;
 
 /// The stages up to the last layer wanted, or to the classifier for the 1 vs. 2 test, each with the layers wanted and what
 /// is left of their tokens.

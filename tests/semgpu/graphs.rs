@@ -268,4 +268,10 @@ fn a_built_in_network_takes_a_head_of_other_classes() {
     assert_eq!(column::<usize>(&small.read("out/accuracy.csv"), "units")[1], 7);
     let predictions = small.read("out/predictions.csv");
     assert!(column::<usize>(&predictions, "predicted_index").iter().all(|&class| class < 7), "{predictions}");
+    // Over two units every correlation is 1 or -1.
+    small.write("classes.txt", "airplane\nant\n");
+    let mut arguments = vec!["run", "--config", &config, "--out", &out];
+    arguments.extend(set);
+    let said = fail(&arguments, 2);
+    assert!(said.contains("\"logits\" has 2 units"), "{said}");
 }

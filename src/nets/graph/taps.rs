@@ -7,7 +7,7 @@ use super::modules::modules;
 use super::value;
 use super::wiring::Wiring;
 use crate::nets::activations::Shape;
-use crate::nets::blueprint::Layer;
+use crate::nets::blueprint::{FEWEST_UNITS, Layer};
 
 /// Fewest modules at the top that are taken for layers where there are no blocks.
 const FEWEST_AT_TOP: usize = 8;
@@ -164,11 +164,9 @@ pub fn layers(
     }
     let at = |value: usize| wiring.maker[value].unwrap_or(0);
     found.sort_by_key(|&(value, ..)| at(value));
-    let layer = |(value, name, all): &(usize, String, bool)| Layer {
-        name: name.clone(),
-        label: name.clone(),
-        shape: shape(*value).expect("a layer has images first"),
-        on_request: !all,
+    let layer = |(value, name, all): &(usize, String, bool)| {
+        let shape = shape(*value).expect("a layer has images first");
+        Layer { name: name.clone(), label: name.clone(), shape, on_request: !all || shape.units() < FEWEST_UNITS }
     };
     (found.iter().map(layer).collect(), found.iter().map(|&(value, ..)| (value, at(value))).collect())
 }
