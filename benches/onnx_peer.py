@@ -1,10 +1,11 @@
 """Networks in ONNX Runtime, for comparison with `semgpu bench --config`: images per second of a whole network.
 
 Needs onnx and onnxruntime. The graphs are built here, with random weights and batch normalization folded, as ONNX Runtime
-folds it: onnx_peer.py [--threads 2] [--batch 16] [--runs 5] [network ...]
+folds it, or read from files: onnx_peer.py [--threads 2] [--batch 16] [--runs 5] [network | file.onnx ...]
 """
 
 import argparse
+import os
 import sys
 import time
 
@@ -228,7 +229,7 @@ NETWORKS = {
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("networks", nargs="*", metavar="network", help=", ".join(NETWORKS) + "; all")
+    parser.add_argument("networks", nargs="*", metavar="network", help=", ".join(NETWORKS) + ", a file.onnx; all")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--runs", type=int, default=5)
@@ -237,21 +238,26 @@ def main():
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = arguments.threads
     for name in arguments.networks or NETWORKS:
-        build, size = NETWORKS[name]
-        graph = Graph(size, arguments.batch)
-        model = graph.model(arguments.batch, build(graph))
-        onnx.checker.check_model(model)
-        session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-        images = graph.random.standard_normal((arguments.batch, 3, size, size), np.float32)
+        if name.endswith(".onnx"):
+            model = name
+        else:
+            build, size = NETWORKS[name]
+            graph = Graph(size, arguments.batch)
+            model = graph.model(arguments.batch, build(graph))
+            onnx.checker.check_model(model)
+            model = model.SerializeToString()
+        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        taken = session.get_inputs()[0]
+        images = np.random.default_rng(1).standard_normal((arguments.batch, *taken.shape[1:]), np.float32)
         seconds = []
         for _ in range(arguments.runs + 1):
             started = time.perf_counter()
-            session.run(None, {"x": images})
+            session.run(None, {taken.name: images})
             seconds.append(time.perf_counter() - started)
         seconds = sorted(seconds[1:])
         rate = lambda seconds: arguments.batch / seconds
         median = rate(seconds[len(seconds) // 2])
-        print(f"{name}: {median:.1f} images/s ({rate(seconds[-1]):.1f} .. {rate(seconds[0]):.1f})", flush=True)
+        print(f"{os.path.basename(name)}: {median:.1f} images/s ({rate(seconds[-1]):.1f} .. {rate(seconds[0]):.1f})", flush=True)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 pub mod activation;
 pub mod attention;
+pub mod channels_last;
 pub mod convolution;
 mod cpu;
 pub mod dense;
@@ -12,6 +13,7 @@ pub mod norm;
 pub mod pooling;
 pub mod product;
 pub mod separable;
+pub mod strided;
 
 use std::ops::Deref;
 
@@ -19,6 +21,7 @@ use burn::tensor::Tensor;
 use burn_flex::{Flex, FlexTensor};
 
 pub use activation::Activation;
+pub use channels_last::ChannelsLast;
 pub use convolution::{Convolution, Residual};
 pub use dense::Dense;
 pub use norm::LayerNorm;

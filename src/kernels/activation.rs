@@ -19,6 +19,8 @@ pub enum Activation {
     GeluTanh,
     /// Its approximation in CLIP, `x / (1 + exp(-1.702 x))`.
     QuickGelu,
+    /// `x / (1 + exp(-x))` (Elfwing et al. 2018), also called swish.
+    Silu,
 }
 
 impl Activation {

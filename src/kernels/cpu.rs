@@ -4,6 +4,7 @@
 //! Every sum is formed in an order that the layer alone decides: the bits depend neither on the threads nor on the batch.
 
 mod attention;
+mod channels_last;
 mod dense;
 mod depthwise;
 mod implicit;
@@ -16,6 +17,7 @@ mod pointwise;
 mod pool;
 mod separable;
 mod smooth;
+mod strided;
 mod winograd;
 
 use std::cell::RefCell;
@@ -27,12 +29,14 @@ use pulp::{Simd, WithSimd};
 
 use super::{Activation, Window};
 
-pub use self::attention::{Heads, attention};
+pub use self::attention::{Heads, Part, attention};
+pub use self::channels_last::ChannelsLast;
 pub use self::dense::Dense;
 pub use self::norm::layer_norm;
 pub use self::pass::{activated_to, concatenate, sum};
 pub use self::pool::{average_pool, global_mean, max_pool};
 pub use self::separable::Separable;
+pub use self::strided::strided;
 
 /// A convolution with its weights laid out.
 pub struct Convolution {
@@ -197,6 +201,7 @@ fn activate(activation: Activation, values: &mut [f32]) {
         Activation::Gelu => values.iter_mut().for_each(|x| *x = smooth::gelu(*x)),
         Activation::GeluTanh => values.iter_mut().for_each(|x| *x = smooth::gelu_tanh(*x)),
         Activation::QuickGelu => values.iter_mut().for_each(|x| *x = smooth::quick_gelu(*x)),
+        Activation::Silu => values.iter_mut().for_each(|x| *x = smooth::silu(*x)),
     }
 }
 
@@ -215,7 +220,7 @@ fn activated<S: Simd>(simd: S, activation: Activation, x: S::f32s) -> S::f32s {
         Activation::Relu => relu,
         Activation::Relu6 => simd.min_f32s(simd.splat_f32s(6.0), relu),
         // Convolutions leave these to a pass of their own: within, they would take the registers of the sums.
-        Activation::Gelu | Activation::GeluTanh | Activation::QuickGelu => x,
+        Activation::Gelu | Activation::GeluTanh | Activation::QuickGelu | Activation::Silu => x,
     }
 }
 

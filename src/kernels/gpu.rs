@@ -239,6 +239,7 @@ fn code(activation: Activation) -> u32 {
         Activation::Gelu => 4,
         Activation::GeluTanh => 5,
         Activation::QuickGelu => 6,
+        Activation::Silu => 7,
     }
 }
 

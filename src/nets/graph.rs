@@ -4,16 +4,22 @@
 //! what remains are steps on a device. It is cut into stages where a single value is alive, so that it runs as the built-in
 //! networks do: all images of a group through one stage after the other.
 
+mod affine;
+mod attention;
 mod compile;
 mod convolutions;
 mod elementwise;
 mod first;
 mod fusion;
+mod gathers;
+mod layouts;
 mod lowering;
 mod modules;
 mod moves;
 mod norms;
 mod operators;
+mod patterns;
+mod places;
 mod products;
 mod quantised;
 mod ranks;
@@ -84,7 +90,7 @@ impl GraphNetwork {
         let (images, channels_last, size) = image(lengths, size).map_err(refused)?;
         let trial = images.unwrap_or(TRIAL_IMAGES);
         let compiled = compile(&wiring, &input_shape(trial, channels_last, size), None)?;
-        Ok(Self::of(wiring, &compiled, trial, (images, channels_last, size)))
+        Ok(Self::of(wiring.clone(), &compiled, trial, (images, channels_last, size)))
     }
 
     fn of(
@@ -209,8 +215,19 @@ impl GraphNetwork {
         sizes: &[usize],
         device: &Device,
     ) -> Result<Vec<Stage>, WeightsError> {
+        Ok(self.programs(stages, wanted, sizes, device)?.into_iter().map(Stage::of_graph).collect())
+    }
+
+    /// As [`load`](Self::load), the stages as programs.
+    fn programs(
+        &self,
+        stages: usize,
+        wanted: &[String],
+        sizes: &[usize],
+        device: &Device,
+    ) -> Result<Vec<GraphStage>, WeightsError> {
         let values: HashSet<usize> = wanted.iter().filter_map(|name| Some(self.places[self.place(name)?].0)).collect();
-        let joining = Joining { wanted: values.clone(), cuts: self.cuts.clone() };
+        let joining = Joining { wanted: values, cuts: self.cuts.clone(), on_cpu: *device == Device::flex() };
         let loader = Loader::new(device);
         let mut built: Vec<stage::GraphStage> = Vec::new();
         let sizes: Vec<usize> = match self.images {
@@ -227,14 +244,21 @@ impl GraphNetwork {
                 let taps = self.layers.iter().zip(&self.places);
                 let taps = taps.filter(|(layer, (_, at))| range.contains(at) && wanted.contains(&layer.name));
                 let taps = taps.map(|(layer, (value, _))| (layer.name.clone(), *value)).collect();
+                // Of what is alive, what stands for it.
+                let carried = |cut: usize| {
+                    let mut values: Vec<usize> = Vec::new();
+                    for value in alive(&self.wiring, &compiled, cut) {
+                        let value = compiled.carried(value);
+                        if !values.contains(&value) {
+                            values.push(value);
+                        }
+                    }
+                    values
+                };
                 let needed = Needed {
-                    given: if n == 0 { vec![self.wiring.image] } else { alive(&self.wiring, &compiled, range.start) },
+                    given: if n == 0 { vec![self.wiring.image] } else { carried(range.start) },
                     taps,
-                    left: if end == self.wiring.nodes() {
-                        self.wiring.results.clone()
-                    } else {
-                        alive(&self.wiring, &compiled, end)
-                    },
+                    left: if end == self.wiring.nodes() { self.wiring.results.clone() } else { carried(end) },
                 };
                 let program = stage::Program::load(
                     &compiled,
@@ -251,7 +275,7 @@ impl GraphNetwork {
                 }
             }
         }
-        Ok(built.into_iter().map(Stage::of_graph).collect())
+        Ok(built)
     }
 }
 

@@ -68,7 +68,8 @@ impl Taps {
         std::mem::take(&mut self.seen)
     }
 
-    fn wants(&self, layer: &str) -> bool {
+    /// Whether a layer is wanted.
+    pub(super) fn wants(&self, layer: &str) -> bool {
         self.wanted.iter().any(|name| name == layer)
     }
 

@@ -1,7 +1,5 @@
 //! Attention on the CPU: keys and values of a head laid out as a matrix of weights, queries a few at a time.
 
-use std::ops::Range;
-
 use pulp::Simd;
 use rayon::prelude::*;
 
@@ -29,8 +27,14 @@ pub struct Heads {
     pub scale: f32,
 }
 
-/// Queries, keys or values: `[images, tokens, pitch]` from the first head's first unit on, and the pitch.
-pub type Part<'a> = (&'a [f32], usize);
+/// Queries, keys or values, a head's units side by side.
+#[derive(Clone, Copy)]
+pub struct Part<'a> {
+    /// From the first of them on.
+    pub values: &'a [f32],
+    /// How far apart those of images, heads and tokens are.
+    pub steps: [usize; 3],
+}
 
 /// To `out`, `[images, queries, heads, units]`.
 pub fn attention(shape: Heads, queries: Part, keys: Part, values: Part, out: &mut [f32]) {
@@ -43,7 +47,7 @@ pub(super) fn attention_on(isa: Isa, shape: Heads, queries: Part, keys: Part, va
     let out = Shared::new(out);
     (0..images * heads).into_par_iter().for_each(|at| {
         let (image, head) = (at / heads, at % heads);
-        let part = |part, tokens| of_head(part, image * tokens, tokens, head * units..(head + 1) * units);
+        let part = |part, tokens| of_head(part, [image, head], tokens, units);
         let (queries, keys, values) = (part(queries, shape.queries), part(keys, shape.keys), part(values, shape.keys));
         let keys = Matrix::new(isa, units, shape.keys, |unit, key| keys.0[key * keys.1 + unit]);
         let values = Matrix::new(isa, shape.keys, units, |key, unit| values.0[key * values.1 + unit]);
@@ -54,9 +58,11 @@ pub(super) fn attention_on(isa: Isa, shape: Heads, queries: Part, keys: Part, va
     });
 }
 
-/// Some units of as many tokens from `first` on.
-fn of_head((values, pitch): Part, first: usize, tokens: usize, units: Range<usize>) -> Part {
-    (&values[first * pitch..][units.start..(tokens - 1) * pitch + units.end], pitch)
+/// The units of a head's tokens, and how far apart those are.
+fn of_head(part: Part<'_>, [image, head]: [usize; 2], tokens: usize, units: usize) -> (&[f32], usize) {
+    let [images, heads, pitch] = part.steps;
+    let first = image * images + head * heads;
+    (&part.values[first..first + (tokens - 1) * pitch + units], pitch)
 }
 
 /// A head of an image.
@@ -64,7 +70,8 @@ struct Work<'a> {
     shape: Heads,
     image: usize,
     head: usize,
-    queries: Part<'a>,
+    /// And how far apart they are.
+    queries: (&'a [f32], usize),
     /// `[units, keys]`.
     keys: Matrix,
     /// `[keys, units]`.

@@ -20,6 +20,9 @@ const PITCH: usize = DEPTH + LINE;
 /// Pieces that a layer is cut into for each thread, so that all end at about the same time.
 const PIECES: usize = 4;
 
+/// Weights that a piece works with, in bytes: what a second-level cache keeps beside the images.
+const PIECE_BYTES: usize = 1 << 20;
+
 /// A dense layer with its weights laid out.
 pub struct Dense {
     isa: Isa,
@@ -57,18 +60,35 @@ impl Dense {
         assert_eq!(out.len(), images * self.bias.len(), "a place for every unit");
         assert!(plus.is_none_or(|plus| plus.len() == out.len()), "a summand for every unit");
         let panels = self.bias.len().div_ceil(self.weights.width());
-        let together = panels.div_ceil(PIECES * rayon::current_num_threads());
+        let [together, at_once] = self.piece(panels, images);
         let shared = Shared::new(out);
-        (0..panels.div_ceil(together)).into_par_iter().for_each(|piece| {
-            let panels = piece * together..panels.min((piece + 1) * together);
-            with_scratch(IMAGES.min(images) * PITCH, |scratch| {
-                for first in (0..images).step_by(IMAGES) {
-                    let images = first..images.min(first + IMAGES);
+        let (across, down) = (panels.div_ceil(together), images.div_ceil(at_once));
+        (0..across * down).into_par_iter().for_each(|piece| {
+            let (first, part) = (piece / down * together, piece % down * at_once);
+            let panels = first..panels.min(first + together);
+            let images = part..images.min(part + at_once);
+            with_scratch(IMAGES.min(images.len()) * PITCH, |scratch| {
+                for first in images.clone().step_by(IMAGES) {
+                    let images = first..images.end.min(first + IMAGES);
                     let panels = panels.clone();
                     self.isa.dispatch(Work { layer: self, x, images, panels, scratch, plus, out: &shared });
                 }
             });
         });
+    }
+}
+
+impl Dense {
+    /// Panels and images of a piece: as many panels as the cache keeps, and enough pieces for all threads.
+    fn piece(&self, panels: usize, images: usize) -> [usize; 2] {
+        let wanted = PIECES * rayon::current_num_threads();
+        let bytes = self.inputs * self.weights.width() * size_of::<f32>();
+        let fitting = (PIECE_BYTES / bytes).clamp(1, panels);
+        let blocks = images.div_ceil(IMAGES).max(1);
+        // Few images: panels make the pieces.
+        let across = panels.div_ceil(fitting).max(wanted.div_ceil(blocks).min(panels));
+        let down = wanted.div_ceil(across).min(blocks);
+        [panels.div_ceil(across), blocks.div_ceil(down) * IMAGES]
     }
 }
 
@@ -105,7 +125,7 @@ impl pulp::WithSimd for Work<'_> {
                     #[inline(always)]
                     |row, sums| {
                         let at = (images.start + row) * outputs;
-                        // SAFETY: pieces differ in the panels, and a piece is written from one thread.
+                        // SAFETY: pieces differ in the panels or the images, and a piece is written from one thread.
                         let out = unsafe { out.part(at + columns.start..at + columns.end) };
                         if first == 0 {
                             out.copy_from_slice(&layer.bias[columns.clone()]);

@@ -52,3 +52,9 @@ pub fn gelu_tanh(x: f32) -> f32 {
 pub fn quick_gelu(x: f32) -> f32 {
     x / (1.0 + exp(-1.702 * x))
 }
+
+/// [`Activation::Silu`](super::Activation::Silu).
+#[inline(always)]
+pub fn silu(x: f32) -> f32 {
+    x / (1.0 + exp(-x))
+}

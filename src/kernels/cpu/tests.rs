@@ -354,16 +354,47 @@ fn a_separable_convolution_is_its_layers_one_after_the_other() {
 }
 
 #[test]
+fn channels_side_by_side_are_convolved_as_channels_apart() {
+    let uneven = Window { size: [3, 2], stride: [1, 3], padding: [(3, 0), (0, 4)], dilation: [2, 1] };
+    for ([images, channels, height, width], window) in [
+        ([2, 19, 9, 30], Window::square(7, 1, [(3, 3); 2])),
+        ([1, 96, 60, 57], Window::square(7, 1, [(3, 3); 2])),
+        ([1, 33, 20, 31], Window::square(5, 2, [(1, 2); 2])),
+        ([3, 4, 8, 9], uneven),
+        ([1, 2, 9, 8], Window::square(3, 1, [(0, 0), (4, 0)])),
+    ] {
+        let case = Case::new([images, channels, height, width], channels, channels, window);
+        // `[images, channels, pixels]` to `[images, pixels, channels]`.
+        let last = |x: &[f32], pixels: usize| -> Vec<f32> {
+            let at = |n: usize| (n / channels / pixels * channels + n % channels) * pixels + n / channels % pixels;
+            (0..x.len()).map(|n| x[at(n)]).collect()
+        };
+        let [rows, columns] = window.output([height, width]);
+        for (name, isa) in isas() {
+            let weights = case.weights(Activation::Relu);
+            let expected = forward(&Convolution::on(isa, &weights), &case.x, case.shape);
+            let x = last(&case.x, height * width);
+            let found = written(expected.len(), |out| {
+                ChannelsLast::on(isa, &weights).forward(&x, [images, height, width], out);
+            });
+            // Taps are added in the same order.
+            assert_eq!(found, last(&expected, rows * columns), "{name}, {:?}, {window:?}", case.shape);
+        }
+    }
+}
+
+#[test]
 fn attention_of_every_instruction_set_is_its_definition() {
     let (images, heads, units) = (2, 3, 20);
     let scale = 0.3;
     for (queries, keys) in [(1, 7), (50, 33), (5, 70)] {
         let shape = Heads { images, heads, queries, keys, units, scale };
         let [q, k, v] = [(queries, 1), (keys, 2), (keys, 3)].map(|(tokens, seed)| numbers(images * tokens * 64, seed));
-        let part = |values| (values, 64);
+        let part = |values, tokens| Part { values, steps: [tokens * 64, units, 64] };
         for (name, isa) in isas() {
             let out = written(images * queries * heads * units, |out| {
-                attention::attention_on(isa, shape, part(&q[4..]), part(&k), part(&v[1..]), out);
+                let (q, k, v) = (part(&q[4..], queries), part(&k, keys), part(&v[1..], keys));
+                attention::attention_on(isa, shape, q, k, v, out);
             });
             for (at, &found) in out.iter().enumerate() {
                 let (token, head, unit) = (at / units / heads, at / units % heads, at % units);

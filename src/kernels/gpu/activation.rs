@@ -17,6 +17,7 @@ static ACTIVATION: Kernel = Kernel {
         ("_gelu", &[("activation", 4)]),
         ("_gelu_tanh", &[("activation", 5)]),
         ("_quick_gelu", &[("activation", 6)]),
+        ("_silu", &[("activation", 7)]),
     ],
 };
 

@@ -1,11 +1,15 @@
-//! From a graph to steps for a number of images: all shapes known, all that no image changes folded.
+//! From a graph to steps for a number of images: all shapes known, all that no image changes folded, what only moves values
+//! kept as places among those of a root.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
-use super::fusion::{self, Chain};
+use super::attention;
+use super::fusion::{self, Open};
+use super::layouts;
 use super::lowering::{Lowered, Node, Prepare, Refusal, Then};
 use super::operators;
+use super::places::{Places, moved};
 use super::value::{Constant, Known, Whole};
 use super::wiring::Wiring;
 use crate::weights::WeightsError;
@@ -14,16 +18,35 @@ use crate::weights::WeightsError;
 const SMALL: usize = 1 << 16;
 
 /// Steps in order, and what is known of every value.
-pub struct Compiled {
-    /// Of values that come of a step joined into another, none.
+pub struct Compiled<'a> {
+    wiring: &'a Wiring,
+    joining: Option<&'a Joining>,
+    /// Of the file's values, then of those that only steps know.
     pub known: Vec<Option<Known>>,
-    /// What is computed from the images.
+    /// What is computed from the images; some for what later steps compute as well, which is to be left out.
     pub steps: Vec<Step>,
+    /// Values that are others moved.
+    views: HashMap<usize, View>,
+    /// Values whose step may do more.
+    open: HashMap<usize, Open>,
+    /// Where the values that only steps know are computed.
+    made: HashMap<usize, usize>,
+}
+
+/// A value that is another one moved.
+#[derive(Clone)]
+pub struct View {
+    /// The root, computed or carried in the same stage.
+    pub of: usize,
+    /// Where its values lie there.
+    pub places: Places,
+    /// The values between the two, none of which is computed.
+    pub through: Vec<usize>,
 }
 
 /// Something computed from the images.
 pub struct Step {
-    /// The node, the first of those joined.
+    /// The node, the last of those joined.
     pub at: usize,
     /// The values.
     pub outputs: Vec<usize>,
@@ -51,13 +74,19 @@ pub struct Joining {
     pub wanted: HashSet<usize>,
     /// The first node of every stage but the first.
     pub cuts: Vec<usize>,
+    /// Whether the CPU computes it.
+    pub on_cpu: bool,
 }
 
 /// Compiles for inputs of the shape `image`.
 ///
 /// # Errors
 /// [`WeightsError::Graph`] names the node and what is wrong.
-pub fn compile(wiring: &Wiring, image: &[usize], joining: Option<&Joining>) -> Result<Compiled, WeightsError> {
+pub fn compile<'a>(
+    wiring: &'a Wiring,
+    image: &[usize],
+    joining: Option<&'a Joining>,
+) -> Result<Compiled<'a>, WeightsError> {
     let model = &wiring.model;
     let mut known: Vec<Option<Known>> = vec![None; wiring.names.len()];
     known[wiring.image] = Some(Known::Computed(image.to_vec()));
@@ -69,14 +98,14 @@ pub fn compile(wiring: &Wiring, image: &[usize], joining: Option<&Joining>) -> R
             None => Known::Constant(Rc::new(Constant::stored(model, at))),
         });
     }
-    let mut compiled = Compiled { known, steps: Vec::new() };
-    let mut done = vec![false; wiring.nodes()];
+    let (views, open, made) = (HashMap::new(), HashMap::new(), HashMap::new());
+    let mut compiled = Compiled { wiring, joining, known, steps: Vec::new(), views, open, made };
     for at in 0..wiring.nodes() {
         let held = wiring.outputs[at].first().is_some_and(|&value| compiled.known[value].is_some());
-        if done[at] || held && wiring.operator(at) == "Constant" {
+        if held && wiring.operator(at) == "Constant" {
             continue;
         }
-        compile_node(wiring, at, joining, &mut compiled, &mut done).map_err(|refusal| match refusal {
+        compiled.node(at).map_err(|refusal| match refusal {
             Refusal::Weights(error) => error,
             Refusal::Because(reason) => {
                 let node = &model.nodes[at];
@@ -88,103 +117,250 @@ pub fn compile(wiring: &Wiring, image: &[usize], joining: Option<&Joining>) -> R
     Ok(compiled)
 }
 
-fn compile_node(
-    wiring: &Wiring,
-    at: usize,
-    joining: Option<&Joining>,
-    compiled: &mut Compiled,
-    done: &mut [bool],
-) -> Result<(), Refusal> {
-    let model = &wiring.model;
-    let mut inputs = Vec::new();
-    for input in &wiring.inputs[at] {
-        inputs.push(match input {
-            None => None,
-            Some(value) => Some(
-                compiled.known[*value]
-                    .clone()
-                    .ok_or_else(|| format!("takes {:?}, which no node before it computes", wiring.names[*value]))?,
-            ),
-        });
+impl<'a> Compiled<'a> {
+    /// The graph.
+    pub fn wiring(&self) -> &'a Wiring {
+        self.wiring
     }
-    if let Some(pattern) = joining.and_then(|joining| fusion::pattern(wiring, at, &compiled.known, joining)) {
-        let shape = compiled.known[pattern.input].as_ref().expect("an input").shape().to_vec();
-        let Lowered::Computed { prepare, .. } =
-            Lowered::run(shape.clone(), &[0], move |mut inputs| (pattern.run)(inputs.remove(0)))?
-        else {
-            unreachable!("computed")
+
+    /// Whether the CPU computes it.
+    pub fn on_cpu(&self) -> bool {
+        self.joining.is_some_and(|joining| joining.on_cpu)
+    }
+
+    fn node(&mut self, at: usize) -> Result<(), Refusal> {
+        let mut inputs = Vec::new();
+        for input in &self.wiring.inputs[at] {
+            inputs.push(match input {
+                None => None,
+                Some(value) => {
+                    let name = &self.wiring.names[*value];
+                    let none = || format!("takes {name:?}, which no node before it computes");
+                    Some(self.known[*value].clone().ok_or_else(none)?)
+                }
+            });
+        }
+        let operator = operators::find(self.wiring.operator(at)).ok_or("this build has it not")?;
+        let values = self.wiring.inputs[at].clone();
+        let mut laid = Open::new(at, Rc::new(operator.lower), inputs, values);
+        if self.joining.is_some() {
+            // What the node is by itself is asked first: a graph is refused for the same reasons however it is tapped.
+            let lowered = laid.lower(self.wiring)?;
+            if fusion::join(self, at)? || attention::join(self, at)? {
+                return Ok(());
+            }
+            if let Lowered::Computed { shapes, .. } = &lowered {
+                laid.opens = fusion::opens(self, at);
+                laid.channels = fusion::channels(self.wiring.operator(at), &shapes[0]);
+            }
+            if let Lowered::Computed { .. } = lowered
+                && let Some((other, places)) = layouts::laid(self, at, &laid)?
+            {
+                return self.put(other, self.wiring.outputs[at][0], places);
+            }
+        }
+        let lowered = laid.lower(self.wiring)?;
+        self.record(at, laid, lowered)
+    }
+
+    /// Takes over what a node comes to.
+    fn record(&mut self, at: usize, laid: Open, lowered: Lowered) -> Result<(), Refusal> {
+        let outputs = self.wiring.outputs[at].clone();
+        match lowered {
+            Lowered::Known(known) => {
+                for (&output, known) in outputs.iter().zip(known) {
+                    self.known[output] = Some(known);
+                }
+            }
+            Lowered::Moved(all) => {
+                let value = laid.values[0].ok_or("input 0 is missing")?;
+                let shape = self.known[value].as_ref().expect("an input").shape().to_vec();
+                for (&output, moves) in outputs.iter().zip(&all) {
+                    let own = moves.iter().try_fold(Places::plain(&shape), |places, by| places.moved(by));
+                    let shape = own.ok_or("moves that do not fit")?.shape;
+                    if self.joining.is_some() && laid.inputs[0].as_ref().is_some_and(Known::is_computed) {
+                        let mut view = self.view(value, at);
+                        if let Some(places) = moves.iter().try_fold(view.places, |places, by| places.moved(by)) {
+                            view.through.push(value);
+                            self.known[output] = Some(Known::Computed(shape));
+                            self.views.insert(output, View { places, ..view });
+                            continue;
+                        }
+                    }
+                    let moves = moves.clone();
+                    let lowered = Lowered::run(shape, &[0], move |mut inputs| moved(inputs.remove(0), &moves))?;
+                    self.push(at, &laid, lowered, &[output])?;
+                }
+            }
+            lowered @ Lowered::Computed { .. } => {
+                self.push(at, &laid, lowered, &outputs)?;
+                if laid.opens {
+                    self.open.insert(outputs[0], laid);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes over a step, or the constants that it makes of constants.
+    fn push(&mut self, at: usize, laid: &Open, lowered: Lowered, outputs: &[usize]) -> Result<(), Refusal> {
+        let Lowered::Computed { shapes, takes, prepare, multiply_adds, weights } = lowered else {
+            return Err("nothing to compute".into());
         };
-        pattern.nodes.iter().for_each(|&node| done[node] = true);
-        let output = wiring.outputs[pattern.nodes[pattern.nodes.len() - 1]][0];
-        compiled.known[output] = Some(Known::Computed(shape));
-        let operands = vec![Operand::Value(pattern.input)];
-        compiled.steps.push(Step { at, outputs: vec![output], operands, prepare, multiply_adds: 0, weights: 0 });
-        return Ok(());
-    }
-    let mut node = Node { model, at, proto: &model.nodes[at], inputs, opset: model.opset, then: Then::default() };
-    let operator = operators::find(&node.proto.op_type).ok_or("this build has it not")?;
-    let mut lowered = (operator.lower)(&node)?;
-    let mut values: Vec<Option<usize>> = wiring.inputs[at].clone();
-    let mut outputs = wiring.outputs[at].clone();
-    if let (Some(joining), Lowered::Computed { shapes, .. }) = (joining, &lowered) {
-        let chain = fusion::chain(wiring, &node, &shapes[0], &compiled.known, joining)?;
-        if let Some(&last) = chain.nodes.last() {
-            let Chain { then, nodes, summand } = chain;
-            nodes.iter().for_each(|&node| done[node] = true);
-            outputs = wiring.outputs[last].clone();
-            node.then = then;
-            if let Some(summand) = summand {
-                // Behind the bias, there or not.
-                values.resize(values.len().max(3), None);
-                node.inputs.resize(node.inputs.len().max(3), None);
-                values.push(Some(summand));
-                node.inputs.push(compiled.known[summand].clone());
-            }
-            lowered = (operator.lower)(&node)?;
-        }
-    }
-    done[at] = true;
-    match lowered {
-        Lowered::Known(known) => {
-            for (&output, known) in outputs.iter().zip(known) {
-                compiled.known[output] = Some(known);
-            }
-        }
-        Lowered::Computed { shapes, takes, prepare, multiply_adds, weights } => {
-            let mut operands = Vec::new();
-            for &at in &takes {
-                operands.push(match &node.inputs[at] {
-                    Some(Known::Computed(_)) => Operand::Value(values[at].expect("an input")),
-                    Some(Known::Constant(constant)) => Operand::Constant(constant.clone()),
-                    Some(Known::Whole(whole)) => {
-                        let values = whole.values.iter().map(|&value| value as f32).collect();
-                        Operand::Constant(Rc::new(Constant::given(values, &whole.shape)))
-                    }
-                    None => return Err(format!("input {at} is missing").into()),
-                });
-            }
-            let constants: Option<Vec<Rc<Constant>>> = operands
-                .iter()
-                .map(|operand| match operand {
-                    Operand::Constant(constant) => Some(constant.clone()),
-                    Operand::Value(_) => None,
-                })
-                .collect();
-            match constants {
-                Some(constants) => {
-                    for (n, (&output, shape)) in outputs.iter().zip(&shapes).enumerate() {
-                        let constant = Constant::computed(shape, prepare.clone(), n, constants.clone());
-                        compiled.known[output] = Some(Known::Constant(Rc::new(constant)));
-                    }
+        let mut operands = Vec::new();
+        for &at in &takes {
+            operands.push(match &laid.inputs[at] {
+                Some(Known::Computed(_)) => Operand::Value(laid.values[at].expect("an input")),
+                Some(Known::Constant(constant)) => Operand::Constant(constant.clone()),
+                Some(Known::Whole(whole)) => {
+                    let values = whole.values.iter().map(|&value| value as f32).collect();
+                    Operand::Constant(Rc::new(Constant::given(values, &whole.shape)))
                 }
-                None => {
-                    for (&output, shape) in outputs.iter().zip(&shapes) {
-                        compiled.known[output] = Some(Known::Computed(shape.clone()));
-                    }
-                    compiled.steps.push(Step { at, outputs, operands, prepare, multiply_adds, weights });
+                None => return Err(format!("input {at} is missing").into()),
+            });
+        }
+        let constants: Option<Vec<Rc<Constant>>> = operands
+            .iter()
+            .map(|operand| match operand {
+                Operand::Constant(constant) => Some(constant.clone()),
+                Operand::Value(_) => None,
+            })
+            .collect();
+        for (n, (&output, shape)) in outputs.iter().zip(&shapes).enumerate() {
+            self.known[output] = Some(match &constants {
+                Some(all) => {
+                    Known::Constant(Rc::new(Constant::computed(shape, prepare.clone(), n, all.clone())))
                 }
+                None => Known::Computed(shape.clone()),
+            });
+        }
+        if constants.is_none() {
+            self.steps.push(Step { at, outputs: outputs.to_vec(), operands, prepare, multiply_adds, weights });
+        }
+        Ok(())
+    }
+
+    /// Adds a step of one output that is `output`, or its root if its values lie at `places` there.
+    pub fn put(&mut self, open: Open, output: usize, places: Option<Places>) -> Result<(), Refusal> {
+        let lowered = open.lower(self.wiring)?;
+        let Lowered::Computed { shapes, .. } = &lowered else { return Err("nothing to compute".into()) };
+        let shape = shapes[0].clone();
+        let places = places.filter(|places| places.shape != shape || !places.is_plain(places.units()));
+        let at = open.step;
+        let root = match places {
+            None => output,
+            Some(places) => {
+                let root = self.known.len();
+                self.known.push(None);
+                self.made.insert(root, at);
+                self.known[output] = Some(Known::Computed(places.shape.clone()));
+                self.views.insert(output, View { of: root, places, through: vec![] });
+                root
+            }
+        };
+        self.push(at, &open, lowered, &[root])?;
+        if open.opens {
+            self.open.insert(root, open);
+        }
+        Ok(())
+    }
+
+    /// What the step of a root may do more.
+    pub fn open(&self, root: usize) -> Option<&Open> {
+        self.open.get(&root)
+    }
+
+    fn stage(&self, at: usize) -> usize {
+        self.joining.map_or(0, |joining| joining.cuts.iter().filter(|&&cut| cut <= at).count())
+    }
+
+    /// The node that computes a value; none of the image.
+    pub fn maker(&self, value: usize) -> Option<usize> {
+        if value < self.wiring.names.len() { self.wiring.maker[value] } else { self.made.get(&value).copied() }
+    }
+
+    /// A value as seen by the node at `at`: moved from a root in its stage, or as it is.
+    pub fn view(&self, value: usize, at: usize) -> View {
+        let here = |view: &&View| {
+            self.maker(value).is_some_and(|maker| self.stage(maker) == self.stage(at)) || self.carries(view)
+        };
+        match self.views.get(&value).filter(here) {
+            Some(view) => view.clone(),
+            None => {
+                let shape = self.known[value].as_ref().map_or(&[][..], Known::shape);
+                View { of: value, places: Places::plain(shape), through: vec![] }
             }
         }
     }
-    Ok(())
+
+    /// Whether a later stage is given the root of a view instead of its values: all of them, the images first.
+    fn carries(&self, view: &View) -> bool {
+        let (places, images) = (&view.places, view.places.shape.first().copied().unwrap_or(1).max(1));
+        let whole = self.known[view.of].as_ref().is_some_and(|known| places.is_permutation(known.units()));
+        whole && (images == 1 || places.axes().is_some_and(|axes| axes[0] == [(images, places.units() / images)]))
+    }
+
+    /// What a later stage is given for a value.
+    pub fn carried(&self, value: usize) -> usize {
+        self.views.get(&value).filter(|view| self.carries(view)).map_or(value, |view| view.of)
+    }
+
+    /// Where a value comes from, for steps of the stage from the node `first` on that is given the values `given`; none if
+    /// it is computed or given itself.
+    pub fn source(&self, value: usize, given: &[usize]) -> Option<&View> {
+        self.views.get(&value).filter(|_| !given.contains(&value))
+    }
+
+    /// Whether nothing but the nodes `within` takes a value, and it is neither tapped nor leaves the stage of `at`.
+    pub fn is_free(&self, value: usize, within: &[usize], at: usize) -> bool {
+        if value >= self.wiring.names.len() {
+            return true;
+        }
+        let Some(joining) = self.joining else { return false };
+        let of_shapes = |&&taker: &&usize| !matches!(self.wiring.operator(taker), "Shape" | "Size");
+        let mut takers = self.wiring.takers[value].iter().filter(of_shapes);
+        !joining.wanted.contains(&value)
+            && !self.wiring.results.contains(&value)
+            && self.maker(value).is_some_and(|maker| self.stage(maker) == self.stage(at))
+            && takers.all(|taker| within.contains(taker))
+    }
+
+    /// What is known of a value, if it is one number that no image changes.
+    pub fn number(&self, value: usize) -> Option<f64> {
+        match self.known[value].as_ref()? {
+            Known::Constant(constant) => constant.number().ok().flatten().map(f64::from),
+            Known::Whole(whole) if whole.values.len() == 1 => Some(whole.values[0] as f64),
+            _ => None,
+        }
+    }
+
+    /// A node with what is known of its inputs.
+    pub fn node_at(&self, at: usize) -> Node<'a> {
+        let model = &*self.wiring.model;
+        let inputs = self.wiring.inputs[at].iter().map(|input| input.and_then(|value| self.known[value].clone()));
+        let (proto, inputs) = (&model.nodes[at], inputs.collect());
+        Node { model, at, proto, inputs, opset: model.opset, then: Then::default() }
+    }
+
+    /// The node, and what it takes, of a value that is computed by an operator of that name.
+    pub fn made_by(&self, value: usize, operator: &str) -> Option<(usize, &'a [Option<usize>])> {
+        let maker = *self.wiring.maker.get(value)?.as_ref()?;
+        (self.wiring.operator(maker) == operator).then(|| (maker, &self.wiring.inputs[maker][..]))
+    }
+
+    /// Of a node's two inputs, a number that no image changes, and the other.
+    pub fn numbered(&self, inputs: &[Option<usize>]) -> Option<(usize, f64)> {
+        let &[Some(a), Some(b)] = inputs else { return None };
+        match (self.number(a), self.number(b)) {
+            (None, Some(number)) => Some((a, number)),
+            (Some(number), None) => Some((b, number)),
+            _ => None,
+        }
+    }
+
+    /// Whether a value is computed from the images.
+    pub fn is_computed(&self, value: usize) -> bool {
+        self.known[value].as_ref().is_some_and(Known::is_computed)
+    }
 }
+

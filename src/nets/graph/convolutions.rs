@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use burn::tensor::{Tensor, TensorData};
 
+use super::affine;
 use super::lowering::{Loader, Lowered, Node, Refusal, Run, weights};
 use super::value::{Array, Constant, Known};
 use crate::kernels::pooling::{Border, average_windows, global_mean, max_pool};
@@ -12,13 +13,13 @@ use crate::kernels::{Activation, Convolution, Padding, Residual, Window};
 use crate::weights::WeightsError;
 
 /// A map `[images, channels, height, width]`.
-fn map(node: &Node) -> Result<[usize; 4], Refusal> {
+pub fn map(node: &Node) -> Result<[usize; 4], Refusal> {
     let shape = node.shape(0)?;
     shape.try_into().map_err(|_| format!("{shape:?}, expected [images, channels, height, width]").into())
 }
 
 /// How the window of `size` moves over a map of `input`, and whether it reaches further beyond the end than the padding.
-fn window(node: &Node, size: [usize; 2], input: [usize; 2]) -> Result<(Window, bool), Refusal> {
+pub fn window(node: &Node, size: [usize; 2], input: [usize; 2]) -> Result<(Window, bool), Refusal> {
     let two = |setting: &str, default: i64| -> Result<[usize; 2], Refusal> {
         let values = node.proto.ints(setting).unwrap_or(&[]);
         let values = if values.is_empty() { vec![default; 2] } else { values.to_vec() };
@@ -92,7 +93,7 @@ pub fn conv(node: &Node) -> Result<Lowered, Refusal> {
     let all = kernel.shape.iter().product::<usize>() + outputs;
     Lowered::weighted(shape.to_vec(), takes, multiply_adds, all, move |loader: &Loader| {
         let load = || {
-            let (kernel, bias) = folded(&kernel, bias.as_deref(), then.norm.as_ref())?;
+            let (kernel, bias) = affine::folded(weights(&kernel)?, outputs, bias.as_deref(), &then)?;
             Ok::<_, WeightsError>((kernel, bias, &loader.device))
         };
         Ok(if summed {
@@ -123,44 +124,6 @@ fn four(x: &Array) -> [usize; 4] {
     x.shape[..].try_into().expect("a map, checked when it was lowered")
 }
 
-/// Kernel and bias with the batch normalization that follows in them: with `s = scale / sqrt(var + epsilon)` per output,
-/// `s w` and `s (b - mean) + shift`, in `f64`, rounded once.
-fn folded(
-    kernel: &Constant,
-    bias: Option<&Constant>,
-    norm: Option<&([Rc<Constant>; 4], f32)>,
-) -> Result<(TensorData, TensorData), WeightsError> {
-    let data = weights(kernel)?;
-    let outputs = kernel.shape[0];
-    let bias = bias.map(weights).transpose()?.map(|bias| bias.try_into_vec::<f32>().expect("weights are f32"));
-    let mut bias = bias.unwrap_or_else(|| vec![0.0; outputs]);
-    let Some((tensors, epsilon)) = norm else {
-        return Ok((data, TensorData::new(bias, [outputs])));
-    };
-    let (scales, shifts) = affine(tensors, *epsilon)?;
-    let mut values = data.try_into_vec::<f32>().expect("weights are f32");
-    let row = values.len() / outputs.max(1);
-    for (((kernel, bias), scale), shift) in values.chunks_exact_mut(row).zip(&mut bias).zip(scales).zip(shifts) {
-        kernel.iter_mut().for_each(|weight| *weight = (f64::from(*weight) * scale) as f32);
-        *bias = (f64::from(*bias) * scale + shift) as f32;
-    }
-    Ok((TensorData::new(values, kernel.shape.clone()), TensorData::new(bias, [outputs])))
-}
-
-/// What a batch normalization multiplies by, and what it adds.
-fn affine(tensors: &[Rc<Constant>; 4], epsilon: f32) -> Result<(Vec<f64>, Vec<f64>), WeightsError> {
-    let read = |n: usize| Ok::<_, WeightsError>(weights(&tensors[n])?.try_into_vec::<f32>().expect("weights are f32"));
-    let [scale, shift, mean, var] = [read(0)?, read(1)?, read(2)?, read(3)?];
-    let scales: Vec<f64> = scale
-        .iter()
-        .zip(&var)
-        .map(|(&scale, &var)| f64::from(scale) / (f64::from(var) + f64::from(epsilon)).sqrt())
-        .collect();
-    let shifts = shift.iter().zip(&mean).zip(&scales);
-    let shifts = shifts.map(|((&shift, &mean), scale)| f64::from(shift) - f64::from(mean) * scale).collect();
-    Ok((scales, shifts))
-}
-
 /// The four tensors of a batch normalization and what it adds to the variance.
 pub fn norm(node: &Node) -> Result<([Rc<Constant>; 4], f32), Refusal> {
     let channels = *node.shape(0)?.get(1).ok_or("no channels")?;
@@ -182,7 +145,7 @@ pub fn batch_normalization(node: &Node) -> Result<Lowered, Refusal> {
     let activation = node.then.activation.unwrap_or(Activation::Identity);
     let to = shape.clone();
     Lowered::weighted(shape, &[0], 0, 4 * channels, move |loader: &Loader| {
-        let (scales, shifts) = affine(&tensors, epsilon)?;
+        let (scales, shifts) = affine::normalization(&tensors, epsilon)?;
         let [scales, shifts] = [scales, shifts].map(|values| {
             let values: Vec<f32> = values.into_iter().map(|value| value as f32).collect();
             Tensor::<3>::from_data(TensorData::new(values, [1, channels, 1]), &loader.device)

@@ -51,11 +51,6 @@ pub fn sigmoid(node: &Node) -> Result<Lowered, Refusal> {
     every(node, activation::sigmoid)
 }
 
-/// `x sigmoid(x)`.
-pub fn silu(x: Tensor<1>) -> Tensor<1> {
-    activation::silu(x)
-}
-
 pub fn hard_sigmoid(node: &Node) -> Result<Lowered, Refusal> {
     let [alpha, beta] = [node.float("alpha", 0.2), node.float("beta", 0.5)].map(f64::from);
     every(node, move |x| (x * alpha + beta).clamp(0.0, 1.0))
@@ -75,8 +70,8 @@ pub fn erf(node: &Node) -> Result<Lowered, Refusal> {
 
 pub fn gelu(node: &Node) -> Result<Lowered, Refusal> {
     match node.text("approximate") {
-        "tanh" => every(node, activation::gelu_approximate),
-        "" | "none" => every(node, activation::gelu),
+        "tanh" => every(node, |x| Activation::GeluTanh.forward(x)),
+        "" | "none" => every(node, |x| Activation::Gelu.forward(x)),
         other => Err(format!("approximate = {other:?}, expected none or tanh").into()),
     }
 }

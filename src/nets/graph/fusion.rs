@@ -1,180 +1,226 @@
-//! What is done in one pass: a batch normalization, a bias, a sum, an activation with what it follows.
+//! What is done in one pass: after a convolution or a dense layer a batch normalization, what multiplies or is added to each
+//! output by itself, a sum, an activation; after a sum an activation.
+//!
+//! A node that follows looks back: if nothing else takes what its operand's step computes, another step does both, and the
+//! first is left out. What is tapped is wanted as it is, so that its step stays and the node is one of its own.
 
 use std::rc::Rc;
 
-use burn::tensor::activation;
-
-use super::compile::Joining;
+use super::compile::Compiled;
 use super::convolutions;
-use super::elementwise;
-use super::lowering::{Node, Refusal, Then};
-use super::value::{Array, Constant, Known};
+use super::lowering::{Affine, Lowered, Node, Refusal, Then};
+use super::patterns;
+use super::places::Places;
+use super::value::{Constant, Known};
 use super::wiring::Wiring;
-use crate::kernels::Activation;
 
-/// What follows a node and is done with it.
-#[derive(Default)]
-pub struct Chain {
-    /// What is done.
+/// A step that may do more.
+#[derive(Clone)]
+pub struct Open {
+    /// Its node.
+    pub at: usize,
+    /// The last node that it does.
+    pub step: usize,
+    /// From what is known of the inputs to what is computed.
+    pub lower: Lower,
+    /// What is known of the inputs.
+    pub inputs: Vec<Option<Known>>,
+    /// The inputs.
+    pub values: Vec<Option<usize>>,
+    /// What it does after its own.
     pub then: Then,
-    /// The nodes, in order; none where nothing is.
-    pub nodes: Vec<usize>,
-    /// The value that is added.
-    pub summand: Option<usize>,
+    /// Whether it may do more.
+    pub opens: bool,
+    /// Whether a sum may be among it.
+    pub sums: bool,
+    /// Of a convolution or a dense layer, how many outputs there are and how far apart they lie.
+    pub channels: Option<(usize, usize)>,
 }
 
-/// Several nodes that are one function.
-pub struct Pattern {
-    /// The value it is of.
-    pub input: usize,
-    /// In order.
-    pub nodes: Vec<usize>,
-    /// The function.
-    pub run: fn(Array) -> Array,
-}
+/// From a node to what it computes.
+pub type Lower = Rc<dyn Fn(&Node) -> Result<Lowered, Refusal>>;
 
-/// The only node that takes a value, if it is in the same stage as `at` and nothing else wants the value.
-fn follower(wiring: &Wiring, value: usize, at: usize, joining: &Joining) -> Option<usize> {
-    let &[taker] = &wiring.takers[value][..] else { return None };
-    let end = joining.cuts.iter().copied().find(|&cut| cut > at).unwrap_or(usize::MAX);
-    let free = !joining.wanted.contains(&value) && !wiring.results.contains(&value);
-    (free && taker < end).then_some(taker)
-}
-
-/// What is known of a node's input.
-fn input<'a>(wiring: &Wiring, known: &'a [Option<Known>], node: usize, at: usize) -> Option<&'a Known> {
-    known[(*wiring.inputs[node].get(at)?)?].as_ref()
-}
-
-/// A constant of a single number.
-fn is_number(known: Option<&Known>, number: f32) -> bool {
-    let Some(Known::Constant(constant)) = known else { return false };
-    constant.number().is_ok_and(|found| found.is_some_and(|found| (found - number).abs() <= 1e-6 * number.abs()))
-}
-
-/// The nodes after `node`, whose output is of `shape`, that are done in its pass.
-pub fn chain(
-    wiring: &Wiring,
-    node: &Node,
-    shape: &[usize],
-    known: &[Option<Known>],
-    joining: &Joining,
-) -> Result<Chain, Refusal> {
-    let operator = node.proto.op_type.as_str();
-    let is_dense = operator == "Gemm" || operator == "MatMul" && matches!(node.inputs[1], Some(Known::Constant(_)));
-    let is_conv = operator == "Conv";
-    let is_sum =
-        operator == "Add" && node.shape(0)? == node.shape(1)? && node.inputs.iter().flatten().all(Known::is_computed);
-    let mut chain = Chain::default();
-    if !(is_dense || is_conv || is_sum || operator == "BatchNormalization") || !node.input(0)?.is_computed() {
-        return Ok(chain);
+impl Open {
+    /// A node by itself.
+    pub fn new(at: usize, lower: Lower, inputs: Vec<Option<Known>>, values: Vec<Option<usize>>) -> Self {
+        let then = Then::default();
+        Self { at, step: at, lower, inputs, values, then, opens: false, sums: true, channels: None }
     }
-    let mut value = wiring.outputs[node.at][0];
-    let mut next = follower(wiring, value, node.at, joining);
-    let mut join = |chain: &mut Chain, taker: usize| {
-        chain.nodes.push(taker);
-        value = wiring.outputs[taker][0];
-        follower(wiring, value, node.at, joining)
-    };
-    if let Some(taker) = next.filter(|&taker| is_conv && wiring.operator(taker) == "BatchNormalization")
-        && wiring.inputs[taker][0] == Some(wiring.outputs[node.at][0])
-    {
-        let inputs = (0..5).map(|at| match at {
-            0 => Some(Known::Computed(shape.to_vec())),
-            _ => input(wiring, known, taker, at).cloned(),
-        });
-        let proto = &wiring.model.nodes[taker];
-        let norm = Node { at: taker, proto, inputs: inputs.collect(), then: Then::default(), ..*node };
-        chain.then.norm = Some(convolutions::norm(&norm)?);
-        next = join(&mut chain, taker);
+
+    /// What it computes.
+    ///
+    /// # Errors
+    /// As the operator's.
+    pub fn lower(&self, wiring: &Wiring) -> Result<Lowered, Refusal> {
+        let model = &*wiring.model;
+        let (proto, inputs, then) = (&model.nodes[self.at], self.inputs.clone(), self.then.clone());
+        (self.lower)(&Node { model, at: self.at, proto, inputs, opset: model.opset, then })
     }
-    if let Some(taker) = next.filter(|&taker| wiring.operator(taker) == "Add") {
-        let before = chain.nodes.last().map_or(node.at, |&last| last);
-        let own = wiring.outputs[before][0];
-        let other = wiring.inputs[taker].iter().copied().flatten().find(|&input| input != own);
-        let outputs = *shape.last().unwrap_or(&1);
-        match other.and_then(|value| Some((value, known[value].as_ref()?))) {
-            Some((_, Known::Constant(bias)))
-                if is_dense && chain.nodes.is_empty() && node.inputs.len() < 3 && is_row(bias, outputs) =>
-            {
-                chain.then.bias = Some(bias.clone());
-                next = join(&mut chain, taker);
-            }
-            Some((value, Known::Computed(other))) if is_conv && other[..] == *shape => {
-                chain.then.summed = true;
-                chain.summand = Some(value);
-                next = join(&mut chain, taker);
-            }
-            _ => {}
-        }
+
+    /// Whether what is done to each output may follow.
+    fn takes_affine(&self) -> bool {
+        self.channels.is_some() && !self.then.summed && self.then.activation.is_none()
     }
-    if let Some(taker) = next
-        && let Some(activation) = activates(wiring, known, taker)
-    {
-        chain.then.activation = Some(activation);
-        join(&mut chain, taker);
+
+    /// Whether an activation may follow.
+    fn takes_activation(&self) -> bool {
+        // A dense layer on a GPU has its activation before the sum.
+        let dense = self.channels.is_some_and(|(_, step)| step == 1) && self.then.summed;
+        self.then.activation.is_none() && !dense
     }
-    Ok(chain)
 }
 
-/// Whether a constant is one number for each of `outputs`.
-fn is_row(constant: &Rc<Constant>, outputs: usize) -> bool {
-    constant.shape.last() == Some(&outputs) && constant.shape.iter().product::<usize>() == outputs
+/// Whether a node's step may do more: convolutions, dense layers, batch normalizations, sums of two of a shape.
+pub fn opens(compiled: &Compiled, at: usize) -> bool {
+    let inputs = &compiled.wiring().inputs[at];
+    let computed = |n: usize| inputs.get(n).copied().flatten().is_some_and(|value| compiled.is_computed(value));
+    let shape = |n: usize| inputs[n].and_then(|value| compiled.known[value].as_ref()).map(Known::shape);
+    let stored = |n: usize| matches!(inputs[n].and_then(|value| compiled.known[value].as_ref()), Some(Known::Constant(_)));
+    match compiled.wiring().operator(at) {
+        "MatMul" => computed(0) && stored(1) && shape(1).is_some_and(|shape| shape.len() == 2),
+        "Conv" | "Gemm" | "BatchNormalization" => computed(0) && stored(1),
+        "Add" => computed(0) && computed(1) && shape(0) == shape(1),
+        _ => false,
+    }
 }
 
-/// The activation that a node is, if kernels do it in passing.
-fn activates(wiring: &Wiring, known: &[Option<Known>], node: usize) -> Option<Activation> {
-    match wiring.operator(node) {
-        "Relu" => Some(Activation::Relu),
-        "Clip" => {
-            let inputs = wiring.inputs[node].iter().map(|input| input.and_then(|value| known[value].clone()));
-            let proto = &wiring.model.nodes[node];
-            let (model, opset) = (&*wiring.model, wiring.model.opset);
-            let clip = Node { model, at: node, proto, inputs: inputs.collect(), opset, then: Then::default() };
-            match elementwise::bounds(&clip) {
-                Ok([0.0, 6.0]) => Some(Activation::Relu6),
-                Ok([0.0, f64::INFINITY]) => Some(Activation::Relu),
-                _ => None,
-            }
-        }
+/// How many outputs a convolution or a dense layer has, and how far apart they lie.
+pub fn channels(operator: &str, shape: &[usize]) -> Option<(usize, usize)> {
+    match operator {
+        "Conv" => Some((*shape.get(1)?, shape[2..].iter().product())),
+        "Gemm" | "MatMul" => Some((*shape.last()?, 1)),
         _ => None,
     }
 }
 
-/// A function that exporters write out: GELU by the error function, `x sigmoid(x)`.
-pub fn pattern(wiring: &Wiring, at: usize, known: &[Option<Known>], joining: &Joining) -> Option<Pattern> {
-    let x = wiring.inputs[at].first().copied().flatten()?;
-    known[x].as_ref().filter(|known| known.is_computed())?;
-    let next = |node: usize, operator: &str| {
-        let taker = follower(wiring, wiring.outputs[node][0], at, joining)?;
-        (wiring.operator(taker) == operator).then_some(taker)
-    };
-    match wiring.operator(at) {
-        "Sigmoid" => {
-            let mul = next(at, "Mul")?;
-            let run: fn(Array) -> Array = |x| {
-                let shape = x.shape.clone();
-                Array::new(elementwise::silu(x.flat()), &shape)
-            };
-            takes(wiring, mul, x).then_some(Pattern { input: x, nodes: vec![at, mul], run })
-        }
-        "Div" if is_number(input(wiring, known, at, 1), std::f32::consts::SQRT_2) => {
-            let erf = next(at, "Erf")?;
-            let add = next(erf, "Add")?;
-            let (first, second) = (next(add, "Mul")?, next(next(add, "Mul")?, "Mul")?);
-            let number = |node: usize, number: f32| (0..2).any(|at| is_number(input(wiring, known, node, at), number));
-            let is_gelu = number(add, 1.0)
-                && (takes(wiring, first, x) && number(second, 0.5) || number(first, 0.5) && takes(wiring, second, x));
-            let run: fn(Array) -> Array = |x| {
-                let shape = x.shape.clone();
-                Array::new(activation::gelu(x.flat()), &shape)
-            };
-            is_gelu.then_some(Pattern { input: x, nodes: vec![at, erf, add, first, second], run })
-        }
-        _ => None,
-    }
+/// The step behind a node's operand that may do the node as well, and where the operand lies in what it computes.
+struct Behind {
+    open: Open,
+    places: Places,
 }
 
-fn takes(wiring: &Wiring, node: usize, value: usize) -> bool {
-    wiring.inputs[node].contains(&Some(value))
+fn behind(compiled: &Compiled, value: usize, within: &[usize], at: usize) -> Option<Behind> {
+    let view = compiled.view(value, at);
+    let free = |value: &usize| compiled.is_free(*value, within, at);
+    let between = |value: &usize| compiled.is_free(*value, &compiled.wiring().takers[*value], at);
+    let open = compiled.open(view.of)?;
+    // Of the values between, only the next is taken: each has one taker.
+    let single = |value: &usize| {
+        let takers = compiled.wiring().takers.get(*value).map_or(&[][..], |takers| takers);
+        let real = |taker: &&usize| !matches!(compiled.wiring().operator(**taker), "Shape" | "Size");
+        takers.iter().filter(real).count() <= 1
+    };
+    let alone = free(&value) && (view.of == value || view.through.iter().all(|value| between(value) && single(value)));
+    let units = compiled.known[view.of].as_ref()?.units();
+    (alone && view.places.is_permutation(units)).then(|| Behind { open: open.clone(), places: view.places })
 }
+
+/// Joins a node to the step behind it, if that may do both.
+///
+/// # Errors
+/// As those of the operators.
+pub fn join(compiled: &mut Compiled, at: usize) -> Result<bool, Refusal> {
+    let output = compiled.wiring().outputs[at][0];
+    if let Some(found) = patterns::activation(compiled, at) {
+        let step = match behind(compiled, found.input, &found.nodes, at).filter(|step| step.open.takes_activation()) {
+            Some(mut step) => {
+                step.open.then.activation = Some(found.activation);
+                step
+            }
+            None => alone(compiled, at, &found),
+        };
+        compiled.put(Open { step: at, ..step.open }, output, Some(step.places))?;
+        return Ok(true);
+    }
+    let joined = match compiled.wiring().operator(at) {
+        "BatchNormalization" => normalized(compiled, at)?,
+        "Add" => match added(compiled, at) {
+            Some(step) => Some(step),
+            None => each(compiled, at, Affine::Plus),
+        },
+        "Mul" => each(compiled, at, Affine::Times),
+        _ => None,
+    };
+    let Some(Behind { open, places }) = joined else { return Ok(false) };
+    compiled.put(Open { step: at, ..open }, output, Some(places))?;
+    Ok(true)
+}
+
+/// An activation by itself, computed where its input lies if all of that is there.
+fn alone(compiled: &Compiled, at: usize, found: &patterns::Found) -> Behind {
+    let view = compiled.view(found.input, at);
+    let units = compiled.known[view.of].as_ref().map_or(0, Known::units);
+    let (value, places) = match view.places.is_permutation(units) {
+        true => (view.of, view.places),
+        false => (found.input, Places::plain(&view.places.shape)),
+    };
+    let mut open = Open::new(at, Rc::new(patterns::activate), vec![compiled.known[value].clone()], vec![Some(value)]);
+    open.then.activation = Some(found.activation);
+    Behind { open, places }
+}
+
+/// A convolution and the batch normalization after it.
+fn normalized(compiled: &Compiled, at: usize) -> Result<Option<Behind>, Refusal> {
+    let wiring = compiled.wiring();
+    let Some(value) = wiring.inputs[at][0] else { return Ok(None) };
+    let Some(mut step) = behind(compiled, value, &[at], at) else { return Ok(None) };
+    let untouched = step.open.takes_affine() && step.open.then.norm.is_none() && step.open.then.affine.is_empty();
+    let channels = step.open.channels.filter(|_| untouched && wiring.operator(step.open.at) == "Conv");
+    if channels.is_none_or(|channels| step.places.axis_of(channels) != Some(1)) {
+        return Ok(None);
+    }
+    step.open.then.norm = Some(convolutions::norm(&compiled.node_at(at))?);
+    Ok(Some(step))
+}
+
+/// A convolution or a dense layer and what multiplies each output or is added to it.
+fn each(compiled: &Compiled, at: usize, affine: fn(Rc<Constant>) -> Affine) -> Option<Behind> {
+    let &[Some(a), Some(b)] = &compiled.wiring().inputs[at][..] else { return None };
+    let (value, constant) = match (&compiled.known[a], &compiled.known[b]) {
+        (Some(Known::Computed(_)), Some(Known::Constant(constant))) => (a, constant),
+        (Some(Known::Constant(constant)), Some(Known::Computed(_))) => (b, constant),
+        _ => return None,
+    };
+    let mut step = behind(compiled, value, &[at], at).filter(|step| step.open.takes_affine())?;
+    let rank = step.places.shape.len();
+    let channels = step.open.channels?;
+    let along = |axis: usize| axis.checked_sub(rank.checked_sub(constant.shape.len())?).map(|axis| constant.shape[axis]);
+    let fits = match constant.shape.iter().product::<usize>() {
+        1 => constant.shape.len() <= rank,
+        units => units == channels.0 && along(step.places.axis_of(channels)?) == Some(units),
+    };
+    step.open.then.affine.push(affine(constant.clone()));
+    fits.then_some(step)
+}
+
+/// A convolution or a dense layer and what is added to all of it; of two, the one that is computed later.
+fn added(compiled: &Compiled, at: usize) -> Option<Behind> {
+    let &[Some(a), Some(b)] = &compiled.wiring().inputs[at][..] else { return None };
+    if !opens(compiled, at) || a == b {
+        return None;
+    }
+    let mut both = [(a, b), (b, a)];
+    both.sort_by_key(|&(value, _)| std::cmp::Reverse(compiled.maker(value)));
+    both.into_iter().find_map(|(value, other)| {
+        let mut step = behind(compiled, value, &[at], at).filter(|step| step.open.takes_affine())?;
+        let before = compiled.maker(other).is_none_or(|maker| maker < at);
+        let root = compiled.view(other, at);
+        let units = compiled.known[root.of].as_ref()?.units();
+        let summand = match root.places.lie_as(&step.places) && root.places.is_permutation(units) {
+            true => root.of,
+            false if step.places.is_plain(step.places.units()) => other,
+            false => return None,
+        };
+        // Behind the bias, there or not.
+        let length = step.open.values.len().max(3);
+        step.open.values.resize(length, None);
+        step.open.inputs.resize(length, None);
+        step.open.values.push(Some(summand));
+        step.open.inputs.push(compiled.known[summand].clone());
+        step.open.then.summed = true;
+        (before && step.open.sums).then_some(step)
+    })
+}
+
+#[cfg(test)]
+mod tests;

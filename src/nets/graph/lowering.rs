@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use burn::tensor::{Device, TensorData};
 
+use super::places::Move;
 use super::value::{Array, Constant, Known, Whole};
 use crate::kernels::Activation;
 use crate::weights::WeightsError;
@@ -24,6 +25,8 @@ pub type Prepare = Rc<dyn Fn(&Loader) -> Result<Run, WeightsError>>;
 pub enum Lowered {
     /// Values that no image changes.
     Known(Vec<Known>),
+    /// Of every output, the moves that make it of the first input.
+    Moved(Vec<Vec<Move>>),
     /// Something to compute.
     Computed {
         /// The shape of each output.
@@ -45,24 +48,20 @@ impl Lowered {
         Ok(Self::Known(vec![known]))
     }
 
+    /// A single output, the first input moved.
+    pub fn moved(by: Move) -> Result<Self, Refusal> {
+        Ok(Self::Moved(vec![vec![by]]))
+    }
+
     /// A single output computed of all the inputs `takes` by what takes no weights.
     pub fn run(
         shape: Vec<usize>,
         takes: &[usize],
         run: impl Fn(Vec<Array>) -> Array + Send + Sync + 'static,
     ) -> Result<Self, Refusal> {
-        Self::run_all(vec![shape], takes, move |inputs| vec![run(inputs)])
-    }
-
-    /// As [`Self::run`], with several outputs.
-    pub fn run_all(
-        shapes: Vec<Vec<usize>>,
-        takes: &[usize],
-        run: impl Fn(Vec<Array>) -> Vec<Array> + Send + Sync + 'static,
-    ) -> Result<Self, Refusal> {
-        let run: Run = Arc::new(run);
+        let run: Run = Arc::new(move |inputs| vec![run(inputs)]);
         let prepare: Prepare = Rc::new(move |_| Ok(run.clone()));
-        Ok(Self::Computed { shapes, takes: takes.to_vec(), prepare, multiply_adds: 0, weights: 0 })
+        Ok(Self::Computed { shapes: vec![shape], takes: takes.to_vec(), prepare, multiply_adds: 0, weights: 0 })
     }
 
     /// A single output computed with weights.
@@ -126,12 +125,21 @@ pub struct Node<'a> {
 pub struct Then {
     /// Scale, shift, mean, variance and what is added to it of a batch normalization.
     pub norm: Option<([Rc<Constant>; 4], f32)>,
-    /// A bias, one number per output.
-    pub bias: Option<Rc<Constant>>,
+    /// What every output is multiplied by or what is added to it, in order.
+    pub affine: Vec<Affine>,
     /// Another value is added: the node's last input.
     pub summed: bool,
     /// At last.
     pub activation: Option<Activation>,
+}
+
+/// Of every output of a convolution or a dense layer by itself; a number each, or one for all.
+#[derive(Clone)]
+pub enum Affine {
+    /// `y + c`.
+    Plus(Rc<Constant>),
+    /// `y c`.
+    Times(Rc<Constant>),
 }
 
 impl Node<'_> {

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use burn::tensor::{Tensor, TensorData, activation};
 
 use super::lowering::{Loader, Lowered, Node, Refusal, Run, axis, weights};
-use super::moves::permuted;
-use super::ranks::MOST_AXES;
+use super::places::permuted;
 use super::value::{Array, Known, Whole};
+use crate::kernels::LayerNorm;
+use crate::weights::WeightsError;
 
 /// Reduces the middle of `[outer, along, inner]`.
 type Reduction = fn(Tensor<3>) -> Tensor<3>;
@@ -43,13 +44,10 @@ fn reduce(node: &Node, reduction: Reduction, whole: fn(&[i64]) -> i64) -> Result
             Array::new(reduction(inputs.remove(0).view([outer, along, inner])), &to)
         });
     }
-    if own.len() > MOST_AXES {
-        return Err(format!("more than {MOST_AXES} axes").into());
-    }
     let outer: usize = kept.iter().map(|&at| own[at]).product();
     let order = [kept, axes].concat();
     Lowered::run(shape, &[0], move |mut inputs| {
-        let x = permuted(inputs.remove(0), &own, &order, &[outer, along]);
+        let x = permuted(inputs.remove(0), &order);
         Array::new(reduction(x.view([outer, along, 1])), &to)
     })
 }
@@ -114,24 +112,16 @@ pub fn layer_normalization(node: &Node) -> Result<Lowered, Refusal> {
     if !fits(scale.shape.iter().product()) || shift.as_ref().is_some_and(|shift| !fits(shift.shape.iter().product())) {
         return Err(format!("scale and shift of other lengths than {units}").into());
     }
-    Lowered::weighted(own, &[0], 0, 2 * units, move |loader: &Loader| {
-        let vector = |values: TensorData| {
-            let values = values.try_into_vec::<f32>().expect("weights are f32");
-            Tensor::<2>::from_data(TensorData::new(values, [1, units]), &loader.device)
-        };
-        let scale = vector(weights(&scale)?);
-        let shift = match &shift {
-            Some(shift) => vector(weights(shift)?),
-            None => Tensor::zeros([1, units], &loader.device),
-        };
+    let at = node.at;
+    Lowered::weighted(own.clone(), &[0], 0, 2 * units, move |loader: &Loader| {
+        let norm = loader.once(at, || {
+            let zeros = || Ok(TensorData::zeros::<f32, _>([units]));
+            let (scale, shift) = (weights(&scale)?, shift.as_deref().map_or_else(zeros, weights)?);
+            Ok::<_, WeightsError>(LayerNorm::new(&scale, &shift, epsilon, &loader.device))
+        })?;
+        let own = own.clone();
         let run: Run = Arc::new(move |mut inputs| {
-            let x = inputs.remove(0);
-            let shape = x.shape.clone();
-            let x = x.view([rows, units]);
-            let centred = x.clone() - x.mean_dim(1);
-            let variance = (centred.clone() * centred.clone()).mean_dim(1);
-            let y = centred / (variance + epsilon).sqrt() * scale.clone() + shift.clone();
-            vec![Array::new(y, &shape)]
+            vec![Array::new(norm.forward(inputs.remove(0).view([rows, units])), &own)]
         });
         Ok(run)
     })

@@ -3,7 +3,7 @@
 //! To add one: a function of its family's file, and its line here.
 
 use super::lowering::{Lowered, Node, Refusal};
-use super::{convolutions, elementwise, moves, norms, products, quantised, response, shapes, transposed};
+use super::{convolutions, elementwise, gathers, moves, norms, products, quantised, response, shapes, transposed};
 
 /// An operator: its name, and what a node of it computes.
 pub struct Operator {
@@ -28,7 +28,7 @@ pub const OPERATORS: &[Operator] = &[
     operator("CastLike", shapes::cast_like),
     operator("Ceil", elementwise::ceil),
     operator("Clip", elementwise::clip),
-    operator("Concat", moves::concat),
+    operator("Concat", gathers::concat),
     operator("Constant", shapes::constant),
     operator("ConstantOfShape", shapes::constant_of_shape),
     operator("Conv", convolutions::conv),
@@ -45,7 +45,7 @@ pub const OPERATORS: &[Operator] = &[
     operator("Flatten", moves::flatten),
     operator("Floor", elementwise::floor),
     operator("Gather", moves::gather),
-    operator("GatherND", moves::gather_nd),
+    operator("GatherND", gathers::gather_nd),
     operator("Gelu", elementwise::gelu),
     operator("Gemm", products::gemm),
     operator("GlobalAveragePool", convolutions::global_average),
@@ -70,7 +70,7 @@ pub const OPERATORS: &[Operator] = &[
     operator("Neg", elementwise::neg),
     operator("Not", elementwise::not),
     operator("Or", elementwise::or),
-    operator("Pad", moves::pad),
+    operator("Pad", gathers::pad),
     operator("Pow", elementwise::pow),
     operator("QuantizeLinear", quantised::quantize),
     operator("Range", shapes::range),
@@ -84,7 +84,7 @@ pub const OPERATORS: &[Operator] = &[
     operator("Relu", elementwise::relu),
     operator("Reshape", moves::reshape),
     operator("Resize", convolutions::resize),
-    operator("ScatterND", moves::scatter_nd),
+    operator("ScatterND", gathers::scatter_nd),
     operator("Shape", shapes::shape),
     operator("Sigmoid", elementwise::sigmoid),
     operator("Size", shapes::size),
@@ -96,7 +96,7 @@ pub const OPERATORS: &[Operator] = &[
     operator("Sub", elementwise::sub),
     operator("Sum", elementwise::sum_all),
     operator("Tanh", elementwise::tanh),
-    operator("Tile", moves::tile),
+    operator("Tile", gathers::tile),
     operator("Transpose", moves::transpose),
     operator("Unsqueeze", moves::unsqueeze),
     operator("Where", elementwise::choose),

@@ -1,12 +1,14 @@
 //! Dense layers and products of matrices.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 use std::sync::Arc;
 
-use burn::tensor::{Device, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 
+use super::affine;
 use super::lowering::{Loader, Lowered, Node, Refusal, Run, weights};
-use super::moves::permuted;
+use super::places::permuted;
 use super::ranks::broadcast;
 use super::value::{Array, Constant, Known};
 use crate::kernels::{Activation, Dense};
@@ -83,25 +85,45 @@ fn dense(
     inputs: usize,
     outputs: usize,
     turned: bool,
-    bias: Option<std::rc::Rc<Constant>>,
+    bias: Option<Rc<Constant>>,
 ) -> Result<Lowered, Refusal> {
-    let rows = shape.iter().product::<usize>() / outputs.max(1);
     let weight = node.constant(1)?.clone();
-    let bias = node.then.bias.clone().or(bias);
-    let (at, activation, to) = (node.at, node.then.activation.unwrap_or(Activation::Identity), shape.clone());
+    let load = move || {
+        let kernel = weights(&weight)?;
+        Ok(if turned { kernel } else { transposed(&kernel, [inputs, outputs]) })
+    };
+    dense_of(node, shape, [inputs, outputs], bias, |x, [rows, inputs]| x.view([rows, inputs]), load)
+}
+
+/// A dense layer of the rows that `rows` makes of the first input; `load` gives its weights `[out, in]`.
+pub fn dense_of(
+    node: &Node,
+    shape: Vec<usize>,
+    [inputs, outputs]: [usize; 2],
+    bias: Option<Rc<Constant>>,
+    rows: impl Fn(Array, [usize; 2]) -> Tensor<2> + Send + Sync + Clone + 'static,
+    load: impl Fn() -> Result<TensorData, WeightsError> + 'static,
+) -> Result<Lowered, Refusal> {
+    let count = shape.iter().product::<usize>() / outputs.max(1);
+    let (at, then, to) = (node.at, node.then.clone(), shape.clone());
+    let activation = then.activation.unwrap_or(Activation::Identity);
+    let takes: &[usize] = if then.summed { &[0, node.inputs.len() - 1] } else { &[0] };
     let all = inputs * outputs + bias.as_ref().map_or(0, |_| outputs);
-    Lowered::weighted(shape, &[0], rows * inputs * outputs, all, move |loader: &Loader| {
+    Lowered::weighted(shape, takes, count * inputs * outputs, all, move |loader: &Loader| {
         let dense = loader.once(at, || {
-            let kernel = weights(&weight)?;
-            let kernel = if turned { kernel } else { transposed(&kernel, [inputs, outputs]) };
-            let bias = match &bias {
-                Some(bias) => TensorData::new(weights(bias)?.try_into_vec::<f32>().expect("f32"), [outputs]),
-                None => TensorData::zeros::<f32, _>([outputs]),
-            };
+            let (kernel, bias) = affine::folded(load()?, outputs, bias.as_deref(), &then)?;
             Ok::<_, WeightsError>(Dense::new(&kernel, &bias, activation, Dense::TILE_BYTES, &loader.device))
         })?;
-        let to = to.clone();
-        let run: Run = Arc::new(move |mut x| vec![Array::new(dense.forward(x.remove(0).view([rows, inputs])), &to)]);
+        let (to, rows, summed) = (to.clone(), rows.clone(), then.summed);
+        let run: Run = Arc::new(move |mut x| {
+            let summand = summed.then(|| x.remove(1).view([count, outputs]));
+            let x = rows(x.remove(0), [count, inputs]);
+            let y = match summand {
+                Some(summand) => dense.forward_plus(x, summand),
+                None => dense.forward(x),
+            };
+            vec![Array::new(y, &to)]
+        });
         Ok(run)
     })
 }
@@ -110,7 +132,7 @@ fn dense(
 fn transposed(matrix: &TensorData, [rows, columns]: [usize; 2]) -> TensorData {
     let values = matrix.as_slice::<f32>().expect("weights are f32").to_vec();
     let array = Array::of(values, &[rows, columns], &Device::flex());
-    TensorData::new(permuted(array, &[rows, columns], &[1, 0], &[columns, rows]).to_vec(), [columns, rows])
+    TensorData::new(permuted(array, &[1, 0]).to_vec(), [columns, rows])
 }
 
 pub fn einsum(node: &Node) -> Result<Lowered, Refusal> {
@@ -157,19 +179,14 @@ pub fn einsum(node: &Node) -> Result<Lowered, Refusal> {
     };
     let (order_a, order_b) = (order(a, &[&stack, &rows, &summed]), order(b, &[&stack, &summed, &columns]));
     let made = [stack, rows, columns].concat();
-    if made.len() != after.len()
-        || made.len() > super::ranks::MOST_AXES
-        || a.len().max(b.len()) > super::ranks::MOST_AXES
-    {
-        return Err(format!("{equation} of too many axes, or one twice").into());
+    if made.len() != after.len() {
+        return Err(format!("{equation} of one axis twice").into());
     }
     let (made_shape, order_out, shape) = (lengths(&made)?, order(&made, &[&after]), lengths(&after)?);
-    let (own_a, own_b, to) = (lengths(a)?, lengths(b)?, shape.clone());
     Lowered::run(shape, &[0, 1], move |mut inputs| {
         let (right, left) = (inputs.remove(1), inputs.remove(0));
-        let left = permuted(left, &own_a, &order_a, &[s, m, k]).view([s, m, k]);
-        let right = permuted(right, &own_b, &order_b, &[s, k, n]).view([s, k, n]);
-        let product = Array::new(left.matmul(right), &made_shape);
-        permuted(product, &made_shape, &order_out, &to)
+        let left = permuted(left, &order_a).view([s, m, k]);
+        let right = permuted(right, &order_b).view([s, k, n]);
+        permuted(Array::new(left.matmul(right), &made_shape), &order_out)
     })
 }

@@ -3,11 +3,13 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use burn::tensor::Tensor;
 
 use super::lowering::{Loader, Run};
-use super::moves::permuted;
+use super::compile::View;
+use super::places::{Places, permuted};
 use super::value::{Array, Constant, Known};
 use super::{Compiled, Needed, Operand};
 use crate::nets::activations::Activations;
@@ -25,7 +27,8 @@ pub struct Program {
     /// The places of what comes in, and its shape.
     given: Vec<(usize, Vec<usize>)>,
     steps: Vec<Step>,
-    taps: Vec<(String, usize)>,
+    /// The layers, and where their values lie in what is at a place.
+    taps: Vec<(String, usize, Places)>,
     left: Vec<usize>,
     places: usize,
     /// What comes in is an image, and wanted with its channels last.
@@ -41,8 +44,46 @@ struct Step {
 }
 
 enum Take {
-    Place(usize),
+    /// A place, and the shape to take it in.
+    Place(usize, Vec<usize>),
     Constant(Box<Array>),
+}
+
+/// Values at their places, as a program is laid out.
+struct Laid<'a> {
+    compiled: &'a Compiled<'a>,
+    given: &'a [usize],
+    place: HashMap<usize, usize>,
+}
+
+impl Laid<'_> {
+    fn place(&mut self, value: usize) -> usize {
+        let next = self.place.len();
+        *self.place.entry(value).or_insert(next)
+    }
+
+    fn shape(&self, value: usize) -> Vec<usize> {
+        self.compiled.known[value].as_ref().map_or(vec![], |known: &Known| known.shape().to_vec())
+    }
+
+    /// How a value is taken; one that lies elsewhere is copied once.
+    fn taken(&mut self, value: usize, steps: &mut Vec<Step>) -> Take {
+        let shape = self.shape(value);
+        let Some(View { of, places, .. }) = self.compiled.source(value, self.given) else {
+            return Take::Place(self.place(value), shape);
+        };
+        let (root, of) = (self.place(*of), self.shape(*of));
+        if places.is_plain(of.iter().product()) {
+            return Take::Place(root, shape);
+        }
+        if !self.place.contains_key(&value) {
+            let (places, to) = (places.clone(), shape.clone());
+            let run: Run = Arc::new(move |mut inputs| vec![Array::new(places.take(inputs.remove(0).flat()), &to)]);
+            let puts = vec![self.place(value)];
+            steps.push(Step { run, takes: vec![Take::Place(root, of)], puts, drops: Vec::new() });
+        }
+        Take::Place(self.place(value), shape)
+    }
 }
 
 impl Program {
@@ -60,53 +101,64 @@ impl Program {
         channels_last: bool,
     ) -> Result<Self, WeightsError> {
         let Needed { given, taps, left } = needed;
-        let mut wanted: HashSet<usize> = taps.iter().map(|(_, value)| *value).chain(left.iter().copied()).collect();
+        let sourced = |value: usize| compiled.source(value, &given).map_or(value, |view| view.of);
+        let mut wanted: HashSet<usize> =
+            taps.iter().map(|(_, value)| *value).chain(left.iter().copied()).map(sourced).collect();
         let mut kept = Vec::new();
         for step in compiled.steps.iter().filter(|step| range.contains(&step.at)).rev() {
             if !step.outputs.iter().any(|output| wanted.contains(output)) {
                 continue;
             }
             let values = step.operands.iter().filter_map(|operand| match operand {
-                Operand::Value(value) => Some(*value),
+                Operand::Value(value) => Some(sourced(*value)),
                 Operand::Constant(_) => None,
             });
             wanted.extend(values);
             kept.push(step);
         }
         kept.reverse();
-        let mut place: HashMap<usize, usize> = HashMap::new();
-        let mut place_of = |value: usize| {
-            let next = place.len();
-            *place.entry(value).or_insert(next)
+        let mut program = Self {
+            images,
+            given: Vec::new(),
+            steps: Vec::new(),
+            taps: Vec::new(),
+            left: Vec::new(),
+            places: 0,
+            channels_last,
         };
-        let shape =
-            |value: usize| compiled.known[value].as_ref().map_or(vec![], |known: &Known| known.shape().to_vec());
-        let given = given.into_iter().map(|value| (place_of(value), shape(value))).collect();
-        let mut steps = Vec::new();
+        let mut laid = Laid { compiled, given: &given, place: HashMap::new() };
+        program.given = given.iter().map(|&value| (laid.place(value), laid.shape(value))).collect();
         for step in kept {
             let mut takes = Vec::new();
             for operand in &step.operands {
                 takes.push(match operand {
-                    Operand::Value(value) => Take::Place(place_of(*value)),
+                    Operand::Value(value) => laid.taken(*value, &mut program.steps),
                     Operand::Constant(constant) => Take::Constant(Box::new(on_device(constant, loader, constants)?)),
                 });
             }
-            let puts = step.outputs.iter().map(|&value| place_of(value)).collect();
-            steps.push(Step { run: (step.prepare)(loader)?, takes, puts, drops: Vec::new() });
+            let puts = step.outputs.iter().map(|&value| laid.place(value)).collect();
+            program.steps.push(Step { run: (step.prepare)(loader)?, takes, puts, drops: Vec::new() });
         }
-        let taps: Vec<(String, usize)> = taps.into_iter().map(|(name, value)| (name, place_of(value))).collect();
-        let left: Vec<usize> = left.into_iter().map(&mut place_of).collect();
-        let mut program = Self { images, given, steps, taps, left, places: place.len(), channels_last };
+        for (name, value) in taps {
+            let source = compiled.source(value, &given);
+            let places = source.map_or_else(|| Places::plain(&laid.shape(value)), |view| view.places.clone());
+            program.taps.push((name, laid.place(sourced(value)), places));
+        }
+        for value in left {
+            let Take::Place(at, _) = laid.taken(value, &mut program.steps) else { continue };
+            program.left.push(at);
+        }
+        program.places = laid.place.len();
         program.drop_early();
         Ok(program)
     }
 
     /// Marks after which step each place is free.
     fn drop_early(&mut self) {
-        let mut seen: HashSet<usize> = self.left.iter().copied().chain(self.taps.iter().map(|(_, at)| *at)).collect();
+        let mut seen: HashSet<usize> = self.left.iter().copied().chain(self.taps.iter().map(|(_, at, _)| *at)).collect();
         for step in self.steps.iter_mut().rev() {
             let taken = step.takes.iter().filter_map(|take| match take {
-                Take::Place(at) => Some(*at),
+                Take::Place(at, _) => Some(*at),
                 Take::Constant(_) => None,
             });
             let all: Vec<usize> = taken.chain(step.puts.iter().copied()).collect();
@@ -118,14 +170,14 @@ impl Program {
         }
     }
 
-    /// Runs its number of images; each tap with its values.
-    fn run(&self, batch: Vec<Tensor<2>>) -> (Vec<Tensor<2>>, Vec<(&str, Activations)>) {
+    /// Runs its number of images; each tap that is wanted with its values.
+    fn run(&self, batch: Vec<Tensor<2>>, wants: &Taps) -> (Vec<Tensor<2>>, Vec<(&str, Activations)>) {
         let mut values: Vec<Option<Array>> = vec![None; self.places];
         for ((at, shape), given) in self.given.iter().zip(batch) {
             let array = match (self.channels_last, &shape[..]) {
                 (true, &[images, height, width, channels]) => {
                     let planes = [images, channels, height * width];
-                    permuted(Array::new(given, &planes), &planes, &[0, 2, 1], shape)
+                    permuted(Array::new(given, &planes), &[0, 2, 1]).reshaped(shape)
                 }
                 _ => Array::new(given, shape),
             };
@@ -133,7 +185,7 @@ impl Program {
         }
         for step in &self.steps {
             let takes = step.takes.iter().map(|take| match take {
-                Take::Place(at) => values[*at].clone().expect("computed before it is taken"),
+                Take::Place(at, shape) => values[*at].clone().expect("computed before it is taken").reshaped(shape),
                 Take::Constant(array) => Array::clone(array),
             });
             let outputs = (step.run)(takes.collect());
@@ -143,7 +195,13 @@ impl Program {
             step.drops.iter().for_each(|&at| values[at] = None);
         }
         let get = |at: usize| values[at].clone().expect("computed");
-        let taps = self.taps.iter().map(|(name, at)| (name.as_str(), activations(get(*at)))).collect();
+        let taps = self.taps.iter().filter(|(name, ..)| wants.wants(name)).map(|(name, at, places)| {
+            let root = get(*at).flat();
+            let plain = places.is_plain(root.dims()[0]);
+            let array = Array::new(if plain { root } else { places.take(root) }, &places.shape);
+            (name.as_str(), activations(array))
+        });
+        let taps = taps.collect();
         let rows = |array: Array| {
             let units = array.shape.iter().product::<usize>() / self.images;
             array.view([self.images, units])
@@ -187,6 +245,12 @@ impl GraphStage {
         Self { programs: vec![program] }
     }
 
+    /// How many steps its first program has.
+    #[cfg(test)]
+    pub fn steps(&self) -> usize {
+        self.programs[0].steps.len()
+    }
+
     /// For another number of images.
     pub fn add(&mut self, program: Program) {
         self.programs.push(program);
@@ -197,7 +261,7 @@ impl GraphStage {
         let images = batch[0].images();
         let flat: Vec<Tensor<2>> = batch.into_iter().map(Activations::flat).collect();
         if let Some(program) = self.programs.iter().find(|program| program.images == images) {
-            let (left, seen) = program.run(flat);
+            let (left, seen) = program.run(flat, taps);
             seen.iter().for_each(|(name, activations)| taps.tap(name, activations));
             return left.into_iter().map(Activations::Vector).collect();
         }
@@ -209,7 +273,7 @@ impl GraphStage {
         for first in (0..images).step_by(program.images) {
             let count = program.images.min(images - first);
             let (part, tapped) =
-                program.run(flat.iter().map(|x| filled(x.clone(), first, count, program.images)).collect());
+                program.run(flat.iter().map(|x| filled(x.clone(), first, count, program.images)).collect(), taps);
             left.resize_with(part.len(), Vec::new);
             left.iter_mut().zip(part).for_each(|(parts, x)| parts.push(first_of(Activations::Vector(x), count)));
             for (n, (name, activations)) in tapped.into_iter().enumerate() {

@@ -7,6 +7,7 @@ use super::operators;
 use crate::weights::onnx::model::Model;
 
 /// A model's values by number.
+#[derive(Clone)]
 pub struct Wiring {
     /// The file.
     pub model: Arc<Model>,

@@ -1,0 +1,75 @@
+//! What multiplies every output of a convolution or a dense layer by itself, or is added to it, in its weights.
+
+use std::rc::Rc;
+
+use burn::tensor::TensorData;
+
+use super::lowering::{Affine, Then, weights};
+use super::value::Constant;
+use crate::weights::WeightsError;
+
+/// Kernel `[out, ..]` and bias `[out]` with what follows in them: of a batch normalization, with
+/// `s = scale / sqrt(var + epsilon)` per output, `s w` and `s (b - mean) + shift`; in `f64`, rounded once.
+///
+/// # Errors
+/// A weight that is not finite or cannot be read.
+pub fn folded(
+    kernel: TensorData,
+    outputs: usize,
+    bias: Option<&Constant>,
+    then: &Then,
+) -> Result<(TensorData, TensorData), WeightsError> {
+    let bias = bias.map(read).transpose()?.unwrap_or_else(|| vec![0.0; outputs]);
+    let mut biases: Vec<f64> = bias.into_iter().map(f64::from).collect();
+    let mut scales: Option<Vec<f64>> = None;
+    let times = |by: &[f64], biases: &mut [f64], scales: &mut Option<Vec<f64>>| {
+        biases.iter_mut().zip(by).for_each(|(bias, by)| *bias *= by);
+        let scales = scales.get_or_insert_with(|| vec![1.0; outputs]);
+        scales.iter_mut().zip(by).for_each(|(scale, by)| *scale *= by);
+    };
+    if let Some((tensors, epsilon)) = &then.norm {
+        let (by, shifts) = normalization(tensors, *epsilon)?;
+        times(&by, &mut biases, &mut scales);
+        biases.iter_mut().zip(shifts).for_each(|(bias, shift)| *bias += shift);
+    }
+    for affine in &then.affine {
+        let (Affine::Plus(constant) | Affine::Times(constant)) = affine;
+        let values = read(constant)?;
+        let all: Vec<f64> = values.iter().cycle().take(outputs).copied().map(f64::from).collect();
+        match affine {
+            Affine::Plus(_) => biases.iter_mut().zip(all).for_each(|(bias, by)| *bias += by),
+            Affine::Times(_) => times(&all, &mut biases, &mut scales),
+        }
+    }
+    let shape = kernel.shape().clone();
+    let mut values = kernel.try_into_vec::<f32>().expect("weights are f32");
+    if let Some(scales) = scales {
+        let row = values.len() / outputs.max(1);
+        for (kernel, scale) in values.chunks_exact_mut(row.max(1)).zip(scales) {
+            kernel.iter_mut().for_each(|weight| *weight = (f64::from(*weight) * scale) as f32);
+        }
+    }
+    let biases: Vec<f32> = biases.into_iter().map(|bias| bias as f32).collect();
+    Ok((TensorData::new(values, shape), TensorData::new(biases, [outputs])))
+}
+
+/// What a batch normalization multiplies by, and what it adds.
+///
+/// # Errors
+/// As [`folded`].
+pub fn normalization(tensors: &[Rc<Constant>; 4], epsilon: f32) -> Result<(Vec<f64>, Vec<f64>), WeightsError> {
+    let [scale, shift, mean, var] = [0, 1, 2, 3].map(|n| read(&tensors[n]));
+    let (scale, shift, mean, var) = (scale?, shift?, mean?, var?);
+    let scales: Vec<f64> = scale
+        .iter()
+        .zip(&var)
+        .map(|(&scale, &var)| f64::from(scale) / (f64::from(var) + f64::from(epsilon)).sqrt())
+        .collect();
+    let shifts = shift.iter().zip(&mean).zip(&scales);
+    let shifts = shifts.map(|((&shift, &mean), scale)| f64::from(shift) - f64::from(mean) * scale).collect();
+    Ok((scales, shifts))
+}
+
+fn read(constant: &Constant) -> Result<Vec<f32>, WeightsError> {
+    Ok(weights(constant)?.try_into_vec::<f32>().expect("weights are f32"))
+}

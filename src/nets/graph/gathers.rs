@@ -1,0 +1,202 @@
+//! What picks values one by one or puts several arrays together.
+
+use burn::tensor::{Int, Tensor, TensorData};
+
+use super::lowering::{Lowered, Node, Refusal, axis};
+use super::moves::strides;
+use super::ranks::{MOST_AXES, lengths, of_rank};
+use super::shapes;
+use super::value::{Array, Known, Whole};
+use crate::kernels::join::concatenate;
+
+pub fn concat(node: &Node) -> Result<Lowered, Refusal> {
+    let rank = node.shape(0)?.len();
+    let at = axis(node.proto.int("axis").ok_or("no axis")?, rank)?;
+    let count = node.inputs.len();
+    let shapes = (0..count).map(|n| node.shape(n)).collect::<Result<Vec<_>, _>>()?;
+    let mut shape = shapes[0].to_vec();
+    for other in &shapes[1..] {
+        let fits = other.len() == rank && (0..rank).all(|axis| axis == at || other[axis] == shape[axis]);
+        if !fits {
+            return Err(format!("{shape:?} and {other:?} along axis {at}").into());
+        }
+        shape[at] += other[at];
+    }
+    let outer: usize = shape[..at].iter().product();
+    if (0..count).all(|n| matches!(node.inputs[n], Some(Known::Whole(_)))) {
+        let parts = (0..count).map(|n| node.whole(n)).collect::<Result<Vec<_>, _>>()?;
+        let row = |part: &Whole| part.values.len() / outer.max(1);
+        let values = (0..outer).flat_map(|n| {
+            parts.iter().flat_map(move |part| part.values[n * row(part)..(n + 1) * row(part)].iter().copied())
+        });
+        let values = values.collect();
+        return Lowered::known(Known::whole(Whole { shape, values }));
+    }
+    let takes: Vec<usize> = (0..count).filter(|&n| shapes[n].iter().product::<usize>() > 0).collect();
+    let to = shape.clone();
+    Lowered::run(shape, &takes, move |inputs| {
+        let rows = inputs.into_iter().map(|x| {
+            let row = x.shape.iter().product::<usize>() / outer;
+            x.view([outer, row])
+        });
+        Array::new(concatenate::<2>(rows.collect(), 1), &to)
+    })
+}
+
+/// A shape around one of its axes: what is before it, its length, what is behind it.
+pub fn around(shape: &[usize], axis: usize) -> [usize; 3] {
+    [shape[..axis].iter().product(), shape[axis], shape[axis + 1..].iter().product()]
+}
+
+/// Places along the middle of an array of the shape `[outer, along, inner]`.
+pub fn selected(x: Array, [outer, along, inner]: [usize; 3], places: &[i64], shape: &[usize]) -> Array {
+    let device = x.device();
+    let places: Vec<i32> = places.iter().map(|&place| place as i32).collect();
+    let count = places.len();
+    let places = Tensor::<1, Int>::from_data(TensorData::new(places, [count]), &device);
+    Array::new(x.view([outer, along, inner]).select(1, places), shape)
+}
+
+/// Rows of the first axes that `indices` list, and the length of a row.
+fn rows(own: &[usize], indices: &Whole) -> Result<(Vec<i64>, usize), Refusal> {
+    let depth = *indices.shape.last().ok_or("indices without an axis")?;
+    if depth == 0 || depth > own.len() {
+        return Err(format!("indices of {depth} axes into {own:?}").into());
+    }
+    let place = |index: &[i64]| -> Result<i64, Refusal> {
+        let mut row = 0;
+        for (&n, &length) in index.iter().zip(own) {
+            row = row * length as i64 + axis(n, length)? as i64;
+        }
+        Ok(row)
+    };
+    let rows = indices.values.chunks_exact(depth).map(place).collect::<Result<_, _>>()?;
+    Ok((rows, own[depth..].iter().product()))
+}
+
+pub fn gather_nd(node: &Node) -> Result<Lowered, Refusal> {
+    let own = node.shape(0)?.to_vec();
+    let indices = node.whole(1)?.clone();
+    let batch = usize::try_from(node.int("batch_dims", 0)).map_err(|_| "batch_dims below 0")?;
+    if batch > 0 {
+        return Err("batch_dims above 0".into());
+    }
+    let (places, row) = rows(&own, &indices)?;
+    let (depth, before) = (indices.shape[indices.shape.len() - 1], &indices.shape[..indices.shape.len() - 1]);
+    let shape: Vec<usize> = [before, &own[depth..]].concat();
+    if let Known::Whole(whole) = node.input(0)? {
+        let values = places.iter().flat_map(|&place| &whole.values[place as usize * row..][..row]).copied().collect();
+        return Lowered::known(Known::whole(Whole { shape, values }));
+    }
+    let (count, to) = (own[..depth].iter().product(), shape.clone());
+    Lowered::run(shape, &[0], move |mut inputs| selected(inputs.remove(0), [1, count, row], &places, &to))
+}
+
+pub fn scatter_nd(node: &Node) -> Result<Lowered, Refusal> {
+    let own = node.shape(0)?.to_vec();
+    let (places, row) = rows(&own, node.whole(1)?)?;
+    if !matches!(node.text("reduction"), "" | "none") {
+        return Err("a reduction, expected none".into());
+    }
+    if node.input(2)?.units() != places.len() * row {
+        return Err(format!("{} updates, expected {}", node.input(2)?.units(), places.len() * row).into());
+    }
+    if let (Known::Whole(whole), Known::Whole(updates)) = (node.input(0)?, node.input(2)?) {
+        let mut values = whole.values.clone();
+        scatter(&mut values, &updates.values, &places, row);
+        return Lowered::known(Known::whole(Whole { shape: own, values }));
+    }
+    if node.input(0)?.is_computed() || node.input(2)?.is_computed() {
+        return Err("values computed from the images, expected constants".into());
+    }
+    Lowered::run(own, &[0, 2], move |inputs| {
+        let mut values = inputs[0].to_vec();
+        scatter(&mut values, &inputs[1].to_vec(), &places, row);
+        Array::of(values, &inputs[0].shape, &inputs[0].device())
+    })
+}
+
+fn scatter<T: Copy>(values: &mut [T], updates: &[T], places: &[i64], row: usize) {
+    for (place, update) in places.iter().zip(updates.chunks_exact(row.max(1))) {
+        values[*place as usize * row..][..row].copy_from_slice(update);
+    }
+}
+
+pub fn tile(node: &Node) -> Result<Lowered, Refusal> {
+    let own = node.shape(0)?.to_vec();
+    let times = shapes::lengths(&node.whole(1)?.values)?;
+    if times.len() != own.len() || own.len() > MOST_AXES {
+        return Err(format!("{own:?} repeated {times:?} times").into());
+    }
+    let shape: Vec<usize> = own.iter().zip(&times).map(|(length, times)| length * times).collect();
+    if let Known::Whole(whole) = node.input(0)? {
+        let steps = strides(&own);
+        let place = |index: &[usize]| index.iter().enumerate().map(|(axis, &n)| n % own[axis] * steps[axis]).sum();
+        return Lowered::known(Known::whole(super::moves::picked(whole, &shape, place)));
+    }
+    let to = shape.clone();
+    Lowered::run(shape, &[0], move |mut inputs| {
+        let x = inputs.remove(0);
+        of_rank!(own.len(), D => Array::new(x.view::<D>(lengths(&own)).repeat(&lengths::<D>(&times)), &to))
+    })
+}
+
+pub fn pad(node: &Node) -> Result<Lowered, Refusal> {
+    let own = node.shape(0)?.to_vec();
+    let pads = node.ints("pads", 1)?.ok_or("no pads")?;
+    let axes: Vec<usize> = match node.optional(3) {
+        Some(_) => node.whole(3)?.values.iter().map(|&at| axis(at, own.len())).collect::<Result<_, _>>()?,
+        None => (0..own.len()).collect(),
+    };
+    if pads.len() != 2 * axes.len() {
+        return Err(format!("pads {pads:?} for {} axes", axes.len()).into());
+    }
+    let mode = node.text("mode");
+    if !matches!(mode, "" | "constant") && pads.iter().any(|&pad| pad != 0) {
+        return Err(format!("mode = {mode:?}, expected constant").into());
+    }
+    let value = match node.optional(2) {
+        Some(_) => node.number(2)?,
+        None => f64::from(node.float("value", 0.0)),
+    };
+    let (mut shape, mut sides) = (own.clone(), vec![(0usize, 0usize); own.len()]);
+    for (n, &at) in axes.iter().enumerate() {
+        let [before, after] = [pads[n], pads[n + axes.len()]];
+        let (Ok(before), Ok(after)) = (before.try_into(), after.try_into()) else {
+            return Err(format!("pads {pads:?} below 0").into());
+        };
+        sides[at] = (before, after);
+        shape[at] += before + after;
+    }
+    if let Known::Whole(whole) = node.input(0)? {
+        let mut values = vec![value as i64; shape.iter().product()];
+        let steps = strides(&shape);
+        let first: usize = sides.iter().zip(&steps).map(|((before, _), step)| before * step).sum();
+        for (from, &value) in whole.values.iter().enumerate() {
+            let (mut rest, mut place) = (from, first);
+            for (step, own) in steps.iter().zip(strides(&own)) {
+                place += rest / own * step;
+                rest %= own;
+            }
+            values[place] = value;
+        }
+        return Lowered::known(Known::whole(Whole { shape, values }));
+    }
+    let to = shape.clone();
+    Lowered::run(shape, &[0], move |mut inputs| {
+        let (mut x, mut now) = (inputs.remove(0), own.clone());
+        let device = x.device();
+        for (axis, &(before, after)) in sides.iter().enumerate() {
+            if (before, after) == (0, 0) {
+                continue;
+            }
+            let [outer, along, inner] = around(&now, axis);
+            let border = |count: usize| Tensor::<2>::full([outer, count * inner], value, &device);
+            let parts = [border(before), x.view([outer, along * inner]), border(after)];
+            let parts = parts.into_iter().filter(|part| part.dims()[1] > 0).collect();
+            now[axis] += before + after;
+            x = Array::new(concatenate::<2>(parts, 1), &now);
+        }
+        x.reshaped(&to)
+    })
+}

@@ -1,0 +1,209 @@
+//! Nodes computed where their input lies: rows in any order, maps with their channels last.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use burn::tensor::TensorData;
+
+use super::affine;
+use super::compile::Compiled;
+use super::convolutions;
+use super::fusion::Open;
+use super::lowering::{Loader, Lowered, Node, Refusal, Run, weights};
+use super::places::{Move, Places, permuted};
+use super::products;
+use super::value::{Array, Constant, Known};
+use crate::kernels::{Activation, ChannelsLast, Window};
+use crate::weights::WeightsError;
+
+/// The same node of its input's root, and where its output lies in what that gives; none if there is nothing to gain.
+///
+/// # Errors
+/// As those of the operators.
+pub fn laid(compiled: &Compiled, at: usize, own: &Open) -> Result<Option<(Open, Option<Places>)>, Refusal> {
+    let wiring = compiled.wiring();
+    let Some(value) = own.values.first().copied().flatten().filter(|&value| compiled.is_computed(value)) else {
+        return Ok(None);
+    };
+    let view = compiled.view(value, at);
+    let units = compiled.known[view.of].as_ref().map_or(0, Known::units);
+    let moved = !view.places.is_plain(units) && view.places.is_permutation(units);
+    let last = view.places.shape.last().copied().unwrap_or(1);
+    let constant = |n: usize| match own.inputs.get(n) {
+        Some(Some(Known::Constant(constant))) => Some(constant),
+        _ => None,
+    };
+    match wiring.operator(at) {
+        "MatMul" | "Gemm" if moved => {
+            let Some(&[a, b]) = constant(1).map(|weights| &weights.shape[..]) else { return Ok(None) };
+            let turned = wiring.model.nodes[at].int("transB").unwrap_or(0) != 0;
+            let outputs = if turned { a } else { b };
+            Ok(rows(own, &view.places, view.of, last, outputs, Some((outputs, 1))))
+        }
+        "LayerNormalization" if moved => {
+            let along = super::lowering::axis(wiring.model.nodes[at].int("axis").unwrap_or(-1), view.places.shape.len());
+            match along {
+                Ok(along) if along + 1 == view.places.shape.len() => {
+                    Ok(rows(own, &view.places, view.of, last, last, None))
+                }
+                _ => Ok(None),
+            }
+        }
+        "Add" if moved => {
+            let Some(other) = own.values[1].filter(|&other| compiled.is_computed(other)) else { return Ok(None) };
+            let other = compiled.view(other, at);
+            let alike = other.places.lie_as(&view.places) && other.places.shape == view.places.shape;
+            if !alike || compiled.known[other.of].as_ref().map(Known::units) != Some(units) {
+                return Ok(None);
+            }
+            let inputs = vec![Some(Known::Computed(vec![units])); 2];
+            let values = vec![Some(view.of), Some(other.of)];
+            Ok(Some((Open { inputs, values, opens: true, ..own.clone() }, Some(view.places))))
+        }
+        "Conv" if view.places.is_permutation(units) => convolution(compiled, at, own, view.of, view.places),
+        _ => Ok(None),
+    }
+}
+
+/// What works row by row, of the rows in the order of the root.
+fn rows(
+    own: &Open,
+    places: &Places,
+    root: usize,
+    inputs: usize,
+    outputs: usize,
+    channels: Option<(usize, usize)>,
+) -> Option<(Open, Option<Places>)> {
+    let mut shape = places.shape.clone();
+    *shape.last_mut()? = outputs;
+    let to = places.rows_of(inputs, outputs, shape)?;
+    let mut open = own.clone();
+    open.inputs[0] = Some(Known::Computed(vec![places.units() / inputs.max(1), inputs]));
+    open.values[0] = Some(root);
+    open.opens = channels.is_some();
+    open.channels = channels;
+    Some((open, Some(to)))
+}
+
+/// Where maps `[images, channels, height, width]` lie with their channels last.
+fn channels_last([images, channels, height, width]: [usize; 4]) -> Places {
+    let (pixel, row) = (channels, channels * width);
+    Places::strided(&[(images, row * height), (channels, 1), (height, row), (width, pixel)])
+}
+
+/// A convolution of maps with their channels last: each channel by itself, or of windows that lie side by side, which are
+/// rows of a dense layer. Those of maps with their channels first if they are turned into tokens afterwards.
+fn convolution(
+    compiled: &Compiled,
+    at: usize,
+    own: &Open,
+    root: usize,
+    places: Places,
+) -> Result<Option<(Open, Option<Places>)>, Refusal> {
+    let (Ok(shape), Some(Some(Known::Constant(kernel)))) = (<[usize; 4]>::try_from(&places.shape[..]), own.inputs.get(1))
+    else {
+        return Ok(None);
+    };
+    let [images, channels, height, width] = shape;
+    let last = is_last(&places);
+    let &[outputs, inputs, high, wide] = &kernel.shape[..] else { return Ok(None) };
+    let (window, _) = convolutions::window(&compiled.node_at(at), [high, wide], [height, width])?;
+    let [rows, columns] = window.output([height, width]);
+    let side_by_side = Window { size: [high, wide], stride: [high, wide], padding: [(0, 0); 2], dilation: [1; 2] };
+    let to = Some(channels_last([images, outputs, rows, columns]));
+    let mut open = Open { opens: true, channels: Some((outputs, 1)), ..own.clone() };
+    open.values[0] = Some(root);
+    if last && compiled.on_cpu() && inputs == 1 && outputs == channels && channels > 1 && high * wide > 1 {
+        return Ok(Some((Open { lower: Rc::new(depthwise), sums: false, ..open }, to)));
+    }
+    let whole = window == side_by_side && [rows * high, columns * wide] == [height, width];
+    let pays = last || high * wide > 1 && becomes_tokens(compiled, at);
+    if whole && pays && inputs == channels && patches(&places, [high, wide], last).is_some() {
+        open.lower = Rc::new(move |node| patched(node, &places));
+        return Ok(Some((open, to)));
+    }
+    Ok(None)
+}
+
+/// Whether all that takes what a node computes turns its axes, perhaps after it is brought into another shape.
+fn becomes_tokens(compiled: &Compiled, at: usize) -> bool {
+    let wiring = compiled.wiring();
+    let turned = |value: usize, beyond: &dyn Fn(usize) -> bool| {
+        let mut takers = wiring.takers[value].iter().filter(|&&taker| wiring.operator(taker) != "Shape").peekable();
+        takers.peek().is_some() && takers.all(|&taker| wiring.operator(taker) == "Transpose" || beyond(taker))
+    };
+    turned(wiring.outputs[at][0], &|taker| {
+        matches!(wiring.operator(taker), "Reshape" | "Flatten") && turned(wiring.outputs[taker][0], &|_| false)
+    })
+}
+
+/// Windows of a map side by side as rows: `[images, rows, columns, high, wide, channels]`, the channels before the windows'
+/// sides if they are not last in the map.
+fn patches(places: &Places, [high, wide]: [usize; 2], last: bool) -> Option<Places> {
+    let &[images, channels, height, width] = &places.shape[..] else { return None };
+    let split = Move::Reshaped(vec![images, channels, height / high, high, width / wide, wide]);
+    let order = if last { vec![0, 2, 4, 3, 5, 1] } else { vec![0, 2, 4, 1, 3, 5] };
+    places.moved(&split)?.moved(&Move::Transposed(order))
+}
+
+/// Whether a map has its channels last.
+fn is_last(places: &Places) -> bool {
+    let shape = <[usize; 4]>::try_from(&places.shape[..]);
+    shape.is_ok_and(|shape| places.lie_as(&channels_last(shape))) && !places.is_plain(places.units())
+}
+
+fn bias(node: &Node) -> Result<Option<Rc<Constant>>, Refusal> {
+    Ok(node.optional(2).map(|_| node.constant(2)).transpose()?.cloned())
+}
+
+/// A convolution whose windows lie side by side.
+fn patched(node: &Node, places: &Places) -> Result<Lowered, Refusal> {
+    let kernel = node.constant(1)?.clone();
+    let &[outputs, channels, high, wide] = &kernel.shape[..] else { return Err("no kernel of four axes".into()) };
+    let last = is_last(places);
+    let windows = patches(places, [high, wide], last).ok_or("no windows side by side")?;
+    let shape = [&windows.shape[..3], &[outputs]].concat();
+    let as_they_lie = windows.is_plain(windows.units());
+    let rows = move |x: Array, [rows, inputs]: [usize; 2]| match as_they_lie {
+        true => x.view([rows, inputs]),
+        false => windows.take(x.flat()).reshape([rows, inputs]),
+    };
+    let load = move || {
+        let data = weights(&kernel)?;
+        if !last {
+            return Ok(data);
+        }
+        let values = data.try_into_vec::<f32>().expect("weights are f32");
+        let turned = permuted(
+            Array::of(values, &[outputs, channels, high * wide], &burn::tensor::Device::flex()),
+            &[0, 2, 1],
+        );
+        Ok::<_, WeightsError>(TensorData::new(turned.to_vec(), [outputs, high * wide * channels]))
+    };
+    products::dense_of(node, shape, [channels * high * wide, outputs], bias(node)?, rows, load)
+}
+
+/// A convolution of each channel by itself, on the CPU.
+fn depthwise(node: &Node) -> Result<Lowered, Refusal> {
+    let [images, channels, height, width] = convolutions::map(node)?;
+    let kernel = node.constant(1)?.clone();
+    let &[_, _, high, wide] = &kernel.shape[..] else { return Err("no kernel of four axes".into()) };
+    let (window, _) = convolutions::window(node, [high, wide], [height, width])?;
+    let (bias, then, at) = (bias(node)?, node.then.clone(), node.at);
+    let [rows, columns] = window.output([height, width]);
+    let shape = vec![images, rows, columns, channels];
+    let multiply_adds = kernel.shape.iter().product::<usize>() * images * rows * columns;
+    let all = kernel.shape.iter().product::<usize>() + channels;
+    let activation = then.activation.unwrap_or(Activation::Identity);
+    Lowered::weighted(shape.clone(), &[0], multiply_adds, all, move |loader: &Loader| {
+        let layer = loader.once(at, || {
+            let (kernel, bias) = affine::folded(weights(&kernel)?, channels, bias.as_deref(), &then)?;
+            Ok::<_, WeightsError>(ChannelsLast::new(&kernel, &bias, window, activation))
+        })?;
+        let shape = shape.clone();
+        let run: Run = Arc::new(move |mut x| {
+            vec![Array::new(layer.forward(x.remove(0).view([images, height, width, channels])), &shape)]
+        });
+        Ok(run)
+    })
+}
