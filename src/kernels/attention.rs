@@ -86,7 +86,8 @@ pub fn attention_of(parts: [Lying; 3], counts: Counts, scale: f64, copied: impl 
         let tokens = if n == 0 { queries } else { keys };
         let [own, head, width] = part.steps;
         // All of the tensor, image by image and token by token.
-        let lies = head == units && own == tokens * width && part.values.dims()[0] == images * own && part.first < width;
+        let lies =
+            head == units && own == tokens * width && part.values.dims()[0] == images * own && part.first < width;
         match lies && part.first + heads * units <= width {
             true => Heads { tokens: part.values.reshape([images, tokens, width]), first: part.first },
             false => Heads { tokens: copied(n), first: 0 },

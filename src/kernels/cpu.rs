@@ -190,19 +190,28 @@ impl Isa {
     }
 }
 
-/// Does `activation` to every value, as a vector operation each; NaN stays.
+/// Does a piecewise activation to every value, as a vector operation each; NaN stays.
 #[inline(always)]
 fn activate(activation: Activation, values: &mut [f32]) {
     let relu = |x: f32| if x < 0.0 { 0.0 } else { x };
     match activation {
-        Activation::Identity => {}
         Activation::Relu => values.iter_mut().for_each(|x| *x = relu(*x)),
         Activation::Relu6 => values.iter_mut().for_each(|x| *x = if *x > 6.0 { 6.0 } else { relu(*x) }),
-        Activation::Gelu => values.iter_mut().for_each(|x| *x = smooth::gelu(*x)),
-        Activation::GeluTanh => values.iter_mut().for_each(|x| *x = smooth::gelu_tanh(*x)),
-        Activation::QuickGelu => values.iter_mut().for_each(|x| *x = smooth::quick_gelu(*x)),
-        Activation::Silu => values.iter_mut().for_each(|x| *x = smooth::silu(*x)),
+        // Convolutions leave the others to a pass of their own: within, they would take the registers of the sums.
+        _ => {}
     }
+}
+
+/// Any activation of a vector; NaN stays.
+#[inline(always)]
+fn finished<S: Simd>(simd: S, activation: Activation, x: S::f32s) -> S::f32s {
+    if activation.is_piecewise() {
+        return activated(simd, activation, x);
+    }
+    let y = smooth::activated(simd, activation, x);
+    // A number by itself has no operand to come back from.
+    let nan = const { S::F32_LANES == 1 } && bytemuck::cast_slice::<_, f32>(&[x])[0].is_nan();
+    if nan { x } else { y }
 }
 
 /// `activation` of a vector, a piecewise one; NaN stays: vectors' maximum and minimum give it back from the second operand,
@@ -219,8 +228,7 @@ fn activated<S: Simd>(simd: S, activation: Activation, x: S::f32s) -> S::f32s {
         Activation::Identity => x,
         Activation::Relu => relu,
         Activation::Relu6 => simd.min_f32s(simd.splat_f32s(6.0), relu),
-        // Convolutions leave these to a pass of their own: within, they would take the registers of the sums.
-        Activation::Gelu | Activation::GeluTanh | Activation::QuickGelu | Activation::Silu => x,
+        _ => x,
     }
 }
 

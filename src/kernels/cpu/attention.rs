@@ -51,7 +51,7 @@ pub(super) fn attention_on(isa: Isa, shape: Heads, queries: Part, keys: Part, va
         let (queries, keys, values) = (part(queries, shape.queries), part(keys, shape.keys), part(values, shape.keys));
         let keys = Matrix::new(isa, units, shape.keys, |unit, key| keys.0[key * keys.1 + unit]);
         let values = Matrix::new(isa, shape.keys, units, |key, unit| values.0[key * values.1 + unit]);
-        let pitch = shape.keys.next_multiple_of(LINE) + LINE;
+        let pitch = shape.keys.next_multiple_of(keys.width()) + LINE;
         with_scratch(QUERIES.min(shape.queries) * pitch, |scores| {
             isa.dispatch(Work { shape, image, head, queries, keys, values, pitch, scores, out: &out });
         });
@@ -101,13 +101,15 @@ impl pulp::WithSimd for Work<'_> {
                     panel,
                     #[inline(always)]
                     |row, sums| {
-                        scores[row * pitch..][columns.clone()].copy_from_slice(&sums[..columns.len()]);
+                        // Whole vectors: what is beyond the keys is not looked at.
+                        let to = &mut scores[row * pitch + columns.start..][..width];
+                        S::as_mut_simd_f32s(to).0.copy_from_slice(sums);
                     },
                 );
             }
             let mut sums = [0.0; QUERIES];
             for (sum, scores) in sums.iter_mut().zip(scores.chunks_mut(pitch)).take(rows) {
-                *sum = weights(&mut scores[..shape.keys], shape.scale);
+                *sum = weights(simd, &mut scores[..shape.keys], shape.scale);
             }
             for panel in 0..shape.units.div_ceil(width) {
                 let columns = panel * width..shape.units.min((panel + 1) * width);
@@ -122,8 +124,14 @@ impl pulp::WithSimd for Work<'_> {
                         let at = (token * shape.heads + head) * shape.units;
                         // SAFETY: heads differ in the units, and a head is written from one thread.
                         let out = unsafe { out.part(at + columns.start..at + columns.end) };
-                        let share = 1.0 / sums[row];
-                        out.iter_mut().zip(totals).for_each(|(out, &total)| *out = total * share);
+                        let share = simd.splat_f32s(1.0 / sums[row]);
+                        let (whole, rest) = S::as_mut_simd_f32s(out);
+                        for (out, &total) in whole.iter_mut().zip(totals) {
+                            *out = simd.mul_f32s(total, share);
+                        }
+                        if !rest.is_empty() {
+                            simd.partial_store_f32s(rest, simd.mul_f32s(totals[whole.len()], share));
+                        }
                     },
                 );
             }
@@ -133,25 +141,29 @@ impl pulp::WithSimd for Work<'_> {
 
 /// Scores to `exp(scale (score - largest))`; their sum.
 #[inline(always)]
-fn weights(scores: &mut [f32], scale: f32) -> f32 {
-    let mut largest = [f32::NEG_INFINITY; LINE];
-    let larger = |largest: &mut f32, score: f32| *largest = if score > *largest { score } else { *largest };
-    let (lines, rest) = scores.as_chunks_mut::<LINE>();
-    for line in lines.iter() {
-        largest.iter_mut().zip(line).for_each(|(largest, &score)| larger(largest, score));
+fn weights<S: Simd>(simd: S, scores: &mut [f32], scale: f32) -> f32 {
+    let (whole, rest) = S::as_mut_simd_f32s(scores);
+    let mut largest = [simd.splat_f32s(f32::NEG_INFINITY); 2];
+    for (n, &scores) in whole.iter().enumerate() {
+        largest[n % 2] = simd.max_f32s(largest[n % 2], scores);
     }
-    largest.iter_mut().zip(rest.iter()).for_each(|(largest, &score)| larger(largest, score));
-    let largest = largest.into_iter().fold(f32::NEG_INFINITY, f32::max);
-    let mut sums = [0.0; LINE];
-    for line in lines {
-        for (sum, score) in sums.iter_mut().zip(line) {
-            *score = exp(scale * (*score - largest));
-            *sum += *score;
+    let mut most = simd.reduce_max_f32s(simd.max_f32s(largest[0], largest[1]));
+    for &score in rest.iter() {
+        most = if score > most { score } else { most };
+    }
+    let (scale, shift) = (simd.splat_f32s(scale), simd.splat_f32s(-most * scale));
+    let mut sums = [simd.splat_f32s(0.0); 2];
+    for (n, scores) in whole.iter_mut().enumerate() {
+        *scores = exp(simd, simd.mul_add_e_f32s(scale, *scores, shift));
+        sums[n % 2] = simd.add_f32s(sums[n % 2], *scores);
+    }
+    let mut sum = simd.reduce_sum_f32s(simd.add_f32s(sums[0], sums[1]));
+    if !rest.is_empty() {
+        let last = simd.mul_add_e_f32s(scale, simd.partial_load_f32s(rest), shift);
+        simd.partial_store_f32s(rest, exp(simd, last));
+        for score in rest.iter() {
+            sum += score;
         }
     }
-    for (sum, score) in sums.iter_mut().zip(rest) {
-        *score = exp(scale * (*score - largest));
-        *sum += *score;
-    }
-    sums.into_iter().sum()
+    sum
 }

@@ -235,4 +235,3 @@ impl<S: Simd> By<'_, S> {
         P
     }
 }
-

@@ -5,11 +5,11 @@ use std::ops::Range;
 use pulp::Simd;
 use rayon::prelude::*;
 
-use super::matrix::Matrix;
-use super::{Activation, Isa, LINE, Shared, activate, with_scratch};
+use super::matrix::{Matrix, VECTORS};
+use super::{Activation, Isa, LINE, Lines, Shared, finished, with_scratch};
 
 /// Inputs summed at a time; the sums of the parts are added in order.
-const DEPTH: usize = 512;
+const DEPTH: usize = 768;
 
 /// Images at a time.
 const IMAGES: usize = 48;
@@ -20,15 +20,17 @@ const PITCH: usize = DEPTH + LINE;
 /// Pieces that a layer is cut into for each thread, so that all end at about the same time.
 const PIECES: usize = 4;
 
-/// Weights that a piece works with, in bytes: what a second-level cache keeps beside the images.
-const PIECE_BYTES: usize = 1 << 20;
+/// Weights that a piece works with, in bytes: streamed once for every block of images, from whichever cache keeps them.
+const PIECE_BYTES: usize = 4 << 20;
 
 /// A dense layer with its weights laid out.
 pub struct Dense {
     isa: Isa,
     inputs: usize,
     activation: Activation,
-    bias: Vec<f32>,
+    outputs: usize,
+    /// Whole panels of it.
+    bias: Lines,
     weights: Matrix,
 }
 
@@ -42,12 +44,14 @@ impl Dense {
         let inputs = weights.len() / bias.len();
         assert_eq!(weights.len(), inputs * bias.len(), "a bias for every output");
         let weights = Matrix::new(isa, inputs, bias.len(), |input, out| weights[out * inputs + input]);
-        Self { isa, inputs, activation, bias: bias.to_vec(), weights }
+        let mut lines = Lines::new(bias.len().next_multiple_of(weights.width()));
+        lines.values_mut()[..bias.len()].copy_from_slice(bias);
+        Self { isa, inputs, activation, outputs: bias.len(), bias: lines, weights }
     }
 
     /// Units of the output.
     pub fn outputs(&self) -> usize {
-        self.bias.len()
+        self.outputs
     }
 
     /// From `x`, `[images, in]`, to `[images, out]`; `plus` is added before the activation.
@@ -57,9 +61,9 @@ impl Dense {
     pub fn forward(&self, x: &[f32], plus: Option<&[f32]>, out: &mut [f32]) {
         let images = x.len() / self.inputs;
         assert_eq!(x.len(), images * self.inputs, "a value for every unit");
-        assert_eq!(out.len(), images * self.bias.len(), "a place for every unit");
+        assert_eq!(out.len(), images * self.outputs, "a place for every unit");
         assert!(plus.is_none_or(|plus| plus.len() == out.len()), "a summand for every unit");
-        let panels = self.bias.len().div_ceil(self.weights.width());
+        let panels = self.outputs.div_ceil(self.weights.width());
         let [together, at_once] = self.piece(panels, images);
         let shared = Shared::new(out);
         let (across, down) = (panels.div_ceil(together), images.div_ceil(at_once));
@@ -109,7 +113,7 @@ impl pulp::WithSimd for Work<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { layer, x, images, panels, scratch, plus, out } = self;
-        let (outputs, width) = (layer.bias.len(), layer.weights.width());
+        let (outputs, width) = (layer.outputs, layer.weights.width());
         for first in (0..layer.inputs).step_by(DEPTH) {
             let last = layer.inputs.min(first + DEPTH);
             for (image, to) in images.clone().zip(scratch.chunks_exact_mut(PITCH)) {
@@ -117,6 +121,8 @@ impl pulp::WithSimd for Work<'_> {
             }
             for panel in panels.clone() {
                 let columns = panel * width..outputs.min((panel + 1) * width);
+                let bias: &[S::f32s] = &S::as_simd_f32s(layer.bias.values()).0[panel * VECTORS..][..VECTORS];
+                let (is_first, is_last) = (first == 0, last == layer.inputs);
                 layer.weights.multiply(
                     simd,
                     (scratch, PITCH, images.len()),
@@ -127,16 +133,21 @@ impl pulp::WithSimd for Work<'_> {
                         let at = (images.start + row) * outputs;
                         // SAFETY: pieces differ in the panels or the images, and a piece is written from one thread.
                         let out = unsafe { out.part(at + columns.start..at + columns.end) };
-                        if first == 0 {
-                            out.copy_from_slice(&layer.bias[columns.clone()]);
+                        let plus = plus.filter(|_| is_last).map(|plus| &plus[at + columns.start..at + columns.end]);
+                        let (out, rest) = S::as_mut_simd_f32s(out);
+                        for (n, (out, &sum)) in out.iter_mut().zip(sums).enumerate() {
+                            let sum = simd.add_f32s(if is_first { bias[n] } else { *out }, sum);
+                            let sum = plus.map_or(sum, |plus| simd.add_f32s(sum, S::as_simd_f32s(plus).0[n]));
+                            *out = if is_last { finished(simd, layer.activation, sum) } else { sum };
                         }
-                        out.iter_mut().zip(sums).for_each(|(out, &sum)| *out += sum);
-                        if last == layer.inputs {
-                            if let Some(plus) = plus {
-                                let plus = &plus[at + columns.start..at + columns.end];
-                                out.iter_mut().zip(plus).for_each(|(out, &plus)| *out += plus);
-                            }
-                            activate(layer.activation, out);
+                        if !rest.is_empty() {
+                            let n = out.len();
+                            let before = if is_first { bias[n] } else { simd.partial_load_f32s(rest) };
+                            let sum = simd.add_f32s(before, sums[n]);
+                            let plus = plus.map(|plus| simd.partial_load_f32s(S::as_simd_f32s(plus).1));
+                            let sum = plus.map_or(sum, |plus| simd.add_f32s(sum, plus));
+                            let sum = if is_last { finished(simd, layer.activation, sum) } else { sum };
+                            simd.partial_store_f32s(rest, sum);
                         }
                     },
                 );

@@ -14,7 +14,7 @@ pub struct Matrix {
 }
 
 /// Vectors of a tile.
-const VECTORS: usize = 2;
+pub const VECTORS: usize = 2;
 
 /// Rows of a tile: with two vectors of weights as many sums as the registers hold beside those and an entry.
 const fn rows<S: Simd>() -> usize {
@@ -57,7 +57,7 @@ impl Matrix {
     }
 
     /// Rows of `x`, `pitch` apart, whose entries stand for the weights' lines `depth`, times `panel`: `store` gets the
-    /// number of each row and its sums, one for every column of the panel.
+    /// number of each row and its sums, the columns of the panel.
     #[inline(always)]
     pub fn multiply<S: Simd>(
         &self,
@@ -65,7 +65,7 @@ impl Matrix {
         (x, pitch, rows): (&[f32], usize, usize),
         depth: Range<usize>,
         panel: usize,
-        mut store: impl FnMut(usize, &[f32]),
+        mut store: impl FnMut(usize, &[S::f32s; VECTORS]),
     ) {
         assert_eq!(self.width, VECTORS * S::F32_LANES, "weights laid out for another instruction set");
         let weights = &self.weights.values()[panel * self.depth * self.width..][..self.depth * self.width];
@@ -117,13 +117,13 @@ fn sums<S: Simd, const R: usize>(
 
 /// Hands on the rows of a tile; their number.
 #[inline(always)]
-fn write<V: bytemuck::Pod, const R: usize>(
+fn write<V, const R: usize>(
     first: usize,
     sums: &[[V; VECTORS]; R],
-    store: &mut impl FnMut(usize, &[f32]),
+    store: &mut impl FnMut(usize, &[V; VECTORS]),
 ) -> usize {
     for (row, sums) in sums.iter().enumerate() {
-        store(first + row, bytemuck::cast_slice(sums));
+        store(first + row, sums);
     }
     R
 }

@@ -107,14 +107,7 @@ fn turned(x: &[f32], outer: &[(usize, usize)], side: usize, (length, step): (usi
 
 /// `rows` values side by side, `columns` times a `step` apart, to rows of `out`.
 #[inline(always)]
-fn square(
-    from: &[f32],
-    step: usize,
-    out: &Shared,
-    (to, apart): (usize, usize),
-    rows: usize,
-    columns: usize,
-) {
+fn square(from: &[f32], step: usize, out: &Shared, (to, apart): (usize, usize), rows: usize, columns: usize) {
     let (whole_rows, whole_columns) = (rows / 4 * 4, columns / 4 * 4);
     for column in (0..whole_columns).step_by(4) {
         for row in (0..whole_rows).step_by(4) {

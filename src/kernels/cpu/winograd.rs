@@ -219,7 +219,10 @@ impl pulp::WithSimd for Work<'_> {
                     0..layer.inputs,
                     panel,
                     #[inline(always)]
-                    |row, sums| products[row * products_pitch + column..][..2 * S::F32_LANES].copy_from_slice(sums),
+                    |row, sums| {
+                        let to = &mut products[row * products_pitch + column..][..width];
+                        S::as_mut_simd_f32s(to).0.copy_from_slice(sums);
+                    },
                 );
             }
         }

@@ -109,7 +109,8 @@ fn found(compiled: &Compiled, at: usize) -> Option<(Open, Places)> {
         Part::of(compiled.view(value, at), turned)
     };
     let (q, k, v) = (part(queries, false, true)?, part(keys, true, true)?, part(values, false, false)?);
-    let two = [&q, &k, &v].into_iter().find(|part| part.outer.len() == 2).map(|part| [part.outer[0].0, part.outer[1].0]);
+    let two =
+        [&q, &k, &v].into_iter().find(|part| part.outer.len() == 2).map(|part| [part.outer[0].0, part.outer[1].0]);
     let count: usize = shape[..shape.len() - 2].iter().product();
     let [images, heads] = two.unwrap_or([1, count]);
     let fits = |part: &Part| part.outer.iter().map(|run| run.0).product::<usize>() == count;
@@ -129,10 +130,9 @@ fn found(compiled: &Compiled, at: usize) -> Option<(Open, Places)> {
     let inputs = values.iter().map(|&value| compiled.known[value].clone()).collect();
     let lower = move |_: &Node| attends(counts, scale, lies);
     let open = Open::new(at, Rc::new(lower), inputs, values.into_iter().map(Some).collect());
-    let shape = compiled.known[wiring.outputs[at][0]].as_ref().map_or_else(
-        || [&shape[..shape.len() - 1], &[own]].concat(),
-        |known| known.shape().to_vec(),
-    );
+    let shape = compiled.known[wiring.outputs[at][0]]
+        .as_ref()
+        .map_or_else(|| [&shape[..shape.len() - 1], &[own]].concat(), |known| known.shape().to_vec());
     let token = heads * own;
     let places = Places::strided(&[(images, queries * token), (heads, own), (queries, token), (own, 1)]);
     Some((open, places.reshaped(&shape)))

@@ -228,9 +228,7 @@ impl<'a> Compiled<'a> {
             .collect();
         for (n, (&output, shape)) in outputs.iter().zip(&shapes).enumerate() {
             self.known[output] = Some(match &constants {
-                Some(all) => {
-                    Known::Constant(Rc::new(Constant::computed(shape, prepare.clone(), n, all.clone())))
-                }
+                Some(all) => Known::Constant(Rc::new(Constant::computed(shape, prepare.clone(), n, all.clone()))),
                 None => Known::Computed(shape.clone()),
             });
         }
@@ -363,4 +361,3 @@ impl<'a> Compiled<'a> {
         self.known[value].as_ref().is_some_and(Known::is_computed)
     }
 }
-

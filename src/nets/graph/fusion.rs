@@ -75,7 +75,8 @@ pub fn opens(compiled: &Compiled, at: usize) -> bool {
     let inputs = &compiled.wiring().inputs[at];
     let computed = |n: usize| inputs.get(n).copied().flatten().is_some_and(|value| compiled.is_computed(value));
     let shape = |n: usize| inputs[n].and_then(|value| compiled.known[value].as_ref()).map(Known::shape);
-    let stored = |n: usize| matches!(inputs[n].and_then(|value| compiled.known[value].as_ref()), Some(Known::Constant(_)));
+    let stored =
+        |n: usize| matches!(inputs[n].and_then(|value| compiled.known[value].as_ref()), Some(Known::Constant(_)));
     match compiled.wiring().operator(at) {
         "MatMul" => computed(0) && stored(1) && shape(1).is_some_and(|shape| shape.len() == 2),
         "Conv" | "Gemm" | "BatchNormalization" => computed(0) && stored(1),
@@ -184,7 +185,8 @@ fn each(compiled: &Compiled, at: usize, affine: fn(Rc<Constant>) -> Affine) -> O
     let mut step = behind(compiled, value, &[at], at).filter(|step| step.open.takes_affine())?;
     let rank = step.places.shape.len();
     let channels = step.open.channels?;
-    let along = |axis: usize| axis.checked_sub(rank.checked_sub(constant.shape.len())?).map(|axis| constant.shape[axis]);
+    let along =
+        |axis: usize| axis.checked_sub(rank.checked_sub(constant.shape.len())?).map(|axis| constant.shape[axis]);
     let fits = match constant.shape.iter().product::<usize>() {
         1 => constant.shape.len() <= rank,
         units => units == channels.0 && along(step.places.axis_of(channels)?) == Some(units),

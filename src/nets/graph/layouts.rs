@@ -41,7 +41,8 @@ pub fn laid(compiled: &Compiled, at: usize, own: &Open) -> Result<Option<(Open, 
             Ok(rows(own, &view.places, view.of, last, outputs, Some((outputs, 1))))
         }
         "LayerNormalization" if moved => {
-            let along = super::lowering::axis(wiring.model.nodes[at].int("axis").unwrap_or(-1), view.places.shape.len());
+            let along =
+                super::lowering::axis(wiring.model.nodes[at].int("axis").unwrap_or(-1), view.places.shape.len());
             match along {
                 Ok(along) if along + 1 == view.places.shape.len() => {
                     Ok(rows(own, &view.places, view.of, last, last, None))
@@ -100,7 +101,8 @@ fn convolution(
     root: usize,
     places: Places,
 ) -> Result<Option<(Open, Option<Places>)>, Refusal> {
-    let (Ok(shape), Some(Some(Known::Constant(kernel)))) = (<[usize; 4]>::try_from(&places.shape[..]), own.inputs.get(1))
+    let (Ok(shape), Some(Some(Known::Constant(kernel)))) =
+        (<[usize; 4]>::try_from(&places.shape[..]), own.inputs.get(1))
     else {
         return Ok(None);
     };
@@ -174,10 +176,8 @@ fn patched(node: &Node, places: &Places) -> Result<Lowered, Refusal> {
             return Ok(data);
         }
         let values = data.try_into_vec::<f32>().expect("weights are f32");
-        let turned = permuted(
-            Array::of(values, &[outputs, channels, high * wide], &burn::tensor::Device::flex()),
-            &[0, 2, 1],
-        );
+        let turned =
+            permuted(Array::of(values, &[outputs, channels, high * wide], &burn::tensor::Device::flex()), &[0, 2, 1]);
         Ok::<_, WeightsError>(TensorData::new(turned.to_vec(), [outputs, high * wide * channels]))
     };
     products::dense_of(node, shape, [channels * high * wide, outputs], bias(node)?, rows, load)

@@ -120,9 +120,8 @@ pub fn layer_normalization(node: &Node) -> Result<Lowered, Refusal> {
             Ok::<_, WeightsError>(LayerNorm::new(&scale, &shift, epsilon, &loader.device))
         })?;
         let own = own.clone();
-        let run: Run = Arc::new(move |mut inputs| {
-            vec![Array::new(norm.forward(inputs.remove(0).view([rows, units])), &own)]
-        });
+        let run: Run =
+            Arc::new(move |mut inputs| vec![Array::new(norm.forward(inputs.remove(0).view([rows, units])), &own)]);
         Ok(run)
     })
 }

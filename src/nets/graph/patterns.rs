@@ -30,9 +30,7 @@ pub fn activate(node: &Node) -> Result<Lowered, Refusal> {
 pub fn activation(compiled: &Compiled, at: usize) -> Option<Found> {
     let inputs = &compiled.wiring().inputs[at];
     let x = inputs.first().copied().flatten()?;
-    let whole = |activation| {
-        compiled.is_computed(x).then(|| Found { input: x, nodes: vec![at], activation })
-    };
+    let whole = |activation| compiled.is_computed(x).then(|| Found { input: x, nodes: vec![at], activation });
     match compiled.wiring().operator(at) {
         "Relu" => whole(Activation::Relu),
         "Clip" => whole(clip(compiled, at)?),

@@ -178,8 +178,9 @@ impl Places {
             return None;
         }
         let rows = before.concat().into_iter();
-        let mut runs: Vec<Run> =
-            rows.map(|(length, step)| step.is_multiple_of(from).then_some((length, step / from * to))).collect::<Option<_>>()?;
+        let mut runs: Vec<Run> = rows
+            .map(|(length, step)| step.is_multiple_of(from).then_some((length, step / from * to)))
+            .collect::<Option<_>>()?;
         runs.push((to, 1));
         Some(Self::of(shape, self.offset / from * to, runs))
     }
@@ -259,7 +260,11 @@ pub fn moved(x: Array, moves: &[Move]) -> Array {
     let places = moves.iter().try_fold(Places::plain(&x.shape), |places, by| places.moved(by));
     let places = places.expect("moves that fit");
     let shape = places.shape.clone();
-    if places.is_plain(x.shape.iter().product()) { x.reshaped(&shape) } else { Array::new(places.take(x.flat()), &shape) }
+    if places.is_plain(x.shape.iter().product()) {
+        x.reshaped(&shape)
+    } else {
+        Array::new(places.take(x.flat()), &shape)
+    }
 }
 
 #[cfg(test)]
@@ -284,13 +289,17 @@ mod tests {
     fn moves_are_numpys() {
         let part = |axis, first, count| Move::Part { axis, first, count };
         let found = moved(&[2, 3, 4], &[Move::Transposed(vec![2, 0, 1]), part(0, 1, 2)]).unwrap();
-        assert_eq!((found.shape.clone(), places(&found)), (vec![2, 2, 3], vec![1, 5, 9, 13, 17, 21, 2, 6, 10, 14, 18, 22]));
+        assert_eq!(
+            (found.shape.clone(), places(&found)),
+            (vec![2, 2, 3], vec![1, 5, 9, 13, 17, 21, 2, 6, 10, 14, 18, 22])
+        );
         let spread = moved(&[2, 1], &[Move::Spread(vec![3, 2, 2])]).unwrap();
         assert_eq!(places(&spread), [0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 1, 1]);
         // There and back, through a shape that merges axes which do not lie side by side.
         let forth = moved(&[2, 3, 4], &[Move::Transposed(vec![1, 0, 2]), Move::Reshaped(vec![6, 4])]).unwrap();
         assert!(!forth.is_plain(24) && forth.is_permutation(24));
-        let back = forth.moved(&Move::Reshaped(vec![3, 2, 4])).unwrap().moved(&Move::Transposed(vec![1, 0, 2])).unwrap();
+        let back =
+            forth.moved(&Move::Reshaped(vec![3, 2, 4])).unwrap().moved(&Move::Transposed(vec![1, 0, 2])).unwrap();
         assert_eq!(back, Places::plain(&[2, 3, 4]));
         // No runs say the second axis of two by six after three by four were turned.
         let turned = moved(&[3, 4], &[Move::Transposed(vec![1, 0]), Move::Reshaped(vec![6, 2])]).unwrap();

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use burn::tensor::Tensor;
 
-use super::lowering::{Loader, Run};
 use super::compile::View;
+use super::lowering::{Loader, Run};
 use super::places::{Places, permuted};
 use super::value::{Array, Constant, Known};
 use super::{Compiled, Needed, Operand};
@@ -155,7 +155,8 @@ impl Program {
 
     /// Marks after which step each place is free.
     fn drop_early(&mut self) {
-        let mut seen: HashSet<usize> = self.left.iter().copied().chain(self.taps.iter().map(|(_, at, _)| *at)).collect();
+        let mut seen: HashSet<usize> =
+            self.left.iter().copied().chain(self.taps.iter().map(|(_, at, _)| *at)).collect();
         for step in self.steps.iter_mut().rev() {
             let taken = step.takes.iter().filter_map(|take| match take {
                 Take::Place(at, _) => Some(*at),

@@ -9,6 +9,7 @@ use flate2::read::GzDecoder;
 use serde_json::Value;
 
 use super::*;
+use crate::kernels::gpu::test_device;
 use crate::nets::{Batch, Preprocess, Taps};
 
 const SIZE: usize = 32;
@@ -52,7 +53,7 @@ fn opened(name: &str, folder: &Path) -> (GraphNetwork, Value) {
 }
 
 /// The recipe's two images, and more like them.
-fn images(count: usize) -> Batch {
+fn images(count: usize, device: &Device) -> Batch {
     let bytes = |index: usize| ((index * 7919 + index / 97 * 31) % 256) as u8;
     let units = SIZE * SIZE * 3;
     let image = |n: usize| {
@@ -61,14 +62,20 @@ fn images(count: usize) -> Batch {
         Preprocess::Tf.apply(&rgb, SIZE)
     };
     let values: Vec<f32> = (0..count).flat_map(image).collect();
-    Batch::of(Tensor::from_data(TensorData::new(values, [count, 3, SIZE, SIZE]), &Device::flex()))
+    Batch::of(Tensor::from_data(TensorData::new(values, [count, 3, SIZE, SIZE]), device))
 }
 
-/// Every tap of a batch of `images`, loaded for batches of `size`.
-fn taps(network: &GraphNetwork, wanted: &[String], size: usize, images: Batch) -> HashMap<String, Vec<f32>> {
-    let stages = network.load(network.stages.len(), wanted, &[size], &Device::flex()).unwrap();
+/// Every tap of a batch of `count` images, loaded for batches of `size`.
+fn taps(
+    network: &GraphNetwork,
+    wanted: &[String],
+    size: usize,
+    count: usize,
+    device: &Device,
+) -> HashMap<String, Vec<f32>> {
+    let stages = network.load(network.stages.len(), wanted, &[size], device).unwrap();
     let mut taps = Taps::new(wanted.to_vec());
-    stages.iter().fold(images, |batch, stage| stage.forward(batch, &mut taps));
+    stages.iter().fold(images(count, device), |batch, stage| stage.forward(batch, &mut taps));
     let values = |tensor: Tensor<2>| tensor.into_data().try_to_vec::<f32>().unwrap();
     taps.take().into_iter().map(|(name, tensor)| (name, values(tensor))).collect()
 }
@@ -96,7 +103,7 @@ fn every_tap_is_onnx_runtimes() {
     for name in FILES.iter().chain(MADE) {
         let (network, expected) = opened(name, folder.path());
         let all: Vec<String> = network.layers.iter().map(|layer| layer.name.clone()).collect();
-        let seen = taps(&network, &all, 2, images(2));
+        let seen = taps(&network, &all, 2, 2, &Device::flex());
         assert_eq!(seen.len(), all.len(), "{name}");
         let mut compared = 0;
         for (layer, (value, _)) in network.layers.iter().zip(&network.places) {
@@ -119,7 +126,7 @@ fn blocks_are_what_pytorchs_modules_give() {
         let asked: Vec<String> = asked.collect();
         // Alone, all that is between two of them is joined; in parts, the last one is filled up.
         for (size, count) in [(2, 2), (4, 5)] {
-            let seen = taps(&network, &asked, size, images(count));
+            let seen = taps(&network, &asked, size, count, &Device::flex());
             let mut blocks = 0;
             for layer in &asked {
                 let Some(sample) = expected["modules"].get(layer) else { continue };
@@ -170,6 +177,21 @@ fn the_first_normalization_is_found_where_no_exporter_folded_it() {
     assert_eq!((norm.size, norm.kernel.len(), norm.bias.is_none()), ([3, 3], 8 * 27, true));
     assert_eq!((norm.mean.len(), norm.variance.len()), (8, 8));
     assert!(first("quantised.script").is_none() && first("vit_timm.script").is_none() && first("zoo.made").is_none());
+}
+
+#[test]
+fn a_gpu_computes_what_pytorchs_modules_give() {
+    let Some(device) = test_device() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["convnext.script", "swin.script", "vit_timm.dynamo", "vit_torchvision.script"] {
+        let (network, expected) = opened(name, folder.path());
+        let asked = network.layers.iter().filter(|layer| !layer.on_request).map(|layer| layer.name.clone());
+        let seen = taps(&network, &asked.collect::<Vec<_>>(), 2, 2, &device);
+        let known = seen.iter().filter_map(|(layer, units)| Some((layer, units, expected["modules"].get(layer)?)));
+        let known: Vec<_> = known.collect();
+        assert!(known.len() >= 2, "{name}");
+        known.into_iter().for_each(|(layer, units, sample)| compare(&format!("{name} {layer}"), units, sample));
+    }
 }
 
 #[test]

@@ -51,7 +51,8 @@ impl Drawing {
     fn constant(&mut self, values: Vec<f32>, shape: &[usize]) -> String {
         let name = format!("c{}", self.constants.len());
         let dims = shape.iter().map(|&length| length as i64).collect();
-        let tensor = TensorProto { name: name.clone(), dims, data_type: 1, float_data: values, ..TensorProto::default() };
+        let tensor =
+            TensorProto { name: name.clone(), dims, data_type: 1, float_data: values, ..TensorProto::default() };
         self.constants.push(tensor);
         name
     }
@@ -175,10 +176,17 @@ fn check(about: &str, steps: usize, draw: impl Fn(&mut Drawing) -> String) {
         let (seen, more) = run(&network, &[layer.clone(), result.clone()], &cpu);
         compare(&format!("{about} with {layer} tapped"), &seen[&result], &expected[&result]);
         compare(&format!("{about}: {layer}"), &seen[layer], &expected[layer]);
-        assert!((found..=most).contains(&more), "{about} with {layer} tapped: {more} steps, {found} without, {most} of all");
+        assert!(
+            (found..=most).contains(&more),
+            "{about} with {layer} tapped: {more} steps, {found} without, {most} of all"
+        );
     }
     if let Some(gpu) = test_device() {
-        compare(&format!("{about} on the GPU"), &run(&network, std::slice::from_ref(&result), &gpu).0[&result], &expected[&result]);
+        compare(
+            &format!("{about} on the GPU"),
+            &run(&network, std::slice::from_ref(&result), &gpu).0[&result],
+            &expected[&result],
+        );
     }
 }
 
