@@ -35,11 +35,15 @@ use super::permutation::Permutations;
 use super::rsa::{SAME, dot, ranks, reindexed, square, upper};
 use super::scoring::Ties;
 use super::two_vs_two::TwoVsTwoError;
-use super::two_vs_two::double::{Image, Side};
+use super::two_vs_two::cpu::{Images, Scratch};
+use super::two_vs_two::rows::UnitRows;
 use super::{Progress, Rsm, report};
 
 /// What is left of this share of an RSM's variation is nothing: matrices in single precision keep 1e-14.
 const DETERMINED: f64 = 1e-10;
+
+/// What is left of this share or more has lost at most two digits.
+const WELL_LEFT: f64 = 1e-2;
 
 /// How residuals are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,6 +111,19 @@ impl Basis {
         (dot(&rest, &rest) > DETERMINED * varied).then_some(rest)
     }
 
+    /// The length of what the regression leaves of a list of mean 0 and this `length`; `None` if the basis determines it.
+    fn length_left(&self, list: &[f64], length: f64) -> Option<f64> {
+        let whole = length * length;
+        let parts = self.vectors[1..].iter().map(|vector| dot(list, vector).powi(2));
+        let left = whole - parts.sum::<f64>();
+        // A difference of squares keeps fewer digits than the square of a difference.
+        if left > WELL_LEFT * whole {
+            Some(left.sqrt())
+        } else {
+            self.residual(list).map(|rest| dot(&rest, &rest).sqrt())
+        }
+    }
+
     fn remove(&self, list: &mut [f64], vectors: Range<usize>) {
         for vector in &self.vectors[vectors] {
             let part = dot(list, vector);
@@ -132,14 +149,16 @@ struct Group {
     given: Basis,
     /// The words' residual, the diagonal 1.
     words: Rsm,
-    /// One per member.
-    layers: Vec<Layer>,
+    /// Its length, that of every draw of it.
+    length: f64,
+    layers: Layers,
 }
 
-enum Layer {
-    /// The residual, of unit length.
-    Entries(Vec<f64>),
-    Image(Image),
+/// The members' residuals.
+enum Layers {
+    /// Of unit length.
+    Entries(Vec<Vec<f64>>),
+    Images(Images),
 }
 
 impl<'a> PartialTest<'a> {
@@ -177,7 +196,7 @@ impl<'a> PartialTest<'a> {
                 given.iter().map(|space| measure.scaled(&space[group.min(space.len() - 1)])).collect();
             assert!(!lists.iter().flatten().any(|x| x.is_nan()), "every concept of a given space has a correlation");
             let given = Basis::new(&lists, words.len());
-            let words = square(&given.residual(&words)?, concepts);
+            let words = given.residual(&words)?;
             let found: Vec<Option<Layer>> =
                 layers.par_iter().map(|layer| Layer::new(measure, &layer[group], &given)).collect();
             members.retain(|&layer| found[layer].is_some());
@@ -187,7 +206,12 @@ impl<'a> PartialTest<'a> {
             let kept = found.into_iter().enumerate().filter(|(layer, _)| members.contains(layer));
             kept.filter_map(|(_, layer)| layer).collect()
         };
-        let groups = parts.into_iter().map(|(given, words, found)| Group { given, words, layers: of_members(found) });
+        let groups = parts.into_iter().map(|(given, words, found)| Group {
+            given,
+            length: dot(&words, &words).sqrt(),
+            words: square(&words, concepts),
+            layers: Layers::new(measure, of_members(found), concepts),
+        });
         let mut test = Self {
             measure,
             groups: groups.collect(),
@@ -196,7 +220,7 @@ impl<'a> PartialTest<'a> {
             concepts,
             draws,
         };
-        test.observed = test.values(0).ok()?;
+        test.observed = test.values(0, &mut Images::scratch(concepts)).ok()?;
         Some(test)
     }
 
@@ -211,9 +235,9 @@ impl<'a> PartialTest<'a> {
     }
 
     /// Each member's value under draw `t`.
-    fn values(&self, t: u64) -> Result<Vec<f64>, TwoVsTwoError> {
+    fn values(&self, t: u64, scratch: &mut Scratch) -> Result<Vec<f64>, TwoVsTwoError> {
         let whole = (self.concepts * (self.concepts - 1)) as f64;
-        let points = self.sums(&self.draws.draw(t))?.into_iter().zip(&self.observed);
+        let points = self.sums(&self.draws.draw(t), scratch)?.into_iter().zip(&self.observed);
         let value = |(sum, observed): (f64, &f64)| {
             let mean = sum / self.groups.len() as f64;
             match self.measure {
@@ -226,26 +250,36 @@ impl<'a> PartialTest<'a> {
     }
 
     /// The sums over groups of a draw: correlations, or half-points.
-    fn sums(&self, draw: &[u32]) -> Result<Vec<f64>, TwoVsTwoError> {
+    fn sums(&self, draw: &[u32], scratch: &mut Scratch) -> Result<Vec<f64>, TwoVsTwoError> {
         let mut sums = vec![0.0; self.members.len()];
         for group in &self.groups {
-            // A draw whose residual the given spaces determine has nothing to correlate.
-            let Some(words) = group.given.residual(&reindexed(&group.words, draw)) else { continue };
-            let length = dot(&words, &words).sqrt();
-            let side = match self.measure {
-                Measure::TwoVsTwo(ties) => Some((Side::new(&square(&words, self.concepts))?, ties)),
-                Measure::Pearson | Measure::Spearman => None,
-            };
-            for (sum, layer) in sums.iter_mut().zip(&group.layers) {
-                *sum += match (layer, &side) {
-                    (Layer::Image(image), Some((words, ties))) => image.half_points(words, *ties) as f64,
-                    (Layer::Entries(entries), _) => (dot(entries, &words) / length).clamp(-1.0, 1.0),
-                    (Layer::Image(_), None) => unreachable!("images are made for the 2 vs. 2 test alone"),
-                };
+            let words = reindexed(&group.words, draw);
+            match (&group.layers, self.measure) {
+                (Layers::Images(images), Measure::TwoVsTwo(ties)) => {
+                    // A draw whose residual the given spaces determine has nothing to correlate.
+                    let Some(words) = group.given.residual(&words) else { continue };
+                    let words = UnitRows::words(&square(&words, self.concepts))?;
+                    let counts = images.count(&words, scratch).into_iter();
+                    let points = counts.map(|counts| ties.score(counts.passed.into(), counts.ties.into(), 0));
+                    sums.iter_mut().zip(points).for_each(|(sum, points)| *sum += points as f64);
+                }
+                (Layers::Entries(layers), _) => {
+                    let Some(length) = group.given.length_left(&words, group.length) else { continue };
+                    // What the layer lost to the given spaces meets nothing of theirs in the words.
+                    let correlation = |layer: &Vec<f64>| (dot(layer, &words) / length).clamp(-1.0, 1.0);
+                    sums.iter_mut().zip(layers).for_each(|(sum, layer)| *sum += correlation(layer));
+                }
+                (Layers::Images(_), _) => unreachable!("images are made for the 2 vs. 2 test alone"),
             }
         }
         Ok(sums)
     }
+}
+
+/// The residual of a layer.
+enum Layer {
+    Entries(Vec<f64>),
+    Image(UnitRows),
 }
 
 impl Layer {
@@ -256,7 +290,7 @@ impl Layer {
         }
         let mut rest = given.residual(&measure.scaled(rsm))?;
         if let Measure::TwoVsTwo(_) = measure {
-            return Image::new(&square(&rest, rsm.concepts())).ok().map(Self::Image);
+            return UnitRows::words(&square(&rest, rsm.concepts())).ok().map(Self::Image);
         }
         let length = dot(&rest, &rest).sqrt();
         rest.iter_mut().for_each(|x| *x /= length);
@@ -264,11 +298,28 @@ impl Layer {
     }
 }
 
+impl Layers {
+    fn new(measure: Measure, layers: Vec<Layer>, concepts: usize) -> Self {
+        let (mut entries, mut images) = (Vec::new(), Vec::new());
+        for layer in layers {
+            match layer {
+                Layer::Entries(residual) => entries.push(residual),
+                Layer::Image(rows) => images.push(rows),
+            }
+        }
+        match measure {
+            Measure::TwoVsTwo(_) => Self::Images(Images::new(images, concepts)),
+            Measure::Pearson | Measure::Spearman => Self::Entries(entries),
+        }
+    }
+}
+
 /// The points of the mean over groups, half-points for the 2 vs. 2 test.
 ///
 /// # Cost
-/// Per draw and group a regression of the words' entries, and per layer an inner product, or for the 2 vs. 2 test one
-/// product of `k^3` multiply-adds in `f64`. Parallel over draws.
+/// Per draw and group an inner product of the words' entries with every given space's and every layer's: the regression is
+/// that of the layers, done once. For the 2 vs. 2 test a regression of the words' entries, and per layer one product of
+/// `k^3` multiply-adds in `f32`, decided as in [`two_vs_two`](super::two_vs_two). Parallel over draws.
 impl Statistic for PartialTest<'_> {
     type Error = TwoVsTwoError;
 
@@ -280,12 +331,13 @@ impl Statistic for PartialTest<'_> {
     }
 
     fn points(&self, draws: Range<u64>, progress: &Progress) -> Result<Vec<Vec<i64>>, TwoVsTwoError> {
-        let of_draw = |t| -> Result<Vec<f64>, TwoVsTwoError> {
-            let values = self.values(t)?;
+        let of_draw = |scratch: &mut Scratch, t| -> Result<Vec<f64>, TwoVsTwoError> {
+            let values = self.values(t, scratch)?;
             report(progress, (self.members.len() * self.groups.len()) as u64)?;
             Ok(values)
         };
-        let values = draws.into_par_iter().map(of_draw).collect::<Result<Vec<_>, _>>()?;
+        let scratch = || Images::scratch(self.concepts);
+        let values = draws.into_par_iter().map_init(scratch, of_draw).collect::<Result<Vec<_>, _>>()?;
         let point = |value: f64| (value * self.whole() as f64).round() as i64;
         Ok((0..self.members.len()).map(|member| values.iter().map(|values| point(values[member])).collect()).collect())
     }

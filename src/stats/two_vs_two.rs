@@ -32,12 +32,12 @@
 //! every count, in every draw, and correlates 0 with the other images. A row that is constant only once a and b are left
 //! out correlates 0 in that pair.
 
-mod cpu;
+pub(super) mod cpu;
 pub(super) mod double;
 mod gpu;
 mod low_rank;
 mod products;
-mod rows;
+pub(super) mod rows;
 mod statistic;
 #[cfg(test)]
 mod tests;

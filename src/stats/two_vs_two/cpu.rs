@@ -134,10 +134,22 @@ impl Words {
         };
         Self { concepts: words.concepts, weighted, heaviest, left, rounding }
     }
+
+    /// 0 where they are whole.
+    fn rank(&self) -> usize {
+        if let Left::Thin { rank, .. } = self.left { rank } else { 0 }
+    }
+
+    /// How far a margin has to be from 0 to be decided.
+    #[inline(always)]
+    fn bound(&self, image: &Image) -> f32 {
+        let (w, v) = (self.heaviest, image.heaviest);
+        4.0 * w * v * (self.rounding + WEIGHT_ROUNDING * (w * w + v * v))
+    }
 }
 
 /// What a thread works on: one draw against all image RSMs.
-struct Scratch {
+pub struct Scratch {
     inverse: Vec<u32>,
     /// `[ROWS, stride]`: rows of the permuted words, 0.5 in the padding, and their weights.
     entries: Vec<f32>,
@@ -153,12 +165,10 @@ struct Scratch {
 }
 
 impl Scratch {
-    fn new(words: &Words, images: usize) -> Self {
-        let k = words.concepts;
+    fn new(k: usize, rank: usize, images: usize) -> Self {
         let stride = k.next_multiple_of(BLOCK);
         let mut terms = Lines::zeros(stride * stride);
         terms.fill(-1.0);
-        let rank = if let Left::Thin { rank, .. } = words.left { rank } else { 0 };
         Self {
             inverse: vec![0; k],
             entries: vec![0.5; ROWS * stride],
@@ -184,29 +194,74 @@ pub fn count(
     let stride = words.concepts.next_multiple_of(BLOCK);
     let ready: Vec<Image> = images.par_iter().map(|rows| Image::new(rows, stride)).collect();
     let single = Words::new(words, low_rank);
-    let bound = |image: &Image| {
-        let (w, v) = (single.heaviest, image.heaviest);
-        4.0 * w * v * (single.rounding + WEIGHT_ROUNDING * (w * w + v * v))
-    };
-    let bounds: Vec<f32> = ready.iter().map(bound).collect();
-    let simd = pulp::Arch::new();
+    let one = OneDraw { words, single: &single, rows: images, images: &ready };
     let draws = range.end.saturating_sub(range.start) as usize;
     let mut counts = vec![Counts::default(); draws * images.len()];
     counts.par_chunks_mut(images.len().max(1)).enumerate().try_for_each_init(
-        || Scratch::new(&single, images.len()),
+        || Scratch::new(single.concepts, single.rank(), images.len()),
         |scratch, (place, counts)| {
-            let draw = draw(range.start + place as u64);
-            simd.dispatch(Test { words: &single, draw: &draw, images: &ready, bounds: &bounds, scratch });
-            for (n, counts) in counts.iter_mut().enumerate() {
-                counts.passed = scratch.passed[n];
-                for &(a, b) in scratch.near[n].iter().filter(|&&(a, b)| images[n].tests(a, b)) {
-                    counts.add(decide_exactly(words, &images[n], &draw, a, b).outcome);
-                }
-            }
+            one.count(&draw(range.start + place as u64), scratch, counts);
             report(progress, images.len() as u64).map_err(TwoVsTwoError::from)
         },
     )?;
     Ok(counts)
+}
+
+/// Words against image RSMs.
+struct OneDraw<'a> {
+    words: &'a UnitRows,
+    /// The same, single.
+    single: &'a Words,
+    rows: &'a [UnitRows],
+    /// The same, ready.
+    images: &'a [Image],
+}
+
+impl OneDraw<'_> {
+    /// Counts a draw into `counts`, `[images]`, which are 0.
+    fn count(&self, draw: &[u32], scratch: &mut Scratch, counts: &mut [Counts]) {
+        let Self { words, single, rows, images } = *self;
+        pulp::Arch::new().dispatch(Test { words: single, draw, images, scratch });
+        for (n, counts) in counts.iter_mut().enumerate() {
+            counts.passed = scratch.passed[n];
+            for &(a, b) in scratch.near[n].iter().filter(|&&(a, b)| rows[n].tests(a, b)) {
+                counts.add(decide_exactly(words, &rows[n], draw, a, b).outcome);
+            }
+        }
+    }
+}
+
+/// Image RSMs that are kept for words which are another matrix in every draw: nothing of these can be kept.
+pub struct Images {
+    concepts: usize,
+    rows: Vec<UnitRows>,
+    ready: Vec<Image>,
+}
+
+impl Images {
+    /// Of the same concepts.
+    pub fn new(rows: Vec<UnitRows>, concepts: usize) -> Self {
+        let stride = concepts.next_multiple_of(BLOCK);
+        let ready = rows.par_iter().map(|rows| Image::new(rows, stride)).collect();
+        Self { concepts, rows, ready }
+    }
+
+    /// For [`Images::count`], to be used again.
+    pub fn scratch(concepts: usize) -> Scratch {
+        Scratch::new(concepts, 0, IMAGES)
+    }
+
+    /// Counts of words in the images' order.
+    pub fn count(&self, words: &UnitRows, scratch: &mut Scratch) -> Vec<Counts> {
+        let single = Words::new(words, None);
+        let draw: Vec<u32> = (0..self.concepts as u32).collect();
+        let mut counts = vec![Counts::default(); self.rows.len()];
+        let parts = counts.chunks_mut(IMAGES).zip(self.rows.chunks(IMAGES)).zip(self.ready.chunks(IMAGES));
+        for ((counts, rows), images) in parts {
+            OneDraw { words, single: &single, rows, images }.count(&draw, scratch, counts);
+        }
+        counts
+    }
 }
 
 /// A function that makes the whole products of every image RSM under every draw, and nothing of them.
@@ -217,7 +272,7 @@ pub fn products<'a>(words: &UnitRows, images: &[UnitRows], draws: &'a [Vec<u32>]
     let simd = pulp::Arch::new();
     move || {
         draws.par_iter().for_each_init(
-            || Scratch::new(&single, 1),
+            || Scratch::new(single.concepts, single.rank(), 1),
             |scratch, draw| {
                 invert(draw, &mut scratch.inverse);
                 for images in &panels {
@@ -233,7 +288,6 @@ struct Test<'a> {
     words: &'a Words,
     draw: &'a [u32],
     images: &'a [Image],
-    bounds: &'a [f32],
     scratch: &'a mut Scratch,
 }
 
@@ -242,7 +296,7 @@ impl pulp::WithSimd for Test<'_> {
 
     #[inline(always)]
     fn with_simd<S: pulp::Simd>(self, simd: S) {
-        let Self { words, draw, images, bounds, scratch } = self;
+        let Self { words, draw, images, scratch } = self;
         let k = words.concepts;
         let stride = k.next_multiple_of(BLOCK);
         invert(draw, &mut scratch.inverse);
@@ -260,7 +314,7 @@ impl pulp::WithSimd for Test<'_> {
                     [*entry, *weight] = row[b as usize];
                 }
             }
-            for (n, (image, &bound)) in images.iter().zip(bounds).enumerate() {
+            for (n, image) in images.iter().enumerate() {
                 let images = &image.panels;
                 Products { words, draw, images, first, last, scratch, image: n }.with_simd(simd);
                 let terms = &mut scratch.terms[n];
@@ -269,7 +323,8 @@ impl pulp::WithSimd for Test<'_> {
                     let (entries, weights) = (&scratch.entries[at.clone()], &scratch.weights[at]);
                     products_to_terms(a, &mut terms[a * stride..(a + 1) * stride], entries, weights, image);
                 }
-                scratch.passed[n] += decide_in_single(k, stride, first..last, terms, bound, &mut scratch.near[n]);
+                scratch.passed[n] +=
+                    decide_in_single(k, stride, first..last, terms, words.bound(image), &mut scratch.near[n]);
             }
         }
     }

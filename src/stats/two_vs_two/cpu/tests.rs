@@ -23,7 +23,7 @@ fn product(words: &UnitRows, low_rank: Option<&LowRank>, image: &UnitRows, draw:
     let k = words.concepts;
     let single = Words::new(words, low_rank);
     let images = &Panels::turned(&self::single(image), k);
-    let scratch = &mut Scratch::new(&single, 1);
+    let scratch = &mut Scratch::new(k, single.rank(), 1);
     let simd = pulp::Arch::new();
     invert(draw, &mut scratch.inverse);
     simd.dispatch(Inner { words: &single, draw, images, scratch, image: 0 });
