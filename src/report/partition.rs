@@ -2,6 +2,7 @@
 
 use crate::report::chart::{Band, Chart, Curve, Entry, Look, Mark};
 use crate::report::curves::{Curves, distinct};
+use crate::report::material::Said;
 use crate::report::style::{AXIS, CURVE, Color, CurveStyle, GREY, INK, SOLID, Shape, curve};
 use crate::report::{Drawing, Figure, Material, ReportError, names};
 use crate::results::PartitionRow;
@@ -25,14 +26,14 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
                 stem: curves.stem(FIGURE.name),
                 network: curves.network.to_string(),
                 text: format!("Variance of the similarities of {} shared out between {}", curves.network, first.spaces),
-                picture: chart(&curves, &rows).draw(),
+                picture: chart(&curves, &rows, material.said()).draw(),
             });
         }
     }
     Ok(drawings)
 }
 
-fn chart<'a>(curves: &Curves<'a>, rows: &[&'a PartitionRow]) -> Chart<'a> {
+fn chart<'a>(curves: &Curves<'a>, rows: &[&'a PartitionRow], told: Said<'a>) -> Chart<'a> {
     let layers = distinct(rows.iter().map(|row| row.layer.as_str()));
     let parts = distinct(rows.iter().filter(|row| row.kind != "total").map(|row| row.part.as_str()));
     let spaces = distinct(rows.iter().filter(|row| row.kind == "unique").map(|row| row.part.as_str()));
@@ -60,7 +61,10 @@ fn chart<'a>(curves: &Curves<'a>, rows: &[&'a PartitionRow]) -> Chart<'a> {
         Mark { place: place as f64, value: row.map_or(f64::NAN, |row| row.explained), look: Look::Filled, interval }
     };
     let style = CurveStyle { color: INK, shape: curve(0).shape, dash: SOLID };
-    let marks = layers.iter().enumerate().map(total).collect();
+    // What has no order has no line either.
+    let gap = Mark { place: 0.0, value: f64::NAN, look: Look::Filled, interval: None };
+    let apart = told.unordered.then_some(gap);
+    let marks = layers.iter().enumerate().flat_map(|layer| [Some(total(layer)), apart]).flatten().collect();
     let all = Curve { words: None, style, width: CURVE, aside: None, marks };
     let zero = Curve::line(GREY, SOLID, AXIS, vec![(-0.5, 0.0), (layers.len() as f64 - 0.5, 0.0)]);
     let named = parts.iter().filter(|part| layers.iter().any(|layer| share(layer, part).abs() >= NAMED));
@@ -69,10 +73,11 @@ fn chart<'a>(curves: &Curves<'a>, rows: &[&'a PartitionRow]) -> Chart<'a> {
         filled: true,
         text: part,
     };
-    let mut notes =
-        "Share of the variance of the layer\u{2019}s similarities, mean over groups of images; a + b: shared by \
-                     both and by no other space. Below 0: one space hides the other."
-            .to_string();
+    let mut notes = format!(
+        "Share of the variance of similarities, mean over {}; a + b: shared by both and by no other space. Below 0: one space \
+         hides the other.",
+        told.all()
+    );
     if rows.iter().any(|row| row.ci_low.is_some()) {
         notes += " Lines: 95\u{a0}% bootstrap intervals of the total, over concepts.";
     }
@@ -82,7 +87,7 @@ fn chart<'a>(curves: &Curves<'a>, rows: &[&'a PartitionRow]) -> Chart<'a> {
         limits: Some((-1.0, 1.0)),
         whole: false,
         labels: layers.iter().map(|layer| curves.label(layer)).collect(),
-        x_title: None,
+        x_title: told.axis,
         bars: false,
         bands,
         legend: named.map(sample).chain([Entry { style, filled: true, text: "total" }]).collect(),
@@ -149,7 +154,12 @@ mod tests {
         let results = Results { accuracy: rows("vgg16", &labels, &["GloVe"]), partition, ..Results::default() };
         let curves = Curves::of_networks(&results.accuracy).remove(0);
         let listed: Vec<&PartitionRow> = results.partition.iter().collect();
-        let chart = chart(&curves, &listed);
+        let told = Said { groups_are: "subjects", axis: Some("Region"), unordered: true };
+        let of_regions = chart(&curves, &listed, told);
+        assert_eq!(of_regions.x_title, Some("Region"));
+        assert!(of_regions.notes.contains("mean over subjects") && of_regions.curves[0].marks[1].value.is_nan());
+        let chart = chart(&curves, &listed, Said::RUN);
+        assert_eq!((chart.x_title, chart.curves[0].marks.len()), (None, 1));
         let ends: Vec<(f64, f64)> = chart.bands.iter().map(|band| (band.edges[0].1, band.edges[0].2)).collect();
         assert_eq!(ends, [(0.0, 0.25), (0.25, 0.75), (-0.125, 0.0)]);
         assert_eq!(chart.curves[0].marks[0].value, 0.625);
