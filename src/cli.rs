@@ -17,11 +17,12 @@ use std::path::{Path, PathBuf};
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::config::MOST_RESAMPLES;
+use crate::config::{MOST_RESAMPLES, named};
 use crate::device::Choice;
 use crate::error::{Error, FileError};
 use crate::progress::{Progress, Verbosity, say};
 use crate::results::{Results, ResultsDir};
+use crate::stats::generalise::Generalise;
 use crate::{bench, compare, export, plan, report};
 
 use concepts::Concepts;
@@ -153,12 +154,15 @@ enum Command {
         /// Two layers to hold against each other in every curve
         #[arg(long, num_args = 2, value_names = ["A", "B"])]
         layers: Vec<String>,
-        /// Draws of the multiplier bootstrap over concepts, shared by all differences
+        /// Draws of the multiplier bootstrap over concepts (and groups), shared by all differences
         #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=MOST_RESAMPLES))]
         bootstrap: u64,
         /// Seeds the draws
         #[arg(long, default_value_t = 2018)]
         seed: u64,
+        /// What intervals and p-values speak of: other concepts, other groups (subjects, seeds), or both
+        #[arg(long, default_value = "concepts", value_parser = named::<Generalise>, value_name = "concepts|groups|both")]
+        generalise: Generalise,
         /// Where compare.csv, within.csv and the figure go
         #[arg(long, value_name = "DIR", default_value = "results/compare")]
         out: PathBuf,
@@ -257,8 +261,8 @@ fn call(cli: Cli, called: &Path) -> Result<(), Error> {
             print(&out.display().to_string());
             Ok(())
         }
-        Command::Compare { directories, words, layers, bootstrap, seed, out } => {
-            let request = compare::Request { directories, words, layers, resamples: bootstrap, seed, out };
+        Command::Compare { directories, words, layers, bootstrap, seed, generalise, out } => {
+            let request = compare::Request { directories, words, layers, resamples: bootstrap, seed, generalise, out };
             print(&compare::compare(&request, &progress)?.display().to_string());
             Ok(())
         }

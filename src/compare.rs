@@ -15,7 +15,8 @@ use crate::report::{self, Overlay};
 use crate::results::{AccuracyRow, Results, ResultsDir, ResultsError, write_table};
 use crate::stats::Rsm;
 use crate::stats::bootstrap::MIN_CONCEPTS;
-use crate::stats::influence::{self, Spread, Tested};
+use crate::stats::generalise::{FEWEST_GROUPS, Generalise};
+use crate::stats::influence::{self, Spread};
 use crate::stats::scoring::Ties;
 
 /// Level of the intervals of differences.
@@ -33,6 +34,8 @@ pub struct Request {
     pub resamples: u64,
     /// Seeds them.
     pub seed: u64,
+    /// To what differences are generalised.
+    pub generalise: Generalise,
     /// Where the comparison goes.
     pub out: PathBuf,
 }
@@ -80,6 +83,12 @@ pub enum CompareError {
         /// Those that it has.
         known: String,
     },
+    /// One group is no sample of groups.
+    #[error("--generalise: {curve} has one group; expected two or more (five say something), or --generalise concepts")]
+    Groups {
+        /// The curve.
+        curve: String,
+    },
     /// --words that no run has.
     #[error("--words {words}: no run has this word model, expected one of {known}")]
     Words {
@@ -96,6 +105,8 @@ struct Curve {
     run: String,
     directory: ResultsDir,
     rows: Vec<AccuracyRow>,
+    /// Names of the groups.
+    groups: Vec<String>,
     /// In the order that it shares with other curves of the same concepts.
     concepts: Vec<String>,
     /// Where each of them stands in the run's matrices, if elsewhere.
@@ -136,6 +147,12 @@ pub fn compare(request: &Request, progress: &Progress) -> Result<PathBuf, Error>
                      drawn, not tested (semgpu test --concepts FILE names them)",
                     a.name, b.name
                 ));
+            } else if request.generalise.over_groups() && a.groups != b.groups {
+                progress.line(format!(
+                    "{} and {}: other groups, so none of the one is any of the other; drawn, not tested (--generalise concepts \
+                     tests them)",
+                    a.name, b.name
+                ));
             } else {
                 rows.extend(between::differences((a, in_a), (b, in_b), request, progress)?);
             }
@@ -153,8 +170,12 @@ pub fn compare(request: &Request, progress: &Progress) -> Result<PathBuf, Error>
     write_table(&request.out, &inner).map_err(Error::failed)?;
     let overlays: Vec<Overlay> = curves.iter().map(|curve| Overlay { run: &curve.run, rows: &curve.rows }).collect();
     report::write_comparison(&overlays, &request.out).map_err(Error::failed)?;
-    between::summarise(&rows, progress);
-    within::summarise(&inner, progress);
+    if request.generalise != Generalise::Concepts {
+        let over = if request.generalise == Generalise::Both { "concepts and groups" } else { "groups" };
+        progress.line(format!("intervals and p-values generalise to other {over}"));
+    }
+    summarise(&rows, progress);
+    summarise(&inner, progress);
     Ok(request.out.clone())
 }
 
@@ -205,8 +226,13 @@ fn curves(request: &Request) -> Result<Vec<Curve>, CompareError> {
                 _ => format!("{run_name}, {words}"),
             };
             let rows = run.accuracy.iter().filter(|row| row.words == words).cloned().collect();
+            let groups = run.groups.iter().filter(|row| row.words == words).map(|row| row.group.as_str());
+            let groups: Vec<String> = report::distinct(groups).into_iter().map(str::to_string).collect();
+            if request.generalise.over_groups() && groups.len() < FEWEST_GROUPS {
+                return Err(CompareError::Groups { curve: name });
+            }
             let (run, directory, concepts) = (run_name.clone(), directory.clone(), concepts.clone());
-            curves.push(Curve { name, run, directory, rows, concepts, order: None, ties });
+            curves.push(Curve { name, run, directory, rows, groups, concepts, order: None, ties });
         }
     }
     if curves.len() < 2 && curves.iter().all(|curve| curve.rows.len() < 2) {
@@ -227,11 +253,37 @@ fn curves(request: &Request) -> Result<Vec<Curve>, CompareError> {
 fn spread(
     (a, in_a, n): (&Curve, &WordsAndLayers, usize),
     (b, in_b, m): (&Curve, &WordsAndLayers, Option<usize>),
+    over: Generalise,
     progress: &Progress,
 ) -> Result<Spread, Error> {
-    let one = Tested { words: &in_a.0, groups: &in_a.1[n], ties: a.ties };
-    let other = Tested { words: &in_b.0, groups: m.map_or(&[][..], |m| &in_b.1[m]), ties: b.ties };
-    Ok(influence::spread(one, other, &|_| progress.interrupt.flow())?)
+    let one = influence::Tested { words: &in_a.0, groups: &in_a.1[n], ties: a.ties };
+    let other = influence::Tested { words: &in_b.0, groups: m.map_or(&[][..], |m| &in_b.1[m]), ties: b.ties };
+    Ok(influence::generalised(over, one, other, &|_| progress.interrupt.flow())?)
+}
+
+/// A difference that was tested.
+trait Tested {
+    /// What tells its family from others.
+    fn family(&self) -> [&str; 2];
+    /// The family's name, and where the difference is.
+    fn named(&self) -> (String, String);
+    /// The difference, the ends of its interval, the family-wise p.
+    fn numbers(&self) -> [f64; 4];
+}
+
+/// One line per family: the largest difference, and how many are significant.
+fn summarise<T: Tested>(rows: &[T], progress: &Progress) {
+    for rows in rows.chunk_by(|a, b| a.family() == b.family()) {
+        let size = |row: &&T| row.numbers()[0].abs();
+        let Some(most) = rows.iter().max_by(|a, b| size(a).total_cmp(&size(b))) else { continue };
+        let significant = rows.iter().filter(|row| row.numbers()[3] < report::SIGNIFICANT).count();
+        let ((name, place), [difference, low, high, p]) = (most.named(), most.numbers());
+        progress.line(format!(
+            "{name}: most {place} ({difference:+.3}, 95 % {low:+.3} to {high:+.3}, family-wise p {p:.4}); family-wise p < 0.05 \
+             in {significant} of {}",
+            rows.len()
+        ));
+    }
 }
 
 /// What tells the directories apart: their last parts, as many as it takes.

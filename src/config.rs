@@ -23,7 +23,7 @@ use crate::wording::plain;
 
 pub use controls::{ControlsConfig, Given};
 pub use network::{ChannelOrder, InputConfig};
-pub use options::{InferenceOptions, MOST_RESAMPLES, OptionError, Spaces, TestOptions, TestRequest, draws};
+pub use options::{InferenceOptions, MOST_RESAMPLES, OptionError, Spaces, TestOptions, TestRequest, draws, named};
 pub(crate) use options::{check_measures, check_permutations, twice};
 pub use schema::json_schema;
 

@@ -4,6 +4,7 @@
 pub mod alignment;
 pub mod controls;
 mod draws;
+mod generalise;
 pub mod one_vs_two;
 mod rsa;
 mod two_vs_two;
@@ -20,6 +21,7 @@ use crate::error::Error;
 use crate::progress::{Interrupt, Progress, Task};
 use crate::results::Results;
 use crate::stats::alignment::Scales;
+use crate::stats::generalise::Generalise;
 use crate::stats::inference::{self, Family, Inference, Rule, Statistic, Tail};
 use crate::stats::permutation::Permutations;
 use crate::stats::rsa::Rsa;
@@ -83,6 +85,8 @@ pub struct Options {
     pub ties: Ties,
     /// Bootstrap resamples over concepts; none: no confidence intervals.
     pub bootstrap: u64,
+    /// What the intervals of all values and differences speak of; none: those of accuracies alone, over concepts.
+    pub generalise: Option<Generalise>,
     /// Seeds the bootstrap.
     pub seed: u64,
     /// RSA by these correlations, each with the same draws.
@@ -112,12 +116,17 @@ pub fn evaluate(
     progress: &Progress,
 ) -> Result<(Results, Vec<String>), Error> {
     let draws = options.permutations + 1;
-    let passes = draws * (1 + options.rsa.len() as u64) + options.bootstrap;
+    let resampled = if options.generalise.is_some() { 1 + options.rsa.len() as u64 } else { 1 };
+    let passes = draws * (1 + options.rsa.len() as u64) + options.bootstrap * resampled;
     let task = progress.task(passes * (words.len() * space.layers.len() * space.groups.len()) as u64);
     let evaluation = Evaluation { space, words, options, task, interrupt: &progress.interrupt };
     let ceilings = if words.is_empty() { Vec::new() } else { evaluation.accuracy_ceilings()? };
     let (mut results, warnings) = evaluation.two_vs_two(words, &ceilings)?;
     results.rsa = evaluation.rsa(words)?;
+    if let Some(over) = options.generalise {
+        results.intervals = evaluation.intervals(over, words, &results)?;
+        generalise::take(&mut results);
+    }
     results.words = evaluation.words(words)?;
     results.layers = evaluation.layers();
     Ok((results, warnings))
@@ -220,6 +229,9 @@ impl From<TwoVsTwoError> for Error {
         }
     }
 }
+
+/// Level of the bootstrap's confidence intervals.
+const CONFIDENCE: f64 = 0.95;
 
 /// The mean; NaN of none.
 fn mean(values: impl Iterator<Item = f64>) -> f64 {

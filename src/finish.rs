@@ -86,6 +86,7 @@ pub fn options(
         family: inference.family,
         ties: test.ties,
         bootstrap: test.bootstrap,
+        generalise: inference.generalise,
         seed,
         rsa: rsa.to_vec(),
         device: device.device.clone(),

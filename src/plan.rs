@@ -160,6 +160,7 @@ fn words_files(config: &Config) -> Result<Vec<PathBuf>, PlanError> {
 fn read(config: &Config, model: &Model, manifest: Manifest, progress: &Progress) -> Result<(Inputs, Test), PlanError> {
     let concepts = manifest.concepts.len();
     config.two_vs_two.check(concepts).map_err(PlanError::TwoVsTwo)?;
+    config.inference.check(config.two_vs_two.bootstrap, manifest.groups.len()).map_err(PlanError::Inference)?;
     check_measures(&config.measures, config.neighbours, concepts).map_err(|error| PlanError::Value {
         key: error.option,
         expected: error.expected,
@@ -173,6 +174,7 @@ fn read(config: &Config, model: &Model, manifest: Manifest, progress: &Progress)
     let others = words::other_classes(config, &model.classes, &manifest)?;
     let mut warnings = manifest.doubts();
     warnings.extend(config.two_vs_two.doubt(manifest.categories.as_deref()));
+    warnings.extend(config.inference.doubt(manifest.groups.len()));
     let models = words::read(config, &manifest, &others, progress, &mut warnings)?;
     let (lexicon, one_vs_two) = match &config.one_vs_two {
         None => (Lexicon::of_manifest(&manifest, &model.classes), None),

@@ -15,8 +15,9 @@ pub(crate) use directory::FIGURES;
 pub use directory::{CONCEPTS, ResultsDir, SCALES, figure_name};
 pub use ledger::Ledger;
 pub use rows::{
-    AccuracyRow, ComparisonRow, ConceptRow, ConfusedRow, ControlRow, GroupRow, LayersRow, LostRow, MeasureRow,
-    MisclassifiedRow, OneVsTwoRow, PartitionRow, PredictionRow, Results, RsaRow, StimulusRow, WithinRow, WordsRow,
+    AccuracyRow, ComparisonRow, ConceptRow, ConfusedRow, ControlRow, GroupRow, IntervalRow, LayersRow, LostRow,
+    MeasureRow, MisclassifiedRow, OneVsTwoRow, PartitionRow, PredictionRow, Results, RsaRow, StimulusRow, WithinRow,
+    WordsRow,
 };
 pub use table::{ResultsError, Table, read_table, table_text, write_table};
 

@@ -6,6 +6,7 @@ pub mod calibrated;
 #[cfg(test)]
 mod calibration;
 pub mod ceiling;
+pub mod generalise;
 pub mod inference;
 pub mod influence;
 mod kendall;
@@ -18,6 +19,7 @@ pub mod permutation;
 pub mod rsa;
 pub mod scoring;
 pub mod similarity;
+mod student;
 pub mod two_vs_two;
 
 use std::ops::ControlFlow;

@@ -1,9 +1,8 @@
 //! Curve against curve, layer by layer.
 
-use super::{CONFIDENCE, Curve, Request, WordsAndLayers, spread};
+use super::{CONFIDENCE, Curve, Request, Tested, WordsAndLayers, spread};
 use crate::error::Error;
 use crate::progress::Progress;
-use crate::report;
 use crate::results::{AccuracyRow, ComparisonRow};
 use crate::stats::influence::Spread;
 use crate::stats::paired::{self, Difference};
@@ -25,7 +24,7 @@ pub fn differences(
     let task = progress.task(places.len() as u64);
     task.now(format!("{} - {}", a.name, b.name));
     let of_layer = |(n, &m): (usize, &usize)| -> Result<Spread, Error> {
-        let spread = spread((a, in_a, n), (b, in_b, Some(m)), progress)?;
+        let spread = spread((a, in_a, n), (b, in_b, Some(m)), request.generalise, progress)?;
         task.advance(1);
         Ok(spread)
     };
@@ -52,21 +51,16 @@ pub fn differences(
     Ok(a.rows.iter().zip(&places).zip(found).map(row).collect())
 }
 
-/// One line per pair of curves: the layer at which they differ most.
-pub fn summarise(rows: &[ComparisonRow], progress: &Progress) {
-    for rows in rows.chunk_by(|x, y| (&x.curve_a, &x.curve_b) == (&y.curve_a, &y.curve_b)) {
-        let Some(most) = rows.iter().max_by(|x, y| x.difference.abs().total_cmp(&y.difference.abs())) else { continue };
-        let significant = rows.iter().filter(|row| row.p_fwer < report::SIGNIFICANT).count();
-        progress.line(format!(
-            "{} - {}: most at {} ({:+.3}, 95 % {:+.3} to {:+.3}, family-wise p {:.4}); p < 0.05 at {significant} of {} layers",
-            most.curve_a,
-            most.curve_b,
-            most.layer_a,
-            most.difference,
-            most.ci_low,
-            most.ci_high,
-            most.p_fwer,
-            rows.len()
-        ));
+impl Tested for ComparisonRow {
+    fn family(&self) -> [&str; 2] {
+        [&self.curve_a, &self.curve_b]
+    }
+
+    fn named(&self) -> (String, String) {
+        (format!("{} - {}", self.curve_a, self.curve_b), format!("at {}", self.layer_a))
+    }
+
+    fn numbers(&self) -> [f64; 4] {
+        [self.difference, self.ci_low, self.ci_high, self.p_fwer]
     }
 }

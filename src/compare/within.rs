@@ -1,9 +1,8 @@
 //! Layer against layer of one curve: does it rise from a layer to the next, and is its best layer better than another?
 
-use super::{CONFIDENCE, Curve, Request, WordsAndLayers, spread};
+use super::{CONFIDENCE, Curve, Request, Tested, WordsAndLayers, spread};
 use crate::error::Error;
 use crate::progress::Progress;
-use crate::report;
 use crate::results::WithinRow;
 use crate::stats::influence::Spread;
 use crate::stats::paired::{self, Difference};
@@ -30,7 +29,7 @@ pub fn differences(
     let task = progress.task((pairs + if chosen { layers } else { 0 }) as u64);
     task.now(format!("{}, layer against layer", curve.name));
     let of = |n: usize, m: Option<usize>| -> Result<Spread, Error> {
-        let spread = spread((curve, read, n), (curve, read, m), progress)?;
+        let spread = spread((curve, read, n), (curve, read, m), request.generalise, progress)?;
         task.advance(1);
         Ok(spread)
     };
@@ -85,22 +84,16 @@ fn families(curve: &Curve, request: &Request) -> Vec<Family> {
     ]
 }
 
-/// One line per curve and kind: how many differences are significant, and which is the largest.
-pub fn summarise(rows: &[WithinRow], progress: &Progress) {
-    for rows in rows.chunk_by(|x, y| (&x.curve, &x.kind) == (&y.curve, &y.kind)) {
-        let Some(most) = rows.iter().max_by(|x, y| x.difference.abs().total_cmp(&y.difference.abs())) else { continue };
-        let significant = rows.iter().filter(|row| row.p_fwer < report::SIGNIFICANT).count();
-        progress.line(format!(
-            "{}, {}: most from {} to {} ({:+.3}, 95 % {:+.3} to {:+.3}, family-wise p {:.4}); p < 0.05 in {significant} of {}",
-            most.curve,
-            most.kind,
-            most.layer_b,
-            most.layer_a,
-            most.difference,
-            most.ci_low,
-            most.ci_high,
-            most.p_fwer,
-            rows.len()
-        ));
+impl Tested for WithinRow {
+    fn family(&self) -> [&str; 2] {
+        [&self.curve, &self.kind]
+    }
+
+    fn named(&self) -> (String, String) {
+        (format!("{}, {}", self.curve, self.kind), format!("from {} to {}", self.layer_b, self.layer_a))
+    }
+
+    fn numbers(&self) -> [f64; 4] {
+        [self.difference, self.ci_low, self.ci_high, self.p_fwer]
     }
 }

@@ -15,6 +15,7 @@ use crate::device::Choice;
 use crate::matrices::{Reading, Side, Source};
 use crate::stats::alignment::Measure;
 use crate::stats::bootstrap::MIN_CONCEPTS;
+use crate::stats::generalise::{ENOUGH_GROUPS, FEWEST_GROUPS, Generalise};
 use crate::stats::inference::{Family, Tail};
 use crate::stats::permutation::{self, Permutations};
 use crate::stats::rsa::Rsa;
@@ -67,10 +68,17 @@ pub struct InferenceOptions {
     /// Which values speak against the null: upper (high ones), lower, or two (far from the null's mean on either side).
     #[arg(long, default_value = "upper", value_parser = named::<Tail>)]
     pub tail: Tail,
+    /// What bootstrap intervals, of every value and difference, speak of: other concepts, groups (subjects), or both.
+    #[arg(long, value_parser = named::<Generalise>, value_name = "concepts|groups|both")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generalise: Option<Generalise>,
 }
 
 /// Bootstrap resamples that can be asked for; all are held.
 pub const MOST_RESAMPLES: u64 = 1_000_000;
+
+/// The same where values are generalised: those of all layers, models and noise ceilings are held.
+const MOST_WORLDS: u64 = 100_000;
 
 /// An option out of its range.
 #[derive(Debug)]
@@ -121,6 +129,37 @@ impl TestOptions {
             "{alone} of {} concepts are alone in their category, and draws keep to categories: {what}",
             categories.len()
         ))
+    }
+}
+
+impl InferenceOptions {
+    /// Whether so many groups can be tested in this way.
+    ///
+    /// # Errors
+    /// The first option that is out of its range.
+    pub fn check(&self, bootstrap: u64, groups: usize) -> Result<(), OptionError> {
+        let Some(over) = self.generalise else { return Ok(()) };
+        let error = |expected, found| Err(OptionError { option: "generalise", expected, found });
+        if !(2..=MOST_WORLDS).contains(&bootstrap) {
+            return error("bootstrap resamples, 2 to 100,000", format!("with bootstrap {bootstrap}"));
+        }
+        if over.over_groups() && groups < FEWEST_GROUPS {
+            return error("two groups or more (five say something), or concepts", format!("with {groups} group"));
+        }
+        Ok(())
+    }
+
+    /// What few groups leave in doubt.
+    pub fn doubt(&self, groups: usize) -> Option<String> {
+        let over = self.generalise.is_some_and(Generalise::over_groups);
+        (over && groups < ENOUGH_GROUPS).then(|| {
+            let ceilings = if groups == FEWEST_GROUPS { "; of two, noise ceilings have no intervals" } else { "" };
+            format!(
+                "generalise: {groups} groups say little of others: intervals are as wide as Student's t with {} degrees of \
+                 freedom makes them; better {ENOUGH_GROUPS} or more{ceilings}",
+                groups - 1
+            )
+        })
     }
 }
 
@@ -311,7 +350,10 @@ impl TestRequest {
 }
 
 /// A value of the command line by its name in the configuration.
-fn named<T: DeserializeOwned>(name: &str) -> Result<T, serde::de::value::Error> {
+///
+/// # Errors
+/// Another name; the error says which there are.
+pub fn named<T: DeserializeOwned>(name: &str) -> Result<T, serde::de::value::Error> {
     T::deserialize(name.into_deserializer())
 }
 
@@ -340,7 +382,7 @@ mod tests {
         assert_eq!(Arguments::parse_from(["test"]).inference, toml::from_str("").unwrap());
         let given = Arguments::parse_from(["test", "--tail", "two", "--family", "words"]).inference;
         assert_eq!(given, toml::from_str("tail = \"two\"\nfamily = \"words\"").unwrap());
-        assert_eq!(given, InferenceOptions { family: Family::Words, tail: Tail::Two });
+        assert_eq!(given, InferenceOptions { family: Family::Words, tail: Tail::Two, generalise: None });
     }
 
     #[test]
@@ -350,6 +392,18 @@ mod tests {
         let bootstrap = TestOptions { bootstrap: 10, ..TestOptions::default() };
         assert_eq!(bootstrap.check(11).unwrap_err().found, "10 with 11 concepts");
         assert!(bootstrap.check(12).is_ok());
+    }
+
+    #[test]
+    fn groups_that_vary_are_two_or_more() {
+        let over = |generalise| InferenceOptions { generalise: Some(generalise), ..InferenceOptions::default() };
+        assert!(InferenceOptions::default().check(0, 1).is_ok() && InferenceOptions::default().doubt(1).is_none());
+        assert!(over(Generalise::Concepts).check(100, 1).is_ok() && over(Generalise::Concepts).doubt(1).is_none());
+        assert_eq!(over(Generalise::Concepts).check(0, 5).unwrap_err().found, "with bootstrap 0");
+        assert_eq!(over(Generalise::Both).check(100, 1).unwrap_err().found, "with 1 group");
+        assert!(over(Generalise::Groups).check(100, 2).is_ok());
+        assert!(over(Generalise::Groups).doubt(4).unwrap().starts_with("generalise: 4 groups say little"));
+        assert!(over(Generalise::Both).doubt(5).is_none());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Evaluation, LayerRsms, Options, Space, Words};
+use super::{CONFIDENCE, Evaluation, LayerRsms, Options, Space, Words};
 use crate::error::Error;
 use crate::progress::Progress;
 use crate::results::{ControlRow, PartitionRow, Results};
@@ -15,8 +15,10 @@ use crate::stats::rsa::{Rsa, upper};
 /// The concepts' categories as a space: 1 within, 0 between them.
 pub const CATEGORY: &str = "category";
 
-/// Level of the intervals.
-const CONFIDENCE: f64 = 0.95;
+/// Why Kendall's tau is not among the tests given other spaces.
+const NO_PARTIAL_KENDALL: &str = "given: kendall-tau-a is not tested given other spaces: its partial form (Kendall 1942) is made of \
+     correlations and leaves no residuals to permute, so no draws would hold its level; 2v2, rsa-pearson, and with rsa spearman \
+     rsa-spearman, are";
 
 /// What others are held against.
 #[derive(Default)]
@@ -92,6 +94,9 @@ pub fn controls(
         return Ok((results, warnings));
     }
     let measures = measures(options);
+    if options.rsa.contains(&Rsa::KendallTauA) && !controls.given.is_empty() {
+        warnings.push(NO_PARTIAL_KENDALL.to_string());
+    }
     let given = ready(&controls.given, "given", space, words, categories, &mut warnings);
     let spaces = ready(&controls.partition, "partition", space, words, categories, &mut warnings);
     let tests: usize =

@@ -5,7 +5,7 @@ use std::slice::from_ref;
 
 use rayon::prelude::*;
 
-use super::{Evaluation, LayerRsms, Words, mean};
+use super::{CONFIDENCE, Evaluation, LayerRsms, Words, mean};
 use crate::error::Error;
 use crate::results::{AccuracyRow, ConceptRow, ConfusedRow, GroupRow, Results};
 use crate::stats::Rsm;
@@ -21,9 +21,6 @@ pub const TWO_VS_TWO: &str = "2 vs. 2";
 
 /// Most confused pairs listed per layer and word model.
 const CONFUSED_PAIRS: usize = 20;
-
-/// Level of the bootstrap's confidence intervals.
-const CONFIDENCE: f64 = 0.95;
 
 /// One layer against one word model.
 struct TestedLayer<'a> {
@@ -86,7 +83,7 @@ impl Evaluation<'_> {
         warnings: &mut Vec<String>,
     ) -> Result<Results, Error> {
         self.now("bootstrap", &model.name);
-        let intervals = self.intervals(model, layers, inferences)?;
+        let intervals = self.over_concepts(model, layers, inferences)?;
         let mut results = Results::default();
         for (index, layer) in self.space.layers.iter().enumerate() {
             let pairs = |rsm| two_vs_two::pairs(&model.rsm, rsm);
@@ -112,10 +109,10 @@ impl Evaluation<'_> {
         self.space.layers.iter().map(|layer| ceiling::accuracy_ceiling(&layer.rsms, accuracy)).collect()
     }
 
-    /// One interval a layer; none where none is asked for.
-    fn intervals(&self, model: &Words, layers: &[&[Rsm]], observed: &[Inference]) -> Result<Vec<Interval>, Error> {
+    /// One interval a layer over concepts; none where none is asked for, or intervals of another kind.
+    fn over_concepts(&self, model: &Words, layers: &[&[Rsm]], observed: &[Inference]) -> Result<Vec<Interval>, Error> {
         let options = self.options;
-        if options.bootstrap == 0 {
+        if options.bootstrap == 0 || options.generalise.is_some() {
             return Ok(Vec::new());
         }
         let counted = |rsms| self.counted(rsms);

@@ -75,6 +75,7 @@ impl Test {
         }
         let categories = request.categories.as_ref().map(|path| list(path, count, "category")).transpose()?;
         request.options.check(count)?;
+        request.inference.check(request.options.bootstrap, space.groups.len())?;
         if let Some(method) = twice(&request.rsa) {
             let found = format!("{method} twice");
             return Err(HalvesError::Value { option: "rsa", found, expected: "each method once" });
@@ -88,7 +89,8 @@ impl Test {
         if request.measures.is_empty() || request.measures.contains(&Measure::TwoVsTwo) {
             check_testable(&words, &space, &read, &draws)?;
         }
-        let warnings: Vec<String> = request.options.doubt(categories.as_deref()).into_iter().collect();
+        let doubts = [request.options.doubt(categories.as_deref()), request.inference.doubt(space.groups.len())];
+        let warnings: Vec<String> = doubts.into_iter().flatten().collect();
         warnings.iter().for_each(|warning| progress.line(format!("warning: {warning}")));
         let own = Own {
             layers: space.layers.iter().map(|layer| layer.name.as_str()).collect(),

@@ -125,6 +125,9 @@ pub enum PlanError {
     /// An option of the 2 vs. 2 test.
     #[error("two_vs_two.{}: expected {}, found {}", .0.option, .0.expected, .0.found)]
     TwoVsTwo(OptionError),
+    /// An option of all tests.
+    #[error("inference.{}: expected {}, found {}", .0.option, .0.expected, .0.found)]
+    Inference(OptionError),
     /// An option of the 1 vs. 2 test.
     #[error("one_vs_two.{}: expected {}, found {}", .0.option, .0.expected, .0.found)]
     OneVsTwo(OptionError),

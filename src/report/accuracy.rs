@@ -40,7 +40,7 @@ pub fn chart<'a>(curves: &Curves<'a>, ties: Option<Ties>, of: Option<InferenceOp
         );
     }
     if curves.rows().any(|row| row.ci_low.is_some()) {
-        notes += " Lines through markers: 95\u{a0}% intervals.";
+        notes += &format!(" Lines through markers: 95\u{a0}% intervals {}.", inference::over(of, told));
     }
     for said in [chance::said(curves, "pairs", ties)].iter().filter(|said| !said.is_empty()) {
         notes += &format!("\n{said}");

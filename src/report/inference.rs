@@ -1,6 +1,8 @@
 //! What a p-value says and what it covers, in the words of figures.
 
 use crate::config::InferenceOptions;
+use crate::report::material::Said;
+use crate::stats::generalise::Generalise;
 use crate::stats::inference::{Family, Tail};
 
 /// What a family-wise p under a figure of so many word models covers; `of` is how it was taken, where that is known.
@@ -23,13 +25,22 @@ pub fn tail(of: Option<InferenceOptions>) -> &'static str {
     }
 }
 
+/// What intervals speak of: over concepts, over subjects.
+pub fn over(of: Option<InferenceOptions>, told: Said) -> String {
+    match of.and_then(|of| of.generalise) {
+        None | Some(Generalise::Concepts) => "over concepts".to_string(),
+        Some(Generalise::Groups) => format!("over {}", told.all()),
+        Some(Generalise::Both) => format!("over concepts and {}", told.all()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn several_word_models_are_said_to_be_covered_or_not() {
-        let of = |family| Some(InferenceOptions { family, tail: Tail::Two });
+        let of = |family| Some(InferenceOptions { family, tail: Tail::Two, generalise: None });
         assert!(covers(of(Family::Layers), 2).ends_with("not over word models"));
         assert!(covers(of(Family::Words), 2).ends_with("all word models"));
         assert_eq!(covers(of(Family::Words), 1), covers(of(Family::Layers), 1));

@@ -48,7 +48,8 @@ fn chart<'a>(
     bands.push(Band { color: style.color, opacity: INTERVAL, edges: marks.iter().map(interval).collect() });
 
     let mut legend = vec![Entry { style, filled: true, text: model.words }];
-    let mut notes = format!("{}\nColoured band: 95\u{a0}% bootstrap interval over concepts.", curves.counts(told));
+    let mut notes =
+        format!("{}\nColoured band: 95\u{a0}% bootstrap interval {}.", curves.counts(told), inference::over(of, told));
     let mut ceilings = Vec::new();
     if model.rows.iter().flatten().any(|row| row.ceiling_low.is_some()) {
         let edge = |dash, of: fn(&AccuracyRow) -> Option<f64>| {

@@ -32,7 +32,7 @@ macro_rules! tables {
             /// # Errors
             /// A table that cannot be written.
             pub fn write(&self, directory: &Path) -> Result<(), FileError> {
-                $(write_table(directory, &self.$name)?;)*
+                $(write_known(directory, &self.$name)?;)*
                 Ok(())
             }
 
@@ -49,13 +49,20 @@ macro_rules! tables {
 }
 
 /// Tables that earlier versions did not write: where one is missing there are no rows.
-const LATER: [&str; 3] = ["controls", "partition", "measures"];
+const LATER: [&str; 4] = ["controls", "partition", "intervals", "measures"];
+
+/// Tables that are only written where they have rows.
+const ASKED: [&str; 1] = ["intervals"];
 
 fn read_known<T: Table>(directory: &Path) -> Result<Vec<T>, ResultsError> {
     match read_table(directory) {
         Err(ResultsError::NoTable { .. }) if LATER.contains(&T::NAME) => Ok(Vec::new()),
         found => found,
     }
+}
+
+fn write_known<T: Table>(directory: &Path, rows: &[T]) -> Result<(), FileError> {
+    if rows.is_empty() && ASKED.contains(&T::NAME) { Ok(()) } else { write_table(directory, rows) }
 }
 
 tables! {
@@ -67,6 +74,7 @@ tables! {
     rsa: RsaRow,
     controls: ControlRow,
     partition: PartitionRow,
+    intervals: IntervalRow,
     predictions: PredictionRow,
     one_vs_two: OneVsTwoRow,
     misclassified: MisclassifiedRow,
@@ -261,6 +269,37 @@ pub struct ControlRow {
     pub null_mean: f64,
     /// Its standard deviation.
     pub null_sd: f64,
+}
+
+/// One row of `intervals.csv`: a value, or a difference, and what other concepts or groups would make of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct IntervalRow {
+    /// Network name.
+    pub network: String,
+    /// Layer name.
+    pub layer: String,
+    /// `2v2`, `rsa-pearson`, `rsa-spearman` or `rsa-kendall-tau-a`.
+    pub measure: String,
+    /// `value`; `words`, a word model less another; `ceiling`, a word model less the lower noise ceiling.
+    pub kind: String,
+    /// Word model.
+    pub words: String,
+    /// The other word model, where it is a difference of two.
+    pub less: Option<String>,
+    /// Mean over groups, as observed.
+    pub value: f64,
+    /// `concepts`, `groups` or `both`.
+    pub over: String,
+    /// Bootstrap resamples.
+    pub resamples: u64,
+    /// Degrees of freedom of its variance.
+    pub freedom: f64,
+    /// Lower end of its 95 % interval.
+    pub ci_low: f64,
+    /// Upper end.
+    pub ci_high: f64,
+    /// Two-sided, of no difference, or of an RSA of 0; none for an accuracy.
+    pub p_value: Option<f64>,
 }
 
 /// One row of `partition.csv`: a part of the variance of a layer's RSM.

@@ -144,15 +144,30 @@ pub fn accuracies(
 pub fn confidence_interval(observed: f64, resampled: &[f64], pairs: u64, level: f64) -> Interval {
     assert!(!resampled.is_empty() && pairs > 0, "{} resamples of {pairs} pairs", resampled.len());
     assert!((0.0..1.0).contains(&level), "level {level}");
-    let pairs = pairs as f64;
-    let log_odds = |accuracy: f64| ((accuracy * pairs + 0.5) / ((1.0 - accuracy) * pairs + 0.5)).ln();
-    let accuracy = |log_odds: f64| (((pairs + 1.0) / (1.0 + (-log_odds).exp()) - 0.5) / pairs).clamp(0.0, 1.0);
-    let mut sorted: Vec<f64> = resampled.iter().map(|&accuracy| log_odds(accuracy)).collect();
+    let mut sorted: Vec<f64> = resampled.iter().map(|&accuracy| log_odds(accuracy, pairs)).collect();
     sorted.sort_by(f64::total_cmp);
     let mean = sorted.iter().sum::<f64>() / sorted.len() as f64;
     let outside = (1.0 - level) / 2.0;
-    let end = |share: f64| accuracy(log_odds(observed) + (quantile(&sorted, share) - mean));
+    let end = |share: f64| of_log_odds(log_odds(observed, pairs) + (quantile(&sorted, share) - mean), pairs);
     Interval { low: end(outside), high: end(1.0 - outside) }
+}
+
+/// The log-odds of an accuracy, half a pair added on either side.
+pub(super) fn log_odds(accuracy: f64, pairs: u64) -> f64 {
+    let pairs = pairs as f64;
+    ((accuracy * pairs + 0.5) / ((1.0 - accuracy) * pairs + 0.5)).ln()
+}
+
+/// How much log-odds change with an accuracy.
+pub(super) fn steepness(accuracy: f64, pairs: u64) -> f64 {
+    let pairs = pairs as f64;
+    pairs / (accuracy * pairs + 0.5) + pairs / ((1.0 - accuracy) * pairs + 0.5)
+}
+
+/// The accuracy of these log-odds.
+pub(super) fn of_log_odds(log_odds: f64, pairs: u64) -> f64 {
+    let pairs = pairs as f64;
+    (((pairs + 1.0) / (1.0 + (-log_odds).exp()) - 0.5) / pairs).clamp(0.0, 1.0)
 }
 
 /// A quantile of sorted numbers, linear between order statistics.
@@ -163,7 +178,7 @@ pub(super) fn quantile(sorted: &[f64], share: f64) -> f64 {
 }
 
 /// One resample, with the words' rows ready.
-struct Resample {
+pub(super) struct Resample {
     drawn: Drawn,
     words: WeightedRows,
 }
@@ -186,7 +201,8 @@ struct WeightedRows {
 }
 
 impl Resample {
-    fn new(words: &Rsm, copies: &[u32]) -> Self {
+    /// Of concepts drawn so often.
+    pub(super) fn new(words: &Rsm, copies: &[u32]) -> Self {
         let concepts: Vec<usize> = (0..copies.len()).filter(|&c| copies[c] > 0).collect();
         let weights = concepts.iter().map(|&c| f64::from(copies[c])).collect();
         let copies = concepts.iter().map(|&c| u64::from(copies[c])).collect();
@@ -198,8 +214,12 @@ impl Resample {
     /// The mean over groups.
     fn accuracy(&self, groups: &[Rsm], ties: Ties) -> f64 {
         let points: u64 = groups.iter().map(|image| self.score(image, ties)).sum();
-        let pairs: u64 = self.pairs().map(|(_, _, copies)| copies).sum();
-        points as f64 / (2 * pairs * groups.len() as u64) as f64
+        points as f64 / (self.whole() * groups.len() as u64) as f64
+    }
+
+    /// Half-points of a group whose pairs all pass.
+    pub(super) fn whole(&self) -> u64 {
+        2 * self.pairs().map(|(_, _, copies)| copies).sum::<u64>()
     }
 
     /// The pairs of different concepts, and how many copies of each there are.
@@ -209,7 +229,12 @@ impl Resample {
     }
 
     /// Half-points of one group.
-    fn score(&self, image: &Rsm, ties: Ties) -> u64 {
+    pub(super) fn score(&self, image: &Rsm, ties: Ties) -> u64 {
+        self.pairs().zip(self.half_points(image, ties)).map(|((_, _, copies), points)| copies * points).sum()
+    }
+
+    /// Half-points of one copy of every pair, in order.
+    pub(super) fn half_points(&self, image: &Rsm, ties: Ties) -> Vec<u64> {
         let constant = image.constant();
         let masked = |a: usize| constant.contains(&self.drawn.concepts[a]);
         let points = |a: usize, b: usize, margin: f64| match margin {
@@ -218,7 +243,7 @@ impl Resample {
             _ if margin > 0.0 => 2,
             _ => 0,
         };
-        self.pairs().zip(self.margins(image)).map(|((a, b, copies), margin)| copies * points(a, b, margin)).sum()
+        self.pairs().zip(self.margins(image)).map(|((a, b, _), margin)| points(a, b, margin)).collect()
     }
 
     /// The margins of the pairs in order; 0 where it is a tie.

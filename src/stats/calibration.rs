@@ -286,6 +286,44 @@ fn an_effect_in_a_layer_of_narrow_null_is_found_where_the_raw_maximum_misses_it(
     assert!(studentised >= 70 && raw <= 20, "alone {alone}, studentised {studentised}, raw {raw}");
 }
 
+/// Family-wise p of a layer by the minimum p: its p among the smallest of each draw, observed value included, `p` of a
+/// draw the share of draws that reach it.
+fn by_minimum_p(family: &[LayerScores]) -> Vec<f64> {
+    let ranks = |layer: &LayerScores| -> Vec<usize> {
+        let values: Vec<f64> = std::iter::once(layer.accuracy()).chain(layer.null()).collect();
+        values.iter().map(|value| values.iter().filter(|other| *other >= value).count()).collect()
+    };
+    let ranks: Vec<Vec<usize>> = family.iter().map(ranks).collect();
+    let draws = ranks[0].len();
+    let least = |t: usize| ranks.iter().map(|ranks| ranks[t]).min().expect("a family has layers");
+    let least: Vec<usize> = (0..draws).map(least).collect();
+    let reached = |observed: usize| least.iter().filter(|&&least| least <= observed).count();
+    ranks.iter().map(|ranks| reached(ranks[0]) as f64 / draws as f64).collect()
+}
+
+#[test]
+fn the_minimum_p_and_the_studentised_maximum_hold_the_same_level_and_find_the_same() {
+    let found = |meaning: f64, worlds: u64| -> [usize; 2] {
+        let found = (0..worlds).into_par_iter().map(|world| {
+            let family = uneven_family(world, meaning, 999);
+            // Where there is an effect it is the last layer's.
+            let first = if meaning > 0.0 { 2 } else { 0 };
+            let least = |p: Vec<f64>| p[first..].iter().copied().fold(1.0, f64::min);
+            let studentised = infer(&family, Tail::Upper, None).iter().map(|i| i.p_fwer).collect();
+            [least(studentised) <= 0.05, least(by_minimum_p(&family)) <= 0.05].map(usize::from)
+        });
+        found.reduce(|| [0; 2], |x, y| [x[0] + y[0], x[1] + y[1]])
+    };
+    let null = found(0.0, WORLDS);
+    println!("studentised maximum, minimum p: {null:?} of {WORLDS} nulls");
+    assert!(null.iter().all(|rejected| REJECTED.contains(rejected)), "{null:?}");
+    for meaning in [0.4, 0.6] {
+        let [studentised, minimum] = found(meaning, 200);
+        println!("effect {meaning}: studentised maximum {studentised}, minimum p {minimum} of 200");
+        assert!(studentised.abs_diff(minimum) <= 20, "effect {meaning}: {studentised}, {minimum}");
+    }
+}
+
 #[test]
 fn category_structure_alone_passes_the_free_null_but_not_the_stratified() {
     let category: Vec<u32> = (0..CONCEPTS as u32).map(|c| c / 4).collect();

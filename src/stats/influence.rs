@@ -26,11 +26,20 @@
 //! Residuals of few concepts are too small: the variance is multiplied by `k / (k - 4)`; it is at least that of independent
 //! pairs, `sum e_ab^2 / P^2`; and it is itself uncertain: Student's t has `k / 2` degrees of freedom ([`super::paired`], which
 //! tells how all this holds its level).
+//!
+//! # Other groups
+//!
+//! Over groups (subjects, seeds) a difference varies as a mean of `G` differences does, the g-th of both sides being one
+//! group's: `V_g = sum_g (d_g - D)^2 / (G (G - 1))`, with `G - 1` degrees of freedom. Over both it varies by `V_c + V_g - V_gc`
+//! with `V_c` of above: what groups and concepts do together is in both, and is taken off once, as in the dual bootstrap
+//! ([`super::generalise`]), from how much the concepts' influences `L_cg` differ from group to group:
+//! `V_gc = sum_cg (L_cg - L_c)^2 / (G (G - 1))`. Degrees of freedom are Satterthwaite's, at least the fewer.
 
 use std::ops::Range;
 
 use rayon::prelude::*;
 
+use super::generalise::{Generalise, satterthwaite};
 use super::rsa::dot;
 use super::scoring::Ties;
 use super::two_vs_two::double::Side;
@@ -65,11 +74,54 @@ pub struct Tested<'a> {
 pub struct Spread {
     /// The one less the other.
     pub difference: f64,
-    /// Its variance over concepts.
+    /// Its variance over concepts, groups or both.
     pub variance: f64,
-    /// What each concept contributes to the difference, to first order: differences that concepts move together vary
-    /// together.
+    /// Degrees of freedom of the variance, whole ones.
+    pub freedom: usize,
+    /// What each concept, or group, or each of both, contributes to the difference, to first order: differences that they
+    /// move together vary together.
     pub influences: Vec<f64>,
+}
+
+impl<'a> Tested<'a> {
+    /// One group of it.
+    fn group(self, group: usize) -> Self {
+        Self { groups: self.groups.get(group).map_or(&[], std::slice::from_ref), ..self }
+    }
+}
+
+/// The spread of the accuracy of `a` less that of `b` over what is generalised to; over groups the g-th of both sides is one.
+///
+/// # Errors
+/// As [`spread`], which is the spread over concepts.
+///
+/// # Panics
+/// As [`spread`]; over groups if there are fewer than two, or the sides differ in them.
+pub fn generalised(over: Generalise, a: Tested, b: Tested, progress: &Progress) -> Result<Spread, TwoVsTwoError> {
+    if !over.over_groups() {
+        return spread(a, b, progress);
+    }
+    let groups = a.groups.len();
+    assert!(groups > 1 && (b.groups.is_empty() || b.groups.len() == groups), "sides of the same groups, two at least");
+    let each: Vec<Spread> = (0..groups).map(|g| spread(a.group(g), b.group(g), progress)).collect::<Result<_, _>>()?;
+    let difference = each.iter().map(|group| group.difference).sum::<f64>() / groups as f64;
+    let pairs = (groups * (groups - 1)) as f64;
+    let of_groups: Vec<f64> = each.iter().map(|group| (group.difference - difference) / pairs.sqrt()).collect();
+    let by_groups = dot(&of_groups, &of_groups);
+    if over == Generalise::Groups {
+        return Ok(Spread { difference, variance: by_groups, freedom: groups - 1, influences: of_groups });
+    }
+    let Spread { variance: by_concepts, freedom, influences, .. } = spread(a, b, progress)?;
+    let apart = |group: &Spread| -> f64 {
+        group.influences.iter().zip(&influences).map(|(own, mean)| (own - mean).powi(2)).sum()
+    };
+    let together = each.iter().map(apart).sum::<f64>() / pairs;
+    Ok(Spread {
+        difference,
+        variance: (by_concepts + by_groups - together).max(by_concepts).max(by_groups),
+        freedom: satterthwaite([(by_groups, (groups - 1) as f64), (by_concepts, freedom as f64)]) as usize,
+        influences: [influences, of_groups].concat(),
+    })
 }
 
 /// The spread of the accuracy of `a` less that of `b`, on the same concepts in the same order.
@@ -115,6 +167,7 @@ pub fn spread(a: Tested, b: Tested, progress: &Progress) -> Result<Spread, TwoVs
     Ok(Spread {
         difference,
         variance: f64::max(shared + crossed + common - joint, independent) * spent / count.powi(2),
+        freedom: (k / 2).max(1),
         influences: own.iter().zip(&totals).map(|(own, column)| (own + column) / count).collect(),
     })
 }

@@ -37,6 +37,73 @@ impl Sorted {
     }
 }
 
+/// What every entry contributes to tau-a: the mean of its concordances with the others, -1 to 1. Their mean is tau-a.
+pub(super) fn concordances(x: &[f64], y: &[f64]) -> Vec<f64> {
+    let (x, y) = (dense(x), dense(y));
+    let values = y.iter().copied().max().map_or(0, |most| most + 1);
+    let mut by_x: Vec<usize> = (0..x.len()).collect();
+    by_x.sort_by_key(|&entry| x[entry]);
+    let mut all_y = Counts::new(values);
+    y.iter().for_each(|&y| all_y.add(y));
+    let mut seen = Counts::new(values);
+    let mut found = vec![0.0; x.len()];
+    let mut first = 0;
+    for tied in by_x.chunk_by(|&a, &b| x[a] == x[b]) {
+        // Entries of lower x with lower y less those with higher y; then the same of higher x, turned round.
+        let below = tied.iter().map(|&entry| seen.balance(y[entry], first)).collect::<Vec<i64>>();
+        tied.iter().for_each(|&entry| seen.add(y[entry]));
+        let last = first + tied.len();
+        for (&entry, below) in tied.iter().zip(below) {
+            let above = all_y.balance(y[entry], x.len()) - seen.balance(y[entry], last);
+            found[entry] = (below - above) as f64 / (x.len() - 1) as f64;
+        }
+        first = last;
+    }
+    found
+}
+
+/// The place of every value among the different ones.
+fn dense(x: &[f64]) -> Vec<usize> {
+    let order = sorted_order(x);
+    let mut places = vec![0; x.len()];
+    for (place, tied) in order.chunk_by(|&a, &b| x[a] == x[b]).enumerate() {
+        tied.iter().for_each(|&entry| places[entry] = place);
+    }
+    places
+}
+
+/// How many of each place there are, by cumulative sums (Fenwick 1994).
+struct Counts(Vec<i64>);
+
+impl Counts {
+    fn new(places: usize) -> Self {
+        Self(vec![0; places + 1])
+    }
+
+    fn add(&mut self, place: usize) {
+        let mut at = place + 1;
+        while at < self.0.len() {
+            self.0[at] += 1;
+            at += at & at.wrapping_neg();
+        }
+    }
+
+    /// How many are below a place.
+    fn below(&self, place: usize) -> i64 {
+        let (mut at, mut sum) = (place, 0);
+        while at > 0 {
+            sum += self.0[at];
+            at -= at & at.wrapping_neg();
+        }
+        sum
+    }
+
+    /// How many are below a place less how many are above it, of so many.
+    fn balance(&self, place: usize, count: usize) -> i64 {
+        self.below(place) - (count as i64 - self.below(place + 1))
+    }
+}
+
 /// Sorts `x` by merging and counts the pairs that stood in the wrong order; `merged` is scratch of the same length.
 fn inversions(x: &mut [f64], merged: &mut [f64]) -> u64 {
     const INSERTED: usize = 16;
@@ -109,6 +176,19 @@ mod tests {
             }
         }
         assert_eq!(Sorted::new(&[1.0]).tau_a(&[1.0]), None);
+    }
+
+    #[test]
+    fn concordances_are_counted_entry_by_entry() {
+        let mut random = Random::keyed(6, 1);
+        for values in [3, 8, 1 << 20] {
+            let mut list = || (0..40).map(|_| f64::from(random.below(values))).collect::<Vec<f64>>();
+            let (x, y) = (list(), list());
+            let sign = |d: f64| if d == 0.0 { 0.0 } else { d.signum() };
+            let expected = |i: usize| (0..40).map(|j| sign(x[i] - x[j]) * sign(y[i] - y[j])).sum::<f64>() / 39.0;
+            let found = concordances(&x, &y);
+            assert!((0..40).all(|i| (found[i] - expected(i)).abs() < 1e-15), "{found:?}");
+        }
     }
 
     #[test]

@@ -3,8 +3,8 @@
 //! Two layers (networks, word models) that are tested on the same concepts profit alike from easy ones, so their difference
 //! varies less than either; [`influence`](super::influence) has its variance `v` in closed form. Of a difference `d`:
 //!
-//! - `t = d / sqrt(v)` is held against draws `t* = z / s`: `z` standard normal, `s^2` chi-squared over its `k / 2` degrees of
-//!   freedom; two-sided `p = (1 + #{|t*| >= |t|}) / (1 + draws)`;
+//! - `t = d / sqrt(v)` is held against draws `t* = z / s`: `z` standard normal, `s^2` chi-squared over its degrees of freedom
+//!   (`k / 2` over concepts; in a family the fewest); two-sided `p = (1 + #{|t*| >= |t|}) / (1 + draws)`;
 //! - interval: `d` plus and minus `sqrt(v)` times the quantile of `|t*|`;
 //! - over a family `p_fwer` by the maximum of `|t*|` in each draw. All differences share the draw's random weights of
 //!   concepts: `z = sum_c w_c L_c / |L|` with their influences `L` (a multiplier bootstrap), so differences that the same
@@ -58,12 +58,15 @@ pub struct Difference {
 /// If there are no draws, the differences are of different numbers of concepts, or `level` is not within 0..1.
 pub fn differences(family: &[Spread], beside: &[Vec<f64>], draws: u64, seed: u64, level: f64) -> Vec<Difference> {
     assert!(draws > 0 && (0.0..1.0).contains(&level), "{draws} draws, level {level}");
-    let Some(concepts) = family.first().map(|spread| spread.influences.len()) else { return Vec::new() };
+    if family.is_empty() {
+        return Vec::new();
+    }
     let influences = family.iter().map(|spread| &spread.influences).chain(beside);
     let directions: Vec<Vec<f64>> = influences.map(|influences| direction(influences)).collect();
     // [draws][family], and the largest of all differences.
+    let freedom = family.iter().map(|spread| spread.freedom).min().unwrap_or(1);
     let drawn = (0..draws).into_par_iter().map(|t| {
-        let mut all = draw(seed, t, concepts, &directions);
+        let mut all = draw(seed, t, freedom, &directions);
         let largest = all.iter().copied().fold(0.0, f64::max);
         all.truncate(family.len());
         (all, largest)
@@ -102,10 +105,9 @@ fn direction(influences: &[f64]) -> Vec<f64> {
 }
 
 /// `|t*|` of every difference.
-fn draw(seed: u64, t: u64, concepts: usize, directions: &[Vec<f64>]) -> Vec<f64> {
+fn draw(seed: u64, t: u64, freedom: usize, directions: &[Vec<f64>]) -> Vec<f64> {
     let mut random = Random::keyed(seed ^ STREAM, t);
-    let freedom = (concepts / 2).max(1);
-    let weights: Vec<f64> = (0..concepts).map(|_| normal(&mut random)).collect();
+    let weights: Vec<f64> = (0..directions[0].len()).map(|_| normal(&mut random)).collect();
     let squares: f64 = (0..freedom).map(|_| normal(&mut random).powi(2)).sum();
     let scale = (squares / freedom as f64).sqrt();
     let value = |direction: &Vec<f64>| direction.iter().zip(&weights).map(|(x, w)| x * w).sum::<f64>().abs() / scale;

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::inference::Statistic;
-use super::kendall::{Sorted, sorted_order};
+use super::kendall::{Sorted, concordances, sorted_order};
 use super::permutation::Permutations;
 use super::{Interrupted, Progress, Rsm, report};
 
@@ -80,8 +80,37 @@ impl Rsa {
         triangle.iter().map(placed).map(|value| value.unwrap_or(f64::NAN)).collect()
     }
 
+    /// What every place contributes to the correlation, to first order and up to the sum of them, which is 0: the correlation
+    /// changes by their mean weighted by the places' weights. 0 where either list has a NaN.
+    pub(super) fn contributions(self, x: &[f64], y: &[f64]) -> Vec<f64> {
+        let present: Vec<bool> = x.iter().zip(y).map(|(x, y)| !x.is_nan() && !y.is_nan()).collect();
+        let kept = |list: &[f64]| -> Vec<f64> {
+            list.iter().zip(&present).filter(|(_, present)| **present).map(|(&entry, _)| entry).collect()
+        };
+        let (x, y) = (kept(x), kept(y));
+        let values: Vec<f64> = match self {
+            Self::KendallTauA => {
+                let found = concordances(&x, &y);
+                let tau = found.iter().sum::<f64>() / found.len() as f64;
+                found.into_iter().map(|concordance| 2.0 * (concordance - tau)).collect()
+            }
+            Self::Pearson | Self::Spearman => {
+                let unit = |list: Vec<f64>| -> Vec<f64> {
+                    let list = self.prepare(list);
+                    let spread = (dot(&list, &list) / list.len() as f64).sqrt();
+                    list.into_iter().map(|x| if spread > 0.0 { x / spread } else { 0.0 }).collect()
+                };
+                let (x, y) = (unit(x), unit(y));
+                let r = dot(&x, &y) / x.len() as f64;
+                x.iter().zip(&y).map(|(x, y)| x * y - r * (x * x + y * y) / 2.0).collect()
+            }
+        };
+        let mut values = values.into_iter();
+        present.into_iter().map(|present| if present { values.next().unwrap_or(0.0) } else { 0.0 }).collect()
+    }
+
     /// What [`Self::against`] expects of the permuted side.
-    fn prepare(self, x: Vec<f64>) -> Vec<f64> {
+    pub(super) fn prepare(self, x: Vec<f64>) -> Vec<f64> {
         match self {
             Self::Pearson => centred(x),
             Self::Spearman => ranks(&x),
@@ -90,7 +119,7 @@ impl Rsa {
     }
 
     /// The correlation with `y`, as a function of the prepared other side.
-    fn against(self, y: Vec<f64>) -> Comparison {
+    pub(super) fn against(self, y: Vec<f64>) -> Comparison {
         match self {
             Self::Pearson | Self::Spearman => {
                 let y = self.prepare(y);
@@ -198,7 +227,8 @@ impl Compared {
     }
 }
 
-type Comparison = Box<dyn Fn(&[f64]) -> Option<f64> + Sync + Send>;
+/// The correlation of prepared entries with others.
+pub(super) type Comparison = Box<dyn Fn(&[f64]) -> Option<f64> + Sync + Send>;
 
 /// The inverse of [`upper`]: the entries back in their `[concepts, concepts]` places, the diagonal 1.
 pub fn square(entries: &[f64], concepts: usize) -> Rsm {

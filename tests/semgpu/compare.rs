@@ -48,6 +48,18 @@ fn layers_of_one_run_are_tested_against_each_other() {
     for n in 0..4 {
         assert!(low[n] <= difference[n] && difference[n] <= high[n] && p[n] <= corrected[n], "row {n} of {table}");
     }
+    let over_concepts: Vec<f64> = low.iter().zip(&high).map(|(low, high)| high - low).collect();
+    for over in ["groups", "both"] {
+        let said = succeed(&["compare", &out, "--bootstrap", "99", "--generalise", over, "--out", &compared]);
+        let said = String::from_utf8(said.stderr).unwrap();
+        assert!(said.contains("generalise to other") && said.contains("groups"), "{said}");
+        let table = small.read("compared/within.csv");
+        assert_eq!(column::<f64>(&table, "difference"), difference);
+        let [low, high] = ["ci_low", "ci_high"].map(|name| column::<f64>(&table, name));
+        let widths: Vec<f64> = low.iter().zip(&high).map(|(low, high)| high - low).collect();
+        assert_ne!(widths, over_concepts, "over {over}");
+        assert!((0..4).all(|n| low[n] <= difference[n] && difference[n] <= high[n]), "{table}");
+    }
     succeed(&["compare", &out, "--layers", "fire2", "pixels", "--out", &compared]);
     let table = small.read("compared/within.csv");
     assert_eq!(column::<String>(&table, "kind"), ["asked"]);

@@ -51,7 +51,10 @@ fn tests_given_other_spaces_agree_between_run_and_test() {
     let kinds: String = (0..Small::CONCEPTS).map(|concept| format!("kind {}\n", concept % 3)).collect();
     small.write("kinds.txt", &kinds);
     let kinds = small.text("kinds.txt");
-    run(&["--categories", &kinds, "--given", "category", "--given", "conv1", "--rsa", "spearman"]);
+    let by_ranks = ["--rsa", "spearman", "--rsa", "kendall-tau-a"];
+    let said = run(&[&["--categories", &kinds, "--given", "category", "--given", "conv1"][..], &by_ranks].concat());
+    let said = String::from_utf8(said.stderr).unwrap();
+    assert!(said.contains("warning: given: kendall-tau-a is not tested given other spaces"), "{said}");
     let table = small.read("again/controls.csv");
     let given: Vec<String> = column(&table, "given");
     let measures: Vec<String> = column(&table, "measure");

@@ -32,6 +32,19 @@ impl Folder {
         format!("{name}={}", path.display())
     }
 
+    /// Writes a matrix for each group into `NAME.npy`.
+    fn groups(&self, name: &str, count: usize, entry: impl Fn(usize, usize, usize) -> f64) -> String {
+        let at = |group: usize, a: usize, b: usize| if a == b { 1.0 } else { entry(group, a.min(b), a.max(b)) };
+        let places = (0..CONCEPTS * CONCEPTS).map(|at| (at / CONCEPTS, at % CONCEPTS));
+        let values: Vec<f64> = (0..count)
+            .flat_map(|group| places.clone().map(move |(a, b)| (group, a, b)))
+            .map(|(g, a, b)| at(g, a, b))
+            .collect();
+        let path = self.path(&format!("{name}.npy"));
+        write_npy(&path, &[count, CONCEPTS, CONCEPTS], &values).unwrap();
+        format!("{name}={}", path.display())
+    }
+
     /// `semgpu test` of words against images; what it said.
     fn test(&self, words: &[&str], images: &[&str], more: &[&str]) -> String {
         let out = self.path("out").display().to_string();
@@ -170,4 +183,82 @@ fn a_value_too_large_to_square_is_not_called_infinite() {
     assert!(said.contains("row 4") && said.contains("beyond 1e150"), "{said}");
     features(&folder.path("f.npy"), 1e149);
     succeed(&["similarity", &path, "--out", &out]);
+}
+
+/// What is common to all groups, and what is a group's own.
+fn seen(group: usize, a: usize, b: usize) -> f64 {
+    0.6 * noise(1)(a, b) + 0.4 * noise(10 + group)(a, b)
+}
+
+#[test]
+fn intervals_generalise_to_what_they_are_asked_to() {
+    let folder = Folder::new();
+    let words = [folder.matrix("A", noise(1)), folder.matrix("B", |a, b| 0.5 * (noise(1)(a, b) + noise(2)(a, b)))];
+    let words = words.each_ref().map(String::as_str);
+    let images = folder.groups("layer", 6, seen);
+    let test = |more: &[&str]| {
+        let start = ["--rsa", "pearson", "--rsa", "kendall-tau-a", "--bootstrap", "60"];
+        folder.test(&words, &[&images], &[&start[..], more].concat())
+    };
+    test(&[]);
+    let unasked = folder.read("accuracy.csv");
+    assert!(!folder.path("out/intervals.csv").exists(), "what is not asked for is not there");
+
+    // Over concepts the accuracies' intervals are those that there are anyhow.
+    test(&["--generalise", "concepts"]);
+    assert_eq!(folder.read("accuracy.csv"), unasked);
+    let over = |over: &str| {
+        let said = test(&["--generalise", over]);
+        assert!(!said.contains("say little"), "{said}");
+        let table = folder.read("intervals.csv");
+        assert_eq!(column::<String>(&table, "over"), vec![over; 15]);
+        assert_eq!(column::<String>(&table, "kind")[..5], ["value", "words", "ceiling", "value", "ceiling"]);
+        let measures: Vec<String> = column(&table, "measure");
+        assert_eq!([&measures[0], &measures[5], &measures[10]], ["2v2", "rsa-pearson", "rsa-kendall-tau-a"]);
+        let [value, low, high] = ["value", "ci_low", "ci_high"].map(|name| column::<f64>(&table, name));
+        assert!((0..15).all(|n| low[n] <= value[n] && value[n] <= high[n]), "{table}");
+        assert_eq!(folder.p("ci_low")[..2], [low[0], low[3]]);
+        (0..15).map(|n| high[n] - low[n]).collect::<Vec<f64>>()
+    };
+    let [concepts, groups, both] = ["concepts", "groups", "both"].map(over);
+    // The correlation with model A, and its difference from B's: more can be otherwise where more varies.
+    assert!([5, 6].into_iter().all(|n| both[n] > 0.9 * concepts[n] && both[n] > 0.9 * groups[n]), "{both:?}");
+    assert_ne!(concepts, groups);
+    let page = folder.read("report.html");
+    assert!(page.contains("Schütt, H. H.") && page.contains("lower noise"));
+    let figure = folder.read("figures/uncertainty_images_A.svg");
+    assert!(figure.contains("over concepts and groups"), "{figure}");
+
+    // Differences and p-values are those of the words by themselves: a model against itself differs by nothing.
+    let twice = [words[0], &words[0].replacen("A=", "again=", 1)];
+    folder.test(&twice, &[&images], &["--bootstrap", "20", "--generalise", "both"]);
+    let table = folder.read("intervals.csv");
+    assert!(
+        table.lines().any(|line| line.contains(",words,A,again,0.0,both,20,") && line.ends_with(",0.0,0.0,1.0")),
+        "{table}"
+    );
+}
+
+#[test]
+fn few_groups_are_told_and_one_is_refused() {
+    let folder = Folder::new();
+    let words = folder.matrix("A", noise(1));
+    let images = folder.groups("layer", 2, seen);
+    let said = folder.test(&[&words], &[&images], &["--bootstrap", "20", "--generalise", "groups"]);
+    assert!(said.contains("warning: generalise: 2 groups say little of others"), "{said}");
+    assert!(!folder.read("intervals.csv").contains("ceiling"));
+
+    let single = folder.matrix("single", noise(3));
+    let out = folder.path("out").display().to_string();
+    let refused = |more: &[&str]| {
+        let start = ["test", "--words", &words, "--images", &single, "--out", &out];
+        fail(&[&start[..], more].concat(), 2)
+    };
+    let said = refused(&["--bootstrap", "20", "--generalise", "both"]);
+    assert!(
+        said.contains("generalise") && said.contains("expected two groups or more") && said.contains("1 group"),
+        "{said}"
+    );
+    let said = refused(&["--generalise", "concepts"]);
+    assert!(said.contains("expected bootstrap resamples") && said.contains("bootstrap 0"), "{said}");
 }

@@ -13,6 +13,7 @@ use crate::report::chance;
 use crate::report::curves::{Curves, distinct, thousands};
 use crate::report::material::Said;
 use crate::results::Results;
+use crate::stats::generalise::Generalise;
 use crate::stats::one_vs_two::Columns;
 use crate::stats::scoring::{Constant, Ties};
 use crate::stats::similarity::DOUBLE_UNITS;
@@ -457,6 +458,12 @@ impl<'a> Settings<'a> {
             references.push(
                 "Nili, H., Wingfield, C., Walther, A., Su, L., Marslen-Wilson, W., & Kriegeskorte, N. (2014). A toolbox for \
                  representational similarity analysis. PLoS Computational Biology, 10(4), e1003553.",
+            );
+        }
+        if self.of.generalise == Some(Generalise::Both) {
+            references.push(
+                "Schütt, H. H., Kipnis, A. D., Diedrichsen, J., & Kriegeskorte, N. (2023). Statistical inference on \
+                 representational geometries. eLife, 12, e82566.",
             );
         }
         if !self.results.controls.is_empty() {

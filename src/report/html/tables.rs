@@ -7,7 +7,9 @@ use crate::report::alignment;
 use crate::report::canvas::escape;
 use crate::report::curves::{Curves, SIGNIFICANT, thousands};
 use crate::report::material::Said;
-use crate::results::{ControlRow, MeasureRow, OneVsTwoRow, PartitionRow, Results, RsaRow, Table, WordsRow};
+use crate::results::{
+    ControlRow, IntervalRow, MeasureRow, OneVsTwoRow, PartitionRow, Results, RsaRow, Table, WordsRow,
+};
 
 /// Of all tables in the page together, before they become a third longer.
 const DOWNLOAD_BYTES: usize = 500_000;
@@ -50,6 +52,7 @@ pub fn downloads(results: &Results) -> String {
         file(&results.accuracy),
         file(&results.words),
         file(&results.rsa),
+        file(&results.intervals),
         file(&results.controls),
         file(&results.partition),
         file(&results.measures),
@@ -166,6 +169,29 @@ pub fn controls(rows: &[ControlRow]) -> String {
             let names = [&row.words, &row.given, &row.layer, &row.measure].map(|name| escape(name));
             let ps = if row.permutations > 0 { [row.p_value, row.p_fwer] } else { [f64::NAN; 2] };
             let numbers = [accuracy_text(row.value), accuracy_text(row.without), p_value(ps[0]), p_value(ps[1])];
+            names.into_iter().chain(numbers).collect()
+        }),
+    )
+}
+
+/// The values of RSA and all differences with their intervals, where they were asked for: accuracies have a table.
+pub fn intervals(rows: &[IntervalRow]) -> String {
+    let over = match rows.first().map(|row| row.over.as_str()) {
+        Some("both") => "concepts and groups",
+        over => over.unwrap_or_default(),
+    };
+    table(
+        &format!("Intervals over other {over}; p two-sided, of nothing or no difference, for each row by itself"),
+        &["Layer", "Measure", "Words", "less", "Value", "95 % interval", "p"],
+        4,
+        rows.iter().filter(|row| row.p_value.is_some()).map(|row| {
+            let less = match row.kind.as_str() {
+                "ceiling" => "lower noise ceiling",
+                _ => row.less.as_deref().unwrap_or_default(),
+            };
+            let names = [row.layer.as_str(), &row.measure, &row.words, less].map(escape);
+            let interval = format!("{:.3} to {:.3}", row.ci_low, row.ci_high);
+            let numbers = [accuracy_text(row.value), interval, p_value(row.p_value.unwrap_or(f64::NAN))];
             names.into_iter().chain(numbers).collect()
         }),
     )

@@ -17,7 +17,8 @@ fn go_on(_: u64) -> ControlFlow<()> {
 #[test]
 fn draws_follow_students_t() {
     // 20 concepts: 10 degrees of freedom; the 95 % quantile of |t| is 2.228. With 20,000 draws its standard error is .02.
-    let spread = |difference| Spread { difference, variance: 1.0, influences: (0..20).map(f64::from).collect() };
+    let spread =
+        |difference| Spread { difference, variance: 1.0, freedom: 10, influences: (0..20).map(f64::from).collect() };
     let found = differences(&[spread(0.5), spread(2.228)], &[], 20_000, 1, 0.95);
     assert!((found[1].p_value - 0.05).abs() < 0.005, "{found:?}");
     // Influenced by the same concepts, two differences are one: nothing to correct for.
@@ -34,6 +35,7 @@ fn the_family_wise_value_is_never_the_smaller_one() {
         .map(|n| Spread {
             difference: 0.05 * f64::from(n),
             variance: 0.01,
+            freedom: 15,
             influences: (0..30).map(|_| random.unit() - 0.5).collect(),
         })
         .collect();
@@ -46,7 +48,7 @@ fn the_family_wise_value_is_never_the_smaller_one() {
 fn what_was_only_looked_at_is_corrected_for_too() {
     let mut random = Random::keyed(8, 0);
     let mut influences = || (0..30).map(|_| random.unit() - 0.5).collect::<Vec<f64>>();
-    let family = [Spread { difference: 0.2, variance: 0.01, influences: influences() }];
+    let family = [Spread { difference: 0.2, variance: 0.01, freedom: 15, influences: influences() }];
     let beside: Vec<Vec<f64>> = (0..20).map(|_| influences()).collect();
     let [alone, among] = [&[][..], &beside].map(|beside| differences(&family, beside, DRAWS, 3, 0.95)[0]);
     assert_eq!((alone.p_value, alone.p_fwer), (among.p_value, alone.p_value));

@@ -2,6 +2,7 @@
 
 use super::{Settings, count, distinct};
 use crate::record::Maximum;
+use crate::stats::generalise::Generalise;
 use crate::stats::inference::{Family, SCALE_DRAWS, Tail};
 
 impl Settings<'_> {
@@ -40,13 +41,51 @@ impl Settings<'_> {
             }
         }
         if self.test.bootstrap > 0 {
-            text += &format!(
-                " Confidence intervals (95 %) are percentiles of {} over concepts, in log-odds and centred on the observed \
-                 accuracy; copies of a concept made no pairs and were left out of each other's rows.",
-                count(self.test.bootstrap, "bootstrap resample")
-            );
+            text += &self.intervals();
         }
         text
+    }
+
+    /// What intervals speak of, and how they were made.
+    fn intervals(&self) -> String {
+        let resamples = count(self.test.bootstrap, "bootstrap resample");
+        let (all, over) = (self.said().all(), self.of.generalise);
+        let copies = "copies of a concept made no pairs and were left out of each other's rows";
+        let accuracies = match over {
+            None | Some(Generalise::Concepts) => format!(
+                " Confidence intervals (95 %) are percentiles of {resamples} over concepts, in log-odds and centred on the \
+                 observed accuracy; {copies}."
+            ),
+            Some(Generalise::Groups) => format!(
+                " Confidence intervals (95 %) generalise to other {all}, with these concepts: by the variance of accuracies \
+                 between {all} and Student\u{2019}s t with one degree of freedom less than there are, in log-odds."
+            ),
+            Some(Generalise::Both) => format!(
+                " Confidence intervals (95 %) generalise to other concepts and other {all}: by the variance of accuracies over \
+                 concepts, in closed form, and between {all}, less what the two have in common, and Student\u{2019}s t with \
+                 degrees of freedom by Satterthwaite (1946), in log-odds."
+            ),
+        };
+        if over.is_none() {
+            return accuracies;
+        }
+        let rsa = if self.results.rsa.is_empty() { "" } else { "RSA, its differences and " };
+        let sides = match over {
+            Some(Generalise::Groups) => format!("over {all}"),
+            Some(Generalise::Both) => {
+                format!("over concepts, {all} and both, their variances combined as by Schütt et al. (2023)")
+            }
+            _ => "over concepts".to_string(),
+        };
+        let pairs = match over {
+            Some(Generalise::Groups) => "",
+            _ => "; copies of a concept made no pairs, and what pairs do by themselves was counted once",
+        };
+        format!(
+            "{accuracies} Word models were compared with each other and, where there are groups enough, with the lower noise \
+             ceiling, layer by layer (intervals.csv), by Student\u{2019}s t, two-sided and not corrected for the number of rows. \
+             The spread of {rsa}distances to a ceiling is that of {resamples} {sides}{pairs}."
+        )
     }
 
     /// The permutations that could be drawn.

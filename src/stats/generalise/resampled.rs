@@ -1,0 +1,381 @@
+//! Values under resamples of groups and concepts.
+
+use rayon::prelude::*;
+
+use super::{FEWEST_GROUPS, Generalise, Samples};
+use crate::stats::bootstrap::{Resample, multiplicities};
+use crate::stats::permutation::Random;
+use crate::stats::rsa::{Comparison, Rsa, square, upper};
+use crate::stats::scoring::Ties;
+use crate::stats::{Interrupted, Progress, Rsm, report};
+
+/// Keeps the resamples of groups apart from other random numbers under the same seed.
+const STREAM: u64 = 0x6772_6f75_7073_5f62;
+
+/// How matrices are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Measure {
+    /// The 2 vs. 2 accuracy.
+    TwoVsTwo(Ties),
+    /// A correlation of upper triangles.
+    Rsa(Rsa),
+}
+
+/// How worlds are resampled.
+#[derive(Clone, Copy, Debug)]
+pub struct Resampling {
+    /// Seeds them.
+    pub seed: u64,
+    /// How many.
+    pub resamples: u64,
+    /// Of what.
+    pub over: Generalise,
+}
+
+/// What resamples make of the values.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resampled {
+    /// `[layers][models]`: means over groups.
+    pub models: Vec<Vec<Samples>>,
+    /// `[layers]`: lower noise ceilings; none for too few groups, or a constant image.
+    pub ceilings: Vec<Option<Samples>>,
+    /// `[layers]`: what pairs of concepts do by themselves.
+    pub pairs: Vec<Pairs>,
+}
+
+/// How much values vary over worlds by what single pairs of concepts do: those of the models, then the ceiling.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pairs {
+    values: usize,
+    /// Covariances `[values, values]`.
+    covariances: Vec<PairVariance>,
+}
+
+/// A variance by what pairs of concepts do by themselves.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct PairVariance {
+    /// In all groups.
+    pub alike: f64,
+    /// In each group otherwise.
+    pub by_group: f64,
+}
+
+impl Pairs {
+    /// The variance of a value.
+    pub fn variance(&self, value: usize) -> PairVariance {
+        self.covariances[value * self.values + value]
+    }
+
+    /// Of the difference of two.
+    pub fn of_difference(&self, a: usize, b: usize) -> PairVariance {
+        let (x, y, both) = (self.variance(a), self.variance(b), self.covariances[a * self.values + b]);
+        PairVariance {
+            alike: x.alike + y.alike - 2.0 * both.alike,
+            by_group: x.by_group + y.by_group - 2.0 * both.by_group,
+        }
+    }
+}
+
+/// How often each group is drawn, out of as many draws as there are groups; depends on `(seed, t)` alone.
+pub fn group_multiplicities(seed: u64, t: u64, groups: usize) -> Vec<u32> {
+    let mut random = Random::keyed(seed ^ STREAM, t);
+    let mut drawn = vec![0; groups];
+    (0..groups).for_each(|_| drawn[random.below(groups as u32) as usize] += 1);
+    drawn
+}
+
+/// Every layer's values against every model under every resample, each the mean over groups, and the layers' lower noise
+/// ceilings: the mean over the groups drawn of a group's value against the mean of the other groups.
+///
+/// `layers` are `[layer][group]`. All layers and models see the same resamples: `t` draws concepts by
+/// [`multiplicities`]`(seed, t, concepts)` and groups by [`group_multiplicities`]`(seed, t, groups)`. A group that a
+/// resample of concepts leaves without a correlation counts 0. A resample of one group has no ceiling. `progress` is told
+/// the RSMs tested.
+///
+/// # Errors
+/// [`Interrupted`] if `progress` asks to stop.
+///
+/// # Cost
+/// Per resample, layer and group: for the 2 vs. 2 test what [`bootstrap`](crate::stats::bootstrap) says, for every model and
+/// once for the ceiling, three times over both; RSA sorts or sums the entries. Over groups alone nothing but ceilings is computed
+/// again. Parallel over resamples.
+///
+/// # Panics
+/// As [`bootstrap::accuracies`](crate::stats::bootstrap::accuracies).
+pub fn resampled(
+    measure: Measure,
+    models: &[&Rsm],
+    layers: &[&[Rsm]],
+    resampling: Resampling,
+    progress: &Progress,
+) -> Result<Resampled, Interrupted> {
+    let Some(groups) = layers.first().map(|groups| groups.len()) else {
+        return Ok(Resampled { models: Vec::new(), ceilings: Vec::new(), pairs: Vec::new() });
+    };
+    let Resampling { seed, resamples, over } = resampling;
+    let concepts = layers[0][0].concepts();
+    let worlds = Worlds::new(measure, models, layers, over);
+    let of_resample = |t: u64| {
+        let copies = if over.over_concepts() { multiplicities(seed, t, concepts) } else { Vec::new() };
+        let drawn = if over.over_groups() { group_multiplicities(seed, t, groups) } else { Vec::new() };
+        let found = worlds.resample(&copies, &drawn);
+        report(progress, (layers.len() * models.len() * groups) as u64).map(|()| found)
+    };
+    let all = (0..resamples).into_par_iter().map(of_resample).collect::<Result<Vec<_>, Interrupted>>()?;
+    let samples = |layer: usize, place: usize| {
+        let of = |bootstrap: usize| -> Vec<f64> {
+            all.iter().filter_map(|found| Some(found[bootstrap].get(layer)?[place])).collect()
+        };
+        Samples { both: of(0), groups: of(1), concepts: of(2) }
+    };
+    let places = 0..layers.len();
+    Ok(Resampled {
+        models: places.clone().map(|layer| (0..models.len()).map(|model| samples(layer, model)).collect()).collect(),
+        pairs: layers.par_iter().zip(&worlds.bounded).map(|(rsms, &bounded)| worlds.pairs(rsms, bounded)).collect(),
+        ceilings: places.map(|layer| worlds.bounded[layer].then(|| samples(layer, models.len()))).collect(),
+    })
+}
+
+/// What is resampled.
+pub(super) struct Worlds<'a> {
+    measure: Measure,
+    models: &'a [&'a Rsm],
+    layers: &'a [&'a [Rsm]],
+    over: Generalise,
+    /// Whether a layer has a noise ceiling.
+    bounded: Vec<bool>,
+    /// Every concept once.
+    every: Vec<u32>,
+    /// The observed values, `[layers][models]`, where groups are drawn.
+    whole: Vec<Vec<Values>>,
+}
+
+/// The values of groups.
+struct Values {
+    points: Vec<f64>,
+    /// The points of a value of 1.
+    whole: f64,
+}
+
+/// A model under a resample of the concepts.
+enum Model {
+    Accuracy(Resample, Ties),
+    Entries { kind: Rsa, entries: Vec<f64>, prepared: Vec<f64> },
+}
+
+/// A group under a resample of the concepts.
+enum Group<'a> {
+    Rsm(&'a Rsm),
+    Entries(Comparison),
+    /// Some entries are none.
+    Incomplete(Vec<f64>),
+}
+
+impl<'a> Worlds<'a> {
+    pub(super) fn new(measure: Measure, models: &'a [&'a Rsm], layers: &'a [&'a [Rsm]], over: Generalise) -> Self {
+        // A resample of two groups is one of them, or both: its ceiling does not vary.
+        let fewest = if over.over_groups() { FEWEST_GROUPS + 1 } else { FEWEST_GROUPS };
+        let bounded = |groups: &&[Rsm]| groups.len() >= fewest && groups.iter().all(|rsm| rsm.constant().is_empty());
+        let every = vec![1; layers[0][0].concepts()];
+        let bounded = layers.iter().map(bounded).collect();
+        let mut worlds = Self { measure, models, layers, over, bounded, every, whole: Vec::new() };
+        if over.over_groups() {
+            worlds.whole = worlds.values(&worlds.every);
+        }
+        worlds
+    }
+
+    /// The values against the models, and the ceiling, in the bootstraps of both, of groups and of concepts; nothing in those
+    /// that are not needed. `[bootstraps][layers][models + 1]`.
+    pub(super) fn resample(&self, concepts: &[u32], groups: &[u32]) -> [Vec<Vec<f64>>; 3] {
+        let once = vec![1; self.layers[0].len()];
+        let mut found = [const { Vec::new() }; 3];
+        if self.over.over_groups() {
+            found[1] = self.means(&self.whole, &self.every, groups);
+        }
+        if self.over.over_concepts() {
+            let values = self.values(concepts);
+            found[2] = self.means(&values, concepts, &once);
+            if self.over.over_groups() {
+                found[0] = self.means(&values, concepts, groups);
+            }
+        }
+        found
+    }
+
+    /// `[layers][models + 1]`.
+    fn means(&self, values: &[Vec<Values>], concepts: &[u32], groups: &[u32]) -> Vec<Vec<f64>> {
+        let layer = |((values, rsms), &bounded): ((&Vec<Values>, &&[Rsm]), &bool)| {
+            let means = values.iter().map(|values| values.mean(groups));
+            means.chain(bounded.then(|| self.ceiling(rsms, concepts, groups))).collect()
+        };
+        values.iter().zip(self.layers).zip(&self.bounded).map(layer).collect()
+    }
+
+    /// `[layers][models]`.
+    fn values(&self, copies: &[u32]) -> Vec<Vec<Values>> {
+        let models: Vec<Model> = self.models.iter().map(|rsm| Model::new(self.measure, rsm, copies)).collect();
+        let of_layer = |groups: &&[Rsm]| {
+            let groups: Vec<Group> = groups.iter().map(|rsm| Group::new(self.measure, rsm, copies)).collect();
+            let values = |model: &Model| Values {
+                points: groups.iter().map(|group| model.points(group)).collect(),
+                whole: model.whole(),
+            };
+            models.iter().map(values).collect()
+        };
+        self.layers.iter().map(of_layer).collect()
+    }
+
+    /// What pairs do by themselves at a layer: nothing of it is otherwise in worlds of the same concepts.
+    pub(super) fn pairs(&self, rsms: &[Rsm], bounded: bool) -> Pairs {
+        let values = self.models.len() + usize::from(bounded);
+        let mut covariances = vec![PairVariance::default(); values * values];
+        if !self.over.over_concepts() {
+            return Pairs { values, covariances };
+        }
+        let entries: Vec<Vec<f64>> = rsms.iter().map(upper).collect();
+        let ceiling = |g: usize| {
+            let standard: Vec<Vec<f64>> = match self.measure {
+                Measure::Rsa(kind) => entries.iter().map(|entries| kind.standardised(entries)).collect(),
+                Measure::TwoVsTwo(_) => entries.iter().map(|list| standardised(list.clone(), list)).collect(),
+            };
+            let mut mean = vec![0.0; entries[g].len()];
+            for other in (0..rsms.len()).filter(|&other| other != g) {
+                mean.iter_mut().zip(&standard[other]).for_each(|(sum, x)| *sum += x);
+            }
+            square(&mean, self.every.len())
+        };
+        let of_group = |g: usize| -> Vec<Vec<f64>> {
+            let ceiling = bounded.then(|| ceiling(g));
+            let models = self.models.iter().copied().chain(&ceiling);
+            models.map(|model| contributions(self.measure, model, &rsms[g], &self.every)).collect()
+        };
+        // [groups][values][pairs]
+        let by_group: Vec<Vec<Vec<f64>>> = (0..rsms.len()).map(of_group).collect();
+        let (groups, pairs) = (rsms.len() as f64, entries[0].len());
+        for pair in 0..pairs {
+            let at = |value: usize| by_group.iter().map(move |values| values[value][pair]);
+            let means: Vec<f64> = (0..values).map(|value| at(value).sum::<f64>() / groups).collect();
+            for a in 0..values {
+                for b in 0..values {
+                    let apart = at(a).zip(at(b)).map(|(x, y)| (x - means[a]) * (y - means[b])).sum::<f64>();
+                    // Of one group nothing is known of others.
+                    let by_group = apart / (groups * f64::max(groups - 1.0, 1.0)) / (pairs * pairs) as f64;
+                    let covariance = &mut covariances[a * values + b];
+                    covariance.by_group += by_group;
+                    covariance.alike += means[a] * means[b] / (pairs * pairs) as f64 - by_group;
+                }
+            }
+        }
+        Pairs { values, covariances }
+    }
+
+    /// The lower noise ceiling of a layer; NaN of fewer than two different groups.
+    fn ceiling(&self, rsms: &[Rsm], copies: &[u32], groups: &[u32]) -> f64 {
+        let present: Vec<usize> = (0..groups.len()).filter(|&g| groups[g] > 0).collect();
+        if present.len() < FEWEST_GROUPS {
+            return f64::NAN;
+        }
+        let entries: Vec<Vec<f64>> = present.iter().map(|&g| drawn(&upper(&rsms[g]), copies)).collect();
+        let standard: Vec<Vec<f64>> = match self.measure {
+            Measure::Rsa(kind) => entries.iter().map(|entries| kind.standardised(entries)).collect(),
+            Measure::TwoVsTwo(_) => {
+                let standard = |(&g, entries): (&usize, &Vec<f64>)| standardised(upper(&rsms[g]), entries);
+                present.iter().zip(&entries).map(standard).collect()
+            }
+        };
+        let value = |n: usize| -> f64 {
+            let others = (0..present.len()).filter(|&m| m != n).map(|m| (&standard[m], f64::from(groups[present[m]])));
+            let mut mean = vec![0.0; standard[n].len()];
+            for (standard, copies) in others {
+                mean.iter_mut().zip(standard).for_each(|(sum, x)| *sum += copies * x);
+            }
+            match self.measure {
+                // A correlation is the same for a sum as for a mean.
+                Measure::Rsa(kind) => kind.correlation(&entries[n], &mean).unwrap_or(0.0),
+                Measure::TwoVsTwo(ties) => {
+                    let model = Resample::new(&square(&mean, copies.len()), copies);
+                    model.score(&rsms[present[n]], ties) as f64 / model.whole() as f64
+                }
+            }
+        };
+        (0..present.len()).map(value).sum::<f64>() / present.len() as f64
+    }
+}
+
+impl Values {
+    /// Over groups that are drawn so often.
+    fn mean(&self, groups: &[u32]) -> f64 {
+        let points: f64 = self.points.iter().zip(groups).map(|(points, &copies)| f64::from(copies) * points).sum();
+        points / (self.whole * f64::from(groups.iter().sum::<u32>()))
+    }
+}
+
+impl Model {
+    fn new(measure: Measure, rsm: &Rsm, copies: &[u32]) -> Self {
+        match measure {
+            Measure::TwoVsTwo(ties) => Self::Accuracy(Resample::new(rsm, copies), ties),
+            Measure::Rsa(kind) => {
+                let entries = drawn(&upper(rsm), copies);
+                Self::Entries { kind, prepared: kind.prepare(entries.clone()), entries }
+            }
+        }
+    }
+
+    fn points(&self, group: &Group) -> f64 {
+        match (self, group) {
+            (Self::Accuracy(resample, ties), Group::Rsm(rsm)) => resample.score(rsm, *ties) as f64,
+            (Self::Entries { prepared, .. }, Group::Entries(group)) => group(prepared).unwrap_or(0.0),
+            (Self::Entries { kind, entries, .. }, Group::Incomplete(group)) => {
+                kind.correlation(entries, group).unwrap_or(0.0)
+            }
+            _ => unreachable!("both sides are made for one measure"),
+        }
+    }
+
+    fn whole(&self) -> f64 {
+        match self {
+            Self::Accuracy(resample, _) => resample.whole() as f64,
+            Self::Entries { .. } => 1.0,
+        }
+    }
+}
+
+impl<'a> Group<'a> {
+    fn new(measure: Measure, rsm: &'a Rsm, copies: &[u32]) -> Self {
+        let Measure::Rsa(kind) = measure else { return Self::Rsm(rsm) };
+        let entries = drawn(&upper(rsm), copies);
+        if entries.iter().any(|entry| entry.is_nan()) {
+            Self::Incomplete(entries)
+        } else {
+            Self::Entries(kind.against(entries))
+        }
+    }
+}
+
+/// What every pair contributes to a value, less their mean.
+fn contributions(measure: Measure, model: &Rsm, image: &Rsm, every: &[u32]) -> Vec<f64> {
+    match measure {
+        Measure::Rsa(kind) => kind.contributions(&upper(model), &upper(image)),
+        Measure::TwoVsTwo(ties) => {
+            let outcomes = Resample::new(model, every).half_points(image, ties).into_iter();
+            let outcomes: Vec<f64> = outcomes.map(|points| points as f64 / 2.0).collect();
+            let mean = outcomes.iter().sum::<f64>() / outcomes.len() as f64;
+            outcomes.into_iter().map(|outcome| outcome - mean).collect()
+        }
+    }
+}
+
+/// The entries of an upper triangle, each as often as its pair of concepts is drawn.
+fn drawn(triangle: &[f64], copies: &[u32]) -> Vec<f64> {
+    let pairs = copies.iter().enumerate().flat_map(|(a, &x)| copies[a + 1..].iter().map(move |&y| (x * y) as usize));
+    triangle.iter().zip(pairs).flat_map(|(&entry, times)| std::iter::repeat_n(entry, times)).collect()
+}
+
+/// The values at mean 0 and length 1 of the entries that were drawn of them.
+fn standardised(mut values: Vec<f64>, drawn: &[f64]) -> Vec<f64> {
+    let mean = drawn.iter().sum::<f64>() / drawn.len() as f64;
+    let length = drawn.iter().map(|x| (x - mean).powi(2)).sum::<f64>().sqrt();
+    values.iter_mut().for_each(|x| *x = (*x - mean) / length);
+    values
+}

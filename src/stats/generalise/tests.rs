@@ -1,0 +1,260 @@
+//! Against rsatoolbox on its demo data, and what intervals hold in simulated worlds.
+
+use std::ops::ControlFlow;
+
+use serde::Deserialize;
+
+use super::resampled::Worlds;
+use super::*;
+use crate::stats::Rsm;
+use crate::stats::influence::{self, Tested};
+use crate::stats::permutation::Random;
+use crate::stats::rsa::{Rsa, square};
+use crate::stats::scoring::Ties;
+
+/// Of rsatoolbox 0.3.2; `recipe/generalise.py`.
+#[derive(Deserialize)]
+struct Golden {
+    groups: Vec<Vec<f64>>,
+    models: std::collections::BTreeMap<String, Vec<f64>>,
+    resamples: Vec<Draw>,
+    expected: std::collections::BTreeMap<String, Expected>,
+    dual: Vec<Dual>,
+}
+
+#[derive(Deserialize)]
+struct Draw {
+    groups: Vec<u32>,
+    concepts: Vec<u32>,
+}
+
+#[derive(Deserialize)]
+struct Expected {
+    /// `[both, groups, concepts][resamples][models, ceiling]`
+    values: Vec<Vec<Vec<f64>>>,
+    models: Vec<f64>,
+    difference: f64,
+    ceiling: Vec<f64>,
+    groups: Vec<f64>,
+    concepts: Vec<f64>,
+}
+
+#[derive(Deserialize)]
+struct Dual {
+    variances: [f64; 3],
+    groups: usize,
+    concepts: usize,
+    expected: f64,
+}
+
+fn golden() -> Golden {
+    serde_json::from_str(include_str!("../../../tests/golden/generalise.json")).unwrap()
+}
+
+#[test]
+fn the_variance_over_both_is_that_of_rsatoolbox() {
+    for Dual { variances, groups, concepts, expected } in golden().dual {
+        let found = dual_variance(variances, Sizes { groups, concepts });
+        assert!((found - expected).abs() < 1e-14, "{found}, expected {expected}");
+    }
+}
+
+#[test]
+fn the_same_resamples_give_the_values_ceilings_and_variances_of_rsatoolbox() {
+    let Golden { groups, models, resamples, expected, .. } = golden();
+    let concepts = resamples[0].concepts.len();
+    let groups: Vec<Rsm> = groups.iter().map(|entries| square(entries, concepts)).collect();
+    let models: Vec<Rsm> = models.values().map(|entries| square(entries, concepts)).collect();
+    let (models, layers) = (models.iter().collect::<Vec<_>>(), [&groups[..]]);
+    let sizes = Sizes { groups: groups.len(), concepts };
+    for kind in [Rsa::Pearson, Rsa::Spearman, Rsa::KendallTauA] {
+        let expected = &expected[&kind.to_string()];
+        let worlds = Worlds::new(Measure::Rsa(kind), &models, &layers, Generalise::Both);
+        let mut samples = vec![Samples::default(); models.len() + 1];
+        for (t, draw) in resamples.iter().enumerate() {
+            let found = worlds.resample(&draw.concepts, &draw.groups);
+            for (bootstrap, found) in found.iter().enumerate() {
+                for (place, &found) in found[0].iter().enumerate() {
+                    let expected = expected.values[bootstrap][t][place];
+                    assert!(
+                        (found - expected).abs() < 1e-10,
+                        "{kind} {bootstrap} {t} {place}: {found}, not {expected}"
+                    );
+                    let Samples { both, groups, concepts } = &mut samples[place];
+                    [both, groups, concepts][bootstrap].push(found);
+                }
+            }
+        }
+        let close = |found: &Samples, over: Generalise, expected: f64| {
+            let (found, _) = found.variance(over, sizes, None);
+            assert!((found - expected).abs() < 1e-12, "{kind} over {over}: {found}, expected {expected}");
+        };
+        let (ceiling, models) = samples.split_last().unwrap();
+        close(&models[0].minus(&models[1]), Generalise::Both, expected.difference);
+        for (n, model) in models.iter().enumerate() {
+            close(model, Generalise::Both, expected.models[n]);
+            close(model, Generalise::Groups, expected.groups[n]);
+            close(model, Generalise::Concepts, expected.concepts[n]);
+            close(&model.minus(ceiling), Generalise::Both, expected.ceiling[n]);
+        }
+    }
+}
+
+fn go_on(_: u64) -> ControlFlow<()> {
+    ControlFlow::Continue(())
+}
+
+fn normal(random: &mut Random) -> f64 {
+    (0..12).map(|_| random.unit()).sum::<f64>() - 6.0
+}
+
+/// Concepts of eight features.
+fn features(random: &mut Random, concepts: usize) -> Vec<Vec<f64>> {
+    (0..concepts).map(|_| (0..8).map(|_| normal(random)).collect()).collect()
+}
+
+fn correlations(rows: &[Vec<f64>]) -> Rsm {
+    let k = rows.len();
+    let r = |a: usize, b: usize| Rsa::Pearson.correlation(&rows[a], &rows[b]).expect("features vary");
+    Rsm::new(
+        k,
+        (0..k * k).map(|n| (n / k, n % k)).map(|(a, b)| if a == b { 1.0 } else { r(a.min(b), a.max(b)) }).collect(),
+    )
+}
+
+/// What is different from world to world.
+#[derive(Clone, Copy)]
+struct World {
+    over: Generalise,
+    sizes: Sizes,
+    /// Share of a group's features that is the concept's.
+    signal: f64,
+}
+
+/// Two word models and the groups' matrices. Every group sees the features with weights of its own, and with noise.
+impl World {
+    fn made(self, seed: u64) -> (Vec<Rsm>, Vec<Rsm>) {
+        let Self { over, sizes, signal } = self;
+        let fixed = |fixed: bool, stream| Random::keyed(if fixed { 0 } else { seed + 1 }, stream);
+        let (mut of_concepts, mut of_groups) = (fixed(!over.over_concepts(), 1), fixed(!over.over_groups(), 2));
+        let mut of_noise = Random::keyed(seed + 1, 3);
+        let base = features(&mut of_concepts, sizes.concepts);
+        let model = |share: f64, random: &mut Random| -> Rsm {
+            let mixed = |v: &f64, random: &mut Random| share.sqrt() * v + (1.0 - share).sqrt() * normal(random);
+            let rows: Vec<Vec<f64>> = base.iter().map(|row| row.iter().map(|v| mixed(v, random)).collect()).collect();
+            correlations(&rows)
+        };
+        let models = vec![model(0.8, &mut of_concepts), model(0.6, &mut of_concepts)];
+        let groups = (0..sizes.groups).map(|_| {
+            let weights: Vec<f64> = (0..8).map(|_| (0.5 * normal(&mut of_groups)).exp()).collect();
+            let mut seen =
+                |(v, weight): (&f64, &f64)| signal.sqrt() * v * weight + (1.0 - signal).sqrt() * normal(&mut of_noise);
+            let rows: Vec<Vec<f64>> =
+                base.iter().map(|row| row.iter().zip(&weights).map(&mut seen).collect()).collect();
+            correlations(&rows)
+        });
+        let groups = groups.collect();
+        (models, groups)
+    }
+
+    /// Of a value, a difference of models and one to the ceiling: the share of worlds whose interval holds the mean over
+    /// worlds, and the estimated standard deviation over the true one.
+    fn coverage(self, measure: Measure, worlds: u64, resamples: u64) -> [(f64, f64); 3] {
+        use rayon::prelude::*;
+        let Self { over, sizes, .. } = self;
+        let estimates = |seed: u64| -> [(f64, Interval, f64); 3] {
+            let (models, groups) = self.made(seed);
+            let (models, layers) = (models.iter().collect::<Vec<_>>(), [&groups[..]]);
+            let observed = Worlds::new(measure, &models, &layers, Generalise::Both);
+            let [_, observed, _] = observed.resample(&vec![1; sizes.concepts], &vec![1; sizes.groups]);
+            let values = &observed[0];
+            let resampling = Resampling { seed, resamples, over };
+            let found = resampled(measure, &models, &layers, resampling, &go_on).unwrap();
+            let (samples, by_pairs) = (&found.models[0], &found.pairs[0]);
+            let ceiling = found.ceilings[0].as_ref().unwrap();
+            let pairs = (sizes.groups * sizes.concepts * (sizes.concepts - 1) / 2) as u64;
+            let scale =
+                if let Measure::TwoVsTwo(_) = measure { Scale::Accuracy(pairs) } else { Scale::Plain(-1.0, 1.0) };
+            let plain = Scale::Plain(-2.0, 2.0);
+            let tested = |model: usize| Tested { words: models[model], groups: &groups, ties: Ties::Lost };
+            let alone = Tested { groups: &[], ..tested(0) };
+            let spread = |a, b| {
+                let spread = influence::generalised(over, a, b, &go_on).unwrap();
+                (spread.variance, spread.freedom as f64)
+            };
+            if let Measure::TwoVsTwo(_) = measure {
+                let of = |value: f64, spread: (f64, f64), scale| {
+                    (value, Estimate::new(value, spread, scale, 0.95).interval, spread.0.sqrt())
+                };
+                let value = Value { value: values[0] - values[2], pairs: by_pairs.of_difference(0, 2) };
+                let to_ceiling = samples[0].minus(ceiling);
+                return [
+                    of(values[0], spread(tested(0), alone), scale),
+                    of(values[0] - values[1], spread(tested(0), tested(1)), plain),
+                    (
+                        value.value,
+                        to_ceiling.estimate(value, over, sizes, plain, 0.95).interval,
+                        to_ceiling.variance(over, sizes, Some(value.pairs)).0.sqrt(),
+                    ),
+                ];
+            }
+            [
+                (values[0], by_pairs.variance(0), samples[0].clone(), scale),
+                (values[0] - values[1], by_pairs.of_difference(0, 1), samples[0].minus(&samples[1]), plain),
+                (values[0] - values[2], by_pairs.of_difference(0, 2), samples[0].minus(ceiling), plain),
+            ]
+            .map(|(value, pairs, samples, scale)| {
+                let deviation = samples.variance(over, sizes, Some(pairs)).0.sqrt();
+                (value, samples.estimate(Value { value, pairs }, over, sizes, scale, 0.95).interval, deviation)
+            })
+        };
+        let all: Vec<_> = (0..worlds).into_par_iter().map(estimates).collect();
+        [0, 1, 2].map(|n| {
+            let count = worlds as f64;
+            let truth = all.iter().map(|found| found[n].0).sum::<f64>() / count;
+            let spread = (all.iter().map(|found| (found[n].0 - truth).powi(2)).sum::<f64>() / count).sqrt();
+            let held = all.iter().filter(|found| (found[n].1.low..=found[n].1.high).contains(&truth)).count() as f64;
+            let estimated = (all.iter().map(|found| found[n].2.powi(2)).sum::<f64>() / count).sqrt();
+            (held / count, estimated / spread)
+        })
+    }
+}
+
+#[test]
+fn intervals_hold_the_truth_in_the_worlds_that_they_speak_of() {
+    const WORLDS: u64 = 200;
+    for over in [Generalise::Concepts, Generalise::Groups, Generalise::Both] {
+        let world = World { over, sizes: Sizes { groups: 5, concepts: 16 }, signal: 0.2 };
+        // The variance of an accuracy takes no resamples.
+        for (measure, resamples) in [(Measure::Rsa(Rsa::Pearson), 60), (Measure::TwoVsTwo(Ties::Lost), 2)] {
+            let [value, difference, _] = world.coverage(measure, WORLDS, resamples);
+            for (held, spread) in [value, difference] {
+                // Binomial(200, .95) is below 178 once in a thousand.
+                assert!((0.89..=1.0).contains(&held), "over {over}, {measure:?}: {held} of intervals hold the truth");
+                assert!((0.8..1.4).contains(&spread), "over {over}, {measure:?}: {spread} of the true spread");
+            }
+        }
+    }
+}
+
+#[test]
+#[ignore = "minutes: the table of docs/measures.md"]
+fn coverage_at_length() {
+    for (groups, concepts) in [(5, 20), (8, 40), (20, 20)] {
+        for signal in [0.2, 0.5] {
+            for over in [Generalise::Concepts, Generalise::Groups, Generalise::Both] {
+                for measure in [Measure::TwoVsTwo(Ties::Lost), Measure::Rsa(Rsa::Pearson), Measure::Rsa(Rsa::Spearman)]
+                {
+                    let world = World { over, sizes: Sizes { groups, concepts }, signal };
+                    let found = world.coverage(measure, 400, 200);
+                    let said: Vec<String> =
+                        found.iter().map(|(held, ratio)| format!("{held:.3} ({ratio:.2})")).collect();
+                    println!(
+                        "{groups} groups, {concepts} concepts, {signal}, {over}, {measure:?}: {}",
+                        said.join(", ")
+                    );
+                }
+            }
+        }
+    }
+}
