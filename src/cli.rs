@@ -9,11 +9,13 @@ mod queries;
 mod quickstart;
 mod run;
 mod shards;
+mod sweep;
 
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{CommandFactory, Parser, Subcommand};
 
@@ -236,6 +238,10 @@ fn call(cli: Cli, called: &Path) -> Result<(), Error> {
         Command::Merge(arguments) => shards::merge(arguments, &progress),
         Command::Status(arguments) => shards::status(arguments),
         Command::Plot { directory } => {
+            if let Some(paths) = crate::sweep::plot(&directory)? {
+                paths.iter().for_each(|path| print(&path.display().to_string()));
+                return Ok(());
+            }
             let results = Results::read(&directory).map_err(Error::input)?;
             let _claim = ResultsDir::new(&directory).lock("plot").map_err(Error::input)?;
             for path in report::write_figures(&results, &directory).map_err(Error::failed)? {
@@ -311,8 +317,13 @@ pub fn chain(error: &Error) -> String {
     text
 }
 
-/// Starts the threads of the CPU; those that the plan will refuse are not started.
+/// Starts the threads of the CPU, once: of several files the first says how many. Those that the plan will refuse are not
+/// started.
 fn use_threads(threads: Option<NonZeroUsize>) -> Result<(), Error> {
+    static STARTED: AtomicBool = AtomicBool::new(false);
+    if STARTED.swap(true, Ordering::SeqCst) {
+        return Ok(());
+    }
     let threads = threads.filter(|threads| threads.get() <= plan::MOST_THREADS).map_or(0, NonZeroUsize::get);
     rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().map_err(Error::failed)
 }

@@ -2,6 +2,7 @@
 
 mod controls;
 mod network;
+mod networks;
 mod options;
 mod schema;
 
@@ -23,11 +24,12 @@ use crate::wording::plain;
 
 pub use controls::{ControlsConfig, Given};
 pub use network::{ChannelOrder, InputConfig};
+pub use networks::{Asked, Member, Networks, Sweep, Written};
 pub use options::{InferenceOptions, MOST_RESAMPLES, OptionError, Spaces, TestOptions, TestRequest, draws, named};
 pub(crate) use options::{check_measures, check_permutations, twice};
 pub use schema::json_schema;
 
-/// One experiment: a network, stimuli, word models, tests.
+/// One experiment: a network, stimuli, word models, tests. A file may have several networks ([`Written`]).
 ///
 /// Relative paths have been resolved against the file's directory.
 ///
@@ -47,7 +49,7 @@ pub use schema::json_schema;
 /// ```
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Config {
+pub struct Config<N = NetworkConfig> {
     /// Seeds the draws and random weights.
     #[serde(default = "seed")]
     pub seed: u64,
@@ -57,8 +59,8 @@ pub struct Config {
     /// Neighbours of the measures that count them.
     #[serde(default = "neighbours")]
     pub neighbours: usize,
-    /// The network.
-    pub network: NetworkConfig,
+    /// The network; as `[[network]]`, the networks of a sweep.
+    pub network: N,
     /// The images.
     pub stimuli: StimuliConfig,
     /// The word models.
@@ -93,6 +95,9 @@ pub struct NetworkConfig {
     /// One of `semgpu layers`; with a `file`, what results call it: the file's name if left out.
     #[serde(default)]
     pub name: String,
+    /// What tells it from the other networks of a sweep, where the name does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
     /// An ONNX file: the network itself, graph and weights.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<PathBuf>,
@@ -259,6 +264,60 @@ pub enum ConfigError {
         /// The path as it was read.
         found: PathBuf,
     },
+    /// A sweep without networks.
+    #[error("{}: there is no network in it, expected [[network]] with a name and weights", .0.display())]
+    NoNetworks(PathBuf),
+    /// A sweep where one network is expected.
+    #[error("{}: {networks} networks in [[network]], expected one: a file with [network]", path.display())]
+    Many {
+        /// The file.
+        path: PathBuf,
+        /// How many.
+        networks: usize,
+    },
+    /// Networks that nothing tells apart.
+    #[error(
+        "{}: [[network]] {} and {}: both are called {label:?} in results, or in the names of their folders; give one of them \
+         a label of its own", path.display(), networks[0], networks[1]
+    )]
+    SameLabel {
+        /// The file.
+        path: PathBuf,
+        /// Their numbers in it.
+        networks: [usize; 2],
+        /// What the second is called.
+        label: String,
+    },
+    /// A label that makes no folder.
+    #[error("{}: [[network]] {network}: label {found:?}, expected {expected}", path.display())]
+    Label {
+        /// The file.
+        path: PathBuf,
+        /// The network's number in it.
+        network: usize,
+        /// What it is called.
+        found: String,
+        /// What a label is.
+        expected: &'static str,
+    },
+    /// Nothing says which network of a sweep.
+    #[error("{}: a sweep over several networks: say which, --network with one of {known}", path.display())]
+    Which {
+        /// The file.
+        path: PathBuf,
+        /// All labels.
+        known: String,
+    },
+    /// There is no such network.
+    #[error("{}: no network {found:?} in it, expected one of {known}", path.display())]
+    NoSuchNetwork {
+        /// The file.
+        path: PathBuf,
+        /// As asked for.
+        found: String,
+        /// All labels.
+        known: String,
+    },
     /// An override that does not fit.
     #[error(
         "--set {text}: {reason}; expected KEY=VALUE with a key of the configuration, such as two_vs_two.permutations=200"
@@ -272,73 +331,15 @@ pub enum ConfigError {
 }
 
 impl Config {
-    /// Reads `path`, applies `overrides` (`key=value`: a TOML value or bare text; their paths are relative to the
-    /// current directory).
+    /// As [`Written::from_file`], of a file with one network.
     ///
     /// # Errors
-    /// Names the file, line and key: unreadable, not TOML, an unknown key, a wrong type, an override that does not fit.
+    /// As there; a sweep.
     pub fn read(path: &Path, overrides: &[String]) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(FileError::at(path))?;
-        let toml_error = |error| ConfigError::Toml { path: path.to_path_buf(), found: described(&error, &text) };
-        // Parsed as it stands, so that an error points at the line in the file.
-        let mut config: Self = toml::from_str(&text).map_err(toml_error)?;
-        let escaped = |path: &&mut PathBuf| path.to_string_lossy().contains(char::is_control);
-        if let Some(found) = config.paths_mut().find(escaped) {
-            return Err(ConfigError::Control { path: path.to_path_buf(), found: found.clone() });
+        match Written::from_file(path, overrides)?.asked(path)? {
+            Asked::One(config) => Ok(*config),
+            Asked::Many(sweep) => Err(ConfigError::Many { path: path.to_path_buf(), networks: sweep.members.len() }),
         }
-        config.network.call_by_file();
-        let directory = path.parent().unwrap_or(Path::new(""));
-        config.paths_mut().for_each(|path| *path = directory.join(&path));
-        if let Some(path) = config.paths_mut().find(|path| path.to_str().is_none()) {
-            let reason = "this path is no UTF-8, expected one that run.json can name; rename it";
-            return Err(FileError::at(path.clone())(std::io::Error::other(reason)).into());
-        }
-        for text in overrides {
-            config = config.with(text).map_err(|reason| ConfigError::Override { text: text.clone(), reason })?;
-        }
-        Ok(config)
-    }
-
-    /// With `key=value`: text where the key takes it, else a TOML value.
-    fn with(mut self, text: &str) -> Result<Self, String> {
-        let (key, value) = text.split_once('=').ok_or("there is no \"=\"")?;
-        let table = toml::Table::try_from(&self).map_err(|error| error.to_string())?;
-        let changed = |value: toml::Value| -> Result<Self, String> {
-            let mut table = table.clone();
-            set(&mut table, key.trim(), value)?;
-            table.try_into().map_err(|error: toml::de::Error| plain(error.message()))
-        };
-        let text = toml::Value::String(value.trim().to_string());
-        let is_path = match key.trim().split('.').collect::<Vec<_>>()[..] {
-            ["network", "weights" | "file" | "classes"] | ["stimuli", "manifest"] | ["run", "out"] => true,
-            ["words", _, last] => last == "file",
-            _ => false,
-        };
-        let parsed = toml::from_str(&format!("value = {}", value.trim())).ok();
-        let parsed = parsed.and_then(|mut table: toml::Table| table.remove("value"));
-        // A quoted string is TOML, a date where text is expected is text; a path is text as it stands.
-        let mut config = match parsed {
-            _ if is_path => changed(toml::Value::String(value.to_string())),
-            None => changed(text),
-            Some(quoted @ toml::Value::String(_)) => changed(quoted),
-            Some(parsed) => changed(text).or_else(|_| changed(parsed)),
-        }?;
-        config.network.call_by_file();
-        let before: Vec<PathBuf> = self.paths_mut().map(|path| path.clone()).collect();
-        for path in config.paths_mut().filter(|path| !before.contains(path)) {
-            *path = std::path::absolute(&path).map_err(|error| error.to_string())?;
-        }
-        Ok(config)
-    }
-
-    /// Every path that the configuration names.
-    pub fn paths_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
-        let words = self.words.iter_mut().map(|words| &mut words.file);
-        words
-            .chain([&mut self.stimuli.manifest])
-            .chain(self.network.files_mut())
-            .chain(&mut self.run.out)
-            .chain(self.controls.paths_mut())
     }
 
     /// Every file that has to be there, by its key.
@@ -371,7 +372,81 @@ impl Config {
 
     /// Where results go.
     pub fn out(&self) -> PathBuf {
-        self.run.out.clone().unwrap_or_else(|| Path::new("results").join(&self.network.name))
+        self.run.out.clone().unwrap_or_else(|| Path::new("results").join(self.network.label()))
+    }
+}
+
+impl Written {
+    /// Reads `path`, applies `overrides` (`key=value`: a TOML value or bare text; their paths are relative to the
+    /// current directory).
+    ///
+    /// # Errors
+    /// Names the file, line and key: unreadable, not TOML, an unknown key, a wrong type, an override that does not fit.
+    pub fn from_file(path: &Path, overrides: &[String]) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(FileError::at(path))?;
+        let toml_error = |error| ConfigError::Toml { path: path.to_path_buf(), found: described(&error, &text) };
+        // Parsed as it stands, so that an error points at the line in the file.
+        let mut config: Self = toml::from_str(&text).map_err(toml_error)?;
+        let escaped = |path: &&mut PathBuf| path.to_string_lossy().contains(char::is_control);
+        if let Some(found) = config.paths_mut().find(escaped) {
+            return Err(ConfigError::Control { path: path.to_path_buf(), found: found.clone() });
+        }
+        config.network.as_mut().iter_mut().for_each(NetworkConfig::call_by_file);
+        let directory = path.parent().unwrap_or(Path::new(""));
+        config.paths_mut().for_each(|path| *path = directory.join(&path));
+        if let Some(path) = config.paths_mut().find(|path| path.to_str().is_none()) {
+            let reason = "this path is no UTF-8, expected one that run.json can name; rename it";
+            return Err(FileError::at(path.clone())(std::io::Error::other(reason)).into());
+        }
+        for text in overrides {
+            config = config.with(text).map_err(|reason| ConfigError::Override { text: text.clone(), reason })?;
+        }
+        Ok(config)
+    }
+
+    /// With `key=value`: text where the key takes it, else a TOML value.
+    fn with(mut self, text: &str) -> Result<Self, String> {
+        let (key, value) = text.split_once('=').ok_or("there is no \"=\"")?;
+        let table = toml::Table::try_from(&self).map_err(|error| error.to_string())?;
+        let changed = |value: toml::Value| -> Result<Self, String> {
+            let mut table = table.clone();
+            set(&mut table, key.trim(), value)?;
+            table.try_into().map_err(|error: toml::de::Error| plain(error.message()))
+        };
+        let text = toml::Value::String(value.trim().to_string());
+        let is_path = match key.trim().split('.').collect::<Vec<_>>()[..] {
+            ["network", "weights" | "file" | "classes"] | ["network", _, "weights" | "file" | "classes"] => true,
+            ["stimuli", "manifest"] | ["run", "out"] => true,
+            ["words", _, last] => last == "file",
+            _ => false,
+        };
+        let parsed = toml::from_str(&format!("value = {}", value.trim())).ok();
+        let parsed = parsed.and_then(|mut table: toml::Table| table.remove("value"));
+        // A quoted string is TOML, a date where text is expected is text; a path is text as it stands.
+        let mut config = match parsed {
+            _ if is_path => changed(toml::Value::String(value.to_string())),
+            None => changed(text),
+            Some(quoted @ toml::Value::String(_)) => changed(quoted),
+            Some(parsed) => changed(text).or_else(|_| changed(parsed)),
+        }?;
+        config.network.as_mut().iter_mut().for_each(NetworkConfig::call_by_file);
+        let before: Vec<PathBuf> = self.paths_mut().map(|path| path.clone()).collect();
+        for path in config.paths_mut().filter(|path| !before.contains(path)) {
+            *path = std::path::absolute(&path).map_err(|error| error.to_string())?;
+        }
+        Ok(config)
+    }
+}
+
+impl<N: AsMut<[NetworkConfig]>> Config<N> {
+    /// Every path that the configuration names.
+    pub fn paths_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
+        let words = self.words.iter_mut().map(|words| &mut words.file);
+        words
+            .chain([&mut self.stimuli.manifest])
+            .chain(self.network.as_mut().iter_mut().flat_map(NetworkConfig::files_mut))
+            .chain(&mut self.run.out)
+            .chain(self.controls.paths_mut())
     }
 }
 

@@ -58,6 +58,7 @@ pub struct LayerRsms {
 }
 
 /// The word side: one RSM per word model.
+#[derive(Clone)]
 pub struct Words {
     /// As in tables and figures.
     pub name: String,

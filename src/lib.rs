@@ -25,6 +25,7 @@
 //! | [`finish`](mod@finish) | RSMs of words and layers | a results directory |
 //! | [`shards`] | a plan | pieces for many machines, which merge to the same bytes |
 //! | [`pipeline`], [`checkpoint`], [`bench`](mod@bench) | a plan | the whole line, stage by stage; an interrupted run goes on; timings |
+//! | [`sweep`] | plans of many networks | a results directory each, one table and figure of all |
 //! | [`features`], [`halves`] | another program's features or matrices | either half of the line on its own |
 //! | [`compare`] | results of several runs | their curves on one axis, paired tests of their differences |
 //! | [`export`] | a run's RSMs | other programs' files |
@@ -89,6 +90,7 @@ pub mod checkpoint;
 pub mod finish;
 pub mod pipeline;
 pub mod shards;
+pub mod sweep;
 
 pub mod features;
 

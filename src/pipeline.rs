@@ -5,7 +5,7 @@ mod shard;
 
 pub use shard::{draws, estimate, groups};
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use burn::tensor::{Tensor, TensorData};
@@ -15,7 +15,7 @@ use crate::config::{Bytes, Config};
 use crate::device;
 use crate::error::Error;
 use crate::evaluation::one_vs_two::{self, Predictions};
-use crate::evaluation::{Draws, LayerRsms, Options, Space};
+use crate::evaluation::{self, Draws, LayerRsms, Options, Space, Words};
 use crate::files::Unchanged;
 use crate::finish::{self, Comparison, Images, finish};
 use crate::nets::{self, Batch, Stage, StageSpec, Taps};
@@ -23,11 +23,11 @@ use crate::plan::{Classifier, Inputs, Model, Placement, Plan};
 use crate::progress::{Progress, Task};
 use crate::record::{Command, Network, Run, RunRecord, StageTiming, WordModel};
 use crate::results::ResultsDir;
-use crate::shards::Shards;
+use crate::shards::{self, Keys, Shards, Span};
 use crate::stats::scoring::Constant;
 use crate::stats::similarity::{self, SimilarityError};
 use crate::stats::two_vs_two;
-use crate::stimuli::{self, Manifest, PIXELS};
+use crate::stimuli::{self, Gallery, Manifest, PIXELS};
 use crate::weights::Parameters;
 
 /// A failure at a layer of a group of images.
@@ -84,13 +84,25 @@ pub enum PipelineError {
     },
 }
 
-/// Runs the experiment and writes its results; returns their directory. What `shards` hold is taken from them.
+/// What a run has beside its plan.
+#[derive(Default)]
+pub struct Beside<'a> {
+    /// What they hold is taken from them.
+    pub shards: Option<&'a Shards>,
+    /// Images that other networks take too.
+    pub gallery: Gallery,
+    /// Where the scores of all draws are kept, for families beyond the network.
+    pub scores: Option<PathBuf>,
+}
+
+/// Runs the experiment and writes its results; returns their directory.
 ///
 /// # Errors
 /// [`Error::Input`] if the directory is another's (see [`ResultsDir::claim`]) or shards are missing, [`Error::Failed`] while
 /// running, [`Error::Interrupted`] when asked to stop; finished layers are kept.
-pub fn run(plan: Plan, fresh: bool, shards: Option<&Shards>, progress: &Progress) -> Result<PathBuf, Error> {
+pub fn run(plan: Plan, fresh: bool, beside: &mut Beside, progress: &Progress) -> Result<PathBuf, Error> {
     let started = Instant::now();
+    let key = Keys::of(&plan).test;
     let Plan { config, model, weights, inputs, test, placement, checksums, unchanged, images } = plan;
     let Inputs { manifest, words, warnings, .. } = inputs;
     let directory = ResultsDir::new(config.out());
@@ -103,7 +115,7 @@ pub fn run(plan: Plan, fresh: bool, shards: Option<&Shards>, progress: &Progress
     damaged.iter().for_each(|damaged| progress.line(format!("warning: {damaged}")));
 
     let mut known = Draws::default();
-    if let Some(shards) = shards {
+    if let Some(shards) = beside.shards {
         known = shards.draws().map_err(Error::input)?;
         let groups = shards.groups(model.classifier.is_some(), &open).map_err(Error::input)?;
         checkpoint.take(groups).map_err(Error::failed)?;
@@ -117,7 +129,7 @@ pub fn run(plan: Plan, fresh: bool, shards: Option<&Shards>, progress: &Progress
         placement: &placement,
         progress,
     };
-    let stages = first_half.run(weights, &mut checkpoint)?;
+    let stages = first_half.run(weights, &mut checkpoint, &mut beside.gallery)?;
     let similarity_seconds = started.elapsed().as_secs_f64();
     let predictions: Option<Predictions> = (0..groups).map(|group| checkpoint.classes(group)).collect();
     let run = Run {
@@ -137,15 +149,18 @@ pub fn run(plan: Plan, fresh: bool, shards: Option<&Shards>, progress: &Progress
     };
     let Config { two_vs_two, inference, rsa, seed, .. } = &run.config;
     let alignment = finish::alignment(&run.config.measures, run.config.neighbours, &words);
+    let space = space(&model, &manifest, checkpoint.finish());
+    let options = finish::options(two_vs_two, *inference, *seed, test.draws, &rsa.methods, &placement.device);
+    let mut options = Options { known, ..options };
+    if let Some(path) = &beside.scores {
+        options.known = scores(path, &key, &space, &words, &options, progress)?;
+    }
     let comparison = Comparison {
-        space: space(&model, &manifest, checkpoint.finish()),
+        space,
         words,
         categories: manifest.categories.clone(),
         controls: test.controls,
-        options: Options {
-            known,
-            ..finish::options(two_vs_two, *inference, *seed, test.draws, &rsa.methods, &placement.device)
-        },
+        options,
         images: Some(Images {
             root: run.config.stimuli_root().to_path_buf(),
             manifest,
@@ -160,6 +175,31 @@ pub fn run(plan: Plan, fresh: bool, shards: Option<&Shards>, progress: &Progress
     record.seconds.similarity = Some(similarity_seconds);
     finish(&comparison, record, &directory, started, progress)?;
     Ok(directory.root().to_path_buf())
+}
+
+/// The scores of all draws: those known, those that an earlier run of the experiment kept, or drawn now; and kept.
+fn scores(
+    path: &Path,
+    key: &str,
+    space: &Space,
+    words: &[Words],
+    options: &Options,
+    progress: &Progress,
+) -> Result<Draws, Error> {
+    let span = Span { first: 0, last: options.permutations };
+    let known = &options.known;
+    if known.is_empty()
+        && let Ok(kept) = shards::read_draws(path, key, span)
+    {
+        return Ok(kept);
+    }
+    let scores = if known.is_empty() {
+        evaluation::draws(space, words, options, 0..options.permutations + 1, progress)?
+    } else {
+        known.clone()
+    };
+    shards::write_draws(path, key, span, &scores).map_err(Error::failed)?;
+    Ok(scores)
 }
 
 /// Opens what a directory keeps of an experiment, for so many of its groups.
@@ -203,7 +243,12 @@ struct FirstHalf<'a> {
 
 impl FirstHalf<'_> {
     /// Every RSM that is not there yet, group by group.
-    fn run(&self, weights: Parameters, checkpoint: &mut Checkpoint) -> Result<Vec<StageTiming>, Error> {
+    fn run(
+        &self,
+        weights: Parameters,
+        checkpoint: &mut Checkpoint,
+        gallery: &mut Gallery,
+    ) -> Result<Vec<StageTiming>, Error> {
         let unfinished: Vec<usize> = (0..self.manifest.groups.len())
             .filter(|&group| {
                 let answers = self.model.classifier.is_some() && checkpoint.classes(group).is_none();
@@ -224,12 +269,10 @@ impl FirstHalf<'_> {
         let concepts = self.manifest.concepts.len();
         let task = self.progress.task(per_image * (concepts * unfinished.len()) as u64);
         let mut timings = Vec::new();
-        let input = &self.model.input;
-        let decoded =
-            self.manifest.load(&unfinished, Some(self.sums), input.size, input.resize, input.crop_pct, concepts);
-        let mut decoded = decoded.map_err(Error::failed)?;
+        let shown = gallery.load(self.manifest, &unfinished, Some(self.sums), &self.model.input, concepts);
+        let mut shown = shown.map_err(Error::failed)?;
         for group in unfinished {
-            let rgb = decoded.by_ref().take(concepts).map(|rgb| {
+            let rgb = shown.by_ref().take(concepts).map(|rgb| {
                 self.progress.interrupt.check()?;
                 rgb.map_err(Error::failed)
             });

@@ -3,40 +3,44 @@
 //! Every user error appears here, before any work.
 
 mod arrival;
+mod common;
 mod controls;
 mod error;
 mod model;
 mod placement;
+mod sweep;
 mod words;
 
+pub use common::Seen;
 pub use controls::{GivenError, Own};
 pub use error::PlanError;
 pub use model::{Classifier, Model, Source, network};
 pub use placement::Placement;
+pub use sweep::{Outline, Plans, SweepError};
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-
-use rayon::prelude::*;
+use std::path::PathBuf;
 
 use crate::checksum::{self, sha256};
-use crate::config::{Config, ControlsConfig, check_measures, check_permutations, draws, twice};
+use crate::config::{Config, ControlsConfig, check_permutations, twice};
+use crate::device::{self, Selected};
 use crate::error::FileError;
 use crate::evaluation::Words;
 use crate::evaluation::controls::Controls;
 use crate::evaluation::one_vs_two::{Lexicon, OneVsTwo};
 use crate::files::Unchanged;
-use crate::images;
 use crate::matrices::Reading;
 use crate::names::{NAME, is_name};
 use crate::nets::Arrival;
 use crate::progress::Progress;
 use crate::record::Checksums;
 use crate::results::ResultsDir;
+use crate::stats::inference::Family;
 use crate::stats::permutation::Permutations;
 use crate::stimuli::Manifest;
-use crate::vectors;
 use crate::weights::Parameters;
+
+use common::{Common, words_files};
 
 /// Threads of the CPU that can be asked for.
 pub const MOST_THREADS: usize = 1024;
@@ -64,6 +68,7 @@ pub struct Plan {
 }
 
 /// What goes in beside the network.
+#[derive(Clone)]
 pub struct Inputs {
     /// The images.
     pub manifest: Manifest,
@@ -93,24 +98,62 @@ impl Plan {
     /// # Errors
     /// The first thing that is wrong with the user's input.
     pub fn new(config: Config, progress: &Progress) -> Result<Self, PlanError> {
+        Self::of_shard(config, &Seen::default(), progress)
+    }
+
+    /// The same for a shard: of the images that were `seen` when the experiment was cut, it looks at its own.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn of_shard(config: Config, seen: &Seen, progress: &Progress) -> Result<Self, PlanError> {
         check_values(&config)?;
-        check_files(&config)?;
-        let (model, mut weights) = Model::new(&config)?;
+        check_files(&config, |_| true)?;
         let mut manifest = Manifest::read(&config.stimuli.manifest)?;
-        model.classify(&config, &mut manifest)?;
-        check_out(&config, &model, &manifest)?;
-        let unchanged = Unchanged::of(&model.files)?;
-        let words_unchanged = Unchanged::of(&words_files(&config)?)?;
-        let images = check_images(&manifest)?;
-        let placement = Placement::new(&config, &model, manifest.concepts.len())?;
-        let arrival = arrival::arrival(&model, &mut weights, &manifest)?;
-        let (mut inputs, test) = read(&config, &model, manifest, progress)?;
+        let device = device::select(config.run.device)?;
+        let fitted = Fitted::new(&config, device, &manifest)?;
+        fitted.model.classify(&config, &mut manifest)?;
+        let common = Common::read(&config, &fitted.model.classes, manifest, seen, progress)?;
+        Self::of(config, fitted, common)
+    }
+
+    fn of(config: Config, fitted: Fitted, common: Common) -> Result<Self, PlanError> {
+        let Fitted { model, mut weights, placement, controls, unchanged } = fitted;
+        let Common { mut inputs, images, sums, draws, lexicon, one_vs_two } = common;
+        let arrival = arrival::arrival(&model, &mut weights, &inputs.manifest)?;
         inputs.arrival = arrival.as_ref().map(|(arrival, _)| *arrival);
         inputs.warnings.extend(arrival.and_then(|(_, doubt)| doubt));
         inputs.warnings.extend(weights.notes());
-        let checksums = checksums(&config, &model, &inputs.manifest, checksum::of_parts(&images), &placement)?;
-        words_unchanged.check()?;
+        let checksums = checksums(&config, &model, &inputs.manifest, &images, sums, &placement)?;
+        let test = Test { draws, lexicon, one_vs_two, controls };
         Ok(Self { config, model, weights, inputs, test, placement, checksums, unchanged, images })
+    }
+}
+
+/// The part of a plan that is the network's own.
+struct Fitted {
+    model: Model,
+    weights: Parameters,
+    placement: Placement,
+    controls: Controls,
+    unchanged: Unchanged,
+}
+
+impl Fitted {
+    fn new(config: &Config, device: Selected, manifest: &Manifest) -> Result<Self, PlanError> {
+        let (model, weights) = Model::new(config)?;
+        check_out(config, &model, manifest)?;
+        let unchanged = Unchanged::of(&model.files)?;
+        let placement = Placement::new(config, device, &model, manifest.concepts.len())?;
+        let own = Own {
+            layers: model.layers.iter().map(|layer| layer.name.as_str()).collect(),
+            words: config.words.iter().map(|words| words.name.as_str()).collect(),
+            categories: manifest.categories.as_deref(),
+            concepts: &manifest.concepts,
+            by_name: true,
+            groups: manifest.groups.len(),
+        };
+        let controls = own.controls(&config.controls, &Reading::default())?;
+        Ok(Self { model, weights, placement, controls, unchanged })
     }
 }
 
@@ -127,14 +170,22 @@ fn check_values(config: &Config) -> Result<(), PlanError> {
         let found = format!("{method} twice");
         return Err(PlanError::Value { key: "rsa.methods", expected: "each method once", found });
     }
+    if let (Family::Networks, Some(stop)) = (config.inference.family, config.two_vs_two.stop_after) {
+        // Where one network stops, another may need what it would have drawn.
+        return Err(PlanError::Value {
+            key: "two_vs_two.stop_after",
+            expected: "none beside inference.family = \"networks\", which needs every draw of every network",
+            found: stop.to_string(),
+        });
+    }
     check_permutations(config.two_vs_two.permutations).map_err(PlanError::TwoVsTwo)?;
     let one_vs_two = config.one_vs_two.as_ref().and_then(|section| section.permutations);
     check_permutations(one_vs_two.unwrap_or_default()).map_err(PlanError::OneVsTwo)
 }
 
-/// Every file that the configuration names is there; all that are not are said at once.
-fn check_files(config: &Config) -> Result<(), PlanError> {
-    let gone = config.inputs().filter(|(_, path)| matches!(path.try_exists(), Ok(false)));
+/// Every file of these keys is there; all that are not are said at once.
+fn check_files(config: &Config, of: impl Fn(&str) -> bool) -> Result<(), PlanError> {
+    let gone = config.inputs().filter(|(key, path)| of(key) && matches!(path.try_exists(), Ok(false)));
     let gone: Vec<_> = gone.map(|(key, path)| (key, path.to_path_buf())).collect();
     if gone.is_empty() { Ok(()) } else { Err(PlanError::Missing(gone)) }
 }
@@ -150,80 +201,17 @@ fn check_out(config: &Config, model: &Model, manifest: &Manifest) -> Result<(), 
     Ok(ResultsDir::new(config.out()).check(inputs)?)
 }
 
-/// The files of all word models.
-fn words_files(config: &Config) -> Result<Vec<PathBuf>, PlanError> {
-    let files = config.words.iter().map(|words| vectors::files(&words.file)).collect::<Result<Vec<_>, _>>()?;
-    Ok(files.concat())
-}
-
-/// The words, and what is tested with them.
-fn read(config: &Config, model: &Model, manifest: Manifest, progress: &Progress) -> Result<(Inputs, Test), PlanError> {
-    let concepts = manifest.concepts.len();
-    config.two_vs_two.check(concepts).map_err(PlanError::TwoVsTwo)?;
-    config.inference.check(config.two_vs_two.bootstrap, manifest.groups.len()).map_err(PlanError::Inference)?;
-    check_measures(&config.measures, config.neighbours, concepts).map_err(|error| PlanError::Value {
-        key: error.option,
-        expected: error.expected,
-        found: error.found,
-    })?;
-    let strata = config.two_vs_two.strata(manifest.categories.as_deref());
-    if config.two_vs_two.within_categories && strata.is_none() {
-        return Err(PlanError::NoCategories(config.stimuli.manifest.clone()));
-    }
-    let draws = draws(config.seed, concepts, strata.as_deref());
-    let others = words::other_classes(config, &model.classes, &manifest)?;
-    let mut warnings = manifest.doubts();
-    warnings.extend(config.two_vs_two.doubt(manifest.categories.as_deref()));
-    warnings.extend(config.inference.doubt(manifest.groups.len()));
-    let models = words::read(config, &manifest, &others, progress, &mut warnings)?;
-    let (lexicon, one_vs_two) = match &config.one_vs_two {
-        None => (Lexicon::of_manifest(&manifest, &model.classes), None),
-        Some(section) => {
-            let (lexicon, test) =
-                words::one_vs_two(config, section, (&manifest, &model.classes), &models, &others, strata)?;
-            (lexicon, Some(test))
-        }
-    };
-    let words: Vec<Words> = models.into_iter().map(|model| model.words).collect();
-    let own = Own {
-        layers: model.layers.iter().map(|layer| layer.name.as_str()).collect(),
-        words: words.iter().map(|model| model.name.as_str()).collect(),
-        categories: manifest.categories.as_deref(),
-        concepts: &manifest.concepts,
-        by_name: true,
-        groups: manifest.groups.len(),
-    };
-    let controls = own.controls(&config.controls, &Reading::default())?;
-    Ok((Inputs { manifest, words, arrival: None, warnings }, Test { draws, lexicon, one_vs_two, controls }))
-}
-
-/// Every image there and of a known format; their checksums, group by group.
-fn check_images(manifest: &Manifest) -> Result<Vec<String>, PlanError> {
-    manifest
-        .stimuli
-        .par_iter()
-        .enumerate()
-        .flat_map(|(group, stimuli)| stimuli.par_iter().enumerate().map(move |(concept, s)| (group, concept, s)))
-        .map(|(group, concept, stimulus)| {
-            images::check(&stimulus.path).map_err(|source| PlanError::Image {
-                concept: manifest.concepts[concept].clone(),
-                group: manifest.groups[group].clone(),
-                source: Box::new(source),
-            })?;
-            Ok(sha256(&stimulus.path)?)
-        })
-        .collect()
-}
-
-/// The checksums of weights and words; from them, those of the images and what else decides an RSM, the experiment's.
+/// The checksum of the weights; from it, those of the images and what else decides an RSM, the experiment's.
 fn checksums(
     config: &Config,
     model: &Model,
     manifest: &Manifest,
-    images: String,
+    images: &[String],
+    words: Vec<String>,
     placement: &Placement,
 ) -> Result<Checksums, PlanError> {
     let weights = if model.files.is_empty() { None } else { Some(checksum::of_files(&model.files)?) };
+    let images = checksum::of_parts(images);
     let similarity = checksum::of_parts(&[
         env!("CARGO_PKG_VERSION"),
         &model.network.name,
@@ -234,8 +222,6 @@ fn checksums(
         &images,
         &placement.device.key(),
     ]);
-    let word_sum = |file: &Path| -> Result<_, PlanError> { Ok(checksum::of_files(&vectors::files(file)?)?) };
-    let words = config.words.par_iter().map(|words| word_sum(&words.file)).collect::<Result<_, _>>()?;
     let classes = config.network.classes.as_deref().map(sha256).transpose()?;
     let controls = control_sums(&config.controls)?;
     Ok(Checksums { weights, words, images, similarity, classes, controls })

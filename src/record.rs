@@ -141,7 +141,7 @@ pub struct Memory {
 }
 
 /// SHA-256 of the files that went into a run.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Checksums {
     /// The weights, if any; over the checksums of their files where there are several.
     pub weights: Option<String>,

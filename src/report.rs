@@ -26,6 +26,7 @@ mod layers;
 mod matched;
 mod material;
 mod names;
+mod networks;
 mod notes;
 mod one_vs_two;
 mod partition;
@@ -47,6 +48,7 @@ pub use compare::{Overlay, write_comparison};
 pub use curves::{SIGNIFICANT, distinct};
 pub use error::{DrawError, ReportError};
 pub use material::Material;
+pub use networks::OfNetworks;
 
 /// One kind of figure.
 pub struct Figure {
@@ -100,6 +102,17 @@ pub fn write_figures(results: &Results, directory: &Path) -> Result<Vec<PathBuf>
         .collect();
     let mut paths = file::write(&drawings, directory)?;
     paths.push(html::write(&material, &drawings)?);
+    Ok(paths)
+}
+
+/// Draws the figures of a sweep into `<directory>/figures` and writes its page; returns the files written.
+///
+/// # Errors
+/// A file that cannot be written.
+pub fn write_networks(of: &OfNetworks, directory: &Path) -> Result<Vec<PathBuf>, ReportError> {
+    let drawings = of.drawings();
+    let mut paths = file::write(&drawings, directory)?;
+    paths.push(html::write_networks(of, &drawings, directory)?);
     Ok(paths)
 }
 

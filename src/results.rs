@@ -6,14 +6,17 @@
 mod claim;
 mod directory;
 mod ledger;
+mod networks;
 mod rows;
 mod table;
 
-pub use claim::{Claim, ClaimError, check_files};
+pub use claim::{Claim, ClaimError, SWEEP, check_files};
 #[cfg(test)]
 pub(crate) use directory::FIGURES;
 pub use directory::{CONCEPTS, ResultsDir, SCALES, figure_name};
 pub use ledger::Ledger;
+pub(crate) use networks::NETWORKS;
+pub use networks::NetworkRow;
 pub use rows::{
     AccuracyRow, ComparisonRow, ConceptRow, ConfusedRow, ControlRow, GroupRow, IntervalRow, LayersRow, LostRow,
     MeasureRow, MisclassifiedRow, OneVsTwoRow, PartitionRow, PredictionRow, Results, RsaRow, StimulusRow, WithinRow,

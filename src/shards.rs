@@ -20,13 +20,15 @@ mod draws;
 use std::path::{Path, PathBuf};
 
 pub use cut::{Cut, Estimate, Size, Span, quoted};
-pub use draws::DrawsError;
+pub use draws::{DrawsError, read as read_draws, write as write_draws};
 
 use crate::checkpoint::{Checkpoint, Opened};
 use crate::checksum;
+use crate::config::Config;
 use crate::error::FileError;
 use crate::evaluation::Draws;
-use crate::plan::Plan;
+use crate::plan::{Plan, Seen};
+use crate::record::{Checksums, Run};
 use crate::results::{Ledger, ResultsDir, SCALES, write_json};
 
 /// What stands in the way of a shard or of their merge.
@@ -101,15 +103,24 @@ pub struct Keys {
 impl Keys {
     /// The keys of a plan.
     pub fn of(plan: &Plan) -> Self {
-        let similarity = plan.checksums.similarity.clone();
-        let mut tested = plan.config.clone();
-        // Where it runs and how long it draws changes no score; the files' contents are in the checksums.
+        let layers: Vec<&str> = plan.model.layers.iter().map(|layer| layer.name.as_str()).collect();
+        Self::new(&plan.config, &layers, &plan.checksums)
+    }
+
+    /// The keys of the plan that a finished run of these layers had.
+    pub fn of_run(run: &Run, layers: &[&str]) -> Self {
+        Self::new(&run.config, layers, &run.checksums)
+    }
+
+    fn new(config: &Config, layers: &[&str], checksums: &Checksums) -> Self {
+        let similarity = checksums.similarity.clone();
+        let mut tested = config.clone();
+        // Where it runs, how long it draws and what it is called changes no score; the files' contents are in the checksums.
         tested.run = crate::config::RunConfig::default();
+        tested.network.label = None;
         tested.paths_mut().for_each(|path| *path = PathBuf::new());
         let config = serde_json::to_string(&tested).expect("a configuration is JSON");
-        let layers: Vec<&str> = plan.model.layers.iter().map(|layer| layer.name.as_str()).collect();
-        let test =
-            checksum::of_parts(&[similarity.clone(), config, layers.join("\n"), plan.checksums.words.join("\n")]);
+        let test = checksum::of_parts(&[similarity.clone(), config, layers.join("\n"), checksums.words.join("\n")]);
         Self { similarity, test }
     }
 }
@@ -179,6 +190,13 @@ impl Shards {
         let place = place(out);
         let cut = Cut::read(&place.join(cut::LIST))?;
         Ok(Self { place, cut })
+    }
+
+    /// The images as they were when the experiment was cut, for a plan that looks at those of a shard's groups again; at none
+    /// for a shard of draws, which reads matrices.
+    pub fn seen(&self, groups: Option<Span>) -> Seen {
+        let groups = groups.map_or(0..0, |span| span.first.saturating_sub(1) as usize..span.last as usize);
+        Seen { sums: self.cut.images.clone(), groups }
     }
 
     /// How the experiment is cut.

@@ -1,5 +1,7 @@
 //! The stimuli: a manifest of images, dealt into groups, and their way to the device.
 
+mod gallery;
+
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -15,6 +17,8 @@ use crate::imagenet::CLASSES;
 use crate::images::{self, ImageError, Resize};
 use crate::names::{NAME, is_name};
 use crate::nets::Input;
+
+pub use gallery::{Gallery, Shown};
 
 /// Concepts that the 2 vs. 2 test needs: it correlates rows without two columns, and two values always correlate by 1.
 const FEWEST_CONCEPTS: usize = 5;
@@ -123,15 +127,38 @@ impl Manifest {
         crop_pct: f64,
         ahead: usize,
     ) -> Result<Loader, StimuliError> {
-        let jobs = groups.iter().flat_map(|&group| {
-            self.stimuli[group].iter().zip(&self.concepts).enumerate().map(move |(n, (stimulus, concept))| Job {
-                path: stimulus.path.clone(),
-                sum: sums.map(|sums| sums[group * self.concepts.len() + n].clone()),
-                concept: concept.clone(),
+        let places: Vec<usize> = groups.iter().flat_map(|&group| self.places(group)).collect();
+        self.load_places(&places, sums, size, resize, crop_pct, ahead)
+    }
+
+    /// The same of single images, by their places group by group.
+    ///
+    /// # Errors
+    /// [`StimuliError::Thread`]
+    pub fn load_places(
+        &self,
+        places: &[usize],
+        sums: Option<&[String]>,
+        size: usize,
+        resize: Resize,
+        crop_pct: f64,
+        ahead: usize,
+    ) -> Result<Loader, StimuliError> {
+        let job = |&place: &usize| {
+            let (group, concept) = (place / self.concepts.len(), place % self.concepts.len());
+            Job {
+                path: self.stimuli[group][concept].path.clone(),
+                sum: sums.map(|sums| sums[place].clone()),
+                concept: self.concepts[concept].clone(),
                 group: self.groups[group].clone(),
-            })
-        });
-        Loader::start(jobs.collect(), size, resize, crop_pct, ahead)
+            }
+        };
+        Loader::start(places.iter().map(job).collect(), size, resize, crop_pct, ahead)
+    }
+
+    /// The places of a group's images.
+    fn places(&self, group: usize) -> std::ops::Range<usize> {
+        group * self.concepts.len()..(group + 1) * self.concepts.len()
     }
 }
 

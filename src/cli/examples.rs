@@ -22,6 +22,7 @@ pub(super) const RUN: &str = "\
 Examples:
   semgpu run vgg16.toml --dry-run
   semgpu run vgg16.toml --device gpu --out results/first
+  semgpu run configs/sweep.toml            several networks, one table and figure of all
   semgpu run vgg16.toml --set two_vs_two.permutations=10000 --set network.layers='[\"fc1\", \"fc2\"]'";
 
 pub(super) const CONCEPTS: &str = "\

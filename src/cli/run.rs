@@ -5,16 +5,16 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::config::{Bytes, Config};
+use crate::config::{Asked, Bytes, Config, Written};
 use crate::device::Choice;
 use crate::error::{Error, FileError};
-use crate::pipeline;
-use crate::plan::Plan;
+use crate::pipeline::{self, Beside};
+use crate::plan::{Inputs, Plan};
 use crate::progress::Progress;
 use crate::results::ResultsDir;
 use crate::wording::{counted, grouped};
 
-use super::{print, threads, use_threads};
+use super::{print, sweep, threads, use_threads};
 
 #[derive(Args)]
 pub(super) struct Run {
@@ -52,11 +52,11 @@ pub(super) struct Experiment {
 }
 
 impl Experiment {
-    /// The configuration of a file, overridden.
-    pub(super) fn config(&self, path: &Path) -> Result<Config, Error> {
-        let mut config = Config::read(path, &self.set).map_err(Error::input)?;
-        config.run.device = self.device.unwrap_or(config.run.device);
-        place(config, self.out.clone(), self.threads)
+    /// What a file asks for, overridden.
+    pub(super) fn asked(&self, path: &Path) -> Result<Asked, Error> {
+        let mut written = Written::from_file(path, &self.set).map_err(Error::input)?;
+        written.run.device = self.device.unwrap_or(written.run.device);
+        place(written, self.out.clone(), self.threads)?.asked(path).map_err(Error::input)
     }
 
     /// The same as words of a command line.
@@ -71,7 +71,11 @@ impl Experiment {
 }
 
 /// Where results go and on how many threads.
-pub(super) fn place(mut config: Config, out: Option<PathBuf>, threads: Option<NonZeroUsize>) -> Result<Config, Error> {
+pub(super) fn place<N>(
+    mut config: Config<N>,
+    out: Option<PathBuf>,
+    threads: Option<NonZeroUsize>,
+) -> Result<Config<N>, Error> {
     if let Some(out) = out {
         config.run.out = Some(std::path::absolute(&out).map_err(FileError::at(out)).map_err(Error::input)?);
     }
@@ -82,7 +86,10 @@ pub(super) fn place(mut config: Config, out: Option<PathBuf>, threads: Option<No
 
 pub(super) fn run(arguments: Run, progress: &Progress) -> Result<(), Error> {
     let Run { file, config, experiment, fresh, dry_run } = arguments;
-    carry_out(experiment.config(&file.or(config).unwrap_or_default())?, fresh, dry_run, progress)
+    match experiment.asked(&file.or(config).unwrap_or_default())? {
+        Asked::One(config) => carry_out(*config, fresh, dry_run, progress),
+        Asked::Many(sweep) => sweep::carry_out(*sweep, fresh, dry_run, progress),
+    }
 }
 
 /// Runs an experiment; the last line says where its page lies.
@@ -97,7 +104,7 @@ pub(super) fn carry_out(config: Config, fresh: bool, dry_run: bool, progress: &P
         }
         return Ok(());
     }
-    let out = pipeline::run(plan, fresh, None, progress)?;
+    let out = pipeline::run(plan, fresh, &mut Beside::default(), progress)?;
     note.iter().for_each(|note| progress.line(format!("note: {note}")));
     print_page(&out);
     Ok(())
@@ -140,14 +147,7 @@ pub(super) fn describe(plan: &Plan, progress: &Progress) {
     });
     progress
         .line(format!("input     {}: bytes arrive as {least:.3} to {most:.3}{arrival}", model.input.preprocess.name()));
-    for words in &inputs.words {
-        progress.line(format!("words     {} ({} per word)", words.name, counted(words.dimensions, "value")));
-    }
-    progress.line(format!(
-        "test      {}, {}",
-        counted(concepts * (concepts - 1) / 2, "pair"),
-        counted(config.two_vs_two.permutations, "permutation")
-    ));
+    describe_tests(config, inputs, progress);
     if let Some(one_vs_two) = &test.one_vs_two {
         progress.line(format!(
             "mistakes  1 vs. 2 test, {} of classes ({}), {}",
@@ -165,7 +165,22 @@ pub(super) fn describe(plan: &Plan, progress: &Progress) {
         Bytes(memory.budget),
         grouped(placement.batch)
     ));
-    for warning in &inputs.warnings {
-        progress.line(format!("warning: {warning}"));
+    warn(inputs, progress);
+}
+
+/// The words, and what is tested.
+pub(super) fn describe_tests(config: &Config, inputs: &Inputs, progress: &Progress) {
+    let concepts = inputs.manifest.concepts.len();
+    for words in &inputs.words {
+        progress.line(format!("words     {} ({} per word)", words.name, counted(words.dimensions, "value")));
     }
+    progress.line(format!(
+        "test      {}, {}",
+        counted(concepts * (concepts - 1) / 2, "pair"),
+        counted(config.two_vs_two.permutations, "permutation")
+    ));
+}
+
+pub(super) fn warn(inputs: &Inputs, progress: &Progress) {
+    inputs.warnings.iter().for_each(|warning| progress.line(format!("warning: {warning}")));
 }

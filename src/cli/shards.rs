@@ -5,22 +5,23 @@ use std::time::Instant;
 
 use clap::Args;
 
+use crate::config::{Asked, Member};
 use crate::error::Error;
-use crate::pipeline;
-use crate::plan::Plan;
+use crate::pipeline::{self, Beside};
+use crate::plan::{Plan, Plans};
 use crate::progress::Progress;
 use crate::results::write_lines;
 use crate::shards::{Cut, Keys, Shards, Size, Span, State, quoted};
 
 use super::run::{Experiment, describe, print_page};
-use super::{print, print_json};
+use super::{print, print_json, sweep};
 
 /// Most jobs that clusters take of one user; Slurm's default for an array.
 const MOST_JOBS: usize = 1000;
 
 #[derive(Args)]
 pub(super) struct Cutting {
-    /// The experiments, a configuration file each
+    /// The experiments, a configuration file each; of a sweep, every network is cut
     #[arg(required = true, value_name = "CONFIG")]
     configs: Vec<PathBuf>,
     #[command(flatten)]
@@ -48,6 +49,9 @@ pub(super) struct Shard {
     config: PathBuf,
     #[command(flatten)]
     experiment: Experiment,
+    /// Of a sweep, the network's label
+    #[arg(long, value_name = "LABEL")]
+    network: Option<String>,
     /// The groups of images, as cut: 2-3
     #[arg(long, value_name = "FIRST-LAST", required_unless_present = "draws", conflicts_with = "draws")]
     groups: Option<Span>,
@@ -62,6 +66,9 @@ pub(super) struct Merge {
     config: PathBuf,
     #[command(flatten)]
     experiment: Experiment,
+    /// Of a sweep, the network's label; without, all networks and then the tables of all
+    #[arg(long, value_name = "LABEL")]
+    network: Option<String>,
     /// Removes what semgpu wrote into the results directory before
     #[arg(long)]
     fresh: bool,
@@ -84,33 +91,38 @@ fn seconds(text: &str) -> Result<f64, String> {
     seconds.ok_or_else(|| "expected seconds, like 0.25".to_string())
 }
 
+/// Lines of groups.txt, draws.txt and merge.txt.
+type Tables = [Vec<String>; 3];
+
 /// Checks every experiment, cuts it, and writes the tables of commands.
 pub(super) fn cut(arguments: Cutting, called: &Path, progress: &Progress) -> Result<(), Error> {
-    let mut tables = [Vec::new(), Vec::new(), Vec::new()];
+    let mut tables = Tables::default();
     for path in &arguments.configs {
         let started = Instant::now();
-        let plan = Plan::new(arguments.experiment.config(path)?, progress).map_err(Error::input)?;
-        let planned = started.elapsed().as_secs_f64();
-        describe(&plan, progress);
-        let (out, keys) = (plan.config.out(), Keys::of(&plan));
-        let (groups, permutations) = (plan.inputs.manifest.groups.len(), plan.config.most_permutations());
-        let matrices = plan.model.layers.len() + usize::from(plan.model.classifier.is_some());
-        let told = (arguments.seconds_per_group, arguments.seconds_per_draw);
-        let estimate = pipeline::estimate(plan, planned, told, progress)?;
-        let command = command(called, &arguments.experiment, path)?;
-        let cut = Cut::new(keys, command, matrices, (groups, permutations), estimate, arguments.size);
-        progress.line(format!(
-            "cut       {} shards of groups (a group {:.1} s), {} of draws (a draw {:.4} s), {:.1} s to start each",
-            cut.groups.len(),
-            cut.estimate.group,
-            cut.draws.len(),
-            cut.estimate.draw,
-            cut.estimate.start
-        ));
-        let shards = Shards::create(&out, cut, arguments.fresh).map_err(Error::input)?;
-        let cut = shards.cut();
-        let commands = [cut.groups_commands(), cut.draws_commands(), vec![cut.merge_command()]];
-        tables.iter_mut().zip(commands).for_each(|(table, commands)| table.extend(commands));
+        match arguments.experiment.asked(path)? {
+            Asked::One(config) => {
+                let plan = Plan::new(*config, progress).map_err(Error::input)?;
+                describe(&plan, progress);
+                let planned = started.elapsed().as_secs_f64();
+                cut_one((&arguments, called), (path, None), plan, planned, &mut tables, progress)?;
+            }
+            Asked::Many(sweep) => {
+                let plans = Plans::new(*sweep, progress).map_err(Error::input)?;
+                sweep::describe(&plans, progress);
+                crate::sweep::announce(&plans.sweep)?;
+                // A shard reads what networks share for itself.
+                let started = Instant::now();
+                drop(Plan::new(plans.sweep.members[0].config.clone(), progress).map_err(Error::input)?);
+                let shared = started.elapsed().as_secs_f64();
+                for (n, member) in plans.sweep.members.iter().enumerate() {
+                    let started = Instant::now();
+                    let plan = plans.plan(n).map_err(Error::input)?;
+                    let planned = shared + started.elapsed().as_secs_f64();
+                    progress.line(format!("network {} of {}  {}", n + 1, plans.sweep.members.len(), member.label));
+                    cut_one((&arguments, called), (path, Some(&member.label)), plan, planned, &mut tables, progress)?;
+                }
+            }
+        }
     }
     std::fs::create_dir_all(&arguments.tables).map_err(Error::failed)?;
     for (name, commands) in ["groups.txt", "draws.txt", "merge.txt"].iter().zip(&tables) {
@@ -125,20 +137,57 @@ pub(super) fn cut(arguments: Cutting, called: &Path, progress: &Progress) -> Res
     Ok(())
 }
 
+/// Cuts an experiment that took `planned` seconds to plan.
+fn cut_one(
+    (arguments, called): (&Cutting, &Path),
+    (path, network): (&Path, Option<&str>),
+    plan: Plan,
+    planned: f64,
+    tables: &mut Tables,
+    progress: &Progress,
+) -> Result<(), Error> {
+    let (out, keys, images) = (plan.config.out(), Keys::of(&plan), plan.images.clone());
+    let (groups, permutations) = (plan.inputs.manifest.groups.len(), plan.config.most_permutations());
+    let matrices = plan.model.layers.len() + usize::from(plan.model.classifier.is_some());
+    let told = (arguments.seconds_per_group, arguments.seconds_per_draw);
+    let estimate = pipeline::estimate(plan, planned, told, progress)?;
+    let command = command(called, &arguments.experiment, path, network)?;
+    let cut = Cut::new(keys, command, matrices, images, (groups, permutations), estimate, arguments.size);
+    progress.line(format!(
+        "cut       {} shards of groups (a group {:.1} s), {} of draws (a draw {:.4} s), {:.1} s to start each",
+        cut.groups.len(),
+        cut.estimate.group,
+        cut.draws.len(),
+        cut.estimate.draw,
+        cut.estimate.start
+    ));
+    let shards = Shards::create(&out, cut, arguments.fresh).map_err(Error::input)?;
+    let cut = shards.cut();
+    let commands = [cut.groups_commands(), cut.draws_commands(), vec![cut.merge_command()]];
+    tables.iter_mut().zip(commands).for_each(|(table, commands)| table.extend(commands));
+    Ok(())
+}
+
 /// What every command of an experiment says, of the program as it was called: `{}` stands for `shard` or `merge`.
-fn command(called: &Path, experiment: &Experiment, config: &Path) -> Result<String, Error> {
+fn command(called: &Path, experiment: &Experiment, config: &Path, network: Option<&str>) -> Result<String, Error> {
     let here = |path: PathBuf| std::path::absolute(path).map_err(Error::input);
     // A name alone is found on every machine's PATH, as it was here.
     let program = if called.components().count() > 1 { here(called.into())? } else { called.into() };
     let mut words = vec![quoted(&program.display().to_string()), "{}".to_string()];
     words.push(quoted(&here(config.into())?.display().to_string()));
     words.extend(experiment.words().iter().map(|word| quoted(word)));
+    words.extend(network.iter().flat_map(|label| ["--network".to_string(), quoted(label)]));
     Ok(words.join(" "))
 }
 
 /// Computes one shard.
 pub(super) fn shard(arguments: Shard, progress: &Progress) -> Result<(), Error> {
-    let plan = Plan::new(arguments.experiment.config(&arguments.config)?, progress).map_err(Error::input)?;
+    let asked = arguments.experiment.asked(&arguments.config)?;
+    let (Member { config, .. }, _) =
+        asked.network(&arguments.config, arguments.network.as_deref()).map_err(Error::input)?;
+    // What others look at was looked at when the experiment was cut.
+    let seen = Shards::at(&config.out()).map_err(Error::input)?.seen(arguments.groups);
+    let plan = Plan::of_shard(config, &seen, progress).map_err(Error::input)?;
     let shards = Shards::of(&plan).map_err(Error::input)?;
     match (arguments.groups, arguments.draws) {
         (Some(groups), _) => pipeline::groups(plan, &shards, groups, progress),
@@ -149,9 +198,25 @@ pub(super) fn shard(arguments: Shard, progress: &Progress) -> Result<(), Error> 
 
 /// Puts all shards together into the results directory.
 pub(super) fn merge(arguments: Merge, progress: &Progress) -> Result<(), Error> {
-    let plan = Plan::new(arguments.experiment.config(&arguments.config)?, progress).map_err(Error::input)?;
-    let shards = Shards::of(&plan).map_err(Error::input)?;
-    let out = pipeline::run(plan, arguments.fresh, Some(&shards), progress)?;
+    let Merge { config: path, experiment, network, fresh } = arguments;
+    let out = match (experiment.asked(&path)?, &network) {
+        (Asked::Many(sweep), None) => {
+            let plans = Plans::new(*sweep, progress).map_err(Error::input)?;
+            crate::sweep::merge_all(&plans, fresh, progress)?
+        }
+        (asked, network) => {
+            let (Member { label, config }, sweep) = asked.network(&path, network.as_deref()).map_err(Error::input)?;
+            let plan = Plan::new(config, progress).map_err(Error::input)?;
+            match sweep {
+                Some(sweep) => crate::sweep::merge(&sweep, &label, plan, fresh, progress)?,
+                None => {
+                    let shards = Shards::of(&plan).map_err(Error::input)?;
+                    let mut beside = Beside { shards: Some(&shards), ..Beside::default() };
+                    pipeline::run(plan, fresh, &mut beside, progress)?
+                }
+            }
+        }
+    };
     print_page(&out);
     Ok(())
 }
@@ -160,19 +225,28 @@ pub(super) fn merge(arguments: Merge, progress: &Progress) -> Result<(), Error> 
 pub(super) fn status(arguments: Status) -> Result<(), Error> {
     let mut rows = Vec::new();
     for path in &arguments.configs {
-        let out = arguments.experiment.config(path)?.out();
-        let shards = Shards::at(&out).map_err(Error::input)?;
-        for (kind, states) in [("groups", shards.groups_states()), ("draws", shards.draws_states())] {
-            let done = states.iter().filter(|(_, state)| *state == State::Done).count();
-            if arguments.json {
-                let states = states.iter().map(|(span, state)| (span.to_string(), state.to_string()));
-                let states: std::collections::BTreeMap<_, _> = states.collect();
-                rows.push(serde_json::json!({"config": path, "kind": kind, "done": done, "shards": states}));
-                continue;
+        let networks = match arguments.experiment.asked(path)? {
+            Asked::One(config) => vec![(None, *config)],
+            Asked::Many(sweep) => {
+                sweep.members.into_iter().map(|Member { label, config }| (Some(label), config)).collect()
             }
-            print(&format!("{}  {kind}: {done} of {} shards done", path.display(), states.len()));
-            for (span, state) in states.iter().filter(|(_, state)| matches!(state, State::Part(..))) {
-                print(&format!("  {kind} {span}: {state}"));
+        };
+        for (network, config) in networks {
+            let shards = Shards::at(&config.out()).map_err(Error::input)?;
+            let name = network.as_ref().map_or_else(String::new, |label| format!("  {label}"));
+            for (kind, states) in [("groups", shards.groups_states()), ("draws", shards.draws_states())] {
+                let done = states.iter().filter(|(_, state)| *state == State::Done).count();
+                if arguments.json {
+                    let states = states.iter().map(|(span, state)| (span.to_string(), state.to_string()));
+                    let states: std::collections::BTreeMap<_, _> = states.collect();
+                    let row = serde_json::json!({"config": path, "network": network, "kind": kind, "done": done, "shards": states});
+                    rows.push(row);
+                    continue;
+                }
+                print(&format!("{}{name}  {kind}: {done} of {} shards done", path.display(), states.len()));
+                for (span, state) in states.iter().filter(|(_, state)| matches!(state, State::Part(..))) {
+                    print(&format!("  {kind} {span}: {state}"));
+                }
             }
         }
     }

@@ -62,7 +62,8 @@ impl Default for TestOptions {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Args, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct InferenceOptions {
-    /// What the family-wise p covers: layers (of each word model), or words (the layers of all word models).
+    /// What the family-wise p covers: layers (of each word model), words (the layers of all word models), or networks (those of
+    /// all networks of a sweep).
     #[arg(long, default_value = "layers", value_parser = named::<Family>)]
     pub family: Family,
     /// Which values speak against the null: upper (high ones), lower, or two (far from the null's mean on either side).

@@ -3,7 +3,7 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::Value;
 
-use super::Config;
+use super::Written;
 use crate::images::Resize;
 use crate::nets::Preprocess;
 
@@ -15,9 +15,10 @@ use crate::nets::Preprocess;
 /// assert_eq!(schema["additionalProperties"], false);
 /// ```
 pub fn json_schema() -> Value {
-    let mut schema = schemars::schema_for!(Config);
+    let mut schema = schemars::schema_for!(Written);
     schema.insert("title".to_string(), "A configuration of semgpu".into());
-    schema.insert("description".to_string(), "One experiment: a network, stimuli, word models, tests.".into());
+    schema
+        .insert("description".to_string(), "One experiment: a network or several, stimuli, word models, tests.".into());
     schema.to_value()
 }
 

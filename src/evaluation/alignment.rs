@@ -233,7 +233,7 @@ fn of_measure(
     };
     // The declared family: the images' layers against one layer of the words, or everything.
     let declared: Vec<Inference> = match options.family {
-        Family::Words => infer(&tested.iter().flatten().collect::<Vec<_>>()),
+        Family::Words | Family::Networks => infer(&tested.iter().flatten().collect::<Vec<_>>()),
         Family::Layers => {
             let layers = tested.iter().flat_map(|pairs| pairs.chunk_by(|a, b| a.words == b.words));
             layers.flat_map(|layer| infer(&layer.iter().collect::<Vec<_>>())).collect()

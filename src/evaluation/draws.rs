@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use super::two_vs_two::TWO_VS_TWO;
 use crate::stats::Progress;
 use crate::stats::inference::Statistic;
 
@@ -16,6 +17,11 @@ impl Draws {
     /// Scores by family.
     pub fn new(families: BTreeMap<String, Vec<Vec<i64>>>) -> Self {
         Self { families }
+    }
+
+    /// Whether nothing is known.
+    pub fn is_empty(&self) -> bool {
+        self.families.is_empty()
     }
 
     /// The families by name.
@@ -47,6 +53,11 @@ impl Draws {
             assert_eq!(known.len(), members.len(), "{name}: the members of the draws before");
             known.iter_mut().zip(members).for_each(|(known, more)| known.extend(more));
         }
+    }
+
+    /// The scores of the 2 vs. 2 test for a word model, `[layers][draws]`.
+    pub fn two_vs_two(&self, words: &str) -> Option<&[Vec<i64>]> {
+        self.families.get(&family(TWO_VS_TWO, words)).map(Vec::as_slice)
     }
 
     /// The scores of a measure for a word model from draw 0 on stand in for the statistic's own, as far as they go.

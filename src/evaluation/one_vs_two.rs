@@ -17,6 +17,7 @@ use crate::stimuli::{Manifest, Stimulus};
 
 /// Which word stands for a class: its concept in the manifest, and for other classes a word of their own that every word
 /// model has.
+#[derive(Clone)]
 pub struct Lexicon {
     /// The concepts in the manifest's order, then the words of other classes.
     pub words: Vec<String>,
@@ -50,6 +51,7 @@ impl Lexicon {
 const ONE_VS_TWO: &str = "1 vs. 2";
 
 /// How to test.
+#[derive(Clone)]
 pub struct OneVsTwo {
     /// One RSM per word model, of all words of the lexicon: `[words, words]`.
     pub rsms: Vec<Rsm>,

@@ -13,7 +13,7 @@ use crate::results::ResultsDir;
 use crate::shards::{Estimate, Shards, Span};
 use crate::stats::Rsm;
 use crate::stats::permutation::Random;
-use crate::stimuli::Manifest;
+use crate::stimuli::{Gallery, Manifest};
 
 /// Computes the RSMs of a shard's groups, as far as they are not there yet.
 ///
@@ -43,7 +43,7 @@ pub fn groups(plan: Plan, shards: &Shards, span: Span, progress: &Progress) -> R
         placement: &placement,
         progress,
     };
-    first_half.run(weights, &mut checkpoint).map(drop)
+    first_half.run(weights, &mut checkpoint, &mut Gallery::default()).map(drop)
 }
 
 /// Computes the scores of a shard's draws from the RSMs of the shards of groups.
@@ -130,7 +130,7 @@ fn group_seconds(plan: Plan, progress: &Progress) -> Result<(f64, f64), Error> {
         progress,
     };
     let started = Instant::now();
-    let stages = first_half.run(weights, &mut checkpoint)?;
+    let stages = first_half.run(weights, &mut checkpoint, &mut Gallery::default())?;
     let forward: f64 = stages.iter().map(|stage| stage.forward_seconds).sum();
     let similarity: f64 = stages.iter().map(|stage| stage.similarity_seconds).sum();
     let before = started.elapsed().as_secs_f64() - forward - similarity;

@@ -1,7 +1,7 @@
 //! Where an experiment runs, and with how much at once.
 
 use crate::config::{Bytes, Config};
-use crate::device::{self, Selected};
+use crate::device::Selected;
 use crate::kernels::gpu::SCRATCH_BYTES;
 use crate::nets::{Input, Layer, StageSpec};
 use crate::plan::{Model, PlanError};
@@ -25,12 +25,11 @@ pub struct Placement {
 }
 
 impl Placement {
-    /// Brings up the device and estimates what the model needs on it for groups of `images`.
+    /// Estimates what the model needs on the device for groups of `images`.
     ///
     /// # Errors
-    /// No such device, or more memory than the budget.
-    pub fn new(config: &Config, model: &Model, images: usize) -> Result<Self, PlanError> {
-        let device = device::select(config.run.device)?;
+    /// More memory than the budget.
+    pub fn new(config: &Config, device: Selected, model: &Model, images: usize) -> Result<Self, PlanError> {
         let budget = config.run.memory.map_or(device.memory_bytes, |bytes| bytes.0);
         let (activations, largest_stage) = activations(&model.stages, images, &model.input);
         let activations = activations + if device.adapter.is_some() { SCRATCH_BYTES as u64 } else { 0 };

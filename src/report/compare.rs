@@ -29,7 +29,8 @@ pub fn write_comparison(overlays: &[Overlay], directory: &Path) -> Result<Vec<Pa
     file::write(&[drawing], directory)
 }
 
-fn chart<'a>(overlays: &'a [Overlay]) -> Chart<'a> {
+/// Their chart.
+pub fn chart<'a>(overlays: &[Overlay<'a>]) -> Chart<'a> {
     let runs = distinct(overlays.iter().map(|overlay| overlay.run));
     let models = distinct(overlays.iter().flat_map(|overlay| overlay.rows).map(|row| row.words.as_str()));
     let networks = distinct(overlays.iter().flat_map(|overlay| overlay.rows).map(|row| row.network.as_str()));

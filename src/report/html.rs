@@ -8,9 +8,12 @@ mod data;
 mod drawings;
 mod matrices;
 mod methods;
+mod networks;
 mod pictures;
 mod provenance;
 mod tables;
+
+pub use networks::write as write_networks;
 
 use std::path::PathBuf;
 

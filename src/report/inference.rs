@@ -8,7 +8,7 @@ use crate::stats::inference::{Family, Tail};
 /// What a family-wise p under a figure of so many word models covers; `of` is how it was taken, where that is known.
 pub fn covers(of: Option<InferenceOptions>, models: usize) -> &'static str {
     match of.map(|of| of.family) {
-        Some(Family::Words) if models > 1 => "family-wise over the layers of all word models",
+        Some(Family::Words | Family::Networks) if models > 1 => "family-wise over the layers of all word models",
         Some(Family::Layers) if models > 1 => "family-wise over the layers of each word model, not over word models",
         Some(_) => "family-wise over layers",
         None => "family-wise",

@@ -96,7 +96,8 @@ pub struct CurveStyle {
     pub dash: Dash,
 }
 
-const CURVES: [CurveStyle; 7] = [
+/// As many as can be told apart.
+pub const CURVES: [CurveStyle; 7] = [
     CurveStyle { color: Color(0x00, 0x72, 0xB2), shape: Shape::Circle, dash: SOLID },
     CurveStyle { color: Color(0xD5, 0x5E, 0x00), shape: SQUARE, dash: DASHED },
     CurveStyle { color: Color(0x00, 0x9E, 0x73), shape: TRIANGLE, dash: DASH_DOTTED },

@@ -10,6 +10,9 @@ use super::ledger::{self, Ledger, Written};
 use super::{ResultsDir, builder};
 use crate::error::FileError;
 
+/// The command of a directory with the networks of a sweep.
+pub const SWEEP: &str = "sweep";
+
 /// Why nothing is written.
 #[derive(Debug, thiserror::Error)]
 pub enum ClaimError {
@@ -60,7 +63,7 @@ pub enum ClaimError {
     Other {
         /// The directory.
         path: PathBuf,
-        /// `layers` or `results`
+        /// `layers`, `results` or `networks`
         found: &'static str,
     },
     /// Another process writes there.
@@ -117,6 +120,9 @@ impl ResultsDir {
     /// # Errors
     /// [`ClaimError::Other`]
     pub fn check_command(&self, command: &str) -> Result<(), ClaimError> {
+        if command != SWEEP && self.networks().is_file() {
+            return Err(self.sweep());
+        }
         let ledger = Ledger::read(self);
         let record = ledger::record(self).unwrap_or_default();
         let other = |found: &str| !found.is_empty() && found != command;
@@ -124,6 +130,10 @@ impl ResultsDir {
             return Err(self.other(&ledger, &record));
         }
         Ok(())
+    }
+
+    fn sweep(&self) -> ClaimError {
+        ClaimError::Other { path: self.root().into(), found: "networks of a sweep" }
     }
 
     fn other(&self, ledger: &Ledger, record: &serde_json::Value) -> ClaimError {
@@ -136,6 +146,9 @@ impl ResultsDir {
     /// # Errors
     /// [`ClaimError::Other`]
     pub fn check_experiment(&self, experiment: &str) -> Result<(), ClaimError> {
+        if self.networks().is_file() {
+            return Err(self.sweep());
+        }
         let ledger = Ledger::read(self);
         let record = ledger::record(self).unwrap_or_default();
         let recorded = record["checksums"]["similarity"].as_str();
@@ -217,7 +230,8 @@ impl ResultsDir {
 
     /// Something in the directory, if there is anything and nothing says that it is semgpu's.
     fn foreign(&self) -> Result<Option<PathBuf>, ClaimError> {
-        let ours = self.finished().is_file() || self.root().join(LOCK).is_file() || self.table("compare").is_file();
+        let of_many = self.table("compare").is_file() || self.networks().is_file();
+        let ours = of_many || self.finished().is_file() || self.root().join(LOCK).is_file();
         match ledger::record(self) {
             Some(_) => return Ok(None),
             // Damaged, or another program's: it would be replaced.
@@ -278,7 +292,7 @@ pub fn check_files(outs: &[PathBuf], inputs: &[&Path]) -> Result<(), ClaimError>
     Ok(())
 }
 
-fn remove<'a>(mut files: impl Iterator<Item = &'a PathBuf>) -> Result<(), FileError> {
+pub(super) fn remove<'a>(mut files: impl Iterator<Item = &'a PathBuf>) -> Result<(), FileError> {
     files.try_for_each(|path| match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(FileError::at(path)(error)),
         _ => Ok(()),

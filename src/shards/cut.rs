@@ -98,6 +98,9 @@ pub struct Cut {
     pub experiment: String,
     /// Matrices of one group: the layers, and the network's answers.
     pub matrices: usize,
+    /// The checksum of each image, group by group: a shard looks at its own.
+    #[serde(default)]
+    pub images: Vec<String>,
     /// Groups of images, counted from 1.
     pub groups: Vec<Span>,
     /// Draws of the null, the observed value among them.
@@ -124,6 +127,7 @@ impl Cut {
         keys: Keys,
         experiment: String,
         matrices: usize,
+        images: Vec<String>,
         (groups, permutations): (usize, u64),
         estimate: Estimate,
         size: Size,
@@ -137,7 +141,7 @@ impl Cut {
             (0..shards).map(|shard| Span { first: start(shard), last: start(shard + 1) - 1 }).collect()
         };
         let (groups, draws) = (pieces(1, groups as u64, estimate.group), pieces(0, permutations + 1, estimate.draw));
-        Self { keys, experiment, matrices, groups, draws, estimate }
+        Self { keys, experiment, matrices, images, groups, draws, estimate }
     }
 
     pub(super) fn read(list: &Path) -> Result<Self, ShardError> {
@@ -190,7 +194,15 @@ mod tests {
     fn cut(groups: usize, permutations: u64, group: f64, draw: f64, size: &str) -> Cut {
         let keys = Keys { similarity: "a".into(), test: "b".into() };
         let estimate = Estimate { group, draw, start: 2.0 };
-        Cut::new(keys, "semgpu {} x.toml".into(), 13, (groups, permutations), estimate, size.parse().unwrap())
+        Cut::new(
+            keys,
+            "semgpu {} x.toml".into(),
+            13,
+            Vec::new(),
+            (groups, permutations),
+            estimate,
+            size.parse().unwrap(),
+        )
     }
 
     #[test]

@@ -27,7 +27,11 @@ pub enum DrawsError {
     Other,
 }
 
-pub(super) fn write(path: &Path, key: &str, span: Span, draws: &Draws) -> Result<(), FileError> {
+/// Writes the scores of consecutive draws of the experiment that `key` names.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn write(path: &Path, key: &str, span: Span, draws: &Draws) -> Result<(), FileError> {
     let tensors: Vec<(&str, [usize; 2], Vec<u8>)> = draws
         .families()
         .map(|(name, members)| {
@@ -47,7 +51,11 @@ pub(super) fn write(path: &Path, key: &str, span: Span, draws: &Draws) -> Result
     write_atomically(path, |file| file.write_all(&bytes))
 }
 
-pub(super) fn read(path: &Path, key: &str, span: Span) -> Result<Draws, DrawsError> {
+/// Reads them.
+///
+/// # Errors
+/// They are not there, damaged, or of another experiment.
+pub fn read(path: &Path, key: &str, span: Span) -> Result<Draws, DrawsError> {
     let bytes = files::read(path).map_err(DrawsError::File)?;
     let damaged = |error: safetensors::SafeTensorError| DrawsError::Damaged(error.to_string());
     let (_, header) = SafeTensors::read_metadata(&bytes).map_err(damaged)?;

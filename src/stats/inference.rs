@@ -1,8 +1,8 @@
 //! Inference, the same for every [`Statistic`]: exact p-values from integer scores, the family-wise correction by the
 //! studentised maximum, Benjamini-Hochberg, and sequential stopping.
 //!
-//! A *family* is the layers of one network against one word model, or against all of them ([`Family`]); the pixels are a
-//! layer. All its members are scored under the same draws, so the maximum over the members has a null distribution of
+//! A *family* is the layers of one network against one word model, or against all of them, or those of all networks of a
+//! sweep ([`Family`]); the pixels are a layer. All its members are scored under the same draws, so the maximum over the members has a null distribution of
 //! its own.
 //!
 //! # Tails
@@ -102,6 +102,8 @@ pub enum Family {
     Layers,
     /// The layers against all word models.
     Words,
+    /// The layers of all networks of a sweep against all word models; of a single network as `Words`.
+    Networks,
 }
 
 /// How nulls are drawn and what they are held against.
@@ -259,7 +261,7 @@ pub fn test_all<S: Statistic>(
 ) -> Result<Vec<Vec<Inference>>, S::Error> {
     let size = match rule.family {
         Family::Layers => 1,
-        Family::Words => statistics.len().max(1),
+        Family::Words | Family::Networks => statistics.len().max(1),
     };
     let mut inferences = Vec::with_capacity(statistics.len());
     for family in statistics.chunks(size) {
@@ -339,8 +341,7 @@ pub fn infer(family: &[LayerScores], tail: Tail, stop_after: Option<NonZeroU32>)
         assert_eq!(layer.points.len() - 1, draws, "the layers of a family share their draws");
     }
     let placed: Vec<Placed> = family.iter().map(|layer| Placed::new(layer, tail, stop_after)).collect();
-    let farthest = |t| placed.iter().map(|layer| layer.studentised(t)).fold(f64::NEG_INFINITY, f64::max);
-    let maximum: Vec<f64> = (1..=draws).map(farthest).collect();
+    let maximum = farthest(&placed, draws);
     let counts: Vec<Count> = placed.iter().map(|layer| layer.counted(stop_after)).collect();
     let used = counts
         .iter()
@@ -366,6 +367,44 @@ pub fn infer(family: &[LayerScores], tail: Tail, stop_after: Option<NonZeroU32>)
             }
         })
         .collect()
+}
+
+/// The studentised maximum over the layers in every draw but the identity.
+fn farthest(layers: &[Placed], draws: usize) -> Vec<f64> {
+    let farthest = |t| layers.iter().map(|layer| layer.studentised(t)).fold(f64::NEG_INFINITY, f64::max);
+    (1..=draws).map(farthest).collect()
+}
+
+/// The studentised maximum over a family whose layers come in parts, the networks of a sweep: their scores need not be there
+/// at the same time. All are made in full; where drawing stops early there is no such family.
+#[derive(Clone, Debug, Default)]
+pub struct Maximum {
+    draws: Vec<f64>,
+}
+
+impl Maximum {
+    /// Takes in more layers; how far out each one's observed value lies, for [`Self::p_fwer`].
+    ///
+    /// # Panics
+    /// If the layers differ in their number of draws.
+    pub fn take_in(&mut self, layers: &[LayerScores], tail: Tail) -> Vec<f64> {
+        let Some(first) = layers.first() else { return Vec::new() };
+        let draws = first.points.len() - 1;
+        let placed: Vec<Placed> = layers.iter().map(|layer| Placed::new(layer, tail, None)).collect();
+        let farthest = farthest(&placed, draws);
+        if self.draws.is_empty() {
+            self.draws = farthest;
+        } else {
+            assert!(layers.iter().all(|layer| layer.points.len() == 1 + self.draws.len()), "a family shares its draws");
+            self.draws.iter_mut().zip(farthest).for_each(|(maximum, value)| *maximum = maximum.max(value));
+        }
+        placed.iter().map(|layer| layer.studentised(0)).collect()
+    }
+
+    /// The family-wise p-value of an observed value, once all layers are in.
+    pub fn p_fwer(&self, observed: f64) -> f64 {
+        Count::of(observed, self.draws.iter().copied(), None).p()
+    }
 }
 
 /// Benjamini & Hochberg (1995): the smallest false discovery rate at which each hypothesis is rejected.

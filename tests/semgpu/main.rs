@@ -21,6 +21,7 @@ mod resume;
 mod run;
 mod shaders;
 mod shards;
+mod sweep;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -110,6 +110,128 @@ fn what_is_missing_or_damaged_is_named_as_commands() {
     assert!(!small.path("merged/run.json").exists());
 }
 
+fn words(command: &[String]) -> Vec<&str> {
+    command.iter().map(String::as_str).collect()
+}
+
+/// A table's lines as two workers of an array take them, every other one; one after the other each.
+fn two_workers(commands: &[Vec<String>]) {
+    std::thread::scope(|scope| {
+        for worker in 0..2 {
+            let lines: Vec<Vec<String>> = commands.iter().skip(worker).step_by(2).cloned().collect();
+            scope.spawn(move || run_all(&lines));
+        }
+    });
+}
+
+/// Runs a command, before it those that it names as missing.
+fn redo(command: &[String], all: &[Vec<String>], again: &mut Vec<Vec<String>>) {
+    loop {
+        let output = semgpu(&command.iter().map(String::as_str).collect::<Vec<_>>()).output().unwrap();
+        if output.status.success() {
+            return;
+        }
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let named: Vec<_> =
+            all.iter().filter(|c| said.contains(&format!("{}   # ", c[c.len() - 2..].join(" ")))).collect();
+        assert!(!named.is_empty(), "{said}");
+        for command in named {
+            redo(command, all, again);
+            again.push(command.clone());
+        }
+    }
+}
+
+#[test]
+fn an_array_of_two_workers_survives_kills_doubles_and_damage() {
+    let small = Small::make();
+    small.run("whole", &[]);
+    let commands = cut(&small, "merged");
+    let (groups, rest) = commands.split_at(Small::GROUPS);
+    let (draws, merge) = rest.split_at(rest.len() - 1);
+    // One is killed in the middle while the other works.
+    let mut killed = semgpu(&words(&groups[0])).spawn().unwrap();
+    let mut beside = semgpu(&words(&groups[1])).spawn().unwrap();
+    let first = small.path("merged.shards/groups-1-1/rsm/pixels.npy");
+    let started = std::time::Instant::now();
+    while !first.exists() && started.elapsed().as_secs() < 60 {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    assert!(beside.wait().unwrap().success());
+    let said = fail(&words(&draws[0]), 2);
+    assert!(said.contains("--groups 1-1   # "), "{said}");
+    // Requeued twice at once: one computes it, the other is told or finds it done.
+    let twice: Vec<_> =
+        (0..2).map(|_| semgpu(&words(&groups[0])).stderr(std::process::Stdio::piped()).spawn().unwrap()).collect();
+    let twice: Vec<Output> = twice.into_iter().map(|child| child.wait_with_output().unwrap()).collect();
+    assert!(twice.iter().any(|output| output.status.success()));
+    for output in twice.iter().filter(|output| !output.status.success()) {
+        assert!(String::from_utf8_lossy(&output.stderr).contains("another semgpu writes here"));
+    }
+    two_workers(draws);
+    run_all(&draws[..1]);
+    // A full disk's halves: of a matrix, and of a file of scores.
+    let scores = small.path("merged.shards").join(format!("draws-{}.safetensors", draws[0].last().unwrap()));
+    for path in [small.path("merged.shards/groups-2-2/rsm/conv1.npy"), scores] {
+        let bytes = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+    }
+    let status = call(&["status", &small.text("experiment.toml"), "--out", &small.text("merged")]);
+    let said = String::from_utf8(status.stdout).unwrap();
+    let done = draws.len() - 1;
+    assert!(said.contains(&format!("draws: {done} of {} shards done", draws.len())), "{said}");
+    // The merge names the scores, these the matrices that they need.
+    let mut again = Vec::new();
+    redo(&merge[0], &commands, &mut again);
+    assert_eq!(again, [groups[1].clone(), draws[0].clone()]);
+    let (whole, merged) = (results(&small.path("whole")), results(&small.path("merged")));
+    assert!(whole == merged && whole.len() > 20, "{} files", whole.len());
+}
+
+#[test]
+fn a_shard_looks_at_its_own_images_only() {
+    let small = Small::make();
+    // Images of the test's own.
+    let manifest = small.read("manifest.csv");
+    let copied: String = manifest
+        .lines()
+        .enumerate()
+        .map(|(n, line)| match line.split_once(',') {
+            Some((path, rest)) if n > 0 => {
+                let name = format!("{n}.{}", Path::new(path).extension().unwrap().to_string_lossy());
+                std::fs::copy(path, small.path(&name)).unwrap();
+                format!("{name},{rest}\n")
+            }
+            _ => format!("{line}\n"),
+        })
+        .collect();
+    small.write("manifest.csv", &copied);
+    let commands = cut(&small, "merged");
+    let of_group = |group: &str| -> std::path::PathBuf {
+        let line = copied.lines().skip(1).find(|line| line.ends_with(&format!(",{group}"))).unwrap();
+        small.path(line.split(',').next().unwrap())
+    };
+    // One of the second group is replaced by one of the first.
+    let kept = std::fs::read(of_group("2")).unwrap();
+    std::fs::copy(of_group("1"), of_group("2")).unwrap();
+    run_all(&commands[..1]);
+    let said = fail(&commands[1].iter().map(String::as_str).collect::<Vec<_>>(), 2);
+    assert!(said.contains("another experiment") && said.contains("images"), "{said}");
+    std::fs::write(of_group("2"), kept).unwrap();
+    run_all(&commands[1..2]);
+    // Draws read matrices: the images may be gone. The merge looks at all of them.
+    let gone = std::fs::read(of_group("1")).unwrap();
+    std::fs::remove_file(of_group("1")).unwrap();
+    run_all(&commands[2..commands.len() - 1]);
+    let merge: Vec<&str> = commands.last().unwrap().iter().map(String::as_str).collect();
+    let name = of_group("1").file_name().unwrap().to_string_lossy().into_owned();
+    assert!(fail(&merge, 2).contains(&name));
+    std::fs::write(of_group("1"), gone).unwrap();
+    run_all(&commands[commands.len() - 1..]);
+}
+
 #[test]
 fn shards_of_other_inputs_are_refused() {
     let small = Small::make();

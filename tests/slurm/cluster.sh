@@ -70,6 +70,18 @@ node n2
 for _ in $(seq 30); do [ "$(sinfo -h -t idle -o %D)" = 2 ] && break; sleep 0.5; done
 sinfo
 
+# Processes of this cluster alone, by the file they run; the newest last.
+cp "$program" semgpu
+program=$folder/semgpu
+running() {
+    local pid file
+    file=$(realpath "$1")
+    for pid in $(ls /proc | grep -x '[0-9]*' | sort -n); do
+        [ "$(readlink "/proc/$pid/exe" 2>/dev/null)" = "$file" ] && echo "$pid"
+    done
+    true
+}
+
 cd work
 config=$here/configs/quickstart.toml
 "$program" -q run --config "$config" --device cpu --out whole
@@ -77,11 +89,11 @@ config=$here/configs/quickstart.toml
 "$program" shards "$config" --device cpu --out merged --size 5s --tables tables --fresh
 "$here/slurm/submit.sh" tables --time=10
 # A task is killed in the middle, then a node's daemon with its task.
-for _ in $(seq 60); do pgrep -f "$program shard" > /dev/null && break; sleep 0.5; done
-pkill -KILL -f "$program shard .*--groups"
+for _ in $(seq 60); do [ -n "$(running "$program")" ] && break; sleep 0.5; done
+running "$program" | xargs kill -KILL
 sleep 1
 kill -KILL "$(cat "$folder/slurmd-n2.pid")"
-pkill -KILL -n slurmstepd || true
+running "$root/usr/sbin/slurmstepd-wlm" | tail -n 1 | xargs -r kill -KILL || true
 sleep 2
 node n2
 scontrol update nodename=n2 state=resume 2>/dev/null || true

@@ -36,7 +36,8 @@ pub fn further(drawings: &[Drawing]) -> String {
     FURTHER.into_iter().map(figure).collect()
 }
 
-fn inline(drawing: &Drawing) -> String {
+/// A drawing in the page.
+pub fn inline(drawing: &Drawing) -> String {
     svg(&drawing.network, &drawing.text, &drawing.picture.svg)
 }
 

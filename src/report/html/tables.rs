@@ -23,7 +23,8 @@ pub fn p_value(p: f64) -> String {
     }
 }
 
-fn accuracy_text(value: f64) -> String {
+/// An accuracy to three places.
+pub fn accuracy_text(value: f64) -> String {
     if value.is_finite() { format!("{value:.3}") } else { "–".to_string() }
 }
 

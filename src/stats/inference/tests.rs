@@ -161,6 +161,28 @@ fn families_are_the_layers_of_one_word_model_or_of_all() {
 }
 
 #[test]
+fn a_family_of_networks_is_that_of_all_their_layers() {
+    // Of A, mean 4.5 and standard deviation 2.96: 1.52 against -1.18, 0.17, -0.51. Of B, 4 and 2.83: 0 against 0, -1.41, 1.41.
+    // So the maxima are 0, 0.17 and 1.41: none reaches A's 1.52, all reach B's 0.
+    let (a, b) = (layer(&[9, 1, 5, 3]), layer(&[4, 4, 0, 8]));
+    let mut maximum = Maximum::default();
+    let [of_a, of_b] = [&a, &b].map(|layer| maximum.take_in(std::slice::from_ref(layer), Tail::Upper)[0]);
+    assert_eq!((maximum.p_fwer(of_a), maximum.p_fwer(of_b)), (1.0 / 4.0, 1.0));
+    let mut random = Random::keyed(8, 0);
+    let mut layers = |count| -> Vec<LayerScores> {
+        (0..count).map(|_| layer(&(0..=99).map(|_| i64::from(random.below(11))).collect::<Vec<_>>())).collect()
+    };
+    let networks = [layers(3), layers(1), layers(4)];
+    for tail in [Tail::Upper, Tail::Lower, Tail::Two] {
+        let mut maximum = Maximum::default();
+        let observed: Vec<f64> = networks.iter().flat_map(|network| maximum.take_in(network, tail)).collect();
+        let p_fwer: Vec<f64> = observed.iter().map(|&observed| maximum.p_fwer(observed)).collect();
+        let at_once = infer(&networks.concat(), tail, None);
+        assert_eq!(p_fwer, at_once.iter().map(|inference| inference.p_fwer).collect::<Vec<_>>());
+    }
+}
+
+#[test]
 fn benjamini_hochberg_worked_example() {
     // The 15 p-values of Benjamini & Hochberg (1995), section 3.2: at 0.05 the first four are rejected.
     let p_values = [

@@ -99,7 +99,7 @@ impl Settings<'_> {
 
     /// Layers that a family-wise p-value covers, those of every word model counted.
     pub(super) fn family_size(&self) -> usize {
-        let models = if self.of.family == Family::Words { self.models() } else { 1 };
+        let models = if self.of.family == Family::Layers { 1 } else { self.models() };
         self.layers().len() * models
     }
 
@@ -112,7 +112,7 @@ impl Settings<'_> {
         let models = self.models();
         let pixels = if layers.iter().any(|(layer, _)| *layer == "pixels") { ", the pixels among them," } else { "" };
         let over = match self.of.family {
-            Family::Words if models > 1 => {
+            Family::Words | Family::Networks if models > 1 => {
                 format!("the {} layers{pixels} of all {models} word models together", layers.len())
             }
             _ => format!("the {} layers{pixels} of a network and word model", layers.len()),

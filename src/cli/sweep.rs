@@ -1,0 +1,52 @@
+//! `semgpu run` of a file with several networks.
+
+use crate::config::{Bytes, Sweep};
+use crate::error::Error;
+use crate::plan::Plans;
+use crate::progress::Progress;
+use crate::sweep;
+use crate::wording::counted;
+
+use super::run::{describe_tests, print_page, warn};
+
+/// Runs a sweep; the last line says where its page lies.
+pub(super) fn carry_out(sweep: Sweep, fresh: bool, dry_run: bool, progress: &Progress) -> Result<(), Error> {
+    let note = sweep.members[0].config.stimuli.note.clone();
+    let plans = Plans::new(sweep, progress).map_err(Error::input)?;
+    describe(&plans, progress);
+    if dry_run {
+        return sweep::check(&plans, fresh).map(drop);
+    }
+    let out = sweep::run(&plans, fresh, progress)?;
+    note.iter().for_each(|note| progress.line(format!("note: {note}")));
+    print_page(&out);
+    Ok(())
+}
+
+/// What all networks share, then a line for each.
+pub(super) fn describe(plans: &Plans, progress: &Progress) {
+    let (inputs, members) = (plans.inputs(), &plans.sweep.members);
+    let (concepts, groups) = (inputs.manifest.concepts.len(), inputs.manifest.groups.len());
+    progress.line(plans.device.line());
+    progress.line(format!("images    {} x {}", counted(concepts, "concept"), counted(groups, "group")));
+    describe_tests(&members[0].config, inputs, progress);
+    progress.line(format!("networks  {}, into {}", members.len(), plans.sweep.out.display()));
+    for (member, outline) in members.iter().zip(&plans.outlines) {
+        let input = &outline.input;
+        progress.line(format!(
+            "  {}: {} ({}), {}, {} px, {}, {}",
+            member.label,
+            outline.name,
+            outline.form,
+            counted(outline.layers, "layer"),
+            input.size,
+            input.resize,
+            Bytes(outline.memory.weights + outline.memory.activations)
+        ));
+    }
+    progress.line(format!(
+        "memory    {} beside the largest network, for images that several take",
+        Bytes(plans.spare_bytes())
+    ));
+    warn(inputs, progress);
+}

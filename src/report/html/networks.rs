@@ -1,0 +1,142 @@
+//! The page of a sweep: all networks, each with the way to its own page.
+
+use std::path::{Path, PathBuf};
+
+use super::tables::{accuracy_text, p_value};
+use super::{drawings, fill};
+use crate::report::canvas::escape;
+use crate::report::curves::{SIGNIFICANT, distinct, thousands};
+use crate::report::{Drawing, OfNetworks, ReportError, names};
+use crate::results::{NetworkRow, ResultsDir, figure_name, write_atomically};
+
+/// Writes `report.html` of a sweep; returns its path.
+///
+/// # Errors
+/// It cannot be written.
+pub fn write(of: &OfNetworks, figures: &[Drawing], directory: &Path) -> Result<PathBuf, ReportError> {
+    let path = ResultsDir::new(directory).page();
+    let page = page(of, figures);
+    write_atomically(&path, |file| file.write_all(page.as_bytes()))?;
+    Ok(path)
+}
+
+fn page(of: &OfNetworks, figures: &[Drawing]) -> String {
+    let networks = distinct(of.networks.iter().map(|row| row.network.as_str())).len();
+    fill(include_str!("networks.html"), |part| match part {
+        "title" => format!("{networks} network{}", if networks == 1 { "" } else { "s" }),
+        "style" => include_str!("page.css").to_string(),
+        "summary" => summary(of),
+        "note" => of.note.map_or_else(String::new, |note| format!("<p class=\"note\">{}</p>", escape(note))),
+        "figures" => figures.iter().map(drawings::inline).collect(),
+        "tables" => of.models().into_iter().map(|words| table(of, words)).collect(),
+        "covers" => of.covers().to_string(),
+        "semgpu" => escape(of.semgpu),
+        unknown => unreachable!("networks.html has no part {unknown}"),
+    })
+}
+
+fn summary(of: &OfNetworks) -> String {
+    let Some(row) = of.networks.first() else { return String::new() };
+    let mut text = format!(
+        "<p>{} concepts, {} group{} of images, {} permutations.</p>\n",
+        thousands(row.concepts as u64),
+        row.groups,
+        if row.groups == 1 { "" } else { "s" },
+        thousands(row.permutations)
+    );
+    for words in of.models() {
+        let rows = of.networks.iter().filter(|row| row.words == words);
+        let Some(best) = rows.max_by(|a, b| a.best_accuracy.total_cmp(&b.best_accuracy)) else { continue };
+        text += &format!(
+            "<p><strong>{}</strong> best in {} at {}: {:.3}.</p>\n",
+            escape(words),
+            escape(names::network(&best.network)),
+            escape(&best.best_layer),
+            best.best_accuracy
+        );
+    }
+    text
+}
+
+/// The networks by their best layer.
+fn table(of: &OfNetworks, words: &str) -> String {
+    let mut rows: Vec<&NetworkRow> = of.networks.iter().filter(|row| row.words == words).collect();
+    rows.sort_by(|a, b| b.best_accuracy.total_cmp(&a.best_accuracy));
+    let body: String = rows.into_iter().map(line).collect();
+    format!(
+        "<h3>{words}</h3>\n<div class=\"wide\" role=\"region\" tabindex=\"0\" aria-label=\"Networks, {words}\"><table>\n\
+         <thead><tr><th scope=\"col\">Network</th><th scope=\"col\">Layers</th><th scope=\"col\">First layer</th>\
+         <th scope=\"col\">accuracy</th><th scope=\"col\">Best layer</th><th scope=\"col\">accuracy</th>\
+         <th scope=\"col\">p, family-wise</th><th scope=\"col\">Last layer</th><th scope=\"col\">accuracy</th>\
+         <th scope=\"col\">p, family-wise</th></tr></thead>\n<tbody>\n{body}</tbody></table></div>\n",
+        words = escape(words)
+    )
+}
+
+fn line(row: &NetworkRow) -> String {
+    let drawn = row.permutations > 0;
+    let accuracy = |value: f64, p: f64| {
+        let class = if drawn && p < SIGNIFICANT { " class=\"significant\"" } else { "" };
+        format!("<td{class}>{}</td><td>{}</td>", accuracy_text(value), if drawn { p_value(p) } else { "–".into() })
+    };
+    format!(
+        "<tr><th scope=\"row\"><a href=\"{}/report.html\">{}</a></th><td>{}</td><td>{}</td><td>{}</td><td>{}</td>{}\
+         <td>{}</td>{}</tr>\n",
+        figure_name(&row.network),
+        escape(names::network(&row.network)),
+        row.layers,
+        escape(&row.first_layer),
+        accuracy_text(row.first_accuracy),
+        escape(&row.best_layer),
+        accuracy(row.best_accuracy, row.best_p_fwer),
+        escape(&row.last_layer),
+        accuracy(row.last_accuracy, row.last_p_fwer),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::InferenceOptions;
+    use crate::report::networks::tests::table;
+
+    fn row(network: &str, best_accuracy: f64) -> NetworkRow {
+        NetworkRow {
+            network: network.into(),
+            name: "vgg16".into(),
+            words: "GloVe".into(),
+            layers: 3,
+            best_layer: "b".into(),
+            best_depth: 0.5,
+            best_accuracy,
+            best_p_value: 0.01,
+            best_p_fwer: 0.04,
+            last_layer: "c".into(),
+            last_accuracy: 0.5,
+            last_p_value: 0.5,
+            last_p_fwer: 0.9,
+            first_layer: "pixels".into(),
+            first_accuracy: 0.6,
+            concepts: 20,
+            groups: 2,
+            permutations: 99,
+        }
+    }
+
+    #[test]
+    fn the_page_leads_to_every_network_the_best_first() {
+        let (rows, networks) = (table(2), [row("vgg16", 0.7), row("a <b>", 0.8)]);
+        let of = OfNetworks {
+            rows: &rows,
+            networks: &networks,
+            inference: InferenceOptions::default(),
+            note: Some("drawings & photographs"),
+            semgpu: "0.1.0",
+        };
+        let page = page(&of, &of.drawings());
+        assert!(page.contains("best in a &lt;b&gt; at b: 0.800") && page.contains("drawings &amp; photographs"));
+        let place = |text: &str| page.find(text).expect(text);
+        assert!(place("href=\"a__b_/report.html\"") < place("href=\"vgg16/report.html\">VGG16</a>"));
+        assert!(page.contains("<svg role=\"img\"") && !page.contains("{{"));
+    }
+}

@@ -1,0 +1,186 @@
+//! The networks of a sweep in one figure for each word model: curves over relative depth, the colour is the network; of more
+//! networks than there are colours, each one's best and last layer.
+
+use crate::config::InferenceOptions;
+use crate::report::accuracy::accuracy;
+use crate::report::chart::{Chart, Curve, Entry, Mark};
+use crate::report::compare::{self, Overlay};
+use crate::report::curves::distinct;
+use crate::report::style::{AXIS, CURVE, CURVES, DASHED, GREY, curve};
+use crate::report::{Drawing, chance, inference, names};
+use crate::results::{AccuracyRow, NETWORKS, NetworkRow, figure_name};
+use crate::stats::inference::Family;
+
+/// The results of a sweep.
+pub struct OfNetworks<'a> {
+    /// Every layer of every network, whose label is its network.
+    pub rows: &'a [AccuracyRow],
+    /// The table of networks.
+    pub networks: &'a [NetworkRow],
+    /// What p-values speak of.
+    pub inference: InferenceOptions,
+    /// What a reader should know of the images.
+    pub note: Option<&'a str>,
+    /// The version that made them.
+    pub semgpu: &'a str,
+}
+
+impl<'a> OfNetworks<'a> {
+    /// The word models, in order of first appearance.
+    pub fn models(&self) -> Vec<&'a str> {
+        distinct(self.rows.iter().map(|row| row.words.as_str()))
+    }
+
+    /// What a family-wise p covers.
+    pub fn covers(&self) -> &'static str {
+        match self.inference.family {
+            Family::Layers => "family-wise over the layers of each network, not over networks",
+            Family::Words => "family-wise over the layers of each network and all word models, not over networks",
+            Family::Networks if self.models().len() > 1 => {
+                "family-wise over the layers of all networks and word models"
+            }
+            Family::Networks => "family-wise over the layers of all networks",
+        }
+    }
+
+    fn of_words(&self, words: &str) -> Vec<(&'a str, Vec<AccuracyRow>)> {
+        let rows = self.rows.iter().filter(|row| row.words == words);
+        let of = |network| rows.clone().filter(|row| row.network == network).cloned().collect();
+        distinct(rows.clone().map(|row| row.network.as_str()))
+            .into_iter()
+            .map(|network| (network, of(network)))
+            .collect()
+    }
+
+    /// `networks_<words>`, one for each word model.
+    pub fn drawings(&self) -> Vec<Drawing> {
+        let drawing = |words: &str| {
+            let networks = self.of_words(words);
+            let (picture, by) = if networks.len() <= CURVES.len() {
+                (self.over_depth(words, &networks).draw(), "relative depth")
+            } else {
+                (self.ranked(words, &networks).draw(), "network")
+            };
+            Drawing {
+                stem: format!("{NETWORKS}_{}", figure_name(words)),
+                network: String::new(),
+                text: format!("2 vs. 2 accuracy of {} networks against {by}, {words}", networks.len()),
+                picture,
+            }
+        };
+        self.models().into_iter().map(drawing).collect()
+    }
+
+    fn title(&self, words: &str, networks: usize) -> String {
+        format!("{networks} network{}, {words}", if networks == 1 { "" } else { "s" })
+    }
+
+    /// What marks and bands say.
+    fn notes(&self, rows: impl Iterator<Item = &'a AccuracyRow>) -> String {
+        if rows.into_iter().all(|row| row.permutations == 0) {
+            return String::new();
+        }
+        format!("Filled: p\u{a0}<\u{a0}0.05{}, {}; hollow: n.s.", inference::tail(Some(self.inference)), self.covers())
+    }
+
+    fn over_depth<'b>(&self, words: &str, networks: &'b [(&'a str, Vec<AccuracyRow>)]) -> Chart<'b>
+    where
+        'a: 'b,
+    {
+        let overlays: Vec<Overlay<'b>> = networks.iter().map(|(run, rows)| Overlay { run, rows }).collect();
+        let notes = self.notes(self.rows.iter().filter(|row| row.words == words));
+        let band = if notes.is_empty() { "" } else { " Band: null mean\u{a0}±\u{a0}2\u{a0}s.d." };
+        let first = "0: pixels, or the first layer; 1: the last layer.";
+        Chart {
+            title: self.title(words, networks.len()),
+            notes: format!("{first} {notes}{band}"),
+            ..compare::chart(&overlays)
+        }
+    }
+
+    /// The best layer of every network, the best network first; beside it the last layer.
+    fn ranked<'b>(&self, words: &str, networks: &'b [(&'a str, Vec<AccuracyRow>)]) -> Chart<'b>
+    where
+        'a: 'b,
+    {
+        let best = |rows: &'b [AccuracyRow]| rows.iter().max_by(|a, b| a.accuracy.total_cmp(&b.accuracy));
+        let mut ranked: Vec<(&'b str, &'b AccuracyRow, &'b AccuracyRow)> =
+            networks.iter().filter_map(|(network, rows)| Some((*network, best(rows)?, rows.last()?))).collect();
+        ranked.sort_by(|a, b| b.1.accuracy.total_cmp(&a.1.accuracy));
+        let marks = |of: &dyn Fn(&(&'b str, &'b AccuracyRow, &'b AccuracyRow)) -> &'b AccuracyRow| -> Vec<Mark> {
+            let at = |(place, network)| Mark { interval: None, ..accuracy(place as f64, of(network)) };
+            ranked.iter().enumerate().map(at).collect()
+        };
+        let bars = |n: usize, marks| Curve { words: Some(n), style: curve(n), width: CURVE, aside: None, marks };
+        let ends = [(-0.5, chance::HALF), (ranked.len() as f64 - 0.5, chance::HALF)];
+        let chance = Curve { aside: Some("chance"), ..Curve::line(GREY, DASHED, AXIS, ends.to_vec()) };
+        let sample = |(n, text)| Entry { style: curve(n), filled: true, text };
+        Chart {
+            title: self.title(words, networks.len()),
+            y_title: "2 vs. 2 accuracy",
+            limits: Some((0.0, 1.0)),
+            whole: false,
+            labels: ranked.iter().map(|(network, ..)| names::network(network)).collect(),
+            x_title: Some("Network"),
+            bars: true,
+            bands: Vec::new(),
+            curves: vec![bars(0, marks(&|network| network.1)), bars(1, marks(&|network| network.2)), chance],
+            legend: ["best layer", "last layer"].into_iter().enumerate().map(sample).collect(),
+            notes: self.notes(self.rows.iter().filter(|row| row.words == words)),
+        }
+    }
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+    use crate::report::curves::tests::rows;
+
+    /// So many networks of three layers each.
+    pub fn table(networks: usize) -> Vec<AccuracyRow> {
+        let labels = ["a", "b", "c"].map(String::from);
+        let network = |n: usize| {
+            let mut rows = rows(if n == 0 { "vgg16" } else { "net" }, &labels, &["GloVe"]);
+            let lift = 0.01 * n as f64;
+            rows.iter_mut().for_each(|row| row.accuracy += lift);
+            if n > 0 {
+                rows.iter_mut().for_each(|row| row.network = format!("net {n}"));
+            }
+            rows
+        };
+        (0..networks).flat_map(network).collect()
+    }
+
+    fn drawn(rows: &[AccuracyRow], family: Family) -> (String, String) {
+        let inference = InferenceOptions { family, ..InferenceOptions::default() };
+        let of = OfNetworks { rows, networks: &[], inference, note: None, semgpu: "0" };
+        let drawing = of.drawings().remove(0);
+        (drawing.stem, drawing.picture.svg)
+    }
+
+    #[test]
+    fn few_networks_are_curves_over_depth() {
+        let (stem, svg) = drawn(&table(3), Family::Networks);
+        assert_eq!(stem, "networks_GloVe");
+        for text in ["3 networks, GloVe", "Relative depth", "VGG16", "net 1", "net 2", "chance"] {
+            assert!(svg.contains(&format!(">{text}</text>")), "{text}");
+        }
+        assert!(svg.contains("of all networks") && !svg.contains("NaN"));
+        assert!(drawn(&table(3), Family::Layers).1.contains("not over"));
+    }
+
+    #[test]
+    fn many_networks_are_their_best_and_last_layers_in_order() {
+        for networks in [8, 60, 600] {
+            let (_, svg) = drawn(&table(networks), Family::Layers);
+            for text in [&format!("{networks} networks, GloVe"), "best layer", "last layer", "Network", "chance"] {
+                assert!(svg.contains(&format!(">{text}</text>")), "{text}");
+            }
+            assert_eq!(svg.matches("data-at=").count(), 2 * networks);
+            assert!(!svg.contains("NaN"));
+        }
+        let (_, svg) = drawn(&table(8), Family::Layers);
+        let place = |name: &str| svg.find(&format!(">{name}</text>")).expect(name);
+        assert!(place("net 7") < place("net 1") && place("net 1") < place("VGG16"));
+    }
+}

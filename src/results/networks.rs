@@ -1,0 +1,81 @@
+//! The results of a sweep: a folder for each network, and beside them what is made of all.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::claim::remove;
+use super::{ResultsDir, Table};
+use crate::error::FileError;
+
+/// What the names of a sweep's figures begin with.
+pub(crate) const NETWORKS: &str = "networks";
+
+/// One row of `networks.csv`: a network against a word model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NetworkRow {
+    /// Its label; its results lie in the folder of this name.
+    pub network: String,
+    /// As in `semgpu layers`, or the file's.
+    pub name: String,
+    /// Word model.
+    pub words: String,
+    /// Layers tested.
+    pub layers: usize,
+    /// The layer of the highest accuracy.
+    pub best_layer: String,
+    /// Its relative depth.
+    pub best_depth: f64,
+    /// Its 2 vs. 2 accuracy.
+    pub best_accuracy: f64,
+    /// Its p-value, for which it was not chosen.
+    pub best_p_value: f64,
+    /// Over the declared family.
+    pub best_p_fwer: f64,
+    /// The last layer.
+    pub last_layer: String,
+    /// Its accuracy.
+    pub last_accuracy: f64,
+    /// Its p-value.
+    pub last_p_value: f64,
+    /// Over the declared family.
+    pub last_p_fwer: f64,
+    /// The first layer: the pixels, where they are tested.
+    pub first_layer: String,
+    /// Its accuracy.
+    pub first_accuracy: f64,
+    /// Concepts compared.
+    pub concepts: usize,
+    /// Groups averaged over.
+    pub groups: usize,
+    /// Draws of the null.
+    pub permutations: u64,
+}
+
+impl Table for NetworkRow {
+    const NAME: &'static str = NETWORKS;
+}
+
+impl ResultsDir {
+    /// `networks.json`: what a sweep was asked for, and its table.
+    pub fn networks(&self) -> PathBuf {
+        self.root().join("networks.json")
+    }
+
+    /// Removes what was made of all networks; their own results stay.
+    ///
+    /// # Errors
+    /// A file that cannot be removed.
+    pub fn remove_networks(&self) -> Result<(), FileError> {
+        let tables = [NETWORKS, "accuracy"].map(|name| self.table(name));
+        let figures =
+            std::fs::read_dir(self.figures()).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+        let ours = |path: &PathBuf| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            name.strip_prefix(NETWORKS).is_some_and(|rest| rest.starts_with('_'))
+                && [".png", ".svg", ".pdf"].iter().any(|ending| name.ends_with(ending))
+        };
+        let all: Vec<PathBuf> = tables.into_iter().chain(figures.filter(ours)).chain([self.page()]).collect();
+        remove(all.iter())
+    }
+}

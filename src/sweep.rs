@@ -1,0 +1,310 @@
+//! Many networks in one experiment. Each is run as if it were alone, into a folder of its own (`DIR/<label>`, to the byte);
+//! what they share is done once: the images are checked, and decoded as often as there are ways to cut them, the words are
+//! read. Then `DIR` gets one table and one figure of all:
+//!
+//! | | |
+//! | --- | --- |
+//! | `networks.csv`, `networks.json` | a row per network and word model: best, last and first layer, p over the declared family |
+//! | `accuracy.csv` | every layer of every network, as in the networks' own tables; `p_fwer` and `q_fdr` over the declared family |
+//! | `figures/networks_*`, `report.html` | curves over relative depth, or of many networks the best and the last layer |
+//! | `<label>.draws.safetensors` | where the family is all networks: the scores of a network's draws |
+//!
+//! Killed, it goes on with the network in progress: finished ones are known by the keys in their records.
+
+mod table;
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::{Member, Sweep, Written};
+use crate::error::{Error, FileError};
+use crate::pipeline::{self, Beside};
+use crate::plan::{Plan, Plans};
+use crate::progress::Progress;
+use crate::record::{RecordError, RunRecord};
+use crate::report::{self, OfNetworks};
+use crate::results::{
+    AccuracyRow, NetworkRow, ResultsDir, ResultsError, SWEEP, figure_name, read_table, write_json, write_table,
+};
+use crate::shards::{DrawsError, Keys, Shards, Span, read_draws};
+use crate::stats::inference::Family;
+use crate::stimuli::Gallery;
+use crate::wording::grouped;
+
+/// `networks.json`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct SweepRecord {
+    /// 1
+    pub schema: u64,
+    /// The version of semgpu that wrote it.
+    pub semgpu: String,
+    /// As resolved.
+    pub config: Written,
+    /// Whether the results of all networks are there.
+    pub finished: bool,
+    /// The table; empty before.
+    pub networks: Vec<NetworkRow>,
+}
+
+/// Results of a sweep that cannot be put together.
+#[derive(Debug, thiserror::Error)]
+pub enum SweepError {
+    /// A network failed.
+    #[error("{label}: {source}")]
+    Network {
+        /// Which.
+        label: String,
+        /// How.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A table.
+    #[error(transparent)]
+    Results(#[from] ResultsError),
+    /// A record.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// A network without a record.
+    #[error("{}: no run.json of a run; run the sweep again", .0.display())]
+    NoRun(PathBuf),
+    /// Scores.
+    #[error("{}: {source}; remove it and run the sweep again", path.display())]
+    Scores {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: DrawsError,
+    },
+    /// The record of a sweep.
+    #[error("{}: not the record of a sweep ({source}); run the sweep again", path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: serde_json::Error,
+    },
+    /// A file.
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
+/// Whether results may go where they are to, and which networks are finished.
+///
+/// # Errors
+/// [`Error::Input`]: the directory or a network's holds another experiment's results, or an input.
+pub fn check(plans: &Plans, fresh: bool) -> Result<Vec<bool>, Error> {
+    check_out(&plans.sweep)?;
+    let finished = |n: usize| {
+        let directory = results(&plans.sweep.members[n]);
+        if fresh || !directory.root().exists() {
+            return Ok(false);
+        }
+        let plan = plans.plan(n).map_err(Error::input)?;
+        directory.check_experiment(&plan.checksums.similarity).map_err(Error::input)?;
+        Ok(is_finished(&plans.sweep, n, &plan))
+    };
+    (0..plans.sweep.members.len()).map(finished).collect()
+}
+
+fn check_out(sweep: &Sweep) -> Result<ResultsDir, Error> {
+    let out = ResultsDir::new(&sweep.out);
+    let inputs: Vec<_> = sweep.members.iter().flat_map(|member| member.config.inputs()).collect();
+    let files = sweep.members.iter().filter_map(|member| member.config.network.file.as_deref());
+    out.check(inputs.iter().map(|(_, path)| *path).chain(files)).map_err(Error::input)?;
+    out.check_command(SWEEP).map_err(Error::input)?;
+    Ok(out)
+}
+
+/// Runs every network that is not finished, then puts all together; returns the directory.
+///
+/// # Errors
+/// As [`pipeline::run`], with the network's label.
+pub fn run(plans: &Plans, fresh: bool, progress: &Progress) -> Result<PathBuf, Error> {
+    let finished = check(plans, fresh)?;
+    let (sweep, out) = (&plans.sweep, ResultsDir::new(&plans.sweep.out));
+    let _writing = progress.interrupt.writing();
+    let _claim = out.lock(SWEEP).map_err(Error::input)?;
+    begin(sweep, &out)?;
+    let inputs = plans.outlines.iter().map(|outline| &outline.input);
+    let mut beside = Beside { gallery: Gallery::new(plans.spare_bytes(), inputs), ..Beside::default() };
+    for (n, member) in sweep.members.iter().enumerate() {
+        let place = format!("network {} of {}  {}", n + 1, sweep.members.len(), member.label);
+        if finished[n] {
+            progress.line(format!("{place}: finished before"));
+        } else {
+            progress.line(format!("{place}: {}", member.config.out().display()));
+            beside.scores = scores(sweep, n);
+            let plan = plans.plan(n).map_err(Error::input)?;
+            // Those of images and words were said.
+            let own = plan.inputs.warnings.iter().skip(plans.inputs().warnings.len());
+            own.for_each(|warning| progress.line(format!("warning: {warning}")));
+            pipeline::run(plan, fresh, &mut beside, progress).map_err(of_network(&member.label))?;
+        }
+        beside.gallery.had_by(&plans.outlines[n].input);
+    }
+    let Gallery { decoded, shared, .. } = beside.gallery;
+    if shared > 0 {
+        progress.line(format!("images    {} decoded, {} taken from memory", grouped(decoded), grouped(shared)));
+    }
+    put_together(sweep, &out, progress)
+}
+
+/// Notes what the networks below the directory are of, before their results are there.
+///
+/// # Errors
+/// The directory is another's, or cannot be written.
+pub fn announce(sweep: &Sweep) -> Result<(), Error> {
+    let out = check_out(sweep)?;
+    let _claim = out.lock(SWEEP).map_err(Error::input)?;
+    if out.networks().is_file() { Ok(()) } else { begin(sweep, &out) }
+}
+
+fn begin(sweep: &Sweep, out: &ResultsDir) -> Result<(), Error> {
+    out.remove_networks().map_err(Error::failed)?;
+    write_json(&out.networks(), &SweepRecord::new(sweep, None)).map_err(Error::failed)
+}
+
+/// Merges the shards of a network; with the last one's, all results are put together. Returns the directory of either.
+///
+/// # Errors
+/// As [`pipeline::run`].
+pub fn merge(sweep: &Sweep, label: &str, plan: Plan, fresh: bool, progress: &Progress) -> Result<PathBuf, Error> {
+    let directory = merge_one(sweep, label, plan, fresh, progress)?;
+    if !(0..sweep.members.len()).all(|n| is_merged(sweep, n)) {
+        return Ok(directory);
+    }
+    let out = ResultsDir::new(&sweep.out);
+    let _writing = progress.interrupt.writing();
+    // Whoever holds it found all networks merged too, and puts them together.
+    let Ok(_claim) = out.lock(SWEEP) else { return Ok(directory) };
+    put_together(sweep, &out, progress)
+}
+
+/// Merges the shards of every network that is not merged, then puts all together; returns the directory.
+///
+/// # Errors
+/// As [`pipeline::run`], with the network's label.
+pub fn merge_all(plans: &Plans, fresh: bool, progress: &Progress) -> Result<PathBuf, Error> {
+    let finished = check(plans, fresh)?;
+    let (sweep, out) = (&plans.sweep, ResultsDir::new(&plans.sweep.out));
+    for (n, member) in sweep.members.iter().enumerate().filter(|(n, _)| !finished[*n]) {
+        let plan = plans.plan(n).map_err(Error::input)?;
+        merge_one(sweep, &member.label, plan, fresh, progress)?;
+    }
+    let _writing = progress.interrupt.writing();
+    let _claim = out.lock(SWEEP).map_err(Error::input)?;
+    put_together(sweep, &out, progress)
+}
+
+fn merge_one(sweep: &Sweep, label: &str, plan: Plan, fresh: bool, progress: &Progress) -> Result<PathBuf, Error> {
+    let shards = Shards::of(&plan).map_err(Error::input).map_err(of_network(label))?;
+    let place = sweep.members.iter().position(|member| member.label == label);
+    let scores = place.and_then(|place| scores(sweep, place));
+    let mut beside = Beside { shards: Some(&shards), scores, ..Beside::default() };
+    pipeline::run(plan, fresh, &mut beside, progress).map_err(of_network(label))
+}
+
+/// The tables, the figures and the page of all networks.
+fn put_together(sweep: &Sweep, out: &ResultsDir, progress: &Progress) -> Result<PathBuf, Error> {
+    let rows = table::accuracies(sweep).map_err(Error::failed)?;
+    let networks = table::networks(sweep, &rows);
+    let rows = rows.concat();
+    out.remove_networks().map_err(Error::failed)?;
+    write_table(out.root(), &rows).map_err(Error::failed)?;
+    write_table(out.root(), &networks).map_err(Error::failed)?;
+    let record = SweepRecord::new(sweep, Some(networks));
+    draw(&record, &rows, out)?;
+    write_json(&out.networks(), &record).map_err(Error::failed)?;
+    table::summarise(&record.networks, progress);
+    Ok(out.root().to_path_buf())
+}
+
+/// Draws the figures and the page of a sweep again; none if the directory holds no finished one.
+///
+/// # Errors
+/// Tables that cannot be read, figures that cannot be written.
+pub fn plot(directory: &std::path::Path) -> Result<Option<Vec<PathBuf>>, Error> {
+    let out = ResultsDir::new(directory);
+    let path = out.networks();
+    let Ok(bytes) = std::fs::read(&path) else { return Ok(None) };
+    let record = serde_json::from_slice::<SweepRecord>(&bytes);
+    let record = record.map_err(|source| Error::input(SweepError::Json { path, source }))?;
+    let rows = read_table::<AccuracyRow>(directory).map_err(Error::input)?;
+    let _claim = out.lock("plot").map_err(Error::input)?;
+    draw(&record, &rows, &out).map(Some)
+}
+
+fn draw(record: &SweepRecord, rows: &[AccuracyRow], out: &ResultsDir) -> Result<Vec<PathBuf>, Error> {
+    let of = OfNetworks {
+        rows,
+        networks: &record.networks,
+        inference: record.config.inference,
+        note: record.config.stimuli.note.as_deref(),
+        semgpu: &record.semgpu,
+    };
+    report::write_networks(&of, out.root()).map_err(Error::failed)
+}
+
+impl SweepRecord {
+    fn new(sweep: &Sweep, networks: Option<Vec<NetworkRow>>) -> Self {
+        Self {
+            schema: 1,
+            semgpu: env!("CARGO_PKG_VERSION").to_string(),
+            config: sweep.written.clone(),
+            finished: networks.is_some(),
+            networks: networks.unwrap_or_default(),
+        }
+    }
+}
+
+fn results(member: &Member) -> ResultsDir {
+    ResultsDir::new(member.config.out())
+}
+
+/// Where the scores of a network's draws lie, where the family needs them.
+fn scores(sweep: &Sweep, network: usize) -> Option<PathBuf> {
+    let Member { label, config } = &sweep.members[network];
+    let needed = config.inference.family == Family::Networks;
+    needed.then(|| sweep.out.join(format!("{}.draws.safetensors", figure_name(label))))
+}
+
+/// The run whose results lie in a network's folder, and its keys.
+fn run_of(member: &Member) -> Result<(RunRecord, Keys), SweepError> {
+    let directory = results(member);
+    let record = RunRecord::read(&directory)?.ok_or_else(|| SweepError::NoRun(directory.root().into()))?;
+    let run = record.run().ok_or_else(|| SweepError::NoRun(directory.root().into()))?;
+    let rows = read_table::<AccuracyRow>(directory.root())?;
+    let keys = Keys::of_run(run, &report::distinct(rows.iter().map(|row| row.layer.as_str())));
+    Ok((record, keys))
+}
+
+/// Whether a network's results are those of its plan, whole.
+fn is_finished(sweep: &Sweep, network: usize, plan: &Plan) -> bool {
+    let Ok((record, keys)) = run_of(&sweep.members[network]) else { return false };
+    let same = record.run().is_some_and(|run| run.checksums == plan.checksums) && keys == Keys::of(plan);
+    same && is_whole(sweep, network, &keys)
+}
+
+/// Whether a network's results are those of its shards, whole.
+fn is_merged(sweep: &Sweep, network: usize) -> bool {
+    let member = &sweep.members[network];
+    let (Ok((_, keys)), Ok(shards)) = (run_of(member), Shards::at(&member.config.out())) else { return false };
+    shards.cut().keys == keys && is_whole(sweep, network, &keys)
+}
+
+/// Whether the last that a run writes is there, its page, and what the family needs of it.
+fn is_whole(sweep: &Sweep, network: usize, keys: &Keys) -> bool {
+    let span = Span { first: 0, last: sweep.members[network].config.two_vs_two.permutations };
+    results(&sweep.members[network]).page().is_file()
+        && scores(sweep, network).is_none_or(|path| read_draws(&path, &keys.test, span).is_ok())
+}
+
+/// An error of a network says which.
+fn of_network(label: &str) -> impl FnOnce(Error) -> Error {
+    let named = |source| Box::new(SweepError::Network { label: label.to_string(), source });
+    move |error| match error {
+        Error::Input(source) => Error::Input(named(source)),
+        Error::Failed(source) => Error::Failed(named(source)),
+        Error::Interrupted => Error::Interrupted,
+    }
+}

@@ -1,0 +1,272 @@
+//! Several networks in one experiment.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::{Small, column, fail, root, semgpu, succeed};
+
+/// The small experiment over three networks: the trained one, a random one of the same name, and a graph of a file.
+fn sweep(family: &str) -> Small {
+    let small = Small::make();
+    let text = small.read("experiment.toml");
+    let (_, rest) = text.split_once("[stimuli]").unwrap();
+    let weights = root().join("weights/squeezenet1_1.safetensors");
+    let tables = [
+        format!("name = \"squeezenet1_1\"\nweights = {weights:?}\nlayers = [\"conv1\", \"fire2\"]\n"),
+        "name = \"squeezenet1_1\"\nlabel = \"random\"\nrandom = true\nlayers = [\"conv1\", \"fire2\"]\n".to_string(),
+        format!(
+            "file = {:?}\nlabel = \"tiny, a graph\"\ninput = {{ values = \"imagenet\" }}\n",
+            root().join("tests/golden/onnx/tiny.legacy.onnx")
+        ),
+    ];
+    for (n, table) in tables.iter().enumerate() {
+        small.write(
+            &format!("single{n}.toml"),
+            &format!("seed = 3\n[network]\n{table}[stimuli]{rest}[inference]\nfamily = \"{family}\"\n"),
+        );
+    }
+    let networks: String = tables.iter().map(|table| format!("[[network]]\n{table}")).collect();
+    small.write("sweep.toml", &format!("seed = 3\n{networks}[stimuli]{rest}[inference]\nfamily = \"{family}\"\n"));
+    small
+}
+
+const FOLDERS: [&str; 3] = ["squeezenet1_1", "random", "tiny__a_graph"];
+
+fn run(small: &Small, out: &str, more: &[&str]) -> String {
+    let (config, out) = (small.text("sweep.toml"), small.text(out));
+    let output = succeed(&[&["run", &config, "--out", &out], more].concat());
+    String::from_utf8(output.stderr).unwrap()
+}
+
+/// Every file below, by its path, but what tells times: records and the page that has them.
+fn files(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
+    let mut folders = vec![directory.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if !["run.json", "report.html"].iter().any(|name| path.ends_with(name)) {
+                found.push((path.strip_prefix(directory).unwrap().to_path_buf(), std::fs::read(&path).unwrap()));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn assert_same(one: Vec<(PathBuf, Vec<u8>)>, other: Vec<(PathBuf, Vec<u8>)>) {
+    let names = |files: &[(PathBuf, Vec<u8>)]| files.iter().map(|file| file.0.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&one), names(&other));
+    for ((name, one), (_, other)) in one.iter().zip(&other) {
+        assert!(one == other, "{}", name.display());
+    }
+}
+
+/// What a sweep leaves, but the record, which names its folder, the scores, whose header has no order, and shards.
+fn of_sweep(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut all = files(directory);
+    all.retain(|(path, _)| {
+        let shards = path.iter().any(|part| part.to_string_lossy().ends_with(".shards"));
+        !shards && !path.ends_with("networks.json") && path.extension().is_none_or(|kind| kind != "safetensors")
+    });
+    assert!(all.len() > 60, "{} files", all.len());
+    all
+}
+
+#[test]
+fn every_network_has_the_results_of_a_run_of_its_own() {
+    let small = sweep("layers");
+    let said = run(&small, "all", &[]);
+    // Two networks see the same pixels.
+    let images = Small::CONCEPTS * Small::GROUPS;
+    assert!(said.contains(&format!("{} decoded, {images} taken from memory", 2 * images)), "{said}");
+    for (n, folder) in FOLDERS.iter().enumerate() {
+        let (config, out) = (small.text(&format!("single{n}.toml")), small.text(&format!("alone{n}")));
+        succeed(&["run", &config, "--out", &out]);
+        assert_same(files(&small.path("all").join(folder)), files(&small.path(&format!("alone{n}"))));
+        let page = |out: &str| small.path(out).join("report.html").exists();
+        assert!(page(&format!("alone{n}")) && page(&format!("all/{folder}")));
+    }
+    // One table of all, with each network's own values.
+    let table = small.read("all/accuracy.csv");
+    let alone: Vec<f64> =
+        (0..3).flat_map(|n| column(&small.read(&format!("alone{n}/accuracy.csv")), "p_fwer")).collect();
+    let cells = |name: &str| -> Vec<String> {
+        let mut reader = csv::Reader::from_reader(table.as_bytes());
+        let place = reader.headers().unwrap().iter().position(|column| column == name).unwrap();
+        reader.records().map(|row| row.unwrap()[place].to_string()).collect()
+    };
+    assert_eq!(cells("p_fwer").iter().map(|cell| cell.parse().unwrap()).collect::<Vec<f64>>(), alone);
+    assert!(cells("network").contains(&"tiny, a graph".to_string()));
+    let networks = small.read("all/networks.csv");
+    assert_eq!(networks.lines().count(), 1 + 3, "{networks}");
+    assert!(networks.contains("\nsqueezenet1_1,squeezenet1_1,GloVe,3,"), "{networks}");
+    let figure = small.path("all/figures/networks_GloVe.svg");
+    let drawn = std::fs::read_to_string(&figure).unwrap();
+    assert!(drawn.contains(">SqueezeNet 1.1</text>") && drawn.contains(">tiny, a graph</text>"));
+    let page = small.read("all/report.html");
+    assert!(page.contains("href=\"tiny__a_graph/report.html\""));
+    // Drawn again, and compared, as any run's.
+    std::fs::remove_file(&figure).unwrap();
+    succeed(&["plot", &small.text("all")]);
+    assert_eq!((std::fs::read_to_string(&figure).unwrap(), small.read("all/report.html")), (drawn, page));
+    let [one, other] = ["all/squeezenet1_1", "all/random"].map(|name| small.text(name));
+    succeed(&["compare", &one, &other, "--bootstrap", "20", "--out", &small.text("compared")]);
+}
+
+#[test]
+fn family_wise_p_covers_all_networks_where_it_is_asked_for() {
+    let small = sweep("networks");
+    let apart = sweep("layers");
+    run(&small, "all", &[]);
+    run(&apart, "all", &[]);
+    let column = |small: &Small, name: &str| -> Vec<f64> {
+        let table = small.read("all/accuracy.csv").replace("\"tiny, a graph\"", "tiny");
+        column(&table, name)
+    };
+    let (over_all, each) = (column(&small, "p_fwer"), column(&apart, "p_fwer"));
+    assert_eq!(column(&small, "p_value"), column(&apart, "p_value"));
+    assert!(over_all.iter().zip(&each).all(|(all, each)| all >= each), "{over_all:?} {each:?}");
+    assert!(over_all.iter().sum::<f64>() > each.iter().sum(), "{over_all:?} {each:?}");
+    // From the scores that were kept, by the definition: each layer's draws less their mean, in units of their spread.
+    let mut layers: Vec<Vec<f64>> = Vec::new();
+    for folder in FOLDERS {
+        let bytes = std::fs::read(small.path("all").join(format!("{folder}.draws.safetensors"))).unwrap();
+        let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        let tensor = file.tensor("2 vs. 2, GloVe").unwrap();
+        assert_eq!(tensor.shape()[1], 51);
+        let points = tensor.data().chunks_exact(8).map(|b| i64::from_le_bytes(b.try_into().unwrap()) as f64);
+        layers.extend(points.collect::<Vec<f64>>().chunks_exact(51).map(<[f64]>::to_vec));
+    }
+    let placed: Vec<Vec<f64>> = layers
+        .iter()
+        .map(|points| {
+            let mean = points.iter().sum::<f64>() / 51.0;
+            let spread = (points.iter().map(|p| (p - mean).powi(2)).sum::<f64>() / 51.0).sqrt();
+            points.iter().map(|p| (p - mean) / spread).collect()
+        })
+        .collect();
+    let maximum = |t: usize| placed.iter().map(|layer| layer[t]).fold(f64::NEG_INFINITY, f64::max);
+    let expected: Vec<f64> = placed
+        .iter()
+        .map(|layer| (1.0 + (1..=50).filter(|&t| maximum(t) >= layer[0] - 1e-9).count() as f64) / 51.0)
+        .collect();
+    assert_eq!(over_all, expected);
+    // A network's own results do not know of the others.
+    let (config, out) = (small.text("single1.toml"), small.text("alone"));
+    succeed(&["run", &config, "--out", &out]);
+    assert_same(files(&small.path("all/random")), files(&small.path("alone")));
+    assert_ne!(small.read("all/accuracy.csv"), apart.read("all/accuracy.csv"));
+}
+
+#[test]
+fn a_killed_sweep_goes_on_with_the_network_in_progress() {
+    let small = sweep("networks");
+    run(&small, "whole", &[]);
+    let (config, out) = (small.text("sweep.toml"), small.text("killed"));
+    let mut child = semgpu(&["run", &config, "--out", &out]).spawn().unwrap();
+    let second = small.path("killed/random/rsm/pixels.npy");
+    let started = Instant::now();
+    while !second.exists() && started.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(!small.path("killed/networks.csv").exists());
+    let record = small.path("killed/squeezenet1_1/run.json");
+    let before = std::fs::metadata(&record).unwrap().modified().unwrap();
+    let said = run(&small, "killed", &[]);
+    assert!(said.contains("network 1 of 3  squeezenet1_1: finished before"), "{said}");
+    assert!(said.matches("finished before").count() == 1, "{said}");
+    assert_eq!(before, std::fs::metadata(&record).unwrap().modified().unwrap());
+    let of = |name: &str| of_sweep(&small.path(name));
+    assert_same(of("whole"), of("killed"));
+    // Finished, other tests are made of the same matrices; and everything again where that is asked for.
+    let said = run(&small, "killed", &["--set", "two_vs_two.permutations=20"]);
+    assert!(!said.contains("finished before") && said.contains("all layers are there"), "{said}");
+    let said = run(&small, "killed", &["--fresh"]);
+    assert!(!said.contains("finished before") && !said.contains("all layers are there"), "{said}");
+    assert_same(of("whole"), of("killed"));
+}
+
+#[test]
+fn shards_of_a_sweep_merge_to_its_results() {
+    let small = sweep("networks");
+    run(&small, "whole", &[]);
+    let (config, out, tables) = (small.text("sweep.toml"), small.text("merged"), small.text("tables"));
+    let told = ["--size", "10s", "--seconds-per-group", "9", "--seconds-per-draw", "0.3", "--device", "cpu"];
+    succeed(&[&["shards", &config, "--out", &out, "--tables", &tables], &told[..]].concat());
+    let table = |name: &str| -> Vec<String> {
+        small
+            .read(&format!("tables/{name}.txt"))
+            .lines()
+            .map(|line| line.split_once(' ').unwrap().1.to_string())
+            .collect()
+    };
+    let called = |line: &String| {
+        // A label with a blank in it stands in quotes.
+        let line = line.replace("'tiny, a graph'", "tiny,\u{a0}a\u{a0}graph");
+        let words: Vec<String> = line.split(' ').map(|word| word.replace('\u{a0}', " ")).collect();
+        succeed(&words.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    let (groups, draws, merges) = (table("groups"), table("draws"), table("merge"));
+    assert_eq!((groups.len(), merges.len()), (3 * Small::GROUPS, 3));
+    groups.iter().for_each(|line| drop(called(line)));
+    draws.iter().for_each(|line| drop(called(line)));
+    let status = succeed(&["status", &config, "--out", &out]);
+    let said = String::from_utf8(status.stdout).unwrap();
+    for label in ["squeezenet1_1", "random", "tiny, a graph"] {
+        assert!(said.contains(&format!("sweep.toml  {label}  groups: 2 of 2 shards done")), "{said}");
+    }
+    // The last merge leaves the tables of all.
+    for (n, line) in merges.iter().enumerate() {
+        assert!(!small.path("merged/networks.csv").exists(), "{n}");
+        called(line);
+    }
+    let of = |name: &str| of_sweep(&small.path(name));
+    assert_same(of("whole"), of("merged"));
+    std::fs::remove_file(small.path("merged/networks.csv")).unwrap();
+    succeed(&["merge", &config, "--out", &out, "--device", "cpu"]);
+    assert_same(of("whole"), of("merged"));
+    let said = fail(&["shard", &config, "--out", &out, "--groups", "1-1"], 2);
+    assert!(said.contains("--network with one of squeezenet1_1, random, tiny, a graph"), "{said}");
+    let said = fail(&["merge", &config, "--out", &out, "--network", "vgg16"], 2);
+    assert!(said.contains("no network \"vgg16\""), "{said}");
+}
+
+#[test]
+fn what_is_wrong_with_a_sweep_is_said_before_any_work() {
+    let small = sweep("networks");
+    let (config, out) = (small.text("sweep.toml"), small.text("all"));
+    let arguments = ["run", &config, "--out", &out];
+    let refused = |more: &[&str]| fail(&[&arguments[..], more].concat(), 2);
+    // Every network that cannot run is named, with its place.
+    let said = refused(&["--set", "network.0.weights=gone.pth", "--set", "network.2.layers=[\"conv9\"]"]);
+    assert!(said.contains("2 networks cannot run"), "{said}");
+    assert!(said.contains("[[network]] 1 (squeezenet1_1): network.weights: there is no file"), "{said}");
+    assert!(said.contains("[[network]] 3 (tiny, a graph): network.layers") && said.contains("conv9"), "{said}");
+    let said = refused(&["--set", "network.1.label=SqueezeNet1_1"]);
+    assert!(said.contains("[[network]] 1 and 2") && said.contains("label"), "{said}");
+    // What they share, once.
+    let said = refused(&["--set", "stimuli.manifest=gone.csv"]);
+    assert_eq!(said.matches("gone.csv").count(), 1, "{said}");
+    let said = refused(&["--set", "two_vs_two.stop_after=5"]);
+    assert!(said.contains("two_vs_two.stop_after") && said.contains("every draw of every network"), "{said}");
+    assert!(fail(&["bench", "--config", &config], 2).contains("3 networks in [[network]], expected one"));
+    assert!(!small.path("all").exists());
+    // A dry run writes nothing.
+    succeed(&[&arguments[..], &["--dry-run"]].concat());
+    assert!(!small.path("all").exists());
+    // Neither kind of results goes into the other's directory.
+    small.run("single", &[]);
+    let said = fail(&["run", &config, "--out", &small.text("single")], 2);
+    assert!(said.contains("another experiment"), "{said}");
+    run(&small, "all", &[]);
+    let said = fail(&["run", &small.text("experiment.toml"), "--out", &out], 2);
+    assert!(said.contains("networks of a sweep of another experiment"), "{said}");
+    // A network's folder that holds another experiment.
+    let said = refused(&["--set", "network.1.label=random", "--set", "seed=4"]);
+    assert!(said.contains("random") && said.contains("--fresh"), "{said}");
+}
