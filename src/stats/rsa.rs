@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::inference::Statistic;
-use super::kendall::{Sorted, concordances, sorted_order};
+use super::kendall::{self, Sorted, concordances, sorted_order};
 use super::permutation::Permutations;
 use super::{Interrupted, Progress, Rsm, report};
 
@@ -114,7 +114,7 @@ impl Rsa {
         match self {
             Self::Pearson => centred(x),
             Self::Spearman => ranks(&x),
-            Self::KendallTauA => x,
+            Self::KendallTauA => kendall::ranks(&x),
         }
     }
 
