@@ -14,6 +14,7 @@ pub use draws::Draws;
 
 use std::num::NonZeroU32;
 use std::ops::{ControlFlow, Range};
+use std::sync::Mutex;
 
 use burn::tensor::Device;
 
@@ -106,7 +107,17 @@ impl Options {
     }
 }
 
-/// Tests every layer against every word model; the rows, and what the user should know.
+/// What came of the tests.
+pub struct Evaluated {
+    /// The rows.
+    pub results: Results,
+    /// What the user should know.
+    pub warnings: Vec<String>,
+    /// The scores behind the tests that were to be kept.
+    pub scores: Draws,
+}
+
+/// Tests every layer against every word model; the scores of the tests named in `kept` are handed on.
 ///
 /// # Errors
 /// [`Error::Failed`] if the device fails, [`Error::Interrupted`] when asked to stop.
@@ -114,14 +125,15 @@ pub fn evaluate(
     space: &Space,
     words: &[Words],
     options: &Options,
+    kept: &[String],
     progress: &Progress,
-) -> Result<(Results, Vec<String>), Error> {
+) -> Result<Evaluated, Error> {
     let draws = options.permutations + 1;
     let resampled = if options.generalise.is_some() { 1 + options.rsa.len() as u64 } else { 1 };
     let passes = draws * (1 + options.rsa.len() as u64) + options.bootstrap * resampled;
     let task = progress.task(passes * (words.len() * space.layers.len() * space.groups.len()) as u64);
-    let evaluation = Evaluation { space, words, options, task, interrupt: &progress.interrupt };
-    let ceilings = if words.is_empty() { Vec::new() } else { evaluation.accuracy_ceilings()? };
+    let evaluation = Evaluation { kept, ..Evaluation::new(space, words, options, task, progress) };
+    let ceilings = if words.is_empty() { Vec::new() } else { two_vs_two::accuracy_ceilings(space, options, progress)? };
     let (mut results, warnings) = evaluation.two_vs_two(words, &ceilings)?;
     results.rsa = evaluation.rsa(words)?;
     if let Some(over) = options.generalise {
@@ -130,7 +142,8 @@ pub fn evaluate(
     }
     results.words = evaluation.words(words)?;
     results.layers = evaluation.layers();
-    Ok((results, warnings))
+    let scores = evaluation.scores.into_inner().expect("nobody panicked");
+    Ok(Evaluated { results, warnings, scores })
 }
 
 /// The scores of some draws of every test that [`evaluate`] makes of a layer and a word model: what it takes as known.
@@ -146,7 +159,7 @@ pub fn draws(
 ) -> Result<Draws, Error> {
     let passes = (draws.end - draws.start) * (1 + options.rsa.len() as u64);
     let task = progress.task(passes * (words.len() * space.layers.len() * space.groups.len()) as u64);
-    let evaluation = Evaluation { space, words, options, task, interrupt: &progress.interrupt };
+    let evaluation = Evaluation::new(space, words, options, task, progress);
     let layers = space.rsms();
     let mut scores = Draws::default();
     let counted = |rsms| evaluation.counted(rsms);
@@ -171,6 +184,15 @@ struct Evaluation<'a> {
     options: &'a Options,
     task: Task,
     interrupt: &'a Interrupt,
+    /// Tests whose scores are kept.
+    kept: &'a [String],
+    scores: Mutex<Draws>,
+}
+
+impl<'a> Evaluation<'a> {
+    fn new(space: &'a Space, words: &'a [Words], options: &'a Options, task: Task, progress: &'a Progress) -> Self {
+        Self { space, words, options, task, interrupt: &progress.interrupt, kept: &[], scores: Mutex::default() }
+    }
 }
 
 impl Evaluation<'_> {
@@ -193,7 +215,15 @@ impl Evaluation<'_> {
         };
         let known = |(statistic, model): (&'a S, &Words)| self.options.known.known(what, &model.name, statistic);
         let statistics: Vec<_> = statistics.iter().zip(words).map(known).collect();
-        Ok(inference::test_all(&statistics, self.options.rule(), &|rsms| self.counted(rsms), now)?)
+        let rule = self.options.rule();
+        let scores = inference::scores_all(&statistics, rule, &|rsms| self.counted(rsms), now)?;
+        if self.kept.iter().any(|kept| kept == what) {
+            let mut kept = self.scores.lock().expect("nobody panicked");
+            for (model, members) in words.iter().zip(&scores) {
+                kept.insert(what, &model.name, members.iter().map(|scores| scores.points().to_vec()).collect());
+            }
+        }
+        Ok(inference::infer_all(&scores, rule))
     }
 
     /// So many more RSMs are done.

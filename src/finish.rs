@@ -7,10 +7,10 @@ use crate::arrays;
 use crate::config::{InferenceOptions, TestOptions};
 use crate::device::Selected;
 use crate::error::{Error, FileError};
-use crate::evaluation::alignment::{Alignment, WordSpace, align};
+use crate::evaluation::alignment::{Alignment, Known, WordSpace, align, in_common};
 use crate::evaluation::controls::{Controls, controls};
 use crate::evaluation::one_vs_two::{self, Lexicon, OneVsTwo, Predictions};
-use crate::evaluation::{self, Draws, LayerRsms, Options, Space, Words};
+use crate::evaluation::{self, Draws, Evaluated, LayerRsms, Options, Space, Words};
 use crate::progress::Progress;
 use crate::record::RunRecord;
 use crate::report;
@@ -128,13 +128,16 @@ impl Comparison {
     pub fn results(&self, progress: &Progress) -> Result<(Results, Vec<String>), Error> {
         let Self { space, words, images, options, alignment, .. } = self;
         let tested = if self.in_full { &words[..] } else { &[] };
-        let (mut results, mut warnings) = evaluation::evaluate(space, tested, options, progress)?;
+        let kept = alignment.as_ref().map_or_else(Vec::new, |alignment| in_common(&alignment.measures));
+        let Evaluated { mut results, mut warnings, scores } =
+            evaluation::evaluate(space, tested, options, &kept, progress)?;
         let categories = self.categories.as_deref();
         let (rows, more) = controls(space, tested, categories, &self.controls, options, progress)?;
         results.append(rows);
         warnings.extend(more);
         if let Some(alignment) = alignment {
-            let (rows, said) = align(space, alignment, options, progress)?;
+            let known = Known { scores: Some(&scores), accuracy: &results.accuracy };
+            let (rows, said) = align(space, alignment, options, &known, progress)?;
             results.measures = rows;
             warnings.extend(said);
         }

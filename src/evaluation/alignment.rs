@@ -1,18 +1,24 @@
 //! Measures of alignment: every layer of the words against every layer of the images, all pairs under the same draws.
 
+mod certainty;
+mod families;
+#[cfg(test)]
+mod tests;
+
+use std::ops::Range;
 use std::slice::from_ref;
 
-use super::{LayerRsms, Options, Space};
+use families::{Pairs, Sides};
+
+use super::{Draws, LayerRsms, Options, Space};
 use crate::error::Error;
 use crate::progress::Progress;
-use crate::results::MeasureRow;
-use crate::stats::alignment::inner::InnerTest;
-use crate::stats::alignment::neighbours::NeighbourTest;
-use crate::stats::alignment::{Gram, Measure, Side, Unvaried};
+use crate::results::{AccuracyRow, MeasureRow};
+use crate::stats::alignment::{Gram, Measure};
+use crate::stats::bootstrap::Interval;
+use crate::stats::calibrated;
+use crate::stats::ceiling::Ceiling;
 use crate::stats::inference::{self, Family, Inference, LayerScores, Statistic};
-use crate::stats::rsa::RsaTest;
-use crate::stats::two_vs_two::TwoVsTwoTest;
-use crate::stats::{self, Rsm, calibrated};
 
 /// The level of the quantile of the null above which a calibrated score begins.
 pub const ALPHA: f64 = 0.05;
@@ -35,14 +41,51 @@ pub struct WordSpace {
     pub layers: Vec<LayerRsms>,
 }
 
+/// What the main tests of layers and word models have found, as far as measures have it in common with them.
+#[derive(Clone, Copy, Default)]
+pub struct Known<'a> {
+    /// Scores of their draws.
+    pub scores: Option<&'a Draws>,
+    /// Rows of the 2 vs. 2 test.
+    pub accuracy: &'a [AccuracyRow],
+}
+
+impl Known<'_> {
+    fn interval(&self, words: &str, layer: &str) -> Option<Interval> {
+        let row = self.accuracy.iter().find(|row| row.words == words && row.layer == layer)?;
+        row.ci_low.zip(row.ci_high).map(|(low, high)| Interval { low, high })
+    }
+
+    fn ceiling(&self, layer: &str) -> Option<Option<Ceiling>> {
+        let row = self.accuracy.iter().find(|row| row.layer == layer)?;
+        Some(row.ceiling_low.zip(row.ceiling_high).map(|(lower, upper)| Ceiling { lower, upper }))
+    }
+}
+
 /// A pair of layers by its places, under the draws.
 struct Pair {
     words: usize,
     images: usize,
     scores: LayerScores,
+    interval: Option<Interval>,
 }
 
-/// Tests all pairs; the rows, and what the user should know.
+/// What came of a measure.
+struct Drawn {
+    measure: Measure,
+    /// Of each word space.
+    pairs: Vec<Vec<Pair>>,
+    /// Of each layer of the images.
+    ceilings: Vec<Option<Ceiling>>,
+}
+
+/// The tests of a layer and a word model whose scores are those of a measure too.
+pub fn in_common(measures: &[Measure]) -> Vec<String> {
+    measures.iter().filter_map(|&measure| families::in_common(measure)).collect()
+}
+
+/// Tests all pairs; the rows, and what the user should know. What is there already, as `known` or among the options' known
+/// scores, is taken from there.
 ///
 /// # Errors
 /// [`Error::Failed`] if the device fails, [`Error::Interrupted`] when asked to stop.
@@ -50,31 +93,123 @@ pub fn align(
     space: &Space,
     alignment: &Alignment,
     options: &Options,
+    known: &Known,
     progress: &Progress,
 ) -> Result<(Vec<MeasureRow>, Vec<String>), Error> {
-    let needed = alignment.measures.iter().any(|measure| measure.needs_gram());
-    let images = if needed { grams(&space.layers) } else { Vec::new() };
-    let words: Vec<Vec<Vec<Gram>>> =
-        alignment.words.iter().map(|words| if needed { grams(&words.layers) } else { Vec::new() }).collect();
-    let pairs: usize = alignment.words.iter().map(|words| words.layers.len() * space.layers.len()).sum();
-    let task = progress.task((options.permutations + 1) * (pairs * alignment.measures.len()) as u64);
+    let prepared = Prepared::new(space, alignment, options);
+    let resamples = |measure: &Measure| match options.bootstrap {
+        0 => 0,
+        _ if measure.counts_neighbours() => space.concepts.len() as u64,
+        resamples => resamples,
+    };
+    let all = |measure: &Measure| (options.permutations + 1 + resamples(measure)) * prepared.pairs();
+    let task = progress.task(alignment.measures.iter().map(all).sum());
     let counted = |work| {
         task.advance(work);
         progress.interrupt.flow()
     };
     let (mut rows, mut warnings) = (Vec::new(), Vec::new());
     for &measure in &alignment.measures {
-        let mut tested = Vec::new();
-        for (words, grams) in alignment.words.iter().zip(&words) {
-            task.now(format!("{measure}  {}  {} x {} layers", words.name, words.layers.len(), space.layers.len()));
-            let sides = Sides { space, words, images: &images, grams, neighbours: alignment.neighbours };
-            let (pairs, said) = sides.test(measure, options, &counted)?;
+        let mut drawn = Drawn { measure, pairs: Vec::new(), ceilings: Vec::new() };
+        for words in 0..alignment.words.len() {
+            task.now(prepared.said(measure, words));
+            let sides = prepared.sides(words);
+            if drawn.ceilings.is_empty() {
+                drawn.ceilings = sides.ceilings(measure, known, progress)?;
+            }
+            let (families, said) = sides.families(measure);
             warnings.extend(said);
-            tested.push(pairs);
+            let mut pairs = Vec::new();
+            for family in &families {
+                let Pairs { what, words, places, statistic } = family;
+                let none = Draws::default();
+                let sharded = options.known.known(what, words, statistic);
+                let statistic = known.scores.unwrap_or(&none).known(what, words, &sharded);
+                let scores = inference::scores(from_ref(&statistic), options.rule(), &counted)?.remove(0);
+                let intervals = sides.intervals(measure, family, &scores, known, &counted)?;
+                let pair = |((&(words, images), scores), interval)| Pair { words, images, scores, interval };
+                pairs.extend(places.iter().zip(scores).zip(intervals).map(pair));
+            }
+            drawn.pairs.push(pairs);
         }
-        rows.extend(of_measure(measure, space, alignment, options, &tested));
+        rows.extend(of_measure(&drawn, space, alignment, options));
     }
     Ok((rows, warnings))
+}
+
+/// The scores of some draws of every measure, but for those that are in `done` already.
+///
+/// # Errors
+/// As [`align`].
+pub fn draws(
+    space: &Space,
+    alignment: &Alignment,
+    options: &Options,
+    draws: Range<u64>,
+    done: &Draws,
+    progress: &Progress,
+) -> Result<Draws, Error> {
+    let prepared = Prepared::new(space, alignment, options);
+    let task = progress.task((draws.end - draws.start) * prepared.pairs() * alignment.measures.len() as u64);
+    let counted = |work| {
+        task.advance(work);
+        progress.interrupt.flow()
+    };
+    let mut scores = Draws::default();
+    for &measure in &alignment.measures {
+        for words in 0..alignment.words.len() {
+            task.now(prepared.said(measure, words));
+            for Pairs { what, words, statistic, .. } in prepared.sides(words).families(measure).0 {
+                if !done.has(&what, &words) && !scores.has(&what, &words) {
+                    scores.insert(&what, &words, statistic.points(draws.clone(), &counted)?);
+                }
+            }
+        }
+    }
+    Ok(scores)
+}
+
+/// The matrices that all measures share.
+struct Prepared<'a> {
+    space: &'a Space,
+    alignment: &'a Alignment,
+    options: &'a Options,
+    /// `[layers][groups]`
+    images: Vec<Vec<Gram>>,
+    /// `[spaces][layers][groups]`
+    words: Vec<Vec<Vec<Gram>>>,
+}
+
+impl<'a> Prepared<'a> {
+    fn new(space: &'a Space, alignment: &'a Alignment, options: &'a Options) -> Self {
+        let needed = alignment.measures.iter().any(|measure| measure.needs_gram());
+        let of = |layers: &[LayerRsms]| if needed { grams(layers) } else { Vec::new() };
+        let words = alignment.words.iter().map(|words| of(&words.layers)).collect();
+        Self { space, alignment, options, images: of(&space.layers), words }
+    }
+
+    /// Of all word spaces.
+    fn pairs(&self) -> u64 {
+        let layers: usize = self.alignment.words.iter().map(|words| words.layers.len()).sum();
+        (layers * self.space.layers.len()) as u64
+    }
+
+    fn sides(&self, words: usize) -> Sides<'_> {
+        Sides {
+            space: self.space,
+            words: &self.alignment.words[words],
+            images: &self.images,
+            grams: &self.words[words],
+            neighbours: self.alignment.neighbours,
+            options: self.options,
+        }
+    }
+
+    /// What is drawn.
+    fn said(&self, measure: Measure, words: usize) -> String {
+        let WordSpace { name, layers } = &self.alignment.words[words];
+        format!("{measure}  {name}  {} x {} layers", layers.len(), self.space.layers.len())
+    }
 }
 
 /// The Gram matrices of layers, `[layers][groups]`; none where the scales are not known.
@@ -84,149 +219,9 @@ fn grams(layers: &[LayerRsms]) -> Vec<Vec<Gram>> {
     layers.iter().map(of).collect()
 }
 
-/// Both sides of a word space's pairs.
-struct Sides<'a> {
-    space: &'a Space,
-    words: &'a WordSpace,
-    /// `[layers][groups]`
-    images: &'a [Vec<Gram>],
-    /// Of the words.
-    grams: &'a [Vec<Gram>],
-    neighbours: usize,
-}
-
-impl Sides<'_> {
-    /// All pairs that have a value, the layers of the words one after the other.
-    fn test(
-        &self,
-        measure: Measure,
-        options: &Options,
-        progress: &stats::Progress,
-    ) -> Result<(Vec<Pair>, Vec<String>), Error> {
-        let (space, draws) = (self.space, &options.draws);
-        let images: Vec<&[Rsm]> = space.layers.iter().map(|layer| layer.rsms.as_slice()).collect();
-        let incomplete = |layer: &LayerRsms| layer.rsms.iter().any(|rsm| !rsm.constant().is_empty());
-        let gaps = !measure.needs_gram() && self.words.layers.iter().chain(&space.layers).any(incomplete);
-        let mut pairs = Vec::new();
-        if measure == Measure::TwoVsTwo {
-            for (place, layer) in self.words.layers.iter().enumerate() {
-                let test = TwoVsTwoTest::new(&layer.rsms[0], &images, draws, options.ties, &options.device);
-                pairs.extend(drawn(&test, options, progress)?.into_iter().enumerate().map(|(n, s)| pair(place, n, s)));
-            }
-            return Ok((pairs, Vec::new()));
-        }
-        if let Some(rsa) = measure.rsa().filter(|_| measure == Measure::RsaKendall || gaps) {
-            let mut warnings = Vec::new();
-            for (place, layer) in self.words.layers.iter().enumerate() {
-                let test = RsaTest::new(rsa, &layer.rsms[0], &images, draws);
-                if test.members().len() < images.len() {
-                    warnings.push(format!("{measure}: {}: layers without a correlation are left out", self.words.name));
-                }
-                let members = test.members().iter().copied();
-                let scores = drawn(&test, options, progress)?;
-                pairs.extend(members.zip(scores).map(|(images, scores)| pair(place, images, scores)));
-            }
-            return Ok((pairs, warnings));
-        }
-        self.prepared(measure, options, progress)
-    }
-
-    /// Of prepared matrices or neighbours; a layer that has no value is left out and named.
-    fn prepared(
-        &self,
-        measure: Measure,
-        options: &Options,
-        progress: &stats::Progress,
-    ) -> Result<(Vec<Pair>, Vec<String>), Error> {
-        let mut places = [(0..self.words.layers.len()).collect::<Vec<_>>(), (0..self.space.layers.len()).collect()];
-        let mut warnings = Vec::new();
-        if measure.counts_neighbours() {
-            let directed =
-                |grams: &[Vec<Gram>], place: usize| grams[place].iter().all(|g| g.without_direction().is_none());
-            for (places, (grams, words)) in places.iter_mut().zip([(self.grams, true), (self.images, false)]) {
-                for place in places.iter().copied().filter(|&place| !directed(grams, place)) {
-                    warnings.push(self.left_out(measure, words, place, "a vector is 0 and has no neighbours"));
-                }
-                places.retain(|&place| directed(grams, place));
-            }
-        }
-        loop {
-            let [words, images] = &places;
-            if words.is_empty() || images.is_empty() {
-                return Ok((Vec::new(), warnings));
-            }
-            let words_sides: Vec<Side> =
-                words.iter().map(|&n| sided(&self.words.layers[n], self.grams.get(n))).collect();
-            let images_sides: Vec<Side> =
-                images.iter().map(|&n| sided(&self.space.layers[n], self.images.get(n))).collect();
-            let pairs = |scores: Vec<LayerScores>| -> Vec<Pair> {
-                let all = words.iter().flat_map(|&x| images.iter().map(move |&y| (x, y)));
-                all.zip(scores).map(|((x, y), scores)| pair(x, y, scores)).collect()
-            };
-            let unvaried = if InnerTest::takes(measure) {
-                match InnerTest::new(measure, &words_sides, &images_sides, &options.draws) {
-                    Ok(test) => return Ok((pairs(drawn(&test, options, progress)?), warnings)),
-                    Err(unvaried) => unvaried,
-                }
-            } else {
-                match NeighbourTest::new(measure, self.neighbours, &words_sides, &images_sides, &options.draws) {
-                    Ok(test) => {
-                        if test.tied() > 0 {
-                            warnings.push(format!(
-                                "{measure}: {}: ties decide the neighbours of {} concepts, over all layers and groups of \
-                                 both sides",
-                                self.words.name,
-                                test.tied()
-                            ));
-                        }
-                        return Ok((pairs(drawn(&test, options, progress)?), warnings));
-                    }
-                    Err(unvaried) => unvaried,
-                }
-            };
-            let Unvaried { words: of_words, layer } = unvaried;
-            let place = places[usize::from(!of_words)].remove(layer);
-            warnings.push(self.left_out(
-                measure,
-                of_words,
-                place,
-                "it does not vary over the concepts, or one has no correlation",
-            ));
-        }
-    }
-
-    fn left_out(&self, measure: Measure, words: bool, place: usize, why: &str) -> String {
-        let (space, layer) = match words {
-            true => (&self.words.name, &self.words.layers[place].name),
-            false => (&self.space.network, &self.space.layers[place].name),
-        };
-        format!("{measure}: {space} {layer}: left out: {why}")
-    }
-}
-
-fn sided<'a>(layer: &'a LayerRsms, grams: Option<&'a Vec<Gram>>) -> Side<'a> {
-    Side { rsms: &layer.rsms, grams: grams.map_or(&[], Vec::as_slice) }
-}
-
-fn pair(words: usize, images: usize, scores: LayerScores) -> Pair {
-    Pair { words, images, scores }
-}
-
-fn drawn<S: Statistic>(statistic: &S, options: &Options, progress: &stats::Progress) -> Result<Vec<LayerScores>, Error>
-where
-    Error: From<S::Error>,
-{
-    Ok(inference::scores(from_ref(statistic), options.rule(), progress)?.remove(0))
-}
-
-/// The rows of a measure; `tested` are the pairs of each word space.
-fn of_measure(
-    measure: Measure,
-    space: &Space,
-    alignment: &Alignment,
-    options: &Options,
-    tested: &[Vec<Pair>],
-) -> Vec<MeasureRow> {
+/// The rows of a measure.
+fn of_measure(drawn: &Drawn, space: &Space, alignment: &Alignment, options: &Options) -> Vec<MeasureRow> {
+    let Drawn { measure, pairs: tested, ceilings } = drawn;
     let infer = |pairs: &[&Pair]| -> Vec<Inference> {
         let family: Vec<LayerScores> = pairs.iter().map(|pair| pair.scores.clone()).collect();
         inference::infer(&family, options.tail, options.stop_after)
@@ -248,6 +243,8 @@ fn of_measure(
         for ((pair, both), one) in pairs.iter().zip(both).zip(&mut declared) {
             let (layer, of_words) = (&space.layers[pair.images], &words.layers[pair.words]);
             let tau = calibrated::threshold(&pair.scores, ALPHA);
+            // Words that change from group to group are not what the groups have in common.
+            let ceiling = ceilings[pair.images].filter(|_| of_words.rsms.len() == 1);
             rows.push(MeasureRow {
                 network: space.network.clone(),
                 layer: layer.name.clone(),
@@ -271,6 +268,10 @@ fn of_measure(
                 neighbours: measure.counts_neighbours().then_some(alignment.neighbours),
                 concepts: space.concepts.len(),
                 groups: space.groups.len(),
+                ci_low: pair.interval.map(|interval| interval.low),
+                ci_high: pair.interval.map(|interval| interval.high),
+                ceiling_low: ceiling.map(|ceiling| ceiling.lower),
+                ceiling_high: ceiling.map(|ceiling| ceiling.upper),
             });
         }
     }

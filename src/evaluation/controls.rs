@@ -104,7 +104,7 @@ pub fn controls(
     let resamples = if spaces.is_empty() { 0 } else { options.bootstrap + 1 };
     let per_layer = (options.permutations + 1) * (tests * measures.len()) as u64 + resamples;
     let task = progress.task(per_layer * (space.layers.len() * space.groups.len()) as u64);
-    let evaluation = Evaluation { space, words, options, task, interrupt: &progress.interrupt };
+    let evaluation = Evaluation::new(space, words, options, task, progress);
     for set in sets(&given) {
         for &measure in &measures {
             results.controls.extend(evaluation.given(&set, measure, &mut warnings)?);

@@ -34,6 +34,11 @@ impl Draws {
         self.families.insert(family(measure, words), scores);
     }
 
+    /// Whether there are scores of a measure for a word model.
+    pub fn has(&self, measure: &str, words: &str) -> bool {
+        self.families.contains_key(&family(measure, words))
+    }
+
     /// Adds the same draws of other measures.
     pub fn extend(&mut self, others: Self) {
         self.families.extend(others.families);

@@ -5,8 +5,9 @@ use std::slice::from_ref;
 
 use rayon::prelude::*;
 
-use super::{CONFIDENCE, Evaluation, LayerRsms, Words, mean};
+use super::{CONFIDENCE, Evaluation, LayerRsms, Options, Space, Words, mean};
 use crate::error::Error;
+use crate::progress::Progress;
 use crate::results::{AccuracyRow, ConceptRow, ConfusedRow, GroupRow, Results};
 use crate::stats::Rsm;
 use crate::stats::bootstrap::{self, Interval};
@@ -38,6 +39,15 @@ struct Confused {
     groups: u64,
     lost: u64,
     ties: u64,
+}
+
+/// How well one group's images predict another's by the same test, of every layer.
+pub fn accuracy_ceilings(space: &Space, options: &Options, progress: &Progress) -> Result<Vec<Option<Ceiling>>, Error> {
+    let accuracy = |model: &Rsm, group: &Rsm| -> Result<f64, Error> {
+        let test = TwoVsTwoTest::new(model, &[from_ref(group)], &options.draws, options.ties, &options.device);
+        Ok(inference::observed(&test, &|_| progress.interrupt.flow())?[0])
+    };
+    space.layers.iter().map(|layer| ceiling::accuracy_ceiling(&layer.rsms, accuracy)).collect()
 }
 
 impl TestedLayer<'_> {
@@ -97,16 +107,6 @@ impl Evaluation<'_> {
             results.confused.extend(self.confused_rows(&tested));
         }
         Ok(results)
-    }
-
-    /// How well one group's images predict another's by the same test: no word model can be expected to do better.
-    pub fn accuracy_ceilings(&self) -> Result<Vec<Option<Ceiling>>, Error> {
-        let options = self.options;
-        let accuracy = |model: &Rsm, group: &Rsm| -> Result<f64, Error> {
-            let test = TwoVsTwoTest::new(model, &[from_ref(group)], &options.draws, options.ties, &options.device);
-            Ok(inference::observed(&test, &|_| self.interrupt.flow())?[0])
-        };
-        self.space.layers.iter().map(|layer| ceiling::accuracy_ceiling(&layer.rsms, accuracy)).collect()
     }
 
     /// One interval a layer over concepts; none where none is asked for, or intervals of another kind.

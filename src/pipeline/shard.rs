@@ -5,13 +5,14 @@ use std::time::Instant;
 use super::{FirstHalf, kept, space};
 use crate::checkpoint::{Kept, Opened};
 use crate::error::Error;
-use crate::evaluation::{self, one_vs_two};
+use crate::evaluation::{self, alignment, one_vs_two};
 use crate::finish;
 use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::results::ResultsDir;
 use crate::shards::{Estimate, Shards, Span};
 use crate::stats::Rsm;
+use crate::stats::alignment::Scales;
 use crate::stats::permutation::Random;
 use crate::stimuli::{Gallery, Manifest};
 
@@ -60,7 +61,10 @@ pub fn draws(plan: Plan, shards: &Shards, span: Span, progress: &Progress) -> Re
     let mut layers: Vec<Kept> = model.layers.iter().map(|_| Kept::default()).collect();
     for (_, shard) in whole {
         predictions.extend((0..shard.groups()).filter_map(|group| shard.classes(group)));
-        layers.iter_mut().zip(shard.finish()).for_each(|(layer, groups)| layer.rsms.extend(groups.rsms));
+        for (layer, groups) in layers.iter_mut().zip(shard.finish()) {
+            layer.rsms.extend(groups.rsms);
+            layer.scales.extend(groups.scales);
+        }
     }
     let space = space(&model, &inputs.manifest, layers);
     let (tested, inference) = (&config.two_vs_two, config.inference);
@@ -68,6 +72,9 @@ pub fn draws(plan: Plan, shards: &Shards, span: Span, progress: &Progress) -> Re
     let range = span.first..span.last + 1;
     let (manifest, words) = (&inputs.manifest, &inputs.words);
     let mut scores = evaluation::draws(&space, words, &options, range.clone(), progress)?;
+    if let Some(alignment) = finish::alignment(&config.measures, config.neighbours, words) {
+        scores.extend(alignment::draws(&space, &alignment, &options, range.clone(), &scores, progress)?);
+    }
     if let Some(mistakes) = &test.one_vs_two {
         let answers = (&predictions, &test.lexicon);
         scores.extend(one_vs_two::draws(&space, words, manifest, answers, mistakes, range, progress)?);
@@ -146,16 +153,20 @@ fn draw_seconds(plan: &Plan, progress: &Progress) -> Result<f64, Error> {
     let (layers, groups) = (model.layers.len().min(TRIED_LAYERS), inputs.manifest.groups.len().min(TRIED_GROUPS));
     let of_layer = |layer: usize| Kept {
         rsms: (0..groups).map(|group| chance(concepts, (layer * groups + group) as u64)).collect(),
-        scales: Vec::new(),
+        scales: vec![Scales::of_kernel(concepts); groups],
     };
     let manifest = Manifest { groups: inputs.manifest.groups[..groups].to_vec(), ..inputs.manifest.clone() };
     let space = space(model, &manifest, (0..layers).map(of_layer).collect());
     let (tested, draws) = (&config.two_vs_two, test.draws.clone());
     let options = finish::options(tested, config.inference, config.seed, draws, &config.rsa.methods, &placement.device);
+    let alignment = finish::alignment(&config.measures, config.neighbours, &inputs.words);
     let mut draws = 4;
     loop {
         let started = Instant::now();
-        evaluation::draws(&space, &inputs.words, &options, 1..1 + draws, progress)?;
+        let scores = evaluation::draws(&space, &inputs.words, &options, 1..1 + draws, progress)?;
+        if let Some(alignment) = &alignment {
+            alignment::draws(&space, alignment, &options, 1..1 + draws, &scores, progress)?;
+        }
         let seconds = started.elapsed().as_secs_f64();
         if seconds >= TRIED_SECONDS || draws >= options.permutations.max(1) {
             let times = (model.layers.len() * inputs.manifest.groups.len()) as f64 / (layers * groups) as f64;

@@ -7,6 +7,7 @@ use crate::report::ramp::Ramp;
 use crate::report::style::{CURVE, curve};
 use crate::report::{Drawing, Figure, Material, ReportError, names};
 use crate::results::{MeasureRow, figure_name};
+use crate::stats::calibrated::score;
 
 /// `alignment_<network>_<words>_<measure>`, of words with layers.
 pub const MAPS: Figure = Figure { name: "alignment", draw: draw_maps };
@@ -102,16 +103,24 @@ fn draw_depths(material: &Material) -> Result<Vec<Drawing>, ReportError> {
         let several = distinct(rows.iter().map(|row| row.words_layer.as_str())).len() > 1;
         let layers = distinct(rows.iter().map(|row| row.layer.as_str()));
         let measures = distinct(rows.iter().map(|row| row.measure.as_str()));
+        // The interval of a pair that was picked for its value does not say that it was picked.
+        let interval = |row: &MeasureRow| {
+            let tau = row.tau.filter(|_| !several)?;
+            let [low, high] = [row.ci_low?, row.ci_high?].map(|end| score(end, tau));
+            Some((low, high))
+        };
+        let bars = rows.iter().any(|row| interval(row).is_some());
         let mark = |(place, layer): (usize, &&str), measure: &str| {
             let of_layer = rows.iter().copied().filter(|row| row.layer == **layer && row.measure == measure);
-            let (value, look) = match best(of_layer) {
+            let of_pair = best(of_layer);
+            let (value, look) = match of_pair {
                 Some(row) => {
                     let filled = if several { row.p_both } else { row.p_fwer } < SIGNIFICANT;
                     (calibrated(row, several).unwrap_or(f64::NAN), if filled { Look::Filled } else { Look::Hollow })
                 }
                 None => (f64::NAN, Look::Hollow),
             };
-            Mark { place: place as f64, value, look, interval: None }
+            Mark { place: place as f64, value, look, interval: of_pair.and_then(interval) }
         };
         let curves = measures.iter().enumerate().map(|(n, measure)| Curve {
             words: None,
@@ -142,8 +151,9 @@ fn draw_depths(material: &Material) -> Result<Vec<Drawing>, ReportError> {
             legend: legend.collect(),
             notes: format!(
                 "(value − τ) / (1 − τ), τ the null\u{2019}s {:.0} % quantile: 0 is what chance reaches, 1 the measure\u{2019}s \
-                 highest value; {of}; hollow: n.s. {} permutations, {} concepts.",
+                 highest value; {of}; hollow: n.s. {}{} permutations, {} concepts.",
                 100.0 * (1.0 - rows[0].alpha),
+                if bars { "Lines through markers: 95\u{a0}% intervals over concepts, τ held. " } else { "" },
                 thousands(rows.iter().map(|row| row.permutations).max().unwrap_or(0)),
                 thousands(rows[0].concepts as u64),
             ),
@@ -193,6 +203,10 @@ pub mod tests {
             neighbours: None,
             concepts: 12,
             groups: 1,
+            ci_low: None,
+            ci_high: None,
+            ceiling_low: None,
+            ceiling_high: None,
         };
         let pairs = words_layers.iter().flat_map(|words| layers.iter().map(move |layer| (*words, *layer)));
         let of = |measure: &'static str| {

@@ -498,6 +498,14 @@ pub struct MeasureRow {
     pub groups: usize,
     /// The layer's label in figures.
     pub label: String,
+    /// Lower end of the 95 % interval over concepts, if asked for and where the measure has one.
+    pub ci_low: Option<f64>,
+    /// Its upper end.
+    pub ci_high: Option<f64>,
+    /// How well the groups of images agree by the measure: each with the mean of the others; none for a single group.
+    pub ceiling_low: Option<f64>,
+    /// Each with the mean of all.
+    pub ceiling_high: Option<f64>,
 }
 
 /// One row of `stimuli.csv`: an image of the experiment.

@@ -68,8 +68,13 @@ pub trait Table: Serialize + DeserializeOwned {
     }
 }
 
-/// Columns that older results lack; their fields have a default.
-const LATER: &[&str] = &["groups_tied"];
+/// Columns that older results lack, by table; their fields have a default.
+const LATER: [(&str, &[&str]); 2] =
+    [("confused", &["groups_tied"]), ("measures", &["ci_low", "ci_high", "ceiling_low", "ceiling_high"])];
+
+fn is_later(table: &str, column: &str) -> bool {
+    LATER.iter().any(|(name, columns)| *name == table && columns.contains(&column))
+}
 
 fn file<T: Table>(directory: &Path) -> PathBuf {
     ResultsDir::new(directory).table(T::NAME)
@@ -114,7 +119,7 @@ pub fn read_table<T: Table>(directory: &Path) -> Result<Vec<T>, ResultsError> {
     };
     let mut table = csv::Reader::from_reader(file);
     let header = table.headers().map_err(|e| unreadable(path, e))?.clone();
-    let mut expected = T::header().iter().filter(|&column| !LATER.contains(column));
+    let mut expected = T::header().iter().filter(|column| !is_later(T::NAME, column));
     if let Some(column) = expected.find(|&column| !header.iter().any(|found| found == *column)) {
         return Err(ResultsError::NoColumn {
             path: path.into(),

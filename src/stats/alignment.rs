@@ -22,20 +22,30 @@
 //! With the diagonal of `K` set to 0 and `U_ij = K_ij - (r_i + r_j) / (n-2) + s / ((n-1)(n-2))` off it (`r` the row sums,
 //! `s` their sum), `HSIC = <U(K), U(L)> / (n (n-3))` (Szekely & Rizzo 2014): an inner product again.
 
+mod ceilings;
+pub mod deleted;
 mod gram;
 pub mod inner;
 pub mod neighbours;
 pub mod reference;
+pub mod resampled;
 #[cfg(test)]
 mod tests;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use ceilings::noise_ceiling;
 pub use gram::{Gram, Scales};
 
 use super::Rsm;
 use super::rsa::Rsa;
+
+/// The level of the confidence intervals.
+pub const LEVEL: f64 = 0.95;
+
+/// As many standard errors of a normal estimate on either side hold [`LEVEL`].
+const NORMAL: f64 = 1.959_963_984_540_054;
 
 /// A measure of two spaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]

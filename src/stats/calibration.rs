@@ -4,6 +4,7 @@
 //! The 2 vs. 2 test is the closed form written down once more, so that this proves the inference, not the kernel.
 
 mod alignment;
+mod intervals;
 
 use std::num::NonZeroU32;
 use std::ops::ControlFlow;

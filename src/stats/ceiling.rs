@@ -61,7 +61,10 @@ pub fn rsa_ceiling(kind: Rsa, groups: &[Rsm]) -> Option<Ceiling> {
 }
 
 /// `value` is how well a mean of the groups' entries does on a group; `None` for fewer than two groups.
-fn ceiling<E>(groups: &[&[f64]], value: impl Fn(&[f64], usize) -> Result<f64, E>) -> Result<Option<Ceiling>, E> {
+pub(super) fn ceiling<E>(
+    groups: &[&[f64]],
+    value: impl Fn(&[f64], usize) -> Result<f64, E>,
+) -> Result<Option<Ceiling>, E> {
     if groups.len() < 2 {
         return Ok(None);
     }

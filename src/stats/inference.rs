@@ -119,6 +119,18 @@ pub struct Rule {
     pub family: Family,
 }
 
+impl<S: Statistic + ?Sized> Statistic for Box<S> {
+    type Error = S::Error;
+
+    fn whole(&self) -> i64 {
+        (**self).whole()
+    }
+
+    fn points(&self, draws: Range<u64>, progress: &Progress) -> Result<Vec<Vec<i64>>, Self::Error> {
+        (**self).points(draws, progress)
+    }
+}
+
 /// The scores of one layer under the draws: `points / whole` is the accuracy.
 ///
 /// Half-points summed over the groups, out of `2 * pairs * groups`.
@@ -147,6 +159,16 @@ pub struct Inference {
     pub permutations: u64,
 }
 
+impl Rule {
+    /// Of so many statistics in all.
+    fn statistics_a_family(self, statistics: usize) -> usize {
+        match self.family {
+            Family::Layers => 1,
+            Family::Words | Family::Networks => statistics.max(1),
+        }
+    }
+}
+
 impl LayerScores {
     /// `points[t]` is the score under draw `t`; draw 0 is the identity, the observed value. A perfect score is `whole`.
     ///
@@ -155,6 +177,11 @@ impl LayerScores {
     pub fn new(points: Vec<i64>, whole: i64) -> Self {
         assert!(!points.is_empty() && whole > 0, "{} scores out of {whole}", points.len());
         Self { points, whole }
+    }
+
+    /// The score under every draw.
+    pub fn points(&self) -> &[i64] {
+        &self.points
     }
 
     /// The observed accuracy.
@@ -242,7 +269,7 @@ impl Count {
 /// # Errors
 /// As [`Statistic::points`].
 pub fn test<S: Statistic>(statistic: &S, rule: Rule, progress: &Progress) -> Result<Vec<Inference>, S::Error> {
-    Ok(together(from_ref(statistic), rule, progress)?.remove(0))
+    Ok(test_all(from_ref(statistic), rule, progress, |_| ())?.remove(0))
 }
 
 /// Tests statistics under the same draws, one for each word model: as a family each, or all as one ([`Rule::family`]).
@@ -259,24 +286,35 @@ pub fn test_all<S: Statistic>(
     progress: &Progress,
     now: impl Fn(Range<usize>),
 ) -> Result<Vec<Vec<Inference>>, S::Error> {
-    let size = match rule.family {
-        Family::Layers => 1,
-        Family::Words | Family::Networks => statistics.len().max(1),
-    };
-    let mut inferences = Vec::with_capacity(statistics.len());
-    for family in statistics.chunks(size) {
-        now(inferences.len()..inferences.len() + family.len());
-        inferences.extend(together(family, rule, progress)?);
-    }
-    Ok(inferences)
+    Ok(infer_all(&scores_all(statistics, rule, progress, now)?, rule))
 }
 
-/// Tests statistics as one family.
-fn together<S: Statistic>(statistics: &[S], rule: Rule, progress: &Progress) -> Result<Vec<Vec<Inference>>, S::Error> {
-    let scores = scores(statistics, rule, progress)?;
-    let sizes: Vec<usize> = scores.iter().map(Vec::len).collect();
-    let mut inferences = infer(&scores.concat(), rule.tail, rule.stop_after).into_iter();
-    Ok(sizes.into_iter().map(|size| inferences.by_ref().take(size).collect()).collect())
+/// The scores behind [`test_all`].
+///
+/// # Errors
+/// As [`Statistic::points`].
+pub fn scores_all<S: Statistic>(
+    statistics: &[S],
+    rule: Rule,
+    progress: &Progress,
+    now: impl Fn(Range<usize>),
+) -> Result<Vec<Vec<LayerScores>>, S::Error> {
+    let mut all = Vec::with_capacity(statistics.len());
+    for family in statistics.chunks(rule.statistics_a_family(statistics.len())) {
+        now(all.len()..all.len() + family.len());
+        all.extend(scores(family, rule, progress)?);
+    }
+    Ok(all)
+}
+
+/// What [`test_all`] makes of them.
+pub fn infer_all(scores: &[Vec<LayerScores>], rule: Rule) -> Vec<Vec<Inference>> {
+    let mut inferences = Vec::with_capacity(scores.len());
+    for family in scores.chunks(rule.statistics_a_family(scores.len())) {
+        let mut of_family = infer(&family.concat(), rule.tail, rule.stop_after).into_iter();
+        inferences.extend(family.iter().map(|members| of_family.by_ref().take(members.len()).collect::<Vec<_>>()));
+    }
+    inferences
 }
 
 /// The scores of statistics under as many draws as one family of all of them takes.

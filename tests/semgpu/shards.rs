@@ -49,6 +49,8 @@ fn shards_merge_to_the_bytes_of_one_run() {
     // To the end, where the network answers.
     let text = text.replace("layers = [\"conv1\", \"fire2\"]", "layers = [\"conv1\", \"logits\"]");
     let text = text.replace("[two_vs_two]", "[rsa]\nmethods = [\"spearman\"]\n[two_vs_two]\nbootstrap = 20");
+    let measures = "measures = [\"2v2\", \"cka\", \"cknna\", \"rsa-kendall\"]\nneighbours = 3\n";
+    let text = measures.to_string() + &text;
     small.write("experiment.toml", &text);
     small.run("whole", &[]);
     let commands = cut(&small, "merged");
@@ -59,6 +61,12 @@ fn shards_merge_to_the_bytes_of_one_run() {
     groups.iter().rev().for_each(|command| run_all(std::slice::from_ref(command)));
     run_all(&groups[..1]);
     draws.iter().rev().for_each(|command| run_all(std::slice::from_ref(command)));
+    let scores = draws[0].last().unwrap();
+    let scores = std::fs::read(small.path("merged.shards").join(format!("draws-{scores}.safetensors"))).unwrap();
+    let header = String::from_utf8_lossy(&scores[..4096.min(scores.len())]).into_owned();
+    for family in ["2 vs. 2, GloVe", "cka, GloVe", "cknna, GloVe", "RSA, kendall-tau-a, GloVe"] {
+        assert!(header.contains(&format!("\"{family}\"")), "{family}: {header}");
+    }
     run_all(merge);
     let (whole, merged) = (results(&small.path("whole")), results(&small.path("merged")));
     assert_eq!(whole.iter().map(|f| &f.0).collect::<Vec<_>>(), merged.iter().map(|f| &f.0).collect::<Vec<_>>());

@@ -12,7 +12,7 @@ use crate::report::canvas::escape;
 use crate::report::chance;
 use crate::report::curves::{Curves, distinct, thousands};
 use crate::report::material::Said;
-use crate::results::Results;
+use crate::results::{MeasureRow, Results};
 use crate::stats::generalise::Generalise;
 use crate::stats::one_vs_two::Columns;
 use crate::stats::scoring::{Constant, Ties};
@@ -419,6 +419,19 @@ impl<'a> Settings<'a> {
                 count(permutations, "permutation"),
                 100.0 * (1.0 - row.alpha)
             );
+        }
+        let with_interval = |row: &&MeasureRow| row.ci_low.is_some();
+        let (jackknifed, resampled): (Vec<_>, Vec<_>) =
+            rows.iter().filter(with_interval).partition(|row| row.neighbours.is_some());
+        if !resampled.is_empty() {
+            text += " Intervals are the 2.5th to 97.5th percentiles of resamples of the concepts, re-centred on the observed \
+                     value; copies of a concept make no pair.";
+        }
+        if !jackknifed.is_empty() {
+            text += " Those of nearest neighbours are 1.96 standard errors of the jackknife over concepts.";
+        }
+        if rows.iter().any(|row| row.ceiling_low.is_some()) {
+            text += " The noise ceiling is the measure of each group with the mean of the other groups and with that of all.";
         }
         text
     }

@@ -237,14 +237,31 @@ pub fn measures(rows: &[MeasureRow]) -> String {
     let number = |value: Option<f64>| accuracy_text(value.unwrap_or(f64::NAN));
     table(
         "Measures of alignment: of each layer of the images the best layer of the words\u{2019} side (measures.csv has all pairs)",
-        &["Words", "Layer", "Layer", "Measure", "Value", "Calibrated", "τ", "p", "p, layers", "p, all pairs"],
+        &[
+            "Words",
+            "Layer",
+            "Layer",
+            "Measure",
+            "Value",
+            "95 % interval",
+            "Ceiling",
+            "Calibrated",
+            "τ",
+            "p",
+            "p, layers",
+            "p, all pairs",
+        ],
         4,
         shown.map(|row| {
             let names = [&row.words, &row.words_layer, &row.layer, &row.measure].map(|name| escape(name));
             let drawn = row.permutations > 0;
             let ps = [row.p_value, row.p_fwer, row.p_both].map(|p| p_value(if drawn { p } else { f64::NAN }));
-            let numbers = [accuracy_text(row.value), number(row.calibrated), number(row.tau)];
-            names.into_iter().chain(numbers).chain(ps).collect()
+            let range = |low: Option<f64>, high: Option<f64>| {
+                low.zip(high).map_or("–".to_string(), |(low, high)| format!("{low:.3} to {high:.3}"))
+            };
+            let value = [accuracy_text(row.value), range(row.ci_low, row.ci_high)];
+            let calibrated = [range(row.ceiling_low, row.ceiling_high), number(row.calibrated), number(row.tau)];
+            names.into_iter().chain(value).chain(calibrated).chain(ps).collect()
         }),
     )
 }

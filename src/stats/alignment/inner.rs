@@ -179,7 +179,7 @@ fn mean(groups: &[Vec<f64>]) -> Vec<f64> {
 }
 
 /// The layer's matrix of each group, of unit length; none where one does not vary.
-fn prepared(measure: Measure, side: Side) -> Option<Vec<Vec<f64>>> {
+pub(super) fn prepared(measure: Measure, side: Side) -> Option<Vec<Vec<f64>>> {
     let of_rsm = |rsm: &Rsm| {
         let entries = rsa::upper(rsm);
         if entries.iter().any(|entry| entry.is_nan()) {

@@ -26,7 +26,7 @@ const BITS: usize = u64::BITS as usize;
 const STREAM: u64 = 0x6e65_6172_6573_7421;
 
 /// In the denominator, as its authors have it.
-const CKNNA_EPSILON: f64 = 1e-6;
+pub(super) const CKNNA_EPSILON: f64 = 1e-6;
 
 /// Two values of CKNNA this close are the same: a few thousand products of cosines over a normalisation of at least
 /// 1e-6.
@@ -34,7 +34,7 @@ const SAME: f64 = 1e-9;
 
 /// Which of equally near concepts counts first.
 #[derive(Clone, Copy)]
-enum Ranks {
+pub(super) enum Ranks {
     /// The first one.
     InOrder,
     /// An order of each concept's own, drawn once for all.
@@ -73,7 +73,7 @@ impl Neighbours {
         Self::by(gram, k, Ranks::InOrder)
     }
 
-    fn by(gram: &Gram, k: usize, ranks: Ranks) -> Self {
+    pub(super) fn by(gram: &Gram, k: usize, ranks: Ranks) -> Self {
         let concepts = gram.concepts();
         assert!(k > 0 && k < concepts, "{k} neighbours among {concepts} concepts");
         assert!(gram.without_direction().is_none(), "every vector has a direction");
@@ -109,6 +109,16 @@ impl Neighbours {
         &self.places[a * self.k..(a + 1) * self.k]
     }
 
+    /// Their cosines.
+    pub(super) fn values_of(&self, a: usize) -> &[f64] {
+        &self.values[a * self.k..(a + 1) * self.k]
+    }
+
+    /// Number of concepts.
+    pub(super) fn concepts(&self) -> usize {
+        self.places.len() / self.k
+    }
+
     /// Where `b` stands among all concepts' neighbours as one of `a`'s.
     fn place(&self, a: usize, b: u32) -> usize {
         a * self.k + self.of(a).iter().position(|&found| found == b).expect("its bit is set")
@@ -130,7 +140,7 @@ impl Neighbours {
 }
 
 /// The unbiased HSIC from `sum K_ab L_ba`, the sums of `K` and `L`, `K`'s column sums and `L`'s row sums.
-fn hsic(concepts: usize, both: f64, [k, l]: [f64; 2], columns: &[f64], rows: &[f64]) -> f64 {
+pub(super) fn hsic(concepts: usize, both: f64, [k, l]: [f64; 2], columns: &[f64], rows: &[f64]) -> f64 {
     let n = concepts as f64;
     let mixed: f64 = columns.iter().zip(rows).map(|(column, row)| column * row).sum();
     (both + k * l / ((n - 1.0) * (n - 2.0)) - 2.0 * mixed / (n - 2.0)) / (n * (n - 3.0))

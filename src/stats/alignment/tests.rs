@@ -27,7 +27,7 @@ pub fn gram(vectors: &[Vec<f64>]) -> Gram {
     Gram::new(vectors.len(), vectors.iter().flat_map(|x| vectors.iter().map(|y| product(x, y))).collect())
 }
 
-fn rsm(vectors: &[Vec<f64>]) -> Rsm {
+pub fn rsm(vectors: &[Vec<f64>]) -> Rsm {
     let rows: Vec<f32> = vectors.iter().flatten().map(|&x| x as f32).collect();
     rsm_of_rows(&rows, vectors.len(), vectors[0].len()).unwrap()
 }

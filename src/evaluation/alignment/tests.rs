@@ -1,0 +1,133 @@
+use burn::tensor::Device;
+
+use super::*;
+use crate::evaluation::{Words, evaluate};
+use crate::stats::Rsm;
+use crate::stats::alignment::Scales;
+use crate::stats::inference::Tail;
+use crate::stats::permutation::{Permutations, Random};
+use crate::stats::rsa::Rsa;
+use crate::stats::scoring::Ties;
+use crate::stats::similarity::rsm_of_rows;
+
+const CONCEPTS: usize = 14;
+
+fn layer(random: &mut Random, name: &str, groups: usize) -> LayerRsms {
+    let rsm = |random: &mut Random| -> Rsm {
+        let rows: Vec<f32> = (0..CONCEPTS * 20).map(|_| random.unit() as f32).collect();
+        rsm_of_rows(&rows, CONCEPTS, 20).unwrap()
+    };
+    LayerRsms {
+        name: name.into(),
+        label: name.into(),
+        units: 20,
+        rsms: (0..groups).map(|_| rsm(random)).collect(),
+        scales: (0..groups).map(|_| Scales::of_kernel(CONCEPTS)).collect(),
+    }
+}
+
+fn options(permutations: u64) -> Options {
+    Options {
+        draws: Permutations::new(2018, CONCEPTS),
+        permutations,
+        stop_after: None,
+        tail: Tail::Upper,
+        family: Family::Layers,
+        ties: Ties::Half,
+        bootstrap: 0,
+        generalise: None,
+        seed: 2018,
+        rsa: vec![Rsa::KendallTauA],
+        device: Device::flex(),
+        known: Draws::default(),
+    }
+}
+
+/// Two groups, three layers, one word model, and every measure of them.
+fn world() -> (Space, Vec<Words>, Alignment) {
+    let mut random = Random::keyed(3, 14);
+    let space = Space {
+        network: "net".into(),
+        layers: ["a", "b", "c"].map(|name| layer(&mut random, name, 2)).into(),
+        groups: vec!["1".into(), "2".into()],
+        concepts: (0..CONCEPTS).map(|concept| concept.to_string()).collect(),
+    };
+    let of_words = layer(&mut random, "", 1);
+    let words = Words {
+        name: "W".into(),
+        dimensions: 20,
+        rsm: of_words.rsms[0].clone(),
+        scales: Some(of_words.scales[0].clone()),
+    };
+    let spaces = vec![WordSpace { name: "W".into(), layers: vec![of_words] }];
+    (space, vec![words], Alignment { measures: Measure::ALL.into(), neighbours: 3, words: spaces })
+}
+
+#[test]
+fn draws_made_elsewhere_give_the_rows_and_are_what_is_used() {
+    let (space, _, alignment) = world();
+    let own = align(&space, &alignment, &options(40), &Known::default(), &Progress::silent()).unwrap().0;
+    assert_eq!(own.len(), 30);
+    let of = |range: Range<u64>| {
+        draws(&space, &alignment, &options(40), range, &Draws::default(), &Progress::silent()).unwrap()
+    };
+    let mut known = of(0..17);
+    known.append(of(17..41));
+    let sharded = Options { known: known.clone(), ..options(40) };
+    assert_eq!(align(&space, &alignment, &sharded, &Known::default(), &Progress::silent()).unwrap().0, own);
+    // Every measure rests on them: none keeps its value when all scores are zero.
+    let mut zero = Draws::default();
+    for measure in Measure::ALL {
+        let what = families::in_common(measure).unwrap_or_else(|| measure.to_string());
+        assert!(known.has(&what, "W"), "{what}");
+        zero.insert(&what, "W", vec![vec![0; 41]; 3]);
+    }
+    let zeros = Options { known: zero, ..options(40) };
+    let rows = align(&space, &alignment, &zeros, &Known::default(), &Progress::silent()).unwrap().0;
+    assert!(rows.iter().all(|row| row.value == 0.0));
+}
+
+#[test]
+fn the_main_tests_scores_serve_the_measures_they_have_in_common() {
+    let (space, words, alignment) = world();
+    let (options, kept) = (options(40), in_common(&alignment.measures));
+    let scores = evaluate(&space, &words, &options, &kept, &Progress::silent()).unwrap().scores;
+    assert_eq!(scores.families().map(|(name, _)| name).collect::<Vec<_>>(), ["2 vs. 2, W", "RSA, kendall-tau-a, W"]);
+    let of = draws(&space, &alignment, &options, 0..41, &Draws::default(), &Progress::silent()).unwrap();
+    let of: Vec<_> = of.families().filter(|(name, _)| scores.families().any(|(other, _)| other == *name)).collect();
+    assert_eq!(of, scores.families().collect::<Vec<_>>());
+    // What is done is not done again.
+    let rest = draws(&space, &alignment, &options, 0..41, &scores, &Progress::silent()).unwrap();
+    assert_eq!(rest.families().count(), Measure::ALL.len() - 2);
+}
+
+#[test]
+fn every_value_has_an_interval_and_what_the_groups_agree_on() {
+    let (space, words, alignment) = world();
+    let options = Options { bootstrap: 40, ..options(20) };
+    let own = align(&space, &alignment, &options, &Known::default(), &Progress::silent()).unwrap().0;
+    for row in &own {
+        let (low, high) = row.ci_low.zip(row.ci_high).unwrap_or_else(|| panic!("{} {}", row.measure, row.layer));
+        assert!(low <= row.value && row.value <= high, "{}: {low} {} {high}", row.measure, row.value);
+        let (lower, upper) = row.ceiling_low.zip(row.ceiling_high).unwrap();
+        assert!(lower <= upper && lower > -1.0 && upper <= 1.0 + 1e-12, "{}: {lower} {upper}", row.measure);
+    }
+    // The main test's accuracies, their intervals and ceilings are those of its measure.
+    let main = evaluate(&space, &words, &options, &in_common(&alignment.measures), &Progress::silent()).unwrap();
+    let known = Known { scores: Some(&main.scores), accuracy: &main.results.accuracy };
+    assert_eq!(align(&space, &alignment, &options, &known, &Progress::silent()).unwrap().0, own);
+    for (row, accuracy) in own.iter().zip(&main.results.accuracy) {
+        assert_eq!(
+            (row.value, row.ci_low, row.ceiling_low),
+            (accuracy.accuracy, accuracy.ci_low, accuracy.ceiling_low)
+        );
+    }
+    let changed: Vec<AccuracyRow> =
+        main.results.accuracy.iter().map(|row| AccuracyRow { ci_low: Some(-7.0), ..row.clone() }).collect();
+    let known = Known { scores: None, accuracy: &changed };
+    let rows = align(&space, &alignment, &options, &known, &Progress::silent()).unwrap().0;
+    assert!(rows[..3].iter().all(|row| row.ci_low == Some(-7.0)) && rows[3..] == own[3..]);
+    let alone = Options { bootstrap: 0, ..options };
+    let rows = align(&space, &alignment, &alone, &Known::default(), &Progress::silent()).unwrap().0;
+    assert!(rows.iter().all(|row| row.ci_low.is_none() && row.ceiling_low.is_some()));
+}

@@ -1,0 +1,47 @@
+//! Noise ceilings of the measures: how well the groups of images agree with each other, by the measure.
+
+#[cfg(test)]
+mod tests;
+
+use super::inner::{InnerTest, prepared};
+use super::neighbours::{Neighbours, Ranks};
+use super::{Gram, Measure, Side, deleted};
+use crate::stats::ceiling::{Ceiling, ceiling, rsa_ceiling};
+use crate::stats::rsa::dot;
+
+/// The noise ceiling of a layer, as [`rsa_ceiling`]'s: the mean of the other groups, and of all, in the words' place.
+///
+/// The mean of CKA and of the cosine of dissimilarities is that of the groups' matrices in which they are an inner product,
+/// each of unit length: no words do better than `upper`. That of neighbours is of the cosines: it is no bound. None for
+/// fewer than two groups, or where a group has no value.
+///
+/// # Panics
+/// For the 2 vs. 2 test, which has a ceiling of its own, and if there are not more than `k` concepts where neighbours count.
+pub fn noise_ceiling(measure: Measure, k: usize, images: Side) -> Option<Ceiling> {
+    assert!(measure != Measure::TwoVsTwo, "the 2 vs. 2 test has a ceiling of its own");
+    if let Some(rsa) = measure.rsa() {
+        return rsa_ceiling(rsa, images.rsms);
+    }
+    if InnerTest::takes(measure) {
+        let groups = prepared(measure, images)?;
+        let groups: Vec<&[f64]> = groups.iter().map(Vec::as_slice).collect();
+        let cosine = |mean: &[f64], group: usize| {
+            let length = dot(mean, mean).sqrt();
+            if length > 0.0 { Ok(dot(mean, groups[group]) / length) } else { Err(()) }
+        };
+        return ceiling(&groups, cosine).ok().flatten();
+    }
+    if images.grams.iter().any(|gram| gram.without_direction().is_some()) {
+        return None;
+    }
+    let cosines: Vec<Gram> = images.grams.iter().map(Gram::cosines).collect();
+    let groups: Vec<&[f64]> = cosines.iter().map(Gram::values).collect();
+    let lists: Vec<Neighbours> = images.grams.iter().map(|gram| Neighbours::by(gram, k, Ranks::Drawn)).collect();
+    let value = |mean: &[f64], group: usize| {
+        let concepts = cosines[group].concepts();
+        let mean = Neighbours::by(&Gram::new(concepts, mean.to_vec()), k, Ranks::InOrder);
+        let value = deleted::value(measure, k, &mean, &lists[group]);
+        if value.is_finite() { Ok(value) } else { Err(()) }
+    };
+    ceiling(&groups, value).ok().flatten()
+}
