@@ -56,6 +56,7 @@ chmod 600 munge/key
 
 node() { slurmd-wlm -N "$1" -d "$root/usr/sbin/slurmstepd-wlm"; }
 end() {
+    cd "$folder"
     for pid in slurmd-n1.pid slurmd-n2.pid slurmctld.pid munge/pid; do
         [ -f "$pid" ] && kill "$(cat "$pid")" 2>/dev/null
     done
