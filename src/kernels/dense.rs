@@ -29,7 +29,11 @@ impl Dense {
         tile_bytes: usize,
         device: &Device,
     ) -> Self {
-        assert_eq!(weight.shape()[0], bias.num_elements(), "a bias for every output");
+        assert_eq!(
+            (weight.shape().len(), weight.shape()[0]),
+            (2, bias.num_elements()),
+            "a matrix, a bias for every output"
+        );
         Self(match Gpu::of(device) {
             Some(gpu) => On::Gpu(gpu::convolution::Dense::new(&gpu, weight, bias, activation, tile_bytes)),
             None => {
