@@ -49,7 +49,7 @@ fn chart<'a>(
 
     let mut legend = vec![Entry { style, filled: true, text: model.words }];
     let mut notes =
-        format!("{}\nColoured band: 95\u{a0}% bootstrap interval {}.", curves.counts(told), inference::over(of, told));
+        format!("{}\nColoured band: 95\u{a0}% interval {}.", curves.counts(told), inference::over(of, told));
     let mut ceilings = Vec::new();
     if model.rows.iter().flatten().any(|row| row.ceiling_low.is_some()) {
         let edge = |dash, of: fn(&AccuracyRow) -> Option<f64>| {
