@@ -117,7 +117,7 @@ mod tests {
         assert_eq!(drawings.iter().map(|drawing| &drawing.stem).collect::<Vec<_>>(), ["uncertainty_vgg16_Skip_Gram"]);
         assert!(
             drawings[0].picture.svg.contains(">groups by the mean of all</text>")
-                && drawings[0].picture.svg.contains("bootstrap")
+                && drawings[0].picture.svg.contains("95\u{a0}% interval")
         );
     }
 }
