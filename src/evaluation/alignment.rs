@@ -6,7 +6,6 @@ mod families;
 mod tests;
 
 use std::ops::Range;
-use std::slice::from_ref;
 
 use families::{Pairs, Sides};
 
@@ -14,6 +13,7 @@ use super::{Draws, LayerRsms, Options, Space};
 use crate::error::Error;
 use crate::progress::Progress;
 use crate::results::{AccuracyRow, MeasureRow};
+use crate::stats;
 use crate::stats::alignment::{Gram, Measure};
 use crate::stats::bootstrap::Interval;
 use crate::stats::calibrated;
@@ -111,30 +111,28 @@ pub fn align(
     let (mut rows, mut warnings) = (Vec::new(), Vec::new());
     for &measure in &alignment.measures {
         let mut drawn = Drawn { measure, pairs: Vec::new(), ceilings: Vec::new() };
-        for words in 0..alignment.words.len() {
-            task.now(prepared.said(measure, words));
-            let sides = prepared.sides(words);
+        let spaces: Vec<usize> = (0..alignment.words.len()).collect();
+        for together in spaces.chunks(drawn_together(alignment, options)) {
+            task.now(prepared.said(measure, together));
             if drawn.ceilings.is_empty() {
-                drawn.ceilings = sides.ceilings(measure, known, progress)?;
+                drawn.ceilings = prepared.sides(together[0]).ceilings(measure, known, progress)?;
             }
-            let (families, said) = sides.families(measure);
-            warnings.extend(said);
-            let mut pairs = Vec::new();
-            for family in &families {
-                let Pairs { what, words, places, statistic } = family;
-                let none = Draws::default();
-                let sharded = options.known.known(what, words, statistic);
-                let statistic = known.scores.unwrap_or(&none).known(what, words, &sharded);
-                let scores = inference::scores(from_ref(&statistic), options.rule(), &counted)?.remove(0);
-                let intervals = sides.intervals(measure, family, &scores, known, &counted)?;
-                let pair = |((&(words, images), scores), interval)| Pair { words, images, scores, interval };
-                pairs.extend(places.iter().zip(scores).zip(intervals).map(pair));
-            }
-            drawn.pairs.push(pairs);
+            let (pairs, said) = prepared.drawn(measure, together, known, &counted)?;
+            drawn.pairs.extend(pairs);
+            said.into_iter().for_each(|said| if !warnings.contains(&said) { warnings.push(said) });
         }
         rows.extend(of_measure(&drawn, space, alignment, options));
     }
     Ok((rows, warnings))
+}
+
+/// Word spaces that are drawn together, for where drawing stops early what is inferred together stops at the same draw; where
+/// all draws are made, one space's matrices at a time are enough.
+fn drawn_together(alignment: &Alignment, options: &Options) -> usize {
+    match (options.family, options.stop_after) {
+        (Family::Layers, _) | (_, None) => 1,
+        (Family::Words | Family::Networks, Some(_)) => alignment.words.len().max(1),
+    }
 }
 
 /// The scores of some draws of every measure, but for those that are in `done` already.
@@ -158,7 +156,7 @@ pub fn draws(
     let mut scores = Draws::default();
     for &measure in &alignment.measures {
         for words in 0..alignment.words.len() {
-            task.now(prepared.said(measure, words));
+            task.now(prepared.said(measure, &[words]));
             for Pairs { what, words, statistic, .. } in prepared.sides(words).families(measure).0 {
                 if !done.has(&what, &words) && !scores.has(&what, &words) {
                     scores.insert(&what, &words, statistic.points(draws.clone(), &counted)?);
@@ -205,10 +203,51 @@ impl<'a> Prepared<'a> {
         }
     }
 
+    /// The pairs of word spaces under the same draws, space by space, and what the user should know.
+    fn drawn(
+        &self,
+        measure: Measure,
+        spaces: &[usize],
+        known: &Known,
+        progress: &stats::Progress,
+    ) -> Result<(Vec<Vec<Pair>>, Vec<String>), Error> {
+        let sides: Vec<Sides> = spaces.iter().map(|&words| self.sides(words)).collect();
+        let (mut families, mut warnings) = (Vec::new(), Vec::new());
+        for (space, sides) in sides.iter().enumerate() {
+            let (found, said) = sides.families(measure);
+            families.extend(found.into_iter().map(|family| (space, family)));
+            warnings.extend(said);
+        }
+        let none = Draws::default();
+        let of_main = known.scores.unwrap_or(&none);
+        let sharded: Vec<_> = families
+            .iter()
+            .map(|(_, Pairs { what, words, statistic, .. })| self.options.known.known(what, words, statistic))
+            .collect();
+        let statistics: Vec<_> = families
+            .iter()
+            .zip(&sharded)
+            .map(|((_, Pairs { what, words, .. }), sharded)| of_main.known(what, words, sharded))
+            .collect();
+        let scores = inference::scores(&statistics, self.options.rule(), progress)?;
+        let mut pairs: Vec<Vec<Pair>> = spaces.iter().map(|_| Vec::new()).collect();
+        for ((space, family), scores) in families.iter().zip(scores) {
+            let intervals = sides[*space].intervals(measure, family, &scores, known, progress)?;
+            let pair = |((&(words, images), scores), interval)| Pair { words, images, scores, interval };
+            pairs[*space].extend(family.places.iter().zip(scores).zip(intervals).map(pair));
+        }
+        Ok((pairs, warnings))
+    }
+
     /// What is drawn.
-    fn said(&self, measure: Measure, words: usize) -> String {
-        let WordSpace { name, layers } = &self.alignment.words[words];
-        format!("{measure}  {name}  {} x {} layers", layers.len(), self.space.layers.len())
+    fn said(&self, measure: Measure, spaces: &[usize]) -> String {
+        let of = |&words: &usize| &self.alignment.words[words];
+        let layers: usize = spaces.iter().map(|words| of(words).layers.len()).sum();
+        let name = match spaces {
+            [words] => of(words).name.clone(),
+            spaces => format!("{} word spaces", spaces.len()),
+        };
+        format!("{measure}  {name}  {layers} x {} layers", self.space.layers.len())
     }
 }
 

@@ -1,3 +1,5 @@
+use std::num::NonZeroU32;
+
 use burn::tensor::Device;
 
 use super::*;
@@ -130,4 +132,46 @@ fn every_value_has_an_interval_and_what_the_groups_agree_on() {
     let alone = Options { bootstrap: 0, ..options };
     let rows = align(&space, &alignment, &alone, &Known::default(), &Progress::silent()).unwrap().0;
     assert!(rows.iter().all(|row| row.ci_low.is_none() && row.ceiling_low.is_some()));
+}
+
+/// Two layers of words: noise, and what the images' first layer has in its first group.
+fn layered(space: &Space) -> WordSpace {
+    let Space { layers, .. } = space;
+    let mut like = layer(&mut Random::keyed(5, 14), "h2", 1);
+    (like.rsms, like.scales) = (vec![layers[0].rsms[0].clone()], vec![layers[0].scales[0].clone()]);
+    WordSpace { name: "V".into(), layers: vec![layer(&mut Random::keyed(6, 14), "h1", 1), like] }
+}
+
+#[test]
+fn what_is_inferred_together_stops_at_the_same_draw() {
+    let (space, _, mut alignment) = world();
+    let alone = [
+        world().2,
+        Alignment { measures: Measure::ALL.into(), neighbours: 3, words: vec![layered(&space)] },
+    ];
+    alignment.words.push(layered(&space));
+    for family in [Family::Layers, Family::Words, Family::Networks] {
+        let early = Options { stop_after: NonZeroU32::new(3), family, ..options(400) };
+        let of = |alignment| align(&space, alignment, &early, &Known::default(), &Progress::silent()).unwrap().0;
+        let rows = of(&alignment);
+        assert_eq!(rows.len(), Measure::ALL.len() * 9);
+        // One pair draws to the end, the others of its measure and word model stop long before.
+        for measure in Measure::ALL {
+            let drawn = |words: &str| -> Vec<u64> {
+                let of = rows.iter().filter(|row| row.measure == measure.name() && row.words == words);
+                of.map(|row| row.permutations).collect()
+            };
+            assert!(drawn("V").contains(&400) && drawn("V").iter().any(|&draws| draws < 400), "{:?}", drawn("V"));
+            assert!(drawn("W").iter().all(|&draws| draws < 400), "{measure}: {:?}", drawn("W"));
+        }
+        // A pair's p-value is that of its own draws, whatever is drawn beside it.
+        let own = |row: &MeasureRow| (row.value, row.permutations, row.p_value);
+        for alone in alone.iter().flat_map(of) {
+            let same = |row: &&MeasureRow| {
+                [&row.measure, &row.words, &row.words_layer, &row.layer]
+                    == [&alone.measure, &alone.words, &alone.words_layer, &alone.layer]
+            };
+            assert_eq!(rows.iter().find(same).map(own), Some(own(&alone)), "{} {}", alone.measure, alone.layer);
+        }
+    }
 }
