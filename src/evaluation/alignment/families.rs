@@ -60,7 +60,9 @@ impl<'a> Sides<'a> {
             };
             return (layers.map(of_layer).collect(), Vec::new());
         }
-        if let Some(rsa) = measure.rsa().filter(|_| measure == Measure::RsaKendall || gaps) {
+        // Words of the images' groups meet these group by group, which is not this test's.
+        let grouped = words.layers.iter().any(|layer| layer.rsms.len() > 1);
+        if let Some(rsa) = measure.rsa().filter(|_| measure == Measure::RsaKendall || gaps && !grouped) {
             let (mut families, mut warnings) = (Vec::new(), Vec::new());
             for (place, layer) in layers {
                 let test = RsaTest::new(rsa, &layer.rsms[0], &images, &options.draws);

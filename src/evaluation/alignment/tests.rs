@@ -8,7 +8,7 @@ use crate::stats::Rsm;
 use crate::stats::alignment::Scales;
 use crate::stats::inference::Tail;
 use crate::stats::permutation::{Permutations, Random};
-use crate::stats::rsa::Rsa;
+use crate::stats::rsa::{Rsa, upper};
 use crate::stats::scoring::Ties;
 use crate::stats::similarity::rsm_of_rows;
 
@@ -173,5 +173,34 @@ fn what_is_inferred_together_stops_at_the_same_draw() {
             };
             assert_eq!(rows.iter().find(same).map(own), Some(own(&alone)), "{} {}", alone.measure, alone.layer);
         }
+    }
+}
+
+#[test]
+fn groups_of_words_meet_their_own_images_where_an_image_is_constant() {
+    let (mut space, _, mut alignment) = world();
+    alignment.measures = vec![Measure::RsaPearson, Measure::RsaSpearman];
+    alignment.words = vec![WordSpace { name: "G".into(), layers: vec![layer(&mut Random::keyed(7, 14), "h", 2)] }];
+    let of = |space: &Space| align(space, &alignment, &options(40), &Known::default(), &Progress::silent()).unwrap();
+    let complete = of(&space).0;
+    // Image 4 of layer b is constant in the second group.
+    let mut values = space.layers[1].rsms[1].values().to_vec();
+    (0..CONCEPTS).filter(|&n| n != 4).for_each(|n| (values[4 * CONCEPTS + n], values[n * CONCEPTS + 4]) = (f64::NAN, f64::NAN));
+    space.layers[1].rsms[1] = Rsm::new(CONCEPTS, values);
+    let (rows, said) = of(&space);
+    assert_eq!(rows.iter().map(|row| row.layer.as_str()).collect::<Vec<_>>(), ["a", "c", "a", "c"]);
+    let expected = |measure: Measure| {
+        format!("{measure}: net b: left out: it does not vary over the concepts, or one has no correlation")
+    };
+    assert_eq!(said, alignment.measures.iter().copied().map(expected).collect::<Vec<_>>());
+    for (row, before) in rows.iter().zip(complete.iter().filter(|row| row.layer != "b")) {
+        assert_eq!((row.value, row.p_value, row.null_mean), (before.value, before.p_value, before.null_mean));
+    }
+    // Each group of words with its own images.
+    for row in &rows[..2] {
+        let images = &space.layers.iter().find(|layer| layer.name == row.layer).unwrap().rsms;
+        let groups = alignment.words[0].layers[0].rsms.iter().zip(images);
+        let sum: f64 = groups.map(|(words, images)| Rsa::Pearson.correlation(&upper(words), &upper(images)).unwrap()).sum();
+        assert!((row.value - sum / 2.0).abs() < 1e-12, "{}, expected {}", row.value, sum / 2.0);
     }
 }
