@@ -311,7 +311,8 @@ pub fn scores_all<S: Statistic>(
 pub fn infer_all(scores: &[Vec<LayerScores>], rule: Rule) -> Vec<Vec<Inference>> {
     let mut inferences = Vec::with_capacity(scores.len());
     for family in scores.chunks(rule.statistics_a_family(scores.len())) {
-        let mut of_family = infer(&family.concat(), rule.tail, rule.stop_after).into_iter();
+        let members: Vec<&LayerScores> = family.iter().flatten().collect();
+        let mut of_family = infer_of(&members, rule.tail, rule.stop_after).into_iter();
         inferences.extend(family.iter().map(|members| of_family.by_ref().take(members.len()).collect::<Vec<_>>()));
     }
     inferences
@@ -373,6 +374,14 @@ fn may_stop(family: &[LayerScores], tail: Tail, stop_after: NonZeroU32) -> bool 
 /// # Panics
 /// If the layers differ in their number of draws.
 pub fn infer(family: &[LayerScores], tail: Tail, stop_after: Option<NonZeroU32>) -> Vec<Inference> {
+    infer_of(&family.iter().collect::<Vec<_>>(), tail, stop_after)
+}
+
+/// [`infer`] of layers that lie elsewhere.
+///
+/// # Panics
+/// As [`infer`].
+pub fn infer_of(family: &[&LayerScores], tail: Tail, stop_after: Option<NonZeroU32>) -> Vec<Inference> {
     let Some(first) = family.first() else { return Vec::new() };
     let draws = first.points.len() - 1;
     for layer in family {
