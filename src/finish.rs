@@ -150,23 +150,26 @@ impl Comparison {
     fn write_matrices(&self, directory: &ResultsDir) -> Result<(), FileError> {
         let concepts = self.space.concepts.len();
         let layers = || self.space.layers.iter().filter(|_| self.images.is_none());
-        let mut files = Vec::new();
+        // All are listed before the first is written; the values of one at a time are copied.
+        let mut files: Vec<(PathBuf, Vec<usize>, Box<dyn Fn() -> Vec<f64> + '_>)> = Vec::new();
         for model in &self.words {
-            files.push((directory.words_rsm(&model.name), vec![concepts, concepts], model.rsm.values().to_vec()));
-            let scales = model.scales.iter().map(|scales| (vec![concepts, 3], scales.to_rows()));
-            files.extend(scales.map(|(shape, rows)| (directory.words_scales(&model.name), shape, rows)));
+            let values = Box::new(move || model.rsm.values().to_vec());
+            files.push((directory.words_rsm(&model.name), vec![concepts, concepts], values));
+            if let Some(scales) = &model.scales {
+                files.push((directory.words_scales(&model.name), vec![concepts, 3], Box::new(move || scales.to_rows())));
+            }
         }
         for LayerRsms { name, rsms, scales, .. } in layers() {
-            let values = rsms.iter().flat_map(Rsm::values).copied().collect();
+            let values = Box::new(move || rsms.iter().flat_map(Rsm::values).copied().collect());
             files.push((directory.layer_rsm(name), vec![rsms.len(), concepts, concepts], values));
             if !scales.is_empty() {
-                let rows = scales.iter().flat_map(Scales::to_rows).collect();
+                let rows = Box::new(move || scales.iter().flat_map(Scales::to_rows).collect());
                 files.push((directory.layer_scales(name), vec![scales.len(), concepts, 3], rows));
             }
         }
         Ledger::enlist(directory, files.iter().map(|(path, ..)| path.clone()))?;
         for (path, shape, values) in files {
-            arrays::write_npy(&path, &shape, &values)?;
+            arrays::write_npy(&path, &shape, &values())?;
         }
         directory.write_concepts(&self.space.concepts, self.categories.as_deref())
     }
