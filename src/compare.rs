@@ -5,6 +5,7 @@ mod between;
 mod within;
 
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use crate::error::{Error, FileError};
 use crate::matrices::{self, Entries, MatrixError, Reading, Side, Source};
@@ -130,7 +131,11 @@ pub fn compare(request: &Request, progress: &Progress) -> Result<PathBuf, Error>
     let _claim = out.lock("compare").map_err(Error::input)?;
     let mut read: Vec<Option<WordsAndLayers>> = Vec::new();
     for curve in &curves {
-        read.push(rsms(curve).map_err(Error::input)?);
+        let same = |(other, read): (&Curve, &Option<WordsAndLayers>)| {
+            read.as_ref().filter(|_| curve.shares_layers(other)).map(|(_, layers)| Rc::clone(layers))
+        };
+        let layers = curves.iter().zip(&read).find_map(same);
+        read.push(rsms(curve, layers).map_err(Error::input)?);
         if read.last().is_some_and(Option::is_none) {
             progress.line(format!("{}: no matrices in rsm/, or too few concepts; drawn, not tested", curve.name));
         }
@@ -183,6 +188,12 @@ impl Curve {
     /// Whether the concepts have numbers instead of names, as in a test of matrices that nobody named.
     fn is_unnamed(&self) -> bool {
         self.concepts.iter().enumerate().all(|(n, name)| *name == n.to_string())
+    }
+
+    /// Whether it is another word model's curve of the same matrices.
+    fn shares_layers(&self, other: &Self) -> bool {
+        let names = |curve: &Self| curve.rows.iter().map(|row| row.layer.clone()).collect::<Vec<_>>();
+        self.directory == other.directory && self.order == other.order && names(self) == names(other)
     }
 }
 
@@ -305,11 +316,11 @@ fn run_names(directories: &[PathBuf]) -> Vec<String> {
         .unwrap_or_else(|| last(1))
 }
 
-/// The words' RSM and every layer's RSMs.
-type WordsAndLayers = (Rsm, Vec<Vec<Rsm>>);
+/// The words' RSM and every layer's RSMs, which the curves of other word models share.
+type WordsAndLayers = (Rsm, Rc<Vec<Vec<Rsm>>>);
 
-/// None if the matrices are not there or too few concepts to resample.
-fn rsms(curve: &Curve) -> Result<Option<WordsAndLayers>, CompareError> {
+/// None if the matrices are not there or too few concepts to test; layers that are read already are not read again.
+fn rsms(curve: &Curve, layers_read: Option<Rc<Vec<Vec<Rsm>>>>) -> Result<Option<WordsAndLayers>, CompareError> {
     let words = curve.directory.words_rsm(&curve.rows[0].words);
     let layers: Vec<PathBuf> = curve.rows.iter().map(|row| curve.directory.layer_rsm(&row.layer)).collect();
     if curve.concepts.len() < MIN_CONCEPTS || !std::iter::once(&words).chain(&layers).all(|path| path.exists()) {
@@ -330,7 +341,11 @@ fn rsms(curve: &Curve) -> Result<Option<WordsAndLayers>, CompareError> {
         }
     };
     let words = read(&words)?.remove(0);
-    Ok(Some((words, layers.iter().map(read).collect::<Result<_, _>>()?)))
+    let layers = match layers_read {
+        Some(layers) => layers,
+        None => Rc::new(layers.iter().map(read).collect::<Result<_, _>>()?),
+    };
+    Ok(Some((words, layers)))
 }
 
 #[cfg(test)]
