@@ -175,7 +175,7 @@ pub fn compare(request: &Request, progress: &Progress) -> Result<PathBuf, Error>
     write_table(&request.out, &inner).map_err(Error::failed)?;
     let overlays: Vec<Overlay> = curves.iter().map(|curve| Overlay { run: &curve.run, rows: &curve.rows }).collect();
     report::write_comparison(&overlays, &request.out).map_err(Error::failed)?;
-    if request.generalise != Generalise::Concepts {
+    if request.generalise.over_groups() {
         let over = if request.generalise == Generalise::Both { "concepts and groups" } else { "groups" };
         progress.line(format!("intervals and p-values generalise to other {over}"));
     }
@@ -197,7 +197,8 @@ impl Curve {
     }
 }
 
-/// Brings the concepts of all curves that have the same ones into the first such curve's order: resamples are shared.
+/// Brings the concepts of all curves that have the same ones into the first such curve's order: what one concept does to two
+/// accuracies is taken by its place.
 fn align(curves: &mut [Curve]) {
     for n in 1..curves.len() {
         let (before, rest) = curves.split_at_mut(n);

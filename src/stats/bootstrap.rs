@@ -41,8 +41,8 @@ use super::scoring::Ties;
 use super::{Interrupted, Progress, Rsm, report};
 use crate::kernels::product::{Matrix, multiply};
 
-/// Fewest concepts to resample: below it more than one resample in a thousand has fewer than five
-/// different concepts, and what those are replaced by shapes the interval.
+/// Fewest concepts to resample, and to test differences over: below it more than one resample in a thousand has fewer than
+/// five different concepts, and what those are replaced by shapes the interval.
 pub const MIN_CONCEPTS: usize = 12;
 
 /// Fewest different concepts of a resample: fewer cannot be tested. Such resamples are drawn anew.
