@@ -146,8 +146,24 @@ pub(super) struct Worlds<'a> {
     bounded: Vec<bool>,
     /// Every concept once.
     every: Vec<u32>,
-    /// The observed values, `[layers][models]`, where groups are drawn.
-    whole: Vec<Vec<Values>>,
+    /// The layers as they are, where groups are drawn.
+    whole: Vec<Layer>,
+}
+
+/// A layer under a resample of the concepts.
+struct Layer {
+    /// Against each model.
+    values: Vec<Values>,
+    /// None without a noise ceiling.
+    standing: Option<Standing>,
+}
+
+/// The groups of a layer as others are held against their mean.
+struct Standing {
+    /// `[groups]`: the entries that are drawn.
+    entries: Vec<Vec<f64>>,
+    /// `[groups]`: on the scale on which they are averaged.
+    standard: Vec<Vec<f64>>,
 }
 
 /// The values of groups.
@@ -180,7 +196,8 @@ impl<'a> Worlds<'a> {
         let bounded = layers.iter().map(bounded).collect();
         let mut worlds = Self { measure, models, layers, over, bounded, every, whole: Vec::new() };
         if over.over_groups() {
-            worlds.whole = worlds.values(&worlds.every);
+            let models = worlds.models(&worlds.every);
+            worlds.whole = (0..layers.len()).map(|place| worlds.layer(place, &models, &worlds.every)).collect();
         }
         worlds
     }
@@ -189,41 +206,55 @@ impl<'a> Worlds<'a> {
     /// that are not needed. `[bootstraps][layers][models + 1]`.
     pub(super) fn resample(&self, concepts: &[u32], groups: &[u32]) -> [Vec<Vec<f64>>; 3] {
         let once = vec![1; self.layers[0].len()];
+        let models = self.over.over_concepts().then(|| self.models(concepts));
         let mut found = [const { Vec::new() }; 3];
-        if self.over.over_groups() {
-            found[1] = self.means(&self.whole, &self.every, groups);
-        }
-        if self.over.over_concepts() {
-            let values = self.values(concepts);
-            found[2] = self.means(&values, concepts, &once);
+        for (place, rsms) in self.layers.iter().enumerate() {
+            if let Some(whole) = self.whole.get(place) {
+                found[1].push(self.means(rsms, whole, &self.every, groups));
+            }
+            let Some(models) = &models else { continue };
+            let layer = self.layer(place, models, concepts);
+            found[2].push(self.means(rsms, &layer, concepts, &once));
             if self.over.over_groups() {
-                found[0] = self.means(&values, concepts, groups);
+                found[0].push(self.means(rsms, &layer, concepts, groups));
             }
         }
         found
     }
 
-    /// `[layers][models + 1]`.
-    fn means(&self, values: &[Vec<Values>], concepts: &[u32], groups: &[u32]) -> Vec<Vec<f64>> {
-        let layer = |((values, rsms), &bounded): ((&Vec<Values>, &&[Rsm]), &bool)| {
-            let means = values.iter().map(|values| values.mean(groups));
-            means.chain(bounded.then(|| self.ceiling(rsms, concepts, groups))).collect()
-        };
-        values.iter().zip(self.layers).zip(&self.bounded).map(layer).collect()
+    /// `[models + 1]`.
+    fn means(&self, rsms: &[Rsm], layer: &Layer, concepts: &[u32], groups: &[u32]) -> Vec<f64> {
+        let ceiling = layer.standing.as_ref().map(|standing| self.ceiling(rsms, standing, concepts, groups));
+        layer.values.iter().map(|values| values.mean(groups)).chain(ceiling).collect()
     }
 
-    /// `[layers][models]`.
-    fn values(&self, copies: &[u32]) -> Vec<Vec<Values>> {
-        let models: Vec<Model> = self.models.iter().map(|rsm| Model::new(self.measure, rsm, copies)).collect();
-        let of_layer = |groups: &&[Rsm]| {
-            let groups: Vec<Group> = groups.iter().map(|rsm| Group::new(self.measure, rsm, copies)).collect();
-            let values = |model: &Model| Values {
-                points: groups.iter().map(|group| model.points(group)).collect(),
-                whole: model.whole(),
-            };
-            models.iter().map(values).collect()
+    fn models(&self, copies: &[u32]) -> Vec<Model> {
+        self.models.iter().map(|rsm| Model::new(self.measure, rsm, copies)).collect()
+    }
+
+    /// The layer at this place.
+    fn layer(&self, place: usize, models: &[Model], copies: &[u32]) -> Layer {
+        let rsms = self.layers[place];
+        let groups: Vec<Group> = rsms.iter().map(|rsm| Group::new(self.measure, rsm, copies)).collect();
+        let values = |model: &Model| Values {
+            points: groups.iter().map(|group| model.points(group)).collect(),
+            whole: model.whole(),
         };
-        self.layers.iter().map(of_layer).collect()
+        Layer {
+            values: models.iter().map(values).collect(),
+            standing: self.bounded[place].then(|| self.standing(rsms, copies)),
+        }
+    }
+
+    fn standing(&self, rsms: &[Rsm], copies: &[u32]) -> Standing {
+        let entries: Vec<Vec<f64>> = rsms.iter().map(|rsm| drawn(&upper(rsm), copies)).collect();
+        let standard = match self.measure {
+            Measure::Rsa(kind) => entries.iter().map(|entries| kind.standardised(entries)).collect(),
+            Measure::TwoVsTwo(_) => {
+                rsms.iter().zip(&entries).map(|(rsm, entries)| standardised(upper(rsm), entries)).collect()
+            }
+        };
+        Standing { entries, standard }
     }
 
     /// What pairs do by themselves at a layer: nothing of it is otherwise in worlds of the same concepts.
@@ -233,26 +264,17 @@ impl<'a> Worlds<'a> {
         if !self.over.over_concepts() {
             return Pairs { values, covariances };
         }
-        let entries: Vec<Vec<f64>> = rsms.iter().map(upper).collect();
-        let ceiling = |g: usize| {
-            let standard: Vec<Vec<f64>> = match self.measure {
-                Measure::Rsa(kind) => entries.iter().map(|entries| kind.standardised(entries)).collect(),
-                Measure::TwoVsTwo(_) => entries.iter().map(|list| standardised(list.clone(), list)).collect(),
-            };
-            let mut mean = vec![0.0; entries[g].len()];
-            for other in (0..rsms.len()).filter(|&other| other != g) {
-                mean.iter_mut().zip(&standard[other]).for_each(|(sum, x)| *sum += x);
-            }
-            square(&mean, self.every.len())
-        };
+        let standing = bounded.then(|| self.standing(rsms, &self.every));
+        let once = vec![1; rsms.len()];
         let of_group = |g: usize| -> Vec<Vec<f64>> {
-            let ceiling = bounded.then(|| ceiling(g));
+            let others = standing.as_ref().map(|standing| standing.others(g, &once));
+            let ceiling = others.map(|sum| square(&sum, self.every.len()));
             let models = self.models.iter().copied().chain(&ceiling);
             models.map(|model| contributions(self.measure, model, &rsms[g], &self.every)).collect()
         };
         // [groups][values][pairs]
         let by_group: Vec<Vec<Vec<f64>>> = (0..rsms.len()).map(of_group).collect();
-        let (groups, pairs) = (rsms.len() as f64, entries[0].len());
+        let (groups, pairs) = (rsms.len() as f64, self.every.len() * (self.every.len() - 1) / 2);
         for pair in 0..pairs {
             let at = |value: usize| by_group.iter().map(move |values| values[value][pair]);
             let means: Vec<f64> = (0..values).map(|value| at(value).sum::<f64>() / groups).collect();
@@ -271,35 +293,34 @@ impl<'a> Worlds<'a> {
     }
 
     /// The lower noise ceiling of a layer; NaN of fewer than two different groups.
-    fn ceiling(&self, rsms: &[Rsm], copies: &[u32], groups: &[u32]) -> f64 {
+    fn ceiling(&self, rsms: &[Rsm], standing: &Standing, copies: &[u32], groups: &[u32]) -> f64 {
         let present: Vec<usize> = (0..groups.len()).filter(|&g| groups[g] > 0).collect();
         if present.len() < FEWEST_GROUPS {
             return f64::NAN;
         }
-        let entries: Vec<Vec<f64>> = present.iter().map(|&g| drawn(&upper(&rsms[g]), copies)).collect();
-        let standard: Vec<Vec<f64>> = match self.measure {
-            Measure::Rsa(kind) => entries.iter().map(|entries| kind.standardised(entries)).collect(),
-            Measure::TwoVsTwo(_) => {
-                let standard = |(&g, entries): (&usize, &Vec<f64>)| standardised(upper(&rsms[g]), entries);
-                present.iter().zip(&entries).map(standard).collect()
-            }
-        };
-        let value = |n: usize| -> f64 {
-            let others = (0..present.len()).filter(|&m| m != n).map(|m| (&standard[m], f64::from(groups[present[m]])));
-            let mut mean = vec![0.0; standard[n].len()];
-            for (standard, copies) in others {
-                mean.iter_mut().zip(standard).for_each(|(sum, x)| *sum += copies * x);
-            }
+        let value = |&g: &usize| -> f64 {
+            let others = standing.others(g, groups);
             match self.measure {
                 // A correlation is the same for a sum as for a mean.
-                Measure::Rsa(kind) => kind.correlation(&entries[n], &mean).unwrap_or(0.0),
+                Measure::Rsa(kind) => kind.correlation(&standing.entries[g], &others).unwrap_or(0.0),
                 Measure::TwoVsTwo(ties) => {
-                    let model = Resample::new(&square(&mean, copies.len()), copies);
-                    model.score(&rsms[present[n]], ties) as f64 / model.whole() as f64
+                    let model = Resample::new(&square(&others, copies.len()), copies);
+                    model.score(&rsms[g], ties) as f64 / model.whole() as f64
                 }
             }
         };
-        (0..present.len()).map(value).sum::<f64>() / present.len() as f64
+        present.iter().map(value).sum::<f64>() / present.len() as f64
+    }
+}
+
+impl Standing {
+    /// The sum of all groups but one and its copies, each as often as it is drawn.
+    fn others(&self, group: usize, groups: &[u32]) -> Vec<f64> {
+        let mut sum = vec![0.0; self.standard[group].len()];
+        for (other, &copies) in groups.iter().enumerate().filter(|&(other, &copies)| other != group && copies > 0) {
+            sum.iter_mut().zip(&self.standard[other]).for_each(|(sum, x)| *sum += f64::from(copies) * x);
+        }
+        sum
     }
 }
 
