@@ -166,7 +166,7 @@ impl Statistic for InnerTest<'_> {
 }
 
 /// Where each concept went.
-fn inverse(draw: &[u32]) -> Vec<u32> {
+pub(super) fn inverse(draw: &[u32]) -> Vec<u32> {
     let mut places = vec![0; draw.len()];
     draw.iter().enumerate().for_each(|(place, &concept)| places[concept as usize] = place as u32);
     places

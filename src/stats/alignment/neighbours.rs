@@ -14,6 +14,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+use super::inner::inverse;
 use super::{Gram, Measure, Side, Unvaried};
 use crate::stats::inference::Statistic;
 use crate::stats::permutation::{Permutations, Random};
@@ -158,6 +159,8 @@ pub struct NeighbourTest<'a> {
     images: Vec<Found>,
     columns: usize,
     draws: &'a Permutations,
+    /// CKNNA's similarity of each layer of the words with itself, `[words layers][groups]`.
+    own: Vec<Vec<f64>>,
     /// CKNNA's values, `[words layers][images layers]`.
     observed: Vec<Vec<f64>>,
 }
@@ -201,17 +204,17 @@ impl<'a> NeighbourTest<'a> {
         let mut of_groups: Vec<Vec<Neighbours>> = (0..groups).map(|_| Vec::new()).collect();
         images.into_iter().for_each(|layer| layer.into_iter().zip(&mut of_groups).for_each(|(l, group)| group.push(l)));
         let images = of_groups.into_iter().map(|layers| Found::new(concepts, layers)).collect();
-        let mut test = Self { measure, k, concepts, words, images, columns, draws, observed: Vec::new() };
+        let own = words.iter().map(|layer| layer.iter().map(Neighbours::own).collect()).collect();
+        let mut test = Self { measure, k, concepts, words, images, columns, draws, own, observed: Vec::new() };
         if measure == Measure::Cknna {
             let flat = |own: &f64| own.is_nan() || *own <= 0.0;
-            let of_words = |layer: &Vec<Neighbours>| layer.iter().map(Neighbours::own).any(|own| flat(&own));
-            if let Some(layer) = test.words.iter().position(of_words) {
+            if let Some(layer) = test.own.iter().position(|layer| layer.iter().any(flat)) {
                 return Err(Unvaried { words: true, layer });
             }
             if let Some(layer) = test.images.iter().find_map(|found| found.own.iter().position(flat)) {
                 return Err(Unvaried { words: false, layer });
             }
-            let identity = draws.draw(0);
+            let identity = inverse(&draws.draw(0));
             test.observed = (0..test.words.len()).map(|layer| test.cknna(layer, &identity)).collect();
         }
         Ok(test)
@@ -224,11 +227,9 @@ impl<'a> NeighbourTest<'a> {
     }
 
     /// Tells `hit` of every common neighbour of a layer of the words and each of the images' in a group: the images'
-    /// layer, the two concepts' places, the place in the words' list.
-    fn common(&self, layer: usize, group: usize, draw: &[u32], mut hit: impl FnMut(usize, usize, usize, usize)) {
+    /// layer, the two concepts' places, the place in the words' list. `places` are where a draw puts each concept.
+    fn common(&self, layer: usize, group: usize, places: &[u32], mut hit: impl FnMut(usize, usize, usize, usize)) {
         let words = &self.words[layer][group.min(self.words[layer].len() - 1)];
-        let mut places = vec![0_u32; draw.len()];
-        draw.iter().enumerate().for_each(|(place, &concept)| places[concept as usize] = place as u32);
         for (block, bits) in self.images[group].bits.iter().enumerate() {
             for (concept, neighbours) in words.places.chunks_exact(self.k).enumerate() {
                 let a = places[concept] as usize;
@@ -246,25 +247,26 @@ impl<'a> NeighbourTest<'a> {
     }
 
     /// Common neighbours with each layer of the images, over all groups.
-    fn counts(&self, layer: usize, draw: &[u32]) -> Vec<i64> {
+    fn counts(&self, layer: usize, places: &[u32]) -> Vec<i64> {
         let mut counts = vec![0; self.columns];
         for group in 0..self.images.len() {
-            self.common(layer, group, draw, |column, _, _, _| counts[column] += 1);
+            self.common(layer, group, places, |column, _, _, _| counts[column] += 1);
         }
         counts
     }
 
     /// CKNNA with each layer of the images, mean over groups.
-    fn cknna(&self, layer: usize, draw: &[u32]) -> Vec<f64> {
+    fn cknna(&self, layer: usize, places: &[u32]) -> Vec<f64> {
         let n = self.concepts;
         let mut values = vec![0.0; self.columns];
         let (mut columns_k, mut rows_l) = (vec![0.0; self.columns * n], vec![0.0; self.columns * n]);
         for (group, images) in self.images.iter().enumerate() {
-            let words = &self.words[layer][group.min(self.words[layer].len() - 1)];
+            let of_words = group.min(self.words[layer].len() - 1);
+            let (words, own) = (&self.words[layer][of_words], self.own[layer][of_words]);
             let (mut both, mut sums) = (vec![0.0; self.columns], vec![[0.0; 2]; self.columns]);
             columns_k.fill(0.0);
             rows_l.fill(0.0);
-            self.common(layer, group, draw, |column, a, b, at| {
+            self.common(layer, group, places, |column, a, b, at| {
                 let other = &images.layers[column];
                 let place = other.place(a, b as u32);
                 let (k, l) = (words.values[at], other.values[place]);
@@ -274,7 +276,6 @@ impl<'a> NeighbourTest<'a> {
                 sums[column][1] += l;
                 both[column] += if words.mutual[at] && other.mutual[place] { k * l } else { 0.0 };
             });
-            let own = words.own();
             for (column, value) in values.iter_mut().enumerate() {
                 let part = column * n..(column + 1) * n;
                 let shared = hsic(n, both[column], sums[column], &columns_k[part.clone()], &rows_l[part]);
@@ -321,7 +322,7 @@ impl Statistic for NeighbourTest<'_> {
     }
 
     fn points(&self, draws: Range<u64>, progress: &Progress) -> Result<Vec<Vec<i64>>, Interrupted> {
-        let draws: Vec<Vec<u32>> = draws.into_par_iter().map(|t| self.draws.draw(t)).collect();
+        let places: Vec<Vec<u32>> = draws.into_par_iter().map(|t| inverse(&self.draws.draw(t))).collect();
         let scaled = |layer: usize, values: Vec<f64>| -> Vec<i64> {
             let point = |(value, observed): (f64, &f64)| {
                 let value = if (value - observed).abs() <= SAME { *observed } else { value };
@@ -329,18 +330,18 @@ impl Statistic for NeighbourTest<'_> {
             };
             values.into_iter().zip(&self.observed[layer]).map(point).collect()
         };
-        let units = (0..self.words.len() * draws.len()).into_par_iter();
+        let units = (0..self.words.len() * places.len()).into_par_iter();
         let points = units.map(|unit| {
-            let (layer, draw) = (unit / draws.len(), &draws[unit % draws.len()]);
+            let (layer, draw) = (unit / places.len(), unit % places.len());
             let points = match self.measure {
-                Measure::Mknn => self.counts(layer, draw),
-                _ => scaled(layer, self.cknna(layer, draw)),
+                Measure::Mknn => self.counts(layer, &places[draw]),
+                _ => scaled(layer, self.cknna(layer, &places[draw])),
             };
             report(progress, self.columns as u64).map(|()| points)
         });
         let points: Vec<Vec<i64>> = points.collect::<Result<_, _>>()?;
         let of = |layer: usize, column: usize| -> Vec<i64> {
-            points[layer * draws.len()..(layer + 1) * draws.len()].iter().map(|row| row[column]).collect()
+            points[layer * places.len()..(layer + 1) * places.len()].iter().map(|row| row[column]).collect()
         };
         Ok((0..self.words.len())
             .flat_map(|layer| (0..self.columns).map(move |column| (layer, column)))
