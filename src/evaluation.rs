@@ -134,13 +134,13 @@ pub fn evaluate(
     let task = progress.task(passes * (words.len() * space.layers.len() * space.groups.len()) as u64);
     let evaluation = Evaluation { kept, ..Evaluation::new(space, words, options, task, progress) };
     let ceilings = if words.is_empty() { Vec::new() } else { two_vs_two::accuracy_ceilings(space, options, progress)? };
-    let (mut results, warnings) = evaluation.two_vs_two(words, &ceilings)?;
-    results.rsa = evaluation.rsa(words)?;
+    let (mut results, warnings) = evaluation.two_vs_two(&ceilings)?;
+    results.rsa = evaluation.rsa()?;
     if let Some(over) = options.generalise {
-        results.intervals = evaluation.intervals(over, words, &results)?;
+        results.intervals = evaluation.intervals(over, &results)?;
         generalise::take(&mut results);
     }
-    results.words = evaluation.words(words)?;
+    results.words = evaluation.words()?;
     results.layers = evaluation.layers();
     let scores = evaluation.scores.into_inner().expect("nobody panicked");
     Ok(Evaluated { results, warnings, scores })
@@ -163,13 +163,13 @@ pub fn draws(
     let layers = space.rsms();
     let mut scores = Draws::default();
     let counted = |rsms| evaluation.counted(rsms);
-    for (model, test) in words.iter().zip(evaluation.two_vs_two_tests(words, &layers)) {
+    for (model, test) in words.iter().zip(evaluation.two_vs_two_tests(&layers)) {
         evaluation.now(TWO_VS_TWO, &model.name);
         scores.insert(TWO_VS_TWO, &model.name, test.points(draws.clone(), &counted)?);
     }
     for &method in &options.rsa {
         let what = rsa::what(method);
-        for (model, test) in words.iter().zip(evaluation.rsa_tests(method, words, &layers)) {
+        for (model, test) in words.iter().zip(evaluation.rsa_tests(method, &layers)) {
             evaluation.now(&what, &model.name);
             scores.insert(&what, &model.name, test.points(draws.clone(), &counted)?);
         }
@@ -200,26 +200,21 @@ impl Evaluation<'_> {
     ///
     /// # Shapes
     /// `[words][members]`.
-    fn test<'a, S: Statistic>(
-        &'a self,
-        what: &str,
-        words: &[Words],
-        statistics: &'a [S],
-    ) -> Result<Vec<Vec<Inference>>, Error>
+    fn test<'a, S: Statistic>(&'a self, what: &str, statistics: &'a [S]) -> Result<Vec<Vec<Inference>>, Error>
     where
         Error: From<S::Error>,
     {
-        let now = |models: Range<usize>| match &words[models] {
+        let now = |models: Range<usize>| match &self.words[models] {
             [model] => self.now(what, &model.name),
             models => self.now(what, &format!("{} word models", models.len())),
         };
         let known = |(statistic, model): (&'a S, &Words)| self.options.known.known(what, &model.name, statistic);
-        let statistics: Vec<_> = statistics.iter().zip(words).map(known).collect();
+        let statistics: Vec<_> = statistics.iter().zip(self.words).map(known).collect();
         let rule = self.options.rule();
         let scores = inference::scores_all(&statistics, rule, &|rsms| self.counted(rsms), now)?;
         if self.kept.iter().any(|kept| kept == what) {
             let mut kept = self.scores.lock().expect("nobody panicked");
-            for (model, members) in words.iter().zip(&scores) {
+            for (model, members) in self.words.iter().zip(&scores) {
                 kept.insert(what, &model.name, members.iter().map(|scores| scores.points().to_vec()).collect());
             }
         }

@@ -189,7 +189,7 @@ impl Evaluation<'_> {
             });
             given.push(spaces.map_or(String::new(), |spaces| names(&spaces)));
         }
-        let inferences = self.test(&format!("{measure} given {}", names(set)), self.words, &tests)?;
+        let inferences = self.test(&format!("{measure} given {}", names(set)), &tests)?;
         let mut rows = Vec::new();
         for (((model, given), test), inferences) in self.words.iter().zip(&given).zip(&tests).zip(inferences) {
             let plain = PartialTest::new(measure, &model.rsm, &layers, &[], draws);

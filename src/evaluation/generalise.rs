@@ -1,6 +1,6 @@
 //! Intervals of every value and difference over other concepts, other groups, or both.
 
-use super::{CONFIDENCE, Evaluation, Words};
+use super::{CONFIDENCE, Evaluation};
 use crate::error::Error;
 use crate::results::{IntervalRow, Results};
 use crate::stats::Rsm;
@@ -21,14 +21,14 @@ struct Observed {
 
 impl Evaluation<'_> {
     /// The rows of every measure, layer by layer; `results` hold the observed values.
-    pub fn intervals(&self, over: Generalise, words: &[Words], results: &Results) -> Result<Vec<IntervalRow>, Error> {
-        let mut rows = self.intervals_of(Measure::TwoVsTwo(self.options.ties), over, words, |layer, model| {
+    pub fn intervals(&self, over: Generalise, results: &Results) -> Result<Vec<IntervalRow>, Error> {
+        let mut rows = self.intervals_of(Measure::TwoVsTwo(self.options.ties), over, |layer, model| {
             let row = results.accuracy.iter().find(|row| row.layer == layer && row.words == model)?;
             Some((row.accuracy, row.ceiling_low))
         })?;
         for &method in &self.options.rsa {
             let name = method.to_string();
-            rows.extend(self.intervals_of(Measure::Rsa(method), over, words, |layer, model| {
+            rows.extend(self.intervals_of(Measure::Rsa(method), over, |layer, model| {
                 let of = results.rsa.iter().filter(|row| row.method == name);
                 let row = of.into_iter().find(|row| row.layer == layer && row.words == model)?;
                 Some((row.rsa, row.ceiling_low))
@@ -42,9 +42,9 @@ impl Evaluation<'_> {
         &self,
         measure: Measure,
         over: Generalise,
-        words: &[Words],
         observed: impl Fn(&str, &str) -> Option<(f64, Option<f64>)>,
     ) -> Result<Vec<IntervalRow>, Error> {
+        let words = self.words;
         let name = match measure {
             Measure::TwoVsTwo(_) => TWO_VS_TWO.to_string(),
             Measure::Rsa(method) => format!("rsa-{method}"),

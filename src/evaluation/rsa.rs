@@ -16,12 +16,12 @@ pub fn what(method: Rsa) -> String {
 impl Evaluation<'_> {
     /// Every measure's rows, word model by word model. A layer of which a group has no correlation with the words has no
     /// row.
-    pub fn rsa(&self, words: &[Words]) -> Result<Vec<RsaRow>, Error> {
-        let mut rows = vec![Vec::new(); words.len()];
+    pub fn rsa(&self) -> Result<Vec<RsaRow>, Error> {
+        let mut rows = vec![Vec::new(); self.words.len()];
         for &method in &self.options.rsa {
-            let tests = self.rsa_tests(method, words, &self.space.rsms());
-            let inferences = self.test(&what(method), words, &tests)?;
-            for (n, (model, test)) in words.iter().zip(&tests).enumerate() {
+            let tests = self.rsa_tests(method, &self.space.rsms());
+            let inferences = self.test(&what(method), &tests)?;
+            for (n, (model, test)) in self.words.iter().zip(&tests).enumerate() {
                 let members = test.members().iter().zip(&inferences[n]);
                 rows[n].extend(members.map(|(&layer, inference)| self.rsa_row(model, method, layer, inference)));
             }
@@ -30,9 +30,9 @@ impl Evaluation<'_> {
     }
 
     /// One test a word model.
-    pub fn rsa_tests<'a>(&'a self, method: Rsa, words: &'a [Words], layers: &[&'a [Rsm]]) -> Vec<RsaTest<'a>> {
+    pub fn rsa_tests<'a>(&'a self, method: Rsa, layers: &[&'a [Rsm]]) -> Vec<RsaTest<'a>> {
         let test = |model: &'a Words| RsaTest::new(method, &model.rsm, layers, &self.options.draws);
-        words.iter().map(test).collect()
+        self.words.iter().map(test).collect()
     }
 
     fn rsa_row(&self, model: &Words, method: Rsa, layer: usize, inference: &Inference) -> RsaRow {

@@ -63,12 +63,12 @@ fn count(pairs: &[TestedPair], outcome: Outcome) -> u64 {
 
 impl Evaluation<'_> {
     /// The rows, word model by word model, and what the user should know; `ceilings` are those of the layers.
-    pub fn two_vs_two(&self, words: &[Words], ceilings: &[Option<Ceiling>]) -> Result<(Results, Vec<String>), Error> {
+    pub fn two_vs_two(&self, ceilings: &[Option<Ceiling>]) -> Result<(Results, Vec<String>), Error> {
         let layers = self.space.rsms();
-        let tests = self.two_vs_two_tests(words, &layers);
-        let inferences = self.test(TWO_VS_TWO, words, &tests)?;
+        let tests = self.two_vs_two_tests(&layers);
+        let inferences = self.test(TWO_VS_TWO, &tests)?;
         let (mut results, mut warnings) = (Results::default(), Vec::new());
-        for (model, inferences) in words.iter().zip(&inferences) {
+        for (model, inferences) in self.words.iter().zip(&inferences) {
             let rows = self.model(model, &layers, inferences, ceilings, &mut warnings)?;
             results.append(rows);
         }
@@ -76,11 +76,11 @@ impl Evaluation<'_> {
     }
 
     /// One test a word model.
-    pub fn two_vs_two_tests<'a>(&'a self, words: &'a [Words], layers: &[&'a [Rsm]]) -> Vec<TwoVsTwoTest<'a>> {
+    pub fn two_vs_two_tests<'a>(&'a self, layers: &[&'a [Rsm]]) -> Vec<TwoVsTwoTest<'a>> {
         let options = self.options;
         let test =
             |model: &'a Words| TwoVsTwoTest::new(&model.rsm, layers, &options.draws, options.ties, &options.device);
-        words.iter().map(test).collect()
+        self.words.iter().map(test).collect()
     }
 
     /// The rows of a word model.

@@ -13,7 +13,8 @@ use crate::stats::two_vs_two::TwoVsTwoTest;
 
 impl Evaluation<'_> {
     /// Word model against word model by the 2 vs. 2 test.
-    pub fn words(&self, words: &[Words]) -> Result<Vec<WordsRow>, Error> {
+    pub fn words(&self) -> Result<Vec<WordsRow>, Error> {
+        let words = self.words;
         let pairs = words.iter().enumerate().flat_map(|(n, a)| words[n + 1..].iter().map(move |b| (a, b)));
         pairs.map(|(a, b)| self.words_row(a, b)).collect()
     }
