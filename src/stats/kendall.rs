@@ -1,6 +1,6 @@
 //! Kendall's tau-a in O(n log n): (concordant - discordant) / all pairs; a tie is neither.
 
-use std::ops::Range;
+use std::ops::{AddAssign, Range};
 
 /// One side of Kendall's tau, sorted once.
 pub(super) struct Sorted {
@@ -52,14 +52,14 @@ pub(super) fn concordances(x: &[f64], y: &[f64]) -> Vec<f64> {
     let mut by_x: Vec<usize> = (0..x.len()).collect();
     by_x.sort_by_key(|&entry| x[entry]);
     let mut all_y = Counts::new(values);
-    y.iter().for_each(|&y| all_y.add(y));
+    y.iter().for_each(|&y| all_y.add(y, 1));
     let mut seen = Counts::new(values);
     let mut found = vec![0.0; x.len()];
     let mut first = 0;
     for tied in by_x.chunk_by(|&a, &b| x[a] == x[b]) {
         // Entries of lower x with lower y less those with higher y; then the same of higher x, turned round.
         let below = tied.iter().map(|&entry| seen.balance(y[entry], first)).collect::<Vec<i64>>();
-        tied.iter().for_each(|&entry| seen.add(y[entry]));
+        tied.iter().for_each(|&entry| seen.add(y[entry], 1));
         let last = first + tied.len();
         for (&entry, below) in tied.iter().zip(below) {
             let above = all_y.balance(y[entry], x.len()) - seen.balance(y[entry], last);
@@ -80,32 +80,34 @@ fn dense(x: &[f64]) -> Vec<usize> {
     places
 }
 
-/// How many of each place there are, by cumulative sums (Fenwick 1994).
-struct Counts(Vec<i64>);
+/// Sums by place, of which those below a place are at hand (Fenwick 1994).
+pub(super) struct Counts<T>(Vec<T>);
 
-impl Counts {
-    fn new(places: usize) -> Self {
-        Self(vec![0; places + 1])
+impl<T: Copy + Default + AddAssign> Counts<T> {
+    pub(super) fn new(places: usize) -> Self {
+        Self(vec![T::default(); places + 1])
     }
 
-    fn add(&mut self, place: usize) {
+    pub(super) fn add(&mut self, place: usize, count: T) {
         let mut at = place + 1;
         while at < self.0.len() {
-            self.0[at] += 1;
+            self.0[at] += count;
             at += at & at.wrapping_neg();
         }
     }
 
-    /// How many are below a place.
-    fn below(&self, place: usize) -> i64 {
-        let (mut at, mut sum) = (place, 0);
+    /// The sum below a place.
+    pub(super) fn below(&self, place: usize) -> T {
+        let (mut at, mut sum) = (place, T::default());
         while at > 0 {
             sum += self.0[at];
             at -= at & at.wrapping_neg();
         }
         sum
     }
+}
 
+impl Counts<i64> {
     /// How many are below a place less how many are above it, of so many.
     fn balance(&self, place: usize, count: usize) -> i64 {
         self.below(place) - (count as i64 - self.below(place + 1))

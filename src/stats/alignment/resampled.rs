@@ -25,6 +25,7 @@ use rayon::prelude::*;
 use super::{LEVEL, Measure, Side};
 use crate::kernels::product::{Matrix, multiply};
 use crate::stats::bootstrap::{self, Interval};
+use crate::stats::kendall::Counts;
 use crate::stats::{Interrupted, Progress, report};
 
 /// Keeps `atanh` of a perfect value finite.
@@ -149,59 +150,40 @@ fn cosines(words: &[Vec<f64>], images: &[Vec<f64>], entries: usize) -> Vec<f64> 
 fn taus(words: &[Vec<f64>], images: &[Vec<f64>], resample: &Resample) -> Vec<f64> {
     let sum: f64 = resample.counts.iter().sum();
     let pairs = (sum * sum - resample.counts.iter().map(|count| count * count).sum::<f64>()) / 2.0;
+    let orders: Vec<Vec<usize>> = images.iter().map(|y| order(y)).collect();
     let mut values = Vec::with_capacity(words.len() * images.len());
     for x in words {
-        values.extend(images.iter().map(|y| concordance(x, y, &resample.counts) / pairs));
+        let images = images.iter().zip(&orders);
+        values.extend(images.map(|(y, order)| concordance(x, (y, order), &resample.counts) / pairs));
     }
     values
 }
 
-/// Concordant less discordant pairs of entries, each as often as both count.
-fn concordance(x: &[f64], y: &[f64], counts: &[f64]) -> f64 {
+/// The entries from the lowest to the highest.
+fn order(y: &[f64]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..y.len()).collect();
+    order.sort_unstable_by(|&a, &b| y[a].total_cmp(&y[b]));
+    order
+}
+
+/// Concordant less discordant pairs of entries, each as often as both count; `y` with its order.
+fn concordance(x: &[f64], (y, order): (&[f64], &[usize]), counts: &[f64]) -> f64 {
     if x.iter().chain(y).any(|rank| rank.is_nan()) {
         return f64::NAN;
     }
-    let mut order: Vec<usize> = (0..y.len()).collect();
-    order.sort_unstable_by(|&a, &b| y[a].total_cmp(&y[b]));
-    let mut seen = Sums::new(x.iter().fold(0.0_f64, |most, &rank| most.max(rank)) as usize);
-    let mut difference = 0.0;
+    let mut seen = Counts::new(x.iter().fold(0.0_f64, |most, &rank| most.max(rank)) as usize);
+    let (mut all, mut difference) = (0.0, 0.0);
     for equal in order.chunk_by(|&a, &b| y[a] == y[b]) {
         for &entry in equal {
-            let (below, upto) = (seen.upto(x[entry] as usize - 1), seen.upto(x[entry] as usize));
-            difference += counts[entry] * (below - (seen.all - upto));
+            let (below, upto) = (seen.below(x[entry] as usize - 1), seen.below(x[entry] as usize));
+            difference += counts[entry] * (below - (all - upto));
         }
-        equal.iter().for_each(|&entry| seen.add(x[entry] as usize, counts[entry]));
+        for &entry in equal {
+            all += counts[entry];
+            seen.add(x[entry] as usize - 1, counts[entry]);
+        }
     }
     difference
-}
-
-/// Sums of counts by rank (Fenwick 1994).
-struct Sums {
-    tree: Vec<f64>,
-    all: f64,
-}
-
-impl Sums {
-    fn new(ranks: usize) -> Self {
-        Self { tree: vec![0.0; ranks + 1], all: 0.0 }
-    }
-
-    fn add(&mut self, mut rank: usize, count: f64) {
-        self.all += count;
-        while rank < self.tree.len() {
-            self.tree[rank] += count;
-            rank += rank & rank.wrapping_neg();
-        }
-    }
-
-    fn upto(&self, mut rank: usize) -> f64 {
-        let mut sum = 0.0;
-        while rank > 0 {
-            sum += self.tree[rank];
-            rank &= rank - 1;
-        }
-        sum
-    }
 }
 
 /// The different concepts of a resample.
