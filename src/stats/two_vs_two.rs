@@ -49,6 +49,7 @@ use burn::tensor::Device;
 use rayon::prelude::*;
 
 use super::permutation::Permutations;
+use super::rsa::dot;
 use super::scoring::{Outcome, Ties};
 use super::{Interrupted, Progress, Rsm, report};
 use crate::kernels::gpu::{Gpu, GpuError, Kernel};
@@ -377,27 +378,17 @@ fn decide_exactly(words: &UnitRows, image: &UnitRows, draw: &[u32], a: usize, b:
     decide(words.concepts, (a, b), entries, products)
 }
 
-/// Inner product in a fixed order, eight sums side by side.
-fn dot(x: &[f64], y: &[f64]) -> f64 {
-    let ((x, x_rest), (y, y_rest)) = (x.as_chunks::<8>(), y.as_chunks::<8>());
-    let mut sums = [0.0; 8];
-    for (x, y) in x.iter().zip(y) {
-        for ((sum, x), y) in sums.iter_mut().zip(x).zip(y) {
-            *sum += x * y;
-        }
-    }
-    sums.iter().sum::<f64>() + x_rest.iter().zip(y_rest).map(|(x, y)| x * y).sum::<f64>()
+/// `r(x)` of the module documentation, with its `c`; 0 where the row does not vary once the pair is left out.
+fn weight(c: f64, x: f64) -> f64 {
+    let rest = 1.0 - c * x * x;
+    if rest <= FLAT_REST { 0.0 } else { rest.sqrt().recip() }
 }
 
 /// The closed form in f64: entries `A[a,b], A[b,a], B[a,b], B[b,a]`, products `M[a,a], M[b,b], M[a,b], M[b,a]`.
 fn decide(k: usize, (a, b): (usize, usize), [a_ab, a_ba, b_ab, b_ba]: [f64; 4], m: [f64; 4]) -> TestedPair {
     let n = (k - 2) as f64;
     let c = 1.0 + 1.0 / n;
-    let weight = |x: f64| {
-        let rest = 1.0 - c * x * x;
-        if rest <= FLAT_REST { 0.0 } else { rest.sqrt().recip() }
-    };
-    let [w_ab, w_ba, v_ab, v_ba] = [weight(a_ab), weight(a_ba), weight(b_ab), weight(b_ba)];
+    let [w_ab, w_ba, v_ab, v_ba] = [a_ab, a_ba, b_ab, b_ba].map(|x| weight(c, x));
     let matched = w_ab * v_ab * (m[0] - c * a_ab * b_ab) + w_ba * v_ba * (m[1] - c * a_ba * b_ba);
     let mismatched = w_ab * v_ba * (m[2] - a_ab * b_ba / n) + w_ba * v_ab * (m[3] - a_ba * b_ab / n);
     let margin = matched - mismatched;

@@ -1,7 +1,7 @@
 //! Rows in f64, pair by pair.
 
 use super::rows::UnitRows;
-use super::{FLAT_REST, TwoVsTwoError};
+use super::{TwoVsTwoError, weight};
 use crate::stats::Rsm;
 
 /// One side: its rows `A` and their weights `r(A)`, `[concepts, concepts]` each.
@@ -28,11 +28,7 @@ impl Side {
 
     fn of(UnitRows { concepts, values: rows, .. }: UnitRows) -> Self {
         let c = 1.0 + 1.0 / (concepts - 2) as f64;
-        let weight = |x: &f64| {
-            let rest = 1.0 - c * x * x;
-            if rest <= FLAT_REST { 0.0 } else { rest.sqrt().recip() }
-        };
-        let weights = rows.iter().map(weight).collect();
+        let weights = rows.iter().map(|&x| weight(c, x)).collect();
         Self { concepts, rows, weights }
     }
 
