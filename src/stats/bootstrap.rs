@@ -144,12 +144,20 @@ pub fn accuracies(
 pub fn confidence_interval(observed: f64, resampled: &[f64], pairs: u64, level: f64) -> Interval {
     assert!(!resampled.is_empty() && pairs > 0, "{} resamples of {pairs} pairs", resampled.len());
     assert!((0.0..1.0).contains(&level), "level {level}");
-    let mut sorted: Vec<f64> = resampled.iter().map(|&accuracy| log_odds(accuracy, pairs)).collect();
-    sorted.sort_by(f64::total_cmp);
-    let mean = sorted.iter().sum::<f64>() / sorted.len() as f64;
+    let (ends, mean) = enclosing(resampled.iter().map(|&accuracy| log_odds(accuracy, pairs)).collect(), level);
+    let [low, high] = ends.map(|end| of_log_odds(log_odds(observed, pairs) + (end - mean), pairs));
+    Interval { low, high }
+}
+
+/// The quantiles between which the middle `level` of values lies, and their mean.
+///
+/// # Panics
+/// If there are no values.
+pub(super) fn enclosing(mut values: Vec<f64>, level: f64) -> ([f64; 2], f64) {
+    values.sort_unstable_by(f64::total_cmp);
     let outside = (1.0 - level) / 2.0;
-    let end = |share: f64| of_log_odds(log_odds(observed, pairs) + (quantile(&sorted, share) - mean), pairs);
-    Interval { low: end(outside), high: end(1.0 - outside) }
+    let mean = values.iter().sum::<f64>() / values.len() as f64;
+    ([outside, 1.0 - outside].map(|share| quantile(&values, share)), mean)
 }
 
 /// The log-odds of an accuracy, half a pair added on either side.

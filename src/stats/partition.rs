@@ -17,7 +17,7 @@
 
 use rayon::prelude::*;
 
-use super::bootstrap::{multiplicities, quantile};
+use super::bootstrap::{enclosing, multiplicities};
 use super::rsa::{dot, upper};
 use super::{Interrupted, Progress, Rsm, report};
 
@@ -96,16 +96,14 @@ pub fn partition(
     Ok(observed.into_iter().enumerate().map(parts).collect())
 }
 
-fn interval(share: f64, mut resampled: Vec<f64>, level: f64, never_negative: bool) -> Option<(f64, f64)> {
+fn interval(share: f64, resampled: Vec<f64>, level: f64, never_negative: bool) -> Option<(f64, f64)> {
     if resampled.is_empty() {
         return None;
     }
-    resampled.sort_unstable_by(f64::total_cmp);
-    let mean = resampled.iter().sum::<f64>() / resampled.len() as f64;
-    let outside = (1.0 - level) / 2.0;
+    let (ends, mean) = enclosing(resampled, level);
     let least = if never_negative { 0.0 } else { -1.0 };
-    let end = |at: f64| (share + quantile(&resampled, at) - mean).clamp(least, 1.0);
-    Some((end(outside), end(1.0 - outside)))
+    let [low, high] = ends.map(|end| (share + end - mean).clamp(least, 1.0));
+    Some((low, high))
 }
 
 /// Per pair above the diagonal, row by row, how often it counts.

@@ -77,15 +77,13 @@ pub fn observed(measure: Measure, words: &[Side], images: &[Side]) -> Vec<f64> {
 /// Of an observed cosine from resampled ones; those without a value are left out.
 fn interval(observed: f64, resampled: impl Iterator<Item = f64>) -> Option<Interval> {
     let stretched = |value: f64| value.clamp(-ALMOST_ONE, ALMOST_ONE).atanh();
-    let mut sorted: Vec<f64> = resampled.filter(|value| value.is_finite()).map(stretched).collect();
-    if sorted.is_empty() || !observed.is_finite() {
+    let found: Vec<f64> = resampled.filter(|value| value.is_finite()).map(stretched).collect();
+    if found.is_empty() || !observed.is_finite() {
         return None;
     }
-    sorted.sort_by(f64::total_cmp);
-    let mean = sorted.iter().sum::<f64>() / sorted.len() as f64;
-    let end = |share: f64| (stretched(observed) + bootstrap::quantile(&sorted, share) - mean).tanh();
-    let outside = (1.0 - LEVEL) / 2.0;
-    Some(Interval { low: end(outside), high: end(1.0 - outside) })
+    let (ends, mean) = bootstrap::enclosing(found, LEVEL);
+    let [low, high] = ends.map(|end| (stretched(observed) + end - mean).tanh());
+    Some(Interval { low, high })
 }
 
 /// The layers of both sides.
