@@ -9,7 +9,7 @@ use super::inference::LayerScores;
 
 /// A pair's `tau`; none without draws.
 pub fn threshold(scores: &LayerScores, alpha: f64) -> Option<f64> {
-    quantile(std::iter::once(scores.accuracy()).chain(scores.null()).collect(), alpha)
+    threshold_of_maximum(&[scores], alpha)
 }
 
 /// The `tau` of the highest value of a family in each draw; none without draws or members.

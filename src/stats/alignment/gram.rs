@@ -145,7 +145,7 @@ impl Gram {
         let mut distances: Vec<f64> = (0..self.concepts).flat_map(|a| (0..a).map(move |b| squared(a, b))).collect();
         distances.sort_unstable_by(f64::total_cmp);
         let (middle, half) = (distances.len() / 2, distances.len() % 2);
-        let median = (distances[middle].sqrt() + distances[middle - 1 + half].sqrt()) / 2.0;
+        let median = (distances[middle].sqrt() + distances[middle + half - 1].sqrt()) / 2.0;
         (median > 0.0).then(|| self.map(|a, b, _| (-squared(a, b) / (2.0 * median * median)).exp()))
     }
 
