@@ -103,14 +103,21 @@ fn is_matrix(name: &str) -> bool {
 /// The figures of the network of a record.
 fn figures(directory: &ResultsDir, record: &Value) -> Vec<PathBuf> {
     let network = record["network"]["name"].as_str().or(record["config"]["network"].as_str());
-    let (Some(network), Ok(entries)) = (network, std::fs::read_dir(directory.figures())) else { return Vec::new() };
-    let stems = FIGURES.map(|figure| format!("{figure}_{}", figure_name(network)));
-    let ours = |path: &PathBuf| {
+    let Some(network) = network else { return Vec::new() };
+    let figures = FIGURES.map(|figure| format!("{figure}_{}", figure_name(network)));
+    let of = |stem: &str, figure: &String| {
+        stem.strip_prefix(figure).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
+    };
+    figures_of(directory, |stem| figures.iter().any(|figure| of(stem, figure)))
+}
+
+/// The figures of a directory whose names, without their endings, are `ours`.
+pub(super) fn figures_of(directory: &ResultsDir, ours: impl Fn(&str) -> bool) -> Vec<PathBuf> {
+    let is_ours = |path: &PathBuf| {
         let ending = path.extension().and_then(OsStr::to_str).unwrap_or_default();
         let stem = path.file_stem().and_then(OsStr::to_str).unwrap_or_default();
-        let of =
-            |figure: &String| stem.strip_prefix(figure).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'));
-        ["png", "svg", "pdf"].contains(&ending) && stems.iter().any(of)
+        ["png", "svg", "pdf"].contains(&ending) && ours(stem)
     };
-    entries.filter_map(|entry| Some(entry.ok()?.path())).filter(ours).collect()
+    let entries = std::fs::read_dir(directory.figures()).into_iter().flatten();
+    entries.filter_map(|entry| Some(entry.ok()?.path())).filter(is_ours).collect()
 }

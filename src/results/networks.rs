@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::claim::remove;
+use super::ledger::figures_of;
 use super::{ResultsDir, Table};
 use crate::error::FileError;
 
@@ -68,14 +69,8 @@ impl ResultsDir {
     /// A file that cannot be removed.
     pub fn remove_networks(&self) -> Result<(), FileError> {
         let tables = [NETWORKS, "accuracy"].map(|name| self.table(name));
-        let figures =
-            std::fs::read_dir(self.figures()).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
-        let ours = |path: &PathBuf| {
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            name.strip_prefix(NETWORKS).is_some_and(|rest| rest.starts_with('_'))
-                && [".png", ".svg", ".pdf"].iter().any(|ending| name.ends_with(ending))
-        };
-        let all: Vec<PathBuf> = tables.into_iter().chain(figures.filter(ours)).chain([self.page()]).collect();
+        let ours = |stem: &str| stem.strip_prefix(NETWORKS).is_some_and(|rest| rest.starts_with('_'));
+        let all: Vec<PathBuf> = tables.into_iter().chain(figures_of(self, ours)).chain([self.page()]).collect();
         remove(all.iter())
     }
 }
