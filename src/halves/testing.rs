@@ -84,12 +84,15 @@ impl Test {
         let draws = draws(request.seed, count, strata.as_deref());
         // Without measures, or with word models of one matrix and 2v2 among the measures, the 2 vs. 2 test is made in full.
         let in_full = request.measures.is_empty()
-            || request.measures.contains(&Measure::TwoVsTwo)
-                && word_spaces.iter().all(|space| space.layers.len() == 1 && space.layers[0].rsms.len() == 1);
+            || request.measures.contains(&Measure::TwoVsTwo) && word_spaces.iter().all(is_single);
         if request.measures.is_empty() || request.measures.contains(&Measure::TwoVsTwo) {
             check_testable(&words, &space, &read, &draws)?;
         }
-        let doubts = [request.options.doubt(categories.as_deref()), request.inference.doubt(space.groups.len())];
+        let doubts = [
+            request.options.doubt(categories.as_deref()),
+            request.inference.doubt(space.groups.len()),
+            not_done(&request, &words, &word_spaces).filter(|_| !in_full),
+        ];
         let warnings: Vec<String> = doubts.into_iter().flatten().collect();
         warnings.iter().for_each(|warning| progress.line(format!("warning: {warning}")));
         let own = Own {
@@ -261,6 +264,30 @@ fn check_groups(measures: &[Measure], words: &[WordSpace]) -> Result<(), HalvesE
         }),
         None => Ok(()),
     }
+}
+
+/// A word model of one matrix.
+fn is_single(space: &WordSpace) -> bool {
+    space.layers.len() == 1 && space.layers[0].rsms.len() == 1
+}
+
+/// What goes with the 2 vs. 2 test in full alone, of what is asked for.
+fn not_done(request: &TestRequest, words: &[Words], spaces: &[WordSpace]) -> Option<String> {
+    let TestRequest { controls, rsa, inference, .. } = request;
+    let of_words = controls.partition.iter().filter(|space| words.iter().any(|model| model.name == space.name));
+    let mut asked: Vec<String> = of_words.map(|space| format!("--partition {}", space.name)).collect();
+    asked.extend((!controls.given.is_empty()).then(|| "--given".to_string()));
+    asked.extend((!rsa.is_empty()).then(|| "--rsa".to_string()));
+    asked.extend(inference.generalise.map(|over| format!("--generalise {over}")));
+    let remedy = match spaces.iter().find(|space| !is_single(space)) {
+        None => "ask for --measure 2v2 as well".to_string(),
+        Some(space) => {
+            format!("{} has layers or groups: test words of one matrix each, with --measure 2v2 as well", space.name)
+        }
+    };
+    let asked = asked.join(", ");
+    (!asked.is_empty())
+        .then(|| format!("{asked}: not done: it goes with the 2 vs. 2 test of word models, not with other measures; {remedy}"))
 }
 
 /// What the test itself would refuse, before it starts: no draw is counted.

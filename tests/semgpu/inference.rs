@@ -260,3 +260,32 @@ fn few_groups_are_told_and_one_is_refused() {
     let said = refused(&["--generalise", "concepts"]);
     assert!(said.contains("expected bootstrap resamples") && said.contains("bootstrap 0"), "{said}");
 }
+
+#[test]
+fn what_goes_with_the_2_vs_2_test_alone_is_told_beside_other_measures() {
+    let folder = Folder::new();
+    let words = folder.matrix("A", noise(1));
+    let layers = ["one", "two"].map(|name| folder.groups(name, 3, seen));
+    let images = layers.each_ref().map(String::as_str);
+    let asked = ["--measure", "rsa-cosine", "--rsa", "pearson", "--given", "one", "--partition", "A", "--partition", "one"];
+    let more = [&asked[..], &["--bootstrap", "20", "--generalise", "groups"]].concat();
+    let said = folder.test(&[&words], &images, &more);
+    assert!(
+        said.contains("warning: --partition A, --given, --rsa, --generalise groups: not done")
+            && said.contains("ask for --measure 2v2 as well"),
+        "{said}"
+    );
+    assert!(folder.read("run.json").contains("--given, --rsa, --generalise groups: not done"));
+    let tables = ["rsa.csv", "controls.csv", "intervals.csv"].map(|name| folder.path("out").join(name));
+    assert!(tables.iter().all(|table| !table.exists()));
+
+    let said = folder.test(&[&words], &images, &[&more[..], &["--measure", "2v2"]].concat());
+    assert!(!said.contains("not done") && tables.iter().all(|table| table.exists()), "{said}");
+    let said = folder.test(&[&words], &images, &["--measure", "rsa-cosine"]);
+    assert!(!said.contains("not done"), "nothing is asked for that is not: {said}");
+
+    // Words with groups have no such test at all.
+    let grouped = folder.groups("G", 3, seen);
+    let said = folder.test(&[&grouped], &images, &["--measure", "rsa-cosine", "--rsa", "pearson"]);
+    assert!(said.contains("warning: --rsa: not done") && said.contains("G has layers or groups"), "{said}");
+}
