@@ -156,7 +156,11 @@ impl Comparison {
             let values = Box::new(move || model.rsm.values().to_vec());
             files.push((directory.words_rsm(&model.name), vec![concepts, concepts], values));
             if let Some(scales) = &model.scales {
-                files.push((directory.words_scales(&model.name), vec![concepts, 3], Box::new(move || scales.to_rows())));
+                files.push((
+                    directory.words_scales(&model.name),
+                    vec![concepts, 3],
+                    Box::new(move || scales.to_rows()),
+                ));
             }
         }
         for LayerRsms { name, rsms, scales, .. } in layers() {

@@ -119,7 +119,11 @@ pub fn align(
             }
             let (pairs, said) = prepared.drawn(measure, together, known, &counted)?;
             drawn.pairs.extend(pairs);
-            said.into_iter().for_each(|said| if !warnings.contains(&said) { warnings.push(said) });
+            for said in said {
+                if !warnings.contains(&said) {
+                    warnings.push(said);
+                }
+            }
         }
         rows.extend(of_measure(&drawn, space, alignment, options));
     }

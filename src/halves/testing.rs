@@ -286,8 +286,9 @@ fn not_done(request: &TestRequest, words: &[Words], spaces: &[WordSpace]) -> Opt
         }
     };
     let asked = asked.join(", ");
-    (!asked.is_empty())
-        .then(|| format!("{asked}: not done: it goes with the 2 vs. 2 test of word models, not with other measures; {remedy}"))
+    (!asked.is_empty()).then(|| {
+        format!("{asked}: not done: it goes with the 2 vs. 2 test of word models, not with other measures; {remedy}")
+    })
 }
 
 /// What the test itself would refuse, before it starts: no draw is counted.

@@ -58,7 +58,7 @@ const TIE: f64 = 1.0 / (1_u64 << 43) as f64;
 /// A row that keeps less than this share of its variation does not vary: the share errs by a few roundoffs (2^-53).
 const NO_VARIATION: f64 = 1.0 / (1_u64 << 44) as f64;
 
-/// A confidence interval of an accuracy.
+/// A confidence interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Interval {
     /// Lower end.

@@ -267,7 +267,8 @@ fn what_goes_with_the_2_vs_2_test_alone_is_told_beside_other_measures() {
     let words = folder.matrix("A", noise(1));
     let layers = ["one", "two"].map(|name| folder.groups(name, 3, seen));
     let images = layers.each_ref().map(String::as_str);
-    let asked = ["--measure", "rsa-cosine", "--rsa", "pearson", "--given", "one", "--partition", "A", "--partition", "one"];
+    let asked =
+        ["--measure", "rsa-cosine", "--rsa", "pearson", "--given", "one", "--partition", "A", "--partition", "one"];
     let more = [&asked[..], &["--bootstrap", "20", "--generalise", "groups"]].concat();
     let said = folder.test(&[&words], &images, &more);
     assert!(

@@ -145,10 +145,7 @@ fn layered(space: &Space) -> WordSpace {
 #[test]
 fn what_is_inferred_together_stops_at_the_same_draw() {
     let (space, _, mut alignment) = world();
-    let alone = [
-        world().2,
-        Alignment { measures: Measure::ALL.into(), neighbours: 3, words: vec![layered(&space)] },
-    ];
+    let alone = [world().2, Alignment { measures: Measure::ALL.into(), neighbours: 3, words: vec![layered(&space)] }];
     alignment.words.push(layered(&space));
     for family in [Family::Layers, Family::Words, Family::Networks] {
         let early = Options { stop_after: NonZeroU32::new(3), family, ..options(400) };
@@ -185,7 +182,9 @@ fn groups_of_words_meet_their_own_images_where_an_image_is_constant() {
     let complete = of(&space).0;
     // Image 4 of layer b is constant in the second group.
     let mut values = space.layers[1].rsms[1].values().to_vec();
-    (0..CONCEPTS).filter(|&n| n != 4).for_each(|n| (values[4 * CONCEPTS + n], values[n * CONCEPTS + 4]) = (f64::NAN, f64::NAN));
+    (0..CONCEPTS)
+        .filter(|&n| n != 4)
+        .for_each(|n| (values[4 * CONCEPTS + n], values[n * CONCEPTS + 4]) = (f64::NAN, f64::NAN));
     space.layers[1].rsms[1] = Rsm::new(CONCEPTS, values);
     let (rows, said) = of(&space);
     assert_eq!(rows.iter().map(|row| row.layer.as_str()).collect::<Vec<_>>(), ["a", "c", "a", "c"]);
@@ -200,7 +199,8 @@ fn groups_of_words_meet_their_own_images_where_an_image_is_constant() {
     for row in &rows[..2] {
         let images = &space.layers.iter().find(|layer| layer.name == row.layer).unwrap().rsms;
         let groups = alignment.words[0].layers[0].rsms.iter().zip(images);
-        let sum: f64 = groups.map(|(words, images)| Rsa::Pearson.correlation(&upper(words), &upper(images)).unwrap()).sum();
+        let sum: f64 =
+            groups.map(|(words, images)| Rsa::Pearson.correlation(&upper(words), &upper(images)).unwrap()).sum();
         assert!((row.value - sum / 2.0).abs() < 1e-12, "{}, expected {}", row.value, sum / 2.0);
     }
 }
