@@ -16,7 +16,7 @@ use crate::device::Selected;
 use crate::error::Error;
 use crate::kernels::gpu::Kernel;
 use crate::kernels::product::{Matrix, multiply};
-use crate::nets::{Batch, Taps};
+use crate::nets::{Batch, Stage, Taps};
 use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::results;
@@ -391,35 +391,40 @@ fn time_rsm(selected: &Selected, concepts: usize, units: usize) -> Result<Row, E
     })
 }
 
-/// One batch through every stage of the plan's network, then through all of them, on the plan's device.
+/// A largest batch through every stage of the plan's network, then through all of them, on the plan's device.
 fn time_network(plan: Plan) -> Result<Vec<Row>, Error> {
     let Plan { model, weights, inputs, placement, .. } = plan;
-    let selected = placement.device;
-    let stages = model.load(weights, &selected.device, &[placement.batch]).map_err(Error::input)?;
+    let selected = &placement.device;
+    let images = placement.largest_batch().min(inputs.manifest.concepts.len());
+    let stages = model.load(weights, &selected.device, &placement.sizes(images)).map_err(Error::input)?;
     let prepared = model.input;
     let rgb = inputs
         .manifest
-        .load(&[0], None, prepared.size, prepared.resize, prepared.crop_pct, placement.batch)
+        .load(&[0], None, prepared.size, prepared.resize, prepared.crop_pct, images)
         .map_err(Error::failed)?
-        .take(placement.batch)
+        .take(images)
         .collect::<Result<Vec<_>, _>>()
         .map_err(Error::failed)?;
-    let images = rgb.len();
-    let input = Batch::of(stimuli::batch(&rgb, &prepared, &selected.device));
+    let batch = |rgb: &[Vec<u8>]| Batch::of(stimuli::batch(rgb, &prepared, &selected.device));
+    let input: Vec<Batch> = rgb.chunks(placement.batch).map(batch).collect();
+    let through = |n: usize, stage: &Stage, x: Vec<Batch>| -> Vec<Batch> {
+        let x = Batch::join(x, placement.joined(n)).into_iter();
+        x.map(|x| stage.forward(x, &mut Taps::default())).collect()
+    };
     let mut x = input.clone();
     let mut rows: Vec<Row> = Vec::new();
-    for (stage, spec) in stages.iter().zip(&model.stages) {
+    for (n, (stage, spec)) in stages.iter().zip(&model.stages).enumerate() {
         let work = Work {
             task: spec.layers.last().map_or("untapped stage", |layer| &layer.name).to_string(),
             case: format!("{}, {} images", model.network.name, images),
             count: images as f64,
             unit: "images",
             operations: 2.0 * spec.multiply_adds as f64 * images as f64,
-            bytes: 4.0 * (images * (x.units() + spec.units())) as f64,
+            bytes: 4.0 * (images * (x[0].units() + spec.units())) as f64,
         };
         let mut output = None;
-        rows.push(timed(&selected, work, || {
-            output = Some(stage.forward(x.clone(), &mut Taps::default()));
+        rows.push(timed(selected, work, || {
+            output = Some(through(n, stage, x.clone()));
             selected.device.sync().map_err(Error::failed)
         })?);
         x = output.expect("the stage ran");
@@ -433,8 +438,8 @@ fn time_network(plan: Plan) -> Result<Vec<Row>, Error> {
         operations: sum(|row| row.operations),
         bytes: sum(|row| row.bytes),
     };
-    let whole = timed(&selected, work, || {
-        stages.iter().fold(input.clone(), |x, stage| stage.forward(x, &mut Taps::default()));
+    let whole = timed(selected, work, || {
+        stages.iter().enumerate().fold(input.clone(), |x, (n, stage)| through(n, stage, x));
         selected.device.sync().map_err(Error::failed)
     })?;
     // The stages run one after the other, each as its own operations or bytes let it.

@@ -314,8 +314,10 @@ impl FirstHalf<'_> {
             .map(|rgb| Batch::of(stimuli::batch(rgb, &self.model.input, device)))
             .collect();
         let group_name = &self.manifest.groups[group];
-        for ((stage, spec), wanted) in stages.iter().zip(&self.model.stages).zip(wanted).take(last + 1) {
+        for (n, ((stage, spec), wanted)) in stages.iter().zip(&self.model.stages).zip(wanted).enumerate().take(last + 1)
+        {
             let started = Instant::now();
+            batches = Batch::join(batches, self.placement.joined(n));
             let name = spec.layers.last().map_or("untapped stage", |layer| &layer.name);
             let mut taps = Taps::new(wanted).of(self.model.token);
             let mut tapped: Vec<(String, Vec<Tensor<2>>)> = Vec::new();

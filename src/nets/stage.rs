@@ -28,6 +28,27 @@ impl Batch {
         Self(vec![Activations::Map(images)])
     }
 
+    /// `count` at a time behind one another; fewer at the end.
+    ///
+    /// # Panics
+    /// If they are not of one place in a network.
+    pub fn join(batches: Vec<Self>, count: usize) -> Vec<Self> {
+        if count == 1 {
+            return batches;
+        }
+        let mut batches = batches.into_iter().peekable();
+        let mut joined = Vec::new();
+        while batches.peek().is_some() {
+            let mut carried: Vec<Vec<Activations>> = Vec::new();
+            for Self(batch) in batches.by_ref().take(count) {
+                carried.resize_with(batch.len(), Vec::new);
+                carried.iter_mut().zip(batch).for_each(|(all, activations)| all.push(activations));
+            }
+            joined.push(Self(carried.into_iter().map(|all| Activations::concatenate(all, 0)).collect()));
+        }
+        joined
+    }
+
     /// How many images.
     pub fn images(&self) -> usize {
         self.0[0].images()

@@ -20,6 +20,8 @@ pub struct Placement {
     pub device: Selected,
     /// Images per batch.
     pub batch: usize,
+    /// From a stage on, whose activations let it, so many batches are run as one.
+    join: (usize, usize),
     /// The memory estimate.
     pub memory: Memory,
 }
@@ -44,15 +46,31 @@ impl Placement {
             });
         }
         let batch = batch(&model.stages, &model.input, &device);
-        Ok(Self { device, batch, memory })
+        let join = join(&model.stages, &model.input, &device, batch);
+        Ok(Self { device, batch, join, memory })
     }
 }
 
 impl Placement {
+    /// How many batches of the stage before become one of a stage's.
+    pub fn joined(&self, stage: usize) -> usize {
+        let (first, batches) = self.join;
+        if stage == first { batches } else { 1 }
+    }
+
+    /// Images per batch of the last stages.
+    pub fn largest_batch(&self) -> usize {
+        self.batch * self.join.1
+    }
+
     /// The numbers of images of the batches that a group of `images` is run in.
     pub fn sizes(&self, images: usize) -> Vec<usize> {
-        let (batch, rest) = (self.batch.min(images), images % self.batch);
-        if rest == 0 || rest == batch { vec![batch] } else { vec![batch, rest] }
+        let mut sizes: Vec<usize> =
+            [self.batch, self.largest_batch()].iter().flat_map(|&batch| [batch.min(images), images % batch]).collect();
+        sizes.sort_unstable();
+        sizes.dedup();
+        sizes.retain(|&images| images > 0);
+        sizes
     }
 }
 
@@ -81,8 +99,53 @@ fn activations(stages: &[StageSpec], images: usize, input: &Input) -> (u64, Stri
 
 /// As many images at once as keep every activation tensor of a batch within its limit.
 fn batch(stages: &[StageSpec], input: &Input, device: &Selected) -> usize {
+    fitting(stages, 3 * input.size * input.size, device).clamp(1, MAX_BATCH)
+}
+
+/// The first stage from which on whole batches together are no more than [`MAX_BATCH`] and keep within the limit, and how
+/// many: larger ones fill a GPU, and read the weights of dense layers less often.
+fn join(stages: &[StageSpec], input: &Input, device: &Selected, batch: usize) -> (usize, usize) {
+    let batches = MAX_BATCH / batch;
+    let before =
+        |stage: usize| stage.checked_sub(1).map_or(3 * input.size * input.size, |before| stages[before].units());
+    let fits = |stage: &usize| fitting(&stages[*stage..], before(*stage), device) >= batch * batches;
+    (0..stages.len()).find(fits).map_or((0, 1), |first| (first, batches))
+}
+
+/// How many images keep every activation tensor of the stages within its limit; `before` are the activations that come in.
+fn fitting(stages: &[StageSpec], before: usize, device: &Selected) -> usize {
     let outputs = stages.iter().flat_map(|stage| stage.layers.iter().map(Layer::units).chain([stage.units()]));
-    let units = outputs.chain([3 * input.size * input.size]).max().unwrap_or(1) as u64;
-    let limit = MAX_TENSOR_BYTES.min(device.binding_bytes);
-    ((limit / (4 * units)) as usize).clamp(1, MAX_BATCH)
+    let units = outputs.chain([before]).max().unwrap_or(1) as u64;
+    (MAX_TENSOR_BYTES.min(device.binding_bytes) / (4 * units)) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::{self, Choice};
+    use crate::nets;
+
+    #[test]
+    fn small_activations_go_in_larger_batches() {
+        let cpu = device::select(Choice::Cpu).unwrap();
+        let of = |network: &str| {
+            let network = nets::find(network).unwrap();
+            let blueprint = network.blueprint(network.forms[0].name).unwrap();
+            let (stages, input) = (blueprint.stages(), blueprint.input);
+            let batch = batch(&stages, &input, &cpu);
+            let join = join(&stages, &input, &cpu, batch);
+            let layer = stages[join.0].layers[0].name.clone();
+            let memory = Memory { weights: 0, activations: 0, largest_stage: layer, budget: 0 };
+            Placement { device: cpu.clone(), batch, join, memory }
+        };
+        let vgg16 = of("vgg16");
+        assert_eq!((vgg16.batch, vgg16.largest_batch(), &*vgg16.memory.largest_stage), (5, 15, "block3_conv2"));
+        assert_eq!(vgg16.sizes(166), [1, 5, 15]);
+        assert_eq!(vgg16.sizes(12), [2, 5, 12]);
+        let all: usize = (0..16).map(|stage| vgg16.joined(stage)).product();
+        assert_eq!(all, 3);
+        let resnet50 = of("resnet50");
+        assert_eq!((resnet50.batch, resnet50.largest_batch()), (16, 16));
+        assert_eq!((resnet50.sizes(166), resnet50.sizes(3)), (vec![6, 16], vec![3]));
+    }
 }

@@ -265,3 +265,25 @@ fn a_transformers_residual_is_the_sum_and_its_scale_goes_into_the_weights() {
     assert_eq!((name.as_str(), tested.dims()), ("sum", [1, 3]));
     assert_eq!(f32s(&tested.into_data()), &f32s(&y)[..3]);
 }
+
+#[test]
+fn joined_batches_are_the_batch_of_all_their_images() {
+    let (values, whole) = images(7, 4);
+    let image = values.len() / 7;
+    let parts = [0..2, 2..4, 4..6, 6..7].map(|range: Range<usize>| {
+        let data = TensorData::new(values[range.start * image..range.end * image].to_vec(), [range.len(), 3, 4, 4]);
+        // Two values alive at once, of different shapes.
+        let map = Tensor::<4>::from_data(data, &Device::flex());
+        let sums = map.clone().flatten::<2>(1, 3).sum_dim(1);
+        Batch(vec![Activations::Map(map), Activations::Vector(sums)])
+    });
+    let joined = Batch::join(parts.to_vec(), 3);
+    assert_eq!(joined.iter().map(Batch::images).collect::<Vec<_>>(), [6, 1]);
+    let flat = |batches: Vec<Batch>, place: usize| {
+        let all = batches.into_iter().flat_map(|batch| f32s(&batch.0[place].clone().flat().into_data()).to_vec());
+        all.collect::<Vec<f32>>()
+    };
+    assert_eq!(flat(joined.clone(), 0), flat(vec![whole], 0));
+    assert_eq!(flat(joined, 1), flat(parts.to_vec(), 1));
+    assert_eq!(Batch::join(parts.to_vec(), 1).len(), 4);
+}
