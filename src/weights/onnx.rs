@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 use super::graph::Graph;
 use super::{Format, WeightsError, WeightsFile};
-use constant::{Constant, Home};
+use constant::Constant;
 use layers::{Layers, Obstacle, Recipe, is_layer, layers};
 use model::Model;
 pub(crate) use names::torch_scope;
@@ -51,13 +51,13 @@ impl Onnx {
     /// The file in memory until its graph is read; after that the nodes, and of the weights nothing, except those that a
     /// model spells out number by number.
     pub fn open(path: &Path) -> Result<Self, WeightsError> {
-        let Model { bytes, nodes: graph, constants, outputs, functions, .. } = Model::open(path)?;
-        let home = Home { path, bytes: &bytes };
+        let Model { nodes: graph, constants, outputs, functions, .. } = Model::open(path)?;
         let refused = |problem| WeightsError::Graph { path: path.into(), problem };
-        let nodes = Nodes::new(&graph, &constants, &outputs, home);
-        let walk = nodes
-            .walk(is_layer, &outputs)
-            .map_err(|node| home.damaged(format!("{} ({}) is computed from itself", node.name, node.op_type)))?;
+        let nodes = Nodes::new(&graph, &constants, &outputs);
+        let walk = nodes.walk(is_layer, &outputs).map_err(|node| WeightsError::Damaged {
+            path: path.into(),
+            problem: format!("{} ({}) is computed from itself", node.name, node.op_type),
+        })?;
         let Layers { graph, recipes } = layers(&nodes, &walk).map_err(|obstacle| match obstacle {
             Obstacle::Graph(problem) => refused(problem),
             Obstacle::Weights(error) => error,
@@ -79,13 +79,7 @@ impl WeightsFile for Onnx {
     }
 
     fn files(&self) -> Vec<PathBuf> {
-        let mut files = vec![self.path.clone()];
-        for file in self.constants.iter().filter_map(Constant::file) {
-            if !files.iter().any(|listed| listed == file) {
-                files.push(file.to_path_buf());
-            }
-        }
-        files
+        model::files(&self.path, &self.constants)
     }
 
     fn tensors(&self) -> Vec<(String, Vec<usize>)> {

@@ -23,13 +23,16 @@ pub struct Constant {
 enum Values {
     /// Little-endian, in the model's file or one beside it.
     Stored { path: PathBuf, offset: u64, bytes: usize, stored: Stored },
-    /// Spelt out in the protobuf.
+    /// Spelt out in the protobuf, or a single number.
     Floats(Vec<f32>),
     /// Whole numbers: shapes and axes.
     Whole(Vec<i64>, Whole),
     /// Of a type that is neither, by ONNX's name.
     Other(String),
 }
+
+/// Longest list of the type of shapes and axes, in numbers, that is kept rather than read each time it is asked for.
+const SHORT: usize = 1 << 16;
 
 /// Where a model lies: its path, and its bytes in memory while it is opened.
 #[derive(Clone, Copy)]
@@ -83,7 +86,15 @@ impl Constant {
             Values::Stored { path, offset: range.start, bytes, stored }
         } else if let Some(raw) = tensor.raw_data.as_ref().filter(|raw| !raw.is_empty()) {
             filled("bytes", raw.len(), bytes)?;
-            Values::Stored { path: home.path.into(), offset: home.offset(raw), bytes, stored }
+            match stored {
+                Stored::Whole(Whole::I64) if count <= SHORT => Values::Whole(Whole::I64.widen(raw), Whole::I64),
+                Stored::Float(float) if count == 1 => {
+                    let mut values = Vec::new();
+                    float.widen(raw, &mut values);
+                    Values::Floats(values)
+                }
+                _ => Values::Stored { path: home.path.into(), offset: home.offset(raw), bytes, stored },
+            }
         } else {
             let half = |to_f32: fn(u16) -> f32| tensor.int32_data.iter().map(|&bits| to_f32(bits as u16)).collect();
             let values = match stored {
@@ -162,21 +173,9 @@ impl Constant {
     }
 
     /// A short list of whole numbers (a shape, axes); `None` for anything else.
-    pub fn whole(&self, home: Home) -> Option<Vec<i64>> {
+    pub fn whole(&self) -> Option<Vec<i64>> {
         match &self.values {
             Values::Whole(values, _) => Some(values.clone()),
-            Values::Stored { path, offset, bytes, stored: Stored::Whole(Whole::I64) } if path == home.path => {
-                let at = usize::try_from(*offset).ok()?;
-                Some(
-                    home.bytes
-                        .get(at..at + bytes)?
-                        .as_chunks()
-                        .0
-                        .iter()
-                        .map(|&bytes| i64::from_le_bytes(bytes))
-                        .collect(),
-                )
-            }
             _ => None,
         }
     }
@@ -260,6 +259,8 @@ fn stored(data_type: i32) -> Option<Stored> {
 
 fn type_name(data_type: i32) -> String {
     match data_type {
+        4 => "UINT16".into(),
+        5 => "INT16".into(),
         17..=20 => "FLOAT8".into(),
         21 => "UINT4".into(),
         22 => "INT4".into(),

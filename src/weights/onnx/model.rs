@@ -19,8 +19,6 @@ pub type Lengths = Vec<Option<usize>>;
 pub struct Model {
     /// The file.
     pub path: PathBuf,
-    /// The file in memory, as far as it is looked at.
-    pub bytes: Bytes,
     /// In the file's order.
     pub nodes: Vec<NodeProto>,
     /// Initializers and `Constant` nodes that are tensors.
@@ -65,6 +63,11 @@ impl Model {
                 constants.push(Constant::new(tensor, home)?);
             }
         }
+        // What else is a part of the file in memory is none any more, so that this can go.
+        let settings = graph.node.iter_mut().flat_map(|node| &mut node.attribute);
+        for raw in settings.filter_map(|setting| setting.t.as_mut()?.raw_data.as_mut()) {
+            *raw = Bytes::copy_from_slice(raw);
+        }
         let given = |input: &ValueInfoProto| !constants.iter().any(|constant| constant.name == input.name);
         let inputs = graph.input.iter().filter(|input| given(input)).map(|input| (input.name.clone(), lengths(input)));
         let inputs = inputs.collect();
@@ -77,23 +80,28 @@ impl Model {
             outputs: graph.output.into_iter().map(|output| output.name).collect(),
             opset: opset.map_or(1, |set| set.version),
             functions: model.functions.len(),
-            bytes,
         })
     }
 
     /// The model's file, and those beside it that hold values.
     pub fn files(&self) -> Vec<PathBuf> {
-        let mut files = vec![self.path.clone()];
-        for file in self.constants.iter().filter_map(Constant::file) {
-            if !files.iter().any(|listed| listed == file) {
-                files.push(file.to_path_buf());
-            }
-        }
-        files
+        files(&self.path, &self.constants)
     }
+}
+
+/// The file at `path`, and those beside it that hold values of its constants.
+pub fn files(path: &Path, constants: &[Constant]) -> Vec<PathBuf> {
+    let mut files = vec![path.to_path_buf()];
+    for file in constants.iter().filter_map(Constant::file) {
+        if !files.iter().any(|listed| listed == file) {
+            files.push(file.to_path_buf());
+        }
+    }
+    files
 }
 
 fn lengths(value: &ValueInfoProto) -> Option<Lengths> {
     let shape = value.value_type.as_ref()?.tensor.as_ref()?.shape.as_ref()?;
-    Some(shape.dim.iter().map(|axis| axis.value.and_then(|value| value.try_into().ok())).collect())
+    let length = |value: i64| usize::try_from(value).ok().filter(|&length| length > 0);
+    Some(shape.dim.iter().map(|axis| axis.value.and_then(length)).collect())
 }

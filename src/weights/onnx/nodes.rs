@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::constant::{Constant, Home, View};
+use super::constant::{Constant, View};
 use super::proto::NodeProto;
 
 /// Operations between a constant and its use, or a layer and its input, that are looked through; exporters stay far below.
@@ -12,7 +12,6 @@ pub const LONGEST_CHAIN: usize = 64;
 pub struct Nodes<'a> {
     pub nodes: &'a [NodeProto],
     pub constants: &'a [Constant],
-    home: Home<'a>,
     constant_of: HashMap<&'a str, usize>,
     producer: HashMap<&'a str, usize>,
     consumers: HashMap<&'a str, Vec<usize>>,
@@ -20,7 +19,7 @@ pub struct Nodes<'a> {
 }
 
 impl<'a> Nodes<'a> {
-    pub fn new(nodes: &'a [NodeProto], constants: &'a [Constant], outputs: &'a [String], home: Home<'a>) -> Self {
+    pub fn new(nodes: &'a [NodeProto], constants: &'a [Constant], outputs: &'a [String]) -> Self {
         let constant_of = constants.iter().enumerate().map(|(at, constant)| (constant.name.as_str(), at)).collect();
         let mut producer = HashMap::new();
         let mut consumers: HashMap<_, Vec<_>> = HashMap::new();
@@ -31,7 +30,7 @@ impl<'a> Nodes<'a> {
             }
         }
         let outputs = outputs.iter().map(String::as_str).collect();
-        Self { nodes, constants, home, constant_of, producer, consumers, outputs }
+        Self { nodes, constants, constant_of, producer, consumers, outputs }
     }
 
     /// The node that computes a value; constants have none.
@@ -95,7 +94,7 @@ impl<'a> Nodes<'a> {
 
     /// Whole numbers that are constant.
     pub fn whole(&self, name: &str) -> Option<Vec<i64>> {
-        self.constants[*self.constant_of.get(name)?].whole(self.home)
+        self.constants[*self.constant_of.get(name)?].whole()
     }
 
     /// Nodes behind the outputs, each after those it is computed from, in the order of [`crate::weights::Graph`].

@@ -166,7 +166,11 @@ enum Level {
     Node,
     Attribute,
     Tensor,
-    /// No messages.
+    Value,
+    Type,
+    TensorType,
+    Shape,
+    /// No messages that hold more than one of them.
     Leaf,
 }
 
@@ -198,7 +202,14 @@ fn count_parts(mut message: &[u8], level: Level, count: &mut usize) -> Option<()
             (Level::Graph, 1) => Level::Node,
             (Level::Graph, 5) | (Level::Attribute, 5) => Level::Tensor,
             (Level::Node, 5) => Level::Attribute,
-            (Level::Model, 25) | (Level::Graph, 12) | (Level::Node, 1..=4) | (Level::Tensor, 13) => Level::Leaf,
+            (Level::Graph, 11 | 12) => Level::Value,
+            (Level::Value, 2) => Level::Type,
+            (Level::Type, 1) => Level::TensorType,
+            (Level::TensorType, 2) => Level::Shape,
+            (Level::Model, 8 | 25)
+            | (Level::Node, 1..=4 | 9)
+            | (Level::Tensor, 13)
+            | (Level::Value | Level::Shape, 1) => Level::Leaf,
             _ => continue,
         };
         *count += 1;

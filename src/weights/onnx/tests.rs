@@ -6,7 +6,10 @@ use burn::tensor::{bf16, f16};
 use flate2::read::GzDecoder;
 use prost::Message;
 
-use super::proto::{GraphProto, ModelProto, NodeProto, StringStringEntryProto, TensorProto};
+use super::proto::{
+    DimensionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, ShapeProto, StringStringEntryProto,
+    TensorProto, TensorTypeProto, TypeProto, ValueInfoProto,
+};
 use super::*;
 use crate::nets::{self, Blueprint, Network};
 use crate::stats::permutation::Random;
@@ -238,6 +241,21 @@ fn what_is_not_folded_is_read_to_the_bit() {
     }
     let norm = file.graph.layers[0].norm.as_ref().unwrap();
     assert_eq!(norm.epsilon, 1e-5);
+}
+
+#[test]
+fn all_that_takes_memory_is_counted() {
+    let dim = vec![DimensionProto::default(); 3];
+    let tensor = TensorTypeProto { shape: Some(ShapeProto { dim }), ..TensorTypeProto::default() };
+    let value_type = Some(TypeProto { tensor: Some(tensor) });
+    // Itself, its name, type, tensor, shape and three axes.
+    let value = ValueInfoProto { name: "x".into(), value_type };
+    let metadata = vec![StringStringEntryProto::default(); 2];
+    let node = vec![NodeProto { op_type: "Relu".into(), metadata, ..NodeProto::default() }];
+    let graph = GraphProto { node, input: vec![value.clone()], output: vec![value], ..GraphProto::default() };
+    let opset_import = vec![OperatorSetIdProto::default()];
+    let model = ModelProto { graph: Some(graph), opset_import, ..ModelProto::default() };
+    assert_eq!(super::proto::parts(&model.encode_to_vec()), Some(1 + 1 + 8 + 8 + (1 + 1 + 2)));
 }
 
 /// A copy of a fixture, changed.
