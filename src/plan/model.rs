@@ -13,7 +13,7 @@ use crate::nets::{
 };
 use crate::plan::PlanError;
 use crate::stimuli::{Manifest, PIXELS, PIXELS_LABEL};
-use crate::weights::{self, Parameters, WeightsError};
+use crate::weights::{self, Assignment, Parameters, WeightsError, WeightsFile};
 use crate::wording::meant;
 
 /// A network that can be loaded.
@@ -67,10 +67,8 @@ pub struct Classifier {
 /// # Errors
 /// No such network or form.
 pub fn network(name: &str, form: Option<&str>) -> Result<(&'static Network, Blueprint), PlanError> {
-    let network = nets::find(name).ok_or_else(|| PlanError::Network {
-        name: name.to_string(),
-        known: nets::NETS.iter().map(|net| net.name).collect::<Vec<_>>().join(", "),
-    })?;
+    let network =
+        nets::find(name).ok_or_else(|| PlanError::Network { name: name.to_string(), known: nets::names() })?;
     let form = form.unwrap_or(network.forms[0].name);
     let blueprint = network.blueprint(form).ok_or_else(|| PlanError::Form {
         network: network.name.to_string(),
@@ -94,7 +92,7 @@ impl Model {
 
     fn built_in(config: &Config) -> Result<(Self, Parameters), PlanError> {
         if config.network.name.is_empty() {
-            return Err(PlanError::NoNetwork(nets::NETS.iter().map(|net| net.name).collect::<Vec<_>>().join(", ")));
+            return Err(PlanError::NoNetwork(nets::names()));
         }
         let (published, network) = network(&config.network.name, config.network.form.as_deref())?;
         let (network, classes) = match listed(config)? {
@@ -137,6 +135,7 @@ impl Model {
         let (parameters, files) = match (&config.network.weights, config.network.random) {
             (Some(_), true) => return Err(PlanError::WeightsAndRandom),
             (None, false) => return Err(PlanError::NoWeights(network.name.clone())),
+            (None, true) if config.network.ema => return Err(PlanError::AveragesOfRandom),
             (None, true) => (Parameters::random(parameters, config.seed), Vec::new()),
             (Some(path), false) => {
                 network.reads(path)?;
@@ -144,23 +143,7 @@ impl Model {
                 if config.network.ema {
                     file = file.averages()?;
                 }
-                // A head of other classes that no layer wanted needs is left out.
-                let account = published.account(&network, file.as_ref());
-                let without = |stage| account.clone().without(&network.parameters_from(stage));
-                let assignment = match without(stages.len()) {
-                    Some(account) => account,
-                    None => published.assign(&network, file.as_ref()).map_err(|source| {
-                        let head = (0..stages.len()).rev().find(|&stage| without(stage).is_some());
-                        match head.filter(|_| account.misshapen.iter().all(|m| m.expected.contains(&classes.count()))) {
-                            Some(head) => {
-                                let layers = stages[head..].iter().flat_map(|stage| &stage.layers);
-                                let layers = layers.map(|layer| layer.name.as_str()).collect::<Vec<_>>().join(", ");
-                                PlanError::Head { layers, source: Box::new(source) }
-                            }
-                            None => source.into(),
-                        }
-                    })?,
-                };
+                let assignment = assignment(published, &network, file.as_ref(), &stages, &classes)?;
                 let known = |name: &String| assignment.assigned.iter().any(|assigned| assigned.parameter == *name);
                 let parameters = parameters.into_iter().filter(|parameter| known(&parameter.name)).collect();
                 let files = file.files();
@@ -178,8 +161,12 @@ impl Model {
 
     fn of_file(config: &Config, file: &Path) -> Result<(Self, Parameters), PlanError> {
         let section = &config.network;
-        let others =
-            [("weights", section.weights.is_some()), ("random", section.random), ("form", section.form.is_some())];
+        let others = [
+            ("weights", section.weights.is_some()),
+            ("random", section.random),
+            ("form", section.form.is_some()),
+            ("ema", section.ema),
+        ];
         if let Some((key, _)) = others.into_iter().find(|(_, there)| *there) {
             return Err(PlanError::WithFile { key });
         }
@@ -192,10 +179,8 @@ impl Model {
             let outputs = graph.outputs().iter().map(output).collect::<Vec<_>>().join(", ");
             return Err(PlanError::ClassCount { list: list.clone(), classes: classes.count(), outputs });
         }
-        let preprocess = preprocess(config)?.ok_or_else(|| PlanError::NoValues {
-            path: file.into(),
-            known: Preprocess::NAMED.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", "),
-        })?;
+        let preprocess = preprocess(config)?
+            .ok_or_else(|| PlanError::NoValues { path: file.into(), known: Preprocess::names().join(", ") })?;
         let own = Input { size: graph.size, preprocess, resize: Resize::CropBilinear, crop_pct: GRAPH_CROP };
         let input = input(config, own)?;
         let classifier = classifier(config, &section.name, head.as_ref(), &graph.stages)?;
@@ -275,6 +260,34 @@ impl Model {
     }
 }
 
+/// The tensor of every parameter; a head of other classes that none of the stages needs is left out.
+fn assignment(
+    published: &Network,
+    network: &Blueprint,
+    file: &dyn WeightsFile,
+    stages: &[StageSpec],
+    classes: &Classes,
+) -> Result<Assignment, PlanError> {
+    let source = match published.assign(network, file) {
+        Ok(assignment) => return Ok(assignment),
+        Err(source) => source,
+    };
+    let account = published.account(network, file);
+    let without = |stage| account.clone().without(&network.parameters_from(stage));
+    if let Some(account) = without(stages.len()) {
+        return Ok(account);
+    }
+    let of_classes = account.misshapen.iter().all(|misshapen| misshapen.expected.contains(&classes.count()));
+    match (0..stages.len()).rev().find(|&stage| without(stage).is_some()).filter(|_| of_classes) {
+        Some(head) => {
+            let layers = stages[head..].iter().flat_map(|stage| &stage.layers);
+            let layers = layers.map(|layer| layer.name.as_str()).collect::<Vec<_>>().join(", ");
+            Err(PlanError::Head { layers, source: Box::new(source) })
+        }
+        None => Err(source.into()),
+    }
+}
+
 /// The classes of the list that the configuration names.
 fn listed(config: &Config) -> Result<Option<Classes>, PlanError> {
     Ok(config.network.classes.as_deref().map(Classes::read).transpose()?)
@@ -300,7 +313,7 @@ fn input(config: &Config, mut input: Input) -> Result<Input, PlanError> {
     input.resize = config.stimuli.resize.or(section.resize).unwrap_or(input.resize);
     input.crop_pct = config.stimuli.crop_pct.or(section.crop_pct).unwrap_or(input.crop_pct);
     let fits = (MIN_CROP_PCT..=1.0).contains(&input.crop_pct);
-    if !fits && matches!(input.resize, Resize::CropBilinear | Resize::CropBicubic) {
+    if !fits && input.resize.crops() {
         let found = input.crop_pct.to_string();
         return Err(PlanError::Value {
             key: "stimuli.crop_pct",

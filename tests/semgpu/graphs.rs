@@ -174,6 +174,8 @@ fn what_a_graph_cannot_say_has_to_be_said() {
     graph.small.write("experiment.toml", &text);
     let said = graph.refused(&["network.input.size=64"]);
     assert!(said.contains("takes images of 32 x 32 pixels"), "{said}");
+    let said = graph.refused(&["network.ema=true"]);
+    assert!(said.contains("network.ema is for built-in networks"), "{said}");
     let said = graph.refused(&["network.form=\"keras\""]);
     assert!(said.contains("network.form") && said.contains("remove one"), "{said}");
     let said = graph.refused(&["network.input.values=\"torch\""]);
@@ -268,6 +270,9 @@ fn a_built_in_network_takes_a_head_of_other_classes() {
     assert_eq!(column::<usize>(&small.read("out/accuracy.csv"), "units")[1], 7);
     let predictions = small.read("out/predictions.csv");
     assert!(column::<usize>(&predictions, "predicted_index").iter().all(|&class| class < 7), "{predictions}");
+    let averages = [&["run", "--config", &config, "--out", &out][..], &set, &["--set", "network.ema=true"]].concat();
+    let said = fail(&averages, 2);
+    assert!(said.contains("network.ema is for a weights file"), "{said}");
     // Over two units every correlation is 1 or -1.
     small.write("classes.txt", "airplane\nant\n");
     let mut arguments = vec!["run", "--config", &config, "--out", &out];
