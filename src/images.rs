@@ -36,6 +36,13 @@ pub enum Resize {
     CropBicubic,
 }
 
+impl Resize {
+    /// Whether it keeps the middle of the image alone.
+    pub fn crops(self) -> bool {
+        matches!(self, Self::CropBilinear | Self::CropBicubic)
+    }
+}
+
 impl std::fmt::Display for Resize {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // As in a configuration.
@@ -69,8 +76,7 @@ pub fn load_unchanged(
     resize: Resize,
     crop_pct: f64,
 ) -> Result<Vec<u8>, ImageError> {
-    let cropped = matches!(resize, Resize::CropBilinear | Resize::CropBicubic);
-    if cropped && !(MIN_CROP_PCT..=1.0).contains(&crop_pct) {
+    if resize.crops() && !(MIN_CROP_PCT..=1.0).contains(&crop_pct) {
         return Err(ImageError::CropPct { crop_pct });
     }
     let bytes = read(path)?;

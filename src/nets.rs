@@ -67,6 +67,11 @@ pub fn find(name: &str) -> Option<&'static Network> {
     NETS.iter().copied().find(|network| network.name == name)
 }
 
+/// Their names.
+pub fn names() -> String {
+    NETS.iter().map(|network| network.name).collect::<Vec<_>>().join(", ")
+}
+
 /// A published network and its forms.
 pub struct Network {
     /// As in the configuration: `vgg16`.

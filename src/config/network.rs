@@ -59,10 +59,9 @@ impl InputConfig {
             (None, None) if !numbers => Ok(None),
             (Some(name), None) if !numbers => {
                 let named = Preprocess::NAMED.iter().find(|(known, _)| known == name);
-                let known = || Preprocess::NAMED.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
-                named
-                    .map(|(_, preprocess)| Some(*preprocess))
-                    .ok_or_else(|| ("network.input.values", format!("one of {}", known()), format!("{name:?}")))
+                named.map(|(_, preprocess)| Some(*preprocess)).ok_or_else(|| {
+                    ("network.input.values", format!("one of {}", Preprocess::names().join(", ")), format!("{name:?}"))
+                })
             }
             (None, Some(scale)) => {
                 let std = self.std.unwrap_or([1.0; 3]);

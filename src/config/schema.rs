@@ -34,8 +34,7 @@ pub(super) fn auto_or_rule(generator: &mut SchemaGenerator) -> Schema {
 
 /// From bytes to a network's numbers, by name.
 pub(super) fn named_values(_: &mut SchemaGenerator) -> Schema {
-    let names: Vec<&str> = Preprocess::NAMED.iter().map(|(name, _)| *name).collect();
-    json_schema!({ "enum": names })
+    json_schema!({ "enum": Preprocess::names() })
 }
 
 #[cfg(test)]

@@ -65,6 +65,11 @@ impl Preprocess {
         ("0..255", Self::Scaled(Scaling::plain(1.0))),
     ];
 
+    /// The names of [`NAMED`](Self::NAMED).
+    pub fn names() -> Vec<&'static str> {
+        Self::NAMED.iter().map(|(name, _)| *name).collect()
+    }
+
     /// The name that users know it by; of numbers, these.
     pub fn name(&self) -> String {
         match (Self::NAMED.iter().find(|(_, named)| named == self), self) {

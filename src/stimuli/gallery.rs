@@ -37,8 +37,8 @@ struct Cut {
 
 impl Cut {
     fn of(input: &Input) -> Self {
-        let cropped = matches!(input.resize, Resize::CropBilinear | Resize::CropBicubic);
-        Self { size: input.size, resize: input.resize, crop_pct: if cropped { input.crop_pct } else { 1.0 } }
+        let crop_pct = if input.resize.crops() { input.crop_pct } else { 1.0 };
+        Self { size: input.size, resize: input.resize, crop_pct }
     }
 }
 

@@ -108,7 +108,7 @@ fn preparation(run: &Run) -> String {
         Resize::SquashBilinear | Resize::CropBilinear => "bilinear interpolation with antialiasing",
         Resize::SquashBicubic | Resize::CropBicubic => "bicubic interpolation with antialiasing",
     };
-    let resized = if matches!(input.resize, Resize::CropBilinear | Resize::CropBicubic) {
+    let resized = if input.resize.crops() {
         let side = size as f64 / input.crop_pct;
         format!(
             "The shorter side of each image was scaled to {side:.0} pixels by {kernel}, and the central {size} × {size} \
