@@ -62,7 +62,7 @@ fn erf<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     simd.select_f32s(simd.less_than_f32s(simd.splat_f32s(0.927_734_4), t), far, near)
 }
 
-/// `x / (1 + exp(slope x))`.
+/// `x / (1 + exp(exponent))`.
 #[inline(always)]
 fn gate<S: Simd>(simd: S, x: S::f32s, exponent: S::f32s) -> S::f32s {
     simd.div_f32s(x, simd.add_f32s(simd.splat_f32s(1.0), exp(simd, exponent)))

@@ -25,34 +25,24 @@ pub fn strided(x: &[f32], offset: usize, runs: &[(usize, usize)], out: &mut [f32
         out[0] = x[0];
         return;
     };
-    if step == 1 {
-        let rows = (STRETCH / length).max(1);
-        out.par_chunks_mut(rows * length).enumerate().for_each(|(n, out)| {
-            let mut index = Index::new(outer, n * rows);
-            for to in out.chunks_exact_mut(length) {
-                to.copy_from_slice(&x[index.place..][..length]);
-                index.next();
+    if step != 1
+        && let Some(side) = outer.iter().position(|&(_, step)| step == 1)
+    {
+        return turned(x, outer, side, (length, step), out);
+    }
+    let rows = (STRETCH / length).max(1);
+    out.par_chunks_mut(rows * length).enumerate().for_each(|(n, out)| {
+        let mut index = Index::new(outer, n * rows);
+        for to in out.chunks_exact_mut(length) {
+            let from = &x[index.place..];
+            match step {
+                0 => to.fill(from[0]),
+                1 => to.copy_from_slice(&from[..length]),
+                _ => to.iter_mut().zip(from.iter().step_by(step)).for_each(|(to, from)| *to = *from),
             }
-        });
-        return;
-    }
-    match outer.iter().position(|&(_, step)| step == 1) {
-        Some(side) => turned(x, outer, side, (length, step), out),
-        None => {
-            let rows = (STRETCH / length).max(1);
-            out.par_chunks_mut(rows * length).enumerate().for_each(|(n, out)| {
-                let mut index = Index::new(outer, n * rows);
-                for to in out.chunks_exact_mut(length) {
-                    let from = x[index.place..].iter().step_by(step.max(1));
-                    match step {
-                        0 => to.fill(x[index.place]),
-                        _ => to.iter_mut().zip(from).for_each(|(to, from)| *to = *from),
-                    }
-                    index.next();
-                }
-            });
+            index.next();
         }
-    }
+    });
 }
 
 /// An index over runs, and its place.
