@@ -6,6 +6,7 @@ use semgpu::arrays::{self, Told};
 use semgpu::config::Config;
 use semgpu::images::{self, Resize};
 use semgpu::matrices::{self, Reading, Side, Source};
+use semgpu::nets::GraphNetwork;
 use semgpu::record::RunRecord;
 use semgpu::results::{Ledger, Results, ResultsDir};
 use semgpu::stimuli::Manifest;
@@ -30,7 +31,7 @@ pub const READERS: &[Reader] = &[
     Reader { name: "table", file: "a.csv", read: array },
     Reader { name: "vectors", file: "a.vec", read: words },
     Reader { name: "weights", file: "a.bin", read: parameters },
-    Reader { name: "onnx", file: "a.onnx", read: parameters },
+    Reader { name: "onnx", file: "a.onnx", read: graph },
     Reader { name: "image", file: "a.jpg", read: image },
     Reader { name: "manifest", file: "manifest.csv", read: |path| drop(Manifest::read(path)) },
     Reader { name: "config", file: "a.toml", read: |path| drop(Config::read(path, &[])) },
@@ -79,6 +80,11 @@ fn parameters(path: &Path) {
     for (name, _) in file.tensors() {
         drop(file.read(&name));
     }
+}
+
+fn graph(path: &Path) {
+    parameters(path);
+    drop(GraphNetwork::open(path, None));
 }
 
 fn image(path: &Path) {

@@ -32,6 +32,7 @@ mod value;
 mod wiring;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
@@ -47,6 +48,7 @@ use lowering::Loader;
 use modules::fits;
 pub(super) use stage::GraphStage;
 use taps::{alive, alone, cuts, layers};
+use value::Known;
 use wiring::Wiring;
 
 /// A number of images that no axis of a network is long by chance: what has it first has the images first.
@@ -67,6 +69,8 @@ pub struct GraphNetwork {
     places: Vec<(usize, usize)>,
     /// The first node of every stage but the first.
     cuts: Vec<usize>,
+    /// What the last stage leaves: of what comes out, some may be of no image, a constant or a number of the whole batch.
+    left: Vec<usize>,
     /// The stages, with all layers.
     pub stages: Vec<StageSpec>,
     /// Bytes of the weights.
@@ -101,24 +105,22 @@ impl GraphNetwork {
     ) -> Self {
         // Of values that have the images first, what one image's are.
         let shape = |value: usize| match compiled.known[value].as_ref()? {
-            value::Known::Computed(shape) if shape.first() == Some(&trial) && shape.len() > 1 => {
+            Known::Computed(shape) if shape.first() == Some(&trial) && shape.len() > 1 => {
                 Some(image_shape(&shape[1..]))
             }
             _ => None,
         };
         let weighted: HashSet<usize> =
             compiled.steps.iter().filter(|step| step.multiply_adds > 0).map(|step| step.at).collect();
-        let (layers, places) = layers(&wiring, compiled, shape, &weighted);
-        let cuts = cuts(&alone(&wiring, compiled), shape, &weighted);
-        let ends = cuts.iter().copied().chain([wiring.nodes()]);
-        let mut first = 0;
-        let stages = ends.map(|end| {
-            let within = first..std::mem::replace(&mut first, end);
-            let within = within.start..end;
+        let alone = alone(&wiring, compiled);
+        let (layers, places) = layers(&wiring, &alone, shape, &weighted);
+        let cuts = cuts(&alone, shape, &weighted);
+        let left: Vec<usize> = wiring.results.iter().copied().filter(|&value| shape(value).is_some()).collect();
+        let stages = ranges(&cuts, wiring.nodes()).map(|within| {
             let multiply_adds = compiled.steps.iter().filter(|step| within.contains(&step.at));
-            let carried: Vec<Shape> = match end == wiring.nodes() {
-                true => wiring.results.iter().filter_map(|&value| shape(value)).collect(),
-                false => alive(&wiring, compiled, end).into_iter().filter_map(shape).collect(),
+            let carried: Vec<Shape> = match within.end == wiring.nodes() {
+                true => left.iter().copied().filter_map(shape).collect(),
+                false => alive(&wiring, compiled, within.end).into_iter().filter_map(shape).collect(),
             };
             let carried = if carried.is_empty() { vec![Shape::Vector([1])] } else { carried };
             StageSpec {
@@ -134,7 +136,8 @@ impl GraphNetwork {
         });
         let stages = stages.collect();
         let weights: usize = compiled.steps.iter().map(|step| step.weights).sum();
-        Self { weight_bytes: 4 * weights as u64, wiring, size, channels_last, images, layers, places, cuts, stages }
+        let weight_bytes = 4 * weights as u64;
+        Self { weight_bytes, wiring, size, channels_last, images, layers, places, cuts, left, stages }
     }
 
     /// The files it is of.
@@ -237,10 +240,7 @@ impl GraphNetwork {
         let mut constants = HashMap::new();
         for images in sizes {
             let compiled = compile(&self.wiring, &input_shape(images, self.channels_last, self.size), Some(&joining))?;
-            let ends: Vec<usize> = self.cuts.iter().copied().chain([self.wiring.nodes()]).collect();
-            let mut first = 0;
-            for (n, end) in ends.into_iter().enumerate().take(stages) {
-                let range = std::mem::replace(&mut first, end)..end;
+            for (n, range) in ranges(&self.cuts, self.wiring.nodes()).enumerate().take(stages) {
                 let taps = self.layers.iter().zip(&self.places);
                 let taps = taps.filter(|(layer, (_, at))| range.contains(at) && wanted.contains(&layer.name));
                 let taps = taps.map(|(layer, (value, _))| (layer.name.clone(), *value)).collect();
@@ -258,7 +258,10 @@ impl GraphNetwork {
                 let needed = Needed {
                     given: if n == 0 { vec![self.wiring.image] } else { carried(range.start) },
                     taps,
-                    left: if end == self.wiring.nodes() { self.wiring.results.clone() } else { carried(end) },
+                    left: match range.end == self.wiring.nodes() {
+                        true => self.left.clone(),
+                        false => carried(range.end),
+                    },
                 };
                 let program = stage::Program::load(
                     &compiled,
@@ -277,6 +280,12 @@ impl GraphNetwork {
         }
         Ok(built)
     }
+}
+
+/// The nodes of each stage; `cuts` are the first ones of all but the first.
+fn ranges(cuts: &[usize], nodes: usize) -> impl Iterator<Item = Range<usize>> {
+    let starts = [0].into_iter().chain(cuts.iter().copied());
+    starts.zip(cuts.iter().copied().chain([nodes])).map(|(start, end)| start..end)
 }
 
 /// The values of a stage.

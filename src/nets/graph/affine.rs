@@ -70,6 +70,10 @@ pub fn normalization(tensors: &[Rc<Constant>; 4], epsilon: f32) -> Result<(Vec<f
     Ok((scales, shifts))
 }
 
-fn read(constant: &Constant) -> Result<Vec<f32>, WeightsError> {
+/// Weights row by row.
+///
+/// # Errors
+/// As [`weights`].
+pub fn read(constant: &Constant) -> Result<Vec<f32>, WeightsError> {
     Ok(weights(constant)?.try_into_vec::<f32>().expect("weights are f32"))
 }

@@ -57,15 +57,10 @@ impl Part {
 fn unscaled(compiled: &Compiled, mut value: usize, at: usize) -> Option<(usize, f64)> {
     let mut scale = 1.0;
     loop {
-        let made = compiled.made_by(value, "Mul").and_then(|(node, inputs)| Some((node, compiled.numbered(inputs)?)));
-        let made = made.or_else(|| {
-            let (node, &[Some(of), Some(by)]) = compiled.made_by(value, "Div")? else { return None };
-            Some((node, (of, 1.0 / compiled.number(by)?)))
-        });
         // What has gone into a dense layer already is no product any more.
         let open = compiled.open(compiled.view(value, at).of).is_some();
-        match made.filter(|_| !open) {
-            Some((_, (of, number))) => (value, scale) = (of, scale * number),
+        match compiled.multiple(value).filter(|_| !open) {
+            Some((_, of, number)) => (value, scale) = (of, scale * number),
             None => return Some((value, scale)),
         }
     }
@@ -77,7 +72,7 @@ fn unscaled(compiled: &Compiled, mut value: usize, at: usize) -> Option<(usize, 
 /// As those of the operators.
 pub fn join(compiled: &mut Compiled, at: usize) -> Result<bool, Refusal> {
     let Some((step, places)) = found(compiled, at) else { return Ok(false) };
-    compiled.put(step, compiled.wiring().outputs[at][0], Some(places))?;
+    compiled.put(step, compiled.wiring().outputs[at][0], places)?;
     Ok(true)
 }
 

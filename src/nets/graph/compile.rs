@@ -143,23 +143,20 @@ impl<'a> Compiled<'a> {
         let operator = operators::find(self.wiring.operator(at)).ok_or("this build has it not")?;
         let values = self.wiring.inputs[at].clone();
         let mut laid = Open::new(at, Rc::new(operator.lower), inputs, values);
+        // What the node is by itself is asked first: a graph is refused for the same reasons however it is tapped.
+        let lowered = laid.lower(self.wiring)?;
         if self.joining.is_some() {
-            // What the node is by itself is asked first: a graph is refused for the same reasons however it is tapped.
-            let lowered = laid.lower(self.wiring)?;
             if fusion::join(self, at)? || attention::join(self, at)? {
                 return Ok(());
             }
             if let Lowered::Computed { shapes, .. } = &lowered {
                 laid.opens = fusion::opens(self, at);
                 laid.channels = fusion::channels(self.wiring.operator(at), &shapes[0]);
-            }
-            if let Lowered::Computed { .. } = lowered
-                && let Some((other, places)) = layouts::laid(self, at, &laid)?
-            {
-                return self.put(other, self.wiring.outputs[at][0], places);
+                if let Some((other, places)) = layouts::laid(self, at, &laid)? {
+                    return self.put(other, self.wiring.outputs[at][0], places);
+                }
             }
         }
-        let lowered = laid.lower(self.wiring)?;
         self.record(at, laid, lowered)
     }
 
@@ -238,23 +235,20 @@ impl<'a> Compiled<'a> {
         Ok(())
     }
 
-    /// Adds a step of one output that is `output`, or its root if its values lie at `places` there.
-    pub fn put(&mut self, open: Open, output: usize, places: Option<Places>) -> Result<(), Refusal> {
+    /// Adds a step of one output: `output` itself, or the root in which its values lie at `places`.
+    pub fn put(&mut self, open: Open, output: usize, places: Places) -> Result<(), Refusal> {
         let lowered = open.lower(self.wiring)?;
         let Lowered::Computed { shapes, .. } = &lowered else { return Err("nothing to compute".into()) };
-        let shape = shapes[0].clone();
-        let places = places.filter(|places| places.shape != shape || !places.is_plain(places.units()));
         let at = open.step;
-        let root = match places {
-            None => output,
-            Some(places) => {
-                let root = self.known.len();
-                self.known.push(None);
-                self.made.insert(root, at);
-                self.known[output] = Some(Known::Computed(places.shape.clone()));
-                self.views.insert(output, View { of: root, places, through: vec![] });
-                root
-            }
+        let root = if places.shape == shapes[0] && places.is_plain(places.units()) {
+            output
+        } else {
+            let root = self.known.len();
+            self.known.push(None);
+            self.made.insert(root, at);
+            self.known[output] = Some(Known::Computed(places.shape.clone()));
+            self.views.insert(output, View { of: root, places, through: vec![] });
+            root
         };
         self.push(at, &open, lowered, &[root])?;
         if open.opens {
@@ -315,12 +309,10 @@ impl<'a> Compiled<'a> {
             return true;
         }
         let Some(joining) = self.joining else { return false };
-        let of_shapes = |&&taker: &&usize| !matches!(self.wiring.operator(taker), "Shape" | "Size");
-        let mut takers = self.wiring.takers[value].iter().filter(of_shapes);
         !joining.wanted.contains(&value)
             && !self.wiring.results.contains(&value)
             && self.maker(value).is_some_and(|maker| self.stage(maker) == self.stage(at))
-            && takers.all(|taker| within.contains(taker))
+            && self.wiring.takers_of_values(value).all(|taker| within.contains(&taker))
     }
 
     /// What is known of a value, if it is one number that no image changes.
@@ -354,6 +346,18 @@ impl<'a> Compiled<'a> {
             (Some(number), None) => Some((b, number)),
             _ => None,
         }
+    }
+
+    /// If a value is another times a number that no image changes, by a product or a quotient: its node, the other value, the
+    /// number.
+    pub fn multiple(&self, value: usize) -> Option<(usize, usize, f64)> {
+        if let Some((node, inputs)) = self.made_by(value, "Mul")
+            && let Some((of, number)) = self.numbered(inputs)
+        {
+            return Some((node, of, number));
+        }
+        let (node, &[Some(of), Some(by)]) = self.made_by(value, "Div")? else { return None };
+        Some((node, of, 1.0 / self.number(by)?))
     }
 
     /// Whether a value is computed from the images.

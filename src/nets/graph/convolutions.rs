@@ -20,14 +20,7 @@ pub fn map(node: &Node) -> Result<[usize; 4], Refusal> {
 
 /// How the window of `size` moves over a map of `input`, and whether it reaches further beyond the end than the padding.
 pub fn window(node: &Node, size: [usize; 2], input: [usize; 2]) -> Result<(Window, bool), Refusal> {
-    let two = |setting: &str, default: i64| -> Result<[usize; 2], Refusal> {
-        let values = node.proto.ints(setting).unwrap_or(&[]);
-        let values = if values.is_empty() { vec![default; 2] } else { values.to_vec() };
-        let sizes: Option<Vec<usize>> = values.iter().map(|&value| value.try_into().ok()).collect();
-        let two = sizes.and_then(|sizes| sizes.try_into().ok());
-        two.ok_or_else(|| format!("{setting} = {values:?}, expected two numbers").into())
-    };
-    let (stride, dilation) = (two("strides", 1)?, two("dilations", 1)?);
+    let (stride, dilation) = (node.two("strides", 1)?, node.two("dilations", 1)?);
     if stride.contains(&0) || dilation.contains(&0) || size.contains(&0) {
         return Err(format!("a window of {size:?} by {stride:?} and {dilation:?}").into());
     }
@@ -78,12 +71,12 @@ pub fn conv(node: &Node) -> Result<Lowered, Refusal> {
     let &[outputs, inputs, rows, columns] = &kernel.shape[..] else {
         return Err(format!("a kernel of {:?}, expected [out, in, height, width]", kernel.shape).into());
     };
-    let groups = usize::try_from(node.int("group", 1)).ok().filter(|&groups| groups > 0).ok_or("group below 1")?;
+    let groups = node.groups()?;
     if inputs * groups != channels || outputs % groups != 0 {
         return Err(format!("a kernel of {:?} in {groups} groups on {channels} channels", kernel.shape).into());
     }
     let (window, _) = window(node, [rows, columns], [height, width])?;
-    let bias = node.optional(2).map(|_| node.constant(2)).transpose()?.cloned();
+    let bias = node.bias(outputs)?;
     let [height, width] = window.output([height, width]);
     let shape = [images, outputs, height, width];
     let then = node.then.clone();
@@ -143,17 +136,20 @@ pub fn batch_normalization(node: &Node) -> Result<Lowered, Refusal> {
     let (images, channels) = (shape[0], shape[1]);
     let inner: usize = shape[2..].iter().product();
     let activation = node.then.activation.unwrap_or(Activation::Identity);
-    let to = shape.clone();
+    let (at, to) = (node.at, shape.clone());
     Lowered::weighted(shape, &[0], 0, 4 * channels, move |loader: &Loader| {
-        let (scales, shifts) = affine::normalization(&tensors, epsilon)?;
-        let [scales, shifts] = [scales, shifts].map(|values| {
-            let values: Vec<f32> = values.into_iter().map(|value| value as f32).collect();
-            Tensor::<3>::from_data(TensorData::new(values, [1, channels, 1]), &loader.device)
-        });
+        let laid_out = loader.once(at, || {
+            let (scales, shifts) = affine::normalization(&tensors, epsilon)?;
+            Ok::<_, WeightsError>([scales, shifts].map(|values| {
+                let values: Vec<f32> = values.into_iter().map(|value| value as f32).collect();
+                Tensor::<3>::from_data(TensorData::new(values, [1, channels, 1]), &loader.device)
+            }))
+        })?;
         let to = to.clone();
         let run: Run = Arc::new(move |mut x| {
             let x = x.remove(0).view([images, channels, inner]);
-            vec![Array::new(activation.forward(x * scales.clone() + shifts.clone()), &to)]
+            let [scales, shifts] = (*laid_out).clone();
+            vec![Array::new(activation.forward(x * scales + shifts), &to)]
         });
         Ok(run)
     })

@@ -9,7 +9,10 @@ use crate::kernels::Activation;
 use crate::kernels::join::sum;
 
 /// Of every floating-point value.
-fn every(node: &Node, function: impl Fn(Tensor<1>) -> Tensor<1> + Send + Sync + 'static) -> Result<Lowered, Refusal> {
+pub fn every(
+    node: &Node,
+    function: impl Fn(Tensor<1>) -> Tensor<1> + Send + Sync + 'static,
+) -> Result<Lowered, Refusal> {
     if let Known::Whole(_) = node.input(0)? {
         return Err("whole numbers, expected floating-point ones".into());
     }

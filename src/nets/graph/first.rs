@@ -1,6 +1,7 @@
 //! The convolution of the image and the normalization behind it, of a graph.
 
 use super::GraphNetwork;
+use super::value::Constant;
 use crate::nets::FirstNorm;
 use crate::weights::WeightsError;
 
@@ -12,7 +13,7 @@ impl GraphNetwork {
     /// folded it.
     ///
     /// # Errors
-    /// The file cannot be read.
+    /// The file cannot be read, or holds numbers of a type that is not read.
     pub fn first_norm(&self) -> Result<Option<FirstNorm>, WeightsError> {
         let wiring = &self.wiring;
         let only = |value: usize| match wiring.takers[value][..] {
@@ -30,23 +31,24 @@ impl GraphNetwork {
         }
         let constant = |node: usize, input: usize| {
             let value = wiring.inputs[node].get(input).copied().flatten()?;
-            wiring.constants.iter().position(|&constant| constant == value).map(|at| &wiring.model.constants[at])
+            let at = wiring.constants.iter().position(|&constant| constant == value)?;
+            Some(Constant::stored(&wiring.model, at))
         };
         let (Some(kernel), Some(mean), Some(variance)) = (constant(conv, 1), constant(norm, 3), constant(norm, 4))
         else {
             return Ok(None);
         };
         let &[_, 3, height, width] = &kernel.shape[..] else { return Ok(None) };
-        let bias = constant(conv, 2).map(|bias| bias.floats()).transpose()?;
+        let bias = constant(conv, 2).map(|bias| bias.values()).transpose()?;
         if bias.is_none() && wiring.inputs[conv].get(2).copied().flatten().is_some() {
             return Ok(None);
         }
         Ok(Some(FirstNorm {
             size: [height, width],
-            kernel: kernel.floats()?,
+            kernel: kernel.values()?,
             bias,
-            mean: mean.floats()?,
-            variance: variance.floats()?,
+            mean: mean.values()?,
+            variance: variance.values()?,
             epsilon: wiring.model.nodes[norm].float("epsilon").unwrap_or(1e-5).into(),
         }))
     }

@@ -106,11 +106,7 @@ fn behind(compiled: &Compiled, value: usize, within: &[usize], at: usize) -> Opt
     let between = |value: &usize| compiled.is_free(*value, &compiled.wiring().takers[*value], at);
     let open = compiled.open(view.of)?;
     // Of the values between, only the next is taken: each has one taker.
-    let single = |value: &usize| {
-        let takers = compiled.wiring().takers.get(*value).map_or(&[][..], |takers| takers);
-        let real = |taker: &&usize| !matches!(compiled.wiring().operator(**taker), "Shape" | "Size");
-        takers.iter().filter(real).count() <= 1
-    };
+    let single = |value: &usize| compiled.wiring().takers_of_values(*value).count() <= 1;
     let alone = free(&value) && (view.of == value || view.through.iter().all(|value| between(value) && single(value)));
     let units = compiled.known[view.of].as_ref()?.units();
     (alone && view.places.is_permutation(units)).then(|| Behind { open: open.clone(), places: view.places })
@@ -130,7 +126,7 @@ pub fn join(compiled: &mut Compiled, at: usize) -> Result<bool, Refusal> {
             }
             None => alone(compiled, at, &found),
         };
-        compiled.put(Open { step: at, ..step.open }, output, Some(step.places))?;
+        compiled.put(Open { step: at, ..step.open }, output, step.places)?;
         return Ok(true);
     }
     let joined = match compiled.wiring().operator(at) {
@@ -143,7 +139,7 @@ pub fn join(compiled: &mut Compiled, at: usize) -> Result<bool, Refusal> {
         _ => None,
     };
     let Some(Behind { open, places }) = joined else { return Ok(false) };
-    compiled.put(Open { step: at, ..open }, output, Some(places))?;
+    compiled.put(Open { step: at, ..open }, output, places)?;
     Ok(true)
 }
 

@@ -12,7 +12,7 @@ use super::fusion::Open;
 use super::lowering::{Loader, Lowered, Node, Refusal, Run, weights};
 use super::places::{Move, Places, permuted};
 use super::products;
-use super::value::{Array, Constant, Known};
+use super::value::{Array, Known};
 use crate::kernels::{Activation, ChannelsLast, Window};
 use crate::weights::WeightsError;
 
@@ -20,7 +20,7 @@ use crate::weights::WeightsError;
 ///
 /// # Errors
 /// As those of the operators.
-pub fn laid(compiled: &Compiled, at: usize, own: &Open) -> Result<Option<(Open, Option<Places>)>, Refusal> {
+pub fn laid(compiled: &Compiled, at: usize, own: &Open) -> Result<Option<(Open, Places)>, Refusal> {
     let wiring = compiled.wiring();
     let Some(value) = own.values.first().copied().flatten().filter(|&value| compiled.is_computed(value)) else {
         return Ok(None);
@@ -59,7 +59,7 @@ pub fn laid(compiled: &Compiled, at: usize, own: &Open) -> Result<Option<(Open, 
             }
             let inputs = vec![Some(Known::Computed(vec![units])); 2];
             let values = vec![Some(view.of), Some(other.of)];
-            Ok(Some((Open { inputs, values, opens: true, ..own.clone() }, Some(view.places))))
+            Ok(Some((Open { inputs, values, opens: true, ..own.clone() }, view.places)))
         }
         "Conv" if view.places.is_permutation(units) => convolution(compiled, at, own, view.of, view.places),
         _ => Ok(None),
@@ -74,7 +74,7 @@ fn rows(
     inputs: usize,
     outputs: usize,
     channels: Option<(usize, usize)>,
-) -> Option<(Open, Option<Places>)> {
+) -> Option<(Open, Places)> {
     let mut shape = places.shape.clone();
     *shape.last_mut()? = outputs;
     let to = places.rows_of(inputs, outputs, shape)?;
@@ -83,7 +83,7 @@ fn rows(
     open.values[0] = Some(root);
     open.opens = channels.is_some();
     open.channels = channels;
-    Some((open, Some(to)))
+    Some((open, to))
 }
 
 /// Where maps `[images, channels, height, width]` lie with their channels last.
@@ -100,7 +100,7 @@ fn convolution(
     own: &Open,
     root: usize,
     places: Places,
-) -> Result<Option<(Open, Option<Places>)>, Refusal> {
+) -> Result<Option<(Open, Places)>, Refusal> {
     let (Ok(shape), Some(Some(Known::Constant(kernel)))) =
         (<[usize; 4]>::try_from(&places.shape[..]), own.inputs.get(1))
     else {
@@ -112,7 +112,7 @@ fn convolution(
     let (window, _) = convolutions::window(&compiled.node_at(at), [high, wide], [height, width])?;
     let [rows, columns] = window.output([height, width]);
     let side_by_side = Window { size: [high, wide], stride: [high, wide], padding: [(0, 0); 2], dilation: [1; 2] };
-    let to = Some(channels_last([images, outputs, rows, columns]));
+    let to = channels_last([images, outputs, rows, columns]);
     let mut open = Open { opens: true, channels: Some((outputs, 1)), ..own.clone() };
     open.values[0] = Some(root);
     if last && compiled.on_cpu() && inputs == 1 && outputs == channels && channels > 1 && high * wide > 1 {
@@ -131,8 +131,8 @@ fn convolution(
 fn becomes_tokens(compiled: &Compiled, at: usize) -> bool {
     let wiring = compiled.wiring();
     let turned = |value: usize, beyond: &dyn Fn(usize) -> bool| {
-        let mut takers = wiring.takers[value].iter().filter(|&&taker| wiring.operator(taker) != "Shape").peekable();
-        takers.peek().is_some() && takers.all(|&taker| wiring.operator(taker) == "Transpose" || beyond(taker))
+        let mut takers = wiring.takers_of_values(value).peekable();
+        takers.peek().is_some() && takers.all(|taker| wiring.operator(taker) == "Transpose" || beyond(taker))
     };
     turned(wiring.outputs[at][0], &|taker| {
         matches!(wiring.operator(taker), "Reshape" | "Flatten") && turned(wiring.outputs[taker][0], &|_| false)
@@ -152,10 +152,6 @@ fn patches(places: &Places, [high, wide]: [usize; 2], last: bool) -> Option<Plac
 fn is_last(places: &Places) -> bool {
     let shape = <[usize; 4]>::try_from(&places.shape[..]);
     shape.is_ok_and(|shape| places.lie_as(&channels_last(shape))) && !places.is_plain(places.units())
-}
-
-fn bias(node: &Node) -> Result<Option<Rc<Constant>>, Refusal> {
-    Ok(node.optional(2).map(|_| node.constant(2)).transpose()?.cloned())
 }
 
 /// A convolution whose windows lie side by side.
@@ -180,7 +176,7 @@ fn patched(node: &Node, places: &Places) -> Result<Lowered, Refusal> {
             permuted(Array::of(values, &[outputs, channels, high * wide], &burn::tensor::Device::flex()), &[0, 2, 1]);
         Ok::<_, WeightsError>(TensorData::new(turned.to_vec(), [outputs, high * wide * channels]))
     };
-    products::dense_of(node, shape, [channels * high * wide, outputs], bias(node)?, rows, load)
+    products::dense_of(node, shape, [channels * high * wide, outputs], node.bias(outputs)?, rows, load)
 }
 
 /// A convolution of each channel by itself, on the CPU.
@@ -189,7 +185,7 @@ fn depthwise(node: &Node) -> Result<Lowered, Refusal> {
     let kernel = node.constant(1)?.clone();
     let &[_, _, high, wide] = &kernel.shape[..] else { return Err("no kernel of four axes".into()) };
     let (window, _) = convolutions::window(node, [high, wide], [height, width])?;
-    let (bias, then, at) = (bias(node)?, node.then.clone(), node.at);
+    let (bias, then, at) = (node.bias(channels)?, node.then.clone(), node.at);
     let [rows, columns] = window.output([height, width]);
     let shape = vec![images, rows, columns, channels];
     let multiply_adds = kernel.shape.iter().product::<usize>() * images * rows * columns;

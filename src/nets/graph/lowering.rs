@@ -179,6 +179,15 @@ impl Node<'_> {
         }
     }
 
+    /// The third input, of a number for each of so many units; it may be absent.
+    pub fn bias(&self, units: usize) -> Result<Option<Rc<Constant>>, Refusal> {
+        let bias = self.optional(2).map(|_| self.constant(2)).transpose()?;
+        match bias.filter(|bias| bias.shape.iter().product::<usize>() != units) {
+            Some(bias) => Err(format!("a bias of {:?} for {units} outputs", bias.shape).into()),
+            None => Ok(bias.cloned()),
+        }
+    }
+
     /// A number that no image changes.
     pub fn number(&self, at: usize) -> Result<f64, Refusal> {
         let none = || format!("input {at} ({}) is not one number that no image changes", self.name(at));
@@ -201,6 +210,20 @@ impl Node<'_> {
     /// A setting that is a whole number.
     pub fn int(&self, setting: &str, default: i64) -> i64 {
         self.proto.int(setting).unwrap_or(default)
+    }
+
+    /// How many groups the channels of a convolution are in.
+    pub fn groups(&self) -> Result<usize, Refusal> {
+        let groups = usize::try_from(self.int("group", 1)).ok().filter(|&groups| groups > 0);
+        groups.ok_or_else(|| "group below 1".into())
+    }
+
+    /// A setting of a number for the height and one for the width, none below zero.
+    pub fn two(&self, setting: &str, default: i64) -> Result<[usize; 2], Refusal> {
+        let values = self.proto.ints(setting).filter(|values| !values.is_empty()).unwrap_or(&[default; 2]).to_vec();
+        let sizes: Option<Vec<usize>> = values.iter().map(|&value| value.try_into().ok()).collect();
+        let two = sizes.and_then(|sizes| sizes.try_into().ok());
+        two.ok_or_else(|| format!("{setting} = {values:?}, expected two numbers").into())
     }
 
     /// A setting that is a number.

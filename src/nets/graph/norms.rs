@@ -107,10 +107,9 @@ pub fn layer_normalization(node: &Node) -> Result<Lowered, Refusal> {
     let rows = own.iter().product::<usize>() / units.max(1);
     let epsilon = f64::from(node.float("epsilon", 1e-5));
     let scale = node.constant(1)?.clone();
-    let shift = node.optional(2).map(|_| node.constant(2)).transpose()?.cloned();
-    let fits = |length: usize| length == units;
-    if !fits(scale.shape.iter().product()) || shift.as_ref().is_some_and(|shift| !fits(shift.shape.iter().product())) {
-        return Err(format!("scale and shift of other lengths than {units}").into());
+    let shift = node.bias(units)?;
+    if scale.shape.iter().product::<usize>() != units {
+        return Err(format!("a scale of {:?} for {units} outputs", scale.shape).into());
     }
     let at = node.at;
     Lowered::weighted(own.clone(), &[0], 0, 2 * units, move |loader: &Loader| {

@@ -3,7 +3,6 @@
 use super::compile::Compiled;
 use super::elementwise;
 use super::lowering::{Lowered, Node, Refusal};
-use super::value::Array;
 use crate::kernels::Activation;
 
 /// Nodes that are one activation.
@@ -19,11 +18,7 @@ pub struct Found {
 /// What an activation by itself computes.
 pub fn activate(node: &Node) -> Result<Lowered, Refusal> {
     let activation = node.then.activation.unwrap_or(Activation::Identity);
-    Lowered::run(node.shape(0)?.to_vec(), &[0], move |mut inputs| {
-        let x = inputs.remove(0);
-        let shape = x.shape.clone();
-        Array::new(activation.forward(x.flat()), &shape)
-    })
+    elementwise::every(node, move |x| activation.forward(x))
 }
 
 /// The activation that ends with the node `at`.
@@ -67,19 +62,9 @@ fn near(found: f64, expected: f64) -> bool {
 
 /// A value as a number times another, by a product or quotient if there is one; the node is noted.
 fn scaled(compiled: &Compiled, value: usize, nodes: &mut Vec<usize>) -> (usize, f64) {
-    if let Some((node, inputs)) = compiled.made_by(value, "Mul")
-        && let Some((of, number)) = compiled.numbered(inputs)
-    {
-        nodes.push(node);
-        return (of, number);
-    }
-    if let Some((node, &[Some(of), Some(by)])) = compiled.made_by(value, "Div")
-        && let Some(number) = compiled.number(by)
-    {
-        nodes.push(node);
-        return (of, 1.0 / number);
-    }
-    (value, 1.0)
+    let Some((node, of, number)) = compiled.multiple(value) else { return (value, 1.0) };
+    nodes.push(node);
+    (of, number)
 }
 
 /// What a product of three factors at most, one of them a number perhaps, is.

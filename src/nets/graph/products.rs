@@ -70,11 +70,7 @@ pub fn gemm(node: &Node) -> Result<Lowered, Refusal> {
     if last != inputs {
         return Err(format!("the product of {:?} and {:?}", node.shape(0)?, node.shape(1)?).into());
     }
-    let bias = node.optional(2).map(|_| node.constant(2)).transpose()?.cloned();
-    node.constant(1)?;
-    if bias.as_ref().is_some_and(|bias| bias.shape.iter().product::<usize>() != outputs) {
-        return Err(format!("a bias of {:?} for {outputs} outputs", node.shape(2)?).into());
-    }
+    let bias = node.bias(outputs)?;
     dense(node, vec![rows, outputs], inputs, outputs, turned, bias)
 }
 

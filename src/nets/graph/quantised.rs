@@ -47,14 +47,14 @@ pub fn quantize(node: &Node) -> Result<Lowered, Refusal> {
         return Err("a scale for every channel of an activation".into());
     }
     let scale = node.number(1)?;
-    let zero = match node.optional(2) {
-        Some(_) => node.number(2)?,
-        None => 0.0,
-    };
     let (low, high) = match node.stored_type(2) {
         Some("INT8") => (-128.0, 127.0),
         Some("UINT8") | None => (0.0, 255.0),
         Some(other) => return Err(format!("steps of type {other}, expected INT8 or UINT8").into()),
+    };
+    let zero = match node.optional(2) {
+        Some(_) => node.number(2)?,
+        None => 0.0,
     };
     let (least, most) = ((low - zero) * scale, (high - zero) * scale);
     Lowered::run(own, &[0], move |mut inputs| {

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::elementwise::every;
 use super::lowering::{Lowered, Node, Refusal};
 use super::places::Move;
 use super::value::{Constant, Known, Whole};
@@ -21,16 +22,17 @@ pub fn size(node: &Node) -> Result<Lowered, Refusal> {
 }
 
 pub fn identity(node: &Node) -> Result<Lowered, Refusal> {
-    let mut outputs = vec![node.input(0)?.clone()];
-    if node.proto.output.len() > 1 {
-        // The mask of a dropout, which is at rest.
-        let shape = node.shape(0)?.to_vec();
-        let values = vec![1; shape.iter().product()];
-        outputs.push(Known::whole(Whole { shape, values }));
-    }
-    match &outputs[0] {
+    match node.input(0)? {
         Known::Computed(shape) => Lowered::moved(Move::Reshaped(shape.clone())),
-        _ => Ok(Lowered::Known(outputs)),
+        known => {
+            let mut outputs = vec![known.clone()];
+            if node.proto.output.len() > 1 {
+                // The mask of a dropout, which is at rest.
+                let mask = Whole { shape: known.shape().to_vec(), values: vec![1; known.units()] };
+                outputs.push(Known::whole(mask));
+            }
+            Ok(Lowered::Known(outputs))
+        }
     }
 }
 
@@ -150,11 +152,7 @@ fn cast_to(node: &Node, to: i64) -> Result<Lowered, Refusal> {
         Known::Computed(_) if !to_float && to != BOOL => {
             Err("whole numbers computed from the images, which this build does not compute with".into())
         }
-        Known::Computed(shape) if to == BOOL => Lowered::run(shape.clone(), &[0], |mut inputs| {
-            let x = inputs.remove(0);
-            let shape = x.shape.clone();
-            super::value::Array::new(x.flat().not_equal_elem(0.0).float(), &shape)
-        }),
+        Known::Computed(_) if to == BOOL => every(node, |x| x.not_equal_elem(0.0).float()),
         Known::Computed(shape) => Lowered::moved(Move::Reshaped(shape.clone())),
     }
 }

@@ -66,15 +66,15 @@ impl Laid<'_> {
         self.compiled.known[value].as_ref().map_or(vec![], |known: &Known| known.shape().to_vec())
     }
 
-    /// How a value is taken; one that lies elsewhere is copied once.
-    fn taken(&mut self, value: usize, steps: &mut Vec<Step>) -> Take {
+    /// The place a value is taken from, and in which shape; one that lies elsewhere is copied once.
+    fn taken(&mut self, value: usize, steps: &mut Vec<Step>) -> (usize, Vec<usize>) {
         let shape = self.shape(value);
         let Some(View { of, places, .. }) = self.compiled.source(value, self.given) else {
-            return Take::Place(self.place(value), shape);
+            return (self.place(value), shape);
         };
         let (root, of) = (self.place(*of), self.shape(*of));
         if places.is_plain(of.iter().product()) {
-            return Take::Place(root, shape);
+            return (root, shape);
         }
         if !self.place.contains_key(&value) {
             let (places, to) = (places.clone(), shape.clone());
@@ -82,7 +82,7 @@ impl Laid<'_> {
             let puts = vec![self.place(value)];
             steps.push(Step { run, takes: vec![Take::Place(root, of)], puts, drops: Vec::new() });
         }
-        Take::Place(self.place(value), shape)
+        (self.place(value), shape)
     }
 }
 
@@ -132,7 +132,10 @@ impl Program {
             let mut takes = Vec::new();
             for operand in &step.operands {
                 takes.push(match operand {
-                    Operand::Value(value) => laid.taken(*value, &mut program.steps),
+                    Operand::Value(value) => {
+                        let (at, shape) = laid.taken(*value, &mut program.steps);
+                        Take::Place(at, shape)
+                    }
                     Operand::Constant(constant) => Take::Constant(Box::new(on_device(constant, loader, constants)?)),
                 });
             }
@@ -145,8 +148,7 @@ impl Program {
             program.taps.push((name, laid.place(sourced(value)), places));
         }
         for value in left {
-            let Take::Place(at, _) = laid.taken(value, &mut program.steps) else { continue };
-            program.left.push(at);
+            program.left.push(laid.taken(value, &mut program.steps).0);
         }
         program.places = laid.place.len();
         program.drop_early();

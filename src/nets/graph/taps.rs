@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::compile::Compiled;
 use super::modules::modules;
-use super::value;
+use super::value::Known;
 use super::wiring::Wiring;
 use crate::nets::activations::Shape;
 use crate::nets::blueprint::{FEWEST_UNITS, Layer};
@@ -38,11 +38,10 @@ const ELEMENTWISE: &[&str] = &[
 /// The values before `cut` that are needed from it on, in the order of computation.
 pub fn alive(wiring: &Wiring, compiled: &Compiled, cut: usize) -> Vec<usize> {
     let mut alive = Vec::new();
-    let computed = |value: usize| compiled.known[value].as_ref().is_some_and(value::Known::is_computed);
     let before = (0..cut).flat_map(|node| wiring.outputs[node].iter().copied());
     for value in [wiring.image].into_iter().chain(before) {
         let later = wiring.takers[value].iter().any(|&taker| taker >= cut && matters(wiring, compiled, taker));
-        if computed(value) && later && !alive.contains(&value) {
+        if compiled.is_computed(value) && later && !alive.contains(&value) {
             alive.push(value);
         }
     }
@@ -65,7 +64,7 @@ pub fn alone(wiring: &Wiring, compiled: &Compiled) -> Vec<Option<usize>> {
     let mut changes = vec![0i64; nodes + 1];
     let mut spans = Vec::new();
     for (value, known) in compiled.known.iter().enumerate() {
-        if !known.as_ref().is_some_and(value::Known::is_computed) {
+        if !known.as_ref().is_some_and(Known::is_computed) {
             continue;
         }
         let made = wiring.maker[value].map_or(0, |node| node + 1);
@@ -130,13 +129,13 @@ fn passed(
 /// All layers and the values they are of, in the order of computation.
 pub fn layers(
     wiring: &Wiring,
-    compiled: &Compiled,
+    alone: &[Option<usize>],
     shape: impl Fn(usize) -> Option<Shape>,
     weighted: &HashSet<usize>,
 ) -> (Vec<Layer>, Vec<(usize, usize)>) {
     let modules = modules(wiring, |value| shape(value).is_some(), |node| weighted.contains(&node));
     // Without modules: the blocks, as what alone is alive, else what follows every convolution or product.
-    let mut unnamed = passed(wiring, &alone(wiring, compiled), &shape, weighted);
+    let mut unnamed = passed(wiring, alone, &shape, weighted);
     if unnamed.len() < FEWEST_PASSED {
         unnamed.extend(weighted.iter().map(|&node| after_activation(wiring, wiring.outputs[node][0])));
     }

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use burn::tensor::Tensor;
 use burn::tensor::module::conv_transpose2d;
 use burn::tensor::ops::ConvTransposeOptions;
+use burn::tensor::{Tensor, TensorData};
 
+use super::affine;
 use super::lowering::{Loader, Lowered, Node, Refusal, Run, weights};
 use super::value::Array;
+use crate::weights::WeightsError;
 
 /// Of a map; every unit adds its multiple of the kernel, `[in, out / groups, height, width]`.
 pub fn conv_transpose(node: &Node) -> Result<Lowered, Refusal> {
@@ -16,13 +18,8 @@ pub fn conv_transpose(node: &Node) -> Result<Lowered, Refusal> {
     let &[inputs, each, rows, columns] = &kernel.shape[..] else {
         return Err(format!("a kernel of {:?}, expected [in, out, height, width]", kernel.shape).into());
     };
-    let two = |setting: &str, default: usize| -> Result<[usize; 2], Refusal> {
-        let Some(values) = node.proto.ints(setting) else { return Ok([default; 2]) };
-        let sizes: Option<Vec<usize>> = values.iter().map(|&value| value.try_into().ok()).collect();
-        let two = sizes.and_then(|sizes| sizes.try_into().ok());
-        two.ok_or_else(|| format!("{setting} = {values:?}, expected two numbers").into())
-    };
-    let (stride, dilation, beyond) = (two("strides", 1)?, two("dilations", 1)?, two("output_padding", 0)?);
+    let (stride, dilation, beyond) =
+        (node.two("strides", 1)?, node.two("dilations", 1)?, node.two("output_padding", 0)?);
     let padding = match node.proto.ints("pads").unwrap_or(&[0; 4]) {
         &[top, left, bottom, right] if top == bottom && left == right && top >= 0 && left >= 0 => {
             [top as usize, left as usize]
@@ -32,7 +29,7 @@ pub fn conv_transpose(node: &Node) -> Result<Lowered, Refusal> {
     if !matches!(node.text("auto_pad"), "" | "NOTSET") || node.proto.ints("output_shape").is_some() {
         return Err("auto_pad or output_shape, expected pads".into());
     }
-    let groups = usize::try_from(node.int("group", 1)).ok().filter(|&groups| groups > 0).ok_or("group below 1")?;
+    let groups = node.groups()?;
     if inputs != own[1] || inputs % groups != 0 || stride.contains(&0) || dilation.contains(&0) {
         return Err(format!("a kernel of {:?} in {groups} groups on {} channels", kernel.shape, own[1]).into());
     }
@@ -41,17 +38,20 @@ pub fn conv_transpose(node: &Node) -> Result<Lowered, Refusal> {
         whole.checked_sub(2 * padding[at]).filter(|&side| side > 0).ok_or("padding beyond the map")
     };
     let shape = [own[0], each * groups, side(0, rows)?, side(1, columns)?];
-    let bias = node.optional(2).map(|_| node.constant(2)).transpose()?.cloned();
+    let (bias, at) = (node.bias(shape[1])?, node.at);
     let multiply_adds = own.iter().product::<usize>() * each * rows * columns;
     let all = kernel.shape.iter().product::<usize>() + shape[1];
     Lowered::weighted(shape.to_vec(), &[0], multiply_adds, all, move |loader: &Loader| {
-        let kernel = Tensor::<4>::from_data(weights(&kernel)?, &loader.device);
-        let bias = bias.as_deref().map(weights).transpose()?;
-        let bias = bias.map(|bias| Tensor::<1>::from_data(bias, &loader.device));
+        let laid_out = loader.once(at, || {
+            let kernel = Tensor::<4>::from_data(weights(&kernel)?, &loader.device);
+            let bias = bias.as_deref().map(affine::read).transpose()?;
+            let bias = bias.map(|bias| Tensor::<1>::from_data(TensorData::new(bias, [shape[1]]), &loader.device));
+            Ok::<_, WeightsError>((kernel, bias))
+        })?;
         let options = ConvTransposeOptions { stride, padding, padding_out: beyond, dilation, groups };
         let run: Run = Arc::new(move |mut inputs| {
-            let x = inputs.remove(0).view(own);
-            vec![Array::new(conv_transpose2d(x, kernel.clone(), bias.clone(), options.clone()), &shape)]
+            let (kernel, bias) = (*laid_out).clone();
+            vec![Array::new(conv_transpose2d(inputs.remove(0).view(own), kernel, bias, options.clone()), &shape)]
         });
         Ok(run)
     })

@@ -188,13 +188,20 @@ impl Constant {
     /// The values, row by row.
     ///
     /// # Errors
-    /// The file cannot be read.
+    /// The file cannot be read, or holds numbers of a type that is not read.
     pub fn values(&self) -> Result<Vec<f32>, WeightsError> {
         match &self.source {
-            Source::Stored(model, at) => match model.constants[*at].integers()? {
-                Some(values) => Ok(values.into_iter().map(|value| value as f32).collect()),
-                None => model.constants[*at].floats(),
-            },
+            Source::Stored(model, at) => {
+                let constant = &model.constants[*at];
+                match (constant.integers()?, constant.is_float()) {
+                    (Some(values), _) => Ok(values.into_iter().map(|value| value as f32).collect()),
+                    (None, Ok(())) => constant.floats(),
+                    (None, Err(found)) => {
+                        let (path, tensor) = self.home();
+                        Err(WeightsError::Type { path, tensor, found: found.to_string() })
+                    }
+                }
+            }
             Source::Given(values) => Ok(values.clone()),
             Source::Computed { .. } => Ok(self.array()?.to_vec()),
         }
@@ -203,7 +210,7 @@ impl Constant {
     /// The only value of a single number.
     ///
     /// # Errors
-    /// The file cannot be read.
+    /// As [`values`](Self::values).
     pub fn number(&self) -> Result<Option<f32>, WeightsError> {
         if self.shape.iter().product::<usize>() != 1 { Ok(None) } else { Ok(self.values()?.first().copied()) }
     }

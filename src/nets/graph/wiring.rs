@@ -75,6 +75,12 @@ impl Wiring {
         self.inputs.len()
     }
 
+    /// The nodes that take a value for more than its shape; none of one that the file has not.
+    pub fn takers_of_values(&self, value: usize) -> impl Iterator<Item = usize> {
+        let takers = self.takers.get(value).into_iter().flatten().copied();
+        takers.filter(move |&taker| !matches!(self.operator(taker), "Shape" | "Size"))
+    }
+
     /// The operator of a node.
     pub fn operator(&self, node: usize) -> &str {
         &self.model.nodes[node].op_type

@@ -8,6 +8,7 @@ use prost::Message;
 use super::super::GraphNetwork;
 use crate::kernels::gpu::test_device;
 use crate::nets::{Batch, Taps};
+use crate::weights::WeightsError;
 use crate::weights::onnx::proto::{
     AttributeProto, DimensionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, ShapeProto, TensorProto,
     TensorTypeProto, TypeProto, ValueInfoProto,
@@ -21,6 +22,8 @@ const IMAGES: usize = 3;
 struct Drawing {
     nodes: Vec<NodeProto>,
     constants: Vec<TensorProto>,
+    /// What comes out beside the result.
+    beside: Vec<String>,
 }
 
 impl Drawing {
@@ -78,6 +81,14 @@ impl Drawing {
         self.constant((0..count).map(|n| scale * number(n)).collect(), shape)
     }
 
+    /// Of a type that is not read, by ONNX's number.
+    fn unread(&mut self, data_type: i32, shape: &[i64]) -> String {
+        let name = format!("c{}", self.constants.len());
+        let (dims, raw_data) = (shape.to_vec(), Some(vec![1; 8].into()));
+        self.constants.push(TensorProto { name: name.clone(), dims, data_type, raw_data, ..TensorProto::default() });
+        name
+    }
+
     fn reshaped(&mut self, x: &str, shape: &[i64]) -> String {
         let shape = self.whole(shape);
         self.node("Reshape", &[x, &shape])
@@ -117,19 +128,24 @@ impl Drawing {
     }
 
     fn saved(self, result: &str, folder: &std::path::Path) -> GraphNetwork {
+        self.opened(result, None, folder).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// For so many images, or any number.
+    fn opened(self, result: &str, images: Option<i64>, folder: &std::path::Path) -> Result<GraphNetwork, WeightsError> {
         let dim = |value: Option<i64>| DimensionProto { value, name: value.is_none().then(|| "batch".to_string()) };
         let side = SIZE as i64;
-        let shape = Some(ShapeProto { dim: [None, Some(3), Some(side), Some(side)].map(dim).to_vec() });
+        let shape = Some(ShapeProto { dim: [images, Some(3), Some(side), Some(side)].map(dim).to_vec() });
         let tensor = Some(TensorTypeProto { data_type: 1, shape });
         let input = ValueInfoProto { name: "x".to_string(), value_type: Some(TypeProto { tensor }) };
-        let output = ValueInfoProto { name: result.to_string(), value_type: None };
-        let graph =
-            GraphProto { node: self.nodes, initializer: self.constants, input: vec![input], output: vec![output] };
+        let results = [result.to_string()].into_iter().chain(self.beside);
+        let output = results.map(|name| ValueInfoProto { name, value_type: None }).collect();
+        let graph = GraphProto { node: self.nodes, initializer: self.constants, input: vec![input], output };
         let opset = OperatorSetIdProto { domain: String::new(), version: 20 };
         let model = ModelProto { graph: Some(graph), opset_import: vec![opset], ..ModelProto::default() };
         let path = folder.join("graph.onnx");
         std::fs::write(&path, model.encode_to_vec()).unwrap();
-        GraphNetwork::open(&path, None).unwrap_or_else(|error| panic!("{error}"))
+        GraphNetwork::open(&path, None)
     }
 }
 
@@ -403,4 +419,68 @@ fn attention_is_one_step_however_it_is_written() {
         let y = d.reshaped(&y, &[0, 16, 12]);
         d.dense(&y, 12, 5)
     });
+}
+
+#[test]
+fn what_comes_out_beside_it_may_be_of_no_image() {
+    check("a constant and a number of the batch", 1, |d| {
+        let y = d.conv("x", &[4, 3, 3, 3], 2, 1, 1);
+        let scale = d.number(4.6);
+        d.beside = vec![d.node("Exp", &[&scale]), d.set("ReduceMean", &[&y], &[("keepdims", &[0])])];
+        y
+    });
+}
+
+#[test]
+fn no_images_at_all_is_any_number() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut drawing = Drawing::default();
+    let y = drawing.conv("x", &[4, 3, 3, 3], 2, 1, 1);
+    let network = drawing.opened(&y, Some(0), folder.path()).unwrap_or_else(|error| panic!("{error}"));
+    assert!(network.summary().starts_with("any number of images"), "{}", network.summary());
+    assert_eq!(network.stages[0].multiply_adds, 8 * 8 * 4 * 27);
+}
+
+/// Why a graph is refused, when it is opened or its weights are loaded.
+fn refusal(draw: impl Fn(&mut Drawing) -> String) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let mut drawing = Drawing::default();
+    let result = draw(&mut drawing);
+    let loaded = drawing.opened(&result, None, folder.path()).and_then(|network| {
+        network.programs(network.stages.len(), std::slice::from_ref(&result), &[IMAGES], &Device::flex()).map(|_| ())
+    });
+    loaded.unwrap_err().to_string()
+}
+
+#[test]
+fn numbers_of_types_that_are_not_read_are_refused() {
+    let said = refusal(|d| {
+        let (scale, zero) = (d.number(0.1), d.unread(4, &[]));
+        let y = d.node("QuantizeLinear", &["x", &scale, &zero]);
+        d.node("DequantizeLinear", &[&y, &scale])
+    });
+    assert!(said.contains("steps of type UINT16, expected INT8 or UINT8"), "{said}");
+    let said = refusal(|d| {
+        let (kernel, scale) = (d.unread(22, &[4, 3, 3, 3]), d.number(0.1));
+        let kernel = d.node("DequantizeLinear", &[&kernel, &scale]);
+        d.node("Conv", &["x", &kernel])
+    });
+    assert!(said.contains("graph.onnx: c0 is of type INT4, expected F64"), "{said}");
+    let said = refusal(|d| {
+        let one = d.unread(17, &[]);
+        let one = d.set("Cast", &[&one], &[("to", &[7])]);
+        d.node("Add", &["x", &one])
+    });
+    assert!(said.contains("c0 is of type FLOAT8"), "{said}");
+}
+
+#[test]
+fn a_bias_of_another_length_is_refused() {
+    for (operator, kernel) in [("Conv", [4, 3, 3, 3]), ("ConvTranspose", [3, 4, 3, 3])] {
+        let said = refusal(|d| {
+            let (kernel, bias) = (d.weights(&kernel), d.weights(&[5]));
+            d.node(operator, &["x", &kernel, &bias])
+        });
+        assert!(said.contains(&format!("{operator} (node \"node_v0\"): a bias of [5] for 4 outputs")), "{said}");
+    }
 }
