@@ -1,5 +1,5 @@
 //! What is done in one pass: after a convolution or a dense layer a batch normalization, what multiplies or is added to each
-//! output by itself, a sum, an activation; after a sum an activation.
+//! output by itself, a sum, an activation; after a sum an activation; after a layer normalization in pieces its scale and shift.
 //!
 //! A node that follows looks back: if nothing else takes what its operand's step computes, another step does both, and the
 //! first is left out. What is tapped is wanted as it is, so that its step stays and the node is one of its own.
@@ -8,7 +8,9 @@ use std::rc::Rc;
 
 use super::compile::Compiled;
 use super::convolutions;
+use super::layouts;
 use super::lowering::{Affine, Lowered, Node, Refusal, Then};
+use super::norms;
 use super::patterns;
 use super::places::Places;
 use super::value::{Constant, Known};
@@ -129,6 +131,11 @@ pub fn join(compiled: &mut Compiled, at: usize) -> Result<bool, Refusal> {
         compiled.put(Open { step: at, ..step.open }, output, step.places)?;
         return Ok(true);
     }
+    if let Some(found) = patterns::layer_norm(compiled, at) {
+        let Behind { open, places } = normalization(compiled, at, &found);
+        compiled.put(open, output, places)?;
+        return Ok(true);
+    }
     let joined = match compiled.wiring().operator(at) {
         "BatchNormalization" => normalized(compiled, at)?,
         "Add" => match added(compiled, at) {
@@ -153,6 +160,22 @@ fn alone(compiled: &Compiled, at: usize, found: &patterns::Found) -> Behind {
     };
     let mut open = Open::new(at, Rc::new(patterns::activate), vec![compiled.known[value].clone()], vec![Some(value)]);
     open.then.activation = Some(found.activation);
+    Behind { open, places }
+}
+
+/// A layer normalization that was in pieces, computed where its input lies if that has its rows; scale and shift may follow.
+fn normalization(compiled: &Compiled, at: usize, found: &patterns::Norm) -> Behind {
+    let epsilon = found.epsilon;
+    let lower = move |node: &Node| norms::in_pieces(node, epsilon);
+    let known = &compiled.known[found.input];
+    let mut open = Open::new(at, Rc::new(lower), vec![known.clone()], vec![Some(found.input)]);
+    let shape = known.as_ref().map_or(&[][..], Known::shape);
+    let units = shape.last().copied().unwrap_or(1);
+    (open.opens, open.sums, open.channels) = (true, false, Some((units, 1)));
+    let view = compiled.view(found.input, at);
+    let whole = compiled.known[view.of].as_ref().is_some_and(|root| view.places.is_permutation(root.units()));
+    let laid = layouts::rows(&open, &view.places, view.of, units, units, open.channels).filter(|_| whole);
+    let (open, places) = laid.unwrap_or_else(|| (open.clone(), Places::plain(shape)));
     Behind { open, places }
 }
 

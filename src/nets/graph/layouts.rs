@@ -67,7 +67,7 @@ pub fn laid(compiled: &Compiled, at: usize, own: &Open) -> Result<Option<(Open, 
 }
 
 /// What works row by row, of the rows in the order of the root.
-fn rows(
+pub fn rows(
     own: &Open,
     places: &Places,
     root: usize,

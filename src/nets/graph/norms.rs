@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use burn::tensor::{Tensor, TensorData, activation};
 
+use super::affine;
 use super::lowering::{Loader, Lowered, Node, Refusal, Run, axis, weights};
 use super::places::permuted;
 use super::value::{Array, Known, Whole};
-use crate::kernels::LayerNorm;
+use crate::kernels::{Activation, LayerNorm};
 use crate::weights::WeightsError;
 
 /// Reduces the middle of `[outer, along, inner]`.
@@ -104,23 +105,49 @@ pub fn layer_normalization(node: &Node) -> Result<Lowered, Refusal> {
     }
     let at = axis(node.int("axis", -1), own.len())?;
     let units: usize = own[at..].iter().product();
-    let rows = own.iter().product::<usize>() / units.max(1);
     let epsilon = f64::from(node.float("epsilon", 1e-5));
     let scale = node.constant(1)?.clone();
     let shift = node.bias(units)?;
     if scale.shape.iter().product::<usize>() != units {
         return Err(format!("a scale of {:?} for {units} outputs", scale.shape).into());
     }
-    let at = node.at;
-    Lowered::weighted(own.clone(), &[0], 0, 2 * units, move |loader: &Loader| {
+    let parameters = move || {
+        let zeros = || Ok(TensorData::zeros::<f32, _>([units]));
+        Ok((weights(&scale)?, shift.as_deref().map_or_else(zeros, weights)?))
+    };
+    normalized(node, units, epsilon, 2 * units, parameters)
+}
+
+/// A layer normalization in pieces, over the last axis: what follows is its scale and shift.
+pub fn in_pieces(node: &Node, epsilon: f64) -> Result<Lowered, Refusal> {
+    let units = node.shape(0)?.last().copied().unwrap_or(1);
+    let then = node.then.clone();
+    normalized(node, units, epsilon, 0, move || {
+        affine::folded(TensorData::ones::<f32, _>([units]), units, None, &then)
+    })
+}
+
+/// Rows of so many units, with what `parameters` gives as scale and shift, then an activation.
+fn normalized(
+    node: &Node,
+    units: usize,
+    epsilon: f64,
+    count: usize,
+    parameters: impl Fn() -> Result<(TensorData, TensorData), WeightsError> + 'static,
+) -> Result<Lowered, Refusal> {
+    let own = node.shape(0)?.to_vec();
+    let rows = own.iter().product::<usize>() / units.max(1);
+    let (at, activation) = (node.at, node.then.activation.unwrap_or(Activation::Identity));
+    Lowered::weighted(own.clone(), &[0], 0, count, move |loader: &Loader| {
         let norm = loader.once(at, || {
-            let zeros = || Ok(TensorData::zeros::<f32, _>([units]));
-            let (scale, shift) = (weights(&scale)?, shift.as_deref().map_or_else(zeros, weights)?);
+            let (scale, shift) = parameters()?;
             Ok::<_, WeightsError>(LayerNorm::new(&scale, &shift, epsilon, &loader.device))
         })?;
         let own = own.clone();
-        let run: Run =
-            Arc::new(move |mut inputs| vec![Array::new(norm.forward(inputs.remove(0).view([rows, units])), &own)]);
+        let run: Run = Arc::new(move |mut inputs| {
+            let x = norm.forward(inputs.remove(0).view([rows, units]));
+            vec![Array::new(activation.forward(x), &own)]
+        });
         Ok(run)
     })
 }

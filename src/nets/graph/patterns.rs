@@ -1,8 +1,8 @@
-//! Activations as exporters write them: by one operator, or GELU in its three forms and `x sigmoid(x)` in pieces.
+//! What exporters write in pieces: activations (GELU in its three forms, `x sigmoid(x)`) and layer normalizations.
 
 use super::compile::Compiled;
 use super::elementwise;
-use super::lowering::{Lowered, Node, Refusal};
+use super::lowering::{Lowered, Node, Refusal, axis};
 use crate::kernels::Activation;
 
 /// Nodes that are one activation.
@@ -13,6 +13,51 @@ pub struct Found {
     pub nodes: Vec<usize>,
     /// The activation.
     pub activation: Activation,
+}
+
+/// A layer normalization over the last axis without scale and shift, in pieces.
+pub struct Norm {
+    /// The value it is of.
+    pub input: usize,
+    /// What is added to the variance.
+    pub epsilon: f64,
+}
+
+/// The layer normalization `(x - mean) / sqrt(mean((x - mean)^2) + epsilon)` that ends with the node `at`.
+pub fn layer_norm(compiled: &Compiled, at: usize) -> Option<Norm> {
+    let wiring = compiled.wiring();
+    let &[Some(centred), Some(deviation)] = &wiring.inputs[at][..] else { return None };
+    let quotient = wiring.operator(at) == "Div";
+    let (centre, &[Some(input), Some(mean)]) = compiled.made_by(centred, "Sub").filter(|_| quotient)? else {
+        return None;
+    };
+    let (root, &[Some(sum)]) = compiled.made_by(deviation, "Sqrt")? else { return None };
+    let (add, inputs) = compiled.made_by(sum, "Add")?;
+    let (variance, epsilon) = compiled.numbered(inputs)?;
+    let (second, squares) = averaged(compiled, variance)?;
+    let (first, of) = averaged(compiled, mean)?;
+    let square = match compiled.made_by(squares, "Pow") {
+        Some((node, &[Some(of), Some(power)])) => (of == centred && compiled.number(power)? == 2.0).then_some(node)?,
+        Some(_) => return None,
+        None => {
+            let (node, &[Some(a), Some(b)]) = compiled.made_by(squares, "Mul")? else { return None };
+            (a == centred && b == centred).then_some(node)?
+        }
+    };
+    let nodes = [first, centre, square, second, add, root, at];
+    let free = |&node: &usize| compiled.is_free(wiring.outputs[node][0], &nodes, at);
+    let alone = nodes.iter().filter(|&&node| node != at).all(free);
+    (of == input && alone && compiled.is_computed(input)).then_some(Norm { input, epsilon })
+}
+
+/// The node of a mean over the last axis, which stays, and what it is of.
+fn averaged(compiled: &Compiled, value: usize) -> Option<(usize, usize)> {
+    let (at, inputs) = compiled.made_by(value, "ReduceMean")?;
+    let (node, input) = (compiled.node_at(at), inputs[0]?);
+    let axes = node.ints("axes", 1).ok()??;
+    let rank = compiled.known[input].as_ref()?.shape().len();
+    let last = axes.len() == 1 && axis(axes[0], rank).ok()? + 1 == rank;
+    (last && node.int("keepdims", 1) != 0).then_some((at, input))
 }
 
 /// What an activation by itself computes.

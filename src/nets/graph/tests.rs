@@ -8,6 +8,7 @@ use burn::tensor::{Tensor, TensorData};
 use flate2::read::GzDecoder;
 use serde_json::Value;
 
+use super::drawing::Drawing;
 use super::*;
 use crate::kernels::gpu::test_device;
 use crate::nets::{Batch, Preprocess, Taps};
@@ -28,8 +29,8 @@ const FILES: &[&str] = &[
 ];
 
 /// Without modules of PyTorch's to compare with: in eight bits, channel by channel; as ONNX's zoo has its oldest; with a batch
-/// normalization as it was trained.
-const MADE: &[&str] = &["drawings.script", "quantised.script", "zoo.made"];
+/// normalization as it was trained; of operators that are several in one, and normalizations in pieces.
+const MADE: &[&str] = &["drawings.script", "fused.made", "quantised.script", "zoo.made"];
 
 /// A value's units differ by what `f32` sums in another order differ by: a few hundred roundings of 2^-24, through tens of
 /// layers each of which keeps the scale.
@@ -241,3 +242,28 @@ fn a_graph_that_cannot_be_computed_is_refused_with_its_operators() {
     let message = changed("Erf", "Arf");
     assert!(message.contains("Arf (2 nodes"), "{message}");
 }
+
+#[test]
+fn what_is_inside_a_stage_at_once_is_planned() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut drawing = Drawing::default();
+    let x = drawing.conv("x", &[8, 3, 3, 3], 1, 1, 1);
+    let wide = drawing.conv(&x, &[32, 8, 1, 1], 1, 0, 1);
+    let y = drawing.node("Relu", &[&wide]);
+    let y = drawing.conv(&y, &[8, 32, 1, 1], 1, 0, 1);
+    let y = drawing.node("Add", &[&x, &y]);
+    let network = drawing.saved(&y, folder.path());
+    let map = drawing::SIZE * drawing::SIZE;
+    let most = |wanted: &[&String]| {
+        let wanted: Vec<String> = wanted.iter().copied().cloned().collect();
+        let inside = network.inside(&wanted).unwrap();
+        let most = |of: fn(&Inside) -> usize| inside.iter().map(of).max().unwrap();
+        (most(|inside| inside.alive), most(|inside| inside.largest))
+    };
+    // The sum is computed by the second convolution, of the wide map and what it is added to.
+    assert_eq!(most(&[&y]), ((8 + 32 + 8) * map, 32 * map));
+    // What is tapped is held, and the activation behind it is a map of its own.
+    assert_eq!(most(&[&wide, &y]), ((8 + 32 + 32 + 8) * map, 32 * map));
+}
+
+mod refused;

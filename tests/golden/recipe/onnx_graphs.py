@@ -151,6 +151,69 @@ def zoo():
     return OUT / "zoo.made.onnx"
 
 
+def fused():
+    """Operators that are several in one, as ONNX Runtime's optimizer writes them and as ONNX 23 has them, and layer
+    normalizations in pieces."""
+    random, made, nodes = np.random.default_rng(2018), [], []
+    def weight(*shape, scale=None, plus=0.0):
+        values = random.standard_normal(shape) * (scale or 1 / np.sqrt(shape[0])) + plus
+        made.append(onnx.numpy_helper.from_array(values.astype(np.float32), f"w{len(made)}"))
+        return made[-1].name
+    def number(value):
+        made.append(onnx.numpy_helper.from_array(np.array(value, np.float32), f"w{len(made)}"))
+        return made[-1].name
+    def whole(*values):
+        made.append(onnx.numpy_helper.from_array(np.array(values, np.int64), f"w{len(made)}"))
+        return made[-1].name
+    def node(operator, inputs, output, domain="", **settings):
+        outputs = output if isinstance(output, list) else [output]
+        nodes.append(onnx.helper.make_node(operator, inputs, outputs, domain=domain, **settings))
+        return outputs[0]
+    def runtimes(operator, inputs, output, **settings): return node(operator, inputs, output, "com.microsoft", **settings)
+    def dense(x, inputs, outputs, name): return node("MatMul", [x, weight(inputs, outputs)], name)
+    def pieces(x, name, squared="Pow"):
+        mean = node("ReduceMean", [x, whole(-1)], f"{name}_mean")
+        centred = node("Sub", [x, mean], f"{name}_centred")
+        squares = node("Pow", [centred, number(2)], f"{name}_squares") if squared == "Pow" else node("Mul", [centred, centred], f"{name}_squares")
+        variance = node("ReduceMean", [squares, whole(2)], f"{name}_variance", keepdims=1)
+        deviation = node("Sqrt", [node("Add", [variance, number(1e-5)], f"{name}_more")], f"{name}_deviation")
+        x = node("Div", [centred, deviation], f"{name}_quotient")
+        x = node("Mul", [x, weight(24, scale=0.2, plus=1.0)], f"{name}_scaled")
+        return node("Add", [x, weight(24, scale=0.2)], name)
+    x = node("Conv", ["data", weight(24, 3, 8, 8, scale=0.07), weight(24)], "patches", strides=[8, 8])
+    x = node("Reshape", [x, whole(0, 24, 16)], "flat")
+    tokens = node("Transpose", [x], "tokens", perm=[0, 2, 1])
+    x = runtimes("Attention", [tokens, weight(24, 72), weight(72, scale=0.2)], "attention1", num_heads=3)
+    x = runtimes("SkipLayerNormalization", [x, tokens, weight(24, scale=0.2, plus=1.0), weight(24), weight(24)], ["norm1", "", "", "sum1"], epsilon=1e-5)
+    x = runtimes("BiasGelu", [dense(x, 24, 48, "up1"), weight(48)], "gelu1")
+    block1 = node("Add", ["sum1", node("Add", [dense(x, 48, 24, "down1"), weight(24)], "mlp1")], "block1")
+    norm2 = pieces(block1, "norm2")
+    q, k, v = (dense(norm2, 24, 24, f"{n}2") for n in "qkv")
+    x = runtimes("MultiHeadAttention", [q, k, v, weight(72, scale=0.2), "", weight(1, 3, 16, 16, scale=0.5)], "attention2", num_heads=3, scale=0.3)
+    x = runtimes("SkipLayerNormalization", [x, block1, weight(24, scale=0.2, plus=1.0)], ["norm3", "", "", "block2"], epsilon=1e-6)
+    x = runtimes("FastGelu", [dense(x, 24, 48, "up3"), weight(48)], "gelu3")
+    x = runtimes("QuickGelu", [dense(x, 48, 24, "down3")], "quick3", alpha=1.702)
+    x = block3 = node("Add", [x, "block2"], "block3")
+    q, k, v = (dense(x, 24, 24, f"{n}4") for n in "qkv")
+    x = node("Attention", [q, k, v, weight(16, 16, scale=0.5)], "attention4", q_num_heads=4, kv_num_heads=4)
+    x = norm4 = pieces(node("Add", [x, block3], "block4"), "norm4", "Mul")
+    q, k, v = (node("Transpose", [node("Reshape", [dense(x, 24, 24, f"{n}5"), whole(0, 0, 3, 8)], f"{n}5_heads")], f"{n}5_turned", perm=[0, 2, 1, 3]) for n in "qkv")
+    x = node("Transpose", [node("Attention", [q, k, v], "attention5", scale=0.4)], "turned5", perm=[0, 2, 1, 3])
+    x = node("Add", [node("Reshape", [x, whole(0, 0, 24)], "flat5"), norm4], "block5")
+    q, k, v = (dense(x, 24, 24, f"{n}6") for n in "qkv")
+    x = node("Add", [runtimes("MultiHeadAttention", [q, k, v], "attention6", num_heads=6), x], "block6")
+    x = runtimes("Attention", [x, weight(24, 60), weight(60), "", "", weight(1, 3, 16, 16, scale=0.5)], "attention7", num_heads=3, qkv_hidden_sizes=[24, 24, 12])
+    x = runtimes("Gelu", [x], "gelu7")
+    x = node("ReduceMean", [x, whole(1)], "mean", keepdims=0)
+    node("Gemm", [x, weight(12, 10), weight(10)], "classes")
+    info = lambda name, shape: onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
+    named = [info(o, None) for n in nodes for o in n.output if o and o != "classes"]
+    graph = onnx.helper.make_graph(nodes, "fused", [info("data", ["n", 3, SIZE, SIZE])], [info("classes", ["n", 10])], made, value_info=named)
+    opsets = [onnx.helper.make_opsetid("", 23), onnx.helper.make_opsetid("com.microsoft", 1)]
+    onnx.save(onnx.helper.make_model(graph, opset_imports=opsets, ir_version=10), OUT / "fused.made.onnx")
+    return OUT / "fused.made.onnx"
+
+
 def drawings():
     """Trained on embedded drawings scaled to 0 ... 1: its first normalization has the statistics of the first two groups, its
     classes are the first twelve concepts, each known by the features of its drawing in the first."""
@@ -211,7 +274,7 @@ def main():
             values = reference(graph, x)
             path.with_suffix(".json").write_text(json.dumps({"values": values, "modules": modules}, separators=(",", ":")) + "\n")
             print(path.name, path.stat().st_size, len(values), len(modules), flush=True)
-    for out in (quantised(OUT / "resnet.script.onnx"), zoo(), drawings()):
+    for out in (quantised(OUT / "resnet.script.onnx"), zoo(), fused(), drawings()):
         out.with_suffix(".json").write_text(json.dumps({"values": reference(onnx.load(out), x), "modules": {}}, separators=(",", ":")) + "\n")
     for path in OUT.glob("*.onnx"):
         path.with_suffix(".onnx.gz").write_bytes(gzip.compress(path.read_bytes(), 9, mtime=0)); path.unlink()
