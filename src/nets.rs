@@ -26,7 +26,7 @@ use burn::tensor::Tensor;
 
 pub use activations::{Activations, Shape};
 pub use arrival::{Arrival, FirstNorm};
-pub use blueprint::{Blueprint, FEWEST_UNITS, Layer, StageSpec};
+pub use blueprint::{Blueprint, FEWEST_UNITS, Inside, Layer, StageSpec};
 pub use builder::{Builder, Conv, Value};
 pub use graph::GraphNetwork;
 pub use input::{Input, Preprocess, Scaling};

@@ -77,6 +77,17 @@ pub struct StageSpec {
     pub layers: Vec<Layer>,
     /// Multiply-adds of its weights and of attention per image, for the time left.
     pub multiply_adds: u64,
+    /// What it holds while it runs, where that is planned: of a file's graph.
+    pub inside: Inside,
+}
+
+/// Activations per image between the operations of a stage.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Inside {
+    /// All that are held at once, what comes in and what leaves among them, at most.
+    pub alive: usize,
+    /// Of the largest.
+    pub largest: usize,
 }
 
 impl StageSpec {
@@ -100,6 +111,7 @@ impl Blueprint {
                 carried: self.alive(range.end).into_iter().map(|node| self.nodes[node].shape).collect(),
                 layers: nodes.iter().filter_map(|node| node.layer.clone()).collect(),
                 multiply_adds: nodes.iter().map(Node::multiply_adds).sum(),
+                inside: Inside::default(),
             }
         };
         self.ranges().map(stage).collect()

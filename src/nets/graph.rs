@@ -25,6 +25,7 @@ mod quantised;
 mod ranks;
 mod response;
 mod shapes;
+mod spelt;
 mod stage;
 mod taps;
 mod transposed;
@@ -38,7 +39,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 
 use super::activations::Shape;
-use super::blueprint::{Layer, StageSpec};
+use super::blueprint::{Inside, Layer, StageSpec};
 use super::stage::Stage;
 use super::tokens::Token;
 use crate::weights::WeightsError;
@@ -87,7 +88,7 @@ impl GraphNetwork {
         let model = Model::open(path)?;
         let refused = |problem: String| WeightsError::Graph { path: path.into(), problem };
         let lengths = model.inputs.first().and_then(|(_, lengths)| lengths.clone());
-        let wiring = Wiring::new(model).map_err(refused)?;
+        let wiring = spelt::out(model).and_then(Wiring::new).map_err(refused)?;
         if let Some(missing) = wiring.missing() {
             return Err(refused(missing));
         }
@@ -132,6 +133,7 @@ impl GraphNetwork {
                     .map(|(layer, _)| layer.clone())
                     .collect(),
                 multiply_adds: multiply_adds.map(|step| step.multiply_adds).sum::<u64>() / trial as u64,
+                inside: Inside::default(),
             }
         });
         let stages = stages.collect();
@@ -229,8 +231,7 @@ impl GraphNetwork {
         sizes: &[usize],
         device: &Device,
     ) -> Result<Vec<GraphStage>, WeightsError> {
-        let values: HashSet<usize> = wanted.iter().filter_map(|name| Some(self.places[self.place(name)?].0)).collect();
-        let joining = Joining { wanted: values, cuts: self.cuts.clone(), on_cpu: *device == Device::flex() };
+        let joining = self.joining(wanted, *device == Device::flex());
         let loader = Loader::new(device);
         let mut built: Vec<stage::GraphStage> = Vec::new();
         let sizes: Vec<usize> = match self.images {
@@ -239,39 +240,9 @@ impl GraphNetwork {
         };
         let mut constants = HashMap::new();
         for images in sizes {
-            let compiled = compile(&self.wiring, &input_shape(images, self.channels_last, self.size), Some(&joining))?;
-            for (n, range) in ranges(&self.cuts, self.wiring.nodes()).enumerate().take(stages) {
-                let taps = self.layers.iter().zip(&self.places);
-                let taps = taps.filter(|(layer, (_, at))| range.contains(at) && wanted.contains(&layer.name));
-                let taps = taps.map(|(layer, (value, _))| (layer.name.clone(), *value)).collect();
-                // Of what is alive, what stands for it.
-                let carried = |cut: usize| {
-                    let mut values: Vec<usize> = Vec::new();
-                    for value in alive(&self.wiring, &compiled, cut) {
-                        let value = compiled.carried(value);
-                        if !values.contains(&value) {
-                            values.push(value);
-                        }
-                    }
-                    values
-                };
-                let needed = Needed {
-                    given: if n == 0 { vec![self.wiring.image] } else { carried(range.start) },
-                    taps,
-                    left: match range.end == self.wiring.nodes() {
-                        true => self.left.clone(),
-                        false => carried(range.end),
-                    },
-                };
-                let program = stage::Program::load(
-                    &compiled,
-                    range,
-                    needed,
-                    images,
-                    &loader,
-                    &mut constants,
-                    self.channels_last && n == 0,
-                )?;
+            let compiled = self.compiled(images, &joining)?;
+            for (n, layout) in self.layouts(&compiled, wanted).take(stages).enumerate() {
+                let program = layout.load(images, &loader, &mut constants, self.channels_last && n == 0)?;
                 match built.get_mut(n) {
                     Some(stage) => stage.add(program),
                     None => built.push(stage::GraphStage::new(program)),
@@ -279,6 +250,60 @@ impl GraphNetwork {
             }
         }
         Ok(built)
+    }
+
+    /// What may be joined where `wanted` are the layers that are tapped.
+    fn joining(&self, wanted: &[String], on_cpu: bool) -> Joining {
+        let wanted = wanted.iter().filter_map(|name| Some(self.places[self.place(name)?].0)).collect();
+        Joining { wanted, cuts: self.cuts.clone(), on_cpu }
+    }
+
+    fn compiled<'a>(&'a self, images: usize, joining: &'a Joining) -> Result<Compiled<'a>, WeightsError> {
+        compile(&self.wiring, &input_shape(images, self.channels_last, self.size), Some(joining))
+    }
+
+    /// Every stage laid out.
+    fn layouts<'a>(
+        &'a self,
+        compiled: &'a Compiled,
+        wanted: &'a [String],
+    ) -> impl Iterator<Item = stage::Layout<'a>> + 'a {
+        // Of what is alive, what stands for it.
+        let carried = move |cut: usize| {
+            let mut values: Vec<usize> = Vec::new();
+            for value in alive(&self.wiring, compiled, cut) {
+                let value = compiled.carried(value);
+                if !values.contains(&value) {
+                    values.push(value);
+                }
+            }
+            values
+        };
+        ranges(&self.cuts, self.wiring.nodes()).enumerate().map(move |(n, range)| {
+            let taps = self.layers.iter().zip(&self.places);
+            let taps = taps.filter(|(layer, (_, at))| range.contains(at) && wanted.contains(&layer.name));
+            let needed = Needed {
+                given: if n == 0 { vec![self.wiring.image] } else { carried(range.start) },
+                taps: taps.map(|(layer, (value, _))| (layer.name.clone(), *value)).collect(),
+                left: if range.end == self.wiring.nodes() { self.left.clone() } else { carried(range.end) },
+            };
+            stage::Layout::new(compiled, range, needed)
+        })
+    }
+
+    /// What is inside each stage at once, per image, where `wanted` are the layers that are tapped.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn inside(&self, wanted: &[String]) -> Result<Vec<Inside>, WeightsError> {
+        let images = self.images.unwrap_or(TRIAL_IMAGES);
+        let joining = self.joining(wanted, true);
+        let compiled = self.compiled(images, &joining)?;
+        let each = |inside: Inside| Inside {
+            alive: inside.alive.div_ceil(images),
+            largest: inside.largest.div_ceil(images),
+        };
+        Ok(self.layouts(&compiled, wanted).map(|layout| each(layout.most())).collect())
     }
 }
 
@@ -334,5 +359,7 @@ fn image_shape(shape: &[usize]) -> Shape {
     }
 }
 
+#[cfg(test)]
+mod drawing;
 #[cfg(test)]
 mod tests;

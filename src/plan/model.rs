@@ -190,9 +190,11 @@ impl Model {
             PlanError::Layer { network: file.display().to_string(), layer, meant }
         })?;
         let token = section.token.unwrap_or_else(|| graph.token());
-        let stages = stages(config, graph.stages.clone(), asked.as_deref(), token, classifier.as_ref())?;
+        let mut stages = stages(config, graph.stages.clone(), asked.as_deref(), token, classifier.as_ref())?;
         let layers = layers(config, &input, &stages)?;
         let classifier = classifier.filter(|classifier| classifier.stage < stages.len());
+        let inside = graph.inside(&tapped(&stages, classifier.as_ref()))?;
+        stages.iter_mut().zip(inside).for_each(|(stage, inside)| stage.inside = inside);
         let (files, weight_bytes, has_tokens) = (graph.files(), graph.weight_bytes, has_tokens(&graph.layers));
         let network =
             Source { name: section.name.clone(), form: "onnx".to_string(), graph: Graph::File(Box::new(graph)) };
@@ -252,9 +254,7 @@ impl Model {
         match &self.network.graph {
             Graph::Drawn(network) => network.load(self.stages.len(), &mut weights, device),
             Graph::File(graph) => {
-                let layers = self.stages.iter().flat_map(|stage| &stage.layers).map(|layer| layer.name.clone());
-                let answers = self.classifier.iter().map(|classifier| classifier.layer.clone());
-                graph.load(self.stages.len(), &layers.chain(answers).collect::<Vec<_>>(), sizes, device)
+                graph.load(self.stages.len(), &tapped(&self.stages, self.classifier.as_ref()), sizes, device)
             }
         }
     }
@@ -372,6 +372,12 @@ fn stages(
     let answers = classifier.filter(|_| config.one_vs_two.is_some()).map(|classifier| classifier.stage);
     stages.truncate(last.max(answers).map_or(0, |last| last + 1));
     Ok(stages)
+}
+
+/// The layers that are tapped, for matrices and for answers.
+fn tapped(stages: &[StageSpec], classifier: Option<&Classifier>) -> Vec<String> {
+    let layers = stages.iter().flat_map(|stage| &stage.layers).map(|layer| layer.name.clone());
+    layers.chain(classifier.map(|classifier| classifier.layer.clone())).collect()
 }
 
 /// The layers of the stages, the pixels before them.

@@ -33,9 +33,21 @@ impl Placement {
     /// More memory than the budget.
     pub fn new(config: &Config, device: Selected, model: &Model, images: usize) -> Result<Self, PlanError> {
         let budget = config.run.memory.map_or(device.memory_bytes, |bytes| bytes.0);
-        let (activations, largest_stage) = activations(&model.stages, images, &model.input);
-        let activations = activations + if device.adapter.is_some() { SCRATCH_BYTES as u64 } else { 0 };
-        let memory = Memory { weights: model.weight_bytes, activations, largest_stage, budget };
+        let scratch = if device.adapter.is_some() { SCRATCH_BYTES as u64 } else { 0 };
+        let memory = |batch: usize, join: (usize, usize)| {
+            let (activations, largest_stage) = activations(&model.stages, images, (batch, join), &model.input);
+            Memory { weights: model.weight_bytes, activations: activations + scratch, largest_stage, budget }
+        };
+        // As many at once as the budget lets be inside a stage.
+        let most = batch(&model.stages, &model.input, &device);
+        let joined = |batch: usize| [join(&model.stages, &model.input, &device, batch), (0, 1)];
+        let mut sizes = (1..=most).rev().flat_map(|batch| joined(batch).map(|join| (batch, join)));
+        let fits = |&(batch, join): &(usize, (usize, usize))| {
+            let memory = memory(batch, join);
+            memory.weights + memory.activations <= budget
+        };
+        let (batch, join) = sizes.find(fits).unwrap_or((1, (0, 1)));
+        let memory = memory(batch, join);
         if memory.weights + memory.activations > memory.budget {
             return Err(PlanError::Memory {
                 network: model.network.name.clone(),
@@ -45,8 +57,6 @@ impl Placement {
                 budget: Bytes(memory.budget),
             });
         }
-        let batch = batch(&model.stages, &model.input, &device);
-        let join = join(&model.stages, &model.input, &device, batch);
         Ok(Self { device, batch, join, memory })
     }
 }
@@ -75,19 +85,29 @@ impl Placement {
 }
 
 /// A group's activations at the stage whose input and output are largest, in bytes, and that stage. A batch's input is
-/// dropped when its output is there, so a group holds the larger of the two plus one batch; inner taps come on top.
-fn activations(stages: &[StageSpec], images: usize, input: &Input) -> (u64, String) {
+/// dropped when its output is there, so a group holds the larger of the two plus what is inside one batch, where that is not
+/// planned three tensors; inner taps come on top.
+fn activations(
+    stages: &[StageSpec],
+    images: usize,
+    (batch, (first, batches)): (usize, (usize, usize)),
+    input: &Input,
+) -> (u64, String) {
     let bytes = |units: usize| 4 * (units * images) as u64;
     let mut before = 3 * input.size * input.size;
     let mut largest = (bytes(before), PIXELS.to_string());
-    for stage in stages {
+    for (n, stage) in stages.iter().enumerate() {
         let output = stage.units();
         // The last layer of a stage shares its memory with the output, if it is the output.
         let shared = stage.layers.last().is_some_and(|layer| layer.shape == stage.output());
         let inner =
             stage.layers.iter().map(Layer::units).sum::<usize>() - if shared { stage.output().units() } else { 0 };
-        let batch = MAX_TENSOR_BYTES.min(bytes(before.max(output)));
-        let needed = bytes(before.max(output) + inner) + 3 * batch;
+        let batch = if n < first { batch } else { batch * batches };
+        let inside = match stage.inside.alive {
+            0 => 3 * MAX_TENSOR_BYTES.min(bytes(before.max(output))),
+            alive => 4 * (alive * batch.min(images)) as u64,
+        };
+        let needed = bytes(before.max(output) + inner) + inside;
         if needed > largest.0 {
             let name = stage.layers.last().map_or("(untapped)", |layer| &layer.name);
             largest = (needed, name.to_string());
@@ -112,11 +132,13 @@ fn join(stages: &[StageSpec], input: &Input, device: &Selected, batch: usize) ->
     (0..stages.len()).find(fits).map_or((0, 1), |first| (first, batches))
 }
 
-/// How many images keep every activation tensor of the stages within its limit; `before` are the activations that come in.
+/// How many images keep every activation tensor between the stages within its limit, and those inside within what the device
+/// binds; `before` are the activations that come in.
 fn fitting(stages: &[StageSpec], before: usize, device: &Selected) -> usize {
     let outputs = stages.iter().flat_map(|stage| stage.layers.iter().map(Layer::units).chain([stage.units()]));
     let units = outputs.chain([before]).max().unwrap_or(1) as u64;
-    (MAX_TENSOR_BYTES.min(device.binding_bytes) / (4 * units)) as usize
+    let inside = stages.iter().map(|stage| stage.inside.largest).max().unwrap_or(0).max(1) as u64;
+    (MAX_TENSOR_BYTES.min(device.binding_bytes) / (4 * units)).min(device.binding_bytes / (4 * inside)) as usize
 }
 
 #[cfg(test)]

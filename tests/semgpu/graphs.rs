@@ -100,6 +100,25 @@ fn a_graph_is_no_weights_file_of_a_built_in_transformer() {
 }
 
 #[test]
+fn a_graph_runs_as_many_images_at_once_as_memory_lets() {
+    let graph = Graph::make("convnext.script", "inception");
+    let planned = |out: &str, set: &[&str]| -> (u64, u64) {
+        graph.run(out, set);
+        let run: serde_json::Value = serde_json::from_str(&graph.small.read(&format!("{out}/run.json"))).unwrap();
+        let memory = |of: &str| run["memory"][of].as_u64().unwrap();
+        (run["batch"].as_u64().unwrap(), memory("weights") + memory("activations"))
+    };
+    let (batch, bytes) = planned("out", &[]);
+    assert_eq!(batch, 16);
+    // Of the twelve images of a group.
+    let (fewer, less) = planned("less", &[&format!("run.memory={} B", bytes - 1)]);
+    assert!(fewer == 11 && less < bytes, "{fewer} at once, {less} of {bytes} bytes");
+    assert_eq!(graph.small.read("out/accuracy.csv"), graph.small.read("less/accuracy.csv"));
+    let said = graph.refused(&["run.memory=64 KiB"]);
+    assert!(said.contains("budget") && said.contains("raise run.memory"), "{said}");
+}
+
+#[test]
 fn an_operator_that_there_is_not_is_refused_with_its_node() {
     let graph = Graph::make("vit_timm.script", "inception");
     let mut bytes = std::fs::read(&graph.file).unwrap();

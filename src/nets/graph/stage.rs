@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use burn::tensor::Tensor;
 
-use super::compile::View;
-use super::lowering::{Loader, Run};
+use super::compile::{self, View};
+use super::lowering::{Loader, Prepare, Run};
 use super::places::{Places, permuted};
 use super::value::{Array, Constant, Known};
 use super::{Compiled, Needed, Operand};
 use crate::nets::activations::Activations;
+use crate::nets::blueprint::Inside;
 use crate::nets::stage::Taps;
 use crate::weights::WeightsError;
 
@@ -37,29 +38,115 @@ pub struct Program {
 
 struct Step {
     run: Run,
-    takes: Vec<Take>,
+    takes: Vec<Take<Box<Array>>>,
     puts: Vec<usize>,
     /// Places that nothing needs after it.
     drops: Vec<usize>,
 }
 
-enum Take {
+enum Take<C> {
     /// A place, and the shape to take it in.
     Place(usize, Vec<usize>),
-    Constant(Box<Array>),
+    Constant(C),
 }
 
-/// Values at their places, as a program is laid out.
-struct Laid<'a> {
+/// A stage for a number of images, before its weights are laid out on a device.
+pub struct Layout<'a> {
     compiled: &'a Compiled<'a>,
-    given: &'a [usize],
+    /// What comes in.
+    given: Vec<usize>,
     place: HashMap<usize, usize>,
+    /// How many values are at each place.
+    units: Vec<usize>,
+    steps: Vec<Planned<'a>>,
+    taps: Vec<(String, usize, Places)>,
+    left: Vec<usize>,
 }
 
-impl Laid<'_> {
+/// A step that is laid out.
+struct Planned<'a> {
+    does: Does<'a>,
+    takes: Vec<Take<&'a Rc<Constant>>>,
+    puts: Vec<usize>,
+    drops: Vec<usize>,
+}
+
+enum Does<'a> {
+    Computes(&'a Prepare),
+    /// What lies at places of the only thing it takes, in a shape.
+    Copies(Places, Vec<usize>),
+}
+
+impl<'a> Layout<'a> {
+    /// The steps of the nodes in `range` that `needed` needs.
+    pub(super) fn new(compiled: &'a Compiled, range: Range<usize>, needed: Needed) -> Self {
+        let Needed { given, taps, left } = needed;
+        let (steps, units) = (Vec::new(), Vec::new());
+        let mut laid =
+            Self { compiled, given, place: HashMap::new(), units, steps, taps: Vec::new(), left: Vec::new() };
+        let wanted = taps.iter().map(|(_, value)| *value).chain(left.iter().copied());
+        let kept = laid.kept(range, wanted.map(|value| laid.sourced(value)).collect());
+        for n in 0..laid.given.len() {
+            laid.place(laid.given[n]);
+        }
+        for step in kept {
+            let mut takes = Vec::new();
+            for operand in &step.operands {
+                takes.push(match operand {
+                    Operand::Value(value) => {
+                        let (at, shape) = laid.taken(*value);
+                        Take::Place(at, shape)
+                    }
+                    Operand::Constant(constant) => Take::Constant(constant),
+                });
+            }
+            let puts = step.outputs.iter().map(|&value| laid.place(value)).collect();
+            laid.steps.push(Planned { does: Does::Computes(&step.prepare), takes, puts, drops: Vec::new() });
+        }
+        for (name, value) in taps {
+            let source = compiled.source(value, &laid.given);
+            let places = source.map_or_else(|| Places::plain(&laid.shape(value)), |view| view.places.clone());
+            let at = laid.place(laid.sourced(value));
+            laid.taps.push((name, at, places));
+        }
+        for value in left {
+            let at = laid.taken(value).0;
+            laid.left.push(at);
+        }
+        laid.drop_early();
+        laid
+    }
+
+    /// The value that a value's numbers are among.
+    fn sourced(&self, value: usize) -> usize {
+        self.compiled.source(value, &self.given).map_or(value, |view| view.of)
+    }
+
+    /// The steps that compute what is wanted.
+    fn kept(&self, range: Range<usize>, mut wanted: HashSet<usize>) -> Vec<&'a compile::Step> {
+        let mut kept = Vec::new();
+        for step in self.compiled.steps.iter().filter(|step| range.contains(&step.at)).rev() {
+            if !step.outputs.iter().any(|output| wanted.contains(output)) {
+                continue;
+            }
+            let values = step.operands.iter().filter_map(|operand| match operand {
+                Operand::Value(value) => Some(self.sourced(*value)),
+                Operand::Constant(_) => None,
+            });
+            wanted.extend(values);
+            kept.push(step);
+        }
+        kept.reverse();
+        kept
+    }
+
     fn place(&mut self, value: usize) -> usize {
         let next = self.place.len();
-        *self.place.entry(value).or_insert(next)
+        let at = *self.place.entry(value).or_insert(next);
+        if at == next {
+            self.units.push(self.shape(value).iter().product());
+        }
+        at
     }
 
     fn shape(&self, value: usize) -> Vec<usize> {
@@ -67,92 +154,21 @@ impl Laid<'_> {
     }
 
     /// The place a value is taken from, and in which shape; one that lies elsewhere is copied once.
-    fn taken(&mut self, value: usize, steps: &mut Vec<Step>) -> (usize, Vec<usize>) {
+    fn taken(&mut self, value: usize) -> (usize, Vec<usize>) {
         let shape = self.shape(value);
-        let Some(View { of, places, .. }) = self.compiled.source(value, self.given) else {
+        let Some(View { of, places, .. }) = self.compiled.source(value, &self.given) else {
             return (self.place(value), shape);
         };
-        let (root, of) = (self.place(*of), self.shape(*of));
+        let (places, of, root) = (places.clone(), self.shape(*of), self.place(*of));
         if places.is_plain(of.iter().product()) {
             return (root, shape);
         }
         if !self.place.contains_key(&value) {
-            let (places, to) = (places.clone(), shape.clone());
-            let run: Run = Arc::new(move |mut inputs| vec![Array::new(places.take(inputs.remove(0).flat()), &to)]);
             let puts = vec![self.place(value)];
-            steps.push(Step { run, takes: vec![Take::Place(root, of)], puts, drops: Vec::new() });
+            let does = Does::Copies(places, shape.clone());
+            self.steps.push(Planned { does, takes: vec![Take::Place(root, of)], puts, drops: Vec::new() });
         }
         (self.place(value), shape)
-    }
-}
-
-impl Program {
-    /// The steps of the nodes in `range` that `needed` needs.
-    ///
-    /// # Errors
-    /// A weight that is not finite or cannot be read.
-    pub(super) fn load(
-        compiled: &Compiled,
-        range: Range<usize>,
-        needed: Needed,
-        images: usize,
-        loader: &Loader,
-        constants: &mut HashMap<usize, Array>,
-        channels_last: bool,
-    ) -> Result<Self, WeightsError> {
-        let Needed { given, taps, left } = needed;
-        let sourced = |value: usize| compiled.source(value, &given).map_or(value, |view| view.of);
-        let mut wanted: HashSet<usize> =
-            taps.iter().map(|(_, value)| *value).chain(left.iter().copied()).map(sourced).collect();
-        let mut kept = Vec::new();
-        for step in compiled.steps.iter().filter(|step| range.contains(&step.at)).rev() {
-            if !step.outputs.iter().any(|output| wanted.contains(output)) {
-                continue;
-            }
-            let values = step.operands.iter().filter_map(|operand| match operand {
-                Operand::Value(value) => Some(sourced(*value)),
-                Operand::Constant(_) => None,
-            });
-            wanted.extend(values);
-            kept.push(step);
-        }
-        kept.reverse();
-        let mut program = Self {
-            images,
-            given: Vec::new(),
-            steps: Vec::new(),
-            taps: Vec::new(),
-            left: Vec::new(),
-            places: 0,
-            channels_last,
-        };
-        let mut laid = Laid { compiled, given: &given, place: HashMap::new() };
-        program.given = given.iter().map(|&value| (laid.place(value), laid.shape(value))).collect();
-        for step in kept {
-            let mut takes = Vec::new();
-            for operand in &step.operands {
-                takes.push(match operand {
-                    Operand::Value(value) => {
-                        let (at, shape) = laid.taken(*value, &mut program.steps);
-                        Take::Place(at, shape)
-                    }
-                    Operand::Constant(constant) => Take::Constant(Box::new(on_device(constant, loader, constants)?)),
-                });
-            }
-            let puts = step.outputs.iter().map(|&value| laid.place(value)).collect();
-            program.steps.push(Step { run: (step.prepare)(loader)?, takes, puts, drops: Vec::new() });
-        }
-        for (name, value) in taps {
-            let source = compiled.source(value, &given);
-            let places = source.map_or_else(|| Places::plain(&laid.shape(value)), |view| view.places.clone());
-            program.taps.push((name, laid.place(sourced(value)), places));
-        }
-        for value in left {
-            program.left.push(laid.taken(value, &mut program.steps).0);
-        }
-        program.places = laid.place.len();
-        program.drop_early();
-        Ok(program)
     }
 
     /// Marks after which step each place is free.
@@ -173,6 +189,52 @@ impl Program {
         }
     }
 
+    /// How many values there are at once, at most, and how many the largest is of.
+    pub fn most(&self) -> Inside {
+        let given: HashSet<usize> = self.given.iter().map(|value| self.place[value]).collect();
+        let mut now: usize = given.iter().map(|&at| self.units[at]).sum();
+        let mut alive = now;
+        for step in &self.steps {
+            now += step.puts.iter().map(|&at| self.units[at]).sum::<usize>();
+            alive = alive.max(now);
+            now -= step.drops.iter().map(|&at| self.units[at]).sum::<usize>();
+        }
+        Inside { alive, largest: self.units.iter().copied().max().unwrap_or(0) }
+    }
+
+    /// Lays its weights out.
+    ///
+    /// # Errors
+    /// A weight that is not finite or cannot be read.
+    pub fn load(
+        self,
+        images: usize,
+        loader: &Loader,
+        constants: &mut HashMap<usize, Array>,
+        channels_last: bool,
+    ) -> Result<Program, WeightsError> {
+        let given = self.given.iter().map(|&value| (self.place[&value], self.shape(value))).collect();
+        let mut steps = Vec::new();
+        for Planned { does, takes, puts, drops } in self.steps {
+            let run = match does {
+                Does::Computes(prepare) => prepare(loader)?,
+                Does::Copies(places, to) => {
+                    let copy = move |x: Array| Array::new(places.take(x.flat()), &to);
+                    Arc::new(move |mut inputs: Vec<Array>| vec![copy(inputs.remove(0))]) as Run
+                }
+            };
+            let takes = takes.into_iter().map(|take| match take {
+                Take::Place(at, shape) => Ok(Take::Place(at, shape)),
+                Take::Constant(constant) => Ok(Take::Constant(Box::new(on_device(constant, loader, constants)?))),
+            });
+            steps.push(Step { run, takes: takes.collect::<Result<_, WeightsError>>()?, puts, drops });
+        }
+        let (taps, left, places) = (self.taps, self.left, self.units.len());
+        Ok(Program { images, given, steps, taps, left, places, channels_last })
+    }
+}
+
+impl Program {
     /// Runs its number of images; each tap that is wanted with its values.
     fn run(&self, batch: Vec<Tensor<2>>, wants: &Taps) -> (Vec<Tensor<2>>, Vec<(&str, Activations)>) {
         let mut values: Vec<Option<Array>> = vec![None; self.places];
@@ -305,3 +367,6 @@ fn filled(x: Tensor<2>, first: usize, count: usize, images: usize) -> Tensor<2> 
 fn first_of(activations: Activations, count: usize) -> Activations {
     if activations.images() == count { activations } else { activations.split(count).swap_remove(0) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,151 +3,13 @@
 use std::collections::HashMap;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use prost::Message;
 
 use super::super::GraphNetwork;
+use super::super::drawing::{Drawing, SIZE};
 use crate::kernels::gpu::test_device;
 use crate::nets::{Batch, Taps};
-use crate::weights::WeightsError;
-use crate::weights::onnx::proto::{
-    AttributeProto, DimensionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, ShapeProto, TensorProto,
-    TensorTypeProto, TypeProto, ValueInfoProto,
-};
 
-const SIZE: usize = 16;
 const IMAGES: usize = 3;
-
-/// A graph as it is drawn.
-#[derive(Default)]
-struct Drawing {
-    nodes: Vec<NodeProto>,
-    constants: Vec<TensorProto>,
-    /// What comes out beside the result.
-    beside: Vec<String>,
-}
-
-impl Drawing {
-    fn node(&mut self, operator: &str, inputs: &[&str]) -> String {
-        self.set(operator, inputs, &[])
-    }
-
-    /// With settings of whole numbers, of one or several.
-    fn set(&mut self, operator: &str, inputs: &[&str], settings: &[(&str, &[i64])]) -> String {
-        let name = format!("v{}", self.nodes.len());
-        let setting = |(name, values): &(&str, &[i64])| match values {
-            [value] if !matches!(*name, "perm" | "pads" | "kernel_shape") => {
-                AttributeProto { name: name.to_string(), i: *value, ..AttributeProto::default() }
-            }
-            values => AttributeProto { name: name.to_string(), ints: values.to_vec(), ..AttributeProto::default() },
-        };
-        self.nodes.push(NodeProto {
-            input: inputs.iter().map(|input| input.to_string()).collect(),
-            output: vec![name.clone()],
-            name: format!("node_{name}"),
-            op_type: operator.to_string(),
-            attribute: settings.iter().map(setting).collect(),
-            ..NodeProto::default()
-        });
-        name
-    }
-
-    fn constant(&mut self, values: Vec<f32>, shape: &[usize]) -> String {
-        let name = format!("c{}", self.constants.len());
-        let dims = shape.iter().map(|&length| length as i64).collect();
-        let tensor =
-            TensorProto { name: name.clone(), dims, data_type: 1, float_data: values, ..TensorProto::default() };
-        self.constants.push(tensor);
-        name
-    }
-
-    fn number(&mut self, value: f32) -> String {
-        self.constant(vec![value], &[])
-    }
-
-    fn whole(&mut self, values: &[i64]) -> String {
-        let name = format!("c{}", self.constants.len());
-        let dims = vec![values.len() as i64];
-        let int64_data = values.to_vec();
-        let tensor = TensorProto { name: name.clone(), dims, data_type: 7, int64_data, ..TensorProto::default() };
-        self.constants.push(tensor);
-        name
-    }
-
-    /// Numbers between -1 and 1 in no order, so small that sums of them are as large.
-    fn weights(&mut self, shape: &[usize]) -> String {
-        let (seed, count) = (self.constants.len(), shape.iter().product::<usize>());
-        let scale = if shape.len() > 1 { (3.0 * shape[0] as f32 / count as f32).sqrt().min(1.0) } else { 1.0 };
-        let number = |n: usize| ((n + 1) * (2 * seed + 7919) % 2003) as f32 / 1001.0 - 1.0;
-        self.constant((0..count).map(|n| scale * number(n)).collect(), shape)
-    }
-
-    /// Of a type that is not read, by ONNX's number.
-    fn unread(&mut self, data_type: i32, shape: &[i64]) -> String {
-        let name = format!("c{}", self.constants.len());
-        let (dims, raw_data) = (shape.to_vec(), Some(vec![1; 8].into()));
-        self.constants.push(TensorProto { name: name.clone(), dims, data_type, raw_data, ..TensorProto::default() });
-        name
-    }
-
-    fn reshaped(&mut self, x: &str, shape: &[i64]) -> String {
-        let shape = self.whole(shape);
-        self.node("Reshape", &[x, &shape])
-    }
-
-    fn turned(&mut self, x: &str, order: &[i64]) -> String {
-        self.set("Transpose", &[x], &[("perm", order)])
-    }
-
-    fn dense(&mut self, x: &str, inputs: usize, outputs: usize) -> String {
-        let (weights, bias) = (self.weights(&[inputs, outputs]), self.weights(&[outputs]));
-        let y = self.node("MatMul", &[x, &weights]);
-        self.node("Add", &[&bias, &y])
-    }
-
-    fn conv(&mut self, x: &str, kernel: &[usize; 4], stride: i64, pad: i64, groups: i64) -> String {
-        let (weights, bias) = (self.weights(kernel), self.weights(&kernel[..1]));
-        let settings: &[(&str, &[i64])] = &[
-            ("kernel_shape", &[kernel[2] as i64, kernel[3] as i64]),
-            ("strides", &[stride, stride]),
-            ("pads", &[pad; 4]),
-            ("group", &[groups]),
-        ];
-        self.set("Conv", &[x, &weights, &bias], settings)
-    }
-
-    /// `[images, 16, 12]` of the images' patches.
-    fn tokens(&mut self, x: &str) -> String {
-        let y = self.conv(x, &[12, 3, 4, 4], 4, 0, 1);
-        let y = self.reshaped(&y, &[0, 12, -1]);
-        self.turned(&y, &[0, 2, 1])
-    }
-
-    fn norm(&mut self, x: &str, units: usize) -> String {
-        let (gamma, beta) = (self.weights(&[units]), self.weights(&[units]));
-        self.set("LayerNormalization", &[x, &gamma, &beta], &[("axis", &[-1])])
-    }
-
-    fn saved(self, result: &str, folder: &std::path::Path) -> GraphNetwork {
-        self.opened(result, None, folder).unwrap_or_else(|error| panic!("{error}"))
-    }
-
-    /// For so many images, or any number.
-    fn opened(self, result: &str, images: Option<i64>, folder: &std::path::Path) -> Result<GraphNetwork, WeightsError> {
-        let dim = |value: Option<i64>| DimensionProto { value, name: value.is_none().then(|| "batch".to_string()) };
-        let side = SIZE as i64;
-        let shape = Some(ShapeProto { dim: [images, Some(3), Some(side), Some(side)].map(dim).to_vec() });
-        let tensor = Some(TensorTypeProto { data_type: 1, shape });
-        let input = ValueInfoProto { name: "x".to_string(), value_type: Some(TypeProto { tensor }) };
-        let results = [result.to_string()].into_iter().chain(self.beside);
-        let output = results.map(|name| ValueInfoProto { name, value_type: None }).collect();
-        let graph = GraphProto { node: self.nodes, initializer: self.constants, input: vec![input], output };
-        let opset = OperatorSetIdProto { domain: String::new(), version: 20 };
-        let model = ModelProto { graph: Some(graph), opset_import: vec![opset], ..ModelProto::default() };
-        let path = folder.join("graph.onnx");
-        std::fs::write(&path, model.encode_to_vec()).unwrap();
-        GraphNetwork::open(&path, None)
-    }
-}
 
 /// The values of the layers wanted, and how many steps there are.
 fn run(network: &GraphNetwork, wanted: &[String], device: &Device) -> (HashMap<String, Vec<f32>>, usize) {
@@ -432,55 +294,39 @@ fn what_comes_out_beside_it_may_be_of_no_image() {
 }
 
 #[test]
-fn no_images_at_all_is_any_number() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut drawing = Drawing::default();
-    let y = drawing.conv("x", &[4, 3, 3, 3], 2, 1, 1);
-    let network = drawing.opened(&y, Some(0), folder.path()).unwrap_or_else(|error| panic!("{error}"));
-    assert!(network.summary().starts_with("any number of images"), "{}", network.summary());
-    assert_eq!(network.stages[0].multiply_adds, 8 * 8 * 4 * 27);
-}
-
-/// Why a graph is refused, when it is opened or its weights are loaded.
-fn refusal(draw: impl Fn(&mut Drawing) -> String) -> String {
-    let folder = tempfile::tempdir().unwrap();
-    let mut drawing = Drawing::default();
-    let result = draw(&mut drawing);
-    let loaded = drawing.opened(&result, None, folder.path()).and_then(|network| {
-        network.programs(network.stages.len(), std::slice::from_ref(&result), &[IMAGES], &Device::flex()).map(|_| ())
-    });
-    loaded.unwrap_err().to_string()
-}
-
-#[test]
-fn numbers_of_types_that_are_not_read_are_refused() {
-    let said = refusal(|d| {
-        let (scale, zero) = (d.number(0.1), d.unread(4, &[]));
-        let y = d.node("QuantizeLinear", &["x", &scale, &zero]);
-        d.node("DequantizeLinear", &[&y, &scale])
-    });
-    assert!(said.contains("steps of type UINT16, expected INT8 or UINT8"), "{said}");
-    let said = refusal(|d| {
-        let (kernel, scale) = (d.unread(22, &[4, 3, 3, 3]), d.number(0.1));
-        let kernel = d.node("DequantizeLinear", &[&kernel, &scale]);
-        d.node("Conv", &["x", &kernel])
-    });
-    assert!(said.contains("graph.onnx: c0 is of type INT4, expected F64"), "{said}");
-    let said = refusal(|d| {
-        let one = d.unread(17, &[]);
-        let one = d.set("Cast", &[&one], &[("to", &[7])]);
-        d.node("Add", &["x", &one])
-    });
-    assert!(said.contains("c0 is of type FLOAT8"), "{said}");
-}
-
-#[test]
-fn a_bias_of_another_length_is_refused() {
-    for (operator, kernel) in [("Conv", [4, 3, 3, 3]), ("ConvTranspose", [3, 4, 3, 3])] {
-        let said = refusal(|d| {
-            let (kernel, bias) = (d.weights(&kernel), d.weights(&[5]));
-            d.node(operator, &["x", &kernel, &bias])
-        });
-        assert!(said.contains(&format!("{operator} (node \"node_v0\"): a bias of [5] for 4 outputs")), "{said}");
+fn a_layer_normalization_in_pieces_is_one_step() {
+    /// With what squares it.
+    fn pieces(d: &mut Drawing, x: &str, squared: &str) -> [String; 2] {
+        let [two, epsilon] = [2.0, 1e-3].map(|value| d.number(value));
+        let mean = d.set("ReduceMean", &[x], &[("axes", &[-1])]);
+        let centred = d.node("Sub", &[x, &mean]);
+        let squares = d.node(squared, &[&centred, if squared == "Pow" { &two } else { &centred }]);
+        let variance = d.set("ReduceMean", &[&squares], &[("axes", &[2]), ("keepdims", &[1])]);
+        let more = d.node("Add", &[&epsilon, &variance]);
+        let deviation = d.node("Sqrt", &[&more]);
+        [d.node("Div", &[&centred, &deviation]), deviation]
     }
+    for squared in ["Pow", "Mul"] {
+        // The patches, the normalization with scale and shift, the layer behind it.
+        check("with scale and shift", 3, |d| {
+            let x = d.tokens("x");
+            let [y, _] = pieces(d, &x, squared);
+            let (scale, shift) = (d.weights(&[12]), d.weights(&[12]));
+            let y = d.node("Mul", &[&y, &scale]);
+            let y = d.node("Add", &[&y, &shift]);
+            d.dense(&y, 12, 7)
+        });
+        check("without", 3, |d| {
+            let x = d.tokens("x");
+            let [y, _] = pieces(d, &x, squared);
+            let y = d.node("Add", &[&x, &y]);
+            d.dense(&y, 12, 7)
+        });
+    }
+    // Something else takes the deviation: nothing is joined but what has been before.
+    check("whose deviation is used twice", 9, |d| {
+        let x = d.tokens("x");
+        let [y, deviation] = pieces(d, &x, "Pow");
+        d.node("Add", &[&y, &deviation])
+    });
 }

@@ -1,0 +1,161 @@
+//! Small graphs, drawn node by node for tests.
+
+use std::path::Path;
+
+use prost::Message;
+
+use super::GraphNetwork;
+use crate::weights::WeightsError;
+use crate::weights::onnx::proto::{
+    AttributeProto, DimensionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, ShapeProto, TensorProto,
+    TensorTypeProto, TypeProto, ValueInfoProto,
+};
+
+/// Height and width of the images.
+pub const SIZE: usize = 16;
+
+/// A graph as it is drawn.
+#[derive(Default)]
+pub struct Drawing {
+    /// In the order of computation.
+    pub nodes: Vec<NodeProto>,
+    constants: Vec<TensorProto>,
+    /// What comes out beside the result.
+    pub beside: Vec<String>,
+}
+
+impl Drawing {
+    /// A node; its value.
+    pub fn node(&mut self, operator: &str, inputs: &[&str]) -> String {
+        self.set(operator, inputs, &[])
+    }
+
+    /// With settings of whole numbers, of one or several.
+    pub fn set(&mut self, operator: &str, inputs: &[&str], settings: &[(&str, &[i64])]) -> String {
+        let name = format!("v{}", self.nodes.len());
+        let setting = |(name, values): &(&str, &[i64])| match values {
+            [value] if !matches!(*name, "perm" | "pads" | "kernel_shape") => {
+                AttributeProto { name: name.to_string(), i: *value, ..AttributeProto::default() }
+            }
+            values => AttributeProto { name: name.to_string(), ints: values.to_vec(), ..AttributeProto::default() },
+        };
+        self.nodes.push(NodeProto {
+            input: inputs.iter().map(|input| input.to_string()).collect(),
+            output: vec![name.clone()],
+            name: format!("node_{name}"),
+            op_type: operator.to_string(),
+            attribute: settings.iter().map(setting).collect(),
+            ..NodeProto::default()
+        });
+        name
+    }
+
+    /// Stored numbers, row by row.
+    pub fn constant(&mut self, values: Vec<f32>, shape: &[usize]) -> String {
+        let name = format!("c{}", self.constants.len());
+        let dims = shape.iter().map(|&length| length as i64).collect();
+        let tensor =
+            TensorProto { name: name.clone(), dims, data_type: 1, float_data: values, ..TensorProto::default() };
+        self.constants.push(tensor);
+        name
+    }
+
+    /// A stored number.
+    pub fn number(&mut self, value: f32) -> String {
+        self.constant(vec![value], &[])
+    }
+
+    /// Stored whole numbers.
+    pub fn whole(&mut self, values: &[i64]) -> String {
+        let name = format!("c{}", self.constants.len());
+        let dims = vec![values.len() as i64];
+        let int64_data = values.to_vec();
+        let tensor = TensorProto { name: name.clone(), dims, data_type: 7, int64_data, ..TensorProto::default() };
+        self.constants.push(tensor);
+        name
+    }
+
+    /// Numbers between -1 and 1 in no order, so small that sums of them are as large.
+    pub fn weights(&mut self, shape: &[usize]) -> String {
+        let (seed, count) = (self.constants.len(), shape.iter().product::<usize>());
+        let scale = if shape.len() > 1 { (3.0 * shape[0] as f32 / count as f32).sqrt().min(1.0) } else { 1.0 };
+        let number = |n: usize| ((n + 1) * (2 * seed + 7919) % 2003) as f32 / 1001.0 - 1.0;
+        self.constant((0..count).map(|n| scale * number(n)).collect(), shape)
+    }
+
+    /// Of a type that is not read, by ONNX's number.
+    pub fn unread(&mut self, data_type: i32, shape: &[i64]) -> String {
+        let name = format!("c{}", self.constants.len());
+        let (dims, raw_data) = (shape.to_vec(), Some(vec![1; 8].into()));
+        self.constants.push(TensorProto { name: name.clone(), dims, data_type, raw_data, ..TensorProto::default() });
+        name
+    }
+
+    /// In another shape.
+    pub fn reshaped(&mut self, x: &str, shape: &[i64]) -> String {
+        let shape = self.whole(shape);
+        self.node("Reshape", &[x, &shape])
+    }
+
+    /// With its axes in another order.
+    pub fn turned(&mut self, x: &str, order: &[i64]) -> String {
+        self.set("Transpose", &[x], &[("perm", order)])
+    }
+
+    /// A dense layer with its bias.
+    pub fn dense(&mut self, x: &str, inputs: usize, outputs: usize) -> String {
+        let (weights, bias) = (self.weights(&[inputs, outputs]), self.weights(&[outputs]));
+        let y = self.node("MatMul", &[x, &weights]);
+        self.node("Add", &[&bias, &y])
+    }
+
+    /// A convolution with its bias.
+    pub fn conv(&mut self, x: &str, kernel: &[usize; 4], stride: i64, pad: i64, groups: i64) -> String {
+        let (weights, bias) = (self.weights(kernel), self.weights(&kernel[..1]));
+        let settings: &[(&str, &[i64])] = &[
+            ("kernel_shape", &[kernel[2] as i64, kernel[3] as i64]),
+            ("strides", &[stride, stride]),
+            ("pads", &[pad; 4]),
+            ("group", &[groups]),
+        ];
+        self.set("Conv", &[x, &weights, &bias], settings)
+    }
+
+    /// `[images, 16, 12]` of the images' patches.
+    pub fn tokens(&mut self, x: &str) -> String {
+        let y = self.conv(x, &[12, 3, 4, 4], 4, 0, 1);
+        let y = self.reshaped(&y, &[0, 12, -1]);
+        self.turned(&y, &[0, 2, 1])
+    }
+
+    /// A layer normalization over the last axis.
+    pub fn norm(&mut self, x: &str, units: usize) -> String {
+        let (gamma, beta) = (self.weights(&[units]), self.weights(&[units]));
+        self.set("LayerNormalization", &[x, &gamma, &beta], &[("axis", &[-1])])
+    }
+
+    /// The network that gives a value; for any number of images.
+    pub fn saved(self, result: &str, folder: &Path) -> GraphNetwork {
+        self.opened(result, None, folder).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// For so many images, or any number.
+    ///
+    /// # Errors
+    /// As [`GraphNetwork::open`].
+    pub fn opened(self, result: &str, images: Option<i64>, folder: &Path) -> Result<GraphNetwork, WeightsError> {
+        let dim = |value: Option<i64>| DimensionProto { value, name: value.is_none().then(|| "batch".to_string()) };
+        let side = SIZE as i64;
+        let shape = Some(ShapeProto { dim: [images, Some(3), Some(side), Some(side)].map(dim).to_vec() });
+        let tensor = Some(TensorTypeProto { data_type: 1, shape });
+        let input = ValueInfoProto { name: "x".to_string(), value_type: Some(TypeProto { tensor }) };
+        let results = [result.to_string()].into_iter().chain(self.beside);
+        let output = results.map(|name| ValueInfoProto { name, value_type: None }).collect();
+        let graph = GraphProto { node: self.nodes, initializer: self.constants, input: vec![input], output };
+        let opset = OperatorSetIdProto { domain: String::new(), version: 20 };
+        let model = ModelProto { graph: Some(graph), opset_import: vec![opset], ..ModelProto::default() };
+        let path = folder.join("graph.onnx");
+        std::fs::write(&path, model.encode_to_vec()).unwrap();
+        GraphNetwork::open(&path, None)
+    }
+}

@@ -1,0 +1,97 @@
+//! What is refused, and why.
+
+use burn::tensor::Device;
+
+use super::super::drawing::Drawing;
+
+const IMAGES: usize = 3;
+
+#[test]
+fn no_images_at_all_is_any_number() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut drawing = Drawing::default();
+    let y = drawing.conv("x", &[4, 3, 3, 3], 2, 1, 1);
+    let network = drawing.opened(&y, Some(0), folder.path()).unwrap_or_else(|error| panic!("{error}"));
+    assert!(network.summary().starts_with("any number of images"), "{}", network.summary());
+    assert_eq!(network.stages[0].multiply_adds, 8 * 8 * 4 * 27);
+}
+
+/// Why a graph is refused, when it is opened or its weights are loaded.
+fn refusal(draw: impl Fn(&mut Drawing) -> String) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let mut drawing = Drawing::default();
+    let result = draw(&mut drawing);
+    let loaded = drawing.opened(&result, None, folder.path()).and_then(|network| {
+        network.programs(network.stages.len(), std::slice::from_ref(&result), &[IMAGES], &Device::flex()).map(|_| ())
+    });
+    loaded.unwrap_err().to_string()
+}
+
+#[test]
+fn numbers_of_types_that_are_not_read_are_refused() {
+    let said = refusal(|d| {
+        let (scale, zero) = (d.number(0.1), d.unread(4, &[]));
+        let y = d.node("QuantizeLinear", &["x", &scale, &zero]);
+        d.node("DequantizeLinear", &[&y, &scale])
+    });
+    assert!(said.contains("steps of type UINT16, expected INT8 or UINT8"), "{said}");
+    let said = refusal(|d| {
+        let (kernel, scale) = (d.unread(22, &[4, 3, 3, 3]), d.number(0.1));
+        let kernel = d.node("DequantizeLinear", &[&kernel, &scale]);
+        d.node("Conv", &["x", &kernel])
+    });
+    assert!(said.contains("graph.onnx: c0 is of type INT4, expected F64"), "{said}");
+    let said = refusal(|d| {
+        let one = d.unread(17, &[]);
+        let one = d.set("Cast", &[&one], &[("to", &[7])]);
+        d.node("Add", &["x", &one])
+    });
+    assert!(said.contains("c0 is of type FLOAT8"), "{said}");
+}
+
+#[test]
+fn a_bias_of_another_length_is_refused() {
+    for (operator, kernel) in [("Conv", [4, 3, 3, 3]), ("ConvTranspose", [3, 4, 3, 3])] {
+        let said = refusal(|d| {
+            let (kernel, bias) = (d.weights(&kernel), d.weights(&[5]));
+            d.node(operator, &["x", &kernel, &bias])
+        });
+        assert!(said.contains(&format!("{operator} (node \"node_v0\"): a bias of [5] for 4 outputs")), "{said}");
+    }
+}
+
+/// A drawing whose last node is one of ONNX Runtime's, behind the tokens of the image.
+fn runtimes(operator: &str, inputs: &[&str], settings: &[(&str, &[i64])]) -> String {
+    refusal(|d| {
+        let x = d.tokens("x");
+        let inputs: Vec<&str> = inputs.iter().map(|&input| if input == "x" { &x[..] } else { input }).collect();
+        let y = d.set(operator, &inputs, settings);
+        if operator != "Attention" {
+            d.nodes.last_mut().unwrap().domain = "com.microsoft".to_string();
+        }
+        y
+    })
+}
+
+#[test]
+fn of_fused_operators_only_what_is_computed_is_taken() {
+    let heads: &[(&str, &[i64])] = &[("num_heads", &[3])];
+    let said = runtimes("MultiHeadAttention", &["x", "x", "x", "", "mask"], heads);
+    assert!(said.contains("MultiHeadAttention (node \"node_v3\"): input 4 (mask), which this build has not"), "{said}");
+    let said = runtimes("MultiHeadAttention", &["x", "x", "x"], &[("num_heads", &[3]), ("unidirectional", &[1])]);
+    assert!(said.contains("unidirectional is set"), "{said}");
+    let said = runtimes("MultiHeadAttention", &["x"], heads);
+    assert!(said.contains("input 1 is missing"), "{said}");
+    let (queries, keys): (&[i64], &[i64]) = (&[4], &[2]);
+    let said = runtimes("Attention", &["x", "x", "x"], &[("q_num_heads", queries), ("kv_num_heads", keys)]);
+    assert!(said.contains("other numbers of heads"), "{said}");
+    let said = runtimes("NhwcMaxPool", &["x"], &[]);
+    assert!(said.contains("com.microsoft::NhwcMaxPool"), "{said}");
+    // A mask of truth values, which a sum would take for numbers.
+    let said = refusal(|d| {
+        let (x, mask) = (d.tokens("x"), d.whole(&[1; 16]));
+        let mask = d.set("Cast", &[&mask], &[("to", &[9])]);
+        d.set("Attention", &[&x, &x, &x, &mask], &[("q_num_heads", &[3]), ("kv_num_heads", &[3])])
+    });
+    assert!(said.contains("whole numbers, expected floating-point ones"), "{said}");
+}
