@@ -299,10 +299,8 @@ impl GraphNetwork {
         let images = self.images.unwrap_or(TRIAL_IMAGES);
         let joining = self.joining(wanted, true);
         let compiled = self.compiled(images, &joining)?;
-        let each = |inside: Inside| Inside {
-            alive: inside.alive.div_ceil(images),
-            largest: inside.largest.div_ceil(images),
-        };
+        let each =
+            |inside: Inside| Inside { alive: inside.alive.div_ceil(images), largest: inside.largest.div_ceil(images) };
         Ok(self.layouts(&compiled, wanted).map(|layout| each(layout.most())).collect())
     }
 }

@@ -34,7 +34,7 @@ impl Drawing {
     pub fn set(&mut self, operator: &str, inputs: &[&str], settings: &[(&str, &[i64])]) -> String {
         let name = format!("v{}", self.nodes.len());
         let setting = |(name, values): &(&str, &[i64])| match values {
-            [value] if !matches!(*name, "perm" | "pads" | "kernel_shape") => {
+            [value] if !matches!(*name, "axes" | "perm" | "pads" | "kernel_shape") => {
                 AttributeProto { name: name.to_string(), i: *value, ..AttributeProto::default() }
             }
             values => AttributeProto { name: name.to_string(), ints: values.to_vec(), ..AttributeProto::default() },

@@ -122,9 +122,7 @@ pub fn layer_normalization(node: &Node) -> Result<Lowered, Refusal> {
 pub fn in_pieces(node: &Node, epsilon: f64) -> Result<Lowered, Refusal> {
     let units = node.shape(0)?.last().copied().unwrap_or(1);
     let then = node.then.clone();
-    normalized(node, units, epsilon, 0, move || {
-        affine::folded(TensorData::ones::<f32, _>([units]), units, None, &then)
-    })
+    normalized(node, units, epsilon, 0, move || affine::folded(TensorData::ones::<f32, _>([units]), units, None, &then))
 }
 
 /// Rows of so many units, with what `parameters` gives as scale and shift, then an activation.
