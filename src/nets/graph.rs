@@ -6,6 +6,7 @@
 
 mod affine;
 mod attention;
+mod bounds;
 mod compile;
 mod convolutions;
 mod elementwise;
@@ -44,6 +45,7 @@ use super::stage::Stage;
 use super::tokens::Token;
 use crate::weights::WeightsError;
 use crate::weights::onnx::model::Model;
+use bounds::LARGEST_SIDE;
 use compile::{Compiled, Joining, Operand, compile};
 use lowering::Loader;
 use modules::fits;
@@ -95,6 +97,9 @@ impl GraphNetwork {
         let (images, channels_last, size) = image(lengths, size).map_err(refused)?;
         let trial = images.unwrap_or(TRIAL_IMAGES);
         let compiled = compile(&wiring, &input_shape(trial, channels_last, size), None)?;
+        if let Some(&value) = wiring.results.iter().find(|&&value| compiled.known[value].is_none()) {
+            return Err(refused(format!("gives {:?}, which no node computes", wiring.names[value])));
+        }
         Ok(Self::of(wiring.clone(), &compiled, trial, (images, channels_last, size)))
     }
 
@@ -336,6 +341,11 @@ fn image(lengths: Option<Vec<Option<usize>>>, size: Option<usize>) -> Result<(Op
         [Some(height), Some(width)] if height != width => return Err(takes(&format!("{height} x {width} pixels"))),
         [height, width] => height.or(width),
     };
+    if images == Some(0) || said.or(size).is_some_and(|size| !(1..=LARGEST_SIDE).contains(&size)) {
+        let size = said.or(size).unwrap_or(0);
+        let count = images.map_or("any number of".to_string(), |images| images.to_string());
+        return Err(takes(&format!("{count} images of {size} x {size} pixels (1 to {LARGEST_SIDE})")));
+    }
     match (said, size) {
         (Some(said), Some(size)) if said != size => {
             Err(format!("takes images of {said} x {said} pixels, and network.input.size is {size}; remove it"))

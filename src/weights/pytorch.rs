@@ -100,7 +100,8 @@ fn check_pickles(path: &Path) -> Result<(), WeightsError> {
     if stream.fill_buf().map_err(FileError::at(path))?.starts_with(archive::MAGIC) {
         let mut archive = archive::open(path).map_err(|source| unreadable(path, source))?;
         for name in archive::members(path).iter().flatten().filter(|name| is_pickle(name)) {
-            bytes += archive.by_name(name).map_err(|source| unreadable(path, source))?.size();
+            let member = archive.by_name(name).map_err(|source| unreadable(path, source))?;
+            bytes = u64::saturating_add(bytes, member.size());
         }
     } else {
         for _ in 0..LEGACY_PICKLES {

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use super::attention;
+use super::bounds::{self, DEEPEST, MOST_MADE, MOST_VALUES, units};
 use super::fusion::{self, Open};
 use super::layouts;
 use super::lowering::{Lowered, Node, Prepare, Refusal, Then};
@@ -31,6 +32,8 @@ pub struct Compiled<'a> {
     open: HashMap<usize, Open>,
     /// Where the values that only steps know are computed.
     made: HashMap<usize, usize>,
+    /// How many whole numbers the nodes made.
+    counted: usize,
 }
 
 /// A value that is another one moved.
@@ -88,10 +91,19 @@ pub fn compile<'a>(
     joining: Option<&'a Joining>,
 ) -> Result<Compiled<'a>, WeightsError> {
     let model = &wiring.model;
+    let beyond = |refusal: Refusal| WeightsError::Graph { path: model.path.clone(), problem: refusal.to_string() };
+    units(image, MOST_VALUES).map_err(beyond)?;
     let mut known: Vec<Option<Known>> = vec![None; wiring.names.len()];
     known[wiring.image] = Some(Known::Computed(image.to_vec()));
     for (at, constant) in model.constants.iter().enumerate() {
-        let small = constant.shape.iter().product::<usize>() <= SMALL;
+        if let Err(name) = constant.is_read() {
+            if wiring.takers[wiring.constants[at]].is_empty() {
+                continue;
+            }
+            let problem = format!("{} is of type {name}, expected floating-point or whole numbers", constant.name);
+            return Err(WeightsError::Graph { path: model.path.clone(), problem });
+        }
+        let small = units(&constant.shape, MOST_VALUES).map_err(beyond)? <= SMALL;
         let whole = if constant.is_float().is_err() && small { constant.integers()? } else { None };
         known[wiring.constants[at]] = Some(match whole {
             Some(values) => Known::whole(Whole { shape: constant.shape.clone(), values }),
@@ -99,7 +111,7 @@ pub fn compile<'a>(
         });
     }
     let (views, open, made) = (HashMap::new(), HashMap::new(), HashMap::new());
-    let mut compiled = Compiled { wiring, joining, known, steps: Vec::new(), views, open, made };
+    let mut compiled = Compiled { wiring, joining, known, steps: Vec::new(), views, open, made, counted: 0 };
     for at in 0..wiring.nodes() {
         let held = wiring.outputs[at].first().is_some_and(|&value| compiled.known[value].is_some());
         if held && wiring.operator(at) == "Constant" {
@@ -129,6 +141,10 @@ impl<'a> Compiled<'a> {
     }
 
     fn node(&mut self, at: usize) -> Result<(), Refusal> {
+        if self.wiring.model.nodes[at].output.first().is_none_or(String::is_empty) {
+            return Err("computes nothing".into());
+        }
+        bounds::settings(self.wiring.model.nodes[at].whole_settings())?;
         let mut inputs = Vec::new();
         for input in &self.wiring.inputs[at] {
             inputs.push(match input {
@@ -166,6 +182,7 @@ impl<'a> Compiled<'a> {
         match lowered {
             Lowered::Known(known) => {
                 for (&output, known) in outputs.iter().zip(known) {
+                    self.count(units(known.shape(), MOST_VALUES)?)?;
                     self.known[output] = Some(known);
                 }
             }
@@ -175,6 +192,7 @@ impl<'a> Compiled<'a> {
                 for (&output, moves) in outputs.iter().zip(&all) {
                     let own = moves.iter().try_fold(Places::plain(&shape), |places, by| places.moved(by));
                     let shape = own.ok_or("moves that do not fit")?.shape;
+                    units(&shape, MOST_VALUES)?;
                     if self.joining.is_some() && laid.inputs[0].as_ref().is_some_and(Known::is_computed) {
                         let mut view = self.view(value, at);
                         if let Some(places) = moves.iter().try_fold(view.places, |places, by| places.moved(by)) {
@@ -210,6 +228,7 @@ impl<'a> Compiled<'a> {
                 Some(Known::Computed(_)) => Operand::Value(laid.values[at].expect("an input")),
                 Some(Known::Constant(constant)) => Operand::Constant(constant.clone()),
                 Some(Known::Whole(whole)) => {
+                    self.count(whole.values.len())?;
                     let values = whole.values.iter().map(|&value| value as f32).collect();
                     Operand::Constant(Rc::new(Constant::given(values, &whole.shape)))
                 }
@@ -224,15 +243,35 @@ impl<'a> Compiled<'a> {
             })
             .collect();
         for (n, (&output, shape)) in outputs.iter().zip(&shapes).enumerate() {
+            let values = units(shape, MOST_VALUES)?;
             self.known[output] = Some(match &constants {
-                Some(all) => Known::Constant(Rc::new(Constant::computed(shape, prepare.clone(), n, all.clone()))),
+                None if values == 0 => return Err(format!("a value of the shape {shape:?}").into()),
                 None => Known::Computed(shape.clone()),
+                Some(_) if values == 0 => Known::Constant(Rc::new(Constant::given(Vec::new(), shape))),
+                Some(all) => {
+                    let given = all.iter().map(|constant| constant.shape.iter().product::<usize>());
+                    units(shape, MOST_MADE.max(given.sum()))?;
+                    let constant = Constant::computed(shape, prepare.clone(), n, all.clone());
+                    if constant.is_beyond(DEEPEST) {
+                        return Err(format!("a constant computed of more than {DEEPEST} others").into());
+                    }
+                    Known::Constant(Rc::new(constant))
+                }
             });
         }
         if constants.is_none() {
             self.steps.push(Step { at, outputs: outputs.to_vec(), operands, prepare, multiply_adds, weights });
         }
         Ok(())
+    }
+
+    /// Counts whole numbers that a node made.
+    fn count(&mut self, more: usize) -> Result<(), Refusal> {
+        self.counted += more;
+        match self.counted <= 4 * MOST_MADE {
+            true => Ok(()),
+            false => Err(format!("more than {} whole numbers that no image changes", 4 * MOST_MADE).into()),
+        }
     }
 
     /// Adds a step of one output: `output` itself, or the root in which its values lie at `places`.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use burn::tensor::{Tensor, TensorData};
 
 use super::affine;
+use super::bounds::{MOST_MADE, MOST_VALUES, units};
 use super::lowering::{Loader, Lowered, Node, Refusal, Run, weights};
 use super::value::{Array, Constant, Known};
 use crate::kernels::pooling::{Border, average_windows, global_mean, max_pool};
@@ -15,7 +16,9 @@ use crate::weights::WeightsError;
 /// A map `[images, channels, height, width]`.
 pub fn map(node: &Node) -> Result<[usize; 4], Refusal> {
     let shape = node.shape(0)?;
-    shape.try_into().map_err(|_| format!("{shape:?}, expected [images, channels, height, width]").into())
+    let unfit = || format!("{shape:?}, expected [images, channels, height, width]");
+    let map: [usize; 4] = shape.try_into().map_err(|_| unfit())?;
+    if map.contains(&0) { Err(unfit().into()) } else { Ok(map) }
 }
 
 /// How the window of `size` moves over a map of `input`, and whether it reaches further beyond the end than the padding.
@@ -79,11 +82,12 @@ pub fn conv(node: &Node) -> Result<Lowered, Refusal> {
     let bias = node.bias(outputs)?;
     let [height, width] = window.output([height, width]);
     let shape = [images, outputs, height, width];
+    let per_place = kernel.shape.iter().product::<usize>();
     let then = node.then.clone();
     let (at, summed, activation) = (node.at, then.summed, then.activation.unwrap_or(Activation::Identity));
     let takes: &[usize] = if summed { &[0, node.inputs.len() - 1] } else { &[0] };
-    let multiply_adds = kernel.shape.iter().product::<usize>() * images * height * width;
-    let all = kernel.shape.iter().product::<usize>() + outputs;
+    let multiply_adds = per_place.saturating_mul(units(&[images, height, width], MOST_VALUES)?);
+    let all = per_place + outputs;
     Lowered::weighted(shape.to_vec(), takes, multiply_adds, all, move |loader: &Loader| {
         let load = || {
             let (kernel, bias) = affine::folded(weights(&kernel)?, outputs, bias.as_deref(), &then)?;
@@ -236,6 +240,9 @@ pub fn resize(node: &Node) -> Result<Lowered, Refusal> {
         }
     } else {
         for (&axis, scale) in axes.iter().zip(node.constant(at_scales)?.values()?) {
+            if !scale.is_finite() || scale <= 0.0 {
+                return Err(format!("a scale of {scale}").into());
+            }
             scales[axis] = f64::from(scale);
             shape[axis] = (own[axis] as f64 * scales[axis]).floor() as usize;
         }
@@ -244,9 +251,13 @@ pub fn resize(node: &Node) -> Result<Lowered, Refusal> {
         return Err("keep_aspect_ratio_policy or exclude_outside".into());
     }
     let rule = Rule::of(node)?;
+    if own.contains(&0) || shape.contains(&0) {
+        return Err(format!("{own:?} as {shape:?}").into());
+    }
     let mut matrices = Vec::new();
     for axis in 0..own.len() {
         if own[axis] != shape[axis] || scales[axis] != 1.0 {
+            units(&[own[axis], shape[axis]], MOST_MADE)?;
             matrices.push((axis, rule.matrix(own[axis], shape[axis], scales[axis])));
         }
     }

@@ -2,6 +2,7 @@
 
 use burn::tensor::{Tensor, activation};
 
+use super::bounds::{MOST_MADE, units};
 use super::lowering::{Lowered, Node, Refusal};
 use super::ranks::{MOST_AXES, broadcast, lengths, merged, of_rank};
 use super::value::{Array, Known, Whole};
@@ -100,11 +101,11 @@ pub fn reciprocal(node: &Node) -> Result<Lowered, Refusal> {
 }
 
 pub fn neg(node: &Node) -> Result<Lowered, Refusal> {
-    every_number(node, |x| -x, |x| x.neg())
+    every_number(node, i64::wrapping_neg, |x| x.neg())
 }
 
 pub fn abs(node: &Node) -> Result<Lowered, Refusal> {
-    every_number(node, i64::abs, |x| x.abs())
+    every_number(node, i64::wrapping_abs, |x| x.abs())
 }
 
 pub fn not(node: &Node) -> Result<Lowered, Refusal> {
@@ -208,7 +209,7 @@ impl Pair {
 fn pairs(node: &Node, pair: Pair) -> Result<Lowered, Refusal> {
     let count = node.inputs.len();
     let shapes = (0..count).map(|at| node.shape(at)).collect::<Result<Vec<_>, _>>()?;
-    let mut shape = shapes[0].to_vec();
+    let mut shape = shapes.first().ok_or("nothing goes in")?.to_vec();
     for other in &shapes[1..] {
         if merged([&shape, other])[0].len() > MOST_AXES {
             return Err(format!("shapes {shape:?} and {other:?} of more than {MOST_AXES} axes").into());
@@ -234,6 +235,7 @@ fn pairs(node: &Node, pair: Pair) -> Result<Lowered, Refusal> {
 
 fn whole_pairs(a: &Whole, b: &Whole, pair: Pair) -> Result<Whole, Refusal> {
     let shape = broadcast(&a.shape, &b.shape)?;
+    units(&shape, MOST_MADE)?;
     let [of_a, of_b] = [a, b].map(|whole| spread(&whole.shape, &shape));
     let pairs = of_a.into_iter().zip(of_b);
     let values = pairs.map(|(n, m)| pair.whole(a.values[n], b.values[m])).collect::<Option<Vec<_>>>();
@@ -345,6 +347,7 @@ pub fn choose(node: &Node) -> Result<Lowered, Refusal> {
     if let (Known::Whole(condition), Known::Whole(yes), Known::Whole(no)) =
         (node.input(0)?, node.input(1)?, node.input(2)?)
     {
+        units(&shape, MOST_MADE)?;
         let [condition_at, yes_at, no_at] = [condition, yes, no].map(|whole| spread(&whole.shape, &shape));
         let pick = |n: usize| match condition.values[condition_at[n]] {
             0 => no.values[no_at[n]],

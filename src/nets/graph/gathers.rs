@@ -2,6 +2,7 @@
 
 use burn::tensor::{Int, Tensor, TensorData};
 
+use super::bounds::{MOST_MADE, MOST_VALUES, units};
 use super::lowering::{Lowered, Node, Refusal, axis};
 use super::moves::strides;
 use super::ranks::{MOST_AXES, lengths, of_rank};
@@ -24,6 +25,7 @@ pub fn concat(node: &Node) -> Result<Lowered, Refusal> {
     }
     let outer: usize = shape[..at].iter().product();
     if (0..count).all(|n| matches!(node.inputs[n], Some(Known::Whole(_)))) {
+        units(&shape, MOST_MADE)?;
         let parts = (0..count).map(|n| node.whole(n)).collect::<Result<Vec<_>, _>>()?;
         let row = |part: &Whole| part.values.len() / outer.max(1);
         let values = (0..outer).flat_map(|n| {
@@ -85,6 +87,7 @@ pub fn gather_nd(node: &Node) -> Result<Lowered, Refusal> {
     let (depth, before) = (indices.shape[indices.shape.len() - 1], &indices.shape[..indices.shape.len() - 1]);
     let shape: Vec<usize> = [before, &own[depth..]].concat();
     if let Known::Whole(whole) = node.input(0)? {
+        units(&shape, MOST_MADE)?;
         let values = places.iter().flat_map(|&place| &whole.values[place as usize * row..][..row]).copied().collect();
         return Lowered::known(Known::whole(Whole { shape, values }));
     }
@@ -98,6 +101,7 @@ pub fn scatter_nd(node: &Node) -> Result<Lowered, Refusal> {
     if !matches!(node.text("reduction"), "" | "none") {
         return Err("a reduction, expected none".into());
     }
+    units(&[places.len(), row], MOST_VALUES)?;
     if node.input(2)?.units() != places.len() * row {
         return Err(format!("{} updates, expected {}", node.input(2)?.units(), places.len() * row).into());
     }
@@ -129,7 +133,9 @@ pub fn tile(node: &Node) -> Result<Lowered, Refusal> {
         return Err(format!("{own:?} repeated {times:?} times").into());
     }
     let shape: Vec<usize> = own.iter().zip(&times).map(|(length, times)| length * times).collect();
+    units(&shape, MOST_VALUES)?;
     if let Known::Whole(whole) = node.input(0)? {
+        units(&shape, MOST_MADE)?;
         let steps = strides(&own);
         let place = |index: &[usize]| index.iter().enumerate().map(|(axis, &n)| n % own[axis] * steps[axis]).sum();
         return Lowered::known(Known::whole(super::moves::picked(whole, &shape, place)));
@@ -165,11 +171,16 @@ pub fn pad(node: &Node) -> Result<Lowered, Refusal> {
         let (Ok(before), Ok(after)) = (before.try_into(), after.try_into()) else {
             return Err(format!("pads {pads:?} below 0").into());
         };
+        units(&[before, after].map(|pad: usize| pad.max(1)), MOST_VALUES)?;
+        if sides[at] != (0, 0) {
+            return Err(format!("axis {at} twice").into());
+        }
         sides[at] = (before, after);
         shape[at] += before + after;
     }
+    units(&shape, MOST_VALUES)?;
     if let Known::Whole(whole) = node.input(0)? {
-        let mut values = vec![value as i64; shape.iter().product()];
+        let mut values = vec![value as i64; units(&shape, MOST_MADE)?];
         let steps = strides(&shape);
         let first: usize = sides.iter().zip(&steps).map(|((before, _), step)| before * step).sum();
         for (from, &value) in whole.values.iter().enumerate() {

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -84,6 +85,15 @@ pub enum Refusal {
     Because(String),
     /// The file cannot be read.
     Weights(WeightsError),
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Because(reason) => f.write_str(reason),
+            Self::Weights(error) => error.fmt(f),
+        }
+    }
 }
 
 impl From<WeightsError> for Refusal {

@@ -5,6 +5,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::wiring::Wiring;
 use crate::weights::onnx::torch_scope;
 
+/// Modules in one another, at most; what is in more has no module.
+const DEEPEST_PATH: usize = 32;
+
 /// A module of the program, by its path: `blocks.5.mlp`.
 pub struct Module {
     /// Its path.
@@ -40,7 +43,7 @@ pub fn modules(wiring: &Wiring, is_layer: impl Fn(usize) -> bool, has_weights: i
     let paths: Vec<Option<String>> = (0..wiring.nodes()).map(|node| path(wiring, node)).collect();
     let mut nodes: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (node, path) in paths.iter().enumerate() {
-        let Some(path) = path else { continue };
+        let Some(path) = path.as_ref().filter(|path| path.matches('.').count() <= DEEPEST_PATH) else { continue };
         let ends = path.match_indices('.').map(|(at, _)| at).chain([path.len()]);
         ends.for_each(|end| nodes.entry(&path[..end]).or_default().push(node));
     }
@@ -72,10 +75,11 @@ pub fn modules(wiring: &Wiring, is_layer: impl Fn(usize) -> bool, has_weights: i
     let are_lists: HashSet<&str> =
         lists.iter().filter(|(_, parents)| parents.values().any(follow)).map(|(pattern, _)| pattern.as_str()).collect();
     let is_list = |pattern: &str| are_lists.contains(pattern);
-    let members: Vec<&str> =
+    let members: HashSet<&str> =
         members.into_iter().filter(|path| is_list(&list(path).expect("a member of a list").1)).collect();
-    let holds = |outer: &str, inner: &str| inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('.'));
-    let is_block = |path: &str| members.contains(&path) && !members.iter().any(|inner| holds(path, inner));
+    let holding: HashSet<&str> =
+        members.iter().flat_map(|path| path.match_indices('.').map(|(at, _)| &path[..at])).collect();
+    let is_block = |path: &str| members.contains(path) && !holding.contains(path);
     let mut modules: Vec<Module> = outputs
         .iter()
         .map(|(path, &output)| Module { path: path.to_string(), output, is_block: is_block(path) })

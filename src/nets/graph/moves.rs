@@ -1,5 +1,6 @@
 //! What moves values and changes none.
 
+use super::bounds::{MOST_MADE, MOST_VALUES, units};
 use super::gathers::{around, selected};
 use super::lowering::{Lowered, Node, Refusal, axis};
 use super::places::Move;
@@ -9,7 +10,7 @@ use super::value::{Known, Whole};
 /// The same values in another shape.
 fn reshaped(node: &Node, shape: Vec<usize>) -> Result<Lowered, Refusal> {
     let known = node.input(0)?;
-    if shape.iter().product::<usize>() != known.units() {
+    if units(&shape, MOST_VALUES)? != known.units() {
         return Err(format!("{:?} in the shape {shape:?}", known.shape()).into());
     }
     if let Known::Whole(whole) = known {
@@ -30,7 +31,7 @@ pub fn reshape(node: &Node) -> Result<Lowered, Refusal> {
         });
     }
     if let Some(rest) = target.iter().position(|&length| length == -1) {
-        let others: usize = shape.iter().product();
+        let others = units(&shape, MOST_VALUES)?;
         shape[rest] =
             own.iter().product::<usize>().checked_div(others).ok_or_else(|| format!("{own:?} as {target:?}"))?;
     }
@@ -70,10 +71,10 @@ pub fn unsqueeze(node: &Node) -> Result<Lowered, Refusal> {
 
 /// Values in their order as an index counts them: of every place of `shape`, `at` of its index.
 pub fn picked(known: &Whole, shape: &[usize], at: impl Fn(&[usize]) -> usize) -> Whole {
-    let units: usize = shape.iter().product();
+    let count: usize = shape.iter().product();
     let mut index = vec![0; shape.len()];
-    let mut values = Vec::with_capacity(units);
-    for _ in 0..units {
+    let mut values = Vec::with_capacity(count);
+    for _ in 0..count {
         values.push(known.values[at(&index)]);
         for axis in (0..shape.len()).rev() {
             index[axis] += 1;
@@ -222,7 +223,7 @@ pub fn gather(node: &Node) -> Result<Lowered, Refusal> {
     let shape: Vec<usize> = [&own[..at], &indices.shape, &own[at + 1..]].concat();
     let [outer, along, inner] = around(&own, at);
     if let Known::Whole(whole) = node.input(0)? {
-        let mut values = Vec::with_capacity(outer * places.len() * inner);
+        let mut values = Vec::with_capacity(units(&shape, MOST_MADE)?);
         for n in 0..outer {
             for &place in &places {
                 let first = (n * along + place as usize) * inner;
@@ -243,6 +244,7 @@ pub fn expand(node: &Node) -> Result<Lowered, Refusal> {
     let own = node.shape(0)?.to_vec();
     let shape = super::ranks::broadcast(&own, &shapes::lengths(&node.whole(1)?.values)?)?;
     if let Known::Whole(whole) = node.input(0)? {
+        units(&shape, MOST_MADE)?;
         let (steps, more) = (strides(&own), shape.len() - own.len());
         let place = |index: &[usize]| {
             let along = |axis: usize| if own[axis] == 1 { 0 } else { index[axis + more] * steps[axis] };

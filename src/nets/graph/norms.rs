@@ -14,7 +14,7 @@ use crate::weights::WeightsError;
 /// Reduces the middle of `[outer, along, inner]`.
 type Reduction = fn(Tensor<3>) -> Tensor<3>;
 
-fn reduce(node: &Node, reduction: Reduction, whole: fn(&[i64]) -> i64) -> Result<Lowered, Refusal> {
+fn reduce(node: &Node, reduction: Reduction, whole: fn(&[i64]) -> Option<i64>) -> Result<Lowered, Refusal> {
     let own = node.shape(0)?.to_vec();
     let axes = node.ints("axes", 1)?.filter(|axes| !axes.is_empty());
     let mut axes: Vec<usize> = match axes {
@@ -34,7 +34,8 @@ fn reduce(node: &Node, reduction: Reduction, whole: fn(&[i64]) -> i64) -> Result
         if !kept.is_empty() {
             return Err("whole numbers along some axes".into());
         }
-        return Lowered::known(Known::whole(Whole { shape, values: vec![whole(&known.values)] }));
+        let value = whole(&known.values).ok_or("whole numbers that overflow, or none")?;
+        return Lowered::known(Known::whole(Whole { shape, values: vec![value] }));
     }
     let to = shape.clone();
     let together = axes.windows(2).all(|pair| pair[1] == pair[0] + 1);
@@ -53,31 +54,39 @@ fn reduce(node: &Node, reduction: Reduction, whole: fn(&[i64]) -> i64) -> Result
     })
 }
 
+fn total(values: &[i64]) -> Option<i64> {
+    values.iter().try_fold(0i64, |sum, &value| sum.checked_add(value))
+}
+
 pub fn mean(node: &Node) -> Result<Lowered, Refusal> {
-    reduce(node, |x| x.mean_dim(1), |values| values.iter().sum::<i64>() / values.len().max(1) as i64)
+    reduce(node, |x| x.mean_dim(1), |values| total(values)?.checked_div(values.len() as i64))
 }
 
 pub fn sum(node: &Node) -> Result<Lowered, Refusal> {
-    reduce(node, |x| x.sum_dim(1), |values| values.iter().sum())
+    reduce(node, |x| x.sum_dim(1), total)
 }
 
 pub fn product(node: &Node) -> Result<Lowered, Refusal> {
     if let Known::Whole(_) = node.input(0)? {
-        return reduce(node, |x| x, |values| values.iter().product());
+        return reduce(
+            node,
+            |x| x,
+            |values| values.iter().try_fold(1i64, |product, &value| product.checked_mul(value)),
+        );
     }
     Err("floating-point numbers, expected the whole ones of a shape".into())
 }
 
 pub fn maximum(node: &Node) -> Result<Lowered, Refusal> {
-    reduce(node, |x| x.max_dim(1), |values| values.iter().copied().max().unwrap_or(i64::MIN))
+    reduce(node, |x| x.max_dim(1), |values| values.iter().copied().max())
 }
 
 pub fn minimum(node: &Node) -> Result<Lowered, Refusal> {
-    reduce(node, |x| x.min_dim(1), |values| values.iter().copied().min().unwrap_or(i64::MAX))
+    reduce(node, |x| x.min_dim(1), |values| values.iter().copied().min())
 }
 
 pub fn l2(node: &Node) -> Result<Lowered, Refusal> {
-    reduce(node, |x| (x.clone() * x).sum_dim(1).sqrt(), |values| values[0])
+    reduce(node, |x| (x.clone() * x).sum_dim(1).sqrt(), |_| None)
 }
 
 pub fn softmax(node: &Node) -> Result<Lowered, Refusal> {

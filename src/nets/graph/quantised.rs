@@ -47,6 +47,9 @@ pub fn quantize(node: &Node) -> Result<Lowered, Refusal> {
         return Err("a scale for every channel of an activation".into());
     }
     let scale = node.number(1)?;
+    if !(scale.is_finite() && scale > 0.0) {
+        return Err(format!("a scale of {scale}").into());
+    }
     let (low, high) = match node.stored_type(2) {
         Some("INT8") => (-128.0, 127.0),
         Some("UINT8") | None => (0.0, 255.0),

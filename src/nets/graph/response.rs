@@ -10,7 +10,9 @@ pub fn local_response(node: &Node) -> Result<Lowered, Refusal> {
     let own = node.shape(0)?.to_vec();
     let [images, channels, ref rest @ ..] = own[..] else { return Err(format!("a value of shape {own:?}").into()) };
     let places: usize = rest.iter().product();
-    let size = usize::try_from(node.int("size", 0)).ok().filter(|&size| size > 0).ok_or("size below 1")?;
+    let fits = |&size: &usize| (1..=2 * channels + 1).contains(&size);
+    let size = usize::try_from(node.int("size", 0)).ok().filter(fits);
+    let size = size.ok_or_else(|| format!("size = {} over {channels} channels", node.int("size", 0)))?;
     let [alpha, beta] = [("alpha", 1e-4), ("beta", 0.75)].map(|(setting, default)| node.float(setting, default));
     let (bias, before) = (node.float("bias", 1.0), (size - 1) / 2);
     Lowered::run(own.clone(), &[0], move |mut inputs| {

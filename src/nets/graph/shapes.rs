@@ -2,13 +2,11 @@
 
 use std::rc::Rc;
 
+use super::bounds::{MOST_MADE, MOST_VALUES, units};
 use super::elementwise::every;
 use super::lowering::{Lowered, Node, Refusal};
 use super::places::Move;
 use super::value::{Constant, Known, Whole};
-
-/// Largest list that a graph may count out.
-const LONGEST_RANGE: i64 = 1 << 24;
 
 pub fn shape(node: &Node) -> Result<Lowered, Refusal> {
     let lengths: Vec<i64> = node.shape(0)?.iter().map(|&length| length as i64).collect();
@@ -28,7 +26,8 @@ pub fn identity(node: &Node) -> Result<Lowered, Refusal> {
             let mut outputs = vec![known.clone()];
             if node.proto.output.len() > 1 {
                 // The mask of a dropout, which is at rest.
-                let mask = Whole { shape: known.shape().to_vec(), values: vec![1; known.units()] };
+                let values = vec![1; units(known.shape(), MOST_MADE)?];
+                let mask = Whole { shape: known.shape().to_vec(), values };
                 outputs.push(Known::whole(mask));
             }
             Ok(Lowered::Known(outputs))
@@ -54,7 +53,7 @@ pub fn constant(node: &Node) -> Result<Lowered, Refusal> {
 
 pub fn constant_of_shape(node: &Node) -> Result<Lowered, Refusal> {
     let shape = lengths(&node.whole(0)?.values)?;
-    let units = shape.iter().product();
+    let units = units(&shape, MOST_MADE)?;
     let Some(value) = node.proto.tensor("value") else {
         return Lowered::known(Known::Constant(Rc::new(Constant::given(vec![0.0; units], &shape))));
     };
@@ -82,20 +81,16 @@ pub fn constant_of_shape(node: &Node) -> Result<Lowered, Refusal> {
 pub fn lengths(values: &[i64]) -> Result<Vec<usize>, Refusal> {
     let lengths: Option<Vec<usize>> = values.iter().map(|&value| value.try_into().ok()).collect();
     let lengths = lengths.ok_or_else(|| format!("the shape {values:?}"))?;
-    match lengths.iter().try_fold(1usize, |units, &length| units.checked_mul(length)) {
-        Some(units) if units <= MOST_VALUES => Ok(lengths),
-        _ => Err(format!("the shape {values:?} of too many values").into()),
-    }
+    // Of those without a value none is so long that it cannot be multiplied either.
+    units(&lengths.iter().map(|&length| length.max(1)).collect::<Vec<_>>(), MOST_VALUES)?;
+    Ok(lengths)
 }
-
-/// More than any activation of a batch: a damaged file's shape.
-const MOST_VALUES: usize = 1 << 34;
 
 pub fn range(node: &Node) -> Result<Lowered, Refusal> {
     let (Known::Whole(_), Known::Whole(_), Known::Whole(_)) = (node.input(0)?, node.input(1)?, node.input(2)?) else {
         let [start, end, step] = [node.number(0)?, node.number(1)?, node.number(2)?];
         let count = ((end - start) / step).ceil().max(0.0);
-        if count.is_nan() || count > LONGEST_RANGE as f64 {
+        if count.is_nan() || count > MOST_MADE as f64 {
             return Err("a range without end".into());
         }
         let values: Vec<f32> = (0..count as usize).map(|n| (start + n as f64 * step) as f32).collect();
@@ -106,7 +101,8 @@ pub fn range(node: &Node) -> Result<Lowered, Refusal> {
         Ok(*node.whole(at)?.values.first().ok_or_else(|| format!("input {at} is empty"))?)
     };
     let (start, end, step) = (number(0)?, number(1)?, number(2)?);
-    if step == 0 || ((end - start) / step) > LONGEST_RANGE {
+    let count = end.checked_sub(start).and_then(|span| span.checked_div(step));
+    if count.is_none_or(|count| count > MOST_MADE as i64) {
         return Err(format!("a range from {start} to {end} by {step}").into());
     }
     let rising = (start..end.max(start)).step_by(step.unsigned_abs() as usize);
@@ -143,6 +139,7 @@ fn cast_to(node: &Node, to: i64) -> Result<Lowered, Refusal> {
         }
         known @ Known::Whole(_) => Lowered::known(known.clone()),
         Known::Constant(constant) if !to_float => {
+            units(&constant.shape, MOST_MADE)?;
             let values = constant.values()?;
             let cast = |value: &f32| if to == BOOL { i64::from(*value != 0.0) } else { value.trunc() as i64 };
             let values = values.iter().map(cast).collect();

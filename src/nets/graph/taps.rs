@@ -142,24 +142,25 @@ pub fn layers(
     let has_blocks = modules.iter().any(|module| module.is_block);
     let at_top = modules.iter().filter(|module| !module.path.contains('.')).count() >= FEWEST_AT_TOP;
     let mut found: Vec<(usize, String, bool)> = Vec::new();
+    let results: HashSet<usize> = wiring.results.iter().copied().collect();
+    let mut taken: HashSet<usize> = HashSet::new();
     for module in modules.iter() {
         let asked = match (has_blocks, at_top) {
             (true, _) => module.is_block,
             (false, true) => !module.path.contains('.'),
             (false, false) => unnamed.contains(&module.output),
         };
-        let asked = asked || wiring.results.contains(&module.output);
-        let twice = found.iter().any(|(value, _, all)| *value == module.output && *all);
-        found.push((module.output, module.path.clone(), asked && !twice));
+        let asked = asked || results.contains(&module.output);
+        found.push((module.output, module.path.clone(), asked && taken.insert(module.output)));
     }
     let any = has_blocks || at_top;
+    let paths: HashSet<&str> = modules.iter().map(|module| module.path.as_str()).collect();
     for (value, name) in wiring.names.iter().enumerate() {
-        let result = wiring.results.contains(&value);
-        if value == wiring.image || shape(value).is_none() || found.iter().any(|(_, known, _)| known == name) {
+        if value == wiring.image || shape(value).is_none() || paths.contains(name.as_str()) {
             continue;
         }
-        let twice = found.iter().any(|(other, _, all)| *other == value && *all);
-        found.push((value, name.clone(), !twice && (result || !any && unnamed.contains(&value))));
+        let asked = results.contains(&value) || !any && unnamed.contains(&value);
+        found.push((value, name.clone(), asked && taken.insert(value)));
     }
     let at = |value: usize| wiring.maker[value].unwrap_or(0);
     found.sort_by_key(|&(value, ..)| at(value));

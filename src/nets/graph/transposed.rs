@@ -7,13 +7,14 @@ use burn::tensor::ops::ConvTransposeOptions;
 use burn::tensor::{Tensor, TensorData};
 
 use super::affine;
+use super::convolutions::map;
 use super::lowering::{Loader, Lowered, Node, Refusal, Run, weights};
 use super::value::Array;
 use crate::weights::WeightsError;
 
 /// Of a map; every unit adds its multiple of the kernel, `[in, out / groups, height, width]`.
 pub fn conv_transpose(node: &Node) -> Result<Lowered, Refusal> {
-    let own: [usize; 4] = node.shape(0)?.try_into().map_err(|_| format!("a value of shape {:?}", node.shape(0)))?;
+    let own = map(node)?;
     let kernel = node.constant(1)?.clone();
     let &[inputs, each, rows, columns] = &kernel.shape[..] else {
         return Err(format!("a kernel of {:?}, expected [in, out, height, width]", kernel.shape).into());
@@ -30,7 +31,8 @@ pub fn conv_transpose(node: &Node) -> Result<Lowered, Refusal> {
         return Err("auto_pad or output_shape, expected pads".into());
     }
     let groups = node.groups()?;
-    if inputs != own[1] || inputs % groups != 0 || stride.contains(&0) || dilation.contains(&0) {
+    let fits = inputs == own[1] && inputs % groups == 0 && rows > 0 && columns > 0;
+    if !fits || stride.contains(&0) || dilation.contains(&0) {
         return Err(format!("a kernel of {:?} in {groups} groups on {} channels", kernel.shape, own[1]).into());
     }
     let side = |at: usize, size: usize| {
@@ -39,8 +41,9 @@ pub fn conv_transpose(node: &Node) -> Result<Lowered, Refusal> {
     };
     let shape = [own[0], each * groups, side(0, rows)?, side(1, columns)?];
     let (bias, at) = (node.bias(shape[1])?, node.at);
-    let multiply_adds = own.iter().product::<usize>() * each * rows * columns;
-    let all = kernel.shape.iter().product::<usize>() + shape[1];
+    let per_place = kernel.shape.iter().product::<usize>();
+    let multiply_adds = (own[0] * own[2] * own[3]).saturating_mul(per_place);
+    let all = per_place + shape[1];
     Lowered::weighted(shape.to_vec(), &[0], multiply_adds, all, move |loader: &Loader| {
         let laid_out = loader.once(at, || {
             let kernel = Tensor::<4>::from_data(weights(&kernel)?, &loader.device);

@@ -136,6 +136,9 @@ enum Source {
         run: Prepare,
         output: usize,
         inputs: Vec<Rc<Constant>>,
+        /// How many constants are computed one of the other, and how many in all, those that are not kept every time.
+        depth: usize,
+        work: usize,
     },
 }
 
@@ -156,8 +159,21 @@ impl Constant {
 
     /// An output of a node all of whose inputs are constants.
     pub fn computed(shape: &[usize], run: Prepare, output: usize, inputs: Vec<Rc<Constant>>) -> Self {
-        let source = Source::Computed { run, output, inputs };
+        let (mut depth, mut work) = (1, 1usize);
+        for input in &inputs {
+            if let Source::Computed { depth: below, work: again, .. } = &input.source {
+                depth = depth.max(below + 1);
+                let is_kept = input.shape.iter().product::<usize>() <= KEPT_VALUES;
+                work = work.saturating_add(if is_kept { 0 } else { *again });
+            }
+        }
+        let source = Source::Computed { run, output, inputs, depth, work };
         Self { shape: shape.to_vec(), source, kept: OnceCell::new() }
+    }
+
+    /// Whether it takes more than `most` computations, one of the other or again and again.
+    pub fn is_beyond(&self, most: usize) -> bool {
+        matches!(self.source, Source::Computed { depth, work, .. } if depth.max(work) > most)
     }
 
     /// The file it is of, and what that calls it or what it is computed of.
@@ -220,7 +236,7 @@ impl Constant {
         if let Some(kept) = self.kept.get() {
             return Ok(kept.clone());
         }
-        let Source::Computed { run, output, inputs } = &self.source else {
+        let Source::Computed { run, output, inputs, .. } = &self.source else {
             return Ok(Array::of(self.values()?, &self.shape, &Device::flex()));
         };
         let inputs = inputs.iter().map(|input| input.array()).collect::<Result<Vec<_>, _>>()?;

@@ -1,8 +1,9 @@
 //! Which node computes which value, and which take it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::bounds::{MOST_NAMES, MOST_NODES, MOST_RESULTS};
 use super::operators;
 use crate::weights::onnx::model::Model;
 
@@ -43,6 +44,7 @@ impl Wiring {
                 names.join(", ")
             ));
         };
+        check(&model)?;
         let (mut names, mut numbers) = (Vec::new(), HashMap::new());
         let mut number = |name: &str| {
             *numbers.entry(name.to_string()).or_insert_with(|| {
@@ -111,5 +113,26 @@ impl Wiring {
         };
         (!listed.is_empty())
             .then(|| format!("computes with operators that this build has not: {}{functions}", listed.join(", ")))
+    }
+}
+
+/// Every value is made once, and there are no more of them than a network has.
+fn check(model: &Model) -> Result<(), String> {
+    let outputs = || model.nodes.iter().flat_map(|node| &node.output).filter(|name| !name.is_empty());
+    let counts = [
+        ("nodes", model.nodes.len(), MOST_NODES),
+        ("values", model.constants.len() + outputs().count(), MOST_NAMES),
+        ("values that come out", model.outputs.len(), MOST_RESULTS),
+    ];
+    if let Some((what, count, most)) = counts.into_iter().find(|(_, count, most)| count > most) {
+        return Err(format!("has {count} {what}, expected at most {most}"));
+    }
+    // A `Constant` stands among the constants as well.
+    let of_nodes = model.nodes.iter().filter(|node| node.op_type != "Constant").flat_map(|node| &node.output);
+    let names = model.inputs.iter().map(|(name, _)| name).chain(model.constants.iter().map(|constant| &constant.name));
+    let mut seen = HashSet::new();
+    match names.chain(of_nodes.filter(|name| !name.is_empty())).find(|name| !seen.insert(name.as_str())) {
+        Some(twice) => Err(format!("computes or holds {twice:?} twice")),
+        None => Ok(()),
     }
 }

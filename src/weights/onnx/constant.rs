@@ -135,6 +135,17 @@ impl Constant {
         }
     }
 
+    /// Whether its values can be read, as numbers of either kind.
+    ///
+    /// # Errors
+    /// ONNX's name of the type they are of.
+    pub fn is_read(&self) -> Result<(), &str> {
+        match &self.values {
+            Values::Other(name) => Err(name),
+            _ => Ok(()),
+        }
+    }
+
     /// The values as `f32`.
     ///
     /// # Errors

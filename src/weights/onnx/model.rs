@@ -1,5 +1,6 @@
 //! A model as its file holds it: nodes, constants, what goes in and comes out.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -68,7 +69,8 @@ impl Model {
         for raw in settings.filter_map(|setting| setting.t.as_mut()?.raw_data.as_mut()) {
             *raw = Bytes::copy_from_slice(raw);
         }
-        let given = |input: &ValueInfoProto| !constants.iter().any(|constant| constant.name == input.name);
+        let held: HashSet<&str> = constants.iter().map(|constant| constant.name.as_str()).collect();
+        let given = |input: &ValueInfoProto| !held.contains(input.name.as_str());
         let inputs = graph.input.iter().filter(|input| given(input)).map(|input| (input.name.clone(), lengths(input)));
         let inputs = inputs.collect();
         let opset = model.opset_import.iter().find(|set| set.domain.is_empty() || set.domain == "ai.onnx");

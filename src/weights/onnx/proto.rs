@@ -249,6 +249,14 @@ impl NodeProto {
         self.attribute(name).map(|attribute| attribute.ints.as_slice())
     }
 
+    /// All settings that are whole numbers or lists of them; others are 0 and empty.
+    pub fn whole_settings(&self) -> impl Iterator<Item = (&str, &[i64])> {
+        fn both(setting: &AttributeProto) -> [(&str, &[i64]); 2] {
+            [(&setting.name, std::slice::from_ref(&setting.i)), (&setting.name, &setting.ints[..])]
+        }
+        self.attribute.iter().flat_map(both)
+    }
+
     /// A number.
     pub fn float(&self, name: &str) -> Option<f32> {
         self.attribute(name).map(|attribute| attribute.f)

@@ -1,0 +1,211 @@
+//! Graphs that nobody drew to be computed: a refusal each, at once.
+
+use std::time::{Duration, Instant};
+
+use burn::tensor::Tensor;
+use prost::Message;
+
+use super::super::GraphNetwork;
+use crate::device::{Choice, select};
+use crate::nets::{Batch, Taps};
+use crate::weights::onnx::proto::{
+    AttributeProto, DimensionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, ShapeProto, TensorProto,
+    TensorTypeProto, TypeProto, ValueInfoProto,
+};
+
+/// `Add a b -> y`, and settings `axis=1` or `pads=0,1`.
+fn node(line: &str) -> NodeProto {
+    let (call, outputs) = line.split_once("->").unwrap();
+    let (settings, words): (Vec<&str>, Vec<&str>) = call.split_whitespace().partition(|word| word.contains('='));
+    let name = |word: &&str| if *word == "-" { String::new() } else { word.to_string() };
+    let setting = |text: &&str| {
+        let (name, values) = text.split_once('=').unwrap();
+        let ints: Vec<i64> = values.split(',').map(|value| value.parse().unwrap()).collect();
+        AttributeProto { name: name.into(), i: ints[0], ints, ..AttributeProto::default() }
+    };
+    NodeProto {
+        op_type: words[0].into(),
+        name: line.chars().take(100).collect(),
+        input: words[1..].iter().map(name).collect(),
+        output: outputs.split_whitespace().map(str::to_string).collect(),
+        attribute: settings.iter().map(setting).collect(),
+        ..NodeProto::default()
+    }
+}
+
+fn floats(name: &str, values: &[f32], shape: &[i64]) -> TensorProto {
+    let (name, float_data) = (name.to_string(), values.to_vec());
+    TensorProto { name, dims: shape.to_vec(), data_type: 1, float_data, ..TensorProto::default() }
+}
+
+fn whole(name: &str, values: &[i64]) -> TensorProto {
+    let (name, int64_data) = (name.to_string(), values.to_vec());
+    TensorProto { name, dims: vec![values.len() as i64], data_type: 7, int64_data, ..TensorProto::default() }
+}
+
+/// Of images `x` of the shape `image`, -1 of any number; `w` is a kernel, `[4, 3, 3, 3]`, and `c` the convolution with it.
+fn graph(image: [i64; 4], lines: &[&str], constants: &[TensorProto]) -> GraphProto {
+    let value = |name: &str, shape: &[i64]| {
+        let length = |value: i64| (value >= 0).then_some(value);
+        let dim = shape.iter().map(|&value| DimensionProto { value: length(value), ..DimensionProto::default() });
+        let shape = (!shape.is_empty()).then(|| ShapeProto { dim: dim.collect() });
+        let tensor = Some(TensorTypeProto { data_type: 1, shape });
+        ValueInfoProto { name: name.into(), value_type: Some(TypeProto { tensor }) }
+    };
+    let kernel: Vec<f32> = (0..108).map(|n| (n % 7) as f32 / 7.0 - 0.4).collect();
+    let conv = lines.iter().all(|line| !line.contains("-> c")).then(|| node("Conv x w -> c"));
+    GraphProto {
+        node: conv.into_iter().chain(lines.iter().map(|line| node(line))).collect(),
+        initializer: [&[floats("w", &kernel, &[4, 3, 3, 3])], constants].concat(),
+        input: vec![value("x", &image)],
+        output: vec![value("y", &[])],
+    }
+}
+
+const IMAGE: [i64; 4] = [1, 3, 8, 8];
+const ANY: [i64; 4] = [-1, 3, 8, 8];
+
+/// Why a network is refused when it is opened or loaded, within seconds; none if it is not, and computes what it can of two
+/// images.
+fn refusal(graph: GraphProto) -> Option<String> {
+    let opset_import = vec![OperatorSetIdProto { domain: String::new(), version: 17 }];
+    let model = ModelProto { opset_import, graph: Some(graph), ..ModelProto::default() };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("m.onnx");
+    std::fs::write(&path, model.encode_to_vec()).unwrap();
+    let started = Instant::now();
+    let outcome = GraphNetwork::open(&path, None).and_then(|network| {
+        network.first_norm()?;
+        let layers: Vec<String> = network.layers.iter().map(|layer| layer.name.clone()).collect();
+        let cpu = select(Choice::Cpu).unwrap().device;
+        let stages = network.load(network.stages.len(), &layers, &[2], &cpu)?;
+        if network.images.is_none() {
+            let batch = Batch::of(Tensor::ones([2, 3, network.size, network.size], &cpu));
+            let mut taps = Taps::new(layers);
+            stages.iter().fold(batch, |batch, stage| stage.forward(batch, &mut taps));
+        }
+        Ok(())
+    });
+    let took = started.elapsed();
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    outcome.err().map(|error| error.to_string())
+}
+
+#[test]
+fn a_sound_graph_is_none_of_them() {
+    assert_eq!(refusal(graph(IMAGE, &["Relu c -> y"], &[])), None);
+    assert_eq!(refusal(graph(ANY, &["Relu c -> y"], &[])), None);
+    // What comes out is no image's, or nothing does.
+    assert_eq!(refusal(graph(ANY, &["ReduceMean c keepdims=0 -> y"], &[])), None);
+    assert_eq!(refusal(graph(ANY, &["Relu c -> z", "Neg k -> y"], &[floats("k", &[1.0], &[1])])), None);
+    let mut silent = graph(ANY, &["Relu c -> y"], &[]);
+    silent.output.clear();
+    assert_eq!(refusal(silent), None);
+}
+
+#[test]
+fn numbers_without_bounds_are_refused() {
+    let huge = i64::MAX.to_string();
+    let conv = format!("Conv x w pads={huge},{huge},{huge},{huge} -> c");
+    let (stride, size) = (format!("Conv x w strides={huge},{huge} -> c"), format!("LRN c size={huge} -> y"));
+    let many: Vec<i64> = (4..5_000).collect();
+    let long = 1 << 33;
+    for (lines, constants) in [
+        (&[&conv[..], "Relu c -> y"][..], vec![]),
+        (&[&stride, "Relu c -> y"], vec![]),
+        (&[&size], vec![]),
+        (&["ConstantOfShape s -> k", "Add c k -> y"], vec![whole("s", &[long])]),
+        (&["Expand s e -> k", "Add c k -> y"], vec![whole("s", &[1]), whole("e", &[long])]),
+        (&["Tile s e -> k", "Add c k -> y"], vec![whole("s", &[1]), whole("e", &[long])]),
+        (&["Tile c e -> y"], vec![whole("e", &[1, 1 << 31, 1 << 31, 1])]),
+        (&["Pad s e -> k", "Add c k -> y"], vec![whole("s", &[1]), whole("e", &[long, long])]),
+        (&["Pad c e -> y"], vec![whole("e", &[0, 0, i64::MAX, 0, 0, 0, i64::MAX, 0])]),
+        (
+            &["Range a b s -> k", "Add c k -> y"],
+            vec![whole("a", &[i64::MIN]), whole("b", &[i64::MAX]), whole("s", &[1])],
+        ),
+        (&["Reshape c s -> y"], vec![whole("s", &[1 << 62, 1 << 62, -1])]),
+        (&["Unsqueeze c s -> k", "Relu k -> y"], vec![whole("s", &many)]),
+        (&["Resize c - s -> y"], vec![floats("s", &[1.0, 1.0, 1e9, 1e9], &[4])]),
+        (&["Resize c - s -> y"], vec![floats("s", &[1.0, 1.0, f32::NAN, f32::INFINITY], &[4])]),
+        (&["Resize c - s -> y"], vec![floats("s", &[1.0, 1.0, -2.0, 2.0], &[4])]),
+        (&["Gather c s axis=1 -> y"], vec![whole("s", &[1 << 40])]),
+        (&["Gather c s axis=1 -> y"], vec![whole("s", &[])]),
+        (&["QuantizeLinear c s -> y"], vec![floats("s", &[0.0], &[])]),
+        (&["ReduceL2 s -> k", "Add c k -> y"], vec![whole("s", &[])]),
+        (&["ReduceMax s -> k", "Add c k -> y"], vec![whole("s", &[])]),
+        (&["Div a b -> k", "Reshape c k -> y"], vec![whole("a", &[i64::MIN]), whole("b", &[-1])]),
+    ] {
+        assert!(refusal(graph(IMAGE, lines, &constants)).is_some(), "{lines:?}");
+    }
+    for image in [[0, 3, 8, 8], [1, 3, 0, 0], [1, 3, 1 << 30, 1 << 30], [1 << 50, 3, 8, 8]] {
+        let said = refusal(graph(image, &["Relu c -> y"], &[])).expect("no such images");
+        assert!(said.contains("takes") || said.contains("numbers"), "{said}");
+    }
+}
+
+#[test]
+fn graphs_that_are_none_are_refused() {
+    for lines in [
+        &["Relu c -> y", "Sigmoid c -> y"][..],
+        &["Relu c -> x", "Sigmoid x -> y"],
+        &["Relu x -> w", "Relu w -> y"],
+        &["Relu c ->", "Relu c -> y"],
+        &["Add c z -> y", "Relu y -> z"],
+        &["Sum -> y"],
+        &["Relu c -> z"],
+        &["Relu -> y"],
+    ] {
+        assert!(refusal(graph(IMAGE, lines, &[])).is_some(), "{lines:?}");
+    }
+    let short = [floats("b", &[1.0], &[1])];
+    assert!(refusal(graph(IMAGE, &["Conv x w b -> c", "Relu c -> y"], &short)).unwrap().contains("a bias of [1]"));
+    // Strings, complex numbers, what ONNX may add.
+    for data_type in [8, 13, 14, 99] {
+        let odd = TensorProto { data_type, ..floats("k", &[1.0], &[1]) };
+        let said = refusal(graph(IMAGE, &["Add c k -> y"], std::slice::from_ref(&odd))).unwrap();
+        assert!(said.contains("k"), "{said}");
+        assert_eq!(refusal(graph(IMAGE, &["Relu c -> y"], &[odd])), None);
+    }
+}
+
+#[test]
+fn what_takes_long_or_grows_without_end_is_refused() {
+    let chain = |count: usize, first: &str, of: &dyn Fn(usize) -> String| -> Vec<String> {
+        std::iter::once(first.to_string()).chain((0..count).map(of)).collect()
+    };
+    let lines = |lines: &[String], constants: &[TensorProto]| {
+        refusal(graph(IMAGE, &lines.iter().map(String::as_str).collect::<Vec<_>>(), constants))
+    };
+    let relu = |n: usize| format!("Relu d{n} -> d{}", n + 1);
+    let mut deep = chain(30_000, "Relu c -> d0", &relu);
+    assert!(lines(&deep, &[]).unwrap().contains("30002 nodes, expected at most 20000"));
+    deep.truncate(19_000);
+    deep.push("Relu d18999 -> y".into());
+    assert_eq!(lines(&deep, &[]), None);
+    // Constants of constants: one of the other, and each of two that are not kept.
+    let one = [floats("b", &[1.0], &[1]), whole("e", &[1 << 21])];
+    let mut turned = chain(15_000, "Neg b -> d0", &|n| format!("Neg d{n} -> d{}", n + 1));
+    turned.push("Add c d15000 -> y".into());
+    assert!(lines(&turned, &one).unwrap().contains("computed of more than 256 others"));
+    let mut doubled = chain(40, "Expand b e -> d0", &|n| format!("Add d{n} d{n} -> d{}", n + 1));
+    doubled.extend(["ReduceMax d40 keepdims=0 -> m".into(), "Clip c - m -> y".into()]);
+    assert!(lines(&doubled, &one).unwrap().contains("computed of more than 256 others"));
+    // Whole numbers by whole numbers.
+    let wide = TensorProto { dims: vec![1, 60_000], ..whole("r", &[1; 60_000]) };
+    let high = TensorProto { dims: vec![60_000, 1], ..whole("s", &[1; 60_000]) };
+    assert!(refusal(graph(IMAGE, &["Add r s -> k", "Relu c -> y"], &[wide, high])).unwrap().contains("[60000, 60000]"));
+    // A name of many modules, and as many outputs as nodes.
+    let mut named = graph(IMAGE, &["Relu c -> y"], &[]);
+    named.node[1].name = format!("/{}/Relu", vec!["a.1"; 60_000].join("/"));
+    assert_eq!(refusal(named), None);
+    let mut wide = graph(IMAGE, &["Relu c -> y"], &[]);
+    wide.output = (0..2_000).map(|n| ValueInfoProto { name: format!("y{n}"), value_type: None }).collect();
+    assert!(refusal(wide).unwrap().contains("2000 values that come out"));
+    let mut inputs = graph(IMAGE, &["Relu c -> y"], &[]);
+    for n in 0..60_000 {
+        inputs.initializer.push(floats(&format!("i{n}"), &[0.0], &[1]));
+        inputs.input.push(ValueInfoProto { name: format!("i{}", 59_999 - n), value_type: None });
+    }
+    assert_eq!(refusal(inputs), None);
+}
