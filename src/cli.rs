@@ -243,7 +243,7 @@ fn call(cli: Cli, called: &Path) -> Result<(), Error> {
                 return Ok(());
             }
             let results = Results::read(&directory).map_err(Error::input)?;
-            let _claim = ResultsDir::new(&directory).lock("plot").map_err(Error::input)?;
+            let _claim = ResultsDir::new(&directory).lock("plot")?;
             for path in report::write_figures(&results, &directory).map_err(Error::failed)? {
                 print(&path.display().to_string());
             }

@@ -128,7 +128,7 @@ pub fn compare(request: &Request, progress: &Progress) -> Result<PathBuf, Error>
     let out = ResultsDir::new(&request.out);
     out.check([]).map_err(Error::input)?;
     let _writing = progress.interrupt.writing();
-    let _claim = out.lock("compare").map_err(Error::input)?;
+    let _claim = out.lock("compare")?;
     let mut read: Vec<Option<WordsAndLayers>> = Vec::new();
     for curve in &curves {
         let same = |(other, read): (&Curve, &Option<WordsAndLayers>)| {

@@ -110,7 +110,7 @@ pub fn run(plan: Plan, fresh: bool, beside: &mut Beside, progress: &Progress) ->
     let constant = config.two_vs_two.constant;
     let open = kept(&config, &model, manifest.concepts.len());
     let _writing = progress.interrupt.writing();
-    let _claim = directory.claim("run", &checksums.similarity, fresh).map_err(Error::input)?;
+    let _claim = directory.claim("run", &checksums.similarity, fresh)?;
     let Opened { mut checkpoint, damaged } = open(&directory, groups);
     damaged.iter().for_each(|damaged| progress.line(format!("warning: {damaged}")));
 

@@ -123,7 +123,7 @@ pub fn run(plans: &Plans, fresh: bool, progress: &Progress) -> Result<PathBuf, E
     let finished = check(plans, fresh)?;
     let (sweep, out) = (&plans.sweep, ResultsDir::new(&plans.sweep.out));
     let _writing = progress.interrupt.writing();
-    let _claim = out.lock(SWEEP).map_err(Error::input)?;
+    let _claim = out.lock(SWEEP)?;
     begin(sweep, &out)?;
     let inputs = plans.outlines.iter().map(|outline| &outline.input);
     let mut beside = Beside { gallery: Gallery::new(plans.spare_bytes(), inputs), ..Beside::default() };
@@ -155,7 +155,7 @@ pub fn run(plans: &Plans, fresh: bool, progress: &Progress) -> Result<PathBuf, E
 /// The directory is another's, or cannot be written.
 pub fn announce(sweep: &Sweep) -> Result<(), Error> {
     let out = check_out(sweep)?;
-    let _claim = out.lock(SWEEP).map_err(Error::input)?;
+    let _claim = out.lock(SWEEP)?;
     if out.networks().is_file() { Ok(()) } else { begin(sweep, &out) }
 }
 
@@ -192,7 +192,7 @@ pub fn merge_all(plans: &Plans, fresh: bool, progress: &Progress) -> Result<Path
         merge_one(sweep, &member.label, plan, fresh, progress)?;
     }
     let _writing = progress.interrupt.writing();
-    let _claim = out.lock(SWEEP).map_err(Error::input)?;
+    let _claim = out.lock(SWEEP)?;
     put_together(sweep, &out, progress)
 }
 
@@ -230,7 +230,7 @@ pub fn plot(directory: &std::path::Path) -> Result<Option<Vec<PathBuf>>, Error> 
     let record = serde_json::from_slice::<SweepRecord>(&bytes);
     let record = record.map_err(|source| Error::input(SweepError::Json { path, source }))?;
     let rows = read_table::<AccuracyRow>(directory).map_err(Error::input)?;
-    let _claim = out.lock("plot").map_err(Error::input)?;
+    let _claim = out.lock("plot")?;
     draw(&record, &rows, &out).map(Some)
 }
 

@@ -142,8 +142,7 @@ impl Test {
     pub fn run(self, progress: &Progress) -> Result<PathBuf, Error> {
         let started = Instant::now();
         let _writing = progress.interrupt.writing();
-        let claim = self.directory.claim("test", &self.experiment, self.record.config.fresh);
-        let _claim = claim.map_err(Error::input)?;
+        let _claim = self.directory.claim("test", &self.experiment, self.record.config.fresh)?;
         let record = RunRecord::new(Command::Test(Box::new(self.record)), &self.device, self.warnings);
         finish(&self.comparison, record, &self.directory, started, progress)?;
         Ok(self.directory.root().to_path_buf())

@@ -32,7 +32,7 @@ pub fn groups(plan: Plan, shards: &Shards, span: Span, progress: &Progress) -> R
     };
     let directory = shards.groups_dir(span);
     let _writing = progress.interrupt.writing();
-    let _claim = directory.claim("shard", &checksums.similarity, false).map_err(Error::input)?;
+    let _claim = directory.claim("shard", &checksums.similarity, false)?;
     let Opened { mut checkpoint, damaged } = kept(&config, &model, concepts)(&directory, manifest.groups.len());
     damaged.iter().for_each(|damaged| progress.line(format!("warning: {damaged}")));
     let first_half = FirstHalf {

@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::directory::{LOCK, TEMPORARY};
 use super::ledger::{self, Ledger, Written};
 use super::{ResultsDir, builder};
-use crate::error::FileError;
+use crate::error::{Error, FileError};
 
 /// The command of a directory with the networks of a sweep.
 pub const SWEEP: &str = "sweep";
@@ -77,6 +77,16 @@ pub enum ClaimError {
     /// Reading or removing failed.
     #[error(transparent)]
     File(#[from] FileError),
+}
+
+/// Exit code 2, but for what the system did not let happen: a full disk.
+impl From<ClaimError> for Error {
+    fn from(error: ClaimError) -> Self {
+        match error {
+            ClaimError::File(error) => Self::failed(error),
+            other => Self::input(other),
+        }
+    }
 }
 
 /// A results directory that this process alone writes, until dropped or ended in any way.

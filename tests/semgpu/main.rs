@@ -6,6 +6,8 @@ mod compare;
 mod concepts;
 mod controls;
 mod entrance;
+#[cfg(target_os = "linux")]
+mod full_disk;
 mod fuzz;
 mod graphs;
 mod halves;
