@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io::Write;
 use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 
@@ -263,7 +264,23 @@ fn opened(instance: wgpu::Instance, adapters: &[wgpu::Adapter], index: usize) ->
     Ok(device)
 }
 
+/// What a device's own thread panics of comes back to its caller as an error: a line of it, no backtrace.
+fn tell_panics() {
+    let others = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let on_device = std::thread::current().name().is_some_and(|name| name.starts_with(DEVICE_THREAD));
+        match panic.payload_as_str().filter(|_| on_device) {
+            Some(said) => drop(writeln!(std::io::stderr(), "warning: the device: {said}")),
+            None => others(panic),
+        }
+    }));
+}
+
+/// How cubecl calls the threads that it calls drivers on.
+const DEVICE_THREAD: &str = "DSD-";
+
 fn open(instance: wgpu::Instance, adapter: &wgpu::Adapter) -> Result<Device, String> {
+    tell_panics();
     let descriptor = wgpu::DeviceDescriptor {
         required_features: adapter.features().difference(wgpu::Features::MAPPABLE_PRIMARY_BUFFERS),
         required_limits: adapter.limits(),

@@ -220,6 +220,26 @@ fn too_little_memory_is_an_error() {
 
 #[cfg(target_os = "linux")]
 #[test]
+fn too_little_memory_of_a_device_is_an_error() {
+    if !crate::devices().contains(&"gpu") {
+        return;
+    }
+    let small = Small::make();
+    let (config, out) = (small.text("experiment.toml"), small.text("out"));
+    let mut codes = Vec::new();
+    // A software device has the process' own memory: from too little for the driver to enough for all.
+    for kib in [900_000, 1_200_000, 1_300_000, 1_400_000, 1_500_000] {
+        let run = ["run", "-q", "--fresh", "--config", &config, "--out", &out, "--set", "run.device=gpu"];
+        let (code, said) = limited(&format!("ulimit -v {kib}"), &run);
+        let told = matches!(code, Some(1 | 2)) && said.contains("error: ");
+        assert!((code == Some(0) || told) && !said.contains("panicked"), "{kib}: {code:?} {said}");
+        codes.push(code);
+    }
+    assert!(codes.iter().any(|&code| code != Some(0)), "{codes:?}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
 fn too_few_file_handles_are_an_error_and_the_same_command_goes_on() {
     let small = Small::make();
     small.run("whole", &[]);
