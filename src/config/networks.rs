@@ -55,8 +55,14 @@ pub struct Member {
     pub config: Config,
 }
 
-/// Folders that are not a network's, in lower case.
-const OTHERS: [&str; 4] = ["figures", "rsm", ".", ".."];
+/// Folders that are not a network's, and files that stand beside them, in lower case.
+const OTHERS: [&str; 8] = ["figures", "rsm", ".", "..", "accuracy.csv", "networks.csv", "networks.json", "report.html"];
+
+/// Whether a folder's name, in lower case, is of something else in the sweep's directory.
+fn is_others(folder: &str) -> bool {
+    let ends = [".shards", ".draws.safetensors"].iter().any(|ending| folder.ends_with(ending));
+    OTHERS.contains(&folder) || ends || folder.starts_with(".semgpu")
+}
 
 impl Written {
     /// The experiments of the file; every network of a sweep has its own folder below `run.out`.
@@ -85,8 +91,8 @@ impl Written {
             if !is_name(&label) {
                 return Err(wrong(NAME));
             }
-            if OTHERS.contains(&lower.as_str()) || lower.ends_with(".shards") {
-                return Err(wrong("one whose folder is none of semgpu's own (figures, rsm, NAME.shards)"));
+            if is_others(&lower) {
+                return Err(wrong("one whose folder is none of semgpu's own (figures, networks.csv, NAME.shards)"));
             }
             if let Some(first) = folders.iter().position(|known| *known == lower) {
                 return Err(ConfigError::SameLabel { path: path.into(), networks: [first + 1, n + 1], label });
@@ -274,7 +280,7 @@ mod tests {
         assert!(said.contains("sweep.toml: [[network]] 1 and 2") && said.contains("label"), "{said}");
         let said = refused(TWO, &["network.1.label=VGG16"]);
         assert!(said.contains("1 and 2"), "{said}");
-        for label in ["figures", "a.shards", "..", "a\\tb", ""] {
+        for label in ["figures", "a.shards", "Networks.csv", ".semgpu.lock", "..", "a\\tb", ""] {
             let said = refused(&TWO.replace("VGG16, trained", label), &[]);
             assert!(said.contains("[[network]] 2"), "{label:?}: {said}");
         }
