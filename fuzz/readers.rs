@@ -4,6 +4,7 @@ use std::path::Path;
 
 use semgpu::arrays::{self, Told};
 use semgpu::config::Config;
+use semgpu::device::{self, Choice};
 use semgpu::images::{self, Resize};
 use semgpu::matrices::{self, Reading, Side, Source};
 use semgpu::nets::GraphNetwork;
@@ -31,7 +32,8 @@ pub const READERS: &[Reader] = &[
     Reader { name: "table", file: "a.csv", read: array },
     Reader { name: "vectors", file: "a.vec", read: words },
     Reader { name: "weights", file: "a.bin", read: parameters },
-    Reader { name: "onnx", file: "a.onnx", read: graph },
+    Reader { name: "onnx", file: "a.onnx", read: parameters },
+    Reader { name: "graph", file: "a.onnx", read: graph },
     Reader { name: "image", file: "a.jpg", read: image },
     Reader { name: "manifest", file: "manifest.csv", read: |path| drop(Manifest::read(path)) },
     Reader { name: "config", file: "a.toml", read: |path| drop(Config::read(path, &[])) },
@@ -82,9 +84,14 @@ fn parameters(path: &Path) {
     }
 }
 
+/// A network of a file, with all of its layers.
 fn graph(path: &Path) {
-    parameters(path);
-    drop(GraphNetwork::open(path, None));
+    let Ok(network) = GraphNetwork::open(path, None).or_else(|_| GraphNetwork::open(path, Some(8))) else { return };
+    drop(network.summary());
+    drop(network.first_norm());
+    let layers: Vec<String> = network.layers.iter().map(|layer| layer.name.clone()).collect();
+    let cpu = device::select(Choice::Cpu).expect("a processor").device;
+    drop(network.load(network.stages.len(), &layers, &[2], &cpu));
 }
 
 fn image(path: &Path) {

@@ -135,6 +135,14 @@ fn members(path: &Path, bytes: Vec<u8>) -> Vec<(String, Vec<u8>)> {
     (0..count).map(member).collect()
 }
 
+/// Files that broke the reader once, or reach what others do not.
+fn found_before(reader: &Reader) -> Vec<Vec<u8>> {
+    let entries = std::fs::read_dir(root().join("fuzz/corpus").join(reader.name)).into_iter().flatten();
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths.iter().map(|path| std::fs::read(path).unwrap()).collect()
+}
+
 /// Whether a file is of the kind that a reader reads.
 fn is_for(reader: &Reader, name: &str) -> bool {
     let ending = name.rsplit('.').next().unwrap();
@@ -149,6 +157,7 @@ fn is_for(reader: &Reader, name: &str) -> bool {
         "config" => ending == "toml",
         "lines" => matches!(ending, "txt" | "md"),
         "record" => ending == "json",
+        "graph" => ending == "onnx",
         "results" => name.ends_with("accuracy.csv"),
         name => ending == name,
     }
@@ -197,10 +206,12 @@ fn mutated(seed: &[u8], other: &[u8], random: &mut Random) -> Vec<u8> {
 #[test]
 fn no_file_breaks_a_reader() {
     let files = corpus();
-    let of = |reader: &Reader| -> Vec<&Vec<u8>> {
-        files.iter().filter(|(name, _)| is_for(reader, name)).map(|(_, bytes)| bytes).collect()
+    let found: Vec<Vec<Vec<u8>>> = READERS.iter().map(found_before).collect();
+    let of = |(reader, found): (&Reader, &Vec<Vec<u8>>)| -> Vec<Vec<u8>> {
+        let own = files.iter().filter(|(name, _)| is_for(reader, name)).map(|(_, bytes)| bytes);
+        own.chain(found).cloned().collect()
     };
-    let seeds: Vec<Vec<&Vec<u8>>> = READERS.iter().map(of).collect();
+    let seeds: Vec<Vec<Vec<u8>>> = READERS.iter().zip(&found).map(of).collect();
     for (reader, seeds) in READERS.iter().zip(&seeds) {
         assert!(!seeds.is_empty(), "{}: nothing to begin with", reader.name);
         let Some(corpus) = std::env::var_os("SEMGPU_FUZZ_CORPUS") else { continue };
@@ -226,23 +237,28 @@ fn no_file_breaks_a_reader() {
     std::thread::scope(|scope| {
         let done = Done(&since);
         scope.spawn(|| watch(&since, started));
+        let read = |reader: &Reader, bytes: &[u8], run: u64| {
+            let begun = spent(started);
+            since.store(started.elapsed().as_millis() as u64, Ordering::Relaxed);
+            let outcome = catch_unwind(AssertUnwindSafe(|| reader.read(folder.path(), bytes)));
+            since.store(u64::MAX - 1, Ordering::Relaxed);
+            assert!(outcome.is_ok(), "a panic of {}", kept(run, bytes, reader));
+            let took = spent(started).saturating_sub(begun);
+            assert!(took < LONGEST, "{took:?} of {}", kept(run, bytes, reader));
+            if let Some(peak) = semgpu::device::peak_memory_bytes().filter(|_| run.is_multiple_of(64)) {
+                assert!(peak < MOST_BYTES, "{peak} bytes by {}", kept(run, bytes, reader));
+            }
+        };
+        for (reader, found) in READERS.iter().zip(&found) {
+            found.iter().for_each(|bytes| read(reader, bytes, 0));
+        }
         let mut run = 0;
         while more(run) {
             let mut random = Random(0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(first + run) | 1);
             let which = run as usize % READERS.len();
             let (reader, seeds) = (&READERS[which], &seeds[which]);
             let (seed, other) = (random.below(seeds.len()), random.below(seeds.len()));
-            let bytes = mutated(seeds[seed], seeds[other], &mut random);
-            let begun = spent(started);
-            since.store(started.elapsed().as_millis() as u64, Ordering::Relaxed);
-            let outcome = catch_unwind(AssertUnwindSafe(|| reader.read(folder.path(), &bytes)));
-            since.store(u64::MAX - 1, Ordering::Relaxed);
-            assert!(outcome.is_ok(), "a panic of {}", kept(run, &bytes, reader));
-            let took = spent(started).saturating_sub(begun);
-            assert!(took < LONGEST, "{took:?} of {}", kept(run, &bytes, reader));
-            if let Some(peak) = semgpu::device::peak_memory_bytes().filter(|_| run % 64 == 0) {
-                assert!(peak < MOST_BYTES, "{peak} bytes by {}", kept(run, &bytes, reader));
-            }
+            read(reader, &mutated(&seeds[seed], &seeds[other], &mut random), run);
             counts[which] += 1;
             run += 1;
         }
