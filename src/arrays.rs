@@ -123,6 +123,8 @@ pub enum ArrayError {
         class: String,
         /// What makes an array of it.
         remedy: String,
+        /// Whether it holds text: characters, or a cell of them.
+        text: bool,
     },
     /// The header promises another amount of data than the file holds.
     #[error("{}: shape {shape:?} needs {expected} bytes of data, found {found}; was the file cut short?", path.display())]
@@ -209,6 +211,21 @@ fn format(path: &Path) -> Result<&'static ArrayFormat, ArrayError> {
 /// A file that cannot be read, is malformed, or has another ending.
 pub fn names(path: &Path) -> Result<Vec<String>, ArrayError> {
     Ok(sorted(&(format(path)?.list)(path)?))
+}
+
+/// As [`names`], without what holds text or values of a type that no array of numbers has. What is no array of numbers for
+/// another reason (a struct, a complex array, a damaged one) is named: opening it says why.
+///
+/// # Errors
+/// As [`names`].
+pub fn names_but_texts(path: &Path) -> Result<Vec<String>, ArrayError> {
+    let format = format(path)?;
+    let is_text = |listed: &Listed| {
+        let opened = || (format.open)(path, &[&listed.name], &Told::default());
+        !listed.number && matches!(opened(), Err(ArrayError::NotNumbers { .. } | ArrayError::Matlab { text: true, .. }))
+    };
+    let listed: Vec<Listed> = (format.list)(path)?.into_iter().filter(|listed| !is_text(listed)).collect();
+    Ok(sorted(&listed))
 }
 
 fn sorted(listed: &[Listed]) -> Vec<String> {

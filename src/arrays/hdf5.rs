@@ -154,8 +154,11 @@ fn read(path: &Path, file: &Hdf5File, name: &str) -> Result<StoredArray, ArrayEr
     let dataset = file.dataset(name).map_err(error)?;
     let matlab = matlab_class(&dataset);
     let value = value(&dataset).ok_or_else(|| match &matlab {
-        Some(_) if dataset.attribute(MATLAB_OTHERS[0]).is_ok() => matlab::not_numbers(path, name, "sparse"),
-        Some(class) => matlab::not_numbers(path, name, class),
+        Some(_) if dataset.attribute(MATLAB_OTHERS[0]).is_ok() => matlab::not_numbers(path, name, "sparse", false),
+        Some(class) => {
+            let text = class == "char" || class == "cell" && cells_are_texts(file);
+            matlab::not_numbers(path, name, class, text)
+        }
         None => ArrayError::NotNumbers { path: path.into(), found: format!("{:?}", dataset.dtype()) },
     })?;
     let mut shape: Vec<usize> = dataset.shape().iter().map(|&axis| axis as usize).collect();
@@ -172,6 +175,15 @@ fn read(path: &Path, file: &Hdf5File, name: &str) -> Result<StoredArray, ArrayEr
     }
     let length = bytes.len();
     StoredArray::new(path, shape, order, value, Arc::new(Bytes::Held(bytes.into())), 0..length)
+}
+
+/// Whether all that the cells of a file of MATLAB's hold is text; an empty one has a place among them.
+fn cells_are_texts(file: &Hdf5File) -> bool {
+    let text = |dataset: &Dataset| {
+        matlab_class(dataset).is_some_and(|class| ["char", "canonical empty"].contains(&class.as_str()))
+    };
+    let members = file.group("#refs#").and_then(|group| group.members());
+    members.is_ok_and(|(groups, datasets)| groups.is_empty() && datasets.iter().all(text))
 }
 
 /// Every list of texts in the file, with its name: any of them may name rows.

@@ -68,7 +68,7 @@ fn open(path: &Path, names: &[&str], told: &Told) -> Result<Vec<StoredArray>, Ar
         let value = variable.value().ok_or_else(|| {
             let class = CLASSES[usize::from(variable.class).min(CLASSES.len() - 1)];
             let kind = if variable.complex { "complex".to_string() } else { class.to_string() };
-            not_numbers(path, name, &kind)
+            not_numbers(path, name, &kind, variable.class == CHAR || variable.texts.is_some())
         })?;
         let bytes = Arc::new(Bytes::Held(variable.bytes.clone().into()));
         let range = 0..bytes.len();
@@ -78,8 +78,8 @@ fn open(path: &Path, names: &[&str], told: &Told) -> Result<Vec<StoredArray>, Ar
     names.iter().map(array).collect()
 }
 
-/// What to do about a variable of another class.
-pub(super) fn not_numbers(path: &Path, name: &str, class: &str) -> ArrayError {
+/// What to do about a variable of another class; `text` is whether it holds text.
+pub(super) fn not_numbers(path: &Path, name: &str, class: &str, text: bool) -> ArrayError {
     let remedy = match class {
         "struct" | "object" => format!("x = {name}.FIELD; save(file, \"x\")"),
         "cell" => format!("x = cell2mat({name}); save(file, \"x\"), or x = {name}{{1}}"),
@@ -88,7 +88,8 @@ pub(super) fn not_numbers(path: &Path, name: &str, class: &str) -> ArrayError {
         _ => format!("x = double({name}); save(file, \"x\")"),
     };
     let class = if class == "complex" { "complex array" } else { class };
-    ArrayError::Matlab { path: path.into(), name: name.to_string(), class: format!("{class} of MATLAB's"), remedy }
+    let class = format!("{class} of MATLAB's");
+    ArrayError::Matlab { path: path.into(), name: name.to_string(), class, remedy, text }
 }
 
 /// A variable of a file of version 5.

@@ -300,8 +300,28 @@ fn matlab_and_hdf5_read_as_the_programs_that_wrote_them() {
     assert_eq!(named.labels().rows[0][11], "concept 11");
     let said = open(&golden(&directory, "v5_plain.mat"), Some("more"), &Told::default()).err().unwrap().to_string();
     assert!(said.contains("more is a struct of MATLAB's") && said.contains("x = more.FIELD"), "{said}");
+    assert_eq!(names_but_texts(&golden(&directory, "v5_plain.mat")).unwrap(), ["features", "more"]);
+    assert_eq!(names_but_texts(&golden(&directory, "v5_complex.mat")).unwrap(), ["features"]);
     let turned = open(&golden(&directory, "v5.mat"), None, &Told { transpose: true, ..Told::default() }).unwrap();
     assert_eq!((turned.shape(), turned.values().unwrap()[1]), (&[30, 12][..], golden_value(30)));
+}
+
+#[test]
+fn texts_among_matlabs_datasets_are_known_from_other_cells() {
+    use hdf5_writer::{AttributeBuilder, DatasetBuilder, Hdf5Builder, WriteOptions};
+    let directory = tempfile::tempdir().unwrap();
+    let dataset = |name: &str, class: &str| {
+        let dataset = DatasetBuilder::typed_data(name, vec![1, 2], &[104_u16, 105]).unwrap();
+        dataset.attribute(AttributeBuilder::fixed_string("MATLAB_class", class))
+    };
+    let found = |held: &str| {
+        let file = [("a", "double"), ("b", "cell"), ("c", "char"), ("d", "struct"), ("#refs#/e", held)];
+        let file = file.iter().fold(Hdf5Builder::new(), |file, (name, class)| file.dataset(dataset(name, class)));
+        let bytes = file.into_plan().unwrap().encode(WriteOptions::default()).unwrap();
+        names_but_texts(&saved(&directory, "a.mat", &bytes)).unwrap()
+    };
+    assert_eq!(found("char"), ["a", "d"]);
+    assert_eq!(found("double"), ["a", "b", "d"]);
 }
 
 #[test]
