@@ -320,17 +320,14 @@ impl StoredArray {
         if contiguous.is_some() {
             return self.decode(start + first, values);
         }
+        let Bytes::Held(bytes) = &*self.bytes else {
+            unreachable!("what is not in C order is held as soon as it is made");
+        };
         let mut index = unravel(first, inner);
         for value in values {
             let offset: usize = index.iter().zip(strides).map(|(i, stride)| i * stride).sum();
-            let value = std::slice::from_mut(value);
-            match &*self.bytes {
-                Bytes::Held(bytes) => {
-                    let at = self.range.start + (start + offset) * self.value.bytes;
-                    self.value.decode(&bytes[at..][..self.value.bytes], value);
-                }
-                Bytes::InFile(..) => self.decode(start + offset, value)?,
-            }
+            let at = self.range.start + (start + offset) * self.value.bytes;
+            self.value.decode(&bytes[at..][..self.value.bytes], std::slice::from_mut(value));
             advance(&mut index, inner);
         }
         Ok(())
