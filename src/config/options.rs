@@ -173,15 +173,15 @@ pub(crate) fn check_permutations(permutations: u64) -> Result<(), OptionError> {
     Err(OptionError { option: "permutations", expected: "0 to 100,000,000", found })
 }
 
-/// The first method that is asked for twice: it would stand twice in the tables.
-pub(crate) fn twice(methods: &[Rsa]) -> Option<Rsa> {
-    methods.iter().enumerate().find(|(n, method)| methods[..*n].contains(method)).map(|(_, method)| *method)
+/// The first of a few methods that is asked for twice: it would stand twice in the tables.
+pub(crate) fn twice<T: PartialEq>(list: &[T]) -> Option<&T> {
+    list.iter().enumerate().find(|(n, one)| list[..*n].contains(one)).map(|(_, one)| one)
 }
 
 /// Measures, each once, of so many concepts with so many neighbours.
 pub(crate) fn check_measures(measures: &[Measure], neighbours: usize, concepts: usize) -> Result<(), OptionError> {
-    if let Some(twice) = measures.iter().enumerate().find(|(n, measure)| measures[..*n].contains(measure)) {
-        return Err(OptionError { option: "measures", expected: "each measure once", found: twice.1.to_string() });
+    if let Some(twice) = twice(measures) {
+        return Err(OptionError { option: "measures", expected: "each measure once", found: twice.to_string() });
     }
     let fewest = if measures.contains(&Measure::Cknna) { 2 } else { 1 };
     if measures.iter().any(|measure| measure.counts_neighbours()) && !(fewest..concepts).contains(&neighbours) {

@@ -1,0 +1,94 @@
+//! What is wrong with a configuration, for its reader.
+
+use std::path::PathBuf;
+
+use super::written::BACKSLASH;
+use crate::error::FileError;
+
+/// A configuration that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// Not readable.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// Not TOML, an unknown key, a wrong type.
+    #[error("{}: {found}", path.display())]
+    Toml {
+        /// The file.
+        path: PathBuf,
+        /// Line, column, what was expected and the remedy.
+        found: String,
+    },
+    /// A path with a tab or a line's end in it.
+    #[error("{}: {found:?} has control characters: {BACKSLASH}", path.display())]
+    Control {
+        /// The file.
+        path: PathBuf,
+        /// The path as it was read.
+        found: PathBuf,
+    },
+    /// A sweep without networks.
+    #[error("{}: there is no network in it, expected [[network]] with a name and weights", .0.display())]
+    NoNetworks(PathBuf),
+    /// A sweep where one network is expected.
+    #[error("{}: {networks} networks in [[network]], expected one: a file with [network]", path.display())]
+    Many {
+        /// The file.
+        path: PathBuf,
+        /// How many.
+        networks: usize,
+    },
+    /// Networks that nothing tells apart.
+    #[error(
+        "{}: [[network]] {} and {}: both are called {label:?} in results, or in the names of their folders; give one of them \
+         a label of its own", path.display(), networks[0], networks[1]
+    )]
+    SameLabel {
+        /// The file.
+        path: PathBuf,
+        /// Their numbers in it.
+        networks: [usize; 2],
+        /// What the second is called.
+        label: String,
+    },
+    /// A label that makes no folder.
+    #[error("{}: [[network]] {network}: label {found:?}, expected {expected}", path.display())]
+    Label {
+        /// The file.
+        path: PathBuf,
+        /// The network's number in it.
+        network: usize,
+        /// What it is called.
+        found: String,
+        /// What a label is.
+        expected: &'static str,
+    },
+    /// Nothing says which network of a sweep.
+    #[error("{}: a sweep over several networks: say which, --network with one of {known}", path.display())]
+    Which {
+        /// The file.
+        path: PathBuf,
+        /// All labels.
+        known: String,
+    },
+    /// There is no such network.
+    #[error("{}: no network {found:?} in it, expected one of {known}", path.display())]
+    NoSuchNetwork {
+        /// The file.
+        path: PathBuf,
+        /// As asked for.
+        found: String,
+        /// All labels.
+        known: String,
+    },
+    /// An override that does not fit.
+    #[error(
+        "--set {text}: {reason}; expected KEY=VALUE with a key of the configuration, such as two_vs_two.permutations=200"
+    )]
+    Override {
+        /// As given.
+        text: String,
+        /// What is wrong.
+        reason: String,
+    },
+}

@@ -1,0 +1,238 @@
+//! Reading a configuration: the file as it was written, then the overrides of the command line.
+
+use std::path::{Path, PathBuf};
+
+use super::{ConfigError, NetworkConfig, Written};
+use crate::error::FileError;
+use crate::wording::plain;
+
+impl Written {
+    /// Reads `path`, applies `overrides` (`key=value`: a TOML value or bare text; their paths are relative to the
+    /// current directory).
+    ///
+    /// # Errors
+    /// Names the file, line and key: unreadable, not TOML, an unknown key, a wrong type, an override that does not fit.
+    pub fn from_file(path: &Path, overrides: &[String]) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(FileError::at(path))?;
+        let toml_error = |error| ConfigError::Toml { path: path.to_path_buf(), found: described(&error, &text) };
+        // Parsed as it stands, so that an error points at the line in the file.
+        let mut config: Self = toml::from_str(&text).map_err(toml_error)?;
+        let escaped = |path: &&mut PathBuf| path.to_string_lossy().contains(char::is_control);
+        if let Some(found) = config.paths_mut().find(escaped) {
+            return Err(ConfigError::Control { path: path.to_path_buf(), found: found.clone() });
+        }
+        let directory = path.parent().unwrap_or(Path::new(""));
+        config.paths_mut().for_each(|path| *path = directory.join(&path));
+        if let Some(path) = config.paths_mut().find(|path| path.to_str().is_none()) {
+            let reason = "this path is no UTF-8, expected one that run.json can name; rename it";
+            return Err(FileError::at(path.clone())(std::io::Error::other(reason)).into());
+        }
+        for text in overrides {
+            config = config.with(text).map_err(|reason| ConfigError::Override { text: text.clone(), reason })?;
+        }
+        // After the overrides, one of which may be the file.
+        config.network.as_mut().iter_mut().for_each(NetworkConfig::call_by_file);
+        Ok(config)
+    }
+
+    /// With `key=value`: text where the key takes it, else a TOML value.
+    fn with(mut self, text: &str) -> Result<Self, String> {
+        let (key, value) = text.split_once('=').ok_or("there is no \"=\"")?;
+        let table = toml::Table::try_from(&self).map_err(|error| error.to_string())?;
+        let changed = |value: toml::Value| -> Result<Self, String> {
+            let mut table = table.clone();
+            set(&mut table, key.trim(), value)?;
+            table.try_into().map_err(|error: toml::de::Error| plain(error.message()))
+        };
+        let text = toml::Value::String(value.trim().to_string());
+        let is_path = match key.trim().split('.').collect::<Vec<_>>()[..] {
+            ["network", "weights" | "file" | "classes"] | ["network", _, "weights" | "file" | "classes"] => true,
+            ["stimuli", "manifest"] | ["run", "out"] => true,
+            ["words", _, last] => last == "file",
+            _ => false,
+        };
+        let parsed = toml::from_str(&format!("value = {}", value.trim())).ok();
+        let parsed = parsed.and_then(|mut table: toml::Table| table.remove("value"));
+        // A quoted string is TOML, a date where text is expected is text; a path is text as it stands.
+        let mut config = match parsed {
+            _ if is_path => changed(toml::Value::String(value.to_string())),
+            None => changed(text),
+            Some(quoted @ toml::Value::String(_)) => changed(quoted),
+            Some(parsed) => changed(text).or_else(|_| changed(parsed)),
+        }?;
+        let before: Vec<PathBuf> = self.paths_mut().map(|path| path.clone()).collect();
+        for path in config.paths_mut().filter(|path| !before.contains(path)) {
+            *path = std::path::absolute(&path).map_err(|error| error.to_string())?;
+        }
+        Ok(config)
+    }
+}
+
+/// What to do about a backslash.
+pub(super) const BACKSLASH: &str = "in double quotes a backslash begins an escape; write such a path with / \
+                                    (\"C:/data/m.csv\") or in single quotes ('C:\\data\\m.csv')";
+
+/// Where and what is wrong with a configuration, in the words of its reader.
+fn described(error: &toml::de::Error, text: &str) -> String {
+    let found = error.to_string().trim_end().replace(error.message(), &plain(error.message()));
+    let line = error.span().and_then(|span| text[..span.start].lines().last().map(str::len).zip(Some(span.start)));
+    let line = line.and_then(|(column, start)| text[start.saturating_sub(column)..].lines().next());
+    let told = |message: &str| message.contains("escape") || message.contains("unicode");
+    let escape = line.is_some_and(|line| line.contains('\\')) && told(error.message());
+    if escape { format!("{found}; {BACKSLASH}") } else { found }
+}
+
+/// Sets `a.b.0.c` in the table; indices address list elements.
+fn set(table: &mut toml::Table, key: &str, value: toml::Value) -> Result<(), String> {
+    let segments: Vec<&str> = key.split('.').collect();
+    let (last, parents) = segments.split_last().ok_or("the key is empty")?;
+    let mut place =
+        table.entry(parents.first().copied().unwrap_or(last).to_string()).or_insert_with(|| match parents {
+            [] => value.clone(),
+            _ => toml::Value::Table(toml::Table::new()),
+        });
+    for segment in segments.iter().skip(1) {
+        place = match place {
+            toml::Value::Table(inner) => {
+                inner.entry(segment.to_string()).or_insert_with(|| toml::Value::Table(toml::Table::new()))
+            }
+            toml::Value::Array(inner) => segment
+                .parse()
+                .ok()
+                .and_then(|index: usize| inner.get_mut(index))
+                .ok_or_else(|| format!("there is no element {segment}"))?,
+            _ => return Err(format!("{segment} is no key of a table")),
+        };
+    }
+    *place = value;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Bytes, Config};
+    use crate::device::Choice;
+    use crate::stats::scoring::Ties;
+
+    const SMALLEST: &str = "[network]\nname = \"vgg16\"\nrandom = true\n[stimuli]\nmanifest = \"m.csv\"\n\
+                            [[words]]\nname = \"w\"\nfile = \"w.txt\"\n";
+
+    fn read(text: &str, overrides: &[&str]) -> Result<Config, ConfigError> {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("experiment.toml");
+        std::fs::write(&path, text).unwrap();
+        Config::read(&path, &overrides.iter().map(|text| text.to_string()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn defaults_are_the_papers() {
+        let config = read(SMALLEST, &[]).unwrap();
+        assert_eq!(config.seed, 2018);
+        assert_eq!(config.two_vs_two.permutations, 1000);
+        assert!(config.stimuli.pixels);
+        assert_eq!(config.network.layers, None);
+        assert_eq!(config.stimuli.resize, None);
+        assert!(config.one_vs_two.is_none());
+    }
+
+    #[test]
+    fn backslashes_of_windows_paths_get_their_remedy() {
+        for path in [r"C:\data\m.csv", r"C:\new\table.csv", r"C:\users\m.csv"] {
+            let error = read(&SMALLEST.replace("m.csv", path), &[]).unwrap_err().to_string();
+            assert!(error.contains("backslash") && error.contains("experiment.toml"), "{path}: {error}");
+        }
+    }
+
+    #[test]
+    fn messages_name_keys_and_no_types() {
+        let read = |more: &str| read(&format!("{SMALLEST}{more}"), &[]).unwrap_err().to_string();
+        for (text, expected) in [
+            ("[two_vs_two]\npermutations = \"many\"\n", "expected a whole number"),
+            ("[two_vs_two]\nstop_after = 0\n", "expected a whole number above 0"),
+            ("[two_vs_two]\nties = \"loses\"\n", "did you mean \"lost\""),
+            ("[run]\nthreads = -1\n", "found the number `-1`, expected a whole number"),
+            ("[run]\nmemory = 4\n", "expected text in quotes"),
+            ("[rsa]\nmethods = \"pearson\"\n", "expected a list"),
+        ] {
+            let error = read(text);
+            assert!(error.contains(expected), "{text}: {error}");
+            for word in ["u64", "u32", "usize", "struct", "enum", "Option", "None", "sequence"] {
+                assert!(!error.contains(word), "{text}: {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_empty_section_asks_for_the_one_vs_two_test() {
+        assert!(read(&format!("{SMALLEST}[one_vs_two]\n"), &[]).unwrap().one_vs_two.is_some());
+        assert!(read(SMALLEST, &["one_vs_two={}"]).unwrap().one_vs_two.is_some());
+        let config = read(SMALLEST, &["one_vs_two.ties=half"]).unwrap();
+        assert_eq!(config.one_vs_two.unwrap().ties, Some(Ties::Half));
+    }
+
+    #[test]
+    fn paths_are_relative_to_the_file_and_of_overrides_to_the_current_directory() {
+        let config = read(SMALLEST, &["words.0.file=other.txt"]).unwrap();
+        assert!(config.stimuli.manifest.is_absolute());
+        assert_eq!(config.words[0].file, std::path::absolute("other.txt").unwrap());
+        let config = read(SMALLEST, &["run.out=2024-01-01", "words=[{name = \"x\", file = \"y.txt\"}]"]).unwrap();
+        assert_eq!(config.run.out, Some(std::path::absolute("2024-01-01").unwrap()), "text, not a date");
+        assert_eq!(config.words[0].file, std::path::absolute("y.txt").unwrap());
+        let config = read(SMALLEST, &["run.out=\"q\"", "words.0.file= lead"]).unwrap();
+        assert_eq!(config.run.out, Some(std::path::absolute("\"q\"").unwrap()));
+        assert_eq!(config.words[0].file, std::path::absolute(" lead").unwrap());
+    }
+
+    #[test]
+    fn overrides_take_toml_values_and_bare_text() {
+        let config = read(
+            SMALLEST,
+            &[
+                "two_vs_two.permutations=20",
+                "run.device=gpu:1",
+                "network.layers=[\"fc1\"]",
+                "run.memory=900 MiB",
+                "seed=7",
+            ],
+        )
+        .unwrap();
+        assert_eq!(config.two_vs_two.permutations, 20);
+        assert_eq!(config.run.device, Choice::Gpu(Some(1)));
+        assert_eq!(config.run.memory, Some(Bytes(900 << 20)));
+        assert_eq!(config.seed, 7);
+        assert_eq!(config.network.layers, Some(vec!["fc1".to_string()]));
+    }
+
+    #[test]
+    fn a_network_of_a_file_is_called_after_the_file_that_is_read() {
+        let text = SMALLEST.replace("name = \"vgg16\"\nrandom = true\n", "file = \"nets/a.onnx\"\n");
+        let name = |overrides: &[&str]| read(&text, overrides).unwrap().network.name;
+        assert_eq!(name(&[]), "a");
+        assert_eq!(name(&["seed=7", "network.file=b.onnx"]), "b");
+        assert_eq!(name(&["network.name=net", "network.file=b.onnx"]), "net");
+    }
+
+    #[test]
+    fn overrides_change_nothing_else() {
+        let text = format!("{SMALLEST}[run]\nmemory = \"0.7 GB\"\n");
+        let (whole, changed) = (read(&text, &[]).unwrap(), read(&text, &["seed=7"]).unwrap());
+        assert_eq!(changed.run.memory, whole.run.memory);
+        assert_eq!(changed.stimuli.manifest.file_name(), whole.stimuli.manifest.file_name());
+    }
+
+    #[test]
+    fn unknown_keys_and_wrong_types_name_the_line() {
+        let error = read(&format!("{SMALLEST}[two_vs_two]\npermutation = 3\n"), &[]).unwrap_err().to_string();
+        assert!(
+            error.contains("experiment.toml") && error.contains("permutation") && error.contains("line 10"),
+            "{error}"
+        );
+        assert!(error.contains("did you mean \"permutations\""), "{error}");
+        let error = read(&format!("{SMALLEST}[run]\nmemory = \"4 elephants\"\n"), &[]).unwrap_err().to_string();
+        assert!(error.contains("4 elephants"), "{error}");
+        let error = read(SMALLEST, &["two_vs_two.permutation=3"]).unwrap_err().to_string();
+        assert!(error.contains("permutation"), "{error}");
+        assert!(read(SMALLEST, &["nonsense"]).is_err());
+    }
+}
