@@ -111,8 +111,9 @@ pub enum HalvesError {
     },
     /// Two of a name, or of names that are one as a file's.
     #[error(
-        "--{side}: the name {name:?} stands twice, or another one gives the same file in rsm/ (`/`, `\\` and `:` become `_`) \
-         or figures/ (all but A-Z, a-z, 0-9, `.`, `_` and `-` does); names tell the results apart: rename one"
+        "--{side}: the name {name:?} stands twice, or another one gives the same file in rsm/ (`/`, `\\` and `:` become `_`, \
+         what goes with x is scales.x) or figures/ (all but A-Z, a-z, 0-9, `.`, `_` and `-` does); names tell the results \
+         apart: rename one"
     )]
     SameName {
         /// `words` or `images`

@@ -13,7 +13,7 @@ use self::rdms::{Part, Rdms};
 use crate::arrays::{self, StoredArray, Told};
 use crate::error::FileError;
 use crate::names;
-use crate::results::{CONCEPTS, SCALES, lines};
+use crate::results::{CONCEPTS, is_scales, lines};
 use crate::stats::Rsm;
 use crate::stats::alignment::Scales;
 use crate::stats::rsa;
@@ -244,8 +244,7 @@ pub fn files(folder: &Path, side: Side) -> Result<Vec<PathBuf>, MatrixError> {
     const BESIDE: [&str; 2] = ["words.", "predicted_classes."];
     let of_side = |path: &PathBuf| {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let scales = name.strip_prefix("words.").unwrap_or(&name).starts_with(SCALES);
-        !scales && (side == Side::Words || !BESIDE.iter().any(|beside| name.starts_with(beside)))
+        !is_scales(&name) && (side == Side::Words || !BESIDE.iter().any(|beside| name.starts_with(beside)))
     };
     let endings = || arrays::FORMATS.iter().flat_map(|format| format.endings);
     let is_array = |path: &PathBuf| {
@@ -320,7 +319,6 @@ fn matrices(
     }
     let names = names::lists(names, concepts);
     let form = if square { "square" } else { "condensed" }.to_string();
-    let shown = |names: &Vec<String>| [0, 1, names.len() - 1].map(|n| names[n].clone()).to_vec();
     let name = part.name.unwrap_or_else(|| source.name.clone());
     let read = Read {
         side,
@@ -332,7 +330,7 @@ fn matrices(
         matrices: rsms.len(),
         concepts,
         groups: part.groups.clone(),
-        names: names.first().map(shown),
+        names: names.first().map(|names| shown(names)),
         order: None,
     };
     Ok(Matrices { name, rsms, groups: part.groups, names, scales: Vec::new(), read })
@@ -353,11 +351,24 @@ fn names_of(array: &StoredArray) -> Result<Vec<Vec<String>>, MatrixError> {
     let mut names = labels.rows.clone();
     names.extend(labels.columns.clone());
     if let Some(file) = array.file().filter(|_| names.is_empty()) {
-        let own = lines(&names::list_of(file))?;
-        let list = if own.is_empty() { lines(&file.with_file_name(CONCEPTS))? } else { own };
-        names.push(list.iter().map(|name| names::plain(name)).filter(|name| !name.is_empty()).collect());
+        names.push(list_beside(file)?);
     }
     Ok(names)
+}
+
+/// The names in the list of concepts beside a file, its own or else that of its folder, as semgpu writes both; none without.
+///
+/// # Errors
+/// The list cannot be read.
+pub fn list_beside(file: &Path) -> Result<Vec<String>, FileError> {
+    let own = lines(&names::list_of(file))?;
+    let list = if own.is_empty() { lines(&file.with_file_name(CONCEPTS))? } else { own };
+    Ok(list.iter().map(|name| names::plain(name)).filter(|name| !name.is_empty()).collect())
+}
+
+/// What [`Read`] keeps of two names or more: the first two and the last.
+pub fn shown(names: &[String]) -> Vec<String> {
+    [0, 1, names.len() - 1].map(|n| names[n].clone()).to_vec()
 }
 
 /// Where each row's column stands, if both are named and in another order.

@@ -29,7 +29,7 @@ use crate::error::FileError;
 use crate::evaluation::Draws;
 use crate::plan::{Plan, Seen};
 use crate::record::{Checksums, Run};
-use crate::results::{Ledger, ResultsDir, SCALES, write_json};
+use crate::results::{Ledger, ResultsDir, is_scales, write_json};
 
 /// What stands in the way of a shard or of their merge.
 #[derive(Debug, thiserror::Error)]
@@ -303,7 +303,7 @@ impl Shards {
             let ledger = Ledger::read(&self.groups_dir(span));
             let all = self.cut.matrices * span.len();
             // A layer's scales are listed beside its matrix and are none.
-            let matrices = ledger.groups.iter().filter(|(file, _)| !file.starts_with(SCALES));
+            let matrices = ledger.groups.iter().filter(|(file, _)| !is_scales(file));
             match matrices.flat_map(|(_, groups)| groups).flatten().count() {
                 _ if ledger.key != self.cut.keys.similarity => State::Missing,
                 found if found >= all => State::Done,

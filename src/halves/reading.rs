@@ -14,7 +14,7 @@ use crate::evaluation::{LayerRsms, Space, Words};
 use crate::matrices::{self, Entries, Matrices, Read, Reading, Side, Source};
 use crate::names;
 use crate::progress::Progress;
-use crate::results::ResultsDir;
+use crate::results::{ResultsDir, scales_of};
 use crate::stats::Rsm;
 use crate::stats::alignment::Scales;
 use crate::stats::similarity::reduced_rows;
@@ -298,7 +298,11 @@ fn check_names(words: &[Matrices], images: &[Matrices]) -> Result<(), HalvesErro
     let sides = [("words", words, ResultsDir::words_rsm as File), ("images", images, ResultsDir::layer_rsm as File)];
     for (side, all, file) in sides {
         let mut seen = BTreeSet::new();
-        if let Some(twice) = all.iter().find(|matrices| !seen.insert(file(&directory, &matrices.name))) {
+        let twice = all.iter().find(|matrices| {
+            let matrix = file(&directory, &matrices.name);
+            ![scales_of(&matrix), matrix].into_iter().all(|file| seen.insert(file))
+        });
+        if let Some(twice) = twice {
             return Err(HalvesError::SameName { side, name: twice.name.clone() });
         }
     }

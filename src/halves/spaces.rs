@@ -8,13 +8,14 @@ use std::path::Path;
 
 use super::reading::Wanted;
 use super::{HalvesError, given};
-use crate::arrays::{self, ArrayError, DISSIMILARITIES, StoredArray, Told};
-use crate::error::{Error, FileError};
+use crate::arrays::{self, ArrayError, DISSIMILARITIES, StoredArray};
+use crate::error::Error;
 use crate::features::{Features, Layout};
 use crate::matrices::{self, Entries, Matrices, MatrixError, Read, Side, Source};
 use crate::names;
 use crate::progress::Progress;
-use crate::results::{CONCEPTS, LayersRow, ResultsDir, SCALES, lines, read_table};
+use crate::report;
+use crate::results::{LayersRow, ResultsDir, read_table, scales_of};
 use crate::stats::alignment::Scales;
 
 /// Formats of files that hold several arrays.
@@ -76,10 +77,9 @@ impl Wanted<'_> {
         let (rsms, scales): (Vec<_>, Vec<_>) = reduced.into_iter().unzip();
         let names: Vec<Vec<String>> = features.concept_names.iter().cloned().collect();
         let names = match features.file().filter(|_| names.is_empty()) {
-            Some(file) => names_beside(file, features.concepts)?,
+            Some(file) => names::lists(&[matrices::list_beside(file)?], features.concepts),
             None => names,
         };
-        let shown = |names: &Vec<String>| [0, 1, names.len() - 1].map(|n| names[n].clone()).to_vec();
         let read = Read {
             side,
             name: source.name.clone(),
@@ -90,18 +90,11 @@ impl Wanted<'_> {
             matrices: rsms.len(),
             concepts: features.concepts,
             groups: None,
-            names: names.first().map(shown),
+            names: names.first().map(|names| matrices::shown(names)),
             order: None,
         };
         Ok(Matrices { name: source.name.clone(), rsms, groups: None, names, scales, read })
     }
-}
-
-/// The list of concepts beside features, if it is of so many.
-fn names_beside(path: &Path, concepts: usize) -> Result<Vec<Vec<String>>, FileError> {
-    let own = lines(&names::list_of(path))?;
-    let list = if own.is_empty() { lines(&path.with_file_name(CONCEPTS))? } else { own };
-    Ok(names::lists(&[list], concepts))
 }
 
 /// Where each layer of a source is.
@@ -113,12 +106,8 @@ fn parts(source: &Source, side: Side) -> Result<Vec<Source>, HalvesError> {
     if path.is_dir() && results.matrices().is_dir() && results.record().is_file() {
         let rows =
             read_table::<LayersRow>(path).map_err(|error| HalvesError::Reading(Box::new(Error::input(error))))?;
-        let mut names: Vec<String> = Vec::new();
-        for row in rows {
-            if !names.contains(&row.layer_a) {
-                names.push(row.layer_a);
-            }
-        }
+        let names = report::distinct(rows.iter().map(|row| row.layer_a.as_str()));
+        let names: Vec<String> = names.into_iter().map(String::from).collect();
         let asked = |name: &String| source.array.as_ref().is_none_or(|asked| asked == name);
         let known = names.iter().filter(|name| asked(name)).cloned();
         let found: Vec<Source> = known.map(|name| layer(name.clone(), &results.layer_rsm(&name), None)).collect();
@@ -141,17 +130,13 @@ fn parts(source: &Source, side: Side) -> Result<Vec<Source>, HalvesError> {
     if source.array.is_some() || !ARCHIVES.contains(&ending.as_str()) {
         return Ok(vec![source.clone()]);
     }
-    let mut names = arrays::names(path).map_err(MatrixError::from)?;
+    // Lists of names among the arrays are no layers.
+    let mut names = arrays::names_but_texts(path).map_err(MatrixError::from)?;
     let texts = match ending.as_str() {
         "h5" | "hdf5" => arrays::texts(path).map_err(MatrixError::from)?,
         _ => Vec::new(),
     };
-    // Lists of names among the arrays are no layers.
-    let is_text = |name: &String| {
-        let array = arrays::open(path, Some(name), &Told::default());
-        matches!(array, Err(ArrayError::NotNumbers { .. }))
-    };
-    names.retain(|name| texts.iter().all(|(text, _)| text != name) && !is_text(name));
+    names.retain(|name| texts.iter().all(|(text, _)| text != name));
     if names.len() < 2 || names.iter().any(|name| name == DISSIMILARITIES) {
         return Ok(vec![source.clone()]);
     }
@@ -165,12 +150,8 @@ fn parts(source: &Source, side: Side) -> Result<Vec<Source>, HalvesError> {
 
 /// The scales that a run left beside a layer's matrices; none where there are none.
 fn scales_beside(layer: &Matrices) -> Result<Vec<Scales>, HalvesError> {
-    let name = layer.read.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let path = match name.strip_prefix("words.") {
-        Some(words) => layer.read.path.with_file_name(format!("words.{SCALES}{words}")),
-        None => layer.read.path.with_file_name(format!("{SCALES}{name}")),
-    };
-    if !name.ends_with(".npy") || !path.exists() {
+    let path = scales_of(&layer.read.path);
+    if path.extension().is_none_or(|ending| ending != "npy") || !path.exists() {
         return Ok(Vec::new());
     }
     let concepts = layer.read.concepts;

@@ -122,7 +122,7 @@ pub enum PlanError {
     /// Two of a name, or of names that are one as a file's.
     #[error(
         "[[words]]: the name {0:?} stands twice, or another one gives the same file in figures/ (all but A-Z, a-z, 0-9, \
-         `.`, `_` and `-` becomes `_`); names tell the results apart: rename one"
+         `.`, `_` and `-` becomes `_`) or rsm/ (what goes with x is scales.x); names tell the results apart: rename one"
     )]
     SameName(String),
     /// An option of the 2 vs. 2 test.

@@ -8,7 +8,7 @@ use crate::evaluation::Words;
 use crate::evaluation::one_vs_two::{Lexicon, OneVsTwo};
 use crate::plan::PlanError;
 use crate::progress::Progress;
-use crate::results::figure_name;
+use crate::results::{ResultsDir, figure_name, scales_of};
 use crate::stats::inference::Rule;
 use crate::stats::similarity;
 use crate::stimuli::Manifest;
@@ -72,10 +72,12 @@ pub fn read(
     let concepts = manifest.concepts.len();
     let lemmas = others.iter().flat_map(|class| &class.lemmas).map(|lemma| &lemma.lemma);
     let wanted: Vec<String> = manifest.concepts.iter().chain(lemmas).cloned().collect();
+    let directory = ResultsDir::new(config.out());
     let mut files = BTreeSet::new();
     let mut models = Vec::new();
     for words in &config.words {
-        if !files.insert(figure_name(&words.name)) {
+        let matrix = directory.words_rsm(&figure_name(&words.name));
+        if ![scales_of(&matrix), matrix].into_iter().all(|file| files.insert(file)) {
             return Err(PlanError::SameName(words.name.clone()));
         }
         progress.detail(format!("reading {}", words.file.display()));

@@ -8,8 +8,9 @@ use crate::error::FileError;
 /// The list of concepts beside matrices.
 pub const CONCEPTS: &str = "concepts.txt";
 
-/// What the names of files of scales begin with.
-pub const SCALES: &str = "scales.";
+/// What the names of files of scales begin with, those of word models after this.
+const SCALES: &str = "scales.";
+const WORDS: &str = "words.";
 
 /// Names the process that writes into a directory; held by a lock of the system's.
 pub(super) const LOCK: &str = ".semgpu.lock";
@@ -83,17 +84,17 @@ impl ResultsDir {
 
     /// A word model's RSM, f64 `[concepts, concepts]`.
     pub fn words_rsm(&self, words: &str) -> PathBuf {
-        self.matrices().join(format!("words.{}.npy", file_name(words)))
+        self.matrices().join(format!("{WORDS}{}.npy", file_name(words)))
     }
 
     /// What a layer's RSMs leave out of its vectors, f64 `[groups, concepts, 3]`: mean, standard deviation, units.
     pub fn layer_scales(&self, layer: &str) -> PathBuf {
-        self.matrices().join(format!("{SCALES}{}.npy", file_name(layer)))
+        scales_of(&self.layer_rsm(layer))
     }
 
     /// The same of a word model, `[concepts, 3]`.
     pub fn words_scales(&self, words: &str) -> PathBuf {
-        self.matrices().join(format!("words.{SCALES}{}.npy", file_name(words)))
+        scales_of(&self.words_rsm(words))
     }
 
     /// The class that the network answered to each image, f64 `[groups, concepts]`.
@@ -146,6 +147,22 @@ fn file_name(name: &str) -> String {
     name.replace(['/', '\\', ':'], "_")
 }
 
+/// Where the scales of a matrix lie, beside it: of `conv1.npy` `scales.conv1.npy`, of `words.GloVe.npy`
+/// `words.scales.GloVe.npy`.
+pub fn scales_of(matrix: &Path) -> PathBuf {
+    let name = matrix.file_name().unwrap_or_default().to_string_lossy();
+    matrix.with_file_name(match name.strip_prefix(WORDS) {
+        Some(words) => format!("{WORDS}{SCALES}{words}"),
+        None => format!("{SCALES}{name}"),
+    })
+}
+
+/// Whether a file has the name of a matrix's scales; `scales.npy` has not.
+pub fn is_scales(file: &str) -> bool {
+    let matrix = file.strip_prefix(WORDS).unwrap_or(file).strip_prefix(SCALES);
+    matrix.is_some_and(|matrix| matrix.rsplit_once('.').is_some_and(|(name, _)| !name.is_empty()))
+}
+
 /// The same as part of a figure's file, in characters that every file system takes. Word models that differ in it
 /// differ in [`ResultsDir::words_rsm`] too.
 pub fn figure_name(name: &str) -> String {
@@ -165,6 +182,21 @@ mod tests {
             }
         }
         assert_eq!(directory.layer_rsm("features.3"), Path::new("results/rsm/features.3.npy"));
+    }
+
+    #[test]
+    fn scales_are_known_by_their_names_and_a_layer_called_so_is_none() {
+        let directory = ResultsDir::new("results");
+        assert_eq!(directory.layer_scales("a/b.c"), Path::new("results/rsm/scales.a_b.c.npy"));
+        assert_eq!(directory.words_scales("GloVe"), Path::new("results/rsm/words.scales.GloVe.npy"));
+        for path in [directory.layer_scales("conv1"), directory.words_scales("GloVe")] {
+            assert!(is_scales(path.file_name().unwrap().to_str().unwrap()), "{}", path.display());
+        }
+        for name in ["scales", "scales.", "conv1", "upscales.x"] {
+            for path in [directory.layer_rsm(name), directory.words_rsm(name)] {
+                assert!(!is_scales(path.file_name().unwrap().to_str().unwrap()), "{}", path.display());
+            }
+        }
     }
 
     #[test]

@@ -214,6 +214,18 @@ fn a_run_is_exported_for_rsatoolbox_and_tests_alike() {
     assert!(fail(&["export", &small.text("nowhere"), "--out", &rdms], 2).contains("accuracy.csv"));
 }
 
+#[test]
+fn a_test_by_measures_alone_is_no_export() {
+    let directory = tempfile::tempdir().unwrap();
+    let (words, images) = (format!("W={}::word_rsm", golden_path()), format!("L={}::image_rsm", golden_path()));
+    test(directory.path(), &words, std::slice::from_ref(&images), &["--measure", "rsa-pearson"]);
+    let [out, rdms] = ["out", "rdms.h5"].map(|name| directory.path().join(name).display().to_string());
+    let said = fail(&["export", &out, "--out", &rdms], 2);
+    assert!(said.contains("accuracy.csv has no rows") && said.contains("--measure 2v2"), "{said}");
+    test(directory.path(), &words, &[images], &["--measure", "rsa-pearson", "--measure", "2v2"]);
+    succeed(&["export", &out, "--out", &rdms]);
+}
+
 /// `semgpu similarity` of a file; the array it wrote.
 fn similarity(features: &Path, more: &[&str]) -> (Vec<usize>, Vec<f64>) {
     let out = features.with_file_name("rsm.npy");
@@ -444,6 +456,14 @@ fn matrices_that_are_none_are_named() {
     refused(&square, matrix, &["--images", &slash, "--images", &underscore], &["--images", "\"a_b\"", "same file"]);
     let [blank, underscore] = ["a b", "a_b"].map(|model| format!("{model}={}", at("w.npy").display()));
     refused(&square, matrix, &["--words", &blank, "--words", &underscore], &["--words", "\"a_b\"", "figures/"]);
+    let [matrix_of, scales_of] = ["x", "scales.x"].map(|layer| format!("{layer}={}", at("i.npy").display()));
+    refused(
+        &square,
+        matrix,
+        &["--images", &matrix_of, "--images", &scales_of],
+        &["--images", "\"scales.x\"", "same file"],
+    );
+    refused(&square, matrix, &["--images", &scales_of, "--images", &matrix_of], &["--images", "\"x\"", "scales.x"]);
     refused(&square, matrix, &["--images", "M=nowhere.npy"], &["nowhere.npy"]);
     refused(&square, matrix, &["--images", "nowhere.npy"], &["NAME=FILE"]);
     refused(&square, matrix, &["--ties", "coin"], &["coin", "half"]);

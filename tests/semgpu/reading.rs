@@ -228,6 +228,59 @@ fn names_of_rows_stay_with_the_matrix() {
     assert!(said.contains("--concepts names 1 that no vector has (unicorn)") && said.contains("zebra"), "{said}");
 }
 
+/// A variable of a `.mat` of version 5, of double (6) or characters (4), or of other variables (cell 1, struct 2).
+fn variable(class: u32, shape: [u32; 2], name: &str, content: &[u8]) -> Vec<u8> {
+    let words = |words: [u32; 2]| words.map(u32::to_le_bytes).concat();
+    element(
+        14,
+        &[element(6, &words([class, 0])), element(5, &words(shape)), element(1, name.as_bytes()), content.into()]
+            .concat(),
+    )
+}
+
+fn element(kind: u32, data: &[u8]) -> Vec<u8> {
+    let mut element = [kind, data.len() as u32].map(u32::to_le_bytes).concat();
+    element.extend(data);
+    element.resize(element.len().next_multiple_of(8), 0);
+    element
+}
+
+#[test]
+fn names_in_an_archive_of_matlabs_are_no_layer_and_what_is_not_read_is_no_secret() {
+    let folder = Folder::new();
+    let doubles =
+        |values: &[f64]| element(9, &values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>());
+    let layer = |name: &str, seed: usize| {
+        let columns: Vec<f64> = (0..CONCEPTS * UNITS).map(|n| feature(n % CONCEPTS + seed, n / CONCEPTS)).collect();
+        variable(6, [CONCEPTS as u32, UNITS as u32], name, &doubles(&columns))
+    };
+    let text = |name: &str, text: &str| variable(4, [1, text.len() as u32], name, &element(16, text.as_bytes()));
+    let texts: Vec<u8> = NAMES.iter().flat_map(|name| text("", name)).collect();
+    let names = variable(1, [CONCEPTS as u32, 1], "names", &texts);
+    let saved = |variables: &[Vec<u8>]| {
+        let header = [&[b' '; 124][..], &[0, 1, b'I', b'M']].concat();
+        folder.write("layers.mat", [&[header], variables].concat().concat());
+    };
+    write(&folder.path("W.npy"), &[&matrix(1)], None, vec![]);
+    let features = ["--features", "images"];
+    let both = [layer("conv10", 1), layer("conv2", 0), names, text("subject", "S01")];
+    saved(&both);
+    folder.test("W=W.npy", &["L=layers.mat"], &features);
+    let layers: Vec<String> = folder.accuracies().into_iter().map(|(layer, _)| layer).collect();
+    assert_eq!(layers, ["conv2", "conv10"]);
+    assert_eq!(folder.read("out/rsm/concepts.txt").lines().collect::<Vec<_>>(), NAMES);
+    saved(&both[1..]);
+    folder.test("W=W.npy", &["L=layers.mat"], &features);
+    assert_eq!(folder.accuracies().len(), 1);
+    // A layer that is not read is named, not left out.
+    let cells = variable(1, [1, 1], "more", &layer("", 2));
+    for (other, class) in [(cells, "cell"), (variable(2, [1, 1], "more", &[]), "struct")] {
+        saved(&[&both[..], &[other]].concat());
+        let said = folder.test_refusal("W=W.npy", &["L=layers.mat"], &features);
+        assert!(said.contains(&format!("more is a {class} of MATLAB's")), "{said}");
+    }
+}
+
 #[test]
 fn the_same_concepts_in_another_order_are_re_ordered_and_others_refused() {
     let folder = Folder::new();
@@ -469,6 +522,10 @@ fn invisible_characters_make_no_category_and_a_folder_is_its_layers() {
     assert_eq!(layers, ["conv1", "conv2", "conv10"]);
     let (_, found) = arrays::read_npy(&folder.path("out/rsm/conv2.npy")).unwrap();
     assert_eq!(found, matrix(2).values());
+    // A matrix of that name is no scales of another.
+    write(&folder.path("layers/scales.npy"), &[&matrix(3)], None, vec![]);
+    folder.test("W=W.npy", &["-x=layers"], &[]);
+    assert_eq!(folder.accuracies()[3].0, "scales");
     // Times of one array.
     write(&folder.path("meg.npy"), &[&matrix(1), &matrix(2)], None, vec![]);
     folder.write("times.txt", "0 ms\n10 ms\n");
