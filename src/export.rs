@@ -24,6 +24,9 @@ pub enum ExportError {
     /// The ending of --out.
     #[error(transparent)]
     Ending(#[from] WriteEnding),
+    /// Tables that name no layers.
+    #[error("{}: accuracy.csv has no rows: a test by --measure alone; make it with --measure 2v2 too", .0.display())]
+    NoRows(PathBuf),
     /// Not rsatoolbox's format.
     #[error("{}: expected .h5 or .hdf5, rsatoolbox's RDMs; a run's matrices are .npy already, in its rsm/", .0.display())]
     Format(PathBuf),
@@ -76,9 +79,12 @@ fn read(directory: &Path, out: &Path) -> Result<(Vec<String>, Vec<Matrix>), Expo
         return Err(ExportError::Format(out.into()));
     }
     let results = Results::read(directory)?;
+    let layers = distinct(results.accuracy.iter().map(|row| row.layer.as_str()));
+    if layers.is_empty() {
+        return Err(ExportError::NoRows(directory.into()));
+    }
     let directory = ResultsDir::new(directory);
     let concepts = directory.concepts()?;
-    let layers = distinct(results.accuracy.iter().map(|row| row.layer.as_str()));
     let groups = distinct(results.groups.iter().map(|row| row.group.as_str()));
     let words = distinct(results.accuracy.iter().map(|row| row.words.as_str()));
     let mut matrices = Vec::new();
