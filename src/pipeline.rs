@@ -186,7 +186,7 @@ fn scores(
     options: &Options,
     progress: &Progress,
 ) -> Result<Draws, Error> {
-    let span = Span { first: 0, last: options.permutations };
+    let span = Span::of_draws(options.permutations);
     let known = &options.known;
     if known.is_empty()
         && let Ok(kept) = shards::read_draws(path, key, span)

@@ -192,13 +192,11 @@ fn check_files(config: &Config, of: impl Fn(&str) -> bool) -> Result<(), PlanErr
 
 /// Results may go where they are to, and nothing that goes in lies there.
 fn check_out(config: &Config, model: &Model, manifest: &Manifest) -> Result<(), PlanError> {
-    let images = manifest.stimuli.iter().flatten().map(|stimulus| stimulus.path.as_path());
-    let words = config.words.iter().map(|words| words.file.as_path());
+    let named = config.inputs().map(|(_, path)| path);
     let lists = words_files(config)?;
     let files = model.files.iter().chain(&lists).map(PathBuf::as_path);
-    let inputs = [config.stimuli.manifest.as_path()].into_iter().chain(files).chain(words).chain(images);
-    let inputs = inputs.chain(config.network.classes.as_deref()).chain(config.controls.paths());
-    Ok(ResultsDir::new(config.out()).check(inputs)?)
+    let images = manifest.stimuli.iter().flatten().map(|stimulus| stimulus.path.as_path());
+    Ok(ResultsDir::new(config.out()).check(named.chain(files).chain(images))?)
 }
 
 /// The checksum of the weights; from it, those of the images and what else decides an RSM, the experiment's.

@@ -94,23 +94,22 @@ pub enum SweepError {
 /// [`Error::Input`]: the directory or a network's holds another experiment's results, or an input.
 pub fn check(plans: &Plans, fresh: bool) -> Result<Vec<bool>, Error> {
     check_out(&plans.sweep)?;
-    let finished = |n: usize| {
-        let directory = results(&plans.sweep.members[n]);
+    let finished = |(n, member): (usize, &Member)| {
+        let directory = results(member);
         if fresh || !directory.root().exists() {
             return Ok(false);
         }
         let plan = plans.plan(n).map_err(Error::input)?;
         directory.check_experiment(&plan.checksums.similarity).map_err(Error::input)?;
-        Ok(is_finished(&plans.sweep, n, &plan))
+        Ok(is_finished(member, &plan))
     };
-    (0..plans.sweep.members.len()).map(finished).collect()
+    plans.sweep.members.iter().enumerate().map(finished).collect()
 }
 
 fn check_out(sweep: &Sweep) -> Result<ResultsDir, Error> {
     let out = ResultsDir::new(&sweep.out);
     let inputs: Vec<_> = sweep.members.iter().flat_map(|member| member.config.inputs()).collect();
-    let files = sweep.members.iter().filter_map(|member| member.config.network.file.as_deref());
-    out.check(inputs.iter().map(|(_, path)| *path).chain(files)).map_err(Error::input)?;
+    out.check(inputs.iter().map(|(_, path)| *path)).map_err(Error::input)?;
     out.check_command(SWEEP).map_err(Error::input)?;
     Ok(out)
 }
@@ -133,7 +132,7 @@ pub fn run(plans: &Plans, fresh: bool, progress: &Progress) -> Result<PathBuf, E
             progress.line(format!("{place}: finished before"));
         } else {
             progress.line(format!("{place}: {}", member.config.out().display()));
-            beside.scores = scores(sweep, n);
+            beside.scores = scores(member);
             let plan = plans.plan(n).map_err(Error::input)?;
             // Those of images and words were said.
             let own = plan.inputs.warnings.iter().skip(plans.inputs().warnings.len());
@@ -168,9 +167,9 @@ fn begin(sweep: &Sweep, out: &ResultsDir) -> Result<(), Error> {
 ///
 /// # Errors
 /// As [`pipeline::run`].
-pub fn merge(sweep: &Sweep, label: &str, plan: Plan, fresh: bool, progress: &Progress) -> Result<PathBuf, Error> {
-    let directory = merge_one(sweep, label, plan, fresh, progress)?;
-    if !(0..sweep.members.len()).all(|n| is_merged(sweep, n)) {
+pub fn merge(sweep: &Sweep, member: &Member, plan: Plan, fresh: bool, progress: &Progress) -> Result<PathBuf, Error> {
+    let directory = merge_one(member, plan, fresh, progress)?;
+    if !sweep.members.iter().all(is_merged) {
         return Ok(directory);
     }
     let out = ResultsDir::new(&sweep.out);
@@ -189,19 +188,17 @@ pub fn merge_all(plans: &Plans, fresh: bool, progress: &Progress) -> Result<Path
     let (sweep, out) = (&plans.sweep, ResultsDir::new(&plans.sweep.out));
     for (n, member) in sweep.members.iter().enumerate().filter(|(n, _)| !finished[*n]) {
         let plan = plans.plan(n).map_err(Error::input)?;
-        merge_one(sweep, &member.label, plan, fresh, progress)?;
+        merge_one(member, plan, fresh, progress)?;
     }
     let _writing = progress.interrupt.writing();
     let _claim = out.lock(SWEEP)?;
     put_together(sweep, &out, progress)
 }
 
-fn merge_one(sweep: &Sweep, label: &str, plan: Plan, fresh: bool, progress: &Progress) -> Result<PathBuf, Error> {
-    let shards = Shards::of(&plan).map_err(Error::input).map_err(of_network(label))?;
-    let place = sweep.members.iter().position(|member| member.label == label);
-    let scores = place.and_then(|place| scores(sweep, place));
-    let mut beside = Beside { shards: Some(&shards), scores, ..Beside::default() };
-    pipeline::run(plan, fresh, &mut beside, progress).map_err(of_network(label))
+fn merge_one(member: &Member, plan: Plan, fresh: bool, progress: &Progress) -> Result<PathBuf, Error> {
+    let shards = Shards::of(&plan).map_err(Error::input).map_err(of_network(&member.label))?;
+    let mut beside = Beside { shards: Some(&shards), scores: scores(member), ..Beside::default() };
+    pipeline::run(plan, fresh, &mut beside, progress).map_err(of_network(&member.label))
 }
 
 /// The tables, the figures and the page of all networks.
@@ -219,10 +216,10 @@ fn put_together(sweep: &Sweep, out: &ResultsDir, progress: &Progress) -> Result<
     Ok(out.root().to_path_buf())
 }
 
-/// Draws the figures and the page of a sweep again; none if the directory holds no finished one.
+/// Draws the figures and the page of a sweep again; none if the directory holds no sweep.
 ///
 /// # Errors
-/// Tables that cannot be read, figures that cannot be written.
+/// A sweep that is not finished, tables that cannot be read, figures that cannot be written.
 pub fn plot(directory: &std::path::Path) -> Result<Option<Vec<PathBuf>>, Error> {
     let out = ResultsDir::new(directory);
     let path = out.networks();
@@ -261,11 +258,16 @@ fn results(member: &Member) -> ResultsDir {
     ResultsDir::new(member.config.out())
 }
 
-/// Where the scores of a network's draws lie, where the family needs them.
-fn scores(sweep: &Sweep, network: usize) -> Option<PathBuf> {
-    let Member { label, config } = &sweep.members[network];
+/// Where the scores of a network's draws lie, beside its folder, where the family needs them.
+fn scores(member: &Member) -> Option<PathBuf> {
+    let Member { label, config } = member;
     let needed = config.inference.family == Family::Networks;
-    needed.then(|| sweep.out.join(format!("{}.draws.safetensors", figure_name(label))))
+    needed.then(|| config.out().with_file_name(format!("{}.draws.safetensors", figure_name(label))))
+}
+
+/// Of all draws of a network.
+fn span(member: &Member) -> Span {
+    Span::of_draws(member.config.two_vs_two.permutations)
 }
 
 /// The run whose results lie in a network's folder, and its keys.
@@ -279,24 +281,22 @@ fn run_of(member: &Member) -> Result<(RunRecord, Keys), SweepError> {
 }
 
 /// Whether a network's results are those of its plan, whole.
-fn is_finished(sweep: &Sweep, network: usize, plan: &Plan) -> bool {
-    let Ok((record, keys)) = run_of(&sweep.members[network]) else { return false };
+fn is_finished(member: &Member, plan: &Plan) -> bool {
+    let Ok((record, keys)) = run_of(member) else { return false };
     let same = record.run().is_some_and(|run| run.checksums == plan.checksums) && keys == Keys::of(plan);
-    same && is_whole(sweep, network, &keys)
+    same && is_whole(member, &keys)
 }
 
 /// Whether a network's results are those of its shards, whole.
-fn is_merged(sweep: &Sweep, network: usize) -> bool {
-    let member = &sweep.members[network];
+fn is_merged(member: &Member) -> bool {
     let (Ok((_, keys)), Ok(shards)) = (run_of(member), Shards::at(&member.config.out())) else { return false };
-    shards.cut().keys == keys && is_whole(sweep, network, &keys)
+    shards.cut().keys == keys && is_whole(member, &keys)
 }
 
 /// Whether the last that a run writes is there, its page, and what the family needs of it.
-fn is_whole(sweep: &Sweep, network: usize, keys: &Keys) -> bool {
-    let span = Span { first: 0, last: sweep.members[network].config.two_vs_two.permutations };
-    results(&sweep.members[network]).page().is_file()
-        && scores(sweep, network).is_none_or(|path| read_draws(&path, &keys.test, span).is_ok())
+fn is_whole(member: &Member, keys: &Keys) -> bool {
+    results(member).page().is_file()
+        && scores(member).is_none_or(|path| read_draws(&path, &keys.test, span(member)).is_ok())
 }
 
 /// An error of a network says which.

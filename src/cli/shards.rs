@@ -110,14 +110,11 @@ pub(super) fn cut(arguments: Cutting, called: &Path, progress: &Progress) -> Res
                 let plans = Plans::new(*sweep, progress).map_err(Error::input)?;
                 sweep::describe(&plans, progress);
                 crate::sweep::announce(&plans.sweep)?;
-                // A shard reads what networks share for itself.
-                let started = Instant::now();
-                drop(Plan::new(plans.sweep.members[0].config.clone(), progress).map_err(Error::input)?);
-                let shared = started.elapsed().as_secs_f64();
                 for (n, member) in plans.sweep.members.iter().enumerate() {
                     let started = Instant::now();
                     let plan = plans.plan(n).map_err(Error::input)?;
-                    let planned = shared + started.elapsed().as_secs_f64();
+                    // A shard reads what networks share for itself.
+                    let planned = plans.shared_seconds + started.elapsed().as_secs_f64();
                     progress.line(format!("network {} of {}  {}", n + 1, plans.sweep.members.len(), member.label));
                     cut_one((&arguments, called), (path, Some(&member.label)), plan, planned, &mut tables, progress)?;
                 }
@@ -205,10 +202,10 @@ pub(super) fn merge(arguments: Merge, progress: &Progress) -> Result<(), Error> 
             crate::sweep::merge_all(&plans, fresh, progress)?
         }
         (asked, network) => {
-            let (Member { label, config }, sweep) = asked.network(&path, network.as_deref()).map_err(Error::input)?;
-            let plan = Plan::new(config, progress).map_err(Error::input)?;
+            let (member, sweep) = asked.network(&path, network.as_deref()).map_err(Error::input)?;
+            let plan = Plan::new(member.config.clone(), progress).map_err(Error::input)?;
             match sweep {
-                Some(sweep) => crate::sweep::merge(&sweep, &label, plan, fresh, progress)?,
+                Some(sweep) => crate::sweep::merge(&sweep, &member, plan, fresh, progress)?,
                 None => {
                     let shards = Shards::of(&plan).map_err(Error::input)?;
                     let mut beside = Beside { shards: Some(&shards), ..Beside::default() };

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::path::PathBuf;
+use std::time::Instant;
 
 use super::common::{Common, Seen};
 use super::{Fitted, Inputs, Plan, PlanError, check_files, check_values};
@@ -21,6 +22,8 @@ pub struct Plans {
     pub outlines: Vec<Outline>,
     /// Where all of them run.
     pub device: Selected,
+    /// What reading the images and the words took.
+    pub shared_seconds: f64,
     /// What networks of the same classes share, by the list of these.
     common: Vec<(Option<PathBuf>, Common)>,
 }
@@ -56,11 +59,13 @@ impl Plans {
     /// # Errors
     /// What is wrong with the part that is shared, or every network that cannot run.
     pub fn new(sweep: Sweep, progress: &Progress) -> Result<Self, SweepError> {
+        let started = Instant::now();
         let config = &sweep.members[0].config;
         check_values(config)?;
         check_files(config, |key| !is_networks(key))?;
         let manifest = Manifest::read(&config.stimuli.manifest).map_err(PlanError::from)?;
         let device = device::select(config.run.device).map_err(PlanError::from)?;
+        let mut shared_seconds = started.elapsed().as_secs_f64();
         let (mut outlines, mut broken) = (Vec::new(), Vec::new());
         let mut kinds: Vec<(&Config, Classes, Manifest)> = Vec::new();
         for (n, member) in sweep.members.iter().enumerate() {
@@ -80,11 +85,16 @@ impl Plans {
         let mut seen = Seen::default();
         let mut common = Vec::new();
         for (config, classes, manifest) in kinds {
+            let started = Instant::now();
             let read = Common::read(config, &classes, manifest, &seen, progress)?;
+            // The others' images were seen.
+            if common.is_empty() {
+                shared_seconds += started.elapsed().as_secs_f64();
+            }
             seen.sums.clone_from(&read.images);
             common.push((config.network.classes.clone(), read));
         }
-        Ok(Self { sweep, outlines, device, common })
+        Ok(Self { sweep, outlines, device, shared_seconds, common })
     }
 
     /// The experiment of a network, in full.

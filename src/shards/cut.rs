@@ -23,6 +23,11 @@ pub struct Span {
 }
 
 impl Span {
+    /// The observed value and so many draws.
+    pub fn of_draws(permutations: u64) -> Self {
+        Self { first: 0, last: permutations }
+    }
+
     /// How many numbers it has.
     #[allow(clippy::len_without_is_empty, reason = "it has one at least")]
     pub fn len(&self) -> usize {

@@ -1,10 +1,11 @@
 //! The tables of a sweep, of those of its networks.
 
-use super::{SweepError, results, run_of, scores};
+use super::{SweepError, results, run_of, scores, span};
 use crate::config::Sweep;
 use crate::progress::Progress;
+use crate::report;
 use crate::results::{AccuracyRow, NetworkRow, read_table};
-use crate::shards::{Span, read_draws};
+use crate::shards::read_draws;
 use crate::stats::inference::{LayerScores, Maximum, benjamini_hochberg};
 
 /// The rows of every network's layers; p over the declared family.
@@ -18,7 +19,7 @@ pub fn accuracies(sweep: &Sweep) -> Result<Vec<Vec<AccuracyRow>>, SweepError> {
         rows.iter_mut().for_each(|row| row.network.clone_from(&member.label));
         networks.push(rows);
     }
-    if (0..sweep.members.len()).any(|network| scores(sweep, network).is_some()) {
+    if sweep.members.iter().any(|member| scores(member).is_some()) {
         over_networks(sweep, &mut networks)?;
     }
     Ok(networks)
@@ -29,11 +30,11 @@ fn over_networks(sweep: &Sweep, networks: &mut [Vec<AccuracyRow>]) -> Result<(),
     let tail = sweep.members[0].config.inference.tail;
     let mut maximum = Maximum::default();
     let mut observed = Vec::new();
-    for (network, rows) in networks.iter().enumerate() {
-        let Some(path) = scores(sweep, network) else { continue };
-        let (_, keys) = run_of(&sweep.members[network])?;
-        let span = Span { first: 0, last: sweep.members[network].config.two_vs_two.permutations };
-        let draws = read_draws(&path, &keys.test, span).map_err(|source| SweepError::Scores { path, source })?;
+    for (member, rows) in sweep.members.iter().zip(networks.iter()) {
+        let Some(path) = scores(member) else { continue };
+        let (_, keys) = run_of(member)?;
+        let draws =
+            read_draws(&path, &keys.test, span(member)).map_err(|source| SweepError::Scores { path, source })?;
         for rows in rows.chunk_by(|a, b| a.words == b.words) {
             let of_words = draws.two_vs_two(&rows[0].words).unwrap_or_default();
             // How many points are a whole cancels in units of the null's spread.
@@ -89,14 +90,9 @@ fn network(name: &str, rows: &[AccuracyRow]) -> NetworkRow {
 
 /// One line per word model: the network whose best layer is best.
 pub fn summarise(rows: &[NetworkRow], progress: &Progress) {
-    let mut words: Vec<&str> = Vec::new();
-    for row in rows {
-        if words.contains(&row.words.as_str()) {
-            continue;
-        }
-        words.push(&row.words);
-        let of_words = rows.iter().filter(|other| other.words == row.words);
-        let best = of_words.max_by(|a, b| a.best_accuracy.total_cmp(&b.best_accuracy)).expect("this one");
+    for words in report::distinct(rows.iter().map(|row| row.words.as_str())) {
+        let of_words = rows.iter().filter(|row| row.words == words);
+        let best = of_words.max_by(|a, b| a.best_accuracy.total_cmp(&b.best_accuracy)).expect("a row has them");
         progress.line(format!(
             "{}: best network {}, layer {} {:.3} (p {:.4}, family-wise {:.4})",
             best.words, best.network, best.best_layer, best.best_accuracy, best.best_p_value, best.best_p_fwer
