@@ -1,5 +1,7 @@
 //! Layers of two spaces against each other: a heat map a measure, and the measures' calibrated scores over depth.
 
+use std::collections::HashMap;
+
 use crate::report::chart::{Chart, Curve, Entry, Look, Mark};
 use crate::report::curves::{SIGNIFICANT, distinct, thousands};
 use crate::report::heatmap::Heatmap;
@@ -49,12 +51,10 @@ fn draw_maps(material: &Material) -> Result<Vec<Drawing>, ReportError> {
         let layers = distinct(rows.iter().map(|row| row.layer.as_str()));
         for measure in distinct(rows.iter().map(|row| row.measure.as_str())) {
             let of_measure = || rows.iter().copied().filter(|row| row.measure == measure);
-            let value = |words: &str, layer: &str| {
-                let row = of_measure().find(|row| row.words_layer == words && row.layer == layer);
-                row.map_or(f64::NAN, |row| row.value)
-            };
-            let values: Vec<f64> =
-                of_words.iter().flat_map(|words| layers.iter().map(move |layer| value(words, layer))).collect();
+            let of_pair: HashMap<(&str, &str), f64> =
+                of_measure().map(|row| ((&*row.words_layer, &*row.layer), row.value)).collect();
+            let pairs = of_words.iter().flat_map(|words| layers.iter().map(move |layer| (*words, *layer)));
+            let values: Vec<f64> = pairs.map(|pair| of_pair.get(&pair).copied().unwrap_or(f64::NAN)).collect();
             let Some(best) = best(of_measure()) else { continue };
             let significant = of_measure().filter(|row| row.p_both < SIGNIFICANT).count();
             let mut notes = format!("Best pair: {}.", said(best));

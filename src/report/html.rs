@@ -54,6 +54,7 @@ fn page(material: &Material, drawings: &[Drawing]) -> Result<String, ReportError
     let data = embedded(&data::Data::new(results, &networks, &material.categories));
     let matrices = embedded(&matrices::read(&networks, material, MATRICES_BYTES)?);
     let methods = methods::paragraphs(results, record.as_ref());
+    let measures = tables::measures(&results.measures);
     let parts = |pictures: &str| {
         fill(include_str!("html/page.html"), |part| match part {
             "title" => escape(&title),
@@ -75,7 +76,7 @@ fn page(material: &Material, drawings: &[Drawing]) -> Result<String, ReportError
             "accuracy" => networks.iter().map(tables::accuracy).collect(),
             "words" => tables::words(&results.words),
             "rsa" => tables::rsa(&results.rsa),
-            "measures" => tables::measures(&results.measures),
+            "measures" => measures.clone(),
             "controls" => tables::controls(&results.controls),
             "partition" => tables::partition(&results.partition),
             "intervals" => tables::intervals(&results.intervals),

@@ -76,8 +76,8 @@ impl<'a> OfNetworks<'a> {
     }
 
     /// What marks and bands say.
-    fn notes(&self, rows: impl Iterator<Item = &'a AccuracyRow>) -> String {
-        if rows.into_iter().all(|row| row.permutations == 0) {
+    fn notes(&self, words: &str) -> String {
+        if self.rows.iter().filter(|row| row.words == words).all(|row| row.permutations == 0) {
             return String::new();
         }
         format!("Filled: p\u{a0}<\u{a0}0.05{}, {}; hollow: n.s.", inference::tail(Some(self.inference)), self.covers())
@@ -88,7 +88,7 @@ impl<'a> OfNetworks<'a> {
         'a: 'b,
     {
         let overlays: Vec<Overlay<'b>> = networks.iter().map(|(run, rows)| Overlay { run, rows }).collect();
-        let notes = self.notes(self.rows.iter().filter(|row| row.words == words));
+        let notes = self.notes(words);
         let band = if notes.is_empty() { "" } else { " Band: null mean\u{a0}±\u{a0}2\u{a0}s.d." };
         let first = "0: pixels, or the first layer; 1: the last layer.";
         Chart {
@@ -126,7 +126,7 @@ impl<'a> OfNetworks<'a> {
             bands: Vec::new(),
             curves: vec![bars(0, marks(&|network| network.1)), bars(1, marks(&|network| network.2)), chance],
             legend: ["best layer", "last layer"].into_iter().enumerate().map(sample).collect(),
-            notes: self.notes(self.rows.iter().filter(|row| row.words == words)),
+            notes: self.notes(words),
         }
     }
 }

@@ -6,6 +6,7 @@ use super::tables::{accuracy_text, p_value};
 use super::{drawings, fill};
 use crate::report::canvas::escape;
 use crate::report::curves::{SIGNIFICANT, distinct, thousands};
+use crate::report::material::Said;
 use crate::report::{Drawing, OfNetworks, ReportError, names};
 use crate::results::{NetworkRow, ResultsDir, figure_name, write_atomically};
 
@@ -38,10 +39,9 @@ fn page(of: &OfNetworks, figures: &[Drawing]) -> String {
 fn summary(of: &OfNetworks) -> String {
     let Some(row) = of.networks.first() else { return String::new() };
     let mut text = format!(
-        "<p>{} concepts, {} group{} of images, {} permutations.</p>\n",
+        "<p>{} concepts, {}, {} permutations.</p>\n",
         thousands(row.concepts as u64),
-        row.groups,
-        if row.groups == 1 { "" } else { "s" },
+        Said::RUN.groups(row.groups),
         thousands(row.permutations)
     );
     for words in of.models() {

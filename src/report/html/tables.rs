@@ -1,5 +1,7 @@
 //! The tables that stand without JavaScript.
 
+use std::collections::HashMap;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
@@ -8,7 +10,7 @@ use crate::report::canvas::escape;
 use crate::report::curves::{Curves, SIGNIFICANT, thousands};
 use crate::report::material::Said;
 use crate::results::{
-    ControlRow, IntervalRow, MeasureRow, OneVsTwoRow, PartitionRow, Results, RsaRow, Table, WordsRow,
+    ControlRow, IntervalRow, MeasureRow, OneVsTwoRow, PartitionRow, Results, RsaRow, Table, WordsRow, table_text,
 };
 
 /// Of all tables in the page together, before they become a third longer.
@@ -26,6 +28,11 @@ pub fn p_value(p: f64) -> String {
 /// An accuracy to three places.
 pub fn accuracy_text(value: f64) -> String {
     if value.is_finite() { format!("{value:.3}") } else { "–".to_string() }
+}
+
+/// An interval to three places.
+fn range(low: Option<f64>, high: Option<f64>) -> String {
+    low.zip(high).map_or("–".to_string(), |(low, high)| format!("{low:.3} to {high:.3}"))
 }
 
 /// What the curves say, in sentences.
@@ -81,9 +88,7 @@ pub fn downloads(results: &Results) -> String {
 
 /// A table's name and the bytes of its file; none without rows.
 fn file<T: Table>(rows: &[T]) -> (&'static str, Vec<u8>) {
-    let mut table = csv::Writer::from_writer(Vec::new());
-    rows.iter().try_for_each(|row| table.serialize(row)).expect("rows in memory are written in memory");
-    (T::NAME, table.into_inner().expect("a Vec takes everything"))
+    (T::NAME, if rows.is_empty() { Vec::new() } else { table_text(rows).into_bytes() })
 }
 
 /// Accuracy and family-wise p of every layer against every word model.
@@ -151,9 +156,8 @@ pub fn rsa(rows: &[RsaRow]) -> String {
         &["Words", "Layer", "Method", "Correlation", "p", "p, family-wise", "Noise ceiling"],
         3,
         rows.iter().map(|row| {
-            let ceiling = row.ceiling_low.zip(row.ceiling_high);
-            let ceiling = ceiling.map_or("–".to_string(), |(low, high)| format!("{low:.3} to {high:.3}"));
             let names = [&row.words, &row.layer, &row.method].map(|name| escape(name));
+            let ceiling = range(row.ceiling_low, row.ceiling_high);
             let numbers = [accuracy_text(row.rsa), p_value(row.p_value), p_value(row.p_fwer), ceiling];
             names.into_iter().chain(numbers).collect()
         }),
@@ -191,7 +195,7 @@ pub fn intervals(rows: &[IntervalRow]) -> String {
                 _ => row.less.as_deref().unwrap_or_default(),
             };
             let names = [row.layer.as_str(), &row.measure, &row.words, less].map(escape);
-            let interval = format!("{:.3} to {:.3}", row.ci_low, row.ci_high);
+            let interval = range(Some(row.ci_low), Some(row.ci_high));
             let numbers = [accuracy_text(row.value), interval, p_value(row.p_value.unwrap_or(f64::NAN))];
             names.into_iter().chain(numbers).collect()
         }),
@@ -205,10 +209,8 @@ pub fn partition(rows: &[PartitionRow]) -> String {
         &["Layer", "Part", "", "Share", "95 % interval"],
         3,
         rows.iter().map(|row| {
-            let interval = row.ci_low.zip(row.ci_high);
-            let interval = interval.map_or("–".to_string(), |(low, high)| format!("{low:.3} to {high:.3}"));
             let names = [&row.layer, &row.part, &row.kind].map(|name| escape(name));
-            names.into_iter().chain([accuracy_text(row.explained), interval]).collect()
+            names.into_iter().chain([accuracy_text(row.explained), range(row.ci_low, row.ci_high)]).collect()
         }),
     )
 }
@@ -228,11 +230,13 @@ pub fn best_pairs(rows: &[MeasureRow]) -> String {
 pub fn measures(rows: &[MeasureRow]) -> String {
     let of_layer =
         |a: &&MeasureRow, b: &&MeasureRow| a.words == b.words && a.measure == b.measure && a.layer == b.layer;
+    let (mut layers, mut parts) = (HashMap::new(), HashMap::new());
+    for (n, row) in rows.iter().enumerate() {
+        layers.entry(&row.layer).or_insert(n);
+        parts.entry((&row.words, &row.measure)).or_insert(n);
+    }
     let mut sorted: Vec<&MeasureRow> = rows.iter().collect();
-    let first = |row: &MeasureRow| rows.iter().position(|other| other.layer == row.layer);
-    let part =
-        |row: &MeasureRow| rows.iter().position(|other| other.words == row.words && other.measure == row.measure);
-    sorted.sort_by_cached_key(|row| (part(row), first(row)));
+    sorted.sort_by_key(|row| (parts[&(&row.words, &row.measure)], layers[&row.layer]));
     let shown = sorted.chunk_by(of_layer).filter_map(|pairs| alignment::best(pairs.iter().copied()));
     let number = |value: Option<f64>| accuracy_text(value.unwrap_or(f64::NAN));
     table(
@@ -256,9 +260,6 @@ pub fn measures(rows: &[MeasureRow]) -> String {
             let names = [&row.words, &row.words_layer, &row.layer, &row.measure].map(|name| escape(name));
             let drawn = row.permutations > 0;
             let ps = [row.p_value, row.p_fwer, row.p_both].map(|p| p_value(if drawn { p } else { f64::NAN }));
-            let range = |low: Option<f64>, high: Option<f64>| {
-                low.zip(high).map_or("–".to_string(), |(low, high)| format!("{low:.3} to {high:.3}"))
-            };
             let value = [accuracy_text(row.value), range(row.ci_low, row.ci_high)];
             let calibrated = [range(row.ceiling_low, row.ceiling_high), number(row.calibrated), number(row.tau)];
             names.into_iter().chain(value).chain(calibrated).chain(ps).collect()
