@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::written::BACKSLASH;
 use crate::error::FileError;
+use crate::wording::meant;
 
 /// A configuration that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -72,7 +73,7 @@ pub enum ConfigError {
         known: String,
     },
     /// There is no such network.
-    #[error("{}: no network {found:?} in it, expected one of {known}", path.display())]
+    #[error("{}: no network {found:?} in it, expected one of {known}{}", path.display(), meant(found, known.split(", ")))]
     NoSuchNetwork {
         /// The file.
         path: PathBuf,

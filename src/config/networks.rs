@@ -271,7 +271,10 @@ mod tests {
         assert!(first.stimuli.manifest.is_absolute() && first.stimuli.manifest == second.stimuli.manifest);
         assert_eq!(sweep.member("vgg16").unwrap().label, "vgg16");
         let said = sweep.member("vgg19").unwrap_err().to_string();
-        assert!(said.contains("no network \"vgg19\"") && said.contains("vgg16, VGG16, trained"), "{said}");
+        assert!(
+            said.contains("no network \"vgg19\"") && said.contains("vgg16, VGG16, trained; did you mean"),
+            "{said}"
+        );
     }
 
     #[test]

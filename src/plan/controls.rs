@@ -8,12 +8,13 @@ use crate::matrices::{self, MatrixError, Reading, Side, Source};
 use crate::names;
 use crate::stats::Rsm;
 use crate::stats::partition::MOST_SPACES;
+use crate::wording::meant;
 
 /// A space that cannot be given.
 #[derive(Debug, thiserror::Error)]
 pub enum GivenError {
     /// No such space.
-    #[error("{what} {name:?}: there is no such space; expected one of {known}, or NAME=FILE")]
+    #[error("{what} {name:?}: there is no such space; expected one of {known}, or NAME=FILE{}", meant(name, known.split(", ")))]
     Unknown {
         /// `given` or `partition`
         what: &'static str,
