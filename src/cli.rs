@@ -23,6 +23,7 @@ use crate::config::{MOST_RESAMPLES, named};
 use crate::device::Choice;
 use crate::error::{Error, FileError};
 use crate::progress::{Progress, Verbosity, say};
+use crate::report::Style;
 use crate::results::{Results, ResultsDir};
 use crate::stats::generalise::Generalise;
 use crate::{bench, compare, export, plan, report};
@@ -78,6 +79,9 @@ enum Command {
     Plot {
         /// Directory of an earlier run
         directory: PathBuf,
+        /// The figures' files with title and notes, or, where a caption says so much, without; the page has both
+        #[arg(long, default_value = "full", value_parser = named::<Style>, value_name = "full|plain")]
+        style: Style,
     },
     /// Chooses concepts: classes whose name is in every vocabulary, and images of them by chance; writes the manifest
     #[command(after_help = examples::CONCEPTS)]
@@ -144,10 +148,10 @@ enum Command {
         #[arg(long, value_name = "RDMS.h5")]
         out: PathBuf,
     },
-    /// Finished runs side by side: curves on one axis of relative depth, paired tests of their differences
+    /// Finished runs side by side: curves on one axis of relative depth, paired tests of their differences, a page of both
     #[command(after_help = examples::COMPARE)]
     Compare {
-        /// Results directories; of a single one, layer against layer too
+        /// Results directories, a sweep's for all its networks; of a single run, layer against layer too
         #[arg(required = true, value_name = "DIR")]
         directories: Vec<PathBuf>,
         /// Only this word model (repeatable); default: all
@@ -165,7 +169,7 @@ enum Command {
         /// What intervals and p-values speak of: other concepts, other groups (subjects, seeds), or both
         #[arg(long, default_value = "concepts", value_parser = named::<Generalise>, value_name = "concepts|groups|both")]
         generalise: Generalise,
-        /// Where compare.csv, within.csv and the figure go
+        /// Where report.html, compare.csv, within.csv and the figures go
         #[arg(long, value_name = "DIR", default_value = "results/compare")]
         out: PathBuf,
     },
@@ -237,14 +241,14 @@ fn call(cli: Cli, called: &Path) -> Result<(), Error> {
         Command::Shard(arguments) => shards::shard(arguments, &progress),
         Command::Merge(arguments) => shards::merge(arguments, &progress),
         Command::Status(arguments) => shards::status(arguments),
-        Command::Plot { directory } => {
-            if let Some(paths) = crate::sweep::plot(&directory)? {
+        Command::Plot { directory, style } => {
+            if let Some(paths) = crate::sweep::plot(&directory, style)? {
                 paths.iter().for_each(|path| print(&path.display().to_string()));
                 return Ok(());
             }
             let results = Results::read(&directory).map_err(Error::input)?;
             let _claim = ResultsDir::new(&directory).lock("plot")?;
-            for path in report::write_figures(&results, &directory).map_err(Error::failed)? {
+            for path in report::write_figures(&results, style, &directory).map_err(Error::failed)? {
                 print(&path.display().to_string());
             }
             Ok(())

@@ -1,5 +1,6 @@
 //! `run.json`: what was asked for, what went in, where it ran and what it took. Written and read by one type.
 
+mod comparison;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -17,6 +18,8 @@ use crate::error::FileError;
 use crate::matrices::Read;
 use crate::nets::{Input, Token};
 use crate::results::{ResultsDir, write_json};
+
+pub use comparison::{Compared, ComparisonRecord};
 
 /// Version of the layout of `run.json`; 1 and 2 are read too.
 pub const SCHEMA: u64 = 3;
@@ -215,7 +218,7 @@ pub struct Origin {
 
 impl Origin {
     /// This process, now.
-    fn here() -> Self {
+    pub fn here() -> Self {
         let now = time::OffsetDateTime::now_utc().replace_nanosecond(0).unwrap_or(time::OffsetDateTime::UNIX_EPOCH);
         Self {
             date: now.format(&time::format_description::well_known::Rfc3339).unwrap_or_default(),

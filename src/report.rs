@@ -39,12 +39,14 @@ mod uncertainty;
 
 use std::path::{Path, PathBuf};
 
+use serde::Deserialize;
+
 use crate::report::canvas::Picture;
 use crate::results::Results;
 
 pub use alignment::{best, said};
 pub use chance::told as chance;
-pub use compare::{Overlay, write_comparison};
+pub use compare::{Comparison, Overlay, told};
 pub use curves::{SIGNIFICANT, distinct};
 pub use error::{DrawError, ReportError};
 pub use material::Material;
@@ -70,6 +72,17 @@ pub struct Drawing {
     pub picture: Picture,
 }
 
+/// What of a figure is in its files; the page has all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Style {
+    /// All of it.
+    #[default]
+    Full,
+    /// Without title and notes: a caption says what they do.
+    Plain,
+}
+
 /// Every figure.
 pub const FIGURES: &[Figure] = &[
     accuracy::FIGURE,
@@ -91,7 +104,7 @@ pub const FIGURES: &[Figure] = &[
 ///
 /// # Errors
 /// Results without rows; a file that cannot be read or written.
-pub fn write_figures(results: &Results, directory: &Path) -> Result<Vec<PathBuf>, ReportError> {
+pub fn write_figures(results: &Results, style: Style, directory: &Path) -> Result<Vec<PathBuf>, ReportError> {
     let material = Material::read(results, directory)?;
     let drawings: Vec<Drawing> = FIGURES
         .iter()
@@ -100,7 +113,7 @@ pub fn write_figures(results: &Results, directory: &Path) -> Result<Vec<PathBuf>
         .into_iter()
         .flatten()
         .collect();
-    let mut paths = file::write(&drawings, directory)?;
+    let mut paths = file::write(&drawings, style, directory)?;
     paths.push(html::write(&material, &drawings)?);
     Ok(paths)
 }
@@ -109,10 +122,21 @@ pub fn write_figures(results: &Results, directory: &Path) -> Result<Vec<PathBuf>
 ///
 /// # Errors
 /// A file that cannot be written.
-pub fn write_networks(of: &OfNetworks, directory: &Path) -> Result<Vec<PathBuf>, ReportError> {
+pub fn write_networks(of: &OfNetworks, style: Style, directory: &Path) -> Result<Vec<PathBuf>, ReportError> {
     let drawings = of.drawings();
-    let mut paths = file::write(&drawings, directory)?;
+    let mut paths = file::write(&drawings, style, directory)?;
     paths.push(html::write_networks(of, &drawings, directory)?);
+    Ok(paths)
+}
+
+/// Draws the figures of a comparison into `<directory>/figures` and writes its page; returns the files written.
+///
+/// # Errors
+/// A file that cannot be written.
+pub fn write_comparison(of: &Comparison, directory: &Path) -> Result<Vec<PathBuf>, ReportError> {
+    let drawings = of.drawings();
+    let mut paths = file::write(&drawings, Style::Full, directory)?;
+    paths.push(html::write_comparison(of, &drawings, directory)?);
     Ok(paths)
 }
 

@@ -10,7 +10,7 @@ mod networks;
 mod rows;
 mod table;
 
-pub use claim::{Claim, ClaimError, SWEEP, check_files};
+pub use claim::{COMPARE, Claim, ClaimError, SWEEP, check_files};
 #[cfg(test)]
 pub(crate) use directory::FIGURES;
 pub use directory::{CONCEPTS, ResultsDir, figure_name, is_scales, scales_of};

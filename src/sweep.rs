@@ -23,7 +23,7 @@ use crate::pipeline::{self, Beside};
 use crate::plan::{Plan, Plans};
 use crate::progress::Progress;
 use crate::record::{RecordError, RunRecord};
-use crate::report::{self, OfNetworks};
+use crate::report::{self, OfNetworks, Style};
 use crate::results::{
     AccuracyRow, NetworkRow, ResultsDir, ResultsError, SWEEP, figure_name, read_table, write_json, write_table,
 };
@@ -75,6 +75,9 @@ pub enum SweepError {
         /// What is wrong.
         source: DrawsError,
     },
+    /// One that is under way, or was stopped.
+    #[error("{}: the sweep is not finished; run it again, or name the networks' folders in it", .0.display())]
+    Unfinished(PathBuf),
     /// The record of a sweep.
     #[error("{}: not the record of a sweep ({source}); run the sweep again", path.display())]
     Json {
@@ -210,28 +213,38 @@ fn put_together(sweep: &Sweep, out: &ResultsDir, progress: &Progress) -> Result<
     write_table(out.root(), &rows).map_err(Error::failed)?;
     write_table(out.root(), &networks).map_err(Error::failed)?;
     let record = SweepRecord::new(sweep, Some(networks));
-    draw(&record, &rows, out)?;
+    draw(&record, &rows, Style::Full, out)?;
     write_json(&out.networks(), &record).map_err(Error::failed)?;
     table::summarise(&record.networks, progress);
     Ok(out.root().to_path_buf())
+}
+
+/// The networks' results in a sweep's directory; none if it holds no sweep.
+///
+/// # Errors
+/// A sweep that is not finished, a record that cannot be read.
+pub fn networks(directory: &std::path::Path) -> Result<Option<Vec<PathBuf>>, SweepError> {
+    let Some(record) = SweepRecord::read(directory)? else { return Ok(None) };
+    if !record.finished {
+        return Err(SweepError::Unfinished(directory.into()));
+    }
+    let labels = report::distinct(record.networks.iter().map(|row| row.network.as_str()));
+    Ok(Some(labels.into_iter().map(|label| directory.join(figure_name(label))).collect()))
 }
 
 /// Draws the figures and the page of a sweep again; none if the directory holds no sweep.
 ///
 /// # Errors
 /// A sweep that is not finished, tables that cannot be read, figures that cannot be written.
-pub fn plot(directory: &std::path::Path) -> Result<Option<Vec<PathBuf>>, Error> {
+pub fn plot(directory: &std::path::Path, style: Style) -> Result<Option<Vec<PathBuf>>, Error> {
     let out = ResultsDir::new(directory);
-    let path = out.networks();
-    let Ok(bytes) = std::fs::read(&path) else { return Ok(None) };
-    let record = serde_json::from_slice::<SweepRecord>(&bytes);
-    let record = record.map_err(|source| Error::input(SweepError::Json { path, source }))?;
+    let Some(record) = SweepRecord::read(directory).map_err(Error::input)? else { return Ok(None) };
     let rows = read_table::<AccuracyRow>(directory).map_err(Error::input)?;
     let _claim = out.lock("plot")?;
-    draw(&record, &rows, &out).map(Some)
+    draw(&record, &rows, style, &out).map(Some)
 }
 
-fn draw(record: &SweepRecord, rows: &[AccuracyRow], out: &ResultsDir) -> Result<Vec<PathBuf>, Error> {
+fn draw(record: &SweepRecord, rows: &[AccuracyRow], style: Style, out: &ResultsDir) -> Result<Vec<PathBuf>, Error> {
     let of = OfNetworks {
         rows,
         networks: &record.networks,
@@ -239,10 +252,17 @@ fn draw(record: &SweepRecord, rows: &[AccuracyRow], out: &ResultsDir) -> Result<
         note: record.config.stimuli.note.as_deref(),
         semgpu: &record.semgpu,
     };
-    report::write_networks(&of, out.root()).map_err(Error::failed)
+    report::write_networks(&of, style, out.root()).map_err(Error::failed)
 }
 
 impl SweepRecord {
+    /// None if the directory has none.
+    fn read(directory: &std::path::Path) -> Result<Option<Self>, SweepError> {
+        let path = ResultsDir::new(directory).networks();
+        let Ok(bytes) = std::fs::read(&path) else { return Ok(None) };
+        serde_json::from_slice(&bytes).map(Some).map_err(|source| SweepError::Json { path, source })
+    }
+
     fn new(sweep: &Sweep, networks: Option<Vec<NetworkRow>>) -> Self {
         Self {
             schema: 1,

@@ -52,7 +52,8 @@ Examples:
 
 pub(super) const COMPARE: &str = "\
 Examples:
-  semgpu compare results/vgg16 results/resnet50 --words GloVe --out results/compare";
+  semgpu compare results/vgg16 results/resnet50 --words GloVe --out results/compare
+  semgpu compare results/sweep             every two of its networks";
 
 pub(super) const COMPLETIONS: &str = "\
 Examples:

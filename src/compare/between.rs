@@ -1,6 +1,6 @@
 //! Curve against curve, layer by layer.
 
-use super::{CONFIDENCE, Curve, Request, Tested, WordsAndLayers, spread};
+use super::{CONFIDENCE, Curve, Request, WordsAndLayers, spread};
 use crate::error::Error;
 use crate::progress::Progress;
 use crate::results::{AccuracyRow, ComparisonRow};
@@ -49,18 +49,4 @@ pub fn differences(
         p_fwer: found.p_fwer,
     };
     Ok(a.rows.iter().zip(&places).zip(found).map(row).collect())
-}
-
-impl Tested for ComparisonRow {
-    fn family(&self) -> [&str; 2] {
-        [&self.curve_a, &self.curve_b]
-    }
-
-    fn named(&self) -> (String, String) {
-        (format!("{} - {}", self.curve_a, self.curve_b), format!("at {}", self.layer_a))
-    }
-
-    fn numbers(&self) -> [f64; 4] {
-        [self.difference, self.ci_low, self.ci_high, self.p_fwer]
-    }
 }

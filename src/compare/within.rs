@@ -1,6 +1,6 @@
 //! Layer against layer of one curve: does it rise from a layer to the next, and is its best layer better than another?
 
-use super::{CONFIDENCE, Curve, Request, Tested, WordsAndLayers, spread};
+use super::{CONFIDENCE, Curve, Request, WordsAndLayers, spread};
 use crate::error::Error;
 use crate::progress::Progress;
 use crate::results::WithinRow;
@@ -82,18 +82,4 @@ fn families(curve: &Curve, request: &Request) -> Vec<Family> {
             chosen: true,
         },
     ]
-}
-
-impl Tested for WithinRow {
-    fn family(&self) -> [&str; 2] {
-        [&self.curve, &self.kind]
-    }
-
-    fn named(&self) -> (String, String) {
-        (format!("{}, {}", self.curve, self.kind), format!("from {} to {}", self.layer_b, self.layer_a))
-    }
-
-    fn numbers(&self) -> [f64; 4] {
-        [self.difference, self.ci_low, self.ci_high, self.p_fwer]
-    }
 }

@@ -1,6 +1,7 @@
 //! A surface in the figure's pixels: what is drawn becomes an SVG, whose text is text, and ink for other pictures.
 
 use std::fmt::{self, Display, Write};
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use base64::Engine;
@@ -77,6 +78,60 @@ pub struct Picture {
     pub ink: Vec<Ink>,
     /// Height in pixels; the width is every figure's.
     pub height: f64,
+    /// How long the beginning of the SVG is, before anything is drawn.
+    head: usize,
+    around: Vec<Around>,
+}
+
+/// A title or notes: a part of a picture's SVG and ink.
+struct Around {
+    svg: Range<usize>,
+    ink: Range<usize>,
+    edge: Edge,
+}
+
+/// Where what stands around a figure ends or begins.
+#[derive(Clone, Copy)]
+pub enum Edge {
+    /// All above this height.
+    Above(f64),
+    /// All below.
+    Below(f64),
+}
+
+impl Picture {
+    /// Without title and notes, and without the space that they take.
+    pub fn plain(&self) -> Self {
+        let (mut top, mut bottom) = (0.0_f64, self.height);
+        for Around { edge, .. } in &self.around {
+            match *edge {
+                Edge::Above(height) => top = top.max(height.floor()),
+                Edge::Below(height) => bottom = bottom.min(height.ceil()),
+            }
+        }
+        let mut svg = head(top, bottom);
+        let head = svg.len();
+        let mut drawn = self.head;
+        for Around { svg: left_out, .. } in &self.around {
+            svg += &self.svg[drawn..left_out.start];
+            drawn = left_out.end;
+        }
+        svg += &self.svg[drawn..];
+        let is_drawn = |n: &usize| !self.around.iter().any(|around| around.ink.contains(n));
+        let ink = (0..self.ink.len()).filter(is_drawn).map(|n| self.ink[n].raised(top)).collect();
+        Self { svg, ink, height: bottom - top, head, around: Vec::new() }
+    }
+}
+
+/// How an SVG begins that shows what is drawn between two heights.
+fn head(top: f64, bottom: f64) -> String {
+    let height = bottom - top;
+    let height_mm = Short(WIDTH_MM * height / WIDTH);
+    let place = if top > 0.0 { format!(" y=\"{top}\"") } else { String::new() };
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH_MM}mm\" height=\"{height_mm}mm\" viewBox=\"0 {top} {WIDTH} \
+         {height}\" font-family=\"{FAMILY}\">\n<rect{place} width=\"{WIDTH}\" height=\"{height}\" fill=\"{PAPER}\"/>\n"
+    )
 }
 
 /// The surface of one figure.
@@ -86,13 +141,8 @@ impl Canvas {
     /// An empty page, `height` pixels high and as wide as every figure.
     pub fn new(height: f64) -> Self {
         let height = height.ceil();
-        let height_mm = WIDTH_MM * height / WIDTH;
-        let svg = format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH_MM}mm\" height=\"{}mm\" viewBox=\"0 0 {WIDTH} {height}\" \
-             font-family=\"{FAMILY}\">\n<rect width=\"{WIDTH}\" height=\"{height}\" fill=\"{PAPER}\"/>\n",
-            Short(height_mm)
-        );
-        Self(Picture { svg, ink: Vec::new(), height })
+        let svg = head(0.0, height);
+        Self(Picture { head: svg.len(), svg, ink: Vec::new(), height, around: Vec::new() })
     }
 
     /// The figure.
@@ -115,6 +165,13 @@ impl Canvas {
         self.write(format_args!("<g {attributes}>"));
         draw(self);
         self.write(format_args!("</g>"));
+    }
+
+    /// What `draw` draws is around the figure: [`Picture::plain`] is without it, and without what lies beyond the edge.
+    pub fn around(&mut self, edge: Edge, draw: impl FnOnce(&mut Self)) {
+        let (svg, ink) = (self.0.svg.len(), self.0.ink.len());
+        draw(self);
+        self.0.around.push(Around { svg: svg..self.0.svg.len(), ink: ink..self.0.ink.len(), edge });
     }
 
     /// A line through `points`: lengths of strokes and gaps in turn, none for a solid line.
@@ -262,6 +319,29 @@ mod tests {
         assert!(svg.contains(
             "<text x=\"1\" y=\"2.5\" font-size=\"40\" fill=\"#222222\" text-anchor=\"end\">R&lt;N&gt;N</text>"
         ));
+    }
+
+    #[test]
+    fn a_plain_picture_has_neither_title_nor_notes_nor_their_space() {
+        let mut canvas = Canvas::new(1000.0);
+        let text = |canvas: &mut Canvas, text: &str, y: f64| {
+            canvas.text(text, TextStyle::regular(40.0, INK), (0.0, y), Anchor::Start)
+        };
+        canvas.around(Edge::Above(80.5), |canvas| text(canvas, "Title", 60.0));
+        text(&mut canvas, "axis", 500.0);
+        canvas.around(Edge::Below(900.0), |canvas| text(canvas, "note", 930.0));
+        let picture = canvas.finish();
+        let plain = picture.plain();
+        assert!(picture.svg.contains("Title") && picture.svg.contains("note") && picture.ink.len() == 3);
+        assert!(plain.svg.contains("height=\"43.56mm\" viewBox=\"0 80 1600 820\""), "{}", plain.svg);
+        assert!(plain.svg.contains("<rect y=\"80\" width=\"1600\" height=\"820\""), "{}", plain.svg);
+        assert!(plain.svg.contains(">axis<") && !plain.svg.contains("Title") && !plain.svg.contains("note"));
+        assert!(plain.svg.ends_with("</svg>\n") && plain.height == 820.0);
+        let [Ink::Fill { path: low, .. }, Ink::Fill { path: high, .. }] = [&picture.ink[1], &plain.ink[0]] else {
+            panic!()
+        };
+        let (ink::Segment::Move(low), ink::Segment::Move(high)) = (low[0], high[0]) else { panic!() };
+        assert_eq!((plain.ink.len(), high), (1, (low.0, low.1 - 80.0)));
     }
 
     #[test]

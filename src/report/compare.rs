@@ -1,16 +1,29 @@
 //! Curves of several runs on one axis of relative depth: the colour is the run, the dash the word model.
 
-use std::path::{Path, PathBuf};
-
+use crate::record::ComparisonRecord;
 use crate::report::accuracy::accuracy;
-use crate::report::chart::{Band, Chart, Curve, Entry, Mark};
-use crate::report::curves::{Curves, distinct};
-use crate::report::style::{CURVE, CurveStyle, GREY, SOLID, Shape, crossed, curve};
-use crate::report::{Drawing, ReportError, chance, file, names};
-use crate::results::AccuracyRow;
+use crate::report::chart::{Band, Chart, Curve, Entry, Look, Mark};
+use crate::report::curves::{Curves, SIGNIFICANT, distinct};
+use crate::report::style::{AXIS, CURVE, CURVES, CurveStyle, DASHED, GREY, SOLID, Shape, crossed, curve};
+use crate::report::{Drawing, chance, names};
+use crate::results::{AccuracyRow, COMPARE, ComparisonRow, WithinRow};
+
+/// Runs side by side.
+pub struct Comparison<'a> {
+    /// Every run with every word model.
+    pub curves: &'a [Overlay<'a>],
+    /// Their differences, pair of curves by pair.
+    pub between: &'a [ComparisonRow],
+    /// Differences of layers within curves.
+    pub within: &'a [WithinRow],
+    /// What was compared, and how.
+    pub record: &'a ComparisonRecord,
+}
 
 /// One curve: a run with one word model.
 pub struct Overlay<'a> {
+    /// What tells it from the others.
+    pub name: &'a str,
     /// What tells its run from the others.
     pub run: &'a str,
     /// Its layers in input order.
@@ -18,15 +31,119 @@ pub struct Overlay<'a> {
 }
 
 const DEPTHS: [&str; 6] = ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"];
+/// Of a label's place, between the marks of two pairs at one depth.
+const ASIDE: f64 = 0.04;
 
-/// Draws `figures/compare` as PNG, SVG and PDF; returns the files.
-///
-/// # Errors
-/// A picture that cannot be drawn or written.
-pub fn write_comparison(overlays: &[Overlay], directory: &Path) -> Result<Vec<PathBuf>, ReportError> {
-    let text = "2 vs. 2 accuracy of several runs against relative depth".to_string();
-    let drawing = Drawing { stem: "compare".into(), network: String::new(), text, picture: chart(overlays).draw() };
-    file::write(&[drawing], directory)
+/// A difference that was tested.
+pub trait Tested {
+    /// What tells its family from others.
+    fn family(&self) -> [&str; 2];
+    /// The family's name, and where the difference is.
+    fn named(&self) -> (String, String);
+    /// The difference, the ends of its interval, the family-wise p.
+    fn numbers(&self) -> [f64; 4];
+}
+
+impl Tested for ComparisonRow {
+    fn family(&self) -> [&str; 2] {
+        [&self.curve_a, &self.curve_b]
+    }
+
+    fn named(&self) -> (String, String) {
+        (format!("{} - {}", self.curve_a, self.curve_b), format!("at {}", self.layer_a))
+    }
+
+    fn numbers(&self) -> [f64; 4] {
+        [self.difference, self.ci_low, self.ci_high, self.p_fwer]
+    }
+}
+
+impl Tested for WithinRow {
+    fn family(&self) -> [&str; 2] {
+        [&self.curve, &self.kind]
+    }
+
+    fn named(&self) -> (String, String) {
+        (format!("{}, {}", self.curve, self.kind), format!("from {} to {}", self.layer_b, self.layer_a))
+    }
+
+    fn numbers(&self) -> [f64; 4] {
+        [self.difference, self.ci_low, self.ci_high, self.p_fwer]
+    }
+}
+
+/// A sentence for each family: the largest difference, and how many are significant.
+pub fn told<T: Tested>(rows: &[T]) -> Vec<String> {
+    let said = |rows: &[T]| {
+        let size = |row: &&T| row.numbers()[0].abs();
+        let most = rows.iter().max_by(|a, b| size(a).total_cmp(&size(b))).expect("a chunk has rows");
+        let significant = rows.iter().filter(|row| row.numbers()[3] < SIGNIFICANT).count();
+        let ((name, place), [difference, low, high, p]) = (most.named(), most.numbers());
+        format!(
+            "{name}: most {place} ({difference:+.3}, 95 % {low:+.3} to {high:+.3}, family-wise p {p:.4}); family-wise p < 0.05 \
+             in {significant} of {}",
+            rows.len()
+        )
+    };
+    rows.chunk_by(|a, b| a.family() == b.family()).map(said).collect()
+}
+
+impl Comparison<'_> {
+    /// `compare`: the curves; `compare_differences`: what was tested of them, of no more pairs than can be told apart.
+    pub fn drawings(&self) -> Vec<Drawing> {
+        let text = "2 vs. 2 accuracy of several runs against relative depth".to_string();
+        let curves = Drawing { stem: COMPARE.into(), network: String::new(), text, picture: chart(self.curves).draw() };
+        let few = (1..=CURVES.len()).contains(&self.pairs().count());
+        std::iter::once(curves).chain(few.then(|| self.differences())).collect()
+    }
+
+    /// What was tested, pair of curves by pair.
+    pub fn pairs(&self) -> impl Iterator<Item = &[ComparisonRow]> {
+        self.between.chunk_by(|a, b| a.family() == b.family())
+    }
+
+    fn differences(&self) -> Drawing {
+        let named: Vec<String> = self.pairs().map(|rows| rows[0].named().0).collect();
+        let drawn = self.pairs().enumerate().map(|(n, rows)| {
+            let first =
+                self.curves.iter().find(|curve| curve.name == rows[0].curve_a).map_or(&[][..], |curve| curve.rows);
+            let aside = (n as f64 - (named.len() - 1) as f64 / 2.0) * ASIDE;
+            let mark = |(of, row): (&AccuracyRow, &ComparisonRow)| Mark {
+                place: at(of) + aside,
+                value: row.difference,
+                look: if row.p_fwer < SIGNIFICANT { Look::Filled } else { Look::Hollow },
+                interval: Some((row.ci_low, row.ci_high)),
+            };
+            let marks = first.iter().zip(rows).map(mark).collect();
+            Curve { words: None, style: curve(n), width: CURVE, aside: None, marks }
+        });
+        let none = Curve::line(GREY, DASHED, AXIS, vec![(-0.5, 0.0), (DEPTHS.len() as f64 - 0.5, 0.0)]);
+        let chart = Chart {
+            title: title(self.curves),
+            y_title: "Difference in 2 vs. 2 accuracy",
+            limits: Some((-1.0, 1.0)),
+            whole: false,
+            labels: DEPTHS.to_vec(),
+            x_title: Some("Relative depth"),
+            bars: false,
+            bands: Vec::new(),
+            legend: named.iter().enumerate().map(|(n, text)| Entry { style: curve(n), filled: true, text }).collect(),
+            curves: drawn.chain([none]).collect(),
+            notes: "At the depth of the first curve\u{2019}s layer; pairs of curves a little aside of each other. Vertical lines: 95\u{a0}% \
+                    intervals. Filled: p\u{a0}<\u{a0}0.05 of no difference, family-wise over the layers of the pair; hollow: n.s."
+                .into(),
+        };
+        let text = "Differences of 2 vs. 2 accuracies with their intervals against relative depth".to_string();
+        let stem = format!("{COMPARE}_differences");
+        Drawing { stem, network: String::new(), text, picture: chart.draw() }
+    }
+}
+
+fn title(overlays: &[Overlay]) -> String {
+    match distinct(overlays.iter().flat_map(|overlay| overlay.rows).map(|row| row.network.as_str()))[..] {
+        [network] => names::network(network).to_string(),
+        _ => "Networks compared".to_string(),
+    }
 }
 
 /// Their chart.
@@ -72,10 +189,7 @@ pub fn chart<'a>(overlays: &[Overlay<'a>]) -> Chart<'a> {
     });
     let (bands, lines) = chances(overlays);
     Chart {
-        title: match networks[..] {
-            [network] => names::network(network).to_string(),
-            _ => "Networks compared".to_string(),
-        },
+        title: title(overlays),
         y_title: "2 vs. 2 accuracy",
         limits: Some((0.0, 1.0)),
         whole: false,
@@ -125,11 +239,15 @@ mod tests {
     use super::*;
     use crate::report::curves::tests::rows;
 
+    fn of<'a>(run: &'a str, rows: &'a [AccuracyRow]) -> Overlay<'a> {
+        Overlay { name: run, run, rows }
+    }
+
     #[test]
     fn networks_of_any_depth_share_an_axis() {
         let labels = |count: usize| (0..count).map(|n| format!("layer {n}")).collect::<Vec<_>>();
         let (deep, shallow) = (rows("resnet50", &labels(51), &["GloVe"]), rows("vgg16", &labels(17), &["GloVe"]));
-        let overlays = [Overlay { run: "deep", rows: &deep }, Overlay { run: "shallow", rows: &shallow }];
+        let overlays = [of("deep", &deep), of("shallow", &shallow)];
         let svg = chart(&overlays).draw().svg;
         for text in ["Networks compared", "Relative depth", "ResNet-50", "VGG16", "0.4", "chance"] {
             assert!(svg.contains(&format!(">{text}</text>")), "{text}");
@@ -142,7 +260,7 @@ mod tests {
         let labels = ["a", "b"].map(String::from);
         let [one, other] = ["GloVe", "SkipGram"].map(|words| rows("vgg16", &labels, &[words]));
         let overlays = [("trained", &one), ("trained", &other), ("random", &one), ("random", &other)];
-        let overlays = overlays.map(|(run, rows)| Overlay { run, rows });
+        let overlays = overlays.map(|(run, rows)| of(run, rows));
         let chart = chart(&overlays);
         let styles: Vec<CurveStyle> = chart.curves.iter().take(4).map(|curve| curve.style).collect();
         assert!(styles[0].color == styles[1].color && styles[0].dash == styles[2].dash);

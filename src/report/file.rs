@@ -8,24 +8,28 @@ use tiny_skia::{FillRule, Paint, PathBuilder, Pixmap, Stroke, StrokeDash, Transf
 use crate::report::canvas::Picture;
 use crate::report::ink::{Ink, Segment};
 use crate::report::style::{Color, WIDTH, WIDTH_MM};
-use crate::report::{DrawError, Drawing, ReportError, pdf};
+use crate::report::{DrawError, Drawing, ReportError, Style, pdf};
 use crate::results::{ResultsDir, write_atomically};
 
 /// Writes every drawing as `<directory>/figures/<stem>.png`, `.svg` and `.pdf`; returns the files.
 ///
 /// # Errors
 /// A picture that cannot be encoded or written.
-pub fn write(drawings: &[Drawing], directory: &Path) -> Result<Vec<PathBuf>, ReportError> {
-    let paths = drawings.par_iter().map(|drawing| write_one(drawing, &ResultsDir::new(directory).figures()));
+pub fn write(drawings: &[Drawing], style: Style, directory: &Path) -> Result<Vec<PathBuf>, ReportError> {
+    let figures = ResultsDir::new(directory).figures();
+    let paths = drawings.par_iter().map(|Drawing { stem, picture, .. }| match style {
+        Style::Full => write_one(stem, picture, &figures),
+        Style::Plain => write_one(stem, &picture.plain(), &figures),
+    });
     Ok(paths.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
 }
 
-fn write_one(drawing: &Drawing, directory: &Path) -> Result<[PathBuf; 3], ReportError> {
-    let paths = ["png", "svg", "pdf"].map(|extension| directory.join(format!("{}.{extension}", drawing.stem)));
+fn write_one(stem: &str, picture: &Picture, directory: &Path) -> Result<[PathBuf; 3], ReportError> {
+    let paths = ["png", "svg", "pdf"].map(|extension| directory.join(format!("{stem}.{extension}")));
     let failed = |path: &PathBuf, source| ReportError::Draw { path: path.clone(), source };
-    let png = png(&drawing.picture).map_err(|source| failed(&paths[0], source))?;
-    let pdf = pdf::document(&drawing.picture).map_err(|source| failed(&paths[2], DrawError::new(source)))?;
-    for (path, bytes) in paths.iter().zip([&png, drawing.picture.svg.as_bytes(), &pdf]) {
+    let png = png(picture).map_err(|source| failed(&paths[0], source))?;
+    let pdf = pdf::document(picture).map_err(|source| failed(&paths[2], DrawError::new(source)))?;
+    for (path, bytes) in paths.iter().zip([&png, picture.svg.as_bytes(), &pdf]) {
         write_atomically(path, |file| file.write_all(bytes))?;
     }
     Ok(paths)
@@ -121,7 +125,7 @@ mod tests {
     #[test]
     fn a_drawing_becomes_three_files_of_one_size() {
         let directory = tempfile::tempdir().unwrap();
-        let paths = write(&[drawing()], directory.path()).unwrap();
+        let paths = write(&[drawing()], Style::Full, directory.path()).unwrap();
         let names: Vec<_> = paths.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
         assert_eq!(names, ["a.png", "a.svg", "a.pdf"]);
         let picture = image::open(&paths[0]).unwrap().to_rgb8();
@@ -144,7 +148,7 @@ mod tests {
     fn the_same_drawing_gives_the_same_bytes() {
         let bytes = || {
             let directory = tempfile::tempdir().unwrap();
-            let paths = write(&[drawing()], directory.path()).unwrap();
+            let paths = write(&[drawing()], Style::Full, directory.path()).unwrap();
             paths.iter().map(|path| std::fs::read(path).unwrap()).collect::<Vec<_>>()
         };
         assert_eq!(bytes(), bytes());

@@ -4,6 +4,7 @@
 //! without JavaScript; the script gives the figures a pointer and a keyboard, and shows single layers and concepts from
 //! the JSON of [`data`], [`matrices`] and [`pictures`].
 
+mod comparison;
 mod data;
 mod drawings;
 mod matrices;
@@ -13,6 +14,7 @@ mod pictures;
 mod provenance;
 mod tables;
 
+pub use comparison::write as write_comparison;
 pub use networks::write as write_networks;
 
 use std::path::PathBuf;

@@ -39,6 +39,33 @@ pub enum Ink {
     },
 }
 
+impl Ink {
+    /// The same, so many pixels higher.
+    pub fn raised(&self, by: f64) -> Self {
+        let up = |(x, y): Point| (x, y - by);
+        match self {
+            Self::Fill { path, color, opacity } => {
+                let path = path.iter().map(|segment| match *segment {
+                    Segment::Move(to) => Segment::Move(up(to)),
+                    Segment::Line(to) => Segment::Line(up(to)),
+                    Segment::Curve(a, b, to) => Segment::Curve(up(a), up(b), up(to)),
+                    Segment::Close => Segment::Close,
+                });
+                Self::Fill { path: path.collect(), color: *color, opacity: *opacity }
+            }
+            Self::Stroke { points, dash, width, color } => Self::Stroke {
+                points: points.iter().copied().map(up).collect(),
+                dash: dash.clone(),
+                width: *width,
+                color: *color,
+            },
+            Self::Image { image, corner, size } => {
+                Self::Image { image: image.clone(), corner: up(*corner), size: *size }
+            }
+        }
+    }
+}
+
 /// A step of an outline.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Segment {

@@ -87,7 +87,7 @@ impl<'a> OfNetworks<'a> {
     where
         'a: 'b,
     {
-        let overlays: Vec<Overlay<'b>> = networks.iter().map(|(run, rows)| Overlay { run, rows }).collect();
+        let overlays: Vec<Overlay<'b>> = networks.iter().map(|(run, rows)| Overlay { name: run, run, rows }).collect();
         let notes = self.notes(words);
         let band = if notes.is_empty() { "" } else { " Band: null mean\u{a0}±\u{a0}2\u{a0}s.d." };
         let first = "0: pixels, or the first layer; 1: the last layer.";

@@ -1,6 +1,6 @@
 //! The title above a figure and the sentences under it.
 
-use crate::report::canvas::{Anchor, Canvas, Point, TextStyle};
+use crate::report::canvas::{Anchor, Canvas, Edge, Point, TextStyle};
 use crate::report::style::{EDGE, GREY, INK, NOTE, TITLE};
 
 /// What notes look like.
@@ -13,7 +13,9 @@ pub const TITLE_BASELINE: f64 = EDGE + 0.8 * TITLE;
 
 /// Writes a figure's title, from `left` on.
 pub fn title(canvas: &mut Canvas, text: &str, left: f64) {
-    canvas.text(text, TextStyle::bold(TITLE, INK), (left, TITLE_BASELINE), Anchor::Start);
+    canvas.around(Edge::Above(TITLE_BASELINE), |canvas| {
+        canvas.text(text, TextStyle::bold(TITLE, INK), (left, TITLE_BASELINE), Anchor::Start);
+    });
 }
 
 /// Lines that fit a width.
@@ -46,8 +48,10 @@ impl Notes {
 
     /// Draws them below and right of `corner`.
     pub fn draw(&self, canvas: &mut Canvas, corner: Point) {
-        for (line, note) in self.0.iter().enumerate() {
-            canvas.text(note, TEXT, (corner.0, corner.1 + PITCH * (line as f64 + 0.7)), Anchor::Start);
-        }
+        canvas.around(Edge::Below(corner.1 + EDGE / 2.0), |canvas| {
+            for (line, note) in self.0.iter().enumerate() {
+                canvas.text(note, TEXT, (corner.0, corner.1 + PITCH * (line as f64 + 0.7)), Anchor::Start);
+            }
+        });
     }
 }

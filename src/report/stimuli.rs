@@ -47,7 +47,7 @@ fn folders(config: &Config, directory: &Path) -> Vec<PathBuf> {
 }
 
 /// The way from one directory to another, by their names alone; none from a relative to an absolute one.
-fn between(from: &Path, to: &Path) -> Option<PathBuf> {
+pub fn between(from: &Path, to: &Path) -> Option<PathBuf> {
     let (from, to) = (plain(from)?, plain(to)?);
     let common = from.iter().zip(&to).take_while(|(a, b)| a == b).count();
     let rooted = |parts: &[Component]| parts.iter().any(|part| !matches!(part, Component::Normal(_)));

@@ -12,6 +12,9 @@ use crate::error::{Error, FileError};
 /// The command of a directory with the networks of a sweep.
 pub const SWEEP: &str = "sweep";
 
+/// That of a directory with a comparison of runs.
+pub const COMPARE: &str = "compare";
+
 /// Why nothing is written.
 #[derive(Debug, thiserror::Error)]
 pub enum ClaimError {
@@ -62,7 +65,7 @@ pub enum ClaimError {
     Other {
         /// The directory.
         path: PathBuf,
-        /// `layers`, `results` or `networks`
+        /// `layers`, `results`, `networks` or `comparison`
         found: &'static str,
     },
     /// Another process writes there.
@@ -129,9 +132,7 @@ impl ResultsDir {
     /// # Errors
     /// [`ClaimError::Other`]
     pub fn check_command(&self, command: &str) -> Result<(), ClaimError> {
-        if command != SWEEP && self.networks().is_file() {
-            return Err(self.sweep());
-        }
+        self.check_of_many(command)?;
         let ledger = Ledger::read(self);
         let record = ledger::record(self).unwrap_or_default();
         let other = |found: &str| !found.is_empty() && found != command;
@@ -141,8 +142,14 @@ impl ResultsDir {
         Ok(())
     }
 
-    fn sweep(&self) -> ClaimError {
-        ClaimError::Other { path: self.root().into(), found: "networks of a sweep" }
+    /// Whether it holds neither a sweep's networks nor a comparison, but those of the command.
+    fn check_of_many(&self, command: &str) -> Result<(), ClaimError> {
+        let of_many =
+            [(SWEEP, self.networks(), "networks of a sweep"), (COMPARE, self.comparison(), "comparison of runs")];
+        match of_many.into_iter().find(|(of, record, _)| *of != command && record.is_file()) {
+            Some((_, _, found)) => Err(ClaimError::Other { path: self.root().into(), found }),
+            None => Ok(()),
+        }
     }
 
     fn other(&self, ledger: &Ledger, record: &serde_json::Value) -> ClaimError {
@@ -155,9 +162,7 @@ impl ResultsDir {
     /// # Errors
     /// [`ClaimError::Other`]
     pub fn check_experiment(&self, experiment: &str) -> Result<(), ClaimError> {
-        if self.networks().is_file() {
-            return Err(self.sweep());
-        }
+        self.check_of_many("")?;
         let ledger = Ledger::read(self);
         let record = ledger::record(self).unwrap_or_default();
         let recorded = record["checksums"]["similarity"].as_str();
@@ -176,6 +181,7 @@ impl ResultsDir {
         if fresh {
             let Written { matrices, results } = Written::of(self);
             remove(results.iter().chain(&matrices))?;
+            self.remove_comparison()?;
         }
         self.check_experiment(experiment)?;
         for place in [self.root().to_path_buf(), self.matrices(), self.figures()] {
@@ -239,7 +245,7 @@ impl ResultsDir {
 
     /// Something in the directory, if there is anything and nothing says that it is semgpu's.
     fn foreign(&self) -> Result<Option<PathBuf>, ClaimError> {
-        let of_many = self.table("compare").is_file() || self.networks().is_file();
+        let of_many = self.table(COMPARE).is_file() || self.networks().is_file();
         let ours = of_many || self.finished().is_file() || self.root().join(LOCK).is_file();
         match ledger::record(self) {
             Some(_) => return Ok(None),

@@ -1,10 +1,10 @@
-//! The results of a sweep: a folder for each network, and beside them what is made of all.
+//! What is made of several runs: of a sweep, in a folder for each network, and beside them what is of all; a comparison.
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::claim::remove;
+use super::claim::{COMPARE, remove};
 use super::ledger::figures_of;
 use super::{ResultsDir, Table};
 use crate::error::FileError;
@@ -71,6 +71,26 @@ impl ResultsDir {
         let tables = [NETWORKS, "accuracy"].map(|name| self.table(name));
         let ours = |stem: &str| stem.strip_prefix(NETWORKS).is_some_and(|rest| rest.starts_with('_'));
         let all: Vec<PathBuf> = tables.into_iter().chain(figures_of(self, ours)).chain([self.page()]).collect();
+        remove(all.iter())
+    }
+
+    /// `compare.json`: what was compared, and how.
+    pub fn comparison(&self) -> PathBuf {
+        self.root().join("compare.json")
+    }
+
+    /// Removes a comparison, if there is one.
+    ///
+    /// # Errors
+    /// A file that cannot be removed.
+    pub fn remove_comparison(&self) -> Result<(), FileError> {
+        if !self.table(COMPARE).is_file() {
+            return Ok(());
+        }
+        let tables = [COMPARE, "within"].map(|name| self.table(name));
+        let ours = |stem: &str| stem.strip_prefix(COMPARE).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'));
+        let all: Vec<PathBuf> =
+            figures_of(self, ours).into_iter().chain([self.page(), self.comparison()]).chain(tables).collect();
         remove(all.iter())
     }
 }

@@ -11,7 +11,8 @@ fn trained_and_random_networks_are_compared_on_one_axis_with_paired_tests() {
     small.run("random", &[]);
 
     let (trained, random, out) = (small.text("trained"), small.text("random"), small.text("compared"));
-    succeed(&["compare", &trained, &random, "--bootstrap", "50", "--out", &out]);
+    let said = succeed(&["compare", &trained, &random, "--bootstrap", "50", "--out", &out]);
+    assert_eq!(String::from_utf8(said.stdout).unwrap(), format!("{}\n", small.path("compared/report.html").display()));
     let table = small.read("compared/compare.csv");
     assert_eq!(column::<String>(&table, "curve_a"), ["trained"; 3]);
     assert_eq!(column::<String>(&table, "curve_b"), ["random"; 3]);
@@ -21,9 +22,22 @@ fn trained_and_random_networks_are_compared_on_one_axis_with_paired_tests() {
     assert_eq!(column::<f64>(&table, "p_value")[0], 1.0);
     let accuracies: Vec<f64> = column(&small.read("random/accuracy.csv"), "accuracy");
     assert_eq!(column::<f64>(&table, "accuracy_b"), accuracies);
-    for kind in ["png", "svg"] {
-        assert!(small.path("compared/figures").join(format!("compare.{kind}")).exists());
+    for kind in ["png", "svg", "pdf"] {
+        for figure in ["compare", "compare_differences"] {
+            assert!(small.path("compared/figures").join(format!("{figure}.{kind}")).exists());
+        }
     }
+    let page = small.read("compared/report.html");
+    for text in [
+        "2 runs side by side",
+        "href=\"../random/report.html\"",
+        "trained - random: most at",
+        "other concepts of the same",
+    ] {
+        assert!(page.contains(text), "{text}");
+    }
+    let record: serde_json::Value = serde_json::from_str(&small.read("compared/compare.json")).unwrap();
+    assert_eq!((&record["resamples"], &record["runs"][1]["name"]), (&50.into(), &"random".into()));
     let again = small.text("again");
     succeed(&["compare", &trained, &random, "--bootstrap", "50", "--out", &again]);
     assert_eq!(small.read("again/compare.csv"), table);
@@ -61,9 +75,12 @@ fn layers_of_one_run_are_tested_against_each_other() {
         assert_ne!(widths, over_concepts, "over {over}");
         assert!((0..4).all(|n| low[n] <= again[n] && again[n] <= high[n]), "{table}");
     }
+    let page = small.read("compared/report.html");
+    assert!(page.contains("out: layer against layer") && page.contains("every two layers"));
     succeed(&["compare", &out, "--layers", "fire2", "pixels", "--out", &compared]);
     let table = small.read("compared/within.csv");
     assert_eq!(column::<String>(&table, "kind"), ["asked"]);
+    assert!(small.read("compared/report.html").contains("the layers fire2 and pixels were held"));
     let asked = column::<f64>(&table, "difference")[0];
     assert!((asked - (accuracies[2] - accuracies[0])).abs() < 1e-12, "{asked}");
 }
@@ -77,7 +94,9 @@ fn what_cannot_be_compared_is_said() {
     let said = fail(&["compare", &small.text("single"), "--out", &small.text("compared")], 2);
     assert!(said.contains("one curve of one layer is nothing to compare"), "{said}");
     let said = fail(&["compare", &out, "--layers", "conv1", "conv2", "--out", &small.text("compared")], 2);
-    assert!(said.contains("--layers conv2: GloVe has no such layer, expected two of pixels, conv1, fire2"), "{said}");
+    let known =
+        "--layers conv2: GloVe has no such layer, expected two of pixels, conv1, fire2; did you mean \"conv1\"?";
+    assert!(said.contains(known), "{said}");
     let said = fail(&["compare", &out, &out, "--words", "SkipGram", "--out", &small.text("compared")], 2);
     assert!(said.contains("--words SkipGram: no run has this word model, expected one of GloVe"), "{said}");
     let said = fail(&["compare", &small.text("nowhere"), &out, "--out", &small.text("compared")], 2);

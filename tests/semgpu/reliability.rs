@@ -214,6 +214,13 @@ fn a_comparison_takes_no_directory_of_others() {
     for _ in 0..2 {
         succeed(&["compare", &a, &b, "--bootstrap", "20", "--out", &ours]);
     }
+    let page = small.read("a/report.html");
+    assert!(fail(&["compare", &a, &b, "--out", &a], 2).contains("results of another command"));
+    assert_eq!(small.read("a/report.html"), page);
+    let config = small.text("experiment.toml");
+    assert!(fail(&["run", &config, "--out", &ours], 2).contains("holds the comparison"));
+    succeed(&["run", &config, "--out", &ours, "--fresh"]);
+    assert!(!small.path("compared/compare.csv").exists() && small.read("compared/report.html") != page);
 }
 
 #[cfg(target_os = "linux")]

@@ -93,6 +93,10 @@ fn plot_draws_from_the_results_alone() {
     std::fs::remove_dir_all(small.path("out/rsm")).unwrap();
     succeed(&["plot", &small.text("out")]);
     assert_eq!(before, std::fs::read(&figure).unwrap());
+    let svg = || std::fs::read_to_string(figure.with_extension("svg")).unwrap();
+    assert!(svg().contains(">SqueezeNet 1.1</text>"));
+    succeed(&["plot", &small.text("out"), "--style", "plain"]);
+    assert!(!svg().contains(">SqueezeNet 1.1</text>") && svg().contains(">F2</text>"), "{}", svg());
 }
 
 #[test]

@@ -114,6 +114,17 @@ fn every_network_has_the_results_of_a_run_of_its_own() {
     assert_eq!((std::fs::read_to_string(&figure).unwrap(), small.read("all/report.html")), (drawn, page));
     let [one, other] = ["all/squeezenet1_1", "all/random"].map(|name| small.text(name));
     succeed(&["compare", &one, &other, "--bootstrap", "20", "--out", &small.text("compared")]);
+    let table = small.read("compared/compare.csv");
+    // Every two networks of a sweep, by its directory.
+    succeed(&["compare", &small.text("all"), "--bootstrap", "20", "--out", &small.text("pairs")]);
+    let all = small.read("pairs/compare.csv");
+    assert!(table.lines().all(|line| all.contains(line)), "{all}");
+    let page = small.read("pairs/report.html");
+    assert!(page.contains("3 runs side by side") && page.contains("id=\"pair-2\""));
+    let record = small.read("all/networks.json").replace("\"finished\": true", "\"finished\": false");
+    small.write("all/networks.json", &record);
+    let said = fail(&["compare", &small.text("all"), "--out", &small.text("pairs")], 2);
+    assert!(said.contains("the sweep is not finished"), "{said}");
 }
 
 #[test]

@@ -20,8 +20,8 @@ use crate::stats::similarity::DOUBLE_UNITS;
 
 /// A heading and its text.
 pub struct Paragraph {
-    heading: &'static str,
-    text: String,
+    pub heading: &'static str,
+    pub text: String,
 }
 
 impl Paragraph {
@@ -71,7 +71,7 @@ struct Settings<'a> {
     permutations: u64,
 }
 
-fn list(names: &[String]) -> String {
+pub fn list(names: &[String]) -> String {
     match names {
         [] => String::new(),
         [one] => one.clone(),
@@ -79,7 +79,7 @@ fn list(names: &[String]) -> String {
     }
 }
 
-fn count(number: u64, singular: &str) -> String {
+pub fn count(number: u64, singular: &str) -> String {
     format!("{} {singular}{}", thousands(number), if number == 1 { "" } else { "s" })
 }
 

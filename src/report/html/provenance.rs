@@ -1,7 +1,7 @@
 //! Where the results come from, in `run.json`'s words.
 
 use crate::config::Bytes;
-use crate::record::{Command, RunRecord};
+use crate::record::{Command, Origin, RunRecord};
 use crate::report::canvas::escape;
 
 /// What ran where, the checksums, and the record itself.
@@ -10,15 +10,7 @@ pub fn html(record: Option<&RunRecord>) -> String {
         return "<p>The results have no run.json.</p>".to_string();
     };
     let device = &record.device;
-    let origin = &record.origin;
-    let version = match &origin.commit {
-        Some(commit) => format!("{}, commit {commit}", record.semgpu),
-        None => record.semgpu.clone(),
-    };
-    let mut rows = vec![("semgpu", version)];
-    let said =
-        [("Date", origin.date.clone()), ("Command", origin.arguments.join(" ")), ("Machine", origin.machine.clone())];
-    rows.extend(said.into_iter().filter(|(_, value)| !value.is_empty()));
+    let mut rows = origin(&record.semgpu, &record.origin, record.origin.arguments.join(" "));
     rows.push(("Device", device.name.clone()));
     if let Some(adapter) = &device.adapter {
         rows.push(("Back-end, driver", format!("{}, {}", adapter.backend, adapter.driver)));
@@ -34,12 +26,28 @@ pub fn html(record: Option<&RunRecord>) -> String {
         rows.extend(words.map(|(words, sum)| ("Words, SHA-256", format!("{sum} ({})", words.name))));
     }
     rows.extend(record.warnings.iter().map(|warning| ("Warning", warning.clone())));
-    let rows: String =
-        rows.iter().map(|(name, value)| format!("<dt>{name}</dt><dd>{}</dd>\n", escape(value))).collect();
     let json = serde_json::to_string_pretty(record).unwrap_or_default();
     format!(
-        "<dl class=\"facts\">\n{rows}</dl>\n<details><summary>run.json, folders left out</summary><pre tabindex=\"0\">{}</pre>\
+        "{}\n<details><summary>run.json, folders left out</summary><pre tabindex=\"0\">{}</pre>\
          </details>",
+        facts(rows),
         escape(&json)
     )
+}
+
+/// Of what, when, how and where.
+pub fn origin(semgpu: &str, origin: &Origin, arguments: String) -> Vec<(&'static str, String)> {
+    let version = match &origin.commit {
+        Some(commit) => format!("{semgpu}, commit {commit}"),
+        None => semgpu.to_string(),
+    };
+    let said = [("Date", origin.date.clone()), ("Command", arguments), ("Machine", origin.machine.clone())];
+    let said = said.into_iter().filter(|(_, value)| !value.is_empty());
+    std::iter::once(("semgpu", version)).chain(said).collect()
+}
+
+/// Names and values as a list.
+pub fn facts(rows: Vec<(&'static str, String)>) -> String {
+    let rows = rows.iter().map(|(name, value)| format!("<dt>{name}</dt><dd>{}</dd>\n", escape(value)));
+    format!("<dl class=\"facts\">\n{}</dl>", rows.collect::<String>())
 }

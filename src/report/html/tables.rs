@@ -56,7 +56,7 @@ pub fn summary(curves: &Curves, told: Said) -> String {
 
 /// Links that save the tables as the files of the run have them, of as many as the page has room for.
 pub fn downloads(results: &Results) -> String {
-    let tables = [
+    downloads_of([
         file(&results.accuracy),
         file(&results.words),
         file(&results.rsa),
@@ -69,7 +69,11 @@ pub fn downloads(results: &Results) -> String {
         file(&results.groups),
         file(&results.lost),
         file(&results.concepts),
-    ];
+    ])
+}
+
+/// The same of any tables.
+pub fn downloads_of<const N: usize>(tables: [(&str, Vec<u8>); N]) -> String {
     let mut left = DOWNLOAD_BYTES;
     let mut links = Vec::new();
     for (name, table) in tables {
@@ -87,7 +91,7 @@ pub fn downloads(results: &Results) -> String {
 }
 
 /// A table's name and the bytes of its file; none without rows.
-fn file<T: Table>(rows: &[T]) -> (&'static str, Vec<u8>) {
+pub fn file<T: Table>(rows: &[T]) -> (&'static str, Vec<u8>) {
     (T::NAME, if rows.is_empty() { Vec::new() } else { table_text(rows).into_bytes() })
 }
 
@@ -283,7 +287,7 @@ pub fn one_vs_two(rows: &[OneVsTwoRow]) -> String {
 }
 
 /// A table whose first `names` columns are text; nothing without rows. Cells are HTML.
-fn table(caption: &str, heads: &[&str], names: usize, rows: impl Iterator<Item = Vec<String>>) -> String {
+pub fn table(caption: &str, heads: &[&str], names: usize, rows: impl Iterator<Item = Vec<String>>) -> String {
     let class = |column: usize| if column < names { " class=\"name\"" } else { "" };
     let body: String = rows
         .map(|cells| {

@@ -1,0 +1,174 @@
+//! The curves of runs: what tells them apart, and their matrices where these can be tested.
+
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use super::{CompareError, Request};
+use crate::matrices::{self, Entries, Reading, Side, Source};
+use crate::names;
+use crate::record::RunRecord;
+use crate::report;
+use crate::results::{AccuracyRow, Results, ResultsDir};
+use crate::stats::Rsm;
+use crate::stats::bootstrap::MIN_CONCEPTS;
+use crate::stats::generalise::FEWEST_GROUPS;
+use crate::stats::scoring::Ties;
+
+/// One run with one word model.
+pub struct Curve {
+    /// What tells it from the others.
+    pub name: String,
+    /// What tells its run from the others.
+    pub run: String,
+    pub directory: ResultsDir,
+    /// Its layers in input order.
+    pub rows: Vec<AccuracyRow>,
+    /// Names of the groups.
+    pub groups: Vec<String>,
+    /// In the order that it shares with other curves of the same concepts.
+    pub concepts: Vec<String>,
+    /// Where each of them stands in the run's matrices, if elsewhere.
+    order: Option<Vec<usize>>,
+    pub ties: Ties,
+}
+
+impl Curve {
+    /// Whether the concepts have numbers instead of names, as in a test of matrices that nobody named.
+    pub fn is_unnamed(&self) -> bool {
+        self.concepts.iter().enumerate().all(|(n, name)| *name == n.to_string())
+    }
+
+    /// Whether it is another word model's curve of the same matrices.
+    pub fn shares_layers(&self, other: &Self) -> bool {
+        let names = |curve: &Self| curve.rows.iter().map(|row| row.layer.clone()).collect::<Vec<_>>();
+        self.directory == other.directory && self.order == other.order && names(self) == names(other)
+    }
+}
+
+/// Brings the concepts of all curves that have the same ones into the first such curve's order: what one concept does to two
+/// accuracies is taken by its place.
+fn align(curves: &mut [Curve]) {
+    for n in 1..curves.len() {
+        let (before, rest) = curves.split_at_mut(n);
+        let curve = &mut rest[0];
+        let same = |first: &Curve| names::order(&first.concepts, std::slice::from_ref(&curve.concepts));
+        if let Some(order) = before.iter().find_map(same).filter(|order| !names::is_same(order)) {
+            curve.concepts = order.iter().map(|&place| curve.concepts[place].clone()).collect();
+            curve.order = Some(order);
+        }
+    }
+}
+
+/// The curve of every run, called by its name, for every word model asked for.
+pub fn curves(runs: &[(String, PathBuf)], request: &Request) -> Result<Vec<Curve>, CompareError> {
+    let runs: Vec<(&String, &Path, Results)> = runs
+        .iter()
+        .map(|(name, directory)| Ok((name, directory.as_path(), Results::read(directory)?)))
+        .collect::<Result<_, CompareError>>()?;
+    let known = report::distinct(runs.iter().flat_map(|(_, _, run)| run.accuracy.iter().map(|row| row.words.as_str())));
+    if let Some(words) = request.words.iter().find(|words| !known.contains(&words.as_str())) {
+        return Err(CompareError::Words { words: words.clone(), known: known.join(", ") });
+    }
+    let wanted = |words: &str| request.words.is_empty() || request.words.iter().any(|wanted| wanted == words);
+    let models = known.iter().filter(|words| wanted(words)).count();
+    let mut curves = Vec::new();
+    for (run_name, directory, run) in &runs {
+        let directory = ResultsDir::new(*directory);
+        let ties = RunRecord::read(&directory)?.map_or_else(Ties::default, |record| record.options().ties);
+        let concepts = directory.concepts()?;
+        for words in
+            report::distinct(run.accuracy.iter().map(|row| row.words.as_str())).into_iter().filter(|w| wanted(w))
+        {
+            let name = match (runs.len(), models) {
+                (1, _) => words.to_string(),
+                (_, 1) => run_name.to_string(),
+                _ => format!("{run_name}, {words}"),
+            };
+            let rows = run.accuracy.iter().filter(|row| row.words == words).cloned().collect();
+            let groups = run.groups.iter().filter(|row| row.words == words).map(|row| row.group.as_str());
+            let groups: Vec<String> = report::distinct(groups).into_iter().map(str::to_string).collect();
+            if request.generalise.over_groups() && groups.len() < FEWEST_GROUPS {
+                return Err(CompareError::Groups { curve: name });
+            }
+            let (run, directory, concepts) = (run_name.to_string(), directory.clone(), concepts.clone());
+            curves.push(Curve { name, run, directory, rows, groups, concepts, order: None, ties });
+        }
+    }
+    if curves.len() < 2 && curves.iter().all(|curve| curve.rows.len() < 2) {
+        let found = curves.first().map_or("no accuracies (a test by --measure alone)", |curve| curve.name.as_str());
+        return Err(CompareError::Single { found: found.to_string() });
+    }
+    for curve in &curves {
+        let known: Vec<&str> = curve.rows.iter().map(|row| row.layer.as_str()).collect();
+        if let Some(layer) = request.layers.iter().find(|layer| !known.contains(&layer.as_str())) {
+            let (layer, curve, known) = (layer.clone(), curve.name.clone(), known.join(", "));
+            return Err(CompareError::Layer { layer, curve, known });
+        }
+    }
+    align(&mut curves);
+    Ok(curves)
+}
+
+/// What tells the directories apart: their last parts, as many as it takes.
+pub fn run_names(directories: &[PathBuf]) -> Vec<String> {
+    let parts: Vec<Vec<String>> = directories
+        .iter()
+        .map(|path| {
+            let whole = path.canonicalize().unwrap_or_else(|_| path.clone());
+            whole.components().map(|part| part.as_os_str().to_string_lossy().into_owned()).collect()
+        })
+        .collect();
+    let longest = parts.iter().map(Vec::len).max().unwrap_or_default();
+    let last = |count: usize| -> Vec<String> {
+        parts.iter().map(|parts| parts[parts.len().saturating_sub(count)..].join("/")).collect()
+    };
+    (1..=longest)
+        .map(last)
+        .find(|names| report::distinct(names.iter().map(String::as_str)).len() == names.len())
+        .unwrap_or_else(|| last(1))
+}
+
+/// The words' RSM and every layer's RSMs, which the curves of other word models share.
+pub type WordsAndLayers = (Rsm, Rc<Vec<Vec<Rsm>>>);
+
+/// None if the matrices are not there or too few concepts to test; layers that are read already are not read again.
+pub fn rsms(curve: &Curve, layers_read: Option<Rc<Vec<Vec<Rsm>>>>) -> Result<Option<WordsAndLayers>, CompareError> {
+    let words = curve.directory.words_rsm(&curve.rows[0].words);
+    let layers: Vec<PathBuf> = curve.rows.iter().map(|row| curve.directory.layer_rsm(&row.layer)).collect();
+    if curve.concepts.len() < MIN_CONCEPTS || !std::iter::once(&words).chain(&layers).all(|path| path.exists()) {
+        return Ok(None);
+    }
+    let expected = curve.concepts.len();
+    let read = |path: &PathBuf| {
+        let source = Source { name: curve.name.clone(), path: path.clone(), array: None, given: None };
+        let reading = Reading { entries: Some(Entries::Similarities), ..Reading::default() };
+        let read = matrices::read(&source, Side::Images, &reading)?;
+        let rsms: Vec<Rsm> = read.into_iter().flat_map(|matrices| matrices.rsms).collect();
+        match rsms.iter().map(Rsm::concepts).find(|&found| found != expected) {
+            Some(found) => Err(CompareError::Concepts { path: path.clone(), found, expected }),
+            None => Ok(match &curve.order {
+                Some(order) => rsms.iter().map(|rsm| matrices::reordered(rsm, order)).collect(),
+                None => rsms,
+            }),
+        }
+    };
+    let words = read(&words)?.remove(0);
+    let layers = match layers_read {
+        Some(layers) => layers,
+        None => Rc::new(layers.iter().map(read).collect::<Result<_, _>>()?),
+    };
+    Ok(Some((words, layers)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_are_named_by_what_tells_them_apart() {
+        let of = |paths: &[&str]| run_names(&paths.iter().map(PathBuf::from).collect::<Vec<_>>());
+        assert_eq!(of(&["results/vgg16", "results/random"]), ["vgg16", "random"]);
+        assert_eq!(of(&["a/vgg16", "b/vgg16"]), ["a/vgg16", "b/vgg16"]);
+        assert_eq!(of(&["a/vgg16", "a/vgg16"]), ["vgg16", "vgg16"]);
+    }
+}

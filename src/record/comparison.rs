@@ -1,0 +1,56 @@
+//! `compare.json`: which runs were compared, and how.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::{Origin, file_name};
+use crate::stats::generalise::Generalise;
+
+/// The record of a comparison.
+#[derive(Clone, Debug, Serialize)]
+pub struct ComparisonRecord {
+    /// 1
+    pub schema: u64,
+    /// The version of semgpu that wrote it.
+    pub semgpu: String,
+    /// Of what, when and how it was made.
+    pub origin: Origin,
+    /// CPU threads.
+    pub threads: usize,
+    /// How long it took, without the figures.
+    pub seconds: f64,
+    /// In the order of the command line.
+    pub runs: Vec<Compared>,
+    /// Only these word models; empty: all.
+    pub words: Vec<String>,
+    /// Two layers that were held against each other; empty: none was asked for.
+    pub layers: Vec<String>,
+    /// Draws of the multiplier bootstrap.
+    pub resamples: u64,
+    /// Seeds them.
+    pub seed: u64,
+    /// What intervals and p-values speak of.
+    pub generalise: Generalise,
+    /// What was drawn and not tested, and why.
+    pub untested: Vec<String>,
+}
+
+/// A run in a comparison.
+#[derive(Clone, Debug, Serialize)]
+pub struct Compared {
+    /// What tells it from the others.
+    pub name: String,
+    /// As on the command line; a sweep's networks each their own.
+    pub directory: PathBuf,
+    /// SHA-256 of its `accuracy.csv`.
+    pub accuracy: String,
+}
+
+impl ComparisonRecord {
+    /// The command line, without the folders in it.
+    pub fn arguments(&self) -> String {
+        let names: Vec<&str> = self.origin.arguments.iter().map(|argument| file_name(argument)).collect();
+        names.join(" ")
+    }
+}

@@ -1,0 +1,396 @@
+//! The page of a comparison: the curves, what was tested of their differences, each run with the way to its own page.
+
+use std::path::{Path, PathBuf};
+
+use super::methods::{Paragraph, count, list};
+use super::tables::{accuracy_text, downloads_of, file, p_value, table};
+use super::{drawings, fill, provenance};
+use crate::record::ComparisonRecord;
+use crate::report::canvas::escape;
+use crate::report::compare::{Comparison, Tested, told};
+use crate::report::curves::{SIGNIFICANT, distinct};
+use crate::report::{Drawing, Overlay, ReportError, names, stimuli};
+use crate::results::{AccuracyRow, ComparisonRow, ResultsDir, WithinRow, write_atomically};
+use crate::stats::generalise::Generalise;
+
+/// So many families are told in sentences.
+const TOLD: usize = 6;
+
+/// Writes `report.html` of a comparison; returns its path.
+///
+/// # Errors
+/// It cannot be written.
+pub fn write(of: &Comparison, figures: &[Drawing], directory: &Path) -> Result<PathBuf, ReportError> {
+    let path = ResultsDir::new(directory).page();
+    let page = page(of, figures, directory);
+    write_atomically(&path, |file| file.write_all(page.as_bytes()))?;
+    Ok(path)
+}
+
+fn page(of: &Comparison, figures: &[Drawing], directory: &Path) -> String {
+    let title = match &of.record.runs[..] {
+        [run] => format!("{}: layer against layer", run.name),
+        runs => format!("{} runs side by side", runs.len()),
+    };
+    fill(include_str!("comparison.html"), |part| match part {
+        "title" => escape(&title),
+        "style" => include_str!("page.css").to_string(),
+        "summary" => summary(of),
+        "figures" => figures.iter().map(drawings::inline).collect(),
+        "curves" => curves(of, directory),
+        "untested" => {
+            of.record.untested.iter().map(|said| format!("<p class=\"note\">{}</p>\n", escape(said))).collect()
+        }
+        "downloads" => downloads_of([file(of.between), file(of.within)]),
+        "pairs" => pairs(of),
+        "between" => of.pairs().enumerate().map(|(n, rows)| between(n, rows)).collect(),
+        "within" => of.within.chunk_by(|a, b| a.family() == b.family()).map(within).collect(),
+        "methods" => methods(of).iter().map(Paragraph::html).collect(),
+        "provenance" => provenance(of.record),
+        unknown => unreachable!("comparison.html has no part {unknown}"),
+    })
+}
+
+fn summary(of: &Comparison) -> String {
+    let said: Vec<String> = told(of.between).into_iter().chain(told(of.within)).collect();
+    let runs = count(of.record.runs.len() as u64, "run");
+    let mut text = format!("<p>{} of {runs}.</p>\n", count(of.curves.len() as u64, "curve"));
+    if said.len() <= TOLD {
+        text.extend(said.iter().map(|said| format!("<p>{}.</p>\n", escape(said))));
+    } else if !of.between.is_empty() {
+        let differ = of.pairs().filter(|rows| rows.iter().any(|row| row.p_fwer < SIGNIFICANT)).count();
+        text += &format!(
+            "<p>Pairs of curves that differ at a layer or more, family-wise p below {SIGNIFICANT} over the layers of the pair: \
+             {differ} of {}.</p>\n",
+            of.pairs().count()
+        );
+    }
+    text
+}
+
+/// Every curve, with the way to its run's page where it lies beside this one.
+fn curves(of: &Comparison, directory: &Path) -> String {
+    let row = |curve: &Overlay| {
+        let best = curve.rows.iter().max_by(|a, b| a.accuracy.total_cmp(&b.accuracy))?;
+        let run = of.record.runs.iter().find(|run| run.name == curve.run);
+        let page = run.and_then(|run| address(directory, &run.directory));
+        let name = match page {
+            Some(page) => format!("<a href=\"{page}\">{}</a>", escape(curve.run)),
+            None => escape(curve.run),
+        };
+        let AccuracyRow { network, words, concepts, groups, layer, accuracy, p_fwer, permutations, .. } = best;
+        let p = if *permutations > 0 { p_value(*p_fwer) } else { p_value(f64::NAN) };
+        let numbers = [concepts, groups, &curve.rows.len()].map(usize::to_string);
+        let names = [name, escape(names::network(network)), escape(words)];
+        let best = [escape(layer), accuracy_text(*accuracy), p];
+        Some(names.into_iter().chain(numbers).chain(best).collect::<Vec<String>>())
+    };
+    let heads = ["Run", "Network", "Words", "Concepts", "Groups", "Layers", "Best layer", "accuracy", "p, family-wise"];
+    table("Runs", &heads, 3, of.curves.iter().filter_map(row))
+}
+
+/// From one directory to the page of another, as a browser takes it; none between absolute and relative ones.
+fn address(from: &Path, to: &Path) -> Option<String> {
+    let whole = |path: &Path| path.canonicalize().ok();
+    let page = ResultsDir::new(stimuli::between(&whole(from)?, &whole(to)?)?).page();
+    let part = |part: &std::ffi::OsStr| -> String {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+        let text = part.to_string_lossy();
+        text.bytes()
+            .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+            .collect()
+    };
+    Some(page.iter().map(part).collect::<Vec<_>>().join("/"))
+}
+
+/// The pairs of curves, where there are several.
+fn pairs(of: &Comparison) -> String {
+    let families: Vec<&[ComparisonRow]> = of.pairs().collect();
+    if families.len() < 2 {
+        return String::new();
+    }
+    let row = |(n, rows): (usize, &&[ComparisonRow])| {
+        let most = rows.iter().max_by(|a, b| a.difference.abs().total_cmp(&b.difference.abs()))?;
+        let significant = rows.iter().filter(|row| row.p_fwer < SIGNIFICANT).count();
+        let name = format!("<a href=\"#pair-{n}\">{}</a>", escape(&most.named().0));
+        let [difference, interval, _, p] = numbers(most, most.p_value);
+        Some(vec![name, escape(&most.layer_a), difference, interval, p, format!("{significant} of {}", rows.len())])
+    };
+    let heads = ["Pair", "Most at", "difference", "95 % interval", "p, family-wise", "Layers that differ"];
+    table("Pairs of curves", &heads, 2, families.iter().enumerate().filter_map(row))
+}
+
+/// The difference, its interval, both p; bold where the difference is one.
+fn numbers(row: &impl Tested, p: f64) -> [String; 4] {
+    let [difference, low, high, p_fwer] = row.numbers();
+    let difference = format!("{difference:+.3}");
+    let bold =
+        if p_fwer < SIGNIFICANT { format!("<span class=\"significant\">{difference}</span>") } else { difference };
+    [bold, format!("{low:+.3} to {high:+.3}"), p_value(p), p_value(p_fwer)]
+}
+
+const HEADS: [&str; 8] =
+    ["Layer", "against", "Accuracy", "against", "Difference", "95 % interval", "p", "p, family-wise"];
+
+fn between(n: usize, rows: &[ComparisonRow]) -> String {
+    let cells = rows.iter().map(|row| {
+        let names = [&row.layer_a, &row.layer_b].map(|layer| escape(layer));
+        let accuracies = [row.accuracy_a, row.accuracy_b].map(accuracy_text);
+        names.into_iter().chain(accuracies).chain(numbers(row, row.p_value)).collect()
+    });
+    let name = rows.first().map_or_else(String::new, |row| row.named().0);
+    format!("<div id=\"pair-{n}\">{}</div>\n", table(&escape(&name), &HEADS, 2, cells))
+}
+
+fn within(rows: &[WithinRow]) -> String {
+    let Some(first) = rows.first() else { return String::new() };
+    let caption = match first.kind.as_str() {
+        "next" => format!("{}: every layer and the one before it", first.curve),
+        "best" => format!("{}: the best layer and every other one", first.curve),
+        _ => format!("{}: as asked for", first.curve),
+    };
+    let cells = rows.iter().map(|row| {
+        let names = [&row.layer_a, &row.layer_b].map(|layer| escape(layer));
+        let accuracies = [row.accuracy_a, row.accuracy_b].map(accuracy_text);
+        names.into_iter().chain(accuracies).chain(numbers(row, row.p_value)).collect()
+    });
+    table(&escape(&caption), &HEADS, 2, cells)
+}
+
+fn methods(of: &Comparison) -> Vec<Paragraph> {
+    let curves = "The accuracies are those of the runs, whose own pages have their methods; filled markers are layers that differ \
+                  from chance there. Relative depth is 0 at the first and 1 at the last layer that a run tested."
+        .to_string();
+    if of.between.is_empty() && of.within.is_empty() {
+        let text = "No difference was tested.".to_string();
+        return vec![Paragraph { heading: "Curves", text: curves }, Paragraph { heading: "Differences", text }];
+    }
+    [
+        ("Curves", curves),
+        ("Differences", differences(of)),
+        ("Inference", inference(of.record)),
+        ("References", references(of)),
+    ]
+    .into_iter()
+    .map(|(heading, text)| Paragraph { heading, text })
+    .collect()
+}
+
+/// Which differences there are, and what a family is.
+fn differences(of: &Comparison) -> String {
+    let mut text = String::new();
+    if !of.between.is_empty() {
+        text += "Each layer of the one curve was held against a layer of the other: that of the same name where both are of one \
+                 network, otherwise the one at the nearest relative depth. Differences are the first less the second; the \
+                 family of a family-wise p is the layers of one pair of curves, not all pairs of curves. ";
+    }
+    let kinds = distinct(of.within.iter().map(|row| row.kind.as_str()));
+    if kinds.contains(&"next") {
+        text += "Within a curve every layer was held against the one before it, a family, and the best layer against every \
+                 other one: the family of these is every two layers, because the best was chosen by looking at all. ";
+    }
+    if kinds.contains(&"asked") {
+        text += &format!(
+            "Within each curve the layers {} were held against each other, as asked for: a family of one. ",
+            list(&of.record.layers)
+        );
+    }
+    text + "All compare curves on the same concepts, so that concepts that are easy for both do not count."
+}
+
+fn inference(record: &ComparisonRecord) -> String {
+    let (spread, freedom, speaks) = match record.generalise {
+        Generalise::Concepts => (
+            "the variance of a difference over concepts was taken in closed form, by what pairs have in common (Aronow, Samii \
+             & Assenova, 2015) and what each concept does to the rows of others",
+            "half as many degrees of freedom as there are concepts",
+            "other concepts of the same kind, for the groups that were tested",
+        ),
+        Generalise::Groups => (
+            "the variance of a difference was taken between groups",
+            "one degree of freedom less than there are groups",
+            "other groups, for the concepts that were tested",
+        ),
+        Generalise::Both => (
+            "the variance of a difference was taken over concepts in closed form, by what pairs have in common (Aronow, Samii & \
+             Assenova, 2015) and what each concept does to the rows of others, and between groups, less what both have in \
+             common",
+            "degrees of freedom by Satterthwaite (1946)",
+            "other concepts of the same kind and other groups",
+        ),
+    };
+    let drawn = match record.generalise {
+        Generalise::Concepts => "concepts",
+        Generalise::Groups => "groups",
+        Generalise::Both => "concepts and groups",
+    };
+    format!(
+        "For each difference {spread}. In units of its standard error it was held against {} (seed {}) of a multiplier bootstrap: \
+         random normal weights of {drawn}, which all differences of a family share, over a random standard error with {freedom}. \
+         p-values are two-sided, p = (1 + b) / (1 + m) with b of m draws at least as large; family-wise p-values take the largest \
+         of the family in each draw. 95 % intervals are each by itself. Intervals and p-values speak of {speaks}: not of other \
+         networks, nor of other word models.",
+        count(record.resamples, "draw"),
+        record.seed
+    )
+}
+
+fn references(of: &Comparison) -> String {
+    let mut references = vec![
+        "Dharmaretnam, D., & Fyshe, A. (2018). The emergence of semantics in neural network representations of visual \
+         information. In Proceedings of NAACL-HLT 2018, Volume 2 (Short Papers), pp. 776–780.",
+    ];
+    if of.record.generalise.over_concepts() {
+        references.insert(
+            0,
+            "Aronow, P. M., Samii, C., & Assenova, V. A. (2015). Cluster–robust variance estimation for dyadic data. Political \
+             Analysis, 23(4), 564–577.",
+        );
+    }
+    if of.record.generalise == Generalise::Both {
+        references.push(
+            "Satterthwaite, F. E. (1946). An approximate distribution of estimates of variance components. Biometrics \
+             Bulletin, 2(6), 110–114.",
+        );
+    }
+    references.join("\n")
+}
+
+fn provenance(record: &ComparisonRecord) -> String {
+    let mut facts = provenance::origin(&record.semgpu, &record.origin, record.arguments());
+    facts.push(("CPU threads", record.threads.to_string()));
+    facts.push(("Duration", format!("{:.0} s", record.seconds)));
+    let runs = record.runs.iter();
+    facts.extend(runs.map(|run| ("accuracy.csv, SHA-256", format!("{} ({})", run.accuracy, run.name))));
+    provenance::facts(facts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{Compared, Origin};
+    use crate::report::curves::tests::rows;
+
+    fn record(runs: &[(&str, PathBuf)], generalise: Generalise) -> ComparisonRecord {
+        let run = |(name, directory): &(&str, PathBuf)| Compared {
+            name: name.to_string(),
+            directory: directory.clone(),
+            accuracy: "0123".into(),
+        };
+        let arguments = ["semgpu", "compare", "/secret/a b", "--seed=7"].map(String::from).to_vec();
+        ComparisonRecord {
+            schema: 1,
+            semgpu: "0.1.0".into(),
+            origin: Origin { arguments, ..Origin::default() },
+            threads: 2,
+            seconds: 1.0,
+            runs: runs.iter().map(run).collect(),
+            words: Vec::new(),
+            layers: Vec::new(),
+            resamples: 1000,
+            seed: 7,
+            generalise,
+            untested: vec!["a <b> and c: other concepts; drawn, not tested".into()],
+        }
+    }
+
+    fn difference(pair: [&str; 2], layer: &str, difference: f64, p: f64) -> ComparisonRow {
+        let [a, b] = pair.map(String::from);
+        ComparisonRow {
+            curve_a: a.clone(),
+            curve_b: b.clone(),
+            network_a: a,
+            network_b: b,
+            layer_a: layer.into(),
+            layer_b: layer.into(),
+            words_a: "GloVe".into(),
+            words_b: "GloVe".into(),
+            accuracy_a: 0.8,
+            accuracy_b: 0.8 - difference,
+            difference,
+            ci_low: difference - 0.05,
+            ci_high: difference + 0.05,
+            resamples: 1000,
+            p_value: p / 2.0,
+            p_fwer: p,
+        }
+    }
+
+    #[test]
+    fn the_page_has_every_pair_and_the_way_to_the_runs() {
+        let directory = tempfile::tempdir().unwrap();
+        let [out, run] = ["out", "a b#"].map(|name| directory.path().join(name));
+        [&out, &run].iter().for_each(|path| std::fs::create_dir(path).unwrap());
+        let labels = ["x", "y"].map(String::from);
+        let networks = ["vgg16", "a <b>", "c"].map(|network| rows(network, &labels, &["GloVe"]));
+        let names = ["vgg16", "a <b>", "c"];
+        let curves: Vec<Overlay> =
+            names.iter().zip(&networks).map(|(name, rows)| Overlay { name, run: name, rows }).collect();
+        let between: Vec<ComparisonRow> = [["vgg16", "a <b>"], ["vgg16", "c"], ["a <b>", "c"]]
+            .into_iter()
+            .flat_map(|pair| [difference(pair, "x", 0.1, 0.01), difference(pair, "y", -0.02, 0.7)])
+            .collect();
+        let runs = [("vgg16", run.clone()), ("a <b>", directory.path().join("gone")), ("c", out.clone())];
+        for generalise in [Generalise::Concepts, Generalise::Groups, Generalise::Both] {
+            let record = record(&runs, generalise);
+            let of = Comparison { curves: &curves, between: &between, within: &[], record: &record };
+            let figures = of.drawings();
+            assert_eq!(
+                figures.iter().map(|figure| figure.stem.as_str()).collect::<Vec<_>>(),
+                ["compare", "compare_differences"]
+            );
+            assert!(figures[1].picture.svg.contains(">vgg16 - c</text>") && !figures[1].picture.svg.contains("NaN"));
+            let page = page(&of, &figures, &out);
+            for text in [
+                "<h1>3 runs side by side</h1>",
+                "href=\"../a%20b%23/report.html\">vgg16</a>",
+                "<a href=\"#pair-2\">a &lt;b&gt; - c</a>",
+                "<div id=\"pair-2\">",
+                "<span class=\"significant\">+0.100</span>",
+                "1 of 2",
+                "download=\"compare.csv\"",
+                "a &lt;b&gt; and c: other concepts",
+                "seed 7",
+                "semgpu compare a b --seed=7",
+            ] {
+                assert!(page.contains(text), "{text}");
+            }
+            for text in ["{{", "secret", "a <b>", "within.csv"] {
+                assert!(!page.contains(text), "{text}");
+            }
+            assert_eq!(page.matches("<svg role=\"img\"").count(), 2);
+            assert_eq!(page.contains("Satterthwaite"), generalise == Generalise::Both);
+            assert_eq!(page.contains("Aronow"), generalise != Generalise::Groups);
+        }
+    }
+
+    #[test]
+    fn of_one_run_the_page_says_which_layers_differ() {
+        let labels = ["x", "y"].map(String::from);
+        let rows = rows("vgg16", &labels, &["GloVe"]);
+        let within = WithinRow {
+            curve: "GloVe".into(),
+            network: "vgg16".into(),
+            words: "GloVe".into(),
+            kind: "next".into(),
+            layer_a: "y".into(),
+            layer_b: "x".into(),
+            accuracy_a: 0.8,
+            accuracy_b: 0.7,
+            difference: 0.1,
+            ci_low: 0.02,
+            ci_high: 0.18,
+            resamples: 1000,
+            p_value: 0.01,
+            p_fwer: 0.01,
+        };
+        let record = record(&[("vgg16", "gone".into())], Generalise::Concepts);
+        let curves = [Overlay { name: "GloVe", run: "vgg16", rows: &rows }];
+        let of = Comparison { curves: &curves, between: &[], within: &[within], record: &record };
+        let page = page(&of, &of.drawings(), Path::new("nowhere"));
+        for text in ["vgg16: layer against layer", "most from x to y (+0.100", "every layer and the one before it"] {
+            assert!(page.contains(text), "{text}");
+        }
+        assert!(!page.contains("compare.csv\" href") && page.contains("download=\"within.csv\""));
+    }
+}
