@@ -126,9 +126,7 @@ pub fn run(devices: &[Selected], plan: Option<Plan>, convolutions: bool, progres
             continue;
         }
         rows.extend(tokens::rows(selected)?.into_iter().map(of_product));
-        if selected.adapter.is_none() {
-            rows.extend(alignment::rows(selected)?.into_iter().map(of_product));
-        }
+        rows.extend(alignment::rows(selected)?.into_iter().map(of_product));
         // Enough draws that what is done once a test does not count; a software adapter takes a minute for less.
         let draws = if is_software(selected) { 1 } else { 40 };
         for (concepts, draws, images) in [(166, 10 * draws, 5), (1000, 4 * draws, 1)] {

@@ -22,6 +22,7 @@ use crate::error::Error;
 use crate::progress::{Interrupt, Progress, Task};
 use crate::results::Results;
 use crate::stats::alignment::Scales;
+use crate::stats::alignment::neighbours::NeighbourError;
 use crate::stats::generalise::Generalise;
 use crate::stats::inference::{self, Family, Inference, Rule, Statistic, Tail};
 use crate::stats::permutation::Permutations;
@@ -252,6 +253,15 @@ impl From<TwoVsTwoError> for Error {
         match error {
             TwoVsTwoError::Interrupted => Self::Interrupted,
             error => Self::failed(error),
+        }
+    }
+}
+
+impl From<NeighbourError> for Error {
+    fn from(error: NeighbourError) -> Self {
+        match error {
+            NeighbourError::Interrupted => Self::Interrupted,
+            NeighbourError::Gpu(error) => Self::failed(error),
         }
     }
 }

@@ -28,7 +28,7 @@ use crate::kernels::gpu::Kernel;
 
 /// Every kernel of a statistic.
 pub fn kernels() -> impl Iterator<Item = &'static Kernel> {
-    similarity::KERNELS.iter().chain(two_vs_two::KERNELS).copied()
+    [similarity::KERNELS, two_vs_two::KERNELS, alignment::neighbours::KERNELS].into_iter().flatten().copied()
 }
 
 /// Told the units of work done since it was last called, from any thread; may ask to stop.

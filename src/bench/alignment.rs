@@ -1,6 +1,7 @@
-//! The measures of alignment: every pair of layers under draws, f64 on the CPU whatever the device.
+//! The measures of alignment: every pair of layers under draws. Mutual neighbours are counted on a GPU too; the others are
+//! f64 on the CPU whatever the device.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 use super::{BenchError, Row, Work, timed};
 use crate::device::Selected;
@@ -21,12 +22,17 @@ const TOLERANCE: f64 = 1e-9;
 /// One layer against 17 at the paper's concepts and against 24 at 1,024, and 24 against 24; validated first.
 ///
 /// # Errors
-/// A value that differs from its reference.
+/// A value that differs from its reference, or of a GPU from the CPU's.
 pub(super) fn rows(selected: &Selected) -> Result<Vec<Row>, Error> {
     validate().map_err(Error::failed)?;
+    let measures: &[Measure] = match &selected.adapter {
+        None => &[Measure::Cka, Measure::Mknn, Measure::Cknna],
+        Some(_) => &[Measure::Mknn],
+    };
     let mut rows = Vec::new();
-    for (concepts, words, images, draws) in [(166, 1, 17, 1000), (1024, 1, 24, 240), (1024, 24, 24, 24)] {
-        for measure in [Measure::Cka, Measure::Mknn, Measure::Cknna] {
+    // A batch of inner products at 1,024 concepts has 1,024 draws.
+    for (concepts, words, images, draws) in [(166, 1, 17, 1000), (1024, 1, 24, 1000), (1024, 24, 24, 128)] {
+        for &measure in measures {
             rows.push(time(selected, measure, concepts, [words, images], draws)?);
         }
     }
@@ -51,18 +57,40 @@ fn sides(grams: &[Gram]) -> Vec<Side<'_>> {
     grams.iter().map(|gram| Side { rsms: &[], grams: std::slice::from_ref(gram) }).collect()
 }
 
+/// A measure's points under some draws.
+type Points<'a> = Box<dyn Fn(Range<u64>) -> Result<Vec<Vec<i64>>, Error> + 'a>;
+
+/// Mutual neighbours on a GPU, their first draws held against the CPU's.
+fn on_gpu<'a>(
+    selected: &Selected,
+    words: &[Side],
+    images: &[Side],
+    draws: &'a Permutations,
+) -> Result<Points<'a>, Error> {
+    let test = || NeighbourTest::new(Measure::Mknn, NEIGHBOURS, words, images, draws).expect("random layers vary");
+    let on_device = test().on(&selected.device).ok().expect("a GPU that binds bits of a thousand concepts");
+    if on_device.points(0..3, &go_on)? != test().points(0..3, &go_on)? {
+        let difference = "it counts other neighbours".to_string();
+        return Err(Error::failed(BenchError { what: Measure::Mknn.name(), device: "gpu", difference }));
+    }
+    Ok(Box::new(move |range| Ok(on_device.points(range, &go_on)?)))
+}
+
+fn go_on(_: u64) -> ControlFlow<()> {
+    ControlFlow::Continue(())
+}
+
 /// A measure, ready for draws.
 fn test<'a>(
     measure: Measure,
-    words: &[Gram],
-    images: &[Gram],
+    words: &[Side],
+    images: &[Side],
     draws: &'a Permutations,
 ) -> Result<Box<dyn Statistic<Error = Interrupted> + 'a>, Unvaried> {
-    let (words, images) = (sides(words), sides(images));
     Ok(if InnerTest::takes(measure) {
-        Box::new(InnerTest::new(measure, &words, &images, draws)?)
+        Box::new(InnerTest::new(measure, words, images, draws)?)
     } else {
-        Box::new(NeighbourTest::new(measure, NEIGHBOURS, &words, &images, draws)?)
+        Box::new(NeighbourTest::new(measure, NEIGHBOURS, words, images, draws)?)
     })
 }
 
@@ -74,8 +102,15 @@ fn time(
     draws: u64,
 ) -> Result<Row, Error> {
     let permutations = Permutations::new(2018, concepts);
-    let test = test(measure, &layers(concepts, words, 1), &layers(concepts, images, 1000), &permutations);
-    let test = test.expect("random layers vary");
+    let grams = [layers(concepts, words, 1), layers(concepts, images, 1000)];
+    let [of_words, of_images] = [sides(&grams[0]), sides(&grams[1])];
+    let points: Points = match &selected.adapter {
+        Some(_) => on_gpu(selected, &of_words, &of_images, &permutations)?,
+        None => {
+            let test = test(measure, &of_words, &of_images, &permutations).expect("random layers vary");
+            Box::new(move |range| Ok(test.points(range, &go_on)?))
+        }
+    };
     let pairs = (words * images) as f64 * draws as f64;
     // Multiply-adds of the inner product; of neighbours the look-ups.
     let operations = match measure {
@@ -91,7 +126,7 @@ fn time(
         bytes: (8 * concepts * concepts * (words + images)) as f64,
     };
     timed(selected, work, || {
-        test.points(1..draws + 1, &|_| ControlFlow::Continue(()))?;
+        points(1..draws + 1)?;
         Ok(())
     })
 }
@@ -107,8 +142,9 @@ fn validate() -> Result<(), BenchError> {
         (Measure::Cknna, reference::cknna(&drawn, &y, NEIGHBOURS)),
     ];
     for (measure, expected) in by_definition {
-        let test = test(measure, &[gram(&x)], &[gram(&y)], &draws).expect("random layers vary");
-        let points = test.points(1..2, &|_| ControlFlow::Continue(())).expect("nothing stops it");
+        let grams = [[gram(&x)], [gram(&y)]];
+        let test = test(measure, &sides(&grams[0]), &sides(&grams[1]), &draws).expect("random layers vary");
+        let points = test.points(1..2, &go_on).expect("nothing stops it");
         let found = points[0][0] as f64 / test.whole() as f64;
         if (found - expected).abs() > TOLERANCE {
             let difference = format!("{found}, expected {expected}");

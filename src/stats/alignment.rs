@@ -14,8 +14,9 @@
 //! | `rsa-pearson`, `rsa-spearman`, `rsa-kendall` | correlation of the entries above the diagonal | [`rsa`](super::rsa) |
 //!
 //! A draw re-indexes the words, so nothing upstream is computed again: CKA and RSA are inner products of prepared matrices
-//! ([`inner`]), neighbours are looked up ([`neighbours`]). Both are f64 on the CPU whatever the device: they take seconds
-//! where the vectors they come from took minutes, and p-values hold to the last draw. Where words and images both have
+//! ([`inner`]), neighbours are looked up ([`neighbours`]). Inner products and CKNNA are f64 on the CPU whatever
+//! the device: their values are results, to the last digit, and WGSL has no f64. Mutual neighbours are counted on a GPU
+//! where there is one: whole numbers, the same everywhere. Where words and images both have
 //! groups, group `g` meets group `g`; values are means over groups.
 //!
 //! # Debiasing as centring

@@ -132,7 +132,10 @@ impl<'a> Sides<'a> {
                             test.tied()
                         ));
                     }
-                    Box::new(Failing(test)) as _
+                    match test.on(&self.options.device) {
+                        Ok(test) => Box::new(Failing(test)) as _,
+                        Err(test) => Box::new(Failing(test)) as _,
+                    }
                 })
             };
             let Unvaried { words: of_words, layer } = match found {

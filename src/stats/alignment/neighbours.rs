@@ -10,10 +10,13 @@
 //! would agree with each other: on the words' side the first one counts, on the images' side the first of an order that
 //! was drawn once for each concept. [`NeighbourTest::tied`] says how many concepts it concerns.
 
+mod gpu;
+
 use std::ops::Range;
 
 use rayon::prelude::*;
 
+pub use self::gpu::{KERNELS, NeighbourError, OnDevice};
 use super::inner::inverse;
 use super::{Gram, Measure, Side, Unvaried};
 use crate::stats::inference::Statistic;
