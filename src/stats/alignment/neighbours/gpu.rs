@@ -71,6 +71,7 @@ impl<'a> NeighbourTest<'a> {
     /// # Errors
     /// The test as it is, where the device is a CPU, the measure is not mutual neighbours, or the device cannot bind a
     /// word of bits for every pair of concepts.
+    #[allow(clippy::result_large_err, reason = "the test itself, once a family")]
     pub fn on(self, device: &Device) -> Result<OnDevice<'a>, Self> {
         let (concepts, layers) = (self.concepts, self.words.len());
         let Some(gpu) = Gpu::of(device).filter(|_| self.measure == Measure::Mknn) else { return Err(self) };
