@@ -42,6 +42,14 @@ pub struct Comparison {
     pub in_full: bool,
 }
 
+/// A matrix to be written.
+struct Matrix<'a> {
+    path: PathBuf,
+    shape: Vec<usize>,
+    /// Copied when they are.
+    values: Box<dyn Fn() -> Vec<f64> + 'a>,
+}
+
 /// The measures of word models that are one matrix each; none where none is asked for.
 pub fn alignment(measures: &[Measure], neighbours: usize, words: &[Words]) -> Option<Alignment> {
     let layer = |model: &Words| LayerRsms {
@@ -151,28 +159,25 @@ impl Comparison {
         let concepts = self.space.concepts.len();
         let layers = || self.space.layers.iter().filter(|_| self.images.is_none());
         // All are listed before the first is written; the values of one at a time are copied.
-        let mut files: Vec<(PathBuf, Vec<usize>, Box<dyn Fn() -> Vec<f64> + '_>)> = Vec::new();
+        let mut files: Vec<Matrix> = Vec::new();
+        let mut file = |path, shape: &[usize], values| files.push(Matrix { path, shape: shape.to_vec(), values });
         for model in &self.words {
             let values = Box::new(move || model.rsm.values().to_vec());
-            files.push((directory.words_rsm(&model.name), vec![concepts, concepts], values));
+            file(directory.words_rsm(&model.name), &[concepts, concepts], values);
             if let Some(scales) = &model.scales {
-                files.push((
-                    directory.words_scales(&model.name),
-                    vec![concepts, 3],
-                    Box::new(move || scales.to_rows()),
-                ));
+                file(directory.words_scales(&model.name), &[concepts, 3], Box::new(move || scales.to_rows()));
             }
         }
         for LayerRsms { name, rsms, scales, .. } in layers() {
             let values = Box::new(move || rsms.iter().flat_map(Rsm::values).copied().collect());
-            files.push((directory.layer_rsm(name), vec![rsms.len(), concepts, concepts], values));
+            file(directory.layer_rsm(name), &[rsms.len(), concepts, concepts], values);
             if !scales.is_empty() {
                 let rows = Box::new(move || scales.iter().flat_map(Scales::to_rows).collect());
-                files.push((directory.layer_scales(name), vec![scales.len(), concepts, 3], rows));
+                file(directory.layer_scales(name), &[scales.len(), concepts, 3], rows);
             }
         }
-        Ledger::enlist(directory, files.iter().map(|(path, ..)| path.clone()))?;
-        for (path, shape, values) in files {
+        Ledger::enlist(directory, files.iter().map(|file| file.path.clone()))?;
+        for Matrix { path, shape, values } in files {
             arrays::write_npy(&path, &shape, &values())?;
         }
         directory.write_concepts(&self.space.concepts, self.categories.as_deref())
