@@ -138,7 +138,7 @@ fn numbers_without_bounds_are_refused() {
     ] {
         assert!(refusal(graph(IMAGE, lines, &constants)).is_some(), "{lines:?}");
     }
-    for image in [[0, 3, 8, 8], [1, 3, 0, 0], [1, 3, 1 << 30, 1 << 30], [1 << 50, 3, 8, 8]] {
+    for image in [[1, 3, 0, 0], [1, 3, 1 << 30, 1 << 30], [1 << 50, 3, 8, 8]] {
         let said = refusal(graph(image, &["Relu c -> y"], &[])).expect("no such images");
         assert!(said.contains("takes") || said.contains("numbers"), "{said}");
     }

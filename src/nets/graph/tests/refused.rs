@@ -34,7 +34,7 @@ fn numbers_of_types_that_are_not_read_are_refused() {
         let y = d.node("QuantizeLinear", &["x", &scale, &zero]);
         d.node("DequantizeLinear", &[&y, &scale])
     });
-    assert!(said.contains("steps of type UINT16, expected INT8 or UINT8"), "{said}");
+    assert!(said.contains("c1 is of type UINT16"), "{said}");
     let said = refusal(|d| {
         let (kernel, scale) = (d.unread(22, &[4, 3, 3, 3]), d.number(0.1));
         let kernel = d.node("DequantizeLinear", &[&kernel, &scale]);
