@@ -1,6 +1,7 @@
 //! CPU against GPU: every kernel, and with a configuration every stage; validated first, medians with their spread.
 
 mod alignment;
+mod controls;
 mod convolutions;
 mod tokens;
 
@@ -127,6 +128,9 @@ pub fn run(devices: &[Selected], plan: Option<Plan>, convolutions: bool, progres
         }
         rows.extend(tokens::rows(selected)?.into_iter().map(of_product));
         rows.extend(alignment::rows(selected)?.into_iter().map(of_product));
+        if selected.adapter.is_none() {
+            rows.extend(controls::rows(selected)?.into_iter().map(of_product));
+        }
         // Enough draws that what is done once a test does not count; a software adapter takes a minute for less.
         let draws = if is_software(selected) { 1 } else { 40 };
         for (concepts, draws, images) in [(166, 10 * draws, 5), (1000, 4 * draws, 1)] {
@@ -214,6 +218,7 @@ impl Bench {
                 seconds(row.server_ms),
             ));
         }
+        lines.extend(controls::ratios(&self.rows));
         lines.push(format!("devices: {}; {} threads; {RUNS} runs each", self.devices.join("; "), self.threads));
         lines.push(
             "product: share of the matrix product's operations per second in this run; laptop, server: time that the \

@@ -166,10 +166,7 @@ pub fn compare(request: &Request, progress: &Progress) -> Result<PathBuf, Error>
     write_table(out.root(), &within).map_err(Error::failed)?;
     report::write_comparison(&comparison, out.root()).map_err(Error::failed)?;
     write_json(&out.comparison(), &record).map_err(Error::failed)?;
-    if request.generalise.over_groups() {
-        let over = if request.generalise == Generalise::Both { "concepts and groups" } else { "groups" };
-        progress.line(format!("intervals and p-values generalise to other {over}"));
-    }
+    progress.line(format!("intervals and p-values generalise to other {}", request.generalise.said("groups")));
     report::told(&between).into_iter().chain(report::told(&within)).for_each(|said| progress.line(said));
     Ok(out.page())
 }

@@ -22,6 +22,7 @@ mod heatmap;
 mod html;
 mod inference;
 mod ink;
+mod intervals;
 mod layers;
 mod matched;
 mod material;
@@ -87,6 +88,7 @@ pub enum Style {
 pub const FIGURES: &[Figure] = &[
     accuracy::FIGURE,
     uncertainty::FIGURE,
+    intervals::FIGURE,
     controls::FIGURE,
     partition::FIGURE,
     matched::FIGURE,

@@ -47,6 +47,7 @@ pub fn differences(
         resamples: request.resamples,
         p_value: found.p_value,
         p_fwer: found.p_fwer,
+        over: request.generalise.to_string(),
     };
     Ok(a.rows.iter().zip(&places).zip(found).map(row).collect())
 }

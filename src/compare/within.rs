@@ -60,6 +60,7 @@ pub fn differences(
             resamples: request.resamples,
             p_value: found.p_value,
             p_fwer: found.p_fwer,
+            over: request.generalise.to_string(),
         };
         rows.extend(pairs.iter().zip(found).map(row));
     }

@@ -8,6 +8,7 @@ use crate::stats::generalise::{
     Estimate, Generalise, Measure, PairVariance, Resampled, Resampling, Samples, Scale, Sizes, Value, resampled,
 };
 use crate::stats::influence::{self, Tested};
+use crate::stats::paired::{self, Member};
 
 /// The measure of accuracies in the table.
 const TWO_VS_TWO: &str = "2v2";
@@ -17,6 +18,33 @@ struct Observed {
     /// One a word model; none where it is not tested.
     values: Vec<Option<f64>>,
     ceiling: Option<f64>,
+}
+
+/// What a row is of.
+#[derive(Clone, Copy)]
+struct Of {
+    kind: &'static str,
+    layer: usize,
+    words: usize,
+    /// The other word model, or layer.
+    less_words: Option<usize>,
+    less_layer: Option<usize>,
+}
+
+/// A row, with what it takes to test it among others.
+struct Found {
+    of: Of,
+    estimate: Estimate,
+    influences: Vec<f64>,
+}
+
+/// One measure of all layers, resampled.
+struct Measured<'a> {
+    evaluation: &'a Evaluation<'a>,
+    measure: Measure,
+    over: Generalise,
+    sizes: Sizes,
+    resampled: Resampled,
 }
 
 impl Evaluation<'_> {
@@ -44,86 +72,143 @@ impl Evaluation<'_> {
         over: Generalise,
         observed: impl Fn(&str, &str) -> Option<(f64, Option<f64>)>,
     ) -> Result<Vec<IntervalRow>, Error> {
-        let words = self.words;
         let name = match measure {
             Measure::TwoVsTwo(_) => TWO_VS_TWO.to_string(),
             Measure::Rsa(method) => format!("rsa-{method}"),
         };
-        self.now(&format!("bootstrap, {name}"), &format!("{} word models", words.len()));
-        let models: Vec<&Rsm> = words.iter().map(|model| &model.rsm).collect();
+        self.now(&format!("bootstrap, {name}"), &format!("{} word models", self.words.len()));
+        let models: Vec<&Rsm> = self.words.iter().map(|model| &model.rsm).collect();
         let resampling = Resampling { seed: self.options.seed, resamples: self.options.bootstrap, over };
         let counted = |rsms| self.counted(rsms);
-        let Resampled { models, ceilings, pairs: by_pairs } =
-            resampled(measure, &models, &self.space.rsms(), resampling, &counted)?;
         let sizes = Sizes { groups: self.space.groups.len(), concepts: self.space.concepts.len() };
-        let pairs = (sizes.groups * sizes.concepts * (sizes.concepts - 1) / 2) as u64;
+        let resampled = resampled(measure, &models, &self.space.rsms(), resampling, &counted)?;
+        let measured = Measured { evaluation: self, measure, over, sizes, resampled };
+        let of_layer = |layer: &super::LayerRsms| {
+            let found: Vec<_> = self.words.iter().map(|model| observed(&layer.name, &model.name)).collect();
+            Observed {
+                values: found.iter().map(|found| found.map(|(value, _)| value)).collect(),
+                ceiling: found.iter().flatten().find_map(|(_, ceiling)| *ceiling),
+            }
+        };
+        let layers: Vec<Observed> = self.space.layers.iter().map(of_layer).collect();
+        let mut found = Vec::new();
+        for layer in 0..layers.len() {
+            measured.of_layer(layer, &layers, &mut found)?;
+        }
+        let families = self.families(&found);
+        let row = |(Found { of, estimate, .. }, p_fwer): (Found, Option<f64>)| IntervalRow {
+            network: self.space.network.clone(),
+            layer: self.space.layers[of.layer].name.clone(),
+            measure: name.clone(),
+            kind: of.kind.to_string(),
+            words: self.words[of.words].name.clone(),
+            less: of.less_words.map(|m| self.words[m].name.clone()),
+            value: estimate.value,
+            over: over.to_string(),
+            resamples: self.options.bootstrap,
+            freedom: estimate.freedom,
+            ci_low: estimate.interval.low,
+            ci_high: estimate.interval.high,
+            p_value: estimate.p_value,
+            less_layer: of.less_layer.map(|layer| self.space.layers[layer].name.clone()),
+            p_fwer,
+        };
+        Ok(found.into_iter().zip(families).map(row).collect())
+    }
+
+    /// The family-wise p of every row, none where it has no p: the rows of a kind are a family.
+    fn families(&self, found: &[Found]) -> Vec<Option<f64>> {
+        let mut all = vec![None; found.len()];
+        for kind in ["value", "words", "layers", "ceiling"] {
+            let tested = |found: &Found| found.of.kind == kind && found.estimate.p_value.is_some();
+            let places: Vec<usize> = (0..found.len()).filter(|&n| tested(&found[n])).collect();
+            let member = |&n: &usize| Member {
+                t: found[n].estimate.t(),
+                freedom: (found[n].estimate.freedom as usize).max(1),
+                influences: &found[n].influences,
+            };
+            let members: Vec<Member> = places.iter().map(member).collect();
+            let p = paired::family_wise(&members, self.options.bootstrap, self.options.seed);
+            // Its own p is of no draws.
+            places.iter().zip(p).for_each(|(&n, p)| all[n] = found[n].estimate.p_value.map(|own| own.max(p)));
+        }
+        all
+    }
+}
+
+impl Measured<'_> {
+    /// The rows of a layer.
+    fn of_layer(&self, layer: usize, layers: &[Observed], found: &mut Vec<Found>) -> Result<(), Error> {
+        let Resampled { models, ceilings, pairs, neighbours } = &self.resampled;
+        let (samples, observed, by_pairs) = (&models[layer], &layers[layer], &pairs[layer]);
+        let groups_of_pairs = (self.sizes.groups * self.sizes.concepts * (self.sizes.concepts - 1) / 2) as u64;
         // A value, and the bounds of a difference.
-        let (scale, most) = match measure {
-            Measure::TwoVsTwo(_) => (Scale::Accuracy(pairs), 1.0),
+        let (scale, most) = match self.measure {
+            Measure::TwoVsTwo(_) => (Scale::Accuracy(groups_of_pairs), 1.0),
             Measure::Rsa(_) => (Scale::Plain(-1.0, 1.0), 2.0),
         };
         let difference = Scale::Plain(-most, most);
-        let mut rows = Vec::new();
-        let resampled = models.iter().zip(&ceilings).zip(&by_pairs);
-        for (layer, ((samples, ceiling), pairs)) in self.space.layers.iter().zip(resampled) {
-            let found: Vec<_> = words.iter().map(|model| observed(&layer.name, &model.name)).collect();
-            let observed = Observed {
-                values: found.iter().map(|found| found.map(|(value, _)| value)).collect(),
-                ceiling: found.iter().flatten().find_map(|(_, ceiling)| *ceiling),
-            };
-            let mut row = |kind: &str, n: usize, less: Option<usize>, estimate: Estimate| {
-                rows.push(IntervalRow {
-                    network: self.space.network.clone(),
-                    layer: layer.name.clone(),
-                    measure: name.clone(),
-                    kind: kind.to_string(),
-                    words: words[n].name.clone(),
-                    less: less.map(|m| words[m].name.clone()),
-                    value: estimate.value,
-                    over: over.to_string(),
-                    resamples: self.options.bootstrap,
-                    freedom: estimate.freedom,
-                    ci_low: estimate.interval.low,
-                    ci_high: estimate.interval.high,
-                    p_value: estimate.p_value,
-                });
-            };
-            // Accuracies have their spread in closed form.
-            let closed = |n: usize, m: Option<usize>, value: f64, scale: Scale| -> Result<Estimate, Error> {
-                let side = |n: usize| Tested { words: &words[n].rsm, groups: &layer.rsms, ties: self.options.ties };
-                let other = m.map_or(Tested { groups: &[], ..side(n) }, side);
-                let spread = influence::generalised(over, side(n), other, &|_| self.interrupt.flow())?;
-                Ok(Estimate::new(value, (spread.variance, spread.freedom as f64), scale, CONFIDENCE))
-            };
-            let is_accuracy = matches!(measure, Measure::TwoVsTwo(_));
-            let resampled = |value: f64, pairs: PairVariance, samples: &Samples, scale: Scale| {
-                samples.estimate(Value { value, pairs }, over, sizes, scale, CONFIDENCE)
-            };
-            for (n, value) in observed.values.iter().enumerate().filter_map(|(n, value)| Some((n, (*value)?))) {
-                let estimate = if is_accuracy && over.over_groups() {
-                    closed(n, None, value, scale)?
+        let is_accuracy = matches!(self.measure, Measure::TwoVsTwo(_));
+        for (n, value) in observed.values.iter().enumerate().filter_map(|(n, value)| Some((n, (*value)?))) {
+            let of = |kind| Of { kind, layer, words: n, less_words: None, less_layer: None };
+            found.push(if is_accuracy && self.over.over_groups() {
+                self.closed(of("value"), value, scale)?
+            } else {
+                self.resampled(of("value"), value, by_pairs.variance(n), &samples[n], scale)
+            });
+            for (m, other) in observed.values.iter().enumerate().skip(n + 1) {
+                let Some(other) = other else { continue };
+                let of = Of { less_words: Some(m), ..of("words") };
+                found.push(if is_accuracy {
+                    self.closed(of, value - other, difference)?
                 } else {
-                    resampled(value, pairs.variance(n), &samples[n], scale)
-                };
-                row("value", n, None, estimate);
-                for (m, other) in observed.values.iter().enumerate().skip(n + 1) {
-                    let Some(other) = other else { continue };
-                    let estimate = if is_accuracy {
-                        closed(n, Some(m), value - other, difference)?
-                    } else {
-                        let apart = samples[n].minus(&samples[m]);
-                        resampled(value - other, pairs.of_difference(n, m), &apart, difference)
-                    };
-                    row("words", n, Some(m), estimate);
-                }
-                if let Some((of_ceiling, ceiling)) = ceiling.as_ref().zip(observed.ceiling) {
-                    let apart = samples[n].minus(of_ceiling);
-                    let pairs = pairs.of_difference(n, words.len());
-                    row("ceiling", n, None, resampled(value - ceiling, pairs, &apart, difference));
-                }
+                    let apart = samples[n].minus(&samples[m]);
+                    self.resampled(of, value - other, by_pairs.of_difference(n, m), &apart, difference)
+                });
+            }
+            if let Some(before) = layer.checked_sub(1).filter(|&before| layers[before].values[n].is_some()) {
+                let of = Of { less_layer: Some(before), ..of("layers") };
+                let apart = value - layers[before].values[n].unwrap_or(value);
+                found.push(if is_accuracy {
+                    self.closed(of, apart, difference)?
+                } else {
+                    let pairs = neighbours[before].of_difference(n, self.evaluation.words.len() + n);
+                    self.resampled(of, apart, pairs, &samples[n].minus(&models[before][n]), difference)
+                });
+            }
+            if let Some((of_ceiling, ceiling)) = ceilings[layer].as_ref().zip(observed.ceiling) {
+                let apart = samples[n].minus(of_ceiling);
+                let pairs = by_pairs.of_difference(n, self.evaluation.words.len());
+                found.push(self.resampled(of("ceiling"), value - ceiling, pairs, &apart, difference));
             }
         }
-        Ok(rows)
+        Ok(())
+    }
+
+    /// By resamples.
+    fn resampled(&self, of: Of, value: f64, pairs: PairVariance, samples: &Samples, scale: Scale) -> Found {
+        let estimate = samples.estimate(Value { value, pairs }, self.over, self.sizes, scale, CONFIDENCE);
+        Found { of, estimate, influences: samples.influences(self.over) }
+    }
+
+    /// Of accuracies, which have their spread in closed form.
+    fn closed(&self, of: Of, value: f64, scale: Scale) -> Result<Found, Error> {
+        let Evaluation { words, space, options, interrupt, .. } = self.evaluation;
+        let side = |model: usize, layer: usize| Tested {
+            words: &words[model].rsm,
+            groups: &space.layers[layer].rsms,
+            ties: options.ties,
+        };
+        let one = side(of.words, of.layer);
+        let other = match (of.less_words, of.less_layer) {
+            (Some(model), _) => side(model, of.layer),
+            (_, Some(layer)) => side(of.words, layer),
+            _ => Tested { groups: &[], ..one },
+        };
+        let spread = influence::generalised(self.over, one, other, &|_| interrupt.flow())?;
+        let value = if of.kind == "value" { value } else { spread.difference };
+        let estimate = Estimate::new(value, (spread.variance, spread.freedom as f64), scale, CONFIDENCE);
+        Ok(Found { of, estimate, influences: spread.influences })
     }
 }
 

@@ -7,6 +7,7 @@ use crate::report::curves::{Curves, SIGNIFICANT, distinct};
 use crate::report::style::{AXIS, CURVE, CURVES, CurveStyle, DASHED, GREY, SOLID, Shape, crossed, curve};
 use crate::report::{Drawing, chance, names};
 use crate::results::{AccuracyRow, COMPARE, ComparisonRow, WithinRow};
+use crate::stats::generalise::Generalise;
 
 /// Runs side by side.
 pub struct Comparison<'a> {
@@ -92,7 +93,9 @@ impl Comparison<'_> {
     /// `compare`: the curves; `compare_differences`: what was tested of them, of no more pairs than can be told apart.
     pub fn drawings(&self) -> Vec<Drawing> {
         let text = "2 vs. 2 accuracy of several runs against relative depth".to_string();
-        let curves = Drawing { stem: COMPARE.into(), network: String::new(), text, picture: chart(self.curves).draw() };
+        let mut chart = chart(self.curves);
+        chart.notes += &tests(self.record.generalise);
+        let curves = Drawing { stem: COMPARE.into(), network: String::new(), text, picture: chart.draw() };
         let few = (1..=CURVES.len()).contains(&self.pairs().count());
         std::iter::once(curves).chain(few.then(|| self.differences())).collect()
     }
@@ -131,7 +134,8 @@ impl Comparison<'_> {
             curves: drawn.chain([none]).collect(),
             notes: "At the depth of the first curve\u{2019}s layer; pairs of curves a little aside of each other. Vertical lines: 95\u{a0}% \
                     intervals. Filled: p\u{a0}<\u{a0}0.05 of no difference, family-wise over the layers of the pair; hollow: n.s."
-                .into(),
+                .to_string()
+                + &speak(self.record.generalise),
         };
         let text = "Differences of 2 vs. 2 accuracies with their intervals against relative depth".to_string();
         let stem = format!("{COMPARE}_differences");
@@ -144,6 +148,19 @@ fn title(overlays: &[Overlay]) -> String {
         [network] => names::network(network).to_string(),
         _ => "Networks compared".to_string(),
     }
+}
+
+/// What intervals and p-values of differences generalise to.
+fn speak(over: Generalise) -> String {
+    format!(" Intervals and p generalise to other {}.", over.said("groups"))
+}
+
+/// Where the tests of the differences stand, and what they generalise to.
+fn tests(over: Generalise) -> String {
+    format!(
+        " Paired tests of the differences, which generalise to other {}: compare.csv, of a run\u{2019}s layers within.csv.",
+        over.said("groups")
+    )
 }
 
 /// Their chart.
@@ -200,10 +217,11 @@ pub fn chart<'a>(overlays: &[Overlay<'a>]) -> Chart<'a> {
         legend,
         curves: curves.chain(lines).collect(),
         notes: "0: pixels, or the first layer; 1: the last layer. Filled: p\u{a0}<\u{a0}0.05 against chance, family-wise over \
-                layers; hollow: n.s. Band: null mean\u{a0}±\u{a0}2\u{a0}s.d. Paired tests of the differences: compare.csv."
+                layers; hollow: n.s. Band: null mean\u{a0}±\u{a0}2\u{a0}s.d."
             .into(),
     }
 }
+
 /// Where a row stands on the axis of depth.
 fn at(row: &AccuracyRow) -> f64 {
     row.depth * (DEPTHS.len() - 1) as f64
@@ -253,6 +271,7 @@ mod tests {
             assert!(svg.contains(&format!(">{text}</text>")), "{text}");
         }
         assert!(svg.contains("fill=\"#eeeeee\""), "the null's band");
+        assert!(tests(Generalise::Both).contains("other concepts and groups: compare.csv"));
     }
 
     #[test]

@@ -27,11 +27,8 @@ pub fn tail(of: Option<InferenceOptions>) -> &'static str {
 
 /// What intervals speak of: over concepts, over subjects.
 pub fn over(of: Option<InferenceOptions>, told: Said) -> String {
-    match of.and_then(|of| of.generalise) {
-        None | Some(Generalise::Concepts) => "over concepts".to_string(),
-        Some(Generalise::Groups) => format!("over {}", told.all()),
-        Some(Generalise::Both) => format!("over concepts and {}", told.all()),
-    }
+    let over = of.and_then(|of| of.generalise).unwrap_or(Generalise::Concepts);
+    format!("over {}", over.said(told.all()))
 }
 
 #[cfg(test)]

@@ -19,9 +19,10 @@ pub(super) const LOCK: &str = ".semgpu.lock";
 pub(super) const TEMPORARY: &str = ".semgpu-";
 
 /// The figures of a network: the first part of their files' names.
-pub(crate) const FIGURES: [&str; 13] = [
+pub(crate) const FIGURES: [&str; 14] = [
     "accuracy",
     "uncertainty",
+    "intervals",
     "controls",
     "partition",
     "matched",

@@ -280,7 +280,8 @@ pub struct IntervalRow {
     pub layer: String,
     /// `2v2`, `rsa-pearson`, `rsa-spearman` or `rsa-kendall-tau-a`.
     pub measure: String,
-    /// `value`; `words`, a word model less another; `ceiling`, a word model less the lower noise ceiling.
+    /// `value`; `words`, a word model less another; `layers`, a layer less the one before it; `ceiling`, a word model less the
+    /// lower noise ceiling.
     pub kind: String,
     /// Word model.
     pub words: String,
@@ -300,6 +301,12 @@ pub struct IntervalRow {
     pub ci_high: f64,
     /// Two-sided, of no difference, or of an RSA of 0; none for an accuracy.
     pub p_value: Option<f64>,
+    /// The other layer, where it is a difference of two.
+    #[serde(default)]
+    pub less_layer: Option<String>,
+    /// The p-value against the maximum over all rows of this measure and kind: all layers and word models.
+    #[serde(default)]
+    pub p_fwer: Option<f64>,
 }
 
 /// One row of `partition.csv`: a part of the variance of a layer's RSM.
@@ -544,13 +551,16 @@ pub struct WithinRow {
     pub ci_low: f64,
     /// Upper end.
     pub ci_high: f64,
-    /// Draws of the multiplier bootstrap over concepts.
+    /// Draws of the multiplier bootstrap.
     pub resamples: u64,
     /// Two-sided, of no difference.
     pub p_value: f64,
     /// The same against the maximum over all rows of the kind; for `best` over every two layers, for the best was chosen by
     /// looking at all.
     pub p_fwer: f64,
+    /// `concepts`, `groups` or `both`: what other experiments would have other ones of.
+    #[serde(default)]
+    pub over: String,
 }
 
 /// One row of `compare.csv`: a layer of one curve against a layer of another on the same concepts.
@@ -582,10 +592,13 @@ pub struct ComparisonRow {
     pub ci_low: f64,
     /// Upper end.
     pub ci_high: f64,
-    /// Draws of the multiplier bootstrap over concepts.
+    /// Draws of the multiplier bootstrap.
     pub resamples: u64,
     /// Two-sided, of no difference.
     pub p_value: f64,
     /// The same against the maximum over the layers of the two curves.
     pub p_fwer: f64,
+    /// `concepts`, `groups` or `both`: what other experiments would have other ones of.
+    #[serde(default)]
+    pub over: String,
 }

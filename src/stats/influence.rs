@@ -2,17 +2,20 @@
 //!
 //! `d_ab` is the pair's outcome on the one side less that on the other (passed 1, tie by rule, constant image 1/2; means over
 //! groups), `D` the mean over all `P` pairs. Concepts are drawn from a population of concepts, and one of them bears upon `D`
-//! in two ways: by its own pairs, and as a column of all other pairs' rows. With `e_ab = d_ab - D` and `R_c[ab]` what column
-//! `c` adds to the expected outcome of the pair `ab`, three sums make up the variance (all over `P^2`):
+//! in two ways: by its own pairs, and as a column of all other pairs' rows. With `e_ab = d_ab - D`, `O_c = sum_b e_cb`, and
+//! `R_c[ab]` what column `c` adds to the expected outcome of the pair `ab`, `R_c = sum_ab R_c[ab]`, `S[a,c] = sum_b R_c[ab]`,
+//! the variance is (all over `P^2`)
 //!
-//! - pairs with a concept in common (Aronow, Samii & Assenova 2015): `sum_c O_c^2 - sum_ab e_ab^2`, `O_c = sum_b e_cb`;
-//! - pairs `ab`, `cd` without one, by a concept that is in the one and a column of the other:
-//!   `2 sum_c (O_c R_c - sum_b e_cb S[b,c])`, `R_c = sum_ab R_c[ab]`, `S[a,c] = sum_b R_c[ab]`;
-//! - the same by a column of both: `sum_c (R_c^2 - sum_a S[a,c]^2 + sum_ab R_c[ab]^2)`.
+//! `sum_c (O_c + R_c)^2 - sum_ab e_ab^2 - share T`.
 //!
-//! In the second sum the joint influence of two concepts, each a column of the other's pairs, enters from both sides;
-//! `sum_ac S[a,c] S[c,a] / 2` is taken off for it. By theory it were the whole sum, but then worlds with a signal have a
-//! tenth more spread than is estimated; half of it serves both them and worlds without one.
+//! `L_c = O_c + R_c` is a concept's influence. The second term counts pairs once that `sum_c O_c^2` has twice, for each has two
+//! concepts (Aronow, Samii & Assenova 2015). The third is of pairs that meet themselves, or a pair with which they have a
+//! concept in common anyhow:
+//!
+//! `T = 2 sum_ac e_ac S[a,c] + sum_ac S[a,c]^2 - sum_abc R_c[ab]^2 + sum_ac S[a,c] S[c,a] / 2`,
+//!
+//! the last part for two concepts that are each a column of the other's pairs, half of what theory takes off: with a signal
+//! worlds have a tenth more spread than the whole leaves.
 //!
 //! # The influence of a column
 //!
@@ -23,17 +26,29 @@
 //!
 //! # Few concepts
 //!
-//! Residuals of few concepts are too small: the variance is multiplied by `k / (k - 4)`; it is at least that of independent
-//! pairs, `sum e_ab^2 / P^2`; and it is itself uncertain: Student's t has `k / 2` degrees of freedom ([`super::paired`], which
-//! tells how all this holds its level).
+//! `T` is a sum of products of noise: of 12 concepts it makes the variance a third noisier (a standard deviation of .57 of it,
+//! .48 without), and what is left without it is too much by about what residuals of so few concepts are too small. So its
+//! `share` is `1 - (12 / k)^(3/2)`, nothing at 12 concepts and all of many. The variance is at least that of independent pairs,
+//! `sum e_ab^2 / P^2`.
+//!
+//! Student's t has `(k - 1) / (4 q (1 - q))^2` degrees of freedom, `q` the mean of the two accuracies: near 1 (or 0) a
+//! difference and its estimated variance are made of the same few lost pairs, and large ones of the one go with large ones of the
+//! other, so that t has shorter tails than with `k - 1`. An accuracy by itself has `k / 2`. Both rules, and the share, are ours,
+//! chosen on simulated worlds ([`super::paired`] tells how they hold their level, and in which others).
+//!
+//! # Nothing
+//!
+//! Outcomes are counted in whole numbers, so sides of which no pair differs differ by exactly 0. If what their columns add
+//! differs by no more than rounding either, the two are one, and the variance is 0.
 //!
 //! # Other groups
 //!
 //! Over groups (subjects, seeds) a difference varies as a mean of `G` differences does, the g-th of both sides being one
-//! group's: `V_g = sum_g (d_g - D)^2 / (G (G - 1))`, with `G - 1` degrees of freedom. Over both it varies by `V_c + V_g - V_gc`
-//! with `V_c` of above: what groups and concepts do together is in both, and is taken off once, as in the dual bootstrap
-//! ([`super::generalise`]), from how much the concepts' influences `L_cg` differ from group to group:
-//! `V_gc = sum_cg (L_cg - L_c)^2 / (G (G - 1))`. Degrees of freedom are Satterthwaite's, at least the fewer.
+//! group's: `V_g = sum_g (d_g - D)^2 / (G (G - 1))`, with `G - 1` degrees of freedom; unless all are 0, at least as much as their
+//! being counted in pairs makes uncertain, `1 / (12 G P^2)`. Over both it varies by `V_c + V_g - V_gc` with `V_c` of above: what
+//! groups and concepts do together is in both, and is taken off once, as in the dual bootstrap ([`super::generalise`]), from how
+//! much the concepts' influences `L_cg` differ from group to group: `V_gc = sum_cg (L_cg - L_c)^2 / (G (G - 1))`. Degrees of
+//! freedom are Satterthwaite's, at least the fewer.
 
 use std::ops::Range;
 
@@ -43,7 +58,7 @@ use super::generalise::{Generalise, satterthwaite};
 use super::rsa::dot;
 use super::scoring::Ties;
 use super::two_vs_two::double::Side;
-use super::two_vs_two::{TwoVsTwoError, pairs};
+use super::two_vs_two::{TIE, TwoVsTwoError, pairs};
 use super::{Progress, Rsm, report};
 
 /// Standard deviation of the kernel, in those of the margins.
@@ -52,8 +67,11 @@ const WIDTH: f64 = 0.3;
 /// Beyond so many standard deviations the kernel is 0 in single precision.
 const FAR: f64 = 6.0;
 
-/// Concepts that the estimate of a variance uses up.
-const SPENT: usize = 4;
+/// So many concepts are too few for all parts of the variance.
+const FEW: f64 = 12.0;
+
+/// More degrees of freedom are as good as any number: the 95 % quantile of t is within 1.1 hundredths of the normal one's.
+const MANY: f64 = 120.0;
 
 /// Sums that are made side by side and added in order, so that the number of threads decides no rounding.
 const PARTS: usize = 16;
@@ -76,7 +94,7 @@ pub struct Spread {
     pub difference: f64,
     /// Its variance over concepts, groups or both.
     pub variance: f64,
-    /// Degrees of freedom of the variance, whole ones.
+    /// Degrees of freedom of the variance, whole ones, at most 120.
     pub freedom: usize,
     /// What each concept, or group, or each of both, contributes to the difference, to first order: differences that they
     /// move together vary together.
@@ -107,7 +125,10 @@ pub fn generalised(over: Generalise, a: Tested, b: Tested, progress: &Progress) 
     let difference = each.iter().map(|group| group.difference).sum::<f64>() / groups as f64;
     let pairs = (groups * (groups - 1)) as f64;
     let of_groups: Vec<f64> = each.iter().map(|group| (group.difference - difference) / pairs.sqrt()).collect();
-    let by_groups = dot(&of_groups, &of_groups);
+    let differs = each.iter().any(|group| group.difference != 0.0);
+    let step = 2.0 / (a.words.concepts() * (a.words.concepts() - 1)) as f64;
+    let counted = if differs { step * step / (12 * groups) as f64 } else { 0.0 };
+    let by_groups = dot(&of_groups, &of_groups).max(counted);
     if over == Generalise::Groups {
         return Ok(Spread { difference, variance: by_groups, freedom: groups - 1, influences: of_groups });
     }
@@ -137,39 +158,64 @@ pub fn generalised(over: Generalise, a: Tested, b: Tested, progress: &Progress) 
 pub fn spread(a: Tested, b: Tested, progress: &Progress) -> Result<Spread, TwoVsTwoError> {
     let k = a.words.concepts();
     assert_eq!(k, b.words.concepts(), "sides of the same concepts");
+    let groups = [a.groups.len(), b.groups.len()];
+    let whole = groups.iter().map(|&groups| groups.max(1)).product::<usize>();
     let mut sides = Vec::new();
-    let mut outcomes = vec![0.0; k * k];
-    for (sign, side) in [(1.0, a), (-1.0, b)] {
+    let mut outcomes = vec![0; k * k];
+    let mut points = [0; 2];
+    for (n, (sign, side)) in [(1, a), (-1, b)].into_iter().enumerate() {
+        let copies = whole / groups[n].max(1);
         for group in side.groups {
-            let weight = sign / side.groups.len() as f64;
-            sides.push(Group::new(side, group, weight, &mut outcomes)?);
+            let weight = f64::from(sign) / groups[n] as f64;
+            let group = Group::new(side, group, weight)?;
+            outcomes
+                .iter_mut()
+                .zip(&group.half_points)
+                .for_each(|(all, own)| *all += i64::from(sign) * copies as i64 * own);
+            points[n] += group.half_points.iter().sum::<i64>();
+            sides.push(group);
             report(progress, 1)?;
         }
     }
+    // Every pair is there in both orders, in half-points of `whole` groups.
     let count = (k * (k - 1) / 2) as f64;
-    let difference = outcomes.iter().sum::<f64>() / 2.0 / count;
-    let mut residuals = outcomes;
+    let difference = outcomes.iter().sum::<i64>() as f64 / (4 * whole) as f64 / count;
+    let same = outcomes.iter().all(|&outcome| outcome == 0);
+    let mut residuals: Vec<f64> = outcomes.into_iter().map(|outcome| outcome as f64 / (2 * whole) as f64).collect();
     (0..k).for_each(|a| (0..k).filter(|&b| b != a).for_each(|b| residuals[a * k + b] -= difference));
     let part = |first: usize| (first..k).step_by(PARTS).fold(Columns::new(k), |sums, a| sums.with(&sides, a, k));
     let parts: Vec<Columns> = (0..PARTS.min(k)).into_par_iter().map(part).collect();
     let columns = parts.into_iter().fold(Columns::new(k), Columns::and);
 
-    let own: Vec<f64> = residuals.chunks_exact(k).map(|row| row.iter().sum()).collect();
-    let square = |values: &[f64]| dot(values, values);
-    let independent = square(&residuals) / 2.0;
-    let shared = square(&own) - independent;
+    let accuracies = (0..2).filter(|&n| groups[n] > 0).map(|n| points[n] as f64 / (4 * groups[n]) as f64 / count);
+    let accuracies: Vec<f64> = accuracies.collect();
+    let freedom = freedom(k, &accuracies);
+    if same && columns.squares <= columns.rounding {
+        return Ok(Spread { difference, variance: 0.0, freedom, influences: vec![0.0; k] });
+    }
     let by_concept = &columns.by_concept;
-    let totals: Vec<f64> = (0..k).map(|c| (0..k).map(|a| by_concept[a * k + c]).sum::<f64>() / 2.0).collect();
-    let crossed = 2.0 * (dot(&own, &totals) - places(k).map(|(ac, ca)| residuals[ca] * by_concept[ac]).sum::<f64>());
-    let common = square(&totals) - square(by_concept) + columns.squares;
+    let square = |values: &[f64]| dot(values, values);
+    let own = residuals.chunks_exact(k).map(|row| row.iter().sum::<f64>());
+    let total = |c: usize| (0..k).map(|a| by_concept[a * k + c]).sum::<f64>() / 2.0;
+    let influences: Vec<f64> = own.enumerate().map(|(c, own)| own + total(c)).collect();
+    let independent = square(&residuals) / 2.0;
+    let twice = 2.0 * places(k).map(|(ac, ca)| residuals[ca] * by_concept[ac]).sum::<f64>();
     let joint = places(k).map(|(ac, ca)| by_concept[ac] * by_concept[ca]).sum::<f64>() / 2.0;
-    let spent = k as f64 / (k - SPENT) as f64;
+    let selves = twice + square(by_concept) - columns.squares + joint;
+    let share = 1.0 - (FEW / k as f64).min(1.0).powf(1.5);
     Ok(Spread {
         difference,
-        variance: f64::max(shared + crossed + common - joint, independent) * spent / count.powi(2),
-        freedom: (k / 2).max(1),
-        influences: own.iter().zip(&totals).map(|(own, column)| (own + column) / count).collect(),
+        variance: (square(&influences) - independent - share * selves).max(independent) / count.powi(2),
+        freedom,
+        influences: influences.into_iter().map(|influence| influence / count).collect(),
     })
+}
+
+/// Degrees of freedom of the difference of two accuracies, or of one.
+fn freedom(k: usize, accuracies: &[f64]) -> usize {
+    let [a, b] = accuracies else { return (k / 2).max(1) };
+    let middle = f64::midpoint(*a, *b);
+    ((k - 1) as f64 / (4.0 * middle * (1.0 - middle)).powi(2)).min(MANY) as usize
 }
 
 /// Every place of a square matrix, and the one across the diagonal.
@@ -181,6 +227,8 @@ fn places(k: usize) -> impl Iterator<Item = (usize, usize)> {
 struct Group {
     words: Side,
     image: Side,
+    /// In both orders, `[concepts, concepts]`: half-points of every pair.
+    half_points: Vec<i64>,
     /// Of the group in the difference.
     weight: f64,
     /// Of the kernel.
@@ -189,30 +237,32 @@ struct Group {
 }
 
 impl Group {
-    /// Adds the pairs' outcomes to `outcomes`, `[concepts, concepts]` in both orders.
-    fn new(side: Tested, image: &Rsm, weight: f64, outcomes: &mut [f64]) -> Result<Self, TwoVsTwoError> {
+    fn new(side: Tested, image: &Rsm, weight: f64) -> Result<Self, TwoVsTwoError> {
         let k = image.concepts();
         let tested = pairs(side.words, image)?;
         let mut constant = vec![false; k];
         image.constant().into_iter().for_each(|concept| constant[concept] = true);
+        let mut half_points = vec![0; k * k];
+        let mut add =
+            |a: usize, b: usize, points: i64| (half_points[a * k + b], half_points[b * k + a]) = (points, points);
         // A pair with a constant image scores half.
-        let half = constant.iter().any(|&constant| constant);
-        let mut add = |a: usize, b: usize, half_points: f64| {
-            outcomes[a * k + b] += weight * half_points / 2.0;
-            outcomes[b * k + a] += weight * half_points / 2.0;
-        };
-        if half {
-            let without = (0..k).flat_map(|a| (a + 1..k).map(move |b| (a, b)));
-            without.filter(|&(a, b)| constant[a] || constant[b]).for_each(|(a, b)| add(a, b, 1.0));
+        let without = (0..k).flat_map(|a| (a + 1..k).map(move |b| (a, b)));
+        without.filter(|&(a, b)| constant[a] || constant[b]).for_each(|(a, b)| add(a, b, 1));
+        for pair in &tested {
+            add(pair.a as usize, pair.b as usize, pair.outcome.half_points(side.ties) as i64);
         }
-        tested.iter().for_each(|pair| {
-            add(pair.a as usize, pair.b as usize, pair.outcome.half_points(side.ties) as f64);
-        });
         let count = tested.len().max(1) as f64;
         let mean = tested.iter().map(|pair| pair.margin()).sum::<f64>() / count;
         let variance = tested.iter().map(|pair| (pair.margin() - mean).powi(2)).sum::<f64>() / count;
         let (words, image) = (Side::new(side.words)?, Side::masked(image)?);
-        Ok(Self { words, image, weight, width: WIDTH * variance.sqrt(), constant })
+        Ok(Self { words, image, half_points, weight, width: WIDTH * variance.sqrt(), constant })
+    }
+
+    /// How far rounding may put off what a column adds: inner products of rows of unit length err by [`TIE`] at most (see the
+    /// ties of the test), four of them make a margin; a density of this width is at most `0.4 / width` high and `0.25 / width^2`
+    /// steep, and what it is multiplied by is at most 8.
+    fn rounding(&self) -> f64 {
+        if self.width == 0.0 { 0.0 } else { 8.0 * TIE * self.weight.abs() / self.width * (1.0 + 1.0 / self.width) }
     }
 
     /// Adds what every column adds to the expected outcome of the pair to `added`.
@@ -245,18 +295,22 @@ struct Columns {
     by_concept: Vec<f64>,
     /// The sum of `R_c[ab]^2`.
     squares: f64,
+    /// What it may be of rounding alone.
+    rounding: f64,
 }
 
 impl Columns {
     fn new(k: usize) -> Self {
-        Self { by_concept: vec![0.0; k * k], squares: 0.0 }
+        Self { by_concept: vec![0.0; k * k], squares: 0.0, rounding: 0.0 }
     }
 
     /// With the pairs of `a` and later concepts.
     fn with(mut self, sides: &[Group], a: usize, k: usize) -> Self {
         let mut rows = [0; 4].map(|_| vec![0.0; k]);
         let mut added = vec![0.0; k];
+        let rounding = k as f64 * sides.iter().map(Group::rounding).sum::<f64>().powi(2);
         for b in a + 1..k {
+            self.rounding += rounding;
             added.fill(0.0);
             sides.iter().for_each(|group| group.add(a, b, &mut rows, &mut added));
             self.squares += dot(&added, &added);
@@ -271,6 +325,7 @@ impl Columns {
     fn and(mut self, other: Self) -> Self {
         self.by_concept.iter_mut().zip(other.by_concept).for_each(|(sum, x)| *sum += x);
         self.squares += other.squares;
+        self.rounding += other.rounding;
         self
     }
 }

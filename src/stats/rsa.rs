@@ -39,6 +39,12 @@ impl std::fmt::Display for Rsa {
 /// this close.
 pub(super) const SAME: f64 = 1e-12;
 
+/// How far rounding may put off a correlation of so many entries (see [`SAME`], which also covers entries that are off by
+/// 4e-16 and spread by 4e-4 or more).
+pub(super) fn rounding(entries: usize) -> f64 {
+    SAME.max(entries as f64 / 8.0 * f64::EPSILON)
+}
+
 /// The entries above the diagonal, row by row: `concepts * (concepts - 1) / 2` of them.
 pub fn upper(rsm: &Rsm) -> Vec<f64> {
     (0..rsm.concepts()).flat_map(|a| rsm.row(a)[a + 1..].iter().copied()).collect()

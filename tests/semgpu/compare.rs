@@ -17,6 +17,7 @@ fn trained_and_random_networks_are_compared_on_one_axis_with_paired_tests() {
     assert_eq!(column::<String>(&table, "curve_a"), ["trained"; 3]);
     assert_eq!(column::<String>(&table, "curve_b"), ["random"; 3]);
     assert_eq!(column::<String>(&table, "layer_b"), ["pixels", "conv1", "fire2"]);
+    assert_eq!(column::<String>(&table, "over"), ["concepts"; 3]);
     // The pixels are the same in both.
     assert_eq!(column::<f64>(&table, "difference")[0], 0.0);
     assert_eq!(column::<f64>(&table, "p_value")[0], 1.0);
@@ -68,6 +69,7 @@ fn layers_of_one_run_are_tested_against_each_other() {
         let said = String::from_utf8(said.stderr).unwrap();
         assert!(said.contains("generalise to other") && said.contains("groups"), "{said}");
         let table = small.read("compared/within.csv");
+        assert_eq!(column::<String>(&table, "over"), [over; 4]);
         let again = column::<f64>(&table, "difference");
         assert!(again.iter().zip(&difference).all(|(again, first)| (again - first).abs() < 1e-12), "{table}");
         let [low, high] = ["ci_low", "ci_high"].map(|name| column::<f64>(&table, name));

@@ -232,9 +232,35 @@ fn intervals_generalise_to_what_they_are_asked_to() {
     folder.test(&twice, &[&images], &["--bootstrap", "20", "--generalise", "both"]);
     let table = folder.read("intervals.csv");
     assert!(table.contains(",words,A,again,0.0,both,20,"), "{table}");
-    let [low, high, p] = ["ci_low", "ci_high", "p_value"].map(|name| column::<String>(&table, name)[1].clone());
-    // Nothing, to the rounding of sums of effects.
-    assert!([low, high].iter().all(|end| end.parse::<f64>().unwrap().abs() < 1e-15) && p == "1.0", "{table}");
+    for (name, expected) in [("ci_low", "0.0"), ("ci_high", "0.0"), ("p_value", "1.0"), ("p_fwer", "1.0")] {
+        assert_eq!(column::<String>(&table, name)[1], expected, "{name} of {table}");
+    }
+}
+
+#[test]
+fn layers_and_word_models_are_families_and_figures_show_their_intervals() {
+    let folder = Folder::new();
+    let words = [folder.matrix("A", noise(1)), folder.matrix("B", noise(2))];
+    let layers = [folder.groups("one", 4, seen), folder.groups("two", 4, |group, a, b| seen(group + 4, a, b))];
+    let more = ["--rsa", "spearman", "--bootstrap", "99", "--generalise", "both"];
+    folder.test(&words.each_ref().map(String::as_str), &layers.each_ref().map(String::as_str), &more);
+    let table = folder.read("intervals.csv");
+    let [kinds, p, family_wise, less] =
+        ["kind", "p_value", "p_fwer", "less_layer"].map(|name| column::<String>(&table, name));
+    for n in 0..kinds.len() {
+        assert_eq!(kinds[n] == "layers", less[n] == "one", "row {n} of {table}");
+        assert_eq!(p[n].is_empty(), family_wise[n].is_empty(), "row {n} of {table}");
+        if !p[n].is_empty() {
+            assert!(p[n].parse::<f64>().unwrap() <= family_wise[n].parse::<f64>().unwrap(), "row {n} of {table}");
+        }
+    }
+    // Each measure: two word models at two layers, their difference, the layers' difference, the ceiling.
+    let count = |kind: &str| kinds.iter().filter(|found| *found == kind).count();
+    assert_eq!(["value", "words", "layers", "ceiling"].map(count), [8, 4, 4, 8], "{table}");
+    let figures = ["2v2", "rsa-spearman"]
+        .map(|measure| folder.path("out/figures").join(format!("intervals_images_{measure}.png")));
+    assert!(figures.iter().all(|figure| figure.exists()), "{figures:?}");
+    assert!(folder.read("report.html").contains("Every measure with its intervals"));
 }
 
 #[test]
@@ -278,10 +304,11 @@ fn what_goes_with_the_2_vs_2_test_alone_is_told_beside_other_measures() {
     );
     assert!(folder.read("run.json").contains("--given, --rsa, --generalise groups: not done"));
     let tables = ["rsa.csv", "controls.csv", "intervals.csv"].map(|name| folder.path("out").join(name));
-    assert!(tables.iter().all(|table| !table.exists()));
+    let rows = |table: &PathBuf| std::fs::read_to_string(table).map_or(0, |text| text.lines().skip(1).count());
+    assert!(tables.iter().all(|table| rows(table) == 0));
 
     let said = folder.test(&[&words], &images, &[&more[..], &["--measure", "2v2"]].concat());
-    assert!(!said.contains("not done") && tables.iter().all(|table| table.exists()), "{said}");
+    assert!(!said.contains("not done") && tables.iter().all(|table| rows(table) > 0), "{said}");
     let said = folder.test(&[&words], &images, &["--measure", "rsa-cosine"]);
     assert!(!said.contains("not done"), "nothing is asked for that is not: {said}");
 

@@ -152,14 +152,14 @@ fn what_is_inferred_together_stops_at_the_same_draw() {
         let of = |alignment| align(&space, alignment, &early, &Known::default(), &Progress::silent()).unwrap().0;
         let rows = of(&alignment);
         assert_eq!(rows.len(), Measure::ALL.len() * 9);
-        // One pair draws to the end, the others of its measure and word model stop long before.
+        // Some pairs draw to the end, others of their measure, word model and family stop long before.
         for measure in Measure::ALL {
             let drawn = |words: &str| -> Vec<u64> {
                 let of = rows.iter().filter(|row| row.measure == measure.name() && row.words == words);
                 of.map(|row| row.permutations).collect()
             };
             assert!(drawn("V").contains(&400) && drawn("V").iter().any(|&draws| draws < 400), "{:?}", drawn("V"));
-            assert!(drawn("W").iter().all(|&draws| draws < 400), "{measure}: {:?}", drawn("W"));
+            assert!(drawn("W").iter().any(|&draws| draws < 400), "{measure}: {:?}", drawn("W"));
         }
         // A pair's p-value is that of its own draws, whatever is drawn beside it.
         let own = |row: &MeasureRow| (row.value, row.permutations, row.p_value);

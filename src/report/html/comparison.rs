@@ -203,7 +203,7 @@ fn inference(record: &ComparisonRecord) -> String {
         Generalise::Concepts => (
             "the variance of a difference over concepts was taken in closed form, by what pairs have in common (Aronow, Samii \
              & Assenova, 2015) and what each concept does to the rows of others",
-            "half as many degrees of freedom as there are concepts",
+            "(k − 1) / (4 q (1 − q))² degrees of freedom (k concepts, q the mean of the two accuracies; at most 120)",
             "other concepts of the same kind, for the groups that were tested",
         ),
         Generalise::Groups => (
@@ -215,7 +215,7 @@ fn inference(record: &ComparisonRecord) -> String {
             "the variance of a difference was taken over concepts in closed form, by what pairs have in common (Aronow, Samii & \
              Assenova, 2015) and what each concept does to the rows of others, and between groups, less what both have in \
              common",
-            "degrees of freedom by Satterthwaite (1946)",
+            "degrees of freedom by Satterthwaite (1946; of concepts (k − 1) / (4 q (1 − q))², q the mean of the two accuracies)",
             "other concepts of the same kind and other groups",
         ),
     };
@@ -226,7 +226,8 @@ fn inference(record: &ComparisonRecord) -> String {
     };
     format!(
         "For each difference {spread}. In units of its standard error it was held against {} (seed {}) of a multiplier bootstrap: \
-         random normal weights of {drawn}, which all differences of a family share, over a random standard error with {freedom}. \
+         random normal weights of {drawn}, which all differences of a family share, over a random standard error of such weights \
+         with {freedom}. \
          p-values are two-sided, p = (1 + b) / (1 + m) with b of m draws at least as large; family-wise p-values take the largest \
          of the family in each draw. 95 % intervals are each by itself. Intervals and p-values speak of {speaks}: not of other \
          networks, nor of other word models.",
@@ -313,6 +314,7 @@ mod tests {
             resamples: 1000,
             p_value: p / 2.0,
             p_fwer: p,
+            over: "concepts".into(),
         }
     }
 
@@ -383,6 +385,7 @@ mod tests {
             resamples: 1000,
             p_value: 0.01,
             p_fwer: 0.01,
+            over: "concepts".into(),
         };
         let record = record(&[("vgg16", "gone".into())], Generalise::Concepts);
         let curves = [Overlay { name: "GloVe", run: "vgg16", rows: &rows }];

@@ -9,10 +9,11 @@ use crate::report::material::Said;
 use crate::report::style::{AXIS, DOTTED, GREY};
 
 /// The figures below the curves, with their headings.
-const FURTHER: [(&str, &str); 9] = [
+const FURTHER: [(&str, &str); 10] = [
     ("measures", "Measures of alignment over depth, calibrated"),
     ("alignment", "Layers against layers, a map for each measure"),
     ("uncertainty", "Interval and noise ceiling"),
+    ("intervals", "Every measure with its intervals"),
     ("controls", "Given other spaces"),
     ("partition", "Explained variance, shared out between spaces"),
     ("matched", "Matched against mismatched"),

@@ -190,17 +190,22 @@ pub fn intervals(rows: &[IntervalRow]) -> String {
         over => over.unwrap_or_default(),
     };
     table(
-        &format!("Intervals over other {over}; p two-sided, of nothing or no difference, for each row by itself"),
-        &["Layer", "Measure", "Words", "less", "Value", "95 % interval", "p"],
+        &format!(
+            "Intervals over other {over}; p two-sided, of nothing or no difference; family-wise over all rows of a measure and \
+             kind"
+        ),
+        &["Layer", "Measure", "Words", "less", "Value", "95 % interval", "p", "p, family-wise"],
         4,
         rows.iter().filter(|row| row.p_value.is_some()).map(|row| {
             let less = match row.kind.as_str() {
                 "ceiling" => "lower noise ceiling",
+                "layers" => row.less_layer.as_deref().unwrap_or_default(),
                 _ => row.less.as_deref().unwrap_or_default(),
             };
             let names = [row.layer.as_str(), &row.measure, &row.words, less].map(escape);
             let interval = range(Some(row.ci_low), Some(row.ci_high));
-            let numbers = [accuracy_text(row.value), interval, p_value(row.p_value.unwrap_or(f64::NAN))];
+            let [p, family_wise] = [row.p_value, row.p_fwer].map(|p| p_value(p.unwrap_or(f64::NAN)));
+            let numbers = [accuracy_text(row.value), interval, p, family_wise];
             names.into_iter().chain(numbers).collect()
         }),
     )

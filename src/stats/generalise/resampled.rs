@@ -41,9 +41,11 @@ pub struct Resampled {
     pub ceilings: Vec<Option<Samples>>,
     /// `[layers]`: what pairs of concepts do by themselves.
     pub pairs: Vec<Pairs>,
+    /// `[layers - 1]`: what they do at a layer and the next one; values of the models at the one, then at the other.
+    pub neighbours: Vec<Pairs>,
 }
 
-/// How much values vary over worlds by what single pairs of concepts do: those of the models, then the ceiling.
+/// How much values vary over worlds by what single pairs of concepts do: those of the models, layer by layer, then the ceiling.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pairs {
     values: usize,
@@ -110,7 +112,7 @@ pub fn resampled(
     progress: &Progress,
 ) -> Result<Resampled, Interrupted> {
     let Some(groups) = layers.first().map(|groups| groups.len()) else {
-        return Ok(Resampled { models: Vec::new(), ceilings: Vec::new(), pairs: Vec::new() });
+        return Ok(Resampled { models: Vec::new(), ceilings: Vec::new(), pairs: Vec::new(), neighbours: Vec::new() });
     };
     let Resampling { seed, resamples, over } = resampling;
     let concepts = layers[0][0].concepts();
@@ -138,7 +140,8 @@ pub fn resampled(
     let places = 0..layers.len();
     Ok(Resampled {
         models: places.clone().map(|layer| (0..models.len()).map(|model| samples(layer, model)).collect()).collect(),
-        pairs: layers.par_iter().zip(&worlds.bounded).map(|(rsms, &bounded)| worlds.pairs(rsms, bounded)).collect(),
+        pairs: layers.par_iter().zip(&worlds.bounded).map(|(rsms, &bounded)| worlds.pairs(&[rsms], bounded)).collect(),
+        neighbours: layers.par_windows(2).map(|layers| worlds.pairs(layers, false)).collect(),
         ceilings: places.map(|layer| worlds.bounded[layer].then(|| samples(layer, models.len()))).collect(),
     })
 }
@@ -264,20 +267,23 @@ impl<'a> Worlds<'a> {
         Standing { entries, standard }
     }
 
-    /// What pairs do by themselves at a layer: nothing of it is otherwise in worlds of the same concepts.
-    pub(super) fn pairs(&self, rsms: &[Rsm], bounded: bool) -> Pairs {
-        let values = self.models.len() + usize::from(bounded);
+    /// What pairs do by themselves at layers, the first of them perhaps with its ceiling: nothing of it is otherwise in worlds
+    /// of the same concepts.
+    pub(super) fn pairs(&self, layers: &[&[Rsm]], bounded: bool) -> Pairs {
+        let values = layers.len() * self.models.len() + usize::from(bounded);
         let mut covariances = vec![PairVariance::default(); values * values];
         if !self.over.over_concepts() {
             return Pairs { values, covariances };
         }
+        let rsms = layers[0];
         let standing = bounded.then(|| self.standing(rsms, &self.every));
         let once = vec![1; rsms.len()];
         let of_group = |g: usize| -> Vec<Vec<f64>> {
+            let of = |model: &Rsm, rsms: &[Rsm]| contributions(self.measure, model, &rsms[g], &self.every);
             let others = standing.as_ref().map(|standing| standing.others(g, &once));
-            let ceiling = others.map(|sum| square(&sum, self.every.len()));
-            let models = self.models.iter().copied().chain(&ceiling);
-            models.map(|model| contributions(self.measure, model, &rsms[g], &self.every)).collect()
+            let ceiling = others.map(|sum| of(&square(&sum, self.every.len()), rsms));
+            let models = layers.iter().flat_map(|rsms| self.models.iter().map(|model| of(model, rsms)));
+            models.chain(ceiling).collect()
         };
         // [groups][values][pairs]
         let by_group: Vec<Vec<Vec<f64>>> = (0..rsms.len()).map(of_group).collect();

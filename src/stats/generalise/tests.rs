@@ -237,6 +237,135 @@ fn intervals_hold_the_truth_in_the_worlds_that_they_speak_of() {
     }
 }
 
+/// Layers that see what their groups see in noise of their own, the concepts' share of it `signal`; two word models that share
+/// as much with it.
+fn family(world: World, layers: usize, seed: u64) -> (Vec<Rsm>, Vec<Vec<Rsm>>) {
+    let World { over, sizes, signal } = world;
+    let fixed = |fixed: bool, stream| Random::keyed(if fixed { 0 } else { seed + 1 }, stream);
+    let (mut of_concepts, mut of_groups) = (fixed(!over.over_concepts(), 4), fixed(!over.over_groups(), 5));
+    let mut of_noise = Random::keyed(seed + 1, 6);
+    let base = features(&mut of_concepts, sizes.concepts);
+    let mixed = |share: f64, v: &f64, random: &mut Random| share.sqrt() * v + (1.0 - share).sqrt() * normal(random);
+    // The words are others where the concepts are; else they differ by noise as the images do.
+    let words: Vec<Rsm> = (0..2)
+        .map(|_| {
+            let rows: Vec<Vec<f64>> =
+                base.iter().map(|row| row.iter().map(|v| mixed(0.7, v, &mut of_noise)).collect()).collect();
+            correlations(&rows)
+        })
+        .collect();
+    let weights: Vec<Vec<f64>> =
+        (0..sizes.groups).map(|_| (0..8).map(|_| (0.5 * normal(&mut of_groups)).exp()).collect()).collect();
+    let mut image = |weights: &Vec<f64>| {
+        let seen = |(v, weight): (&f64, &f64), random: &mut Random| mixed(signal, &(v * weight), random);
+        let rows: Vec<Vec<f64>> =
+            base.iter().map(|row| row.iter().zip(weights).map(|pair| seen(pair, &mut of_noise)).collect()).collect();
+        correlations(&rows)
+    };
+    let layers = (0..layers).map(|_| weights.iter().map(&mut image).collect()).collect();
+    (words, layers)
+}
+
+/// The share of worlds without a difference in which any of a family has a family-wise p of at most .05, and in which any has
+/// a p of at most .05: every layer less the one before it, by one word model.
+fn families_rejected(world: World, measure: Measure, worlds: u64, resamples: u64) -> [f64; 2] {
+    use rayon::prelude::*;
+
+    use crate::stats::paired::{self, Member};
+    const LAYERS: usize = 5;
+    let World { over, sizes, .. } = world;
+    let least = |seed: u64| -> [f64; 2] {
+        let (models, rsms) = family(world, LAYERS, seed);
+        let models: Vec<&Rsm> = models.iter().take(1).collect();
+        let layers: Vec<&[Rsm]> = rsms.iter().map(Vec::as_slice).collect();
+        let found = resampled(measure, &models, &layers, Resampling { seed, resamples, over }, &go_on).unwrap();
+        let observed = Worlds::new(measure, &models, &layers, Generalise::Both);
+        let [_, observed, _] = observed.resample(&vec![1; sizes.concepts], &vec![1; sizes.groups]);
+        let plain = Scale::Plain(-2.0, 2.0);
+        let of = |n: usize| -> (Estimate, Vec<f64>) {
+            if let Measure::TwoVsTwo(ties) = measure {
+                let tested = |n: usize| Tested { words: models[0], groups: layers[n], ties };
+                let spread = influence::generalised(over, tested(n), tested(n - 1), &go_on).unwrap();
+                let estimate = Estimate::new(spread.difference, (spread.variance, spread.freedom as f64), plain, 0.95);
+                return (estimate, spread.influences);
+            }
+            let value = Value {
+                value: observed[n][0] - observed[n - 1][0],
+                pairs: found.neighbours[n - 1].of_difference(0, 1),
+            };
+            let samples = found.models[n][0].minus(&found.models[n - 1][0]);
+            (samples.estimate(value, over, sizes, plain, 0.95), samples.influences(over))
+        };
+        let all: Vec<(Estimate, Vec<f64>)> = (1..LAYERS).map(of).collect();
+        let members: Vec<Member> = all
+            .iter()
+            .map(|(estimate, influences)| Member { t: estimate.t(), freedom: estimate.freedom as usize, influences })
+            .collect();
+        let least = |p: Vec<f64>| p.into_iter().fold(1.0, f64::min);
+        let own = all.iter().filter_map(|(estimate, _)| estimate.p_value).collect();
+        [least(paired::family_wise(&members, 399, seed)), least(own)]
+    };
+    let all: Vec<[f64; 2]> = (0..worlds).into_par_iter().map(least).collect();
+    [0, 1].map(|which| all.iter().filter(|p| p[which] <= 0.05).count() as f64 / worlds as f64)
+}
+
+#[test]
+fn families_of_differences_hold_their_level() {
+    let sizes = Sizes { groups: 5, concepts: 16 };
+    for over in [Generalise::Concepts, Generalise::Both] {
+        for (measure, resamples) in [(Measure::Rsa(Rsa::Pearson), 60), (Measure::TwoVsTwo(Ties::Lost), 2)] {
+            let [family_wise, own] = families_rejected(World { over, sizes, signal: 0.2 }, measure, 120, resamples);
+            // Binomial(120, .05) is above 13 once in a thousand.
+            assert!(family_wise <= 0.11, "over {over}, {measure:?}: {family_wise} of families");
+            assert!(own >= family_wise, "over {over}, {measure:?}: {own} of families uncorrected");
+        }
+    }
+}
+
+#[test]
+#[ignore = "minutes: the level of families, for this module's documentation"]
+fn families_at_length() {
+    for (groups, concepts) in [(5, 20), (10, 40)] {
+        for signal in [0.2, 0.5] {
+            for over in [Generalise::Concepts, Generalise::Groups, Generalise::Both] {
+                for measure in [Measure::TwoVsTwo(Ties::Lost), Measure::Rsa(Rsa::Pearson), Measure::Rsa(Rsa::Spearman)]
+                {
+                    let world = World { over, sizes: Sizes { groups, concepts }, signal };
+                    // Differences of accuracies take no resamples.
+                    let resamples = if matches!(measure, Measure::TwoVsTwo(_)) { 2 } else { 200 };
+                    let [family_wise, own] = families_rejected(world, measure, 400, resamples);
+                    println!(
+                        "{groups} groups, {concepts} concepts, {signal}, {over}, {measure:?}: {family_wise:.3} (uncorrected {own:.3})"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_word_model_and_its_copy_in_another_scale_do_not_differ() {
+    let world = World { over: Generalise::Both, sizes: Sizes { groups: 4, concepts: 15 }, signal: 0.4 };
+    let (models, groups) = world.made(3);
+    let scaled = models[0].values().iter().map(|r| 0.1 * (r - 1.0) + 1.0).collect();
+    let models = [models[0].clone(), Rsm::new(15, scaled)];
+    let (models, layers) = ([&models[0], &models[1]], [&groups[..]]);
+    for kind in [Rsa::Pearson, Rsa::Spearman] {
+        for over in [Generalise::Concepts, Generalise::Groups, Generalise::Both] {
+            let found =
+                resampled(Measure::Rsa(kind), &models, &layers, Resampling { seed: 1, resamples: 40, over }, &go_on);
+            let found = found.unwrap();
+            let worlds = Worlds::new(Measure::Rsa(kind), &models, &layers, Generalise::Both);
+            let [_, observed, _] = worlds.resample(&[1; 15], &[1; 4]);
+            let samples = found.models[0][0].minus(&found.models[0][1]);
+            let value = Value { value: observed[0][0] - observed[0][1], pairs: found.pairs[0].of_difference(0, 1) };
+            let estimate = samples.estimate(value, over, world.sizes, Scale::Plain(-2.0, 2.0), 0.95);
+            assert_eq!((estimate.value, estimate.p_value, estimate.t()), (0.0, Some(1.0), 0.0), "{kind} over {over}");
+            assert_eq!((estimate.interval.low, estimate.interval.high), (0.0, 0.0), "{kind} over {over}");
+        }
+    }
+}
+
 #[test]
 #[ignore = "minutes: the table of docs/measures.md"]
 fn coverage_at_length() {

@@ -3,18 +3,17 @@ use std::ops::ControlFlow;
 use super::*;
 use crate::stats::permutation::Random;
 use crate::stats::rsa::square as matrix;
-
-const CONCEPTS: usize = 9;
+use crate::stats::similarity::rsm_of_rows;
 
 /// Numerical derivatives err by the square of their step, 1e-8 of quantities of order 1, times a density of order 10.
 const CLOSE: f64 = 1e-6;
 
-fn random_rsm(random: &mut Random) -> Rsm {
-    matrix(&(0..CONCEPTS * (CONCEPTS - 1) / 2).map(|_| 2.0 * random.unit() - 1.0).collect::<Vec<_>>(), CONCEPTS)
+fn random_rsm(random: &mut Random, concepts: usize) -> Rsm {
+    matrix(&(0..concepts * (concepts - 1) / 2).map(|_| 2.0 * random.unit() - 1.0).collect::<Vec<_>>(), concepts)
 }
 
-fn every_pair() -> Vec<(usize, usize)> {
-    (0..CONCEPTS).flat_map(|a| (a + 1..CONCEPTS).map(move |b| (a, b))).collect()
+fn every_pair(concepts: usize) -> Vec<(usize, usize)> {
+    (0..concepts).flat_map(|a| (a + 1..concepts).map(move |b| (a, b))).collect()
 }
 
 /// Pearson's correlation with weights.
@@ -28,7 +27,7 @@ fn weighted(x: &[f64], y: &[f64], w: &[f64]) -> f64 {
 
 /// The margin of a pair, column `c` with this weight and all others 1.
 fn margin(words: &Rsm, image: &Rsm, (a, b): (usize, usize), c: usize, weight: f64) -> f64 {
-    let columns: Vec<usize> = (0..CONCEPTS).filter(|&j| j != a && j != b).collect();
+    let columns: Vec<usize> = (0..words.concepts()).filter(|&j| j != a && j != b).collect();
     let weights: Vec<f64> = columns.iter().map(|&j| if j == c { weight } else { 1.0 }).collect();
     let of = |rsm: &Rsm, row: usize| columns.iter().map(|&j| rsm.row(row)[j]).collect::<Vec<f64>>();
     let r = |x: usize, y: usize| weighted(&of(words, x), &of(image, y), &weights);
@@ -37,20 +36,21 @@ fn margin(words: &Rsm, image: &Rsm, (a, b): (usize, usize), c: usize, weight: f6
 
 /// The sums of the module documentation, pair by pair and concept by concept.
 fn by_definition(words: &Rsm, a: &[Rsm], b: &[Rsm]) -> (f64, f64) {
-    let list = every_pair();
+    let concepts = words.concepts();
+    let list = every_pair(concepts);
     let mut outcomes = vec![0.0; list.len()];
-    let mut columns = vec![[0.0; CONCEPTS]; list.len()];
+    let mut columns = vec![vec![0.0; concepts]; list.len()];
     for (sign, groups) in [(1.0, a), (-1.0, b)] {
         for image in groups {
             let weight = sign / groups.len() as f64;
-            let margins: Vec<f64> = list.iter().map(|&pair| margin(words, image, pair, CONCEPTS, 1.0)).collect();
+            let margins: Vec<f64> = list.iter().map(|&pair| margin(words, image, pair, concepts, 1.0)).collect();
             let mean = margins.iter().sum::<f64>() / margins.len() as f64;
             let variance = margins.iter().map(|m| (m - mean).powi(2)).sum::<f64>() / margins.len() as f64;
             let width = 0.3 * variance.sqrt();
             for (n, &pair) in list.iter().enumerate() {
                 outcomes[n] += if margins[n] > 0.0 { weight } else { 0.0 };
                 let density = (-(margins[n] / width).powi(2) / 2.0).exp() / (width * std::f64::consts::TAU.sqrt());
-                for c in (0..CONCEPTS).filter(|&c| c != pair.0 && c != pair.1) {
+                for c in (0..concepts).filter(|&c| c != pair.0 && c != pair.1) {
                     let at = |weight| margin(words, image, pair, c, weight);
                     columns[n][c] += weight * density * (at(1.0001) - at(0.9999)) / 0.0002;
                 }
@@ -59,6 +59,23 @@ fn by_definition(words: &Rsm, a: &[Rsm], b: &[Rsm]) -> (f64, f64) {
     }
     let difference = outcomes.iter().sum::<f64>() / list.len() as f64;
     let residual: Vec<f64> = outcomes.iter().map(|d| d - difference).collect();
+    let has = |n: usize, c: usize| list[n].0 == c || list[n].1 == c;
+    // Of twelve concepts or fewer pairs that meet themselves are left in.
+    let influence = |c: usize| -> f64 {
+        let own = (0..list.len()).filter(|&n| has(n, c)).map(|n| residual[n]).sum::<f64>();
+        own + columns.iter().map(|columns| columns[c]).sum::<f64>()
+    };
+    let independent: f64 = residual.iter().map(|e| e * e).sum();
+    let mut variance = (0..concepts).map(|c| influence(c).powi(2)).sum::<f64>() - independent;
+    // With more, the sum over pairs of pairs takes its part.
+    let theory = over_pairs(concepts, &list, &residual, &columns);
+    variance += (1.0 - (12.0 / concepts as f64).min(1.0).powf(1.5)) * (theory - variance);
+    (difference, variance.max(independent) / (list.len() as f64).powi(2))
+}
+
+/// Pairs with a concept in common by their residuals; those without by a concept that is in the one and a column of the other, or a
+/// column of both.
+fn over_pairs(concepts: usize, list: &[(usize, usize)], residual: &[f64], columns: &[Vec<f64>]) -> f64 {
     let has = |n: usize, c: usize| list[n].0 == c || list[n].1 == c;
     let mut variance = 0.0;
     for p in 0..list.len() {
@@ -72,25 +89,23 @@ fn by_definition(words: &Rsm, a: &[Rsm], b: &[Rsm]) -> (f64, f64) {
             }
         }
     }
-    for a in 0..CONCEPTS {
-        for c in 0..CONCEPTS {
+    for a in 0..concepts {
+        for c in 0..concepts {
             let sum = |concept: usize, column: usize| {
                 (0..list.len()).filter(|&n| has(n, concept)).map(|n| columns[n][column]).sum::<f64>()
             };
             variance -= sum(a, c) * sum(c, a) / 2.0;
         }
     }
-    let independent: f64 = residual.iter().map(|e| e * e).sum();
-    let scale = CONCEPTS as f64 / (CONCEPTS - 4) as f64 / (list.len() as f64).powi(2);
-    (difference, variance.max(independent) * scale)
+    variance
 }
 
 #[test]
 fn the_closed_form_is_the_sum_over_pairs_of_pairs() {
-    for seed in 0..12 {
+    for (seed, concepts) in (0..12).zip([9, 9, 16].into_iter().cycle()) {
         let mut random = Random::keyed(11, seed);
-        let words = random_rsm(&mut random);
-        let [a, b] = [2, 1].map(|groups| (0..groups).map(|_| random_rsm(&mut random)).collect::<Vec<_>>());
+        let words = random_rsm(&mut random, concepts);
+        let [a, b] = [2, 1].map(|groups| (0..groups).map(|_| random_rsm(&mut random, concepts)).collect::<Vec<_>>());
         let side = |groups| Tested { words: &words, groups, ties: Ties::Lost };
         let found = spread(side(&a), side(&b), &|_| ControlFlow::Continue(())).unwrap();
         let (difference, variance) = by_definition(&words, &a, &b);
@@ -101,8 +116,9 @@ fn the_closed_form_is_the_sum_over_pairs_of_pairs() {
 
 #[test]
 fn pairs_with_a_constant_image_score_half() {
+    const CONCEPTS: usize = 9;
     let mut random = Random::keyed(12, 0);
-    let (words, layer) = (random_rsm(&mut random), random_rsm(&mut random));
+    let (words, layer) = (random_rsm(&mut random, CONCEPTS), random_rsm(&mut random, CONCEPTS));
     let mut values = layer.values().to_vec();
     (1..CONCEPTS).for_each(|j| (values[j], values[CONCEPTS * j]) = (f64::NAN, f64::NAN));
     let dark = Rsm::new(CONCEPTS, values);
@@ -118,4 +134,67 @@ fn pairs_with_a_constant_image_score_half() {
     assert!((found.difference - expected).abs() < 1e-12 && found.variance > 0.0);
     let stopped = spread(side(&layer), side(&dark), &|_| ControlFlow::Break(()));
     assert!(matches!(stopped, Err(TwoVsTwoError::Interrupted)));
+}
+
+/// RSMs of three groups of images of whole numbers, each group times its number.
+fn seen(seed: u64, times: [f64; 3], order: &[usize]) -> Vec<Rsm> {
+    let units = 40;
+    let mut random = Random::keyed(13, seed);
+    let group = |times: &f64| {
+        let values: Vec<f32> = (0..order.len() * units).map(|_| (random.below(200) as f64 * times) as f32).collect();
+        let ordered: Vec<f32> = order.iter().flat_map(|&c| values[c * units..(c + 1) * units].to_vec()).collect();
+        rsm_of_rows(&ordered, order.len(), units).unwrap()
+    };
+    times.iter().map(group).collect()
+}
+
+#[test]
+fn what_is_one_but_for_rounding_differs_by_nothing() {
+    let concepts = 14;
+    let order: Vec<usize> = (0..concepts).collect();
+    let shuffled: Vec<usize> = order.iter().map(|c| (5 * c + 3) % concepts).collect();
+    let back: Vec<usize> = order.iter().map(|c| shuffled.iter().position(|x| x == c).unwrap()).collect();
+    let words = seen(0, [1.0; 3], &order).remove(0);
+    let layer = seen(1, [1.0; 3], &order);
+    let copies = seen(1, [3.0, 7.0, 11.0], &order);
+    let places = |order: &[usize]| order.iter().flat_map(|&a| order.iter().map(move |&c| (a, c))).collect::<Vec<_>>();
+    let entries = |rsm: &Rsm, order: &[usize], times: &dyn Fn(usize, usize) -> f64| {
+        Rsm::new(concepts, places(order).into_iter().map(|(a, c)| rsm.row(a)[c] * times(a, c)).collect())
+    };
+    let reordered = seen(1, [3.0, 7.0, 11.0], &shuffled);
+    let reordered: Vec<Rsm> = reordered.iter().map(|rsm| entries(rsm, &back, &|_, _| 1.0)).collect();
+    let off = |a: usize, c: usize| if a == c { 1.0 } else { 1.0 + ((a * c) % 5) as f64 * f64::EPSILON };
+    let rounded: Vec<Rsm> = layer.iter().map(|rsm| entries(rsm, &order, &off)).collect();
+    let tripled = seen(0, [3.0, 1.0, 1.0], &order).remove(0);
+    let others = [(&words, &layer), (&words, &copies), (&words, &reordered), (&words, &rounded), (&tripled, &copies)];
+    for (words_of_other, other) in others {
+        for over in [Generalise::Concepts, Generalise::Groups, Generalise::Both] {
+            let side = |words, groups| Tested { words, groups, ties: Ties::Lost };
+            let one = side(&words, &layer[..]);
+            let found =
+                generalised(over, one, side(words_of_other, &other[..]), &|_| ControlFlow::Continue(())).unwrap();
+            assert_eq!((found.difference, found.variance), (0.0, 0.0), "over {over}");
+            assert!(found.influences.iter().all(|&x| x == 0.0), "over {over}");
+        }
+    }
+    // Another layer is another, even one that passes the same pairs.
+    let near = seen(1, [1.0; 3], &order).into_iter().map(|rsm| {
+        let squared = rsm.values().iter().map(|r| r * (1.0 + 1e-6 * r)).collect();
+        Rsm::new(concepts, squared)
+    });
+    let near: Vec<Rsm> = near.collect();
+    let side = |groups| Tested { words: &words, groups, ties: Ties::Lost };
+    let found = spread(side(&layer[..]), side(&near[..]), &|_| ControlFlow::Continue(())).unwrap();
+    assert!(found.variance > 0.0, "{found:?}");
+}
+
+#[test]
+fn groups_that_all_differ_by_as_many_pairs_are_not_sure_beyond_a_pair() {
+    let mut random = Random::keyed(14, 0);
+    let words = random_rsm(&mut random, 12);
+    let [a, b] = [0; 2].map(|_| vec![random_rsm(&mut random, 12)]).map(|one| [one.clone(), one].concat());
+    let side = |groups| Tested { words: &words, groups, ties: Ties::Lost };
+    let found = generalised(Generalise::Groups, side(&a[..]), side(&b[..]), &|_| ControlFlow::Continue(())).unwrap();
+    assert!(found.difference != 0.0);
+    assert!((found.variance - 1.0 / (24.0 * 66.0 * 66.0)).abs() < 1e-15, "{}", found.variance);
 }

@@ -81,10 +81,21 @@ impl Settings<'_> {
             Some(Generalise::Groups) => "",
             _ => "; copies of a concept made no pairs, and what pairs do by themselves was counted once",
         };
+        let draws = count(self.test.bootstrap, "draw");
+        let closed = match over {
+            Some(Generalise::Groups) => format!("from the differences of the {all}"),
+            Some(Generalise::Both) => {
+                format!("in closed form over concepts, from the differences of the {all} over these")
+            }
+            _ => "in closed form".to_string(),
+        };
         format!(
-            "{accuracies} Word models were compared with each other and, where there are groups enough, with the lower noise \
-             ceiling, layer by layer (intervals.csv), by Student\u{2019}s t, two-sided and not corrected for the number of rows. \
-             The spread of {rsa}distances to a ceiling is that of {resamples} {sides}{pairs}."
+            "{accuracies} Layer by layer, word models were compared with each other and, where there are groups enough, with the \
+             lower noise ceiling, and each layer with the one before it (intervals.csv), by Student\u{2019}s t, two-sided. \
+             Family-wise p-values are against the maximum over all layers and word models of one measure and kind of \
+             comparison, in {draws} of a multivariate t whose members are correlated as the comparisons are. The spread of \
+             {rsa}distances to a ceiling is that of {resamples} {sides}{pairs}; that of differences of accuracies was taken \
+             {closed}."
         )
     }
 

@@ -1,0 +1,168 @@
+//! Every value with its interval over depth, one line per word model, and the noise ceiling behind it: one figure per measure.
+
+use crate::config::InferenceOptions;
+use crate::report::chart::{Band, Chart, Curve, Entry, Look, Mark};
+use crate::report::curves::{Curves, distinct};
+use crate::report::material::Said;
+use crate::report::style::{CURVE, CurveStyle, GREY, INTERVAL, SOLID, Shape, curve};
+use crate::report::{Drawing, Figure, Material, ReportError, inference, names};
+use crate::results::{IntervalRow, Results, figure_name};
+
+/// `intervals_<network>_<measure>`; drawn where intervals of all values were asked for.
+pub const FIGURE: Figure = Figure { name: "intervals", draw };
+
+fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
+    let mut drawings = Vec::new();
+    for curves in Curves::of_networks(&material.results.accuracy) {
+        let of_network = |row: &&IntervalRow| row.network == curves.network && row.kind == "value";
+        let rows: Vec<&IntervalRow> = material.results.intervals.iter().filter(of_network).collect();
+        for measure in distinct(rows.iter().map(|row| row.measure.as_str())) {
+            let rows: Vec<&IntervalRow> = rows.iter().copied().filter(|row| row.measure == measure).collect();
+            let told = (material.inference(), material.said());
+            drawings.push(Drawing {
+                stem: format!("{}_{}", curves.stem(FIGURE.name), figure_name(measure)),
+                network: curves.network.to_string(),
+                text: format!("{} of {} against layer, with intervals", title(measure), curves.network),
+                picture: chart(&curves, measure, &rows, material.results, told).draw(),
+            });
+        }
+    }
+    Ok(drawings)
+}
+
+/// A measure's name on an axis.
+fn title(measure: &str) -> &'static str {
+    match measure {
+        "rsa-pearson" => "RSA, Pearson",
+        "rsa-spearman" => "RSA, Spearman",
+        "rsa-kendall-tau-a" => "RSA, Kendall\u{2019}s tau-a",
+        _ => "2 vs. 2 accuracy",
+    }
+}
+
+/// Lower and upper noise ceiling of a layer by a measure.
+fn ceiling(results: &Results, network: &str, layer: &str, measure: &str) -> Option<(f64, f64)> {
+    match measure.strip_prefix("rsa-") {
+        Some(method) => {
+            let of =
+                |row: &&crate::results::RsaRow| row.network == network && row.layer == layer && row.method == method;
+            results.rsa.iter().find(of).and_then(|row| row.ceiling_low.zip(row.ceiling_high))
+        }
+        None => {
+            let of = |row: &&crate::results::AccuracyRow| row.network == network && row.layer == layer;
+            results.accuracy.iter().find(of).and_then(|row| row.ceiling_low.zip(row.ceiling_high))
+        }
+    }
+}
+
+fn chart<'a>(
+    curves: &Curves<'a>,
+    measure: &str,
+    rows: &[&IntervalRow],
+    results: &Results,
+    (of, told): (Option<InferenceOptions>, Said<'a>),
+) -> Chart<'a> {
+    let accuracy = !measure.starts_with("rsa-");
+    let mark = |place: usize, layer: &str, words: &str| {
+        let row = rows.iter().find(|row| row.layer == layer && row.words == words);
+        Mark {
+            place: place as f64,
+            value: row.map_or(f64::NAN, |row| row.value),
+            look: Look::Filled,
+            interval: row.map(|row| (row.ci_low, row.ci_high)),
+        }
+    };
+    let models = || curves.models.iter().map(|model| model.words).enumerate();
+    let drawn = models().map(|(n, words)| Curve {
+        words: accuracy.then_some(n),
+        style: curve(n),
+        width: CURVE,
+        aside: None,
+        marks: curves.layers.iter().enumerate().map(|(place, layer)| mark(place, layer, words)).collect(),
+    });
+    let edge = |(place, layer): (usize, &&str)| {
+        let (low, high) = ceiling(results, curves.network, layer, measure).unwrap_or((f64::NAN, f64::NAN));
+        (place as f64, low, high)
+    };
+    let edges: Vec<(f64, f64, f64)> = curves.layers.iter().enumerate().map(edge).collect();
+    let bounded = edges.iter().any(|edge| edge.1.is_finite());
+    let mut legend: Vec<Entry> = models().map(|(n, text)| Entry { style: curve(n), filled: true, text }).collect();
+    let mut notes =
+        format!("{}\nLines through markers: 95\u{a0}% intervals {}.", curves.counts(told), inference::over(of, told));
+    if bounded {
+        let style = CurveStyle { color: GREY, shape: Shape::None, dash: SOLID };
+        legend.push(Entry { style, filled: true, text: "noise ceiling" });
+        notes += &format!(
+            " Grey band: how well the {0} agree, each by the mean of the others (lower edge) and of all (upper edge){1}.",
+            told.all(),
+            if accuracy { ", no bound" } else { "" }
+        );
+    }
+    notes += " Differences with their intervals and family-wise p: intervals.csv.";
+    Chart {
+        title: names::network(curves.network).to_string(),
+        y_title: title(measure),
+        limits: Some(if accuracy { (0.0, 1.0) } else { (-1.0, 1.0) }),
+        whole: false,
+        labels: curves.labels.clone(),
+        x_title: told.axis,
+        bars: told.unordered && accuracy,
+        bands: if bounded { vec![Band { color: GREY, opacity: INTERVAL, edges }] } else { Vec::new() },
+        curves: drawn.collect(),
+        legend,
+        notes,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::curves::tests::rows;
+    use crate::report::material::tests::material;
+
+    fn interval(layer: &str, measure: &str, kind: &str, words: &str) -> IntervalRow {
+        IntervalRow {
+            network: "vgg16".into(),
+            layer: layer.into(),
+            measure: measure.into(),
+            kind: kind.into(),
+            words: words.into(),
+            less: None,
+            value: 0.3,
+            over: "both".into(),
+            resamples: 100,
+            freedom: 9.0,
+            ci_low: 0.2,
+            ci_high: 0.4,
+            p_value: Some(0.01),
+            less_layer: None,
+            p_fwer: Some(0.02),
+        }
+    }
+
+    #[test]
+    fn a_figure_for_each_measure_of_values_with_their_ceiling() {
+        let labels = ["pixels", "B1C1"].map(String::from);
+        let mut accuracy = rows("vgg16", &labels, &["Skip Gram", "GloVe"]);
+        let drawn = |results: &Results| draw(&material(results)).unwrap();
+        assert!(drawn(&Results { accuracy: accuracy.clone(), ..Results::default() }).is_empty());
+        for row in &mut accuracy {
+            (row.ceiling_low, row.ceiling_high) = (Some(0.91), Some(0.97));
+        }
+        let layers: Vec<String> = accuracy.iter().map(|row| row.layer.clone()).take(2).collect();
+        let mut intervals = Vec::new();
+        for measure in ["2v2", "rsa-spearman"] {
+            for layer in &layers {
+                intervals.extend(["Skip Gram", "GloVe"].map(|words| interval(layer, measure, "value", words)));
+                intervals.push(interval(layer, measure, "words", "Skip Gram"));
+            }
+        }
+        let drawings = drawn(&Results { accuracy, intervals, ..Results::default() });
+        let stems: Vec<&str> = drawings.iter().map(|drawing| drawing.stem.as_str()).collect();
+        assert_eq!(stems, ["intervals_vgg16_2v2", "intervals_vgg16_rsa-spearman"]);
+        let [of_pairs, of_rsa] = [0, 1].map(|n| &drawings[n].picture.svg);
+        assert!(of_pairs.contains(">noise ceiling</text>") && of_pairs.contains("no bound"));
+        // No group has a correlation here, so there is no ceiling of them.
+        assert!(of_rsa.contains(">RSA, Spearman</text>") && !of_rsa.contains("noise ceiling"));
+    }
+}
