@@ -291,7 +291,7 @@ fn few_groups_are_told_and_one_is_refused() {
 fn what_goes_with_the_2_vs_2_test_alone_is_told_beside_other_measures() {
     let folder = Folder::new();
     let words = folder.matrix("A", noise(1));
-    let layers = ["one", "two"].map(|name| folder.groups(name, 3, seen));
+    let layers = [folder.groups("one", 3, seen), folder.groups("two", 3, |group, a, b| seen(group + 3, a, b))];
     let images = layers.each_ref().map(String::as_str);
     let asked =
         ["--measure", "rsa-cosine", "--rsa", "pearson", "--given", "one", "--partition", "A", "--partition", "one"];
