@@ -357,7 +357,7 @@ mod tests {
             ] {
                 assert!(page.contains(text), "{text}");
             }
-            for text in ["{{", "secret", "a <b>", "within.csv"] {
+            for text in ["{{", "secret", "a <b>", "download=\"within.csv\""] {
                 assert!(!page.contains(text), "{text}");
             }
             assert_eq!(page.matches("<svg role=\"img\"").count(), 2);

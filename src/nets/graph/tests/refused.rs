@@ -40,7 +40,7 @@ fn numbers_of_types_that_are_not_read_are_refused() {
         let kernel = d.node("DequantizeLinear", &[&kernel, &scale]);
         d.node("Conv", &["x", &kernel])
     });
-    assert!(said.contains("graph.onnx: c0 is of type INT4, expected F64"), "{said}");
+    assert!(said.contains("graph.onnx: c0 is of type INT4"), "{said}");
     let said = refusal(|d| {
         let one = d.unread(17, &[]);
         let one = d.set("Cast", &[&one], &[("to", &[7])]);
