@@ -3,7 +3,7 @@
 //!
 //! A layer becomes a symmetric matrix of unit length in which the measure is `sum_ab A[p(a), p(b)] B[a, b]`, of which the
 //! entries on and above the diagonal are enough. The images' lie packed, those of the words are looked up draw by draw
-//! ([`product`]). A product costs the same whichever side moves but for the looking up, so where the images have fewer
+//! (`product`). A product costs the same whichever side moves but for the looking up, so where the images have fewer
 //! layers these are re-indexed, by the inverse of the draw.
 
 mod product;
