@@ -17,7 +17,7 @@ pub const LARGEST_SIDE: usize = 8_192;
 /// Most values of a tensor: more than any activation of a batch.
 pub const MOST_VALUES: usize = 1 << 34;
 
-/// Most whole numbers that one node may make, and most values that all nodes may make of nothing.
+/// Most values that one node may make of nothing, or as whole numbers; all nodes together four times as many.
 pub const MOST_MADE: usize = 1 << 24;
 
 /// Most axes of a tensor.

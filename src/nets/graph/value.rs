@@ -196,6 +196,11 @@ impl Constant {
         }
     }
 
+    /// Whether its values are held here: a node made them of nothing, or of whole numbers.
+    pub fn is_given(&self) -> bool {
+        matches!(self.source, Source::Given(_))
+    }
+
     /// Whether the file holds whole numbers.
     pub fn is_whole(&self) -> bool {
         matches!(&self.source, Source::Stored(model, at) if model.constants[*at].is_float().is_err())

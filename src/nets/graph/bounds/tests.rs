@@ -6,6 +6,7 @@ use burn::tensor::Tensor;
 use prost::Message;
 
 use super::super::GraphNetwork;
+use super::MOST_MADE;
 use crate::device::{Choice, select};
 use crate::nets::{Batch, Taps};
 use crate::weights::onnx::proto::{
@@ -101,6 +102,29 @@ fn a_sound_graph_is_none_of_them() {
     let mut silent = graph(ANY, &["Relu c -> y"], &[]);
     silent.output.clear();
     assert_eq!(refusal(silent), None);
+}
+
+#[test]
+fn constants_that_are_only_passed_on_are_made_by_no_node() {
+    // More of them together than nodes may make, by each of the operators that exporters leave on weights.
+    let count = 4 * MOST_MADE / (1 << 20) + 1;
+    let line = |n: usize| match n % 4 {
+        0 => format!("Identity k -> k{n}"),
+        1 => format!("Dropout k -> k{n}"),
+        2 => format!("Cast k to=1 -> k{n}"),
+        _ => format!("CastLike k w -> k{n}"),
+    };
+    let mut lines: Vec<String> = (0..count).map(line).collect();
+    lines.extend([format!("ReduceMax k{} keepdims=0 -> m", count - 1), "Clip c - m -> y".into()]);
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    let stored = [floats("k", &vec![0.5; 1 << 20], &[1 << 20])];
+    assert_eq!(refusal(graph(ANY, &lines, &stored)), None);
+    // Those that a node makes of nothing are counted, and again where they are passed on.
+    let mut lines = vec!["ConstantOfShape s -> k".to_string()];
+    lines.extend((0..4).map(|n| format!("Identity k -> k{n}")));
+    let lines: Vec<&str> = lines.iter().map(String::as_str).chain(["Relu c -> y"]).collect();
+    let said = refusal(graph(ANY, &lines, &[whole("s", &[MOST_MADE as i64])])).unwrap();
+    assert!(said.contains("Identity (node \"Identity k -> k3\"): more than 67108864 values that no image"), "{said}");
 }
 
 #[test]
