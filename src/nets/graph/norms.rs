@@ -37,6 +37,9 @@ fn reduce(node: &Node, reduction: Reduction, whole: fn(&[i64]) -> Option<i64>) -
         let value = whole(&known.values).ok_or("whole numbers that overflow, or none")?;
         return Lowered::known(Known::whole(Whole { shape, values: vec![value] }));
     }
+    if along == 0 {
+        return Err(format!("a reduction of nothing, of the shape {own:?}").into());
+    }
     let to = shape.clone();
     let together = axes.windows(2).all(|pair| pair[1] == pair[0] + 1);
     if let (true, Some(&first)) = (together, axes.first()) {

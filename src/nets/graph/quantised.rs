@@ -13,7 +13,7 @@ pub fn dequantize(node: &Node) -> Result<Lowered, Refusal> {
         Some(_) => node.whole(2)?.values.clone(),
         None => vec![0; scale.len()],
     };
-    if zero.len() != scale.len() {
+    if scale.is_empty() || zero.len() != scale.len() {
         return Err(format!("{} scales and {} zero points", scale.len(), zero.len()).into());
     }
     let along = if scale.len() == 1 { 0 } else { axis(node.int("axis", 1), own.len())? };

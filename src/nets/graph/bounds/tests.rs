@@ -158,6 +158,11 @@ fn numbers_without_bounds_are_refused() {
         (&["QuantizeLinear c s -> y"], vec![floats("s", &[0.0], &[])]),
         (&["ReduceL2 s -> k", "Add c k -> y"], vec![whole("s", &[])]),
         (&["ReduceMax s -> k", "Add c k -> y"], vec![whole("s", &[])]),
+        (&["ReduceL2 s -> k", "Add c k -> y"], vec![floats("s", &[], &[0])]),
+        (&["ReduceMax s -> k", "Add c k -> y"], vec![floats("s", &[], &[0])]),
+        (&["ReduceMin s axes=0 -> k", "Add c k -> y"], vec![floats("s", &[], &[0, 6])]),
+        (&["ReduceMean s axes=0,2 -> k", "Add c k -> y"], vec![floats("s", &[], &[1, 1, 0])]),
+        (&["DequantizeLinear s e axis=0 -> k", "Add c k -> y"], vec![whole("s", &[1]), floats("e", &[], &[0])]),
         (&["Div a b -> k", "Reshape c k -> y"], vec![whole("a", &[i64::MIN]), whole("b", &[-1])]),
     ] {
         assert!(refusal(graph(IMAGE, lines, &constants)).is_some(), "{lines:?}");
