@@ -116,8 +116,11 @@ impl Wiring {
     }
 }
 
-/// Every value is made once, and there are no more of them than a network has.
+/// Something is computed, every value is made once, and there are no more of them than a network has.
 fn check(model: &Model) -> Result<(), String> {
+    if model.nodes.is_empty() {
+        return Err("has no nodes".into());
+    }
     let outputs = || model.nodes.iter().flat_map(|node| &node.output).filter(|name| !name.is_empty());
     let counts = [
         ("nodes", model.nodes.len(), MOST_NODES),

@@ -190,6 +190,11 @@ fn graphs_that_are_none_are_refused() {
     ] {
         assert!(refusal(graph(IMAGE, lines, &[])).is_some(), "{lines:?}");
     }
+    // What goes in comes out.
+    let mut none = graph(IMAGE, &["Relu c -> y"], &[]);
+    none.node.clear();
+    none.output[0].name = "x".into();
+    assert!(refusal(none).unwrap().contains("has no nodes"));
     let short = [floats("b", &[1.0], &[1])];
     assert!(refusal(graph(IMAGE, &["Conv x w b -> c", "Relu c -> y"], &short)).unwrap().contains("a bias of [1]"));
     // Strings, complex numbers, what ONNX may add.
