@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::bounds::{MOST_NAMES, MOST_NODES, MOST_RESULTS};
 use super::operators;
 use crate::weights::onnx::model::Model;
+use crate::weights::onnx::proto::NodeProto;
 
 /// A model's values by number.
 #[derive(Clone)]
@@ -130,8 +131,9 @@ fn check(model: &Model) -> Result<(), String> {
     if let Some((what, count, most)) = counts.into_iter().find(|(_, count, most)| count > most) {
         return Err(format!("has {count} {what}, expected at most {most}"));
     }
-    // A `Constant` stands among the constants as well.
-    let of_nodes = model.nodes.iter().filter(|node| node.op_type != "Constant").flat_map(|node| &node.output);
+    // A `Constant` that is a tensor stands among the constants.
+    let computes = |node: &&NodeProto| node.op_type != "Constant" || node.attribute("value").is_none();
+    let of_nodes = model.nodes.iter().filter(computes).flat_map(|node| &node.output);
     let names = model.inputs.iter().map(|(name, _)| name).chain(model.constants.iter().map(|constant| &constant.name));
     let mut seen = HashSet::new();
     match names.chain(of_nodes.filter(|name| !name.is_empty())).find(|name| !seen.insert(name.as_str())) {

@@ -190,6 +190,11 @@ fn graphs_that_are_none_are_refused() {
     ] {
         assert!(refusal(graph(IMAGE, lines, &[])).is_some(), "{lines:?}");
     }
+    // The second of them would be passed over.
+    let twice = ["Constant value_int=1 -> k", "Constant value_int=2 -> k", "Add c k -> y"];
+    assert!(refusal(graph(IMAGE, &twice, &[])).unwrap().contains("computes or holds \"k\" twice"));
+    let held = [floats("k", &[1.0], &[1])];
+    assert!(refusal(graph(IMAGE, &twice[1..], &held)).unwrap().contains("computes or holds \"k\" twice"));
     // What goes in comes out.
     let mut none = graph(IMAGE, &["Relu c -> y"], &[]);
     none.node.clear();
