@@ -65,7 +65,7 @@ pub struct GraphNetwork {
     /// Whether it takes them as `[images, height, width, 3]`.
     channels_last: bool,
     /// Images that go in at once, if the file says how many.
-    images: Option<usize>,
+    pub images: Option<usize>,
     /// In the order of computation; those of `layers = "all"` are not on request.
     pub layers: Vec<Layer>,
     /// The values of the layers, and where each is computed.

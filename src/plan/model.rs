@@ -241,6 +241,14 @@ impl Model {
         }
     }
 
+    /// How many images go in at once, if the network's file says it.
+    pub fn images(&self) -> Option<usize> {
+        match &self.network.graph {
+            Graph::Drawn(_) => None,
+            Graph::File(graph) => graph.images,
+        }
+    }
+
     /// Whether any of its layers are tokens.
     pub fn has_tokens(&self) -> bool {
         self.has_tokens

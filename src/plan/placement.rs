@@ -35,18 +35,21 @@ impl Placement {
         let budget = config.run.memory.map_or(device.memory_bytes, |bytes| bytes.0);
         let scratch = if device.adapter.is_some() { SCRATCH_BYTES as u64 } else { 0 };
         let memory = |batch: usize, join: (usize, usize)| {
-            let (activations, largest_stage) = activations(&model.stages, images, (batch, join), &model.input);
+            let (activations, largest_stage) =
+                activations(&model.stages, (images, model.images()), (batch, join), &model.input);
             Memory { weights: model.weight_bytes, activations: activations + scratch, largest_stage, budget }
         };
         // As many at once as the budget lets be inside a stage.
-        let most = batch(&model.stages, &model.input, &device);
+        let least = model.images().unwrap_or(1);
+        let most = batch(&model.stages, &model.input, &device, least);
         let joined = |batch: usize| [join(&model.stages, &model.input, &device, batch), (0, 1)];
-        let mut sizes = (1..=most).rev().flat_map(|batch| joined(batch).map(|join| (batch, join)));
+        let whole = (least..=most).rev().filter(|batch| batch % least == 0);
+        let mut sizes = whole.flat_map(|batch| joined(batch).map(|join| (batch, join)));
         let fits = |&(batch, join): &(usize, (usize, usize))| {
             let memory = memory(batch, join);
             memory.weights + memory.activations <= budget
         };
-        let (batch, join) = sizes.find(fits).unwrap_or((1, (0, 1)));
+        let (batch, join) = sizes.find(fits).unwrap_or((least, (0, 1)));
         let memory = memory(batch, join);
         if memory.weights + memory.activations > memory.budget {
             return Err(PlanError::Memory {
@@ -86,10 +89,10 @@ impl Placement {
 
 /// A group's activations at the stage whose input and output are largest, in bytes, and that stage. A batch's input is
 /// dropped when its output is there, so a group holds the larger of the two plus what is inside one batch, where that is not
-/// planned three tensors; inner taps come on top.
+/// planned three tensors; inner taps come on top. Of a file that takes `fixed` images at once, a batch is filled up to them.
 fn activations(
     stages: &[StageSpec],
-    images: usize,
+    (images, fixed): (usize, Option<usize>),
     (batch, (first, batches)): (usize, (usize, usize)),
     input: &Input,
 ) -> (u64, String) {
@@ -105,7 +108,7 @@ fn activations(
         let batch = if n < first { batch } else { batch * batches };
         let inside = match stage.inside.alive {
             0 => 3 * MAX_TENSOR_BYTES.min(bytes(before.max(output))),
-            alive => 4 * (alive * batch.min(images)) as u64,
+            alive => 4 * (alive * batch.min(images).max(fixed.unwrap_or(0))) as u64,
         };
         let needed = bytes(before.max(output) + inner) + inside;
         if needed > largest.0 {
@@ -117,15 +120,16 @@ fn activations(
     largest
 }
 
-/// As many images at once as keep every activation tensor of a batch within its limit.
-fn batch(stages: &[StageSpec], input: &Input, device: &Selected) -> usize {
-    fitting(stages, 3 * input.size * input.size, device).clamp(1, MAX_BATCH)
+/// As many images at once as keep every activation tensor of a batch within its limit: `least`, or whole multiples of them.
+fn batch(stages: &[StageSpec], input: &Input, device: &Selected, least: usize) -> usize {
+    let most = fitting(stages, 3 * input.size * input.size, device).min(MAX_BATCH);
+    (most / least).max(1) * least
 }
 
 /// The first stage from which on whole batches together are no more than [`MAX_BATCH`] and keep within the limit, and how
 /// many: larger ones fill a GPU, and read the weights of dense layers less often.
 fn join(stages: &[StageSpec], input: &Input, device: &Selected, batch: usize) -> (usize, usize) {
-    let batches = MAX_BATCH / batch;
+    let batches = (MAX_BATCH / batch).max(1);
     let before =
         |stage: usize| stage.checked_sub(1).map_or(3 * input.size * input.size, |before| stages[before].units());
     let fits = |stage: &usize| fitting(&stages[*stage..], before(*stage), device) >= batch * batches;
@@ -145,7 +149,7 @@ fn fitting(stages: &[StageSpec], before: usize, device: &Selected) -> usize {
 mod tests {
     use super::*;
     use crate::device::{self, Choice};
-    use crate::nets;
+    use crate::nets::{self, Inside, Shape};
 
     #[test]
     fn small_activations_go_in_larger_batches() {
@@ -154,7 +158,7 @@ mod tests {
             let network = nets::find(network).unwrap();
             let blueprint = network.blueprint(network.forms[0].name).unwrap();
             let (stages, input) = (blueprint.stages(), blueprint.input);
-            let batch = batch(&stages, &input, &cpu);
+            let batch = batch(&stages, &input, &cpu, 1);
             let join = join(&stages, &input, &cpu, batch);
             let layer = stages[join.0].layers[0].name.clone();
             let memory = Memory { weights: 0, activations: 0, largest_stage: layer, budget: 0 };
@@ -169,5 +173,28 @@ mod tests {
         let resnet50 = of("resnet50");
         assert_eq!((resnet50.batch, resnet50.largest_batch()), (16, 16));
         assert_eq!((resnet50.sizes(166), resnet50.sizes(3)), (vec![6, 16], vec![3]));
+    }
+
+    #[test]
+    fn what_a_file_of_a_fixed_number_of_images_holds_is_all_of_theirs() {
+        let cpu = device::select(Choice::Cpu).unwrap();
+        let input = Input { size: 4, ..nets::find("vgg16").unwrap().blueprint("keras").unwrap().input };
+        let stage = |units: usize| StageSpec {
+            carried: vec![Shape::Vector([units])],
+            layers: Vec::new(),
+            multiply_adds: 1,
+            inside: Inside { alive: 1000, largest: 500 },
+        };
+        let stages = [stage(60), stage(10)];
+        let sizes = [1, 5, 7, 16, 64].map(|fixed| batch(&stages, &input, &cpu, fixed));
+        assert_eq!(sizes, [16, 15, 14, 16, 64]);
+        let joins = [1, 5, 8, 16, 64].map(|batch| join(&stages, &input, &cpu, batch));
+        assert_eq!(joins, [(0, 16), (0, 3), (0, 2), (0, 1), (0, 1)]);
+        // A group of 20 images, 60 numbers each behind the first stage, and what is inside of a batch or of all that run.
+        let held = |fixed: Option<usize>, batch: usize| activations(&stages, (20, fixed), (batch, (0, 1)), &input).0;
+        assert_eq!(held(None, 16), 4 * (20 * 60 + 16 * 1000));
+        assert_eq!(held(None, 64), 4 * (20 * 60 + 20 * 1000));
+        assert_eq!(held(Some(64), 64), 4 * (20 * 60 + 64 * 1000));
+        assert_eq!(held(Some(5), 15), 4 * (20 * 60 + 15 * 1000));
     }
 }
