@@ -91,6 +91,15 @@ impl Drawing {
         name
     }
 
+    /// Ones of a type of a byte each, by ONNX's number.
+    pub fn ones(&mut self, data_type: i32, shape: &[usize]) -> String {
+        let name = format!("c{}", self.constants.len());
+        let dims = shape.iter().map(|&length| length as i64).collect();
+        let raw_data = Some(vec![1; shape.iter().product()].into());
+        self.constants.push(TensorProto { name: name.clone(), dims, data_type, raw_data, ..TensorProto::default() });
+        name
+    }
+
     /// In another shape.
     pub fn reshaped(&mut self, x: &str, shape: &[i64]) -> String {
         let shape = self.whole(shape);

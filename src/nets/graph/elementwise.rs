@@ -9,13 +9,15 @@ use super::value::{Array, Known, Whole};
 use crate::kernels::Activation;
 use crate::kernels::join::sum;
 
+const WHOLE: &str = "whole numbers, expected floating-point ones";
+
 /// Of every floating-point value.
 pub fn every(
     node: &Node,
     function: impl Fn(Tensor<1>) -> Tensor<1> + Send + Sync + 'static,
 ) -> Result<Lowered, Refusal> {
     if let Known::Whole(_) = node.input(0)? {
-        return Err("whole numbers, expected floating-point ones".into());
+        return Err(WHOLE.into());
     }
     Lowered::run(node.shape(0)?.to_vec(), &[0], move |mut inputs| {
         let x = inputs.remove(0);
@@ -43,6 +45,10 @@ pub fn relu(node: &Node) -> Result<Lowered, Refusal> {
 
 pub fn leaky_relu(node: &Node) -> Result<Lowered, Refusal> {
     let slope = f64::from(node.float("alpha", 0.01));
+    // Those that are too many to be read at once.
+    if matches!(node.input(0)?, Known::Constant(constant) if constant.is_whole()) {
+        return Err(WHOLE.into());
+    }
     every(node, move |x| activation::leaky_relu(x, slope))
 }
 

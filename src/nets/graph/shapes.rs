@@ -145,6 +145,10 @@ fn cast_to(node: &Node, to: i64) -> Result<Lowered, Refusal> {
             let values = values.iter().map(cast).collect();
             Lowered::known(Known::whole(Whole { shape: constant.shape.clone(), values }))
         }
+        // No longer whole.
+        Known::Constant(constant) if constant.is_whole() => {
+            Lowered::run(constant.shape.clone(), &[0], |mut inputs| inputs.remove(0))
+        }
         known @ Known::Constant(_) => Lowered::known(known.clone()),
         Known::Computed(_) if !to_float && to != BOOL => {
             Err("whole numbers computed from the images, which this build does not compute with".into())

@@ -95,3 +95,22 @@ fn of_fused_operators_only_what_is_computed_is_taken() {
     });
     assert!(said.contains("whole numbers, expected floating-point ones"), "{said}");
 }
+
+/// An attention of 272 tokens with a mask of truth values, too large to be read at once.
+fn largely_masked(d: &mut Drawing, mask: impl Fn(&mut Drawing, &str) -> String) -> String {
+    let (x, times, stored) = (d.tokens("x"), d.whole(&[1, 17, 1]), d.ones(9, &[272, 272]));
+    let x = d.node("Tile", &[&x, &times]);
+    let mask = mask(d, &stored);
+    d.set("Attention", &[&x, &x, &x, &mask], &[("q_num_heads", &[3]), ("kv_num_heads", &[3])])
+}
+
+#[test]
+fn a_large_mask_of_truth_values_is_refused_as_a_small_one_is() {
+    let said = refusal(|d| largely_masked(d, |_, stored| stored.to_string()));
+    assert!(said.contains("whole numbers, expected floating-point ones"), "{said}");
+    // As floating-point numbers it is what it says.
+    let folder = tempfile::tempdir().unwrap();
+    let mut drawing = Drawing::default();
+    let y = largely_masked(&mut drawing, |d, stored| d.set("Cast", &[stored], &[("to", &[1])]));
+    drawing.saved(&y, folder.path());
+}
