@@ -18,6 +18,9 @@ use crate::weights::WeightsError;
 /// Largest constant of whole numbers, in values, that is read at once.
 const SMALL: usize = 1 << 16;
 
+/// What makes floating-point numbers of whole ones.
+const MAKE_FLOATS: [&str; 3] = ["Cast", "CastLike", "DequantizeLinear"];
+
 /// Steps in order, and what is known of every value.
 pub struct Compiled<'a> {
     wiring: &'a Wiring,
@@ -246,6 +249,7 @@ impl<'a> Compiled<'a> {
                 Operand::Value(_) => None,
             })
             .collect();
+        let keeps = !MAKE_FLOATS.contains(&self.wiring.operator(at));
         for (n, (&output, shape)) in outputs.iter().zip(&shapes).enumerate() {
             let values = units(shape, MOST_VALUES)?;
             self.known[output] = Some(match &constants {
@@ -255,7 +259,7 @@ impl<'a> Compiled<'a> {
                 Some(all) => {
                     let given = all.iter().map(|constant| constant.shape.iter().product::<usize>());
                     units(shape, MOST_MADE.max(given.sum()))?;
-                    let constant = Constant::computed(shape, prepare.clone(), n, all.clone());
+                    let constant = Constant::computed(shape, prepare.clone(), n, all.clone(), keeps);
                     if constant.is_beyond(DEEPEST) {
                         return Err(format!("a constant computed of more than {DEEPEST} others").into());
                     }

@@ -136,6 +136,8 @@ enum Source {
         run: Prepare,
         output: usize,
         inputs: Vec<Rc<Constant>>,
+        /// Whether it is of whole numbers, as all inputs are.
+        whole: bool,
         /// How many constants are computed one of the other, and how many in all, those that are not kept every time.
         depth: usize,
         work: usize,
@@ -157,8 +159,8 @@ impl Constant {
         Self { shape: shape.to_vec(), source: Source::Given(values), kept: OnceCell::new() }
     }
 
-    /// An output of a node all of whose inputs are constants.
-    pub fn computed(shape: &[usize], run: Prepare, output: usize, inputs: Vec<Rc<Constant>>) -> Self {
+    /// An output of a node all of whose inputs are constants; whether whole numbers come of whole ones.
+    pub fn computed(shape: &[usize], run: Prepare, output: usize, inputs: Vec<Rc<Constant>>, keeps: bool) -> Self {
         let (mut depth, mut work) = (1, 1usize);
         for input in &inputs {
             if let Source::Computed { depth: below, work: again, .. } = &input.source {
@@ -167,7 +169,8 @@ impl Constant {
                 work = work.saturating_add(if is_kept { 0 } else { *again });
             }
         }
-        let source = Source::Computed { run, output, inputs, depth, work };
+        let whole = keeps && inputs.iter().all(|input| input.is_whole());
+        let source = Source::Computed { run, output, inputs, whole, depth, work };
         Self { shape: shape.to_vec(), source, kept: OnceCell::new() }
     }
 
@@ -201,9 +204,13 @@ impl Constant {
         matches!(self.source, Source::Given(_))
     }
 
-    /// Whether the file holds whole numbers.
+    /// Whether they are whole numbers, too many to be read at once.
     pub fn is_whole(&self) -> bool {
-        matches!(&self.source, Source::Stored(model, at) if model.constants[*at].is_float().is_err())
+        match &self.source {
+            Source::Stored(model, at) => model.constants[*at].is_float().is_err(),
+            Source::Given(_) => false,
+            Source::Computed { whole, .. } => *whole,
+        }
     }
 
     /// The values, row by row.

@@ -108,6 +108,8 @@ fn largely_masked(d: &mut Drawing, mask: impl Fn(&mut Drawing, &str) -> String) 
 fn a_large_mask_of_truth_values_is_refused_as_a_small_one_is() {
     let said = refusal(|d| largely_masked(d, |_, stored| stored.to_string()));
     assert!(said.contains("whole numbers, expected floating-point ones"), "{said}");
+    let said = refusal(|d| largely_masked(d, |d, stored| d.reshaped(stored, &[1, 1, 272, 272])));
+    assert!(said.contains("whole numbers, expected floating-point ones"), "{said}");
     // As floating-point numbers it is what it says.
     let folder = tempfile::tempdir().unwrap();
     let mut drawing = Drawing::default();
