@@ -29,10 +29,11 @@ pub const DEEPEST: usize = 256;
 /// The number of values of a shape.
 ///
 /// # Errors
-/// More than `most`, or too many axes.
+/// More than `most`, or too many axes; of a shape without a value, if those of its lengths that are not 0 are as many.
 pub fn units(shape: &[usize], most: usize) -> Result<usize, Refusal> {
-    let units = shape.iter().try_fold(1usize, |units, &length| units.checked_mul(length));
+    let units = shape.iter().try_fold(1usize, |units, &length| units.checked_mul(length.max(1)));
     match units.filter(|&units| units <= most && shape.len() <= MOST_AXES) {
+        Some(_) if shape.contains(&0) => Ok(0),
         Some(units) => Ok(units),
         None if shape.len() > MOST_AXES => Err(format!("a value of {} axes", shape.len()).into()),
         None => Err(format!("a value of the shape {shape:?}, expected at most {most} numbers").into()),

@@ -171,7 +171,7 @@ pub fn pad(node: &Node) -> Result<Lowered, Refusal> {
         let (Ok(before), Ok(after)) = (before.try_into(), after.try_into()) else {
             return Err(format!("pads {pads:?} below 0").into());
         };
-        units(&[before, after].map(|pad: usize| pad.max(1)), MOST_VALUES)?;
+        units(&[usize::max(before, after)], MOST_VALUES)?;
         if sides[at] != (0, 0) {
             return Err(format!("axis {at} twice").into());
         }

@@ -81,8 +81,7 @@ pub fn constant_of_shape(node: &Node) -> Result<Lowered, Refusal> {
 pub fn lengths(values: &[i64]) -> Result<Vec<usize>, Refusal> {
     let lengths: Option<Vec<usize>> = values.iter().map(|&value| value.try_into().ok()).collect();
     let lengths = lengths.ok_or_else(|| format!("the shape {values:?}"))?;
-    // Of those without a value none is so long that it cannot be multiplied either.
-    units(&lengths.iter().map(|&length| length.max(1)).collect::<Vec<_>>(), MOST_VALUES)?;
+    units(&lengths, MOST_VALUES)?;
     Ok(lengths)
 }
 
@@ -106,7 +105,7 @@ pub fn range(node: &Node) -> Result<Lowered, Refusal> {
         return Err(format!("a range from {start} to {end} by {step}").into());
     }
     let rising = (start..end.max(start)).step_by(step.unsigned_abs() as usize);
-    let falling = (0..(start - end).max(0)).step_by(step.unsigned_abs() as usize).map(|down| start - down);
+    let falling = (0..start.saturating_sub(end).max(0)).step_by(step.unsigned_abs() as usize).map(|down| start - down);
     Lowered::known(Known::whole(Whole::list(if step > 0 { rising.collect() } else { falling.collect() })))
 }
 

@@ -99,6 +99,9 @@ fn a_sound_graph_is_none_of_them() {
     // What comes out is no image's, or nothing does.
     assert_eq!(refusal(graph(ANY, &["ReduceMean c keepdims=0 -> y"], &[])), None);
     assert_eq!(refusal(graph(ANY, &["Relu c -> z", "Neg k -> y"], &[floats("k", &[1.0], &[1])])), None);
+    // Eight numbers, further apart than `i64` can say.
+    let far = [whole("a", &[1 << 62]), whole("b", &[-(1 << 62)]), whole("s", &[-(1 << 60)]), whole("i", &[7])];
+    assert_eq!(refusal(graph(ANY, &["Range a b s -> k", "Gather k i -> last", "Relu c -> y"], &far)), None);
     let mut silent = graph(ANY, &["Relu c -> y"], &[]);
     silent.output.clear();
     assert_eq!(refusal(silent), None);
@@ -149,6 +152,11 @@ fn numbers_without_bounds_are_refused() {
             vec![whole("a", &[i64::MIN]), whole("b", &[i64::MAX]), whole("s", &[1])],
         ),
         (&["Reshape c s -> y"], vec![whole("s", &[1 << 62, 1 << 62, -1])]),
+        // Of no value, and still too long.
+        (
+            &["Reshape e s allowzero=1 -> k", "Relu c -> y"],
+            vec![floats("e", &[], &[0]), whole("s", &[0, 1 << 62, 1 << 62])],
+        ),
         (&["Unsqueeze c s -> k", "Relu k -> y"], vec![whole("s", &many)]),
         (&["Resize c - s -> y"], vec![floats("s", &[1.0, 1.0, 1e9, 1e9], &[4])]),
         (&["Resize c - s -> y"], vec![floats("s", &[1.0, 1.0, f32::NAN, f32::INFINITY], &[4])]),
