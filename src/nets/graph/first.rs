@@ -13,7 +13,7 @@ impl GraphNetwork {
     /// folded it.
     ///
     /// # Errors
-    /// The file cannot be read, or holds numbers of a type that is not read.
+    /// The file cannot be read.
     pub fn first_norm(&self) -> Result<Option<FirstNorm>, WeightsError> {
         let wiring = &self.wiring;
         let only = |value: usize| match wiring.takers[value][..] {

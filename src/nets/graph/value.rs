@@ -148,7 +148,7 @@ enum Source {
 const KEPT_VALUES: usize = 1 << 20;
 
 impl Constant {
-    /// A constant of the file.
+    /// A constant of the file, of numbers that are read.
     pub fn stored(model: &Arc<Model>, at: usize) -> Self {
         let shape = model.constants[at].shape.clone();
         Self { shape, source: Source::Stored(model.clone(), at), kept: OnceCell::new() }
@@ -216,18 +216,14 @@ impl Constant {
     /// The values, row by row.
     ///
     /// # Errors
-    /// The file cannot be read, or holds numbers of a type that is not read.
+    /// The file cannot be read.
     pub fn values(&self) -> Result<Vec<f32>, WeightsError> {
         match &self.source {
             Source::Stored(model, at) => {
                 let constant = &model.constants[*at];
-                match (constant.integers()?, constant.is_float()) {
-                    (Some(values), _) => Ok(values.into_iter().map(|value| value as f32).collect()),
-                    (None, Ok(())) => constant.floats(),
-                    (None, Err(found)) => {
-                        let (path, tensor) = self.home();
-                        Err(WeightsError::Type { path, tensor, found: found.to_string() })
-                    }
+                match constant.integers()? {
+                    Some(values) => Ok(values.into_iter().map(|value| value as f32).collect()),
+                    None => constant.floats(),
                 }
             }
             Source::Given(values) => Ok(values.clone()),
