@@ -341,10 +341,8 @@ fn image(lengths: Option<Vec<Option<usize>>>, size: Option<usize>) -> Result<(Op
         [Some(height), Some(width)] if height != width => return Err(takes(&format!("{height} x {width} pixels"))),
         [height, width] => height.or(width),
     };
-    if images == Some(0) || said.or(size).is_some_and(|size| !(1..=LARGEST_SIDE).contains(&size)) {
-        let size = said.or(size).unwrap_or(0);
-        let count = images.map_or("any number of".to_string(), |images| images.to_string());
-        return Err(takes(&format!("{count} images of {size} x {size} pixels (1 to {LARGEST_SIDE})")));
+    if let Some(size) = said.or(size).filter(|size| !(1..=LARGEST_SIDE).contains(size)) {
+        return Err(takes(&format!("images of {size} x {size} pixels (1 to {LARGEST_SIDE})")));
     }
     match (said, size) {
         (Some(said), Some(size)) if said != size => {
