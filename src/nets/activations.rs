@@ -147,6 +147,19 @@ impl Activations {
     }
 }
 
+/// Batches of the same values behind one another, value by value.
+///
+/// # Panics
+/// If they are not all of as many values of the same kinds.
+pub(super) fn together(parts: impl IntoIterator<Item = Vec<Activations>>) -> Vec<Activations> {
+    let mut all: Vec<Vec<Activations>> = Vec::new();
+    for part in parts {
+        all.resize_with(part.len(), Vec::new);
+        all.iter_mut().zip(part).for_each(|(parts, value)| parts.push(value));
+    }
+    all.into_iter().map(|parts| Activations::concatenate(parts, 0)).collect()
+}
+
 /// All lengths but the first, the images'.
 fn tail<const D: usize, const N: usize>(dims: [usize; D]) -> [usize; N] {
     std::array::from_fn(|axis| dims[axis + 1])

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use burn::tensor::{Device, Tensor};
 
-use super::activations::Activations;
+use super::activations::{Activations, together};
 use super::blueprint::Blueprint;
 use super::graph::GraphStage;
 use super::operation::{Function, Kernel};
@@ -39,12 +39,7 @@ impl Batch {
         let mut batches = batches.into_iter().peekable();
         let mut joined = Vec::new();
         while batches.peek().is_some() {
-            let mut carried: Vec<Vec<Activations>> = Vec::new();
-            for Self(batch) in batches.by_ref().take(count) {
-                carried.resize_with(batch.len(), Vec::new);
-                carried.iter_mut().zip(batch).for_each(|(all, activations)| all.push(activations));
-            }
-            joined.push(Self(carried.into_iter().map(|all| Activations::concatenate(all, 0)).collect()));
+            joined.push(Self(together(batches.by_ref().take(count).map(|Self(batch)| batch))));
         }
         joined
     }
@@ -304,13 +299,8 @@ fn in_parts(
     run: impl Fn(Vec<Activations>) -> Vec<Activations>,
 ) -> Vec<Activations> {
     let mut given: Vec<_> = batch.into_iter().map(|value| value.split(images).into_iter()).collect();
-    let mut outputs: Vec<Vec<Activations>> = Vec::new();
-    while let Some(part) = given.iter_mut().map(Iterator::next).collect() {
-        let part = run(part);
-        outputs.resize_with(part.len(), Vec::new);
-        outputs.iter_mut().zip(part).for_each(|(parts, part)| parts.push(part));
-    }
-    outputs.into_iter().map(|parts| Activations::concatenate(parts, 0)).collect()
+    let next = || given.iter_mut().map(Iterator::next).collect::<Option<Vec<_>>>();
+    together(std::iter::from_fn(next).map(run))
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use super::lowering::{Loader, Prepare, Run};
 use super::places::{Places, permuted};
 use super::value::{Array, Constant, Known};
 use super::{Compiled, Needed, Operand};
-use crate::nets::activations::Activations;
+use crate::nets::activations::{Activations, together};
 use crate::nets::blueprint::Inside;
 use crate::nets::stage::Taps;
 use crate::weights::WeightsError;
@@ -333,23 +333,18 @@ impl GraphStage {
         let fitting =
             self.programs.iter().filter(|program| program.images <= images).max_by_key(|program| program.images);
         let program = fitting.unwrap_or(&self.programs[0]);
-        let mut left: Vec<Vec<Activations>> = Vec::new();
-        let mut seen: Vec<(&str, Vec<Activations>)> = Vec::new();
+        let (mut left, mut seen, mut names) = (Vec::new(), Vec::new(), Vec::new());
         for first in (0..images).step_by(program.images) {
             let count = program.images.min(images - first);
             let (part, tapped) =
                 program.run(flat.iter().map(|x| filled(x.clone(), first, count, program.images)).collect(), taps);
-            left.resize_with(part.len(), Vec::new);
-            left.iter_mut().zip(part).for_each(|(parts, x)| parts.push(first_of(Activations::Vector(x), count)));
-            for (n, (name, activations)) in tapped.into_iter().enumerate() {
-                if seen.len() == n {
-                    seen.push((name, Vec::new()));
-                }
-                seen[n].1.push(first_of(activations, count));
-            }
+            left.push(part.into_iter().map(|x| first_of(Activations::Vector(x), count)).collect());
+            let (of, activations): (Vec<&str>, Vec<_>) = tapped.into_iter().unzip();
+            seen.push(activations.into_iter().map(|activations| first_of(activations, count)).collect());
+            names = of;
         }
-        seen.into_iter().for_each(|(name, parts)| taps.tap(name, &Activations::concatenate(parts, 0)));
-        left.into_iter().map(|parts| Activations::concatenate(parts, 0)).collect()
+        names.iter().zip(together(seen)).for_each(|(name, activations)| taps.tap(name, &activations));
+        together(left)
     }
 }
 
