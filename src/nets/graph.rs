@@ -34,6 +34,7 @@ mod value;
 mod wiring;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::mem;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -284,13 +285,15 @@ impl GraphNetwork {
             }
             values
         };
-        ranges(&self.cuts, self.wiring.nodes()).enumerate().map(move |(n, range)| {
+        let mut given = vec![self.wiring.image];
+        ranges(&self.cuts, self.wiring.nodes()).map(move |range| {
             let taps = self.layers.iter().zip(&self.places);
             let taps = taps.filter(|(layer, (_, at))| range.contains(at) && wanted.contains(&layer.name));
+            let left = if range.end == self.wiring.nodes() { self.left.clone() } else { carried(range.end) };
             let needed = Needed {
-                given: if n == 0 { vec![self.wiring.image] } else { carried(range.start) },
+                given: mem::replace(&mut given, left.clone()),
                 taps: taps.map(|(layer, (value, _))| (layer.name.clone(), *value)).collect(),
-                left: if range.end == self.wiring.nodes() { self.left.clone() } else { carried(range.end) },
+                left,
             };
             stage::Layout::new(compiled, range, needed)
         })
