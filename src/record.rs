@@ -81,7 +81,7 @@ pub struct Run {
     pub network: Network,
     /// The word models, in the configuration's order.
     pub words: Vec<WordModel>,
-    /// Images per batch.
+    /// Images per batch of the first stages; later ones may run several as one.
     pub batch: usize,
     /// The estimate.
     pub memory: Memory,
@@ -135,7 +135,7 @@ pub struct WordModel {
 pub struct Memory {
     /// The network's weights.
     pub weights: u64,
-    /// The largest stage's activations of one group, input and output.
+    /// At the stage that needs most: of one group the larger of input and output, and its layers; what is inside of one batch.
     pub activations: u64,
     /// The stage that needs most, by its last layer.
     pub largest_stage: String,

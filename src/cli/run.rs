@@ -156,9 +156,10 @@ pub(super) fn describe(plan: &Plan, progress: &Progress) {
             counted(one_vs_two.rule.permutations, "permutation")
         ));
     }
-    let memory = &placement.memory;
+    let (memory, largest) = (&placement.memory, placement.largest_batch());
+    let later = if largest == placement.batch { String::new() } else { format!(", {} later on", grouped(largest)) };
     progress.line(format!(
-        "memory    {} activations (at {}) + {} weights, budget {}, batches of {}",
+        "memory    {} activations (at {}) + {} weights, budget {}, batches of {}{later}",
         Bytes(memory.activations),
         memory.largest_stage,
         Bytes(memory.weights),

@@ -18,7 +18,7 @@ const MAX_TENSOR_BYTES: u64 = 64 << 20;
 pub struct Placement {
     /// Where it runs.
     pub device: Selected,
-    /// Images per batch.
+    /// Images per batch of the first stages.
     pub batch: usize,
     /// From a stage on, whose activations let it, so many batches are run as one.
     join: (usize, usize),
