@@ -52,11 +52,13 @@ impl Drawing {
 
     /// Stored numbers, row by row.
     pub fn constant(&mut self, values: Vec<f32>, shape: &[usize]) -> String {
+        let shape: Vec<i64> = shape.iter().map(|&length| length as i64).collect();
+        self.stored(|name| floats(name, &values, &shape))
+    }
+
+    fn stored(&mut self, tensor: impl Fn(&str) -> TensorProto) -> String {
         let name = format!("c{}", self.constants.len());
-        let dims = shape.iter().map(|&length| length as i64).collect();
-        let tensor =
-            TensorProto { name: name.clone(), dims, data_type: 1, float_data: values, ..TensorProto::default() };
-        self.constants.push(tensor);
+        self.constants.push(tensor(&name));
         name
     }
 
@@ -67,12 +69,7 @@ impl Drawing {
 
     /// Stored whole numbers.
     pub fn whole(&mut self, values: &[i64]) -> String {
-        let name = format!("c{}", self.constants.len());
-        let dims = vec![values.len() as i64];
-        let int64_data = values.to_vec();
-        let tensor = TensorProto { name: name.clone(), dims, data_type: 7, int64_data, ..TensorProto::default() };
-        self.constants.push(tensor);
-        name
+        self.stored(|name| whole(name, values))
     }
 
     /// Numbers between -1 and 1 in no order, so small that sums of them are as large.
@@ -83,21 +80,12 @@ impl Drawing {
         self.constant((0..count).map(|n| scale * number(n)).collect(), shape)
     }
 
-    /// Of a type that is not read, by ONNX's number.
-    pub fn unread(&mut self, data_type: i32, shape: &[i64]) -> String {
-        let name = format!("c{}", self.constants.len());
-        let (dims, raw_data) = (shape.to_vec(), Some(vec![1; 8].into()));
-        self.constants.push(TensorProto { name: name.clone(), dims, data_type, raw_data, ..TensorProto::default() });
-        name
-    }
-
-    /// Ones of a type of a byte each, by ONNX's number.
+    /// Ones of a type of a byte each, by ONNX's number; or of a type that is not read.
     pub fn ones(&mut self, data_type: i32, shape: &[usize]) -> String {
-        let name = format!("c{}", self.constants.len());
-        let dims = shape.iter().map(|&length| length as i64).collect();
+        let dims: Vec<i64> = shape.iter().map(|&length| length as i64).collect();
         let raw_data = Some(vec![1; shape.iter().product()].into());
-        self.constants.push(TensorProto { name: name.clone(), dims, data_type, raw_data, ..TensorProto::default() });
-        name
+        let ones = TensorProto { dims, data_type, raw_data, ..TensorProto::default() };
+        self.stored(|name| TensorProto { name: name.to_string(), ..ones.clone() })
     }
 
     /// In another shape.
@@ -153,18 +141,45 @@ impl Drawing {
     /// # Errors
     /// As [`GraphNetwork::open`].
     pub fn opened(self, result: &str, images: Option<i64>, folder: &Path) -> Result<GraphNetwork, WeightsError> {
-        let dim = |value: Option<i64>| DimensionProto { value, name: value.is_none().then(|| "batch".to_string()) };
-        let side = SIZE as i64;
-        let shape = Some(ShapeProto { dim: [images, Some(3), Some(side), Some(side)].map(dim).to_vec() });
-        let tensor = Some(TensorTypeProto { data_type: 1, shape });
-        let input = ValueInfoProto { name: "x".to_string(), value_type: Some(TypeProto { tensor }) };
-        let results = [result.to_string()].into_iter().chain(self.beside);
-        let output = results.map(|name| ValueInfoProto { name, value_type: None }).collect();
-        let graph = GraphProto { node: self.nodes, initializer: self.constants, input: vec![input], output };
-        let opset = OperatorSetIdProto { domain: String::new(), version: 20 };
-        let model = ModelProto { graph: Some(graph), opset_import: vec![opset], ..ModelProto::default() };
-        let path = folder.join("graph.onnx");
-        std::fs::write(&path, model.encode_to_vec()).unwrap();
-        GraphNetwork::open(&path, None)
+        let side = Some(SIZE as i64);
+        let input = vec![images_of([images, Some(3), side, side])];
+        let output = [result].into_iter().chain(self.beside.iter().map(String::as_str)).map(untyped).collect();
+        opened(GraphProto { node: self.nodes, initializer: self.constants, input, output }, folder)
     }
+}
+
+/// Stored numbers, row by row.
+pub fn floats(name: &str, values: &[f32], shape: &[i64]) -> TensorProto {
+    let (name, float_data) = (name.to_string(), values.to_vec());
+    TensorProto { name, dims: shape.to_vec(), data_type: 1, float_data, ..TensorProto::default() }
+}
+
+/// Stored whole numbers.
+pub fn whole(name: &str, values: &[i64]) -> TensorProto {
+    let (name, int64_data) = (name.to_string(), values.to_vec());
+    TensorProto { name, dims: vec![values.len() as i64], data_type: 7, int64_data, ..TensorProto::default() }
+}
+
+/// The images `x` that go in, of the lengths that are said.
+pub fn images_of(lengths: [Option<i64>; 4]) -> ValueInfoProto {
+    let dim = |value: Option<i64>| DimensionProto { value, name: value.is_none().then(|| "batch".to_string()) };
+    let tensor = TensorTypeProto { data_type: 1, shape: Some(ShapeProto { dim: lengths.map(dim).to_vec() }) };
+    ValueInfoProto { name: "x".to_string(), value_type: Some(TypeProto { tensor: Some(tensor) }) }
+}
+
+/// A value of which nothing is said.
+pub fn untyped(name: &str) -> ValueInfoProto {
+    ValueInfoProto { name: name.to_string(), value_type: None }
+}
+
+/// The network of a graph, written to a folder.
+///
+/// # Errors
+/// As [`GraphNetwork::open`].
+pub fn opened(graph: GraphProto, folder: &Path) -> Result<GraphNetwork, WeightsError> {
+    let opset = OperatorSetIdProto { domain: String::new(), version: 20 };
+    let model = ModelProto { graph: Some(graph), opset_import: vec![opset], ..ModelProto::default() };
+    let path = folder.join("graph.onnx");
+    std::fs::write(&path, model.encode_to_vec()).unwrap();
+    GraphNetwork::open(&path, None)
 }

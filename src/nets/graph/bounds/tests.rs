@@ -3,16 +3,12 @@
 use std::time::{Duration, Instant};
 
 use burn::tensor::Tensor;
-use prost::Message;
 
-use super::super::GraphNetwork;
+use super::super::drawing::{floats, images_of, opened, untyped, whole};
 use super::MOST_MADE;
 use crate::device::{Choice, select};
 use crate::nets::{Batch, Taps};
-use crate::weights::onnx::proto::{
-    AttributeProto, DimensionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, ShapeProto, TensorProto,
-    TensorTypeProto, TypeProto, ValueInfoProto,
-};
+use crate::weights::onnx::proto::{AttributeProto, GraphProto, NodeProto, TensorProto};
 
 /// `Add a b -> y`, and settings `axis=1` or `pads=0,1`.
 fn node(line: &str) -> NodeProto {
@@ -34,32 +30,15 @@ fn node(line: &str) -> NodeProto {
     }
 }
 
-fn floats(name: &str, values: &[f32], shape: &[i64]) -> TensorProto {
-    let (name, float_data) = (name.to_string(), values.to_vec());
-    TensorProto { name, dims: shape.to_vec(), data_type: 1, float_data, ..TensorProto::default() }
-}
-
-fn whole(name: &str, values: &[i64]) -> TensorProto {
-    let (name, int64_data) = (name.to_string(), values.to_vec());
-    TensorProto { name, dims: vec![values.len() as i64], data_type: 7, int64_data, ..TensorProto::default() }
-}
-
 /// Of images `x` of the shape `image`, -1 of any number; `w` is a kernel, `[4, 3, 3, 3]`, and `c` the convolution with it.
 fn graph(image: [i64; 4], lines: &[&str], constants: &[TensorProto]) -> GraphProto {
-    let value = |name: &str, shape: &[i64]| {
-        let length = |value: i64| (value >= 0).then_some(value);
-        let dim = shape.iter().map(|&value| DimensionProto { value: length(value), ..DimensionProto::default() });
-        let shape = (!shape.is_empty()).then(|| ShapeProto { dim: dim.collect() });
-        let tensor = Some(TensorTypeProto { data_type: 1, shape });
-        ValueInfoProto { name: name.into(), value_type: Some(TypeProto { tensor }) }
-    };
     let kernel: Vec<f32> = (0..108).map(|n| (n % 7) as f32 / 7.0 - 0.4).collect();
     let conv = lines.iter().all(|line| !line.contains("-> c")).then(|| node("Conv x w -> c"));
     GraphProto {
         node: conv.into_iter().chain(lines.iter().map(|line| node(line))).collect(),
         initializer: [&[floats("w", &kernel, &[4, 3, 3, 3])], constants].concat(),
-        input: vec![value("x", &image)],
-        output: vec![value("y", &[])],
+        input: vec![images_of(image.map(|length| (length >= 0).then_some(length)))],
+        output: vec![untyped("y")],
     }
 }
 
@@ -69,13 +48,9 @@ const ANY: [i64; 4] = [-1, 3, 8, 8];
 /// Why a network is refused when it is opened or loaded, within seconds; none if it is not, and computes what it can of two
 /// images.
 fn refusal(graph: GraphProto) -> Option<String> {
-    let opset_import = vec![OperatorSetIdProto { domain: String::new(), version: 17 }];
-    let model = ModelProto { opset_import, graph: Some(graph), ..ModelProto::default() };
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("m.onnx");
-    std::fs::write(&path, model.encode_to_vec()).unwrap();
     let started = Instant::now();
-    let outcome = GraphNetwork::open(&path, None).and_then(|network| {
+    let outcome = opened(graph, folder.path()).and_then(|network| {
         network.first_norm()?;
         let layers: Vec<String> = network.layers.iter().map(|layer| layer.name.clone()).collect();
         let cpu = select(Choice::Cpu).unwrap().device;
@@ -135,45 +110,59 @@ fn numbers_without_bounds_are_refused() {
     let huge = i64::MAX.to_string();
     let conv = format!("Conv x w pads={huge},{huge},{huge},{huge} -> c");
     let (stride, size) = (format!("Conv x w strides={huge},{huge} -> c"), format!("LRN c size={huge} -> y"));
+    let [pads, strides, sizes] = ["pads", "strides", "size"].map(|name| format!("{name} = {huge}"));
+    let (made, held) = ("expected at most 16777216 numbers", "expected at most 17179869184 numbers");
     let many: Vec<i64> = (4..5_000).collect();
     let long = 1 << 33;
-    for (lines, constants) in [
-        (&[&conv[..], "Relu c -> y"][..], vec![]),
-        (&[&stride, "Relu c -> y"], vec![]),
-        (&[&size], vec![]),
-        (&["ConstantOfShape s -> k", "Add c k -> y"], vec![whole("s", &[long])]),
-        (&["Expand s e -> k", "Add c k -> y"], vec![whole("s", &[1]), whole("e", &[long])]),
-        (&["Tile s e -> k", "Add c k -> y"], vec![whole("s", &[1]), whole("e", &[long])]),
-        (&["Tile c e -> y"], vec![whole("e", &[1, 1 << 31, 1 << 31, 1])]),
-        (&["Pad s e -> k", "Add c k -> y"], vec![whole("s", &[1]), whole("e", &[long, long])]),
-        (&["Pad c e -> y"], vec![whole("e", &[0, 0, i64::MAX, 0, 0, 0, i64::MAX, 0])]),
+    for (lines, constants, expected) in [
+        (&[&conv[..], "Relu c -> y"][..], vec![], &pads[..]),
+        (&[&stride, "Relu c -> y"], vec![], &strides),
+        (&[&size], vec![], &sizes),
+        (&["LRN c size=100 -> y"], vec![], "size = 100 over 4 channels"),
+        (&["ConstantOfShape s -> k", "Add c k -> y"], vec![whole("s", &[long])], made),
+        (&["Expand s e -> k", "Add c k -> y"], vec![whole("s", &[1]), whole("e", &[long])], made),
+        (&["Tile s e -> k", "Add c k -> y"], vec![whole("s", &[1]), whole("e", &[long])], made),
+        (&["Tile c e -> y"], vec![whole("e", &[1, 1 << 31, 1 << 31, 1])], held),
+        (&["Pad s e -> k", "Add c k -> y"], vec![whole("s", &[1]), whole("e", &[long, long])], held),
+        (&["Pad c e -> y"], vec![whole("e", &[0, 0, i64::MAX, 0, 0, 0, i64::MAX, 0])], held),
         (
             &["Range a b s -> k", "Add c k -> y"],
             vec![whole("a", &[i64::MIN]), whole("b", &[i64::MAX]), whole("s", &[1])],
+            "a range from",
         ),
-        (&["Reshape c s -> y"], vec![whole("s", &[1 << 62, 1 << 62, -1])]),
+        (&["Reshape c s -> y"], vec![whole("s", &[1 << 62, 1 << 62, -1])], held),
         // Of no value, and still too long.
         (
             &["Reshape e s allowzero=1 -> k", "Relu c -> y"],
             vec![floats("e", &[], &[0]), whole("s", &[0, 1 << 62, 1 << 62])],
+            held,
         ),
-        (&["Unsqueeze c s -> k", "Relu k -> y"], vec![whole("s", &many)]),
-        (&["Resize c - s -> y"], vec![floats("s", &[1.0, 1.0, 1e9, 1e9], &[4])]),
-        (&["Resize c - s -> y"], vec![floats("s", &[1.0, 1.0, f32::NAN, f32::INFINITY], &[4])]),
-        (&["Resize c - s -> y"], vec![floats("s", &[1.0, 1.0, -2.0, 2.0], &[4])]),
-        (&["Gather c s axis=1 -> y"], vec![whole("s", &[1 << 40])]),
-        (&["Gather c s axis=1 -> y"], vec![whole("s", &[])]),
-        (&["QuantizeLinear c s -> y"], vec![floats("s", &[0.0], &[])]),
-        (&["ReduceL2 s -> k", "Add c k -> y"], vec![whole("s", &[])]),
-        (&["ReduceMax s -> k", "Add c k -> y"], vec![whole("s", &[])]),
-        (&["ReduceL2 s -> k", "Add c k -> y"], vec![floats("s", &[], &[0])]),
-        (&["ReduceMax s -> k", "Add c k -> y"], vec![floats("s", &[], &[0])]),
-        (&["ReduceMin s axes=0 -> k", "Add c k -> y"], vec![floats("s", &[], &[0, 6])]),
-        (&["ReduceMean s axes=0,2 -> k", "Add c k -> y"], vec![floats("s", &[], &[1, 1, 0])]),
-        (&["DequantizeLinear s e axis=0 -> k", "Add c k -> y"], vec![whole("s", &[1]), floats("e", &[], &[0])]),
-        (&["Div a b -> k", "Reshape c k -> y"], vec![whole("a", &[i64::MIN]), whole("b", &[-1])]),
+        (&["Unsqueeze c s -> k", "Relu k -> y"], vec![whole("s", &many)], "a value of 5000 axes"),
+        (&["Resize c - s -> y"], vec![floats("s", &[1.0, 1.0, 1e9, 1e9], &[4])], made),
+        (&["Resize c - s -> y"], vec![floats("s", &[1.0, 1.0, f32::NAN, f32::INFINITY], &[4])], "a scale of NaN"),
+        (&["Resize c - s -> y"], vec![floats("s", &[1.0, 1.0, -2.0, 2.0], &[4])], "a scale of -2"),
+        (&["Gather c s axis=1 -> y"], vec![whole("s", &[1 << 40])], "axis 1099511627776 of a tensor of 4 axes"),
+        (&["Gather c s axis=1 -> y"], vec![whole("s", &[])], "a value of the shape [1, 0, 6, 6]"),
+        (&["QuantizeLinear c s -> y"], vec![floats("s", &[0.0], &[])], "a scale of 0"),
+        (&["ReduceL2 s -> k", "Add c k -> y"], vec![whole("s", &[])], "overflow, or none"),
+        (&["ReduceMax s -> k", "Add c k -> y"], vec![whole("s", &[])], "overflow, or none"),
+        (&["ReduceL2 s -> k", "Add c k -> y"], vec![floats("s", &[], &[0])], "a reduction of nothing"),
+        (&["ReduceMax s -> k", "Add c k -> y"], vec![floats("s", &[], &[0])], "a reduction of nothing"),
+        (&["ReduceMin s axes=0 -> k", "Add c k -> y"], vec![floats("s", &[], &[0, 6])], "a reduction of nothing"),
+        (&["ReduceMean s axes=0,2 -> k", "Add c k -> y"], vec![floats("s", &[], &[1, 1, 0])], "a reduction of nothing"),
+        (
+            &["DequantizeLinear s e axis=0 -> k", "Add c k -> y"],
+            vec![whole("s", &[1]), floats("e", &[], &[0])],
+            "0 scales and 0 zero points",
+        ),
+        (
+            &["Div a b -> k", "Reshape c k -> y"],
+            vec![whole("a", &[i64::MIN]), whole("b", &[-1])],
+            "overflow, or a division by zero",
+        ),
     ] {
-        assert!(refusal(graph(IMAGE, lines, &constants)).is_some(), "{lines:?}");
+        let said = refusal(graph(IMAGE, lines, &constants)).unwrap_or_default();
+        assert!(said.contains(expected), "{lines:?}: {said}");
     }
     for image in [[1, 3, 0, 0], [1, 3, 1 << 30, 1 << 30], [1 << 50, 3, 8, 8]] {
         let said = refusal(graph(image, &["Relu c -> y"], &[])).expect("no such images");
@@ -250,12 +239,12 @@ fn what_takes_long_or_grows_without_end_is_refused() {
     named.node[1].name = format!("/{}/Relu", vec!["a.1"; 60_000].join("/"));
     assert_eq!(refusal(named), None);
     let mut wide = graph(IMAGE, &["Relu c -> y"], &[]);
-    wide.output = (0..2_000).map(|n| ValueInfoProto { name: format!("y{n}"), value_type: None }).collect();
+    wide.output = (0..2_000).map(|n| untyped(&format!("y{n}"))).collect();
     assert!(refusal(wide).unwrap().contains("2000 values that come out"));
     let mut inputs = graph(IMAGE, &["Relu c -> y"], &[]);
     for n in 0..60_000 {
         inputs.initializer.push(floats(&format!("i{n}"), &[0.0], &[1]));
-        inputs.input.push(ValueInfoProto { name: format!("i{}", 59_999 - n), value_type: None });
+        inputs.input.push(untyped(&format!("i{}", 59_999 - n)));
     }
     assert_eq!(refusal(inputs), None);
 }

@@ -30,19 +30,19 @@ fn refusal(draw: impl Fn(&mut Drawing) -> String) -> String {
 #[test]
 fn numbers_of_types_that_are_not_read_are_refused() {
     let said = refusal(|d| {
-        let (scale, zero) = (d.number(0.1), d.unread(4, &[]));
+        let (scale, zero) = (d.number(0.1), d.ones(4, &[]));
         let y = d.node("QuantizeLinear", &["x", &scale, &zero]);
         d.node("DequantizeLinear", &[&y, &scale])
     });
     assert!(said.contains("c1 is of type UINT16"), "{said}");
     let said = refusal(|d| {
-        let (kernel, scale) = (d.unread(22, &[4, 3, 3, 3]), d.number(0.1));
+        let (kernel, scale) = (d.ones(22, &[4, 3, 3, 3]), d.number(0.1));
         let kernel = d.node("DequantizeLinear", &[&kernel, &scale]);
         d.node("Conv", &["x", &kernel])
     });
     assert!(said.contains("graph.onnx: c0 is of type INT4"), "{said}");
     let said = refusal(|d| {
-        let one = d.unread(17, &[]);
+        let one = d.ones(17, &[]);
         let one = d.set("Cast", &[&one], &[("to", &[7])]);
         d.node("Add", &["x", &one])
     });
