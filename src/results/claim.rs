@@ -65,7 +65,7 @@ pub enum ClaimError {
     Other {
         /// The directory.
         path: PathBuf,
-        /// `layers`, `results`, `networks` or `comparison`
+        /// `layers of a run`, `results`, `networks of a sweep` or `comparison of runs`
         found: &'static str,
     },
     /// Another process writes there.
@@ -144,9 +144,11 @@ impl ResultsDir {
 
     /// Whether it holds neither a sweep's networks nor a comparison, but those of the command.
     fn check_of_many(&self, command: &str) -> Result<(), ClaimError> {
-        let of_many =
-            [(SWEEP, self.networks(), "networks of a sweep"), (COMPARE, self.comparison(), "comparison of runs")];
-        match of_many.into_iter().find(|(of, record, _)| *of != command && record.is_file()) {
+        let of_many = [
+            (SWEEP, self.networks().is_file(), "networks of a sweep"),
+            (COMPARE, self.holds_comparison(), "comparison of runs"),
+        ];
+        match of_many.into_iter().find(|(of, is_there, _)| *of != command && *is_there) {
             Some((_, _, found)) => Err(ClaimError::Other { path: self.root().into(), found }),
             None => Ok(()),
         }
@@ -245,7 +247,7 @@ impl ResultsDir {
 
     /// Something in the directory, if there is anything and nothing says that it is semgpu's.
     fn foreign(&self) -> Result<Option<PathBuf>, ClaimError> {
-        let of_many = self.table(COMPARE).is_file() || self.networks().is_file();
+        let of_many = self.holds_comparison() || self.networks().is_file();
         let ours = of_many || self.finished().is_file() || self.root().join(LOCK).is_file();
         match ledger::record(self) {
             Some(_) => return Ok(None),

@@ -79,12 +79,17 @@ impl ResultsDir {
         self.root().join("compare.json")
     }
 
+    /// Whether a comparison lies here, whole or not: its table is written first, its record last.
+    pub fn holds_comparison(&self) -> bool {
+        self.table(COMPARE).is_file() || self.comparison().is_file()
+    }
+
     /// Removes a comparison, if there is one.
     ///
     /// # Errors
     /// A file that cannot be removed.
     pub fn remove_comparison(&self) -> Result<(), FileError> {
-        if !self.table(COMPARE).is_file() {
+        if !self.holds_comparison() {
             return Ok(());
         }
         let tables = [COMPARE, "within"].map(|name| self.table(name));

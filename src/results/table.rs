@@ -69,8 +69,11 @@ pub trait Table: Serialize + DeserializeOwned {
 }
 
 /// Columns that older results lack, by table; their fields have a default.
-const LATER: [(&str, &[&str]); 2] =
-    [("confused", &["groups_tied"]), ("measures", &["ci_low", "ci_high", "ceiling_low", "ceiling_high"])];
+const LATER: [(&str, &[&str]); 3] = [
+    ("confused", &["groups_tied"]),
+    ("intervals", &["less_layer", "p_fwer"]),
+    ("measures", &["ci_low", "ci_high", "ceiling_low", "ceiling_high"]),
+];
 
 fn is_later(table: &str, column: &str) -> bool {
     LATER.iter().any(|(name, columns)| *name == table && columns.contains(&column))

@@ -218,9 +218,24 @@ fn a_comparison_takes_no_directory_of_others() {
     assert!(fail(&["compare", &a, &b, "--out", &a], 2).contains("results of another command"));
     assert_eq!(small.read("a/report.html"), page);
     let config = small.text("experiment.toml");
-    assert!(fail(&["run", &config, "--out", &ours], 2).contains("holds the comparison"));
+    let compared = small.read("compared/report.html");
+    // The table is written first and the record last: a comparison that was stopped has one of them.
+    let [table, record] = ["compared/compare.csv", "compared/compare.json"].map(|name| small.path(name));
+    let whole = [std::fs::read(&table).unwrap(), std::fs::read(&record).unwrap()];
+    for stopped in [Some(&record), Some(&table), None] {
+        std::fs::write(&table, &whole[0]).unwrap();
+        std::fs::write(&record, &whole[1]).unwrap();
+        stopped.into_iter().for_each(|file| std::fs::remove_file(file).unwrap());
+        assert!(fail(&["run", &config, "--out", &ours], 2).contains("holds the comparison"));
+        assert_eq!(small.read("compared/report.html"), compared);
+    }
     succeed(&["run", &config, "--out", &ours, "--fresh"]);
-    assert!(!small.path("compared/compare.csv").exists() && small.read("compared/report.html") != page);
+    assert!(!table.exists() && !record.exists() && small.read("compared/report.html") != compared);
+    std::fs::remove_dir_all(small.path("compared")).unwrap();
+    std::fs::create_dir(small.path("compared")).unwrap();
+    std::fs::write(&record, &whole[1]).unwrap();
+    succeed(&["run", &config, "--out", &ours, "--fresh"]);
+    assert!(!record.exists());
 }
 
 #[cfg(target_os = "linux")]
