@@ -559,7 +559,6 @@ pub struct WithinRow {
     /// looking at all.
     pub p_fwer: f64,
     /// `concepts`, `groups` or `both`: what other experiments would have other ones of.
-    #[serde(default)]
     pub over: String,
 }
 
@@ -599,6 +598,5 @@ pub struct ComparisonRow {
     /// The same against the maximum over the layers of the two curves.
     pub p_fwer: f64,
     /// `concepts`, `groups` or `both`: what other experiments would have other ones of.
-    #[serde(default)]
     pub over: String,
 }

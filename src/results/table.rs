@@ -206,7 +206,7 @@ fn columns<T: DeserializeOwned>() -> &'static [&'static str] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::results::{AccuracyRow, ConceptRow, GroupRow, MisclassifiedRow, OneVsTwoRow};
+    use crate::results::{AccuracyRow, ConceptRow, GroupRow, IntervalRow, MisclassifiedRow, OneVsTwoRow};
 
     fn group_row(group: &str, accuracy: f64) -> GroupRow {
         GroupRow {
@@ -257,6 +257,16 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         write_table(directory.path(), &[group_row("0", f64::NAN)]).unwrap();
         assert!(read_table::<GroupRow>(directory.path()).unwrap()[0].accuracy.is_nan());
+    }
+
+    #[test]
+    fn intervals_of_before_there_were_families_are_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let table = "network,layer,measure,kind,words,less,value,over,resamples,freedom,ci_low,ci_high,p_value\n\
+                     vgg16,fc1,2v2,words,GloVe,SkipGram,0.1,groups,99,4,-0.1,0.3,0.25\n";
+        std::fs::write(directory.path().join("intervals.csv"), table).unwrap();
+        let rows = read_table::<IntervalRow>(directory.path()).unwrap();
+        assert_eq!((rows[0].p_value, &rows[0].less_layer, rows[0].p_fwer), (Some(0.25), &None, None));
     }
 
     #[test]
