@@ -13,7 +13,7 @@ mod table;
 pub use claim::{COMPARE, Claim, ClaimError, SWEEP, check_files};
 #[cfg(test)]
 pub(crate) use directory::FIGURES;
-pub use directory::{CONCEPTS, ResultsDir, figure_name, is_scales, scales_of};
+pub use directory::{CONCEPTS, ResultsDir, figure_name, is_scales, scales_of, takes};
 pub use ledger::Ledger;
 pub(crate) use networks::NETWORKS;
 pub use networks::NetworkRow;

@@ -14,7 +14,7 @@ use crate::evaluation::{LayerRsms, Space, Words};
 use crate::matrices::{self, Entries, Matrices, Read, Reading, Side, Source};
 use crate::names;
 use crate::progress::Progress;
-use crate::results::{ResultsDir, scales_of};
+use crate::results::{ResultsDir, takes};
 use crate::stats::Rsm;
 use crate::stats::alignment::Scales;
 use crate::stats::similarity::reduced_rows;
@@ -296,12 +296,9 @@ fn check_names(words: &[Matrices], images: &[Matrices]) -> Result<(), HalvesErro
     type File = fn(&ResultsDir, &str) -> PathBuf;
     let directory = ResultsDir::new("");
     let sides = [("words", words, ResultsDir::words_rsm as File), ("images", images, ResultsDir::layer_rsm as File)];
+    let mut files = BTreeSet::new();
     for (side, all, file) in sides {
-        let mut seen = BTreeSet::new();
-        let twice = all.iter().find(|matrices| {
-            let matrix = file(&directory, &matrices.name);
-            ![scales_of(&matrix), matrix].into_iter().all(|file| seen.insert(file))
-        });
+        let twice = all.iter().find(|matrices| !takes(&mut files, file(&directory, &matrices.name)));
         if let Some(twice) = twice {
             return Err(HalvesError::SameName { side, name: twice.name.clone() });
         }

@@ -18,7 +18,7 @@ use crate::names::{NAME, is_name};
 use crate::plan::{Own, control_sums};
 use crate::progress::Progress;
 use crate::record::{self, Command, MatrixChecksums, RunRecord};
-use crate::results::{Results, ResultsDir, figure_name, scales_of};
+use crate::results::{Results, ResultsDir, figure_name, takes};
 use crate::stats::alignment::Measure;
 use crate::stats::permutation::Permutations;
 use crate::stats::scoring::Constant;
@@ -186,8 +186,7 @@ fn check_names(request: &TestRequest, directory: &ResultsDir) -> Result<(), Halv
         let twice = sources.iter().find(|source| {
             // Only word models have figures of their own.
             let drawn = side == "words" && !figures.insert(figure_name(&source.name));
-            let matrix = file(directory, &source.name);
-            ![scales_of(&matrix), matrix].into_iter().all(|file| files.insert(file)) || drawn
+            !takes(&mut files, file(directory, &source.name)) || drawn
         });
         if let Some(twice) = twice {
             return Err(HalvesError::SameName { side, name: twice.name.clone() });

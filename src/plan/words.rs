@@ -8,7 +8,7 @@ use crate::evaluation::Words;
 use crate::evaluation::one_vs_two::{Lexicon, OneVsTwo};
 use crate::plan::PlanError;
 use crate::progress::Progress;
-use crate::results::{ResultsDir, figure_name, scales_of};
+use crate::results::{ResultsDir, figure_name, takes};
 use crate::stats::inference::Rule;
 use crate::stats::similarity;
 use crate::stimuli::Manifest;
@@ -76,8 +76,7 @@ pub fn read(
     let mut files = BTreeSet::new();
     let mut models = Vec::new();
     for words in &config.words {
-        let matrix = directory.words_rsm(&figure_name(&words.name));
-        if ![scales_of(&matrix), matrix].into_iter().all(|file| files.insert(file)) {
+        if !takes(&mut files, directory.words_rsm(&figure_name(&words.name))) {
             return Err(PlanError::SameName(words.name.clone()));
         }
         progress.detail(format!("reading {}", words.file.display()));

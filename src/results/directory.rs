@@ -1,5 +1,6 @@
 //! The files of a results directory: the one place that knows what they are called.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::{lines, write_lines};
@@ -158,6 +159,11 @@ pub fn scales_of(matrix: &Path) -> PathBuf {
     })
 }
 
+/// Takes the files of a matrix and of its scales, among those taken; false if one of them was.
+pub fn takes(files: &mut BTreeSet<PathBuf>, matrix: PathBuf) -> bool {
+    [scales_of(&matrix), matrix].into_iter().all(|file| files.insert(file))
+}
+
 /// Whether a file has the name of a matrix's scales; `scales.npy` has not.
 pub fn is_scales(file: &str) -> bool {
     let matrix = file.strip_prefix(WORDS).unwrap_or(file).strip_prefix(SCALES);
@@ -197,6 +203,17 @@ mod tests {
             for path in [directory.layer_rsm(name), directory.words_rsm(name)] {
                 assert!(!is_scales(path.file_name().unwrap().to_str().unwrap()), "{}", path.display());
             }
+        }
+    }
+
+    #[test]
+    fn names_that_make_one_file_are_told() {
+        let directory = ResultsDir::new("results");
+        let mut files = BTreeSet::new();
+        assert!(takes(&mut files, directory.words_rsm("A")) && takes(&mut files, directory.layer_rsm("x")));
+        assert!(takes(&mut files, directory.layer_rsm("A")) && takes(&mut files, directory.words_rsm("x")));
+        for layer in ["words.A", "scales.x", "words.scales.A"] {
+            assert!(!takes(&mut files, directory.layer_rsm(layer)), "{layer}");
         }
     }
 
