@@ -402,14 +402,20 @@ impl RunRecord {
         for text in record.warnings.iter_mut().chain(understood.into_iter().flatten()) {
             names.iter().for_each(|(whole, name)| *text = text.replace(whole, name));
         }
-        for argument in &mut record.origin.arguments {
-            // `--words NAME=FILE` and `--set KEY=FILE` too.
-            *argument = match argument.split_once('=') {
-                Some((key, value)) if !key.contains(['/', '\\']) => format!("{key}={}", file_name(value)),
-                _ => file_name(argument).to_string(),
-            };
-        }
+        record.origin = record.origin.without_folders();
         record
+    }
+}
+
+impl Origin {
+    /// The command line with every file named by its name alone.
+    pub fn without_folders(&self) -> Self {
+        // `--words NAME=FILE` and `--set KEY=FILE` too.
+        let name = |argument: &String| match argument.split_once('=') {
+            Some((key, value)) if !key.contains(['/', '\\']) => format!("{key}={}", file_name(value)),
+            _ => file_name(argument).to_string(),
+        };
+        Self { arguments: self.arguments.iter().map(name).collect(), ..self.clone() }
     }
 }
 

@@ -1,10 +1,10 @@
 //! `compare.json`: which runs were compared, and how.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
-use super::{Origin, file_name};
+use super::Origin;
 use crate::stats::generalise::Generalise;
 
 /// The record of a comparison.
@@ -42,15 +42,13 @@ pub struct Compared {
     /// What tells it from the others.
     pub name: String,
     /// As on the command line; a sweep's networks each their own.
+    #[serde(serialize_with = "as_text")]
     pub directory: PathBuf,
     /// SHA-256 of its `accuracy.csv`.
     pub accuracy: String,
 }
 
-impl ComparisonRecord {
-    /// The command line, without the folders in it.
-    pub fn arguments(&self) -> String {
-        let names: Vec<&str> = self.origin.arguments.iter().map(|argument| file_name(argument)).collect();
-        names.join(" ")
-    }
+/// A path of any bytes, as the command line in [`Origin`].
+fn as_text<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&path.display())
 }

@@ -258,7 +258,7 @@ fn references(of: &Comparison) -> String {
 }
 
 fn provenance(record: &ComparisonRecord) -> String {
-    let mut facts = provenance::origin(&record.semgpu, &record.origin, record.arguments());
+    let mut facts = provenance::origin(&record.semgpu, &record.origin.without_folders());
     facts.push(("CPU threads", record.threads.to_string()));
     facts.push(("Duration", format!("{:.0} s", record.seconds)));
     let runs = record.runs.iter();
@@ -278,7 +278,7 @@ mod tests {
             directory: directory.clone(),
             accuracy: "0123".into(),
         };
-        let arguments = ["semgpu", "compare", "/secret/a b", "--seed=7"].map(String::from).to_vec();
+        let arguments = ["semgpu", "compare", "/secret/a b", "--seed=7", "--out=/secret/x"].map(String::from).to_vec();
         ComparisonRecord {
             schema: 1,
             semgpu: "0.1.0".into(),
@@ -353,7 +353,7 @@ mod tests {
                 "download=\"compare.csv\"",
                 "a &lt;b&gt; and c: other concepts",
                 "seed 7",
-                "semgpu compare a b --seed=7",
+                "semgpu compare a b --seed=7 --out=x",
             ] {
                 assert!(page.contains(text), "{text}");
             }

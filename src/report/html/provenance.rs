@@ -10,7 +10,7 @@ pub fn html(record: Option<&RunRecord>) -> String {
         return "<p>The results have no run.json.</p>".to_string();
     };
     let device = &record.device;
-    let mut rows = origin(&record.semgpu, &record.origin, record.origin.arguments.join(" "));
+    let mut rows = origin(&record.semgpu, &record.origin);
     rows.push(("Device", device.name.clone()));
     if let Some(adapter) = &device.adapter {
         rows.push(("Back-end, driver", format!("{}, {}", adapter.backend, adapter.driver)));
@@ -36,12 +36,13 @@ pub fn html(record: Option<&RunRecord>) -> String {
 }
 
 /// Of what, when, how and where.
-pub fn origin(semgpu: &str, origin: &Origin, arguments: String) -> Vec<(&'static str, String)> {
+pub fn origin(semgpu: &str, origin: &Origin) -> Vec<(&'static str, String)> {
     let version = match &origin.commit {
         Some(commit) => format!("{semgpu}, commit {commit}"),
         None => semgpu.to_string(),
     };
-    let said = [("Date", origin.date.clone()), ("Command", arguments), ("Machine", origin.machine.clone())];
+    let said =
+        [("Date", origin.date.clone()), ("Command", origin.arguments.join(" ")), ("Machine", origin.machine.clone())];
     let said = said.into_iter().filter(|(_, value)| !value.is_empty());
     std::iter::once(("semgpu", version)).chain(said).collect()
 }
