@@ -112,8 +112,8 @@ pub fn check(plans: &Plans, fresh: bool) -> Result<Vec<bool>, Error> {
 fn check_out(sweep: &Sweep) -> Result<ResultsDir, Error> {
     let out = ResultsDir::new(&sweep.out);
     let inputs: Vec<_> = sweep.members.iter().flat_map(|member| member.config.inputs()).collect();
-    out.check(inputs.iter().map(|(_, path)| *path)).map_err(Error::input)?;
-    out.check_command(SWEEP).map_err(Error::input)?;
+    out.check(inputs.iter().map(|(_, path)| *path))?;
+    out.check_command(SWEEP)?;
     Ok(out)
 }
 
@@ -225,9 +225,6 @@ fn put_together(sweep: &Sweep, out: &ResultsDir, progress: &Progress) -> Result<
 /// A sweep that is not finished, a record that cannot be read.
 pub fn networks(directory: &std::path::Path) -> Result<Option<Vec<PathBuf>>, SweepError> {
     let Some(record) = SweepRecord::read(directory)? else { return Ok(None) };
-    if !record.finished {
-        return Err(SweepError::Unfinished(directory.into()));
-    }
     let labels = report::distinct(record.networks.iter().map(|row| row.network.as_str()));
     Ok(Some(labels.into_iter().map(|label| directory.join(figure_name(label))).collect()))
 }
@@ -256,11 +253,12 @@ fn draw(record: &SweepRecord, rows: &[AccuracyRow], style: Style, out: &ResultsD
 }
 
 impl SweepRecord {
-    /// None if the directory has none.
+    /// That of a finished sweep; none if the directory has none.
     fn read(directory: &std::path::Path) -> Result<Option<Self>, SweepError> {
         let path = ResultsDir::new(directory).networks();
         let Ok(bytes) = std::fs::read(&path) else { return Ok(None) };
-        serde_json::from_slice(&bytes).map(Some).map_err(|source| SweepError::Json { path, source })
+        let record: Self = serde_json::from_slice(&bytes).map_err(|source| SweepError::Json { path, source })?;
+        if record.finished { Ok(Some(record)) } else { Err(SweepError::Unfinished(directory.into())) }
     }
 
     fn new(sweep: &Sweep, networks: Option<Vec<NetworkRow>>) -> Self {

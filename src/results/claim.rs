@@ -86,6 +86,9 @@ impl From<ClaimError> for Error {
     fn from(error: ClaimError) -> Self {
         match error {
             ClaimError::File(error) => Self::failed(error),
+            ClaimError::Unwritable { ref source, .. } if source.kind() == io::ErrorKind::StorageFull => {
+                Self::failed(error)
+            }
             other => Self::input(other),
         }
     }

@@ -125,6 +125,8 @@ fn every_network_has_the_results_of_a_run_of_its_own() {
     small.write("all/networks.json", &record);
     let said = fail(&["compare", &small.text("all"), "--out", &small.text("pairs")], 2);
     assert!(said.contains("the sweep is not finished"), "{said}");
+    let said = fail(&["plot", &small.text("all")], 2);
+    assert!(said.contains("the sweep is not finished"), "{said}");
 }
 
 #[test]
