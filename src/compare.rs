@@ -5,6 +5,7 @@ mod between;
 mod curves;
 mod within;
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Instant;
@@ -84,14 +85,14 @@ pub enum CompareError {
         found: String,
     },
     /// --layers that a curve lacks.
-    #[error("--layers {layer}: {curve} has no such layer, expected two of {known}{}", meant(layer, known.split(", ")))]
+    #[error("--layers {layer}: {curve} has no such layer, expected two of {}{}", known.join(", "), meant(layer, known.iter().map(String::as_str)))]
     Layer {
         /// As asked for.
         layer: String,
         /// The curve.
         curve: String,
         /// Those that it has.
-        known: String,
+        known: Vec<String>,
     },
     /// One group is no sample of groups.
     #[error("--generalise: {curve} has one group; expected two or more (five say something), or --generalise concepts")]
@@ -100,12 +101,12 @@ pub enum CompareError {
         curve: String,
     },
     /// --words that no run has.
-    #[error("--words {words}: no run has this word model, expected one of {known}{}", meant(words, known.split(", ")))]
+    #[error("--words {words}: no run has this word model, expected one of {}{}", known.join(", "), meant(words, known.iter().map(String::as_str)))]
     Words {
         /// As asked for.
         words: String,
         /// Those that there are.
-        known: String,
+        known: Vec<String>,
     },
 }
 
@@ -122,7 +123,7 @@ pub fn compare(request: &Request, progress: &Progress) -> Result<PathBuf, Error>
     let runs = runs(&request.directories).map_err(Error::input)?;
     let curves = curves(&runs, request).map_err(Error::input)?;
     let out = ResultsDir::new(&request.out);
-    out.check([]).map_err(Error::input)?;
+    out.check([])?;
     out.check_command(COMPARE).map_err(|_| Error::input(CompareError::Taken(request.out.clone())))?;
     let _writing = progress.interrupt.writing();
     let _claim = out.lock(COMPARE)?;
@@ -180,6 +181,9 @@ fn runs(directories: &[PathBuf]) -> Result<Vec<(String, PathBuf)>, CompareError>
             None => all.push(directory.clone()),
         }
     }
+    // One that is named beside its sweep stands once.
+    let mut seen = HashSet::new();
+    all.retain(|directory: &PathBuf| seen.insert(directory.canonicalize().unwrap_or_else(|_| directory.clone())));
     Ok(run_names(&all).into_iter().zip(all).collect())
 }
 

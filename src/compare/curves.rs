@@ -40,8 +40,10 @@ impl Curve {
 
     /// Whether it is another word model's curve of the same matrices.
     pub fn shares_layers(&self, other: &Self) -> bool {
-        let names = |curve: &Self| curve.rows.iter().map(|row| row.layer.clone()).collect::<Vec<_>>();
-        self.directory == other.directory && self.order == other.order && names(self) == names(other)
+        fn names(curve: &Curve) -> impl Iterator<Item = &String> {
+            curve.rows.iter().map(|row| &row.layer)
+        }
+        self.directory == other.directory && self.order == other.order && names(self).eq(names(other))
     }
 }
 
@@ -67,7 +69,10 @@ pub fn curves(runs: &[(String, PathBuf)], request: &Request) -> Result<Vec<Curve
         .collect::<Result<_, CompareError>>()?;
     let known = report::distinct(runs.iter().flat_map(|(_, _, run)| run.accuracy.iter().map(|row| row.words.as_str())));
     if let Some(words) = request.words.iter().find(|words| !known.contains(&words.as_str())) {
-        return Err(CompareError::Words { words: words.clone(), known: known.join(", ") });
+        return Err(CompareError::Words {
+            words: words.clone(),
+            known: known.iter().map(|&words| words.into()).collect(),
+        });
     }
     let wanted = |words: &str| request.words.is_empty() || request.words.iter().any(|wanted| wanted == words);
     let models = known.iter().filter(|words| wanted(words)).count();
@@ -101,7 +106,8 @@ pub fn curves(runs: &[(String, PathBuf)], request: &Request) -> Result<Vec<Curve
     for curve in &curves {
         let known: Vec<&str> = curve.rows.iter().map(|row| row.layer.as_str()).collect();
         if let Some(layer) = request.layers.iter().find(|layer| !known.contains(&layer.as_str())) {
-            let (layer, curve, known) = (layer.clone(), curve.name.clone(), known.join(", "));
+            let known = known.iter().map(|&layer| layer.into()).collect();
+            let (layer, curve) = (layer.clone(), curve.name.clone());
             return Err(CompareError::Layer { layer, curve, known });
         }
     }

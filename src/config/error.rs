@@ -65,22 +65,22 @@ pub enum ConfigError {
         expected: &'static str,
     },
     /// Nothing says which network of a sweep.
-    #[error("{}: a sweep over several networks: say which, --network with one of {known}", path.display())]
+    #[error("{}: a sweep over several networks: say which, --network with one of {}", path.display(), known.join(", "))]
     Which {
         /// The file.
         path: PathBuf,
         /// All labels.
-        known: String,
+        known: Vec<String>,
     },
     /// There is no such network.
-    #[error("{}: no network {found:?} in it, expected one of {known}{}", path.display(), meant(found, known.split(", ")))]
+    #[error("{}: no network {found:?} in it, expected one of {}{}", path.display(), known.join(", "), meant(found, known.iter().map(String::as_str)))]
     NoSuchNetwork {
         /// The file.
         path: PathBuf,
         /// As asked for.
         found: String,
         /// All labels.
-        known: String,
+        known: Vec<String>,
     },
     /// An override that does not fit.
     #[error(

@@ -138,7 +138,9 @@ impl Asked {
                 let known = config.network.label().to_string();
                 match label.filter(|label| *label != known) {
                     None => Ok((Member { label: known, config: *config }, None)),
-                    Some(found) => Err(ConfigError::NoSuchNetwork { path: path.into(), found: found.into(), known }),
+                    Some(found) => {
+                        Err(ConfigError::NoSuchNetwork { path: path.into(), found: found.into(), known: vec![known] })
+                    }
                 }
             }
         }
@@ -159,8 +161,8 @@ impl Sweep {
     }
 
     /// All labels, for messages.
-    pub fn labels(&self) -> String {
-        self.members.iter().map(|member| member.label.as_str()).collect::<Vec<_>>().join(", ")
+    pub fn labels(&self) -> Vec<String> {
+        self.members.iter().map(|member| member.label.clone()).collect()
     }
 }
 

@@ -14,14 +14,14 @@ use crate::wording::meant;
 #[derive(Debug, thiserror::Error)]
 pub enum GivenError {
     /// No such space.
-    #[error("{what} {name:?}: there is no such space; expected one of {known}, or NAME=FILE{}", meant(name, known.split(", ")))]
+    #[error("{what} {name:?}: there is no such space; expected one of {}, or NAME=FILE{}", known.join(", "), meant(name, known.iter().map(String::as_str)))]
     Unknown {
         /// `given` or `partition`
         what: &'static str,
         /// As asked for.
         name: String,
         /// The experiment's own.
-        known: String,
+        known: Vec<String>,
     },
     /// Several of one name.
     #[error("{what} {name:?}: a layer, a word model or the categories have the same name; rename one")]
@@ -136,7 +136,11 @@ impl Own<'_> {
                 (None, [], _) => {
                     let known = self.words.iter().chain(&self.layers).copied();
                     let known: Vec<&str> = self.categories.map(|_| CATEGORY).into_iter().chain(known).collect();
-                    return Err(GivenError::Unknown { what, name: name.clone(), known: known.join(", ") });
+                    return Err(GivenError::Unknown {
+                        what,
+                        name: name.clone(),
+                        known: known.iter().map(|&space| space.into()).collect(),
+                    });
                 }
                 (None, [Place::Category], Some(categories)) => {
                     let alike = categories.iter().all(|category| *category == categories[0]);
