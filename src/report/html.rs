@@ -25,7 +25,7 @@ use crate::record::{Command, RunRecord};
 use crate::report::canvas::escape;
 use crate::report::curves::Curves;
 use crate::report::{Drawing, Material, ReportError, names};
-use crate::results::write_atomically;
+use crate::results::{ResultsDir, write_atomically};
 
 /// What mail servers and their readers take without complaint.
 const PAGE_BYTES: usize = 5_000_000;
@@ -37,10 +37,26 @@ const MATRICES_BYTES: usize = 1_200_000;
 /// # Errors
 /// Results without rows; a matrix that cannot be read; a page that cannot be written.
 pub fn write(material: &Material, drawings: &[Drawing]) -> Result<PathBuf, ReportError> {
-    let path = material.directory.page();
-    let page = page(material, drawings)?;
+    save(&material.directory, &page(material, drawings)?)
+}
+
+/// Writes a page as `report.html`; returns its path.
+fn save(directory: &ResultsDir, page: &str) -> Result<PathBuf, ReportError> {
+    let path = directory.page();
     write_atomically(&path, |file| file.write_all(page.as_bytes()))?;
     Ok(path)
+}
+
+/// What every page begins with, up to its navigation; `heading` and `summary` are HTML.
+fn head(title: &str, heading: &str, summary: &str, scripted: bool) -> String {
+    fill(include_str!("html/head.html"), |part| match part {
+        "scripts" => if scripted { "; script-src 'unsafe-inline'" } else { "" }.to_string(),
+        "title" => escape(title),
+        "style" => include_str!("html/page.css").to_string(),
+        "heading" => heading.to_string(),
+        "summary" => summary.to_string(),
+        unknown => unreachable!("head.html has no part {unknown}"),
+    })
 }
 
 fn page(material: &Material, drawings: &[Drawing]) -> Result<String, ReportError> {
@@ -52,52 +68,47 @@ fn page(material: &Material, drawings: &[Drawing]) -> Result<String, ReportError
         return Err(ReportError::NoRows { figure: "report", table: "accuracy.csv" });
     };
     let record = material.record.as_ref().map(RunRecord::without_folders);
-    let title = format!("{}: words and layers", names::network(network));
-    let data = embedded(&data::Data::new(results, &networks, &material.categories));
+    let network = names::network(network);
     let matrices = embedded(&matrices::read(&networks, material, MATRICES_BYTES)?);
     let methods = methods::paragraphs(results, record.as_ref());
-    let measures = tables::measures(&results.measures);
-    let parts = |pictures: &str| {
-        fill(include_str!("html/page.html"), |part| match part {
-            "title" => escape(&title),
-            "style" => include_str!("html/page.css").to_string(),
-            // The script shows layers and concepts of the 2 vs. 2 test.
-            "elements" | "script" if tested.is_none() => String::new(),
-            "elements" => include_str!("html/elements.js").to_string(),
-            "script" => include_str!("html/page.js").to_string(),
-            "no-curves" => if tested.is_some() { "" } else { " hidden" }.to_string(),
-            "network" => escape(names::network(network)),
-            "summary" => {
-                tested.map(|curves| tables::summary(curves, material.said())).unwrap_or_default()
-                    + &tables::best_pairs(&results.measures)
-            }
-            "curves" => drawings::of(drawings, "accuracy"),
-            "note" => note(record.as_ref()),
-            "templates" => networks.iter().map(|curves| drawings::template(curves, material.said())).collect(),
-            "figures" => drawings::further(drawings),
-            "accuracy" => networks.iter().map(tables::accuracy).collect(),
-            "words" => tables::words(&results.words),
-            "rsa" => tables::rsa(&results.rsa),
-            "measures" => measures.clone(),
-            "controls" => tables::controls(&results.controls),
-            "partition" => tables::partition(&results.partition),
-            "intervals" => tables::intervals(&results.intervals),
-            "one_vs_two" => tables::one_vs_two(&results.one_vs_two),
-            "downloads" => tables::downloads(results),
-            "mistakes" if results.misclassified.is_empty() => String::new(),
-            "mistakes" => include_str!("html/mistakes.html").to_string(),
-            "mistakes-link" if results.misclassified.is_empty() => String::new(),
-            "mistakes-link" => "<a href=\"#mistakes\" class=\"scripted\">Mistakes</a>".to_string(),
-            "methods" => methods.iter().map(methods::Paragraph::html).collect(),
-            "provenance" => provenance::html(record.as_ref()),
-            "data" => data.clone(),
-            "matrices" => matrices.clone(),
-            "pictures" => pictures.to_string(),
-            unknown => unreachable!("page.html has no part {unknown}"),
-        })
+    let summary = tested.map(|curves| tables::summary(curves, material.said())).unwrap_or_default()
+        + &tables::best_pairs(&results.measures);
+    let part = |part: &str| match part {
+        "head" => head(&format!("{network}: words and layers"), &escape(network), &summary, true),
+        // The script shows layers and concepts of the 2 vs. 2 test.
+        "elements" | "script" if tested.is_none() => String::new(),
+        "elements" => include_str!("html/elements.js").to_string(),
+        "script" => include_str!("html/page.js").to_string(),
+        "no-curves" => if tested.is_some() { "" } else { " hidden" }.to_string(),
+        "curves" => drawings::of(drawings, "accuracy"),
+        "note" => note(record.as_ref()),
+        "templates" => networks.iter().map(|curves| drawings::template(curves, material.said())).collect(),
+        "figures" => drawings::further(drawings),
+        "accuracy" => networks.iter().map(tables::accuracy).collect(),
+        "words" => tables::words(&results.words),
+        "rsa" => tables::rsa(&results.rsa),
+        "measures" => tables::measures(&results.measures),
+        "controls" => tables::controls(&results.controls),
+        "partition" => tables::partition(&results.partition),
+        "intervals" => tables::intervals(&results.intervals),
+        "one_vs_two" => tables::one_vs_two(&results.one_vs_two),
+        "downloads" => tables::downloads(results),
+        "mistakes" if results.misclassified.is_empty() => String::new(),
+        "mistakes" => include_str!("html/mistakes.html").to_string(),
+        "mistakes-link" if results.misclassified.is_empty() => String::new(),
+        "mistakes-link" => "<a href=\"#mistakes\" class=\"scripted\">Mistakes</a>".to_string(),
+        "methods" => methods.iter().map(methods::Paragraph::html).collect(),
+        "provenance" => provenance::html(record.as_ref()),
+        "data" => embedded(&data::Data::new(results, &networks, &material.categories)),
+        "matrices" => matrices.clone(),
+        unknown => unreachable!("page.html has no part {unknown}"),
     };
-    let left = PAGE_BYTES.saturating_sub(parts("").len());
-    Ok(parts(&embedded(&pictures::read(material, left))))
+    // The pictures get what the rest leaves.
+    let template = include_str!("html/page.html").split_once("{{pictures}}");
+    let (before, after) = template.expect("page.html has a place for pictures");
+    let [before, after] = [before, after].map(|half| fill(half, part));
+    let left = PAGE_BYTES.saturating_sub(before.len() + after.len());
+    Ok(before + &embedded(&pictures::read(material, left)) + &after)
 }
 
 /// What the configuration says of its images.

@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 
 use super::methods::{Paragraph, count, list};
 use super::tables::{accuracy_text, downloads_of, file, p_value, table};
-use super::{drawings, fill, provenance};
+use super::{drawings, fill, head, provenance, save};
 use crate::record::ComparisonRecord;
 use crate::report::canvas::escape;
 use crate::report::compare::{Comparison, Tested, told};
 use crate::report::curves::{SIGNIFICANT, distinct};
 use crate::report::{Drawing, Overlay, ReportError, names, stimuli};
-use crate::results::{AccuracyRow, ComparisonRow, ResultsDir, WithinRow, write_atomically};
+use crate::results::{AccuracyRow, ComparisonRow, ResultsDir, WithinRow};
 use crate::stats::generalise::Generalise;
 
 /// So many families are told in sentences.
@@ -21,10 +21,7 @@ const TOLD: usize = 6;
 /// # Errors
 /// It cannot be written.
 pub fn write(of: &Comparison, figures: &[Drawing], directory: &Path) -> Result<PathBuf, ReportError> {
-    let path = ResultsDir::new(directory).page();
-    let page = page(of, figures, directory);
-    write_atomically(&path, |file| file.write_all(page.as_bytes()))?;
-    Ok(path)
+    save(&ResultsDir::new(directory), &page(of, figures, directory))
 }
 
 fn page(of: &Comparison, figures: &[Drawing], directory: &Path) -> String {
@@ -33,9 +30,7 @@ fn page(of: &Comparison, figures: &[Drawing], directory: &Path) -> String {
         runs => format!("{} runs side by side", runs.len()),
     };
     fill(include_str!("comparison.html"), |part| match part {
-        "title" => escape(&title),
-        "style" => include_str!("page.css").to_string(),
-        "summary" => summary(of),
+        "head" => head(&title, &escape(&title), &summary(of), false),
         "figures" => figures.iter().map(drawings::inline).collect(),
         "curves" => curves(of, directory),
         "untested" => {

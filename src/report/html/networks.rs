@@ -2,31 +2,28 @@
 
 use std::path::{Path, PathBuf};
 
+use super::methods::count;
 use super::tables::{accuracy_text, p_value};
-use super::{drawings, fill};
+use super::{drawings, fill, head, save};
 use crate::report::canvas::escape;
 use crate::report::curves::{SIGNIFICANT, distinct, thousands};
 use crate::report::material::Said;
 use crate::report::{Drawing, OfNetworks, ReportError, names};
-use crate::results::{NetworkRow, ResultsDir, figure_name, write_atomically};
+use crate::results::{NetworkRow, ResultsDir, figure_name};
 
 /// Writes `report.html` of a sweep; returns its path.
 ///
 /// # Errors
 /// It cannot be written.
 pub fn write(of: &OfNetworks, figures: &[Drawing], directory: &Path) -> Result<PathBuf, ReportError> {
-    let path = ResultsDir::new(directory).page();
-    let page = page(of, figures);
-    write_atomically(&path, |file| file.write_all(page.as_bytes()))?;
-    Ok(path)
+    save(&ResultsDir::new(directory), &page(of, figures))
 }
 
 fn page(of: &OfNetworks, figures: &[Drawing]) -> String {
     let networks = distinct(of.networks.iter().map(|row| row.network.as_str())).len();
+    let title = count(networks as u64, "network");
     fill(include_str!("networks.html"), |part| match part {
-        "title" => format!("{networks} network{}", if networks == 1 { "" } else { "s" }),
-        "style" => include_str!("page.css").to_string(),
-        "summary" => summary(of),
+        "head" => head(&title, &title, &summary(of), false),
         "note" => of.note.map_or_else(String::new, |note| format!("<p class=\"note\">{}</p>", escape(note))),
         "figures" => figures.iter().map(drawings::inline).collect(),
         "tables" => of.models().into_iter().map(|words| table(of, words)).collect(),
