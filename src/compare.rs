@@ -167,7 +167,9 @@ pub fn compare(request: &Request, progress: &Progress) -> Result<PathBuf, Error>
     write_table(out.root(), &within).map_err(Error::failed)?;
     report::write_comparison(&comparison, out.root()).map_err(Error::failed)?;
     write_json(&out.comparison(), &record).map_err(Error::failed)?;
-    progress.line(format!("intervals and p-values generalise to other {}", request.generalise.said("groups")));
+    if !between.is_empty() || !within.is_empty() {
+        progress.line(format!("intervals and p-values generalise to other {}", request.generalise.said("groups")));
+    }
     report::told(&between).into_iter().chain(report::told(&within)).for_each(|said| progress.line(said));
     Ok(out.page())
 }

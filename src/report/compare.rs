@@ -41,8 +41,18 @@ pub trait Tested {
     fn family(&self) -> [&str; 2];
     /// The family's name, and where the difference is.
     fn named(&self) -> (String, String);
-    /// The difference, the ends of its interval, the family-wise p.
-    fn numbers(&self) -> [f64; 4];
+    /// The layer, and that which it is held against.
+    fn layers(&self) -> [&str; 2];
+    /// Their accuracies.
+    fn accuracies(&self) -> [f64; 2];
+    /// The difference, and the ends of its interval.
+    fn difference(&self) -> [f64; 3];
+    /// The p-value by itself and over the family.
+    fn p(&self) -> [f64; 2];
+    /// Whether the difference is one, over the family.
+    fn is_significant(&self) -> bool {
+        self.p()[1] < SIGNIFICANT
+    }
 }
 
 impl Tested for ComparisonRow {
@@ -54,8 +64,20 @@ impl Tested for ComparisonRow {
         (format!("{} - {}", self.curve_a, self.curve_b), format!("at {}", self.layer_a))
     }
 
-    fn numbers(&self) -> [f64; 4] {
-        [self.difference, self.ci_low, self.ci_high, self.p_fwer]
+    fn layers(&self) -> [&str; 2] {
+        [&self.layer_a, &self.layer_b]
+    }
+
+    fn accuracies(&self) -> [f64; 2] {
+        [self.accuracy_a, self.accuracy_b]
+    }
+
+    fn difference(&self) -> [f64; 3] {
+        [self.difference, self.ci_low, self.ci_high]
+    }
+
+    fn p(&self) -> [f64; 2] {
+        [self.p_value, self.p_fwer]
     }
 }
 
@@ -68,25 +90,47 @@ impl Tested for WithinRow {
         (format!("{}, {}", self.curve, self.kind), format!("from {} to {}", self.layer_b, self.layer_a))
     }
 
-    fn numbers(&self) -> [f64; 4] {
-        [self.difference, self.ci_low, self.ci_high, self.p_fwer]
+    fn layers(&self) -> [&str; 2] {
+        [&self.layer_a, &self.layer_b]
     }
+
+    fn accuracies(&self) -> [f64; 2] {
+        [self.accuracy_a, self.accuracy_b]
+    }
+
+    fn difference(&self) -> [f64; 3] {
+        [self.difference, self.ci_low, self.ci_high]
+    }
+
+    fn p(&self) -> [f64; 2] {
+        [self.p_value, self.p_fwer]
+    }
+}
+
+/// What was tested, family by family.
+pub fn families<T: Tested>(rows: &[T]) -> impl Iterator<Item = &[T]> {
+    rows.chunk_by(|a, b| a.family() == b.family())
+}
+
+/// A family's largest difference, and how many of its differences are significant.
+pub fn most<T: Tested>(family: &[T]) -> (&T, usize) {
+    let size = |row: &&T| row.difference()[0].abs();
+    let most = family.iter().max_by(|a, b| size(a).total_cmp(&size(b))).expect("a family has rows");
+    (most, family.iter().filter(|row| row.is_significant()).count())
 }
 
 /// A sentence for each family: the largest difference, and how many are significant.
 pub fn told<T: Tested>(rows: &[T]) -> Vec<String> {
-    let said = |rows: &[T]| {
-        let size = |row: &&T| row.numbers()[0].abs();
-        let most = rows.iter().max_by(|a, b| size(a).total_cmp(&size(b))).expect("a chunk has rows");
-        let significant = rows.iter().filter(|row| row.numbers()[3] < SIGNIFICANT).count();
-        let ((name, place), [difference, low, high, p]) = (most.named(), most.numbers());
+    let said = |family: &[T]| {
+        let (row, significant) = most(family);
+        let ((name, place), [difference, low, high], [_, p]) = (row.named(), row.difference(), row.p());
         format!(
             "{name}: most {place} ({difference:+.3}, 95 % {low:+.3} to {high:+.3}, family-wise p {p:.4}); family-wise p < 0.05 \
              in {significant} of {}",
-            rows.len()
+            family.len()
         )
     };
-    rows.chunk_by(|a, b| a.family() == b.family()).map(said).collect()
+    families(rows).map(said).collect()
 }
 
 impl Comparison<'_> {
@@ -94,7 +138,7 @@ impl Comparison<'_> {
     pub fn drawings(&self) -> Vec<Drawing> {
         let text = "2 vs. 2 accuracy of several runs against relative depth".to_string();
         let mut chart = chart(self.curves);
-        chart.notes += &tests(self.record.generalise);
+        chart.notes += &tests(self.record.generalise, [self.between.is_empty(), self.within.is_empty()]);
         let curves = Drawing { stem: COMPARE.into(), network: String::new(), text, picture: chart.draw() };
         let few = (1..=CURVES.len()).contains(&self.pairs().count());
         std::iter::once(curves).chain(few.then(|| self.differences())).collect()
@@ -102,7 +146,7 @@ impl Comparison<'_> {
 
     /// What was tested, pair of curves by pair.
     pub fn pairs(&self) -> impl Iterator<Item = &[ComparisonRow]> {
-        self.between.chunk_by(|a, b| a.family() == b.family())
+        families(self.between)
     }
 
     fn differences(&self) -> Drawing {
@@ -114,7 +158,7 @@ impl Comparison<'_> {
             let mark = |(of, row): (&AccuracyRow, &ComparisonRow)| Mark {
                 place: at(of) + aside,
                 value: row.difference,
-                look: if row.p_fwer < SIGNIFICANT { Look::Filled } else { Look::Hollow },
+                look: if row.is_significant() { Look::Filled } else { Look::Hollow },
                 interval: Some((row.ci_low, row.ci_high)),
             };
             let marks = first.iter().zip(rows).map(mark).collect();
@@ -155,12 +199,15 @@ fn speak(over: Generalise) -> String {
     format!(" Intervals and p generalise to other {}.", over.said("groups"))
 }
 
-/// Where the tests of the differences stand, and what they generalise to.
-fn tests(over: Generalise) -> String {
-    format!(
-        " Paired tests of the differences, which generalise to other {}: compare.csv, of a run\u{2019}s layers within.csv.",
-        over.said("groups")
-    )
+/// Where the tests of the differences stand that were made, and what they generalise to; of the tables, which are empty.
+fn tests(over: Generalise, [between, within]: [bool; 2]) -> String {
+    let tables = match (between, within) {
+        (true, true) => return String::new(),
+        (false, true) => "compare.csv",
+        (true, false) => "within.csv",
+        (false, false) => "compare.csv, of a run\u{2019}s layers within.csv",
+    };
+    format!(" Paired tests of the differences, which generalise to other {}: {tables}.", over.said("groups"))
 }
 
 /// Their chart.
@@ -271,7 +318,9 @@ mod tests {
             assert!(svg.contains(&format!(">{text}</text>")), "{text}");
         }
         assert!(svg.contains("fill=\"#eeeeee\""), "the null's band");
-        assert!(tests(Generalise::Both).contains("other concepts and groups: compare.csv"));
+        assert!(tests(Generalise::Both, [false; 2]).contains("other concepts and groups: compare.csv"));
+        assert!(tests(Generalise::Groups, [true, false]).contains("other groups: within.csv"));
+        assert_eq!(tests(Generalise::Groups, [true; 2]), "");
     }
 
     #[test]

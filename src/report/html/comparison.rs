@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use super::methods::{Paragraph, count, list};
+use super::methods::{ARONOW, DHARMARETNAM, Paragraph, SATTERTHWAITE, count, list};
 use super::tables::{accuracy_text, downloads_of, file, p_value, table};
 use super::{drawings, fill, head, provenance, save};
 use crate::record::ComparisonRecord;
 use crate::report::canvas::escape;
-use crate::report::compare::{Comparison, Tested, told};
+use crate::report::compare::{Comparison, Tested, families, most, told};
 use crate::report::curves::{SIGNIFICANT, distinct};
 use crate::report::{Drawing, Overlay, ReportError, names, stimuli};
 use crate::results::{AccuracyRow, ComparisonRow, ResultsDir, WithinRow};
@@ -39,7 +39,7 @@ fn page(of: &Comparison, figures: &[Drawing], directory: &Path) -> String {
         "downloads" => downloads_of([file(of.between), file(of.within)]),
         "pairs" => pairs(of),
         "between" => of.pairs().enumerate().map(|(n, rows)| between(n, rows)).collect(),
-        "within" => of.within.chunk_by(|a, b| a.family() == b.family()).map(within).collect(),
+        "within" => families(of.within).map(within).collect(),
         "methods" => methods(of).iter().map(Paragraph::html).collect(),
         "provenance" => provenance(of.record),
         unknown => unreachable!("comparison.html has no part {unknown}"),
@@ -53,7 +53,7 @@ fn summary(of: &Comparison) -> String {
     if said.len() <= TOLD {
         text.extend(said.iter().map(|said| format!("<p>{}.</p>\n", escape(said))));
     } else if !of.between.is_empty() {
-        let differ = of.pairs().filter(|rows| rows.iter().any(|row| row.p_fwer < SIGNIFICANT)).count();
+        let differ = of.pairs().filter(|rows| rows.iter().any(Tested::is_significant)).count();
         text += &format!(
             "<p>Pairs of curves that differ at a layer or more, family-wise p below {SIGNIFICANT} over the layers of the pair: \
              {differ} of {}.</p>\n",
@@ -84,7 +84,7 @@ fn curves(of: &Comparison, directory: &Path) -> String {
     table("Runs", &heads, 3, of.curves.iter().filter_map(row))
 }
 
-/// From one directory to the page of another, as a browser takes it; none between absolute and relative ones.
+/// From one directory to the page of another, as a browser takes it; none where either is not there, or on another drive.
 fn address(from: &Path, to: &Path) -> Option<String> {
     let whole = |path: &Path| path.canonicalize().ok();
     let page = ResultsDir::new(stimuli::between(&whole(from)?, &whole(to)?)?).page();
@@ -100,41 +100,46 @@ fn address(from: &Path, to: &Path) -> Option<String> {
 
 /// The pairs of curves, where there are several.
 fn pairs(of: &Comparison) -> String {
-    let families: Vec<&[ComparisonRow]> = of.pairs().collect();
-    if families.len() < 2 {
+    let pairs: Vec<&[ComparisonRow]> = of.pairs().collect();
+    if pairs.len() < 2 {
         return String::new();
     }
     let row = |(n, rows): (usize, &&[ComparisonRow])| {
-        let most = rows.iter().max_by(|a, b| a.difference.abs().total_cmp(&b.difference.abs()))?;
-        let significant = rows.iter().filter(|row| row.p_fwer < SIGNIFICANT).count();
+        let (most, significant) = most(rows);
         let name = format!("<a href=\"#pair-{n}\">{}</a>", escape(&most.named().0));
-        let [difference, interval, _, p] = numbers(most, most.p_value);
-        Some(vec![name, escape(&most.layer_a), difference, interval, p, format!("{significant} of {}", rows.len())])
+        let [difference, interval, _, p] = numbers(most);
+        vec![name, escape(&most.layer_a), difference, interval, p, format!("{significant} of {}", rows.len())]
     };
     let heads = ["Pair", "Most at", "difference", "95 % interval", "p, family-wise", "Layers that differ"];
-    table("Pairs of curves", &heads, 2, families.iter().enumerate().filter_map(row))
+    table("Pairs of curves", &heads, 2, pairs.iter().enumerate().map(row))
 }
 
 /// The difference, its interval, both p; bold where the difference is one.
-fn numbers(row: &impl Tested, p: f64) -> [String; 4] {
-    let [difference, low, high, p_fwer] = row.numbers();
+fn numbers(row: &impl Tested) -> [String; 4] {
+    let ([difference, low, high], [p, p_fwer]) = (row.difference(), row.p().map(p_value));
     let difference = format!("{difference:+.3}");
-    let bold =
-        if p_fwer < SIGNIFICANT { format!("<span class=\"significant\">{difference}</span>") } else { difference };
-    [bold, format!("{low:+.3} to {high:+.3}"), p_value(p), p_value(p_fwer)]
+    let bold = match row.is_significant() {
+        true => format!("<span class=\"significant\">{difference}</span>"),
+        false => difference,
+    };
+    [bold, format!("{low:+.3} to {high:+.3}"), p, p_fwer]
 }
 
 const HEADS: [&str; 8] =
     ["Layer", "against", "Accuracy", "against", "Difference", "95 % interval", "p", "p, family-wise"];
 
-fn between(n: usize, rows: &[ComparisonRow]) -> String {
+/// A family, difference by difference.
+fn differences_table(caption: &str, rows: &[impl Tested]) -> String {
     let cells = rows.iter().map(|row| {
-        let names = [&row.layer_a, &row.layer_b].map(|layer| escape(layer));
-        let accuracies = [row.accuracy_a, row.accuracy_b].map(accuracy_text);
-        names.into_iter().chain(accuracies).chain(numbers(row, row.p_value)).collect()
+        let (names, accuracies) = (row.layers().map(escape), row.accuracies().map(accuracy_text));
+        names.into_iter().chain(accuracies).chain(numbers(row)).collect()
     });
+    table(&escape(caption), &HEADS, 2, cells)
+}
+
+fn between(n: usize, rows: &[ComparisonRow]) -> String {
     let name = rows.first().map_or_else(String::new, |row| row.named().0);
-    format!("<div id=\"pair-{n}\">{}</div>\n", table(&escape(&name), &HEADS, 2, cells))
+    format!("<div id=\"pair-{n}\">{}</div>\n", differences_table(&name, rows))
 }
 
 fn within(rows: &[WithinRow]) -> String {
@@ -144,17 +149,12 @@ fn within(rows: &[WithinRow]) -> String {
         "best" => format!("{}: the best layer and every other one", first.curve),
         _ => format!("{}: as asked for", first.curve),
     };
-    let cells = rows.iter().map(|row| {
-        let names = [&row.layer_a, &row.layer_b].map(|layer| escape(layer));
-        let accuracies = [row.accuracy_a, row.accuracy_b].map(accuracy_text);
-        names.into_iter().chain(accuracies).chain(numbers(row, row.p_value)).collect()
-    });
-    table(&escape(&caption), &HEADS, 2, cells)
+    differences_table(&caption, rows)
 }
 
 fn methods(of: &Comparison) -> Vec<Paragraph> {
-    let curves = "The accuracies are those of the runs, whose own pages have their methods; filled markers are layers that differ \
-                  from chance there. Relative depth is 0 at the first and 1 at the last layer that a run tested."
+    let curves = "The accuracies of the 2 vs. 2 test (Dharmaretnam & Fyshe, 2018) are those of the runs, whose own pages have their \
+                  methods; filled markers are layers that differ from chance there. Relative depth is 0 at the first and 1 at the last layer that a run tested."
         .to_string();
     if of.between.is_empty() && of.within.is_empty() {
         let text = "No difference was tested.".to_string();
@@ -214,11 +214,7 @@ fn inference(record: &ComparisonRecord) -> String {
             "other concepts of the same kind and other groups",
         ),
     };
-    let drawn = match record.generalise {
-        Generalise::Concepts => "concepts",
-        Generalise::Groups => "groups",
-        Generalise::Both => "concepts and groups",
-    };
+    let drawn = record.generalise.said("groups");
     format!(
         "For each difference {spread}. In units of its standard error it was held against {} (seed {}) of a multiplier bootstrap: \
          random normal weights of {drawn}, which all differences of a family share, over a random standard error of such weights \
@@ -232,23 +228,14 @@ fn inference(record: &ComparisonRecord) -> String {
 }
 
 fn references(of: &Comparison) -> String {
-    let mut references = vec![
-        "Dharmaretnam, D., & Fyshe, A. (2018). The emergence of semantics in neural network representations of visual \
-         information. In Proceedings of NAACL-HLT 2018, Volume 2 (Short Papers), pp. 776–780.",
-    ];
+    let mut references = vec![DHARMARETNAM];
     if of.record.generalise.over_concepts() {
-        references.insert(
-            0,
-            "Aronow, P. M., Samii, C., & Assenova, V. A. (2015). Cluster–robust variance estimation for dyadic data. Political \
-             Analysis, 23(4), 564–577.",
-        );
+        references.push(ARONOW);
     }
     if of.record.generalise == Generalise::Both {
-        references.push(
-            "Satterthwaite, F. E. (1946). An approximate distribution of estimates of variance components. Biometrics \
-             Bulletin, 2(6), 110–114.",
-        );
+        references.push(SATTERTHWAITE);
     }
+    references.sort_unstable();
     references.join("\n")
 }
 
