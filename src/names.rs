@@ -1,6 +1,7 @@
 //! Names of concepts, as files and lists carry them, held against each other.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
 use std::path::{Path, PathBuf};
 
 use unicode_normalization::UnicodeNormalization;
@@ -37,10 +38,10 @@ pub fn list_of(matrix: &Path) -> PathBuf {
     matrix.with_extension("concepts.txt")
 }
 
-/// The first name that stands twice.
-pub fn twice(names: &[String]) -> Option<&String> {
+/// The first that stands twice.
+pub fn twice<T: Eq + Hash>(all: &[T]) -> Option<&T> {
     let mut seen = HashSet::new();
-    names.iter().find(|name| !seen.insert(*name))
+    all.iter().find(|one| !seen.insert(*one))
 }
 
 /// Lists of names of one length that name each place differently, as [`plain`] names.

@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::checksum::{self, sha256};
-use crate::config::{Config, ControlsConfig, check_permutations, twice};
+use crate::config::{Config, ControlsConfig, check_permutations};
 use crate::device::{self, Selected};
 use crate::error::FileError;
 use crate::evaluation::Words;
@@ -30,7 +30,7 @@ use crate::evaluation::controls::Controls;
 use crate::evaluation::one_vs_two::{Lexicon, OneVsTwo};
 use crate::files::Unchanged;
 use crate::matrices::Reading;
-use crate::names::{NAME, is_name};
+use crate::names::{self, NAME, is_name};
 use crate::nets::Arrival;
 use crate::progress::Progress;
 use crate::record::Checksums;
@@ -166,7 +166,7 @@ fn check_values(config: &Config) -> Result<(), PlanError> {
         let found = format!("{:?} ({} bytes)", words.name, words.name.len());
         return Err(PlanError::Value { key: "words.name", expected: NAME, found });
     }
-    if let Some(method) = twice(&config.rsa.methods) {
+    if let Some(method) = names::twice(&config.rsa.methods) {
         let found = format!("{method} twice");
         return Err(PlanError::Value { key: "rsa.methods", expected: "each method once", found });
     }

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::controls::ControlsConfig;
 use crate::device::Choice;
 use crate::matrices::{Reading, Side, Source};
+use crate::names;
 use crate::stats::alignment::Measure;
 use crate::stats::bootstrap::MIN_CONCEPTS;
 use crate::stats::generalise::{ENOUGH_GROUPS, FEWEST_GROUPS, Generalise};
@@ -173,14 +174,9 @@ pub(crate) fn check_permutations(permutations: u64) -> Result<(), OptionError> {
     Err(OptionError { option: "permutations", expected: "0 to 100,000,000", found })
 }
 
-/// The first of a few methods that is asked for twice: it would stand twice in the tables.
-pub(crate) fn twice<T: PartialEq>(list: &[T]) -> Option<&T> {
-    list.iter().enumerate().find(|(n, one)| list[..*n].contains(one)).map(|(_, one)| one)
-}
-
 /// Measures, each once, of so many concepts with so many neighbours.
 pub(crate) fn check_measures(measures: &[Measure], neighbours: usize, concepts: usize) -> Result<(), OptionError> {
-    if let Some(twice) = twice(measures) {
+    if let Some(twice) = names::twice(measures) {
         return Err(OptionError { option: "measures", expected: "each measure once", found: twice.to_string() });
     }
     let fewest = if measures.contains(&Measure::Cknna) { 2 } else { 1 };

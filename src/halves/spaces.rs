@@ -130,13 +130,12 @@ fn parts(source: &Source, side: Side) -> Result<Vec<Source>, HalvesError> {
     if source.array.is_some() || !ARCHIVES.contains(&ending.as_str()) {
         return Ok(vec![source.clone()]);
     }
-    // Lists of names among the arrays are no layers.
+    // Lists of names among the arrays are no layers, and may say their order.
     let mut names = arrays::names_but_texts(path).map_err(MatrixError::from)?;
     let texts = match ending.as_str() {
         "h5" | "hdf5" => arrays::texts(path).map_err(MatrixError::from)?,
         _ => Vec::new(),
     };
-    names.retain(|name| texts.iter().all(|(text, _)| text != name));
     if names.len() < 2 || names.iter().any(|name| name == DISSIMILARITIES) {
         return Ok(vec![source.clone()]);
     }

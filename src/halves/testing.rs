@@ -7,14 +7,14 @@ use std::time::Instant;
 use super::reading::{Inputs, Wanted};
 use super::{HalvesError, list};
 use crate::checksum::{self, sha256};
-use crate::config::{TestRequest, check_measures, draws, twice};
+use crate::config::{TestRequest, check_measures, draws};
 use crate::device::{self, Selected};
 use crate::error::{Error, FileError};
 use crate::evaluation::alignment::{Alignment, WordSpace};
 use crate::evaluation::{LayerRsms, Space, Words};
 use crate::finish::{self, Comparison, finish};
 use crate::matrices::{Read, Side, Source};
-use crate::names::{NAME, is_name};
+use crate::names::{self, NAME, is_name};
 use crate::plan::{Own, control_sums};
 use crate::progress::Progress;
 use crate::record::{self, Command, MatrixChecksums, RunRecord};
@@ -76,7 +76,7 @@ impl Test {
         let categories = request.categories.as_ref().map(|path| list(path, count, "category")).transpose()?;
         request.options.check(count)?;
         request.inference.check(request.options.bootstrap, space.groups.len())?;
-        if let Some(method) = twice(&request.rsa) {
+        if let Some(method) = names::twice(&request.rsa) {
             let found = format!("{method} twice");
             return Err(HalvesError::Value { option: "rsa", found, expected: "each method once" });
         }

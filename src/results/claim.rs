@@ -372,3 +372,17 @@ fn now() -> String {
     let now = time::OffsetDateTime::now_utc();
     format!("{} {:02}:{:02}:{:02} UTC", now.date(), now.hour(), now.minute(), now.second())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_no_fault_of_the_input() {
+        let code = |kind: io::ErrorKind| {
+            let (path, source) = (PathBuf::from("out"), kind.into());
+            Error::from(ClaimError::Unwritable { path, source }).exit_code()
+        };
+        assert_eq!((code(io::ErrorKind::StorageFull), code(io::ErrorKind::PermissionDenied)), (1, 2));
+    }
+}

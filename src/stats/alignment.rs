@@ -49,7 +49,7 @@ pub const LEVEL: f64 = 0.95;
 const NORMAL: f64 = 1.959_963_984_540_054;
 
 /// A measure of two spaces.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Measure {
     /// The 2 vs. 2 test.

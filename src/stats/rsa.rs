@@ -13,7 +13,7 @@ use super::permutation::Permutations;
 use super::{Interrupted, Progress, Rsm, report};
 
 /// How two upper triangles are compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rsa {
     /// Product-moment correlation of the entries.

@@ -207,11 +207,12 @@ fn mutated(seed: &[u8], other: &[u8], random: &mut Random) -> Vec<u8> {
 fn no_file_breaks_a_reader() {
     let files = corpus();
     let found: Vec<Vec<Vec<u8>>> = READERS.iter().map(found_before).collect();
-    let of = |(reader, found): (&Reader, &Vec<Vec<u8>>)| -> Vec<Vec<u8>> {
+    fn of<'a>(reader: &Reader, files: &'a [(String, Vec<u8>)], found: &'a [Vec<u8>]) -> Vec<&'a Vec<u8>> {
         let own = files.iter().filter(|(name, _)| is_for(reader, name)).map(|(_, bytes)| bytes);
-        own.chain(found).cloned().collect()
-    };
-    let seeds: Vec<Vec<Vec<u8>>> = READERS.iter().zip(&found).map(of).collect();
+        own.chain(found).collect()
+    }
+    let seeds: Vec<Vec<&Vec<u8>>> =
+        READERS.iter().zip(&found).map(|(reader, found)| of(reader, &files, found)).collect();
     for (reader, seeds) in READERS.iter().zip(&seeds) {
         assert!(!seeds.is_empty(), "{}: nothing to begin with", reader.name);
         let Some(corpus) = std::env::var_os("SEMGPU_FUZZ_CORPUS") else { continue };
@@ -258,7 +259,7 @@ fn no_file_breaks_a_reader() {
             let which = run as usize % READERS.len();
             let (reader, seeds) = (&READERS[which], &seeds[which]);
             let (seed, other) = (random.below(seeds.len()), random.below(seeds.len()));
-            read(reader, &mutated(&seeds[seed], &seeds[other], &mut random), run);
+            read(reader, &mutated(seeds[seed], seeds[other], &mut random), run);
             counts[which] += 1;
             run += 1;
         }

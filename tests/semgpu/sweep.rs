@@ -115,8 +115,8 @@ fn every_network_has_the_results_of_a_run_of_its_own() {
     let [one, other] = ["all/squeezenet1_1", "all/random"].map(|name| small.text(name));
     succeed(&["compare", &one, &other, "--bootstrap", "20", "--out", &small.text("compared")]);
     let table = small.read("compared/compare.csv");
-    // Every two networks of a sweep, by its directory.
-    succeed(&["compare", &small.text("all"), "--bootstrap", "20", "--out", &small.text("pairs")]);
+    // Every two networks of a sweep, by its directory; one that is named beside it stands once.
+    succeed(&["compare", &small.text("all"), &other, "--bootstrap", "20", "--out", &small.text("pairs")]);
     let all = small.read("pairs/compare.csv");
     assert!(table.lines().all(|line| all.contains(line)), "{all}");
     let page = small.read("pairs/report.html");
@@ -247,6 +247,10 @@ fn shards_of_a_sweep_merge_to_its_results() {
     assert!(said.contains("--network with one of squeezenet1_1, random, tiny, a graph"), "{said}");
     let said = fail(&["merge", &config, "--out", &out, "--network", "vgg16"], 2);
     assert!(said.contains("no network \"vgg16\""), "{said}");
+    // A label with a comma is meant whole.
+    let said = fail(&["merge", &config, "--out", &out, "--network", "tiny a graph"], 2);
+    assert!(said.contains("did you mean \"tiny, a graph\"?"), "{said}");
+    assert!(!fail(&["merge", &config, "--out", &out, "--network", "graph"], 2).contains("did you mean"));
 }
 
 #[test]
