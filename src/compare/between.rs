@@ -29,7 +29,8 @@ pub fn differences(
         Ok(spread)
     };
     let family = places.iter().enumerate().map(of_layer).collect::<Result<Vec<_>, _>>()?;
-    let found = paired::differences(&family, &[], request.resamples, request.seed, CONFIDENCE);
+    let stop = |_| progress.interrupt.flow();
+    let found = paired::differences(&family, &[], request.resamples, request.seed, CONFIDENCE, &stop)?;
     let row = |((row, &m), found): ((&AccuracyRow, &usize), Difference)| ComparisonRow {
         curve_a: a.name.clone(),
         curve_b: b.name.clone(),

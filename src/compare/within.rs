@@ -44,7 +44,8 @@ pub fn differences(
     for Family { kind, pairs, chosen } in families {
         let spreads = pairs.iter().map(|&(n, m)| of(n, Some(m))).collect::<Result<Vec<_>, _>>()?;
         let beside = if chosen { &all_pairs[..] } else { &[] };
-        let found = paired::differences(&spreads, beside, request.resamples, request.seed, CONFIDENCE);
+        let stop = |_| progress.interrupt.flow();
+        let found = paired::differences(&spreads, beside, request.resamples, request.seed, CONFIDENCE, &stop)?;
         let row = |(&(n, m), found): (&(usize, usize), Difference)| WithinRow {
             curve: curve.name.clone(),
             network: curve.rows[n].network.clone(),

@@ -95,7 +95,7 @@ impl Evaluation<'_> {
         for layer in 0..layers.len() {
             measured.of_layer(layer, &layers, &mut found)?;
         }
-        let families = self.families(&found);
+        let families = self.families(&found)?;
         let row = |(Found { of, estimate, .. }, p_fwer): (Found, Option<f64>)| IntervalRow {
             network: self.space.network.clone(),
             layer: self.space.layers[of.layer].name.clone(),
@@ -117,7 +117,7 @@ impl Evaluation<'_> {
     }
 
     /// The family-wise p of every row, none where it has no p: the rows of a kind are a family.
-    fn families(&self, found: &[Found]) -> Vec<Option<f64>> {
+    fn families(&self, found: &[Found]) -> Result<Vec<Option<f64>>, Error> {
         let mut all = vec![None; found.len()];
         for kind in ["value", "words", "layers", "ceiling"] {
             let tested = |found: &Found| found.of.kind == kind && found.estimate.p_value.is_some();
@@ -128,11 +128,12 @@ impl Evaluation<'_> {
                 influences: &found[n].influences,
             };
             let members: Vec<Member> = places.iter().map(member).collect();
-            let p = paired::family_wise(&members, self.options.bootstrap, self.options.seed);
+            let stop = |_| self.interrupt.flow();
+            let p = paired::family_wise(&members, self.options.bootstrap, self.options.seed, &stop)?;
             // Its own p is of no draws.
             places.iter().zip(p).for_each(|(&n, p)| all[n] = found[n].estimate.p_value.map(|own| own.max(p)));
         }
-        all
+        Ok(all)
     }
 }
 

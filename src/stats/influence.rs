@@ -71,7 +71,7 @@ const FAR: f64 = 6.0;
 const FEW: f64 = 12.0;
 
 /// More degrees of freedom are as good as any number: the 95 % quantile of t is within 1.1 hundredths of the normal one's.
-const MANY: f64 = 120.0;
+pub(super) const MANY: usize = 120;
 
 /// Sums that are made side by side and added in order, so that the number of threads decides no rounding.
 const PARTS: usize = 16;
@@ -94,7 +94,7 @@ pub struct Spread {
     pub difference: f64,
     /// Its variance over concepts, groups or both.
     pub variance: f64,
-    /// Degrees of freedom of the variance, whole ones, at most 120.
+    /// Degrees of freedom of the variance, whole ones, one at least; over concepts a difference has at most 120.
     pub freedom: usize,
     /// What each concept, or group, or each of both, contributes to the difference, to first order: differences that they
     /// move together vary together.
@@ -215,7 +215,7 @@ pub fn spread(a: Tested, b: Tested, progress: &Progress) -> Result<Spread, TwoVs
 fn freedom(k: usize, accuracies: &[f64]) -> usize {
     let [a, b] = accuracies else { return (k / 2).max(1) };
     let middle = f64::midpoint(*a, *b);
-    ((k - 1) as f64 / (4.0 * middle * (1.0 - middle)).powi(2)).min(MANY) as usize
+    ((k - 1) as f64 / (4.0 * middle * (1.0 - middle)).powi(2)).min(MANY as f64) as usize
 }
 
 /// Every place of a square matrix, and the one across the diagonal.

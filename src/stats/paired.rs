@@ -56,12 +56,19 @@
 
 use rayon::prelude::*;
 
-use super::influence::Spread;
+use super::influence::{MANY, Spread};
 use super::permutation::Random;
 use super::rsa::dot;
+use super::{Interrupted, Progress, report};
 
 /// Keeps the draws' random numbers apart from others under the same seed.
 const STREAM: u64 = 0x7061_6972_6564_5f74;
+
+/// So many influences are few enough to be drawn one by one.
+const FEW: usize = 256;
+
+/// What is left of a direction of length 1 when others are taken off and is no longer than this is rounding.
+const LEFT: f64 = 1e-7;
 
 /// The difference of two accuracies, a - b.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -94,32 +101,58 @@ impl<'a> From<&'a Spread> for Member<'a> {
     }
 }
 
-/// The p-values of a family's members against the maximum over all in each of `draws` draws.
+/// The p-values of a family's members against the maximum over all in each of `draws` draws; `progress` is told the draws.
+///
+/// # Errors
+/// [`Interrupted`] if `progress` asks to stop.
+///
+/// # Cost
+/// Per draw as many sets of normal numbers as the most degrees of freedom, 120 at most, and one; a set is a number for each
+/// influence, or where these are many for each member if they are fewer. Parallel over draws.
 ///
 /// # Panics
 /// If there are no draws, or members of different numbers of influences.
-pub fn family_wise(family: &[Member], draws: u64, seed: u64) -> Vec<f64> {
+pub fn family_wise(family: &[Member], draws: u64, seed: u64, progress: &Progress) -> Result<Vec<f64>, Interrupted> {
     assert!(draws > 0, "a draw at least");
     if family.is_empty() {
-        return Vec::new();
+        return Ok(Vec::new());
     }
-    let (_, largest) = drawn(family, &[], draws, seed);
+    let mut directions = directions(family.iter().map(|member| member.influences));
+    if directions[0].len() > FEW.max(family.len()) {
+        directions = in_their_span(directions);
+    }
+    let freedom: Vec<usize> = family.iter().map(|member| member.freedom).collect();
+    let (_, largest) = drawn((&directions, &freedom), 0, draws, seed, progress)?;
     let p = |member: &Member| largest.iter().filter(|&&largest| largest >= member.t).count();
-    family.iter().map(|member| (1 + p(member)) as f64 / (1 + draws) as f64).collect()
+    Ok(family.iter().map(|member| (1 + p(member)) as f64 / (1 + draws) as f64).collect())
 }
 
 /// Tests each difference of a family by `draws` draws, at the confidence `level`; `beside` are the influences of further
-/// differences that the family-wise p covers.
+/// differences that the family-wise p covers. `progress` is told the draws.
+///
+/// # Errors
+/// [`Interrupted`] if `progress` asks to stop.
 ///
 /// # Panics
 /// If there are no draws, the differences are of different numbers of concepts, or `level` is not within 0..1.
-pub fn differences(family: &[Spread], beside: &[Vec<f64>], draws: u64, seed: u64, level: f64) -> Vec<Difference> {
+pub fn differences(
+    family: &[Spread],
+    beside: &[Vec<f64>],
+    draws: u64,
+    seed: u64,
+    level: f64,
+    progress: &Progress,
+) -> Result<Vec<Difference>, Interrupted> {
     assert!(draws > 0 && (0.0..1.0).contains(&level), "{draws} draws, level {level}");
     if family.is_empty() {
-        return Vec::new();
+        return Ok(Vec::new());
     }
     let members: Vec<Member> = family.iter().map(Member::from).collect();
-    let (drawn, largest) = drawn(&members, beside, draws, seed);
+    let directions = directions(members.iter().map(|member| member.influences).chain(beside.iter().map(Vec::as_slice)));
+    let mut freedom: Vec<usize> = members.iter().map(|member| member.freedom).collect();
+    // Those beside the family have its fewest.
+    freedom.resize(directions.len(), freedom.iter().copied().min().unwrap_or(1));
+    let (drawn, largest) = drawn((&directions, &freedom), family.len(), draws, seed, progress)?;
     let p = |as_large: usize| (1 + as_large) as f64 / (1 + draws) as f64;
     let difference = |(n, spread): (usize, &Spread)| {
         let observed = spread.difference;
@@ -136,7 +169,14 @@ pub fn differences(family: &[Spread], beside: &[Vec<f64>], draws: u64, seed: u64
             p_fwer: p(largest.iter().filter(|&&drawn| drawn >= t).count()),
         }
     };
-    family.iter().enumerate().map(difference).collect()
+    Ok(family.iter().enumerate().map(difference).collect())
+}
+
+/// As many influences of each.
+fn directions<'a>(all: impl Iterator<Item = &'a [f64]>) -> Vec<Vec<f64>> {
+    let all: Vec<Vec<f64>> = all.map(direction).collect();
+    assert!(all.iter().all(|direction| direction.len() == all[0].len()), "members of as many influences");
+    all
 }
 
 /// The influences at length 1; all alike where there are none.
@@ -149,26 +189,53 @@ fn direction(influences: &[f64]) -> Vec<f64> {
     }
 }
 
-/// `[draws][family]`: `|t*|` of every member, and the largest of all differences; those beside the family have its fewest
-/// degrees of freedom.
-fn drawn(family: &[Member], beside: &[Vec<f64>], draws: u64, seed: u64) -> (Vec<Vec<f64>>, Vec<f64>) {
-    let fewest = family.iter().map(|member| member.freedom).min().unwrap_or(1);
-    let members = family.iter().map(|member| (member.influences, member.freedom));
-    let all = members.chain(beside.iter().map(|influences| (&influences[..], fewest)));
-    let directions: Vec<(Vec<f64>, usize)> =
-        all.map(|(influences, freedom)| (direction(influences), freedom)).collect();
+/// The directions in coordinates of the space that they span (Gram & Schmidt): the angles between them, and so all that is drawn,
+/// stay what they are.
+fn in_their_span(directions: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
+    let mut basis: Vec<Vec<f64>> = Vec::new();
+    let mut found: Vec<Vec<f64>> = Vec::with_capacity(directions.len());
+    for mut rest in directions {
+        let mut own = Vec::with_capacity(basis.len() + 1);
+        for axis in &basis {
+            let along = dot(axis, &rest);
+            rest.iter_mut().zip(axis).for_each(|(x, axis)| *x -= along * axis);
+            own.push(along);
+        }
+        let left = dot(&rest, &rest).sqrt();
+        if left > LEFT {
+            rest.iter_mut().for_each(|x| *x /= left);
+            basis.push(rest);
+            own.push(left);
+        }
+        found.push(own);
+    }
+    found.iter_mut().for_each(|own| own.resize(basis.len(), 0.0));
+    found
+}
+
+/// `[draws][kept]`: `|t*|` of the first `kept` members, and the largest of all in every draw, by their directions and degrees of
+/// freedom.
+fn drawn(
+    (directions, freedom): (&[Vec<f64>], &[usize]),
+    kept: usize,
+    draws: u64,
+    seed: u64,
+    progress: &Progress,
+) -> Result<(Vec<Vec<f64>>, Vec<f64>), Interrupted> {
+    // A set of squares each: more say nothing more.
+    let freedom = freedom.iter().map(|&freedom| freedom.min(MANY));
+    let directions: Vec<(&[f64], usize)> = directions.iter().map(Vec::as_slice).zip(freedom).collect();
     let draws = (0..draws).into_par_iter().map(|t| {
-        let mut all = draw(seed, t, &directions);
+        let all = draw(seed, t, &directions);
         let largest = all.iter().copied().fold(0.0, f64::max);
-        all.truncate(family.len());
-        (all, largest)
+        report(progress, 1).map(|()| (all[..kept].to_vec(), largest))
     });
-    draws.unzip()
+    Ok(draws.collect::<Result<Vec<_>, Interrupted>>()?.into_iter().unzip())
 }
 
 /// `|t*|` of every difference, of as many influences and with its degrees of freedom: the squares behind its estimated
 /// variance are of the same weights of concepts for all, as those of a matrix of variances (Wishart's) are.
-fn draw(seed: u64, t: u64, directions: &[(Vec<f64>, usize)]) -> Vec<f64> {
+fn draw(seed: u64, t: u64, directions: &[(&[f64], usize)]) -> Vec<f64> {
     let mut random = Random::keyed(seed ^ STREAM, t);
     let mut weights = vec![0.0; directions[0].0.len()];
     let mut again = |weights: &mut [f64]| weights.iter_mut().for_each(|weight| *weight = normal(&mut random));

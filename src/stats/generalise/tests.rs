@@ -303,7 +303,7 @@ fn families_rejected(world: World, measure: Measure, worlds: u64, resamples: u64
             .collect();
         let least = |p: Vec<f64>| p.into_iter().fold(1.0, f64::min);
         let own = all.iter().filter_map(|(estimate, _)| estimate.p_value).collect();
-        [least(paired::family_wise(&members, 399, seed)), least(own)]
+        [least(paired::family_wise(&members, 399, seed, &go_on).unwrap()), least(own)]
     };
     let all: Vec<[f64; 2]> = (0..worlds).into_par_iter().map(least).collect();
     [0, 1].map(|which| all.iter().filter(|p| p[which] <= 0.05).count() as f64 / worlds as f64)

@@ -10,6 +10,11 @@ use crate::stats::two_vs_two;
 
 const DRAWS: u64 = 499;
 
+/// Nobody asks to stop.
+fn differences(family: &[Spread], beside: &[Vec<f64>], draws: u64, seed: u64, level: f64) -> Vec<Difference> {
+    super::differences(family, beside, draws, seed, level, &go_on).unwrap()
+}
+
 fn go_on(_: u64) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
@@ -53,6 +58,62 @@ fn what_was_only_looked_at_is_corrected_for_too() {
     let [alone, among] = [&[][..], &beside].map(|beside| differences(&family, beside, DRAWS, 3, 0.95)[0]);
     assert_eq!((alone.p_value, alone.p_fwer), (among.p_value, alone.p_value));
     assert!(among.p_fwer > 3.0 * among.p_value, "{among:?}");
+}
+
+#[test]
+fn directions_keep_their_angles_in_the_space_that_they_span() {
+    let mut random = Random::keyed(9, 0);
+    let [a, b, c] = [0; 3].map(|_| (0..300).map(|_| random.unit() - 0.5).collect::<Vec<f64>>());
+    let sum: Vec<f64> = a.iter().zip(&b).map(|(a, b)| 2.0 * a - b).collect();
+    let near: Vec<f64> = b.iter().zip(&c).map(|(b, c)| b + 1e-3 * c).collect();
+    let directions: Vec<Vec<f64>> = [&a, &b, &sum, &a, &near, &c].map(|influences| direction(influences)).into();
+    let found = in_their_span(directions.clone());
+    assert!(found.iter().all(|own| own.len() == 3), "three of six are no others' sums: {found:?}");
+    for (x, own_x) in directions.iter().zip(&found) {
+        for (y, own_y) in directions.iter().zip(&found) {
+            assert!((dot(x, y) - dot(own_x, own_y)).abs() < 1e-9, "{found:?}");
+        }
+    }
+}
+
+#[test]
+fn many_influences_are_drawn_in_the_space_of_the_members() {
+    // Three members that have nothing to do with each other, and the first again: 1 - .95^3 of draws pass 2.228 with 10 degrees
+    // of freedom. The standard error of 20,000 draws is .0025.
+    let influences =
+        |place: usize, size: f64| (0..300).map(|n| if n == place { size } else { 0.0 }).collect::<Vec<f64>>();
+    let influences = [influences(0, 1.0), influences(1, 1.0), influences(2, 1.0), influences(0, 3.0)];
+    let members = influences.each_ref().map(|influences| Member { t: 2.228, freedom: 10, influences });
+    let p = family_wise(&members, 20_000, 2, &go_on).unwrap();
+    assert!((p[0] - 0.1426).abs() < 0.0075, "{p:?}");
+    assert_eq!(p, [p[0]; 4]);
+    assert_eq!(family_wise(&members[..3], 20_000, 2, &go_on).unwrap(), p[..3], "a copy is not paid for");
+}
+
+#[test]
+fn more_degrees_of_freedom_than_many_are_drawn_as_many() {
+    let influences: Vec<f64> = (0..20).map(f64::from).collect();
+    let of = |freedom| family_wise(&[Member { t: 1.5, freedom, influences: &influences }], DRAWS, 4, &go_on).unwrap();
+    assert_eq!(of(100_000), of(MANY));
+    assert_ne!(of(2), of(MANY));
+}
+
+#[test]
+fn draws_stop_when_asked_to() {
+    let stop = |_| ControlFlow::Break(());
+    let influences = vec![1.0, 2.0];
+    let member = Member { t: 1.0, freedom: 2, influences: &influences };
+    assert_eq!(family_wise(&[member], DRAWS, 1, &stop), Err(Interrupted));
+    let spread = Spread { difference: 0.1, variance: 0.01, freedom: 2, influences };
+    assert_eq!(super::differences(&[spread], &[], DRAWS, 1, 0.95, &stop), Err(Interrupted));
+}
+
+#[test]
+#[should_panic(expected = "members of as many influences")]
+fn members_have_as_many_influences() {
+    let members = [2, 3].map(|freedom| (freedom, vec![1.0; freedom]));
+    let members = members.each_ref().map(|(freedom, influences)| Member { t: 1.0, freedom: *freedom, influences });
+    let _ = family_wise(&members, DRAWS, 1, &go_on);
 }
 
 fn vectors(random: &mut Random, concepts: usize) -> Vec<f64> {
