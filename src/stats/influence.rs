@@ -44,8 +44,8 @@
 //! # Other groups
 //!
 //! Over groups (subjects, seeds) a difference varies as a mean of `G` differences does, the g-th of both sides being one
-//! group's: `V_g = sum_g (d_g - D)^2 / (G (G - 1))`, with `G - 1` degrees of freedom; unless all are 0, at least as much as their
-//! being counted in pairs makes uncertain, `1 / (12 G P^2)`. Over both it varies by `V_c + V_g - V_gc` with `V_c` of above: what
+//! group's: `V_g = sum_g (d_g - D)^2 / (G (G - 1))`, with `G - 1` degrees of freedom; unless the sides are one in every
+//! group, at least as much as their being counted in pairs makes uncertain, `1 / (12 G P^2)`. Over both it varies by `V_c + V_g - V_gc` with `V_c` of above: what
 //! groups and concepts do together is in both, and is taken off once, as in the dual bootstrap ([`super::generalise`]), from how
 //! much the concepts' influences `L_cg` differ from group to group: `V_gc = sum_cg (L_cg - L_c)^2 / (G (G - 1))`. Degrees of
 //! freedom are Satterthwaite's, at least the fewer.
@@ -113,6 +113,9 @@ impl<'a> Tested<'a> {
 /// # Errors
 /// As [`spread`], which is the spread over concepts.
 ///
+/// # Cost
+/// As [`spread`], over both twice; over groups alone that of counting the outcomes, unless no pair differs.
+///
 /// # Panics
 /// As [`spread`]; over groups if there are fewer than two, or the sides differ in them.
 pub fn generalised(over: Generalise, a: Tested, b: Tested, progress: &Progress) -> Result<Spread, TwoVsTwoError> {
@@ -121,28 +124,47 @@ pub fn generalised(over: Generalise, a: Tested, b: Tested, progress: &Progress) 
     }
     let groups = a.groups.len();
     assert!(groups > 1 && (b.groups.is_empty() || b.groups.len() == groups), "sides of the same groups, two at least");
-    let each: Vec<Spread> = (0..groups).map(|g| spread(a.group(g), b.group(g), progress)).collect::<Result<_, _>>()?;
-    let difference = each.iter().map(|group| group.difference).sum::<f64>() / groups as f64;
-    let pairs = (groups * (groups - 1)) as f64;
-    let of_groups: Vec<f64> = each.iter().map(|group| (group.difference - difference) / pairs.sqrt()).collect();
-    let differs = each.iter().any(|group| group.difference != 0.0);
-    let step = 2.0 / (a.words.concepts() * (a.words.concepts() - 1)) as f64;
-    let counted = if differs { step * step / (12 * groups) as f64 } else { 0.0 };
-    let by_groups = dot(&of_groups, &of_groups).max(counted);
+    let of_group = |g: usize| spread(a.group(g), b.group(g), progress);
     if over == Generalise::Groups {
-        return Ok(Spread { difference, variance: by_groups, freedom: groups - 1, influences: of_groups });
+        let (mut differences, mut differ) = (Vec::with_capacity(groups), false);
+        for g in 0..groups {
+            let outcomes = Outcomes::new(a.group(g), b.group(g), progress)?;
+            differences.push(outcomes.difference);
+            differ |= !outcomes.same();
+        }
+        // Where no pair differs, what columns add says whether the sides are one.
+        for g in 0..groups {
+            differ = differ || of_group(g)?.variance > 0.0;
+        }
+        return Ok(by_groups(&differences, differ, a.words.concepts()));
     }
+    let each: Vec<Spread> = (0..groups).map(of_group).collect::<Result<_, _>>()?;
+    let differences: Vec<f64> = each.iter().map(|group| group.difference).collect();
+    let differ = each.iter().any(|group| group.difference != 0.0 || group.variance > 0.0);
+    let of_groups = by_groups(&differences, differ, a.words.concepts());
     let Spread { variance: by_concepts, freedom, influences, .. } = spread(a, b, progress)?;
     let apart = |group: &Spread| -> f64 {
         group.influences.iter().zip(&influences).map(|(own, mean)| (own - mean).powi(2)).sum()
     };
-    let together = each.iter().map(apart).sum::<f64>() / pairs;
+    let together = each.iter().map(apart).sum::<f64>() / (groups * (groups - 1)) as f64;
+    let over_groups = of_groups.variance;
     Ok(Spread {
-        difference,
-        variance: (by_concepts + by_groups - together).max(by_concepts).max(by_groups),
-        freedom: satterthwaite([(by_groups, (groups - 1) as f64), (by_concepts, freedom as f64)]) as usize,
-        influences: [influences, of_groups].concat(),
+        difference: of_groups.difference,
+        variance: (by_concepts + over_groups - together).max(by_concepts).max(over_groups),
+        freedom: satterthwaite([(over_groups, of_groups.freedom as f64), (by_concepts, freedom as f64)]) as usize,
+        influences: [influences, of_groups.influences].concat(),
     })
+}
+
+/// The spread over groups with these differences, of sides that differ in one of them at least, or are one in all.
+fn by_groups(differences: &[f64], differ: bool, concepts: usize) -> Spread {
+    let groups = differences.len();
+    let difference = differences.iter().sum::<f64>() / groups as f64;
+    let pairs = (groups * (groups - 1)) as f64;
+    let influences: Vec<f64> = differences.iter().map(|own| (own - difference) / pairs.sqrt()).collect();
+    let step = 2.0 / (concepts * (concepts - 1)) as f64;
+    let counted = if differ { step * step / (12 * groups) as f64 } else { 0.0 };
+    Spread { difference, variance: dot(&influences, &influences).max(counted), freedom: groups - 1, influences }
 }
 
 /// The spread of the accuracy of `a` less that of `b`, on the same concepts in the same order.
@@ -157,40 +179,19 @@ pub fn generalised(over: Generalise, a: Tested, b: Tested, progress: &Progress) 
 /// If the sides differ in their concepts.
 pub fn spread(a: Tested, b: Tested, progress: &Progress) -> Result<Spread, TwoVsTwoError> {
     let k = a.words.concepts();
-    assert_eq!(k, b.words.concepts(), "sides of the same concepts");
-    let groups = [a.groups.len(), b.groups.len()];
-    let whole = groups.iter().map(|&groups| groups.max(1)).product::<usize>();
-    let mut sides = Vec::new();
-    let mut outcomes = vec![0; k * k];
-    let mut points = [0; 2];
-    for (n, (sign, side)) in [(1, a), (-1, b)].into_iter().enumerate() {
-        let copies = whole / groups[n].max(1);
-        for group in side.groups {
-            let weight = f64::from(sign) / groups[n] as f64;
-            let group = Group::new(side, group, weight)?;
-            outcomes
-                .iter_mut()
-                .zip(&group.half_points)
-                .for_each(|(all, own)| *all += i64::from(sign) * copies as i64 * own);
-            points[n] += group.half_points.iter().sum::<i64>();
-            sides.push(group);
-            report(progress, 1)?;
-        }
-    }
-    // Every pair is there in both orders, in half-points of `whole` groups.
+    let outcomes = Outcomes::new(a, b, progress)?;
+    let same = outcomes.same();
+    let Outcomes { sides, half_points, whole, difference, accuracies } = outcomes;
     let count = (k * (k - 1) / 2) as f64;
-    let difference = outcomes.iter().sum::<i64>() as f64 / (4 * whole) as f64 / count;
-    let same = outcomes.iter().all(|&outcome| outcome == 0);
-    let mut residuals: Vec<f64> = outcomes.into_iter().map(|outcome| outcome as f64 / (2 * whole) as f64).collect();
+    let mut residuals: Vec<f64> = half_points.into_iter().map(|points| points as f64 / (2 * whole) as f64).collect();
     (0..k).for_each(|a| (0..k).filter(|&b| b != a).for_each(|b| residuals[a * k + b] -= difference));
     let part = |first: usize| (first..k).step_by(PARTS).fold(Columns::new(k), |sums, a| sums.with(&sides, a, k));
     let parts: Vec<Columns> = (0..PARTS.min(k)).into_par_iter().map(part).collect();
     let columns = parts.into_iter().fold(Columns::new(k), Columns::and);
 
-    let accuracies = (0..2).filter(|&n| groups[n] > 0).map(|n| points[n] as f64 / (4 * groups[n]) as f64 / count);
-    let accuracies: Vec<f64> = accuracies.collect();
     let freedom = freedom(k, &accuracies);
-    if same && columns.squares <= columns.rounding {
+    let rounding = count * k as f64 * sides.iter().map(Group::rounding).sum::<f64>().powi(2);
+    if same && columns.squares <= rounding {
         return Ok(Spread { difference, variance: 0.0, freedom, influences: vec![0.0; k] });
     }
     let by_concept = &columns.by_concept;
@@ -209,6 +210,53 @@ pub fn spread(a: Tested, b: Tested, progress: &Progress) -> Result<Spread, TwoVs
         freedom,
         influences: influences.into_iter().map(|influence| influence / count).collect(),
     })
+}
+
+/// The outcomes of the pairs on two sides.
+struct Outcomes {
+    /// Every group of both.
+    sides: Vec<Group>,
+    /// In both orders, `[concepts, concepts]`: half-points of every pair on the one side less the other, in `whole` groups.
+    half_points: Vec<i64>,
+    whole: usize,
+    difference: f64,
+    /// Of the sides that have groups.
+    accuracies: Vec<f64>,
+}
+
+impl Outcomes {
+    fn new(a: Tested, b: Tested, progress: &Progress) -> Result<Self, TwoVsTwoError> {
+        let k = a.words.concepts();
+        assert_eq!(k, b.words.concepts(), "sides of the same concepts");
+        let groups = [a.groups.len(), b.groups.len()];
+        let whole = groups.iter().map(|&groups| groups.max(1)).product::<usize>();
+        let mut sides = Vec::new();
+        let mut half_points = vec![0; k * k];
+        let mut points = [0; 2];
+        for (n, (sign, side)) in [(1, a), (-1, b)].into_iter().enumerate() {
+            let copies = whole / groups[n].max(1);
+            for group in side.groups {
+                let weight = f64::from(sign) / groups[n] as f64;
+                let group = Group::new(side, group, weight)?;
+                let times = i64::from(sign) * copies as i64;
+                half_points.iter_mut().zip(&group.half_points).for_each(|(all, own)| *all += times * own);
+                points[n] += group.half_points.iter().sum::<i64>();
+                sides.push(group);
+                report(progress, 1)?;
+            }
+        }
+        // Every pair is there in both orders.
+        let count = (k * (k - 1) / 2) as f64;
+        let difference = half_points.iter().sum::<i64>() as f64 / (4 * whole) as f64 / count;
+        let accuracy = |n: usize| points[n] as f64 / (4 * groups[n]) as f64 / count;
+        let accuracies = (0..2).filter(|&n| groups[n] > 0).map(accuracy).collect();
+        Ok(Self { sides, half_points, whole, difference, accuracies })
+    }
+
+    /// Whether no pair differs.
+    fn same(&self) -> bool {
+        self.half_points.iter().all(|&points| points == 0)
+    }
 }
 
 /// Degrees of freedom of the difference of two accuracies, or of one.
@@ -295,22 +343,18 @@ struct Columns {
     by_concept: Vec<f64>,
     /// The sum of `R_c[ab]^2`.
     squares: f64,
-    /// What it may be of rounding alone.
-    rounding: f64,
 }
 
 impl Columns {
     fn new(k: usize) -> Self {
-        Self { by_concept: vec![0.0; k * k], squares: 0.0, rounding: 0.0 }
+        Self { by_concept: vec![0.0; k * k], squares: 0.0 }
     }
 
     /// With the pairs of `a` and later concepts.
     fn with(mut self, sides: &[Group], a: usize, k: usize) -> Self {
         let mut rows = [0; 4].map(|_| vec![0.0; k]);
         let mut added = vec![0.0; k];
-        let rounding = k as f64 * sides.iter().map(Group::rounding).sum::<f64>().powi(2);
         for b in a + 1..k {
-            self.rounding += rounding;
             added.fill(0.0);
             sides.iter().for_each(|group| group.add(a, b, &mut rows, &mut added));
             self.squares += dot(&added, &added);
@@ -325,7 +369,6 @@ impl Columns {
     fn and(mut self, other: Self) -> Self {
         self.by_concept.iter_mut().zip(other.by_concept).for_each(|(sum, x)| *sum += x);
         self.squares += other.squares;
-        self.rounding += other.rounding;
         self
     }
 }

@@ -184,8 +184,10 @@ fn what_is_one_but_for_rounding_differs_by_nothing() {
     });
     let near: Vec<Rsm> = near.collect();
     let side = |groups| Tested { words: &words, groups, ties: Ties::Lost };
-    let found = spread(side(&layer[..]), side(&near[..]), &|_| ControlFlow::Continue(())).unwrap();
-    assert!(found.variance > 0.0, "{found:?}");
+    for over in [Generalise::Concepts, Generalise::Groups, Generalise::Both] {
+        let found = generalised(over, side(&layer[..]), side(&near[..]), &|_| ControlFlow::Continue(())).unwrap();
+        assert!(found.variance > 0.0, "over {over}: {found:?}");
+    }
 }
 
 #[test]
@@ -197,4 +199,46 @@ fn groups_that_all_differ_by_as_many_pairs_are_not_sure_beyond_a_pair() {
     let found = generalised(Generalise::Groups, side(&a[..]), side(&b[..]), &|_| ControlFlow::Continue(())).unwrap();
     assert!(found.difference != 0.0);
     assert!((found.variance - 1.0 / (24.0 * 66.0 * 66.0)).abs() < 1e-15, "{}", found.variance);
+}
+
+fn lost<'a>(words: &'a Rsm, groups: &'a [Rsm]) -> Tested<'a> {
+    Tested { words, groups, ties: Ties::Lost }
+}
+
+#[test]
+fn groups_that_differ_in_single_pairs_alone_are_not_sure_of_nothing() {
+    let go_on = |_| ControlFlow::Continue(());
+    // As many pairs that only the one passes as pairs that only the other does.
+    let swapped = (0..1000).find_map(|seed| {
+        let mut random = Random::keyed(15, seed);
+        let words = random_rsm(&mut random, 12);
+        let [a, b] = [0; 2].map(|_| vec![random_rsm(&mut random, 12)]).map(|one| [one.clone(), one].concat());
+        let found = spread(lost(&words, &a[..1]), lost(&words, &b[..1]), &go_on).unwrap();
+        (found.difference == 0.0).then_some((words, a, b))
+    });
+    let (words, a, b) = swapped.expect("one in sixteen");
+    let [of_a, of_b] = [&a, &b].map(|groups| pairs(&words, &groups[0]).unwrap());
+    assert!(of_a.iter().zip(&of_b).any(|(a, b)| (a.margin() > 0.0) != (b.margin() > 0.0)));
+    let found = generalised(Generalise::Groups, lost(&words, &a), lost(&words, &b), &go_on).unwrap();
+    assert_eq!((found.difference, found.freedom), (0.0, 1));
+    assert!((found.variance - 1.0 / (24.0 * 66.0 * 66.0)).abs() < 1e-15, "{}", found.variance);
+}
+
+#[test]
+fn over_groups_outcomes_alone_have_the_differences_of_the_groups() {
+    let go_on = |_| ControlFlow::Continue(());
+    let mut random = Random::keyed(16, 0);
+    let words = random_rsm(&mut random, 12);
+    let [a, b] = [0; 2].map(|_| (0..4).map(|_| random_rsm(&mut random, 12)).collect::<Vec<_>>());
+    let of_group = |g: usize| spread(lost(&words, &a[g..=g]), lost(&words, &b[g..=g]), &go_on).unwrap().difference;
+    let each: Vec<f64> = (0..4).map(of_group).collect();
+    let mean = each.iter().sum::<f64>() / 4.0;
+    let variance = each.iter().map(|own| (own - mean).powi(2)).sum::<f64>() / 12.0;
+    let found = generalised(Generalise::Groups, lost(&words, &a), lost(&words, &b), &go_on).unwrap();
+    assert!(
+        (found.difference - mean).abs() < 1e-15 && (found.variance - variance).abs() < 1e-15,
+        "{found:?}, {each:?}"
+    );
+    let influences: f64 = found.influences.iter().map(|x| x * x).sum();
+    assert!(found.influences.len() == 4 && (influences - variance).abs() < 1e-15, "{found:?}");
 }
