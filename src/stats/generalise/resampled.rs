@@ -39,9 +39,10 @@ pub struct Resampled {
     pub models: Vec<Vec<Samples>>,
     /// `[layers]`: lower noise ceilings; none for too few groups, or a constant image.
     pub ceilings: Vec<Option<Samples>>,
-    /// `[layers]`: what pairs of concepts do by themselves.
+    /// `[layers]`: what pairs of concepts do by themselves; 0 for accuracies over groups at a layer without a ceiling.
     pub pairs: Vec<Pairs>,
-    /// `[layers - 1]`: what they do at a layer and the next one; values of the models at the one, then at the other.
+    /// `[layers - 1]`: what they do at a layer and the next one; values of the models at the one, then at the other. None of
+    /// accuracies.
     pub neighbours: Vec<Pairs>,
 }
 
@@ -63,6 +64,11 @@ pub struct PairVariance {
 }
 
 impl Pairs {
+    /// Of so many values.
+    fn nothing(values: usize) -> Self {
+        Self { values, covariances: vec![PairVariance::default(); values * values] }
+    }
+
     /// The variance of a value.
     pub fn variance(&self, value: usize) -> PairVariance {
         self.covariances[value * self.values + value]
@@ -118,8 +124,11 @@ pub fn resampled(
     let concepts = layers[0][0].concepts();
     let worlds = Worlds::new(measure, models, layers, over);
     let of_each = (layers.len() * models.len() * groups) as u64;
-    // Accuracies have their spread over groups in closed form: without a ceiling nobody reads their resamples.
-    let needed = !(over.over_groups() && matches!(measure, Measure::TwoVsTwo(_))) || worlds.bounded.contains(&true);
+    // Accuracies have their spread over groups, and differences of layers, in closed form: without a ceiling nobody reads their
+    // resamples.
+    let is_accuracy = matches!(measure, Measure::TwoVsTwo(_));
+    let closed = is_accuracy && over.over_groups();
+    let needed = !closed || worlds.bounded.contains(&true);
     if !needed {
         report(progress, resamples * of_each)?;
     }
@@ -137,11 +146,15 @@ pub fn resampled(
         };
         Samples { both: of(0), groups: of(1), concepts: of(2) }
     };
+    let pairs = |(rsms, &bounded): (&&[Rsm], &bool)| {
+        if closed && !bounded { Pairs::nothing(models.len()) } else { worlds.pairs(&[rsms], bounded) }
+    };
+    let neighbours = |layers: &[&[Rsm]]| worlds.pairs(layers, false);
     let places = 0..layers.len();
     Ok(Resampled {
         models: places.clone().map(|layer| (0..models.len()).map(|model| samples(layer, model)).collect()).collect(),
-        pairs: layers.par_iter().zip(&worlds.bounded).map(|(rsms, &bounded)| worlds.pairs(&[rsms], bounded)).collect(),
-        neighbours: layers.par_windows(2).map(|layers| worlds.pairs(layers, false)).collect(),
+        pairs: layers.par_iter().zip(&worlds.bounded).map(pairs).collect(),
+        neighbours: if is_accuracy { Vec::new() } else { layers.par_windows(2).map(neighbours).collect() },
         ceilings: places.map(|layer| worlds.bounded[layer].then(|| samples(layer, models.len()))).collect(),
     })
 }
@@ -271,9 +284,9 @@ impl<'a> Worlds<'a> {
     /// of the same concepts.
     pub(super) fn pairs(&self, layers: &[&[Rsm]], bounded: bool) -> Pairs {
         let values = layers.len() * self.models.len() + usize::from(bounded);
-        let mut covariances = vec![PairVariance::default(); values * values];
+        let mut found = Pairs::nothing(values);
         if !self.over.over_concepts() {
-            return Pairs { values, covariances };
+            return found;
         }
         let rsms = layers[0];
         let standing = bounded.then(|| self.standing(rsms, &self.every));
@@ -296,13 +309,13 @@ impl<'a> Worlds<'a> {
                     let apart = at(a).zip(at(b)).map(|(x, y)| (x - means[a]) * (y - means[b])).sum::<f64>();
                     // Of one group nothing is known of others.
                     let by_group = apart / (groups * f64::max(groups - 1.0, 1.0)) / (pairs * pairs) as f64;
-                    let covariance = &mut covariances[a * values + b];
+                    let covariance = &mut found.covariances[a * values + b];
                     covariance.by_group += by_group;
                     covariance.alike += means[a] * means[b] / (pairs * pairs) as f64 - by_group;
                 }
             }
         }
-        Pairs { values, covariances }
+        found
     }
 
     /// The lower noise ceiling of a layer; NaN of fewer than two different groups.
