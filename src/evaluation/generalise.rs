@@ -3,12 +3,12 @@
 use super::{CONFIDENCE, Evaluation};
 use crate::error::Error;
 use crate::results::{IntervalRow, Results};
-use crate::stats::Rsm;
 use crate::stats::generalise::{
     Estimate, Generalise, Measure, PairVariance, Resampled, Resampling, Samples, Scale, Sizes, Value, resampled,
 };
 use crate::stats::influence::{self, Tested};
 use crate::stats::paired::{self, Member};
+use crate::stats::{Interrupted, Progress, Rsm};
 
 /// The measure of accuracies in the table.
 const TWO_VS_TWO: &str = "2v2";
@@ -20,10 +20,37 @@ struct Observed {
     ceiling: Option<f64>,
 }
 
+/// What a row is; the rows of a kind are a family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// A word model at a layer.
+    Value,
+    /// It less another.
+    Words,
+    /// A layer less the one before it.
+    Layers,
+    /// A word model less the noise ceiling.
+    Ceiling,
+}
+
+impl Kind {
+    const ALL: [Self; 4] = [Self::Value, Self::Words, Self::Layers, Self::Ceiling];
+
+    /// In the table.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Value => "value",
+            Self::Words => "words",
+            Self::Layers => "layers",
+            Self::Ceiling => "ceiling",
+        }
+    }
+}
+
 /// What a row is of.
 #[derive(Clone, Copy)]
 struct Of {
-    kind: &'static str,
+    kind: Kind,
     layer: usize,
     words: usize,
     /// The other word model, or layer.
@@ -95,12 +122,13 @@ impl Evaluation<'_> {
         for layer in 0..layers.len() {
             measured.of_layer(layer, &layers, &mut found)?;
         }
-        let families = self.families(&found)?;
+        let stop = |_| self.interrupt.flow();
+        let families = families(&found, self.options.bootstrap, self.options.seed, &stop)?;
         let row = |(Found { of, estimate, .. }, p_fwer): (Found, Option<f64>)| IntervalRow {
             network: self.space.network.clone(),
             layer: self.space.layers[of.layer].name.clone(),
             measure: name.clone(),
-            kind: of.kind.to_string(),
+            kind: of.kind.name().to_string(),
             words: self.words[of.words].name.clone(),
             less: of.less_words.map(|m| self.words[m].name.clone()),
             value: estimate.value,
@@ -115,26 +143,32 @@ impl Evaluation<'_> {
         };
         Ok(found.into_iter().zip(families).map(row).collect())
     }
+}
 
-    /// The family-wise p of every row, none where it has no p: the rows of a kind are a family.
-    fn families(&self, found: &[Found]) -> Result<Vec<Option<f64>>, Error> {
-        let mut all = vec![None; found.len()];
-        for kind in ["value", "words", "layers", "ceiling"] {
-            let tested = |found: &Found| found.of.kind == kind && found.estimate.p_value.is_some();
-            let places: Vec<usize> = (0..found.len()).filter(|&n| tested(&found[n])).collect();
-            let member = |&n: &usize| Member {
-                t: found[n].estimate.t(),
-                freedom: (found[n].estimate.freedom as usize).max(1),
-                influences: &found[n].influences,
-            };
-            let members: Vec<Member> = places.iter().map(member).collect();
-            let stop = |_| self.interrupt.flow();
-            let p = paired::family_wise(&members, self.options.bootstrap, self.options.seed, &stop)?;
-            // Its own p is of no draws.
-            places.iter().zip(p).for_each(|(&n, p)| all[n] = found[n].estimate.p_value.map(|own| own.max(p)));
-        }
-        Ok(all)
+/// The family-wise p of every row, by draws; none where it has no p, or nothing says how it varies.
+fn families(found: &[Found], draws: u64, seed: u64, progress: &Progress) -> Result<Vec<Option<f64>>, Interrupted> {
+    let mut all = vec![None; found.len()];
+    for kind in Kind::ALL {
+        let of_kind = |&n: &usize| {
+            let Found { of, estimate, .. } = &found[n];
+            of.kind == kind && estimate.p_value.is_some() && estimate.deviation.is_finite()
+        };
+        // What is nothing but rounding is moved by nothing, and has no part in the maximum.
+        let (tested, nothing): (Vec<usize>, Vec<usize>) = (0..found.len())
+            .filter(of_kind)
+            .partition(|&n| found[n].estimate.deviation > 0.0 || found[n].estimate.value != 0.0);
+        nothing.iter().for_each(|&n| all[n] = Some(1.0));
+        let member = |&n: &usize| Member {
+            t: found[n].estimate.t(),
+            freedom: (found[n].estimate.freedom as usize).max(1),
+            influences: &found[n].influences,
+        };
+        let members: Vec<Member> = tested.iter().map(member).collect();
+        let p = paired::family_wise(&members, draws, seed, progress)?;
+        // Its own p is of no draws.
+        tested.iter().zip(p).for_each(|(&n, p)| all[n] = found[n].estimate.p_value.map(|own| own.max(p)));
     }
+    Ok(all)
 }
 
 impl Measured<'_> {
@@ -153,13 +187,13 @@ impl Measured<'_> {
         for (n, value) in observed.values.iter().enumerate().filter_map(|(n, value)| Some((n, (*value)?))) {
             let of = |kind| Of { kind, layer, words: n, less_words: None, less_layer: None };
             found.push(if is_accuracy && self.over.over_groups() {
-                self.closed(of("value"), value, scale)?
+                self.closed(of(Kind::Value), value, scale)?
             } else {
-                self.resampled(of("value"), value, by_pairs.variance(n), &samples[n], scale)
+                self.resampled(of(Kind::Value), value, by_pairs.variance(n), &samples[n], scale)
             });
             for (m, other) in observed.values.iter().enumerate().skip(n + 1) {
                 let Some(other) = other else { continue };
-                let of = Of { less_words: Some(m), ..of("words") };
+                let of = Of { less_words: Some(m), ..of(Kind::Words) };
                 found.push(if is_accuracy {
                     self.closed(of, value - other, difference)?
                 } else {
@@ -167,20 +201,19 @@ impl Measured<'_> {
                     self.resampled(of, value - other, by_pairs.of_difference(n, m), &apart, difference)
                 });
             }
-            if let Some(before) = layer.checked_sub(1).filter(|&before| layers[before].values[n].is_some()) {
-                let of = Of { less_layer: Some(before), ..of("layers") };
-                let apart = value - layers[before].values[n].unwrap_or(value);
+            if let Some((before, other)) = layer.checked_sub(1).and_then(|b| Some((b, layers[b].values[n]?))) {
+                let of = Of { less_layer: Some(before), ..of(Kind::Layers) };
                 found.push(if is_accuracy {
-                    self.closed(of, apart, difference)?
+                    self.closed(of, value - other, difference)?
                 } else {
                     let pairs = neighbours[before].of_difference(n, self.evaluation.words.len() + n);
-                    self.resampled(of, apart, pairs, &samples[n].minus(&models[before][n]), difference)
+                    self.resampled(of, value - other, pairs, &samples[n].minus(&models[before][n]), difference)
                 });
             }
             if let Some((of_ceiling, ceiling)) = ceilings[layer].as_ref().zip(observed.ceiling) {
                 let apart = samples[n].minus(of_ceiling);
                 let pairs = by_pairs.of_difference(n, self.evaluation.words.len());
-                found.push(self.resampled(of("ceiling"), value - ceiling, pairs, &apart, difference));
+                found.push(self.resampled(of(Kind::Ceiling), value - ceiling, pairs, &apart, difference));
             }
         }
         Ok(())
@@ -207,7 +240,7 @@ impl Measured<'_> {
             _ => Tested { groups: &[], ..one },
         };
         let spread = influence::generalised(self.over, one, other, &|_| interrupt.flow())?;
-        let value = if of.kind == "value" { value } else { spread.difference };
+        let value = if of.kind == Kind::Value { value } else { spread.difference };
         let estimate = Estimate::new(value, (spread.variance, spread.freedom as f64), scale, CONFIDENCE);
         Ok(Found { of, estimate, influences: spread.influences })
     }
@@ -223,3 +256,6 @@ pub fn take(results: &mut Results) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
