@@ -73,7 +73,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::bootstrap::{Interval, confidence_interval, log_odds, of_log_odds, steepness};
-use super::{rsa, student};
+use super::{paired, rsa, student};
 
 pub use resampled::{Measure, PairVariance, Pairs, Resampled, Resampling, group_multiplicities, resampled};
 
@@ -265,7 +265,7 @@ impl Samples {
 impl Estimate {
     /// The value in its standard deviations, whatever its sign.
     pub fn t(&self) -> f64 {
-        if self.value == 0.0 { 0.0 } else { self.value.abs() / self.deviation }
+        paired::t(self.value, self.deviation)
     }
 
     /// Of a value by its variance and the variance's degrees of freedom.

@@ -96,9 +96,14 @@ pub struct Member<'a> {
 
 impl<'a> From<&'a Spread> for Member<'a> {
     fn from(spread: &'a Spread) -> Self {
-        let t = if spread.difference == 0.0 { 0.0 } else { spread.difference.abs() / spread.variance.sqrt() };
+        let t = t(spread.difference, spread.variance.sqrt());
         Self { t, freedom: spread.freedom, influences: &spread.influences }
     }
+}
+
+/// A value in its standard deviations, whatever its sign: of nothing 0, however it varies.
+pub(super) fn t(value: f64, deviation: f64) -> f64 {
+    if value == 0.0 { 0.0 } else { value.abs() / deviation }
 }
 
 /// The p-values of a family's members against the maximum over all in each of `draws` draws; `progress` is told the draws.
