@@ -267,7 +267,7 @@ fn of_measure(drawn: &Drawn, space: &Space, alignment: &Alignment, options: &Opt
     let Drawn { measure, pairs: tested, ceilings } = drawn;
     let infer = |pairs: &[&Pair]| -> Vec<Inference> {
         let family: Vec<&LayerScores> = pairs.iter().map(|pair| &pair.scores).collect();
-        inference::infer_of(&family, options.tail, options.stop_after)
+        inference::infer(&family, options.tail, options.stop_after)
     };
     // The declared family: the images' layers against one layer of the words, or everything.
     let declared: Vec<Inference> = match options.family {

@@ -44,6 +44,7 @@
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Borrow;
 use std::num::NonZeroU32;
 use std::ops::Range;
 use std::slice::from_ref;
@@ -312,7 +313,7 @@ pub fn infer_all(scores: &[Vec<LayerScores>], rule: Rule) -> Vec<Vec<Inference>>
     let mut inferences = Vec::with_capacity(scores.len());
     for family in scores.chunks(rule.statistics_a_family(scores.len())) {
         let members: Vec<&LayerScores> = family.iter().flatten().collect();
-        let mut of_family = infer_of(&members, rule.tail, rule.stop_after).into_iter();
+        let mut of_family = infer(&members, rule.tail, rule.stop_after).into_iter();
         inferences.extend(family.iter().map(|members| of_family.by_ref().take(members.len()).collect::<Vec<_>>()));
     }
     inferences
@@ -373,18 +374,11 @@ fn may_stop(family: &[LayerScores], tail: Tail, stop_after: NonZeroU32) -> bool 
 ///
 /// # Panics
 /// If the layers differ in their number of draws.
-pub fn infer(family: &[LayerScores], tail: Tail, stop_after: Option<NonZeroU32>) -> Vec<Inference> {
-    infer_of(&family.iter().collect::<Vec<_>>(), tail, stop_after)
-}
-
-/// [`infer`] of layers that lie elsewhere.
-///
-/// # Panics
-/// As [`infer`].
-pub fn infer_of(family: &[&LayerScores], tail: Tail, stop_after: Option<NonZeroU32>) -> Vec<Inference> {
+pub fn infer<L: Borrow<LayerScores>>(family: &[L], tail: Tail, stop_after: Option<NonZeroU32>) -> Vec<Inference> {
+    let family: Vec<&LayerScores> = family.iter().map(L::borrow).collect();
     let Some(first) = family.first() else { return Vec::new() };
     let draws = first.points.len() - 1;
-    for layer in family {
+    for layer in &family {
         assert_eq!(layer.points.len() - 1, draws, "the layers of a family share their draws");
     }
     let placed: Vec<Placed> = family.iter().map(|layer| Placed::new(layer, tail, stop_after)).collect();

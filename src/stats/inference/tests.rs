@@ -62,7 +62,7 @@ fn p_lies_within_its_bounds() {
     let without_draws = infer(&[layer(&[7])], Tail::Upper, None)[0];
     assert_eq!(without_draws.p_value, 1.0);
     assert!(without_draws.null_mean.is_nan());
-    assert_eq!(infer(&[], Tail::Upper, None), []);
+    assert_eq!(infer::<LayerScores>(&[], Tail::Upper, None), []);
 }
 
 #[test]
