@@ -6,7 +6,7 @@ use burn::tensor::Device;
 use cubecl::server::Handle;
 use rayon::prelude::*;
 
-use super::{Measure, NeighbourTest, Neighbours, inverse};
+use super::{Found, Measure, NeighbourTest, inverse};
 use crate::kernels::gpu::{Gpu, GpuError, Kernel, MAX_WORKGROUPS, PLAIN, Sizes, sizes};
 use crate::stats::inference::Statistic;
 use crate::stats::{Interrupted, Progress, report};
@@ -84,25 +84,22 @@ impl<'a> NeighbourTest<'a> {
             let lists = self.words.iter().flat_map(|layer| &layer[group.min(layer.len() - 1)].places);
             gpu.upload(&lists.copied().collect::<Vec<u32>>())
         };
-        let of_images = |layers: &[Neighbours]| gpu.upload(&bits(concepts, layers));
+        // The halves of the test's words of bits, as far as there are layers.
+        let of_images = |group: &Found| -> Vec<Handle> {
+            let half = |block: usize| {
+                let first = BITS * block;
+                let words = group.bits[first / super::BITS].iter();
+                gpu.upload(&words.map(|&bits| (bits >> (first % super::BITS)) as u32).collect::<Vec<u32>>())
+            };
+            (0..group.layers.len().div_ceil(BITS)).map(half).collect()
+        };
         Ok(OnDevice {
             words: (0..groups).map(of_words).collect(),
-            images: self.images.iter().map(|group| group.layers.chunks(BITS).map(of_images).collect()).collect(),
+            images: self.images.iter().map(of_images).collect(),
             gpu,
             test: self,
         })
     }
-}
-
-/// `[concepts, concepts]`: bit `y` is set where the column is a neighbour of the row in layer `y`.
-fn bits(concepts: usize, layers: &[Neighbours]) -> Vec<u32> {
-    let mut bits = vec![0; concepts * concepts];
-    for (y, layer) in layers.iter().enumerate() {
-        for (a, neighbours) in layer.places.chunks_exact(layer.k).enumerate() {
-            neighbours.iter().for_each(|&b| bits[a * concepts + b as usize] |= 1 << y);
-        }
-    }
-    bits
 }
 
 impl OnDevice<'_> {
