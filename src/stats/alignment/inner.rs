@@ -20,6 +20,12 @@ use crate::stats::permutation::Permutations;
 use crate::stats::rsa::{self, Rsa};
 use crate::stats::{Interrupted, Progress, Rsm, report};
 
+/// Batches for each thread, if there are draws enough.
+const UNITS: usize = 4;
+
+/// Draws of a batch at least: as many as are multiplied side by side.
+const FEWEST: usize = 8;
+
 /// A measure of all pairs of layers, as one family: the layers of the words one after the other, each with all of the
 /// images'.
 pub struct InnerTest<'a> {
@@ -126,7 +132,9 @@ impl Statistic for InnerTest<'_> {
         let all: Vec<u64> = draws.collect();
         let moves = |&t: &u64| if self.images_move { inverse(&self.draws.draw(t)) } else { self.draws.draw(t) };
         let moved = |batch: &[u64]| Batch::new(batch.iter().map(moves).collect());
-        let batches: Vec<Batch> = all.par_chunks(Batch::most(self.concepts)).map(moved).collect();
+        // Sums do not depend on the batch, so few draws are spread over the threads.
+        let share = (all.len() * self.moved.len()).div_ceil(UNITS * rayon::current_num_threads()).max(FEWEST);
+        let batches: Vec<Batch> = all.par_chunks(Batch::most(self.concepts).min(share)).map(moved).collect();
         let units = (0..self.moved.len() * batches.len()).into_par_iter();
         let values = units.map(|unit| {
             let batch = &batches[unit % batches.len()];
