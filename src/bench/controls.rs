@@ -13,8 +13,8 @@ use crate::stats::scoring::Ties;
 use crate::stats::two_vs_two::TwoVsTwoTest;
 use crate::stats::{Rsm, two_vs_two};
 
-/// What a test given a space is called, before the test's name.
-const PARTIAL: &str = "partial ";
+/// What a test given a space is called, after the test's name.
+const GIVEN: &str = " given 1";
 
 /// A layer of five groups against a word model, given nothing and given one space.
 ///
@@ -31,7 +31,7 @@ pub(super) fn rows(selected: &Selected) -> Result<Vec<Row>, Error> {
         // Of the plain tests: what a regression adds is what the row is to show.
         let work = |task: &str, operations: f64| Work {
             task: task.to_string(),
-            case: format!("k {concepts}, {draws} draws, 5 RSMs, 1 given"),
+            case: format!("k {concepts}, {draws} draws, 5 RSMs"),
             count: draws as f64,
             unit: "permutations",
             operations,
@@ -43,7 +43,7 @@ pub(super) fn rows(selected: &Selected) -> Result<Vec<Row>, Error> {
         let plain = RsaTest::new(Rsa::Pearson, &words, &layers, &permutations);
         rows.push(timed(selected, work("RSA", of_rsa), || Ok(plain.points(1..draws + 1, &go_on).map(|_| ())?))?);
         let partial = PartialTest::new(Measure::Pearson, &words, &layers, &[&given], &permutations);
-        rows.push(timed(selected, work("partial RSA", of_rsa), || {
+        rows.push(timed(selected, work(&format!("RSA{GIVEN}"), of_rsa), || {
             Ok(partial.points(1..draws + 1, &go_on).map(|_| ())?)
         })?);
         let plain = TwoVsTwoTest::new(&words, &layers, &permutations, Ties::Lost, &selected.device);
@@ -51,7 +51,7 @@ pub(super) fn rows(selected: &Selected) -> Result<Vec<Row>, Error> {
             Ok(plain.points(1..draws + 1, &go_on).map(|_| ())?)
         })?);
         let partial = PartialTest::new(Measure::TwoVsTwo(Ties::Lost), &words, &layers, &[&given], &permutations);
-        rows.push(timed(selected, work("partial 2 vs. 2", of_pairs), || {
+        rows.push(timed(selected, work(&format!("2 vs. 2{GIVEN}"), of_pairs), || {
             Ok(partial.points(1..draws + 1, &go_on).map(|_| ())?)
         })?);
     }
@@ -61,7 +61,7 @@ pub(super) fn rows(selected: &Selected) -> Result<Vec<Row>, Error> {
 /// How many times as long a test takes given a space, by medians, and from the fastest run by the slowest to the reverse.
 pub(super) fn ratios(rows: &[Row]) -> Vec<String> {
     let ratio = |row: &Row| {
-        let name = row.task.strip_prefix(PARTIAL)?;
+        let name = row.task.strip_suffix(GIVEN)?;
         let plain = rows.iter().find(|plain| plain.task == name && plain.case == row.case)?;
         Some(format!(
             "{}, {}: {:.2} times as long as given nothing ({:.2} to {:.2})",
