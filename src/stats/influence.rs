@@ -26,8 +26,8 @@
 //!
 //! # Few concepts
 //!
-//! `T` is a sum of products of noise: of 12 concepts it makes the variance a third noisier (a standard deviation of .57 of it,
-//! .48 without), and what is left without it is too much by about what residuals of so few concepts are too small. So its
+//! `T` is a sum of products of noise: with few concepts the variance is noisier with it than without, and what is left without it
+//! is too much by about what residuals of so few concepts are too small. So its
 //! `share` is `1 - (12 / k)^(3/2)`, nothing at 12 concepts and all of many. The variance is at least that of independent pairs,
 //! `sum e_ab^2 / P^2`.
 //!

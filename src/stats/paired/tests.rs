@@ -135,8 +135,8 @@ fn accuracy(words: &Rsm, layer: &Rsm) -> f64 {
     pairs.iter().filter(|pair| pair.margin() > 0.0).count() as f64 / pairs.len() as f64
 }
 
-/// Layers with these signals in one to three groups; every layer less the one before it.
-fn worlds(seed: u64, concepts: usize, groups: usize, signals: &[f64]) -> Vec<Spread> {
+/// Layers with these signals in one to three groups: every layer less the one after it, and the layers' accuracies.
+fn worlds(seed: u64, concepts: usize, groups: usize, signals: &[f64]) -> (Vec<Spread>, Vec<f64>) {
     let mut random = Random::keyed(seed, 1);
     let base = vectors(&mut random, concepts);
     let words = noisy(&base, 0.9, &mut random);
@@ -147,11 +147,10 @@ fn worlds(seed: u64, concepts: usize, groups: usize, signals: &[f64]) -> Vec<Spr
         spread(a, b, &go_on).unwrap()
     };
     let found: Vec<Spread> = layers.windows(2).map(against).collect();
-    if groups == 1 {
-        let [a, b] = [0, 1].map(|n| accuracy(&words, &layers[n][0]));
-        assert!((found[0].difference - a + b).abs() < 1e-12);
-    }
-    found
+    let mean = |layer: &Vec<Rsm>| layer.iter().map(|group| accuracy(&words, group)).sum::<f64>() / groups as f64;
+    let accuracies: Vec<f64> = layers.iter().map(mean).collect();
+    assert!((found[0].difference - accuracies[0] + accuracies[1]).abs() < 1e-12);
+    (found, accuracies)
 }
 
 #[test]
@@ -176,11 +175,16 @@ struct Found {
     ratio: f64,
     /// Share of the intervals that hold the mean difference.
     held: f64,
+    /// The layers' mean accuracies.
+    accuracies: [f64; 2],
 }
 
 fn found(count: u64, concepts: usize, groups: usize, signals: [f64; 2]) -> Found {
-    let all: Vec<Spread> =
-        (0..count).into_par_iter().map(|seed| worlds(seed, concepts, groups, &signals).remove(0)).collect();
+    let world = |seed: u64| {
+        let (mut spreads, accuracies) = worlds(seed, concepts, groups, &signals);
+        (spreads.remove(0), accuracies)
+    };
+    let (all, accuracies): (Vec<Spread>, Vec<Vec<f64>>) = (0..count).into_par_iter().map(world).unzip();
     let count = count as f64;
     let mean = all.iter().map(|world| world.difference).sum::<f64>() / count;
     let true_variance = all.iter().map(|world| (world.difference - mean).powi(2)).sum::<f64>() / count;
@@ -193,6 +197,7 @@ fn found(count: u64, concepts: usize, groups: usize, signals: [f64; 2]) -> Found
         by_z: share(&|test| test.observed.abs() > 1.96 * true_variance.sqrt()),
         ratio: (estimated / true_variance).sqrt(),
         held: share(&|test| test.interval.0 <= mean && mean <= test.interval.1),
+        accuracies: [0, 1].map(|n| accuracies.iter().map(|world| world[n]).sum::<f64>() / count),
     }
 }
 
@@ -241,18 +246,22 @@ fn level_and_power_at_length() {
         (100, 1, 400, [0.4, 0.3]),
     ];
     for (concepts, groups, count, signals) in settings {
-        let Found { rejected, by_z, ratio, held } = found(count, concepts, groups, signals);
+        let Found { rejected, by_z, ratio, held, accuracies: [a, b] } = found(count, concepts, groups, signals);
         println!(
-            "{concepts} concepts, {groups} groups, {signals:?}: {rejected:.3} (z {by_z:.3}, {:.2}), spread {ratio:.2}, held {held:.3}",
+            "{concepts} concepts, {groups} groups, {signals:?}, accuracies {a:.2} {b:.2}: {rejected:.3} (z {by_z:.3}, {:.2}), \
+             spread {ratio:.2}, held {held:.3}",
             rejected / by_z
         );
     }
     for (concepts, count, signal) in [(12, 2000, 0.2), (12, 2000, 0.6), (30, 1000, 0.05), (30, 1000, 0.5)] {
-        let any = |seed: &u64| {
-            let family = worlds(*seed, concepts, 1, &[signal; 5]);
-            differences(&family, &[], DRAWS, *seed, 0.95).iter().any(|difference| difference.p_fwer <= 0.05)
+        let world = |seed: u64| {
+            let (family, accuracies) = worlds(seed, concepts, 1, &[signal; 5]);
+            let any = differences(&family, &[], DRAWS, seed, 0.95).iter().any(|difference| difference.p_fwer <= 0.05);
+            (any, accuracies.iter().sum::<f64>() / 5.0)
         };
-        let rejected = (0..count).into_par_iter().filter(any).count() as f64 / count as f64;
-        println!("{concepts} concepts, four neighbours, signal {signal}: {rejected:.3} family-wise");
+        let (any, accuracies): (Vec<bool>, Vec<f64>) = (0..count).into_par_iter().map(world).unzip();
+        let rejected = any.iter().filter(|&&any| any).count() as f64 / count as f64;
+        let accuracy = accuracies.iter().sum::<f64>() / count as f64;
+        println!("{concepts} concepts, four neighbours, accuracy {accuracy:.2}: {rejected:.3} family-wise");
     }
 }
