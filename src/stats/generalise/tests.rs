@@ -122,6 +122,18 @@ fn correlations(rows: &[Vec<f64>]) -> Rsm {
     )
 }
 
+/// Correlations of features that are the concepts' to this share, and noise.
+fn noisy(base: &[Vec<f64>], share: f64, random: &mut Random) -> Rsm {
+    let mut mixed = |v: &f64| share.sqrt() * v + (1.0 - share).sqrt() * normal(random);
+    let rows: Vec<Vec<f64>> = base.iter().map(|row| row.iter().map(&mut mixed).collect()).collect();
+    correlations(&rows)
+}
+
+/// How much a group makes of each feature.
+fn weights(random: &mut Random) -> Vec<f64> {
+    (0..8).map(|_| (0.5 * normal(random)).exp()).collect()
+}
+
 /// What is different from world to world.
 #[derive(Clone, Copy)]
 struct World {
@@ -139,14 +151,9 @@ impl World {
         let (mut of_concepts, mut of_groups) = (fixed(!over.over_concepts(), 1), fixed(!over.over_groups(), 2));
         let mut of_noise = Random::keyed(seed + 1, 3);
         let base = features(&mut of_concepts, sizes.concepts);
-        let model = |share: f64, random: &mut Random| -> Rsm {
-            let mixed = |v: &f64, random: &mut Random| share.sqrt() * v + (1.0 - share).sqrt() * normal(random);
-            let rows: Vec<Vec<f64>> = base.iter().map(|row| row.iter().map(|v| mixed(v, random)).collect()).collect();
-            correlations(&rows)
-        };
-        let models = vec![model(0.8, &mut of_concepts), model(0.6, &mut of_concepts)];
+        let models = [0.8, 0.6].map(|share| noisy(&base, share, &mut of_concepts)).to_vec();
         let groups = (0..sizes.groups).map(|_| {
-            let weights: Vec<f64> = (0..8).map(|_| (0.5 * normal(&mut of_groups)).exp()).collect();
+            let weights = weights(&mut of_groups);
             let mut seen =
                 |(v, weight): (&f64, &f64)| signal.sqrt() * v * weight + (1.0 - signal).sqrt() * normal(&mut of_noise);
             let rows: Vec<Vec<f64>> =
@@ -245,22 +252,12 @@ fn family(world: World, layers: usize, seed: u64) -> (Vec<Rsm>, Vec<Vec<Rsm>>) {
     let (mut of_concepts, mut of_groups) = (fixed(!over.over_concepts(), 4), fixed(!over.over_groups(), 5));
     let mut of_noise = Random::keyed(seed + 1, 6);
     let base = features(&mut of_concepts, sizes.concepts);
-    let mixed = |share: f64, v: &f64, random: &mut Random| share.sqrt() * v + (1.0 - share).sqrt() * normal(random);
     // The words are others where the concepts are; else they differ by noise as the images do.
-    let words: Vec<Rsm> = (0..2)
-        .map(|_| {
-            let rows: Vec<Vec<f64>> =
-                base.iter().map(|row| row.iter().map(|v| mixed(0.7, v, &mut of_noise)).collect()).collect();
-            correlations(&rows)
-        })
-        .collect();
-    let weights: Vec<Vec<f64>> =
-        (0..sizes.groups).map(|_| (0..8).map(|_| (0.5 * normal(&mut of_groups)).exp()).collect()).collect();
+    let words: Vec<Rsm> = (0..2).map(|_| noisy(&base, 0.7, &mut of_noise)).collect();
+    let weights: Vec<Vec<f64>> = (0..sizes.groups).map(|_| weights(&mut of_groups)).collect();
     let mut image = |weights: &Vec<f64>| {
-        let seen = |(v, weight): (&f64, &f64), random: &mut Random| mixed(signal, &(v * weight), random);
-        let rows: Vec<Vec<f64>> =
-            base.iter().map(|row| row.iter().zip(weights).map(|pair| seen(pair, &mut of_noise)).collect()).collect();
-        correlations(&rows)
+        let seen = |row: &Vec<f64>| row.iter().zip(weights).map(|(v, weight)| v * weight).collect();
+        noisy(&base.iter().map(seen).collect::<Vec<Vec<f64>>>(), signal, &mut of_noise)
     };
     let layers = (0..layers).map(|_| weights.iter().map(&mut image).collect()).collect();
     (words, layers)
@@ -278,25 +275,29 @@ fn families_rejected(world: World, measure: Measure, worlds: u64, resamples: u64
         let (models, rsms) = family(world, LAYERS, seed);
         let models: Vec<&Rsm> = models.iter().take(1).collect();
         let layers: Vec<&[Rsm]> = rsms.iter().map(Vec::as_slice).collect();
-        let found = resampled(measure, &models, &layers, Resampling { seed, resamples, over }, &go_on).unwrap();
-        let observed = Worlds::new(measure, &models, &layers, Generalise::Both);
-        let [_, observed, _] = observed.resample(&vec![1; sizes.concepts], &vec![1; sizes.groups]);
         let plain = Scale::Plain(-2.0, 2.0);
-        let of = |n: usize| -> (Estimate, Vec<f64>) {
-            if let Measure::TwoVsTwo(ties) = measure {
-                let tested = |n: usize| Tested { words: models[0], groups: layers[n], ties };
+        let all: Vec<(Estimate, Vec<f64>)> = if let Measure::TwoVsTwo(ties) = measure {
+            let tested = |n: usize| Tested { words: models[0], groups: layers[n], ties };
+            let of = |n: usize| {
                 let spread = influence::generalised(over, tested(n), tested(n - 1), &go_on).unwrap();
                 let estimate = Estimate::new(spread.difference, (spread.variance, spread.freedom as f64), plain, 0.95);
-                return (estimate, spread.influences);
-            }
-            let value = Value {
-                value: observed[n][0] - observed[n - 1][0],
-                pairs: found.neighbours[n - 1].of_difference(0, 1),
+                (estimate, spread.influences)
             };
-            let samples = found.models[n][0].minus(&found.models[n - 1][0]);
-            (samples.estimate(value, over, sizes, plain, 0.95), samples.influences(over))
+            (1..LAYERS).map(of).collect()
+        } else {
+            let found = resampled(measure, &models, &layers, Resampling { seed, resamples, over }, &go_on).unwrap();
+            let observed = Worlds::new(measure, &models, &layers, Generalise::Both);
+            let [_, observed, _] = observed.resample(&vec![1; sizes.concepts], &vec![1; sizes.groups]);
+            let of = |n: usize| {
+                let value = Value {
+                    value: observed[n][0] - observed[n - 1][0],
+                    pairs: found.neighbours[n - 1].of_difference(0, 1),
+                };
+                let samples = found.models[n][0].minus(&found.models[n - 1][0]);
+                (samples.estimate(value, over, sizes, plain, 0.95), samples.influences(over))
+            };
+            (1..LAYERS).map(of).collect()
         };
-        let all: Vec<(Estimate, Vec<f64>)> = (1..LAYERS).map(of).collect();
         let members: Vec<Member> = all
             .iter()
             .map(|(estimate, influences)| Member { t: estimate.t(), freedom: estimate.freedom as usize, influences })
