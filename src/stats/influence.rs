@@ -44,11 +44,11 @@
 //! # Other groups
 //!
 //! Over groups (subjects, seeds) a difference varies as a mean of `G` differences does, the g-th of both sides being one
-//! group's: `V_g = sum_g (d_g - D)^2 / (G (G - 1))`, with `G - 1` degrees of freedom; unless the sides are one in every
-//! group, at least as much as their being counted in pairs makes uncertain, `1 / (12 G P^2)`. Over both it varies by `V_c + V_g - V_gc` with `V_c` of above: what
-//! groups and concepts do together is in both, and is taken off once, as in the dual bootstrap ([`super::generalise`]), from how
-//! much the concepts' influences `L_cg` differ from group to group: `V_gc = sum_cg (L_cg - L_c)^2 / (G (G - 1))`. Degrees of
-//! freedom are Satterthwaite's, at least the fewer.
+//! group's: `V_g = sum_g (d_g - D)^2 / (G (G - 1))`, with `G - 1` degrees of freedom; unless the sides are one in every group,
+//! at least as much as their being counted in pairs makes uncertain, `1 / (12 G P^2)`. Over both it varies by `V_c + V_g -
+//! V_gc` with `V_c` of above: what groups and concepts do together is in both, and is taken off once, as in the dual bootstrap
+//! ([`super::generalise`]), from how much the concepts' influences `L_cg` differ from group to group: `V_gc = sum_cg (L_cg -
+//! L_c)^2 / (G (G - 1))`. Degrees of freedom are Satterthwaite's, at least the fewer.
 
 use std::ops::Range;
 
