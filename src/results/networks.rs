@@ -1,8 +1,11 @@
 //! What is made of several runs: of a sweep, in a folder for each network, and beside them what is of all; a comparison.
 
+use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::claim::{COMPARE, remove};
 use super::ledger::figures_of;
@@ -79,9 +82,12 @@ impl ResultsDir {
         self.root().join("compare.json")
     }
 
-    /// Whether a comparison lies here, whole or not: its table is written first, its record last.
+    /// Whether a comparison of semgpu's lies here, whole or not: its table is written first, its record last.
     pub fn holds_comparison(&self) -> bool {
-        self.table(COMPARE).is_file() || self.comparison().is_file()
+        let record = || serde_json::from_slice::<Value>(&fs::read(self.comparison()).ok()?).ok();
+        let begins = || BufReader::new(fs::File::open(self.table(COMPARE)).ok()?).lines().next()?.ok();
+        begins().is_some_and(|header| header.starts_with("curve_a,"))
+            || record().is_some_and(|record| record["semgpu"].is_string() && record["runs"].is_array())
     }
 
     /// Removes a comparison, if there is one.

@@ -211,6 +211,13 @@ fn a_comparison_takes_no_directory_of_others() {
     let (a, b) = (small.text("a"), small.text("b"));
     let (mine, ours) = (small.text("mine"), small.text("compared"));
     assert!(fail(&["compare", &a, &b, "--out", &mine], 2).contains("not a results directory"));
+    for (file, text) in [("compare.json", "{\"left\": 1}"), ("compare.csv", "left,right\n1,2\n")] {
+        small.write(&format!("mine/{file}"), text);
+        assert!(fail(&["compare", &a, &b, "--out", &mine], 2).contains("not a results directory"));
+        let config = small.text("experiment.toml");
+        assert!(fail(&["run", &config, "--out", &mine, "--fresh"], 2).contains("not a results directory"));
+        assert_eq!(small.read(&format!("mine/{file}")), text);
+    }
     for _ in 0..2 {
         succeed(&["compare", &a, &b, "--bootstrap", "20", "--out", &ours]);
     }
