@@ -249,7 +249,8 @@ impl<'a> Compiled<'a> {
                 Operand::Value(_) => None,
             })
             .collect();
-        let keeps = !MAKE_FLOATS.contains(&self.wiring.operator(at));
+        let whole = !MAKE_FLOATS.contains(&self.wiring.operator(at))
+            && takes.iter().all(|&at| laid.inputs[at].as_ref().is_some_and(Known::is_whole));
         for (n, (&output, shape)) in outputs.iter().zip(&shapes).enumerate() {
             let values = units(shape, MOST_VALUES)?;
             self.known[output] = Some(match &constants {
@@ -259,7 +260,7 @@ impl<'a> Compiled<'a> {
                 Some(all) => {
                     let given = all.iter().map(|constant| constant.shape.iter().product::<usize>());
                     units(shape, MOST_MADE.max(given.sum()))?;
-                    let constant = Constant::computed(shape, prepare.clone(), n, all.clone(), keeps);
+                    let constant = Constant::computed(shape, prepare.clone(), n, all.clone(), whole);
                     if constant.is_beyond(DEEPEST) {
                         return Err(format!("a constant computed of more than {DEEPEST} others").into());
                     }

@@ -38,7 +38,9 @@ fn reduce(node: &Node, reduction: Reduction, whole: fn(&[i64]) -> Option<i64>) -
         return Lowered::known(Known::whole(Whole { shape, values: vec![value] }));
     }
     if along == 0 {
-        return Err(format!("a reduction of nothing, of the shape {own:?}").into());
+        return Err(
+            format!("a reduction of nothing, of the shape {own:?}, expected a value at least along its axes").into()
+        );
     }
     let to = shape.clone();
     let together = axes.windows(2).all(|pair| pair[1] == pair[0] + 1);

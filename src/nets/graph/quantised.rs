@@ -3,7 +3,7 @@
 use burn::tensor::{Tensor, TensorData};
 
 use super::lowering::{Lowered, Node, Refusal, axis};
-use super::value::{Array, Known};
+use super::value::Array;
 
 /// Scale and zero point along the axis of the channels, or one for all.
 pub fn dequantize(node: &Node) -> Result<Lowered, Refusal> {
@@ -13,19 +13,17 @@ pub fn dequantize(node: &Node) -> Result<Lowered, Refusal> {
         Some(_) => node.whole(2)?.values.clone(),
         None => vec![0; scale.len()],
     };
-    if scale.is_empty() || zero.len() != scale.len() {
-        return Err(format!("{} scales and {} zero points", scale.len(), zero.len()).into());
+    if scale.is_empty() {
+        return Err("no scale, expected one, or one for each channel".into());
+    }
+    if zero.len() != scale.len() {
+        return Err(format!("{} zero points, expected {}, as many as scales", zero.len(), scale.len()).into());
     }
     let along = if scale.len() == 1 { 0 } else { axis(node.int("axis", 1), own.len())? };
     if scale.len() > 1 && own[along] != scale.len() {
         return Err(format!("{} scales along an axis of {}", scale.len(), own[along]).into());
     }
-    let whole = match node.input(0)? {
-        Known::Whole(_) => true,
-        Known::Constant(constant) => constant.is_whole(),
-        Known::Computed(_) => false,
-    };
-    if !whole {
+    if !node.input(0)?.is_whole() {
         // Its values are steps already, see `quantize`.
         return Lowered::run(own, &[0], |mut inputs| inputs.remove(0));
     }

@@ -104,9 +104,9 @@ pub fn range(node: &Node) -> Result<Lowered, Refusal> {
     if count.is_none_or(|count| count > MOST_MADE as i64) {
         return Err(format!("a range from {start} to {end} by {step}").into());
     }
-    let rising = (start..end.max(start)).step_by(step.unsigned_abs() as usize);
-    let falling = (0..start.saturating_sub(end).max(0)).step_by(step.unsigned_abs() as usize).map(|down| start - down);
-    Lowered::known(Known::whole(Whole::list(if step > 0 { rising.collect() } else { falling.collect() })))
+    let [first, last, step] = [start, end, step].map(i128::from);
+    let numbers = (0..).map(|n| first + n * step).take_while(|&at| if step > 0 { at < last } else { at > last });
+    Lowered::known(Known::whole(Whole::list(numbers.map(|number| number as i64).collect())))
 }
 
 /// ONNX's types of floating-point numbers; all are computed as `f32`.
@@ -121,7 +121,7 @@ pub fn cast(node: &Node) -> Result<Lowered, Refusal> {
 
 /// To the type of another value.
 pub fn cast_like(node: &Node) -> Result<Lowered, Refusal> {
-    let whole = matches!(node.input(1)?, Known::Whole(_));
+    let whole = node.input(1)?.is_whole();
     cast_to(node, if whole { 7 } else { 1 })
 }
 

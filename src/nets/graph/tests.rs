@@ -268,19 +268,32 @@ fn what_is_inside_a_stage_at_once_is_planned() {
 
 #[test]
 fn large_weights_in_eight_bits_are_scaled_though_they_were_moved() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut drawing = Drawing::default();
-    // INT8, more than are read at once.
-    let (steps, scale) = (drawing.ones(3, &[300, 272]), drawing.number(0.5));
-    let turned = drawing.turned(&steps, &[1, 0]);
-    let weights = drawing.node("DequantizeLinear", &[&turned, &scale]);
-    let most = drawing.set("ReduceMax", &[&weights], &[("keepdims", &[0])]);
-    let y = drawing.conv("x", &[4, 3, 3, 3], 1, 1, 1);
-    let y = drawing.node("Mul", &[&y, &most]);
-    let network = drawing.saved(&y, folder.path());
-    let compiled = compile(&network.wiring, &input_shape(2, false, drawing::SIZE), None).unwrap();
-    let value = network.wiring.names.iter().position(|name| *name == most).unwrap();
-    assert_eq!(compiled.number(value), Some(0.5));
+    let moves: [fn(&mut Drawing, &str) -> String; 3] = [
+        |drawing, steps| drawing.turned(steps, &[1, 0]),
+        |drawing, steps| {
+            let other = drawing.ones(3, &[300, 272]);
+            drawing.node("CastLike", &[steps, &other])
+        },
+        |drawing, steps| {
+            let few = drawing.ones(3, &[10, 272]);
+            drawing.set("Concat", &[steps, &few], &[("axis", &[0])])
+        },
+    ];
+    for moved in moves {
+        let folder = tempfile::tempdir().unwrap();
+        let mut drawing = Drawing::default();
+        // INT8, more than are read at once.
+        let (steps, scale) = (drawing.ones(3, &[300, 272]), drawing.number(0.5));
+        let moved = moved(&mut drawing, &steps);
+        let weights = drawing.node("DequantizeLinear", &[&moved, &scale]);
+        let most = drawing.set("ReduceMax", &[&weights], &[("keepdims", &[0])]);
+        let y = drawing.conv("x", &[4, 3, 3, 3], 1, 1, 1);
+        let y = drawing.node("Mul", &[&y, &most]);
+        let network = drawing.saved(&y, folder.path());
+        let compiled = compile(&network.wiring, &input_shape(2, false, drawing::SIZE), None).unwrap();
+        let value = network.wiring.names.iter().position(|name| *name == most).unwrap();
+        assert_eq!(compiled.number(value), Some(0.5), "{moved}");
+    }
 }
 
 mod refused;

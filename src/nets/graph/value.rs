@@ -113,6 +113,15 @@ impl Known {
         self.shape().iter().product()
     }
 
+    /// Whether it is whole numbers, also where these are too many to be read at once.
+    pub fn is_whole(&self) -> bool {
+        match self {
+            Self::Whole(_) => true,
+            Self::Constant(constant) => constant.is_whole(),
+            Self::Computed(_) => false,
+        }
+    }
+
     /// Whether images change it.
     pub fn is_computed(&self) -> bool {
         matches!(self, Self::Computed(_))
@@ -136,7 +145,7 @@ enum Source {
         run: Prepare,
         output: usize,
         inputs: Vec<Rc<Constant>>,
-        /// Whether it is of whole numbers, as all inputs are.
+        /// Whether it is of whole numbers.
         whole: bool,
         /// How many constants are computed one of the other, and how many in all, those that are not kept every time.
         depth: usize,
@@ -159,8 +168,8 @@ impl Constant {
         Self { shape: shape.to_vec(), source: Source::Given(values), kept: OnceCell::new() }
     }
 
-    /// An output of a node all of whose inputs are constants; whether whole numbers come of whole ones.
-    pub fn computed(shape: &[usize], run: Prepare, output: usize, inputs: Vec<Rc<Constant>>, keeps: bool) -> Self {
+    /// An output of a node all of whose inputs are constants; whether it is of whole numbers.
+    pub fn computed(shape: &[usize], run: Prepare, output: usize, inputs: Vec<Rc<Constant>>, whole: bool) -> Self {
         let (mut depth, mut work) = (1, 1usize);
         for input in &inputs {
             if let Source::Computed { depth: below, work: again, .. } = &input.source {
@@ -169,7 +178,6 @@ impl Constant {
                 work = work.saturating_add(if is_kept { 0 } else { *again });
             }
         }
-        let whole = keeps && inputs.iter().all(|input| input.is_whole());
         let source = Source::Computed { run, output, inputs, whole, depth, work };
         Self { shape: shape.to_vec(), source, kept: OnceCell::new() }
     }

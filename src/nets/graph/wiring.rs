@@ -120,7 +120,7 @@ impl Wiring {
 /// Something is computed, every value is made once, and there are no more of them than a network has.
 fn check(model: &Model) -> Result<(), String> {
     if model.nodes.is_empty() {
-        return Err("has no nodes".into());
+        return Err("has no nodes, so that what goes in comes out; expected a network".into());
     }
     let outputs = || model.nodes.iter().flat_map(|node| &node.output).filter(|name| !name.is_empty());
     let counts = [

@@ -153,7 +153,7 @@ fn numbers_without_bounds_are_refused() {
         (
             &["DequantizeLinear s e axis=0 -> k", "Add c k -> y"],
             vec![whole("s", &[1]), floats("e", &[], &[0])],
-            "0 scales and 0 zero points",
+            "no scale, expected one",
         ),
         (
             &["Div a b -> k", "Reshape c k -> y"],
