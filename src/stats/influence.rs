@@ -38,14 +38,15 @@
 //!
 //! # Nothing
 //!
-//! Outcomes are counted in whole numbers, so sides of which no pair differs differ by exactly 0. If what their columns add
-//! differs by no more than rounding either, the two are one, and the variance is 0.
+//! Outcomes are counted in whole numbers, so sides of which no pair differs differ by exactly 0. If no margin differs by more
+//! than rounding either, the two are one, and the variance is 0. Otherwise it is at least what counting in pairs makes
+//! uncertain, `1 / (12 P^2)`.
 //!
 //! # Other groups
 //!
 //! Over groups (subjects, seeds) a difference varies as a mean of `G` differences does, the g-th of both sides being one
 //! group's: `V_g = sum_g (d_g - D)^2 / (G (G - 1))`, with `G - 1` degrees of freedom; unless the sides are one in every group,
-//! at least as much as their being counted in pairs makes uncertain, `1 / (12 G P^2)`. Over both it varies by `V_c + V_g -
+//! at least a `G`-th of what counting makes uncertain. Over both it varies by `V_c + V_g -
 //! V_gc` with `V_c` of above: what groups and concepts do together is in both, and is taken off once, as in the dual bootstrap
 //! ([`super::generalise`]), from how much the concepts' influences `L_cg` differ from group to group: `V_gc = sum_cg (L_cg -
 //! L_c)^2 / (G (G - 1))`. Degrees of freedom are Satterthwaite's, at least the fewer.
@@ -114,7 +115,7 @@ impl<'a> Tested<'a> {
 /// As [`spread`], which is the spread over concepts.
 ///
 /// # Cost
-/// As [`spread`], over both twice; over groups alone that of counting the outcomes, unless no pair differs.
+/// As [`spread`], over both twice; over groups alone that of counting the outcomes.
 ///
 /// # Panics
 /// As [`spread`]; over groups if there are fewer than two, or the sides differ in them.
@@ -124,23 +125,19 @@ pub fn generalised(over: Generalise, a: Tested, b: Tested, progress: &Progress) 
     }
     let groups = a.groups.len();
     assert!(groups > 1 && (b.groups.is_empty() || b.groups.len() == groups), "sides of the same groups, two at least");
-    let of_group = |g: usize| spread(a.group(g), b.group(g), progress);
     if over == Generalise::Groups {
         let (mut differences, mut differ) = (Vec::with_capacity(groups), false);
         for g in 0..groups {
             let outcomes = Outcomes::new(a.group(g), b.group(g), progress)?;
             differences.push(outcomes.difference);
-            differ |= !outcomes.same();
-        }
-        // Where no pair differs, what columns add says whether the sides are one.
-        for g in 0..groups {
-            differ = differ || of_group(g)?.variance > 0.0;
+            differ |= !outcomes.are_one();
         }
         return Ok(by_groups(&differences, differ, a.words.concepts()));
     }
+    let of_group = |g: usize| spread(a.group(g), b.group(g), progress);
     let each: Vec<Spread> = (0..groups).map(of_group).collect::<Result<_, _>>()?;
     let differences: Vec<f64> = each.iter().map(|group| group.difference).collect();
-    let differ = each.iter().any(|group| group.difference != 0.0 || group.variance > 0.0);
+    let differ = each.iter().any(|group| group.variance > 0.0);
     let of_groups = by_groups(&differences, differ, a.words.concepts());
     let Spread { variance: by_concepts, freedom, influences, .. } = spread(a, b, progress)?;
     let apart = |group: &Spread| -> f64 {
@@ -162,9 +159,14 @@ fn by_groups(differences: &[f64], differ: bool, concepts: usize) -> Spread {
     let difference = differences.iter().sum::<f64>() / groups as f64;
     let pairs = (groups * (groups - 1)) as f64;
     let influences: Vec<f64> = differences.iter().map(|own| (own - difference) / pairs.sqrt()).collect();
+    let least = if differ { counting(concepts) / groups as f64 } else { 0.0 };
+    Spread { difference, variance: dot(&influences, &influences).max(least), freedom: groups - 1, influences }
+}
+
+/// What counting in whole pairs makes uncertain of a difference: the variance of a number that is rounded.
+fn counting(concepts: usize) -> f64 {
     let step = 2.0 / (concepts * (concepts - 1)) as f64;
-    let counted = if differ { step * step / (12 * groups) as f64 } else { 0.0 };
-    Spread { difference, variance: dot(&influences, &influences).max(counted), freedom: groups - 1, influences }
+    step * step / 12.0
 }
 
 /// The spread of the accuracy of `a` less that of `b`, on the same concepts in the same order.
@@ -180,20 +182,19 @@ fn by_groups(differences: &[f64], differ: bool, concepts: usize) -> Spread {
 pub fn spread(a: Tested, b: Tested, progress: &Progress) -> Result<Spread, TwoVsTwoError> {
     let k = a.words.concepts();
     let outcomes = Outcomes::new(a, b, progress)?;
-    let same = outcomes.same();
+    let one = outcomes.are_one();
     let Outcomes { sides, half_points, whole, difference, accuracies } = outcomes;
     let count = (k * (k - 1) / 2) as f64;
+    let freedom = freedom(k, &accuracies);
+    if one {
+        return Ok(Spread { difference, variance: 0.0, freedom, influences: vec![0.0; k] });
+    }
     let mut residuals: Vec<f64> = half_points.into_iter().map(|points| points as f64 / (2 * whole) as f64).collect();
     (0..k).for_each(|a| (0..k).filter(|&b| b != a).for_each(|b| residuals[a * k + b] -= difference));
     let part = |first: usize| (first..k).step_by(PARTS).fold(Columns::new(k), |sums, a| sums.with(&sides, a, k));
     let parts: Vec<Columns> = (0..PARTS.min(k)).into_par_iter().map(part).collect();
     let columns = parts.into_iter().fold(Columns::new(k), Columns::and);
 
-    let freedom = freedom(k, &accuracies);
-    let rounding = count * k as f64 * sides.iter().map(Group::rounding).sum::<f64>().powi(2);
-    if same && columns.squares <= rounding {
-        return Ok(Spread { difference, variance: 0.0, freedom, influences: vec![0.0; k] });
-    }
     let by_concept = &columns.by_concept;
     let square = |values: &[f64]| dot(values, values);
     let own = residuals.chunks_exact(k).map(|row| row.iter().sum::<f64>());
@@ -206,7 +207,8 @@ pub fn spread(a: Tested, b: Tested, progress: &Progress) -> Result<Spread, TwoVs
     let share = 1.0 - (FEW / k as f64).min(1.0).powf(1.5);
     Ok(Spread {
         difference,
-        variance: (square(&influences) - independent - share * selves).max(independent) / count.powi(2),
+        variance: ((square(&influences) - independent - share * selves).max(independent) / count.powi(2))
+            .max(counting(k)),
         freedom,
         influences: influences.into_iter().map(|influence| influence / count).collect(),
     })
@@ -253,9 +255,13 @@ impl Outcomes {
         Ok(Self { sides, half_points, whole, difference, accuracies })
     }
 
-    /// Whether no pair differs.
-    fn same(&self) -> bool {
-        self.half_points.iter().all(|&points| points == 0)
+    /// Whether the sides are one: no pair differs, nor by how much it passes, but for rounding. A margin is of four inner
+    /// products of rows of about unit length, each of which errs by [`TIE`] at most (see the ties of the test).
+    fn are_one(&self) -> bool {
+        let rounding = 16.0 * TIE * self.sides.iter().map(|group| group.weight.abs()).sum::<f64>();
+        let pairs = self.sides.first().map_or(0, |group| group.margins.len());
+        let margin = |pair: usize| self.sides.iter().map(|group| group.weight * group.margins[pair]).sum::<f64>();
+        self.half_points.iter().all(|&points| points == 0) && (0..pairs).all(|pair| margin(pair).abs() <= rounding)
     }
 }
 
@@ -277,6 +283,8 @@ struct Group {
     image: Side,
     /// In both orders, `[concepts, concepts]`: half-points of every pair.
     half_points: Vec<i64>,
+    /// `[concepts, concepts]`, a before b: of every pair, 0 with a constant image.
+    margins: Vec<f64>,
     /// Of the group in the difference.
     weight: f64,
     /// Of the kernel.
@@ -296,21 +304,17 @@ impl Group {
         // A pair with a constant image scores half.
         let without = (0..k).flat_map(|a| (a + 1..k).map(move |b| (a, b)));
         without.filter(|&(a, b)| constant[a] || constant[b]).for_each(|(a, b)| add(a, b, 1));
+        let mut margins = vec![0.0; k * k];
         for pair in &tested {
-            add(pair.a as usize, pair.b as usize, pair.outcome.half_points(side.ties) as i64);
+            let (a, b) = (pair.a as usize, pair.b as usize);
+            add(a, b, pair.outcome.half_points(side.ties) as i64);
+            margins[a * k + b] = pair.margin();
         }
         let count = tested.len().max(1) as f64;
         let mean = tested.iter().map(|pair| pair.margin()).sum::<f64>() / count;
         let variance = tested.iter().map(|pair| (pair.margin() - mean).powi(2)).sum::<f64>() / count;
         let (words, image) = (Side::new(side.words)?, Side::masked(image)?);
-        Ok(Self { words, image, half_points, weight, width: WIDTH * variance.sqrt(), constant })
-    }
-
-    /// How far rounding may put off what a column adds: inner products of rows of unit length err by [`TIE`] at most (see the
-    /// ties of the test), four of them make a margin; a density of this width is at most `0.4 / width` high and `0.25 / width^2`
-    /// steep, and what it is multiplied by is at most 8.
-    fn rounding(&self) -> f64 {
-        if self.width == 0.0 { 0.0 } else { 8.0 * TIE * self.weight.abs() / self.width * (1.0 + 1.0 / self.width) }
+        Ok(Self { words, image, half_points, margins, weight, width: WIDTH * variance.sqrt(), constant })
     }
 
     /// Adds what every column adds to the expected outcome of the pair to `added`.

@@ -177,17 +177,36 @@ fn what_is_one_but_for_rounding_differs_by_nothing() {
             assert!(found.influences.iter().all(|&x| x == 0.0), "over {over}");
         }
     }
-    // Another layer is another, even one that passes the same pairs.
-    let near = seen(1, [1.0; 3], &order).into_iter().map(|rsm| {
-        let squared = rsm.values().iter().map(|r| r * (1.0 + 1e-6 * r)).collect();
-        Rsm::new(concepts, squared)
-    });
-    let near: Vec<Rsm> = near.collect();
-    let side = |groups| Tested { words: &words, groups, ties: Ties::Lost };
-    for over in [Generalise::Concepts, Generalise::Groups, Generalise::Both] {
-        let found = generalised(over, side(&layer[..]), side(&near[..]), &|_| ControlFlow::Continue(())).unwrap();
-        assert!(found.variance > 0.0, "over {over}: {found:?}");
+}
+
+#[test]
+fn another_layer_is_another_even_one_that_passes_the_same_pairs() {
+    let varies = |words: &Rsm, layers: [&[Rsm]; 2], what: &str| {
+        let pairs = words.concepts() * (words.concepts() - 1) / 2;
+        for over in [Generalise::Concepts, Generalise::Groups, Generalise::Both] {
+            let [a, b] = layers.map(|groups| Tested { words, groups, ties: Ties::Lost });
+            let found = generalised(over, a, b, &|_| ControlFlow::Continue(())).unwrap();
+            let least = 1.0 / (12 * layers[0].len() * pairs * pairs) as f64;
+            assert!(found.difference == 0.0 && found.variance > 0.99 * least, "{what}, over {over}: {found:?}");
+        }
+    };
+    for concepts in [14, 40] {
+        let order: Vec<usize> = (0..concepts).collect();
+        let words = seen(0, [1.0; 3], &order).remove(0);
+        let layer = seen(1, [1.0; 3], &order);
+        let squared = |rsm: &Rsm| rsm.values().iter().map(|r| r * (1.0 + 1e-9 * r)).collect();
+        let near: Vec<Rsm> = layer.iter().map(|rsm| Rsm::new(concepts, squared(rsm))).collect();
+        varies(&words, [&layer, &near], "near");
     }
+    // Every margin is far from 0: columns say nothing.
+    let order: Vec<usize> = (0..40).collect();
+    let words = seen(0, [1.0; 3], &order).remove(0);
+    let noise = [seen(2, [1.0; 3], &order), seen(3, [1.0; 3], &order)];
+    let [a, b] = noise.map(|noise| {
+        let mixed = |rsm: &Rsm| words.values().iter().zip(rsm.values()).map(|(w, n)| 0.98 * w + 0.02 * n).collect();
+        noise.iter().map(|rsm| Rsm::new(40, mixed(rsm))).collect::<Vec<_>>()
+    });
+    varies(&words, [&a, &b], "far");
 }
 
 #[test]
