@@ -23,6 +23,7 @@ use crate::config::{MOST_RESAMPLES, named};
 use crate::device::Choice;
 use crate::error::{Error, FileError};
 use crate::progress::{Progress, Verbosity, say};
+use crate::record::RunRecord;
 use crate::report::Style;
 use crate::results::{Results, ResultsDir};
 use crate::stats::generalise::Generalise;
@@ -169,6 +170,9 @@ enum Command {
         /// What intervals and p-values speak of: other concepts, other groups (subjects, seeds), or both
         #[arg(long, default_value = "concepts", value_parser = named::<Generalise>, value_name = "concepts|groups|both")]
         generalise: Generalise,
+        /// The figures' files with title and notes, or, where a caption says so much, without; the page has both
+        #[arg(long, default_value = "full", value_parser = named::<Style>, value_name = "full|plain")]
+        style: Style,
         /// Where report.html, compare.csv, within.csv and the figures go
         #[arg(long, value_name = "DIR", default_value = "results/compare")]
         out: PathBuf,
@@ -242,12 +246,18 @@ fn call(cli: Cli, called: &Path) -> Result<(), Error> {
         Command::Merge(arguments) => shards::merge(arguments, &progress),
         Command::Status(arguments) => shards::status(arguments),
         Command::Plot { directory, style } => {
-            if let Some(paths) = crate::sweep::plot(&directory, style)? {
+            if let Some(paths) = crate::sweep::plot(&directory, style, &progress)? {
                 paths.iter().for_each(|path| print(&path.display().to_string()));
                 return Ok(());
             }
+            let of_run = ResultsDir::new(&directory);
+            if of_run.holds_comparison() {
+                return Err(Error::input(compare::CompareError::Drawn(directory)));
+            }
             let results = Results::read(&directory).map_err(Error::input)?;
-            let _claim = ResultsDir::new(&directory).lock("plot")?;
+            let _claim = of_run.lock("plot")?;
+            let altered = RunRecord::read(&of_run).ok().flatten().and_then(|record| record.altered(&of_run));
+            altered.into_iter().for_each(|said| progress.line(format!("warning: {said}")));
             for path in report::write_figures(&results, style, &directory).map_err(Error::failed)? {
                 print(&path.display().to_string());
             }
@@ -271,8 +281,8 @@ fn call(cli: Cli, called: &Path) -> Result<(), Error> {
             print(&out.display().to_string());
             Ok(())
         }
-        Command::Compare { directories, words, layers, bootstrap, seed, generalise, out } => {
-            let request = compare::Request { directories, words, layers, resamples: bootstrap, seed, generalise, out };
+        Command::Compare { directories, words, layers, bootstrap: resamples, seed, generalise, style, out } => {
+            let request = compare::Request { directories, words, layers, resamples, seed, generalise, style, out };
             print(&compare::compare(&request, &progress)?.display().to_string());
             Ok(())
         }

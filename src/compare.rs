@@ -14,8 +14,8 @@ use crate::checksum;
 use crate::error::{Error, FileError};
 use crate::matrices::MatrixError;
 use crate::progress::Progress;
-use crate::record::{Compared, ComparisonRecord, Origin, RecordError};
-use crate::report::{self, Comparison, Overlay};
+use crate::record::{Compared, ComparisonRecord, Origin, RecordError, RunRecord};
+use crate::report::{self, Comparison, Overlay, Style};
 use crate::results::{COMPARE, ResultsDir, ResultsError, write_json, write_table};
 use crate::stats::generalise::Generalise;
 use crate::stats::influence::{self, Spread};
@@ -41,6 +41,8 @@ pub struct Request {
     pub seed: u64,
     /// To what differences are generalised.
     pub generalise: Generalise,
+    /// What of a figure is in its files.
+    pub style: Style,
     /// Where the comparison goes.
     pub out: PathBuf,
 }
@@ -73,6 +75,9 @@ pub enum CompareError {
         /// Those of the run.
         expected: usize,
     },
+    /// A comparison is drawn when it is made.
+    #[error("{}: a comparison of runs, drawn when it was made; draw it again by semgpu compare with the same arguments, --style plain for figures without title and notes", .0.display())]
+    Drawn(PathBuf),
     /// Other results.
     #[error("{}: holds results of another command, beside which the comparison would stand; give --out a directory of its own", .0.display())]
     Taken(PathBuf),
@@ -120,7 +125,7 @@ pub enum CompareError {
 /// [`Error::Input`] for results that are not there or not comparable, [`Error::Interrupted`] when asked to stop.
 pub fn compare(request: &Request, progress: &Progress) -> Result<PathBuf, Error> {
     let started = Instant::now();
-    let runs = runs(&request.directories).map_err(Error::input)?;
+    let runs = runs(&request.directories, progress).map_err(Error::input)?;
     let curves = curves(&runs, request).map_err(Error::input)?;
     let out = ResultsDir::new(&request.out);
     out.check([])?;
@@ -158,14 +163,16 @@ pub fn compare(request: &Request, progress: &Progress) -> Result<PathBuf, Error>
         }
     }
     untested.iter().for_each(|said| progress.line(said.clone()));
-    let record = record(runs, request, untested, started).map_err(Error::input)?;
+    let warnings = altered(&runs).map_err(Error::input)?;
+    warnings.iter().for_each(|said| progress.line(format!("warning: {said}")));
+    let record = record(runs, request, [untested, warnings], started).map_err(Error::input)?;
     let overlays: Vec<Overlay> =
         curves.iter().map(|Curve { name, run, rows, .. }| Overlay { name, run, rows }).collect();
     let comparison = Comparison { curves: &overlays, between: &between, within: &within, record: &record };
     out.remove_comparison().map_err(Error::failed)?;
     write_table(out.root(), &between).map_err(Error::failed)?;
     write_table(out.root(), &within).map_err(Error::failed)?;
-    report::write_comparison(&comparison, out.root()).map_err(Error::failed)?;
+    report::write_comparison(&comparison, request.style, out.root()).map_err(Error::failed)?;
     write_json(&out.comparison(), &record).map_err(Error::failed)?;
     if !between.is_empty() || !within.is_empty() {
         progress.line(format!("intervals and p-values generalise to other {}", request.generalise.said("groups")));
@@ -174,8 +181,8 @@ pub fn compare(request: &Request, progress: &Progress) -> Result<PathBuf, Error>
     Ok(out.page())
 }
 
-/// Every run, a sweep's too, by what tells it from the others.
-fn runs(directories: &[PathBuf]) -> Result<Vec<(String, PathBuf)>, CompareError> {
+/// Every run, a sweep's too, by what tells it from the others; one that is named twice, or beside its sweep, stands once.
+fn runs(directories: &[PathBuf], progress: &Progress) -> Result<Vec<(String, PathBuf)>, CompareError> {
     let mut all = Vec::new();
     for directory in directories {
         match sweep::networks(directory)? {
@@ -183,10 +190,26 @@ fn runs(directories: &[PathBuf]) -> Result<Vec<(String, PathBuf)>, CompareError>
             None => all.push(directory.clone()),
         }
     }
-    // One that is named beside its sweep stands once.
     let mut seen = HashSet::new();
-    all.retain(|directory: &PathBuf| seen.insert(directory.canonicalize().unwrap_or_else(|_| directory.clone())));
+    all.retain(|directory: &PathBuf| {
+        let new = seen.insert(directory.canonicalize().unwrap_or_else(|_| directory.clone()));
+        if !new {
+            progress.line(format!("{}: named twice, stands once", directory.display()));
+        }
+        new
+    });
     Ok(run_names(&all).into_iter().zip(all).collect())
+}
+
+/// Which runs' tables and matrices are not those that the run wrote.
+fn altered(runs: &[(String, PathBuf)]) -> Result<Vec<String>, RecordError> {
+    let mut all = Vec::new();
+    for (name, directory) in runs {
+        let directory = ResultsDir::new(directory);
+        let said = RunRecord::read(&directory)?.and_then(|record| record.altered(&directory));
+        all.extend(said.map(|said| format!("{name}: {said}")));
+    }
+    Ok(all)
 }
 
 /// Why two curves are not tested against each other.
@@ -214,7 +237,7 @@ fn obstacle(
 fn record(
     runs: Vec<(String, PathBuf)>,
     request: &Request,
-    untested: Vec<String>,
+    [untested, warnings]: [Vec<String>; 2],
     started: Instant,
 ) -> Result<ComparisonRecord, FileError> {
     let compared = |(name, directory): (String, PathBuf)| {
@@ -233,6 +256,7 @@ fn record(
         seed: request.seed,
         generalise: request.generalise,
         untested,
+        warnings,
         seconds: started.elapsed().as_secs_f64(),
     })
 }

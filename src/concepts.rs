@@ -100,7 +100,7 @@ pub fn select(request: &Request, progress: &Progress) -> Result<Selection, Error
     let lists = [&request.labels, &request.devkit, &request.classes, &request.categories];
     let words = request.words.iter().map(|(_, file)| file.as_path());
     let read: Vec<&Path> = lists.into_iter().flatten().map(PathBuf::as_path).chain(words).collect();
-    check_files(&[request.out.clone(), request.report.clone()], &read).map_err(Error::input)?;
+    check_files(&[request.out.clone(), request.report.clone()], &read)?;
     let mut warnings = Vec::new();
     let photos = Photos::list(request, &mut warnings).map_err(Error::input)?;
     let classes = classes_of(request, &photos, &mut warnings).map_err(Error::input)?;

@@ -50,7 +50,7 @@ pub enum ExportError {
 /// The directory is not a run's, or the file cannot be written.
 pub fn rdms(directory: &Path, out: &Path) -> Result<(), Error> {
     let (concepts, matrices) = read(directory, out).map_err(Error::input)?;
-    check_files(&[out.to_path_buf()], &[]).map_err(Error::input)?;
+    check_files(&[out.to_path_buf()], &[])?;
     let label = |of: fn(&Matrix) -> &String| matrices.iter().map(|matrix| of(matrix).clone()).collect();
     let file = RsmsOut {
         rsms: matrices.iter().map(|matrix| &matrix.rsm).collect(),

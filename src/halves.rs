@@ -293,6 +293,7 @@ impl From<HalvesError> for Error {
     fn from(error: HalvesError) -> Self {
         match error {
             HalvesError::Reading(error) => *error,
+            HalvesError::Out(error) => error.into(),
             error => Self::input(error),
         }
     }

@@ -12,12 +12,13 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::checksum;
 use crate::config::{Config, InferenceOptions, TestOptions, TestRequest};
 use crate::device::{self, Adapter, Selected};
 use crate::error::FileError;
 use crate::matrices::Read;
 use crate::nets::{Input, Token};
-use crate::results::{ResultsDir, write_json};
+use crate::results::{Ledger, ResultsDir, write_json};
 
 pub use comparison::{Compared, ComparisonRecord};
 
@@ -50,6 +51,9 @@ pub struct RunRecord {
     /// Things the user should know.
     #[serde(default)]
     pub warnings: Vec<String>,
+    /// SHA-256 of the tables and matrices that it was written beside, by their paths; empty in records of before it.
+    #[serde(default)]
+    pub files: BTreeMap<String, String>,
 }
 
 /// The maximum over a family that family-wise p-values are held against.
@@ -288,6 +292,7 @@ impl RunRecord {
             peak_bytes: None,
             seconds: Seconds::default(),
             warnings,
+            files: BTreeMap::new(),
         }
     }
 
@@ -316,14 +321,33 @@ impl RunRecord {
         serde_json::from_value(record).map(Some).map_err(wrong)
     }
 
-    /// Writes the record into a results directory, with what was used since `started`.
+    /// Writes the record into a results directory, with what was used since `started`, and what lies beside it.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// It cannot be written, or what lies beside it not be read.
     pub fn write(&mut self, directory: &ResultsDir, started: Instant) -> Result<(), FileError> {
         self.peak_bytes = device::peak_memory_bytes();
         self.seconds.total = started.elapsed().as_secs_f64();
+        self.files = Ledger::sums(directory)?;
         write_json(&directory.record(), self)
+    }
+
+    /// Which of the tables and matrices beside it are not those that it was written beside, in words; none where all are, or
+    /// are not there.
+    pub fn altered(&self, directory: &ResultsDir) -> Option<String> {
+        let is_other = |(name, sum): &(&String, &String)| {
+            let path = directory.root().join(name);
+            path.exists() && checksum::sha256(&path).ok().as_ref() != Some(*sum)
+        };
+        let names: Vec<&str> = self.files.iter().filter(is_other).map(|(name, _)| name.as_str()).collect();
+        let them = if names.len() == 1 { "it" } else { "them" };
+        (!names.is_empty()).then(|| {
+            format!(
+                "{}: not as semgpu wrote {them}, by the SHA-256 in run.json; the command that made the results makes {them} \
+                 again",
+                names.join(", ")
+            )
+        })
     }
 
     /// How accuracies were tested.

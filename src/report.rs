@@ -135,9 +135,9 @@ pub fn write_networks(of: &OfNetworks, style: Style, directory: &Path) -> Result
 ///
 /// # Errors
 /// A file that cannot be written.
-pub fn write_comparison(of: &Comparison, directory: &Path) -> Result<Vec<PathBuf>, ReportError> {
+pub fn write_comparison(of: &Comparison, style: Style, directory: &Path) -> Result<Vec<PathBuf>, ReportError> {
     let drawings = of.drawings();
-    let mut paths = file::write(&drawings, Style::Full, directory)?;
+    let mut paths = file::write(&drawings, style, directory)?;
     paths.push(html::write_comparison(of, &drawings, directory)?);
     Ok(paths)
 }

@@ -17,6 +17,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::checksum;
 use crate::config::{Member, Sweep, Written};
 use crate::error::{Error, FileError};
 use crate::pipeline::{self, Beside};
@@ -25,7 +26,8 @@ use crate::progress::Progress;
 use crate::record::{RecordError, RunRecord};
 use crate::report::{self, OfNetworks, Style};
 use crate::results::{
-    AccuracyRow, NetworkRow, ResultsDir, ResultsError, SWEEP, figure_name, read_table, write_json, write_table,
+    AccuracyRow, ClaimError, NetworkRow, ResultsDir, ResultsError, SWEEP, Table, figure_name, read_table, write_json,
+    write_table,
 };
 use crate::shards::{DrawsError, Keys, Shards, Span, read_draws};
 use crate::stats::inference::Family;
@@ -43,6 +45,9 @@ pub struct SweepRecord {
     pub config: Written,
     /// Whether the results of all networks are there.
     pub finished: bool,
+    /// SHA-256 of `accuracy.csv` beside it; none before it is there, and in records of before it.
+    #[serde(default)]
+    pub accuracy: Option<String>,
     /// The table; empty before.
     pub networks: Vec<NetworkRow>,
 }
@@ -177,8 +182,11 @@ pub fn merge(sweep: &Sweep, member: &Member, plan: Plan, fresh: bool, progress: 
     }
     let out = ResultsDir::new(&sweep.out);
     let _writing = progress.interrupt.writing();
-    // Whoever holds it found all networks merged too, and puts them together.
-    let Ok(_claim) = out.lock(SWEEP) else { return Ok(directory) };
+    let _claim = match out.lock(SWEEP) {
+        // Whoever holds it found all networks merged too, and puts them together.
+        Err(ClaimError::Held { .. }) => return Ok(directory),
+        claim => claim?,
+    };
     put_together(sweep, &out, progress)
 }
 
@@ -212,7 +220,8 @@ fn put_together(sweep: &Sweep, out: &ResultsDir, progress: &Progress) -> Result<
     out.remove_networks().map_err(Error::failed)?;
     write_table(out.root(), &rows).map_err(Error::failed)?;
     write_table(out.root(), &networks).map_err(Error::failed)?;
-    let record = SweepRecord::new(sweep, Some(networks));
+    let sum = checksum::sha256(&out.table(AccuracyRow::NAME)).map_err(Error::failed)?;
+    let record = SweepRecord::new(sweep, Some((networks, sum)));
     draw(&record, &rows, Style::Full, out)?;
     write_json(&out.networks(), &record).map_err(Error::failed)?;
     table::summarise(&record.networks, progress);
@@ -233,10 +242,16 @@ pub fn networks(directory: &std::path::Path) -> Result<Option<Vec<PathBuf>>, Swe
 ///
 /// # Errors
 /// A sweep that is not finished, tables that cannot be read, figures that cannot be written.
-pub fn plot(directory: &std::path::Path, style: Style) -> Result<Option<Vec<PathBuf>>, Error> {
+pub fn plot(directory: &std::path::Path, style: Style, progress: &Progress) -> Result<Option<Vec<PathBuf>>, Error> {
     let out = ResultsDir::new(directory);
     let Some(record) = SweepRecord::read(directory).map_err(Error::input)? else { return Ok(None) };
     let rows = read_table::<AccuracyRow>(directory).map_err(Error::input)?;
+    let found = checksum::sha256(&out.table(AccuracyRow::NAME)).map_err(Error::input)?;
+    if record.accuracy.as_ref().is_some_and(|sum| *sum != found) {
+        progress.line(
+            "warning: accuracy.csv: not as semgpu wrote it, by the SHA-256 in networks.json; the sweep's command makes it again",
+        );
+    }
     let _claim = out.lock("plot")?;
     draw(&record, &rows, style, &out).map(Some)
 }
@@ -261,12 +276,14 @@ impl SweepRecord {
         if record.finished { Ok(Some(record)) } else { Err(SweepError::Unfinished(directory.into())) }
     }
 
-    fn new(sweep: &Sweep, networks: Option<Vec<NetworkRow>>) -> Self {
+    fn new(sweep: &Sweep, finished: Option<(Vec<NetworkRow>, String)>) -> Self {
+        let (networks, accuracy) = finished.unzip();
         Self {
             schema: 1,
             semgpu: env!("CARGO_PKG_VERSION").to_string(),
             config: sweep.written.clone(),
             finished: networks.is_some(),
+            accuracy,
             networks: networks.unwrap_or_default(),
         }
     }
@@ -302,18 +319,20 @@ fn run_of(member: &Member) -> Result<(RunRecord, Keys), SweepError> {
 fn is_finished(member: &Member, plan: &Plan) -> bool {
     let Ok((record, keys)) = run_of(member) else { return false };
     let same = record.run().is_some_and(|run| run.checksums == plan.checksums) && keys == Keys::of(plan);
-    same && is_whole(member, &keys)
+    same && is_whole(member, &record, &keys)
 }
 
 /// Whether a network's results are those of its shards, whole.
 fn is_merged(member: &Member) -> bool {
-    let (Ok((_, keys)), Ok(shards)) = (run_of(member), Shards::at(&member.config.out())) else { return false };
-    shards.cut().keys == keys && is_whole(member, &keys)
+    let (Ok((record, keys)), Ok(shards)) = (run_of(member), Shards::at(&member.config.out())) else { return false };
+    shards.cut().keys == keys && is_whole(member, &record, &keys)
 }
 
-/// Whether the last that a run writes is there, its page, and what the family needs of it.
-fn is_whole(member: &Member, keys: &Keys) -> bool {
-    results(member).page().is_file()
+/// Whether the last that a run writes is there, its page, and what the family needs of it; and all as the run wrote it.
+fn is_whole(member: &Member, record: &RunRecord, keys: &Keys) -> bool {
+    let directory = results(member);
+    directory.page().is_file()
+        && record.altered(&directory).is_none()
         && scores(member).is_none_or(|path| read_draws(&path, &keys.test, span(member)).is_ok())
 }
 

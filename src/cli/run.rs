@@ -95,7 +95,7 @@ pub(super) fn run(arguments: Run, progress: &Progress) -> Result<(), Error> {
 /// Runs an experiment; the last line says where its page lies.
 pub(super) fn carry_out(config: Config, fresh: bool, dry_run: bool, progress: &Progress) -> Result<(), Error> {
     let note = config.stimuli.note.clone();
-    let plan = Plan::new(config, progress).map_err(Error::input)?;
+    let plan = Plan::new(config, progress)?;
     describe(&plan, progress);
     if dry_run {
         if !fresh {

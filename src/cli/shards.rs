@@ -101,7 +101,7 @@ pub(super) fn cut(arguments: Cutting, called: &Path, progress: &Progress) -> Res
         let started = Instant::now();
         match arguments.experiment.asked(path)? {
             Asked::One(config) => {
-                let plan = Plan::new(*config, progress).map_err(Error::input)?;
+                let plan = Plan::new(*config, progress)?;
                 describe(&plan, progress);
                 let planned = started.elapsed().as_secs_f64();
                 cut_one((&arguments, called), (path, None), plan, planned, &mut tables, progress)?;
@@ -184,7 +184,7 @@ pub(super) fn shard(arguments: Shard, progress: &Progress) -> Result<(), Error> 
         asked.network(&arguments.config, arguments.network.as_deref()).map_err(Error::input)?;
     // What others look at was looked at when the experiment was cut.
     let seen = Shards::at(&config.out()).map_err(Error::input)?.seen(arguments.groups);
-    let plan = Plan::of_shard(config, &seen, progress).map_err(Error::input)?;
+    let plan = Plan::of_shard(config, &seen, progress)?;
     let shards = Shards::of(&plan).map_err(Error::input)?;
     match (arguments.groups, arguments.draws) {
         (Some(groups), _) => pipeline::groups(plan, &shards, groups, progress),
@@ -203,7 +203,7 @@ pub(super) fn merge(arguments: Merge, progress: &Progress) -> Result<(), Error> 
         }
         (asked, network) => {
             let (member, sweep) = asked.network(&path, network.as_deref()).map_err(Error::input)?;
-            let plan = Plan::new(member.config.clone(), progress).map_err(Error::input)?;
+            let plan = Plan::new(member.config.clone(), progress)?;
             match sweep {
                 Some(sweep) => crate::sweep::merge(&sweep, &member, plan, fresh, progress)?,
                 None => {

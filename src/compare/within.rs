@@ -33,19 +33,14 @@ pub fn differences(
         task.advance(1);
         Ok(spread)
     };
-    let mut all_pairs = Vec::new();
-    if chosen {
-        let alone = (0..layers).map(|layer| Ok(of(layer, None)?.influences)).collect::<Result<Vec<_>, Error>>()?;
-        for (n, a) in alone.iter().enumerate() {
-            all_pairs.extend(alone[..n].iter().map(|b| a.iter().zip(b).map(|(a, b)| a - b).collect::<Vec<f64>>()));
-        }
-    }
+    let alone = |layer: usize| Ok(of(layer, None)?.influences);
+    let all: Vec<Vec<f64>> = (0..if chosen { layers } else { 0 }).map(alone).collect::<Result<_, Error>>()?;
     let mut rows = Vec::new();
     for Family { kind, pairs, chosen } in families {
         let spreads = pairs.iter().map(|&(n, m)| of(n, Some(m))).collect::<Result<Vec<_>, _>>()?;
-        let beside = if chosen { &all_pairs[..] } else { &[] };
+        let looked_at = if chosen { &all[..] } else { &[] };
         let stop = |_| progress.interrupt.flow();
-        let found = paired::differences(&spreads, beside, request.resamples, request.seed, CONFIDENCE, &stop)?;
+        let found = paired::differences(&spreads, looked_at, request.resamples, request.seed, CONFIDENCE, &stop)?;
         let row = |(&(n, m), found): (&(usize, usize), Difference)| WithinRow {
             curve: curve.name.clone(),
             network: curve.rows[n].network.clone(),
@@ -72,14 +67,14 @@ fn families(curve: &Curve, request: &Request) -> Vec<Family> {
     let layers = curve.rows.len();
     if let [a, b] = &request.layers[..] {
         let place = |name: &String| curve.rows.iter().position(|row| row.layer == *name).expect("looked up before");
-        return vec![Family { kind: "asked", pairs: vec![(place(a), place(b))], chosen: false }];
+        return vec![Family { kind: WithinRow::ASKED, pairs: vec![(place(a), place(b))], chosen: false }];
     }
     let accuracy = |layer: &usize| curve.rows[*layer].accuracy;
     let best = (0..layers).max_by(|x, y| accuracy(x).total_cmp(&accuracy(y))).expect("a curve has rows");
     vec![
-        Family { kind: "next", pairs: (1..layers).map(|layer| (layer, layer - 1)).collect(), chosen: false },
+        Family { kind: WithinRow::NEXT, pairs: (1..layers).map(|layer| (layer, layer - 1)).collect(), chosen: false },
         Family {
-            kind: "best",
+            kind: WithinRow::BEST,
             pairs: (0..layers).filter(|&layer| layer != best).map(|layer| (best, layer)).collect(),
             chosen: true,
         },

@@ -37,7 +37,7 @@ pub fn similarity(request: &SimilarityRequest, progress: &Progress) -> Result<Ve
     let outs = outs(request).map_err(Error::input)?;
     let written: Vec<PathBuf> = outs.iter().flat_map(|out| [out.clone(), names::list_of(out)]).collect();
     let read: Vec<&Path> = request.features.iter().map(PathBuf::as_path).collect();
-    check_files(&written, &read).map_err(Error::input)?;
+    check_files(&written, &read)?;
     let mut made = is_directory(request).then(|| Made::read(&request.out));
     if let Some(made) = &made {
         outs.iter().try_for_each(|out| made.check(out)).map_err(Error::input)?;

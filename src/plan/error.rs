@@ -6,7 +6,7 @@ use super::controls::GivenError;
 use crate::classes::ClassesError;
 use crate::config::{Bytes, OptionError};
 use crate::device::DeviceError;
-use crate::error::FileError;
+use crate::error::{Error, FileError};
 use crate::images::ImageError;
 use crate::results::ClaimError;
 use crate::stats::similarity::SimilarityError;
@@ -245,7 +245,8 @@ pub enum PlanError {
     /// Too little memory.
     #[error(
         "{network} needs {needed} at stage {stage} ({images} images of one group, weights included), but the budget is \
-         {budget}: raise run.memory, or run on a device with more"
+         {budget}: raise run.memory, or run on a device with more{}",
+        fixed.map_or_else(String::new, |fixed| format!("; the file takes {fixed} images at once, export it for any number"))
     )]
     Memory {
         /// The network.
@@ -256,6 +257,8 @@ pub enum PlanError {
         stage: String,
         /// Images of a group.
         images: usize,
+        /// Those that the network's file takes at once, if it says how many.
+        fixed: Option<usize>,
         /// The budget.
         budget: Bytes,
     },
@@ -319,4 +322,13 @@ fn missing(files: &[(String, PathBuf)]) -> String {
         lines.push("(weights/README.md says which published files fit a network)".to_string());
     }
     lines.join("\n  ")
+}
+
+impl From<PlanError> for Error {
+    fn from(error: PlanError) -> Self {
+        match error {
+            PlanError::Out(error) => error.into(),
+            error => Self::input(error),
+        }
+    }
 }

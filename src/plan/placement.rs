@@ -57,6 +57,7 @@ impl Placement {
                 needed: Bytes(memory.weights + memory.activations),
                 stage: memory.largest_stage,
                 images,
+                fixed: model.images(),
                 budget: Bytes(memory.budget),
             });
         }
@@ -108,7 +109,8 @@ fn activations(
         let batch = if n < first { batch } else { batch * batches };
         let inside = match stage.inside.alive {
             0 => 3 * MAX_TENSOR_BYTES.min(bytes(before.max(output))),
-            alive => 4 * (alive * batch.min(images).max(fixed.unwrap_or(0))) as u64,
+            // Part by part.
+            alive => 4 * (alive * fixed.unwrap_or_else(|| batch.min(images))) as u64,
         };
         let needed = bytes(before.max(output) + inner) + inside;
         if needed > largest.0 {
@@ -190,11 +192,11 @@ mod tests {
         assert_eq!(sizes, [16, 15, 14, 16, 64]);
         let joins = [1, 5, 8, 16, 64].map(|batch| join(&stages, &input, &cpu, batch));
         assert_eq!(joins, [(0, 16), (0, 3), (0, 2), (0, 1), (0, 1)]);
-        // A group of 20 images, 60 numbers each behind the first stage, and what is inside of a batch or of all that run.
+        // A group of 20 images, 60 numbers each behind the first stage, and what is inside of those that run at once.
         let held = |fixed: Option<usize>, batch: usize| activations(&stages, (20, fixed), (batch, (0, 1)), &input).0;
         assert_eq!(held(None, 16), 4 * (20 * 60 + 16 * 1000));
         assert_eq!(held(None, 64), 4 * (20 * 60 + 20 * 1000));
         assert_eq!(held(Some(64), 64), 4 * (20 * 60 + 64 * 1000));
-        assert_eq!(held(Some(5), 15), 4 * (20 * 60 + 15 * 1000));
+        assert_eq!(held(Some(5), 15), 4 * (20 * 60 + 5 * 1000), "part by part");
     }
 }

@@ -34,6 +34,8 @@ pub struct ComparisonRecord {
     pub generalise: Generalise,
     /// What was drawn and not tested, and why.
     pub untested: Vec<String>,
+    /// Things the user should know.
+    pub warnings: Vec<String>,
 }
 
 /// A run in a comparison.

@@ -35,6 +35,19 @@ const DEPTHS: [&str; 6] = ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"];
 /// Of a label's place, between the marks of two pairs at one depth.
 const ASIDE: f64 = 0.04;
 
+/// The words of a figure of differences.
+struct Differences {
+    /// Of its file's name, the last part.
+    stem: &'static str,
+    /// What differs.
+    of: &'static str,
+    y_title: &'static str,
+    /// Where the marks stand.
+    note: &'static str,
+    /// What family-wise p-values are over.
+    family: &'static str,
+}
+
 /// A difference that was tested.
 pub trait Tested {
     /// What tells its family from others.
@@ -134,14 +147,37 @@ pub fn told<T: Tested>(rows: &[T]) -> Vec<String> {
 }
 
 impl Comparison<'_> {
-    /// `compare`: the curves; `compare_differences`: what was tested of them, of no more pairs than can be told apart.
+    /// `compare`: the curves; what was tested of them, of no more curves than can be told apart: `compare_differences` of pairs
+    /// of curves, `compare_steps` within curves, of each layer and the one before it.
     pub fn drawings(&self) -> Vec<Drawing> {
         let text = "2 vs. 2 accuracy of several runs against relative depth".to_string();
         let mut chart = chart(self.curves);
         chart.notes += &tests(self.record.generalise, [self.between.is_empty(), self.within.is_empty()]);
         let curves = Drawing { stem: COMPARE.into(), network: String::new(), text, picture: chart.draw() };
-        let few = (1..=CURVES.len()).contains(&self.pairs().count());
-        std::iter::once(curves).chain(few.then(|| self.differences())).collect()
+        let between: Vec<_> = self.pairs().map(|rows| (rows[0].named().0, rows)).collect();
+        let steps = families(self.within).filter(|rows| rows[0].kind == WithinRow::NEXT);
+        let steps: Vec<_> = steps.map(|rows| (rows[0].curve.clone(), rows)).collect();
+        let differences = self.differences(
+            &between,
+            Differences {
+                stem: "differences",
+                of: "2 vs. 2 accuracies",
+                y_title: "Difference in 2 vs. 2 accuracy",
+                note: "At the depth of the first curve\u{2019}s layer; pairs of curves a little aside of each other.",
+                family: "the layers of the pair",
+            },
+        );
+        let steps = self.differences(
+            &steps,
+            Differences {
+                stem: "steps",
+                of: "neighbouring layers\u{2019} 2 vs. 2 accuracies",
+                y_title: "Rise in 2 vs. 2 accuracy",
+                note: "Each layer less the one before it, at its depth; curves a little aside of each other.",
+                family: "the layers of the curve",
+            },
+        );
+        std::iter::once(curves).chain(differences).chain(steps).collect()
     }
 
     /// What was tested, pair of curves by pair.
@@ -149,41 +185,53 @@ impl Comparison<'_> {
         families(self.between)
     }
 
-    fn differences(&self) -> Drawing {
-        let named: Vec<String> = self.pairs().map(|rows| rows[0].named().0).collect();
-        let drawn = self.pairs().enumerate().map(|(n, rows)| {
-            let first =
-                self.curves.iter().find(|curve| curve.name == rows[0].curve_a).map_or(&[][..], |curve| curve.rows);
-            let aside = (n as f64 - (named.len() - 1) as f64 / 2.0) * ASIDE;
-            let mark = |(of, row): (&AccuracyRow, &ComparisonRow)| Mark {
-                place: at(of) + aside,
-                value: row.difference,
-                look: if row.is_significant() { Look::Filled } else { Look::Hollow },
-                interval: Some((row.ci_low, row.ci_high)),
+    /// Families by what the legend calls them; a curve's last layers are theirs.
+    fn differences<T: Tested>(&self, drawn: &[(String, &[T])], words: Differences) -> Option<Drawing> {
+        if !(1..=CURVES.len()).contains(&drawn.len()) {
+            return None;
+        }
+        let of_family = |(n, (_, rows)): (usize, &(String, &[T]))| {
+            let layers =
+                self.curves.iter().find(|curve| curve.name == rows[0].family()[0]).map_or(&[][..], |curve| curve.rows);
+            let layers = &layers[layers.len().saturating_sub(rows.len())..];
+            let aside = (n as f64 - (drawn.len() - 1) as f64 / 2.0) * ASIDE;
+            let mark = |(layer, row): (&AccuracyRow, &T)| {
+                let [value, low, high] = row.difference();
+                Mark {
+                    place: at(layer) + aside,
+                    value,
+                    look: if row.is_significant() { Look::Filled } else { Look::Hollow },
+                    interval: Some((low, high)),
+                }
             };
-            let marks = first.iter().zip(rows).map(mark).collect();
+            let marks = layers.iter().zip(*rows).map(mark).collect();
             Curve { words: None, style: curve(n), width: CURVE, aside: None, marks }
-        });
+        };
         let none = Curve::line(GREY, DASHED, AXIS, vec![(-0.5, 0.0), (DEPTHS.len() as f64 - 0.5, 0.0)]);
+        let Differences { stem, of, y_title, note, family } = words;
         let chart = Chart {
             title: title(self.curves),
-            y_title: "Difference in 2 vs. 2 accuracy",
+            y_title,
             limits: Some((-1.0, 1.0)),
             whole: false,
             labels: DEPTHS.to_vec(),
             x_title: Some("Relative depth"),
             bars: false,
             bands: Vec::new(),
-            legend: named.iter().enumerate().map(|(n, text)| Entry { style: curve(n), filled: true, text }).collect(),
-            curves: drawn.chain([none]).collect(),
-            notes: "At the depth of the first curve\u{2019}s layer; pairs of curves a little aside of each other. Vertical lines: 95\u{a0}% \
-                    intervals. Filled: p\u{a0}<\u{a0}0.05 of no difference, family-wise over the layers of the pair; hollow: n.s."
-                .to_string()
-                + &speak(self.record.generalise),
+            legend: drawn
+                .iter()
+                .enumerate()
+                .map(|(n, (text, _))| Entry { style: curve(n), filled: true, text })
+                .collect(),
+            curves: drawn.iter().enumerate().map(of_family).chain([none]).collect(),
+            notes: format!(
+                "{note} Vertical lines: 95\u{a0}% intervals. Filled: p\u{a0}<\u{a0}0.05 of no difference, family-wise over \
+                 {family}; hollow: n.s.{}",
+                speak(self.record.generalise)
+            ),
         };
-        let text = "Differences of 2 vs. 2 accuracies with their intervals against relative depth".to_string();
-        let stem = format!("{COMPARE}_differences");
-        Drawing { stem, network: String::new(), text, picture: chart.draw() }
+        let text = format!("Differences of {of} with their intervals against relative depth");
+        Some(Drawing { stem: format!("{COMPARE}_{stem}"), network: String::new(), text, picture: chart.draw() })
     }
 }
 

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::directory::{FIGURES, figure_name};
 use super::{Results, ResultsDir, write_json};
+use crate::checksum;
 use crate::error::FileError;
 
 /// The list of a directory's matrices.
@@ -35,6 +36,22 @@ impl Ledger {
     /// It cannot be written.
     pub fn write(&self, directory: &ResultsDir) -> Result<(), FileError> {
         write_json(&directory.finished(), self)
+    }
+
+    /// SHA-256 of the tables, matrices and lists of a directory, by their paths in it.
+    ///
+    /// # Errors
+    /// One of them cannot be read.
+    pub fn sums(directory: &ResultsDir) -> Result<BTreeMap<String, String>, FileError> {
+        let tables = Results::NAMES.iter().map(|name| directory.table(name));
+        let ledger = Self::read(directory);
+        let matrices = ledger.groups.keys().filter(|name| is_matrix(name)).map(|name| directory.matrices().join(name));
+        let files = tables.chain(matrices).chain(directory.lists()).filter(|path| path.is_file());
+        let of = |path: PathBuf| {
+            let parts = path.strip_prefix(directory.root()).unwrap_or(&path).iter().map(OsStr::to_string_lossy);
+            Ok((parts.collect::<Vec<_>>().join("/"), checksum::sha256(&path)?))
+        };
+        files.map(of).collect()
     }
 
     /// Adds matrices that are about to be written.

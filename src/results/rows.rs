@@ -304,7 +304,8 @@ pub struct IntervalRow {
     /// The other layer, where it is a difference of two.
     #[serde(default)]
     pub less_layer: Option<String>,
-    /// The p-value against the maximum over all rows of this measure and kind: all layers and word models.
+    /// The p-value against the maximum over all rows of this measure and kind that vary, of all layers and word models; 1 of
+    /// nothing that does not vary, none where nothing says how much a value does.
     #[serde(default)]
     pub p_fwer: Option<f64>,
 }
@@ -535,7 +536,7 @@ pub struct WithinRow {
     pub network: String,
     /// Word model.
     pub words: String,
-    /// `next`: a layer and the one before it; `best`: the best layer and another; `asked`: as asked for.
+    /// [`Self::NEXT`], [`Self::BEST`] or [`Self::ASKED`]
     pub kind: String,
     /// The one.
     pub layer_a: String,
@@ -560,6 +561,15 @@ pub struct WithinRow {
     pub p_fwer: f64,
     /// `concepts`, `groups` or `both`: what other experiments would have other ones of.
     pub over: String,
+}
+
+impl WithinRow {
+    /// A layer and the one before it.
+    pub const NEXT: &'static str = "next";
+    /// The best layer and another.
+    pub const BEST: &'static str = "best";
+    /// As asked for.
+    pub const ASKED: &'static str = "asked";
 }
 
 /// One row of `compare.csv`: a layer of one curve against a layer of another on the same concepts.

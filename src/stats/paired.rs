@@ -8,10 +8,12 @@
 //! - interval: `d` plus and minus `sqrt(v)` times the quantile of `|t*|`;
 //! - over a family `p_fwer` by the maximum of `|t*|` in each draw. All differences share the draw's random weights of
 //!   concepts: `z = sum_c w_c L_c / |L|` with their influences `L` (a multiplier bootstrap), and `s^2` is the mean square of such
-//!   sums, so differences that the same concepts move are not paid for twice. The maximum may run over further differences that were only looked at: a layer
-//!   that was chosen because it is the best is held against the others by the maximum over every two layers.
+//!   sums, so differences that the same concepts move are not paid for twice. The maximum may run over further differences
+//!   that were only looked at: a layer that was chosen because it is the best is held against the others by the maximum over
+//!   every two layers.
 //!
-//! A difference of 0 has p = 1; of two sides that are one it is 0, and its interval nothing else.
+//! A difference of 0 has p = 1; of two sides that are one it is 0, its interval nothing else, and it takes no part in the
+//! maximum.
 //!
 //! A permutation of the words does not serve here: it asks whether either is related to the words at all.
 //!
@@ -130,8 +132,9 @@ pub fn family_wise(family: &[Member], draws: u64, seed: u64, progress: &Progress
     Ok(family.iter().map(|member| (1 + p(member)) as f64 / (1 + draws) as f64).collect())
 }
 
-/// Tests each difference of a family by `draws` draws, at the confidence `level`; `beside` are the influences of further
-/// differences that the family-wise p covers. `progress` is told the draws.
+/// Tests each difference of a family by `draws` draws, at the confidence `level`; `looked_at` are the influences of values any
+/// two of which were compared to choose the family, and which its family-wise p covers. What differs by nothing takes no part.
+/// `progress` is told the draws.
 ///
 /// # Errors
 /// [`Interrupted`] if `progress` asks to stop.
@@ -140,24 +143,28 @@ pub fn family_wise(family: &[Member], draws: u64, seed: u64, progress: &Progress
 /// If there are no draws, the differences are of different numbers of concepts, or `level` is not within 0..1.
 pub fn differences(
     family: &[Spread],
-    beside: &[Vec<f64>],
+    looked_at: &[Vec<f64>],
     draws: u64,
     seed: u64,
     level: f64,
     progress: &Progress,
 ) -> Result<Vec<Difference>, Interrupted> {
     assert!(draws > 0 && (0.0..1.0).contains(&level), "{draws} draws, level {level}");
+    let nothing = Difference { observed: 0.0, interval: (0.0, 0.0), p_value: 1.0, p_fwer: 1.0 };
+    let mut all = vec![nothing; family.len()];
+    let family: Vec<(usize, &Spread)> = family.iter().enumerate().filter(|(_, spread)| spread.variance > 0.0).collect();
     if family.is_empty() {
-        return Ok(Vec::new());
+        return Ok(all);
     }
-    let members: Vec<Member> = family.iter().map(Member::from).collect();
+    let beside = every_two(looked_at);
+    let members: Vec<Member> = family.iter().map(|(_, spread)| Member::from(*spread)).collect();
     let directions = directions(members.iter().map(|member| member.influences).chain(beside.iter().map(Vec::as_slice)));
     let mut freedom: Vec<usize> = members.iter().map(|member| member.freedom).collect();
     // Those beside the family have its fewest.
     freedom.resize(directions.len(), freedom.iter().copied().min().unwrap_or(1));
     let (drawn, largest) = drawn((&directions, &freedom), family.len(), draws, seed, progress)?;
     let p = |as_large: usize| (1 + as_large) as f64 / (1 + draws) as f64;
-    let difference = |(n, spread): (usize, &Spread)| {
+    for (n, (place, spread)) in family.into_iter().enumerate() {
         let observed = spread.difference;
         let deviation = spread.variance.sqrt();
         let t = members[n].t;
@@ -165,14 +172,28 @@ pub fn differences(
         own.sort_unstable_by(f64::total_cmp);
         let reach = deviation * super::bootstrap::quantile(&own, level);
         let end = |end: f64| end.clamp(-1.0, 1.0);
-        Difference {
+        all[place] = Difference {
             observed,
             interval: (end(observed - reach), end(observed + reach)),
             p_value: p(own.iter().filter(|&&drawn| drawn >= t).count()),
             p_fwer: p(largest.iter().filter(|&&drawn| drawn >= t).count()),
+        };
+    }
+    Ok(all)
+}
+
+/// The differences of every two influences, but for those of two that are one to rounding.
+fn every_two(of: &[Vec<f64>]) -> Vec<Vec<f64>> {
+    let mut differences = Vec::new();
+    for (n, a) in of.iter().enumerate() {
+        for b in &of[..n] {
+            let difference: Vec<f64> = a.iter().zip(b).map(|(a, b)| a - b).collect();
+            if dot(&difference, &difference) > LEFT * LEFT * dot(a, a).max(dot(b, b)) {
+                differences.push(difference);
+            }
         }
-    };
-    Ok(family.iter().enumerate().map(difference).collect())
+    }
+    differences
 }
 
 /// As many influences of each.

@@ -40,8 +40,39 @@ fn trained_and_random_networks_are_compared_on_one_axis_with_paired_tests() {
     let record: serde_json::Value = serde_json::from_str(&small.read("compared/compare.json")).unwrap();
     assert_eq!((&record["resamples"], &record["runs"][1]["name"]), (&50.into(), &"random".into()));
     let again = small.text("again");
-    succeed(&["compare", &trained, &random, "--bootstrap", "50", "--out", &again]);
+    succeed(&["compare", &trained, &random, "--bootstrap", "50", "--style", "plain", "--out", &again]);
     assert_eq!(small.read("again/compare.csv"), table);
+    let figure = |out: &str| small.read(&format!("{out}/figures/compare.svg"));
+    assert!(figure("compared").contains("Relative depth") && figure("compared").contains("hollow: n.s."));
+    assert!(figure("again").contains("Relative depth") && !figure("again").contains("hollow: n.s."));
+    assert!(fail(&["plot", &again], 2).contains("a comparison of runs, drawn when it was made"));
+}
+
+#[test]
+fn results_that_another_program_changed_are_named() {
+    let small = Small::make();
+    small.run("out", &[]);
+    small.run("other", &["--set", "seed=3"]);
+    let [out, other, compared] = ["out", "other", "compared"].map(|name| small.text(name));
+    let line = |said: &std::process::Output| String::from_utf8_lossy(&said.stderr).contains("not as semgpu wrote");
+    assert!(!line(&succeed(&["plot", &out])));
+    let table = small.read("out/accuracy.csv");
+    small.write("out/accuracy.csv", &table.replacen(",0.", ",0.0", 1));
+    let said = succeed(&["plot", &out]);
+    assert!(line(&said), "{said:?}");
+    assert!(small.read("out/report.html").contains("accuracy.csv: not as semgpu wrote it"));
+    let said = succeed(&["compare", &out, &other, "--bootstrap", "20", "--out", &compared]);
+    assert!(String::from_utf8_lossy(&said.stderr).contains("warning: out: accuracy.csv: not as semgpu wrote it"));
+    assert!(small.read("compared/report.html").contains("out: accuracy.csv: not as semgpu wrote it"));
+    small.run("out", &[]);
+    assert_eq!(small.read("out/accuracy.csv"), table);
+    assert!(!line(&succeed(&["plot", &out])));
+    // A matrix too; results without theirs are whole.
+    std::fs::copy(small.path("out/rsm/fire2.npy"), small.path("out/rsm/conv1.npy")).unwrap();
+    let said = succeed(&["compare", &out, &other, "--bootstrap", "20", "--out", &compared]);
+    assert!(String::from_utf8_lossy(&said.stderr).contains("warning: out: rsm/conv1.npy: not as semgpu wrote it"));
+    std::fs::remove_dir_all(small.path("out/rsm")).unwrap();
+    assert!(!line(&succeed(&["plot", &out])));
 }
 
 #[test]
@@ -57,6 +88,8 @@ fn layers_of_one_run_are_tested_against_each_other() {
     assert_eq!(column::<String>(&table, "kind"), ["next", "next", "best", "best"]);
     assert_eq!(column::<String>(&table, "layer_a"), ["conv1", "fire2", layers[best], layers[best]]);
     assert_eq!(column::<String>(&table, "layer_b")[..2], ["pixels", "conv1"]);
+    let steps = small.read("compared/figures/compare_steps.svg");
+    assert!(steps.contains("Rise in 2 vs. 2 accuracy") && steps.contains(">GloVe</text>"));
     let [low, difference, high] = ["ci_low", "difference", "ci_high"].map(|name| column::<f64>(&table, name));
     assert!((difference[0] - (accuracies[1] - accuracies[0])).abs() < 1e-12, "{difference:?}");
     let [p, corrected] = ["p_value", "p_fwer"].map(|name| column::<f64>(&table, name));

@@ -34,7 +34,8 @@ fn page(of: &Comparison, figures: &[Drawing], directory: &Path) -> String {
         "figures" => figures.iter().map(drawings::inline).collect(),
         "curves" => curves(of, directory),
         "untested" => {
-            of.record.untested.iter().map(|said| format!("<p class=\"note\">{}</p>\n", escape(said))).collect()
+            let said = of.record.warnings.iter().chain(&of.record.untested);
+            said.map(|said| format!("<p class=\"note\">{}</p>\n", escape(said))).collect()
         }
         "downloads" => downloads_of([file(of.between), file(of.within)]),
         "pairs" => pairs(of),
@@ -145,8 +146,8 @@ fn between(n: usize, rows: &[ComparisonRow]) -> String {
 fn within(rows: &[WithinRow]) -> String {
     let Some(first) = rows.first() else { return String::new() };
     let caption = match first.kind.as_str() {
-        "next" => format!("{}: every layer and the one before it", first.curve),
-        "best" => format!("{}: the best layer and every other one", first.curve),
+        WithinRow::NEXT => format!("{}: every layer and the one before it", first.curve),
+        WithinRow::BEST => format!("{}: the best layer and every other one", first.curve),
         _ => format!("{}: as asked for", first.curve),
     };
     differences_table(&caption, rows)
@@ -180,11 +181,11 @@ fn differences(of: &Comparison) -> String {
                  family of a family-wise p is the layers of one pair of curves, not all pairs of curves. ";
     }
     let kinds = distinct(of.within.iter().map(|row| row.kind.as_str()));
-    if kinds.contains(&"next") {
+    if kinds.contains(&WithinRow::NEXT) {
         text += "Within a curve every layer was held against the one before it, a family, and the best layer against every \
                  other one: the family of these is every two layers, because the best was chosen by looking at all. ";
     }
-    if kinds.contains(&"asked") {
+    if kinds.contains(&WithinRow::ASKED) {
         text += &format!(
             "Within each curve the layers {} were held against each other, as asked for: a family of one. ",
             list(&of.record.layers)
@@ -274,6 +275,7 @@ mod tests {
             seed: 7,
             generalise,
             untested: vec!["a <b> and c: other concepts; drawn, not tested".into()],
+            warnings: vec!["c: accuracy.csv: not as semgpu wrote it".into()],
         }
     }
 
@@ -334,6 +336,7 @@ mod tests {
                 "1 of 2",
                 "download=\"compare.csv\"",
                 "a &lt;b&gt; and c: other concepts",
+                "c: accuracy.csv: not as semgpu",
                 "seed 7",
                 "semgpu compare a b --seed=7 --out=x",
             ] {
@@ -356,7 +359,7 @@ mod tests {
             curve: "GloVe".into(),
             network: "vgg16".into(),
             words: "GloVe".into(),
-            kind: "next".into(),
+            kind: WithinRow::NEXT.into(),
             layer_a: "y".into(),
             layer_b: "x".into(),
             accuracy_a: 0.8,

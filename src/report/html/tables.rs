@@ -192,7 +192,7 @@ pub fn intervals(rows: &[IntervalRow]) -> String {
     table(
         &format!(
             "Intervals over other {over}; p two-sided, of nothing or no difference; family-wise over all rows of a measure and \
-             kind"
+             kind that vary"
         ),
         &["Layer", "Measure", "Words", "less", "Value", "95 % interval", "p", "p, family-wise"],
         4,

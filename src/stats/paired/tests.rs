@@ -11,8 +11,8 @@ use crate::stats::two_vs_two;
 const DRAWS: u64 = 499;
 
 /// Nobody asks to stop.
-fn differences(family: &[Spread], beside: &[Vec<f64>], draws: u64, seed: u64, level: f64) -> Vec<Difference> {
-    super::differences(family, beside, draws, seed, level, &go_on).unwrap()
+fn differences(family: &[Spread], looked_at: &[Vec<f64>], draws: u64, seed: u64, level: f64) -> Vec<Difference> {
+    super::differences(family, looked_at, draws, seed, level, &go_on).unwrap()
 }
 
 fn go_on(_: u64) -> ControlFlow<()> {
@@ -54,10 +54,34 @@ fn what_was_only_looked_at_is_corrected_for_too() {
     let mut random = Random::keyed(8, 0);
     let mut influences = || (0..30).map(|_| random.unit() - 0.5).collect::<Vec<f64>>();
     let family = [Spread { difference: 0.2, variance: 0.01, freedom: 15, influences: influences() }];
-    let beside: Vec<Vec<f64>> = (0..20).map(|_| influences()).collect();
-    let [alone, among] = [&[][..], &beside].map(|beside| differences(&family, beside, DRAWS, 3, 0.95)[0]);
+    let looked_at: Vec<Vec<f64>> = (0..7).map(|_| influences()).collect();
+    let [alone, among] = [&[][..], &looked_at].map(|looked_at| differences(&family, looked_at, DRAWS, 3, 0.95)[0]);
     assert_eq!((alone.p_value, alone.p_fwer), (among.p_value, alone.p_value));
     assert!(among.p_fwer > 3.0 * among.p_value, "{among:?}");
+    // A copy in another scale of rounding is none more to choose from.
+    let copy = looked_at[0].iter().map(|x| x * (1.0 + 4.0 * f64::EPSILON)).collect();
+    let with_copy = [&looked_at[..], &[copy]].concat();
+    let pairs = every_two(&with_copy);
+    assert_eq!(pairs.len(), 7 * 6 / 2 + 6, "seven with each other, six with the copy");
+}
+
+#[test]
+fn what_differs_by_nothing_is_not_paid_for() {
+    let mut random = Random::keyed(10, 0);
+    let mut spread = |difference| Spread {
+        difference,
+        variance: 0.01,
+        freedom: 15,
+        influences: (0..30).map(|_| random.unit() - 0.5).collect(),
+    };
+    let [one, other] = [spread(0.2), spread(0.0)];
+    let nothing = Spread { variance: 0.0, influences: vec![0.0; 30], ..other.clone() };
+    let alone = differences(std::slice::from_ref(&one), &[], DRAWS, 3, 0.95);
+    let among = differences(&[nothing.clone(), one.clone(), nothing.clone()], &[], DRAWS, 3, 0.95);
+    assert_eq!(among[1], alone[0]);
+    assert_eq!((among[0].p_value, among[2].p_fwer, among[0].interval), (1.0, 1.0, (0.0, 0.0)));
+    assert!(differences(&[one, other], &[], DRAWS, 3, 0.95)[0].p_fwer > alone[0].p_fwer);
+    assert_eq!(differences(&[nothing], &[], DRAWS, 3, 0.95)[0].p_fwer, 1.0);
 }
 
 #[test]
