@@ -33,7 +33,7 @@ pub use self::attention::{Heads, Part, attention};
 pub use self::channels_last::ChannelsLast;
 pub use self::dense::Dense;
 pub use self::norm::layer_norm;
-pub use self::pass::{activated_to, concatenate, sum};
+pub use self::pass::{activated_to, concatenate, pairwise, sum};
 pub use self::pool::{average_pool, global_mean, max_pool};
 pub use self::separable::Separable;
 pub use self::strided::strided;

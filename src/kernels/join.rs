@@ -17,6 +17,37 @@ pub fn sum<const D: usize>(x: Tensor<D>, y: Tensor<D>, activation: Activation) -
     }
 }
 
+/// What two values in the same place become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arithmetic {
+    /// Their sum.
+    Add,
+    /// The first less the second.
+    Sub,
+    /// Their product.
+    Mul,
+    /// The first by the second.
+    Div,
+}
+
+/// Value by value; an axis of one place is as long as the other's.
+///
+/// # Panics
+/// If the shapes do not fit so.
+pub fn pairwise<const D: usize>(x: Tensor<D>, y: Tensor<D>, operation: Arithmetic) -> Tensor<D> {
+    let (Some(a), Some(b)) = (on_cpu(&x), on_cpu(&y)) else {
+        return match operation {
+            Arithmetic::Add => x + y,
+            Arithmetic::Sub => x - y,
+            Arithmetic::Mul => x * y,
+            Arithmetic::Div => x / y,
+        };
+    };
+    let own = [x.dims(), y.dims()];
+    let shape = std::array::from_fn(|axis| if own[0][axis] == 1 { own[1][axis] } else { own[0][axis] });
+    from_cpu(shape, |out| cpu::pairwise(operation, [(&a, &own[0]), (&b, &own[1])], &shape, out))
+}
+
 /// One behind the other along `axis`.
 ///
 /// # Panics

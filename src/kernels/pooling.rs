@@ -38,6 +38,15 @@ pub fn average_windows(x: Tensor<4>, window: Window, border: Border) -> Tensor<4
     from_cpu([images, channels, rows, columns], |out| cpu::average_pool(&values, [height, width], window, zeros, out))
 }
 
+/// Mean of every row, `[rows, units]` to `[rows, 1]`.
+pub fn row_means(x: Tensor<2>) -> Tensor<2> {
+    let [rows, units] = x.dims();
+    match on_cpu(&x) {
+        Some(values) => from_cpu([rows, 1], |out| cpu::global_mean(&values, units, out)),
+        None => x.mean_dim(1),
+    }
+}
+
 /// Mean over height and width, `[images, channels, height, width]` to `[images, channels, 1, 1]`.
 pub fn global_mean(x: Tensor<4>) -> Tensor<4> {
     let [images, channels, height, width] = x.dims();

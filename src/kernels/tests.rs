@@ -5,7 +5,8 @@ use burn::tensor::ops::MaxPoolOptions;
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::activation::softmax;
-use super::pooling::{Border, average_pool, global_mean, max_pool};
+use super::join::Arithmetic;
+use super::pooling::{Border, average_pool, global_mean, max_pool, row_means};
 use super::*;
 
 /// `f32` sums of 12 products of the order of 1: 12 roundings of 2^-24 each.
@@ -102,6 +103,32 @@ fn sums_and_concatenations_are_burns() {
 }
 
 #[test]
+fn what_two_tensors_give_in_the_same_places_is_burns() {
+    // Rows longer and shorter than a thread takes at a time, of one place, and of all.
+    let shapes = [
+        ([2, 3, 5, 7], [2, 3, 5, 7]),
+        ([2, 3, 5, 7], [2, 3, 1, 1]),
+        ([1, 3, 1, 1], [2, 3, 5, 7]),
+        ([2, 1, 5, 1], [1, 3, 1, 7]),
+        ([1, 1, 1, 1], [2, 3, 5, 7]),
+        ([1, 2, 2, 30_001], [1, 2, 1, 30_001]),
+        ([1, 3, 9_001, 2], [1, 3, 9_001, 1]),
+        ([1, 1, 1, 50_001], [1, 1, 1, 50_001]),
+    ];
+    for (of_x, of_y) in shapes {
+        let of = |shape: [usize; 4]| tensor(&filled(shape.iter().product()), shape);
+        let (x, y) = (of(of_x), of(of_y) + 3.0);
+        let burns = [x.clone() + y.clone(), x.clone() - y.clone(), x.clone() * y.clone(), x.clone() / y.clone()];
+        let all = [Arithmetic::Add, Arithmetic::Sub, Arithmetic::Mul, Arithmetic::Div];
+        for (operation, burns) in all.into_iter().zip(burns) {
+            let found = join::pairwise(x.clone(), y.clone(), operation);
+            assert_eq!(found.dims(), burns.dims());
+            assert_eq!(values(found), values(burns), "{operation:?} of {of_x:?} and {of_y:?}");
+        }
+    }
+}
+
+#[test]
 fn pooling_leaves_out_windows_that_do_not_fit() {
     let x: Vec<f32> = (0..16).map(|v| v as f32).collect();
     assert_eq!(values(max_pool(tensor(&x, [1, 1, 4, 4]), Window::square(3, 2, VALID))), [10.0]);
@@ -171,6 +198,7 @@ fn operations(device: &Device) -> Vec<(&'static str, Vec<f32>)> {
         ("mean of what is inside", values(average_pool(x.clone(), 3, Border::Excluded))),
         ("mean with zeros", values(average_pool(x.clone(), 3, Border::Zeros))),
         ("global mean", values(global_mean(x.clone()))),
+        ("means of rows", values(row_means(x.clone().reshape([12, 99])))),
         ("softmax", values(softmax(x.clone().flatten(1, 3)))),
         ("ReLU 6", values(Activation::Relu6.forward(x.clone() * 9.0))),
         ("GELU after a convolution", values(gelu.forward(x))),

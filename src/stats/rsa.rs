@@ -1,7 +1,9 @@
 //! Representational similarity analysis (Kriegeskorte 2008): one correlation of two RSMs' upper triangles, and its
 //! null under the same draws as the 2 vs. 2 test.
 
+use std::cell::OnceCell;
 use std::ops::Range;
+use std::sync::Arc;
 
 use rayon::prelude::*;
 use schemars::JsonSchema;
@@ -156,7 +158,8 @@ impl<'a> RsaTest<'a> {
     /// If the RSMs or draws differ in their concepts, or a layer has no group.
     pub fn new(kind: Rsa, words: &Rsm, layers: &[&[Rsm]], draws: &'a Permutations) -> Self {
         assert_eq!(draws.concepts(), words.concepts(), "RSMs and draws of the same concepts");
-        let compared = layers.iter().map(|groups| Compared::new(kind, words, groups)).enumerate();
+        let words = Entries::new(kind, words);
+        let compared = layers.iter().map(|groups| Compared::new(&words, groups)).enumerate();
         let (members, compared) = compared.filter_map(|(layer, compared)| Some((layer, compared?))).unzip();
         Self { members, compared, draws }
     }
@@ -194,34 +197,56 @@ impl Statistic for RsaTest<'_> {
     }
 }
 
+/// The words' entries as they are, and prepared: each form is made once for all layers that are compared with it.
+struct Entries {
+    kind: Rsa,
+    concepts: usize,
+    plain: Vec<f64>,
+    forms: [OnceCell<(Vec<f64>, Arc<Rsm>)>; 2],
+}
+
+impl Entries {
+    fn new(kind: Rsa, words: &Rsm) -> Self {
+        Self { kind, concepts: words.concepts(), plain: upper(words), forms: Default::default() }
+    }
+
+    /// The entries in one of the forms, and in their places.
+    fn form(&self, prepared: bool) -> &(Vec<f64>, Arc<Rsm>) {
+        self.forms[usize::from(prepared)].get_or_init(|| {
+            let plain = self.plain.clone();
+            let entries = if prepared { self.kind.prepare(plain) } else { plain };
+            let places = square(&entries, self.concepts);
+            (entries, Arc::new(places))
+        })
+    }
+}
+
 /// The words and one layer, ready for draws.
 struct Compared {
-    /// The words' entries, prepared, in their places.
-    places: Rsm,
+    /// The words' entries in their places, in the form that the layer is compared with.
+    places: Arc<Rsm>,
     groups: Vec<Comparison>,
     observed: f64,
 }
 
 impl Compared {
     /// `None` if a group has no correlation with the words.
-    fn new(kind: Rsa, words: &Rsm, groups: &[Rsm]) -> Option<Self> {
-        let concepts = words.concepts();
+    fn new(words: &Entries, groups: &[Rsm]) -> Option<Self> {
+        let (kind, concepts) = (words.kind, words.concepts);
         assert!(!groups.is_empty(), "an RSA needs a group");
         assert!(groups.iter().all(|group| group.concepts() == concepts), "RSMs of the same concepts");
-        let entries = upper(words);
         let triangles: Vec<Vec<f64>> = groups.iter().map(upper).collect();
-        let complete = !triangles.iter().chain([&entries]).flatten().any(|entry| entry.is_nan());
+        let complete = !triangles.iter().chain([&words.plain]).flatten().any(|entry| entry.is_nan());
         // Ranks and centred values go with their entry, so they are computed once, unless which entries meet a NaN
         // depends on the draw.
-        let (entries, groups): (Vec<f64>, Vec<Comparison>) = if complete {
-            (kind.prepare(entries), triangles.into_iter().map(|triangle| kind.against(triangle)).collect())
-        } else {
-            let general = |triangle: Vec<f64>| -> Comparison { Box::new(move |x| kind.correlation(x, &triangle)) };
-            (entries, triangles.into_iter().map(general).collect())
+        let against = |triangle: Vec<f64>| -> Comparison {
+            if complete { kind.against(triangle) } else { Box::new(move |x| kind.correlation(x, &triangle)) }
         };
-        let sum: Option<f64> = groups.iter().map(|correlation| correlation(&entries)).sum();
+        let groups: Vec<Comparison> = triangles.into_iter().map(against).collect();
+        let (entries, places) = words.form(complete);
+        let sum: Option<f64> = groups.iter().map(|correlation| correlation(entries)).sum();
         let observed = sum? / groups.len() as f64;
-        Some(Self { places: square(&entries, concepts), groups, observed })
+        Some(Self { places: places.clone(), groups, observed })
     }
 
     /// The mean over groups under a draw.

@@ -6,6 +6,7 @@ use pulp::Simd;
 use rayon::prelude::*;
 
 use super::{Activation, Isa, finished};
+use crate::kernels::join::Arithmetic;
 
 /// Values that a thread takes at a time.
 const STRETCH: usize = 1 << 14;
@@ -22,6 +23,74 @@ pub fn activated_to(activation: Activation, x: &[f32], out: &mut [f32]) {
     let isa = Isa::widest();
     let stretches = out.par_chunks_mut(STRETCH).zip(x.par_chunks(STRETCH));
     stretches.for_each(|(out, x)| isa.dispatch(Stretch { x, plus: None, activation, out }));
+}
+
+/// What two values in the same place become; an axis of one place is as long as the other's.
+pub fn pairwise(operation: Arithmetic, all: [(&[f32], &[usize]); 2], shape: &[usize], out: &mut [f32]) {
+    match operation {
+        Arithmetic::Add => in_place(all, shape, out, |x, y| x + y),
+        Arithmetic::Sub => in_place(all, shape, out, |x, y| x - y),
+        Arithmetic::Mul => in_place(all, shape, out, |x, y| x * y),
+        Arithmetic::Div => in_place(all, shape, out, |x, y| x / y),
+    }
+}
+
+fn in_place(
+    [x, y]: [(&[f32], &[usize]); 2],
+    shape: &[usize],
+    out: &mut [f32],
+    of: impl Fn(f32, f32) -> f32 + Copy + Send + Sync,
+) {
+    let Some((&row, outer)) = shape.split_last() else {
+        return out.iter_mut().zip(x.0.iter().zip(y.0)).for_each(|(out, (&x, &y))| *out = of(x, y));
+    };
+    let steps = [x.1, y.1].map(|own| steps(own, shape));
+    // Where a row of the output begins in either.
+    let begins = |at: usize| {
+        let (mut at, mut places) = (at, [0, 0]);
+        for (axis, &length) in outer.iter().enumerate().rev() {
+            places.iter_mut().zip(&steps).for_each(|(place, steps)| *place += at % length * steps[axis]);
+            at /= length;
+        }
+        places
+    };
+    out.par_chunks_mut(STRETCH).enumerate().for_each(|(n, mut out)| {
+        let mut at = n * STRETCH;
+        while !out.is_empty() {
+            let (first, len) = (at % row, out.len().min(row - at % row));
+            let (now, later) = out.split_at_mut(len);
+            let [from_x, from_y] = begins(at / row);
+            match steps.each_ref().map(|steps| steps[outer.len()]) {
+                [0, 0] => now.fill(of(x.0[from_x], y.0[from_y])),
+                [0, _] => {
+                    let x = x.0[from_x];
+                    now.iter_mut().zip(&y.0[from_y + first..]).for_each(|(out, &y)| *out = of(x, y));
+                }
+                [_, 0] => {
+                    let y = y.0[from_y];
+                    now.iter_mut().zip(&x.0[from_x + first..]).for_each(|(out, &x)| *out = of(x, y));
+                }
+                _ => {
+                    let both = x.0[from_x + first..].iter().zip(&y.0[from_y + first..]);
+                    now.iter_mut().zip(both).for_each(|(out, (&x, &y))| *out = of(x, y));
+                }
+            }
+            (out, at) = (later, at + len);
+        }
+    });
+}
+
+/// From one place along an axis to the next; 0 where there is one place for all.
+fn steps(own: &[usize], shape: &[usize]) -> Vec<usize> {
+    let mut step = 1;
+    let mut steps: Vec<usize> = Vec::with_capacity(own.len());
+    for (&own, &length) in own.iter().zip(shape).rev() {
+        assert!(own == length || own == 1, "axes of one length, or of one place");
+        steps.push(if own == 1 && length > 1 { 0 } else { step });
+        step *= own;
+    }
+    steps.reverse();
+    steps
 }
 
 struct Stretch<'a> {

@@ -7,7 +7,7 @@ use super::lowering::{Lowered, Node, Refusal};
 use super::ranks::{MOST_AXES, broadcast, lengths, merged, of_rank};
 use super::value::{Array, Known, Whole};
 use crate::kernels::Activation;
-use crate::kernels::join::sum;
+use crate::kernels::join::{Arithmetic, pairwise, sum};
 
 const WHOLE: &str = "whole numbers, expected floating-point ones";
 
@@ -189,10 +189,10 @@ impl Pair {
 
     fn tensors<const D: usize>(self, a: Tensor<D>, b: Tensor<D>) -> Tensor<D> {
         match self {
-            Self::Add => a + b,
-            Self::Sub => a - b,
-            Self::Mul | Self::And => a * b,
-            Self::Div => a / b,
+            Self::Add => pairwise(a, b, Arithmetic::Add),
+            Self::Sub => pairwise(a, b, Arithmetic::Sub),
+            Self::Mul | Self::And => pairwise(a, b, Arithmetic::Mul),
+            Self::Div => pairwise(a, b, Arithmetic::Div),
             Self::Mod => a.remainder(b),
             Self::Pow => a.powf(b),
             Self::Min => a.min_pair(b),

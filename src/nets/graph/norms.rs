@@ -8,6 +8,7 @@ use super::affine;
 use super::lowering::{Loader, Lowered, Node, Refusal, Run, axis, weights};
 use super::places::permuted;
 use super::value::{Array, Known, Whole};
+use crate::kernels::pooling::row_means;
 use crate::kernels::{Activation, LayerNorm};
 use crate::weights::WeightsError;
 
@@ -64,7 +65,11 @@ fn total(values: &[i64]) -> Option<i64> {
 }
 
 pub fn mean(node: &Node) -> Result<Lowered, Refusal> {
-    reduce(node, |x| x.mean_dim(1), |values| total(values)?.checked_div(values.len() as i64))
+    let reduction: Reduction = |x| match x.dims() {
+        [rows, along, 1] => row_means(x.reshape([rows, along])).reshape([rows, 1, 1]),
+        _ => x.mean_dim(1),
+    };
+    reduce(node, reduction, |values| total(values)?.checked_div(values.len() as i64))
 }
 
 pub fn sum(node: &Node) -> Result<Lowered, Refusal> {
