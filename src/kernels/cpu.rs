@@ -17,6 +17,7 @@ mod pointwise;
 mod pool;
 mod separable;
 mod smooth;
+mod softmax;
 mod strided;
 mod winograd;
 
@@ -36,7 +37,11 @@ pub use self::norm::layer_norm;
 pub use self::pass::{activated_to, concatenate, pairwise, sum};
 pub use self::pool::{average_pool, global_mean, max_pool};
 pub use self::separable::Separable;
+pub use self::softmax::softmax;
 pub use self::strided::strided;
+
+/// Values that a thread takes at a time in a single pass.
+const STRETCH: usize = 1 << 14;
 
 /// A convolution with its weights laid out.
 pub struct Convolution {

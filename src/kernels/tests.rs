@@ -129,6 +129,27 @@ fn what_two_tensors_give_in_the_same_places_is_burns() {
 }
 
 #[test]
+fn softmax_of_rows_is_burns() {
+    for [rows, units] in [[3, 1], [5, 7], [700, 49], [2, 1000], [1, 20_000]] {
+        let mut x = filled(rows * units);
+        // Masked, and far below the largest.
+        x.iter_mut().skip(3).step_by(11).for_each(|x| *x = f32::NEG_INFINITY);
+        x.iter_mut().skip(4).step_by(13).for_each(|x| *x -= 95.0);
+        let x = Tensor::<2>::from_data(TensorData::new(x, [rows, units]), &Device::flex());
+        let (found, burns) = (values(softmax(x.clone())), values(burn::tensor::activation::softmax(x, 1)));
+        for (found, burns) in found.iter().zip(&burns) {
+            // Sums in another order, and powers that are no normal numbers.
+            assert!(
+                (found - burns).abs() <= 1e-5 * burns + f32::MIN_POSITIVE,
+                "{units} units: {found}, Burn's {burns}"
+            );
+        }
+    }
+    let nothing = Tensor::<2>::from_data([[f32::NEG_INFINITY, f32::NEG_INFINITY], [f32::NAN, 1.0]], &Device::flex());
+    assert!(values(softmax(nothing)).iter().all(|x| x.is_nan()));
+}
+
+#[test]
 fn pooling_leaves_out_windows_that_do_not_fit() {
     let x: Vec<f32> = (0..16).map(|v| v as f32).collect();
     assert_eq!(values(max_pool(tensor(&x, [1, 1, 4, 4]), Window::square(3, 2, VALID))), [10.0]);

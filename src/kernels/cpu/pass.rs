@@ -5,11 +5,8 @@ use std::ops::Deref;
 use pulp::Simd;
 use rayon::prelude::*;
 
-use super::{Activation, Isa, finished};
+use super::{Activation, Isa, STRETCH, finished};
 use crate::kernels::join::Arithmetic;
-
-/// Values that a thread takes at a time.
-const STRETCH: usize = 1 << 14;
 
 /// `x + y`, then the activation.
 pub fn sum(x: &[f32], y: &[f32], activation: Activation, out: &mut [f32]) {

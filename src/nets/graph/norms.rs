@@ -8,6 +8,7 @@ use super::affine;
 use super::lowering::{Loader, Lowered, Node, Refusal, Run, axis, weights};
 use super::places::permuted;
 use super::value::{Array, Known, Whole};
+use crate::kernels::activation::softmax as softmax_of_rows;
 use crate::kernels::pooling::row_means;
 use crate::kernels::{Activation, LayerNorm};
 use crate::weights::WeightsError;
@@ -111,7 +112,7 @@ pub fn softmax(node: &Node) -> Result<Lowered, Refusal> {
         let x = inputs.remove(0);
         let (shape, [outer, along, inner]) = (x.shape.clone(), sizes);
         match inner {
-            1 => Array::new(activation::softmax(x.view([outer, along]), 1), &shape),
+            1 => Array::new(softmax_of_rows(x.view([outer, along])), &shape),
             _ => Array::new(activation::softmax(x.view([outer, along, inner]), 1), &shape),
         }
     })
