@@ -28,9 +28,9 @@ impl Activation {
     pub fn forward<const D: usize>(self, x: Tensor<D>) -> Tensor<D> {
         match (self, on_cpu(&x)) {
             (Self::Identity, _) => x,
-            (Self::Relu, _) => activation::relu(x),
-            (Self::Relu6, _) => x.clamp(0.0, 6.0),
             (_, Some(values)) => from_cpu(x.dims(), |out| cpu::activated_to(self, &values, out)),
+            (Self::Relu, None) => activation::relu(x),
+            (Self::Relu6, None) => x.clamp(0.0, 6.0),
             (_, None) => gpu::activation::forward(x, self),
         }
     }
@@ -38,6 +38,29 @@ impl Activation {
     /// Whether it is a comparison or two, that any kernel does in passing.
     pub fn is_piecewise(self) -> bool {
         matches!(self, Self::Identity | Self::Relu | Self::Relu6)
+    }
+}
+
+/// Of every unit what `scalar` makes of it on the CPU, what `tensor` makes of all elsewhere.
+pub fn each<const D: usize>(
+    x: Tensor<D>,
+    scalar: impl Fn(f32) -> f32 + Sync,
+    tensor: impl Fn(Tensor<D>) -> Tensor<D>,
+) -> Tensor<D> {
+    match on_cpu(&x) {
+        Some(values) => from_cpu(x.dims(), |out| cpu::each(&values, scalar, out)),
+        None => tensor(x),
+    }
+}
+
+/// `[outer, channels, units]`, every channel times its scale, its shift added, then the activation.
+pub fn scaled(x: Tensor<3>, [scales, shifts]: &[Tensor<3>; 2], activation: Activation) -> Tensor<3> {
+    match (on_cpu(&x), on_cpu(scales), on_cpu(shifts)) {
+        (Some(values), Some(scales), Some(shifts)) => {
+            let [.., units] = x.dims();
+            from_cpu(x.dims(), |out| cpu::scaled(&values, (&scales, &shifts), units, activation, out))
+        }
+        _ => activation.forward(x * scales.clone() + shifts.clone()),
     }
 }
 

@@ -47,6 +47,15 @@ pub fn row_means(x: Tensor<2>) -> Tensor<2> {
     }
 }
 
+/// Sum of every row, `[rows, units]` to `[rows, 1]`.
+pub fn row_sums(x: Tensor<2>) -> Tensor<2> {
+    let [rows, units] = x.dims();
+    match on_cpu(&x) {
+        Some(values) => from_cpu([rows, 1], |out| cpu::row_sums(&values, units, out)),
+        None => x.sum_dim(1),
+    }
+}
+
 /// Mean over height and width, `[images, channels, height, width]` to `[images, channels, 1, 1]`.
 pub fn global_mean(x: Tensor<4>) -> Tensor<4> {
     let [images, channels, height, width] = x.dims();

@@ -22,6 +22,52 @@ pub fn activated_to(activation: Activation, x: &[f32], out: &mut [f32]) {
     stretches.for_each(|(out, x)| isa.dispatch(Stretch { x, plus: None, activation, out }));
 }
 
+/// What every value becomes.
+pub fn each(x: &[f32], of: impl Fn(f32) -> f32 + Sync, out: &mut [f32]) {
+    let stretches = out.par_chunks_mut(STRETCH).zip(x.par_chunks(STRETCH));
+    stretches.for_each(|(out, x)| out.iter_mut().zip(x).for_each(|(out, &x)| *out = of(x)));
+}
+
+/// Every channel times a number, and another added, then the activation; `x` has `units` values a channel.
+pub fn scaled(x: &[f32], (scales, shifts): (&[f32], &[f32]), units: usize, activation: Activation, out: &mut [f32]) {
+    let isa = Isa::widest();
+    let rows = (STRETCH / units).max(1);
+    let stretches = out.par_chunks_mut(rows * units).zip(x.par_chunks(rows * units)).enumerate();
+    stretches.for_each(|(n, (out, x))| {
+        for (at, (out, x)) in (n * rows..).zip(out.chunks_exact_mut(units).zip(x.chunks_exact(units))) {
+            let channel = at % scales.len();
+            isa.dispatch(Channel { x, scale: scales[channel], shift: shifts[channel], activation, out });
+        }
+    });
+}
+
+struct Channel<'a> {
+    x: &'a [f32],
+    scale: f32,
+    shift: f32,
+    activation: Activation,
+    out: &'a mut [f32],
+}
+
+impl pulp::WithSimd for Channel<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { x, scale, shift, activation, out } = self;
+        let (scale, shift) = (simd.splat_f32s(scale), simd.splat_f32s(shift));
+        let (x, x_rest) = S::as_simd_f32s(x);
+        let (out, out_rest) = S::as_mut_simd_f32s(out);
+        for (out, &x) in out.iter_mut().zip(x) {
+            *out = finished(simd, activation, simd.mul_add_e_f32s(x, scale, shift));
+        }
+        if !out_rest.is_empty() {
+            let x = simd.mul_add_e_f32s(simd.partial_load_f32s(x_rest), scale, shift);
+            simd.partial_store_f32s(out_rest, finished(simd, activation, x));
+        }
+    }
+}
+
 /// What two values in the same place become; an axis of one place is as long as the other's.
 pub fn pairwise(operation: Arithmetic, all: [(&[f32], &[usize]); 2], shape: &[usize], out: &mut [f32]) {
     match operation {
@@ -125,6 +171,23 @@ impl pulp::WithSimd for Stretch<'_> {
 
 /// Of each of `all` the first of `count` parts, then of each the second, …
 pub fn concatenate(all: &[impl Deref<Target = [f32]> + Sync], count: usize, mut out: &mut [f32]) {
+    let row = out.len() / count.max(1);
+    if row > 0 && row < STRETCH {
+        let lengths: Vec<usize> = all.iter().map(|values| values.len() / count).collect();
+        let rows = STRETCH / row;
+        return out.par_chunks_mut(rows * row).enumerate().for_each(|(n, out)| {
+            for (at, mut out) in (n * rows..).zip(out.chunks_exact_mut(row)) {
+                for (values, &length) in all.iter().zip(&lengths) {
+                    let (part, rest) = out.split_at_mut(length);
+                    match part {
+                        [value] => *value = values[at],
+                        part => part.copy_from_slice(&values[at * length..][..length]),
+                    }
+                    out = rest;
+                }
+            }
+        });
+    }
     let mut parts = Vec::with_capacity(count * all.len());
     for n in 0..count {
         for values in all {

@@ -89,12 +89,21 @@ const LANES: usize = 16;
 
 /// The mean of every channel of `units`.
 pub fn global_mean(x: &[f32], units: usize, out: &mut [f32]) {
-    let mean = |channel: &[f32]| {
+    rows(x, units, |sum| sum / units as f32, out);
+}
+
+/// The sum of every row of `units`.
+pub fn row_sums(x: &[f32], units: usize, out: &mut [f32]) {
+    rows(x, units, |sum| sum, out);
+}
+
+fn rows(x: &[f32], units: usize, of_sum: impl Fn(f32) -> f32 + Sync, out: &mut [f32]) {
+    let sum = |row: &[f32]| {
         let mut sums = [0.0_f32; LANES];
-        for values in channel.chunks(LANES) {
+        for values in row.chunks(LANES) {
             sums.iter_mut().zip(values).for_each(|(sum, &value)| *sum += value);
         }
-        sums.iter().sum::<f32>() / units as f32
+        sums.iter().sum::<f32>()
     };
-    out.par_iter_mut().zip(x.par_chunks_exact(units)).for_each(|(out, channel)| *out = mean(channel));
+    out.par_iter_mut().zip(x.par_chunks_exact(units)).for_each(|(out, row)| *out = of_sum(sum(row)));
 }

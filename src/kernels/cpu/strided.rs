@@ -4,10 +4,7 @@
 use rayon::prelude::*;
 
 use super::lanes::transposed;
-use super::{LINE, Shared};
-
-/// Values that a thread takes at a time.
-const STRETCH: usize = 1 << 14;
+use super::{LINE, STRETCH, Shared};
 
 /// Of every index over `runs`, lengths and steps, the value of `x` at `offset` and the sum of steps, row by row.
 ///

@@ -9,6 +9,7 @@ use super::affine;
 use super::bounds::{MOST_MADE, MOST_VALUES, units};
 use super::lowering::{Loader, Lowered, Node, Refusal, Run, weights};
 use super::value::{Array, Constant, Known};
+use crate::kernels::activation::scaled;
 use crate::kernels::pooling::{Border, average_windows, global_mean, max_pool};
 use crate::kernels::{Activation, Convolution, Padding, Residual, Window};
 use crate::weights::WeightsError;
@@ -152,8 +153,7 @@ pub fn batch_normalization(node: &Node) -> Result<Lowered, Refusal> {
         let to = to.clone();
         let run: Run = Arc::new(move |mut x| {
             let x = x.remove(0).view([images, channels, inner]);
-            let [scales, shifts] = (*laid_out).clone();
-            vec![Array::new(activation.forward(x * scales + shifts), &to)]
+            vec![Array::new(scaled(x, &laid_out, activation), &to)]
         });
         Ok(run)
     })

@@ -7,6 +7,7 @@ use super::lowering::{Lowered, Node, Refusal};
 use super::ranks::{MOST_AXES, broadcast, lengths, merged, of_rank};
 use super::value::{Array, Known, Whole};
 use crate::kernels::Activation;
+use crate::kernels::activation::each;
 use crate::kernels::join::{Arithmetic, pairwise, sum};
 
 const WHOLE: &str = "whole numbers, expected floating-point ones";
@@ -40,7 +41,7 @@ fn every_number(
 }
 
 pub fn relu(node: &Node) -> Result<Lowered, Refusal> {
-    every_number(node, |x| x.max(0), activation::relu)
+    every_number(node, |x| x.max(0), |x| Activation::Relu.forward(x))
 }
 
 pub fn leaky_relu(node: &Node) -> Result<Lowered, Refusal> {
@@ -49,7 +50,8 @@ pub fn leaky_relu(node: &Node) -> Result<Lowered, Refusal> {
     if matches!(node.input(0)?, Known::Constant(constant) if constant.is_whole()) {
         return Err(WHOLE.into());
     }
-    every(node, move |x| activation::leaky_relu(x, slope))
+    let of = move |x: f32| if x < 0.0 { x * slope as f32 } else { x };
+    every(node, move |x| each(x, of, |x| activation::leaky_relu(x, slope)))
 }
 
 pub fn elu(node: &Node) -> Result<Lowered, Refusal> {
@@ -58,16 +60,18 @@ pub fn elu(node: &Node) -> Result<Lowered, Refusal> {
 }
 
 pub fn sigmoid(node: &Node) -> Result<Lowered, Refusal> {
-    every(node, activation::sigmoid)
+    every(node, |x| each(x, |x| 1.0 / (1.0 + (-x).exp()), activation::sigmoid))
 }
 
 pub fn hard_sigmoid(node: &Node) -> Result<Lowered, Refusal> {
     let [alpha, beta] = [node.float("alpha", 0.2), node.float("beta", 0.5)].map(f64::from);
-    every(node, move |x| (x * alpha + beta).clamp(0.0, 1.0))
+    let of = move |x: f32| (x * alpha as f32 + beta as f32).clamp(0.0, 1.0);
+    every(node, move |x| each(x, of, |x| (x * alpha + beta).clamp(0.0, 1.0)))
 }
 
 pub fn hard_swish(node: &Node) -> Result<Lowered, Refusal> {
-    every(node, |x| x.clone() * (x / 6.0 + 0.5).clamp(0.0, 1.0))
+    let of = |x: f32| x * (x / 6.0 + 0.5).clamp(0.0, 1.0);
+    every(node, move |x| each(x, of, |x| x.clone() * (x / 6.0 + 0.5).clamp(0.0, 1.0)))
 }
 
 pub fn tanh(node: &Node) -> Result<Lowered, Refusal> {
@@ -137,8 +141,20 @@ pub fn clip(node: &Node) -> Result<Lowered, Refusal> {
         node,
         |x| x.max(low as i64).min(high as i64),
         move |x| {
-            let x = if low.is_finite() { x.clamp_min(low) } else { x };
-            if high.is_finite() { x.clamp_max(high) } else { x }
+            let [least, most] = [low, high].map(|bound| bound as f32);
+            let of = move |x: f32| {
+                if x < least {
+                    least
+                } else if x > most {
+                    most
+                } else {
+                    x
+                }
+            };
+            each(x, of, |x| {
+                let x = if low.is_finite() { x.clamp_min(low) } else { x };
+                if high.is_finite() { x.clamp_max(high) } else { x }
+            })
         },
     )
 }

@@ -9,7 +9,7 @@ use super::lowering::{Loader, Lowered, Node, Refusal, Run, axis, weights};
 use super::places::permuted;
 use super::value::{Array, Known, Whole};
 use crate::kernels::activation::softmax as softmax_of_rows;
-use crate::kernels::pooling::row_means;
+use crate::kernels::pooling::{row_means, row_sums};
 use crate::kernels::{Activation, LayerNorm};
 use crate::weights::WeightsError;
 
@@ -73,8 +73,15 @@ pub fn mean(node: &Node) -> Result<Lowered, Refusal> {
     reduce(node, reduction, |values| total(values)?.checked_div(values.len() as i64))
 }
 
+fn summed(x: Tensor<3>) -> Tensor<3> {
+    match x.dims() {
+        [rows, along, 1] => row_sums(x.reshape([rows, along])).reshape([rows, 1, 1]),
+        _ => x.sum_dim(1),
+    }
+}
+
 pub fn sum(node: &Node) -> Result<Lowered, Refusal> {
-    reduce(node, |x| x.sum_dim(1), total)
+    reduce(node, summed, total)
 }
 
 pub fn product(node: &Node) -> Result<Lowered, Refusal> {
@@ -97,7 +104,7 @@ pub fn minimum(node: &Node) -> Result<Lowered, Refusal> {
 }
 
 pub fn l2(node: &Node) -> Result<Lowered, Refusal> {
-    reduce(node, |x| (x.clone() * x).sum_dim(1).sqrt(), |_| None)
+    reduce(node, |x| summed(x.clone() * x).sqrt(), |_| None)
 }
 
 pub fn softmax(node: &Node) -> Result<Lowered, Refusal> {
