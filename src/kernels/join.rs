@@ -59,6 +59,7 @@ pub fn concatenate<const D: usize>(all: Vec<Tensor<D>>, axis: usize) -> Tensor<D
     let fits = |x: &Tensor<D>| x.dims()[..axis] == before && x.dims()[axis + 1..] == after;
     assert!(all.iter().all(fits), "lengths that differ");
     shape[axis] = all.iter().map(|x| x.dims()[axis]).sum();
+    let values: Vec<&[f32]> = values.iter().map(|values| &**values).collect();
     from_cpu(shape, |out| cpu::concatenate(&values, before.iter().product(), out))
 }
 

@@ -1,7 +1,5 @@
 //! Single passes over activations, on all threads.
 
-use std::ops::Deref;
-
 use pulp::Simd;
 use rayon::prelude::*;
 
@@ -170,7 +168,7 @@ impl pulp::WithSimd for Stretch<'_> {
 }
 
 /// Of each of `all` the first of `count` parts, then of each the second, …
-pub fn concatenate(all: &[impl Deref<Target = [f32]> + Sync], count: usize, mut out: &mut [f32]) {
+pub fn concatenate(all: &[&[f32]], count: usize, mut out: &mut [f32]) {
     let row = out.len() / count.max(1);
     if row > 0 && row < STRETCH {
         let lengths: Vec<usize> = all.iter().map(|values| values.len() / count).collect();
