@@ -20,9 +20,6 @@ use crate::stats::permutation::Permutations;
 use crate::stats::rsa::{self, Rsa};
 use crate::stats::{Interrupted, Progress, Rsm, report};
 
-/// Batches for each thread, if there are draws enough.
-const UNITS: usize = 4;
-
 /// Draws of a batch at least: as many as are multiplied side by side.
 const FEWEST: usize = 8;
 
@@ -132,8 +129,8 @@ impl Statistic for InnerTest<'_> {
         let all: Vec<u64> = draws.collect();
         let moves = |&t: &u64| if self.images_move { inverse(&self.draws.draw(t)) } else { self.draws.draw(t) };
         let moved = |batch: &[u64]| Batch::new(batch.iter().map(moves).collect());
-        // Sums do not depend on the batch, so few draws are spread over the threads.
-        let share = (all.len() * self.moved.len()).div_ceil(UNITS * rayon::current_num_threads()).max(FEWEST);
+        // Sums do not depend on the batch, so few draws are spread over the threads; more a batch are faster.
+        let share = (all.len() * self.moved.len()).div_ceil(rayon::current_num_threads()).max(FEWEST);
         let batches: Vec<Batch> = all.par_chunks(Batch::most(self.concepts).min(share)).map(moved).collect();
         let units = (0..self.moved.len() * batches.len()).into_par_iter();
         let values = units.map(|unit| {
