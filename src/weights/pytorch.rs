@@ -105,11 +105,9 @@ fn check_pickles(path: &Path) -> Result<(), WeightsError> {
         }
     } else {
         for _ in 0..LEGACY_PICKLES {
-            bytes += match pickle::length(&mut stream, MAX_PICKLE_BYTES) {
-                Ok(bytes) => bytes,
-                // Cut short, or no pickles at all: whoever builds them says what is wrong.
-                Err(_) => break,
-            };
+            // Cut short, or no pickles at all: whoever builds them says what is wrong.
+            let Ok(more) = pickle::length(&mut stream, MAX_PICKLE_BYTES) else { break };
+            bytes = u64::saturating_add(bytes, more);
         }
     }
     if bytes > MAX_PICKLE_BYTES {
@@ -277,6 +275,9 @@ mod tests {
             (vec![b'N'; MAX_PICKLE_BYTES as usize + 1], "describes its tensors in more than"),
             (vec![b']'; 2 * MAX_PICKLE_BYTES as usize], "describes its tensors in more than"),
             (b"X\xff\xff\xff\x7f.".to_vec(), "describes its tensors in more than"),
+            // Lengths whose sum is none that 64 bits hold.
+            (b"\x8e\xff\xff\xff\xff\xff\xff\xff\xff.".to_vec(), "describes its tensors in more than"),
+            (b"\x8e\0\0\0\0\0\0\0\x80".repeat(2), "describes its tensors in more than"),
             (b"X\x00\x00\x10\x00.".to_vec(), "cannot be read as PyTorch"),
         ] {
             let message = refusal(&[&whole[..version], &endless].concat());

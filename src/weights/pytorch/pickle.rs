@@ -17,21 +17,22 @@ enum Argument {
 /// # Errors
 /// The file ends before the pickle does, or cannot be read.
 pub(super) fn length(stream: &mut impl BufRead, limit: u64) -> io::Result<u64> {
-    let mut length = 0;
+    let mut length = 0u64;
     while length <= limit {
         let mut opcode = [0];
         stream.read_exact(&mut opcode)?;
         let [opcode] = opcode;
-        length += 1 + match argument(opcode) {
+        let more = match argument(opcode) {
             Argument::Bytes(count) => skip(stream, count)?,
             Argument::Lines(count) => (0..count).map(|_| skip_line(stream)).sum::<io::Result<u64>>()?,
             Argument::Counted(width) => {
                 let mut count = [0; 8];
                 stream.read_exact(&mut count[..width])?;
                 let count = u64::from_le_bytes(count);
-                width as u64 + if count > limit { count } else { skip(stream, count)? }
+                u64::saturating_add(width as u64, if count > limit { count } else { skip(stream, count)? })
             }
         };
+        length = length.saturating_add(more).saturating_add(1);
         if opcode == b'.' {
             break;
         }
