@@ -257,8 +257,8 @@ fn call(cli: Cli, called: &Path) -> Result<(), Error> {
             let results = Results::read(&directory).map_err(Error::input)?;
             let _claim = of_run.lock("plot")?;
             let altered = RunRecord::read(&of_run).ok().flatten().and_then(|record| record.altered(&of_run));
-            altered.into_iter().for_each(|said| progress.line(format!("warning: {said}")));
-            for path in report::write_figures(&results, style, &directory).map_err(Error::failed)? {
+            altered.iter().for_each(|said| progress.line(format!("warning: {said}")));
+            for path in report::write_figures(&results, style, altered, &directory).map_err(Error::failed)? {
                 print(&path.display().to_string());
             }
             Ok(())

@@ -121,7 +121,7 @@ pub fn finish(
     comparison.write_matrices(directory).map_err(Error::failed)?;
     results.write(directory.root()).map_err(Error::failed)?;
     record.write(directory, started).map_err(Error::failed)?;
-    report::write_figures(&results, report::Style::Full, directory.root()).map_err(Error::failed)?;
+    report::write_figures(&results, report::Style::Full, None, directory.root()).map_err(Error::failed)?;
     summarise(&results, options.tail, progress);
     let one_vs_two = images.as_ref().and_then(|images| images.one_vs_two.as_ref()).map(|test| test.ties);
     report::chance(&results, options.ties, one_vs_two).into_iter().for_each(|said| progress.line(said));

@@ -12,13 +12,12 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::checksum;
 use crate::config::{Config, InferenceOptions, TestOptions, TestRequest};
 use crate::device::{self, Adapter, Selected};
 use crate::error::FileError;
 use crate::matrices::Read;
 use crate::nets::{Input, Token};
-use crate::results::{Ledger, ResultsDir, write_json};
+use crate::results::{Ledger, ResultsDir, altered, write_json};
 
 pub use comparison::{Compared, ComparisonRecord};
 
@@ -332,22 +331,9 @@ impl RunRecord {
         write_json(&directory.record(), self)
     }
 
-    /// Which of the tables and matrices beside it are not those that it was written beside, in words; none where all are, or
-    /// are not there.
+    /// Which of the tables and matrices beside it are not those that it was written beside, in words.
     pub fn altered(&self, directory: &ResultsDir) -> Option<String> {
-        let is_other = |(name, sum): &(&String, &String)| {
-            let path = directory.root().join(name);
-            path.exists() && checksum::sha256(&path).ok().as_ref() != Some(*sum)
-        };
-        let names: Vec<&str> = self.files.iter().filter(is_other).map(|(name, _)| name.as_str()).collect();
-        let them = if names.len() == 1 { "it" } else { "them" };
-        (!names.is_empty()).then(|| {
-            format!(
-                "{}: not as semgpu wrote {them}, by the SHA-256 in run.json; the command that made the results makes {them} \
-                 again",
-                names.join(", ")
-            )
-        })
+        altered(&self.files, directory, &directory.record())
     }
 
     /// How accuracies were tested.

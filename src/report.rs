@@ -102,12 +102,21 @@ pub const FIGURES: &[Figure] = &[
     architecture::FIGURE,
 ];
 
-/// Draws every figure into `<directory>/figures` and writes `<directory>/report.html`; returns the files written.
+/// Draws every figure into `<directory>/figures` and writes `<directory>/report.html`, which has the `warning` beside the record's;
+/// returns the files written.
 ///
 /// # Errors
 /// Results without rows; a file that cannot be read or written.
-pub fn write_figures(results: &Results, style: Style, directory: &Path) -> Result<Vec<PathBuf>, ReportError> {
-    let material = Material::read(results, directory)?;
+pub fn write_figures(
+    results: &Results,
+    style: Style,
+    warning: Option<String>,
+    directory: &Path,
+) -> Result<Vec<PathBuf>, ReportError> {
+    let mut material = Material::read(results, directory)?;
+    if let Some(record) = &mut material.record {
+        record.warnings.extend(warning);
+    }
     let drawings: Vec<Drawing> = FIGURES
         .iter()
         .map(|figure| (figure.draw)(&material))

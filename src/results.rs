@@ -14,13 +14,12 @@ pub use claim::{COMPARE, Claim, ClaimError, SWEEP, check_files};
 #[cfg(test)]
 pub(crate) use directory::FIGURES;
 pub use directory::{CONCEPTS, ResultsDir, figure_name, is_scales, scales_of, takes};
-pub use ledger::Ledger;
+pub use ledger::{Ledger, altered};
 pub(crate) use networks::NETWORKS;
-pub use networks::NetworkRow;
+pub use networks::{ComparisonRow, NetworkRow, WithinRow};
 pub use rows::{
-    AccuracyRow, ComparisonRow, ConceptRow, ConfusedRow, ControlRow, GroupRow, IntervalRow, LayersRow, LostRow,
-    MeasureRow, MisclassifiedRow, OneVsTwoRow, PartitionRow, PredictionRow, Results, RsaRow, StimulusRow, WithinRow,
-    WordsRow,
+    AccuracyRow, ConceptRow, ConfusedRow, ControlRow, GroupRow, IntervalRow, LayersRow, LostRow, MeasureRow,
+    MisclassifiedRow, OneVsTwoRow, PartitionRow, PredictionRow, Results, RsaRow, StimulusRow, WordsRow,
 };
 pub use table::{ResultsError, Table, read_table, table_text, write_table};
 

@@ -13,6 +13,7 @@
 
 mod table;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -26,8 +27,8 @@ use crate::progress::Progress;
 use crate::record::{RecordError, RunRecord};
 use crate::report::{self, OfNetworks, Style};
 use crate::results::{
-    AccuracyRow, ClaimError, NetworkRow, ResultsDir, ResultsError, SWEEP, Table, figure_name, read_table, write_json,
-    write_table,
+    AccuracyRow, ClaimError, NetworkRow, ResultsDir, ResultsError, SWEEP, Table, altered, figure_name, read_table,
+    write_json, write_table,
 };
 use crate::shards::{DrawsError, Keys, Shards, Span, read_draws};
 use crate::stats::inference::Family;
@@ -45,9 +46,9 @@ pub struct SweepRecord {
     pub config: Written,
     /// Whether the results of all networks are there.
     pub finished: bool,
-    /// SHA-256 of `accuracy.csv` beside it; none before it is there, and in records of before it.
+    /// SHA-256 of `accuracy.csv` beside it, by its name; empty before it is there, and in records of before it.
     #[serde(default)]
-    pub accuracy: Option<String>,
+    pub files: BTreeMap<String, String>,
     /// The table; empty before.
     pub networks: Vec<NetworkRow>,
 }
@@ -220,8 +221,9 @@ fn put_together(sweep: &Sweep, out: &ResultsDir, progress: &Progress) -> Result<
     out.remove_networks().map_err(Error::failed)?;
     write_table(out.root(), &rows).map_err(Error::failed)?;
     write_table(out.root(), &networks).map_err(Error::failed)?;
-    let sum = checksum::sha256(&out.table(AccuracyRow::NAME)).map_err(Error::failed)?;
-    let record = SweepRecord::new(sweep, Some((networks, sum)));
+    let accuracy = checksum::sha256(&out.table(AccuracyRow::NAME)).map_err(Error::failed)?;
+    let files = BTreeMap::from([(format!("{}.csv", AccuracyRow::NAME), accuracy)]);
+    let record = SweepRecord { files, ..SweepRecord::new(sweep, Some(networks)) };
     draw(&record, &rows, Style::Full, out)?;
     write_json(&out.networks(), &record).map_err(Error::failed)?;
     table::summarise(&record.networks, progress);
@@ -246,12 +248,8 @@ pub fn plot(directory: &std::path::Path, style: Style, progress: &Progress) -> R
     let out = ResultsDir::new(directory);
     let Some(record) = SweepRecord::read(directory).map_err(Error::input)? else { return Ok(None) };
     let rows = read_table::<AccuracyRow>(directory).map_err(Error::input)?;
-    let found = checksum::sha256(&out.table(AccuracyRow::NAME)).map_err(Error::input)?;
-    if record.accuracy.as_ref().is_some_and(|sum| *sum != found) {
-        progress.line(
-            "warning: accuracy.csv: not as semgpu wrote it, by the SHA-256 in networks.json; the sweep's command makes it again",
-        );
-    }
+    let changed = altered(&record.files, &out, &out.networks());
+    changed.into_iter().for_each(|said| progress.line(format!("warning: {said}")));
     let _claim = out.lock("plot")?;
     draw(&record, &rows, style, &out).map(Some)
 }
@@ -276,14 +274,13 @@ impl SweepRecord {
         if record.finished { Ok(Some(record)) } else { Err(SweepError::Unfinished(directory.into())) }
     }
 
-    fn new(sweep: &Sweep, finished: Option<(Vec<NetworkRow>, String)>) -> Self {
-        let (networks, accuracy) = finished.unzip();
+    fn new(sweep: &Sweep, networks: Option<Vec<NetworkRow>>) -> Self {
         Self {
             schema: 1,
             semgpu: env!("CARGO_PKG_VERSION").to_string(),
             config: sweep.written.clone(),
             finished: networks.is_some(),
-            accuracy,
+            files: BTreeMap::new(),
             networks: networks.unwrap_or_default(),
         }
     }

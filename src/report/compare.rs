@@ -68,6 +68,27 @@ pub trait Tested {
     }
 }
 
+/// The columns that both tables have.
+macro_rules! columns {
+    () => {
+        fn layers(&self) -> [&str; 2] {
+            [&self.layer_a, &self.layer_b]
+        }
+
+        fn accuracies(&self) -> [f64; 2] {
+            [self.accuracy_a, self.accuracy_b]
+        }
+
+        fn difference(&self) -> [f64; 3] {
+            [self.difference, self.ci_low, self.ci_high]
+        }
+
+        fn p(&self) -> [f64; 2] {
+            [self.p_value, self.p_fwer]
+        }
+    };
+}
+
 impl Tested for ComparisonRow {
     fn family(&self) -> [&str; 2] {
         [&self.curve_a, &self.curve_b]
@@ -77,21 +98,7 @@ impl Tested for ComparisonRow {
         (format!("{} - {}", self.curve_a, self.curve_b), format!("at {}", self.layer_a))
     }
 
-    fn layers(&self) -> [&str; 2] {
-        [&self.layer_a, &self.layer_b]
-    }
-
-    fn accuracies(&self) -> [f64; 2] {
-        [self.accuracy_a, self.accuracy_b]
-    }
-
-    fn difference(&self) -> [f64; 3] {
-        [self.difference, self.ci_low, self.ci_high]
-    }
-
-    fn p(&self) -> [f64; 2] {
-        [self.p_value, self.p_fwer]
-    }
+    columns!();
 }
 
 impl Tested for WithinRow {
@@ -103,21 +110,7 @@ impl Tested for WithinRow {
         (format!("{}, {}", self.curve, self.kind), format!("from {} to {}", self.layer_b, self.layer_a))
     }
 
-    fn layers(&self) -> [&str; 2] {
-        [&self.layer_a, &self.layer_b]
-    }
-
-    fn accuracies(&self) -> [f64; 2] {
-        [self.accuracy_a, self.accuracy_b]
-    }
-
-    fn difference(&self) -> [f64; 3] {
-        [self.difference, self.ci_low, self.ci_high]
-    }
-
-    fn p(&self) -> [f64; 2] {
-        [self.p_value, self.p_fwer]
-    }
+    columns!();
 }
 
 /// What was tested, family by family.

@@ -73,10 +73,7 @@ impl<'a> Material<'a> {
     /// A file that is there and cannot be read.
     pub fn read(results: &'a Results, directory: &Path) -> Result<Self, ReportError> {
         let of_run = ResultsDir::new(directory);
-        let mut record = RunRecord::read(&of_run)?;
-        if let Some(record) = &mut record {
-            record.warnings.extend(record.altered(&of_run));
-        }
+        let record = RunRecord::read(&of_run)?;
         let source = Source::find(results, record.as_ref(), directory);
         let categories = of_run.categories()?;
         Ok(Self { results, directory: of_run, record, source, categories })

@@ -67,6 +67,23 @@ impl Ledger {
     }
 }
 
+/// Which files of a directory are not those whose SHA-256 its `record` has, in words; none where all are, or are not there.
+pub fn altered(files: &BTreeMap<String, String>, directory: &ResultsDir, record: &Path) -> Option<String> {
+    let is_other = |(name, sum): &(&String, &String)| {
+        let path = directory.root().join(name);
+        path.exists() && checksum::sha256(&path).ok().as_ref() != Some(*sum)
+    };
+    let names: Vec<&str> = files.iter().filter(is_other).map(|(name, _)| name.as_str()).collect();
+    let them = if names.len() == 1 { "it" } else { "them" };
+    (!names.is_empty()).then(|| {
+        format!(
+            "{}: not as semgpu wrote {them}, by the SHA-256 in {}; the command that made the results makes {them} again",
+            names.join(", "),
+            record.file_name().unwrap_or_default().display()
+        )
+    })
+}
+
 /// The files of a directory that semgpu wrote, by its own records.
 #[derive(Default)]
 pub(super) struct Written {

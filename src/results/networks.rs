@@ -60,6 +60,98 @@ impl Table for NetworkRow {
     const NAME: &'static str = NETWORKS;
 }
 
+/// One row of `within.csv`: layer against layer of one curve.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WithinRow {
+    /// The curve, as in the figure.
+    pub curve: String,
+    /// Network name.
+    pub network: String,
+    /// Word model.
+    pub words: String,
+    /// [`Self::NEXT`], [`Self::BEST`] or [`Self::ASKED`]
+    pub kind: String,
+    /// The one.
+    pub layer_a: String,
+    /// The other.
+    pub layer_b: String,
+    /// 2 vs. 2 accuracy of the one.
+    pub accuracy_a: f64,
+    /// Of the other.
+    pub accuracy_b: f64,
+    /// a - b.
+    pub difference: f64,
+    /// Lower end of its 95 % interval.
+    pub ci_low: f64,
+    /// Upper end.
+    pub ci_high: f64,
+    /// Draws of the multiplier bootstrap.
+    pub resamples: u64,
+    /// Two-sided, of no difference.
+    pub p_value: f64,
+    /// The same against the maximum over all rows of the kind; for `best` over every two layers, for the best was chosen by
+    /// looking at all.
+    pub p_fwer: f64,
+    /// `concepts`, `groups` or `both`: what other experiments would have other ones of.
+    pub over: String,
+}
+
+impl WithinRow {
+    /// A layer and the one before it.
+    pub const NEXT: &'static str = "next";
+    /// The best layer and another.
+    pub const BEST: &'static str = "best";
+    /// As asked for.
+    pub const ASKED: &'static str = "asked";
+}
+
+/// One row of `compare.csv`: a layer of one curve against a layer of another on the same concepts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ComparisonRow {
+    /// The one curve, as in the figure.
+    pub curve_a: String,
+    /// The other.
+    pub curve_b: String,
+    /// Network of the one.
+    pub network_a: String,
+    /// Of the other.
+    pub network_b: String,
+    /// Layer of the one.
+    pub layer_a: String,
+    /// Of the other, at the nearest relative depth.
+    pub layer_b: String,
+    /// Word model of the one.
+    pub words_a: String,
+    /// Of the other.
+    pub words_b: String,
+    /// 2 vs. 2 accuracy of the one.
+    pub accuracy_a: f64,
+    /// Of the other.
+    pub accuracy_b: f64,
+    /// a - b.
+    pub difference: f64,
+    /// Lower end of its 95 % interval.
+    pub ci_low: f64,
+    /// Upper end.
+    pub ci_high: f64,
+    /// Draws of the multiplier bootstrap.
+    pub resamples: u64,
+    /// Two-sided, of no difference.
+    pub p_value: f64,
+    /// The same against the maximum over the layers of the two curves.
+    pub p_fwer: f64,
+    /// `concepts`, `groups` or `both`: what other experiments would have other ones of.
+    pub over: String,
+}
+
+impl Table for ComparisonRow {
+    const NAME: &'static str = COMPARE;
+}
+
+impl Table for WithinRow {
+    const NAME: &'static str = "within";
+}
+
 impl ResultsDir {
     /// `networks.json`: what a sweep was asked for, and its table.
     pub fn networks(&self) -> PathBuf {
