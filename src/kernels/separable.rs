@@ -1,4 +1,4 @@
-//! A depthwise convolution between two 1 x 1 convolutions, in one pass on the CPU.
+//! A depthwise convolution with the 1 x 1 convolutions before and after it, in one pass on the CPU.
 
 use burn::tensor::{Tensor, TensorData};
 
@@ -19,18 +19,28 @@ pub struct Part {
 }
 
 /// The convolutions on the CPU, their weights laid out once.
-pub struct Separable(cpu::Separable);
+pub struct Separable {
+    layer: cpu::Separable,
+    /// What they leave to do.
+    activation: Activation,
+}
 
 impl Separable {
-    /// From two or three parts in order: the first 1 x 1 convolution may be missing.
+    /// From two or three parts in order: of the 1 x 1 convolutions before and after the depthwise one, either may be missing.
+    /// Without the one after it nothing can be added.
     ///
     /// # Panics
     /// If the parts are not of such convolutions, or do not fit each other.
     pub fn new(parts: &[Part]) -> Self {
-        let weights: Vec<cpu::Weights> = parts.iter().map(Part::weights).collect();
-        let (first, [depthwise, project]) = weights.split_last_chunk().expect("two parts at least");
-        assert!(first.len() <= 1, "{} parts", parts.len());
-        Self(cpu::Separable::new(first.first(), depthwise, project))
+        let mut weights: Vec<cpu::Weights> = parts.iter().map(Part::weights).collect();
+        let depthwise = parts.iter().position(|part| part.groups > 1).expect("a depthwise convolution");
+        assert!(depthwise <= 1 && parts.len() <= depthwise + 2, "{} parts", parts.len());
+        let project = weights.get_mut(depthwise + 1).filter(|project| !project.activation.is_piecewise());
+        let activation = project
+            .map_or(Activation::Identity, |project| std::mem::replace(&mut project.activation, Activation::Identity));
+        let expand = depthwise.checked_sub(1).map(|at| &weights[at]);
+        let layer = cpu::Separable::new(expand, &weights[depthwise], weights.get(depthwise + 1));
+        Self { layer, activation }
     }
 
     /// `[images, in, height, width]` to `[images, out, height, width]`; `summand` is added before the last activation.
@@ -38,11 +48,11 @@ impl Separable {
     /// # Panics
     /// If a tensor is not on the CPU, the input has other channels, or the summand another shape than the output.
     pub fn forward(&self, x: Tensor<4>, summand: Option<Tensor<4>>) -> Tensor<4> {
-        let shape = self.0.output(x.dims());
+        let shape = self.layer.output(x.dims());
         assert!(summand.as_ref().is_none_or(|summand| summand.dims() == shape), "a summand of the output's shape");
         let values = on_cpu(&x).expect("an input on the CPU");
         let summand = summand.map(|summand| on_cpu(&summand).expect("a summand on the CPU"));
-        from_cpu(shape, |out| self.0.forward(&values, x.dims(), summand.as_deref(), out))
+        self.activation.forward(from_cpu(shape, |out| self.layer.forward(&values, x.dims(), summand.as_deref(), out)))
     }
 }
 

@@ -25,6 +25,7 @@ mod products;
 mod quantised;
 mod ranks;
 mod response;
+mod separable;
 mod shapes;
 mod spelt;
 mod stage;
@@ -121,7 +122,7 @@ impl GraphNetwork {
             compiled.steps.iter().filter(|step| step.multiply_adds > 0).map(|step| step.at).collect();
         let alone = alone(&wiring, compiled);
         let (layers, places) = layers(&wiring, &alone, shape, &weighted);
-        let cuts = cuts(&alone, shape, &weighted);
+        let cuts = cuts(&alone, shape, &weighted, &separable::together(compiled, &weighted));
         let left: Vec<usize> = wiring.results.iter().copied().filter(|&value| shape(value).is_some()).collect();
         let stages = ranges(&cuts, wiring.nodes()).map(|within| {
             let multiply_adds = compiled.steps.iter().filter(|step| within.contains(&step.at));
@@ -305,7 +306,8 @@ impl GraphNetwork {
     /// The file cannot be read.
     pub fn inside(&self, wanted: &[String]) -> Result<Vec<Inside>, WeightsError> {
         let images = self.images.unwrap_or(TRIAL_IMAGES);
-        let joining = self.joining(wanted, true);
+        // A GPU joins less, and may hold more than the CPU.
+        let joining = self.joining(wanted, false);
         let compiled = self.compiled(images, &joining)?;
         let each =
             |inside: Inside| Inside { alive: inside.alive.div_ceil(images), largest: inside.largest.div_ceil(images) };

@@ -15,7 +15,10 @@ pub fn sum(x: &[f32], y: &[f32], activation: Activation, out: &mut [f32]) {
 
 /// The activation of every value.
 pub fn activated_to(activation: Activation, x: &[f32], out: &mut [f32]) {
-    let isa = Isa::widest();
+    activated_on(Isa::widest(), activation, x, out);
+}
+
+pub(super) fn activated_on(isa: Isa, activation: Activation, x: &[f32], out: &mut [f32]) {
     let stretches = out.par_chunks_mut(STRETCH).zip(x.par_chunks(STRETCH));
     stretches.for_each(|(out, x)| isa.dispatch(Stretch { x, plus: None, activation, out }));
 }

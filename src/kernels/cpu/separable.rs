@@ -1,9 +1,9 @@
-//! A depthwise convolution between two 1 x 1 convolutions in one pass: what is between them, the widest activations of a
-//! network, stays in a second-level cache.
+//! A depthwise convolution with the 1 x 1 convolution before it, the one after it, or both, in one pass: what is between them,
+//! the widest activations of a network, stays in a second-level cache.
 //!
 //! Channels lie in the lanes of vectors and pixels in registers: a tap of the window is a whole vector away, whatever the
 //! stride and however narrow the map. A piece of an image's rows is expanded a vector of channels at a time; all channels
-//! are then projected. Every sum is formed in the order in which the layers form it one after the other.
+//! are then projected, or each vector is written as it is. Every sum is formed in the order in which the layers form it one after the other.
 
 use std::ops::Range;
 
@@ -12,7 +12,7 @@ use rayon::prelude::*;
 
 use super::lanes::{deinterleave, interleave};
 use super::pointwise::{Pointwise, TILE, in_lanes};
-use super::{Activation, Isa, LINE, Lines, Shared, Weights, Window, activate, activated, with_scratch};
+use super::{Activation, Isa, LINE, Lines, Shared, Weights, Window, activate, activated, finished, with_scratch};
 
 /// Most that a piece takes: half of a second-level cache.
 const PIECE_BYTES: usize = 512 << 10;
@@ -26,7 +26,7 @@ pub struct Separable {
     lanes: usize,
     expand: Option<Pointwise>,
     depthwise: Depthwise,
-    project: Pointwise,
+    project: Option<Pointwise>,
 }
 
 struct Depthwise {
@@ -50,34 +50,39 @@ impl pulp::WithSimd for Lanes {
 }
 
 impl Separable {
-    /// Lays the weights out; without an expansion the depthwise layer takes the input.
+    /// Lays the weights out; without an expansion the depthwise layer takes the input, without a projection, whose activation
+    /// is a piecewise one, it gives the output.
     ///
     /// # Panics
     /// If they are not of such layers, or do not fit each other.
-    pub fn new(expand: Option<&Weights>, depthwise: &Weights, project: &Weights) -> Self {
+    pub fn new(expand: Option<&Weights>, depthwise: &Weights, project: Option<&Weights>) -> Self {
         Self::on(Isa::widest(), expand, depthwise, project)
     }
 
-    pub(super) fn on(isa: Isa, expand: Option<&Weights>, depthwise: &Weights, project: &Weights) -> Self {
+    pub(super) fn on(isa: Isa, expand: Option<&Weights>, depthwise: &Weights, project: Option<&Weights>) -> Self {
         let lanes = isa.dispatch(Lanes);
         let Weights { kernel, bias, inputs: channels, window, groups, activation } = *depthwise;
         assert!(groups == channels && bias.len() == channels, "a depthwise convolution");
         assert!(expand.is_none_or(|expand| expand.bias.len() == channels), "as many channels as are expanded");
-        assert_eq!(project.inputs, channels, "as many channels as are projected");
+        assert!(project.is_none_or(|project| project.inputs == channels), "as many channels as are projected");
         let kernel = in_lanes(lanes, kernel, window.size[0] * window.size[1]);
         Self {
             isa,
             lanes,
             expand: expand.map(|expand| Pointwise::new(lanes, expand)),
             depthwise: Depthwise { window, channels, activation, bias: in_lanes(lanes, bias, 1), kernel },
-            project: Pointwise::new(lanes, project),
+            project: project.map(|project| Pointwise::new(lanes, project)),
         }
     }
 
     /// Shape of the output for an input of `[images, in, height, width]`.
     pub fn output(&self, [images, _, height, width]: [usize; 4]) -> [usize; 4] {
         let [rows, columns] = self.depthwise.window.output([height, width]);
-        [images, self.project.outputs, rows, columns]
+        [images, self.outputs(), rows, columns]
+    }
+
+    fn outputs(&self) -> usize {
+        self.project.as_ref().map_or(self.depthwise.channels, |project| project.outputs)
     }
 
     /// From `x` of this shape, `[images, in, height, width]`; `plus` is added before the last activation.
@@ -91,7 +96,11 @@ impl Separable {
         assert_eq!(channels, inputs, "channels of the input");
         assert_eq!(x.len(), shape.iter().product::<usize>(), "a value for every unit");
         assert_eq!(out.len(), output.iter().product::<usize>(), "a place for every unit");
-        assert!(plus.is_none_or(|plus| plus.len() == out.len()), "a summand for every unit");
+        let sums = self.project.is_some();
+        assert!(
+            plus.is_none_or(|plus| sums && plus.len() == out.len()),
+            "a summand for every unit, behind a projection"
+        );
         let map = Map::new(self, x, [height, width], plus);
         let rows = map.rows_of_a_piece(images);
         let pieces = output[2].div_ceil(rows);
@@ -115,7 +124,7 @@ struct Map<'a> {
     output: [usize; 2],
     window: Window,
     lanes: usize,
-    /// Channels of the depthwise layer, in whole vectors.
+    /// Channels of the depthwise layer that a piece holds at a time, in whole vectors: all of them if they are projected.
     channels: usize,
     /// Vectors from one row of expanded channels to the next.
     pitch: usize,
@@ -138,7 +147,7 @@ impl<'a> Map<'a> {
             output,
             window,
             lanes,
-            channels: layer.depthwise.channels.next_multiple_of(lanes),
+            channels: layer.project.as_ref().map_or(lanes, |project| project.inputs.next_multiple_of(lanes)),
             pitch,
             taps: (0..size[0] * size[1]).map(tap).collect(),
         }
@@ -149,7 +158,7 @@ impl<'a> Map<'a> {
         (rows - 1) * self.window.stride[0] + self.window.dilation[0] * (self.window.size[0] - 1) + 1
     }
 
-    /// Values of a piece of so many rows: a vector of expanded channels, all that the window makes of them, and two tiles.
+    /// Values of a piece of so many rows: a vector of expanded channels, what the window makes of the channels, and two tiles.
     fn sizes(&self, rows: usize) -> [usize; 3] {
         let expanded = self.seen(rows) * self.pitch * self.lanes;
         [expanded, rows * self.output[1] * self.channels, 2 * TILE * self.lanes].map(|size| size.next_multiple_of(LINE))
@@ -193,16 +202,23 @@ impl pulp::WithSimd for Work<'_> {
         // Beyond the border are zeros, from here on.
         expanded.fill(0.0);
         let pixels = rows.len() * map.output[1];
-        for (block, mixed) in mixed[..pixels * map.channels].chunks_exact_mut(pixels * S::F32_LANES).enumerate() {
-            let seen = Seen { map, image, top, rows: map.seen(rows.len()) };
+        let to = Target { layer, map, image, first: rows.start * map.output[1], out };
+        let seen = Seen { map, image, top, rows: map.seen(rows.len()) };
+        for block in 0..layer.depthwise.channels.div_ceil(S::F32_LANES) {
+            let held = if layer.project.is_some() { block } else { 0 };
+            let mixed = &mut mixed[held * pixels * S::F32_LANES..][..pixels * S::F32_LANES];
             match &layer.expand {
                 Some(expand) => seen.expand(simd, expand, block, expanded, partial),
                 None => seen.gather::<S>(block, expanded),
             }
             mix(simd, &layer.depthwise, map, block, expanded, mixed);
+            if layer.project.is_none() {
+                to.write::<S>(block, mixed, tile);
+            }
         }
-        let projection = Projection { layer, map, image, first: rows.start * map.output[1], out };
-        projection.project(simd, &mixed[..pixels * map.channels], partial, tile);
+        if let Some(project) = &layer.project {
+            to.project(simd, project, &mixed[..pixels * map.channels], partial, tile);
+        }
     }
 }
 
@@ -258,7 +274,7 @@ impl Seen<'_> {
                         let (row, rest) = sums.split_at(sums.len().min(width - column));
                         let there = row.len().min(columns.saturating_sub(column));
                         for (to, &sum) in expanded[place + column..][..there].iter_mut().zip(row) {
-                            *to = activated(simd, layer.activation, sum);
+                            *to = finished(simd, layer.activation, sum);
                         }
                         (sums, column) = (rest, column + row.len());
                         if column == width {
@@ -317,6 +333,10 @@ fn mix<S: Simd>(simd: S, layer: &Depthwise, map: &Map, block: usize, expanded: &
                 _ => window::<S, 1>(simd, layer, bias, kernel, seen, across, mixed),
             };
         }
+        // Within, they would take the registers of the sums.
+        if !layer.activation.is_piecewise() {
+            mixed.iter_mut().for_each(|sum| *sum = finished(simd, layer.activation, *sum));
+        }
     }
 }
 
@@ -344,8 +364,8 @@ fn window<S: Simd, const P: usize>(
     P
 }
 
-/// Where the projection of a piece goes.
-struct Projection<'a> {
+/// Where a piece goes.
+struct Target<'a> {
     layer: &'a Separable,
     map: &'a Map<'a>,
     image: usize,
@@ -354,11 +374,18 @@ struct Projection<'a> {
     out: &'a Shared<'a>,
 }
 
-impl Projection<'_> {
+impl Target<'_> {
     /// All channels of the pixels, `[channels / lanes, pixels, lanes]`, to the outputs.
     #[inline(always)]
-    fn project<S: Simd>(&self, simd: S, mixed: &[f32], partial: &mut [S::f32s], tile: &mut [S::f32s]) {
-        let (lanes, layer) = (S::F32_LANES, &self.layer.project);
+    fn project<S: Simd>(
+        &self,
+        simd: S,
+        layer: &Pointwise,
+        mixed: &[f32],
+        partial: &mut [S::f32s],
+        tile: &mut [S::f32s],
+    ) {
+        let lanes = S::F32_LANES;
         let pixels = mixed.len() / self.map.channels;
         let mut pixel = 0;
         while pixel < pixels {
@@ -377,19 +404,29 @@ impl Projection<'_> {
                     #[inline(always)]
                     |sums| tile[..sums.len()].copy_from_slice(sums),
                 );
-                self.scatter::<S>(block, pixel, count, bytemuck::cast_slice(tile));
+                self.scatter::<S>(block, pixel, count, layer.activation, bytemuck::cast_slice(tile));
             }
             pixel += count;
         }
     }
 
+    /// A vector of channels of the pixels, `[pixels, lanes]`, as it is.
+    #[inline(always)]
+    fn write<S: Simd>(&self, block: usize, mixed: &[f32], tile: &mut [S::f32s]) {
+        for (n, mixed) in mixed.chunks(TILE * S::F32_LANES).enumerate() {
+            let tile = bytemuck::cast_slice_mut(tile);
+            tile[..mixed.len()].copy_from_slice(mixed);
+            self.scatter::<S>(block, n * TILE, mixed.len() / S::F32_LANES, Activation::Identity, tile);
+        }
+    }
+
     /// Writes a vector of outputs of `count` pixels.
     #[inline(always)]
-    fn scatter<S: Simd>(&self, block: usize, pixel: usize, count: usize, tile: &[f32]) {
-        let (lanes, layer) = (S::F32_LANES, &self.layer.project);
+    fn scatter<S: Simd>(&self, block: usize, pixel: usize, count: usize, activation: Activation, tile: &[f32]) {
+        let (lanes, outputs) = (S::F32_LANES, self.layer.outputs());
         let size = self.map.output[0] * self.map.output[1];
         let first = block * lanes;
-        let channels = lanes.min(layer.outputs - first);
+        let channels = lanes.min(outputs - first);
         let mut rows = [const { [0.0; TILE] }; 4];
         for channel in (0..channels).step_by(4) {
             if lanes >= 4 {
@@ -398,7 +435,7 @@ impl Projection<'_> {
                 rows[0].iter_mut().zip(&tile[channel..]).for_each(|(to, &from)| *to = from);
             }
             for (channel, row) in (channel..channels).zip(&rows) {
-                let at = (self.image * layer.outputs + first + channel) * size + self.first + pixel;
+                let at = (self.image * outputs + first + channel) * size + self.first + pixel;
                 // SAFETY: pieces differ in the pixels, and a piece is written from one thread.
                 let out = unsafe { self.out.part(at..at + count) };
                 match self.map.plus {
@@ -408,7 +445,7 @@ impl Projection<'_> {
                     }
                     None => out.copy_from_slice(&row[..count]),
                 }
-                activate(layer.activation, out);
+                activate(activation, out);
             }
         }
     }

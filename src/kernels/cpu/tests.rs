@@ -326,25 +326,38 @@ fn a_separable_convolution_is_its_layers_one_after_the_other() {
         ([2, 4, 8, 9], 6, 5, uneven),
         ([1, 2, 9, 8], 3, 2, squares(3, 1, [(0, 0), (4, 0)])),
     ] {
-        for expands in [true, false] {
+        for (expands, projects, activation) in [
+            (true, true, Activation::Relu),
+            (false, true, Activation::Relu),
+            (true, false, Activation::Relu),
+            (true, true, Activation::Silu),
+            (true, false, Activation::Silu),
+        ] {
             let channels = if expands { channels } else { inputs };
             let expand = Case::new([images, inputs, height, width], channels, 1, point);
             let depthwise = Case::new([images, channels, height, width], channels, channels, window);
             let [rows, columns] = window.output([height, width]);
             let project = Case::new([images, channels, rows, columns], outputs, 1, point);
             let plus = numbers(images * outputs * rows * columns, 4);
-            for ((name, isa), plus) in isas().into_iter().flat_map(|isa| [(isa, None), (isa, Some(&plus[..]))]) {
-                let weights =
-                    [(&expand, Activation::Relu6), (&depthwise, Activation::Relu), (&project, Activation::Relu)];
+            let plus = Some(&plus[..]).filter(|_| projects);
+            for ((name, isa), plus) in isas().into_iter().flat_map(|isa| [(isa, None), (isa, plus)]) {
+                let weights = [(&expand, activation), (&depthwise, activation), (&project, Activation::Relu6)];
                 let weights = weights.map(|(case, activation)| case.weights(activation));
-                let [first, second, third] = weights.each_ref().map(|weights| Convolution::on(isa, weights));
+                let layers = [&expand, &depthwise, &project].map(|case| case.weights(Activation::Identity));
+                let [first, second, third] = layers.each_ref().map(|weights| Convolution::on(isa, weights));
+                let done =
+                    |y: Vec<f32>, activation| written(y.len(), |out| pass::activated_on(isa, activation, &y, out));
                 let x = &expand.x;
-                let wide = if expands { forward(&first, x, expand.shape) } else { x.clone() };
-                let mixed = forward(&second, &wide, depthwise.shape);
-                let expected = written(plus.map_or(images * outputs * rows * columns, <[f32]>::len), |out| {
-                    third.forward(&mixed, project.shape, plus, out);
-                });
-                let layer = Separable::on(isa, expands.then_some(&weights[0]), &weights[1], &weights[2]);
+                let wide = if expands { done(forward(&first, x, expand.shape), activation) } else { x.clone() };
+                let mut expected = done(forward(&second, &wide, depthwise.shape), activation);
+                if projects {
+                    let sums = written(images * outputs * rows * columns, |out| {
+                        third.forward(&expected, project.shape, plus, out);
+                    });
+                    expected = done(sums, Activation::Relu6);
+                }
+                let (before, after) = (expands.then_some(&weights[0]), projects.then_some(&weights[2]));
+                let layer = Separable::on(isa, before, &weights[1], after);
                 let found = written(expected.len(), |out| layer.forward(x, expand.shape, plus, out));
                 let same = found.iter().zip(&expected).all(|(found, expected)| found.to_bits() == expected.to_bits());
                 assert!(same, "{name}, {:?} to {channels} to {outputs}, {window:?}", expand.shape);

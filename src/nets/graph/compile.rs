@@ -11,6 +11,7 @@ use super::layouts;
 use super::lowering::{Lowered, Node, Prepare, Refusal, Then};
 use super::operators;
 use super::places::{Places, moved};
+use super::separable;
 use super::value::{Constant, Known, Whole};
 use super::wiring::Wiring;
 use crate::weights::WeightsError;
@@ -171,7 +172,11 @@ impl<'a> Compiled<'a> {
             if let Lowered::Computed { shapes, .. } = &lowered {
                 laid.opens = fusion::opens(self, at);
                 laid.channels = fusion::channels(self.wiring.operator(at), &shapes[0]);
-                if let Some((other, places)) = layouts::laid(self, at, &laid)? {
+                let other = match separable::joined(self, at, &laid)? {
+                    Some(open) => Some((open, Places::plain(&shapes[0]))),
+                    None => layouts::laid(self, at, &laid)?,
+                };
+                if let Some((other, places)) = other {
                     return self.put(other, self.wiring.outputs[at][0], places);
                 }
             }

@@ -118,7 +118,8 @@ pub fn conv(node: &Node) -> Result<Lowered, Refusal> {
     })
 }
 
-fn four(x: &Array) -> [usize; 4] {
+/// The axes of a map.
+pub fn four(x: &Array) -> [usize; 4] {
     x.shape[..].try_into().expect("a map, checked when it was lowered")
 }
 

@@ -15,6 +15,7 @@ use super::patterns;
 use super::places::Places;
 use super::value::{Constant, Known};
 use super::wiring::Wiring;
+use crate::weights::onnx::model::Model;
 
 /// A step that may do more.
 #[derive(Clone)]
@@ -37,6 +38,8 @@ pub struct Open {
     pub sums: bool,
     /// Of a convolution or a dense layer, how many outputs there are and how far apart they lie.
     pub channels: Option<(usize, usize)>,
+    /// Convolutions before it in the same pass.
+    pub before: Rc<[Open]>,
 }
 
 /// From a node to what it computes.
@@ -46,7 +49,8 @@ impl Open {
     /// A node by itself.
     pub fn new(at: usize, lower: Lower, inputs: Vec<Option<Known>>, values: Vec<Option<usize>>) -> Self {
         let then = Then::default();
-        Self { at, step: at, lower, inputs, values, then, opens: false, sums: true, channels: None }
+        let before = Rc::new([]);
+        Self { at, step: at, lower, inputs, values, then, opens: false, sums: true, channels: None, before }
     }
 
     /// What it computes.
@@ -54,9 +58,13 @@ impl Open {
     /// # Errors
     /// As the operator's.
     pub fn lower(&self, wiring: &Wiring) -> Result<Lowered, Refusal> {
-        let model = &*wiring.model;
+        (self.lower)(&self.node(&wiring.model))
+    }
+
+    /// Its node.
+    pub fn node<'a>(&self, model: &'a Model) -> Node<'a> {
         let (proto, inputs, then) = (&model.nodes[self.at], self.inputs.clone(), self.then.clone());
-        (self.lower)(&Node { model, at: self.at, proto, inputs, opset: model.opset, then })
+        Node { model, at: self.at, proto, inputs, opset: model.opset, then }
     }
 
     /// Whether what is done to each output may follow.
@@ -97,12 +105,15 @@ pub fn channels(operator: &str, shape: &[usize]) -> Option<(usize, usize)> {
 }
 
 /// The step behind a node's operand that may do the node as well, and where the operand lies in what it computes.
-struct Behind {
-    open: Open,
-    places: Places,
+pub struct Behind {
+    /// The step.
+    pub open: Open,
+    /// The places.
+    pub places: Places,
 }
 
-fn behind(compiled: &Compiled, value: usize, within: &[usize], at: usize) -> Option<Behind> {
+/// That step, if nothing but the nodes `within` takes the operand.
+pub fn behind(compiled: &Compiled, value: usize, within: &[usize], at: usize) -> Option<Behind> {
     let view = compiled.view(value, at);
     let free = |value: &usize| compiled.is_free(*value, within, at);
     let between = |value: &usize| compiled.is_free(*value, &compiled.wiring().takers[*value], at);

@@ -92,12 +92,18 @@ pub fn alone(wiring: &Wiring, compiled: &Compiled) -> Vec<Option<usize>> {
     alone
 }
 
-/// Where a graph is cut: right before a convolution or product with weights, where one value is alive.
-pub fn cuts(alone: &[Option<usize>], shape: impl Fn(usize) -> Option<Shape>, weighted: &HashSet<usize>) -> Vec<usize> {
+/// Where a graph is cut: right before a convolution or product with weights, where one value is alive, unless it is one of
+/// `together` and goes on with the one before.
+pub fn cuts(
+    alone: &[Option<usize>],
+    shape: impl Fn(usize) -> Option<Shape>,
+    weighted: &HashSet<usize>,
+    together: &HashSet<usize>,
+) -> Vec<usize> {
     let mut before: Vec<usize> = weighted.iter().copied().collect();
     before.sort_unstable();
     // What stands between two products goes with the first, as far as one value is alive.
-    let starts = before.windows(2).filter_map(|pair| {
+    let starts = before.windows(2).filter(|pair| !together.contains(&pair[1])).filter_map(|pair| {
         (pair[0] + 1..=pair[1]).rev().find(|&cut| alone[cut].is_some_and(|value| shape(value).is_some()))
     });
     let mut cuts: Vec<usize> = starts.collect();

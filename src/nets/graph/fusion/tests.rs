@@ -331,3 +331,50 @@ fn a_layer_normalization_in_pieces_is_one_step() {
         d.node("Add", &[&y, &deviation])
     });
 }
+
+#[test]
+fn depthwise_convolutions_are_one_pass_with_the_convolutions_beside_them() {
+    let silu = |d: &mut Drawing, x: &str| {
+        let gate = d.node("Sigmoid", &[x]);
+        d.node("Mul", &[x, &gate])
+    };
+    check("between two, added to", 2, |d| {
+        let x = d.conv("x", &[8, 3, 3, 3], 1, 1, 1);
+        let y = d.conv(&x, &[20, 8, 1, 1], 1, 0, 1);
+        let y = d.node("Relu", &[&y]);
+        let y = d.conv(&y, &[20, 1, 3, 3], 1, 1, 20);
+        let y = silu(d, &y);
+        let y = d.conv(&y, &[8, 20, 1, 1], 1, 0, 1);
+        let y = d.node("Add", &[&x, &y]);
+        d.node("Gelu", &[&y])
+    });
+    check("each with the one before it", 2, |d| {
+        let y = d.conv("x", &[8, 3, 1, 1], 1, 0, 1);
+        let y = d.conv(&y, &[8, 1, 5, 5], 2, 2, 8);
+        let y = d.conv(&y, &[12, 8, 1, 1], 1, 0, 1);
+        let y = d.conv(&y, &[12, 1, 3, 3], 1, 1, 12);
+        d.conv(&y, &[6, 12, 1, 1], 1, 0, 1)
+    });
+    // The mean, what comes of it, the gate, the product, and the last convolution are steps of their own.
+    check("with the one before it, gated", 6, |d| {
+        let y = d.conv("x", &[8, 3, 1, 1], 1, 0, 1);
+        let y = silu(d, &y);
+        let y = d.conv(&y, &[8, 1, 3, 3], 2, 1, 8);
+        let y = silu(d, &y);
+        let gate = d.node("GlobalAveragePool", &[&y]);
+        let gate = d.conv(&gate, &[8, 8, 1, 1], 1, 0, 1);
+        let gate = d.node("Sigmoid", &[&gate]);
+        let y = d.node("Mul", &[&y, &gate]);
+        d.conv(&y, &[6, 8, 1, 1], 1, 0, 1)
+    });
+    check("two outputs a channel, and a stride of the next", 3, |d| {
+        let y = d.conv("x", &[8, 3, 1, 1], 1, 0, 1);
+        let y = d.conv(&y, &[16, 1, 3, 3], 1, 1, 8);
+        d.conv(&y, &[6, 16, 1, 1], 2, 0, 1)
+    });
+    check("taken twice", 3, |d| {
+        let x = d.conv("x", &[8, 3, 1, 1], 1, 0, 1);
+        let y = d.conv(&x, &[8, 1, 3, 3], 1, 1, 8);
+        d.node("Mul", &[&x, &y])
+    });
+}
