@@ -6,6 +6,7 @@ pub mod channels_last;
 pub mod convolution;
 mod cpu;
 pub mod dense;
+pub mod gated;
 pub mod gpu;
 pub mod join;
 mod memory;
@@ -24,6 +25,7 @@ pub use activation::Activation;
 pub use channels_last::ChannelsLast;
 pub use convolution::{Convolution, Residual};
 pub use dense::Dense;
+pub use gated::Gated;
 pub use norm::LayerNorm;
 pub use separable::Separable;
 

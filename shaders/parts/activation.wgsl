@@ -1,4 +1,4 @@
-// 0 identity, 1 ReLU, 2 ReLU6, 3 none yet: a partial sum, 4 GELU, 5 GELU by tanh, 6 CLIP's GELU, 7 SiLU
+// 0 identity, 1 ReLU, 2 ReLU6, 3 none yet: a partial sum, 4 GELU, 5 GELU by tanh, 6 CLIP's GELU, 7 SiLU, 8 hard swish
 const ACTIVATION = {{ activation }}u;
 
 // The error function: Juffa's minimax polynomials, one near 0, one in an exponent.
@@ -31,6 +31,9 @@ fn activated(sum: f32, bias: f32) -> f32 {
     }
     if ACTIVATION == 7u {
         return x / (1.0 + exp(min(-x, 88.0)));
+    }
+    if ACTIVATION == 8u {
+        return x * clamp(x + 3.0, 0.0, 6.0) / 6.0;
     }
     let low = select(x, 0.0, ACTIVATION != 0u && x < 0.0);
     return select(low, 6.0, ACTIVATION == 2u && low > 6.0);

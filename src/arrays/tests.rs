@@ -78,11 +78,12 @@ fn an_archive_must_hold_one_array() {
     let path = directory.path().join("a.npz");
     let array = npy("<f8", false, "2,", &f8(&[0.5, 1.5]));
     let write = |names: &[&str]| {
-        let mut archive = npyz::npz::NpzWriter::new(File::create(&path).unwrap());
+        let mut archive = zip::ZipWriter::new(File::create(&path).unwrap());
         for name in names {
-            archive.zip_writer().start_file(format!("{name}.npy"), Default::default()).unwrap();
-            archive.zip_writer().write_all(&array).unwrap();
+            archive.start_file(format!("{name}.npy"), zip::write::SimpleFileOptions::default()).unwrap();
+            archive.write_all(&array).unwrap();
         }
+        archive.finish().unwrap();
     };
     write(&["rsm"]);
     assert_eq!(read(&path).unwrap(), (vec![2], vec![0.5, 1.5]));

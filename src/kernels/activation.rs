@@ -21,6 +21,8 @@ pub enum Activation {
     QuickGelu,
     /// `x / (1 + exp(-x))` (Elfwing et al. 2018), also called swish.
     Silu,
+    /// `x max(0, min(x + 3, 6)) / 6` (Howard et al. 2019).
+    HardSwish,
 }
 
 impl Activation {
@@ -38,6 +40,11 @@ impl Activation {
     /// Whether it is a comparison or two, that any kernel does in passing.
     pub fn is_piecewise(self) -> bool {
         matches!(self, Self::Identity | Self::Relu | Self::Relu6)
+    }
+
+    /// What a kernel on the CPU does in passing, and what it leaves to a pass of its own.
+    pub(super) fn within(self) -> (Self, Self) {
+        if self.is_piecewise() { (self, Self::Identity) } else { (Self::Identity, self) }
     }
 }
 

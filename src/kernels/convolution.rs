@@ -33,10 +33,7 @@ impl Convolution {
     ) -> Self {
         assert_eq!(weight.shape()[2..], window.size, "weights of another window");
         let gpu = Gpu::of(device);
-        let (within, left) = match (activation.is_piecewise(), &gpu) {
-            (false, None) => (Activation::Identity, activation),
-            _ => (activation, Activation::Identity),
-        };
+        let (within, left) = if gpu.is_some() { (activation, Activation::Identity) } else { activation.within() };
         let on = match gpu {
             Some(gpu) => {
                 On::Gpu(Box::new(gpu::convolution::Convolution::new(&gpu, &weight, &bias, window, groups, within)))

@@ -134,7 +134,22 @@ impl Convolution {
         match &self.form {
             Form::Depthwise(form) => form.forward(x, shape, output, plus, out),
             Form::Winograd(form) => form.forward(x, shape, output, plus, among, out),
-            Form::Implicit(form) => form.forward(x, shape, output, plus, among, out),
+            Form::Implicit(form) => form.forward(x, shape, output, plus, among, None, out),
+        }
+    }
+
+    /// As [`forward`](Self::forward), of `x` with every channel multiplied by a gate, `[images, in]`.
+    ///
+    /// # Panics
+    /// As there, and if it is not 1 x 1, of groups, or of one channel.
+    pub fn forward_gated(&self, x: &[f32], shape: [usize; 4], gates: &[f32], plus: Option<&[f32]>, out: &mut [f32]) {
+        assert!(plus.is_none_or(|plus| plus.len() == out.len()), "a summand for every unit");
+        assert!(shape[1] > 1 && gates.len() == shape[0] * shape[1], "a gate for every channel, more than one");
+        let among = Among { first: 0, channels: self.outputs };
+        let output = self.places(x, shape, among, out);
+        match &self.form {
+            Form::Implicit(form) => form.forward(x, shape, output, plus, among, Some(gates), out),
+            _ => panic!("a gated convolution is 1 x 1"),
         }
     }
 
@@ -152,7 +167,7 @@ impl Convolution {
         match &self.form {
             Form::Depthwise(_) => panic!("a depthwise convolution joins nothing"),
             Form::Winograd(form) => form.forward(x, shape, output, None, among, out),
-            Form::Implicit(form) => form.forward(x, shape, output, None, among, out),
+            Form::Implicit(form) => form.forward(x, shape, output, None, among, None, out),
         }
     }
 

@@ -240,6 +240,7 @@ fn code(activation: Activation) -> u32 {
         Activation::GeluTanh => 5,
         Activation::QuickGelu => 6,
         Activation::Silu => 7,
+        Activation::HardSwish => 8,
     }
 }
 

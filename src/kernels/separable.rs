@@ -35,9 +35,10 @@ impl Separable {
         let mut weights: Vec<cpu::Weights> = parts.iter().map(Part::weights).collect();
         let depthwise = parts.iter().position(|part| part.groups > 1).expect("a depthwise convolution");
         assert!(depthwise <= 1 && parts.len() <= depthwise + 2, "{} parts", parts.len());
-        let project = weights.get_mut(depthwise + 1).filter(|project| !project.activation.is_piecewise());
-        let activation = project
-            .map_or(Activation::Identity, |project| std::mem::replace(&mut project.activation, Activation::Identity));
+        let mut activation = Activation::Identity;
+        if let Some(project) = weights.get_mut(depthwise + 1) {
+            (project.activation, activation) = project.activation.within();
+        }
         let expand = depthwise.checked_sub(1).map(|at| &weights[at]);
         let layer = cpu::Separable::new(expand, &weights[depthwise], weights.get(depthwise + 1));
         Self { layer, activation }
@@ -57,7 +58,7 @@ impl Separable {
 }
 
 impl Part {
-    fn weights(&self) -> cpu::Weights<'_> {
+    pub(super) fn weights(&self) -> cpu::Weights<'_> {
         let Self { weight, bias, window, groups, activation } = self;
         let [kernel, bias] = [weight, bias].map(|data| data.as_slice::<f32>().expect("parameters are f32"));
         let (inputs, window, groups, activation) = (weight.shape()[1] * groups, *window, *groups, *activation);

@@ -12,6 +12,7 @@ mod convolutions;
 mod elementwise;
 mod first;
 mod fusion;
+mod gated;
 mod gathers;
 mod layouts;
 mod lowering;

@@ -1,11 +1,11 @@
 //! NumPy's `.npz`: arrays `words` (unicode or bytes) and `vectors` (`[words, dimensions]`, `f4` or `f8`).
 
 use std::fs::File;
-use std::io::{BufReader, Read, Seek};
+use std::io::{BufReader, Read};
 
-use npyz::npz::NpzArchive;
 use npyz::{DType, Endianness, NpyFile, NpyHeader, Order, TypeChar};
 use zip::ZipArchive;
+use zip::result::ZipError;
 
 use super::{ReadVectors, Rows, VectorsError, VectorsFormat, Wanted, values_of_row};
 use crate::files;
@@ -43,16 +43,14 @@ impl Element {
 }
 
 fn read(file: File, wanted: &mut Wanted) -> Result<(), VectorsError> {
-    check_headers(&file).map_err(wanted.io())?;
-    let mut archive = NpzArchive::new(BufReader::new(file)).map_err(wanted.io())?;
-    let missing =
-        |wanted: &Wanted, array| wanted.array(array, "not found, expected arrays `words` and `vectors`".into());
-
-    if archive.array_names().next().is_none() {
+    let packed = file.metadata().map_err(wanted.io())?.len();
+    let mut archive = ZipArchive::new(BufReader::new(file)).map_err(|error| wanted.io()(error.into()))?;
+    limits::check_archive(&mut archive, packed).map_err(wanted.io())?;
+    if !archive.file_names().any(|name| name.is_ok_and(|name| name.ends_with(".npy"))) {
         let found = "the archive holds no arrays; if it holds a text file (glove.6B.zip), unpack it";
         return Err(wanted.array("words", found.into()));
     }
-    let words = archive.by_name("words").map_err(wanted.io())?.ok_or_else(|| missing(wanted, "words"))?;
+    let words = array(&mut archive, "words", wanted)?;
     let element = Element::of(&words);
     let strings = matches!(element.kind, TypeChar::UnicodeStr | TypeChar::ByteStr) && element.size <= MAX_WORD_BYTES;
     if !strings || words.shape().len() != 1 {
@@ -62,18 +60,21 @@ fn read(file: File, wanted: &mut Wanted) -> Result<(), VectorsError> {
     let words = words.data::<String>().map_err(|error| wanted.array("words", error.to_string()))?;
     let rows = Rows::new(words.map(|word| Ok(word?.into_bytes())), wanted).map_err(wanted.io())?;
 
-    let vectors = archive.by_name("vectors").map_err(wanted.io())?.ok_or_else(|| missing(wanted, "vectors"))?;
+    let vectors = array(&mut archive, "vectors", wanted)?;
     read_rows(vectors, rows, wanted)
 }
 
-/// Headers are looked at before they are parsed.
-fn check_headers(file: &File) -> std::io::Result<()> {
-    let mut archive = ZipArchive::new(BufReader::new(file))?;
-    limits::check_archive(&mut archive, file.metadata()?.len())?;
-    for entry in 0..archive.len() {
-        files::npy(archive.by_index(entry)?)?;
-    }
-    archive.into_inner().rewind()
+/// An array of the archive; its header is looked at before it is parsed.
+fn array<'a>(
+    archive: &'a mut ZipArchive<BufReader<File>>,
+    name: &'static str,
+    wanted: &Wanted,
+) -> Result<NpyFile<impl Read + 'a>, VectorsError> {
+    let entry = archive.by_name(&format!("{name}.npy")).map_err(|error| match error {
+        ZipError::FileNotFound => wanted.array(name, "not found, expected arrays `words` and `vectors`".into()),
+        error => wanted.io()(error.into()),
+    })?;
+    files::npy(entry).and_then(NpyFile::new).map_err(wanted.io())
 }
 
 /// The wanted rows of an array `[words, dimensions]`, skipping the others.

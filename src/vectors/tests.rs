@@ -1,8 +1,9 @@
 use std::io::Write;
 
 use flate2::write::GzEncoder;
-use npyz::WriterBuilder;
-use npyz::npz::NpzWriter;
+use npyz::{WriteOptions, WriterBuilder};
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
 
 use super::*;
 use crate::stats::permutation::Random;
@@ -65,25 +66,27 @@ fn safetensors(listed: bool) -> Vec<u8> {
 }
 
 fn npz(dtype_of_words: &str, wide: bool) -> Vec<u8> {
-    let mut bytes = io::Cursor::new(Vec::new());
-    let mut writer = NpzWriter::new(&mut bytes);
+    let mut archive = ZipWriter::new(io::Cursor::new(Vec::new()));
     let strings = npyz::DType::new_scalar(dtype_of_words.parse().unwrap());
-    let mut array = writer.array("words", Default::default()).unwrap().dtype(strings).shape(&[3]).begin_nd().unwrap();
+    archive.start_file("words.npy", SimpleFileOptions::default()).unwrap();
+    let array = WriteOptions::new().dtype(strings).shape(&[3]).writer(&mut archive);
+    let mut array = array.begin_nd().unwrap();
     array.extend(WORDS.map(str::to_string)).unwrap();
     array.finish().unwrap();
+    archive.start_file("vectors.npy", SimpleFileOptions::default()).unwrap();
+    let values = VALUES.as_flattened();
     if wide {
-        let array = writer.array("vectors", Default::default()).unwrap().default_dtype().shape(&[3, 4]);
+        let array = WriteOptions::new().default_dtype().shape(&[3, 4]).writer(&mut archive);
         let mut array = array.begin_nd().unwrap();
-        array.extend(VALUES.as_flattened().iter().map(|&value| f64::from(value))).unwrap();
+        array.extend(values.iter().map(|&value| f64::from(value))).unwrap();
         array.finish().unwrap();
     } else {
-        let array = writer.array("vectors", Default::default()).unwrap().default_dtype().shape(&[3, 4]);
+        let array = WriteOptions::new().default_dtype().shape(&[3, 4]).writer(&mut archive);
         let mut array = array.begin_nd().unwrap();
-        array.extend(VALUES.as_flattened()).unwrap();
+        array.extend(values).unwrap();
         array.finish().unwrap();
     }
-    drop(writer);
-    bytes.into_inner()
+    archive.finish().unwrap().into_inner()
 }
 
 /// The same vectors in every form that is read.

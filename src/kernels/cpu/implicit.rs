@@ -81,9 +81,10 @@ impl Implicit {
         output: [usize; 2],
         plus: Option<&[f32]>,
         among: Among,
+        gates: Option<&[f32]>,
         out: &mut [f32],
     ) {
-        let pixels = Pixels::new(x, shape, self.window, output);
+        let pixels = Pixels::new(x, shape, self.window, output).gated(gates);
         let out = Shared::new(out);
         self.pieces(pixels.count()).into_par_iter().for_each(|piece| {
             let depth = DEPTH.min(self.taps());

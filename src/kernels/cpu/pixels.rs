@@ -19,6 +19,8 @@ pub struct Pixels<'a> {
     input: [usize; 2],
     output: [usize; 2],
     window: Window,
+    /// What the channels are multiplied by, `[images, channels]`.
+    gates: Option<&'a [f32]>,
 }
 
 /// Pixels of a panel that follow each other in an image.
@@ -49,7 +51,16 @@ impl<'a> Pixels<'a> {
             // Rows do not matter: an image is one.
             (input, output) = ([1, height * width], [1, height * width]);
         }
-        Self { x, images, channels, input, output, window }
+        Self { x, images, channels, input, output, window, gates: None }
+    }
+
+    /// The same, every channel multiplied by a gate.
+    ///
+    /// # Panics
+    /// If the window is not 1 x 1.
+    pub fn gated(self, gates: Option<&'a [f32]>) -> Self {
+        assert!(gates.is_none() || self.window == Window::square(1, 1, [(0, 0); 2]), "a 1 x 1 window");
+        Self { gates, ..self }
     }
 
     pub fn count(&self) -> usize {
@@ -100,9 +111,16 @@ impl<'a> Pixels<'a> {
             for n in 0..count {
                 let x = &self.x[(group * inputs + channel + n) * plane..];
                 let line = tap - taps.start + n;
+                let gate = |copy: &Copy| {
+                    let image = copy.from / (self.channels * plane);
+                    Some(self.gates?[image * self.channels + group * inputs + channel + n])
+                };
                 for copy in &copies {
                     let to = &mut panels[copy.panel * depth + line][copy.at..copy.at + copy.len];
                     strided(simd, to, &x[copy.from..], self.window.stride[1]);
+                    if let Some(gate) = gate(copy) {
+                        to.iter_mut().for_each(|x| *x *= gate);
+                    }
                 }
                 for (panel, gap) in &gaps {
                     panels[panel * depth + line][gap.clone()].fill(0.0);

@@ -87,5 +87,9 @@ pub fn activated<S: Simd>(simd: S, activation: Activation, x: S::f32s) -> S::f32
         }
         Activation::QuickGelu => gate(simd, x, times(-1.702)),
         Activation::Silu => gate(simd, x, times(-1.0)),
+        Activation::HardSwish => {
+            let up = simd.max_f32s(simd.splat_f32s(0.0), simd.add_f32s(x, simd.splat_f32s(3.0)));
+            simd.mul_f32s(simd.min_f32s(simd.splat_f32s(6.0), up), times(1.0 / 6.0))
+        }
     }
 }

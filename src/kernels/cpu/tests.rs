@@ -367,6 +367,24 @@ fn a_separable_convolution_is_its_layers_one_after_the_other() {
 }
 
 #[test]
+fn a_gated_convolution_is_that_of_the_product() {
+    let point = Window::square(1, 1, [(0, 0); 2]);
+    for ([images, inputs, height, width], outputs) in [([3, 5, 3, 3], 7), ([2, 600, 7, 9], 33), ([1, 2, 1, 50], 4)] {
+        let case = Case::new([images, inputs, height, width], outputs, 1, point);
+        let gates = numbers(images * inputs, 5);
+        let plane = height * width;
+        let product: Vec<f32> = case.x.iter().enumerate().map(|(n, x)| x * gates[n / plane]).collect();
+        let plus = numbers(images * outputs * plane, 4);
+        for (name, isa) in isas() {
+            let layer = Convolution::on(isa, &case.weights(Activation::Relu));
+            let expected = written(plus.len(), |out| layer.forward(&product, case.shape, Some(&plus), out));
+            let found = written(plus.len(), |out| layer.forward_gated(&case.x, case.shape, &gates, Some(&plus), out));
+            assert_eq!(found, expected, "{name}, {:?} to {outputs}", case.shape);
+        }
+    }
+}
+
+#[test]
 fn channels_side_by_side_are_convolved_as_channels_apart() {
     let uneven = Window { size: [3, 2], stride: [1, 3], padding: [(3, 0), (0, 4)], dilation: [2, 1] };
     for ([images, channels, height, width], window) in [

@@ -35,13 +35,14 @@ fn erf(x: f64) -> f64 {
 }
 
 #[test]
-fn gelus_are_their_definitions() {
+fn smooth_activations_are_their_definitions() {
     let tanh = |x: f64| (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x.powi(3));
-    let forms: [(Activation, &dyn Fn(f64) -> f64); 4] = [
+    let forms: [(Activation, &dyn Fn(f64) -> f64); 5] = [
         (Activation::Gelu, &|x| 0.5 * x * (1.0 + erf(x / 2.0_f64.sqrt()))),
         (Activation::GeluTanh, &|x| 0.5 * x * (1.0 + tanh(x).tanh())),
         (Activation::QuickGelu, &|x| x / (1.0 + (-1.702 * x).exp())),
         (Activation::Silu, &|x| x / (1.0 + (-x).exp())),
+        (Activation::HardSwish, &|x| x * (x + 3.0).clamp(0.0, 6.0) / 6.0),
     ];
     let x: Vec<f32> = (-9001..=9001).map(|n| n as f32 / 1000.0).collect();
     for device in devices() {

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use super::attention;
 use super::bounds::{self, DEEPEST, MOST_MADE, MOST_VALUES, units};
 use super::fusion::{self, Open};
+use super::gated;
 use super::layouts;
 use super::lowering::{Lowered, Node, Prepare, Refusal, Then};
 use super::operators;
@@ -172,7 +173,11 @@ impl<'a> Compiled<'a> {
             if let Lowered::Computed { shapes, .. } = &lowered {
                 laid.opens = fusion::opens(self, at);
                 laid.channels = fusion::channels(self.wiring.operator(at), &shapes[0]);
-                let other = match separable::joined(self, at, &laid)? {
+                let in_pass = match separable::joined(self, at, &laid)? {
+                    Some(open) => Some(open),
+                    None => gated::joined(self, at, &laid)?,
+                };
+                let other = match in_pass {
                     Some(open) => Some((open, Places::plain(&shapes[0]))),
                     None => layouts::laid(self, at, &laid)?,
                 };

@@ -70,8 +70,7 @@ pub fn hard_sigmoid(node: &Node) -> Result<Lowered, Refusal> {
 }
 
 pub fn hard_swish(node: &Node) -> Result<Lowered, Refusal> {
-    let of = |x: f32| x * (x / 6.0 + 0.5).clamp(0.0, 1.0);
-    every(node, move |x| each(x, of, |x| x.clone() * (x / 6.0 + 0.5).clamp(0.0, 1.0)))
+    every(node, |x| Activation::HardSwish.forward(x))
 }
 
 pub fn tanh(node: &Node) -> Result<Lowered, Refusal> {

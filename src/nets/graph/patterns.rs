@@ -73,6 +73,7 @@ pub fn activation(compiled: &Compiled, at: usize) -> Option<Found> {
     let whole = |activation| compiled.is_computed(x).then(|| Found { input: x, nodes: vec![at], activation });
     match compiled.wiring().operator(at) {
         "Relu" => whole(Activation::Relu),
+        "HardSwish" => whole(Activation::HardSwish),
         "Clip" => whole(clip(compiled, at)?),
         "Gelu" => {
             let proto = &compiled.wiring().model.nodes[at];

@@ -4,6 +4,7 @@ use burn::tensor::{Tensor, TensorData};
 
 use super::lowering::{Lowered, Node, Refusal, axis};
 use super::value::Array;
+use crate::kernels::activation::each;
 
 /// Scale and zero point along the axis of the channels, or one for all.
 pub fn dequantize(node: &Node) -> Result<Lowered, Refusal> {
@@ -57,10 +58,15 @@ pub fn quantize(node: &Node) -> Result<Lowered, Refusal> {
         Some(_) => node.number(2)?,
         None => 0.0,
     };
-    let (least, most) = ((low - zero) * scale, (high - zero) * scale);
+    let (least, most) = (low - zero, high - zero);
     Lowered::run(own, &[0], move |mut inputs| {
         let x = inputs.remove(0);
         let shape = x.shape.clone();
-        Array::new((x.flat() / scale).round().mul_scalar(scale).clamp(least, most), &shape)
+        let all = |x: Tensor<1>| (x / scale).clamp(least, most).round().mul_scalar(scale);
+        let (scale, least, most) = (scale as f32, least as f32, most as f32);
+        // Sums as large as this are whole numbers.
+        const WHOLE: f32 = 1.5 * (1 << 23) as f32;
+        let of = |x: f32| ((x / scale).clamp(least, most) + WHOLE - WHOLE) * scale;
+        Array::new(each(x.flat(), of, all), &shape)
     })
 }

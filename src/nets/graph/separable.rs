@@ -16,8 +16,10 @@ use crate::weights::WeightsError;
 
 /// What one of the convolutions does.
 #[derive(Clone, Copy, PartialEq)]
-enum Kind {
+pub enum Kind {
+    /// 1 x 1, of all channels.
     Pointwise,
+    /// Of each channel by itself.
     Depthwise,
 }
 
@@ -76,7 +78,11 @@ pub fn joined(compiled: &Compiled, at: usize, own: &Open) -> Result<Option<Open>
     Ok(Some(open))
 }
 
-fn kind(node: &Node) -> Result<Option<Kind>, Refusal> {
+/// What a convolution does; none if it is of another kind.
+///
+/// # Errors
+/// As those of convolutions.
+pub fn kind(node: &Node) -> Result<Option<Kind>, Refusal> {
     let Ok(&[outputs, inputs, high, wide]) = <&[usize; 4]>::try_from(&node.constant(1)?.shape[..]) else {
         return Ok(None);
     };
@@ -90,8 +96,9 @@ fn kind(node: &Node) -> Result<Option<Kind>, Refusal> {
 }
 
 /// A convolution as the file has it.
-struct Layer {
-    kernel: Rc<Constant>,
+pub struct Layer {
+    /// `[out, in / groups, height, width]`.
+    pub kernel: Rc<Constant>,
     bias: Option<Rc<Constant>>,
     then: Then,
     window: Window,
@@ -99,14 +106,22 @@ struct Layer {
 }
 
 impl Layer {
-    fn of(node: &Node, input: [usize; 2]) -> Result<Self, Refusal> {
+    /// For a map of this height and width.
+    ///
+    /// # Errors
+    /// As those of convolutions.
+    pub fn of(node: &Node, input: [usize; 2]) -> Result<Self, Refusal> {
         let kernel = node.constant(1)?.clone();
         let (window, _) = window(node, [kernel.shape[2], kernel.shape[3]], input)?;
         let (bias, groups) = (node.bias(kernel.shape[0])?, node.groups()?);
         Ok(Self { kernel, bias, then: node.then.clone(), window, groups })
     }
 
-    fn part(&self) -> Result<Part, WeightsError> {
+    /// With its weights, and what follows in them.
+    ///
+    /// # Errors
+    /// As those of weights.
+    pub fn part(&self) -> Result<Part, WeightsError> {
         let Self { kernel, bias, then, window, groups } = self;
         let (weight, bias) = affine::folded(weights(kernel)?, kernel.shape[0], bias.as_deref(), then)?;
         let activation = then.activation.unwrap_or(Activation::Identity);

@@ -355,18 +355,24 @@ fn depthwise_convolutions_are_one_pass_with_the_convolutions_beside_them() {
         let y = d.conv(&y, &[12, 1, 3, 3], 1, 1, 12);
         d.conv(&y, &[6, 12, 1, 1], 1, 0, 1)
     });
-    // The mean, what comes of it, the gate, the product, and the last convolution are steps of their own.
-    check("with the one before it, gated", 6, |d| {
-        let y = d.conv("x", &[8, 3, 1, 1], 1, 0, 1);
-        let y = silu(d, &y);
-        let y = d.conv(&y, &[8, 1, 3, 3], 2, 1, 8);
-        let y = silu(d, &y);
-        let gate = d.node("GlobalAveragePool", &[&y]);
-        let gate = d.conv(&gate, &[8, 8, 1, 1], 1, 0, 1);
-        let gate = d.node("Sigmoid", &[&gate]);
-        let y = d.node("Mul", &[&y, &gate]);
-        d.conv(&y, &[6, 8, 1, 1], 1, 0, 1)
-    });
+    // The mean, what comes of it, and the gate are steps of their own; the last convolution takes the product.
+    for order in [[0, 1], [1, 0]] {
+        check("with the one before it, gated", 6, |d| {
+            let x = d.conv("x", &[6, 3, 3, 3], 2, 1, 1);
+            let y = d.conv(&x, &[8, 6, 1, 1], 1, 0, 1);
+            let y = silu(d, &y);
+            let y = d.conv(&y, &[8, 1, 3, 3], 1, 1, 8);
+            let y = d.node("HardSwish", &[&y]);
+            let gate = d.node("GlobalAveragePool", &[&y]);
+            let gate = d.conv(&gate, &[8, 8, 1, 1], 1, 0, 1);
+            let gate = d.node("Sigmoid", &[&gate]);
+            let factors = order.map(|n| [&*y, &*gate][n]);
+            let y = d.node("Mul", &factors);
+            let y = d.conv(&y, &[6, 8, 1, 1], 1, 0, 1);
+            let y = d.node("Add", &[&y, &x]);
+            d.node("HardSwish", &[&y])
+        });
+    }
     check("two outputs a channel, and a stride of the next", 3, |d| {
         let y = d.conv("x", &[8, 3, 1, 1], 1, 0, 1);
         let y = d.conv(&y, &[16, 1, 3, 3], 1, 1, 8);
