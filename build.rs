@@ -29,7 +29,8 @@ fn main() -> io::Result<()> {
         // Paths of the project in the one form that every system reads.
         let name = file.to_str().expect("names in the project are ASCII").replace('\\', "/");
         // Where the package lies is asked when it is compiled: a folder of builds may serve several clones.
-        list += &format!("    ({name:?}, include_bytes!(concat!(env!(\"CARGO_MANIFEST_DIR\"), \"/{name}\"))),\n");
+        let path = format!("/{name}");
+        list += &format!("    ({name:?}, include_bytes!(concat!(env!(\"CARGO_MANIFEST_DIR\"), {path:?}))),\n");
     }
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo gives a folder"));
     // A packaged source knows its commit; elsewhere whoever builds may say it.

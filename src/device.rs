@@ -1,8 +1,10 @@
 //! Where the work runs: a GPU through Vulkan, Metal or DX12, or the CPU; chosen at run time.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 
@@ -264,12 +266,12 @@ fn opened(instance: wgpu::Instance, adapters: &[wgpu::Adapter], index: usize) ->
     Ok(device)
 }
 
-/// What a device's own thread panics of comes back to its caller as an error: a line of it, no backtrace.
+/// What a device's own thread panics of, or whoever starts one, comes back as an error: a line of it, no backtrace.
 fn tell_panics() {
     let others = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         let on_device = std::thread::current().name().is_some_and(|name| name.starts_with(DEVICE_THREAD));
-        match panic.payload_as_str().filter(|_| on_device) {
+        match panic.payload_as_str().filter(|_| on_device || STARTING.get()) {
             Some(said) => drop(writeln!(std::io::stderr(), "warning: the device: {said}")),
             None => others(panic),
         }
@@ -278,6 +280,11 @@ fn tell_panics() {
 
 /// How cubecl calls the threads that it calls drivers on.
 const DEVICE_THREAD: &str = "DSD-";
+
+thread_local! {
+    /// Whether this thread starts a device's.
+    static STARTING: Cell<bool> = const { Cell::new(false) };
+}
 
 fn open(instance: wgpu::Instance, adapter: &wgpu::Adapter) -> Result<Device, String> {
     tell_panics();
@@ -293,7 +300,11 @@ fn open(instance: wgpu::Instance, adapter: &wgpu::Adapter) -> Result<Device, Str
     let (device, queue) = block_on(adapter.request_device(&descriptor)).map_err(|error| error.to_string())?;
     let backend = adapter.get_info().backend;
     let setup = WgpuSetup { instance, adapter: adapter.clone(), device, queue, backend };
-    Device::wgpu_options().setup(setup).init().map_err(|error| error.to_string())
+    // Without memory for another thread cubecl panics.
+    STARTING.set(true);
+    let started = catch_unwind(AssertUnwindSafe(|| Device::wgpu_options().setup(setup).init()));
+    STARTING.set(false);
+    started.map_err(|_| "its thread did not start".to_string())?.map_err(|error| error.to_string())
 }
 
 /// Peak memory of this process, where the system tells (Linux).

@@ -33,7 +33,7 @@ fn activated(sum: f32, bias: f32) -> f32 {
         return x / (1.0 + exp(min(-x, 88.0)));
     }
     if ACTIVATION == 8u {
-        return x * clamp(x + 3.0, 0.0, 6.0) / 6.0;
+        return x * (clamp(x + 3.0, 0.0, 6.0) / 6.0);
     }
     let low = select(x, 0.0, ACTIVATION != 0u && x < 0.0);
     return select(low, 6.0, ACTIVATION == 2u && low > 6.0);

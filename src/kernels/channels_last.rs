@@ -20,10 +20,7 @@ impl ChannelsLast {
     pub fn new(weight: &TensorData, bias: &TensorData, window: Window, activation: Activation) -> Self {
         assert_eq!(weight.shape()[1..], [1, window.size[0], window.size[1]], "weights of another window");
         let [kernel, bias] = [weight, bias].map(|data| data.as_slice::<f32>().expect("parameters are f32"));
-        let (within, left) = match activation.is_piecewise() {
-            true => (activation, Activation::Identity),
-            false => (Activation::Identity, activation),
-        };
+        let (within, left) = activation.within();
         let channels = bias.len();
         let weights = cpu::Weights { kernel, bias, inputs: channels, window, groups: channels, activation: within };
         Self { on: cpu::ChannelsLast::new(&weights), window, activation: left }

@@ -141,7 +141,7 @@ impl Convolution {
     /// As [`forward`](Self::forward), of `x` with every channel multiplied by a gate, `[images, in]`.
     ///
     /// # Panics
-    /// As there, and if it is not 1 x 1, of groups, or of one channel.
+    /// As there, and if it is not 1 x 1 or of one channel.
     pub fn forward_gated(&self, x: &[f32], shape: [usize; 4], gates: &[f32], plus: Option<&[f32]>, out: &mut [f32]) {
         assert!(plus.is_none_or(|plus| plus.len() == out.len()), "a summand for every unit");
         assert!(shape[1] > 1 && gates.len() == shape[0] * shape[1], "a gate for every channel, more than one");

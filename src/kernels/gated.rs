@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 
 use super::separable::Part;
-use super::{Activation, cpu, from_cpu, on_cpu};
+use super::{Activation, Window, cpu, from_cpu, on_cpu};
 
 /// The convolution, its weights laid out once.
 pub struct Gated {
@@ -13,9 +13,12 @@ pub struct Gated {
 }
 
 impl Gated {
+    /// Lays the weights out.
+    ///
     /// # Panics
     /// If it is of another window, or of groups.
     pub fn new(part: &Part) -> Self {
+        assert!(part.groups == 1 && part.window == Window::square(1, 1, [(0, 0); 2]), "a 1 x 1 convolution");
         let weights = part.weights();
         let (activation, left) = weights.activation.within();
         Self { layer: cpu::Convolution::new(&cpu::Weights { activation, ..weights }), activation: left }
@@ -25,7 +28,7 @@ impl Gated {
     /// activation.
     ///
     /// # Panics
-    /// If a tensor is not on the CPU, or of another shape.
+    /// If a tensor is not on the CPU, or of another shape, or there is one channel.
     pub fn forward(&self, x: Tensor<4>, gates: Tensor<4>, summand: Option<Tensor<4>>) -> Tensor<4> {
         let ([images, channels, ..], shape) = (x.dims(), self.layer.output(x.dims()));
         assert_eq!(gates.dims(), [images, channels, 1, 1], "a gate for every channel");

@@ -26,6 +26,12 @@ pub struct Separable {
 }
 
 impl Separable {
+    /// Whether the pass is faster than its parts: of a depthwise convolution of so many `channels` on maps of this height and
+    /// width, behind one that makes them of so many `inputs`, before another.
+    pub fn pays(inputs: Option<usize>, channels: usize, projected: bool, window: Window, map: [usize; 2]) -> bool {
+        cpu::Separable::pays(inputs, channels, projected, window, map)
+    }
+
     /// From two or three parts in order: of the 1 x 1 convolutions before and after the depthwise one, either may be missing.
     /// Without the one after it nothing can be added.
     ///

@@ -307,12 +307,17 @@ impl GraphNetwork {
     /// The file cannot be read.
     pub fn inside(&self, wanted: &[String]) -> Result<Vec<Inside>, WeightsError> {
         let images = self.images.unwrap_or(TRIAL_IMAGES);
-        // A GPU joins less, and may hold more than the CPU.
-        let joining = self.joining(wanted, false);
-        let compiled = self.compiled(images, &joining)?;
-        let each =
-            |inside: Inside| Inside { alive: inside.alive.div_ceil(images), largest: inside.largest.div_ceil(images) };
-        Ok(self.layouts(&compiled, wanted).map(|layout| each(layout.most())).collect())
+        // The CPU joins more than a GPU; the one or the other holds more at once.
+        let on = |on_cpu: bool| -> Result<Vec<Inside>, WeightsError> {
+            let joining = self.joining(wanted, on_cpu);
+            let compiled = self.compiled(images, &joining)?;
+            Ok(self.layouts(&compiled, wanted).map(|layout| layout.most()).collect())
+        };
+        let most = |(a, b): (usize, usize)| a.max(b).div_ceil(images);
+        let both = on(true)?.into_iter().zip(on(false)?);
+        Ok(both
+            .map(|(a, b)| Inside { alive: most((a.alive, b.alive)), largest: most((a.largest, b.largest)) })
+            .collect())
     }
 }
 

@@ -112,8 +112,8 @@ impl<'a> Pixels<'a> {
                 let x = &self.x[(group * inputs + channel + n) * plane..];
                 let line = tap - taps.start + n;
                 let gate = |copy: &Copy| {
-                    let image = copy.from / (self.channels * plane);
-                    Some(self.gates?[image * self.channels + group * inputs + channel + n])
+                    let (gates, image) = (self.gates?, copy.from / (self.channels * plane));
+                    Some(gates[image * self.channels + group * inputs + channel + n])
                 };
                 for copy in &copies {
                     let to = &mut panels[copy.panel * depth + line][copy.at..copy.at + copy.len];

@@ -1,9 +1,10 @@
-//! A depthwise convolution with the 1 x 1 convolution before it, the one after it, or both, in one pass: what is between them,
-//! the widest activations of a network, stays in a second-level cache.
+//! A depthwise convolution with the 1 x 1 convolution before it, the one after it, or both, in one pass: what is between
+//! them, the widest activations of a network, stays in a second-level cache.
 //!
 //! Channels lie in the lanes of vectors and pixels in registers: a tap of the window is a whole vector away, whatever the
 //! stride and however narrow the map. A piece of an image's rows is expanded a vector of channels at a time; all channels
-//! are then projected, or each vector is written as it is. Every sum is formed in the order in which the layers form it one after the other.
+//! are then projected, or each vector is written as it is. Every sum is formed in the order in which the layers form it
+//! one after the other.
 
 use std::ops::Range;
 
@@ -17,7 +18,8 @@ use super::{Activation, Isa, LINE, Lines, Shared, Weights, Window, activate, act
 /// Most that a piece takes: half of a second-level cache.
 const PIECE_BYTES: usize = 512 << 10;
 
-/// Pieces that a layer is cut into for each thread, so that all end at about the same time.
+/// Most pieces that a layer is cut into for each thread, so that all end at about the same time, beyond those that the cache
+/// asks for.
 const PIECES: usize = 4;
 
 /// The layers with their weights laid out.
@@ -50,8 +52,21 @@ impl pulp::WithSimd for Lanes {
 }
 
 impl Separable {
-    /// Lays the weights out; without an expansion the depthwise layer takes the input, without a projection, whose activation
-    /// is a piecewise one, it gives the output.
+    /// Whether a piece stays in the cache, and no row is expanded more than twice: of a depthwise layer of so many `channels`,
+    /// behind one that expands `inputs`, before one that projects.
+    pub fn pays(inputs: Option<usize>, channels: usize, projected: bool, window: Window, input: [usize; 2]) -> bool {
+        let map = Map::of(window, Isa::widest().dispatch(Lanes), (inputs, channels, projected), input);
+        // Windows may reach far beyond the border.
+        if map.seen(1).saturating_mul(map.pitch) > PIECE_BYTES {
+            return false;
+        }
+        let rows = map.fitting();
+        let expanded = map.output[0].div_ceil(rows) * map.seen(rows);
+        map.bytes(rows) <= 2 * PIECE_BYTES && (inputs.is_none() || expanded <= 2 * map.seen(map.output[0]))
+    }
+
+    /// Lays the weights out; without an expansion the depthwise layer takes the input, without a projection it gives the
+    /// output. The projection's activation is a piecewise one.
     ///
     /// # Panics
     /// If they are not of such layers, or do not fit each other.
@@ -102,7 +117,7 @@ impl Separable {
             "a summand for every unit, behind a projection"
         );
         let map = Map::new(self, x, [height, width], plus);
-        let rows = map.rows_of_a_piece(images);
+        let rows = map.rows_of_a_piece(self, images);
         let pieces = output[2].div_ceil(rows);
         let out = Shared::new(out);
         (0..images * pieces).into_par_iter().for_each(|piece| {
@@ -134,22 +149,34 @@ struct Map<'a> {
 
 impl<'a> Map<'a> {
     fn new(layer: &Separable, x: &'a [f32], input: [usize; 2], plus: Option<&'a [f32]>) -> Self {
-        let (window, lanes) = (layer.depthwise.window, layer.lanes);
+        let (window, lanes, channels) = (layer.depthwise.window, layer.lanes, layer.depthwise.channels);
+        let inputs = layer.expand.as_ref().map(|expand| expand.inputs);
+        let map = Self::of(window, lanes, (inputs, channels, layer.project.is_some()), input);
+        let Window { size, dilation, .. } = window;
+        let tap = |tap: usize| tap / size[1] * dilation[0] * map.pitch + tap % size[1] * dilation[1];
+        Self { x, plus, taps: (0..size[0] * size[1]).map(tap).collect(), ..map }
+    }
+
+    /// Without values: of the channels that are expanded, if any, those of the depthwise layer, and whether they are projected.
+    fn of(
+        window: Window,
+        lanes: usize,
+        (inputs, channels, projected): (Option<usize>, usize, bool),
+        input: [usize; 2],
+    ) -> Self {
         let Window { size, stride, dilation, .. } = window;
         let output = window.output(input);
-        let pitch = (output[1] - 1) * stride[1] + dilation[1] * (size[1] - 1) + 1;
-        let tap = |tap: usize| tap / size[1] * dilation[0] * pitch + tap % size[1] * dilation[1];
         Self {
-            x,
-            plus,
-            inputs: layer.expand.as_ref().map_or(layer.depthwise.channels, |expand| expand.inputs),
+            x: &[],
+            plus: None,
+            inputs: inputs.unwrap_or(channels),
             input,
             output,
             window,
             lanes,
-            channels: layer.project.as_ref().map_or(lanes, |project| project.inputs.next_multiple_of(lanes)),
-            pitch,
-            taps: (0..size[0] * size[1]).map(tap).collect(),
+            channels: if projected { channels.next_multiple_of(lanes) } else { lanes },
+            pitch: (output[1] - 1) * stride[1] + dilation[1] * (size[1] - 1) + 1,
+            taps: Vec::new(),
         }
     }
 
@@ -164,17 +191,29 @@ impl<'a> Map<'a> {
         [expanded, rows * self.output[1] * self.channels, 2 * TILE * self.lanes].map(|size| size.next_multiple_of(LINE))
     }
 
-    /// Even pieces as large as the cache takes, and enough for all threads.
-    fn rows_of_a_piece(&self, images: usize) -> usize {
-        let bytes = |rows: usize| {
-            let read = self.inputs * self.seen(rows).min(self.input[0]) * self.input[1];
-            (self.sizes(rows).iter().sum::<usize>() + read) * size_of::<f32>()
-        };
-        let all = self.output[0];
-        let fitting = (1..=all).rev().find(|&rows| bytes(rows) <= PIECE_BYTES).unwrap_or(1);
-        let wanted = PIECES * rayon::current_num_threads();
-        let pieces = all.div_ceil(fitting).max(wanted.div_ceil(images).min(all));
-        all.div_ceil(pieces)
+    /// What a piece of so many rows takes, its input included.
+    fn bytes(&self, rows: usize) -> usize {
+        let read = self.inputs * self.seen(rows).min(self.input[0]) * self.input[1];
+        (self.sizes(rows).iter().sum::<usize>() + read) * size_of::<f32>()
+    }
+
+    /// As many rows as the cache takes, one at least.
+    fn fitting(&self) -> usize {
+        (1..=self.output[0]).rev().find(|&rows| self.bytes(rows) <= PIECE_BYTES).unwrap_or(1)
+    }
+
+    /// Even pieces that the cache takes, as many as end soonest: of all that the threads do, and of one that is behind. Rows
+    /// that two pieces see are expanded for both.
+    fn rows_of_a_piece(&self, layer: &Separable, images: usize) -> usize {
+        let (all, threads) = (self.output[0], rayon::current_num_threads());
+        let expanded = layer.expand.as_ref().map_or(1, |expand| expand.inputs);
+        let mixed = self.taps.len() + layer.project.as_ref().map_or(1, |project| project.outputs);
+        let work = |rows: usize| self.seen(rows) * self.pitch * expanded + rows * self.output[1] * mixed;
+        let fewest = all.div_ceil(self.fitting());
+        let most = (PIECES * threads).div_ceil(images).min(all).max(fewest);
+        let rows = (fewest..=most).map(|pieces| all.div_ceil(pieces));
+        let time = |&rows: &usize| (images * all.div_ceil(rows) + threads - 1) * work(rows);
+        rows.min_by_key(time).expect("a piece")
     }
 }
 
@@ -273,8 +312,11 @@ impl Seen<'_> {
                     while !sums.is_empty() {
                         let (row, rest) = sums.split_at(sums.len().min(width - column));
                         let there = row.len().min(columns.saturating_sub(column));
-                        for (to, &sum) in expanded[place + column..][..there].iter_mut().zip(row) {
-                            *to = finished(simd, layer.activation, sum);
+                        // Beyond the last column that is seen there may be no place.
+                        if there > 0 {
+                            for (to, &sum) in expanded[place + column..][..there].iter_mut().zip(row) {
+                                *to = finished(simd, layer.activation, sum);
+                            }
                         }
                         (sums, column) = (rest, column + row.len());
                         if column == width {
@@ -292,6 +334,9 @@ impl Seen<'_> {
         let map = self.map;
         let (lanes, [height, width], columns) = (S::F32_LANES, map.input, self.columns());
         let (rows, place) = self.there();
+        if columns == 0 {
+            return;
+        }
         let first = block * lanes;
         let channels = lanes.min(map.inputs - first);
         for (row, at) in rows.zip((place..).step_by(map.pitch)) {

@@ -325,6 +325,10 @@ fn a_separable_convolution_is_its_layers_one_after_the_other() {
         ([1, 3, 10, 11], 521, 4, squares(3, 3, [(1, 0); 2])),
         ([2, 4, 8, 9], 6, 5, uneven),
         ([1, 2, 9, 8], 3, 2, squares(3, 1, [(0, 0), (4, 0)])),
+        // Columns that no window sees, a map beside the border.
+        ([1, 3, 16, 16], 8, 4, squares(3, 5, [(0, 0); 2])),
+        ([1, 2, 20, 44], 9, 3, squares(3, 3, [(0, 0); 2])),
+        ([1, 5, 7, 1], 6, 3, Window { size: [3, 1], stride: [4, 4], padding: [(0, 0), (2, 0)], dilation: [1, 1] }),
     ] {
         for (expands, projects, activation) in [
             (true, true, Activation::Relu),

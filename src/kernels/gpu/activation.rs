@@ -18,6 +18,7 @@ static ACTIVATION: Kernel = Kernel {
         ("_gelu_tanh", &[("activation", 5)]),
         ("_quick_gelu", &[("activation", 6)]),
         ("_silu", &[("activation", 7)]),
+        ("_hard_swish", &[("activation", 8)]),
     ],
 };
 

@@ -7,10 +7,11 @@ use burn::tensor::{Tensor, TensorData};
 
 use super::affine;
 use super::bounds::{MOST_MADE, MOST_VALUES, units};
-use super::lowering::{Loader, Lowered, Node, Refusal, Run, weights};
+use super::lowering::{Loader, Lowered, Node, Refusal, Run, Then, weights};
 use super::value::{Array, Constant, Known};
 use crate::kernels::activation::scaled;
 use crate::kernels::pooling::{Border, average_windows, global_mean, max_pool};
+use crate::kernels::separable::Part;
 use crate::kernels::{Activation, Convolution, Padding, Residual, Window};
 use crate::weights::WeightsError;
 
@@ -69,35 +70,102 @@ pub fn window(node: &Node, size: [usize; 2], input: [usize; 2]) -> Result<(Windo
     Ok((Window { size, stride, padding, dilation }, further))
 }
 
+/// What a convolution does of which others may be part of the same pass.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Kind {
+    /// 1 x 1, of all channels.
+    Pointwise,
+    /// Of each channel by itself.
+    Depthwise,
+}
+
+/// What a convolution does; none if it is of another kind.
+///
+/// # Errors
+/// As those of [`conv`].
+pub fn kind(node: &Node) -> Result<Option<Kind>, Refusal> {
+    let Ok(&[outputs, inputs, high, wide]) = <&[usize; 4]>::try_from(&node.constant(1)?.shape[..]) else {
+        return Ok(None);
+    };
+    let (groups, [.., height, width]) = (node.groups()?, map(node)?);
+    let (window, _) = window(node, [high, wide], [height, width])?;
+    Ok(match groups {
+        1 if window == Window::square(1, 1, [(0, 0); 2]) => Some(Kind::Pointwise),
+        2.. if groups == outputs && inputs == 1 && high * wide > 1 => Some(Kind::Depthwise),
+        _ => None,
+    })
+}
+
+/// A convolution as the file has it.
+pub struct Stored {
+    /// `[out, in / groups, height, width]`.
+    pub kernel: Rc<Constant>,
+    bias: Option<Rc<Constant>>,
+    then: Then,
+    /// How it moves.
+    pub window: Window,
+    /// Groups of channels that see only their own.
+    pub groups: usize,
+}
+
+impl Stored {
+    /// For a map of this height and width.
+    ///
+    /// # Errors
+    /// As those of [`conv`].
+    pub fn of(node: &Node, map: [usize; 2]) -> Result<Self, Refusal> {
+        let kernel = node.constant(1)?.clone();
+        let &[outputs, _, rows, columns] = &kernel.shape[..] else {
+            return Err(format!("a kernel of {:?}, expected [out, in, height, width]", kernel.shape).into());
+        };
+        let (window, _) = window(node, [rows, columns], map)?;
+        let (bias, groups) = (node.bias(outputs)?, node.groups()?);
+        Ok(Self { kernel, bias, then: node.then.clone(), window, groups })
+    }
+
+    /// For an output of this height and width.
+    ///
+    /// # Errors
+    /// More values than a graph may hold.
+    pub fn multiply_adds(&self, images: usize, [rows, columns]: [usize; 2]) -> Result<usize, Refusal> {
+        let per_place = self.kernel.shape.iter().product::<usize>();
+        Ok(per_place.saturating_mul(units(&[images, rows, columns], MOST_VALUES)?))
+    }
+
+    /// Values of its weights.
+    pub fn weights(&self) -> usize {
+        self.kernel.shape.iter().product::<usize>() + self.kernel.shape[0]
+    }
+
+    /// With its weights, and what follows in them.
+    ///
+    /// # Errors
+    /// A weight that is not finite or cannot be read.
+    pub fn part(&self) -> Result<Part, WeightsError> {
+        let Self { kernel, bias, then, window, groups } = self;
+        let (weight, bias) = affine::folded(weights(kernel)?, kernel.shape[0], bias.as_deref(), then)?;
+        let activation = then.activation.unwrap_or(Activation::Identity);
+        Ok(Part { weight, bias, window: *window, groups: *groups, activation })
+    }
+}
+
 pub fn conv(node: &Node) -> Result<Lowered, Refusal> {
     let [images, channels, height, width] = map(node)?;
-    let kernel = node.constant(1)?.clone();
-    let &[outputs, inputs, rows, columns] = &kernel.shape[..] else {
-        return Err(format!("a kernel of {:?}, expected [out, in, height, width]", kernel.shape).into());
-    };
-    let groups = node.groups()?;
-    if inputs * groups != channels || outputs % groups != 0 {
-        return Err(format!("a kernel of {:?} in {groups} groups on {channels} channels", kernel.shape).into());
+    let stored = Stored::of(node, [height, width])?;
+    let (outputs, groups) = (stored.kernel.shape[0], stored.groups);
+    if stored.kernel.shape[1] * groups != channels || outputs % groups != 0 {
+        return Err(format!("a kernel of {:?} in {groups} groups on {channels} channels", stored.kernel.shape).into());
     }
-    let (window, _) = window(node, [rows, columns], [height, width])?;
-    let bias = node.bias(outputs)?;
-    let [height, width] = window.output([height, width]);
+    let [height, width] = stored.window.output([height, width]);
     let shape = [images, outputs, height, width];
-    let per_place = kernel.shape.iter().product::<usize>();
-    let then = node.then.clone();
-    let (at, summed, activation) = (node.at, then.summed, then.activation.unwrap_or(Activation::Identity));
+    let (at, summed) = (node.at, node.then.summed);
     let takes: &[usize] = if summed { &[0, node.inputs.len() - 1] } else { &[0] };
-    let multiply_adds = per_place.saturating_mul(units(&[images, height, width], MOST_VALUES)?);
-    let all = per_place + outputs;
-    Lowered::weighted(shape.to_vec(), takes, multiply_adds, all, move |loader: &Loader| {
-        let load = || {
-            let (kernel, bias) = affine::folded(weights(&kernel)?, outputs, bias.as_deref(), &then)?;
-            Ok::<_, WeightsError>((kernel, bias, &loader.device))
-        };
+    let multiply_adds = stored.multiply_adds(images, [height, width])?;
+    Lowered::weighted(shape.to_vec(), takes, multiply_adds, stored.weights(), move |loader: &Loader| {
         Ok(if summed {
             let residual = loader.once(at, || {
-                let (kernel, bias, device) = load()?;
-                Ok(Residual::new(kernel, bias, window, groups, activation, device))
+                let Part { weight, bias, window, groups, activation } = stored.part()?;
+                Ok(Residual::new(weight, bias, window, groups, activation, &loader.device))
             })?;
             let run: Run = Arc::new(move |mut x| {
                 let summand = x.remove(1).view(shape);
@@ -107,8 +175,8 @@ pub fn conv(node: &Node) -> Result<Lowered, Refusal> {
             run
         } else {
             let convolution = loader.once(at, || {
-                let (kernel, bias, device) = load()?;
-                Ok(Convolution::new(kernel, bias, window, groups, activation, device))
+                let Part { weight, bias, window, groups, activation } = stored.part()?;
+                Ok(Convolution::new(weight, bias, window, groups, activation, &loader.device))
             })?;
             Arc::new(move |mut x| {
                 let own = four(&x[0]);

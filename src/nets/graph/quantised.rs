@@ -58,6 +58,9 @@ pub fn quantize(node: &Node) -> Result<Lowered, Refusal> {
         Some(_) => node.number(2)?,
         None => 0.0,
     };
+    if !(low..=high).contains(&zero) {
+        return Err(format!("a zero point of {zero}, expected {low} to {high}").into());
+    }
     let (least, most) = (low - zero, high - zero);
     Lowered::run(own, &[0], move |mut inputs| {
         let x = inputs.remove(0);

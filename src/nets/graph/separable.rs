@@ -4,26 +4,17 @@ use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::affine;
 use super::compile::Compiled;
-use super::convolutions::{four, map, window};
+use super::convolutions::{Kind, Stored, four, kind, map};
 use super::fusion::{Open, behind};
-use super::lowering::{Loader, Lowered, Node, Refusal, Run, Then, weights};
-use super::value::{Array, Constant};
-use crate::kernels::separable::{Part, Separable};
-use crate::kernels::{Activation, Window};
+use super::gated;
+use super::lowering::{Loader, Lowered, Node, Refusal, Run};
+use super::taps::ELEMENTWISE;
+use super::value::Array;
+use crate::kernels::Separable;
 use crate::weights::WeightsError;
 
-/// What one of the convolutions does.
-#[derive(Clone, Copy, PartialEq)]
-pub enum Kind {
-    /// 1 x 1, of all channels.
-    Pointwise,
-    /// Of each channel by itself.
-    Depthwise,
-}
-
-/// Of nodes with weights, those that may go on with the one before them in one pass.
+/// Of nodes with weights, those that may go on with the one before them in one pass, or take what gates multiply.
 pub fn together(compiled: &Compiled, weighted: &HashSet<usize>) -> HashSet<usize> {
     let mut nodes: Vec<usize> = weighted.iter().copied().collect();
     nodes.sort_unstable();
@@ -33,15 +24,31 @@ pub fn together(compiled: &Compiled, weighted: &HashSet<usize>) -> HashSet<usize
     for (pair, kinds) in nodes.windows(2).zip(kinds.windows(2)) {
         let first = !together.contains(&pair[0]);
         let goes_on = match kinds {
-            [Some(Kind::Pointwise), Some(Kind::Depthwise)] => first,
-            [Some(Kind::Depthwise), Some(Kind::Pointwise)] => true,
+            [Some(Kind::Pointwise), Some(Kind::Depthwise)] => first && follows(compiled, pair[0], pair[1]),
+            [Some(Kind::Depthwise), Some(Kind::Pointwise)] => follows(compiled, pair[0], pair[1]),
             _ => false,
         };
-        if goes_on {
+        if goes_on || kinds[1] == Some(Kind::Pointwise) && gated::factors(compiled, pair[1]).is_some() {
             together.insert(pair[1]);
         }
     }
     together
+}
+
+/// Whether nothing but functions of every unit lies between two nodes.
+fn follows(compiled: &Compiled, before: usize, at: usize) -> bool {
+    let wiring = compiled.wiring();
+    let mut value = wiring.inputs[at][0];
+    while let Some(maker) = value.and_then(|value| compiled.maker(value)) {
+        if maker == before {
+            return true;
+        }
+        if !ELEMENTWISE.contains(&wiring.operator(maker)) {
+            return false;
+        }
+        value = wiring.inputs[maker].iter().copied().flatten().find(|&value| compiled.is_computed(value));
+    }
+    false
 }
 
 /// The convolution `at`, alone as `own`, with the one behind it and what that does already; none if the two are not of that kind.
@@ -50,7 +57,7 @@ pub fn together(compiled: &Compiled, weighted: &HashSet<usize>) -> HashSet<usize
 /// As those of convolutions.
 pub fn joined(compiled: &Compiled, at: usize, own: &Open) -> Result<Option<Open>, Refusal> {
     let convolution = |at| compiled.wiring().operator(at) == "Conv";
-    let &[Some(value), Some(_), ..] = &own.values[..] else { return Ok(None) };
+    let Some(value) = own.values.first().copied().flatten() else { return Ok(None) };
     if !convolution(at) || !compiled.on_cpu() {
         return Ok(None);
     }
@@ -63,70 +70,26 @@ pub fn joined(compiled: &Compiled, at: usize, own: &Open) -> Result<Option<Open>
     }
     let model = &compiled.wiring().model;
     let kinds = (kind(&other.node(model))?, kind(&own.node(model))?);
-    let before = match kinds {
-        (Some(Kind::Pointwise), Some(Kind::Depthwise)) if other.before.is_empty() => {
-            Rc::new([other.clone()]) as Rc<[_]>
-        }
+    let before: Rc<[Open]> = match kinds {
+        (Some(Kind::Pointwise), Some(Kind::Depthwise)) if other.before.is_empty() => Rc::new([other.clone()]),
         (Some(Kind::Depthwise), Some(Kind::Pointwise)) => other.before.iter().chain([other]).cloned().collect(),
         _ => return Ok(None),
     };
+    let projected = kinds.1 == Some(Kind::Pointwise);
+    let (first, depthwise) = (before[0].node(model), if projected { other } else { own }.node(model));
+    let expands = before.len() > usize::from(projected);
+    let inputs = if expands { Some(first.constant(1)?.shape[1]) } else { None };
+    let [.., height, width] = map(&first)?;
+    let Stored { groups: channels, window, .. } = Stored::of(&depthwise, [height, width])?;
+    if !Separable::pays(inputs, channels, projected, window, [height, width]) {
+        return Ok(None);
+    }
     let mut open = Open { before: before.clone(), ..own.clone() };
     (open.inputs[0], open.values[0]) = (before[0].inputs[0].clone(), before[0].values[0]);
     // Nothing is added to what a depthwise convolution leaves.
-    open.sums = kinds.1 == Some(Kind::Pointwise);
+    open.sums = projected;
     open.lower = Rc::new(move |node| separable(node, &before));
     Ok(Some(open))
-}
-
-/// What a convolution does; none if it is of another kind.
-///
-/// # Errors
-/// As those of convolutions.
-pub fn kind(node: &Node) -> Result<Option<Kind>, Refusal> {
-    let Ok(&[outputs, inputs, high, wide]) = <&[usize; 4]>::try_from(&node.constant(1)?.shape[..]) else {
-        return Ok(None);
-    };
-    let (groups, [.., height, width]) = (node.groups()?, map(node)?);
-    let (window, _) = window(node, [high, wide], [height, width])?;
-    Ok(match groups {
-        1 if window == Window::square(1, 1, [(0, 0); 2]) => Some(Kind::Pointwise),
-        2.. if groups == outputs && inputs == 1 && high * wide > 1 => Some(Kind::Depthwise),
-        _ => None,
-    })
-}
-
-/// A convolution as the file has it.
-pub struct Layer {
-    /// `[out, in / groups, height, width]`.
-    pub kernel: Rc<Constant>,
-    bias: Option<Rc<Constant>>,
-    then: Then,
-    window: Window,
-    groups: usize,
-}
-
-impl Layer {
-    /// For a map of this height and width.
-    ///
-    /// # Errors
-    /// As those of convolutions.
-    pub fn of(node: &Node, input: [usize; 2]) -> Result<Self, Refusal> {
-        let kernel = node.constant(1)?.clone();
-        let (window, _) = window(node, [kernel.shape[2], kernel.shape[3]], input)?;
-        let (bias, groups) = (node.bias(kernel.shape[0])?, node.groups()?);
-        Ok(Self { kernel, bias, then: node.then.clone(), window, groups })
-    }
-
-    /// With its weights, and what follows in them.
-    ///
-    /// # Errors
-    /// As those of weights.
-    pub fn part(&self) -> Result<Part, WeightsError> {
-        let Self { kernel, bias, then, window, groups } = self;
-        let (weight, bias) = affine::folded(weights(kernel)?, kernel.shape[0], bias.as_deref(), then)?;
-        let activation = then.activation.unwrap_or(Activation::Identity);
-        Ok(Part { weight, bias, window: *window, groups: *groups, activation })
-    }
 }
 
 /// A convolution behind those `before`; its first input is that of the first.
@@ -136,19 +99,18 @@ fn separable(node: &Node, before: &[Open]) -> Result<Lowered, Refusal> {
     let (mut shape, mut multiply_adds, mut all) = ([images, channels, height, width], 0, 0);
     let earlier: Vec<Node> = before.iter().map(|open| open.node(node.model)).collect();
     for node in earlier.iter().chain([node]) {
-        let layer = Layer::of(node, [shape[2], shape[3]])?;
+        let layer = Stored::of(node, [shape[2], shape[3]])?;
         let [rows, columns] = layer.window.output([shape[2], shape[3]]);
-        let outputs = layer.kernel.shape[0];
-        let units = layer.kernel.shape.iter().product::<usize>();
-        (shape, multiply_adds, all) =
-            ([images, outputs, rows, columns], multiply_adds + units * images * rows * columns, all + units + outputs);
+        shape = [images, layer.kernel.shape[0], rows, columns];
+        multiply_adds = layer.multiply_adds(images, [rows, columns])?.saturating_add(multiply_adds);
+        all += layer.weights();
         layers.push(layer);
     }
     let (at, summed) = (node.at, node.then.summed);
     let takes: &[usize] = if summed { &[0, node.inputs.len() - 1] } else { &[0] };
     Lowered::weighted(shape.to_vec(), takes, multiply_adds, all, move |loader: &Loader| {
         let separable = loader.once(at, || {
-            let parts = layers.iter().map(Layer::part).collect::<Result<Vec<_>, _>>()?;
+            let parts = layers.iter().map(Stored::part).collect::<Result<Vec<_>, _>>()?;
             Ok::<_, WeightsError>(Separable::new(&parts))
         })?;
         let run: Run = Arc::new(move |mut x| {

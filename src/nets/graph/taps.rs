@@ -16,7 +16,7 @@ const FEWEST_AT_TOP: usize = 8;
 const FEWEST_PASSED: usize = 4;
 
 /// What activations are made of, and residual sums: a unit of what comes out for a unit of what goes in.
-const ELEMENTWISE: &[&str] = &[
+pub const ELEMENTWISE: &[&str] = &[
     "Add",
     "BatchNormalization",
     "Clip",

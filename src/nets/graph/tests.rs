@@ -264,6 +264,14 @@ fn what_is_inside_a_stage_at_once_is_planned() {
     assert_eq!(most(&[&y]), ((8 + 32 + 8) * map, 32 * map));
     // What is tapped is held, and the activation behind it is a map of its own.
     assert_eq!(most(&[&wide, &y]), ((8 + 32 + 32 + 8) * map, 32 * map));
+    // What the CPU does in one pass holds the input until the output is there.
+    let mut drawing = Drawing::default();
+    let y = drawing.conv("x", &[8, 3, 3, 3], 1, 1, 1);
+    let y = drawing.conv(&y, &[8, 8, 1, 1], 1, 0, 1);
+    let y = drawing.conv(&y, &[8, 1, 3, 3], 2, 1, 8);
+    let y = drawing.conv(&y, &[64, 8, 1, 1], 1, 0, 1);
+    let inside = drawing.saved(&y, folder.path()).inside(std::slice::from_ref(&y)).unwrap();
+    assert_eq!(inside.last().unwrap().alive, (8 + 64 / 4) * map);
 }
 
 #[test]

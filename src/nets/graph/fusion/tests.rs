@@ -378,6 +378,25 @@ fn depthwise_convolutions_are_one_pass_with_the_convolutions_beside_them() {
         let y = d.conv(&y, &[16, 1, 3, 3], 1, 1, 8);
         d.conv(&y, &[6, 16, 1, 1], 2, 0, 1)
     });
+    check("of windows that leave columns out", 1, |d| {
+        let y = d.conv("x", &[8, 3, 1, 1], 1, 0, 1);
+        d.conv(&y, &[8, 1, 3, 3], 5, 0, 8)
+    });
+    check("of windows beyond the cache", 2, |d| {
+        let y = d.conv("x", &[8, 3, 1, 1], 1, 0, 1);
+        let (weights, bias) = (d.weights(&[8, 1, 3, 3]), d.weights(&[8]));
+        let settings: &[(&str, &[i64])] = &[("dilations", &[300, 300]), ("pads", &[300; 4]), ("group", &[8])];
+        d.set("Conv", &[&y, &weights, &bias], settings)
+    });
+    check("gated before a cut", 4, |d| {
+        let y = d.conv("x", &[8, 3, 1, 1], 1, 0, 1);
+        let y = d.conv(&y, &[8, 1, 3, 3], 2, 1, 8);
+        let gate = d.node("GlobalAveragePool", &[&y]);
+        let gate = d.conv(&gate, &[8, 8, 1, 1], 1, 0, 1);
+        let gate = d.node("Relu", &[&gate]);
+        let y = d.node("Mul", &[&y, &gate]);
+        d.conv(&y, &[6, 8, 1, 1], 1, 0, 1)
+    });
     check("taken twice", 3, |d| {
         let x = d.conv("x", &[8, 3, 1, 1], 1, 0, 1);
         let y = d.conv(&x, &[8, 1, 3, 3], 1, 1, 8);
