@@ -28,6 +28,7 @@ use std::ops::Range;
 use bytemuck::Zeroable;
 use pulp::{Simd, WithSimd};
 
+use self::pixels::Pixels;
 use super::{Activation, Window};
 
 pub use self::attention::{Heads, Part, attention};
@@ -134,7 +135,7 @@ impl Convolution {
         match &self.form {
             Form::Depthwise(form) => form.forward(x, shape, output, plus, out),
             Form::Winograd(form) => form.forward(x, shape, output, plus, among, out),
-            Form::Implicit(form) => form.forward(x, shape, output, plus, among, None, out),
+            Form::Implicit(form) => form.forward(&Pixels::new(x, shape, self.window, output), plus, among, out),
         }
     }
 
@@ -148,7 +149,9 @@ impl Convolution {
         let among = Among { first: 0, channels: self.outputs };
         let output = self.places(x, shape, among, out);
         match &self.form {
-            Form::Implicit(form) => form.forward(x, shape, output, plus, among, Some(gates), out),
+            Form::Implicit(form) => {
+                form.forward(&Pixels::new(x, shape, self.window, output).gated(gates), plus, among, out);
+            }
             _ => panic!("a gated convolution is 1 x 1"),
         }
     }
@@ -167,7 +170,7 @@ impl Convolution {
         match &self.form {
             Form::Depthwise(_) => panic!("a depthwise convolution joins nothing"),
             Form::Winograd(form) => form.forward(x, shape, output, None, among, out),
-            Form::Implicit(form) => form.forward(x, shape, output, None, among, None, out),
+            Form::Implicit(form) => form.forward(&Pixels::new(x, shape, self.window, output), None, among, out),
         }
     }
 

@@ -74,22 +74,12 @@ impl Implicit {
         isa.dispatch(Layout(isa, weights))
     }
 
-    pub fn forward(
-        &self,
-        x: &[f32],
-        shape: [usize; 4],
-        output: [usize; 2],
-        plus: Option<&[f32]>,
-        among: Among,
-        gates: Option<&[f32]>,
-        out: &mut [f32],
-    ) {
-        let pixels = Pixels::new(x, shape, self.window, output).gated(gates);
+    pub fn forward(&self, pixels: &Pixels, plus: Option<&[f32]>, among: Among, out: &mut [f32]) {
         let out = Shared::new(out);
         self.pieces(pixels.count()).into_par_iter().for_each(|piece| {
             let depth = DEPTH.min(self.taps());
             with_scratch(piece.panels.len() * depth * PANEL, |panels| {
-                self.isa.dispatch(Work { layer: self, pixels: &pixels, piece, panels, plus, among, out: &out });
+                self.isa.dispatch(Work { layer: self, pixels, piece, panels, plus, among, out: &out });
             });
         });
     }

@@ -58,9 +58,9 @@ impl<'a> Pixels<'a> {
     ///
     /// # Panics
     /// If the window is not 1 x 1.
-    pub fn gated(self, gates: Option<&'a [f32]>) -> Self {
-        assert!(gates.is_none() || self.window == Window::square(1, 1, [(0, 0); 2]), "a 1 x 1 window");
-        Self { gates, ..self }
+    pub fn gated(self, gates: &'a [f32]) -> Self {
+        assert_eq!(self.window, Window::square(1, 1, [(0, 0); 2]), "a 1 x 1 window");
+        Self { gates: Some(gates), ..self }
     }
 
     pub fn count(&self) -> usize {

@@ -65,7 +65,7 @@ pub fn joined(compiled: &Compiled, at: usize, own: &Open) -> Result<Option<Open>
     let other = &behind.open;
     let lies_there = behind.places.is_plain(behind.places.units()) && compiled.view(value, at).of == value;
     let alone = other.values.first() == compiled.wiring().inputs[other.at].first();
-    if !convolution(other.at) || other.then.summed || !lies_there || !(alone || !other.before.is_empty()) {
+    if !convolution(other.at) || other.then.summed || !lies_there || !alone && other.before.is_empty() {
         return Ok(None);
     }
     let model = &compiled.wiring().model;
