@@ -118,7 +118,10 @@ impl Progress {
             ProgressStyle::with_template("{bar:16} {percent:>3} %  {eta:>4} left  {wide_msg}")
                 .unwrap_or_else(|_| ProgressStyle::default_bar()),
         );
-        bar.enable_steady_tick(Duration::from_millis(250));
+        // It takes a thread, for which there may be no memory.
+        if self.bars {
+            bar.enable_steady_tick(Duration::from_millis(250));
+        }
         Task { progress: self.clone(), bar, started: Instant::now() }
     }
 }
