@@ -192,14 +192,16 @@ fn a_stop_ends_reading_at_once() {
     }
 }
 
-/// `semgpu` under limits that a shell sets.
+/// `semgpu` under limits that a shell sets: its code, or its signal below 0.
 #[cfg(target_os = "linux")]
 fn limited(limits: &str, arguments: &[&str]) -> (Option<i32>, String) {
+    use std::os::unix::process::ExitStatusExt;
     let script = format!("trap '' XFSZ; {limits}; exec \"$@\"");
     let mut command = Command::new("sh");
     command.args(["-c", &script, "sh", env!("CARGO_BIN_EXE_semgpu")]).args(arguments);
     let output = command.stdin(Stdio::null()).output().unwrap();
-    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    let code = output.status.code().or(output.status.signal().map(|signal| -signal));
+    (code, String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
 #[cfg(target_os = "linux")]
@@ -218,6 +220,10 @@ fn too_little_memory_is_an_error() {
     assert!(said.contains("error: no memory for 4000000000 bytes more"), "{said}");
 }
 
+/// The signal of who reads where there is nothing.
+#[cfg(target_os = "linux")]
+const SIGSEGV: i32 = 11;
+
 #[cfg(target_os = "linux")]
 #[test]
 fn too_little_memory_of_a_device_is_an_error() {
@@ -233,10 +239,13 @@ fn too_little_memory_of_a_device_is_an_error() {
         let run = ["run", "-q", "--fresh", "--config", &config, "--out", &out, "--set", "run.device=gpu"];
         let (code, said) = limited(&format!("ulimit -v {kib}"), &run);
         let told = matches!(code, Some(1 | 2)) && said.contains("error: ");
-        assert!((code == Some(0) || told) && !said.contains("panicked"), "{kib}: {code:?} {said}");
+        // Mesa compiles shaders without looking whether it got memory: it falls at a level here or there.
+        let fell = code == Some(-SIGSEGV);
+        assert!((code == Some(0) || told || fell) && !said.contains("panicked"), "{kib}: {code:?} {said}");
         codes.push(code);
     }
-    assert!(codes.iter().any(|&code| code != Some(0)), "{codes:?}");
+    let told = codes.iter().filter(|code| matches!(code, Some(1 | 2))).count();
+    assert!(told >= 2, "{codes:?}");
 }
 
 #[cfg(target_os = "linux")]
