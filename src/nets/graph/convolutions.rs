@@ -159,9 +159,9 @@ pub fn conv(node: &Node) -> Result<Lowered, Refusal> {
     let [height, width] = stored.window.output([height, width]);
     let shape = [images, outputs, height, width];
     let (at, summed) = (node.at, node.then.summed);
-    let takes: &[usize] = if summed { &[0, node.inputs.len() - 1] } else { &[0] };
+    let takes = node.with_summand(&[0]);
     let multiply_adds = stored.multiply_adds(images, [height, width])?;
-    Lowered::weighted(shape.to_vec(), takes, multiply_adds, stored.weights(), move |loader: &Loader| {
+    Lowered::weighted(shape.to_vec(), &takes, multiply_adds, stored.weights(), move |loader: &Loader| {
         Ok(if summed {
             let residual = loader.once(at, || {
                 let Part { weight, bias, window, groups, activation } = stored.part()?;

@@ -58,9 +58,9 @@ fn gated(node: &Node) -> Result<Lowered, Refusal> {
     let layer = Stored::of(node, [height, width])?;
     let shape = [images, layer.kernel.shape[0], height, width];
     let (at, summed) = (node.at, node.then.summed);
-    let takes: &[usize] = if summed { &[0, GATES, node.inputs.len() - 1] } else { &[0, GATES] };
+    let takes = node.with_summand(&[0, GATES]);
     let multiply_adds = layer.multiply_adds(images, [height, width])?;
-    Lowered::weighted(shape.to_vec(), takes, multiply_adds, layer.weights(), move |loader: &Loader| {
+    Lowered::weighted(shape.to_vec(), &takes, multiply_adds, layer.weights(), move |loader: &Loader| {
         let convolution = loader.once(at, || Ok(Gated::new(&layer.part()?)))?;
         let run: Run = Arc::new(move |mut x| {
             let summand = summed.then(|| x.remove(2).view(shape));

@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use burn::tensor::TensorData;
 
-use super::affine;
 use super::compile::Compiled;
-use super::convolutions;
+use super::convolutions::{self, Stored};
 use super::fusion::Open;
 use super::lowering::{Loader, Lowered, Node, Refusal, Run, weights};
 use super::places::{Move, Places, permuted};
 use super::products;
 use super::value::{Array, Known};
-use crate::kernels::{Activation, ChannelsLast, Window};
+use crate::kernels::separable::Part;
+use crate::kernels::{ChannelsLast, Window};
 use crate::weights::WeightsError;
 
 /// The same node of its input's root, and where its output lies in what that gives; none if there is nothing to gain.
@@ -182,19 +182,14 @@ fn patched(node: &Node, places: &Places) -> Result<Lowered, Refusal> {
 /// A convolution of each channel by itself, on the CPU.
 fn depthwise(node: &Node) -> Result<Lowered, Refusal> {
     let [images, channels, height, width] = convolutions::map(node)?;
-    let kernel = node.constant(1)?.clone();
-    let &[_, _, high, wide] = &kernel.shape[..] else { return Err("no kernel of four axes".into()) };
-    let (window, _) = convolutions::window(node, [high, wide], [height, width])?;
-    let (bias, then, at) = (node.bias(channels)?, node.then.clone(), node.at);
-    let [rows, columns] = window.output([height, width]);
-    let shape = vec![images, rows, columns, channels];
-    let multiply_adds = kernel.shape.iter().product::<usize>() * images * rows * columns;
-    let all = kernel.shape.iter().product::<usize>() + channels;
-    let activation = then.activation.unwrap_or(Activation::Identity);
-    Lowered::weighted(shape.clone(), &[0], multiply_adds, all, move |loader: &Loader| {
+    let stored = Stored::of(node, [height, width])?;
+    let [rows, columns] = stored.window.output([height, width]);
+    let (at, shape) = (node.at, vec![images, rows, columns, channels]);
+    let multiply_adds = stored.multiply_adds(images, [rows, columns])?;
+    Lowered::weighted(shape.clone(), &[0], multiply_adds, stored.weights(), move |loader: &Loader| {
         let layer = loader.once(at, || {
-            let (kernel, bias) = affine::folded(weights(&kernel)?, channels, bias.as_deref(), &then)?;
-            Ok::<_, WeightsError>(ChannelsLast::new(&kernel, &bias, window, activation))
+            let Part { weight, bias, window, activation, .. } = stored.part()?;
+            Ok::<_, WeightsError>(ChannelsLast::new(&weight, &bias, window, activation))
         })?;
         let shape = shape.clone();
         let run: Run = Arc::new(move |mut x| {

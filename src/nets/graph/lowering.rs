@@ -236,6 +236,11 @@ impl Node<'_> {
         two.ok_or_else(|| format!("{setting} = {values:?}, expected two numbers").into())
     }
 
+    /// The inputs `own`, and what is added in the same pass, if anything is.
+    pub fn with_summand(&self, own: &[usize]) -> Vec<usize> {
+        own.iter().copied().chain(self.then.summed.then(|| self.inputs.len() - 1)).collect()
+    }
+
     /// A setting that is a number.
     pub fn float(&self, setting: &str, default: f32) -> f32 {
         self.proto.float(setting).unwrap_or(default)

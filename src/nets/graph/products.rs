@@ -103,10 +103,9 @@ pub fn dense_of(
     let count = shape.iter().product::<usize>() / outputs.max(1);
     let (at, then, to) = (node.at, node.then.clone(), shape.clone());
     let activation = then.activation.unwrap_or(Activation::Identity);
-    let takes: &[usize] = if then.summed { &[0, node.inputs.len() - 1] } else { &[0] };
     let all = inputs.saturating_mul(outputs) + bias.as_ref().map_or(0, |_| outputs);
     let multiply_adds = count.saturating_mul(inputs.saturating_mul(outputs));
-    Lowered::weighted(shape, takes, multiply_adds, all, move |loader: &Loader| {
+    Lowered::weighted(shape, &node.with_summand(&[0]), multiply_adds, all, move |loader: &Loader| {
         let dense = loader.once(at, || {
             let (kernel, bias) = affine::folded(load()?, outputs, bias.as_deref(), &then)?;
             // A convolution's of windows side by side has four axes.

@@ -63,7 +63,7 @@ pub fn joined(compiled: &Compiled, at: usize, own: &Open) -> Result<Option<Open>
     }
     let Some(behind) = behind(compiled, value, &[at], at) else { return Ok(None) };
     let other = &behind.open;
-    let lies_there = behind.places.is_plain(behind.places.units()) && compiled.view(value, at).of == value;
+    let lies_there = compiled.view(value, at).of == value;
     let alone = other.values.first() == compiled.wiring().inputs[other.at].first();
     if !convolution(other.at) || other.then.summed || !lies_there || !alone && other.before.is_empty() {
         return Ok(None);
@@ -107,8 +107,7 @@ fn separable(node: &Node, before: &[Open]) -> Result<Lowered, Refusal> {
         layers.push(layer);
     }
     let (at, summed) = (node.at, node.then.summed);
-    let takes: &[usize] = if summed { &[0, node.inputs.len() - 1] } else { &[0] };
-    Lowered::weighted(shape.to_vec(), takes, multiply_adds, all, move |loader: &Loader| {
+    Lowered::weighted(shape.to_vec(), &node.with_summand(&[0]), multiply_adds, all, move |loader: &Loader| {
         let separable = loader.once(at, || {
             let parts = layers.iter().map(Stored::part).collect::<Result<Vec<_>, _>>()?;
             Ok::<_, WeightsError>(Separable::new(&parts))

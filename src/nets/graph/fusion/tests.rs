@@ -338,6 +338,11 @@ fn depthwise_convolutions_are_one_pass_with_the_convolutions_beside_them() {
         let gate = d.node("Sigmoid", &[x]);
         d.node("Mul", &[x, &gate])
     };
+    let gates = |d: &mut Drawing, y: &str, activation: &str| {
+        let mean = d.node("GlobalAveragePool", &[y]);
+        let gate = d.conv(&mean, &[8, 8, 1, 1], 1, 0, 1);
+        d.node(activation, &[&gate])
+    };
     check("between two, added to", 2, |d| {
         let x = d.conv("x", &[8, 3, 3, 3], 1, 1, 1);
         let y = d.conv(&x, &[20, 8, 1, 1], 1, 0, 1);
@@ -363,9 +368,7 @@ fn depthwise_convolutions_are_one_pass_with_the_convolutions_beside_them() {
             let y = silu(d, &y);
             let y = d.conv(&y, &[8, 1, 3, 3], 1, 1, 8);
             let y = d.node("HardSwish", &[&y]);
-            let gate = d.node("GlobalAveragePool", &[&y]);
-            let gate = d.conv(&gate, &[8, 8, 1, 1], 1, 0, 1);
-            let gate = d.node("Sigmoid", &[&gate]);
+            let gate = gates(d, &y, "Sigmoid");
             let factors = order.map(|n| [&*y, &*gate][n]);
             let y = d.node("Mul", &factors);
             let y = d.conv(&y, &[6, 8, 1, 1], 1, 0, 1);
@@ -391,9 +394,7 @@ fn depthwise_convolutions_are_one_pass_with_the_convolutions_beside_them() {
     check("gated before a cut", 4, |d| {
         let y = d.conv("x", &[8, 3, 1, 1], 1, 0, 1);
         let y = d.conv(&y, &[8, 1, 3, 3], 2, 1, 8);
-        let gate = d.node("GlobalAveragePool", &[&y]);
-        let gate = d.conv(&gate, &[8, 8, 1, 1], 1, 0, 1);
-        let gate = d.node("Relu", &[&gate]);
+        let gate = gates(d, &y, "Relu");
         let y = d.node("Mul", &[&y, &gate]);
         d.conv(&y, &[6, 8, 1, 1], 1, 0, 1)
     });
