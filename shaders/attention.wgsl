@@ -41,13 +41,12 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     if query >= sizes.queries {
         return;
     }
-    var own: array<vec4<f32>, QUADS>;
-    var totals: array<vec4<f32>, QUADS>;
     let at = (image * sizes.queries + query) * sizes.query_pitch + sizes.query_first + head;
-    for (var j = 0u; j < QUADS; j++) {
-        own[j] = sizes.scale * queries[at + j];
-        totals[j] = vec4<f32>();
-    }
+    // By name: some drivers keep an array in memory.
+{{ repeat j {{ quads }} }}
+    let own{{ j }} = sizes.scale * queries[at + {{ j }}u];
+    var total{{ j }} = vec4<f32>();
+{{ end }}
 
     let first_key = image * sizes.keys * sizes.key_pitch + sizes.key_first + head;
     let first_value = image * sizes.keys * sizes.value_pitch + sizes.value_first + head;
@@ -59,14 +58,14 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
         let places = min(vec4(key, key + 1u, key + 2u, key + 3u), vec4(last));
         let places_of_keys = first_key + places * sizes.key_pitch;
         var scores = vec4<f32>();
-        for (var j = 0u; j < QUADS; j++) {
-            scores += vec4(
-                dot(own[j], keys[places_of_keys.x + j]),
-                dot(own[j], keys[places_of_keys.y + j]),
-                dot(own[j], keys[places_of_keys.z + j]),
-                dot(own[j], keys[places_of_keys.w + j]),
-            );
-        }
+{{ repeat j {{ quads }} }}
+        scores += vec4(
+            dot(own{{ j }}, keys[places_of_keys.x + {{ j }}u]),
+            dot(own{{ j }}, keys[places_of_keys.y + {{ j }}u]),
+            dot(own{{ j }}, keys[places_of_keys.z + {{ j }}u]),
+            dot(own{{ j }}, keys[places_of_keys.w + {{ j }}u]),
+        );
+{{ end }}
         let before = largest;
         largest = max(largest, max(max(scores.x, scores.y), max(scores.z, scores.w)));
         let inside = vec4(key, key + 1u, key + 2u, key + 3u) < vec4(sizes.keys);
@@ -74,16 +73,16 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
         let shrunk = exp(before - largest);
         sum = sum * shrunk + (weights.x + weights.y) + (weights.z + weights.w);
         let places_of_values = first_value + places * sizes.value_pitch;
-        for (var j = 0u; j < QUADS; j++) {
-            let near = weights.x * values[places_of_values.x + j] + weights.y * values[places_of_values.y + j];
-            let far = weights.z * values[places_of_values.z + j] + weights.w * values[places_of_values.w + j];
-            totals[j] = totals[j] * shrunk + near + far;
-        }
+{{ repeat j {{ quads }} }}
+        let near{{ j }} = weights.x * values[places_of_values.x + {{ j }}u] + weights.y * values[places_of_values.y + {{ j }}u];
+        let far{{ j }} = weights.z * values[places_of_values.z + {{ j }}u] + weights.w * values[places_of_values.w + {{ j }}u];
+        total{{ j }} = total{{ j }} * shrunk + near{{ j }} + far{{ j }};
+{{ end }}
     }
 
     let to = ((image * sizes.queries + query) * sizes.heads + workgroup.y) * QUADS;
     let share = 1.0 / sum;
-    for (var j = 0u; j < QUADS; j++) {
-        results[to + j] = totals[j] * share;
-    }
+{{ repeat j {{ quads }} }}
+    results[to + {{ j }}u] = total{{ j }} * share;
+{{ end }}
 }

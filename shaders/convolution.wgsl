@@ -26,18 +26,7 @@ const LOADS = STEP / ROWS;
 var<workgroup> output_tile: array<vec4<f32>, STEP * QUADS>; // [STEP, OUTPUTS]
 var<workgroup> pixel_tile: array<f32, STEP * PIXELS>; // [STEP, PIXELS]
 
-// Where a pixel's channels start, and row and column of its window, padding counted. Beyond the last pixel the last is
-// computed again, and not stored.
-fn place(counted: u32, group: u32) -> vec3<u32> {
-    let pixel = min(counted, sizes.pixels - 1u);
-    let image = pixel / sizes.out_plane;
-    let within = pixel - image * sizes.out_plane;
-    let row = within / sizes.out_width;
-    let column = within - row * sizes.out_width;
-    let start = (image * sizes.groups + group) * sizes.channels * sizes.in_height * sizes.in_width;
-    return vec3(start, row * sizes.stride_rows, column * sizes.stride_columns);
-}
-
+{{ parts/place }}
 // The activation of a tap, 0 where the tap is beside the input.
 fn activation(at: u32, inside: bool) -> f32 {
     return select(0.0, activations[at], inside || (PADDED == 0u && LOOKED_UP == 0u));
@@ -126,24 +115,26 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     let bias = biases[group * stride + workgroup.y * QUADS + local.y];
     let output = workgroup.y * OUTPUTS + local.y * 4u;
     let span = workgroup.z / sizes.groups * sizes.images;
-    for (var i = 0u; i < 4u; i++) {
-        let pixel = first_pixel + local.x * 4u + i;
+{{ repeat i 4 }}
+    {
+        let pixel = first_pixel + local.x * 4u + {{ i }}u;
         if pixel < sizes.pixels {
             let image = span + pixel / sizes.out_plane;
             let first = image * sizes.all_outputs + sizes.first_output + group * sizes.outputs + output;
             let to = first * sizes.out_plane + pixel % sizes.out_plane;
             if output < sizes.outputs {
-                results[to] = activated(sum0[i], bias.x);
+                results[to] = activated(sum0[{{ i }}], bias.x);
             }
             if output + 1u < sizes.outputs {
-                results[to + sizes.out_plane] = activated(sum1[i], bias.y);
+                results[to + sizes.out_plane] = activated(sum1[{{ i }}], bias.y);
             }
             if output + 2u < sizes.outputs {
-                results[to + 2u * sizes.out_plane] = activated(sum2[i], bias.z);
+                results[to + 2u * sizes.out_plane] = activated(sum2[{{ i }}], bias.z);
             }
             if output + 3u < sizes.outputs {
-                results[to + 3u * sizes.out_plane] = activated(sum3[i], bias.w);
+                results[to + 3u * sizes.out_plane] = activated(sum3[{{ i }}], bias.w);
             }
         }
     }
+{{ end }}
 }

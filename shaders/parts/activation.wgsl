@@ -36,5 +36,7 @@ fn activated(sum: f32, bias: f32) -> f32 {
         return x * (clamp(x + 3.0, 0.0, 6.0) / 6.0);
     }
     let low = select(x, 0.0, ACTIVATION != 0u && x < 0.0);
-    return select(low, 6.0, ACTIVATION == 2u && low > 6.0);
+    let bounded = select(low, 6.0, ACTIVATION == 2u && low > 6.0);
+    // NVIDIA's compiler takes the larger and the smaller number, neither of them NaN: exponent and mantissa say what is.
+    return select(bounded, x, (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u);
 }

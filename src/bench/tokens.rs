@@ -21,7 +21,6 @@ const TOLERANCE: f32 = 1e-3;
 pub(super) fn rows(selected: &Selected) -> Result<Vec<Row>, Error> {
     let images = if is_software(selected) { 1 } else { 16 };
     let device = &selected.device;
-    let sync = || device.sync().map_err(Error::failed);
     let work = |task: &str, multiply_adds: usize, floats: usize| Work {
         task: task.to_string(),
         case: format!("{images} x {TOKENS} tokens, {DIMENSIONS}"),
@@ -43,7 +42,7 @@ pub(super) fn rows(selected: &Selected) -> Result<Vec<Row>, Error> {
             for (work, run) in work.into_iter().zip([ours, burns]) {
                 rows.push(timed(selected, work, || {
                     let _y = run();
-                    sync()
+                    Ok(())
                 })?);
             }
             Ok::<(), Error>(())
@@ -55,7 +54,7 @@ pub(super) fn rows(selected: &Selected) -> Result<Vec<Row>, Error> {
         &weight,
         &TensorData::new(vec![0.5_f32; INNER], [INNER]),
         Activation::Gelu,
-        Dense::TILE_BYTES,
+        Dense::SLICE_BYTES,
         device,
     );
     let weight = Tensor::<2>::from_data(weight, device).transpose();

@@ -10,14 +10,14 @@ pub struct Dense(On);
 
 enum On {
     Cpu(cpu::Dense),
-    Gpu(gpu::convolution::Dense),
+    Gpu(gpu::dense::Dense),
 }
 
 impl Dense {
-    /// The largest tile, below what every GPU binds.
-    pub const TILE_BYTES: usize = 100 << 20;
+    /// The largest slice, below what every GPU binds.
+    pub const SLICE_BYTES: usize = 100 << 20;
 
-    /// From weights `[out, in]` and bias `[out]`, both f32; on a GPU in tiles of at most `tile_bytes` (64 outputs at
+    /// From weights `[out, in]` and bias `[out]`, both f32; on a GPU in slices of at most `slice_bytes` (64 outputs at
     /// least).
     ///
     /// # Panics
@@ -26,7 +26,7 @@ impl Dense {
         weight: &TensorData,
         bias: &TensorData,
         activation: Activation,
-        tile_bytes: usize,
+        slice_bytes: usize,
         device: &Device,
     ) -> Self {
         assert_eq!(
@@ -35,7 +35,7 @@ impl Dense {
             "a matrix, a bias for every output"
         );
         Self(match Gpu::of(device) {
-            Some(gpu) => On::Gpu(gpu::convolution::Dense::new(&gpu, weight, bias, activation, tile_bytes)),
+            Some(gpu) => On::Gpu(gpu::dense::Dense::new(&gpu, weight, bias, activation, slice_bytes)),
             None => {
                 let [weight, bias] = [weight, bias].map(|data| data.as_slice::<f32>().expect("parameters are f32"));
                 On::Cpu(cpu::Dense::new(weight, bias, activation))

@@ -3,6 +3,7 @@
 pub mod activation;
 pub mod attention;
 pub mod convolution;
+pub mod dense;
 mod depthwise;
 pub mod norm;
 pub mod pooling;
@@ -13,7 +14,7 @@ mod winograd;
 
 use std::pin::Pin;
 
-use burn::tensor::{DType, Device, Shape, Tensor};
+use burn::tensor::{DType, Device, Shape, Tensor, TensorData};
 use burn_wgpu::{CubeBackend, CubeTensor, KernelSource, SourceKernel, SourceTemplate, into_contiguous};
 use bytemuck::Pod;
 use cubecl::prelude::*;
@@ -26,17 +27,18 @@ pub const MAX_WORKGROUPS: u32 = 65_535;
 
 /// Every kernel of a network.
 pub fn kernels() -> impl Iterator<Item = &'static Kernel> {
-    let maps = [product::KERNELS, winograd::KERNELS, depthwise::KERNELS, pooling::KERNELS];
+    let maps = [product::KERNELS, dense::KERNELS, winograd::KERNELS, depthwise::KERNELS, pooling::KERNELS];
     let tokens = [activation::KERNELS, norm::KERNELS, attention::KERNELS];
     maps.into_iter().chain(tokens).flatten().copied()
 }
 
 /// Device memory that the kernels of a network need beside its activations, at most.
-pub const SCRATCH_BYTES: usize = 2 * winograd::BUFFER_BYTES;
+pub const SCRATCH_BYTES: usize = 2 * winograd::BUFFER_BYTES + product::PARTIALS_BYTES;
 
 /// Parts that several shaders include, as `{{ parts/NAME }}`.
 const PARTS: &[(&str, &str)] = &[
     ("parts/convolution", include_str!("../../shaders/parts/convolution.wgsl")),
+    ("parts/place", include_str!("../../shaders/parts/place.wgsl")),
     ("parts/activation", include_str!("../../shaders/parts/activation.wgsl")),
     ("parts/product", include_str!("../../shaders/parts/product.wgsl")),
 ];
@@ -66,16 +68,11 @@ pub struct Kernel {
 }
 
 impl Kernel {
-    /// The complete source as launched.
-    pub fn complete(&self, constants: &Constants) -> String {
-        let fill = |source: String, name: &str, value: &str| source.replace(&format!("{{{{ {name} }}}}"), value);
-        let source = PARTS.iter().fold(self.source.to_owned(), |source, (name, part)| fill(source, name, part));
-        constants.iter().fold(source, |source, (name, value)| fill(source, name, &value.to_string()))
-    }
-
     /// Name and complete source of every variant.
     pub fn sources(&self) -> impl Iterator<Item = (String, String)> {
-        self.variants.iter().map(|(suffix, constants)| (format!("{}{suffix}", self.name), self.complete(constants)))
+        self.variants
+            .iter()
+            .map(|(suffix, constants)| (format!("{}{suffix}", self.name), complete(self.source, constants)))
     }
 }
 
@@ -100,24 +97,54 @@ macro_rules! sizes {
 }
 pub(crate) use sizes;
 
-/// A kernel with its source complete: the key of the compiled kernel holds everything that was filled in.
-struct Complete {
+/// A kernel to be launched, told from others by its name and constants; its source is completed where it is compiled.
+struct Launched {
     name: &'static str,
-    source: String,
+    template: &'static str,
+    constants: Vec<(&'static str, u32)>,
 }
 
-impl KernelSource for Complete {
+impl KernelSource for Launched {
     fn source(&self) -> SourceTemplate {
-        SourceTemplate::new(self.source.clone())
+        SourceTemplate::new(complete(self.template, &self.constants))
     }
 
     fn id(&self) -> KernelId {
-        KernelId::new::<Self>().info((self.name, self.source.clone()))
+        KernelId::new::<Self>().info((self.name, self.constants.clone()))
     }
 
     fn lang(&self) -> &'static str {
         "wgsl"
     }
+}
+
+/// A template with its parts and constants filled in, and what stands between the lines `{{ repeat NAME COUNT }}` and
+/// `{{ end }}` written so many times, NAME counting them: an array that a loop counts through lies in memory with some drivers.
+fn complete(template: &str, constants: &Constants) -> String {
+    let fill = |source: String, name: &str, value: &str| source.replace(&format!("{{{{ {name} }}}}"), value);
+    let source = PARTS.iter().fold(template.to_owned(), |source, (name, part)| fill(source, name, part));
+    let source = constants.iter().fold(source, |source, (name, value)| fill(source, name, &value.to_string()));
+    let mut pieces = source.split("{{ repeat ");
+    let first = pieces.next().unwrap_or_default().to_owned();
+    pieces.fold(first, |written, piece| {
+        let repeated = piece.split_once(" }}\n").and_then(|(head, rest)| {
+            let ((name, count), (body, rest)) = (head.split_once(' ')?, rest.split_once("{{ end }}\n")?);
+            Some((name, count.parse::<usize>().ok()?, body, rest))
+        });
+        let (name, count, body, rest) = repeated.expect("a shader's `{{ repeat NAME COUNT }}` with its `{{ end }}`");
+        (0..count).map(|n| fill(body.to_owned(), name, &n.to_string())).fold(written, |all, body| all + &body) + rest
+    })
+}
+
+/// What the width of an adapter's vectors tells of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Width {
+    /// Narrower than any GPU's: it runs on a CPU.
+    Software,
+    /// 32 lanes, never more or fewer: NVIDIA's. They have the registers for 32 sums an invocation.
+    Lanes32,
+    /// AMD's, Intel's, and where nothing is known.
+    Other,
 }
 
 /// The queue of a GPU device.
@@ -191,9 +218,20 @@ impl Gpu {
         Download { bytes: Box::pin(self.client.read_async(vec![buffer.clone()])), doing }
     }
 
-    /// Whether the adapter runs on a CPU: its vectors are narrower than any GPU's.
+    /// How wide the adapter's vectors are.
+    pub fn width(&self) -> Width {
+        let hardware = &self.client.properties().hardware;
+        match (hardware.plane_size_min, hardware.plane_size_max) {
+            (_, ..16) => Width::Software,
+            // cubecl says so of Apple's GPUs without asking; nothing was measured there.
+            (32, 32) if cfg!(not(target_os = "macos")) => Width::Lanes32,
+            _ => Width::Other,
+        }
+    }
+
+    /// Whether the adapter runs on a CPU.
     pub fn is_software(&self) -> bool {
-        self.client.properties().hardware.plane_size_max < 16
+        self.width() == Width::Software
     }
 
     /// Launches `workgroups` of `kernel` over `buffers`, bound in order, with `sizes` behind them.
@@ -216,13 +254,17 @@ impl Gpu {
         bytemuck::cast_slice_mut(&mut words)[..sizes.len()].copy_from_slice(sizes);
         let bindings = buffers.iter().map(|&buffer| buffer.clone().binding()).collect();
         let [x, y, z] = kernel.workgroup;
-        let source = Complete { name: kernel.name, source: kernel.complete(constants) };
+        let source = Launched { name: kernel.name, template: kernel.source, constants: constants.to_vec() };
         self.client.launch(
             Box::new(SourceKernel::new(source, burn_wgpu::CubeDim::new_3d(x, y, z))),
             CubeCount::Static(workgroups[0], workgroups[1], workgroups[2]),
             KernelArguments::new().with_buffers(bindings).with_info(MetadataBindingInfo::custom(words)),
         );
     }
+}
+
+fn f32s(data: &TensorData) -> &[f32] {
+    data.as_slice().expect("parameters are f32")
 }
 
 /// A size as the shaders take it.

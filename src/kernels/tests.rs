@@ -51,7 +51,7 @@ fn groups_see_their_own_channels() {
 }
 
 #[test]
-fn tiles_of_a_dense_layer_make_up_the_whole() {
+fn a_dense_layer_is_the_sum_of_its_definition() {
     let (weight, bias) = (filled(7 * 12), filled(7));
     let x: Vec<f32> = (0..24).map(|v| (v as f32 - 12.0) / 12.0).collect();
     let mut expected = Vec::new();
@@ -61,15 +61,12 @@ fn tiles_of_a_dense_layer_make_up_the_whole() {
             expected.push((sum + f64::from(*bias)) as f32);
         }
     }
-    // 1 byte: one output per tile; 96 bytes: two, and one left over; the rest: all in one.
     let (weight, bias) = (TensorData::new(weight, [7, 12]), TensorData::new(bias, [7]));
-    for tile_bytes in [1, 96, Dense::TILE_BYTES] {
-        let dense = Dense::new(&weight, &bias, Activation::Identity, tile_bytes, &Device::flex());
-        let y = dense.forward(tensor(&x, [2, 12, 1, 1]).flatten(1, 3));
-        assert_eq!(y.dims(), [2, 7]);
-        for (y, expected) in values(y).iter().zip(&expected) {
-            assert!((y - expected).abs() <= SUM_OF_12, "{y} {expected}");
-        }
+    let dense = Dense::new(&weight, &bias, Activation::Identity, Dense::SLICE_BYTES, &Device::flex());
+    let y = dense.forward(tensor(&x, [2, 12, 1, 1]).flatten(1, 3));
+    assert_eq!(y.dims(), [2, 7]);
+    for (y, expected) in values(y).iter().zip(&expected) {
+        assert!((y - expected).abs() <= SUM_OF_12, "{y} {expected}");
     }
 }
 
@@ -216,7 +213,7 @@ fn operations(device: &Device) -> Vec<(&'static str, Vec<f32>)> {
         ("more zeros after than before", conv([4, 6, 2, 2], 2, [(0, 1); 2], 1)),
         ("depthwise", conv([6, 1, 3, 3], 1, [(1, 1); 2], 6)),
         ("depthwise, strided", conv([6, 1, 3, 3], 2, [(0, 1), (1, 1)], 6)),
-        ("dense, in tiles", values(dense.forward(x.clone().flatten(1, 3)))),
+        ("dense, in slices", values(dense.forward(x.clone().flatten(1, 3)))),
         ("max-pool", values(max_pool(x.clone(), Window::square(3, 2, [(1, 0), (0, 1)])))),
         ("mean of what is inside", values(average_pool(x.clone(), 3, Border::Excluded))),
         ("mean with zeros", values(average_pool(x.clone(), 3, Border::Zeros))),

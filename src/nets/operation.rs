@@ -269,7 +269,7 @@ impl Operation {
             }
             Self::Dense { name } => {
                 let (weight, bias) = scaled(parameters, name)?;
-                let dense = Dense::new(&weight, &bias, activation, Dense::TILE_BYTES, device);
+                let dense = Dense::new(&weight, &bias, activation, Dense::SLICE_BYTES, device);
                 if summed { Kernel::DenseSum(dense) } else { Kernel::Dense(dense) }
             }
             Self::Embedding { name, resample } => {

@@ -14,6 +14,8 @@ static ACTIVATION: Kernel = Kernel {
     workgroup: [256, 1, 1],
     sizes: ActivationSizes::FIELDS,
     variants: &[
+        ("_relu", &[("activation", 1)]),
+        ("_relu6", &[("activation", 2)]),
         ("_gelu", &[("activation", 4)]),
         ("_gelu_tanh", &[("activation", 5)]),
         ("_quick_gelu", &[("activation", 6)]),

@@ -1,14 +1,14 @@
-//! The product of weights and the pixels under a window: the launches of `convolution`, `convolution_unstaged` and
-//! `convolution_fold`.
+//! The product of weights and the pixels under a window: the launches of `convolution`, `convolution_tall`,
+//! `convolution_unstaged` and `convolution_fold`.
 
 use cubecl::server::Handle;
 use rayon::prelude::*;
 
-use super::{Constants, Gpu, Kernel, MAX_WORKGROUPS, Sizes, code, fold_workgroups, sizes, u32s};
+use super::{Constants, Gpu, Kernel, MAX_WORKGROUPS, Sizes, Width, code, fold_workgroups, sizes, u32s};
 use crate::kernels::{Activation, VALID, Window};
 
 /// The kernels of products.
-pub const KERNELS: &[&Kernel] = &[&STAGED_64, &STAGED_32, &UNSTAGED, &FOLD];
+pub const KERNELS: &[&Kernel] = &[&STAGED_64, &TALL, &STAGED_32, &UNSTAGED, &FOLD];
 
 static STAGED_64: Kernel = Kernel {
     name: "convolution_64",
@@ -20,6 +20,18 @@ static STAGED_64: Kernel = Kernel {
         ("_unpadded", &[("outputs", 64), ("step", 16), ("looked_up", 0), ("padded", 0), ("activation", 0)]),
         ("_looked_up", &[("outputs", 64), ("step", 16), ("looked_up", 1), ("padded", 1), ("activation", 2)]),
         ("_partial", &[("outputs", 64), ("step", 16), ("looked_up", 0), ("padded", 0), ("activation", 3)]),
+    ],
+};
+
+static TALL: Kernel = Kernel {
+    name: "convolution_tall",
+    source: include_str!("../../../shaders/convolution_tall.wgsl"),
+    workgroup: [16, 8, 1],
+    sizes: ProductSizes::FIELDS,
+    variants: &[
+        ("", &[("padded", 1), ("activation", 1)]),
+        ("_unpadded", &[("padded", 0), ("activation", 0)]),
+        ("_partial", &[("padded", 1), ("activation", 3)]),
     ],
 };
 
@@ -103,6 +115,8 @@ const DEPTH: usize = 16;
 const TILE_SUMS: usize = 4096;
 /// Workgroups that keep a large GPU busy; products with fewer are cut into spans of their taps.
 const BUSY_WORKGROUPS: usize = 400;
+/// Partial sums, at most, of [`BUSY_WORKGROUPS`] tiles for every [`USUAL_IMAGES`] of 64 images.
+pub const PARTIALS_BYTES: usize = 64 / USUAL_IMAGES * BUSY_WORKGROUPS * TILE_SUMS * size_of::<f32>();
 /// Images that spans are planned for, so that the order of a sum, and its last bits, do not depend on the batch.
 const USUAL_IMAGES: usize = 16;
 /// Steps of a span, at least: fewer would write and read more partial sums than they read weights.
@@ -111,8 +125,11 @@ const SPAN_STEPS: usize = 16;
 /// What a workgroup computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tile {
-    /// 64 outputs x 64 pixels, staged in workgroup memory.
+    /// 64 outputs x 64 pixels, staged in workgroup memory, 4 x 4 an invocation.
     Wide,
+    /// The same, 8 x 4 an invocation where channels are a multiple of 16: fewer loads for each multiply-add, twice the
+    /// registers.
+    Tall,
     /// 32 outputs x 128 pixels, staged.
     Narrow,
     /// Nothing staged: for adapters that run on a CPU.
@@ -121,13 +138,17 @@ pub enum Tile {
 
 impl Tile {
     /// For so many outputs of a group.
-    pub fn of(outputs: usize, software: bool) -> Self {
-        if software {
+    pub fn of(outputs: usize, width: Width) -> Self {
+        if width == Width::Software {
             return Self::Unstaged;
         }
         // The narrow tile computes fewer outputs for nothing, each for a sixth more instructions.
         let (wide, narrow) = (outputs.next_multiple_of(64), outputs.next_multiple_of(32));
-        if 6 * wide <= 7 * narrow { Self::Wide } else { Self::Narrow }
+        match width {
+            _ if 6 * wide > 7 * narrow => Self::Narrow,
+            Width::Lanes32 => Self::Tall,
+            _ => Self::Wide,
+        }
     }
 }
 
@@ -161,21 +182,30 @@ impl Product {
     }
 
     /// Starts the product with `[images, in, height, width]`, its outputs from `first_output` on of `all_outputs`.
-    pub fn launch(
+    pub fn launch(&self, x: &Handle, images: usize, input: [usize; 2], results: &Handle, outputs: (usize, usize)) {
+        let plane = self.window.output(input).iter().product();
+        self.launch_planned(x, images, input, plane, results, outputs);
+    }
+
+    /// [`launch`](Self::launch) of what is cut into spans as images of `plane` pixels are.
+    pub fn launch_planned(
         &self,
         x: &Handle,
         images: usize,
         input: [usize; 2],
+        plane: usize,
         results: &Handle,
-        first_output: usize,
-        all_outputs: usize,
+        (first_output, all_outputs): (usize, usize),
     ) {
         let sizes = self.sizes(images, input, first_output, all_outputs);
-        match self.tile {
-            Tile::Wide => self.launch_staged(&STAGED_64, (64, 16), x, results, sizes),
-            Tile::Narrow => self.launch_staged(&STAGED_32, (32, 8), x, results, sizes),
-            Tile::Unstaged => self.launch_unstaged(x, results, sizes),
-        }
+        let (kernel, staged) = match self.tile {
+            Tile::Wide => (&STAGED_64, (64, 16)),
+            Tile::Tall if self.shape[1].is_multiple_of(16) => (&TALL, (64, 16)),
+            Tile::Tall => (&STAGED_64, (64, 16)),
+            Tile::Narrow => (&STAGED_32, (32, 8)),
+            Tile::Unstaged => return self.launch_unstaged(x, results, sizes),
+        };
+        self.launch_staged(kernel, staged, x, results, sizes, plane);
     }
 
     fn sizes(&self, images: usize, input: [usize; 2], first_output: usize, all_outputs: usize) -> ProductSizes {
@@ -224,12 +254,13 @@ impl Product {
         x: &Handle,
         results: &Handle,
         sizes: ProductSizes,
+        plane: usize,
     ) {
         let [out, channels, ..] = self.shape;
         let pixel_tiles = (sizes.pixels as usize).div_ceil(TILE_SUMS / tile);
         let output_tiles = (out / self.groups).div_ceil(tile);
         let steps = sizes.depth as usize / step;
-        let usual_tiles = (USUAL_IMAGES * sizes.out_plane as usize).div_ceil(TILE_SUMS / tile);
+        let usual_tiles = (USUAL_IMAGES * plane).div_ceil(TILE_SUMS / tile);
         let spans = spans(usual_tiles * output_tiles * self.groups, steps);
         let span = steps.div_ceil(spans);
         let spans = steps.div_ceil(span);
@@ -328,7 +359,7 @@ const PARTIAL: u32 = 3;
 
 /// Weights as `convolution` reads them: `[groups, depth, columns]` with taps in the order (row, column, channel), then
 /// where each tap lies, `[depth]` of (channel, row, column, 0).
-fn pack(weight: &[f32], [out, channels, height, width]: [usize; 4], groups: usize, window: Window) -> Vec<f32> {
+pub fn pack(weight: &[f32], [out, channels, height, width]: [usize; 4], groups: usize, window: Window) -> Vec<f32> {
     let outputs = out / groups;
     let (columns, taps) = (outputs.next_multiple_of(COLUMNS), channels * height * width);
     let depth = taps.next_multiple_of(DEPTH);
@@ -352,7 +383,7 @@ fn pack(weight: &[f32], [out, channels, height, width]: [usize; 4], groups: usiz
 const BEYOND: f32 = 65_536.0;
 
 /// `[groups, columns]`.
-fn pack_biases(bias: &[f32], groups: usize) -> Vec<f32> {
+pub fn pack_biases(bias: &[f32], groups: usize) -> Vec<f32> {
     let outputs = bias.len() / groups;
     let padding = vec![0.0; outputs.next_multiple_of(COLUMNS) - outputs];
     bias.chunks(outputs).flat_map(|bias| bias.iter().chain(&padding).copied()).collect()

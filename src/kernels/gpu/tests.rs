@@ -2,7 +2,8 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::convolution::{Convolution, Dense, Form};
+use super::convolution::{Convolution, Form};
+use super::dense::Dense;
 use super::pooling::{Kind, pool};
 use super::product::Tile;
 use super::{Gpu, test_device};
@@ -162,7 +163,7 @@ fn compare(what: &str, found: &[f32], expected: &[Sum], relative: f64) {
     }
 }
 
-const FORMS: [Form; 3] = [Form::Product(Tile::Wide), Form::Product(Tile::Narrow), Form::Product(Tile::Unstaged)];
+const TILES: [Tile; 4] = [Tile::Wide, Tile::Tall, Tile::Narrow, Tile::Unstaged];
 
 #[test]
 fn convolutions_of_every_form_are_the_sums_of_their_definition() {
@@ -179,7 +180,7 @@ fn convolutions_of_every_form_are_the_sums_of_their_definition() {
         (2, [6, 5], 10, 20, 2, Window::square(3, 1, [(5, 4), (3, 6)])),
         (5, [1, 1], 70, 130, 1, Window::square(1, 1, VALID)),
     ] {
-        for form in FORMS {
+        for form in TILES.map(Form::Product) {
             for activation in [Activation::Identity, Activation::Relu] {
                 Case { images, input, channels, outputs, groups, window }.check(&device, form, activation);
             }
@@ -194,8 +195,30 @@ fn winograd_convolutions_are_the_sums_of_their_definition() {
         [(2, [9, 12], 16, 70, [(1, 1); 2]), (1, [7, 5], 20, 33, VALID), (3, [6, 7], 32, 5, [(0, 2), (2, 0)])]
     {
         let case = Case { images, input, channels, outputs, groups: 1, window: Window::square(3, 1, padding) };
-        for tile in [Tile::Wide, Tile::Narrow, Tile::Unstaged] {
+        for tile in TILES {
             case.check(&device, Form::Winograd(tile), Activation::Relu);
+        }
+    }
+}
+
+#[test]
+fn no_last_bit_of_an_image_depends_on_the_batch() {
+    let Some(device) = test_device() else { return };
+    let gpu = Gpu::of(&device).unwrap();
+    // Tiles of one image are so few that its taps are cut into spans; of three they are not.
+    let (channels, outputs) = (512, 512);
+    let weights = TensorData::new(random(outputs * channels * 9, 1), [outputs, channels, 3, 3]);
+    let biases = TensorData::new(random(outputs, 2), [outputs]);
+    let x = random(3 * channels * 16, 3);
+    for tile in TILES {
+        for form in [Form::Product(tile), Form::Winograd(tile)] {
+            let window = Window::square(3, 1, [(1, 1); 2]);
+            let convolution = Convolution::in_form(&gpu, form, &weights, &biases, window, 1, Activation::Identity);
+            let forward = |x: &[f32]| {
+                let x = tensor(x, [x.len() / channels / 16, channels, 4, 4], &device);
+                convolution.forward(x).into_data().try_to_vec::<f32>().unwrap()
+            };
+            assert_eq!(forward(&x[..channels * 16]), forward(&x)[..outputs * 16], "{form:?}");
         }
     }
 }
@@ -206,7 +229,9 @@ fn spans_of_a_deep_convolution_add_up() {
     // 4,608 taps for one tile of sums: 18 spans.
     let window = Window::square(3, 1, [(1, 1); 2]);
     let case = Case { images: 2, input: [4, 5], channels: 512, outputs: 33, groups: 1, window };
-    case.check(&device, Form::Product(Tile::Wide), Activation::Relu6);
+    for tile in [Tile::Wide, Tile::Tall] {
+        case.check(&device, Form::Product(tile), Activation::Relu6);
+    }
 }
 
 #[test]
@@ -224,16 +249,29 @@ fn depthwise_convolutions_are_the_sums_of_their_definition() {
 }
 
 #[test]
-fn dense_layers_in_tiles_are_the_sums_of_their_definition() {
+fn dense_layers_in_slices_are_the_sums_of_their_definition() {
     let Some(device) = test_device() else { return };
     let gpu = Gpu::of(&device).unwrap();
-    for (images, inputs, outputs) in [(1, 300, 5), (6, 512, 130), (17, 77, 65)] {
+    for (fours, images, inputs, outputs) in [
+        (false, 1, 300, 5),
+        (false, 6, 512, 130),
+        (false, 17, 77, 65),
+        (true, 1, 300, 8),
+        (true, 70, 20, 132),
+        (true, 129, 512, 64),
+    ] {
         let (x, weight, bias) = (random(images * inputs, 4), random(outputs * inputs, 5), random(outputs, 6));
         let [weights, biases] =
             [TensorData::new(weight.clone(), [outputs, inputs]), TensorData::new(bias.clone(), [outputs])];
-        // Tiles of 64 outputs.
-        let dense = Dense::new(&gpu, &weights, &biases, Activation::Relu, 1);
-        let found = dense.forward(tensor(&x, [images, inputs], &device)).into_data().try_to_vec::<f32>().unwrap();
+        // Slices of 64 outputs.
+        let dense = Dense::in_form(&gpu, fours, &weights, &biases, Activation::Relu, 1);
+        let forward = |x: &[f32]| {
+            let rows = x.len() / inputs;
+            dense.forward(tensor(x, [rows, inputs], &device)).into_data().try_to_vec::<f32>().unwrap()
+        };
+        let found = forward(&x);
+        // No last bit of a row depends on the others.
+        assert_eq!(forward(&x[(images - 1) * inputs..]), found[(images - 1) * outputs..]);
         let window = Window::square(1, 1, VALID);
         let case = Case { images, input: [1, 1], channels: inputs, outputs, groups: 1, window };
         let expected = case.reference(&x, &weight, &bias, Activation::Relu);
@@ -247,11 +285,32 @@ fn nan_stays_nan() {
     let gpu = Gpu::of(&device).unwrap();
     let [weight, bias] = [TensorData::new(vec![1.0_f32; 2], [2, 1, 1, 1]), TensorData::new(vec![0.0_f32; 2], [2])];
     let x = tensor(&[-1.0, f32::NAN, 7.0], [1, 1, 1, 3], &device);
-    for form in FORMS {
+    // Of 16 channels, the first of which counts: rows of a dense layer, pixels of every tile.
+    let first = |outputs: usize| (0..16 * outputs).map(|at| if at % 16 == 0 { 1.0 } else { 0.0 }).collect::<Vec<f32>>();
+    let rows: Vec<f32> =
+        [-1.0, f32::NAN, 7.0].into_iter().flat_map(|x| [[x].as_slice(), &[0.0; 15]].concat()).collect();
+    let weights = TensorData::new(first(4), [4, 16]);
+    let dense = Dense::in_form(&gpu, true, &weights, &TensorData::new(vec![0.0_f32; 4], [4]), Activation::Relu6, 1);
+    let found = dense.forward(tensor(&rows, [3, 16], &device)).into_data().try_to_vec::<f32>().unwrap();
+    assert!(found[0] == 0.0 && found[4].is_nan() && found[8] == 6.0, "dense: {found:?}");
+    for tile in TILES {
+        let weights = TensorData::new(first(2), [2, 16, 1, 1]);
+        let window = Window::square(1, 1, VALID);
+        let form = Form::Product(tile);
+        let convolution = Convolution::in_form(&gpu, form, &weights, &bias, window, 1, Activation::Relu6);
+        let found = convolution.forward(tensor(&rows, [3, 16, 1, 1], &device)).into_data().try_to_vec::<f32>().unwrap();
+        assert!(found[0] == 0.0 && found[2].is_nan() && found[4] == 6.0, "{tile:?}: {found:?}");
+    }
+    for form in TILES.map(Form::Product) {
         let window = Window::square(1, 1, VALID);
         let convolution = Convolution::in_form(&gpu, form, &weight, &bias, window, 1, Activation::Relu6);
         let found = convolution.forward(x.clone()).into_data().try_to_vec::<f32>().unwrap();
         assert!(found[0] == 0.0 && found[1].is_nan() && found[2] == 6.0, "{form:?}: {found:?}");
+    }
+    for activation in [Activation::Relu, Activation::Relu6] {
+        let found = activation.forward(x.clone()).into_data().try_to_vec::<f32>().unwrap();
+        let most = if activation == Activation::Relu { 7.0 } else { 6.0 };
+        assert!(found[0] == 0.0 && found[1].is_nan() && found[2] == most, "{activation:?}: {found:?}");
     }
     let largest = pool(x, Window { size: [1, 2], ..Window::square(1, 1, VALID) }, Kind::Maximum);
     assert!(largest.into_data().try_to_vec::<f32>().unwrap().iter().all(|value| value.is_nan()));

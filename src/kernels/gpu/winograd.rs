@@ -11,7 +11,7 @@
 use cubecl::server::Handle;
 
 use super::product::{Product, Tile};
-use super::{Gpu, Kernel, Sizes, code, fold_workgroups, sizes, u32s};
+use super::{Gpu, Kernel, Sizes, Width, code, fold_workgroups, sizes, u32s};
 use crate::kernels::{Activation, VALID, Window};
 
 /// The kernels of the transforms.
@@ -83,9 +83,9 @@ pub struct Winograd {
 impl Winograd {
     /// Whether the saved multiply-adds outweigh the transforms: `C O / (C + O)` with channels C and outputs O is at least
     /// 96, on adapters that run on a CPU 64.
-    pub fn is_worth(channels: usize, outputs: usize, window: Window, groups: usize, software: bool) -> bool {
+    pub fn is_worth(channels: usize, outputs: usize, window: Window, groups: usize, width: Width) -> bool {
         let fits = window == Window::square(3, 1, window.padding) && groups == 1;
-        fits && channels * outputs >= WORTH[usize::from(software)] * (channels + outputs)
+        fits && channels * outputs >= WORTH[usize::from(width == Width::Software)] * (channels + outputs)
     }
 
     /// From weights `[out, in, 3, 3]` and bias `[out]`.
@@ -135,7 +135,9 @@ impl Winograd {
                 pad_columns,
             };
             self.gpu.launch(&INPUTS, &[], workgroups(self.channels * tiles), &[x, &transformed], &sizes);
-            self.product.launch(&transformed, 1, [1, tiles], &sums, 0, PLACES * self.outputs);
+            // As tiles of one image, whatever the batch.
+            let (plane, outputs) = (tile_rows * tile_columns, (0, PLACES * self.outputs));
+            self.product.launch_planned(&transformed, 1, [1, tiles], plane, &sums, outputs);
             let sizes = ResultSizes {
                 count: u32s(self.outputs * tiles),
                 tiles: u32s(tiles),
