@@ -77,7 +77,7 @@ pub struct StageSpec {
     pub layers: Vec<Layer>,
     /// Multiply-adds of its weights and of attention per image, for the time left.
     pub multiply_adds: u64,
-    /// What it holds while it runs, where that is planned: of a file's graph.
+    /// What it holds while it runs.
     pub inside: Inside,
 }
 
@@ -107,11 +107,16 @@ impl Blueprint {
     pub fn stages(&self) -> Vec<StageSpec> {
         let stage = |range: Range<usize>| {
             let nodes = &self.nodes[range.clone()];
+            let units = |node: usize| self.nodes[node].shape.units();
+            // What a node leaves is there beside all that it or a later one takes.
+            let held = |node: usize| self.alive(node).into_iter().map(units).sum::<usize>() + units(node);
+            let most = |of: &dyn Fn(usize) -> usize| range.clone().map(of).max().unwrap_or(0);
             StageSpec {
                 carried: self.alive(range.end).into_iter().map(|node| self.nodes[node].shape).collect(),
                 layers: nodes.iter().filter_map(|node| node.layer.clone()).collect(),
                 multiply_adds: nodes.iter().map(Node::multiply_adds).sum(),
-                inside: Inside::default(),
+                // Kernels lay out as much again beside what they read and write.
+                inside: Inside { alive: most(&held).max(3 * most(&units)), largest: most(&units) },
             }
         };
         self.ranges().map(stage).collect()

@@ -8,11 +8,27 @@ use crate::plan::{Model, PlanError};
 use crate::record::Memory;
 use crate::stimuli::PIXELS;
 
-/// Images that run through a stage at once, at most; more gains nothing on a CPU and little on a GPU.
-const MAX_BATCH: usize = 16;
+/// What runs through a stage at once, at most.
+#[derive(Clone, Copy)]
+struct Most {
+    images: usize,
+    /// Of one activation tensor between the stages.
+    bytes: u64,
+}
 
-/// Most that one activation tensor of a batch may take: half of WebGPU's guaranteed binding.
-const MAX_TENSOR_BYTES: u64 = 64 << 20;
+/// More gains nothing there, and stays in no cache.
+const ON_CPU: Most = Most { images: 16, bytes: 64 << 20 };
+
+/// Of few images late layers leave most of a large GPU idle (docs/speed.md).
+const ON_GPU: Most = Most { images: 64, bytes: 256 << 20 };
+
+impl Most {
+    fn of(device: &Selected) -> Self {
+        let gpu = device.adapter.as_ref().is_some_and(|adapter| !adapter.is_software());
+        let most = if gpu { ON_GPU } else { ON_CPU };
+        Self { bytes: most.bytes.min(device.binding_bytes), ..most }
+    }
+}
 
 /// A device with room for the experiment.
 pub struct Placement {
@@ -89,8 +105,8 @@ impl Placement {
 }
 
 /// A group's activations at the stage whose input and output are largest, in bytes, and that stage. A batch's input is
-/// dropped when its output is there, so a group holds the larger of the two plus what is inside one batch, where that is not
-/// planned three tensors; inner taps come on top. Of a file that takes `fixed` images at once, a batch is filled up to them.
+/// dropped when its output is there, so a group holds the larger of the two plus what is inside one batch; inner taps come
+/// on top. Of a file that takes `fixed` images at once, a batch is filled up to them.
 fn activations(
     stages: &[StageSpec],
     (images, fixed): (usize, Option<usize>),
@@ -107,11 +123,8 @@ fn activations(
         let inner =
             stage.layers.iter().map(Layer::units).sum::<usize>() - if shared { stage.output().units() } else { 0 };
         let batch = if n < first { batch } else { batch * batches };
-        let inside = match stage.inside.alive {
-            0 => 3 * MAX_TENSOR_BYTES.min(bytes(before.max(output))),
-            // Part by part.
-            alive => 4 * (alive * fixed.unwrap_or_else(|| batch.min(images))) as u64,
-        };
+        // Of a file that takes fixed images, part by part.
+        let inside = 4 * (stage.inside.alive * fixed.unwrap_or_else(|| batch.min(images))) as u64;
         let needed = bytes(before.max(output) + inner) + inside;
         if needed > largest.0 {
             let name = stage.layers.last().map_or("(untapped)", |layer| &layer.name);
@@ -124,14 +137,14 @@ fn activations(
 
 /// As many images at once as keep every activation tensor of a batch within its limit: `least`, or whole multiples of them.
 fn batch(stages: &[StageSpec], input: &Input, device: &Selected, least: usize) -> usize {
-    let most = fitting(stages, 3 * input.size * input.size, device).min(MAX_BATCH);
+    let most = fitting(stages, 3 * input.size * input.size, device).min(Most::of(device).images);
     (most / least).max(1) * least
 }
 
-/// The first stage from which on whole batches together are no more than [`MAX_BATCH`] and keep within the limit, and how
+/// The first stage from which on whole batches together are no more than the device takes and keep within the limit, and how
 /// many: larger ones fill a GPU, and read the weights of dense layers less often.
 fn join(stages: &[StageSpec], input: &Input, device: &Selected, batch: usize) -> (usize, usize) {
-    let batches = (MAX_BATCH / batch).max(1);
+    let batches = (Most::of(device).images / batch).max(1);
     let before =
         |stage: usize| stage.checked_sub(1).map_or(3 * input.size * input.size, |before| stages[before].units());
     let fits = |stage: &usize| fitting(&stages[*stage..], before(*stage), device) >= batch * batches;
@@ -144,7 +157,7 @@ fn fitting(stages: &[StageSpec], before: usize, device: &Selected) -> usize {
     let outputs = stages.iter().flat_map(|stage| stage.layers.iter().map(Layer::units).chain([stage.units()]));
     let units = outputs.chain([before]).max().unwrap_or(1) as u64;
     let inside = stages.iter().map(|stage| stage.inside.largest).max().unwrap_or(0).max(1) as u64;
-    (MAX_TENSOR_BYTES.min(device.binding_bytes) / (4 * units)).min(device.binding_bytes / (4 * inside)) as usize
+    (Most::of(device).bytes / (4 * units)).min(device.binding_bytes / (4 * inside)) as usize
 }
 
 #[cfg(test)]
@@ -175,6 +188,29 @@ mod tests {
         let resnet50 = of("resnet50");
         assert_eq!((resnet50.batch, resnet50.largest_batch()), (16, 16));
         assert_eq!((resnet50.sizes(166), resnet50.sizes(3)), (vec![6, 16], vec![3]));
+    }
+
+    #[test]
+    fn a_gpu_takes_as_many_images_as_it_binds() {
+        let cpu = device::select(Choice::Cpu).unwrap();
+        let gpu = |kind: &str, binding_bytes: u64| {
+            let (name, backend, driver) = (String::new(), String::new(), String::new());
+            let adapter = device::Adapter { index: 0, name, kind: kind.to_string(), backend, driver, binding_bytes };
+            Selected { adapter: Some(adapter), binding_bytes, ..cpu.clone() }
+        };
+        let of = |network: &str, device: &Selected| {
+            let network = nets::find(network).unwrap();
+            let blueprint = network.blueprint(network.forms[0].name).unwrap();
+            let (stages, input) = (blueprint.stages(), blueprint.input);
+            let batch = batch(&stages, &input, device, 1);
+            (batch, join(&stages, &input, device, batch).1)
+        };
+        let [small, large] = [128 << 20, 2 << 30].map(|bytes| gpu("discrete", bytes));
+        // 12.25 MiB an image behind the first convolution.
+        assert_eq!((of("vgg16", &small), of("vgg16", &large)), ((10, 6), (20, 3)));
+        // 4.6 MiB an image inside a block; its layers are smaller.
+        assert_eq!((of("efficientnet_lite0", &small).0, of("efficientnet_lite0", &large).0), (27, 64));
+        assert_eq!(of("vgg16", &gpu("software", 128 << 20)), of("vgg16", &cpu));
     }
 
     #[test]
