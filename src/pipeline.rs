@@ -8,7 +8,8 @@ pub use shard::{draws, estimate, groups};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
+use rayon::prelude::*;
 
 use crate::checkpoint::{Checkpoint, Kept, Opened};
 use crate::config::{Bytes, Config};
@@ -297,9 +298,11 @@ impl FirstHalf<'_> {
         let device = &self.placement.device.device;
         let mut timings = Vec::new();
         if checkpoint.lacks(PIXELS, group) {
-            let pixels: Vec<f32> = rgb.iter().flatten().map(|&byte| f32::from(byte)).collect();
+            let pixels: Vec<f32> =
+                rgb.par_iter().flat_map_iter(|image| image.iter().map(|&byte| f32::from(byte))).collect();
             let units = pixels.len() / rgb.len();
-            let rows = Tensor::<2>::from_data(TensorData::new(pixels, [rgb.len(), units]), device);
+            // Whole numbers are correlated in f64, which WGSL has not.
+            let rows = Tensor::<2>::from_data(TensorData::new(pixels, [rgb.len(), units]), &Device::flex());
             self.keep(PIXELS, group, &[rows], checkpoint)?;
         }
         let classifier = self.model.classifier.as_ref().filter(|_| checkpoint.classes(group).is_none());

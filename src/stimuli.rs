@@ -10,6 +10,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::{self, JoinHandle};
 
 use burn::tensor::{Device, Tensor, TensorData};
+use rayon::prelude::*;
 
 use crate::error::FileError;
 use crate::files;
@@ -365,7 +366,7 @@ impl Drop for Loader {
 
 /// The network input of a batch of RGB images: `[images, 3, size, size]`, preprocessed.
 pub fn batch(rgb: &[Vec<u8>], input: &Input, device: &Device) -> Tensor<4> {
-    let values: Vec<f32> = rgb.iter().flat_map(|image| input.preprocess.apply(image, input.size)).collect();
+    let values = rgb.par_iter().flat_map_iter(|image| input.preprocess.apply(image, input.size)).collect::<Vec<f32>>();
     Tensor::from_data(TensorData::new(values, [rgb.len(), 3, input.size, input.size]), device)
 }
 
