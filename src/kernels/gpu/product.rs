@@ -115,7 +115,7 @@ const DEPTH: usize = 16;
 const TILE_SUMS: usize = 4096;
 /// Workgroups that keep a large GPU busy; products with fewer are cut into spans of their taps.
 const BUSY_WORKGROUPS: usize = 400;
-/// Partial sums, at most, of [`BUSY_WORKGROUPS`] tiles for every [`USUAL_IMAGES`] of 64 images.
+/// Partial sums of 64 images, at most: as many tiles as keep a large GPU busy for every 16 of them.
 pub const PARTIALS_BYTES: usize = 64 / USUAL_IMAGES * BUSY_WORKGROUPS * TILE_SUMS * size_of::<f32>();
 /// Images that spans are planned for, so that the order of a sum, and its last bits, do not depend on the batch.
 const USUAL_IMAGES: usize = 16;
