@@ -228,7 +228,7 @@ impl Bench {
         }
         lines.extend(controls::ratios(&self.rows));
         lines.push(format!(
-            "devices: {}; {} threads; {RUNS} runs each; a run on a GPU repeats what it times for {LASTING} s, after {WARMING} s \
+            "devices: {}; {} threads; {RUNS} runs each; on real GPUs a run repeats what it times for {LASTING} s, after {WARMING} s \
              of warming",
             self.devices.join("; "),
             self.threads

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 
@@ -82,11 +83,8 @@ pub enum DeviceError {
     #[error("device {0:?} is not known; expected auto, cpu, gpu or gpu:N (see: semgpu devices)")]
     Unknown(String),
     /// A GPU was asked for and there is none.
-    #[error(
-        "device gpu: no adapter found for Vulkan, Metal or DX12; install the graphics driver (a software one is Mesa's \
-         lavapipe: mesa-vulkan-drivers), or use --device cpu"
-    )]
-    NoAdapter,
+    #[error("device gpu: no adapter found for Vulkan, Metal or DX12; {0}, or use --device cpu")]
+    NoAdapter(String),
     /// There is no adapter of that number.
     #[error("device gpu:{asked}: there are {found} adapters, numbered from 0 (see: semgpu devices)")]
     NoSuchAdapter {
@@ -208,6 +206,28 @@ pub fn auto(adapters: &[Adapter]) -> Option<&Adapter> {
     adapters.iter().filter(|adapter| !adapter.is_software()).min_by_key(|adapter| adapter.rank())
 }
 
+/// What to do about a GPU that the machine has and none of `adapters` is.
+pub fn unseen(adapters: &[Adapter]) -> Option<String> {
+    let software = adapters.iter().all(Adapter::is_software);
+    (software && cfg!(target_os = "linux")).then(|| unseen_in(Path::new("/dev"))).flatten()
+}
+
+/// [`unseen`] by a directory of device files.
+fn unseen_in(devices: &Path) -> Option<String> {
+    let names = std::fs::read_dir(devices).ok()?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let number = |name: &str| name.strip_prefix("nvidia").and_then(|number| number.parse::<u32>().ok());
+    let nvidia = names.filter_map(|name| number(&name)).min();
+    let missing = match nvidia {
+        Some(_) => {
+            "on servers and in containers the loader is often missing, or a library that the driver takes (Debian: \
+             libvulkan1 libx11-6 libxext6 libegl1), or VK_DRIVER_FILES has to name the driver's nvidia_icd.json"
+        }
+        None => "install its driver (Debian: mesa-vulkan-drivers libvulkan1)",
+    };
+    let file = devices.join(nvidia.map_or("dri/renderD128".to_string(), |number| format!("nvidia{number}")));
+    file.exists().then(|| format!("there is a GPU ({}), but Vulkan does not show it: {missing}", file.display()))
+}
+
 /// Brings up the chosen device.
 ///
 /// # Errors
@@ -224,14 +244,23 @@ pub fn select(choice: Choice) -> Result<Selected, DeviceError> {
             (adapter, "asked for".to_string())
         }
         Choice::Gpu(None) => {
-            let adapter = listed.iter().min_by_key(|adapter| adapter.rank()).ok_or(DeviceError::NoAdapter)?;
+            let adapter = listed.iter().min_by_key(|adapter| adapter.rank()).ok_or_else(|| {
+                let install = "install the graphics driver (a software one is Mesa's lavapipe: mesa-vulkan-drivers)";
+                DeviceError::NoAdapter(unseen(&listed).unwrap_or_else(|| install.to_string()))
+            })?;
             let why = if adapter.is_software() { "asked for; a software adapter: slow" } else { "asked for" };
             (adapter, why.to_string())
         }
         _ => match auto(&listed) {
             Some(adapter) => (adapter, format!("auto: the best of {} adapters", listed.len())),
-            None if listed.is_empty() => return Ok(cpu("auto: no graphics adapter found".to_string())),
-            None => return Ok(cpu(format!("auto: {} is a software adapter; name it with gpu:0", listed[0].name))),
+            None => {
+                let found = match listed.first() {
+                    None => "no graphics adapter found".to_string(),
+                    Some(adapter) => format!("{} is a software adapter; name it with gpu:0", adapter.name),
+                };
+                let unseen = unseen(&listed).map_or_else(String::new, |unseen| format!("; {unseen}"));
+                return Ok(cpu(format!("auto: {found}{unseen}")));
+            }
         },
     };
     let device = opened(instance, &found, adapter.index)
@@ -330,6 +359,29 @@ pub fn machine() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_gpu_that_vulkan_does_not_show_is_told() {
+        let devices = tempfile::tempdir().unwrap();
+        let told = || unseen_in(devices.path());
+        assert_eq!(told(), None);
+        std::fs::write(devices.path().join("nvidiactl"), "").unwrap();
+        assert_eq!(told(), None);
+        std::fs::create_dir(devices.path().join("dri")).unwrap();
+        std::fs::write(devices.path().join("dri/renderD128"), "").unwrap();
+        assert!(told().unwrap().contains("renderD128), but Vulkan does not show it: install its driver"));
+        std::fs::write(devices.path().join("nvidia3"), "").unwrap();
+        assert!(told().unwrap().contains("nvidia3), but Vulkan does not show it: on servers"));
+        let adapter = Adapter {
+            index: 0,
+            name: String::new(),
+            kind: "discrete".to_string(),
+            backend: String::new(),
+            driver: String::new(),
+            binding_bytes: 0,
+        };
+        assert_eq!(unseen(&[adapter]), None);
+    }
 
     #[test]
     fn choices_read_and_write_alike() {

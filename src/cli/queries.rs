@@ -125,8 +125,9 @@ pub(super) fn time(
 pub(super) fn devices(json: bool) -> Result<(), Error> {
     let adapters = device::adapters();
     let auto = device::auto(&adapters).map_or("cpu".to_string(), |adapter| format!("gpu:{}", adapter.index));
+    let unseen = device::unseen(&adapters);
     if json {
-        return print_json(&serde_json::json!({"adapters": adapters, "auto": auto}));
+        return print_json(&serde_json::json!({"adapters": adapters, "auto": auto, "unseen": unseen}));
     }
     print(&format!("cpu    {}", counted(rayon::current_num_threads(), "thread")));
     for adapter in &adapters {
@@ -141,5 +142,6 @@ pub(super) fn devices(json: bool) -> Result<(), Error> {
         ));
     }
     print(&format!("auto takes {auto}"));
+    unseen.iter().for_each(|unseen| print(unseen));
     Ok(())
 }
