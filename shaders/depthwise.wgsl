@@ -32,7 +32,7 @@ struct Sizes {
 const WIDTH = {{ width }}u; // of the window
 const STRIDE = {{ stride }}u; // along a row
 const DILATION = {{ dilation }}u; // along a row
-const INPUTS = 3u * STRIDE + (WIDTH - 1u) * DILATION + 1u; // that 4 neighbours see of a row
+const INPUTS = {{ inputs }}u; // that 4 neighbours see of a row: 3 STRIDE + (WIDTH - 1) DILATION + 1
 
 {{ parts/activation }}
 @compute @workgroup_size(256)
@@ -58,18 +58,22 @@ fn main(
         let in_row = row * sizes.stride_rows + i * sizes.dilation_rows - sizes.pad_rows;
         if in_row < sizes.in_height {
             var inputs: array<f32, INPUTS>;
-            for (var j = 0u; j < INPUTS; j++) {
-                let in_column = column * STRIDE + j - sizes.pad_columns;
+{{ repeat j {{ inputs }} }}
+            {
+                let in_column = column * STRIDE + {{ j }}u - sizes.pad_columns;
                 let inside = in_column < sizes.in_width;
                 let at = select(0u, plane + in_row * sizes.in_width + in_column, inside);
-                inputs[j] = select(0.0, activations[at], inside);
+                inputs[{{ j }}] = select(0.0, activations[at], inside);
             }
-            for (var j = 0u; j < WIDTH; j++) {
-                let weight = weights[(output * sizes.window_height + i) * WIDTH + j];
-                let first = j * DILATION;
-                sum += weight
-                    * vec4(inputs[first], inputs[first + STRIDE], inputs[first + 2u * STRIDE], inputs[first + 3u * STRIDE]);
-            }
+{{ end }}
+{{ repeat j {{ width }} }}
+            sum += weights[(output * sizes.window_height + i) * WIDTH + {{ j }}u] * vec4(
+                inputs[{{ j }}u * DILATION],
+                inputs[{{ j }}u * DILATION + STRIDE],
+                inputs[{{ j }}u * DILATION + 2u * STRIDE],
+                inputs[{{ j }}u * DILATION + 3u * STRIDE],
+            );
+{{ end }}
         }
     }
 

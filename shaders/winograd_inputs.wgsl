@@ -28,6 +28,22 @@ fn transform(x: vec4<f32>) -> vec4<f32> {
     return vec4(x.x - x.z, x.y + x.z, x.z - x.y, x.y - x.w);
 }
 
+// An activation, 0 beside the input.
+fn activation(plane: u32, row: u32, column: u32) -> f32 {
+    let inside = row < sizes.height && column < sizes.width;
+    return select(0.0, activations[select(0u, plane + row * sizes.width + column, inside)], inside);
+}
+
+// Four of a row.
+fn four(plane: u32, row: u32, column: u32) -> vec4<f32> {
+    return vec4(
+        activation(plane, row, column),
+        activation(plane, row, column + 1u),
+        activation(plane, row, column + 2u),
+        activation(plane, row, column + 3u),
+    );
+}
+
 @compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -45,21 +61,14 @@ fn main(
     let image = sizes.first_image + tile / sizes.tile_columns / sizes.tile_rows;
     let plane = (image * sizes.channels + channel) * sizes.height * sizes.width;
 
-    var rows: array<vec4<f32>, 4>;
-    for (var i = 0u; i < 4u; i++) {
-        let line = plane + (row + i) * sizes.width;
-        let in_rows = row + i < sizes.height;
-        var values: vec4<f32>;
-        for (var j = 0u; j < 4u; j++) {
-            let inside = in_rows && column + j < sizes.width;
-            values[j] = select(0.0, activations[select(0u, line + column + j, inside)], inside);
-        }
-        rows[i] = transform(values);
-    }
-    for (var j = 0u; j < 4u; j++) {
-        let column = transform(vec4(rows[0][j], rows[1][j], rows[2][j], rows[3][j]));
-        for (var i = 0u; i < 4u; i++) {
-            transformed[(i * 4u + j) * sizes.count + patch_at] = column[i];
-        }
-    }
+{{ repeat i 4 }}
+    let row{{ i }} = transform(four(plane, row + {{ i }}u, column));
+{{ end }}
+{{ repeat j 4 }}
+    let column{{ j }} = transform(vec4(row0[{{ j }}], row1[{{ j }}], row2[{{ j }}], row3[{{ j }}]));
+    transformed[{{ j }}u * sizes.count + patch_at] = column{{ j }}.x;
+    transformed[(4u + {{ j }}u) * sizes.count + patch_at] = column{{ j }}.y;
+    transformed[(8u + {{ j }}u) * sizes.count + patch_at] = column{{ j }}.z;
+    transformed[(12u + {{ j }}u) * sizes.count + patch_at] = column{{ j }}.w;
+{{ end }}
 }

@@ -36,14 +36,16 @@ fn main(
     }
     var above = vec4<f32>();
     var below = vec4<f32>();
-    for (var j = 0u; j < 4u; j++) {
-        let first = sums[j * sizes.count + at];
-        let second = sums[(4u + j) * sizes.count + at];
-        let third = sums[(8u + j) * sizes.count + at];
-        let fourth = sums[(12u + j) * sizes.count + at];
-        above[j] = first + second + third;
-        below[j] = second - third - fourth;
+{{ repeat j 4 }}
+    {
+        let first = sums[{{ j }}u * sizes.count + at];
+        let second = sums[(4u + {{ j }}u) * sizes.count + at];
+        let third = sums[(8u + {{ j }}u) * sizes.count + at];
+        let fourth = sums[(12u + {{ j }}u) * sizes.count + at];
+        above[{{ j }}] = first + second + third;
+        below[{{ j }}] = second - third - fourth;
     }
+{{ end }}
     let tile = at % sizes.tiles;
     let output = at / sizes.tiles;
     let column = tile % sizes.tile_columns * 2u;

@@ -14,8 +14,8 @@ static DEPTHWISE: Kernel = Kernel {
     workgroup: [256, 1, 1],
     sizes: DepthwiseSizes::FIELDS,
     variants: &[
-        ("_3", &[("width", 3), ("stride", 1), ("dilation", 1), ("activation", 2)]),
-        ("_5_2", &[("width", 5), ("stride", 2), ("dilation", 1), ("activation", 2)]),
+        ("_3", &[("width", 3), ("stride", 1), ("dilation", 1), ("inputs", 6), ("activation", 2)]),
+        ("_5_2", &[("width", 5), ("stride", 2), ("dilation", 1), ("inputs", 11), ("activation", 2)]),
     ],
 };
 
@@ -85,8 +85,13 @@ impl Depthwise {
             dilation_rows,
         };
         let buffers = [x, &self.weights, &self.biases, results];
-        let constants =
-            [("width", u32s(width)), ("stride", stride), ("dilation", dilation), ("activation", code(self.activation))];
+        let constants = [
+            ("width", u32s(width)),
+            ("stride", stride),
+            ("dilation", dilation),
+            ("inputs", 3 * stride + (u32s(width) - 1) * dilation + 1),
+            ("activation", code(self.activation)),
+        ];
         self.gpu.launch(&DEPTHWISE, &constants, fold_workgroups(quads.div_ceil(256)), &buffers, &sizes);
     }
 }
