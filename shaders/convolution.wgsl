@@ -26,7 +26,7 @@ const LOADS = STEP / ROWS;
 var<workgroup> output_tile: array<vec4<f32>, STEP * QUADS>; // [STEP, OUTPUTS]
 var<workgroup> pixel_tile: array<f32, STEP * PIXELS>; // [STEP, PIXELS]
 
-{{ parts/place }}
+{{ parts/tiled }}
 // The activation of a tap, 0 where the tap is beside the input.
 fn activation(at: u32, inside: bool) -> f32 {
     return select(0.0, activations[at], inside || (PADDED == 0u && LOOKED_UP == 0u));
@@ -115,26 +115,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     let bias = biases[group * stride + workgroup.y * QUADS + local.y];
     let output = workgroup.y * OUTPUTS + local.y * 4u;
     let span = workgroup.z / sizes.groups * sizes.images;
+    let pixel = first_pixel + local.x * 4u;
 {{ repeat i 4 }}
-    {
-        let pixel = first_pixel + local.x * 4u + {{ i }}u;
-        if pixel < sizes.pixels {
-            let image = span + pixel / sizes.out_plane;
-            let first = image * sizes.all_outputs + sizes.first_output + group * sizes.outputs + output;
-            let to = first * sizes.out_plane + pixel % sizes.out_plane;
-            if output < sizes.outputs {
-                results[to] = activated(sum0[{{ i }}], bias.x);
-            }
-            if output + 1u < sizes.outputs {
-                results[to + sizes.out_plane] = activated(sum1[{{ i }}], bias.y);
-            }
-            if output + 2u < sizes.outputs {
-                results[to + 2u * sizes.out_plane] = activated(sum2[{{ i }}], bias.z);
-            }
-            if output + 3u < sizes.outputs {
-                results[to + 3u * sizes.out_plane] = activated(sum3[{{ i }}], bias.w);
-            }
-        }
-    }
+    store(pixel + {{ i }}u, span, group, output, vec4(sum0[{{ i }}], sum1[{{ i }}], sum2[{{ i }}], sum3[{{ i }}]), bias);
 {{ end }}
 }

@@ -9,7 +9,7 @@
 var<workgroup> output_tile: array<vec4<f32>, 256>; // [16, 64]
 var<workgroup> pixel_tile: array<f32, 1024>; // [16, 64]
 
-{{ parts/place }}
+{{ parts/tiled }}
 // The activation of a tap, 0 where the tap is beside the input.
 fn activation(at: u32, inside: bool) -> f32 {
     return select(0.0, activations[at], inside || PADDED == 0u);
@@ -75,42 +75,13 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     }
 
     let span = workgroup.z / sizes.groups * sizes.images;
+    let pixel = first_pixel + local.x * 4u;
 {{ repeat m 2 }}
     let output{{ m }} = workgroup.y * 64u + 32u * {{ m }}u + local.y * 4u;
     let bias{{ m }} = biases[group * stride + workgroup.y * 16u + 8u * {{ m }}u + local.y];
 {{ end }}
 {{ repeat i 4 }}
-    {
-        let pixel = first_pixel + local.x * 4u + {{ i }}u;
-        if pixel < sizes.pixels {
-            let image = span + pixel / sizes.out_plane;
-            let first = image * sizes.all_outputs + sizes.first_output + group * sizes.outputs;
-            let to = first * sizes.out_plane + pixel % sizes.out_plane;
-            if output0 < sizes.outputs {
-                results[to + output0 * sizes.out_plane] = activated(sum00[{{ i }}], bias0.x);
-            }
-            if output0 + 1u < sizes.outputs {
-                results[to + (output0 + 1u) * sizes.out_plane] = activated(sum01[{{ i }}], bias0.y);
-            }
-            if output0 + 2u < sizes.outputs {
-                results[to + (output0 + 2u) * sizes.out_plane] = activated(sum02[{{ i }}], bias0.z);
-            }
-            if output0 + 3u < sizes.outputs {
-                results[to + (output0 + 3u) * sizes.out_plane] = activated(sum03[{{ i }}], bias0.w);
-            }
-            if output1 < sizes.outputs {
-                results[to + output1 * sizes.out_plane] = activated(sum10[{{ i }}], bias1.x);
-            }
-            if output1 + 1u < sizes.outputs {
-                results[to + (output1 + 1u) * sizes.out_plane] = activated(sum11[{{ i }}], bias1.y);
-            }
-            if output1 + 2u < sizes.outputs {
-                results[to + (output1 + 2u) * sizes.out_plane] = activated(sum12[{{ i }}], bias1.z);
-            }
-            if output1 + 3u < sizes.outputs {
-                results[to + (output1 + 3u) * sizes.out_plane] = activated(sum13[{{ i }}], bias1.w);
-            }
-        }
-    }
+    store(pixel + {{ i }}u, span, group, output0, vec4(sum00[{{ i }}], sum01[{{ i }}], sum02[{{ i }}], sum03[{{ i }}]), bias0);
+    store(pixel + {{ i }}u, span, group, output1, vec4(sum10[{{ i }}], sum11[{{ i }}], sum12[{{ i }}], sum13[{{ i }}]), bias1);
 {{ end }}
 }

@@ -26,6 +26,7 @@ struct Sizes {
 
 const KIND = {{ kind }}u; // 0 maximum, NaN wins; 1 mean of what is inside; 2 mean with zeros outside
 
+{{ parts/nan }}
 @compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -52,9 +53,7 @@ fn main(
         for (var column = columns; column < end_column; column++) {
             let x = activations[plane + row * sizes.in_width + column];
             if KIND == 0u {
-                // A comparison with NaN is false: the exponent and mantissa say what is NaN.
-                let is_nan = (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
-                value = select(value, x, x > value || is_nan);
+                value = select(value, x, x > value || is_nan(x));
             } else {
                 value += x;
             }

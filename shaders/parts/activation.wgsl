@@ -1,6 +1,7 @@
 // 0 identity, 1 ReLU, 2 ReLU6, 3 none yet: a partial sum, 4 GELU, 5 GELU by tanh, 6 CLIP's GELU, 7 SiLU, 8 hard swish
 const ACTIVATION = {{ activation }}u;
 
+{{ parts/nan }}
 // The error function: Juffa's minimax polynomials, one near 0, one in an exponent.
 fn error_function(x: f32) -> f32 {
     let t = min(abs(x), 4.0);
@@ -37,6 +38,5 @@ fn activated(sum: f32, bias: f32) -> f32 {
     }
     let low = select(x, 0.0, ACTIVATION != 0u && x < 0.0);
     let bounded = select(low, 6.0, ACTIVATION == 2u && low > 6.0);
-    // NVIDIA's compiler takes the larger and the smaller number, neither of them NaN: exponent and mantissa say what is.
-    return select(bounded, x, (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u);
+    return select(bounded, x, is_nan(x));
 }

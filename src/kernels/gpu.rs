@@ -38,8 +38,9 @@ pub const SCRATCH_BYTES: usize = 2 * winograd::BUFFER_BYTES + product::PARTIALS_
 /// Parts that several shaders include, as `{{ parts/NAME }}`.
 const PARTS: &[(&str, &str)] = &[
     ("parts/convolution", include_str!("../../shaders/parts/convolution.wgsl")),
-    ("parts/place", include_str!("../../shaders/parts/place.wgsl")),
+    ("parts/tiled", include_str!("../../shaders/parts/tiled.wgsl")),
     ("parts/activation", include_str!("../../shaders/parts/activation.wgsl")),
+    ("parts/nan", include_str!("../../shaders/parts/nan.wgsl")),
     ("parts/product", include_str!("../../shaders/parts/product.wgsl")),
 ];
 

@@ -113,7 +113,7 @@ impl Dense {
                 Weights::Fours { weights, biases } => self.launch(&x, rows, slice, [weights, biases], &results),
                 Weights::Product(product) => {
                     // Rows that may be tokens, in any number, are not cut into spans: partial sums would be as many.
-                    let plane = if self.inputs > MOST_INPUTS { 1 } else { rows.max(MANY_ROWS) };
+                    let plane = if self.inputs > MOST_INPUTS { 1 } else { MANY_ROWS };
                     let outputs = (slice.first, self.outputs);
                     product.launch_planned(&x, rows, [1, 1], plane, &results, outputs);
                 }
