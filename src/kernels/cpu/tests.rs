@@ -306,9 +306,66 @@ fn not_a_number_stays_what_it_is() {
     }
     let mut x = numbers(2 * 5 * 5, 1);
     x[6] = f32::NAN;
-    let pooled = written(18, |out| max_pool(&x, [5, 5], Window::square(3, 1, [(0, 0); 2]), out));
-    for (place, pooled) in pooled.into_iter().enumerate() {
-        assert_eq!(pooled.is_nan(), [0, 1, 3, 4].contains(&place), "{place}");
+    for (name, isa) in isas() {
+        let window = Window::square(3, 1, [(0, 0); 2]);
+        let pooled = written(18, |out| pool::pool_on(isa, pool::Largest, &x, [5, 5], window, out));
+        for (place, pooled) in pooled.into_iter().enumerate() {
+            assert_eq!(pooled.is_nan(), [0, 1, 3, 4].contains(&place), "{name}: {place}");
+        }
+    }
+}
+
+#[test]
+fn poolings_of_every_instruction_set_are_their_definition() {
+    let uneven = Window { size: [3, 2], stride: [1, 3], padding: [(2, 0), (0, 1)], dilation: [2, 1] };
+    let wide = Window { size: [1, 4], stride: [4, 2], padding: [(0, 0), (3, 3)], dilation: [1, 5] };
+    for ([height, width], window) in [
+        // Rows shorter than a vector, of whole vectors, and of one value more; windows that leave columns out.
+        ([27, 27], Window::square(3, 2, [(0, 0); 2])),
+        ([6, 32], Window::square(2, 2, [(0, 0); 2])),
+        ([9, 113], Window::square(3, 2, [(1, 0), (0, 1)])),
+        ([5, 17], Window::square(3, 1, [(1, 1); 2])),
+        ([16, 16], Window::square(3, 5, [(0, 0); 2])),
+        ([8, 8], Window::square(8, 8, [(0, 0); 2])),
+        ([9, 30], uneven),
+        ([7, 40], wide),
+    ] {
+        let x = numbers(3 * height * width, 5);
+        let [rows, columns] = window.output([height, width]);
+        // Of an output the values that it sees.
+        let seen = |place: usize| -> Vec<f32> {
+            let (channel, y, x0) = (place / columns / rows, place / columns % rows, place % columns);
+            let at = |axis: usize, place: usize, tap: usize| {
+                (place * window.stride[axis] + tap * window.dilation[axis]).checked_sub(window.padding[axis].0)
+            };
+            let taps = (0..window.size[0]).flat_map(|tap| (0..window.size[1]).map(move |across| [tap, across]));
+            let places = taps.filter_map(|[tap, across]| Some([at(0, y, tap)?, at(1, x0, across)?]));
+            let inside = places.filter(|&[y, x]| y < height && x < width);
+            inside.map(|[y, across]| x[(channel * height + y) * width + across]).collect()
+        };
+        for (name, isa) in isas() {
+            let largest = written(3 * rows * columns, |out| {
+                pool::pool_on(isa, pool::Largest, &x, [height, width], window, out);
+            });
+            let means = [false, true].map(|zeros| {
+                let mean = pool::Mean::new([height, width], window, zeros);
+                written(largest.len(), |out| pool::pool_on(isa, &mean, &x, [height, width], window, out))
+            });
+            for (place, largest) in largest.into_iter().enumerate() {
+                let seen = seen(place);
+                assert_eq!(
+                    largest,
+                    seen.iter().copied().fold(f32::NEG_INFINITY, f32::max),
+                    "{name} {window:?} {place}"
+                );
+                let sum: f64 = seen.iter().map(|&x| f64::from(x)).sum();
+                let taps = window.size[0] * window.size[1];
+                for (counted, found) in [seen.len(), taps].into_iter().zip(means.each_ref().map(|mean| mean[place])) {
+                    let error = (f64::from(found) - sum / counted as f64).abs();
+                    assert!(error <= (taps + 2) as f64 * ROUNDING, "{name} {window:?} {place}: {found} of {counted}");
+                }
+            }
+        }
     }
 }
 
