@@ -24,6 +24,7 @@ use burn_flex::{Flex, FlexTensor};
 pub use activation::Activation;
 pub use channels_last::ChannelsLast;
 pub use convolution::{Convolution, Residual};
+pub(crate) use cpu::transposed;
 pub use dense::Dense;
 pub use gated::Gated;
 pub use norm::LayerNorm;

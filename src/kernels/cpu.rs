@@ -34,6 +34,7 @@ use super::{Activation, Window};
 pub use self::attention::{Heads, Part, attention};
 pub use self::channels_last::ChannelsLast;
 pub use self::dense::Dense;
+pub use self::lanes::transposed;
 pub use self::norm::layer_norm;
 pub use self::pass::{activated_to, concatenate, each, pairwise, scaled, sum};
 pub use self::pool::{average_pool, global_mean, max_pool, row_sums};

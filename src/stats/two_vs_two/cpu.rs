@@ -12,6 +12,7 @@ use rayon::prelude::*;
 use self::permuted::{PANEL, Panels, Product};
 use super::low_rank::LowRank;
 use super::{Counts, Draw, Progress, TwoVsTwoError, UnitRows, decide_exactly, report, rounding};
+use crate::kernels::transposed;
 use crate::stats::lines::Lines;
 
 /// Rows are padded to whole blocks of this many entries, so that no inner loop has a remainder.
@@ -435,16 +436,11 @@ fn decide_in_single(
     let mut total = 0;
     for j in rows.step_by(BLOCK) {
         for i in (0..=j).step_by(BLOCK) {
-            let mut margins = [[0.0f32; BLOCK]; BLOCK];
-            for y in 0..BLOCK {
-                for (x, &mirrored) in block_row(terms, (j + y) * stride + i).iter().enumerate() {
-                    margins[x][y] = mirrored;
-                }
-            }
+            let mut margins = mirrored(terms, stride, [i, j]);
             // A counter per lane, so that counting is as wide as adding.
             let (mut passed, mut undecided) = ([0u32; BLOCK], [0u32; BLOCK]);
             for (x, margins) in margins.iter_mut().enumerate() {
-                let own = block_row(terms, (i + x) * stride + j);
+                let own: &[f32; BLOCK] = terms[(i + x) * stride + j..].first_chunk().expect("a block");
                 for y in 0..BLOCK {
                     margins[y] += own[y];
                     passed[y] += u32::from(margins[y] > bound);
@@ -467,8 +463,20 @@ fn decide_in_single(
     total
 }
 
-/// `BLOCK` entries from `at` on.
+/// A block below the diagonal, turned over: `[x][y]` is the entry in row `j + y` and column `i + x`.
 #[inline(always)]
-fn block_row(terms: &[f32], at: usize) -> [f32; BLOCK] {
-    std::array::from_fn(|x| terms[at + x])
+fn mirrored(terms: &[f32], stride: usize, [i, j]: [usize; 2]) -> [[f32; BLOCK]; BLOCK] {
+    let mut block = [[0.0; BLOCK]; BLOCK];
+    for y in (0..BLOCK).step_by(4) {
+        for x in (0..BLOCK).step_by(4) {
+            let mut square = [[0.0; 4]; 4];
+            for (n, row) in square.iter_mut().enumerate() {
+                row.copy_from_slice(&terms[(j + y + n) * stride + i + x..][..4]);
+            }
+            for (n, row) in transposed(square).into_iter().enumerate() {
+                block[x + n][y..y + 4].copy_from_slice(&row);
+            }
+        }
+    }
+    block
 }
