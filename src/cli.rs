@@ -36,7 +36,7 @@ use quickstart::Quickstart;
 use run::Run;
 use shards::{Cutting, Merge, Shard, Status};
 
-/// Do the layers of a convolutional network gather the semantics that word vectors learn from text?
+/// Do the layers of an image network gather the semantics that word vectors learn from text?
 #[derive(Parser)]
 #[command(version, arg_required_else_help = true, after_help = examples::FIRST)]
 struct Cli {

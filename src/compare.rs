@@ -163,7 +163,12 @@ pub fn compare(request: &Request, progress: &Progress) -> Result<PathBuf, Error>
         }
     }
     untested.iter().for_each(|said| progress.line(said.clone()));
-    let warnings = altered(&runs).map_err(Error::input)?;
+    let without = runs.iter().map(|(name, _)| name).filter(|name| curves.iter().all(|curve| curve.run != **name));
+    let of_words = if request.words.is_empty() { "" } else { " with the word models of --words" };
+    let mut warnings: Vec<String> = without
+        .map(|name| format!("{name}: no accuracies of the 2 vs. 2 test{of_words}; not in the comparison"))
+        .collect();
+    warnings.extend(altered(&runs).map_err(Error::input)?);
     warnings.iter().for_each(|said| progress.line(format!("warning: {said}")));
     let record = record(runs, request, [untested, warnings], started).map_err(Error::input)?;
     let overlays: Vec<Overlay> =

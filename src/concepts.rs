@@ -25,6 +25,7 @@ use crate::results::check_files;
 use crate::stats::two_vs_two::FEWEST_CONCEPTS;
 use crate::stimuli;
 use crate::vectors::{self, Spelling};
+use crate::wording::counted;
 use classes::Class;
 use draw::{Drawn, Unusable};
 use matching::{Match, Vocabulary};
@@ -136,7 +137,8 @@ pub fn select(request: &Request, progress: &Progress) -> Result<Selection, Error
     let concepts = selection.concepts(request.per_concept);
     if concepts < FEWEST_CONCEPTS {
         let summary = selection.summary(request).join("; ");
-        return Err(Error::input(ConceptsError::Few { concepts, summary, report: request.report.clone() }));
+        let remedy = selection.remedy(&photos, request.per_concept).unwrap_or_default();
+        return Err(Error::input(ConceptsError::Few { concepts, remedy, summary, report: request.report.clone() }));
     }
     output::write_manifest(&selection, request, &photos).map_err(Error::failed)?;
     // What was written is read once as `semgpu run` will.
@@ -279,6 +281,17 @@ impl Selection {
         }
     }
 
+    /// With how many images of each there are enough concepts.
+    fn remedy(&self, photos: &Photos, per_concept: usize) -> Option<String> {
+        let found = self.outcomes.iter().filter(|outcome| matches!(outcome.matched, Match::Found { .. }));
+        let mut images: Vec<usize> =
+            found.filter_map(|outcome| Some(photos.files.get(&outcome.class.key)?.len())).collect();
+        images.sort_unstable_by(|a, b| b.cmp(a));
+        let fewer = *images.get(FEWEST_CONCEPTS - 1)?;
+        let enough = images.iter().filter(|&&images| images >= fewer).count();
+        (1..per_concept).contains(&fewer).then(|| format!(" (with --per-concept {fewer}: up to {enough})"))
+    }
+
     fn warn_of_images(&mut self, photos: &Photos) {
         for outcome in &self.outcomes {
             for Unusable { reason, .. } in outcome.drawn.iter().flat_map(|drawn| &drawn.unusable) {
@@ -287,9 +300,9 @@ impl Selection {
         }
         if photos.ignored > 0 {
             self.warnings.push(format!(
-                "{}: {} files are no images and are ignored",
+                "{}: {} left out: no image by the ending of its name",
                 photos.folder.display(),
-                photos.ignored
+                counted(photos.ignored, "file")
             ));
         }
     }

@@ -86,7 +86,7 @@ pub enum DeviceError {
     #[error("device gpu: no adapter found for Vulkan, Metal or DX12; {0}, or use --device cpu")]
     NoAdapter(String),
     /// There is no adapter of that number.
-    #[error("device gpu:{asked}: there are {found} adapters, numbered from 0 (see: semgpu devices)")]
+    #[error("device gpu:{asked}: of {}, numbered from 0 (see: semgpu devices)", counted(found, "adapter"))]
     NoSuchAdapter {
         /// The number asked for.
         asked: usize,

@@ -21,6 +21,7 @@ use crate::stats::inference::Tail;
 use crate::stats::permutation::Permutations;
 use crate::stats::rsa::Rsa;
 use crate::stimuli::{Manifest, Stimulus};
+use crate::wording::{counted, p_value};
 
 /// What is compared, and how.
 pub struct Comparison {
@@ -229,17 +230,15 @@ fn summarise(results: &Results, tail: Tail, progress: &Progress) {
         Tail::Two => ", two-sided",
     };
     for rows in results.accuracy.chunk_by(|a, b| a.words == b.words) {
-        let Some(best) = rows.iter().max_by(|a, b| a.accuracy.total_cmp(&b.accuracy)) else { continue };
+        let Some(best) = rows.iter().rev().max_by(|a, b| a.accuracy.total_cmp(&b.accuracy)) else { continue };
         progress.line(format!(
-            "{}: {} {:.3}, best layer {} {:.3} (chance {:.3}, p {:.4}, family-wise {:.4}{tail})",
+            "{}: {} {:.3}, best layer {} {:.3}{}",
             best.words,
             rows[0].layer,
             rows[0].accuracy,
             best.layer,
             best.accuracy,
-            best.null_mean,
-            best.p_value,
-            best.p_fwer
+            tested(best.permutations, best.null_mean, [best.p_value, best.p_fwer], tail)
         ));
     }
     for rows in results.measures.chunk_by(|a, b| a.words == b.words && a.measure == b.measure) {
@@ -247,11 +246,22 @@ fn summarise(results: &Results, tail: Tail, progress: &Progress) {
         progress.line(format!("{}: {}, best pair {}", best.words, best.measure, report::said(best)));
     }
     for rows in results.one_vs_two.chunk_by(|a, b| a.words == b.words) {
-        let Some(best) = rows.iter().max_by(|a, b| a.accuracy.total_cmp(&b.accuracy)) else { continue };
+        let Some(best) = rows.iter().rev().max_by(|a, b| a.accuracy.total_cmp(&b.accuracy)) else { continue };
         progress.line(format!(
-            "{}: 1 vs. 2 of {} misclassified images, best layer {} {:.3} (chance {:.3}, p {:.4}, family-wise \
-             {:.4}{tail})",
-            best.words, best.images, best.layer, best.accuracy, best.null_mean, best.p_value, best.p_fwer
+            "{}: 1 vs. 2 of {}, best layer {} {:.3}{}",
+            best.words,
+            counted(best.images, "misclassified image"),
+            best.layer,
+            best.accuracy,
+            tested(best.permutations, best.null_mean, [best.p_value, best.p_fwer], tail)
         ));
+    }
+}
+
+/// What the draws said of a layer.
+fn tested(permutations: u64, chance: f64, [p, family_wise]: [f64; 2], tail: &str) -> String {
+    match permutations {
+        0 => " (no permutations, not tested)".to_string(),
+        _ => format!(" (chance {chance:.3}, p {}, family-wise {}{tail})", p_value(p), p_value(family_wise)),
     }
 }

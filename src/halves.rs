@@ -22,7 +22,7 @@ use crate::features::FeaturesError;
 use crate::matrices::MatrixError;
 use crate::names::read_lines;
 use crate::plan::GivenError;
-use crate::results::ClaimError;
+use crate::results::{ClaimError, ResultsDir};
 use crate::stats::alignment::Measure;
 use crate::stats::similarity::SimilarityError;
 use crate::stats::two_vs_two::TwoVsTwoError;
@@ -43,6 +43,12 @@ pub enum HalvesError {
         /// The measure.
         measure: Measure,
     },
+    /// A results directory where matrices are expected.
+    #[error(
+        "{}: a results directory, whose layers are a space for --measure NAME (mknn, cka, rsa-pearson, …); for the 2 vs. 2 test \
+         against one matrix give its file in {}", .0.display(), ResultsDir::new(.0).matrices().display()
+    )]
+    Directory(PathBuf),
     /// Scales that are none.
     #[error("{}: expected means, standard deviations and units of {concepts} vectors a group; remove the file, or make it again", path.display())]
     Scales {

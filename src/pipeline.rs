@@ -30,6 +30,7 @@ use crate::stats::similarity::{self, SimilarityError};
 use crate::stats::two_vs_two;
 use crate::stimuli::{self, Gallery, Manifest, PIXELS};
 use crate::weights::Parameters;
+use crate::wording::counted;
 
 /// A failure at a layer of a group of images.
 #[derive(Debug, thiserror::Error)]
@@ -260,6 +261,10 @@ impl FirstHalf<'_> {
             self.progress.line("all layers are there from an earlier run");
             return Ok(Vec::new());
         }
+        if unfinished.len() < self.manifest.groups.len() {
+            let (left, all) = (unfinished.len(), counted(self.manifest.groups.len(), "group"));
+            self.progress.line(format!("{} of {all} are there from an earlier run", self.manifest.groups.len() - left));
+        }
         let weights = weights.until(&self.progress.interrupt);
         let sizes = self.placement.sizes(self.manifest.concepts.len());
         let loaded = self.model.load(weights, &self.placement.device.device, &sizes);
@@ -321,7 +326,7 @@ impl FirstHalf<'_> {
         {
             let started = Instant::now();
             batches = Batch::join(batches, self.placement.joined(n));
-            let name = spec.layers.last().map_or("untapped stage", |layer| &layer.name);
+            let name = spec.layers.last().map_or("(no layer)", |layer| &layer.name);
             let mut taps = Taps::new(wanted).of(self.model.token);
             let mut tapped: Vec<(String, Vec<Tensor<2>>)> = Vec::new();
             let mut done = 0;

@@ -18,6 +18,7 @@ use crate::imagenet::CLASSES;
 use crate::images::{self, ImageError, Resize};
 use crate::names::{NAME, is_name};
 use crate::nets::Input;
+use crate::wording::counted;
 
 pub use gallery::{Gallery, Shown};
 
@@ -385,7 +386,10 @@ pub enum StimuliError {
         source: csv::Error,
     },
     /// A column is missing.
-    #[error("{}: no column `{column}` among {found:?}, expected path,concept,group[,class_index][,category]", path.display())]
+    #[error(
+        "{}: no column `{column}` among {found:?}, expected path,concept,group[,class_index][,category] with commas between",
+        path.display()
+    )]
     Column {
         /// The manifest.
         path: PathBuf,
@@ -427,7 +431,7 @@ pub enum StimuliError {
         found: String,
     },
     /// Too few concepts for the test.
-    #[error("{}: {concepts} concepts, the 2 vs. 2 test needs at least {FEWEST_CONCEPTS}", path.display())]
+    #[error("{}: {}, the 2 vs. 2 test needs at least {FEWEST_CONCEPTS}", path.display(), counted(concepts, "concept"))]
     Few {
         /// The manifest.
         path: PathBuf,
@@ -453,8 +457,8 @@ pub enum StimuliError {
     },
     /// A concept lacks its image in a group.
     #[error(
-        "{}: concept {concept:?} (line {line}) has no image in group {group:?} ({more} more images are missing): every \
-         concept needs one in every group, add it or take the concept out", path.display()
+        "{}: concept {concept:?} (line {line}) has no image in group {group:?}{}: every concept needs one in every group, \
+         add it or take the concept out", path.display(), and_more(*more)
     )]
     Missing {
         /// The manifest.
@@ -510,6 +514,10 @@ pub enum StimuliError {
         /// The image.
         path: PathBuf,
     },
+}
+
+fn and_more(more: usize) -> String {
+    if more == 0 { String::new() } else { format!(" (and {} more)", counted(more, "image")) }
 }
 
 #[cfg(test)]

@@ -20,6 +20,11 @@ pub fn counted(number: impl ToString, thing: &str) -> String {
     format!("{} {thing}{plural}", grouped(number))
 }
 
+/// A p-value to four places.
+pub fn p_value(p: f64) -> String {
+    if p < 0.0001 { "< 0.0001".to_string() } else { format!("{p:.4}") }
+}
+
 /// `; did you mean "vgg16"?` where one of the known names is near, else nothing.
 pub fn meant<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     nearest(name, known).map_or_else(String::new, |known| format!("; did you mean {known:?}?"))

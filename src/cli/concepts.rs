@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::concepts::{self, Lemmas, Request};
-use crate::error::Error;
+use crate::error::{Error, FileError};
 use crate::plan;
 use crate::progress::Progress;
 use crate::vectors::{Case, Join, Spelling};
@@ -105,6 +105,13 @@ pub(super) fn choose(arguments: Concepts, progress: &Progress) -> Result<(), Err
     if let Some(network) = &arguments.network {
         plan::network(network, None).map_err(Error::input)?;
     }
+    match &arguments.weights {
+        Some(weights) => {
+            std::fs::metadata(weights).map_err(FileError::at(weights)).map_err(Error::input)?;
+        }
+        None => quickstart::check_weights(&arguments.out)?,
+    }
+    let there = arguments.out.exists();
     let report = arguments.report.unwrap_or_else(|| arguments.out.with_extension("report.csv"));
     let request = Request {
         images: arguments.images,
@@ -127,19 +134,18 @@ pub(super) fn choose(arguments: Concepts, progress: &Progress) -> Result<(), Err
     for line in selection.summary(&request) {
         progress.line(line);
     }
-    progress.line(format!("manifest  {}", request.out.display()));
+    let replaced = if there { ", in the place of what was there" } else { "" };
+    progress.line(format!("manifest  {}{replaced}", request.out.display()));
     progress.line(format!("report    {}: every class, and why it is in or not", request.report.display()));
     let (network, weights) = match (arguments.network, arguments.weights) {
         (Some(network), Some(weights)) => (network, weights),
         _ => {
-            let (name, bytes) = quickstart::weights();
-            let path = request.out.with_file_name(name);
-            quickstart::put(&path, bytes).map_err(Error::failed)?;
+            let path = quickstart::put_weights(&request.out).map_err(Error::failed)?;
             progress.line(format!("weights   {}: SqueezeNet 1.1, for a start", path.display()));
             ("squeezenet1_1".to_string(), path)
         }
     };
-    progress.line("next: save the following as experiment.toml, then `semgpu run experiment.toml`\n");
+    progress.line("next: save the following in this directory as experiment.toml, then `semgpu run experiment.toml`\n");
     print(concepts::configuration(&request, &network, &weights).trim_end());
     Ok(())
 }

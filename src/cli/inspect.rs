@@ -1,6 +1,6 @@
 //! `semgpu inspect`: what is in a file of weights or word vectors.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
@@ -146,10 +146,28 @@ fn account(file: &dyn WeightsFile, about: &About, name: &str, form: Option<&str>
     for (tensor, why) in &account.ignored {
         print(&format!("{tensor} ignored: {why}"));
     }
-    for reason in account.reasons() {
-        print(&reason);
+    let reasons = account.reasons();
+    for reason in &reasons {
+        print(reason);
     }
-    fits.map_err(Error::input)
+    match fits {
+        Ok(()) => print(&format!("fits {}: {} of it", network.name, counted(account.assigned.len(), "parameter"))),
+        Err(WeightsError::Unfit { path, .. }) => {
+            let (network, reasons) = (network.name, counted(reasons.len(), "reason"));
+            return Err(Error::input(Misfit { path, network: network.to_string(), reasons }));
+        }
+        Err(other) => return Err(Error::input(other)),
+    }
+    Ok(())
+}
+
+/// Weights of another network; why, stands above.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: not weights of {network}: {reasons} above", path.display())]
+struct Misfit {
+    path: PathBuf,
+    network: String,
+    reasons: String,
 }
 
 /// What a file of word vectors is, and with a manifest the token of each concept.
@@ -179,8 +197,12 @@ fn word_vectors(file: &Path, manifest: Option<&Path>, json: bool, progress: &Pro
     for warning in &read.warnings {
         progress.line(format!("warning: {warning}"));
     }
-    for (concept, token) in concepts.iter().zip(tokens) {
+    for (concept, token) in concepts.iter().zip(&tokens) {
         print(&format!("{concept:<28} <- {}", token.unwrap_or("missing")));
+    }
+    if !concepts.is_empty() {
+        let there = tokens.iter().flatten().count();
+        print(&format!("{there} of {} there", counted(concepts.len(), "concept")));
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config::{Bytes, Config};
 use crate::device::{self, Choice};
-use crate::error::Error;
+use crate::error::{Error, FileError};
 use crate::imagenet::CLASSES;
 use crate::nets::Shape;
 use crate::plan::{self, Plan};
@@ -26,6 +26,10 @@ pub(super) fn layers(network: Option<&str>, form: Option<&str>, json: bool) -> R
         }
         return Ok(());
     };
+    let file = Path::new(name);
+    if nets::find(name).is_none() && (file.extension().is_some() || name.contains('/')) {
+        std::fs::metadata(file).map_err(FileError::at(file)).map_err(Error::input)?;
+    }
     let layers = match nets::find(name) {
         None if is_graph(Path::new(name)) => graph(Path::new(name))?.layers,
         _ => plan::network(name, form).map_err(Error::input)?.1.layers(),

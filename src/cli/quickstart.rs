@@ -58,7 +58,7 @@ pub(super) fn init(folder: &Path, progress: &Progress) -> Result<(), Error> {
     }
     unpack(folder).map_err(Error::failed)?;
     progress.line(format!(
-        "{} files written: a configuration that comments every key, a manifest, images, vectors, weights",
+        "{} files written: a configuration with comments, a manifest, images, vectors, weights",
         FILES.len()
     ));
     progress.line(format!("next: semgpu run {}", folder.join(CONFIG).display()));
@@ -66,10 +66,25 @@ pub(super) fn init(folder: &Path, progress: &Progress) -> Result<(), Error> {
     Ok(())
 }
 
-/// The shipped weights of SqueezeNet 1.1.
-pub(super) fn weights() -> (&'static str, &'static [u8]) {
+/// The shipped weights of SqueezeNet 1.1, and where they go: beside `file`.
+fn weights(file: &Path) -> (PathBuf, &'static [u8]) {
     let (name, bytes) = FILES.iter().find(|(name, _)| name.starts_with("weights/")).expect("build.rs lists them");
-    (name.trim_start_matches("weights/"), bytes)
+    (file.with_file_name(name.trim_start_matches("weights/")), bytes)
+}
+
+/// Whether they may be written there: somebody else's are not replaced.
+pub(super) fn check_weights(file: &Path) -> Result<(), Error> {
+    let (path, bytes) = weights(file);
+    match path.try_exists().unwrap_or(true) && !holds(&path, bytes) {
+        true => Err(Error::input(Other(path))),
+        false => Ok(()),
+    }
+}
+
+/// Writes them; where they are.
+pub(super) fn put_weights(file: &Path) -> Result<PathBuf, FileError> {
+    let (path, bytes) = weights(file);
+    put(&path, bytes).map(|()| path)
 }
 
 /// A folder with the experiment in it: the user's cache, where `semgpu plot` finds the images again; where there is none,
@@ -124,7 +139,7 @@ fn unpack(folder: &Path) -> Result<(), FileError> {
 }
 
 /// Writes a file unless it is there; whole or not at all, for another process may do the same.
-pub(super) fn put(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+fn put(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     if holds(path, bytes) {
         return Ok(());
     }

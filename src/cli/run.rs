@@ -8,10 +8,12 @@ use clap::Args;
 use crate::config::{Asked, Bytes, Config, Written};
 use crate::device::Choice;
 use crate::error::{Error, FileError};
+use crate::nets::Input;
 use crate::pipeline::{self, Beside};
 use crate::plan::{Inputs, Plan};
 use crate::progress::Progress;
 use crate::results::ResultsDir;
+use crate::stimuli::Manifest;
 use crate::wording::{counted, grouped};
 
 use super::{print, sweep, threads, use_threads};
@@ -29,7 +31,7 @@ pub(super) struct Run {
     /// Removes what semgpu wrote there before: finished layers of an earlier run, results of another experiment
     #[arg(long)]
     fresh: bool,
-    /// Checks everything, prints the plan and the memory estimate, computes nothing
+    /// Checks everything, decodes every image, prints the plan and the memory estimate, computes nothing
     #[arg(long)]
     dry_run: bool,
 }
@@ -102,12 +104,26 @@ pub(super) fn carry_out(config: Config, fresh: bool, dry_run: bool, progress: &P
             let out = ResultsDir::new(plan.config.out());
             out.check_experiment(&plan.checksums.similarity).map_err(Error::input)?;
         }
-        return Ok(());
+        return decode(&plan.inputs.manifest, &plan.model.input, progress);
     }
     let out = pipeline::run(plan, fresh, &mut Beside::default(), progress)?;
     note.iter().for_each(|note| progress.line(format!("note: {note}")));
     print_page(&out);
     Ok(())
+}
+
+/// Decodes every image, as a run does when its turn comes.
+pub(super) fn decode(manifest: &Manifest, input: &Input, progress: &Progress) -> Result<(), Error> {
+    let groups: Vec<usize> = (0..manifest.groups.len()).collect();
+    let (size, resize, crop_pct) = (input.size, input.resize, input.crop_pct);
+    let images = manifest.load(&groups, None, size, resize, crop_pct, manifest.groups.len()).map_err(Error::failed)?;
+    let task = progress.task(images.len() as u64);
+    task.now("decoding images".to_string());
+    images.into_iter().try_for_each(|image| {
+        progress.interrupt.check()?;
+        task.advance(1);
+        image.map(drop).map_err(Error::input)
+    })
 }
 
 /// Where the page of a results directory lies, as seen from here.

@@ -7,7 +7,7 @@ use crate::progress::Progress;
 use crate::sweep;
 use crate::wording::counted;
 
-use super::run::{describe_tests, print_page, warn};
+use super::run::{decode, describe_tests, print_page, warn};
 
 /// Runs a sweep; the last line says where its page lies.
 pub(super) fn carry_out(sweep: Sweep, fresh: bool, dry_run: bool, progress: &Progress) -> Result<(), Error> {
@@ -15,7 +15,8 @@ pub(super) fn carry_out(sweep: Sweep, fresh: bool, dry_run: bool, progress: &Pro
     let plans = Plans::new(sweep, progress).map_err(Error::input)?;
     describe(&plans, progress);
     if dry_run {
-        return sweep::check(&plans, fresh).map(drop);
+        sweep::check(&plans, fresh)?;
+        return decode(&plans.inputs().manifest, &plans.outlines[0].input, progress);
     }
     let out = sweep::run(&plans, fresh, progress)?;
     note.iter().for_each(|note| progress.line(format!("note: {note}")));

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::error::FileError;
 use crate::vectors::VectorsError;
+use crate::wording::counted;
 
 /// Input from which no concepts can be selected.
 #[derive(Debug, thiserror::Error)]
@@ -194,12 +195,14 @@ pub enum ConceptsError {
     },
     /// Too few concepts for the test.
     #[error(
-        "{concepts} concepts, the 2 vs. 2 test needs at least 5: {summary}; every class and its reason: {}",
-        report.display()
+        "{}, the 2 vs. 2 test needs at least 5{remedy}: {summary}; every class and its reason: {}",
+        counted(concepts, "concept"), report.display()
     )]
     Few {
         /// Concepts left.
         concepts: usize,
+        /// How many there are with fewer images of each, if that is enough.
+        remedy: String,
         /// How it came to that.
         summary: String,
         /// The report.

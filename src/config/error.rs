@@ -83,9 +83,7 @@ pub enum ConfigError {
         known: Vec<String>,
     },
     /// An override that does not fit.
-    #[error(
-        "--set {text}: {reason}; expected KEY=VALUE with a key of the configuration, such as two_vs_two.permutations=200"
-    )]
+    #[error("--set {text}: {reason}")]
     Override {
         /// As given.
         text: String,

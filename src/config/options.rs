@@ -215,7 +215,8 @@ pub fn draws(seed: u64, concepts: usize, strata: Option<&[u32]>) -> Permutations
 /// What `semgpu test` is asked for.
 #[derive(Clone, Debug, Args, Deserialize, Serialize)]
 pub struct TestRequest {
-    /// A word model's matrix, [concepts, concepts], or its vectors; NAME=FILE::ARRAY takes one of several arrays.
+    /// A word model's matrix, [concepts, concepts], a file of word vectors, or vectors of the concepts (--features);
+    /// NAME=FILE::ARRAY takes one of several arrays.
     #[arg(long, required = true, allow_hyphen_values = true, value_name = "NAME=RSM.npy")]
     pub words: Vec<Source>,
     /// A layer's matrix, [concepts, concepts] or [groups, concepts, concepts], or a folder of them; layers in input order.

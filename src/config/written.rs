@@ -37,7 +37,9 @@ impl Written {
 
     /// With `key=value`: text where the key takes it, else a TOML value.
     fn with(mut self, text: &str) -> Result<Self, String> {
-        let (key, value) = text.split_once('=').ok_or("there is no \"=\"")?;
+        let (key, value) = text.split_once('=').ok_or(
+            "there is no \"=\", expected KEY=VALUE with a key of the configuration, such as two_vs_two.permutations=200",
+        )?;
         let table = toml::Table::try_from(&self).map_err(|error| error.to_string())?;
         let changed = |value: toml::Value| -> Result<Self, String> {
             let mut table = table.clone();
@@ -96,11 +98,11 @@ fn set(table: &mut toml::Table, key: &str, value: toml::Value) -> Result<(), Str
             toml::Value::Table(inner) => {
                 inner.entry(segment.to_string()).or_insert_with(|| toml::Value::Table(toml::Table::new()))
             }
-            toml::Value::Array(inner) => segment
-                .parse()
-                .ok()
-                .and_then(|index: usize| inner.get_mut(index))
-                .ok_or_else(|| format!("there is no element {segment}"))?,
+            toml::Value::Array(inner) => {
+                let last = inner.len().saturating_sub(1);
+                let element = segment.parse().ok().and_then(|index: usize| inner.get_mut(index));
+                element.ok_or_else(|| format!("there is no element {segment} in a list, expected a number from 0 to {last}"))?
+            }
             _ => return Err(format!("{segment} is no key of a table")),
         };
     }

@@ -50,6 +50,8 @@ pub(super) struct Inputs {
     pub read: Vec<Read>,
     /// Whether a file's concepts were in another order than the test's.
     pub reordered: bool,
+    /// What nothing but the user knows of their order.
+    pub doubt: Option<String>,
 }
 
 /// Matrices as read, or vectors whose words are still to be chosen.
@@ -73,7 +75,7 @@ impl Wanted<'_> {
             let several = read.len() > 1;
             for matrices in &mut read {
                 let layer = if several { matrices.name.clone() } else { String::new() };
-                if self.spaces {
+                if self.spaces || features && several {
                     matrices.name = if several { format!("{} {layer}", source.name) } else { source.name.clone() };
                     matrices.read.name = matrices.name.clone();
                 }
@@ -91,7 +93,7 @@ impl Wanted<'_> {
         check_sizes(&all, self.spaces)?;
         let count = all[0].read.concepts;
         let listed = self.concepts.map(|path| listed(path, count)).transpose()?;
-        let (concepts, reordered) = self.align(&mut all, listed)?;
+        let Order { names: concepts, reordered, doubt } = self.align(&mut all, listed)?;
         let models = models.into_iter().map(|found| match found {
             Found::Matrices(matrices) => Ok(*matrices),
             Found::Vectors(source) => of_vectors(&source, concepts.as_deref(), progress),
@@ -140,7 +142,7 @@ impl Wanted<'_> {
             rsm: rsms.remove(0),
             scales: scales.into_iter().next(),
         };
-        Ok(Inputs { words: models.into_iter().map(model).collect(), word_spaces, space, read, reordered })
+        Ok(Inputs { words: models.into_iter().map(model).collect(), word_spaces, space, read, reordered, doubt })
     }
 
     /// The layers of all files. A layer that a file names is called so, and after its source too where two are.
@@ -168,12 +170,8 @@ impl Wanted<'_> {
         Ok(layers.into_iter().map(named).collect())
     }
 
-    /// Brings all matrices into one order; the names of that order, if there are any, and whether any matrix was moved.
-    fn align(
-        &self,
-        all: &mut [&mut Matrices],
-        listed: Option<Vec<String>>,
-    ) -> Result<(Option<Vec<String>>, bool), HalvesError> {
+    /// Brings all matrices into one order.
+    fn align(&self, all: &mut [&mut Matrices], listed: Option<Vec<String>>) -> Result<Order, HalvesError> {
         let first = all.iter().find(|matrices| !matrices.names.is_empty());
         let (first, first_path) = (first.map(|first| first.names.clone()), first.map(|first| first.read.path.clone()));
         // Of a file's several lists, the one that the other files have too.
@@ -183,10 +181,10 @@ impl Wanted<'_> {
         let first = first.map(|lists| lists.iter().find(shared).unwrap_or(&lists[0]).clone());
         if self.by_order {
             all.iter_mut().for_each(|matrices| matrices.read.order = Some("in the order of the file".to_string()));
-            return Ok((listed.or(first), false));
+            return Ok(Order { names: listed.or(first), ..Order::default() });
         }
         let from = self.concepts.map(Path::to_path_buf).or(first_path).unwrap_or_default();
-        let Some(wanted) = listed.as_ref().or(first.as_ref()).cloned() else { return Ok((None, false)) };
+        let Some(wanted) = listed.as_ref().or(first.as_ref()).cloned() else { return Ok(Order::default()) };
         let (mut moved, mut unnamed) = (None::<PathBuf>, None::<PathBuf>);
         for matrices in all.iter_mut() {
             if matrices.names.is_empty() {
@@ -208,9 +206,30 @@ impl Wanted<'_> {
         }
         match (unnamed, moved, self.concepts) {
             (Some(path), Some(other), None) => Err(HalvesError::Unnamed { path, first: from, other }),
-            (_, moved, _) => Ok((Some(wanted), moved.is_some())),
+            (unnamed, moved, listed) => {
+                let doubt = unnamed.filter(|_| listed.is_none()).map(|path| {
+                    format!(
+                        "{}: names no concepts; that they stand in the order of {} is taken for granted: --by-order says that \
+                         they do, --concepts FILE in which order they are",
+                        path.display(),
+                        from.display()
+                    )
+                });
+                Ok(Order { names: Some(wanted), reordered: moved.is_some(), doubt })
+            }
         }
     }
+}
+
+/// The order that all matrices were brought into.
+#[derive(Default)]
+struct Order {
+    /// Of the concepts, if anything names them.
+    names: Option<Vec<String>>,
+    /// Whether any matrix was moved.
+    reordered: bool,
+    /// What nothing but the user knows of it.
+    doubt: Option<String>,
 }
 
 /// The matrices of an array, each a layer of its own.

@@ -175,7 +175,7 @@ fn outs(request: &SimilarityRequest) -> Result<Vec<PathBuf>, HalvesError> {
     let stems: BTreeSet<_> = request.features.iter().map(|path| path.file_stem()).collect();
     let name = |path: &Path| match stems.len() == request.features.len() {
         true => path.file_stem().map(|name| name.to_owned()),
-        false => path.parent().and_then(Path::file_name).map(|name| name.to_owned()),
+        false => path.parent().and_then(Path::file_name).or(path.file_stem()).map(|name| name.to_owned()),
     };
     let mut taken: BTreeMap<PathBuf, &PathBuf> = BTreeMap::new();
     let mut outs = Vec::new();

@@ -37,6 +37,9 @@ impl Wanted<'_> {
             });
         }
         if !features && !self.spaces {
+            if is_results(&source.path) {
+                return Err(HalvesError::Directory(source.path.clone()));
+            }
             return Ok(matrices::read(source, side, self.reading)?);
         }
         let mut layers = Vec::new();
@@ -97,13 +100,19 @@ impl Wanted<'_> {
     }
 }
 
+/// Whether a run or a test left its matrices there.
+fn is_results(path: &Path) -> bool {
+    let results = ResultsDir::new(path);
+    results.matrices().is_dir() && results.record().is_file()
+}
+
 /// Where each layer of a source is.
 fn parts(source: &Source, side: Side) -> Result<Vec<Source>, HalvesError> {
     let path = source.path.as_path();
     let layer =
         |name: String, path: &Path, array: Option<String>| Source { name, path: path.into(), array, given: None };
     let results = ResultsDir::new(path);
-    if path.is_dir() && results.matrices().is_dir() && results.record().is_file() {
+    if is_results(path) {
         let rows =
             read_table::<LayersRow>(path).map_err(|error| HalvesError::Reading(Box::new(Error::input(error))))?;
         let names = report::distinct(rows.iter().map(|row| row.layer_a.as_str()));

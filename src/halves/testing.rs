@@ -60,7 +60,7 @@ impl Test {
             features: request.features,
             kernels: request.kernels,
         };
-        let Inputs { words, word_spaces, space, read, reordered } = wanted.read(progress)?;
+        let Inputs { words, word_spaces, space, read, reordered, doubt } = wanted.read(progress)?;
         let count = space.concepts.len();
         check_measures(&request.measures, request.neighbours, count)?;
         check_vectors(&request.measures, &words, &space, &read)?;
@@ -89,6 +89,7 @@ impl Test {
             check_testable(&words, &space, &read, &draws)?;
         }
         let doubts = [
+            doubt,
             request.options.doubt(categories.as_deref()),
             request.inference.doubt(space.groups.len()),
             not_done(&request, &words, &word_spaces).filter(|_| !in_full),

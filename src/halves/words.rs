@@ -61,7 +61,7 @@ pub(super) fn read(path: &Path, concepts: Option<&[String]>, progress: &Progress
     let missing: Vec<&str> =
         concepts.iter().zip(&read.found).filter(|(_, found)| found.is_none()).map(|(name, _)| name.as_str()).collect();
     if !missing.is_empty() {
-        let words = missing[..missing.len().min(8)].join(", ");
+        let words = missing[..missing.len().min(8)].join(", ") + if missing.len() > 8 { ", …" } else { "" };
         let (count, concepts) = (missing.len(), concepts.len());
         return Err(HalvesError::MissingWords { path: path.into(), count, concepts, words });
     }

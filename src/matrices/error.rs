@@ -16,7 +16,8 @@ pub enum MatrixError {
     /// Axes without a meaning.
     #[error(
         "{}: shape {shape:?}, expected [concepts, concepts], [groups, concepts, concepts], or what is above the diagonal, \
-         [concepts (concepts - 1) / 2], for each group; features become matrices by `semgpu similarity`", path.display()
+         [concepts (concepts - 1) / 2], for each group; features are read with --features, or become matrices by \
+         `semgpu similarity`", path.display()
     )]
     Shape {
         /// The file.
@@ -35,7 +36,8 @@ pub enum MatrixError {
     /// Nothing tells r from 1 - r.
     #[error(
         "{}: shape {shape:?}: if these are the entries above the diagonal of matrices of {concepts} concepts, say \
-         --similarities (they are r) or --distances (they are 1 - r); features become matrices by `semgpu similarity`",
+         --similarities (they are r) or --distances (they are 1 - r); features are read with --features, or become \
+         matrices by `semgpu similarity`",
         path.display()
     )]
     Untold {

@@ -127,7 +127,7 @@ fn activations(
         let inside = 4 * (stage.inside.alive * fixed.unwrap_or_else(|| batch.min(images))) as u64;
         let needed = bytes(before.max(output) + inner) + inside;
         if needed > largest.0 {
-            let name = stage.layers.last().map_or("(untapped)", |layer| &layer.name);
+            let name = stage.layers.last().map_or("a stage without layers", |layer| &layer.name);
             largest = (needed, name.to_string());
         }
         before = output;

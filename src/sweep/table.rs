@@ -7,6 +7,7 @@ use crate::report;
 use crate::results::{AccuracyRow, NetworkRow, read_table};
 use crate::shards::read_draws;
 use crate::stats::inference::{LayerScores, Maximum, benjamini_hochberg};
+use crate::wording::p_value;
 
 /// The rows of every network's layers; p over the declared family.
 ///
@@ -94,8 +95,15 @@ pub fn summarise(rows: &[NetworkRow], progress: &Progress) {
         let of_words = rows.iter().filter(|row| row.words == words);
         let best = of_words.max_by(|a, b| a.best_accuracy.total_cmp(&b.best_accuracy)).expect("a row has them");
         progress.line(format!(
-            "{}: best network {}, layer {} {:.3} (p {:.4}, family-wise {:.4})",
-            best.words, best.network, best.best_layer, best.best_accuracy, best.best_p_value, best.best_p_fwer
+            "{}: best network {}, layer {} {:.3}{}",
+            best.words,
+            best.network,
+            best.best_layer,
+            best.best_accuracy,
+            match best.permutations {
+                0 => " (no permutations, not tested)".to_string(),
+                _ => format!(" (p {}, family-wise {})", p_value(best.best_p_value), p_value(best.best_p_fwer)),
+            }
         ));
     }
 }
