@@ -6,8 +6,8 @@ whatever the type of its real numbers; copied are other orders (slices with step
 another device or of bfloat16. Do not write into an array while it is read: other threads run meanwhile, for the GIL is
 released. Tables are dicts of columns, ``pandas.DataFrame(table)`` takes them as they are.
 
-A wrong input raises `ValueError` with the program's message before anything is computed, a failure `RuntimeError`; Ctrl-C
-stops the work and raises `KeyboardInterrupt`.
+A wrong input raises `ValueError` with the program's message before a draw is made, a failure `RuntimeError`; what the
+program warns of is a Python warning; Ctrl-C stops the work and raises `KeyboardInterrupt`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import csv
 import io
 import json
 import operator
+import re
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
 
@@ -36,6 +38,13 @@ if TYPE_CHECKING:
 
 __all__ = ["read", "rsm", "test"]
 
+#: Columns of names, which may look like numbers.
+_TEXT = {
+    *("network", "layer", "layer_a", "layer_b", "less_layer", "lost_from", "label", "words", "words_a", "words_b", "less"),
+    *("words_layer", "concept", "concept_a", "concept_b", "group", "path", "predicted", "predicted_class", "measure"),
+    *("method", "kind", "over", "given", "spaces", "part"),
+}
+
 
 def rsm(x: Array, *, device: str = "auto") -> NDArray[np.float64]:
     """Pearson correlations of all rows: the representational similarity matrix of a space.
@@ -45,7 +54,10 @@ def rsm(x: Array, *, device: str = "auto") -> NDArray[np.float64]:
     """
     import numpy as np
 
-    return np.asarray(_semgpu.rsm("x", _array("x", x), device), dtype=np.float64)
+    array = _array("x", x)
+    # Rust without memory ends the process: NumPy raises `MemoryError`.
+    np.empty((2, *array.shape[:-1], array.shape[-2]))
+    return np.asarray(_semgpu.rsm("x", array, device), dtype=np.float64)
 
 
 def test(
@@ -54,6 +66,7 @@ def test(
     *,
     permutations: int = 1000,
     measure: str = "2v2",
+    neighbours: int = 10,
     seed: int = 2018,
     concepts: Sequence[str] | None = None,
     device: str = "auto",
@@ -62,23 +75,31 @@ def test(
     """Tests word models against layers; a row for each layer and word model.
 
     ``words`` and ``layers`` are arrays by name: features ``[concepts, units]`` or matrices as `rsm` gives them, a layer's
-    also ``[groups, ...]``; their rows are the same concepts in the same order. A square array with a diagonal of 1 that
-    is its own transpose is a matrix. ``measure`` is one of ``semgpu test --measure``'s; those that need vectors (``cka``,
-    ``mknn``, ...) take features alone. ``out`` keeps the results directory with figures and page; without it nothing is
+    also ``[groups, ...]``; their rows are the same concepts in the same order. A square array of floats that is its own
+    transpose is a matrix: of correlations with a diagonal of 1, of distances 1 - r with one of 0. ``measure`` is one of
+    ``semgpu test --measure``'s; those that need vectors (``cka``, ``mknn``, ...) take features alone; ``neighbours`` are
+    those of ``mknn`` and ``cknna``. ``out`` keeps the results directory with figures and page; without it nothing is
     written.
     """
-    return _table(
-        _semgpu.test(
-            _named("words", "words", words),
-            _named("layers", "images", layers),
-            _count("permutations", permutations),
-            measure,
-            _count("seed", seed),
-            None if concepts is None else [str(name) for name in concepts],
-            device,
-            out,
-        )
+    if isinstance(concepts, (str, bytes)):
+        raise ValueError(f"concepts: {concepts!r}, expected a list of names")
+    if out is not None and not str(out):
+        raise ValueError("out: empty, expected a directory")
+    named = [_named("words", "words", words), _named("layers", "images", layers)]
+    _same_rows({**_labels("words", words), **_labels("layers", layers)})
+    table, said = _semgpu.test(
+        *named,
+        _count("permutations", permutations),
+        measure,
+        _count("neighbours", neighbours),
+        _count("seed", seed),
+        None if concepts is None else [str(name) for name in concepts],
+        device,
+        out,
     )
+    for warning in said:
+        warnings.warn(warning, stacklevel=2)
+    return _table(table)
 
 
 def read(results_dir: str | os.PathLike[str]) -> dict[str, Any]:
@@ -91,17 +112,44 @@ def read(results_dir: str | os.PathLike[str]) -> dict[str, Any]:
     directory = Path(results_dir)
     if not (directory / "run.json").is_file():
         raise ValueError(f"{directory}: no run.json, expected a results directory of semgpu")
-    tables = sorted(directory.glob("*.csv"))
-    found: dict[str, Any] = {path.stem: _table(path.read_text(encoding="utf-8")) for path in tables}
+    tables = [path for path in sorted(directory.glob("*.csv")) if path.is_file() and path.name[0] != "."]
+    found: dict[str, Any] = {path.stem: _table(path.read_text(encoding="utf-8"), str(path)) for path in tables}
     found["run"] = json.loads((directory / "run.json").read_text(encoding="utf-8"))
+    column = lambda table, name: found.get(table, {}).get(name, [])
+    layers = column("layers", "layer_a") + column("measures", "layer")
+    models = column("words", "words_a") + column("accuracy", "words") + column("measures", "words")
+    models += [f"{a} {b}" for a, b in zip(column("measures", "words"), column("measures", "words_layer"))]
+    # Files are called by the names in the tables, but for what no name of a file has in it.
+    names = {_FILE.sub("_", name): name for name in [*layers, *(f"words.{name}" for name in models)]}
     found["rsm"], found["scales"] = {}, {}
     for path in sorted((directory / "rsm").glob("*.npy")):
-        name = path.stem
-        if name.startswith(("scales.", "words.scales.")):
-            found["scales"][name.replace("scales.", "", 1)] = np.load(path)
-        elif name != "predicted_classes":
-            found["rsm"][name] = np.load(path)
+        of = path.stem.replace("scales.", "", 1)
+        if path.stem not in names and path.stem.startswith(("scales.", "words.scales.")):
+            found["scales"][names.get(of, of)] = np.load(path)
+        elif path.stem in names or path.stem != "predicted_classes":
+            found["rsm"][names.get(path.stem, path.stem)] = np.load(path)
     return found
+
+
+#: What a name has in it and the name of a file does not.
+_FILE = re.compile(r"[/\\:]")
+
+
+def _labels(called: str, spaces: Spaces) -> dict[str, list[Any]]:
+    """The index of every data frame that has one of its own, by what messages call it."""
+    from collections.abc import Mapping
+
+    named = spaces.items() if isinstance(spaces, Mapping) else [(None, spaces)]
+    frames = {called if name is None else f'{called}["{name}"]': space for name, space in named if hasattr(space, "iloc")}
+    return {name: list(frame.index) for name, frame in frames.items() if type(frame.index).__name__ != "RangeIndex"}
+
+
+def _same_rows(labels: dict[str, list[Any]]) -> None:
+    """Rows go by their place: data frames that name theirs in different orders are no pair."""
+    first, *others = labels.items() or [("", [])]
+    for called, index in others:
+        if index != first[1]:
+            raise ValueError(f"{called}: rows of other names than those of {first[0]}, or in another order: reindex one")
 
 
 def _array(called: str, x: Array) -> NDArray[Any]:
@@ -110,8 +158,11 @@ def _array(called: str, x: Array) -> NDArray[Any]:
 
     if hasattr(x, "detach"):
         x = x.detach().cpu()
+        x = x.resolve_neg() if hasattr(x, "resolve_neg") else x
         x = x.float() if str(x.dtype) == "torch.bfloat16" else x
         x = x.numpy()
+    if isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x):
+        raise ValueError(f"{called}: masked values, which no correlation leaves out; fill them or drop their units")
     array = np.asarray(x)
     if array.ndim not in (2, 3):
         shape = list(array.shape)
@@ -138,13 +189,17 @@ def _count(called: str, number: int) -> int:
     return whole
 
 
-def _table(text: str) -> Table:
-    header, *rows = csv.reader(io.StringIO(text, newline=""))
-    return {name: _column([row[n] for row in rows]) for n, name in enumerate(header)}
+def _table(text: str, called: str = "table") -> Table:
+    rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
+    if not rows or any(len(row) != len(rows[0]) for row in rows):
+        raise ValueError(f"{called}: expected a table with as many cells in every line")
+    return {name: _column(name, [row[n] for row in rows[1:]]) for n, name in enumerate(rows[0])}
 
 
-def _column(cells: list[str]) -> list[Any]:
-    """Whole numbers, numbers with NaN where a cell is empty, or text."""
+def _column(name: str, cells: list[str]) -> list[Any]:
+    """Names, whole numbers, numbers with NaN where a cell is empty, or text."""
+    if name in _TEXT:
+        return cells
     try:
         return [int(cell) for cell in cells]
     except ValueError:

@@ -18,9 +18,10 @@ def test(
     layers: list[tuple[str, str, NDArray[Any]]],
     permutations: int,
     measure: str,
+    neighbours: int,
     seed: int,
     concepts: list[str] | None,
     device: str,
     out: str | os.PathLike[str] | None,
-) -> str: ...
+) -> tuple[str, list[str]]: ...
 def main(arguments: list[str]) -> int: ...

@@ -20,9 +20,9 @@ mod _semgpu {
     use semgpu::device::Choice;
     use semgpu::error::{Error, FileError};
     use semgpu::halves::{Test, given};
-    use semgpu::matrices::{Entries, Source};
+    use semgpu::matrices::Source;
+    use semgpu::record::RunRecord;
     use semgpu::results::{ResultsDir, table_text};
-    use semgpu::stats::Rsm;
     use semgpu::stats::alignment::Measure;
 
     #[pymodule_export]
@@ -50,10 +50,12 @@ mod _semgpu {
         let rsms = compute(py, move |progress| given::rsms(features, device, progress))?;
         let units = shape.len() - 1;
         shape[units] = shape[units - 1];
-        Ok(Matrices::new(shape, rsms.iter().flat_map(Rsm::values).copied().collect()))
+        let mut values = Vec::with_capacity(shape.iter().product());
+        rsms.into_iter().for_each(|rsm| values.extend_from_slice(rsm.values()));
+        Ok(Matrices::new(shape, values))
     }
 
-    /// The table of a test, as the text of its CSV; with `out` its results are kept there.
+    /// The table of a test, as the text of its CSV, and what the user should know; with `out` its results are kept there.
     #[pyfunction]
     #[expect(clippy::too_many_arguments, reason = "Python's keywords")]
     fn test(
@@ -62,11 +64,12 @@ mod _semgpu {
         layers: Vec<Named>,
         permutations: u64,
         measure: &str,
+        neighbours: usize,
         seed: u64,
         concepts: Option<Vec<String>>,
         device: &str,
         out: Option<PathBuf>,
-    ) -> PyResult<String> {
+    ) -> PyResult<(String, Vec<String>)> {
         let sources = |spaces: Vec<Named>| {
             let source = |(name, called, array): Named| -> PyResult<Source> {
                 let source = given::source(&name, lent(&called, &array)?, concepts.as_deref());
@@ -75,26 +78,25 @@ mod _semgpu {
             spaces.into_iter().map(source).collect::<PyResult<Vec<_>>>()
         };
         // Where nothing is kept, nothing is written.
-        let nowhere = tempfile::tempdir()?;
-        let mut request = TestRequest::new(
-            sources(words)?,
-            sources(layers)?,
-            out.clone().unwrap_or_else(|| nowhere.path().join("results")),
-        );
+        let nowhere = || std::env::temp_dir().join("of semgpu.test, not written");
+        let mut request = TestRequest::new(sources(words)?, sources(layers)?, out.clone().unwrap_or_else(nowhere));
         let measure = named(measure)?;
         request.measures.extend(measure);
         request.options.permutations = permutations;
-        request.reading.entries = Some(Entries::Similarities);
-        (request.seed, request.device) = (seed, choice(device)?);
+        (request.neighbours, request.seed, request.device) = (neighbours, seed, choice(device)?);
         compute(py, move |progress| {
             let test = Test::new(request, progress)?;
             let Some(out) = out else {
-                let results = test.results(progress)?;
-                return Ok(measure.map_or_else(|| table_text(&results.accuracy), |_| table_text(&results.measures)));
+                let (results, warnings) = test.results(progress)?;
+                let table = measure.map_or_else(|| table_text(&results.accuracy), |_| table_text(&results.measures));
+                return Ok((table, warnings));
             };
             test.run(progress)?;
-            let table = ResultsDir::new(out).table(if measure.is_some() { "measures" } else { "accuracy" });
-            std::fs::read_to_string(&table).map_err(FileError::at(table)).map_err(Error::failed)
+            let directory = ResultsDir::new(out);
+            let table = directory.table(if measure.is_some() { "measures" } else { "accuracy" });
+            let text = std::fs::read_to_string(&table).map_err(FileError::at(table)).map_err(Error::failed)?;
+            let record = RunRecord::read(&directory).map_err(Error::failed)?;
+            Ok((text, record.map_or_else(Vec::new, |record| record.warnings)))
         })
     }
 

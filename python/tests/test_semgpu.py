@@ -11,6 +11,7 @@ import sysconfig
 import tempfile
 import threading
 import time
+import warnings
 from importlib import metadata
 from pathlib import Path
 
@@ -127,6 +128,38 @@ def test_the_test_is_its_definition():
     assert again["accuracy"] == table["accuracy"] and again["p_value"] == table["p_value"]
 
 
+def test_matrices_are_told_by_their_diagonal():
+    words, layer = random.normal(size=(9, 8)), random.normal(size=(9, 8))
+    options = {"permutations": 9, "measure": "rsa-pearson", "device": "cpu"}
+    expected = semgpu.test(words, layer, **options)["value"]
+    for matrix in (semgpu.rsm, lambda x: 1 - semgpu.rsm(x), np.corrcoef):
+        found = semgpu.test(matrix(words), matrix(layer), **options)["value"]
+        assert np.abs(np.array(found) - expected).max() < 1e-12
+    wrong = semgpu.rsm(layer)
+    wrong[2, 2] = 1.01
+    raises(ValueError, lambda: semgpu.test(words, wrong), "layers", "the diagonal has 1.01 in row 2")
+    raises(ValueError, lambda: semgpu.test(words, layer @ layer.T), "layers", "the diagonal")
+    layer[4] = 1.0
+    with warnings.catch_warnings(), np.errstate(invalid="ignore"):
+        warnings.simplefilter("ignore")
+        raises(ValueError, lambda: semgpu.test(words, np.corrcoef(layer)), "layers", "concept 4")
+
+
+def test_what_the_program_warns_of_is_a_warning():
+    words, layer = random.normal(size=(9, 8)), random.normal(size=(9, 8))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        flat = np.repeat(layer[:1], 9, 0)
+        table = semgpu.test(words, {"a": layer, "b": flat}, permutations=9, measure="cka", device="cpu")
+    assert table["layer"] == ["a"] and any("b: left out" in str(warning.message) for warning in caught)
+    # CKA does not know how large values are.
+    for scale in (1e-120, 1e80, 1e140):
+        scaled = semgpu.test(words, layer * scale, permutations=9, measure="cka", device="cpu")
+        assert abs(scaled["value"][0] - table["value"][0]) < 1e-12, scale
+    few = semgpu.test(words, layer, permutations=9, measure="mknn", neighbours=3, device="cpu")
+    assert few["neighbours"] == [3]
+
+
 def test_numbers_are_the_commands_to_the_bit():
     words, layers = random.normal(size=(11, 20)), {"a": random.normal(size=(3, 11, 50)), "b": random.normal(size=(3, 11, 7))}
     names = [f"c{n}" for n in range(11)]
@@ -172,6 +205,18 @@ def test_results_are_read():
         assert found["scales"].keys() == found["rsm"].keys() and found["run"]["command"] == "test"
         assert found["concepts"]["concept"] == names
         assert (out / "report.html").exists()
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder, "results")
+        x = random.normal(size=(6, 9))
+        spaces = {name: x for name in ("a/b", "scales.x", "007")}
+        table = semgpu.test({"scales.v": x}, spaces, permutations=9, concepts=["1", "2", "3", "nan", "5", "006"], out=out)
+        found = semgpu.read(out)
+        assert table["layer"] == found["accuracy"]["layer"] == list(spaces)
+        assert found["concepts"]["concept"][3:6] == ["nan", "5", "006"]
+        assert set(found["rsm"]) == set(found["scales"]) == {*spaces, "words.scales.v"}
+        assert found["rsm"]["a/b"].shape == (1, 6, 6) and found["scales"]["scales.x"].shape[-1] == 3
+        (out / "accuracy.csv").write_text("")
+        raises(ValueError, lambda: semgpu.read(out), "accuracy.csv")
 
 
 def test_wrong_input_is_said():
@@ -190,6 +235,25 @@ def test_wrong_input_is_said():
     raises(ValueError, lambda: semgpu.test(semgpu.rsm(x), x, measure="cka"), "words: a matrix of correlations")
     raises(ValueError, lambda: semgpu.rsm(x, device="gpu:999"), "gpu:999")
     raises(ValueError, lambda: semgpu.rsm(x, device="tpu"), "tpu")
+    raises(ValueError, lambda: semgpu.test(x, x, concepts="abcdefgh"), "concepts", "a list")
+    raises(ValueError, lambda: semgpu.test(x, x, out=""), "out: empty")
+    raises(ValueError, lambda: semgpu.rsm(np.ma.array(x, mask=x > 1)), "x: masked")
+    raises(MemoryError, lambda: semgpu.rsm(np.zeros((40_000_000, 2))), "40000000")
+
+    class Frame:
+        """What is used of pandas'."""
+
+        iloc = None
+
+        def __init__(self, values, index):
+            self.values, self.index = values, index
+
+        def __array__(self, *arguments, **options):
+            return self.values
+
+    named = Frame(x, list("abcdefgh"))
+    semgpu.test(named, {"a": named, "b": x}, permutations=1, device="cpu")
+    raises(ValueError, lambda: semgpu.test(named, {"a": Frame(x, list("bacdefgh"))}), 'layers["a"]: rows of other names')
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "mine").write_text("mine")
         raises(ValueError, lambda: semgpu.test(x, x, out=folder), "not a results directory")

@@ -101,7 +101,9 @@ fn set(table: &mut toml::Table, key: &str, value: toml::Value) -> Result<(), Str
             toml::Value::Array(inner) => {
                 let last = inner.len().saturating_sub(1);
                 let element = segment.parse().ok().and_then(|index: usize| inner.get_mut(index));
-                element.ok_or_else(|| format!("there is no element {segment} in a list, expected a number from 0 to {last}"))?
+                element.ok_or_else(|| {
+                    format!("there is no element {segment} in a list, expected a number from 0 to {last}")
+                })?
             }
             _ => return Err(format!("{segment} is no key of a table")),
         };

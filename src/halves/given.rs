@@ -12,12 +12,12 @@ use crate::names::{self, NAME, is_name};
 use crate::progress::Progress;
 use crate::stats::Rsm;
 
-/// How far a diagonal may be from 1, and an entry from its mirror image, in an array that is taken for RSMs: more than in
-/// RSMs that are right, so that one with an error is read as such and refused.
+/// How far an entry may be from its mirror image in an array that is taken for matrices, as a share of the largest number: more
+/// than in matrices that are right, so that one with an error is read as such and refused.
 const NEAR: f64 = 1e-4;
 
-/// An array as a word model or a layer of a test: RSMs by their values ([`crate::matrices::read`] has their shapes), else
-/// features, `[concepts, units]` or `[groups, concepts, units]`. `concepts` are the names of its concepts.
+/// An array as a word model or a layer of a test: RSMs or RDMs if it is its own transpose ([`crate::matrices::read`] tells them by
+/// the diagonal, and refuses others), else features, `[concepts, units]` or `[groups, concepts, units]`. `concepts` are the names of its concepts.
 ///
 /// # Errors
 /// Not as many different names as the array has concepts.
@@ -67,19 +67,18 @@ pub(super) fn features(array: StoredArray) -> Result<Features, FeaturesError> {
     Features::of(array, &Layout { groups, ..Layout::default() })
 }
 
-/// Whether an array is one of RSMs by its values: floats, square, the diagonal 1, its own transpose.
-pub(super) fn are_rsms(array: &StoredArray) -> Result<bool, FileError> {
+/// Whether an array is one of matrices by its values: floats, square, its own transpose.
+pub(super) fn are_matrices(array: &StoredArray) -> Result<bool, FileError> {
     let concepts = match *array.shape() {
         [k, l] | [_, k, l] if k == l && array.is_float() => k,
         _ => return Ok(false),
     };
-    let near = |a: f64, b: f64| (a - b).abs() <= NEAR || a.is_nan() && b.is_nan();
-    let is_rsm = |rsm: &[f64]| {
-        let diagonal = (0..concepts).all(|n| near(rsm[n * concepts + n], 1.0));
-        let mirrored = |i: usize, j: usize| near(rsm[i * concepts + j], rsm[j * concepts + i]);
-        diagonal && (0..concepts).all(|i| (0..i).all(|j| mirrored(i, j)))
+    let mirrored = |matrix: &[f64]| {
+        let largest = matrix.iter().fold(0.0_f64, |largest, value| largest.max(value.abs()));
+        let near = |a: f64, b: f64| (a - b).abs() <= NEAR * largest || a.is_nan() && b.is_nan();
+        (0..concepts).all(|i| (0..i).all(|j| near(matrix[i * concepts + j], matrix[j * concepts + i])))
     };
-    Ok(array.values()?.chunks_exact((concepts * concepts).max(1)).all(is_rsm))
+    Ok(array.values()?.chunks_exact((concepts * concepts).max(1)).all(mirrored))
 }
 
 #[cfg(test)]
@@ -130,7 +129,7 @@ mod tests {
             let mut request = TestRequest::new(words, sources, folder.path().join("out"));
             (request.features, request.measures, request.neighbours) = (features, measures.to_vec(), 3);
             (request.options.permutations, request.device) = (50, Choice::Cpu);
-            Test::new(request, &Progress::silent()).unwrap().results(&Progress::silent()).unwrap()
+            Test::new(request, &Progress::silent()).unwrap().results(&Progress::silent()).unwrap().0
         };
         for measures in [&[][..], &[Measure::Cka], &[Measure::Mknn]] {
             let expected = results(filed.clone(), Some(Spaces::Both), measures);
@@ -162,12 +161,12 @@ mod tests {
     }
 
     #[test]
-    fn rsms_are_told_from_features_by_their_values() {
-        let told = |shape: &[usize], values: &[f64]| are_rsms(&array("x", shape, values)).unwrap();
+    fn matrices_are_told_from_features_by_their_values() {
+        let told = |shape: &[usize], values: &[f64]| are_matrices(&array("x", shape, values)).unwrap();
         let square: Vec<f64> = (0..9).map(|n| if n % 4 == 0 { 1.0 } else { 0.25 }).collect();
         assert!(told(&[3, 3], &square) && told(&[2, 3, 3], &[&square[..], &square].concat()));
         assert!(!told(&[1, 9], &square));
-        for (entry, value, expected) in [(0, 1.00009, true), (0, 1.0002, false), (1, 0.2501, true), (1, 0.3, false)] {
+        for (entry, value, expected) in [(0, 0.9, true), (1, 0.25009, true), (1, 0.2502, false), (1, 0.3, false)] {
             let mut square = square.clone();
             square[entry] = value;
             assert_eq!(told(&[3, 3], &square), expected, "{entry}: {value}");

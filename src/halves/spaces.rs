@@ -31,7 +31,7 @@ impl Wanted<'_> {
     ) -> Result<Vec<Matrices>, HalvesError> {
         let features = self.features.is_some_and(|features| features.hold(side));
         if let Some(array) = &source.given {
-            return Ok(match given::are_rsms(array)? {
+            return Ok(match given::are_matrices(array)? {
                 true => matrices::read(source, side, self.reading)?,
                 false => vec![self.of_features(source, side, progress)?],
             });

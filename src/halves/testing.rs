@@ -128,12 +128,13 @@ impl Test {
         Ok(Self { directory, experiment, comparison, device, record, warnings })
     }
 
-    /// Tests, and writes nothing.
+    /// Tests, and writes nothing; also what the user should know.
     ///
     /// # Errors
     /// The device fails, [`Error::Interrupted`].
-    pub fn results(&self, progress: &Progress) -> Result<Results, Error> {
-        Ok(self.comparison.results(progress)?.0)
+    pub fn results(&self, progress: &Progress) -> Result<(Results, Vec<String>), Error> {
+        let (results, warnings) = self.comparison.results(progress)?;
+        Ok((results, [&self.warnings[..], &warnings].concat()))
     }
 
     /// Tests, and writes tables, matrices, figures and `run.json` as a run does; returns their directory.

@@ -46,7 +46,9 @@ pub struct ResultsDir {
 impl ResultsDir {
     /// The directory at `root`, whether it is there or not.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        let root: PathBuf = root.into();
+        // An empty path names no directory, but files in it would be here.
+        Self { root: if root.as_os_str().is_empty() { ".".into() } else { root } }
     }
 
     /// Where it lies.

@@ -23,6 +23,9 @@ use crate::stats::{Interrupted, Progress, Rsm, report};
 /// Draws of a batch at least: as many as are multiplied side by side.
 const FEWEST: usize = 8;
 
+/// Entries looked up between two questions whether to stop: less than a second's.
+const PROMPT: usize = 1 << 29;
+
 /// A measure of all pairs of layers, as one family: the layers of the words one after the other, each with all of the
 /// images'.
 pub struct InnerTest<'a> {
@@ -131,7 +134,9 @@ impl Statistic for InnerTest<'_> {
         let moved = |batch: &[u64]| Batch::new(batch.iter().map(moves).collect());
         // Sums do not depend on the batch, so few draws are spread over the threads; more a batch are faster.
         let share = (all.len() * self.moved.len()).div_ceil(rayon::current_num_threads()).max(FEWEST);
-        let batches: Vec<Batch> = all.par_chunks(Batch::most(self.concepts).min(share)).map(moved).collect();
+        let prompt = (PROMPT / self.concepts.pow(2)).max(FEWEST);
+        let most = Batch::most(self.concepts).min(share).min(prompt);
+        let batches: Vec<Batch> = all.par_chunks(most).map(moved).collect();
         let units = (0..self.moved.len() * batches.len()).into_par_iter();
         let values = units.map(|unit| {
             let batch = &batches[unit % batches.len()];
@@ -205,7 +210,11 @@ pub(super) fn prepared(measure: Measure, side: Side) -> Option<Vec<Vec<f64>>> {
 
 /// Scaled to unit length; none of a length of `noise`.
 fn unit(mut matrix: Vec<f64>, noise: f64) -> Option<Vec<f64>> {
+    // First by a power of two, which rounds nothing, so that no square overflows or vanishes.
+    let largest = matrix.iter().fold(0.0_f64, |largest, value| largest.max(value.abs()));
+    let scale = (-largest.log2().floor()).clamp(-1000.0, 1000.0).exp2();
+    matrix.iter_mut().for_each(|value| *value *= scale);
     let length = matrix.iter().map(|value| value * value).sum::<f64>().sqrt();
     matrix.iter_mut().for_each(|value| *value /= length);
-    (length > noise && length.is_finite()).then_some(matrix)
+    (length > noise * scale && length.is_finite()).then_some(matrix)
 }
