@@ -517,7 +517,7 @@ pub enum StimuliError {
 }
 
 fn and_more(more: usize) -> String {
-    if more == 0 { String::new() } else { format!(" (and {} more)", counted(more, "image")) }
+    if more == 0 { String::new() } else { format!(" (and {more} more)") }
 }
 
 #[cfg(test)]

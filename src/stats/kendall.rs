@@ -16,7 +16,7 @@ impl Sorted {
         let order = sorted_order(y);
         let mut tied = Vec::new();
         let mut start = 0;
-        for run in order.chunk_by(|&a, &b| y[a] == y[b]) {
+        for run in order.chunk_by(equal(y)) {
             if run.len() > 1 {
                 tied.push(start..start + run.len());
             }
@@ -70,11 +70,18 @@ pub(super) fn concordances(x: &[f64], y: &[f64]) -> Vec<f64> {
     found
 }
 
+/// Whether two values of a list are the same but for rounding: correlations of whole numbers that are equal as fractions differ
+/// in their last digit.
+pub(super) fn equal(x: &[f64]) -> impl Fn(&usize, &usize) -> bool {
+    let rounding = 4.0 * f64::EPSILON * x.iter().fold(0.0, |largest: f64, value| largest.max(value.abs()));
+    move |&a, &b| (x[a] - x[b]).abs() <= rounding
+}
+
 /// The place of every value among the different ones.
 fn dense(x: &[f64]) -> Vec<usize> {
     let order = sorted_order(x);
     let mut places = vec![0; x.len()];
-    for (place, tied) in order.chunk_by(|&a, &b| x[a] == x[b]).enumerate() {
+    for (place, tied) in order.chunk_by(equal(x)).enumerate() {
         tied.iter().for_each(|&entry| places[entry] = place);
     }
     places

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::inference::Statistic;
-use super::kendall::{self, Sorted, concordances, sorted_order};
+use super::kendall::{self, Sorted, concordances, equal, sorted_order};
 use super::permutation::Permutations;
 use super::{Interrupted, Progress, Rsm, report};
 
@@ -297,7 +297,7 @@ pub(super) fn ranks(x: &[f64]) -> Vec<f64> {
     let order = sorted_order(x);
     let mut ranks = vec![0.0; x.len()];
     let mut start = 0;
-    for tied in order.chunk_by(|&a, &b| x[a] == x[b]) {
+    for tied in order.chunk_by(equal(x)) {
         let end = start + tied.len();
         for &place in tied {
             // Ranks start + 1 ..= end, averaged and doubled, less x.len() + 1.
@@ -401,6 +401,17 @@ mod tests {
                 let expected = Rsa::Pearson.correlation(&brute_ranks(&x), &brute_ranks(&y)).unwrap();
                 assert!((spearman - expected).abs() < CLOSE, "n = {n}: {spearman}, expected {expected}");
             }
+        }
+    }
+
+    #[test]
+    fn entries_that_differ_by_rounding_are_tied() {
+        let (x, exact) = ([0.1 + 0.2, 0.3, 0.7, 0.6], [0.25, 0.25, 0.75, 0.5]);
+        assert_ne!(x[0], x[1]);
+        let y = [1.0, 2.0, 3.0, 4.0];
+        for kind in [Rsa::Spearman, Rsa::KendallTauA] {
+            assert_eq!(kind.correlation(&x, &y), kind.correlation(&exact, &y), "{kind}");
+            assert_eq!(kind.correlation(&y, &x), kind.correlation(&y, &exact), "{kind}");
         }
     }
 

@@ -73,7 +73,7 @@ fn each_concept_has_a_category() {
 fn each_concept_has_one_image_in_each_group() {
     let text = csv("path,concept,group", |concept, group| format!("x,{concept},{group}"));
     let missing = message(&text.replace("x,zebra,a\n", "").replace("x,drum,a\n", ""));
-    let expected = "concept \"zebra\" (line 2) has no image in group \"a\" (and 1 more image): every";
+    let expected = "concept \"zebra\" (line 2) has no image in group \"a\" (and 1 more): every";
     assert!(missing.contains(expected), "{missing}");
     let duplicate = message(&text.replace("x,goose,a\n", "x,goose,b\n"));
     let expected = "line 9: concept \"goose\" has another image in group \"b\" (line 4), expected one";
