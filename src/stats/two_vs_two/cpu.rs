@@ -424,7 +424,6 @@ fn products_to_terms(a: usize, products: &mut [f32], words: &[f32], weights: &[f
 /// block: T[a,b] + T[b,a].
 #[inline(always)]
 #[expect(clippy::neg_cmp_op_on_partial_ord, reason = "a NaN margin is undecided")]
-#[expect(clippy::needless_range_loop, reason = "fixed bounds over several arrays: one vector operation each")]
 fn decide_in_single(
     k: usize,
     stride: usize,
