@@ -117,7 +117,7 @@ fn page(material: &Material, drawings: &[Drawing]) -> Result<String, ReportError
 /// Along what accuracy is drawn.
 fn over(told: Said) -> String {
     match told.axis {
-        Some(axis) => format!("by {}", escape(&axis.to_lowercase())),
+        Some(axis) => format!("along \u{201c}{}\u{201d}", escape(axis)),
         None if told.unordered => "layer by layer".to_string(),
         None => "over depth".to_string(),
     }

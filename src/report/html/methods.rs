@@ -192,7 +192,7 @@ impl<'a> Settings<'a> {
     fn layers_said(&self, layers: usize) -> String {
         let plural = if layers == 1 { "" } else { "s" };
         match self.said().axis {
-            Some(axis) => format!("{layers} {}{plural}", axis.to_lowercase()),
+            Some(axis) => format!("{layers} place{plural} along \u{201c}{axis}\u{201d}"),
             None if self.said().unordered => format!("{layers} place{plural} without an order"),
             None => count(layers as u64, "layer"),
         }
