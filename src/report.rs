@@ -18,6 +18,7 @@ mod controls;
 mod curves;
 mod error;
 mod file;
+mod fit;
 mod heatmap;
 mod html;
 mod inference;

@@ -5,7 +5,7 @@ use crate::report::chart::{Chart, Curve, Entry, Look, Mark};
 use crate::report::curves::{Curves, Model, SIGNIFICANT};
 use crate::report::material::Said;
 use crate::report::style::{CURVE, curve};
-use crate::report::{Drawing, Figure, Material, ReportError, chance, inference, names};
+use crate::report::{Drawing, Figure, Material, ReportError, chance, inference};
 use crate::results::AccuracyRow;
 use crate::stats::scoring::Ties;
 
@@ -46,7 +46,7 @@ pub fn chart<'a>(curves: &Curves<'a>, ties: Option<Ties>, of: Option<InferenceOp
         notes += &format!("\n{said}");
     }
     Chart {
-        title: names::network(curves.network).to_string(),
+        title: told.network(curves.network),
         y_title: "2 vs. 2 accuracy",
         limits: Some((0.0, 1.0)),
         whole: false,

@@ -7,7 +7,7 @@ use crate::report::curves::{SIGNIFICANT, distinct, thousands};
 use crate::report::heatmap::Heatmap;
 use crate::report::ramp::Ramp;
 use crate::report::style::{CURVE, curve};
-use crate::report::{Drawing, Figure, Material, ReportError, names};
+use crate::report::{Drawing, Figure, Material, ReportError, fit, names};
 use crate::results::{MeasureRow, figure_name};
 use crate::stats::calibrated::score;
 
@@ -70,13 +70,17 @@ fn draw_maps(material: &Material) -> Result<Vec<Drawing>, ReportError> {
                 let row = rows.iter().find(|row| row.layer == **layer);
                 row.map_or_else(String::new, |row| row.label.clone())
             };
-            let (network, words) = (names::network(&best.network), names::network(&best.words));
+            let (network, words) = (material.said().network(&best.network), names::network(&best.words));
+            let labels: Vec<String> = layers.iter().map(label).collect();
+            let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
+            let (columns, column_title) = fit::titled(&labels, &format!("Layer of {network}"));
+            let (named, row_title) = fit::titled(&of_words, &format!("Layer of {words}"));
             let heatmap = Heatmap {
                 title: format!("{words} and {network}: {measure}"),
-                rows: of_words.iter().map(|layer| layer.to_string()).collect(),
-                row_title: "Layer of the words\u{2019} side",
-                columns: layers.iter().map(label).collect(),
-                column_title: "Layer of the images\u{2019} side",
+                rows: named,
+                row_title,
+                columns,
+                column_title,
                 ramp: Ramp::sequential(values.iter().copied()),
                 values,
                 measure: "value",
@@ -131,7 +135,7 @@ fn draw_depths(material: &Material) -> Result<Vec<Drawing>, ReportError> {
         });
         let legend = measures.iter().enumerate().map(|(n, text)| Entry { style: curve(n), filled: true, text });
         let label = |layer: &&str| rows.iter().find(|row| row.layer == *layer).map(|row| row.label.as_str());
-        let (network, words) = (names::network(&rows[0].network), names::network(&rows[0].words));
+        let (network, words) = (material.said().network(&rows[0].network), names::network(&rows[0].words));
         let of = if several {
             "the best layer of the words\u{2019} side at each layer, τ of the highest value of all pairs in each draw. \
              Filled: p\u{a0}<\u{a0}0.05, family-wise over all pairs"

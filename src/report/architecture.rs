@@ -5,11 +5,11 @@ use crate::nets::{self, Blueprint, StageSpec};
 use crate::record::RunRecord;
 use crate::report::canvas::{Anchor, Canvas, Picture, TextStyle};
 use crate::report::curves::{Curves, thousands};
-use crate::report::notes::{self, Notes};
+use crate::report::notes::{Notes, Title};
 use crate::report::style::{
     AXIS, BOX, EDGE, GREY, HALF_CAPITAL, INK, LIGHT, NOTE, PAPER, SOLID, Shape, TICK_LABEL, TITLE, WIDTH, curve,
 };
-use crate::report::{Drawing, Figure, Material, ReportError, names};
+use crate::report::{Drawing, Figure, Material, ReportError};
 use crate::stimuli::{PIXELS, PIXELS_LABEL};
 
 /// `architecture_<network>`
@@ -24,7 +24,8 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
         let Some(network) = nets::find(curves.network) else { continue };
         let form = form.and_then(|form| network.blueprint(form));
         let network = form.unwrap_or_else(|| network.draw(&network.forms[0]));
-        let figure = Architecture { stages: network.stages(), network, tapped: curves.layers.clone() };
+        let title = format!("{} ({})", material.said().network(&network.name), network.form);
+        let figure = Architecture { title, stages: network.stages(), network, tapped: curves.layers.clone() };
         drawings.push(Drawing {
             stem: curves.stem(FIGURE.name),
             network: curves.network.to_string(),
@@ -36,6 +37,8 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
 }
 
 struct Architecture<'a> {
+    /// The network and its form.
+    title: String,
     network: Blueprint,
     stages: Vec<StageSpec>,
     /// Names of the layers in the results.
@@ -99,21 +102,32 @@ impl Architecture<'_> {
         TextStyle::regular((0.8 * slot(blocks)).clamp(16.0, 0.8 * TICK_LABEL), INK)
     }
 
+    fn title(&self) -> Title {
+        Title::fit(&self.title, EDGE)
+    }
+
+    /// Above the boxes.
+    fn top(&self) -> f64 {
+        TOP + self.title().more()
+    }
+
     /// Where the notes start.
     fn foot(&self) -> f64 {
         let blocks = self.blocks();
         let text = self.text(&blocks);
         let shapes = blocks.iter().map(|block| text.width(&block.shape_text())).fold(0.0, f64::max);
-        TOP + ABOVE + HIGHEST + GAP + shapes + 0.5 * NOTE
+        self.top() + ABOVE + HIGHEST + GAP + shapes + 0.5 * NOTE
     }
 
     fn notes(&self) -> Notes {
-        let tapped: usize = self.blocks().iter().flat_map(|block| &block.taps).filter(|&&tapped| tapped).count();
+        let taps: Vec<bool> = self.blocks().into_iter().flat_map(|block| block.taps).collect();
+        let tapped = taps.iter().filter(|&&tapped| tapped).count();
+        let hollow = if tapped < taps.len() { "; hollow: others that can be" } else { "" };
         let multiply_adds: u64 = self.stages.iter().map(|stage| stage.multiply_adds).sum();
         let notes = format!(
             "Each box is a stage, run over all images before the next one starts: as high as the side of its output, as \
              wide as its channels (both on a root scale); below, channels \u{d7} height \u{d7} width. Filled dots: the {tapped} \
-             layers compared; hollow: others that can be. {} million multiply-adds per image.",
+             layers compared{hollow}. {} million multiply-adds per image.",
             thousands(multiply_adds / 1_000_000)
         );
         Notes::wrapped(&notes, WIDTH - 2.0 * EDGE)
@@ -121,11 +135,10 @@ impl Architecture<'_> {
 
     fn draw(&self) -> Picture {
         let mut canvas = Canvas::new(self.foot() + self.notes().height() + EDGE);
-        let title = format!("{} ({})", names::network(&self.network.name), self.network.form);
-        notes::title(&mut canvas, &title, EDGE);
+        self.title().draw(&mut canvas);
         let blocks = self.blocks();
         let (slot, text) = (slot(&blocks), self.text(&blocks));
-        let middle = TOP + ABOVE + HIGHEST / 2.0;
+        let middle = self.top() + ABOVE + HIGHEST / 2.0;
         let (tallest, widest) = blocks
             .iter()
             .fold((1, 1), |(side, channels), block| (side.max(block.shape[1]), channels.max(block.shape[0])));
@@ -174,7 +187,9 @@ mod tests {
                 let blueprint = network.draw(form);
                 let (layers, form) = (blueprint.layers(), form.name);
                 let tapped = layers.iter().filter(|layer| !layer.on_request).map(|layer| layer.name.as_str()).collect();
-                let svg = Architecture { stages: blueprint.stages(), network: blueprint, tapped }.draw().svg;
+                let figure =
+                    Architecture { title: form.into(), stages: blueprint.stages(), network: blueprint, tapped };
+                let svg = figure.draw().svg;
                 let last = &layers[layers.len() - 1].label;
                 assert!(svg.contains(&format!("{last}</text>")), "{} {form} {last}", network.name);
             }
@@ -187,10 +202,15 @@ mod tests {
         let accuracy = rows("squeezenet1_1", &labels, &["GloVe"]);
         let curves = Curves::of_networks(&accuracy).remove(0);
         let network = nets::find("squeezenet1_1").unwrap().blueprint("caffe").unwrap();
-        let figure = Architecture { stages: network.stages(), network, tapped: curves.layers };
+        let title = "SqueezeNet 1.1 (caffe)".to_string();
+        let figure = Architecture { title, stages: network.stages(), network, tapped: curves.layers };
         let tapped: Vec<bool> = figure.blocks().into_iter().flat_map(|block| block.taps).collect();
         assert_eq!(tapped[..4], [true, false, true, false]);
         assert!(tapped[4..].iter().all(|tapped| !tapped));
+        assert!(figure.draw().svg.contains("hollow"));
+        let all = figure.network.layers();
+        let all = ["pixels"].into_iter().chain(all.iter().map(|layer| layer.name.as_str())).collect();
+        assert!(!Architecture { tapped: all, ..figure }.draw().svg.contains("hollow"));
     }
 
     #[test]

@@ -37,6 +37,7 @@ pub fn drawn<R: LayerRow>(curves: &Curves<R>) -> (Vec<Band>, Vec<Curve<'static>>
         color: own(level).unwrap_or(BAND),
         opacity: if own(level).is_some() { 0.12 } else { 1.0 },
         edges: to_the_ends(&level.edges).into_iter().map(|(place, (low, high))| (place, low, high)).collect(),
+        whole: true,
     };
     let line = |level: &Level| Curve {
         aside: Some("chance"),

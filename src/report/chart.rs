@@ -1,10 +1,11 @@
 //! Curves over the layers of a network: what a chart shows, and the one way in which every chart is drawn.
 
 use crate::report::canvas::{Anchor, Canvas, Picture, Point, TextStyle};
-use crate::report::notes::{self, Notes, TITLE_BASELINE};
+use crate::report::fit;
+use crate::report::notes::{self, Notes, Title};
 use crate::report::style::{
     AXIS, AXIS_TITLE, CURVE, Color, CurveStyle, Dash, EDGE, GRID, HALF_CAPITAL, HEIGHT, INK, LIGHT, NOTE, Shape,
-    TICK_LABEL, WIDTH,
+    TICK_LABEL, UNJOINED, WIDTH,
 };
 
 mod layers;
@@ -29,7 +30,7 @@ pub struct Chart<'a> {
     pub x_title: Option<&'a str>,
     /// Whether what stands below has no order: a bar for each value instead of a line through all.
     pub bars: bool,
-    /// Under everything.
+    /// Under all but the grid.
     pub bands: Vec<Band>,
     /// The first lies on top.
     pub curves: Vec<Curve<'a>>,
@@ -47,6 +48,8 @@ pub struct Band {
     pub opacity: f64,
     /// Place, low and high; cut where one is not finite.
     pub edges: Vec<(f64, f64, f64)>,
+    /// Whether the axis reaches all of it; else it ends at the panel's.
+    pub whole: bool,
 }
 
 /// A line with a marker at each value.
@@ -104,9 +107,15 @@ const TICK_TEXT: TextStyle = TextStyle::regular(TICK_LABEL, INK);
 const TICK: f64 = 12.0;
 const TICK_GAP: f64 = 12.0;
 const SAMPLE: f64 = 84.0;
+/// Of a sample without a line.
+const POINT: f64 = 40.0;
 const SAMPLE_GAP: f64 = 14.0;
 const ENTRY_GAP: f64 = 44.0;
 const LEGEND_PITCH: f64 = 1.35 * TICK_LABEL;
+/// The figure grows until the panel is this high, and as high as the axis' title in the smallest type.
+const LEAST: f64 = 400.0;
+/// The radius of markers whose intervals stand beside those of other curves, which they would hide.
+const CLOSE: f64 = 7.0;
 /// Of a place, what bars take; and how opaque they are under their markers.
 const BARS: f64 = 0.7;
 const BAR_OPACITY: f64 = 0.35;
@@ -114,6 +123,18 @@ const BAR_OPACITY: f64 = 0.35;
 const DOT: f64 = 0.8;
 /// Of the ring around it.
 const RING: f64 = 1.55;
+
+/// Values at places without an order: each a level of its own, as wide as bars.
+pub fn apart<T: Copy>(values: impl Iterator<Item = (f64, T)>, gap: T) -> Vec<(f64, T)> {
+    let level = |(place, value)| [(place - BARS / 2.0, value), (place + BARS / 2.0, value), (place, gap)];
+    values.flat_map(level).collect()
+}
+
+/// The same of a band's edges.
+pub fn apart_edges(edges: &[(f64, f64, f64)]) -> Vec<(f64, f64, f64)> {
+    let edges = edges.iter().map(|&(place, low, high)| (place, (low, high)));
+    apart(edges, (f64::NAN, f64::NAN)).into_iter().map(|(place, (low, high))| (place, low, high)).collect()
+}
 
 /// Values at the layers, carried on level from the outer ones to the ends of the panel.
 pub fn to_the_ends<T: Copy>(values: &[T]) -> Vec<(f64, T)> {
@@ -143,15 +164,26 @@ impl Panel {
         self.bottom - (value - low) / (high - low) * (self.bottom - self.top)
     }
 
-    fn at(&self, mark: &Mark) -> Point {
-        (self.x(mark.place), self.y(mark.value))
+    /// So far right of its place.
+    fn at(&self, mark: &Mark, aside: f64) -> Point {
+        (self.x(mark.place) + aside, self.y(mark.value))
+    }
+
+    /// Where bars stand: at zero, or at the end that is nearer to it.
+    fn ground(&self) -> f64 {
+        self.y(0.0_f64.clamp(self.range.low(), self.range.high()))
     }
 }
 
 /// Where everything goes.
 struct Layout {
+    height: f64,
+    title: Title,
     panel: Panel,
-    entries: Vec<Point>,
+    /// Samples of the legend, with their texts.
+    entries: Vec<(Point, String)>,
+    /// Height of an em of the vertical axis' title.
+    y_title: f64,
     layers: LayerLabels,
     notes: Notes,
     /// Of markers that do not run into each other.
@@ -163,30 +195,57 @@ struct Layout {
 impl Chart<'_> {
     /// Draws it.
     pub fn draw(&self) -> Picture {
-        let mut canvas = Canvas::new(HEIGHT);
         let layout = self.layout();
         let panel = &layout.panel;
+        let mut canvas = Canvas::new(layout.height);
+        draw_grid(&mut canvas, panel);
         for band in &self.bands {
             draw_band(&mut canvas, panel, band);
         }
-        notes::title(&mut canvas, &self.title, panel.left);
+        layout.title.draw(&mut canvas);
         self.draw_legend(&mut canvas, &layout.entries);
-        self.draw_y_axis(&mut canvas, panel);
+        self.draw_y_axis(&mut canvas, &layout);
         self.draw_x_axis(&mut canvas, &layout);
         // The heights of 0 and 1, for a script that moves the markers.
         canvas.group(&format!("data-scale=\"{:.2} {:.2}\"", panel.y(0.0), panel.y(1.0)), |canvas| {
-            let drawn = self.curves.iter().filter(|curve| curve.words.is_some()).count();
+            let bar = BARS * panel.slot / self.of_words().max(1) as f64;
             for (n, curve) in self.curves.iter().enumerate().rev() {
                 match curve.words.filter(|_| self.bars) {
-                    Some(_) => curve.draw_bars(canvas, &layout, n, drawn),
+                    Some(_) => curve.draw_bars(canvas, &layout, self.aside(n, bar), bar),
                     None => curve.draw_line(canvas, &layout),
                 }
             }
-            for curve in self.curves.iter().rev() {
-                curve.draw_markers(canvas, &layout);
+            for (n, curve) in self.curves.iter().enumerate().rev() {
+                curve.draw_markers(canvas, &layout, self.aside(n, bar));
             }
         });
         canvas.finish()
+    }
+
+    /// Curves of word models; they are the first.
+    fn of_words(&self) -> usize {
+        self.curves.iter().filter(|curve| curve.words.is_some()).count()
+    }
+
+    /// How far right of its places the `n`-th curve is: bars, so wide, stand side by side.
+    fn aside(&self, n: usize, bar: f64) -> f64 {
+        match self.curves[n].words.filter(|_| self.bars) {
+            Some(_) => (n as f64 - (self.of_words() - 1) as f64 / 2.0) * bar,
+            None => 0.0,
+        }
+    }
+
+    /// Bars of what can be negative stand on zero.
+    fn ground(&self) -> Option<f64> {
+        (self.bars && self.limits.is_none_or(|(least, _)| least < 0.0)).then_some(0.0)
+    }
+
+    /// What the axis does not pass: bars that stand on it need no space below.
+    fn limits_of(&self, values: &[f64]) -> Option<(f64, f64)> {
+        match self.ground().filter(|ground| values.iter().all(|value| !value.is_finite() || value >= ground)) {
+            Some(ground) => Some((ground, self.limits.map_or(f64::MAX, |(_, most)| most))),
+            None => self.limits,
+        }
     }
 
     /// Measures the texts and shares out the space.
@@ -195,9 +254,11 @@ impl Chart<'_> {
             let (low, high) = mark.interval.unwrap_or((mark.value, mark.value));
             [mark.value, low, high]
         });
-        let edges = self.bands.iter().flat_map(|band| &band.edges).flat_map(|&(_, low, high)| [low, high]);
+        let whole = self.bands.iter().filter(|band| band.whole);
+        let edges = whole.flat_map(|band| &band.edges).flat_map(|&(_, low, high)| [low, high]);
         let reached = self.limits.filter(|_| self.whole).into_iter().flat_map(|(low, high)| [low, high]);
-        let range = Range::covering(values.chain(edges).chain(reached), self.limits);
+        let values: Vec<f64> = values.chain(edges).chain(reached).collect();
+        let range = Range::covering(values.iter().copied().chain(self.ground()), self.limits_of(&values));
 
         let tick_width = range.ticks().map(|(_, text)| TICK_TEXT.width(&text)).fold(0.0, f64::max);
         let left = EDGE + 1.35 * AXIS_TITLE + tick_width + TICK + TICK_GAP;
@@ -205,14 +266,17 @@ impl Chart<'_> {
         let aside = asides.map(|name| notes::TEXT.width(name) + TICK_GAP).fold(EDGE, f64::max);
         let right = WIDTH - EDGE - aside;
 
+        let title = Title::fit(&self.title, left);
         let mut entries = Vec::new();
-        let (mut x, mut y) = (left, TITLE_BASELINE + 1.5 * TICK_LABEL);
+        let (mut x, mut y) = (left, title.baseline() + 1.5 * TICK_LABEL);
         for entry in &self.legend {
-            let entry_width = SAMPLE + SAMPLE_GAP + TICK_TEXT.width(entry.text);
+            let sample = self.sample(entry) + SAMPLE_GAP;
+            let text = fit::cut(entry.text, TICK_TEXT, WIDTH - EDGE - left - sample);
+            let entry_width = sample + TICK_TEXT.width(&text);
             if x > left && x + entry_width > WIDTH - EDGE {
                 (x, y) = (left, y + LEGEND_PITCH);
             }
-            entries.push((x, y));
+            entries.push(((x, y), text));
             x += entry_width + ENTRY_GAP;
         }
         let top = y + TICK_LABEL;
@@ -220,41 +284,52 @@ impl Chart<'_> {
         let layers = LayerLabels::fit(&self.labels, TICK_TEXT, (left, right), WIDTH - EDGE / 2.0);
         let notes = Notes::wrapped(&self.notes, WIDTH - EDGE - left);
         let below = TICK + TICK_GAP + layers.height + 1.5 * AXIS_TITLE + notes.height() + 0.3 * notes::PITCH + EDGE;
+        let small = TextStyle { em: NOTE, ..TITLE_TEXT };
+        let height = HEIGHT.max(top + LEAST.max(small.width(self.y_title)) + below).ceil();
+        let bottom = height - below;
+        let y_title = AXIS_TITLE * ((bottom - top) / TITLE_TEXT.width(self.y_title)).min(1.0);
+        let with_intervals = self.curves.iter().filter(|curve| curve.marks.iter().any(|mark| mark.interval.is_some()));
+        let most_radius = if with_intervals.count() > 1 { CLOSE } else { 11.5 };
         let most = self.curves.iter().map(|curve| curve.marks.len()).max().unwrap_or(1).max(self.labels.len());
         let apart = (right - left) / most as f64;
         Layout {
-            panel: Panel {
-                left,
-                right,
-                top,
-                bottom: HEIGHT - below,
-                slot: (right - left) / self.labels.len() as f64,
-                range,
-            },
+            height,
+            title,
+            y_title,
+            panel: Panel { left, right, top, bottom, slot: (right - left) / self.labels.len() as f64, range },
             entries,
             layers,
             notes,
-            radius: (0.27 * apart).clamp(5.5, 11.5),
+            radius: (0.27 * apart).clamp(5.5, most_radius),
             dashes: (apart / 70.0).clamp(0.35, 1.0),
         }
     }
 
-    fn draw_legend(&self, canvas: &mut Canvas, entries: &[Point]) {
-        for (entry, &(x, baseline)) in self.legend.iter().zip(entries) {
-            let y = baseline - HALF_CAPITAL * TICK_LABEL;
+    /// How wide an entry's sample is.
+    fn sample(&self, entry: &Entry) -> f64 {
+        if self.is_joined(entry) { SAMPLE } else { POINT }
+    }
+
+    /// Whether it has a line: no bars have.
+    fn is_joined(&self, entry: &Entry) -> bool {
+        entry.style.dash != UNJOINED && !(self.bars && entry.style.shape != Shape::None)
+    }
+
+    fn draw_legend(&self, canvas: &mut Canvas, entries: &[(Point, String)]) {
+        for (entry, ((x, baseline), text)) in self.legend.iter().zip(entries) {
+            let (y, sample) = (baseline - HALF_CAPITAL * TICK_LABEL, self.sample(entry));
             let CurveStyle { color, shape, dash } = entry.style;
-            canvas.line(&[(x, y), (x + SAMPLE, y)], dash, CURVE, color);
-            canvas.marker(shape, (x + SAMPLE / 2.0, y), 11.0, color, entry.filled);
-            canvas.text(entry.text, TICK_TEXT, (x + SAMPLE + SAMPLE_GAP, baseline), Anchor::Start);
+            if self.is_joined(entry) {
+                canvas.line(&[(*x, y), (x + sample, y)], dash, CURVE, color);
+            }
+            canvas.marker(shape, (x + sample / 2.0, y), 11.0, color, entry.filled);
+            canvas.text(text, TICK_TEXT, (x + sample + SAMPLE_GAP, *baseline), Anchor::Start);
         }
     }
 
-    fn draw_y_axis(&self, canvas: &mut Canvas, panel: &Panel) {
+    fn draw_y_axis(&self, canvas: &mut Canvas, Layout { panel, y_title, .. }: &Layout) {
         for (value, text) in panel.range.ticks() {
             let y = panel.y(value);
-            if value > panel.range.low() {
-                canvas.line(&[(panel.left, y), (panel.right, y)], &[], GRID, LIGHT);
-            }
             canvas.line(&[(panel.left - TICK, y), (panel.left, y)], &[], AXIS, INK);
             let at = (panel.left - TICK - TICK_GAP, y + HALF_CAPITAL * TICK_LABEL);
             canvas.text(&text, TICK_TEXT, at, Anchor::End);
@@ -270,7 +345,7 @@ impl Chart<'_> {
         }
         canvas.line(&[(panel.left, panel.top), (panel.left, panel.bottom)], &[], AXIS, INK);
         let middle = (EDGE + 0.8 * AXIS_TITLE, (panel.top + panel.bottom) / 2.0);
-        canvas.text_upwards(self.y_title, TITLE_TEXT, middle, Anchor::Middle);
+        canvas.text_upwards(self.y_title, TextStyle { em: *y_title, ..TITLE_TEXT }, middle, Anchor::Middle);
     }
 
     fn draw_x_axis(&self, canvas: &mut Canvas, layout: &Layout) {
@@ -293,8 +368,18 @@ impl Chart<'_> {
         }
         let title_baseline = top + layers.height + 1.15 * AXIS_TITLE;
         let middle = (panel.left + panel.right) / 2.0;
-        canvas.text(self.x_title.unwrap_or(&layers.title), TITLE_TEXT, (middle, title_baseline), Anchor::Middle);
+        let title = self.x_title.unwrap_or("Layer");
+        let title = layers.example.as_ref().map_or(title.to_string(), |example| format!("{title} ({example})"));
+        let title = fit::cut(&title, TITLE_TEXT, WIDTH - EDGE - panel.left);
+        canvas.text(&title, TITLE_TEXT, (middle, title_baseline), Anchor::Middle);
         notes.draw(canvas, (panel.left, title_baseline + 0.35 * AXIS_TITLE + 0.3 * notes::PITCH));
+    }
+}
+
+fn draw_grid(canvas: &mut Canvas, panel: &Panel) {
+    for (value, _) in panel.range.ticks().filter(|(value, _)| *value > panel.range.low()) {
+        let y = panel.y(value);
+        canvas.line(&[(panel.left, y), (panel.right, y)], &[], GRID, LIGHT);
     }
 }
 
@@ -302,39 +387,66 @@ fn draw_band(canvas: &mut Canvas, panel: &Panel, band: &Band) {
     for run in band.edges.split(|(_, low, high)| !(low + high).is_finite()).filter(|run| !run.is_empty()) {
         let low = run.iter().map(|&(place, low, _)| (panel.x(place), panel.y(low)));
         let high = run.iter().map(|&(place, _, high)| (panel.x(place), panel.y(high)));
-        canvas.polygon(&high.chain(low.rev()).collect::<Vec<_>>(), band.color, band.opacity);
+        let corners: Vec<Point> = high.chain(low.rev()).collect();
+        let corners = if band.whole { corners } else { above(panel.bottom, &below(panel.top, &corners)) };
+        if !corners.is_empty() {
+            canvas.polygon(&corners, band.color, band.opacity);
+        }
     }
+}
+
+/// The part of a polygon below this height of the figure.
+fn below(height: f64, corners: &[Point]) -> Vec<Point> {
+    let mut part = Vec::new();
+    for (n, &(x, y)) in corners.iter().enumerate() {
+        let (before_x, before_y) = corners[(n + corners.len() - 1) % corners.len()];
+        if (before_y < height) != (y < height) {
+            part.push((before_x + (height - before_y) / (y - before_y) * (x - before_x), height));
+        }
+        if y >= height {
+            part.push((x, y));
+        }
+    }
+    part
+}
+
+/// The part above.
+fn above(height: f64, corners: &[Point]) -> Vec<Point> {
+    let turned = |corners: &[Point]| -> Vec<Point> { corners.iter().map(|&(x, y)| (x, -y)).collect() };
+    turned(&below(-height, &turned(corners)))
 }
 
 impl Curve<'_> {
     fn draw_line(&self, canvas: &mut Canvas, Layout { panel, dashes, .. }: &Layout) {
+        if self.style.dash == UNJOINED {
+            return;
+        }
         let dash: Vec<f64> = self.style.dash.iter().map(|length| dashes * length).collect();
         self.group(canvas, "data-curve", "", |canvas| {
             for run in self.marks.split(|mark| !mark.value.is_finite()).filter(|run| run.len() > 1) {
-                let points: Vec<Point> = run.iter().map(|mark| panel.at(mark)).collect();
+                let points: Vec<Point> = run.iter().map(|mark| panel.at(mark, 0.0)).collect();
                 canvas.line(&points, &dash, self.width, self.style.color);
             }
         });
     }
 
-    /// Bars side by side, the `n`-th of `count` at each place.
-    fn draw_bars(&self, canvas: &mut Canvas, Layout { panel, .. }: &Layout, n: usize, count: usize) {
-        let width = BARS * panel.slot / count as f64;
+    /// Bars so far right of their places, and so wide.
+    fn draw_bars(&self, canvas: &mut Canvas, Layout { panel, .. }: &Layout, aside: f64, width: f64) {
         self.group(canvas, "data-curve", "", |canvas| {
             for mark in self.marks.iter().filter(|mark| mark.value.is_finite()) {
-                let left = panel.x(mark.place) + (n as f64 - count as f64 / 2.0) * width;
-                let (right, top, bottom) = (left + width, panel.y(mark.value), panel.bottom);
+                let (middle, top) = panel.at(mark, aside);
+                let (left, right, bottom) = (middle - width / 2.0, middle + width / 2.0, panel.ground());
                 let corners = [(left, bottom), (left, top), (right, top), (right, bottom)];
                 canvas.polygon(&corners, self.style.color, BAR_OPACITY);
             }
         });
     }
 
-    fn draw_markers(&self, canvas: &mut Canvas, Layout { panel, radius, .. }: &Layout) {
+    fn draw_markers(&self, canvas: &mut Canvas, Layout { panel, radius, .. }: &Layout, aside: f64) {
         let marks = self.marks.iter().filter(|mark| mark.value.is_finite());
         for mark in marks.filter(|_| self.style.shape != Shape::None) {
-            let (x, y) = panel.at(mark);
-            let place = format!(" data-layer=\"{}\" data-at=\"{x:.2} {y:.2}\"", mark.place);
+            let (x, y) = panel.at(mark, aside);
+            let place = format!(" data-layer=\"{}\" data-at=\"{x:.2} {y:.2}\"", mark.place.round());
             self.group(canvas, "data-words", &place, |canvas| {
                 if let Some((low, high)) = mark.interval {
                     canvas.line(&[(x, panel.y(low)), (x, panel.y(high))], &[], AXIS, self.style.color);
@@ -398,6 +510,55 @@ mod tests {
         }
         .draw()
         .svg
+    }
+
+    /// The height of the panel under these names and this title.
+    fn panel(labels: &[String], title: &str, y_title: &'static str, legend: usize) -> (f64, Layout) {
+        let names: Vec<String> = (0..legend).map(|n| format!("a name in the legend, {n}")).collect();
+        let chart = Chart {
+            title: title.into(),
+            y_title,
+            limits: Some((0.0, 1.0)),
+            whole: false,
+            labels: labels.iter().map(String::as_str).collect(),
+            x_title: None,
+            bars: false,
+            bands: Vec::new(),
+            curves: vec![Curve::line(INK, SOLID, AXIS, to_the_ends(&[0.5, 0.9]))],
+            legend: names.iter().map(|text| Entry { style: curve(0), filled: true, text }).collect(),
+            notes: "A sentence below the panel. ".repeat(12),
+        };
+        let layout = chart.layout();
+        (layout.panel.bottom - layout.panel.top, layout)
+    }
+
+    #[test]
+    fn a_panel_keeps_its_height_under_any_names() {
+        let names = |count: usize, name: &dyn Fn(usize) -> String| (0..count).map(name).collect::<Vec<_>>();
+        let all = [
+            names(12, &|n| format!("encoder.layer.{n}.attention.output")),
+            names(24, &|n| format!("encoder.layers.encoder_layer_{n}.mlp")),
+            names(12, &|n| format!("model.blocks.{n}.mlp.fc2")),
+            names(40, &|n| format!("{}{}", "abcdefghij".repeat(5), "klmnopqrst".repeat(n))),
+        ];
+        for labels in &all {
+            for (title, y_title, legend) in
+                [("net", "accuracy", 2), (&*"a long name ".repeat(9), "Difference in 2 vs. 2 accuracy", 12)]
+            {
+                let (height, layout) = panel(labels, title, y_title, legend);
+                assert!(height >= LEAST, "{height} {labels:?}");
+                assert!(TextStyle { em: layout.y_title, ..TITLE_TEXT }.width(y_title) <= height + 1.0);
+                assert!(layout.height >= HEIGHT && layout.layers.height < HEIGHT / 2.0);
+            }
+        }
+    }
+
+    #[test]
+    fn a_band_that_leaves_the_panel_ends_at_it() {
+        let square = [(0.0, 0.0), (10.0, 0.0), (10.0, 10.0), (0.0, 10.0)];
+        assert_eq!(below(4.0, &square), [(0.0, 4.0), (10.0, 4.0), (10.0, 10.0), (0.0, 10.0)]);
+        assert_eq!(above(4.0, &square), [(0.0, 4.0), (0.0, 0.0), (10.0, 0.0), (10.0, 4.0)]);
+        assert!(below(11.0, &square).is_empty());
     }
 
     #[test]

@@ -1,12 +1,16 @@
 //! Curves of several runs on one axis of relative depth: the colour is the run, the dash the word model.
 
-use crate::record::ComparisonRecord;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use crate::record::{Compared, ComparisonRecord, RunRecord};
 use crate::report::accuracy::accuracy;
 use crate::report::chart::{Band, Chart, Curve, Entry, Look, Mark};
 use crate::report::curves::{Curves, SIGNIFICANT, distinct};
+use crate::report::material::Said;
 use crate::report::style::{AXIS, CURVE, CURVES, CurveStyle, DASHED, GREY, SOLID, Shape, crossed, curve};
 use crate::report::{Drawing, chance, names};
-use crate::results::{AccuracyRow, COMPARE, ComparisonRow, WithinRow};
+use crate::results::{AccuracyRow, COMPARE, ComparisonRow, NetworkRow, ResultsDir, WithinRow, figure_name, read_table};
 use crate::stats::generalise::Generalise;
 
 /// Runs side by side.
@@ -34,6 +38,62 @@ pub struct Overlay<'a> {
 const DEPTHS: [&str; 6] = ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"];
 /// Of a label's place, between the marks of two pairs at one depth.
 const ASIDE: f64 = 0.04;
+
+/// What figures call the runs.
+pub struct Shown(BTreeMap<String, String>);
+
+impl Shown {
+    /// Runs of a sweep have their labels there; other runs of different networks are known by these, the rest by what tells
+    /// them from each other.
+    pub fn of(overlays: &[Overlay], runs: &[Compared]) -> Self {
+        let names = distinct(overlays.iter().map(|overlay| overlay.run));
+        let networks = distinct(overlays.iter().flat_map(|overlay| overlay.rows).map(|row| row.network.as_str()));
+        let shown = |run: &&str| {
+            let directory = runs.iter().find(|known| known.name == *run).map(|known| known.directory.as_path());
+            let of_run = |overlay: &&Overlay| overlay.run == *run;
+            let network = overlays.iter().filter(of_run).find_map(|overlay| overlay.rows.first());
+            let label = directory.and_then(label);
+            let shown = match network {
+                _ if label.is_some() => label.unwrap_or_default(),
+                Some(row) if networks.len() == names.len() => called(directory, &row.network),
+                _ => run.to_string(),
+            };
+            (run.to_string(), shown)
+        };
+        let shown: BTreeMap<String, String> = names.iter().map(shown).collect();
+        let apart = shown.values().collect::<BTreeSet<_>>().len() == shown.len();
+        let themselves = |run: &&str| (run.to_string(), run.to_string());
+        Self(if apart { shown } else { names.iter().map(themselves).collect() })
+    }
+
+    fn run<'a>(&'a self, run: &'a str) -> &'a str {
+        self.0.get(run).map_or(run, String::as_str)
+    }
+
+    /// A curve's name, which may begin with its run's.
+    fn curve(&self, overlay: &Overlay) -> String {
+        let rest = overlay.name.strip_prefix(overlay.run);
+        match rest.filter(|rest| rest.is_empty() || rest.starts_with(", ")) {
+            Some(rest) => format!("{}{rest}", self.run(overlay.run)),
+            None => overlay.name.to_string(),
+        }
+    }
+}
+
+/// The label of a network in the sweep whose folder lies around its own.
+fn label(directory: &Path) -> Option<String> {
+    let directory = directory.canonicalize().ok()?;
+    let networks = read_table::<NetworkRow>(directory.parent()?).ok()?;
+    let folder = directory.file_name()?.to_str()?;
+    let row = networks.iter().find(|row| figure_name(&row.network) == folder)?;
+    Some(names::network(&row.network).to_string())
+}
+
+/// A network's name in figures, by what its run says of its weights.
+pub fn called(directory: Option<&Path>, network: &str) -> String {
+    let record = directory.and_then(|directory| RunRecord::read(&ResultsDir::new(directory)).ok().flatten());
+    record.as_ref().map_or(Said::RUN, Said::of).network(network)
+}
 
 /// The words of a figure of differences.
 struct Differences {
@@ -144,12 +204,18 @@ impl Comparison<'_> {
     /// of curves, `compare_steps` within curves, of each layer and the one before it.
     pub fn drawings(&self) -> Vec<Drawing> {
         let text = "2 vs. 2 accuracy of several runs against relative depth".to_string();
-        let mut chart = chart(self.curves);
+        let shown = Shown::of(self.curves, &self.record.runs);
+        let mut chart = chart(self.curves, &shown);
         chart.notes += &tests(self.record.generalise, [self.between.is_empty(), self.within.is_empty()]);
         let curves = Drawing { stem: COMPARE.into(), network: String::new(), text, picture: chart.draw() };
-        let between: Vec<_> = self.pairs().map(|rows| (rows[0].named().0, rows)).collect();
+        let name = |curve: &str| {
+            let overlay = self.curves.iter().find(|overlay| overlay.name == curve);
+            overlay.map_or_else(|| curve.to_string(), |overlay| shown.curve(overlay))
+        };
+        let pair = |row: &ComparisonRow| format!("{} \u{2212} {}", name(&row.curve_a), name(&row.curve_b));
+        let between: Vec<_> = self.pairs().map(|rows| (pair(&rows[0]), rows)).collect();
         let steps = families(self.within).filter(|rows| rows[0].kind == WithinRow::NEXT);
-        let steps: Vec<_> = steps.map(|rows| (rows[0].curve.clone(), rows)).collect();
+        let steps: Vec<_> = steps.map(|rows| (name(&rows[0].curve), rows)).collect();
         let differences = self.differences(
             &between,
             Differences {
@@ -228,10 +294,16 @@ impl Comparison<'_> {
     }
 }
 
+/// The network, where all are of one, and the word model, where there is one.
 fn title(overlays: &[Overlay]) -> String {
-    match distinct(overlays.iter().flat_map(|overlay| overlay.rows).map(|row| row.network.as_str()))[..] {
-        [network] => names::network(network).to_string(),
-        _ => "Networks compared".to_string(),
+    let rows = || overlays.iter().flat_map(|overlay| overlay.rows);
+    let title = match distinct(rows().map(|row| row.network.as_str()))[..] {
+        [network] => names::network(network),
+        _ => "Networks compared",
+    };
+    match distinct(rows().map(|row| row.words.as_str()))[..] {
+        [words] => format!("{title}, {words}"),
+        _ => title.to_string(),
     }
 }
 
@@ -252,26 +324,19 @@ fn tests(over: Generalise, [between, within]: [bool; 2]) -> String {
 }
 
 /// Their chart.
-pub fn chart<'a>(overlays: &[Overlay<'a>]) -> Chart<'a> {
+pub fn chart<'a>(overlays: &[Overlay<'a>], shown: &'a Shown) -> Chart<'a> {
     let runs = distinct(overlays.iter().map(|overlay| overlay.run));
     let models = distinct(overlays.iter().flat_map(|overlay| overlay.rows).map(|row| row.words.as_str()));
-    let networks = distinct(overlays.iter().flat_map(|overlay| overlay.rows).map(|row| row.network.as_str()));
     let place = |list: &[&str], name: &str| list.iter().position(|known| *known == name).unwrap_or(0);
+    // One run's curves are told apart by all that word models have.
+    let of = |n, m| if runs.len() == 1 { curve(m) } else { crossed(n, m) };
     let style = |overlay: &Overlay| {
-        crossed(place(&runs, overlay.run), overlay.rows.first().map_or(0, |row| place(&models, &row.words)))
-    };
-    // Runs of different networks are known by these.
-    let name = |run: &&'a str| {
-        let network = overlays.iter().filter(|overlay| overlay.run == *run).find_map(|overlay| overlay.rows.first());
-        match network {
-            Some(row) if networks.len() == runs.len() => names::network(&row.network),
-            _ => run,
-        }
+        of(place(&runs, overlay.run), overlay.rows.first().map_or(0, |row| place(&models, &row.words)))
     };
     let of_runs = runs.iter().enumerate().map(|(n, run)| Entry {
         style: CurveStyle { dash: SOLID, ..curve(n) },
         filled: true,
-        text: name(run),
+        text: shown.run(run),
     });
     let of_models = models.iter().enumerate().map(|(m, words)| Entry {
         style: CurveStyle { color: GREY, shape: Shape::None, dash: curve(m).dash },
@@ -280,9 +345,7 @@ pub fn chart<'a>(overlays: &[Overlay<'a>]) -> Chart<'a> {
     });
     let legend = match (runs.len(), models.len()) {
         (_, 1) => of_runs.collect(),
-        (1, _) => {
-            models.iter().enumerate().map(|(m, text)| Entry { style: crossed(0, m), filled: true, text }).collect()
-        }
+        (1, _) => models.iter().enumerate().map(|(m, text)| Entry { style: of(0, m), filled: true, text }).collect(),
         _ => of_runs.chain(of_models).collect(),
     };
     let curves = overlays.iter().map(|overlay| Curve {
@@ -344,6 +407,7 @@ fn chances(overlays: &[Overlay]) -> (Vec<Band>, Vec<Curve<'static>>) {
 mod tests {
     use super::*;
     use crate::report::curves::tests::rows;
+    use crate::results::write_table;
 
     fn of<'a>(run: &'a str, rows: &'a [AccuracyRow]) -> Overlay<'a> {
         Overlay { name: run, run, rows }
@@ -354,8 +418,8 @@ mod tests {
         let labels = |count: usize| (0..count).map(|n| format!("layer {n}")).collect::<Vec<_>>();
         let (deep, shallow) = (rows("resnet50", &labels(51), &["GloVe"]), rows("vgg16", &labels(17), &["GloVe"]));
         let overlays = [of("deep", &deep), of("shallow", &shallow)];
-        let svg = chart(&overlays).draw().svg;
-        for text in ["Networks compared", "Relative depth", "ResNet-50", "VGG16", "0.4", "chance"] {
+        let svg = chart(&overlays, &Shown::of(&overlays, &[])).draw().svg;
+        for text in ["Networks compared, GloVe", "Relative depth", "ResNet-50", "VGG16", "0.4", "chance"] {
             assert!(svg.contains(&format!(">{text}</text>")), "{text}");
         }
         assert!(svg.contains("fill=\"#eeeeee\""), "the null's band");
@@ -370,12 +434,69 @@ mod tests {
         let [one, other] = ["GloVe", "SkipGram"].map(|words| rows("vgg16", &labels, &[words]));
         let overlays = [("trained", &one), ("trained", &other), ("random", &one), ("random", &other)];
         let overlays = overlays.map(|(run, rows)| of(run, rows));
-        let chart = chart(&overlays);
+        let shown = Shown::of(&overlays, &[]);
+        let chart = chart(&overlays, &shown);
         let styles: Vec<CurveStyle> = chart.curves.iter().take(4).map(|curve| curve.style).collect();
         assert!(styles[0].color == styles[1].color && styles[0].dash == styles[2].dash);
         assert!(styles[0].color != styles[2].color && styles[0].dash != styles[1].dash);
         let legend: Vec<&str> = chart.legend.iter().map(|entry| entry.text).collect();
         assert_eq!(legend, ["trained", "random", "GloVe", "SkipGram"]);
         assert_eq!(chart.title, "VGG16");
+    }
+
+    #[test]
+    fn every_word_model_of_one_run_has_a_style_of_its_own() {
+        let models = ["SkipGram", "GloVe", "BERT", "LSA", "GloVe 50-d", "a", "b"];
+        let labels = ["a", "b"].map(String::from);
+        let tables = models.map(|words| rows("vgg16", &labels, &[words]));
+        let overlays: Vec<Overlay> =
+            models.iter().zip(&tables).map(|(name, rows)| Overlay { name, run: "run", rows }).collect();
+        let shown = Shown::of(&overlays, &[]);
+        let chart = chart(&overlays, &shown);
+        for (n, a) in chart.curves[..7].iter().enumerate() {
+            assert!(chart.curves[..n].iter().all(|b| a.style.dash != b.style.dash && a.style.shape != b.style.shape));
+        }
+    }
+
+    #[test]
+    fn runs_of_a_sweep_have_its_labels() {
+        let directory = tempfile::tempdir().unwrap();
+        let network = |label: &str| NetworkRow {
+            network: label.into(),
+            name: "squeezenet1_1".into(),
+            words: "GloVe".into(),
+            layers: 2,
+            best_layer: "b".into(),
+            best_depth: 1.0,
+            best_accuracy: 0.7,
+            best_p_value: 0.01,
+            best_p_fwer: 0.01,
+            last_layer: "b".into(),
+            last_accuracy: 0.7,
+            last_p_value: 0.01,
+            last_p_fwer: 0.01,
+            first_layer: "a".into(),
+            first_accuracy: 0.6,
+            concepts: 20,
+            groups: 2,
+            permutations: 99,
+        };
+        let labels = ["squeezenet1_1", "SqueezeNet 1.1, random"];
+        write_table(directory.path(), &labels.map(network)).unwrap();
+        let folders = labels.map(figure_name);
+        let compared = |folder: &String| {
+            let directory = directory.path().join(folder);
+            std::fs::create_dir(&directory).unwrap();
+            Compared { name: folder.clone(), directory, accuracy: String::new() }
+        };
+        let runs: Vec<Compared> = folders.iter().map(compared).collect();
+        let table = rows("squeezenet1_1", &["a", "b"].map(String::from), &["GloVe"]);
+        let overlays: Vec<Overlay> =
+            folders.iter().map(|folder| Overlay { name: folder, run: folder, rows: &table }).collect();
+        let shown = Shown::of(&overlays, &runs);
+        assert_eq!(
+            overlays.iter().map(|overlay| shown.curve(overlay)).collect::<Vec<_>>(),
+            ["SqueezeNet 1.1", labels[1]]
+        );
     }
 }

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use crate::report::curves::{Curves, Model};
 use crate::report::heatmap::Heatmap;
+use crate::report::material::Said;
 use crate::report::ramp::Ramp;
-use crate::report::{Drawing, Figure, Material, ReportError, names};
+use crate::report::{Drawing, Figure, Material, ReportError, fit};
 use crate::results::ConceptRow;
 
 /// `concepts_<network>_<words>`
@@ -25,7 +26,7 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
                     stem: curves.model_stem(FIGURE.name, model.words),
                     network: curves.network.to_string(),
                     text: format!("Accuracy of every concept at every layer of {}, {}", curves.network, model.words),
-                    picture: heatmap(&curves, model, &rows, material.said().axis.unwrap_or("Layer")).draw(),
+                    picture: heatmap(&curves, model, &rows, material.said()).draw(),
                 });
             }
         }
@@ -33,7 +34,7 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
     Ok(drawings)
 }
 
-fn heatmap<'a>(curves: &Curves, model: &Model, rows: &[&ConceptRow], axis: &'a str) -> Heatmap<'a> {
+fn heatmap(curves: &Curves, model: &Model, rows: &[&ConceptRow], told: Said) -> Heatmap {
     let accuracies: HashMap<(&str, &str), f64> =
         rows.iter().map(|row| ((row.concept.as_str(), row.layer.as_str()), row.accuracy)).collect();
     let layers: Vec<&str> = model.rows.iter().flatten().map(|row| row.layer.as_str()).collect();
@@ -51,12 +52,14 @@ fn heatmap<'a>(curves: &Curves, model: &Model, rows: &[&ConceptRow], axis: &'a s
         notes += &format!(" Of {} concepts the {} best and the {} worst.", concepts.len(), MOST / 2, MOST / 2);
         concepts.drain(MOST / 2..concepts.len() - MOST / 2);
     }
+    let labels: Vec<&str> = layers.iter().map(|layer| curves.label(layer)).collect();
+    let (columns, column_title) = fit::titled(&labels, told.axis.unwrap_or("Layer"));
     Heatmap {
-        title: format!("{}, {}", names::network(curves.network), model.words),
-        row_title: "Concept",
+        title: format!("{}, {}", told.network(curves.network), model.words),
+        row_title: "Concept".into(),
         rows: concepts.iter().map(|(concept, _)| concept.replace('_', " ")).collect(),
-        column_title: axis,
-        columns: layers.iter().map(|layer| curves.label(layer).to_string()).collect(),
+        column_title,
+        columns,
         values: concepts.iter().flat_map(|(concept, _)| layers.iter().map(|layer| at(concept, layer))).collect(),
         ramp: Ramp::diverging(0.5, 0.5),
         measure: "2 vs. 2 accuracy",
@@ -90,7 +93,7 @@ mod tests {
     fn concepts_stand_from_best_to_worst() {
         let results = results(4);
         let curves = Curves::of_networks(&results.accuracy).remove(0);
-        let map = heatmap(&curves, &curves.models[0], &results.concepts.iter().collect::<Vec<_>>(), "Layer");
+        let map = heatmap(&curves, &curves.models[0], &results.concepts.iter().collect::<Vec<_>>(), Said::RUN);
         assert_eq!(map.rows, ["concept 3", "concept 2", "concept 1", "concept 0"]);
         assert_eq!(map.values, [0.75, 0.75, 0.5, 0.5, 0.25, 0.25, 0.0, 0.0]);
         assert_eq!(map.columns, ["pixels", "fc1"]);

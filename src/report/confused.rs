@@ -4,10 +4,11 @@ use image::RgbImage;
 
 use crate::report::canvas::{Anchor, Canvas, Picture, TextStyle};
 use crate::report::curves::Curves;
-use crate::report::notes::{self, Notes};
+use crate::report::notes::{self, Notes, Title};
+use crate::report::ramp::signed;
 use crate::report::stimuli::Source;
 use crate::report::style::{EDGE, INK, LIGHT, TICK_LABEL, TITLE, WIDTH};
-use crate::report::{Drawing, Figure, Material, ReportError, names};
+use crate::report::{Drawing, Figure, Material, ReportError};
 use crate::results::{AccuracyRow, ConfusedRow, StimulusRow};
 
 /// `confused_<network>_<words>`; drawn where the images are.
@@ -35,7 +36,7 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
                     stem: curves.model_stem(FIGURE.name, model.words),
                     network: curves.network.to_string(),
                     text: format!("The pairs of images most confused at {}, {}", best.layer, best.words),
-                    picture: Confused { best, pairs }.draw(),
+                    picture: Confused { network: material.said().network(&best.network), best, pairs }.draw(),
                 });
             }
         }
@@ -44,6 +45,8 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
 }
 
 struct Confused<'a> {
+    /// As figures call it.
+    network: String,
     best: &'a AccuracyRow,
     /// The worst first.
     pairs: Vec<Pair<'a>>,
@@ -71,8 +74,17 @@ const GAP: f64 = 10.0;
 const PAIR: f64 = SIDE as f64 + 2.6 * TICK_LABEL;
 
 impl Confused<'_> {
+    fn title(&self) -> Title {
+        Title::fit(&format!("{}, {}, {}: most confused", self.network, self.best.label, self.best.words), EDGE)
+    }
+
+    /// Where the pairs start.
+    fn top(&self) -> f64 {
+        TOP + self.title().more()
+    }
+
     fn foot(&self) -> f64 {
-        TOP + self.pairs.len().div_ceil(COLUMNS) as f64 * PAIR
+        self.top() + self.pairs.len().div_ceil(COLUMNS) as f64 * PAIR
     }
 
     fn notes(&self) -> Notes {
@@ -86,13 +98,12 @@ impl Confused<'_> {
 
     fn draw(&self) -> Picture {
         let mut canvas = Canvas::new(self.foot() + self.notes().height() + EDGE);
-        let title = format!("{}, {}: most confused", names::network(&self.best.network), self.best.label);
-        notes::title(&mut canvas, &title, EDGE);
+        self.title().draw(&mut canvas);
         let column = (WIDTH - 2.0 * EDGE) / COLUMNS as f64;
         let side = SIDE as f64;
         for (n, Pair { row, images }) in self.pairs.iter().enumerate() {
             let left = EDGE + (n % COLUMNS) as f64 * column;
-            let top = TOP + (n / COLUMNS) as f64 * PAIR;
+            let top = self.top() + (n / COLUMNS) as f64 * PAIR;
             for (m, (concept, image)) in [&row.concept_a, &row.concept_b].into_iter().zip(images).enumerate() {
                 let corner = (left + m as f64 * (side + GAP), top);
                 match image {
@@ -106,7 +117,8 @@ impl Confused<'_> {
                 canvas.text(&name, TextStyle { em: shrunk, ..regular }, at, Anchor::Start);
             }
             let tied = if row.groups_tied > 0 { format!(", tied in {}", row.groups_tied) } else { String::new() };
-            let margin = format!("{:+.3}, lost in {} of {}{tied}", row.margin, row.groups_lost, self.best.groups);
+            let margin = signed(&format!("{:+.3}", row.margin));
+            let margin = format!("{margin}, lost in {} of {}{tied}", row.groups_lost, self.best.groups);
             canvas.text(&margin, notes::TEXT, (left, top + side + 1.85 * TICK_LABEL), Anchor::Start);
         }
         self.notes().draw(&mut canvas, (EDGE, self.foot()));
@@ -154,8 +166,9 @@ mod tests {
         });
         let drawing = draw(&Material::read(&results, directory.path()).unwrap()).unwrap().remove(0);
         assert_eq!(drawing.stem, "confused_net_GloVe");
+        assert!(drawing.picture.svg.contains(">net, fc1, GloVe: most confused</text>"));
         for (text, shown) in
-            [("ant", true), ("sea lion", true), ("-0.250, lost in 4 of 5, tied in 1", true), ("sun", false)]
+            [("ant", true), ("sea lion", true), ("\u{2212}0.250, lost in 4 of 5, tied in 1", true), ("sun", false)]
         {
             assert_eq!(drawing.picture.svg.contains(&format!(">{text}</text>")), shown, "{text}");
         }

@@ -5,7 +5,7 @@ use crate::report::chart::{Chart, Curve, Entry, Look, Mark};
 use crate::report::curves::{Curves, Model, SIGNIFICANT, distinct};
 use crate::report::material::Said;
 use crate::report::style::{CURVE, curve};
-use crate::report::{Drawing, Figure, Material, ReportError, chance, names};
+use crate::report::{Drawing, Figure, Material, ReportError, chance};
 use crate::results::ControlRow;
 
 /// `controls_<network>_<words>`; drawn where something is given.
@@ -69,7 +69,7 @@ fn chart<'a>(curves: &Curves<'a>, model: &Model<'a>, rows: &[&'a ControlRow], to
                   Band: null mean\u{a0}±\u{a0}2\u{a0}s.d. with nothing given.";
     }
     Chart {
-        title: format!("{}: {} given other spaces", names::network(curves.network), model.words),
+        title: format!("{}: {} given other spaces", told.network(curves.network), model.words),
         y_title: "2 vs. 2 accuracy",
         limits: Some((0.0, 1.0)),
         whole: false,

@@ -1,22 +1,23 @@
 //! A table of values as colours, with names along two sides.
 
 use crate::report::canvas::{Anchor, Canvas, Picture, TextStyle};
-use crate::report::notes::{self, Notes};
+use crate::report::fit;
+use crate::report::notes::{self, Notes, Title};
 use crate::report::ramp::Ramp;
 use crate::report::style::{AXIS_TITLE, EDGE, HALF_CAPITAL, INK, TICK_LABEL, TITLE, WIDTH};
 
 /// Rows of values from top to bottom.
-pub struct Heatmap<'a> {
+pub struct Heatmap {
     /// Upper left, bold.
     pub title: String,
     /// The names of the rows.
     pub rows: Vec<String>,
     /// What a row is.
-    pub row_title: &'a str,
+    pub row_title: String,
     /// The names of the columns.
     pub columns: Vec<String>,
     /// What a column is.
-    pub column_title: &'a str,
+    pub column_title: String,
     /// `[rows][columns]`; NaN where there is none.
     pub values: Vec<f64>,
     /// Their colours.
@@ -27,17 +28,26 @@ pub struct Heatmap<'a> {
     pub notes: String,
 }
 
+const AXIS_TEXT: TextStyle = TextStyle::regular(AXIS_TITLE, INK);
 const GAP: f64 = 12.0;
 const BAR_WIDTH: f64 = 420.0;
 const TOP: f64 = EDGE + 1.3 * TITLE;
 /// Beside the names: what they are.
 const TITLE_LINE: f64 = 1.35 * AXIS_TITLE;
+/// Few rows are as high as their title is long, up to this.
+const LEAST: f64 = 500.0;
+/// Names take no more than this beside the rows and below the columns; of longer ones the middle is left out.
+const NAMES: f64 = 0.34 * WIDTH;
 /// Rows are between these; their names are as high as a row, if that can be read.
 const ROW: (f64, f64) = (15.0, 52.0);
 /// The smallest names, 2 pt: for supplements that are read on a screen.
 const SMALLEST: f64 = 13.0;
 
 struct Layout {
+    title: Title,
+    rows: Vec<String>,
+    columns: Vec<String>,
+    top: f64,
     left: f64,
     right: f64,
     bottom: f64,
@@ -50,12 +60,13 @@ struct Layout {
     height: f64,
 }
 
-impl Heatmap<'_> {
+impl Heatmap {
     fn layout(&self) -> Layout {
         let row = (1000.0 / self.rows.len() as f64).clamp(ROW.0, ROW.1);
         let row_style = TextStyle::regular((0.86 * row).clamp(SMALLEST, TICK_LABEL), INK);
-        let names = self.rows.iter().map(|name| row_style.width(name)).fold(0.0, f64::max);
-        let left = EDGE + TITLE_LINE + names.min(0.4 * WIDTH) + GAP;
+        let rows: Vec<String> = self.rows.iter().map(|name| fit::cut(name, row_style, NAMES)).collect();
+        let names = rows.iter().map(|name| row_style.width(name)).fold(0.0, f64::max);
+        let left = EDGE + TITLE_LINE + names + GAP;
         let right = WIDTH - EDGE;
         let column = (right - left) / self.columns.len() as f64;
         let level = TextStyle::regular(TICK_LABEL, INK);
@@ -65,11 +76,19 @@ impl Heatmap<'_> {
             true => TextStyle::regular((0.86 * column).clamp(SMALLEST, TICK_LABEL), INK),
             false => level,
         };
-        let columns_height = if columns_upwards { widest(column_style) } else { TICK_LABEL };
-        let bottom = TOP + row * self.rows.len() as f64;
+        let columns = self.columns.iter().map(|name| fit::cut(name, column_style, NAMES)).collect();
+        let columns_height = if columns_upwards { widest(column_style).min(NAMES) } else { TICK_LABEL };
+        let title = Title::fit(&self.title, EDGE);
+        let top = TOP + title.more();
+        let bottom = top + (row * self.rows.len() as f64).max(AXIS_TEXT.width(&self.row_title).min(LEAST));
+        let row = (bottom - top) / self.rows.len() as f64;
         let notes = Notes::wrapped(&self.notes, right - EDGE);
         let below = GAP + columns_height + TITLE_LINE + 3.2 * TICK_LABEL + notes.height() + EDGE;
         Layout {
+            title,
+            rows,
+            columns,
+            top,
             left,
             right,
             bottom,
@@ -86,20 +105,20 @@ impl Heatmap<'_> {
     /// Draws it.
     pub fn draw(&self) -> Picture {
         let layout = self.layout();
-        let Layout { left, right, bottom, row, row_style, column_style, .. } = layout;
+        let Layout { top, left, right, bottom, row, row_style, column_style, .. } = layout;
         let mut canvas = Canvas::new(layout.height);
-        notes::title(&mut canvas, &self.title, EDGE);
+        layout.title.draw(&mut canvas);
         let raster = self.ramp.raster(&self.values, self.columns.len());
-        canvas.raster(&raster, (left, TOP), right - left, bottom - TOP);
+        canvas.raster(&raster, (left, top), right - left, bottom - top);
 
         let every = (row_style.em / row).ceil().max(1.0) as usize;
-        for (n, name) in self.rows.iter().enumerate().step_by(every) {
-            let middle = TOP + (n as f64 + 0.5) * row;
+        for (n, name) in layout.rows.iter().enumerate().step_by(every) {
+            let middle = top + (n as f64 + 0.5) * row;
             canvas.text(name, row_style, (left - GAP, middle + HALF_CAPITAL * row_style.em), Anchor::End);
         }
         let column = (right - left) / self.columns.len() as f64;
         let every = if layout.columns_upwards { (column_style.em / column).ceil().max(1.0) as usize } else { 1 };
-        for (n, name) in self.columns.iter().enumerate().step_by(every) {
+        for (n, name) in layout.columns.iter().enumerate().step_by(every) {
             let middle = left + (n as f64 + 0.5) * column;
             if layout.columns_upwards {
                 let at = (middle + HALF_CAPITAL * column_style.em, bottom + GAP);
@@ -108,10 +127,14 @@ impl Heatmap<'_> {
                 canvas.text(name, column_style, (middle, bottom + GAP + column_style.em), Anchor::Middle);
             }
         }
-        let title = TextStyle::regular(AXIS_TITLE, INK);
-        canvas.text_upwards(self.row_title, title, (EDGE + 0.8 * AXIS_TITLE, (TOP + bottom) / 2.0), Anchor::Middle);
+        let row_title = fit::cut(&self.row_title, AXIS_TEXT, bottom - top);
+        let at = (EDGE + 0.8 * AXIS_TITLE, (top + bottom) / 2.0);
+        canvas.text_upwards(&row_title, AXIS_TEXT, at, Anchor::Middle);
         let below = bottom + GAP + layout.columns_height;
-        canvas.text(self.column_title, title, ((left + right) / 2.0, below + 1.15 * AXIS_TITLE), Anchor::Middle);
+        let column_title = fit::cut(&self.column_title, AXIS_TEXT, right - EDGE);
+        let half = AXIS_TEXT.width(&column_title) / 2.0;
+        let middle = ((left + right) / 2.0).min(right - half);
+        canvas.text(&column_title, AXIS_TEXT, (middle, below + 1.15 * AXIS_TITLE), Anchor::Middle);
 
         let foot = below + TITLE_LINE + 0.9 * TICK_LABEL;
         self.ramp.draw(&mut canvas, (right - BAR_WIDTH, foot), BAR_WIDTH);
@@ -127,15 +150,34 @@ mod tests {
     use super::*;
 
     #[test]
+    fn long_names_keep_to_their_room() {
+        let names: Vec<String> = (0..9).map(|n| format!("{}{n}", "a_long_name_of_a_layer".repeat(4))).collect();
+        let heatmap = Heatmap {
+            title: "a network with a long name ".repeat(5),
+            rows: names.clone(),
+            row_title: "Row".into(),
+            columns: names,
+            column_title: "Column (1 = ".repeat(20),
+            values: vec![0.5; 81],
+            ramp: Ramp::sequential([0.0, 1.0].into_iter()),
+            measure: "number",
+            notes: String::new(),
+        };
+        let layout = heatmap.layout();
+        assert!(layout.right - layout.left > 0.5 * WIDTH && layout.columns_height <= NAMES);
+        assert!(layout.rows.iter().all(|name| name.contains('…') && layout.row_style.width(name) <= NAMES));
+    }
+
+    #[test]
     fn any_number_of_rows_and_columns_can_be_drawn() {
         for (rows, columns) in [(1, 1), (12, 12), (51, 51), (300, 12), (5, 200)] {
             let names = |count| (0..count).map(|n| format!("name {n}")).collect::<Vec<_>>();
             let heatmap = Heatmap {
                 title: "a network".into(),
                 rows: names(rows),
-                row_title: "Row",
+                row_title: "Row".into(),
                 columns: names(columns),
-                column_title: "Column",
+                column_title: "Column".into(),
                 values: (0..rows * columns).map(|n| if n == 3 { f64::NAN } else { n as f64 }).collect(),
                 ramp: Ramp::sequential([0.0, (rows * columns) as f64].into_iter()),
                 measure: "number",

@@ -24,7 +24,8 @@ use serde::Serialize;
 use crate::record::{Command, RunRecord};
 use crate::report::canvas::escape;
 use crate::report::curves::Curves;
-use crate::report::{Drawing, Material, ReportError, names};
+use crate::report::material::Said;
+use crate::report::{Drawing, Material, ReportError};
 use crate::results::{ResultsDir, write_atomically};
 
 /// What mail servers and their readers take without complaint.
@@ -68,22 +69,24 @@ fn page(material: &Material, drawings: &[Drawing]) -> Result<String, ReportError
         return Err(ReportError::NoRows { figure: "report", table: "accuracy.csv" });
     };
     let record = material.record.as_ref().map(RunRecord::without_folders);
-    let network = names::network(network);
+    let told = record.as_ref().map_or(Said::RUN, Said::of);
+    let network = told.network(network);
     let matrices = embedded(&matrices::read(&networks, material, MATRICES_BYTES)?);
     let methods = methods::paragraphs(results, record.as_ref());
-    let summary = tested.map(|curves| tables::summary(curves, material.said())).unwrap_or_default()
-        + &tables::best_pairs(&results.measures);
+    let summary =
+        tested.map(|curves| tables::summary(curves, told)).unwrap_or_default() + &tables::best_pairs(&results.measures);
     let part = |part: &str| match part {
-        "head" => head(&format!("{network}: words and layers"), &escape(network), &summary, true),
+        "head" => head(&format!("{network}: words and layers"), &escape(&network), &summary, true),
         // The script shows layers and concepts of the 2 vs. 2 test.
         "elements" | "script" if tested.is_none() => String::new(),
         "elements" => include_str!("html/elements.js").to_string(),
         "script" => include_str!("html/page.js").to_string(),
         "no-curves" => if tested.is_some() { "" } else { " hidden" }.to_string(),
+        "over" => over(told),
         "curves" => drawings::of(drawings, "accuracy"),
         "note" => note(record.as_ref()),
-        "templates" => networks.iter().map(|curves| drawings::template(curves, material.said())).collect(),
-        "figures" => drawings::further(drawings),
+        "templates" => networks.iter().map(|curves| drawings::template(curves, told)).collect(),
+        "figures" => drawings::further(drawings, told),
         "accuracy" => networks.iter().map(tables::accuracy).collect(),
         "words" => tables::words(&results.words),
         "rsa" => tables::rsa(&results.rsa),
@@ -99,7 +102,7 @@ fn page(material: &Material, drawings: &[Drawing]) -> Result<String, ReportError
         "mistakes-link" => "<a href=\"#mistakes\" class=\"scripted\">Mistakes</a>".to_string(),
         "methods" => methods.iter().map(methods::Paragraph::html).collect(),
         "provenance" => provenance::html(record.as_ref()),
-        "data" => embedded(&data::Data::new(results, &networks, &material.categories)),
+        "data" => embedded(&data::Data::new(results, &networks, &material.categories, told)),
         "matrices" => matrices.clone(),
         unknown => unreachable!("page.html has no part {unknown}"),
     };
@@ -109,6 +112,15 @@ fn page(material: &Material, drawings: &[Drawing]) -> Result<String, ReportError
     let [before, after] = [before, after].map(|half| fill(half, part));
     let left = PAGE_BYTES.saturating_sub(before.len() + after.len());
     Ok(before + &embedded(&pictures::read(material, left)) + &after)
+}
+
+/// Along what accuracy is drawn.
+fn over(told: Said) -> String {
+    match told.axis {
+        Some(axis) => format!("along \u{201c}{}\u{201d}", escape(axis)),
+        None if told.unordered => "layer by layer".to_string(),
+        None => "over depth".to_string(),
+    }
 }
 
 /// What the configuration says of its images.

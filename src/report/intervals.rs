@@ -1,15 +1,21 @@
 //! Every value with its interval over depth, one line per word model, and the noise ceiling behind it: one figure per measure.
 
 use crate::config::InferenceOptions;
-use crate::report::chart::{Band, Chart, Curve, Entry, Look, Mark};
+use crate::report::chart::{Band, Chart, Curve, Entry, Look, Mark, apart_edges};
 use crate::report::curves::{Curves, distinct};
 use crate::report::material::Said;
-use crate::report::style::{CURVE, CurveStyle, GREY, INTERVAL, SOLID, Shape, curve};
-use crate::report::{Drawing, Figure, Material, ReportError, inference, names};
+use crate::report::style::{CURVE, Color, CurveStyle, GREY, INTERVAL, PATCH, UNJOINED, curve};
+use crate::report::{Drawing, Figure, Material, ReportError, inference};
 use crate::results::{IntervalRow, Results, figure_name};
 
 /// `intervals_<network>_<measure>`; drawn where intervals of all values were asked for.
 pub const FIGURE: Figure = Figure { name: "intervals", draw };
+
+/// Between the marks of two word models at one layer, of a layer's place; and between the outer ones of many.
+const ASIDE: f64 = 0.14;
+const MOST_ASIDE: f64 = 0.6;
+/// The band as it looks on paper.
+const CEILING: Color = Color(0xDE, 0xDE, 0xDE);
 
 fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
     let mut drawings = Vec::new();
@@ -63,10 +69,14 @@ fn chart<'a>(
     (of, told): (Option<InferenceOptions>, Said<'a>),
 ) -> Chart<'a> {
     let accuracy = !measure.starts_with("rsa-");
-    let mark = |place: usize, layer: &str, words: &str| {
+    // Intervals of several word models stand beside each other.
+    let count = curves.models.len() as f64;
+    let step = if told.unordered { 0.0 } else { ASIDE.min(MOST_ASIDE / count) };
+    let aside = |n: usize| (n as f64 - (count - 1.0) / 2.0) * step;
+    let mark = |place: f64, layer: &str, words: &str| {
         let row = rows.iter().find(|row| row.layer == layer && row.words == words);
         Mark {
-            place: place as f64,
+            place,
             value: row.map_or(f64::NAN, |row| row.value),
             look: Look::Filled,
             interval: row.map(|row| (row.ci_low, row.ci_high)),
@@ -74,11 +84,16 @@ fn chart<'a>(
     };
     let models = || curves.models.iter().map(|model| model.words).enumerate();
     let drawn = models().map(|(n, words)| Curve {
-        words: accuracy.then_some(n),
+        words: Some(n),
         style: curve(n),
         width: CURVE,
         aside: None,
-        marks: curves.layers.iter().enumerate().map(|(place, layer)| mark(place, layer, words)).collect(),
+        marks: curves
+            .layers
+            .iter()
+            .enumerate()
+            .map(|(place, layer)| mark(place as f64 + aside(n), layer, words))
+            .collect(),
     });
     let edge = |(place, layer): (usize, &&str)| {
         let (low, high) = ceiling(results, curves.network, layer, measure).unwrap_or((f64::NAN, f64::NAN));
@@ -86,28 +101,37 @@ fn chart<'a>(
     };
     let edges: Vec<(f64, f64, f64)> = curves.layers.iter().enumerate().map(edge).collect();
     let bounded = edges.iter().any(|edge| edge.1.is_finite());
+    let highest = edges.iter().map(|edge| edge.2).filter(|high| high.is_finite()).fold(f64::NEG_INFINITY, f64::max);
+    let edges = if told.unordered { apart_edges(&edges) } else { edges };
     let mut legend: Vec<Entry> = models().map(|(n, text)| Entry { style: curve(n), filled: true, text }).collect();
     let mut notes =
         format!("{}\nLines through markers: 95\u{a0}% intervals {}.", curves.counts(told), inference::over(of, told));
     if bounded {
-        let style = CurveStyle { color: GREY, shape: Shape::None, dash: SOLID };
+        let style = CurveStyle { color: CEILING, shape: PATCH, dash: UNJOINED };
         legend.push(Entry { style, filled: true, text: "noise ceiling" });
         notes += &format!(
             " Grey band: how well the {0} agree, each by the mean of the others (lower edge) and of all (upper edge){1}.",
             told.all(),
             if accuracy { ", no bound" } else { "" }
         );
+        if !accuracy {
+            notes += &format!(" The axis is that of the values; the band reaches {highest:.2}.");
+        }
     }
     notes += " Differences with their intervals and family-wise p: intervals.csv.";
     Chart {
-        title: names::network(curves.network).to_string(),
+        title: told.network(curves.network),
         y_title: title(measure),
         limits: Some(if accuracy { (0.0, 1.0) } else { (-1.0, 1.0) }),
         whole: false,
         labels: curves.labels.clone(),
         x_title: told.axis,
-        bars: told.unordered && accuracy,
-        bands: if bounded { vec![Band { color: GREY, opacity: INTERVAL, edges }] } else { Vec::new() },
+        bars: told.unordered,
+        // Groups agree far better than words do: an axis to there would flatten the values of RSA.
+        bands: match bounded {
+            true => vec![Band { color: GREY, opacity: INTERVAL, edges, whole: accuracy }],
+            false => Vec::new(),
+        },
         curves: drawn.collect(),
         legend,
         notes,
@@ -164,5 +188,24 @@ mod tests {
         assert!(of_pairs.contains(">noise ceiling</text>") && of_pairs.contains("no bound"));
         // No group has a correlation here, so there is no ceiling of them.
         assert!(of_rsa.contains(">RSA, Spearman</text>") && !of_rsa.contains("noise ceiling"));
+    }
+
+    #[test]
+    fn the_axis_of_correlations_is_that_of_their_values() {
+        let labels = ["pixels", "B1C1"].map(String::from);
+        let results = Results { accuracy: rows("vgg16", &labels, &["Skip Gram", "GloVe"]), ..Results::default() };
+        let layers: Vec<String> = results.accuracy.iter().step_by(2).map(|row| row.layer.clone()).collect();
+        let of = |words: &'static str| layers.iter().map(move |layer| interval(layer, "rsa-pearson", "value", words));
+        let intervals: Vec<IntervalRow> = of("Skip Gram").chain(of("GloVe")).collect();
+        let curves = Curves::of_networks(&results.accuracy).remove(0);
+        let listed: Vec<&IntervalRow> = intervals.iter().collect();
+        let drawn =
+            |unordered| chart(&curves, "rsa-pearson", &listed, &results, (None, Said { unordered, ..Said::RUN }));
+        let svg = drawn(false).draw().svg;
+        assert!(svg.contains(">0.40</text>") && !svg.contains(">0.5</text>"), "{svg}");
+        let places = |chart: &Chart| [0, 1].map(|n| chart.curves[n].marks[1].place);
+        let [left, right] = places(&drawn(false));
+        assert!(left < 1.0 && 1.0 < right && (right - left - ASIDE).abs() < 1e-9);
+        assert!(drawn(true).bars && places(&drawn(true)) == [1.0, 1.0], "bars stand beside each other anyway");
     }
 }

@@ -3,7 +3,7 @@
 use crate::report::curves::{Curves, distinct};
 use crate::report::heatmap::Heatmap;
 use crate::report::ramp::Ramp;
-use crate::report::{Drawing, Figure, Material, ReportError, names};
+use crate::report::{Drawing, Figure, Material, ReportError, fit};
 
 /// `layers_<network>`
 pub const FIGURE: Figure = Figure { name: "layers", draw };
@@ -23,12 +23,12 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
             row.and_then(|row| row.rsa).unwrap_or(f64::NAN)
         };
         let values: Vec<f64> = layers.iter().flat_map(|a| layers.iter().map(|b| correlation(a, b))).collect();
-        let label = |layer: &&str| curves.label(layer).to_string();
-        let labels: Vec<String> = layers.iter().map(label).collect();
+        let labels: Vec<&str> = layers.iter().map(|layer| curves.label(layer)).collect();
+        let (labels, axis) = fit::titled(&labels, axis);
         let heatmap = Heatmap {
-            title: names::network(curves.network).to_string(),
+            title: said.network(curves.network),
             rows: labels.clone(),
-            row_title: axis,
+            row_title: axis.clone(),
             columns: labels,
             column_title: axis,
             ramp: Ramp::sequential(values.iter().copied()),

@@ -4,7 +4,7 @@ use crate::report::chart::{Chart, Curve, Entry, Look, Mark};
 use crate::report::curves::Curves;
 use crate::report::material::Said;
 use crate::report::style::{CURVE, CurveStyle, DASHED, Dash, GREY, SOLID, Shape, curve};
-use crate::report::{Drawing, Figure, Material, ReportError, names};
+use crate::report::{Drawing, Figure, Material, ReportError};
 use crate::results::AccuracyRow;
 
 /// `matched_<network>`
@@ -54,7 +54,7 @@ fn chart<'a>(curves: &Curves<'a>, told: Said<'a>) -> Chart<'a> {
     let of_sums =
         SUMS.iter().map(|sum| Entry { style: (sum.style)(grey), filled: sum.look == Look::Filled, text: sum.name });
     Chart {
-        title: names::network(curves.network).to_string(),
+        title: told.network(curves.network),
         y_title: "Sum of correlations",
         limits: None,
         whole: false,

@@ -5,8 +5,8 @@ use std::path::Path;
 use crate::config::InferenceOptions;
 use crate::matrices;
 use crate::record::{IMAGES, RunRecord};
-use crate::report::ReportError;
 use crate::report::stimuli::Source;
+use crate::report::{ReportError, names};
 use crate::results::{Results, ResultsDir};
 use crate::stats::Rsm;
 use crate::stats::ceiling::mean_rsm;
@@ -22,15 +22,28 @@ pub struct Said<'a> {
     pub axis: Option<&'a str>,
     /// Whether bars are drawn instead of curves.
     pub unordered: bool,
+    /// Whether the network's weights are random.
+    pub random: bool,
 }
 
 impl<'a> Said<'a> {
     /// Of a run.
-    pub const RUN: Self = Said { groups_are: IMAGES, axis: None, unordered: false };
+    pub const RUN: Self = Said { groups_are: IMAGES, axis: None, unordered: false, random: false };
 
     /// What a record keeps of it.
     pub fn of(record: &'a RunRecord) -> Self {
-        Self { groups_are: record.groups_are(), axis: record.axis(), unordered: record.is_unordered() }
+        Self {
+            groups_are: record.groups_are(),
+            axis: record.axis(),
+            unordered: record.is_unordered(),
+            random: record.run().is_some_and(|run| run.config.network.weights.is_none()),
+        }
+    }
+
+    /// What figures call the network.
+    pub fn network(&self, name: &str) -> String {
+        let name = names::network(name);
+        if self.random { format!("{name}, random weights") } else { name.to_string() }
     }
 
     /// All of them.
@@ -135,6 +148,12 @@ pub mod tests {
     pub fn material(results: &Results) -> Material<'_> {
         let directory = ResultsDir::new("nowhere");
         Material { results, directory, record: None, source: None, categories: Vec::new() }
+    }
+
+    #[test]
+    fn random_weights_are_in_a_networks_name() {
+        assert_eq!(Said::RUN.network("squeezenet1_1"), "SqueezeNet 1.1");
+        assert_eq!(Said { random: true, ..Said::RUN }.network("squeezenet1_1"), "SqueezeNet 1.1, random weights");
     }
 
     #[test]

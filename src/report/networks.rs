@@ -3,8 +3,9 @@
 
 use crate::config::InferenceOptions;
 use crate::report::accuracy::accuracy;
+use crate::report::canvas::Picture;
 use crate::report::chart::{Chart, Curve, Entry, Mark};
-use crate::report::compare::{self, Overlay};
+use crate::report::compare::{self, Overlay, Shown};
 use crate::report::curves::distinct;
 use crate::report::style::{AXIS, CURVE, CURVES, DASHED, GREY, curve};
 use crate::report::{Drawing, chance, inference, names};
@@ -57,7 +58,7 @@ impl<'a> OfNetworks<'a> {
         let drawing = |words: &str| {
             let networks = self.of_words(words);
             let (picture, by) = if networks.len() <= CURVES.len() {
-                (self.over_depth(words, &networks).draw(), "relative depth")
+                (self.over_depth(words, &networks), "relative depth")
             } else {
                 (self.ranked(words, &networks).draw(), "network")
             };
@@ -83,19 +84,18 @@ impl<'a> OfNetworks<'a> {
         format!("Filled: p\u{a0}<\u{a0}0.05{}, {}; hollow: n.s.", inference::tail(Some(self.inference)), self.covers())
     }
 
-    fn over_depth<'b>(&self, words: &str, networks: &'b [(&'a str, Vec<AccuracyRow>)]) -> Chart<'b>
-    where
-        'a: 'b,
-    {
-        let overlays: Vec<Overlay<'b>> = networks.iter().map(|(run, rows)| Overlay { name: run, run, rows }).collect();
+    fn over_depth(&self, words: &str, networks: &[(&'a str, Vec<AccuracyRow>)]) -> Picture {
+        let overlays: Vec<Overlay> = networks.iter().map(|(run, rows)| Overlay { name: run, run, rows }).collect();
         let notes = self.notes(words);
         let band = if notes.is_empty() { "" } else { " Band: null mean\u{a0}±\u{a0}2\u{a0}s.d." };
         let first = "0: pixels, or the first layer; 1: the last layer.";
-        Chart {
+        let shown = Shown::of(&overlays, &[]);
+        let chart = Chart {
             title: self.title(words, networks.len()),
             notes: format!("{first} {notes}{band}"),
-            ..compare::chart(&overlays)
-        }
+            ..compare::chart(&overlays, &shown)
+        };
+        chart.draw()
     }
 
     /// The best layer of every network, the best network first; beside it the last layer.
@@ -173,9 +173,10 @@ pub mod tests {
     fn many_networks_are_their_best_and_last_layers_in_order() {
         for networks in [8, 60, 600] {
             let (_, svg) = drawn(&table(networks), Family::Layers);
-            for text in [&format!("{networks} networks, GloVe"), "best layer", "last layer", "Network", "chance"] {
+            for text in [&format!("{networks} networks, GloVe"), "best layer", "last layer", "chance"] {
                 assert!(svg.contains(&format!(">{text}</text>")), "{text}");
             }
+            assert!(svg.contains(">Network</text>") || svg.contains(">Network ("));
             assert_eq!(svg.matches("data-at=").count(), 2 * networks);
             assert!(!svg.contains("NaN"));
         }

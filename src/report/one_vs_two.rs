@@ -4,7 +4,7 @@
 use crate::report::chart::{Chart, Curve, Entry, Look, Mark};
 use crate::report::curves::{Curves, SIGNIFICANT, thousands};
 use crate::report::style::{CURVE, curve};
-use crate::report::{Drawing, Figure, Material, ReportError, chance, inference, names};
+use crate::report::{Drawing, Figure, Material, ReportError, chance, inference};
 use crate::results::OneVsTwoRow;
 use crate::stats::one_vs_two::Columns;
 
@@ -49,7 +49,7 @@ fn chart<'a>(curves: &Curves<'a, OneVsTwoRow>, material: &Material) -> Chart<'a>
         notes += &format!("\n{said}");
     }
     Chart {
-        title: names::network(curves.network).to_string(),
+        title: material.said().network(curves.network),
         y_title: "1 vs. 2 accuracy",
         limits: Some((0.0, 1.0)),
         whole: false,

@@ -3,8 +3,8 @@
 use crate::report::chart::{Band, Chart, Curve, Entry, Look, Mark};
 use crate::report::curves::{Curves, distinct};
 use crate::report::material::Said;
-use crate::report::style::{AXIS, CURVE, Color, CurveStyle, GREY, INK, SOLID, Shape, curve};
-use crate::report::{Drawing, Figure, Material, ReportError, names};
+use crate::report::style::{AXIS, CURVE, Color, CurveStyle, GREY, INK, PATCH, SOLID, UNJOINED, curve};
+use crate::report::{Drawing, Figure, Material, ReportError};
 use crate::results::PartitionRow;
 
 /// `partition_<network>`; drawn where a partition was asked for.
@@ -52,7 +52,7 @@ fn chart<'a>(curves: &Curves<'a>, rows: &[&'a PartitionRow], told: Said<'a>) -> 
             *end += value;
             let edges = [-HALF_COLUMN, HALF_COLUMN].map(|side| (place as f64 + side, low, high)).to_vec();
             let opacity = if spaces.contains(part) { 1.0 } else { SHARED_OPACITY };
-            bands.push(Band { color: color(part), opacity, edges });
+            bands.push(Band { color: color(part), opacity, edges, whole: true });
         }
     }
     let total = |(place, layer): (usize, &&str)| {
@@ -60,16 +60,13 @@ fn chart<'a>(curves: &Curves<'a>, rows: &[&'a PartitionRow], told: Said<'a>) -> 
         let interval = row.and_then(|row| row.ci_low.zip(row.ci_high));
         Mark { place: place as f64, value: row.map_or(f64::NAN, |row| row.explained), look: Look::Filled, interval }
     };
-    let style = CurveStyle { color: INK, shape: curve(0).shape, dash: SOLID };
-    // What has no order has no line either.
-    let gap = Mark { place: 0.0, value: f64::NAN, look: Look::Filled, interval: None };
-    let apart = told.unordered.then_some(gap);
-    let marks = layers.iter().enumerate().flat_map(|layer| [Some(total(layer)), apart]).flatten().collect();
+    let style = CurveStyle { color: INK, shape: curve(0).shape, dash: UNJOINED };
+    let marks = layers.iter().enumerate().map(total).collect();
     let all = Curve { words: None, style, width: CURVE, aside: None, marks };
     let zero = Curve::line(GREY, SOLID, AXIS, vec![(-0.5, 0.0), (layers.len() as f64 - 0.5, 0.0)]);
     let named = parts.iter().filter(|part| layers.iter().any(|layer| share(layer, part).abs() >= NAMED));
     let sample = |part: &&'a str| Entry {
-        style: CurveStyle { color: faded(color(part), spaces.contains(part)), shape: SQUARE, dash: SOLID },
+        style: CurveStyle { color: faded(color(part), spaces.contains(part)), shape: PATCH, dash: UNJOINED },
         filled: true,
         text: part,
     };
@@ -82,7 +79,7 @@ fn chart<'a>(curves: &Curves<'a>, rows: &[&'a PartitionRow], told: Said<'a>) -> 
         notes += " Lines: 95\u{a0}% bootstrap intervals of the total, over concepts.";
     }
     Chart {
-        title: names::network(curves.network).to_string(),
+        title: told.network(curves.network),
         y_title: "Explained variance",
         limits: Some((-1.0, 1.0)),
         whole: false,
@@ -95,8 +92,6 @@ fn chart<'a>(curves: &Curves<'a>, rows: &[&'a PartitionRow], told: Said<'a>) -> 
         notes,
     }
 }
-
-const SQUARE: Shape = Shape::Polygon(&[(-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0)]);
 
 /// Whether a space is among those of a part.
 fn is_in(space: &str, part: &str) -> bool {
@@ -154,12 +149,13 @@ mod tests {
         let results = Results { accuracy: rows("vgg16", &labels, &["GloVe"]), partition, ..Results::default() };
         let curves = Curves::of_networks(&results.accuracy).remove(0);
         let listed: Vec<&PartitionRow> = results.partition.iter().collect();
-        let told = Said { groups_are: "subjects", axis: Some("Region"), unordered: true };
+        let told = Said { groups_are: "subjects", axis: Some("Region"), unordered: true, random: false };
         let of_regions = chart(&curves, &listed, told);
         assert_eq!(of_regions.x_title, Some("Region"));
-        assert!(of_regions.notes.contains("mean over subjects") && of_regions.curves[0].marks[1].value.is_nan());
+        assert!(of_regions.notes.contains("mean over subjects"));
         let chart = chart(&curves, &listed, Said::RUN);
         assert_eq!((chart.x_title, chart.curves[0].marks.len()), (None, 1));
+        assert!(chart.curves[0].style.dash == UNJOINED, "columns have no line over them");
         let ends: Vec<(f64, f64)> = chart.bands.iter().map(|band| (band.edges[0].1, band.edges[0].2)).collect();
         assert_eq!(ends, [(0.0, 0.25), (0.25, 0.75), (-0.125, 0.0)]);
         assert_eq!(chart.curves[0].marks[0].value, 0.625);

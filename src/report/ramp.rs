@@ -5,6 +5,11 @@ use image::{Rgb, RgbImage};
 use crate::report::canvas::{Anchor, Canvas, Point, TextStyle};
 use crate::report::style::{INK, TICK_LABEL};
 
+/// A number with a minus instead of a hyphen.
+pub fn signed(number: &str) -> String {
+    number.replace('-', "\u{2212}")
+}
+
 /// Where there is no value.
 const NONE: [u8; 3] = [0xFF, 0xFF, 0xFF];
 
@@ -89,7 +94,7 @@ impl Ramp {
             let below = (corner.0 + share * width, corner.1 + HEIGHT + style.em);
             // Adding zero takes the sign from a negative one.
             let value = (100.0 * at(share)).round() / 100.0 + 0.0;
-            canvas.text(&format!("{value:.2}"), style, below, anchor);
+            canvas.text(&signed(&format!("{value:.2}")), style, below, anchor);
         }
     }
 

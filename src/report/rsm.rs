@@ -3,10 +3,11 @@
 
 use crate::report::canvas::{Anchor, Canvas, Picture, TextStyle};
 use crate::report::curves::{Curves, distinct};
-use crate::report::notes::{self, Notes};
+use crate::report::fit;
+use crate::report::notes::{Notes, Title};
 use crate::report::ramp::Ramp;
 use crate::report::style::{AXIS, EDGE, HALF_CAPITAL, INK, SOLID, TICK_LABEL, TITLE, WIDTH};
-use crate::report::{Drawing, Figure, Material, ReportError, names};
+use crate::report::{Drawing, Figure, Material, ReportError};
 use crate::stats::Rsm;
 
 /// `rsm_<network>`; drawn where the matrices are.
@@ -22,13 +23,14 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
     for curves in Curves::of_networks(&material.results.accuracy) {
         let mut matrices = Vec::new();
         for model in &curves.models {
-            matrices.extend(material.words(model.words)?.map(|rsm| (model.words.to_string(), rsm)));
+            let name = Name { of: model.words.to_string(), best: String::new() };
+            matrices.extend(material.words(model.words)?.map(|rsm| (name, rsm)));
         }
         for (layer, name) in shown(&curves) {
             matrices.extend(material.layer(curves.layers[layer])?.map(|rsm| (name, rsm)));
         }
         if !matrices.is_empty() {
-            let title = names::network(curves.network).to_string();
+            let title = material.said().network(curves.network);
             drawings.push(Drawing {
                 stem: curves.stem(FIGURE.name),
                 network: curves.network.to_string(),
@@ -40,9 +42,23 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
     Ok(drawings)
 }
 
+/// What stands above a matrix.
+struct Name {
+    /// The layer or the word model.
+    of: String,
+    /// Of a layer: for whom it is the best, if for any.
+    best: String,
+}
+
+impl Name {
+    fn line(&self) -> String {
+        if self.best.is_empty() { self.of.clone() } else { format!("{}, {}", self.of, self.best) }
+    }
+}
+
 /// The layers shown, with their names: equally far apart from the first to the last, and the best ones in the place of
 /// their neighbours.
-fn shown(curves: &Curves) -> Vec<(usize, String)> {
+fn shown(curves: &Curves) -> Vec<(usize, Name)> {
     let models = curves.models.len();
     let count = (models + FEWEST_LAYERS).div_ceil(COLUMNS) * COLUMNS - models;
     let place = |layer: &str| curves.layers.iter().position(|known| *known == layer);
@@ -68,11 +84,12 @@ fn shown(curves: &Curves) -> Vec<(usize, String)> {
             .filter(|(_, best)| **best == Some(layer))
             .map(|(model, _)| model.words)
             .collect();
-        match of.len() {
-            0 => label.to_string(),
-            all if all == models => format!("{label}, best"),
-            _ => format!("{label}, best for {}", of.join(", ")),
-        }
+        let best = match of.len() {
+            0 => String::new(),
+            all if all == models => "best".to_string(),
+            _ => format!("best for {}", of.join(", ")),
+        };
+        Name { of: label.to_string(), best }
     };
     layers.into_iter().map(|layer| (layer, name(layer))).collect()
 }
@@ -123,13 +140,18 @@ impl Order {
 
 struct Matrices<'a> {
     title: String,
-    matrices: Vec<(String, Rsm)>,
+    matrices: Vec<(Name, Rsm)>,
     order: &'a Order,
 }
 
 const GAP: f64 = 40.0;
 const TOP: f64 = EDGE + 1.25 * TITLE;
+/// Above a matrix: its name, on a second line for whom it is the best where one line has no room.
 const NAME: f64 = 1.5 * TICK_LABEL;
+const SECOND: f64 = 0.9 * TICK_LABEL;
+const NAME_TEXT: TextStyle = TextStyle::regular(TICK_LABEL, INK);
+/// The smallest type of a name; of a longer one the middle is left out.
+const SMALL: f64 = 0.7;
 /// Below a matrix: its colours.
 const BAR: f64 = 2.4 * TICK_LABEL;
 /// Of a tick at a category's first row.
@@ -149,8 +171,34 @@ impl Matrices<'_> {
         (WIDTH - 2.0 * EDGE - self.margin() - GAP * (COLUMNS - 1) as f64) / COLUMNS as f64
     }
 
+    fn title(&self) -> Title {
+        Title::fit(&self.title, EDGE)
+    }
+
+    /// The lines of a matrix's name, and their type.
+    fn lines(&self, name: &Name) -> Vec<(String, TextStyle)> {
+        let small = TextStyle { em: SMALL * TICK_LABEL, ..NAME_TEXT };
+        let line = name.line();
+        if small.width(&line) > self.side() && !name.best.is_empty() {
+            return [&name.of, &name.best].map(|text| (fit::cut(text, small, self.side()), small)).into();
+        }
+        let em = (self.side() / NAME_TEXT.width(&line)).clamp(SMALL, 1.0) * TICK_LABEL;
+        vec![(fit::cut(&line, small, self.side()), TextStyle { em, ..NAME_TEXT })]
+    }
+
+    /// What names take above the matrices.
+    fn name(&self) -> f64 {
+        let lines = self.matrices.iter().map(|(name, _)| self.lines(name).len()).max().unwrap_or(1);
+        NAME + SECOND * (lines - 1) as f64
+    }
+
+    /// Where the first row of matrices starts, with their names.
+    fn top(&self) -> f64 {
+        TOP + self.title().more()
+    }
+
     fn foot(&self) -> f64 {
-        TOP + self.matrices.len().div_ceil(COLUMNS) as f64 * (NAME + self.side() + BAR)
+        self.top() + self.matrices.len().div_ceil(COLUMNS) as f64 * (self.name() + self.side() + BAR)
     }
 
     fn draw(&self) -> Picture {
@@ -160,15 +208,16 @@ impl Matrices<'_> {
             WIDTH - 2.0 * EDGE,
         );
         let mut canvas = Canvas::new(self.foot() + notes.height() + EDGE);
-        let side = self.side();
-        notes::title(&mut canvas, &self.title, EDGE);
+        let (side, above) = (self.side(), self.name());
+        self.title().draw(&mut canvas);
         for (n, (name, rsm)) in self.matrices.iter().enumerate() {
             let left = EDGE + self.margin() + (n % COLUMNS) as f64 * (side + GAP);
-            let top = TOP + (n / COLUMNS) as f64 * (NAME + side + BAR);
-            let regular = TextStyle::regular(TICK_LABEL, INK);
-            let em = (side / regular.width(name)).min(1.0) * TICK_LABEL;
-            canvas.text(name, TextStyle { em, ..regular }, (left, top + TICK_LABEL), Anchor::Start);
-            let top = top + NAME;
+            let top = self.top() + (n / COLUMNS) as f64 * (above + side + BAR);
+            let top = top + above;
+            for (n, (line, style)) in self.lines(name).iter().rev().enumerate() {
+                let baseline = top - (NAME - TICK_LABEL) - SECOND * n as f64;
+                canvas.text(line, *style, (left, baseline), Anchor::Start);
+            }
             let values = self.order.values(rsm);
             let ramp = Ramp::middle(&values);
             canvas.raster(&ramp.raster(&values, rsm.concepts()), (left, top), side, side);
@@ -252,7 +301,7 @@ mod tests {
         }
         let curves = Curves::of_networks(&table).remove(0);
         let shown = shown(&curves);
-        let names: Vec<&str> = shown.iter().map(|(_, name)| name.as_str()).collect();
+        let names: Vec<String> = shown.iter().map(|(_, name)| name.line()).collect();
         assert_eq!(names, ["layer0", "layer12, best for a", "layer13, best for b", "layer19"]);
     }
 
@@ -270,6 +319,27 @@ mod tests {
         let blocks = [("a", 0.0, 0.75), ("b", 0.75, 0.875), ("c", 0.875, 1.0)];
         assert_eq!(apart(&blocks, 80.0, 20.0), [30.0, 50.0, 70.0]);
         assert_eq!(apart(&blocks, 800.0, 20.0), [300.0, 650.0, 750.0]);
+    }
+
+    #[test]
+    fn long_names_of_layers_stay_readable() {
+        let order = Order::new(&[]);
+        let name = |of: &str, best: &str| Name { of: of.into(), best: best.into() };
+        let rsm = || Rsm::new(2, vec![1.0, 0.5, 0.5, 1.0]);
+        let long = name("encoder.layers.encoder_layer_0.self_attention", "best for SkipGram, GloVe 100-d");
+        let figure = Matrices {
+            title: "ViT".into(),
+            matrices: vec![(name("fc1", "best"), rsm()), (long, rsm())],
+            order: &order,
+        };
+        let lines = figure.lines(&figure.matrices[1].0);
+        assert_eq!((figure.lines(&figure.matrices[0].0).len(), lines.len()), (1, 2));
+        assert!(
+            lines
+                .iter()
+                .all(|(line, style)| style.em >= SMALL * TICK_LABEL && style.width(line) <= figure.side() + 1.0)
+        );
+        assert!(lines[0].0.starts_with("encoder.") && lines[0].0.ends_with("attention"), "{}", lines[0].0);
     }
 
     #[test]

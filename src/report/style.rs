@@ -72,6 +72,34 @@ pub enum Shape {
 const SQUARE: Shape = Shape::Polygon(&[(-0.89, -0.89), (0.89, -0.89), (0.89, 0.89), (-0.89, 0.89)]);
 const TRIANGLE: Shape = Shape::Polygon(&[(0.0, -1.25), (1.1, 0.8), (-1.1, 0.8)]);
 const DIAMOND: Shape = Shape::Polygon(&[(0.0, -1.3), (1.15, 0.0), (0.0, 1.3), (-1.15, 0.0)]);
+const CROSS: Shape = Shape::Polygon(&[
+    (-0.4, -1.15),
+    (0.4, -1.15),
+    (0.4, -0.4),
+    (1.15, -0.4),
+    (1.15, 0.4),
+    (0.4, 0.4),
+    (0.4, 1.15),
+    (-0.4, 1.15),
+    (-0.4, 0.4),
+    (-1.15, 0.4),
+    (-1.15, -0.4),
+    (-0.4, -0.4),
+]);
+const STAR: Shape = Shape::Polygon(&[
+    (0.0, -1.35),
+    (0.35, -0.49),
+    (1.28, -0.42),
+    (0.57, 0.19),
+    (0.79, 1.09),
+    (0.0, 0.6),
+    (-0.79, 1.09),
+    (-0.57, 0.19),
+    (-1.28, -0.42),
+    (-0.35, -0.49),
+]);
+/// A patch of colour, for a legend.
+pub const PATCH: Shape = Shape::Polygon(&[(-1.7, -1.2), (1.7, -1.2), (1.7, 1.2), (-1.7, 1.2)]);
 const TRIANGLE_DOWN: Shape = Shape::Polygon(&[(0.0, 1.25), (1.1, -0.8), (-1.1, -0.8)]);
 
 /// Strokes and gaps in turn; empty for a solid line.
@@ -84,6 +112,11 @@ pub const DASHED: Dash = &[20.0, 11.0];
 /// Dots.
 pub const DOTTED: Dash = &[6.0, 8.0];
 const DASH_DOTTED: Dash = &[20.0, 8.0, 6.0, 8.0];
+const LONG_DASHED: Dash = &[40.0, 10.0];
+const DASH_DOT_DOTTED: Dash = &[26.0, 8.0, 6.0, 8.0, 6.0, 8.0];
+const WIDE_DOTTED: Dash = &[6.0, 18.0];
+/// No line between the markers.
+pub const UNJOINED: Dash = &[0.0];
 
 /// How one curve is told from the others: by colour, marker and dash, each sufficient alone.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -102,9 +135,9 @@ pub const CURVES: [CurveStyle; 7] = [
     CurveStyle { color: Color(0xD5, 0x5E, 0x00), shape: SQUARE, dash: DASHED },
     CurveStyle { color: Color(0x00, 0x9E, 0x73), shape: TRIANGLE, dash: DASH_DOTTED },
     CurveStyle { color: Color(0xCC, 0x79, 0xA7), shape: DIAMOND, dash: DOTTED },
-    CurveStyle { color: Color(0xE6, 0x9F, 0x00), shape: TRIANGLE_DOWN, dash: SOLID },
-    CurveStyle { color: Color(0x56, 0xB4, 0xE9), shape: SQUARE, dash: DASH_DOTTED },
-    CurveStyle { color: Color(0x00, 0x00, 0x00), shape: Shape::Circle, dash: DOTTED },
+    CurveStyle { color: Color(0xE6, 0x9F, 0x00), shape: TRIANGLE_DOWN, dash: LONG_DASHED },
+    CurveStyle { color: Color(0x56, 0xB4, 0xE9), shape: CROSS, dash: DASH_DOT_DOTTED },
+    CurveStyle { color: Color(0x00, 0x00, 0x00), shape: STAR, dash: WIDE_DOTTED },
 ];
 
 /// The style of the `n`th word model; they repeat after seven.
@@ -115,4 +148,18 @@ pub fn curve(n: usize) -> CurveStyle {
 /// The colour and the marker of the `n`th network with the dash of the `m`th word model.
 pub fn crossed(n: usize, m: usize) -> CurveStyle {
     CurveStyle { dash: curve(m).dash, ..curve(n) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_curve_has_a_colour_a_marker_and_a_dash_of_its_own() {
+        for (n, a) in CURVES.iter().enumerate() {
+            for b in &CURVES[..n] {
+                assert!(a.color != b.color && a.shape != b.shape && a.dash != b.dash, "{a:?} {b:?}");
+            }
+        }
+    }
 }

@@ -3,11 +3,11 @@
 
 use crate::config::InferenceOptions;
 use crate::report::accuracy::accuracy;
-use crate::report::chart::{Band, Chart, Curve, Entry, Mark};
+use crate::report::chart::{Band, Chart, Curve, Entry, Mark, apart, apart_edges};
 use crate::report::curves::{Curves, Model};
 use crate::report::material::Said;
 use crate::report::style::{AXIS, CURVE, CurveStyle, DOTTED, GREY, INTERVAL, SOLID, Shape, curve};
-use crate::report::{Drawing, Figure, Material, ReportError, chance, inference, names};
+use crate::report::{Drawing, Figure, Material, ReportError, chance, inference};
 use crate::results::AccuracyRow;
 use crate::stats::scoring::Ties;
 
@@ -45,7 +45,9 @@ fn chart<'a>(
     let interval =
         |mark: &Mark| mark.interval.map_or((mark.place, f64::NAN, f64::NAN), |(low, high)| (mark.place, low, high));
     let marks = model.marks(accuracy);
-    bands.push(Band { color: style.color, opacity: INTERVAL, edges: marks.iter().map(interval).collect() });
+    let edges: Vec<(f64, f64, f64)> = marks.iter().map(interval).collect();
+    let edges = if told.unordered { apart_edges(&edges) } else { edges };
+    bands.push(Band { color: style.color, opacity: INTERVAL, edges, whole: true });
 
     let mut legend = vec![Entry { style, filled: true, text: model.words }];
     let mut notes =
@@ -55,12 +57,13 @@ fn chart<'a>(
         let edge = |dash, of: fn(&AccuracyRow) -> Option<f64>| {
             let value = |row: &&AccuracyRow| of(row).unwrap_or(f64::NAN);
             let values = model.rows.iter().map(|row| row.as_ref().map_or(f64::NAN, value)).enumerate();
-            Curve::line(GREY, dash, AXIS, values.map(|(layer, value)| (layer as f64, value)).collect())
+            let values = values.map(|(layer, value)| (layer as f64, value));
+            Curve::line(GREY, dash, AXIS, if told.unordered { apart(values, f64::NAN) } else { values.collect() })
         };
         ceilings = vec![edge(SOLID, |row| row.ceiling_high), edge(DOTTED, |row| row.ceiling_low)];
         let sample =
             |dash, text| Entry { style: CurveStyle { color: GREY, shape: Shape::None, dash }, filled: true, text };
-        legend.extend([sample(SOLID, "groups by the mean of all"), sample(DOTTED, "by that of the others")]);
+        legend.extend([sample(SOLID, "by the mean of all"), sample(DOTTED, "by that of the others")]);
         notes += &format!(
             " Grey lines: the same test with the mean of all {0}, and of the other {0}, in the place of words: how well they \
              agree, no bound.",
@@ -80,7 +83,7 @@ fn chart<'a>(
     let marks = marks.into_iter().map(|mark| Mark { interval: None, ..mark }).collect();
     let accuracies = Curve { words: Some(n), style, width: CURVE, aside: None, marks };
     Chart {
-        title: names::network(curves.network).to_string(),
+        title: told.network(curves.network),
         y_title: "2 vs. 2 accuracy",
         limits: Some((0.0, 1.0)),
         whole: false,
@@ -116,8 +119,30 @@ mod tests {
         let drawings = drawn(table);
         assert_eq!(drawings.iter().map(|drawing| &drawing.stem).collect::<Vec<_>>(), ["uncertainty_vgg16_Skip_Gram"]);
         assert!(
-            drawings[0].picture.svg.contains(">groups by the mean of all</text>")
+            drawings[0].picture.svg.contains(">by the mean of all</text>")
                 && drawings[0].picture.svg.contains("95\u{a0}% interval")
         );
+    }
+
+    #[test]
+    fn without_an_order_nothing_joins_the_layers() {
+        let labels = ["V1", "V2", "V4"].map(String::from);
+        let mut table = rows("brain", &labels, &["GloVe"]);
+        for row in &mut table {
+            (row.ceiling_low, row.ceiling_high) = (Some(0.97), Some(0.99));
+            (row.ci_low, row.ci_high) = (Some(row.accuracy - 0.03), Some(row.accuracy + 0.02));
+        }
+        let curves = Curves::of_networks(&table).remove(0);
+        let drawn = |unordered| chart(&curves, 0, &curves.models[0], (None, None), Said { unordered, ..Said::RUN });
+        let widest = |chart: &Chart| -> f64 {
+            let ceilings = chart.curves.iter().skip(1).take(2);
+            let of_curve = |curve: &Curve| {
+                let runs = curve.marks.split(|mark| !mark.value.is_finite()).filter(|run| !run.is_empty());
+                runs.map(|run| run[run.len() - 1].place - run[0].place).fold(0.0, f64::max)
+            };
+            ceilings.map(of_curve).fold(0.0, f64::max)
+        };
+        assert_eq!(widest(&drawn(false)), 2.0);
+        assert!(widest(&drawn(true)) < 1.0 && drawn(true).bars);
     }
 }

@@ -1,7 +1,8 @@
 //! Which layers are named along the horizontal axis, and how.
 
 use crate::report::canvas::TextStyle;
-use crate::report::style::NOTE;
+use crate::report::fit::{self, Short};
+use crate::report::style::{EDGE, NOTE};
 
 /// A name at a tick.
 pub struct Label {
@@ -11,7 +12,7 @@ pub struct Label {
     pub x: f64,
     /// The text.
     pub text: String,
-    /// The line that it stands on, from the top: names that have no room in the first take the second.
+    /// The line that it stands on, from the top: names that have no room in the first take the next.
     pub row: usize,
 }
 
@@ -27,8 +28,8 @@ pub struct LayerLabels {
     pub height: f64,
     /// From row to row.
     pub pitch: f64,
-    /// The axis' title.
-    pub title: String,
+    /// What the first shortened name stands for.
+    pub example: Option<String>,
 }
 
 /// Free space between two names, in em.
@@ -39,57 +40,110 @@ const STRIDES: [usize; 7] = [1, 2, 5, 10, 20, 50, 100];
 const LINE: f64 = 0.97;
 /// Names that stand higher than this are set smaller, to leave room for the curves.
 const LONG: f64 = 180.0;
+/// Of names that stand higher still, or are this wide among numbers, the middle is left out.
+const MOST: f64 = 340.0;
+/// A wider one has no room in a row, by the axis.
+const WIDEST: f64 = 0.6;
+/// Lines of names among numbers.
+const ROWS: usize = 3;
 
 impl LayerLabels {
-    /// Names all layers side by side where that fits. Else names that differ in a number only (`activation_17`) become
-    /// that number and are thinned, while every other name stays, on a second line if need be; where no names do, all are
-    /// turned upwards, and those that still collide are thinned; the first and the last stay.
+    /// Names all layers side by side where that fits. Else names lose what they share; numbers that are left
+    /// (`activation_17`) are set smaller if that fits, or thinned, while every other name stays, on a line of its own if need
+    /// be. Where no numbers are left, names are turned upwards, and those that still collide are thinned; the first and the
+    /// last stay.
     ///
     /// `ends` are those of the axis, `edge` is the right end of the figure.
     pub fn fit(labels: &[&str], style: TextStyle, ends: (f64, f64), edge: f64) -> Self {
+        let row = Row { ends, edge };
+        let small = TextStyle { em: style.em.min(NOTE), ..style };
         let whole: Vec<String> = labels.iter().map(|&label| label.to_owned()).collect();
-        let line = LINE * style.em;
-        let pitch = 1.15 * style.em;
-        let row = Row { ends, edge, gap: GAP * style.em };
-
-        let level = row.thinned(&whole, &widths(&whole, style), |_| false);
-        if level.len() == labels.len() && level.iter().all(|label| label.row == 0) {
-            return Self { shown: level, style, upwards: false, height: line, pitch, title: "Layer".into() };
+        let none = |_: usize| false;
+        if let Some(level) = row.level(&whole, style, None, none).filter(Self::is_one_row) {
+            return level;
         }
-        if let Some((numbers, example)) = numbered(labels) {
-            let named = |layer: usize| numbers[layer] == labels[layer];
-            let shown = row.thinned(&numbers, &widths(&numbers, style), named);
-            let rows = shown.iter().map(|label| label.row).max().unwrap_or(0);
-            let height = line + rows as f64 * pitch;
-            return Self { shown, style, upwards: false, height, pitch, title: format!("Layer ({example})") };
+        let (texts, example) = match fit::short(labels) {
+            Some(Short { names, example }) => (names, Some(example)),
+            None => (whole, None),
+        };
+        if example.is_some() {
+            if let Some(level) = row.level(&texts, style, example.clone(), none).filter(Self::is_one_row) {
+                return level;
+            }
+            let is_whole = |layer: usize| texts[layer] == labels[layer];
+            if (0..texts.len()).all(|layer| is_whole(layer) || is_number(&texts[layer])) {
+                let texts: Vec<String> = texts.iter().map(|text| fit::cut(text, style, MOST)).collect();
+                let all =
+                    [style, small].into_iter().find_map(|style| row.level(&texts, style, example.clone(), is_whole));
+                return all.unwrap_or_else(|| row.thinned_level(&texts, style, example, is_whole));
+            }
         }
-        let longest = widths(&whole, style).into_iter().fold(0.0, f64::max);
-        let style = if longest > LONG { TextStyle { em: NOTE, ..style } } else { style };
-        let shown = row.thinned(&whole, &vec![LINE * style.em; labels.len()], |_| false);
-        let height = widths(&whole, style).into_iter().fold(0.0, f64::max);
-        Self { shown, style, upwards: true, height, pitch, title: "Layer".into() }
+        let widest = |style: TextStyle| widths(&texts, style).into_iter().fold(0.0, f64::max);
+        let style = if widest(style) > LONG { small } else { style };
+        let shown = row.thinned(&texts, &vec![LINE * style.em; labels.len()], GAP * style.em, none);
+        let cut = |label: Label| Label { text: fit::cut(&label.text, style, MOST), ..label };
+        let shown = shown.into_iter().map(cut).collect();
+        Self { shown, style, upwards: true, height: widest(style).min(MOST), pitch: 1.15 * style.em, example }
     }
+
+    fn is_one_row(&self) -> bool {
+        self.shown.iter().all(|label| label.row == 0)
+    }
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 struct Row {
     ends: (f64, f64),
     edge: f64,
-    gap: f64,
 }
 
 impl Row {
+    /// All names level; none where some have no room.
+    fn level(
+        &self,
+        texts: &[String],
+        style: TextStyle,
+        example: Option<String>,
+        named: impl Fn(usize) -> bool,
+    ) -> Option<LayerLabels> {
+        let level = self.thinned_level(texts, style, example, named);
+        let most = WIDEST * (self.ends.1 - self.ends.0);
+        let fit = level.shown.len() == texts.len() && texts.iter().all(|text| style.width(text) <= most);
+        fit.then_some(level)
+    }
+
+    /// As many names level as have room.
+    fn thinned_level(
+        &self,
+        texts: &[String],
+        style: TextStyle,
+        example: Option<String>,
+        named: impl Fn(usize) -> bool,
+    ) -> LayerLabels {
+        let shown = self.thinned(texts, &widths(texts, style), GAP * style.em, named);
+        let rows = shown.iter().map(|label| label.row).max().unwrap_or(0);
+        let pitch = 1.15 * style.em;
+        LayerLabels { shown, style, upwards: false, height: LINE * style.em + rows as f64 * pitch, pitch, example }
+    }
+
     /// The first and the last name, all that are `named`, and of the others the most at equal distances, of which no two
     /// collide.
-    fn thinned(&self, texts: &[String], widths: &[f64], named: impl Fn(usize) -> bool) -> Vec<Label> {
+    fn thinned(&self, texts: &[String], widths: &[f64], gap: f64, named: impl Fn(usize) -> bool) -> Vec<Label> {
         let Some(last) = texts.len().checked_sub(1) else {
             return Vec::new();
         };
         let slot = (self.ends.1 - self.ends.0) / texts.len() as f64;
-        let x = |layer: usize| (self.ends.0 + (layer as f64 + 0.5) * slot).min(self.edge - widths[layer] / 2.0);
-        let apart = |a: usize, b: usize| (x(b) - x(a)).abs() >= (widths[a] + widths[b]) / 2.0 + self.gap;
+        let x = |layer: usize| {
+            let half = widths[layer] / 2.0;
+            (self.ends.0 + (layer as f64 + 0.5) * slot).min(self.edge - half).max(EDGE / 2.0 + half)
+        };
+        let apart = |a: usize, b: usize| (x(b) - x(a)).abs() >= (widths[a] + widths[b]) / 2.0 + gap;
         let free = |layer: usize, others: &[usize]| others.iter().all(|&other| apart(layer, other));
 
-        let mut rows = [vec![0], Vec::new()];
+        let mut rows: [Vec<usize>; ROWS] = std::array::from_fn(|row| if row == 0 { vec![0] } else { Vec::new() });
         for layer in std::iter::once(last).chain((1..last).filter(|&layer| named(layer))).filter(|&layer| layer > 0) {
             if let Some(row) = rows.iter_mut().find(|row| free(layer, row)) {
                 row.push(layer);
@@ -121,23 +175,6 @@ fn widths(texts: &[String], style: TextStyle) -> Vec<f64> {
     texts.iter().map(|text| style.width(text)).collect()
 }
 
-/// Drops the name that at least half of the labels share before a number; also says what the first of the numbers
-/// stands for.
-fn numbered(labels: &[&str]) -> Option<(Vec<String>, String)> {
-    let split = |label: &str| label.trim_end_matches(|c: char| c.is_ascii_digit()).len();
-    let name = |label: &str| label[..split(label)].to_owned();
-    let shared = labels
-        .iter()
-        .map(|label| (name(label), labels.iter().filter(|other| name(other) == name(label)).count()))
-        .filter(|(name, count)| !name.is_empty() && 2 * count >= labels.len())
-        .map(|(name, _)| name)
-        .next()?;
-    let is_numbered = |label: &str| name(label) == shared && label.len() > shared.len();
-    let number = |label: &str| if is_numbered(label) { label[shared.len()..].to_owned() } else { label.to_owned() };
-    let first = labels.iter().copied().find(|label| is_numbered(label))?;
-    Some((labels.iter().map(|label| number(label)).collect(), format!("{} = {first}", number(first))))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -155,7 +192,7 @@ mod tests {
 
     fn assert_apart(labels: &LayerLabels) {
         let row = |row| labels.shown.iter().filter(|label| label.row == row).collect::<Vec<_>>();
-        for pair in [0, 1].map(row).iter().flat_map(|row| row.windows(2)) {
+        for pair in [0, 1, 2].map(row).iter().flat_map(|row| row.windows(2)) {
             let width = |label: &Label| if labels.upwards { TICK_LABEL } else { STYLE.width(&label.text) };
             let between = pair[1].x - pair[0].x - (width(pair[0]) + width(pair[1])) / 2.0;
             assert!(between > 0.0, "{} and {}", pair[0].text, pair[1].text);
@@ -188,7 +225,7 @@ mod tests {
         let labels = fit(&names);
         assert_eq!(texts(&labels)[..3], ["pixels", "5", "10"]);
         assert_eq!(*texts(&labels).last().unwrap(), "predictions");
-        assert_eq!(labels.title, "Layer (1 = activation_1)");
+        assert_eq!(labels.example.as_deref(), Some("1 = activation_1"));
         assert_apart(&labels);
     }
 
@@ -209,9 +246,36 @@ mod tests {
         for count in [1, 2, 7, 51, 400] {
             let names: Vec<String> = (0..count).map(|i| format!("{i}.stage.with_a_long_name")).collect();
             let labels = fit(&names.iter().map(|s| s.as_str()).collect::<Vec<_>>());
-            assert_eq!(texts(&labels)[0], names[0]);
-            assert_eq!(*texts(&labels).last().unwrap(), names[count - 1]);
+            let stands_for = |text: &str, name: &str| text == name || name.starts_with(&format!("{text}."));
+            assert!(
+                stands_for(texts(&labels)[0], &names[0])
+                    && stands_for(texts(&labels).last().unwrap(), &names[count - 1])
+            );
             assert_apart(&labels);
         }
+    }
+
+    #[test]
+    fn names_of_other_programs_keep_to_their_height() {
+        let vit: Vec<String> = (0..24).map(|n| format!("encoder.layers.encoder_layer_{n}.mlp")).collect();
+        let labels = fit(&vit.iter().map(String::as_str).collect::<Vec<_>>());
+        assert_eq!((texts(&labels)[..3].to_vec(), *texts(&labels).last().unwrap()), (vec!["0", "2", "4"], "23"));
+        assert!(!labels.upwards);
+        assert_eq!(labels.example.as_deref(), Some("0 = encoder.layers.encoder_layer_0.mlp"));
+        // Of which no two share anything.
+        let odd: Vec<String> = (0..30).map(|n| format!("{}{n}{}", "ab".repeat(n), "cd".repeat(30 - n))).collect();
+        let labels = fit(&odd.iter().map(String::as_str).collect::<Vec<_>>());
+        assert!(labels.upwards && labels.height <= MOST);
+        assert!(labels.shown.iter().all(|label| labels.style.width(&label.text) <= MOST));
+    }
+
+    #[test]
+    fn numbers_are_set_smaller_before_they_are_thinned() {
+        let blocks: Vec<String> = (0..16).map(|n| format!("block{n:02}")).collect();
+        let names: Vec<&str> = ["pixels", "stem"].into_iter().chain(blocks.iter().map(String::as_str)).collect();
+        let names = [names, vec!["head_conv", "avgpool", "logits"]].concat();
+        let labels = fit(&names);
+        assert_eq!(labels.shown.len(), names.len(), "{:?}", texts(&labels));
+        assert_eq!(labels.style.em, NOTE);
     }
 }

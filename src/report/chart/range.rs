@@ -1,5 +1,7 @@
 //! A vertical axis with round numbers.
 
+use crate::report::ramp::signed;
+
 /// An axis from one round number to another.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Range {
@@ -57,7 +59,7 @@ impl Range {
         let Self { step, first, last, decimals } = *self;
         (first..=last).map(move |tick| {
             let value = tick as f64 * step;
-            (value, format!("{value:.decimals$}"))
+            (value, signed(&format!("{value:.decimals$}")))
         })
     }
 }
@@ -83,7 +85,7 @@ mod tests {
         assert_eq!(texts(&[0.5, 0.94], unit), ["0.4", "0.5", "0.6", "0.7", "0.8", "0.9", "1.0"]);
         assert_eq!(texts(&[0.5, 0.61], unit), ["0.45", "0.50", "0.55", "0.60", "0.65"]);
         assert_eq!(texts(&[0.02, 1.0], unit), ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
-        assert_eq!(texts(&[-0.13, 0.31], None), ["-0.2", "-0.1", "0.0", "0.1", "0.2", "0.3", "0.4"]);
+        assert_eq!(texts(&[-0.13, 0.31], None), ["\u{2212}0.2", "\u{2212}0.1", "0.0", "0.1", "0.2", "0.3", "0.4"]);
         assert_eq!(texts(&[120.0, 4000.0], None), ["0", "1000", "2000", "3000", "4000", "5000"]);
     }
 

@@ -7,9 +7,10 @@ use super::tables::{accuracy_text, downloads_of, file, p_value, table};
 use super::{drawings, fill, head, provenance, save};
 use crate::record::ComparisonRecord;
 use crate::report::canvas::escape;
-use crate::report::compare::{Comparison, Tested, families, most, told};
+use crate::report::compare::{Comparison, Tested, called, families, most, told};
 use crate::report::curves::{SIGNIFICANT, distinct};
-use crate::report::{Drawing, Overlay, ReportError, names, stimuli};
+use crate::report::ramp::signed;
+use crate::report::{Drawing, Overlay, ReportError, stimuli};
 use crate::results::{AccuracyRow, ComparisonRow, ResultsDir, WithinRow};
 use crate::stats::generalise::Generalise;
 
@@ -77,7 +78,8 @@ fn curves(of: &Comparison, directory: &Path) -> String {
         let AccuracyRow { network, words, concepts, groups, layer, accuracy, p_fwer, permutations, .. } = best;
         let p = if *permutations > 0 { p_value(*p_fwer) } else { p_value(f64::NAN) };
         let numbers = [concepts, groups, &curve.rows.len()].map(usize::to_string);
-        let names = [name, escape(names::network(network)), escape(words)];
+        let network = called(run.map(|run| run.directory.as_path()), network);
+        let names = [name, escape(&network), escape(words)];
         let best = [escape(layer), accuracy_text(*accuracy), p];
         Some(names.into_iter().chain(numbers).chain(best).collect::<Vec<String>>())
     };
@@ -118,12 +120,12 @@ fn pairs(of: &Comparison) -> String {
 /// The difference, its interval, both p; bold where the difference is one.
 fn numbers(row: &impl Tested) -> [String; 4] {
     let ([difference, low, high], [p, p_fwer]) = (row.difference(), row.p().map(p_value));
-    let difference = format!("{difference:+.3}");
+    let difference = signed(&format!("{difference:+.3}"));
     let bold = match row.is_significant() {
         true => format!("<span class=\"significant\">{difference}</span>"),
         false => difference,
     };
-    [bold, format!("{low:+.3} to {high:+.3}"), p, p_fwer]
+    [bold, signed(&format!("{low:+.3} to {high:+.3}")), p, p_fwer]
 }
 
 const HEADS: [&str; 8] =
@@ -325,7 +327,9 @@ mod tests {
                 figures.iter().map(|figure| figure.stem.as_str()).collect::<Vec<_>>(),
                 ["compare", "compare_differences"]
             );
-            assert!(figures[1].picture.svg.contains(">vgg16 - c</text>") && !figures[1].picture.svg.contains("NaN"));
+            assert!(
+                figures[1].picture.svg.contains(">VGG16 \u{2212} c</text>") && !figures[1].picture.svg.contains("NaN")
+            );
             let page = page(&of, &figures, &out);
             for text in [
                 "<h1>3 runs side by side</h1>",
@@ -338,7 +342,7 @@ mod tests {
                 "a &lt;b&gt; and c: other concepts",
                 "c: accuracy.csv: not as semgpu",
                 "seed 7",
-                "semgpu compare a b --seed=7 --out=x",
+                "semgpu compare &#39;a b&#39; --seed=7 --out=x",
             ] {
                 assert!(page.contains(text), "{text}");
             }

@@ -6,7 +6,7 @@ use std::hash::Hash;
 use serde::Serialize;
 
 use crate::report::curves::{Curves, distinct};
-use crate::report::names;
+use crate::report::material::Said;
 use crate::report::ramp::SEQUENTIAL;
 use crate::results::{AccuracyRow, ConceptRow, ConfusedRow, GroupRow, Results, RsaRow};
 
@@ -19,6 +19,8 @@ pub struct Data<'a> {
     /// One per concept, or none at all.
     categories: &'a [String],
     groups: Vec<&'a str>,
+    /// What one of them is.
+    group: &'a str,
     /// From the lowest to the highest value of a matrix.
     ramp: [[u8; 3]; 7],
 }
@@ -27,7 +29,7 @@ pub struct Data<'a> {
 struct Network<'a> {
     name: &'a str,
     /// As people call it.
-    title: &'a str,
+    title: String,
     layers: Vec<Layer<'a>>,
     models: Vec<Model<'a>>,
     mistakes: Vec<Mistake<'a>>,
@@ -95,13 +97,13 @@ struct Test<'a> {
 
 impl<'a> Data<'a> {
     /// The tables of `results`, whose curves are `networks`.
-    pub fn new(results: &'a Results, networks: &[Curves<'a>], categories: &'a [String]) -> Self {
+    pub fn new(results: &'a Results, networks: &[Curves<'a>], categories: &'a [String], told: Said<'a>) -> Self {
         let concepts = distinct(results.concepts.iter().map(|row| row.concept.as_str()));
         let groups = distinct(results.groups.iter().map(|row| row.group.as_str()));
         let tables = Tables::new(results, &concepts, &groups);
         let network = |curves: &Curves<'a>| Network {
             name: curves.network,
-            title: names::network(curves.network),
+            title: told.network(curves.network),
             layers: layers(curves),
             models: curves
                 .models
@@ -119,6 +121,7 @@ impl<'a> Data<'a> {
             categories: if categories.len() == concepts.len() { categories } else { &[] },
             concepts,
             groups,
+            group: told.group(),
             ramp: SEQUENTIAL,
         }
     }

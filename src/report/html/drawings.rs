@@ -29,9 +29,10 @@ pub fn of(drawings: &[Drawing], figure: &str) -> String {
 }
 
 /// The figures that have no section of their own.
-pub fn further(drawings: &[Drawing]) -> String {
+pub fn further(drawings: &[Drawing], told: Said) -> String {
     let figure = |(name, heading): (&str, &str)| match of(drawings, name) {
         none if none.is_empty() => none,
+        svgs if told.unordered => format!("<figure><h3>{}</h3>\n{svgs}</figure>\n", heading.replace(" over depth", "")),
         svgs => format!("<figure><h3>{heading}</h3>\n{svgs}</figure>\n"),
     };
     FURTHER.into_iter().map(figure).collect()

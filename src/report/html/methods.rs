@@ -188,6 +188,16 @@ impl<'a> Settings<'a> {
         names.into_iter().map(|layer| (layer, units(layer))).collect()
     }
 
+    /// So many layers, or what stands along the axis.
+    fn layers_said(&self, layers: usize) -> String {
+        let plural = if layers == 1 { "" } else { "s" };
+        match self.said().axis {
+            Some(axis) => format!("{layers} place{plural} along \u{201c}{axis}\u{201d}"),
+            None if self.said().unordered => format!("{layers} place{plural} without an order"),
+            None => count(layers as u64, "layer"),
+        }
+    }
+
     fn network(&self, run: &Run) -> String {
         let name = &run.network.name;
         let weights = match &run.config.network.weights {
@@ -230,7 +240,7 @@ impl<'a> Settings<'a> {
             .collect();
         format!(
             "Similarity matrices of {} ({}) and of {} ({}) were computed by another program and read from its files.",
-            count(layers.len() as u64, "layer"),
+            self.layers_said(layers.len()),
             list(&layers),
             count(words.len() as u64, "word model"),
             list(&words)
@@ -255,8 +265,10 @@ impl<'a> Settings<'a> {
     }
 
     fn two_vs_two(&self) -> String {
-        let averaged =
-            if self.groups > 1 { format!(", averaged over the {} groups", self.groups) } else { String::new() };
+        let averaged = match self.groups {
+            0 | 1 => String::new(),
+            groups => format!(", averaged over the {}", self.said().groups(groups as usize)),
+        };
         let networks = Curves::of_networks(&self.results.accuracy);
         let moved = networks.iter().any(chance::has_moved);
         let mut text = format!(
@@ -353,8 +365,9 @@ impl<'a> Settings<'a> {
         if let Some(row) = self.results.partition.first() {
             text += &format!(
                 "The variance of each layer\u{2019}s entries was partitioned between {} by commonality analysis of linear \
-                 regressions (Seibold & McPhee, 1979), averaged over groups.",
-                row.spaces
+                 regressions (Seibold & McPhee, 1979), averaged over {}.",
+                row.spaces,
+                self.said().all()
             );
             if row.ci_low.is_some() {
                 text +=
@@ -365,23 +378,29 @@ impl<'a> Settings<'a> {
     }
 
     fn further(&self) -> String {
+        let (all, one) = (self.said().all(), self.said().group());
         let mut text = String::new();
         if self.results.accuracy.iter().any(|row| row.ceiling_low.is_some()) {
-            text += "How well the groups of images agree is the accuracy of the same test with the mean matrix of the other \
-                     groups, or of all groups, in the place of words (after Nili et al., 2014), each group's matrix \
-                     standardised first. It is no bound: words may do better. ";
+            text += &format!(
+                "How well the {all} agree is the accuracy of the same test with the mean matrix of the other {all}, or of all, \
+                 in the place of words (after Nili et al., 2014), each one's matrix standardised first. It is no bound: words \
+                 may do better. "
+            );
         }
-        text += "RSA is the Pearson correlation of the two matrices' upper triangles, averaged over groups (Kriegeskorte et \
-                 al., 2008).";
+        text += &format!(
+            "RSA is the Pearson correlation of the two matrices' upper triangles, averaged over {all} (Kriegeskorte et al., 2008)."
+        );
         let methods: Vec<String> =
             distinct(self.results.rsa.iter().map(|row| row.method.as_str())).into_iter().map(str::to_string).collect();
         if !methods.is_empty() {
             text += &format!(" It was also tested by the same permutations, with the measures {}.", list(&methods));
         }
         if self.results.rsa.iter().any(|row| row.ceiling_low.is_some()) {
-            text += " Its noise ceiling (Nili et al., 2014) is the correlation of each group with the mean of the other groups \
-                     (lower) and of all (upper), of standardised matrices for Pearson, of ranks for the others; the upper \
-                     one is a bound for Pearson, and for Spearman where no entries tie.";
+            text += &format!(
+                " Its noise ceiling (Nili et al., 2014) is the correlation of each {one} with the mean of the others (lower) and \
+                 of all (upper), of standardised matrices for Pearson, of ranks for the others; the upper one is a bound for \
+                 Pearson, and for Spearman where no entries tie."
+            );
         }
         if !self.results.words.is_empty() {
             text += " Word models were compared with each other by the same 2 vs. 2 test.";
@@ -411,7 +430,8 @@ impl<'a> Settings<'a> {
             count(row.concepts as u64, "concept"),
             list(&measures.iter().map(named).collect::<Vec<_>>())
         );
-        text += if row.groups > 1 { ", averaged over groups." } else { "." };
+        let (all, one) = (self.said().all(), self.said().group());
+        text += &if row.groups > 1 { format!(", averaged over {all}.") } else { ".".to_string() };
         let permutations = rows.iter().map(|row| row.permutations).max().unwrap_or(0);
         if permutations > 0 {
             text += &format!(
@@ -433,7 +453,9 @@ impl<'a> Settings<'a> {
             text += " Those of nearest neighbours are 1.96 standard errors of the jackknife over concepts.";
         }
         if rows.iter().any(|row| row.ceiling_low.is_some()) {
-            text += " The noise ceiling is the measure of each group with the mean of the other groups and with that of all.";
+            text += &format!(
+                " The noise ceiling is the measure of each {one} with the mean of the others and with that of all."
+            );
         }
         text
     }

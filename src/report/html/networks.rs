@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::methods::count;
 use super::tables::{accuracy_text, p_value};
-use super::{drawings, fill, head, save};
+use super::{drawings, fill, head, provenance, save};
+use crate::record::RunRecord;
 use crate::report::canvas::escape;
 use crate::report::curves::{SIGNIFICANT, distinct, thousands};
 use crate::report::material::Said;
@@ -16,10 +17,46 @@ use crate::results::{NetworkRow, ResultsDir, figure_name};
 /// # Errors
 /// It cannot be written.
 pub fn write(of: &OfNetworks, figures: &[Drawing], directory: &Path) -> Result<PathBuf, ReportError> {
-    save(&ResultsDir::new(directory), &page(of, figures))
+    let records = records(of, directory)?;
+    save(&ResultsDir::new(directory), &page(of, figures, &records))
 }
 
-fn page(of: &OfNetworks, figures: &[Drawing]) -> String {
+/// The labels of the networks, with the records of those whose folders lie in the sweep's.
+fn records<'a>(of: &OfNetworks<'a>, directory: &Path) -> Result<Vec<(&'a str, RunRecord)>, ReportError> {
+    let mut records = Vec::new();
+    for label in distinct(of.networks.iter().map(|row| row.network.as_str())) {
+        let record = RunRecord::read(&ResultsDir::new(directory.join(figure_name(label))))?;
+        records.extend(record.map(|record| (label, record.without_folders())));
+    }
+    Ok(records)
+}
+
+/// What made the networks' results: what all share once, then what each has of its own.
+fn provenance(of: &OfNetworks, records: &[(&str, RunRecord)]) -> String {
+    let Some((_, first)) = records.first() else {
+        return provenance::facts(vec![("semgpu", of.semgpu.to_string())]);
+    };
+    let mut facts = provenance::origin(&first.semgpu, &first.origin);
+    facts.push(("Device", first.device.name.clone()));
+    facts.push(("CPU threads", first.threads.to_string()));
+    let duration = records.iter().map(|(_, record)| record.seconds.total).sum::<f64>();
+    facts.push(("Duration of all", format!("{duration:.0} s")));
+    if let Some(run) = first.run() {
+        facts.push(("Images, SHA-256 of all", run.checksums.images.clone()));
+        let words = run.config.words.iter().zip(&run.checksums.words);
+        facts.extend(words.map(|(words, sum)| ("Words, SHA-256", format!("{sum} ({})", words.name))));
+    }
+    for (label, record) in records {
+        let seed = || format!("random, seed {}", record.seed());
+        let weights = record.run().map(|run| run.checksums.weights.clone().unwrap_or_else(seed));
+        facts.extend(weights.map(|weights| ("Weights, SHA-256", format!("{weights} ({})", names::network(label)))));
+        let warnings = record.warnings.iter();
+        facts.extend(warnings.map(|warning| ("Warning", format!("{}: {warning}", names::network(label)))));
+    }
+    provenance::facts(facts)
+}
+
+fn page(of: &OfNetworks, figures: &[Drawing], records: &[(&str, RunRecord)]) -> String {
     let networks = distinct(of.networks.iter().map(|row| row.network.as_str())).len();
     let title = count(networks as u64, "network");
     fill(include_str!("networks.html"), |part| match part {
@@ -28,7 +65,7 @@ fn page(of: &OfNetworks, figures: &[Drawing]) -> String {
         "figures" => figures.iter().map(drawings::inline).collect(),
         "tables" => of.models().into_iter().map(|words| table(of, words)).collect(),
         "covers" => of.covers().to_string(),
-        "semgpu" => escape(of.semgpu),
+        "provenance" => provenance(of, records),
         unknown => unreachable!("networks.html has no part {unknown}"),
     })
 }
@@ -130,10 +167,11 @@ mod tests {
             note: Some("drawings & photographs"),
             semgpu: "0.1.0",
         };
-        let page = page(&of, &of.drawings());
+        let page = page(&of, &of.drawings(), &[]);
         assert!(page.contains("best in a &lt;b&gt; at b: 0.800") && page.contains("drawings &amp; photographs"));
         let place = |text: &str| page.find(text).expect(text);
         assert!(place("href=\"a__b_/report.html\"") < place("href=\"vgg16/report.html\">VGG16</a>"));
         assert!(page.contains("<svg role=\"img\"") && !page.contains("{{"));
+        assert!(page.contains("<section id=\"provenance\"") && page.contains("<dt>semgpu</dt><dd>0.1.0</dd>"));
     }
 }

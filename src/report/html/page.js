@@ -97,7 +97,7 @@
       ['Matched, mismatched sum', `${number(t.matched)}, ${number(t.mismatched)}`], !t.rsas.length && ['RSA', number(t.rsa)],
       ...t.rsas.map(([method, r, fwer]) => [`RSA (${method})`, `${number(r)}, family-wise p ${p(fwer)}`]),
       ['Ties', t.ties], ['Units', l.units ? l.units.toLocaleString('en') : null]];
-    const groups = el('table', {}, el('caption', {}, 'Accuracy by group of images'),
+    const groups = el('table', {}, el('caption', {}, `Accuracy by ${data.group}`),
       el('thead', {}, el('tr', {}, el('th', { scope: 'col' }, 'Group'), el('th', { scope: 'col' }, 'Accuracy'), el('td'))),
       el('tbody', {}, t.groups.map((value, g) => el('tr', {}, el('th', { scope: 'row' }, data.groups[g]), el('td', {}, number(value)), bar(value)))));
     const pairs = t.confused.slice(0, 12).map(([a, b, margin, lost]) => el('li', {}, decorative(picture(a)), decorative(picture(b)),
@@ -152,11 +152,14 @@
       tell();
     });
     const sorting = groups.length ? ` Concepts by category: ${groups.join(', ')}.` : '';
-    // A category is named beside its rows where they are high enough for a line.
+    // Categories are named beside their rows, moved as little as keeps lines apart; ticks stand where they begin.
     const sides = groups.map(name => ({ name, first: order.findIndex(c => data.categories[c] === name), count: data.categories.filter(c => c === name).length }));
-    const names = sides.filter(side => side.count / k > 0.032).map(side =>
-      el('span', { style: `top:${100 * (side.first + side.count / 2) / k}%` }, side.name));
-    return [el('h3', {}, 'Similarity of the concepts’ images'), el('div', { class: 'rsm' }, el('div', { class: 'matrix' }, canvas, names),
+    const pitch = Math.min(0.038, 1 / Math.max(1, sides.length)), at = sides.map(side => (side.first + side.count / 2) / k);
+    for (let n = 1; n < at.length; n++) at[n] = Math.max(at[n], at[n - 1] + pitch);
+    for (let n = at.length - 1, least = 1 - pitch / 2; n >= 0; least = at[n--] - pitch) at[n] = Math.min(at[n], least);
+    const names = sides.map((side, n) => el('span', { style: `top:${100 * at[n]}%` }, side.name));
+    const ticks = sides.slice(1).map(side => el('i', { style: `top:${100 * side.first / k}%`, 'aria-hidden': 'true' }));
+    return [el('h3', {}, 'Similarity of the concepts’ images'), el('div', { class: 'rsm' }, el('div', { class: 'matrix' }, canvas, names, ticks),
       el('div', { class: 'ramp', style: `background:linear-gradient(to right, ${data.ramp.map(c => `rgb(${c})`)})` }),
       el('div', { class: 'ends' }, el('span', {}, number(low, 2)), el('span', {}, 'Pearson correlation'), el('span', {}, number(high, 2))),
       readout, el('p', { class: 'note' }, `Mean over groups; the colours span all but the outer 1 % at either end.${sorting}`))];
@@ -243,7 +246,7 @@
         el('span', {}, el('a', { href: address({ concept: beside(-1) }) }, `‹ ${word(beside(-1))}`), el('a', { href: address({ concept: beside(1) }) }, `${word(beside(1))} ›`))),
       el('h2', { id: 'concept-title' }, name, data.categories[c] ? el('span', { class: 'lead' }, ` ${data.categories[c]}`) : ''),
       images.length ? el('ul', { class: 'gallery' }, images) : null,
-      el('h3', {}, 'Accuracy over depth'), el('div', { class: 'chart' }, curve),
+      el('h3', {}, $('curves-title').textContent), el('div', { class: 'chart' }, curve),
       el('h3', {}, `Confused with (${model().words})`),
       confused.length ? el('ul', { class: 'pairs' }, confused.map(([other, found]) => el('li', {}, decorative(picture(other)), el('span', {}, conceptLink(other),
         el('small', {}, `at ${found.layers.join(', ')}; lowest margin ${number(found.margin)}`)))))

@@ -42,13 +42,35 @@ pub fn origin(semgpu: &str, origin: &Origin) -> Vec<(&'static str, String)> {
         None => semgpu.to_string(),
     };
     let said =
-        [("Date", origin.date.clone()), ("Command", origin.arguments.join(" ")), ("Machine", origin.machine.clone())];
+        [("Date", origin.date.clone()), ("Command", command(&origin.arguments)), ("Machine", origin.machine.clone())];
     let said = said.into_iter().filter(|(_, value)| !value.is_empty());
     std::iter::once(("semgpu", version)).chain(said).collect()
+}
+
+/// A command line that a shell takes: what means something to it stands in quotes.
+fn command(arguments: &[String]) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
+    let quoted = |argument: &String| match !argument.is_empty() && argument.chars().all(plain) {
+        true => argument.clone(),
+        false => format!("'{}'", argument.replace('\'', "'\\''")),
+    };
+    arguments.iter().map(quoted).collect::<Vec<_>>().join(" ")
 }
 
 /// Names and values as a list.
 pub fn facts(rows: Vec<(&'static str, String)>) -> String {
     let rows = rows.iter().map(|(name, value)| format!("<dt>{name}</dt><dd>{}</dd>\n", escape(value)));
     format!("<dl class=\"facts\">\n{}</dl>", rows.collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_can_be_pasted_into_a_shell() {
+        let arguments = ["semgpu", "run", "--set", "network.layers=[\"fire9\"]", "it's", "", "a/b-c_1.npy"];
+        let command = command(&arguments.map(String::from));
+        assert_eq!(command, "semgpu run --set 'network.layers=[\"fire9\"]' 'it'\\''s' '' a/b-c_1.npy");
+    }
 }

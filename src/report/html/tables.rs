@@ -9,6 +9,7 @@ use crate::report::alignment;
 use crate::report::canvas::escape;
 use crate::report::curves::{Curves, SIGNIFICANT, thousands};
 use crate::report::material::Said;
+use crate::report::ramp::signed;
 use crate::results::{
     ControlRow, IntervalRow, MeasureRow, OneVsTwoRow, PartitionRow, Results, RsaRow, Table, WordsRow, table_text,
 };
@@ -27,12 +28,12 @@ pub fn p_value(p: f64) -> String {
 
 /// An accuracy to three places.
 pub fn accuracy_text(value: f64) -> String {
-    if value.is_finite() { format!("{value:.3}") } else { "–".to_string() }
+    if value.is_finite() { signed(&format!("{value:.3}")) } else { "–".to_string() }
 }
 
 /// An interval to three places.
 fn range(low: Option<f64>, high: Option<f64>) -> String {
-    low.zip(high).map_or("–".to_string(), |(low, high)| format!("{low:.3} to {high:.3}"))
+    low.zip(high).map_or("–".to_string(), |(low, high)| signed(&format!("{low:.3} to {high:.3}")))
 }
 
 /// What the curves say, in sentences.
@@ -68,6 +69,10 @@ pub fn downloads(results: &Results) -> String {
         file(&results.layers),
         file(&results.groups),
         file(&results.lost),
+        file(&results.predictions),
+        file(&results.misclassified),
+        file(&results.stimuli),
+        file(&results.confused),
         file(&results.concepts),
     ])
 }

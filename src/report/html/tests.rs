@@ -217,6 +217,8 @@ fn the_page_loads_nothing_and_names_no_folder() {
         for (at, _) in page.match_indices(attribute) {
             let value = page[at + attribute.len()..].trim_start_matches('"');
             let inside = value.starts_with('#') || value.starts_with("data:") || value.starts_with("x onerror");
+            // The same name in a figure, at the end of a line.
+            let inside = inside || value.starts_with("x</text>");
             assert!(inside, "{}", &page[at..(at + 80).min(page.len())]);
         }
     }

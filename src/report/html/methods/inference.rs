@@ -124,7 +124,10 @@ impl Settings<'_> {
         let pixels = if layers.iter().any(|(layer, _)| *layer == "pixels") { ", the pixels among them," } else { "" };
         let over = match self.of.family {
             Family::Words | Family::Networks if models > 1 => {
-                format!("the {} layers{pixels} of all {models} word models together", layers.len())
+                format!("the {}{pixels} of all {models} word models together", self.layers_said(layers.len()))
+            }
+            _ if self.record.run().is_none() => {
+                format!("the {}{pixels} against a word model", self.layers_said(layers.len()))
             }
             _ => format!("the {} layers{pixels} of a network and word model", layers.len()),
         };

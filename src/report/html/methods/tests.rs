@@ -34,6 +34,36 @@ fn says(told: &str, parts: &[(&str, bool)]) {
 }
 
 #[test]
+fn places_along_an_axis_are_no_layers_of_a_network() {
+    let labels = ["V1", "V2"].map(String::from);
+    let results = Results { accuracy: rows("brain", &labels, &["GloVe"]), ..Results::default() };
+    let directory = tempfile::tempdir().unwrap();
+    let at = ResultsDir::new(directory.path());
+    record::tests::written(&at, |record| {
+        *record = json!({
+            "schema": 3, "semgpu": "0.1.0", "command": "test", "maximum": "studentised",
+            "config": {
+                "words": [], "images": [], "network": "brain", "permutations": 20, "rsa": ["pearson"], "seed": 5,
+                "device": "cpu", "out": "out", "groups_are": "subjects", "axis": "Region",
+            },
+            "understood": [], "device": {"kind": "cpu", "name": "CPU", "why": "asked for", "adapter": null}, "threads": 2,
+            "peak_bytes": null, "checksums": {"words": {}, "images": {}}, "seconds": {"total": 2.5},
+        });
+    });
+    let record = RunRecord::read(&at).unwrap().unwrap();
+    let told: String = paragraphs(&results, Some(&record)).iter().map(|paragraph| paragraph.text.clone()).collect();
+    says(
+        &told,
+        &[
+            ("averaged over the 5 subjects", true),
+            ("2 places along \u{201c}Region\u{201d} (", true),
+            ("of a network", false),
+            ("groups", false),
+        ],
+    );
+}
+
+#[test]
 fn the_family_its_maximum_and_the_tail_are_told() {
     let told_new = |inference| told(|record, _| new(record, inference));
     says(

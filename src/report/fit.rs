@@ -1,0 +1,157 @@
+//! Texts made to fit: names without what they share, lines that wrap, an ellipsis in the middle of what is still too wide.
+
+use std::collections::{BTreeMap, HashSet};
+
+use crate::report::canvas::TextStyle;
+
+/// Names of layers end or begin their parts with these: `encoder.layer.0`, `block1_conv1`, `left V1`.
+const SEPARATORS: [char; 6] = ['.', '_', '-', '/', ':', ' '];
+/// More characters are shortened where every name has room of its own.
+const LONG: usize = 16;
+
+/// Names without what they share.
+pub struct Short {
+    /// In the names' order; those that share nothing are whole.
+    pub names: Vec<String>,
+    /// What the first of the others stands for: `0 = encoder.layer.0`.
+    pub example: String,
+}
+
+/// Names without the beginning and the end that two thirds of them or more share, whole parts of them; of a part with a
+/// number (`activation_17`, `fire2`) the number stays. None where nothing is shared, or two names would be the same.
+pub fn short(names: &[&str]) -> Option<Short> {
+    let mut shared: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for name in names {
+        for (before, after) in ends(name) {
+            *shared.entry((before, after)).or_default() += 1;
+        }
+    }
+    let common = shared.into_iter().filter(|(_, count)| *count > 1 && 3 * count >= 2 * names.len());
+    let ((before, after), _) = common.max_by_key(|((before, after), count)| (before.len() + after.len()) * count)?;
+    let rest = |name: &str| name.strip_prefix(before)?.strip_suffix(after).map(str::to_string);
+    let is_shared = |name: &str| ends(name).contains(&(before, after));
+    let shortened = |name: &&str| rest(name).filter(|_| is_shared(name)).unwrap_or_else(|| name.to_string());
+    let first = names.iter().find(|name| is_shared(name))?;
+    let example = format!("{} = {first}", shortened(first));
+    let short: Vec<String> = names.iter().map(shortened).collect();
+    let distinct = short.iter().collect::<HashSet<_>>().len();
+    (distinct == names.iter().collect::<HashSet<_>>().len()).then_some(Short { names: short, example })
+}
+
+/// Names and the title of their axis, which says what a shortened name stands for; short names stay whole.
+pub fn titled(names: &[&str], title: &str) -> (Vec<String>, String) {
+    let long = names.iter().any(|name| name.chars().count() > LONG);
+    match short(names).filter(|_| long) {
+        Some(Short { names, example }) => (names, format!("{title} ({example})")),
+        None => (names.iter().map(|name| name.to_string()).collect(), title.to_string()),
+    }
+}
+
+/// The beginnings and ends that a name can do without.
+fn ends(name: &str) -> Vec<(&str, &str)> {
+    let is_digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
+    let is_separator = |c: Option<char>| c.is_some_and(|c| SEPARATORS.contains(&c));
+    let places: Vec<usize> = name.char_indices().map(|(at, _)| at).chain([name.len()]).collect();
+    let before = |at: usize| name[..at].chars().next_back();
+    let after = |at: usize| name[at..].chars().next();
+    let starts = places
+        .iter()
+        .copied()
+        .filter(|&at| at == 0 || is_separator(before(at)) || (is_digit(after(at)) && !is_digit(before(at))));
+    let mut found = Vec::new();
+    for start in starts {
+        let stops = places.iter().copied().filter(|&at| {
+            at == name.len() || is_separator(after(at)) || (is_digit(before(at)) && !is_digit(after(at)))
+        });
+        for stop in stops.filter(|&stop| start < stop && (start, stop) != (0, name.len())) {
+            let rest = &name[start..stop];
+            let is_number = rest.bytes().all(|byte| byte.is_ascii_digit());
+            let is_part =
+                (start == 0 || is_separator(before(start))) && (stop == name.len() || is_separator(after(stop)));
+            if is_number || (is_part && !rest.starts_with(SEPARATORS) && !rest.ends_with(SEPARATORS)) {
+                found.push((&name[..start], &name[stop..]));
+            }
+        }
+    }
+    found
+}
+
+/// The text, its middle left out where it is wider.
+pub fn cut(text: &str, style: TextStyle, width: f64) -> String {
+    if style.width(text) <= width {
+        return text.to_string();
+    }
+    let letters: Vec<char> = text.chars().collect();
+    let kept = |count: usize| -> String {
+        let head = count.div_ceil(2);
+        letters[..head].iter().chain(['…'].iter()).chain(&letters[letters.len() - (count - head)..]).collect()
+    };
+    let counts: Vec<usize> = (0..letters.len()).collect();
+    kept(counts.partition_point(|&count| style.width(&kept(count)) <= width).saturating_sub(1))
+}
+
+/// Breaks a text at spaces into lines no wider than `width`, words aside that are.
+pub fn wrapped(text: &str, style: TextStyle, width: f64) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut words = text.split(' ');
+    let mut line = words.next().unwrap_or_default().to_owned();
+    for word in words {
+        let longer = format!("{line} {word}");
+        if style.width(&longer) <= width {
+            line = longer;
+        } else {
+            lines.push(std::mem::replace(&mut line, word.to_owned()));
+        }
+    }
+    lines.push(line);
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::style::INK;
+
+    fn shortened(names: &[&str]) -> Option<Vec<String>> {
+        short(names).map(|short| short.names)
+    }
+
+    #[test]
+    fn what_names_share_is_left_out() {
+        let mlp: Vec<String> = (0..24).map(|n| format!("encoder.layers.encoder_layer_{n}.mlp")).collect();
+        let mlp: Vec<&str> = std::iter::once("conv_proj").chain(mlp.iter().map(String::as_str)).collect();
+        let Short { names, example } = short(&mlp).unwrap();
+        assert_eq!((names[0].as_str(), names[1].as_str(), names[24].as_str()), ("conv_proj", "0", "23"));
+        assert_eq!(example, "0 = encoder.layers.encoder_layer_0.mlp");
+        let two = ["model.blocks.0.attn", "model.blocks.0.mlp", "model.blocks.1.attn", "model.blocks.1.mlp"];
+        assert_eq!(shortened(&two).unwrap(), ["0.attn", "0.mlp", "1.attn", "1.mlp"]);
+        assert_eq!(shortened(&["fire2", "fire3", "conv1"]).unwrap(), ["2", "3", "conv1"]);
+    }
+
+    #[test]
+    fn what_tells_names_apart_stays() {
+        assert_eq!(shortened(&["B1C1", "B1C2", "B2C1", "FC1"]), None);
+        assert_eq!(shortened(&["left_V1", "left_V2", "right_V1", "right_V2"]), None);
+        assert_eq!(shortened(&["a.1", "a.2", "1"]), None);
+        assert_eq!(shortened(&["a.long.name.alone"]), None);
+        assert_eq!(shortened(&[]), None);
+    }
+
+    #[test]
+    fn short_names_stand_whole_on_axes_with_room() {
+        assert_eq!(titled(&["fire2", "fire3"], "Layer"), (vec!["fire2".into(), "fire3".into()], "Layer".into()));
+        let (names, title) = titled(&["encoder.layer.0.output", "encoder.layer.1.output"], "Layer");
+        assert_eq!((names, title.as_str()), (vec!["0".into(), "1".into()], "Layer (0 = encoder.layer.0.output)"));
+    }
+
+    #[test]
+    fn what_is_too_wide_loses_its_middle() {
+        let style = TextStyle::regular(40.0, INK);
+        assert_eq!(cut("layer", style, 400.0), "layer");
+        let text = "ä_very_long_name".repeat(9);
+        for width in [0.0, 60.0, 200.0, 700.0] {
+            let cut = cut(&text, style, width);
+            assert!(cut.contains('…') && style.width(&cut) <= width.max(style.width("…")), "{cut}");
+        }
+    }
+}
