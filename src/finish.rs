@@ -230,7 +230,7 @@ fn summarise(results: &Results, tail: Tail, progress: &Progress) {
         Tail::Two => ", two-sided",
     };
     for rows in results.accuracy.chunk_by(|a, b| a.words == b.words) {
-        let Some(best) = rows.iter().rev().max_by(|a, b| a.accuracy.total_cmp(&b.accuracy)) else { continue };
+        let Some(best) = report::highest(rows, |row| row.accuracy) else { continue };
         progress.line(format!(
             "{}: {} {:.3}, best layer {} {:.3}{}",
             best.words,
@@ -246,7 +246,7 @@ fn summarise(results: &Results, tail: Tail, progress: &Progress) {
         progress.line(format!("{}: {}, best pair {}", best.words, best.measure, report::said(best)));
     }
     for rows in results.one_vs_two.chunk_by(|a, b| a.words == b.words) {
-        let Some(best) = rows.iter().rev().max_by(|a, b| a.accuracy.total_cmp(&b.accuracy)) else { continue };
+        let Some(best) = report::highest(rows, |row| row.accuracy) else { continue };
         progress.line(format!(
             "{}: 1 vs. 2 of {}, best layer {} {:.3}{}",
             best.words,

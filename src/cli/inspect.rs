@@ -77,7 +77,7 @@ pub(super) fn inspect(file: &Path, asked: &Asked, json: bool, progress: &Progres
     };
     let about = About::of(file)?;
     match asked.network {
-        Some(network) => account(open.as_ref(), &about, network, asked.form, json),
+        Some(network) => account(open.as_ref(), &about, (network, asked.form), json, progress),
         None => {
             if !json && is_graph(file) {
                 match graph(file) {
@@ -118,7 +118,13 @@ fn tensors(tensors: Vec<(String, Vec<usize>)>, about: &About, json: bool) -> Res
 
 /// Which tensor is which parameter of a network, and whether all have one. The refusal, if it does not fit, says what to
 /// do.
-fn account(file: &dyn WeightsFile, about: &About, name: &str, form: Option<&str>, json: bool) -> Result<(), Error> {
+fn account(
+    file: &dyn WeightsFile,
+    about: &About,
+    (name, form): (&str, Option<&str>),
+    json: bool,
+    progress: &Progress,
+) -> Result<(), Error> {
     let (published, network) = plan::network(name, form).map_err(Error::input)?;
     let account = published.account(&network, file);
     let fits = published.assign(&network, file).map(|_| ());
@@ -151,7 +157,9 @@ fn account(file: &dyn WeightsFile, about: &About, name: &str, form: Option<&str>
         print(reason);
     }
     match fits {
-        Ok(()) => print(&format!("fits {}: {} of it", network.name, counted(account.assigned.len(), "parameter"))),
+        Ok(()) => {
+            progress.line(format!("fits {}: {} of it", network.name, counted(account.assigned.len(), "parameter")));
+        }
         Err(WeightsError::Unfit { path, .. }) => {
             let (network, reasons) = (network.name, counted(reasons.len(), "reason"));
             return Err(Error::input(Misfit { path, network: network.to_string(), reasons }));
@@ -202,7 +210,7 @@ fn word_vectors(file: &Path, manifest: Option<&Path>, json: bool, progress: &Pro
     }
     if !concepts.is_empty() {
         let there = tokens.iter().flatten().count();
-        print(&format!("{there} of {} there", counted(concepts.len(), "concept")));
+        progress.line(format!("{there} of {} there", counted(concepts.len(), "concept")));
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use super::{CONFIDENCE, Curve, Request, WordsAndLayers, spread};
 use crate::error::Error;
 use crate::progress::Progress;
+use crate::report;
 use crate::results::WithinRow;
 use crate::stats::influence::Spread;
 use crate::stats::paired::{self, Difference};
@@ -70,7 +71,7 @@ fn families(curve: &Curve, request: &Request) -> Vec<Family> {
         return vec![Family { kind: WithinRow::ASKED, pairs: vec![(place(a), place(b))], chosen: false }];
     }
     let accuracy = |layer: &usize| curve.rows[*layer].accuracy;
-    let best = (0..layers).max_by(|x, y| accuracy(x).total_cmp(&accuracy(y))).expect("a curve has rows");
+    let best = report::highest(0..layers, accuracy).expect("a curve has rows");
     vec![
         Family { kind: WithinRow::NEXT, pairs: (1..layers).map(|layer| (layer, layer - 1)).collect(), chosen: false },
         Family {

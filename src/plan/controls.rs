@@ -40,7 +40,7 @@ pub enum GivenError {
         name: String,
     },
     /// Too many to partition.
-    #[error("partition: {found} spaces, expected 1 to {MOST_SPACES}")]
+    #[error("partition: {found} spaces, expected one to {MOST_SPACES}")]
     TooMany {
         /// As asked for.
         found: usize,

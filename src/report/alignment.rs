@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::report::chart::{Chart, Curve, Entry, Look, Mark};
-use crate::report::curves::{SIGNIFICANT, distinct, thousands};
+use crate::report::curves::{SIGNIFICANT, distinct, highest, thousands};
 use crate::report::heatmap::Heatmap;
 use crate::report::ramp::Ramp;
 use crate::report::style::{CURVE, curve};
@@ -28,7 +28,7 @@ fn spaces(rows: &[MeasureRow]) -> Vec<Vec<&MeasureRow>> {
 
 /// The pair of layers with the highest value.
 pub fn best<'a>(rows: impl Iterator<Item = &'a MeasureRow>) -> Option<&'a MeasureRow> {
-    rows.filter(|row| row.value.is_finite()).max_by(|a, b| a.value.total_cmp(&b.value))
+    highest(rows.filter(|row| row.value.is_finite()), |row| row.value)
 }
 
 /// What a row says of its pair.

@@ -153,7 +153,7 @@ impl<'a> Model<'a> {
     /// The layer with the highest accuracy.
     pub fn best(&self) -> Option<&'a AccuracyRow> {
         let rows = self.rows.iter().copied().flatten().filter(|row| row.accuracy.is_finite());
-        rows.max_by(|a, b| a.accuracy.total_cmp(&b.accuracy))
+        highest(rows, |row| row.accuracy)
     }
 }
 
@@ -174,6 +174,11 @@ impl<R> Model<'_, R> {
             |(layer, row): (usize, &Option<&R>)| row.map_or_else(|| gap(layer as f64), |row| of(layer as f64, row));
         self.rows.iter().enumerate().map(mark).collect()
     }
+}
+
+/// The first of those whose value is highest.
+pub fn highest<T>(all: impl IntoIterator<Item = T>, value: impl Fn(&T) -> f64) -> Option<T> {
+    all.into_iter().reduce(|best, next| if value(&next).total_cmp(&value(&best)).is_gt() { next } else { best })
 }
 
 /// Names in order of first appearance.

@@ -6,7 +6,7 @@ use crate::report::accuracy::accuracy;
 use crate::report::canvas::Picture;
 use crate::report::chart::{Chart, Curve, Entry, Mark};
 use crate::report::compare::{self, Overlay, Shown};
-use crate::report::curves::distinct;
+use crate::report::curves::{distinct, highest};
 use crate::report::style::{AXIS, CURVE, CURVES, DASHED, GREY, curve};
 use crate::report::{Drawing, chance, inference, names};
 use crate::results::{AccuracyRow, NETWORKS, NetworkRow, figure_name};
@@ -103,7 +103,7 @@ impl<'a> OfNetworks<'a> {
     where
         'a: 'b,
     {
-        let best = |rows: &'b [AccuracyRow]| rows.iter().max_by(|a, b| a.accuracy.total_cmp(&b.accuracy));
+        let best = |rows: &'b [AccuracyRow]| highest(rows, |row| row.accuracy);
         let mut ranked: Vec<(&'b str, &'b AccuracyRow, &'b AccuracyRow)> =
             networks.iter().filter_map(|(network, rows)| Some((*network, best(rows)?, rows.last()?))).collect();
         ranked.sort_by(|a, b| b.1.accuracy.total_cmp(&a.1.accuracy));

@@ -66,7 +66,7 @@ pub fn networks(sweep: &Sweep, rows: &[Vec<AccuracyRow>]) -> Vec<NetworkRow> {
 
 fn network(name: &str, rows: &[AccuracyRow]) -> NetworkRow {
     let (first, last) = (&rows[0], &rows[rows.len() - 1]);
-    let best = rows.iter().max_by(|a, b| a.accuracy.total_cmp(&b.accuracy)).expect("a network has layers");
+    let best = report::highest(rows, |row| row.accuracy).expect("a network has layers");
     NetworkRow {
         network: first.network.clone(),
         name: name.to_string(),
@@ -93,7 +93,7 @@ fn network(name: &str, rows: &[AccuracyRow]) -> NetworkRow {
 pub fn summarise(rows: &[NetworkRow], progress: &Progress) {
     for words in report::distinct(rows.iter().map(|row| row.words.as_str())) {
         let of_words = rows.iter().filter(|row| row.words == words);
-        let best = of_words.max_by(|a, b| a.best_accuracy.total_cmp(&b.best_accuracy)).expect("a row has them");
+        let best = report::highest(of_words, |row| row.best_accuracy).expect("a row has them");
         progress.line(format!(
             "{}: best network {}, layer {} {:.3}{}",
             best.words,

@@ -7,7 +7,7 @@ use super::tables::{accuracy_text, p_value};
 use super::{drawings, fill, head, provenance, save};
 use crate::record::RunRecord;
 use crate::report::canvas::escape;
-use crate::report::curves::{SIGNIFICANT, distinct, thousands};
+use crate::report::curves::{SIGNIFICANT, distinct, highest, thousands};
 use crate::report::material::Said;
 use crate::report::{Drawing, OfNetworks, ReportError, names};
 use crate::results::{NetworkRow, ResultsDir, figure_name};
@@ -80,7 +80,7 @@ fn summary(of: &OfNetworks) -> String {
     );
     for words in of.models() {
         let rows = of.networks.iter().filter(|row| row.words == words);
-        let Some(best) = rows.max_by(|a, b| a.best_accuracy.total_cmp(&b.best_accuracy)) else { continue };
+        let Some(best) = highest(rows, |row| row.best_accuracy) else { continue };
         text += &format!(
             "<p><strong>{}</strong> best in {} at {}: {:.3}.</p>\n",
             escape(words),

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::report::alignment;
 use crate::report::canvas::escape;
-use crate::report::curves::{Curves, SIGNIFICANT, thousands};
+use crate::report::curves::{Curves, SIGNIFICANT, highest, thousands};
 use crate::report::material::Said;
 use crate::report::ramp::signed;
 use crate::results::{
@@ -41,7 +41,7 @@ pub fn summary(curves: &Curves, told: Said) -> String {
     let mut sentences = vec![format!("<p>{}</p>", escape(&curves.counts(told)))];
     for model in &curves.models {
         let values: Vec<_> = model.values(|row| row.accuracy).collect();
-        let Some((best, _, accuracy)) = values.iter().max_by(|a, b| a.2.total_cmp(&b.2)) else { continue };
+        let Some((best, _, accuracy)) = highest(&values, |value| value.2) else { continue };
         let first = match values.first() {
             Some((layer, _, value)) if layer != best => format!("; {}: {value:.3}", escape(curves.layers[*layer])),
             _ => String::new(),
