@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 import operator
 import re
@@ -86,14 +87,15 @@ def test(
     if out is not None and not str(out):
         raise ValueError("out: empty, expected a directory")
     named = [_named("words", "words", words), _named("layers", "images", layers)]
-    _same_rows({**_labels("words", words), **_labels("layers", layers)})
+    names = None if concepts is None else [str(name) for name in concepts]
+    _same_rows({**({"concepts": names} if names else {}), **_labels("words", words), **_labels("layers", layers)})
     table, said = _semgpu.test(
         *named,
         _count("permutations", permutations),
         measure,
         _count("neighbours", neighbours),
         _count("seed", seed),
-        None if concepts is None else [str(name) for name in concepts],
+        names,
         device,
         out,
     )
@@ -135,21 +137,21 @@ def read(results_dir: str | os.PathLike[str]) -> dict[str, Any]:
 _FILE = re.compile(r"[/\\:]")
 
 
-def _labels(called: str, spaces: Spaces) -> dict[str, list[Any]]:
-    """The index of every data frame that has one of its own, by what messages call it."""
+def _labels(called: str, spaces: Spaces) -> dict[str, list[str]]:
+    """The index of every data frame, by what messages call it."""
     from collections.abc import Mapping
 
     named = spaces.items() if isinstance(spaces, Mapping) else [(None, spaces)]
     frames = {called if name is None else f'{called}["{name}"]': space for name, space in named if hasattr(space, "iloc")}
-    return {name: list(frame.index) for name, frame in frames.items() if type(frame.index).__name__ != "RangeIndex"}
+    return {name: [str(label) for label in frame.index] for name, frame in frames.items()}
 
 
-def _same_rows(labels: dict[str, list[Any]]) -> None:
-    """Rows go by their place: data frames that name theirs in different orders are no pair."""
-    first, *others = labels.items() or [("", [])]
-    for called, index in others:
-        if index != first[1]:
-            raise ValueError(f"{called}: rows of other names than those of {first[0]}, or in another order: reindex one")
+def _same_rows(labels: dict[str, list[str]]) -> None:
+    """Rows go by their place: what names them in different orders is no pair. Numbers from 0 on are no names beside others."""
+    for (one, a), (other, b) in itertools.combinations(labels.items(), 2):
+        counts = [str(n) for n in range(len(a))]
+        if a != b and (counts not in (a, b) or set(a) == set(b)):
+            raise ValueError(f"{other}: rows of other names than those of {one}, or in another order: reindex one")
 
 
 def _array(called: str, x: Array) -> NDArray[Any]:
@@ -161,7 +163,7 @@ def _array(called: str, x: Array) -> NDArray[Any]:
         x = x.resolve_neg() if hasattr(x, "resolve_neg") else x
         x = x.float() if str(x.dtype) == "torch.bfloat16" else x
         x = x.numpy()
-    if isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x):
+    if any(np.ma.is_masked(part) for part in (x if isinstance(x, (list, tuple)) else [x])):
         raise ValueError(f"{called}: masked values, which no correlation leaves out; fill them or drop their units")
     array = np.asarray(x)
     if array.ndim not in (2, 3):

@@ -254,6 +254,11 @@ def test_wrong_input_is_said():
     named = Frame(x, list("abcdefgh"))
     semgpu.test(named, {"a": named, "b": x}, permutations=1, device="cpu")
     raises(ValueError, lambda: semgpu.test(named, {"a": Frame(x, list("bacdefgh"))}), 'layers["a"]: rows of other names')
+    counted = Frame(x, range(8))
+    semgpu.test(named, counted, permutations=1, device="cpu")
+    raises(ValueError, lambda: semgpu.test(counted, Frame(x, range(7, -1, -1))), "layers: rows of other names")
+    raises(ValueError, lambda: semgpu.test(named, x, concepts=list("hgfedcba")), "words: rows of other names")
+    raises(ValueError, lambda: semgpu.test(x, [np.ma.array(x, mask=x > 1), x]), "layers: masked")
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "mine").write_text("mine")
         raises(ValueError, lambda: semgpu.test(x, x, out=folder), "not a results directory")

@@ -161,21 +161,22 @@ fn account(
             progress.line(format!("fits {}: {} of it", network.name, counted(account.assigned.len(), "parameter")));
         }
         Err(WeightsError::Unfit { path, .. }) => {
-            let (network, reasons) = (network.name, counted(reasons.len(), "reason"));
-            return Err(Error::input(Misfit { path, network: network.to_string(), reasons }));
+            let (network, first) = (network.name.to_string(), reasons.first().cloned().unwrap_or_default());
+            return Err(Error::input(Misfit { path, network, first, count: reasons.len() }));
         }
         Err(other) => return Err(Error::input(other)),
     }
     Ok(())
 }
 
-/// Weights of another network; why, stands above.
+/// Weights of another network; all reasons stand above.
 #[derive(Debug, thiserror::Error)]
-#[error("{}: not weights of {network}: {reasons} above", path.display())]
+#[error("{}: not weights of {network}: {first} (of {} above)", path.display(), counted(count, "reason"))]
 struct Misfit {
     path: PathBuf,
     network: String,
-    reasons: String,
+    first: String,
+    count: usize,
 }
 
 /// What a file of word vectors is, and with a manifest the token of each concept.

@@ -27,7 +27,7 @@ pub(super) fn layers(network: Option<&str>, form: Option<&str>, json: bool) -> R
         return Ok(());
     };
     let file = Path::new(name);
-    if nets::find(name).is_none() && (file.extension().is_some() || name.contains('/')) {
+    if nets::find(name).is_none() && (file.extension().is_some_and(|ending| ending == "onnx") || name.contains('/')) {
         std::fs::metadata(file).map_err(FileError::at(file)).map_err(Error::input)?;
     }
     let layers = match nets::find(name) {

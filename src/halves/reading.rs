@@ -75,7 +75,7 @@ impl Wanted<'_> {
             let several = read.len() > 1;
             for matrices in &mut read {
                 let layer = if several { matrices.name.clone() } else { String::new() };
-                if self.spaces || features && several {
+                if self.spaces || features {
                     matrices.name = if several { format!("{} {layer}", source.name) } else { source.name.clone() };
                     matrices.read.name = matrices.name.clone();
                 }

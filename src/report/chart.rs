@@ -258,7 +258,8 @@ impl Chart<'_> {
         let edges = whole.flat_map(|band| &band.edges).flat_map(|&(_, low, high)| [low, high]);
         let reached = self.limits.filter(|_| self.whole).into_iter().flat_map(|(low, high)| [low, high]);
         let values: Vec<f64> = values.chain(edges).chain(reached).collect();
-        let range = Range::covering(values.iter().copied().chain(self.ground()), self.limits_of(&values));
+        let ground = self.ground().filter(|_| values.iter().any(|value| value.is_finite()));
+        let range = Range::covering(values.iter().copied().chain(ground), self.limits_of(&values));
 
         let tick_width = range.ticks().map(|(_, text)| TICK_TEXT.width(&text)).fold(0.0, f64::max);
         let left = EDGE + 1.35 * AXIS_TITLE + tick_width + TICK + TICK_GAP;

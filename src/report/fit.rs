@@ -18,8 +18,12 @@ pub struct Short {
 }
 
 /// Names without the beginning and the end that two thirds of them or more share, whole parts of them; of a part with a
-/// number (`activation_17`, `fire2`) the number stays. None where nothing is shared, or two names would be the same.
+/// number (`activation_17`, `fire2`) the number stays. None where nothing is shared, two names would be the same, or all are
+/// numbers (times).
 pub fn short(names: &[&str]) -> Option<Short> {
+    if names.iter().all(|name| name.replace('\u{2212}', "-").parse::<f64>().is_ok()) {
+        return None;
+    }
     let mut shared: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     for name in names {
         for (before, after) in ends(name) {
@@ -114,6 +118,12 @@ mod tests {
 
     fn shortened(names: &[&str]) -> Option<Vec<String>> {
         short(names).map(|short| short.names)
+    }
+
+    #[test]
+    fn numbers_stay_whole() {
+        assert_eq!(shortened(&["-0.80", "-0.78", "0.00", "0.02"]), None);
+        assert_eq!(shortened(&["1e-3", "1e-2", "1e-1"]), None);
     }
 
     #[test]

@@ -25,7 +25,9 @@ impl Range {
         let (low, high) = values
             .filter(|value| value.is_finite())
             .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
-        let (low, high) = if low <= high { (low, high) } else { limits.unwrap_or((0.0, 1.0)) };
+        // No value, and none but zeros, tell nothing of the axis.
+        let told = low < high || low == high && low != 0.0;
+        let (low, high) = if told { (low, high) } else { limits.unwrap_or((0.0, 1.0)) };
         let padding = PADDING * (high - low).max(0.01 * low.abs()).max(f64::MIN_POSITIVE.sqrt());
         let (mut low, mut high) = (low - padding, high + padding);
         if let Some((least, most)) = limits {

@@ -323,7 +323,10 @@ impl Entries {
         let sorted: Vec<(usize, f64)> = sorted.collect();
         let mut ranks = vec![0.0; sorted.len()];
         let (mut before, mut dense) = (0.0, 0.0);
-        for equal in sorted.chunk_by(|x, y| x.1 == y.1) {
+        // Up to rounding, as in the value itself.
+        let largest = self.order.iter().fold(0.0_f64, |largest, &at| largest.max(self.values[at as usize].abs()));
+        let rounding = 4.0 * f64::EPSILON * largest;
+        for equal in sorted.chunk_by(|x, y| (x.1 - y.1).abs() <= rounding) {
             let copies: f64 = equal.iter().map(|&(entry, _)| resample.counts[entry]).sum();
             dense += 1.0;
             let rank = if among_copies { before + (copies + 1.0) / 2.0 } else { dense };
