@@ -49,11 +49,7 @@ pub(super) fn quickstart(arguments: Quickstart, progress: &Progress) -> Result<(
 
 /// Writes the experiment out as a start of one's own.
 pub(super) fn init(folder: &Path, progress: &Progress) -> Result<(), Error> {
-    let other = |(name, bytes): &&(&str, &[u8])| {
-        let there = folder.join(name).try_exists().unwrap_or(true);
-        there && !holds(&folder.join(name), bytes)
-    };
-    if let Some((name, _)) = FILES.iter().find(other) {
+    if let Some((name, _)) = FILES.iter().find(|(name, bytes)| holds_other(&folder.join(name), bytes)) {
         return Err(Error::input(Other(folder.join(name))));
     }
     unpack(folder).map_err(Error::failed)?;
@@ -75,10 +71,7 @@ fn weights(file: &Path) -> (PathBuf, &'static [u8]) {
 /// Whether they may be written there: somebody else's are not replaced.
 pub(super) fn check_weights(file: &Path) -> Result<(), Error> {
     let (path, bytes) = weights(file);
-    match path.try_exists().unwrap_or(true) && !holds(&path, bytes) {
-        true => Err(Error::input(Other(path))),
-        false => Ok(()),
-    }
+    if holds_other(&path, bytes) { Err(Error::input(Other(path))) } else { Ok(()) }
 }
 
 /// Writes them; where they are.
@@ -131,6 +124,11 @@ fn cache() -> Option<PathBuf> {
 fn holds(path: &Path, bytes: &[u8]) -> bool {
     fs::metadata(path).is_ok_and(|found| found.len() == bytes.len() as u64)
         && fs::read(path).is_ok_and(|found| found == bytes)
+}
+
+/// Whether a file is there, and of other content.
+fn holds_other(path: &Path, bytes: &[u8]) -> bool {
+    path.try_exists().unwrap_or(true) && !holds(path, bytes)
 }
 
 /// Writes every file that is not there as it should be.

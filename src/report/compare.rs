@@ -1,17 +1,17 @@
 //! Curves of several runs on one axis of relative depth: the colour is the run, the dash the word model.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+mod shown;
 
-use crate::record::{Compared, ComparisonRecord, RunRecord};
+use crate::record::ComparisonRecord;
 use crate::report::accuracy::accuracy;
 use crate::report::chart::{Band, Chart, Curve, Entry, Look, Mark};
 use crate::report::curves::{Curves, SIGNIFICANT, distinct};
-use crate::report::material::Said;
 use crate::report::style::{AXIS, CURVE, CURVES, CurveStyle, DASHED, GREY, SOLID, Shape, crossed, curve};
 use crate::report::{Drawing, chance, names};
-use crate::results::{AccuracyRow, COMPARE, ComparisonRow, NetworkRow, ResultsDir, WithinRow, figure_name, read_table};
+use crate::results::{AccuracyRow, COMPARE, ComparisonRow, WithinRow};
 use crate::stats::generalise::Generalise;
+
+pub use shown::{Shown, called};
 
 /// Runs side by side.
 pub struct Comparison<'a> {
@@ -38,62 +38,6 @@ pub struct Overlay<'a> {
 const DEPTHS: [&str; 6] = ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"];
 /// Of a label's place, between the marks of two pairs at one depth.
 const ASIDE: f64 = 0.04;
-
-/// What figures call the runs.
-pub struct Shown(BTreeMap<String, String>);
-
-impl Shown {
-    /// Runs of a sweep have their labels there; other runs of different networks are known by these, the rest by what tells
-    /// them from each other.
-    pub fn of(overlays: &[Overlay], runs: &[Compared]) -> Self {
-        let names = distinct(overlays.iter().map(|overlay| overlay.run));
-        let networks = distinct(overlays.iter().flat_map(|overlay| overlay.rows).map(|row| row.network.as_str()));
-        let shown = |run: &&str| {
-            let directory = runs.iter().find(|known| known.name == *run).map(|known| known.directory.as_path());
-            let of_run = |overlay: &&Overlay| overlay.run == *run;
-            let network = overlays.iter().filter(of_run).find_map(|overlay| overlay.rows.first());
-            let label = directory.and_then(label);
-            let shown = match network {
-                _ if label.is_some() => label.unwrap_or_default(),
-                Some(row) if networks.len() == names.len() => called(directory, &row.network),
-                _ => run.to_string(),
-            };
-            (run.to_string(), shown)
-        };
-        let shown: BTreeMap<String, String> = names.iter().map(shown).collect();
-        let apart = shown.values().collect::<BTreeSet<_>>().len() == shown.len();
-        let themselves = |run: &&str| (run.to_string(), run.to_string());
-        Self(if apart { shown } else { names.iter().map(themselves).collect() })
-    }
-
-    fn run<'a>(&'a self, run: &'a str) -> &'a str {
-        self.0.get(run).map_or(run, String::as_str)
-    }
-
-    /// A curve's name, which may begin with its run's.
-    fn curve(&self, overlay: &Overlay) -> String {
-        let rest = overlay.name.strip_prefix(overlay.run);
-        match rest.filter(|rest| rest.is_empty() || rest.starts_with(", ")) {
-            Some(rest) => format!("{}{rest}", self.run(overlay.run)),
-            None => overlay.name.to_string(),
-        }
-    }
-}
-
-/// The label of a network in the sweep whose folder lies around its own.
-fn label(directory: &Path) -> Option<String> {
-    let directory = directory.canonicalize().ok()?;
-    let networks = read_table::<NetworkRow>(directory.parent()?).ok()?;
-    let folder = directory.file_name()?.to_str()?;
-    let row = networks.iter().find(|row| figure_name(&row.network) == folder)?;
-    Some(names::network(&row.network).to_string())
-}
-
-/// A network's name in figures, by what its run says of its weights.
-pub fn called(directory: Option<&Path>, network: &str) -> String {
-    let record = directory.and_then(|directory| RunRecord::read(&ResultsDir::new(directory)).ok().flatten());
-    record.as_ref().map_or(Said::RUN, Said::of).network(network)
-}
 
 /// The words of a figure of differences.
 struct Differences {
@@ -406,8 +350,9 @@ fn chances(overlays: &[Overlay]) -> (Vec<Band>, Vec<Curve<'static>>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::Compared;
     use crate::report::curves::tests::rows;
-    use crate::results::write_table;
+    use crate::results::{NetworkRow, figure_name, write_table};
 
     fn of<'a>(run: &'a str, rows: &'a [AccuracyRow]) -> Overlay<'a> {
         Overlay { name: run, run, rows }

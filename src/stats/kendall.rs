@@ -70,11 +70,16 @@ pub(super) fn concordances(x: &[f64], y: &[f64]) -> Vec<f64> {
     found
 }
 
-/// Whether two values of a list are the same but for rounding: correlations of whole numbers that are equal as fractions differ
+/// How far apart two of these values may be and still be tied: correlations of whole numbers that are equal as fractions differ
 /// in their last digit.
+pub(super) fn tied_within<'a>(values: impl IntoIterator<Item = &'a f64>) -> f64 {
+    4.0 * f64::EPSILON * values.into_iter().fold(0.0, |largest: f64, value| largest.max(value.abs()))
+}
+
+/// Whether two values of a list are tied.
 pub(super) fn equal(x: &[f64]) -> impl Fn(&usize, &usize) -> bool {
-    let rounding = 4.0 * f64::EPSILON * x.iter().fold(0.0, |largest: f64, value| largest.max(value.abs()));
-    move |&a, &b| (x[a] - x[b]).abs() <= rounding
+    let within = tied_within(x);
+    move |&a, &b| (x[a] - x[b]).abs() <= within
 }
 
 /// The place of every value among the different ones.

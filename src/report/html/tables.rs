@@ -13,6 +13,7 @@ use crate::report::ramp::signed;
 use crate::results::{
     ControlRow, IntervalRow, MeasureRow, OneVsTwoRow, PartitionRow, Results, RsaRow, Table, WordsRow, table_text,
 };
+use crate::wording;
 
 /// Of all tables in the page together, before they become a third longer.
 const DOWNLOAD_BYTES: usize = 500_000;
@@ -21,8 +22,7 @@ const DOWNLOAD_BYTES: usize = 500_000;
 pub fn p_value(p: f64) -> String {
     match p {
         p if !p.is_finite() => "–".to_string(),
-        p if p < 0.0001 => "&lt; 0.0001".to_string(),
-        p => format!("{p:.4}"),
+        p => escape(&wording::p_value(p)),
     }
 }
 

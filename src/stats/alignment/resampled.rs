@@ -25,7 +25,7 @@ use rayon::prelude::*;
 use super::{LEVEL, Measure, Side};
 use crate::kernels::product::{Matrix, multiply};
 use crate::stats::bootstrap::{self, Interval};
-use crate::stats::kendall::Counts;
+use crate::stats::kendall::{Counts, tied_within};
 use crate::stats::{Interrupted, Progress, report};
 
 /// Keeps `atanh` of a perfect value finite.
@@ -232,6 +232,8 @@ struct Entries {
     values: Vec<f64>,
     /// Of ranks: the places right of the diagonal by ascending value.
     order: Vec<u32>,
+    /// How far apart two of them may be and still be tied, as in the value itself.
+    tied_within: f64,
 }
 
 impl Entries {
@@ -264,7 +266,8 @@ impl Entries {
             order.extend((0..concepts).flat_map(|a| (a + 1..concepts).map(move |b| (a * concepts + b) as u32)));
             order.sort_unstable_by(|&x, &y| values[x as usize].total_cmp(&values[y as usize]));
         }
-        Self { concepts, values, order }
+        let tied_within = tied_within(order.iter().map(|&at| &values[at as usize]));
+        Self { concepts, values, order, tied_within }
     }
 
     fn row(&self, concept: usize) -> &[f64] {
@@ -323,10 +326,7 @@ impl Entries {
         let sorted: Vec<(usize, f64)> = sorted.collect();
         let mut ranks = vec![0.0; sorted.len()];
         let (mut before, mut dense) = (0.0, 0.0);
-        // Up to rounding, as in the value itself.
-        let largest = self.order.iter().fold(0.0_f64, |largest, &at| largest.max(self.values[at as usize].abs()));
-        let rounding = 4.0 * f64::EPSILON * largest;
-        for equal in sorted.chunk_by(|x, y| (x.1 - y.1).abs() <= rounding) {
+        for equal in sorted.chunk_by(|x, y| (x.1 - y.1).abs() <= self.tied_within) {
             let copies: f64 = equal.iter().map(|&(entry, _)| resample.counts[entry]).sum();
             dense += 1.0;
             let rank = if among_copies { before + (copies + 1.0) / 2.0 } else { dense };

@@ -1,0 +1,67 @@
+//! What figures and pages call the runs of a comparison.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use super::Overlay;
+use crate::record::{Compared, RunRecord};
+use crate::report::curves::distinct;
+use crate::report::material::Said;
+use crate::report::names;
+use crate::results::{NetworkRow, ResultsDir, figure_name, read_table};
+
+/// What figures call the runs.
+pub struct Shown(BTreeMap<String, String>);
+
+impl Shown {
+    /// Runs of a sweep have their labels there; other runs of different networks are known by these, the rest by what tells
+    /// them from each other.
+    pub fn of(overlays: &[Overlay], runs: &[Compared]) -> Self {
+        let names = distinct(overlays.iter().map(|overlay| overlay.run));
+        let networks = distinct(overlays.iter().flat_map(|overlay| overlay.rows).map(|row| row.network.as_str()));
+        let shown = |run: &&str| {
+            let directory = runs.iter().find(|known| known.name == *run).map(|known| known.directory.as_path());
+            let of_run = |overlay: &&Overlay| overlay.run == *run;
+            let network = overlays.iter().filter(of_run).find_map(|overlay| overlay.rows.first());
+            let label = directory.and_then(label);
+            let shown = match network {
+                _ if label.is_some() => label.unwrap_or_default(),
+                Some(row) if networks.len() == names.len() => called(directory, &row.network),
+                _ => run.to_string(),
+            };
+            (run.to_string(), shown)
+        };
+        let shown: BTreeMap<String, String> = names.iter().map(shown).collect();
+        let apart = shown.values().collect::<BTreeSet<_>>().len() == shown.len();
+        let themselves = |run: &&str| (run.to_string(), run.to_string());
+        Self(if apart { shown } else { names.iter().map(themselves).collect() })
+    }
+
+    pub(super) fn run<'a>(&'a self, run: &'a str) -> &'a str {
+        self.0.get(run).map_or(run, String::as_str)
+    }
+
+    /// A curve's name, which may begin with its run's.
+    pub(super) fn curve(&self, overlay: &Overlay) -> String {
+        let rest = overlay.name.strip_prefix(overlay.run);
+        match rest.filter(|rest| rest.is_empty() || rest.starts_with(", ")) {
+            Some(rest) => format!("{}{rest}", self.run(overlay.run)),
+            None => overlay.name.to_string(),
+        }
+    }
+}
+
+/// The label of a network in the sweep whose folder lies around its own.
+fn label(directory: &Path) -> Option<String> {
+    let directory = directory.canonicalize().ok()?;
+    let networks = read_table::<NetworkRow>(directory.parent()?).ok()?;
+    let folder = directory.file_name()?.to_str()?;
+    let row = networks.iter().find(|row| figure_name(&row.network) == folder)?;
+    Some(names::network(&row.network).to_string())
+}
+
+/// A network's name in figures, by what its run says of its weights.
+pub fn called(directory: Option<&Path>, network: &str) -> String {
+    let record = directory.and_then(|directory| RunRecord::read(&ResultsDir::new(directory)).ok().flatten());
+    record.as_ref().map_or(Said::RUN, Said::of).network(network)
+}
