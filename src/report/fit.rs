@@ -8,12 +8,14 @@ use crate::report::canvas::TextStyle;
 const SEPARATORS: [char; 6] = ['.', '_', '-', '/', ':', ' '];
 /// More characters are shortened where every name has room of its own.
 const LONG: usize = 16;
+/// Of what shortened names stand for, more characters have no room beside an axis' title.
+const EXAMPLE: usize = 44;
 
 /// Names without what they share.
 pub struct Short {
     /// In the names' order; those that share nothing are whole.
     pub names: Vec<String>,
-    /// What the first of the others stands for: `0 = encoder.layer.0`.
+    /// What the others stand for: `0 to 11 = layer.0 to layer.11`, of long names `n = encoder.layer.n.output`.
     pub example: String,
 }
 
@@ -35,8 +37,17 @@ pub fn short(names: &[&str]) -> Option<Short> {
     let rest = |name: &str| name.strip_prefix(before)?.strip_suffix(after).map(str::to_string);
     let is_shared = |name: &str| ends(name).contains(&(before, after));
     let shortened = |name: &&str| rest(name).filter(|_| is_shared(name)).unwrap_or_else(|| name.to_string());
-    let first = names.iter().find(|name| is_shared(name))?;
-    let example = format!("{} = {first}", shortened(first));
+    let mut others = names.iter().filter(|name| is_shared(name));
+    let (first, last) = (others.next()?, others.next_back()?);
+    let from_to = format!("{} to {} = {first} to {last}", shortened(first), shortened(last));
+    let is_number = |name: &&&str| !shortened(name).contains(|c: char| !c.is_ascii_digit() && !SEPARATORS.contains(&c));
+    let example = match from_to.chars().count() {
+        ..=EXAMPLE => from_to,
+        _ if names.iter().filter(|name| is_shared(name)).all(|name| is_number(&name)) => {
+            format!("n = {before}n{after}")
+        }
+        _ => format!("NAME = {before}NAME{after}"),
+    };
     let short: Vec<String> = names.iter().map(shortened).collect();
     let distinct = short.iter().collect::<HashSet<_>>().len();
     (distinct == names.iter().collect::<HashSet<_>>().len()).then_some(Short { names: short, example })
@@ -132,9 +143,15 @@ mod tests {
         let mlp: Vec<&str> = std::iter::once("conv_proj").chain(mlp.iter().map(String::as_str)).collect();
         let Short { names, example } = short(&mlp).unwrap();
         assert_eq!((names[0].as_str(), names[1].as_str(), names[24].as_str()), ("conv_proj", "0", "23"));
-        assert_eq!(example, "0 = encoder.layers.encoder_layer_0.mlp");
+        assert_eq!(example, "n = encoder.layers.encoder_layer_n.mlp");
+        assert_eq!(
+            short(&["PIX", "blocks.0.0", "blocks.1", "blocks.5"]).unwrap().example,
+            "0.0 to 5 = blocks.0.0 to blocks.5"
+        );
         let two = ["model.blocks.0.attn", "model.blocks.0.mlp", "model.blocks.1.attn", "model.blocks.1.mlp"];
-        assert_eq!(shortened(&two).unwrap(), ["0.attn", "0.mlp", "1.attn", "1.mlp"]);
+        let Short { names, example } = short(&two).unwrap();
+        assert_eq!(names, ["0.attn", "0.mlp", "1.attn", "1.mlp"]);
+        assert_eq!(example, "NAME = model.blocks.NAME");
         assert_eq!(shortened(&["fire2", "fire3", "conv1"]).unwrap(), ["2", "3", "conv1"]);
     }
 
@@ -151,7 +168,7 @@ mod tests {
     fn short_names_stand_whole_on_axes_with_room() {
         assert_eq!(titled(&["fire2", "fire3"], "Layer"), (vec!["fire2".into(), "fire3".into()], "Layer".into()));
         let (names, title) = titled(&["encoder.layer.0.output", "encoder.layer.1.output"], "Layer");
-        assert_eq!((names, title.as_str()), (vec!["0".into(), "1".into()], "Layer (0 = encoder.layer.0.output)"));
+        assert_eq!((names, title.as_str()), (vec!["0".into(), "1".into()], "Layer (n = encoder.layer.n.output)"));
     }
 
     #[test]

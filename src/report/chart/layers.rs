@@ -28,7 +28,7 @@ pub struct LayerLabels {
     pub height: f64,
     /// From row to row.
     pub pitch: f64,
-    /// What the first shortened name stands for.
+    /// What shortened names stand for.
     pub example: Option<String>,
 }
 
@@ -225,7 +225,7 @@ mod tests {
         let labels = fit(&names);
         assert_eq!(texts(&labels)[..3], ["pixels", "5", "10"]);
         assert_eq!(*texts(&labels).last().unwrap(), "predictions");
-        assert_eq!(labels.example.as_deref(), Some("1 = activation_1"));
+        assert_eq!(labels.example.as_deref(), Some("1 to 49 = activation_1 to activation_49"));
         assert_apart(&labels);
     }
 
@@ -261,7 +261,7 @@ mod tests {
         let labels = fit(&vit.iter().map(String::as_str).collect::<Vec<_>>());
         assert_eq!((texts(&labels)[..3].to_vec(), *texts(&labels).last().unwrap()), (vec!["0", "2", "4"], "23"));
         assert!(!labels.upwards);
-        assert_eq!(labels.example.as_deref(), Some("0 = encoder.layers.encoder_layer_0.mlp"));
+        assert_eq!(labels.example.as_deref(), Some("n = encoder.layers.encoder_layer_n.mlp"));
         // Of which no two share anything.
         let odd: Vec<String> = (0..30).map(|n| format!("{}{n}{}", "ab".repeat(n), "cd".repeat(30 - n))).collect();
         let labels = fit(&odd.iter().map(String::as_str).collect::<Vec<_>>());
