@@ -184,8 +184,8 @@ pub enum ConceptsError {
     },
     /// Concepts without a category.
     #[error(
-        "{}: no category for {} concepts: {}; add them, by name or by class", path.display(), concepts.len(),
-        concepts.join(", ")
+        "{}: no category for {} concept{}: {}; add what is missing, by name or by class", path.display(), concepts.len(),
+        if concepts.len() == 1 { "" } else { "s" }, concepts.join(", ")
     )]
     NoCategory {
         /// The categories.

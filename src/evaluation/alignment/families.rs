@@ -126,10 +126,11 @@ impl<'a> Sides<'a> {
                 NeighbourTest::new(measure, self.neighbours, &words_sides, &images_sides, draws).map(|test| {
                     if test.tied() > 0 {
                         warnings.push(format!(
-                            "{measure}: {}: ties decide the neighbours of {} concepts, over all layers and groups of both \
-                             sides",
+                            "{measure}: {}: ties decide the neighbours of {} concept{}, over all layers and groups of \
+                             both sides",
                             self.words.name,
-                            test.tied()
+                            test.tied(),
+                            if test.tied() == 1 { "" } else { "s" }
                         ));
                     }
                     match test.on(&self.options.device) {
