@@ -19,7 +19,10 @@ const FEWEST_LAYERS: usize = 4;
 
 fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
     let mut drawings = Vec::new();
-    let order = Order::new(&material.categories);
+    let order = match &material.categories[..] {
+        [] => Order::named(&material.directory.concepts()?),
+        categories => Order::new(categories),
+    };
     for curves in Curves::of_networks(&material.results.accuracy) {
         let mut matrices = Vec::new();
         for model in &curves.models {
@@ -34,7 +37,10 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
             drawings.push(Drawing {
                 stem: curves.stem(FIGURE.name),
                 network: curves.network.to_string(),
-                text: format!("Similarity matrices of the word models and of layers of {}", curves.network),
+                text: format!(
+                    "Similarity matrices of the word models and of layers of {}",
+                    material.said().network(curves.network)
+                ),
                 picture: Matrices { title, matrices, order: &order }.draw(),
             });
         }
@@ -104,18 +110,31 @@ fn spread(of: usize, count: usize) -> Vec<usize> {
 struct Order {
     /// The place of each row in the file; empty: as they are.
     places: Vec<usize>,
-    /// Categories with the row at which each starts.
+    /// Categories with the row at which each starts; without any the concepts, if they are few.
     categories: Vec<(String, usize)>,
+    /// Whether concepts are named.
+    of_concepts: bool,
 }
+
+/// As many concepts have room for their names.
+const NAMED: usize = 40;
 
 impl Order {
     fn new(categories: &[String]) -> Self {
-        let mut order = Self { places: Vec::new(), categories: Vec::new() };
+        let mut order = Self { places: Vec::new(), categories: Vec::new(), of_concepts: false };
         for name in distinct(categories.iter().map(String::as_str)) {
             order.categories.push((name.to_string(), order.places.len()));
             order.places.extend((0..categories.len()).filter(|&place| categories[place] == name));
         }
         order
+    }
+
+    /// Concepts as they are, by name if they are few.
+    fn named(concepts: &[String]) -> Self {
+        let named = if concepts.len() > NAMED { &[] } else { concepts };
+        let name = |(place, name): (usize, &String)| (name.replace('_', " "), place);
+        let categories = named.iter().enumerate().map(name).collect();
+        Self { places: (0..named.len()).collect(), categories, of_concepts: !named.is_empty() }
     }
 
     /// `[concepts, concepts]` in this order, without the diagonal.
@@ -158,17 +177,25 @@ const BAR: f64 = 2.4 * TICK_LABEL;
 const TICK: f64 = 8.0;
 /// The categories' names, the largest that keep to their rows: 3.6 to 2 pt, for supplements.
 const CATEGORY: (f64, f64) = (24.0, 13.0);
+/// They take no more beside the matrices; of longer ones the middle is left out.
+const WIDEST: f64 = 0.15 * WIDTH;
 
 impl Matrices<'_> {
     /// Room for the categories' names.
     fn margin(&self) -> f64 {
-        let style = TextStyle::regular(CATEGORY.0, INK);
-        let widest = self.order.blocks().iter().map(|(name, ..)| style.width(name)).fold(0.0, f64::max);
+        let blocks = self.order.blocks();
+        let style = TextStyle::regular(CATEGORY.0.min(Self::row(0.0, blocks.len()).max(CATEGORY.1)), INK);
+        let widest = blocks.iter().map(|(name, ..)| style.width(name)).fold(0.0, f64::max).min(WIDEST);
         if widest > 0.0 { widest + 2.0 * TICK } else { 0.0 }
     }
 
+    /// What each of so many names has beside matrices with such a margin.
+    fn row(margin: f64, names: usize) -> f64 {
+        (WIDTH - 2.0 * EDGE - margin - GAP * (COLUMNS - 1) as f64) / COLUMNS as f64 / names as f64
+    }
+
     fn side(&self) -> f64 {
-        (WIDTH - 2.0 * EDGE - self.margin() - GAP * (COLUMNS - 1) as f64) / COLUMNS as f64
+        Self::row(self.margin(), 1)
     }
 
     fn title(&self) -> Title {
@@ -202,9 +229,12 @@ impl Matrices<'_> {
     }
 
     fn draw(&self) -> Picture {
+        let columns = if self.order.of_concepts { " Columns stand in the order of the rows." } else { "" };
         let notes = Notes::wrapped(
-            "Pearson correlations of concepts, mean over groups. Each matrix has its own colours, which span all \
-             but the outer 1\u{a0}% at either end; the diagonal is left out.",
+            &format!(
+                "Pearson correlations of concepts, mean over groups.{columns} Each matrix has its own colours, which span all \
+                 but the outer 1\u{a0}% at either end; the diagonal is left out."
+            ),
             WIDTH - 2.0 * EDGE,
         );
         let mut canvas = Canvas::new(self.foot() + notes.height() + EDGE);
@@ -221,7 +251,7 @@ impl Matrices<'_> {
             let values = self.order.values(rsm);
             let ramp = Ramp::middle(&values);
             canvas.raster(&ramp.raster(&values, rsm.concepts()), (left, top), side, side);
-            for &(_, start) in self.order.categories.iter().skip(1) {
+            for &(_, start) in self.order.categories.iter().skip(1).filter(|_| !self.order.of_concepts) {
                 // A tick at the margin: lines across would hide rows.
                 let at = start as f64 / rsm.concepts() as f64 * side;
                 canvas.line(&[(left - TICK, top + at), (left, top + at)], SOLID, AXIS, INK);
@@ -246,13 +276,15 @@ impl Matrices<'_> {
             };
             !heights.iter().zip(&blocks).any(strays)
         };
-        while em > CATEGORY.1 && !keep(&heights, em) {
-            em -= 1.0;
+        let least = CATEGORY.1.min(self.side() / blocks.len() as f64);
+        while em > least && !keep(&heights, em) {
+            em = (em - 1.0).max(least);
             heights = apart(&blocks, self.side(), em);
         }
         for ((name, ..), height) in blocks.iter().zip(heights) {
             let at = (right, top + height + HALF_CAPITAL * em);
-            canvas.text(name, TextStyle::regular(em, INK), at, Anchor::End);
+            let style = TextStyle::regular(em, INK);
+            canvas.text(&fit::cut(name, style, self.margin() - 1.5 * TICK), style, at, Anchor::End);
         }
     }
 }
@@ -315,6 +347,18 @@ mod tests {
     }
 
     #[test]
+    fn few_concepts_without_categories_are_named() {
+        let names = |count: usize| (0..count).map(|n| format!("concept_{n}")).collect::<Vec<_>>();
+        assert!(Order::named(&names(41)).categories.is_empty() && Order::named(&[]).categories.is_empty());
+        let order = Order::named(&names(40));
+        assert_eq!(order.categories[39], ("concept 39".to_string(), 39));
+        let rsm = Rsm::new(40, (0..1600).map(|n| if n % 41 == 0 { 1.0 } else { 0.5 }).collect());
+        let name = Name { of: "fc1".into(), best: String::new() };
+        let figure = Matrices { title: "VGG16".into(), matrices: vec![(name, rsm)], order: &order };
+        assert!(figure.side() > 350.0 && figure.draw().svg.contains(">concept 39</text>"));
+    }
+
+    #[test]
     fn names_of_categories_stand_apart_and_above_the_end() {
         let blocks = [("a", 0.0, 0.75), ("b", 0.75, 0.875), ("c", 0.875, 1.0)];
         assert_eq!(apart(&blocks, 80.0, 20.0), [30.0, 50.0, 70.0]);
@@ -355,6 +399,9 @@ mod tests {
         arrays::write_npy(&of_run.layer_rsm("fc1"), &[2, 2, 2], &[rsm, rsm].concat()).unwrap();
         let svg = drawn().remove(0).picture.svg;
         assert!(svg.contains(">Skip Gram</text>") && svg.contains(">fc1, best</text>"));
-        assert!(!svg.contains(">pixels</text>"));
+        assert!(!svg.contains(">pixels</text>") && !svg.contains("order of the rows"));
+        of_run.write_concepts(&["polar_bear", "saw"].map(String::from), None).unwrap();
+        let svg = drawn().remove(0).picture.svg;
+        assert!(svg.contains(">polar bear</text>") && svg.contains(">saw</text>") && svg.contains("order of the rows"));
     }
 }
