@@ -7,7 +7,7 @@ use crate::report::curves::{SIGNIFICANT, distinct, highest, thousands};
 use crate::report::heatmap::Heatmap;
 use crate::report::ramp::Ramp;
 use crate::report::style::{CURVE, curve};
-use crate::report::{Drawing, Figure, Material, ReportError, fit, names};
+use crate::report::{Drawing, Figure, Material, ReportError, fit, inference, names};
 use crate::results::{MeasureRow, figure_name};
 use crate::stats::calibrated::score;
 
@@ -104,6 +104,7 @@ fn draw_depths(material: &Material) -> Result<Vec<Drawing>, ReportError> {
         if rows.iter().all(|row| row.calibrated.is_none()) {
             continue;
         }
+        let words_spaces = distinct(material.results.measures.iter().map(|row| row.words.as_str())).len();
         let several = distinct(rows.iter().map(|row| row.words_layer.as_str())).len() > 1;
         let layers = distinct(rows.iter().map(|row| row.layer.as_str()));
         let measures = distinct(rows.iter().map(|row| row.measure.as_str()));
@@ -119,7 +120,9 @@ fn draw_depths(material: &Material) -> Result<Vec<Drawing>, ReportError> {
             let of_pair = best(of_layer);
             let (value, look) = match of_pair {
                 Some(row) => {
-                    let filled = if several { row.p_both } else { row.p_fwer } < SIGNIFICANT;
+                    // By the threshold that is drawn: `p_both` is by another maximum.
+                    let above = || row.tau_both.is_some_and(|tau| row.value > tau);
+                    let filled = if several { above() } else { row.p_fwer < SIGNIFICANT };
                     (calibrated(row, several).unwrap_or(f64::NAN), if filled { Look::Filled } else { Look::Hollow })
                 }
                 None => (f64::NAN, Look::Hollow),
@@ -136,11 +139,22 @@ fn draw_depths(material: &Material) -> Result<Vec<Drawing>, ReportError> {
         let legend = measures.iter().enumerate().map(|(n, text)| Entry { style: curve(n), filled: true, text });
         let label = |layer: &&str| rows.iter().find(|row| row.layer == *layer).map(|row| row.label.as_str());
         let (network, words) = (material.said().network(&rows[0].network), names::network(&rows[0].words));
+        let alpha = rows[0].alpha;
+        let quantile = format!("{:.0}\u{a0}% quantile", 100.0 * (1.0 - alpha));
         let of = if several {
-            "the best layer of the words\u{2019} side at each layer, τ of the highest value of all pairs in each draw. \
-             Filled: p\u{a0}<\u{a0}0.05, family-wise over all pairs"
+            format!(
+                "τ the {quantile} of the highest value of all pairs in each draw: 0 is what the best pair reaches by chance, 1 the \
+                 measure\u{2019}s highest value. At each layer the best layer of the words\u{2019} side. Filled: above τ, so \
+                 p\u{a0}≤\u{a0}{alpha} over all pairs by their highest value; hollow: not. p_both in measures.csv is by the \
+                 highest value in units of each pair\u{2019}s null, and can differ."
+            )
         } else {
-            "τ of each layer\u{2019}s own null. Filled: p\u{a0}<\u{a0}0.05, family-wise over the layers"
+            format!(
+                "τ the {quantile} of each layer\u{2019}s own null: 0 is what chance reaches at a layer by itself, 1 the \
+                 measure\u{2019}s highest value. Filled: p\u{a0}<\u{a0}0.05{}, {}; hollow: n.s.",
+                inference::tail(material.inference()),
+                inference::covers(material.inference(), words_spaces)
+            )
         };
         let chart = Chart {
             title: format!("{words} and {network}"),
@@ -149,14 +163,12 @@ fn draw_depths(material: &Material) -> Result<Vec<Drawing>, ReportError> {
             whole: false,
             labels: layers.iter().filter_map(label).collect(),
             x_title: material.said().axis,
-            bars: false,
+            bars: material.said().unordered,
             bands: Vec::new(),
             curves: curves.collect(),
             legend: legend.collect(),
             notes: format!(
-                "(value − τ) / (1 − τ), τ the null\u{2019}s {:.0} % quantile: 0 is what chance reaches, 1 the measure\u{2019}s \
-                 highest value; {of}; hollow: n.s. {}{} permutations, {} concepts.",
-                100.0 * (1.0 - rows[0].alpha),
+                "(value − τ) / (1 − τ), {of} {}{} permutations, {} concepts.",
                 if bars { "Lines through markers: 95\u{a0}% intervals over concepts, τ held. " } else { "" },
                 thousands(rows.iter().map(|row| row.permutations).max().unwrap_or(0)),
                 thousands(rows[0].concepts as u64),
