@@ -368,6 +368,17 @@ impl RunRecord {
         }
     }
 
+    /// What the images of a test are called, where they are one space and the network has no name.
+    pub fn images(&self) -> Option<&str> {
+        match &self.command {
+            Command::Test(test) if test.config.network == IMAGES => match &test.config.images[..] {
+                [source] => Some(&source.name),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// What layers stand along, where a test was told.
     pub fn axis(&self) -> Option<&str> {
         match &self.command {

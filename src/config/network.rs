@@ -1,6 +1,6 @@
 //! `[network]` beside its keys, and `[network.input]`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -95,6 +95,11 @@ impl NetworkConfig {
         if let (true, Some(stem)) = (self.name.is_empty(), self.file.as_ref().and_then(|file| file.file_stem())) {
             self.name = stem.to_string_lossy().into_owned();
         }
+    }
+
+    /// Where its weights are: in a file of their own, or in the graph's; none if they are random.
+    pub fn weights_file(&self) -> Option<&Path> {
+        self.weights.as_ref().or(self.file.as_ref()).map(PathBuf::as_path)
     }
 
     /// The files that it names.

@@ -234,7 +234,7 @@ pub struct TestRequest {
     #[arg(long)]
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unordered: bool,
-    /// The network's name in tables and figures.
+    /// The network's name in tables and figures; by default figures call it as the one --images is called.
     #[arg(long, default_value = "images", value_name = "NAME")]
     pub network: String,
     /// What the files do not say of themselves.

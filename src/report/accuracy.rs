@@ -20,7 +20,7 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
     let drawing = |curves: &Curves| Drawing {
         stem: curves.stem(FIGURE.name),
         network: curves.network.to_string(),
-        text: format!("2 vs. 2 accuracy of {} against layer", curves.network),
+        text: format!("2 vs. 2 accuracy of {} against layer", material.said().network(curves.network)),
         picture: chart(curves, material.ties(), material.inference(), material.said()).draw(),
     };
     Ok(networks.iter().map(drawing).collect())

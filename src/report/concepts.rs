@@ -25,7 +25,11 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
                 drawings.push(Drawing {
                     stem: curves.model_stem(FIGURE.name, model.words),
                     network: curves.network.to_string(),
-                    text: format!("Accuracy of every concept at every layer of {}, {}", curves.network, model.words),
+                    text: format!(
+                        "Accuracy of every concept at every layer of {}, {}",
+                        material.said().network(curves.network),
+                        model.words
+                    ),
                     picture: heatmap(&curves, model, &rows, material.said()).draw(),
                 });
             }

@@ -27,7 +27,8 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
                     network: curves.network.to_string(),
                     text: format!(
                         "2 vs. 2 accuracy of {} against layer, {}, with and without what is given",
-                        curves.network, model.words
+                        material.said().network(curves.network),
+                        model.words
                     ),
                     picture: chart(&curves, model, &rows, material.said()).draw(),
                 });

@@ -28,7 +28,11 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
             drawings.push(Drawing {
                 stem: format!("{}_{}", curves.stem(FIGURE.name), figure_name(measure)),
                 network: curves.network.to_string(),
-                text: format!("{} of {} against layer, with intervals", title(measure), curves.network),
+                text: format!(
+                    "{} of {} against layer, with intervals",
+                    title(measure),
+                    material.said().network(curves.network)
+                ),
                 picture: chart(&curves, measure, &rows, material.results, told).draw(),
             });
         }

@@ -43,7 +43,10 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
         drawings.push(Drawing {
             stem: curves.stem(FIGURE.name),
             network: curves.network.to_string(),
-            text: format!("Correlation of the similarity matrices of every two layers of {}", curves.network),
+            text: format!(
+                "Correlation of the similarity matrices of every two layers of {}",
+                material.said().network(curves.network)
+            ),
             picture: heatmap.draw(),
         });
     }

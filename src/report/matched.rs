@@ -31,7 +31,7 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
     let drawing = |curves: Curves| Drawing {
         stem: curves.stem(FIGURE.name),
         network: curves.network.to_string(),
-        text: format!("Matched and mismatched sums of {} against layer", curves.network),
+        text: format!("Matched and mismatched sums of {} against layer", material.said().network(curves.network)),
         picture: chart(&curves, material.said()).draw(),
     };
     Ok(Curves::of_networks(&material.results.accuracy).into_iter().map(drawing).collect())

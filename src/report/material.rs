@@ -24,11 +24,13 @@ pub struct Said<'a> {
     pub unordered: bool,
     /// Whether the network's weights are random.
     pub random: bool,
+    /// What the images of a test without a network's name are called, where they are one space.
+    pub images: Option<&'a str>,
 }
 
 impl<'a> Said<'a> {
     /// Of a run.
-    pub const RUN: Self = Said { groups_are: IMAGES, axis: None, unordered: false, random: false };
+    pub const RUN: Self = Said { groups_are: IMAGES, axis: None, unordered: false, random: false, images: None };
 
     /// What a record keeps of it.
     pub fn of(record: &'a RunRecord) -> Self {
@@ -36,13 +38,14 @@ impl<'a> Said<'a> {
             groups_are: record.groups_are(),
             axis: record.axis(),
             unordered: record.is_unordered(),
-            random: record.run().is_some_and(|run| run.config.network.weights.is_none()),
+            random: record.run().is_some_and(|run| run.config.network.weights_file().is_none()),
+            images: record.images(),
         }
     }
 
     /// What figures call the network.
     pub fn network(&self, name: &str) -> String {
-        let name = names::network(name);
+        let name = self.images.unwrap_or_else(|| names::network(name));
         if self.random { format!("{name}, random weights") } else { name.to_string() }
     }
 
@@ -154,6 +157,11 @@ pub mod tests {
     fn random_weights_are_in_a_networks_name() {
         assert_eq!(Said::RUN.network("squeezenet1_1"), "SqueezeNet 1.1");
         assert_eq!(Said { random: true, ..Said::RUN }.network("squeezenet1_1"), "SqueezeNet 1.1, random weights");
+    }
+
+    #[test]
+    fn images_without_a_networks_name_have_their_own() {
+        assert_eq!(Said { images: Some("CNN"), ..Said::RUN }.network("images"), "CNN");
     }
 
     #[test]

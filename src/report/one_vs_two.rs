@@ -15,7 +15,10 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
     let drawing = |curves: Curves<OneVsTwoRow>| Drawing {
         stem: curves.stem(FIGURE.name),
         network: curves.network.to_string(),
-        text: format!("1 vs. 2 accuracy of the images that {} misclassifies against layer", curves.network),
+        text: format!(
+            "1 vs. 2 accuracy of the images that {} misclassifies against layer",
+            material.said().network(curves.network)
+        ),
         picture: chart(&curves, material).draw(),
     };
     Ok(Curves::of_networks(&material.results.one_vs_two).into_iter().map(drawing).collect())

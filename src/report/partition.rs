@@ -25,7 +25,11 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
             drawings.push(Drawing {
                 stem: curves.stem(FIGURE.name),
                 network: curves.network.to_string(),
-                text: format!("Variance of the similarities of {} shared out between {}", curves.network, first.spaces),
+                text: format!(
+                    "Variance of the similarities of {} shared out between {}",
+                    material.said().network(curves.network),
+                    first.spaces
+                ),
                 picture: chart(&curves, &rows, material.said()).draw(),
             });
         }
@@ -149,7 +153,7 @@ mod tests {
         let results = Results { accuracy: rows("vgg16", &labels, &["GloVe"]), partition, ..Results::default() };
         let curves = Curves::of_networks(&results.accuracy).remove(0);
         let listed: Vec<&PartitionRow> = results.partition.iter().collect();
-        let told = Said { groups_are: "subjects", axis: Some("Region"), unordered: true, random: false };
+        let told = Said { groups_are: "subjects", axis: Some("Region"), unordered: true, ..Said::RUN };
         let of_regions = chart(&curves, &listed, told);
         assert_eq!(of_regions.x_title, Some("Region"));
         assert!(of_regions.notes.contains("mean over subjects"));

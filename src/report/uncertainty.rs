@@ -22,7 +22,11 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
                 drawings.push(Drawing {
                     stem: curves.model_stem(FIGURE.name, model.words),
                     network: curves.network.to_string(),
-                    text: format!("Interval and noise ceiling of {} against layer, {}", curves.network, model.words),
+                    text: format!(
+                        "Interval and noise ceiling of {} against layer, {}",
+                        material.said().network(curves.network),
+                        model.words
+                    ),
                     picture: chart(&curves, n, model, (material.ties(), material.inference()), material.said()).draw(),
                 });
             }

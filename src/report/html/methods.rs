@@ -200,7 +200,7 @@ impl<'a> Settings<'a> {
 
     fn network(&self, run: &Run) -> String {
         let name = &run.network.name;
-        let weights = match &run.config.network.weights {
+        let weights = match run.config.network.weights_file() {
             Some(file) => {
                 format!("with the weights of {}{}", file.display(), checksum(run.checksums.weights.as_ref()))
             }

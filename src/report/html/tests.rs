@@ -246,6 +246,22 @@ fn settings_are_told_in_words() {
 }
 
 #[test]
+fn a_graph_of_a_file_holds_its_weights() {
+    let directory = directory();
+    for (network, random) in [
+        (serde_json::json!({"name": "net", "file": "/gone/net.onnx"}), false),
+        (serde_json::json!({"name": "net", "random": true}), true),
+    ] {
+        record::tests::written(&ResultsDir::new(directory.path().join("results")), |run| {
+            run["config"]["network"] = network.clone();
+        });
+        let page = written(&results(), directory.path());
+        assert_eq!(page.contains("random weights"), random, "{network}");
+        assert_eq!(page.contains("with the weights of net.onnx"), !random, "{network}");
+    }
+}
+
+#[test]
 fn results_without_run_json_or_permutations_make_a_page() {
     let directory = directory();
     std::fs::remove_file(directory.path().join("results/run.json")).unwrap();
