@@ -1,11 +1,12 @@
 //! 2 vs. 2 accuracy with and without what is given, one figure per word model.
 
+use crate::config::InferenceOptions;
 use crate::report::accuracy::accuracy;
 use crate::report::chart::{Chart, Curve, Entry, Look, Mark};
 use crate::report::curves::{Curves, Model, SIGNIFICANT, distinct};
 use crate::report::material::Said;
 use crate::report::style::{CURVE, curve};
-use crate::report::{Drawing, Figure, Material, ReportError, chance};
+use crate::report::{Drawing, Figure, Material, ReportError, chance, inference};
 use crate::results::ControlRow;
 
 /// `controls_<network>_<words>`; drawn where something is given.
@@ -30,7 +31,7 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
                         material.said().network(curves.network),
                         model.words
                     ),
-                    picture: chart(&curves, model, &rows, material.said()).draw(),
+                    picture: chart(&curves, model, &rows, (material.inference(), material.said())).draw(),
                 });
             }
         }
@@ -38,7 +39,12 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
     Ok(drawings)
 }
 
-fn chart<'a>(curves: &Curves<'a>, model: &Model<'a>, rows: &[&'a ControlRow], told: Said<'a>) -> Chart<'a> {
+fn chart<'a>(
+    curves: &Curves<'a>,
+    model: &Model<'a>,
+    rows: &[&'a ControlRow],
+    (of_test, told): (Option<InferenceOptions>, Said<'a>),
+) -> Chart<'a> {
     let alone =
         Curves { models: vec![model.clone()], layers: curves.layers.clone(), labels: curves.labels.clone(), ..*curves };
     let (bands, lines) = chance::drawn(&alone);
@@ -66,8 +72,11 @@ fn chart<'a>(curves: &Curves<'a>, model: &Model<'a>, rows: &[&'a ControlRow], to
         model.words
     );
     if curves.permuted() {
-        notes += "\nFilled: p\u{a0}<\u{a0}0.05, family-wise over layers; hollow: n.s. \
-                  Band: null mean\u{a0}±\u{a0}2\u{a0}s.d. with nothing given.";
+        notes += &format!(
+            "\nFilled: p\u{a0}<\u{a0}0.05{}, family-wise over layers; hollow: n.s. Band: null mean\u{a0}±\u{a0}2\u{a0}s.d. with \
+             nothing given.",
+            inference::tail(of_test)
+        );
     }
     Chart {
         title: format!("{}: {} given other spaces", told.network(curves.network), model.words),

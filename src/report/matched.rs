@@ -64,7 +64,11 @@ fn chart<'a>(curves: &Curves<'a>, told: Said<'a>) -> Chart<'a> {
         bands: Vec::new(),
         legend: of_model.chain(of_sums).collect(),
         curves: SUMS.iter().flat_map(of_sum).collect(),
-        notes: format!("Mean over pairs and groups of the two sums of the 2 vs. 2 test.\n{}", curves.counts(told)),
+        notes: format!(
+            "Mean over pairs and {} of the two sums of the 2 vs. 2 test.\n{}",
+            told.all(),
+            curves.counts(told)
+        ),
     }
 }
 
