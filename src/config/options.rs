@@ -230,7 +230,7 @@ pub struct TestRequest {
     #[arg(long, value_name = "TITLE")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub axis: Option<String>,
-    /// The layers have no order (regions): bars instead of curves.
+    /// The layers have no order (regions): points or bars instead of curves.
     #[arg(long)]
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unordered: bool,

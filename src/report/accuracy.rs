@@ -29,14 +29,15 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
 /// A network's curves; `ties` is how ties counted, `of` what p-values speak of, where that is known, `told` what a test was
 /// told of its matrices.
 pub fn chart<'a>(curves: &Curves<'a>, ties: Option<Ties>, of: Option<InferenceOptions>, told: Said<'a>) -> Chart<'a> {
-    let (bands, lines) = chance::drawn(curves);
+    let (bands, lines) = chance::drawn(curves, told.unordered);
     let models = curves.models.iter().enumerate();
     let mut notes = curves.counts(told);
     if curves.permuted() {
         notes += &format!(
-            "\nFilled: p\u{a0}<\u{a0}0.05{}, {}; hollow: n.s. Band: null mean\u{a0}±\u{a0}2\u{a0}s.d.",
+            "\nFilled: p\u{a0}<\u{a0}0.05{}, {}; hollow: n.s. {}",
             inference::tail(of),
-            inference::covers(of, curves.models.len())
+            inference::covers(of, curves.models.len()),
+            chance::band(curves)
         );
     }
     if curves.rows().any(|row| row.ci_low.is_some()) {

@@ -1,6 +1,6 @@
 //! Where chance lies: at the null's mean, which lost ties move away from one half.
 
-use crate::report::chart::{Band, Curve, to_the_ends};
+use crate::report::chart::{Band, Curve, steps, to_the_ends};
 use crate::report::curves::{Curves, LayerRow, Model};
 use crate::report::style::{AXIS, BAND, DASHED, GREY, curve};
 use crate::results::Results;
@@ -21,29 +21,53 @@ const MANY: f64 = 0.01;
 struct Level {
     /// Places of the models.
     models: Vec<usize>,
+    /// Whether it is not at one half.
+    moved: bool,
     /// By layer; NaN where there is none.
     means: Vec<f64>,
     /// Low and high end of the null's band.
     edges: Vec<(f64, f64)>,
 }
 
-/// The dashed line of chance and the null's band, one for the word models at one half and one for each of the others.
-pub fn drawn<R: LayerRow>(curves: &Curves<R>) -> (Vec<Band>, Vec<Curve<'static>>) {
+/// The dashed line of chance and the null's band, one for the word models at one half and one for each of the others; in
+/// steps where layers have no order.
+pub fn drawn<R: LayerRow>(curves: &Curves<R>, unordered: bool) -> (Vec<Band>, Vec<Curve<'static>>) {
     let levels = levels(curves);
     let alone = levels.len() == 1;
-    let own =
-        |level: &Level| (!alone && level.means.iter().any(|mean| *mean != HALF)).then(|| curve(level.models[0]).color);
+    let own = |level: &Level| (!alone && level.moved).then(|| curve(level.models[0]).color);
     let band = |level: &Level| Band {
         color: own(level).unwrap_or(BAND),
         opacity: if own(level).is_some() { 0.12 } else { 1.0 },
-        edges: to_the_ends(&level.edges).into_iter().map(|(place, (low, high))| (place, low, high)).collect(),
-        whole: true,
+        edges: spread(&level.edges, unordered).into_iter().map(|(place, (low, high))| (place, low, high)).collect(),
     };
     let line = |level: &Level| Curve {
         aside: Some("chance"),
-        ..Curve::line(own(level).unwrap_or(GREY), DASHED, AXIS, to_the_ends(&level.means))
+        ..Curve::line(own(level).unwrap_or(GREY), DASHED, AXIS, spread(&level.means, unordered))
     };
     (levels.iter().map(band).collect(), levels.iter().map(line).collect())
+}
+
+fn spread<T: Copy>(values: &[T], unordered: bool) -> Vec<(f64, T)> {
+    if unordered { steps(values) } else { to_the_ends(values) }
+}
+
+/// What the band that is drawn shows, and whose null it is of several word models, in a sentence.
+pub fn band<R: LayerRow>(curves: &Curves<R>) -> String {
+    const NULL: &str = "null mean\u{a0}±\u{a0}2\u{a0}s.d.";
+    let levels = levels(curves);
+    let still = levels.iter().find(|level| !level.moved);
+    match (still, levels.len(), curves.models.len()) {
+        (_, _, 1) => format!("Band: {NULL}"),
+        (Some(_), 1, _) => format!("Band: {NULL}, from the lowest to the highest of the word models."),
+        (None, ..) => format!("Bands: {NULL}, each in its word model\u{2019}s colour."),
+        (Some(level), ..) => {
+            let grey = match level.models[..] {
+                [model] => curves.models[model].words,
+                _ => "all others, from the lowest to the highest",
+            };
+            format!("Bands: {NULL}, coloured of the word model of that colour, grey of {grey}.")
+        }
+    }
 }
 
 fn levels<R: LayerRow>(curves: &Curves<R>) -> Vec<Level> {
@@ -59,12 +83,13 @@ fn levels<R: LayerRow>(curves: &Curves<R>) -> Vec<Level> {
     };
     let alone = |n: usize| Level {
         models: vec![n],
+        moved: true,
         means: curves.models[n].rows.iter().map(|row| mean(*row)).collect(),
         edges: edges(&[n]),
     };
     let mut levels: Vec<Level> = away.into_iter().map(alone).collect();
     if !still.is_empty() {
-        levels.push(Level { edges: edges(&still), models: still, means: vec![HALF; layers] });
+        levels.push(Level { edges: edges(&still), models: still, moved: false, means: vec![HALF; layers] });
     }
     levels
 }
@@ -153,20 +178,29 @@ mod tests {
         let labels = ["pixels", "fc1"].map(String::from);
         let table = rows("net", &labels, &["GloVe", "SkipGram"]);
         let curves = Curves::of_networks(&table).remove(0);
-        let (bands, lines) = drawn(&curves);
+        let (bands, lines) = drawn(&curves, false);
         assert_eq!((bands.len(), lines.len()), (1, 1));
         assert!(lines[0].marks.iter().all(|mark| mark.value == 0.5));
         assert_eq!(said(&curves, "pairs", Some(Ties::Lost)), "");
+        assert!(band(&curves).ends_with("s.d., from the lowest to the highest of the word models."));
+        // Steps where there is no order: level over a place.
+        let (bands, _) = drawn(&curves, true);
+        let places: Vec<f64> = bands[0].edges.iter().map(|edge| edge.0).collect();
+        assert_eq!(places, [-0.5, 0.5, 0.5, 1.5]);
+        assert_eq!(bands[0].edges[0].1, bands[0].edges[1].1);
     }
 
     #[test]
     fn a_null_that_ties_move_is_chance_and_is_told() {
         let table = categorical();
         let curves = Curves::of_networks(&table).remove(0);
-        let (bands, lines) = drawn(&curves);
+        let (bands, lines) = drawn(&curves, false);
         assert_eq!(bands.len(), 2);
         let heights: Vec<f64> = lines.iter().map(|line| line.marks[0].value).collect();
         assert_eq!(heights, [0.39, 0.5]);
+        assert!(band(&curves).ends_with("coloured of the word model of that colour, grey of GloVe."));
+        let alone = Curves { models: curves.models[..1].to_vec(), ..Curves::of_networks(&table).remove(0) };
+        assert!(band(&alone).ends_with("s.d."));
         let told = said(&curves, "pairs", Some(Ties::Lost));
         assert!(told.contains("mean, 0.39 for category, not 0.5."), "{told}");
         // 16,000 of five groups of 13,695 pairs.

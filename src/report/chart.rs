@@ -28,7 +28,8 @@ pub struct Chart<'a> {
     pub labels: Vec<&'a str>,
     /// Below them; none for layers.
     pub x_title: Option<&'a str>,
-    /// Whether what stands below has no order: a bar for each value instead of a line through all.
+    /// Whether what stands below has no order: instead of a line through all a bar for each value, or where bars would not
+    /// stand on zero its marker alone.
     pub bars: bool,
     /// Under all but the grid.
     pub bands: Vec<Band>,
@@ -48,8 +49,6 @@ pub struct Band {
     pub opacity: f64,
     /// Place, low and high; cut where one is not finite.
     pub edges: Vec<(f64, f64, f64)>,
-    /// Whether the axis reaches all of it; else it ends at the panel's.
-    pub whole: bool,
 }
 
 /// A line with a marker at each value.
@@ -116,6 +115,11 @@ const LEGEND_PITCH: f64 = 1.35 * TICK_LABEL;
 const LEAST: f64 = 400.0;
 /// The radius of markers whose intervals stand beside those of other curves, which they would hide.
 const CLOSE: f64 = 7.0;
+/// Between the markers of two curves that would hide each other, of the distance between two layers, and so many pixels at
+/// the least; and between the outer ones of many.
+const ASIDE: f64 = 0.14;
+const LEAST_ASIDE: f64 = 8.0;
+const MOST_ASIDE: f64 = 0.6;
 /// Of a place, what bars take; and how opaque they are under their markers.
 const BARS: f64 = 0.7;
 const BAR_OPACITY: f64 = 0.35;
@@ -134,6 +138,12 @@ pub fn apart<T: Copy>(values: impl Iterator<Item = (f64, T)>, gap: T) -> Vec<(f6
 pub fn apart_edges(edges: &[(f64, f64, f64)]) -> Vec<(f64, f64, f64)> {
     let edges = edges.iter().map(|&(place, low, high)| (place, (low, high)));
     apart(edges, (f64::NAN, f64::NAN)).into_iter().map(|(place, (low, high))| (place, low, high)).collect()
+}
+
+/// Values at places without an order, each as wide as its place.
+pub fn steps<T: Copy>(values: &[T]) -> Vec<(f64, T)> {
+    let step = |(place, &value): (usize, &T)| [-0.5, 0.5].map(|side| (place as f64 + side, value));
+    values.iter().enumerate().flat_map(step).collect()
 }
 
 /// Values at the layers, carried on level from the outer ones to the ends of the panel.
@@ -168,11 +178,6 @@ impl Panel {
     fn at(&self, mark: &Mark, aside: f64) -> Point {
         (self.x(mark.place) + aside, self.y(mark.value))
     }
-
-    /// Where bars stand: at zero, or at the end that is nearer to it.
-    fn ground(&self) -> f64 {
-        self.y(0.0_f64.clamp(self.range.low(), self.range.high()))
-    }
 }
 
 /// Where everything goes.
@@ -188,6 +193,10 @@ struct Layout {
     notes: Notes,
     /// Of markers that do not run into each other.
     radius: f64,
+    /// How wide bars are.
+    bar: f64,
+    /// How far right of its places each curve stands.
+    asides: Vec<f64>,
     /// Of dashes that can still be told between markers that stand close.
     dashes: f64,
 }
@@ -208,15 +217,15 @@ impl Chart<'_> {
         self.draw_x_axis(&mut canvas, &layout);
         // The heights of 0 and 1, for a script that moves the markers.
         canvas.group(&format!("data-scale=\"{:.2} {:.2}\"", panel.y(0.0), panel.y(1.0)), |canvas| {
-            let bar = BARS * panel.slot / self.of_words().max(1) as f64;
-            for (n, curve) in self.curves.iter().enumerate().rev() {
-                match curve.words.filter(|_| self.bars) {
-                    Some(_) => curve.draw_bars(canvas, &layout, self.aside(n, bar), bar),
-                    None => curve.draw_line(canvas, &layout),
+            for (curve, &aside) in self.curves.iter().zip(&layout.asides).rev() {
+                match (curve.words, self.ground()) {
+                    (Some(_), Some(ground)) => curve.draw_bars(canvas, &layout, aside, panel.y(ground)),
+                    _ if self.bars && curve.has_markers() => {}
+                    _ => curve.draw_line(canvas, &layout, aside),
                 }
             }
-            for (n, curve) in self.curves.iter().enumerate().rev() {
-                curve.draw_markers(canvas, &layout, self.aside(n, bar));
+            for (curve, &aside) in self.curves.iter().zip(&layout.asides).rev() {
+                curve.draw_markers(canvas, &layout, aside);
             }
         });
         canvas.finish()
@@ -227,15 +236,48 @@ impl Chart<'_> {
         self.curves.iter().filter(|curve| curve.words.is_some()).count()
     }
 
-    /// How far right of its places the `n`-th curve is: bars, so wide, stand side by side.
-    fn aside(&self, n: usize, bar: f64) -> f64 {
-        match self.curves[n].words.filter(|_| self.bars) {
-            Some(_) => (n as f64 - (self.of_words() - 1) as f64 / 2.0) * bar,
-            None => 0.0,
+    /// How far right of its places each curve is: bars, so wide, stand side by side; markers do a little where intervals or
+    /// other markers would hide them, those of one word model together.
+    fn asides(&self, panel: &Panel, bar: f64, radius: f64) -> Vec<f64> {
+        let grounded = self.ground().is_some();
+        let stands = |curve: &Curve| if grounded { curve.words.is_some() } else { curve.has_markers() };
+        // The place of each curve that stands among those beside each other.
+        let (mut places, mut known, mut count) = (Vec::new(), Vec::new(), 0);
+        for curve in &self.curves {
+            let with = curve.words.filter(|_| !grounded).and_then(|words| known.iter().find(|(of, _)| *of == words));
+            let place = with.map_or(count, |&(_, place)| place);
+            if stands(curve) && place == count {
+                known.extend(curve.words.map(|words| (words, place)));
+                count += 1;
+            }
+            places.push(stands(curve).then_some(place));
         }
+        let step = match grounded {
+            true => bar,
+            false if self.hides(panel, radius) => {
+                let between = panel.slot * self.curves.iter().map(Curve::closest).fold(1.0, f64::min);
+                (ASIDE * between).max(LEAST_ASIDE).min(MOST_ASIDE * between / count as f64)
+            }
+            false => 0.0,
+        };
+        let aside = |place: &Option<usize>| place.map_or(0.0, |n| (n as f64 - (count as f64 - 1.0) / 2.0) * step);
+        places.iter().map(aside).collect()
     }
 
-    /// Bars of what can be negative stand on zero.
+    /// Whether markers at their places would hide other curves' intervals, or their markers.
+    fn hides(&self, panel: &Panel, radius: f64) -> bool {
+        let marked: Vec<&Curve> = self.curves.iter().filter(|curve| curve.has_markers()).collect();
+        let covers = |a: &Mark, b: &Mark| {
+            let ((x, y), (other_x, other_y)) = (panel.at(a, 0.0), panel.at(b, 0.0));
+            (x - other_x).abs() < 1.0
+                && (a.interval.is_some() && b.interval.is_some() || (y - other_y).abs() < radius / 2.0)
+        };
+        let hides = |a: &Curve, b: &Curve| a.marks.iter().any(|one| b.marks.iter().any(|other| covers(one, other)));
+        let apart = |a: &Curve, b: &Curve| a.words.is_none() || a.words != b.words;
+        marked.iter().enumerate().any(|(n, a)| marked[..n].iter().any(|b| apart(a, b) && hides(a, b)))
+    }
+
+    /// Bars of what can be negative stand on zero; of nothing else is their length one.
     fn ground(&self) -> Option<f64> {
         (self.bars && self.limits.is_none_or(|(least, _)| least < 0.0)).then_some(0.0)
     }
@@ -254,8 +296,7 @@ impl Chart<'_> {
             let (low, high) = mark.interval.unwrap_or((mark.value, mark.value));
             [mark.value, low, high]
         });
-        let whole = self.bands.iter().filter(|band| band.whole);
-        let edges = whole.flat_map(|band| &band.edges).flat_map(|&(_, low, high)| [low, high]);
+        let edges = self.bands.iter().flat_map(|band| &band.edges).flat_map(|&(_, low, high)| [low, high]);
         let reached = self.limits.filter(|_| self.whole).into_iter().flat_map(|(low, high)| [low, high]);
         let values: Vec<f64> = values.chain(edges).chain(reached).collect();
         let ground = self.ground().filter(|_| values.iter().any(|value| value.is_finite()));
@@ -293,15 +334,20 @@ impl Chart<'_> {
         let most_radius = if with_intervals.count() > 1 { CLOSE } else { 11.5 };
         let most = self.curves.iter().map(|curve| curve.marks.len()).max().unwrap_or(1).max(self.labels.len());
         let apart = (right - left) / most as f64;
+        let radius = (0.27 * apart).clamp(5.5, most_radius);
+        let panel = Panel { left, right, top, bottom, slot: (right - left) / self.labels.len() as f64, range };
+        let bar = BARS * panel.slot / self.of_words().max(1) as f64;
         Layout {
             height,
             title,
             y_title,
-            panel: Panel { left, right, top, bottom, slot: (right - left) / self.labels.len() as f64, range },
+            asides: self.asides(&panel, bar, radius),
+            panel,
             entries,
             layers,
             notes,
-            radius: (0.27 * apart).clamp(5.5, most_radius),
+            radius,
+            bar,
             dashes: (apart / 70.0).clamp(0.35, 1.0),
         }
     }
@@ -340,7 +386,8 @@ impl Chart<'_> {
             let last = curve.marks.iter().rev().find(|mark| mark.value.is_finite());
             let Some((name, y)) = curve.aside.zip(last.map(|mark| panel.y(mark.value))) else { continue };
             if named.iter().all(|other| (other - y).abs() > NOTE) {
-                canvas.text(name, notes::TEXT, (panel.right + TICK_GAP, y + HALF_CAPITAL * NOTE), Anchor::Start);
+                let style = TextStyle { color: curve.style.color, ..notes::TEXT };
+                canvas.text(name, style, (panel.right + TICK_GAP, y + HALF_CAPITAL * NOTE), Anchor::Start);
                 named.push(y);
             }
         }
@@ -389,54 +436,40 @@ fn draw_band(canvas: &mut Canvas, panel: &Panel, band: &Band) {
         let low = run.iter().map(|&(place, low, _)| (panel.x(place), panel.y(low)));
         let high = run.iter().map(|&(place, _, high)| (panel.x(place), panel.y(high)));
         let corners: Vec<Point> = high.chain(low.rev()).collect();
-        let corners = if band.whole { corners } else { above(panel.bottom, &below(panel.top, &corners)) };
-        if !corners.is_empty() {
-            canvas.polygon(&corners, band.color, band.opacity);
-        }
+        canvas.polygon(&corners, band.color, band.opacity);
     }
-}
-
-/// The part of a polygon below this height of the figure.
-fn below(height: f64, corners: &[Point]) -> Vec<Point> {
-    let mut part = Vec::new();
-    for (n, &(x, y)) in corners.iter().enumerate() {
-        let (before_x, before_y) = corners[(n + corners.len() - 1) % corners.len()];
-        if (before_y < height) != (y < height) {
-            part.push((before_x + (height - before_y) / (y - before_y) * (x - before_x), height));
-        }
-        if y >= height {
-            part.push((x, y));
-        }
-    }
-    part
-}
-
-/// The part above.
-fn above(height: f64, corners: &[Point]) -> Vec<Point> {
-    let turned = |corners: &[Point]| -> Vec<Point> { corners.iter().map(|&(x, y)| (x, -y)).collect() };
-    turned(&below(-height, &turned(corners)))
 }
 
 impl Curve<'_> {
-    fn draw_line(&self, canvas: &mut Canvas, Layout { panel, dashes, .. }: &Layout) {
+    fn has_markers(&self) -> bool {
+        self.style.shape != Shape::None
+    }
+
+    /// The least distance between two of its values.
+    fn closest(&self) -> f64 {
+        let places = self.marks.windows(2).map(|pair| (pair[1].place - pair[0].place).abs());
+        places.filter(|_| self.has_markers()).fold(1.0, f64::min)
+    }
+
+    fn draw_line(&self, canvas: &mut Canvas, Layout { panel, dashes, .. }: &Layout, aside: f64) {
         if self.style.dash == UNJOINED {
             return;
         }
         let dash: Vec<f64> = self.style.dash.iter().map(|length| dashes * length).collect();
         self.group(canvas, "data-curve", "", |canvas| {
             for run in self.marks.split(|mark| !mark.value.is_finite()).filter(|run| run.len() > 1) {
-                let points: Vec<Point> = run.iter().map(|mark| panel.at(mark, 0.0)).collect();
+                let points: Vec<Point> = run.iter().map(|mark| panel.at(mark, aside)).collect();
                 canvas.line(&points, &dash, self.width, self.style.color);
             }
         });
     }
 
-    /// Bars so far right of their places, and so wide.
-    fn draw_bars(&self, canvas: &mut Canvas, Layout { panel, .. }: &Layout, aside: f64, width: f64) {
+    /// Bars so far right of their places that stand at this height.
+    fn draw_bars(&self, canvas: &mut Canvas, Layout { panel, bar, .. }: &Layout, aside: f64, bottom: f64) {
         self.group(canvas, "data-curve", "", |canvas| {
             for mark in self.marks.iter().filter(|mark| mark.value.is_finite()) {
                 let (middle, top) = panel.at(mark, aside);
-                let (left, right, bottom) = (middle - width / 2.0, middle + width / 2.0, panel.ground());
+                let (left, right) = (middle - bar / 2.0, middle + bar / 2.0);
                 let corners = [(left, bottom), (left, top), (right, top), (right, bottom)];
                 canvas.polygon(&corners, self.style.color, BAR_OPACITY);
             }
@@ -445,7 +478,7 @@ impl Curve<'_> {
 
     fn draw_markers(&self, canvas: &mut Canvas, Layout { panel, radius, .. }: &Layout, aside: f64) {
         let marks = self.marks.iter().filter(|mark| mark.value.is_finite());
-        for mark in marks.filter(|_| self.style.shape != Shape::None) {
+        for mark in marks.filter(|_| self.has_markers()) {
             let (x, y) = panel.at(mark, aside);
             let place = format!(" data-layer=\"{}\" data-at=\"{x:.2} {y:.2}\"", mark.place.round());
             self.group(canvas, "data-words", &place, |canvas| {
@@ -555,11 +588,54 @@ mod tests {
     }
 
     #[test]
-    fn a_band_that_leaves_the_panel_ends_at_it() {
-        let square = [(0.0, 0.0), (10.0, 0.0), (10.0, 10.0), (0.0, 10.0)];
-        assert_eq!(below(4.0, &square), [(0.0, 4.0), (10.0, 4.0), (10.0, 10.0), (0.0, 10.0)]);
-        assert_eq!(above(4.0, &square), [(0.0, 4.0), (0.0, 0.0), (10.0, 0.0), (10.0, 4.0)]);
-        assert!(below(11.0, &square).is_empty());
+    fn curves_that_would_hide_each_other_stand_aside() {
+        let drawn =
+            |values: &[[f64; 2]], words: &[usize], interval: Option<f64>, bars: bool, limits: Option<(f64, f64)>| {
+                let mark = |(n, &value): (usize, &f64)| Mark {
+                    place: n as f64,
+                    value,
+                    look: Look::Filled,
+                    interval: interval.map(|half| (value - half, value + half)),
+                };
+                let marked = |(n, values): (usize, &[f64; 2])| {
+                    let marks = values.iter().enumerate().map(mark).collect();
+                    Curve { words: Some(words[n]), style: curve(n), width: CURVE, aside: None, marks }
+                };
+                let chance = Curve::line(INK, SOLID, AXIS, to_the_ends(&[0.5, 0.5]));
+                let chart = Chart {
+                    title: "net".into(),
+                    y_title: "accuracy",
+                    limits,
+                    whole: false,
+                    labels: vec!["a", "b"],
+                    x_title: None,
+                    bars,
+                    bands: Vec::new(),
+                    curves: values.iter().enumerate().map(marked).chain([chance]).collect(),
+                    legend: Vec::new(),
+                    notes: String::new(),
+                };
+                let svg = chart.draw().svg;
+                (chart.layout().asides, svg.contains("data-curve"))
+            };
+        let asides = |values: &[[f64; 2]], interval, bars, limits| drawn(values, &[0, 1], interval, bars, limits);
+        let (apart, alike) = ([[0.2, 0.9], [0.6, 0.4]], [[0.2, 0.9], [0.2, 0.4]]);
+        let unit = Some((0.0, 1.0));
+        assert_eq!(asides(&apart, None, false, unit).0, [0.0; 3]);
+        for (asides, joined) in [asides(&alike, None, false, unit), asides(&apart, Some(0.1), false, unit)] {
+            assert!(joined && asides[0] < 0.0 && asides[1] == -asides[0] && asides[2] == 0.0, "{asides:?}");
+        }
+        assert_eq!(asides(&apart[..1], Some(0.1), false, unit).0, [0.0; 2]);
+        // Where zero means nothing no bars stand on it.
+        assert_eq!(asides(&apart, None, true, unit), (vec![0.0; 3], false));
+        let (bars, with_bars) = asides(&apart, None, true, None);
+        assert!(with_bars && bars[1] > asides(&alike, None, false, unit).0[1] && bars[2] == 0.0, "{bars:?}");
+        // Two curves of one word model stay together.
+        let four = [[0.2, 0.9], [0.6, 0.4], [0.2, 0.9], [0.1, 0.3]];
+        let (asides, _) = drawn(&four, &[0, 1, 0, 1], None, false, unit);
+        assert_eq!(asides, [0.0; 5], "no other word model's marker is hidden");
+        let (asides, _) = drawn(&four, &[0, 1, 1, 0], None, false, unit);
+        assert!(asides[0] < 0.0 && asides[0] == asides[3] && asides[1] == asides[2], "{asides:?}");
     }
 
     #[test]

@@ -36,8 +36,6 @@ pub struct Overlay<'a> {
 }
 
 const DEPTHS: [&str; 6] = ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"];
-/// Of a label's place, between the marks of two pairs at one depth.
-const ASIDE: f64 = 0.04;
 
 /// The words of a figure of differences.
 struct Differences {
@@ -197,11 +195,10 @@ impl Comparison<'_> {
             let layers =
                 self.curves.iter().find(|curve| curve.name == rows[0].family()[0]).map_or(&[][..], |curve| curve.rows);
             let layers = &layers[layers.len().saturating_sub(rows.len())..];
-            let aside = (n as f64 - (drawn.len() - 1) as f64 / 2.0) * ASIDE;
             let mark = |(layer, row): (&AccuracyRow, &T)| {
                 let [value, low, high] = row.difference();
                 Mark {
-                    place: at(layer) + aside,
+                    place: at(layer),
                     value,
                     look: if row.is_significant() { Look::Filled } else { Look::Hollow },
                     interval: Some((low, high)),
@@ -333,7 +330,7 @@ fn chances(overlays: &[Overlay]) -> (Vec<Band>, Vec<Curve<'static>>) {
             place => at(&overlay.rows[place as usize]),
         };
         for curves in Curves::of_networks(overlay.rows) {
-            let (mut its_bands, mut its_lines) = chance::drawn(&curves);
+            let (mut its_bands, mut its_lines) = chance::drawn(&curves, false);
             its_bands.iter_mut().flat_map(|band| &mut band.edges).for_each(|edge| edge.0 = by_depth(edge.0));
             its_lines.iter_mut().flat_map(|line| &mut line.marks).for_each(|mark| mark.place = by_depth(mark.place));
             bands.extend(its_bands);

@@ -47,7 +47,7 @@ fn chart<'a>(
 ) -> Chart<'a> {
     let alone =
         Curves { models: vec![model.clone()], layers: curves.layers.clone(), labels: curves.labels.clone(), ..*curves };
-    let (bands, lines) = chance::drawn(&alone);
+    let (bands, lines) = chance::drawn(&alone, told.unordered);
     let given = distinct(rows.iter().map(|row| row.given.as_str()));
     let plain = |mark: Mark| Mark { interval: None, ..mark };
     let first = model.marks(|place, row| plain(accuracy(place, row)));
@@ -85,8 +85,7 @@ fn chart<'a>(
         whole: false,
         labels: curves.labels.clone(),
         x_title: told.axis,
-        // Its curves are no word models', side by side.
-        bars: false,
+        bars: told.unordered,
         bands,
         legend: legend.map(|(n, text)| Entry { style: curve(n), filled: true, text }).collect(),
         curves: drawn.chain(lines).collect(),

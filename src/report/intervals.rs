@@ -2,7 +2,7 @@
 
 use crate::config::InferenceOptions;
 use crate::report::chart::{Band, Chart, Curve, Entry, Look, Mark, apart_edges};
-use crate::report::curves::{Curves, distinct};
+use crate::report::curves::{Curves, SIGNIFICANT, distinct};
 use crate::report::material::Said;
 use crate::report::style::{CURVE, Color, CurveStyle, GREY, INTERVAL, PATCH, UNJOINED, curve};
 use crate::report::{Drawing, Figure, Material, ReportError, inference};
@@ -11,9 +11,6 @@ use crate::results::{IntervalRow, Results, figure_name};
 /// `intervals_<network>_<measure>`; drawn where intervals of all values were asked for.
 pub const FIGURE: Figure = Figure { name: "intervals", draw };
 
-/// Between the marks of two word models at one layer, of a layer's place; and between the outer ones of many.
-const ASIDE: f64 = 0.14;
-const MOST_ASIDE: f64 = 0.6;
 /// The band as it looks on paper.
 const CEILING: Color = Color(0xDE, 0xDE, 0xDE);
 
@@ -50,6 +47,25 @@ fn title(measure: &str) -> &'static str {
     }
 }
 
+/// Whether a value is significant in the table of its measure; none where nothing was drawn to tell.
+fn is_significant(results: &Results, network: &str, row: &IntervalRow) -> Option<bool> {
+    let (permutations, p_fwer) = match row.measure.strip_prefix("rsa-") {
+        Some(method) => results
+            .rsa
+            .iter()
+            .find(|rsa| {
+                (&*rsa.network, &rsa.layer, &rsa.words, &*rsa.method) == (network, &row.layer, &row.words, method)
+            })
+            .map(|rsa| (rsa.permutations, rsa.p_fwer)),
+        None => results
+            .accuracy
+            .iter()
+            .find(|of| (&*of.network, &of.layer, &of.words) == (network, &row.layer, &row.words))
+            .map(|of| (of.permutations, of.p_fwer)),
+    }?;
+    (permutations > 0).then_some(p_fwer < SIGNIFICANT)
+}
+
 /// Lower and upper noise ceiling of a layer by a measure.
 fn ceiling(results: &Results, network: &str, layer: &str, measure: &str) -> Option<(f64, f64)> {
     match measure.strip_prefix("rsa-") {
@@ -73,16 +89,13 @@ fn chart<'a>(
     (of, told): (Option<InferenceOptions>, Said<'a>),
 ) -> Chart<'a> {
     let accuracy = !measure.starts_with("rsa-");
-    // Intervals of several word models stand beside each other.
-    let count = curves.models.len() as f64;
-    let step = if told.unordered { 0.0 } else { ASIDE.min(MOST_ASIDE / count) };
-    let aside = |n: usize| (n as f64 - (count - 1.0) / 2.0) * step;
     let mark = |place: f64, layer: &str, words: &str| {
         let row = rows.iter().find(|row| row.layer == layer && row.words == words);
+        let significant = row.and_then(|row| is_significant(results, curves.network, row));
         Mark {
             place,
             value: row.map_or(f64::NAN, |row| row.value),
-            look: Look::Filled,
+            look: if significant.unwrap_or(true) { Look::Filled } else { Look::Hollow },
             interval: row.map(|row| (row.ci_low, row.ci_high)),
         }
     };
@@ -92,12 +105,7 @@ fn chart<'a>(
         style: curve(n),
         width: CURVE,
         aside: None,
-        marks: curves
-            .layers
-            .iter()
-            .enumerate()
-            .map(|(place, layer)| mark(place as f64 + aside(n), layer, words))
-            .collect(),
+        marks: curves.layers.iter().enumerate().map(|(place, layer)| mark(place as f64, layer, words)).collect(),
     });
     let edge = |(place, layer): (usize, &&str)| {
         let (low, high) = ceiling(results, curves.network, layer, measure).unwrap_or((f64::NAN, f64::NAN));
@@ -105,11 +113,17 @@ fn chart<'a>(
     };
     let edges: Vec<(f64, f64, f64)> = curves.layers.iter().enumerate().map(edge).collect();
     let bounded = edges.iter().any(|edge| edge.1.is_finite());
-    let highest = edges.iter().map(|edge| edge.2).filter(|high| high.is_finite()).fold(f64::NEG_INFINITY, f64::max);
     let edges = if told.unordered { apart_edges(&edges) } else { edges };
     let mut legend: Vec<Entry> = models().map(|(n, text)| Entry { style: curve(n), filled: true, text }).collect();
-    let mut notes =
-        format!("{}\nLines through markers: 95\u{a0}% intervals {}.", curves.counts(told), inference::over(of, told));
+    let mut notes = curves.counts(told);
+    if rows.iter().any(|row| is_significant(results, curves.network, row).is_some()) {
+        notes += &format!(
+            "\nFilled: p\u{a0}<\u{a0}0.05{}, {}; hollow: n.s.",
+            inference::tail(of),
+            inference::covers(of, curves.models.len())
+        );
+    }
+    notes += &format!("\nLines through markers: 95\u{a0}% intervals {}.", inference::over(of, told));
     if bounded {
         let style = CurveStyle { color: CEILING, shape: PATCH, dash: UNJOINED };
         legend.push(Entry { style, filled: true, text: "noise ceiling" });
@@ -118,9 +132,6 @@ fn chart<'a>(
             told.all(),
             if accuracy { ", no bound" } else { "" }
         );
-        if !accuracy {
-            notes += &format!(" The axis is that of the values; the band reaches {highest:.2}.");
-        }
     }
     notes += " Differences with their intervals and family-wise p: intervals.csv.";
     Chart {
@@ -131,9 +142,8 @@ fn chart<'a>(
         labels: curves.labels.clone(),
         x_title: told.axis,
         bars: told.unordered,
-        // Groups agree far better than words do: an axis to there would flatten the values of RSA.
         bands: match bounded {
-            true => vec![Band { color: GREY, opacity: INTERVAL, edges, whole: accuracy }],
+            true => vec![Band { color: GREY, opacity: INTERVAL, edges }],
             false => Vec::new(),
         },
         curves: drawn.collect(),
@@ -147,6 +157,7 @@ mod tests {
     use super::*;
     use crate::report::curves::tests::rows;
     use crate::report::material::tests::material;
+    use crate::results::RsaRow;
 
     fn interval(layer: &str, measure: &str, kind: &str, words: &str) -> IntervalRow {
         IntervalRow {
@@ -195,21 +206,42 @@ mod tests {
     }
 
     #[test]
-    fn the_axis_of_correlations_is_that_of_their_values() {
+    fn the_axis_of_correlations_has_room_for_their_ceiling_and_filled_is_significant() {
         let labels = ["pixels", "B1C1"].map(String::from);
-        let results = Results { accuracy: rows("vgg16", &labels, &["Skip Gram", "GloVe"]), ..Results::default() };
+        let mut results = Results { accuracy: rows("vgg16", &labels, &["Skip Gram", "GloVe"]), ..Results::default() };
         let layers: Vec<String> = results.accuracy.iter().step_by(2).map(|row| row.layer.clone()).collect();
         let of = |words: &'static str| layers.iter().map(move |layer| interval(layer, "rsa-pearson", "value", words));
         let intervals: Vec<IntervalRow> = of("Skip Gram").chain(of("GloVe")).collect();
-        let curves = Curves::of_networks(&results.accuracy).remove(0);
         let listed: Vec<&IntervalRow> = intervals.iter().collect();
-        let drawn =
-            |unordered| chart(&curves, "rsa-pearson", &listed, &results, (None, Said { unordered, ..Said::RUN }));
-        let svg = drawn(false).draw().svg;
-        assert!(svg.contains(">0.40</text>") && !svg.contains(">0.5</text>"), "{svg}");
-        let places = |chart: &Chart| [0, 1].map(|n| chart.curves[n].marks[1].place);
-        let [left, right] = places(&drawn(false));
-        assert!(left < 1.0 && 1.0 < right && (right - left - ASIDE).abs() < 1e-9);
-        assert!(drawn(true).bars && places(&drawn(true)) == [1.0, 1.0], "bars stand beside each other anyway");
+        let drawn = |results: &Results, unordered: bool| {
+            let curves = Curves::of_networks(&results.accuracy).remove(0);
+            let chart = chart(&curves, "rsa-pearson", &listed, results, (None, Said { unordered, ..Said::RUN }));
+            let looks: Vec<Look> = chart.curves.iter().flat_map(|curve| &curve.marks).map(|mark| mark.look).collect();
+            assert_eq!(chart.bars, unordered);
+            (chart.draw().svg, looks.iter().map(|look| *look == Look::Filled).collect::<Vec<_>>())
+        };
+        let (svg, filled) = drawn(&results, false);
+        assert!(svg.contains(">0.40</text>") && !svg.contains(">0.5</text>") && !svg.contains("Filled:"), "{svg}");
+        assert_eq!(filled, [true; 4]);
+        assert_ne!(svg, drawn(&results, true).0);
+        let correlation = |row: &crate::results::AccuracyRow| RsaRow {
+            network: row.network.clone(),
+            layer: row.layer.clone(),
+            words: row.words.clone(),
+            method: "pearson".into(),
+            rsa: 0.3,
+            permutations: 99,
+            p_value: 0.01,
+            p_fwer: if row.layer == "pixels" { 0.2 } else { 0.01 },
+            q_fdr: 0.01,
+            null_mean: 0.0,
+            null_sd: 0.1,
+            ceiling_low: Some(0.5),
+            ceiling_high: Some(0.71),
+        };
+        results.rsa = results.accuracy.iter().map(correlation).collect();
+        let (svg, filled) = drawn(&results, false);
+        assert!(svg.contains(">0.8</text>") && svg.contains("Filled:"), "{svg}");
+        assert_eq!(filled, [false, true, false, true]);
     }
 }

@@ -25,7 +25,7 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
 }
 
 fn chart<'a>(curves: &Curves<'a, OneVsTwoRow>, material: &Material) -> Chart<'a> {
-    let (_, lines) = chance::drawn(curves);
+    let (_, lines) = chance::drawn(curves, false);
     let models = curves.models.iter().enumerate();
     let mut notes = String::new();
     if let Some(row) = curves.rows().next() {

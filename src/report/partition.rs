@@ -56,7 +56,7 @@ fn chart<'a>(curves: &Curves<'a>, rows: &[&'a PartitionRow], told: Said<'a>) -> 
             *end += value;
             let edges = [-HALF_COLUMN, HALF_COLUMN].map(|side| (place as f64 + side, low, high)).to_vec();
             let opacity = if spaces.contains(part) { 1.0 } else { SHARED_OPACITY };
-            bands.push(Band { color: color(part), opacity, edges, whole: true });
+            bands.push(Band { color: color(part), opacity, edges });
         }
     }
     let total = |(place, layer): (usize, &&str)| {

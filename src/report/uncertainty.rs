@@ -45,13 +45,13 @@ fn chart<'a>(
     let style = curve(n);
     let alone =
         Curves { models: vec![model.clone()], layers: curves.layers.clone(), labels: curves.labels.clone(), ..*curves };
-    let (mut bands, lines) = chance::drawn(&alone);
+    let (mut bands, lines) = chance::drawn(&alone, told.unordered);
     let interval =
         |mark: &Mark| mark.interval.map_or((mark.place, f64::NAN, f64::NAN), |(low, high)| (mark.place, low, high));
     let marks = model.marks(accuracy);
     let edges: Vec<(f64, f64, f64)> = marks.iter().map(interval).collect();
     let edges = if told.unordered { apart_edges(&edges) } else { edges };
-    bands.push(Band { color: style.color, opacity: INTERVAL, edges, whole: true });
+    bands.push(Band { color: style.color, opacity: INTERVAL, edges });
 
     let mut legend = vec![Entry { style, filled: true, text: model.words }];
     let mut notes =
@@ -76,7 +76,7 @@ fn chart<'a>(
     }
     if curves.permuted() {
         notes += &format!(
-            " Grey band: null mean\u{a0}±\u{a0}2\u{a0}s.d. Filled: p\u{a0}<\u{a0}0.05{}, {}.",
+            " Grey band: its null\u{2019}s mean\u{a0}±\u{a0}2\u{a0}s.d. Filled: p\u{a0}<\u{a0}0.05{}, {}.",
             inference::tail(of),
             inference::covers(of, curves.models.len())
         );

@@ -553,10 +553,13 @@ fn what_is_no_image_is_not_called_one() {
     assert!(!page.contains("The stimuli were") && page.contains("all layers, subjects and word models"));
     let run: serde_json::Value = serde_json::from_str(&folder.read("out/run.json")).unwrap();
     assert_eq!((&run["config"]["axis"], &run["config"]["groups_are"]), (&"Time (ms)".into(), &"subjects".into()));
-    let bars = |figure: &str| figure.matches("<polygon").count() + figure.matches("<path").count();
-    let curve = bars(&figure);
+    let bars = |figure: &str| folder.read(&format!("out/figures/{figure}_images.svg")).matches("<polygon").count();
+    let curves = ["accuracy", "matched"].map(bars);
+    assert!(figure.contains(">MEG</text>") && figure.contains("data-curve"), "{figure}");
     folder.test("W=W.npy", &["MEG=meg.npy"], &[&told[..], &["--unordered"]].concat());
-    assert_eq!(bars(&folder.read("out/figures/accuracy_images.svg")), curve + 2);
+    // Points, for no accuracy is 0 by chance, and bars of two sums at two places.
+    assert_eq!(["accuracy", "matched"].map(bars), [curves[0], curves[1] + 4]);
+    assert!(!folder.read("out/figures/accuracy_images.svg").contains("data-curve"));
     let said = folder.test_refusal("W=W.npy", &["MEG=meg.npy"], &["--axis", "a\nb"]);
     assert!(said.contains("--axis"), "{said}");
 }

@@ -3,7 +3,7 @@
 use crate::report::Drawing;
 use crate::report::accuracy;
 use crate::report::canvas::escape;
-use crate::report::chart::{Curve, Mark};
+use crate::report::chart::{Curve, Mark, apart};
 use crate::report::curves::Curves;
 use crate::report::material::Said;
 use crate::report::style::{AXIS, DOTTED, GREY};
@@ -55,7 +55,8 @@ pub fn template(curves: &Curves, told: Said) -> String {
     let mut chart = accuracy::chart(curves, None, None, told);
     let models = curves.models.len();
     let means = chart.curves[..models].iter().map(|curve| {
-        Curve::line(GREY, DOTTED, AXIS, curve.marks.iter().map(|mark| (mark.place, mark.value)).collect())
+        let values = curve.marks.iter().map(|mark| (mark.place, mark.value));
+        Curve::line(GREY, DOTTED, AXIS, if told.unordered { apart(values, f64::NAN) } else { values.collect() })
     });
     let means: Vec<Curve> = means.collect();
     for mark in chart.curves[..models].iter_mut().flat_map(|curve| &mut curve.marks) {
