@@ -258,6 +258,7 @@ fn draw(record: &SweepRecord, rows: &[AccuracyRow], style: Style, out: &ResultsD
     let of = OfNetworks {
         rows,
         networks: &record.networks,
+        directory: out.root(),
         inference: record.config.inference,
         note: record.config.stimuli.note.as_deref(),
         semgpu: &record.semgpu,

@@ -11,7 +11,7 @@ use crate::report::{Drawing, chance, names};
 use crate::results::{AccuracyRow, COMPARE, ComparisonRow, WithinRow};
 use crate::stats::generalise::Generalise;
 
-pub use shown::{Shown, called};
+pub use shown::{Shown, called, labelled};
 
 /// Runs side by side.
 pub struct Comparison<'a> {
@@ -147,7 +147,7 @@ impl Comparison<'_> {
     pub fn drawings(&self) -> Vec<Drawing> {
         let text = "2 vs. 2 accuracy of several runs against relative depth".to_string();
         let shown = Shown::of(self.curves, &self.record.runs);
-        let mut chart = chart(self.curves, &shown);
+        let mut chart = chart(self.curves, &shown, "p\u{a0}<\u{a0}0.05 against chance, family-wise over layers");
         chart.notes += &tests(self.record.generalise, [self.between.is_empty(), self.within.is_empty()]);
         let curves = Drawing { stem: COMPARE.into(), network: String::new(), text, picture: chart.draw() };
         let name = |curve: &str| {
@@ -264,8 +264,8 @@ fn tests(over: Generalise, [between, within]: [bool; 2]) -> String {
     format!(" Paired tests of the differences, which generalise to other {}: {tables}.", over.said("groups"))
 }
 
-/// Their chart.
-pub fn chart<'a>(overlays: &[Overlay<'a>], shown: &'a Shown) -> Chart<'a> {
+/// Their chart; `filled` is what filled marks say.
+pub fn chart<'a>(overlays: &[Overlay<'a>], shown: &'a Shown, filled: &str) -> Chart<'a> {
     let runs = distinct(overlays.iter().map(|overlay| overlay.run));
     let models = distinct(overlays.iter().flat_map(|overlay| overlay.rows).map(|row| row.words.as_str()));
     let place = |list: &[&str], name: &str| list.iter().position(|known| *known == name).unwrap_or(0);
@@ -296,7 +296,17 @@ pub fn chart<'a>(overlays: &[Overlay<'a>], shown: &'a Shown) -> Chart<'a> {
         aside: None,
         marks: overlay.rows.iter().map(|row| Mark { interval: None, ..accuracy(at(row), row) }).collect(),
     });
-    let (bands, lines) = chances(overlays);
+    let styles: Vec<CurveStyle> = overlays.iter().map(style).collect();
+    let (bands, lines) = chances(overlays, &styles, (runs.len() > 1, models.len() > 1));
+    let mut notes = "0: pixels, or the first layer; 1: the last layer.".to_string();
+    if overlays.iter().flat_map(|overlay| overlay.rows).any(|row| row.permutations > 0) {
+        let of = if overlays.len() > 1 { ", from the lowest to the highest of all curves." } else { "" };
+        notes += &format!(" Filled: {filled}; hollow: n.s. Band: null mean\u{a0}±\u{a0}2\u{a0}s.d.{of}");
+    }
+    if overlays.len() > 1 && lines.iter().any(|line| line.style.color != GREY) {
+        let dash = if runs.len() > 1 && models.len() > 1 { " and dash" } else { "" };
+        notes += &format!(" Thin lines: chance, the null\u{2019}s mean, in its curve\u{2019}s colour{dash}.");
+    }
     Chart {
         title: title(overlays),
         y_title: "2 vs. 2 accuracy",
@@ -308,9 +318,7 @@ pub fn chart<'a>(overlays: &[Overlay<'a>], shown: &'a Shown) -> Chart<'a> {
         bands,
         legend,
         curves: curves.chain(lines).collect(),
-        notes: "0: pixels, or the first layer; 1: the last layer. Filled: p\u{a0}<\u{a0}0.05 against chance, family-wise over \
-                layers; hollow: n.s. Band: null mean\u{a0}±\u{a0}2\u{a0}s.d."
-            .into(),
+        notes,
     }
 }
 
@@ -319,10 +327,12 @@ fn at(row: &AccuracyRow) -> f64 {
     row.depth * (DEPTHS.len() - 1) as f64
 }
 
-/// Every run's null band, and chance: once where it is the same for all.
-fn chances(overlays: &[Overlay]) -> (Vec<Band>, Vec<Curve<'static>>) {
+/// Every curve's null band, and chance: one grey line for all curves whose chance is one half, for every other one in its
+/// curve's colour, and its dash where `several` runs each have several word models.
+fn chances(overlays: &[Overlay], styles: &[CurveStyle], several: (bool, bool)) -> (Vec<Band>, Vec<Curve<'static>>) {
     let (mut bands, mut lines): (Vec<Band>, Vec<Curve>) = (Vec::new(), Vec::new());
-    for overlay in overlays {
+    let mut still = None;
+    for (overlay, style) in overlays.iter().zip(styles) {
         let last = overlay.rows.len() as f64 - 1.0;
         let by_depth = |place: f64| match place {
             place if place < 0.0 => place,
@@ -334,13 +344,20 @@ fn chances(overlays: &[Overlay]) -> (Vec<Band>, Vec<Curve<'static>>) {
             its_bands.iter_mut().flat_map(|band| &mut band.edges).for_each(|edge| edge.0 = by_depth(edge.0));
             its_lines.iter_mut().flat_map(|line| &mut line.marks).for_each(|mark| mark.place = by_depth(mark.place));
             bands.extend(its_bands);
-            lines.extend(its_lines);
+            for mut line in its_lines {
+                if line.marks.iter().all(|mark| mark.value == chance::HALF) {
+                    still.get_or_insert(line);
+                    continue;
+                }
+                if overlays.len() > 1 {
+                    let dash = if several == (true, true) { style.dash } else { line.style.dash };
+                    line.style = CurveStyle { color: style.color, dash, ..line.style };
+                }
+                lines.push(line);
+            }
         }
     }
-    let level = |line: &Curve| line.marks.iter().all(|mark| mark.value == chance::HALF);
-    if lines.iter().all(level) {
-        lines.truncate(1);
-    }
+    lines.extend(still);
     (bands, lines)
 }
 
@@ -360,7 +377,7 @@ mod tests {
         let labels = |count: usize| (0..count).map(|n| format!("layer {n}")).collect::<Vec<_>>();
         let (deep, shallow) = (rows("resnet50", &labels(51), &["GloVe"]), rows("vgg16", &labels(17), &["GloVe"]));
         let overlays = [of("deep", &deep), of("shallow", &shallow)];
-        let svg = chart(&overlays, &Shown::of(&overlays, &[])).draw().svg;
+        let svg = chart(&overlays, &Shown::of(&overlays, &[]), "").draw().svg;
         for text in ["Networks compared, GloVe", "Relative depth", "ResNet-50", "VGG16", "0.4", "chance"] {
             assert!(svg.contains(&format!(">{text}</text>")), "{text}");
         }
@@ -377,7 +394,7 @@ mod tests {
         let overlays = [("trained", &one), ("trained", &other), ("random", &one), ("random", &other)];
         let overlays = overlays.map(|(run, rows)| of(run, rows));
         let shown = Shown::of(&overlays, &[]);
-        let chart = chart(&overlays, &shown);
+        let chart = chart(&overlays, &shown, "");
         let styles: Vec<CurveStyle> = chart.curves.iter().take(4).map(|curve| curve.style).collect();
         assert!(styles[0].color == styles[1].color && styles[0].dash == styles[2].dash);
         assert!(styles[0].color != styles[2].color && styles[0].dash != styles[1].dash);
@@ -394,10 +411,38 @@ mod tests {
         let overlays: Vec<Overlay> =
             models.iter().zip(&tables).map(|(name, rows)| Overlay { name, run: "run", rows }).collect();
         let shown = Shown::of(&overlays, &[]);
-        let chart = chart(&overlays, &shown);
+        let chart = chart(&overlays, &shown, "");
         for (n, a) in chart.curves[..7].iter().enumerate() {
             assert!(chart.curves[..n].iter().all(|b| a.style.dash != b.style.dash && a.style.shape != b.style.shape));
         }
+    }
+
+    #[test]
+    fn chance_is_told_apart_where_it_differs() {
+        let labels = ["a", "b"].map(String::from);
+        let tables = ["GloVe", "SkipGram"].map(|words| rows("vgg16", &labels, &[words]));
+        let mut moved = tables.clone();
+        moved.iter_mut().flatten().for_each(|row| row.null_mean = 0.6);
+        let drawn = |overlays: &[Overlay]| {
+            let chart_notes = |chart: Chart| {
+                let lines = chart.curves.into_iter().skip(overlays.len()).map(|line| line.style);
+                (lines.collect::<Vec<_>>(), chart.notes)
+            };
+            chart_notes(chart(overlays, &Shown::of(overlays, &[]), "p"))
+        };
+        let (lines, notes) = drawn(&[of("one", &tables[0]), of("other", &tables[0])]);
+        assert!(lines.len() == 1 && lines[0].color == GREY && !notes.contains("Thin lines"));
+        let (lines, notes) = drawn(&[of("one", &moved[0]), of("other", &moved[0]), of("third", &tables[0])]);
+        assert_eq!(lines.iter().map(|line| line.color).collect::<Vec<_>>(), [curve(0).color, curve(1).color, GREY]);
+        assert!(
+            notes.ends_with("in its curve\u{2019}s colour.") && notes.contains("highest of all curves."),
+            "{notes}"
+        );
+        let crossed: Vec<Overlay> =
+            ["one", "other"].iter().flat_map(|run| moved.iter().map(|rows| of(run, rows))).collect();
+        let (lines, notes) = drawn(&crossed);
+        assert!(lines[0].color == lines[1].color && lines[0].dash != lines[1].dash, "{lines:?}");
+        assert!(notes.ends_with("colour and dash."), "{notes}");
     }
 
     #[test]

@@ -1,16 +1,22 @@
 //! The networks of a sweep in one figure for each word model: curves over relative depth, the colour is the network; of more
 //! networks than there are colours, each one's best and last layer.
 
+use std::collections::BTreeMap;
+use std::path::Path;
+
 use crate::config::InferenceOptions;
 use crate::report::accuracy::accuracy;
 use crate::report::canvas::Picture;
 use crate::report::chart::{Chart, Curve, Entry, Mark};
-use crate::report::compare::{self, Overlay, Shown};
+use crate::report::compare::{self, Overlay, Shown, labelled};
 use crate::report::curves::{distinct, highest};
 use crate::report::style::{AXIS, CURVE, CURVES, DASHED, GREY, curve};
-use crate::report::{Drawing, chance, inference, names};
+use crate::report::{Drawing, chance, inference};
 use crate::results::{AccuracyRow, NETWORKS, NetworkRow, figure_name};
 use crate::stats::inference::Family;
+
+/// What networks are called, by their labels.
+type Names<'a> = BTreeMap<&'a str, String>;
 
 /// The results of a sweep.
 pub struct OfNetworks<'a> {
@@ -18,6 +24,8 @@ pub struct OfNetworks<'a> {
     pub rows: &'a [AccuracyRow],
     /// The table of networks.
     pub networks: &'a [NetworkRow],
+    /// Where each network's results are, in a folder of its own.
+    pub directory: &'a Path,
     /// What p-values speak of.
     pub inference: InferenceOptions,
     /// What a reader should know of the images.
@@ -53,14 +61,21 @@ impl<'a> OfNetworks<'a> {
             .collect()
     }
 
+    /// What figures and the page call the networks, by their labels.
+    pub fn names(&self) -> Names<'a> {
+        let labels = distinct(self.rows.iter().map(|row| row.network.as_str()));
+        labels.into_iter().map(|label| (label, labelled(&self.directory.join(figure_name(label)), label))).collect()
+    }
+
     /// `networks_<words>`, one for each word model.
     pub fn drawings(&self) -> Vec<Drawing> {
+        let names = self.names();
         let drawing = |words: &str| {
             let networks = self.of_words(words);
             let (picture, by) = if networks.len() <= CURVES.len() {
-                (self.over_depth(words, &networks), "relative depth")
+                (self.over_depth(words, &networks, &names), "relative depth")
             } else {
-                (self.ranked(words, &networks).draw(), "network")
+                (self.ranked(words, &networks, &names).draw(), "network")
             };
             Drawing {
                 stem: format!("{NETWORKS}_{}", figure_name(words)),
@@ -76,30 +91,28 @@ impl<'a> OfNetworks<'a> {
         format!("{networks} network{}, {words}", if networks == 1 { "" } else { "s" })
     }
 
-    /// What marks and bands say.
+    /// What filled marks say.
+    fn filled(&self) -> String {
+        format!("p\u{a0}<\u{a0}0.05{}, {}", inference::tail(Some(self.inference)), self.covers())
+    }
+
+    /// What marks say.
     fn notes(&self, words: &str) -> String {
         if self.rows.iter().filter(|row| row.words == words).all(|row| row.permutations == 0) {
             return String::new();
         }
-        format!("Filled: p\u{a0}<\u{a0}0.05{}, {}; hollow: n.s.", inference::tail(Some(self.inference)), self.covers())
+        format!("Filled: {}; hollow: n.s.", self.filled())
     }
 
-    fn over_depth(&self, words: &str, networks: &[(&'a str, Vec<AccuracyRow>)]) -> Picture {
+    fn over_depth(&self, words: &str, networks: &[(&'a str, Vec<AccuracyRow>)], names: &Names) -> Picture {
         let overlays: Vec<Overlay> = networks.iter().map(|(run, rows)| Overlay { name: run, run, rows }).collect();
-        let notes = self.notes(words);
-        let band = if notes.is_empty() { "" } else { " Band: null mean\u{a0}±\u{a0}2\u{a0}s.d." };
-        let first = "0: pixels, or the first layer; 1: the last layer.";
-        let shown = Shown::of(&overlays, &[]);
-        let chart = Chart {
-            title: self.title(words, networks.len()),
-            notes: format!("{first} {notes}{band}"),
-            ..compare::chart(&overlays, &shown)
-        };
-        chart.draw()
+        let shown = Shown::named(names.iter().map(|(label, name)| (label.to_string(), name.clone())));
+        let chart = compare::chart(&overlays, &shown, &self.filled());
+        Chart { title: self.title(words, networks.len()), ..chart }.draw()
     }
 
     /// The best layer of every network, the best network first; beside it the last layer.
-    fn ranked<'b>(&self, words: &str, networks: &'b [(&'a str, Vec<AccuracyRow>)]) -> Chart<'b>
+    fn ranked<'b>(&self, words: &str, networks: &'b [(&'a str, Vec<AccuracyRow>)], names: &'b Names<'a>) -> Chart<'b>
     where
         'a: 'b,
     {
@@ -120,7 +133,7 @@ impl<'a> OfNetworks<'a> {
             y_title: "2 vs. 2 accuracy",
             limits: Some((0.0, 1.0)),
             whole: false,
-            labels: ranked.iter().map(|(network, ..)| names::network(network)).collect(),
+            labels: ranked.iter().map(|(network, ..)| names[network].as_str()).collect(),
             x_title: Some("Network"),
             bars: true,
             bands: Vec::new(),
@@ -153,7 +166,8 @@ pub mod tests {
 
     fn drawn(rows: &[AccuracyRow], family: Family) -> (String, String) {
         let inference = InferenceOptions { family, ..InferenceOptions::default() };
-        let of = OfNetworks { rows, networks: &[], inference, note: None, semgpu: "0" };
+        let of =
+            OfNetworks { rows, networks: &[], directory: Path::new("nowhere"), inference, note: None, semgpu: "0" };
         let drawing = of.drawings().remove(0);
         (drawing.stem, drawing.picture.svg)
     }

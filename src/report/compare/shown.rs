@@ -7,7 +7,6 @@ use super::Overlay;
 use crate::record::{Compared, RunRecord};
 use crate::report::curves::distinct;
 use crate::report::material::Said;
-use crate::report::names;
 use crate::results::{NetworkRow, ResultsDir, figure_name, read_table};
 
 /// What figures call the runs.
@@ -37,6 +36,11 @@ impl Shown {
         Self(if apart { shown } else { names.iter().map(themselves).collect() })
     }
 
+    /// Runs by names that are known.
+    pub fn named(names: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self(names.into_iter().collect())
+    }
+
     pub(super) fn run<'a>(&'a self, run: &'a str) -> &'a str {
         self.0.get(run).map_or(run, String::as_str)
     }
@@ -57,7 +61,12 @@ fn label(directory: &Path) -> Option<String> {
     let networks = read_table::<NetworkRow>(directory.parent()?).ok()?;
     let folder = directory.file_name()?.to_str()?;
     let row = networks.iter().find(|row| figure_name(&row.network) == folder)?;
-    Some(names::network(&row.network).to_string())
+    Some(labelled(&directory, &row.network))
+}
+
+/// The name in figures of a network of a sweep, by what its run says of its weights; its label may say it already.
+pub fn labelled(directory: &Path, label: &str) -> String {
+    if label.to_lowercase().contains("random") { label.to_string() } else { called(Some(directory), label) }
 }
 
 /// A network's name in figures, by what its run says of its weights.

@@ -1,5 +1,6 @@
 //! The page of a sweep: all networks, each with the way to its own page.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::methods::count;
@@ -9,7 +10,7 @@ use crate::record::RunRecord;
 use crate::report::canvas::escape;
 use crate::report::curves::{SIGNIFICANT, distinct, highest, thousands};
 use crate::report::material::Said;
-use crate::report::{Drawing, OfNetworks, ReportError, names};
+use crate::report::{Drawing, OfNetworks, ReportError};
 use crate::results::{NetworkRow, ResultsDir, figure_name};
 
 /// Writes `report.html` of a sweep; returns its path.
@@ -32,7 +33,7 @@ fn records<'a>(of: &OfNetworks<'a>, directory: &Path) -> Result<Vec<(&'a str, Ru
 }
 
 /// What made the networks' results: what all share once, then what each has of its own.
-fn provenance(of: &OfNetworks, records: &[(&str, RunRecord)]) -> String {
+fn provenance(of: &OfNetworks, records: &[(&str, RunRecord)], names: &BTreeMap<&str, String>) -> String {
     let Some((_, first)) = records.first() else {
         return provenance::facts(vec![("semgpu", of.semgpu.to_string())]);
     };
@@ -49,9 +50,9 @@ fn provenance(of: &OfNetworks, records: &[(&str, RunRecord)]) -> String {
     for (label, record) in records {
         let seed = || format!("random, seed {}", record.seed());
         let weights = record.run().map(|run| run.checksums.weights.clone().unwrap_or_else(seed));
-        facts.extend(weights.map(|weights| ("Weights, SHA-256", format!("{weights} ({})", names::network(label)))));
+        facts.extend(weights.map(|weights| ("Weights, SHA-256", format!("{weights} ({})", called(names, label)))));
         let warnings = record.warnings.iter();
-        facts.extend(warnings.map(|warning| ("Warning", format!("{}: {warning}", names::network(label)))));
+        facts.extend(warnings.map(|warning| ("Warning", format!("{}: {warning}", called(names, label)))));
     }
     provenance::facts(facts)
 }
@@ -59,18 +60,19 @@ fn provenance(of: &OfNetworks, records: &[(&str, RunRecord)]) -> String {
 fn page(of: &OfNetworks, figures: &[Drawing], records: &[(&str, RunRecord)]) -> String {
     let networks = distinct(of.networks.iter().map(|row| row.network.as_str())).len();
     let title = count(networks as u64, "network");
+    let names = of.names();
     fill(include_str!("networks.html"), |part| match part {
-        "head" => head(&title, &title, &summary(of), false),
+        "head" => head(&title, &title, &summary(of, &names), false),
         "note" => of.note.map_or_else(String::new, |note| format!("<p class=\"note\">{}</p>", escape(note))),
         "figures" => figures.iter().map(drawings::inline).collect(),
-        "tables" => of.models().into_iter().map(|words| table(of, words)).collect(),
+        "tables" => of.models().into_iter().map(|words| table(of, words, &names)).collect(),
         "covers" => of.covers().to_string(),
-        "provenance" => provenance(of, records),
+        "provenance" => provenance(of, records, &names),
         unknown => unreachable!("networks.html has no part {unknown}"),
     })
 }
 
-fn summary(of: &OfNetworks) -> String {
+fn summary(of: &OfNetworks, names: &BTreeMap<&str, String>) -> String {
     let Some(row) = of.networks.first() else { return String::new() };
     let mut text = format!(
         "<p>{} concepts, {}, {} permutations.</p>\n",
@@ -84,7 +86,7 @@ fn summary(of: &OfNetworks) -> String {
         text += &format!(
             "<p><strong>{}</strong> best in {} at {}: {:.3}.</p>\n",
             escape(words),
-            escape(names::network(&best.network)),
+            escape(called(names, &best.network)),
             escape(&best.best_layer),
             best.best_accuracy
         );
@@ -92,11 +94,15 @@ fn summary(of: &OfNetworks) -> String {
     text
 }
 
+fn called<'a>(names: &'a BTreeMap<&str, String>, label: &'a str) -> &'a str {
+    names.get(label).map_or(label, String::as_str)
+}
+
 /// The networks by their best layer.
-fn table(of: &OfNetworks, words: &str) -> String {
+fn table(of: &OfNetworks, words: &str, names: &BTreeMap<&str, String>) -> String {
     let mut rows: Vec<&NetworkRow> = of.networks.iter().filter(|row| row.words == words).collect();
     rows.sort_by(|a, b| b.best_accuracy.total_cmp(&a.best_accuracy));
-    let body: String = rows.into_iter().map(line).collect();
+    let body: String = rows.into_iter().map(|row| line(row, called(names, &row.network))).collect();
     format!(
         "<h3>{words}</h3>\n<div class=\"wide\" role=\"region\" tabindex=\"0\" aria-label=\"Networks, {words}\"><table>\n\
          <thead><tr><th scope=\"col\">Network</th><th scope=\"col\">Layers</th><th scope=\"col\">First layer</th>\
@@ -107,7 +113,7 @@ fn table(of: &OfNetworks, words: &str) -> String {
     )
 }
 
-fn line(row: &NetworkRow) -> String {
+fn line(row: &NetworkRow, name: &str) -> String {
     let drawn = row.permutations > 0;
     let accuracy = |value: f64, p: f64| {
         let class = if drawn && p < SIGNIFICANT { " class=\"significant\"" } else { "" };
@@ -117,7 +123,7 @@ fn line(row: &NetworkRow) -> String {
         "<tr><th scope=\"row\"><a href=\"{}/report.html\">{}</a></th><td>{}</td><td>{}</td><td>{}</td><td>{}</td>{}\
          <td>{}</td>{}</tr>\n",
         figure_name(&row.network),
-        escape(names::network(&row.network)),
+        escape(name),
         row.layers,
         escape(&row.first_layer),
         accuracy_text(row.first_accuracy),
@@ -163,6 +169,7 @@ mod tests {
         let of = OfNetworks {
             rows: &rows,
             networks: &networks,
+            directory: Path::new("nowhere"),
             inference: InferenceOptions::default(),
             note: Some("drawings & photographs"),
             semgpu: "0.1.0",
