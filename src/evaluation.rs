@@ -266,9 +266,6 @@ impl From<NeighbourError> for Error {
     }
 }
 
-/// Level of the bootstrap's confidence intervals.
-const CONFIDENCE: f64 = 0.95;
-
 /// The mean; NaN of none.
 fn mean(values: impl Iterator<Item = f64>) -> f64 {
     let (count, sum) = values.fold((0_u64, 0.0), |(count, sum), value| (count + 1, sum + value));
