@@ -2,15 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use super::methods::count;
 use super::tables::{accuracy_text, p_value};
 use super::{drawings, fill, head, provenance, save};
 use crate::record::RunRecord;
 use crate::report::canvas::escape;
-use crate::report::curves::{SIGNIFICANT, distinct, highest, thousands};
+use crate::report::curves::{SIGNIFICANT, distinct, highest};
 use crate::report::material::Said;
 use crate::report::{Drawing, OfNetworks, ReportError, names};
 use crate::results::{NetworkRow, ResultsDir, figure_name};
+use crate::wording::{counted, grouped};
 
 /// Writes `report.html` of a sweep; returns its path.
 ///
@@ -58,7 +58,7 @@ fn provenance(of: &OfNetworks, records: &[(&str, RunRecord)]) -> String {
 
 fn page(of: &OfNetworks, figures: &[Drawing], records: &[(&str, RunRecord)]) -> String {
     let networks = distinct(of.networks.iter().map(|row| row.network.as_str())).len();
-    let title = count(networks as u64, "network");
+    let title = counted(networks, "network");
     fill(include_str!("networks.html"), |part| match part {
         "head" => head(&title, &title, &summary(of), false),
         "note" => of.note.map_or_else(String::new, |note| format!("<p class=\"note\">{}</p>", escape(note))),
@@ -74,9 +74,9 @@ fn summary(of: &OfNetworks) -> String {
     let Some(row) = of.networks.first() else { return String::new() };
     let mut text = format!(
         "<p>{} concepts, {}, {} permutations.</p>\n",
-        thousands(row.concepts as u64),
+        grouped(row.concepts),
         Said::RUN.groups(row.groups),
-        thousands(row.permutations)
+        grouped(row.permutations)
     );
     for words in of.models() {
         let rows = of.networks.iter().filter(|row| row.words == words);
