@@ -18,6 +18,7 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 
 use crate::error::FileError;
+use crate::files;
 
 pub use hdf5::{text_attribute, texts};
 pub use npy::{lent, write_npy};
@@ -200,7 +201,7 @@ pub fn endings() -> String {
 }
 
 fn format(path: &Path) -> Result<&'static ArrayFormat, ArrayError> {
-    let ending = path.extension().and_then(|ending| ending.to_str()).map(str::to_lowercase).unwrap_or_default();
+    let ending = files::ending(path);
     let known = FORMATS.iter().find(|format| format.endings.contains(&ending.as_str()));
     known.copied().ok_or_else(|| ArrayError::Ending { path: path.into() })
 }

@@ -11,6 +11,7 @@ use super::{HalvesError, given};
 use crate::arrays::{self, ArrayError, DISSIMILARITIES, StoredArray};
 use crate::error::Error;
 use crate::features::{Features, Layout};
+use crate::files;
 use crate::matrices::{self, Entries, Matrices, MatrixError, Read, Side, Source};
 use crate::names;
 use crate::progress::Progress;
@@ -132,10 +133,9 @@ fn parts(source: &Source, side: Side) -> Result<Vec<Source>, HalvesError> {
         if files.is_empty() {
             return Err(MatrixError::NoFiles(path.into()).into());
         }
-        let stem = |path: &Path| path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        return Ok(files.iter().map(|file| layer(stem(file), file, source.array.clone())).collect());
+        return Ok(files.iter().map(|file| layer(files::stem(file), file, source.array.clone())).collect());
     }
-    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_lowercase();
+    let ending = files::ending(path);
     if source.array.is_some() || !ARCHIVES.contains(&ending.as_str()) {
         return Ok(vec![source.clone()]);
     }

@@ -12,8 +12,7 @@ use crate::vectors::{self, Spelling, VectorsError};
 /// Whether a file holds word vectors rather than a matrix: by its ending, by the arrays `words` and `vectors`, or as text
 /// whose lines are a word and numbers, more or fewer lines than numbers.
 pub(super) fn is_vectors(path: &Path) -> bool {
-    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_lowercase();
-    match ending.as_str() {
+    match files::ending(path).as_str() {
         "bin" | "vec" | "gz" | "zip" => true,
         "npz" => arrays::names(path)
             .is_ok_and(|names| ["words", "vectors"].iter().all(|name| names.iter().any(|n| n == name))),
