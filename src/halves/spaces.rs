@@ -6,9 +6,9 @@
 
 use std::path::Path;
 
-use super::reading::Wanted;
 use super::{HalvesError, given};
 use crate::arrays::{self, ArrayError, DISSIMILARITIES, StoredArray};
+use crate::config::TestRequest;
 use crate::error::Error;
 use crate::features::{Features, Layout};
 use crate::files;
@@ -22,7 +22,7 @@ use crate::stats::alignment::Scales;
 /// Formats of files that hold several arrays.
 const ARCHIVES: [&str; 5] = ["npz", "h5", "hdf5", "safetensors", "mat"];
 
-impl Wanted<'_> {
+impl TestRequest {
     /// The layers of a source.
     pub(super) fn read_space(
         &self,
@@ -33,22 +33,22 @@ impl Wanted<'_> {
         let features = self.features.is_some_and(|features| features.hold(side));
         if let Some(array) = &source.given {
             return Ok(match given::are_matrices(array)? {
-                true => matrices::read(source, side, self.reading)?,
+                true => matrices::read(source, side, &self.reading)?,
                 false => vec![self.of_features(source, side, progress)?],
             });
         }
-        if !features && !self.spaces {
+        if !features && !self.has_spaces() {
             if is_results(&source.path) {
                 return Err(HalvesError::Directory(source.path.clone()));
             }
-            return Ok(matrices::read(source, side, self.reading)?);
+            return Ok(matrices::read(source, side, &self.reading)?);
         }
         let mut layers = Vec::new();
         for part in parts(source, side)? {
             if features {
                 layers.push(self.of_features(&part, side, progress)?);
             } else {
-                layers.extend(matrices::read(&part, side, self.reading)?);
+                layers.extend(matrices::read(&part, side, &self.reading)?);
             }
         }
         for layer in layers.iter_mut().filter(|layer| layer.scales.is_empty()) {

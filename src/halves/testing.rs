@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::reading::{Inputs, Wanted};
+use super::reading::Inputs;
 use super::{HalvesError, list};
 use crate::checksum::{self, sha256};
 use crate::config::{OptionError, TestRequest, check_measures, draws};
@@ -48,19 +48,7 @@ impl Test {
         }
         directory.check(request.inputs())?;
         request.options.within_categories = request.categories.is_some();
-        let wanted = Wanted {
-            words: &request.words,
-            images: &request.images,
-            network: &request.network,
-            reading: &request.reading,
-            concepts: request.concepts.as_deref(),
-            layers: request.layers.as_deref(),
-            by_order: request.by_order,
-            spaces: !request.measures.is_empty(),
-            features: request.features,
-            kernels: request.kernels,
-        };
-        let Inputs { words, word_spaces, space, read, reordered, doubt } = wanted.read(progress)?;
+        let Inputs { words, word_spaces, space, read, reordered, doubt } = request.read(progress)?;
         let count = space.concepts.len();
         check_measures(&request.measures, request.neighbours, count)?;
         check_vectors(&request.measures, &words, &space, &read)?;
