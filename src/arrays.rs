@@ -18,6 +18,8 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 
 use crate::error::FileError;
+use crate::files;
+use crate::wording::first;
 
 pub use hdf5::{text_attribute, texts};
 pub use npy::{lent, write_npy};
@@ -149,7 +151,7 @@ pub enum ArrayError {
     /// None or several arrays where one is wanted.
     #[error(
         "{}: {} arrays ({}), expected one of floats; say which one: `semgpu similarity --key NAME` (or --stack, if each \
-         is an image's), `semgpu test --images LAYER=FILE::NAME`", path.display(), names.len(), some(names)
+         is an image's), `semgpu test --images LAYER=FILE::NAME`", path.display(), names.len(), first(names, SHOWN)
     )]
     NotOne {
         /// The file.
@@ -158,7 +160,7 @@ pub enum ArrayError {
         names: Vec<String>,
     },
     /// No array of that name.
-    #[error("{}: no array {name:?}, found {}", path.display(), some(names))]
+    #[error("{}: no array {name:?}, found {}", path.display(), first(names, SHOWN))]
     NoName {
         /// The file.
         path: PathBuf,
@@ -186,12 +188,8 @@ pub enum ArrayError {
     },
 }
 
-/// The first few of many names.
-fn some(names: &[String]) -> String {
-    const SHOWN: usize = 12;
-    let more = if names.len() > SHOWN { ", …" } else { "" };
-    names[..names.len().min(SHOWN)].join(", ") + more
-}
+/// Names of arrays that a message has room for.
+const SHOWN: usize = 12;
 
 /// The endings of files that are read, for messages.
 pub fn endings() -> String {
@@ -200,7 +198,7 @@ pub fn endings() -> String {
 }
 
 fn format(path: &Path) -> Result<&'static ArrayFormat, ArrayError> {
-    let ending = path.extension().and_then(|ending| ending.to_str()).map(str::to_lowercase).unwrap_or_default();
+    let ending = files::ending(path);
     let known = FORMATS.iter().find(|format| format.endings.contains(&ending.as_str()));
     known.copied().ok_or_else(|| ArrayError::Ending { path: path.into() })
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::arrays;
 use crate::checksum;
 use crate::error::FileError;
+use crate::files;
 use crate::results::{Ledger, ResultsDir};
 use crate::stats::Rsm;
 use crate::stats::alignment::Scales;
@@ -226,7 +227,7 @@ impl Groups {
     }
 
     fn name(&self) -> String {
-        self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+        files::name(&self.path)
     }
 
     fn whole_shape(&self) -> Vec<usize> {

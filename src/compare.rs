@@ -24,9 +24,6 @@ use crate::wording::meant;
 
 use curves::{Curve, WordsAndLayers, curves, rsms, run_names};
 
-/// Level of the intervals of differences.
-const CONFIDENCE: f64 = 0.95;
-
 /// What to compare.
 pub struct Request {
     /// Results directories; that of a sweep stands for its networks'.

@@ -25,7 +25,7 @@ use crate::results::check_files;
 use crate::stats::two_vs_two::FEWEST_CONCEPTS;
 use crate::stimuli;
 use crate::vectors::{self, Spelling};
-use crate::wording::counted;
+use crate::wording::{counted, first};
 use classes::Class;
 use draw::{Drawn, Unusable};
 use matching::{Match, Vocabulary};
@@ -199,13 +199,12 @@ fn classes_of(request: &Request, photos: &Photos, warnings: &mut Vec<String>) ->
     let known: HashMap<&str, &Class> = classes.iter().map(|class| (class.key.as_str(), class)).collect();
     let strangers: Vec<&str> = photos.files.keys().map(String::as_str).filter(|key| !known.contains_key(key)).collect();
     if !strangers.is_empty() {
-        let more = if strangers.len() > 5 { ", …" } else { "" };
         warnings.push(format!(
-            "{}: {} folders or labels are none of the {} classes and are left out: {}{more}",
+            "{}: {} folders or labels are none of the {} classes and are left out: {}",
             request.images.display(),
             strangers.len(),
             classes.len(),
-            strangers[..strangers.len().min(5)].join(", ")
+            first(&strangers, 5)
         ));
     }
     Ok(classes)

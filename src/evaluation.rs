@@ -224,14 +224,21 @@ impl Evaluation<'_> {
 
     /// So many more RSMs are done.
     fn counted(&self, rsms: u64) -> ControlFlow<()> {
-        self.task.advance(rsms);
-        self.interrupt.flow()
+        counting(&self.task, self.interrupt)(rsms)
     }
 
     /// Shows what is done with word models.
     fn now(&self, what: &str, models: &str) {
         let (layers, groups) = (self.space.layers.len(), self.space.groups.len());
         self.task.now(format!("{what}  {models}  {layers} layers x {groups} groups"));
+    }
+}
+
+/// Counts what is done of a task, until asked to stop.
+fn counting<'a>(task: &'a Task, interrupt: &'a Interrupt) -> impl Fn(u64) -> ControlFlow<()> + Sync + 'a {
+    move |work| {
+        task.advance(work);
+        interrupt.flow()
     }
 }
 
@@ -265,9 +272,6 @@ impl From<NeighbourError> for Error {
         }
     }
 }
-
-/// Level of the bootstrap's confidence intervals.
-const CONFIDENCE: f64 = 0.95;
 
 /// The mean; NaN of none.
 fn mean(values: impl Iterator<Item = f64>) -> f64 {

@@ -9,6 +9,21 @@ use ::safetensors::tensor::Metadata;
 
 use crate::error::FileError;
 
+/// A file's name without the directory.
+pub fn name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// A file's name without its ending.
+pub fn stem(path: &Path) -> String {
+    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// What a file's name ends with, in lower case and without the dot; empty where it has no ending.
+pub fn ending(path: &Path) -> String {
+    path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_lowercase()
+}
+
 /// Opens a file to read; a pipe or device, which may never end, is none.
 ///
 /// # Errors

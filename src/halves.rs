@@ -280,19 +280,9 @@ pub enum HalvesError {
     /// --out.
     #[error(transparent)]
     Out(#[from] ClaimError),
-    /// An option of the test.
+    /// A value that its option does not take.
     #[error("--{} {}: expected {}", .0.option, .0.found, .0.expected)]
     Option(OptionError),
-    /// A number out of its range.
-    #[error("--{option} {found}: expected {expected}")]
-    Value {
-        /// The option.
-        option: &'static str,
-        /// As given.
-        found: String,
-        /// The range.
-        expected: &'static str,
-    },
 }
 
 impl From<HalvesError> for Error {

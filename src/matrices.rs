@@ -12,6 +12,7 @@ pub use self::error::MatrixError;
 use self::rdms::{Part, Rdms};
 use crate::arrays::{self, StoredArray, Told};
 use crate::error::FileError;
+use crate::files;
 use crate::names;
 use crate::results::{CONCEPTS, is_scales, lines};
 use crate::stats::Rsm;
@@ -179,7 +180,7 @@ pub fn read(source: &Source, side: Side, reading: &Reading) -> Result<Vec<Matric
             return Err(MatrixError::NoFiles(path.into()));
         }
         let source = |path: PathBuf| {
-            let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            let name = files::stem(&path);
             Source { name, path, array: source.array.clone(), given: None }
         };
         let layers = files.into_iter().map(|path| read(&source(path), side, reading)).collect::<Result<Vec<_>, _>>()?;
@@ -243,18 +244,18 @@ pub fn of_results(path: &Path) -> Result<(Vec<usize>, Vec<Rsm>), MatrixError> {
 pub fn files(folder: &Path, side: Side) -> Result<Vec<PathBuf>, MatrixError> {
     const BESIDE: [&str; 2] = ["words.", "predicted_classes."];
     let of_side = |path: &PathBuf| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = files::name(path);
         !is_scales(&name) && (side == Side::Words || !BESIDE.iter().any(|beside| name.starts_with(beside)))
     };
     let endings = || arrays::FORMATS.iter().flat_map(|format| format.endings);
     let is_array = |path: &PathBuf| {
-        let ending = path.extension().and_then(|ending| ending.to_str()).map(str::to_lowercase);
-        ending.is_some_and(|ending| ending != "txt" && endings().any(|known| *known == ending))
+        let ending = files::ending(path);
+        ending != "txt" && endings().any(|known| *known == ending)
     };
     let entries = std::fs::read_dir(folder).and_then(Iterator::collect::<std::io::Result<Vec<_>>>);
     let paths = entries.map_err(FileError::at(folder))?.into_iter().map(|entry| entry.path());
     let mut files: Vec<PathBuf> = paths.filter(is_array).filter(of_side).collect();
-    files.sort_by_cached_key(|path| natural(&path.file_name().unwrap_or_default().to_string_lossy()));
+    files.sort_by_cached_key(|path| natural(&files::name(path)));
     Ok(files)
 }
 

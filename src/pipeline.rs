@@ -25,6 +25,7 @@ use crate::progress::{Progress, Task};
 use crate::record::{Command, Network, Run, RunRecord, StageTiming, WordModel};
 use crate::results::ResultsDir;
 use crate::shards::{self, Keys, Shards, Span};
+use crate::stats::permutation::Permutations;
 use crate::stats::scoring::Constant;
 use crate::stats::similarity::{self, SimilarityError};
 use crate::stats::two_vs_two;
@@ -34,56 +35,37 @@ use crate::wording::counted;
 
 /// A failure at a layer of a group of images.
 #[derive(Debug, thiserror::Error)]
-pub enum PipelineError {
-    /// An image without variance at a layer.
+#[error("layer {layer}, group {group}: {source}")]
+pub struct PipelineError {
+    /// Where.
+    pub layer: String,
+    /// In which group.
+    pub group: String,
+    /// What is wrong.
+    pub source: LayerError,
+}
+
+/// What is wrong with a layer of a group of images.
+#[derive(Debug, thiserror::Error)]
+pub enum LayerError {
+    /// The image of a concept without variance.
     #[error(
-        "layer {layer}, group {group}: the activations of concept {concept:?} are constant, so they correlate with nothing; \
-         replace the image, or set two_vs_two.constant = \"half\""
+        "the activations of concept {0:?} are constant, so they correlate with nothing; replace the image, or set \
+         two_vs_two.constant = \"half\""
     )]
-    Constant {
-        /// Where.
-        layer: String,
-        /// In which group.
-        group: String,
-        /// Whose image.
-        concept: String,
-    },
-    /// An image that is equally similar to all others.
+    Constant(String),
+    /// The image of a concept that is equally similar to all others.
     #[error(
-        "layer {layer}, group {group}: the image of concept {concept:?} is equally similar to all others, so its row \
-         correlates with no word's; a softmax that takes every image for one class does this: leave the layer out of \
-         network.layers"
+        "the image of concept {0:?} is equally similar to all others, so its row correlates with no word's; a softmax that \
+         takes every image for one class does this: leave the layer out of network.layers"
     )]
-    Flat {
-        /// Where.
-        layer: String,
-        /// In which group.
-        group: String,
-        /// Whose image.
-        concept: String,
-    },
-    /// NaN or infinity among the activations.
-    #[error(
-        "layer {layer}, group {group}: the activations of concept {concept:?} are not finite, or beyond 1e15; are these the right weights?"
-    )]
-    NotFinite {
-        /// Where.
-        layer: String,
-        /// In which group.
-        group: String,
-        /// Whose image.
-        concept: String,
-    },
+    Flat(String),
+    /// NaN or infinity among the activations of a concept's image.
+    #[error("the activations of concept {0:?} are not finite, or beyond 1e15; are these the right weights?")]
+    NotFinite(String),
     /// The device failed.
-    #[error("layer {layer}, group {group}")]
-    Similarity {
-        /// Where.
-        layer: String,
-        /// In which group.
-        group: String,
-        /// What failed.
-        source: SimilarityError,
-    },
+    #[error(transparent)]
+    Similarity(SimilarityError),
 }
 
 /// What a run has beside its plan.
@@ -149,11 +131,9 @@ pub fn run(plan: Plan, fresh: bool, beside: &mut Beside, progress: &Progress) ->
         top_1: predictions.as_ref().and_then(|predictions| one_vs_two::top_1(&manifest, predictions)),
         config,
     };
-    let Config { two_vs_two, inference, rsa, seed, .. } = &run.config;
     let alignment = finish::alignment(&run.config.measures, run.config.neighbours, &words);
     let space = space(&model, &manifest, checkpoint.finish());
-    let options = finish::options(two_vs_two, *inference, *seed, test.draws, &rsa.methods, &placement.device);
-    let mut options = Options { known, ..options };
+    let mut options = Options { known, ..options(&run.config, test.draws, &placement) };
     if let Some(path) = &beside.scores {
         options.known = scores(path, &key, &space, &words, &options, progress)?;
     }
@@ -177,6 +157,12 @@ pub fn run(plan: Plan, fresh: bool, beside: &mut Beside, progress: &Progress) ->
     record.seconds.similarity = Some(similarity_seconds);
     finish(&comparison, record, &directory, started, progress)?;
     Ok(directory.root().to_path_buf())
+}
+
+/// How the run is tested.
+fn options(config: &Config, draws: Permutations, placement: &Placement) -> Options {
+    let Config { two_vs_two, inference, rsa, seed, .. } = config;
+    finish::options(two_vs_two, *inference, *seed, draws, &rsa.methods, &placement.device)
 }
 
 /// The scores of all draws: those known, those that an earlier run of the experiment kept, or drawn now; and kept.
@@ -303,12 +289,7 @@ impl FirstHalf<'_> {
         let device = &self.placement.device.device;
         let mut timings = Vec::new();
         if checkpoint.lacks(PIXELS, group) {
-            let pixels: Vec<f32> =
-                rgb.par_iter().flat_map_iter(|image| image.iter().map(|&byte| f32::from(byte))).collect();
-            let units = pixels.len() / rgb.len();
-            // Whole numbers are correlated in f64, which WGSL has not.
-            let rows = Tensor::<2>::from_data(TensorData::new(pixels, [rgb.len(), units]), &Device::flex());
-            self.keep(PIXELS, group, &[rows], checkpoint)?;
+            self.keep(PIXELS, group, &[pixels(rgb)], checkpoint)?;
         }
         let classifier = self.model.classifier.as_ref().filter(|_| checkpoint.classes(group).is_none());
         let wanted: Vec<Vec<String>> = (0..stages.len())
@@ -325,27 +306,16 @@ impl FirstHalf<'_> {
         for (n, ((stage, spec), wanted)) in stages.iter().zip(&self.model.stages).zip(wanted).enumerate().take(last + 1)
         {
             let started = Instant::now();
-            batches = Batch::join(batches, self.placement.joined(n));
+            let joined = Batch::join(batches, self.placement.joined(n));
             let name = spec.layers.last().map_or("(no layer)", |layer| &layer.name);
-            let mut taps = Taps::new(wanted).of(self.model.token);
-            let mut tapped: Vec<(String, Vec<Tensor<2>>)> = Vec::new();
             let mut done = 0;
-            let mut outputs = Vec::with_capacity(batches.len());
-            for batch in batches {
-                self.progress.interrupt.check()?;
-                let images = batch.images();
-                outputs.push(stage.forward(batch, &mut taps));
-                for (layer, activations) in taps.take() {
-                    match tapped.iter_mut().find(|(known, _)| *known == layer) {
-                        Some((_, batches)) => batches.push(activations),
-                        None => tapped.push((layer, vec![activations])),
-                    }
-                }
+            let show = |images: usize| {
                 done += images;
                 task.advance(spec.multiply_adds * images as u64);
                 let rate = done as f64 / started.elapsed().as_secs_f64();
                 task.now(format!("group {group_name}  {name}  {done}/{} images, {rate:.1} images/s", rgb.len()));
-            }
+            };
+            let (outputs, tapped) = self.forward(stage, joined, wanted, show)?;
             batches = outputs;
             let forward_seconds = started.elapsed().as_secs_f64();
             for (layer, activations) in tapped {
@@ -375,6 +345,33 @@ impl FirstHalf<'_> {
         Ok(timings)
     }
 
+    /// A group's images through a stage: what comes out, and the activations of the layers that are wanted; `show` is told
+    /// the images of each batch.
+    fn forward(
+        &self,
+        stage: &Stage,
+        batches: Vec<Batch>,
+        wanted: Vec<String>,
+        mut show: impl FnMut(usize),
+    ) -> Result<(Vec<Batch>, Tapped), Error> {
+        let mut taps = Taps::new(wanted).of(self.model.token);
+        let mut tapped: Tapped = Vec::new();
+        let mut outputs = Vec::with_capacity(batches.len());
+        for batch in batches {
+            self.progress.interrupt.check()?;
+            let images = batch.images();
+            outputs.push(stage.forward(batch, &mut taps));
+            for (layer, activations) in taps.take() {
+                match tapped.iter_mut().find(|(known, _)| *known == layer) {
+                    Some((_, batches)) => batches.push(activations),
+                    None => tapped.push((layer, vec![activations])),
+                }
+            }
+            show(images);
+        }
+        Ok((outputs, tapped))
+    }
+
     /// Keeps the class that the network answers to each image.
     fn answer(
         &self,
@@ -383,10 +380,8 @@ impl FirstHalf<'_> {
         outputs: &[Tensor<2>],
         checkpoint: &mut Checkpoint,
     ) -> Result<(), Error> {
-        let classes = nets::classes(outputs).map_err(|error| {
-            let (layer, group, concept) = self.place(layer, group, error.image);
-            Error::failed(PipelineError::NotFinite { layer, group, concept })
-        })?;
+        let classes = nets::classes(outputs)
+            .map_err(|error| self.failed(layer, group, LayerError::NotFinite(self.concept(error.image))))?;
         checkpoint.put_classes(group, &classes).map_err(Error::failed)
     }
 
@@ -398,34 +393,40 @@ impl FirstHalf<'_> {
         activations: &[Tensor<2>],
         checkpoint: &mut Checkpoint,
     ) -> Result<(), Error> {
-        let place = |image| self.place(layer, group, image);
-        let (rsm, scales) = similarity::reduced(activations).map_err(|error| {
-            Error::failed(match error {
-                SimilarityError::NotFinite { image } => {
-                    let (layer, group, concept) = place(image);
-                    PipelineError::NotFinite { layer, group, concept }
-                }
-                source => {
-                    let (layer, group, _) = place(0);
-                    PipelineError::Similarity { layer, group, source }
-                }
-            })
-        })?;
+        let failed = |what| Err(self.failed(layer, group, what));
+        let (rsm, scales) = match similarity::reduced(activations) {
+            Ok(reduced) => reduced,
+            Err(SimilarityError::NotFinite { image }) => return failed(LayerError::NotFinite(self.concept(image))),
+            Err(error) => return failed(LayerError::Similarity(error)),
+        };
         if let (Constant::Error, Some(&image)) = (self.constant, rsm.constant().first()) {
-            let (layer, group, concept) = place(image);
-            return Err(Error::failed(PipelineError::Constant { layer, group, concept }));
+            return failed(LayerError::Constant(self.concept(image)));
         }
         if let Some(image) = two_vs_two::flat_row(&rsm) {
-            let (layer, group, concept) = place(image);
-            return Err(Error::failed(PipelineError::Flat { layer, group, concept }));
+            return failed(LayerError::Flat(self.concept(image)));
         }
         checkpoint.put(layer, group, (&rsm, &scales)).map_err(Error::failed)
     }
 
-    /// The names of a layer, a group and an image's concept.
-    fn place(&self, layer: &str, group: usize, image: usize) -> (String, String, String) {
-        (layer.to_string(), self.manifest.groups[group].clone(), self.manifest.concepts[image].clone())
+    fn failed(&self, layer: &str, group: usize, source: LayerError) -> Error {
+        Error::failed(PipelineError { layer: layer.to_string(), group: self.manifest.groups[group].clone(), source })
     }
+
+    /// Whose image it is.
+    fn concept(&self, image: usize) -> String {
+        self.manifest.concepts[image].clone()
+    }
+}
+
+/// The activations of layers, batch by batch.
+type Tapped = Vec<(String, Vec<Tensor<2>>)>;
+
+/// The pixels of images, `[images, units]`.
+fn pixels(rgb: &[Vec<u8>]) -> Tensor<2> {
+    let pixels: Vec<f32> = rgb.par_iter().flat_map_iter(|image| image.iter().map(|&byte| f32::from(byte))).collect();
+    let units = pixels.len() / rgb.len();
+    // Whole numbers are correlated in f64, which WGSL has not.
+    Tensor::from_data(TensorData::new(pixels, [rgb.len(), units]), &Device::flex())
 }
 
 /// The layers of a stage that are not there yet, and the classifier's if its answers are not.

@@ -160,27 +160,27 @@ impl Fitted {
 /// What can be said of the configuration without a file.
 fn check_values(config: &Config) -> Result<(), PlanError> {
     if let Some(threads) = config.run.threads.filter(|threads| !(1..=MOST_THREADS).contains(threads)) {
-        return Err(PlanError::Value { key: "run.threads", expected: "1 to 1024", found: threads.to_string() });
+        return Err(PlanError::value("run.threads", "1 to 1024", threads.to_string()));
     }
     if let Some(words) = config.words.iter().find(|words| !is_name(&words.name)) {
         let found = format!("{:?} ({} bytes)", words.name, words.name.len());
-        return Err(PlanError::Value { key: "words.name", expected: NAME, found });
+        return Err(PlanError::value("words.name", NAME, found));
     }
     if let Some(method) = names::twice(&config.rsa.methods) {
         let found = format!("{method} twice");
-        return Err(PlanError::Value { key: "rsa.methods", expected: "each method once", found });
+        return Err(PlanError::value("rsa.methods", "each method once", found));
     }
     if let (Family::Networks, Some(stop)) = (config.inference.family, config.two_vs_two.stop_after) {
         // Where one network stops, another may need what it would have drawn.
-        return Err(PlanError::Value {
-            key: "two_vs_two.stop_after",
-            expected: "none beside inference.family = \"networks\", which needs every draw of every network",
-            found: stop.to_string(),
-        });
+        return Err(PlanError::value(
+            "two_vs_two.stop_after",
+            "none beside inference.family = \"networks\", which needs every draw of every network",
+            stop.to_string(),
+        ));
     }
-    check_permutations(config.two_vs_two.permutations).map_err(PlanError::TwoVsTwo)?;
+    check_permutations(config.two_vs_two.permutations).map_err(PlanError::of_section("two_vs_two"))?;
     let one_vs_two = config.one_vs_two.as_ref().and_then(|section| section.permutations);
-    check_permutations(one_vs_two.unwrap_or_default()).map_err(PlanError::OneVsTwo)
+    check_permutations(one_vs_two.unwrap_or_default()).map_err(PlanError::of_section("one_vs_two"))
 }
 
 /// Every file of these keys is there; all that are not are said at once.

@@ -27,8 +27,10 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::error::FileError;
+use crate::files;
 
 /// The lines of a text file of the results; none if it is not there.
 ///
@@ -48,6 +50,11 @@ pub fn lines(path: &Path) -> Result<Vec<String>, FileError> {
 /// As [`write_atomically`].
 pub fn write_lines(path: &Path, lines: &[String]) -> Result<(), FileError> {
     write_atomically(path, |file| lines.iter().try_for_each(|line| writeln!(file, "{line}")))
+}
+
+/// What a file of JSON holds; nothing where it is not there, damaged or of something else.
+pub fn read_json<T: DeserializeOwned>(path: &Path) -> Option<T> {
+    serde_json::from_slice(&files::read(path).ok()?).ok()
 }
 
 /// Writes `value` as indented JSON with a final newline.

@@ -26,6 +26,9 @@ use std::ops::ControlFlow;
 
 use crate::kernels::gpu::Kernel;
 
+/// The level of every confidence interval: the share of worlds in which it is to hold the truth.
+pub const LEVEL: f64 = 0.95;
+
 /// Every kernel of a statistic.
 pub fn kernels() -> impl Iterator<Item = &'static Kernel> {
     [similarity::KERNELS, two_vs_two::KERNELS, alignment::neighbours::KERNELS].into_iter().flatten().copied()

@@ -9,7 +9,7 @@ mod spelling;
 mod text;
 mod word2vec_bin;
 
-pub use spelling::{Case, Join, Spelled, Spelling, read_spelled};
+pub use spelling::{Case, Join, Spelled, Spelling, missing, read_spelled};
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;

@@ -1,5 +1,7 @@
 //! How messages are worded: counted things, names that were meant, people's words for types.
 
+use std::borrow::Borrow;
+
 /// A number with a comma between thousands.
 pub fn grouped(number: impl ToString) -> String {
     let digits = number.to_string();
@@ -18,6 +20,12 @@ pub fn counted(number: impl ToString, thing: &str) -> String {
     let number = number.to_string();
     let plural = if number == "1" { "" } else { "s" };
     format!("{} {thing}{plural}", grouped(number))
+}
+
+/// The first of many names.
+pub fn first<S: Borrow<str>>(names: &[S], most: usize) -> String {
+    let more = if names.len() > most { ", …" } else { "" };
+    names[..names.len().min(most)].join(", ") + more
 }
 
 /// A p-value to four places.

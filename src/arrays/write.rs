@@ -11,6 +11,7 @@ use zip::{CompressionMethod, ZipWriter};
 
 use super::npy;
 use crate::error::FileError;
+use crate::files;
 use crate::results::write_atomically;
 use crate::stats::Rsm;
 use crate::stats::rsa::upper;
@@ -53,8 +54,7 @@ impl RsmFile {
     /// # Errors
     /// [`WriteEnding`].
     pub fn of(path: &Path) -> Result<Self, WriteEnding> {
-        let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
-        match ending.to_lowercase().as_str() {
+        match files::ending(path).as_str() {
             "npy" => Ok(Self::Npy),
             "npz" => Ok(Self::Npz),
             "safetensors" => Ok(Self::Safetensors),

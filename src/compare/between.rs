@@ -1,6 +1,6 @@
 //! Curve against curve, layer by layer.
 
-use super::{CONFIDENCE, Curve, Request, WordsAndLayers, spread};
+use super::{Curve, Request, WordsAndLayers, spread};
 use crate::error::Error;
 use crate::progress::Progress;
 use crate::results::{AccuracyRow, ComparisonRow};
@@ -30,7 +30,7 @@ pub fn differences(
     };
     let family = places.iter().enumerate().map(of_layer).collect::<Result<Vec<_>, _>>()?;
     let stop = |_| progress.interrupt.flow();
-    let found = paired::differences(&family, &[], request.resamples, request.seed, CONFIDENCE, &stop)?;
+    let found = paired::differences(&family, &[], request.resamples, request.seed, &stop)?;
     let row = |((row, &m), found): ((&AccuracyRow, &usize), Difference)| ComparisonRow {
         curve_a: a.name.clone(),
         curve_b: b.name.clone(),

@@ -1,6 +1,6 @@
 //! Layer against layer of one curve: does it rise from a layer to the next, and is its best layer better than another?
 
-use super::{CONFIDENCE, Curve, Request, WordsAndLayers, spread};
+use super::{Curve, Request, WordsAndLayers, spread};
 use crate::error::Error;
 use crate::progress::Progress;
 use crate::report;
@@ -41,7 +41,7 @@ pub fn differences(
         let spreads = pairs.iter().map(|&(n, m)| of(n, Some(m))).collect::<Result<Vec<_>, _>>()?;
         let looked_at = if chosen { &all[..] } else { &[] };
         let stop = |_| progress.interrupt.flow();
-        let found = paired::differences(&spreads, looked_at, request.resamples, request.seed, CONFIDENCE, &stop)?;
+        let found = paired::differences(&spreads, looked_at, request.resamples, request.seed, &stop)?;
         let row = |(&(n, m), found): (&(usize, usize), Difference)| WithinRow {
             curve: curve.name.clone(),
             network: curve.rows[n].network.clone(),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::{ConceptsError, Request, labels};
 use crate::error::FileError;
+use crate::files;
 
 /// Endings of the images that are read.
 const ENDINGS: [&str; 11] = ["jpeg", "jpg", "png", "webp", "gif", "bmp", "tif", "tiff", "pnm", "ppm", "pgm"];
@@ -77,6 +78,5 @@ impl Photos {
 }
 
 fn is_image(path: &Path) -> bool {
-    let ending = path.extension().and_then(|ending| ending.to_str()).map(str::to_lowercase);
-    ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
+    ENDINGS.contains(&files::ending(path).as_str())
 }

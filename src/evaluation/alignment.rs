@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use families::{Pairs, Sides};
 
-use super::{Draws, LayerRsms, Options, Space};
+use super::{Draws, LayerRsms, Options, Space, counting};
 use crate::error::Error;
 use crate::progress::Progress;
 use crate::results::{AccuracyRow, MeasureRow};
@@ -104,10 +104,7 @@ pub fn align(
     };
     let all = |measure: &Measure| (options.permutations + 1 + resamples(measure)) * prepared.pairs();
     let task = progress.task(alignment.measures.iter().map(all).sum());
-    let counted = |work| {
-        task.advance(work);
-        progress.interrupt.flow()
-    };
+    let counted = counting(&task, &progress.interrupt);
     let (mut rows, mut warnings) = (Vec::new(), Vec::new());
     for &measure in &alignment.measures {
         let mut drawn = Drawn { measure, pairs: Vec::new(), ceilings: Vec::new() };
@@ -153,10 +150,7 @@ pub fn draws(
 ) -> Result<Draws, Error> {
     let prepared = Prepared::new(space, alignment, options);
     let task = progress.task((draws.end - draws.start) * prepared.pairs() * alignment.measures.len() as u64);
-    let counted = |work| {
-        task.advance(work);
-        progress.interrupt.flow()
-    };
+    let counted = counting(&task, &progress.interrupt);
     let mut scores = Draws::default();
     for &measure in &alignment.measures {
         for words in 0..alignment.words.len() {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{CONFIDENCE, Evaluation, LayerRsms, Options, Space, Words};
+use super::{Evaluation, LayerRsms, Options, Space, Words};
 use crate::error::Error;
 use crate::progress::Progress;
 use crate::results::{ControlRow, PartitionRow, Results};
@@ -236,7 +236,7 @@ impl Evaluation<'_> {
         let rsms: Vec<&[Rsm]> = layers.iter().map(|layer| layer.rsms.as_slice()).collect();
         let of_spaces: Vec<&[Rsm]> = spaces.iter().map(|space| &*space.rsms).collect();
         let Options { seed, bootstrap, .. } = *self.options;
-        let resampling = Resampling { seed, resamples: bootstrap, level: CONFIDENCE };
+        let resampling = Resampling { seed, resamples: bootstrap };
         self.task.now("variance partitioning".to_string());
         let found = partition::partition(&of_spaces, &rsms, resampling, &|rsms| self.counted(rsms))?;
         let all: Vec<&Ready> = spaces.iter().collect();

@@ -1,6 +1,6 @@
 //! Intervals of every value and difference over other concepts, other groups, or both.
 
-use super::{CONFIDENCE, Evaluation};
+use super::Evaluation;
 use crate::error::Error;
 use crate::results::{IntervalRow, Results};
 use crate::stats::generalise::{
@@ -221,7 +221,7 @@ impl Measured<'_> {
 
     /// By resamples.
     fn resampled(&self, of: Of, value: f64, pairs: PairVariance, samples: &Samples, scale: Scale) -> Found {
-        let estimate = samples.estimate(Value { value, pairs }, self.over, self.sizes, scale, CONFIDENCE);
+        let estimate = samples.estimate(Value { value, pairs }, self.over, self.sizes, scale);
         Found { of, estimate, influences: samples.influences(self.over) }
     }
 
@@ -241,7 +241,7 @@ impl Measured<'_> {
         };
         let spread = influence::generalised(self.over, one, other, &|_| interrupt.flow())?;
         let value = if of.kind == Kind::Value { value } else { spread.difference };
-        let estimate = Estimate::new(value, (spread.variance, spread.freedom as f64), scale, CONFIDENCE);
+        let estimate = Estimate::new(value, (spread.variance, spread.freedom as f64), scale);
         Ok(Found { of, estimate, influences: spread.influences })
     }
 }

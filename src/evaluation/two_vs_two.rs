@@ -5,7 +5,7 @@ use std::slice::from_ref;
 
 use rayon::prelude::*;
 
-use super::{CONFIDENCE, Evaluation, LayerRsms, Options, Space, Words, mean};
+use super::{Evaluation, LayerRsms, Options, Space, Words, mean};
 use crate::error::Error;
 use crate::progress::Progress;
 use crate::results::{AccuracyRow, ConceptRow, ConfusedRow, GroupRow, Results};
@@ -116,13 +116,9 @@ impl Evaluation<'_> {
             return Ok(Vec::new());
         }
         let counted = |rsms| self.counted(rsms);
-        let (seed, resamples) = (options.seed, options.bootstrap);
-        let resampled = bootstrap::accuracies(&model.rsm, layers, seed, resamples, options.ties, &counted)?;
-        let pairs = (self.pairs() * self.space.groups.len()) as u64;
-        let interval = |(observed, resampled): (&Inference, &Vec<f64>)| {
-            bootstrap::confidence_interval(observed.value, resampled, pairs, CONFIDENCE)
-        };
-        Ok(observed.iter().zip(&resampled).map(interval).collect())
+        let observed = observed.iter().map(|observed| observed.value);
+        let resamples = (options.seed, options.bootstrap);
+        Ok(bootstrap::intervals(observed, &model.rsm, layers, resamples, options.ties, &counted)?)
     }
 
     fn pairs(&self) -> usize {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::HalvesError;
 use crate::arrays::{Labels, StoredArray};
+use crate::config::OptionError;
 use crate::device::{self, Choice};
 use crate::error::{Error, FileError};
 use crate::features::{Features, FeaturesError, Layout};
@@ -33,7 +34,7 @@ fn named(array: StoredArray, concepts: &[String]) -> Result<StoredArray, HalvesE
     const LIST: &str = "concepts";
     let names: Vec<String> = concepts.iter().map(|name| names::plain(name)).collect();
     if let Some(name) = names.iter().find(|name| !is_name(name)) {
-        return Err(HalvesError::Value { option: LIST, found: format!("{name:?}"), expected: NAME });
+        return Err(OptionError { option: LIST, found: format!("{name:?}"), expected: NAME }.into());
     }
     if let Some(name) = names::twice(&names) {
         return Err(HalvesError::SameConcept { path: LIST.into(), name: name.clone() });

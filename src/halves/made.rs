@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::HalvesError;
 use crate::error::FileError;
-use crate::results::write_json;
+use crate::files;
+use crate::results::{read_json, write_json};
 
 /// The list's name.
 pub const MADE: &str = "similarity.json";
@@ -21,23 +22,18 @@ pub(super) struct Made {
 impl Made {
     /// The list of a directory; one that is not there or damaged lists nothing.
     pub fn read(directory: &Path) -> Self {
-        let found = std::fs::read(directory.join(MADE)).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        found.unwrap_or_default()
+        read_json(&directory.join(MADE)).unwrap_or_default()
     }
 
     /// Refuses to replace a matrix that is not listed.
     pub fn check(&self, out: &Path) -> Result<(), HalvesError> {
-        let known = self.matrices.contains_key(&name(out));
+        let known = self.matrices.contains_key(&files::name(out));
         if out.exists() && !known { Err(HalvesError::Foreign(out.into())) } else { Ok(()) }
     }
 
     /// Lists a matrix that is about to be written.
     pub fn enlist(&mut self, out: &Path, features: &Path) -> Result<(), FileError> {
-        self.matrices.insert(name(out), features.into());
+        self.matrices.insert(files::name(out), features.into());
         write_json(&out.with_file_name(MADE), self)
     }
-}
-
-fn name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }

@@ -8,36 +8,17 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::{HalvesError, numbers, words};
-use crate::config::Spaces;
+use crate::config::TestRequest;
+use crate::error::FileError;
 use crate::evaluation::alignment::WordSpace;
 use crate::evaluation::{LayerRsms, Space, Words};
-use crate::matrices::{self, Entries, Matrices, Read, Reading, Side, Source};
+use crate::matrices::{self, Entries, Matrices, Read, Side, Source};
 use crate::names;
 use crate::progress::Progress;
 use crate::results::{ResultsDir, takes};
 use crate::stats::Rsm;
 use crate::stats::alignment::Scales;
 use crate::stats::similarity::reduced_rows;
-
-/// What is read, and what the user says of it.
-pub(super) struct Wanted<'a> {
-    pub words: &'a [Source],
-    pub images: &'a [Source],
-    pub network: &'a str,
-    pub reading: &'a Reading,
-    /// Names of the concepts, a line each.
-    pub concepts: Option<&'a Path>,
-    /// Names of the layers that the matrices of an array are, a line each.
-    pub layers: Option<&'a Path>,
-    /// Leave names unread: all matrices are in one order.
-    pub by_order: bool,
-    /// Whether each of the words' sources is one space, with however many layers.
-    pub spaces: bool,
-    /// Sides whose files hold features.
-    pub features: Option<Spaces>,
-    /// Sides whose matrices are kernels.
-    pub kernels: Option<Spaces>,
-}
 
 /// Matrices of the same concepts in the same order.
 pub(super) struct Inputs {
@@ -60,39 +41,23 @@ enum Found {
     Vectors(Source),
 }
 
-impl Wanted<'_> {
+/// The space that a model of the words is of, and the layer there; empty where the space is one layer.
+type Place = (String, String);
+
+impl TestRequest {
     /// Reads everything.
-    pub fn read(&self, progress: &Progress) -> Result<Inputs, HalvesError> {
-        let (mut models, mut of_space) = (Vec::new(), Vec::new());
-        for source in self.words {
-            let features = source.given.is_some() || self.features.is_some_and(|features| features.hold(Side::Words));
-            if !features && words::is_vectors(&source.path) {
-                of_space.push((source.name.clone(), String::new()));
-                models.push(Found::Vectors(source.clone()));
-                continue;
-            }
-            let mut read = self.read_space(source, Side::Words, progress)?;
-            let several = read.len() > 1;
-            for matrices in &mut read {
-                let layer = if several { matrices.name.clone() } else { String::new() };
-                if self.spaces || features {
-                    matrices.name = if several { format!("{} {layer}", source.name) } else { source.name.clone() };
-                    matrices.read.name = matrices.name.clone();
-                }
-                of_space.push((source.name.clone(), layer));
-            }
-            models.extend(read.into_iter().map(|matrices| Found::Matrices(Box::new(matrices))));
-        }
-        let mut images = self.layers(progress)?;
+    pub(super) fn read(&self, progress: &Progress) -> Result<Inputs, HalvesError> {
+        let (mut models, places) = self.models(progress)?;
+        let mut images = self.image_layers(progress)?;
         let mut all: Vec<&mut Matrices> = Vec::new();
         all.extend(models.iter_mut().filter_map(|found| match found {
             Found::Matrices(matrices) => Some(&mut **matrices),
             Found::Vectors(_) => None,
         }));
         all.extend(images.iter_mut());
-        check_sizes(&all, self.spaces)?;
+        check_sizes(&all, self.has_spaces())?;
         let count = all[0].read.concepts;
-        let listed = self.concepts.map(|path| listed(path, count)).transpose()?;
+        let listed = self.concepts.as_ref().map(|path| listed(path, count)).transpose()?;
         let Order { names: concepts, reordered, doubt } = self.align(&mut all, listed)?;
         let models = models.into_iter().map(|found| match found {
             Found::Matrices(matrices) => Ok(*matrices),
@@ -106,8 +71,6 @@ impl Wanted<'_> {
         check_names(&models, &images)?;
         let groups = images[0].groups.clone().unwrap_or_else(|| numbers(1, images[0].rsms.len()));
         let read = models.iter().chain(&images).map(|matrices| matrices.read.clone()).collect();
-        let units =
-            |scales: &[Scales]| scales.first().map_or(0, |scales| if scales.units > 1 { scales.units } else { 0 });
         let layer = |Matrices { name, rsms, scales, .. }| LayerRsms {
             label: Clone::clone(&name),
             name,
@@ -116,26 +79,12 @@ impl Wanted<'_> {
             scales,
         };
         let space = Space {
-            network: self.network.to_string(),
+            network: self.network.clone(),
             layers: images.into_iter().map(layer).collect(),
             groups,
             concepts: concepts.unwrap_or_else(|| numbers(0, count)),
         };
-        let mut word_spaces: Vec<WordSpace> = Vec::new();
-        for ((name, of_words), matrices) in of_space.iter().zip(&models).filter(|_| self.spaces) {
-            if word_spaces.last().is_none_or(|space| space.name != *name) {
-                word_spaces.push(WordSpace { name: name.clone(), layers: Vec::new() });
-            }
-            let Matrices { rsms, scales, .. } = matrices;
-            let layer = LayerRsms {
-                name: of_words.clone(),
-                label: of_words.clone(),
-                units: units(scales),
-                rsms: rsms.clone(),
-                scales: scales.clone(),
-            };
-            word_spaces.last_mut().expect("pushed").layers.push(layer);
-        }
+        let word_spaces = if self.has_spaces() { word_spaces(&places, &models) } else { Vec::new() };
         let model = |Matrices { name, mut rsms, scales, .. }| Words {
             name,
             dimensions: units(&scales),
@@ -145,14 +94,45 @@ impl Wanted<'_> {
         Ok(Inputs { words: models.into_iter().map(model).collect(), word_spaces, space, read, reordered, doubt })
     }
 
+    /// Whether each of the words' sources is one space, with however many layers.
+    pub(super) fn has_spaces(&self) -> bool {
+        !self.measures.is_empty()
+    }
+
+    /// Every layer of the words as a model of its own, and what it is of.
+    fn models(&self, progress: &Progress) -> Result<(Vec<Found>, Vec<Place>), HalvesError> {
+        let (mut models, mut places) = (Vec::new(), Vec::new());
+        for source in &self.words {
+            let features = source.given.is_some() || self.features.is_some_and(|features| features.hold(Side::Words));
+            if !features && words::is_vectors(&source.path) {
+                places.push((source.name.clone(), String::new()));
+                models.push(Found::Vectors(source.clone()));
+                continue;
+            }
+            let mut read = self.read_space(source, Side::Words, progress)?;
+            let several = read.len() > 1;
+            for matrices in &mut read {
+                let layer = if several { matrices.name.clone() } else { String::new() };
+                if self.has_spaces() || features {
+                    matrices.name = if several { format!("{} {layer}", source.name) } else { source.name.clone() };
+                    matrices.read.name = matrices.name.clone();
+                }
+                places.push((source.name.clone(), layer));
+            }
+            models.extend(read.into_iter().map(|matrices| Found::Matrices(Box::new(matrices))));
+        }
+        Ok((models, places))
+    }
+
     /// The layers of all files. A layer that a file names is called so, and after its source too where two are.
-    fn layers(&self, progress: &Progress) -> Result<Vec<Matrices>, HalvesError> {
-        let named = self.layers.map(names::read_lines).transpose()?;
+    fn image_layers(&self, progress: &Progress) -> Result<Vec<Matrices>, HalvesError> {
+        let named =
+            self.layers.as_ref().map(|list| Ok::<_, FileError>((list, names::read_lines(list)?))).transpose()?;
         let mut layers = Vec::new();
-        for source in self.images {
+        for source in &self.images {
             for read in self.read_space(source, Side::Images, progress)? {
                 let parts = match &named {
-                    Some(names) => split(read, names, self.layers.unwrap_or(Path::new("")))?,
+                    Some((list, names)) => split(read, names, list)?,
                     None => vec![read],
                 };
                 layers.extend(parts.into_iter().map(|layer| (source, layer)));
@@ -183,7 +163,7 @@ impl Wanted<'_> {
             all.iter_mut().for_each(|matrices| matrices.read.order = Some("in the order of the file".to_string()));
             return Ok(Order { names: listed.or(first), ..Order::default() });
         }
-        let from = self.concepts.map(Path::to_path_buf).or(first_path).unwrap_or_default();
+        let from = self.concepts.clone().or(first_path).unwrap_or_default();
         let Some(wanted) = listed.as_ref().or(first.as_ref()).cloned() else { return Ok(Order::default()) };
         let (mut moved, mut unnamed) = (None::<PathBuf>, None::<PathBuf>);
         for matrices in all.iter_mut() {
@@ -204,7 +184,7 @@ impl Wanted<'_> {
             matrices.scales.iter_mut().for_each(|scales| *scales = scales.reordered(&order));
             matrices.read.order = Some(format!("re-ordered by name to the order of {}", from.display()));
         }
-        match (unnamed, moved, self.concepts) {
+        match (unnamed, moved, &self.concepts) {
             (Some(path), Some(other), None) => Err(HalvesError::Unnamed { path, first: from, other }),
             (unnamed, moved, listed) => {
                 let doubt = unnamed.filter(|_| listed.is_none()).map(|path| {
@@ -219,6 +199,30 @@ impl Wanted<'_> {
             }
         }
     }
+}
+
+/// The words' layers, space by space.
+fn word_spaces(places: &[Place], models: &[Matrices]) -> Vec<WordSpace> {
+    let mut spaces: Vec<WordSpace> = Vec::new();
+    for ((name, of_words), Matrices { rsms, scales, .. }) in places.iter().zip(models) {
+        if spaces.last().is_none_or(|space| space.name != *name) {
+            spaces.push(WordSpace { name: name.clone(), layers: Vec::new() });
+        }
+        let layer = LayerRsms {
+            name: of_words.clone(),
+            label: of_words.clone(),
+            units: units(scales),
+            rsms: rsms.clone(),
+            scales: scales.clone(),
+        };
+        spaces.last_mut().expect("pushed").layers.push(layer);
+    }
+    spaces
+}
+
+/// Units of the vectors behind matrices; 0 where there are none.
+fn units(scales: &[Scales]) -> usize {
+    scales.first().map_or(0, |scales| if scales.units > 1 { scales.units } else { 0 })
 }
 
 /// The order that all matrices were brought into.

@@ -6,11 +6,12 @@
 
 use std::path::Path;
 
-use super::reading::Wanted;
 use super::{HalvesError, given};
 use crate::arrays::{self, ArrayError, DISSIMILARITIES, StoredArray};
+use crate::config::TestRequest;
 use crate::error::Error;
 use crate::features::{Features, Layout};
+use crate::files;
 use crate::matrices::{self, Entries, Matrices, MatrixError, Read, Side, Source};
 use crate::names;
 use crate::progress::Progress;
@@ -21,7 +22,7 @@ use crate::stats::alignment::Scales;
 /// Formats of files that hold several arrays.
 const ARCHIVES: [&str; 5] = ["npz", "h5", "hdf5", "safetensors", "mat"];
 
-impl Wanted<'_> {
+impl TestRequest {
     /// The layers of a source.
     pub(super) fn read_space(
         &self,
@@ -32,22 +33,22 @@ impl Wanted<'_> {
         let features = self.features.is_some_and(|features| features.hold(side));
         if let Some(array) = &source.given {
             return Ok(match given::are_matrices(array)? {
-                true => matrices::read(source, side, self.reading)?,
+                true => matrices::read(source, side, &self.reading)?,
                 false => vec![self.of_features(source, side, progress)?],
             });
         }
-        if !features && !self.spaces {
+        if !features && !self.has_spaces() {
             if is_results(&source.path) {
                 return Err(HalvesError::Directory(source.path.clone()));
             }
-            return Ok(matrices::read(source, side, self.reading)?);
+            return Ok(matrices::read(source, side, &self.reading)?);
         }
         let mut layers = Vec::new();
         for part in parts(source, side)? {
             if features {
                 layers.push(self.of_features(&part, side, progress)?);
             } else {
-                layers.extend(matrices::read(&part, side, self.reading)?);
+                layers.extend(matrices::read(&part, side, &self.reading)?);
             }
         }
         for layer in layers.iter_mut().filter(|layer| layer.scales.is_empty()) {
@@ -132,10 +133,9 @@ fn parts(source: &Source, side: Side) -> Result<Vec<Source>, HalvesError> {
         if files.is_empty() {
             return Err(MatrixError::NoFiles(path.into()).into());
         }
-        let stem = |path: &Path| path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        return Ok(files.iter().map(|file| layer(stem(file), file, source.array.clone())).collect());
+        return Ok(files.iter().map(|file| layer(files::stem(file), file, source.array.clone())).collect());
     }
-    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_lowercase();
+    let ending = files::ending(path);
     if source.array.is_some() || !ARCHIVES.contains(&ending.as_str()) {
         return Ok(vec![source.clone()]);
     }

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::reading::{Inputs, Wanted};
+use super::reading::Inputs;
 use super::{HalvesError, list};
 use crate::checksum::{self, sha256};
-use crate::config::{TestRequest, check_measures, draws};
+use crate::config::{OptionError, TestRequest, check_measures, draws};
 use crate::device::{self, Selected};
 use crate::error::{Error, FileError};
 use crate::evaluation::alignment::{Alignment, WordSpace};
@@ -48,26 +48,14 @@ impl Test {
         }
         directory.check(request.inputs())?;
         request.options.within_categories = request.categories.is_some();
-        let wanted = Wanted {
-            words: &request.words,
-            images: &request.images,
-            network: &request.network,
-            reading: &request.reading,
-            concepts: request.concepts.as_deref(),
-            layers: request.layers.as_deref(),
-            by_order: request.by_order,
-            spaces: !request.measures.is_empty(),
-            features: request.features,
-            kernels: request.kernels,
-        };
-        let Inputs { words, word_spaces, space, read, reordered, doubt } = wanted.read(progress)?;
+        let Inputs { words, word_spaces, space, read, reordered, doubt } = request.read(progress)?;
         let count = space.concepts.len();
         check_measures(&request.measures, request.neighbours, count)?;
         check_vectors(&request.measures, &words, &space, &read)?;
         check_groups(&request.measures, &word_spaces)?;
         let mut names = space.layers.iter().map(|layer| &layer.name).chain(&space.groups);
         if let Some(name) = names.find(|name| !is_name(name)) {
-            return Err(HalvesError::Value { option: "images", found: format!("{name:?}"), expected: NAME });
+            return Err(OptionError { option: "images", found: format!("{name:?}"), expected: NAME }.into());
         }
         check_constant(request.options.constant, &words, &space, &read)?;
         if let Some(path) = request.categories.as_ref().filter(|_| reordered && request.concepts.is_none()) {
@@ -78,7 +66,7 @@ impl Test {
         request.inference.check(request.options.bootstrap, space.groups.len())?;
         if let Some(method) = names::twice(&request.rsa) {
             let found = format!("{method} twice");
-            return Err(HalvesError::Value { option: "rsa", found, expected: "each method once" });
+            return Err(OptionError { option: "rsa", found, expected: "each method once" }.into());
         }
         let strata = request.options.strata(categories.as_deref());
         let draws = draws(request.seed, count, strata.as_deref());
@@ -181,7 +169,7 @@ fn check_names(request: &TestRequest, directory: &ResultsDir) -> Result<(), Halv
     let network = ("network", &request.network);
     let named = sides.iter().flat_map(|(side, sources, _)| sources.iter().map(|source| (*side, &source.name)));
     if let Some((option, name)) = named.chain(titles).chain([network]).find(|(_, name)| !is_name(name)) {
-        return Err(HalvesError::Value { option, found: format!("{name:?}"), expected: NAME });
+        return Err(OptionError { option, found: format!("{name:?}"), expected: NAME }.into());
     }
     let (mut files, mut figures) = (BTreeSet::new(), BTreeSet::new());
     for (side, sources, file) in sides {
@@ -195,7 +183,7 @@ fn check_names(request: &TestRequest, directory: &ResultsDir) -> Result<(), Halv
         }
         if sources.is_empty() {
             let (found, expected) = ("(none)".to_string(), "NAME=FILE at least once");
-            return Err(HalvesError::Value { option: side, found, expected });
+            return Err(OptionError { option: side, found, expected }.into());
         }
     }
     Ok(())
@@ -258,11 +246,12 @@ fn check_groups(measures: &[Measure], words: &[WordSpace]) -> Result<(), HalvesE
     let single = |measure: &&Measure| [Measure::TwoVsTwo, Measure::RsaKendall].contains(measure);
     let grouped = words.iter().find(|space| space.layers.iter().any(|layer| layer.rsms.len() > 1));
     match measures.iter().find(single).zip(grouped) {
-        Some((measure, space)) => Err(HalvesError::Value {
+        Some((measure, space)) => Err(OptionError {
             option: "measure",
             found: format!("{measure} with the groups of {}", space.name),
             expected: "words without groups, or another measure",
-        }),
+        }
+        .into()),
         None => Ok(()),
     }
 }

@@ -12,8 +12,7 @@ use crate::vectors::{self, Spelling, VectorsError};
 /// Whether a file holds word vectors rather than a matrix: by its ending, by the arrays `words` and `vectors`, or as text
 /// whose lines are a word and numbers, more or fewer lines than numbers.
 pub(super) fn is_vectors(path: &Path) -> bool {
-    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_lowercase();
-    match ending.as_str() {
+    match files::ending(path).as_str() {
         "bin" | "vec" | "gz" | "zip" => true,
         "npz" => arrays::names(path)
             .is_ok_and(|names| ["words", "vectors"].iter().all(|name| names.iter().any(|n| n == name))),
@@ -58,12 +57,8 @@ pub(super) fn read(path: &Path, concepts: Option<&[String]>, progress: &Progress
         return Err(VectorsError::from(wrong).into());
     }
     read.warnings.iter().for_each(|warning| progress.line(format!("warning: {warning}")));
-    let missing: Vec<&str> =
-        concepts.iter().zip(&read.found).filter(|(_, found)| found.is_none()).map(|(name, _)| name.as_str()).collect();
-    if !missing.is_empty() {
-        let words = missing[..missing.len().min(8)].join(", ") + if missing.len() > 8 { ", …" } else { "" };
-        let (count, concepts) = (missing.len(), concepts.len());
-        return Err(HalvesError::MissingWords { path: path.into(), count, concepts, words });
+    if let Some((count, words)) = vectors::missing(concepts, &read.found) {
+        return Err(HalvesError::MissingWords { path: path.into(), count, concepts: concepts.len(), words });
     }
     let rows = read.found.into_iter().flatten().flat_map(|(_, vector)| vector).collect();
     Ok(Vectors { rows, dimensions: read.dimensions, total: read.words })

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::{MatrixError, Reading, Side, Source};
 use crate::arrays::{self, CORRELATION_DISTANCE, DISSIMILARITIES, StoredArray, Told};
+use crate::files;
 
 /// Descriptors of what is measured again of one and the same layer.
 const GROUPS: [&str; 22] = [
@@ -58,8 +59,7 @@ pub(super) struct Rdms {
 impl Rdms {
     /// Opens a file of correlation distances; none if it is of another kind.
     pub fn open(path: &Path, reading: &Reading) -> Result<Option<Self>, MatrixError> {
-        let ending = path.extension().map(|ending| ending.to_ascii_lowercase());
-        if !ending.is_some_and(|ending| ending == "h5" || ending == "hdf5") {
+        if !["h5", "hdf5"].contains(&files::ending(path).as_str()) {
             return Ok(None);
         }
         let names = arrays::names(path)?;

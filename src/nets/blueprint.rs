@@ -153,8 +153,7 @@ impl Blueprint {
 
     /// The layers of tokens before any attention: their class token is the same for every image.
     pub fn unattended(&self) -> Vec<String> {
-        let attends = |node: &Node| matches!(node.operation, Operation::Function(Function::Attention { .. }));
-        let before = self.nodes.iter().take_while(|node| !attends(node));
+        let before = self.nodes.iter().take_while(|node| !node.attends());
         let tokens = before.filter(|node| matches!(node.shape, Shape::Tokens(_)));
         tokens.filter_map(|node| node.layer.as_ref().map(|layer| layer.name.clone())).collect()
     }
@@ -165,8 +164,7 @@ impl Blueprint {
     /// [`WeightsError::Transformer`] for an ONNX file where tokens attend: exporters rename and transpose the weights of
     /// products and share equal ones, and what is left of their order is no layer's place.
     pub fn reads(&self, path: &Path) -> Result<(), WeightsError> {
-        let attends = |node: &Node| matches!(node.operation, Operation::Function(Function::Attention { .. }));
-        if self.nodes.iter().any(attends) && weights::format(path)?.name == weights::onnx::FORMAT.name {
+        if self.nodes.iter().any(Node::attends) && weights::format(path)?.name == weights::onnx::FORMAT.name {
             return Err(WeightsError::Transformer { path: path.into(), network: self.name.clone() });
         }
         Ok(())
@@ -375,6 +373,10 @@ impl Joined {
 }
 
 impl Node {
+    fn attends(&self) -> bool {
+        matches!(self.operation, Operation::Function(Function::Attention { .. }))
+    }
+
     /// Of the weights with what comes in, and of attention, per image.
     fn multiply_adds(&self) -> u64 {
         if let (Operation::Function(Function::Attention { .. }), Shape::Tokens([tokens, dimensions])) =

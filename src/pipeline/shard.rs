@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{FirstHalf, kept, space};
+use super::{FirstHalf, kept, options, space};
 use crate::checkpoint::{Kept, Opened};
 use crate::error::Error;
 use crate::evaluation::{self, alignment, one_vs_two};
@@ -14,6 +14,7 @@ use crate::shards::{Estimate, Shards, Span};
 use crate::stats::Rsm;
 use crate::stats::alignment::Scales;
 use crate::stats::permutation::Random;
+use crate::stats::rsa::square;
 use crate::stimuli::{Gallery, Manifest};
 
 /// Computes the RSMs of a shard's groups, as far as they are not there yet.
@@ -67,8 +68,7 @@ pub fn draws(plan: Plan, shards: &Shards, span: Span, progress: &Progress) -> Re
         }
     }
     let space = space(&model, &inputs.manifest, layers);
-    let (tested, inference) = (&config.two_vs_two, config.inference);
-    let options = finish::options(tested, inference, config.seed, test.draws, &config.rsa.methods, &placement.device);
+    let options = options(&config, test.draws, &placement);
     let range = span.first..span.last + 1;
     let (manifest, words) = (&inputs.manifest, &inputs.words);
     let mut scores = evaluation::draws(&space, words, &options, range.clone(), progress)?;
@@ -157,8 +157,7 @@ fn draw_seconds(plan: &Plan, progress: &Progress) -> Result<f64, Error> {
     };
     let manifest = Manifest { groups: inputs.manifest.groups[..groups].to_vec(), ..inputs.manifest.clone() };
     let space = space(model, &manifest, (0..layers).map(of_layer).collect());
-    let (tested, draws) = (&config.two_vs_two, test.draws.clone());
-    let options = finish::options(tested, config.inference, config.seed, draws, &config.rsa.methods, &placement.device);
+    let options = options(config, test.draws.clone(), placement);
     let alignment = finish::alignment(&config.measures, config.neighbours, &inputs.words);
     let mut draws = 4;
     loop {
@@ -179,13 +178,6 @@ fn draw_seconds(plan: &Plan, progress: &Progress) -> Result<f64, Error> {
 /// An RSM of chance.
 fn chance(concepts: usize, seed: u64) -> Rsm {
     let mut random = Random::keyed(seed, 1);
-    let mut values = vec![1.0; concepts * concepts];
-    for a in 0..concepts {
-        for b in 0..a {
-            let value = 2.0 * random.unit() - 1.0;
-            values[a * concepts + b] = value;
-            values[b * concepts + a] = value;
-        }
-    }
-    Rsm::new(concepts, values)
+    let entries: Vec<f64> = (0..concepts * (concepts - 1) / 2).map(|_| 2.0 * random.unit() - 1.0).collect();
+    square(&entries, concepts)
 }

@@ -55,13 +55,11 @@ impl Common {
         let unchanged = Unchanged::of(&words_files(config)?)?;
         let images = check_images(&manifest, seen)?;
         let concepts = manifest.concepts.len();
-        config.two_vs_two.check(concepts).map_err(PlanError::TwoVsTwo)?;
-        config.inference.check(config.two_vs_two.bootstrap, manifest.groups.len()).map_err(PlanError::Inference)?;
-        check_measures(&config.measures, config.neighbours, concepts).map_err(|error| PlanError::Value {
-            key: error.option,
-            expected: error.expected,
-            found: error.found,
-        })?;
+        config.two_vs_two.check(concepts).map_err(PlanError::of_section("two_vs_two"))?;
+        let inference = config.inference.check(config.two_vs_two.bootstrap, manifest.groups.len());
+        inference.map_err(PlanError::of_section("inference"))?;
+        check_measures(&config.measures, config.neighbours, concepts)
+            .map_err(|error| PlanError::value(error.option, error.expected, error.found))?;
         let strata = config.two_vs_two.strata(manifest.categories.as_deref());
         if config.two_vs_two.within_categories && strata.is_none() {
             return Err(PlanError::NoCategories(config.stimuli.manifest.clone()));

@@ -91,16 +91,6 @@ pub enum PlanError {
         /// The names there are.
         known: String,
     },
-    /// `[network.input]`.
-    #[error("{key}: expected {expected}, found {found}")]
-    Input {
-        /// The key.
-        key: &'static str,
-        /// What it takes.
-        expected: String,
-        /// As configured.
-        found: String,
-    },
     /// Nothing to test.
     #[error("network.layers is empty and stimuli.pixels is off: there is nothing to test")]
     NoLayers,
@@ -125,22 +115,13 @@ pub enum PlanError {
          `.`, `_` and `-` becomes `_`) or rsm/ (what goes with x is scales.x); names tell the results apart: rename one"
     )]
     SameName(String),
-    /// An option of the 2 vs. 2 test.
-    #[error("two_vs_two.{}: expected {}, found {}", .0.option, .0.expected, .0.found)]
-    TwoVsTwo(OptionError),
-    /// An option of all tests.
-    #[error("inference.{}: expected {}, found {}", .0.option, .0.expected, .0.found)]
-    Inference(OptionError),
-    /// An option of the 1 vs. 2 test.
-    #[error("one_vs_two.{}: expected {}, found {}", .0.option, .0.expected, .0.found)]
-    OneVsTwo(OptionError),
-    /// A number out of its range.
+    /// A value that its key does not take.
     #[error("{key}: expected {expected}, found {found}")]
     Value {
         /// The key.
-        key: &'static str,
-        /// The range.
-        expected: &'static str,
+        key: String,
+        /// What it takes.
+        expected: String,
         /// As configured.
         found: String,
     },
@@ -303,6 +284,18 @@ pub enum PlanError {
     /// A file.
     #[error(transparent)]
     File(#[from] FileError),
+}
+
+impl PlanError {
+    /// A value that its key does not take.
+    pub(super) fn value(key: impl Into<String>, expected: impl Into<String>, found: String) -> Self {
+        Self::Value { key: key.into(), expected: expected.into(), found }
+    }
+
+    /// An option of a section of the file.
+    pub(super) fn of_section(section: &str) -> impl Fn(OptionError) -> Self {
+        move |OptionError { option, expected, found }| Self::value(format!("{section}.{option}"), expected, found)
+    }
 }
 
 impl From<GivenError> for PlanError {

@@ -105,7 +105,7 @@ impl Model {
         let size = network.input.size;
         if let Some(found) = config.network.input.size.filter(|&found| found != size) {
             let (expected, found) = (format!("{size}, {}'s", network.name), found.to_string());
-            return Err(PlanError::Input { key: "network.input.size", expected, found });
+            return Err(PlanError::value("network.input.size", expected, found));
         }
         let input = input(config, network.input)?;
         let classifier = classifier(config, &network.name, network.classifier.as_ref(), &network.stages())?;
@@ -311,7 +311,7 @@ const GRAPH_CROP: f64 = 0.875;
 /// From bytes to numbers, where the configuration says it.
 fn preprocess(config: &Config) -> Result<Option<Preprocess>, PlanError> {
     let said = config.network.input.preprocess();
-    said.map_err(|(key, expected, found)| PlanError::Input { key, expected, found })
+    said.map_err(|(key, expected, found)| PlanError::value(key, expected, found))
 }
 
 /// The network's input, with what the configuration says instead.
@@ -323,11 +323,7 @@ fn input(config: &Config, mut input: Input) -> Result<Input, PlanError> {
     let fits = (MIN_CROP_PCT..=1.0).contains(&input.crop_pct);
     if !fits && input.resize.crops() {
         let found = input.crop_pct.to_string();
-        return Err(PlanError::Value {
-            key: "stimuli.crop_pct",
-            expected: "0.01 to 1 (torchvision and timm: 0.875)",
-            found,
-        });
+        return Err(PlanError::value("stimuli.crop_pct", "0.01 to 1 (torchvision and timm: 0.875)", found));
     }
     Ok(input)
 }

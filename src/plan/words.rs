@@ -88,21 +88,8 @@ pub fn read(
         warnings.extend(read.warnings);
         let mut vectors: Vec<_> = read.found.into_iter().map(|found| found.map(|(_, vector)| vector)).collect();
         let other_vectors = vectors.split_off(concepts);
-        let missing: Vec<&str> = manifest
-            .concepts
-            .iter()
-            .zip(&vectors)
-            .filter(|(_, vector)| vector.is_none())
-            .map(|(concept, _)| concept.as_str())
-            .collect();
-        if !missing.is_empty() {
-            let more = if missing.len() > 8 { ", …" } else { "" };
-            return Err(PlanError::MissingWords {
-                path: words.file.clone(),
-                count: missing.len(),
-                concepts,
-                words: missing[..missing.len().min(8)].join(", ") + more,
-            });
+        if let Some((count, missing)) = vectors::missing(&manifest.concepts, &vectors) {
+            return Err(PlanError::MissingWords { path: words.file.clone(), count, concepts, words: missing });
         }
         let rows: Vec<f32> = vectors.into_iter().flatten().flatten().collect();
         let (rsm, scales) = similarity::reduced_rows(&rows, concepts, read.dimensions)

@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 
 use crate::report::chart::{Chart, Curve, Entry, Look, Mark};
-use crate::report::curves::{SIGNIFICANT, distinct, highest, thousands};
+use crate::report::curves::{SIGNIFICANT, distinct, highest};
 use crate::report::heatmap::Heatmap;
 use crate::report::ramp::Ramp;
 use crate::report::style::{CURVE, curve};
 use crate::report::{Drawing, Figure, Material, ReportError, fit, inference, names};
 use crate::results::{MeasureRow, figure_name};
 use crate::stats::calibrated::score;
+use crate::wording::grouped;
 
 /// `alignment_<network>_<words>_<measure>`, of words with layers.
 pub const MAPS: Figure = Figure { name: "alignment", draw: draw_maps };
@@ -62,8 +63,8 @@ fn draw_maps(material: &Material) -> Result<Vec<Drawing>, ReportError> {
                 notes += &format!(
                     " {significant} of {} pairs have a family-wise p < 0.05 over all pairs ({} permutations, {} concepts).",
                     of_measure().count(),
-                    thousands(best.permutations),
-                    thousands(best.concepts as u64)
+                    grouped(best.permutations),
+                    grouped(best.concepts)
                 );
             }
             let label = |layer: &&str| {
@@ -170,8 +171,8 @@ fn draw_depths(material: &Material) -> Result<Vec<Drawing>, ReportError> {
             notes: format!(
                 "(value − τ) / (1 − τ), {of} {}{} permutations, {} concepts.",
                 if bars { "Lines through markers: 95\u{a0}% intervals over concepts, τ held. " } else { "" },
-                thousands(rows.iter().map(|row| row.permutations).max().unwrap_or(0)),
-                thousands(rows[0].concepts as u64),
+                grouped(rows.iter().map(|row| row.permutations).max().unwrap_or(0)),
+                grouped(rows[0].concepts),
             ),
         };
         drawings.push(Drawing {

@@ -4,13 +4,14 @@
 use crate::nets::{self, Blueprint, StageSpec};
 use crate::record::RunRecord;
 use crate::report::canvas::{Anchor, Canvas, Picture, TextStyle};
-use crate::report::curves::{Curves, thousands};
+use crate::report::curves::Curves;
 use crate::report::notes::{Notes, Title};
 use crate::report::style::{
     AXIS, BOX, EDGE, GREY, HALF_CAPITAL, INK, LIGHT, NOTE, PAPER, SOLID, Shape, TICK_LABEL, TITLE, WIDTH, curve,
 };
 use crate::report::{Drawing, Figure, Material, ReportError};
 use crate::stimuli::{PIXELS, PIXELS_LABEL};
+use crate::wording::grouped;
 
 /// `architecture_<network>`
 pub const FIGURE: Figure = Figure { name: "architecture", draw };
@@ -128,7 +129,7 @@ impl Architecture<'_> {
             "Each box is a stage, run over all images before the next one starts: as high as the side of its output, as \
              wide as its channels (both on a root scale); below, channels \u{d7} height \u{d7} width. Filled dots: the {tapped} \
              layers compared{hollow}. {} million multiply-adds per image.",
-            thousands(multiply_adds / 1_000_000)
+            grouped(multiply_adds / 1_000_000)
         );
         Notes::wrapped(&notes, WIDTH - 2.0 * EDGE)
     }

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use crate::report::chart::{Look, Mark};
 use crate::report::material::Said;
 use crate::results::{AccuracyRow, OneVsTwoRow, figure_name};
+use crate::wording::grouped;
 
 /// The level below which a layer counts as significant: its family-wise p, in the 1 vs. 2 test its own p too.
 pub const SIGNIFICANT: f64 = 0.05;
@@ -133,12 +134,12 @@ impl<'a> Curves<'a> {
             return String::new();
         };
         let mut counts = vec![
-            format!("{} concepts", thousands(row.concepts as u64)),
-            format!("{} pairs", thousands(row.pairs as u64)),
+            format!("{} concepts", grouped(row.concepts)),
+            format!("{} pairs", grouped(row.pairs)),
             said.groups(row.groups),
         ];
         if row.permutations > 0 {
-            counts.push(format!("{} permutations", thousands(row.permutations)));
+            counts.push(format!("{} permutations", grouped(row.permutations)));
         }
         format!("{}.", counts.join(", "))
     }
@@ -185,19 +186,6 @@ pub fn highest<T>(all: impl IntoIterator<Item = T>, value: impl Fn(&T) -> f64) -
 pub fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let mut seen = HashSet::new();
     names.filter(|name| seen.insert(*name)).collect()
-}
-
-/// Digits in groups of three.
-pub fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]
@@ -267,13 +255,5 @@ pub mod tests {
     fn a_figure_of_any_network_has_a_plain_file_name() {
         let table = rows("../my net", &["fc1".into()], &["GloVe"]);
         assert_eq!(Curves::of_networks(&table)[0].stem("accuracy"), "accuracy_.._my_net");
-    }
-
-    #[test]
-    fn digits_are_grouped_by_three() {
-        assert_eq!(
-            ["7", "166", "1,000", "13,695", "1,234,567"],
-            [7, 166, 1000, 13_695, 1_234_567].map(thousands).each_ref().map(|s| s.as_str())
-        );
     }
 }

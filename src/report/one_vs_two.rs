@@ -2,11 +2,12 @@
 //! layers have black dots.
 
 use crate::report::chart::{Chart, Curve, Entry, Look, Mark};
-use crate::report::curves::{Curves, SIGNIFICANT, thousands};
+use crate::report::curves::{Curves, SIGNIFICANT};
 use crate::report::style::{CURVE, curve};
 use crate::report::{Drawing, Figure, Material, ReportError, chance, inference};
 use crate::results::OneVsTwoRow;
 use crate::stats::one_vs_two::Columns;
+use crate::wording::grouped;
 
 /// `one_vs_two_<network>`; not drawn where the test was not run.
 pub const FIGURE: Figure = Figure { name: "one_vs_two", draw };
@@ -29,12 +30,12 @@ fn chart<'a>(curves: &Curves<'a, OneVsTwoRow>, material: &Material) -> Chart<'a>
     let models = curves.models.iter().enumerate();
     let mut notes = String::new();
     if let Some(row) = curves.rows().next() {
-        notes = format!("{} misclassified images", thousands(row.images as u64));
+        notes = format!("{} misclassified images", grouped(row.images));
         if row.permutations > 0 {
             let of = material.inference();
             notes += &format!(
                 ", {} permutations.\nBlack dot: p\u{a0}<\u{a0}0.05{}; with a ring: p\u{a0}<\u{a0}0.05 {}; hollow: n.s.",
-                thousands(row.permutations),
+                grouped(row.permutations),
                 inference::tail(of),
                 inference::covers(of, curves.models.len())
             );

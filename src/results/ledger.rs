@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::directory::{FIGURES, figure_name};
-use super::{Results, ResultsDir, write_json};
+use super::{Results, ResultsDir, read_json, write_json};
 use crate::checksum;
 use crate::error::FileError;
 
@@ -28,8 +28,7 @@ pub struct Ledger {
 impl Ledger {
     /// The list of a directory; one that is not there or damaged lists nothing.
     pub fn read(directory: &ResultsDir) -> Self {
-        let found = std::fs::read(directory.finished()).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        found.unwrap_or_default()
+        read_json(&directory.finished()).unwrap_or_default()
     }
 
     /// # Errors
@@ -124,7 +123,7 @@ impl Written {
 
 /// `run.json`, if it is a record of semgpu's.
 pub(super) fn record(directory: &ResultsDir) -> Option<Value> {
-    let record: Value = serde_json::from_slice(&std::fs::read(directory.record()).ok()?).ok()?;
+    let record: Value = read_json(&directory.record())?;
     (record["semgpu"].is_string() && record["command"].is_string()).then_some(record)
 }
 

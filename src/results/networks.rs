@@ -1,6 +1,5 @@
 //! What is made of several runs: of a sweep, in a folder for each network, and beside them what is of all; a comparison.
 
-use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 
@@ -9,8 +8,9 @@ use serde_json::Value;
 
 use super::claim::{COMPARE, remove};
 use super::ledger::figures_of;
-use super::{ResultsDir, Table};
+use super::{ResultsDir, Table, read_json};
 use crate::error::FileError;
+use crate::files;
 
 /// What the names of a sweep's figures begin with.
 pub(crate) const NETWORKS: &str = "networks";
@@ -176,8 +176,8 @@ impl ResultsDir {
 
     /// Whether a comparison of semgpu's lies here, whole or not: its table is written first, its record last.
     pub fn holds_comparison(&self) -> bool {
-        let record = || serde_json::from_slice::<Value>(&fs::read(self.comparison()).ok()?).ok();
-        let begins = || BufReader::new(fs::File::open(self.table(COMPARE)).ok()?).lines().next()?.ok();
+        let record = || read_json::<Value>(&self.comparison());
+        let begins = || BufReader::new(files::open(&self.table(COMPARE)).ok()?).lines().next()?.ok();
         begins().is_some_and(|header| header.starts_with("curve_a,"))
             || record().is_some_and(|record| record["semgpu"].is_string() && record["runs"].is_array())
     }

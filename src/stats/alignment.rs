@@ -42,10 +42,7 @@ pub use gram::{Gram, Scales};
 use super::Rsm;
 use super::rsa::Rsa;
 
-/// The level of the confidence intervals.
-pub const LEVEL: f64 = 0.95;
-
-/// As many standard errors of a normal estimate on either side hold [`LEVEL`].
+/// As many standard errors of a normal estimate on either side hold [`LEVEL`](super::LEVEL).
 const NORMAL: f64 = 1.959_963_984_540_054;
 
 /// A measure of two spaces.

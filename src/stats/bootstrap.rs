@@ -38,7 +38,7 @@ use rayon::prelude::*;
 
 use super::permutation::Random;
 use super::scoring::Ties;
-use super::{Interrupted, Progress, Rsm, report};
+use super::{Interrupted, LEVEL, Progress, Rsm, report};
 use crate::kernels::product::{Matrix, multiply};
 
 /// Fewest concepts to resample, and to test differences over: below it more than one resample in a thousand has fewer than
@@ -133,29 +133,50 @@ pub fn accuracies(
     Ok((0..layers.len()).map(|l| by_resample.iter().map(|accuracies| accuracies[l]).collect()).collect())
 }
 
-/// The confidence interval of an `observed` accuracy out of `pairs` (of all groups) from its resamples; `level` is the
-/// share of worlds in which it is to hold the truth.
+/// The confidence interval of each layer's `observed` accuracy from [`accuracies`] of as many `resamples`.
+///
+/// # Errors
+/// [`Interrupted`] if `progress` asks to stop.
+///
+/// # Panics
+/// As [`accuracies`]; if there are no resamples.
+pub fn intervals(
+    observed: impl Iterator<Item = f64>,
+    words: &Rsm,
+    layers: &[&[Rsm]],
+    (seed, resamples): (u64, u64),
+    ties: Ties,
+    progress: &Progress,
+) -> Result<Vec<Interval>, Interrupted> {
+    let resampled = accuracies(words, layers, seed, resamples, ties, progress)?;
+    let pairs = words.concepts() * (words.concepts() - 1) / 2;
+    let interval = |((observed, resampled), groups): ((f64, &Vec<f64>), &&[Rsm])| {
+        confidence_interval(observed, resampled, (pairs * groups.len()) as u64)
+    };
+    Ok(observed.zip(&resampled).zip(layers).map(interval).collect())
+}
+
+/// The confidence interval of an `observed` accuracy out of `pairs` (of all groups) from its resamples.
 ///
 /// Percentiles of the resampled log-odds (linear between order statistics), less their mean, around the observed
 /// log-odds. Half a pair is added on either side of the odds, so that an accuracy of 1 has some.
 ///
 /// # Panics
-/// If there are no resamples or pairs, or `level` is not within 0..1.
-pub fn confidence_interval(observed: f64, resampled: &[f64], pairs: u64, level: f64) -> Interval {
+/// If there are no resamples or pairs.
+pub fn confidence_interval(observed: f64, resampled: &[f64], pairs: u64) -> Interval {
     assert!(!resampled.is_empty() && pairs > 0, "{} resamples of {pairs} pairs", resampled.len());
-    assert!((0.0..1.0).contains(&level), "level {level}");
-    let (ends, mean) = enclosing(resampled.iter().map(|&accuracy| log_odds(accuracy, pairs)).collect(), level);
+    let (ends, mean) = enclosing(resampled.iter().map(|&accuracy| log_odds(accuracy, pairs)).collect());
     let [low, high] = ends.map(|end| of_log_odds(log_odds(observed, pairs) + (end - mean), pairs));
     Interval { low, high }
 }
 
-/// The quantiles between which the middle `level` of values lies, and their mean.
+/// The quantiles between which the middle [`LEVEL`] of values lies, and their mean.
 ///
 /// # Panics
 /// If there are no values.
-pub(super) fn enclosing(mut values: Vec<f64>, level: f64) -> ([f64; 2], f64) {
+pub(super) fn enclosing(mut values: Vec<f64>) -> ([f64; 2], f64) {
     values.sort_unstable_by(f64::total_cmp);
-    let outside = (1.0 - level) / 2.0;
+    let outside = (1.0 - LEVEL) / 2.0;
     let mean = values.iter().sum::<f64>() / values.len() as f64;
     ([outside, 1.0 - outside].map(|share| quantile(&values, share)), mean)
 }

@@ -388,7 +388,7 @@ fn the_bootstrap_interval_holds_the_true_accuracy() {
         let holds = |t: &u64| {
             let (words, images) = world(*t);
             let resampled = accuracies(&words, &[&images], *t, 200, Ties::Lost, &go_on).unwrap();
-            let interval = confidence_interval(accuracy(&words, &images), &resampled[0], pairs, 0.95);
+            let interval = confidence_interval(accuracy(&words, &images), &resampled[0], pairs);
             interval.low <= truth && truth <= interval.high
         };
         let held = (0..100).into_par_iter().filter(holds).count();

@@ -75,7 +75,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::bootstrap::{Interval, confidence_interval, log_odds, of_log_odds, steepness};
-use super::{paired, rsa, student};
+use super::{LEVEL, paired, rsa, student};
 
 pub use resampled::{Measure, PairVariance, Pairs, Resampled, Resampling, group_multiplicities, resampled};
 
@@ -239,11 +239,11 @@ impl Samples {
         }
     }
 
-    /// The estimate of an observed value at a confidence level.
+    /// The estimate of an observed value.
     ///
     /// # Panics
     /// If there are no resamples, or groups or concepts that are drawn are fewer than two.
-    pub fn estimate(&self, value: Value, over: Generalise, sizes: Sizes, scale: Scale, level: f64) -> Estimate {
+    pub fn estimate(&self, value: Value, over: Generalise, sizes: Sizes, scale: Scale) -> Estimate {
         let Value { value, pairs } = value;
         // Two correlations and means of them, each as far off as rounding takes it.
         let rounding = 2.0 * rsa::rounding(sizes.concepts * (sizes.concepts - 1) / 2);
@@ -254,10 +254,10 @@ impl Samples {
         if is_nothing(self.variance(over, sizes, None).0.sqrt()) {
             variance = 0.0;
         }
-        let estimate = Estimate::new(value, (variance, freedom), scale, level);
+        let estimate = Estimate::new(value, (variance, freedom), scale);
         match (scale, over) {
             (Scale::Accuracy(count), Generalise::Concepts) => {
-                Estimate { interval: confidence_interval(value, &self.concepts, count, level), ..estimate }
+                Estimate { interval: confidence_interval(value, &self.concepts, count), ..estimate }
             }
             _ => estimate,
         }
@@ -271,9 +271,9 @@ impl Estimate {
     }
 
     /// Of a value by its variance and the variance's degrees of freedom.
-    pub fn new(value: f64, (variance, freedom): (f64, f64), scale: Scale, level: f64) -> Self {
+    pub fn new(value: f64, (variance, freedom): (f64, f64), scale: Scale) -> Self {
         let deviation = variance.sqrt();
-        let reach = student::quantile(level, freedom) * deviation;
+        let reach = student::quantile(LEVEL, freedom) * deviation;
         let (interval, p_value) = match scale {
             Scale::Plain(least, most) => {
                 let end = |end: f64| end.clamp(least, most);

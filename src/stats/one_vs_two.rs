@@ -181,23 +181,6 @@ impl Statistic for OneVsTwoTest<'_> {
     }
 }
 
-/// The margin of one mistake by the definition; shares nothing with [`OneVsTwoTest`], which is held to
-/// it.
-///
-/// # Shapes
-/// As [`OneVsTwoTest::new`]; `image` is the RSM of the mistake's group, `columns` those of the margin, `draw` a permutation
-/// of the words.
-pub fn margin_reference(words: &Rsm, image: &Rsm, columns: &[usize], mistake: &Mistake, draw: &[u32]) -> f64 {
-    let (mut seen, mut truth, mut predicted) = (Vec::new(), Vec::new(), Vec::new());
-    for &j in columns {
-        let column = draw[j] as usize;
-        seen.push(image.row(mistake.image)[j]);
-        truth.push(words.row(draw[mistake.truth] as usize)[column]);
-        predicted.push(words.row(draw[mistake.predicted] as usize)[column]);
-    }
-    super::two_vs_two::pearson(&seen, &truth) - super::two_vs_two::pearson(&seen, &predicted)
-}
-
 /// The layer, by its index, from which on to the last one the true class has no advantage; `None` while the last layer
 /// still has it.
 pub fn lost_from(margins: &[Option<f64>]) -> Option<usize> {

@@ -59,7 +59,7 @@ use rayon::prelude::*;
 use super::influence::{MANY, Spread};
 use super::permutation::Random;
 use super::rsa::dot;
-use super::{Interrupted, Progress, report};
+use super::{Interrupted, LEVEL, Progress, report};
 
 /// Keeps the draws' random numbers apart from others under the same seed.
 const STREAM: u64 = 0x7061_6972_6564_5f74;
@@ -132,7 +132,7 @@ pub fn family_wise(family: &[Member], draws: u64, seed: u64, progress: &Progress
     Ok(family.iter().map(|member| (1 + p(member)) as f64 / (1 + draws) as f64).collect())
 }
 
-/// Tests each difference of a family by `draws` draws, at the confidence `level`; `looked_at` are the influences of values any
+/// Tests each difference of a family by `draws` draws; `looked_at` are the influences of values any
 /// two of which were compared to choose the family, and which its family-wise p covers. What differs by nothing takes no part.
 /// `progress` is told the draws.
 ///
@@ -140,16 +140,15 @@ pub fn family_wise(family: &[Member], draws: u64, seed: u64, progress: &Progress
 /// [`Interrupted`] if `progress` asks to stop.
 ///
 /// # Panics
-/// If there are no draws, the differences are of different numbers of concepts, or `level` is not within 0..1.
+/// If there are no draws, or the differences are of different numbers of concepts.
 pub fn differences(
     family: &[Spread],
     looked_at: &[Vec<f64>],
     draws: u64,
     seed: u64,
-    level: f64,
     progress: &Progress,
 ) -> Result<Vec<Difference>, Interrupted> {
-    assert!(draws > 0 && (0.0..1.0).contains(&level), "{draws} draws, level {level}");
+    assert!(draws > 0, "a draw at least");
     let nothing = Difference { observed: 0.0, interval: (0.0, 0.0), p_value: 1.0, p_fwer: 1.0 };
     let mut all = vec![nothing; family.len()];
     let family: Vec<(usize, &Spread)> = family.iter().enumerate().filter(|(_, spread)| spread.variance > 0.0).collect();
@@ -170,7 +169,7 @@ pub fn differences(
         let t = members[n].t;
         let mut own: Vec<f64> = drawn.iter().map(|all| all[n]).collect();
         own.sort_unstable_by(f64::total_cmp);
-        let reach = deviation * super::bootstrap::quantile(&own, level);
+        let reach = deviation * super::bootstrap::quantile(&own, LEVEL);
         let end = |end: f64| end.clamp(-1.0, 1.0);
         all[place] = Difference {
             observed,

@@ -45,8 +45,6 @@ pub struct Resampling {
     pub seed: u64,
     /// How many; 0: no intervals.
     pub resamples: u64,
-    /// Level of the intervals.
-    pub level: f64,
 }
 
 /// The parts of each layer's variance, and the whole, `[layer][parts + 1]`: sets of spaces in the order of their bits, then
@@ -79,7 +77,7 @@ pub fn partition(
         Ok((0..layers.len()).map(|layer| mean(of_groups.iter().map(|group| group[layer].as_deref()))).collect())
     };
     let observed = shares(&vec![1; concepts])?;
-    let Resampling { seed, resamples, level } = resampling;
+    let Resampling { seed, resamples } = resampling;
     let resampled = (0..resamples).into_par_iter().map(|t| shares(&multiplicities(seed, t, concepts)));
     let resampled = resampled.collect::<Result<Vec<_>, _>>()?;
     let whole = (1 << spaces.len()) - 1;
@@ -88,7 +86,7 @@ pub fn partition(
         let set = (n + 1).min(whole);
         let never_negative = n == whole || set.is_power_of_two();
         let found: Vec<f64> = resampled.iter().filter_map(|all| Some(all[layer].as_ref()?[n])).collect();
-        Part { spaces: set, share, interval: interval(share, found, level, never_negative) }
+        Part { spaces: set, share, interval: interval(share, found, never_negative) }
     };
     let parts = |(layer, shares): (usize, Option<Vec<f64>>)| {
         shares.map(|shares| shares.into_iter().enumerate().map(|(n, share)| part(layer, n, share)).collect())
@@ -96,11 +94,11 @@ pub fn partition(
     Ok(observed.into_iter().enumerate().map(parts).collect())
 }
 
-fn interval(share: f64, resampled: Vec<f64>, level: f64, never_negative: bool) -> Option<(f64, f64)> {
+fn interval(share: f64, resampled: Vec<f64>, never_negative: bool) -> Option<(f64, f64)> {
     if resampled.is_empty() {
         return None;
     }
-    let (ends, mean) = enclosing(resampled, level);
+    let (ends, mean) = enclosing(resampled);
     let least = if never_negative { 0.0 } else { -1.0 };
     let [low, high] = ends.map(|end| (share + end - mean).clamp(least, 1.0));
     Some((low, high))

@@ -43,7 +43,7 @@ mod streamed;
 #[cfg(test)]
 mod tests;
 
-pub use gpu::{KERNELS, scratch_bytes};
+pub use gpu::KERNELS;
 pub use streamed::{Standard, Streamed};
 
 /// A vector is constant where its variance is at most this fraction of its squared mean.
@@ -106,7 +106,8 @@ pub enum SimilarityError {
 /// If a batch has no images, there are no units, the batches differ in units, or one is not f32.
 ///
 /// # Cost
-/// [`multiply_adds`] and [`bytes_moved`]; beside the input, [`scratch_bytes`] on a GPU, and on the CPU what `gram` takes.
+/// [`multiply_adds`] and [`bytes_moved`]; beside the input, packed activations and sums on a GPU (some 64 MiB each at most), and on
+/// the CPU what `gram` takes.
 pub fn rsm(batches: &[Tensor<2>]) -> Result<Rsm, SimilarityError> {
     Ok(reduced(batches)?.0)
 }

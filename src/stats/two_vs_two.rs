@@ -272,10 +272,9 @@ fn count<R: Borrow<Rsm> + Sync>(
     let draws = (range.end.saturating_sub(range.start)) as usize;
     let gpu = Gpu::of(device);
     let low_rank = if gpu.is_none() && draws > 0 { low_rank::LowRank::new(&words) } else { None };
-    let chunk = match &gpu {
-        Some(gpu) => gpu::Batch::checked(gpu, concepts, draws as u64, images.len())?.images,
-        None => cpu::images_at_once(concepts, images.len()),
-    };
+    let batch = |gpu| gpu::Batch::checked(gpu, concepts, draws as u64, images.len()).map(|batch| (gpu, batch));
+    let gpu = gpu.as_ref().map(batch).transpose()?;
+    let chunk = gpu.map_or_else(|| cpu::images_at_once(concepts, images.len()), |(_, batch)| batch.images);
     let mut counts = vec![Counts::default(); draws * images.len()];
     for first in (0..images.len()).step_by(chunk) {
         let chunk = first..images.len().min(first + chunk);
@@ -284,8 +283,11 @@ fn count<R: Borrow<Rsm> + Sync>(
             .into_par_iter()
             .map(|n| UnitRows::image(images[n].borrow(), concepts, n))
             .collect::<Result<Vec<_>, _>>()?;
-        let part = match &gpu {
-            Some(gpu) => gpu::count(gpu, &words, &rows, draw, range.clone(), progress)?,
+        let part = match gpu {
+            Some((gpu, batch)) => {
+                let batch = gpu::Batch { images: rows.len(), ..batch };
+                gpu::count(gpu, batch, &words, &rows, draw, range.clone(), progress)?
+            }
             None => cpu::count(&words, low_rank.as_ref(), &rows, draw, range.clone(), progress)?,
         };
         for (row, part) in counts.chunks_exact_mut(images.len()).zip(part.chunks_exact(rows.len())) {

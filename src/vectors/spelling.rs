@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
 use super::{NotFinite, VectorsError, read_with_progress};
+use crate::wording::first;
 
 /// Capitals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
@@ -148,6 +149,13 @@ pub struct Spelled {
     pub not_finite: BTreeMap<usize, NotFinite>,
     /// As of [`super::WordVectors`].
     pub warnings: Vec<String>,
+}
+
+/// The names of which nothing was found: how many, and the first of them; none where all were found.
+pub fn missing<T>(names: &[String], found: &[Option<T>]) -> Option<(usize, String)> {
+    let missing = names.iter().zip(found).filter(|(_, found)| found.is_none());
+    let missing: Vec<&str> = missing.map(|(name, _)| name.as_str()).collect();
+    (!missing.is_empty()).then(|| (missing.len(), first(&missing, 8)))
 }
 
 /// Reads the vectors of `names`, each under the first of its spellings that the file has.

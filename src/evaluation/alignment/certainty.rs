@@ -5,7 +5,7 @@ use super::{Known, Options, Space};
 use crate::error::Error;
 use crate::evaluation::two_vs_two;
 use crate::progress::Progress;
-use crate::stats::alignment::{LEVEL, Measure, Side, deleted, noise_ceiling, resampled};
+use crate::stats::alignment::{Measure, Side, deleted, noise_ceiling, resampled};
 use crate::stats::bootstrap::{self, Interval};
 use crate::stats::ceiling::Ceiling;
 use crate::stats::inference::LayerScores;
@@ -59,13 +59,10 @@ impl Sides<'_> {
         }
         let words = &self.words.layers[pairs.places[0].0].rsms[0];
         let layers: Vec<&[Rsm]> = pairs.places.iter().map(|&(_, layer)| space.layers[layer].rsms.as_slice()).collect();
-        let resampled = bootstrap::accuracies(words, &layers, options.seed, options.bootstrap, options.ties, progress)?;
-        let concepts = space.concepts.len();
-        let tested = (concepts * (concepts - 1) / 2 * space.groups.len()) as u64;
-        let interval = |(scores, resampled): (&LayerScores, &Vec<f64>)| {
-            Some(bootstrap::confidence_interval(scores.accuracy(), resampled, tested, LEVEL))
-        };
-        Ok(scores.iter().zip(&resampled).map(interval).collect())
+        let observed = scores.iter().map(LayerScores::accuracy);
+        let resamples = (options.seed, options.bootstrap);
+        let intervals = bootstrap::intervals(observed, words, &layers, resamples, options.ties, progress)?;
+        Ok(intervals.into_iter().map(Some).collect())
     }
 
     /// The noise ceiling of every layer of the images.

@@ -6,13 +6,13 @@ use super::WordSpace;
 use crate::error::Error;
 use crate::evaluation::two_vs_two::TWO_VS_TWO;
 use crate::evaluation::{LayerRsms, Options, Space, rsa};
+use crate::stats::Progress;
 use crate::stats::alignment::inner::InnerTest;
 use crate::stats::alignment::neighbours::NeighbourTest;
 use crate::stats::alignment::{Gram, Measure, Side, Unvaried};
 use crate::stats::inference::Statistic;
 use crate::stats::rsa::RsaTest;
 use crate::stats::two_vs_two::TwoVsTwoTest;
-use crate::stats::{Progress, Rsm};
 
 /// Pairs of layers of one statistic.
 pub struct Pairs<'a> {
@@ -49,7 +49,7 @@ impl<'a> Sides<'a> {
     /// All pairs that have a value, the layers of the words one after the other, and what the user should know.
     pub fn families(&self, measure: Measure) -> (Vec<Pairs<'a>>, Vec<String>) {
         let (space, words, options) = (self.space, self.words, self.options);
-        let images: Vec<&[Rsm]> = space.layers.iter().map(|layer| layer.rsms.as_slice()).collect();
+        let images = space.rsms();
         let incomplete = |layer: &LayerRsms| layer.rsms.iter().any(|rsm| !rsm.constant().is_empty());
         let gaps = !measure.needs_gram() && words.layers.iter().chain(&space.layers).any(incomplete);
         let layers = words.layers.iter().enumerate();

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::methods::{ARONOW, DHARMARETNAM, Paragraph, SATTERTHWAITE, count, list};
+use super::methods::{ARONOW, DHARMARETNAM, Paragraph, SATTERTHWAITE, list};
 use super::tables::{accuracy_text, downloads_of, file, p_value, table};
 use super::{drawings, fill, head, provenance, save};
 use crate::record::ComparisonRecord;
@@ -13,6 +13,7 @@ use crate::report::ramp::signed;
 use crate::report::{Drawing, Overlay, ReportError, stimuli};
 use crate::results::{AccuracyRow, ComparisonRow, ResultsDir, WithinRow};
 use crate::stats::generalise::Generalise;
+use crate::wording::counted;
 
 /// So many families are told in sentences.
 const TOLD: usize = 6;
@@ -50,8 +51,8 @@ fn page(of: &Comparison, figures: &[Drawing], directory: &Path) -> String {
 
 fn summary(of: &Comparison) -> String {
     let said: Vec<String> = told(of.between).into_iter().chain(told(of.within)).collect();
-    let runs = count(of.record.runs.len() as u64, "run");
-    let mut text = format!("<p>{} of {runs}.</p>\n", count(of.curves.len() as u64, "curve"));
+    let runs = counted(of.record.runs.len(), "run");
+    let mut text = format!("<p>{} of {runs}.</p>\n", counted(of.curves.len(), "curve"));
     if said.len() <= TOLD {
         text.extend(said.iter().map(|said| format!("<p>{}.</p>\n", escape(said))));
     } else if !of.between.is_empty() {
@@ -225,7 +226,7 @@ fn inference(record: &ComparisonRecord) -> String {
          p-values are two-sided, p = (1 + b) / (1 + m) with b of m draws at least as large; family-wise p-values take the largest \
          of the family in each draw. 95 % intervals are each by itself. Intervals and p-values speak of {speaks}: not of other \
          networks, nor of other word models.",
-        count(record.resamples, "draw"),
+        counted(record.resamples, "draw"),
         record.seed
     )
 }

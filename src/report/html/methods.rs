@@ -11,12 +11,13 @@ use crate::nets::{Preprocess, Scaling, Token};
 use crate::record::{IMAGES, Run, RunRecord};
 use crate::report::canvas::escape;
 use crate::report::chance;
-use crate::report::curves::{Curves, distinct, thousands};
+use crate::report::curves::{Curves, distinct};
 use crate::report::material::Said;
 use crate::results::{MeasureRow, Results};
 use crate::stats::one_vs_two::Columns;
 use crate::stats::scoring::{Constant, Ties};
 use crate::stats::similarity::DOUBLE_UNITS;
+use crate::wording::{counted, grouped};
 
 pub use references::{ARONOW, DHARMARETNAM, SATTERTHWAITE};
 
@@ -81,10 +82,6 @@ pub fn list(names: &[String]) -> String {
     }
 }
 
-pub fn count(number: u64, singular: &str) -> String {
-    format!("{} {singular}{}", thousands(number), if number == 1 { "" } else { "s" })
-}
-
 /// A checksum's beginning: enough to tell files apart; the whole stands in the provenance.
 fn checksum(sum: Option<&String>) -> String {
     sum.map_or(String::new(), |sum| format!(", SHA-256 {}…", sum.chars().take(12).collect::<String>()))
@@ -94,7 +91,7 @@ fn words(run: &Run) -> String {
     let configured = run.config.words.iter().zip(&run.words).enumerate();
     let named: Vec<String> = configured
         .map(|(n, (words, model))| {
-            let values = count(model.dimensions as u64, "value");
+            let values = counted(model.dimensions, "value");
             let sum = checksum(run.checksums.words.get(n));
             format!("{} ({values} per word; {}{sum})", words.name, words.file.display())
         })
@@ -171,15 +168,15 @@ impl<'a> Settings<'a> {
         let said = self.said();
         if said.groups_are != IMAGES {
             let groups = said.groups(self.groups as usize);
-            return format!("The data were of {groups}, of which each saw {}.", count(self.concepts, "concept"));
+            return format!("The data were of {groups}, of which each saw {}.", counted(self.concepts, "concept"));
         }
-        let images = count(self.concepts * self.groups, "image");
+        let images = counted(self.concepts * self.groups, "image");
         let dealt = match self.groups {
             1 => "one of each concept".to_string(),
             groups => format!("dealt into {groups} groups of one image per concept"),
         };
         let prepared = self.record.run().map_or_else(String::new, preparation);
-        format!("The stimuli were {images} of {}, {dealt}. {prepared}", count(self.concepts, "concept"))
+        format!("The stimuli were {images} of {}, {dealt}. {prepared}", counted(self.concepts, "concept"))
     }
 
     fn layers(&self) -> Vec<(&str, usize)> {
@@ -194,7 +191,7 @@ impl<'a> Settings<'a> {
         match self.said().axis {
             Some(axis) => format!("{layers} place{plural} along \u{201c}{axis}\u{201d}"),
             None if self.said().unordered => format!("{layers} place{plural} without an order"),
-            None => count(layers as u64, "layer"),
+            None => counted(layers, "layer"),
         }
     }
 
@@ -208,12 +205,12 @@ impl<'a> Settings<'a> {
         };
         let (pixels, layers): (Vec<_>, Vec<_>) = self.layers().into_iter().partition(|(layer, _)| *layer == "pixels");
         let named: Vec<String> =
-            layers.iter().map(|(layer, units)| format!("{layer} ({} units)", thousands(*units as u64))).collect();
+            layers.iter().map(|(layer, units)| format!("{layer} ({} units)", grouped(*units))).collect();
         let mut text = format!(
             "The images were passed through {name} in its {} form, {weights}. The activations of {} were recorded, in order of \
              depth: {}; {} made one vector per image.",
             run.network.form,
-            count(layers.len() as u64, "layer"),
+            counted(layers.len(), "layer"),
             list(&named),
             match run.network.token {
                 None => "all units of a layer",
@@ -226,7 +223,7 @@ impl<'a> Settings<'a> {
             text += &format!(
                 " As a baseline below the first layer, the {} values of the scaled image itself were treated in the same \
                  way.",
-                thousands(*units as u64)
+                grouped(*units)
             );
         }
         text
@@ -242,7 +239,7 @@ impl<'a> Settings<'a> {
             "Similarity matrices of {} ({}) and of {} ({}) were computed by another program and read from its files.",
             self.layers_said(layers.len()),
             list(&layers),
-            count(words.len() as u64, "word model"),
+            counted(words.len(), "word model"),
             list(&words)
         )
     }
@@ -259,8 +256,8 @@ impl<'a> Settings<'a> {
              matrix; for each word model, those of the {k} word vectors. Those of word vectors, of layers of at most {double} \
              units and of whole numbers were computed in double precision; of larger layers the products are in single \
              precision, after what all images have in common was taken out, and their sums in double precision.",
-            k = thousands(self.concepts),
-            double = thousands(DOUBLE_UNITS as u64)
+            k = grouped(self.concepts),
+            double = grouped(DOUBLE_UNITS)
         )
     }
 
@@ -276,7 +273,7 @@ impl<'a> Settings<'a> {
              a and b, the rows a and b of the word matrix (w) and of the image matrix (i) were taken without the columns a and \
              b. The pair passes if corr(w_a, i_a) + corr(w_b, i_b) > corr(w_a, i_b) + corr(w_b, i_a), with Pearson \
              correlations. Accuracy is the share of pairs that pass{averaged}; {}.",
-            count(self.pairs, "pair"),
+            counted(self.pairs, "pair"),
             match (self.permutations, moved) {
                 (0, _) => "chance would be 0.5 without ties",
                 (_, true) => "chance is the null\u{2019}s mean",
@@ -291,7 +288,7 @@ impl<'a> Settings<'a> {
         };
         text += &format!(
             " A tie (the two sums equal up to rounding) counted as {tied}; {} occurred in all tests together.",
-            if ties == 0 { "none".to_string() } else { thousands(ties) }
+            if ties == 0 { "none".to_string() } else { grouped(ties) }
         );
         for said in networks.iter().map(|curves| chance::said(curves, "pairs", Some(self.test.ties))) {
             text += &format!(" {said}");
@@ -319,7 +316,7 @@ impl<'a> Settings<'a> {
              have a word. The correlations of the image's activations with those of the correctly classified images of its \
              group were compared with the correlations of the two classes' word vectors with those images' words, {}. The \
              image passes if its correlations correlate more with the true class's than with the predicted one's{}.",
-            count(row.images as u64, "image"),
+            counted(row.images, "image"),
             match section.columns {
                 Columns::Paper =>
                     "the predicted class's own image and word among them where it was classified correctly",
@@ -335,7 +332,7 @@ impl<'a> Settings<'a> {
                 " The null hypothesis is that the words' labels are unrelated to what the network saw and answered: p-values \
                  are from {} of all words that can take part, shared by layers and groups, of the same tail and corrected over \
                  the same family as above.",
-                count(row.permutations, "random permutation")
+                counted(row.permutations, "random permutation")
             );
         }
         text += match ties {
@@ -427,7 +424,7 @@ impl<'a> Settings<'a> {
         };
         let mut text = format!(
             "Every layer of the words\u{2019} side was compared with every layer of the images\u{2019} side over {} by {}",
-            count(row.concepts as u64, "concept"),
+            counted(row.concepts, "concept"),
             list(&measures.iter().map(named).collect::<Vec<_>>())
         );
         let (all, one) = (self.said().all(), self.said().group());
@@ -438,7 +435,7 @@ impl<'a> Settings<'a> {
                 " The null distribution comes from {} of the concepts of the words\u{2019} side, shared by all layers and \
                  measures; family-wise p-values are those of the studentised maximum. The calibrated score is (value − τ) / \
                  (1 − τ), 0 below τ, the {:.0} % quantile of the draws and the observed value.",
-                count(permutations, "permutation"),
+                counted(permutations, "permutation"),
                 100.0 * (1.0 - row.alpha)
             );
         }

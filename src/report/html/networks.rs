@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::methods::count;
 use super::tables::{accuracy_text, p_value};
 use super::{drawings, fill, head, provenance, save};
 use crate::record::RunRecord;
 use crate::report::canvas::escape;
-use crate::report::curves::{SIGNIFICANT, distinct, highest, thousands};
+use crate::report::curves::{SIGNIFICANT, distinct, highest};
 use crate::report::material::Said;
 use crate::report::{Drawing, OfNetworks, ReportError};
 use crate::results::{NetworkRow, ResultsDir, figure_name};
+use crate::wording::{counted, grouped};
 
 /// Writes `report.html` of a sweep; returns its path.
 ///
@@ -59,7 +59,7 @@ fn provenance(of: &OfNetworks, records: &[(&str, RunRecord)], names: &BTreeMap<&
 
 fn page(of: &OfNetworks, figures: &[Drawing], records: &[(&str, RunRecord)]) -> String {
     let networks = distinct(of.networks.iter().map(|row| row.network.as_str())).len();
-    let title = count(networks as u64, "network");
+    let title = counted(networks, "network");
     let names = of.names();
     fill(include_str!("networks.html"), |part| match part {
         "head" => head(&title, &title, &summary(of, &names), false),
@@ -76,9 +76,9 @@ fn summary(of: &OfNetworks, names: &BTreeMap<&str, String>) -> String {
     let Some(row) = of.networks.first() else { return String::new() };
     let mut text = format!(
         "<p>{} concepts, {}, {} permutations.</p>\n",
-        thousands(row.concepts as u64),
+        grouped(row.concepts),
         Said::RUN.groups(row.groups),
-        thousands(row.permutations)
+        grouped(row.permutations)
     );
     for words in of.models() {
         let rows = of.networks.iter().filter(|row| row.words == words);

@@ -7,13 +7,13 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::report::alignment;
 use crate::report::canvas::escape;
-use crate::report::curves::{Curves, SIGNIFICANT, highest, thousands};
+use crate::report::curves::{Curves, SIGNIFICANT, highest};
 use crate::report::material::Said;
 use crate::report::ramp::signed;
 use crate::results::{
     ControlRow, IntervalRow, MeasureRow, OneVsTwoRow, PartitionRow, Results, RsaRow, Table, WordsRow, table_text,
 };
-use crate::wording;
+use crate::wording::{self, grouped};
 
 /// Of all tables in the page together, before they become a third longer.
 const DOWNLOAD_BYTES: usize = 500_000;
@@ -127,7 +127,7 @@ pub fn accuracy(curves: &Curves) -> String {
             })
             .collect();
         let units = match curves.rows().find(|row| row.layer == *layer) {
-            Some(row) if row.units > 0 => thousands(row.units as u64),
+            Some(row) if row.units > 0 => grouped(row.units),
             _ => "–".to_string(),
         };
         rows +=
@@ -290,7 +290,7 @@ pub fn one_vs_two(rows: &[OneVsTwoRow]) -> String {
         rows.iter().map(|row| {
             let names = [&row.words, &row.layer].map(|name| escape(name));
             let ps = if row.permutations > 0 { [row.p_value, row.p_fwer] } else { [f64::NAN; 2] };
-            let numbers = [thousands(row.images as u64), accuracy_text(row.accuracy), p_value(ps[0]), p_value(ps[1])];
+            let numbers = [grouped(row.images), accuracy_text(row.accuracy), p_value(ps[0]), p_value(ps[1])];
             names.into_iter().chain(numbers).collect()
         }),
     )

@@ -22,7 +22,7 @@ mod tests;
 
 use rayon::prelude::*;
 
-use super::{LEVEL, Measure, Side};
+use super::{Measure, Side};
 use crate::kernels::product::{Matrix, multiply};
 use crate::stats::bootstrap::{self, Interval};
 use crate::stats::kendall::{Counts, tied_within};
@@ -81,7 +81,7 @@ fn interval(observed: f64, resampled: impl Iterator<Item = f64>) -> Option<Inter
     if found.is_empty() || !observed.is_finite() {
         return None;
     }
-    let (ends, mean) = bootstrap::enclosing(found, LEVEL);
+    let (ends, mean) = bootstrap::enclosing(found);
     let [low, high] = ends.map(|end| (stretched(observed) + end - mean).tanh());
     Some(Interval { low, high })
 }

@@ -135,16 +135,14 @@ fn resamples_are_keyed_and_uniform() {
 #[test]
 fn an_interval_by_hand() {
     // 9 pairs: log-odds of 0, 4.5, 9 passed are ln(0.5 / 9.5), 0, ln(9.5 / 0.5); their mean is 0.
-    let resampled = [1.0, 0.0, 0.5];
-    let all = confidence_interval(0.5, &resampled, 9, 1.0 - f64::EPSILON);
-    assert!(all.low.abs() < CLOSE && (all.high - 1.0).abs() < CLOSE, "{all:?}");
-    // Half way to the ends: odds of sqrt(19), (10 * sqrt(19) / (1 + sqrt(19)) - 0.5) / 9.
-    let half = confidence_interval(0.5, &resampled, 9, 0.5);
-    let high = (10.0 * 19_f64.sqrt() / (1.0 + 19_f64.sqrt()) - 0.5) / 9.0;
-    assert!((half.high - high).abs() < CLOSE && (half.low - (1.0 - high)).abs() < CLOSE, "{half:?}");
+    let found = confidence_interval(0.5, &[1.0, 0.0, 0.5], 9);
+    // The outer 2.5 % lie at 0.95 of the way to the ends: odds of 19^0.95, (10 * odds / (1 + odds) - 0.5) / 9.
+    let odds = 19_f64.powf(0.95);
+    let high = (10.0 * odds / (1.0 + odds) - 0.5) / 9.0;
+    assert!((found.high - high).abs() < CLOSE && (found.low - (1.0 - high)).abs() < CLOSE, "{found:?}");
     // Resamples that all lie below the observed value do not move the interval away from it.
-    let low = confidence_interval(0.9, &[0.80, 0.81, 0.82, 0.83], 9000, 0.95);
+    let low = confidence_interval(0.9, &[0.80, 0.81, 0.82, 0.83], 9000);
     assert!(low.low < 0.9 && low.high > 0.9, "{low:?}");
-    let perfect = confidence_interval(1.0, &[1.0, 0.9], 45, 0.95);
+    let perfect = confidence_interval(1.0, &[1.0, 0.9], 45);
     assert!(perfect.low < 1.0 && perfect.high == 1.0, "{perfect:?}");
 }

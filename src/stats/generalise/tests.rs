@@ -191,7 +191,7 @@ impl World {
             };
             if let Measure::TwoVsTwo(_) = measure {
                 let of = |value: f64, spread: (f64, f64), scale| {
-                    (value, Estimate::new(value, spread, scale, 0.95).interval, spread.0.sqrt())
+                    (value, Estimate::new(value, spread, scale).interval, spread.0.sqrt())
                 };
                 let value = Value { value: values[0] - values[2], pairs: by_pairs.of_difference(0, 2) };
                 let to_ceiling = samples[0].minus(ceiling);
@@ -200,7 +200,7 @@ impl World {
                     of(values[0] - values[1], spread(tested(0), tested(1)), plain),
                     (
                         value.value,
-                        to_ceiling.estimate(value, over, sizes, plain, 0.95).interval,
+                        to_ceiling.estimate(value, over, sizes, plain).interval,
                         to_ceiling.variance(over, sizes, Some(value.pairs)).0.sqrt(),
                     ),
                 ];
@@ -212,7 +212,7 @@ impl World {
             ]
             .map(|(value, pairs, samples, scale)| {
                 let deviation = samples.variance(over, sizes, Some(pairs)).0.sqrt();
-                (value, samples.estimate(Value { value, pairs }, over, sizes, scale, 0.95).interval, deviation)
+                (value, samples.estimate(Value { value, pairs }, over, sizes, scale).interval, deviation)
             })
         };
         let all: Vec<_> = (0..worlds).into_par_iter().map(estimates).collect();
@@ -280,7 +280,7 @@ fn families_rejected(world: World, measure: Measure, worlds: u64, resamples: u64
             let tested = |n: usize| Tested { words: models[0], groups: layers[n], ties };
             let of = |n: usize| {
                 let spread = influence::generalised(over, tested(n), tested(n - 1), &go_on).unwrap();
-                let estimate = Estimate::new(spread.difference, (spread.variance, spread.freedom as f64), plain, 0.95);
+                let estimate = Estimate::new(spread.difference, (spread.variance, spread.freedom as f64), plain);
                 (estimate, spread.influences)
             };
             (1..LAYERS).map(of).collect()
@@ -294,7 +294,7 @@ fn families_rejected(world: World, measure: Measure, worlds: u64, resamples: u64
                     pairs: found.neighbours[n - 1].of_difference(0, 1),
                 };
                 let samples = found.models[n][0].minus(&found.models[n - 1][0]);
-                (samples.estimate(value, over, sizes, plain, 0.95), samples.influences(over))
+                (samples.estimate(value, over, sizes, plain), samples.influences(over))
             };
             (1..LAYERS).map(of).collect()
         };
@@ -360,7 +360,7 @@ fn a_word_model_and_its_copy_in_another_scale_do_not_differ() {
             let [_, observed, _] = worlds.resample(&[1; 15], &[1; 4]);
             let samples = found.models[0][0].minus(&found.models[0][1]);
             let value = Value { value: observed[0][0] - observed[0][1], pairs: found.pairs[0].of_difference(0, 1) };
-            let estimate = samples.estimate(value, over, world.sizes, Scale::Plain(-2.0, 2.0), 0.95);
+            let estimate = samples.estimate(value, over, world.sizes, Scale::Plain(-2.0, 2.0));
             assert_eq!((estimate.value, estimate.p_value, estimate.t()), (0.0, Some(1.0), 0.0), "{kind} over {over}");
             assert_eq!((estimate.interval.low, estimate.interval.high), (0.0, 0.0), "{kind} over {over}");
         }

@@ -8,6 +8,22 @@ use crate::stats::rsa::Rsa;
 /// Sums of a few dozen terms of order 1.
 const CLOSE: f64 = 1e-13;
 
+/// The margin of one mistake by the definition; shares nothing with [`OneVsTwoTest`], which is held to it.
+///
+/// # Shapes
+/// As [`OneVsTwoTest::new`]; `image` is the RSM of the mistake's group, `columns` those of the margin, `draw` a permutation
+/// of the words.
+fn margin_reference(words: &Rsm, image: &Rsm, columns: &[usize], mistake: &Mistake, draw: &[u32]) -> f64 {
+    let (mut seen, mut truth, mut predicted) = (Vec::new(), Vec::new(), Vec::new());
+    for &j in columns {
+        let column = draw[j] as usize;
+        seen.push(image.row(mistake.image)[j]);
+        truth.push(words.row(draw[mistake.truth] as usize)[column]);
+        predicted.push(words.row(draw[mistake.predicted] as usize)[column]);
+    }
+    crate::stats::two_vs_two::pearson(&seen, &truth) - crate::stats::two_vs_two::pearson(&seen, &predicted)
+}
+
 fn normal(random: &mut Random) -> f64 {
     (0..12).map(|_| random.unit()).sum::<f64>() - 6.0
 }

@@ -11,8 +11,8 @@ use crate::stats::two_vs_two;
 const DRAWS: u64 = 499;
 
 /// Nobody asks to stop.
-fn differences(family: &[Spread], looked_at: &[Vec<f64>], draws: u64, seed: u64, level: f64) -> Vec<Difference> {
-    super::differences(family, looked_at, draws, seed, level, &go_on).unwrap()
+fn differences(family: &[Spread], looked_at: &[Vec<f64>], draws: u64, seed: u64) -> Vec<Difference> {
+    super::differences(family, looked_at, draws, seed, &go_on).unwrap()
 }
 
 fn go_on(_: u64) -> ControlFlow<()> {
@@ -24,12 +24,12 @@ fn draws_follow_students_t() {
     // 20 concepts: 10 degrees of freedom; the 95 % quantile of |t| is 2.228. With 20,000 draws its standard error is .02.
     let spread =
         |difference| Spread { difference, variance: 1.0, freedom: 10, influences: (0..20).map(f64::from).collect() };
-    let found = differences(&[spread(0.5), spread(2.228)], &[], 20_000, 1, 0.95);
+    let found = differences(&[spread(0.5), spread(2.228)], &[], 20_000, 1);
     assert!((found[1].p_value - 0.05).abs() < 0.005, "{found:?}");
     // Influenced by the same concepts, two differences are one: nothing to correct for.
     assert_eq!(found[1].p_fwer, found[1].p_value);
     assert_eq!(found[0].interval, (-1.0, 1.0), "accuracies differ by no more");
-    let narrow = differences(&[Spread { variance: 0.01, ..spread(0.5) }], &[], 20_000, 1, 0.95)[0];
+    let narrow = differences(&[Spread { variance: 0.01, ..spread(0.5) }], &[], 20_000, 1)[0];
     assert!((narrow.interval.0 - 0.2772).abs() < 0.006 && (narrow.interval.1 - 0.7228).abs() < 0.006, "{narrow:?}");
 }
 
@@ -44,7 +44,7 @@ fn the_family_wise_value_is_never_the_smaller_one() {
             influences: (0..30).map(|_| random.unit() - 0.5).collect(),
         })
         .collect();
-    let found = differences(&family, &[], DRAWS, 3, 0.95);
+    let found = differences(&family, &[], DRAWS, 3);
     assert!(found.iter().all(|d| d.p_value <= d.p_fwer && d.p_fwer <= 1.0));
     assert!(found.iter().skip(1).any(|d| d.p_value < d.p_fwer), "{found:?}");
 }
@@ -55,7 +55,7 @@ fn what_was_only_looked_at_is_corrected_for_too() {
     let mut influences = || (0..30).map(|_| random.unit() - 0.5).collect::<Vec<f64>>();
     let family = [Spread { difference: 0.2, variance: 0.01, freedom: 15, influences: influences() }];
     let looked_at: Vec<Vec<f64>> = (0..7).map(|_| influences()).collect();
-    let [alone, among] = [&[][..], &looked_at].map(|looked_at| differences(&family, looked_at, DRAWS, 3, 0.95)[0]);
+    let [alone, among] = [&[][..], &looked_at].map(|looked_at| differences(&family, looked_at, DRAWS, 3)[0]);
     assert_eq!((alone.p_value, alone.p_fwer), (among.p_value, alone.p_value));
     assert!(among.p_fwer > 3.0 * among.p_value, "{among:?}");
     // A copy in another scale of rounding is none more to choose from.
@@ -76,12 +76,12 @@ fn what_differs_by_nothing_is_not_paid_for() {
     };
     let [one, other] = [spread(0.2), spread(0.0)];
     let nothing = Spread { variance: 0.0, influences: vec![0.0; 30], ..other.clone() };
-    let alone = differences(std::slice::from_ref(&one), &[], DRAWS, 3, 0.95);
-    let among = differences(&[nothing.clone(), one.clone(), nothing.clone()], &[], DRAWS, 3, 0.95);
+    let alone = differences(std::slice::from_ref(&one), &[], DRAWS, 3);
+    let among = differences(&[nothing.clone(), one.clone(), nothing.clone()], &[], DRAWS, 3);
     assert_eq!(among[1], alone[0]);
     assert_eq!((among[0].p_value, among[2].p_fwer, among[0].interval), (1.0, 1.0, (0.0, 0.0)));
-    assert!(differences(&[one, other], &[], DRAWS, 3, 0.95)[0].p_fwer > alone[0].p_fwer);
-    assert_eq!(differences(&[nothing], &[], DRAWS, 3, 0.95)[0].p_fwer, 1.0);
+    assert!(differences(&[one, other], &[], DRAWS, 3)[0].p_fwer > alone[0].p_fwer);
+    assert_eq!(differences(&[nothing], &[], DRAWS, 3)[0].p_fwer, 1.0);
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn draws_stop_when_asked_to() {
     let member = Member { t: 1.0, freedom: 2, influences: &influences };
     assert_eq!(family_wise(&[member], DRAWS, 1, &stop), Err(Interrupted));
     let spread = Spread { difference: 0.1, variance: 0.01, freedom: 2, influences };
-    assert_eq!(super::differences(&[spread], &[], DRAWS, 1, 0.95, &stop), Err(Interrupted));
+    assert_eq!(super::differences(&[spread], &[], DRAWS, 1, &stop), Err(Interrupted));
 }
 
 #[test]
@@ -185,7 +185,7 @@ fn a_layer_against_itself_does_not_differ() {
     let side = Tested { words: &words, groups: from_ref(&layer), ties: Ties::Lost };
     let found = spread(side, side, &go_on).unwrap();
     assert_eq!((found.difference, found.variance), (0.0, 0.0));
-    let found = differences(&[found], &[], DRAWS, 1, 0.95)[0];
+    let found = differences(&[found], &[], DRAWS, 1)[0];
     assert_eq!((found.observed, found.interval, found.p_value, found.p_fwer), (0.0, (0.0, 0.0), 1.0, 1.0));
 }
 
@@ -213,7 +213,7 @@ fn found(count: u64, concepts: usize, groups: usize, signals: [f64; 2]) -> Found
     let mean = all.iter().map(|world| world.difference).sum::<f64>() / count;
     let true_variance = all.iter().map(|world| (world.difference - mean).powi(2)).sum::<f64>() / count;
     let estimated = all.iter().map(|world| world.variance).sum::<f64>() / count;
-    let tested = |(seed, world): (usize, &Spread)| differences(from_ref(world), &[], DRAWS, seed as u64, 0.95)[0];
+    let tested = |(seed, world): (usize, &Spread)| differences(from_ref(world), &[], DRAWS, seed as u64)[0];
     let tests: Vec<Difference> = all.par_iter().enumerate().map(tested).collect();
     let share = |of: &dyn Fn(&Difference) -> bool| tests.iter().filter(|test| of(test)).count() as f64 / count;
     Found {
@@ -280,7 +280,7 @@ fn level_and_power_at_length() {
     for (concepts, count, signal) in [(12, 2000, 0.2), (12, 2000, 0.6), (30, 1000, 0.05), (30, 1000, 0.5)] {
         let world = |seed: u64| {
             let (family, accuracies) = worlds(seed, concepts, 1, &[signal; 5]);
-            let any = differences(&family, &[], DRAWS, seed, 0.95).iter().any(|difference| difference.p_fwer <= 0.05);
+            let any = differences(&family, &[], DRAWS, seed).iter().any(|difference| difference.p_fwer <= 0.05);
             (any, accuracies.iter().sum::<f64>() / 5.0)
         };
         let (any, accuracies): (Vec<bool>, Vec<f64>) = (0..count).into_par_iter().map(world).unzip();

@@ -8,7 +8,7 @@ use crate::stats::partial::tests::golden;
 use crate::stats::permutation::Random;
 use crate::stats::rsa::square;
 
-const NONE: Resampling = Resampling { seed: 1, resamples: 0, level: 0.95 };
+const NONE: Resampling = Resampling { seed: 1, resamples: 0 };
 
 fn parts_of(spaces: &[&[Rsm]], layer: &[Rsm], resampling: Resampling) -> Vec<Part> {
     let go_on = |_| ControlFlow::Continue(());

@@ -126,12 +126,6 @@ pub(super) fn padded(concepts: usize) -> usize {
     (concepts + 2).next_multiple_of(TILE)
 }
 
-/// Device memory for an RSM beside the activations, in bytes.
-pub fn scratch_bytes(concepts: usize, units: usize) -> usize {
-    let plan = Plan::new(concepts, units, usize::MAX);
-    plan.packed_bytes() + plan.partial_bytes() + plan.total_bytes() + 4 * plan.chunk
-}
-
 /// How a layer is cut.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Plan {

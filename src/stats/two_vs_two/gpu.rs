@@ -127,22 +127,8 @@ impl Batch {
     }
 }
 
-/// Counts of every draw of `range` against every image RSM, `[draws, images]`.
+/// Counts of every draw of `range` against every image RSM, `[draws, images]`, in batches of `batch.draws` draws.
 pub fn count(
-    gpu: &Gpu,
-    words: &UnitRows,
-    images: &[UnitRows],
-    draw: &Draw,
-    range: Range<u64>,
-    progress: &Progress,
-) -> Result<Vec<Counts>, TwoVsTwoError> {
-    let draws = range.end.saturating_sub(range.start);
-    let batch = Batch::checked(gpu, words.concepts, draws, images.len())?;
-    count_in(gpu, batch, words, images, draw, range, progress)
-}
-
-/// [`count`] in batches of `batch.draws` draws.
-pub fn count_in(
     gpu: &Gpu,
     batch: Batch,
     words: &UnitRows,

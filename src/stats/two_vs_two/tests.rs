@@ -210,7 +210,7 @@ fn gpu_batches_do_not_show() {
     let expected = table(&rsm(&spaces), &images, 0..11, &Device::flex());
     for at_once in [1, 2, 4, 11] {
         let batch = gpu::Batch { concepts: 20, draws: at_once, images: 5 };
-        let counts = gpu::count_in(&gpu, batch, &words, &rows, &|t| draws.draw(t), 0..11, &go).unwrap();
+        let counts = gpu::count(&gpu, batch, &words, &rows, &|t| draws.draw(t), 0..11, &go).unwrap();
         assert_eq!(counts, expected.counts, "{at_once} draws at once");
     }
 }

@@ -9,8 +9,6 @@ use crate::limits::GRAPH_PARTS;
 /// A model: the graph and who wrote it.
 #[derive(Clone, PartialEq, Message)]
 pub struct ModelProto {
-    #[prost(string, tag = "2")]
-    pub producer_name: String,
     #[prost(message, optional, tag = "7")]
     pub graph: Option<GraphProto>,
     #[prost(message, repeated, tag = "8")]

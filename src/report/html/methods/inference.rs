@@ -1,9 +1,10 @@
 //! What p-values are of and what they cover.
 
-use super::{Settings, count, distinct};
+use super::{Settings, distinct};
 use crate::record::Maximum;
 use crate::stats::generalise::Generalise;
 use crate::stats::inference::{Family, SCALE_DRAWS, Tail};
+use crate::wording::counted;
 
 impl Settings<'_> {
     pub(super) fn inference(&self) -> String {
@@ -15,7 +16,7 @@ impl Settings<'_> {
             "The null distribution came from {} of the concepts of the word matrix{within} (seed {}); all layers, {} \
              and word models shared the same permutations. With b permutations {} the observed value out of m, \
              p = (1 + b) / (1 + m).",
-            count(self.drawn(), "random permutation"),
+            counted(self.drawn(), "random permutation"),
             self.record.seed(),
             self.said().all(),
             match self.of.tail {
@@ -32,7 +33,7 @@ impl Settings<'_> {
                 " Drawing could stop early (Besag & Clifford, 1991): a p-value counts the permutations before the one that is \
                  number {stop} to reach the observed value, or all where there are fewer, and a family was drawn until the \
                  last of its p-values was settled. Of the {} of the 2 vs. 2 test {} settled early.",
-                count(rows.len() as u64, "p-value"),
+                counted(rows.len(), "p-value"),
                 if stopped == 1 { "1 was".to_string() } else { format!("{stopped} were") },
             );
             if self.record.maximum == Maximum::Studentised && self.family_size() > 1 {
@@ -48,7 +49,7 @@ impl Settings<'_> {
 
     /// What intervals speak of, and how they were made.
     fn intervals(&self) -> String {
-        let resamples = count(self.test.bootstrap, "bootstrap resample");
+        let resamples = counted(self.test.bootstrap, "bootstrap resample");
         let (all, over) = (self.said().all(), self.of.generalise);
         let copies = "copies of a concept made no pairs and were left out of each other's rows";
         let accuracies = match over {
@@ -81,7 +82,7 @@ impl Settings<'_> {
             Some(Generalise::Groups) => "",
             _ => "; copies of a concept made no pairs, and what pairs do by themselves was counted once",
         };
-        let draws = count(self.test.bootstrap, "draw");
+        let draws = counted(self.test.bootstrap, "draw");
         let closed = match over {
             Some(Generalise::Groups) => format!("from the differences of the {all}"),
             Some(Generalise::Both) => {
