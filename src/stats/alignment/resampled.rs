@@ -25,7 +25,7 @@ use rayon::prelude::*;
 use super::{Measure, Side};
 use crate::kernels::product::{Matrix, multiply};
 use crate::stats::bootstrap::{self, Interval};
-use crate::stats::kendall::{Counts, tied_within};
+use crate::stats::kendall::{Counts, sorted_order, tied_within};
 use crate::stats::{Interrupted, Progress, report};
 
 /// Keeps `atanh` of a perfect value finite.
@@ -148,20 +148,13 @@ fn cosines(words: &[Vec<f64>], images: &[Vec<f64>], entries: usize) -> Vec<f64> 
 fn taus(words: &[Vec<f64>], images: &[Vec<f64>], resample: &Resample) -> Vec<f64> {
     let sum: f64 = resample.counts.iter().sum();
     let pairs = (sum * sum - resample.counts.iter().map(|count| count * count).sum::<f64>()) / 2.0;
-    let orders: Vec<Vec<usize>> = images.iter().map(|y| order(y)).collect();
+    let orders: Vec<Vec<usize>> = images.iter().map(|y| sorted_order(y)).collect();
     let mut values = Vec::with_capacity(words.len() * images.len());
     for x in words {
         let images = images.iter().zip(&orders);
         values.extend(images.map(|(y, order)| concordance(x, (y, order), &resample.counts) / pairs));
     }
     values
-}
-
-/// The entries from the lowest to the highest.
-fn order(y: &[f64]) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..y.len()).collect();
-    order.sort_unstable_by(|&a, &b| y[a].total_cmp(&y[b]));
-    order
 }
 
 /// Concordant less discordant pairs of entries, each as often as both count; `y` with its order.
