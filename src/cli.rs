@@ -245,24 +245,7 @@ fn call(cli: Cli, called: &Path) -> Result<(), Error> {
         Command::Shard(arguments) => shards::shard(arguments, &progress),
         Command::Merge(arguments) => shards::merge(arguments, &progress),
         Command::Status(arguments) => shards::status(arguments),
-        Command::Plot { directory, style } => {
-            if let Some(paths) = crate::sweep::plot(&directory, style, &progress)? {
-                paths.iter().for_each(|path| print(&path.display().to_string()));
-                return Ok(());
-            }
-            let of_run = ResultsDir::new(&directory);
-            if of_run.holds_comparison() {
-                return Err(Error::input(compare::CompareError::Drawn(directory)));
-            }
-            let results = Results::read(&directory).map_err(Error::input)?;
-            let _claim = of_run.lock("plot")?;
-            let altered = RunRecord::read(&of_run).ok().flatten().and_then(|record| record.altered(&of_run));
-            altered.iter().for_each(|said| progress.line(format!("warning: {said}")));
-            for path in report::write_figures(&results, style, altered, &directory).map_err(Error::failed)? {
-                print(&path.display().to_string());
-            }
-            Ok(())
-        }
+        Command::Plot { directory, style } => plot(directory, style, &progress),
         Command::Concepts(arguments) => concepts::choose(arguments, &progress),
         Command::Layers { network, form, json } => queries::layers(network.as_deref(), form.as_deref(), json),
         Command::Inspect { file, network, form, manifest, json } => {
@@ -314,6 +297,26 @@ fn manual(directory: Option<&Path>) -> Result<(), Error> {
     };
     written().map_err(FileError::at(directory)).map_err(Error::failed)?;
     print(&directory.display().to_string());
+    Ok(())
+}
+
+/// The figures of a run or a sweep, drawn again.
+fn plot(directory: PathBuf, style: Style, progress: &Progress) -> Result<(), Error> {
+    if let Some(paths) = crate::sweep::plot(&directory, style, progress)? {
+        paths.iter().for_each(|path| print(&path.display().to_string()));
+        return Ok(());
+    }
+    let of_run = ResultsDir::new(&directory);
+    if of_run.holds_comparison() {
+        return Err(Error::input(compare::CompareError::Drawn(directory)));
+    }
+    let results = Results::read(&directory).map_err(Error::input)?;
+    let _claim = of_run.lock("plot")?;
+    let altered = RunRecord::read(&of_run).ok().flatten().and_then(|record| record.altered(&of_run));
+    altered.iter().for_each(|said| progress.line(format!("warning: {said}")));
+    for path in report::write_figures(&results, style, altered, &directory).map_err(Error::failed)? {
+        print(&path.display().to_string());
+    }
     Ok(())
 }
 
