@@ -21,7 +21,7 @@ use crate::stats::inference::Tail;
 use crate::stats::permutation::Permutations;
 use crate::stats::rsa::Rsa;
 use crate::stimuli::{Manifest, Stimulus};
-use crate::wording::{counted, p_value};
+use crate::wording::{NOT_TESTED, counted, p_value};
 
 /// What is compared, and how.
 pub struct Comparison {
@@ -261,7 +261,7 @@ fn summarise(results: &Results, tail: Tail, progress: &Progress) {
 /// What the draws said of a layer.
 fn tested(permutations: u64, chance: f64, [p, family_wise]: [f64; 2], tail: &str) -> String {
     match permutations {
-        0 => " (no permutations, not tested)".to_string(),
+        0 => NOT_TESTED.to_string(),
         _ => format!(" (chance {chance:.3}, p {}, family-wise {}{tail})", p_value(p), p_value(family_wise)),
     }
 }

@@ -33,6 +33,9 @@ pub fn p_value(p: f64) -> String {
     if p < 0.0001 { "< 0.0001".to_string() } else { format!("{p:.4}") }
 }
 
+/// What is said beside a value, in brackets, where nothing was drawn.
+pub const NOT_TESTED: &str = " (no permutations, not tested)";
+
 /// `; did you mean "vgg16"?` where one of the known names is near, else nothing.
 pub fn meant<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     nearest(name, known).map_or_else(String::new, |known| format!("; did you mean {known:?}?"))

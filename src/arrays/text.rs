@@ -71,8 +71,10 @@ fn decode(bytes: Vec<u8>) -> Result<String, &'static str> {
         [0xff, 0xfe, text @ ..] => utf16(text, u16::from_le_bytes),
         [0xfe, 0xff, text @ ..] => utf16(text, u16::from_be_bytes),
         _ => {
-            let text = String::from_utf8(bytes).map_err(|_| "not UTF-8; save it as UTF-8")?;
-            Ok(text.strip_prefix('\u{feff}').map_or_else(|| text.clone(), str::to_string))
+            let mut text = String::from_utf8(bytes).map_err(|_| "not UTF-8; save it as UTF-8")?;
+            let mark = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
+            text.drain(..mark);
+            Ok(text)
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::report;
 use crate::results::{AccuracyRow, NetworkRow, read_table};
 use crate::shards::read_draws;
 use crate::stats::inference::{LayerScores, Maximum, benjamini_hochberg};
-use crate::wording::p_value;
+use crate::wording::{NOT_TESTED, p_value};
 
 /// The rows of every network's layers; p over the declared family.
 ///
@@ -101,7 +101,7 @@ pub fn summarise(rows: &[NetworkRow], progress: &Progress) {
             best.best_layer,
             best.best_accuracy,
             match best.permutations {
-                0 => " (no permutations, not tested)".to_string(),
+                0 => NOT_TESTED.to_string(),
                 _ => format!(" (p {}, family-wise {})", p_value(best.best_p_value), p_value(best.best_p_fwer)),
             }
         ));

@@ -10,6 +10,7 @@
 
 use super::numbers::{Cell, Decimal};
 use super::{Record, Told};
+use crate::names::twice;
 
 /// Lines at the top that may name columns: names of two levels, and pandas' line with the names of these.
 const MOST_HEADERS: usize = 3;
@@ -130,7 +131,7 @@ impl Layout {
         };
         let columns: Vec<Vec<String>> =
             self.names.iter().map(|&column| of(column)).filter(|names| !counts(names)).collect();
-        let (distinct, repeated): (Vec<_>, Vec<_>) = columns.into_iter().partition(|names| all_different(names));
+        let (distinct, repeated): (Vec<_>, Vec<_>) = columns.into_iter().partition(|names| twice(names).is_none());
         match (distinct.is_empty(), repeated.is_empty()) {
             (true, false) => {
                 vec![(0..records.len()).map(|row| joined(repeated.iter().map(|names| &names[row]))).collect()]
@@ -150,11 +151,6 @@ impl Layout {
 
 fn joined<'a>(names: impl Iterator<Item = &'a String>) -> String {
     names.map(String::as_str).collect::<Vec<_>>().join(" ")
-}
-
-fn all_different(names: &[String]) -> bool {
-    let mut seen = std::collections::HashSet::new();
-    names.iter().all(|name| seen.insert(name))
 }
 
 /// Holds all lines to one length; true if the first one lacks the cell above the rows' names, which it then gets.
