@@ -1,6 +1,12 @@
 //! The result tables and their rows; a field is a column.
 
+mod alignment;
+mod one_vs_two;
+
 use std::path::Path;
+
+pub use alignment::MeasureRow;
+pub use one_vs_two::{LostRow, MisclassifiedRow, OneVsTwoRow, PredictionRow};
 
 use serde::{Deserialize, Serialize};
 
@@ -344,100 +350,6 @@ pub struct WordsRow {
     pub rsa: Option<f64>,
 }
 
-/// One row of `one_vs_two.csv`: the misclassified images at a layer against a word model.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct OneVsTwoRow {
-    /// Network name.
-    pub network: String,
-    /// Layer name.
-    pub layer: String,
-    /// The layer's label in figures.
-    pub label: String,
-    /// Word model.
-    pub words: String,
-    /// Images tested, of all groups.
-    pub images: usize,
-    /// Images whose activation is nearer to the true class.
-    pub passed: u64,
-    /// Images whose margin is at rounding distance from zero.
-    pub ties: u64,
-    /// Passed / images; ties by rule.
-    pub accuracy: f64,
-    /// Draws of the null.
-    pub permutations: u64,
-    /// (1 + draws that reach the observed value) / (1 + permutations).
-    pub p_value: f64,
-    /// The same against the studentised maximum over the family: the layers of this network and word model, or of all.
-    pub p_fwer: f64,
-    /// Mean accuracy of the null.
-    pub null_mean: f64,
-    /// Its standard deviation.
-    pub null_sd: f64,
-}
-
-/// One row of `misclassified.csv`: a misclassified image at a layer against a word model.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct MisclassifiedRow {
-    /// Network name.
-    pub network: String,
-    /// The group's name in the manifest.
-    pub group: String,
-    /// The image, as in the manifest.
-    pub path: String,
-    /// What it shows.
-    pub concept: String,
-    /// The word of the class that it is taken for.
-    pub predicted: String,
-    /// Layer name.
-    pub layer: String,
-    /// Word model.
-    pub words: String,
-    /// Correlation with the true class's similarities less that with the predicted one's; none for a constant image.
-    pub margin: Option<f64>,
-}
-
-/// One row of `lost.csv`: how long a misclassified image keeps to its true class.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LostRow {
-    /// Network name.
-    pub network: String,
-    /// The group's name in the manifest.
-    pub group: String,
-    /// The image, as in the manifest.
-    pub path: String,
-    /// What it shows.
-    pub concept: String,
-    /// The word of the class that it is taken for.
-    pub predicted: String,
-    /// Word model.
-    pub words: String,
-    /// The layer from which on to the last one no margin is positive; none if the last one's is.
-    pub lost_from: Option<String>,
-}
-
-/// One row of `predictions.csv`: the network's answer to an image.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct PredictionRow {
-    /// Network name.
-    pub network: String,
-    /// The group's name in the manifest.
-    pub group: String,
-    /// The image, as in the manifest.
-    pub path: String,
-    /// What it shows.
-    pub concept: String,
-    /// Its ILSVRC class, 0 to 999, where the manifest gives it.
-    pub class_index: Option<u32>,
-    /// The class of the highest output.
-    pub predicted_index: u32,
-    /// The word that stands for that class, if any.
-    pub predicted: Option<String>,
-    /// Whether the two classes are the same.
-    pub correct: Option<bool>,
-    /// What the list of classes, ImageNet's if there is no other, calls the predicted class.
-    pub predicted_class: String,
-}
-
 /// One row of `layers.csv`: layer against layer, both orders and each with itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LayersRow {
@@ -449,63 +361,6 @@ pub struct LayersRow {
     pub layer_b: String,
     /// Pearson correlation of the RSMs' upper triangles, mean over groups.
     pub rsa: Option<f64>,
-}
-
-/// One row of `measures.csv`: a layer of the words against a layer of the images by a measure of alignment.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct MeasureRow {
-    /// Network name.
-    pub network: String,
-    /// Layer name.
-    pub layer: String,
-    /// Word space.
-    pub words: String,
-    /// Its layer; empty where it is one matrix.
-    pub words_layer: String,
-    /// As in the configuration: `cka`, `mknn`, …
-    pub measure: String,
-    /// Mean over groups.
-    pub value: f64,
-    /// `(value - tau) / (1 - tau)`, 0 below `tau`.
-    pub calibrated: Option<f64>,
-    /// The null's `1 - alpha` quantile.
-    pub tau: Option<f64>,
-    /// Draws of the null.
-    pub permutations: u64,
-    /// (1 + null >= observed) / (1 + permutations).
-    pub p_value: f64,
-    /// The same against the maximum over the images' layers, or (`family = "words"`) over everything.
-    pub p_fwer: f64,
-    /// Benjamini-Hochberg over the same family.
-    pub q_fdr: f64,
-    /// Mean of the null.
-    pub null_mean: f64,
-    /// Its standard deviation.
-    pub null_sd: f64,
-    /// As `p_fwer`, over all pairs of layers of the two spaces.
-    pub p_both: f64,
-    /// As `calibrated`, of the highest value of all pairs in each draw.
-    pub calibrated_both: Option<f64>,
-    /// Its `tau`.
-    pub tau_both: Option<f64>,
-    /// Of the quantiles.
-    pub alpha: f64,
-    /// Neighbours, where the measure counts them.
-    pub neighbours: Option<usize>,
-    /// Concepts compared.
-    pub concepts: usize,
-    /// Groups averaged over.
-    pub groups: usize,
-    /// The layer's label in figures.
-    pub label: String,
-    /// Lower end of the 95 % interval over concepts, if asked for and where the measure has one.
-    pub ci_low: Option<f64>,
-    /// Its upper end.
-    pub ci_high: Option<f64>,
-    /// How well the groups of images agree by the measure: each with the mean of the others; none for a single group.
-    pub ceiling_low: Option<f64>,
-    /// Each with the mean of all.
-    pub ceiling_high: Option<f64>,
 }
 
 /// One row of `stimuli.csv`: an image of the experiment.
