@@ -48,19 +48,10 @@ impl Test {
         }
         directory.check(request.inputs())?;
         request.options.within_categories = request.categories.is_some();
-        let Inputs { words, word_spaces, space, read, reordered, doubt } = request.read(progress)?;
+        let inputs = request.read(progress)?;
+        check_read(&request, &inputs)?;
+        let Inputs { words, word_spaces, space, read, doubt, .. } = inputs;
         let count = space.concepts.len();
-        check_measures(&request.measures, request.neighbours, count)?;
-        check_vectors(&request.measures, &words, &space, &read)?;
-        check_groups(&request.measures, &word_spaces)?;
-        let mut names = space.layers.iter().map(|layer| &layer.name).chain(&space.groups);
-        if let Some(name) = names.find(|name| !is_name(name)) {
-            return Err(OptionError { option: "images", found: format!("{name:?}"), expected: NAME }.into());
-        }
-        check_constant(request.options.constant, &words, &space, &read)?;
-        if let Some(path) = request.categories.as_ref().filter(|_| reordered && request.concepts.is_none()) {
-            return Err(HalvesError::CategoriesOrder(path.clone()));
-        }
         let categories = request.categories.as_ref().map(|path| list(path, count, "category")).transpose()?;
         request.options.check(count)?;
         request.inference.check(request.options.bootstrap, space.groups.len())?;
@@ -187,6 +178,23 @@ fn check_names(request: &TestRequest, directory: &ResultsDir) -> Result<(), Halv
         }
     }
     Ok(())
+}
+
+/// Whether what was read can be tested as it is asked for.
+fn check_read(request: &TestRequest, inputs: &Inputs) -> Result<(), HalvesError> {
+    let Inputs { words, word_spaces, space, read, reordered, .. } = inputs;
+    check_measures(&request.measures, request.neighbours, space.concepts.len())?;
+    check_vectors(&request.measures, words, space, read)?;
+    check_groups(&request.measures, word_spaces)?;
+    let mut names = space.layers.iter().map(|layer| &layer.name).chain(&space.groups);
+    if let Some(name) = names.find(|name| !is_name(name)) {
+        return Err(OptionError { option: "images", found: format!("{name:?}"), expected: NAME }.into());
+    }
+    check_constant(request.options.constant, words, space, read)?;
+    match request.categories.as_ref().filter(|_| *reordered && request.concepts.is_none()) {
+        Some(path) => Err(HalvesError::CategoriesOrder(path.clone())),
+        None => Ok(()),
+    }
 }
 
 /// Names what is tested: the arrays of the files, how they are understood, and what they are called.
