@@ -11,6 +11,7 @@ mod compile;
 mod convolutions;
 mod elementwise;
 mod first;
+mod functions;
 mod fusion;
 mod gated;
 mod gathers;

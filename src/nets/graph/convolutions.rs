@@ -10,7 +10,7 @@ use super::bounds::{MOST_MADE, MOST_VALUES, units};
 use super::lowering::{Loader, Lowered, Node, Refusal, Run, Then, weights};
 use super::value::{Array, Constant, Known};
 use crate::kernels::activation::scaled;
-use crate::kernels::pooling::{Border, average_windows, global_mean, max_pool};
+use crate::kernels::pooling::{Border, average_windows, global_mean, max_pool, row_means};
 use crate::kernels::separable::Part;
 use crate::kernels::{Activation, Convolution, Padding, Residual, Window};
 use crate::weights::WeightsError;
@@ -21,6 +21,22 @@ pub fn map(node: &Node) -> Result<[usize; 4], Refusal> {
     let unfit = || format!("{shape:?}, expected [images, channels, height, width]");
     let map: [usize; 4] = shape.try_into().map_err(|_| unfit())?;
     if map.contains(&0) { Err(unfit().into()) } else { Ok(map) }
+}
+
+/// A map, or a line `[images, channels, length]` as one that is a pixel high.
+fn plane(node: &Node) -> Result<[usize; 4], Refusal> {
+    match *node.shape(0)? {
+        [images, channels, length] if images * channels * length > 0 => Ok([images, channels, 1, length]),
+        _ => map(node),
+    }
+}
+
+/// A kernel of maps, `[out, in / groups, height, width]`, or of lines, `[out, in / groups, length]`.
+fn kernel_of_plane(kernel: &[usize]) -> Option<[usize; 4]> {
+    match *kernel {
+        [outputs, inputs, length] => Some([outputs, inputs, 1, length]),
+        _ => kernel.try_into().ok(),
+    }
 }
 
 /// How the window of `size` moves over a map of `input`, and whether it reaches further beyond the end than the padding.
@@ -35,10 +51,11 @@ pub fn window(node: &Node, size: [usize; 2], input: [usize; 2]) -> Result<(Windo
         "" | "NOTSET" => {
             let pads = node.proto.ints("pads").unwrap_or(&[0; 4]);
             let pads: Option<Vec<usize>> = pads.iter().map(|&pad| pad.try_into().ok()).collect();
-            let Some(&[top, left, bottom, right]) = pads.as_deref() else {
-                return Err(format!("pads = {:?}, expected four numbers", node.proto.ints("pads")).into());
-            };
-            [(top, bottom), (left, right)]
+            match pads.as_deref() {
+                Some(&[top, left, bottom, right]) => [(top, bottom), (left, right)],
+                Some(&[left, right]) if node.shape(0)?.len() == 3 => [(0, 0), (left, right)],
+                _ => return Err(format!("pads = {:?}, expected four numbers", node.proto.ints("pads")).into()),
+            }
         }
         "VALID" => [(0, 0); 2],
         "SAME_UPPER" | "SAME_LOWER" => std::array::from_fn(|axis| {
@@ -98,7 +115,7 @@ pub fn kind(node: &Node) -> Result<Option<Kind>, Refusal> {
 
 /// A convolution as the file has it.
 pub struct Stored {
-    /// `[out, in / groups, height, width]`.
+    /// `[out, in / groups, height, width]`, or of a line.
     pub kernel: Rc<Constant>,
     bias: Option<Rc<Constant>>,
     then: Then,
@@ -115,7 +132,7 @@ impl Stored {
     /// As those of [`conv`].
     pub fn of(node: &Node, map: [usize; 2]) -> Result<Self, Refusal> {
         let kernel = node.constant(1)?.clone();
-        let &[outputs, _, rows, columns] = &kernel.shape[..] else {
+        let Some([outputs, _, rows, columns]) = kernel_of_plane(&kernel.shape) else {
             return Err(format!("a kernel of {:?}, expected [out, in, height, width]", kernel.shape).into());
         };
         let (window, _) = window(node, [rows, columns], map)?;
@@ -143,17 +160,23 @@ impl Stored {
     /// A weight that is not finite or cannot be read.
     pub fn part(&self) -> Result<Part, WeightsError> {
         let Self { kernel, bias, then, window, groups } = self;
-        let (weight, bias) = affine::folded(weights(kernel)?, kernel.shape[0], bias.as_deref(), then)?;
+        let mut values = weights(kernel)?;
+        if let Some(shape @ [_, _, 1, _]) = kernel_of_plane(&kernel.shape) {
+            values = TensorData::new(values.try_to_vec::<f32>().expect("weights are f32"), shape);
+        }
+        let (weight, bias) = affine::folded(values, kernel.shape[0], bias.as_deref(), then)?;
         let activation = then.activation.unwrap_or(Activation::Identity);
         Ok(Part { weight, bias, window: *window, groups: *groups, activation })
     }
 }
 
 pub fn conv(node: &Node) -> Result<Lowered, Refusal> {
-    let [images, channels, height, width] = map(node)?;
+    let own = plane(node)?;
+    let [images, channels, height, width] = own;
     let stored = Stored::of(node, [height, width])?;
     let (outputs, groups) = (stored.kernel.shape[0], stored.groups);
-    if stored.kernel.shape[1] * groups != channels || outputs % groups != 0 {
+    let axes = [stored.kernel.shape.len(), node.shape(0)?.len()];
+    if axes[0] != axes[1] || stored.kernel.shape[1] * groups != channels || outputs % groups != 0 {
         return Err(format!("a kernel of {:?} in {groups} groups on {channels} channels", stored.kernel.shape).into());
     }
     let [height, width] = stored.window.output([height, width]);
@@ -161,7 +184,9 @@ pub fn conv(node: &Node) -> Result<Lowered, Refusal> {
     let (at, summed) = (node.at, node.then.summed);
     let takes = node.with_summand(&[0]);
     let multiply_adds = stored.multiply_adds(images, [height, width])?;
-    Lowered::weighted(shape.to_vec(), &takes, multiply_adds, stored.weights(), move |loader: &Loader| {
+    let to = if node.shape(0)?.len() == 3 { vec![images, outputs, width] } else { shape.to_vec() };
+    Lowered::weighted(to.clone(), &takes, multiply_adds, stored.weights(), move |loader: &Loader| {
+        let to = to.clone();
         Ok(if summed {
             let residual = loader.once(at, || {
                 let Part { weight, bias, window, groups, activation } = stored.part()?;
@@ -169,8 +194,7 @@ pub fn conv(node: &Node) -> Result<Lowered, Refusal> {
             })?;
             let run: Run = Arc::new(move |mut x| {
                 let summand = x.remove(1).view(shape);
-                let own = four(&x[0]);
-                vec![Array::new(residual.forward(x.remove(0).view(own), summand), &shape)]
+                vec![Array::new(residual.forward(x.remove(0).view(own), summand), &to)]
             });
             run
         } else {
@@ -178,10 +202,7 @@ pub fn conv(node: &Node) -> Result<Lowered, Refusal> {
                 let Part { weight, bias, window, groups, activation } = stored.part()?;
                 Ok(Convolution::new(weight, bias, window, groups, activation, &loader.device))
             })?;
-            Arc::new(move |mut x| {
-                let own = four(&x[0]);
-                vec![Array::new(convolution.forward(x.remove(0).view(own)), &shape)]
-            })
+            Arc::new(move |mut x| vec![Array::new(convolution.forward(x.remove(0).view(own)), &to)])
         })
     })
 }
@@ -204,7 +225,29 @@ pub fn norm(node: &Node) -> Result<([Rc<Constant>; 4], f32), Refusal> {
     Ok((tensors, node.float("epsilon", 1e-5)))
 }
 
+/// Weights by their own mean and variance, channel by channel, as networks with standardised weights compute them.
+fn standardised(node: &Node) -> Result<Lowered, Refusal> {
+    let own = node.shape(0)?.to_vec();
+    let &[outer, channels, ref inner @ ..] = &own[..] else { return Err(format!("weights of {own:?}").into()) };
+    let (inner, epsilon) = (inner.iter().product::<usize>(), node.float("epsilon", 1e-5));
+    if outer * channels * inner == 0 || [1, 2].iter().any(|&at| node.shape(at).ok() != Some(&[channels])) {
+        return Err(format!("weights of {own:?} and others than {channels} scales and shifts").into());
+    }
+    Lowered::run(own.clone(), &[0, 1, 2], move |mut inputs| {
+        let [shift, scale] = [2, 1].map(|at| inputs.remove(at).view([channels, 1]));
+        let x = inputs.remove(0).view([outer, channels, inner]).swap_dims(0, 1).reshape([channels, outer * inner]);
+        let centred = x.clone() - row_means(x).reshape([channels, 1]);
+        let variance = row_means(centred.clone() * centred.clone()).reshape([channels, 1]);
+        let y = centred / (variance + epsilon).sqrt() * scale + shift;
+        Array::new(y.reshape([channels, outer, inner]).swap_dims(0, 1), &own)
+    })
+}
+
 pub fn batch_normalization(node: &Node) -> Result<Lowered, Refusal> {
+    let constant = |at: usize| node.optional(at).is_some_and(|known| !known.is_computed());
+    if node.int("training_mode", 0) != 0 && [0, 1, 2].into_iter().all(constant) {
+        return standardised(node);
+    }
     let shape = node.shape(0)?.to_vec();
     let (tensors, epsilon) = norm(node)?;
     let (images, channels) = (shape[0], shape[1]);
@@ -290,6 +333,9 @@ pub fn global_max(node: &Node) -> Result<Lowered, Refusal> {
 /// An axis in another length: every new place is a sum of old ones.
 pub fn resize(node: &Node) -> Result<Lowered, Refusal> {
     let own = node.shape(0)?.to_vec();
+    if node.opset < 9 {
+        return Err("scales as a setting, before ONNX 9; export with opset 9 or later".into());
+    }
     if let Known::Whole(_) = node.input(0)? {
         return Err("whole numbers".into());
     }
@@ -361,7 +407,8 @@ impl Rule {
         let or = |text: &str, default: &str| if text.is_empty() { default.to_string() } else { text.to_string() };
         let rule = Self {
             mode: or(node.text("mode"), "nearest"),
-            nearest: or(node.text("nearest_mode"), "round_prefer_floor"),
+            // Before the mode could be chosen, ONNX Runtime took the place below, or above where it leaves places out.
+            nearest: or(node.text("nearest_mode"), if node.opset < 11 { "outer" } else { "round_prefer_floor" }),
             coordinates: or(
                 node.text("coordinate_transformation_mode"),
                 if node.opset < 11 { "asymmetric" } else { "half_pixel" },
@@ -401,6 +448,8 @@ impl Rule {
                     match self.nearest.as_str() {
                         "floor" => floor,
                         "ceil" => place.ceil(),
+                        "outer" if scale < 1.0 => place.ceil(),
+                        "outer" => floor,
                         "round_prefer_ceil" => (place + 0.5).floor(),
                         _ => (place - 0.5).ceil(),
                     },

@@ -1,162 +1,14 @@
-//! What is done to every value by itself, or to values that stand in the same place.
+//! What is done to values that stand in the same place.
 
-use burn::tensor::{Tensor, activation};
+use burn::tensor::Tensor;
 
 use super::bounds::{MOST_MADE, units};
+use super::functions;
 use super::lowering::{Lowered, Node, Refusal};
 use super::ranks::{MOST_AXES, broadcast, lengths, merged, of_rank};
 use super::value::{Array, Known, Whole};
 use crate::kernels::Activation;
-use crate::kernels::activation::each;
 use crate::kernels::join::{Arithmetic, pairwise, sum};
-
-const WHOLE: &str = "whole numbers, expected floating-point ones";
-
-/// Of every floating-point value.
-pub fn every(
-    node: &Node,
-    function: impl Fn(Tensor<1>) -> Tensor<1> + Send + Sync + 'static,
-) -> Result<Lowered, Refusal> {
-    if let Known::Whole(_) = node.input(0)? {
-        return Err(WHOLE.into());
-    }
-    Lowered::run(node.shape(0)?.to_vec(), &[0], move |mut inputs| {
-        let x = inputs.remove(0);
-        let shape = x.shape.clone();
-        Array::new(function(x.flat()), &shape)
-    })
-}
-
-/// Of every value, whole or not.
-fn every_number(
-    node: &Node,
-    whole: impl Fn(i64) -> i64,
-    function: impl Fn(Tensor<1>) -> Tensor<1> + Send + Sync + 'static,
-) -> Result<Lowered, Refusal> {
-    if let Known::Whole(known) = node.input(0)? {
-        let values = known.values.iter().map(|&value| whole(value)).collect();
-        return Lowered::known(Known::whole(Whole { shape: known.shape.clone(), values }));
-    }
-    every(node, function)
-}
-
-pub fn relu(node: &Node) -> Result<Lowered, Refusal> {
-    every_number(node, |x| x.max(0), |x| Activation::Relu.forward(x))
-}
-
-pub fn leaky_relu(node: &Node) -> Result<Lowered, Refusal> {
-    let slope = f64::from(node.float("alpha", 0.01));
-    // Those that are too many to be read at once.
-    if matches!(node.input(0)?, Known::Constant(constant) if constant.is_whole()) {
-        return Err(WHOLE.into());
-    }
-    let of = move |x: f32| if x < 0.0 { x * slope as f32 } else { x };
-    every(node, move |x| each(x, of, |x| activation::leaky_relu(x, slope)))
-}
-
-pub fn elu(node: &Node) -> Result<Lowered, Refusal> {
-    let alpha = f64::from(node.float("alpha", 1.0));
-    every(node, move |x| activation::elu(x, alpha))
-}
-
-pub fn sigmoid(node: &Node) -> Result<Lowered, Refusal> {
-    every(node, |x| each(x, |x| 1.0 / (1.0 + (-x).exp()), activation::sigmoid))
-}
-
-pub fn hard_sigmoid(node: &Node) -> Result<Lowered, Refusal> {
-    let [alpha, beta] = [node.float("alpha", 0.2), node.float("beta", 0.5)].map(f64::from);
-    let of = move |x: f32| (x * alpha as f32 + beta as f32).clamp(0.0, 1.0);
-    every(node, move |x| each(x, of, |x| (x * alpha + beta).clamp(0.0, 1.0)))
-}
-
-pub fn hard_swish(node: &Node) -> Result<Lowered, Refusal> {
-    every(node, |x| Activation::HardSwish.forward(x))
-}
-
-pub fn tanh(node: &Node) -> Result<Lowered, Refusal> {
-    every(node, |x| x.tanh())
-}
-
-pub fn erf(node: &Node) -> Result<Lowered, Refusal> {
-    every(node, |x| x.erf())
-}
-
-pub fn gelu(node: &Node) -> Result<Lowered, Refusal> {
-    match node.text("approximate") {
-        "tanh" => every(node, |x| Activation::GeluTanh.forward(x)),
-        "" | "none" => every(node, |x| Activation::Gelu.forward(x)),
-        other => Err(format!("approximate = {other:?}, expected none or tanh").into()),
-    }
-}
-
-pub fn exp(node: &Node) -> Result<Lowered, Refusal> {
-    every(node, |x| x.exp())
-}
-
-pub fn sqrt(node: &Node) -> Result<Lowered, Refusal> {
-    every(node, |x| x.sqrt())
-}
-
-pub fn ceil(node: &Node) -> Result<Lowered, Refusal> {
-    every(node, |x| x.ceil())
-}
-
-pub fn floor(node: &Node) -> Result<Lowered, Refusal> {
-    every(node, |x| x.floor())
-}
-
-pub fn reciprocal(node: &Node) -> Result<Lowered, Refusal> {
-    every(node, |x| x.recip())
-}
-
-pub fn neg(node: &Node) -> Result<Lowered, Refusal> {
-    every_number(node, i64::wrapping_neg, |x| x.neg())
-}
-
-pub fn abs(node: &Node) -> Result<Lowered, Refusal> {
-    every_number(node, i64::wrapping_abs, |x| x.abs())
-}
-
-pub fn not(node: &Node) -> Result<Lowered, Refusal> {
-    every_number(node, |x| i64::from(x == 0), |x| x.neg() + 1.0)
-}
-
-pub fn is_nan(node: &Node) -> Result<Lowered, Refusal> {
-    every(node, |x| x.is_nan().float())
-}
-
-/// The bounds of a `Clip`.
-pub fn bounds(node: &Node) -> Result<[f64; 2], Refusal> {
-    let bound = |setting: &str, at: usize, none: f64| match node.optional(at) {
-        Some(_) => node.number(at),
-        None => Ok(node.proto.float(setting).map_or(none, f64::from)),
-    };
-    Ok([bound("min", 1, f64::NEG_INFINITY)?, bound("max", 2, f64::INFINITY)?])
-}
-
-pub fn clip(node: &Node) -> Result<Lowered, Refusal> {
-    let [low, high] = bounds(node)?;
-    every_number(
-        node,
-        |x| x.max(low as i64).min(high as i64),
-        move |x| {
-            let [least, most] = [low, high].map(|bound| bound as f32);
-            let of = move |x: f32| {
-                if x < least {
-                    least
-                } else if x > most {
-                    most
-                } else {
-                    x
-                }
-            };
-            each(x, of, |x| {
-                let x = if low.is_finite() { x.clamp_min(low) } else { x };
-                if high.is_finite() { x.clamp_max(high) } else { x }
-            })
-        },
-    )
-}
 
 /// What two values in the same place become.
 #[derive(Clone, Copy)]
@@ -176,6 +28,8 @@ enum Pair {
     GreaterOrEqual,
     And,
     Or,
+    /// The first where it is not below zero, else their product.
+    Sloped,
 }
 
 impl Pair {
@@ -199,6 +53,13 @@ impl Pair {
             Self::GreaterOrEqual => i64::from(a >= b),
             Self::And => i64::from(a != 0 && b != 0),
             Self::Or => i64::from(a != 0 || b != 0),
+            Self::Sloped => {
+                if a < 0 {
+                    a.checked_mul(b)?
+                } else {
+                    a
+                }
+            }
         })
     }
 
@@ -217,6 +78,10 @@ impl Pair {
             Self::LessOrEqual => a.lower_equal(b).float(),
             Self::Greater => a.greater(b).float(),
             Self::GreaterOrEqual => a.greater_equal(b).float(),
+            Self::Sloped => {
+                let below = pairwise(Activation::Relu.forward(a.clone().neg()), b, Arithmetic::Mul);
+                pairwise(Activation::Relu.forward(a), below, Arithmetic::Sub)
+            }
         }
     }
 
@@ -318,10 +183,9 @@ pub fn modulo(node: &Node) -> Result<Lowered, Refusal> {
 }
 
 pub fn pow(node: &Node) -> Result<Lowered, Refusal> {
-    // The exponent may be of another type than the base.
-    if let (false, Some(Known::Whole(_))) = (matches!(node.input(0)?, Known::Whole(_)), node.optional(1)) {
-        let power = node.number(1)?;
-        return every(node, move |x| x.powf_scalar(power));
+    let axes = [node.shape(0)?.len(), node.shape(1)?.len()];
+    if let (false, true, Ok(power)) = (node.input(0)?.is_whole(), axes[1] <= axes[0], node.number(1)) {
+        return functions::power(node, power as f32);
     }
     pairs(node, Pair::Pow)
 }
@@ -360,6 +224,17 @@ pub fn and(node: &Node) -> Result<Lowered, Refusal> {
 
 pub fn or(node: &Node) -> Result<Lowered, Refusal> {
     pairs(node, Pair::Or)
+}
+
+pub fn prelu(node: &Node) -> Result<Lowered, Refusal> {
+    let [own, slopes] = [node.shape(0)?, node.shape(1)?];
+    if node.opset < 7 && slopes.iter().product::<usize>() > 1 {
+        return Err("slopes of channels before ONNX 7; export with opset 7 or later".into());
+    }
+    if broadcast(own, slopes)? != own {
+        return Err(format!("slopes of {slopes:?} for values of {own:?}").into());
+    }
+    pairs(node, Pair::Sloped)
 }
 
 /// The second input where the first is true, else the third.

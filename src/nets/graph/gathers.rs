@@ -147,6 +147,13 @@ pub fn tile(node: &Node) -> Result<Lowered, Refusal> {
     })
 }
 
+/// The place of an axis of so many that one before or behind it mirrors, without the first or last itself.
+fn reflected(place: i64, length: i64) -> i64 {
+    let period = (2 * length - 2).max(1);
+    let at = place.rem_euclid(period);
+    if at < length { at } else { period - at }
+}
+
 pub fn pad(node: &Node) -> Result<Lowered, Refusal> {
     let own = node.shape(0)?.to_vec();
     let pads = node.ints("pads", 1)?.ok_or("no pads")?;
@@ -157,32 +164,40 @@ pub fn pad(node: &Node) -> Result<Lowered, Refusal> {
     if pads.len() != 2 * axes.len() {
         return Err(format!("pads {pads:?} for {} axes", axes.len()).into());
     }
-    let mode = node.text("mode");
-    if !matches!(mode, "" | "constant") && pads.iter().any(|&pad| pad != 0) {
-        return Err(format!("mode = {mode:?}, expected constant").into());
-    }
+    let beyond: Option<fn(i64, i64) -> i64> = match node.text("mode") {
+        "" | "constant" => None,
+        "edge" => Some(|place, length| place.clamp(0, length - 1)),
+        "reflect" => Some(reflected),
+        "wrap" => Some(i64::rem_euclid),
+        mode => return Err(format!("mode = {mode:?}, expected constant, edge, reflect or wrap").into()),
+    };
     let value = match node.optional(2) {
         Some(_) => node.number(2)?,
         None => f64::from(node.float("value", 0.0)),
     };
-    let (mut shape, mut sides) = (own.clone(), vec![(0usize, 0usize); own.len()]);
+    let (mut shape, mut sides) = (own.clone(), vec![(0i64, 0i64); own.len()]);
     for (n, &at) in axes.iter().enumerate() {
-        let [before, after] = [pads[n], pads[n + axes.len()]];
-        let (Ok(before), Ok(after)) = (before.try_into(), after.try_into()) else {
-            return Err(format!("pads {pads:?} below 0").into());
-        };
-        units(&[usize::max(before, after)], MOST_VALUES)?;
+        let (before, after) = (pads[n], pads[n + axes.len()]);
+        units(&[before, after].map(|pad| pad.unsigned_abs().max(1) as usize), MOST_VALUES)?;
         if sides[at] != (0, 0) {
             return Err(format!("axis {at} twice").into());
         }
+        let (length, kept) = (own[at] as i64 + before + after, own[at] as i64 + before.min(0) + after.min(0));
+        let empty = own[at] == 0 && beyond.is_none() && before.min(after) >= 0;
+        if (kept < 1 || length < 1) && !empty {
+            return Err(format!("pads {pads:?} leave nothing of {own:?}").into());
+        }
         sides[at] = (before, after);
-        shape[at] += before + after;
+        shape[at] = length as usize;
     }
     units(&shape, MOST_VALUES)?;
     if let Known::Whole(whole) = node.input(0)? {
+        if beyond.is_some() || pads.iter().any(|&pad| pad < 0) {
+            return Err("whole numbers, expected padding by a constant".into());
+        }
         let mut values = vec![value as i64; units(&shape, MOST_MADE)?];
         let steps = strides(&shape);
-        let first: usize = sides.iter().zip(&steps).map(|((before, _), step)| before * step).sum();
+        let first: usize = sides.iter().zip(&steps).map(|(&(before, _), step)| before as usize * step).sum();
         for (from, &value) in whole.values.iter().enumerate() {
             let (mut rest, mut place) = (from, first);
             for (step, own) in steps.iter().zip(strides(&own)) {
@@ -199,6 +214,20 @@ pub fn pad(node: &Node) -> Result<Lowered, Refusal> {
         let device = x.device();
         for (axis, &(before, after)) in sides.iter().enumerate() {
             if (before, after) == (0, 0) {
+                continue;
+            }
+            // Those that stay, or that all come from, then what is added.
+            let (length, border) = (now[axis] as i64, beyond.is_none());
+            let kept = if border { before.min(0)..after.min(0) } else { before..after };
+            if kept != (0..0) {
+                let from = |place: i64| beyond.map_or(place, |beyond| beyond(place, length));
+                let indices: Vec<i64> = (-kept.start..length + kept.end).map(from).collect();
+                let places = around(&now, axis);
+                now[axis] = indices.len();
+                x = selected(x, places, &indices, &now);
+            }
+            let [before, after] = [before, after].map(|pad| if border { pad.max(0) as usize } else { 0 });
+            if before + after == 0 {
                 continue;
             }
             let [outer, along, inner] = around(&now, axis);

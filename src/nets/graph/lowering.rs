@@ -228,11 +228,16 @@ impl Node<'_> {
         groups.ok_or_else(|| "group below 1".into())
     }
 
-    /// A setting of a number for the height and one for the width, none below zero.
+    /// A setting of a number for the height and one for the width, none below zero; of a line, of its length.
     pub fn two(&self, setting: &str, default: i64) -> Result<[usize; 2], Refusal> {
         let values = self.proto.ints(setting).filter(|values| !values.is_empty()).unwrap_or(&[default; 2]).to_vec();
         let sizes: Option<Vec<usize>> = values.iter().map(|&value| value.try_into().ok()).collect();
-        let two = sizes.and_then(|sizes| sizes.try_into().ok());
+        let two = sizes.and_then(|sizes| match sizes[..] {
+            [width] if self.optional(0).is_some_and(|line| line.shape().len() == 3) => {
+                Some([usize::try_from(default).ok()?, width])
+            }
+            _ => sizes.try_into().ok(),
+        });
         two.ok_or_else(|| format!("{setting} = {values:?}, expected two numbers").into())
     }
 

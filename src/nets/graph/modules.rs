@@ -18,20 +18,25 @@ pub struct Module {
     pub is_block: bool,
 }
 
-/// The path of the module that a node is in; none at the top or where nothing tells.
-fn path(wiring: &Wiring, node: usize) -> Option<String> {
+/// The paths of the modules that a node is of; none at the top or where nothing tells, two where a batch normalization is
+/// folded into a convolution.
+fn paths(wiring: &Wiring, node: usize) -> Vec<String> {
     let proto = &wiring.model.nodes[node];
     if let Some(scopes) = proto.noted("pkg.torch.onnx.name_scopes") {
         // A list as Python writes it; the last is the operation itself.
         let mut scopes: Vec<&str> = scopes.split('\'').skip(1).step_by(2).collect();
-        scopes.pop();
-        let module = scopes.pop().filter(|module| !module.is_empty() && !module.starts_with("_empty"))?;
-        return Some(module.to_string());
+        let operation = scopes.pop().unwrap_or_default();
+        let module = scopes.pop().filter(|module| !module.is_empty() && !module.starts_with("_empty"));
+        // Such a convolution has the scope of the normalization, and weights that are named after its own.
+        let folded =
+            operation.contains("batch_norm") && matches!(proto.op_type.as_str(), "Conv" | "ConvTranspose" | "Gemm");
+        let own = proto.input(1).and_then(|weights| weights.strip_suffix(".weight")).filter(|_| folded);
+        return own.into_iter().chain(module).map(str::to_string).collect();
     }
-    let mut parts: Vec<&str> = proto.name.strip_prefix('/')?.split('/').collect();
+    let Some(name) = proto.name.strip_prefix('/') else { return Vec::new() };
+    let mut parts: Vec<&str> = name.split('/').collect();
     parts.pop();
-    let module = torch_scope(&parts);
-    (!module.is_empty()).then_some(module)
+    Some(torch_scope(&parts)).filter(|module| !module.is_empty()).into_iter().collect()
 }
 
 /// All modules whose output `is_layer`, in the order of computation.
@@ -40,12 +45,16 @@ fn path(wiring: &Wiring, node: usize) -> Option<String> {
 /// from that), has two convolutions or products with weights in it or more, and holds no such list itself. In a ResNet these
 /// are the residual blocks, in a transformer its layers, in a ConvNeXt or Swin the blocks of all stages.
 pub fn modules(wiring: &Wiring, is_layer: impl Fn(usize) -> bool, has_weights: impl Fn(usize) -> bool) -> Vec<Module> {
-    let paths: Vec<Option<String>> = (0..wiring.nodes()).map(|node| path(wiring, node)).collect();
+    let paths: Vec<(usize, String)> =
+        (0..wiring.nodes()).flat_map(|node| paths(wiring, node).into_iter().map(move |path| (node, path))).collect();
     let mut nodes: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    for (node, path) in paths.iter().enumerate() {
-        let Some(path) = path.as_ref().filter(|path| path.matches('.').count() <= DEEPEST_PATH) else { continue };
-        let ends = path.match_indices('.').map(|(at, _)| at).chain([path.len()]);
-        ends.for_each(|end| nodes.entry(&path[..end]).or_default().push(node));
+    for (node, path) in paths.iter().filter(|(_, path)| path.matches('.').count() <= DEEPEST_PATH) {
+        for end in path.match_indices('.').map(|(at, _)| at).chain([path.len()]) {
+            let of_module = nodes.entry(&path[..end]).or_default();
+            if of_module.last() != Some(node) {
+                of_module.push(*node);
+            }
+        }
     }
     let outputs: HashMap<&str, usize> = nodes
         .iter()

@@ -1,6 +1,7 @@
 //! What moves values and changes none.
 
 use super::bounds::{MOST_MADE, MOST_VALUES, units};
+use super::convolutions::map;
 use super::gathers::{around, selected};
 use super::lowering::{Lowered, Node, Refusal, axis};
 use super::places::Move;
@@ -115,6 +116,47 @@ pub fn transpose(node: &Node) -> Result<Lowered, Refusal> {
         return Lowered::known(Known::whole(picked(whole, &shape, at)));
     }
     Lowered::moved(Move::Transposed(axes))
+}
+
+/// Blocks of channels as places of a map that is larger by their side, as `PixelShuffle` of PyTorch (mode `CRD`) or as
+/// TensorFlow has them (`DCR`).
+pub fn depth_to_space(node: &Node) -> Result<Lowered, Refusal> {
+    let ([images, channels, height, width], side) = blocks(node)?;
+    let each = channels / (side * side);
+    if each * side * side != channels {
+        return Err(format!("{channels} channels in blocks of {side} x {side}").into());
+    }
+    let (apart, order) = match node.text("mode") {
+        "" | "DCR" => (vec![images, side, side, each, height, width], vec![0, 3, 4, 1, 5, 2]),
+        "CRD" => (vec![images, each, side, side, height, width], vec![0, 1, 4, 2, 5, 3]),
+        other => return Err(format!("mode = {other:?}, expected DCR or CRD").into()),
+    };
+    let shape = vec![images, each, height * side, width * side];
+    Ok(Lowered::Moved(vec![vec![Move::Reshaped(apart), Move::Transposed(order), Move::Reshaped(shape)]]))
+}
+
+/// The other way round, the places of a block before the channels.
+pub fn space_to_depth(node: &Node) -> Result<Lowered, Refusal> {
+    let ([images, channels, height, width], side) = blocks(node)?;
+    let (rows, columns) = (height / side, width / side);
+    if [rows * side, columns * side] != [height, width] {
+        return Err(format!("a map of {height} x {width} in blocks of {side} x {side}").into());
+    }
+    let apart = Move::Reshaped(vec![images, channels, rows, side, columns, side]);
+    let shape = vec![images, channels * side * side, rows, columns];
+    Ok(Lowered::Moved(vec![vec![apart, Move::Transposed(vec![0, 3, 5, 1, 2, 4]), Move::Reshaped(shape)]]))
+}
+
+/// A map of floating-point numbers, and the side of its blocks.
+fn blocks(node: &Node) -> Result<([usize; 4], usize), Refusal> {
+    if node.input(0)?.is_whole() {
+        return Err("whole numbers, expected floating-point ones".into());
+    }
+    let side = node.int("blocksize", 0);
+    match usize::try_from(side).ok().filter(|&side| side > 0) {
+        Some(side) => Ok((map(node)?, side)),
+        None => Err(format!("blocksize = {side}").into()),
+    }
 }
 
 pub fn split(node: &Node) -> Result<Lowered, Refusal> {

@@ -1,14 +1,16 @@
-//! Over an axis: means, sums, norms, softmax, layer normalization.
+//! Over axes: means, sums, norms, softmax, normalizations.
 
+use std::iter::repeat_n;
 use std::sync::Arc;
 
 use burn::tensor::{Tensor, TensorData, activation};
 
 use super::affine;
+use super::gathers::around;
 use super::lowering::{Loader, Lowered, Node, Refusal, Run, axis, weights};
 use super::places::permuted;
-use super::value::{Array, Known, Whole};
-use crate::kernels::activation::softmax as softmax_of_rows;
+use super::value::{Array, Constant, Known, Whole};
+use crate::kernels::activation::{scaled, softmax as softmax_of_rows};
 use crate::kernels::pooling::{row_means, row_sums};
 use crate::kernels::{Activation, LayerNorm};
 use crate::weights::WeightsError;
@@ -92,7 +94,7 @@ pub fn product(node: &Node) -> Result<Lowered, Refusal> {
             |values| values.iter().try_fold(1i64, |product, &value| product.checked_mul(value)),
         );
     }
-    Err("floating-point numbers, expected the whole ones of a shape".into())
+    reduce(node, |x| x.prod_dim(1), |_| None)
 }
 
 pub fn maximum(node: &Node) -> Result<Lowered, Refusal> {
@@ -103,11 +105,79 @@ pub fn minimum(node: &Node) -> Result<Lowered, Refusal> {
     reduce(node, |x| x.min_dim(1), |values| values.iter().copied().min())
 }
 
+pub fn l1(node: &Node) -> Result<Lowered, Refusal> {
+    reduce(node, |x| summed(x.abs()), |_| None)
+}
+
+pub fn sum_of_squares(node: &Node) -> Result<Lowered, Refusal> {
+    reduce(node, |x| summed(x.clone() * x), |_| None)
+}
+
+pub fn log_of_sum(node: &Node) -> Result<Lowered, Refusal> {
+    reduce(node, |x| summed(x).log(), |_| None)
+}
+
+pub fn log_of_sum_of_exponentials(node: &Node) -> Result<Lowered, Refusal> {
+    let reduction: Reduction = |x| {
+        let most = x.clone().max_dim(1);
+        summed((x - most.clone()).exp()).log() + most
+    };
+    reduce(node, reduction, |_| None)
+}
+
 pub fn l2(node: &Node) -> Result<Lowered, Refusal> {
     reduce(node, |x| summed(x.clone() * x).sqrt(), |_| None)
 }
 
+/// Of every place the sum of those up to it.
+pub fn cumulative(node: &Node) -> Result<Lowered, Refusal> {
+    let own = node.shape(0)?.to_vec();
+    let along = axis(node.number(1)? as i64, own.len())?;
+    if node.int("exclusive", 0) != 0 || node.int("reverse", 0) != 0 {
+        return Err("exclusive or reverse, expected neither".into());
+    }
+    let [outer, length, inner] = around(&own, along);
+    if let Known::Whole(known) = node.input(0)? {
+        let mut values = known.values.clone();
+        for n in (0..values.len()).filter(|n| n / inner % length > 0) {
+            values[n] = values[n].checked_add(values[n - inner]).ok_or("whole numbers that overflow")?;
+        }
+        return Lowered::known(Known::whole(Whole { shape: own, values }));
+    }
+    Lowered::run(own.clone(), &[0], move |mut inputs| {
+        Array::new(inputs.remove(0).view([outer, length, inner]).cumsum(1), &own)
+    })
+}
+
+/// `x` over the norm along an axis, the first or the second.
+pub fn lp_normalization(node: &Node) -> Result<Lowered, Refusal> {
+    let own = node.shape(0)?.to_vec();
+    let along = axis(node.int("axis", -1), own.len())?;
+    let size: Reduction = match node.int("p", 2) {
+        1 => |x| summed(x.abs()),
+        2 => |x| summed(x.clone() * x).sqrt(),
+        p => return Err(format!("p = {p}, expected 1 or 2").into()),
+    };
+    let [outer, length, inner] = around(&own, along);
+    Lowered::run(own.clone(), &[0], move |mut inputs| {
+        let x = inputs.remove(0).view([outer, length, inner]);
+        let size = size(x.clone());
+        // Nothing stays nothing.
+        let nothing = size.clone().equal_elem(0.0);
+        Array::new(x / size.mask_fill(nothing, 1.0), &own)
+    })
+}
+
 pub fn softmax(node: &Node) -> Result<Lowered, Refusal> {
+    along_rows(node, softmax_of_rows, |x| activation::softmax(x, 1))
+}
+
+pub fn log_softmax(node: &Node) -> Result<Lowered, Refusal> {
+    along_rows(node, |x| activation::log_softmax(x, 1), |x| activation::log_softmax(x, 1))
+}
+
+/// Of the rows of the operator's axis; those whose units are not neighbours as the middle of `[outer, along, inner]`.
+fn along_rows(node: &Node, of_rows: fn(Tensor<2>) -> Tensor<2>, of_middle: Reduction) -> Result<Lowered, Refusal> {
     let own = node.shape(0)?.to_vec();
     let at = axis(node.int("axis", if node.opset < 13 { 1 } else { -1 }), own.len())?;
     let mut sizes = [own[..at].iter().product(), own[at], own[at + 1..].iter().product()];
@@ -119,8 +189,8 @@ pub fn softmax(node: &Node) -> Result<Lowered, Refusal> {
         let x = inputs.remove(0);
         let (shape, [outer, along, inner]) = (x.shape.clone(), sizes);
         match inner {
-            1 => Array::new(softmax_of_rows(x.view([outer, along])), &shape),
-            _ => Array::new(activation::softmax(x.view([outer, along, inner]), 1), &shape),
+            1 => Array::new(of_rows(x.view([outer, along])), &shape),
+            _ => Array::new(of_middle(x.view([outer, along, inner])), &shape),
         }
     })
 }
@@ -143,6 +213,83 @@ pub fn layer_normalization(node: &Node) -> Result<Lowered, Refusal> {
         Ok((weights(&scale)?, shift.as_deref().map_or_else(zeros, weights)?))
     };
     normalized(node, units, epsilon, 2 * units, parameters)
+}
+
+/// `gamma x / sqrt(mean of x^2 + epsilon)` over the last axes (Zhang & Sennrich 2019).
+pub fn rms_normalization(node: &Node) -> Result<Lowered, Refusal> {
+    let own = node.shape(0)?.to_vec();
+    let at = axis(node.int("axis", -1), own.len())?;
+    let units: usize = own[at..].iter().product();
+    let rows: usize = own[..at].iter().product();
+    let (scale, epsilon, at) = (node.constant(1)?.clone(), node.float("epsilon", 1e-5), node.at);
+    if units == 0 || scale.shape.iter().product::<usize>() != units {
+        return Err(format!("a scale of {:?} for {units} outputs", scale.shape).into());
+    }
+    Lowered::weighted(own.clone(), &[0], 0, units, move |loader: &Loader| {
+        let scale = loader.once(at, || {
+            let values = weights(&scale)?;
+            Ok::<_, WeightsError>(Tensor::<1>::from_data(values, &loader.device).reshape([1, units]))
+        })?;
+        let own = own.clone();
+        let run: Run = Arc::new(move |mut inputs| {
+            let x = inputs.remove(0).view([rows, units]);
+            let size = (row_means(x.clone() * x.clone()).reshape([rows, 1]) + epsilon).sqrt();
+            vec![Array::new(x / size * (*scale).clone(), &own)]
+        });
+        Ok(run)
+    })
+}
+
+pub fn instance_normalization(node: &Node) -> Result<Lowered, Refusal> {
+    let channels = *node.shape(0)?.get(1).ok_or("no axis of channels")?;
+    of_groups(node, channels)
+}
+
+pub fn group_normalization(node: &Node) -> Result<Lowered, Refusal> {
+    let groups = node.int("num_groups", 0);
+    of_groups(node, groups.try_into().map_err(|_| format!("num_groups = {groups}"))?)
+}
+
+/// Every group of channels of an image by its own mean and variance, then a scale and a shift, of each channel or of each
+/// group (Wu & He 2018; a channel a group: Ulyanov et al. 2016).
+fn of_groups(node: &Node, groups: usize) -> Result<Lowered, Refusal> {
+    let own = node.shape(0)?.to_vec();
+    let &[images, channels, ref places @ ..] = &own[..] else { return Err(format!("a value of shape {own:?}").into()) };
+    let places: usize = places.iter().product();
+    if groups == 0 || channels % groups != 0 || places == 0 {
+        return Err(format!("{own:?} in {groups} groups of channels").into());
+    }
+    let (rows, units) = (images * groups, channels / groups * places);
+    let parameters = [node.constant(1)?.clone(), node.constant(2)?.clone()];
+    for constant in &parameters {
+        let count = constant.shape.iter().product::<usize>();
+        if count != channels && count != groups {
+            let shape = &constant.shape;
+            return Err(format!("a scale or shift of {shape:?} for {channels} channels in {groups} groups").into());
+        }
+    }
+    let (at, epsilon) = (node.at, f64::from(node.float("epsilon", 1e-5)));
+    Lowered::weighted(own.clone(), &[0], 0, 2 * channels, move |loader: &Loader| {
+        let laid_out = loader.once(at, || {
+            let [ones, zeros] = [1.0f32, 0.0].map(|value| TensorData::full([units], value));
+            let norm = LayerNorm::new(&ones, &zeros, epsilon, &loader.device);
+            let each = |constant: &Constant| {
+                let values = weights(constant)?.try_to_vec::<f32>().expect("weights are f32");
+                let alike = channels / values.len();
+                let values: Vec<f32> = values.into_iter().flat_map(|value| repeat_n(value, alike)).collect();
+                let data = TensorData::new(values, [1, channels, 1]);
+                Ok::<_, WeightsError>(Tensor::<3>::from_data(data, &loader.device))
+            };
+            Ok::<_, WeightsError>((norm, [each(&parameters[0])?, each(&parameters[1])?]))
+        })?;
+        let own = own.clone();
+        let run: Run = Arc::new(move |mut inputs| {
+            let (norm, parameters) = &*laid_out;
+            let x = norm.forward(inputs.remove(0).view([rows, units])).reshape([images, channels, places]);
+            vec![Array::new(scaled(x, parameters, Activation::Identity), &own)]
+        });
+        Ok(run)
+    })
 }
 
 /// A layer normalization in pieces, over the last axis: what follows is its scale and shift.

@@ -1,7 +1,7 @@
 //! What exporters write in pieces: activations (GELU in its three forms, `x sigmoid(x)`) and layer normalizations.
 
 use super::compile::Compiled;
-use super::elementwise;
+use super::functions;
 use super::lowering::{Lowered, Node, Refusal, axis};
 use crate::kernels::Activation;
 
@@ -63,7 +63,7 @@ fn averaged(compiled: &Compiled, value: usize) -> Option<(usize, usize)> {
 /// What an activation by itself computes.
 pub fn activate(node: &Node) -> Result<Lowered, Refusal> {
     let activation = node.then.activation.unwrap_or(Activation::Identity);
-    elementwise::every(node, move |x| activation.forward(x))
+    functions::every(node, move |x| activation.forward(x))
 }
 
 /// The activation that ends with the node `at`.
@@ -95,7 +95,7 @@ pub fn activation(compiled: &Compiled, at: usize) -> Option<Found> {
 }
 
 fn clip(compiled: &Compiled, at: usize) -> Option<Activation> {
-    match elementwise::bounds(&compiled.node_at(at)) {
+    match functions::bounds(&compiled.node_at(at)) {
         Ok([0.0, 6.0]) => Some(Activation::Relu6),
         Ok([0.0, f64::INFINITY]) => Some(Activation::Relu),
         _ => None,

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::bounds::{MOST_MADE, MOST_VALUES, units};
-use super::elementwise::every;
+use super::functions::every;
 use super::lowering::{Lowered, Node, Refusal};
 use super::places::Move;
 use super::value::{Constant, Known, Whole};

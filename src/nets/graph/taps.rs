@@ -19,6 +19,7 @@ const FEWEST_PASSED: usize = 4;
 pub const ELEMENTWISE: &[&str] = &[
     "Add",
     "BatchNormalization",
+    "Celu",
     "Clip",
     "Div",
     "Elu",
@@ -27,12 +28,19 @@ pub const ELEMENTWISE: &[&str] = &[
     "HardSigmoid",
     "HardSwish",
     "LeakyRelu",
+    "Mish",
     "Mul",
+    "PRelu",
     "Relu",
+    "Selu",
     "Sigmoid",
+    "Softplus",
+    "Softsign",
     "Sub",
     "Sum",
+    "Swish",
     "Tanh",
+    "ThresholdedRelu",
 ];
 
 /// The values before `cut` that are needed from it on, in the order of computation.

@@ -29,8 +29,17 @@ const FILES: &[&str] = &[
 ];
 
 /// Without modules of PyTorch's to compare with: in eight bits, channel by channel; as ONNX's zoo has its oldest; with a batch
-/// normalization as it was trained; of operators that are several in one, and normalizations in pieces.
-const MADE: &[&str] = &["drawings.script", "fused.made", "quantised.script", "zoo.made"];
+/// normalization as it was trained; of operators that are several in one, and normalizations in pieces; of functions and
+/// normalizations that are in none of the others; with maps made larger and smaller before ONNX 11.
+const MADE: &[&str] = &[
+    "drawings.script",
+    "functions.made",
+    "fused.made",
+    "quantised.script",
+    "resize10.made",
+    "upsample.made",
+    "zoo.made",
+];
 
 /// A value's units differ by what `f32` sums in another order differ by: a few hundred roundings of 2^-24, through tens of
 /// layers each of which keeps the scale.
@@ -98,24 +107,42 @@ fn compare(about: &str, units: &[f32], sample: &Value) {
     }
 }
 
+/// Compares every tap of a file with ONNX Runtime's values.
+fn compare_all(name: &str, device: &Device) {
+    let folder = tempfile::tempdir().unwrap();
+    let (network, expected) = opened(name, folder.path());
+    let all: Vec<String> = network.layers.iter().map(|layer| layer.name.clone()).collect();
+    let seen = taps(&network, &all, 2, 2, device);
+    assert_eq!(seen.len(), all.len(), "{name}");
+    let mut compared = 0;
+    for (layer, (value, _)) in network.layers.iter().zip(&network.places) {
+        let value = &network.wiring.names[*value];
+        let Some(sample) = expected["values"].get(value) else { continue };
+        assert_eq!(seen[&layer.name].len(), 2 * layer.units(), "{name} {}", layer.name);
+        compare(&format!("{name} {} ({value})", layer.name), &seen[&layer.name], sample);
+        compared += 1;
+    }
+    assert!(compared >= expected["values"].as_object().unwrap().len() / 2, "{name}: {compared} compared");
+}
+
 #[test]
 fn every_tap_is_onnx_runtimes() {
+    FILES.iter().chain(MADE).for_each(|name| compare_all(name, &Device::flex()));
+}
+
+#[test]
+fn a_gpus_functions_are_onnx_runtimes() {
+    let Some(device) = test_device() else { return };
+    ["functions.made", "upsample.made"].iter().for_each(|name| compare_all(name, &device));
+}
+
+#[test]
+fn a_module_ends_behind_a_normalization_that_was_folded_into_it() {
     let folder = tempfile::tempdir().unwrap();
-    for name in FILES.iter().chain(MADE) {
-        let (network, expected) = opened(name, folder.path());
-        let all: Vec<String> = network.layers.iter().map(|layer| layer.name.clone()).collect();
-        let seen = taps(&network, &all, 2, 2, &Device::flex());
-        assert_eq!(seen.len(), all.len(), "{name}");
-        let mut compared = 0;
-        for (layer, (value, _)) in network.layers.iter().zip(&network.places) {
-            let value = &network.wiring.names[*value];
-            let Some(sample) = expected["values"].get(value) else { continue };
-            assert_eq!(seen[&layer.name].len(), 2 * layer.units(), "{name} {}", layer.name);
-            compare(&format!("{name} {} ({value})", layer.name), &seen[&layer.name], sample);
-            compared += 1;
-        }
-        assert!(compared >= expected["values"].as_object().unwrap().len() / 2, "{name}: {compared} compared");
-    }
+    let (network, _) = opened("stem.dynamo", folder.path());
+    let value = |name: &str| network.places[network.place(name).unwrap()].0;
+    assert_eq!([value("stem"), value("stem.2")], [value("bn"); 2]);
+    assert_ne!(value("stem.1"), value("stem"));
 }
 
 #[test]

@@ -36,6 +36,14 @@ class Mixed(nn.Module):
         return s.head(x.mean((2, 3)))
 
 
+class Stem(nn.Module):
+    """A list that ends with a convolution whose normalization stands outside of it, and is folded into it."""
+    def __init__(s):
+        super().__init__()
+        s.stem, s.bn, s.head = nn.Sequential(nn.Conv2d(3, 8, 3, 2, 1), nn.ReLU(), nn.Conv2d(8, 6, 3, 2, 1)), nn.BatchNorm2d(6), nn.Linear(6, 10)
+    def forward(s, x): return s.head(torch.relu(s.bn(s.stem(x))).mean((2, 3)))
+
+
 class Gated(nn.Module):
     def __init__(s, c):
         super().__init__()
@@ -60,7 +68,7 @@ NETWORKS = {
     "swin": lambda: timm.models.SwinTransformer(img_size=SIZE, patch_size=4, window_size=4, embed_dim=12, depths=(2, 2), num_heads=(2, 3), num_classes=10),
     "swin_v2": lambda: torchvision.models.SwinTransformer([4, 4], 12, [2, 2], [2, 3], [4, 4], num_classes=10, stochastic_depth_prob=0.0, block=torchvision.models.swin_transformer.SwinTransformerBlockV2, downsample_layer=torchvision.models.swin_transformer.PatchMergingV2),
     "resnet": lambda: timm.models.ResNet(timm.models.resnet.Bottleneck, [1, 2, 1, 1], channels=(4, 4, 8, 8), stem_width=8, num_classes=10),
-    "mixed": Mixed,
+    "mixed": Mixed, "stem": Stem,
 }
 
 
@@ -214,6 +222,85 @@ def fused():
     return OUT / "fused.made.onnx"
 
 
+class Made:
+    """A graph of single nodes, weights by chance."""
+    def __init__(s, seed=2018): s.random, s.made, s.nodes = np.random.default_rng(seed), [], []
+    def constant(s, values, kind=np.float32):
+        s.made.append(onnx.numpy_helper.from_array(np.array(values, kind), f"w{len(s.made)}"))
+        return s.made[-1].name
+    def weight(s, *shape, scale=None, plus=0.0):
+        return s.constant(s.random.standard_normal(shape) * (scale or 1 / np.sqrt(np.prod(shape[1:]) or 1)) + plus)
+    def node(s, operator, inputs, output, **settings):
+        s.nodes.append(onnx.helper.make_node(operator, [inputs] if isinstance(inputs, str) else inputs, [output], **settings))
+        return output
+    def conv(s, x, inputs, outputs, name, size=1, **settings):
+        return s.node("Conv", [x, s.weight(outputs, inputs, size, size), s.weight(outputs, scale=0.2)], name, **settings)
+    def save(s, name, x, classes, inputs, opset):
+        s.node("Gemm", [s.node("Flatten", x, "flat"), s.weight(inputs, classes, scale=1 / np.sqrt(inputs)), s.weight(classes)], "classes")
+        info = lambda name, shape: onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
+        named = [info(o, None) for n in s.nodes for o in n.output if o != "classes"]
+        graph = onnx.helper.make_graph(s.nodes, name, [info("data", ["n", 3, SIZE, SIZE])], [info("classes", ["n", classes])], s.made, value_info=named)
+        path = OUT / f"{name}.made.onnx"
+        onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", opset)], ir_version=min(11, 4 if opset < 11 else 11)), path)
+        return path
+
+
+def functions():
+    """Normalizations of groups and of instances, activations of every kind, shuffled pixels, borders, a convolution of a line,
+    reductions."""
+    g = Made()
+    x = g.conv("data", 3, 12, "stem", 3, strides=[2, 2], pads=[1] * 4)
+    x = g.node("InstanceNormalization", [x, g.weight(12, scale=0.2, plus=1.0), g.weight(12, scale=0.2)], "instance", epsilon=1e-4)
+    x = g.node("PRelu", [x, g.weight(12, 1, 1, scale=0.2, plus=0.2)], "sloped")
+    x = g.node("GroupNormalization", [g.conv(x, 12, 12, "mixed"), g.weight(12, scale=0.2, plus=1.0), g.weight(12, scale=0.2)], "grouped", num_groups=3)
+    x = g.node("Mish", x, "mish")
+    x = g.node("Softplus", g.conv(g.node("SpaceToDepth", x, "deep", blocksize=2), 48, 16, "squeezed"), "softplus")
+    for operator, settings in [("Celu", {"alpha": 0.7}), ("Selu", {}), ("Elu", {"alpha": 0.5}), ("Softsign", {}), ("Swish", {"alpha": 1.3}),
+                               ("ThresholdedRelu", {"alpha": 0.2}), ("Sin", {}), ("Cos", {}), ("Sign", {}), ("Exp", {}), ("Tanh", {})]:
+        y = g.node(operator, g.conv(x, 16, 16, f"{operator}_of"), operator, **settings)
+        x = g.node("Add", [x, g.node("Mul", [y, g.constant(0.3)], f"{operator}_part")], f"after_{operator}")
+    x = g.node("Add", [g.conv(g.node("DepthToSpace", x, "rows", blocksize=2), 4, 16, "wide"), g.conv(g.node("DepthToSpace", x, "columns", blocksize=2, mode="CRD"), 4, 16, "high")], "larger")
+    x = g.node("Add", [g.node("LogSoftmax", x, "log_softmax", axis=1), g.node("LogSoftmax", x, "log_softmax_rows")], "logs")
+    x = g.node("RMSNormalization", [x, g.weight(16, scale=0.2, plus=1.0)], "rms")
+    x = g.node("Add", [g.node("LpNormalization", x, "unit", axis=1, p=2), g.node("LpNormalization", x, "shares", p=1)], "units")
+    whole = lambda *values: g.constant(values, np.int64)
+    x = g.node("Pad", [x, whole(0, 0, 1, 2, 0, 0, 2, 3)], "reflected", mode="reflect")
+    x = g.node("Pad", [x, whole(0, 0, 2, 0, 0, 0, 1, 2)], "edge", mode="edge")
+    x = g.node("Pad", [x, whole(0, 0, 0, 3, 0, 0, 2, 1)], "wrapped", mode="wrap")
+    x = g.node("Pad", [x, whole(0, 0, -3, -5, 0, 0, -5, -7), g.constant(0.5)], "cut")
+    x = g.node("Pad", [x, whole(0, 0, 2, 0, 0, 0, 0, 1), g.constant(0.5)], "bordered")
+    line = g.node("Transpose", g.node("Squeeze", [g.node("ReduceMean", [x, whole(2, 3)], "averages"), whole(3)], "column"), "line", perm=[0, 2, 1])
+    line = g.node("Conv", [line, g.weight(1, 1, 3, scale=1.0), g.weight(1)], "of_line", pads=[1, 1], kernel_shape=[3])
+    line = g.node("Unsqueeze", [g.node("Transpose", line, "turned", perm=[0, 2, 1]), whole(3)], "gates")
+    x = g.node("Mul", [x, g.node("Sigmoid", line, "gate")], "gated")
+    x = g.node("Add", [x, g.node("Mul", [g.node("CumSum", [x, g.constant(3, np.int64)], "sums"), g.constant(0.1)], "part_of_sums")], "with_sums")
+    square = g.node("Pow", [x, g.constant(2.0)], "square")
+    round = g.node("Round", g.node("Mul", [x, g.constant(4.0)], "larger_steps"), "steps")
+    above = g.node("Add", [square, g.constant(0.5)], "above")
+    columns = g.constant([3], np.int64)
+    parts = [g.node("ReduceL1", [x, columns], "l1", keepdims=0), g.node("ReduceSumSquare", [x, columns], "squares", keepdims=0), g.node("ReduceLogSum", [above, columns], "log_sum", keepdims=0),
+             g.node("ReduceLogSumExp", [x, columns], "log_sum_exp", keepdims=0), g.node("ReduceProd", [above, columns], "product", keepdims=0), g.node("ReduceMean", [g.node("Log", above, "log"), columns], "log_mean", keepdims=0),
+             g.node("ReduceMean", [round, columns], "mean_step", keepdims=0)]
+    x = g.node("ReduceMean", [g.node("Concat", parts, "parts", axis=1), g.constant([2], np.int64)], "means")
+    return g.save("functions", x, 10, 7 * 16, 24)
+
+
+def enlarged():
+    """Maps in another size as before ONNX 11."""
+    paths = []
+    g = Made()
+    x = g.conv("data", 3, 6, "stem", 3, strides=[4, 4], pads=[1] * 4)
+    x = g.node("Upsample", [x, g.constant([1, 1, 3, 2])], "nearest", mode="nearest")
+    x = g.conv(x, 6, 6, "conv", 3, strides=[2, 2], pads=[1] * 4)
+    x = g.node("Upsample", [x, g.constant([1, 1, 2, 2])], "linear", mode="linear")
+    paths.append(g.save("upsample", g.node("GlobalAveragePool", x, "means"), 10, 6, 9))
+    g = Made()
+    x = g.conv("data", 3, 6, "stem", 3, strides=[2, 2], pads=[1] * 4)
+    x = g.node("Resize", [x, g.constant([1, 1, 0.4, 1.5])], "nearest", mode="nearest")
+    paths.append(g.save("resize10", g.node("GlobalAveragePool", x, "means"), 10, 6, 10))
+    return paths
+
+
 def drawings():
     """Trained on embedded drawings scaled to 0 ... 1: its first normalization has the statistics of the first two groups, its
     classes are the first twelve concepts, each known by the features of its drawing in the first."""
@@ -274,7 +361,9 @@ def main():
             values = reference(graph, x)
             path.with_suffix(".json").write_text(json.dumps({"values": values, "modules": modules}, separators=(",", ":")) + "\n")
             print(path.name, path.stat().st_size, len(values), len(modules), flush=True)
-    for out in (quantised(OUT / "resnet.script.onnx"), zoo(), fused(), drawings()):
+    makers = {"quantised": lambda: [quantised(OUT / "resnet.script.onnx")], "zoo": lambda: [zoo()], "fused": lambda: [fused()],
+              "drawings": lambda: [drawings()], "functions": lambda: [functions()], "enlarged": enlarged}
+    for out in (path for name, make in makers.items() if not sys.argv[2:] or name in sys.argv[2:] for path in make()):
         out.with_suffix(".json").write_text(json.dumps({"values": reference(onnx.load(out), x), "modules": {}}, separators=(",", ":")) + "\n")
     for path in OUT.glob("*.onnx"):
         path.with_suffix(".onnx.gz").write_bytes(gzip.compress(path.read_bytes(), 9, mtime=0)); path.unlink()

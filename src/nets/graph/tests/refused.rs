@@ -50,6 +50,22 @@ fn numbers_of_types_that_are_not_read_are_refused() {
 }
 
 #[test]
+fn borders_and_kernels_that_fit_nothing_are_refused() {
+    // All of an axis cut away, and as much added at the other end.
+    let said = refusal(|d| {
+        let pads = d.whole(&[0, 0, -1000, 0, 0, 0, 1000, 0]);
+        d.node("Pad", &["x", &pads])
+    });
+    assert!(said.contains("leave nothing of"), "{said}");
+    // A kernel of lines on a map.
+    let said = refusal(|d| {
+        let kernel = d.weights(&[4, 3, 3]);
+        d.node("Conv", &["x", &kernel])
+    });
+    assert!(said.contains("a kernel of [4, 3, 3] in 1 groups on 3 channels"), "{said}");
+}
+
+#[test]
 fn a_bias_of_another_length_is_refused() {
     for (operator, kernel) in [("Conv", [4, 3, 3, 3]), ("ConvTranspose", [3, 4, 3, 3])] {
         let said = refusal(|d| {
