@@ -213,8 +213,15 @@ const TORCHVISION_FORM: Graph = Graph {
     head: Head::Classes,
     positions: None,
 };
-const TIMM_FORM: Graph =
-    Graph { naming: &TIMM, preprocess: Preprocess::Tf, resize: Resize::CropBicubic, crop_pct: 0.9, ..TORCHVISION_FORM };
+/// timm's 0.9 makes 248 of 224, whatever is left over.
+const TIMM_CROP: f64 = 224.0 / 248.0;
+const TIMM_FORM: Graph = Graph {
+    naming: &TIMM,
+    preprocess: Preprocess::Tf,
+    resize: Resize::CropBicubic,
+    crop_pct: TIMM_CROP,
+    ..TORCHVISION_FORM
+};
 const HUGGING_FACE_FORM: Graph = Graph {
     naming: &HUGGING_FACE,
     preprocess: Preprocess::Tf,
