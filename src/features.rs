@@ -135,6 +135,15 @@ impl Features {
         let of_vectors = || names::lists(labels, vectors).into_iter().next();
         let repeated = || labels.iter().find(|list| list.len() == vectors).cloned();
         let names = layout.rows.clone().or(names).or_else(of_vectors).or_else(repeated);
+        // Those of the concepts hold for every group.
+        let names = match (names, &axes[..]) {
+            (None, &[_, concepts]) if layout.concepts.is_some() => names::lists(labels, concepts).into_iter().next(),
+            (names, _) => names,
+        };
+        let names = match (names, &axes[..]) {
+            (Some(names), &[groups, concepts]) if names.len() == concepts => Some(vec![names; groups].concat()),
+            (names, _) => names,
+        };
         if let Some(names) = names.as_ref().filter(|names| names.len() != vectors) {
             return Err(FeaturesError::Rows { path: path.into(), found: vectors, names: names.len() });
         }
@@ -150,10 +159,6 @@ impl Features {
                 let of_order = |values: &[String]| order.iter().map(|&row| values[row].clone()).collect();
                 (manifest.groups.len(), order.iter().map(|&row| rows[row]).collect(), Some(of_order(&names)))
             }
-            (None, None, [_]) if layout.concepts.is_some() => {
-                let order = by_name(path, layout.concepts.as_deref().unwrap_or_default(), names.as_deref())?;
-                (1, order.iter().map(|&row| rows[row]).collect(), layout.concepts.clone())
-            }
             (None, None, [groups, _]) => (*groups, rows, names),
             (None, Some(groups), [found, _]) if groups != *found => {
                 return Err(groups_error(groups, format!("the file has {found} groups")));
@@ -165,6 +170,14 @@ impl Features {
                 ));
             }
             (None, groups, _) => (groups.unwrap_or(1), rows, names),
+        };
+        let (rows, names) = match &layout.concepts {
+            Some(wanted) if layout.manifest.is_none() => {
+                let places = in_groups(path, wanted, (groups, rows.len()), names.as_deref())?;
+                let rows = places.into_iter().map(|place| rows[place]).collect();
+                (rows, Some(vec![&wanted[..]; groups].concat()))
+            }
+            _ => (rows, names),
         };
         let concepts = rows.len() / groups.max(1);
         let few = |found: String, expected| FeaturesError::Few {
@@ -185,7 +198,8 @@ impl Features {
         let group_names = manifest.map_or_else(numbers, |manifest| manifest.groups.clone());
         let own = names.clone().filter(|names| groups == 1 && names::twice(names).is_none());
         let listed = || names::lists(&arrays[0].labels().rows, concepts).into_iter().next();
-        let concept_names = manifest.map(|manifest| manifest.concepts.clone()).or(own).or_else(listed);
+        let asked = manifest.map(|manifest| &manifest.concepts).or(layout.concepts.as_ref()).cloned();
+        let concept_names = asked.or(own).or_else(listed);
         let path = path.to_path_buf();
         Ok(Self {
             path,
@@ -401,6 +415,22 @@ fn tokens(path: &Path, array: &StoredArray, layout: &Layout) -> Result<(Token, u
         (&[_, tokens, _], token) => Ok((token, tokens)),
         _ => Err(wrong(format!("{} axes", shape.len()))),
     }
+}
+
+/// Where in every group the vector of each concept is, of so many groups with so many vectors in all.
+fn in_groups(
+    path: &Path,
+    concepts: &[String],
+    (groups, vectors): (usize, usize),
+    names: Option<&[String]>,
+) -> Result<Vec<usize>, FeaturesError> {
+    let mut places = Vec::new();
+    for group in 0..groups {
+        let first = group * (vectors / groups);
+        let names = names.map(|names| &names[first..first + vectors / groups]);
+        places.extend(by_name(path, concepts, names)?.into_iter().map(|place| first + place));
+    }
+    Ok(places)
 }
 
 /// Where the vector of each concept is, by the vectors' names.

@@ -70,7 +70,7 @@ pub enum HalvesError {
     #[error(transparent)]
     File(#[from] FileError),
     /// A space that is controlled for.
-    #[error("--{0}")]
+    #[error("{}{}", if .0.is_of_option() { "--" } else { "" }, .0)]
     Given(#[from] GivenError),
     /// The device.
     #[error(transparent)]
@@ -114,6 +114,24 @@ pub enum HalvesError {
         out: PathBuf,
         /// Groups of the features.
         groups: usize,
+    },
+    /// One of several files that cannot be a group.
+    #[error(
+        "{}: {}, and the files are the groups of {}; {}", path.display(),
+        if *grouped { "has groups of its own".to_string() } else { format!("other concepts than {}, or in another order", first.display()) },
+        out.display(),
+        if *grouped { "give --out a directory for a matrix file each" }
+        else { "give --concepts, a list of names, to pick and order them, or --out a directory for a matrix each" }
+    )]
+    NoGroup {
+        /// The file.
+        path: PathBuf,
+        /// One before it.
+        first: PathBuf,
+        /// Whether it has groups.
+        grouped: bool,
+        /// --out
+        out: PathBuf,
     },
     /// Two of a name, or of names that are one as a file's.
     #[error(
@@ -206,8 +224,8 @@ pub enum HalvesError {
         /// One that names them in another order.
         other: PathBuf,
     },
-    /// Layers of other groups.
-    #[error("{}: names the group {other:?}, expected those of {}; the layers of a test have the same groups", path.display(), first.display())]
+    /// Groups with other names.
+    #[error("{}: names the group {other:?}, expected those of {}; words and layers of a test have the same groups", path.display(), first.display())]
     OtherGroups {
         /// The file.
         path: PathBuf,

@@ -43,7 +43,8 @@ Examples:
 pub(super) const SIMILARITY: &str = "\
 Examples:
   semgpu similarity conv5.npy --out rsm/conv5.npy
-  semgpu similarity conv5.npy fc6.npy --rows file_names.txt --manifest manifest.csv --out rsm";
+  semgpu similarity conv5.npy fc6.npy --rows file_names.txt --manifest manifest.csv --out rsm
+  semgpu similarity sub01.npy sub02.npy --out IT.npy     subjects, each with voxels of its own";
 
 pub(super) const TEST: &str = "\
 Examples:

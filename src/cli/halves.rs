@@ -24,7 +24,8 @@ pub(super) struct Similarity {
     /// [concepts, units] or [groups, concepts, units]: .npy .npz .safetensors .h5 .mat .csv; word vectors with --concepts
     #[arg(required = true, value_name = "FEATURES")]
     features: Vec<PathBuf>,
-    /// The file to write, .npy .npz .safetensors .csv or .h5 (rsatoolbox's RDMs); for several FEATURES a directory
+    /// The file to write, .npy .npz .safetensors .csv or .h5 (rsatoolbox's RDMs); of several FEATURES a directory, or a file
+    /// whose groups (subjects) they are
     #[arg(long, value_name = "RSM.npy")]
     out: PathBuf,
     /// The array to take from a file that holds several

@@ -27,8 +27,9 @@ pub enum FeaturesError {
     },
     /// Three axes that may be either.
     #[error(
-        "{}: shape {shape:?} may be [groups, concepts, units] or [concepts, tokens, units]: add --groups {} for the first; \
-         --token cls, --token mean or --token all (every unit of every token a unit) for the second", path.display(), shape[0]
+        "{}: shape {shape:?} may be [groups, concepts, units] or [concepts, tokens, units]: `semgpu similarity` makes matrices \
+         of either, with --groups {} of the first, with --token cls, --token mean or --token all (every unit of every token a \
+         unit) of the second", path.display(), shape[0]
     )]
     Tokens {
         /// The file.
@@ -61,7 +62,7 @@ pub enum FeaturesError {
     /// Names that the file has not.
     #[error(
         "{}: --concepts names {count} that no vector has ({concepts}); the file {}", path.display(),
-        if names.is_empty() { "names none".to_string() } else { format!("has {names}, …") }
+        if names.is_empty() { "names none, --rows does".to_string() } else { format!("has {names}, …") }
     )]
     NoSuchRows {
         /// The file.

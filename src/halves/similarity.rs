@@ -1,6 +1,7 @@
 //! Features to RSMs.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use super::made::Made;
@@ -21,7 +22,7 @@ pub struct SimilarityRequest {
     pub features: Vec<PathBuf>,
     /// How to understand them.
     pub layout: Layout,
-    /// A file, or for several files a directory.
+    /// A file; of several files a directory of matrices, or a file whose groups they are.
     pub out: PathBuf,
     /// Distances 1 - r instead of correlations.
     pub distances: bool,
@@ -34,6 +35,9 @@ pub struct SimilarityRequest {
 /// # Errors
 /// [`Error::Input`] for anything wrong with the files, before any is written if it shows without reading the values.
 pub fn similarity(request: &SimilarityRequest, progress: &Progress) -> Result<Vec<PathBuf>, Error> {
+    if are_groups(request) {
+        return groups(request, progress);
+    }
     let outs = outs(request).map_err(Error::input)?;
     let written: Vec<PathBuf> = outs.iter().flat_map(|out| [out.clone(), names::list_of(out)]).collect();
     let read: Vec<&Path> = request.features.iter().map(PathBuf::as_path).collect();
@@ -95,6 +99,60 @@ pub fn similarity(request: &SimilarityRequest, progress: &Progress) -> Result<Ve
     Ok(outs)
 }
 
+/// Correlates the features of every file, which are the groups of one file: subjects with voxels of their own.
+fn groups(request: &SimilarityRequest, progress: &Progress) -> Result<Vec<PathBuf>, Error> {
+    let out = &request.out;
+    let read: Vec<&Path> = request.features.iter().map(PathBuf::as_path).collect();
+    check_files(&[out.clone(), names::list_of(out)], &read)?;
+    if RsmFile::of(out).map_err(Error::input)? == RsmFile::Csv {
+        return Err(Error::input(HalvesError::OneMatrix { out: out.clone(), groups: read.len() }));
+    }
+    for doubt in request.layout.manifest.as_ref().map(|manifest| manifest.doubts()).unwrap_or_default() {
+        progress.line(format!("warning: {doubt}"));
+    }
+    let called: Vec<String> = file_names(&request.features).iter().map(|name| name.to_string_lossy().into()).collect();
+    if let Some(name) = names::twice(&called) {
+        let (first, second) = (request.features[0].clone(), name.clone().into());
+        return Err(Error::input(HalvesError::SameOut { first, second, out: out.clone() }));
+    }
+    // The concepts of the files so far, and the one that names them or else the first.
+    let mut concepts: Option<(usize, Option<Vec<String>>, &PathBuf)> = None;
+    let mut work = 0;
+    for path in &request.features {
+        let features = Features::open(path, &request.layout).map_err(Error::input)?;
+        progress.line(features.describe());
+        let own = (features.concepts, features.concept_names.clone(), path);
+        let (named, all) = (own.1.is_some(), concepts.take());
+        let others = all.as_ref().filter(|all| all.0 != own.0 || named && all.1.is_some() && all.1 != own.1);
+        if let (Some(first), _) | (_, Some(first)) = (others.map(|all| all.2), features.grouped.then_some(path)) {
+            let (path, first, grouped) = (path.clone(), first.clone(), features.grouped);
+            return Err(Error::input(HalvesError::NoGroup { path, first, grouped, out: out.clone() }));
+        }
+        if let Some((.., other)) = all.as_ref().filter(|all| all.1.is_some() != named) {
+            let (with, without) = if named { (path, *other) } else { (*other, path) };
+            progress.line(format!(
+                "warning: {}: names no concepts; that they stand in the order of {} is taken for granted",
+                without.display(),
+                with.display()
+            ));
+        }
+        work += features.work();
+        concepts = Some(all.filter(|all| all.1.is_some() || !named).unwrap_or(own));
+    }
+    device::select(request.device).map_err(Error::input)?;
+    progress.line("correlating in double precision, on the CPU");
+    let task = progress.task(work);
+    let mut rsms = Vec::new();
+    for path in &request.features {
+        task.now(path.display().to_string());
+        rsms.push(Features::open(path, &request.layout).map_err(Error::input)?.rsm(0, progress, &task)?);
+    }
+    let _writing = progress.interrupt.writing();
+    let names = concepts.and_then(|(_, names, _)| names);
+    write(out, &rsms, true, Some(called), names, request).map_err(Error::failed)?;
+    Ok(vec![out.clone()])
+}
+
 /// Whether a file is of word vectors, of which the words that count have to be said.
 fn of_words(path: &Path, request: &SimilarityRequest) -> bool {
     let readable = arrays::names(path).is_ok();
@@ -143,7 +201,7 @@ fn write(
     write_rsms(out, &RsmsOut { rsms, grouped, labels, concepts: concepts.as_deref(), distances })?;
     let beside = names::list_of(out);
     let names_itself = matches!(RsmFile::of(out), Ok(RsmFile::Csv | RsmFile::Hdf5));
-    match concepts.filter(|_| !names_itself && request.layout.manifest.is_none()) {
+    match concepts.filter(|_| !names_itself && (request.layout.manifest.is_none() || are_groups(request))) {
         Some(concepts) => write_lines(&beside, &concepts),
         // That of an earlier matrix would be believed.
         None if beside.exists() => std::fs::remove_file(&beside).map_err(FileError::at(&beside)),
@@ -160,9 +218,24 @@ fn check_list(path: &Path, concepts: &[String]) -> Result<(), HalvesError> {
     Err(HalvesError::OtherConcepts { path: path.into(), found: found.len(), expected: concepts.len() })
 }
 
+/// Whether --out is one file for several.
+fn are_groups(request: &SimilarityRequest) -> bool {
+    request.features.len() > 1 && !request.out.is_dir() && RsmFile::of(&request.out).is_ok()
+}
+
 /// Whether --out is a directory of matrices.
 fn is_directory(request: &SimilarityRequest) -> bool {
     request.features.len() != 1 || request.out.is_dir()
+}
+
+/// What files are called, or, where they share a name, their folders.
+fn file_names(files: &[PathBuf]) -> Vec<OsString> {
+    let stems: BTreeSet<_> = files.iter().map(|path| path.file_stem()).collect();
+    let name = |path: &PathBuf| match stems.len() == files.len() {
+        true => path.file_stem().map(OsStr::to_owned),
+        false => path.parent().and_then(Path::file_name).or(path.file_stem()).map(OsStr::to_owned),
+    };
+    files.iter().map(|path| name(path).unwrap_or_default()).collect()
 }
 
 /// Where each file's RSMs go: --out, or in a directory `.npy` files called as the features' files are, or, where those
@@ -172,15 +245,9 @@ fn outs(request: &SimilarityRequest) -> Result<Vec<PathBuf>, HalvesError> {
         RsmFile::of(&request.out)?;
         return Ok(vec![request.out.clone()]);
     }
-    let stems: BTreeSet<_> = request.features.iter().map(|path| path.file_stem()).collect();
-    let name = |path: &Path| match stems.len() == request.features.len() {
-        true => path.file_stem().map(|name| name.to_owned()),
-        false => path.parent().and_then(Path::file_name).or(path.file_stem()).map(|name| name.to_owned()),
-    };
     let mut taken: BTreeMap<PathBuf, &PathBuf> = BTreeMap::new();
     let mut outs = Vec::new();
-    for path in &request.features {
-        let mut file = name(path).unwrap_or_default();
+    for (path, mut file) in request.features.iter().zip(file_names(&request.features)) {
         file.push(".npy");
         let out = request.out.join(file);
         if let Some(first) = taken.insert(out.clone(), path) {
