@@ -14,7 +14,7 @@ use crate::arrays::{self, StoredArray, Told};
 use crate::error::FileError;
 use crate::files;
 use crate::names;
-use crate::results::{CONCEPTS, is_scales, lines};
+use crate::results::{CONCEPTS, GroupRow, is_scales, lines, read_table};
 use crate::stats::Rsm;
 use crate::stats::alignment::Scales;
 use crate::stats::rsa;
@@ -211,9 +211,23 @@ fn of_array(source: &Source, side: Side, reading: &Reading, array: &StoredArray)
         [groups, _] | [groups, _, _] => groups,
         _ => 1,
     };
-    let part = Part { name: None, rdms: (0..count).collect(), groups: None };
+    let part = Part { name: None, rdms: (0..count).collect(), groups: groups_of_run(array.path(), count) };
     let names = names_of(array)?;
     matrices(source, side, reading.entries, array, &names, part)
+}
+
+/// What the groups of a matrix are called in the tables of the run that it lies in, if it lies in one.
+fn groups_of_run(path: &Path, count: usize) -> Option<Vec<String>> {
+    let run = path.parent().filter(|folder| count > 1 && folder.ends_with("rsm"));
+    let directory = run?.parent()?;
+    let rows: Vec<GroupRow> = read_table(directory).ok()?;
+    let mut groups: Vec<String> = Vec::new();
+    for row in rows {
+        if !groups.contains(&row.group) {
+            groups.push(row.group);
+        }
+    }
+    (groups.len() == count).then_some(groups)
 }
 
 /// The shape and the matrices of a file that semgpu wrote, if they are RSMs still; of another shape than

@@ -12,7 +12,7 @@ mod sweep;
 mod words;
 
 pub use common::Seen;
-pub use controls::{GivenError, Own};
+pub use controls::{GivenError, Own, Unnamed};
 pub use error::PlanError;
 pub use model::{Classifier, Model, Source, network};
 pub use placement::Placement;
@@ -150,7 +150,9 @@ impl Fitted {
             categories: manifest.categories.as_deref(),
             concepts: &manifest.concepts,
             by_name: true,
-            groups: manifest.groups.len(),
+            unnamed: Unnamed::Taken,
+            groups: &manifest.groups,
+            groups_named: true,
         };
         let controls = own.controls(&config.controls, &Reading::default())?;
         Ok(Self { model, weights, placement, controls, unchanged })

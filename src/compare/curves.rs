@@ -23,8 +23,10 @@ pub struct Curve {
     pub directory: ResultsDir,
     /// Its layers in input order.
     pub rows: Vec<AccuracyRow>,
-    /// Names of the groups.
+    /// Names of the groups, in the order that it shares with other curves of the same ones.
     pub groups: Vec<String>,
+    /// Where each of them stands in the run's matrices, if elsewhere.
+    group_order: Option<Vec<usize>>,
     /// In the order that it shares with other curves of the same concepts.
     pub concepts: Vec<String>,
     /// Where each of them stands in the run's matrices, if elsewhere.
@@ -43,12 +45,13 @@ impl Curve {
         fn names(curve: &Curve) -> impl Iterator<Item = &String> {
             curve.rows.iter().map(|row| &row.layer)
         }
-        self.directory == other.directory && self.order == other.order && names(self).eq(names(other))
+        let orders = (&self.order, &self.group_order) == (&other.order, &other.group_order);
+        self.directory == other.directory && orders && names(self).eq(names(other))
     }
 }
 
-/// Brings the concepts of all curves that have the same ones into the first such curve's order: what one concept does to two
-/// accuracies is taken by its place.
+/// Brings the concepts and groups of all curves that have the same ones into the first such curve's order: what one concept does
+/// to two accuracies is taken by its place.
 fn align(curves: &mut [Curve]) {
     for n in 1..curves.len() {
         let (before, rest) = curves.split_at_mut(n);
@@ -57,6 +60,11 @@ fn align(curves: &mut [Curve]) {
         if let Some(order) = before.iter().find_map(same).filter(|order| !names::is_same(order)) {
             curve.concepts = order.iter().map(|&place| curve.concepts[place].clone()).collect();
             curve.order = Some(order);
+        }
+        let same = |first: &Curve| names::order(&first.groups, std::slice::from_ref(&curve.groups));
+        if let Some(order) = before.iter().find_map(same).filter(|order| !names::is_same(order)) {
+            curve.groups = order.iter().map(|&place| curve.groups[place].clone()).collect();
+            curve.group_order = Some(order);
         }
     }
 }
@@ -96,7 +104,7 @@ pub fn curves(runs: &[(String, PathBuf)], request: &Request) -> Result<Vec<Curve
                 return Err(CompareError::Groups { curve: name });
             }
             let (run, directory, concepts) = (run_name.to_string(), directory.clone(), concepts.clone());
-            curves.push(Curve { name, run, directory, rows, groups, concepts, order: None, ties });
+            curves.push(Curve { name, run, directory, rows, groups, group_order: None, concepts, order: None, ties });
         }
     }
     if curves.len() < 2 && curves.iter().all(|curve| curve.rows.len() < 2) {
@@ -152,10 +160,18 @@ pub fn rsms(curve: &Curve, layers_read: Option<Rc<Vec<Vec<Rsm>>>>) -> Result<Opt
         let rsms: Vec<Rsm> = read.into_iter().flat_map(|matrices| matrices.rsms).collect();
         match rsms.iter().map(Rsm::concepts).find(|&found| found != expected) {
             Some(found) => Err(CompareError::Concepts { path: path.clone(), found, expected }),
-            None => Ok(match &curve.order {
-                Some(order) => rsms.iter().map(|rsm| matrices::reordered(rsm, order)).collect(),
-                None => rsms,
-            }),
+            None => {
+                let rsms: Vec<Rsm> = match &curve.group_order {
+                    Some(order) if order.len() == rsms.len() => {
+                        order.iter().map(|&group| rsms[group].clone()).collect()
+                    }
+                    _ => rsms,
+                };
+                Ok(match &curve.order {
+                    Some(order) => rsms.iter().map(|rsm| matrices::reordered(rsm, order)).collect(),
+                    None => rsms,
+                })
+            }
         }
     };
     let words = read(&words)?.remove(0);

@@ -27,6 +27,8 @@ pub struct Controls {
     pub given: Vec<Given>,
     /// Spaces that share the layers' variance.
     pub partition: Vec<Given>,
+    /// How each file of theirs was read, and what nobody but the user knows of it.
+    pub read: Vec<(String, Option<String>)>,
 }
 
 /// A space by name.

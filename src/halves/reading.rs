@@ -63,8 +63,12 @@ impl TestRequest {
             Found::Matrices(matrices) => Ok(*matrices),
             Found::Vectors(source) => of_vectors(&source, concepts.as_deref(), progress),
         });
-        let models = models.collect::<Result<Vec<_>, HalvesError>>()?;
-        align_groups(&mut images)?;
+        let mut models = models.collect::<Result<Vec<_>, HalvesError>>()?;
+        if !self.by_order {
+            // Word models of one matrix are every group's.
+            let grouped = models.iter_mut().filter(|words| words.rsms.len() > 1);
+            align_groups(images.iter_mut().chain(grouped))?;
+        }
         for matrices in models.iter().chain(&images) {
             progress.line(format!("{}: {}", matrices.name, matrices.read));
         }
@@ -294,13 +298,14 @@ fn check_sizes(all: &[&mut Matrices], spaces: bool) -> Result<(), HalvesError> {
     }
 }
 
-/// Layers whose groups have names have them in the same order.
-fn align_groups(images: &mut [Matrices]) -> Result<(), HalvesError> {
-    let Some((first, path)) = images.iter().find_map(|layer| Some((layer.groups.clone()?, layer.read.path.clone())))
+/// What has groups with names has them in the same order.
+fn align_groups<'a>(all: impl Iterator<Item = &'a mut Matrices>) -> Result<(), HalvesError> {
+    let all: Vec<&mut Matrices> = all.collect();
+    let Some((first, path)) = all.iter().find_map(|layer| Some((layer.groups.clone()?, layer.read.path.clone())))
     else {
         return Ok(());
     };
-    for layer in images {
+    for layer in all {
         let Some(groups) = layer.groups.replace(first.clone()) else { continue };
         let Some(order) = names::order(&first, std::slice::from_ref(&groups)) else {
             let other = groups.iter().find(|group| !first.contains(group)).unwrap_or(&groups[0]).clone();

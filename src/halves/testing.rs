@@ -15,7 +15,7 @@ use crate::evaluation::{LayerRsms, Space, Words};
 use crate::finish::{self, Comparison, finish};
 use crate::matrices::{Read, Side, Source};
 use crate::names::{self, NAME, is_name};
-use crate::plan::{Own, control_sums};
+use crate::plan::{Own, Unnamed, control_sums};
 use crate::progress::Progress;
 use crate::record::{self, Command, MatrixChecksums, RunRecord};
 use crate::results::{Results, ResultsDir, figure_name, takes};
@@ -50,7 +50,7 @@ impl Test {
         request.options.within_categories = request.categories.is_some();
         let inputs = request.read(progress)?;
         check_read(&request, &inputs)?;
-        let Inputs { words, word_spaces, space, read, doubt, .. } = inputs;
+        let Inputs { words, word_spaces, space, read, reordered, doubt } = inputs;
         let count = space.concepts.len();
         let categories = request.categories.as_ref().map(|path| list(path, count, "category")).transpose()?;
         request.options.check(count)?;
@@ -73,17 +73,26 @@ impl Test {
             request.inference.doubt(space.groups.len()),
             not_done(&request, &words, &word_spaces).filter(|_| !in_full),
         ];
-        let warnings: Vec<String> = doubts.into_iter().flatten().collect();
-        warnings.iter().for_each(|warning| progress.line(format!("warning: {warning}")));
+        let named = request.concepts.is_some() || read.iter().any(|read| read.names.is_some());
         let own = Own {
             layers: space.layers.iter().map(|layer| layer.name.as_str()).collect(),
             words: words.iter().map(|model| model.name.as_str()).collect(),
             categories: categories.as_deref(),
             concepts: &space.concepts,
-            by_name: !request.by_order && (request.concepts.is_some() || read.iter().any(|read| read.names.is_some())),
-            groups: space.groups.len(),
+            by_name: !request.by_order && named,
+            unnamed: match (request.by_order || request.concepts.is_some() || !named, reordered) {
+                (true, _) => Unnamed::Taken,
+                (false, false) => Unnamed::Doubted,
+                (false, true) => Unnamed::Refused,
+            },
+            groups: &space.groups,
+            groups_named: read.iter().any(|read| read.matrices > 1 && read.groups.is_some()),
         };
         let controls = own.controls(&request.controls, &request.reading)?;
+        controls.read.iter().for_each(|(said, _)| progress.line(said));
+        let doubts = doubts.into_iter().flatten().chain(controls.read.iter().filter_map(|(_, doubt)| doubt.clone()));
+        let warnings: Vec<String> = doubts.collect();
+        warnings.iter().for_each(|warning| progress.line(format!("warning: {warning}")));
         let checksums = MatrixChecksums {
             words: sums(&request.words, &read, Side::Words)?,
             images: sums(&request.images, &read, Side::Images)?,
@@ -98,7 +107,8 @@ impl Test {
             words: word_spaces,
         });
         let comparison = Comparison { space, words, categories, images: None, controls, options, alignment, in_full };
-        let understood = read.iter().map(Read::to_string).collect();
+        let given = comparison.controls.read.iter().map(|(said, _)| said.clone());
+        let understood = read.iter().map(Read::to_string).chain(given).collect();
         let experiment = experiment(&request, &checksums, &read, &comparison.space.concepts);
         if !request.fresh {
             directory.check_experiment(&experiment)?;

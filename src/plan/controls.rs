@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::config::{ControlsConfig, Given as Wanted};
 use crate::evaluation::controls::{CATEGORY, Controls, Given, Place, category_rsm, says_something};
-use crate::matrices::{self, MatrixError, Reading, Side, Source};
+use crate::matrices::{self, Matrices, MatrixError, Read, Reading, Side, Source};
 use crate::names;
 use crate::stats::Rsm;
 use crate::stats::partition::MOST_SPACES;
@@ -77,6 +77,22 @@ pub enum GivenError {
     /// Of concepts with other names.
     #[error("{}: names other concepts than the test's; give the matrix of the same ones", .0.display())]
     OtherNames(PathBuf),
+    /// Of concepts that it does not name, where the others are in different orders.
+    #[error(
+        "{}: names no concepts, and the other files have theirs in different orders: add --concepts FILE with the names in the \
+         order of this one, or name them in it", .0.display()
+    )]
+    Unnamed(PathBuf),
+    /// Of groups with other names.
+    #[error("{}: names the group {other:?}, expected those of the images: {}", path.display(), expected.join(", "))]
+    OtherGroups {
+        /// The file.
+        path: PathBuf,
+        /// A group of its own.
+        other: String,
+        /// Those of the images.
+        expected: Vec<String>,
+    },
     /// Of other groups.
     #[error("{}: {found} matrices, expected one, or one for each of the {expected} groups of images", path.display())]
     Groups {
@@ -92,6 +108,20 @@ pub enum GivenError {
     Nothing(PathBuf),
 }
 
+impl GivenError {
+    /// Whether it begins with the name of the option, `given` or `partition`, rather than with a file.
+    pub fn is_of_option(&self) -> bool {
+        matches!(
+            self,
+            Self::Unknown { .. }
+                | Self::Ambiguous { .. }
+                | Self::Twice { .. }
+                | Self::TooMany { .. }
+                | Self::Categories { .. }
+        )
+    }
+}
+
 /// What an experiment has of its own.
 pub struct Own<'a> {
     /// Names of layers.
@@ -102,10 +132,25 @@ pub struct Own<'a> {
     pub categories: Option<&'a [String]>,
     /// Names of concepts.
     pub concepts: &'a [String],
-    /// Whether files that name their concepts are put in this order.
+    /// Whether files that name their concepts or groups are put in the experiment's order.
     pub by_name: bool,
-    /// Groups of images.
-    pub groups: usize,
+    /// What is made of a file that names no concepts.
+    pub unnamed: Unnamed,
+    /// Names of the groups of images.
+    pub groups: &'a [String],
+    /// Whether these are more than numbers that nobody gave.
+    pub groups_named: bool,
+}
+
+/// What is made of a file that names no concepts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unnamed {
+    /// It is in the experiment's order.
+    Taken,
+    /// So it is taken to be, and the user is told.
+    Doubted,
+    /// Nobody knows.
+    Refused,
 }
 
 impl Own<'_> {
@@ -118,13 +163,19 @@ impl Own<'_> {
         if found > MOST_SPACES {
             return Err(GivenError::TooMany { found });
         }
-        Ok(Controls {
-            given: self.spaces("given", &wanted.given, reading)?,
-            partition: self.spaces("partition", &wanted.partition, reading)?,
-        })
+        let mut controls = Controls::default();
+        controls.given = self.spaces("given", &wanted.given, reading, &mut controls.read)?;
+        controls.partition = self.spaces("partition", &wanted.partition, reading, &mut controls.read)?;
+        Ok(controls)
     }
 
-    fn spaces(&self, what: &'static str, wanted: &[Wanted], reading: &Reading) -> Result<Vec<Given>, GivenError> {
+    fn spaces(
+        &self,
+        what: &'static str,
+        wanted: &[Wanted],
+        reading: &Reading,
+        said: &mut Vec<(String, Option<String>)>,
+    ) -> Result<Vec<Given>, GivenError> {
         let mut spaces: Vec<Given> = Vec::new();
         for Wanted { name, file } in wanted {
             let own = Place::all(name, &self.layers, &self.words, self.categories.is_some());
@@ -132,7 +183,19 @@ impl Own<'_> {
                 return Err(GivenError::Twice { what, name: name.clone() });
             }
             let rsms = match (file, &own[..], self.categories) {
-                (Some(source), ..) => Some(self.read(source, reading)?),
+                (Some(source), ..) => {
+                    let (rsms, read) = self.read(source, reading)?;
+                    let taken = self.unnamed == Unnamed::Doubted && read.names.is_none();
+                    let doubt = taken.then(|| {
+                        let path = source.path.display();
+                        format!(
+                            "{path}: names no concepts; that they stand in the order of the others is taken for granted: \
+                             --by-order says that they do, --concepts FILE in which order they are"
+                        )
+                    });
+                    said.push((format!("{what} {name}: {read}"), doubt));
+                    Some(rsms)
+                }
                 (None, [], _) => {
                     let known = self.words.iter().chain(&self.layers).copied();
                     let known: Vec<&str> = self.categories.map(|_| CATEGORY).into_iter().chain(known).collect();
@@ -157,28 +220,36 @@ impl Own<'_> {
         Ok(spaces)
     }
 
-    fn read(&self, source: &Source, reading: &Reading) -> Result<Vec<Rsm>, GivenError> {
+    fn read(&self, source: &Source, reading: &Reading) -> Result<(Vec<Rsm>, Read), GivenError> {
         let path = || source.path.clone();
         let mut read = matrices::read(source, Side::Images, reading)?;
         if read.len() != 1 {
             return Err(GivenError::Several { path: path(), found: read.len() });
         }
-        let matrices = read.remove(0);
-        let (found, expected) = (matrices.rsms[0].concepts(), self.concepts.len());
+        let Matrices { mut rsms, groups, names, mut read, .. } = read.remove(0);
+        let (found, expected) = (rsms[0].concepts(), self.concepts.len());
         if found != expected {
             return Err(GivenError::Concepts { path: path(), found, expected });
         }
-        let (found, expected) = (matrices.rsms.len(), self.groups);
+        let (found, expected) = (rsms.len(), self.groups.len());
         if found != 1 && found != expected {
             return Err(GivenError::Groups { path: path(), found, expected });
         }
-        let rsms = if matrices.names.is_empty() || !self.by_name {
-            matrices.rsms
-        } else {
-            let order = names::order(self.concepts, &matrices.names);
-            let order = order.ok_or_else(|| GivenError::OtherNames(path()))?;
-            matrices.rsms.iter().map(|rsm| matrices::reordered(rsm, &order)).collect()
-        };
-        if rsms.iter().all(says_something) { Ok(rsms) } else { Err(GivenError::Nothing(path())) }
+        if let (true, true, Some(own)) = (self.by_name && self.groups_named, found > 1, groups) {
+            let Some(order) = names::order(self.groups, std::slice::from_ref(&own)) else {
+                let other = own.iter().find(|group| !self.groups.contains(group)).unwrap_or(&own[0]).clone();
+                return Err(GivenError::OtherGroups { path: path(), other, expected: self.groups.to_vec() });
+            };
+            rsms = order.iter().map(|&group| rsms[group].clone()).collect();
+        }
+        if names.is_empty() && self.unnamed == Unnamed::Refused {
+            return Err(GivenError::Unnamed(path()));
+        }
+        if !names.is_empty() && self.by_name {
+            let order = names::order(self.concepts, &names).ok_or_else(|| GivenError::OtherNames(path()))?;
+            rsms = rsms.iter().map(|rsm| matrices::reordered(rsm, &order)).collect();
+            read.order = Some(if names::is_same(&order) { "in order" } else { "re-ordered by name" }.to_string());
+        }
+        if rsms.iter().all(says_something) { Ok((rsms, read)) } else { Err(GivenError::Nothing(path())) }
     }
 }

@@ -361,6 +361,133 @@ fn several_files_go_into_a_directory() {
 }
 
 #[test]
+fn several_files_are_the_groups_of_one() {
+    let golden = golden();
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name).display().to_string();
+    let (shape, activations) = &golden.activations;
+    let units = shape[1] * shape[2];
+    let subjects: Vec<String> = (0..shape[0]).map(|subject| at(&format!("sub{subject}.npy"))).collect();
+    for (path, values) in subjects.iter().zip(activations.chunks(units)) {
+        let values: Vec<f64> = values.iter().map(|&x| x.into()).collect();
+        write_npy(Path::new(path), &shape[1..], &values).unwrap();
+    }
+    // The last with half of the units: a subject has voxels of its own.
+    let of_last = &activations[(shape[0] - 1) * units..];
+    let half: Vec<f64> = of_last.chunks(shape[2]).flat_map(|row| &row[..shape[2] / 2]).map(|&x| x.into()).collect();
+    write_npy(Path::new(subjects.last().unwrap()), &[shape[1], shape[2] / 2], &half).unwrap();
+    let files: Vec<&str> = subjects.iter().map(String::as_str).collect();
+    let [all, csv, other] = ["all.npy", "all.csv", "other.npy"].map(at);
+    let into = |out| [&["similarity"], &files[..], &["--out", out]].concat();
+    succeed(&into(&all));
+    succeed(&["similarity", files[0], "--out", &at("first.npy")]);
+    let [all, first] =
+        ["all.npy", "first.npy"].map(|name| arrays::open(Path::new(&at(name)), None, &Default::default()));
+    let (all, first) = (all.unwrap(), first.unwrap());
+    assert_eq!(all.shape(), [shape[0], CONCEPTS, CONCEPTS]);
+    assert_eq!(all.values().unwrap()[..CONCEPTS * CONCEPTS], first.values().unwrap());
+    assert!(fail(&into(&csv), 2).contains(".csv holds one matrix"));
+    write_npy(Path::new(files[1]), &[6, 4], &(0..24).map(|n| f64::from(n * n % 7)).collect::<Vec<_>>()).unwrap();
+    let said = fail(&into(&other), 2);
+    assert!(said.contains("sub1.npy: other concepts than") && said.contains("--concepts"), "{said}");
+    // Names that a list gives are looked for among the file's, which has none.
+    std::fs::write(at("names.txt"), (0..CONCEPTS).map(|n| format!("c{n}\n")).collect::<String>()).unwrap();
+    write_npy(Path::new(files[1]), shape, &activations.iter().map(|&x| x.into()).collect::<Vec<_>>()).unwrap();
+    for file in [files[0], files[1]] {
+        let said = fail(&["similarity", file, "--concepts", &at("names.txt"), "--out", &at("named.npy")], 2);
+        assert!(said.contains("--concepts names 12 that no vector has") && said.contains("--rows"), "{said}");
+    }
+    // Those of the concepts hold for every group.
+    let named = ["--rows", &at("names.txt"), "--concepts", &at("some.txt"), "--out", &at("some.npy")];
+    std::fs::write(at("some.txt"), "c5\nc0\nc7\n").unwrap();
+    succeed(&[&["similarity", files[1]], &named[..]].concat());
+    succeed(&["similarity", files[1], "--out", &at("groups.npy")]);
+    let values = |name: &str| arrays::open(Path::new(&at(name)), None, &Default::default()).unwrap().values().unwrap();
+    let (some, groups) = (values("some.npy"), values("groups.npy"));
+    assert_eq!(some.len(), shape[0] * 9);
+    assert_eq!(some[9 + 1], groups[CONCEPTS * CONCEPTS + 5 * CONCEPTS]);
+    assert_eq!(std::fs::read_to_string(at("some.concepts.txt")).unwrap(), "c5\nc0\nc7\n");
+}
+
+#[test]
+fn groups_meet_by_their_names_on_all_sides() {
+    let golden = golden();
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name).display().to_string();
+    let groups: Vec<String> = (0..golden.images.len()).map(|group| format!("S{group}")).collect();
+    let concepts: Vec<String> = (0..CONCEPTS).map(|n| format!("c{n}")).collect();
+    let write = |name: &str, order: &[usize], called: &str| {
+        let rsms = order.iter().map(|&group| &golden.images[group]).collect();
+        let names = order.iter().map(|&group| groups[group].replace('S', called)).collect();
+        let labels = vec![("group", names)];
+        let out = RsmsOut { rsms, grouped: true, labels, concepts: Some(&concepts), distances: true };
+        write_rsms(Path::new(&at(name)), &out).unwrap();
+    };
+    let order: Vec<usize> = (0..groups.len()).collect();
+    let turned: Vec<usize> = order.iter().rev().copied().collect();
+    write("images.h5", &order, "S");
+    write("turned.h5", &turned, "S");
+    write("others.h5", &order, "T");
+    let images = [format!("R={}", at("images.h5"))];
+    let words = |name: &str| format!("W={}", at(name));
+    let more = ["--measure", "rsa-pearson", "--permutations", "20"];
+    test(directory.path(), &words("turned.h5"), &images, &more);
+    let read = |name: &str| std::fs::read_to_string(directory.path().join("out").join(name)).unwrap();
+    let value: Vec<f64> = column(&read("measures.csv"), "value");
+    assert!((value[0] - 1.0).abs() < 1e-9, "{value:?}");
+    let out = at("refused");
+    let refused = |words: &str, more: &[&str]| {
+        let arguments = ["test", "--words", words, "--images", &images[0], "--out", &out];
+        fail(&[&arguments[..], more].concat(), 2)
+    };
+    let said = refused(&words("others.h5"), &more);
+    assert!(said.contains("names the group \"T0\""), "{said}");
+    // So do spaces that are given, which a line tells.
+    let model = at("words.npy");
+    self::write(Path::new(&model), &[&golden.words], false);
+    let (model, given) = (format!("W={model}"), |name: &str| format!("B={}", at(name)));
+    std::fs::write(at("names.txt"), concepts.join("\n")).unwrap();
+    let names = at("names.txt");
+    let controls = |name: &str| {
+        let given = given(name);
+        let said = test(directory.path(), &model, &images, &["--given", &given, "--concepts", &names]);
+        assert!(said.contains("given B: ") && said.contains("groups S"), "{said}");
+        read("controls.csv")
+    };
+    assert_eq!(controls("images.h5"), controls("turned.h5"));
+    let said = refused(&model, &["--given", &given("others.h5"), "--concepts", &names]);
+    assert!(said.contains("others.h5: names the group \"T0\", expected those of the images: S0"), "{said}");
+    // Names of concepts that nobody gave are a doubt.
+    let unnamed = at("unnamed.npy");
+    self::write(Path::new(&unnamed), &golden.images.iter().collect::<Vec<_>>(), false);
+    let said = test(directory.path(), &model, &images, &["--given", &format!("B={unnamed}"), "--concepts", &names]);
+    assert!(!said.contains("taken for granted"), "{said}");
+    let said = test(
+        directory.path(),
+        &words("images.h5"),
+        &images,
+        &[&more[..], &["--given", &format!("B={unnamed}")]].concat(),
+    );
+    assert!(said.contains("unnamed.npy: names no concepts; that they stand in the order"), "{said}");
+}
+
+#[test]
+fn groups_of_a_run_keep_their_names() {
+    let small = Small::make();
+    let manifest = small.read("manifest.csv").replace(",1\n", ",photo\n").replace(",2\n", ",art\n");
+    small.write("manifest.csv", &manifest);
+    small.run("run", &[]);
+    let (words, images) = ("W=run/rsm/words.GloVe.npy", "A=run/rsm/conv1.npy");
+    let output = semgpu(&["test", "--words", words, "--images", images, "--out", "tested"])
+        .current_dir(small.directory.path())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let groups: Vec<String> = column(&small.read("tested/groups.csv"), "group");
+    assert_eq!(groups, ["photo", "art"]);
+}
+
+#[test]
 fn features_that_cannot_be_correlated_are_named() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("features.npy");
