@@ -6,7 +6,7 @@ mod network;
 mod networks;
 mod options;
 mod schema;
-mod written;
+pub(crate) mod written;
 
 use std::path::{Path, PathBuf};
 

@@ -56,6 +56,17 @@ pub enum ShardError {
         /// What is another.
         what: &'static str,
     },
+    /// Cut before in other pieces, some of which are computed.
+    #[error(
+        "{}: cut before in other pieces, {computed} of which are computed and would be lost; go on with the commands written then, or \
+         start over with `semgpu shards --fresh`", path.display()
+    )]
+    Recut {
+        /// `shards.json`
+        path: PathBuf,
+        /// How many, in whole or in part.
+        computed: usize,
+    },
     /// A piece that is not in the cut.
     #[error("--{kind} {found}: no shard of {}, which are {}", path.display(), expected.join(", "))]
     NoShard {
@@ -157,14 +168,17 @@ impl Shards {
     /// Writes how an experiment is cut.
     ///
     /// # Errors
-    /// Another experiment's shards lie there and `fresh` does not say to remove them; the file cannot be written.
+    /// Another experiment's shards or other pieces lie there and `fresh` does not say to remove them; the file cannot be
+    /// written.
     pub fn create(out: &Path, cut: Cut, fresh: bool) -> Result<Self, ShardError> {
         let place = place(out);
         let list = place.join(cut::LIST);
         if fresh {
             remove(&place)?;
         } else if list.exists() {
-            same(&list, &cut.keys, &Cut::read(&list)?.keys)?;
+            let before = Self { place: place.clone(), cut: Cut::read(&list)? };
+            same(&list, &cut.keys, &before.cut.keys)?;
+            before.check_kept(&list, &cut)?;
         }
         let shards = Self { place, cut };
         std::fs::create_dir_all(&shards.place).map_err(FileError::at(&shards.place))?;
@@ -197,6 +211,17 @@ impl Shards {
     pub fn seen(&self, groups: Option<Span>) -> Seen {
         let groups = groups.map_or(0..0, |span| span.first.saturating_sub(1) as usize..span.last as usize);
         Seen { sums: self.cut.images.clone(), groups }
+    }
+
+    /// Whether all that is computed of these pieces is a piece of `cut`, too.
+    fn check_kept(&self, list: &Path, cut: &Cut) -> Result<(), ShardError> {
+        let lost = |states: Vec<(Span, State)>, kept: &[Span]| {
+            states.iter().filter(|(span, state)| *state != State::Missing && !kept.contains(span)).count()
+        };
+        match lost(self.groups_states(), &cut.groups) + lost(self.draws_states(), &cut.draws) {
+            0 => Ok(()),
+            computed => Err(ShardError::Recut { path: list.into(), computed }),
+        }
     }
 
     /// How the experiment is cut.
@@ -258,8 +283,18 @@ impl Shards {
                 Err(error) => missing.push(self.cut.draws_command(span, &error.to_string())),
             }
         }
-        self.whole(missing, self.cut.draws.len())?;
-        Ok(all)
+        if missing.is_empty() {
+            return Ok(all);
+        }
+        // Draws need the groups, which come first.
+        let unfinished = self.groups_states().into_iter().filter(|(_, state)| *state != State::Done);
+        let groups = unfinished.map(|(span, state)| self.cut.groups_command(span, &state.to_string()));
+        let commands: Vec<String> = groups.chain(missing).collect();
+        Err(ShardError::Missing {
+            missing: commands.len(),
+            all: self.cut.groups.len() + self.cut.draws.len(),
+            commands,
+        })
     }
 
     /// The checkpoints of all shards of groups, each with the place of its first group, from 0. `opened` opens one by its

@@ -15,6 +15,7 @@ mod table;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +35,9 @@ use crate::shards::{DrawsError, Keys, Shards, Span, read_draws};
 use crate::stats::inference::Family;
 use crate::stimuli::Gallery;
 use crate::wording::grouped;
+
+/// How long a merge waits for another to put all together.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// `networks.json`
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -183,10 +187,14 @@ pub fn merge(sweep: &Sweep, member: &Member, plan: Plan, fresh: bool, progress: 
     }
     let out = ResultsDir::new(&sweep.out);
     let _writing = progress.interrupt.writing();
-    let _claim = match out.lock(SWEEP) {
-        // Whoever holds it found all networks merged too, and puts them together.
-        Err(ClaimError::Held { .. }) => return Ok(directory),
-        claim => claim?,
+    // The merge of another network may put all together at this moment, a `plot` may draw.
+    let patience = Instant::now() + PATIENCE;
+    let _claim = loop {
+        match out.lock(SWEEP) {
+            Err(ClaimError::Held { .. }) if Instant::now() < patience => std::thread::sleep(PATIENCE / 600),
+            claim => break claim?,
+        }
+        progress.interrupt.check()?;
     };
     put_together(sweep, &out, progress)
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::config::{Asked, Bytes, Config, Written};
+use crate::config::{Asked, Bytes, Config, Written, written};
 use crate::device::Choice;
 use crate::error::{Error, FileError};
 use crate::nets::Input;
@@ -67,7 +67,7 @@ impl Experiment {
         let out = out.map(|out| ["--out".to_string(), out.display().to_string()]);
         let device = self.device.iter().map(|device| ["--device".to_string(), device.to_string()]);
         let threads = self.threads.iter().map(|threads| ["--threads".to_string(), threads.to_string()]);
-        let set = self.set.iter().map(|set| ["--set".to_string(), set.clone()]);
+        let set = self.set.iter().map(|set| ["--set".to_string(), written::from_anywhere(set)]);
         out.chain(device).chain(threads).chain(set).flatten().collect()
     }
 }

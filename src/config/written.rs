@@ -47,12 +47,7 @@ impl Written {
             table.try_into().map_err(|error: toml::de::Error| plain(error.message()))
         };
         let text = toml::Value::String(value.trim().to_string());
-        let is_path = match key.trim().split('.').collect::<Vec<_>>()[..] {
-            ["network", "weights" | "file" | "classes"] | ["network", _, "weights" | "file" | "classes"] => true,
-            ["stimuli", "manifest"] | ["run", "out"] => true,
-            ["words", _, last] => last == "file",
-            _ => false,
-        };
+        let is_path = is_path(key);
         let parsed = toml::from_str(&format!("value = {}", value.trim())).ok();
         let parsed = parsed.and_then(|mut table: toml::Table| table.remove("value"));
         // A quoted string is TOML, a date where text is expected is text; a path is text as it stands.
@@ -67,6 +62,27 @@ impl Written {
             *path = std::path::absolute(&path).map_err(|error| error.to_string())?;
         }
         Ok(config)
+    }
+}
+
+/// Whether a key is of a path.
+fn is_path(key: &str) -> bool {
+    match key.trim().split('.').collect::<Vec<_>>()[..] {
+        ["network", "weights" | "file" | "classes"] | ["network", _, "weights" | "file" | "classes"] => true,
+        ["stimuli", "manifest"] | ["run", "out"] => true,
+        ["words", _, last] => last == "file",
+        _ => false,
+    }
+}
+
+/// `key=value` as it holds in any directory, of a key that is a path.
+pub(crate) fn from_anywhere(text: &str) -> String {
+    match text.split_once('=').filter(|(key, _)| is_path(key)) {
+        Some((key, path)) => {
+            let absolute = std::path::absolute(path).map_or_else(|_| path.into(), |path| path.display().to_string());
+            format!("{key}={absolute}")
+        }
+        None => text.to_string(),
     }
 }
 

@@ -47,7 +47,7 @@ impl FromStr for Span {
     fn from_str(text: &str) -> Result<Self, String> {
         let (first, last) = text.split_once('-').unwrap_or((text, text));
         match (first.parse(), last.parse()) {
-            (Ok(first), Ok(last)) if first <= last => Ok(Self { first, last }),
+            (Ok(first), Ok(last)) if first <= last && last < u64::MAX => Ok(Self { first, last }),
             _ => Err("expected two numbers like 2-3".to_string()),
         }
     }
@@ -155,7 +155,11 @@ impl Cut {
         }
         let damaged = |reason: String| ShardError::Damaged { path: list.into(), reason };
         let text = files::read_to_string(list).map_err(|error| damaged(error.to_string()))?;
-        serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))
+        let cut: Self = serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;
+        match cut.groups.iter().find(|span| span.first == 0) {
+            Some(span) => Err(damaged(format!("groups {span}, expected numbers from 1"))),
+            None => Ok(cut),
+        }
     }
 
     /// The commands of the shards of groups, one a line.

@@ -85,8 +85,9 @@ fn what_is_missing_or_damaged_is_named_as_commands() {
     let merge = commands.last().unwrap().iter().map(String::as_str).collect::<Vec<_>>();
     let said = fail(&merge, 2);
     let draws = commands.len() - 1 - Small::GROUPS;
-    assert!(said.contains(&format!("{draws} of {draws} shards are missing")), "{said}");
-    assert!(said.contains("--draws 0-"), "{said}");
+    let all = Small::GROUPS + draws;
+    assert!(said.contains(&format!("{all} of {all} shards are missing")), "{said}");
+    assert!(said.contains("--groups 1-1   # missing") && said.contains("--draws 0-"), "{said}");
     // Draws need all groups.
     let said = fail(&commands[Small::GROUPS].iter().map(String::as_str).collect::<Vec<_>>(), 2);
     assert!(said.contains("--groups 1-1   # not there"), "{said}");
@@ -254,6 +255,27 @@ fn shards_of_other_inputs_are_refused() {
     assert!(said.contains("words, layers or the tests' options") || said.contains("images"), "{said}");
     let said = fail(&["shard", &config, "--out", &small.text("uncut"), "--groups", "1-1"], 2);
     assert!(said.contains("shards.json: no such file") && said.contains("semgpu shards"), "{said}");
+    // In other pieces: only as long as nothing is lost.
+    let coarse =
+        ["shards", &config, "--out", &out, "--tables", &small.text("coarse"), "--device", "cpu", "--size", "1h"];
+    let told = ["--seconds-per-group", "9", "--seconds-per-draw", "0.1"];
+    let coarse = [&coarse[..], &told].concat();
+    run_all(&commands[..1]);
+    let said = fail(&coarse, 2);
+    assert!(said.contains("cut before in other pieces, 1 of which are computed") && said.contains("--fresh"), "{said}");
+    call(&[&coarse[..], &["--fresh"]].concat());
+    assert!(!small.path("merged.shards/groups-1-1").exists());
+    cut(&small, "merged");
+    // A path of an override holds wherever the command runs.
+    std::fs::copy(crate::root().join("data/quickstart/glove.6B.50d.txt"), small.path("vectors.txt")).unwrap();
+    let relative = ["--out", "moved", "--tables", "moved_tables", "--set", "words.0.file=vectors.txt"];
+    let output = crate::semgpu(&[&["shards", "experiment.toml", "--device", "cpu"][..], &relative, &told].concat())
+        .current_dir(small.directory.path())
+        .output()
+        .unwrap();
+    let written = small.read("moved_tables/groups.txt");
+    let absolute = format!("words.0.file={}", small.text("vectors.txt"));
+    assert!(output.status.success() && written.contains(&absolute), "{written}");
     // Cut from other inputs: only when asked.
     let other =
         ["shards", &config, "--out", &out, "--tables", &small.text("other"), "--set", "stimuli.resize=squash-bilinear"];
