@@ -48,6 +48,9 @@ const CELL: u8 = 1;
 const CHAR: u8 = 4;
 const COMPLEX: u32 = 0x800;
 
+/// Cells that are looked for one in another.
+const DEEPEST: usize = 8;
+
 pub(super) const FORMAT: ArrayFormat = ArrayFormat { endings: &["mat"], list, open };
 
 fn list(path: &Path) -> Result<Vec<Listed>, ArrayError> {
@@ -147,7 +150,7 @@ fn variables(path: &Path) -> Result<Option<Vec<Variable>>, ArrayError> {
         };
         match matrix {
             Some((MATRIX, data)) => {
-                let variable = Elements { bytes: data, big_endian }.variable().ok_or_else(|| cut(path))?;
+                let variable = Elements { bytes: data, big_endian }.variable(0).ok_or_else(|| cut(path))?;
                 // What MATLAB keeps for itself has no name.
                 variables.extend(Some(variable).filter(|variable| !variable.name.is_empty()));
             }
@@ -187,8 +190,8 @@ impl<'a> Elements<'a> {
         Some((kind, data))
     }
 
-    /// The variable whose elements these are.
-    fn variable(mut self) -> Option<Variable> {
+    /// The variable whose elements these are, so many cells deep.
+    fn variable(mut self, depth: usize) -> Option<Variable> {
         let big_endian = self.big_endian;
         let words = |data: &'a [u8]| Elements { bytes: data, big_endian };
         let (_, flags) = self.next()?;
@@ -205,8 +208,8 @@ impl<'a> Elements<'a> {
         let complex = flags & COMPLEX != 0;
         let none = Variable { name, class, complex, shape, ..Variable::none(class) };
         match class {
-            CELL => Some(Variable { texts: self.cells(), ..none }),
-            1..=3 | 5 | 16.. => Some(none),
+            CELL if depth < DEEPEST => Some(Variable { texts: self.cells(depth + 1), ..none }),
+            CELL..=3 | 5 | 16.. => Some(none),
             _ => {
                 let (kind, data) = self.next()?;
                 let texts = if class == CHAR { characters(kind, data, big_endian, &none.shape) } else { None };
@@ -216,11 +219,11 @@ impl<'a> Elements<'a> {
     }
 
     /// The texts of a cell, if there is one in every place.
-    fn cells(mut self) -> Option<Vec<String>> {
+    fn cells(mut self, depth: usize) -> Option<Vec<String>> {
         let mut texts = Vec::new();
         while !self.bytes.is_empty() {
             let (_, data) = self.next()?;
-            let cell = Elements { bytes: data, big_endian: self.big_endian }.variable()?;
+            let cell = Elements { bytes: data, big_endian: self.big_endian }.variable(depth)?;
             texts.push(cell.texts?.concat());
         }
         Some(texts)

@@ -101,6 +101,27 @@ fn streams_that_unpack_to_gigabytes_are_cut_off() {
     assert!(said.contains("f.mat: ") && said.contains("unpack to more, expected at most 303979900"), "{said}");
 }
 
+#[test]
+fn cells_in_cells_are_followed_so_far_only() {
+    let element = |kind: u32, data: &[u8]| [&kind.to_le_bytes(), &(data.len() as u32).to_le_bytes(), data].concat();
+    // Flags of a cell, a shape of 1 x 1, a name.
+    let head = [element(6, &[1, 0, 0, 0, 0, 0, 0, 0]), element(5, &[1, 0, 0, 0, 1, 0, 0, 0]), element(1, b"xxxxxxxx")]
+        .concat();
+    let mut cell = element(14, &[]);
+    for _ in 0..20_000 {
+        let mut outer = head.clone();
+        outer.append(&mut cell);
+        cell = element(14, &outer);
+    }
+    let mut bytes = vec![b' '; 124];
+    bytes.extend(b"\x00\x01IM");
+    bytes.extend(cell);
+    let folder = Folder::new();
+    let path = folder.write("f.mat", &bytes);
+    let said = fail(&["similarity", &path, "--out", &folder.text("x.npy"), "--device", "cpu"], 2);
+    assert!(said.contains("f.mat: ") && said.contains("cell"), "{said}");
+}
+
 /// h5py's file of a dataset `[20, 500000000]` that was never written: its values are the fill value's.
 const FILLED: &str = "\
     eNrr9HBx4+WS4mIAAQ4OBhYGAQZk8B8KKlhR+TD5BCjNCKU7oPQKJpg4I1hOAiouCDUfXV1IkKsrSPV/NACzx4AFQnMwjIKRCDxcHQNAdASUD0tP\

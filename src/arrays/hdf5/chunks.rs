@@ -83,7 +83,8 @@ impl Whole<'_> {
         if offsets.iter().zip(&shape).any(|(offset, axis)| offset >= axis) {
             return Ok(());
         }
-        let length = chunk.iter().product::<usize>() * size;
+        let length = chunk.iter().try_fold(size, |length, &axis| length.checked_mul(axis));
+        let length = length.ok_or_else(|| Error::InvalidData(format!("chunks of {chunk:?} values")))?;
         let stored = if entry.size == 0 { length } else { entry.size as usize };
         let packed = file.storage().read_range(entry.address, stored)?;
         let values = apply_pipeline_with_limit(&packed, filters, entry.filter_mask, size, None, Some(length))?;
