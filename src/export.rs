@@ -25,7 +25,8 @@ pub enum ExportError {
     #[error(transparent)]
     Ending(#[from] WriteEnding),
     /// Tables that name no layers.
-    #[error("{}: accuracy.csv has no rows: a test by --measure alone; make it with --measure 2v2 too", .0.display())]
+    #[error("{}: accuracy.csv has no rows: a test by --measure alone (--measure 2v2 beside it makes them), or of words with \
+             layers, whose matrices are .npy in its rsm/", .0.display())]
     NoRows(PathBuf),
     /// Not rsatoolbox's format.
     #[error("{}: expected .h5 or .hdf5, rsatoolbox's RDMs; a run's matrices are .npy already, in its rsm/", .0.display())]

@@ -57,7 +57,8 @@ pub enum LayerError {
     /// The image of a concept that is equally similar to all others.
     #[error(
         "the image of concept {0:?} is equally similar to all others, so its row correlates with no word's; a softmax that \
-         takes every image for one class does this: leave the layer out of network.layers"
+         takes every image for one class does this, and the class token before the first attention: leave the layer out of \
+         network.layers (of tokens, network.token = \"mean\" takes their mean)"
     )]
     Flat(String),
     /// NaN or infinity among the activations of a concept's image.

@@ -1,14 +1,15 @@
 //! `semgpu concepts`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use crate::concepts::{self, Lemmas, Request};
 use crate::error::{Error, FileError};
-use crate::plan;
+use crate::nets::{self, Form};
 use crate::progress::Progress;
 use crate::vectors::{Case, Join, Spelling};
+use crate::{plan, weights};
 
 use super::{print, quickstart};
 
@@ -146,6 +147,17 @@ pub(super) fn choose(arguments: Concepts, progress: &Progress) -> Result<(), Err
         }
     };
     progress.line("next: save the following in this directory as experiment.toml, then `semgpu run experiment.toml`\n");
-    print(concepts::configuration(&request, &network, &weights).trim_end());
+    print(concepts::configuration(&request, &network, form_of(&network, &weights), &weights).trim_end());
     Ok(())
+}
+
+/// The form of a network that a weights file is of, where that is not the first, which is taken if none is named; a file that
+/// fits none is left to the run, which says why.
+fn form_of(network: &str, weights: &Path) -> Option<&'static str> {
+    let network = nets::find(network)?;
+    let file = weights::open(weights).ok()?;
+    let fits =
+        |form: &&Form| network.blueprint(form.name).is_some_and(|form| network.assign(&form, file.as_ref()).is_ok());
+    let form = network.forms.iter().find(fits)?.name;
+    (form != network.forms[0].name).then_some(form)
 }

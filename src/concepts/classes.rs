@@ -47,7 +47,7 @@ pub(super) fn imagenet() -> Vec<Class> {
 /// wnid has those of ILSVRC 2012 and another class is called what its folder is called.
 ///
 /// # Errors
-/// Unreadable, empty, or a class that stands there twice.
+/// Unreadable, empty, names without a folder before them, or a class that stands there twice.
 pub(super) fn read(path: &Path, imagenet: &[Class]) -> Result<Vec<Class>, ConceptsError> {
     let text = files::read_to_string(path).map_err(FileError::at(path))?;
     let known: HashMap<&str, &Class> = imagenet.iter().map(|class| (class.key.as_str(), class)).collect();
@@ -55,6 +55,9 @@ pub(super) fn read(path: &Path, imagenet: &[Class]) -> Result<Vec<Class>, Concep
     let mut lines: HashMap<String, usize> = HashMap::new();
     for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
         let mut class = Class::parse(line.trim());
+        if class.key.ends_with(',') {
+            return Err(ConceptsError::NoFolder { path: path.into(), line: number, found: class.key });
+        }
         let published = known.get(class.key.as_str());
         class.index = published.and_then(|class| class.index);
         if class.names.is_empty() {

@@ -54,6 +54,19 @@ pub enum ConceptsError {
     /// A file name that cannot stand in a manifest.
     #[error("{}: the name is not UTF-8, rename it", .0.display())]
     Name(PathBuf),
+    /// A list of names alone.
+    #[error(
+        "{}: line {line}: {found:?}, expected a class's folder, then a tab (or a blank, if the folder's name has none), then its \
+         names separated by commas", path.display()
+    )]
+    NoFolder {
+        /// The list.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// What stands first.
+        found: String,
+    },
     /// A file of classes without classes.
     #[error("{}: no classes, expected lines `folder name, name, …`", .0.display())]
     NoClasses(PathBuf),

@@ -117,11 +117,13 @@ fn report_row(outcome: &Outcome, request: &Request, photos: &Photos, models: usi
     row
 }
 
-/// A configuration that runs the experiment on these concepts with a network's weights; paths as in `request`.
-pub fn configuration(request: &Request, network: &str, weights: &Path) -> String {
+/// A configuration that runs the experiment on these concepts with a network's weights, of a form other than its first if one
+/// is named; paths as in `request`.
+pub fn configuration(request: &Request, network: &str, form: Option<&str>, weights: &Path) -> String {
     let quoted = |path: &Path| toml::Value::String(path.display().to_string()).to_string();
+    let form = form.map(|form| format!("form = {form:?}\n")).unwrap_or_default();
     let mut text = format!(
-        "seed = {}\n\n[network]\nname = {network:?}  # others: semgpu layers\nweights = {}\n\n[stimuli]\nmanifest = {}\n",
+        "seed = {}\n\n[network]\nname = {network:?}  # others: semgpu layers\n{form}weights = {}\n\n[stimuli]\nmanifest = {}\n",
         request.seed,
         quoted(weights),
         quoted(&request.out)

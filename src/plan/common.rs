@@ -73,6 +73,7 @@ impl Common {
         let (lexicon, one_vs_two) = match &config.one_vs_two {
             None => (Lexicon::of_manifest(&manifest, classes), None),
             Some(section) => {
+                warnings.extend(words::classless(&manifest));
                 let (lexicon, test) =
                     words::one_vs_two(config, section, (&manifest, classes), &models, &others, strata)?;
                 (lexicon, Some(test))

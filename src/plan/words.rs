@@ -13,6 +13,7 @@ use crate::stats::inference::Rule;
 use crate::stats::similarity;
 use crate::stimuli::Manifest;
 use crate::vectors::{self, VectorsError};
+use crate::wording::first;
 
 /// A class outside the manifest.
 pub struct OtherClass {
@@ -56,6 +57,21 @@ pub fn other_classes(config: &Config, classes: &Classes, manifest: &Manifest) ->
         OtherClass { index, lemmas: lemmas.collect() }
     };
     Ok((0..classes.count()).filter(|&index| !shown.contains(&(index as u32))).map(names).collect())
+}
+
+/// What is to be said of concepts whose images are of no class that the network tells apart.
+pub fn classless(manifest: &Manifest) -> Option<String> {
+    let shown = |concept: usize| manifest.stimuli.iter().any(|group| group[concept].class_index.is_some());
+    let all = manifest.concepts.iter().enumerate();
+    let without: Vec<&str> = all.filter(|(n, _)| !shown(*n)).map(|(_, name)| name.as_str()).collect();
+    let some = first(&without, 5);
+    (!without.is_empty()).then(|| {
+        format!(
+            "{} of {} concepts are of no class of the network's ({some}); their images are left out of the 1 vs. 2 test",
+            without.len(),
+            manifest.concepts.len()
+        )
+    })
 }
 
 /// Reads every word model's file once.
