@@ -37,7 +37,7 @@ pub fn said(row: &MeasureRow) -> String {
     let words = if row.words_layer.is_empty() { &row.words } else { &row.words_layer };
     let mut said = format!("{words} and {}: {:.3}", row.layer, row.value);
     if let Some((calibrated, tau)) = row.calibrated_both.zip(row.tau_both) {
-        said += &format!(", calibrated {calibrated:.3} (τ {tau:.3}), family-wise p {:.4}", row.p_both);
+        said += &format!(", calibrated {calibrated:.3} (τ {tau:.3}), p over all pairs {:.4}", row.p_both);
     }
     said
 }

@@ -147,7 +147,8 @@ impl Comparison<'_> {
     pub fn drawings(&self) -> Vec<Drawing> {
         let text = "2 vs. 2 accuracy of several runs against relative depth".to_string();
         let shown = Shown::of(self.curves, &self.record.runs);
-        let mut chart = chart(self.curves, &shown, "p\u{a0}<\u{a0}0.05 against chance, family-wise over layers");
+        let mut chart =
+            chart(self.curves, &shown, "p\u{a0}<\u{a0}0.05 against chance, family-wise over what each run declares");
         chart.notes += &tests(self.record.generalise, [self.between.is_empty(), self.within.is_empty()]);
         let curves = Drawing { stem: COMPARE.into(), network: String::new(), text, picture: chart.draw() };
         let name = |curve: &str| {

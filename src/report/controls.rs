@@ -73,9 +73,9 @@ fn chart<'a>(
     );
     if curves.permuted() {
         notes += &format!(
-            "\nFilled: p\u{a0}<\u{a0}0.05{}, family-wise over layers; hollow: n.s. Band: null mean\u{a0}±\u{a0}2\u{a0}s.d. with \
-             nothing given.",
-            inference::tail(of_test)
+            "\nFilled: p\u{a0}<\u{a0}0.05{}, {}; hollow: n.s. Band: null mean\u{a0}±\u{a0}2\u{a0}s.d. with nothing given.",
+            inference::tail(of_test),
+            inference::covers(of_test, curves.models.len())
         );
     }
     Chart {

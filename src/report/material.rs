@@ -20,7 +20,7 @@ pub struct Said<'a> {
     pub groups_are: &'a str,
     /// None: layers.
     pub axis: Option<&'a str>,
-    /// Whether bars are drawn instead of curves.
+    /// Whether the layers have no order: points or bars are drawn instead of curves.
     pub unordered: bool,
     /// Whether the network's weights are random.
     pub random: bool,

@@ -124,7 +124,7 @@ impl<'a> OfNetworks<'a> {
             let at = |(place, network)| Mark { interval: None, ..accuracy(place as f64, of(network)) };
             ranked.iter().enumerate().map(at).collect()
         };
-        let bars = |n: usize, marks| Curve { words: Some(n), style: curve(n), width: CURVE, aside: None, marks };
+        let marked = |n: usize, marks| Curve { words: Some(n), style: curve(n), width: CURVE, aside: None, marks };
         let ends = [(-0.5, chance::HALF), (ranked.len() as f64 - 0.5, chance::HALF)];
         let chance = Curve { aside: Some("chance"), ..Curve::line(GREY, DASHED, AXIS, ends.to_vec()) };
         let sample = |(n, text)| Entry { style: curve(n), filled: true, text };
@@ -137,7 +137,7 @@ impl<'a> OfNetworks<'a> {
             x_title: Some("Network"),
             bars: true,
             bands: Vec::new(),
-            curves: vec![bars(0, marks(&|network| network.1)), bars(1, marks(&|network| network.2)), chance],
+            curves: vec![marked(0, marks(&|network| network.1)), marked(1, marks(&|network| network.2)), chance],
             legend: ["best layer", "last layer"].into_iter().enumerate().map(sample).collect(),
             notes: self.notes(words),
         }
