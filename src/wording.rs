@@ -1,6 +1,8 @@
 //! How messages are worded: counted things, names that were meant, people's words for types.
 
 use std::borrow::Borrow;
+use std::fmt::Display;
+use std::path::Path;
 
 /// A number with a comma between thousands.
 pub fn grouped(number: impl ToString) -> String {
@@ -27,6 +29,14 @@ pub fn first<S: Borrow<str>>(names: &[S], most: usize) -> String {
     let more = if names.len() > most { ", …" } else { "" };
     names[..names.len().min(most)].join(", ") + more
 }
+
+/// What is to be said of a file that names no concepts beside others that do.
+pub fn order_taken(path: &Path, of: impl Display) -> String {
+    format!("{}: names no concepts; that they stand in the order of {of} is taken for granted", path.display())
+}
+
+/// What settles it, behind it.
+pub const SETTLES_ORDER: &str = ": --by-order says that they do, --concepts FILE in which order they are";
 
 /// A p-value to four places.
 pub fn p_value(p: f64) -> String {

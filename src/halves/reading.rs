@@ -19,6 +19,7 @@ use crate::results::{ResultsDir, takes};
 use crate::stats::Rsm;
 use crate::stats::alignment::Scales;
 use crate::stats::similarity::reduced_rows;
+use crate::wording::{SETTLES_ORDER, order_taken};
 
 /// Matrices of the same concepts in the same order.
 pub(super) struct Inputs {
@@ -191,14 +192,8 @@ impl TestRequest {
         match (unnamed, moved, &self.concepts) {
             (Some(path), Some(other), None) => Err(HalvesError::Unnamed { path, first: from, other }),
             (unnamed, moved, listed) => {
-                let doubt = unnamed.filter(|_| listed.is_none()).map(|path| {
-                    format!(
-                        "{}: names no concepts; that they stand in the order of {} is taken for granted: --by-order says that \
-                         they do, --concepts FILE in which order they are",
-                        path.display(),
-                        from.display()
-                    )
-                });
+                let doubt = unnamed.filter(|_| listed.is_none());
+                let doubt = doubt.map(|path| order_taken(&path, from.display()) + SETTLES_ORDER);
                 Ok(Order { names: Some(wanted), reordered: moved.is_some(), doubt })
             }
         }

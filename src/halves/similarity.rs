@@ -15,6 +15,7 @@ use crate::progress::Progress;
 use crate::results::{CONCEPTS, check_files, lines, write_lines};
 use crate::stats::Rsm;
 use crate::stats::similarity::rsm_of_rows;
+use crate::wording::order_taken;
 
 /// What `semgpu similarity` is asked for.
 pub struct SimilarityRequest {
@@ -130,11 +131,7 @@ fn groups(request: &SimilarityRequest, progress: &Progress) -> Result<Vec<PathBu
         }
         if let Some((.., other)) = all.as_ref().filter(|all| all.1.is_some() != named) {
             let (with, without) = if named { (path, *other) } else { (*other, path) };
-            progress.line(format!(
-                "warning: {}: names no concepts; that they stand in the order of {} is taken for granted",
-                without.display(),
-                with.display()
-            ));
+            progress.line(format!("warning: {}", order_taken(without, with.display())));
         }
         work += features.work();
         concepts = Some(all.filter(|all| all.1.is_some() || !named).unwrap_or(own));

@@ -8,7 +8,7 @@ use crate::matrices::{self, Matrices, MatrixError, Read, Reading, Side, Source};
 use crate::names;
 use crate::stats::Rsm;
 use crate::stats::partition::MOST_SPACES;
-use crate::wording::meant;
+use crate::wording::{SETTLES_ORDER, meant, order_taken};
 
 /// A space that cannot be given.
 #[derive(Debug, thiserror::Error)]
@@ -186,13 +186,7 @@ impl Own<'_> {
                 (Some(source), ..) => {
                     let (rsms, read) = self.read(source, reading)?;
                     let taken = self.unnamed == Unnamed::Doubted && read.names.is_none();
-                    let doubt = taken.then(|| {
-                        let path = source.path.display();
-                        format!(
-                            "{path}: names no concepts; that they stand in the order of the others is taken for granted: \
-                             --by-order says that they do, --concepts FILE in which order they are"
-                        )
-                    });
+                    let doubt = taken.then(|| order_taken(&source.path, "the others") + SETTLES_ORDER);
                     said.push((format!("{what} {name}: {read}"), doubt));
                     Some(rsms)
                 }

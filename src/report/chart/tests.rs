@@ -1,0 +1,130 @@
+use super::*;
+use crate::report::style::{SOLID, curve};
+
+fn chart(values: &[f64]) -> String {
+    let marks = values.iter().enumerate();
+    let mark = |(n, &value)| Mark { place: n as f64, value, look: Look::Filled, interval: None };
+    let curve = Curve { words: Some(1), style: curve(0), width: CURVE, aside: None, marks: marks.map(mark).collect() };
+    Chart {
+        title: "net".into(),
+        y_title: "accuracy",
+        limits: Some((0.0, 1.0)),
+        whole: false,
+        labels: vec!["a", "b", "c", "d"],
+        x_title: None,
+        bars: false,
+        bands: Vec::new(),
+        curves: vec![curve, Curve::line(INK, SOLID, AXIS, to_the_ends(&[0.5; 4]))],
+        legend: Vec::new(),
+        notes: String::new(),
+    }
+    .draw()
+    .svg
+}
+
+/// The height of the panel under these names and this title.
+fn panel(labels: &[String], title: &str, y_title: &'static str, legend: usize) -> (f64, Layout) {
+    let names: Vec<String> = (0..legend).map(|n| format!("a name in the legend, {n}")).collect();
+    let chart = Chart {
+        title: title.into(),
+        y_title,
+        limits: Some((0.0, 1.0)),
+        whole: false,
+        labels: labels.iter().map(String::as_str).collect(),
+        x_title: None,
+        bars: false,
+        bands: Vec::new(),
+        curves: vec![Curve::line(INK, SOLID, AXIS, to_the_ends(&[0.5, 0.9]))],
+        legend: names.iter().map(|text| Entry { style: curve(0), filled: true, text }).collect(),
+        notes: "A sentence below the panel. ".repeat(12),
+    };
+    let layout = chart.layout();
+    (layout.panel.bottom - layout.panel.top, layout)
+}
+
+#[test]
+fn a_panel_keeps_its_height_under_any_names() {
+    let names = |count: usize, name: &dyn Fn(usize) -> String| (0..count).map(name).collect::<Vec<_>>();
+    let all = [
+        names(12, &|n| format!("encoder.layer.{n}.attention.output")),
+        names(24, &|n| format!("encoder.layers.encoder_layer_{n}.mlp")),
+        names(12, &|n| format!("model.blocks.{n}.mlp.fc2")),
+        names(40, &|n| format!("{}{}", "abcdefghij".repeat(5), "klmnopqrst".repeat(n))),
+    ];
+    for labels in &all {
+        for (title, y_title, legend) in
+            [("net", "accuracy", 2), (&*"a long name ".repeat(9), "Difference in 2 vs. 2 accuracy", 12)]
+        {
+            let (height, layout) = panel(labels, title, y_title, legend);
+            assert!(height >= LEAST, "{height} {labels:?}");
+            assert!(TextStyle { em: layout.y_title, ..TITLE_TEXT }.width(y_title) <= height + 1.0);
+            assert!(layout.height >= HEIGHT && layout.layers.height < HEIGHT / 2.0);
+        }
+    }
+}
+
+#[test]
+fn curves_that_would_hide_each_other_stand_aside() {
+    let drawn =
+        |values: &[[f64; 2]], words: &[usize], interval: Option<f64>, bars: bool, limits: Option<(f64, f64)>| {
+            let mark = |(n, &value): (usize, &f64)| Mark {
+                place: n as f64,
+                value,
+                look: Look::Filled,
+                interval: interval.map(|half| (value - half, value + half)),
+            };
+            let marked = |(n, values): (usize, &[f64; 2])| {
+                let marks = values.iter().enumerate().map(mark).collect();
+                Curve { words: Some(words[n]), style: curve(n), width: CURVE, aside: None, marks }
+            };
+            let chance = Curve::line(INK, SOLID, AXIS, to_the_ends(&[0.5, 0.5]));
+            let chart = Chart {
+                title: "net".into(),
+                y_title: "accuracy",
+                limits,
+                whole: false,
+                labels: vec!["a", "b"],
+                x_title: None,
+                bars,
+                bands: Vec::new(),
+                curves: values.iter().enumerate().map(marked).chain([chance]).collect(),
+                legend: Vec::new(),
+                notes: String::new(),
+            };
+            let svg = chart.draw().svg;
+            (chart.layout().asides, svg.contains("data-curve"))
+        };
+    let asides = |values: &[[f64; 2]], interval, bars, limits| drawn(values, &[0, 1], interval, bars, limits);
+    let (apart, alike) = ([[0.2, 0.9], [0.6, 0.4]], [[0.2, 0.9], [0.2, 0.4]]);
+    let unit = Some((0.0, 1.0));
+    assert_eq!(asides(&apart, None, false, unit).0, [0.0; 3]);
+    for (asides, joined) in [asides(&alike, None, false, unit), asides(&apart, Some(0.1), false, unit)] {
+        assert!(joined && asides[0] < 0.0 && asides[1] == -asides[0] && asides[2] == 0.0, "{asides:?}");
+    }
+    assert_eq!(asides(&apart[..1], Some(0.1), false, unit).0, [0.0; 2]);
+    // Where zero means nothing no bars stand on it.
+    assert_eq!(asides(&apart, None, true, unit), (vec![0.0; 3], false));
+    let (bars, with_bars) = asides(&apart, None, true, None);
+    assert!(with_bars && bars[1] > asides(&alike, None, false, unit).0[1] && bars[2] == 0.0, "{bars:?}");
+    // Two curves of one word model stay together.
+    let four = [[0.2, 0.9], [0.6, 0.4], [0.2, 0.9], [0.1, 0.3]];
+    let (asides, _) = drawn(&four, &[0, 1, 0, 1], None, false, unit);
+    assert_eq!(asides, [0.0; 5], "no other word model's marker is hidden");
+    let (asides, _) = drawn(&four, &[0, 1, 1, 0], None, false, unit);
+    assert!(asides[0] < 0.0 && asides[0] == asides[3] && asides[1] == asides[2], "{asides:?}");
+}
+
+#[test]
+fn a_layer_without_a_value_leaves_a_gap() {
+    let svg = chart(&[0.5, f64::NAN, 0.6, 0.7]);
+    let (_, curve) = svg.split_once("<g data-curve=\"1\">").unwrap();
+    assert_eq!(curve.split_once("</g>").unwrap().0.matches("<polyline").count(), 1);
+    let marked: Vec<bool> = (0..4).map(|layer| svg.contains(&format!("data-layer=\"{layer}\""))).collect();
+    assert_eq!(marked, [true, false, true, true]);
+}
+
+#[test]
+fn a_level_reaches_from_end_to_end() {
+    assert_eq!(to_the_ends(&[3, 4]), [(-0.5, 3), (0.0, 3), (1.0, 4), (1.5, 4)]);
+    assert_eq!(to_the_ends::<u8>(&[]), []);
+}
