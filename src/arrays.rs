@@ -239,6 +239,7 @@ fn sorted(listed: &[Listed]) -> Vec<String> {
 pub fn open_all(path: &Path) -> Result<(Vec<String>, Vec<StoredArray>), ArrayError> {
     let names = names(path)?;
     let arrays = (format(path)?.open)(path, &names.iter().map(String::as_str).collect::<Vec<_>>(), &Told::default())?;
+    let arrays = names.iter().zip(arrays).map(|(name, array)| array.named(name)).collect();
     Ok((names, arrays))
 }
 
@@ -271,6 +272,7 @@ pub fn open(path: &Path, name: Option<&str>, told: &Told) -> Result<StoredArray,
             .ok_or_else(|| ArrayError::NotOne { path: path_buf(), names: names() })?,
     };
     let array = (format.open)(path, &[&chosen.name], told)?.remove(0);
+    let array = array.named(name.map_or("", |_| &chosen.name));
     if told.transpose { array.transposed() } else { Ok(array) }
 }
 

@@ -243,9 +243,10 @@ pub fn of_results(path: &Path) -> Result<(Vec<usize>, Vec<Rsm>), MatrixError> {
     };
     let matrix = |values: &[f64]| Rsm::new(concepts, values.to_vec());
     let rsms: Vec<Rsm> = values.chunks_exact(concepts * concepts).map(matrix).collect();
-    by_diagonal(path, &rsms, Some(Entries::Similarities))?;
+    let place = Place { path, array: None, several: shape.len() > 2 };
+    by_diagonal(&place, &rsms, Some(Entries::Similarities))?;
     for (group, rsm) in rsms.iter().enumerate() {
-        check(rsm, Entries::Similarities).map_err(|wrong| wrong.of(path, group, shape.len() > 2))?;
+        check(rsm, Entries::Similarities).map_err(|wrong| wrong.of(&place, group))?;
     }
     Ok((shape, rsms))
 }
@@ -314,12 +315,13 @@ fn matrices(
     let values = array.values()?;
     let entries_each = if square { concepts * concepts } else { concepts * (concepts - 1) / 2 };
     let wanted = part.rdms.iter().map(|&rdm| &values[rdm * entries_each..][..entries_each]);
+    let place = Place { path, array: array.name(), several: part.rdms.len() > 1 };
     let (entries, mut rsms) = if square {
         let mut squares: Vec<Rsm> = wanted.map(|matrix| Rsm::new(concepts, matrix.to_vec())).collect();
         if let Some(order) = columns_in_order_of_rows(path, array)? {
             squares.iter_mut().for_each(|matrix| *matrix = with_columns(matrix, &order));
         }
-        (by_diagonal(path, &squares, said)?, squares)
+        (by_diagonal(&place, &squares, said)?, squares)
     } else {
         let entries = said.ok_or_else(|| MatrixError::Untold { path: path.into(), shape: shape.clone(), concepts })?;
         (entries, wanted.map(|pairs| rsa::square(pairs, concepts)).collect())
@@ -327,9 +329,8 @@ fn matrices(
     if rsms.is_empty() {
         return Err(MatrixError::Shape { path: path.into(), shape });
     }
-    let several = rsms.len() > 1;
     for (group, rsm) in rsms.iter_mut().enumerate() {
-        check(rsm, entries).map_err(|wrong| wrong.of(path, group, several))?;
+        check(rsm, entries).map_err(|wrong| wrong.of(&place, group))?;
         *rsm = correlations(rsm, entries);
     }
     let names = names::lists(names, concepts);
@@ -418,8 +419,25 @@ fn concepts_of(pairs: usize) -> Option<usize> {
     (k * (k - 1) / 2 == pairs).then_some(k)
 }
 
+/// Where matrices lie, for messages.
+struct Place<'a> {
+    path: &'a Path,
+    /// One of several of the file.
+    array: Option<&'a str>,
+    /// Whether there are several matrices.
+    several: bool,
+}
+
+impl Place<'_> {
+    fn of(&self, group: usize) -> String {
+        let group = self.several.then(|| format!("group {}", group + 1));
+        let parts: Vec<String> = self.array.map(|array| format!("array {array:?}")).into_iter().chain(group).collect();
+        if parts.is_empty() { "the matrix".to_string() } else { parts.join(", ") }
+    }
+}
+
 /// What the diagonals say that the entries are.
-fn by_diagonal(path: &Path, matrices: &[Rsm], said: Option<Entries>) -> Result<Entries, MatrixError> {
+fn by_diagonal(place: &Place, matrices: &[Rsm], said: Option<Entries>) -> Result<Entries, MatrixError> {
     let is = |value: f64, expected: f64| (value - expected).abs() <= ROUNDING;
     // A constant vector correlates with nothing, often not even with itself.
     let counts = |matrix: &Rsm| {
@@ -437,7 +455,7 @@ fn by_diagonal(path: &Path, matrices: &[Rsm], said: Option<Entries>) -> Result<E
     for (group, diagonal) in diagonals.iter().enumerate() {
         let wrong = |&&(_, found): &&(usize, f64)| !(is(found, expected) || found.is_nan() && expected.is_nan());
         if let Some(&(row, found)) = diagonal.iter().find(wrong) {
-            return Err(MatrixError::Diagonal { path: path.into(), at: at(group, matrices.len() > 1), row, found });
+            return Err(MatrixError::Diagonal { path: place.path.into(), at: place.of(group), row, found });
         }
     }
     Ok(entries)
@@ -454,18 +472,14 @@ struct Wrong {
 }
 
 impl Wrong {
-    fn of(self, path: &Path, group: usize, several: bool) -> MatrixError {
+    fn of(self, place: &Place, group: usize) -> MatrixError {
         let Self { row, column, found, mirrored, expected } = self;
-        let (path, at) = (path.to_path_buf(), at(group, several));
+        let (path, at) = (place.path.to_path_buf(), place.of(group));
         match mirrored {
             Some(mirrored) => MatrixError::Asymmetric { path, at, row, column, found, mirrored },
             None => MatrixError::Entry { path, at, row, column, found, expected },
         }
     }
-}
-
-fn at(group: usize, several: bool) -> String {
-    if several { format!("group {}", group + 1) } else { "the matrix".to_string() }
 }
 
 /// Symmetric, and every entry a correlation or a distance; rows of NaN are let through.

@@ -31,6 +31,8 @@ pub struct StoredArray {
     path: PathBuf,
     /// Whether the path is of a file, and no name for an array of the caller's.
     filed: bool,
+    /// Its name among several of the file.
+    name: Option<String>,
     shape: Vec<usize>,
     /// Values from one index of an axis to the next.
     strides: Vec<usize>,
@@ -189,7 +191,7 @@ impl StoredArray {
             Order::Fortran => (1..shape.len()).for_each(|axis| strides[axis] = strides[axis - 1] * shape[axis - 1]),
         }
         let labels = Labels::default();
-        let array = Self { path: path.into(), filed: true, shape, strides, value, bytes, range, labels };
+        let array = Self { path: path.into(), filed: true, name: None, shape, strides, value, bytes, range, labels };
         if order == Order::Fortran && array.shape.len() > 1 { array.held() } else { Ok(array) }
     }
 
@@ -218,6 +220,11 @@ impl StoredArray {
         Ok(Self { filed: false, ..Self::new(Path::new(called), shape.to_vec(), Order::C, value, held, range)? })
     }
 
+    /// The array with its name among several of the file.
+    pub(super) fn named(self, name: &str) -> Self {
+        Self { name: (!name.is_empty()).then(|| name.to_string()), ..self }
+    }
+
     /// The array with what its file says of it.
     pub(crate) fn labelled(self, labels: Labels) -> Self {
         Self { labels, ..self }
@@ -243,6 +250,11 @@ impl StoredArray {
     /// The file, or the name of an array of the caller's: what messages begin with.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Its name, where it is one of several of the file or was asked for by name.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
     }
 
     /// The file, if it is in one: other files may stand beside it.

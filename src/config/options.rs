@@ -180,7 +180,12 @@ pub(crate) fn check_measures(measures: &[Measure], neighbours: usize, concepts: 
         return Err(OptionError { option: "measures", expected: "each measure once", found: twice.to_string() });
     }
     let fewest = if measures.contains(&Measure::Cknna) { 2 } else { 1 };
-    if measures.iter().any(|measure| measure.counts_neighbours()) && !(fewest..concepts).contains(&neighbours) {
+    let counted = measures.iter().any(|measure| measure.counts_neighbours());
+    if !counted && neighbours != super::neighbours() {
+        let (found, expected) = (neighbours.to_string(), "mknn or cknna among the measures: no other counts neighbours");
+        return Err(OptionError { option: "neighbours", expected, found });
+    }
+    if counted && !(fewest..concepts).contains(&neighbours) {
         let found = format!("{neighbours} of {concepts} concepts");
         let expected = "1 or more (cknna: 2), fewer than there are other concepts";
         return Err(OptionError { option: "neighbours", expected, found });

@@ -17,7 +17,7 @@ pub enum MatrixError {
     #[error(
         "{}: shape {shape:?}, expected [concepts, concepts], [groups, concepts, concepts], or what is above the diagonal, \
          [concepts (concepts - 1) / 2], for each group; features are read with --features, or become matrices by \
-         `semgpu similarity`", path.display()
+         `semgpu similarity`{}", path.display(), stacked_last(shape)
     )]
     Shape {
         /// The file.
@@ -144,4 +144,12 @@ pub enum MatrixError {
     /// A list.
     #[error(transparent)]
     File(#[from] FileError),
+}
+
+/// The remedy where the matrices stand side by side along the last axis, as MATLAB's do.
+fn stacked_last(shape: &[usize]) -> &'static str {
+    match *shape {
+        [k, l, _] if k == l => "; groups come first: permute(x, [3 1 2]) in MATLAB, numpy.moveaxis(x, -1, 0)",
+        _ => "",
+    }
 }

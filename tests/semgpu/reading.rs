@@ -563,3 +563,24 @@ fn what_is_no_image_is_not_called_one() {
     let said = folder.test_refusal("W=W.npy", &["MEG=meg.npy"], &["--axis", "a\nb"]);
     assert!(said.contains("--axis"), "{said}");
 }
+
+#[test]
+fn an_array_of_several_is_named_and_matrices_that_stand_last_find_their_remedy() {
+    let folder = Folder::new();
+    write(&folder.path("W.npy"), &[&matrix(1)], None, vec![]);
+    let mut vectors = features();
+    let layer = |name, values: &[f64]| {
+        DatasetBuilder::typed_data(name, vec![CONCEPTS as u64, UNITS as u64], values).unwrap()
+    };
+    let good = layer("conv", &vectors);
+    vectors[4 * UNITS..5 * UNITS].fill(1.0);
+    let file = Hdf5Builder::new().dataset(good).dataset(layer("fc", &vectors)).into_plan().unwrap();
+    folder.write("net.h5", file.encode(WriteOptions::default()).unwrap());
+    let said = folder.test_refusal("W=W.npy", &["N=net.h5::fc"], &["--features", "images"]);
+    assert!(said.contains("net.h5: array \"fc\", row 4, rows counted from 0: all values are the same"), "{said}");
+    write_npy(&folder.path("last.npy"), &[12, 12, 5], &[0.5; 720]).unwrap();
+    let said = folder.test_refusal("W=W.npy", &["L=last.npy"], &[]);
+    assert!(said.contains("[12, 12, 5]") && said.contains("permute(x, [3 1 2])"), "{said}");
+    let said = folder.test_refusal("W=W.npy", &["L=W.npy"], &["--neighbours", "3"]);
+    assert!(said.contains("--neighbours 3: expected mknn or cknna among the measures"), "{said}");
+}

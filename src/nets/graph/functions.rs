@@ -48,7 +48,7 @@ pub fn leaky_relu(node: &Node) -> Result<Lowered, Refusal> {
         return Err(WHOLE.into());
     }
     let of = move |x: f32| if x < 0.0 { x * slope as f32 } else { x };
-    every(node, move |x| each(x, of, |x| activation::leaky_relu(x, slope)))
+    computed(node, of, move |x| activation::leaky_relu(x, slope))
 }
 
 /// Of every value, what `scalar` makes of it on a CPU, what `tensor` makes of all on a GPU.
@@ -140,13 +140,13 @@ pub fn thresholded_relu(node: &Node) -> Result<Lowered, Refusal> {
 }
 
 pub fn sigmoid(node: &Node) -> Result<Lowered, Refusal> {
-    every(node, |x| each(x, |x| 1.0 / (1.0 + (-x).exp()), activation::sigmoid))
+    computed(node, |x| 1.0 / (1.0 + (-x).exp()), activation::sigmoid)
 }
 
 pub fn hard_sigmoid(node: &Node) -> Result<Lowered, Refusal> {
     let [alpha, beta] = [node.float("alpha", 0.2), node.float("beta", 0.5)].map(f64::from);
     let of = move |x: f32| (x * alpha as f32 + beta as f32).clamp(0.0, 1.0);
-    every(node, move |x| each(x, of, |x| (x * alpha + beta).clamp(0.0, 1.0)))
+    computed(node, of, move |x| (x * alpha + beta).clamp(0.0, 1.0))
 }
 
 pub fn hard_swish(node: &Node) -> Result<Lowered, Refusal> {
