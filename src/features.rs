@@ -361,7 +361,9 @@ impl Features {
         let (group, concept) = (vector / self.concepts, vector % self.concepts);
         let name = self.names.as_ref().map(|names| format!(" ({})", names[vector])).unwrap_or_default();
         let group = if self.grouped { format!("group {}, ", self.group_names[group]) } else { String::new() };
-        let array = self.arrays[self.rows[vector].0].name().map(|array| format!("array {array:?}, ")).unwrap_or_default();
+        // Of several arrays each is a vector, and names it.
+        let only = self.arrays.first().filter(|_| self.arrays.len() == 1);
+        let array = only.and_then(StoredArray::name).map(|array| format!("array {array:?}, ")).unwrap_or_default();
         format!("{array}{group}row {concept}{name}, rows counted from 0")
     }
 }

@@ -286,11 +286,10 @@ impl<T: Number> Multiply<'_, T> {
         let Self { pair, rows, values, units, begins, lanes, each_tile } = self;
         let lanes: &mut [T::Vector<S>] = bytemuck::cast_slice_mut(lanes);
         let vectors = (units * size_of::<T>()).div_ceil(size_of::<T::Vector<S>>());
-        let row = |row: usize| &T::vectors::<S>(&values[row * pitch::<T>()..][..pitch::<T>()])[..vectors];
+        let rows_of = |row: usize, count: usize| T::vectors::<S>(&values[row * pitch::<T>()..][..count * pitch::<T>()]);
         for ([r, n], lanes) in tiles::<R, N>(pair, rows).zip(lanes.as_chunks_mut::<N>().0.chunks_exact_mut(R)) {
             each_tile();
-            let (entries, columns) = (std::array::from_fn(|y| row(r + y)), std::array::from_fn(|x| row(n + x)));
-            let sums = sums::<T, S, R, N>(simd, entries, columns);
+            let sums = sums::<T, S, R, N>(simd, rows_of(r, R), rows_of(n, N), vectors);
             for (lane, &sum) in lanes.as_flattened_mut().iter_mut().zip(sums.as_flattened()) {
                 *lane = if begins { sum } else { T::add(simd, *lane, sum) };
             }
@@ -333,17 +332,19 @@ impl<T: Number> AddUp<'_, T> {
 #[inline(always)]
 fn sums<T: Number, S: Simd, const R: usize, const N: usize>(
     simd: S,
-    rows: [&[T::Vector<S>]; R],
-    columns: [&[T::Vector<S>]; N],
+    rows: &[T::Vector<S>],
+    columns: &[T::Vector<S>],
+    vectors: usize,
 ) -> [[T::Vector<S>; N]; R] {
-    let vectors = rows[0].len();
-    let (rows, columns) = (rows.map(|row| &row[..vectors]), columns.map(|column| &column[..vectors]));
+    let pitch = const { PITCH_BYTES / size_of::<T::Vector<S>>() };
+    assert!(vectors <= pitch && rows.len() == R * pitch && columns.len() == N * pitch);
     let mut sums = [[T::zero::<S>(simd); N]; R];
     for u in 0..vectors {
-        let columns: [_; N] = std::array::from_fn(|x| columns[x][u]);
-        for (sums, row) in sums.iter_mut().zip(&rows) {
+        let columns: [_; N] = std::array::from_fn(|x| columns[x * pitch + u]);
+        for (y, sums) in sums.iter_mut().enumerate() {
+            let entry = rows[y * pitch + u];
             for (sum, &column) in sums.iter_mut().zip(&columns) {
-                *sum = T::multiply_add::<S>(simd, row[u], column, *sum);
+                *sum = T::multiply_add::<S>(simd, entry, column, *sum);
             }
         }
     }
