@@ -132,7 +132,17 @@ impl Features {
         let units =
             arrays[0].shape()[leading..].iter().product::<usize>() / if token == Token::All { 1 } else { tokens };
         let labels = &arrays[0].labels().rows;
-        let of_vectors = || names::lists(labels, vectors).into_iter().next();
+        let own = names::lists(labels, vectors);
+        if let Some(rows) = layout.rows.as_ref().filter(|rows| {
+            let order = own.iter().find_map(|list| names::order(rows, std::slice::from_ref(list)));
+            order.is_some_and(|order| !names::is_same(&order))
+        }) {
+            let name = rows.iter().zip(&own[0]).find(|(said, own)| said != own).map(|(said, _)| said.clone());
+            return Err(FeaturesError::RowsOrder { path: path.into(), name: name.unwrap_or_default() });
+        }
+        // Of several lists, the one that has the names asked for.
+        let has_all = |list: &&Vec<String>| layout.concepts.iter().flatten().all(|concept| list.contains(concept));
+        let of_vectors = || own.iter().find(has_all).or(own.first()).cloned();
         let repeated = || labels.iter().find(|list| list.len() == vectors).cloned();
         let names = layout.rows.clone().or(names).or_else(of_vectors).or_else(repeated);
         // Those of the concepts hold for every group.

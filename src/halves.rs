@@ -94,6 +94,17 @@ pub enum HalvesError {
          remove it, or give --out another directory", .0.display()
     )]
     Foreign(PathBuf),
+    /// A list of names where that of --out would be, and no matrix that it is of.
+    #[error(
+        "{}: there already, though {} is not: it would be replaced by the names of the new matrix; move it, or give --out another \
+         name", list.display(), out.display()
+    )]
+    OwnList {
+        /// The list.
+        list: PathBuf,
+        /// --out
+        out: PathBuf,
+    },
     /// The list beside --out is of other matrices.
     #[error(
         "{}: lists {found} concepts, expected the {expected} of --manifest in their order; matrices beside it may be in its \

@@ -20,7 +20,7 @@ use flate2::bufread::MultiGzDecoder;
 
 use crate::error::FileError;
 use crate::files;
-use crate::limits::{self, Unpacked};
+use crate::limits::Unpacked;
 
 /// The formats of this build, in the order in which they are tried on a file's first bytes.
 pub const FORMATS: &[&VectorsFormat] =
@@ -126,12 +126,6 @@ fn open<'a>(path: &Path, progress: &'a mut dyn FnMut(u64, u64)) -> Result<Opened
     let mut stream = BufReader::with_capacity(BUFFER_BYTES, Metered { file, read: 0, total, progress });
     let packed = stream.fill_buf().map_err(at())?.starts_with(&[0x1f, 0x8b]);
     let mut stream: Box<dyn BufRead + 'a> = if packed {
-        // The last member's length, but for multiples of 4 GiB, stands at the end.
-        let announced = total.checked_sub(4).map_or(Ok([0; 4]), |end| {
-            let mut announced = [0; 4];
-            files::read_at(&files::open(path)?, end, &mut announced).map(|()| announced)
-        });
-        limits::check_unpacked(total, u32::from_le_bytes(announced.map_err(at())?).into()).map_err(at())?;
         Box::new(BufReader::with_capacity(BUFFER_BYTES, Unpacked::new(MultiGzDecoder::new(stream), total)))
     } else {
         Box::new(stream)
@@ -395,6 +389,17 @@ pub enum VectorsError {
         number: u64,
         /// Bytes read.
         limit: u64,
+    },
+    /// Bytes where a word should stand.
+    #[error(
+        "{}: word {number} is no text, expected one after the values before it: the word before it has a blank, or the header \
+         another number of values per word; write it as text (gensim: save_word2vec_format with binary=False)", path.display()
+    )]
+    Word {
+        /// The file.
+        path: PathBuf,
+        /// From 1.
+        number: u64,
     },
     /// The file ends before the words it announces.
     #[error("{}: the header announces {announced} words, found {found}: the file was cut off", path.display())]

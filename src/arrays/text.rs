@@ -45,7 +45,9 @@ fn open(path: &Path, told: &Told) -> Result<StoredArray, ArrayError> {
     let separators = match separator {
         Some(separator) => vec![Some(separator)],
         None => {
-            let stand: Vec<u8> = [b'\t', b';', b','].into_iter().filter(|&byte| outside_quotes(first, byte)).collect();
+            let signs = [b'\t', b';', b','].into_iter();
+            let signs = signs.filter(|&byte| byte != b',' || told.decimal != Some(Decimal::Comma));
+            let stand: Vec<u8> = signs.filter(|&byte| outside_quotes(first, byte)).collect();
             let blanks = (stand.is_empty() || outside_quotes(first.trim(), b' ')).then_some(None);
             stand.into_iter().map(Some).chain(blanks).collect()
         }
@@ -86,12 +88,26 @@ fn preamble(text: &str) -> (&str, u64, Option<u8>) {
         let line = line.trim();
         match line.strip_prefix("sep=").map(str::as_bytes) {
             Some(&[byte]) if skipped == 0 => separator = Some(byte),
-            _ if line.is_empty() || line.starts_with(['#', '%']) => {}
+            _ if line.is_empty() => {}
+            _ if line.starts_with(['#', '%']) && !is_row(line, after) => {}
             _ => break,
         }
         (rest, skipped) = (after, skipped + 1);
     }
     (rest, skipped, separator)
+}
+
+/// Whether a line that begins as a comment does is a row whose name does: a token of a vocabulary, beside another row.
+fn is_row(line: &str, after: &str) -> bool {
+    let cells = |line: &str| -> Vec<String> {
+        let parts = line.split(['\t', ';', ',']).map(str::trim).map(String::from).collect::<Vec<_>>();
+        if parts.len() > 1 { parts } else { line.split_whitespace().map(String::from).collect() }
+    };
+    let next = after.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with(['#', '%']));
+    let (own, next) = (cells(line), cells(next.unwrap_or_default()));
+    let are_numbers = |cells: &[String]| cells.iter().all(|cell| cell.parse::<f64>().is_ok());
+    let named = |cells: &[String]| cells.len() > 1 && cells[0].parse::<f64>().is_err() && are_numbers(&cells[1..]);
+    own.len() == next.len() && named(&own) && named(&next)
 }
 
 fn outside_quotes(line: &str, byte: u8) -> bool {
@@ -113,9 +129,28 @@ fn records(text: &str, skipped: u64, separator: Option<u8>) -> Result<Vec<Record
         Some(separator) => {
             let mut reader = csv::ReaderBuilder::new();
             let reader = reader.has_headers(false).flexible(true).trim(csv::Trim::All).delimiter(separator);
+            // Tables of vocabularies are written without quotes, and a quotation mark is a word.
+            let unpaired = |line: &str| !line.bytes().filter(|&byte| byte == b'"').count().is_multiple_of(2);
+            let reader = reader.quoting(separator != b'\t' || !text.lines().any(unpaired));
             for cells in reader.from_reader(text.as_bytes()).into_records() {
                 let cells = cells.map_err(|error| error.to_string())?;
                 let line = skipped + cells.position().map_or(0, csv::Position::line);
+                if let Some(cell) = cells.iter().find(|cell| cell.contains('\n')) {
+                    let begins = cell.lines().next().unwrap_or_default();
+                    return Err(format!(
+                        "line {line}: the cell that begins {begins:?} goes on over the end of the line, for a quotation mark \
+                         opens it; double a mark that is a word (\"\"\"\"), or separate the cells by tabs"
+                    ));
+                }
+                let numbers = |cell: &&str| {
+                    let parts = cell.split_whitespace();
+                    parts.clone().count() > 1 && parts.clone().all(|part| part.parse::<f64>().is_ok())
+                };
+                if let Some(cell) = cells.iter().find(numbers).filter(|_| separator == b',') {
+                    return Err(format!(
+                        "line {line}: {cell:?} between commas, expected one number; if commas are decimal signs, add --decimal comma"
+                    ));
+                }
                 records.push(Record { line, cells });
             }
         }

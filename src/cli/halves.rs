@@ -85,6 +85,8 @@ pub(super) struct Test {
 
 pub(super) fn similarity(arguments: Similarity, progress: &Progress) -> Result<(), Error> {
     use_threads(arguments.threads)?;
+    let lists = [&arguments.rows, &arguments.concepts, &arguments.manifest];
+    let lists = lists.into_iter().flatten().cloned().collect();
     let layout = Layout {
         key: arguments.key,
         flatten: arguments.flatten,
@@ -99,6 +101,7 @@ pub(super) fn similarity(arguments: Similarity, progress: &Progress) -> Result<(
     let request = SimilarityRequest {
         features: arguments.features,
         layout,
+        lists,
         out: arguments.out,
         distances: arguments.distances,
         device: arguments.device,

@@ -125,6 +125,17 @@ pub enum FeaturesError {
         /// Why not.
         found: String,
     },
+    /// A list with the file's own names in another order.
+    #[error(
+        "{}: names its rows as --rows does, in another order ({name:?} stands elsewhere); leave --rows out, and pick and order \
+         them by --concepts", path.display()
+    )]
+    RowsOrder {
+        /// The file.
+        path: PathBuf,
+        /// The first that stands elsewhere.
+        name: String,
+    },
     /// A list of names that does not fit.
     #[error("{}: {found} vectors, --rows names {names}; expected one name per vector, in their order", path.display())]
     Rows {

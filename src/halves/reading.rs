@@ -109,7 +109,8 @@ impl TestRequest {
         let (mut models, mut places) = (Vec::new(), Vec::new());
         for source in &self.words {
             let features = source.given.is_some() || self.features.is_some_and(|features| features.hold(Side::Words));
-            if !features && words::is_vectors(&source.path) {
+            let whole = source.array.as_deref().is_none_or(|array| array == "vectors");
+            if !features && whole && words::is_vectors(&source.path) {
                 places.push((source.name.clone(), String::new()));
                 models.push(Found::Vectors(source.clone()));
                 continue;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::made::Made;
 use super::{HalvesError, words};
-use crate::arrays::{self, RsmFile, RsmsOut, write_rsms};
+use crate::arrays::{self, RsmFile, RsmsOut, Told, write_rsms};
 use crate::device::{self, Choice};
 use crate::error::{Error, FileError};
 use crate::features::{Features, Layout};
@@ -23,6 +23,8 @@ pub struct SimilarityRequest {
     pub features: Vec<PathBuf>,
     /// How to understand them.
     pub layout: Layout,
+    /// The files that the layout was read from: nothing is written over them.
+    pub lists: Vec<PathBuf>,
     /// A file; of several files a directory of matrices, or a file whose groups they are.
     pub out: PathBuf,
     /// Distances 1 - r instead of correlations.
@@ -36,13 +38,14 @@ pub struct SimilarityRequest {
 /// # Errors
 /// [`Error::Input`] for anything wrong with the files, before any is written if it shows without reading the values.
 pub fn similarity(request: &SimilarityRequest, progress: &Progress) -> Result<Vec<PathBuf>, Error> {
+    if let Some(name) = request.layout.concepts.as_ref().and_then(|concepts| names::twice(concepts)) {
+        return Err(Error::input(HalvesError::SameConcept { path: "--concepts".into(), name: name.clone() }));
+    }
     if are_groups(request) {
         return groups(request, progress);
     }
     let outs = outs(request).map_err(Error::input)?;
-    let written: Vec<PathBuf> = outs.iter().flat_map(|out| [out.clone(), names::list_of(out)]).collect();
-    let read: Vec<&Path> = request.features.iter().map(PathBuf::as_path).collect();
-    check_files(&written, &read)?;
+    check_outs(&outs, request)?;
     let mut made = is_directory(request).then(|| Made::read(&request.out));
     if let Some(made) = &made {
         outs.iter().try_for_each(|out| made.check(out)).map_err(Error::input)?;
@@ -103,10 +106,9 @@ pub fn similarity(request: &SimilarityRequest, progress: &Progress) -> Result<Ve
 /// Correlates the features of every file, which are the groups of one file: subjects with voxels of their own.
 fn groups(request: &SimilarityRequest, progress: &Progress) -> Result<Vec<PathBuf>, Error> {
     let out = &request.out;
-    let read: Vec<&Path> = request.features.iter().map(PathBuf::as_path).collect();
-    check_files(&[out.clone(), names::list_of(out)], &read)?;
+    check_outs(std::slice::from_ref(out), request)?;
     if RsmFile::of(out).map_err(Error::input)? == RsmFile::Csv {
-        return Err(Error::input(HalvesError::OneMatrix { out: out.clone(), groups: read.len() }));
+        return Err(Error::input(HalvesError::OneMatrix { out: out.clone(), groups: request.features.len() }));
     }
     for doubt in request.layout.manifest.as_ref().map(|manifest| manifest.doubts()).unwrap_or_default() {
         progress.line(format!("warning: {doubt}"));
@@ -150,10 +152,25 @@ fn groups(request: &SimilarityRequest, progress: &Progress) -> Result<Vec<PathBu
     Ok(vec![out.clone()])
 }
 
+/// Nothing is written over what is read, and no list of names but that of a matrix that is written anew.
+fn check_outs(outs: &[PathBuf], request: &SimilarityRequest) -> Result<(), Error> {
+    let written: Vec<PathBuf> = outs.iter().flat_map(|out| [out.clone(), names::list_of(out)]).collect();
+    let read: Vec<&Path> = request.features.iter().chain(&request.lists).map(PathBuf::as_path).collect();
+    check_files(&written, &read)?;
+    let own = |out: &&PathBuf| !out.exists() && names::list_of(out).exists();
+    match outs.iter().find(own) {
+        Some(out) => Err(Error::input(HalvesError::OwnList { list: names::list_of(out), out: out.clone() })),
+        None => Ok(()),
+    }
+}
+
 /// Whether a file is of word vectors, of which the words that count have to be said.
 fn of_words(path: &Path, request: &SimilarityRequest) -> bool {
     let readable = arrays::names(path).is_ok();
-    words::is_vectors(path) && (request.layout.concepts.is_some() || !readable)
+    let Layout { key, flatten, token, stack, rows, told, .. } = &request.layout;
+    // What is said of an array is said of features.
+    let of_array = key.is_some() || *flatten || token.is_some() || *stack || rows.is_some() || *told != Told::default();
+    words::is_vectors(path) && (request.layout.concepts.is_some() && !of_array || !readable)
 }
 
 /// The RSM of the concepts' word vectors, and their names.

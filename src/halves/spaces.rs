@@ -10,14 +10,26 @@ use super::{HalvesError, given};
 use crate::arrays::{self, ArrayError, DISSIMILARITIES, StoredArray};
 use crate::config::TestRequest;
 use crate::error::Error;
-use crate::features::{Features, Layout};
+use crate::features::{Features, FeaturesError, Layout};
 use crate::files;
 use crate::matrices::{self, Entries, Matrices, MatrixError, Read, Side, Source};
 use crate::names;
 use crate::progress::Progress;
 use crate::report;
-use crate::results::{LayersRow, ResultsDir, read_table, scales_of};
+use crate::results::{CONCEPTS, LayersRow, ResultsDir, read_table, scales_of};
 use crate::stats::alignment::Scales;
+use crate::wording::first;
+
+/// Vectors or tables in a folder of layers whose endings are those of lists and of word vectors, by their names.
+fn left_out(folder: &Path) -> Option<String> {
+    let entries = std::fs::read_dir(folder).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
+    let names = entries.filter(|path| ["txt", "vec", "bin", "gz"].contains(&files::ending(path).as_str()));
+    let mut names: Vec<String> = names.map(|path| files::name(&path)).collect();
+    names.retain(|name| !name.ends_with(CONCEPTS));
+    names.sort_by_cached_key(|name| matrices::natural(name));
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    (!names.is_empty()).then(|| first(&names, 5))
+}
 
 /// Formats of files that hold several arrays.
 const ARCHIVES: [&str; 5] = ["npz", "h5", "hdf5", "safetensors", "mat"];
@@ -43,6 +55,9 @@ impl TestRequest {
             }
             return Ok(matrices::read(source, side, &self.reading)?);
         }
+        if let Some(left) = left_out(&source.path) {
+            progress.line(format!("warning: {}: not read, for a layer is an array: {left}", source.path.display()));
+        }
         let mut layers = Vec::new();
         for part in parts(source, side)? {
             if features {
@@ -66,8 +81,12 @@ impl TestRequest {
         let features = match &source.given {
             Some(array) => given::features(StoredArray::clone(array))?,
             None => {
-                let (key, told) = (source.array.clone(), self.reading.told.clone());
-                Features::open(&source.path, &Layout { key, told, ..Layout::default() })?
+                let array = arrays::open(&source.path, source.array.as_deref(), &self.reading.told)
+                    .map_err(FeaturesError::from)?;
+                // What is said to be groups is not tokens, however many there are.
+                let told = self.reading.groups_are.is_some() && array.shape().len() == 3;
+                let groups = told.then(|| array.shape()[0]);
+                Features::of(array, &Layout { groups, ..Layout::default() })?
             }
         };
         let path = features.path();

@@ -23,7 +23,9 @@ pub(super) fn is_vectors(path: &Path) -> bool {
 }
 
 fn is_text(file: impl BufRead) -> std::io::Result<bool> {
-    let mut lines = file.lines();
+    // Words need not be UTF-8.
+    let lines = file.split(b'\n').map(|line| Ok::<_, std::io::Error>(String::from_utf8_lossy(&line?).into_owned()));
+    let mut lines = lines.filter(|line| !line.as_ref().is_ok_and(|line| line.trim().is_empty()));
     let Some(first) = lines.next().transpose()? else { return Ok(false) };
     let fields: Vec<&str> = first.trim_start_matches('\u{feff}').split_whitespace().collect();
     let number = |field: &&str| field.parse::<f64>().is_ok();
@@ -74,7 +76,8 @@ mod tests {
         assert!(told("2 3\ncat 1 2 3\ndog 4 5 6\n"));
         assert!(told("cat 1 2 3\ndog 4 5 6\n"));
         assert!(told("cat 1 0.5\ndog 0.5 1\nmole 0.1 0.2\n"));
-        assert!(!told("cat 1 0.5\ndog 0.5 1\n"));
+        assert!(!told("cat 1 0.5\ndog 0.5 1\n") && !told("cat 1 0.5\ndog 0.5 1\n\n"));
+        assert!(is_text(&b"cat 1 2 3\nd\xf6g 4 5 6\nox 4 5 6\nmole 1 1 1\n"[..]).unwrap());
         assert!(!told("cat dog\n1 0.5\n0.5 1\n"));
         assert!(!told("1 0.5\n0.5 1\n"));
     }

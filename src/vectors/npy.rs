@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use npyz::NpyFile;
 
-use super::{ReadVectors, Rows, VectorsError, VectorsFormat, Wanted, npz};
+use super::{ReadVectors, Rows, VectorsError, VectorsFormat, Wanted, npz, text};
 use crate::error::FileError;
 use crate::files;
 
@@ -32,7 +32,8 @@ fn read(file: File, wanted: &mut Wanted) -> Result<(), VectorsError> {
         wanted.array("words", format!("not found, expected one word per line in one of {}", names.join(", ")))
     })?;
     let text = files::read(&list).map_err(FileError::at(&list))?;
-    let text = text.strip_suffix(b"\n").unwrap_or(&text);
+    let text = text.strip_prefix(text::MARK).unwrap_or(&text);
+    let text = text.strip_suffix(b"\n").unwrap_or(text);
     let lines = text.split(|&byte| byte == b'\n').map(|line| Ok(line.strip_suffix(b"\r").unwrap_or(line).to_vec()));
     let rows = Rows::new(lines, wanted).map_err(wanted.io())?;
     let vectors = files::npy(BufReader::new(file)).and_then(NpyFile::new).map_err(wanted.io())?;

@@ -175,7 +175,7 @@ pub fn read_spelled(
     let mut read = read_with_progress(path, &tokens.concat(), progress)?;
     let mut not_finite = BTreeMap::new();
     let mut vectors = read.vectors.into_iter().enumerate();
-    let found = tokens
+    let found: Vec<Option<(String, Vec<f32>)>> = tokens
         .into_iter()
         .enumerate()
         .map(|(name, tokens)| {
@@ -189,7 +189,14 @@ pub fn read_spelled(
             Some((token, vector?))
         })
         .collect();
-    let (format, words, dimensions, warnings) = (read.format, read.words, read.dimensions, read.warnings);
+    let (format, words, dimensions, mut warnings) = (read.format, read.words, read.dimensions, read.warnings);
+    let mut named: BTreeMap<&str, &String> = BTreeMap::new();
+    for (name, (token, _)) in names.iter().zip(&found).filter_map(|(name, found)| Some((name, found.as_ref()?))) {
+        if let Some(other) = named.insert(token, name).filter(|other| *other != name) {
+            let path = path.display();
+            warnings.push(format!("{path}: {other:?} and {name:?} are both found as {token:?}: they have one vector"));
+        }
+    }
     Ok(Spelled { format, words, dimensions, found, not_finite, warnings })
 }
 

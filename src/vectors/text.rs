@@ -29,6 +29,13 @@ fn integer(field: &[u8]) -> Option<u64> {
     Some(str::from_utf8(digits).ok()?.parse().unwrap_or(u64::MAX))
 }
 
+/// Whether a line ends in so many numbers, behind a word.
+pub(super) fn is_line_of(line: &[u8], dimensions: u64) -> bool {
+    let fields: Vec<&[u8]> = fields(trim_end(line)).collect();
+    let dimensions = usize::try_from(dimensions).unwrap_or(usize::MAX);
+    fields.len() > dimensions && fields[fields.len() - dimensions..].iter().all(|field| number(field).is_some())
+}
+
 fn number(field: &[u8]) -> Option<f32> {
     str::from_utf8(field).ok()?.parse().ok()
 }
@@ -51,7 +58,11 @@ fn values_of(line: &[u8]) -> usize {
     fields(line).skip(1).collect::<Vec<_>>().into_iter().rev().take_while(|field| number(field).is_some()).count()
 }
 
+/// The mark with which some editors begin UTF-8.
+pub(super) const MARK: &[u8] = b"\xef\xbb\xbf";
+
 fn sniff(head: &[u8]) -> bool {
+    let head = head.strip_prefix(MARK).unwrap_or(head);
     let end = head.iter().position(|&byte| byte == b'\n');
     // A line longer than the head may be cut off within a number.
     let end = end.or_else(|| head.iter().rposition(is_blank)).unwrap_or(head.len());
@@ -64,6 +75,7 @@ fn read(stream: &mut dyn BufRead, wanted: &mut Wanted) -> Result<(), VectorsErro
     let mut announced = None;
     while lines.next(wanted)? {
         let line = trim_end(&lines.line);
+        let line = line.strip_prefix(MARK).filter(|_| lines.number == 1).unwrap_or(line);
         if lines.number == 1 {
             announced = header(line);
             match announced {

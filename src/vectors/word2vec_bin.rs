@@ -17,6 +17,9 @@ fn sniff(head: &[u8]) -> bool {
     let mut parts = head.splitn(2, |&byte| byte == b'\n');
     let (Some(first), Some(rest)) = (parts.next(), parts.next()) else { return false };
     let Some((_, dimensions)) = text::header(first) else { return false };
+    if rest.split(|&byte| byte == b'\n').next().is_some_and(|line| text::is_line_of(line, dimensions)) {
+        return false;
+    }
     let value_bytes = usize::try_from(dimensions.saturating_mul(4)).unwrap_or(usize::MAX);
     let values = rest.iter().skip_while(|&&byte| byte != b' ').skip(1).take(value_bytes);
     values.into_iter().any(|byte| !matches!(byte, b' '..=b'~' | b'\t' | b'\r' | b'\n'))
@@ -43,6 +46,11 @@ fn read(stream: &mut dyn BufRead, wanted: &mut Wanted) -> Result<(), VectorsErro
             return Err(VectorsError::Endless { path, unit: "word", number: found + 1, limit });
         }
         let word = word.strip_prefix(b"\n").unwrap_or(&word);
+        // Behind a word with a blank, or of other dimensions than the header's, values are taken for words.
+        let controlled = word.iter().any(|byte| *byte < b' ');
+        if word.contains(&0) || controlled && str::from_utf8(word).is_err() {
+            return Err(VectorsError::Word { path: wanted.path.into(), number: found + 1 });
+        }
         if wanted.contains(word) {
             let mut bytes = Vec::new();
             (&mut *stream).take(vector_bytes).read_to_end(&mut bytes).map_err(wanted.io())?;
