@@ -312,11 +312,22 @@ impl Selection {
                 warnings.push(format!("{}: left out: {reason}", outcome.class.key));
             }
         }
-        if photos.ignored > 0 {
+        let ignored = photos.all_ignored();
+        let (files, folders) = (ignored.files.len(), ignored.folders.len());
+        if files > 0 {
             warnings.push(format!(
-                "{}: {} left out: no image by the ending of its name",
+                "{}: {} left out: no image by the ending of its name: {}",
                 photos.folder.display(),
-                counted(photos.ignored, "file")
+                counted(files, "file"),
+                first(&ignored.files, SHOWN)
+            ));
+        }
+        if folders > 0 {
+            warnings.push(format!(
+                "{}: {} left out, images are looked for right above: {}",
+                photos.folder.display(),
+                counted(folders, "subfolder"),
+                first(&ignored.folders, SHOWN)
             ));
         }
     }
@@ -388,6 +399,36 @@ mod tests {
             " (classes but for their capitals: N02129604); rename them",
         ] {
             assert!(said.contains(expected), "{said}");
+        }
+    }
+
+    #[test]
+    fn why_a_class_has_too_few_images_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = [
+            "ant/images/a.png",
+            "bee/a.heic",
+            "bee/b.heic",
+            "cat/a.JFIF",
+            "dog/a.jpe",
+            "elk/a.pbm",
+            "fox/a.pam",
+            "gnu/a.png",
+        ];
+        let request = request(folder.path(), &files, &["ant", "bee", "cat", "dog", "elk", "fox", "gnu"]);
+        let (selection, said) = selected(&request);
+        assert_eq!(selection.map(|selection| selection.concepts(1)).map_err(|error| error.to_string()), Ok(5));
+        assert!(said.contains("1 subfolder left out, images are looked for right above: ant/images"), "{said}");
+        assert!(
+            said.contains("2 files left out: no image by the ending of its name: bee/a.heic, bee/b.heic"),
+            "{said}"
+        );
+        let report = std::fs::read_to_string(&request.report).unwrap();
+        for expected in [
+            "has 0 images, 1 are needed; left out: 1 subfolder (images)",
+            "has 0 images, 1 are needed; left out: 2 files without an image's ending (a.heic, …)",
+        ] {
+            assert!(report.contains(expected), "{report}");
         }
     }
 }

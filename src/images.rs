@@ -388,6 +388,18 @@ mod tests {
     }
 
     #[test]
+    fn bitmaps_and_arbitrary_maps_are_read() {
+        for (bytes, expected) in [
+            (&b"P4\n2 1\n\x40"[..], [255, 255, 255, 0, 0, 0]),
+            (b"P1\n2 1\n0 1\n", [255, 255, 255, 0, 0, 0]),
+            (b"P7\nWIDTH 2\nHEIGHT 1\nDEPTH 3\nMAXVAL 255\nTUPLTYPE RGB\nENDHDR\nabcdef", *b"abcdef"),
+        ] {
+            let (image, _) = decode(Path::new("a"), bytes).unwrap();
+            assert_eq!(image.bytes, expected);
+        }
+    }
+
+    #[test]
     fn damaged_bytes_never_panic() {
         let image = gradient(24, 20);
         for format in [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::Gif, ImageFormat::Tiff, ImageFormat::WebP] {
