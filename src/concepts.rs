@@ -431,4 +431,24 @@ mod tests {
             assert!(report.contains(expected), "{report}");
         }
     }
+
+    #[test]
+    fn a_folder_without_images_is_told_from_one_that_is_missing() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut request = request(folder.path(), &["ant/a.png"], &["ant"]);
+        let said = |request: &Request| selected(request).0.err().unwrap().to_string();
+        let labels = folder.path().join("labels.txt");
+        std::fs::write(&labels, "a.png ant\n").unwrap();
+        request.labels = Some(labels);
+        let error = said(&request);
+        assert!(
+            error.contains("no images; left out: 1 subfolder (ant); without --labels a folder is a class"),
+            "{error}"
+        );
+        request.labels = None;
+        request.images = folder.path().join("empty");
+        assert!(said(&request).starts_with("--images ") && said(&request).contains("expected a folder of images"));
+        std::fs::create_dir(&request.images).unwrap();
+        assert!(said(&request).contains("empty: no images, expected images"), "{}", said(&request));
+    }
 }

@@ -59,7 +59,16 @@ impl Photos {
     pub fn list(request: &Request, warnings: &mut Vec<String>) -> Result<Self, ConceptsError> {
         let folder = request.images.clone();
         let mut photos = Self { files: BTreeMap::new(), ignored: BTreeMap::new(), folder };
+        if let Err(source) = fs::read_dir(&request.images) {
+            return Err(ConceptsError::Images { folder: request.images.clone(), source });
+        }
         let (subfolders, flat) = photos.entries("")?;
+        if flat.is_empty() && (request.labels.is_some() || subfolders.is_empty()) {
+            let ignored = Ignored { folders: subfolders, ..photos.ignored.remove("").unwrap_or_default() };
+            let remedy = if ignored.folders.is_empty() { "" } else { "; without --labels a folder is a class" };
+            let found = format!("no images{}{remedy}", ignored.said());
+            return Err(ConceptsError::NoImages { folder: request.images.clone(), found });
+        }
         match &request.labels {
             Some(path) => {
                 photos.ignored.entry(String::new()).or_default().folders = subfolders;
