@@ -2,6 +2,7 @@
 
 mod jpeg;
 mod resize;
+mod tiff;
 
 use std::borrow::Cow;
 use std::io::Cursor;
@@ -234,12 +235,19 @@ fn decode(path: &Path, bytes: &[u8]) -> Result<(Rgb, Decoding), ImageError> {
     let mut image = DynamicImage::from_decoder(decoder).map_err(ImageError::damaged(path))?;
     image.apply_orientation(orientation);
     let (width, height) = (image.width() as usize, image.height() as usize);
-    let bytes = if image.color().has_alpha() { over_white(&image.into_rgba8()) } else { image.into_rgb8().into_raw() };
+    let bytes = match image.color().has_alpha() {
+        true => over_white(&image.into_rgba8(), tiff::is_premultiplied(bytes)),
+        false => image.into_rgb8().into_raw(),
+    };
     Ok((Rgb { width, height, bytes }, decoding))
 }
 
-fn over_white(rgba: &[u8]) -> Vec<u8> {
+/// Over white; `premultiplied`: by alpha already.
+fn over_white(rgba: &[u8], premultiplied: bool) -> Vec<u8> {
     let blend = |value: u8, alpha: u8| {
+        if premultiplied {
+            return value.saturating_add(255 - alpha);
+        }
         let (value, alpha) = (u32::from(value), u32::from(alpha));
         ((value * alpha + 255 * (255 - alpha) + 127) / 255) as u8
     };
@@ -384,6 +392,44 @@ mod tests {
                     load(file.path(), 8, Resize::SquashNearest, 0.875).expect_err(&format!("{format:?} {kept}"));
                 assert!(error.to_string().contains(&*file.path().to_string_lossy()), "{error}");
             }
+        }
+    }
+
+    /// A TIFF of one pixel: tags of SHORTs, then the pixel's bytes.
+    fn pixel(photometric: u16, extra: u16, bytes: [u8; 4]) -> Vec<u8> {
+        let samples = if extra == 0 { 3 } else { 4 };
+        let short = |tag: u16, value: u16| (tag, 3u16, 1u32, u32::from(value));
+        let tags = [
+            short(256, 1),
+            short(257, 1),
+            (258, 3, u32::from(samples), 200),
+            short(259, 1),
+            short(262, photometric),
+            (273, 4, 1, 208),
+            short(277, samples),
+            short(278, 1),
+            (279, 4, 1, u32::from(samples)),
+            short(338, extra),
+        ];
+        let tags = &tags[..if extra == 0 { 9 } else { 10 }];
+        let mut tiff = b"II*\0\x08\0\0\0".to_vec();
+        tiff.extend((tags.len() as u16).to_le_bytes());
+        for (tag, kind, count, value) in tags {
+            tiff.extend([tag.to_le_bytes(), kind.to_le_bytes()].concat());
+            tiff.extend([count.to_le_bytes(), value.to_le_bytes()].concat());
+        }
+        tiff.resize(200, 0);
+        tiff.extend([8, 0, 8, 0, 8, 0, 8, 0]);
+        tiff.extend(bytes);
+        tiff
+    }
+
+    #[test]
+    fn colours_multiplied_by_alpha_are_not_multiplied_again() {
+        // Over white by 104: associated colours have it added, others are multiplied by 151 / 255 first.
+        for (extra, expected) in [(1, [124, 105, 155]), (2, [116, 105, 134])] {
+            let (image, _) = decode(Path::new("a.tif"), &pixel(2, extra, [20, 1, 51, 151])).unwrap();
+            assert_eq!(image.bytes, expected);
         }
     }
 
