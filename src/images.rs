@@ -1,6 +1,7 @@
 //! Images: decode, resize by a named rule, RGB bytes.
 
 mod jpeg;
+mod png;
 mod resize;
 mod tiff;
 
@@ -97,7 +98,7 @@ pub fn check(path: &Path) -> Result<(u32, u32), ImageError> {
     let bytes = read(path)?;
     let mut decoder = open(path, &bytes)?;
     let (width, height) = decoder.dimensions();
-    let orientation = decoder.orientation().map_err(ImageError::damaged(path))?;
+    let orientation = orientation(path, &bytes, &mut decoder)?;
     let turned = matches!(
         orientation,
         Orientation::Rotate90 | Orientation::Rotate270 | Orientation::Rotate90FlipH | Orientation::Rotate270FlipH
@@ -226,12 +227,20 @@ fn open<'a>(path: &Path, whole: &'a [u8]) -> Result<impl ImageDecoder + 'a, Imag
     Ok(decoder)
 }
 
+/// How the image is to be turned, from a PNG's EXIF behind its pixels too.
+fn orientation(path: &Path, bytes: &[u8], decoder: &mut impl ImageDecoder) -> Result<Orientation, ImageError> {
+    match decoder.orientation().map_err(ImageError::damaged(path))? {
+        Orientation::NoTransforms => Ok(png::orientation(bytes).unwrap_or(Orientation::NoTransforms)),
+        turned => Ok(turned),
+    }
+}
+
 /// The pixels, and leave to hold them.
 fn decode(path: &Path, bytes: &[u8]) -> Result<(Rgb, Decoding), ImageError> {
     let mut decoder = open(path, bytes)?;
     let (width, height) = decoder.dimensions();
     let decoding = Decoding::of(u64::from(width) * u64::from(height));
-    let orientation = decoder.orientation().map_err(ImageError::damaged(path))?;
+    let orientation = orientation(path, bytes, &mut decoder)?;
     let mut image = DynamicImage::from_decoder(decoder).map_err(ImageError::damaged(path))?;
     image.apply_orientation(orientation);
     let (width, height) = (image.width() as usize, image.height() as usize);
@@ -431,6 +440,26 @@ mod tests {
             let (image, _) = decode(Path::new("a.tif"), &pixel(2, extra, [20, 1, 51, 151])).unwrap();
             assert_eq!(image.bytes, expected);
         }
+    }
+
+    #[test]
+    fn the_exif_behind_the_pixels_of_a_png_turns_it() {
+        let mut png = Cursor::new(Vec::new());
+        gradient(4, 2).write_to(&mut png, ImageFormat::Png).unwrap();
+        let png = png.into_inner();
+        let mut chunk = b"eXIfMM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0".to_vec();
+        let mut crc = flate2::Crc::new();
+        crc.update(&chunk);
+        let length = (chunk.len() as u32 - 4).to_be_bytes();
+        chunk.extend(crc.sum().to_be_bytes());
+        let end = png.len() - 12;
+        let turned = [&png[..end], &length, &chunk, &png[end..]].concat();
+        assert_eq!(check(written(&png).path()).unwrap(), (4, 2));
+        assert_eq!(check(written(&turned).path()).unwrap(), (2, 4));
+        assert_eq!(decode(Path::new("a"), &turned).unwrap().0.width, 2);
+        // A length beyond the file.
+        let cut = [&png[..end], &[255; 4], &chunk, &png[end..]].concat();
+        assert!(png::orientation(&cut).is_none());
     }
 
     #[test]
