@@ -203,20 +203,27 @@ fn read(path: &Path) -> Result<Vec<u8>, ImageError> {
 /// A decoder whose header has been read and found acceptable.
 fn open<'a>(path: &Path, whole: &'a [u8]) -> Result<impl ImageDecoder + 'a, ImageError> {
     let bytes = whole;
+    let unsupported = |found: String| ImageError::Unsupported { path: path.into(), found };
+    if tiff::is_big(bytes) {
+        return Err(unsupported("a BigTIFF".to_string()));
+    }
     let format = image::guess_format(bytes).ok().filter(ImageFormat::reading_enabled).ok_or_else(|| {
         let begins = bytes[..bytes.len().min(16)].escape_ascii().to_string();
         ImageError::Format { path: path.into(), begins }
     })?;
     let frame = if format == ImageFormat::Jpeg { jpeg::Frame::of(bytes) } else { None };
-    if let Some(bits) = frame.map(|frame| frame.bits).filter(|&bits| bits != 8) {
-        return Err(ImageError::Unsupported { path: path.into(), found: format!("a JPEG of {bits} bits per sample") });
+    if let Some(found) = frame.and_then(|frame| frame.unsupported()) {
+        return Err(unsupported(found));
     }
     let bytes = if frame.is_some() { jpeg::without_other_transform(bytes) } else { Cow::Borrowed(bytes) };
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut allowed = Limits::no_limits();
     allowed.max_alloc = Some(limits::DECODER_BYTES);
     reader.limits(allowed);
-    let decoder = reader.into_decoder().map_err(ImageError::damaged(path))?;
+    let decoder = reader.into_decoder().map_err(|error| match error {
+        image::ImageError::Unsupported(_) if format == ImageFormat::Tiff => unsupported(tiff::kind(whole)),
+        error => ImageError::damaged(path)(error),
+    })?;
     let (width, height) = decoder.dimensions();
     if !(1..=PIXELS).contains(&(u64::from(width) * u64::from(height))) {
         return Err(ImageError::Size { path: path.into(), width, height });
@@ -460,6 +467,23 @@ mod tests {
         // A length beyond the file.
         let cut = [&png[..end], &[255; 4], &chunk, &png[end..]].concat();
         assert!(png::orientation(&cut).is_none());
+    }
+
+    #[test]
+    fn kinds_that_are_not_decoded_are_named() {
+        let mut jpeg = Cursor::new(Vec::new());
+        gradient(24, 20).write_to(&mut jpeg, ImageFormat::Jpeg).unwrap();
+        let mut jpeg = jpeg.into_inner();
+        let frame = jpeg.windows(2).position(|pair| pair == [0xff, 0xc0]).unwrap();
+        jpeg[frame + 1] = 0xc9;
+        for (bytes, expected) in [
+            (jpeg, "a JPEG in arithmetic coding, which is not read"),
+            (b"II+\0\x08\0\0\0".to_vec(), "a BigTIFF, which is not read"),
+            (pixel(6, 0, [1, 2, 3, 0]), "a TIFF in YCbCr, 3 samples of 8 bits, which is not read"),
+        ] {
+            let error = check(written(&bytes).path()).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
     }
 
     #[test]

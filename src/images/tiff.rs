@@ -1,6 +1,12 @@
 //! What a TIFF's first directory says, as far as the decoder does not tell it.
 
+use crate::wording::counted;
+
+const BITS: u16 = 258;
+const PHOTOMETRIC: u16 = 262;
+const SAMPLES: u16 = 277;
 const EXTRA_SAMPLES: u16 = 338;
+const SAMPLE_FORMAT: u16 = 339;
 /// Of an extra sample: alpha by which the colours are multiplied already.
 const ASSOCIATED: u32 = 1;
 
@@ -33,4 +39,29 @@ pub(super) fn is_premultiplied(bytes: &[u8]) -> bool {
 
 fn is_tiff(bytes: &[u8]) -> bool {
     bytes.starts_with(b"II*\0") || bytes.starts_with(b"MM\0*")
+}
+
+/// With offsets of 64 bits.
+pub(super) fn is_big(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"II+\0") || bytes.starts_with(b"MM\0+")
+}
+
+/// `a TIFF in YCbCr, 3 samples of 8 bits`.
+pub(super) fn kind(bytes: &[u8]) -> String {
+    let colours = match first(bytes, PHOTOMETRIC) {
+        Some(0 | 1) => "grey",
+        Some(2) => "RGB",
+        Some(3) => "colours of a palette",
+        Some(5) => "CMYK",
+        Some(6) => "YCbCr",
+        Some(8..=10) => "Lab",
+        _ => "unknown colours",
+    };
+    let form = match first(bytes, SAMPLE_FORMAT) {
+        Some(2) => "signed ",
+        Some(3) => "floating-point ",
+        _ => "",
+    };
+    let (samples, bits) = (first(bytes, SAMPLES).unwrap_or(1), first(bytes, BITS).unwrap_or(1));
+    format!("a TIFF in {colours}, {} of {}", counted(samples, &format!("{form}sample")), counted(bits, "bit"))
 }
