@@ -31,6 +31,9 @@ use draw::{Drawn, Unusable};
 use matching::{Match, Vocabulary};
 use photos::Photos;
 
+/// Names that a message shows of many.
+const SHOWN: usize = 5;
+
 /// What concepts are selected from, and how.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -66,8 +69,6 @@ pub struct Selection {
     outcomes: Vec<Outcome>,
     /// Per word model: its name, its words, and the classes it lacks.
     models: Vec<(String, u64, usize)>,
-    /// Things the user should know.
-    pub warnings: Vec<String>,
 }
 
 /// What became of a class.
@@ -88,7 +89,8 @@ impl Outcome {
     }
 }
 
-/// Selects concepts and their images, and writes the manifest and the report.
+/// Selects concepts and their images, and writes the manifest and the report. What the user should know goes into `warnings`,
+/// also where it ends in an error.
 ///
 /// # Errors
 /// [`Error::Input`] for what is wrong with the files given, or if fewer than five concepts remain (the report, which
@@ -96,18 +98,17 @@ impl Outcome {
 ///
 /// # Cost
 /// One pass over each vocabulary; every image drawn is decoded once.
-pub fn select(request: &Request, progress: &Progress) -> Result<Selection, Error> {
+pub fn select(request: &Request, warnings: &mut Vec<String>, progress: &Progress) -> Result<Selection, Error> {
     check(request).map_err(Error::input)?;
     let lists = [&request.labels, &request.devkit, &request.classes, &request.categories];
     let words = request.words.iter().map(|(_, file)| file.as_path());
     let read: Vec<&Path> = lists.into_iter().flatten().map(PathBuf::as_path).chain(words).collect();
     check_files(&[request.out.clone(), request.report.clone()], &read)?;
-    let mut warnings = Vec::new();
-    let photos = Photos::list(request, &mut warnings).map_err(Error::input)?;
-    let classes = classes_of(request, &photos, &mut warnings).map_err(Error::input)?;
+    let photos = Photos::list(request, warnings).map_err(Error::input)?;
+    let classes = classes_of(request, &photos, warnings).map_err(Error::input)?;
     let categories = request.categories.as_deref().map(output::read_categories).transpose().map_err(Error::input)?;
 
-    let vocabularies = vocabularies(request, &classes, progress, &mut warnings).map_err(Error::input)?;
+    let vocabularies = vocabularies(request, &classes, progress, warnings).map_err(Error::input)?;
     let shown = |class: &Class| photos.files.get(&class.key).is_some_and(|files| files.len() >= request.per_concept);
     let matches = matching::match_classes(&classes, request.lemmas, &request.spelling, &vocabularies, shown);
     let models = vocabularies
@@ -126,11 +127,11 @@ pub fn select(request: &Request, progress: &Progress) -> Result<Selection, Error
             Outcome { class, matched, drawn, category: None }
         })
         .collect();
-    let mut selection = Selection { outcomes, models, warnings };
+    let mut selection = Selection { outcomes, models };
+    selection.warn_of_images(&photos, warnings);
     if let Some(categories) = categories {
         selection.assign_categories(request, &categories).map_err(Error::input)?;
     }
-    selection.warn_of_images(&photos);
 
     let _writing = progress.interrupt.writing();
     output::write_report(&selection, request, &photos).map_err(Error::failed)?;
@@ -197,14 +198,28 @@ fn classes_of(request: &Request, photos: &Photos, warnings: &mut Vec<String>) ->
         None => photos.files.keys().map(|key| Class::of_folder(key)).collect(),
     };
     let known: HashMap<&str, &Class> = classes.iter().map(|class| (class.key.as_str(), class)).collect();
-    let strangers: Vec<&str> = photos.files.keys().map(String::as_str).filter(|key| !known.contains_key(key)).collect();
+    let (found, strangers): (Vec<&str>, Vec<&str>) =
+        photos.files.keys().map(String::as_str).partition(|key| known.contains_key(key));
     if !strangers.is_empty() {
+        let (of, remedy) = match (&request.classes, found.first()) {
+            (None, Some(wnid)) => (
+                format!(" of ILSVRC 2012, which are taken because {wnid} is one"),
+                "; rename them, or name the classes by --classes FILE",
+            ),
+            _ => (String::new(), ""),
+        };
+        let cased: Vec<&str> =
+            strangers.iter().filter(|key| known.contains_key(key.to_lowercase().as_str())).copied().collect();
+        let capitals = match cased.is_empty() {
+            true => String::new(),
+            false => format!(" (classes but for their capitals: {})", first(&cased, SHOWN)),
+        };
         warnings.push(format!(
-            "{}: {} folders or labels are none of the {} classes and are left out: {}",
+            "{}: {} left out, none of the {} classes{of}: {}{capitals}{remedy}",
             request.images.display(),
-            strangers.len(),
+            counted(strangers.len(), if request.labels.is_some() { "label" } else { "folder" }),
             classes.len(),
-            first(&strangers, 5)
+            first(&strangers, SHOWN)
         ));
     }
     Ok(classes)
@@ -291,17 +306,28 @@ impl Selection {
         (1..per_concept).contains(&fewer).then(|| format!(" (with --per-concept {fewer}: up to {enough})"))
     }
 
-    fn warn_of_images(&mut self, photos: &Photos) {
+    fn warn_of_images(&self, photos: &Photos, warnings: &mut Vec<String>) {
         for outcome in &self.outcomes {
             for Unusable { reason, .. } in outcome.drawn.iter().flat_map(|drawn| &drawn.unusable) {
-                self.warnings.push(format!("{}: left out: {reason}", outcome.class.key));
+                warnings.push(format!("{}: left out: {reason}", outcome.class.key));
             }
         }
-        if photos.ignored > 0 {
-            self.warnings.push(format!(
-                "{}: {} left out: no image by the ending of its name",
+        let ignored = photos.all_ignored();
+        let (files, folders) = (ignored.files.len(), ignored.folders.len());
+        if files > 0 {
+            warnings.push(format!(
+                "{}: {} left out: no image by the ending of its name: {}",
                 photos.folder.display(),
-                counted(photos.ignored, "file")
+                counted(files, "file"),
+                first(&ignored.files, SHOWN)
+            ));
+        }
+        if folders > 0 {
+            warnings.push(format!(
+                "{}: {} left out, images are looked for right above: {}",
+                photos.folder.display(),
+                counted(folders, "subfolder"),
+                first(&ignored.folders, SHOWN)
             ));
         }
     }
@@ -319,5 +345,110 @@ impl Selection {
         let concepts = self.concepts(request.per_concept);
         lines.push(format!("{found} -> {concepts} with {} usable images", request.per_concept));
         lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A picture below `images` for each of `files`, and a word model of `words`.
+    fn request(folder: &Path, files: &[&str], words: &[&str]) -> Request {
+        for (number, file) in (0..).zip(files) {
+            let path = folder.join("images").join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            let picture = image::RgbImage::from_pixel(2, 2, image::Rgb([number, 0, 0]));
+            picture.save_with_format(path, image::ImageFormat::Png).unwrap();
+        }
+        let vectors: String =
+            words.iter().enumerate().map(|(row, word)| format!("{word} {row} 1 {}\n", row * row)).collect();
+        std::fs::write(folder.join("words.txt"), vectors).unwrap();
+        Request {
+            images: folder.join("images"),
+            labels: None,
+            devkit: None,
+            classes: None,
+            words: vec![("Model".to_string(), folder.join("words.txt"))],
+            lemmas: Lemmas::First,
+            spelling: Spelling::default(),
+            per_concept: 1,
+            seed: 1,
+            categories: None,
+            out: folder.join("manifest.csv"),
+            report: folder.join("report.csv"),
+        }
+    }
+
+    fn selected(request: &Request) -> (Result<Selection, Error>, String) {
+        let mut warnings = Vec::new();
+        let selection = select(request, &mut warnings, &Progress::silent());
+        (selection, warnings.join("\n"))
+    }
+
+    #[test]
+    fn folders_that_are_no_class_are_named_also_where_too_few_concepts_are_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let files =
+            ["n01776313/a.png", "N02129604/a.png", "ant/a.png", "bee/a.png", "cat/a.png", "dog/a.png", "elk/a.png"];
+        let request = request(folder.path(), &files, &["tick", "ant", "bee", "cat", "dog", "elk"]);
+        let (selection, said) = selected(&request);
+        assert!(matches!(selection, Err(Error::Input(_))));
+        for expected in [
+            "6 folders left out, none of the 1000 classes of ILSVRC 2012, which are taken because n01776313 is one: ",
+            ": N02129604, ant, bee, cat, dog, …",
+            " (classes but for their capitals: N02129604); rename them",
+        ] {
+            assert!(said.contains(expected), "{said}");
+        }
+    }
+
+    #[test]
+    fn why_a_class_has_too_few_images_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = [
+            "ant/images/a.png",
+            "bee/a.heic",
+            "bee/b.heic",
+            "cat/a.JFIF",
+            "dog/a.jpe",
+            "elk/a.pbm",
+            "fox/a.pam",
+            "gnu/a.png",
+        ];
+        let request = request(folder.path(), &files, &["ant", "bee", "cat", "dog", "elk", "fox", "gnu"]);
+        let (selection, said) = selected(&request);
+        assert_eq!(selection.map(|selection| selection.concepts(1)).map_err(|error| error.to_string()), Ok(5));
+        assert!(said.contains("1 subfolder left out, images are looked for right above: ant/images"), "{said}");
+        assert!(
+            said.contains("2 files left out: no image by the ending of its name: bee/a.heic, bee/b.heic"),
+            "{said}"
+        );
+        let report = std::fs::read_to_string(&request.report).unwrap();
+        for expected in [
+            "has 0 images, 1 are needed; left out: 1 subfolder (images)",
+            "has 0 images, 1 are needed; left out: 2 files without an image's ending (a.heic, …)",
+        ] {
+            assert!(report.contains(expected), "{report}");
+        }
+    }
+
+    #[test]
+    fn a_folder_without_images_is_told_from_one_that_is_missing() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut request = request(folder.path(), &["ant/a.png"], &["ant"]);
+        let said = |request: &Request| selected(request).0.err().unwrap().to_string();
+        let labels = folder.path().join("labels.txt");
+        std::fs::write(&labels, "a.png ant\n").unwrap();
+        request.labels = Some(labels);
+        let error = said(&request);
+        assert!(
+            error.contains("no images; left out: 1 subfolder (ant); without --labels a folder is a class"),
+            "{error}"
+        );
+        request.labels = None;
+        request.images = folder.path().join("empty");
+        assert!(said(&request).starts_with("--images ") && said(&request).contains("expected a folder of images"));
+        std::fs::create_dir(&request.images).unwrap();
+        assert!(said(&request).contains("empty: no images, expected images"), "{}", said(&request));
     }
 }

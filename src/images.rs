@@ -1,7 +1,9 @@
 //! Images: decode, resize by a named rule, RGB bytes.
 
 mod jpeg;
+mod png;
 mod resize;
+mod tiff;
 
 use std::borrow::Cow;
 use std::io::Cursor;
@@ -96,7 +98,7 @@ pub fn check(path: &Path) -> Result<(u32, u32), ImageError> {
     let bytes = read(path)?;
     let mut decoder = open(path, &bytes)?;
     let (width, height) = decoder.dimensions();
-    let orientation = decoder.orientation().map_err(ImageError::damaged(path))?;
+    let orientation = orientation(path, &bytes, &mut decoder)?;
     let turned = matches!(
         orientation,
         Orientation::Rotate90 | Orientation::Rotate270 | Orientation::Rotate90FlipH | Orientation::Rotate270FlipH
@@ -201,20 +203,27 @@ fn read(path: &Path) -> Result<Vec<u8>, ImageError> {
 /// A decoder whose header has been read and found acceptable.
 fn open<'a>(path: &Path, whole: &'a [u8]) -> Result<impl ImageDecoder + 'a, ImageError> {
     let bytes = whole;
+    let unsupported = |found: String| ImageError::Unsupported { path: path.into(), found };
+    if tiff::is_big(bytes) {
+        return Err(unsupported("a BigTIFF".to_string()));
+    }
     let format = image::guess_format(bytes).ok().filter(ImageFormat::reading_enabled).ok_or_else(|| {
         let begins = bytes[..bytes.len().min(16)].escape_ascii().to_string();
         ImageError::Format { path: path.into(), begins }
     })?;
     let frame = if format == ImageFormat::Jpeg { jpeg::Frame::of(bytes) } else { None };
-    if let Some(bits) = frame.map(|frame| frame.bits).filter(|&bits| bits != 8) {
-        return Err(ImageError::Unsupported { path: path.into(), found: format!("a JPEG of {bits} bits per sample") });
+    if let Some(found) = frame.and_then(|frame| frame.unsupported()) {
+        return Err(unsupported(found));
     }
     let bytes = if frame.is_some() { jpeg::without_other_transform(bytes) } else { Cow::Borrowed(bytes) };
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut allowed = Limits::no_limits();
     allowed.max_alloc = Some(limits::DECODER_BYTES);
     reader.limits(allowed);
-    let decoder = reader.into_decoder().map_err(ImageError::damaged(path))?;
+    let decoder = reader.into_decoder().map_err(|error| match error {
+        image::ImageError::Unsupported(_) if format == ImageFormat::Tiff => unsupported(tiff::kind(whole)),
+        error => ImageError::damaged(path)(error),
+    })?;
     let (width, height) = decoder.dimensions();
     if !(1..=PIXELS).contains(&(u64::from(width) * u64::from(height))) {
         return Err(ImageError::Size { path: path.into(), width, height });
@@ -225,21 +234,36 @@ fn open<'a>(path: &Path, whole: &'a [u8]) -> Result<impl ImageDecoder + 'a, Imag
     Ok(decoder)
 }
 
+/// How the image is to be turned, from a PNG's EXIF behind its pixels too.
+fn orientation(path: &Path, bytes: &[u8], decoder: &mut impl ImageDecoder) -> Result<Orientation, ImageError> {
+    match decoder.orientation().map_err(ImageError::damaged(path))? {
+        Orientation::NoTransforms => Ok(png::orientation(bytes).unwrap_or(Orientation::NoTransforms)),
+        turned => Ok(turned),
+    }
+}
+
 /// The pixels, and leave to hold them.
 fn decode(path: &Path, bytes: &[u8]) -> Result<(Rgb, Decoding), ImageError> {
     let mut decoder = open(path, bytes)?;
     let (width, height) = decoder.dimensions();
     let decoding = Decoding::of(u64::from(width) * u64::from(height));
-    let orientation = decoder.orientation().map_err(ImageError::damaged(path))?;
+    let orientation = orientation(path, bytes, &mut decoder)?;
     let mut image = DynamicImage::from_decoder(decoder).map_err(ImageError::damaged(path))?;
     image.apply_orientation(orientation);
     let (width, height) = (image.width() as usize, image.height() as usize);
-    let bytes = if image.color().has_alpha() { over_white(&image.into_rgba8()) } else { image.into_rgb8().into_raw() };
+    let bytes = match image.color().has_alpha() {
+        true => over_white(&image.into_rgba8(), tiff::is_premultiplied(bytes)),
+        false => image.into_rgb8().into_raw(),
+    };
     Ok((Rgb { width, height, bytes }, decoding))
 }
 
-fn over_white(rgba: &[u8]) -> Vec<u8> {
+/// Over white; `premultiplied`: by alpha already.
+fn over_white(rgba: &[u8], premultiplied: bool) -> Vec<u8> {
     let blend = |value: u8, alpha: u8| {
+        if premultiplied {
+            return value.saturating_add(255 - alpha);
+        }
         let (value, alpha) = (u32::from(value), u32::from(alpha));
         ((value * alpha + 255 * (255 - alpha) + 127) / 255) as u8
     };
@@ -384,6 +408,93 @@ mod tests {
                     load(file.path(), 8, Resize::SquashNearest, 0.875).expect_err(&format!("{format:?} {kept}"));
                 assert!(error.to_string().contains(&*file.path().to_string_lossy()), "{error}");
             }
+        }
+    }
+
+    /// A TIFF of one pixel: tags of SHORTs, then the pixel's bytes.
+    fn pixel(photometric: u16, extra: u16, bytes: [u8; 4]) -> Vec<u8> {
+        let samples = if extra == 0 { 3 } else { 4 };
+        let short = |tag: u16, value: u16| (tag, 3u16, 1u32, u32::from(value));
+        let tags = [
+            short(256, 1),
+            short(257, 1),
+            (258, 3, u32::from(samples), 200),
+            short(259, 1),
+            short(262, photometric),
+            (273, 4, 1, 208),
+            short(277, samples),
+            short(278, 1),
+            (279, 4, 1, u32::from(samples)),
+            short(338, extra),
+        ];
+        let tags = &tags[..if extra == 0 { 9 } else { 10 }];
+        let mut tiff = b"II*\0\x08\0\0\0".to_vec();
+        tiff.extend((tags.len() as u16).to_le_bytes());
+        for (tag, kind, count, value) in tags {
+            tiff.extend([tag.to_le_bytes(), kind.to_le_bytes()].concat());
+            tiff.extend([count.to_le_bytes(), value.to_le_bytes()].concat());
+        }
+        tiff.resize(200, 0);
+        tiff.extend([8, 0, 8, 0, 8, 0, 8, 0]);
+        tiff.extend(bytes);
+        tiff
+    }
+
+    #[test]
+    fn colours_multiplied_by_alpha_are_not_multiplied_again() {
+        // Over white by 104: associated colours have it added, others are multiplied by 151 / 255 first.
+        for (extra, expected) in [(1, [124, 105, 155]), (2, [116, 105, 134])] {
+            let (image, _) = decode(Path::new("a.tif"), &pixel(2, extra, [20, 1, 51, 151])).unwrap();
+            assert_eq!(image.bytes, expected);
+        }
+    }
+
+    #[test]
+    fn the_exif_behind_the_pixels_of_a_png_turns_it() {
+        let mut png = Cursor::new(Vec::new());
+        gradient(4, 2).write_to(&mut png, ImageFormat::Png).unwrap();
+        let png = png.into_inner();
+        let mut chunk = b"eXIfMM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0".to_vec();
+        let mut crc = flate2::Crc::new();
+        crc.update(&chunk);
+        let length = (chunk.len() as u32 - 4).to_be_bytes();
+        chunk.extend(crc.sum().to_be_bytes());
+        let end = png.len() - 12;
+        let turned = [&png[..end], &length, &chunk, &png[end..]].concat();
+        assert_eq!(check(written(&png).path()).unwrap(), (4, 2));
+        assert_eq!(check(written(&turned).path()).unwrap(), (2, 4));
+        assert_eq!(decode(Path::new("a"), &turned).unwrap().0.width, 2);
+        // A length beyond the file.
+        let cut = [&png[..end], &[255; 4], &chunk, &png[end..]].concat();
+        assert!(png::orientation(&cut).is_none());
+    }
+
+    #[test]
+    fn kinds_that_are_not_decoded_are_named() {
+        let mut jpeg = Cursor::new(Vec::new());
+        gradient(24, 20).write_to(&mut jpeg, ImageFormat::Jpeg).unwrap();
+        let mut jpeg = jpeg.into_inner();
+        let frame = jpeg.windows(2).position(|pair| pair == [0xff, 0xc0]).unwrap();
+        jpeg[frame + 1] = 0xc9;
+        for (bytes, expected) in [
+            (jpeg, "a JPEG in arithmetic coding, which is not read"),
+            (b"II+\0\x08\0\0\0".to_vec(), "a BigTIFF, which is not read"),
+            (pixel(6, 0, [1, 2, 3, 0]), "a TIFF in YCbCr, 3 samples of 8 bits, which is not read"),
+        ] {
+            let error = check(written(&bytes).path()).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn bitmaps_and_arbitrary_maps_are_read() {
+        for (bytes, expected) in [
+            (&b"P4\n2 1\n\x40"[..], [255, 255, 255, 0, 0, 0]),
+            (b"P1\n2 1\n0 1\n", [255, 255, 255, 0, 0, 0]),
+            (b"P7\nWIDTH 2\nHEIGHT 1\nDEPTH 3\nMAXVAL 255\nTUPLTYPE RGB\nENDHDR\nabcdef", *b"abcdef"),
+        ] {
+            let (image, _) = decode(Path::new("a"), bytes).unwrap();
+            assert_eq!(image.bytes, expected);
         }
     }
 

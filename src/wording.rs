@@ -30,6 +30,15 @@ pub fn first<S: Borrow<str>>(names: &[S], most: usize) -> String {
     names[..names.len().min(most)].join(", ") + more
 }
 
+/// An argument as a shell takes it: in quotes if it has what means something there.
+pub fn shell(argument: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
+    match !argument.is_empty() && argument.chars().all(plain) {
+        true => argument.to_string(),
+        false => format!("'{}'", argument.replace('\'', "'\\''")),
+    }
+}
+
 /// What is to be said of a file that names no concepts beside others that do.
 pub fn order_taken(path: &Path, of: impl Display) -> String {
     format!("{}: names no concepts; that they stand in the order of {of} is taken for granted", path.display())

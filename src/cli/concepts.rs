@@ -128,10 +128,12 @@ pub(super) fn choose(arguments: Concepts, progress: &Progress) -> Result<(), Err
         out: arguments.out,
         report,
     };
-    let selection = concepts::select(&request, progress)?;
-    for warning in &selection.warnings {
+    let mut warnings = Vec::new();
+    let selection = concepts::select(&request, &mut warnings, progress);
+    for warning in &warnings {
         progress.line(format!("warning: {warning}"));
     }
+    let selection = selection?;
     for line in selection.summary(&request) {
         progress.line(line);
     }

@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::device::Choice;
 use crate::error::{Error, FileError};
 use crate::progress::Progress;
+use crate::wording::shell;
 
 use super::{print, run, threads};
 
@@ -57,7 +58,7 @@ pub(super) fn init(folder: &Path, progress: &Progress) -> Result<(), Error> {
         "{} files written: a configuration with comments, a manifest, images, vectors, weights",
         FILES.len()
     ));
-    progress.line(format!("next: semgpu run {}", folder.join(CONFIG).display()));
+    progress.line(format!("next: semgpu run {}", shell(&folder.join(CONFIG).to_string_lossy())));
     print(&folder.join(CONFIG).display().to_string());
     Ok(())
 }

@@ -40,10 +40,26 @@ pub enum ConceptsError {
         /// The other option.
         other: &'static str,
     },
+    /// The images' folder cannot be read.
+    #[error("--images {}: {source}, expected a folder of images per class, or one folder with --labels", folder.display())]
+    Images {
+        /// The folder.
+        folder: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// A folder without images, or of folders beside labels.
+    #[error("--images {}: {found}, expected images, or a folder of them per class", folder.display())]
+    NoImages {
+        /// The folder.
+        folder: PathBuf,
+        /// What there is.
+        found: String,
+    },
     /// A flat folder without labels.
     #[error(
-        "{}: no folder per class, but {images} images: give --labels FILE, the class of each image (Caffe's val.txt, \
-         Kaggle's LOC_val_solution.csv, or lines `image wnid`)", folder.display()
+        "{}: no folder per class, but {}: give --labels FILE, the class of each image (Caffe's val.txt, \
+         Kaggle's LOC_val_solution.csv, or lines `image wnid`)", folder.display(), counted(images, "image")
     )]
     Flat {
         /// The folder.

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use super::matching::Match;
-use super::photos::Photos;
+use super::photos::{Ignored, Photos};
 use super::{ConceptsError, Outcome, Request, Selection};
 use crate::error::FileError;
 use crate::files;
@@ -100,7 +100,8 @@ fn report_row(outcome: &Outcome, request: &Request, photos: &Photos, models: usi
         Match::Found { name, .. } => {
             let (images, usable) = outcome.drawn.as_ref().map_or((0, 0), |d| (d.images, d.images - d.unusable.len()));
             let found = if images == usable { String::new() } else { format!(" ({usable} of them usable)") };
-            (format!("{name:?} has {images} images{found}, {} are needed", request.per_concept), String::new())
+            let ignored = photos.ignored.get(&outcome.class.key).map(Ignored::said).unwrap_or_default();
+            (format!("{name:?} has {images} images{found}, {} are needed{ignored}", request.per_concept), String::new())
         }
     };
     let images = photos.files.get(&outcome.class.key).map_or(0, Vec::len).to_string();

@@ -7,7 +7,7 @@ const APP14: u8 = 0xee;
 const START_OF_SCAN: u8 = 0xda;
 const END_OF_IMAGE: [u8; 2] = [0xff, 0xd9];
 
-/// Markers of frames: 0xc0 to 0xcf without those of tables, of arithmetic coding, and one that is reserved.
+/// Markers of frames: 0xc0 to 0xcf without those of tables, of arithmetic coding's conditions, and one that is reserved.
 fn is_frame(code: u8) -> bool {
     matches!(code, 0xc0..=0xcf) && !matches!(code, 0xc4 | 0xc8 | 0xcc)
 }
@@ -32,14 +32,24 @@ fn segments(bytes: &[u8]) -> Vec<(u8, usize)> {
 /// What the frame's header says.
 #[derive(Clone, Copy)]
 pub(super) struct Frame {
+    code: u8,
     /// Of a sample.
-    pub bits: u8,
+    bits: u8,
 }
 
 impl Frame {
     pub fn of(bytes: &[u8]) -> Option<Self> {
-        let (_, at) = segments(bytes).into_iter().find(|&(code, _)| is_frame(code))?;
-        Some(Self { bits: *bytes.get(at)? })
+        let (code, at) = segments(bytes).into_iter().find(|&(code, _)| is_frame(code))?;
+        Some(Self { code, bits: *bytes.get(at)? })
+    }
+
+    /// What it is, if that is not decoded.
+    pub fn unsupported(self) -> Option<String> {
+        match self.code {
+            0xc9..=0xcb | 0xcd..=0xcf => Some("a JPEG in arithmetic coding".to_string()),
+            0xc3 | 0xc5..=0xc7 => Some("a lossless or hierarchical JPEG".to_string()),
+            _ => (self.bits != 8).then(|| format!("a JPEG of {} bits per sample", self.bits)),
+        }
     }
 }
 

@@ -250,7 +250,7 @@ pub enum PlanError {
     #[error(transparent)]
     Manifest(#[from] StimuliError),
     /// An image.
-    #[error("concept {concept:?}, group {group}: {source}")]
+    #[error("concept {concept:?}, group {group:?}: {source}")]
     Image {
         /// Whose image.
         concept: String,

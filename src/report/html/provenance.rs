@@ -3,6 +3,7 @@
 use crate::config::Bytes;
 use crate::record::{Command, Origin, RunRecord};
 use crate::report::canvas::escape;
+use crate::wording::shell;
 
 /// What ran where, the checksums, and the record itself.
 pub fn html(record: Option<&RunRecord>) -> String {
@@ -49,12 +50,7 @@ pub fn origin(semgpu: &str, origin: &Origin) -> Vec<(&'static str, String)> {
 
 /// A command line that a shell takes: what means something to it stands in quotes.
 fn command(arguments: &[String]) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
-    let quoted = |argument: &String| match !argument.is_empty() && argument.chars().all(plain) {
-        true => argument.clone(),
-        false => format!("'{}'", argument.replace('\'', "'\\''")),
-    };
-    arguments.iter().map(quoted).collect::<Vec<_>>().join(" ")
+    arguments.iter().map(|argument| shell(argument)).collect::<Vec<_>>().join(" ")
 }
 
 /// Names and values as a list.
