@@ -182,7 +182,8 @@ pub(crate) fn check_measures(measures: &[Measure], neighbours: usize, concepts: 
     let fewest = if measures.contains(&Measure::Cknna) { 2 } else { 1 };
     let counted = measures.iter().any(|measure| measure.counts_neighbours());
     if !counted && neighbours != super::neighbours() {
-        let (found, expected) = (neighbours.to_string(), "mknn or cknna among the measures: no other counts neighbours");
+        let (found, expected) =
+            (neighbours.to_string(), "mknn or cknna among the measures: no other counts neighbours");
         return Err(OptionError { option: "neighbours", expected, found });
     }
     if counted && !(fewest..concepts).contains(&neighbours) {

@@ -569,9 +569,8 @@ fn an_array_of_several_is_named_and_matrices_that_stand_last_find_their_remedy()
     let folder = Folder::new();
     write(&folder.path("W.npy"), &[&matrix(1)], None, vec![]);
     let mut vectors = features();
-    let layer = |name, values: &[f64]| {
-        DatasetBuilder::typed_data(name, vec![CONCEPTS as u64, UNITS as u64], values).unwrap()
-    };
+    let layer =
+        |name, values: &[f64]| DatasetBuilder::typed_data(name, vec![CONCEPTS as u64, UNITS as u64], values).unwrap();
     let good = layer("conv", &vectors);
     vectors[4 * UNITS..5 * UNITS].fill(1.0);
     let file = Hdf5Builder::new().dataset(good).dataset(layer("fc", &vectors)).into_plan().unwrap();
