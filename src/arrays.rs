@@ -169,6 +169,15 @@ pub enum ArrayError {
         /// The arrays it holds.
         names: Vec<String>,
     },
+    /// A name in a file whose format has none.
+    #[error("{}: array {name:?}, but a file of this format is one array without a name; leave ::{name} (--key) out, or cut it \
+             out in numpy", path.display())]
+    Nameless {
+        /// The file.
+        path: PathBuf,
+        /// As asked for.
+        name: String,
+    },
     /// A dataset packed by a method that is not read.
     #[error(
         "{}: packed by {filter}, which is not read; pack it by gzip (h5repack -f GZIP=4 IN OUT, or h5py's \
@@ -243,12 +252,11 @@ pub fn open_all(path: &Path) -> Result<(Vec<String>, Vec<StoredArray>), ArrayErr
     Ok((names, arrays))
 }
 
-/// Opens an array of a file: the one called `name`, or the only one of floats, or the only one of numbers. In files that
-/// name none, `name` is not looked at.
+/// Opens an array of a file: the one called `name`, or the only one of floats, or the only one of numbers.
 ///
 /// # Errors
-/// A file that cannot be read, is malformed or cut short, or whose reading is not `told`; no such array, or several
-/// (their names are listed); values that are no numbers; another ending.
+/// A file that cannot be read, is malformed or cut short, or whose reading is not `told`; no such array (in a
+/// file whose format names none, any), or several (their names are listed); values that are no numbers; another ending.
 pub fn open(path: &Path, name: Option<&str>, told: &Told) -> Result<StoredArray, ArrayError> {
     let format = format(path)?;
     let listed = (format.list)(path)?;
@@ -259,7 +267,10 @@ pub fn open(path: &Path, name: Option<&str>, told: &Told) -> Result<StoredArray,
         found.next().filter(|_| found.next().is_none())
     };
     let chosen = match (&listed[..], name) {
-        ([unnamed], _) if unnamed.name.is_empty() => unnamed,
+        ([unnamed], None) if unnamed.name.is_empty() => unnamed,
+        ([unnamed], Some(name)) if unnamed.name.is_empty() => {
+            return Err(ArrayError::Nameless { path: path_buf(), name: name.to_string() });
+        }
         (_, Some(name)) => listed.iter().find(|listed| listed.name == name).ok_or_else(|| ArrayError::NoName {
             path: path_buf(),
             name: name.to_string(),

@@ -162,7 +162,7 @@ enum Command {
         #[arg(long, num_args = 2, value_names = ["A", "B"])]
         layers: Vec<String>,
         /// Draws of the multiplier bootstrap over concepts (and groups), shared by all differences
-        #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=MOST_RESAMPLES))]
+        #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(2..=MOST_RESAMPLES))]
         bootstrap: u64,
         /// Seeds the draws
         #[arg(long, default_value_t = 2018)]

@@ -227,6 +227,11 @@ fn obstacle(
             "numbers instead of names, and other words: nothing says that the concepts are the same; drawn, not tested (semgpu \
              test --concepts FILE names them)",
         )
+    } else if a.ties != b.ties {
+        Some(
+            "ties count differently, which moves accuracies by itself; drawn, not tested (make one again by the other's rule for \
+             ties)",
+        )
     } else if over.over_groups() && a.groups != b.groups {
         Some(
             "other groups, so none of the one is any of the other; drawn, not tested (--generalise concepts tests them)",

@@ -164,8 +164,8 @@ impl std::fmt::Display for Read {
 /// row of NaN is a constant vector's ([`Rsm::constant`]).
 ///
 /// # Shapes
-/// `[concepts, concepts]`, `[groups, concepts, concepts]`, `[pairs]` or `[groups, pairs]`, pairs row by row above the
-/// diagonal (`scipy.spatial.distance.squareform`).
+/// `[concepts, concepts]`, `[groups, concepts, concepts]`, `[pairs]`, `[pairs, 1]` or `[groups, pairs]`, pairs row by row above
+/// the diagonal (`scipy.spatial.distance.squareform`).
 ///
 /// # Errors
 /// [`MatrixError`] names the file and the first entry that is wrong, or what has to be said of it.
@@ -207,7 +207,7 @@ pub fn read(source: &Source, side: Side, reading: &Reading) -> Result<Vec<Matric
 /// The matrices of an array, all of one layer.
 fn of_array(source: &Source, side: Side, reading: &Reading, array: &StoredArray) -> Result<Matrices, MatrixError> {
     let count = match *array.shape() {
-        [k, l] if k == l => 1,
+        [k, l] if k == l || l == 1 => 1,
         [groups, _] | [groups, _, _] => groups,
         _ => 1,
     };
@@ -314,6 +314,10 @@ fn matrices(
     }
     let values = array.values()?;
     let entries_each = if square { concepts * concepts } else { concepts * (concepts - 1) / 2 };
+    // A column is one matrix, however many a file says that it has.
+    if part.rdms.iter().any(|&rdm| values.len() < (rdm + 1) * entries_each) {
+        return Err(MatrixError::Shape { path: path.into(), shape });
+    }
     let wanted = part.rdms.iter().map(|&rdm| &values[rdm * entries_each..][..entries_each]);
     let place = Place { path, array: array.name(), several: part.rdms.len() > 1 };
     let (entries, mut rsms) = if square {
@@ -355,7 +359,7 @@ fn matrices(
 /// The concepts of condensed vectors of that shape.
 fn condensed(shape: &[usize]) -> Option<usize> {
     match *shape {
-        [pairs] => concepts_of(pairs),
+        [pairs] | [pairs, 1] => concepts_of(pairs),
         [k, l] if k != l => concepts_of(l),
         _ => None,
     }

@@ -93,6 +93,10 @@ fn an_archive_must_hold_one_array() {
     assert_eq!(open(&path, Some("words"), &Told::default()).unwrap().values().unwrap(), [0.5, 1.5]);
     let error = open(&path, Some("fc1"), &Told::default()).err().unwrap().to_string();
     assert!(error.contains("a.npz: no array \"fc1\", found images, words"), "{error}");
+    let plain = directory.path().join("a.npy");
+    std::fs::write(&plain, &array).unwrap();
+    let error = open(&plain, Some("0"), &Told::default()).err().unwrap().to_string();
+    assert!(error.contains("a.npy: array \"0\"") && error.contains("one array without a name"), "{error}");
 }
 
 #[test]

@@ -100,8 +100,9 @@ impl TestOptions {
     /// The first option that is out of its range.
     pub fn check(&self, concepts: usize) -> Result<(), OptionError> {
         check_permutations(self.permutations)?;
-        if self.bootstrap > MOST_RESAMPLES {
-            let (found, expected) = (self.bootstrap.to_string(), "0 to 1,000,000");
+        // One resample has no spread.
+        if self.bootstrap == 1 || self.bootstrap > MOST_RESAMPLES {
+            let (found, expected) = (self.bootstrap.to_string(), "0, or 2 to 1,000,000");
             return Err(OptionError { option: "bootstrap", expected, found });
         }
         if self.bootstrap > 0 && concepts < MIN_CONCEPTS {
@@ -396,6 +397,8 @@ mod tests {
         let bootstrap = TestOptions { bootstrap: 10, ..TestOptions::default() };
         assert_eq!(bootstrap.check(11).unwrap_err().found, "10 with 11 concepts");
         assert!(bootstrap.check(12).is_ok());
+        let bootstrap = TestOptions { bootstrap: 1, ..TestOptions::default() };
+        assert_eq!(bootstrap.check(20).unwrap_err().expected, "0, or 2 to 1,000,000");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::Evaluation;
 use crate::error::Error;
 use crate::results::{IntervalRow, Results};
+use crate::stats::bootstrap::confidence_interval;
 use crate::stats::generalise::{
     Estimate, Generalise, Measure, PairVariance, Resampled, Resampling, Samples, Scale, Sizes, Value, resampled,
 };
@@ -187,7 +188,7 @@ impl Measured<'_> {
         for (n, value) in observed.values.iter().enumerate().filter_map(|(n, value)| Some((n, (*value)?))) {
             let of = |kind| Of { kind, layer, words: n, less_words: None, less_layer: None };
             found.push(if is_accuracy && self.over.over_groups() {
-                self.closed(of(Kind::Value), value, scale)?
+                self.accuracy(of(Kind::Value), value, &samples[n], groups_of_pairs)?
             } else {
                 self.resampled(of(Kind::Value), value, by_pairs.variance(n), &samples[n], scale)
             });
@@ -195,7 +196,7 @@ impl Measured<'_> {
                 let Some(other) = other else { continue };
                 let of = Of { less_words: Some(m), ..of(Kind::Words) };
                 found.push(if is_accuracy {
-                    self.closed(of, value - other, difference)?
+                    self.closed(self.over, of, value - other, difference)?
                 } else {
                     let apart = samples[n].minus(&samples[m]);
                     self.resampled(of, value - other, by_pairs.of_difference(n, m), &apart, difference)
@@ -204,7 +205,7 @@ impl Measured<'_> {
             if let Some((before, other)) = layer.checked_sub(1).and_then(|b| Some((b, layers[b].values[n]?))) {
                 let of = Of { less_layer: Some(before), ..of(Kind::Layers) };
                 found.push(if is_accuracy {
-                    self.closed(of, value - other, difference)?
+                    self.closed(self.over, of, value - other, difference)?
                 } else {
                     let pairs = neighbours[before].of_difference(n, self.evaluation.words.len() + n);
                     self.resampled(of, value - other, pairs, &samples[n].minus(&models[before][n]), difference)
@@ -225,8 +226,20 @@ impl Measured<'_> {
         Found { of, estimate, influences: samples.influences(self.over) }
     }
 
+    /// Of an accuracy over groups, or over both within what concepts and groups reach each by itself.
+    fn accuracy(&self, of: Of, value: f64, samples: &Samples, pairs: u64) -> Result<Found, Error> {
+        let scale = Scale::Accuracy(pairs);
+        let found = self.closed(self.over, of, value, scale)?;
+        if self.over != Generalise::Both {
+            return Ok(found);
+        }
+        let concepts = confidence_interval(value, &samples.concepts, pairs);
+        let groups = self.closed(Generalise::Groups, of, value, scale)?.estimate.interval;
+        Ok(Found { estimate: found.estimate.within([concepts, groups]), ..found })
+    }
+
     /// Of accuracies, which have their spread in closed form.
-    fn closed(&self, of: Of, value: f64, scale: Scale) -> Result<Found, Error> {
+    fn closed(&self, over: Generalise, of: Of, value: f64, scale: Scale) -> Result<Found, Error> {
         let Evaluation { words, space, options, interrupt, .. } = self.evaluation;
         let side = |model: usize, layer: usize| Tested {
             words: &words[model].rsm,
@@ -239,7 +252,7 @@ impl Measured<'_> {
             (_, Some(layer)) => side(of.words, layer),
             _ => Tested { groups: &[], ..one },
         };
-        let spread = influence::generalised(self.over, one, other, &|_| interrupt.flow())?;
+        let spread = influence::generalised(over, one, other, &|_| interrupt.flow())?;
         let value = if of.kind == Kind::Value { value } else { spread.difference };
         let estimate = Estimate::new(value, (spread.variance, spread.freedom as f64), scale);
         Ok(Found { of, estimate, influences: spread.influences })

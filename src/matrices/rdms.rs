@@ -35,6 +35,9 @@ const GROUPS: [&str; 22] = [
 /// The descriptor by which `semgpu export` tells words from images.
 const SPACE: &str = "space";
 
+/// The descriptor by which rsatoolbox counts what it has.
+const INDEX: &str = "index";
+
 /// Matrices of one layer, or of one word model.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Part {
@@ -76,9 +79,11 @@ impl Rdms {
         let below = |group: &str| -> Vec<(String, Vec<String>)> {
             let named =
                 texts.iter().filter_map(|(name, list)| Some((name.strip_prefix(group)?.to_string(), list.clone())));
-            named.filter(|(name, list)| name != "index" || !counts(list)).collect()
+            named.filter(|(name, list)| name != INDEX || !counts(list)).collect()
         };
-        let descriptors = below("rdm_descriptors/");
+        let mut descriptors = below("rdm_descriptors/");
+        // Of a subset it does not count, and tells a matrix apart from others by nothing but its place.
+        descriptors.retain(|(name, _)| name != INDEX);
         let ours = descriptors.iter().any(|(name, _)| name == SPACE);
         match arrays::text_attribute(path, "dissimilarity_measure")? {
             Some(measure) if measure == CORRELATION_DISTANCE => {}

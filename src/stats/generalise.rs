@@ -30,13 +30,18 @@
 //! A pair's outcome depends on all other concepts as columns of its rows, a part of a third order, and resamples have fewer
 //! columns. So the 2 vs. 2 accuracy and its differences have their variance in closed form
 //! ([`influence::generalised`](super::influence::generalised)), as in `semgpu compare`; over concepts an accuracy keeps its
-//! interval by percentiles ([`super::bootstrap`]). Only what is held against a noise ceiling is bootstrapped, and too wide.
+//! interval by percentiles ([`super::bootstrap`]), which bounds that over both. Of variances only that of what is held against a
+//! noise ceiling is bootstrapped, and too wide.
 //!
 //! # Interval
 //!
 //! The value plus and minus its standard deviation times the quantile of Student's t, for accuracies in log-odds. Over groups
 //! `G - 1` degrees of freedom; over both those of the sum of the two (Satterthwaite 1946), at least the fewer, which rsatoolbox
 //! takes always: few groups say little of the doubt where concepts make most of it.
+//!
+//! Near 1 log-odds are so steep that an accuracy of 1.000 would lie anywhere. So over both neither end of an accuracy's interval is
+//! farther from it than the root of the sum of squares of the ends over concepts (percentiles) and over groups
+//! ([`Estimate::within`]), which is what two factors without anything in common reach.
 //!
 //! A value, and a spread, that two correlations' rounding explains is 0, with p = 1: a word model and its copy in another scale
 //! do not differ. Accuracies are counted in whole numbers.
@@ -287,6 +292,19 @@ impl Estimate {
             }
         };
         Self { value, deviation, freedom, interval, p_value }
+    }
+
+    /// With neither end farther from the value than those over each factor by itself reach together, as if the factors had
+    /// nothing in common: near its ends an accuracy's log-odds are too steep for a deviation to say how far they reach.
+    pub fn within(self, factors: [Interval; 2]) -> Self {
+        let Self { value, interval, .. } = self;
+        let reach = |of: fn(f64, Interval) -> f64| {
+            let [concepts, groups] = factors.map(|factor| of(value, factor).max(0.0));
+            concepts.hypot(groups)
+        };
+        let low = interval.low.max(value - reach(|value, factor| value - factor.low));
+        let high = interval.high.min(value + reach(|value, factor| factor.high - value));
+        Self { interval: Interval { low, high }, ..self }
     }
 }
 

@@ -565,6 +565,7 @@ fn matrices_that_are_none_are_named() {
     refused(&[2, k, k], &[matrix, &with(&[(2, 3, 0.123)])[..]].concat(), &[], &["group 2: the entry in row 2"]);
     refused(&square, &with(&constant), &[], &["concept 4", "--constant half"]);
     refused(&[66], &matrix[..66], &[], &["[66]", "--distances", "--similarities"]);
+    refused(&[66, 1], &matrix[..66], &[], &["[66, 1]", "12 concepts", "--distances"]);
     refused(&[4, 4], &matrix[..16], &[], &["4 concepts", "5 or more"]);
     refused(&[6], &matrix[..6], &["--similarities"], &["4 concepts", "5 or more"]);
     let five: Vec<f64> = (0..25).map(|i| if i % 6 == 0 { 1.0 } else { 0.5 }).collect();

@@ -396,7 +396,8 @@ fn what_the_plan_can_know_it_says() {
     let small = Small::make();
     let (config, out) = (small.text("experiment.toml"), small.text("out"));
     for (set, expected) in [
-        ("two_vs_two.bootstrap=4294967295", "0 to 1,000,000"),
+        ("two_vs_two.bootstrap=4294967295", "0, or 2 to 1,000,000"),
+        ("two_vs_two.bootstrap=1", "0, or 2 to 1,000,000"),
         ("rsa.methods=[\"pearson\", \"spearman\", \"pearson\"]", "pearson twice"),
         ("stimuli.crop_pct=0.001", "0.01 to 1"),
     ] {

@@ -377,6 +377,10 @@ fn regions_in_one_file_are_layers_and_subjects_groups() {
     assert!(said.contains("2 matrices") && said.contains("FILE::0") && said.contains("--groups-are"), "{said}");
     folder.test("W=W.npy", &["L=untold.h5"], &["--groups-are", "subjects"]);
     assert_eq!(column::<u64>(&folder.read("out/accuracy.csv"), "groups"), [2]);
+    // A subset keeps its places in the whole, which are no layers.
+    rdms(&folder.path("subset.h5"), &all[..2], Some("correlation"), &[("rdm_descriptors/index", &["0", "2"])]);
+    folder.test("W=W.npy", &["L=subset.h5"], &["--groups-are", "subjects"]);
+    assert_eq!(column::<u64>(&folder.read("out/accuracy.csv"), "groups"), [2]);
 }
 
 #[test]

@@ -98,7 +98,7 @@ pub fn group_multiplicities(seed: u64, t: u64, groups: usize) -> Vec<u32> {
 /// `layers` are `[layer][group]`. All layers and models see the same resamples: `t` draws concepts by
 /// [`multiplicities`]`(seed, t, concepts)` and groups by [`group_multiplicities`]`(seed, t, groups)`. A group that a
 /// resample of concepts leaves without a correlation counts 0. A resample of one group has no ceiling. Accuracies over groups
-/// are resampled only for ceilings: without one there are no resamples. `progress` is told the RSMs tested.
+/// alone are resampled only for ceilings: without one there are no resamples. `progress` is told the RSMs tested.
 ///
 /// # Errors
 /// [`Interrupted`] if `progress` asks to stop.
@@ -124,11 +124,11 @@ pub fn resampled(
     let concepts = layers[0][0].concepts();
     let worlds = Worlds::new(measure, models, layers, over);
     let of_each = (layers.len() * models.len() * groups) as u64;
-    // Accuracies have their spread over groups, and differences of layers, in closed form: without a ceiling nobody reads their
-    // resamples.
+    // Accuracies have their spread over groups, and differences of layers, in closed form: over groups alone and without a ceiling
+    // nobody reads their resamples.
     let is_accuracy = matches!(measure, Measure::TwoVsTwo(_));
     let closed = is_accuracy && over.over_groups();
-    let needed = !closed || worlds.bounded.contains(&true);
+    let needed = !(is_accuracy && over == Generalise::Groups) || worlds.bounded.contains(&true);
     if !needed {
         report(progress, resamples * of_each)?;
     }

@@ -100,6 +100,19 @@ fn the_same_resamples_give_the_values_ceilings_and_variances_of_rsatoolbox() {
     }
 }
 
+#[test]
+fn over_both_an_accuracy_near_1_lies_no_farther_than_both_factors_reach() {
+    let accuracy = |value: f64, variance: f64| Estimate::new(value, (variance, 8.0), Scale::Accuracy(380));
+    let factors = |value: f64| [value - 0.03, value - 0.04].map(|low| Interval { low, high: 1.0 });
+    let near = accuracy(1.0, 1e-4);
+    assert!(near.interval.low < 0.01, "{near:?}");
+    let Interval { low, high } = near.within(factors(1.0)).interval;
+    assert!((low - 0.95).abs() < 1e-12 && high == 1.0, "{low} to {high}");
+    // What the two have in common makes it narrower, which stays.
+    let narrow = accuracy(0.9, 1e-6);
+    assert_eq!(narrow.within(factors(0.9)), narrow);
+}
+
 fn go_on(_: u64) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }

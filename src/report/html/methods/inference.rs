@@ -64,7 +64,8 @@ impl Settings<'_> {
             Some(Generalise::Both) => format!(
                 " Confidence intervals (95 %) generalise to other concepts and other {all}: by the variance of accuracies over \
                  concepts, in closed form, and between {all}, less what the two have in common, and Student\u{2019}s t with \
-                 degrees of freedom by Satterthwaite (1946), in log-odds."
+                 degrees of freedom by Satterthwaite (1946), in log-odds; neither end is farther from the accuracy than the root \
+                 of the sum of squares of what intervals over concepts (percentiles of {resamples}; {copies}) and over {all} reach."
             ),
         };
         if over.is_none() {
