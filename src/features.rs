@@ -133,12 +133,10 @@ impl Features {
             arrays[0].shape()[leading..].iter().product::<usize>() / if token == Token::All { 1 } else { tokens };
         let labels = &arrays[0].labels().rows;
         let own = names::lists(labels, vectors);
-        if let Some(rows) = layout.rows.as_ref().filter(|rows| {
-            let order = own.iter().find_map(|list| names::order(rows, std::slice::from_ref(list)));
-            order.is_some_and(|order| !names::is_same(&order))
-        }) {
-            let name = rows.iter().zip(&own[0]).find(|(said, own)| said != own).map(|(said, _)| said.clone());
-            return Err(FeaturesError::RowsOrder { path: path.into(), name: name.unwrap_or_default() });
+        let places = layout.rows.as_ref().and_then(|rows| Some((rows, names::order(rows, &own)?)));
+        let moved = places.and_then(|(rows, places)| rows.iter().enumerate().find(|(n, _)| places[*n] != *n));
+        if let Some((_, name)) = moved {
+            return Err(FeaturesError::RowsOrder { path: path.into(), name: name.clone() });
         }
         // Of several lists, the one that has the names asked for.
         let has_all = |list: &&Vec<String>| layout.concepts.iter().flatten().all(|concept| list.contains(concept));

@@ -20,7 +20,7 @@ use flate2::bufread::MultiGzDecoder;
 
 use crate::error::FileError;
 use crate::files;
-use crate::limits::Unpacked;
+use crate::limits::{self, Unpacked};
 
 /// The formats of this build, in the order in which they are tried on a file's first bytes.
 pub const FORMATS: &[&VectorsFormat] =
@@ -126,6 +126,12 @@ fn open<'a>(path: &Path, progress: &'a mut dyn FnMut(u64, u64)) -> Result<Opened
     let mut stream = BufReader::with_capacity(BUFFER_BYTES, Metered { file, read: 0, total, progress });
     let packed = stream.fill_buf().map_err(at())?.starts_with(&[0x1f, 0x8b]);
     let mut stream: Box<dyn BufRead + 'a> = if packed {
+        // The last member's length, but for multiples of 4 GiB, stands at the end.
+        let announced = total.checked_sub(4).map_or(Ok([0; 4]), |end| {
+            let mut announced = [0; 4];
+            files::read_at(&files::open(path)?, end, &mut announced).map(|()| announced)
+        });
+        limits::check_unpacked(total, u32::from_le_bytes(announced.map_err(at())?).into()).map_err(at())?;
         Box::new(BufReader::with_capacity(BUFFER_BYTES, Unpacked::new(MultiGzDecoder::new(stream), total)))
     } else {
         Box::new(stream)

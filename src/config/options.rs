@@ -181,18 +181,22 @@ pub(crate) fn check_measures(measures: &[Measure], neighbours: usize, concepts: 
         return Err(OptionError { option: "measures", expected: "each measure once", found: twice.to_string() });
     }
     let fewest = if measures.contains(&Measure::Cknna) { 2 } else { 1 };
-    let counted = measures.iter().any(|measure| measure.counts_neighbours());
-    if !counted && neighbours != super::neighbours() {
-        let (found, expected) =
-            (neighbours.to_string(), "mknn or cknna among the measures: no other counts neighbours");
-        return Err(OptionError { option: "neighbours", expected, found });
-    }
-    if counted && !(fewest..concepts).contains(&neighbours) {
+    if any_counts_neighbours(measures) && !(fewest..concepts).contains(&neighbours) {
         let found = format!("{neighbours} of {concepts} concepts");
         let expected = "1 or more (cknna: 2), fewer than there are other concepts";
         return Err(OptionError { option: "neighbours", expected, found });
     }
     Ok(())
+}
+
+/// What neighbours that no measure counts leave in doubt.
+pub(crate) fn doubt_of_neighbours(measures: &[Measure], neighbours: usize) -> Option<String> {
+    let unused = neighbours != super::neighbours() && !any_counts_neighbours(measures);
+    unused.then(|| format!("neighbours: {neighbours} have no effect: neither mknn nor cknna is among the measures"))
+}
+
+fn any_counts_neighbours(measures: &[Measure]) -> bool {
+    measures.iter().any(|measure| measure.counts_neighbours())
 }
 
 /// Which of the two spaces are of a kind.

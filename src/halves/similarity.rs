@@ -157,7 +157,7 @@ fn check_outs(outs: &[PathBuf], request: &SimilarityRequest) -> Result<(), Error
     let written: Vec<PathBuf> = outs.iter().flat_map(|out| [out.clone(), names::list_of(out)]).collect();
     let read: Vec<&Path> = request.features.iter().chain(&request.lists).map(PathBuf::as_path).collect();
     check_files(&written, &read)?;
-    let own = |out: &&PathBuf| !out.exists() && names::list_of(out).exists();
+    let own = |out: &&PathBuf| !out.exists() && !has_names(out) && names::list_of(out).exists();
     match outs.iter().find(own) {
         Some(out) => Err(Error::input(HalvesError::OwnList { list: names::list_of(out), out: out.clone() })),
         None => Ok(()),
@@ -214,13 +214,21 @@ fn write(
     let (rsms, distances) = (rsms.iter().collect(), request.distances);
     write_rsms(out, &RsmsOut { rsms, grouped, labels, concepts: concepts.as_deref(), distances })?;
     let beside = names::list_of(out);
-    let names_itself = matches!(RsmFile::of(out), Ok(RsmFile::Csv | RsmFile::Hdf5));
-    match concepts.filter(|_| !names_itself && (request.layout.manifest.is_none() || are_groups(request))) {
+    // The list beside a file that names its concepts is another matrix's.
+    if has_names(out) && concepts.is_some() {
+        return Ok(());
+    }
+    match concepts.filter(|_| request.layout.manifest.is_none() || are_groups(request)) {
         Some(concepts) => write_lines(&beside, &concepts),
         // That of an earlier matrix would be believed.
         None if beside.exists() => std::fs::remove_file(&beside).map_err(FileError::at(&beside)),
         None => Ok(()),
     }
+}
+
+/// Whether the format of a file has a place for its concepts' names.
+fn has_names(out: &Path) -> bool {
+    matches!(RsmFile::of(out), Ok(RsmFile::Csv | RsmFile::Hdf5))
 }
 
 /// A list of other concepts stays: the matrices beside it are in its order.

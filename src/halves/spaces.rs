@@ -20,17 +20,6 @@ use crate::results::{CONCEPTS, LayersRow, ResultsDir, read_table, scales_of};
 use crate::stats::alignment::Scales;
 use crate::wording::first;
 
-/// Vectors or tables in a folder of layers whose endings are those of lists and of word vectors, by their names.
-fn left_out(folder: &Path) -> Option<String> {
-    let entries = std::fs::read_dir(folder).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
-    let names = entries.filter(|path| ["txt", "vec", "bin", "gz"].contains(&files::ending(path).as_str()));
-    let mut names: Vec<String> = names.map(|path| files::name(&path)).collect();
-    names.retain(|name| !name.ends_with(CONCEPTS));
-    names.sort_by_cached_key(|name| matrices::natural(name));
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    (!names.is_empty()).then(|| first(&names, 5))
-}
-
 /// Formats of files that hold several arrays.
 const ARCHIVES: [&str; 5] = ["npz", "h5", "hdf5", "safetensors", "mat"];
 
@@ -84,9 +73,10 @@ impl TestRequest {
                 let array = arrays::open(&source.path, source.array.as_deref(), &self.reading.told)
                     .map_err(FeaturesError::from)?;
                 // What is said to be groups is not tokens, however many there are.
-                let told = self.reading.groups_are.is_some() && array.shape().len() == 3;
-                let groups = told.then(|| array.shape()[0]);
-                Features::of(array, &Layout { groups, ..Layout::default() })?
+                match self.reading.groups_are {
+                    Some(_) => given::features(array)?,
+                    None => Features::of(array, &Layout::default())?,
+                }
             }
         };
         let path = features.path();
@@ -118,6 +108,17 @@ impl TestRequest {
         };
         Ok(Matrices { name: source.name.clone(), rsms, groups: None, names, scales, read })
     }
+}
+
+/// Vectors or tables in a folder of layers whose endings are those of lists and of word vectors, by their names.
+fn left_out(folder: &Path) -> Option<String> {
+    let entries = std::fs::read_dir(folder).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
+    let names = entries.filter(|path| ["txt", "vec", "bin", "gz"].contains(&files::ending(path).as_str()));
+    let mut names: Vec<String> = names.map(|path| files::name(&path)).collect();
+    names.retain(|name| !name.ends_with(CONCEPTS));
+    names.sort_by_cached_key(|name| matrices::natural(name));
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    (!names.is_empty()).then(|| first(&names, 5))
 }
 
 /// Whether a run or a test left its matrices there.

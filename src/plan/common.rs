@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::{Inputs, PlanError, words};
 use crate::checksum::{self, sha256};
 use crate::classes::Classes;
-use crate::config::{Config, check_measures, draws};
+use crate::config::{Config, check_measures, doubt_of_neighbours, draws};
 use crate::evaluation::Words;
 use crate::evaluation::one_vs_two::{Lexicon, OneVsTwo};
 use crate::files::Unchanged;
@@ -69,6 +69,7 @@ impl Common {
         let mut warnings = manifest.doubts();
         warnings.extend(config.two_vs_two.doubt(manifest.categories.as_deref()));
         warnings.extend(config.inference.doubt(manifest.groups.len()));
+        warnings.extend(doubt_of_neighbours(&config.measures, config.neighbours));
         let models = words::read(config, &manifest, &others, progress, &mut warnings)?;
         let (lexicon, one_vs_two) = match &config.one_vs_two {
             None => (Lexicon::of_manifest(&manifest, classes), None),
