@@ -100,15 +100,17 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
         }
         weight += STEP * stride;
         workgroupBarrier();
-        for (var i = 0u; i < STEP; i++) {
-            let output = output_tile[i * QUADS + local.y];
-            let first = i * PIXELS + local.x * 4u;
+{{ repeat i {{ step }} }}
+        {
+            let output = output_tile[{{ i }}u * QUADS + local.y];
+            let first = {{ i }}u * PIXELS + local.x * 4u;
             let pixel = vec4(pixel_tile[first], pixel_tile[first + 1u], pixel_tile[first + 2u], pixel_tile[first + 3u]);
             sum0 += output.x * pixel;
             sum1 += output.y * pixel;
             sum2 += output.z * pixel;
             sum3 += output.w * pixel;
         }
+{{ end }}
         workgroupBarrier();
     }
 

@@ -26,12 +26,10 @@ struct Sizes {
 @group(0) @binding(4) var<uniform> sizes: Sizes;
 
 {{ parts/activation }}
-// Four inputs of eight rows, as 32 lanes write them, meet in a bank twice, not four times; rows start at multiples of 16
-// bytes.
-const PITCH = 68u;
+const PITCH = 17u; // so that no four inputs of a row lie in one bank
 
 var<workgroup> weight_tile: array<vec4<f32>, 256>; // [16, 64]
-var<workgroup> row_tile: array<f32, 16u * PITCH>; // [16, 64]
+var<workgroup> row_tile: array<vec4<f32>, 16u * PITCH>; // [16, 64]
 
 // Four inputs of a row, zeros beyond the last.
 fn inputs(at: u32, input: u32) -> vec4<f32> {
@@ -39,56 +37,67 @@ fn inputs(at: u32, input: u32) -> vec4<f32> {
     return select(vec4<f32>(), x[select(0u, at + input, inside)], inside);
 }
 
-fn stage(to: u32, four: vec4<f32>) {
-    row_tile[to] = four.x;
-    row_tile[to + PITCH] = four.y;
-    row_tile[to + 2u * PITCH] = four.z;
-    row_tile[to + 3u * PITCH] = four.w;
+// Four inputs of a row, as the row's column of the tile.
+fn stage(row: u32, quad: u32, four: vec4<f32>) {
+    let to = quad * 4u * PITCH + row / 4u;
+    row_tile[to][row % 4u] = four.x;
+    row_tile[to + PITCH][row % 4u] = four.y;
+    row_tile[to + 2u * PITCH][row % 4u] = four.z;
+    row_tile[to + 3u * PITCH][row % 4u] = four.w;
 }
 
-@compute @workgroup_size(16, 8)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(local_invocation_id) local: vec3<u32>,
-    @builtin(local_invocation_index) slot: u32,
-) {
+@compute @workgroup_size(128)
+fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) slot: u32) {
+    // 32 lanes are 8 quads of outputs x 4 of rows, and read the least of workgroup memory.
+    let column = slot % 8u + slot / 32u % 2u * 8u;
+    let row = slot / 8u % 4u + slot / 64u * 4u;
     let first_row = (sizes.first_tile + workgroup.y) * 64u;
     let quad = slot % 4u;
-    let to = quad * 4u * PITCH + slot / 4u;
     // Beyond the last row the last is computed again, and not stored.
     let at = min(first_row + slot / 4u, sizes.rows - 1u) * sizes.inputs;
     let second_at = min(first_row + slot / 4u + 32u, sizes.rows - 1u) * sizes.inputs;
-    var weight = local.y * sizes.columns + workgroup.x * 16u + local.x;
+    var weight = slot / 16u * sizes.columns + workgroup.x * 16u + slot % 16u;
 {{ repeat j 8 }}
     var sum{{ j }} = vec4<f32>();
 {{ end }}
     for (var first = 0u; first < sizes.inputs; first += 4u) {
-        stage(to, inputs(at, first + quad));
-        stage(to + 32u, inputs(second_at, first + quad));
-        weight_tile[slot] = weights[weight];
-        weight_tile[slot + 128u] = weights[weight + 8u * sizes.columns];
+        let four = inputs(at, first + quad);
+        let second_four = inputs(second_at, first + quad);
+        let outputs = weights[weight];
+        let second_outputs = weights[weight + 8u * sizes.columns];
         weight += 16u * sizes.columns;
+        stage(slot / 4u, quad, four);
+        stage(slot / 4u + 32u, quad, second_four);
+        weight_tile[slot] = outputs;
+        weight_tile[slot + 128u] = second_outputs;
         workgroupBarrier();
-        for (var i = 0u; i < 16u; i++) {
-            let output = weight_tile[i * 16u + local.x];
-            let row = i * PITCH + local.y * 8u;
-{{ repeat j 8 }}
-            sum{{ j }} += row_tile[row + {{ j }}u] * output;
-{{ end }}
+{{ repeat i 16 }}
+        {
+            let output = weight_tile[{{ i }}u * 16u + column];
+            let upper = row_tile[{{ i }}u * PITCH + row];
+            let lower = row_tile[{{ i }}u * PITCH + 8u + row];
+            sum0 += upper.x * output;
+            sum1 += upper.y * output;
+            sum2 += upper.z * output;
+            sum3 += upper.w * output;
+            sum4 += lower.x * output;
+            sum5 += lower.y * output;
+            sum6 += lower.z * output;
+            sum7 += lower.w * output;
         }
+{{ end }}
         workgroupBarrier();
     }
 
-    let output = workgroup.x * 16u + local.x;
+    let output = workgroup.x * 16u + column;
     if output >= sizes.outputs {
         return;
     }
     let bias = biases[output];
-    let row = first_row + local.y * 8u;
-    let result = row * sizes.all_outputs + sizes.first_output + output;
 {{ repeat j 8 }}
-    if row + {{ j }}u < sizes.rows {
-        results[result + {{ j }}u * sizes.all_outputs] = vec4(
+    let row{{ j }} = first_row + {{ j }}u / 4u * 32u + row * 4u + {{ j }}u % 4u;
+    if row{{ j }} < sizes.rows {
+        results[row{{ j }} * sizes.all_outputs + sizes.first_output + output] = vec4(
             activated(sum{{ j }}.x, bias.x),
             activated(sum{{ j }}.y, bias.y),
             activated(sum{{ j }}.z, bias.z),

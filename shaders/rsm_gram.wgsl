@@ -1,6 +1,6 @@
 // Products of all pairs of images, summed over spans of units: the upper triangle, in tiles of 64 x 64 pairs.
 //
-// One workgroup (16 x 16 invocations, 4 x 4 pairs each) forms one tile over one span; workgroup.x counts the tile
+// One workgroup (256 / QUADS invocations, 4 QUADS x 4 pairs each) forms one tile over one span; workgroup.x counts the tile
 // pairs I <= J row by row, workgroup.y the spans. The last span ends with the chunk; it and `span` are multiples of 16.
 //
 //   packed    [units, padded / 4] of vec4        padded a multiple of 64
@@ -25,7 +25,7 @@ fn right(at: u32) -> vec4<f32> {
     return packed[at];
 }
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(INVOCATIONS)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
     @builtin(num_workgroups) workgroups: vec3<u32>,
@@ -46,9 +46,11 @@ fn main(
     column += row;
 
     let sums = product(begin, end, Factor(quads, row * 16u), Factor(quads, column * 16u), slot);
-    let at = (workgroup.y * workgroups.x + workgroup.x) * 1024u + slot / 16u * 64u + slot % 16u;
-    partials[at] = sums.row0;
-    partials[at + 16u] = sums.row1;
-    partials[at + 32u] = sums.row2;
-    partials[at + 48u] = sums.row3;
+{{ repeat m {{ quads }} }}
+    let at{{ m }} = (workgroup.y * workgroups.x + workgroup.x) * 1024u + tile_row(slot, {{ m }}u) * 16u + slot % 16u;
+    partials[at{{ m }}] = sums.row{{ m }}0;
+    partials[at{{ m }} + 16u] = sums.row{{ m }}1;
+    partials[at{{ m }} + 32u] = sums.row{{ m }}2;
+    partials[at{{ m }} + 48u] = sums.row{{ m }}3;
+{{ end }}
 }

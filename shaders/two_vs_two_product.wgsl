@@ -1,6 +1,6 @@
 // products = left^T right: all draws' permuted words against all images in one matrix product, M = A_p B^T for each.
 //
-// One workgroup computes 64 x 64 entries, 4 x 4 an invocation, over the whole contraction in steps of 16 rows that are
+// One workgroup computes 64 x 64 entries, 4 QUADS x 4 an invocation, over the whole contraction in steps of 16 rows that are
 // staged in workgroup memory. Workgroups: (right columns / 64, left columns / 64). Every size is a whole number of
 // tiles (the padding is zeros), so no access is out of bounds.
 //
@@ -26,16 +26,18 @@ fn right(at: u32) -> vec4<f32> {
     return right_rows[at];
 }
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(INVOCATIONS)
 fn main(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocation_index) slot: u32) {
     let left_stride = sizes.left_columns / 4u;
     let right_stride = sizes.right_columns / 4u;
     let left_factor = Factor(left_stride, tile.y * 16u);
     let right_factor = Factor(right_stride, tile.x * 16u);
     let sums = product(0u, sizes.depth, left_factor, right_factor, slot);
-    let at = (tile.y * 64u + slot / 16u * 4u) * right_stride + tile.x * 16u + slot % 16u;
-    products[at] = sums.row0;
-    products[at + right_stride] = sums.row1;
-    products[at + 2u * right_stride] = sums.row2;
-    products[at + 3u * right_stride] = sums.row3;
+{{ repeat m {{ quads }} }}
+    let at{{ m }} = (tile.y * 64u + tile_row(slot, {{ m }}u)) * right_stride + tile.x * 16u + slot % 16u;
+    products[at{{ m }}] = sums.row{{ m }}0;
+    products[at{{ m }} + right_stride] = sums.row{{ m }}1;
+    products[at{{ m }} + 2u * right_stride] = sums.row{{ m }}2;
+    products[at{{ m }} + 3u * right_stride] = sums.row{{ m }}3;
+{{ end }}
 }

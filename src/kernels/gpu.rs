@@ -120,21 +120,24 @@ impl KernelSource for Launched {
 }
 
 /// A template with its parts and constants filled in, and what stands between the lines `{{ repeat NAME COUNT }}` and
-/// `{{ end }}` written so many times, NAME counting them: an array that a loop counts through lies in memory with some drivers.
+/// `{{ end }}` written so many times, NAME counting them: an array that a loop counts through lies in memory with some drivers,
+/// and NVIDIA's writes out no loop by itself.
 fn complete(template: &str, constants: &Constants) -> String {
     let fill = |source: String, name: &str, value: &str| source.replace(&format!("{{{{ {name} }}}}"), value);
     let source = PARTS.iter().fold(template.to_owned(), |source, (name, part)| fill(source, name, part));
     let source = constants.iter().fold(source, |source, (name, value)| fill(source, name, &value.to_string()));
-    let mut pieces = source.split("{{ repeat ");
-    let first = pieces.next().unwrap_or_default().to_owned();
-    pieces.fold(first, |written, piece| {
+    let mut written = source;
+    // The last to begin is within no other that is left.
+    while let Some((before, piece)) = written.rsplit_once("{{ repeat ") {
         let repeated = piece.split_once(" }}\n").and_then(|(head, rest)| {
             let ((name, count), (body, rest)) = (head.split_once(' ')?, rest.split_once("{{ end }}\n")?);
             Some((name, count.parse::<usize>().ok()?, body, rest))
         });
         let (name, count, body, rest) = repeated.expect("a shader's `{{ repeat NAME COUNT }}` with its `{{ end }}`");
-        (0..count).map(|n| fill(body.to_owned(), name, &n.to_string())).fold(written, |all, body| all + &body) + rest
-    })
+        let bodies: String = (0..count).map(|n| fill(body.to_owned(), name, &n.to_string())).collect();
+        written = [before, &bodies, rest].concat();
+    }
+    written
 }
 
 /// What the width of an adapter's vectors tells of it.
@@ -148,11 +151,29 @@ pub enum Width {
     Other,
 }
 
+impl Width {
+    fn of(client: &Client) -> Self {
+        let hardware = &client.properties().hardware;
+        match (hardware.plane_size_min, hardware.plane_size_max) {
+            (_, ..16) => Self::Software,
+            // cubecl says so of Apple's GPUs without asking; nothing was measured there.
+            (32, 32) if cfg!(not(target_os = "macos")) => Self::Lanes32,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// Constants of `parts/product`: 4 x 4 sums an invocation.
+pub const WIDE: &Constants = &[("quads", 1)];
+/// 8 x 4 sums an invocation, for [`Width::Lanes32`].
+pub const TALL: &Constants = &[("quads", 2)];
+
 /// The queue of a GPU device.
 #[derive(Clone)]
 pub struct Gpu {
     client: Client,
     device: cubecl::Device,
+    width: Width,
 }
 
 /// The device reported a failure: out of memory, lost, or a kernel it could not run.
@@ -178,7 +199,8 @@ impl Gpu {
     pub fn buffer<const D: usize>(tensor: Tensor<D>) -> Option<(Self, Handle)> {
         let tensor = into_contiguous(tensor.try_into_primitive::<CubeBackend>().ok()?);
         assert_eq!(tensor.dtype, DType::F32, "activations are f32");
-        Some((Self { client: tensor.client, device: tensor.device }, tensor.handle))
+        let width = Width::of(&tensor.client);
+        Some((Self { client: tensor.client, device: tensor.device, width }, tensor.handle))
     }
 
     /// The tensor that `buffer` holds, of f32 in order.
@@ -221,13 +243,25 @@ impl Gpu {
 
     /// How wide the adapter's vectors are.
     pub fn width(&self) -> Width {
-        let hardware = &self.client.properties().hardware;
-        match (hardware.plane_size_min, hardware.plane_size_max) {
-            (_, ..16) => Width::Software,
-            // cubecl says so of Apple's GPUs without asking; nothing was measured there.
-            (32, 32) if cfg!(not(target_os = "macos")) => Width::Lanes32,
-            _ => Width::Other,
-        }
+        self.width
+    }
+
+    /// The kernels that an adapter of another width is given.
+    #[cfg(test)]
+    pub fn as_if(self, width: Width) -> Self {
+        Self { width, ..self }
+    }
+
+    /// Launches the form of `parts/product` for this adapter: one of [`WIDE`] and one of [`TALL`] kernels.
+    pub fn launch_product<S: Sizes>(
+        &self,
+        [wide, tall]: [&Kernel; 2],
+        workgroups: [u32; 3],
+        buffers: &[&Handle],
+        sizes: &S,
+    ) {
+        let (kernel, constants) = if self.width == Width::Lanes32 { (tall, TALL) } else { (wide, WIDE) };
+        self.launch(kernel, constants, workgroups, buffers, sizes);
     }
 
     /// Whether the adapter runs on a CPU.

@@ -26,6 +26,7 @@
 
 use burn::tensor::{Device, Tensor};
 use burn_flex::Flex;
+use rayon::prelude::*;
 
 use self::frame::Frame;
 use super::Rsm;
@@ -234,9 +235,20 @@ struct Moments {
     frame: Frame,
     /// `[images + 2, images + 2]`, lower triangle; the last two rows are those of `m` and of ones.
     products: Vec<f64>,
+    /// Of each image the mean of its activations, less its shift and offset.
+    rests: Vec<f64>,
 }
 
 impl Moments {
+    fn new(units: usize, frame: Frame, products: Vec<f64>) -> Self {
+        let mut moments = Self { units, frame, products, rests: Vec::new() };
+        let (common, ones) = (moments.images(), moments.images() + 1);
+        let rest =
+            |i: usize| moments.product(ones, i) + f64::from(moments.frame.contrasts[i]) * moments.product(ones, common);
+        moments.rests = (0..moments.images()).map(rest).collect();
+        moments
+    }
+
     fn images(&self) -> usize {
         self.frame.shifts.len()
     }
@@ -246,14 +258,8 @@ impl Moments {
         self.products[i * (self.images() + 2) + j] / self.units as f64
     }
 
-    /// The mean of image `i`'s activations, less its shift and offset.
-    fn rest(&self, i: usize) -> f64 {
-        let (common, ones) = (self.images(), self.images() + 1);
-        self.product(ones, i) + f64::from(self.frame.contrasts[i]) * self.product(ones, common)
-    }
-
     fn mean(&self, i: usize) -> f64 {
-        f64::from(self.frame.shifts[i]) + f64::from(self.frame.offsets[i]) + self.rest(i)
+        f64::from(self.frame.shifts[i]) + f64::from(self.frame.offsets[i]) + self.rests[i]
     }
 
     /// `c_ij / n`, for `i >= j`: the mean of `(e_i + contrast_i m)(e_j + contrast_j m)`, less the product of the means.
@@ -261,7 +267,7 @@ impl Moments {
         let common = self.images();
         let (a, b) = (f64::from(self.frame.contrasts[i]), f64::from(self.frame.contrasts[j]));
         let mixed = b * self.product(common, i) + a * self.product(common, j);
-        self.product(i, j) + mixed + a * b * self.product(common, common) - self.rest(i) * self.rest(j)
+        self.product(i, j) + mixed + a * b * self.product(common, common) - self.rests[i] * self.rests[j]
     }
 
     /// The largest variance at which image `i` counts as constant.
@@ -322,16 +328,32 @@ fn correlate(
 }
 
 /// From covariances of any scale, of `i >= j`; NaN where a vector `is_constant`.
-fn correlations(concepts: usize, covariance: impl Fn(usize, usize) -> f64, is_constant: impl Fn(usize) -> bool) -> Rsm {
+fn correlations(
+    concepts: usize,
+    covariance: impl Fn(usize, usize) -> f64 + Sync,
+    is_constant: impl Fn(usize) -> bool,
+) -> Rsm {
     let variances: Vec<f64> = (0..concepts).map(|i| if is_constant(i) { f64::NAN } else { covariance(i, i) }).collect();
     let mut values = vec![1.0; concepts * concepts];
-    for i in 0..concepts {
-        for j in 0..i {
+    values.par_chunks_mut(concepts).enumerate().for_each(|(i, row)| {
+        for (j, r) in row[..i].iter_mut().enumerate() {
             // The root of a square is exact: equal rows correlate 1.
-            let r = (covariance(i, j) / (variances[i] * variances[j]).sqrt()).clamp(-1.0, 1.0);
-            values[i * concepts + j] = r;
-            values[j * concepts + i] = r;
+            *r = (covariance(i, j) / (variances[i] * variances[j]).sqrt()).clamp(-1.0, 1.0);
+        }
+    });
+    mirror(&mut values, concepts);
+    Rsm::new(concepts, values)
+}
+
+/// Copies the lower triangle to the upper one, in blocks that the cache holds.
+fn mirror(values: &mut [f64], side: usize) {
+    const BLOCK: usize = 32;
+    for (first_row, first_column) in (0..side).step_by(BLOCK).flat_map(|i| (0..=i).step_by(BLOCK).map(move |j| (i, j)))
+    {
+        for i in first_row..side.min(first_row + BLOCK) {
+            for j in first_column..i.min(first_column + BLOCK) {
+                values[j * side + i] = values[i * side + j];
+            }
         }
     }
-    Rsm::new(concepts, values)
 }

@@ -13,7 +13,7 @@ pub const KERNELS: &[&Kernel] = &[&DENSE];
 static DENSE: Kernel = Kernel {
     name: "dense",
     source: include_str!("../../../shaders/dense.wgsl"),
-    workgroup: [16, 8, 1],
+    workgroup: [128, 1, 1],
     sizes: DenseSizes::FIELDS,
     variants: &[("", &[("activation", 0)]), ("_gelu", &[("activation", 4)])],
 };

@@ -26,7 +26,7 @@ static STAGED_64: Kernel = Kernel {
 static TALL: Kernel = Kernel {
     name: "convolution_tall",
     source: include_str!("../../../shaders/convolution_tall.wgsl"),
-    workgroup: [16, 8, 1],
+    workgroup: [128, 1, 1],
     sizes: ProductSizes::FIELDS,
     variants: &[
         ("", &[("padded", 1), ("activation", 1)]),

@@ -19,7 +19,7 @@ pub(super) fn sample(rows: &[&[f32]]) -> Vec<f32> {
 pub(super) fn moments(rows: &[&[f32]], frame: Frame) -> Moments {
     let units = rows[0].len();
     let products = gram(rows.len() + 2, units, &Residuals { rows, frame: &frame });
-    Moments { units, frame, products }
+    Moments::new(units, frame, products)
 }
 
 /// The residuals of all images; behind them `m` and a row of ones.

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use rayon::prelude::*;
+
 /// Units of a sample, at most and as a share of all, in runs of [`RUN`].
 const SAMPLE: usize = 1024;
 const SHARE: usize = 16;
@@ -29,19 +31,11 @@ pub(super) struct Frame {
 impl Frame {
     /// From a sample of every image, `[images, units]`.
     pub(super) fn new(sample: &[f32], images: usize) -> Self {
-        pulp::Arch::new().dispatch(
-            #[inline(always)]
-            || Self::of(sample, images),
-        )
-    }
-
-    #[inline(always)]
-    fn of(sample: &[f32], images: usize) -> Self {
         let units = sample.len() / images;
         let rows: Vec<&[f32]> = sample.chunks_exact(units).collect();
-        let means: Vec<f64> = rows.iter().map(|row| mean(row)).collect();
-        let variances = rows.iter().zip(&means).map(|(row, &mean)| squares(row, mean) / units as f64);
-        let deviation = variances.fold(0.0, f64::max).sqrt();
+        let means = of_rows(&rows, |_, row| mean(row));
+        let variances = of_rows(&rows, |i, row| squares(row, means[i]) / units as f64);
+        let deviation = variances.into_iter().fold(0.0, f64::max).sqrt();
         let least = means.iter().copied().fold(f64::INFINITY, f64::min);
         let most = means.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let alike = most - least <= 2.0 * deviation;
@@ -57,8 +51,9 @@ impl Frame {
         frame.mean(|i| rows[i], &mut m);
         let centre = mean(&m);
         let spread = squares(&m, centre);
-        for (i, row) in rows.iter().enumerate() {
-            let slope = (products(row, &m, means[i], centre) / spread) as f32;
+        let slopes = of_rows(&rows, |i, row| products(row, &m, means[i], centre) / spread);
+        for (i, slope) in slopes.into_iter().enumerate() {
+            let slope = slope as f32;
             frame.contrasts[i] = if slope.is_finite() { short(slope) } else { 0.0 };
             let offset = means[i] - f64::from(frame.shifts[i]) - f64::from(frame.contrasts[i]) * centre;
             frame.offsets[i] = if alike && offset.is_finite() { offset as f32 } else { 0.0 };
@@ -104,6 +99,18 @@ pub(super) fn sampled(units: usize) -> impl Iterator<Item = Range<usize>> {
 /// Units from the begin of one run to that of the next.
 pub(super) fn stride(units: usize) -> usize {
     RUN * ((units / (units / SHARE).clamp(RUN, SAMPLE)) | 1)
+}
+
+/// The `number` of every row, in the widest instructions of the processor.
+fn of_rows(rows: &[&[f32]], number: impl Fn(usize, &[f32]) -> f64 + Sync) -> Vec<f64> {
+    let arch = pulp::Arch::new();
+    let of_row = |(i, row): (usize, &&[f32])| {
+        arch.dispatch(
+            #[inline(always)]
+            || number(i, row),
+        )
+    };
+    rows.par_iter().enumerate().map(of_row).collect()
 }
 
 #[inline(always)]

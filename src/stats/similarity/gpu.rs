@@ -2,13 +2,14 @@
 //! `rsm_fold`.
 
 use cubecl::server::Handle;
+use rayon::prelude::*;
 
 use super::frame::{Frame, sampled, stride};
 use super::{Moments, SimilarityError};
-use crate::kernels::gpu::{Gpu, Kernel, PLAIN, Sizes, sizes};
+use crate::kernels::gpu::{Gpu, Kernel, PLAIN, Sizes, TALL, WIDE, sizes};
 
 /// The kernels of an RSM, in the order they run.
-pub const KERNELS: &[&Kernel] = &[&SAMPLE, &COMMON, &PACK, &GRAM, &FOLD];
+pub const KERNELS: &[&Kernel] = &[&SAMPLE, &COMMON, &PACK, &GRAM, &TALL_GRAM, &FOLD];
 
 const SAMPLE: Kernel = Kernel {
     name: "rsm_sample",
@@ -39,8 +40,10 @@ const GRAM: Kernel = Kernel {
     source: include_str!("../../../shaders/rsm_gram.wgsl"),
     workgroup: [256, 1, 1],
     sizes: GramSizes::FIELDS,
-    variants: PLAIN,
+    variants: &[("", WIDE)],
 };
+
+const TALL_GRAM: Kernel = Kernel { name: "rsm_gram_tall", workgroup: [128, 1, 1], variants: &[("", TALL)], ..GRAM };
 
 const FOLD: Kernel = Kernel {
     name: "rsm_fold",
@@ -165,7 +168,8 @@ impl Plan {
     /// Where the total of images `i <= j` is.
     fn index(&self, i: usize, j: usize) -> usize {
         let (row, column) = (i / TILE, j / TILE);
-        let pair = (0..row).map(|above| self.padded / TILE - above).sum::<usize>() + column - row;
+        let tiles = self.padded / TILE;
+        let pair = row * (2 * tiles + 1 - row) / 2 + column - row;
         (pair * TILE + i % TILE) * TILE + j % TILE
     }
 }
@@ -231,13 +235,13 @@ pub(super) fn moments_in(
     let totals: Vec<[f32; 2]> = gpu.download(&scratch.totals, "correlating activations")?;
     let rows = frame.shifts.len() + 2;
     let mut products = vec![0.0; rows * rows];
-    for j in 0..rows {
-        for i in 0..=j {
+    products.par_chunks_mut(rows).enumerate().for_each(|(j, products)| {
+        for (i, product) in products[..=j].iter_mut().enumerate() {
             let [high, low] = totals[plan.index(i, j)];
-            products[j * rows + i] = f64::from(high) + f64::from(low);
+            *product = f64::from(high) + f64::from(low);
         }
-    }
-    Ok(Moments { units, frame, products })
+    });
+    Ok(Moments::new(units, frame, products))
 }
 
 /// Fills `scratch.common` for a chunk of units.
@@ -317,7 +321,7 @@ fn add_products(gpu: &Gpu, batches: &[Batch], units: usize, frame: &Frame, plan:
         let spans = count.div_ceil(span);
         let [units, padded, span] = counts([count, padded, span]);
         let gram = GramSizes { units, padded, span };
-        gpu.launch(&GRAM, &[], counts([pairs, spans, 1]), &[packed, partials], &gram);
+        gpu.launch_product([&GRAM, &TALL_GRAM], counts([pairs, spans, 1]), &[packed, partials], &gram);
         let blocks = TILE * TILE / FOLD.workgroup[0] as usize;
         let [spans, blocks, pairs] = counts([spans, blocks, pairs]);
         let fold = FoldSizes { spans, is_first: u32::from(start == 0), zero: 0 };

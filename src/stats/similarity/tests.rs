@@ -3,7 +3,7 @@ use burn_wgpu::CubeBackend;
 use safetensors::SafeTensors;
 
 use super::*;
-use crate::kernels::gpu::test_device;
+use crate::kernels::gpu::{Width, test_device};
 use crate::stats::permutation::Random;
 
 /// Largest difference of a correlation from f64 at mean correlation 0.99: sums of at most 512 products carry a random
@@ -189,9 +189,11 @@ fn kernels_initialise_what_they_read() {
     // A binding limit that cuts the layer into several chunks, the last one short.
     let plan = gpu::Plan::new(concepts, units, 200_000);
     let scratch = gpu::Scratch::new(&plan, |bytes| gpu.upload(&vec![f32::NAN; bytes / 4]));
-    let frame = Frame::new(&gpu::sample(&gpu, &batches, units).unwrap(), concepts);
-    let found = correlate(frame, |frame| gpu::moments_in(&gpu, &batches, units, frame, &plan, &scratch));
-    assert!(difference(&found.unwrap().0, &reference(&rows, units)) < TOLERANCE);
+    for gpu in [gpu.clone(), gpu.clone().as_if(Width::Lanes32)] {
+        let frame = Frame::new(&gpu::sample(&gpu, &batches, units).unwrap(), concepts);
+        let found = correlate(frame, |frame| gpu::moments_in(&gpu, &batches, units, frame, &plan, &scratch));
+        assert!(difference(&found.unwrap().0, &reference(&rows, units)) < TOLERANCE);
+    }
 }
 
 #[test]

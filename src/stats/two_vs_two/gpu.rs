@@ -8,7 +8,7 @@ use cubecl::server::Handle;
 use rayon::prelude::*;
 
 use super::{Counts, Draw, Progress, TwoVsTwoError, UnitRows, decide_exactly, report, rounding};
-use crate::kernels::gpu::{Download, Gpu, GpuError, Kernel, PLAIN, Sizes, sizes};
+use crate::kernels::gpu::{Download, Gpu, GpuError, Kernel, PLAIN, Sizes, TALL, WIDE, sizes};
 
 static PERMUTE: Kernel = Kernel {
     name: "permute_words",
@@ -23,8 +23,11 @@ static PRODUCT: Kernel = Kernel {
     source: include_str!("../../../shaders/two_vs_two_product.wgsl"),
     workgroup: [256, 1, 1],
     sizes: ProductSizes::FIELDS,
-    variants: PLAIN,
+    variants: &[("", WIDE)],
 };
+
+static TALL_PRODUCT: Kernel =
+    Kernel { name: "two_vs_two_product_tall", workgroup: [128, 1, 1], variants: &[("", TALL)], ..PRODUCT };
 
 static COUNT: Kernel = Kernel {
     name: "two_vs_two_count",
@@ -34,7 +37,7 @@ static COUNT: Kernel = Kernel {
     variants: PLAIN,
 };
 
-pub const KERNELS: &[&Kernel] = &[&PERMUTE, &PRODUCT, &COUNT];
+pub const KERNELS: &[&Kernel] = &[&PERMUTE, &PRODUCT, &TALL_PRODUCT, &COUNT];
 
 sizes! {
     struct PermuteSizes {
@@ -277,9 +280,8 @@ impl<'a> OnDevice<'a> {
     /// Starts the products of the permuted words and the images.
     pub fn multiply(&self, batch: Batch) {
         let [left, right] = [batch.left_columns() as u32, batch.right_columns() as u32];
-        self.gpu.launch(
-            &PRODUCT,
-            &[],
+        self.gpu.launch_product(
+            [&PRODUCT, &TALL_PRODUCT],
             [right / TILE as u32, left / TILE as u32, 1],
             &[&self.left, &self.right, &self.products],
             &ProductSizes { depth: batch.depth() as u32, left_columns: left, right_columns: right },

@@ -1,5 +1,5 @@
 use super::*;
-use crate::kernels::gpu::test_device;
+use crate::kernels::gpu::{Width, test_device};
 use crate::stats::permutation::Random;
 
 /// A CPU, and the GPU where one is asked for.
@@ -208,9 +208,10 @@ fn gpu_batches_do_not_show() {
     let words = UnitRows::words(&rsm(&spaces)).unwrap();
     let draws = Permutations::new(7, 20);
     let expected = table(&rsm(&spaces), &images, 0..11, &Device::flex());
-    for at_once in [1, 2, 4, 11] {
+    let nvidias = gpu.clone().as_if(Width::Lanes32);
+    for (gpu, at_once) in [(&gpu, 1), (&gpu, 2), (&gpu, 4), (&gpu, 11), (&nvidias, 4)] {
         let batch = gpu::Batch { concepts: 20, draws: at_once, images: 5 };
-        let counts = gpu::count(&gpu, batch, &words, &rows, &|t| draws.draw(t), 0..11, &go).unwrap();
+        let counts = gpu::count(gpu, batch, &words, &rows, &|t| draws.draw(t), 0..11, &go).unwrap();
         assert_eq!(counts, expected.counts, "{at_once} draws at once");
     }
 }
