@@ -248,15 +248,16 @@ impl Features {
 
     /// A doubt about what was understood, if there is one.
     pub fn doubt(&self) -> Option<String> {
-        let unusual = self.grouped && self.groups > self.concepts;
-        unusual.then(|| {
-            format!(
-                "{}: more groups ({}) than concepts ({}): if the first axis are the concepts, add --flatten",
-                self.path.display(),
-                self.groups,
-                self.concepts
-            )
-        })
+        let path = self.path.display();
+        if self.grouped && self.groups > self.concepts {
+            return Some(format!(
+                "{path}: more groups ({}) than concepts ({}): if the first axis are the concepts, add --flatten",
+                self.groups, self.concepts
+            ));
+        }
+        let names = self.names.as_ref().filter(|_| self.groups == 1 && self.concept_names.is_none());
+        let why = names.and_then(|names| names::fitting(names, self.concepts).err())?;
+        Some(format!("{path}: names of the rows: {why}; the matrix gets none"))
     }
 
     /// The file, or what the caller's array is called in messages.
@@ -264,9 +265,9 @@ impl Features {
         &self.path
     }
 
-    /// The file, if they are in one.
-    pub fn file(&self) -> Option<&Path> {
-        self.arrays[0].file()
+    /// The array; of several the first.
+    pub fn array(&self) -> &StoredArray {
+        &self.arrays[0]
     }
 
     /// How the axes of the file are.

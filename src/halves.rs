@@ -341,3 +341,6 @@ fn list(path: &Path, expected: usize, what: &'static str) -> Result<Vec<String>,
 fn numbers(first: usize, count: usize) -> Vec<String> {
     (first..first + count).map(|number| number.to_string()).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -50,7 +50,7 @@ impl Test {
         request.options.within_categories = request.categories.is_some();
         let inputs = request.read(progress)?;
         check_read(&request, &inputs)?;
-        let Inputs { words, word_spaces, space, read, reordered, doubt } = inputs;
+        let Inputs { words, word_spaces, space, read, reordered, doubts } = inputs;
         let count = space.concepts.len();
         let categories = request.categories.as_ref().map(|path| list(path, count, "category")).transpose()?;
         request.options.check(count)?;
@@ -67,8 +67,7 @@ impl Test {
         if request.measures.is_empty() || request.measures.contains(&Measure::TwoVsTwo) {
             check_testable(&words, &space, &read, &draws)?;
         }
-        let doubts = [
-            doubt,
+        let of_request = [
             request.options.doubt(categories.as_deref()),
             request.inference.doubt(space.groups.len()),
             doubt_of_neighbours(&request.measures, request.neighbours),
@@ -91,7 +90,10 @@ impl Test {
         };
         let controls = own.controls(&request.controls, &request.reading)?;
         controls.read.iter().for_each(|(said, _)| progress.line(said));
-        let doubts = doubts.into_iter().flatten().chain(controls.read.iter().filter_map(|(_, doubt)| doubt.clone()));
+        let doubts = doubts
+            .into_iter()
+            .chain(of_request.into_iter().flatten())
+            .chain(controls.read.iter().filter_map(|(_, doubt)| doubt.clone()));
         let warnings: Vec<String> = doubts.collect();
         warnings.iter().for_each(|warning| progress.line(format!("warning: {warning}")));
         let checksums = MatrixChecksums {
