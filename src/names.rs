@@ -103,6 +103,15 @@ pub fn order(wanted: &[String], lists: &[Vec<String>]) -> Option<Vec<usize>> {
     })
 }
 
+/// Whether names are 0, 1, 2, … or 1, 2, 3, … in another order: places in an order that stands nowhere.
+pub fn are_places(names: &[String]) -> bool {
+    let Ok(numbers) = names.iter().map(|name| name.parse()).collect::<Result<Vec<usize>, _>>() else { return false };
+    let mut sorted = numbers.clone();
+    sorted.sort_unstable();
+    let counts = |first: usize| sorted.iter().copied().eq(first..first + sorted.len());
+    sorted != numbers && (counts(0) || counts(1))
+}
+
 /// Whether nothing moves.
 pub fn is_same(order: &[usize]) -> bool {
     order.iter().enumerate().all(|(n, &place)| n == place)
@@ -123,6 +132,12 @@ mod tests {
         assert_eq!(order(&wanted, &lists), Some(vec![1, 2, 0]));
         assert_eq!(order(&wanted, &[names("mole cat fox")]), None);
         assert_eq!(order(&wanted, &[names("mole cat dog fox")]), None);
+    }
+
+    #[test]
+    fn numbers_in_another_order_are_places() {
+        assert!(are_places(&names("2 0 1")) && are_places(&names("2 1 3")));
+        assert!(!are_places(&names("0 1 2")) && !are_places(&names("3 1 4")) && !are_places(&names("b a")));
     }
 
     #[test]

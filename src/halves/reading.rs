@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::{HalvesError, numbers, words};
+use super::{HalvesError, check_places, numbers, words};
 use crate::config::TestRequest;
 use crate::error::FileError;
 use crate::evaluation::alignment::WordSpace;
@@ -192,6 +192,9 @@ impl TestRequest {
             matrices.rsms.iter_mut().for_each(|rsm| *rsm = matrices::reordered(rsm, &order));
             matrices.scales.iter_mut().for_each(|scales| *scales = scales.reordered(&order));
             matrices.read.order = Some(format!("re-ordered by name to the order of {}", from.display()));
+        }
+        if let (Some(path), None) = (&unnamed, &self.concepts) {
+            check_places(&from, &wanted, path)?;
         }
         match (unnamed, moved, &self.concepts) {
             (Some(path), Some(other), None) => Err(HalvesError::Unnamed { path, first: from, other }),

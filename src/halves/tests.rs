@@ -159,3 +159,32 @@ fn texts_that_may_name_something_else_are_no_obstacle_and_no_secret() {
     let said = folder.test("named.npz", "plain.npy", listed).unwrap();
     assert!(said.contains("concepts.txt: x, y: not taken for the names of the concepts of "), "{said}");
 }
+
+#[test]
+fn numbers_out_of_order_are_places_that_are_believed_or_refused() {
+    let folder = Folder::new();
+    let order = [3, 0, 7, 1, 6, 2, 5, 4];
+    for first in [0, 1] {
+        let numbers: Vec<String> = order.iter().map(|n| (n + first).to_string()).collect();
+        let numbers: Vec<&str> = numbers.iter().map(String::as_str).collect();
+        let counted: Vec<String> = (first..first + CONCEPTS).map(|n| n.to_string()).collect();
+        let counted: Vec<&str> = counted.iter().map(String::as_str).collect();
+        folder.write("shuffled.csv", table(&numbers, &entries(&order)));
+        folder.write("counted.csv", table(&counted, &entries(&in_order())));
+        for other in ["counted.csv", "plain.npy"] {
+            for refused in [folder.test(other, "shuffled.csv", |_| ()), folder.test("shuffled.csv", other, |_| ())] {
+                let refused = refused.unwrap_err();
+                assert!(refused.contains("shuffled.csv: numbers its rows in another order"), "{refused}");
+                assert!(refused.contains(other) && refused.contains("sort_index"), "{refused}");
+            }
+        }
+        assert_eq!(folder.test("counted.csv", "plain.npy", |_| ()), Ok(String::new()));
+        // Numbers in both are names.
+        folder.write("reversed.csv", {
+            let (order, numbers): (Vec<usize>, Vec<&str>) =
+                (order.iter().rev().copied().collect(), numbers.iter().rev().copied().collect());
+            table(&numbers, &entries(&order))
+        });
+        assert_eq!(folder.test("shuffled.csv", "reversed.csv", |_| ()), Ok(String::new()));
+    }
+}

@@ -239,7 +239,8 @@ impl Own<'_> {
             };
             rsms = order.iter().map(|&group| rsms[group].clone()).collect();
         }
-        if names.is_empty() && self.unnamed == Unnamed::Refused {
+        let places = self.unnamed == Unnamed::Doubted && names::are_places(self.concepts);
+        if names.is_empty() && (self.unnamed == Unnamed::Refused || places) {
             return Err(GivenError::Unnamed(path()));
         }
         if !names.is_empty() && self.by_name {
