@@ -451,7 +451,14 @@ fn by_name(path: &Path, concepts: &[String], names: Option<&[String]>) -> Result
     let place = |concept: &String| names.iter().position(|name| name == concept);
     let missing: Vec<&str> = concepts.iter().filter(|c| place(c).is_none()).map(String::as_str).collect();
     if missing.is_empty() {
-        return Ok(concepts.iter().filter_map(place).collect());
+        let places: Vec<usize> = concepts.iter().filter_map(place).collect();
+        let again = |&first: &usize| names[first + 1..].iter().position(|name| *name == names[first]);
+        return match places.iter().find_map(|first| Some((*first, first + 1 + again(first)?))) {
+            Some((first, second)) => {
+                Err(FeaturesError::Twice { path: path.into(), name: names[first].clone(), first, second })
+            }
+            None => Ok(places),
+        };
     }
     let some = |names: &[&str]| names[..names.len().min(5)].join(", ");
     let found: Vec<&str> = names.iter().map(String::as_str).collect();

@@ -7,6 +7,7 @@ use npyz::WriterBuilder;
 use super::*;
 use crate::config::{Spaces, TestRequest};
 use crate::device::Choice;
+use crate::features::{Features, Layout};
 use crate::matrices::Source;
 use crate::progress::Progress;
 use crate::stats::similarity::rsm_of_rows;
@@ -187,4 +188,27 @@ fn numbers_out_of_order_are_places_that_are_believed_or_refused() {
         });
         assert_eq!(folder.test("shuffled.csv", "reversed.csv", |_| ()), Ok(String::new()));
     }
+}
+
+#[test]
+fn two_vectors_of_one_concept_are_refused() {
+    let folder = Folder::new();
+    let features: Vec<f64> = rows().into_iter().map(f64::from).collect();
+    let mut twice = NAMES;
+    twice[4] = "bee";
+    folder.write("twice.csv", table(&twice, &features));
+    folder.write("groups.csv", table(&NAMES, &features) + &table(&NAMES, &features));
+    let open = |file: &str, concepts: &[&str], groups| {
+        let concepts = Some(concepts.iter().map(|name| name.to_string()).collect());
+        Features::open(&folder.path(file), &Layout { concepts, groups, ..Layout::default() })
+    };
+    let refused = open("twice.csv", &["ant", "bee", "cow"], None).err().unwrap().to_string();
+    assert!(refused.contains("twice.csv: \"bee\"") && refused.contains("rows 1 and 4 (from 0)"), "{refused}");
+    assert!(open("twice.csv", &["ant", "cow"], None).is_ok());
+    let refused = open("groups.csv", &NAMES, None).err().unwrap().to_string();
+    assert!(refused.contains("rows 0 and 8 (from 0)") && refused.contains("--groups"), "{refused}");
+    assert!(open("groups.csv", &NAMES, Some(2)).is_ok());
+    // Without --concepts their matrix has no names, which is said.
+    let doubt = Features::open(&folder.path("twice.csv"), &Layout::default()).unwrap().doubt().unwrap();
+    assert!(doubt.contains("\"bee\" stands twice, in rows 1 and 4 (from 0); the matrix gets none"), "{doubt}");
 }
