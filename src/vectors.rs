@@ -132,8 +132,12 @@ fn open<'a>(path: &Path, progress: &'a mut dyn FnMut(u64, u64)) -> Result<Opened
             let mut announced = [0; 4];
             files::read_at(&files::open(path)?, end, &mut announced).map(|()| announced)
         });
-        limits::check_unpacked(total, u32::from_le_bytes(announced.map_err(at())?).into()).map_err(at())?;
-        Box::new(BufReader::with_capacity(BUFFER_BYTES, Unpacked::new(MultiGzDecoder::new(stream), total)))
+        let announced = u32::from_le_bytes(announced.map_err(at())?);
+        // Where the file was cut off, any bytes stand there.
+        limits::check_unpacked(total, announced.into())
+            .map_err(|error| cut_off(path, total).unwrap_or(error))
+            .map_err(at())?;
+        Box::new(BufReader::with_capacity(BUFFER_BYTES, Whole(Unpacked::new(MultiGzDecoder::new(stream), total))))
     } else {
         Box::new(stream)
     };
@@ -146,6 +150,34 @@ fn open<'a>(path: &Path, progress: &'a mut dyn FnMut(u64, u64)) -> Result<Opened
         expected: FORMATS.iter().map(|format| format.name).collect::<Vec<_>>().join(", "),
     })?;
     Ok(Opened { format, packed, stream: Box::new(Cursor::new(head).chain(stream)) })
+}
+
+/// The error of a gzip of so many bytes that turns out, before the limit, to be cut off.
+fn cut_off(path: &Path, packed: u64) -> Option<io::Error> {
+    let stream = MultiGzDecoder::new(BufReader::with_capacity(BUFFER_BYTES, files::open(path).ok()?));
+    io::copy(&mut Whole(Unpacked::new(stream, packed)), &mut io::sink()).err().filter(is_cut)
+}
+
+/// The error of a gzip that was cut off.
+#[derive(Debug, thiserror::Error)]
+#[error("the gzip ends in the middle: it was cut short; copy or download it again")]
+struct Cut;
+
+fn is_cut(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<Cut>())
+}
+
+/// What a gzip unpacks to, to its end.
+struct Whole<R>(R);
+
+impl<R: Read> Read for Whole<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let cut = |error: io::Error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => io::Error::new(io::ErrorKind::InvalidData, Cut),
+            _ => error,
+        };
+        self.0.read(buffer).map_err(cut)
+    }
 }
 
 /// A file that reports how far it has been read.

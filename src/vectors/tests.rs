@@ -351,3 +351,26 @@ fn arrays_hold_numbers_of_every_type() {
     let said = npy("<c8", &[0; 32]).unwrap_err().to_string();
     assert!(said.contains("array `vectors`: type") && said.contains("expected real numbers of 8 to 64 bits"), "{said}");
 }
+
+#[test]
+fn a_gzip_that_is_cut_short_is_no_bomb() {
+    let mut random = Random::keyed(3, 0);
+    let lines: String =
+        (0..4000).map(|n| format!("w{n} {} {}\n", random.below(1 << 30), random.below(1 << 30))).collect();
+    let packed = gzip(lines.as_bytes());
+    for length in [packed.len() - 1, packed.len() - 9, packed.len() / 2] {
+        // The last bytes of what is left may announce anything.
+        let said = read_bytes(&packed[..length], &["w3999"]).unwrap_err().to_string();
+        assert!(said.contains("cut short; copy or download it again"), "{length}: {said}");
+    }
+    let announces =
+        (0..packed.len()).rev().find(|&end| packed[..end].last().is_some_and(|&byte| byte >= 0x40)).unwrap();
+    let said = read_bytes(&packed[..announces], &["w3999"]).unwrap_err().to_string();
+    assert!(said.contains("cut short"), "{said}");
+    // One that announces too much and is whole but for that.
+    let mut bomb = packed.clone();
+    let end = bomb.len();
+    bomb[end - 4..].copy_from_slice(&4_000_000_000_u32.to_le_bytes());
+    let said = read_bytes(&bomb, &["w3999"]).unwrap_err().to_string();
+    assert!(said.contains("unpack to 4000000000, expected at most"), "{said}");
+}
