@@ -73,6 +73,13 @@ pub fn similarity(request: &SimilarityRequest, progress: &Progress) -> Result<Ve
         if features.grouped && RsmFile::of(out).map_err(Error::input)? == RsmFile::Csv {
             return Err(Error::input(HalvesError::OneMatrix { out: out.clone(), groups: features.groups }));
         }
+        if let Some(list) = words::list_beside(path).filter(|_| features.concept_names.is_none()) {
+            progress.line(format!(
+                "warning: {}: all rows as they stand; the words in {} name them with --rows, and --concepts FILE picks some",
+                path.display(),
+                list.display()
+            ));
+        }
         work += features.work();
         // Of several files each is opened again when its turn comes: what an archive unpacks is held for one at a time.
         plans.push((outs.len() == 1).then_some(features));

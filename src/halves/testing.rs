@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::reading::Inputs;
 use super::{HalvesError, list};
-use crate::checksum::{self, sha256};
+use crate::checksum::{self, of_files, sha256};
 use crate::config::{OptionError, TestRequest, check_measures, doubt_of_neighbours, draws};
 use crate::device::{self, Selected};
 use crate::error::{Error, FileError};
@@ -23,6 +23,7 @@ use crate::stats::alignment::Measure;
 use crate::stats::permutation::Permutations;
 use crate::stats::scoring::Constant;
 use crate::stats::two_vs_two;
+use crate::vectors;
 
 /// A request whose files are read and found to fit.
 pub struct Test {
@@ -153,7 +154,11 @@ fn sums(sources: &[Source], read: &[Read], side: Side) -> Result<BTreeMap<String
         let sum = match (known.get(read.path.as_path()), given(&read.name)) {
             (Some(sum), _) => sum.clone(),
             (None, Some(array)) => array.checksum()?,
-            (None, None) => sha256(&read.path)?,
+            // Of word vectors the words may stand in a list beside them.
+            (None, None) => match vectors::files(&read.path) {
+                Ok(files) if read.form == "vectors" => of_files(&files)?,
+                _ => sha256(&read.path)?,
+            },
         };
         known.insert(&read.path, sum.clone());
         sums.insert(read.name.clone(), sum);

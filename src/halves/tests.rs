@@ -212,3 +212,38 @@ fn two_vectors_of_one_concept_are_refused() {
     let doubt = Features::open(&folder.path("twice.csv"), &Layout::default()).unwrap().doubt().unwrap();
     assert!(doubt.contains("\"bee\" stands twice, in rows 1 and 4 (from 0); the matrix gets none"), "{doubt}");
 }
+
+#[test]
+fn an_array_beside_a_list_of_its_words_is_word_vectors() {
+    let folder = Folder::new();
+    // More words than concepts, and in another order.
+    let order = [6, 2, 0, 1, 7, 3, 5, 4];
+    let vector = |concept: usize| (0..UNITS).map(move |unit| f64::from(value(concept, unit)));
+    let others = (20..24).flat_map(vector);
+    let values: Vec<f64> = order.iter().flat_map(|&concept| vector(concept)).chain(others).collect();
+    crate::arrays::write_npy(&folder.path("model.npy"), &[CONCEPTS + 4, UNITS], &values).unwrap();
+    let words: Vec<&str> = order.iter().map(|&concept| NAMES[concept]).chain(["w", "x", "y", "z"]).collect();
+    folder.write("names.txt", NAMES.join("\n"));
+    let names = folder.path("names.txt");
+    let listed = |request: &mut TestRequest| request.concepts = Some(names.clone());
+    let refused = folder.test("model.npy", "plain.npy", listed).unwrap_err();
+    assert!(refused.contains("model.npy: shape [12, 5]"), "{refused}");
+    folder.write("model.txt", words.join("\n"));
+    assert_eq!(folder.test("model.npy", "plain.npy", listed), Ok(String::new()));
+    let request = |concepts: Option<Vec<String>>| SimilarityRequest {
+        features: vec![folder.path("model.npy")],
+        layout: Layout { concepts, ..Layout::default() },
+        lists: Vec::new(),
+        out: folder.path("rsm.npy"),
+        distances: false,
+        device: Choice::Cpu,
+    };
+    similarity(&request(Some(NAMES.map(String::from).to_vec())), &Progress::silent()).unwrap();
+    assert_eq!(crate::arrays::read_npy(&folder.path("rsm.npy")).unwrap().1, entries(&in_order()));
+    // A list of another length is none of its words.
+    folder.write("model.txt", words[1..].join("\n"));
+    assert!(folder.test("model.npy", "plain.npy", listed).is_err());
+    // What is square is a matrix, whatever lies beside it.
+    folder.write("plain.txt", NAMES.join("\n"));
+    assert_eq!(folder.test("plain.npy", "plain.npy", listed), Ok(String::new()));
+}
