@@ -43,7 +43,7 @@ pub struct WordVectors {
     pub words: u64,
     /// Values per word.
     pub dimensions: usize,
-    /// One vector per wanted word, in the order asked; `None` where the file lacks the word, spelled exactly so, or a
+    /// One vector per wanted word, in the order asked, rounded to single precision; `None` where the file lacks the word, spelled exactly so, or a
     /// finite vector of it.
     pub vectors: Vec<Option<Vec<f32>>>,
     /// By their places, the wanted words whose vector is not finite.
