@@ -248,15 +248,16 @@ impl Features {
 
     /// A doubt about what was understood, if there is one.
     pub fn doubt(&self) -> Option<String> {
-        let unusual = self.grouped && self.groups > self.concepts;
-        unusual.then(|| {
-            format!(
-                "{}: more groups ({}) than concepts ({}): if the first axis are the concepts, add --flatten",
-                self.path.display(),
-                self.groups,
-                self.concepts
-            )
-        })
+        let path = self.path.display();
+        if self.grouped && self.groups > self.concepts {
+            return Some(format!(
+                "{path}: more groups ({}) than concepts ({}): if the first axis are the concepts, add --flatten",
+                self.groups, self.concepts
+            ));
+        }
+        let names = self.names.as_ref().filter(|_| self.groups == 1 && self.concept_names.is_none());
+        let why = names.and_then(|names| names::fitting(names, self.concepts).err())?;
+        Some(format!("{path}: names of the rows: {why}; the matrix gets none"))
     }
 
     /// The file, or what the caller's array is called in messages.
@@ -264,9 +265,9 @@ impl Features {
         &self.path
     }
 
-    /// The file, if they are in one.
-    pub fn file(&self) -> Option<&Path> {
-        self.arrays[0].file()
+    /// The array; of several the first.
+    pub fn array(&self) -> &StoredArray {
+        &self.arrays[0]
     }
 
     /// How the axes of the file are.
@@ -450,7 +451,14 @@ fn by_name(path: &Path, concepts: &[String], names: Option<&[String]>) -> Result
     let place = |concept: &String| names.iter().position(|name| name == concept);
     let missing: Vec<&str> = concepts.iter().filter(|c| place(c).is_none()).map(String::as_str).collect();
     if missing.is_empty() {
-        return Ok(concepts.iter().filter_map(place).collect());
+        let places: Vec<usize> = concepts.iter().filter_map(place).collect();
+        let again = |&first: &usize| names[first + 1..].iter().position(|name| *name == names[first]);
+        return match places.iter().find_map(|first| Some((*first, first + 1 + again(first)?))) {
+            Some((first, second)) => {
+                Err(FeaturesError::Twice { path: path.into(), name: names[first].clone(), first, second })
+            }
+            None => Ok(places),
+        };
     }
     let some = |names: &[&str]| names[..names.len().min(5)].join(", ");
     let found: Vec<&str> = names.iter().map(String::as_str).collect();

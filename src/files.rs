@@ -129,8 +129,23 @@ pub fn safetensors(file: &File) -> Result<(Metadata, u64), SafetensorsError> {
 /// # Errors
 /// As [`open`], and if it is no UTF-8.
 pub fn read_to_string(path: &Path) -> io::Result<String> {
-    String::from_utf8(read(path)?)
-        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "stream did not contain valid UTF-8"))
+    let bytes = read_text(path)?;
+    String::from_utf8(bytes)
+        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "is not UTF-8, as is expected; save it as UTF-8"))
+}
+
+/// The bytes of a file of text.
+///
+/// # Errors
+/// As [`read`], and if the file begins as UTF-16 does.
+pub fn read_text(path: &Path) -> io::Result<Vec<u8>> {
+    let bytes = read(path)?;
+    match bytes[..] {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
+            Err(io::Error::new(io::ErrorKind::InvalidData, "is UTF-16, expected UTF-8; save it as UTF-8"))
+        }
+        _ => Ok(bytes),
+    }
 }
 
 /// Files as they are found: what is checked first is what is read later.

@@ -20,7 +20,7 @@ use crate::device::DeviceError;
 use crate::error::{Error, FileError};
 use crate::features::FeaturesError;
 use crate::matrices::MatrixError;
-use crate::names::read_lines;
+use crate::names::{are_places, read_lines};
 use crate::plan::GivenError;
 use crate::results::{ClaimError, ResultsDir};
 use crate::stats::alignment::Measure;
@@ -235,6 +235,19 @@ pub enum HalvesError {
         /// One that names them in another order.
         other: PathBuf,
     },
+    /// A file whose names are places in an order that a file beside it may have or not.
+    #[error(
+        "{}: numbers its rows in another order than they stand in ({numbers}, …), and {} names none: sort the one by its \
+         numbers (pandas: sort_index), name the concepts in both, or add --by-order if they are in one order", path.display(), other.display()
+    )]
+    Places {
+        /// The file.
+        path: PathBuf,
+        /// Its first numbers.
+        numbers: String,
+        /// The one that names none.
+        other: PathBuf,
+    },
     /// Groups with other names.
     #[error("{}: names the group {other:?}, expected those of {}; words and layers of a test have the same groups", path.display(), first.display())]
     OtherGroups {
@@ -330,6 +343,15 @@ impl From<OptionError> for HalvesError {
     }
 }
 
+/// Refuses to take a file that names no concepts in the order of one whose names are places in another.
+fn check_places(path: &Path, names: &[String], unnamed: &Path) -> Result<(), HalvesError> {
+    if !are_places(names) {
+        return Ok(());
+    }
+    let numbers = names[..names.len().min(4)].join(", ");
+    Err(HalvesError::Places { path: path.into(), numbers, other: unnamed.into() })
+}
+
 /// A list with a line for each concept.
 fn list(path: &Path, expected: usize, what: &'static str) -> Result<Vec<String>, HalvesError> {
     let lines = read_lines(path)?;
@@ -341,3 +363,6 @@ fn list(path: &Path, expected: usize, what: &'static str) -> Result<Vec<String>,
 fn numbers(first: usize, count: usize) -> Vec<String> {
     (first..first + count).map(|number| number.to_string()).collect()
 }
+
+#[cfg(test)]
+mod tests;

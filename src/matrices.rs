@@ -13,7 +13,7 @@ use self::rdms::{Part, Rdms};
 use crate::arrays::{self, StoredArray, Told};
 use crate::error::FileError;
 use crate::files;
-use crate::names;
+use crate::names::{self, Unfit};
 use crate::results::{CONCEPTS, GroupRow, is_scales, lines, read_table};
 use crate::stats::Rsm;
 use crate::stats::alignment::Scales;
@@ -109,10 +109,40 @@ pub struct Matrices {
     pub groups: Option<Vec<String>>,
     /// What the file calls its concepts: lists of different names, any of which may be the one that is meant.
     pub names: Vec<Vec<String>>,
+    /// Names that the file has although it names no concepts by them.
+    pub unfit: Option<Unnaming>,
     /// What the matrices leave out of their vectors, one per group; empty where nobody knows.
     pub scales: Vec<Scales>,
     /// How it was read.
     pub read: Read,
+}
+
+/// Names of a file, or of the list beside it, that do not name its concepts.
+#[derive(Clone, Debug)]
+pub struct Unnaming {
+    /// Where they are.
+    path: PathBuf,
+    /// The first of them.
+    begins: String,
+    /// Why they name no concepts.
+    why: Unfit,
+    /// Whether they are meant to.
+    meant: bool,
+}
+
+impl Matrices {
+    /// What is to be said, where the concepts' names count, of texts that were not taken for them.
+    ///
+    /// # Errors
+    /// Names that are meant to be the concepts' and cannot be.
+    pub fn doubt(&self) -> Result<Option<String>, MatrixError> {
+        let Some(Unnaming { path, begins, why, meant }) = &self.unfit else { return Ok(None) };
+        if *meant {
+            return Err(MatrixError::Names { path: path.clone(), why: why.clone() });
+        }
+        let of = if *path == self.read.path { String::new() } else { format!(" of {}", self.read.path.display()) };
+        Ok(Some(format!("{}: {begins}: not taken for the names of the concepts{of}: {why}", path.display())))
+    }
 }
 
 /// How a file of matrices was read: what `run.json` keeps of it.
@@ -212,7 +242,8 @@ fn of_array(source: &Source, side: Side, reading: &Reading, array: &StoredArray)
         _ => 1,
     };
     let part = Part { name: None, rdms: (0..count).collect(), groups: groups_of_run(array.path(), count) };
-    let names = names_of(array)?;
+    let labels = array.labels();
+    let names = labels.rows.iter().chain(&labels.columns).cloned().collect::<Vec<_>>();
     matrices(source, side, reading.entries, array, &names, part)
 }
 
@@ -337,7 +368,7 @@ fn matrices(
         check(rsm, entries).map_err(|wrong| wrong.of(&place, group))?;
         *rsm = correlations(rsm, entries);
     }
-    let names = names::lists(names, concepts);
+    let (names, unfit) = named(array, names, concepts)?;
     let form = if square { "square" } else { "condensed" }.to_string();
     let name = part.name.unwrap_or_else(|| source.name.clone());
     let read = Read {
@@ -353,7 +384,7 @@ fn matrices(
         names: names.first().map(|names| shown(names)),
         order: None,
     };
-    Ok(Matrices { name, rsms, groups: part.groups, names, scales: Vec::new(), read })
+    Ok(Matrices { name, rsms, groups: part.groups, names, unfit, scales: Vec::new(), read })
 }
 
 /// The concepts of condensed vectors of that shape.
@@ -365,25 +396,60 @@ fn condensed(shape: &[usize]) -> Option<usize> {
     }
 }
 
-/// What a file of arrays calls the concepts: in itself, or in the list beside it that semgpu writes.
-fn names_of(array: &StoredArray) -> Result<Vec<Vec<String>>, MatrixError> {
-    let labels = array.labels();
-    let mut names = labels.rows.clone();
-    names.extend(labels.columns.clone());
-    if let Some(file) = array.file().filter(|_| names.is_empty()) {
-        names.push(list_beside(file)?);
-    }
-    Ok(names)
-}
-
-/// The names in the list of concepts beside a file, its own or else that of its folder, as semgpu writes both; none without.
+/// The lists of `own` names in an array's file, or else the one beside it that semgpu writes, that name so many concepts;
+/// without any, the names that do not.
 ///
 /// # Errors
 /// The list cannot be read.
-pub fn list_beside(file: &Path) -> Result<Vec<String>, FileError> {
-    let own = lines(&names::list_of(file))?;
-    let list = if own.is_empty() { lines(&file.with_file_name(CONCEPTS))? } else { own };
-    Ok(list.iter().map(|name| names::plain(name)).filter(|name| !name.is_empty()).collect())
+pub fn named(
+    array: &StoredArray,
+    own: &[Vec<String>],
+    concepts: usize,
+) -> Result<(Vec<Vec<String>>, Option<Unnaming>), FileError> {
+    let labels = array.labels();
+    let unnaming = |path: &Path, list: &[String], why, meant| {
+        let begins = list[..list.len().min(3)].join(", ") + if list.len() > 3 { ", …" } else { "" };
+        Some(Unnaming { path: path.into(), begins, why, meant })
+    };
+    let unfit = |of_length: bool| {
+        let mut lists = own.iter().filter(|list| list.len() > 1 && (list.len() == concepts) == of_length);
+        lists.find_map(|list| Some((list, names::fitting(list, concepts).err()?)))
+    };
+    let named = names::lists(own, concepts);
+    // Names of columns do not make up for those that stand at the rows.
+    let at_rows = labels.rows.iter().any(|list| list.len() == concepts);
+    let unnamed = named.is_empty() || at_rows && names::lists(&labels.rows, concepts).is_empty();
+    if let (true, true, Some((list, why))) = (labels.placed, unnamed, unfit(true)) {
+        return Ok((Vec::new(), unnaming(array.path(), list, why, true)));
+    }
+    if !named.is_empty() {
+        return Ok((named, None));
+    }
+    if let Some(file) = array.file() {
+        let (path, list) = list_beside(file)?;
+        match names::fitting(&list, concepts) {
+            Ok(list) => return Ok((vec![list], None)),
+            // That of a folder may be another matrix's.
+            Err(why) if !list.is_empty() => {
+                let meant = path == names::list_of(file) || !matches!(why, Unfit::Length { .. });
+                return Ok((Vec::new(), unnaming(&path, &list, why, meant)));
+            }
+            Err(_) => {}
+        }
+    }
+    let texts = unfit(true).or_else(|| unfit(false)).filter(|_| !labels.placed);
+    Ok((Vec::new(), texts.and_then(|(list, why)| unnaming(array.path(), list, why, false))))
+}
+
+/// The list of concepts beside a file, its own or else that of its folder, as semgpu writes both, and the names in it;
+/// none without.
+fn list_beside(file: &Path) -> Result<(PathBuf, Vec<String>), FileError> {
+    let (own, of_folder) = (names::list_of(file), file.with_file_name(CONCEPTS));
+    let names = |path: &Path| -> Result<Vec<String>, FileError> {
+        Ok(lines(path)?.iter().map(|name| names::plain(name)).filter(|name| !name.is_empty()).collect())
+    };
+    let list = names(&own)?;
+    if list.is_empty() { Ok((of_folder.clone(), names(&of_folder)?)) } else { Ok((own, list)) }
 }
 
 /// What [`Read`] keeps of two names or more: the first two and the last.

@@ -44,11 +44,54 @@ pub fn twice<T: Eq + Hash>(all: &[T]) -> Option<&T> {
     all.iter().find(|one| !seen.insert(*one))
 }
 
-/// Lists of names of one length that name each place differently, as [`plain`] names.
+/// Why a list does not name so many places.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unfit {
+    /// Of another length.
+    #[error("{found} names, expected {expected}")]
+    Length {
+        /// Names.
+        found: usize,
+        /// Places.
+        expected: usize,
+    },
+    /// Two places of one name.
+    #[error("{name:?} stands twice, in rows {first} and {second} (from 0)")]
+    Twice {
+        /// The name.
+        name: String,
+        /// From 0.
+        first: usize,
+        /// From 0.
+        second: usize,
+    },
+    /// A place without a name.
+    #[error("row {0} (from 0) has no name")]
+    Empty(usize),
+}
+
+/// A list as [`plain`] names, if it names so many places, each differently.
+///
+/// # Errors
+/// Why it does not.
+pub fn fitting(list: &[String], length: usize) -> Result<Vec<String>, Unfit> {
+    if list.len() != length {
+        return Err(Unfit::Length { found: list.len(), expected: length });
+    }
+    let list: Vec<String> = list.iter().map(|name| plain(name)).collect();
+    if let Some(empty) = list.iter().position(String::is_empty) {
+        return Err(Unfit::Empty(empty));
+    }
+    let mut seen = HashMap::new();
+    match list.iter().enumerate().find_map(|(row, name)| Some((row, name, seen.insert(name, row)?))) {
+        Some((second, name, first)) => Err(Unfit::Twice { name: name.clone(), first, second }),
+        None => Ok(list),
+    }
+}
+
+/// Those of some lists that are [`fitting`].
 pub fn lists(lists: &[Vec<String>], length: usize) -> Vec<Vec<String>> {
-    let lists =
-        lists.iter().filter(|list| list.len() == length).map(|list| list.iter().map(|name| plain(name)).collect());
-    lists.filter(|list: &Vec<String>| twice(list).is_none() && list.iter().all(|name| !name.is_empty())).collect()
+    lists.iter().filter_map(|list| fitting(list, length).ok()).collect()
 }
 
 /// Where each of `wanted` stands in the first of `lists` that has the same names in any order.
@@ -58,6 +101,15 @@ pub fn order(wanted: &[String], lists: &[Vec<String>]) -> Option<Vec<usize>> {
         let order: Option<Vec<usize>> = wanted.iter().map(|name| places.get(name.as_str()).copied()).collect();
         order.filter(|order| order.len() == list.len())
     })
+}
+
+/// Whether names are 0, 1, 2, … or 1, 2, 3, … in another order: places in an order that stands nowhere.
+pub fn are_places(names: &[String]) -> bool {
+    let Ok(numbers) = names.iter().map(|name| name.parse()).collect::<Result<Vec<usize>, _>>() else { return false };
+    let mut sorted = numbers.clone();
+    sorted.sort_unstable();
+    let counts = |first: usize| sorted.iter().copied().eq(first..first + sorted.len());
+    sorted != numbers && (counts(0) || counts(1))
 }
 
 /// Whether nothing moves.
@@ -83,6 +135,12 @@ mod tests {
     }
 
     #[test]
+    fn numbers_in_another_order_are_places() {
+        assert!(are_places(&names("2 0 1")) && are_places(&names("2 1 3")));
+        assert!(!are_places(&names("0 1 2")) && !are_places(&names("3 1 4")) && !are_places(&names("b a")));
+    }
+
+    #[test]
     fn names_are_short_and_printable() {
         assert!(is_name("GloVe 6B/300d \u{e9}") && is_name(&"x".repeat(200)));
         assert!(["", "a\0", "a\nb", "\u{1b}[31m", &"x".repeat(201)].iter().all(|name| !is_name(name)));
@@ -93,5 +151,11 @@ mod tests {
         assert_eq!(plain("\u{feff} cre\u{300}me\t"), "cr\u{e8}me");
         let found = lists(&[names("a a"), names("a b c"), names("a b")], 2);
         assert_eq!(found, [names("a b")]);
+        let unfit = |list: &[&str], length| {
+            fitting(&list.iter().map(|name| name.to_string()).collect::<Vec<_>>(), length).unwrap_err().to_string()
+        };
+        assert_eq!(unfit(&["a", "b", "a "], 3), "\"a\" stands twice, in rows 0 and 2 (from 0)");
+        assert_eq!(unfit(&["a", "\0"], 2), "row 1 (from 0) has no name");
+        assert_eq!(unfit(&["a"], 2), "1 names, expected 2");
     }
 }

@@ -16,6 +16,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
 
+use burn::tensor::{bf16, f16};
 use flate2::bufread::MultiGzDecoder;
 
 use crate::error::FileError;
@@ -42,7 +43,7 @@ pub struct WordVectors {
     pub words: u64,
     /// Values per word.
     pub dimensions: usize,
-    /// One vector per wanted word, in the order asked; `None` where the file lacks the word, spelled exactly so, or a
+    /// One vector per wanted word, in the order asked, rounded to single precision; `None` where the file lacks the word, spelled exactly so, or a
     /// finite vector of it.
     pub vectors: Vec<Option<Vec<f32>>>,
     /// By their places, the wanted words whose vector is not finite.
@@ -131,8 +132,12 @@ fn open<'a>(path: &Path, progress: &'a mut dyn FnMut(u64, u64)) -> Result<Opened
             let mut announced = [0; 4];
             files::read_at(&files::open(path)?, end, &mut announced).map(|()| announced)
         });
-        limits::check_unpacked(total, u32::from_le_bytes(announced.map_err(at())?).into()).map_err(at())?;
-        Box::new(BufReader::with_capacity(BUFFER_BYTES, Unpacked::new(MultiGzDecoder::new(stream), total)))
+        let announced = u32::from_le_bytes(announced.map_err(at())?);
+        // Where the file was cut off, any bytes stand there.
+        limits::check_unpacked(total, announced.into())
+            .map_err(|error| cut_off(path, total).unwrap_or(error))
+            .map_err(at())?;
+        Box::new(BufReader::with_capacity(BUFFER_BYTES, Whole(Unpacked::new(MultiGzDecoder::new(stream), total))))
     } else {
         Box::new(stream)
     };
@@ -145,6 +150,34 @@ fn open<'a>(path: &Path, progress: &'a mut dyn FnMut(u64, u64)) -> Result<Opened
         expected: FORMATS.iter().map(|format| format.name).collect::<Vec<_>>().join(", "),
     })?;
     Ok(Opened { format, packed, stream: Box::new(Cursor::new(head).chain(stream)) })
+}
+
+/// The error of a gzip of so many bytes that turns out, before the limit, to be cut off.
+fn cut_off(path: &Path, packed: u64) -> Option<io::Error> {
+    let stream = MultiGzDecoder::new(BufReader::with_capacity(BUFFER_BYTES, files::open(path).ok()?));
+    io::copy(&mut Whole(Unpacked::new(stream, packed)), &mut io::sink()).err().filter(is_cut)
+}
+
+/// The error of a gzip that was cut off.
+#[derive(Debug, thiserror::Error)]
+#[error("the gzip ends in the middle: it was cut short; copy or download it again")]
+struct Cut;
+
+fn is_cut(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<Cut>())
+}
+
+/// What a gzip unpacks to, to its end.
+struct Whole<R>(R);
+
+impl<R: Read> Read for Whole<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let cut = |error: io::Error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => io::Error::new(io::ErrorKind::InvalidData, Cut),
+            _ => error,
+        };
+        self.0.read(buffer).map_err(cut)
+    }
 }
 
 /// A file that reports how far it has been read.
@@ -303,12 +336,29 @@ fn skip(stream: &mut dyn BufRead, bytes: u64) -> io::Result<u64> {
     Ok(skipped)
 }
 
-/// The values of one row: little-endian numbers of 4 or 8 bytes each.
-fn values_of_row(bytes: &[u8], width: usize) -> Vec<f32> {
-    match width {
-        4 => bytes.as_chunks().0.iter().map(|&value| f32::from_le_bytes(value)).collect(),
-        _ => bytes.as_chunks().0.iter().map(|&value| f64::from_le_bytes(value) as f32).collect(),
+/// Little-endian numbers, as f32.
+type Decode = fn(&[u8]) -> Vec<f32>;
+
+/// Decodes numbers of a type (`f16`, `bf16`, `u8`); none for another type than real numbers of 8 to 64 bits.
+fn decoder(number: &str) -> Option<Decode> {
+    fn decode<const N: usize>(bytes: &[u8], value: fn([u8; N]) -> f32) -> Vec<f32> {
+        bytes.as_chunks().0.iter().map(|&bytes| value(bytes)).collect()
     }
+    Some(match number {
+        "f16" => |bytes| decode(bytes, |value| f16::from_le_bytes(value).to_f32()),
+        "bf16" => |bytes| decode(bytes, |value| bf16::from_le_bytes(value).to_f32()),
+        "f32" => |bytes| decode(bytes, f32::from_le_bytes),
+        "f64" => |bytes| decode(bytes, |value| f64::from_le_bytes(value) as f32),
+        "i8" => |bytes| decode(bytes, |value| i8::from_le_bytes(value).into()),
+        "i16" => |bytes| decode(bytes, |value| i16::from_le_bytes(value).into()),
+        "i32" => |bytes| decode(bytes, |value| i32::from_le_bytes(value) as f32),
+        "i64" => |bytes| decode(bytes, |value| i64::from_le_bytes(value) as f32),
+        "u8" | "bool" => |bytes| decode(bytes, |value| u8::from_le_bytes(value).into()),
+        "u16" => |bytes| decode(bytes, |value| u16::from_le_bytes(value).into()),
+        "u32" => |bytes| decode(bytes, |value| u32::from_le_bytes(value) as f32),
+        "u64" => |bytes| decode(bytes, |value| u64::from_le_bytes(value) as f32),
+        _ => return None,
+    })
 }
 
 /// A wanted word whose vector has NaN or infinity.

@@ -21,6 +21,8 @@ pub struct Labels {
     pub rows: Vec<Vec<String>>,
     /// Names of the columns.
     pub columns: Option<Vec<String>>,
+    /// Whether they stand at the rows and columns; else they are any texts of the file, which may name something else.
+    pub placed: bool,
     /// The first cell without a value: line and column from 1, and what stands there.
     pub missing: Option<(u64, usize, String)>,
 }
@@ -237,8 +239,9 @@ impl StoredArray {
     pub fn transposed(mut self) -> Result<Self, ArrayError> {
         self.shape.reverse();
         self.strides.reverse();
-        let Labels { rows, columns, missing } = self.labels;
-        self.labels = Labels { rows: columns.into_iter().collect(), columns: rows.into_iter().next(), missing };
+        let Labels { rows, columns, .. } = self.labels;
+        let (rows, columns) = (columns.into_iter().collect(), rows.into_iter().next());
+        self.labels = Labels { rows, columns, ..self.labels };
         self.held()
     }
 

@@ -243,7 +243,8 @@ impl Table {
         let length = values.len();
         let bytes = Arc::new(Bytes::Held(values.into()));
         let array = StoredArray::new(path, shape, Order::C, Value::NATIVE_DOUBLE, bytes, 0..length)?;
-        let labels = Labels { rows: layout.rows(&records), columns: layout.column_names(&records), missing };
+        let (rows, columns) = (layout.rows(&records), layout.column_names(&records));
+        let labels = Labels { rows, columns, placed: true, missing };
         Ok(array.labelled(labels))
     }
 }

@@ -57,6 +57,21 @@ impl About {
     }
 }
 
+/// A file of no format.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{}: neither weights that this build reads ({}), which are saved as one of these where they were written \
+     (weights/README.md), nor word vectors ({}): gensim writes its own files as these by \
+     KeyedVectors.load(FILE).save_word2vec_format(OUT), of fastText's .bin there is a .vec, what is packed (.bz2, .xz, .7z) is to \
+     be unpacked", .0.display(), names(weights::FORMATS.iter().map(|format| format.name)),
+    names(vectors::FORMATS.iter().map(|format| format.name))
+)]
+struct Neither(PathBuf);
+
+fn names(formats: impl Iterator<Item = &'static str>) -> String {
+    formats.collect::<Vec<_>>().join(", ")
+}
+
 /// What is asked of a file beside what it is.
 pub(super) struct Asked<'a> {
     pub network: Option<&'a str>,
@@ -73,6 +88,7 @@ pub(super) fn inspect(file: &Path, asked: &Asked, json: bool, progress: &Progres
             return word_vectors(file, asked.manifest, json, progress);
         }
         Err(error) if asked.network.is_none() && is_graph(file) => return graph_alone(file, error, json, progress),
+        Err(WeightsError::Format { path }) if asked.network.is_none() => return Err(Error::input(Neither(path))),
         opened => opened.map_err(Error::input)?,
     };
     let about = About::of(file)?;

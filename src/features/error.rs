@@ -74,6 +74,21 @@ pub enum FeaturesError {
         /// Some of the file's.
         names: String,
     },
+    /// Two vectors of one concept.
+    #[error(
+        "{}: {name:?}, which --concepts asks for, names rows {first} and {second} (from 0), expected one vector for each concept: \
+         leave one out, rename one, or, if they are of groups that stand one after the other, add --groups", path.display()
+    )]
+    Twice {
+        /// The file.
+        path: PathBuf,
+        /// The name.
+        name: String,
+        /// Counted from 0, in its group.
+        first: usize,
+        /// Counted from 0, in its group.
+        second: usize,
+    },
     /// Two images with one vector.
     #[error(
         "{}: the vector {row:?} is of two images, {first} and {image}; expected one for each: give the vectors' names with \

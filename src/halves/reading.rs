@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::{HalvesError, numbers, words};
+use super::{HalvesError, check_places, numbers, words};
 use crate::config::TestRequest;
 use crate::error::FileError;
 use crate::evaluation::alignment::WordSpace;
@@ -32,8 +32,8 @@ pub(super) struct Inputs {
     pub read: Vec<Read>,
     /// Whether a file's concepts were in another order than the test's.
     pub reordered: bool,
-    /// What nothing but the user knows of their order.
-    pub doubt: Option<String>,
+    /// What nothing but the user knows of their order, and what was not taken for their names.
+    pub doubts: Vec<String>,
 }
 
 /// Matrices as read, or vectors whose words are still to be chosen.
@@ -57,6 +57,8 @@ impl TestRequest {
         }));
         all.extend(images.iter_mut());
         check_sizes(&all, self.has_spaces())?;
+        let unnamed = all.iter().filter(|_| !self.by_order).filter_map(|matrices| matrices.doubt().transpose());
+        let unnamed = unnamed.collect::<Result<Vec<String>, _>>()?;
         let count = all[0].read.concepts;
         let listed = self.concepts.as_ref().map(|path| listed(path, count)).transpose()?;
         let Order { names: concepts, reordered, doubt } = self.align(&mut all, listed)?;
@@ -89,6 +91,7 @@ impl TestRequest {
             groups,
             concepts: concepts.unwrap_or_else(|| numbers(0, count)),
         };
+        let doubts = unnamed.into_iter().chain(doubt).collect();
         let word_spaces = if self.has_spaces() { word_spaces(&places, &models) } else { Vec::new() };
         let model = |Matrices { name, mut rsms, scales, .. }| Words {
             name,
@@ -96,7 +99,7 @@ impl TestRequest {
             rsm: rsms.remove(0),
             scales: scales.into_iter().next(),
         };
-        Ok(Inputs { words: models.into_iter().map(model).collect(), word_spaces, space, read, reordered, doubt })
+        Ok(Inputs { words: models.into_iter().map(model).collect(), word_spaces, space, read, reordered, doubts })
     }
 
     /// Whether each of the words' sources is one space, with however many layers.
@@ -190,6 +193,9 @@ impl TestRequest {
             matrices.scales.iter_mut().for_each(|scales| *scales = scales.reordered(&order));
             matrices.read.order = Some(format!("re-ordered by name to the order of {}", from.display()));
         }
+        if let (Some(path), None) = (&unnamed, &self.concepts) {
+            check_places(&from, &wanted, path)?;
+        }
         match (unnamed, moved, &self.concepts) {
             (Some(path), Some(other), None) => Err(HalvesError::Unnamed { path, first: from, other }),
             (unnamed, moved, listed) => {
@@ -251,6 +257,7 @@ fn split(array: Matrices, layers: &[String], list: &Path) -> Result<Vec<Matrices
             rsms: vec![rsm],
             groups: None,
             names: array.names.clone(),
+            unfit: array.unfit.clone(),
             scales: scales(group),
             read,
         }
@@ -364,6 +371,7 @@ fn of_vectors(source: &Source, concepts: Option<&[String]>, progress: &Progress)
         rsms: vec![rsm],
         groups: None,
         names: Vec::new(),
+        unfit: None,
         scales: vec![scales],
         read,
     })

@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use super::made::Made;
-use super::{HalvesError, words};
+use super::{HalvesError, check_places, words};
 use crate::arrays::{self, RsmFile, RsmsOut, Told, write_rsms};
 use crate::device::{self, Choice};
 use crate::error::{Error, FileError};
@@ -73,6 +73,13 @@ pub fn similarity(request: &SimilarityRequest, progress: &Progress) -> Result<Ve
         if features.grouped && RsmFile::of(out).map_err(Error::input)? == RsmFile::Csv {
             return Err(Error::input(HalvesError::OneMatrix { out: out.clone(), groups: features.groups }));
         }
+        if let Some(list) = words::list_beside(path).filter(|_| features.concept_names.is_none()) {
+            progress.line(format!(
+                "warning: {}: all rows as they stand; the words in {} name them with --rows, and --concepts FILE picks some",
+                path.display(),
+                list.display()
+            ));
+        }
         work += features.work();
         // Of several files each is opened again when its turn comes: what an archive unpacks is held for one at a time.
         plans.push((outs.len() == 1).then_some(features));
@@ -131,8 +138,10 @@ fn groups(request: &SimilarityRequest, progress: &Progress) -> Result<Vec<PathBu
             let (path, first, grouped) = (path.clone(), first.clone(), features.grouped);
             return Err(Error::input(HalvesError::NoGroup { path, first, grouped, out: out.clone() }));
         }
-        if let Some((.., other)) = all.as_ref().filter(|all| all.1.is_some() != named) {
+        if let Some((_, names, other)) = all.as_ref().filter(|all| all.1.is_some() != named) {
             let (with, without) = if named { (path, *other) } else { (*other, path) };
+            let names = names.as_ref().or(own.1.as_ref()).expect("one of them has names");
+            check_places(with, names, without).map_err(Error::input)?;
             progress.line(format!("warning: {}", order_taken(without, with.display())));
         }
         work += features.work();

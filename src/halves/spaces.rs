@@ -13,7 +13,6 @@ use crate::error::Error;
 use crate::features::{Features, FeaturesError, Layout};
 use crate::files;
 use crate::matrices::{self, Entries, Matrices, MatrixError, Read, Side, Source};
-use crate::names;
 use crate::progress::Progress;
 use crate::report;
 use crate::results::{CONCEPTS, LayersRow, ResultsDir, read_table, scales_of};
@@ -88,10 +87,9 @@ impl TestRequest {
             .collect::<Result<_, Error>>()
             .map_err(|error| HalvesError::Reading(Box::new(error)))?;
         let (rsms, scales): (Vec<_>, Vec<_>) = reduced.into_iter().unzip();
-        let names: Vec<Vec<String>> = features.concept_names.iter().cloned().collect();
-        let names = match features.file().filter(|_| names.is_empty()) {
-            Some(file) => names::lists(&[matrices::list_beside(file)?], features.concepts),
-            None => names,
+        let (names, unfit) = match &features.concept_names {
+            Some(names) => (vec![names.clone()], None),
+            None => matrices::named(features.array(), &features.array().labels().rows, features.concepts)?,
         };
         let read = Read {
             side,
@@ -106,7 +104,7 @@ impl TestRequest {
             names: names.first().map(|names| matrices::shown(names)),
             order: None,
         };
-        Ok(Matrices { name: source.name.clone(), rsms, groups: None, names, scales, read })
+        Ok(Matrices { name: source.name.clone(), rsms, groups: None, names, unfit, scales, read })
     }
 }
 

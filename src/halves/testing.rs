@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::reading::Inputs;
 use super::{HalvesError, list};
-use crate::checksum::{self, sha256};
+use crate::checksum::{self, of_files, sha256};
 use crate::config::{OptionError, TestRequest, check_measures, doubt_of_neighbours, draws};
 use crate::device::{self, Selected};
 use crate::error::{Error, FileError};
@@ -23,6 +23,7 @@ use crate::stats::alignment::Measure;
 use crate::stats::permutation::Permutations;
 use crate::stats::scoring::Constant;
 use crate::stats::two_vs_two;
+use crate::vectors;
 
 /// A request whose files are read and found to fit.
 pub struct Test {
@@ -50,7 +51,7 @@ impl Test {
         request.options.within_categories = request.categories.is_some();
         let inputs = request.read(progress)?;
         check_read(&request, &inputs)?;
-        let Inputs { words, word_spaces, space, read, reordered, doubt } = inputs;
+        let Inputs { words, word_spaces, space, read, reordered, doubts } = inputs;
         let count = space.concepts.len();
         let categories = request.categories.as_ref().map(|path| list(path, count, "category")).transpose()?;
         request.options.check(count)?;
@@ -67,8 +68,7 @@ impl Test {
         if request.measures.is_empty() || request.measures.contains(&Measure::TwoVsTwo) {
             check_testable(&words, &space, &read, &draws)?;
         }
-        let doubts = [
-            doubt,
+        let of_request = [
             request.options.doubt(categories.as_deref()),
             request.inference.doubt(space.groups.len()),
             doubt_of_neighbours(&request.measures, request.neighbours),
@@ -91,7 +91,10 @@ impl Test {
         };
         let controls = own.controls(&request.controls, &request.reading)?;
         controls.read.iter().for_each(|(said, _)| progress.line(said));
-        let doubts = doubts.into_iter().flatten().chain(controls.read.iter().filter_map(|(_, doubt)| doubt.clone()));
+        let doubts = doubts
+            .into_iter()
+            .chain(of_request.into_iter().flatten())
+            .chain(controls.read.iter().filter_map(|(_, doubt)| doubt.clone()));
         let warnings: Vec<String> = doubts.collect();
         warnings.iter().for_each(|warning| progress.line(format!("warning: {warning}")));
         let checksums = MatrixChecksums {
@@ -151,7 +154,11 @@ fn sums(sources: &[Source], read: &[Read], side: Side) -> Result<BTreeMap<String
         let sum = match (known.get(read.path.as_path()), given(&read.name)) {
             (Some(sum), _) => sum.clone(),
             (None, Some(array)) => array.checksum()?,
-            (None, None) => sha256(&read.path)?,
+            // Of word vectors the words may stand in a list beside them.
+            (None, None) => match vectors::files(&read.path) {
+                Ok(files) if read.form == "vectors" => of_files(&files)?,
+                _ => sha256(&read.path)?,
+            },
         };
         known.insert(&read.path, sum.clone());
         sums.insert(read.name.clone(), sum);

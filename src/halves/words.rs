@@ -1,25 +1,36 @@
 //! Files of word vectors given where matrices or features are expected: they hold more words than there are concepts.
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::HalvesError;
-use crate::arrays;
+use crate::arrays::{self, Told};
 use crate::files;
 use crate::progress::Progress;
 use crate::vectors::{self, Spelling, VectorsError};
 
-/// Whether a file holds word vectors rather than a matrix: by its ending, by the arrays `words` and `vectors`, or as text
-/// whose lines are a word and numbers, more or fewer lines than numbers.
+/// Whether a file holds word vectors rather than a matrix: by its ending, by the arrays `words` and `vectors`, as an `.npy`
+/// that is not square by the list of words beside it, or as text whose lines are a word and numbers, more or fewer lines than
+/// numbers.
 pub(super) fn is_vectors(path: &Path) -> bool {
     match files::ending(path).as_str() {
         "bin" | "vec" | "gz" | "zip" => true,
         "npz" => arrays::names(path)
             .is_ok_and(|names| ["words", "vectors"].iter().all(|name| names.iter().any(|n| n == name))),
         "safetensors" => arrays::names(path).is_ok_and(|names| names.iter().any(|name| name == "vectors")),
+        "npy" => list_beside(path).is_some(),
         "txt" => files::open(path).is_ok_and(|file| is_text(BufReader::new(file)).unwrap_or_default()),
         _ => false,
     }
+}
+
+/// The list beside an `.npy` with a word for each of its rows. What is square is a matrix.
+pub(super) fn list_beside(path: &Path) -> Option<PathBuf> {
+    let list = vectors::files(path).ok().filter(|_| files::ending(path) == "npy")?.into_iter().nth(1)?;
+    let array = arrays::open(path, None, &Told::default()).ok()?;
+    let is_square = matches!(array.shape(), [k, l] if k == l);
+    // Opens the two against each other, and no word is asked for.
+    (!is_square && vectors::read(path, &[]).is_ok()).then_some(list)
 }
 
 fn is_text(file: impl BufRead) -> std::io::Result<bool> {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::ROUNDING;
 use crate::arrays::{self, ArrayError};
 use crate::error::FileError;
+use crate::names::Unfit;
 use crate::stats::two_vs_two::FEWEST_CONCEPTS;
 
 /// A file whose contents are no similarity matrices.
@@ -137,6 +138,17 @@ pub enum MatrixError {
         path: PathBuf,
         /// The first name of a row that no column has.
         row: String,
+    },
+    /// Names that are meant to be the concepts' and cannot be.
+    #[error(
+        "{}: names of the concepts: {why}; expected one for each, all different: mend the names, or take them out (semgpu \
+         test --by-order takes no notice of them)", path.display()
+    )]
+    Names {
+        /// The file or list.
+        path: PathBuf,
+        /// What is wrong with them.
+        why: Unfit,
     },
     /// A folder without matrices.
     #[error("{}: a folder without arrays, expected a file for each layer ({})", .0.display(), arrays::endings())]

@@ -347,7 +347,11 @@ fn image(lengths: Option<Vec<Option<usize>>>, size: Option<usize>) -> Result<(Op
         (Some(3), _) => (false, [b, c]),
         (_, Some(3)) => (true, [a, b]),
         (None, _) => (false, [b, c]),
-        _ => return Err(takes(&format!("{lengths:?}"))),
+        _ => {
+            let length = |length: &Option<usize>| length.map_or("?".to_string(), |length| length.to_string());
+            let lengths: Vec<String> = lengths.iter().map(length).collect();
+            return Err(takes(&format!("an input of shape [{}]", lengths.join(", "))));
+        }
     };
     let said = match sides {
         [Some(height), Some(width)] if height != width => return Err(takes(&format!("{height} x {width} pixels"))),

@@ -184,10 +184,11 @@ impl Own<'_> {
             }
             let rsms = match (file, &own[..], self.categories) {
                 (Some(source), ..) => {
-                    let (rsms, read) = self.read(source, reading)?;
+                    let (rsms, read, unfit) = self.read(source, reading)?;
                     let taken = self.unnamed == Unnamed::Doubted && read.names.is_none();
                     let doubt = taken.then(|| order_taken(&source.path, "the others") + SETTLES_ORDER);
-                    said.push((format!("{what} {name}: {read}"), doubt));
+                    let doubts: Vec<String> = unfit.into_iter().chain(doubt).collect();
+                    said.push((format!("{what} {name}: {read}"), (!doubts.is_empty()).then(|| doubts.join("; "))));
                     Some(rsms)
                 }
                 (None, [], _) => {
@@ -214,12 +215,14 @@ impl Own<'_> {
         Ok(spaces)
     }
 
-    fn read(&self, source: &Source, reading: &Reading) -> Result<(Vec<Rsm>, Read), GivenError> {
+    /// The matrices, how they were read, and a doubt about their names.
+    fn read(&self, source: &Source, reading: &Reading) -> Result<(Vec<Rsm>, Read, Option<String>), GivenError> {
         let path = || source.path.clone();
         let mut read = matrices::read(source, Side::Images, reading)?;
         if read.len() != 1 {
             return Err(GivenError::Several { path: path(), found: read.len() });
         }
+        let doubt = if self.by_name { read[0].doubt()? } else { None };
         let Matrices { mut rsms, groups, names, mut read, .. } = read.remove(0);
         let (found, expected) = (rsms[0].concepts(), self.concepts.len());
         if found != expected {
@@ -236,7 +239,8 @@ impl Own<'_> {
             };
             rsms = order.iter().map(|&group| rsms[group].clone()).collect();
         }
-        if names.is_empty() && self.unnamed == Unnamed::Refused {
+        let places = self.unnamed == Unnamed::Doubted && names::are_places(self.concepts);
+        if names.is_empty() && (self.unnamed == Unnamed::Refused || places) {
             return Err(GivenError::Unnamed(path()));
         }
         if !names.is_empty() && self.by_name {
@@ -244,6 +248,6 @@ impl Own<'_> {
             rsms = rsms.iter().map(|rsm| matrices::reordered(rsm, &order)).collect();
             read.order = Some(if names::is_same(&order) { "in order" } else { "re-ordered by name" }.to_string());
         }
-        if rsms.iter().all(says_something) { Ok((rsms, read)) } else { Err(GivenError::Nothing(path())) }
+        if rsms.iter().all(says_something) { Ok((rsms, read, doubt)) } else { Err(GivenError::Nothing(path())) }
     }
 }

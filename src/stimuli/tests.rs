@@ -206,3 +206,19 @@ fn paths_of_windows_are_found_and_shared_images_doubted() {
         ["group h has the images of group g: it counts the same twice"]
     );
 }
+
+#[test]
+fn a_manifest_in_utf_16_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("manifest.csv");
+    let units = "\u{feff}path,concept,group\n".encode_utf16();
+    for bytes in
+        [units.clone().flat_map(u16::to_le_bytes).collect::<Vec<u8>>(), units.flat_map(u16::to_be_bytes).collect()]
+    {
+        fs::write(&path, bytes).unwrap();
+        let said = Manifest::read(&path).unwrap_err().to_string();
+        assert!(said.ends_with("manifest.csv: is UTF-16, expected UTF-8; save it as UTF-8"), "{said}");
+        // The same of lists of names.
+        assert!(crate::names::read_lines(&path).unwrap_err().to_string().contains("is UTF-16"));
+    }
+}

@@ -1,4 +1,4 @@
-//! NumPy's `.npy`: the vectors (`[words, dimensions]`, `f4` or `f8`); the words, one per line, in a text file
+//! NumPy's `.npy`: the vectors (`[words, dimensions]`, real numbers); the words, one per line, in a text file
 //! beside it: for `model.npy` that is `model.txt`, `model.words` or `model.vocab`.
 
 use std::fs::File;

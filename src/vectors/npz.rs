@@ -1,4 +1,4 @@
-//! NumPy's `.npz`: arrays `words` (unicode or bytes) and `vectors` (`[words, dimensions]`, `f4` or `f8`).
+//! NumPy's `.npz`: arrays `words` (unicode or bytes) and `vectors` (`[words, dimensions]`, real numbers).
 
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -7,7 +7,7 @@ use npyz::{DType, Endianness, NpyFile, NpyHeader, Order, TypeChar};
 use zip::ZipArchive;
 use zip::result::ZipError;
 
-use super::{ReadVectors, Rows, VectorsError, VectorsFormat, Wanted, values_of_row};
+use super::{ReadVectors, Rows, VectorsError, VectorsFormat, Wanted, decoder};
 use crate::files;
 use crate::limits;
 
@@ -80,10 +80,16 @@ fn array<'a>(
 /// The wanted rows of an array `[words, dimensions]`, skipping the others.
 pub(super) fn read_rows<R: Read>(vectors: NpyFile<R>, rows: Rows, wanted: &mut Wanted) -> Result<(), VectorsError> {
     let Element { kind, size, little_endian } = Element::of(&vectors);
-    if kind != TypeChar::Float || !matches!(size, 4 | 8) {
+    let letter = match kind {
+        TypeChar::Float => "f",
+        TypeChar::Int => "i",
+        TypeChar::Uint | TypeChar::Bool => "u",
+        _ => "",
+    };
+    let decode = decoder(&format!("{letter}{}", size.saturating_mul(8))).ok_or_else(|| {
         let descr = vectors.dtype().descr();
-        return Err(wanted.array("vectors", format!("type {descr}, expected f4 or f8")));
-    }
+        wanted.array("vectors", format!("type {descr}, expected real numbers of 8 to 64 bits"))
+    })?;
     rows.check_shape(vectors.shape(), wanted)?;
     let (order, size, words) = (vectors.order(), size as usize, rows.words);
     let mut stream = BufReader::with_capacity(super::BUFFER_BYTES, vectors.into_inner());
@@ -114,7 +120,7 @@ pub(super) fn read_rows<R: Read>(vectors: NpyFile<R>, rows: Rows, wanted: &mut W
         if !little_endian {
             bytes.chunks_exact_mut(size).for_each(<[u8]>::reverse);
         }
-        wanted.keep(&word, values_of_row(&bytes, size), "row", row + 1);
+        wanted.keep(&word, decode(&bytes), "row", row + 1);
     }
     Ok(())
 }

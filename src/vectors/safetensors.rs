@@ -1,4 +1,4 @@
-//! safetensors: a tensor `vectors` of `[words, dimensions]` in F32 or F64, and the words as a JSON list under the
+//! safetensors: a tensor `vectors` of `[words, dimensions]` of real numbers, and the words as a JSON list under the
 //! metadata key `words` or as a U8 tensor `words` with one word per line.
 
 use std::fs::File;
@@ -6,7 +6,7 @@ use std::io;
 
 use ::safetensors::Dtype;
 
-use super::{ReadVectors, Rows, VectorsError, VectorsFormat, Wanted, values_of_row};
+use super::{ReadVectors, Rows, VectorsError, VectorsFormat, Wanted, decoder};
 use crate::files::{self, SafetensorsError};
 
 pub(super) const FORMAT: VectorsFormat =
@@ -47,16 +47,15 @@ fn read(file: File, wanted: &mut Wanted) -> Result<(), VectorsError> {
         metadata.info("vectors").ok_or_else(|| wanted.array("vectors", "not found, expected a tensor".to_string()))?;
     let shape: Vec<u64> = vectors.shape.iter().map(|&length| length as u64).collect();
     rows.check_shape(&shape, wanted)?;
-    let width = match vectors.dtype {
-        Dtype::F32 => 4,
-        Dtype::F64 => 8,
-        other => return Err(wanted.array("vectors", format!("type {other:?}, expected F32 or F64"))),
-    };
-    let mut bytes = vec![0; width * wanted.dimensions];
+    let decode = decoder(&vectors.dtype.to_string().to_lowercase()).ok_or_else(|| {
+        let dtype = vectors.dtype;
+        wanted.array("vectors", format!("type {dtype}, expected real numbers of 8 to 64 bits"))
+    })?;
+    let mut bytes = vec![0; vectors.dtype.bitsize() / 8 * wanted.dimensions];
     for (row, word) in rows.wanted {
         let at = start + vectors.data_offsets.0 as u64 + row * bytes.len() as u64;
         files::read_at(&file, at, &mut bytes).map_err(wanted.io())?;
-        wanted.keep(&word, values_of_row(&bytes, width), "row", row + 1);
+        wanted.keep(&word, decode(&bytes), "row", row + 1);
     }
     Ok(())
 }

@@ -261,7 +261,10 @@ fn arrays_say_what_is_wrong() {
     };
     for (file, expected) in [
         (file(Dtype::F32, &[4, 3], "[\"a\"]"), "array `vectors`: shape [4, 3], expected [1, dimensions]"),
-        (file(Dtype::I32, &[4, 3], "[\"a\",\"b\",\"c\",\"d\"]"), "array `vectors`: type I32, expected F32 or F64"),
+        (
+            file(Dtype::F8_E4M3, &[4, 12], "[\"a\",\"b\",\"c\",\"d\"]"),
+            "array `vectors`: type F8_E4M3, expected real numbers of 8 to 64 bits",
+        ),
         (file(Dtype::F32, &[4, 3], "a b c d"), "array `words`: expected a JSON list of strings"),
         (npz("<U5", false)[..].to_vec(), ""),
     ] {
@@ -315,4 +318,59 @@ fn an_npy_takes_its_words_from_the_list_beside_it() {
     std::fs::write(directory.path().join("model.txt"), "the\nzebra\n").unwrap();
     let error = read(&path, &wanted(&["tick"])).unwrap_err().to_string();
     assert!(error.contains("array `vectors`: shape [3, 4], expected [2, dimensions]"), "{error}");
+}
+
+#[test]
+fn arrays_hold_numbers_of_every_type() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("model.npy");
+    std::fs::write(directory.path().join("model.txt"), "a\nb").unwrap();
+    let npy = |descr: &str, values: &[u8]| {
+        let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': (2, 2), }}");
+        let header = format!("{header:<117}\n");
+        std::fs::write(&path, [b"\x93NUMPY\x01\x00\x76\x00", header.as_bytes(), values].concat()).unwrap();
+        read(&path, &wanted(&["b"]))
+    };
+    let half = |value: f32| f16::from_f32(value).to_le_bytes().to_vec();
+    let (halves, reversed) = ([1.0, 2.0, 0.5, -3.0].map(half), [1.0, 2.0, 0.5, -3.0].map(half));
+    let reversed = reversed.map(|mut bytes| {
+        bytes.reverse();
+        bytes
+    });
+    for (descr, bytes, expected) in [
+        ("<f2", halves.concat(), [0.5, -3.0]),
+        (">f2", reversed.concat(), [0.5, -3.0]),
+        ("|i1", vec![1, 2, 3, 0xff], [3.0, -1.0]),
+        ("|u1", vec![1, 2, 3, 0xff], [3.0, 255.0]),
+        ("|b1", vec![1, 0, 0, 1], [0.0, 1.0]),
+        ("<i8", [1_i64, 2, 3, -4].map(i64::to_le_bytes).concat(), [3.0, -4.0]),
+        (">u2", [1_u16, 2, 300, 4].map(u16::to_be_bytes).concat(), [300.0, 4.0]),
+    ] {
+        assert_eq!(npy(descr, &bytes).unwrap().vectors, [Some(expected.to_vec())], "{descr}");
+    }
+    let said = npy("<c8", &[0; 32]).unwrap_err().to_string();
+    assert!(said.contains("array `vectors`: type") && said.contains("expected real numbers of 8 to 64 bits"), "{said}");
+}
+
+#[test]
+fn a_gzip_that_is_cut_short_is_no_bomb() {
+    let mut random = Random::keyed(3, 0);
+    let lines: String =
+        (0..4000).map(|n| format!("w{n} {} {}\n", random.below(1 << 30), random.below(1 << 30))).collect();
+    let packed = gzip(lines.as_bytes());
+    for length in [packed.len() - 1, packed.len() - 9, packed.len() / 2] {
+        // The last bytes of what is left may announce anything.
+        let said = read_bytes(&packed[..length], &["w3999"]).unwrap_err().to_string();
+        assert!(said.contains("cut short; copy or download it again"), "{length}: {said}");
+    }
+    let announces =
+        (0..packed.len()).rev().find(|&end| packed[..end].last().is_some_and(|&byte| byte >= 0x40)).unwrap();
+    let said = read_bytes(&packed[..announces], &["w3999"]).unwrap_err().to_string();
+    assert!(said.contains("cut short"), "{said}");
+    // One that announces too much and is whole but for that.
+    let mut bomb = packed.clone();
+    let end = bomb.len();
+    bomb[end - 4..].copy_from_slice(&4_000_000_000_u32.to_le_bytes());
+    let said = read_bytes(&bomb, &["w3999"]).unwrap_err().to_string();
+    assert!(said.contains("unpack to 4000000000, expected at most"), "{said}");
 }

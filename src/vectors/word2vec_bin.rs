@@ -3,7 +3,7 @@
 
 use std::io::{BufRead, Read};
 
-use super::{ReadVectors, VectorsError, VectorsFormat, Wanted, skip, text, values_of_row};
+use super::{ReadVectors, VectorsError, VectorsFormat, Wanted, decoder, skip, text};
 
 pub(super) const FORMAT: VectorsFormat =
     VectorsFormat { name: "word2vec binary", sniff, read: ReadVectors::Stream(read) };
@@ -32,6 +32,7 @@ fn read(stream: &mut dyn BufRead, wanted: &mut Wanted) -> Result<(), VectorsErro
     let (announced, dimensions) = text::header(line).unwrap_or_default();
     wanted.set_dimensions(dimensions)?;
     let vector_bytes = 4 * dimensions;
+    let decode = decoder("f32").expect("a type that is read");
 
     let mut word = Vec::new();
     for found in 0..announced {
@@ -57,7 +58,7 @@ fn read(stream: &mut dyn BufRead, wanted: &mut Wanted) -> Result<(), VectorsErro
             if (bytes.len() as u64) < vector_bytes {
                 return Err(truncated());
             }
-            wanted.keep(word, values_of_row(&bytes, 4), "word", found + 1);
+            wanted.keep(word, decode(&bytes), "word", found + 1);
         } else if skip(stream, vector_bytes).map_err(wanted.io())? < vector_bytes {
             return Err(truncated());
         }

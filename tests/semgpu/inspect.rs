@@ -33,6 +33,19 @@ fn every_format_is_recognised_by_its_content() {
     for format in ["PyTorch .pth/.pt", "Keras .keras", "Keras .h5/.weights.h5", "safetensors", "weights/README.md"] {
         assert!(said.contains(format), "{said}");
     }
+    // Word vectors that are not read.
+    for (name, bytes) in [
+        ("model.kv", &b"\x80\x04\x95\x10\0\0\0\0\0\0\0\x8c\x06gensim"[..]),
+        ("cc.en.bin", b"\xba\x16O/\x0c\0\0\0"),
+        ("vectors.bz2", b"BZh91AY&SY\x01\x02"),
+    ] {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        let said = fail(&["inspect", &path.display().to_string()], 2);
+        for expected in [name, "word2vec binary", "text (GloVe", "save_word2vec_format", ".vec", "unpacked"] {
+            assert!(said.contains(expected), "{said}");
+        }
+    }
 }
 
 #[test]

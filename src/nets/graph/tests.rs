@@ -332,3 +332,9 @@ fn large_weights_in_eight_bits_are_scaled_though_they_were_moved() {
 }
 
 mod refused;
+
+#[test]
+fn an_input_that_is_no_image_is_told_by_its_shape() {
+    let refused = image(Some(vec![Some(1), Some(4), Some(8), None]), None).unwrap_err();
+    assert_eq!(refused, "takes an input of shape [1, 4, 8, ?], expected images [images, 3, height, width]");
+}

@@ -1,0 +1,249 @@
+//! Names that a file has, and what becomes of those that cannot be used.
+
+use std::path::PathBuf;
+
+use npyz::WriterBuilder;
+
+use super::*;
+use crate::config::{Spaces, TestRequest};
+use crate::device::Choice;
+use crate::features::{Features, Layout};
+use crate::matrices::Source;
+use crate::progress::Progress;
+use crate::stats::similarity::rsm_of_rows;
+
+const CONCEPTS: usize = 8;
+const UNITS: usize = 5;
+const NAMES: [&str; CONCEPTS] = ["ant", "bee", "cow", "dog", "elk", "fox", "gnu", "hen"];
+
+fn value(concept: usize, unit: usize) -> f32 {
+    ((concept * concept * 31 + concept * unit * 7 + unit * unit * 3) % 97) as f32 / 7.0
+}
+
+fn rows() -> Vec<f32> {
+    (0..CONCEPTS * UNITS).map(|n| value(n / UNITS, n % UNITS)).collect()
+}
+
+/// Entries of the concepts' matrix in an order.
+fn entries(order: &[usize]) -> Vec<f64> {
+    let rsm = rsm_of_rows(&rows(), CONCEPTS, UNITS).unwrap();
+    order.iter().flat_map(|&row| order.iter().map(move |&column| (row, column))).map(|(i, j)| rsm.row(i)[j]).collect()
+}
+
+/// Lines of a name and the numbers behind it.
+fn table(names: &[&str], values: &[f64]) -> String {
+    let line = |(name, row): (&&str, &[f64])| {
+        name.to_string() + &row.iter().map(|value| format!(",{value}")).collect::<String>() + "\n"
+    };
+    names.iter().zip(values.chunks(values.len() / names.len())).map(line).collect()
+}
+
+fn in_order() -> Vec<usize> {
+    (0..CONCEPTS).collect()
+}
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        let folder = Self(tempfile::tempdir().unwrap());
+        folder.matrix("plain.npy");
+        folder
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
+        std::fs::write(self.path(name), bytes).unwrap();
+    }
+
+    /// The matrix in a file that names nothing.
+    fn matrix(&self, name: &str) {
+        crate::arrays::write_npy(&self.path(name), &[CONCEPTS, CONCEPTS], &entries(&in_order())).unwrap();
+    }
+
+    /// The matrix in an archive, beside lists of texts.
+    fn archive(&self, name: &str, texts: &[&[&str]]) {
+        let mut archive = zip::ZipWriter::new(std::fs::File::create(self.path(name)).unwrap());
+        archive.start_file("rsm.npy", zip::write::SimpleFileOptions::default()).unwrap();
+        let shape = [CONCEPTS as u64; 2];
+        let mut array =
+            npyz::WriteOptions::new().default_dtype().shape(&shape).writer(&mut archive).begin_nd().unwrap();
+        array.extend(entries(&in_order())).unwrap();
+        array.finish().unwrap();
+        for (n, list) in texts.iter().enumerate() {
+            archive.start_file(format!("texts{n}.npy"), zip::write::SimpleFileOptions::default()).unwrap();
+            let (dtype, shape) = (npyz::DType::new_scalar("<U6".parse().unwrap()), [list.len() as u64]);
+            let mut array =
+                npyz::WriteOptions::new().dtype(dtype).shape(&shape).writer(&mut archive).begin_nd().unwrap();
+            array.extend(list.iter().map(|text| text.to_string())).unwrap();
+            array.finish().unwrap();
+        }
+        archive.finish().unwrap();
+    }
+
+    fn source(&self, name: &str) -> Source {
+        Source { name: name.to_string(), path: self.path(name), array: None, given: None }
+    }
+
+    /// What a test of words and images warns of, or refuses them by.
+    fn test(&self, words: &str, images: &str, ask: impl FnOnce(&mut TestRequest)) -> Result<String, String> {
+        let mut request = TestRequest::new(vec![self.source(words)], vec![self.source(images)], self.path("out"));
+        (request.options.permutations, request.device) = (9, Choice::Cpu);
+        ask(&mut request);
+        let test = Test::new(request, &Progress::silent()).map_err(|error| error.to_string())?;
+        let (results, warnings) = test.results(&Progress::silent()).map_err(|error| error.to_string())?;
+        assert_eq!(results.accuracy[0].accuracy, 1.0, "each concept meets itself");
+        Ok(warnings.join("\n"))
+    }
+}
+
+#[test]
+fn names_that_cannot_be_used_are_never_dropped_in_silence() {
+    let folder = Folder::new();
+    let mut twice = NAMES;
+    twice[4] = "bee";
+    folder.write("names.txt", NAMES.join("\n"));
+    let names = folder.path("names.txt");
+    let listed = |request: &mut TestRequest| request.concepts = Some(names.clone());
+    let features: Vec<f64> = rows().into_iter().map(f64::from).collect();
+    folder.write("twice.csv", table(&twice, &entries(&in_order())));
+    folder.write("features.csv", table(&twice, &features));
+    folder.write("good.csv", table(&NAMES, &features));
+    folder.matrix("list.npy");
+    folder.write("list.concepts.txt", twice.join("\n"));
+    folder.matrix("short.npy");
+    folder.write("short.concepts.txt", NAMES[1..].join("\n"));
+    let twice_said = "names of the concepts: \"bee\" stands twice, in rows 1 and 4 (from 0)";
+    for (file, at, said) in [
+        ("twice.csv", "twice.csv", twice_said),
+        ("list.npy", "list.concepts.txt", twice_said),
+        ("short.npy", "short.concepts.txt", "names of the concepts: 7 names, expected 8"),
+    ] {
+        for refused in [folder.test("plain.npy", file, listed), folder.test(file, "plain.npy", |_| ())] {
+            let refused = refused.unwrap_err();
+            assert!(refused.contains(at) && refused.contains(said) && refused.contains("--by-order"), "{refused}");
+        }
+        assert_eq!(folder.test("plain.npy", file, |request| request.by_order = true), Ok(String::new()));
+    }
+    let of_images = |request: &mut TestRequest| request.features = Some(Spaces::Images);
+    let refused = folder.test("plain.npy", "features.csv", of_images).unwrap_err();
+    assert!(refused.contains("features.csv") && refused.contains(twice_said), "{refused}");
+    assert!(folder.test("plain.npy", "good.csv", of_images).is_ok());
+    // Names of columns do not make up for those of rows.
+    let header = format!(",{}\n", NAMES.join(","));
+    folder.write("columns.csv", header + &table(&twice, &entries(&in_order())));
+    assert!(folder.test("plain.npy", "columns.csv", listed).unwrap_err().contains(twice_said));
+}
+
+#[test]
+fn texts_that_may_name_something_else_are_no_obstacle_and_no_secret() {
+    let folder = Folder::new();
+    folder.write("names.txt", NAMES.join("\n"));
+    let names = folder.path("names.txt");
+    let listed = |request: &mut TestRequest| request.concepts = Some(names.clone());
+    let categories = ["a", "a", "a", "a", "b", "b", "b", "b"];
+    folder.archive("named.npz", &[&categories, &NAMES, &["x", "y"]]);
+    assert_eq!(folder.test("plain.npy", "named.npz", listed), Ok(String::new()));
+    for (file, texts, why) in [
+        ("categories.npz", &categories[..], "a, a, a, …: not taken for the names of the concepts: \"a\" stands twice"),
+        ("units.npz", &["x", "y"][..], "x, y: not taken for the names of the concepts: 2 names, expected 8"),
+    ] {
+        folder.archive(file, &[texts]);
+        let said = folder.test("plain.npy", file, listed).unwrap();
+        assert!(said.contains(file) && said.contains(why), "{said}");
+    }
+    // A list of the folder's other matrices.
+    folder.write("concepts.txt", "x\ny\n");
+    let said = folder.test("named.npz", "plain.npy", listed).unwrap();
+    assert!(said.contains("concepts.txt: x, y: not taken for the names of the concepts of "), "{said}");
+}
+
+#[test]
+fn numbers_out_of_order_are_places_that_are_believed_or_refused() {
+    let folder = Folder::new();
+    let order = [3, 0, 7, 1, 6, 2, 5, 4];
+    for first in [0, 1] {
+        let numbers: Vec<String> = order.iter().map(|n| (n + first).to_string()).collect();
+        let numbers: Vec<&str> = numbers.iter().map(String::as_str).collect();
+        let counted: Vec<String> = (first..first + CONCEPTS).map(|n| n.to_string()).collect();
+        let counted: Vec<&str> = counted.iter().map(String::as_str).collect();
+        folder.write("shuffled.csv", table(&numbers, &entries(&order)));
+        folder.write("counted.csv", table(&counted, &entries(&in_order())));
+        for other in ["counted.csv", "plain.npy"] {
+            for refused in [folder.test(other, "shuffled.csv", |_| ()), folder.test("shuffled.csv", other, |_| ())] {
+                let refused = refused.unwrap_err();
+                assert!(refused.contains("shuffled.csv: numbers its rows in another order"), "{refused}");
+                assert!(refused.contains(other) && refused.contains("sort_index"), "{refused}");
+            }
+        }
+        assert_eq!(folder.test("counted.csv", "plain.npy", |_| ()), Ok(String::new()));
+        // Numbers in both are names.
+        folder.write("reversed.csv", {
+            let (order, numbers): (Vec<usize>, Vec<&str>) =
+                (order.iter().rev().copied().collect(), numbers.iter().rev().copied().collect());
+            table(&numbers, &entries(&order))
+        });
+        assert_eq!(folder.test("shuffled.csv", "reversed.csv", |_| ()), Ok(String::new()));
+    }
+}
+
+#[test]
+fn two_vectors_of_one_concept_are_refused() {
+    let folder = Folder::new();
+    let features: Vec<f64> = rows().into_iter().map(f64::from).collect();
+    let mut twice = NAMES;
+    twice[4] = "bee";
+    folder.write("twice.csv", table(&twice, &features));
+    folder.write("groups.csv", table(&NAMES, &features) + &table(&NAMES, &features));
+    let open = |file: &str, concepts: &[&str], groups| {
+        let concepts = Some(concepts.iter().map(|name| name.to_string()).collect());
+        Features::open(&folder.path(file), &Layout { concepts, groups, ..Layout::default() })
+    };
+    let refused = open("twice.csv", &["ant", "bee", "cow"], None).err().unwrap().to_string();
+    assert!(refused.contains("twice.csv: \"bee\"") && refused.contains("rows 1 and 4 (from 0)"), "{refused}");
+    assert!(open("twice.csv", &["ant", "cow"], None).is_ok());
+    let refused = open("groups.csv", &NAMES, None).err().unwrap().to_string();
+    assert!(refused.contains("rows 0 and 8 (from 0)") && refused.contains("--groups"), "{refused}");
+    assert!(open("groups.csv", &NAMES, Some(2)).is_ok());
+    // Without --concepts their matrix has no names, which is said.
+    let doubt = Features::open(&folder.path("twice.csv"), &Layout::default()).unwrap().doubt().unwrap();
+    assert!(doubt.contains("\"bee\" stands twice, in rows 1 and 4 (from 0); the matrix gets none"), "{doubt}");
+}
+
+#[test]
+fn an_array_beside_a_list_of_its_words_is_word_vectors() {
+    let folder = Folder::new();
+    // More words than concepts, and in another order.
+    let order = [6, 2, 0, 1, 7, 3, 5, 4];
+    let vector = |concept: usize| (0..UNITS).map(move |unit| f64::from(value(concept, unit)));
+    let others = (20..24).flat_map(vector);
+    let values: Vec<f64> = order.iter().flat_map(|&concept| vector(concept)).chain(others).collect();
+    crate::arrays::write_npy(&folder.path("model.npy"), &[CONCEPTS + 4, UNITS], &values).unwrap();
+    let words: Vec<&str> = order.iter().map(|&concept| NAMES[concept]).chain(["w", "x", "y", "z"]).collect();
+    folder.write("names.txt", NAMES.join("\n"));
+    let names = folder.path("names.txt");
+    let listed = |request: &mut TestRequest| request.concepts = Some(names.clone());
+    let refused = folder.test("model.npy", "plain.npy", listed).unwrap_err();
+    assert!(refused.contains("model.npy: shape [12, 5]"), "{refused}");
+    folder.write("model.txt", words.join("\n"));
+    assert_eq!(folder.test("model.npy", "plain.npy", listed), Ok(String::new()));
+    let request = |concepts: Option<Vec<String>>| SimilarityRequest {
+        features: vec![folder.path("model.npy")],
+        layout: Layout { concepts, ..Layout::default() },
+        lists: Vec::new(),
+        out: folder.path("rsm.npy"),
+        distances: false,
+        device: Choice::Cpu,
+    };
+    similarity(&request(Some(NAMES.map(String::from).to_vec())), &Progress::silent()).unwrap();
+    assert_eq!(crate::arrays::read_npy(&folder.path("rsm.npy")).unwrap().1, entries(&in_order()));
+    // A list of another length is none of its words.
+    folder.write("model.txt", words[1..].join("\n"));
+    assert!(folder.test("model.npy", "plain.npy", listed).is_err());
+    // What is square is a matrix, whatever lies beside it.
+    folder.write("plain.txt", NAMES.join("\n"));
+    assert_eq!(folder.test("plain.npy", "plain.npy", listed), Ok(String::new()));
+}
