@@ -146,6 +146,7 @@ pub fn run(plan: Plan, fresh: bool, beside: &mut Beside, progress: &Progress) ->
         options,
         images: Some(Images {
             root: run.config.stimuli_root().to_path_buf(),
+            sums: images,
             manifest,
             predictions,
             lexicon: test.lexicon,
