@@ -246,7 +246,8 @@ fn summarise(results: &Results, tail: Tail, progress: &Progress) {
     }
     for rows in results.measures.chunk_by(|a, b| a.words == b.words && a.measure == b.measure) {
         let Some(best) = report::best(rows.iter()) else { continue };
-        progress.line(format!("{}: {}, best pair {}", best.words, best.measure, report::said(best)));
+        let tail = if best.permutations > 0 { tail } else { "" };
+        progress.line(format!("{}: {}, best pair {}{tail}", best.words, best.measure, report::said(best)));
     }
     for rows in results.one_vs_two.chunk_by(|a, b| a.words == b.words) {
         let Some(best) = report::highest(rows, |row| row.accuracy) else { continue };

@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::reading::Inputs;
 use super::{HalvesError, list};
 use crate::checksum::{self, sha256};
-use crate::config::{OptionError, TestRequest, check_measures, doubt_of_neighbours, draws};
+use crate::config::{OptionError, TestRequest, check_measures, doubt_of_neighbours, doubt_of_tail, draws};
 use crate::device::{self, Selected};
 use crate::error::{Error, FileError};
 use crate::evaluation::alignment::{Alignment, WordSpace};
@@ -72,6 +72,7 @@ impl Test {
             request.options.doubt(categories.as_deref()),
             request.inference.doubt(space.groups.len()),
             doubt_of_neighbours(&request.measures, request.neighbours),
+            doubt_of_tail(&request.measures, request.inference.tail),
             not_done(&request, &words, &word_spaces).filter(|_| !in_full),
         ];
         let named = request.concepts.is_some() || read.iter().any(|read| read.names.is_some());

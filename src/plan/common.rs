@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::{Inputs, PlanError, words};
 use crate::checksum::{self, sha256};
 use crate::classes::Classes;
-use crate::config::{Config, check_measures, doubt_of_neighbours, draws};
+use crate::config::{Config, check_measures, doubt_of_neighbours, doubt_of_tail, draws};
 use crate::evaluation::Words;
 use crate::evaluation::one_vs_two::{Lexicon, OneVsTwo};
 use crate::files::Unchanged;
@@ -70,6 +70,7 @@ impl Common {
         warnings.extend(config.two_vs_two.doubt(manifest.categories.as_deref()));
         warnings.extend(config.inference.doubt(manifest.groups.len()));
         warnings.extend(doubt_of_neighbours(&config.measures, config.neighbours));
+        warnings.extend(doubt_of_tail(&config.measures, config.inference.tail));
         let models = words::read(config, &manifest, &others, progress, &mut warnings)?;
         let (lexicon, one_vs_two) = match &config.one_vs_two {
             None => (Lexicon::of_manifest(&manifest, classes), None),

@@ -433,9 +433,14 @@ impl<'a> Settings<'a> {
         if permutations > 0 {
             text += &format!(
                 " The null distribution comes from {} of the concepts of the words\u{2019} side, shared by all layers and \
-                 measures; family-wise p-values are those of the studentised maximum. The calibrated score is (value − τ) / \
-                 (1 − τ), 0 below τ, the {:.0} % quantile of the draws and the observed value.",
-                counted(permutations, "permutation"),
+                 measures; family-wise p-values are those of the studentised maximum.",
+                counted(permutations, "permutation")
+            );
+        }
+        if row.tau.is_some() {
+            text += &format!(
+                " The calibrated score is (value − τ) / (1 − τ), 0 below τ, the {:.0} % quantile of the draws and the observed \
+                 value.",
                 100.0 * (1.0 - row.alpha)
             );
         }
