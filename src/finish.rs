@@ -127,7 +127,9 @@ pub fn finish(
     report::write_figures(&results, report::Style::Full, None, directory.root(), progress).map_err(Error::failed)?;
     summarise(&results, options.tail, progress);
     let one_vs_two = images.as_ref().and_then(|images| images.one_vs_two.as_ref()).map(|test| test.ties);
-    report::chance(&results, options.ties, one_vs_two).into_iter().for_each(|said| progress.line(said));
+    let within_categories = record.options().within_categories;
+    let rule = |ties| report::TieRule { ties, within_categories };
+    report::chance(&results, rule(options.ties), one_vs_two.map(rule)).into_iter().for_each(|said| progress.line(said));
     Ok(())
 }
 

@@ -49,7 +49,7 @@ use crate::report::stimuli::Source;
 use crate::results::Results;
 
 pub use alignment::{best, said};
-pub use chance::told as chance;
+pub use chance::{TieRule, told as chance};
 pub use compare::{Comparison, Overlay, told};
 pub use curves::{SIGNIFICANT, distinct, highest};
 pub use error::{DrawError, ReportError};
