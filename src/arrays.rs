@@ -69,6 +69,24 @@ pub struct Told {
     pub transpose: bool,
 }
 
+impl Told {
+    /// What is said of tables where none of the files is one.
+    pub fn doubt<'a>(&self, files: impl IntoIterator<Item = &'a Path>) -> Option<String> {
+        let said = [
+            ("--header", self.header.is_some()),
+            ("--index", self.index.is_some()),
+            ("--decimal", self.decimal.is_some()),
+        ];
+        let said: Vec<&str> = said.into_iter().filter(|(_, is_said)| *is_said).map(|(option, _)| option).collect();
+        let endings = text::FORMAT.endings;
+        // What a folder holds may be tables.
+        let may_be = |path: &Path| path.is_dir() || endings.contains(&files::ending(path).as_str());
+        (!said.is_empty() && !files.into_iter().any(may_be)).then(|| {
+            format!("{}: no effect: of tables of text (.{}), and no file is one", said.join(", "), endings.join(", ."))
+        })
+    }
+}
+
 fn count(text: &str) -> Result<usize, String> {
     match text {
         "yes" => Ok(1),

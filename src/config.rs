@@ -27,7 +27,7 @@ pub use error::ConfigError;
 pub use network::{ChannelOrder, InputConfig};
 pub use networks::{Asked, Member, Networks, Sweep, Written};
 pub use options::{InferenceOptions, MOST_RESAMPLES, OptionError, Spaces, TestOptions, TestRequest, draws, named};
-pub(crate) use options::{check_measures, check_permutations, doubt_of_neighbours};
+pub(crate) use options::{check_measures, check_permutations, doubt_of_neighbours, doubt_of_tail};
 pub use schema::json_schema;
 
 /// One experiment: a network, stimuli, word models, tests. A file may have several networks ([`Written`]).

@@ -70,6 +70,8 @@ pub struct Images {
     pub manifest: Manifest,
     /// The manifest's folder, which its paths are relative to.
     pub root: PathBuf,
+    /// The checksum of each image, group by group.
+    pub sums: Vec<String>,
     /// The network's answers, if it was run that far.
     pub predictions: Option<Predictions>,
     /// The words that stand for classes.
@@ -122,10 +124,12 @@ pub fn finish(
     comparison.write_matrices(directory).map_err(Error::failed)?;
     results.write(directory.root()).map_err(Error::failed)?;
     record.write(directory, started).map_err(Error::failed)?;
-    report::write_figures(&results, report::Style::Full, None, directory.root()).map_err(Error::failed)?;
+    report::write_figures(&results, report::Style::Full, None, directory.root(), progress).map_err(Error::failed)?;
     summarise(&results, options.tail, progress);
     let one_vs_two = images.as_ref().and_then(|images| images.one_vs_two.as_ref()).map(|test| test.ties);
-    report::chance(&results, options.ties, one_vs_two).into_iter().for_each(|said| progress.line(said));
+    let within_categories = record.options().within_categories;
+    let rule = |ties| report::TieRule { ties, within_categories };
+    report::chance(&results, rule(options.ties), one_vs_two.map(rule)).into_iter().for_each(|said| progress.line(said));
     Ok(())
 }
 
@@ -213,12 +217,13 @@ impl Images {
         let images = groups.flat_map(|(group, stimuli)| {
             self.manifest.concepts.iter().zip(stimuli).map(move |(concept, stimulus)| (group, concept, stimulus))
         });
-        let row = |(group, concept, stimulus): (&String, &String, &Stimulus)| StimulusRow {
+        let row = |((group, concept, stimulus), sum): ((&String, &String, &Stimulus), &String)| StimulusRow {
             group: group.clone(),
             concept: concept.clone(),
             path: stimulus.listed(&self.root),
+            sha256: sum.clone(),
         };
-        images.map(row).collect()
+        images.zip(&self.sums).map(row).collect()
     }
 }
 
@@ -243,7 +248,8 @@ fn summarise(results: &Results, tail: Tail, progress: &Progress) {
     }
     for rows in results.measures.chunk_by(|a, b| a.words == b.words && a.measure == b.measure) {
         let Some(best) = report::best(rows.iter()) else { continue };
-        progress.line(format!("{}: {}, best pair {}", best.words, best.measure, report::said(best)));
+        let tail = if best.permutations > 0 { tail } else { "" };
+        progress.line(format!("{}: {}, best pair {}{tail}", best.words, best.measure, report::said(best)));
     }
     for rows in results.one_vs_two.chunk_by(|a, b| a.words == b.words) {
         let Some(best) = report::highest(rows, |row| row.accuracy) else { continue };

@@ -22,7 +22,7 @@ use crate::finish::{self, Comparison, Images, finish};
 use crate::nets::{self, Batch, Stage, StageSpec, Taps};
 use crate::plan::{Classifier, Inputs, Model, Placement, Plan};
 use crate::progress::{Progress, Task};
-use crate::record::{Command, Network, Run, RunRecord, StageTiming, WordModel};
+use crate::record::{self, Command, Network, Run, RunRecord, StageTiming, WordModel};
 use crate::results::ResultsDir;
 use crate::shards::{self, Keys, Shards, Span};
 use crate::stats::permutation::Permutations;
@@ -95,7 +95,9 @@ pub fn run(plan: Plan, fresh: bool, beside: &mut Beside, progress: &Progress) ->
     let constant = config.two_vs_two.constant;
     let open = kept(&config, &model, manifest.concepts.len());
     let _writing = progress.interrupt.writing();
-    let _claim = directory.claim("run", &checksums.similarity, fresh)?;
+    let differs = || record::differs(&directory, &config, &model, &checksums, &placement.device);
+    let claim = directory.claim("run", &checksums.similarity, fresh);
+    let _claim = claim.map_err(|error| error.differing(differs))?;
     let Opened { mut checkpoint, damaged } = open(&directory, groups);
     damaged.iter().for_each(|damaged| progress.line(format!("warning: {damaged}")));
 
@@ -146,6 +148,7 @@ pub fn run(plan: Plan, fresh: bool, beside: &mut Beside, progress: &Progress) ->
         options,
         images: Some(Images {
             root: run.config.stimuli_root().to_path_buf(),
+            sums: images,
             manifest,
             predictions,
             lexicon: test.lexicon,

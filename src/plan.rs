@@ -123,6 +123,7 @@ impl Plan {
         inputs.arrival = arrival.as_ref().map(|(arrival, _)| *arrival);
         inputs.warnings.extend(arrival.and_then(|(_, doubt)| doubt));
         inputs.warnings.extend(weights.notes());
+        inputs.warnings.extend(model::doubts_of_input(&config, &model.input));
         let checksums = checksums(&config, &model, &inputs.manifest, &images, sums, &placement)?;
         let test = Test { draws, lexicon, one_vs_two, controls };
         Ok(Self { config, model, weights, inputs, test, placement, checksums, unchanged, images })

@@ -43,11 +43,13 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::progress::Progress;
 use crate::report::canvas::Picture;
+use crate::report::stimuli::Source;
 use crate::results::Results;
 
 pub use alignment::{best, said};
-pub use chance::told as chance;
+pub use chance::{TieRule, told as chance};
 pub use compare::{Comparison, Overlay, told};
 pub use curves::{SIGNIFICANT, distinct, highest};
 pub use error::{DrawError, ReportError};
@@ -104,7 +106,7 @@ pub const FIGURES: &[Figure] = &[
 ];
 
 /// Draws every figure into `<directory>/figures` and writes `<directory>/report.html`, which has the `warning` beside the record's;
-/// returns the files written.
+/// returns the files written. Says which images are no longer those of the run.
 ///
 /// # Errors
 /// Results without rows; a file that cannot be read or written.
@@ -113,6 +115,7 @@ pub fn write_figures(
     style: Style,
     warning: Option<String>,
     directory: &Path,
+    progress: &Progress,
 ) -> Result<Vec<PathBuf>, ReportError> {
     let mut material = Material::read(results, directory)?;
     if let Some(record) = &mut material.record {
@@ -127,6 +130,8 @@ pub fn write_figures(
         .collect();
     let mut paths = file::write(&drawings, style, directory)?;
     paths.push(html::write(&material, &drawings)?);
+    let doubt = material.source.as_ref().and_then(Source::doubt);
+    doubt.iter().for_each(|said| progress.line(format!("warning: {said}")));
     Ok(paths)
 }
 

@@ -113,6 +113,49 @@ impl Manifest {
         doubts
     }
 
+    /// Images that are one by their checksums, group by group, under several names.
+    pub fn doubt_of_copies(&self, sums: &[String]) -> Option<String> {
+        let stimuli: Vec<&Stimulus> = self.stimuli.iter().flatten().collect();
+        let mut first: HashMap<&str, &Path> = HashMap::new();
+        let mut copies = stimuli.iter().zip(sums).filter_map(|(stimulus, sum)| {
+            let other = *first.entry(sum).or_insert(&stimulus.path);
+            (other != stimulus.path).then_some((other, &stimulus.path))
+        });
+        let (other, copy) = copies.next()?;
+        let more = copies.count();
+        let more = if more > 0 { format!("; {more} more are copies too") } else { String::new() };
+        Some(format!("{}: the same image as {}, by its SHA-256{more}", copy.display(), other.display()))
+    }
+
+    /// Class indices that do not agree: several of one concept, or those before `names` would fit better, which are what a
+    /// class is called.
+    pub fn doubts_of_classes<'a>(&self, names: impl Fn(u32) -> &'a [String]) -> Vec<String> {
+        let form = |name: &str| name.replace(['_', '-'], " ").to_lowercase();
+        let is_called = |concept: &String, class: u32| names(class).iter().any(|name| form(name) == form(concept));
+        let mut doubts = Vec::new();
+        let (mut fit, mut before) = (0, 0);
+        for (n, concept) in self.concepts.iter().enumerate() {
+            let mut classes = self.stimuli.iter().filter_map(|group| group[n].class_index);
+            let Some(class) = classes.next() else { continue };
+            if let Some(other) = classes.find(|&other| other != class)
+                && doubts.is_empty()
+            {
+                doubts.push(format!(
+                    "the concept {concept:?} has the class_index {class} and {other}: one class is meant"
+                ));
+            }
+            fit += usize::from(is_called(concept, class));
+            before += usize::from(class > 0 && is_called(concept, class - 1));
+        }
+        if before > fit {
+            doubts.push(format!(
+                "class_index: {before} concepts are called as the class before theirs, {fit} as their own: indices count from 0, \
+                 subtract 1 if these count from 1"
+            ));
+        }
+        doubts
+    }
+
     /// Starts to decode the images of `groups` in background threads, group by group in the order of the concepts.
     ///
     /// At most `ahead` images wait decoded, and one more in each thread, `3 * size * size` bytes each; a whole group is

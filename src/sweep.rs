@@ -25,7 +25,7 @@ use crate::error::{Error, FileError};
 use crate::pipeline::{self, Beside};
 use crate::plan::{Plan, Plans};
 use crate::progress::Progress;
-use crate::record::{RecordError, RunRecord};
+use crate::record::{self, RecordError, RunRecord};
 use crate::report::{self, OfNetworks, Style};
 use crate::results::{
     AccuracyRow, ClaimError, NetworkRow, ResultsDir, ResultsError, SWEEP, Table, altered, figure_name, read_table,
@@ -113,7 +113,10 @@ pub fn check(plans: &Plans, fresh: bool) -> Result<Vec<bool>, Error> {
             return Ok(false);
         }
         let plan = plans.plan(n).map_err(Error::input)?;
-        directory.check_experiment(&plan.checksums.similarity).map_err(Error::input)?;
+        let differs =
+            || record::differs(&directory, &plan.config, &plan.model, &plan.checksums, &plan.placement.device);
+        let free = directory.check_experiment(&plan.checksums.similarity);
+        free.map_err(|error| Error::input(error.differing(differs)))?;
         Ok(is_finished(member, &plan))
     };
     plans.sweep.members.iter().enumerate().map(finished).collect()

@@ -447,3 +447,17 @@ fn numbers_are_read_by_the_decimal_sign_that_the_table_shows() {
     let comma = Told { decimal: Some(Decimal::Comma), ..Told::default() };
     assert_eq!(table("\"1,234\",\"2,345\"\n\"3,456\",\"4,567\"\n", &comma).unwrap().2[0], 1.234);
 }
+
+#[test]
+fn what_is_told_of_tables_beside_none_is_doubted() {
+    let told = Told { header: Some(1), decimal: Some(Decimal::Comma), ..Told::default() };
+    let doubt = |told: &Told, files: &[&str]| told.doubt(files.iter().map(Path::new));
+    assert!(
+        doubt(&told, &["a.npy", "b.h5"])
+            .unwrap()
+            .starts_with("--header, --decimal: no effect: of tables of text (.csv,")
+    );
+    assert_eq!(doubt(&told, &["a.npy", "b.TSV"]).or(doubt(&Told::default(), &["a.npy"])), None);
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(told.doubt([folder.path()]), None);
+}

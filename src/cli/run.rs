@@ -12,6 +12,7 @@ use crate::nets::Input;
 use crate::pipeline::{self, Beside};
 use crate::plan::{Inputs, Plan};
 use crate::progress::Progress;
+use crate::record;
 use crate::results::ResultsDir;
 use crate::stimuli::Manifest;
 use crate::wording::{counted, grouped};
@@ -102,7 +103,9 @@ pub(super) fn carry_out(config: Config, fresh: bool, dry_run: bool, progress: &P
     if dry_run {
         if !fresh {
             let out = ResultsDir::new(plan.config.out());
-            out.check_experiment(&plan.checksums.similarity).map_err(Error::input)?;
+            let Plan { config, model, checksums, placement, .. } = &plan;
+            let differs = || record::differs(&out, config, model, checksums, &placement.device);
+            out.check_experiment(&checksums.similarity).map_err(|error| Error::input(error.differing(differs)))?;
         }
         return decode(&plan.inputs.manifest, &plan.model.input, progress);
     }

@@ -195,6 +195,21 @@ pub(crate) fn doubt_of_neighbours(measures: &[Measure], neighbours: usize) -> Op
     unused.then(|| format!("neighbours: {neighbours} have no effect: neither mknn nor cknna is among the measures"))
 }
 
+/// What a tail leaves out of the measures.
+pub(crate) fn doubt_of_tail(measures: &[Measure], tail: Tail) -> Option<String> {
+    let name = match tail {
+        Tail::Upper => return None,
+        Tail::Lower => "lower",
+        Tail::Two => "two",
+    };
+    (!measures.is_empty()).then(|| {
+        format!(
+            "tail: {name}, so measures have no calibrated score, which is how far a value lies above chance, and no figure of it; \
+             p-values are of the tail"
+        )
+    })
+}
+
 fn any_counts_neighbours(measures: &[Measure]) -> bool {
     measures.iter().any(|measure| measure.counts_neighbours())
 }
@@ -403,6 +418,14 @@ mod tests {
         assert!(bootstrap.check(12).is_ok());
         let bootstrap = TestOptions { bootstrap: 1, ..TestOptions::default() };
         assert_eq!(bootstrap.check(20).unwrap_err().expected, "0, or 2 to 1,000,000");
+    }
+
+    #[test]
+    fn another_tail_leaves_measures_without_calibrated_scores() {
+        assert!(
+            doubt_of_tail(&[Measure::Cka], Tail::Two).unwrap().starts_with("tail: two, so measures have no calibrated")
+        );
+        assert_eq!(doubt_of_tail(&[Measure::Cka], Tail::Upper).or(doubt_of_tail(&[], Tail::Lower)), None);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::stats::alignment::{Gram, Measure};
 use crate::stats::bootstrap::Interval;
 use crate::stats::calibrated;
 use crate::stats::ceiling::Ceiling;
-use crate::stats::inference::{self, Family, Inference, LayerScores, Statistic};
+use crate::stats::inference::{self, Family, Inference, LayerScores, Statistic, Tail};
 
 /// The level of the quantile of the null above which a calibrated score begins.
 pub const ALPHA: f64 = 0.05;
@@ -272,14 +272,16 @@ fn of_measure(drawn: &Drawn, space: &Space, alignment: &Alignment, options: &Opt
         }
     };
     let mut declared = declared.into_iter();
+    // How far a value lies above chance says nothing where low values, or both, speak against it.
+    let calibrated = options.tail == Tail::Upper;
     let mut rows = Vec::new();
     for (words, pairs) in alignment.words.iter().zip(tested) {
         let both = infer(&pairs.iter().collect::<Vec<_>>());
         let scores: Vec<&LayerScores> = pairs.iter().map(|pair| &pair.scores).collect();
-        let tau_both = calibrated::threshold_of_maximum(&scores, ALPHA);
+        let tau_both = calibrated::threshold_of_maximum(&scores, ALPHA).filter(|_| calibrated);
         for ((pair, both), one) in pairs.iter().zip(both).zip(&mut declared) {
             let (layer, of_words) = (&space.layers[pair.images], &words.layers[pair.words]);
-            let tau = calibrated::threshold(&pair.scores, ALPHA);
+            let tau = calibrated::threshold(&pair.scores, ALPHA).filter(|_| calibrated);
             // Words that change from group to group are not what the groups have in common.
             let ceiling = ceilings[pair.images].filter(|_| of_words.rsms.len() == 1);
             rows.push(MeasureRow {

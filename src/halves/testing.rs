@@ -7,13 +7,13 @@ use std::time::Instant;
 use super::reading::Inputs;
 use super::{HalvesError, list};
 use crate::checksum::{self, of_files, sha256};
-use crate::config::{OptionError, TestRequest, check_measures, doubt_of_neighbours, draws};
+use crate::config::{OptionError, TestRequest, check_measures, doubt_of_neighbours, doubt_of_tail, draws};
 use crate::device::{self, Selected};
 use crate::error::{Error, FileError};
 use crate::evaluation::alignment::{Alignment, WordSpace};
 use crate::evaluation::{LayerRsms, Space, Words};
 use crate::finish::{self, Comparison, finish};
-use crate::matrices::{Read, Side, Source};
+use crate::matrices::{Entries, Read, Side, Source};
 use crate::names::{self, NAME, is_name};
 use crate::plan::{Own, Unnamed, control_sums};
 use crate::progress::Progress;
@@ -21,7 +21,7 @@ use crate::record::{self, Command, MatrixChecksums, RunRecord};
 use crate::results::{Results, ResultsDir, figure_name, takes};
 use crate::stats::alignment::Measure;
 use crate::stats::permutation::Permutations;
-use crate::stats::scoring::Constant;
+use crate::stats::scoring::{Constant, Ties};
 use crate::stats::two_vs_two;
 use crate::vectors;
 
@@ -72,6 +72,7 @@ impl Test {
             request.options.doubt(categories.as_deref()),
             request.inference.doubt(space.groups.len()),
             doubt_of_neighbours(&request.measures, request.neighbours),
+            doubt_of_tail(&request.measures, request.inference.tail),
             not_done(&request, &words, &word_spaces).filter(|_| !in_full),
         ];
         let named = request.concepts.is_some() || read.iter().any(|read| read.names.is_some());
@@ -94,6 +95,7 @@ impl Test {
         let doubts = doubts
             .into_iter()
             .chain(of_request.into_iter().flatten())
+            .chain(without_effect(&request))
             .chain(controls.read.iter().filter_map(|(_, doubt)| doubt.clone()));
         let warnings: Vec<String> = doubts.collect();
         warnings.iter().for_each(|warning| progress.line(format!("warning: {warning}")));
@@ -305,6 +307,39 @@ fn not_done(request: &TestRequest, words: &[Words], spaces: &[WordSpace]) -> Opt
     (!asked.is_empty()).then(|| {
         format!("{asked}: not done: it goes with the 2 vs. 2 test of word models, not with other measures; {remedy}")
     })
+}
+
+/// Options that change nothing, each with why.
+fn without_effect(request: &TestRequest) -> Vec<String> {
+    let TestRequest { words, images, controls, measures, options, .. } = request;
+    let features = |side: Side| request.features.is_some_and(|features| features.hold(side));
+    let sides = [Side::Words, Side::Images];
+    let mut doubts = Vec::new();
+    if let Some(kernels) = request.kernels {
+        if !measures.iter().any(|measure| measure.needs_gram()) {
+            doubts.push(
+                "--kernels: no effect: none of cka, cka-debiased, cka-rbf, mknn and cknna is among the measures".into(),
+            );
+        } else if let Some(side) = sides.into_iter().find(|&side| kernels.hold(side) && features(side)) {
+            doubts.push(format!("--kernels: no effect on the {}, which are features (--features)", side.name()));
+        }
+    }
+    if options.ties != Ties::default() && !measures.is_empty() && !measures.contains(&Measure::TwoVsTwo) {
+        doubts.push("--ties: no effect: 2v2 is not among the measures".into());
+    }
+    // A file that is controlled for is a matrix.
+    if let Some(entries) = request.reading.entries.filter(|_| sides.into_iter().all(features))
+        && controls.sources().next().is_none()
+    {
+        let option = if entries == Entries::Distances { "--distances" } else { "--similarities" };
+        doubts.push(format!("{option}: no effect: words and images are features (--features), not matrices"));
+    }
+    if options.constant == Constant::Half && features(Side::Images) {
+        doubts.push("--constant half: no effect: a constant image among features (--features) is refused".into());
+    }
+    let sources = words.iter().chain(images).chain(controls.sources());
+    doubts.extend(request.reading.told.doubt(sources.map(|source| source.path.as_path())));
+    doubts
 }
 
 /// What the test itself would refuse, before it starts: no draw is counted.

@@ -8,9 +8,9 @@
 //! | network | form | who | images | epsilon | perceptron |
 //! | --- | --- | --- | --- | --- | --- |
 //! | `vit_b16`, `vit_b32` | `torchvision` | torchvision | ImageNet's mean, bilinear to 256, crop | 1e-6 | GELU |
-//! | | `timm` | timm, augreg | -1 to 1, bicubic to 249, crop | 1e-6 | GELU |
+//! | | `timm` | timm, augreg | -1 to 1, bicubic to 248, crop | 1e-6 | GELU |
 //! | | `huggingface` | `google/vit-…` | -1 to 1, squashed | 1e-12 | GELU |
-//! | `deit_t16`, `deit_s16` | `timm` | Facebook, timm | ImageNet's mean, bicubic to 256, crop | 1e-6 | GELU |
+//! | `deit_t16`, `deit_s16` | `timm` | timm, Facebook's weights | ImageNet's mean, bicubic to 248, crop | 1e-6 | GELU |
 //! | `clip_vit_…` | `openai` | OpenAI, OpenCLIP's `openai` | CLIP's mean, bicubic to 224, crop | 1e-5 | CLIP's GELU |
 //! | | `open_clip` | OpenCLIP's other weights | the same | 1e-5 | GELU |
 //! | | `huggingface` | `openai/clip-…` | the same | 1e-5 | CLIP's GELU |
@@ -230,8 +230,8 @@ const HUGGING_FACE_FORM: Graph = Graph {
     epsilon: 1e-12,
     ..TORCHVISION_FORM
 };
-const DEIT_FORM: Graph =
-    Graph { naming: &TIMM, preprocess: Preprocess::Torch, resize: Resize::CropBicubic, ..TORCHVISION_FORM };
+/// As timm crops; Facebook's own code has 256 of 224.
+const DEIT_FORM: Graph = Graph { preprocess: Preprocess::Torch, ..TIMM_FORM };
 const OPENAI_FORM: Graph = Graph {
     naming: &OPENAI,
     preprocess: Preprocess::Clip,
@@ -244,12 +244,8 @@ const OPENAI_FORM: Graph = Graph {
 };
 const OPEN_CLIP_FORM: Graph = Graph { activation: Activation::Gelu, ..OPENAI_FORM };
 const HUGGING_FACE_CLIP_FORM: Graph = Graph { naming: &HUGGING_FACE_CLIP, ..OPENAI_FORM };
-const DINOV2_FORM: Graph = Graph {
-    resize: Resize::CropBicubic,
-    head: Head::None,
-    positions: Some((37, Filter::Sharp { offset: 0.1 })),
-    ..DEIT_FORM
-};
+const DINOV2_FORM: Graph =
+    Graph { crop_pct: 0.875, head: Head::None, positions: Some((37, Filter::Sharp { offset: 0.1 })), ..DEIT_FORM };
 const DINOV2_TIMM_FORM: Graph = Graph { crop_pct: 1.0, positions: Some((37, Filter::Antialias)), ..DINOV2_FORM };
 const DINOV2_HUGGING_FACE_FORM: Graph =
     Graph { naming: &DINO_HUGGING_FACE, positions: Some((37, Filter::Sharp { offset: 0.0 })), ..DINOV2_FORM };

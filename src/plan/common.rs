@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::{Inputs, PlanError, words};
 use crate::checksum::{self, sha256};
 use crate::classes::Classes;
-use crate::config::{Config, check_measures, doubt_of_neighbours, draws};
+use crate::config::{Config, check_measures, doubt_of_neighbours, doubt_of_tail, draws};
 use crate::evaluation::Words;
 use crate::evaluation::one_vs_two::{Lexicon, OneVsTwo};
 use crate::files::Unchanged;
@@ -67,9 +67,12 @@ impl Common {
         let draws = draws(config.seed, concepts, strata.as_deref());
         let others = words::other_classes(config, classes, &manifest)?;
         let mut warnings = manifest.doubts();
+        warnings.extend(manifest.doubt_of_copies(&images));
+        warnings.extend(manifest.doubts_of_classes(|class| classes.names(class as usize)));
         warnings.extend(config.two_vs_two.doubt(manifest.categories.as_deref()));
         warnings.extend(config.inference.doubt(manifest.groups.len()));
         warnings.extend(doubt_of_neighbours(&config.measures, config.neighbours));
+        warnings.extend(doubt_of_tail(&config.measures, config.inference.tail));
         let models = words::read(config, &manifest, &others, progress, &mut warnings)?;
         let (lexicon, one_vs_two) = match &config.one_vs_two {
             None => (Lexicon::of_manifest(&manifest, classes), None),

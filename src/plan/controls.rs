@@ -39,6 +39,19 @@ pub enum GivenError {
         /// As asked for.
         name: String,
     },
+    /// What it leaves is nothing.
+    #[error(
+        "{what} {}: there is no other {of} to test, expected one that is not among these; leave it out, or test more {of}s",
+        names.join(", ")
+    )]
+    Alone {
+        /// `given` or `partition`
+        what: &'static str,
+        /// `layer` or `word model`
+        of: &'static str,
+        /// As asked for.
+        names: Vec<String>,
+    },
     /// Too many to partition.
     #[error("partition: {found} spaces, expected one to {MOST_SPACES}")]
     TooMany {
@@ -116,6 +129,7 @@ impl GivenError {
             Self::Unknown { .. }
                 | Self::Ambiguous { .. }
                 | Self::Twice { .. }
+                | Self::Alone { .. }
                 | Self::TooMany { .. }
                 | Self::Categories { .. }
         )
@@ -166,7 +180,27 @@ impl Own<'_> {
         let mut controls = Controls::default();
         controls.given = self.spaces("given", &wanted.given, reading, &mut controls.read)?;
         controls.partition = self.spaces("partition", &wanted.partition, reading, &mut controls.read)?;
+        self.check_left(&controls)?;
         Ok(controls)
+    }
+
+    /// A layer or word model is not tested given itself: there are others.
+    fn check_left(&self, controls: &Controls) -> Result<(), GivenError> {
+        let alone = |what, of, names: &[&str]| {
+            Err(GivenError::Alone { what, of, names: names.iter().map(|&name| name.into()).collect() })
+        };
+        let given = |names: &[&str]| matches!(names, [only] if controls.given.iter().any(|space| space.name == *only));
+        if given(&self.layers) {
+            return alone("given", "layer", &self.layers);
+        }
+        if given(&self.words) {
+            return alone("given", "word model", &self.words);
+        }
+        let parts = |layer: &&str| controls.partition.iter().any(|space| space.name == **layer);
+        match self.layers.iter().all(parts) && !controls.partition.is_empty() {
+            true => alone("partition", "layer", &self.layers),
+            false => Ok(()),
+        }
     }
 
     fn spaces(
@@ -249,5 +283,41 @@ impl Own<'_> {
             read.order = Some(if names::is_same(&order) { "in order" } else { "re-ordered by name" }.to_string());
         }
         if rsms.iter().all(says_something) { Ok((rsms, read, doubt)) } else { Err(GivenError::Nothing(path())) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_only_layer_or_word_model_is_not_given_itself() {
+        let refused = |layers: &[&str], words: &[&str], given: &[&str], partition: &[&str]| {
+            let own = Own {
+                layers: layers.to_vec(),
+                words: words.to_vec(),
+                categories: None,
+                concepts: &[],
+                by_name: true,
+                unnamed: Unnamed::Taken,
+                groups: &[],
+                groups_named: true,
+            };
+            let wanted =
+                |names: &[&str]| names.iter().map(|name| Wanted { name: name.to_string(), file: None }).collect();
+            let wanted = ControlsConfig { given: wanted(given), partition: wanted(partition) };
+            own.controls(&wanted, &Reading::default()).err().map(|error| error.to_string())
+        };
+        assert!(
+            refused(&["fc1"], &["W", "V"], &["fc1", "W"], &[]).unwrap().contains("given fc1: there is no other layer")
+        );
+        assert!(
+            refused(&["fc1", "fc2"], &["W"], &["W"], &[]).unwrap().contains("given W: there is no other word model")
+        );
+        assert!(
+            refused(&["fc1"], &["W"], &[], &["W", "fc1"]).unwrap().contains("partition fc1: there is no other layer")
+        );
+        assert_eq!(refused(&["fc1", "fc2"], &["W", "V"], &["W", "fc1"], &["W", "fc2"]), None);
+        assert_eq!(refused(&["fc1"], &["W"], &[], &["W"]), None);
     }
 }

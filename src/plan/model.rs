@@ -323,9 +323,27 @@ fn input(config: &Config, mut input: Input) -> Result<Input, PlanError> {
     let fits = (MIN_CROP_PCT..=1.0).contains(&input.crop_pct);
     if !fits && input.resize.crops() {
         let found = input.crop_pct.to_string();
-        return Err(PlanError::value("stimuli.crop_pct", "0.01 to 1 (torchvision and timm: 0.875)", found));
+        let key = if config.stimuli.crop_pct.is_some() { "stimuli.crop_pct" } else { "network.input.crop_pct" };
+        return Err(PlanError::value(key, "0.01 to 1 (torchvision and timm: 0.875)", found));
     }
     Ok(input)
+}
+
+/// What the configuration says of the input in vain.
+pub(super) fn doubts_of_input(config: &Config, input: &Input) -> Vec<String> {
+    let (all, own) = (&config.stimuli, &config.network.input);
+    let over = [
+        ("resize", all.resize.zip(own.resize).is_some_and(|(all, own)| all != own)),
+        ("crop_pct", all.crop_pct.zip(own.crop_pct).is_some_and(|(all, own)| all != own)),
+    ];
+    let over = over.into_iter().filter(|(_, is_over)| *is_over);
+    let over = over.map(|(key, _)| format!("network.input.{key}: no effect: stimuli.{key} says otherwise; remove one"));
+    let said = [("stimuli", all.crop_pct), ("network.input", own.crop_pct)];
+    let said = said.into_iter().find(|(_, said)| said.is_some() && !input.resize.crops());
+    let squashed = said.map(|(key, _)| {
+        format!("{key}.crop_pct: no effect: the images are squashed, not cropped; resize = \"crop-…\" crops them")
+    });
+    over.chain(squashed).collect()
 }
 
 /// What is tested of layers of tokens; a class token only where there is one.
@@ -395,4 +413,30 @@ fn layers(config: &Config, input: &Input, stages: &[StageSpec]) -> Result<Vec<La
     let layers: Vec<Layer> =
         pixels.into_iter().chain(stages.iter().flat_map(|stage| stage.layers.iter().cloned())).collect();
     if layers.is_empty() { Err(PlanError::NoLayers) } else { Ok(layers) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_of_the_input_in_vain_is_told() {
+        let doubts = |stimuli: &str, own: &str| {
+            let config: Config = toml::from_str(&format!(
+                "[network]\nname = \"vgg16\"\nrandom = true\n[network.input]\n{own}\n[stimuli]\nmanifest = \"m.csv\"\n{stimuli}\n\
+                 [[words]]\nname = \"W\"\nfile = \"w.txt\"\n"
+            ))
+            .unwrap();
+            let resize = Resize::SquashBilinear;
+            let input = Input { size: 224, preprocess: Preprocess::Torch, resize, crop_pct: 1.0 };
+            doubts_of_input(&config, &super::input(&config, input).unwrap())
+        };
+        let said = doubts("resize = \"crop-bilinear\"", "resize = \"crop-bicubic\"\ncrop_pct = 0.9");
+        assert_eq!(said, ["network.input.resize: no effect: stimuli.resize says otherwise; remove one"]);
+        let said = doubts("", "crop_pct = 0.9");
+        assert!(said[0].starts_with("network.input.crop_pct: no effect: the images are squashed"), "{said:?}");
+        let said = doubts("crop_pct = 0.8", "crop_pct = 0.9");
+        assert_eq!(said.len(), 2, "{said:?}");
+        assert!(doubts("resize = \"crop-bilinear\"\ncrop_pct = 0.9", "crop_pct = 0.9").is_empty());
+    }
 }

@@ -1,13 +1,13 @@
 //! The paper's figures 1 to 3: 2 vs. 2 accuracy against layer, one line per word model.
 
 use crate::config::InferenceOptions;
+use crate::report::chance::TieRule;
 use crate::report::chart::{Chart, Curve, Entry, Look, Mark};
 use crate::report::curves::{Curves, Model, SIGNIFICANT};
 use crate::report::material::Said;
 use crate::report::style::{CURVE, curve};
 use crate::report::{Drawing, Figure, Material, ReportError, chance, inference};
 use crate::results::AccuracyRow;
-use crate::stats::scoring::Ties;
 
 /// `accuracy_<network>`
 pub const FIGURE: Figure = Figure { name: "accuracy", draw };
@@ -28,7 +28,12 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
 
 /// A network's curves; `ties` is how ties counted, `of` what p-values speak of, where that is known, `told` what a test was
 /// told of its matrices.
-pub fn chart<'a>(curves: &Curves<'a>, ties: Option<Ties>, of: Option<InferenceOptions>, told: Said<'a>) -> Chart<'a> {
+pub fn chart<'a>(
+    curves: &Curves<'a>,
+    ties: Option<TieRule>,
+    of: Option<InferenceOptions>,
+    told: Said<'a>,
+) -> Chart<'a> {
     let (bands, lines) = chance::drawn(curves, told.unordered);
     let models = curves.models.iter().enumerate();
     let mut notes = curves.counts(told);

@@ -10,7 +10,7 @@ use crate::report::style::{CURVE, curve};
 use crate::report::{Drawing, Figure, Material, ReportError, fit, inference, names};
 use crate::results::{MeasureRow, figure_name};
 use crate::stats::calibrated::score;
-use crate::wording::grouped;
+use crate::wording::{grouped, p_value};
 
 /// `alignment_<network>_<words>_<measure>`, of words with layers.
 pub const MAPS: Figure = Figure { name: "alignment", draw: draw_maps };
@@ -37,7 +37,10 @@ pub fn said(row: &MeasureRow) -> String {
     let words = if row.words_layer.is_empty() { &row.words } else { &row.words_layer };
     let mut said = format!("{words} and {}: {:.3}", row.layer, row.value);
     if let Some((calibrated, tau)) = row.calibrated_both.zip(row.tau_both) {
-        said += &format!(", calibrated {calibrated:.3} (τ {tau:.3}), p over all pairs {:.4}", row.p_both);
+        said += &format!(", calibrated {calibrated:.3} (τ {tau:.3})");
+    }
+    if row.permutations > 0 {
+        said += &format!(", p over all pairs {}", p_value(row.p_both));
     }
     said
 }
@@ -61,8 +64,9 @@ fn draw_maps(material: &Material) -> Result<Vec<Drawing>, ReportError> {
             let mut notes = format!("Best pair: {}.", said(best));
             if best.permutations > 0 {
                 notes += &format!(
-                    " {significant} of {} pairs have a family-wise p < 0.05 over all pairs ({} permutations, {} concepts).",
+                    " {significant} of {} pairs have a family-wise p < 0.05 over all pairs{} ({} permutations, {} concepts).",
                     of_measure().count(),
+                    inference::tail(material.inference()),
                     grouped(best.permutations),
                     grouped(best.concepts)
                 );
@@ -247,6 +251,17 @@ pub mod tests {
         for text in ["calibrated score", "cka", "mknn", "A", "C"] {
             assert!(depths[0].picture.svg.contains(&format!(">{text}</text>")), "{text}");
         }
+    }
+
+    #[test]
+    fn a_small_p_is_none_of_zero() {
+        let mut row = rows(&["h1"], &["a"]).remove(0);
+        assert!(said(&row).ends_with("p over all pairs 0.0400"));
+        // As of low values, which are not calibrated.
+        row.calibrated_both = None;
+        assert_eq!(said(&row), "h1 and a: 0.000, p over all pairs 0.0400");
+        row.p_both = 1e-5;
+        assert!(said(&row).ends_with("p over all pairs < 0.0001"), "{}", said(&row));
     }
 
     #[test]

@@ -17,6 +17,15 @@ const STANDARD_ERRORS: f64 = 4.0;
 /// Ties above this share are told.
 const MANY: f64 = 0.01;
 
+/// How ties counted, and whether draws kept to categories, which moves chance whatever ties count.
+#[derive(Clone, Copy)]
+pub struct TieRule {
+    /// In the test that is told of.
+    pub ties: Ties,
+    /// Of the draws.
+    pub within_categories: bool,
+}
+
 /// Chance for the word models that share it.
 struct Level {
     /// Places of the models.
@@ -114,7 +123,7 @@ pub fn has_moved<R: LayerRow>(curves: &Curves<R>) -> bool {
 
 /// Where chance lies if not at one half, and ties if there are many, in sentences; `compared` are pairs or images, `rule`
 /// is how ties counted, where that is known.
-pub fn said<R: LayerRow>(curves: &Curves<R>, compared: &str, rule: Option<Ties>) -> String {
+pub fn said<R: LayerRow>(curves: &Curves<R>, compared: &str, rule: Option<TieRule>) -> String {
     let mut sentences = Vec::new();
     for model in &curves.models {
         let name = if curves.models.len() > 1 { format!(" for {}", model.words) } else { String::new() };
@@ -130,14 +139,17 @@ pub fn said<R: LayerRow>(curves: &Curves<R>, compared: &str, rule: Option<Ties>)
         }
         let tied = model.rows.iter().flatten().map(|row| row.tied()).fold(0.0, f64::max);
         if tied > MANY {
-            let counted = match rule {
+            let counted = match rule.map(|rule| rule.ties) {
                 Some(Ties::Half) => ", counted as half a pass",
                 Some(Ties::Won) => ", counted as passed",
                 Some(Ties::Lost) => ", counted as lost",
                 None => "",
             };
             let advice = match rule {
-                Some(Ties::Half) => "",
+                Some(TieRule { ties: Ties::Half, .. }) => "",
+                Some(TieRule { within_categories: true, .. }) => {
+                    "; advised: --ties\u{a0}half (ties\u{a0}=\u{a0}\"half\")"
+                }
                 _ => "; advised: --ties\u{a0}half (ties\u{a0}=\u{a0}\"half\"), by which chance is 0.5",
             };
             sentences
@@ -148,12 +160,12 @@ pub fn said<R: LayerRow>(curves: &Curves<R>, compared: &str, rule: Option<Ties>)
 }
 
 /// What is said of whole results, a line each, by how ties counted in the 2 vs. 2 and in the 1 vs. 2 test.
-pub fn told(results: &Results, ties: Ties, one_vs_two: Option<Ties>) -> Vec<String> {
+pub fn told(results: &Results, two_vs_two: TieRule, one_vs_two: Option<TieRule>) -> Vec<String> {
     let line =
         |test: &str, said: String| (!said.is_empty()).then(|| format!("{test}: {}", said.replace('\u{a0}', " ")));
     let pairs = Curves::of_networks(&results.accuracy);
     let images = Curves::of_networks(&results.one_vs_two);
-    let pairs = pairs.iter().map(|curves| line("2 vs. 2", said(curves, "pairs", Some(ties))));
+    let pairs = pairs.iter().map(|curves| line("2 vs. 2", said(curves, "pairs", Some(two_vs_two))));
     let images = images.iter().map(|curves| line("1 vs. 2", said(curves, "images", one_vs_two)));
     pairs.chain(images).flatten().collect()
 }
@@ -162,6 +174,10 @@ pub fn told(results: &Results, ties: Ties, one_vs_two: Option<Ties>) -> Vec<Stri
 mod tests {
     use super::*;
     use crate::report::curves::tests::rows;
+
+    fn rule(ties: Ties) -> TieRule {
+        TieRule { ties, within_categories: false }
+    }
 
     fn categorical() -> Vec<crate::results::AccuracyRow> {
         let labels = ["pixels", "fc1"].map(String::from);
@@ -181,7 +197,7 @@ mod tests {
         let (bands, lines) = drawn(&curves, false);
         assert_eq!((bands.len(), lines.len()), (1, 1));
         assert!(lines[0].marks.iter().all(|mark| mark.value == 0.5));
-        assert_eq!(said(&curves, "pairs", Some(Ties::Lost)), "");
+        assert_eq!(said(&curves, "pairs", Some(rule(Ties::Lost))), "");
         assert!(band(&curves).ends_with("s.d., from the lowest to the highest of the word models."));
         // Steps where there is no order: level over a place.
         let (bands, _) = drawn(&curves, true);
@@ -201,17 +217,19 @@ mod tests {
         assert!(band(&curves).ends_with("coloured of the word model of that colour, grey of GloVe."));
         let alone = Curves { models: curves.models[..1].to_vec(), ..Curves::of_networks(&table).remove(0) };
         assert!(band(&alone).ends_with("s.d."));
-        let told = said(&curves, "pairs", Some(Ties::Lost));
+        let told = said(&curves, "pairs", Some(rule(Ties::Lost)));
         assert!(told.contains("mean, 0.39 for category, not 0.5."), "{told}");
         // 16,000 of five groups of 13,695 pairs.
         assert!(
             told.contains("Up to 23\u{a0}% of pairs tie for category, counted as lost; advised: --ties\u{a0}half"),
             "{told}"
         );
-        let half = said(&curves, "pairs", Some(Ties::Half));
+        let within = said(&curves, "pairs", Some(TieRule { within_categories: true, ..rule(Ties::Lost) }));
+        assert!(within.ends_with("advised: --ties\u{a0}half (ties\u{a0}=\u{a0}\"half\")."), "{within}");
+        let half = said(&curves, "pairs", Some(rule(Ties::Half)));
         assert!(half.ends_with("counted as half a pass."), "{half}");
         let results = crate::results::Results { accuracy: table.clone(), ..Default::default() };
-        let [line] = &super::told(&results, Ties::Lost, None)[..] else { panic!("one line for the one network") };
+        let [line] = &super::told(&results, rule(Ties::Lost), None)[..] else { panic!("one line for the one network") };
         assert!(line.starts_with("2 vs. 2: Chance is") && line.contains("advised: --ties half"), "{line}");
     }
 }

@@ -10,6 +10,7 @@ use crate::report::style::{AXIS, CURVE, CURVES, CurveStyle, DASHED, GREY, SOLID,
 use crate::report::{Drawing, chance, names};
 use crate::results::{AccuracyRow, COMPARE, ComparisonRow, WithinRow};
 use crate::stats::generalise::Generalise;
+use crate::wording::p_value;
 
 pub use shown::{Shown, called, labelled};
 
@@ -133,8 +134,9 @@ pub fn told<T: Tested>(rows: &[T]) -> Vec<String> {
         let (row, significant) = most(family);
         let ((name, place), [difference, low, high], [_, p]) = (row.named(), row.difference(), row.p());
         format!(
-            "{name}: most {place} ({difference:+.3}, 95 % {low:+.3} to {high:+.3}, family-wise p {p:.4}); family-wise p < 0.05 \
+            "{name}: most {place} ({difference:+.3}, 95 % {low:+.3} to {high:+.3}, family-wise p {}); family-wise p < 0.05 \
              in {significant} of {}",
+            p_value(p),
             family.len()
         )
     };

@@ -133,6 +133,7 @@ fn square((x, y): (f64, f64), side: f64) -> [(f64, f64); 4] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::checksum;
     use crate::record;
     use crate::report::curves::tests::rows;
     use crate::results::{Results, ResultsDir};
@@ -142,8 +143,13 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         RgbImage::from_pixel(8, 8, image::Rgb([200, 30, 30])).save(directory.path().join("ant.png")).unwrap();
         let labels = ["pixels", "fc1"].map(String::from);
-        let stimulus =
-            |concept: &str, path: &str| StimulusRow { group: "1".into(), concept: concept.into(), path: path.into() };
+        let sum = checksum::sha256(&directory.path().join("ant.png")).unwrap();
+        let stimulus = |concept: &str, path: &str| StimulusRow {
+            group: "1".into(),
+            concept: concept.into(),
+            path: path.into(),
+            sha256: sum.clone(),
+        };
         let pair = |layer: &str, concept_b: &str| ConfusedRow {
             network: "net".into(),
             layer: layer.into(),

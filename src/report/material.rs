@@ -2,16 +2,16 @@
 
 use std::path::Path;
 
-use crate::config::InferenceOptions;
+use crate::config::{InferenceOptions, TestOptions};
 use crate::matrices;
 use crate::record::{IMAGES, RunRecord};
+use crate::report::chance::TieRule;
 use crate::report::stimuli::Source;
 use crate::report::{ReportError, names};
 use crate::results::{Results, ResultsDir};
 use crate::stats::Rsm;
 use crate::stats::ceiling::mean_rsm;
 use crate::stats::one_vs_two::Columns;
-use crate::stats::scoring::Ties;
 
 /// What a test was told of its matrices.
 #[derive(Clone, Copy)]
@@ -96,8 +96,11 @@ impl<'a> Material<'a> {
     }
 
     /// How ties counted in the 2 vs. 2 test, where that is known.
-    pub fn ties(&self) -> Option<Ties> {
-        self.record.as_ref().map(|record| record.options().ties)
+    pub fn ties(&self) -> Option<TieRule> {
+        self.record.as_ref().map(|record| {
+            let TestOptions { ties, within_categories, .. } = *record.options();
+            TieRule { ties, within_categories }
+        })
     }
 
     /// What its p-values speak of, where that is known.
@@ -106,10 +109,11 @@ impl<'a> Material<'a> {
     }
 
     /// Which columns the 1 vs. 2 test took and how ties counted in it, where that is known.
-    pub fn one_vs_two(&self) -> Option<(Columns, Ties)> {
+    pub fn one_vs_two(&self) -> Option<(Columns, TieRule)> {
         let run = self.record.as_ref()?.run()?;
         let section = run.config.one_vs_two.as_ref()?;
-        Some((section.columns, section.ties.unwrap_or(run.config.two_vs_two.ties)))
+        let rule = self.ties()?;
+        Some((section.columns, TieRule { ties: section.ties.unwrap_or(rule.ties), ..rule }))
     }
 
     /// What groups are of, what layers stand along, and whether they have an order.

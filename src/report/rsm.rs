@@ -145,6 +145,11 @@ impl Order {
         (0..concepts).flat_map(|a| (0..concepts).map(move |b| at(a, b))).collect()
     }
 
+    /// Whether every row has a name of its own.
+    fn is_row_by_row(&self) -> bool {
+        self.categories.len() == self.places.len()
+    }
+
     /// Each category's name with where its rows begin and end, as shares of all.
     fn blocks(&self) -> Vec<(&str, f64, f64)> {
         let ends = self.categories.iter().skip(1).map(|&(_, start)| start).chain([self.places.len()]);
@@ -184,7 +189,8 @@ impl Matrices<'_> {
     /// Room for the categories' names.
     fn margin(&self) -> f64 {
         let blocks = self.order.blocks();
-        let style = TextStyle::regular(CATEGORY.0.min(Self::row(0.0, blocks.len()).max(CATEGORY.1)), INK);
+        let least = if self.order.is_row_by_row() { 0.0 } else { CATEGORY.1 };
+        let style = TextStyle::regular(CATEGORY.0.min(Self::row(0.0, blocks.len()).max(least)), INK);
         let widest = blocks.iter().map(|(name, ..)| style.width(name)).fold(0.0, f64::max).min(WIDEST);
         if widest > 0.0 { widest + 2.0 * TICK } else { 0.0 }
     }
@@ -266,9 +272,12 @@ impl Matrices<'_> {
         canvas.finish()
     }
 
-    fn name_categories(&self, canvas: &mut Canvas, (right, top): (f64, f64)) {
+    /// The type of the categories' names, and where each stands from the top of a matrix.
+    fn placed(&self) -> (f64, Vec<f64>) {
         let blocks = self.order.blocks();
-        let mut em = CATEGORY.0;
+        let row = self.side() / blocks.len() as f64;
+        // Beside rows of one name each every name stands at its own.
+        let mut em = if self.order.is_row_by_row() { CATEGORY.0.min(row) } else { CATEGORY.0 };
         let mut heights = apart(&blocks, self.side(), em);
         let keep = |heights: &[f64], em: f64| {
             let strays = |(height, (_, start, end)): (&f64, &(&str, f64, f64))| {
@@ -276,12 +285,17 @@ impl Matrices<'_> {
             };
             !heights.iter().zip(&blocks).any(strays)
         };
-        let least = CATEGORY.1.min(self.side() / blocks.len() as f64);
+        let least = CATEGORY.1.min(row);
         while em > least && !keep(&heights, em) {
             em = (em - 1.0).max(least);
             heights = apart(&blocks, self.side(), em);
         }
-        for ((name, ..), height) in blocks.iter().zip(heights) {
+        (em, heights)
+    }
+
+    fn name_categories(&self, canvas: &mut Canvas, (right, top): (f64, f64)) {
+        let (em, heights) = self.placed();
+        for ((name, ..), height) in self.order.blocks().iter().zip(heights) {
             let at = (right, top + height + HALF_CAPITAL * em);
             let style = TextStyle::regular(em, INK);
             canvas.text(&fit::cut(name, style, self.margin() - 1.5 * TICK), style, at, Anchor::End);
@@ -356,6 +370,24 @@ mod tests {
         let name = Name { of: "fc1".into(), best: String::new() };
         let figure = Matrices { title: "VGG16".into(), matrices: vec![(name, rsm)], order: &order };
         assert!(figure.side() > 350.0 && figure.draw().svg.contains(">concept 39</text>"));
+    }
+
+    #[test]
+    fn every_concept_stands_at_its_row() {
+        for count in 3..=NAMED {
+            let concepts: Vec<String> = (0..count).map(|n| format!("concept_{n}")).collect();
+            for order in [Order::named(&concepts), Order::new(&concepts)] {
+                let name = Name { of: "fc1".into(), best: String::new() };
+                let rsm = Rsm::new(count, vec![1.0; count * count]);
+                let figure = Matrices { title: String::new(), matrices: vec![(name, rsm)], order: &order };
+                let (em, heights) = figure.placed();
+                let row = figure.side() / count as f64;
+                assert!(em <= row && heights.len() == count, "{count}: {em} of {row}");
+                for (n, height) in heights.iter().enumerate() {
+                    assert!((height - (n as f64 + 0.5) * row).abs() < 1e-6, "{n} of {count} at {height}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -3,13 +3,13 @@
 
 use crate::config::InferenceOptions;
 use crate::report::accuracy::accuracy;
+use crate::report::chance::TieRule;
 use crate::report::chart::{Band, Chart, Curve, Entry, Mark, apart, apart_edges};
 use crate::report::curves::{Curves, Model};
 use crate::report::material::Said;
 use crate::report::style::{AXIS, CURVE, CurveStyle, DOTTED, GREY, INTERVAL, SOLID, Shape, curve};
 use crate::report::{Drawing, Figure, Material, ReportError, chance, inference};
 use crate::results::AccuracyRow;
-use crate::stats::scoring::Ties;
 
 /// `uncertainty_<network>_<words>`; drawn where there are intervals.
 pub const FIGURE: Figure = Figure { name: "uncertainty", draw };
@@ -39,7 +39,7 @@ fn chart<'a>(
     curves: &Curves<'a>,
     n: usize,
     model: &Model<'a>,
-    (ties, of): (Option<Ties>, Option<InferenceOptions>),
+    (ties, of): (Option<TieRule>, Option<InferenceOptions>),
     told: Said<'a>,
 ) -> Chart<'a> {
     let style = curve(n);

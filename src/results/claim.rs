@@ -59,7 +59,7 @@ pub enum ClaimError {
     },
     /// Another experiment's results.
     #[error(
-        "{}: holds the {found} of another experiment, beside which this one's would stand; give --out another directory, or \
+        "{}: holds the {found} of another experiment{differs}, beside which this one's would stand; give --out another directory, or \
          add --fresh to remove what semgpu wrote there", path.display()
     )]
     Other {
@@ -67,6 +67,8 @@ pub enum ClaimError {
         path: PathBuf,
         /// `layers of a run`, `results`, `networks of a sweep` or `comparison of runs`
         found: &'static str,
+        /// ` (what differs first)`, where that is known.
+        differs: String,
     },
     /// Another process writes there.
     #[error("{}: another semgpu writes here: {by}; wait for it, or give --out another directory", path.display())]
@@ -79,6 +81,16 @@ pub enum ClaimError {
     /// Reading or removing failed.
     #[error(transparent)]
     File(#[from] FileError),
+}
+
+impl ClaimError {
+    /// Of another experiment's results, what the record there says that differs.
+    pub fn differing(mut self, first: impl FnOnce() -> Option<String>) -> Self {
+        if let Self::Other { differs, .. } = &mut self {
+            *differs = first().map_or_else(String::new, |first| format!(" ({first})"));
+        }
+        self
+    }
 }
 
 /// Exit code 2, but for what the system did not let happen: a full disk.
@@ -152,14 +164,15 @@ impl ResultsDir {
             (COMPARE, self.holds_comparison(), "comparison of runs"),
         ];
         match of_many.into_iter().find(|(of, is_there, _)| *of != command && *is_there) {
-            Some((_, _, found)) => Err(ClaimError::Other { path: self.root().into(), found }),
+            Some((_, _, found)) => Err(ClaimError::Other { path: self.root().into(), found, differs: String::new() }),
             None => Ok(()),
         }
     }
 
     fn other(&self, ledger: &Ledger, record: &serde_json::Value) -> ClaimError {
         let run = ledger.command == "run" || record["command"] == "run";
-        ClaimError::Other { path: self.root().into(), found: if run { "layers of a run" } else { "results" } }
+        let found = if run { "layers of a run" } else { "results" };
+        ClaimError::Other { path: self.root().into(), found, differs: String::new() }
     }
 
     /// Whether the directory is free for an experiment: it holds none, or the same.

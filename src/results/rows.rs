@@ -372,4 +372,7 @@ pub struct StimulusRow {
     pub concept: String,
     /// As in the manifest: relative to its folder.
     pub path: String,
+    /// Of the file. Empty in tables of before it.
+    #[serde(default)]
+    pub sha256: String,
 }

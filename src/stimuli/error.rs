@@ -58,7 +58,7 @@ pub enum StimuliError {
         found: String,
     },
     /// Not a class of ILSVRC 2012.
-    #[error("{}: line {line}: class_index is {found:?}, expected 0 to 999 or nothing", path.display())]
+    #[error("{}: line {line}: class_index is {found:?}, expected 0 to 999, counted from 0, or nothing", path.display())]
     ClassIndex {
         /// The manifest.
         path: PathBuf,

@@ -85,7 +85,11 @@ fn errors_name_the_line() {
     let text = csv("path,concept,group,class_index", |concept, group| format!("x,{concept},{group},0"));
     for bad in ["1000", "-1", "3.5", "cat"] {
         let error = message(&text.replace("x,drum,b,0", &format!("x,drum,b,{bad}")));
-        assert!(error.ends_with(&format!("line 5: class_index is \"{bad}\", expected 0 to 999 or nothing")), "{error}");
+        assert!(
+            error
+                .ends_with(&format!("line 5: class_index is \"{bad}\", expected 0 to 999, counted from 0, or nothing")),
+            "{error}"
+        );
     }
     let empty = message(&text.replace("x,drum,b,0", "x, ,b,0"));
     assert!(empty.ends_with("line 5: the concept is empty"), "{empty}");
@@ -221,4 +225,32 @@ fn a_manifest_in_utf_16_is_told() {
         // The same of lists of names.
         assert!(crate::names::read_lines(&path).unwrap_err().to_string().contains("is UTF-16"));
     }
+}
+
+#[test]
+fn copies_and_class_indices_that_do_not_agree_are_doubted() {
+    let manifest = |class: fn(usize, &str) -> u32| {
+        let place = |concept: &str| CONCEPTS.iter().position(|known| *known == concept).unwrap();
+        let line = |concept: &str, group: &str| {
+            format!("{concept}_{group}.jpg,{concept},{group},{}", class(place(concept), group))
+        };
+        manifest(&csv("path,concept,group,class_index", line)).1.unwrap()
+    };
+    let names: Vec<Vec<String>> = CONCEPTS.iter().chain(&["oboe"]).map(|name| vec![name.to_uppercase()]).collect();
+    let doubts = |manifest: &Manifest| manifest.doubts_of_classes(|class| &names[class as usize]);
+    let fits = manifest(|place, _| place as u32);
+    assert_eq!(doubts(&fits), [""; 0]);
+    let from_1 = doubts(&manifest(|place, _| place as u32 + 1));
+    assert!(
+        from_1[0].starts_with("class_index: 5 concepts are called as the class before theirs, 0 as their own"),
+        "{from_1:?}"
+    );
+    let two = doubts(&manifest(|place, group| place as u32 + u32::from(place == 2 && group == "a")));
+    assert_eq!(two, ["the concept \"goose\" has the class_index 2 and 3: one class is meant"]);
+
+    let mut sums: Vec<String> = (0..10).map(|n: usize| n.to_string()).collect();
+    assert_eq!(fits.doubt_of_copies(&sums), None);
+    sums[7] = "1".into();
+    let copy = fits.doubt_of_copies(&sums).unwrap();
+    assert!(copy.contains("goose_a.jpg: the same image as ") && copy.ends_with("tick_b.jpg, by its SHA-256"), "{copy}");
 }

@@ -81,6 +81,10 @@ fn spaces_that_cannot_be_given_are_named() {
     assert!(said.contains("partition: 5 spaces, expected one to 4"), "{said}");
     let said = refused("controls.given=[\"pixels\", \"pixels\"]");
     assert!(said.contains("stands twice"), "{said}");
+    let said = refused("controls.given=[\"GloVe\"]");
+    assert!(said.contains("given GloVe: there is no other word model to test"), "{said}");
+    let said = refused("controls.partition=[\"pixels\", \"conv1\", \"fire2\"]");
+    assert!(said.contains("partition pixels, conv1, fire2: there is no other layer to test"), "{said}");
     let said = refused("controls.given=[\"gist=nowhere.npy\"]");
     assert!(said.contains("nowhere.npy"), "{said}");
     assert!(!small.path("out").exists());

@@ -317,3 +317,24 @@ fn what_goes_with_the_2_vs_2_test_alone_is_told_beside_other_measures() {
     let said = folder.test(&[&grouped], &images, &["--measure", "rsa-cosine", "--rsa", "pearson"]);
     assert!(said.contains("warning: --rsa: not done") && said.contains("G has layers or groups"), "{said}");
 }
+
+#[test]
+fn options_without_effect_are_told() {
+    let folder = Folder::new();
+    let (words, images) = (folder.matrix("A", noise(1)), folder.matrix("one", noise(3)));
+    let told = |more: &[&str]| folder.test(&[&words], &[&images], more);
+    let said = told(&["--kernels", "--measure", "rsa-cosine", "--ties", "half", "--decimal", "comma", "--index", "no"]);
+    for option in ["--kernels: no effect: none of cka,", "--ties: no effect: 2v2", "--index, --decimal: no effect"] {
+        assert!(said.contains(&format!("warning: {option}")), "{option}: {said}");
+    }
+    assert!(folder.read("run.json").contains("--kernels: no effect"));
+    let features =
+        ["--features", "--kernels", "--measure", "cka", "--measure", "2v2", "--ties", "half", "--constant", "half"];
+    let said = told(&[&features[..], &["--distances"]].concat());
+    for option in ["--kernels: no effect on the words", "--distances: no effect", "--constant half: no effect"] {
+        assert!(said.contains(&format!("warning: {option}")), "{option}: {said}");
+    }
+    assert!(!said.contains("--ties"), "{said}");
+    let said = told(&["--kernels", "--measure", "cka", "--measure", "2v2", "--ties", "half", "--constant", "half"]);
+    assert!(!said.contains("no effect"), "{said}");
+}

@@ -68,6 +68,7 @@ fn layers_of_another_experiment_are_replaced_only_when_asked() {
     for more in ["-q", "--dry-run"] {
         let said = fail(&[&other[..], &[more]].concat(), 2);
         assert!(said.contains("of another experiment") && said.contains("--fresh"), "{said}");
+        assert!(said.contains("\"squash-bilinear\" here)"), "{said}");
     }
     small.run("out", &["--set", "stimuli.resize=squash-bilinear", "--fresh"]);
 }

@@ -204,3 +204,19 @@ fn groups_of_words_meet_their_own_images_where_an_image_is_constant() {
         assert!((row.value - sum / 2.0).abs() < 1e-12, "{}, expected {}", row.value, sum / 2.0);
     }
 }
+
+#[test]
+fn calibrated_scores_are_of_the_upper_tail_alone() {
+    let (space, _, alignment) = world();
+    let of = |tail: Tail| {
+        let options = Options { tail, ..options(40) };
+        align(&space, &alignment, &options, &Known::default(), &Progress::silent()).unwrap().0
+    };
+    for row in of(Tail::Upper) {
+        assert!(row.tau.is_some() && row.calibrated_both.is_some());
+    }
+    for row in of(Tail::Lower).into_iter().chain(of(Tail::Two)) {
+        assert_eq!((row.tau, row.tau_both, row.calibrated, row.calibrated_both), (None, None, None, None));
+        assert!(row.p_both > 0.0);
+    }
+}

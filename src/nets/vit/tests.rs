@@ -153,3 +153,21 @@ fn other_forms_and_missing_scales_are_recognised() {
     // Of another patch size.
     assert!(refused(&B32, "timm", &timm).contains("patch_embed.proj.weight has shape [768, 3, 16, 16]"));
 }
+
+#[test]
+fn images_are_brought_to_the_sizes_that_are_published() {
+    for (network, form, side) in [
+        (&B16, "torchvision", 256.0),
+        (&B16, "timm", 248.0),
+        (&DEIT_T16, "timm", 248.0),
+        (&DEIT_S16, "timm", 248.0),
+        (&CLIP_B16, "openai", 224.0),
+        (&DINOV2_S14, "dinov2", 256.0),
+        (&DINOV2_S14, "timm", 224.0),
+        (&DINOV2_S14, "huggingface", 256.0),
+    ] {
+        let input = network.blueprint(form).unwrap().input;
+        assert_eq!((input.size as f64 / input.crop_pct).round(), side, "{} {form}", network.name);
+        assert!(input.resize.crops());
+    }
+}

@@ -10,7 +10,7 @@ use crate::images::Resize;
 use crate::nets::{Preprocess, Scaling, Token};
 use crate::record::{IMAGES, Run, RunRecord};
 use crate::report::canvas::escape;
-use crate::report::chance;
+use crate::report::chance::{self, TieRule};
 use crate::report::curves::{Curves, distinct};
 use crate::report::material::Said;
 use crate::results::{MeasureRow, Results};
@@ -290,7 +290,7 @@ impl<'a> Settings<'a> {
             " A tie (the two sums equal up to rounding) counted as {tied}; {} occurred in all tests together.",
             if ties == 0 { "none".to_string() } else { grouped(ties) }
         );
-        for said in networks.iter().map(|curves| chance::said(curves, "pairs", Some(self.test.ties))) {
+        for said in networks.iter().map(|curves| chance::said(curves, "pairs", Some(self.tie_rule(self.test.ties)))) {
             text += &format!(" {said}");
         }
         text += " A row that does not vary once a and b are left out counted as a correlation of 0.";
@@ -302,6 +302,10 @@ impl<'a> Settings<'a> {
             Constant::Error => " No image had constant activations at any layer.",
         };
         text
+    }
+
+    fn tie_rule(&self, ties: Ties) -> TieRule {
+        TieRule { ties, within_categories: self.test.within_categories }
     }
 
     fn one_vs_two(&self) -> String {
@@ -324,7 +328,7 @@ impl<'a> Settings<'a> {
             },
             if row.permutations > 0 && !networks.iter().any(chance::has_moved) { "; chance is 0.5" } else { "" },
         );
-        for said in networks.iter().map(|curves| chance::said(curves, "images", Some(ties))) {
+        for said in networks.iter().map(|curves| chance::said(curves, "images", Some(self.tie_rule(ties)))) {
             text += format!(" {said}").trim_end();
         }
         if row.permutations > 0 {
@@ -433,9 +437,14 @@ impl<'a> Settings<'a> {
         if permutations > 0 {
             text += &format!(
                 " The null distribution comes from {} of the concepts of the words\u{2019} side, shared by all layers and \
-                 measures; family-wise p-values are those of the studentised maximum. The calibrated score is (value − τ) / \
-                 (1 − τ), 0 below τ, the {:.0} % quantile of the draws and the observed value.",
-                counted(permutations, "permutation"),
+                 measures; family-wise p-values are those of the studentised maximum.",
+                counted(permutations, "permutation")
+            );
+        }
+        if row.tau.is_some() {
+            text += &format!(
+                " The calibrated score is (value − τ) / (1 − τ), 0 below τ, the {:.0} % quantile of the draws and the observed \
+                 value.",
                 100.0 * (1.0 - row.alpha)
             );
         }

@@ -179,6 +179,7 @@
 
   function drawConcepts() {
     const note = [!pictures.size && pictures.images && (pictures.missing ? 'The images were not at hand when this page was written.' : 'The images did not fit into the page.'), pictures.size && pictures.missing && `${pictures.missing} images could not be read.`,
+      pictures.altered && `${pictures.altered} images changed since the run, by their SHA-256, and are not drawn.`,
       pictures.size && pictures.groups < data.groups.length && `To keep the page small it has the images of the first ${pictures.groups} of ${data.groups.length} groups.`];
     $('concepts-lead').textContent = [`Accuracy over the pairs that a concept takes part in, at layer ${layer().name}, for ${model().words}.`, ...note].filter(Boolean).join(' ');
     const rows = data.concepts.map((_, c) => ({ c, ...Object.fromEntries(Object.entries(column).map(([key, { of }]) => [key, of(c)])) }))

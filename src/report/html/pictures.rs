@@ -21,12 +21,14 @@ const QUALITY: u8 = 60;
 pub struct Pictures {
     /// Width and height in pixels.
     size: usize,
-    /// JPEG in base64, `[concepts][groups]` in the order of the tables; none where an image is gone.
+    /// JPEG in base64, `[concepts][groups]` in the order of the tables; none where an image is gone or altered.
     jpegs: Vec<Vec<Option<String>>>,
     /// Groups shown, the first ones.
     groups: usize,
     /// Images that could not be read, of those shown.
     missing: usize,
+    /// Images that are not as the run had them, of those shown.
+    altered: usize,
     /// Images of the experiment; none where it began with matrices.
     images: usize,
 }
@@ -38,7 +40,7 @@ pub fn read(material: &Material, bytes: usize) -> Pictures {
     let concepts = distinct(results.concepts.iter().map(|row| row.concept.as_str()));
     let groups = distinct(results.groups.iter().map(|row| row.group.as_str()));
     let images = results.stimuli.len();
-    let none = |missing| Pictures { size: 0, jpegs: Vec::new(), groups: 0, missing, images };
+    let none = |missing| Pictures { size: 0, jpegs: Vec::new(), groups: 0, missing, altered: 0, images };
     let Some(source) = &material.source else {
         return none(images);
     };
@@ -70,12 +72,15 @@ pub fn read(material: &Material, bytes: usize) -> Pictures {
             if length(&encoded) + 5 * wanted.len() > bytes {
                 continue;
             }
-            let missing = encoded.iter().filter(|jpeg| jpeg.is_none()).count();
+            let gone = wanted.iter().zip(&encoded).filter(|(_, jpeg)| jpeg.is_none());
+            let (altered, missing): (Vec<_>, Vec<_>) =
+                gone.partition(|((.., stimulus), _)| source.is_altered(stimulus));
+            let (altered, missing) = (altered.len(), missing.len());
             let mut jpegs = vec![vec![None; shown]; concepts.len()];
             for ((concept, group, _), jpeg) in wanted.iter().zip(encoded) {
                 jpegs[*concept][*group] = jpeg;
             }
-            return Pictures { size, jpegs, groups: shown, missing, images };
+            return Pictures { size, jpegs, groups: shown, missing, altered, images };
         }
     }
     none(0)

@@ -9,7 +9,7 @@ use crate::results::{
     ConceptRow, ConfusedRow, GroupRow, LostRow, MisclassifiedRow, PredictionRow, Results, ResultsDir, StimulusRow,
     WordsRow,
 };
-use crate::{arrays, record};
+use crate::{arrays, checksum, record};
 
 /// A name that would end a script, a string, an attribute or a template's part.
 const HOSTILE: &str = "</script><img src=x onerror=alert(1)>\"'&{{data}}";
@@ -52,8 +52,10 @@ fn results() -> Results {
             groups_tied: 0,
         });
     }
+    let sha256 = checksum::of_bytes(&png(200));
     for (group, path) in GROUPS.iter().zip(["images/a.png", "images/gone.png"]) {
-        results.stimuli.push(StimulusRow { group: group.to_string(), concept: "ant".into(), path: path.into() });
+        let (group, sha256) = (group.to_string(), sha256.clone());
+        results.stimuli.push(StimulusRow { group, concept: "ant".into(), path: path.into(), sha256 });
     }
     let names = ("GloVe".to_string(), HOSTILE.to_string());
     results.words.push(WordsRow {
@@ -68,13 +70,17 @@ fn results() -> Results {
     results
 }
 
+fn png(red: u8) -> Vec<u8> {
+    let mut png = std::io::Cursor::new(Vec::new());
+    image::RgbImage::from_pixel(20, 10, image::Rgb([red, 30, 30])).write_to(&mut png, image::ImageFormat::Png).unwrap();
+    png.into_inner()
+}
+
 /// A directory as a run leaves it, moved since: `data/` with an image, `results/` with `run.json` and a matrix.
 fn directory() -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
     std::fs::create_dir_all(directory.path().join("data/images")).unwrap();
-    image::RgbImage::from_pixel(20, 10, image::Rgb([200, 30, 30]))
-        .save(directory.path().join("data/images/a.png"))
-        .unwrap();
+    std::fs::write(directory.path().join("data/images/a.png"), png(200)).unwrap();
     let results = ResultsDir::new(directory.path().join("results"));
     record::tests::written(&results, |run| {
         run["config"]["network"] = serde_json::json!({"name": "net", "weights": "/gone/secret/net.safetensors"});
@@ -190,6 +196,11 @@ fn images_are_found_where_the_project_was_moved_to_and_missed_in_peace() {
         base64::Engine::decode(&base64::engine::general_purpose::STANDARD, jpegs[0][0].as_str().unwrap()).unwrap();
     let picture = image::load_from_memory_with_format(&jpeg, image::ImageFormat::Jpeg).unwrap();
     assert_eq!((picture.width(), picture.height()), (112, 112));
+
+    std::fs::write(directory.path().join("data/images/a.png"), png(100)).unwrap();
+    let pictures = json(&written(&results, directory.path()), "pictures");
+    assert_eq!((&pictures["missing"], &pictures["altered"]), (&1.into(), &1.into()));
+    assert_eq!(pictures["jpegs"][0], serde_json::json!([null, null]));
 
     std::fs::remove_dir_all(directory.path().join("data")).unwrap();
     std::fs::remove_dir_all(directory.path().join("results/rsm")).unwrap();
