@@ -1,6 +1,8 @@
 //! Similarity matrices that another program computed: files of r or 1 - r, square or condensed, to checked RSMs.
 
+mod checks;
 mod error;
+mod naming;
 mod rdms;
 
 use std::path::{Path, PathBuf};
@@ -8,21 +10,19 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
+use self::checks::{Place, by_diagonal, check};
 pub use self::error::MatrixError;
+pub use self::naming::{Unnaming, named};
 use self::rdms::{Part, Rdms};
 use crate::arrays::{self, StoredArray, Told};
 use crate::error::FileError;
 use crate::files;
-use crate::names::{self, Unfit};
-use crate::results::{CONCEPTS, GroupRow, is_scales, lines, read_table};
+use crate::names;
+use crate::results::{GroupRow, is_scales, read_table};
 use crate::stats::Rsm;
 use crate::stats::alignment::Scales;
 use crate::stats::rsa;
 use crate::stats::two_vs_two::FEWEST_CONCEPTS;
-
-/// How far an entry may be from its mirror image, the diagonal from 1 (or 0), a correlation beyond ±1. Matrices are often
-/// kept as f32 and printed with six digits; a matrix that is wrong is wrong by more.
-const ROUNDING: f64 = 1e-5;
 
 /// What the entries of a matrix are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -115,34 +115,6 @@ pub struct Matrices {
     pub scales: Vec<Scales>,
     /// How it was read.
     pub read: Read,
-}
-
-/// Names of a file, or of the list beside it, that do not name its concepts.
-#[derive(Clone, Debug)]
-pub struct Unnaming {
-    /// Where they are.
-    path: PathBuf,
-    /// The first of them.
-    begins: String,
-    /// Why they name no concepts.
-    why: Unfit,
-    /// Whether they are meant to.
-    meant: bool,
-}
-
-impl Matrices {
-    /// What is to be said, where the concepts' names count, of texts that were not taken for them.
-    ///
-    /// # Errors
-    /// Names that are meant to be the concepts' and cannot be.
-    pub fn doubt(&self) -> Result<Option<String>, MatrixError> {
-        let Some(Unnaming { path, begins, why, meant }) = &self.unfit else { return Ok(None) };
-        if *meant {
-            return Err(MatrixError::Names { path: path.clone(), why: why.clone() });
-        }
-        let of = if *path == self.read.path { String::new() } else { format!(" of {}", self.read.path.display()) };
-        Ok(Some(format!("{}: {begins}: not taken for the names of the concepts{of}: {why}", path.display())))
-    }
 }
 
 /// How a file of matrices was read: what `run.json` keeps of it.
@@ -396,62 +368,6 @@ fn condensed(shape: &[usize]) -> Option<usize> {
     }
 }
 
-/// The lists of `own` names in an array's file, or else the one beside it that semgpu writes, that name so many concepts;
-/// without any, the names that do not.
-///
-/// # Errors
-/// The list cannot be read.
-pub fn named(
-    array: &StoredArray,
-    own: &[Vec<String>],
-    concepts: usize,
-) -> Result<(Vec<Vec<String>>, Option<Unnaming>), FileError> {
-    let labels = array.labels();
-    let unnaming = |path: &Path, list: &[String], why, meant| {
-        let begins = list[..list.len().min(3)].join(", ") + if list.len() > 3 { ", …" } else { "" };
-        Some(Unnaming { path: path.into(), begins, why, meant })
-    };
-    let unfit = |of_length: bool| {
-        let mut lists = own.iter().filter(|list| list.len() > 1 && (list.len() == concepts) == of_length);
-        lists.find_map(|list| Some((list, names::fitting(list, concepts).err()?)))
-    };
-    let named = names::lists(own, concepts);
-    // Names of columns do not make up for those that stand at the rows.
-    let at_rows = labels.rows.iter().any(|list| list.len() == concepts);
-    let unnamed = named.is_empty() || at_rows && names::lists(&labels.rows, concepts).is_empty();
-    if let (true, true, Some((list, why))) = (labels.placed, unnamed, unfit(true)) {
-        return Ok((Vec::new(), unnaming(array.path(), list, why, true)));
-    }
-    if !named.is_empty() {
-        return Ok((named, None));
-    }
-    if let Some(file) = array.file() {
-        let (path, list) = list_beside(file)?;
-        match names::fitting(&list, concepts) {
-            Ok(list) => return Ok((vec![list], None)),
-            // That of a folder may be another matrix's.
-            Err(why) if !list.is_empty() => {
-                let meant = path == names::list_of(file) || !matches!(why, Unfit::Length { .. });
-                return Ok((Vec::new(), unnaming(&path, &list, why, meant)));
-            }
-            Err(_) => {}
-        }
-    }
-    let texts = unfit(true).or_else(|| unfit(false)).filter(|_| !labels.placed);
-    Ok((Vec::new(), texts.and_then(|(list, why)| unnaming(array.path(), list, why, false))))
-}
-
-/// The list of concepts beside a file, its own or else that of its folder, as semgpu writes both, and the names in it;
-/// none without.
-fn list_beside(file: &Path) -> Result<(PathBuf, Vec<String>), FileError> {
-    let (own, of_folder) = (names::list_of(file), file.with_file_name(CONCEPTS));
-    let names = |path: &Path| -> Result<Vec<String>, FileError> {
-        Ok(lines(path)?.iter().map(|name| names::plain(name)).filter(|name| !name.is_empty()).collect())
-    };
-    let list = names(&own)?;
-    if list.is_empty() { Ok((of_folder.clone(), names(&of_folder)?)) } else { Ok((own, list)) }
-}
-
 /// What [`Read`] keeps of two names or more: the first two and the last.
 pub fn shown(names: &[String]) -> Vec<String> {
     [0, 1, names.len() - 1].map(|n| names[n].clone()).to_vec()
@@ -487,93 +403,6 @@ pub fn reordered(matrix: &Rsm, order: &[usize]) -> Rsm {
 fn concepts_of(pairs: usize) -> Option<usize> {
     let k = (1 + 8 * pairs).isqrt().div_ceil(2);
     (k * (k - 1) / 2 == pairs).then_some(k)
-}
-
-/// Where matrices lie, for messages.
-struct Place<'a> {
-    path: &'a Path,
-    /// One of several of the file.
-    array: Option<&'a str>,
-    /// Whether there are several matrices.
-    several: bool,
-}
-
-impl Place<'_> {
-    fn of(&self, group: usize) -> String {
-        let group = self.several.then(|| format!("group {}", group + 1));
-        let parts: Vec<String> = self.array.map(|array| format!("array {array:?}")).into_iter().chain(group).collect();
-        if parts.is_empty() { "the matrix".to_string() } else { parts.join(", ") }
-    }
-}
-
-/// What the diagonals say that the entries are.
-fn by_diagonal(place: &Place, matrices: &[Rsm], said: Option<Entries>) -> Result<Entries, MatrixError> {
-    let is = |value: f64, expected: f64| (value - expected).abs() <= ROUNDING;
-    // A constant vector correlates with nothing, often not even with itself.
-    let counts = |matrix: &Rsm| {
-        let constant = matrix.constant();
-        let rows = (0..matrix.concepts()).map(|row| (row, matrix.row(row)[row]));
-        rows.filter(|(row, found)| !(found.is_nan() && constant.contains(row))).collect::<Vec<_>>()
-    };
-    let diagonals: Vec<Vec<(usize, f64)>> = matrices.iter().map(counts).collect();
-    let first = diagonals.iter().flatten().next().map_or(f64::NAN, |&(_, found)| found);
-    let (expected, entries) = match said {
-        _ if is(first, 0.0) => (0.0, said.unwrap_or(Entries::Distances)),
-        Some(said) if first.is_nan() => (f64::NAN, said),
-        _ => (1.0, Entries::Similarities),
-    };
-    for (group, diagonal) in diagonals.iter().enumerate() {
-        let wrong = |&&(_, found): &&(usize, f64)| !(is(found, expected) || found.is_nan() && expected.is_nan());
-        if let Some(&(row, found)) = diagonal.iter().find(wrong) {
-            return Err(MatrixError::Diagonal { path: place.path.into(), at: place.of(group), row, found });
-        }
-    }
-    Ok(entries)
-}
-
-/// What is wrong with a pair of entries.
-struct Wrong {
-    row: usize,
-    column: usize,
-    found: f64,
-    /// The mirror image, where that is what is wrong.
-    mirrored: Option<f64>,
-    expected: &'static str,
-}
-
-impl Wrong {
-    fn of(self, place: &Place, group: usize) -> MatrixError {
-        let Self { row, column, found, mirrored, expected } = self;
-        let (path, at) = (place.path.to_path_buf(), place.of(group));
-        match mirrored {
-            Some(mirrored) => MatrixError::Asymmetric { path, at, row, column, found, mirrored },
-            None => MatrixError::Entry { path, at, row, column, found, expected },
-        }
-    }
-}
-
-/// Symmetric, and every entry a correlation or a distance; rows of NaN are let through.
-fn check(matrix: &Rsm, entries: Entries) -> Result<(), Wrong> {
-    let concepts = matrix.concepts();
-    let mut tested = vec![true; concepts];
-    matrix.constant().into_iter().for_each(|constant| tested[constant] = false);
-    let (range, expected) = match entries {
-        Entries::Distances => (-ROUNDING..=2.0 + ROUNDING, "a distance 1 - r, 0 to 2"),
-        Entries::Similarities => (-1.0 - ROUNDING..=1.0 + ROUNDING, "a correlation, -1 to 1"),
-    };
-    for row in (0..concepts).filter(|&row| tested[row]) {
-        for column in (0..concepts).filter(|&column| column != row && tested[column]) {
-            let (found, mirrored) = (matrix.row(row)[column], matrix.row(column)[row]);
-            let wrong = |mirrored| Wrong { row, column, found, mirrored, expected };
-            if !range.contains(&found) {
-                return Err(wrong(None));
-            }
-            if (found - mirrored).abs() > ROUNDING {
-                return Err(wrong(Some(mirrored)));
-            }
-        }
-    }
-    Ok(())
 }
 
 /// The matrix as an RSM: correlations, the diagonal 1.

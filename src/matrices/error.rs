@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::ROUNDING;
+use super::checks::ROUNDING;
 use crate::arrays::{self, ArrayError};
 use crate::error::FileError;
 use crate::names::Unfit;
