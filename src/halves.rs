@@ -235,6 +235,19 @@ pub enum HalvesError {
         /// One that names them in another order.
         other: PathBuf,
     },
+    /// Files that share two lists of names.
+    #[error(
+        "{} and {} share two lists of names, that of {:?} and that of {:?}, and stand in one order by the one and in another by \
+         the other: say by --concepts FILE which are the concepts, a line each", first.display(), path.display(), names[0], names[1]
+    )]
+    TwoOrders {
+        /// The file.
+        path: PathBuf,
+        /// The first that names its concepts.
+        first: PathBuf,
+        /// What the two lists begin with.
+        names: [String; 2],
+    },
     /// A file whose names are places in an order that a file beside it may have or not.
     #[error(
         "{}: numbers its rows in another order than they stand in ({numbers}, …), and {} names none: sort the one by its \

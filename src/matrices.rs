@@ -382,6 +382,9 @@ fn columns_in_order_of_rows(path: &Path, array: &StoredArray) -> Result<Option<V
     if let Some(order) = rows.iter().find_map(|rows| names::order(rows, &columns)) {
         return Ok(Some(order).filter(|order| !names::is_same(order)));
     }
+    if names::are_counted(&columns[0]) {
+        return Ok(None);
+    }
     let row = first.iter().find(|row| !columns[0].contains(row)).unwrap_or(&first[0]).clone();
     Err(MatrixError::RowsAndColumns { path: path.into(), row })
 }

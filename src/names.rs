@@ -65,6 +65,18 @@ pub enum Unfit {
         /// From 0.
         second: usize,
     },
+    /// Two lists of the same names that stand in different orders.
+    #[error(
+        "two lists of them have other orders ({name:?} is in row {first} of one and {second} of the other, from 0)"
+    )]
+    Orders {
+        /// The name.
+        name: String,
+        /// From 0.
+        first: usize,
+        /// From 0.
+        second: usize,
+    },
     /// A place without a name.
     #[error("row {0} (from 0) has no name")]
     Empty(usize),
@@ -103,6 +115,27 @@ pub fn order(wanted: &[String], lists: &[Vec<String>]) -> Option<Vec<usize>> {
     })
 }
 
+/// Two of some lists that have the same names in different orders.
+pub fn two_orders(lists: &[Vec<String>]) -> Option<Unfit> {
+    lists.iter().enumerate().find_map(|(n, list)| {
+        let order = lists[n + 1..]
+            .iter()
+            .find_map(|other| order(list, std::slice::from_ref(other)).filter(|order| !is_same(order)))?;
+        let (first, &second) = order.iter().enumerate().find(|&(row, &place)| row != place)?;
+        Some(Unfit::Orders { name: list[first].clone(), first, second })
+    })
+}
+
+/// Whether names only count: numbers one after the other behind the same letters, as R calls columns V1, V2, …
+pub fn are_counted(names: &[String]) -> bool {
+    let split = |name: &String| {
+        let letters = name.trim_end_matches(|letter: char| letter.is_ascii_digit()).len();
+        Some((name[..letters].to_owned(), name[letters..].parse::<usize>().ok()?))
+    };
+    let Some(parts) = names.iter().map(split).collect::<Option<Vec<_>>>() else { return false };
+    parts.windows(2).all(|pair| pair[0].0 == pair[1].0 && pair[0].1 + 1 == pair[1].1)
+}
+
 /// Whether names are 0, 1, 2, … or 1, 2, 3, … in another order: places in an order that stands nowhere.
 pub fn are_places(names: &[String]) -> bool {
     let Ok(numbers) = names.iter().map(|name| name.parse()).collect::<Result<Vec<usize>, _>>() else { return false };
@@ -132,6 +165,22 @@ mod tests {
         assert_eq!(order(&wanted, &lists), Some(vec![1, 2, 0]));
         assert_eq!(order(&wanted, &[names("mole cat fox")]), None);
         assert_eq!(order(&wanted, &[names("mole cat dog fox")]), None);
+    }
+
+    #[test]
+    fn lists_of_one_set_in_two_orders_are_told() {
+        let (own, sorted, other) = (names("cat ant bee"), names("ant bee cat"), names("1 2 3"));
+        let found = two_orders(&[other.clone(), own.clone(), sorted]).unwrap();
+        assert_eq!(found, Unfit::Orders { name: "cat".into(), first: 0, second: 2 });
+        assert_eq!(two_orders(&[own.clone(), other, own]), None);
+    }
+
+    #[test]
+    fn names_that_only_count_are_told_from_others() {
+        assert!(are_counted(&names("V1 V2 V3")) && are_counted(&names("0 1 2")) && are_counted(&names("X9 X10 X11")));
+        assert!(
+            !are_counted(&names("V1 V3 V2")) && !are_counted(&names("V1 W2 V3")) && !are_counted(&names("cat dog ant"))
+        );
     }
 
     #[test]

@@ -150,6 +150,7 @@ impl Fitted {
             words: config.words.iter().map(|words| words.name.as_str()).collect(),
             categories: manifest.categories.as_deref(),
             concepts: &manifest.concepts,
+            named: true,
             by_name: true,
             unnamed: Unnamed::Taken,
             groups: &manifest.groups,

@@ -130,7 +130,13 @@ pub fn write_figures(
         .collect();
     let mut paths = file::write(&drawings, style, directory)?;
     paths.push(html::write(&material, &drawings)?);
-    let doubt = material.source.as_ref().and_then(Source::doubt);
+    let gone = || {
+        let first = results.stimuli.first()?;
+        let said =
+            "is neither beside the results, in a folder above them, nor where the run had it: no pictures are drawn";
+        material.record.as_ref()?.run().map(|_| format!("{}: {said}", first.path))
+    };
+    let doubt = material.source.as_ref().map_or_else(gone, Source::doubt);
     doubt.iter().for_each(|said| progress.line(format!("warning: {said}")));
     Ok(paths)
 }

@@ -252,7 +252,13 @@ fn read_rows(path: &Path) -> Result<Vec<Row>, StimuliError> {
         let class_index = match class_indices.map(|index| &record[index]) {
             None | Some("") => None,
             Some(cell) => {
-                let parsed = cell.parse().ok().filter(|&class: &u32| (class as usize) < CLASSES);
+                // Beside empty cells pandas writes whole numbers as 3.0.
+                let parsed = cell
+                    .strip_suffix(".0")
+                    .unwrap_or(cell)
+                    .parse()
+                    .ok()
+                    .filter(|&class: &u32| (class as usize) < CLASSES);
                 let error = || StimuliError::ClassIndex { path: path.into(), line, found: cell.to_string() };
                 Some(parsed.ok_or_else(error)?)
             }

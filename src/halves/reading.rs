@@ -167,6 +167,9 @@ impl TestRequest {
         let shared = |list: &&Vec<String>| {
             all.iter().all(|other| other.names.is_empty() || names::order(list, &other.names).is_some())
         };
+        if let (Some(lists), Some(path), None, false) = (&first, &first_path, &listed, self.by_order) {
+            check_one_order(path, lists.iter().filter(shared), all)?;
+        }
         let first = first.map(|lists| lists.iter().find(shared).unwrap_or(&lists[0]).clone());
         if self.by_order {
             all.iter_mut().for_each(|matrices| matrices.read.order = Some("in the order of the file".to_string()));
@@ -184,6 +187,8 @@ impl TestRequest {
             }
             let order =
                 names::order(&wanted, &matrices.names).ok_or_else(|| other_concepts(matrices, &wanted, &from))?;
+            let is_meant = |list: &&Vec<String>| names::order(&wanted, std::slice::from_ref(*list)).is_some();
+            matrices.read.names = matrices.names.iter().find(is_meant).map(|names| matrices::shown(names));
             if names::is_same(&order) {
                 matrices.read.order = Some("in order".to_string());
                 continue;
@@ -205,6 +210,29 @@ impl TestRequest {
             }
         }
     }
+}
+
+/// Lists that all files share order them alike: of numbered rows beside names either may be meant.
+fn check_one_order<'a>(
+    path: &Path,
+    mut shared: impl Iterator<Item = &'a Vec<String>>,
+    all: &[&mut Matrices],
+) -> Result<(), HalvesError> {
+    let Some(first) = shared.next() else { return Ok(()) };
+    for list in shared {
+        let differs = |other: &&&mut Matrices| {
+            let names = &other.names;
+            !names.is_empty() && names::order(first, names) != names::order(list, names)
+        };
+        if let Some(other) = all.iter().find(differs) {
+            return Err(HalvesError::TwoOrders {
+                path: other.read.path.clone(),
+                first: path.into(),
+                names: [&first[0], &list[0]].map(String::clone),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// The words' layers, space by space.

@@ -81,7 +81,8 @@ impl Test {
             words: words.iter().map(|model| model.name.as_str()).collect(),
             categories: categories.as_deref(),
             concepts: &space.concepts,
-            by_name: !request.by_order && named,
+            named,
+            by_name: !request.by_order,
             unnamed: match (request.by_order || request.concepts.is_some() || !named, reordered) {
                 (true, _) => Unnamed::Taken,
                 (false, false) => Unnamed::Doubted,

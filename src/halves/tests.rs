@@ -247,3 +247,51 @@ fn an_array_beside_a_list_of_its_words_is_word_vectors() {
     folder.write("plain.txt", NAMES.join("\n"));
     assert_eq!(folder.test("plain.npy", "plain.npy", listed), Ok(String::new()));
 }
+
+#[test]
+fn lists_of_names_that_order_a_file_in_two_ways_are_refused() {
+    let folder = Folder::new();
+    let (mut sorted, ids) = (NAMES, ["r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7"]);
+    sorted.reverse();
+    folder.archive("named.npz", &[&NAMES]);
+    folder.archive("vocabulary.npz", &[&sorted, &NAMES]);
+    let refused = folder.test("named.npz", "vocabulary.npz", |_| ()).unwrap_err();
+    assert!(
+        refused.contains("vocabulary.npz: names of the concepts: two lists of them have other orders"),
+        "{refused}"
+    );
+    assert_eq!(folder.test("named.npz", "vocabulary.npz", |request| request.by_order = true), Ok(String::new()));
+
+    // Rows that are numbered in both, beside names: one order by the numbers, another by the names.
+    folder.archive("ids.npz", &[&ids, &NAMES]);
+    folder.archive("other.npz", &[&ids, &sorted]);
+    assert_eq!(folder.test("ids.npz", "ids.npz", |_| ()), Ok(String::new()));
+    let refused = folder.test("ids.npz", "other.npz", |_| ()).unwrap_err();
+    assert!(refused.contains("share two lists of names, that of \"r0\" and that of \"ant\""), "{refused}");
+    // Of other numbers the names are meant.
+    let others = ["s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7"];
+    folder.archive("others.npz", &[&others, &NAMES]);
+    assert_eq!(folder.test("ids.npz", "others.npz", |_| ()), Ok(String::new()));
+}
+
+#[test]
+fn a_file_to_control_for_that_alone_names_its_concepts_is_told() {
+    let folder = Folder::new();
+    folder.archive("named.npz", &[&NAMES]);
+    let given = |request: &mut TestRequest| {
+        request.controls.given =
+            vec![crate::config::Given { name: "C".into(), file: Some(folder.source("named.npz")) }];
+    };
+    let said = folder.test("plain.npy", "plain.npy", given).unwrap();
+    assert!(said.contains("named.npz: names its concepts, and no other file does"), "{said}");
+}
+
+#[test]
+fn columns_that_r_counts_are_no_names() {
+    let folder = Folder::new();
+    let counted: Vec<String> = (1..=CONCEPTS).map(|n| format!("V{n}")).collect();
+    let head = counted.iter().map(|name| format!(",{name}")).collect::<String>() + "\n";
+    folder.write("r.csv", head + &table(&NAMES, &entries(&in_order())));
+    folder.archive("named.npz", &[&NAMES]);
+    assert_eq!(folder.test("named.npz", "r.csv", |_| ()), Ok(String::new()));
+}

@@ -141,8 +141,8 @@ pub enum MatrixError {
     },
     /// Names that are meant to be the concepts' and cannot be.
     #[error(
-        "{}: names of the concepts: {why}; expected one for each, all different: mend the names, or take them out (semgpu \
-         test --by-order takes no notice of them)", path.display()
+        "{}: names of the concepts: {why}; expected one list with a name for each, all different: mend the names, or take out \
+         what is not theirs (semgpu test --by-order takes no notice of names)", path.display()
     )]
     Names {
         /// The file or list.

@@ -6,7 +6,7 @@ use super::{Matrices, MatrixError};
 use crate::arrays::StoredArray;
 use crate::error::FileError;
 use crate::names::{self, Unfit};
-use crate::results::{CONCEPTS, lines};
+use crate::results::CONCEPTS;
 
 /// Names of a file, or of the list beside it, that do not name its concepts.
 #[derive(Clone, Debug)]
@@ -56,6 +56,11 @@ pub fn named(
         lists.find_map(|list| Some((list, names::fitting(list, concepts).err()?)))
     };
     let named = names::lists(own, concepts);
+    // Columns were brought into the order of the rows.
+    let of_rows = names::lists(if labels.rows.is_empty() { own } else { &labels.rows }, concepts);
+    if let Some(why) = names::two_orders(&of_rows) {
+        return Ok((Vec::new(), unnaming(array.path(), &of_rows[0], why, true)));
+    }
     // Names of columns do not make up for those that stand at the rows.
     let at_rows = labels.rows.iter().any(|list| list.len() == concepts);
     let unnamed = named.is_empty() || at_rows && names::lists(&labels.rows, concepts).is_empty();
@@ -86,7 +91,7 @@ pub fn named(
 fn list_beside(file: &Path) -> Result<(PathBuf, Vec<String>), FileError> {
     let (own, of_folder) = (names::list_of(file), file.with_file_name(CONCEPTS));
     let names = |path: &Path| -> Result<Vec<String>, FileError> {
-        Ok(lines(path)?.iter().map(|name| names::plain(name)).filter(|name| !name.is_empty()).collect())
+        if path.exists() { names::read_lines(path) } else { Ok(Vec::new()) }
     };
     let list = names(&own)?;
     if list.is_empty() { Ok((of_folder.clone(), names(&of_folder)?)) } else { Ok((own, list)) }

@@ -146,6 +146,8 @@ pub struct Own<'a> {
     pub categories: Option<&'a [String]>,
     /// Names of concepts.
     pub concepts: &'a [String],
+    /// Whether anything names the concepts.
+    pub named: bool,
     /// Whether files that name their concepts or groups are put in the experiment's order.
     pub by_name: bool,
     /// What is made of a file that names no concepts.
@@ -256,7 +258,7 @@ impl Own<'_> {
         if read.len() != 1 {
             return Err(GivenError::Several { path: path(), found: read.len() });
         }
-        let doubt = if self.by_name { read[0].doubt()? } else { None };
+        let mut doubt = if self.by_name { read[0].doubt()? } else { None };
         let Matrices { mut rsms, groups, names, mut read, .. } = read.remove(0);
         let (found, expected) = (rsms[0].concepts(), self.concepts.len());
         if found != expected {
@@ -277,7 +279,13 @@ impl Own<'_> {
         if names.is_empty() && (self.unnamed == Unnamed::Refused || places) {
             return Err(GivenError::Unnamed(path()));
         }
-        if !names.is_empty() && self.by_name {
+        if !names.is_empty() && self.by_name && !self.named {
+            let nobody = format!(
+                "{}: names its concepts, and no other file does; that they stand in the order of the others is taken for granted",
+                source.path.display()
+            );
+            doubt = Some(nobody + SETTLES_ORDER);
+        } else if !names.is_empty() && self.by_name {
             let order = names::order(self.concepts, &names).ok_or_else(|| GivenError::OtherNames(path()))?;
             rsms = rsms.iter().map(|rsm| matrices::reordered(rsm, &order)).collect();
             read.order = Some(if names::is_same(&order) { "in order" } else { "re-ordered by name" }.to_string());
@@ -298,6 +306,7 @@ mod tests {
                 words: words.to_vec(),
                 categories: None,
                 concepts: &[],
+                named: true,
                 by_name: true,
                 unnamed: Unnamed::Taken,
                 groups: &[],

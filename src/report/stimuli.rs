@@ -84,11 +84,13 @@ impl Source {
 }
 
 /// Where the manifest's folder may be: as it lies from the results, which holds when both were moved together or the
-/// command is given elsewhere, and as the run named it.
+/// command is given elsewhere, from a folder above them, and as the run named it. Checksums say whether an image is the run's.
 fn folders(config: &Config, directory: &Path) -> Vec<PathBuf> {
     let folder = config.stimuli_root().to_path_buf();
     let beside = between(&config.out(), &folder).map(|way| directory.join(way));
-    beside.into_iter().chain([folder]).collect()
+    let directory = std::path::absolute(directory).unwrap_or_else(|_| directory.to_path_buf());
+    let above = directory.ancestors().skip(1).map(|above| above.join(&folder));
+    beside.into_iter().chain(above).chain([folder.clone()]).collect()
 }
 
 /// The way from one directory to another, by their names alone; none from a relative to an absolute one.
