@@ -127,30 +127,37 @@ impl Manifest {
         Some(format!("{}: the same image as {}, by its SHA-256{more}", copy.display(), other.display()))
     }
 
-    /// Class indices that do not agree: several of one concept, or those before `names` would fit better, which are what a
-    /// class is called.
-    pub fn doubts_of_classes<'a>(&self, names: impl Fn(u32) -> &'a [String]) -> Vec<String> {
-        let form = |name: &str| name.replace(['_', '-'], " ").to_lowercase();
-        let is_called = |concept: &String, class: u32| names(class).iter().any(|name| form(name) == form(concept));
+    /// Class indices that do not agree: several of one concept, or, of so many `classes`, others than those that are called,
+    /// by their `names`, what the concepts are.
+    pub fn doubts_of_classes<'a>(&self, classes: u32, names: impl Fn(u32) -> &'a [String]) -> Vec<String> {
+        let form = |name: &String| name.replace(['_', '-'], " ").to_lowercase();
+        let called = |class: u32| names(class).iter().map(move |name| (form(name), class));
+        let known: HashMap<String, u32> = (0..classes).rev().flat_map(called).collect();
         let mut doubts = Vec::new();
-        let (mut fit, mut before) = (0, 0);
+        let (mut fit, mut others) = (0, Vec::new());
         for (n, concept) in self.concepts.iter().enumerate() {
-            let mut classes = self.stimuli.iter().filter_map(|group| group[n].class_index);
-            let Some(class) = classes.next() else { continue };
-            if let Some(other) = classes.find(|&other| other != class)
+            let mut indices = self.stimuli.iter().filter_map(|group| group[n].class_index);
+            let Some(class) = indices.next() else { continue };
+            if let Some(other) = indices.find(|&other| other != class)
                 && doubts.is_empty()
             {
                 doubts.push(format!(
                     "the concept {concept:?} has the class_index {class} and {other}: one class is meant"
                 ));
             }
-            fit += usize::from(is_called(concept, class));
-            before += usize::from(class > 0 && is_called(concept, class - 1));
+            match known.get(&form(concept)) {
+                _ if class < classes && names(class).iter().any(|name| form(name) == form(concept)) => fit += 1,
+                Some(&called) => others.push((concept, class, called)),
+                None => {}
+            }
         }
-        if before > fit {
+        if let Some((concept, class, called)) = others.first().filter(|_| others.len() > fit) {
+            let from_1 = others.iter().all(|(_, class, called)| *class == called + 1);
             doubts.push(format!(
-                "class_index: {before} concepts are called as the class before theirs, {fit} as their own: indices count from 0, \
-                 subtract 1 if these count from 1"
+                "class_index: {} concepts are called what another class than theirs is, {fit} what theirs is: {concept:?} is \
+                 class {called}, here {class}{}",
+                others.len(),
+                if from_1 { "; indices count from 0, subtract 1 from these" } else { "" }
             ));
         }
         doubts

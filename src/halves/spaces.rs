@@ -6,13 +6,14 @@
 
 use std::path::Path;
 
-use super::{HalvesError, given};
+use super::{HalvesError, given, words};
 use crate::arrays::{self, ArrayError, DISSIMILARITIES, StoredArray};
 use crate::config::TestRequest;
 use crate::error::Error;
 use crate::features::{Features, FeaturesError, Layout};
 use crate::files;
 use crate::matrices::{self, Entries, Matrices, MatrixError, Read, Side, Source};
+use crate::names;
 use crate::progress::Progress;
 use crate::report;
 use crate::results::{CONCEPTS, LayersRow, ResultsDir, read_table, scales_of};
@@ -89,7 +90,10 @@ impl TestRequest {
         let (rsms, scales): (Vec<_>, Vec<_>) = reduced.into_iter().unzip();
         let (names, unfit) = match &features.concept_names {
             Some(names) => (vec![names.clone()], None),
-            None => matrices::named(features.array(), &features.array().labels().rows, features.concepts)?,
+            None => match words::list_beside(path) {
+                Some(list) => (names::lists(&[names::read_lines(&list)?], features.concepts), None),
+                None => matrices::named(features.array(), &features.array().labels().rows, features.concepts)?,
+            },
         };
         let read = Read {
             side,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::reading::Inputs;
-use super::{HalvesError, list};
+use super::{HalvesError, list, words};
 use crate::checksum::{self, of_files, sha256};
 use crate::config::{OptionError, TestRequest, check_measures, doubt_of_neighbours, doubt_of_tail, draws};
 use crate::device::{self, Selected};
@@ -158,8 +158,9 @@ fn sums(sources: &[Source], read: &[Read], side: Side) -> Result<BTreeMap<String
             (Some(sum), _) => sum.clone(),
             (None, Some(array)) => array.checksum()?,
             // Of word vectors the words may stand in a list beside them.
-            (None, None) => match vectors::files(&read.path) {
-                Ok(files) if read.form == "vectors" => of_files(&files)?,
+            (None, None) => match (read.form.as_str(), vectors::files(&read.path)) {
+                ("vectors", Ok(files)) => of_files(&files)?,
+                ("features", Ok(files)) if words::list_beside(&read.path).is_some() => of_files(&files)?,
                 _ => sha256(&read.path)?,
             },
         };

@@ -240,6 +240,13 @@ fn an_array_beside_a_list_of_its_words_is_word_vectors() {
     };
     similarity(&request(Some(NAMES.map(String::from).to_vec())), &Progress::silent()).unwrap();
     assert_eq!(crate::arrays::read_npy(&folder.path("rsm.npy")).unwrap().1, entries(&in_order()));
+    // As features, whose rows are all asked for.
+    crate::arrays::write_npy(&folder.path("features.npy"), &[CONCEPTS, UNITS], &values[..CONCEPTS * UNITS]).unwrap();
+    folder.write("features.txt", words[..CONCEPTS].join("\n"));
+    let features = |request: &mut TestRequest| {
+        (request.concepts, request.features) = (Some(names.clone()), Some(Spaces::Words));
+    };
+    assert_eq!(folder.test("features.npy", "plain.npy", features), Ok(String::new()));
     // A list of another length is none of its words.
     folder.write("model.txt", words[1..].join("\n"));
     assert!(folder.test("model.npy", "plain.npy", listed).is_err());

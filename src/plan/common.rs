@@ -68,7 +68,7 @@ impl Common {
         let others = words::other_classes(config, classes, &manifest)?;
         let mut warnings = manifest.doubts();
         warnings.extend(manifest.doubt_of_copies(&images));
-        warnings.extend(manifest.doubts_of_classes(|class| classes.names(class as usize)));
+        warnings.extend(manifest.doubts_of_classes(classes.count() as u32, |class| classes.names(class as usize)));
         warnings.extend(config.two_vs_two.doubt(manifest.categories.as_deref()));
         warnings.extend(config.inference.doubt(manifest.groups.len()));
         warnings.extend(doubt_of_neighbours(&config.measures, config.neighbours));

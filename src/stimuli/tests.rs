@@ -238,14 +238,18 @@ fn copies_and_class_indices_that_do_not_agree_are_doubted() {
         manifest(&csv("path,concept,group,class_index", line)).1.unwrap()
     };
     let names: Vec<Vec<String>> = CONCEPTS.iter().chain(&["oboe"]).map(|name| vec![name.to_uppercase()]).collect();
-    let doubts = |manifest: &Manifest| manifest.doubts_of_classes(|class| &names[class as usize]);
+    let doubts = |manifest: &Manifest| manifest.doubts_of_classes(6, |class| &names[class as usize]);
     let fits = manifest(|place, _| place as u32);
     assert_eq!(doubts(&fits), [""; 0]);
     let from_1 = doubts(&manifest(|place, _| place as u32 + 1));
+    let said = "class_index: 5 concepts are called what another class than theirs is, 0 what theirs is: ";
     assert!(
-        from_1[0].starts_with("class_index: 5 concepts are called as the class before theirs, 0 as their own"),
+        from_1[0].starts_with(said) && from_1[0].ends_with("; indices count from 0, subtract 1 from these"),
         "{from_1:?}"
     );
+    let one = doubts(&manifest(|_, _| 5));
+    assert!(one[0].starts_with(said) && one[0].ends_with(", here 5"), "{one:?}");
+    assert_eq!(doubts(&manifest(|place, _| [1, 0, 2, 3, 4][place])), [""; 0], "most fit");
     let two = doubts(&manifest(|place, group| place as u32 + u32::from(place == 2 && group == "a")));
     assert_eq!(two, ["the concept \"goose\" has the class_index 2 and 3: one class is meant"]);
 
