@@ -185,10 +185,13 @@ impl TestRequest {
                 matrices.read.order = Some(format!("names no concepts: taken in the order of {}", from.display()));
                 continue;
             }
-            let order =
-                names::order(&wanted, &matrices.names).ok_or_else(|| other_concepts(matrices, &wanted, &from))?;
-            let is_meant = |list: &&Vec<String>| names::order(&wanted, std::slice::from_ref(*list)).is_some();
-            matrices.read.names = matrices.names.iter().find(is_meant).map(|names| matrices::shown(names));
+            let meant = |list: &Vec<String>| {
+                let order = names::order(&wanted, std::slice::from_ref(list))?;
+                Some((matrices::shown(list), order))
+            };
+            let (shown, order) =
+                matrices.names.iter().find_map(meant).ok_or_else(|| other_concepts(matrices, &wanted, &from))?;
+            matrices.read.names = Some(shown);
             if names::is_same(&order) {
                 matrices.read.order = Some("in order".to_string());
                 continue;

@@ -63,7 +63,7 @@ pub fn named(
     }
     // Names of columns do not make up for those that stand at the rows.
     let at_rows = labels.rows.iter().any(|list| list.len() == concepts);
-    let unnamed = named.is_empty() || at_rows && names::lists(&labels.rows, concepts).is_empty();
+    let unnamed = named.is_empty() || at_rows && of_rows.is_empty();
     if let (true, true, Some((list, why))) = (labels.placed, unnamed, unfit(true)) {
         return Ok((Vec::new(), unnaming(array.path(), list, why, true)));
     }
