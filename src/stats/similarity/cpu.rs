@@ -35,16 +35,6 @@ impl Source<f32> for Residuals<'_> {
             || self.set(units, values),
         );
     }
-
-    fn ask(&self, units: &Range<usize>, part: usize, parts: usize) {
-        /// Numbers of a line of the cache.
-        const LINE: usize = 16;
-        let lines = units.len().div_ceil(LINE);
-        let all = self.rows.len() * lines;
-        for line in part * all / parts..(part + 1) * all / parts {
-            prefetch(&self.rows[line / lines][units.start + line % lines * LINE]);
-        }
-    }
 }
 
 impl Residuals<'_> {
@@ -65,17 +55,4 @@ impl Residuals<'_> {
         next()[..units.len()].copy_from_slice(common);
         next()[..units.len()].fill(1.0);
     }
-}
-
-/// Has a line of memory brought near, while something else is computed.
-#[inline(always)]
-fn prefetch(place: &f32) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: a hint; nothing is read or written.
-    unsafe {
-        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T1>(std::ptr::from_ref(place).cast());
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = place;
 }

@@ -8,7 +8,10 @@
 //! are equal bit for bit have equal products with all others. A lane adds [`CHUNK_BYTES`] / (bytes of a vector) products
 //! one after the other (64 in AVX-512, 128 in AVX2), then the sums of at most [`MOST_CHUNKS`] such runs.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytemuck::Pod;
 use pulp::{Simd, WithSimd};
@@ -36,8 +39,8 @@ const SEGMENTS: usize = 24;
 const FEWEST_CHUNKS: usize = 2;
 const MOST_CHUNKS: usize = 32;
 
-/// Chunks of a segment of many rows.
-const SHARED_CHUNKS: usize = 8;
+/// Chunks of a segment of many rows: those of 2,000 rows stay in a last-level cache.
+const SHARED_CHUNKS: usize = 2;
 
 /// Bytes of the lanes of all pairs of two panels, in vectors of up to a line.
 const LANES_BYTES: usize = PANEL * PANEL * LINE;
@@ -93,9 +96,6 @@ pub trait Source<T>: Sync {
     /// Writes the values of `units`, at most [`chunk`] of them, into rows of [`pitch`] numbers. Called for every unit
     /// once, by several threads at once.
     fn fill(&self, units: Range<usize>, values: &mut [T]);
-
-    /// Asks the memory for one of `parts` parts of what [`fill`](Self::fill) will read for `units`.
-    fn ask(&self, _units: &Range<usize>, _part: usize, _parts: usize) {}
 }
 
 /// Sums of the products of all pairs of rows over `units`.
@@ -104,8 +104,8 @@ pub trait Source<T>: Sync {
 /// `[rows, rows]`; of use is the lower triangle.
 ///
 /// # Cost
-/// Beside the products, `rows * (36 rows + 4160)` bytes per thread for up to 384 rows, and for more rows
-/// `33,280 rows` bytes once.
+/// Beside the products, `rows * (44 rows + 4160)` bytes per thread for up to 384 rows, and for more rows
+/// `8,320 rows` bytes once.
 pub fn gram<T: Number>(rows: usize, units: usize, source: &impl Source<T>) -> Vec<f64> {
     if rows <= FEW_ROWS { of_few(rows, units, source) } else { of_many(rows, units, source) }
 }
@@ -124,40 +124,50 @@ pub const fn pitch<T>() -> usize {
 fn of_few<T: Number>(rows: usize, units: usize, source: &impl Source<T>) -> Vec<f64> {
     let chunks = units.div_ceil(chunk::<T>()).div_ceil(SEGMENTS).clamp(FEWEST_CHUNKS, MOST_CHUNKS);
     let starts: Vec<usize> = (0..units).step_by(chunks * chunk::<T>()).collect();
-    // As many at a time as there are threads, so that memory does not grow with the units.
-    let at_once = rayon::current_num_threads().min(starts.len()).max(1);
-    let lines = |count| -> Vec<Lines<T>> { vec![Lines::zeros(count); at_once] };
-    let (mut values, mut lanes) = (lines(chunk_size::<T>(rows)), lines(pairs(rows).count() * lanes_size::<T>()));
-    let mut sums = vec![vec![0.0; rows * rows]; at_once];
-    let mut products = vec![0.0; rows * rows];
-    for wave in starts.chunks(at_once) {
-        let work = sums.par_iter_mut().zip(&mut values).zip(&mut lanes).zip(wave);
-        work.for_each(|(((sums, values), lanes), &start)| {
-            sums.fill(0.0);
-            let segment = start..units.min(start + chunks * chunk::<T>());
-            for units in cut::<T>(segment.clone()) {
-                let values = filled(rows, units.clone(), source, values);
-                let next = units.end..segment.end.min(units.end + chunk::<T>());
-                let (mut tiles, all) = (0, dispatch(Tiles(rows)));
-                let mut each_tile = || {
-                    source.ask(&next, tiles, all);
-                    tiles += 1;
-                };
-                let (begins, units) = (units.start == segment.start, units.len());
+    let (claimed, products) = (AtomicUsize::new(0), Mutex::new(InOrder::new(rows * rows)));
+    let threads = rayon::current_num_threads().min(starts.len());
+    (0..threads).into_par_iter().with_max_len(1).for_each(|_| {
+        let mut values: Lines<T> = Lines::zeros(chunk_size::<T>(rows));
+        let mut lanes: Lines<T> = Lines::zeros(pairs(rows).count() * lanes_size::<T>());
+        loop {
+            let segment = claimed.fetch_add(1, Ordering::Relaxed);
+            let Some(&start) = starts.get(segment) else { break };
+            for units in cut::<T>(start..units.min(start + chunks * chunk::<T>())) {
+                let values = filled(rows, units.clone(), source, &mut values);
+                let (begins, units) = (units.start == start, units.len());
                 for (pair, lanes) in pairs(rows).zip(lanes.chunks_exact_mut(lanes_size::<T>())) {
-                    dispatch(Multiply { pair, rows, values, units, begins, lanes, each_tile: &mut each_tile });
+                    dispatch(Multiply { pair, rows, values, units, begins, lanes });
                 }
             }
+            let mut sums = vec![0.0; rows * rows];
             for (pair, lanes) in pairs(rows).zip(lanes.chunks_exact(lanes_size::<T>())) {
-                let sums = &mut sums[pair[0] * rows..];
-                dispatch(AddUp { pair, rows, lanes, products: sums });
+                dispatch(AddUp { pair, rows, lanes, products: &mut sums[pair[0] * rows..] });
             }
-        });
-        for sums in &sums[..wave.len()] {
-            products.iter_mut().zip(sums).for_each(|(product, x)| *product += x);
+            products.lock().expect("no thread panicked").add(segment, sums);
+        }
+    });
+    products.into_inner().expect("no thread panicked").sums
+}
+
+/// Sums of segments in the order of the segments, whoever is ready first.
+struct InOrder {
+    sums: Vec<f64>,
+    next: usize,
+    early: BTreeMap<usize, Vec<f64>>,
+}
+
+impl InOrder {
+    fn new(count: usize) -> Self {
+        Self { sums: vec![0.0; count], next: 0, early: BTreeMap::new() }
+    }
+
+    fn add(&mut self, segment: usize, sums: Vec<f64>) {
+        self.early.insert(segment, sums);
+        while let Some(sums) = self.early.remove(&self.next) {
+            self.sums.iter_mut().zip(sums).for_each(|(sum, x)| *sum += x);
+            self.next += 1;
         }
     }
-    products
 }
 
 /// [`gram`] with the threads on one segment.
@@ -179,7 +189,7 @@ fn of_many<T: Number>(rows: usize, units: usize, source: &impl Source<T>) -> Vec
                     let pair = [panel * PANEL, other];
                     for (units, values) in &chunks {
                         let (begins, units) = (units.start == start, units.len());
-                        dispatch(Multiply { pair, rows, values, units, begins, lanes, each_tile: &mut || () });
+                        dispatch(Multiply { pair, rows, values, units, begins, lanes });
                     }
                     dispatch(AddUp { pair, rows, lanes: &*lanes, products: &mut *products });
                 }
@@ -233,26 +243,6 @@ const fn tile<S: Simd>() -> [usize; 2] {
     if S::REGISTER_COUNT >= 32 { [4, 6] } else { [3, 4] }
 }
 
-/// The number of tiles of all pairs of panels.
-struct Tiles(usize);
-
-impl WithSimd for Tiles {
-    type Output = usize;
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) -> usize {
-        let Self(rows) = self;
-        let of = |pair| {
-            if const { tile::<S>()[0] == 4 } {
-                tiles::<4, 6>(pair, rows).count()
-            } else {
-                tiles::<3, 4>(pair, rows).count()
-            }
-        };
-        pairs(rows).map(of).sum()
-    }
-}
-
 fn dispatch<Op: WithSimd>(operation: Op) -> Op::Output {
     pulp::Arch::new().dispatch(operation)
 }
@@ -268,7 +258,6 @@ struct Multiply<'a, T> {
     begins: bool,
     /// `[tiles, R, N]` vectors.
     lanes: &'a mut [T],
-    each_tile: &'a mut dyn FnMut(),
 }
 
 impl<T: Number> WithSimd for Multiply<'_, T> {
@@ -283,12 +272,11 @@ impl<T: Number> WithSimd for Multiply<'_, T> {
 impl<T: Number> Multiply<'_, T> {
     #[inline(always)]
     fn by<S: Simd, const R: usize, const N: usize>(self, simd: S) {
-        let Self { pair, rows, values, units, begins, lanes, each_tile } = self;
+        let Self { pair, rows, values, units, begins, lanes } = self;
         let lanes: &mut [T::Vector<S>] = bytemuck::cast_slice_mut(lanes);
         let vectors = (units * size_of::<T>()).div_ceil(size_of::<T::Vector<S>>());
         let rows_of = |row: usize, count: usize| T::vectors::<S>(&values[row * pitch::<T>()..][..count * pitch::<T>()]);
         for ([r, n], lanes) in tiles::<R, N>(pair, rows).zip(lanes.as_chunks_mut::<N>().0.chunks_exact_mut(R)) {
-            each_tile();
             let sums = sums::<T, S, R, N>(simd, rows_of(r, R), rows_of(n, N), vectors);
             for (lane, &sum) in lanes.as_flattened_mut().iter_mut().zip(sums.as_flattened()) {
                 *lane = if begins { sum } else { T::add(simd, *lane, sum) };
