@@ -337,7 +337,12 @@ fn matrices(
         return Err(MatrixError::Shape { path: path.into(), shape });
     }
     for (group, rsm) in rsms.iter_mut().enumerate() {
-        check(rsm, entries).map_err(|wrong| wrong.of(&place, group))?;
+        check(rsm, entries).map_err(|wrong| match array.labels().missing.clone() {
+            Some((line, column, found)) if wrong.is_gap() => {
+                MatrixError::Missing { path: path.into(), line, column, found }
+            }
+            _ => wrong.of(&place, group),
+        })?;
         *rsm = correlations(rsm, entries);
     }
     let (names, unfit) = named(array, names, concepts)?;

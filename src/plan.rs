@@ -124,6 +124,7 @@ impl Plan {
         inputs.warnings.extend(arrival.and_then(|(_, doubt)| doubt));
         inputs.warnings.extend(weights.notes());
         inputs.warnings.extend(model::doubts_of_input(&config, &model.input));
+        inputs.warnings.extend(model.doubt_of_token(&config));
         let checksums = checksums(&config, &model, &inputs.manifest, &images, sums, &placement)?;
         let test = Test { draws, lexicon, one_vs_two, controls };
         Ok(Self { config, model, weights, inputs, test, placement, checksums, unchanged, images })

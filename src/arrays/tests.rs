@@ -449,6 +449,38 @@ fn numbers_are_read_by_the_decimal_sign_that_the_table_shows() {
 }
 
 #[test]
+fn no_sign_is_a_separator_that_leaves_another_between_numbers() {
+    let refused = |text: &str| table(text, &Told::default()).unwrap_err();
+    // Three decimals everywhere, or thousands: cut at its commas it would be rows called "577;7".
+    let three = "8,577;7,737;6,952\n2,125;3,250;4,375\n9,500;1,625;5,750\n";
+    for text in [
+        three,
+        &three.replace(';', "\t"),
+        &three.replace(';', "; "),
+        &three.replace(';', " "),
+        &format!("cat;{}", three.replace('\n', "\ndog;").trim_end_matches("dog;")),
+    ] {
+        let asked = refused(text);
+        assert!(asked.contains("--decimal comma"), "{text}: {asked}");
+    }
+    let told = |decimal| Told { decimal: Some(decimal), ..Told::default() };
+    let (point, comma) = (table(three, &told(Decimal::Point)).unwrap(), table(three, &told(Decimal::Comma)).unwrap());
+    assert_eq!((point.2[0], &point.1), (8577.0, &vec![3, 3]));
+    assert_eq!((comma.2[0], &comma.1), (8.577, &vec![3, 3]));
+    // Other cells between them, the semicolon declared away, and separators that a blank follows.
+    assert!(refused("8,577;NA;7,737\n2,125;NA;3,250\n").contains("--decimal comma"));
+    assert!(refused("8,577;x;7,737\n2,125;y;3,250\n").contains("--decimal comma"));
+    assert!(refused("sep=,\n8,577;7,737\n2,125;3,250\n").contains("\"577;7\" between commas"));
+    assert!(refused("12, 7, 9\n0.5, 1.5, 2.5\n1.5, 0.25, 3.5\n").contains("add --header yes or --header no"));
+    assert!(refused("1.5;2.5 3.5 4.5\n5.5;6.5 7.5 8.5\n").contains("\"1.5;2.5\" between blanks"));
+    // Names in quotes, and those of columns, may hold what they like.
+    let quoted = table("\"12;7\",1.5,2.5\n\"3;4\",0.5,3.5\n", &Told::default()).unwrap();
+    assert_eq!((quoted.0, quoted.1), (vec!["12;7".to_string(), "3;4".to_string()], vec![2, 2]));
+    assert_eq!(table("1;2,3;4\n1.5,2.5\n0.5,3.5\n", &Told::default()).unwrap().1, [2, 2]);
+    assert_eq!(table("a;b,u\n1,234\n5,678\n9,123\n", &Told::default()).unwrap().1, [3, 2]);
+}
+
+#[test]
 fn what_is_told_of_tables_beside_none_is_doubted() {
     let told = Told { header: Some(1), decimal: Some(Decimal::Comma), ..Told::default() };
     let doubt = |told: &Told, files: &[&str]| told.doubt(files.iter().map(Path::new));

@@ -56,8 +56,10 @@ fn open(path: &Path, told: &Told) -> Result<StoredArray, ArrayError> {
     for separator in separators {
         match table(text, skipped, separator, told) {
             Ok(table) => return table.store(path),
+            // What is cut rightly and is asked for is not cut at another sign instead.
+            Err(Refused::Asked(reason)) => return Err(wrong(refused.unwrap_or(reason))),
             // What the sign that stands in the file makes wrong is what the user should know.
-            Err(reason) => refused = refused.or(Some(reason)),
+            Err(Refused::Wrong(reason)) => refused = refused.or(Some(reason)),
         }
     }
     Err(wrong(refused.unwrap_or_default()))
@@ -176,6 +178,44 @@ fn words(mut text: &str) -> StringRecord {
     }
 }
 
+/// Between what cells stand, for messages.
+fn between(separator: Option<u8>) -> &'static str {
+    match separator {
+        Some(b'\t') => "tabs",
+        Some(b';') => "semicolons",
+        Some(_) => "commas",
+        None => "blanks",
+    }
+}
+
+/// Several numbers in one cell, which another sign separates: `577;7` of `8,577;7,737` cut at its commas.
+fn uncut(records: &[Record], separator: Option<u8>, text: &str) -> Result<(), String> {
+    let is_number = |part: &str| [Decimal::Point, Decimal::Comma].iter().any(|sign| sign.number(part.trim()).is_some());
+    let signs = [b'\t', b';'].into_iter().filter(|&sign| separator != Some(sign));
+    // A comma may group thousands, but ends no number.
+    let at_end = |cell: &str| separator.is_none() && cell.strip_suffix(',').is_some_and(is_number);
+    for sign in signs {
+        let joined = |cell: &str| {
+            let parts: Vec<&str> = cell.split(char::from(sign)).filter(|part| !part.trim().is_empty()).collect();
+            cell.contains(char::from(sign))
+                && parts.first().zip(parts.last()).is_some_and(|(a, b)| is_number(a) && is_number(b))
+        };
+        for Record { line, cells } in records {
+            let found = cells.iter().find(|cell| at_end(cell) || joined(cell));
+            // In quotes it is a name.
+            if let Some(cell) = found.filter(|cell| at_end(cell) || text.lines().any(|line| outside_quotes(line, sign)))
+            {
+                return Err(format!(
+                    "line {line}: {cell:?} between {}, expected one number; if commas are decimal signs, add --decimal comma; if it \
+                     is a name, put it in quotes",
+                    between(separator)
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// A table understood.
 struct Table {
     records: Vec<Record>,
@@ -183,10 +223,23 @@ struct Table {
     layout: Layout,
 }
 
-fn table(text: &str, skipped: u64, separator: Option<u8>, told: &Told) -> Result<Table, String> {
+/// Why a text is no table by a separator.
+enum Refused {
+    /// The separator stands in every line, and what commas and points between two of them are is the user's to say.
+    Asked(String),
+    Wrong(String),
+}
+
+impl From<String> for Refused {
+    fn from(reason: String) -> Self {
+        Self::Wrong(reason)
+    }
+}
+
+fn table(text: &str, skipped: u64, separator: Option<u8>, told: &Told) -> Result<Table, Refused> {
     let mut records = records(text, skipped, separator)?;
     if records.is_empty() {
-        return Err("it is empty".into());
+        return Err(Refused::Wrong("it is empty".into()));
     }
     drop_last_empty(&mut records);
     let decimal = match told.decimal {
@@ -196,10 +249,12 @@ fn table(text: &str, skipped: u64, separator: Option<u8>, told: &Told) -> Result
             for record in &records {
                 record.cells.iter().for_each(|cell| evidence.add(record.line, cell));
             }
-            evidence.decimal()?
+            let everywhere = records.iter().all(|record| record.cells.len() > 1);
+            evidence.decimal().map_err(if everywhere { Refused::Asked } else { Refused::Wrong })?
         }
     };
     let layout = Layout::of(&mut records, decimal, told)?;
+    uncut(&records[layout.header..], separator, text)?;
     Ok(Table { records, decimal, layout })
 }
 

@@ -34,7 +34,8 @@ pub(super) struct Similarity {
     /// [concepts, channels, height, width]: the first axis are the concepts, all others their units
     #[arg(long)]
     flatten: bool,
-    /// [concepts, tokens, units]: cls (the first token), mean, all (every unit of every token a unit), or a token's number
+    /// [concepts, tokens, units]: cls (the first token), mean, all (every unit of every token a unit), or a token's number,
+    /// counted from 0
     #[arg(long, value_name = "cls|mean|all|N", conflicts_with_all = ["flatten", "stack", "groups"])]
     token: Option<Token>,
     /// The file has units (voxels) x concepts (trials)

@@ -70,7 +70,7 @@ pub struct InferenceOptions {
     /// Which values speak against the null: upper (high ones), lower, or two (far from the null's mean on either side).
     #[arg(long, default_value = "upper", value_parser = named::<Tail>)]
     pub tail: Tail,
-    /// What bootstrap intervals, of every value and difference, speak of: other concepts, groups (subjects), or both.
+    /// What bootstrap intervals of accuracies, RSA and differences speak of: other concepts, groups (subjects), or both.
     #[arg(long, value_parser = named::<Generalise>, value_name = "concepts|groups|both")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub generalise: Option<Generalise>,

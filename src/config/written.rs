@@ -48,10 +48,13 @@ impl Written {
         };
         let text = toml::Value::String(value.trim().to_string());
         let is_path = is_path(key);
-        let parsed = toml::from_str(&format!("value = {}", value.trim())).ok();
-        let parsed = parsed.and_then(|mut table: toml::Table| table.remove("value"));
-        // A quoted string is TOML, a date where text is expected is text; a path is text as it stands.
+        let parsed = parsed(value);
+        // A quoted string is TOML, a date where text is expected is text; a path without quotes is text as it stands.
         let mut config = match parsed {
+            Some(quoted @ toml::Value::String(_)) if is_path => changed(quoted),
+            None if is_path && value.trim().starts_with('"') && value.trim().ends_with('"') => {
+                return Err(format!("no text in quotes as TOML has it; {BACKSLASH}"));
+            }
             _ if is_path => changed(toml::Value::String(value.to_string())),
             None => changed(text),
             Some(quoted @ toml::Value::String(_)) => changed(quoted),
@@ -63,6 +66,11 @@ impl Written {
         }
         Ok(config)
     }
+}
+
+/// A value as TOML reads it.
+fn parsed(value: &str) -> Option<toml::Value> {
+    toml::from_str(&format!("value = {}", value.trim())).ok().and_then(|mut table: toml::Table| table.remove("value"))
 }
 
 /// Whether a key is of a path.
@@ -78,8 +86,10 @@ fn is_path(key: &str) -> bool {
 /// `key=value` as it holds in any directory, of a key that is a path.
 pub(crate) fn from_anywhere(text: &str) -> String {
     match text.split_once('=').filter(|(key, _)| is_path(key)) {
-        Some((key, path)) => {
-            let absolute = std::path::absolute(path).map_or_else(|_| path.into(), |path| path.display().to_string());
+        Some((key, value)) => {
+            let quoted = parsed(value).and_then(|value| value.as_str().map(str::to_string));
+            let path = quoted.unwrap_or_else(|| value.to_string());
+            let absolute = std::path::absolute(&path).map_or(path, |path| path.display().to_string());
             format!("{key}={absolute}")
         }
         None => text.to_string(),
@@ -200,7 +210,10 @@ mod tests {
         assert_eq!(config.run.out, Some(std::path::absolute("2024-01-01").unwrap()), "text, not a date");
         assert_eq!(config.words[0].file, std::path::absolute("y.txt").unwrap());
         let config = read(SMALLEST, &["run.out=\"q\"", "words.0.file= lead"]).unwrap();
-        assert_eq!(config.run.out, Some(std::path::absolute("\"q\"").unwrap()));
+        assert_eq!(config.run.out, Some(std::path::absolute("q").unwrap()), "quotes are TOML's");
+        assert_eq!(from_anywhere("run.out=\"q\""), from_anywhere("run.out=q"));
+        let error = read(SMALLEST, &["run.out=\"C:\\new\\data\""]).unwrap_err().to_string();
+        assert!(error.contains("backslash"), "{error}");
         assert_eq!(config.words[0].file, std::path::absolute(" lead").unwrap());
     }
 

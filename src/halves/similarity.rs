@@ -11,6 +11,7 @@ use crate::device::{self, Choice};
 use crate::error::{Error, FileError};
 use crate::features::{Features, Layout};
 use crate::names;
+use crate::nets::FEWEST_UNITS;
 use crate::progress::Progress;
 use crate::results::{CONCEPTS, check_files, lines, write_lines};
 use crate::stats::Rsm;
@@ -70,7 +71,7 @@ pub fn similarity(request: &SimilarityRequest, progress: &Progress) -> Result<Ve
         }
         let features = Features::open(path, &request.layout).map_err(Error::input)?;
         progress.line(features.describe());
-        if let Some(doubt) = features.doubt() {
+        for doubt in features.doubt().into_iter().chain(doubt_of_units(path, features.units)) {
             progress.line(format!("warning: {doubt}"));
         }
         if features.grouped && RsmFile::of(out).map_err(Error::input)? == RsmFile::Csv {
@@ -134,6 +135,9 @@ fn groups(request: &SimilarityRequest, progress: &Progress) -> Result<Vec<PathBu
     for path in &request.features {
         let features = Features::open(path, &request.layout).map_err(Error::input)?;
         progress.line(features.describe());
+        if let Some(doubt) = doubt_of_units(path, features.units) {
+            progress.line(format!("warning: {doubt}"));
+        }
         let own = (features.concepts, features.concept_names.clone(), path);
         let (named, all) = (own.1.is_some(), concepts.take());
         let others = all.as_ref().filter(|all| all.0 != own.0 || named && all.1.is_some() && all.1 != own.1);
@@ -162,6 +166,14 @@ fn groups(request: &SimilarityRequest, progress: &Progress) -> Result<Vec<PathBu
     let names = concepts.and_then(|(_, names, _)| names);
     write(out, &rsms, true, Some(called), names, request).map_err(Error::failed)?;
     Ok(vec![out.clone()])
+}
+
+/// What correlations over two units are.
+fn doubt_of_units(path: &Path, units: usize) -> Option<String> {
+    (units < FEWEST_UNITS).then(|| {
+        let path = path.display();
+        format!("{path}: {units} units, and a correlation over two is 1 or -1; expected {FEWEST_UNITS} or more, was the file read right?")
+    })
 }
 
 /// Nothing is written over what is read, and no list of names but that of a matrix that is written anew.

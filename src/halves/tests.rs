@@ -302,3 +302,17 @@ fn columns_that_r_counts_are_no_names() {
     folder.archive("named.npz", &[&NAMES]);
     assert_eq!(folder.test("named.npz", "r.csv", |_| ()), Ok(String::new()));
 }
+
+#[test]
+fn a_gap_in_a_table_is_told_by_its_line_and_column() {
+    let folder = Folder::new();
+    let text = table(&NAMES, &entries(&in_order()));
+    let third = text.lines().nth(2).unwrap();
+    for gap in ["NA", ""] {
+        let cells: Vec<&str> =
+            third.split(',').enumerate().map(|(column, cell)| if column == 5 { gap } else { cell }).collect();
+        folder.write("gap.csv", text.replace(third, &cells.join(",")));
+        let said = folder.test("gap.csv", "plain.npy", |_| ()).unwrap_err();
+        assert!(said.contains(&format!("gap.csv: line 3, column 6: {gap:?}")), "{said}");
+    }
+}

@@ -62,6 +62,11 @@ pub(super) struct Wrong {
 }
 
 impl Wrong {
+    /// Whether there is no number.
+    pub fn is_gap(&self) -> bool {
+        self.found.is_nan()
+    }
+
     pub fn of(self, place: &Place, group: usize) -> MatrixError {
         let Self { row, column, found, mirrored, expected } = self;
         let (path, at) = (place.path.to_path_buf(), place.of(group));

@@ -83,6 +83,21 @@ pub enum MatrixError {
         /// The other.
         mirrored: f64,
     },
+    /// A table with a gap.
+    #[error(
+        "{}: line {line}, column {column}: {found:?}, expected a number; leave the concept out (a row and a column of NaN alone \
+         is a constant vector's)", path.display()
+    )]
+    Missing {
+        /// The file.
+        path: PathBuf,
+        /// From 1.
+        line: u64,
+        /// From 1.
+        column: usize,
+        /// What stands there.
+        found: String,
+    },
     /// An entry that is no correlation.
     #[error(
         "{}: {at}: the entry in row {row}, column {column} (from 0) is {found}, expected {expected}; correlate the features \

@@ -249,6 +249,12 @@ impl Model {
         }
     }
 
+    /// What the configuration says of tokens in vain.
+    pub(super) fn doubt_of_token(&self, config: &Config) -> Option<String> {
+        (config.network.token.is_some() && !self.has_tokens)
+            .then(|| format!("network.token: no effect: {} has no layers of tokens; remove it", self.network.name))
+    }
+
     /// Whether any of its layers are tokens.
     pub fn has_tokens(&self) -> bool {
         self.has_tokens

@@ -10,7 +10,7 @@ use crate::results::PartitionRow;
 /// `partition_<network>`; drawn where a partition was asked for.
 pub const FIGURE: Figure = Figure { name: "partition", draw };
 
-/// Parts that reach this share of the variance somewhere are in the legend.
+/// Parts that reach this share of what the columns span somewhere are in the legend.
 const NAMED: f64 = 0.005;
 /// Half the width of a column, in layers.
 const HALF_COLUMN: f64 = 0.36;
@@ -47,6 +47,7 @@ fn chart<'a>(curves: &Curves<'a>, rows: &[&'a PartitionRow], told: Said<'a>) -> 
         row.map_or(f64::NAN, |row| row.explained)
     };
     let mut bands = Vec::new();
+    let (mut lowest, mut highest) = (0.0, 0.0);
     for (place, layer) in layers.iter().enumerate() {
         let (mut above, mut below) = (0.0, 0.0);
         for part in &parts {
@@ -58,6 +59,7 @@ fn chart<'a>(curves: &Curves<'a>, rows: &[&'a PartitionRow], told: Said<'a>) -> 
             let opacity = if spaces.contains(part) { 1.0 } else { SHARED_OPACITY };
             bands.push(Band { color: color(part), opacity, edges });
         }
+        (lowest, highest) = (f64::min(lowest, below), f64::max(highest, above));
     }
     let total = |(place, layer): (usize, &&str)| {
         let row = rows.iter().find(|row| row.layer == **layer && row.kind == "total");
@@ -68,7 +70,8 @@ fn chart<'a>(curves: &Curves<'a>, rows: &[&'a PartitionRow], told: Said<'a>) -> 
     let marks = layers.iter().enumerate().map(total).collect();
     let all = Curve { words: None, style, width: CURVE, aside: None, marks };
     let zero = Curve::line(GREY, SOLID, AXIS, vec![(-0.5, 0.0), (layers.len() as f64 - 0.5, 0.0)]);
-    let named = parts.iter().filter(|part| layers.iter().any(|layer| share(layer, part).abs() >= NAMED));
+    let least = NAMED * (highest - lowest);
+    let named = parts.iter().filter(|part| layers.iter().any(|layer| share(layer, part).abs() >= least));
     let sample = |part: &&'a str| Entry {
         style: CurveStyle { color: faded(color(part), spaces.contains(part)), shape: PATCH, dash: UNJOINED },
         filled: true,
@@ -150,6 +153,9 @@ mod tests {
             row("pixels + GloVe", "shared", -0.125),
             row("pixels + GloVe", "total", 0.625),
         ];
+        // However little there is: the axis goes with it.
+        let little: Vec<PartitionRow> =
+            partition.iter().map(|row| PartitionRow { explained: row.explained / 500.0, ..row.clone() }).collect();
         let results = Results { accuracy: rows("vgg16", &labels, &["GloVe"]), partition, ..Results::default() };
         let curves = Curves::of_networks(&results.accuracy).remove(0);
         let listed: Vec<&PartitionRow> = results.partition.iter().collect();
@@ -168,5 +174,7 @@ mod tests {
             chart.legend.iter().map(|entry| entry.text).collect::<Vec<_>>(),
             ["pixels", "GloVe", "pixels + GloVe", "total"]
         );
+        let little = self::chart(&curves, &little.iter().collect::<Vec<_>>(), Said::RUN);
+        assert_eq!(little.legend.len(), 4, "all that is drawn is in the legend");
     }
 }

@@ -129,7 +129,7 @@ pub struct CurveStyle {
     pub dash: Dash,
 }
 
-/// As many as can be told apart.
+/// As many as can be told apart by colour alone.
 pub const CURVES: [CurveStyle; 7] = [
     CurveStyle { color: Color(0x00, 0x72, 0xB2), shape: Shape::Circle, dash: SOLID },
     CurveStyle { color: Color(0xD5, 0x5E, 0x00), shape: SQUARE, dash: DASHED },
@@ -140,9 +140,11 @@ pub const CURVES: [CurveStyle; 7] = [
     CurveStyle { color: Color(0x00, 0x00, 0x00), shape: STAR, dash: WIDE_DOTTED },
 ];
 
-/// The style of the `n`th word model; they repeat after seven.
+/// The style of the `n`th curve: a colour that comes again has another marker and another dash, up to 49 curves.
 pub fn curve(n: usize) -> CurveStyle {
-    CURVES[n % CURVES.len()]
+    let of = |n: usize| CURVES[n % CURVES.len()];
+    let round = n / CURVES.len();
+    CurveStyle { color: of(n).color, shape: of(n + round).shape, dash: of(n + 2 * round).dash }
 }
 
 /// The colour and the marker of the `n`th network with the dash of the `m`th word model.
@@ -153,6 +155,17 @@ pub fn crossed(n: usize, m: usize) -> CurveStyle {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_colour_that_comes_again_has_another_marker_and_dash() {
+        let most = CURVES.len() * CURVES.len();
+        for n in 0..most {
+            for (a, b) in (0..n).map(|m| (curve(n), curve(m))) {
+                assert!(a.color != b.color || a.shape != b.shape && a.dash != b.dash, "{a:?} {b:?}");
+            }
+        }
+        assert_eq!((0..CURVES.len()).map(curve).collect::<Vec<_>>(), CURVES);
+    }
 
     #[test]
     fn every_curve_has_a_colour_a_marker_and_a_dash_of_its_own() {

@@ -1,4 +1,4 @@
-use crate::{Small, fail, root};
+use crate::{Small, fail, root, succeed};
 
 /// Runs the small experiment, expecting exit code 2, no output directory and these words on stderr.
 fn refused(small: &Small, more: &[&str], expected: &[&str]) {
@@ -183,6 +183,10 @@ fn tokens_that_say_nothing_are_refused() {
         .replace("[\"conv1\", \"fire2\"]", "[\"embedding\"]");
     small.write("experiment.toml", &squeezenet);
     refused(&small, &["--set", "network.token=cls"], &["network.token", "squeezenet1_1", "no class token"]);
+    let config = small.text("experiment.toml");
+    let output = succeed(&["run", "--config", &config, "--dry-run", "--set", "network.token=mean"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("network.token: no effect: squeezenet1_1 has no layers of tokens"), "{said}");
     small.write("experiment.toml", &vit);
     refused(&small, &[], &["embedding", "the same for every image", "network.token = \"mean\""]);
 }

@@ -56,7 +56,7 @@ impl Decimal {
     }
 
     /// A number whose thousands may be grouped.
-    fn number(self, text: &str) -> Option<f64> {
+    pub(super) fn number(self, text: &str) -> Option<f64> {
         let (decimal, group) = if self == Self::Point { ('.', ',') } else { (',', '.') };
         let text = text.replace('\u{2212}', "-");
         let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((&text, "0"));

@@ -437,7 +437,8 @@ impl<'a> Settings<'a> {
         if permutations > 0 {
             text += &format!(
                 " The null distribution comes from {} of the concepts of the words\u{2019} side, shared by all layers and \
-                 measures; family-wise p-values are those of the studentised maximum.",
+                 measures; family-wise p-values are those of the studentised maximum (mean and standard deviation over the draws and the \
+                 observed value).",
                 counted(permutations, "permutation")
             );
         }

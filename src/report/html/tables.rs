@@ -253,8 +253,13 @@ pub fn measures(rows: &[MeasureRow]) -> String {
     sorted.sort_by_key(|row| (parts[&(&row.words, &row.measure)], layers[&row.layer]));
     let shown = sorted.chunk_by(of_layer).filter_map(|pairs| alignment::best(pairs.iter().copied()));
     let number = |value: Option<f64>| accuracy_text(value.unwrap_or(f64::NAN));
+    // `generalise` is of accuracies and RSA alone.
+    let over = if rows.iter().any(|row| row.ci_low.is_some()) { "; intervals over concepts" } else { "" };
     table(
-        "Measures of alignment: of each layer of the images the best layer of the words\u{2019} side (measures.csv has all pairs)",
+        &format!(
+            "Measures of alignment: of each layer of the images the best layer of the words\u{2019} side (measures.csv has all \
+             pairs){over}"
+        ),
         &[
             "Words",
             "Layer",
