@@ -160,7 +160,12 @@ impl Features {
                 let names = order.iter().map(|&row| names[row].clone()).collect();
                 (order.iter().map(|&row| rows[row]).collect(), Some(names))
             }
-            (None, Some(_)) if lists.is_empty() => return Err(FeaturesError::NamesNone(path.into())),
+            (None, Some(_)) if lists.is_empty() => {
+                return Err(FeaturesError::NamesNone {
+                    path: path.into(),
+                    unread: arrays[0].labels().unread(vectors / groups.max(1)).cloned(),
+                });
+            }
             (None, Some(wanted)) => {
                 let places = |names: &[String]| in_groups(path, wanted, groups, names);
                 let order = naming::found_by(path, &lists, places)?.0;
@@ -261,7 +266,11 @@ impl Features {
         if !self.concept_lists.is_empty() {
             return Ok(None);
         }
-        let listed = || self.array().labels().rows.iter().find(|list| list.len() == self.concepts);
+        let labels = self.array().labels();
+        if let (None, Some(list)) = (&self.names, labels.unread(self.concepts)) {
+            return Ok(Some(format!("{path}: {}: not taken for the names of the rows: {}", list.name, list.why)));
+        }
+        let listed = || labels.rows.iter().find(|list| list.len() == self.concepts);
         let names = self.names.as_deref().or_else(|| listed().map(Vec::as_slice)).unwrap_or_default();
         let mut groups = names.chunks(self.concepts).enumerate();
         let unfit = groups.find_map(|(group, names)| Some((group, names::fitting(names, self.concepts).err()?)));

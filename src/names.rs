@@ -77,6 +77,9 @@ pub enum Unfit {
         /// From 0.
         second: usize,
     },
+    /// Not read, and why.
+    #[error("{0}")]
+    Unread(&'static str),
     /// A place without a name.
     #[error("row {0} (from 0) has no name")]
     Empty(usize),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::arrays::ArrayError;
+use crate::arrays::{ArrayError, Unread};
 use crate::error::FileError;
 
 /// Features that cannot be used.
@@ -73,10 +73,15 @@ pub enum FeaturesError {
     },
     /// Names to find vectors by, of a file that names none.
     #[error(
-        "{}: --concepts finds vectors by name, and this file names none; --rows FILE names them, a line each, in their order",
-        .0.display()
+        "{}: --concepts finds vectors by name, and this file names none; --rows FILE names them, a line each, in their order{}",
+        path.display(), unread.as_ref().map(|list| format!(" ({} is {})", list.name, list.why)).unwrap_or_default()
     )]
-    NamesNone(PathBuf),
+    NamesNone {
+        /// The file.
+        path: PathBuf,
+        /// What may be their names.
+        unread: Option<Unread>,
+    },
     /// Two lists of names by which vectors stand in different places.
     #[error(
         "{}: two lists name its rows, that of {:?} and that of {:?}, and order them differently: leave one out, or say by --rows \

@@ -293,6 +293,44 @@ fn lists_of_names_that_order_a_file_in_two_ways_are_refused() {
 }
 
 #[test]
+fn a_list_of_names_that_is_not_read_is_told_and_a_column_of_names_is_read() {
+    let folder = Folder::new();
+    folder.archive("named.npz", &[&NAMES]);
+    let mut sorted = NAMES;
+    sorted.reverse();
+    let order: Vec<usize> = in_order().into_iter().rev().collect();
+    let header = |descr: &str, shape: &str| {
+        let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({shape}), }}\n");
+        let mut bytes = b"\x93NUMPY\x01\0".to_vec();
+        bytes.extend((header.len() as u16).to_le_bytes());
+        bytes.extend(header.bytes());
+        bytes
+    };
+    let texts: Vec<u8> = sorted.iter().flat_map(|name| name.bytes().chain([0; 3])).collect();
+    let write = |file: &str, names: Vec<u8>| {
+        let mut archive = zip::ZipWriter::new(std::fs::File::create(folder.path(file)).unwrap());
+        let values: Vec<u8> = entries(&order).iter().flat_map(|value| value.to_le_bytes()).collect();
+        for (name, bytes) in [("rsm.npy", [header("<f8", "8, 8"), values].concat()), ("names.npy", names)] {
+            archive.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+            std::io::Write::write_all(&mut archive, &bytes).unwrap();
+        }
+        archive.finish().unwrap();
+    };
+    for shape in ["8, 1", "1, 8"] {
+        write("column.npz", [header("|S6", shape), texts.clone()].concat());
+        assert_eq!(folder.test("named.npz", "column.npz", |_| ()), Ok(String::new()), "{shape}");
+    }
+    write("objects.npz", [header("|O", "8,"), b"pickled".to_vec()].concat());
+    let said = folder.test("objects.npz", "objects.npz", |_| ()).unwrap();
+    assert!(said.contains("objects.npz: names: not taken for the names of the concepts: an array of Python"), "{said}");
+    let open = |concepts| Features::open(&folder.path("objects.npz"), &Layout { concepts, ..Layout::default() });
+    let doubt = open(None).unwrap().doubt().unwrap().unwrap();
+    assert!(doubt.contains("names: not taken for the names of the rows: an array of Python"), "{doubt}");
+    let refused = open(Some(vec!["ant".to_string()])).err().unwrap().to_string();
+    assert!(refused.contains("names none") && refused.contains("(names is an array of Python"), "{refused}");
+}
+
+#[test]
 fn features_are_named_by_whichever_of_their_lists_is_meant() {
     let folder = Folder::new();
     let features: Vec<f64> = rows().into_iter().map(f64::from).collect();

@@ -82,8 +82,15 @@ pub fn named(
             Err(_) => {}
         }
     }
-    let texts = unfit(true).or_else(|| unfit(false)).filter(|_| !labels.placed);
-    Ok((Vec::new(), texts.and_then(|(list, why)| unnaming(array.path(), list, why, false))))
+    let texts = |of_length| {
+        let (list, why) = unfit(of_length).filter(|_| !labels.placed)?;
+        unnaming(array.path(), list, why, false)
+    };
+    let unread = || {
+        let list = labels.unread(concepts)?;
+        unnaming(array.path(), std::slice::from_ref(&list.name), Unfit::Unread(list.why), false)
+    };
+    Ok((Vec::new(), texts(true).or_else(unread).or_else(|| texts(false))))
 }
 
 /// The list of concepts beside a file, its own or else that of its folder, as semgpu writes both, and the names in it;
