@@ -173,7 +173,10 @@ impl TestRequest {
         let first = first.map(|lists| lists.iter().find(shared).unwrap_or(&lists[0]).clone());
         if self.by_order {
             all.iter_mut().for_each(|matrices| matrices.read.order = Some("in the order of the file".to_string()));
-            return Ok(Order { names: listed.or(first), ..Order::default() });
+            let from = self.concepts.as_ref().or(first_path.as_ref());
+            let names = listed.or(first);
+            let doubt = names.as_ref().zip(from).and_then(|(names, from)| called_otherwise(all, names, from));
+            return Ok(Order { names, doubt, ..Order::default() });
         }
         let from = self.concepts.clone().or(first_path).unwrap_or_default();
         let Some(wanted) = listed.as_ref().or(first.as_ref()).cloned() else { return Ok(Order::default()) };
@@ -213,6 +216,17 @@ impl TestRequest {
             }
         }
     }
+}
+
+/// What is to be said of a file whose concepts get other names than it has, for its order is taken as it stands.
+fn called_otherwise(all: &[&mut Matrices], names: &[String], from: &Path) -> Option<String> {
+    let other =
+        all.iter().find(|matrices| !matrices.names.is_empty() && !matrices.names.iter().any(|own| own == names))?;
+    Some(format!(
+        "--by-order: {} names its concepts otherwise, or in another order, than {}, from which the results have the names",
+        other.read.path.display(),
+        from.display()
+    ))
 }
 
 /// Lists that all files share order them alike: of numbered rows beside names either may be meant.

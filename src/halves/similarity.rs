@@ -41,7 +41,9 @@ pub fn similarity(request: &SimilarityRequest, progress: &Progress) -> Result<Ve
     if let Some(name) = request.layout.concepts.as_ref().and_then(|concepts| names::twice(concepts)) {
         return Err(Error::input(HalvesError::SameConcept { path: "--concepts".into(), name: name.clone() }));
     }
-    if let Some(doubt) = request.layout.told.doubt(request.features.iter().map(PathBuf::as_path)) {
+    if let Some(doubt) =
+        request.layout.told.doubt(request.features.iter().map(PathBuf::as_path).filter(|path| !of_words(path, request)))
+    {
         progress.line(format!("warning: {doubt}"));
     }
     if are_groups(request) {

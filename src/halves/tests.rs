@@ -280,6 +280,14 @@ fn lists_of_names_that_order_a_file_in_two_ways_are_refused() {
     );
     assert_eq!(folder.test("named.npz", "vocabulary.npz", |request| request.by_order = true), Ok(String::new()));
 
+    // As they stand they are called as the first file, or the list beside it, calls them.
+    folder.matrix("listed.npy");
+    folder.write("listed.concepts.txt", sorted.join("\n"));
+    for [words, images] in [["named.npz", "listed.npy"], ["listed.npy", "named.npz"]] {
+        let said = folder.test(words, images, |request| request.by_order = true).unwrap();
+        assert!(said.contains(&format!("{images} names its concepts otherwise")), "{said}");
+    }
+
     // Rows that are numbered in both, beside names: one order by the numbers, another by the names.
     folder.archive("ids.npz", &[&ids, &NAMES]);
     folder.archive("other.npz", &[&ids, &sorted]);
