@@ -205,7 +205,12 @@ fn check_names(request: &TestRequest, directory: &ResultsDir) -> Result<(), Halv
 /// Whether what was read can be tested as it is asked for.
 fn check_read(request: &TestRequest, inputs: &Inputs) -> Result<(), HalvesError> {
     let Inputs { words, word_spaces, space, read, reordered, .. } = inputs;
-    check_measures(&request.measures, request.neighbours, space.concepts.len())?;
+    check_measures(&request.measures, request.neighbours, space.concepts.len()).map_err(|error| {
+        match error.option {
+            "measures" => OptionError { option: "measure", ..error },
+            _ => error,
+        }
+    })?;
     check_vectors(&request.measures, words, space, read)?;
     check_groups(&request.measures, word_spaces)?;
     let mut names = space.layers.iter().map(|layer| &layer.name).chain(&space.groups);

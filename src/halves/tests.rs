@@ -131,6 +131,17 @@ fn names_that_cannot_be_used_are_never_dropped_in_silence() {
         }
         assert_eq!(folder.test("plain.npy", file, |request| request.by_order = true), Ok(String::new()));
     }
+    // A line without a name is called so.
+    let mut gap = NAMES;
+    gap[4] = "";
+    folder.write("short.concepts.txt", gap.join("\n") + "\n\n");
+    let refused = folder.test("short.npy", "plain.npy", |_| ()).unwrap_err();
+    assert!(refused.contains("7 names, expected 8; line 5 is blank, and names none"), "{refused}");
+    let refused = folder.test("plain.npy", "plain.npy", |request| {
+        request.concepts = Some(folder.path("short.concepts.txt"));
+    });
+    let refused = refused.unwrap_err();
+    assert!(refused.contains("7 lines, expected 8") && refused.contains("line 5 is blank"), "{refused}");
     let of_images = |request: &mut TestRequest| request.features = Some(Spaces::Images);
     let refused = folder.test("plain.npy", "features.csv", of_images).unwrap_err();
     assert!(refused.contains("features.csv") && refused.contains(twice_said), "{refused}");

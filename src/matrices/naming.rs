@@ -76,7 +76,11 @@ pub fn named(
             Ok(list) => return Ok((vec![list], None)),
             // That of a folder may be another matrix's.
             Err(why) if !list.is_empty() => {
-                let meant = path == names::list_of(file) || !matches!(why, Unfit::Length { .. });
+                let why = match (why, names::blank_line(&path)) {
+                    (Unfit::Length { found, expected }, Some(line)) => Unfit::Blank { found, expected, line },
+                    (why, _) => why,
+                };
+                let meant = path == names::list_of(file) || !matches!(why, Unfit::Length { .. } | Unfit::Blank { .. });
                 return Ok((Vec::new(), unnaming(&path, &list, why, meant)));
             }
             Err(_) => {}
