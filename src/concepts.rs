@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, FileError};
 use crate::progress::Progress;
 use crate::results::check_files;
+use crate::stats::similarity::Standard;
 use crate::stats::two_vs_two::FEWEST_CONCEPTS;
 use crate::stimuli;
 use crate::vectors::{self, Spelling};
@@ -251,11 +252,20 @@ fn vocabularies(
             let count = read.not_finite.len();
             warnings.push(format!("{model}: {count} names count as missing, their vectors are not finite: {first}"));
         }
-        let tokens: BTreeMap<String, String> = names
-            .iter()
-            .zip(read.found)
-            .filter_map(|(name, found)| found.map(|(token, _)| (name.clone(), token)))
-            .collect();
+        let (mut tokens, mut constant) = (BTreeMap::new(), Vec::new());
+        for (name, found) in names.iter().zip(read.found) {
+            match found {
+                Some((_, vector)) if is_constant(&vector) => constant.push(name.as_str()),
+                Some((token, _)) => drop(tokens.insert(name.clone(), token)),
+                None => {}
+            }
+        }
+        if !constant.is_empty() {
+            let (count, some) = (constant.len(), first(&constant, 5));
+            warnings.push(format!(
+                "{model}: {count} names count as missing, their vectors are constant and correlate with nothing: {some}"
+            ));
+        }
         let (dimensions, found) = (read.dimensions, tokens.len());
         task.line(format!(
             "words     {model}: {}, {} words of {dimensions} values, {found} of {} names, {:.1} s",
@@ -267,6 +277,13 @@ fn vocabularies(
         vocabularies.push(Vocabulary { name: model.clone(), words: read.words, tokens });
     }
     Ok(vocabularies)
+}
+
+/// Whether a run would refuse a word's vector, which correlates with nothing.
+fn is_constant(vector: &[f32]) -> bool {
+    let mut standard = Standard::default();
+    standard.add(&vector.iter().map(|&value| f64::from(value)).collect::<Vec<_>>());
+    standard.is_constant(false)
 }
 
 impl Selection {

@@ -166,12 +166,12 @@ pub enum HalvesError {
     },
     /// Matrices of different concepts, or layers of different groups.
     #[error(
-        "{}: {found} {what}, expected {expected} as in {}; the matrices of a test are of the same {what}, in the same order",
-        path.display(), first.display()
+        "{at}: {found} {what}, expected {expected} as in {first}; the matrices of a test are of the same {what}, in the same \
+         order"
     )]
     Unequal {
-        /// The file.
-        path: PathBuf,
+        /// The file, and the layer where both are of one file.
+        at: String,
         /// `concepts` or `groups`
         what: &'static str,
         /// In this file.
@@ -179,7 +179,7 @@ pub enum HalvesError {
         /// In the first one.
         expected: usize,
         /// The first one.
-        first: PathBuf,
+        first: String,
     },
     /// Word vectors.
     #[error(transparent)]

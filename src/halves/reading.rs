@@ -320,12 +320,13 @@ fn other_concepts(matrices: &Matrices, wanted: &[String], from: &Path) -> Halves
 
 /// All matrices of the same concepts, word models of one matrix, layers of the same groups.
 fn check_sizes(all: &[&mut Matrices], spaces: bool) -> Result<(), HalvesError> {
-    let unequal = |of: &Read, what, found, first: &Read, expected| HalvesError::Unequal {
-        path: of.path.clone(),
-        what,
-        found,
-        expected,
-        first: first.path.clone(),
+    let unequal = |of: &Read, what, found, first: &Read, expected| {
+        // Of one file's arrays each is called by its name.
+        let called = |read: &Read| match of.path == first.path {
+            true => format!("{} ({})", read.path.display(), read.name),
+            false => read.path.display().to_string(),
+        };
+        HalvesError::Unequal { at: called(of), what, found, expected, first: called(first) }
     };
     let first = &all[0].read;
     let groups = all.iter().map(|m| &m.read).find(|read| read.side == Side::Images).map(|read| read.matrices);
