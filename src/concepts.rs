@@ -378,7 +378,7 @@ mod tests {
             picture.save_with_format(path, image::ImageFormat::Png).unwrap();
         }
         let vectors: String =
-            words.iter().enumerate().map(|(row, word)| format!("{word} {row} 1 {}\n", row * row)).collect();
+            words.iter().enumerate().map(|(row, word)| format!("{word} {row} 2 {}\n", row * row)).collect();
         std::fs::write(folder.join("words.txt"), vectors).unwrap();
         Request {
             images: folder.join("images"),
@@ -447,6 +447,19 @@ mod tests {
         ] {
             assert!(report.contains(expected), "{report}");
         }
+    }
+
+    #[test]
+    fn a_constant_vector_counts_as_missing() {
+        let folder = tempfile::tempdir().unwrap();
+        let names = ["ant", "bee", "cat", "dog", "elk", "fox"];
+        let files = names.map(|name| format!("{name}/a.png"));
+        let request = request(folder.path(), &files.each_ref().map(String::as_str), &names);
+        let vectors = std::fs::read_to_string(folder.path().join("words.txt")).unwrap();
+        std::fs::write(folder.path().join("words.txt"), vectors.replace("bee 1 2 1", "bee 1 1 1")).unwrap();
+        let (selection, said) = selected(&request);
+        assert_eq!(selection.map(|selection| selection.concepts(1)).map_err(|error| error.to_string()), Ok(5));
+        assert!(said.contains("Model: 1 names count as missing, their vectors are constant") && said.ends_with("bee"));
     }
 
     #[test]
