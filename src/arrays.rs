@@ -23,7 +23,7 @@ use crate::wording::first;
 
 pub use hdf5::{text_attribute, texts};
 pub use npy::{lent, write_npy};
-pub use stored::{Labels, StoredArray};
+pub use stored::{Labels, StoredArray, Unread};
 pub use text::Decimal;
 pub use write::{CORRELATION_DISTANCE, DISSIMILARITIES, RsmFile, RsmsOut, WriteEnding, write_rsms};
 

@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, FileError};
 use crate::progress::Progress;
 use crate::results::check_files;
+use crate::stats::similarity::Standard;
 use crate::stats::two_vs_two::FEWEST_CONCEPTS;
 use crate::stimuli;
 use crate::vectors::{self, Spelling};
@@ -251,11 +252,20 @@ fn vocabularies(
             let count = read.not_finite.len();
             warnings.push(format!("{model}: {count} names count as missing, their vectors are not finite: {first}"));
         }
-        let tokens: BTreeMap<String, String> = names
-            .iter()
-            .zip(read.found)
-            .filter_map(|(name, found)| found.map(|(token, _)| (name.clone(), token)))
-            .collect();
+        let (mut tokens, mut constant) = (BTreeMap::new(), Vec::new());
+        for (name, found) in names.iter().zip(read.found) {
+            match found {
+                Some((_, vector)) if is_constant(&vector) => constant.push(name.as_str()),
+                Some((token, _)) => drop(tokens.insert(name.clone(), token)),
+                None => {}
+            }
+        }
+        if !constant.is_empty() {
+            let (count, some) = (constant.len(), first(&constant, 5));
+            warnings.push(format!(
+                "{model}: {count} names count as missing, their vectors are constant and correlate with nothing: {some}"
+            ));
+        }
         let (dimensions, found) = (read.dimensions, tokens.len());
         task.line(format!(
             "words     {model}: {}, {} words of {dimensions} values, {found} of {} names, {:.1} s",
@@ -267,6 +277,13 @@ fn vocabularies(
         vocabularies.push(Vocabulary { name: model.clone(), words: read.words, tokens });
     }
     Ok(vocabularies)
+}
+
+/// Whether a run would refuse a word's vector, which correlates with nothing.
+fn is_constant(vector: &[f32]) -> bool {
+    let mut standard = Standard::default();
+    standard.add(&vector.iter().map(|&value| f64::from(value)).collect::<Vec<_>>());
+    standard.is_constant(false)
 }
 
 impl Selection {
@@ -361,7 +378,7 @@ mod tests {
             picture.save_with_format(path, image::ImageFormat::Png).unwrap();
         }
         let vectors: String =
-            words.iter().enumerate().map(|(row, word)| format!("{word} {row} 1 {}\n", row * row)).collect();
+            words.iter().enumerate().map(|(row, word)| format!("{word} {row} 2 {}\n", row * row)).collect();
         std::fs::write(folder.join("words.txt"), vectors).unwrap();
         Request {
             images: folder.join("images"),
@@ -430,6 +447,19 @@ mod tests {
         ] {
             assert!(report.contains(expected), "{report}");
         }
+    }
+
+    #[test]
+    fn a_constant_vector_counts_as_missing() {
+        let folder = tempfile::tempdir().unwrap();
+        let names = ["ant", "bee", "cat", "dog", "elk", "fox"];
+        let files = names.map(|name| format!("{name}/a.png"));
+        let request = request(folder.path(), &files.each_ref().map(String::as_str), &names);
+        let vectors = std::fs::read_to_string(folder.path().join("words.txt")).unwrap();
+        std::fs::write(folder.path().join("words.txt"), vectors.replace("bee 1 2 1", "bee 1 1 1")).unwrap();
+        let (selection, said) = selected(&request);
+        assert_eq!(selection.map(|selection| selection.concepts(1)).map_err(|error| error.to_string()), Ok(5));
+        assert!(said.contains("Model: 1 names count as missing, their vectors are constant") && said.ends_with("bee"));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! both end here.
 
 pub mod alignment;
+mod constant;
 pub mod controls;
 mod draws;
 mod generalise;

@@ -1,6 +1,7 @@
 //! Features that another program computed: files of vectors, in the order of the concepts, to RSMs.
 
 mod error;
+mod naming;
 mod rows;
 
 use std::path::{Path, PathBuf};
@@ -87,8 +88,8 @@ pub struct Features {
     rows: Vec<(usize, usize)>,
     /// Their names, where there are any.
     names: Option<Vec<String>>,
-    /// The concepts' names, where they are known.
-    pub concept_names: Option<Vec<String>>,
+    /// Lists of the concepts' names, as they are asked for, or else as the file has them: any may be the one that is meant.
+    pub concept_lists: Vec<Vec<String>>,
     token: Token,
     /// Tokens of a vector.
     tokens: usize,
@@ -132,42 +133,15 @@ impl Features {
         let units =
             arrays[0].shape()[leading..].iter().product::<usize>() / if token == Token::All { 1 } else { tokens };
         let labels = &arrays[0].labels().rows;
-        let own = names::lists(labels, vectors);
-        let places = layout.rows.as_ref().and_then(|rows| Some((rows, names::order(rows, &own)?)));
-        let moved = places.and_then(|(rows, places)| rows.iter().enumerate().find(|(n, _)| places[*n] != *n));
-        if let Some((_, name)) = moved {
-            return Err(FeaturesError::RowsOrder { path: path.into(), name: name.clone() });
-        }
-        // Of several lists, the one that has the names asked for.
-        let has_all = |list: &&Vec<String>| layout.concepts.iter().flatten().all(|concept| list.contains(concept));
-        let of_vectors = || own.iter().find(has_all).or(own.first()).cloned();
-        let repeated = || labels.iter().find(|list| list.len() == vectors).cloned();
-        let names = layout.rows.clone().or(names).or_else(of_vectors).or_else(repeated);
-        // Those of the concepts hold for every group.
-        let names = match (names, &axes[..]) {
-            (None, &[_, concepts]) if layout.concepts.is_some() => names::lists(labels, concepts).into_iter().next(),
-            (names, _) => names,
-        };
-        let names = match (names, &axes[..]) {
-            (Some(names), &[groups, concepts]) if names.len() == concepts => Some(vec![names; groups].concat()),
-            (names, _) => names,
-        };
-        if let Some(names) = names.as_ref().filter(|names| names.len() != vectors) {
-            return Err(FeaturesError::Rows { path: path.into(), found: vectors, names: names.len() });
-        }
+        let lists = naming::lists(path, layout, names, labels, &axes)?;
         let rows: Vec<(usize, usize)> = match layout.stack {
             true => (0..vectors).map(|array| (array, 0)).collect(),
             false => (0..vectors).map(|row| (0, row)).collect(),
         };
         let groups_error = |groups, found| FeaturesError::Groups { path: path.into(), groups, found };
-        let (groups, rows, names) = match (&layout.manifest, layout.groups, &axes[..]) {
-            (Some(manifest), _, _) => {
-                let names = names.ok_or_else(|| FeaturesError::NoRows(path.into()))?;
-                let order = rows::find(path, manifest, &names)?;
-                let of_order = |values: &[String]| order.iter().map(|&row| values[row].clone()).collect();
-                (manifest.groups.len(), order.iter().map(|&row| rows[row]).collect(), Some(of_order(&names)))
-            }
-            (None, None, [groups, _]) => (*groups, rows, names),
+        let groups = match (&layout.manifest, layout.groups, &axes[..]) {
+            (Some(manifest), ..) => manifest.groups.len(),
+            (None, None, [groups, _]) => *groups,
             (None, Some(groups), [found, _]) if groups != *found => {
                 return Err(groups_error(groups, format!("the file has {found} groups")));
             }
@@ -177,15 +151,26 @@ impl Features {
                     format!("{vectors} vectors cannot be dealt into so many equal groups"),
                 ));
             }
-            (None, groups, _) => (groups.unwrap_or(1), rows, names),
+            (None, groups, _) => groups.unwrap_or(1),
         };
-        let (rows, names) = match &layout.concepts {
-            Some(wanted) if layout.manifest.is_none() => {
-                let places = in_groups(path, wanted, (groups, rows.len()), names.as_deref())?;
-                let rows = places.into_iter().map(|place| rows[place]).collect();
-                (rows, Some(vec![&wanted[..]; groups].concat()))
+        let (rows, names) = match (&layout.manifest, &layout.concepts) {
+            (None, None) => (rows, lists.first().cloned()),
+            (Some(manifest), _) => {
+                let (order, names) = naming::found_by(path, &lists, |names| rows::find(path, manifest, names))?;
+                let names = order.iter().map(|&row| names[row].clone()).collect();
+                (order.iter().map(|&row| rows[row]).collect(), Some(names))
             }
-            _ => (rows, names),
+            (None, Some(_)) if lists.is_empty() => {
+                return Err(FeaturesError::NamesNone {
+                    path: path.into(),
+                    unread: arrays[0].labels().unread(vectors / groups.max(1)).cloned(),
+                });
+            }
+            (None, Some(wanted)) => {
+                let places = |names: &[String]| in_groups(path, wanted, groups, names);
+                let order = naming::found_by(path, &lists, places)?.0;
+                (order.iter().map(|&row| rows[row]).collect(), Some(vec![&wanted[..]; groups].concat()))
+            }
         };
         let concepts = rows.len() / groups.max(1);
         let few = |found: String, expected| FeaturesError::Few {
@@ -204,10 +189,11 @@ impl Features {
         let manifest = layout.manifest.as_ref();
         let numbers = || (1..=groups).map(|number| number.to_string()).collect();
         let group_names = manifest.map_or_else(numbers, |manifest| manifest.groups.clone());
-        let own = names.clone().filter(|names| groups == 1 && names::twice(names).is_none());
-        let listed = || names::lists(&arrays[0].labels().rows, concepts).into_iter().next();
         let asked = manifest.map(|manifest| &manifest.concepts).or(layout.concepts.as_ref()).cloned();
-        let concept_names = asked.or(own).or_else(listed);
+        let concept_lists = match asked {
+            Some(asked) => vec![asked],
+            None => naming::of_concepts(path, &lists, &arrays[0].labels().rows, concepts)?,
+        };
         let path = path.to_path_buf();
         Ok(Self {
             path,
@@ -215,7 +201,7 @@ impl Features {
             leading,
             rows,
             names,
-            concept_names,
+            concept_lists,
             token,
             tokens,
             groups,
@@ -246,18 +232,52 @@ impl Features {
         )
     }
 
+    /// The concepts' names, where they are known.
+    pub fn concept_names(&self) -> Option<&Vec<String>> {
+        self.concept_lists.first()
+    }
+
     /// A doubt about what was understood, if there is one.
-    pub fn doubt(&self) -> Option<String> {
+    ///
+    /// # Errors
+    /// Two lists of names that order the concepts differently.
+    pub fn doubt(&self) -> Result<Option<String>, FeaturesError> {
         let path = self.path.display();
+        if let (Some(_), [first, ..]) = (names::two_orders(&self.concept_lists), &self.concept_lists[..]) {
+            let other = self.concept_lists.iter().find(|list| list[0] != first[0]).unwrap_or(first);
+            let names = [&first[0], &other[0]].map(String::clone);
+            return Err(FeaturesError::TwoLists { path: self.path.clone(), names });
+        }
         if self.grouped && self.groups > self.concepts {
-            return Some(format!(
+            return Ok(Some(format!(
                 "{path}: more groups ({}) than concepts ({}): if the first axis are the concepts, add --flatten",
                 self.groups, self.concepts
-            ));
+            )));
         }
-        let names = self.names.as_ref().filter(|_| self.groups == 1 && self.concept_names.is_none());
-        let why = names.and_then(|names| names::fitting(names, self.concepts).err())?;
-        Some(format!("{path}: names of the rows: {why}; the matrix gets none"))
+        // What only counts beside names is not meant.
+        let meant = self.concept_lists.iter().filter(|list| !names::are_counted(list));
+        if let [taken, other, ..] = &meant.collect::<Vec<_>>()[..] {
+            return Ok(Some(format!(
+                "{path}: two lists name the concepts ({}, … and {}, …): the matrix gets the names of the first; --rows FILE says \
+                 which are meant",
+                taken[0], other[0]
+            )));
+        }
+        if !self.concept_lists.is_empty() {
+            return Ok(None);
+        }
+        let labels = self.array().labels();
+        if let (None, Some(list)) = (&self.names, labels.unread(self.concepts)) {
+            return Ok(Some(format!("{path}: {}: not taken for the names of the rows: {}", list.name, list.why)));
+        }
+        let listed = || labels.rows.iter().find(|list| list.len() == self.concepts);
+        let names = self.names.as_deref().or_else(|| listed().map(Vec::as_slice)).unwrap_or_default();
+        let mut groups = names.chunks(self.concepts).enumerate();
+        let unfit = groups.find_map(|(group, names)| Some((group, names::fitting(names, self.concepts).err()?)));
+        Ok(unfit.map(|(group, why)| {
+            let group = if self.groups > 1 { format!(" of group {}", self.group_names[group]) } else { String::new() };
+            format!("{path}: names of the rows{group}: {why}; the matrix gets none")
+        }))
     }
 
     /// The file, or what the caller's array is called in messages.
@@ -429,25 +449,18 @@ fn tokens(path: &Path, array: &StoredArray, layout: &Layout) -> Result<(Token, u
     }
 }
 
-/// Where in every group the vector of each concept is, of so many groups with so many vectors in all.
-fn in_groups(
-    path: &Path,
-    concepts: &[String],
-    (groups, vectors): (usize, usize),
-    names: Option<&[String]>,
-) -> Result<Vec<usize>, FeaturesError> {
+/// Where in each of so many groups the vector of each concept is, by the names of all vectors.
+fn in_groups(path: &Path, concepts: &[String], groups: usize, names: &[String]) -> Result<Vec<usize>, FeaturesError> {
     let mut places = Vec::new();
-    for group in 0..groups {
-        let first = group * (vectors / groups);
-        let names = names.map(|names| &names[first..first + vectors / groups]);
-        places.extend(by_name(path, concepts, names)?.into_iter().map(|place| first + place));
+    for (group, names) in names.chunks(names.len() / groups).enumerate() {
+        places.extend(by_name(path, concepts, names)?.into_iter().map(|place| group * names.len() + place));
     }
     Ok(places)
 }
 
 /// Where the vector of each concept is, by the vectors' names.
-fn by_name(path: &Path, concepts: &[String], names: Option<&[String]>) -> Result<Vec<usize>, FeaturesError> {
-    let names: Vec<String> = names.unwrap_or_default().iter().map(|name| names::plain(name)).collect();
+fn by_name(path: &Path, concepts: &[String], names: &[String]) -> Result<Vec<usize>, FeaturesError> {
+    let names: Vec<String> = names.iter().map(|name| names::plain(name)).collect();
     let place = |concept: &String| names.iter().position(|name| name == concept);
     let missing: Vec<&str> = concepts.iter().filter(|c| place(c).is_none()).map(String::as_str).collect();
     if missing.is_empty() {

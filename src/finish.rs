@@ -105,6 +105,11 @@ pub fn options(
     }
 }
 
+/// Nothing to write tables and figures of.
+#[derive(Debug, thiserror::Error)]
+#[error("no layer has a value by any measure that is asked for: the warnings above say why; nothing was written")]
+struct NoValues;
+
 /// Tests, and writes tables, matrices, record and figures.
 ///
 /// # Errors
@@ -120,6 +125,9 @@ pub fn finish(
     let (results, warnings) = comparison.results(progress)?;
     warnings.iter().for_each(|warning| progress.line(format!("warning: {warning}")));
     record.warnings.extend(warnings);
+    if results.accuracy.is_empty() && results.measures.is_empty() {
+        return Err(Error::failed(NoValues));
+    }
     directory.remove_results().map_err(Error::failed)?;
     comparison.write_matrices(directory).map_err(Error::failed)?;
     results.write(directory.root()).map_err(Error::failed)?;

@@ -20,7 +20,7 @@ use crate::device::DeviceError;
 use crate::error::{Error, FileError};
 use crate::features::FeaturesError;
 use crate::matrices::MatrixError;
-use crate::names::{are_places, read_lines};
+use crate::names::{self, are_places, read_lines};
 use crate::plan::GivenError;
 use crate::results::{ClaimError, ResultsDir};
 use crate::stats::alignment::Measure;
@@ -166,12 +166,12 @@ pub enum HalvesError {
     },
     /// Matrices of different concepts, or layers of different groups.
     #[error(
-        "{}: {found} {what}, expected {expected} as in {}; the matrices of a test are of the same {what}, in the same order",
-        path.display(), first.display()
+        "{at}: {found} {what}, expected {expected} as in {first}; the matrices of a test are of the same {what}, in the same \
+         order"
     )]
     Unequal {
-        /// The file.
-        path: PathBuf,
+        /// The file, and the layer where both are of one file.
+        at: String,
         /// `concepts` or `groups`
         what: &'static str,
         /// In this file.
@@ -179,7 +179,7 @@ pub enum HalvesError {
         /// In the first one.
         expected: usize,
         /// The first one.
-        first: PathBuf,
+        first: String,
     },
     /// Word vectors.
     #[error(transparent)]
@@ -278,7 +278,10 @@ pub enum HalvesError {
     )]
     CategoriesOrder(PathBuf),
     /// A list that does not fit.
-    #[error("{}: {found} lines, expected {expected}: one {what} per concept, in the matrices' order", path.display())]
+    #[error(
+        "{}: {found} lines, expected {expected}: one {what} per concept, in the matrices' order{}", path.display(),
+        blank.map(|line| format!("; line {line} is blank, and not counted")).unwrap_or_default()
+    )]
     Lines {
         /// The file.
         path: PathBuf,
@@ -288,6 +291,8 @@ pub enum HalvesError {
         found: usize,
         /// Concepts.
         expected: usize,
+        /// A line between others, from 1, that says nothing.
+        blank: Option<usize>,
     },
     /// A list of layers that does not fit.
     #[error("{}: {found} lines, expected {expected}: one name per matrix of {}", path.display(), of.display())]
@@ -369,7 +374,10 @@ fn check_places(path: &Path, names: &[String], unnamed: &Path) -> Result<(), Hal
 fn list(path: &Path, expected: usize, what: &'static str) -> Result<Vec<String>, HalvesError> {
     let lines = read_lines(path)?;
     let found = lines.len();
-    if found == expected { Ok(lines) } else { Err(HalvesError::Lines { path: path.into(), what, found, expected }) }
+    match found == expected {
+        true => Ok(lines),
+        false => Err(HalvesError::Lines { path: path.into(), what, found, expected, blank: names::blank_line(path) }),
+    }
 }
 
 /// `count` numbers from `first` on, as names.

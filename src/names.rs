@@ -33,6 +33,14 @@ pub fn read_lines(path: &Path) -> Result<Vec<String>, FileError> {
     Ok(text.lines().map(plain).filter(|line| !line.is_empty()).collect())
 }
 
+/// The first line of a file without a name that stands before one with a name, from 1.
+pub fn blank_line(path: &Path) -> Option<usize> {
+    let text = files::read_to_string(path).ok()?;
+    let names: Vec<String> = text.lines().map(plain).collect();
+    let blank = names.iter().position(String::is_empty)?;
+    names[blank..].iter().any(|name| !name.is_empty()).then_some(blank + 1)
+}
+
 /// The list with the names of a matrix's concepts that stands beside it: of `rsm.npy`, `rsm.concepts.txt`.
 pub fn list_of(matrix: &Path) -> PathBuf {
     matrix.with_extension("concepts.txt")
@@ -54,6 +62,16 @@ pub enum Unfit {
         found: usize,
         /// Places.
         expected: usize,
+    },
+    /// Of another length, with a line that names nothing.
+    #[error("{found} names, expected {expected}; line {line} is blank, and names none")]
+    Blank {
+        /// Names.
+        found: usize,
+        /// Places.
+        expected: usize,
+        /// From 1.
+        line: usize,
     },
     /// Two places of one name.
     #[error("{name:?} stands twice, in rows {first} and {second} (from 0)")]
@@ -77,6 +95,9 @@ pub enum Unfit {
         /// From 0.
         second: usize,
     },
+    /// Not read, and why.
+    #[error("{0}")]
+    Unread(&'static str),
     /// A place without a name.
     #[error("row {0} (from 0) has no name")]
     Empty(usize),

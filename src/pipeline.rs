@@ -88,6 +88,7 @@ pub struct Beside<'a> {
 pub fn run(plan: Plan, fresh: bool, beside: &mut Beside, progress: &Progress) -> Result<PathBuf, Error> {
     let started = Instant::now();
     let key = Keys::of(&plan).test;
+    let parts = record::parts(&plan);
     let Plan { config, model, weights, inputs, test, placement, checksums, unchanged, images } = plan;
     let Inputs { manifest, words, warnings, .. } = inputs;
     let directory = ResultsDir::new(config.out());
@@ -95,9 +96,9 @@ pub fn run(plan: Plan, fresh: bool, beside: &mut Beside, progress: &Progress) ->
     let constant = config.two_vs_two.constant;
     let open = kept(&config, &model, manifest.concepts.len());
     let _writing = progress.interrupt.writing();
-    let differs = || record::differs(&directory, &config, &model, &checksums, &placement.device);
     let claim = directory.claim("run", &checksums.similarity, fresh);
-    let _claim = claim.map_err(|error| error.differing(differs))?;
+    let _claim = claim.map_err(|error| error.differing(|| record::differs(&directory, &parts)))?;
+    record::keep(&directory, parts).map_err(Error::failed)?;
     let Opened { mut checkpoint, damaged } = open(&directory, groups);
     damaged.iter().for_each(|damaged| progress.line(format!("warning: {damaged}")));
 

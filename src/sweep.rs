@@ -113,8 +113,7 @@ pub fn check(plans: &Plans, fresh: bool) -> Result<Vec<bool>, Error> {
             return Ok(false);
         }
         let plan = plans.plan(n).map_err(Error::input)?;
-        let differs =
-            || record::differs(&directory, &plan.config, &plan.model, &plan.checksums, &plan.placement.device);
+        let differs = || record::differs(&directory, &record::parts(&plan));
         let free = directory.check_experiment(&plan.checksums.similarity);
         free.map_err(|error| Error::input(error.differing(differs)))?;
         Ok(is_finished(member, &plan))

@@ -9,7 +9,7 @@ use hdf5_reader::error::Error;
 use hdf5_reader::group::Group;
 use hdf5_reader::{ByteOrder, Dataset, Datatype, FileStorage, Hdf5File, OpenOptions};
 
-use super::stored::{Bytes, Kind, Labels, Order, StoredArray, Value, refuse_endless};
+use super::stored::{Bytes, Kind, Labels, Order, StoredArray, Unread, Value, list_length, refuse_endless};
 use super::{ArrayError, ArrayFormat, Listed, Told, malformed, matlab};
 use crate::error::FileError;
 use crate::files;
@@ -41,6 +41,9 @@ const FILTERS: [(&str, &str); 9] = [
     ("32017", "sz"),
     ("32026", "blosc2"),
 ];
+
+/// What is said of a cell.
+const CELL: &str = "a cell in a file of MATLAB's of version 7.3, which is not read; in MATLAB: x = char(names), or save(file, …, \"-v7\")";
 
 pub(super) const FORMAT: ArrayFormat = ArrayFormat { endings: &["h5", "hdf5"], list, open };
 
@@ -145,7 +148,7 @@ fn matlab_class(dataset: &Dataset) -> Option<String> {
 pub(super) fn open(path: &Path, names: &[&str], _: &Told) -> Result<Vec<StoredArray>, ArrayError> {
     let file = file(path)?;
     let rows: Vec<Vec<String>> = texts(path)?.into_iter().map(|(_, texts)| texts).collect();
-    let labels = Labels { rows, ..Labels::default() };
+    let labels = Labels { rows, unread: cells(path, &file)?, ..Labels::default() };
     names.iter().map(|name| Ok(read(path, &file, name)?.labelled(labels.clone()))).collect()
 }
 
@@ -195,7 +198,7 @@ pub fn texts(path: &Path) -> Result<Vec<(String, Vec<String>)>, ArrayError> {
     let mut add = |name: &str, dataset: &Dataset| {
         let textual = matches!(dataset.dtype(), Datatype::String { .. } | Datatype::VarLen { .. });
         if textual
-            && dataset.ndim() == 1
+            && list_length(dataset.shape().iter().copied()).is_some()
             && let Ok(list) = dataset.read_strings()
         {
             texts.push((name.to_string(), list));
@@ -204,6 +207,21 @@ pub fn texts(path: &Path) -> Result<Vec<(String, Vec<String>)>, ArrayError> {
     };
     walk_all(&file(path)?, &mut add).map_err(|error| unreadable(path, error))?;
     Ok(texts)
+}
+
+/// The cells of a file of MATLAB's, which may be names and are not read.
+fn cells(path: &Path, file: &Hdf5File) -> Result<Vec<Unread>, ArrayError> {
+    let mut cells = Vec::new();
+    let mut add = |name: &str, dataset: &Dataset| {
+        if matlab_class(dataset).is_some_and(|class| class == "cell")
+            && let Some(length) = list_length(dataset.shape().iter().copied())
+        {
+            cells.push(Unread { name: name.to_string(), length, why: CELL });
+        }
+        Ok(())
+    };
+    walk_all(file, &mut add).map_err(|error| unreadable(path, error))?;
+    Ok(cells)
 }
 
 /// The text of an attribute of the file's root, if it has one of that name.

@@ -9,13 +9,16 @@ use npyz::{DType, NpyFile, NpyHeader, TypeChar};
 use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
-use super::stored::{Bytes, Labels, StoredArray, Value};
+use super::stored::{Bytes, Labels, StoredArray, Unread, Value, list_length};
 use super::{ArrayError, ArrayFormat, Listed, Told, malformed, npy};
 use crate::error::FileError;
 use crate::files;
 use crate::limits::{self, Unpacked};
 
 const NAME: &str = ".npz";
+
+/// What is said of an array of objects.
+const OBJECTS: &str = "an array of Python's objects, which is not read; save it as text (numpy: names.astype(str))";
 
 pub(super) const FORMAT: ArrayFormat = ArrayFormat { endings: &["npz"], list, open };
 
@@ -45,7 +48,8 @@ fn open(path: &Path, names: &[&str], _: &Told) -> Result<Vec<StoredArray>, Array
     let mut archive = archive(path)?;
     let whole = files::open(path).map_err(FileError::at(path))?;
     let whole = Arc::new(Bytes::of(path, whole)?);
-    let labels = Labels { rows: texts(&mut archive), ..Labels::default() };
+    let (rows, unread) = texts(&mut archive);
+    let labels = Labels { rows, unread, ..Labels::default() };
     let mut arrays = Vec::new();
     for name in names {
         let entry = archive.by_name(&format!("{name}.npy")).map_err(malformed)?;
@@ -67,21 +71,23 @@ fn open(path: &Path, names: &[&str], _: &Told) -> Result<Vec<StoredArray>, Array
     Ok(arrays)
 }
 
-/// Every list of texts in the archive: any of them may name rows.
-fn texts(archive: &mut ZipArchive<BufReader<File>>) -> Vec<Vec<String>> {
-    let mut texts = Vec::new();
+/// Every list of texts in the archive, any of which may name rows, and those that may be lists of texts and are not read.
+fn texts(archive: &mut ZipArchive<BufReader<File>>) -> (Vec<Vec<String>>, Vec<Unread>) {
+    let (mut texts, mut unread) = (Vec::new(), Vec::new());
     for index in 0..archive.len() {
-        let Ok(array) =
-            archive.by_index(index).map_err(std::io::Error::from).and_then(files::npy).and_then(NpyFile::new)
-        else {
-            continue;
-        };
-        let list = matches!(array.dtype(), DType::Plain(plain) if matches!(plain.type_char(), TypeChar::UnicodeStr | TypeChar::ByteStr));
-        if !list || array.shape().len() != 1 {
-            continue;
+        let Ok(entry) = archive.by_index(index) else { continue };
+        let name = entry.name().map(|name| name.trim_end_matches(".npy").to_string()).unwrap_or_default();
+        let Ok(array) = files::npy(entry).and_then(NpyFile::new) else { continue };
+        let Some(length) = list_length(array.shape().iter().copied()) else { continue };
+        let DType::Plain(plain) = array.dtype() else { continue };
+        match plain.type_char() {
+            TypeChar::UnicodeStr | TypeChar::ByteStr => {
+                let Ok(list) = array.data::<String>() else { continue };
+                texts.extend(list.collect::<Result<Vec<String>, _>>());
+            }
+            TypeChar::Object => unread.push(Unread { name, length, why: OBJECTS }),
+            _ => {}
         }
-        let Ok(list) = array.data::<String>() else { continue };
-        texts.extend(list.collect::<Result<Vec<String>, _>>());
     }
-    texts
+    (texts, unread)
 }

@@ -23,8 +23,40 @@ pub struct Labels {
     pub columns: Option<Vec<String>>,
     /// Whether they stand at the rows and columns; else they are any texts of the file, which may name something else.
     pub placed: bool,
+    /// Lists that are not read although they may be names.
+    pub unread: Vec<Unread>,
     /// The first cell without a value: line and column from 1, and what stands there.
     pub missing: Option<(u64, usize, String)>,
+}
+
+/// A list in a file that may be of texts and is not read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unread {
+    /// The list.
+    pub name: String,
+    /// Its places.
+    pub length: usize,
+    /// What it is, and what makes a list of texts of it.
+    pub why: &'static str,
+}
+
+impl Labels {
+    /// What is to be said of a list of so many places that is not read.
+    pub fn unread(&self, length: usize) -> Option<&Unread> {
+        self.unread.iter().find(|list| list.length == length)
+    }
+}
+
+/// The length of a list: of `[n]`, `[n, 1]` and `[1, n]`.
+pub(super) fn list_length(shape: impl IntoIterator<Item = u64>) -> Option<usize> {
+    let shape: Vec<u64> = shape.into_iter().collect();
+    let long = shape.iter().filter(|&&axis| axis != 1).count();
+    let length = shape.iter().try_fold(1_u64, |length, &axis| length.checked_mul(axis))?;
+    (1..=2)
+        .contains(&shape.len())
+        .then_some(length)
+        .filter(|_| long <= 1)
+        .and_then(|length| usize::try_from(length).ok())
 }
 
 /// An array of numbers, in a file or in memory. Two are the same if they are one.

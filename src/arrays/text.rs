@@ -299,7 +299,7 @@ impl Table {
         let bytes = Arc::new(Bytes::Held(values.into()));
         let array = StoredArray::new(path, shape, Order::C, Value::NATIVE_DOUBLE, bytes, 0..length)?;
         let (rows, columns) = (layout.rows(&records), layout.column_names(&records));
-        let labels = Labels { rows, columns, placed: true, missing };
+        let labels = Labels { rows, columns, placed: true, missing, ..Labels::default() };
         Ok(array.labelled(labels))
     }
 }

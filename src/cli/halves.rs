@@ -54,7 +54,7 @@ pub(super) struct Similarity {
     #[arg(long, value_name = "FILE")]
     manifest: Option<PathBuf>,
     /// Names, a line each: picks and orders the vectors by their names; of word vectors, the words
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["manifest", "groups"])]
+    #[arg(long, value_name = "FILE", conflicts_with = "manifest")]
     concepts: Option<PathBuf>,
     #[command(flatten)]
     told: Told,

@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::plan;
 use crate::progress::Progress;
 use crate::stimuli::Manifest;
-use crate::vectors::{self, Spelling};
+use crate::vectors::{self, Spelling, VectorsError};
 use crate::weights::{self, Rule, WeightsError, WeightsFile};
 use crate::wording::counted;
 
@@ -84,11 +84,13 @@ pub(super) fn inspect(file: &Path, asked: &Asked, json: bool, progress: &Progres
         plan::network(name, asked.form).and_then(|(_, network)| Ok(network.reads(file)?)).map_err(Error::input)?;
     }
     let open = match weights::open(file) {
-        Err(WeightsError::Format { .. }) if asked.network.is_none() && vectors::sniff(file).is_ok() => {
-            return word_vectors(file, asked.manifest, json, progress);
-        }
+        Err(WeightsError::Format { path }) if asked.network.is_none() => match vectors::sniff(file) {
+            Ok(_) => return word_vectors(file, asked.manifest, json, progress),
+            Err(VectorsError::Format { .. }) => return Err(Error::input(Neither(path))),
+            // Of word vectors, such as a gzip that was cut short.
+            Err(error) => return Err(Error::input(error)),
+        },
         Err(error) if asked.network.is_none() && is_graph(file) => return graph_alone(file, error, json, progress),
-        Err(WeightsError::Format { path }) if asked.network.is_none() => return Err(Error::input(Neither(path))),
         opened => opened.map_err(Error::input)?,
     };
     let about = About::of(file)?;

@@ -6,7 +6,7 @@ use crate::config::{Bytes, Config};
 use crate::device::{self, Choice};
 use crate::error::{Error, FileError};
 use crate::imagenet::CLASSES;
-use crate::nets::Shape;
+use crate::nets::{Layer, Shape};
 use crate::plan::{self, Plan};
 use crate::progress::Progress;
 use crate::wording::counted;
@@ -76,12 +76,16 @@ pub(super) fn graph(file: &Path) -> Result<nets::GraphNetwork, Error> {
 /// What a graph takes, computes and gives.
 pub(super) fn print_graph(graph: &nets::GraphNetwork, file: &Path) {
     let all = graph.layers.iter().filter(|layer| !layer.on_request).count();
+    let outputs = graph.outputs();
+    // Of more there is a line each, below.
+    let few = outputs.len() <= 4;
     let classes = match graph.classifier(CLASSES) {
         Some(_) => ", ImageNet's classes".to_string(),
-        None => {
-            let outputs = graph.outputs().into_iter();
-            outputs.map(|output| format!(", {} out of {}", counted(output.units(), "unit"), output.name)).collect()
+        None if few => {
+            let said = |output: &&Layer| format!(", {} out of {}", counted(output.units(), "unit"), output.name);
+            outputs.iter().map(said).collect()
         }
+        None => format!(", {} outputs:", outputs.len()),
     };
     print(&format!("graph: {}", graph.summary()));
     print(&format!(
@@ -91,6 +95,10 @@ pub(super) fn print_graph(graph: &nets::GraphNetwork, file: &Path) {
         graph.stages.len(),
         Bytes(graph.weight_bytes)
     ));
+    if !few && graph.classifier(CLASSES).is_none() {
+        let width = outputs.iter().map(|output| output.name.len()).max().unwrap_or(0).clamp(16, 56);
+        outputs.iter().for_each(|output| print(&format!("{:<width$} {:>9}", output.name, output.units())));
+    }
 }
 
 pub(super) fn time(

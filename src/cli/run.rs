@@ -103,9 +103,8 @@ pub(super) fn carry_out(config: Config, fresh: bool, dry_run: bool, progress: &P
     if dry_run {
         if !fresh {
             let out = ResultsDir::new(plan.config.out());
-            let Plan { config, model, checksums, placement, .. } = &plan;
-            let differs = || record::differs(&out, config, model, checksums, &placement.device);
-            out.check_experiment(&checksums.similarity).map_err(|error| Error::input(error.differing(differs)))?;
+            let differs = || record::differs(&out, &record::parts(&plan));
+            out.check_experiment(&plan.checksums.similarity).map_err(|error| Error::input(error.differing(differs)))?;
         }
         return decode(&plan.inputs.manifest, &plan.model.input, progress);
     }

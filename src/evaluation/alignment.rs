@@ -5,10 +5,12 @@ mod families;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use families::{Pairs, Sides};
 
+use super::constant::Constant;
 use super::{Draws, LayerRsms, Options, Space, counting};
 use crate::error::Error;
 use crate::progress::Progress;
@@ -19,6 +21,7 @@ use crate::stats::bootstrap::Interval;
 use crate::stats::calibrated;
 use crate::stats::ceiling::Ceiling;
 use crate::stats::inference::{self, Family, Inference, LayerScores, Statistic, Tail};
+use crate::wording::first;
 
 /// The level of the quantile of the null above which a calibrated score begins.
 pub const ALPHA: f64 = 0.05;
@@ -105,7 +108,8 @@ pub fn align(
     let all = |measure: &Measure| (options.permutations + 1 + resamples(measure)) * prepared.pairs();
     let task = progress.task(alignment.measures.iter().map(all).sum());
     let counted = counting(&task, &progress.interrupt);
-    let (mut rows, mut warnings) = (Vec::new(), Vec::new());
+    let mut rows = Vec::new();
+    let mut warnings = of_constant(space, alignment, known);
     for &measure in &alignment.measures {
         let mut drawn = Drawn { measure, pairs: Vec::new(), ceilings: Vec::new() };
         let spaces: Vec<usize> = (0..alignment.words.len()).collect();
@@ -122,9 +126,33 @@ pub fn align(
                 }
             }
         }
+        warnings.extend(without_interval(&drawn, space, options));
         rows.extend(of_measure(&drawn, space, alignment, options));
     }
     Ok((rows, warnings))
+}
+
+/// What is to be said of layers with constant images; the 2 vs. 2 test in full says it of itself and of RSA.
+fn of_constant(space: &Space, alignment: &Alignment, known: &Known) -> Vec<String> {
+    let grouped = alignment.words.iter().flat_map(|words| &words.layers).any(|layer| layer.rsms.len() > 1);
+    let in_full = !known.accuracy.is_empty();
+    let mut measures = alignment.measures.clone();
+    // Groups of words meet those of images by inner products, which leave the layer out and say so.
+    measures.retain(|measure| measure.needs_gram() || !(in_full || grouped && measure.rsa().is_some()));
+    let constant = space.layers.iter().filter_map(|layer| Constant::of(space, layer));
+    constant.filter_map(|constant| constant.of_measures(&measures)).collect()
+}
+
+/// What is to be said of values whose interval was asked for and is none.
+fn without_interval(drawn: &Drawn, space: &Space, options: &Options) -> Option<String> {
+    let without = drawn.pairs.iter().flatten().filter(|pair| options.bootstrap > 0 && pair.interval.is_none());
+    let places: BTreeSet<usize> = without.map(|pair| pair.images).collect();
+    let names: Vec<&str> = places.into_iter().map(|place| space.layers[place].name.as_str()).collect();
+    let why = match drawn.measure.counts_neighbours() {
+        true => "no neighbour is left to move up, or there is no value without some concept",
+        false => "an image is constant there, or no resample has a value",
+    };
+    (!names.is_empty()).then(|| format!("{}: no interval at {}: {why}", drawn.measure, first(&names, 5)))
 }
 
 /// Word spaces that are drawn together, for where drawing stops early what is inferred together stops at the same draw; where

@@ -5,6 +5,7 @@ use std::slice::from_ref;
 
 use rayon::prelude::*;
 
+use super::constant::Constant;
 use super::{Evaluation, LayerRsms, Options, Space, Words, mean};
 use crate::error::Error;
 use crate::progress::Progress;
@@ -189,25 +190,8 @@ impl Evaluation<'_> {
             let flat = pairs().filter(|pair| pair.flat_images).count();
             said(flat, pairs().count(), format!("layer {}", tested.layer.name))
         });
-        let constant = first_model.then(|| self.constant(tested));
+        let constant = first_model.then(|| Constant::of(self.space, tested.layer).map(|constant| constant.of_tests()));
         [constant, words, images].into_iter().flatten().flatten().collect()
-    }
-
-    /// What is to be said of a layer's constant images, which are counted under `constant = "half"`.
-    fn constant(&self, tested: &TestedLayer) -> Option<String> {
-        let groups = tested.layer.rsms.iter().zip(&self.space.groups);
-        let mut all = groups.flat_map(|(rsm, group)| rsm.constant().into_iter().map(move |concept| (concept, group)));
-        let (concept, group) = all.next()?;
-        let (count, name) = (1 + all.count(), &self.space.concepts[concept]);
-        Some(format!(
-            "layer {}: {} no variance over the units, {}that of {name:?} in group {group}; pairs with {} count half, \
-             and 0 stands for {} similarities among those of others",
-            tested.layer.name,
-            if count == 1 { "1 image has".to_string() } else { format!("{count} images have") },
-            if count == 1 { "" } else { "the first " },
-            if count == 1 { "it" } else { "them" },
-            if count == 1 { "its" } else { "their" },
-        ))
     }
 
     fn group_rows(&self, tested: &TestedLayer) -> Vec<GroupRow> {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::arrays::ArrayError;
+use crate::arrays::{ArrayError, Unread};
 use crate::error::FileError;
 
 /// Features that cannot be used.
@@ -60,10 +60,7 @@ pub enum FeaturesError {
         found: String,
     },
     /// Names that the file has not.
-    #[error(
-        "{}: --concepts names {count} that no vector has ({concepts}); the file {}", path.display(),
-        if names.is_empty() { "names none, --rows does".to_string() } else { format!("has {names}, …") }
-    )]
+    #[error("{}: --concepts names {count} that no vector has ({concepts}); the file has {names}, …", path.display())]
     NoSuchRows {
         /// The file.
         path: PathBuf,
@@ -73,6 +70,41 @@ pub enum FeaturesError {
         concepts: String,
         /// Some of the file's.
         names: String,
+    },
+    /// Names to find vectors by, of a file that names none.
+    #[error(
+        "{}: --concepts finds vectors by name, and this file names none; --rows FILE names them, a line each, in their order{}",
+        path.display(), unread.as_ref().map(|list| format!(" ({} is {})", list.name, list.why)).unwrap_or_default()
+    )]
+    NamesNone {
+        /// The file.
+        path: PathBuf,
+        /// What may be their names.
+        unread: Option<Unread>,
+    },
+    /// Two lists of names by which vectors stand in different places.
+    #[error(
+        "{}: two lists name its rows, that of {:?} and that of {:?}, and order them differently: leave one out, or say by --rows \
+         FILE, a line each, which row is which", path.display(), names[0], names[1]
+    )]
+    TwoLists {
+        /// The file.
+        path: PathBuf,
+        /// What they begin with.
+        names: [String; 2],
+    },
+    /// A group in another order than the first.
+    #[error(
+        "{}: group {group} has the names of the first in another order ({name:?} stands elsewhere); give --concepts, a list of \
+         names, which puts every group in its order", path.display()
+    )]
+    GroupOrder {
+        /// The file.
+        path: PathBuf,
+        /// From 1.
+        group: usize,
+        /// The first that stands elsewhere.
+        name: String,
     },
     /// Two vectors of one concept.
     #[error(

@@ -41,7 +41,7 @@ fn named(array: StoredArray, concepts: &[String]) -> Result<StoredArray, HalvesE
     }
     let (found, expected) = (names.len(), array.shape().iter().rev().nth(1).copied().unwrap_or_default());
     if found != expected {
-        return Err(HalvesError::Lines { path: LIST.into(), what: "name", found, expected });
+        return Err(HalvesError::Lines { path: LIST.into(), what: "name", found, expected, blank: None });
     }
     Ok(array.labelled(Labels { rows: vec![names], ..Labels::default() }))
 }

@@ -173,7 +173,10 @@ impl TestRequest {
         let first = first.map(|lists| lists.iter().find(shared).unwrap_or(&lists[0]).clone());
         if self.by_order {
             all.iter_mut().for_each(|matrices| matrices.read.order = Some("in the order of the file".to_string()));
-            return Ok(Order { names: listed.or(first), ..Order::default() });
+            let from = self.concepts.as_ref().or(first_path.as_ref());
+            let names = listed.or(first);
+            let doubt = names.as_ref().zip(from).and_then(|(names, from)| called_otherwise(all, names, from));
+            return Ok(Order { names, doubt, ..Order::default() });
         }
         let from = self.concepts.clone().or(first_path).unwrap_or_default();
         let Some(wanted) = listed.as_ref().or(first.as_ref()).cloned() else { return Ok(Order::default()) };
@@ -213,6 +216,17 @@ impl TestRequest {
             }
         }
     }
+}
+
+/// What is to be said of a file whose concepts get other names than it has, for its order is taken as it stands.
+fn called_otherwise(all: &[&mut Matrices], names: &[String], from: &Path) -> Option<String> {
+    let other =
+        all.iter().find(|matrices| !matrices.names.is_empty() && !matrices.names.iter().any(|own| own == names))?;
+    Some(format!(
+        "--by-order: {} names its concepts otherwise, or in another order, than {}, from which the results have the names",
+        other.read.path.display(),
+        from.display()
+    ))
 }
 
 /// Lists that all files share order them alike: of numbered rows beside names either may be meant.
@@ -306,12 +320,13 @@ fn other_concepts(matrices: &Matrices, wanted: &[String], from: &Path) -> Halves
 
 /// All matrices of the same concepts, word models of one matrix, layers of the same groups.
 fn check_sizes(all: &[&mut Matrices], spaces: bool) -> Result<(), HalvesError> {
-    let unequal = |of: &Read, what, found, first: &Read, expected| HalvesError::Unequal {
-        path: of.path.clone(),
-        what,
-        found,
-        expected,
-        first: first.path.clone(),
+    let unequal = |of: &Read, what, found, first: &Read, expected| {
+        // Of one file's arrays each is called by its name.
+        let called = |read: &Read| match of.path == first.path {
+            true => format!("{} ({})", read.path.display(), read.name),
+            false => read.path.display().to_string(),
+        };
+        HalvesError::Unequal { at: called(of), what, found, expected, first: called(first) }
     };
     let first = &all[0].read;
     let groups = all.iter().map(|m| &m.read).find(|read| read.side == Side::Images).map(|read| read.matrices);

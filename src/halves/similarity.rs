@@ -42,7 +42,9 @@ pub fn similarity(request: &SimilarityRequest, progress: &Progress) -> Result<Ve
     if let Some(name) = request.layout.concepts.as_ref().and_then(|concepts| names::twice(concepts)) {
         return Err(Error::input(HalvesError::SameConcept { path: "--concepts".into(), name: name.clone() }));
     }
-    if let Some(doubt) = request.layout.told.doubt(request.features.iter().map(PathBuf::as_path)) {
+    if let Some(doubt) =
+        request.layout.told.doubt(request.features.iter().map(PathBuf::as_path).filter(|path| !of_words(path, request)))
+    {
         progress.line(format!("warning: {doubt}"));
     }
     if are_groups(request) {
@@ -71,13 +73,14 @@ pub fn similarity(request: &SimilarityRequest, progress: &Progress) -> Result<Ve
         }
         let features = Features::open(path, &request.layout).map_err(Error::input)?;
         progress.line(features.describe());
-        for doubt in features.doubt().into_iter().chain(doubt_of_units(path, features.units)) {
+        let doubts = features.doubt().map_err(Error::input)?.into_iter().chain(doubt_of_units(path, features.units));
+        for doubt in doubts {
             progress.line(format!("warning: {doubt}"));
         }
         if features.grouped && RsmFile::of(out).map_err(Error::input)? == RsmFile::Csv {
             return Err(Error::input(HalvesError::OneMatrix { out: out.clone(), groups: features.groups }));
         }
-        if let Some(list) = words::list_beside(path).filter(|_| features.concept_names.is_none()) {
+        if let Some(list) = words::list_beside(path).filter(|_| features.concept_lists.is_empty()) {
             progress.line(format!(
                 "warning: {}: all rows as they stand; the words in {} name them with --rows, and --concepts FILE picks some",
                 path.display(),
@@ -105,8 +108,8 @@ pub fn similarity(request: &SimilarityRequest, progress: &Progress) -> Result<Ve
         let rsms = groups.map(|group| features.rsm(group, progress, &task)).collect::<Result<Vec<_>, _>>()?;
         let _writing = progress.interrupt.writing();
         made.as_mut().map_or(Ok(()), |made| made.enlist(out, path)).map_err(Error::failed)?;
-        let (grouped, groups, concepts) = (features.grouped, features.group_names, features.concept_names);
-        write(out, &rsms, grouped, Some(groups), concepts, request).map_err(Error::failed)?;
+        let concepts = features.concept_names().cloned();
+        write(out, &rsms, features.grouped, Some(features.group_names), concepts, request).map_err(Error::failed)?;
     }
     if let Some((path, concepts)) = list {
         write_lines(&path, concepts).map_err(Error::failed)?;
@@ -129,30 +132,41 @@ fn groups(request: &SimilarityRequest, progress: &Progress) -> Result<Vec<PathBu
         let (first, second) = (request.features[0].clone(), name.clone().into());
         return Err(Error::input(HalvesError::SameOut { first, second, out: out.clone() }));
     }
-    // The concepts of the files so far, and the one that names them or else the first.
-    let mut concepts: Option<(usize, Option<Vec<String>>, &PathBuf)> = None;
+    // The concepts of the files so far, the lists of names that they share, and the one that names them or else the first.
+    let mut concepts: Option<(usize, Vec<Vec<String>>, &PathBuf)> = None;
     let mut work = 0;
     for path in &request.features {
         let features = Features::open(path, &request.layout).map_err(Error::input)?;
         progress.line(features.describe());
-        if let Some(doubt) = doubt_of_units(path, features.units) {
+        let doubts = features.doubt().map_err(Error::input)?.into_iter().chain(doubt_of_units(path, features.units));
+        for doubt in doubts {
             progress.line(format!("warning: {doubt}"));
         }
-        let own = (features.concepts, features.concept_names.clone(), path);
-        let (named, all) = (own.1.is_some(), concepts.take());
-        let others = all.as_ref().filter(|all| all.0 != own.0 || named && all.1.is_some() && all.1 != own.1);
+        let mut own = (features.concepts, features.concept_lists.clone(), path);
+        let (named, all) = (!own.1.is_empty(), concepts.take());
+        let mut shared = own.1.clone();
+        if let Some((_, lists, _)) = all.as_ref().filter(|(_, lists, _)| named && !lists.is_empty()) {
+            shared.retain(|list| lists.contains(list));
+        }
+        let others = all.as_ref().filter(|all| all.0 != own.0 || named && shared.is_empty());
         if let (Some(first), _) | (_, Some(first)) = (others.map(|all| all.2), features.grouped.then_some(path)) {
             let (path, first, grouped) = (path.clone(), first.clone(), features.grouped);
             return Err(Error::input(HalvesError::NoGroup { path, first, grouped, out: out.clone() }));
         }
-        if let Some((_, names, other)) = all.as_ref().filter(|all| all.1.is_some() != named) {
+        if let Some((_, lists, other)) = all.as_ref().filter(|(_, lists, _)| lists.is_empty() == named) {
             let (with, without) = if named { (path, *other) } else { (*other, path) };
-            let names = names.as_ref().or(own.1.as_ref()).expect("one of them has names");
+            let names = own.1.first().or(lists.first()).expect("one of them has names");
             check_places(with, names, without).map_err(Error::input)?;
             progress.line(format!("warning: {}", order_taken(without, with.display())));
         }
+        own.1 = shared;
         work += features.work();
-        concepts = Some(all.filter(|all| all.1.is_some() || !named).unwrap_or(own));
+        // Of two that name them the first, by what they share.
+        concepts = Some(match all {
+            Some((count, lists, first)) if !lists.is_empty() && named => (count, own.1, first),
+            Some(all) if !named => all,
+            _ => own,
+        });
     }
     device::select(request.device).map_err(Error::input)?;
     progress.line("correlating in double precision, on the CPU");
@@ -163,7 +177,7 @@ fn groups(request: &SimilarityRequest, progress: &Progress) -> Result<Vec<PathBu
         rsms.push(Features::open(path, &request.layout).map_err(Error::input)?.rsm(0, progress, &task)?);
     }
     let _writing = progress.interrupt.writing();
-    let names = concepts.and_then(|(_, names, _)| names);
+    let names = concepts.and_then(|(_, lists, _)| lists.into_iter().next());
     write(out, &rsms, true, Some(called), names, request).map_err(Error::failed)?;
     Ok(vec![out.clone()])
 }

@@ -18,6 +18,7 @@ use crate::progress::Progress;
 use crate::report;
 use crate::results::{CONCEPTS, LayersRow, ResultsDir, read_table, scales_of};
 use crate::stats::alignment::Scales;
+use crate::vectors;
 use crate::wording::first;
 
 /// Formats of files that hold several arrays.
@@ -88,12 +89,12 @@ impl TestRequest {
             .collect::<Result<_, Error>>()
             .map_err(|error| HalvesError::Reading(Box::new(error)))?;
         let (rsms, scales): (Vec<_>, Vec<_>) = reduced.into_iter().unzip();
-        let (names, unfit) = match &features.concept_names {
-            Some(names) => (vec![names.clone()], None),
-            None => match words::list_beside(path) {
-                Some(list) => (names::lists(&[names::read_lines(&list)?], features.concepts), None),
-                None => matrices::named(features.array(), &features.array().labels().rows, features.concepts)?,
-            },
+        let (names, unfit) = match words::list_beside(path).filter(|_| features.concept_lists.is_empty()) {
+            Some(list) => {
+                vectors::read(path, &[])?;
+                (names::lists(&[names::read_lines(&list)?], features.concepts), None)
+            }
+            None => matrices::named(features.array(), &features.array().labels().rows, features.concepts)?,
         };
         let read = Read {
             side,

@@ -96,7 +96,7 @@ impl Test {
         let doubts = doubts
             .into_iter()
             .chain(of_request.into_iter().flatten())
-            .chain(without_effect(&request))
+            .chain(without_effect(&request, &read))
             .chain(controls.read.iter().filter_map(|(_, doubt)| doubt.clone()));
         let warnings: Vec<String> = doubts.collect();
         warnings.iter().for_each(|warning| progress.line(format!("warning: {warning}")));
@@ -205,7 +205,12 @@ fn check_names(request: &TestRequest, directory: &ResultsDir) -> Result<(), Halv
 /// Whether what was read can be tested as it is asked for.
 fn check_read(request: &TestRequest, inputs: &Inputs) -> Result<(), HalvesError> {
     let Inputs { words, word_spaces, space, read, reordered, .. } = inputs;
-    check_measures(&request.measures, request.neighbours, space.concepts.len())?;
+    check_measures(&request.measures, request.neighbours, space.concepts.len()).map_err(|error| {
+        match error.option {
+            "measures" => OptionError { option: "measure", ..error },
+            _ => error,
+        }
+    })?;
     check_vectors(&request.measures, words, space, read)?;
     check_groups(&request.measures, word_spaces)?;
     let mut names = space.layers.iter().map(|layer| &layer.name).chain(&space.groups);
@@ -312,10 +317,11 @@ fn not_done(request: &TestRequest, words: &[Words], spaces: &[WordSpace]) -> Opt
 }
 
 /// Options that change nothing, each with why.
-fn without_effect(request: &TestRequest) -> Vec<String> {
+fn without_effect(request: &TestRequest, read: &[Read]) -> Vec<String> {
     let TestRequest { words, images, controls, measures, options, .. } = request;
     let features = |side: Side| request.features.is_some_and(|features| features.hold(side));
     let sides = [Side::Words, Side::Images];
+    let vectors: Vec<&Read> = read.iter().filter(|read| read.form == "vectors").collect();
     let mut doubts = Vec::new();
     if let Some(kernels) = request.kernels {
         if !measures.iter().any(|measure| measure.needs_gram()) {
@@ -324,6 +330,8 @@ fn without_effect(request: &TestRequest) -> Vec<String> {
             );
         } else if let Some(side) = sides.into_iter().find(|&side| kernels.hold(side) && features(side)) {
             doubts.push(format!("--kernels: no effect on the {}, which are features (--features)", side.name()));
+        } else if let Some(vectors) = vectors.first().filter(|_| kernels.hold(Side::Words)) {
+            doubts.push(format!("--kernels: no effect on {}, which are word vectors", vectors.path.display()));
         }
     }
     if options.ties != Ties::default() && !measures.is_empty() && !measures.contains(&Measure::TwoVsTwo) {
@@ -339,8 +347,9 @@ fn without_effect(request: &TestRequest) -> Vec<String> {
     if options.constant == Constant::Half && features(Side::Images) {
         doubts.push("--constant half: no effect: a constant image among features (--features) is refused".into());
     }
-    let sources = words.iter().chain(images).chain(controls.sources());
-    doubts.extend(request.reading.told.doubt(sources.map(|source| source.path.as_path())));
+    let sources = words.iter().chain(images).chain(controls.sources()).map(|source| source.path.as_path());
+    let arrays = sources.filter(|path| !vectors.iter().any(|vectors| vectors.path == *path));
+    doubts.extend(request.reading.told.doubt(arrays));
     doubts
 }
 

@@ -66,12 +66,15 @@ impl Folder {
 
     /// The matrix in an archive, beside lists of texts.
     fn archive(&self, name: &str, texts: &[&[&str]]) {
+        self.stored(name, &[CONCEPTS as u64; 2], &entries(&in_order()), texts);
+    }
+
+    /// An array in an archive, beside lists of texts.
+    fn stored(&self, name: &str, shape: &[u64], values: &[f64], texts: &[&[&str]]) {
         let mut archive = zip::ZipWriter::new(std::fs::File::create(self.path(name)).unwrap());
         archive.start_file("rsm.npy", zip::write::SimpleFileOptions::default()).unwrap();
-        let shape = [CONCEPTS as u64; 2];
-        let mut array =
-            npyz::WriteOptions::new().default_dtype().shape(&shape).writer(&mut archive).begin_nd().unwrap();
-        array.extend(entries(&in_order())).unwrap();
+        let mut array = npyz::WriteOptions::new().default_dtype().shape(shape).writer(&mut archive).begin_nd().unwrap();
+        array.extend(values.iter().copied()).unwrap();
         array.finish().unwrap();
         for (n, list) in texts.iter().enumerate() {
             archive.start_file(format!("texts{n}.npy"), zip::write::SimpleFileOptions::default()).unwrap();
@@ -128,6 +131,17 @@ fn names_that_cannot_be_used_are_never_dropped_in_silence() {
         }
         assert_eq!(folder.test("plain.npy", file, |request| request.by_order = true), Ok(String::new()));
     }
+    // A line without a name is called so.
+    let mut gap = NAMES;
+    gap[4] = "";
+    folder.write("short.concepts.txt", gap.join("\n") + "\n\n");
+    let refused = folder.test("short.npy", "plain.npy", |_| ()).unwrap_err();
+    assert!(refused.contains("7 names, expected 8; line 5 is blank, and names none"), "{refused}");
+    let refused = folder.test("plain.npy", "plain.npy", |request| {
+        request.concepts = Some(folder.path("short.concepts.txt"));
+    });
+    let refused = refused.unwrap_err();
+    assert!(refused.contains("7 lines, expected 8") && refused.contains("line 5 is blank"), "{refused}");
     let of_images = |request: &mut TestRequest| request.features = Some(Spaces::Images);
     let refused = folder.test("plain.npy", "features.csv", of_images).unwrap_err();
     assert!(refused.contains("features.csv") && refused.contains(twice_said), "{refused}");
@@ -209,7 +223,7 @@ fn two_vectors_of_one_concept_are_refused() {
     assert!(refused.contains("rows 0 and 8 (from 0)") && refused.contains("--groups"), "{refused}");
     assert!(open("groups.csv", &NAMES, Some(2)).is_ok());
     // Without --concepts their matrix has no names, which is said.
-    let doubt = Features::open(&folder.path("twice.csv"), &Layout::default()).unwrap().doubt().unwrap();
+    let doubt = Features::open(&folder.path("twice.csv"), &Layout::default()).unwrap().doubt().unwrap().unwrap();
     assert!(doubt.contains("\"bee\" stands twice, in rows 1 and 4 (from 0); the matrix gets none"), "{doubt}");
 }
 
@@ -247,6 +261,14 @@ fn an_array_beside_a_list_of_its_words_is_word_vectors() {
         (request.concepts, request.features) = (Some(names.clone()), Some(Spaces::Words));
     };
     assert_eq!(folder.test("features.npy", "plain.npy", features), Ok(String::new()));
+    // Another list in another order is refused, of other words it is told.
+    folder.write("model.vocab", words.iter().rev().copied().collect::<Vec<_>>().join("\n"));
+    let refused = similarity(&request(Some(NAMES.map(String::from).to_vec())), &Progress::silent()).unwrap_err();
+    assert!(refused.to_string().contains("have them in different orders"), "{refused}");
+    folder.write("model.vocab", "ant 7");
+    let read = crate::vectors::read(&folder.path("model.npy"), &["ant".to_string()]).unwrap();
+    assert!(read.warnings[0].contains("model.vocab: not read"), "{:?}", read.warnings);
+    std::fs::remove_file(folder.path("model.vocab")).unwrap();
     // A list of another length is none of its words.
     folder.write("model.txt", words[1..].join("\n"));
     assert!(folder.test("model.npy", "plain.npy", listed).is_err());
@@ -269,6 +291,14 @@ fn lists_of_names_that_order_a_file_in_two_ways_are_refused() {
     );
     assert_eq!(folder.test("named.npz", "vocabulary.npz", |request| request.by_order = true), Ok(String::new()));
 
+    // As they stand they are called as the first file, or the list beside it, calls them.
+    folder.matrix("listed.npy");
+    folder.write("listed.concepts.txt", sorted.join("\n"));
+    for [words, images] in [["named.npz", "listed.npy"], ["listed.npy", "named.npz"]] {
+        let said = folder.test(words, images, |request| request.by_order = true).unwrap();
+        assert!(said.contains(&format!("{images} names its concepts otherwise")), "{said}");
+    }
+
     // Rows that are numbered in both, beside names: one order by the numbers, another by the names.
     folder.archive("ids.npz", &[&ids, &NAMES]);
     folder.archive("other.npz", &[&ids, &sorted]);
@@ -279,6 +309,89 @@ fn lists_of_names_that_order_a_file_in_two_ways_are_refused() {
     let others = ["s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7"];
     folder.archive("others.npz", &[&others, &NAMES]);
     assert_eq!(folder.test("ids.npz", "others.npz", |_| ()), Ok(String::new()));
+}
+
+#[test]
+fn a_list_of_names_that_is_not_read_is_told_and_a_column_of_names_is_read() {
+    let folder = Folder::new();
+    folder.archive("named.npz", &[&NAMES]);
+    let mut sorted = NAMES;
+    sorted.reverse();
+    let order: Vec<usize> = in_order().into_iter().rev().collect();
+    let header = |descr: &str, shape: &str| {
+        let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({shape}), }}\n");
+        let mut bytes = b"\x93NUMPY\x01\0".to_vec();
+        bytes.extend((header.len() as u16).to_le_bytes());
+        bytes.extend(header.bytes());
+        bytes
+    };
+    let texts: Vec<u8> = sorted.iter().flat_map(|name| name.bytes().chain([0; 3])).collect();
+    let write = |file: &str, names: Vec<u8>| {
+        let mut archive = zip::ZipWriter::new(std::fs::File::create(folder.path(file)).unwrap());
+        let values: Vec<u8> = entries(&order).iter().flat_map(|value| value.to_le_bytes()).collect();
+        for (name, bytes) in [("rsm.npy", [header("<f8", "8, 8"), values].concat()), ("names.npy", names)] {
+            archive.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+            std::io::Write::write_all(&mut archive, &bytes).unwrap();
+        }
+        archive.finish().unwrap();
+    };
+    for shape in ["8, 1", "1, 8"] {
+        write("column.npz", [header("|S6", shape), texts.clone()].concat());
+        assert_eq!(folder.test("named.npz", "column.npz", |_| ()), Ok(String::new()), "{shape}");
+    }
+    write("objects.npz", [header("|O", "8,"), b"pickled".to_vec()].concat());
+    let said = folder.test("objects.npz", "objects.npz", |_| ()).unwrap();
+    assert!(said.contains("objects.npz: names: not taken for the names of the concepts: an array of Python"), "{said}");
+    let open = |concepts| Features::open(&folder.path("objects.npz"), &Layout { concepts, ..Layout::default() });
+    let doubt = open(None).unwrap().doubt().unwrap().unwrap();
+    assert!(doubt.contains("names: not taken for the names of the rows: an array of Python"), "{doubt}");
+    let refused = open(Some(vec!["ant".to_string()])).err().unwrap().to_string();
+    assert!(refused.contains("names none") && refused.contains("(names is an array of Python"), "{refused}");
+}
+
+#[test]
+fn features_are_named_by_whichever_of_their_lists_is_meant() {
+    let folder = Folder::new();
+    let features: Vec<f64> = rows().into_iter().map(f64::from).collect();
+    let others = ["r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7"].map(|id| format!("x{id}y"));
+    let others: Vec<&str> = others.iter().map(String::as_str).collect();
+    let mut sorted = NAMES;
+    sorted.reverse();
+    let archive =
+        |file: &str, lists: &[&[&str]]| folder.stored(file, &[CONCEPTS as u64, UNITS as u64], &features, lists);
+    archive("both.npz", &[&others, &NAMES]);
+    archive("orders.npz", &[&sorted, &NAMES]);
+    folder.archive("named.npz", &[&NAMES]);
+    // In a test the other file's.
+    let as_features = |request: &mut TestRequest| request.features = Some(Spaces::Words);
+    assert_eq!(folder.test("both.npz", "named.npz", as_features), Ok(String::new()));
+    let refused = folder.test("orders.npz", "named.npz", as_features).unwrap_err();
+    assert!(refused.contains("two lists of them have other orders"), "{refused}");
+    // For their matrix the first, which is told.
+    let open = |file: &str, concepts: Option<&[&str]>| {
+        let concepts = concepts.map(|names| names.iter().map(|name| name.to_string()).collect());
+        Features::open(&folder.path(file), &Layout { concepts, ..Layout::default() })
+    };
+    let doubt = open("both.npz", None).unwrap().doubt().unwrap().unwrap();
+    assert!(doubt.contains("two lists name the concepts (xr0y, … and ant, …)"), "{doubt}");
+    assert!(open("both.npz", Some(&["hen", "ant"])).is_ok() && open("both.npz", Some(&["xr3y", "xr1y"])).is_ok());
+    for refused in [open("orders.npz", None).unwrap().doubt().err(), open("orders.npz", Some(&["hen", "ant"])).err()] {
+        let refused = refused.unwrap().to_string();
+        assert!(refused.contains("orders.npz: two lists name its rows") && refused.contains("--rows"), "{refused}");
+    }
+    // Of groups that stand one after the other.
+    let twice = [&features[..], &features].concat();
+    let grouped = |second: &[&str]| {
+        folder.write("groups.csv", table(&NAMES, &features) + &table(second, &twice[features.len()..]));
+        Features::open(&folder.path("groups.csv"), &Layout { groups: Some(2), ..Layout::default() })
+    };
+    assert_eq!(grouped(&NAMES).unwrap().concept_names().unwrap(), &NAMES);
+    let refused = grouped(&sorted).err().unwrap().to_string();
+    assert!(refused.contains("group 2 has the names of the first in another order"), "{refused}");
+    let mut again = NAMES;
+    again[3] = "ant";
+    let doubt = grouped(&again).unwrap().doubt().unwrap().unwrap();
+    assert!(doubt.contains("names of the rows of group 2: \"ant\" stands twice, in rows 0 and 3"), "{doubt}");
 }
 
 #[test]

@@ -29,8 +29,9 @@ pub(super) fn list_beside(path: &Path) -> Option<PathBuf> {
     let list = vectors::files(path).ok().filter(|_| files::ending(path) == "npy")?.into_iter().nth(1)?;
     let array = arrays::open(path, None, &Told::default()).ok()?;
     let is_square = matches!(array.shape(), [k, l] if k == l);
-    // Opens the two against each other, and no word is asked for.
-    (!is_square && vectors::read(path, &[]).is_ok()).then_some(list)
+    // Opens the two against each other, and no word is asked for; what is wrong with the lists is said when one is.
+    let fits = || matches!(vectors::read(path, &[]), Ok(_) | Err(VectorsError::Array { array: "words", .. }));
+    (!is_square && fits()).then_some(list)
 }
 
 fn is_text(file: impl BufRead) -> std::io::Result<bool> {

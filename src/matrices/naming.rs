@@ -76,14 +76,25 @@ pub fn named(
             Ok(list) => return Ok((vec![list], None)),
             // That of a folder may be another matrix's.
             Err(why) if !list.is_empty() => {
-                let meant = path == names::list_of(file) || !matches!(why, Unfit::Length { .. });
+                let why = match (why, names::blank_line(&path)) {
+                    (Unfit::Length { found, expected }, Some(line)) => Unfit::Blank { found, expected, line },
+                    (why, _) => why,
+                };
+                let meant = path == names::list_of(file) || !matches!(why, Unfit::Length { .. } | Unfit::Blank { .. });
                 return Ok((Vec::new(), unnaming(&path, &list, why, meant)));
             }
             Err(_) => {}
         }
     }
-    let texts = unfit(true).or_else(|| unfit(false)).filter(|_| !labels.placed);
-    Ok((Vec::new(), texts.and_then(|(list, why)| unnaming(array.path(), list, why, false))))
+    let texts = |of_length| {
+        let (list, why) = unfit(of_length).filter(|_| !labels.placed)?;
+        unnaming(array.path(), list, why, false)
+    };
+    let unread = || {
+        let list = labels.unread(concepts)?;
+        unnaming(array.path(), std::slice::from_ref(&list.name), Unfit::Unread(list.why), false)
+    };
+    Ok((Vec::new(), texts(true).or_else(unread).or_else(|| texts(false))))
 }
 
 /// The list of concepts beside a file, its own or else that of its folder, as semgpu writes both, and the names in it;

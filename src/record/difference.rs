@@ -1,44 +1,90 @@
-//! In what the run of a directory differs from one that is about to be made there.
+//! In what the run of a directory, finished or not, differs from one that is about to be made there.
 
-use super::{Checksums, RunRecord};
-use crate::config::Config;
-use crate::device::Selected;
-use crate::nets::{Input, Token};
-use crate::plan::Model;
-use crate::results::ResultsDir;
+use serde_json::{Value, json};
 
-/// What decides RSMs and is first to differ between a plan and the run in a directory; none where no record says it.
-pub fn differs(
-    directory: &ResultsDir,
-    config: &Config,
-    model: &Model,
-    checksums: &Checksums,
-    device: &Selected,
-) -> Option<String> {
-    let record = RunRecord::read(directory).ok()??;
-    let run = record.run()?;
-    let weights = |config: &Config, sums: &Checksums| {
-        sums.weights.as_ref().map_or_else(|| format!("random, seed {}", config.seed), |sum| format!("SHA-256 {sum}"))
-    };
-    let token = |token: Option<Token>| serde_json::to_value(token).unwrap_or_default().to_string();
-    let values = |input: &Input| serde_json::to_value(input).unwrap_or_default();
-    let mut both = vec![
-        ("semgpu".to_string(), record.semgpu.clone(), env!("CARGO_PKG_VERSION").to_string()),
-        ("network.name".to_string(), run.network.name.clone(), model.network.name.clone()),
-        ("network.form".to_string(), run.network.form.clone(), model.network.form.clone()),
-        ("network.weights".to_string(), weights(&run.config, &run.checksums), weights(config, checksums)),
+use crate::error::FileError;
+use crate::plan::Plan;
+use crate::results::{Ledger, ResultsDir};
+
+/// What decides the RSMs of a run, what a user would look at first at the front.
+pub fn parts(plan: &Plan) -> Vec<(String, Value)> {
+    let Plan { config, model, inputs, placement, checksums, .. } = plan;
+    let random = || format!("random, seed {}", config.seed);
+    let input = json!(model.input);
+    let mut parts = vec![
+        ("semgpu", json!(env!("CARGO_PKG_VERSION"))),
+        ("network.name", json!(model.network.name)),
+        ("network.form", json!(model.network.form)),
+        ("network.weights", json!(checksums.weights.as_ref().map_or_else(random, |sum| format!("SHA-256 {sum}")))),
     ];
-    let (there, here) = (values(&run.network.input), values(&model.input));
-    for key in ["size", "preprocess", "resize", "crop_pct"] {
-        both.push((format!("input {key}"), there[key].to_string(), here[key].to_string()));
+    let keys = ["size", "preprocess", "resize", "crop_pct"];
+    parts.extend(
+        ["input size", "input preprocess", "input resize", "input crop_pct"]
+            .into_iter()
+            .zip(keys.map(|key| json!(input[key].to_string()))),
+    );
+    let device = &placement.device;
+    parts.extend([
+        ("network.token", json!(model.has_tokens().then_some(model.token))),
+        ("groups", json!(inputs.manifest.groups)),
+        ("concepts", json!(inputs.manifest.concepts)),
+        ("images", json!(format!("SHA-256 {}", checksums.images))),
+        ("device", json!(format!("{}, {}", device.kind(), device.name()))),
+    ]);
+    parts.into_iter().map(|(key, value)| (key.to_string(), value)).collect()
+}
+
+/// Keeps them beside the matrices that they decide.
+///
+/// # Errors
+/// The list of matrices cannot be written.
+pub fn keep(directory: &ResultsDir, parts: Vec<(String, Value)>) -> Result<(), FileError> {
+    let ledger = Ledger::read(directory);
+    if ledger.parts == parts { Ok(()) } else { Ledger { parts, ..ledger }.write(directory) }
+}
+
+/// The first of them in which the run of a directory is another; none where nothing there says it.
+pub fn differs(directory: &ResultsDir, parts: &[(String, Value)]) -> Option<String> {
+    let there = Ledger::read(directory).parts;
+    let (key, there, here) = parts.iter().find_map(|(key, here)| {
+        let (_, there) = there.iter().find(|(other, there)| other == key && there != here)?;
+        Some((key, there, here))
+    })?;
+    let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_string);
+    let (Some(there), Some(here)) = (there.as_array(), here.as_array()) else {
+        return Some(format!("{key}: {} there, {} here", plain(there), plain(here)));
+    };
+    if there.len() != here.len() {
+        return Some(format!("{key}: {} there, {} here", there.len(), here.len()));
     }
-    let sum = |sums: &Checksums| format!("SHA-256 {}", sums.images);
-    let own_token = model.has_tokens().then_some(model.token);
-    both.push(("network.token".to_string(), token(run.network.token), token(own_token)));
-    both.push(("images".to_string(), sum(&run.checksums), sum(checksums)));
-    let place = |kind: &str, name: &str| format!("{kind}, {name}");
-    let (there, here) = (place(&record.device.kind, &record.device.name), place(device.kind(), &device.name()));
-    both.push(("device".to_string(), there, here));
-    let (key, there, here) = both.into_iter().find(|(_, there, here)| there != here)?;
-    Some(format!("{key}: {there} there, {here} here"))
+    let first = there.iter().zip(here).position(|(there, here)| there != here)?;
+    Some(format!("{key}: as number {} {} there, {} here", first + 1, there[first], here[first]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_difference_is_said_with_both_values() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = ResultsDir::new(folder.path());
+        let parts = |form: &str, groups: &[&str], concepts: &[&str]| {
+            [("form", json!(form)), ("groups", json!(groups)), ("concepts", json!(concepts))]
+                .map(|(key, value)| (key.to_string(), value))
+        };
+        let own = parts("keras", &["1", "2"], &["ant", "bee", "cow"]);
+        assert_eq!(differs(&directory, &own), None);
+        std::fs::create_dir_all(directory.matrices()).unwrap();
+        keep(&directory, own.to_vec()).unwrap();
+        assert_eq!(differs(&directory, &own), None);
+        for (other, expected) in [
+            (parts("timm", &["1"], &["ant", "bee", "cow"]), "form: keras there, timm here"),
+            (parts("keras", &["1", "b"], &["ant", "bee", "cow"]), "groups: as number 2 \"2\" there, \"b\" here"),
+            (parts("keras", &["1", "2"], &["ant", "cow", "bee"]), "concepts: as number 2 \"bee\" there, \"cow\" here"),
+            (parts("keras", &["1", "2"], &["ant"]), "concepts: 3 there, 1 here"),
+        ] {
+            assert_eq!(differs(&directory, &other).as_deref(), Some(expected));
+        }
+    }
 }

@@ -20,6 +20,9 @@ pub struct Ledger {
     pub command: String,
     /// Names the experiment.
     pub key: String,
+    /// What the key is of, part by part, where that is known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<(String, Value)>,
     /// By file, the checksum of each group's values; none where a group is not computed. Layers that a later run of the
     /// experiment does not ask for stay listed; matrices that are written in one go have no checksums.
     pub groups: BTreeMap<String, Vec<Option<String>>>,

@@ -23,19 +23,46 @@ fn sniff(head: &[u8]) -> bool {
 
 /// The list of words beside an array, if there is one.
 pub(super) fn list(path: &Path) -> Option<PathBuf> {
-    LISTS.iter().map(|ending| path.with_extension(ending)).find(|list| list.is_file())
+    lists(path).next()
+}
+
+fn lists(path: &Path) -> impl Iterator<Item = PathBuf> {
+    LISTS.iter().map(|ending| path.with_extension(ending)).filter(|list| list.is_file())
+}
+
+/// The words of a list, a line each.
+fn words(list: &Path) -> Result<Vec<Vec<u8>>, FileError> {
+    let text = files::read(list).map_err(FileError::at(list))?;
+    let text = text.strip_prefix(text::MARK).unwrap_or(&text);
+    let text = text.strip_suffix(b"\n").unwrap_or(text);
+    Ok(text.split(|&byte| byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line).to_vec()).collect())
 }
 
 fn read(file: File, wanted: &mut Wanted) -> Result<(), VectorsError> {
-    let list = list(wanted.path).ok_or_else(|| {
+    let mut lists = lists(wanted.path);
+    let list = lists.next().ok_or_else(|| {
         let names = LISTS.map(|ending| wanted.path.with_extension(ending).display().to_string());
         wanted.array("words", format!("not found, expected one word per line in one of {}", names.join(", ")))
     })?;
-    let text = files::read(&list).map_err(FileError::at(&list))?;
-    let text = text.strip_prefix(text::MARK).unwrap_or(&text);
-    let text = text.strip_suffix(b"\n").unwrap_or(text);
-    let lines = text.split(|&byte| byte == b'\n').map(|line| Ok(line.strip_suffix(b"\r").unwrap_or(line).to_vec()));
-    let rows = Rows::new(lines, wanted).map_err(wanted.io())?;
+    let taken = words(&list)?;
+    for other in lists {
+        let found = words(&other)?;
+        let sorted = |words: &[Vec<u8>]| {
+            let mut words = words.to_vec();
+            words.sort_unstable();
+            words
+        };
+        if found != taken && sorted(&found) == sorted(&taken) {
+            let (list, other) = (list.display(), other.display());
+            let found =
+                format!("{list} and {other} have them in different orders; remove the one that is not the rows'");
+            return Err(wanted.array("words", found));
+        }
+        if found != taken {
+            wanted.warnings.push(format!("{}: not read: {} has the words", other.display(), list.display()));
+        }
+    }
+    let rows = Rows::new(taken.into_iter().map(Ok), wanted).map_err(wanted.io())?;
     let vectors = files::npy(BufReader::new(file)).and_then(NpyFile::new).map_err(wanted.io())?;
     npz::read_rows(vectors, rows, wanted)
 }

@@ -53,8 +53,11 @@ fn read(file: File, wanted: &mut Wanted) -> Result<(), VectorsError> {
     let words = array(&mut archive, "words", wanted)?;
     let element = Element::of(&words);
     let strings = matches!(element.kind, TypeChar::UnicodeStr | TypeChar::ByteStr) && element.size <= MAX_WORD_BYTES;
-    if !strings || words.shape().len() != 1 {
-        let found = format!("type {}, shape {:?}, expected a list of strings", words.dtype().descr(), words.shape());
+    let is_list = matches!(*words.shape(), [_] | [_, 1] | [1, _]);
+    if !strings || !is_list {
+        let remedy = if element.kind == TypeChar::Object { " (numpy: words.astype(str))" } else { "" };
+        let (kind, shape) = (words.dtype().descr(), words.shape());
+        let found = format!("type {kind}, shape {shape:?}, expected a list of strings{remedy}");
         return Err(wanted.array("words", found));
     }
     let words = words.data::<String>().map_err(|error| wanted.array("words", error.to_string()))?;

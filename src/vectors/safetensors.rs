@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io;
 
 use ::safetensors::Dtype;
+use ::safetensors::tensor::TensorInfo;
 
 use super::{ReadVectors, Rows, VectorsError, VectorsFormat, Wanted, decoder};
 use crate::files::{self, SafetensorsError};
@@ -23,25 +24,32 @@ fn read(file: File, wanted: &mut Wanted) -> Result<(), VectorsError> {
         error => wanted.io()(io::Error::other(error)),
     })?;
     let listed = metadata.metadata().as_ref().and_then(|entries| entries.get("words"));
-    let rows = match (listed, metadata.info("words")) {
-        (Some(list), _) => {
-            let words: Vec<String> = serde_json::from_str(list)
-                .map_err(|error| wanted.array("words", format!("expected a JSON list of strings, found {error}")))?;
-            Rows::new(words.into_iter().map(|word| Ok(word.into_bytes())), wanted)
+    let of_list = |list: &String| -> Result<Vec<Vec<u8>>, VectorsError> {
+        let words: Vec<String> = serde_json::from_str(list)
+            .map_err(|error| wanted.array("words", format!("expected a JSON list of strings, found {error}")))?;
+        Ok(words.into_iter().map(String::into_bytes).collect())
+    };
+    let lines = metadata.info("words").filter(|words| words.dtype == Dtype::U8);
+    let of_lines = |words: &TensorInfo| -> Result<Vec<Vec<u8>>, VectorsError> {
+        let (begin, end) = words.data_offsets;
+        let mut text = vec![0; end - begin];
+        files::read_at(&file, start + begin as u64, &mut text).map_err(wanted.io())?;
+        let text = text.strip_suffix(b"\n").unwrap_or(&text);
+        Ok(text.split(|&byte| byte == b'\n').map(|word| word.strip_suffix(b"\r").unwrap_or(word).to_vec()).collect())
+    };
+    let words = match (listed.map(of_list).transpose()?, lines.map(of_lines).transpose()?) {
+        (Some(list), Some(lines)) if list != lines => {
+            let found =
+                "the metadata's list and the tensor differ, expected one of them: leave the other out".to_string();
+            return Err(wanted.array("words", found));
         }
-        (None, Some(words)) if words.dtype == Dtype::U8 => {
-            let (begin, end) = words.data_offsets;
-            let mut text = vec![0; end - begin];
-            files::read_at(&file, start + begin as u64, &mut text).map_err(wanted.io())?;
-            let text = text.strip_suffix(b"\n").unwrap_or(&text);
-            Rows::new(text.split(|&byte| byte == b'\n').map(|word| Ok(word.to_vec())), wanted)
-        }
-        _ => {
+        (Some(words), _) | (None, Some(words)) => words,
+        (None, None) => {
             let found = "not found, expected a JSON list in the metadata or a U8 tensor of lines".to_string();
             return Err(wanted.array("words", found));
         }
-    }
-    .map_err(wanted.io())?;
+    };
+    let rows = Rows::new(words.into_iter().map(Ok), wanted).map_err(wanted.io())?;
 
     let vectors =
         metadata.info("vectors").ok_or_else(|| wanted.array("vectors", "not found, expected a tensor".to_string()))?;

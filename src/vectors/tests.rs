@@ -276,6 +276,24 @@ fn arrays_say_what_is_wrong() {
 }
 
 #[test]
+fn words_of_safetensors_stand_in_one_order() {
+    use ::safetensors::{Dtype, serialize, tensor::TensorView};
+    let values: Vec<u8> = VALUES.as_flattened().iter().flat_map(|value| value.to_le_bytes()).collect();
+    let file = |list: Option<[&str; 3]>, lines: &str| {
+        let vectors = TensorView::new(Dtype::F32, vec![3, 4], &values).unwrap();
+        let words = TensorView::new(Dtype::U8, vec![lines.len()], lines.as_bytes()).unwrap();
+        let list = list.map(|list| HashMap::from([("words".to_string(), serde_json::to_string(&list).unwrap())]));
+        serialize([("vectors", vectors), ("words", words)], list).unwrap()
+    };
+    // Lines as Windows ends them.
+    let found = read_bytes(&file(None, "a\r\nb\r\nc\r\n"), &["b"]).unwrap();
+    assert_eq!(found.vectors, [Some(VALUES[1].to_vec())]);
+    assert!(read_bytes(&file(Some(["a", "b", "c"]), "a\nb\nc"), &["b"]).is_ok());
+    let refused = read_bytes(&file(Some(["a", "b", "c"]), "b\na\nc"), &["b"]).unwrap_err().to_string();
+    assert!(refused.contains("the metadata's list and the tensor differ"), "{refused}");
+}
+
+#[test]
 fn progress_ends_at_the_length_of_the_file() {
     let bytes = glove();
     let mut seen = (0, 0);

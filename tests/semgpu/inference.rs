@@ -335,6 +335,16 @@ fn options_without_effect_are_told() {
         assert!(said.contains(&format!("warning: {option}")), "{option}: {said}");
     }
     assert!(!said.contains("--ties"), "{said}");
+    // Of word vectors the words alone are read.
+    let row = |concept: usize| format!("c{concept} {} {} 1.5\n", concept * concept % 7, concept * 5 % 11);
+    std::fs::write(folder.path("v.txt"), (0..CONCEPTS).map(row).collect::<String>()).unwrap();
+    std::fs::write(folder.path("names"), (0..CONCEPTS).map(|n| format!("c{n}\n")).collect::<String>()).unwrap();
+    let [vectors, names] = ["v.txt", "names"].map(|name| folder.path(name).display().to_string());
+    let more = ["--concepts", &names, "--header", "no", "--kernels", "--measure", "cka"];
+    let said = folder.test(&[&format!("V={vectors}")], &[&images], &more);
+    for option in ["--kernels: no effect on", "--header: no effect"] {
+        assert!(said.contains(&format!("warning: {option}")), "{option}: {said}");
+    }
     let said = told(&["--kernels", "--measure", "cka", "--measure", "2v2", "--ties", "half", "--constant", "half"]);
     assert!(!said.contains("no effect"), "{said}");
 }

@@ -49,6 +49,21 @@ fn every_format_is_recognised_by_its_content() {
 }
 
 #[test]
+fn a_gzip_that_was_cut_short_is_called_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("vectors.txt.gz");
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    let lines: String = (0..500).map(|word| format!("w{word} {} {}\n", word * word % 97, word * 31 % 89)).collect();
+    std::io::Write::write_all(&mut encoder, lines.as_bytes()).unwrap();
+    let bytes = encoder.finish().unwrap();
+    for length in [12, bytes.len() / 2, bytes.len() - 4] {
+        std::fs::write(&path, &bytes[..length]).unwrap();
+        let said = fail(&["inspect", &path.display().to_string()], 2);
+        assert!(said.contains("vectors.txt.gz: the gzip ends in the middle: it was cut short"), "{length}: {said}");
+    }
+}
+
+#[test]
 fn word_vectors_are_described_and_concepts_looked_up() {
     let folder = tempfile::tempdir().unwrap();
     let (vectors, manifest) = (folder.path().join("vectors.txt"), folder.path().join("manifest.csv"));

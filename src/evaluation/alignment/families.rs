@@ -13,6 +13,7 @@ use crate::stats::alignment::{Gram, Measure, Side, Unvaried};
 use crate::stats::inference::Statistic;
 use crate::stats::rsa::RsaTest;
 use crate::stats::two_vs_two::TwoVsTwoTest;
+use crate::wording::first;
 
 /// Pairs of layers of one statistic.
 pub struct Pairs<'a> {
@@ -66,10 +67,13 @@ impl<'a> Sides<'a> {
             let (mut families, mut warnings) = (Vec::new(), Vec::new());
             for (place, layer) in layers {
                 let test = RsaTest::new(rsa, &layer.rsms[0], &images, &options.draws);
-                if test.members().len() < images.len() {
-                    warnings.push(format!("{measure}: {}: layers without a correlation are left out", words.name));
-                }
                 let members = test.members().to_vec();
+                let lost = (0..images.len()).filter(|place| !members.contains(place));
+                let lost: Vec<&str> = lost.map(|place| space.layers[place].name.as_str()).collect();
+                if !lost.is_empty() {
+                    let lost = first(&lost, 5);
+                    warnings.push(format!("{measure}: {}: no correlation with {lost}: left out", words.name));
+                }
                 families.push(self.of_layer(rsa::what(rsa), place, members, test));
             }
             return (families, warnings);

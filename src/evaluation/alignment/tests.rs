@@ -173,6 +173,31 @@ fn what_is_inferred_together_stops_at_the_same_draw() {
     }
 }
 
+/// Image 4 of layer b is constant in the second group.
+fn darken(space: &mut Space) {
+    let mut values = space.layers[1].rsms[1].values().to_vec();
+    (0..CONCEPTS)
+        .filter(|&n| n != 4)
+        .for_each(|n| (values[4 * CONCEPTS + n], values[n * CONCEPTS + 4]) = (f64::NAN, f64::NAN));
+    space.layers[1].rsms[1] = Rsm::new(CONCEPTS, values);
+}
+
+#[test]
+fn what_a_constant_image_takes_from_measures_is_told() {
+    let (mut space, _, mut alignment) = world();
+    darken(&mut space);
+    alignment.measures = vec![Measure::RsaPearson, Measure::RsaSpearman, Measure::Cka];
+    let options = Options { bootstrap: 9, ..options(9) };
+    let (rows, said) = align(&space, &alignment, &options, &Known::default(), &Progress::silent()).unwrap();
+    assert_eq!(rows.len(), 9, "every layer has a value by every measure");
+    let whose = "layer b: 1 image has no variance over the units, that of \"4\" in group 2";
+    let lost = "rsa-pearson, rsa-spearman: its 13 of 182 pairs are left out; cka: 0 stands for its similarities";
+    let none = |m: &str| format!("{m}: no interval at b: an image is constant there, or no resample has a value");
+    assert_eq!(said, [format!("{whose}; {lost}"), none("rsa-pearson"), none("rsa-spearman")]);
+    let intervals: Vec<bool> = rows.iter().map(|row| row.ci_low.is_some()).collect();
+    assert_eq!(intervals, [true, false, true, true, false, true, true, true, true]);
+}
+
 #[test]
 fn groups_of_words_meet_their_own_images_where_an_image_is_constant() {
     let (mut space, _, mut alignment) = world();
@@ -180,12 +205,7 @@ fn groups_of_words_meet_their_own_images_where_an_image_is_constant() {
     alignment.words = vec![WordSpace { name: "G".into(), layers: vec![layer(&mut Random::keyed(7, 14), "h", 2)] }];
     let of = |space: &Space| align(space, &alignment, &options(40), &Known::default(), &Progress::silent()).unwrap();
     let complete = of(&space).0;
-    // Image 4 of layer b is constant in the second group.
-    let mut values = space.layers[1].rsms[1].values().to_vec();
-    (0..CONCEPTS)
-        .filter(|&n| n != 4)
-        .for_each(|n| (values[4 * CONCEPTS + n], values[n * CONCEPTS + 4]) = (f64::NAN, f64::NAN));
-    space.layers[1].rsms[1] = Rsm::new(CONCEPTS, values);
+    darken(&mut space);
     let (rows, said) = of(&space);
     assert_eq!(rows.iter().map(|row| row.layer.as_str()).collect::<Vec<_>>(), ["a", "c", "a", "c"]);
     let expected = |measure: Measure| {

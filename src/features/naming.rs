@@ -1,0 +1,120 @@
+//! What a file of features calls its vectors: lists of names, of which any may be the one that is meant.
+
+use std::path::Path;
+
+use super::{FeaturesError, Layout};
+use crate::names;
+
+/// The lists that name all vectors, one after the other through the groups: those that the user gives or the arrays' own
+/// names (`given`), else those of `labels`, of which the ones without repetition come first.
+///
+/// # Errors
+/// A list of another length, and one that has the file's own names in another order.
+pub(super) fn lists(
+    path: &Path,
+    layout: &Layout,
+    given: Option<Vec<String>>,
+    labels: &[Vec<String>],
+    axes: &[usize],
+) -> Result<Vec<Vec<String>>, FeaturesError> {
+    let vectors: usize = axes.iter().product();
+    let own = names::lists(labels, vectors);
+    if let Some(rows) = &layout.rows {
+        check_rows(path, rows, &own)?;
+    }
+    let mut lists: Vec<Vec<String>> = match layout.rows.clone().or(given) {
+        Some(list) => vec![list],
+        None if own.is_empty() => labels.iter().filter(|list| list.len() == vectors).cloned().collect(),
+        None => own,
+    };
+    if let [groups, concepts] = *axes {
+        // Those of the concepts hold for every group.
+        if lists.is_empty() && layout.concepts.is_some() {
+            lists = names::lists(labels, concepts);
+        }
+        for list in lists.iter_mut().filter(|list| list.len() == concepts) {
+            *list = vec![&list[..]; groups].concat();
+        }
+    }
+    match lists.iter().find(|list| list.len() != vectors) {
+        Some(list) => Err(FeaturesError::Rows { path: path.into(), found: vectors, names: list.len() }),
+        None => Ok(lists),
+    }
+}
+
+/// A list of the user's is no other order of the file's own, unless the file has that order too.
+fn check_rows(path: &Path, rows: &[String], own: &[Vec<String>]) -> Result<(), FeaturesError> {
+    let orders: Vec<Vec<usize>> =
+        own.iter().filter_map(|list| names::order(rows, std::slice::from_ref(list))).collect();
+    match orders.first() {
+        Some(order) if !orders.iter().any(|order| names::is_same(order)) => {
+            let moved = order.iter().enumerate().position(|(row, &place)| row != place).unwrap_or_default();
+            Err(FeaturesError::RowsOrder { path: path.into(), name: rows[moved].clone() })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What is found by the lists that name what is looked for, and one of them; by none, `found`'s first error.
+///
+/// # Errors
+/// Two of them find it in different places.
+pub(super) fn found_by<'a>(
+    path: &Path,
+    lists: &'a [Vec<String>],
+    found: impl Fn(&[String]) -> Result<Vec<usize>, FeaturesError>,
+) -> Result<(Vec<usize>, &'a [String]), FeaturesError> {
+    let (mut first, mut refused): (Option<(Vec<usize>, &[String])>, _) = (None, None);
+    for list in lists {
+        match (found(list), &first) {
+            (Ok(places), Some((others, other))) if places != *others => {
+                let names = [&other[0], &list[0]].map(String::clone);
+                return Err(FeaturesError::TwoLists { path: path.into(), names });
+            }
+            (Ok(places), None) => first = Some((places, list)),
+            (Ok(_), Some(_)) => {}
+            (Err(error), _) => refused = refused.or(Some(error)),
+        }
+    }
+    match first {
+        Some(first) => Ok(first),
+        None => Err(refused.unwrap_or_else(|| FeaturesError::NoRows(path.into()))),
+    }
+}
+
+/// The lists that name the concepts of every group alike, those that only count last.
+///
+/// # Errors
+/// A group with the names of the first in another order.
+pub(super) fn of_concepts(
+    path: &Path,
+    lists: &[Vec<String>],
+    labels: &[Vec<String>],
+    concepts: usize,
+) -> Result<Vec<Vec<String>>, FeaturesError> {
+    let mut found = Vec::new();
+    for list in lists {
+        let groups = list.chunks(concepts).map(|group| names::fitting(group, concepts).ok());
+        let Some(groups) = groups.collect::<Option<Vec<_>>>() else { continue };
+        let moved = groups.iter().enumerate().find_map(|(group, names)| {
+            let order = names::order(&groups[0], std::slice::from_ref(names))?;
+            let concept = order.iter().enumerate().position(|(row, &place)| row != place)?;
+            Some((group, groups[0][concept].clone()))
+        });
+        if let Some((group, name)) = moved {
+            return Err(FeaturesError::GroupOrder { path: path.into(), group: group + 1, name });
+        }
+        if groups.iter().all(|group| *group == groups[0]) {
+            found.push(groups[0].clone());
+        }
+    }
+    found.extend(names::lists(labels, concepts));
+    let mut different: Vec<Vec<String>> = Vec::new();
+    for list in found {
+        if !different.contains(&list) {
+            different.push(list);
+        }
+    }
+    different.sort_by_key(|list| names::are_counted(list));
+    Ok(different)
+}
