@@ -472,6 +472,7 @@ fn no_sign_is_a_separator_that_leaves_another_between_numbers() {
     assert!(refused("8,577;x;7,737\n2,125;y;3,250\n").contains("--decimal comma"));
     assert!(refused("sep=,\n8,577;7,737\n2,125;3,250\n").contains("\"577;7\" between commas"));
     assert!(refused("12, 7, 9\n0.5, 1.5, 2.5\n1.5, 0.25, 3.5\n").contains("add --header yes or --header no"));
+    refused("1.5;2.5 3.5 4.5\n5.5;6.5 7.5 8.5\n");
     // Names in quotes, and those of columns, may hold what they like.
     let quoted = table("\"12;7\",1.5,2.5\n\"3;4\",0.5,3.5\n", &Told::default()).unwrap();
     assert_eq!((quoted.0, quoted.1), (vec!["12;7".to_string(), "3;4".to_string()], vec![2, 2]));

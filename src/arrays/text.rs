@@ -191,12 +191,15 @@ fn between(separator: Option<u8>) -> &'static str {
 /// Several numbers in one cell, which another sign separates: `577;7` of `8,577;7,737` cut at its commas.
 fn uncut(records: &[Record], separator: Option<u8>, text: &str) -> Result<(), String> {
     let is_number = |part: &str| [Decimal::Point, Decimal::Comma].iter().any(|sign| sign.number(part.trim()).is_some());
-    let signs = [b'\t', b';'].into_iter().filter(|&sign| separator != Some(sign));
+    let signs = [b'\t', b';'].into_iter().filter(|&sign| separator != Some(sign)).chain(separator.map(|_| b' '));
     // A comma may group thousands, but ends no number.
     let at_end = |cell: &str| separator.is_none() && cell.strip_suffix(',').is_some_and(is_number);
     for sign in signs {
         let joined = |cell: &str| {
             let parts: Vec<&str> = cell.split(char::from(sign)).filter(|part| !part.trim().is_empty()).collect();
+            if sign == b' ' {
+                return parts.len() > 1 && parts.iter().all(|part| is_number(part)) && !is_number(cell);
+            }
             cell.contains(char::from(sign))
                 && parts.first().zip(parts.last()).is_some_and(|(a, b)| is_number(a) && is_number(b))
         };
