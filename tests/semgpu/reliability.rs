@@ -369,7 +369,9 @@ fn the_name_of_a_directory_is_text() {
     let small = Small::make();
     let config = small.text("experiment.toml");
     for out in ["2024-01-01", "2024", "true", "\"q\""] {
-        for arguments in [["--out", out], ["--set", &format!("run.out={out}")]] {
+        // In a key's value quotes are TOML's, on the command line they are the shell's.
+        let set = if out == "\"q\"" { r#"run.out="\"q\"""#.to_string() } else { format!("run.out={out}") };
+        for arguments in [["--out", out], ["--set", &set]] {
             let mut command = semgpu(&["run", "-q", "--fresh", "--config", &config, "--set", "network.layers=[]"]);
             let output = command.args(arguments).current_dir(small.directory.path()).output().unwrap();
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
