@@ -190,9 +190,11 @@ impl Features {
         let numbers = || (1..=groups).map(|number| number.to_string()).collect();
         let group_names = manifest.map_or_else(numbers, |manifest| manifest.groups.clone());
         let asked = manifest.map(|manifest| &manifest.concepts).or(layout.concepts.as_ref()).cloned();
+        // The user's names are meant, whatever others the file has.
+        let named: &[Vec<String>] = if layout.rows.is_some() { &[] } else { &arrays[0].labels().rows };
         let concept_lists = match asked {
             Some(asked) => vec![asked],
-            None => naming::of_concepts(path, &lists, &arrays[0].labels().rows, concepts)?,
+            None => naming::of_concepts(path, &lists, named, concepts)?,
         };
         let path = path.to_path_buf();
         Ok(Self {
@@ -255,7 +257,7 @@ impl Features {
             )));
         }
         // What only counts beside names is not meant.
-        let meant = self.concept_lists.iter().filter(|list| !names::are_counted(list));
+        let meant = self.concept_lists.iter().filter(|list| !naming::only_count(list));
         if let [taken, other, ..] = &meant.collect::<Vec<_>>()[..] {
             return Ok(Some(format!(
                 "{path}: two lists name the concepts ({}, … and {}, …): the matrix gets the names of the first; --rows FILE says \
@@ -452,7 +454,8 @@ fn tokens(path: &Path, array: &StoredArray, layout: &Layout) -> Result<(Token, u
 /// Where in each of so many groups the vector of each concept is, by the names of all vectors.
 fn in_groups(path: &Path, concepts: &[String], groups: usize, names: &[String]) -> Result<Vec<usize>, FeaturesError> {
     let mut places = Vec::new();
-    for (group, names) in names.chunks(names.len() / groups).enumerate() {
+    let of_group = (names.len() / groups.max(1)).max(1);
+    for (group, names) in names.chunks(of_group).enumerate() {
         places.extend(by_name(path, concepts, names)?.into_iter().map(|place| group * names.len() + place));
     }
     Ok(places)

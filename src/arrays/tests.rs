@@ -472,7 +472,26 @@ fn no_sign_is_a_separator_that_leaves_another_between_numbers() {
     assert!(refused("8,577;x;7,737\n2,125;y;3,250\n").contains("--decimal comma"));
     assert!(refused("sep=,\n8,577;7,737\n2,125;3,250\n").contains("\"577;7\" between commas"));
     assert!(refused("12, 7, 9\n0.5, 1.5, 2.5\n1.5, 0.25, 3.5\n").contains("add --header yes or --header no"));
-    refused("1.5;2.5 3.5 4.5\n5.5;6.5 7.5 8.5\n");
+    for text in [
+        "1.5;2.5 3.5 4.5\n5.5;6.5 7.5 8.5\n",
+        "cat;1.5 2.5 3.5\ndog;4.5 5.5 6.5\n",
+        "cat,1.5 2.5 3.5\ndog,4.5 5.5 6.5\n",
+        "cat:1.5 2.5 3.5\ndog:4.5 5.5 6.5\n",
+        "cat;1.5,2.5,3.5\ndog;4.5,5.5,6.5\n",
+        "cat\t1.5,2.5,3.5\ndog\t4.5,5.5,6.5\n",
+        "cat;1,5 2,5 3,5\ndog;4,5 5,5 6,5\n",
+    ] {
+        refused(text);
+    }
+    // Names of whole numbers, and one column that is said to name the rows.
+    let name = |text: &str, told: &Told| table(text, told).unwrap().0[0].clone();
+    assert_eq!(name("2012 03\t1.5\t2.5\n2012 04\t0.5\t3.5\n", &Told::default()), "2012 03");
+    assert_eq!(name("7 3;1,5;2,5\n2 9;0,5;3,5\n", &Told::default()), "7 3");
+    let index = Told { index: Some(1), ..Told::default() };
+    assert_eq!(name("run trial\tu1\tu2\n7 3\t0.5\t1.5\n2 9\t2.5\t0.75\n", &index), "7 3");
+    assert_eq!(name("1.5;2\t0.5\t1.5\n2.5;9\t2.5\t0.75\n", &index), "1.5;2");
+    assert_eq!(name("\"12 7\",1.5,2.5\n\"3 4\",0.5,3.5\n", &Told::default()), "12 7");
+    assert_eq!(name("month;unit 1;unit 2\n\"1.5 03\";1,5;2,5\n\"2.5 04\";0,5;3,5\n", &Told::default()), "1.5 03");
     // Names in quotes, and those of columns, may hold what they like.
     let quoted = table("\"12;7\",1.5,2.5\n\"3;4\",0.5,3.5\n", &Told::default()).unwrap();
     assert_eq!((quoted.0, quoted.1), (vec!["12;7".to_string(), "3;4".to_string()], vec![2, 2]));

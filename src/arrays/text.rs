@@ -148,7 +148,8 @@ fn records(text: &str, skipped: u64, separator: Option<u8>) -> Result<Vec<Record
                     let parts = cell.split_whitespace();
                     parts.clone().count() > 1 && parts.clone().all(|part| part.parse::<f64>().is_ok())
                 };
-                if let Some(cell) = cells.iter().find(numbers).filter(|_| separator == b',') {
+                let found = cells.iter().find(numbers).filter(|_| separator == b',');
+                if let Some(cell) = found.filter(|cell| !is_quoted(text, line - skipped - 1, cell)) {
                     return Err(format!(
                         "line {line}: {cell:?} between commas, expected one number; if commas are decimal signs, add --decimal comma"
                     ));
@@ -188,32 +189,48 @@ fn between(separator: Option<u8>) -> &'static str {
     }
 }
 
-/// Several numbers in one cell, which another sign separates: `577;7` of `8,577;7,737` cut at its commas.
-fn uncut(records: &[Record], separator: Option<u8>, text: &str) -> Result<(), String> {
+/// Whether a cell stands in quotes in the line of a record: then it is a name.
+fn is_quoted(text: &str, index: u64, cell: &str) -> bool {
+    let line = usize::try_from(index).ok().and_then(|index| text.lines().nth(index));
+    line.is_some_and(|line| line.contains(&format!("\"{cell}\"")))
+}
+
+/// Several numbers, or a name and numbers, in one cell, which another sign separates: `577;7` of `8,577;7,737` cut at its
+/// commas, `cat;1.5` of `cat;1.5 2.5` at its blanks. Whole numbers with a sign between may be a name, but at commas.
+fn is_joined(cell: &str, separator: Option<u8>) -> bool {
     let is_number = |part: &str| [Decimal::Point, Decimal::Comma].iter().any(|sign| sign.number(part.trim()).is_some());
-    let signs = [b'\t', b';'].into_iter().filter(|&sign| separator != Some(sign)).chain(separator.map(|_| b' '));
-    // A comma may group thousands, but ends no number.
-    let at_end = |cell: &str| separator.is_none() && cell.strip_suffix(',').is_some_and(is_number);
-    for sign in signs {
-        let joined = |cell: &str| {
-            let parts: Vec<&str> = cell.split(char::from(sign)).filter(|part| !part.trim().is_empty()).collect();
-            if sign == b' ' {
-                return parts.len() > 1 && parts.iter().all(|part| is_number(part)) && !is_number(cell);
-            }
-            cell.contains(char::from(sign))
-                && parts.first().zip(parts.last()).is_some_and(|(a, b)| is_number(a) && is_number(b))
-        };
-        for Record { line, cells } in records {
-            let found = cells.iter().find(|cell| at_end(cell) || joined(cell));
-            // In quotes it is a name.
-            if let Some(cell) = found.filter(|cell| at_end(cell) || text.lines().any(|line| outside_quotes(line, sign)))
-            {
-                return Err(format!(
-                    "line {line}: {cell:?} between {}, expected one number; if commas are decimal signs, add --decimal comma; if it \
-                     is a name, put it in quotes",
-                    between(separator)
-                ));
-            }
+    let is_decimal = |part: &str| is_number(part) && part.contains(['.', ',']);
+    let parts = |sign: char| cell.split(sign).filter(|part| !part.trim().is_empty()).collect::<Vec<_>>();
+    let by = |sign: char| match (&parts(sign)[..], sign) {
+        ([name, number], ',' | ':') => !is_number(name) && is_decimal(number),
+        (_, ',' | ':') => false,
+        (parts @ [_, _, ..], ' ') => {
+            parts.iter().all(|part| is_number(part)) && parts.iter().any(|part| is_decimal(part))
+        }
+        ([first, .., last], _) => is_decimal(last) || separator == Some(b',') && is_number(first) && is_number(last),
+        _ => false,
+    };
+    let signs = match separator {
+        // A comma may group thousands, but ends no number.
+        None if cell.strip_suffix(',').is_some_and(is_number) => return true,
+        None => &['\t', ';', ',', ':'][..],
+        Some(b',') => &['\t', ';'],
+        Some(b';') => &['\t', ' '],
+        Some(_) => &[';', ' '],
+    };
+    !is_number(cell) && signs.iter().any(|&sign| by(sign))
+}
+
+/// Refuses [joined](is_joined) cells but in columns that are said to name rows; `lines` are those of `text` before the first.
+fn uncut(records: &[Record], separator: Option<u8>, (text, lines): (&str, u64), told: &Told) -> Result<(), String> {
+    for Record { line, cells } in records {
+        let found = cells.iter().skip(told.index.unwrap_or(0)).find(|cell| is_joined(cell, separator));
+        if let Some(cell) = found.filter(|cell| !is_quoted(text, line - lines - 1, cell)) {
+            return Err(format!(
+                "line {line}: {cell:?} between {}, expected one number; if commas are decimal signs, add --decimal comma; if it \
+                 is a name, put it in quotes",
+                between(separator)
+            ));
         }
     }
     Ok(())
@@ -257,7 +274,12 @@ fn table(text: &str, skipped: u64, separator: Option<u8>, told: &Told) -> Result
         }
     };
     let layout = Layout::of(&mut records, decimal, told)?;
-    uncut(&records[layout.header..], separator, text)?;
+    let everywhere = records.iter().all(|record| record.cells.len() > 1);
+    uncut(&records[layout.header..], separator, (text, skipped), told).map_err(if everywhere {
+        Refused::Asked
+    } else {
+        Refused::Wrong
+    })?;
     Ok(Table { records, decimal, layout })
 }
 

@@ -375,6 +375,17 @@ fn features_are_named_by_whichever_of_their_lists_is_meant() {
     let doubt = open("both.npz", None).unwrap().doubt().unwrap().unwrap();
     assert!(doubt.contains("two lists name the concepts (xr0y, … and ant, …)"), "{doubt}");
     assert!(open("both.npz", Some(&["hen", "ant"])).is_ok() && open("both.npz", Some(&["xr3y", "xr1y"])).is_ok());
+    let images: Vec<String> = (1..=CONCEPTS).map(|n| format!("img{n}")).collect();
+    let images: Vec<&str> = images.iter().map(String::as_str).collect();
+    archive("images.npz", &[&images, &NAMES]);
+    let doubt = open("images.npz", None).unwrap().doubt().unwrap().unwrap();
+    assert!(doubt.contains("two lists name the concepts (img1, … and ant, …)"), "{doubt}");
+    // The user's names are meant, whatever others the file has.
+    let rows = Some(NAMES.map(String::from).to_vec());
+    for file in ["both.npz", "orders.npz", "images.npz"] {
+        let told = Features::open(&folder.path(file), &Layout { rows: rows.clone(), ..Layout::default() }).unwrap();
+        assert_eq!((told.concept_names().unwrap(), told.doubt().unwrap()), (&NAMES.map(String::from).to_vec(), None));
+    }
     for refused in [open("orders.npz", None).unwrap().doubt().err(), open("orders.npz", Some(&["hen", "ant"])).err()] {
         let refused = refused.unwrap().to_string();
         assert!(refused.contains("orders.npz: two lists name its rows") && refused.contains("--rows"), "{refused}");
