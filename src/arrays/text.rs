@@ -58,6 +58,7 @@ fn open(path: &Path, told: &Told) -> Result<StoredArray, ArrayError> {
             Ok(table) => return table.store(path),
             // What is cut rightly and is asked for is not cut at another sign instead.
             Err(Refused::Asked(reason)) => return Err(wrong(refused.unwrap_or(reason))),
+            Err(Refused::Joined(reason)) => return Err(wrong(reason)),
             // What the sign that stands in the file makes wrong is what the user should know.
             Err(Refused::Wrong(reason)) => refused = refused.or(Some(reason)),
         }
@@ -247,6 +248,8 @@ struct Table {
 enum Refused {
     /// The separator stands in every line, and what commas and points between two of them are is the user's to say.
     Asked(String),
+    /// It does, and a cell between two of them holds several numbers, or a name and a number.
+    Joined(String),
     Wrong(String),
 }
 
@@ -262,6 +265,7 @@ fn table(text: &str, skipped: u64, separator: Option<u8>, told: &Told) -> Result
         return Err(Refused::Wrong("it is empty".into()));
     }
     drop_last_empty(&mut records);
+    let everywhere = records.iter().all(|record| record.cells.len() > 1);
     let decimal = match told.decimal {
         Some(decimal) => decimal,
         None => {
@@ -269,17 +273,12 @@ fn table(text: &str, skipped: u64, separator: Option<u8>, told: &Told) -> Result
             for record in &records {
                 record.cells.iter().for_each(|cell| evidence.add(record.line, cell));
             }
-            let everywhere = records.iter().all(|record| record.cells.len() > 1);
             evidence.decimal().map_err(if everywhere { Refused::Asked } else { Refused::Wrong })?
         }
     };
     let layout = Layout::of(&mut records, decimal, told)?;
-    let everywhere = records.iter().all(|record| record.cells.len() > 1);
-    uncut(&records[layout.header..], separator, (text, skipped), told).map_err(if everywhere {
-        Refused::Asked
-    } else {
-        Refused::Wrong
-    })?;
+    let cut = uncut(&records[layout.header..], separator, (text, skipped), told);
+    cut.map_err(if everywhere { Refused::Joined } else { Refused::Wrong })?;
     Ok(Table { records, decimal, layout })
 }
 
