@@ -6,6 +6,8 @@
 
 mod layout;
 mod numbers;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,0 +1,162 @@
+use std::path::Path;
+
+use super::{Decimal, Told};
+use crate::arrays;
+
+/// The names of the rows of a table of text, its shape and its values.
+type Table = (Vec<String>, Vec<usize>, Vec<f64>);
+
+fn table(text: &str, told: &Told) -> Result<Table, String> {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.csv");
+    std::fs::write(&path, text).unwrap();
+    let array = arrays::open(&path, None, told).map_err(|error| error.to_string())?;
+    let rows = array.labels().rows.first().cloned().unwrap_or_default();
+    Ok((rows, array.shape().to_vec(), array.values().unwrap()))
+}
+
+#[test]
+fn what_numbers_or_names_rows_and_columns_is_no_data() {
+    const VALUES: [f64; 12] = [1.5, -0.25, 3.5, 0.5, 2.5, 1.25, 0.125, 9.5, -4.5, 7.5, 6.5, 5.5];
+    let rows = || VALUES.chunks(3).map(|row| row.iter().map(f64::to_string).collect::<Vec<_>>().join(","));
+    let with = |header: &str, names: [&str; 4]| {
+        let rows: Vec<String> = names.iter().zip(rows()).map(|(name, row)| format!("{name}{row}\n")).collect();
+        format!("{header}{}", rows.concat())
+    };
+    let (none, counted) = ([""; 4], ["0,", "1,", "2,", "3,"]);
+    let named = ["cat,", "dog,", "mole,", "newt,"];
+    for (text, names) in [
+        (with("", none), ""),
+        (with("\u{feff}", none), ""),
+        (with("u,v,w\n", none), ""),
+        (with("0,1,2\n", none), ""),
+        (with("1,2,3\n", none), ""),
+        (with(",0,1,2\n", counted), ""),
+        (with("\u{feff},0,1,2\n", counted), ""),
+        (with("", counted), ""),
+        (with("image,u,v,w\n", counted), ""),
+        (with("u,v,w\n", counted), ""),
+        (with(",Unnamed: 0,u,v,w\n", ["0,0,", "1,1,", "2,2,", "3,3,"]), ""),
+        (with(",0,1,2\n", named), "cat dog mole newt"),
+        (with("", named), "cat dog mole newt"),
+        (with("concept,u,v,w\n", named), "cat dog mole newt"),
+        (with("concept,0,1,2\n", named), "cat dog mole newt"),
+        (with(",concept,u,v,w\n", ["0,cat,", "1,dog,", "2,mole,", "3,newt,"]), "cat dog mole newt"),
+        (with("kind,concept,u,v,w\n", ["a,cat,", "a,dog,", "b,mole,", "b,newt,"]), "cat dog mole newt"),
+        (with("kind,,u,v,w\n", ["a,0,", "a,1,", "b,0,", "b,1,"]), "a 0,a 1,b 0,b 1"),
+        (with("id,u,v,w\n", ["17,", "3,", "9,", "4,"]), "17 3 9 4"),
+        (with("\n# by hand\n\n", none), ""),
+    ] {
+        let (found, shape, values) = table(&text, &Told::default()).unwrap_or_else(|error| panic!("{text}: {error}"));
+        let names: Vec<&str> =
+            names.split(if names.contains(',') { ',' } else { ' ' }).filter(|n| !n.is_empty()).collect();
+        assert_eq!(
+            (found, shape, values),
+            (names.iter().map(|n| n.to_string()).collect(), vec![4, 3], VALUES.to_vec()),
+            "{text}"
+        );
+    }
+    let last: String = rows().zip(named).map(|(row, name)| format!("{row},{}\n", name.trim_matches(','))).collect();
+    assert_eq!(table(&format!("u,v,w,label\n{last}"), &Told::default()).unwrap().0, ["cat", "dog", "mole", "newt"]);
+}
+
+#[test]
+fn a_line_or_column_that_may_be_data_is_asked_for() {
+    let told = |header, index| Told { header, index, ..Told::default() };
+    let ask = |text: &str, expected: &str| {
+        let asked = table(text, &Told::default()).unwrap_err();
+        assert!(asked.contains(expected), "{asked}");
+    };
+    // Identities of voxels, times, identities of images, two levels of columns.
+    let ids = "12,7,9\n0.5,1.5,2.5\n1.5,0.25,3.5\n";
+    ask(ids, "add --header yes or --header no");
+    assert_eq!(table(ids, &told(Some(1), None)).unwrap().1, [2, 3]);
+    assert_eq!(table(ids, &told(Some(0), None)).unwrap().1, [3, 3]);
+    ask("0.0,0.25,0.5\n0.5,1.5,2.5\n1.5,0.75,3.5\n", "add --header yes");
+    let images = "u,v,w\n12,0.5,1.5\n7,2.5,1.5\n9,0.25,3.5\n";
+    ask(images, "add --index yes or --index no");
+    assert_eq!(table(images, &told(None, Some(1))).unwrap().1, [3, 2]);
+    assert_eq!(table(images, &told(None, Some(0))).unwrap().1, [3, 3]);
+    let levels = "V1,V1,IT\n0,1,0\n0.5,1.5,2.5\n1.5,0.75,3.5\n";
+    ask(levels, "add --header 2 or --header 1");
+    assert_eq!(table(levels, &told(Some(2), None)).unwrap().1, [2, 3]);
+    ask("0,1\n1,0\n", "--header yes");
+}
+
+#[test]
+fn numbers_are_read_by_the_decimal_sign_that_the_table_shows() {
+    let values = |text: &str| table(text, &Told::default()).map(|(_, _, values)| values);
+    assert_eq!(values("\"1,5\",\"-0,25\"\n\"2,5\",\"3,5\"\n").unwrap(), [1.5, -0.25, 2.5, 3.5]);
+    assert_eq!(values("1,5;-0,25\n2,5;1.003,5\n").unwrap(), [1.5, -0.25, 2.5, 1003.5]);
+    assert_eq!(values("\"1,234.5\",\"2.5\"\n\"12,000\",\"3.5\"\n").unwrap(), [1234.5, 2.5, 12000.0, 3.5]);
+    assert_eq!(values("sep=;\n1,5;2,5\n3,5;4,75\n").unwrap(), [1.5, 2.5, 3.5, 4.75]);
+    let asked = values("\"1,234\",\"2,345\"\n\"3,456\",\"4,567\"\n").unwrap_err();
+    assert!(asked.contains("--decimal point") && asked.contains("--decimal comma"), "{asked}");
+    let comma = Told { decimal: Some(Decimal::Comma), ..Told::default() };
+    assert_eq!(table("\"1,234\",\"2,345\"\n\"3,456\",\"4,567\"\n", &comma).unwrap().2[0], 1.234);
+}
+
+#[test]
+fn no_sign_is_a_separator_that_leaves_another_between_numbers() {
+    let refused = |text: &str| table(text, &Told::default()).unwrap_err();
+    // Three decimals everywhere, or thousands: cut at its commas it would be rows called "577;7".
+    let three = "8,577;7,737;6,952\n2,125;3,250;4,375\n9,500;1,625;5,750\n";
+    for text in [
+        three,
+        &three.replace(';', "\t"),
+        &three.replace(';', "; "),
+        &three.replace(';', " "),
+        &format!("cat;{}", three.replace('\n', "\ndog;").trim_end_matches("dog;")),
+    ] {
+        let asked = refused(text);
+        assert!(asked.contains("--decimal comma"), "{text}: {asked}");
+    }
+    let told = |decimal| Told { decimal: Some(decimal), ..Told::default() };
+    let (point, comma) = (table(three, &told(Decimal::Point)).unwrap(), table(three, &told(Decimal::Comma)).unwrap());
+    assert_eq!((point.2[0], &point.1), (8577.0, &vec![3, 3]));
+    assert_eq!((comma.2[0], &comma.1), (8.577, &vec![3, 3]));
+    // Other cells between them, the semicolon declared away, and separators that a blank follows.
+    assert!(refused("8,577;NA;7,737\n2,125;NA;3,250\n").contains("--decimal comma"));
+    assert!(refused("8,577;x;7,737\n2,125;y;3,250\n").contains("--decimal comma"));
+    assert!(refused("sep=,\n8,577;7,737\n2,125;3,250\n").contains("\"577;7\" between commas"));
+    assert!(refused("12, 7, 9\n0.5, 1.5, 2.5\n1.5, 0.25, 3.5\n").contains("add --header yes or --header no"));
+    for text in [
+        "1.5;2.5 3.5 4.5\n5.5;6.5 7.5 8.5\n",
+        "cat,1.5 2.5 3.5\ndog,4.5 5.5 6.5\n",
+        "cat:1.5 2.5 3.5\ndog:4.5 5.5 6.5\n",
+        "cat;1.5,2.5,3.5\ndog;4.5,5.5,6.5\n",
+        "cat\t1.5,2.5,3.5\ndog\t4.5,5.5,6.5\n",
+        "cat;1,5 2,5 3,5\ndog;4,5 5,5 6,5\n",
+    ] {
+        refused(text);
+    }
+    assert!(refused("cat;1.5 2.5 3.5\ndog;4.5 5.5 6.5\n").contains("\"cat;1.5\" between blanks, expected one number"));
+    // Names of whole numbers, and one column that is said to name the rows.
+    let name = |text: &str, told: &Told| table(text, told).unwrap().0[0].clone();
+    assert_eq!(name("2012 03\t1.5\t2.5\n2012 04\t0.5\t3.5\n", &Told::default()), "2012 03");
+    assert_eq!(name("7 3;1,5;2,5\n2 9;0,5;3,5\n", &Told::default()), "7 3");
+    let index = Told { index: Some(1), ..Told::default() };
+    assert_eq!(name("run trial\tu1\tu2\n7 3\t0.5\t1.5\n2 9\t2.5\t0.75\n", &index), "7 3");
+    assert_eq!(name("1.5;2\t0.5\t1.5\n2.5;9\t2.5\t0.75\n", &index), "1.5;2");
+    assert_eq!(name("\"12 7\",1.5,2.5\n\"3 4\",0.5,3.5\n", &Told::default()), "12 7");
+    assert_eq!(name("month;unit 1;unit 2\n\"1.5 03\";1,5;2,5\n\"2.5 04\";0,5;3,5\n", &Told::default()), "1.5 03");
+    // Names in quotes, and those of columns, may hold what they like.
+    let quoted = table("\"12;7\",1.5,2.5\n\"3;4\",0.5,3.5\n", &Told::default()).unwrap();
+    assert_eq!((quoted.0, quoted.1), (vec!["12;7".to_string(), "3;4".to_string()], vec![2, 2]));
+    assert_eq!(table("1;2,3;4\n1.5,2.5\n0.5,3.5\n", &Told::default()).unwrap().1, [2, 2]);
+    assert_eq!(table("a;b,u\n1,234\n5,678\n9,123\n", &Told::default()).unwrap().1, [3, 2]);
+}
+
+#[test]
+fn what_is_told_of_tables_beside_none_is_doubted() {
+    let told = Told { header: Some(1), decimal: Some(Decimal::Comma), ..Told::default() };
+    let doubt = |told: &Told, files: &[&str]| told.doubt(files.iter().map(Path::new));
+    assert!(
+        doubt(&told, &["a.npy", "b.h5"])
+            .unwrap()
+            .starts_with("--header, --decimal: no effect: of tables of text (.csv,")
+    );
+    assert_eq!(doubt(&told, &["a.npy", "b.TSV"]).or(doubt(&Told::default(), &["a.npy"])), None);
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(told.doubt([folder.path()]), None);
+}
