@@ -221,7 +221,8 @@ fn is_joined(cell: &str, separator: Option<u8>) -> bool {
         Some(b';') => &['\t', ' '],
         Some(_) => &[';', ' '],
     };
-    !is_number(cell) && signs.iter().any(|&sign| by(sign))
+    // Most cells have no other sign, and are not read again for that.
+    signs.iter().any(|&sign| cell.contains(sign) && by(sign)) && !is_number(cell)
 }
 
 /// Refuses [joined](is_joined) cells but in columns that are said to name rows; `lines` are those of `text` before the first.
