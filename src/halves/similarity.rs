@@ -71,12 +71,7 @@ pub fn similarity(request: &SimilarityRequest, progress: &Progress) -> Result<Ve
             plans.push(None);
             continue;
         }
-        let features = Features::open(path, &request.layout).map_err(Error::input)?;
-        progress.line(features.describe());
-        let doubts = features.doubt().map_err(Error::input)?.into_iter().chain(doubt_of_units(path, features.units));
-        for doubt in doubts {
-            progress.line(format!("warning: {doubt}"));
-        }
+        let features = opened(path, request, progress)?;
         if features.grouped && RsmFile::of(out).map_err(Error::input)? == RsmFile::Csv {
             return Err(Error::input(HalvesError::OneMatrix { out: out.clone(), groups: features.groups }));
         }
@@ -136,12 +131,7 @@ fn groups(request: &SimilarityRequest, progress: &Progress) -> Result<Vec<PathBu
     let mut concepts: Option<(usize, Vec<Vec<String>>, &PathBuf)> = None;
     let mut work = 0;
     for path in &request.features {
-        let features = Features::open(path, &request.layout).map_err(Error::input)?;
-        progress.line(features.describe());
-        let doubts = features.doubt().map_err(Error::input)?.into_iter().chain(doubt_of_units(path, features.units));
-        for doubt in doubts {
-            progress.line(format!("warning: {doubt}"));
-        }
+        let features = opened(path, request, progress)?;
         let mut own = (features.concepts, features.concept_lists.clone(), path);
         let (named, all) = (!own.1.is_empty(), concepts.take());
         let mut shared = own.1.clone();
@@ -180,6 +170,15 @@ fn groups(request: &SimilarityRequest, progress: &Progress) -> Result<Vec<PathBu
     let names = concepts.and_then(|(_, lists, _)| lists.into_iter().next());
     write(out, &rsms, true, Some(called), names, request).map_err(Error::failed)?;
     Ok(vec![out.clone()])
+}
+
+/// Features that a file holds; how they were understood, and what is doubtful about it, is said.
+fn opened(path: &Path, request: &SimilarityRequest, progress: &Progress) -> Result<Features, Error> {
+    let features = Features::open(path, &request.layout).map_err(Error::input)?;
+    progress.line(features.describe());
+    let doubts = features.doubt().map_err(Error::input)?.into_iter().chain(doubt_of_units(path, features.units));
+    doubts.for_each(|doubt| progress.line(format!("warning: {doubt}")));
+    Ok(features)
 }
 
 /// What correlations over two units are.

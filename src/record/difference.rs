@@ -10,28 +10,25 @@ use crate::results::{Ledger, ResultsDir};
 pub fn parts(plan: &Plan) -> Vec<(String, Value)> {
     let Plan { config, model, inputs, placement, checksums, .. } = plan;
     let random = || format!("random, seed {}", config.seed);
-    let input = json!(model.input);
-    let mut parts = vec![
+    let named = |(key, value): (&str, Value)| (key.to_string(), value);
+    let network = [
         ("semgpu", json!(env!("CARGO_PKG_VERSION"))),
         ("network.name", json!(model.network.name)),
         ("network.form", json!(model.network.form)),
         ("network.weights", json!(checksums.weights.as_ref().map_or_else(random, |sum| format!("SHA-256 {sum}")))),
     ];
-    let keys = ["size", "preprocess", "resize", "crop_pct"];
-    parts.extend(
-        ["input size", "input preprocess", "input resize", "input crop_pct"]
-            .into_iter()
-            .zip(keys.map(|key| json!(input[key].to_string()))),
-    );
+    let input = json!(model.input);
+    let of_input = |key: &str| (format!("input {key}"), json!(input[key].to_string()));
     let device = &placement.device;
-    parts.extend([
+    let rest = [
         ("network.token", json!(model.has_tokens().then_some(model.token))),
         ("groups", json!(inputs.manifest.groups)),
         ("concepts", json!(inputs.manifest.concepts)),
         ("images", json!(format!("SHA-256 {}", checksums.images))),
         ("device", json!(format!("{}, {}", device.kind(), device.name()))),
-    ]);
-    parts.into_iter().map(|(key, value)| (key.to_string(), value)).collect()
+    ];
+    let inputs = ["size", "preprocess", "resize", "crop_pct"].map(of_input);
+    network.map(named).into_iter().chain(inputs).chain(rest.map(named)).collect()
 }
 
 /// Keeps them beside the matrices that they decide.
