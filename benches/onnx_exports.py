@@ -2,7 +2,8 @@
 
     python3 benches/onnx_exports.py models [NAME ...]
 
-Needs torch, torchvision, timm, onnx and onnxscript; written by PyTorch's newer exporter with a dynamic batch.
+Needs torch, torchvision, timm, onnx and onnxscript; written by PyTorch's newer exporter with a dynamic batch, by the older one
+where that refuses (BEiT).
 """
 
 import pathlib
@@ -42,9 +43,12 @@ def main():
         model, size = network(name)
         images = torch.randn(2, 3, size, size)
         path = folder / f"{name}.onnx"
-        torch.onnx.export(
-            model.eval(), (images,), str(path), dynamo=True, dynamic_shapes=(batch,), external_data=False, verbose=False
-        )
+        model.eval()
+        try:
+            torch.onnx.export(model, (images,), str(path), dynamo=True, dynamic_shapes=(batch,), external_data=False, verbose=False)
+        except torch.onnx.errors.OnnxExporterError:
+            axes = {"images": {0: "batch"}}
+            torch.onnx.export(model, (images,), str(path), dynamo=False, input_names=["images"], dynamic_axes=axes, opset_version=17)
         print(path)
 
 

@@ -12,6 +12,7 @@ pub use self::error::FeaturesError;
 use crate::arrays::{self, ArrayError, StoredArray, Told};
 use crate::error::{Error, FileError};
 use crate::names;
+use crate::nets::FEWEST_UNITS;
 use crate::progress::{Progress, Task};
 use crate::stats::Rsm;
 use crate::stats::alignment::Scales;
@@ -280,6 +281,17 @@ impl Features {
             let group = if self.groups > 1 { format!(" of group {}", self.group_names[group]) } else { String::new() };
             format!("{path}: names of the rows{group}: {why}; the matrix gets none")
         }))
+    }
+
+    /// What correlations over two units are.
+    pub fn doubt_of_units(&self) -> Option<String> {
+        (self.units < FEWEST_UNITS).then(|| {
+            format!(
+                "{}: {} units, and a correlation over two is 1 or -1; expected {FEWEST_UNITS} or more, was the file read right?",
+                self.path.display(),
+                self.units
+            )
+        })
     }
 
     /// The file, or what the caller's array is called in messages.

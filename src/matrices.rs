@@ -4,6 +4,7 @@ mod checks;
 mod error;
 mod naming;
 mod rdms;
+mod triangle;
 
 use std::path::{Path, PathBuf};
 
@@ -128,7 +129,7 @@ pub struct Read {
     pub path: PathBuf,
     /// The shape of the array in it.
     pub shape: Vec<usize>,
-    /// `square`, `condensed`, or `vectors`
+    /// `square`, `lower triangle`, `upper triangle`, `condensed`, `vectors` or `features`
     pub form: String,
     /// What the entries are.
     pub entries: Entries,
@@ -167,7 +168,7 @@ impl std::fmt::Display for Read {
 ///
 /// # Shapes
 /// `[concepts, concepts]`, `[groups, concepts, concepts]`, `[pairs]`, `[pairs, 1]` or `[groups, pairs]`, pairs row by row above
-/// the diagonal (`scipy.spatial.distance.squareform`).
+/// the diagonal (`scipy.spatial.distance.squareform`). One triangle of a square matrix may be missing, or 0.
 ///
 /// # Errors
 /// [`MatrixError`] names the file and the first entry that is wrong, or what has to be said of it.
@@ -323,11 +324,13 @@ fn matrices(
     }
     let wanted = part.rdms.iter().map(|&rdm| &values[rdm * entries_each..][..entries_each]);
     let place = Place { path, array: array.name(), several: part.rdms.len() > 1 };
+    let mut triangle = None;
     let (entries, mut rsms) = if square {
         let mut squares: Vec<Rsm> = wanted.map(|matrix| Rsm::new(concepts, matrix.to_vec())).collect();
         if let Some(order) = columns_in_order_of_rows(path, array)? {
             squares.iter_mut().for_each(|matrix| *matrix = with_columns(matrix, &order));
         }
+        triangle = triangle::mirrored(path, &mut squares, said)?;
         (by_diagonal(&place, &squares, said)?, squares)
     } else {
         let entries = said.ok_or_else(|| MatrixError::Untold { path: path.into(), shape: shape.clone(), concepts })?;
@@ -338,7 +341,7 @@ fn matrices(
     }
     for (group, rsm) in rsms.iter_mut().enumerate() {
         check(rsm, entries).map_err(|wrong| match array.labels().missing.clone() {
-            Some((line, column, found)) if wrong.is_gap() => {
+            Some((line, column, found)) if wrong.is_gap() && triangle.is_none() => {
                 MatrixError::Missing { path: path.into(), line, column, found }
             }
             _ => wrong.of(&place, group),
@@ -346,7 +349,7 @@ fn matrices(
         *rsm = correlations(rsm, entries);
     }
     let (names, unfit) = named(array, names, concepts)?;
-    let form = if square { "square" } else { "condensed" }.to_string();
+    let form = triangle.unwrap_or(if square { "square" } else { "condensed" }).to_string();
     let name = part.name.unwrap_or_else(|| source.name.clone());
     let read = Read {
         side,

@@ -44,6 +44,12 @@ fn open(path: &Path, told: &Told) -> Result<StoredArray, ArrayError> {
     let Some(first) = text.lines().find(|line| !line.trim().is_empty()) else {
         return Err(wrong("it is empty".into()));
     };
+    if is_printed(first) {
+        let begins: String = first.trim().chars().take(20).collect();
+        return Err(wrong(format!(
+            "it begins {begins:?}, as Python prints an array; expected rows of numbers: save it by numpy.savetxt or numpy.save"
+        )));
+    }
     let separators = match separator {
         Some(separator) => vec![Some(separator)],
         None => {
@@ -66,6 +72,13 @@ fn open(path: &Path, told: &Told) -> Result<StoredArray, ArrayError> {
         }
     }
     Err(wrong(refused.unwrap_or_default()))
+}
+
+/// Whether a line begins as an array that Python prints: `[[1.0 2.0`, where `[1,]` is a name of R's and `[CLS]` a token.
+fn is_printed(line: &str) -> bool {
+    let inside = line.trim_start().strip_prefix('[').map(|inside| inside.trim_start_matches(['[', ' ']));
+    let first = inside.and_then(|inside| inside.split([' ', ',', '\t']).next());
+    first.is_some_and(|first| first.parse::<f64>().is_ok())
 }
 
 /// UTF-8, or by its mark UTF-16 (Excel's "Unicode text").

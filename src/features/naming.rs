@@ -55,7 +55,8 @@ fn check_rows(path: &Path, rows: &[String], own: &[Vec<String>]) -> Result<(), F
     }
 }
 
-/// What is found by the lists that name what is looked for, and one of them; by none, `found`'s first error.
+/// What is found by the lists that name what is looked for, and one of them; by none, `found`'s error of the list that names
+/// most of it.
 ///
 /// # Errors
 /// Two of them find it in different places.
@@ -64,7 +65,7 @@ pub(super) fn found_by<'a>(
     lists: &'a [Vec<String>],
     found: impl Fn(&[String]) -> Result<Vec<usize>, FeaturesError>,
 ) -> Result<(Vec<usize>, &'a [String]), FeaturesError> {
-    let (mut first, mut refused): (Option<(Vec<usize>, &[String])>, _) = (None, None);
+    let (mut first, mut refused): (Option<(Vec<usize>, &[String])>, Option<FeaturesError>) = (None, None);
     for list in lists {
         match (found(list), &first) {
             (Ok(places), Some((others, other))) if places != *others => {
@@ -73,12 +74,23 @@ pub(super) fn found_by<'a>(
             }
             (Ok(places), None) => first = Some((places, list)),
             (Ok(_), Some(_)) => {}
-            (Err(error), _) => refused = refused.or(Some(error)),
+            (Err(error), _) if refused.as_ref().is_none_or(|other| lacking(&error) < lacking(other)) => {
+                refused = Some(error);
+            }
+            (Err(_), _) => {}
         }
     }
     match first {
         Some(first) => Ok(first),
         None => Err(refused.unwrap_or_else(|| FeaturesError::NoRows(path.into()))),
+    }
+}
+
+/// How many of the names that are looked for a list lacks.
+fn lacking(error: &FeaturesError) -> usize {
+    match error {
+        FeaturesError::NoSuchRows { count, .. } => *count,
+        _ => 0,
     }
 }
 

@@ -11,7 +11,6 @@ use crate::device::{self, Choice};
 use crate::error::{Error, FileError};
 use crate::features::{Features, Layout};
 use crate::names;
-use crate::nets::FEWEST_UNITS;
 use crate::progress::Progress;
 use crate::results::{CONCEPTS, check_files, lines, write_lines};
 use crate::stats::Rsm;
@@ -176,17 +175,9 @@ fn groups(request: &SimilarityRequest, progress: &Progress) -> Result<Vec<PathBu
 fn opened(path: &Path, request: &SimilarityRequest, progress: &Progress) -> Result<Features, Error> {
     let features = Features::open(path, &request.layout).map_err(Error::input)?;
     progress.line(features.describe());
-    let doubts = features.doubt().map_err(Error::input)?.into_iter().chain(doubt_of_units(path, features.units));
+    let doubts = features.doubt().map_err(Error::input)?.into_iter().chain(features.doubt_of_units());
     doubts.for_each(|doubt| progress.line(format!("warning: {doubt}")));
     Ok(features)
-}
-
-/// What correlations over two units are.
-fn doubt_of_units(path: &Path, units: usize) -> Option<String> {
-    (units < FEWEST_UNITS).then(|| {
-        let path = path.display();
-        format!("{path}: {units} units, and a correlation over two is 1 or -1; expected {FEWEST_UNITS} or more, was the file read right?")
-    })
 }
 
 /// Nothing is written over what is read, and no list of names but that of a matrix that is written anew.

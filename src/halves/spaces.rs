@@ -80,6 +80,9 @@ impl TestRequest {
                 }
             }
         };
+        if let Some(doubt) = features.doubt_of_units() {
+            progress.line(format!("warning: {doubt}"));
+        }
         let path = features.path();
         let task = progress.task(features.work());
         task.now(format!("{}: {}", source.name, path.display()));

@@ -375,6 +375,9 @@ fn features_are_named_by_whichever_of_their_lists_is_meant() {
     let doubt = open("both.npz", None).unwrap().doubt().unwrap().unwrap();
     assert!(doubt.contains("two lists name the concepts (xr0y, … and ant, …)"), "{doubt}");
     assert!(open("both.npz", Some(&["hen", "ant"])).is_ok() && open("both.npz", Some(&["xr3y", "xr1y"])).is_ok());
+    // A name that no list has is missed in the one that has the others.
+    let refused = open("both.npz", Some(&["hen", "ant", "hne"])).err().unwrap().to_string();
+    assert!(refused.contains("names 1 that no vector has (hne); the file has ant, "), "{refused}");
     let images: Vec<String> = (1..=CONCEPTS).map(|n| format!("img{n}")).collect();
     let images: Vec<&str> = images.iter().map(String::as_str).collect();
     archive("images.npz", &[&images, &NAMES]);

@@ -49,6 +49,15 @@ pub enum MatrixError {
         /// That so many pairs have.
         concepts: usize,
     },
+    /// Half a matrix whose diagonal does not tell r from 1 - r.
+    #[error(
+        "{}: one triangle of the matrix is filled, and the diagonal is not: say --similarities (the entries are r) or \
+         --distances (they are 1 - r)", path.display()
+    )]
+    Triangle {
+        /// The file.
+        path: PathBuf,
+    },
     /// A diagonal that is neither.
     #[error(
         "{}: {at}: the diagonal has {found} in row {row} (from 0), expected 1 throughout (correlations) or 0 \

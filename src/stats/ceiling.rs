@@ -52,9 +52,15 @@ pub fn accuracy_ceiling<E>(
 /// The noise ceiling of an RSA; `None` for fewer than two groups, or where a group has no correlation.
 ///
 /// Each group's triangle is standardised, for Spearman and Kendall ranked, before the mean is taken, as rsatoolbox does:
-/// for Pearson, and for Spearman without ties, that mean is the one that correlates best with the groups.
+/// for Pearson, and for Spearman without ties, that mean is the one that correlates best with the groups. Entries that a
+/// group lacks (an image of it is constant) are left out of all: else the mean would be of other groups at other entries.
 pub fn rsa_ceiling(kind: Rsa, groups: &[Rsm]) -> Option<Ceiling> {
-    let triangles: Vec<Vec<f64>> = groups.iter().map(upper).collect();
+    let mut triangles: Vec<Vec<f64>> = groups.iter().map(upper).collect();
+    for place in 0..triangles.first().map_or(0, Vec::len) {
+        if triangles.iter().any(|triangle| triangle[place].is_nan()) {
+            triangles.iter_mut().for_each(|triangle| triangle[place] = f64::NAN);
+        }
+    }
     let standard: Vec<Vec<f64>> = triangles.iter().map(|triangle| kind.standardised(triangle)).collect();
     let standard: Vec<&[f64]> = standard.iter().map(Vec::as_slice).collect();
     ceiling(&standard, |mean, g| kind.correlation(&triangles[g], mean).ok_or(())).ok().flatten()
@@ -152,6 +158,20 @@ mod tests {
             let ceiling = rsa_ceiling(kind, &groups).unwrap();
             assert!((ceiling.lower - 1.0).abs() < 1e-15 && (ceiling.upper - 1.0).abs() < 1e-15);
             assert_eq!(rsa_ceiling(kind, &groups[..1]), None);
+        }
+    }
+
+    #[test]
+    fn entries_that_a_group_lacks_are_left_out_of_all() {
+        // The fourth concept is constant in the second group: what is left are three entries of each.
+        let lacking = f64::NAN;
+        let groups =
+            [square(&[0.1, 0.5, 0.9, 0.4, 0.2, 0.3], 4), square(&[0.2, 0.4, lacking, 0.7, lacking, lacking], 4)];
+        let whole = [square(&[0.1, 0.5, 0.4], 3), square(&[0.2, 0.4, 0.7], 3)];
+        for kind in [Rsa::Pearson, Rsa::Spearman, Rsa::KendallTauA] {
+            let (found, expected) = (rsa_ceiling(kind, &groups).unwrap(), rsa_ceiling(kind, &whole).unwrap());
+            assert!((found.lower - expected.lower).abs() < 1e-12 && (found.upper - expected.upper).abs() < 1e-12);
+            assert!(found.lower <= found.upper, "{found:?}");
         }
     }
 

@@ -148,6 +148,17 @@ fn no_sign_is_a_separator_that_leaves_another_between_numbers() {
 }
 
 #[test]
+fn what_python_prints_is_no_table() {
+    for text in ["[[-1.5 -2.5]\n [-3.5 -4.5]]\n", "[[1.5, 2.5],\n [3.5, 4.5]]\n", "[ 1.5  2.5\n  3.5  4.5]\n"] {
+        assert!(table(text, &Told::default()).unwrap_err().contains("as Python prints an array"), "{text}");
+    }
+    // R's names of rows, and a token of a vocabulary.
+    let rows = |text: &str| table(text, &Told::default()).unwrap().0;
+    assert_eq!(rows("[1,] 1.5 2.5\n[2,] 3.5 4.5\n"), ["[1,]", "[2,]"]);
+    assert_eq!(rows("[CLS]\t1.5\t2.5\n[PAD]\t3.5\t4.5\n"), ["[CLS]", "[PAD]"]);
+}
+
+#[test]
 fn what_is_told_of_tables_beside_none_is_doubted() {
     let told = Told { header: Some(1), decimal: Some(Decimal::Comma), ..Told::default() };
     let doubt = |told: &Told, files: &[&str]| told.doubt(files.iter().map(Path::new));
