@@ -3,6 +3,7 @@
 mod checks;
 mod error;
 mod naming;
+mod pairs;
 mod rdms;
 mod triangle;
 
@@ -24,6 +25,9 @@ use crate::stats::Rsm;
 use crate::stats::alignment::Scales;
 use crate::stats::rsa;
 use crate::stats::two_vs_two::FEWEST_CONCEPTS;
+
+/// The form of whole matrices, see [`Read`].
+const SQUARE: &str = "square";
 
 /// What the entries of a matrix are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -129,7 +133,7 @@ pub struct Read {
     pub path: PathBuf,
     /// The shape of the array in it.
     pub shape: Vec<usize>,
-    /// `square`, `lower triangle`, `upper triangle`, `condensed`, `vectors` or `features`
+    /// `square`, `lower triangle`, `upper triangle`, `pairs`, `condensed`, `vectors` or `features`
     pub form: String,
     /// What the entries are.
     pub entries: Entries,
@@ -168,7 +172,8 @@ impl std::fmt::Display for Read {
 ///
 /// # Shapes
 /// `[concepts, concepts]`, `[groups, concepts, concepts]`, `[pairs]`, `[pairs, 1]` or `[groups, pairs]`, pairs row by row above
-/// the diagonal (`scipy.spatial.distance.squareform`). One triangle of a square matrix may be missing, or 0.
+/// the diagonal (`scipy.spatial.distance.squareform`). One triangle of a square matrix may be missing, or 0. A column of text
+/// whose lines have two names, `[pairs, 1]`, holds the pairs of those names.
 ///
 /// # Errors
 /// [`MatrixError`] names the file and the first entry that is wrong, or what has to be said of it.
@@ -307,56 +312,29 @@ fn matrices(
     part: Part,
 ) -> Result<Matrices, MatrixError> {
     let path = array.path();
-    let shape = array.shape().to_vec();
-    let (concepts, square) = match (&shape[..], condensed(&shape)) {
-        (&[k, l] | &[_, k, l], _) if k == l => (k, true),
-        (_, Some(concepts)) => (concepts, false),
-        _ => return Err(MatrixError::Shape { path: path.into(), shape }),
-    };
-    if concepts < FEWEST_CONCEPTS {
-        return Err(MatrixError::Few { path: path.into(), concepts });
-    }
-    let values = array.values()?;
-    let entries_each = if square { concepts * concepts } else { concepts * (concepts - 1) / 2 };
-    // A column is one matrix, however many a file says that it has.
-    if part.rdms.iter().any(|&rdm| values.len() < (rdm + 1) * entries_each) {
-        return Err(MatrixError::Shape { path: path.into(), shape });
-    }
-    let wanted = part.rdms.iter().map(|&rdm| &values[rdm * entries_each..][..entries_each]);
     let place = Place { path, array: array.name(), several: part.rdms.len() > 1 };
-    let mut triangle = None;
-    let (entries, mut rsms) = if square {
-        let mut squares: Vec<Rsm> = wanted.map(|matrix| Rsm::new(concepts, matrix.to_vec())).collect();
-        if let Some(order) = columns_in_order_of_rows(path, array)? {
-            squares.iter_mut().for_each(|matrix| *matrix = with_columns(matrix, &order));
-        }
-        triangle = triangle::mirrored(path, &mut squares, said)?;
-        (by_diagonal(&place, &squares, said)?, squares)
-    } else {
-        let entries = said.ok_or_else(|| MatrixError::Untold { path: path.into(), shape: shape.clone(), concepts })?;
-        (entries, wanted.map(|pairs| rsa::square(pairs, concepts)).collect())
+    let Found { own, mut rsms, entries, form } = match pairs::matrix(array)? {
+        Some((names, matrix)) => of_pairs(path, names, matrix, said)?,
+        None => of_axes(&place, array, said, &part.rdms)?,
     };
-    if rsms.is_empty() {
-        return Err(MatrixError::Shape { path: path.into(), shape });
-    }
+    let concepts = rsms[0].concepts();
     for (group, rsm) in rsms.iter_mut().enumerate() {
         check(rsm, entries).map_err(|wrong| match array.labels().missing.clone() {
-            Some((line, column, found)) if wrong.is_gap() && triangle.is_none() => {
+            Some((line, column, found)) if wrong.is_gap() && form == SQUARE => {
                 MatrixError::Missing { path: path.into(), line, column, found }
             }
             _ => wrong.of(&place, group),
         })?;
         *rsm = correlations(rsm, entries);
     }
-    let (names, unfit) = named(array, names, concepts)?;
-    let form = triangle.unwrap_or(if square { "square" } else { "condensed" }).to_string();
+    let (names, unfit) = named(array, own.as_ref().map_or(names, std::slice::from_ref), concepts)?;
     let name = part.name.unwrap_or_else(|| source.name.clone());
     let read = Read {
         side,
         name: name.clone(),
         path: path.into(),
-        shape,
-        form,
+        shape: array.shape().to_vec(),
+        form: form.to_string(),
         entries,
         matrices: rsms.len(),
         concepts,
@@ -365,6 +343,61 @@ fn matrices(
         order: None,
     };
     Ok(Matrices { name, rsms, groups: part.groups, names, unfit, scales: Vec::new(), read })
+}
+
+/// Matrices as they stand in a file, one or more.
+struct Found {
+    /// The concepts, where the matrix itself is made of their names.
+    own: Option<Vec<String>>,
+    rsms: Vec<Rsm>,
+    entries: Entries,
+    /// As in [`Read`].
+    form: &'static str,
+}
+
+/// The matrix of a list of pairs.
+fn of_pairs(path: &Path, names: Vec<String>, matrix: Rsm, said: Option<Entries>) -> Result<Found, MatrixError> {
+    let concepts = names.len();
+    if concepts < FEWEST_CONCEPTS {
+        return Err(MatrixError::Few { path: path.into(), shape: vec![concepts, concepts], concepts });
+    }
+    if said.is_none() && (0..concepts).any(|row| matrix.row(row)[row].is_nan()) {
+        return Err(MatrixError::NoDiagonal { path: path.into() });
+    }
+    let place = Place { path, array: None, several: false };
+    let rsms = vec![matrix];
+    Ok(Found { own: Some(names), entries: by_diagonal(&place, &rsms, said)?, rsms, form: "pairs" })
+}
+
+/// Square or condensed matrices, those of `rdms` among all.
+fn of_axes(place: &Place, array: &StoredArray, said: Option<Entries>, rdms: &[usize]) -> Result<Found, MatrixError> {
+    let (path, shape) = (place.path, array.shape().to_vec());
+    let (concepts, square) = match (&shape[..], condensed(&shape)) {
+        (&[k, l] | &[_, k, l], _) if k == l => (k, true),
+        (_, Some(concepts)) => (concepts, false),
+        _ => return Err(MatrixError::Shape { path: path.into(), shape }),
+    };
+    if concepts < FEWEST_CONCEPTS {
+        return Err(MatrixError::Few { path: path.into(), shape, concepts });
+    }
+    let values = array.values()?;
+    let entries_each = if square { concepts * concepts } else { concepts * (concepts - 1) / 2 };
+    // A column is one matrix, however many a file says that it has.
+    if rdms.is_empty() || rdms.iter().any(|&rdm| values.len() < (rdm + 1) * entries_each) {
+        return Err(MatrixError::Shape { path: path.into(), shape });
+    }
+    let wanted = rdms.iter().map(|&rdm| &values[rdm * entries_each..][..entries_each]);
+    if !square {
+        let entries = said.ok_or_else(|| MatrixError::Untold { path: path.into(), shape, concepts })?;
+        let rsms = wanted.map(|pairs| rsa::square(pairs, concepts)).collect();
+        return Ok(Found { own: None, rsms, entries, form: "condensed" });
+    }
+    let mut rsms: Vec<Rsm> = wanted.map(|matrix| Rsm::new(concepts, matrix.to_vec())).collect();
+    if let Some(order) = columns_in_order_of_rows(path, array)? {
+        rsms.iter_mut().for_each(|matrix| *matrix = with_columns(matrix, &order));
+    }
+    let form = triangle::mirrored(path, &mut rsms, said)?.unwrap_or(SQUARE);
+    Ok(Found { own: None, entries: by_diagonal(place, &rsms, said)?, rsms, form })
 }
 
 /// The concepts of condensed vectors of that shape.

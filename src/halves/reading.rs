@@ -67,11 +67,9 @@ impl TestRequest {
             Found::Vectors(source) => of_vectors(&source, concepts.as_deref(), progress),
         });
         let mut models = models.collect::<Result<Vec<_>, HalvesError>>()?;
-        if !self.by_order {
-            // Word models of one matrix are every group's.
-            let grouped = models.iter_mut().filter(|words| words.rsms.len() > 1);
-            align_groups(images.iter_mut().chain(grouped))?;
-        }
+        // Word models of one matrix are every group's.
+        let grouped = models.iter_mut().filter(|words| words.rsms.len() > 1);
+        let other_groups = align_groups(images.iter_mut().chain(grouped), self.by_order)?;
         for matrices in models.iter().chain(&images) {
             progress.line(format!("{}: {}", matrices.name, matrices.read));
         }
@@ -91,7 +89,7 @@ impl TestRequest {
             groups,
             concepts: concepts.unwrap_or_else(|| numbers(0, count)),
         };
-        let doubts = unnamed.into_iter().chain(doubt).collect();
+        let doubts = unnamed.into_iter().chain(doubt).chain(other_groups).collect();
         let word_spaces = if self.has_spaces() { word_spaces(&places, &models) } else { Vec::new() };
         let model = |Matrices { name, mut rsms, scales, .. }| Words {
             name,
@@ -347,17 +345,32 @@ fn check_sizes(all: &[&mut Matrices], spaces: bool) -> Result<(), HalvesError> {
     }
 }
 
-/// What has groups with names has them in the same order.
-fn align_groups<'a>(all: impl Iterator<Item = &'a mut Matrices>) -> Result<(), HalvesError> {
+/// What has groups with names has them in the same order, whatever the order of its concepts; what is to be said of other
+/// names, which are those of the same groups only by their places.
+fn align_groups<'a>(
+    all: impl Iterator<Item = &'a mut Matrices>,
+    by_order: bool,
+) -> Result<Option<String>, HalvesError> {
     let all: Vec<&mut Matrices> = all.collect();
     let Some((first, path)) = all.iter().find_map(|layer| Some((layer.groups.clone()?, layer.read.path.clone())))
     else {
-        return Ok(());
+        return Ok(None);
     };
+    let mut doubt = None;
     for layer in all {
         let Some(groups) = layer.groups.replace(first.clone()) else { continue };
         let Some(order) = names::order(&first, std::slice::from_ref(&groups)) else {
             let other = groups.iter().find(|group| !first.contains(group)).unwrap_or(&groups[0]).clone();
+            if by_order {
+                doubt.get_or_insert_with(|| {
+                    let file = layer.read.path.display();
+                    format!(
+                        "--by-order: {file} has the group {other:?}, {} has not: groups are paired as they stand",
+                        path.display()
+                    )
+                });
+                continue;
+            }
             return Err(HalvesError::OtherGroups { path: layer.read.path.clone(), other, first: path });
         };
         layer.rsms = order.iter().map(|&group| layer.rsms[group].clone()).collect();
@@ -365,7 +378,7 @@ fn align_groups<'a>(all: impl Iterator<Item = &'a mut Matrices>) -> Result<(), H
             layer.scales = order.iter().map(|&group| layer.scales[group].clone()).collect();
         }
     }
-    Ok(())
+    Ok(doubt)
 }
 
 /// Layers of several files may have one name, or one file for their results, and then nothing tells them apart.

@@ -27,10 +27,20 @@ pub enum MatrixError {
         shape: Vec<usize>,
     },
     /// k - 2 entries leave no freedom.
-    #[error("{}: {concepts} concepts, expected {FEWEST_CONCEPTS} or more: the 2 vs. 2 test leaves two out", path.display())]
+    #[error(
+        "{}: shape {shape:?}, {concepts} concepts, expected {FEWEST_CONCEPTS} or more: the 2 vs. 2 test leaves two out{}",
+        path.display(),
+        match shape[..] {
+            [k, l] if k == l => "",
+            [_, 3] => "; features are read with --features, and lines of two numbers for concepts and a similarity with --index 2",
+            _ => "; features are read with --features",
+        }
+    )]
     Few {
         /// The file.
         path: PathBuf,
+        /// As found.
+        shape: Vec<usize>,
         /// Concepts.
         concepts: usize,
     },
@@ -49,14 +59,59 @@ pub enum MatrixError {
         /// That so many pairs have.
         concepts: usize,
     },
-    /// Half a matrix whose diagonal does not tell r from 1 - r.
+    /// Groups that are several of what they are said to be.
     #[error(
-        "{}: one triangle of the matrix is filled, and the diagonal is not: say --similarities (the entries are r) or \
-         --distances (they are 1 - r)", path.display()
+        "{}: its matrices are told apart by {others}, and --groups-are {said:?} counts each as one of its own: average what is of \
+         one first, or say what each is, --groups-are \"{}\"", path.display(), others.replace(" and ", "-")
     )]
-    Triangle {
+    Nested {
         /// The file.
         path: PathBuf,
+        /// The descriptor that was said.
+        said: String,
+        /// All that tell groups apart.
+        others: String,
+    },
+    /// A triangle, or pairs, and no diagonal that tells r from 1 - r.
+    #[error(
+        "{}: no diagonal tells what the entries are: say --similarities (they are r) or --distances (they are 1 - r)",
+        path.display()
+    )]
+    NoDiagonal {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A list of pairs with a gap.
+    #[error(
+        "{}: {missing} of {} pairs of its {concepts} concepts {} missing: {a:?} and {b:?}; expected a line for each pair",
+        path.display(), concepts * (concepts - 1) / 2, if *missing == 1 { "is" } else { "are" }
+    )]
+    NoPair {
+        /// The file.
+        path: PathBuf,
+        /// One of the first pair that is missing.
+        a: String,
+        /// The other.
+        b: String,
+        /// Missing pairs.
+        missing: usize,
+        /// Concepts in all lines.
+        concepts: usize,
+    },
+    /// A list of pairs with two values for one.
+    #[error(
+        "{}: {a:?} and {b:?} are {} in one line and {} in another, expected one value for a pair; average them first",
+        path.display(), values[0], values[1]
+    )]
+    PairTwice {
+        /// The file.
+        path: PathBuf,
+        /// One of them.
+        a: String,
+        /// The other.
+        b: String,
+        /// What stands in the first line and in the other.
+        values: [f64; 2],
     },
     /// A diagonal that is neither.
     #[error(

@@ -54,7 +54,7 @@ pub(super) struct Rdms {
     /// `[rdms, pairs]`
     pub distances: StoredArray,
     /// What they say of each matrix, by descriptor.
-    descriptors: Vec<(String, Vec<String>)>,
+    descriptors: Vec<Descriptor>,
     /// Names of the patterns, from every descriptor that has any.
     pub names: Vec<Vec<String>>,
 }
@@ -76,7 +76,7 @@ impl Rdms {
                 texts.push((name.clone(), array.values()?.iter().map(f64::to_string).collect()));
             }
         }
-        let below = |group: &str| -> Vec<(String, Vec<String>)> {
+        let below = |group: &str| -> Vec<Descriptor> {
             let named =
                 texts.iter().filter_map(|(name, list)| Some((name.strip_prefix(group)?.to_string(), list.clone())));
             named.filter(|(name, list)| name != INDEX || !counts(list)).collect()
@@ -109,11 +109,13 @@ impl Rdms {
         if rdms.is_empty() {
             return Err(several(format!("none whose {SPACE} is {}", side.name())));
         }
-        let tells = |(name, values): &&(String, Vec<String>)| {
+        let tells = |(name, values): &&Descriptor| {
             name != SPACE && values.len() == count && rdms.iter().any(|&rdm| values[rdm] != values[rdms[0]])
         };
         let (groups, layers): (Vec<_>, Vec<_>) =
             self.descriptors.iter().filter(tells).partition(|(name, _)| reading.is_group(name));
+        let layers: Vec<_> = layers.into_iter().filter(|of| !is_of_groups(&rdms, of, &groups)).collect();
+        self.check_groups(source, reading, &rdms, &layers, &groups)?;
         let mut parts = parts(&rdms, &layers, &groups);
         let named: Vec<String> = parts.iter().filter_map(|part| part.name.clone()).collect();
         if let Some(asked) = &source.array {
@@ -144,11 +146,44 @@ impl Rdms {
         }
         Ok(parts)
     }
+
+    /// What is said to be subjects is measured once for each: sessions of one are no subjects of their own.
+    fn check_groups(
+        &self,
+        source: &Source,
+        reading: &Reading,
+        rdms: &[usize],
+        layers: &[&Descriptor],
+        groups: &[&Descriptor],
+    ) -> Result<(), MatrixError> {
+        let said = groups.iter().find(|(name, _)| reading.is_said(name));
+        let (Some((said, _)), [_, _, ..]) = (said, groups) else { return Ok(()) };
+        let alone: Vec<&Descriptor> = groups.iter().copied().filter(|(name, _)| name == said).collect();
+        let repeats = |part: &Part| part.groups.as_deref().is_some_and(|groups| crate::names::twice(groups).is_some());
+        match parts(rdms, layers, &alone).iter().any(repeats) {
+            false => Ok(()),
+            true => {
+                let names: Vec<&str> = groups.iter().map(|(name, _)| name.as_str()).collect();
+                Err(MatrixError::Nested { path: source.path.clone(), said: said.clone(), others: names.join(" and ") })
+            }
+        }
+    }
+}
+
+/// A descriptor and what it says of each matrix.
+type Descriptor = (String, Vec<String>);
+
+/// Whether a descriptor says the same of all matrices of a group (a subject's age), of groups that differ in it: then no layers
+/// are told apart by it.
+fn is_of_groups(rdms: &[usize], of: &Descriptor, groups: &[&Descriptor]) -> bool {
+    let group = |rdm: usize| groups.iter().map(|(_, values)| values[rdm].as_str()).collect::<Vec<_>>();
+    let same = |&rdm: &usize| rdms.iter().all(|&other| group(other) != group(rdm) || of.1[other] == of.1[rdm]);
+    !groups.is_empty() && rdms.iter().all(same)
 }
 
 /// Matrices of the same layer together, in the order in which layers appear.
-fn parts(rdms: &[usize], layers: &[&(String, Vec<String>)], groups: &[&(String, Vec<String>)]) -> Vec<Part> {
-    let of = |descriptors: &[&(String, Vec<String>)], rdm: usize| {
+fn parts(rdms: &[usize], layers: &[&Descriptor], groups: &[&Descriptor]) -> Vec<Part> {
+    let of = |descriptors: &[&Descriptor], rdm: usize| {
         let values: Vec<&str> = descriptors.iter().map(|(_, values)| values[rdm].as_str()).collect();
         (!values.is_empty()).then(|| values.join(" "))
     };
@@ -179,10 +214,14 @@ fn counts(list: &[String]) -> bool {
 impl Reading {
     /// Whether a descriptor tells groups apart rather than layers.
     fn is_group(&self, name: &str) -> bool {
+        GROUPS.contains(&name.to_lowercase().as_str()) || self.is_said(name)
+    }
+
+    /// Whether it tells those apart that the user says the groups are.
+    fn is_said(&self, name: &str) -> bool {
         let name = name.to_lowercase();
         let said = self.groups_are.as_deref().map(str::to_lowercase);
-        GROUPS.contains(&name.as_str())
-            || said.is_some_and(|said| said == name || said.strip_suffix('s') == Some(&name))
+        said.is_some_and(|said| said == name || said.strip_suffix('s') == Some(&name))
     }
 }
 
@@ -207,6 +246,9 @@ mod tests {
         assert_eq!(found, [part(Some("V1"), &[0, 1], Some("1 2")), part(Some("IT"), &[2, 3], Some("1 2"))]);
         assert_eq!(parts(&all, &[], &[&subject])[0].rdms, all);
         assert_eq!(parts(&all, &[&roi], &[]), [part(Some("V1"), &[0, 1], None), part(Some("IT"), &[2, 3], None)]);
+        // What is a subject's own tells no layers apart; what one subject has several of does.
+        let (age, both) = (descriptor("age", "20 30 20 30"), [&subject]);
+        assert!(is_of_groups(&all, &age, &both) && !is_of_groups(&all, &roi, &both) && !is_of_groups(&all, &age, &[]));
         let reading = Reading { groups_are: Some("Monkeys".to_string()), ..Reading::default() };
         assert!(reading.is_group("monkey") && reading.is_group("Subject") && !reading.is_group("roi"));
     }

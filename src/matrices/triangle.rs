@@ -8,7 +8,7 @@ use crate::stats::Rsm;
 /// Fills the empty triangle of the matrices by its mirror image; says which is filled, if one was empty.
 ///
 /// # Errors
-/// [`MatrixError::Triangle`] if what the entries are is not `said` and an empty diagonal does not tell.
+/// [`MatrixError::NoDiagonal`] if what the entries are is not `said` and an empty diagonal does not tell.
 pub(super) fn mirrored(
     path: &Path,
     matrices: &mut [Rsm],
@@ -26,7 +26,7 @@ pub(super) fn mirrored(
         }
         let is_bare = |matrix: &Rsm| (0..matrix.concepts()).all(|row| is_empty(matrix.row(row)[row]));
         if said.is_none() && matrices.iter().any(is_bare) {
-            return Err(MatrixError::Triangle { path: path.into() });
+            return Err(MatrixError::NoDiagonal { path: path.into() });
         }
         matrices.iter_mut().for_each(|matrix| *matrix = with_mirror(matrix, lower));
         return Ok(Some(if lower { "upper triangle" } else { "lower triangle" }));

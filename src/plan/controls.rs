@@ -148,7 +148,7 @@ pub struct Own<'a> {
     pub concepts: &'a [String],
     /// Whether anything names the concepts.
     pub named: bool,
-    /// Whether files that name their concepts or groups are put in the experiment's order.
+    /// Whether files that name their concepts are put in the experiment's order.
     pub by_name: bool,
     /// What is made of a file that names no concepts.
     pub unnamed: Unnamed,
@@ -268,12 +268,24 @@ impl Own<'_> {
         if found != 1 && found != expected {
             return Err(GivenError::Groups { path: path(), found, expected });
         }
-        if let (true, true, Some(own)) = (self.by_name && self.groups_named, found > 1, groups) {
-            let Some(order) = names::order(self.groups, std::slice::from_ref(&own)) else {
-                let other = own.iter().find(|group| !self.groups.contains(group)).unwrap_or(&own[0]).clone();
-                return Err(GivenError::OtherGroups { path: path(), other, expected: self.groups.to_vec() });
-            };
-            rsms = order.iter().map(|&group| rsms[group].clone()).collect();
+        if let (true, true, Some(own)) = (self.groups_named, found > 1, groups) {
+            let other = || own.iter().find(|group| !self.groups.contains(group)).unwrap_or(&own[0]).clone();
+            match names::order(self.groups, std::slice::from_ref(&own)) {
+                Some(order) => rsms = order.iter().map(|&group| rsms[group].clone()).collect(),
+                None if self.by_name => {
+                    return Err(GivenError::OtherGroups {
+                        path: path(),
+                        other: other(),
+                        expected: self.groups.to_vec(),
+                    });
+                }
+                None => {
+                    let (path, other) = (source.path.display(), other());
+                    doubt = Some(format!(
+                        "--by-order: {path} has the group {other:?}, the images have not: groups are paired as they stand"
+                    ));
+                }
+            }
         }
         let places = self.unnamed == Unnamed::Doubted && names::are_places(self.concepts);
         if names.is_empty() && (self.unnamed == Unnamed::Refused || places) {
