@@ -147,7 +147,8 @@ pub enum ArrayError {
         text: bool,
     },
     /// The header promises another amount of data than the file holds.
-    #[error("{}: shape {shape:?} needs {expected} bytes of data, found {found}; was the file cut short?", path.display())]
+    #[error("{}: shape {shape:?} needs {expected} bytes of data, found {found}; {}", path.display(),
+        if u128::from(*found) < *expected { "was the file cut short?" } else { "a second array behind the first?" })]
     Length {
         /// The file.
         path: PathBuf,

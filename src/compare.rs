@@ -115,7 +115,7 @@ pub enum CompareError {
 /// Compares runs; returns the page, beside which the tables and the figures lie.
 ///
 /// Curves of the same concepts are tested pair by pair: each layer of the one against the layer of the other at the
-/// nearest relative depth (of the same name, in the same network). Others are drawn only, and `progress` says so. A single
+/// nearest relative depth (of the same name, in the same network; regions and times always of the same name). Others are drawn only, and `progress` says so. A single
 /// run is tested within, layer against layer, and so is every run where layers are asked for.
 ///
 /// # Errors
@@ -227,6 +227,8 @@ fn obstacle(
             "numbers instead of names, and other words: nothing says that the concepts are the same; drawn, not tested (semgpu \
              test --concepts FILE names them)",
         )
+    } else if a.rows.iter().all(|row| a.counterpart(row, b).is_none()) {
+        Some("no layer of the one has the name of one of the other, and their order says nothing; drawn, not tested")
     } else if a.ties != b.ties {
         Some(
             "ties count differently, which moves accuracies by itself; drawn, not tested (make one again by the other's rule for \

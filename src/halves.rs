@@ -45,8 +45,8 @@ pub enum HalvesError {
     },
     /// A results directory where matrices are expected.
     #[error(
-        "{}: a results directory, whose layers are a space for --measure NAME (mknn, cka, rsa-pearson, …); for the 2 vs. 2 test \
-         against one matrix give its file in {}", .0.display(), ResultsDir::new(.0).matrices().display()
+        "{}: a results directory, whose layers are a space for --measure NAME (2v2, rsa-pearson, mknn, cka, …); of one layer give its \
+         file in {}", .0.display(), ResultsDir::new(.0).matrices().display()
     )]
     Directory(PathBuf),
     /// Scales that are none.

@@ -20,7 +20,7 @@ use crate::arrays::{self, StoredArray, Told};
 use crate::error::FileError;
 use crate::files;
 use crate::names;
-use crate::results::{GroupRow, is_scales, read_table};
+use crate::results::{GroupRow, LayersRow, ResultsDir, ResultsError, is_scales, read_table};
 use crate::stats::Rsm;
 use crate::stats::alignment::Scales;
 use crate::stats::rsa;
@@ -225,10 +225,14 @@ fn of_array(source: &Source, side: Side, reading: &Reading, array: &StoredArray)
     matrices(source, side, reading.entries, array, &names, part)
 }
 
+/// The results directory whose folder of matrices `folder` is, if it is one's.
+fn run_of(folder: &Path) -> Option<&Path> {
+    folder.ends_with("rsm").then(|| folder.parent()).flatten()
+}
+
 /// What the groups of a matrix are called in the tables of the run that it lies in, if it lies in one.
 fn groups_of_run(path: &Path, count: usize) -> Option<Vec<String>> {
-    let run = path.parent().filter(|folder| count > 1 && folder.ends_with("rsm"));
-    let directory = run?.parent()?;
+    let directory = path.parent().filter(|_| count > 1).and_then(run_of)?;
     let rows: Vec<GroupRow> = read_table(directory).ok()?;
     let mut groups: Vec<String> = Vec::new();
     for row in rows {
@@ -260,8 +264,8 @@ pub fn of_results(path: &Path) -> Result<(Vec<usize>, Vec<Rsm>), MatrixError> {
     Ok((shape, rsms))
 }
 
-/// The arrays in a folder, numbers in their names in the order of numbers (`layer2`, `layer10`). What `semgpu run` keeps
-/// beside its layers is none of the images'.
+/// The arrays in a folder, numbers in their names in the order of numbers (`layer2`, `layer10`); in the folder of a run's
+/// matrices those of its layers, in their order. What `semgpu run` keeps beside its layers is none of the images'.
 ///
 /// # Errors
 /// The folder cannot be read.
@@ -280,7 +284,27 @@ pub fn files(folder: &Path, side: Side) -> Result<Vec<PathBuf>, MatrixError> {
     let paths = entries.map_err(FileError::at(folder))?.into_iter().map(|entry| entry.path());
     let mut files: Vec<PathBuf> = paths.filter(is_array).filter(of_side).collect();
     files.sort_by_cached_key(|path| natural(&files::name(path)));
+    if let Some(results) = run_of(folder).map(ResultsDir::new)
+        && let Ok(layers) = layers_of_run(&results)
+    {
+        let places: Vec<PathBuf> = layers.iter().map(|layer| results.layer_rsm(layer)).collect();
+        files.sort_by_key(|path| places.iter().position(|place| place == path).unwrap_or(places.len()));
+    }
     Ok(files)
+}
+
+/// The layers of a results directory, in their order.
+///
+/// # Errors
+/// Its `layers.csv` cannot be read.
+pub fn layers_of_run(results: &ResultsDir) -> Result<Vec<String>, ResultsError> {
+    let mut layers: Vec<String> = Vec::new();
+    for LayersRow { layer_a, .. } in read_table(results.root())? {
+        if layers.last() != Some(&layer_a) && !layers.contains(&layer_a) {
+            layers.push(layer_a);
+        }
+    }
+    Ok(layers)
 }
 
 /// A name with its numbers filled up, so that they sort by their values.

@@ -7,31 +7,26 @@ use crate::results::{AccuracyRow, ComparisonRow};
 use crate::stats::influence::Spread;
 use crate::stats::paired::{self, Difference};
 
-/// Every layer of `a` against its counterpart in `b`: a family.
+/// Every layer of `a` that has a counterpart in `b` against it: a family.
 pub fn differences(
     (a, in_a): (&Curve, &WordsAndLayers),
     (b, in_b): (&Curve, &WordsAndLayers),
     request: &Request,
     progress: &Progress,
 ) -> Result<Vec<ComparisonRow>, Error> {
-    let counterpart = |row: &AccuracyRow| -> usize {
-        let same = |other: &AccuracyRow| other.network == row.network && other.layer == row.layer;
-        let distance = |n: &usize| (b.rows[*n].depth - row.depth).abs();
-        let nearest = || (0..b.rows.len()).min_by(|x, y| distance(x).total_cmp(&distance(y)));
-        b.rows.iter().position(same).or_else(nearest).expect("a curve has rows")
-    };
-    let places: Vec<usize> = a.rows.iter().map(counterpart).collect();
+    let counterpart = |(n, row)| Some((n, a.counterpart(row, b)?));
+    let places: Vec<(usize, usize)> = a.rows.iter().enumerate().filter_map(counterpart).collect();
     let task = progress.task(places.len() as u64);
     task.now(format!("{} - {}", a.name, b.name));
-    let of_layer = |(n, &m): (usize, &usize)| -> Result<Spread, Error> {
+    let of_layer = |&(n, m): &(usize, usize)| -> Result<Spread, Error> {
         let spread = spread((a, in_a, n), (b, in_b, Some(m)), request.generalise, progress)?;
         task.advance(1);
         Ok(spread)
     };
-    let family = places.iter().enumerate().map(of_layer).collect::<Result<Vec<_>, _>>()?;
+    let family = places.iter().map(of_layer).collect::<Result<Vec<_>, _>>()?;
     let stop = |_| progress.interrupt.flow();
     let found = paired::differences(&family, &[], request.resamples, request.seed, &stop)?;
-    let row = |((row, &m), found): ((&AccuracyRow, &usize), Difference)| ComparisonRow {
+    let row = |((row, m), found): ((&AccuracyRow, usize), Difference)| ComparisonRow {
         curve_a: a.name.clone(),
         curve_b: b.name.clone(),
         network_a: row.network.clone(),
@@ -50,5 +45,5 @@ pub fn differences(
         p_fwer: found.p_fwer,
         over: request.generalise.to_string(),
     };
-    Ok(a.rows.iter().zip(&places).zip(found).map(row).collect())
+    Ok(places.iter().map(|&(n, m)| (&a.rows[n], m)).zip(found).map(row).collect())
 }

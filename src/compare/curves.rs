@@ -32,9 +32,28 @@ pub struct Curve {
     /// Where each of them stands in the run's matrices, if elsewhere.
     order: Option<Vec<usize>>,
     pub ties: Ties,
+    /// Whether its layers are places without an order: regions.
+    pub unordered: bool,
+    /// What its layers are counted by, where the user says it: time.
+    axis: Option<String>,
 }
 
 impl Curve {
+    /// Whether layers of the two are held against each other by their names alone: regions and times are what they are called,
+    /// wherever they stand.
+    pub fn pairs_by_name(&self, other: &Self) -> bool {
+        self.unordered || other.unordered || self.axis.is_some() && self.axis == other.axis
+    }
+
+    /// The layer of `other` that a row is held against: of the same name in the same network, else at the nearest depth.
+    pub fn counterpart(&self, row: &AccuracyRow, other: &Self) -> Option<usize> {
+        let by_name = self.pairs_by_name(other);
+        let same = |found: &AccuracyRow| found.layer == row.layer && (by_name || found.network == row.network);
+        let distance = |n: &usize| (other.rows[*n].depth - row.depth).abs();
+        let nearest = || (0..other.rows.len()).min_by(|x, y| distance(x).total_cmp(&distance(y)));
+        other.rows.iter().position(same).or_else(|| if by_name { None } else { nearest() })
+    }
+
     /// Whether the concepts have numbers instead of names, as in a test of matrices that nobody named.
     pub fn is_unnamed(&self) -> bool {
         self.concepts.iter().enumerate().all(|(n, name)| *name == n.to_string())
@@ -87,7 +106,10 @@ pub fn curves(runs: &[(String, PathBuf)], request: &Request) -> Result<Vec<Curve
     let mut curves = Vec::new();
     for (run_name, directory, run) in &runs {
         let directory = ResultsDir::new(*directory);
-        let ties = RunRecord::read(&directory)?.map_or_else(Ties::default, |record| record.options().ties);
+        let record = RunRecord::read(&directory)?;
+        let ties = record.as_ref().map_or_else(Ties::default, |record| record.options().ties);
+        let unordered = record.as_ref().is_some_and(RunRecord::is_unordered);
+        let axis = record.as_ref().and_then(|record| record.axis().map(str::to_string));
         let concepts = directory.concepts()?;
         for words in
             report::distinct(run.accuracy.iter().map(|row| row.words.as_str())).into_iter().filter(|w| wanted(w))
@@ -103,8 +125,19 @@ pub fn curves(runs: &[(String, PathBuf)], request: &Request) -> Result<Vec<Curve
             if request.generalise.over_groups() && groups.len() < FEWEST_GROUPS {
                 return Err(CompareError::Groups { curve: name });
             }
-            let (run, directory, concepts) = (run_name.to_string(), directory.clone(), concepts.clone());
-            curves.push(Curve { name, run, directory, rows, groups, group_order: None, concepts, order: None, ties });
+            curves.push(Curve {
+                name,
+                run: run_name.to_string(),
+                directory: directory.clone(),
+                rows,
+                groups,
+                group_order: None,
+                concepts: concepts.clone(),
+                order: None,
+                ties,
+                unordered,
+                axis: axis.clone(),
+            });
         }
     }
     if curves.len() < 2 && curves.iter().all(|curve| curve.rows.len() < 2) {

@@ -72,12 +72,9 @@ fn families(curve: &Curve, request: &Request) -> Vec<Family> {
     }
     let accuracy = |layer: &usize| curve.rows[*layer].accuracy;
     let best = report::highest(0..layers, accuracy).expect("a curve has rows");
-    vec![
-        Family { kind: WithinRow::NEXT, pairs: (1..layers).map(|layer| (layer, layer - 1)).collect(), chosen: false },
-        Family {
-            kind: WithinRow::BEST,
-            pairs: (0..layers).filter(|&layer| layer != best).map(|layer| (best, layer)).collect(),
-            chosen: true,
-        },
-    ]
+    let next = (1..layers).map(|layer| (layer, layer - 1)).collect();
+    let others = (0..layers).filter(|&layer| layer != best).map(|layer| (best, layer)).collect();
+    // Places without an order have no next one.
+    let next = (!curve.unordered).then_some(Family { kind: WithinRow::NEXT, pairs: next, chosen: false });
+    next.into_iter().chain([Family { kind: WithinRow::BEST, pairs: others, chosen: true }]).collect()
 }

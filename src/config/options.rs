@@ -277,6 +277,10 @@ pub struct TestRequest {
     /// Categories of the concepts, a line each: permute only within them.
     #[arg(long, value_name = "FILE")]
     pub categories: Option<PathBuf>,
+    /// Permute across categories too: they are there to be controlled for (--given category).
+    #[arg(long, requires = "categories")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub across_categories: bool,
     /// How they are tested.
     #[command(flatten)]
     #[serde(flatten)]
@@ -338,6 +342,7 @@ impl TestRequest {
             concepts: None,
             by_order: false,
             categories: None,
+            across_categories: false,
             options: TestOptions::default(),
             inference: InferenceOptions::default(),
             controls: ControlsConfig::default(),

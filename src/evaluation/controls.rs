@@ -227,7 +227,7 @@ impl Evaluation<'_> {
         let (model, given) = (&model.name, names(given));
         (!absent.is_empty()).then(|| {
             let layers = absent.join(", ");
-            format!("{measure}, {model} given {given}: nothing is left, or an image is constant, at {layers}; left out")
+            format!("{measure}, {model} given {given}: at {layers} nothing is left of the words or of the layer, or an image is constant; left out")
         })
     }
 

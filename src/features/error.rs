@@ -29,7 +29,8 @@ pub enum FeaturesError {
     #[error(
         "{}: shape {shape:?} may be [groups, concepts, units] or [concepts, tokens, units]: `semgpu similarity` makes matrices \
          of either, with --groups {} of the first, with --token cls, --token mean or --token all (every unit of every token a \
-         unit) of the second", path.display(), shape[0]
+         unit) of the second; layers, [layers, concepts, units], are an array each: numpy.savez(\"layers.npz\", *layers)",
+        path.display(), shape[0]
     )]
     Tokens {
         /// The file.

@@ -15,8 +15,7 @@ use crate::files;
 use crate::matrices::{self, Entries, Matrices, MatrixError, Read, Side, Source};
 use crate::names;
 use crate::progress::Progress;
-use crate::report;
-use crate::results::{CONCEPTS, LayersRow, ResultsDir, read_table, scales_of};
+use crate::results::{CONCEPTS, ResultsDir, scales_of};
 use crate::stats::alignment::Scales;
 use crate::vectors;
 use crate::wording::first;
@@ -140,10 +139,8 @@ fn parts(source: &Source, side: Side) -> Result<Vec<Source>, HalvesError> {
         |name: String, path: &Path, array: Option<String>| Source { name, path: path.into(), array, given: None };
     let results = ResultsDir::new(path);
     if is_results(path) {
-        let rows =
-            read_table::<LayersRow>(path).map_err(|error| HalvesError::Reading(Box::new(Error::input(error))))?;
-        let names = report::distinct(rows.iter().map(|row| row.layer_a.as_str()));
-        let names: Vec<String> = names.into_iter().map(String::from).collect();
+        let names =
+            matrices::layers_of_run(&results).map_err(|error| HalvesError::Reading(Box::new(Error::input(error))))?;
         let asked = |name: &String| source.array.as_ref().is_none_or(|asked| asked == name);
         let known = names.iter().filter(|name| asked(name)).cloned();
         let found: Vec<Source> = known.map(|name| layer(name.clone(), &results.layer_rsm(&name), None)).collect();

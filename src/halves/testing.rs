@@ -48,7 +48,7 @@ impl Test {
             directory.check_command("test")?;
         }
         directory.check(request.inputs())?;
-        request.options.within_categories = request.categories.is_some();
+        request.options.within_categories = request.categories.is_some() && !request.across_categories;
         let inputs = request.read(progress)?;
         check_read(&request, &inputs)?;
         let Inputs { words, word_spaces, space, read, reordered, doubts } = inputs;
@@ -97,6 +97,7 @@ impl Test {
             .into_iter()
             .chain(of_request.into_iter().flatten())
             .chain(without_effect(&request, &read))
+            .chain(same_groups(&space))
             .chain(controls.read.iter().filter_map(|(_, doubt)| doubt.clone()));
         let warnings: Vec<String> = doubts.collect();
         warnings.iter().for_each(|warning| progress.line(format!("warning: {warning}")));
@@ -316,6 +317,22 @@ fn not_done(request: &TestRequest, words: &[Words], spaces: &[WordSpace]) -> Opt
     })
 }
 
+/// Two groups that are one and the same in every layer.
+fn same_groups(space: &Space) -> Option<String> {
+    let same = |a: usize, b: usize| {
+        space.layers.iter().all(|layer| {
+            let (a, b) = (layer.rsms[a].values(), layer.rsms[b].values());
+            a.iter().zip(b).all(|(a, b)| a == b || a.is_nan() && b.is_nan())
+        })
+    };
+    let mut pairs = (0..space.groups.len()).flat_map(|b| (0..b).map(move |a| (a, b)));
+    let (a, b) = pairs.find(|&(a, b)| same(a, b))?;
+    Some(format!(
+        "groups {} and {} have the same matrix in every layer: was a file given twice? They are no two samples",
+        space.groups[a], space.groups[b]
+    ))
+}
+
 /// Options that change nothing, each with why.
 fn without_effect(request: &TestRequest, read: &[Read]) -> Vec<String> {
     let TestRequest { words, images, controls, measures, options, .. } = request;
@@ -343,6 +360,14 @@ fn without_effect(request: &TestRequest, read: &[Read]) -> Vec<String> {
     {
         let option = if entries == Entries::Distances { "--distances" } else { "--similarities" };
         doubts.push(format!("{option}: no effect: words and images are features (--features), not matrices"));
+    }
+    if let Some(groups_are) = &request.reading.groups_are
+        && read.iter().all(|read| read.matrices == 1)
+    {
+        doubts.push(format!(
+            "--groups-are {groups_are}: no effect: every layer has one matrix; files of several become groups of one layer by \
+             `semgpu similarity FILE FILE … --out ALL.npy`"
+        ));
     }
     if options.constant == Constant::Half && features(Side::Images) {
         doubts.push("--constant half: no effect: a constant image among features (--features) is refused".into());

@@ -14,7 +14,11 @@ use crate::wording::{SETTLES_ORDER, meant, order_taken};
 #[derive(Debug, thiserror::Error)]
 pub enum GivenError {
     /// No such space.
-    #[error("{what} {name:?}: there is no such space; expected one of {}, or NAME=FILE{}", known.join(", "), meant(name, known.iter().map(String::as_str)))]
+    #[error("{what} {name:?}: there is no such space; expected one of {}, or NAME=FILE{}", known.join(", "), if name == CATEGORY {
+        "; categories are said by --categories FILE, in a run by the manifest".to_string()
+    } else {
+        meant(name, known.iter().map(String::as_str))
+    })]
     Unknown {
         /// `given` or `partition`
         what: &'static str,

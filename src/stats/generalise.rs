@@ -282,8 +282,12 @@ impl Estimate {
         let (interval, p_value) = match scale {
             Scale::Plain(least, most) => {
                 let end = |end: f64| end.clamp(least, most);
-                let p_value = if value == 0.0 { 1.0 } else { student::beyond(value / deviation, freedom) };
-                (Interval { low: end(value - reach), high: end(value + reach) }, Some(p_value))
+                // Where nothing varies, as of groups that are copies, there is nothing to hold a value against.
+                let p_value = match value == 0.0 {
+                    true => Some(1.0),
+                    false => (deviation > 0.0).then(|| student::beyond(value / deviation, freedom)),
+                };
+                (Interval { low: end(value - reach), high: end(value + reach) }, p_value)
             }
             Scale::Accuracy(count) => {
                 let reach = reach * steepness(value, count);

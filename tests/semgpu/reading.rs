@@ -9,9 +9,9 @@ use semgpu::stats::Rsm;
 
 use crate::{column, fail, root, succeed};
 
-const CONCEPTS: usize = 12;
+pub const CONCEPTS: usize = 12;
 const UNITS: usize = 30;
-const NAMES: [&str; CONCEPTS] =
+pub const NAMES: [&str; CONCEPTS] =
     ["zebra", "apple", "truck", "mouse", "violin", "bear", "chair", "lemon", "kayak", "tiger", "spoon", "fox"];
 
 /// As `tests/golden/reading.zip` has it: `[concepts, units]`.
@@ -24,27 +24,27 @@ fn features() -> Vec<f64> {
 }
 
 /// A folder of files.
-struct Folder(tempfile::TempDir);
+pub struct Folder(tempfile::TempDir);
 
 impl Folder {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
-    fn text(&self, name: &str) -> String {
+    pub fn text(&self, name: &str) -> String {
         self.path(name).display().to_string()
     }
 
-    fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
+    pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
         std::fs::create_dir_all(self.path(name).parent().unwrap()).unwrap();
         std::fs::write(self.path(name), bytes).unwrap();
     }
 
-    fn read(&self, name: &str) -> String {
+    pub fn read(&self, name: &str) -> String {
         std::fs::read_to_string(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
@@ -77,19 +77,19 @@ impl Folder {
     }
 
     /// `semgpu test`: what it said; `out` has the results.
-    fn test(&self, words: &str, images: &[&str], more: &[&str]) -> String {
+    pub fn test(&self, words: &str, images: &[&str], more: &[&str]) -> String {
         let arguments = self.arguments(words, images, more);
         let output = succeed(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
         String::from_utf8(output.stderr).unwrap()
     }
 
-    fn test_refusal(&self, words: &str, images: &[&str], more: &[&str]) -> String {
+    pub fn test_refusal(&self, words: &str, images: &[&str], more: &[&str]) -> String {
         let arguments = self.arguments(words, images, more);
         fail(&arguments.iter().map(String::as_str).collect::<Vec<_>>(), 2)
     }
 
     /// The accuracy of every layer of the last test.
-    fn accuracies(&self) -> Vec<(String, f64)> {
+    pub fn accuracies(&self) -> Vec<(String, f64)> {
         let table = self.read("out/accuracy.csv");
         column::<String>(&table, "layer").into_iter().zip(column(&table, "accuracy")).collect()
     }
@@ -104,7 +104,7 @@ fn golden(folder: &Folder, name: &str) {
 }
 
 /// A matrix that tells the concepts apart.
-fn matrix(seed: usize) -> Rsm {
+pub fn matrix(seed: usize) -> Rsm {
     let rows: Vec<Vec<f64>> = (0..CONCEPTS)
         .map(|a| (0..8).map(|d| (((a + seed) * (2 * d + 3) * (a + d + 1) + d * seed) % 17) as f64).collect())
         .collect();
@@ -139,17 +139,17 @@ fn reordered(rsm: &Rsm, order: &[usize]) -> Rsm {
     semgpu::matrices::reordered(rsm, order)
 }
 
-fn write(path: &Path, rsms: &[&Rsm], names: Option<&[String]>, labels: Vec<(&'static str, Vec<String>)>) {
+pub fn write(path: &Path, rsms: &[&Rsm], names: Option<&[String]>, labels: Vec<(&'static str, Vec<String>)>) {
     let out = RsmsOut { rsms: rsms.to_vec(), grouped: rsms.len() > 1, labels, concepts: names, distances: false };
     write_rsms(path, &out).unwrap();
 }
 
-fn texts(values: &[&str]) -> Vec<String> {
+pub fn texts(values: &[&str]) -> Vec<String> {
     values.iter().map(|value| value.to_string()).collect()
 }
 
 /// rsatoolbox's RDMs with its descriptors; without a measure where it is not given.
-fn rdms(path: &Path, rsms: &[&Rsm], measure: Option<&str>, descriptors: &[(&str, &[&str])]) {
+pub fn rdms(path: &Path, rsms: &[&Rsm], measure: Option<&str>, descriptors: &[(&str, &[&str])]) {
     let pairs: Vec<f64> = rsms.iter().flat_map(|rsm| semgpu::stats::rsa::upper(rsm)).map(|r| 1.0 - r).collect();
     let count = rsms.len() as u64;
     let distances = DatasetBuilder::typed_data("dissimilarities", vec![count, 66], &pairs).unwrap();
