@@ -121,13 +121,13 @@ pub fn write_figures(
     if let Some(record) = &mut material.record {
         record.warnings.extend(warning);
     }
-    let drawings: Vec<Drawing> = FIGURES
-        .iter()
-        .map(|figure| (figure.draw)(&material))
-        .collect::<Result<Vec<_>, _>>()?
-        .into_iter()
-        .flatten()
-        .collect();
+    let task = progress.task(FIGURES.len() as u64);
+    let mut drawings = Vec::new();
+    for figure in FIGURES {
+        task.now(format!("drawing {}", figure.name));
+        drawings.extend((figure.draw)(&material)?);
+        task.advance(1);
+    }
     let mut paths = file::write(&drawings, style, directory)?;
     paths.push(html::write(&material, &drawings)?);
     let gone = || {

@@ -318,31 +318,40 @@ fn other_concepts(matrices: &Matrices, wanted: &[String], from: &Path) -> Halves
 
 /// All matrices of the same concepts, word models of one matrix, layers of the same groups.
 fn check_sizes(all: &[&mut Matrices], spaces: bool) -> Result<(), HalvesError> {
-    let unequal = |of: &Read, what, found, first: &Read, expected| {
+    let unequal = |of: &Matrices, first: &Matrices, what, count: fn(&Read) -> usize, only| {
         // Of one file's arrays each is called by its name.
-        let called = |read: &Read| match of.path == first.path {
+        let called = |read: &Read| match of.read.path == first.read.path {
             true => format!("{} ({})", read.path.display(), read.name),
             false => read.path.display().to_string(),
         };
-        HalvesError::Unequal { at: called(of), what, found, expected, first: called(first) }
+        let (at, found, expected) = (called(&of.read), count(&of.read), count(&first.read));
+        HalvesError::Unequal { at, what, found, expected, first: called(&first.read), only }
     };
-    let first = &all[0].read;
+    let first = &*all[0];
     let groups = all.iter().map(|m| &m.read).find(|read| read.side == Side::Images).map(|read| read.matrices);
     for matrices in all {
         let read = &matrices.read;
         if read.side == Side::Words && read.matrices != 1 && !(spaces && Some(read.matrices) == groups) {
             return Err(HalvesError::WordGroups { path: read.path.clone(), found: read.matrices });
         }
-        if read.concepts != first.concepts {
-            return Err(unequal(read, "concepts", read.concepts, first, first.concepts));
+        if read.concepts != first.read.concepts {
+            let only = in_one_of(&matrices.names, &first.names);
+            return Err(unequal(matrices, first, "concepts", |read| read.concepts, only));
         }
     }
-    let mut images = all.iter().map(|matrices| &matrices.read).filter(|read| read.side == Side::Images);
+    let mut images = all.iter().filter(|matrices| matrices.read.side == Side::Images);
     let Some(first) = images.next() else { return Ok(()) };
-    match images.find(|read| read.matrices != first.matrices) {
-        Some(read) => Err(unequal(read, "groups", read.matrices, first, first.matrices)),
+    match images.find(|other| other.read.matrices != first.read.matrices) {
+        Some(other) => Err(unequal(other, first, "groups", |read| read.matrices, None)),
         None => Ok(()),
     }
+}
+
+/// A name that only one of two files has; none where a file has none, or several lists.
+fn in_one_of(a: &[Vec<String>], b: &[Vec<String>]) -> Option<String> {
+    let ([a], [b]) = (a, b) else { return None };
+    let lacks = |list: &[String], other: &[String]| list.iter().find(|name| !other.contains(name)).cloned();
+    lacks(a, b).or_else(|| lacks(b, a))
 }
 
 /// What has groups with names has them in the same order, whatever the order of its concepts; what is to be said of other
