@@ -232,12 +232,8 @@ impl StoredArray {
     /// The array with its bytes in memory: its vectors are read across them.
     fn held(mut self) -> Result<Self, ArrayError> {
         if let Bytes::InFile(..) = *self.bytes {
-            let mut held = Vec::new();
-            let read = held.try_reserve_exact(self.range.len()).map_err(io::Error::from).and_then(|()| {
-                held.resize(self.range.len(), 0);
-                self.bytes.copy(self.range.start, &mut held)
-            });
-            read.map_err(FileError::at(&self.path))?;
+            let mut held = vec![0; self.range.len()];
+            self.bytes.copy(self.range.start, &mut held).map_err(FileError::at(&self.path))?;
             self.range = 0..held.len();
             self.bytes = Arc::new(Bytes::Held(held.into()));
         }
