@@ -344,6 +344,15 @@ fn without_effect(request: &TestRequest, read: &[Read]) -> Vec<String> {
         let option = if entries == Entries::Distances { "--distances" } else { "--similarities" };
         doubts.push(format!("{option}: no effect: words and images are features (--features), not matrices"));
     }
+    let is_square = |read: &&Read| !["condensed", "vectors", "features"].contains(&read.form.as_str());
+    let overruled =
+        |read: &&Read| request.reading.entries == Some(Entries::Distances) && read.entries != Entries::Distances;
+    doubts.extend(read.iter().filter(is_square).find(overruled).map(|read| {
+        format!(
+            "--distances: no effect on {}, whose diagonal of 1 says that it holds correlations",
+            read.path.display()
+        )
+    }));
     if options.constant == Constant::Half && features(Side::Images) {
         doubts.push("--constant half: no effect: a constant image among features (--features) is refused".into());
     }
@@ -366,4 +375,43 @@ fn check_testable(words: &[Words], space: &Space, read: &[Read], draws: &Permuta
     }
     let layers = read[words.len()..].iter().zip(&space.layers);
     layers.into_iter().try_for_each(|(read, layer)| test(read, &words[0], layer))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distances_that_a_diagonal_overrules_are_told() {
+        let mut request = TestRequest::new(Vec::new(), Vec::new(), "out".into());
+        request.reading.entries = Some(Entries::Distances);
+        let said = |request: &TestRequest, form: &str, entries: Entries| {
+            let read = Read {
+                side: Side::Images,
+                name: "a".into(),
+                path: "a.npy".into(),
+                shape: vec![8, 8],
+                form: form.into(),
+                entries,
+                matrices: 1,
+                concepts: 8,
+                groups: None,
+                names: None,
+                order: None,
+            };
+            without_effect(request, &[read]).join("\n")
+        };
+        let overruled = said(&request, "square", Entries::Similarities);
+        assert!(overruled.starts_with("--distances: no effect on a.npy, whose diagonal of 1"), "{overruled}");
+        for (form, entries) in [
+            ("square", Entries::Distances),
+            ("condensed", Entries::Distances),
+            ("vectors", Entries::Similarities),
+            ("features", Entries::Similarities),
+        ] {
+            assert_eq!(said(&request, form, entries), "");
+        }
+        request.reading.entries = Some(Entries::Similarities);
+        assert_eq!(said(&request, "square", Entries::Similarities), "");
+    }
 }
