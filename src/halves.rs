@@ -49,6 +49,9 @@ pub enum HalvesError {
          against one matrix give its file in {}", .0.display(), ResultsDir::new(.0).matrices().display()
     )]
     Directory(PathBuf),
+    /// A results directory without layers.
+    #[error("{}: no rows, expected a row for each layer of the run; run it again", .0.display())]
+    NoLayers(PathBuf),
     /// Scales that are none.
     #[error("{}: expected means, standard deviations and units of {concepts} vectors a group; remove the file, or make it again", path.display())]
     Scales {
