@@ -1,5 +1,6 @@
 //! The two halves of the experiment on their own: features that another program computed to RSMs, and RSMs to tests.
 
+mod doubts;
 pub mod given;
 mod made;
 mod reading;

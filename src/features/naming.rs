@@ -65,7 +65,8 @@ pub(super) fn found_by<'a>(
     lists: &'a [Vec<String>],
     found: impl Fn(&[String]) -> Result<Vec<usize>, FeaturesError>,
 ) -> Result<(Vec<usize>, &'a [String]), FeaturesError> {
-    let (mut first, mut refused): (Option<(Vec<usize>, &[String])>, Option<FeaturesError>) = (None, None);
+    let mut first: Option<(Vec<usize>, &[String])> = None;
+    let mut refused: Option<FeaturesError> = None;
     for list in lists {
         match (found(list), &first) {
             (Ok(places), Some((others, other))) if places != *others => {
