@@ -9,11 +9,12 @@ use hdf5_reader::error::Error;
 use hdf5_reader::group::Group;
 use hdf5_reader::{ByteOrder, Dataset, Datatype, FileStorage, Hdf5File, OpenOptions};
 
-use super::stored::{Bytes, Kind, Labels, Order, StoredArray, Unread, Value, list_length, refuse_endless};
+use super::stored::{Bytes, Labels, Order, StoredArray, Unread, list_length, refuse_endless};
 use super::{ArrayError, ArrayFormat, Listed, Told, malformed, matlab};
 use crate::error::FileError;
 use crate::files;
 use crate::limits;
+use crate::numbers::{Kind, Value};
 
 const NAME: &str = ".h5";
 

@@ -18,10 +18,11 @@ pub use numbers::Decimal;
 use self::layout::Layout;
 use self::numbers::{Cell, Evidence};
 use self::records::{Record, records};
-use super::stored::{Bytes, Labels, Order, StoredArray, Value};
+use super::stored::{Bytes, Labels, Order, StoredArray};
 use super::{ArrayError, ArrayFormat, Listed, Told, malformed};
 use crate::error::FileError;
 use crate::files;
+use crate::numbers::Value;
 
 pub(super) const FORMAT: ArrayFormat = ArrayFormat {
     endings: &["csv", "tsv", "txt", "dat"],

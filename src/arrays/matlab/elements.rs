@@ -1,6 +1,6 @@
 //! What a variable of a `.mat` of version 5 is made of.
 
-use super::super::stored::{Kind, Value};
+use crate::numbers::{Kind, Value};
 
 /// The class of a variable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
