@@ -70,9 +70,10 @@ fn open(path: &Path, told: &Told) -> Result<StoredArray, ArrayError> {
 
 /// Whether a line begins as an array that Python prints: `[[1.0 2.0`, where `[1,]` is a name of R's and `[CLS]` a token.
 fn is_printed(line: &str) -> bool {
-    let inside = line.trim_start().strip_prefix('[').map(|inside| inside.trim_start_matches(['[', ' ']));
-    let first = inside.and_then(|inside| inside.split([' ', ',', '\t']).next());
-    first.is_some_and(|first| first.parse::<f64>().is_ok())
+    let Some(inside) = line.trim_start().strip_prefix('[') else { return false };
+    let inside = inside.trim_start_matches(['[', ' ']);
+    let (first, rest) = inside.split_at(inside.find([' ', ',', '\t']).unwrap_or(inside.len()));
+    first.parse::<f64>().is_ok() && !rest.starts_with(",]")
 }
 
 /// UTF-8, or by its mark UTF-16 (Excel's "Unicode text").
