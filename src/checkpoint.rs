@@ -6,13 +6,11 @@ use crate::arrays;
 use crate::checksum;
 use crate::error::FileError;
 use crate::files;
+use crate::matrices;
 use crate::results::{Ledger, ResultsDir};
 use crate::stats::Rsm;
 use crate::stats::alignment::Scales;
 use crate::stats::scoring::Constant;
-
-/// Rounding that correlations may show.
-const SLACK: f64 = 1e-5;
 
 /// One file per layer, f64 `[groups, concepts, concepts]`, and one of the network's answers; a group that is not computed
 /// yet is NaN. Files are replaced atomically, one layer of one group at a time, and after each the list of what is
@@ -259,25 +257,13 @@ fn checksum(values: &[f64]) -> String {
     checksum::of_parts(&[bytemuck::cast_slice::<f64, u8>(values)])
 }
 
-/// What is wrong with an RSM: not symmetric with a diagonal of 1 and correlations elsewhere, or NaN where the rule for
-/// constant images lets none stand.
+/// What is wrong with an RSM, or with its constant images under their rule.
 fn wrong(concepts: usize, values: &[f64], constant: Constant) -> Option<String> {
-    let at = |a: usize, b: usize| values[a * concepts + b];
-    let is_constant = |a: usize| (0..concepts).all(|b| a == b || at(a, b).is_nan() && at(b, a).is_nan());
-    let undefined: Vec<bool> = (0..concepts).map(is_constant).collect();
-    if constant == Constant::Error && undefined.contains(&true) {
+    let rsm = Rsm::new(concepts, values.to_vec());
+    if constant == Constant::Error && !rsm.constant().is_empty() {
         return Some("a constant image, and two_vs_two.constant = \"error\"".into());
     }
-    for a in (0..concepts).filter(|&a| !undefined[a]) {
-        for b in (0..concepts).filter(|&b| !undefined[b]) {
-            let (here, there) = (at(a, b), at(b, a));
-            let fits = if a == b { (here - 1.0).abs() <= SLACK } else { here.abs() <= 1.0 + SLACK };
-            if !fits || (here - there).abs() > SLACK {
-                return Some(format!("{here} at row {a}, column {b}, {there} across: no correlations of images"));
-            }
-        }
-    }
-    None
+    matrices::check_rsm(&rsm).err().map(|wrong| format!("{wrong}: no correlations of images"))
 }
 
 #[cfg(test)]

@@ -47,7 +47,6 @@ impl Classes {
     /// Unreadable, empty, or a line without a name.
     pub fn read(path: &Path) -> Result<Self, ClassesError> {
         let text = files::read_to_string(path).map_err(FileError::at(path))?;
-        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
         let lemmas: HashMap<&str, Vec<&str>> = imagenet::synsets().collect();
         let mut classes: Vec<Vec<String>> = Vec::new();
         for (line, text) in (1..).zip(text.trim_end().lines()) {

@@ -2,6 +2,7 @@
 
 mod error;
 mod naming;
+mod opening;
 mod rows;
 
 use std::path::{Path, PathBuf};
@@ -9,7 +10,8 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 pub use self::error::FeaturesError;
-use crate::arrays::{self, ArrayError, StoredArray, Told};
+use self::opening::Opened;
+use crate::arrays::{self, StoredArray, Told};
 use crate::error::{Error, FileError};
 use crate::names;
 use crate::nets::FEWEST_UNITS;
@@ -17,7 +19,6 @@ use crate::progress::{Progress, Task};
 use crate::stats::Rsm;
 use crate::stats::alignment::Scales;
 use crate::stats::similarity::{Standard, Streamed};
-use crate::stats::two_vs_two::FEWEST_CONCEPTS;
 use crate::stimuli::Manifest;
 
 /// Values of a vector that are read at a time for its mean.
@@ -79,14 +80,17 @@ impl std::str::FromStr for Token {
     }
 }
 
+/// Where vectors are: in which array, and which in it.
+type Rows = Vec<(usize, usize)>;
+
 /// The vectors of all concepts in all groups, where they lie.
 pub struct Features {
     path: PathBuf,
     arrays: Vec<StoredArray>,
     /// How many axes of an array number vectors.
     leading: usize,
-    /// `[groups * concepts]`, group by group: the array and the vector in it.
-    rows: Vec<(usize, usize)>,
+    /// `[groups * concepts]`, group by group.
+    rows: Rows,
     /// Their names, where there are any.
     names: Option<Vec<String>>,
     /// Lists of the concepts' names, as they are asked for, or else as the file has them: any may be the one that is meant.
@@ -113,7 +117,7 @@ impl Features {
     /// [`FeaturesError`]: everything but the values.
     pub fn open(path: &Path, layout: &Layout) -> Result<Self, FeaturesError> {
         if layout.stack {
-            return Self::new(path, stacked(path)?, layout);
+            return Self::new(path, opening::stacked(path)?, layout);
         }
         Self::of(arrays::open(path, layout.key.as_deref(), &layout.told)?, layout)
     }
@@ -124,55 +128,17 @@ impl Features {
     /// As [`Self::open`].
     pub fn of(array: StoredArray, layout: &Layout) -> Result<Self, FeaturesError> {
         let path = array.path().to_path_buf();
-        Self::new(&path, single(array, layout)?, layout)
+        Self::new(&path, opening::single(array, layout)?, layout)
     }
 
     fn new(path: &Path, opened: Opened, layout: &Layout) -> Result<Self, FeaturesError> {
         let Opened { arrays, leading, axes, names } = opened;
-        let vectors: usize = axes.iter().product();
-        let (token, tokens) = tokens(path, &arrays[0], layout)?;
+        let (token, tokens) = opening::tokens(path, &arrays[0], layout)?;
         let units =
             arrays[0].shape()[leading..].iter().product::<usize>() / if token == Token::All { 1 } else { tokens };
-        let labels = &arrays[0].labels().rows;
-        let lists = naming::lists(path, layout, names, labels, &axes)?;
-        let rows: Vec<(usize, usize)> = match layout.stack {
-            true => (0..vectors).map(|array| (array, 0)).collect(),
-            false => (0..vectors).map(|row| (0, row)).collect(),
-        };
-        let groups_error = |groups, found| FeaturesError::Groups { path: path.into(), groups, found };
-        let groups = match (&layout.manifest, layout.groups, &axes[..]) {
-            (Some(manifest), ..) => manifest.groups.len(),
-            (None, None, [groups, _]) => *groups,
-            (None, Some(groups), [found, _]) if groups != *found => {
-                return Err(groups_error(groups, format!("the file has {found} groups")));
-            }
-            (None, Some(groups), _) if groups == 0 || !vectors.is_multiple_of(groups) => {
-                return Err(groups_error(
-                    groups,
-                    format!("{vectors} vectors cannot be dealt into so many equal groups"),
-                ));
-            }
-            (None, groups, _) => groups.unwrap_or(1),
-        };
-        let (rows, names) = match (&layout.manifest, &layout.concepts) {
-            (None, None) => (rows, lists.first().cloned()),
-            (Some(manifest), _) => {
-                let (order, names) = naming::found_by(path, &lists, |names| rows::find(path, manifest, names))?;
-                let names = order.iter().map(|&row| names[row].clone()).collect();
-                (order.iter().map(|&row| rows[row]).collect(), Some(names))
-            }
-            (None, Some(_)) if lists.is_empty() => {
-                return Err(FeaturesError::NamesNone {
-                    path: path.into(),
-                    unread: arrays[0].labels().unread(vectors / groups.max(1)).cloned(),
-                });
-            }
-            (None, Some(wanted)) => {
-                let places = |names: &[String]| in_groups(path, wanted, groups, names);
-                let order = naming::found_by(path, &lists, places)?.0;
-                (order.iter().map(|&row| rows[row]).collect(), Some(vec![&wanted[..]; groups].concat()))
-            }
-        };
+        let lists = naming::lists(path, layout, names, &arrays[0].labels().rows, &axes)?;
+        let groups = groups(path, layout, &axes)?;
+        let (rows, names) = chosen_rows(path, layout, (&axes, groups), &lists, &arrays[0])?;
         let concepts = rows.len() / groups.max(1);
         let few = |found: String, expected| FeaturesError::Few {
             path: path.into(),
@@ -411,100 +377,47 @@ impl Features {
     }
 }
 
-/// What a file holds.
-struct Opened {
-    arrays: Vec<StoredArray>,
-    /// How many of an array's axes number vectors.
-    leading: usize,
-    /// The lengths of these.
-    axes: Vec<usize>,
-    /// The vectors' names, if the arrays' names are.
-    names: Option<Vec<String>>,
-}
-
-/// The one array: `[concepts, units]`, `[groups, concepts, units]`, or flattened.
-fn single(array: StoredArray, layout: &Layout) -> Result<Opened, FeaturesError> {
-    let path = array.path();
-    if let Some((line, column, found)) = array.labels().missing.clone() {
-        return Err(FeaturesError::Missing { path: path.into(), line, column, found });
-    }
-    let shape = array.shape().to_vec();
-    let whole = layout.flatten || layout.token.is_some();
-    let leading = match (&shape[..], whole) {
-        (&[groups, concepts, _], false) if may_be_tokens(groups, concepts) && layout.groups.is_none() => {
-            return Err(FeaturesError::Tokens { path: path.into(), shape });
+/// How many groups the vectors along these axes are.
+fn groups(path: &Path, layout: &Layout, axes: &[usize]) -> Result<usize, FeaturesError> {
+    let vectors: usize = axes.iter().product();
+    let wrong = |groups, found| Err(FeaturesError::Groups { path: path.into(), groups, found });
+    match (&layout.manifest, layout.groups, axes) {
+        (Some(manifest), ..) => Ok(manifest.groups.len()),
+        (None, None, [groups, _]) => Ok(*groups),
+        (None, Some(groups), [found, _]) if groups != *found => wrong(groups, format!("the file has {found} groups")),
+        (None, Some(groups), _) if groups == 0 || !vectors.is_multiple_of(groups) => {
+            wrong(groups, format!("{vectors} vectors cannot be dealt into so many equal groups"))
         }
-        ([_, _], _) | ([_, _, _, ..], true) => 1,
-        ([_, _, _], false) => 2,
-        _ => return Err(FeaturesError::Shape { path: path.into(), shape }),
-    };
-    Ok(Opened { arrays: vec![array], leading, axes: shape[..leading].to_vec(), names: None })
-}
-
-/// Whether `[groups, concepts, units]` may as well be `[concepts, tokens, units]`: more groups than anyone deals images into,
-/// or as many concepts as a vision transformer has tokens, a square of patches and one for the class.
-fn may_be_tokens(groups: usize, concepts: usize) -> bool {
-    const MOST_GROUPS: usize = 10;
-    const FEWEST_PATCHES: usize = 49;
-    let patches = concepts.saturating_sub(1);
-    let square = patches.isqrt().pow(2) == patches && patches >= FEWEST_PATCHES;
-    groups > MOST_GROUPS || groups >= concepts || groups >= FEWEST_CONCEPTS && square
-}
-
-/// Which tokens count, and of how many.
-fn tokens(path: &Path, array: &StoredArray, layout: &Layout) -> Result<(Token, usize), FeaturesError> {
-    let (Some(token), shape) = (layout.token, array.shape()) else { return Ok((Token::All, 1)) };
-    let wrong = |found: String| FeaturesError::NoTokens { path: path.into(), shape: shape.to_vec(), found };
-    match (shape, token) {
-        (&[_, tokens, _], Token::One(token)) if token >= tokens => Err(wrong(format!("no token {token} of {tokens}"))),
-        (&[_, 0, _], _) => Err(wrong("no tokens".to_string())),
-        (&[_, tokens, _], token) => Ok((token, tokens)),
-        _ => Err(wrong(format!("{} axes", shape.len()))),
+        (None, groups, _) => Ok(groups.unwrap_or(1)),
     }
 }
 
-/// Where in each of so many groups the vector of each concept is, by the names of all vectors.
-fn in_groups(path: &Path, concepts: &[String], groups: usize, names: &[String]) -> Result<Vec<usize>, FeaturesError> {
-    let mut places = Vec::new();
-    let of_group = (names.len() / groups.max(1)).max(1);
-    for (group, names) in names.chunks(of_group).enumerate() {
-        places.extend(by_name(path, concepts, names)?.into_iter().map(|place| group * names.len() + place));
+/// Where the vectors are that count, group by group, of all along these axes, and their names.
+fn chosen_rows(
+    path: &Path,
+    layout: &Layout,
+    (axes, groups): (&[usize], usize),
+    lists: &[Vec<String>],
+    first: &StoredArray,
+) -> Result<(Rows, Option<Vec<String>>), FeaturesError> {
+    let vectors: usize = axes.iter().product();
+    let place = |vector: usize| if layout.stack { (vector, 0) } else { (0, vector) };
+    let places = |order: Vec<usize>| order.into_iter().map(place).collect();
+    match (&layout.manifest, &layout.concepts) {
+        (None, None) => Ok((places((0..vectors).collect()), lists.first().cloned())),
+        (Some(manifest), _) => {
+            let (order, names) = naming::found_by(path, lists, |names| rows::find(path, manifest, names))?;
+            let names = order.iter().map(|&row| names[row].clone()).collect();
+            Ok((places(order), Some(names)))
+        }
+        (None, Some(_)) if lists.is_empty() => Err(FeaturesError::NamesNone {
+            path: path.into(),
+            unread: first.labels().unread(vectors / groups.max(1)).cloned(),
+        }),
+        (None, Some(wanted)) => {
+            let found = |names: &[String]| rows::in_groups(path, wanted, groups, names);
+            let order = naming::found_by(path, lists, found)?.0;
+            Ok((places(order), Some(vec![&wanted[..]; groups].concat())))
+        }
     }
-    Ok(places)
-}
-
-/// Where the vector of each concept is, by the vectors' names.
-fn by_name(path: &Path, concepts: &[String], names: &[String]) -> Result<Vec<usize>, FeaturesError> {
-    let names: Vec<String> = names.iter().map(|name| names::plain(name)).collect();
-    let place = |concept: &String| names.iter().position(|name| name == concept);
-    let missing: Vec<&str> = concepts.iter().filter(|c| place(c).is_none()).map(String::as_str).collect();
-    if missing.is_empty() {
-        let places: Vec<usize> = concepts.iter().filter_map(place).collect();
-        let again = |&first: &usize| names[first + 1..].iter().position(|name| *name == names[first]);
-        return match places.iter().find_map(|first| Some((*first, first + 1 + again(first)?))) {
-            Some((first, second)) => {
-                Err(FeaturesError::Twice { path: path.into(), name: names[first].clone(), first, second })
-            }
-            None => Ok(places),
-        };
-    }
-    let some = |names: &[&str]| names[..names.len().min(5)].join(", ");
-    let found: Vec<&str> = names.iter().map(String::as_str).collect();
-    let (count, concepts) = (missing.len(), some(&missing));
-    Err(FeaturesError::NoSuchRows { path: path.into(), count, concepts, names: some(&found) })
-}
-
-/// Every array a vector, in the order of their names.
-fn stacked(path: &Path) -> Result<Opened, FeaturesError> {
-    let (names, arrays) = arrays::open_all(path)?;
-    let values = |array: &StoredArray| array.shape().iter().product::<usize>();
-    let Some(first) = arrays.first().map(values) else {
-        return Err(ArrayError::NotOne { path: path.into(), names }.into());
-    };
-    if let Some((name, array)) = names.iter().zip(&arrays).find(|(_, array)| values(array) != first) {
-        let (found, name) = (values(array), name.clone());
-        return Err(FeaturesError::Stack { path: path.into(), name, found, first: names[0].clone(), expected: first });
-    }
-    let vectors = arrays.len();
-    Ok(Opened { arrays, leading: 0, axes: vec![vectors], names: Some(names) })
 }

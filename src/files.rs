@@ -43,12 +43,10 @@ pub fn open(path: &Path) -> io::Result<File> {
 /// The bytes of a file.
 ///
 /// # Errors
-/// As [`open`]; also if there is no memory for them.
+/// As [`open`].
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let mut file = open(path)?;
     let mut bytes = Vec::new();
-    bytes.try_reserve_exact(usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX))?;
-    file.read_to_end(&mut bytes)?;
+    open(path)?.read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
@@ -124,14 +122,31 @@ pub fn safetensors(file: &File) -> Result<(Metadata, u64), SafetensorsError> {
     Ok((metadata, start))
 }
 
-/// The text of a file.
+/// The text of a file, without a byte-order mark.
 ///
 /// # Errors
 /// As [`open`], and if it is no UTF-8.
 pub fn read_to_string(path: &Path) -> io::Result<String> {
-    let bytes = read_text(path)?;
-    String::from_utf8(bytes)
-        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "is not UTF-8, as is expected; save it as UTF-8"))
+    let text = String::from_utf8(read_text(path)?)
+        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "is not UTF-8, as is expected; save it as UTF-8"))?;
+    Ok(without_mark(text))
+}
+
+/// A text without the byte-order mark that programs of Windows begin it with.
+pub fn without_mark(mut text: String) -> String {
+    if text.starts_with('\u{feff}') {
+        text.remove(0);
+    }
+    text
+}
+
+/// The line, from 1, in which a record of a CSV of this text begins. The reader's own count stops before what ends the line
+/// before in part: the second half of a CRLF, and blank lines.
+pub fn line_of(record: &csv::StringRecord, text: &[u8]) -> u64 {
+    record.position().map_or(0, |at| {
+        let ends = text[at.byte() as usize..].iter().take_while(|byte| [b'\r', b'\n'].contains(byte));
+        at.line() + ends.filter(|&&byte| byte == b'\n').count() as u64
+    })
 }
 
 /// The bytes of a file of text.

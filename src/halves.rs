@@ -1,5 +1,6 @@
 //! The two halves of the experiment on their own: features that another program computed to RSMs, and RSMs to tests.
 
+mod doubts;
 pub mod given;
 mod made;
 mod reading;
@@ -49,6 +50,9 @@ pub enum HalvesError {
          file in {}", .0.display(), ResultsDir::new(.0).matrices().display()
     )]
     Directory(PathBuf),
+    /// A results directory without layers.
+    #[error("{}: no rows, expected a row for each layer of the run; run it again", .0.display())]
+    NoLayers(PathBuf),
     /// Scales that are none.
     #[error("{}: expected means, standard deviations and units of {concepts} vectors a group; remove the file, or make it again", path.display())]
     Scales {

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
+pub use self::checks::check_rsm;
 use self::checks::{Place, by_diagonal, check};
 pub use self::error::MatrixError;
 pub use self::naming::{Unnaming, named};
@@ -257,9 +258,8 @@ pub fn of_results(path: &Path) -> Result<(Vec<usize>, Vec<Rsm>), MatrixError> {
     let matrix = |values: &[f64]| Rsm::new(concepts, values.to_vec());
     let rsms: Vec<Rsm> = values.chunks_exact(concepts * concepts).map(matrix).collect();
     let place = Place { path, array: None, several: shape.len() > 2 };
-    by_diagonal(&place, &rsms, Some(Entries::Similarities))?;
     for (group, rsm) in rsms.iter().enumerate() {
-        check(rsm, Entries::Similarities).map_err(|wrong| wrong.of(&place, group))?;
+        check_rsm(rsm).map_err(|wrong| wrong.of(&place, group))?;
     }
     Ok((shape, rsms))
 }

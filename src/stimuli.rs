@@ -248,7 +248,7 @@ fn read_rows(path: &Path) -> Result<Vec<Row>, StimuliError> {
     let mut rows = Vec::new();
     for record in reader.records() {
         let record = record.map_err(csv_error)?;
-        let line = record.position().map_or(0, csv::Position::line);
+        let line = files::line_of(&record, &text);
         let cell = |index: usize, column| match &record[index] {
             "" => Err(StimuliError::Empty { path: path.into(), line, column }),
             cell if column != "path" && !is_name(cell) => {

@@ -16,7 +16,6 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
 
-use burn::tensor::{bf16, f16};
 use flate2::bufread::MultiGzDecoder;
 
 use crate::error::FileError;
@@ -334,31 +333,6 @@ fn skip(stream: &mut dyn BufRead, bytes: u64) -> io::Result<u64> {
         skipped += step;
     }
     Ok(skipped)
-}
-
-/// Little-endian numbers, as f32.
-type Decode = fn(&[u8]) -> Vec<f32>;
-
-/// Decodes numbers of a type (`f16`, `bf16`, `u8`); none for another type than real numbers of 8 to 64 bits.
-fn decoder(number: &str) -> Option<Decode> {
-    fn decode<const N: usize>(bytes: &[u8], value: fn([u8; N]) -> f32) -> Vec<f32> {
-        bytes.as_chunks().0.iter().map(|&bytes| value(bytes)).collect()
-    }
-    Some(match number {
-        "f16" => |bytes| decode(bytes, |value| f16::from_le_bytes(value).to_f32()),
-        "bf16" => |bytes| decode(bytes, |value| bf16::from_le_bytes(value).to_f32()),
-        "f32" => |bytes| decode(bytes, f32::from_le_bytes),
-        "f64" => |bytes| decode(bytes, |value| f64::from_le_bytes(value) as f32),
-        "i8" => |bytes| decode(bytes, |value| i8::from_le_bytes(value).into()),
-        "i16" => |bytes| decode(bytes, |value| i16::from_le_bytes(value).into()),
-        "i32" => |bytes| decode(bytes, |value| i32::from_le_bytes(value) as f32),
-        "i64" => |bytes| decode(bytes, |value| i64::from_le_bytes(value) as f32),
-        "u8" | "bool" => |bytes| decode(bytes, |value| u8::from_le_bytes(value).into()),
-        "u16" => |bytes| decode(bytes, |value| u16::from_le_bytes(value).into()),
-        "u32" => |bytes| decode(bytes, |value| u32::from_le_bytes(value) as f32),
-        "u64" => |bytes| decode(bytes, |value| u64::from_le_bytes(value) as f32),
-        _ => return None,
-    })
 }
 
 /// A wanted word whose vector has NaN or infinity.

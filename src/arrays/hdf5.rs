@@ -9,11 +9,12 @@ use hdf5_reader::error::Error;
 use hdf5_reader::group::Group;
 use hdf5_reader::{ByteOrder, Dataset, Datatype, FileStorage, Hdf5File, OpenOptions};
 
-use super::stored::{Bytes, Kind, Labels, Order, StoredArray, Unread, Value, list_length, refuse_endless};
+use super::stored::{Bytes, Labels, Order, StoredArray, Unread, list_length, refuse_endless};
 use super::{ArrayError, ArrayFormat, Listed, Told, malformed, matlab};
 use crate::error::FileError;
 use crate::files;
 use crate::limits;
+use crate::numbers::{Kind, Value};
 
 const NAME: &str = ".h5";
 
@@ -147,7 +148,7 @@ fn matlab_class(dataset: &Dataset) -> Option<String> {
 
 pub(super) fn open(path: &Path, names: &[&str], _: &Told) -> Result<Vec<StoredArray>, ArrayError> {
     let file = file(path)?;
-    let rows: Vec<Vec<String>> = texts(path)?.into_iter().map(|(_, texts)| texts).collect();
+    let rows: Vec<Vec<String>> = texts_of(path, &file)?.into_iter().map(|(_, texts)| texts).collect();
     let labels = Labels { rows, unread: cells(path, &file)?, ..Labels::default() };
     names.iter().map(|name| Ok(read(path, &file, name)?.labelled(labels.clone()))).collect()
 }
@@ -194,6 +195,10 @@ fn cells_are_texts(file: &Hdf5File) -> bool {
 /// # Errors
 /// A file that cannot be read or is malformed.
 pub fn texts(path: &Path) -> Result<Vec<(String, Vec<String>)>, ArrayError> {
+    texts_of(path, &file(path)?)
+}
+
+fn texts_of(path: &Path, file: &Hdf5File) -> Result<Vec<(String, Vec<String>)>, ArrayError> {
     let mut texts = Vec::new();
     let mut add = |name: &str, dataset: &Dataset| {
         let textual = matches!(dataset.dtype(), Datatype::String { .. } | Datatype::VarLen { .. });
@@ -205,7 +210,7 @@ pub fn texts(path: &Path) -> Result<Vec<(String, Vec<String>)>, ArrayError> {
         }
         Ok(())
     };
-    walk_all(&file(path)?, &mut add).map_err(|error| unreadable(path, error))?;
+    walk_all(file, &mut add).map_err(|error| unreadable(path, error))?;
     Ok(texts)
 }
 

@@ -4,13 +4,18 @@
 //! element of elements (flags, axes, name, values), packed by zlib as a rule. Values may be stored in a smaller type than
 //! the variable's. The first axis runs fastest. ("MAT-File Format", MathWorks.)
 
-use std::io::Read;
+mod elements;
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
 use flate2::read::ZlibDecoder;
 
-use super::stored::{Bytes, Kind, Labels, Order, StoredArray, Value};
+use self::elements::{COMPRESSED, Class, Elements, Head, MATRIX, Tag, Variable};
+use super::stored::{Bytes, Labels, Order, StoredArray};
 use super::{ArrayError, ArrayFormat, Listed, Told, hdf5, malformed};
 use crate::error::FileError;
 use crate::files;
@@ -19,63 +24,37 @@ use crate::limits::Unpacked;
 const NAME: &str = ".mat";
 const HEADER_BYTES: usize = 128;
 
-/// Types of elements.
-const MATRIX: u32 = 14;
-const COMPRESSED: u32 = 15;
-
-/// Classes of variables, by their numbers.
-const CLASSES: [&str; 18] = [
-    "unknown",
-    "cell",
-    "struct",
-    "object",
-    "char",
-    "sparse",
-    "double",
-    "single",
-    "int8",
-    "uint8",
-    "int16",
-    "uint16",
-    "int32",
-    "uint32",
-    "int64",
-    "uint64",
-    "function handle",
-    "opaque",
-];
-const CELL: u8 = 1;
-const CHAR: u8 = 4;
-const COMPLEX: u32 = 0x800;
-
-/// Cells that are looked for one in another.
-const DEEPEST: usize = 8;
+/// Before the values of a variable: its flags, axes and name, which has 63 letters at most.
+const HEAD_BYTES: u64 = 4096;
 
 pub(super) const FORMAT: ArrayFormat = ArrayFormat { endings: &["mat"], list, open };
 
 fn list(path: &Path) -> Result<Vec<Listed>, ArrayError> {
-    let Some(variables) = variables(path)? else { return hdf5::list(path) };
-    let listed = |variable: Variable| {
-        let number = variable.value().is_some();
-        Listed { name: variable.name, number, float: number && matches!(variable.class, 6 | 7) }
+    let Some(file) = MatFile::open(path)? else { return hdf5::list(path) };
+    let listed = |(_, head): (Place, Head)| {
+        let number = head.value().is_some();
+        Listed { number, float: number && matches!(head.class, Class::Float(_)), name: head.name }
     };
-    Ok(variables.into_iter().map(listed).collect())
+    Ok(file.heads()?.into_iter().map(listed).collect())
 }
 
 fn open(path: &Path, names: &[&str], told: &Told) -> Result<Vec<StoredArray>, ArrayError> {
-    let Some(variables) = variables(path)? else { return hdf5::open(path, names, told) };
+    let Some(file) = MatFile::open(path)? else { return hdf5::open(path, names, told) };
+    let is_asked = |(_, head): &(Place, Head)| names.contains(&head.name.as_str()) || head.may_be_texts();
+    let asked = file.heads()?.into_iter().filter(is_asked);
+    let variables = asked.map(|(place, _)| file.variable(&place)).collect::<Result<Vec<Variable>, _>>()?;
     let rows = variables.iter().filter_map(|variable| variable.texts.clone()).collect();
     let labels = Labels { rows, ..Labels::default() };
     let array = |name: &&str| {
-        let variable = variables.iter().find(|variable| variable.name == *name).expect("listed");
-        let value = variable.value().ok_or_else(|| {
-            let class = CLASSES[usize::from(variable.class).min(CLASSES.len() - 1)];
-            let kind = if variable.complex { "complex".to_string() } else { class.to_string() };
-            not_numbers(path, name, &kind, variable.class == CHAR || variable.texts.is_some())
+        let Variable { head, bytes, texts } =
+            variables.iter().find(|variable| variable.head.name == *name).expect("listed");
+        let value = head.value().ok_or_else(|| {
+            let kind = if head.complex { "complex" } else { head.class.name() };
+            not_numbers(path, name, kind, head.class == Class::Char || texts.is_some())
         })?;
-        let bytes = Arc::new(Bytes::Held(variable.bytes.clone().into()));
+        let bytes = Arc::new(Bytes::Held(bytes.clone().into()));
         let range = 0..bytes.len();
-        let array = StoredArray::new(path, variable.shape.clone(), Order::Fortran, value, bytes, range)?;
+        let array = StoredArray::new(path, head.shape.clone(), Order::Fortran, value, bytes, range)?;
         Ok(array.labelled(labels.clone()))
     };
     names.iter().map(array).collect()
@@ -95,180 +74,149 @@ pub(super) fn not_numbers(path: &Path, name: &str, class: &str, text: bool) -> A
     ArrayError::Matlab { path: path.into(), name: name.to_string(), class, remedy, text }
 }
 
-/// A variable of a file of version 5.
-struct Variable {
-    name: String,
-    class: u8,
-    complex: bool,
-    shape: Vec<usize>,
-    /// The type its values are stored in.
-    stored: Option<Value>,
-    /// The values.
-    bytes: Vec<u8>,
-    /// Of a cell of texts, and of rows of characters.
-    texts: Option<Vec<String>>,
-}
-
-impl Variable {
-    /// The type of the values, if they are real numbers.
-    fn value(&self) -> Option<Value> {
-        self.stored.filter(|_| (6..=15).contains(&self.class) && !self.complex)
-    }
-}
-
-/// The variables; none of a file that is HDF5.
-fn variables(path: &Path) -> Result<Option<Vec<Variable>>, ArrayError> {
-    const HDF5: &[u8] = b"\x89HDF\r\n\x1a\n";
-    let mut head = Vec::new();
-    let begins = files::open(path).and_then(|file| file.take(520).read_to_end(&mut head));
-    begins.map_err(FileError::at(path))?;
-    // MATLAB's header comes before HDF5's.
-    if head.starts_with(HDF5) || head.get(512..).is_some_and(|bytes| bytes.starts_with(HDF5)) {
-        return Ok(None);
-    }
-    let bytes = files::read(path).map_err(FileError::at(path))?;
-    let big_endian = match bytes.get(124..HEADER_BYTES) {
-        Some([_, _, b'I', b'M']) => false,
-        Some([_, _, b'M', b'I']) => true,
-        _ => {
-            let reason = "no header of version 5 or later; in MATLAB: save(file, name, \"-v7\")";
-            return Err(malformed(path, NAME, reason));
-        }
-    };
-    let mut reader = Elements { bytes: &bytes[HEADER_BYTES..], big_endian };
-    let mut variables = Vec::new();
-    while !reader.bytes.is_empty() {
-        let Some((kind, data)) = reader.next() else { return Err(cut(path)) };
-        let mut unpacked = Vec::new();
-        let matrix = match kind {
-            COMPRESSED => {
-                let mut stream = Unpacked::new(ZlibDecoder::new(data), data.len() as u64);
-                stream.read_to_end(&mut unpacked).map_err(FileError::at(path))?;
-                Elements { bytes: &unpacked, big_endian }.next()
-            }
-            _ => Some((kind, data)),
-        };
-        match matrix {
-            Some((MATRIX, data)) => {
-                let variable = Elements { bytes: data, big_endian }.variable(0).ok_or_else(|| cut(path))?;
-                // What MATLAB keeps for itself has no name.
-                variables.extend(Some(variable).filter(|variable| !variable.name.is_empty()));
-            }
-            Some(_) => {}
-            None => return Err(cut(path)),
-        }
-    }
-    Ok(Some(variables))
-}
-
-fn cut(path: &Path) -> ArrayError {
-    malformed(path, NAME, "an element does not end within the file; was it cut short?")
-}
-
-/// Elements one after the other.
-struct Elements<'a> {
-    bytes: &'a [u8],
+/// A file of version 5.
+struct MatFile<'a> {
+    path: &'a Path,
+    file: File,
     big_endian: bool,
+    bytes: u64,
 }
 
-impl<'a> Elements<'a> {
-    fn word(&self, at: usize) -> Option<u32> {
-        let bytes = *self.bytes.get(at..)?.first_chunk()?;
-        Some(if self.big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) })
-    }
+/// Where a variable lies in the file.
+struct Place {
+    range: Range<u64>,
+    packed: bool,
+}
 
-    /// Type and data of the next element.
-    fn next(&mut self) -> Option<(u32, &'a [u8])> {
-        let first = self.word(0)?;
-        // A small element has its length and its type in one word, and its data in the next.
-        let (kind, length, start) =
-            if first >> 16 != 0 { (first & 0xffff, first >> 16, 4) } else { (first, self.word(4)?, 8) };
-        let end = start + length as usize;
-        let data = self.bytes.get(start..end)?;
-        let padded = if kind == COMPRESSED { end } else { end.next_multiple_of(8) };
-        self.bytes = &self.bytes[padded.min(self.bytes.len())..];
-        Some((kind, data))
-    }
-
-    /// The variable whose elements these are, so many cells deep.
-    fn variable(mut self, depth: usize) -> Option<Variable> {
-        let big_endian = self.big_endian;
-        let words = |data: &'a [u8]| Elements { bytes: data, big_endian };
-        let (_, flags) = self.next()?;
-        let flags = words(flags).word(0)?;
-        let class = (flags & 0xff) as u8;
-        if usize::from(class) >= CLASSES.len() - 1 {
-            return Some(Variable::none(class));
+impl<'a> MatFile<'a> {
+    /// The file; none if it is HDF5.
+    fn open(path: &'a Path) -> Result<Option<Self>, ArrayError> {
+        const HDF5: &[u8] = b"\x89HDF\r\n\x1a\n";
+        let mut head = Vec::new();
+        let opened = files::open(path).and_then(|file| {
+            (&file).take(520).read_to_end(&mut head)?;
+            Ok((file.metadata()?.len(), file))
+        });
+        let (bytes, file) = opened.map_err(FileError::at(path))?;
+        // MATLAB's header comes before HDF5's.
+        if head.starts_with(HDF5) || head.get(512..).is_some_and(|bytes| bytes.starts_with(HDF5)) {
+            return Ok(None);
         }
-        let (_, axes) = self.next()?;
-        let shape = (0..axes.len() / 4).map(|axis| words(axes).word(4 * axis).map(|axis| axis as usize));
-        let shape = shape.collect::<Option<Vec<usize>>>()?;
-        let (_, name) = self.next()?;
-        let name = String::from_utf8_lossy(name).into_owned();
-        let complex = flags & COMPLEX != 0;
-        let none = Variable { name, class, complex, shape, ..Variable::none(class) };
-        match class {
-            CELL if depth < DEEPEST => Some(Variable { texts: self.cells(depth + 1), ..none }),
-            CELL..=3 | 5 | 16.. => Some(none),
+        let big_endian = match head.get(124..HEADER_BYTES) {
+            Some([_, _, b'I', b'M']) => false,
+            Some([_, _, b'M', b'I']) => true,
             _ => {
-                let (kind, data) = self.next()?;
-                let texts = if class == CHAR { characters(kind, data, big_endian, &none.shape) } else { None };
-                Some(Variable { stored: stored(kind, big_endian), bytes: data.to_vec(), texts, ..none })
+                let reason = "no header of version 5 or later; in MATLAB: save(file, name, \"-v7\")";
+                return Err(malformed(path, NAME, reason));
+            }
+        };
+        Ok(Some(Self { path, file, big_endian, bytes }))
+    }
+
+    fn cut(&self) -> ArrayError {
+        malformed(self.path, NAME, "an element does not end within the file; was it cut short?")
+    }
+
+    fn elements<'b>(&self, bytes: &'b [u8]) -> Elements<'b> {
+        Elements { bytes, big_endian: self.big_endian }
+    }
+
+    /// Where the variables lie and what they say of themselves; of their values nothing is read or unpacked.
+    fn heads(&self) -> Result<Vec<(Place, Head)>, ArrayError> {
+        let mut heads = Vec::new();
+        let mut at = HEADER_BYTES as u64;
+        while at < self.bytes {
+            let tag = self.read(&Place { range: at..self.bytes, packed: false }, 8)?;
+            let Tag { kind, length, start } = self.elements(&tag).tag().ok_or_else(|| self.cut())?;
+            let (start, end) = (at + start as u64, at + (start + length) as u64);
+            if end > self.bytes {
+                return Err(self.cut());
+            }
+            let packed = kind == COMPRESSED;
+            let range = if packed { start..end } else { at..end };
+            at = if packed { end } else { end.next_multiple_of(8) };
+            if ![COMPRESSED, MATRIX].contains(&kind) {
+                continue;
+            }
+            let place = Place { range, packed };
+            let bytes = self.read(&place, HEAD_BYTES)?;
+            let Tag { kind, start, .. } = self.elements(&bytes).tag().ok_or_else(|| self.cut())?;
+            if kind == MATRIX {
+                let head = self.elements(&bytes[start..]).head().ok_or_else(|| self.cut())?;
+                // What MATLAB keeps for itself has no name.
+                heads.extend(Some((place, head)).filter(|(_, head)| !head.name.is_empty()));
             }
         }
+        Ok(heads)
     }
 
-    /// The texts of a cell, if there is one in every place.
-    fn cells(mut self, depth: usize) -> Option<Vec<String>> {
-        let mut texts = Vec::new();
-        while !self.bytes.is_empty() {
-            let (_, data) = self.next()?;
-            let cell = Elements { bytes: data, big_endian: self.big_endian }.variable(depth)?;
-            texts.push(cell.texts?.concat());
-        }
-        Some(texts)
+    fn variable(&self, place: &Place) -> Result<Variable, ArrayError> {
+        let bytes = self.read(place, u64::MAX)?;
+        let variable = || self.elements(self.elements(&bytes).next()?.1).variable();
+        variable().ok_or_else(|| self.cut())
+    }
+
+    /// What lies there, unpacked: so many bytes at most.
+    fn read(&self, place: &Place, most: u64) -> Result<Vec<u8>, FileError> {
+        let packed = place.range.end - place.range.start;
+        let mut bytes = Vec::new();
+        let mut read = || -> io::Result<usize> {
+            (&self.file).seek(SeekFrom::Start(place.range.start))?;
+            let section = (&self.file).take(packed);
+            match place.packed {
+                true => Unpacked::new(ZlibDecoder::new(section), packed).take(most).read_to_end(&mut bytes),
+                false => section.take(most).read_to_end(&mut bytes),
+            }
+        };
+        read().map_err(FileError::at(self.path))?;
+        Ok(bytes)
     }
 }
 
-impl Variable {
-    fn none(class: u8) -> Self {
-        let (name, shape, bytes) = (String::new(), Vec::new(), Vec::new());
-        Self { name, class, complex: false, shape, stored: None, bytes, texts: None }
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::ZlibEncoder;
+
+    use super::*;
+
+    fn element(kind: u32, data: &[u8]) -> Vec<u8> {
+        let mut element = [kind, data.len() as u32].map(u32::to_le_bytes).concat();
+        element.extend(data);
+        element.resize(element.len().next_multiple_of(8), 0);
+        element
     }
-}
 
-/// How an element stores numbers.
-fn stored(kind: u32, big_endian: bool) -> Option<Value> {
-    let (kind, bytes) = match kind {
-        1 => (Kind::Signed, 1),
-        2 => (Kind::Unsigned, 1),
-        3 => (Kind::Signed, 2),
-        4 => (Kind::Unsigned, 2),
-        5 => (Kind::Signed, 4),
-        6 => (Kind::Unsigned, 4),
-        7 => (Kind::Float, 4),
-        9 => (Kind::Float, 8),
-        12 => (Kind::Signed, 8),
-        13 => (Kind::Unsigned, 8),
-        _ => return None,
-    };
-    Value::new(kind, bytes, big_endian)
-}
+    /// A vector of doubles that do not pack.
+    fn doubles(name: &str, seed: u64) -> (Vec<f64>, Vec<u8>) {
+        let value = |n: u64| ((n + seed).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 11) as f64;
+        let values: Vec<f64> = (0..4096).map(value).collect();
+        let words = |words: [u32; 2]| words.map(u32::to_le_bytes).concat();
+        let data: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let parts =
+            [element(6, &words([6, 0])), element(5, &words([4096, 1])), element(1, name.as_bytes()), element(9, &data)];
+        let mut packed = ZlibEncoder::new(Vec::new(), Compression::fast());
+        packed.write_all(&element(14, &parts.concat())).unwrap();
+        (values, packed.finish().unwrap())
+    }
 
-/// The rows of an array of characters, without the blanks that fill them.
-fn characters(kind: u32, data: &[u8], big_endian: bool, shape: &[usize]) -> Option<Vec<String>> {
-    let letters: Vec<char> = match kind {
-        1 | 2 => data.iter().map(|&byte| char::from(byte)).collect(),
-        4 | 17 => {
-            let unit = |pair: &[u8; 2]| if big_endian { u16::from_be_bytes(*pair) } else { u16::from_le_bytes(*pair) };
-            char::decode_utf16(data.as_chunks().0.iter().map(unit)).map(|letter| letter.unwrap_or('\u{fffd}')).collect()
-        }
-        16 => String::from_utf8_lossy(data).chars().collect(),
-        _ => return None,
-    };
-    // A shape of its own could announce rows without end.
-    let announced = shape.iter().fold(1, |letters: usize, &axis| letters.saturating_mul(axis));
-    let rows = *shape.first().filter(|_| announced == letters.len())?;
-    let row = |row: usize| letters.iter().skip(row).step_by(rows.max(1)).collect::<String>().trim_end().to_string();
-    Some((0..rows).map(row).collect())
+    #[test]
+    fn a_variable_is_unpacked_when_it_is_asked_for() {
+        let ((wanted, whole), (_, mut damaged)) = (doubles("wanted", 1), doubles("damaged", 2));
+        let middle = damaged.len() / 2;
+        damaged[middle] ^= 0xff;
+        let header = [&[b' '; 124][..], &[0, 1, b'I', b'M']].concat();
+        let packed =
+            [damaged, whole].map(|bytes| [[15, bytes.len() as u32].map(u32::to_le_bytes).concat(), bytes].concat());
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), [header, packed.concat()].concat()).unwrap();
+        let listed: Vec<_> = list(file.path()).unwrap().into_iter().map(|listed| (listed.name, listed.float)).collect();
+        assert_eq!(listed, [("damaged".to_string(), true), ("wanted".to_string(), true)]);
+        let open = |name: &str| open(file.path(), &[name], &Told::default());
+        let array = open("wanted").unwrap().remove(0);
+        assert_eq!((array.shape(), array.values().unwrap()), (&[4096, 1][..], wanted));
+        assert!(open("damaged").is_err());
+    }
 }

@@ -3,12 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use npyz::{DType, Endianness, NpyHeader, TypeChar, TypeStr, WriterBuilder};
+use npyz::{DType, NpyHeader, WriterBuilder};
 
-use super::stored::{Bytes, Kind, Order, Reading, StoredArray, Value};
+use super::stored::{Bytes, Order, Reading, StoredArray};
 use super::{ArrayError, ArrayFormat, Listed, malformed};
 use crate::error::FileError;
 use crate::files;
+use crate::numbers::Value;
 use crate::results::write_atomically;
 
 pub(super) const FORMAT: ArrayFormat = ArrayFormat {
@@ -52,7 +53,7 @@ pub(super) fn decode(
 /// # Errors
 /// Values of another type than real numbers of 8 to 64 bits; bytes that do not fill the shape.
 pub fn lent(called: &str, shape: &[usize], kind: &str, bytes: bytes::Bytes) -> Result<StoredArray, ArrayError> {
-    let value = kind.parse().ok().and_then(|plain| real(&plain));
+    let value = kind.parse().ok().and_then(|plain| Value::of_numpy(&plain));
     let value = value.ok_or_else(|| ArrayError::NotNumbers { path: called.into(), found: kind.to_string() })?;
     StoredArray::lent(called, shape, value, bytes)
 }
@@ -60,17 +61,7 @@ pub fn lent(called: &str, shape: &[usize], kind: &str, bytes: bytes::Bytes) -> R
 /// The type of the values, if they are real numbers.
 pub(super) fn value(header: &NpyHeader) -> Option<Value> {
     let DType::Plain(plain) = header.dtype() else { return None };
-    real(&plain)
-}
-
-fn real(plain: &TypeStr) -> Option<Value> {
-    let kind = match plain.type_char() {
-        TypeChar::Float => Kind::Float,
-        TypeChar::Int => Kind::Signed,
-        TypeChar::Uint | TypeChar::Bool => Kind::Unsigned,
-        _ => return None,
-    };
-    Value::new(kind, plain.size_field() as usize, plain.endianness() == Endianness::Big)
+    Value::of_numpy(&plain)
 }
 
 fn not_numbers(path: &Path, header: &NpyHeader) -> ArrayError {

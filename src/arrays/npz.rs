@@ -9,11 +9,12 @@ use npyz::{DType, NpyFile, NpyHeader, TypeChar};
 use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
-use super::stored::{Bytes, Labels, StoredArray, Unread, Value, list_length};
+use super::stored::{Bytes, Labels, StoredArray, Unread, list_length};
 use super::{ArrayError, ArrayFormat, Listed, Told, malformed, npy};
 use crate::error::FileError;
 use crate::files;
 use crate::limits::{self, Unpacked};
+use crate::numbers::Value;
 
 const NAME: &str = ".npz";
 

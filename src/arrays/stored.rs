@@ -7,12 +7,11 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use burn::tensor::{bf16, f16};
-
 use super::ArrayError;
 use crate::checksum;
 use crate::error::FileError;
 use crate::files;
+use crate::numbers::{Kind, Value};
 
 /// What a file says of the rows and columns of an array.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -75,26 +74,6 @@ pub struct StoredArray {
     /// Where the array's bytes are.
     range: Range<usize>,
     labels: Labels,
-}
-
-/// The type of a value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Value {
-    pub kind: Kind,
-    /// 1, 2, 4 or 8; 2 or more of floats.
-    pub bytes: usize,
-    pub big_endian: bool,
-}
-
-/// How the bits of a number are to be understood.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    Float,
-    /// bfloat16.
-    Brain,
-    Signed,
-    /// Truth values among them.
-    Unsigned,
 }
 
 /// Which axis runs fastest.
@@ -169,36 +148,6 @@ impl Read for Reading<'_> {
     }
 }
 
-impl Value {
-    /// What this program computes with.
-    pub const NATIVE_DOUBLE: Self = Self { kind: Kind::Float, bytes: 8, big_endian: cfg!(target_endian = "big") };
-
-    /// A type that is read, if it is one.
-    pub fn new(kind: Kind, bytes: usize, big_endian: bool) -> Option<Self> {
-        let known = match kind {
-            Kind::Float => matches!(bytes, 2 | 4 | 8),
-            Kind::Brain => bytes == 2,
-            Kind::Signed | Kind::Unsigned => matches!(bytes, 1 | 2 | 4 | 8),
-        };
-        known.then_some(Self { kind, bytes, big_endian })
-    }
-
-    pub fn is_float(self) -> bool {
-        matches!(self.kind, Kind::Float | Kind::Brain)
-    }
-
-    /// As users write it.
-    fn name(self) -> String {
-        let kind = match self.kind {
-            Kind::Float => "f",
-            Kind::Brain => "bf",
-            Kind::Signed => "i",
-            Kind::Unsigned => "u",
-        };
-        format!("{kind}{}", 8 * self.bytes)
-    }
-}
-
 impl StoredArray {
     /// The array of `shape` whose values fill `range` of `bytes`.
     ///
@@ -232,12 +181,8 @@ impl StoredArray {
     /// The array with its bytes in memory: its vectors are read across them.
     fn held(mut self) -> Result<Self, ArrayError> {
         if let Bytes::InFile(..) = *self.bytes {
-            let mut held = Vec::new();
-            let read = held.try_reserve_exact(self.range.len()).map_err(io::Error::from).and_then(|()| {
-                held.resize(self.range.len(), 0);
-                self.bytes.copy(self.range.start, &mut held)
-            });
-            read.map_err(FileError::at(&self.path))?;
+            let mut held = vec![0; self.range.len()];
+            self.bytes.copy(self.range.start, &mut held).map_err(FileError::at(&self.path))?;
             self.range = 0..held.len();
             self.bytes = Arc::new(Bytes::Held(held.into()));
         }
@@ -403,27 +348,6 @@ impl StoredArray {
 /// What is read from a file at a time.
 const PIECE_BYTES: usize = 1 << 15;
 
-impl Value {
-    #[inline]
-    fn decode(self, bytes: &[u8], values: &mut [f64]) {
-        let Value { kind, bytes: size, big_endian } = self;
-        match (kind, size) {
-            (Kind::Float, 2) => decode(bytes, values, big_endian, |bytes| f16::from_le_bytes(bytes).into()),
-            (Kind::Float, 4) => decode(bytes, values, big_endian, |bytes| f32::from_le_bytes(bytes).into()),
-            (Kind::Float, _) => decode(bytes, values, big_endian, f64::from_le_bytes),
-            (Kind::Brain, _) => decode(bytes, values, big_endian, |bytes| bf16::from_le_bytes(bytes).into()),
-            (Kind::Signed, 1) => decode(bytes, values, big_endian, |bytes| i8::from_le_bytes(bytes).into()),
-            (Kind::Signed, 2) => decode(bytes, values, big_endian, |bytes| i16::from_le_bytes(bytes).into()),
-            (Kind::Signed, 4) => decode(bytes, values, big_endian, |bytes| i32::from_le_bytes(bytes).into()),
-            (Kind::Signed, _) => decode(bytes, values, big_endian, |bytes| i64::from_le_bytes(bytes) as f64),
-            (Kind::Unsigned, 1) => decode(bytes, values, big_endian, |bytes| u8::from_le_bytes(bytes).into()),
-            (Kind::Unsigned, 2) => decode(bytes, values, big_endian, |bytes| u16::from_le_bytes(bytes).into()),
-            (Kind::Unsigned, 4) => decode(bytes, values, big_endian, |bytes| u32::from_le_bytes(bytes).into()),
-            (Kind::Unsigned, _) => decode(bytes, values, big_endian, |bytes| u64::from_le_bytes(bytes) as f64),
-        }
-    }
-}
-
 /// An array without values may announce any length of its other axes.
 pub(super) fn refuse_endless(path: &Path, shape: &[usize]) -> Result<(), ArrayError> {
     let others = shape.iter().filter(|&&axis| axis != 0).fold(1, |product: usize, &axis| product.saturating_mul(axis));
@@ -431,19 +355,6 @@ pub(super) fn refuse_endless(path: &Path, shape: &[usize]) -> Result<(), ArrayEr
         return Err(ArrayError::Empty { path: path.into(), shape: shape.to_vec() });
     }
     Ok(())
-}
-
-/// `value` takes the bytes of a number, the lowest first.
-fn decode<const N: usize>(bytes: &[u8], values: &mut [f64], big_endian: bool, value: impl Fn([u8; N]) -> f64) {
-    let (values, bytes) = (values.iter_mut(), bytes.as_chunks().0);
-    if big_endian {
-        values.zip(bytes).for_each(|(to, &(mut bytes))| {
-            bytes.reverse();
-            *to = value(bytes);
-        });
-    } else {
-        values.zip(bytes).for_each(|(to, &bytes)| *to = value(bytes));
-    }
 }
 
 /// The index along each axis of the `n`-th entry, the last axis running fastest.

@@ -6,35 +6,29 @@
 
 mod layout;
 mod numbers;
+mod records;
 #[cfg(test)]
 mod tests;
 
 use std::path::Path;
 use std::sync::Arc;
 
-use csv::StringRecord;
-
 pub use numbers::Decimal;
 
 use self::layout::Layout;
 use self::numbers::{Cell, Evidence};
-use super::stored::{Bytes, Labels, Order, StoredArray, Value};
+use self::records::{Record, records};
+use super::stored::{Bytes, Labels, Order, StoredArray};
 use super::{ArrayError, ArrayFormat, Listed, Told, malformed};
 use crate::error::FileError;
 use crate::files;
+use crate::numbers::Value;
 
 pub(super) const FORMAT: ArrayFormat = ArrayFormat {
     endings: &["csv", "tsv", "txt", "dat"],
     list: |_| Ok(vec![Listed { name: String::new(), float: true, number: true }]),
     open: |path, _, told| Ok(vec![open(path, told)?]),
 };
-
-/// A line of a table.
-struct Record {
-    /// From 1.
-    line: u64,
-    cells: StringRecord,
-}
 
 fn open(path: &Path, told: &Told) -> Result<StoredArray, ArrayError> {
     let bytes = files::read(path).map_err(FileError::at(path))?;
@@ -76,9 +70,10 @@ fn open(path: &Path, told: &Told) -> Result<StoredArray, ArrayError> {
 
 /// Whether a line begins as an array that Python prints: `[[1.0 2.0`, where `[1,]` is a name of R's and `[CLS]` a token.
 fn is_printed(line: &str) -> bool {
-    let inside = line.trim_start().strip_prefix('[').map(|inside| inside.trim_start_matches(['[', ' ']));
-    let first = inside.and_then(|inside| inside.split([' ', ',', '\t']).next());
-    first.is_some_and(|first| first.parse::<f64>().is_ok())
+    let Some(inside) = line.trim_start().strip_prefix('[') else { return false };
+    let inside = inside.trim_start_matches(['[', ' ']);
+    let (first, rest) = inside.split_at(inside.find([' ', ',', '\t']).unwrap_or(inside.len()));
+    first.parse::<f64>().is_ok() && !rest.starts_with(",]")
 }
 
 /// UTF-8, or by its mark UTF-16 (Excel's "Unicode text").
@@ -90,12 +85,7 @@ fn decode(bytes: Vec<u8>) -> Result<String, &'static str> {
     match &bytes[..] {
         [0xff, 0xfe, text @ ..] => utf16(text, u16::from_le_bytes),
         [0xfe, 0xff, text @ ..] => utf16(text, u16::from_be_bytes),
-        _ => {
-            let mut text = String::from_utf8(bytes).map_err(|_| "not UTF-8; save it as UTF-8")?;
-            let mark = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
-            text.drain(..mark);
-            Ok(text)
-        }
+        _ => String::from_utf8(bytes).map(files::without_mark).map_err(|_| "not UTF-8; save it as UTF-8"),
     }
 }
 
@@ -136,65 +126,6 @@ fn outside_quotes(line: &str, byte: u8) -> bool {
     })
 }
 
-/// The lines that hold anything, taken apart; blanks separate where there is no separator.
-fn records(text: &str, skipped: u64, separator: Option<u8>) -> Result<Vec<Record>, String> {
-    let mut records = Vec::new();
-    match separator {
-        None => {
-            let lines = (skipped + 1..).zip(text.lines());
-            records.extend(lines.map(|(line, text)| Record { line, cells: words(text) }));
-        }
-        Some(separator) => {
-            let mut reader = csv::ReaderBuilder::new();
-            let reader = reader.has_headers(false).flexible(true).trim(csv::Trim::All).delimiter(separator);
-            // Tables of vocabularies are written without quotes, and a quotation mark is a word.
-            let unpaired = |line: &str| !line.bytes().filter(|&byte| byte == b'"').count().is_multiple_of(2);
-            let reader = reader.quoting(separator != b'\t' || !text.lines().any(unpaired));
-            for cells in reader.from_reader(text.as_bytes()).into_records() {
-                let cells = cells.map_err(|error| error.to_string())?;
-                let line = skipped + cells.position().map_or(0, csv::Position::line);
-                if let Some(cell) = cells.iter().find(|cell| cell.contains('\n')) {
-                    let begins = cell.lines().next().unwrap_or_default();
-                    return Err(format!(
-                        "line {line}: the cell that begins {begins:?} goes on over the end of the line, for a quotation mark \
-                         opens it; double a mark that is a word (\"\"\"\"), or separate the cells by tabs"
-                    ));
-                }
-                let numbers = |cell: &&str| {
-                    let parts = cell.split_whitespace();
-                    parts.clone().count() > 1 && parts.clone().all(|part| part.parse::<f64>().is_ok())
-                };
-                let found = cells.iter().find(numbers).filter(|_| separator == b',');
-                if let Some(cell) = found.filter(|cell| !is_quoted(text, line - skipped - 1, cell)) {
-                    return Err(format!(
-                        "line {line}: {cell:?} between commas, expected one number; if commas are decimal signs, add --decimal comma"
-                    ));
-                }
-                records.push(Record { line, cells });
-            }
-        }
-    }
-    records.retain(|record| record.cells.iter().any(|cell| !cell.is_empty()));
-    Ok(records)
-}
-
-/// What stands between blanks or in quotes.
-fn words(mut text: &str) -> StringRecord {
-    let mut cells = StringRecord::new();
-    loop {
-        text = text.trim_start();
-        let (cell, rest) = match text.strip_prefix('"').and_then(|text| text.split_once('"')) {
-            Some(quoted) => quoted,
-            None => text.split_once(char::is_whitespace).unwrap_or((text, "")),
-        };
-        if cell.is_empty() && rest.is_empty() {
-            return cells;
-        }
-        cells.push_field(cell);
-        text = rest;
-    }
-}
-
 /// Between what cells stand, for messages.
 fn between(separator: Option<u8>) -> &'static str {
     match separator {
@@ -203,12 +134,6 @@ fn between(separator: Option<u8>) -> &'static str {
         Some(_) => "commas",
         None => "blanks",
     }
-}
-
-/// Whether a cell stands in quotes in the line of a record: then it is a name.
-fn is_quoted(text: &str, index: u64, cell: &str) -> bool {
-    let line = usize::try_from(index).ok().and_then(|index| text.lines().nth(index));
-    line.is_some_and(|line| line.contains(&format!("\"{cell}\"")))
 }
 
 /// Several numbers, or a name and numbers, in one cell, which another sign separates: `577;7` of `8,577;7,737` cut at its
@@ -238,14 +163,15 @@ fn is_joined(cell: &str, separator: Option<u8>) -> bool {
     signs.iter().any(|&sign| cell.contains(sign) && by(sign)) && !is_number(cell)
 }
 
-/// Refuses [joined](is_joined) cells but in columns that are said to name rows; `lines` are those of `text` before the first.
-fn uncut(records: &[Record], separator: Option<u8>, (text, lines): (&str, u64), told: &Told) -> Result<(), String> {
-    for Record { line, cells } in records {
-        let found = cells.iter().skip(told.index.unwrap_or(0)).find(|cell| is_joined(cell, separator));
-        if let Some(cell) = found.filter(|cell| !is_quoted(text, line - lines - 1, cell)) {
+/// Refuses [joined](is_joined) cells but those in quotes and in columns that are said to name rows.
+fn uncut(records: &[Record], separator: Option<u8>, told: &Told) -> Result<(), String> {
+    for record in records {
+        let mut cells = record.cells.iter().skip(told.index.unwrap_or(0));
+        if let Some(cell) = cells.find(|cell| is_joined(cell, separator) && !record.quotes(cell)) {
             return Err(format!(
-                "line {line}: {cell:?} between {}, expected one number; if commas are decimal signs, add --decimal comma; if it \
+                "line {}: {cell:?} between {}, expected one number; if commas are decimal signs, add --decimal comma; if it \
                  is a name, put it in quotes",
+                record.line,
                 between(separator)
             ));
         }
@@ -254,8 +180,8 @@ fn uncut(records: &[Record], separator: Option<u8>, (text, lines): (&str, u64), 
 }
 
 /// A table understood.
-struct Table {
-    records: Vec<Record>,
+struct Table<'a> {
+    records: Vec<Record<'a>>,
     decimal: Decimal,
     layout: Layout,
 }
@@ -275,7 +201,7 @@ impl From<String> for Refused {
     }
 }
 
-fn table(text: &str, skipped: u64, separator: Option<u8>, told: &Told) -> Result<Table, Refused> {
+fn table<'a>(text: &'a str, skipped: u64, separator: Option<u8>, told: &Told) -> Result<Table<'a>, Refused> {
     let mut records = records(text, skipped, separator)?;
     if records.is_empty() {
         return Err(Refused::Wrong("it is empty".into()));
@@ -293,7 +219,7 @@ fn table(text: &str, skipped: u64, separator: Option<u8>, told: &Told) -> Result
         }
     };
     let layout = Layout::of(&mut records, decimal, told)?;
-    let cut = uncut(&records[layout.header..], separator, (text, skipped), told);
+    let cut = uncut(&records[layout.header..], separator, told);
     cut.map_err(if everywhere { Refused::Joined } else { Refused::Wrong })?;
     Ok(Table { records, decimal, layout })
 }
@@ -307,7 +233,7 @@ fn drop_last_empty(records: &mut [Record]) {
     }
 }
 
-impl Table {
+impl Table<'_> {
     fn store(self, path: &Path) -> Result<StoredArray, ArrayError> {
         let Self { records, decimal, layout } = self;
         let columns = &layout.columns;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::config::{Bytes, Config};
 use crate::device::{self, Choice};
 use crate::error::{Error, FileError};
+use crate::files;
 use crate::imagenet::CLASSES;
 use crate::nets::{Layer, Shape};
 use crate::plan::{self, Plan};
@@ -27,7 +28,7 @@ pub(super) fn layers(network: Option<&str>, form: Option<&str>, json: bool) -> R
         return Ok(());
     };
     let file = Path::new(name);
-    if nets::find(name).is_none() && (file.extension().is_some_and(|ending| ending == "onnx") || name.contains('/')) {
+    if nets::find(name).is_none() && (files::ending(file) == "onnx" || name.contains('/')) {
         std::fs::metadata(file).map_err(FileError::at(file)).map_err(Error::input)?;
     }
     let layers = match nets::find(name) {

@@ -93,7 +93,8 @@ mod tests {
     #[test]
     fn a_file_of_classes_may_leave_the_names_out() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), "n02123045\r\nn02123159 tiger cat\n\nsea_lion\nmy pets\tcat, house cat\n").unwrap();
+        std::fs::write(file.path(), "\u{feff}n02123045\r\nn02123159 tiger cat\n\nsea_lion\nmy pets\tcat, house cat\n")
+            .unwrap();
         let classes = read(file.path(), &imagenet()).unwrap();
         let named: Vec<_> = classes.iter().map(|c| (c.key.as_str(), c.names.join("|"), c.index)).collect();
         let expected = [

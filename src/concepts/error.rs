@@ -195,6 +195,51 @@ pub enum ConceptsError {
         /// The line.
         found: String,
     },
+    /// A number of the devkit with two wnids.
+    #[error(
+        "{}: line {line}: number {number} is {}, and {} in a line before; expected one wnid for each number", path.display(), found[1],
+        found[0]
+    )]
+    TwoWnids {
+        /// The mapping.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// The number.
+        number: u32,
+        /// The first one, and the one in this line.
+        found: [String; 2],
+    },
+    /// A quotation mark that opens a field and closes none.
+    #[error(
+        "{}: line {line}: {found:?}: a quotation mark that is not paired; expected a field's marks right beside what separates \
+         it, without blanks", path.display()
+    )]
+    LabelQuote {
+        /// The labels.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// The line.
+        found: String,
+    },
+    /// A concept with two categories.
+    #[error(
+        "{}: line {line}: {concept:?} is of category {:?}, and of {:?} in line {first}; expected one", path.display(), found[1],
+        found[0]
+    )]
+    TwoCategories {
+        /// The categories.
+        path: PathBuf,
+        /// From 1.
+        line: u64,
+        /// Where it stands first.
+        first: u64,
+        /// The concept.
+        concept: String,
+        /// The category there, and the one in this line.
+        found: [String; 2],
+    },
     /// The categories are no CSV.
     #[error("{}: {source}", path.display())]
     Csv {

@@ -153,20 +153,21 @@ fn check_numbers(path: &Path, labels: &[Label], files: &[String]) -> Result<(), 
 /// A header is a first line whose image or class is called as columns are, or the only one whose class is no number and no
 /// wnid.
 fn labels(path: &Path, text: &str, files: &[String]) -> Result<Vec<Label>, ConceptsError> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut lines: Vec<(usize, Vec<&str>)> = (1..)
-        .zip(text.lines())
-        .map(|(line, text)| (line, text.trim()))
-        .filter(|(_, text)| !text.is_empty() && !text.starts_with('#'))
-        .map(|(line, text)| (line, fields(text)))
-        .collect();
-    let is = |names: &[&str], field: &&str| names.contains(&field.to_lowercase().as_str());
+    let said = (1..).zip(text.lines()).map(|(line, text)| (line, text.trim()));
+    let said: Vec<(usize, &str)> = said.filter(|(_, text)| !text.is_empty() && !text.starts_with('#')).collect();
+    let separator = separator(&said);
+    let fields = |&(line, text): &(usize, &str)| match fields(text, separator) {
+        Some(fields) => Ok((line, fields)),
+        None => Err(ConceptsError::LabelQuote { path: path.into(), line, found: text.to_string() }),
+    };
+    let mut lines = said.iter().map(fields).collect::<Result<Vec<(usize, Vec<String>)>, _>>()?;
+    let is = |names: &[&str], field: &str| names.contains(&field.to_lowercase().as_str());
     let (mut image, mut class) = (0, 1);
     if let Some((line, header)) = lines.first().cloned() {
         let column = |names: &[&str]| header.iter().position(|field| is(names, field));
-        let named = match header[..] {
-            [only] => is(&CLASS, &only) && lines.len() > files.len(),
-            _ => column(&IMAGES).is_some() && !files.iter().any(|file| stem(file) == stem(header[0])),
+        let named = match &header[..] {
+            [only] => is(&CLASS, only) && lines.len() > files.len(),
+            _ => column(&IMAGES).is_some() && !files.iter().any(|file| stem(file) == stem(&header[0])),
         };
         if named {
             lines.remove(0);
@@ -178,11 +179,11 @@ fn labels(path: &Path, text: &str, files: &[String]) -> Result<Vec<Label>, Conce
             }
         }
     }
-    let label = |(line, fields): (usize, Vec<&str>)| match fields[..] {
+    let label = |(line, fields): (usize, Vec<String>)| match &fields[..] {
         [only] => Label { line, image: None, class: names::plain(only) },
         _ => {
-            let file = fields.get(image).copied().unwrap_or_default();
-            let class = fields.get(class).copied().unwrap_or_default();
+            let cell = |column: usize| fields.get(column).map_or("", String::as_str);
+            let (file, class) = (cell(image), cell(class));
             // Kaggle's boxes follow the wnid.
             let first = class.split(' ').next().unwrap_or(class);
             let class = names::plain(if is_wnid(first) { first } else { class });
@@ -202,15 +203,33 @@ fn labels(path: &Path, text: &str, files: &[String]) -> Result<Vec<Label>, Conce
     Ok(labels)
 }
 
-/// Tabs, semicolons or else commas separate the fields; without any the last blank does, since names of files may have
-/// blanks.
-fn fields(text: &str) -> Vec<&str> {
-    let separator = ['\t', ';', ','].into_iter().find(|&separator| text.contains(separator));
-    let fields: Vec<&str> = match separator {
-        Some(separator) => text.split(separator).collect(),
-        None => text.rsplit_once(char::is_whitespace).map_or(vec![text], |(image, class)| vec![image, class]),
+/// What separates the fields of most lines outside quotes: tabs, semicolons or else commas.
+fn separator(lines: &[(usize, &str)]) -> Option<u8> {
+    let stands = |sign: u8, line: &str| {
+        let mut quoted = false;
+        line.bytes().any(|byte| {
+            quoted ^= byte == b'"';
+            !quoted && byte == sign
+        })
     };
-    fields.into_iter().map(|field| field.trim().trim_matches('"').trim()).collect()
+    let count = |sign: u8| lines.iter().filter(|(_, line)| stands(sign, line)).count();
+    [b'\t', b';', b','].into_iter().find(|&sign| 2 * count(sign) > lines.len())
+}
+
+/// The fields of a line; without a separator the last blank is one, since names of files may have blanks. None if a quotation
+/// mark is not paired.
+fn fields(line: &str, separator: Option<u8>) -> Option<Vec<String>> {
+    let Some(separator) = separator else {
+        let fields = line.rsplit_once(char::is_whitespace).map_or(vec![line], |(image, class)| vec![image, class]);
+        return Some(fields.into_iter().map(|field| field.trim().trim_matches('"').trim().to_string()).collect());
+    };
+    let mut reader = csv::ReaderBuilder::new();
+    let reader = reader.has_headers(false).flexible(true).trim(csv::Trim::All).delimiter(separator);
+    let record = reader.from_reader(line.as_bytes()).into_records().next()?.ok()?;
+    // Behind a blank a mark is part of its field, and what it should hold together is in several.
+    let paired = |field: &str| !field.starts_with('"') || field.len() > 1 && field.ends_with('"');
+    let fields = record.iter().map(|field| paired(field).then(|| field.trim_matches('"').trim().to_string()));
+    fields.collect()
 }
 
 /// The number at the end of an image's name: `ILSVRC2012_val_00000001`.
@@ -258,7 +277,6 @@ fn classes_of(path: &Path, devkit: Option<&Path>, labels: &[Label]) -> Result<Ve
 /// Lines with a wnid and a number in their first two fields.
 fn read_devkit(path: &Path) -> Result<HashMap<u32, String>, ConceptsError> {
     let text = files::read_to_string(path).map_err(FileError::at(path))?;
-    let text = text.trim_start_matches('\u{feff}');
     let mut map = HashMap::new();
     for (line, text) in (1..).zip(text.lines()).filter(|(_, text)| !text.trim().is_empty()) {
         let fields: Vec<&str> = text.split([',', ' ', '\t']).filter(|field| !field.is_empty()).take(2).collect();
@@ -270,7 +288,11 @@ fn read_devkit(path: &Path) -> Result<HashMap<u32, String>, ConceptsError> {
         let Some((number, wnid)) = pair.and_then(|(number, wnid)| Some((number.parse().ok()?, wnid))) else {
             return Err(ConceptsError::Devkit { path: path.into(), line, found: text.to_string() });
         };
-        map.insert(number, wnid.to_string());
+        let earlier = map.insert(number, wnid.to_string());
+        if let Some(earlier) = earlier.filter(|earlier| earlier != wnid) {
+            let (path, found) = (path.into(), [earlier, wnid.to_string()]);
+            return Err(ConceptsError::TwoWnids { path, line, number, found });
+        }
     }
     Ok(map)
 }
@@ -322,6 +344,25 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_in_quotes_is_one_field() {
+        let class = |class: &str| labels(&format!("ILSVRC2012_val_00000003.JPEG,{class}\na.jpg,cat\n"), None);
+        for (written, meant) in [
+            ("\"crane, bird\"", "crane, bird"),
+            ("\"crane; bird\"", "crane; bird"),
+            ("\"a \"\"big\"\" dog\"", "a \"big\" dog"),
+            ("\"crane\",\"a bird, of many\"", "crane"),
+            (" \"crane\"", "crane"),
+        ] {
+            assert_eq!(class(written), Ok(vec![meant.to_string()]), "{written}");
+        }
+        let error = class(" \"crane, bird\"").unwrap_err();
+        assert!(error.contains("line 1: ") && error.contains("quotation mark"), "{error}");
+        // One name with a comma makes no table of commas.
+        let blanks = "a,b.jpg dog\nILSVRC2012_val_00000003.JPEG cat\nc.jpg fox\n";
+        assert_eq!(labels(blanks, None), Ok(vec!["cat".to_string()]));
+    }
+
+    #[test]
     fn numbers_of_an_unknown_order_are_refused() {
         for text in [
             "490\n361\n171\n",
@@ -337,6 +378,9 @@ mod tests {
         assert!(error.contains("line 2: number 2 is not in"), "{error}");
         let error = labels("490\n2\n3\n", Some("sea_snake\n")).unwrap_err();
         assert!(error.contains("line 1: \"sea_snake\", expected a wnid and its number"), "{error}");
+        let devkit = "n01751748 490 sea_snake\nn09193705 361 alp\nn02119789 490 kit_fox\n";
+        let error = labels("490\n361\n361\n", Some(devkit)).unwrap_err();
+        assert!(error.contains("line 3: number 490 is n02119789, and n01751748 in a line before"), "{error}");
     }
 
     #[test]

@@ -13,24 +13,34 @@ use crate::results::write_atomically;
 use crate::vectors::Spelling;
 
 /// Reads `concept,category`; `concept` may also hold a class.
+///
+/// # Errors
+/// Unreadable, no such columns, or a concept with two categories.
 pub(super) fn read_categories(path: &Path) -> Result<HashMap<String, String>, ConceptsError> {
     let csv_error = |source| ConceptsError::Csv { path: path.into(), source };
-    let file = files::open(path).map_err(FileError::at(path))?;
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(file);
+    let text = files::read_to_string(path).map_err(FileError::at(path))?;
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
     let header = reader.headers().map_err(csv_error)?.clone();
     let column = |names: &[&str]| header.iter().position(|name| names.contains(&name));
     let (Some(concepts), Some(categories)) = (column(&["concept", "class"]), column(&["category"])) else {
         let found = header.iter().collect::<Vec<_>>().join(",");
         return Err(ConceptsError::CategoryColumns { path: path.into(), found });
     };
-    reader
-        .records()
-        .map(|record| {
-            let record = record.map_err(csv_error)?;
-            Ok((record[concepts].to_string(), record[categories].to_string()))
-        })
-        .filter(|row| row.as_ref().map_or(true, |(_, category)| !category.is_empty()))
-        .collect()
+    let mut known: HashMap<String, (u64, String)> = HashMap::new();
+    for record in reader.records() {
+        let record = record.map_err(csv_error)?;
+        let (concept, category) = (record[concepts].to_string(), record[categories].to_string());
+        if category.is_empty() {
+            continue;
+        }
+        let line = files::line_of(&record, text.as_bytes());
+        let (first, earlier) = known.entry(concept.clone()).or_insert_with(|| (line, category.clone()));
+        if *earlier != category {
+            let (path, first, found) = (path.into(), *first, [earlier.clone(), category]);
+            return Err(ConceptsError::TwoCategories { path, line, first, concept, found });
+        }
+    }
+    Ok(known.into_iter().map(|(concept, (_, category))| (concept, category)).collect())
 }
 
 /// The images' folder as seen from the manifest's, both made absolute; absolute where no relative path leads there.
@@ -146,6 +156,22 @@ pub fn configuration(request: &Request, network: &str, form: Option<&str>, weigh
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_concept_has_one_category() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let read = |text: &str| {
+            fs::write(file.path(), text).unwrap();
+            read_categories(file.path()).map_err(|error| error.to_string())
+        };
+        let found = read("\u{feff}concept,category\r\ndog,animal\r\noak,\r\ndog,animal\r\n").unwrap();
+        assert_eq!(found, HashMap::from([("dog".to_string(), "animal".to_string())]));
+        let error = read("concept,category\r\ndog,animal\r\n\r\ndog,pet\r\n").unwrap_err();
+        assert!(
+            error.ends_with("line 4: \"dog\" is of category \"pet\", and of \"animal\" in line 2; expected one"),
+            "{error}"
+        );
+    }
 
     #[test]
     fn the_images_folder_is_found_from_the_manifest() {

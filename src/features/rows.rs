@@ -1,4 +1,4 @@
-//! Which vector is of which image: names of vectors and paths of images, compared from their ends.
+//! Which vector is of which concept, by its name, or of which image: names and paths, compared from their ends.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -82,6 +82,57 @@ pub(super) fn find(path: &Path, manifest: &Manifest, names: &[String]) -> Result
     Ok(order)
 }
 
+/// Where in each of so many groups the vector of each concept is, by the names of all vectors.
+pub(super) fn in_groups(
+    path: &Path,
+    concepts: &[String],
+    groups: usize,
+    names: &[String],
+) -> Result<Vec<usize>, FeaturesError> {
+    let mut places = Vec::new();
+    let of_group = (names.len() / groups.max(1)).max(1);
+    for (group, names) in names.chunks(of_group).enumerate() {
+        places.extend(by_name(path, concepts, names)?.into_iter().map(|place| group * names.len() + place));
+    }
+    Ok(places)
+}
+
+/// Where the vector of each concept is, by the vectors' names.
+fn by_name(path: &Path, concepts: &[String], names: &[String]) -> Result<Vec<usize>, FeaturesError> {
+    let names: Vec<String> = names.iter().map(|name| names::plain(name)).collect();
+    let mut rows: HashMap<&str, (usize, Option<usize>)> = HashMap::new();
+    for (row, name) in names.iter().enumerate() {
+        let (first, again) = rows.entry(name).or_insert((row, None));
+        if row != *first {
+            again.get_or_insert(row);
+        }
+    }
+    let mut places = Vec::new();
+    let mut missing: Vec<&str> = Vec::new();
+    let mut twice = None;
+    for concept in concepts {
+        match rows.get(concept.as_str()) {
+            Some(&(first, again)) => {
+                twice = twice.or(again.map(|second| (first, second)));
+                places.push(first);
+            }
+            None => missing.push(concept),
+        }
+    }
+    if !missing.is_empty() {
+        let some = |names: &[&str]| names[..names.len().min(5)].join(", ");
+        let found: Vec<&str> = names.iter().map(String::as_str).collect();
+        let (count, concepts) = (missing.len(), some(&missing));
+        return Err(FeaturesError::NoSuchRows { path: path.into(), count, concepts, names: some(&found) });
+    }
+    match twice {
+        Some((first, second)) => {
+            Err(FeaturesError::Twice { path: path.into(), name: names[first].clone(), first, second })
+        }
+        None => Ok(places),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,6 +162,20 @@ mod tests {
         assert_eq!(found(&["x/a/n1.jpg", "x/b/n2.jpg"], &["n2", "n1"]), Ok(vec![1, 0]));
         assert_eq!(found(&["x/n1.jpg", "x/n2.jpg"], &["b/n2.jpg", "a/n1.jpg"]), Ok(vec![1, 0]));
         assert_eq!(found(&["x/v.1.jpg", "x/v.2.jpg"], &["v.2", "v.1"]), Ok(vec![1, 0]));
+    }
+
+    #[test]
+    fn a_concept_is_found_by_its_name_in_every_group() {
+        let names = |text: &str| text.split(' ').map(str::to_string).collect::<Vec<_>>();
+        let found = |concepts: &str, groups: usize, rows: &str| {
+            in_groups(Path::new("f.npy"), &names(concepts), groups, &names(rows)).map_err(|error| error.to_string())
+        };
+        assert_eq!(found("dog cat", 2, "cat ox dog dog cat ox"), Ok(vec![2, 0, 3, 4]));
+        let twice = found("dog cat", 1, "cat ox dog dog cat dog").unwrap_err();
+        assert!(twice.contains("\"dog\"") && twice.contains('2') && twice.contains('3'), "{twice}");
+        assert_eq!(found("dog cat", 1, "ox cat ox dog"), Ok(vec![3, 1]));
+        let missing = found("dog cow cat", 1, "cat ox dog dog").unwrap_err();
+        assert!(missing.contains("names 1 that no vector has (cow)"), "{missing}");
     }
 
     #[test]

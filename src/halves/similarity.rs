@@ -11,7 +11,7 @@ use crate::device::{self, Choice};
 use crate::error::{Error, FileError};
 use crate::features::{Features, Layout};
 use crate::names;
-use crate::progress::Progress;
+use crate::progress::{Progress, Task};
 use crate::results::{CONCEPTS, check_files, lines, write_lines};
 use crate::stats::Rsm;
 use crate::stats::similarity::rsm_of_rows;
@@ -41,9 +41,9 @@ pub fn similarity(request: &SimilarityRequest, progress: &Progress) -> Result<Ve
     if let Some(name) = request.layout.concepts.as_ref().and_then(|concepts| names::twice(concepts)) {
         return Err(Error::input(HalvesError::SameConcept { path: "--concepts".into(), name: name.clone() }));
     }
-    if let Some(doubt) =
-        request.layout.told.doubt(request.features.iter().map(PathBuf::as_path).filter(|path| !of_words(path, request)))
-    {
+    let of_words: Vec<bool> = request.features.iter().map(|path| of_words(path, request)).collect();
+    let arrays = request.features.iter().zip(&of_words).filter(|(_, of_words)| !**of_words);
+    if let Some(doubt) = request.layout.told.doubt(arrays.map(|(path, _)| path.as_path())) {
         progress.line(format!("warning: {doubt}"));
     }
     if are_groups(request) {
@@ -60,13 +60,11 @@ pub fn similarity(request: &SimilarityRequest, progress: &Progress) -> Result<Ve
     if let Some((path, concepts)) = &list {
         check_list(path, concepts).map_err(Error::input)?;
     }
-    for doubt in manifest.map(|manifest| manifest.doubts()).unwrap_or_default() {
-        progress.line(format!("warning: {doubt}"));
-    }
+    say_doubts_of_manifest(request, progress);
     let mut plans: Vec<Option<Features>> = Vec::new();
     let mut work = 0;
-    for (path, out) in request.features.iter().zip(&outs) {
-        if of_words(path, request) {
+    for ((path, out), &of_words) in request.features.iter().zip(&outs).zip(&of_words) {
+        if of_words {
             plans.push(None);
             continue;
         }
@@ -85,12 +83,10 @@ pub fn similarity(request: &SimilarityRequest, progress: &Progress) -> Result<Ve
         // Of several files each is opened again when its turn comes: what an archive unpacks is held for one at a time.
         plans.push((outs.len() == 1).then_some(features));
     }
-    device::select(request.device).map_err(Error::input)?;
-    progress.line("correlating in double precision, on the CPU");
-    let task = progress.task(work);
-    for ((path, out), features) in request.features.iter().zip(&outs).zip(plans) {
+    let task = begin(request, work, progress)?;
+    for (((path, out), features), of_words) in request.features.iter().zip(&outs).zip(plans).zip(of_words) {
         task.now(path.display().to_string());
-        if of_words(path, request) {
+        if of_words {
             let (rsm, concepts) = rsm_of_words(path, request, progress).map_err(Error::input)?;
             let _writing = progress.interrupt.writing();
             made.as_mut().map_or(Ok(()), |made| made.enlist(out, path)).map_err(Error::failed)?;
@@ -118,9 +114,7 @@ fn groups(request: &SimilarityRequest, progress: &Progress) -> Result<Vec<PathBu
     if RsmFile::of(out).map_err(Error::input)? == RsmFile::Csv {
         return Err(Error::input(HalvesError::OneMatrix { out: out.clone(), groups: request.features.len() }));
     }
-    for doubt in request.layout.manifest.as_ref().map(|manifest| manifest.doubts()).unwrap_or_default() {
-        progress.line(format!("warning: {doubt}"));
-    }
+    say_doubts_of_manifest(request, progress);
     let called: Vec<String> = file_names(&request.features).iter().map(|name| name.to_string_lossy().into()).collect();
     if let Some(name) = names::twice(&called) {
         let (first, second) = (request.features[0].clone(), name.clone().into());
@@ -157,9 +151,7 @@ fn groups(request: &SimilarityRequest, progress: &Progress) -> Result<Vec<PathBu
             _ => own,
         });
     }
-    device::select(request.device).map_err(Error::input)?;
-    progress.line("correlating in double precision, on the CPU");
-    let task = progress.task(work);
+    let task = begin(request, work, progress)?;
     let mut rsms = Vec::new();
     for path in &request.features {
         task.now(path.display().to_string());
@@ -169,6 +161,19 @@ fn groups(request: &SimilarityRequest, progress: &Progress) -> Result<Vec<PathBu
     let names = concepts.and_then(|(_, lists, _)| lists.into_iter().next());
     write(out, &rsms, true, Some(called), names, request).map_err(Error::failed)?;
     Ok(vec![out.clone()])
+}
+
+fn say_doubts_of_manifest(request: &SimilarityRequest, progress: &Progress) {
+    for doubt in request.layout.manifest.as_ref().map(|manifest| manifest.doubts()).unwrap_or_default() {
+        progress.line(format!("warning: {doubt}"));
+    }
+}
+
+/// So much work begins on the device that is asked for, if that is there.
+fn begin(request: &SimilarityRequest, work: u64, progress: &Progress) -> Result<Task, Error> {
+    device::select(request.device).map_err(Error::input)?;
+    progress.line("correlating in double precision, on the CPU");
+    Ok(progress.task(work))
 }
 
 /// Features that a file holds; how they were understood, and what is doubtful about it, is said.

@@ -145,6 +145,7 @@ fn parts(source: &Source, side: Side) -> Result<Vec<Source>, HalvesError> {
         let known = names.iter().filter(|name| asked(name)).cloned();
         let found: Vec<Source> = known.map(|name| layer(name.clone(), &results.layer_rsm(&name), None)).collect();
         return match &source.array {
+            _ if names.is_empty() => Err(HalvesError::NoLayers(results.table("layers"))),
             Some(name) if found.is_empty() => {
                 Err(MatrixError::from(ArrayError::NoName { path: path.into(), name: name.clone(), names }).into())
             }
@@ -192,4 +193,27 @@ fn scales_beside(layer: &Matrices) -> Result<Vec<Scales>, HalvesError> {
         return Err(wrong());
     }
     values.chunks_exact(concepts * 3).map(|rows| Scales::from_rows(rows).ok_or_else(wrong)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::results::write_table;
+
+    #[test]
+    fn a_results_directory_without_layers_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path();
+        std::fs::create_dir(path.join("rsm")).unwrap();
+        std::fs::write(path.join("run.json"), "{}").unwrap();
+        write_table::<LayersRow>(path, &[]).unwrap();
+        for array in [None, Some("conv1".to_string())] {
+            let source = Source { name: "run".into(), path: path.into(), array, given: None };
+            let error = parts(&source, Side::Images).unwrap_err().to_string();
+            assert!(
+                error.ends_with("layers.csv: no rows, expected a row for each layer of the run; run it again"),
+                "{error}"
+            );
+        }
+    }
 }

@@ -4,16 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use super::doubts::{is_single, warnings};
 use super::reading::Inputs;
 use super::{HalvesError, list, words};
 use crate::checksum::{self, of_files, sha256};
-use crate::config::{OptionError, TestRequest, check_measures, doubt_of_neighbours, doubt_of_tail, draws};
+use crate::config::{OptionError, TestRequest, check_measures, draws};
 use crate::device::{self, Selected};
 use crate::error::{Error, FileError};
 use crate::evaluation::alignment::{Alignment, WordSpace};
 use crate::evaluation::{LayerRsms, Space, Words};
 use crate::finish::{self, Comparison, finish};
-use crate::matrices::{Entries, Read, Side, Source};
+use crate::matrices::{Read, Side, Source};
 use crate::names::{self, NAME, is_name};
 use crate::plan::{Own, Unnamed, control_sums};
 use crate::progress::Progress;
@@ -21,7 +22,7 @@ use crate::record::{self, Command, MatrixChecksums, RunRecord};
 use crate::results::{Results, ResultsDir, figure_name, takes};
 use crate::stats::alignment::Measure;
 use crate::stats::permutation::Permutations;
-use crate::stats::scoring::{Constant, Ties};
+use crate::stats::scoring::Constant;
 use crate::stats::two_vs_two;
 use crate::vectors;
 
@@ -51,56 +52,22 @@ impl Test {
         request.options.within_categories = request.categories.is_some() && !request.across_categories;
         let inputs = request.read(progress)?;
         check_read(&request, &inputs)?;
-        let Inputs { words, word_spaces, space, read, reordered, doubts } = inputs;
-        let count = space.concepts.len();
+        let count = inputs.space.concepts.len();
         let categories = request.categories.as_ref().map(|path| list(path, count, "category")).transpose()?;
-        request.options.check(count)?;
-        request.inference.check(request.options.bootstrap, space.groups.len())?;
-        if let Some(method) = names::twice(&request.rsa) {
-            let found = format!("{method} twice");
-            return Err(OptionError { option: "rsa", found, expected: "each method once" }.into());
-        }
+        check_options(&request, count, inputs.space.groups.len())?;
         let strata = request.options.strata(categories.as_deref());
         let draws = draws(request.seed, count, strata.as_deref());
         // Without measures, or with word models of one matrix and 2v2 among the measures, the 2 vs. 2 test is made in full.
-        let in_full = request.measures.is_empty()
-            || request.measures.contains(&Measure::TwoVsTwo) && word_spaces.iter().all(is_single);
-        if request.measures.is_empty() || request.measures.contains(&Measure::TwoVsTwo) {
-            check_testable(&words, &space, &read, &draws)?;
+        let two_vs_two = request.measures.is_empty() || request.measures.contains(&Measure::TwoVsTwo);
+        let in_full = request.measures.is_empty() || two_vs_two && inputs.word_spaces.iter().all(is_single);
+        if two_vs_two {
+            check_testable(&inputs.words, &inputs.space, &inputs.read, &draws)?;
         }
-        let of_request = [
-            request.options.doubt(categories.as_deref()),
-            request.inference.doubt(space.groups.len()),
-            doubt_of_neighbours(&request.measures, request.neighbours),
-            doubt_of_tail(&request.measures, request.inference.tail),
-            not_done(&request, &words, &word_spaces).filter(|_| !in_full),
-        ];
-        let named = request.concepts.is_some() || read.iter().any(|read| read.names.is_some());
-        let own = Own {
-            layers: space.layers.iter().map(|layer| layer.name.as_str()).collect(),
-            words: words.iter().map(|model| model.name.as_str()).collect(),
-            categories: categories.as_deref(),
-            concepts: &space.concepts,
-            named,
-            by_name: !request.by_order,
-            unnamed: match (request.by_order || request.concepts.is_some() || !named, reordered) {
-                (true, _) => Unnamed::Taken,
-                (false, false) => Unnamed::Doubted,
-                (false, true) => Unnamed::Refused,
-            },
-            groups: &space.groups,
-            groups_named: read.iter().any(|read| read.matrices > 1 && read.groups.is_some()),
-        };
-        let controls = own.controls(&request.controls, &request.reading)?;
+        let controls = own(&request, &inputs, categories.as_deref()).controls(&request.controls, &request.reading)?;
         controls.read.iter().for_each(|(said, _)| progress.line(said));
-        let doubts = doubts
-            .into_iter()
-            .chain(of_request.into_iter().flatten())
-            .chain(without_effect(&request, &read))
-            .chain(same_groups(&space))
-            .chain(controls.read.iter().filter_map(|(_, doubt)| doubt.clone()));
-        let warnings: Vec<String> = doubts.collect();
+        let warnings = warnings(&request, &inputs, categories.as_deref(), in_full, &controls);
         warnings.iter().for_each(|warning| progress.line(format!("warning: {warning}")));
+        let Inputs { words, word_spaces, space, read, .. } = inputs;
         let checksums = MatrixChecksums {
             words: sums(&request.words, &read, Side::Words)?,
             images: sums(&request.images, &read, Side::Images)?,
@@ -292,90 +259,38 @@ fn check_groups(measures: &[Measure], words: &[WordSpace]) -> Result<(), HalvesE
     }
 }
 
-/// A word model of one matrix.
-fn is_single(space: &WordSpace) -> bool {
-    space.layers.len() == 1 && space.layers[0].rsms.len() == 1
-}
-
-/// What goes with the 2 vs. 2 test in full alone, of what is asked for.
-fn not_done(request: &TestRequest, words: &[Words], spaces: &[WordSpace]) -> Option<String> {
-    let TestRequest { controls, rsa, inference, .. } = request;
-    let of_words = controls.partition.iter().filter(|space| words.iter().any(|model| model.name == space.name));
-    let mut asked: Vec<String> = of_words.map(|space| format!("--partition {}", space.name)).collect();
-    asked.extend((!controls.given.is_empty()).then(|| "--given".to_string()));
-    asked.extend((!rsa.is_empty()).then(|| "--rsa".to_string()));
-    asked.extend(inference.generalise.map(|over| format!("--generalise {over}")));
-    let remedy = match spaces.iter().find(|space| !is_single(space)) {
-        None => "ask for --measure 2v2 as well".to_string(),
-        Some(space) => {
-            format!("{} has layers or groups: test words of one matrix each, with --measure 2v2 as well", space.name)
+/// Options that suit so many concepts in so many groups.
+fn check_options(request: &TestRequest, concepts: usize, groups: usize) -> Result<(), HalvesError> {
+    request.options.check(concepts)?;
+    request.inference.check(request.options.bootstrap, groups)?;
+    match names::twice(&request.rsa) {
+        Some(method) => {
+            let found = format!("{method} twice");
+            Err(OptionError { option: "rsa", found, expected: "each method once" }.into())
         }
-    };
-    let asked = asked.join(", ");
-    (!asked.is_empty()).then(|| {
-        format!("{asked}: not done: it goes with the 2 vs. 2 test of word models, not with other measures; {remedy}")
-    })
+        None => Ok(()),
+    }
 }
 
-/// Two groups that are one and the same in every layer.
-fn same_groups(space: &Space) -> Option<String> {
-    let same = |a: usize, b: usize| {
-        space.layers.iter().all(|layer| {
-            let (a, b) = (layer.rsms[a].values(), layer.rsms[b].values());
-            a.iter().zip(b).all(|(a, b)| a == b || a.is_nan() && b.is_nan())
-        })
-    };
-    let mut pairs = (0..space.groups.len()).flat_map(|b| (0..b).map(move |a| (a, b)));
-    let (a, b) = pairs.find(|&(a, b)| same(a, b))?;
-    Some(format!(
-        "groups {} and {} have the same matrix in every layer: was a file given twice? They are no two samples",
-        space.groups[a], space.groups[b]
-    ))
-}
-
-/// Options that change nothing, each with why.
-fn without_effect(request: &TestRequest, read: &[Read]) -> Vec<String> {
-    let TestRequest { words, images, controls, measures, options, .. } = request;
-    let features = |side: Side| request.features.is_some_and(|features| features.hold(side));
-    let sides = [Side::Words, Side::Images];
-    let vectors: Vec<&Read> = read.iter().filter(|read| read.form == "vectors").collect();
-    let mut doubts = Vec::new();
-    if let Some(kernels) = request.kernels {
-        if !measures.iter().any(|measure| measure.needs_gram()) {
-            doubts.push(
-                "--kernels: no effect: none of cka, cka-debiased, cka-rbf, mknn and cknna is among the measures".into(),
-            );
-        } else if let Some(side) = sides.into_iter().find(|&side| kernels.hold(side) && features(side)) {
-            doubts.push(format!("--kernels: no effect on the {}, which are features (--features)", side.name()));
-        } else if let Some(vectors) = vectors.first().filter(|_| kernels.hold(Side::Words)) {
-            doubts.push(format!("--kernels: no effect on {}, which are word vectors", vectors.path.display()));
-        }
+/// What the test knows itself, against which the spaces that are controlled for are held.
+fn own<'a>(request: &TestRequest, inputs: &'a Inputs, categories: Option<&'a [String]>) -> Own<'a> {
+    let Inputs { words, space, read, reordered, .. } = inputs;
+    let named = request.concepts.is_some() || read.iter().any(|read| read.names.is_some());
+    Own {
+        layers: space.layers.iter().map(|layer| layer.name.as_str()).collect(),
+        words: words.iter().map(|model| model.name.as_str()).collect(),
+        categories,
+        concepts: &space.concepts,
+        named,
+        by_name: !request.by_order,
+        unnamed: match (request.by_order || request.concepts.is_some() || !named, reordered) {
+            (true, _) => Unnamed::Taken,
+            (false, false) => Unnamed::Doubted,
+            (false, true) => Unnamed::Refused,
+        },
+        groups: &space.groups,
+        groups_named: read.iter().any(|read| read.matrices > 1 && read.groups.is_some()),
     }
-    if options.ties != Ties::default() && !measures.is_empty() && !measures.contains(&Measure::TwoVsTwo) {
-        doubts.push("--ties: no effect: 2v2 is not among the measures".into());
-    }
-    // A file that is controlled for is a matrix.
-    if let Some(entries) = request.reading.entries.filter(|_| sides.into_iter().all(features))
-        && controls.sources().next().is_none()
-    {
-        let option = if entries == Entries::Distances { "--distances" } else { "--similarities" };
-        doubts.push(format!("{option}: no effect: words and images are features (--features), not matrices"));
-    }
-    if let Some(groups_are) = &request.reading.groups_are
-        && read.iter().all(|read| read.matrices == 1)
-    {
-        doubts.push(format!(
-            "--groups-are {groups_are}: no effect: every layer has one matrix; files of several become groups of one layer by \
-             `semgpu similarity FILE FILE … --out ALL.npy`"
-        ));
-    }
-    if options.constant == Constant::Half && features(Side::Images) {
-        doubts.push("--constant half: no effect: a constant image among features (--features) is refused".into());
-    }
-    let sources = words.iter().chain(images).chain(controls.sources()).map(|source| source.path.as_path());
-    let arrays = sources.filter(|path| !vectors.iter().any(|vectors| vectors.path == *path));
-    doubts.extend(request.reading.told.doubt(arrays));
-    doubts
 }
 
 /// What the test itself would refuse, before it starts: no draw is counted.

@@ -51,8 +51,8 @@ pub(super) fn by_diagonal(place: &Place, matrices: &[Rsm], said: Option<Entries>
     Ok(entries)
 }
 
-/// What is wrong with a pair of entries.
-pub(super) struct Wrong {
+/// What is wrong with an entry.
+pub struct Wrong {
     row: usize,
     column: usize,
     found: f64,
@@ -63,40 +63,118 @@ pub(super) struct Wrong {
 
 impl Wrong {
     /// Whether there is no number.
-    pub fn is_gap(&self) -> bool {
+    pub(super) fn is_gap(&self) -> bool {
         self.found.is_nan()
     }
 
-    pub fn of(self, place: &Place, group: usize) -> MatrixError {
+    pub(super) fn of(self, place: &Place, group: usize) -> MatrixError {
         let Self { row, column, found, mirrored, expected } = self;
         let (path, at) = (place.path.to_path_buf(), place.of(group));
         match mirrored {
             Some(mirrored) => MatrixError::Asymmetric { path, at, row, column, found, mirrored },
+            None if row == column => MatrixError::Diagonal { path, at, row, found },
             None => MatrixError::Entry { path, at, row, column, found, expected },
         }
     }
 }
 
-/// Symmetric, and every entry a correlation or a distance; rows of NaN are let through.
+impl std::fmt::Display for Wrong {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        let Self { row, column, found, mirrored, expected } = self;
+        write!(f, "row {row}, column {column} (from 0) has {found}, ")?;
+        match mirrored {
+            Some(mirrored) => write!(f, "its mirror image {mirrored}, expected the same"),
+            None => write!(f, "expected {expected}"),
+        }
+    }
+}
+
+/// Holds a matrix to what an [`Rsm`] is: 1 on the diagonal, symmetric correlations elsewhere, and NaN in the whole row and
+/// column of a constant vector.
+///
+/// # Errors
+/// The first entry that is not as it should be.
+pub fn check_rsm(matrix: &Rsm) -> Result<(), Wrong> {
+    let is_one = |row: usize| (matrix.row(row)[row] - 1.0).abs() <= ROUNDING;
+    if let Some(row) = (0..matrix.concepts()).find(|&row| !is_one(row)) {
+        let found = matrix.row(row)[row];
+        return Err(Wrong { row, column: row, found, mirrored: None, expected: "1, as on every diagonal" });
+    }
+    check(matrix, Entries::Similarities)
+}
+
+/// Symmetric, and every entry a correlation or a distance; a row of NaN is let through with its column of NaN.
 pub(super) fn check(matrix: &Rsm, entries: Entries) -> Result<(), Wrong> {
     let concepts = matrix.concepts();
-    let mut tested = vec![true; concepts];
-    matrix.constant().into_iter().for_each(|constant| tested[constant] = false);
+    let mut is_constant = vec![false; concepts];
+    matrix.constant().into_iter().for_each(|constant| is_constant[constant] = true);
     let (range, expected) = match entries {
         Entries::Distances => (-ROUNDING..=2.0 + ROUNDING, "a distance 1 - r, 0 to 2"),
         Entries::Similarities => (-1.0 - ROUNDING..=1.0 + ROUNDING, "a correlation, -1 to 1"),
     };
-    for row in (0..concepts).filter(|&row| tested[row]) {
-        for column in (0..concepts).filter(|&column| column != row && tested[column]) {
+    for row in 0..concepts {
+        for column in (0..concepts).filter(|&column| column != row) {
             let (found, mirrored) = (matrix.row(row)[column], matrix.row(column)[row]);
             let wrong = |mirrored| Wrong { row, column, found, mirrored, expected };
-            if !range.contains(&found) {
-                return Err(wrong(None));
-            }
-            if (found - mirrored).abs() > ROUNDING {
-                return Err(wrong(Some(mirrored)));
+            if is_constant[row] {
+                if !mirrored.is_nan() {
+                    return Err(wrong(Some(mirrored)));
+                }
+            } else if !is_constant[column] {
+                if !range.contains(&found) {
+                    return Err(wrong(None));
+                }
+                if (found - mirrored).abs() > ROUNDING {
+                    return Err(wrong(Some(mirrored)));
+                }
             }
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(edit: impl Fn(usize, usize, &mut f64)) -> Option<String> {
+        let entry = |place: usize| {
+            let (row, column) = (place / 4, place % 4);
+            let mut value = if row == column { 1.0 } else { 0.25 };
+            edit(row, column, &mut value);
+            value
+        };
+        check_rsm(&Rsm::new(4, (0..16).map(entry).collect())).err().map(|wrong| wrong.to_string())
+    }
+
+    #[test]
+    fn only_rows_of_nan_with_their_columns_are_constant_vectors() {
+        assert_eq!(said(|_, _, _| {}), None);
+        let blank = |wanted: bool, value: &mut f64| {
+            if wanted {
+                *value = f64::NAN
+            }
+        };
+        assert_eq!(said(|row, column, value| blank(row != column && (row == 2 || column == 2), value)), None);
+        let row = said(|row, column, value| blank(row == 2 && column != 2, value));
+        assert_eq!(row.unwrap(), "row 2, column 0 (from 0) has NaN, its mirror image 0.25, expected the same");
+        let column = said(|row, column, value| blank(row != 2 && column == 2, value));
+        assert_eq!(column.unwrap(), "row 0, column 2 (from 0) has NaN, expected a correlation, -1 to 1");
+    }
+
+    #[test]
+    fn what_is_no_rsm_is_named() {
+        let at = |wanted: (usize, usize), found: f64| {
+            said(|row, column, value| {
+                if (row, column) == wanted {
+                    *value = found
+                }
+            })
+            .unwrap()
+        };
+        assert!(at((1, 1), 0.5).starts_with("row 1, column 1 (from 0) has 0.5, expected 1"));
+        assert!(at((1, 1), f64::NAN).starts_with("row 1, column 1 (from 0) has NaN"));
+        assert!(at((3, 0), 0.5).starts_with("row 0, column 3 (from 0) has 0.25, its mirror image 0.5"));
+        assert!(at((0, 3), f64::INFINITY).starts_with("row 0, column 3 (from 0) has inf, expected a correlation"));
+    }
 }

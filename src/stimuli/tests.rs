@@ -94,6 +94,8 @@ fn errors_name_the_line() {
     }
     let empty = message(&text.replace("x,drum,b,0", "x, ,b,0"));
     assert!(empty.ends_with("line 5: the concept is empty"), "{empty}");
+    let windows = message(&text.replace("x,drum,b,0", "x, ,b,0").replace('\n', "\r\n"));
+    assert!(windows.ends_with("line 5: the concept is empty"), "{windows}");
     let ragged = message(&text.replace("x,drum,b,0", "x,drum,b"));
     assert!(ragged.contains("line: 5"), "{ragged}");
     let column = message(&text.replace("concept,", "word,"));

@@ -3,13 +3,14 @@
 use std::fs::File;
 use std::io::{BufReader, Read};
 
-use npyz::{DType, Endianness, NpyFile, NpyHeader, Order, TypeChar};
+use npyz::{DType, NpyFile, NpyHeader, Order, TypeChar};
 use zip::ZipArchive;
 use zip::result::ZipError;
 
-use super::{ReadVectors, Rows, VectorsError, VectorsFormat, Wanted, decoder};
+use super::{ReadVectors, Rows, VectorsError, VectorsFormat, Wanted};
 use crate::files;
 use crate::limits;
+use crate::numbers::Value;
 
 pub(super) const FORMAT: VectorsFormat =
     VectorsFormat { name: "npz (`vectors` and `words`)", sniff, read: ReadVectors::Seek(read) };
@@ -26,18 +27,13 @@ struct Element {
     kind: TypeChar,
     /// Bytes of a number, characters of a string.
     size: u64,
-    little_endian: bool,
 }
 
 impl Element {
     fn of(array: &NpyHeader) -> Self {
         match array.dtype() {
-            DType::Plain(plain) => Self {
-                kind: plain.type_char(),
-                size: plain.size_field(),
-                little_endian: plain.endianness() == Endianness::Little,
-            },
-            _ => Self { kind: TypeChar::RawData, size: 0, little_endian: true },
+            DType::Plain(plain) => Self { kind: plain.type_char(), size: plain.size_field() },
+            _ => Self { kind: TypeChar::RawData, size: 0 },
         }
     }
 }
@@ -82,19 +78,14 @@ fn array<'a>(
 
 /// The wanted rows of an array `[words, dimensions]`, skipping the others.
 pub(super) fn read_rows<R: Read>(vectors: NpyFile<R>, rows: Rows, wanted: &mut Wanted) -> Result<(), VectorsError> {
-    let Element { kind, size, little_endian } = Element::of(&vectors);
-    let letter = match kind {
-        TypeChar::Float => "f",
-        TypeChar::Int => "i",
-        TypeChar::Uint | TypeChar::Bool => "u",
-        _ => "",
-    };
-    let decode = decoder(&format!("{letter}{}", size.saturating_mul(8))).ok_or_else(|| {
-        let descr = vectors.dtype().descr();
+    let dtype = vectors.dtype();
+    let value = if let DType::Plain(plain) = &dtype { Value::of_numpy(plain) } else { None };
+    let value = value.ok_or_else(|| {
+        let descr = dtype.descr();
         wanted.array("vectors", format!("type {descr}, expected real numbers of 8 to 64 bits"))
     })?;
     rows.check_shape(vectors.shape(), wanted)?;
-    let (order, size, words) = (vectors.order(), size as usize, rows.words);
+    let (order, size, words) = (vectors.order(), value.bytes, rows.words);
     let mut stream = BufReader::with_capacity(super::BUFFER_BYTES, vectors.into_inner());
     let mut read = |from: u64, at: &mut u64, bytes: &mut [u8]| -> std::io::Result<()> {
         super::skip(&mut stream, from - *at)?;
@@ -119,11 +110,8 @@ pub(super) fn read_rows<R: Read>(vectors: NpyFile<R>, rows: Rows, wanted: &mut W
             }
         }
     }
-    for ((row, word), mut bytes) in rows.wanted.into_iter().zip(found) {
-        if !little_endian {
-            bytes.chunks_exact_mut(size).for_each(<[u8]>::reverse);
-        }
-        wanted.keep(&word, decode(&bytes), "row", row + 1);
+    for ((row, word), bytes) in rows.wanted.into_iter().zip(found) {
+        wanted.keep(&word, value.singles(&bytes), "row", row + 1);
     }
     Ok(())
 }

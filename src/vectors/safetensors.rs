@@ -7,8 +7,9 @@ use std::io;
 use ::safetensors::Dtype;
 use ::safetensors::tensor::TensorInfo;
 
-use super::{ReadVectors, Rows, VectorsError, VectorsFormat, Wanted, decoder};
+use super::{ReadVectors, Rows, VectorsError, VectorsFormat, Wanted};
 use crate::files::{self, SafetensorsError};
+use crate::numbers::Value;
 
 pub(super) const FORMAT: VectorsFormat =
     VectorsFormat { name: "safetensors (`vectors` and `words`)", sniff, read: ReadVectors::Seek(read) };
@@ -55,15 +56,15 @@ fn read(file: File, wanted: &mut Wanted) -> Result<(), VectorsError> {
         metadata.info("vectors").ok_or_else(|| wanted.array("vectors", "not found, expected a tensor".to_string()))?;
     let shape: Vec<u64> = vectors.shape.iter().map(|&length| length as u64).collect();
     rows.check_shape(&shape, wanted)?;
-    let decode = decoder(&vectors.dtype.to_string().to_lowercase()).ok_or_else(|| {
+    let value = Value::of_safetensors(vectors.dtype).ok_or_else(|| {
         let dtype = vectors.dtype;
         wanted.array("vectors", format!("type {dtype}, expected real numbers of 8 to 64 bits"))
     })?;
-    let mut bytes = vec![0; vectors.dtype.bitsize() / 8 * wanted.dimensions];
+    let mut bytes = vec![0; value.bytes * wanted.dimensions];
     for (row, word) in rows.wanted {
         let at = start + vectors.data_offsets.0 as u64 + row * bytes.len() as u64;
         files::read_at(&file, at, &mut bytes).map_err(wanted.io())?;
-        wanted.keep(&word, decode(&bytes), "row", row + 1);
+        wanted.keep(&word, value.singles(&bytes), "row", row + 1);
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 use std::io::Write;
 
+use burn::tensor::f16;
 use flate2::write::GzEncoder;
 use npyz::{WriteOptions, WriterBuilder};
 use zip::ZipWriter;

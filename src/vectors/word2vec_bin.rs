@@ -3,7 +3,8 @@
 
 use std::io::{BufRead, Read};
 
-use super::{ReadVectors, VectorsError, VectorsFormat, Wanted, decoder, skip, text};
+use super::{ReadVectors, VectorsError, VectorsFormat, Wanted, skip, text};
+use crate::numbers::{Kind, Value};
 
 pub(super) const FORMAT: VectorsFormat =
     VectorsFormat { name: "word2vec binary", sniff, read: ReadVectors::Stream(read) };
@@ -32,7 +33,7 @@ fn read(stream: &mut dyn BufRead, wanted: &mut Wanted) -> Result<(), VectorsErro
     let (announced, dimensions) = text::header(line).unwrap_or_default();
     wanted.set_dimensions(dimensions)?;
     let vector_bytes = 4 * dimensions;
-    let decode = decoder("f32").expect("a type that is read");
+    const SINGLE: Value = Value { kind: Kind::Float, bytes: 4, big_endian: false };
 
     let mut word = Vec::new();
     for found in 0..announced {
@@ -58,7 +59,7 @@ fn read(stream: &mut dyn BufRead, wanted: &mut Wanted) -> Result<(), VectorsErro
             if (bytes.len() as u64) < vector_bytes {
                 return Err(truncated());
             }
-            wanted.keep(word, decode(&bytes), "word", found + 1);
+            wanted.keep(word, SINGLE.singles(&bytes), "word", found + 1);
         } else if skip(stream, vector_bytes).map_err(wanted.io())? < vector_bytes {
             return Err(truncated());
         }

@@ -1,6 +1,6 @@
 //! Which tensor of a weights file fills which parameter.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 use super::{Parameter, Part, Transform, WeightsError, WeightsFile, placement};
@@ -108,11 +108,10 @@ impl Assignment {
                 None => account.unused.push((tensor, shape)),
             }
         }
-        let own = |name: &String| account.assigned.iter().any(|assigned| assigned.tensor == *name);
-        let behind = tensors.iter().rposition(|(name, _)| own(name)).map_or(0, |last| last + 1);
-        let is_head = |(name, shape): &(String, Vec<usize>)| {
-            shape.len() <= 2 && tensors[behind..].iter().any(|(other, _)| other == name)
-        };
+        let own: HashSet<&String> = account.assigned.iter().map(|assigned| &assigned.tensor).collect();
+        let behind = tensors.iter().rposition(|(name, _)| own.contains(name)).map_or(0, |last| last + 1);
+        let behind: HashSet<&String> = tensors[behind..].iter().map(|(name, _)| name).collect();
+        let is_head = |(name, shape): &(String, Vec<usize>)| shape.len() <= 2 && behind.contains(name);
         account.unused_behind = account.unused.iter().all(is_head);
         account
     }

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 
-use burn::tensor::{bf16, f16};
+use crate::numbers::{Kind, Value};
 
 /// Values are read and widened in pieces of this many bytes, a multiple of every type's size.
 pub(super) const PIECE_BYTES: usize = 1 << 20;
@@ -47,11 +47,10 @@ impl Float {
 
     /// Appends the numbers in `bytes` as `f32`; of `f64`, the nearest one.
     pub(super) fn widen(self, bytes: &[u8], to: &mut Vec<f32>) {
-        match self {
-            Self::F64 => to.extend(bytes.as_chunks().0.iter().map(|&b| f64::from_le_bytes(b) as f32)),
-            Self::F32 => to.extend(bytes.as_chunks().0.iter().map(|&b| f32::from_le_bytes(b))),
-            Self::F16 => to.extend(bytes.as_chunks().0.iter().map(|&b| f16::from_le_bytes(b).to_f32())),
-            Self::Bf16 => to.extend(bytes.as_chunks().0.iter().map(|&b| bf16::from_le_bytes(b).to_f32())),
-        }
+        let kind = if self == Self::Bf16 { Kind::Brain } else { Kind::Float };
+        let value = Value { kind, bytes: self.bytes(), big_endian: false };
+        let first = to.len();
+        to.resize(first + bytes.len() / value.bytes, 0.0);
+        value.decode(bytes, &mut to[first..]);
     }
 }

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 use super::graph::Graph;
 use super::{Format, WeightsError, WeightsFile};
+use crate::files;
 use constant::Constant;
 use layers::{Layers, Obstacle, Recipe, is_layer, layers};
 use model::Model;
@@ -27,9 +28,7 @@ use nodes::Nodes;
 pub const FORMAT: Format = Format {
     name: "ONNX",
     // A protobuf has no magic number; exporters write the version (field 1, below 128), then their name (field 2).
-    sniff: |head, path| {
-        path.extension().is_some_and(|extension| extension == "onnx") || matches!(head, [0x08, 1..0x80, 0x12, ..])
-    },
+    sniff: |head, path| files::ending(path) == "onnx" || matches!(head, [0x08, 1..0x80, 0x12, ..]),
     open: |path| Ok(Box::new(Onnx::open(path)?)),
 };
 

@@ -13,9 +13,7 @@ use crate::files::{self, SafetensorsError};
 /// The registry entry.
 pub const FORMAT: Format = Format {
     name: "safetensors",
-    sniff: |head, path| {
-        path.extension().is_some_and(|extension| extension == "safetensors") || head.get(8) == Some(&b'{')
-    },
+    sniff: |head, path| files::ending(path) == "safetensors" || head.get(8) == Some(&b'{'),
     open: |path| Ok(Box::new(Safetensors::open(path)?)),
 };
 

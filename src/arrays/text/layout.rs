@@ -8,8 +8,9 @@
 //! | a first column that counts, or numbers in another order, or has no name where the others have, or is called index | numbers of the rows |
 //! | a first line or column of whole numbers beside fractions, or of equal steps | either: refused, `--header`, `--index` |
 
+use super::Told;
 use super::numbers::{Cell, Decimal};
-use super::{Record, Told};
+use super::records::Record;
 use crate::names::twice;
 
 /// Lines at the top that may name columns: names of two levels, and pandas' line with the names of these.
@@ -173,7 +174,7 @@ fn even_out(records: &mut [Record], width: usize) -> Result<bool, String> {
 
 /// A table whose lines are of one length.
 struct View<'a> {
-    records: &'a [Record],
+    records: &'a [Record<'a>],
     decimal: Decimal,
     width: usize,
 }

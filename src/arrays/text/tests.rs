@@ -171,3 +171,25 @@ fn what_is_told_of_tables_beside_none_is_doubted() {
     let folder = tempfile::tempdir().unwrap();
     assert_eq!(told.doubt([folder.path()]), None);
 }
+
+#[test]
+fn lines_are_counted_however_they_end() {
+    for ending in ["\n", "\r\n"] {
+        let lines = |lines: &[&str]| lines.iter().map(|line| format!("{line}{ending}")).collect::<String>();
+        // Two whole numbers with a sign between them are a name only in quotes.
+        let named = lines(&["\"12;7\",0.1,0.7", "", "\"13;7\",0.9,0.4", "\"14;7\",0.3,0.6"]);
+        let (names, shape, values) = table(&named, &Told::default()).unwrap();
+        assert_eq!((names.join(" "), shape), ("12;7 13;7 14;7".to_string(), vec![3, 2]));
+        assert_eq!(values, [0.1, 0.7, 0.9, 0.4, 0.3, 0.6]);
+        let quoted_elsewhere = lines(&["\"12;7\",0.9,0.2", "12;7,0.3,0.4"]);
+        assert!(table(&quoted_elsewhere, &Told::default()).unwrap_err().contains("line 2: \"12;7\" between commas"));
+        for (before, line) in [(&[][..], 2), (&["# by hand"], 3), (&["# by hand", ""], 4)] {
+            let text = lines(&[before, &["0.5,1.5", "2.5,x", "3.5,4.5"]].concat());
+            let error = table(&text, &Told { header: Some(0), index: Some(0), ..Told::default() }).unwrap_err();
+            assert!(error.contains(&format!("line {line}: \"x\"")), "{text:?}: {error}");
+        }
+        let text = lines(&["0.5,1.5", "", "", "2.5,x"]);
+        let error = table(&text, &Told { header: Some(0), index: Some(0), ..Told::default() }).unwrap_err();
+        assert!(error.contains("line 4: \"x\""), "{text:?}: {error}");
+    }
+}

@@ -1,0 +1,95 @@
+//! The lines of a table, taken apart.
+
+use csv::StringRecord;
+
+use crate::files;
+
+/// A line of a table.
+pub(super) struct Record<'a> {
+    /// From 1.
+    pub line: u64,
+    pub cells: StringRecord,
+    /// As it stands in the file, with what ends the line before.
+    raw: &'a str,
+}
+
+impl Record<'_> {
+    /// Whether a cell stands in quotes: then it is a name.
+    pub fn quotes(&self, cell: &str) -> bool {
+        self.raw.contains(&format!("\"{cell}\""))
+    }
+}
+
+/// The lines that hold anything, taken apart; blanks separate where there is no separator. `skipped` lines stand before
+/// `text`.
+pub(super) fn records(text: &str, skipped: u64, separator: Option<u8>) -> Result<Vec<Record<'_>>, String> {
+    let mut records = match separator {
+        None => {
+            let lines = (skipped + 1..).zip(text.lines());
+            lines.map(|(line, raw)| Record { line, cells: words(raw), raw }).collect()
+        }
+        Some(separator) => separated(text, skipped, separator)?,
+    };
+    records.retain(|record| record.cells.iter().any(|cell| !cell.is_empty()));
+    Ok(records)
+}
+
+fn separated(text: &str, skipped: u64, separator: u8) -> Result<Vec<Record<'_>>, String> {
+    let mut reader = csv::ReaderBuilder::new();
+    let reader = reader.has_headers(false).flexible(true).trim(csv::Trim::All).delimiter(separator);
+    // Tables of vocabularies are written without quotes, and a quotation mark is a word.
+    let unpaired = |line: &str| !line.bytes().filter(|&byte| byte == b'"').count().is_multiple_of(2);
+    let reader = reader.quoting(separator != b'\t' || !text.lines().any(unpaired));
+    let mut reader = reader.from_reader(text.as_bytes());
+    let mut records = Vec::new();
+    let mut cells = StringRecord::new();
+    let mut start = 0;
+    while reader.read_record(&mut cells).map_err(|error| error.to_string())? {
+        let line = skipped + files::line_of(&cells, text.as_bytes());
+        let end = reader.position().byte() as usize;
+        let record = Record { line, cells: std::mem::take(&mut cells), raw: &text[start..end] };
+        check(&record, separator)?;
+        records.push(record);
+        start = end;
+    }
+    Ok(records)
+}
+
+/// Refuses a cell of several lines, or of several numbers between commas.
+fn check(record: &Record, separator: u8) -> Result<(), String> {
+    let Record { line, cells, .. } = record;
+    if let Some(cell) = cells.iter().find(|cell| cell.contains('\n')) {
+        let begins = cell.lines().next().unwrap_or_default();
+        return Err(format!(
+            "line {line}: the cell that begins {begins:?} goes on over the end of the line, for a quotation mark opens it; double \
+             a mark that is a word (\"\"\"\"), or separate the cells by tabs"
+        ));
+    }
+    let numbers = |cell: &&str| {
+        let mut parts = cell.split_whitespace();
+        parts.clone().count() > 1 && parts.all(|part| part.parse::<f64>().is_ok())
+    };
+    match cells.iter().find(numbers).filter(|cell| separator == b',' && !record.quotes(cell)) {
+        Some(cell) => Err(format!(
+            "line {line}: {cell:?} between commas, expected one number; if commas are decimal signs, add --decimal comma"
+        )),
+        None => Ok(()),
+    }
+}
+
+/// What stands between blanks or in quotes.
+fn words(mut text: &str) -> StringRecord {
+    let mut cells = StringRecord::new();
+    loop {
+        text = text.trim_start();
+        let (cell, rest) = match text.strip_prefix('"').and_then(|text| text.split_once('"')) {
+            Some(quoted) => quoted,
+            None => text.split_once(char::is_whitespace).unwrap_or((text, "")),
+        };
+        if cell.is_empty() && rest.is_empty() {
+            return cells;
+        }
+        cells.push_field(cell);
+        text = rest;
+    }
+}
