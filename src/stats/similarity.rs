@@ -193,6 +193,11 @@ pub fn reduced_rows(rows: &[f32], concepts: usize, units: usize) -> Result<(Rsm,
     double::reduced(&rows.chunks_exact(units).collect::<Vec<_>>())
 }
 
+/// Whether a vector has no correlations: [`rsm_of_rows`] leaves its row and column NaN.
+pub fn is_constant(row: &[f32]) -> bool {
+    Standard::of(row).is_constant(false)
+}
+
 /// [`rsm`] by its definition, in f64 and two passes: what the fast forms are held to. Does not look for NaN.
 pub fn rsm_reference(rows: &[&[f32]]) -> Rsm {
     let centred: Vec<Option<Vec<f64>>> = rows
