@@ -141,16 +141,6 @@ pub enum StimuliError {
     /// The system has no thread left.
     #[error("no thread to decode images in ({0}); ask for fewer: run.threads")]
     Thread(std::io::Error),
-    /// The image decoder broke down.
-    #[error("concept {concept:?}, group {group:?}: {}: the decoder broke down, replace the file", path.display())]
-    Decoder {
-        /// The concept.
-        concept: String,
-        /// The group.
-        group: String,
-        /// The image.
-        path: PathBuf,
-    },
 }
 
 fn and_more(more: usize) -> String {
