@@ -316,8 +316,9 @@ pub struct TestRequest {
     #[arg(long, default_value = "auto")]
     pub device: Choice,
     /// Where results go.
-    #[arg(long, value_name = "DIR")]
-    pub out: PathBuf,
+    // Only who asks from a program may want nothing kept.
+    #[arg(long, value_name = "DIR", required = true)]
+    pub out: Option<PathBuf>,
     /// Removes what semgpu wrote there before: results of another experiment.
     #[arg(long)]
     #[serde(skip)]
@@ -325,8 +326,8 @@ pub struct TestRequest {
 }
 
 impl TestRequest {
-    /// A test of spaces that leaves its results in `out`, all else as `semgpu test` does it by itself.
-    pub fn new(words: Vec<Source>, images: Vec<Source>, out: PathBuf) -> Self {
+    /// A test of spaces that leaves its results in `out`, if anywhere, all else as `semgpu test` does it by itself.
+    pub fn new(words: Vec<Source>, images: Vec<Source>, out: impl Into<Option<PathBuf>>) -> Self {
         Self {
             words,
             images,
@@ -348,7 +349,7 @@ impl TestRequest {
             kernels: None,
             seed: super::seed(),
             device: Choice::default(),
-            out,
+            out: out.into(),
             fresh: false,
         }
     }
@@ -369,7 +370,7 @@ impl TestRequest {
     pub fn paths_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
         let matrices = self.words.iter_mut().chain(&mut self.images).map(|source| &mut source.path);
         let lists = matrices.chain(&mut self.concepts).chain(&mut self.layers).chain(&mut self.categories);
-        lists.chain([&mut self.out]).chain(self.controls.paths_mut())
+        lists.chain(&mut self.out).chain(self.controls.paths_mut())
     }
 }
 
