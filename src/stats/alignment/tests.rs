@@ -11,6 +11,13 @@ use crate::stats::similarity::rsm_of_rows;
 /// Values of order 1 from sums of up to 10^5 terms in f64; CKNNA divides by little.
 const CLOSE: f64 = 1e-11;
 
+#[test]
+fn the_reach_of_normal_intervals_is_that_of_the_level() {
+    // Student's t of so many degrees of freedom is normal to 2 in 10^9 here.
+    let normal = crate::stats::student::quantile(crate::stats::LEVEL, 1e9);
+    assert!((NORMAL - normal).abs() < 1e-8, "{normal}");
+}
+
 fn normal(random: &mut Random) -> f64 {
     (0..12).map(|_| random.unit()).sum::<f64>() - 6.0
 }
