@@ -18,12 +18,10 @@ use crate::imagenet::CLASSES;
 use crate::images::{self, Resize};
 use crate::names::is_name;
 use crate::nets::Input;
+use crate::stats::two_vs_two::FEWEST_CONCEPTS;
 
 pub use error::StimuliError;
 pub use gallery::{Gallery, Shown};
-
-/// Concepts that the 2 vs. 2 test needs: it correlates rows without two columns, and two values always correlate by 1.
-const FEWEST_CONCEPTS: usize = 5;
 
 /// Name of the layer that is the input image itself.
 pub const PIXELS: &str = "pixels";

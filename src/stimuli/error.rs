@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::FEWEST_CONCEPTS;
 use crate::error::FileError;
 use crate::images::ImageError;
 use crate::names::NAME;
+use crate::stats::two_vs_two::FEWEST_CONCEPTS;
 use crate::wording::counted;
 
 /// Stimuli that cannot be used.
