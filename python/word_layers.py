@@ -17,17 +17,22 @@ templates = templates or ["This is a picture of a {}."]
 words = [line for line in open(concepts, encoding="utf-8").read().splitlines() if line]
 tokenizer, network = AutoTokenizer.from_pretrained(model), AutoModel.from_pretrained(model).eval()
 
+for template in templates:
+    if template.count("{}") != 1:
+        sys.exit(f"template {template!r}: expected one {{}}, where the word stands, such as \"A photo of a {{}}.\"")
+
 layers = []
 for word in words:
     seen = []
     for template in templates:
-        before, _ = template.split("{}")
+        before = template.split("{}")[0]
         start, end = len(before), len(before) + len(word)
-        text = tokenizer(template.format(word), return_offsets_mapping=True, return_tensors="pt")
+        text = tokenizer(template.replace("{}", word), return_offsets_mapping=True, return_tensors="pt")
         # Tokens that share a letter with the word; special ones are empty.
         places = text.pop("offset_mapping")[0]
         own = [n for n, (first, last) in enumerate(places.tolist()) if first < end and last > start and last > first]
-        assert own, f"no token of {word!r}"
+        if not own:
+            sys.exit(f"{concepts}: {word!r} in {template!r} has no token of its own; spell it as the model's text has it, or leave it out")
         with torch.no_grad():
             states = network(**text, output_hidden_states=True).hidden_states
         seen.append(torch.stack([state[0, own].mean(0) for state in states]))

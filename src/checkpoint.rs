@@ -146,16 +146,17 @@ impl Checkpoint {
     ///
     /// # Errors
     /// As [`Self::put`].
+    ///
+    /// # Panics
+    /// If they are of other layers.
     pub fn take(&mut self, shards: Vec<(usize, Self)>) -> Result<(), FileError> {
         let Self { layers, answers, ledger, .. } = self;
         let files = layers.iter_mut().flat_map(|layer| [&mut layer.rsms, &mut layer.scales]).chain([answers]);
-        for (place, file) in files.enumerate() {
-            for (first, shard) in &shards {
-                let found = shard.layers.get(place / 2).map_or(&shard.answers, |layer| match place % 2 {
-                    0 => &layer.rsms,
-                    _ => &layer.scales,
-                });
-                file.values[*first..*first + found.values.len()].clone_from_slice(&found.values);
+        let mut parts: Vec<_> = shards.iter().map(|(first, shard)| (*first, shard.files())).collect();
+        for file in files {
+            for (first, files) in &mut parts {
+                let found = &files.next().expect("checkpoints of the same layers").values;
+                file.values[*first..*first + found.len()].clone_from_slice(found);
             }
             if file.values.iter().any(Option::is_some) {
                 (0..file.values.len()).for_each(|group| file.list(group, ledger));
@@ -163,6 +164,11 @@ impl Checkpoint {
             }
         }
         self.ledger.write(&self.directory)
+    }
+
+    /// Its files: of each layer the RSMs and the scales, then the answers.
+    fn files(&self) -> impl Iterator<Item = &Groups> {
+        self.layers.iter().flat_map(|layer| [&layer.rsms, &layer.scales]).chain([&self.answers])
     }
 
     /// What was kept of every layer.

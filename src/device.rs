@@ -7,7 +7,7 @@ use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::str::FromStr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, Once, PoisonError};
 
 use burn::tensor::Device;
 use burn_wgpu::WgpuSetup;
@@ -17,9 +17,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::kernels::gpu::Gpu;
 use crate::wording::counted;
-
-/// Memory budget where neither the configuration nor the driver gives one.
-const DEFAULT_MEMORY_BYTES: u64 = 4 << 30;
 
 /// What the user asked for: `auto`, `cpu`, `gpu` or `gpu:N`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -166,8 +163,6 @@ pub struct Selected {
     pub why: String,
     /// The largest buffer a kernel may bind.
     pub binding_bytes: u64,
-    /// How much memory to use unless the configuration says.
-    pub memory_bytes: u64,
 }
 
 impl Selected {
@@ -266,11 +261,11 @@ pub fn select(choice: Choice) -> Result<Selected, DeviceError> {
     let device = opened(instance, &found, adapter.index)
         .map_err(|message| DeviceError::Refused { adapter: adapter.name.clone(), message })?;
     let binding_bytes = Gpu::of(&device).map_or(adapter.binding_bytes, |gpu| gpu.max_binding_bytes() as u64);
-    Ok(Selected { device, adapter: Some(adapter.clone()), why, binding_bytes, memory_bytes: DEFAULT_MEMORY_BYTES })
+    Ok(Selected { device, adapter: Some(adapter.clone()), why, binding_bytes })
 }
 
 fn cpu(why: String) -> Selected {
-    Selected { device: Device::flex(), adapter: None, why, binding_bytes: u64::MAX, memory_bytes: DEFAULT_MEMORY_BYTES }
+    Selected { device: Device::flex(), adapter: None, why, binding_bytes: u64::MAX }
 }
 
 fn enumerate() -> (wgpu::Instance, Vec<wgpu::Adapter>) {
@@ -297,14 +292,18 @@ fn opened(instance: wgpu::Instance, adapters: &[wgpu::Adapter], index: usize) ->
 
 /// What a device's own thread panics of, or whoever starts one, comes back as an error: a line of it, no backtrace.
 fn tell_panics() {
-    let others = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
-        let on_device = std::thread::current().name().is_some_and(|name| name.starts_with(DEVICE_THREAD));
-        match panic.payload_as_str().filter(|_| on_device || STARTING.get()) {
-            Some(said) => drop(writeln!(std::io::stderr(), "warning: the device: {said}")),
-            None => others(panic),
-        }
-    }));
+    // A second hook would call the first.
+    static TOLD: Once = Once::new();
+    TOLD.call_once(|| {
+        let others = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            let on_device = std::thread::current().name().is_some_and(|name| name.starts_with(DEVICE_THREAD));
+            match panic.payload_as_str().filter(|_| on_device || STARTING.get()) {
+                Some(said) => drop(writeln!(std::io::stderr(), "warning: the device: {said}")),
+                None => others(panic),
+            }
+        }));
+    });
 }
 
 /// How cubecl calls the threads that it calls drivers on.

@@ -32,7 +32,7 @@ use crate::stats::scoring::Ties;
 use crate::stats::two_vs_two::TwoVsTwoError;
 use crate::stats::{Interrupted, Rsm};
 
-use two_vs_two::TWO_VS_TWO;
+use two_vs_two::FAMILY;
 
 /// The image side: every layer's RSM in every group.
 pub struct Space {
@@ -166,8 +166,8 @@ pub fn draws(
     let mut scores = Draws::default();
     let counted = |rsms| evaluation.counted(rsms);
     for (model, test) in words.iter().zip(evaluation.two_vs_two_tests(&layers)) {
-        evaluation.now(TWO_VS_TWO, &model.name);
-        scores.insert(TWO_VS_TWO, &model.name, test.points(draws.clone(), &counted)?);
+        evaluation.now(FAMILY, &model.name);
+        scores.insert(FAMILY, &model.name, test.points(draws.clone(), &counted)?);
     }
     for &method in &options.rsa {
         let what = rsa::what(method);

@@ -86,6 +86,9 @@ pub enum SafetensorsError {
     Header(#[from] serde_json::Error),
 }
 
+/// The longest header that safetensors allows.
+pub(crate) const MAX_HEADER_BYTES: u64 = 100_000_000;
+
 /// The list of tensors that a `.safetensors` file begins with, and where their values start; they fill the rest of the file.
 ///
 /// # Errors
@@ -93,8 +96,6 @@ pub enum SafetensorsError {
 pub fn safetensors(file: &File) -> Result<(Metadata, u64), SafetensorsError> {
     /// Of the header's length, at the start of the file.
     const LENGTH_BYTES: u64 = 8;
-    /// The longest header the format allows.
-    const MAX_HEADER_BYTES: u64 = 100_000_000;
     let damaged = |problem| Err(SafetensorsError::Damaged(problem));
     let file_bytes = file.metadata()?.len();
     if file_bytes < LENGTH_BYTES {

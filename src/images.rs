@@ -7,6 +7,7 @@ mod tiff;
 
 use std::borrow::Cow;
 use std::io::Cursor;
+use std::panic::{UnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use image::metadata::Orientation;
@@ -85,8 +86,10 @@ pub fn load_unchanged(
     if sum.is_some_and(|sum| sum != checksum::of_bytes(&bytes)) {
         return Err(FileError::at(path)(files::changed()).into());
     }
-    let (image, _decoding) = decode(path, &bytes)?;
-    Ok(resize::resize(&image, size, resize, crop_pct))
+    guarded(path, || {
+        let (image, _decoding) = decode(path, &bytes)?;
+        Ok(resize::resize(&image, size, resize, crop_pct))
+    })
 }
 
 /// Width and height of `path` as [`load`] would see it, from its header: finds a missing file, an unknown format, a
@@ -96,9 +99,10 @@ pub fn load_unchanged(
 /// [`ImageError`] names the file.
 pub fn check(path: &Path) -> Result<(u32, u32), ImageError> {
     let bytes = read(path)?;
-    let mut decoder = open(path, &bytes)?;
-    let (width, height) = decoder.dimensions();
-    let orientation = orientation(path, &bytes, &mut decoder)?;
+    let ((width, height), orientation) = guarded(path, || {
+        let mut decoder = open(path, &bytes)?;
+        Ok((decoder.dimensions(), orientation(path, &bytes, &mut decoder)?))
+    })?;
     let turned = matches!(
         orientation,
         Orientation::Rotate90 | Orientation::Rotate270 | Orientation::Rotate90FlipH | Orientation::Rotate270FlipH
@@ -112,7 +116,8 @@ pub fn check(path: &Path) -> Result<(u32, u32), ImageError> {
 /// # Errors
 /// [`ImageError`] names the file.
 pub fn fingerprint(path: &Path) -> Result<String, ImageError> {
-    let (image, _decoding) = decode(path, &read(path)?)?;
+    let bytes = read(path)?;
+    let (image, _decoding) = guarded(path, || decode(path, &bytes))?;
     let (width, height) = ((image.width as u64).to_le_bytes(), (image.height as u64).to_le_bytes());
     Ok(checksum::of_parts(&[&width[..], &height, &image.bytes]))
 }
@@ -138,6 +143,12 @@ pub enum ImageError {
         path: PathBuf,
         /// What the decoder said.
         source: image::ImageError,
+    },
+    /// The decoder panicked.
+    #[error("{}: the decoder broke down, replace the file", path.display())]
+    Decoder {
+        /// The file.
+        path: PathBuf,
     },
     /// Sound, and of a kind that is not decoded.
     #[error("{}: {found}, which is not read; save it with 8 bits per sample as PNG or JPEG", path.display())]
@@ -181,6 +192,11 @@ impl ImageError {
             source => Self::Damaged { path: path.into(), source },
         }
     }
+}
+
+/// What a decoder makes of `path`: one that trips over a malformed file takes down its image, not the command.
+fn guarded<T>(path: &Path, decode: impl FnOnce() -> Result<T, ImageError> + UnwindSafe) -> Result<T, ImageError> {
+    catch_unwind(decode).unwrap_or_else(|_| Err(ImageError::Decoder { path: path.into() }))
 }
 
 /// RGB bytes, `[height, width, 3]`.

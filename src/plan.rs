@@ -165,7 +165,7 @@ impl Fitted {
 /// What can be said of the configuration without a file.
 fn check_values(config: &Config) -> Result<(), PlanError> {
     if let Some(threads) = config.run.threads.filter(|threads| !(1..=MOST_THREADS).contains(threads)) {
-        return Err(PlanError::value("run.threads", "1 to 1024", threads.to_string()));
+        return Err(PlanError::value("run.threads", format!("1 to {MOST_THREADS}"), threads.to_string()));
     }
     if let Some(words) = config.words.iter().find(|words| !is_name(&words.name)) {
         let found = format!("{:?} ({} bytes)", words.name, words.name.len());

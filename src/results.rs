@@ -28,6 +28,7 @@ use std::path::Path;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tempfile::NamedTempFile;
 
 use crate::error::FileError;
 use crate::files;
@@ -73,13 +74,8 @@ pub fn write_json(path: &Path, value: &impl Serialize) -> Result<(), FileError> 
 /// # Errors
 /// What the operating system says, with `path`. An old file at `path` is then untouched and nothing new is left.
 pub fn write_atomically(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), FileError> {
-    let directory = match path.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
-    };
     let written = || {
-        std::fs::create_dir_all(directory)?;
-        let mut file = builder().tempfile_in(directory)?;
+        let mut file = beside(path)?;
         let mut buffered = BufWriter::new(file.as_file_mut());
         write(&mut buffered)?;
         buffered.flush()?;
@@ -89,6 +85,27 @@ pub fn write_atomically(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::R
         Ok(())
     };
     written().map_err(FileError::at(path))
+}
+
+/// Whether [`write_atomically`] can write `path`; directories on the way are made, a file that is there stays.
+///
+/// # Errors
+/// What the operating system says, with `path`.
+pub fn check_writable(path: &Path) -> Result<(), FileError> {
+    if path.is_dir() {
+        return Err(FileError::at(path)(io::ErrorKind::IsADirectory.into()));
+    }
+    beside(path).map(drop).map_err(FileError::at(path))
+}
+
+/// A temporary file in the directory of `path`, which is made.
+fn beside(path: &Path) -> io::Result<NamedTempFile> {
+    let directory = match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    std::fs::create_dir_all(directory)?;
+    builder().tempfile_in(directory)
 }
 
 /// Makes files that are being written: known by their names, so that those of dead processes can be swept.
@@ -107,6 +124,21 @@ mod tests {
 
     fn text(path: &Path) -> String {
         std::fs::read_to_string(path).unwrap()
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_known_before() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("made/bench.json");
+        check_writable(&file).unwrap();
+        assert!(!file.exists());
+        std::fs::write(&file, "old").unwrap();
+        check_writable(&file).unwrap();
+        assert_eq!(text(&file), "old");
+        for wrong in [directory.path().join("made"), file.join("in a file.json")] {
+            let error = check_writable(&wrong).unwrap_err().to_string();
+            assert!(error.contains(wrong.to_str().unwrap()), "{error}");
+        }
     }
 
     #[test]

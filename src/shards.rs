@@ -19,7 +19,7 @@ mod draws;
 
 use std::path::{Path, PathBuf};
 
-pub use cut::{Cut, Estimate, Size, Span, quoted};
+pub use cut::{Cut, Estimate, Size, Span};
 pub use draws::{DrawsError, read as read_draws, write as write_draws};
 
 use crate::checkpoint::{Checkpoint, Opened};
@@ -283,18 +283,13 @@ impl Shards {
                 Err(error) => missing.push(self.cut.draws_command(span, &error.to_string())),
             }
         }
-        if missing.is_empty() {
-            return Ok(all);
+        if !missing.is_empty() {
+            // Draws need the groups, which come first.
+            let unfinished = self.groups_states().into_iter().filter(|(_, state)| *state != State::Done);
+            missing.splice(0..0, unfinished.map(|(span, state)| self.cut.groups_command(span, &state.to_string())));
         }
-        // Draws need the groups, which come first.
-        let unfinished = self.groups_states().into_iter().filter(|(_, state)| *state != State::Done);
-        let groups = unfinished.map(|(span, state)| self.cut.groups_command(span, &state.to_string()));
-        let commands: Vec<String> = groups.chain(missing).collect();
-        Err(ShardError::Missing {
-            missing: commands.len(),
-            all: self.cut.groups.len() + self.cut.draws.len(),
-            commands,
-        })
+        refuse_missing(missing, self.cut.groups.len() + self.cut.draws.len())?;
+        Ok(all)
     }
 
     /// The checkpoints of all shards of groups, each with the place of its first group, from 0. `opened` opens one by its
@@ -324,12 +319,8 @@ impl Shards {
             };
             missing.push(self.cut.groups_command(span, &why));
         }
-        self.whole(missing, self.cut.groups.len())?;
+        refuse_missing(missing, self.cut.groups.len())?;
         Ok(whole)
-    }
-
-    fn whole(&self, commands: Vec<String>, all: usize) -> Result<(), ShardError> {
-        if commands.is_empty() { Ok(()) } else { Err(ShardError::Missing { missing: commands.len(), all, commands }) }
     }
 
     /// What there is of each shard of groups, without a look into its matrices.
@@ -356,6 +347,11 @@ impl Shards {
         };
         self.cut.draws.iter().map(|&span| (span, state(span))).collect()
     }
+}
+
+/// `commands` compute what is missing of `all` shards.
+fn refuse_missing(commands: Vec<String>, all: usize) -> Result<(), ShardError> {
+    if commands.is_empty() { Ok(()) } else { Err(ShardError::Missing { missing: commands.len(), all, commands }) }
 }
 
 fn same(list: &Path, found: &Keys, expected: &Keys) -> Result<(), ShardError> {

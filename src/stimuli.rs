@@ -4,7 +4,6 @@ mod error;
 mod gallery;
 
 use std::collections::HashMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -19,12 +18,10 @@ use crate::imagenet::CLASSES;
 use crate::images::{self, Resize};
 use crate::names::is_name;
 use crate::nets::Input;
+use crate::stats::two_vs_two::FEWEST_CONCEPTS;
 
 pub use error::StimuliError;
 pub use gallery::{Gallery, Shown};
-
-/// Concepts that the 2 vs. 2 test needs: it correlates rows without two columns, and two values always correlate by 1.
-const FEWEST_CONCEPTS: usize = 5;
 
 /// Name of the layer that is the input image itself.
 pub const PIXELS: &str = "pixels";
@@ -380,15 +377,10 @@ impl Loader {
 
 impl Job {
     fn decode(&self, size: usize, resize: Resize, crop_pct: f64) -> Result<Vec<u8>, StimuliError> {
-        // A decoder that trips over a malformed file takes down its image, not the run.
-        let loaded = catch_unwind(AssertUnwindSafe(|| {
-            images::load_unchanged(&self.path, self.sum.as_deref(), size, resize, crop_pct)
-        }));
-        let (concept, group) = (self.concept.clone(), self.group.clone());
-        match loaded {
-            Ok(loaded) => loaded.map_err(|source| StimuliError::Image { concept, group, source: Box::new(source) }),
-            Err(_) => Err(StimuliError::Decoder { path: self.path.clone(), concept, group }),
-        }
+        images::load_unchanged(&self.path, self.sum.as_deref(), size, resize, crop_pct).map_err(|source| {
+            let (concept, group) = (self.concept.clone(), self.group.clone());
+            StimuliError::Image { concept, group, source: Box::new(source) }
+        })
     }
 }
 

@@ -136,6 +136,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_shell_takes_a_word_as_it_is() {
+        assert_eq!(shell("vgg16.toml"), "vgg16.toml");
+        assert_eq!(shell("my file's"), "'my file'\\''s'");
+    }
+
+    #[test]
     fn one_is_singular() {
         assert_eq!(
             [counted(1, "group"), counted(0, "group"), counted(13_695, "pair")],

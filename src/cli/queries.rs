@@ -109,6 +109,7 @@ pub(super) fn time(
     convolutions: bool,
     progress: &Progress,
 ) -> Result<(), Error> {
+    json.iter().try_for_each(|path| results::check_writable(path)).map_err(Error::input)?;
     let config = config.map(|path| Config::read(&path, &[])).transpose().map_err(Error::input)?;
     let plan = config
         .map(|mut config| {

@@ -62,14 +62,15 @@ impl Experiment {
         place(written, self.out.clone(), self.threads)?.asked(path).map_err(Error::input)
     }
 
-    /// The same as words of a command line.
-    pub(super) fn words(&self) -> Vec<String> {
+    /// The same as words of a command line that holds in any directory, for the file at `path`.
+    pub(super) fn words(&self, path: &Path) -> Result<Vec<String>, Error> {
         let out = self.out.iter().map(|out| std::path::absolute(out).unwrap_or_else(|_| out.clone()));
         let out = out.map(|out| ["--out".to_string(), out.display().to_string()]);
         let device = self.device.iter().map(|device| ["--device".to_string(), device.to_string()]);
         let threads = self.threads.iter().map(|threads| ["--threads".to_string(), threads.to_string()]);
-        let set = self.set.iter().map(|set| ["--set".to_string(), written::from_anywhere(set)]);
-        out.chain(device).chain(threads).chain(set).flatten().collect()
+        let set = written::from_anywhere(path, &self.set).map_err(Error::input)?;
+        let set = set.into_iter().map(|set| ["--set".to_string(), set]);
+        Ok(out.chain(device).chain(threads).chain(set).flatten().collect())
     }
 }
 

@@ -6,12 +6,13 @@ use std::time::Instant;
 use clap::Args;
 
 use crate::config::{Asked, Member};
-use crate::error::Error;
+use crate::error::{Error, FileError};
 use crate::pipeline::{self, Beside};
 use crate::plan::{Plan, Plans};
 use crate::progress::Progress;
 use crate::results::write_lines;
-use crate::shards::{Cut, Keys, Shards, Size, Span, State, quoted};
+use crate::shards::{Cut, Keys, Shards, Size, Span, State};
+use crate::wording::shell;
 
 use super::run::{Experiment, describe, print_page};
 use super::{print, print_json, sweep};
@@ -96,6 +97,8 @@ type Tables = [Vec<String>; 3];
 
 /// Checks every experiment, cuts it, and writes the tables of commands.
 pub(super) fn cut(arguments: Cutting, called: &Path, progress: &Progress) -> Result<(), Error> {
+    // Before anything is measured.
+    std::fs::create_dir_all(&arguments.tables).map_err(FileError::at(&arguments.tables)).map_err(Error::input)?;
     let mut tables = Tables::default();
     for path in &arguments.configs {
         let started = Instant::now();
@@ -121,7 +124,6 @@ pub(super) fn cut(arguments: Cutting, called: &Path, progress: &Progress) -> Res
             }
         }
     }
-    std::fs::create_dir_all(&arguments.tables).map_err(Error::failed)?;
     for (name, commands) in ["groups.txt", "draws.txt", "merge.txt"].iter().zip(&tables) {
         if commands.len() > MOST_JOBS {
             progress
@@ -167,13 +169,13 @@ fn cut_one(
 
 /// What every command of an experiment says, of the program as it was called: `{}` stands for `shard` or `merge`.
 fn command(called: &Path, experiment: &Experiment, config: &Path, network: Option<&str>) -> Result<String, Error> {
-    let here = |path: PathBuf| std::path::absolute(path).map_err(Error::input);
+    let here = |path: PathBuf| std::path::absolute(&path).map_err(FileError::at(path)).map_err(Error::input);
     // A name alone is found on every machine's PATH, as it was here.
     let program = if called.components().count() > 1 { here(called.into())? } else { called.into() };
-    let mut words = vec![quoted(&program.display().to_string()), "{}".to_string()];
-    words.push(quoted(&here(config.into())?.display().to_string()));
-    words.extend(experiment.words().iter().map(|word| quoted(word)));
-    words.extend(network.iter().flat_map(|label| ["--network".to_string(), quoted(label)]));
+    let mut words = vec![shell(&program.display().to_string()), "{}".to_string()];
+    words.push(shell(&here(config.into())?.display().to_string()));
+    words.extend(experiment.words(config)?.iter().map(|word| shell(word)));
+    words.extend(network.iter().flat_map(|label| ["--network".to_string(), shell(label)]));
     Ok(words.join(" "))
 }
 

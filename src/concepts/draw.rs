@@ -1,7 +1,6 @@
 //! Which images a concept gets: by chance, by the seed, whatever the order on the disk.
 
 use std::collections::HashMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rayon::prelude::*;
 
@@ -44,12 +43,7 @@ pub(super) fn draw(
     progress: &Progress,
 ) -> Vec<Drawn> {
     let fingerprint = |file: &String| -> Result<String, String> {
-        let path = photos.folder.join(file);
-        // A decoder that trips over a malformed file takes down its image, not the command.
-        match catch_unwind(AssertUnwindSafe(|| images::fingerprint(&path))) {
-            Ok(fingerprint) => fingerprint.map_err(|error| error.to_string()),
-            Err(_) => Err(format!("{}: the decoder broke down", path.display())),
-        }
+        images::fingerprint(&photos.folder.join(file)).map_err(|error| error.to_string())
     };
     let none = Vec::new();
     let orders: Vec<Vec<&String>> =

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::error::FileError;
+use crate::stats::two_vs_two::FEWEST_CONCEPTS;
 use crate::vectors::VectorsError;
 use crate::wording::counted;
 
@@ -269,7 +270,7 @@ pub enum ConceptsError {
     },
     /// Too few concepts for the test.
     #[error(
-        "{}, the 2 vs. 2 test needs at least 5{remedy}: {summary}; every class and its reason: {}",
+        "{}, the 2 vs. 2 test needs at least {FEWEST_CONCEPTS}{remedy}: {summary}; every class and its reason: {}",
         counted(concepts, "concept"), report.display()
     )]
     Few {

@@ -167,8 +167,10 @@ impl InferenceOptions {
 }
 
 /// Every layer's value of every draw is kept.
+const MOST_PERMUTATIONS: u64 = 100_000_000;
+
 pub(crate) fn check_permutations(permutations: u64) -> Result<(), OptionError> {
-    if permutations <= 100_000_000 {
+    if permutations <= MOST_PERMUTATIONS {
         return Ok(());
     }
     let found = permutations.to_string();
@@ -320,8 +322,9 @@ pub struct TestRequest {
     #[arg(long, default_value = "auto")]
     pub device: Choice,
     /// Where results go.
-    #[arg(long, value_name = "DIR")]
-    pub out: PathBuf,
+    // Only who asks from a program may want nothing kept.
+    #[arg(long, value_name = "DIR", required = true)]
+    pub out: Option<PathBuf>,
     /// Removes what semgpu wrote there before: results of another experiment.
     #[arg(long)]
     #[serde(skip)]
@@ -329,8 +332,8 @@ pub struct TestRequest {
 }
 
 impl TestRequest {
-    /// A test of spaces that leaves its results in `out`, all else as `semgpu test` does it by itself.
-    pub fn new(words: Vec<Source>, images: Vec<Source>, out: PathBuf) -> Self {
+    /// A test of spaces that leaves its results in `out`, if anywhere, all else as `semgpu test` does it by itself.
+    pub fn new(words: Vec<Source>, images: Vec<Source>, out: impl Into<Option<PathBuf>>) -> Self {
         Self {
             words,
             images,
@@ -353,7 +356,7 @@ impl TestRequest {
             kernels: None,
             seed: super::seed(),
             device: Choice::default(),
-            out,
+            out: out.into(),
             fresh: false,
         }
     }
@@ -374,7 +377,7 @@ impl TestRequest {
     pub fn paths_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
         let matrices = self.words.iter_mut().chain(&mut self.images).map(|source| &mut source.path);
         let lists = matrices.chain(&mut self.concepts).chain(&mut self.layers).chain(&mut self.categories);
-        lists.chain([&mut self.out]).chain(self.controls.paths_mut())
+        lists.chain(&mut self.out).chain(self.controls.paths_mut())
     }
 }
 
@@ -391,6 +394,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
+    use crate::wording::grouped;
 
     #[derive(Parser)]
     struct Arguments {
@@ -417,12 +421,15 @@ mod tests {
     #[test]
     fn options_out_of_their_range_are_named() {
         let permutations = TestOptions { permutations: 5_000_000_000, ..TestOptions::default() };
-        assert_eq!(permutations.check(20).unwrap_err().option, "permutations");
+        let error = permutations.check(20).unwrap_err();
+        assert_eq!((error.option, error.expected), ("permutations", &*format!("0 to {}", grouped(MOST_PERMUTATIONS))));
         let bootstrap = TestOptions { bootstrap: 10, ..TestOptions::default() };
-        assert_eq!(bootstrap.check(11).unwrap_err().found, "10 with 11 concepts");
+        let error = bootstrap.check(11).unwrap_err();
+        assert_eq!(error.found, "10 with 11 concepts");
+        assert_eq!(error.expected, format!("0, or {MIN_CONCEPTS} concepts or more to resample"));
         assert!(bootstrap.check(12).is_ok());
         let bootstrap = TestOptions { bootstrap: 1, ..TestOptions::default() };
-        assert_eq!(bootstrap.check(20).unwrap_err().expected, "0, or 2 to 1,000,000");
+        assert_eq!(bootstrap.check(20).unwrap_err().expected, format!("0, or 2 to {}", grouped(MOST_RESAMPLES)));
     }
 
     #[test]
@@ -438,7 +445,9 @@ mod tests {
         let over = |generalise| InferenceOptions { generalise: Some(generalise), ..InferenceOptions::default() };
         assert!(InferenceOptions::default().check(0, 1).is_ok() && InferenceOptions::default().doubt(1).is_none());
         assert!(over(Generalise::Concepts).check(100, 1).is_ok() && over(Generalise::Concepts).doubt(1).is_none());
-        assert_eq!(over(Generalise::Concepts).check(0, 5).unwrap_err().found, "with bootstrap 0");
+        let error = over(Generalise::Concepts).check(0, 5).unwrap_err();
+        let expected = format!("bootstrap resamples, 2 to {}", grouped(MOST_WORLDS));
+        assert_eq!((&*error.found, error.expected), ("with bootstrap 0", &*expected));
         assert_eq!(over(Generalise::Both).check(100, 1).unwrap_err().found, "with 1 group");
         assert!(over(Generalise::Groups).check(100, 2).is_ok());
         assert!(over(Generalise::Groups).doubt(4).unwrap().starts_with("generalise: 4 groups say little"));

@@ -13,6 +13,11 @@ impl Written {
     /// # Errors
     /// Names the file, line and key: unreadable, not TOML, an unknown key, a wrong type, an override that does not fit.
     pub fn from_file(path: &Path, overrides: &[String]) -> Result<Self, ConfigError> {
+        Ok(Self::overridden(path, overrides)?.0)
+    }
+
+    /// [`Self::from_file`], and the overrides as they hold in any directory.
+    fn overridden(path: &Path, overrides: &[String]) -> Result<(Self, Vec<String>), ConfigError> {
         let text = std::fs::read_to_string(path).map_err(FileError::at(path))?;
         let toml_error = |error| ConfigError::Toml { path: path.to_path_buf(), found: described(&error, &text) };
         // Parsed as it stands, so that an error points at the line in the file.
@@ -27,17 +32,20 @@ impl Written {
             let reason = "this path is no UTF-8, expected one that run.json can name; rename it";
             return Err(FileError::at(path.clone())(std::io::Error::other(reason)).into());
         }
+        let mut anywhere = Vec::new();
         for text in overrides {
-            config = config.with(text).map_err(|reason| ConfigError::Override { text: text.clone(), reason })?;
+            let with = config.with(text).map_err(|reason| ConfigError::Override { text: text.clone(), reason })?;
+            config = with.0;
+            anywhere.push(with.1);
         }
         // After the overrides, one of which may be the file.
         config.network.as_mut().iter_mut().for_each(NetworkConfig::call_by_file);
-        Ok(config)
+        Ok((config, anywhere))
     }
 
-    /// With `key=value`: text where the key takes it, else a TOML value.
-    fn with(mut self, text: &str) -> Result<Self, String> {
-        let (key, value) = text.split_once('=').ok_or(
+    /// With `key=value`: text where the key takes it, else a TOML value. Also the override with absolute paths.
+    fn with(mut self, given: &str) -> Result<(Self, String), String> {
+        let (key, value) = given.split_once('=').ok_or(
             "there is no \"=\", expected KEY=VALUE with a key of the configuration, such as two_vs_two.permutations=200",
         )?;
         let table = toml::Table::try_from(&self).map_err(|error| error.to_string())?;
@@ -47,7 +55,8 @@ impl Written {
             table.try_into().map_err(|error: toml::de::Error| plain(error.message()))
         };
         let text = toml::Value::String(value.trim().to_string());
-        let is_path = is_path(key);
+        let marked = changed(toml::Value::String(MARK.to_string()));
+        let is_path = marked.is_ok_and(|mut config| config.paths_mut().any(|path| path.as_os_str() == MARK));
         let parsed = parsed(value);
         // A quoted string is TOML, a date where text is expected is text; a path without quotes is text as it stands.
         let mut config = match parsed {
@@ -61,39 +70,44 @@ impl Written {
             Some(parsed) => changed(text).or_else(|_| changed(parsed)),
         }?;
         let before: Vec<PathBuf> = self.paths_mut().map(|path| path.clone()).collect();
+        let mut anywhere = given.to_string();
         for path in config.paths_mut().filter(|path| !before.contains(path)) {
             *path = std::path::absolute(&path).map_err(|error| error.to_string())?;
+            anywhere.clear();
         }
-        Ok(config)
+        if anywhere.is_empty() {
+            let table = toml::Value::try_from(&config).map_err(|error| error.to_string())?;
+            let value = at(&table, key.trim()).ok_or("this key is not written as it is read")?;
+            anywhere = format!("{}={value}", key.trim());
+        }
+        Ok((config, anywhere))
     }
 }
+
+/// Set as a value, it shows whether a key is of a path.
+const MARK: &str = "a path of no experiment";
 
 /// A value as TOML reads it.
 fn parsed(value: &str) -> Option<toml::Value> {
     toml::from_str(&format!("value = {}", value.trim())).ok().and_then(|mut table: toml::Table| table.remove("value"))
 }
 
-/// Whether a key is of a path.
-fn is_path(key: &str) -> bool {
-    match key.trim().split('.').collect::<Vec<_>>()[..] {
-        ["network", "weights" | "file" | "classes"] | ["network", _, "weights" | "file" | "classes"] => true,
-        ["stimuli", "manifest"] | ["run", "out"] => true,
-        ["words", _, last] => last == "file",
-        _ => false,
-    }
+/// The overrides of the configuration `path` as they hold in any directory: relative paths made absolute.
+///
+/// # Errors
+/// As [`Written::from_file`].
+pub(crate) fn from_anywhere(path: &Path, overrides: &[String]) -> Result<Vec<String>, ConfigError> {
+    // Beside a relative path of the file's an override that says the same would be no change.
+    let path = std::path::absolute(path).map_err(FileError::at(path))?;
+    Ok(Written::overridden(&path, overrides)?.1)
 }
 
-/// `key=value` as it holds in any directory, of a key that is a path.
-pub(crate) fn from_anywhere(text: &str) -> String {
-    match text.split_once('=').filter(|(key, _)| is_path(key)) {
-        Some((key, value)) => {
-            let quoted = parsed(value).and_then(|value| value.as_str().map(str::to_string));
-            let path = quoted.unwrap_or_else(|| value.to_string());
-            let absolute = std::path::absolute(&path).map_or(path, |path| path.display().to_string());
-            format!("{key}={absolute}")
-        }
-        None => text.to_string(),
-    }
+/// The value of `a.b.0.c`.
+fn at<'a>(table: &'a toml::Value, key: &str) -> Option<&'a toml::Value> {
+    let inner = |place: &'a toml::Value, segment: &str| {
+        place.get(segment).or_else(|| place.get(segment.parse::<usize>().ok()?))
+    };
+    key.split('.').try_fold(table, inner)
 }
 
 /// What to do about a backslash.
@@ -211,10 +225,38 @@ mod tests {
         assert_eq!(config.words[0].file, std::path::absolute("y.txt").unwrap());
         let config = read(SMALLEST, &["run.out=\"q\"", "words.0.file= lead"]).unwrap();
         assert_eq!(config.run.out, Some(std::path::absolute("q").unwrap()), "quotes are TOML's");
-        assert_eq!(from_anywhere("run.out=\"q\""), from_anywhere("run.out=q"));
         let error = read(SMALLEST, &["run.out=\"C:\\new\\data\""]).unwrap_err().to_string();
         assert!(error.contains("backslash"), "{error}");
         assert_eq!(config.words[0].file, std::path::absolute(" lead").unwrap());
+    }
+
+    #[test]
+    fn overrides_hold_in_any_directory_whatever_paths_are_in_them() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("experiment.toml");
+        std::fs::write(&file, SMALLEST).unwrap();
+        let given = |texts: &[&str]| texts.iter().map(|text| text.to_string()).collect::<Vec<_>>();
+        let overrides = given(&[
+            "run.out=q",
+            "run.out=\"q\"",
+            "controls.given=[\"gist=gist.npy\", \"pixels\"]",
+            "controls.given.0=gist=it's.npy",
+            "words=[{name = \"x\", file = \"y.txt\"}]",
+            " words.0.file = lead",
+        ]);
+        let anywhere = from_anywhere(&file, &overrides).unwrap();
+        assert_eq!(anywhere[0], anywhere[1]);
+        let here = std::env::current_dir().unwrap();
+        for (anywhere, name) in anywhere.iter().zip(["q", "q", "gist.npy", "it's.npy", "y.txt", " lead"]) {
+            assert!(anywhere.contains(here.join(name).to_str().unwrap()), "{anywhere}");
+        }
+        let (again, once) = (Config::read(&file, &anywhere).unwrap(), Config::read(&file, &overrides).unwrap());
+        assert_eq!(toml::to_string(&again).unwrap(), toml::to_string(&once).unwrap());
+        let others = given(&["seed=7", "network.name=vgg16", "run.memory=900 MiB", "controls.given=[\"pixels\"]"]);
+        assert_eq!(from_anywhere(&file, &others).unwrap(), others);
+        // What the file says already.
+        let same = format!("stimuli.manifest={}", directory.path().join("m.csv").display());
+        assert_eq!(from_anywhere(&file, std::slice::from_ref(&same)).unwrap(), [same.as_str()]);
     }
 
     #[test]

@@ -24,15 +24,15 @@ const NO_PARTIAL_KENDALL: &str = "given: kendall-tau-a is not tested given other
 #[derive(Default)]
 pub struct Controls {
     /// Spaces that are given, each alone and all together.
-    pub given: Vec<Given>,
+    pub given: Vec<Control>,
     /// Spaces that share the layers' variance.
-    pub partition: Vec<Given>,
+    pub partition: Vec<Control>,
     /// How each file of theirs was read, and what nobody but the user knows of it.
     pub read: Vec<(String, Option<String>)>,
 }
 
 /// A space by name.
-pub struct Given {
+pub struct Control {
     /// As in tables and figures.
     pub name: String,
     /// Its matrix, or one per group, where it is none of the experiment's own.
@@ -107,9 +107,10 @@ pub fn controls(
     let per_layer = (options.permutations + 1) * (tests * measures.len()) as u64 + resamples;
     let task = progress.task(per_layer * (space.layers.len() * space.groups.len()) as u64);
     let evaluation = Evaluation::new(space, words, options, task, progress);
+    let without: Vec<_> = measures.iter().map(|&measure| evaluation.without(measure)).collect();
     for set in sets(&given) {
-        for &measure in &measures {
-            results.controls.extend(evaluation.given(&set, measure, &mut warnings)?);
+        for (&measure, without) in measures.iter().zip(&without) {
+            results.controls.extend(evaluation.given(&set, measure, without, &mut warnings)?);
         }
     }
     if !spaces.is_empty() {
@@ -142,7 +143,7 @@ fn names(spaces: &[&Ready]) -> String {
 }
 
 fn ready<'a>(
-    wanted: &'a [Given],
+    wanted: &'a [Control],
     what: &str,
     space: &'a Space,
     words: &'a [Words],
@@ -152,7 +153,7 @@ fn ready<'a>(
     let layers: Vec<&str> = space.layers.iter().map(|layer| layer.name.as_str()).collect();
     let models: Vec<&str> = words.iter().map(|model| model.name.as_str()).collect();
     let mut found = Vec::new();
-    for Given { name, rsms } in wanted {
+    for Control { name, rsms } in wanted {
         let place = Place::all(name, &layers, &models, categories.is_some()).into_iter().next();
         let rsms = match (rsms, place, categories) {
             (Some(rsms), ..) => Cow::Borrowed(rsms.as_slice()),
@@ -174,8 +175,24 @@ fn ready<'a>(
 }
 
 impl Evaluation<'_> {
-    /// Every word model's family under one measure.
-    fn given(&self, set: &[&Ready], measure: Measure, warnings: &mut Vec<String>) -> Result<Vec<ControlRow>, Error> {
+    /// The values where nothing is given, `[word models][layers]`; NaN where a layer is not tested.
+    fn without(&self, measure: Measure) -> Vec<Vec<f64>> {
+        let layers = self.space.rsms();
+        let of_model = |model: &Words| {
+            let test = PartialTest::new(measure, &model.rsm, &layers, &[], &self.options.draws);
+            (0..layers.len()).map(|layer| test.observed(layer).unwrap_or(f64::NAN)).collect()
+        };
+        self.words.iter().map(of_model).collect()
+    }
+
+    /// Every word model's family under one measure, beside the values [`without`](Self::without).
+    fn given(
+        &self,
+        set: &[&Ready],
+        measure: Measure,
+        without: &[Vec<f64>],
+        warnings: &mut Vec<String>,
+    ) -> Result<Vec<ControlRow>, Error> {
         let (layers, draws) = (self.space.rsms(), &self.options.draws);
         let (mut given, mut tests) = (Vec::new(), Vec::new());
         for model in self.words {
@@ -193,8 +210,8 @@ impl Evaluation<'_> {
         }
         let inferences = self.test(&format!("{measure} given {}", names(set)), &tests)?;
         let mut rows = Vec::new();
-        for (((model, given), test), inferences) in self.words.iter().zip(&given).zip(&tests).zip(inferences) {
-            let plain = PartialTest::new(measure, &model.rsm, &layers, &[], draws);
+        let models = self.words.iter().zip(without).zip(given);
+        for (((model, without), given), (test, inferences)) in models.zip(tests.iter().zip(inferences)) {
             for (&index, inference) in test.members().iter().zip(inferences) {
                 let layer = &self.space.layers[index];
                 rows.push(ControlRow {
@@ -205,7 +222,7 @@ impl Evaluation<'_> {
                     given: given.clone(),
                     measure: measure.to_string(),
                     value: inference.value,
-                    without: plain.observed(index).unwrap_or(f64::NAN),
+                    without: without[index],
                     permutations: inference.permutations,
                     p_value: inference.p_value,
                     p_fwer: inference.p_fwer,
@@ -271,8 +288,8 @@ impl Evaluation<'_> {
                     }
                     .to_string(),
                     explained: part.share,
-                    ci_low: part.interval.map(|interval| interval.0),
-                    ci_high: part.interval.map(|interval| interval.1),
+                    ci_low: part.interval.map(|interval| interval.low),
+                    ci_high: part.interval.map(|interval| interval.high),
                 });
             }
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::two_vs_two::TWO_VS_TWO;
+use super::two_vs_two::FAMILY;
 use crate::stats::Progress;
 use crate::stats::inference::Statistic;
 
@@ -62,7 +62,7 @@ impl Draws {
 
     /// The scores of the 2 vs. 2 test for a word model, `[layers][draws]`.
     pub fn two_vs_two(&self, words: &str) -> Option<&[Vec<i64>]> {
-        self.families.get(&family(TWO_VS_TWO, words)).map(Vec::as_slice)
+        self.families.get(&family(FAMILY, words)).map(Vec::as_slice)
     }
 
     /// The scores of a measure for a word model from draw 0 on stand in for the statistic's own, as far as they go.

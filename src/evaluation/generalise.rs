@@ -3,6 +3,7 @@
 use super::Evaluation;
 use crate::error::Error;
 use crate::results::{IntervalRow, Results};
+use crate::stats::alignment;
 use crate::stats::bootstrap::confidence_interval;
 use crate::stats::generalise::{
     Estimate, Generalise, Measure, PairVariance, Resampled, Resampling, Samples, Scale, Sizes, Value, resampled,
@@ -10,9 +11,6 @@ use crate::stats::generalise::{
 use crate::stats::influence::{self, Tested};
 use crate::stats::paired::{self, Member};
 use crate::stats::{Interrupted, Progress, Rsm};
-
-/// The measure of accuracies in the table.
-const TWO_VS_TWO: &str = "2v2";
 
 /// The observed values of a layer.
 struct Observed {
@@ -101,7 +99,7 @@ impl Evaluation<'_> {
         observed: impl Fn(&str, &str) -> Option<(f64, Option<f64>)>,
     ) -> Result<Vec<IntervalRow>, Error> {
         let name = match measure {
-            Measure::TwoVsTwo(_) => TWO_VS_TWO.to_string(),
+            Measure::TwoVsTwo(_) => alignment::Measure::TwoVsTwo.to_string(),
             Measure::Rsa(method) => format!("rsa-{method}"),
         };
         self.now(&format!("bootstrap, {name}"), &format!("{} word models", self.words.len()));
@@ -261,7 +259,9 @@ impl Measured<'_> {
 
 /// Gives the accuracies their intervals.
 pub fn take(results: &mut Results) {
-    let of_accuracies = results.intervals.iter().filter(|row| row.measure == TWO_VS_TWO && row.kind == "value");
+    let is_accuracy =
+        |row: &&IntervalRow| row.measure == alignment::Measure::TwoVsTwo.name() && row.kind == Kind::Value.name();
+    let of_accuracies = results.intervals.iter().filter(is_accuracy);
     for found in of_accuracies {
         let rows = results.accuracy.iter_mut();
         for row in rows.filter(|row| row.layer == found.layer && row.words == found.words) {

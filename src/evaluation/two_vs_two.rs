@@ -19,7 +19,7 @@ use crate::stats::scoring::Outcome;
 use crate::stats::two_vs_two::{self, TestedPair, TwoVsTwoTest};
 
 /// What is shown of the test, and the name of its families of scores.
-pub const TWO_VS_TWO: &str = "2 vs. 2";
+pub const FAMILY: &str = "2 vs. 2";
 
 /// Most confused pairs listed per layer and word model.
 const CONFUSED_PAIRS: usize = 20;
@@ -67,7 +67,7 @@ impl Evaluation<'_> {
     pub fn two_vs_two(&self, ceilings: &[Option<Ceiling>]) -> Result<(Results, Vec<String>), Error> {
         let layers = self.space.rsms();
         let tests = self.two_vs_two_tests(&layers);
-        let inferences = self.test(TWO_VS_TWO, &tests)?;
+        let inferences = self.test(FAMILY, &tests)?;
         let (mut results, mut warnings) = (Results::default(), Vec::new());
         for (model, inferences) in self.words.iter().zip(&inferences) {
             let rows = self.model(model, &layers, inferences, ceilings, &mut warnings)?;

@@ -28,7 +28,7 @@ use crate::vectors;
 
 /// A request whose files are read and found to fit.
 pub struct Test {
-    directory: ResultsDir,
+    directory: Option<ResultsDir>,
     experiment: String,
     comparison: Comparison,
     device: Selected,
@@ -43,12 +43,14 @@ impl Test {
     /// # Errors
     /// The first thing that is wrong.
     pub fn new(mut request: TestRequest, progress: &Progress) -> Result<Self, HalvesError> {
-        let directory = ResultsDir::new(&request.out);
-        check_names(&request, &directory)?;
-        if !request.fresh {
-            directory.check_command("test")?;
+        let directory = request.out.as_ref().map(ResultsDir::new);
+        check_names(&request)?;
+        if let Some(directory) = &directory {
+            if !request.fresh {
+                directory.check_command("test")?;
+            }
+            directory.check(request.inputs())?;
         }
-        directory.check(request.inputs())?;
         request.options.within_categories = request.categories.is_some() && !request.across_categories;
         let inputs = request.read(progress)?;
         check_read(&request, &inputs)?;
@@ -85,7 +87,7 @@ impl Test {
         let given = comparison.controls.read.iter().map(|(said, _)| said.clone());
         let understood = read.iter().map(Read::to_string).chain(given).collect();
         let experiment = experiment(&request, &checksums, &read, &comparison.space.concepts);
-        if !request.fresh {
+        if let Some(directory) = directory.as_ref().filter(|_| !request.fresh) {
             directory.check_experiment(&experiment)?;
         }
         let record = record::Test { config: request, understood, read, checksums };
@@ -105,13 +107,17 @@ impl Test {
     ///
     /// # Errors
     /// The device fails, a file cannot be written, [`Error::Interrupted`].
+    ///
+    /// # Panics
+    /// If the request names no directory.
     pub fn run(self, progress: &Progress) -> Result<PathBuf, Error> {
+        let directory = self.directory.expect("results that are kept have a directory");
         let started = Instant::now();
         let _writing = progress.interrupt.writing();
-        let _claim = self.directory.claim("test", &self.experiment, self.record.config.fresh)?;
+        let _claim = directory.claim("test", &self.experiment, self.record.config.fresh)?;
         let record = RunRecord::new(Command::Test(Box::new(self.record)), &self.device, self.warnings);
-        finish(&self.comparison, record, &self.directory, started, progress)?;
-        Ok(self.directory.root().to_path_buf())
+        finish(&self.comparison, record, &directory, started, progress)?;
+        Ok(directory.root().to_path_buf())
     }
 }
 
@@ -139,7 +145,7 @@ fn sums(sources: &[Source], read: &[Read], side: Side) -> Result<BTreeMap<String
 }
 
 /// Names on both sides that make files of their own.
-fn check_names(request: &TestRequest, directory: &ResultsDir) -> Result<(), HalvesError> {
+fn check_names(request: &TestRequest) -> Result<(), HalvesError> {
     type File = fn(&ResultsDir, &str) -> PathBuf;
     let sides = [
         ("words", &request.words, ResultsDir::words_rsm as File),
@@ -153,11 +159,13 @@ fn check_names(request: &TestRequest, directory: &ResultsDir) -> Result<(), Halv
         return Err(OptionError { option, found: format!("{name:?}"), expected: NAME }.into());
     }
     let (mut files, mut figures) = (BTreeSet::new(), BTreeSet::new());
+    // Whichever it is: their names in it are compared.
+    let directory = ResultsDir::new("");
     for (side, sources, file) in sides {
         let twice = sources.iter().find(|source| {
             // Only word models have figures of their own.
             let drawn = side == "words" && !figures.insert(figure_name(&source.name));
-            !takes(&mut files, file(directory, &source.name)) || drawn
+            !takes(&mut files, file(&directory, &source.name)) || drawn
         });
         if let Some(twice) = twice {
             return Err(HalvesError::SameName { side, name: twice.name.clone() });

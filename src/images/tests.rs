@@ -236,11 +236,18 @@ fn damaged_bytes_never_panic() {
             }
             damaged.truncate(random.below(2 * bytes.len() as u32) as usize);
             let file = written(&damaged);
-            if let Ok(rgb) = load(file.path(), 8, Resize::SquashBilinear, 0.875) {
-                assert_eq!(rgb.len(), 8 * 8 * 3);
+            match load(file.path(), 8, Resize::SquashBilinear, 0.875) {
+                Ok(rgb) => assert_eq!(rgb.len(), 8 * 8 * 3),
+                Err(error) => assert!(!matches!(error, ImageError::Decoder { .. }), "{error}"),
             }
         }
     }
+}
+
+#[test]
+fn a_decoder_that_breaks_down_takes_down_its_image_alone() {
+    let error = guarded(Path::new("dog.tiff"), || -> Result<(), ImageError> { panic!("index out of range") });
+    assert_eq!(error.unwrap_err().to_string(), "dog.tiff: the decoder broke down, replace the file");
 }
 
 #[test]

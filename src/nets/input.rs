@@ -54,6 +54,17 @@ impl Scaling {
 }
 
 impl Preprocess {
+    /// What `caffe` takes away: ImageNet's means of blue, green and red bytes.
+    pub const CAFFE_MEAN: [f32; 3] = [103.939, 116.779, 123.68];
+    /// ImageNet's means of red, green and blue from 0 to 1.
+    pub const TORCH_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
+    /// Its standard deviations.
+    pub const TORCH_SD: [f32; 3] = [0.229, 0.224, 0.225];
+    /// The means of CLIP's training.
+    pub const CLIP_MEAN: [f32; 3] = [0.481_454_66, 0.457_827_5, 0.408_210_73];
+    /// Its standard deviations.
+    pub const CLIP_SD: [f32; 3] = [0.268_629_54, 0.261_302_6, 0.275_777_1];
+
     /// Those that users know by name; `inception` is timm's, too, `clip` OpenAI's and open_clip's.
     pub const NAMED: &[(&str, Self)] = &[
         ("imagenet", Self::Torch),
@@ -93,22 +104,16 @@ impl Preprocess {
     /// # Panics
     /// If `rgb` does not hold `size * size * 3` bytes.
     pub fn apply(self, rgb: &[u8], size: usize) -> Vec<f32> {
-        const CAFFE_MEAN: [f32; 3] = [103.939, 116.779, 123.68];
-        const TORCH_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
-        const TORCH_SD: [f32; 3] = [0.229, 0.224, 0.225];
-        const CLIP_MEAN: [f32; 3] = [0.481_454_66, 0.457_827_5, 0.408_210_73];
-        const CLIP_SD: [f32; 3] = [0.268_629_54, 0.261_302_6, 0.275_777_1];
-
         assert_eq!(rgb.len(), size * size * 3, "an image of {size} x {size} RGB pixels");
         let mut planes = Vec::with_capacity(rgb.len());
         for channel in 0..3 {
             planes.extend(rgb.chunks_exact(3).map(|pixel| {
                 let x = |channel: usize| f32::from(pixel[channel]);
                 match self {
-                    Self::Caffe => x(2 - channel) - CAFFE_MEAN[channel],
+                    Self::Caffe => x(2 - channel) - Self::CAFFE_MEAN[channel],
                     Self::Tf => x(channel) / 127.5 - 1.0,
-                    Self::Torch => (x(channel) / 255.0 - TORCH_MEAN[channel]) / TORCH_SD[channel],
-                    Self::Clip => (x(channel) / 255.0 - CLIP_MEAN[channel]) / CLIP_SD[channel],
+                    Self::Torch => (x(channel) / 255.0 - Self::TORCH_MEAN[channel]) / Self::TORCH_SD[channel],
+                    Self::Clip => (x(channel) / 255.0 - Self::CLIP_MEAN[channel]) / Self::CLIP_SD[channel],
                     Self::Lite => (x(channel) - 127.0) / 128.0,
                     Self::Scaled(Scaling { bgr, scale, mean, std }) => {
                         let place = if bgr { 2 - channel } else { channel };

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::{FirstHalf, kept, options, space};
 use crate::checkpoint::{Kept, Opened};
-use crate::error::Error;
+use crate::error::{Error, FileError};
 use crate::evaluation::{self, alignment, one_vs_two};
 use crate::finish;
 use crate::plan::Plan;
@@ -125,7 +125,7 @@ fn group_seconds(plan: Plan, progress: &Progress) -> Result<(f64, f64), Error> {
         categories: None,
         stimuli: vec![inputs.manifest.stimuli[0][..tried].to_vec()],
     };
-    let place = tempfile::tempdir().map_err(Error::failed)?;
+    let place = tempfile::tempdir().map_err(FileError::at(std::env::temp_dir())).map_err(Error::failed)?;
     let Opened { mut checkpoint, .. } = kept(&config, &model, tried)(&ResultsDir::new(place.path()), 1);
     let first_half = FirstHalf {
         constant: config.two_vs_two.constant,

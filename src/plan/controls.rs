@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::config::{ControlsConfig, Given as Wanted};
-use crate::evaluation::controls::{CATEGORY, Controls, Given, Place, category_rsm, says_something};
+use crate::config::{ControlsConfig, Given};
+use crate::evaluation::controls::{CATEGORY, Control, Controls, Place, category_rsm, says_something};
 use crate::matrices::{self, Matrices, MatrixError, Read, Reading, Side, Source};
 use crate::names;
 use crate::stats::Rsm;
@@ -212,12 +212,12 @@ impl Own<'_> {
     fn spaces(
         &self,
         what: &'static str,
-        wanted: &[Wanted],
+        wanted: &[Given],
         reading: &Reading,
         said: &mut Vec<(String, Option<String>)>,
-    ) -> Result<Vec<Given>, GivenError> {
-        let mut spaces: Vec<Given> = Vec::new();
-        for Wanted { name, file } in wanted {
+    ) -> Result<Vec<Control>, GivenError> {
+        let mut spaces: Vec<Control> = Vec::new();
+        for Given { name, file } in wanted {
             let own = Place::all(name, &self.layers, &self.words, self.categories.is_some());
             if spaces.iter().any(|space| space.name == *name) || (file.is_some() && !own.is_empty()) {
                 return Err(GivenError::Twice { what, name: name.clone() });
@@ -250,7 +250,7 @@ impl Own<'_> {
                 (None, [_], _) => None,
                 (None, ..) => return Err(GivenError::Ambiguous { what, name: name.clone() }),
             };
-            spaces.push(Given { name: name.clone(), rsms });
+            spaces.push(Control { name: name.clone(), rsms });
         }
         Ok(spaces)
     }
@@ -329,7 +329,7 @@ mod tests {
                 groups_named: true,
             };
             let wanted =
-                |names: &[&str]| names.iter().map(|name| Wanted { name: name.to_string(), file: None }).collect();
+                |names: &[&str]| names.iter().map(|name| Given { name: name.to_string(), file: None }).collect();
             let wanted = ControlsConfig { given: wanted(given), partition: wanted(partition) };
             own.controls(&wanted, &Reading::default()).err().map(|error| error.to_string())
         };

@@ -330,7 +330,7 @@ fn input(config: &Config, mut input: Input) -> Result<Input, PlanError> {
     if !fits && input.resize.crops() {
         let found = input.crop_pct.to_string();
         let key = if config.stimuli.crop_pct.is_some() { "stimuli.crop_pct" } else { "network.input.crop_pct" };
-        return Err(PlanError::value(key, "0.01 to 1 (torchvision and timm: 0.875)", found));
+        return Err(PlanError::value(key, format!("{MIN_CROP_PCT} to 1 (torchvision and timm: 0.875)"), found));
     }
     Ok(input)
 }

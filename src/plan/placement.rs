@@ -8,6 +8,9 @@ use crate::plan::{Model, PlanError};
 use crate::record::Memory;
 use crate::stimuli::PIXELS;
 
+/// Memory budget where the configuration gives none.
+const DEFAULT_BUDGET: Bytes = Bytes(4 << 30);
+
 /// What runs through a stage at once, at most.
 #[derive(Clone, Copy)]
 struct Most {
@@ -48,7 +51,7 @@ impl Placement {
     /// # Errors
     /// More memory than the budget.
     pub fn new(config: &Config, device: Selected, model: &Model, images: usize) -> Result<Self, PlanError> {
-        let budget = config.run.memory.map_or(device.memory_bytes, |bytes| bytes.0);
+        let budget = config.run.memory.unwrap_or(DEFAULT_BUDGET).0;
         let scratch = if device.adapter.is_some() { SCRATCH_BYTES as u64 } else { 0 };
         let memory = |batch: usize, join: (usize, usize)| {
             let (activations, largest_stage) =

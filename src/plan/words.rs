@@ -37,7 +37,7 @@ pub struct Model {
     pub words: Words,
     /// The vectors of the concepts, `[concepts, dimensions]`.
     rows: Vec<f32>,
-    /// `[class][lemma]` of the other classes: the vector of the first spelling that the model has.
+    /// `[class][lemma]` of the other classes: the vector of the first spelling that the model has; none if it is constant.
     others: Vec<Vec<Option<Vec<f32>>>>,
 }
 
@@ -115,8 +115,7 @@ pub fn read(
             return Err(PlanError::ConstantWord { path: words.file.clone(), word });
         }
         let mut other_vectors = other_vectors.into_iter();
-        let mut next =
-            || other_vectors.next().flatten().filter(|vector| vector.iter().any(|value| *value != vector[0]));
+        let mut next = || other_vectors.next().flatten().filter(|vector| !similarity::is_constant(vector));
         let others = others.iter().map(|class| class.lemmas.iter().map(|_| next()).collect()).collect();
         models.push(Model {
             words: Words { name: words.name.clone(), dimensions: read.dimensions, rsm, scales: Some(scales) },
@@ -208,6 +207,23 @@ mod tests {
         let path = directory.join(name);
         std::fs::write(&path, words.iter().enumerate().map(line).collect::<String>()).unwrap();
         path
+    }
+
+    #[test]
+    fn a_lemma_whose_vector_is_constant_to_rounding_gives_way_to_the_next() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut config: Config = toml::from_str(CONFIG).unwrap();
+        let file = written(directory.path(), "a.txt", &["crane", "dog", "cat", "cup", "car", "ape"]);
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, text + "great_ape 1 1.0000001 1\n").unwrap();
+        config.words.truncate(1);
+        config.words[0].file = file;
+        let (manifest, others) = (manifest(), [class(10, &["great ape", "ape"])]);
+        let models = read(&config, &manifest, &others, &Progress::silent(), &mut Vec::new()).unwrap();
+        let (section, classes) = (config.one_vs_two.as_ref().unwrap(), Classes::imagenet());
+        let (lexicon, test) = one_vs_two(&config, section, (&manifest, &classes), &models, &others, None).unwrap();
+        assert_eq!(lexicon.words[5..], ["ape"]);
+        assert!(test.rsms[0].constant().is_empty());
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub fn chart<'a>(
     let mut notes = curves.counts(told);
     if curves.permuted() {
         notes += &format!(
-            "\nFilled: p\u{a0}<\u{a0}0.05{}, {}; hollow: n.s. {}",
+            "\nFilled: p\u{a0}<\u{a0}{SIGNIFICANT}{}, {}; hollow: n.s. {}",
             inference::tail(of),
             inference::covers(of, curves.models.len()),
             chance::band(curves)

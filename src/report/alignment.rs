@@ -64,7 +64,7 @@ fn draw_maps(material: &Material) -> Result<Vec<Drawing>, ReportError> {
             let mut notes = format!("Best pair: {}.", said(best));
             if best.permutations > 0 {
                 notes += &format!(
-                    " {significant} of {} pairs have a family-wise p < 0.05 over all pairs{} ({} permutations, {} concepts).",
+                    " {significant} of {} pairs have a family-wise p < {SIGNIFICANT} over all pairs{} ({} permutations, {} concepts).",
                     of_measure().count(),
                     inference::tail(material.inference()),
                     grouped(best.permutations),
@@ -103,90 +103,101 @@ fn draw_maps(material: &Material) -> Result<Vec<Drawing>, ReportError> {
 }
 
 fn draw_depths(material: &Material) -> Result<Vec<Drawing>, ReportError> {
-    let mut drawings = Vec::new();
-    for rows in spaces(&material.results.measures) {
-        let calibrated = |row: &MeasureRow, several: bool| if several { row.calibrated_both } else { row.calibrated };
-        if rows.iter().all(|row| row.calibrated.is_none()) {
-            continue;
-        }
-        let words_spaces = distinct(material.results.measures.iter().map(|row| row.words.as_str())).len();
-        let several = distinct(rows.iter().map(|row| row.words_layer.as_str())).len() > 1;
-        let layers = distinct(rows.iter().map(|row| row.layer.as_str()));
-        let measures = distinct(rows.iter().map(|row| row.measure.as_str()));
-        // The interval of a pair that was picked for its value does not say that it was picked.
-        let interval = |row: &MeasureRow| {
-            let tau = row.tau.filter(|_| !several)?;
-            let [low, high] = [row.ci_low?, row.ci_high?].map(|end| score(end, tau));
-            Some((low, high))
-        };
-        let bars = rows.iter().any(|row| interval(row).is_some());
-        let mark = |(place, layer): (usize, &&str), measure: &str| {
-            let of_layer = rows.iter().copied().filter(|row| row.layer == **layer && row.measure == measure);
-            let of_pair = best(of_layer);
-            let (value, look) = match of_pair {
-                Some(row) => {
-                    // By the threshold that is drawn: `p_both` is by another maximum.
-                    let above = || row.tau_both.is_some_and(|tau| row.value > tau);
-                    let filled = if several { above() } else { row.p_fwer < SIGNIFICANT };
-                    (calibrated(row, several).unwrap_or(f64::NAN), if filled { Look::Filled } else { Look::Hollow })
-                }
-                None => (f64::NAN, Look::Hollow),
-            };
-            Mark { place: place as f64, value, look, interval: of_pair.and_then(interval) }
-        };
-        let curves = measures.iter().enumerate().map(|(n, measure)| Curve {
-            words: None,
-            style: curve(n),
-            width: CURVE,
-            aside: None,
-            marks: layers.iter().enumerate().map(|layer| mark(layer, measure)).collect(),
-        });
-        let legend = measures.iter().enumerate().map(|(n, text)| Entry { style: curve(n), filled: true, text });
-        let label = |layer: &&str| rows.iter().find(|row| row.layer == *layer).map(|row| row.label.as_str());
+    let drawn =
+        spaces(&material.results.measures).into_iter().filter(|rows| rows.iter().any(|row| row.calibrated.is_some()));
+    let drawing = |rows: Vec<&MeasureRow>| {
         let (network, words) = (material.said().network(&rows[0].network), names::network(&rows[0].words));
-        let alpha = rows[0].alpha;
-        let quantile = format!("{:.0}\u{a0}% quantile", 100.0 * (1.0 - alpha));
-        let of = if several {
-            format!(
-                "τ the {quantile} of the highest value of all pairs in each draw: 0 is what the best pair reaches by chance, 1 the \
-                 measure\u{2019}s highest value. At each layer the best layer of the words\u{2019} side. Filled: above τ, so \
-                 p\u{a0}≤\u{a0}{alpha} over all pairs by their highest value; hollow: not. p_both in measures.csv is by the \
-                 highest value in units of each pair\u{2019}s null, and can differ."
-            )
-        } else {
-            format!(
-                "τ the {quantile} of each layer\u{2019}s own null: 0 is what chance reaches at a layer by itself, 1 the \
-                 measure\u{2019}s highest value. Filled: p\u{a0}<\u{a0}0.05{}, {}; hollow: n.s.",
-                inference::tail(material.inference()),
-                inference::covers(material.inference(), words_spaces)
-            )
-        };
-        let chart = Chart {
-            title: format!("{words} and {network}"),
-            y_title: "calibrated score",
-            limits: Some((0.0, 1.0)),
-            whole: false,
-            labels: layers.iter().filter_map(label).collect(),
-            x_title: material.said().axis,
-            bars: material.said().unordered,
-            bands: Vec::new(),
-            curves: curves.collect(),
-            legend: legend.collect(),
-            notes: format!(
-                "(value − τ) / (1 − τ), {of} {}{} permutations, {} concepts.",
-                if bars { "Lines through markers: 95\u{a0}% intervals over concepts, τ held. " } else { "" },
-                grouped(rows.iter().map(|row| row.permutations).max().unwrap_or(0)),
-                grouped(rows[0].concepts),
-            ),
-        };
-        drawings.push(Drawing {
+        Drawing {
             stem: stem(DEPTHS.name, rows[0]),
             network: rows[0].network.clone(),
             text: format!("Calibrated scores of {words} with every layer of {network}, a curve for each measure"),
-            picture: chart.draw(),
-        });
+            picture: depths(&rows, material).draw(),
+        }
+    };
+    Ok(drawn.map(drawing).collect())
+}
+
+/// The scores of one space of words with every layer.
+fn depths<'a>(rows: &[&'a MeasureRow], material: &'a Material) -> Chart<'a> {
+    let several = distinct(rows.iter().map(|row| row.words_layer.as_str())).len() > 1;
+    let layers = distinct(rows.iter().map(|row| row.layer.as_str()));
+    let measures = distinct(rows.iter().map(|row| row.measure.as_str()));
+    let marks = |measure: &str| -> Vec<Mark> {
+        let of_measure = || rows.iter().copied().filter(|row| row.measure == measure);
+        let mark = |(place, layer): (usize, &&str)| {
+            mark(place, best(of_measure().filter(|row| row.layer == **layer)), several)
+        };
+        layers.iter().enumerate().map(mark).collect()
+    };
+    let curves: Vec<Curve> = measures
+        .iter()
+        .enumerate()
+        .map(|(n, measure)| Curve { words: None, style: curve(n), width: CURVE, aside: None, marks: marks(measure) })
+        .collect();
+    let bars = curves.iter().flat_map(|curve| &curve.marks).any(|mark| mark.interval.is_some());
+    let legend = measures.iter().enumerate().map(|(n, text)| Entry { style: curve(n), filled: true, text });
+    let label = |layer: &&str| rows.iter().find(|row| row.layer == *layer).map(|row| row.label.as_str());
+    Chart {
+        title: format!("{} and {}", names::network(&rows[0].words), material.said().network(&rows[0].network)),
+        y_title: "calibrated score",
+        limits: Some((0.0, 1.0)),
+        whole: false,
+        labels: layers.iter().filter_map(label).collect(),
+        x_title: material.said().axis,
+        bars: material.said().unordered,
+        bands: Vec::new(),
+        curves,
+        legend: legend.collect(),
+        notes: format!(
+            "(value − τ) / (1 − τ), {} {}{} permutations, {} concepts.",
+            threshold(rows[0].alpha, several, material),
+            if bars { "Lines through markers: 95\u{a0}% intervals over concepts, τ held. " } else { "" },
+            grouped(rows.iter().map(|row| row.permutations).max().unwrap_or(0)),
+            grouped(rows[0].concepts),
+        ),
     }
-    Ok(drawings)
+}
+
+/// The score of a pair at a layer's place, if there is one; of `several` pairs at each layer the best.
+fn mark(place: usize, of_pair: Option<&MeasureRow>, several: bool) -> Mark {
+    let gap = Mark { place: place as f64, value: f64::NAN, look: Look::Hollow, interval: None };
+    let Some(row) = of_pair else { return gap };
+    // By the threshold that is drawn: `p_both` is by another maximum.
+    let above = || row.tau_both.is_some_and(|tau| row.value > tau);
+    let filled = if several { above() } else { row.p_fwer < SIGNIFICANT };
+    // The interval of a pair that was picked for its value does not say that it was picked.
+    let interval = || {
+        let tau = row.tau.filter(|_| !several)?;
+        let [low, high] = [row.ci_low?, row.ci_high?].map(|end| score(end, tau));
+        Some((low, high))
+    };
+    Mark {
+        value: if several { row.calibrated_both } else { row.calibrated }.unwrap_or(f64::NAN),
+        look: if filled { Look::Filled } else { Look::Hollow },
+        interval: interval(),
+        ..gap
+    }
+}
+
+/// What τ and filled markers are.
+fn threshold(alpha: f64, several: bool, material: &Material) -> String {
+    let words_spaces = distinct(material.results.measures.iter().map(|row| row.words.as_str())).len();
+    let quantile = format!("{:.0}\u{a0}% quantile", 100.0 * (1.0 - alpha));
+    if several {
+        format!(
+            "τ the {quantile} of the highest value of all pairs in each draw: 0 is what the best pair reaches by chance, 1 the \
+             measure\u{2019}s highest value. At each layer the best layer of the words\u{2019} side. Filled: above τ, so \
+             p\u{a0}≤\u{a0}{alpha} over all pairs by their highest value; hollow: not. p_both in measures.csv is by the \
+             highest value in units of each pair\u{2019}s null, and can differ."
+        )
+    } else {
+        format!(
+            "τ the {quantile} of each layer\u{2019}s own null: 0 is what chance reaches at a layer by itself, 1 the \
+             measure\u{2019}s highest value. Filled: p\u{a0}<\u{a0}{SIGNIFICANT}{}, {}; hollow: n.s.",
+            inference::tail(material.inference()),
+            inference::covers(material.inference(), words_spaces)
+        )
+    }
 }
 
 fn stem(figure: &str, row: &MeasureRow) -> String {

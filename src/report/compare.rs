@@ -134,7 +134,7 @@ pub fn told<T: Tested>(rows: &[T]) -> Vec<String> {
         let (row, significant) = most(family);
         let ((name, place), [difference, low, high], [_, p]) = (row.named(), row.difference(), row.p());
         format!(
-            "{name}: most {place} ({difference:+.3}, 95 % {low:+.3} to {high:+.3}, family-wise p {}); family-wise p < 0.05 \
+            "{name}: most {place} ({difference:+.3}, 95 % {low:+.3} to {high:+.3}, family-wise p {}); family-wise p < {SIGNIFICANT} \
              in {significant} of {}",
             p_value(p),
             family.len()
@@ -149,8 +149,11 @@ impl Comparison<'_> {
     pub fn drawings(&self) -> Vec<Drawing> {
         let text = "2 vs. 2 accuracy of several runs against relative depth".to_string();
         let shown = Shown::of(self.curves, &self.record.runs);
-        let mut chart =
-            chart(self.curves, &shown, "p\u{a0}<\u{a0}0.05 against chance, family-wise over what each run declares");
+        let mut chart = chart(
+            self.curves,
+            &shown,
+            &format!("p\u{a0}<\u{a0}{SIGNIFICANT} against chance, family-wise over what each run declares"),
+        );
         chart.notes += &tests(self.record.generalise, [self.between.is_empty(), self.within.is_empty()]);
         let curves = Drawing { stem: COMPARE.into(), network: String::new(), text, picture: chart.draw() };
         let name = |curve: &str| {
@@ -228,7 +231,7 @@ impl Comparison<'_> {
                 .collect(),
             curves: drawn.iter().enumerate().map(of_family).chain([none]).collect(),
             notes: format!(
-                "{note} Vertical lines: 95\u{a0}% intervals. Filled: p\u{a0}<\u{a0}0.05 of no difference, family-wise over \
+                "{note} Vertical lines: 95\u{a0}% intervals. Filled: p\u{a0}<\u{a0}{SIGNIFICANT} of no difference, family-wise over \
                  {family}; hollow: n.s.{}",
                 speak(self.record.generalise)
             ),

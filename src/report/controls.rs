@@ -8,12 +8,13 @@ use crate::report::material::Said;
 use crate::report::style::{CURVE, curve};
 use crate::report::{Drawing, Figure, Material, ReportError, chance, inference};
 use crate::results::ControlRow;
+use crate::stats::alignment::Measure;
 
 /// `controls_<network>_<words>`; drawn where something is given.
 pub const FIGURE: Figure = Figure { name: "controls", draw };
 
 /// The measure of the figure.
-const MEASURE: &str = "2v2";
+const MEASURE: &str = Measure::TwoVsTwo.name();
 
 fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
     let mut drawings = Vec::new();
@@ -73,7 +74,7 @@ fn chart<'a>(
     );
     if curves.permuted() {
         notes += &format!(
-            "\nFilled: p\u{a0}<\u{a0}0.05{}, {}; hollow: n.s. Band: null mean\u{a0}±\u{a0}2\u{a0}s.d. with nothing given.",
+            "\nFilled: p\u{a0}<\u{a0}{SIGNIFICANT}{}, {}; hollow: n.s. Band: null mean\u{a0}±\u{a0}2\u{a0}s.d. with nothing given.",
             inference::tail(of_test),
             inference::covers(of_test, curves.models.len())
         );

@@ -118,7 +118,7 @@ fn chart<'a>(
     let mut notes = curves.counts(told);
     if rows.iter().any(|row| is_significant(results, curves.network, row).is_some()) {
         notes += &format!(
-            "\nFilled: p\u{a0}<\u{a0}0.05{}, {}; hollow: n.s.",
+            "\nFilled: p\u{a0}<\u{a0}{SIGNIFICANT}{}, {}; hollow: n.s.",
             inference::tail(of),
             inference::covers(of, curves.models.len())
         );

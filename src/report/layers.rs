@@ -1,5 +1,7 @@
 //! Layer against layer: the correlation of their RSMs.
 
+use std::collections::HashMap;
+
 use crate::report::curves::{Curves, distinct};
 use crate::report::heatmap::Heatmap;
 use crate::report::ramp::Ramp;
@@ -18,11 +20,10 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
         if layers.len() < 2 {
             continue;
         }
-        let correlation = |a: &str, b: &str| {
-            let row = pairs.iter().find(|row| row.layer_a == a && row.layer_b == b);
-            row.and_then(|row| row.rsa).unwrap_or(f64::NAN)
-        };
-        let values: Vec<f64> = layers.iter().flat_map(|a| layers.iter().map(|b| correlation(a, b))).collect();
+        let of_pair: HashMap<(&str, &str), f64> =
+            pairs.iter().filter_map(|row| Some(((&*row.layer_a, &*row.layer_b), row.rsa?))).collect();
+        let all = layers.iter().flat_map(|a| layers.iter().map(move |b| (*a, *b)));
+        let values: Vec<f64> = all.map(|pair| of_pair.get(&pair).copied().unwrap_or(f64::NAN)).collect();
         let labels: Vec<&str> = layers.iter().map(|layer| curves.label(layer)).collect();
         let (labels, axis) = fit::titled(&labels, axis);
         let heatmap = Heatmap {

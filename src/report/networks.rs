@@ -9,7 +9,7 @@ use crate::report::accuracy::accuracy;
 use crate::report::canvas::Picture;
 use crate::report::chart::{Chart, Curve, Entry, Mark};
 use crate::report::compare::{self, Overlay, Shown, labelled};
-use crate::report::curves::{distinct, highest};
+use crate::report::curves::{SIGNIFICANT, distinct, highest};
 use crate::report::style::{AXIS, CURVE, CURVES, DASHED, GREY, curve};
 use crate::report::{Drawing, chance, inference};
 use crate::results::{AccuracyRow, NETWORKS, NetworkRow, figure_name};
@@ -93,7 +93,7 @@ impl<'a> OfNetworks<'a> {
 
     /// What filled marks say.
     fn filled(&self) -> String {
-        format!("p\u{a0}<\u{a0}0.05{}, {}", inference::tail(Some(self.inference)), self.covers())
+        format!("p\u{a0}<\u{a0}{SIGNIFICANT}{}, {}", inference::tail(Some(self.inference)), self.covers())
     }
 
     /// What marks say.

@@ -34,7 +34,7 @@ fn chart<'a>(curves: &Curves<'a, OneVsTwoRow>, material: &Material) -> Chart<'a>
         if row.permutations > 0 {
             let of = material.inference();
             notes += &format!(
-                ", {} permutations.\nBlack dot: p\u{a0}<\u{a0}0.05{}; with a ring: p\u{a0}<\u{a0}0.05 {}; hollow: n.s.",
+                ", {} permutations.\nBlack dot: p\u{a0}<\u{a0}{SIGNIFICANT}{}; with a ring: p\u{a0}<\u{a0}{SIGNIFICANT} {}; hollow: n.s.",
                 grouped(row.permutations),
                 inference::tail(of),
                 inference::covers(of, curves.models.len())

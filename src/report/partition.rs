@@ -1,5 +1,7 @@
 //! A layer's variance in parts, stacked: unique to a space, shared by several; what suppresses lies below 0.
 
+use std::collections::HashMap;
+
 use crate::report::chart::{Band, Chart, Curve, Entry, Look, Mark};
 use crate::report::curves::{Curves, distinct};
 use crate::report::material::Said;
@@ -42,16 +44,17 @@ fn chart<'a>(curves: &Curves<'a>, rows: &[&'a PartitionRow], told: Said<'a>) -> 
     let parts = distinct(rows.iter().filter(|row| row.kind != "total").map(|row| row.part.as_str()));
     let spaces = distinct(rows.iter().filter(|row| row.kind == "unique").map(|row| row.part.as_str()));
     let color = |part: &str| mixed(spaces.iter().enumerate().filter(|(_, space)| is_in(space, part)).map(|(n, _)| n));
-    let share = |layer: &str, part: &str| {
-        let row = rows.iter().find(|row| row.layer == layer && row.part == part && row.kind != "total");
-        row.map_or(f64::NAN, |row| row.explained)
-    };
+    let (whole, parted): (Vec<&PartitionRow>, Vec<&PartitionRow>) = rows.iter().partition(|row| row.kind == "total");
+    let shares: HashMap<(&str, &str), f64> =
+        parted.iter().map(|row| ((&*row.layer, &*row.part), row.explained)).collect();
+    let totals: HashMap<&str, &PartitionRow> = whole.iter().map(|row| (&*row.layer, *row)).collect();
+    let share = |layer, part| shares.get(&(layer, part)).copied().unwrap_or(f64::NAN);
     let mut bands = Vec::new();
     let (mut lowest, mut highest) = (0.0, 0.0);
     for (place, layer) in layers.iter().enumerate() {
         let (mut above, mut below) = (0.0, 0.0);
         for part in &parts {
-            let value = share(layer, part);
+            let value = share(*layer, *part);
             let end = if value > 0.0 { &mut above } else { &mut below };
             let (low, high) = (f64::min(*end, *end + value), f64::max(*end, *end + value));
             *end += value;
@@ -62,7 +65,7 @@ fn chart<'a>(curves: &Curves<'a>, rows: &[&'a PartitionRow], told: Said<'a>) -> 
         (lowest, highest) = (f64::min(lowest, below), f64::max(highest, above));
     }
     let total = |(place, layer): (usize, &&str)| {
-        let row = rows.iter().find(|row| row.layer == **layer && row.kind == "total");
+        let row = totals.get(*layer);
         let interval = row.and_then(|row| row.ci_low.zip(row.ci_high));
         Mark { place: place as f64, value: row.map_or(f64::NAN, |row| row.explained), look: Look::Filled, interval }
     };
@@ -71,7 +74,7 @@ fn chart<'a>(curves: &Curves<'a>, rows: &[&'a PartitionRow], told: Said<'a>) -> 
     let all = Curve { words: None, style, width: CURVE, aside: None, marks };
     let zero = Curve::line(GREY, SOLID, AXIS, vec![(-0.5, 0.0), (layers.len() as f64 - 0.5, 0.0)]);
     let least = NAMED * (highest - lowest);
-    let named = parts.iter().filter(|part| layers.iter().any(|layer| share(layer, part).abs() >= least));
+    let named = parts.iter().filter(|part| layers.iter().any(|layer| share(*layer, **part).abs() >= least));
     let sample = |part: &&'a str| Entry {
         style: CurveStyle { color: faded(color(part), spaces.contains(part)), shape: PATCH, dash: UNJOINED },
         filled: true,

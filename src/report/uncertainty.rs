@@ -5,7 +5,7 @@ use crate::config::InferenceOptions;
 use crate::report::accuracy::accuracy;
 use crate::report::chance::TieRule;
 use crate::report::chart::{Band, Chart, Curve, Entry, Mark, apart, apart_edges};
-use crate::report::curves::{Curves, Model};
+use crate::report::curves::{Curves, Model, SIGNIFICANT};
 use crate::report::material::Said;
 use crate::report::style::{AXIS, CURVE, CurveStyle, DOTTED, GREY, INTERVAL, SOLID, Shape, curve};
 use crate::report::{Drawing, Figure, Material, ReportError, chance, inference};
@@ -76,7 +76,7 @@ fn chart<'a>(
     }
     if curves.permuted() {
         notes += &format!(
-            " Grey band: its null\u{2019}s mean\u{a0}±\u{a0}2\u{a0}s.d. Filled: p\u{a0}<\u{a0}0.05{}, {}.",
+            " Grey band: its null\u{2019}s mean\u{a0}±\u{a0}2\u{a0}s.d. Filled: p\u{a0}<\u{a0}{SIGNIFICANT}{}, {}.",
             inference::tail(of),
             inference::covers(of, curves.models.len())
         );

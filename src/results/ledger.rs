@@ -99,10 +99,6 @@ impl Written {
     pub fn of(directory: &ResultsDir) -> Self {
         let ledger = Ledger::read(directory);
         let record = record(directory).unwrap_or_default();
-        let names = |key: &str| -> Vec<String> {
-            let list = record["config"][key].as_array().into_iter().flatten();
-            list.filter_map(|model| model["name"].as_str()).map(str::to_string).collect()
-        };
         let listed = ledger.groups.keys().filter(|name| is_matrix(name));
         let (words, layers): (Vec<&String>, Vec<&String>) = listed.partition(|name| name.starts_with("words."));
         let at = |name: &&String| directory.matrices().join(name);
@@ -113,7 +109,8 @@ impl Written {
 
         let mut results: Vec<PathBuf> = Results::NAMES.iter().map(|name| directory.table(name)).collect();
         results.extend(words.iter().map(at));
-        results.extend(names("words").iter().map(|name| directory.words_rsm(name)));
+        let models = record["config"]["words"].as_array().into_iter().flatten();
+        results.extend(models.filter_map(|model| model["name"].as_str()).map(|name| directory.words_rsm(name)));
         results.extend(directory.lists());
         results.extend(figures(directory, &record));
         results.extend([directory.page(), directory.record()]);

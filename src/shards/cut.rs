@@ -190,12 +190,6 @@ impl Cut {
     }
 }
 
-/// A word as a POSIX shell takes it.
-pub fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "._-/=:,+@%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) { word.into() } else { format!("'{}'", word.replace('\'', "'\\''")) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -241,11 +235,5 @@ mod tests {
         for text in ["", "3-2", "a-b", "1-", "-1"] {
             assert!(text.parse::<Span>().is_err(), "{text}");
         }
-    }
-
-    #[test]
-    fn a_shell_takes_a_word_as_it_is() {
-        assert_eq!(quoted("vgg16.toml"), "vgg16.toml");
-        assert_eq!(quoted("my file's"), "'my file'\\''s'");
     }
 }

@@ -88,7 +88,7 @@ impl Measure {
     ];
 
     /// As in configurations and tables.
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::TwoVsTwo => "2v2",
             Self::RsaPearson => "rsa-pearson",

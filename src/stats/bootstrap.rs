@@ -38,6 +38,7 @@ use rayon::prelude::*;
 
 use super::permutation::Random;
 use super::scoring::Ties;
+use super::two_vs_two::{FEWEST_CONCEPTS, FLAT_REST, TIE};
 use super::{Interrupted, LEVEL, Progress, Rsm, report};
 use crate::kernels::product::{Matrix, multiply};
 
@@ -45,18 +46,8 @@ use crate::kernels::product::{Matrix, multiply};
 /// five different concepts, and what those are replaced by shapes the interval.
 pub const MIN_CONCEPTS: usize = 12;
 
-/// Fewest different concepts of a resample: fewer cannot be tested. Such resamples are drawn anew.
-const MIN_DIFFERENT: usize = 5;
-
 /// Keeps the resamples' random numbers apart from those of the permutations under the same seed.
 const STREAM: u64 = 0x626f_6f74_7374_7261;
-
-/// A margin within this many times the sum of its correlations' scales is a tie: 2^10 roundoffs of `f64`, so that
-/// rounding cannot decide between equals (a product of 2,000 concepts errs by less than 200).
-const TIE: f64 = 1.0 / (1_u64 << 43) as f64;
-
-/// A row that keeps less than this share of its variation does not vary: the share errs by a few roundoffs (2^-53).
-const NO_VARIATION: f64 = 1.0 / (1_u64 << 44) as f64;
 
 /// A confidence interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -69,19 +60,19 @@ pub struct Interval {
 
 /// A resample: how often each concept was drawn, out of as many draws as there are concepts.
 ///
-/// It depends on `(seed, t)` alone; resamples of fewer than five different concepts are drawn anew.
+/// It depends on `(seed, t)` alone; resamples of fewer than [`FEWEST_CONCEPTS`] different concepts are drawn anew.
 ///
 /// # Panics
 /// If there are fewer than five concepts.
 pub fn multiplicities(seed: u64, t: u64, concepts: usize) -> Vec<u32> {
-    assert!(concepts >= MIN_DIFFERENT, "{concepts} concepts cannot be tested");
+    assert!(concepts >= FEWEST_CONCEPTS, "{concepts} concepts cannot be tested");
     let mut random = Random::keyed(seed ^ STREAM, t);
     loop {
         let mut drawn = vec![0; concepts];
         for _ in 0..concepts {
             drawn[random.below(concepts as u32) as usize] += 1;
         }
-        if drawn.iter().filter(|&&copies| copies > 0).count() >= MIN_DIFFERENT {
+        if drawn.iter().filter(|&&copies| copies > 0).count() >= FEWEST_CONCEPTS {
             return drawn;
         }
     }
@@ -325,7 +316,7 @@ impl WeightedRows {
             for ((value, w), scale) in row.iter_mut().zip(&weights).zip(&mut scales[a * count..]) {
                 *value = (*value - mean) / length;
                 let varies = 1.0 - w * value.powi(2) * (1.0 + w / (others - w));
-                *scale = if varies > NO_VARIATION { varies.sqrt().recip() } else { 0.0 };
+                *scale = if varies > FLAT_REST { varies.sqrt().recip() } else { 0.0 };
             }
             row[a] = 0.0;
         }

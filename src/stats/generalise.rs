@@ -226,6 +226,7 @@ impl Samples {
         let (both, concepts) = match pairs {
             None => (both, concepts),
             Some(PairVariance { alike, by_group }) => {
+                assert!(sizes.concepts > SPENT, "{} concepts leave a variance of pairs nothing", sizes.concepts);
                 let spent = of_concepts / (sizes.concepts - SPENT) as f64;
                 // A bootstrap of nothing but pairs would vary three times as much as worlds do.
                 let once = spent * (concepts - 2.0 * (alike + by_group)).max(concepts / 3.0);
@@ -247,7 +248,7 @@ impl Samples {
     /// The estimate of an observed value.
     ///
     /// # Panics
-    /// If there are no resamples, or groups or concepts that are drawn are fewer than two.
+    /// If there are no resamples, groups that are drawn are fewer than two, or concepts fewer than five.
     pub fn estimate(&self, value: Value, over: Generalise, sizes: Sizes, scale: Scale) -> Estimate {
         let Value { value, pairs } = value;
         // Two correlations and means of them, each as far off as rounding takes it.
@@ -335,7 +336,7 @@ fn variance(values: &[f64]) -> f64 {
     values().map(|value| (value - mean).powi(2)).sum::<f64>() / (values().count() as f64 - 1.0)
 }
 
-/// The same.
+/// Their mean.
 fn mean(values: &[f64]) -> f64 {
     let values = || values.iter().filter(|value| !value.is_nan());
     values().sum::<f64>() / values().count() as f64

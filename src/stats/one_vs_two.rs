@@ -84,7 +84,11 @@ pub struct Answers {
 }
 
 /// What became of an image with this margin.
+///
+/// # Panics
+/// If it is NaN, as of a word without correlations: were that a tie, draws would tie by that word alone.
 pub fn outcome(margin: f64) -> Outcome {
+    assert!(!margin.is_nan(), "a margin is a number: every word has correlations");
     // The weights of a margin are those of two correlations.
     match margin {
         margin if margin > 2.0 * TIE => Outcome::Passed,

@@ -56,6 +56,7 @@
 
 use rayon::prelude::*;
 
+use super::bootstrap::Interval;
 use super::influence::{MANY, Spread};
 use super::permutation::Random;
 use super::rsa::dot;
@@ -76,7 +77,7 @@ pub struct Difference {
     /// As observed.
     pub observed: f64,
     /// Ends of its confidence interval.
-    pub interval: (f64, f64),
+    pub interval: Interval,
     /// Two-sided.
     pub p_value: f64,
     /// The same against the maximum over the family.
@@ -149,7 +150,7 @@ pub fn differences(
     progress: &Progress,
 ) -> Result<Vec<Difference>, Interrupted> {
     assert!(draws > 0, "a draw at least");
-    let nothing = Difference { observed: 0.0, interval: (0.0, 0.0), p_value: 1.0, p_fwer: 1.0 };
+    let nothing = Difference { observed: 0.0, interval: Interval { low: 0.0, high: 0.0 }, p_value: 1.0, p_fwer: 1.0 };
     let mut all = vec![nothing; family.len()];
     let family: Vec<(usize, &Spread)> = family.iter().enumerate().filter(|(_, spread)| spread.variance > 0.0).collect();
     if family.is_empty() {
@@ -173,7 +174,7 @@ pub fn differences(
         let end = |end: f64| end.clamp(-1.0, 1.0);
         all[place] = Difference {
             observed,
-            interval: (end(observed - reach), end(observed + reach)),
+            interval: Interval { low: end(observed - reach), high: end(observed + reach) },
             p_value: p(own.iter().filter(|&&drawn| drawn >= t).count()),
             p_fwer: p(largest.iter().filter(|&&drawn| drawn >= t).count()),
         };

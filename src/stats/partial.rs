@@ -32,12 +32,12 @@ use rayon::prelude::*;
 
 use super::inference::Statistic;
 use super::permutation::Permutations;
-use super::rsa::{SAME, dot, ranks, reindexed, square, upper};
+use super::rsa::{dot, ranks, reindexed, rounding, square, upper};
 use super::scoring::Ties;
 use super::two_vs_two::TwoVsTwoError;
 use super::two_vs_two::cpu::{Images, Scratch};
 use super::two_vs_two::rows::UnitRows;
-use super::{Progress, Rsm, report};
+use super::{Progress, Rsm, alignment, report};
 
 /// What is left of this share of an RSM's variation is nothing: matrices in single precision keep 1e-14.
 const DETERMINED: f64 = 1e-10;
@@ -58,15 +58,20 @@ pub enum Measure {
 
 impl std::fmt::Display for Measure {
     fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Pearson => "rsa-pearson",
-            Self::Spearman => "rsa-spearman",
-            Self::TwoVsTwo(_) => "2v2",
-        })
+        self.measure().fmt(f)
     }
 }
 
 impl Measure {
+    /// As configurations and tables have it.
+    pub fn measure(self) -> alignment::Measure {
+        match self {
+            Self::Pearson => alignment::Measure::RsaPearson,
+            Self::Spearman => alignment::Measure::RsaSpearman,
+            Self::TwoVsTwo(_) => alignment::Measure::TwoVsTwo,
+        }
+    }
+
     /// The entries on the scale that is regressed.
     fn scaled(self, rsm: &Rsm) -> Vec<f64> {
         match self {
@@ -237,12 +242,13 @@ impl<'a> PartialTest<'a> {
     /// Each member's value under draw `t`.
     fn values(&self, t: u64, scratch: &mut Scratch) -> Result<Vec<f64>, TwoVsTwoError> {
         let whole = (self.concepts * (self.concepts - 1)) as f64;
+        let rounding = rounding(self.concepts * (self.concepts - 1) / 2);
         let points = self.sums(&self.draws.draw(t), scratch)?.into_iter().zip(&self.observed);
         let value = |(sum, observed): (f64, &f64)| {
             let mean = sum / self.groups.len() as f64;
             match self.measure {
                 Measure::TwoVsTwo(_) => mean / whole,
-                _ if (mean - observed).abs() <= SAME => *observed,
+                _ if (mean - observed).abs() <= rounding => *observed,
                 _ => mean,
             }
         };

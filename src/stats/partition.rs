@@ -17,7 +17,7 @@
 
 use rayon::prelude::*;
 
-use super::bootstrap::{enclosing, multiplicities};
+use super::bootstrap::{Interval, enclosing, multiplicities};
 use super::rsa::{dot, upper};
 use super::{Interrupted, Progress, Rsm, report};
 
@@ -35,7 +35,7 @@ pub struct Part {
     /// Mean over groups of the share of the variance.
     pub share: f64,
     /// Ends of its confidence interval; none without resamples.
-    pub interval: Option<(f64, f64)>,
+    pub interval: Option<Interval>,
 }
 
 /// How intervals are made.
@@ -94,14 +94,14 @@ pub fn partition(
     Ok(observed.into_iter().enumerate().map(parts).collect())
 }
 
-fn interval(share: f64, resampled: Vec<f64>, never_negative: bool) -> Option<(f64, f64)> {
+fn interval(share: f64, resampled: Vec<f64>, never_negative: bool) -> Option<Interval> {
     if resampled.is_empty() {
         return None;
     }
     let (ends, mean) = enclosing(resampled);
     let least = if never_negative { 0.0 } else { -1.0 };
     let [low, high] = ends.map(|end| (share + end - mean).clamp(least, 1.0));
-    Some((low, high))
+    Some(Interval { low, high })
 }
 
 /// Per pair above the diagonal, row by row, how often it counts.

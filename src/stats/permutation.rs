@@ -58,6 +58,21 @@ impl Permutations {
     }
 }
 
+/// Where each concept went under a draw.
+pub(super) fn inverse(draw: &[u32]) -> Vec<u32> {
+    let mut places = vec![0; draw.len()];
+    invert(draw, &mut places);
+    places
+}
+
+/// [`inverse`] into `places`.
+///
+/// # Panics
+/// If the draw has a concept beyond the places.
+pub(super) fn invert(draw: &[u32], places: &mut [u32]) {
+    draw.iter().zip(0..).for_each(|(&concept, place)| places[concept as usize] = place);
+}
+
 /// The stratum of each concept: the place of its category among the categories in alphabetical order.
 pub fn strata(categories: &[String]) -> Vec<u32> {
     let distinct: Vec<&String> = categories.iter().collect::<BTreeSet<_>>().into_iter().collect();

@@ -39,7 +39,7 @@ impl std::fmt::Display for Rsa {
 /// Two correlations this close are the same: n products of unit vectors, summed in eight parts, err by at most
 /// n / 8 EPSILON, 4e-13 at the 13,695 pairs of 166 concepts. Only draws that are equal by the matrices' symmetry come
 /// this close.
-pub(super) const SAME: f64 = 1e-12;
+const SAME: f64 = 1e-12;
 
 /// How far rounding may put off a correlation of so many entries (see [`SAME`], which also covers entries that are off by
 /// 4e-16 and spread by 4e-4 or more).
@@ -254,7 +254,7 @@ impl Compared {
         let drawn = reindexed(&self.places, draw);
         let sum: f64 = self.groups.iter().map(|correlation| correlation(&drawn).unwrap_or(0.0)).sum();
         let mean = sum / self.groups.len() as f64;
-        if (mean - self.observed).abs() <= SAME { self.observed } else { mean }
+        if (mean - self.observed).abs() <= rounding(drawn.len()) { self.observed } else { mean }
     }
 }
 

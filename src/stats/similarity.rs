@@ -5,8 +5,9 @@
 //!
 //! # Double precision
 //! Word vectors, features of other programs, layers of at most [`DOUBLE_UNITS`] units and whole numbers of any length
-//! (0/1, counts, one-hot) are correlated in f64 (`double`). Of whole numbers every sum is exact: their `r` is the
-//! rational number rounded, to 2 units in the last place.
+//! (0/1, counts, one-hot) are correlated in f64 (`double`). Of `n` whole numbers of at most `w`, `4 n w^2 <= 2^53`, every
+//! sum is exact: their `r` is the rational number rounded, to 2 units in the last place. Larger ones are standardised first,
+//! as what is not whole.
 //!
 //! # Single precision
 //! The products of larger layers are f32 (`cpu`, `shaders/rsm_*.wgsl`), of residuals: what all images have in common is
@@ -93,7 +94,7 @@ pub enum SimilarityError {
 ///
 /// An image whose activations are constant has no correlations: its row and column are NaN off the diagonal (see
 /// [`Rsm::constant`]). The same batches on the same device give the same bits, whatever the number of threads and
-/// however the group is cut into batches. For its errors see the module.
+/// however the group is cut into batches. How far rounding puts it off: see the module's documentation.
 ///
 /// # Shapes
 /// `batches` are the group's images in order, each `[images, units]` of f32; the RSM is `[concepts, concepts]` with
@@ -191,6 +192,11 @@ pub fn rsm_of_rows(rows: &[f32], concepts: usize, units: usize) -> Result<Rsm, S
 pub fn reduced_rows(rows: &[f32], concepts: usize, units: usize) -> Result<(Rsm, Scales), SimilarityError> {
     assert!(!rows.is_empty() && rows.len() == concepts * units, "{concepts} concepts of {units} units are a matrix");
     double::reduced(&rows.chunks_exact(units).collect::<Vec<_>>())
+}
+
+/// Whether a vector has no correlations: [`rsm_of_rows`] leaves its row and column NaN.
+pub fn is_constant(row: &[f32]) -> bool {
+    Standard::of(row).is_constant(false)
 }
 
 /// [`rsm`] by its definition, in f64 and two passes: what the fast forms are held to. Does not look for NaN.

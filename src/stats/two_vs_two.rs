@@ -72,7 +72,7 @@ pub(super) const FLAT_ROW: f64 = 1.0 / (1u128 << 92) as f64;
 
 /// A row of which this fraction of the square sum remains once a pair is left out does not vary there: `1 - c x^2` errs
 /// by a few roundoffs (2^-53).
-const FLAT_REST: f64 = 1.0 / (1u64 << 44) as f64;
+pub(super) const FLAT_REST: f64 = 1.0 / (1u64 << 44) as f64;
 
 /// The kernels of the test on the GPU, in the order of their launches.
 pub const KERNELS: &[&Kernel] = gpu::KERNELS;
@@ -321,7 +321,8 @@ pub fn pairs(words: &Rsm, image: &Rsm) -> Result<Vec<TestedPair>, TwoVsTwoError>
 }
 
 /// The margins of one draw by the definition: every vector without its columns a and b, Pearson's correlation by plain
-/// loops. Slow, `O(k^3)` correlations' worth; shares nothing with [`two_vs_two`], which is held to it.
+/// loops. Slow: four correlations of `k - 2` entries for each of `k (k-1) / 2` pairs. With [`two_vs_two`], which is held to it,
+/// it shares what counts as a row that does not vary, nothing else.
 ///
 /// # Shapes
 /// `[k (k-1) / 2]` in row order; NaN where an image is constant.

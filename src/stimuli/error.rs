@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::FEWEST_CONCEPTS;
 use crate::error::FileError;
 use crate::images::ImageError;
 use crate::names::NAME;
+use crate::stats::two_vs_two::FEWEST_CONCEPTS;
 use crate::wording::counted;
 
 /// Stimuli that cannot be used.
@@ -141,16 +141,6 @@ pub enum StimuliError {
     /// The system has no thread left.
     #[error("no thread to decode images in ({0}); ask for fewer: run.threads")]
     Thread(std::io::Error),
-    /// The image decoder broke down.
-    #[error("concept {concept:?}, group {group:?}: {}: the decoder broke down, replace the file", path.display())]
-    Decoder {
-        /// The concept.
-        concept: String,
-        /// The group.
-        group: String,
-        /// The image.
-        path: PathBuf,
-    },
 }
 
 fn and_more(more: usize) -> String {

@@ -8,15 +8,16 @@ use ::safetensors::Dtype;
 use ::safetensors::tensor::TensorInfo;
 
 use super::{ReadVectors, Rows, VectorsError, VectorsFormat, Wanted};
-use crate::files::{self, SafetensorsError};
+use crate::files::{self, MAX_HEADER_BYTES, SafetensorsError};
 use crate::numbers::Value;
 
 pub(super) const FORMAT: VectorsFormat =
     VectorsFormat { name: "safetensors (`vectors` and `words`)", sniff, read: ReadVectors::Seek(read) };
 
-/// The header's length in 8 bytes, less than 100 MB by the format's definition, then JSON.
+/// The header's length in 8 bytes, then JSON.
 fn sniff(head: &[u8]) -> bool {
-    head.first_chunk().is_some_and(|&length| u64::from_le_bytes(length) <= 100_000_000) && head.get(8) == Some(&b'{')
+    head.first_chunk().is_some_and(|&length| u64::from_le_bytes(length) <= MAX_HEADER_BYTES)
+        && head.get(8) == Some(&b'{')
 }
 
 fn read(file: File, wanted: &mut Wanted) -> Result<(), VectorsError> {

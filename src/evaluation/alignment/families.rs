@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::WordSpace;
 use crate::error::Error;
-use crate::evaluation::two_vs_two::TWO_VS_TWO;
+use crate::evaluation::two_vs_two::FAMILY;
 use crate::evaluation::{LayerRsms, Options, Space, rsa};
 use crate::stats::Progress;
 use crate::stats::alignment::inner::InnerTest;
@@ -28,7 +28,7 @@ pub struct Pairs<'a> {
 /// The name of the scores that the main tests of a layer and a word model have in common with a measure.
 pub fn in_common(measure: Measure) -> Option<String> {
     match measure {
-        Measure::TwoVsTwo => Some(TWO_VS_TWO.to_string()),
+        Measure::TwoVsTwo => Some(FAMILY.to_string()),
         Measure::RsaKendall => measure.rsa().map(rsa::what),
         _ => None,
     }
@@ -57,7 +57,7 @@ impl<'a> Sides<'a> {
         if measure == Measure::TwoVsTwo {
             let of_layer = |(place, layer): (usize, &'a LayerRsms)| {
                 let test = TwoVsTwoTest::new(&layer.rsms[0], &images, &options.draws, options.ties, &options.device);
-                self.of_layer(TWO_VS_TWO.to_string(), place, 0..images.len(), test)
+                self.of_layer(FAMILY.to_string(), place, 0..images.len(), test)
             };
             return (layers.map(of_layer).collect(), Vec::new());
         }

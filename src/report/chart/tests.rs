@@ -1,5 +1,6 @@
+use super::layout::LEAST;
 use super::*;
-use crate::report::style::{SOLID, curve};
+use crate::report::style::{HEIGHT, SOLID, curve};
 
 fn chart(values: &[f64]) -> String {
     let marks = values.iter().enumerate();

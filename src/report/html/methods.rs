@@ -116,31 +116,33 @@ fn preparation(run: &Run) -> String {
     } else {
         format!("Each image was scaled to {size} × {size} pixels, whatever its shape, by {kernel}.")
     };
-    let scaled;
+    let exact = |all: [f32; 3]| all.map(|value| value.to_string()).join(", ");
+    let short = |all: [f32; 3]| all.map(|value| format!("{value:.3}")).join(", ");
     let values = match input.preprocess {
-        Preprocess::Scaled(Scaling { bgr, scale, mean, std }) => {
-            let order = if bgr { "blue, green, red" } else { "red, green, blue" };
-            let [mean, std] = [mean, std].map(|all| all.map(|value| value.to_string()).join(", "));
-            scaled = format!(
-                "Values of 0 … 255 were multiplied by {scale}, reduced by ({mean}) and divided by ({std}), channels in the \
-                 order {order}."
-            );
-            &scaled
-        }
-        Preprocess::Caffe => {
-            "Its channels were put in the order blue, green, red and reduced by 103.939, 116.779 and 123.68, the means \
-             of ImageNet; values were not scaled."
-        }
-        Preprocess::Tf => "Values were scaled from 0 … 255 to −1 … 1.",
-        Preprocess::Torch => {
-            "Values were scaled to 0 … 1, reduced by ImageNet's means (0.485, 0.456, 0.406) and divided by its standard \
-             deviations (0.229, 0.224, 0.225)."
-        }
-        Preprocess::Clip => {
-            "Values were scaled to 0 … 1, reduced by the means of CLIP's images (0.481, 0.458, 0.408) and divided by their \
-             standard deviations (0.269, 0.261, 0.276)."
-        }
-        Preprocess::Lite => "Values x of 0 … 255 became (x − 127) / 128.",
+        Preprocess::Scaled(Scaling { bgr, scale, mean, std }) => format!(
+            "Values of 0 … 255 were multiplied by {scale}, reduced by ({}) and divided by ({}), channels in the order {}.",
+            exact(mean),
+            exact(std),
+            if bgr { "blue, green, red" } else { "red, green, blue" }
+        ),
+        Preprocess::Caffe => format!(
+            "Its channels were put in the order blue, green, red and reduced by the means of ImageNet ({}); values were not \
+             scaled.",
+            exact(Preprocess::CAFFE_MEAN)
+        ),
+        Preprocess::Tf => "Values were scaled from 0 … 255 to −1 … 1.".to_string(),
+        Preprocess::Torch => format!(
+            "Values were scaled to 0 … 1, reduced by ImageNet's means ({}) and divided by its standard deviations ({}).",
+            short(Preprocess::TORCH_MEAN),
+            short(Preprocess::TORCH_SD)
+        ),
+        Preprocess::Clip => format!(
+            "Values were scaled to 0 … 1, reduced by the means of CLIP's images ({}) and divided by their standard \
+             deviations ({}).",
+            short(Preprocess::CLIP_MEAN),
+            short(Preprocess::CLIP_SD)
+        ),
+        Preprocess::Lite => "Values x of 0 … 255 became (x − 127) / 128.".to_string(),
     };
     format!("{resized} {values}")
 }

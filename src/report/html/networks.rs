@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::tables::{accuracy_text, p_value};
+use super::tables::{accuracy_text, drawn_p};
 use super::{drawings, fill, head, provenance, save};
 use crate::record::RunRecord;
 use crate::report::canvas::escape;
@@ -114,10 +114,9 @@ fn table(of: &OfNetworks, words: &str, names: &BTreeMap<&str, String>) -> String
 }
 
 fn line(row: &NetworkRow, name: &str) -> String {
-    let drawn = row.permutations > 0;
     let accuracy = |value: f64, p: f64| {
-        let class = if drawn && p < SIGNIFICANT { " class=\"significant\"" } else { "" };
-        format!("<td{class}>{}</td><td>{}</td>", accuracy_text(value), if drawn { p_value(p) } else { "–".into() })
+        let class = if row.permutations > 0 && p < SIGNIFICANT { " class=\"significant\"" } else { "" };
+        format!("<td{class}>{}</td><td>{}</td>", accuracy_text(value), drawn_p(row.permutations, p))
     };
     format!(
         "<tr><th scope=\"row\"><a href=\"{}/report.html\">{}</a></th><td>{}</td><td>{}</td><td>{}</td><td>{}</td>{}\

@@ -26,6 +26,11 @@ pub fn p_value(p: f64) -> String {
     }
 }
 
+/// A p-value, where there were permutations.
+pub fn drawn_p(permutations: u64, p: f64) -> String {
+    p_value(if permutations > 0 { p } else { f64::NAN })
+}
+
 /// An accuracy to three places.
 pub fn accuracy_text(value: f64) -> String {
     if value.is_finite() { signed(&format!("{value:.3}")) } else { "–".to_string() }
@@ -140,7 +145,7 @@ pub fn accuracy(curves: &Curves) -> String {
          <thead><tr><th scope=\"col\" rowspan=\"{depth}\">Layer</th><th scope=\"col\" rowspan=\"{depth}\">Units</th>{heads}</tr>{second}</thead>\n\
          <tbody>\n{rows}</tbody></table></div>\n",
         name = escape(curves.network),
-        note = if permuted { "; bold: family-wise p below 0.05" } else { "" },
+        note = if permuted { format!("; bold: family-wise p below {SIGNIFICANT}") } else { String::new() },
     )
 }
 
@@ -151,7 +156,7 @@ pub fn words(rows: &[WordsRow]) -> String {
         &["Words", "Words", "Accuracy", "p", "RSA"],
         2,
         rows.iter().map(|row| {
-            let p = if row.permutations > 0 { p_value(row.p_value) } else { "–".to_string() };
+            let p = drawn_p(row.permutations, row.p_value);
             let rsa = accuracy_text(row.rsa.unwrap_or(f64::NAN));
             vec![escape(&row.words_a), escape(&row.words_b), accuracy_text(row.accuracy), p, rsa]
         }),
@@ -181,8 +186,8 @@ pub fn controls(rows: &[ControlRow]) -> String {
         4,
         rows.iter().map(|row| {
             let names = [&row.words, &row.given, &row.layer, &row.measure].map(|name| escape(name));
-            let ps = if row.permutations > 0 { [row.p_value, row.p_fwer] } else { [f64::NAN; 2] };
-            let numbers = [accuracy_text(row.value), accuracy_text(row.without), p_value(ps[0]), p_value(ps[1])];
+            let [p, family_wise] = [row.p_value, row.p_fwer].map(|p| drawn_p(row.permutations, p));
+            let numbers = [accuracy_text(row.value), accuracy_text(row.without), p, family_wise];
             names.into_iter().chain(numbers).collect()
         }),
     )
@@ -277,8 +282,7 @@ pub fn measures(rows: &[MeasureRow]) -> String {
         4,
         shown.map(|row| {
             let names = [&row.words, &row.words_layer, &row.layer, &row.measure].map(|name| escape(name));
-            let drawn = row.permutations > 0;
-            let ps = [row.p_value, row.p_fwer, row.p_both].map(|p| p_value(if drawn { p } else { f64::NAN }));
+            let ps = [row.p_value, row.p_fwer, row.p_both].map(|p| drawn_p(row.permutations, p));
             let value = [accuracy_text(row.value), range(row.ci_low, row.ci_high)];
             let calibrated = [range(row.ceiling_low, row.ceiling_high), number(row.calibrated), number(row.tau)];
             names.into_iter().chain(value).chain(calibrated).chain(ps).collect()
@@ -294,8 +298,8 @@ pub fn one_vs_two(rows: &[OneVsTwoRow]) -> String {
         2,
         rows.iter().map(|row| {
             let names = [&row.words, &row.layer].map(|name| escape(name));
-            let ps = if row.permutations > 0 { [row.p_value, row.p_fwer] } else { [f64::NAN; 2] };
-            let numbers = [grouped(row.images), accuracy_text(row.accuracy), p_value(ps[0]), p_value(ps[1])];
+            let [p, family_wise] = [row.p_value, row.p_fwer].map(|p| drawn_p(row.permutations, p));
+            let numbers = [grouped(row.images), accuracy_text(row.accuracy), p, family_wise];
             names.into_iter().chain(numbers).collect()
         }),
     )

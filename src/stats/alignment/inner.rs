@@ -16,7 +16,7 @@ use self::product::{Batch, Packed};
 use super::{Gram, Measure, Side, Unvaried};
 use crate::stats::inference::Statistic;
 use crate::stats::lines::Lines;
-use crate::stats::permutation::Permutations;
+use crate::stats::permutation::{Permutations, inverse};
 use crate::stats::rsa::{self, Rsa};
 use crate::stats::{Interrupted, Progress, Rsm, report};
 
@@ -159,13 +159,6 @@ impl Statistic for InnerTest<'_> {
         let points = &points;
         Ok((0..words).flat_map(|layer| (0..images).map(move |column| points(layer, column))).collect())
     }
-}
-
-/// Where each concept went.
-pub(super) fn inverse(draw: &[u32]) -> Vec<u32> {
-    let mut places = vec![0; draw.len()];
-    draw.iter().enumerate().for_each(|(place, &concept)| places[concept as usize] = place as u32);
-    places
 }
 
 /// The mean of a layer's groups.

@@ -17,10 +17,9 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 pub use self::gpu::{KERNELS, NeighbourError, OnDevice};
-use super::inner::inverse;
 use super::{Gram, Measure, Side, Unvaried};
 use crate::stats::inference::Statistic;
-use crate::stats::permutation::{Permutations, Random};
+use crate::stats::permutation::{Permutations, Random, inverse};
 use crate::stats::{Interrupted, Progress, report};
 
 /// Layers of the images that a word of bits answers for.

@@ -11,6 +11,15 @@ use crate::stats::similarity::rsm_of_rows;
 /// Values of order 1 from sums of up to 10^5 terms in f64; CKNNA divides by little.
 const CLOSE: f64 = 1e-11;
 
+#[test]
+fn the_reach_of_normal_intervals_is_that_of_the_level() {
+    // Student's t lies (z^3 + z) / 4 v beyond the normal z, and 3e-8 more (Abramowitz & Stegun 26.7.5).
+    let freedom = 1e4;
+    let student = crate::stats::student::quantile(crate::stats::LEVEL, freedom);
+    let expected = NORMAL + (NORMAL.powi(3) + NORMAL) / (4.0 * freedom);
+    assert!((student - expected).abs() < 1e-7, "{student}, expected {expected}");
+}
+
 fn normal(random: &mut Random) -> f64 {
     (0..12).map(|_| random.unit()).sum::<f64>() - 6.0
 }

@@ -301,6 +301,12 @@ fn images_that_keep_their_meaning_are_significant() {
 }
 
 #[test]
+#[should_panic(expected = "a margin is a number")]
+fn a_margin_that_is_none_is_no_tie() {
+    outcome(f64::NAN);
+}
+
+#[test]
 fn a_class_is_lost_where_no_later_layer_has_an_advantage() {
     let lost = |margins: &[f64]| lost_from(&margins.iter().map(|&m| Some(m)).collect::<Vec<_>>());
     assert_eq!(lost(&[0.1, -0.1, 0.2, 0.0, -0.3]), Some(3));

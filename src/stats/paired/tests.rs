@@ -28,9 +28,12 @@ fn draws_follow_students_t() {
     assert!((found[1].p_value - 0.05).abs() < 0.005, "{found:?}");
     // Influenced by the same concepts, two differences are one: nothing to correct for.
     assert_eq!(found[1].p_fwer, found[1].p_value);
-    assert_eq!(found[0].interval, (-1.0, 1.0), "accuracies differ by no more");
+    assert_eq!(found[0].interval, Interval { low: -1.0, high: 1.0 }, "accuracies differ by no more");
     let narrow = differences(&[Spread { variance: 0.01, ..spread(0.5) }], &[], 20_000, 1)[0];
-    assert!((narrow.interval.0 - 0.2772).abs() < 0.006 && (narrow.interval.1 - 0.7228).abs() < 0.006, "{narrow:?}");
+    assert!(
+        (narrow.interval.low - 0.2772).abs() < 0.006 && (narrow.interval.high - 0.7228).abs() < 0.006,
+        "{narrow:?}"
+    );
 }
 
 #[test]
@@ -79,7 +82,7 @@ fn what_differs_by_nothing_is_not_paid_for() {
     let alone = differences(std::slice::from_ref(&one), &[], DRAWS, 3);
     let among = differences(&[nothing.clone(), one.clone(), nothing.clone()], &[], DRAWS, 3);
     assert_eq!(among[1], alone[0]);
-    assert_eq!((among[0].p_value, among[2].p_fwer, among[0].interval), (1.0, 1.0, (0.0, 0.0)));
+    assert_eq!((among[0].p_value, among[2].p_fwer, among[0].interval), (1.0, 1.0, Interval { low: 0.0, high: 0.0 }));
     assert!(differences(&[one, other], &[], DRAWS, 3)[0].p_fwer > alone[0].p_fwer);
     assert_eq!(differences(&[nothing], &[], DRAWS, 3)[0].p_fwer, 1.0);
 }
@@ -186,7 +189,10 @@ fn a_layer_against_itself_does_not_differ() {
     let found = spread(side, side, &go_on).unwrap();
     assert_eq!((found.difference, found.variance), (0.0, 0.0));
     let found = differences(&[found], &[], DRAWS, 1)[0];
-    assert_eq!((found.observed, found.interval, found.p_value, found.p_fwer), (0.0, (0.0, 0.0), 1.0, 1.0));
+    assert_eq!(
+        (found.observed, found.interval, found.p_value, found.p_fwer),
+        (0.0, Interval { low: 0.0, high: 0.0 }, 1.0, 1.0)
+    );
 }
 
 /// What came of many worlds of two layers.
@@ -220,7 +226,7 @@ fn found(count: u64, concepts: usize, groups: usize, signals: [f64; 2]) -> Found
         rejected: share(&|test| test.p_value <= 0.05),
         by_z: share(&|test| test.observed.abs() > 1.96 * true_variance.sqrt()),
         ratio: (estimated / true_variance).sqrt(),
-        held: share(&|test| test.interval.0 <= mean && mean <= test.interval.1),
+        held: share(&|test| test.interval.low <= mean && mean <= test.interval.high),
         accuracies: [0, 1].map(|n| accuracies.iter().map(|world| world[n]).sum::<f64>() / count),
     }
 }

@@ -95,7 +95,7 @@ fn intervals_hold_the_share_of_the_population() {
             [Rsm::new(concepts, (0..concepts * concepts).map(entry).collect())]
         };
         let resampling = Resampling { resamples: 99, ..NONE };
-        let (low, high) = parts_of(&[&of(&space)], &of(&layer), resampling)[0].interval.unwrap();
+        let Interval { low, high } = parts_of(&[&of(&space)], &of(&layer), resampling)[0].interval.unwrap();
         low <= truth && truth <= high
     });
     // 95 % of 40 are 38; fewer than 33 come about in one of a thousand.

@@ -135,13 +135,13 @@ fn products(x: &[f32], y: &[f32], mean_x: f64, mean_y: f64) -> f64 {
     sums.iter().sum()
 }
 
-/// Sums of eight side by side, for speed.
+/// The sum of terms in a fixed order, eight side by side, for speed.
 #[inline(always)]
-fn sum(row: &[f32], term: impl Fn(f64) -> f64) -> f64 {
+pub(super) fn sum<T: Copy + Into<f64>>(row: &[T], term: impl Fn(f64) -> f64) -> f64 {
     let (row, rest) = row.as_chunks::<8>();
     let mut sums = [0.0; 8];
     for row in row {
-        sums.iter_mut().zip(row).for_each(|(sum, &x)| *sum += term(f64::from(x)));
+        sums.iter_mut().zip(row).for_each(|(sum, &x)| *sum += term(x.into()));
     }
-    sums.iter().sum::<f64>() + rest.iter().map(|&x| term(f64::from(x))).sum::<f64>()
+    sums.iter().sum::<f64>() + rest.iter().map(|&x| term(x.into())).sum::<f64>()
 }

@@ -183,7 +183,7 @@ pub(super) struct Scratch {
 }
 
 impl Scratch {
-    /// Buffers of `sizes` bytes from `buffer`.
+    /// For a plan; `buffer` makes one of so many bytes.
     pub(super) fn new(plan: &Plan, buffer: impl Fn(usize) -> Handle) -> Self {
         Self {
             common: buffer(4 * plan.chunk),

@@ -5,6 +5,7 @@
 
 use super::CONSTANT_VARIANCE;
 use super::double::Sums;
+use super::frame::sum;
 use crate::stats::Rsm;
 
 /// [`CONSTANT_VARIANCE`] of vectors of f64: `(4 u)^2` with `u = 2^-53`.
@@ -94,16 +95,6 @@ impl Standard {
             (value - self.mean) / (self.squares / self.count).sqrt()
         }
     }
-}
-
-/// A sum in a fixed order, eight side by side.
-fn sum(values: &[f64], term: impl Fn(f64) -> f64) -> f64 {
-    let (values, rest) = values.as_chunks::<8>();
-    let mut sums = [0.0; 8];
-    for values in values {
-        sums.iter_mut().zip(values).for_each(|(sum, &value)| *sum += term(value));
-    }
-    sums.iter().sum::<f64>() + rest.iter().map(|&value| term(value)).sum::<f64>()
 }
 
 /// Sums of products over the units that have passed.

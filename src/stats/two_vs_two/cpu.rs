@@ -14,6 +14,7 @@ use super::low_rank::LowRank;
 use super::{Counts, Draw, Progress, TwoVsTwoError, UnitRows, decide_exactly, report, rounding};
 use crate::kernels::transposed;
 use crate::stats::lines::Lines;
+use crate::stats::permutation::invert;
 
 /// Rows are padded to whole blocks of this many entries, so that no inner loop has a remainder.
 const BLOCK: usize = 16;
@@ -402,11 +403,6 @@ impl pulp::WithSimd for Products<'_> {
             }
         }
     }
-}
-
-/// The place of every word.
-fn invert(draw: &[u32], inverse: &mut [u32]) {
-    draw.iter().zip(0..).for_each(|(&word, place)| inverse[word as usize] = place);
 }
 
 /// Turns row a of M into T.

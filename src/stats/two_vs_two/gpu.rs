@@ -71,7 +71,7 @@ sizes! {
 /// Columns and rows of a workgroup's tile of the product.
 const TILE: usize = 64;
 
-/// UnitRows of the contraction that the product stages at once.
+/// Rows of the contraction that the product stages at once.
 const STEP: usize = 16;
 
 /// Columns and rows of a workgroup's tile of pairs.

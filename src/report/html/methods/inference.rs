@@ -2,6 +2,7 @@
 
 use super::{Settings, distinct};
 use crate::record::Maximum;
+use crate::report::curves::SIGNIFICANT;
 use crate::stats::generalise::Generalise;
 use crate::stats::inference::{Family, SCALE_DRAWS, Tail};
 use crate::wording::counted;
@@ -147,7 +148,7 @@ impl Settings<'_> {
         format!(
             " The family-wise error rate over {over} was controlled by comparing {maximum}; the false discovery rate over the \
              same family by the procedure of Benjamini and Hochberg (1995). Layers are called significant where the \
-             family-wise p is below 0.05.{choice}"
+             family-wise p is below {SIGNIFICANT}.{choice}"
         )
     }
 }

@@ -115,7 +115,7 @@ impl Packed {
     /// If the matrix, the batch and the layers differ in their concepts, or the sums are not [`sums`](Self::sums).
     pub fn add(&self, block: usize, matrix: &[f64], batch: &Batch, sums: &mut [f64]) {
         let concepts = self.concepts;
-        assert!(matrix.len() == concepts * concepts && batch.draws[0].len() == concepts, "the layers' concepts");
+        assert_eq!(matrix.len(), concepts * concepts, "the layers' concepts");
         assert_eq!(sums.len(), batch.draws() * self.columns, "sums of the draws and layers");
         pulp::Arch::new().dispatch(Multiply { packed: self, block, matrix, batch, sums });
     }
@@ -154,6 +154,7 @@ impl Multiply<'_> {
     fn by<S: Simd, const R: usize>(self, simd: S) {
         let Self { packed, block, matrix, batch, sums } = self;
         let (concepts, columns) = (packed.concepts, packed.columns);
+        assert_eq!(batch.draws[0].len(), concepts, "draws of the matrix's concepts");
         let vectors = columns / S::F64_LANES;
         let sums: &mut [S::f64s] = bytemuck::cast_slice_mut(sums);
         let mut values = &packed.values[..];
@@ -171,10 +172,14 @@ impl Multiply<'_> {
                 while first < vectors {
                     let entries = Entries { entries, vectors, first };
                     let out = Out { sums: &mut *sums, vectors, first, draws };
-                    first += match vectors - first {
-                        1 => out.add(simd, products::<S, R, 1>(simd, entries, rows, places)),
-                        2 => out.add(simd, products::<S, R, 2>(simd, entries, rows, places)),
-                        _ => out.add(simd, products::<S, R, 3>(simd, entries, rows, places)),
+                    // SAFETY: `Batch::in_blocks` has seen that all places are below its draws' concepts; the rows have as
+                    // many entries, by the assertion above.
+                    first += unsafe {
+                        match vectors - first {
+                            1 => out.add(simd, products::<S, R, 1>(simd, entries, rows, places)),
+                            2 => out.add(simd, products::<S, R, 2>(simd, entries, rows, places)),
+                            _ => out.add(simd, products::<S, R, 3>(simd, entries, rows, places)),
+                        }
                     };
                 }
             }
@@ -192,21 +197,30 @@ struct Entries<'a, V> {
 }
 
 /// The sums of R draws, whose rows of the matrix are `rows`, with N vectors of layers over a row.
+///
+/// # Panics
+/// If a draw has fewer places than there are entries.
+///
+/// # Safety
+/// Every place of a draw is below the length of its row.
 #[inline(always)]
-fn products<S: Simd, const R: usize, const N: usize>(
+unsafe fn products<S: Simd, const R: usize, const N: usize>(
     simd: S,
     layers: Entries<S::f64s>,
     rows: [&[f64]; R],
     places: [&[u32]; R],
 ) -> [[S::f64s; N]; R] {
     let mut sums = [[simd.splat_f64s(0.0); N]; R];
+    for places in places {
+        assert!(places.len() >= layers.entries.len() / layers.vectors, "a place for every entry");
+    }
     for (at, entry) in layers.entries.chunks_exact(layers.vectors).enumerate() {
         let entry = &entry[layers.first..layers.first + N];
         let entry: [S::f64s; N] = std::array::from_fn(|n| entry[n]);
         for ((sums, row), places) in sums.iter_mut().zip(rows).zip(places) {
             debug_assert!(at < places.len() && (places[at] as usize) < row.len());
-            // SAFETY: a draw has a place for every entry of the row, and places are below the number of concepts, which
-            // rows have entries (`Batch::in_blocks` and `Packed::add` see to both).
+            // SAFETY: `at` counts the entries, of which there are no more than places, by the assertion above; a place is
+            // below the row's length, by the function's contract.
             let value = simd.splat_f64s(unsafe { *row.get_unchecked(*places.get_unchecked(at) as usize) });
             for (sum, &layers) in sums.iter_mut().zip(&entry) {
                 *sum = simd.mul_add_e_f64s(value, layers, *sum);
@@ -226,7 +240,7 @@ struct Out<'a, V> {
 }
 
 impl<V: Copy> Out<'_, V> {
-    /// Adds them; how many vectors it were.
+    /// Adds them; the number of vectors added.
     #[inline(always)]
     fn add<S: Simd<f64s = V>, const R: usize, const N: usize>(self, simd: S, sums: [[V; N]; R]) -> usize {
         for (&draw, sums) in self.draws.iter().zip(&sums) {

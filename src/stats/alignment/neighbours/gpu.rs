@@ -6,9 +6,10 @@ use burn::tensor::Device;
 use cubecl::server::Handle;
 use rayon::prelude::*;
 
-use super::{Found, Measure, NeighbourTest, inverse};
+use super::{Found, Measure, NeighbourTest};
 use crate::kernels::gpu::{Gpu, GpuError, Kernel, MAX_WORKGROUPS, PLAIN, Sizes, sizes};
 use crate::stats::inference::Statistic;
+use crate::stats::permutation::inverse;
 use crate::stats::{Interrupted, Progress, report};
 
 static MUTUAL: Kernel = Kernel {

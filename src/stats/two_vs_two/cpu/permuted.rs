@@ -141,15 +141,20 @@ fn summed<S: Simd, const R: usize, const N: usize>(
     column: usize,
 ) -> [[S::f32s; N]; R] {
     let mut total = *sums;
+    for row in rows {
+        assert_eq!(row.len(), panel.len(), "rows as long as the panel is deep");
+    }
     match order {
         Some(order) => {
             for (j, &at) in order[..panel.len()].iter().enumerate() {
-                add(simd, &mut total, rows, j, vectors::<S, N>(&panel[at as usize], column));
+                // SAFETY: `j` counts the panel's rows, as many as every row has entries.
+                unsafe { add(simd, &mut total, rows, j, vectors::<S, N>(&panel[at as usize], column)) };
             }
         }
         None => {
             for (j, right) in panel.iter().enumerate() {
-                add(simd, &mut total, rows, j, vectors::<S, N>(right, column));
+                // SAFETY: as above.
+                unsafe { add(simd, &mut total, rows, j, vectors::<S, N>(right, column)) };
             }
         }
     }
@@ -157,8 +162,11 @@ fn summed<S: Simd, const R: usize, const N: usize>(
 }
 
 /// Adds the products of entry `j` of every row with a row of a panel.
+///
+/// # Safety
+/// Every row is longer than `j`.
 #[inline(always)]
-fn add<S: Simd, const R: usize, const N: usize>(
+unsafe fn add<S: Simd, const R: usize, const N: usize>(
     simd: S,
     sums: &mut [[S::f32s; N]; R],
     rows: &[&[f32]; R],
@@ -167,7 +175,7 @@ fn add<S: Simd, const R: usize, const N: usize>(
 ) {
     for (sums, row) in sums.iter_mut().zip(rows) {
         debug_assert!(j < row.len());
-        // SAFETY: the rows are as long as the panel is deep, and `j` counts that depth.
+        // SAFETY: `j` is below the row's length, by the function's contract.
         let left = simd.splat_f32s(unsafe { *row.get_unchecked(j) });
         for (sum, &right) in sums.iter_mut().zip(&right) {
             *sum = simd.mul_add_e_f32s(left, right, *sum);
@@ -184,7 +192,7 @@ fn vectors<S: Simd, const N: usize>(row: &[f32; PANEL], column: usize) -> [S::f3
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stats::permutation::{Permutations, Random};
+    use crate::stats::permutation::{Permutations, Random, invert};
 
     /// `M = A_p B^T`, less `scales[a] B[b, a]`.
     #[derive(Clone, Copy)]
@@ -221,7 +229,7 @@ mod tests {
             let (words, images, scales) = (matrix(k * k), matrix(k * k), matrix(k));
             let draw = Permutations::new(2, k).draw(1);
             let mut inverse = vec![0; k];
-            super::super::invert(&draw, &mut inverse);
+            invert(&draw, &mut inverse);
             let world = World { words: &words, images: &images, draw: &draw, inverse: &inverse, scales: &scales };
             let mut found = vec![pulp::Arch::new().dispatch(world), Simd::vectorize(pulp::Scalar, world)];
             #[cfg(target_arch = "x86_64")]
