@@ -279,7 +279,16 @@ fn pooling(node: &Node) -> Result<(Window, bool), Refusal> {
     let (Ok(rows), Ok(columns)) = (rows.try_into(), columns.try_into()) else {
         return Err("kernel_shape below 0".into());
     };
-    window(node, [rows, columns], [height, width])
+    let (window, further) = window(node, [rows, columns], [height, width])?;
+    if !window.always_sees([height, width]) {
+        let Window { size, padding: [(top, bottom), (left, right)], dilation, .. } = window;
+        return Err(format!(
+            "a window of {size:?} by steps of {dilation:?} on a map of [{height}, {width}] with pads [{top}, {left}, \
+             {bottom}, {right}], expected a value of the map in every window: smaller pads"
+        )
+        .into());
+    }
+    Ok((window, further))
 }
 
 fn pooled(
