@@ -13,7 +13,7 @@ use burn::tensor::{Device, Tensor};
 use rayon::prelude::*;
 use serde::Serialize;
 
-use self::timing::{LASTING, RUNS, WARMING, Work, is_software, timed};
+use self::timing::{LASTING, RUNS, WARMING, Work, is_near, is_software, timed};
 use crate::device::Selected;
 use crate::error::Error;
 use crate::kernels::gpu::Kernel;
@@ -234,7 +234,7 @@ fn product_rate(selected: &Selected) -> Result<Row, Error> {
             // Ones: the product says by itself whether it was made.
             let ones = Tensor::<2>::ones([size, size], &selected.device);
             let sum = ones.clone().matmul(ones.clone()).sum().into_scalar::<f32>();
-            if (f64::from(sum) / (size as f64).powi(3) - 1.0).abs() >= 1e-4 {
+            if !is_near(f64::from(sum) / (size as f64).powi(3), 1.0, 1e-4) {
                 let difference = format!("the sum of a product of ones is {sum}, expected {}", size.pow(3));
                 return Err(Error::failed(BenchError { what: "Burn's matrix product", device: "gpu", difference }));
             }
@@ -415,9 +415,9 @@ fn validate(selected: &Selected) -> Result<(), Box<dyn std::error::Error + Send 
     let slices: Vec<&[f32]> = rows.chunks_exact(units).collect();
     let expected = similarity::rsm_reference(&slices);
     let found = similarity::rsm(&on_device(&rows, concepts, units, &selected.device))?;
-    let difference = expected.values().iter().zip(found.values()).map(|(x, y)| (x - y).abs()).fold(0.0, f64::max);
-    if difference.is_nan() || difference > RSM_TOLERANCE {
-        let difference = format!("{difference:e} in a correlation, expected at most {RSM_TOLERANCE:e}");
+    let mut pairs = found.values().iter().zip(expected.values());
+    if let Some((found, expected)) = pairs.find(|&(&found, &expected)| !is_near(found, expected, RSM_TOLERANCE)) {
+        let difference = format!("a correlation is {found}, expected {expected} within {RSM_TOLERANCE:e}");
         return Err(Box::new(BenchError { what: "the RSM", device: selected.kind(), difference }));
     }
     let words = random_rsm(concepts, 50, 9);

@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
+pub(crate) use resize::cubic;
+
 use crate::checksum;
 use crate::error::FileError;
 use crate::files;

@@ -79,15 +79,32 @@ impl Window {
         Self { size: [size; 2], stride: [stride; 2], padding, dilation: [1; 2] }
     }
 
+    /// Units from the first tap to the last, both counted.
+    pub fn reach(&self) -> [usize; 2] {
+        [0, 1].map(|axis| self.dilation[axis] * (self.size[axis] - 1) + 1)
+    }
+
     /// Height and width of the output; windows that do not fit are left out.
     ///
     /// # Panics
     /// If not even one window fits.
     pub fn output(&self, input: [usize; 2]) -> [usize; 2] {
+        let reach = self.reach();
         [0, 1].map(|axis| {
             let (before, after) = self.padding[axis];
-            let reach = self.dilation[axis] * (self.size[axis] - 1) + 1;
-            (before + input[axis] + after - reach) / self.stride[axis] + 1
+            let rest = (before + input[axis] + after).checked_sub(reach[axis]).expect("a window fits");
+            rest / self.stride[axis] + 1
+        })
+    }
+
+    /// Whether every window has a tap in the input, not in the padding alone.
+    pub fn always_sees(&self, input: [usize; 2]) -> bool {
+        let reach = self.reach();
+        (0..2).all(|axis| {
+            let (before, after) = self.padding[axis];
+            // A window that begins in the padding steps into the input, and over it only where the input is shorter.
+            let steps_in = before == 0 || self.dilation[axis] <= input[axis];
+            before.max(after) < reach[axis] && steps_in
         })
     }
 }

@@ -4,6 +4,7 @@
 
 mod archive;
 mod assignment;
+mod batch_norm;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod float;
@@ -26,6 +27,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 pub use assignment::{Assigned, Assignment, Ignored, Misshapen, Rule, assign};
+pub(crate) use batch_norm::scale_and_shift;
 pub use graph::Facts;
 pub use names::{Layout, Names, Variable};
 pub use normalised::{Normalised, Part};

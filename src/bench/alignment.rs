@@ -3,7 +3,7 @@
 
 use std::ops::{ControlFlow, Range};
 
-use super::{BenchError, Row, Work, timed};
+use super::{BenchError, Row, Work, is_near, timed};
 use crate::device::Selected;
 use crate::error::Error;
 use crate::stats::Interrupted;
@@ -146,7 +146,7 @@ fn validate() -> Result<(), BenchError> {
         let test = test(measure, &sides(&grams[0]), &sides(&grams[1]), &draws).expect("random layers vary");
         let points = test.points(1..2, &go_on).expect("nothing stops it");
         let found = points[0][0] as f64 / test.whole() as f64;
-        if (found - expected).abs() > TOLERANCE {
+        if !is_near(found, expected, TOLERANCE) {
             let difference = format!("{found}, expected {expected}");
             return Err(BenchError { what: measure.name(), device: "cpu", difference });
         }

@@ -4,6 +4,7 @@ use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Tensor, TensorData};
 
+use super::timing::{Within, validate};
 use super::{Row, Work, activations, is_software, timed};
 use crate::device::Selected;
 use crate::error::Error;
@@ -38,6 +39,10 @@ const CASES: &[Case] = &[
     case("Inception V3 3x3 / 2", [288, 35, 384, 1], Window::square(3, 2, VALID)),
     case("EfficientNet 5x5", [240, 28, 240, 240], Window::square(5, 1, [(2, 2); 2])),
 ];
+
+/// Activations and weights are positive, so that every result is as large as what was added up: 4,608 roundings are 3e-4
+/// of it at most, and Winograd's transforms add up several times as much.
+const TOLERANCE: f32 = 1e-3;
 
 /// Pixels laid out for a matrix product, at most.
 const PIXELS_BYTES: usize = 100 << 20;
@@ -95,7 +100,7 @@ fn time(selected: &Selected, case: &Case, images: usize) -> Result<Vec<Row>, Err
     let bias = Tensor::<1>::from_data(bias, device);
     let burns = |x: Tensor<4>| conv2d(x, weight.clone(), Some(bias.clone()), options.clone());
     let first = x.clone().narrow(0, 0, 1);
-    validate(case.name, ours.forward(first.clone()), Activation::Relu.forward(burns(first)))?;
+    validate(case.name, ours.forward(first.clone()), Activation::Relu.forward(burns(first)), Within::Each(TOLERANCE))?;
     let mut rows = vec![timed(selected, work("convolution", pixels), || {
         let _y = ours.forward(x.clone());
         Ok(())
@@ -116,23 +121,3 @@ fn time(selected: &Selected, case: &Case, images: usize) -> Result<Vec<Row>, Err
     }
     Ok(rows)
 }
-
-/// Activations and weights are positive, so that every result is as large as what was added up: 4,608 roundings are 3e-4
-/// of it at most, and Winograd's transforms add up several times as much.
-const TOLERANCE: f32 = 1e-3;
-
-fn validate(name: &'static str, ours: Tensor<4>, burns: Tensor<4>) -> Result<(), Error> {
-    let values = |x: Tensor<4>| {
-        x.into_data().try_to_vec::<f32>().map_err(|error| Error::failed(Difference(name, error.to_string())))
-    };
-    let (ours, burns) = (values(ours)?, values(burns)?);
-    let off = ours.iter().zip(&burns).find(|(ours, burns)| (**ours - **burns).abs() > TOLERANCE * burns.abs());
-    match off {
-        None if ours.len() == burns.len() => Ok(()),
-        _ => Err(Error::failed(Difference(name, format!("{off:?}")))),
-    }
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("the convolution of {0} differs from Burn's (ours, Burn's): {1}; nothing was timed")]
-struct Difference(&'static str, String);

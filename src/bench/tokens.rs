@@ -2,6 +2,7 @@
 
 use burn::tensor::{Tensor, TensorData, activation};
 
+use super::timing::{Within, validate};
 use super::{Row, Work, activations, is_software, timed};
 use crate::device::Selected;
 use crate::error::Error;
@@ -38,7 +39,7 @@ pub(super) fn rows(selected: &Selected) -> Result<Vec<Row>, Error> {
     let mut rows = Vec::new();
     let mut both =
         |name: &'static str, work: [Work; 2], ours: &dyn Fn() -> Tensor<3>, burns: &dyn Fn() -> Tensor<3>| {
-            validate(name, ours(), burns())?;
+            validate(name, ours(), burns(), Within::Largest(TOLERANCE))?;
             for (work, run) in work.into_iter().zip([ours, burns]) {
                 rows.push(timed(selected, work, || {
                     let _y = run();
@@ -93,20 +94,3 @@ pub(super) fn rows(selected: &Selected) -> Result<Vec<Row>, Error> {
     })?;
     Ok(rows)
 }
-
-fn validate(name: &'static str, ours: Tensor<3>, burns: Tensor<3>) -> Result<(), Error> {
-    let values = |x: Tensor<3>| {
-        x.into_data().try_to_vec::<f32>().map_err(|error| Error::failed(Difference(name, error.to_string())))
-    };
-    let (ours, burns) = (values(ours)?, values(burns)?);
-    let size = burns.iter().fold(0.0, |size: f32, value| size.max(value.abs()));
-    let off = ours.iter().zip(&burns).find(|(ours, burns)| (**ours - **burns).abs() > TOLERANCE * size);
-    match off {
-        None if ours.len() == burns.len() && size > 0.0 => Ok(()),
-        _ => Err(Error::failed(Difference(name, format!("{off:?}")))),
-    }
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("{0} differs from Burn's (ours, Burn's): {1}; nothing was timed")]
-struct Difference(&'static str, String);

@@ -115,17 +115,16 @@ struct Filter {
 
 const BILINEAR: Filter = Filter { support: 1.0, weight: |x| (1.0 - x.abs()).max(0.0) };
 
-const BICUBIC: Filter = Filter {
-    support: 2.0,
-    weight: |x| {
-        const A: f64 = -0.5;
-        match x.abs() {
-            x if x < 1.0 => ((A + 2.0) * x - (A + 3.0)) * x * x + 1.0,
-            x if x < 2.0 => (((x - 5.0) * x + 8.0) * x - 4.0) * A,
-            _ => 0.0,
-        }
-    },
-};
+const BICUBIC: Filter = Filter { support: 2.0, weight: |x| cubic(-0.5, x) };
+
+/// Keys' filter (1981).
+pub(crate) fn cubic(a: f64, distance: f64) -> f64 {
+    match distance.abs() {
+        x if x < 1.0 => ((a + 2.0) * x - (a + 3.0)) * x * x + 1.0,
+        x if x < 2.0 => (((x - 5.0) * x + 8.0) * x - 4.0) * a,
+        _ => 0.0,
+    }
+}
 
 fn nearest(image: &Rgb, x: &Axis, y: &Axis) -> Vec<u8> {
     let (pixels, _) = image.bytes.as_chunks::<3>();

@@ -8,6 +8,7 @@ mod channels_last;
 mod dense;
 mod depthwise;
 mod implicit;
+mod laid_out;
 mod lanes;
 mod matrix;
 mod norm;

@@ -6,7 +6,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::activation::softmax;
 use super::join::Arithmetic;
-use super::pooling::{Border, average_pool, global_mean, max_pool, row_means};
+use super::pooling::{Border, average_pool, average_windows, global_mean, max_pool, row_means};
 use super::*;
 
 /// `f32` sums of 12 products of the order of 1: 12 roundings of 2^-24 each.
@@ -193,6 +193,36 @@ fn softmax_and_mean_are_per_image() {
 /// Either device sums in an order of its own: n products, 594 at most, err by about sqrt(n) < 25 roundings of 2^-24.
 const DEVICES_AGREE: f32 = 2.0 * 25.0 * f32::EPSILON / 2.0;
 
+#[test]
+#[should_panic(expected = "a window fits")]
+fn a_window_that_fits_nowhere_has_no_output() {
+    Window { dilation: [1, 2], ..Window::square(3, 1, [(1, 1); 2]) }.output([1, 2]);
+}
+
+#[test]
+fn a_window_always_sees_the_input_where_no_place_has_nothing_under_its_taps() {
+    let mut seen = [0; 2];
+    for (size, dilation, before, after) in
+        (1..4).flat_map(|size| (1..4).flat_map(move |dilation| (0..7).map(move |n| (size, dilation, n % 7, n / 2))))
+    {
+        for (input, stride) in (1..6).flat_map(|input| (1..3).map(move |stride| (input, stride))) {
+            let window =
+                Window { size: [size; 2], stride: [stride; 2], padding: [(before, after); 2], dilation: [dilation; 2] };
+            if before + input + after < window.reach()[0] {
+                continue;
+            }
+            let sees = |place: usize| {
+                (0..size).any(|tap| (before..before + input).contains(&(place * stride + tap * dilation)))
+            };
+            let all = (0..window.output([input; 2])[0]).all(sees);
+            // Where it says so; it may say less.
+            assert!(all || !window.always_sees([input; 2]), "{window:?} on {input}");
+            seen[usize::from(window.always_sees([input; 2]))] += 1;
+        }
+    }
+    assert!(seen.iter().all(|&count| count > 50), "{seen:?}");
+}
+
 /// Every operation that a network is built of, on a device: an input of 2 x 6 x 9 x 11, odd on purpose.
 fn operations(device: &Device) -> Vec<(&'static str, Vec<f32>)> {
     let shape = [2, 6, 9, 11];
@@ -205,6 +235,7 @@ fn operations(device: &Device) -> Vec<(&'static str, Vec<f32>)> {
     let dense = Dense::new(&weight, &bias, Activation::Identity, 2 * 594 * 4, device);
     let (weight, bias) = (TensorData::new(filled(24), [4, 6, 1, 1]), TensorData::new(filled(4), [4]));
     let gelu = Convolution::new(weight, bias, Window::square(1, 1, VALID), 1, Activation::Gelu, device);
+    let dilated = Window { dilation: [2, 3], ..Window::square(3, 2, [(4, 3), (1, 6)]) };
     vec![
         ("1 x 1", conv([4, 6, 1, 1], 1, VALID, 1)),
         ("1 x 1, strided", conv([4, 6, 1, 1], 2, VALID, 1)),
@@ -215,6 +246,9 @@ fn operations(device: &Device) -> Vec<(&'static str, Vec<f32>)> {
         ("depthwise, strided", conv([6, 1, 3, 3], 2, [(0, 1), (1, 1)], 6)),
         ("dense, in slices", values(dense.forward(x.clone().flatten(1, 3)))),
         ("max-pool", values(max_pool(x.clone(), Window::square(3, 2, [(1, 0), (0, 1)])))),
+        ("max-pool, dilated", values(max_pool(x.clone(), dilated))),
+        ("mean of what is inside, dilated", values(average_windows(x.clone(), dilated, Border::Excluded))),
+        ("mean with zeros, dilated", values(average_windows(x.clone(), dilated, Border::Zeros))),
         ("mean of what is inside", values(average_pool(x.clone(), 3, Border::Excluded))),
         ("mean with zeros", values(average_pool(x.clone(), 3, Border::Zeros))),
         ("global mean", values(global_mean(x.clone()))),

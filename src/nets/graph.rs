@@ -6,6 +6,7 @@
 
 mod affine;
 mod attention;
+mod batch;
 mod bounds;
 mod compile;
 mod convolutions;
@@ -26,6 +27,7 @@ mod places;
 mod products;
 mod quantised;
 mod ranks;
+mod resize;
 mod response;
 mod separable;
 mod shapes;
@@ -58,7 +60,7 @@ use taps::{alive, alone, cuts, layers};
 use value::Known;
 use wiring::Wiring;
 
-/// A number of images that no axis of a network is long by chance: what has it first has the images first.
+/// Images that a file of any number is compiled for where none are computed; more than one, to be told apart.
 const TRIAL_IMAGES: usize = 11;
 
 /// A network of an ONNX file.
@@ -114,10 +116,9 @@ impl GraphNetwork {
         (images, channels_last, size): (Option<usize>, bool, usize),
     ) -> Self {
         // Of values that have the images first, what one image's are.
+        let firsts = batch::firsts(&wiring, compiled, trial);
         let shape = |value: usize| match compiled.known[value].as_ref()? {
-            Known::Computed(shape) if shape.first() == Some(&trial) && shape.len() > 1 => {
-                Some(image_shape(&shape[1..]))
-            }
+            Known::Computed(shape) if firsts[value] && shape.len() > 1 => Some(image_shape(&shape[1..])),
             _ => None,
         };
         let weighted: HashSet<usize> =
@@ -198,6 +199,12 @@ impl GraphNetwork {
     pub fn classifier(&self, classes: usize) -> Option<&str> {
         let output = self.outputs().into_iter().find(|layer| layer.shape == Shape::Vector([classes]))?;
         Some(&output.name)
+    }
+
+    /// Whether a node gives a value of this name, be it a layer or not.
+    pub fn computes(&self, name: &str) -> bool {
+        let value = self.wiring.names.iter().position(|value| value == name);
+        value.is_some_and(|value| self.wiring.maker[value].is_some())
     }
 
     /// The layer of a name.

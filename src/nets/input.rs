@@ -83,14 +83,14 @@ impl Preprocess {
 
     /// The name that users know it by; of numbers, these.
     pub fn name(&self) -> String {
-        match (Self::NAMED.iter().find(|(_, named)| named == self), self) {
-            (Some((name, _)), _) => name.to_string(),
-            (None, Self::Scaled(Scaling { bgr, scale, mean, std })) => {
-                let order = if *bgr { "BGR" } else { "RGB" };
-                format!("(x * {scale} - {mean:?}) / {std:?}, {order}")
-            }
-            (None, other) => format!("{other:?}"),
+        if let Some((name, _)) = Self::NAMED.iter().find(|(_, named)| named == self) {
+            return name.to_string();
         }
+        let Self::Scaled(Scaling { bgr, scale, mean, std }) = self else {
+            unreachable!("{self:?} is among those with names");
+        };
+        let order = if *bgr { "BGR" } else { "RGB" };
+        format!("(x * {scale} - {mean:?}) / {std:?}, {order}")
     }
 
     /// The least and the largest number that can arrive at the network.

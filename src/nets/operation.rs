@@ -13,7 +13,7 @@ use crate::kernels::join::Joint;
 use crate::kernels::pooling::{Border, average_pool, global_mean, max_pool};
 use crate::kernels::separable::{Part, Separable};
 use crate::kernels::{Activation, Convolution, Dense, LayerNorm, Residual, Window, activation};
-use crate::weights::{Parameters, WeightsError};
+use crate::weights::{Parameters, WeightsError, scale_and_shift};
 
 /// What a node computes.
 #[derive(Clone, Debug, PartialEq)]
@@ -333,10 +333,12 @@ fn folded(parameters: &mut Parameters, conv: &str, norm: &Norm) -> Result<(Tenso
     let mut scaled = f32s(&weight).to_vec();
     let mut shifts = Vec::with_capacity(outs);
     for (out, kernel) in scaled.chunks_exact_mut(weight.num_elements() / outs).enumerate() {
-        let scale = gamma.as_ref().map_or(1.0, |gamma| at(gamma, out)) / (at(&var, out) + norm.epsilon).sqrt();
+        let gamma = gamma.as_ref().map_or(1.0, |gamma| at(gamma, out));
         let bias = bias.as_ref().map_or(0.0, |bias| at(bias, out));
+        let norm_of = [gamma, at(&beta, out), at(&mean, out), at(&var, out)];
+        let (scale, shift) = scale_and_shift(norm_of, norm.epsilon, bias);
         kernel.iter_mut().for_each(|weight| *weight = (f64::from(*weight) * scale) as f32);
-        shifts.push(((bias - at(&mean, out)) * scale + at(&beta, out)) as f32);
+        shifts.push(shift as f32);
     }
     Ok((TensorData::new(scaled, weight.shape().clone()), TensorData::new(shifts, [outs])))
 }

@@ -1,5 +1,7 @@
 //! Learned positions of a square grid, brought to another one as the networks' authors do.
 
+use crate::images::cubic;
+
 /// How positions are brought from one grid to another: bicubic, a place counted at its centre, in f64 and rounded once.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Resample {
@@ -66,15 +68,6 @@ impl Resample {
                 (start..end).map(|place| (place, weight(place) / sum)).collect()
             }
         }
-    }
-}
-
-/// Keys' filter (1981).
-fn cubic(a: f64, distance: f64) -> f64 {
-    match distance.abs() {
-        x if x < 1.0 => ((a + 2.0) * x - (a + 3.0)) * x * x + 1.0,
-        x if x < 2.0 => (((x - 5.0) * x + 8.0) * x - 4.0) * a,
-        _ => 0.0,
     }
 }
 

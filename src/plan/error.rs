@@ -52,6 +52,17 @@ pub enum PlanError {
         /// The one that was meant, as a question.
         meant: String,
     },
+    /// A value of a graph that is no layer.
+    #[error(
+        "network.layers: {layer:?} is a value of {network}, and no layer: its first axis is not known to be that of the images, \
+         expected [images, ...], each computed from one image; name one before or behind it (see: semgpu layers {network})"
+    )]
+    NotOfImages {
+        /// The network.
+        network: String,
+        /// As configured.
+        layer: String,
+    },
     /// A class token that has seen nothing.
     #[error(
         "network.layers: the class token at {layer:?} of {network} is the same for every image, attention comes later; leave the \

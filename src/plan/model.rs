@@ -186,6 +186,9 @@ impl Model {
         let classifier = classifier(config, &section.name, head.as_ref(), &graph.stages)?;
         let asked = section.layers.as_deref().map(|names| graph.named(names)).transpose();
         let asked = asked.map_err(|layer| {
+            if graph.computes(&layer) {
+                return PlanError::NotOfImages { network: file.display().to_string(), layer };
+            }
             let meant = meant(&layer, graph.layers.iter().map(|layer| layer.name.as_str()));
             PlanError::Layer { network: file.display().to_string(), layer, meant }
         })?;

@@ -6,6 +6,8 @@ use std::ops::Range;
 use pulp::Simd;
 use rayon::prelude::*;
 
+use super::laid_out::{LaidOut, windows};
+use super::pointwise::in_lanes;
 use super::{Activation, Isa, Lines, Shared, Weights, Window, activated, with_scratch};
 
 /// Largest piece of a map that is laid out, in bytes: what a second-level cache keeps beside the rest.
@@ -31,15 +33,9 @@ impl pulp::WithSimd for Layout<'_> {
 
     fn with_simd<S: Simd>(self, _: S) -> ChannelsLast {
         let Weights { kernel, bias, window, activation, .. } = *self.1;
-        let (lanes, taps, channels) = (S::F32_LANES, window.size[0] * window.size[1], bias.len());
-        let padded = channels.next_multiple_of(lanes);
-        let (mut biases, mut weights) = (Lines::new(padded), Lines::new(padded * taps));
-        biases.values_mut()[..channels].copy_from_slice(bias);
-        for (channel, kernel) in kernel.chunks_exact(taps).enumerate() {
-            let block = &mut weights.values_mut()[channel / lanes * taps * lanes..][..taps * lanes];
-            block[channel % lanes..].iter_mut().step_by(lanes).zip(kernel).for_each(|(to, &weight)| *to = weight);
-        }
-        ChannelsLast { isa: self.0, window, channels, activation, lanes, bias: biases, kernel: weights }
+        let (lanes, channels) = (S::F32_LANES, bias.len());
+        let (bias, kernel) = (in_lanes(lanes, bias, 1), in_lanes(lanes, kernel, window.size[0] * window.size[1]));
+        ChannelsLast { isa: self.0, window, channels, activation, lanes, bias, kernel }
     }
 }
 
@@ -63,17 +59,17 @@ impl ChannelsLast {
     /// # Panics
     /// If the lengths do not fit the shape.
     pub fn forward(&self, x: &[f32], [images, height, width]: [usize; 3], out: &mut [f32]) {
-        let output = self.window.output([height, width]);
+        let map = Map::new(self.window, [height, width]);
+        let output = map.laid.output;
         assert_eq!(x.len(), images * height * width * self.channels, "a value for every unit");
         assert_eq!(out.len(), images * output[0] * output[1] * self.channels, "a place for every unit");
-        let map = Map::new(self.window, [height, width], output);
         let rows = map.rows_of_a_piece(self.lanes);
         let (blocks, bands) = (self.channels.div_ceil(self.lanes), output[0].div_ceil(rows));
         let out = Shared::new(out);
         (0..images * bands * blocks).into_par_iter().for_each(|piece| {
             let (image, band, block) = (piece / blocks / bands, piece / blocks % bands, piece % blocks);
             let rows = band * rows..output[0].min((band + 1) * rows);
-            with_scratch(map.seen(rows.len()) * map.pitch * self.lanes, |scratch| {
+            with_scratch(map.laid.seen(rows.len()) * map.laid.pitch * self.lanes, |scratch| {
                 self.isa.dispatch(Work { layer: self, map: &map, x, image, rows, block, scratch, out: &out });
             });
         });
@@ -82,32 +78,21 @@ impl ChannelsLast {
 
 /// How a map is seen.
 struct Map {
-    window: Window,
-    input: [usize; 2],
-    output: [usize; 2],
-    /// Vectors from one laid out row to the next.
-    pitch: usize,
-    /// Where each tap of the first output lies.
+    laid: LaidOut,
     taps: Vec<usize>,
 }
 
 impl Map {
-    fn new(window: Window, input: [usize; 2], output: [usize; 2]) -> Self {
-        let Window { size, stride, dilation, .. } = window;
-        let pitch = (output[1] - 1) * stride[1] + dilation[1] * (size[1] - 1) + 1;
-        let tap = |tap: usize| tap / size[1] * dilation[0] * pitch + tap % size[1] * dilation[1];
-        Self { window, input, output, pitch, taps: (0..size[0] * size[1]).map(tap).collect() }
-    }
-
-    /// Rows that so many of the output see, padding included.
-    fn seen(&self, rows: usize) -> usize {
-        (rows - 1) * self.window.stride[0] + self.window.dilation[0] * (self.window.size[0] - 1) + 1
+    fn new(window: Window, input: [usize; 2]) -> Self {
+        let laid = LaidOut::new(window, input);
+        Self { taps: laid.taps(), laid }
     }
 
     fn rows_of_a_piece(&self, lanes: usize) -> usize {
-        let fits = |rows: &usize| self.seen(*rows) * self.pitch * lanes * size_of::<f32>() <= PIECE_BYTES;
-        let rows = (1..=self.output[0]).rev().find(fits).unwrap_or(1);
-        self.output[0].div_ceil(self.output[0].div_ceil(rows))
+        let (all, laid) = (self.laid.output[0], &self.laid);
+        let fits = |rows: &usize| laid.seen(*rows) * laid.pitch * lanes * size_of::<f32>() <= PIECE_BYTES;
+        let rows = (1..=all).rev().find(fits).unwrap_or(1);
+        all.div_ceil(all.div_ceil(rows))
     }
 }
 
@@ -130,24 +115,24 @@ impl pulp::WithSimd for Work<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { layer, map, x, image, rows, block, scratch, out } = self;
-        let (lanes, channels) = (S::F32_LANES, layer.channels);
+        let (lanes, channels, laid) = (S::F32_LANES, layer.channels, &map.laid);
         assert_eq!(layer.lanes, lanes, "weights laid out for another instruction set");
         let first = block * lanes;
         let there = lanes.min(channels - first);
-        lay_out(map, x, (image, rows.clone()), (first, there, channels), lanes, scratch);
+        lay_out(laid, x, (image, rows.clone()), (first, there, channels), lanes, scratch);
         let seen = S::as_simd_f32s(scratch).0;
         let taps = map.taps.len();
         let kernel = &S::as_simd_f32s(layer.kernel.values()).0[block * taps..][..taps];
         let bias = S::as_simd_f32s(layer.bias.values()).0[block];
-        let [down, across] = map.window.stride;
+        let [down, across] = laid.window.stride;
         for (n, row) in rows.enumerate() {
             let mut column = 0;
-            while column < map.output[1] {
-                let seen = &seen[n * down * map.pitch + column * across..];
-                let at = ((image * map.output[0] + row) * map.output[1] + column) * channels + first;
+            while column < laid.output[1] {
+                let seen = &seen[n * down * laid.pitch + column * across..];
+                let at = ((image * laid.output[0] + row) * laid.output[1] + column) * channels + first;
                 let store = Store { out, at, channels, there };
                 let mut by = By { simd, layer, map, kernel, bias, seen };
-                column += match (map.output[1] - column, across) {
+                column += match (laid.output[1] - column, across) {
                     (14.., 1) => by.window::<14>(1, store),
                     (14.., 2) => by.window::<14>(2, store),
                     (7.., 1) => by.window::<7>(1, store),
@@ -163,22 +148,22 @@ impl pulp::WithSimd for Work<'_> {
 /// The rows of the input that `rows` of the output see, a vector of channels of each pixel; zeros beyond the border.
 #[inline(always)]
 fn lay_out(
-    map: &Map,
+    laid: &LaidOut,
     x: &[f32],
     (image, rows): (usize, Range<usize>),
     (first, there, channels): (usize, usize, usize),
     lanes: usize,
     scratch: &mut [f32],
 ) {
-    let [height, width] = map.input;
-    let (above, before) = (map.window.padding[0].0, map.window.padding[1].0);
-    let columns = width.min(map.pitch.saturating_sub(before));
-    for (row, to) in (rows.start * map.window.stride[0]..).zip(scratch.chunks_exact_mut(map.pitch * lanes)) {
+    let [height, width] = laid.input;
+    let (above, before) = (laid.window.padding[0].0, laid.window.padding[1].0);
+    let columns = laid.columns();
+    for (row, to) in (rows.start * laid.window.stride[0]..).zip(scratch.chunks_exact_mut(laid.pitch * lanes)) {
         let Some(row) = row.checked_sub(above).filter(|&row| row < height) else {
             to.fill(0.0);
             continue;
         };
-        let (left, rest) = to.split_at_mut(before.min(map.pitch) * lanes);
+        let (left, rest) = to.split_at_mut(before.min(laid.pitch) * lanes);
         let (middle, right) = rest.split_at_mut(columns * lanes);
         left.fill(0.0);
         right.fill(0.0);
@@ -218,13 +203,8 @@ impl<S: Simd> By<'_, S> {
     /// The windows of P pixels, a `stride` apart.
     #[inline(always)]
     fn window<const P: usize>(&mut self, stride: usize, store: Store) -> usize {
-        let mut sums = [self.bias; P];
-        for (&weight, &tap) in self.kernel.iter().zip(&self.map.taps) {
-            let values = &self.seen[tap..][..(P - 1) * stride + 1];
-            for (p, sum) in sums.iter_mut().enumerate() {
-                *sum = self.simd.mul_add_e_f32s(weight, values[p * stride], *sum);
-            }
-        }
+        let seen = (self.seen, &self.map.taps[..]);
+        let sums = windows::<S, P>(self.simd, self.bias, self.kernel, seen, stride);
         for (p, sum) in sums.into_iter().enumerate() {
             let sum = [activated(self.simd, self.layer.activation, sum)];
             let at = store.at + p * store.channels;

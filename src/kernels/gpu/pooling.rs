@@ -27,6 +27,8 @@ sizes! {
         window_width: u32,
         stride_rows: u32,
         stride_columns: u32,
+        dilation_rows: u32,
+        dilation_columns: u32,
         pad_rows: u32,
         pad_columns: u32,
     }
@@ -46,10 +48,10 @@ pub enum Kind {
 /// `[images, channels, height, width]`, pooled in `window`.
 ///
 /// # Panics
-/// If the tensor is on the CPU, or the window is dilated.
+/// If the tensor is on the CPU, or a window has no tap in it.
 pub fn pool(x: Tensor<4>, window: Window, kind: Kind) -> Tensor<4> {
-    assert_eq!(window.dilation, [1; 2], "poolings are dense");
     let [images, channels, height, width] = x.dims();
+    assert!(window.always_sees([height, width]), "{window:?} on a map of {height} x {width}");
     let (gpu, x) = Gpu::buffer(x).expect("activations are on the GPU");
     let [rows, columns] = window.output([height, width]);
     let count = images * channels * rows * columns;
@@ -64,6 +66,8 @@ pub fn pool(x: Tensor<4>, window: Window, kind: Kind) -> Tensor<4> {
         window_width: u32s(window.size[1]),
         stride_rows: u32s(window.stride[0]),
         stride_columns: u32s(window.stride[1]),
+        dilation_rows: u32s(window.dilation[0]),
+        dilation_columns: u32s(window.dilation[1]),
         pad_rows: u32s(window.padding[0].0),
         pad_columns: u32s(window.padding[1].0),
     };

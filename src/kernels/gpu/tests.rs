@@ -324,6 +324,8 @@ fn poolings_are_what_their_names_say() {
         (1, 5, [7, 8], Window::square(3, 1, [(1, 1); 2])),
         (3, 2, [9, 6], Window { size: [9, 6], ..Window::square(1, 1, VALID) }),
         (1, 2, [6, 7], Window { stride: [2, 3], ..Window::square(4, 1, [(2, 1), (0, 3)]) }),
+        (2, 2, [11, 9], Window { dilation: [2, 3], ..Window::square(3, 2, [(4, 3), (5, 6)]) }),
+        (1, 3, [3, 8], Window { size: [2, 4], dilation: [3, 2], ..Window::square(2, 1, [(3, 3), (1, 0)]) }),
     ] {
         let x = random(images * channels * input[0] * input[1], 7);
         let [rows, columns] = window.output(input);

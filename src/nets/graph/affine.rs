@@ -6,7 +6,7 @@ use burn::tensor::TensorData;
 
 use super::lowering::{Affine, Then, weights};
 use super::value::Constant;
-use crate::weights::WeightsError;
+use crate::weights::{WeightsError, scale_and_shift};
 
 /// Kernel `[out, ..]` and bias `[out]` with what follows in them: of a batch normalization, with
 /// `s = scale / sqrt(var + epsilon)` per output, `s w` and `s (b - mean) + shift`; in `f64`, rounded once.
@@ -58,16 +58,13 @@ pub fn folded(
 /// # Errors
 /// As [`folded`].
 pub fn normalization(tensors: &[Rc<Constant>; 4], epsilon: f32) -> Result<(Vec<f64>, Vec<f64>), WeightsError> {
-    let [scale, shift, mean, var] = [0, 1, 2, 3].map(|n| read(&tensors[n]));
-    let (scale, shift, mean, var) = (scale?, shift?, mean?, var?);
-    let scales: Vec<f64> = scale
-        .iter()
-        .zip(&var)
-        .map(|(&scale, &var)| f64::from(scale) / (f64::from(var) + f64::from(epsilon)).sqrt())
-        .collect();
-    let shifts = shift.iter().zip(&mean).zip(&scales);
-    let shifts = shifts.map(|((&shift, &mean), scale)| f64::from(shift) - f64::from(mean) * scale).collect();
-    Ok((scales, shifts))
+    let [gamma, beta, mean, var] = [0, 1, 2, 3].map(|n| read(&tensors[n]));
+    let (gamma, beta, mean, var) = (gamma?, beta?, mean?, var?);
+    let of = |out: usize| {
+        let norm_of = [&gamma, &beta, &mean, &var].map(|values| f64::from(values[out]));
+        scale_and_shift(norm_of, f64::from(epsilon), 0.0)
+    };
+    Ok((0..gamma.len()).map(of).unzip())
 }
 
 /// Weights row by row.

@@ -321,7 +321,7 @@ impl<'a> Compiled<'a> {
     }
 
     fn stage(&self, at: usize) -> usize {
-        self.joining.map_or(0, |joining| joining.cuts.iter().filter(|&&cut| cut <= at).count())
+        self.joining.map_or(0, |joining| joining.cuts.partition_point(|&cut| cut <= at))
     }
 
     /// The node that computes a value; none of the image.

@@ -1,4 +1,4 @@
-//! Convolutions, poolings, batch normalization, and images in another size.
+//! Convolutions, poolings and batch normalization.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -6,9 +6,9 @@ use std::sync::Arc;
 use burn::tensor::{Tensor, TensorData};
 
 use super::affine;
-use super::bounds::{MOST_MADE, MOST_VALUES, units};
+use super::bounds::{MOST_VALUES, units};
 use super::lowering::{Loader, Lowered, Node, Refusal, Run, Then, weights};
-use super::value::{Array, Constant, Known};
+use super::value::{Array, Constant};
 use crate::kernels::activation::scaled;
 use crate::kernels::pooling::{Border, average_windows, global_mean, max_pool, row_means};
 use crate::kernels::separable::Part;
@@ -279,7 +279,16 @@ fn pooling(node: &Node) -> Result<(Window, bool), Refusal> {
     let (Ok(rows), Ok(columns)) = (rows.try_into(), columns.try_into()) else {
         return Err("kernel_shape below 0".into());
     };
-    window(node, [rows, columns], [height, width])
+    let (window, further) = window(node, [rows, columns], [height, width])?;
+    if !window.always_sees([height, width]) {
+        let Window { size, padding: [(top, bottom), (left, right)], dilation, .. } = window;
+        return Err(format!(
+            "a window of {size:?} by steps of {dilation:?} on a map of [{height}, {width}] with pads [{top}, {left}, \
+             {bottom}, {right}], expected a value of the map in every window: smaller pads"
+        )
+        .into());
+    }
+    Ok((window, further))
 }
 
 fn pooled(
@@ -328,148 +337,4 @@ pub fn global_max(node: &Node) -> Result<Lowered, Refusal> {
     Lowered::run(shape.to_vec(), &[0], move |mut x| {
         Array::new(x.remove(0).view([images * channels, height * width]).max_dim(1), &shape)
     })
-}
-
-/// An axis in another length: every new place is a sum of old ones.
-pub fn resize(node: &Node) -> Result<Lowered, Refusal> {
-    let own = node.shape(0)?.to_vec();
-    if node.opset < 9 {
-        return Err("scales as a setting, before ONNX 9; export with opset 9 or later".into());
-    }
-    if let Known::Whole(_) = node.input(0)? {
-        return Err("whole numbers".into());
-    }
-    // Opset 10 has the scales second, later ones a region of interest before them.
-    let (at_scales, at_sizes) = if node.opset < 11 { (1, 4) } else { (2, 3) };
-    let given = |at: usize| node.optional(at).is_some_and(|known| known.units() > 0);
-    let axes: Vec<usize> = match node.proto.ints("axes") {
-        Some(axes) => axes.iter().map(|&at| super::lowering::axis(at, own.len())).collect::<Result<_, _>>()?,
-        None => (0..own.len()).collect(),
-    };
-    let mut shape = own.clone();
-    let mut scales: Vec<f64> = vec![1.0; own.len()];
-    if given(at_sizes) {
-        for (&axis, &size) in axes.iter().zip(&node.whole(at_sizes)?.values) {
-            shape[axis] = size.try_into().map_err(|_| format!("a length of {size}"))?;
-            scales[axis] = shape[axis] as f64 / own[axis] as f64;
-        }
-    } else {
-        for (&axis, scale) in axes.iter().zip(node.constant(at_scales)?.values()?) {
-            if !scale.is_finite() || scale <= 0.0 {
-                return Err(format!("a scale of {scale}").into());
-            }
-            scales[axis] = f64::from(scale);
-            shape[axis] = (own[axis] as f64 * scales[axis]).floor() as usize;
-        }
-    }
-    if !matches!(node.text("keep_aspect_ratio_policy"), "" | "stretch") || node.int("exclude_outside", 0) != 0 {
-        return Err("keep_aspect_ratio_policy or exclude_outside".into());
-    }
-    let rule = Rule::of(node)?;
-    if own.contains(&0) || shape.contains(&0) {
-        return Err(format!("{own:?} as {shape:?}").into());
-    }
-    let mut matrices = Vec::new();
-    for axis in 0..own.len() {
-        if own[axis] != shape[axis] || scales[axis] != 1.0 {
-            units(&[own[axis], shape[axis]], MOST_MADE)?;
-            matrices.push((axis, rule.matrix(own[axis], shape[axis], scales[axis])));
-        }
-    }
-    let (from, to) = (own, shape.clone());
-    Lowered::run(shape, &[0], move |mut inputs| {
-        let (mut x, mut now) = (inputs.remove(0), from.clone());
-        let device = x.device();
-        for (axis, matrix) in &matrices {
-            let (before, length) = (now[*axis], matrix.len() / now[*axis]);
-            let outer: usize = now[..*axis].iter().product();
-            let inner: usize = now[axis + 1..].iter().product();
-            now[*axis] = length;
-            let matrix = Tensor::<2>::from_data(TensorData::new(matrix.clone(), [length, before]), &device);
-            let product = matrix.reshape([1, length, before]).expand::<3, _>([outer, length, before]);
-            x = Array::new(product.matmul(x.view([outer, before, inner])), &now);
-        }
-        x.reshaped(&to)
-    })
-}
-
-/// How places of a resized axis are read from the old ones.
-struct Rule {
-    mode: String,
-    nearest: String,
-    coordinates: String,
-    cubic: f64,
-    antialias: bool,
-}
-
-impl Rule {
-    fn of(node: &Node) -> Result<Self, Refusal> {
-        let or = |text: &str, default: &str| if text.is_empty() { default.to_string() } else { text.to_string() };
-        let rule = Self {
-            mode: or(node.text("mode"), "nearest"),
-            // Before the mode could be chosen, ONNX Runtime took the place below, or above where it leaves places out.
-            nearest: or(node.text("nearest_mode"), if node.opset < 11 { "outer" } else { "round_prefer_floor" }),
-            coordinates: or(
-                node.text("coordinate_transformation_mode"),
-                if node.opset < 11 { "asymmetric" } else { "half_pixel" },
-            ),
-            cubic: f64::from(node.float("cubic_coeff_a", -0.75)),
-            antialias: node.int("antialias", 0) != 0,
-        };
-        let known = matches!(rule.mode.as_str(), "nearest" | "linear" | "cubic")
-            && matches!(
-                rule.coordinates.as_str(),
-                "half_pixel" | "pytorch_half_pixel" | "asymmetric" | "align_corners"
-            );
-        if !known || rule.antialias {
-            return Err(
-                format!("mode {}, coordinates {}, antialias {}", rule.mode, rule.coordinates, rule.antialias).into()
-            );
-        }
-        Ok(rule)
-    }
-
-    /// `[new, old]`, row by row.
-    fn matrix(&self, old: usize, new: usize, scale: f64) -> Vec<f32> {
-        let mut matrix = vec![0.0f64; new * old];
-        for (n, row) in matrix.chunks_exact_mut(old.max(1)).enumerate() {
-            let n = n as f64;
-            let place = match self.coordinates.as_str() {
-                "asymmetric" => n / scale,
-                "align_corners" if new == 1 => 0.0,
-                "align_corners" => n * (old as f64 - 1.0) / (new as f64 - 1.0),
-                "pytorch_half_pixel" if new == 1 => 0.0,
-                _ => (n + 0.5) / scale - 0.5,
-            };
-            let mut add = |at: f64, weight: f64| row[at.clamp(0.0, old as f64 - 1.0) as usize] += weight;
-            let (floor, rest) = (place.floor(), place - place.floor());
-            match self.mode.as_str() {
-                "nearest" => add(
-                    match self.nearest.as_str() {
-                        "floor" => floor,
-                        "ceil" => place.ceil(),
-                        "outer" if scale < 1.0 => place.ceil(),
-                        "outer" => floor,
-                        "round_prefer_ceil" => (place + 0.5).floor(),
-                        _ => (place - 0.5).ceil(),
-                    },
-                    1.0,
-                ),
-                "linear" => {
-                    add(floor, 1.0 - rest);
-                    add(floor + 1.0, rest);
-                }
-                _ => {
-                    let a = self.cubic;
-                    let near = |x: f64| ((a + 2.0) * x - (a + 3.0)) * x * x + 1.0;
-                    let far = |x: f64| ((a * x - 5.0 * a) * x + 8.0 * a) * x - 4.0 * a;
-                    add(floor - 1.0, far(rest + 1.0));
-                    add(floor, near(rest));
-                    add(floor + 1.0, near(1.0 - rest));
-                    add(floor + 2.0, far(2.0 - rest));
-                }
-            }
-        }
-        matrix.into_iter().map(|weight| weight as f32).collect()
-    }
 }

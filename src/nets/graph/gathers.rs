@@ -2,6 +2,7 @@
 
 use burn::tensor::{Int, Tensor, TensorData};
 
+use super::batch::Along;
 use super::bounds::{MOST_MADE, MOST_VALUES, units};
 use super::lowering::{Lowered, Node, Refusal, axis};
 use super::moves::strides;
@@ -9,6 +10,12 @@ use super::ranks::{MOST_AXES, lengths, of_rank};
 use super::shapes;
 use super::value::{Array, Known, Whole};
 use crate::kernels::join::concatenate;
+
+/// An axis other than the one along which arrays are put together.
+pub fn along_others(node: &Node, along: Along) -> Option<usize> {
+    let joined = axis(node.proto.int("axis")?, along.made).ok()?;
+    (along.axis != joined).then_some(along.axis)
+}
 
 pub fn concat(node: &Node) -> Result<Lowered, Refusal> {
     let rank = node.shape(0)?.len();
@@ -74,6 +81,12 @@ fn rows(own: &[usize], indices: &Whole) -> Result<(Vec<i64>, usize), Refusal> {
     };
     let rows = indices.values.chunks_exact(depth).map(place).collect::<Result<_, _>>()?;
     Ok((rows, own[depth..].iter().product()))
+}
+
+/// Where an axis goes that is behind those indexed.
+pub fn behind_indices(node: &Node, along: Along) -> Option<usize> {
+    let depth = *node.whole(1).ok()?.shape.last()?;
+    (along.axis >= depth).then(|| along.axis + along.made - node.shape(0).map_or(0, <[usize]>::len))
 }
 
 pub fn gather_nd(node: &Node) -> Result<Lowered, Refusal> {
@@ -154,50 +167,74 @@ fn reflected(place: i64, length: i64) -> i64 {
     if at < length { at } else { period - at }
 }
 
-pub fn pad(node: &Node) -> Result<Lowered, Refusal> {
-    let own = node.shape(0)?.to_vec();
-    let pads = node.ints("pads", 1)?.ok_or("no pads")?;
-    let axes: Vec<usize> = match node.optional(3) {
-        Some(_) => node.whole(3)?.values.iter().map(|&at| axis(at, own.len())).collect::<Result<_, _>>()?,
-        None => (0..own.len()).collect(),
-    };
-    if pads.len() != 2 * axes.len() {
-        return Err(format!("pads {pads:?} for {} axes", axes.len()).into());
+/// What is put before and behind every axis, or cut away below zero, of a padding that takes as a border what `beyond` gives
+/// or, without, a number.
+struct Sides {
+    own: Vec<usize>,
+    /// The lengths behind it.
+    shape: Vec<usize>,
+    /// Before and behind each axis.
+    added: Vec<(i64, i64)>,
+    /// Of a place beyond an axis of so many, the place in it whose value it takes.
+    beyond: Option<fn(i64, i64) -> i64>,
+}
+
+impl Sides {
+    fn of(node: &Node) -> Result<Self, Refusal> {
+        let own = node.shape(0)?.to_vec();
+        let pads = node.ints("pads", 1)?.ok_or("no pads")?;
+        let axes: Vec<usize> = match node.optional(3) {
+            Some(_) => node.whole(3)?.values.iter().map(|&at| axis(at, own.len())).collect::<Result<_, _>>()?,
+            None => (0..own.len()).collect(),
+        };
+        if pads.len() != 2 * axes.len() {
+            return Err(format!("pads {pads:?} for {} axes", axes.len()).into());
+        }
+        let beyond: Option<fn(i64, i64) -> i64> = match node.text("mode") {
+            "" | "constant" => None,
+            "edge" => Some(|place, length| place.clamp(0, length - 1)),
+            "reflect" => Some(reflected),
+            "wrap" => Some(i64::rem_euclid),
+            mode => return Err(format!("mode = {mode:?}, expected constant, edge, reflect or wrap").into()),
+        };
+        let (mut shape, mut added) = (own.clone(), vec![(0i64, 0i64); own.len()]);
+        for (n, &at) in axes.iter().enumerate() {
+            let (before, after) = (pads[n], pads[n + axes.len()]);
+            units(&[before, after].map(|pad| pad.unsigned_abs().max(1) as usize), MOST_VALUES)?;
+            if added[at] != (0, 0) {
+                return Err(format!("axis {at} twice").into());
+            }
+            let (length, kept) = (own[at] as i64 + before + after, own[at] as i64 + before.min(0) + after.min(0));
+            let empty = own[at] == 0 && beyond.is_none() && before.min(after) >= 0;
+            if (kept < 1 || length < 1) && !empty {
+                return Err(format!("pads {pads:?} leave nothing of {own:?}").into());
+            }
+            added[at] = (before, after);
+            shape[at] = length as usize;
+        }
+        units(&shape, MOST_VALUES)?;
+        Ok(Self { own, shape, added, beyond })
     }
-    let beyond: Option<fn(i64, i64) -> i64> = match node.text("mode") {
-        "" | "constant" => None,
-        "edge" => Some(|place, length| place.clamp(0, length - 1)),
-        "reflect" => Some(reflected),
-        "wrap" => Some(i64::rem_euclid),
-        mode => return Err(format!("mode = {mode:?}, expected constant, edge, reflect or wrap").into()),
-    };
+}
+
+/// An axis that stays as it is.
+pub fn unpadded(node: &Node, along: Along) -> Option<usize> {
+    (*Sides::of(node).ok()?.added.get(along.axis)? == (0, 0)).then_some(along.axis)
+}
+
+pub fn pad(node: &Node) -> Result<Lowered, Refusal> {
+    let Sides { own, shape, added, beyond } = Sides::of(node)?;
     let value = match node.optional(2) {
         Some(_) => node.number(2)?,
         None => f64::from(node.float("value", 0.0)),
     };
-    let (mut shape, mut sides) = (own.clone(), vec![(0i64, 0i64); own.len()]);
-    for (n, &at) in axes.iter().enumerate() {
-        let (before, after) = (pads[n], pads[n + axes.len()]);
-        units(&[before, after].map(|pad| pad.unsigned_abs().max(1) as usize), MOST_VALUES)?;
-        if sides[at] != (0, 0) {
-            return Err(format!("axis {at} twice").into());
-        }
-        let (length, kept) = (own[at] as i64 + before + after, own[at] as i64 + before.min(0) + after.min(0));
-        let empty = own[at] == 0 && beyond.is_none() && before.min(after) >= 0;
-        if (kept < 1 || length < 1) && !empty {
-            return Err(format!("pads {pads:?} leave nothing of {own:?}").into());
-        }
-        sides[at] = (before, after);
-        shape[at] = length as usize;
-    }
-    units(&shape, MOST_VALUES)?;
     if let Known::Whole(whole) = node.input(0)? {
-        if beyond.is_some() || pads.iter().any(|&pad| pad < 0) {
+        if beyond.is_some() || added.iter().any(|&(before, after)| before.min(after) < 0) {
             return Err("whole numbers, expected padding by a constant".into());
         }
         let mut values = vec![value as i64; units(&shape, MOST_MADE)?];
         let steps = strides(&shape);
-        let first: usize = sides.iter().zip(&steps).map(|(&(before, _), step)| before as usize * step).sum();
+        let first: usize = added.iter().zip(&steps).map(|(&(before, _), step)| before as usize * step).sum();
         for (from, &value) in whole.values.iter().enumerate() {
             let (mut rest, mut place) = (from, first);
             for (step, own) in steps.iter().zip(strides(&own)) {
@@ -212,7 +249,7 @@ pub fn pad(node: &Node) -> Result<Lowered, Refusal> {
     Lowered::run(shape, &[0], move |mut inputs| {
         let (mut x, mut now) = (inputs.remove(0), own.clone());
         let device = x.device();
-        for (axis, &(before, after)) in sides.iter().enumerate() {
+        for (axis, &(before, after)) in added.iter().enumerate() {
             if (before, after) == (0, 0) {
                 continue;
             }

@@ -1,5 +1,6 @@
 //! What moves values and changes none.
 
+use super::batch::Along;
 use super::bounds::{MOST_MADE, MOST_VALUES, units};
 use super::convolutions::map;
 use super::gathers::{around, selected};
@@ -200,6 +201,14 @@ pub fn split(node: &Node) -> Result<Lowered, Refusal> {
 /// A slice along an axis: first place, step, how many.
 type Cut = (i64, i64, usize);
 
+/// An axis that is not cut.
+pub fn uncut(node: &Node, along: Along) -> Option<usize> {
+    let count = node.ints("starts", 1).ok()??.len() as i64;
+    let axes = node.ints("axes", 3).ok()?.unwrap_or_else(|| (0..count).collect());
+    let cut = |&at: &i64| axis(at, along.made).ok() == Some(along.axis);
+    (!axes.iter().any(cut)).then_some(along.axis)
+}
+
 pub fn slice(node: &Node) -> Result<Lowered, Refusal> {
     let own = node.shape(0)?.to_vec();
     let starts = node.ints("starts", 1)?.ok_or("no starts")?;
@@ -264,6 +273,17 @@ fn cut(start: i64, end: i64, step: i64, length: i64) -> Result<Cut, Refusal> {
     };
     let count = span.max(0) as usize;
     Ok((start, step, if length == 0 { 0 } else { count.div_ceil(step.unsigned_abs() as usize) }))
+}
+
+/// Where an axis goes that is before or behind the one gathered from.
+pub fn around_gathered(node: &Node, along: Along) -> Option<usize> {
+    let own = node.shape(0).ok()?;
+    let from = axis(node.int("axis", 0), own.len()).ok()?;
+    match along.axis {
+        axis if axis < from => Some(axis),
+        axis if axis > from => Some(axis + along.made - own.len()),
+        _ => None,
+    }
 }
 
 pub fn gather(node: &Node) -> Result<Lowered, Refusal> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use burn::tensor::{Tensor, TensorData, activation};
 
 use super::affine;
+use super::batch::Along;
 use super::gathers::around;
 use super::lowering::{Loader, Lowered, Node, Refusal, Run, axis, weights};
 use super::places::permuted;
@@ -18,16 +19,31 @@ use crate::weights::WeightsError;
 /// Reduces the middle of `[outer, along, inner]`.
 type Reduction = fn(Tensor<3>) -> Tensor<3>;
 
-fn reduce(node: &Node, reduction: Reduction, whole: fn(&[i64]) -> Option<i64>) -> Result<Lowered, Refusal> {
-    let own = node.shape(0)?.to_vec();
+/// The axes that a reduction is over, rising; none of one that does nothing.
+fn reduced(node: &Node) -> Result<Option<Vec<usize>>, Refusal> {
+    let rank = node.shape(0)?.len();
     let axes = node.ints("axes", 1)?.filter(|axes| !axes.is_empty());
     let mut axes: Vec<usize> = match axes {
-        Some(axes) => axes.into_iter().map(|at| axis(at, own.len())).collect::<Result<_, _>>()?,
-        None if node.int("noop_with_empty_axes", 0) != 0 => return super::shapes::identity(node),
-        None => (0..own.len()).collect(),
+        Some(axes) => axes.into_iter().map(|at| axis(at, rank)).collect::<Result<_, _>>()?,
+        None if node.int("noop_with_empty_axes", 0) != 0 => return Ok(None),
+        None => (0..rank).collect(),
     };
     axes.sort_unstable();
     axes.dedup();
+    Ok(Some(axes))
+}
+
+/// What a reduction leaves of an axis that it is not over.
+pub fn unreduced(node: &Node, along: Along) -> Option<usize> {
+    let axes = reduced(node).ok()??;
+    let before = axes.iter().filter(|&&axis| axis < along.axis).count();
+    let gone = if node.int("keepdims", 1) == 0 { before } else { 0 };
+    (!axes.contains(&along.axis)).then(|| along.axis - gone)
+}
+
+fn reduce(node: &Node, reduction: Reduction, whole: fn(&[i64]) -> Option<i64>) -> Result<Lowered, Refusal> {
+    let own = node.shape(0)?.to_vec();
+    let Some(axes) = reduced(node)? else { return super::shapes::identity(node) };
     let kept: Vec<usize> = (0..own.len()).filter(|at| !axes.contains(at)).collect();
     let shape: Vec<usize> = match node.int("keepdims", 1) {
         0 => kept.iter().map(|&at| own[at]).collect(),
@@ -129,6 +145,12 @@ pub fn l2(node: &Node) -> Result<Lowered, Refusal> {
     reduce(node, |x| summed(x.clone() * x).sqrt(), |_| None)
 }
 
+/// An axis other than the one summed along.
+pub fn beside_sums(node: &Node, along: Along) -> Option<usize> {
+    let summed = axis(node.number(1).ok()? as i64, along.made).ok()?;
+    (along.axis != summed).then_some(along.axis)
+}
+
 /// Of every place the sum of those up to it.
 pub fn cumulative(node: &Node) -> Result<Lowered, Refusal> {
     let own = node.shape(0)?.to_vec();
@@ -147,6 +169,12 @@ pub fn cumulative(node: &Node) -> Result<Lowered, Refusal> {
     Lowered::run(own.clone(), &[0], move |mut inputs| {
         Array::new(inputs.remove(0).view([outer, length, inner]).cumsum(1), &own)
     })
+}
+
+/// An axis other than the one whose norm it is.
+pub fn beside_norms(node: &Node, along: Along) -> Option<usize> {
+    let normed = axis(node.int("axis", -1), along.made).ok()?;
+    (along.axis != normed).then_some(along.axis)
 }
 
 /// `x` over the norm along an axis, the first or the second.
@@ -176,15 +204,23 @@ pub fn log_softmax(node: &Node) -> Result<Lowered, Refusal> {
     along_rows(node, |x| activation::log_softmax(x, 1), |x| activation::log_softmax(x, 1))
 }
 
+/// The operator's axis, and how many from it on are one: before opset 13 all.
+fn row_axes(node: &Node) -> Result<std::ops::Range<usize>, Refusal> {
+    let rank = node.shape(0)?.len();
+    let at = axis(node.int("axis", if node.opset < 13 { 1 } else { -1 }), rank)?;
+    Ok(at..if node.opset < 13 { rank } else { at + 1 })
+}
+
+/// An axis that is not of the rows.
+pub fn beside_rows(node: &Node, along: Along) -> Option<usize> {
+    (!row_axes(node).ok()?.contains(&along.axis)).then_some(along.axis)
+}
+
 /// Of the rows of the operator's axis; those whose units are not neighbours as the middle of `[outer, along, inner]`.
 fn along_rows(node: &Node, of_rows: fn(Tensor<2>) -> Tensor<2>, of_middle: Reduction) -> Result<Lowered, Refusal> {
     let own = node.shape(0)?.to_vec();
-    let at = axis(node.int("axis", if node.opset < 13 { 1 } else { -1 }), own.len())?;
-    let mut sizes = [own[..at].iter().product(), own[at], own[at + 1..].iter().product()];
-    // Before opset 13 all axes from this one on are one.
-    if node.opset < 13 {
-        sizes = [sizes[0], sizes[1] * sizes[2], 1];
-    }
+    let row = row_axes(node)?;
+    let sizes = [&own[..row.start], &own[row.clone()], &own[row.end..]].map(|axes| axes.iter().product());
     Lowered::run(own, &[0], move |mut inputs| {
         let x = inputs.remove(0);
         let (shape, [outer, along, inner]) = (x.shape.clone(), sizes);
@@ -193,6 +229,12 @@ fn along_rows(node: &Node, of_rows: fn(Tensor<2>) -> Tensor<2>, of_middle: Reduc
             _ => Array::new(of_middle(x.view([outer, along, inner])), &shape),
         }
     })
+}
+
+/// An axis before those normalized.
+pub fn before_normalized(node: &Node, along: Along) -> Option<usize> {
+    let normalized = axis(node.int("axis", -1), along.made).ok()?;
+    (along.axis < normalized).then_some(along.axis)
 }
 
 pub fn layer_normalization(node: &Node) -> Result<Lowered, Refusal> {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::affine;
+use super::batch::Along;
 use super::lowering::{Loader, Lowered, Node, Refusal, Run, weights};
 use super::places::permuted;
 use super::ranks::broadcast;
@@ -24,6 +25,19 @@ pub fn matmul(node: &Node) -> Result<Lowered, Refusal> {
         return dense(node, shape, *inputs, *outputs, false, None);
     }
     batched(left, right)
+}
+
+/// Where a product leaves a stack's axis, the rows of the left and the columns of the right.
+pub fn of_matrices(node: &Node, along: Along) -> Option<usize> {
+    let ranks = [node.shape(0).ok()?.len(), node.shape(1).ok()?.len()];
+    let summed = if along.input == 0 { ranks[0] - 1 } else { ranks[1].saturating_sub(2) };
+    match (ranks, along) {
+        (_, Along { axis, .. }) if axis == summed => None,
+        // A vector's other axis is left out.
+        ([_, 1], Along { input: 0, axis, .. }) => Some(axis),
+        ([1, _], _) => None,
+        _ => (along.axis + along.made).checked_sub(ranks[along.input]),
+    }
 }
 
 /// The product of two stacks of matrices.
@@ -131,6 +145,14 @@ fn transposed(matrix: &TensorData, [rows, columns]: [usize; 2]) -> TensorData {
     let values = matrix.as_slice::<f32>().expect("weights are f32").to_vec();
     let array = Array::of(values, &[rows, columns], &Device::flex());
     TensorData::new(permuted(array, &[1, 0]).to_vec(), [columns, rows])
+}
+
+/// The axis of an equation's result that has the same letter.
+pub fn of_letters(node: &Node, along: Along) -> Option<usize> {
+    let equation: String = node.text("equation").chars().filter(|letter| !letter.is_whitespace()).collect();
+    let (before, after) = equation.split_once("->")?;
+    let letter = before.split(',').nth(along.input)?.chars().nth(along.axis)?;
+    after.chars().position(|other| other == letter)
 }
 
 pub fn einsum(node: &Node) -> Result<Lowered, Refusal> {

@@ -131,6 +131,23 @@ fn every_tap_is_onnx_runtimes() {
 }
 
 #[test]
+fn all_values_of_the_images_are_known_to_have_them_first() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in FILES.iter().chain(MADE) {
+        let (network, _) = opened(name, folder.path());
+        assert_eq!(network.images, None, "{name}");
+        // A prime that no axis of these is a multiple of by chance.
+        let compiled = compile(&network.wiring, &input_shape(101, false, SIZE), None).unwrap();
+        let firsts = batch::firsts(&network.wiring, &compiled, 101);
+        for (value, is_first) in firsts.into_iter().enumerate() {
+            let shape = compiled.known[value].as_ref().filter(|known| known.is_computed()).map(Known::shape);
+            let expected = shape.is_some_and(|shape| shape.first() == Some(&101));
+            assert_eq!(is_first, expected, "{name}: {}, {shape:?}", network.wiring.names[value]);
+        }
+    }
+}
+
+#[test]
 fn a_gpus_functions_are_onnx_runtimes() {
     let Some(device) = test_device() else { return };
     ["functions.made", "upsample.made"].iter().for_each(|name| compare_all(name, &device));

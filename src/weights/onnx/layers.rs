@@ -9,6 +9,7 @@ use super::proto::NodeProto;
 use super::windows::{pooling, window};
 use crate::weights::WeightsError;
 use crate::weights::graph::{Flattened, Graph, GraphLayer, Held, Norm, Window};
+use crate::weights::scale_and_shift;
 
 /// How a tensor's values come about.
 pub enum Recipe {
@@ -279,9 +280,10 @@ impl Finder<'_> {
         let mut shift = self.shift(affine, outs)?;
         let scale = affine.scale.get_or_insert_with(|| vec![1.0; outs]);
         for out in 0..outs {
-            let factor = values[0][out] / (values[3][out] + f64::from(epsilon(norm))).sqrt();
+            let norm_of = [0, 1, 2, 3].map(|n| values[n][out]);
+            let (factor, shifted) = scale_and_shift(norm_of, f64::from(epsilon(norm)), shift[out]);
             scale[out] *= factor;
-            shift[out] = (shift[out] - values[2][out]) * factor + values[1][out];
+            shift[out] = shifted;
         }
         affine.shift = Shift::Computed(shift);
         Ok(())

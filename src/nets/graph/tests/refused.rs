@@ -66,6 +66,25 @@ fn borders_and_kernels_that_fit_nothing_are_refused() {
 }
 
 #[test]
+fn poolings_of_windows_beside_the_map_are_refused() {
+    for operator in ["MaxPool", "AveragePool"] {
+        let pooled = |pads: &[i64], dilations: &[i64]| {
+            let pads = pads.to_vec();
+            refusal(|d| {
+                let settings: &[(&str, &[i64])] =
+                    &[("kernel_shape", &[2, 2]), ("strides", &[2, 2]), ("pads", &pads), ("dilations", dilations)];
+                d.set(operator, &["x"], settings)
+            })
+        };
+        let said = pooled(&[0, 2, 0, 0], &[1, 1]);
+        assert!(said.contains("pads [0, 2, 0, 0], expected a value of the map in every window"), "{said}");
+        // A dilated window with one tap on either side of the map.
+        let said = pooled(&[12, 0, 12, 0], &[17, 1]);
+        assert!(said.contains("a window of [2, 2] by steps of [17, 1] on a map of [16, 16]"), "{said}");
+    }
+}
+
+#[test]
 fn a_bias_of_another_length_is_refused() {
     for (operator, kernel) in [("Conv", [4, 3, 3, 3]), ("ConvTranspose", [3, 4, 3, 3])] {
         let said = refusal(|d| {
