@@ -70,6 +70,7 @@ impl Test {
         }
         let of_request = [
             request.options.doubt(categories.as_deref()),
+            request.options.doubt_of_p(categories.as_deref()),
             request.inference.doubt(space.groups.len()),
             doubt_of_neighbours(&request.measures, request.neighbours),
             doubt_of_tail(&request.measures, request.inference.tail),
