@@ -1,6 +1,7 @@
 //! The experiment as the user writes it: a TOML file, every key with the paper's default.
 
 mod controls;
+mod doubts;
 mod error;
 mod network;
 mod networks;
@@ -23,11 +24,12 @@ use crate::stats::scoring::Ties;
 use crate::vectors::Spelling;
 
 pub use controls::{ControlsConfig, Given};
+pub(crate) use doubts::{doubt_of_neighbours, doubt_of_tail};
 pub use error::ConfigError;
 pub use network::{ChannelOrder, InputConfig};
 pub use networks::{Asked, Member, Networks, Sweep, Written};
 pub use options::{InferenceOptions, MOST_RESAMPLES, OptionError, Spaces, TestOptions, TestRequest, draws, named};
-pub(crate) use options::{check_measures, check_permutations, doubt_of_neighbours, doubt_of_tail};
+pub(crate) use options::{check_measures, check_permutations};
 pub use schema::json_schema;
 
 /// One experiment: a network, stimuli, word models, tests. A file may have several networks ([`Written`]).

@@ -13,7 +13,7 @@ use crate::evaluation::one_vs_two::{self, Lexicon, OneVsTwo, Predictions};
 use crate::evaluation::{self, Draws, Evaluated, LayerRsms, Options, Space, Words};
 use crate::progress::Progress;
 use crate::record::RunRecord;
-use crate::report;
+use crate::report::{self, Best};
 use crate::results::{Ledger, Results, ResultsDir, StimulusRow};
 use crate::stats::Rsm;
 use crate::stats::alignment::{Measure, Scales};
@@ -235,7 +235,7 @@ impl Images {
     }
 }
 
-/// One line per word model: the best layer and how it compares with the first, the pixels.
+/// One line per word model: the best layer and how it compares with the first, the pixels; one of its 1 vs. 2 test.
 fn summarise(results: &Results, tail: Tail, progress: &Progress) {
     let tail = match tail {
         Tail::Upper => "",
@@ -243,15 +243,17 @@ fn summarise(results: &Results, tail: Tail, progress: &Progress) {
         Tail::Two => ", two-sided",
     };
     for rows in results.accuracy.chunk_by(|a, b| a.words == b.words) {
-        let Some(best) = report::highest(rows, |row| row.accuracy) else { continue };
+        let Some(best) = Best::of(rows.iter()) else { continue };
+        let row = best.row;
         progress.line(format!(
-            "{}: {} {:.3}, best layer {} {:.3}{}",
-            best.words,
+            "{}: {} {:.3}, best layer{} {} {:.3}{}",
+            row.words,
             rows[0].layer,
             rows[0].accuracy,
-            best.layer,
-            best.accuracy,
-            tested(best.permutations, best.null_mean, [best.p_value, best.p_fwer], tail)
+            best.how(),
+            row.layer,
+            row.accuracy,
+            tested(&best, [row.p_value, row.p_fwer], tail)
         ));
     }
     for rows in results.measures.chunk_by(|a, b| a.words == b.words && a.measure == b.measure) {
@@ -260,22 +262,24 @@ fn summarise(results: &Results, tail: Tail, progress: &Progress) {
         progress.line(format!("{}: {}, best pair {}{tail}", best.words, best.measure, report::said(best)));
     }
     for rows in results.one_vs_two.chunk_by(|a, b| a.words == b.words) {
-        let Some(best) = report::highest(rows, |row| row.accuracy) else { continue };
+        let Some(best) = Best::of(rows.iter()) else { continue };
+        let row = best.row;
         progress.line(format!(
-            "{}: 1 vs. 2 of {}, best layer {} {:.3}{}",
-            best.words,
-            counted(best.images, "misclassified image"),
-            best.layer,
-            best.accuracy,
-            tested(best.permutations, best.null_mean, [best.p_value, best.p_fwer], tail)
+            "{}: 1 vs. 2 of {}, best layer{} {} {:.3}{}",
+            row.words,
+            counted(row.images, "misclassified image"),
+            best.how(),
+            row.layer,
+            row.accuracy,
+            tested(&best, [row.p_value, row.p_fwer], tail)
         ));
     }
 }
 
 /// What the draws said of a layer.
-fn tested(permutations: u64, chance: f64, [p, family_wise]: [f64; 2], tail: &str) -> String {
-    match permutations {
-        0 => NOT_TESTED.to_string(),
-        _ => format!(" (chance {chance:.3}, p {}, family-wise {}{tail})", p_value(p), p_value(family_wise)),
+fn tested<R: report::LayerRow>(best: &Best<R>, [p, family_wise]: [f64; 2], tail: &str) -> String {
+    match best.chance() {
+        None => NOT_TESTED.to_string(),
+        Some(chance) => format!(" ({chance}, p {}, family-wise {}{tail})", p_value(p), p_value(family_wise)),
     }
 }

@@ -150,6 +150,13 @@ pub struct Read {
     pub order: Option<String>,
 }
 
+impl Read {
+    /// Whether the file holds matrices; else they were made of its vectors.
+    pub fn is_matrix(&self) -> bool {
+        !["vectors", "features"].contains(&self.form.as_str())
+    }
+}
+
 impl std::fmt::Display for Read {
     fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
         let what = if self.entries == Entries::Distances { "distances 1 - r" } else { "correlations" };

@@ -8,6 +8,7 @@
 mod accuracy;
 mod alignment;
 mod architecture;
+mod best;
 mod canvas;
 mod chance;
 mod chart;
@@ -49,9 +50,10 @@ use crate::report::stimuli::Source;
 use crate::results::Results;
 
 pub use alignment::{best, said};
+pub use best::Best;
 pub use chance::{TieRule, told as chance};
 pub use compare::{Comparison, Overlay, told};
-pub use curves::{SIGNIFICANT, distinct, highest};
+pub use curves::{LayerRow, SIGNIFICANT, distinct, highest};
 pub use error::{DrawError, ReportError};
 pub use material::Material;
 pub use networks::OfNetworks;

@@ -24,6 +24,15 @@ pub fn counted(number: impl ToString, thing: &str) -> String {
     format!("{} {thing}{plural}", grouped(number))
 }
 
+/// `a, b and c`.
+pub fn listed<S: Borrow<str>>(names: &[S]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => one.borrow().to_string(),
+        [all @ .., last] => format!("{} and {}", all.join(", "), last.borrow()),
+    }
+}
+
 /// The first of many names.
 pub fn first<S: Borrow<str>>(names: &[S], most: usize) -> String {
     let more = if names.len() > most { ", …" } else { "" };

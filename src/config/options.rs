@@ -1,7 +1,6 @@
 //! How accuracies are tested, and what `semgpu test` is asked for: one definition for the configuration, the command line
 //! and `run.json`.
 
-use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
@@ -16,7 +15,7 @@ use crate::matrices::{Reading, Side, Source};
 use crate::names;
 use crate::stats::alignment::Measure;
 use crate::stats::bootstrap::MIN_CONCEPTS;
-use crate::stats::generalise::{ENOUGH_GROUPS, FEWEST_GROUPS, Generalise};
+use crate::stats::generalise::{FEWEST_GROUPS, Generalise};
 use crate::stats::inference::{Family, Tail};
 use crate::stats::permutation::{self, Permutations};
 use crate::stats::rsa::Rsa;
@@ -116,23 +115,6 @@ impl TestOptions {
     pub fn strata(&self, categories: Option<&[String]>) -> Option<Vec<u32>> {
         categories.filter(|_| self.within_categories).map(permutation::strata)
     }
-
-    /// What draws that keep to categories leave in place, if any concept.
-    pub fn doubt(&self, categories: Option<&[String]>) -> Option<String> {
-        let categories = categories.filter(|_| self.within_categories)?;
-        let mut members: BTreeMap<&String, usize> = BTreeMap::new();
-        categories.iter().for_each(|category| *members.entry(category).or_default() += 1);
-        let alone = members.values().filter(|&&count| count == 1).count();
-        let what = match (alone, categories.len() - alone) {
-            (0, _) => return None,
-            (_, 0) => "no draw moves any concept: every p-value is 1",
-            _ => "no draw moves them: they only weaken the test; merge their categories, or leave them out",
-        };
-        Some(format!(
-            "{alone} of {} concepts are alone in their category, and draws keep to categories: {what}",
-            categories.len()
-        ))
-    }
 }
 
 impl InferenceOptions {
@@ -150,19 +132,6 @@ impl InferenceOptions {
             return error("two groups or more (five say something), or concepts", format!("with {groups} group"));
         }
         Ok(())
-    }
-
-    /// What few groups leave in doubt.
-    pub fn doubt(&self, groups: usize) -> Option<String> {
-        let over = self.generalise.is_some_and(Generalise::over_groups);
-        (over && groups < ENOUGH_GROUPS).then(|| {
-            let ceilings = if groups == FEWEST_GROUPS { "; of two, noise ceilings have no intervals" } else { "" };
-            format!(
-                "generalise: {groups} groups say little of others: intervals are as wide as Student's t with {} degrees of \
-                 freedom makes them; better {ENOUGH_GROUPS} or more{ceilings}",
-                groups - 1
-            )
-        })
     }
 }
 
@@ -191,28 +160,7 @@ pub(crate) fn check_measures(measures: &[Measure], neighbours: usize, concepts: 
     Ok(())
 }
 
-/// What neighbours that no measure counts leave in doubt.
-pub(crate) fn doubt_of_neighbours(measures: &[Measure], neighbours: usize) -> Option<String> {
-    let unused = neighbours != super::neighbours() && !any_counts_neighbours(measures);
-    unused.then(|| format!("neighbours: {neighbours} have no effect: neither mknn nor cknna is among the measures"))
-}
-
-/// What a tail leaves out of the measures.
-pub(crate) fn doubt_of_tail(measures: &[Measure], tail: Tail) -> Option<String> {
-    let name = match tail {
-        Tail::Upper => return None,
-        Tail::Lower => "lower",
-        Tail::Two => "two",
-    };
-    (!measures.is_empty()).then(|| {
-        format!(
-            "tail: {name}, so measures have no calibrated score, which is how far a value lies above chance, and no figure of it; \
-             p-values are of the tail"
-        )
-    })
-}
-
-fn any_counts_neighbours(measures: &[Measure]) -> bool {
+pub(super) fn any_counts_neighbours(measures: &[Measure]) -> bool {
     measures.iter().any(|measure| measure.counts_neighbours())
 }
 
@@ -433,14 +381,6 @@ mod tests {
     }
 
     #[test]
-    fn another_tail_leaves_measures_without_calibrated_scores() {
-        assert!(
-            doubt_of_tail(&[Measure::Cka], Tail::Two).unwrap().starts_with("tail: two, so measures have no calibrated")
-        );
-        assert_eq!(doubt_of_tail(&[Measure::Cka], Tail::Upper).or(doubt_of_tail(&[], Tail::Lower)), None);
-    }
-
-    #[test]
     fn groups_that_vary_are_two_or_more() {
         let over = |generalise| InferenceOptions { generalise: Some(generalise), ..InferenceOptions::default() };
         assert!(InferenceOptions::default().check(0, 1).is_ok() && InferenceOptions::default().doubt(1).is_none());
@@ -452,18 +392,6 @@ mod tests {
         assert!(over(Generalise::Groups).check(100, 2).is_ok());
         assert!(over(Generalise::Groups).doubt(4).unwrap().starts_with("generalise: 4 groups say little"));
         assert!(over(Generalise::Both).doubt(5).is_none());
-    }
-
-    #[test]
-    fn concepts_alone_in_their_category_are_told() {
-        let within = TestOptions { within_categories: true, ..TestOptions::default() };
-        let said = |categories: &[&str]| {
-            within.doubt(Some(&categories.iter().map(|category| category.to_string()).collect::<Vec<_>>()))
-        };
-        assert_eq!(said(&["a", "b", "a", "b"]), None);
-        assert!(said(&["a", "b", "a", "c"]).unwrap().starts_with("2 of 4 concepts are alone"));
-        assert!(said(&["a", "b"]).unwrap().ends_with("every p-value is 1"));
-        assert_eq!(TestOptions::default().doubt(Some(&["a".to_string()])), None);
     }
 
     #[test]

@@ -121,8 +121,18 @@ fn described(error: &toml::de::Error, text: &str) -> String {
     let line = line.and_then(|(column, start)| text[start.saturating_sub(column)..].lines().next());
     let told = |message: &str| message.contains("escape") || message.contains("unicode");
     let escape = line.is_some_and(|line| line.contains('\\')) && told(error.message());
-    if escape { format!("{found}; {BACKSLASH}") } else { found }
+    if escape {
+        return format!("{found}; {BACKSLASH}");
+    }
+    let is_unknown = |key: &&&str| error.message().starts_with(&format!("unknown field `{key}`"));
+    match WITHOUT_SECTION.iter().find(is_unknown) {
+        Some(key) => format!("{found}; {key} is in no section: write it above the first [section] of the file"),
+        None => found,
+    }
 }
+
+/// Keys of the file itself. Below a section's head they would be its.
+const WITHOUT_SECTION: [&str; 3] = ["seed", "measures", "neighbours"];
 
 /// Sets `a.b.0.c` in the table; indices address list elements.
 fn set(table: &mut toml::Table, key: &str, value: toml::Value) -> Result<(), String> {
@@ -154,6 +164,8 @@ fn set(table: &mut toml::Table, key: &str, value: toml::Value) -> Result<(), Str
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::config::{Bytes, Config};
     use crate::device::Choice;
@@ -205,6 +217,20 @@ mod tests {
                 assert!(!error.contains(word), "{text}: {error}");
             }
         }
+    }
+
+    #[test]
+    fn a_key_of_no_section_below_one_is_told_where_it_stands() {
+        let error = read(&format!("{SMALLEST}measures = [\"cka\"]\n"), &[]).unwrap_err().to_string();
+        assert!(
+            error.ends_with("measures is in no section: write it above the first [section] of the file"),
+            "{error}"
+        );
+        let schema = crate::config::json_schema();
+        let keys = schema["properties"].as_object().unwrap().iter();
+        let alone =
+            keys.filter(|(key, value)| value["type"].is_string() && *key != "words").map(|(key, _)| key.as_str());
+        assert_eq!(alone.collect::<BTreeSet<_>>(), BTreeSet::from(WITHOUT_SECTION));
     }
 
     #[test]

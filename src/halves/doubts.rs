@@ -19,6 +19,7 @@ pub(super) fn warnings(
 ) -> Vec<String> {
     let of_request = [
         request.options.doubt(categories),
+        request.options.doubt_of_p(categories),
         request.inference.doubt(inputs.space.groups.len()),
         doubt_of_neighbours(&request.measures, request.neighbours),
         doubt_of_tail(&request.measures, request.inference.tail),
@@ -130,7 +131,7 @@ mod tests {
 
     #[test]
     fn distances_that_a_diagonal_overrules_are_told() {
-        let mut request = TestRequest::new(Vec::new(), Vec::new(), "out".into());
+        let mut request = TestRequest::new(Vec::new(), Vec::new(), None);
         request.reading.entries = Some(Entries::Distances);
         let said = |request: &TestRequest, form: &str, entries: Entries| {
             let read = Read {

@@ -206,7 +206,7 @@ mod tests {
         let path = directory.path();
         std::fs::create_dir(path.join("rsm")).unwrap();
         std::fs::write(path.join("run.json"), "{}").unwrap();
-        write_table::<LayersRow>(path, &[]).unwrap();
+        write_table::<crate::results::LayersRow>(path, &[]).unwrap();
         for array in [None, Some("conv1".to_string())] {
             let source = Source { name: "run".into(), path: path.into(), array, given: None };
             let error = parts(&source, Side::Images).unwrap_err().to_string();

@@ -70,6 +70,7 @@ impl Common {
         warnings.extend(manifest.doubt_of_copies(&images));
         warnings.extend(manifest.doubts_of_classes(classes.count() as u32, |class| classes.names(class as usize)));
         warnings.extend(config.two_vs_two.doubt(manifest.categories.as_deref()));
+        warnings.extend(config.two_vs_two.doubt_of_p(manifest.categories.as_deref()));
         warnings.extend(config.inference.doubt(manifest.groups.len()));
         warnings.extend(doubt_of_neighbours(&config.measures, config.neighbours));
         warnings.extend(doubt_of_tail(&config.measures, config.inference.tail));

@@ -35,14 +35,15 @@ pub fn best<'a>(rows: impl Iterator<Item = &'a MeasureRow>) -> Option<&'a Measur
 /// What a row says of its pair.
 pub fn said(row: &MeasureRow) -> String {
     let words = if row.words_layer.is_empty() { &row.words } else { &row.words_layer };
-    let mut said = format!("{words} and {}: {:.3}", row.layer, row.value);
+    let said = format!("{words} and {}: {:.3}", row.layer, row.value);
+    let mut over_all = Vec::new();
     if let Some((calibrated, tau)) = row.calibrated_both.zip(row.tau_both) {
-        said += &format!(", calibrated {calibrated:.3} (τ {tau:.3})");
+        over_all.push(format!("calibrated {calibrated:.3} (τ {tau:.3})"));
     }
     if row.permutations > 0 {
-        said += &format!(", p over all pairs {}", p_value(row.p_both));
+        over_all.push(format!("p {}", p_value(row.p_both)));
     }
-    said
+    if over_all.is_empty() { said } else { said + "; over all pairs " + &over_all.join(", ") }
 }
 
 fn draw_maps(material: &Material) -> Result<Vec<Drawing>, ReportError> {
@@ -256,7 +257,11 @@ pub mod tests {
         assert!(
             maps[0].picture.svg.contains(">GPT and VGG16: cka</text>") && maps[0].picture.svg.contains(">h2</text>")
         );
-        assert!(maps[0].picture.svg.contains("h2 and c: 0.500, calibrated 0.167"), "{}", maps[0].picture.svg);
+        assert!(
+            maps[0].picture.svg.contains("h2 and c: 0.500; over all pairs calibrated 0.167"),
+            "{}",
+            maps[0].picture.svg
+        );
         let depths = draw_depths(&material(&results)).unwrap();
         assert_eq!(depths[0].stem, "measures_vgg16_GPT");
         for text in ["calibrated score", "cka", "mknn", "A", "C"] {
@@ -267,12 +272,12 @@ pub mod tests {
     #[test]
     fn a_small_p_is_none_of_zero() {
         let mut row = rows(&["h1"], &["a"]).remove(0);
-        assert!(said(&row).ends_with("p over all pairs 0.0400"));
+        assert_eq!(said(&row), "h1 and a: 0.000; over all pairs calibrated 0.000 (τ 0.200), p 0.0400");
         // As of low values, which are not calibrated.
         row.calibrated_both = None;
-        assert_eq!(said(&row), "h1 and a: 0.000, p over all pairs 0.0400");
+        assert_eq!(said(&row), "h1 and a: 0.000; over all pairs p 0.0400");
         row.p_both = 1e-5;
-        assert!(said(&row).ends_with("p over all pairs < 0.0001"), "{}", said(&row));
+        assert!(said(&row).ends_with("over all pairs p < 0.0001"), "{}", said(&row));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use crate::report::curves::{Curves, LayerRow, Model};
 use crate::report::style::{AXIS, BAND, DASHED, GREY, curve};
 use crate::results::Results;
 use crate::stats::scoring::Ties;
+use crate::wording::listed;
 
 /// The accuracy of either test where words and images have nothing in common and nothing ties.
 pub const HALF: f64 = 0.5;
@@ -116,6 +117,17 @@ fn moved<R: LayerRow>(model: &Model<R>) -> bool {
         .any(|(mean, sd, draws)| (mean - HALF).abs() > f64::max(DRIFT, STANDARD_ERRORS * sd / (draws as f64).sqrt()))
 }
 
+/// Whether chance lies elsewhere at one layer than at another, by more than their draws explain.
+pub fn differs<R: LayerRow>(rows: &[&R]) -> bool {
+    let nulls = || rows.iter().filter_map(|row| row.null());
+    let low = nulls().min_by(|a, b| a.0.total_cmp(&b.0));
+    let high = nulls().max_by(|a, b| a.0.total_cmp(&b.0));
+    let variance = |(_, sd, draws): (f64, f64, u64)| sd * sd / draws as f64;
+    low.zip(high).is_some_and(|(low, high)| {
+        high.0 - low.0 > f64::max(DRIFT, STANDARD_ERRORS * (variance(low) + variance(high)).sqrt())
+    })
+}
+
 /// Whether chance lies anywhere but at one half.
 pub fn has_moved<R: LayerRow>(curves: &Curves<R>) -> bool {
     curves.models.iter().any(moved)
@@ -124,19 +136,22 @@ pub fn has_moved<R: LayerRow>(curves: &Curves<R>) -> bool {
 /// Where chance lies if not at one half, and ties if there are many, in sentences; `compared` are pairs or images, `rule`
 /// is how ties counted, where that is known.
 pub fn said<R: LayerRow>(curves: &Curves<R>, compared: &str, rule: Option<TieRule>) -> String {
+    let named = |model: &Model<R>| match curves.models.len() {
+        1 => String::new(),
+        _ => format!(" for {}", model.words),
+    };
+    let away = curves.models.iter().filter(|model| moved(model));
+    let levels: Vec<String> = away.map(|model| level(model) + &named(model)).collect();
     let mut sentences = Vec::new();
+    if !levels.is_empty() {
+        let why = match rule {
+            Some(TieRule { within_categories: true, .. }) => ": draws exchange concepts within categories",
+            _ => "",
+        };
+        sentences.push(format!("Chance is the null\u{2019}s mean, {}, not 0.5{why}.", listed(&levels)));
+    }
     for model in &curves.models {
-        let name = if curves.models.len() > 1 { format!(" for {}", model.words) } else { String::new() };
-        if moved(model) {
-            let means = model.rows.iter().map(|row| mean(*row)).filter(|mean| mean.is_finite());
-            let (low, high) =
-                means.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), mean| (low.min(mean), high.max(mean)));
-            let level = match high - low > DRIFT {
-                true => format!("between {low:.2} and {high:.2}"),
-                false => format!("{:.2}", (low + high) / 2.0),
-            };
-            sentences.push(format!("Chance is the null\u{2019}s mean, {level}{name}, not 0.5."));
-        }
+        let name = named(model);
         let tied = model.rows.iter().flatten().map(|row| row.tied()).fold(0.0, f64::max);
         if tied > MANY {
             let counted = match rule.map(|rule| rule.ties) {
@@ -157,6 +172,17 @@ pub fn said<R: LayerRow>(curves: &Curves<R>, compared: &str, rule: Option<TieRul
         }
     }
     sentences.join(" ")
+}
+
+/// The null's mean, or its ends where it differs between layers.
+fn level<R: LayerRow>(model: &Model<R>) -> String {
+    let means = model.rows.iter().map(|row| mean(*row)).filter(|mean| mean.is_finite());
+    let (low, high) =
+        means.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), mean| (low.min(mean), high.max(mean)));
+    match high - low > DRIFT {
+        true => format!("between {low:.2} and {high:.2}"),
+        false => format!("{:.2}", (low + high) / 2.0),
+    }
 }
 
 /// What is said of whole results, a line each, by how ties counted in the 2 vs. 2 and in the 1 vs. 2 test.
@@ -225,7 +251,20 @@ mod tests {
             "{told}"
         );
         let within = said(&curves, "pairs", Some(TieRule { within_categories: true, ..rule(Ties::Lost) }));
+        assert!(within.contains("0.39 for category, not 0.5: draws exchange concepts within categories."), "{within}");
         assert!(within.ends_with("advised: --ties\u{a0}half (ties\u{a0}=\u{a0}\"half\")."), "{within}");
+        let mut both = table.clone();
+        for (n, row) in both.iter_mut().filter(|row| row.words == "GloVe").enumerate() {
+            row.null_mean = [0.41, 0.45][n];
+        }
+        let both = Curves::of_networks(&both).remove(0);
+        let both = said(&both, "pairs", Some(rule(Ties::Lost)));
+        assert!(
+            both.starts_with(
+                "Chance is the null\u{2019}s mean, between 0.41 and 0.45 for GloVe and 0.39 for category, not 0.5. Up to"
+            ),
+            "{both}"
+        );
         let half = said(&curves, "pairs", Some(rule(Ties::Half)));
         assert!(half.ends_with("counted as half a pass."), "{half}");
         let results = crate::results::Results { accuracy: table.clone(), ..Default::default() };

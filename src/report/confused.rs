@@ -1,4 +1,4 @@
-//! The pairs of concepts that the best layer confuses most, with their images.
+//! The pairs of concepts that the best layer confuses most, with their images: those that are lost, in any group.
 
 use image::RgbImage;
 
@@ -25,11 +25,12 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
     let mut drawings = Vec::new();
     for curves in Curves::of_networks(&results.accuracy) {
         for model in &curves.models {
-            let Some(best) = model.best() else { continue };
+            let Some(best) = model.best().map(|best| best.row) else { continue };
             let of_best = |row: &&ConfusedRow| {
                 (&row.network, &row.layer, &row.words) == (&best.network, &best.layer, &best.words)
             };
-            let rows: Vec<&ConfusedRow> = results.confused.iter().filter(of_best).take(MOST).collect();
+            let rows: Vec<&ConfusedRow> =
+                results.confused.iter().filter(of_best).filter(|row| row.groups_lost > 0).take(MOST).collect();
             if !rows.is_empty() {
                 let pairs = rows.iter().map(|row| Pair::new(row, source, &results.stimuli)).collect();
                 drawings.push(Drawing {
@@ -89,8 +90,8 @@ impl Confused<'_> {
 
     fn notes(&self) -> Notes {
         let notes = format!(
-            "The pairs with the lowest margins (matched minus mismatched sum, mean over groups) at {}, {}; the images are \
-             those of the first group.",
+            "The pairs with the lowest margins (matched minus mismatched sum, mean over groups) of those that are lost in a group or \
+             more, at {}, {}; the images are those of the first group.",
             self.best.layer, self.best.words
         );
         Notes::wrapped(&notes, WIDTH - 2.0 * EDGE)
@@ -180,6 +181,11 @@ mod tests {
         }
         assert_eq!(drawing.picture.svg.matches("<image").count(), 1, "the image that is gone is a grey square");
 
+        let shown = results.clone();
+        results.confused.iter_mut().for_each(|row| row.groups_lost = 0);
+        assert!(draw(&Material::read(&results, directory.path()).unwrap()).unwrap().is_empty(), "none is lost");
+
+        results = shown;
         results.stimuli.clear();
         assert!(draw(&Material::read(&results, directory.path()).unwrap()).unwrap().is_empty());
     }

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use crate::report::best::Best;
 use crate::report::chart::{Look, Mark};
 use crate::report::material::Said;
 use crate::results::{AccuracyRow, OneVsTwoRow, figure_name};
@@ -20,6 +21,8 @@ pub trait LayerRow {
     fn label(&self) -> &str;
     /// The word model's name.
     fn words(&self) -> &str;
+    /// The share of its comparisons that pass.
+    fn accuracy(&self) -> f64;
     /// Mean and standard deviation of the null, and its draws; none without.
     fn null(&self) -> Option<(f64, f64, u64)>;
     /// The share of its comparisons that are ties.
@@ -43,6 +46,10 @@ macro_rules! layer_row {
 
             fn words(&self) -> &str {
                 &self.words
+            }
+
+            fn accuracy(&self) -> f64 {
+                self.accuracy
             }
 
             fn null(&self) -> Option<(f64, f64, u64)> {
@@ -150,11 +157,10 @@ impl<'a> Curves<'a> {
     }
 }
 
-impl<'a> Model<'a> {
-    /// The layer with the highest accuracy.
-    pub fn best(&self) -> Option<&'a AccuracyRow> {
-        let rows = self.rows.iter().copied().flatten().filter(|row| row.accuracy.is_finite());
-        highest(rows, |row| row.accuracy)
+impl<'a, R: LayerRow> Model<'a, R> {
+    /// Its best layer.
+    pub fn best(&self) -> Option<Best<'a, R>> {
+        Best::of(self.rows.iter().copied().flatten())
     }
 }
 

@@ -81,6 +81,7 @@ fn page(material: &Material, drawings: &[Drawing]) -> Result<String, ReportError
         "elements" | "script" if tested.is_none() => String::new(),
         "elements" => include_str!("html/elements.js").to_string(),
         "script" => include_str!("html/page.js").to_string(),
+        "copy" => include_str!("html/copy.js").to_string(),
         "no-curves" => if tested.is_some() { "" } else { " hidden" }.to_string(),
         "over" => over(told),
         "curves" => drawings::of(drawings, "accuracy"),

@@ -68,7 +68,7 @@ fn shown(curves: &Curves) -> Vec<(usize, Name)> {
     let models = curves.models.len();
     let count = (models + FEWEST_LAYERS).div_ceil(COLUMNS) * COLUMNS - models;
     let place = |layer: &str| curves.layers.iter().position(|known| *known == layer);
-    let best: Vec<Option<usize>> = curves.models.iter().map(|model| place(&model.best()?.layer)).collect();
+    let best: Vec<Option<usize>> = curves.models.iter().map(|model| place(&model.best()?.row.layer)).collect();
     let mut layers = spread(curves.layers.len(), count);
     for &layer in best.iter().flatten() {
         let taken = |place: &usize| *place == layer || best.contains(&Some(*place));

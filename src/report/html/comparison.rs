@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::methods::{ARONOW, DHARMARETNAM, Paragraph, SATTERTHWAITE, list};
+use super::methods::{ARONOW, DHARMARETNAM, Paragraph, SATTERTHWAITE};
 use super::tables::{accuracy_text, downloads_of, file, p_value, table};
 use super::{drawings, fill, head, provenance, save};
 use crate::record::ComparisonRecord;
@@ -13,7 +13,7 @@ use crate::report::ramp::signed;
 use crate::report::{Drawing, Overlay, ReportError, stimuli};
 use crate::results::{AccuracyRow, ComparisonRow, ResultsDir, WithinRow};
 use crate::stats::generalise::Generalise;
-use crate::wording::counted;
+use crate::wording::{counted, listed};
 
 /// So many families are told in sentences.
 const TOLD: usize = 6;
@@ -191,7 +191,7 @@ fn differences(of: &Comparison) -> String {
     if kinds.contains(&WithinRow::ASKED) {
         text += &format!(
             "Within each curve the layers {} were held against each other, as asked for: a family of one. ",
-            list(&of.record.layers)
+            listed(&of.record.layers)
         );
     }
     text + "All compare curves on the same concepts, so that concepts that are easy for both do not count."

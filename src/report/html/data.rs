@@ -64,6 +64,8 @@ struct Layer<'a> {
 #[derive(Serialize)]
 struct Model<'a> {
     words: &'a str,
+    /// The layer that is shown first.
+    best: usize,
     /// One per layer; none where the tables lack it.
     tests: Vec<Option<Test<'a>>>,
 }
@@ -101,20 +103,24 @@ impl<'a> Data<'a> {
         let concepts = distinct(results.concepts.iter().map(|row| row.concept.as_str()));
         let groups = distinct(results.groups.iter().map(|row| row.group.as_str()));
         let tables = Tables::new(results, &concepts, &groups);
-        let network = |curves: &Curves<'a>| Network {
-            name: curves.network,
-            title: told.network(curves.network),
-            layers: layers(curves),
-            models: curves
-                .models
-                .iter()
-                .map(|model| Model {
-                    words: model.words,
-                    tests: model.rows.iter().map(|row| row.map(|row| tables.test(row))).collect(),
-                })
-                .collect(),
-            mistakes: tables.mistakes(results, curves),
-            answers: tables.answers(results, curves.network),
+        let network = |curves: &Curves<'a>| {
+            let place = |layer: &str| curves.layers.iter().position(|known| *known == layer);
+            Network {
+                name: curves.network,
+                title: told.network(curves.network),
+                layers: layers(curves),
+                models: curves
+                    .models
+                    .iter()
+                    .map(|model| Model {
+                        words: model.words,
+                        best: model.best().and_then(|best| place(&best.row.layer)).unwrap_or(0),
+                        tests: model.rows.iter().map(|row| row.map(|row| tables.test(row))).collect(),
+                    })
+                    .collect(),
+                mistakes: tables.mistakes(results, curves),
+                answers: tables.answers(results, curves.network),
+            }
         };
         Self {
             networks: networks.iter().map(network).collect(),

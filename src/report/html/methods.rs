@@ -2,13 +2,14 @@
 
 mod inference;
 mod references;
+mod spaces;
 #[cfg(test)]
 mod tests;
 
 use crate::config::{InferenceOptions, TestOptions};
 use crate::images::Resize;
 use crate::nets::{Preprocess, Scaling, Token};
-use crate::record::{IMAGES, Run, RunRecord};
+use crate::record::{Command, IMAGES, Run, RunRecord};
 use crate::report::canvas::escape;
 use crate::report::chance::{self, TieRule};
 use crate::report::curves::{Curves, distinct};
@@ -17,7 +18,7 @@ use crate::results::{MeasureRow, Results};
 use crate::stats::one_vs_two::Columns;
 use crate::stats::scoring::{Constant, Ties};
 use crate::stats::similarity::DOUBLE_UNITS;
-use crate::wording::{counted, grouped};
+use crate::wording::{counted, grouped, listed};
 
 pub use references::{ARONOW, DHARMARETNAM, SATTERTHWAITE};
 
@@ -41,26 +42,29 @@ pub fn paragraphs(results: &Results, record: Option<&RunRecord>) -> Vec<Paragrap
         return vec![Paragraph { heading: "Settings", text }];
     };
     let settings = Settings::new(results, record);
-    let all = [
+    let [network, words, similarity] = match &record.command {
+        Command::Run(run) => [settings.network(run), words(run), settings.similarity()],
+        Command::Test(test) => [settings.layer_files(test), settings.word_files(test), settings.matrices(test)],
+    };
+    let in_full = !results.accuracy.is_empty();
+    let of_full = |text: &dyn Fn() -> String| if in_full { text() } else { String::new() };
+    let mut all = vec![
         ("Stimuli", settings.stimuli()),
-        ("Network", record.run().map_or_else(String::new, |run| settings.network(run))),
-        ("Word vectors", record.run().map_or_else(String::new, words)),
-        ("Similarity", if record.run().is_some() { settings.similarity() } else { settings.matrices() }),
+        (if record.run().is_some() { "Network" } else { "Layers" }, network),
+        ("Word vectors", words),
+        ("Similarity", similarity),
         ("2 vs. 2 test", settings.two_vs_two()),
-        ("Inference", settings.inference()),
+        ("Inference", of_full(&|| settings.inference())),
         ("1 vs. 2 test", settings.one_vs_two()),
         ("Controls", settings.controls()),
-        ("Further measures", settings.further()),
+        ("Further measures", of_full(&|| settings.further())),
         ("Alignment", settings.alignment()),
         ("Software", settings.software()),
-        ("References", settings.references()),
     ];
-    // Without the 2 vs. 2 test there is nothing to say of it.
-    let of_alignment = ["Alignment", "Software"];
-    all.into_iter()
-        .filter(|(heading, text)| !text.is_empty() && (!results.accuracy.is_empty() || of_alignment.contains(heading)))
-        .map(|(heading, text)| Paragraph { heading, text: text.trim().to_string() })
-        .collect()
+    let cited: String = all.iter().map(|(_, text)| text.as_str()).collect();
+    all.push(("References", references::of(&cited)));
+    let told = all.into_iter().filter(|(_, text)| !text.is_empty());
+    told.map(|(heading, text)| Paragraph { heading, text: text.trim().to_string() }).collect()
 }
 
 struct Settings<'a> {
@@ -70,16 +74,7 @@ struct Settings<'a> {
     of: InferenceOptions,
     concepts: u64,
     groups: u64,
-    pairs: u64,
     permutations: u64,
-}
-
-pub fn list(names: &[String]) -> String {
-    match names {
-        [] => String::new(),
-        [one] => one.clone(),
-        [all @ .., last] => format!("{} and {last}", all.join(", ")),
-    }
 }
 
 /// A checksum's beginning: enough to tell files apart; the whole stands in the provenance.
@@ -96,7 +91,7 @@ fn words(run: &Run) -> String {
             format!("{} ({values} per word; {}{sum})", words.name, words.file.display())
         })
         .collect();
-    format!("Every concept had a vector in {}.", list(&named))
+    format!("Every concept had a vector in {}.", listed(&named))
 }
 
 fn preparation(run: &Run) -> String {
@@ -149,15 +144,16 @@ fn preparation(run: &Run) -> String {
 
 impl<'a> Settings<'a> {
     fn new(results: &'a Results, record: &'a RunRecord) -> Self {
-        let row = results.accuracy.first();
+        let row = results.accuracy.first().map(|row| (row.concepts, row.groups));
+        let (concepts, groups) =
+            row.or_else(|| results.measures.first().map(|row| (row.concepts, row.groups))).unwrap_or_default();
         Self {
             results,
             record,
             test: record.options(),
             of: record.inference(),
-            concepts: row.map_or(0, |row| row.concepts as u64),
-            groups: row.map_or(0, |row| row.groups as u64),
-            pairs: row.map_or(0, |row| row.pairs as u64),
+            concepts: concepts as u64,
+            groups: groups as u64,
             permutations: results.accuracy.iter().map(|row| row.permutations).max().unwrap_or(0),
         }
     }
@@ -213,7 +209,7 @@ impl<'a> Settings<'a> {
              depth: {}; {} made one vector per image.",
             run.network.form,
             counted(layers.len(), "layer"),
-            list(&named),
+            listed(&named),
             match run.network.token {
                 None => "all units of a layer",
                 Some(Token::Cls) => "the class token of a layer of tokens, all units of any other,",
@@ -231,33 +227,23 @@ impl<'a> Settings<'a> {
         text
     }
 
-    fn matrices(&self) -> String {
-        let layers: Vec<String> = self.layers().iter().map(|(layer, _)| layer.to_string()).collect();
-        let words: Vec<String> = distinct(self.results.accuracy.iter().map(|row| row.words.as_str()))
-            .into_iter()
-            .map(str::to_string)
-            .collect();
-        format!(
-            "Similarity matrices of {} ({}) and of {} ({}) were computed by another program and read from its files.",
-            self.layers_said(layers.len()),
-            list(&layers),
-            counted(words.len(), "word model"),
-            list(&words)
-        )
+    /// Of what there is a matrix each.
+    fn per_layer(&self) -> String {
+        let said = self.said();
+        let layer = said.axis.map_or("layer".to_string(), |axis| format!("place along \u{201c}{axis}\u{201d}"));
+        match self.groups {
+            1 => format!("For each {layer}"),
+            _ => format!("For each {layer} and {}", said.group()),
+        }
     }
 
     fn similarity(&self) -> String {
-        let said = self.said();
-        let per_layer = said.axis.map_or("layer".to_string(), |axis| format!("place along \u{201c}{axis}\u{201d}"));
-        let per_group = match self.groups {
-            1 => format!("For each {per_layer}"),
-            _ => format!("For each {per_layer} and {}", said.group()),
-        };
         format!(
-            "{per_group}, the Pearson correlations of the {k} images' activation vectors with each other make a {k} × {k} \
+            "{}, the Pearson correlations of the {k} images' activation vectors with each other make a {k} × {k} \
              matrix; for each word model, those of the {k} word vectors. Those of word vectors, of layers of at most {double} \
              units and of whole numbers were computed in double precision; of larger layers the products are in single \
              precision, after what all images have in common was taken out, and their sums in double precision.",
+            self.per_layer(),
             k = grouped(self.concepts),
             double = grouped(DOUBLE_UNITS)
         )
@@ -268,18 +254,23 @@ impl<'a> Settings<'a> {
             0 | 1 => String::new(),
             groups => format!(", averaged over the {}", self.said().groups(groups as usize)),
         };
+        let in_full = !self.results.accuracy.is_empty();
+        if !in_full && !self.results.measures.iter().any(|row| row.measure == "2v2") {
+            return String::new();
+        }
         let networks = Curves::of_networks(&self.results.accuracy);
         let moved = networks.iter().any(chance::has_moved);
         let mut text = format!(
             "Words and images were compared by the 2 vs. 2 test (Dharmaretnam & Fyshe, 2018). For each of the {} of concepts \
              a and b, the rows a and b of the word matrix (w) and of the image matrix (i) were taken without the columns a and \
              b. The pair passes if corr(w_a, i_a) + corr(w_b, i_b) > corr(w_a, i_b) + corr(w_b, i_a), with Pearson \
-             correlations. Accuracy is the share of pairs that pass{averaged}; {}.",
-            counted(self.pairs, "pair"),
+             correlations. Accuracy is the share of pairs that pass{averaged}{}.",
+            counted(self.concepts * self.concepts.saturating_sub(1) / 2, "pair"),
             match (self.permutations, moved) {
-                (0, _) => "chance would be 0.5 without ties",
-                (_, true) => "chance is the null\u{2019}s mean",
-                (_, false) => "chance is 0.5",
+                _ if !in_full => "",
+                (0, _) => "; chance would be 0.5 without ties",
+                (_, true) => "; chance is the null\u{2019}s mean",
+                (_, false) => "; chance is 0.5",
             },
         );
         let ties: u64 = self.results.accuracy.iter().map(|row| row.ties).sum();
@@ -288,10 +279,12 @@ impl<'a> Settings<'a> {
             Ties::Won => "passed",
             Ties::Lost => "not passed",
         };
-        text += &format!(
-            " A tie (the two sums equal up to rounding) counted as {tied}; {} occurred in all tests together.",
-            if ties == 0 { "none".to_string() } else { grouped(ties) }
-        );
+        text += &format!(" A tie (the two sums equal up to rounding) counted as {tied}");
+        text += &match ties {
+            _ if !in_full => ".".to_string(),
+            0 => "; none occurred in all tests together.".to_string(),
+            ties => format!("; {} occurred in all tests together.", grouped(ties)),
+        };
         for said in networks.iter().map(|curves| chance::said(curves, "pairs", Some(self.tie_rule(self.test.ties)))) {
             text += &format!(" {said}");
         }
@@ -352,7 +345,6 @@ impl<'a> Settings<'a> {
     fn controls(&self) -> String {
         let given = distinct(self.results.controls.iter().map(|row| row.given.as_str()));
         let measures = distinct(self.results.controls.iter().map(|row| row.measure.as_str()));
-        let named = |names: Vec<&str>| list(&names.into_iter().map(str::to_string).collect::<Vec<_>>());
         let mut text = String::new();
         if !given.is_empty() {
             text += &format!(
@@ -361,8 +353,8 @@ impl<'a> Settings<'a> {
                  the residuals were compared. Permutations re-indexed the words\u{2019} residuals and regressed them again \
                  (Freedman & Lane, 1983; Dekker et al., 2007), so that what words and layers have in common with the given \
                  spaces stays in every permutation. What is not linear in the given matrices is not removed. ",
-                named(measures),
-                named(given)
+                listed(&measures),
+                listed(&given)
             );
         }
         if let Some(row) = self.results.partition.first() {
@@ -393,10 +385,9 @@ impl<'a> Settings<'a> {
         text += &format!(
             "RSA is the Pearson correlation of the two matrices' upper triangles, averaged over {all} (Kriegeskorte et al., 2008)."
         );
-        let methods: Vec<String> =
-            distinct(self.results.rsa.iter().map(|row| row.method.as_str())).into_iter().map(str::to_string).collect();
+        let methods = distinct(self.results.rsa.iter().map(|row| row.method.as_str()));
         if !methods.is_empty() {
-            text += &format!(" It was also tested by the same permutations, with the measures {}.", list(&methods));
+            text += &format!(" It was also tested by the same permutations, with the measures {}.", listed(&methods));
         }
         if self.results.rsa.iter().any(|row| row.ceiling_low.is_some()) {
             text += &format!(
@@ -424,6 +415,10 @@ impl<'a> Settings<'a> {
                 "cka-rbf" => "CKA of Gaussian kernels as wide as the median distance (Kornblith et al., 2019)",
                 "mknn" => "mutual nearest neighbours by cosine (Huh et al., 2024)",
                 "cknna" => "CKNNA of vectors of unit length (Huh et al., 2024)",
+                "rsa-pearson" => "RSA by Pearson\u{2019}s r (Kriegeskorte et al., 2008)",
+                "rsa-spearman" => "RSA by Spearman\u{2019}s ρ (Kriegeskorte et al., 2008)",
+                "rsa-kendall" => "RSA by Kendall\u{2019}s τ-a (Kriegeskorte et al., 2008)",
+                "rsa-cosine" => "RSA by the cosine (Kriegeskorte et al., 2008)",
                 other => other,
             };
             neighbours.map_or_else(|| what.to_string(), |k| format!("{what} with k = {k}"))
@@ -431,7 +426,7 @@ impl<'a> Settings<'a> {
         let mut text = format!(
             "Every layer of the words\u{2019} side was compared with every layer of the images\u{2019} side over {} by {}",
             counted(row.concepts, "concept"),
-            list(&measures.iter().map(named).collect::<Vec<_>>())
+            listed(&measures.iter().map(named).collect::<Vec<_>>())
         );
         let (all, one) = (self.said().all(), self.said().group());
         text += &if row.groups > 1 { format!(", averaged over {all}.") } else { ".".to_string() };
@@ -439,15 +434,17 @@ impl<'a> Settings<'a> {
         if permutations > 0 {
             text += &format!(
                 " The null distribution comes from {} of the concepts of the words\u{2019} side, shared by all layers and \
-                 measures; family-wise p-values are those of the studentised maximum (mean and standard deviation over the draws and the \
+                 measures; family-wise p-values are those of the studentised maximum (Westfall & Young, 1993; mean and standard deviation over the draws and the \
                  observed value).",
                 counted(permutations, "permutation")
             );
         }
         if row.tau.is_some() {
+            let curves = if self.has_word_layers() { " and in curves over depth" } else { "" };
             text += &format!(
-                " The calibrated score is (value − τ) / (1 − τ), 0 below τ, the {:.0} % quantile of the draws and the observed \
-                 value.",
+                " The calibrated score is (value − τ) / (1 − τ), 0 below τ, a {:.0} % quantile of the draws and the observed value: \
+                 in tables of the pair\u{2019}s own values (own τ), of a best pair{curves} of the highest value of all pairs in each \
+                 draw (τ over all pairs).",
                 100.0 * (1.0 - row.alpha)
             );
         }

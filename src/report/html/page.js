@@ -100,13 +100,14 @@
     const groups = el('table', {}, el('caption', {}, `Accuracy by ${data.group}`),
       el('thead', {}, el('tr', {}, el('th', { scope: 'col' }, 'Group'), el('th', { scope: 'col' }, 'Accuracy'), el('td'))),
       el('tbody', {}, t.groups.map((value, g) => el('tr', {}, el('th', { scope: 'row' }, data.groups[g]), el('td', {}, number(value)), bar(value)))));
-    const pairs = t.confused.slice(0, 12).map(([a, b, margin, lost]) => el('li', {}, decorative(picture(a)), decorative(picture(b)),
+    const pairs = t.confused.filter(([, , , lost]) => lost > 0).slice(0, 12).map(([a, b, margin, lost]) => el('li', {}, decorative(picture(a)), decorative(picture(b)),
       el('span', {}, conceptLink(a), ' and ', conceptLink(b), el('small', {}, `margin ${number(margin)}, lost in ${lost} of ${data.groups.length}`))));
     $('layer-body').replaceChildren(...[
       el('div', { class: 'columns' },
         el('dl', { class: 'facts' }, facts.filter(f => f && f[1] != null).map(([name, value]) => [el('dt', {}, name), el('dd', {}, String(value))])),
         el('div', { class: 'wide' }, groups)),
-      pairs.length && [el('h3', {}, 'Most confused pairs'), el('ul', { class: 'pairs' }, pairs)],
+      t.confused.length && [el('h3', {}, 'Most confused pairs'), pairs.length ? el('ul', { class: 'pairs' }, pairs)
+        : el('p', { class: 'lead' }, 'None of the pairs with the lowest margins is lost in any group.')],
       heatmap()].flat().filter(Boolean));
   }
 
@@ -232,7 +233,7 @@
     const images = data.groups.map((group, g) => g < pictures.groups && el('li', {}, picture(c, g), `group ${group}`,
       answer(g) && [el('br'), answer(g)[1] === null ? 'answered ' : answer(g)[1] ? '✓ ' : 'taken for ', answer(g)[0]])).filter(Boolean);
     const partners = new Map();
-    model().tests.forEach((t, i) => t?.confused.filter(pair => pair[0] === c || pair[1] === c).forEach(([a, b, margin]) => {
+    model().tests.forEach((t, i) => t?.confused.filter(([a, b, , lost]) => lost > 0 && (a === c || b === c)).forEach(([a, b, margin]) => {
       const other = a === c ? b : a, known = partners.get(other) ?? { layers: [], margin: 0 };
       partners.set(other, { layers: [...known.layers, layers[i].label], margin: Math.min(known.margin, margin) });
     }));
@@ -251,7 +252,7 @@
       el('h3', {}, `Confused with (${model().words})`),
       confused.length ? el('ul', { class: 'pairs' }, confused.map(([other, found]) => el('li', {}, decorative(picture(other)), el('span', {}, conceptLink(other),
         el('small', {}, `at ${found.layers.join(', ')}; lowest margin ${number(found.margin)}`)))))
-        : el('p', { class: 'lead' }, 'At no layer is it among the most confused pairs that the results list.'),
+        : el('p', { class: 'lead' }, 'At no layer is it in a lost pair among those with the lowest margins that the results list.'),
       el('h3', {}, 'Numbers'), el('div', { class: 'wide', role: 'region', tabindex: 0, 'aria-label': 'Numbers' }, el('table', {},
         el('thead', {}, el('tr', {}, el('th', { scope: 'col' }, 'Layer'), network().models.map(m => el('th', { scope: 'col' }, m.words)))),
         el('tbody', {}, layers.map((l, i) => el('tr', {}, el('th', { scope: 'row' }, l.name), network().models.map(m => el('td', {}, number(share(m.tests[i], c))))))))),
@@ -302,14 +303,8 @@
 
   function begin() {
     document.documentElement.classList.add('js');
-    const first = network().models[0].tests.map(t => t?.accuracy ?? -1);
-    state.layer = first.indexOf(Math.max(...first));
+    state.layer = network().models[0].best;
     $('find').addEventListener('input', event => { state.find = event.target.value; drawConcepts(); });
-    $('copy').addEventListener('click', async () => {
-      const text = [...$('methods-text').children].map(paragraph => paragraph.textContent).join('\n\n');
-      try { await navigator.clipboard.writeText(text); $('copied').textContent = 'Copied.'; }
-      catch { getSelection().selectAllChildren($('methods-text')); $('copied').textContent = 'Selected: copy it with the keyboard.'; }
-    });
     addEventListener('hashchange', follow);
     charts().forEach(chart => listen(chart, { choose: (layer, words) => go({ layer, words }), hover: say, leave: () => say(),
       here: () => [state.layer, state.words], layers: data.networks.find(n => n.name === chart.dataset.network).layers.length, models: () => shown().map(m => m.index) }));

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::report::alignment;
 use crate::report::canvas::escape;
-use crate::report::curves::{Curves, SIGNIFICANT, highest};
+use crate::report::curves::{Curves, LayerRow, SIGNIFICANT};
 use crate::report::material::Said;
 use crate::report::ramp::signed;
 use crate::results::{
@@ -45,16 +45,20 @@ fn range(low: Option<f64>, high: Option<f64>) -> String {
 pub fn summary(curves: &Curves, told: Said) -> String {
     let mut sentences = vec![format!("<p>{}</p>", escape(&curves.counts(told)))];
     for model in &curves.models {
-        let values: Vec<_> = model.values(|row| row.accuracy).collect();
-        let Some((best, _, accuracy)) = highest(&values, |value| value.2) else { continue };
-        let first = match values.first() {
-            Some((layer, _, value)) if layer != best => format!("; {}: {value:.3}", escape(curves.layers[*layer])),
+        let Some(best) = model.best() else { continue };
+        let first = match model.values(|row| row.accuracy).next() {
+            Some((_, first, value)) if first.layer != best.row.layer => {
+                format!("; {}: {value:.3}", escape(&first.layer))
+            }
             _ => String::new(),
         };
+        let chance = best.above.and_then(|_| best.chance()).map_or_else(String::new, |said| format!(" ({said})"));
         sentences.push(format!(
-            "<p><strong>{}</strong> best at {}: {accuracy:.3}{first}.</p>",
+            "<p><strong>{}</strong> best{} at {}: {:.3}{chance}{first}.</p>",
             escape(model.words),
-            escape(curves.layers[*best]),
+            best.how(),
+            escape(&best.row.layer),
+            best.row.accuracy,
         ));
     }
     sentences.join("\n")
@@ -267,14 +271,14 @@ pub fn measures(rows: &[MeasureRow]) -> String {
         ),
         &[
             "Words",
-            "Layer",
-            "Layer",
+            "Layer, words",
+            "Layer, images",
             "Measure",
             "Value",
             "95 % interval",
             "Ceiling",
-            "Calibrated",
-            "τ",
+            "Calibrated, own τ",
+            "own τ",
             "p",
             "p, layers",
             "p, all pairs",
@@ -294,12 +298,14 @@ pub fn measures(rows: &[MeasureRow]) -> String {
 pub fn one_vs_two(rows: &[OneVsTwoRow]) -> String {
     table(
         "1 vs. 2: misclassified images whose activations are nearer to the true class than to the predicted one",
-        &["Words", "Layer", "Images", "Accuracy", "p", "p, family-wise"],
+        &["Words", "Layer", "Images", "Accuracy", "Chance", "p", "p, family-wise"],
         2,
         rows.iter().map(|row| {
             let names = [&row.words, &row.layer].map(|name| escape(name));
-            let [p, family_wise] = [row.p_value, row.p_fwer].map(|p| drawn_p(row.permutations, p));
-            let numbers = [grouped(row.images), accuracy_text(row.accuracy), p, family_wise];
+            let ps = [row.p_value, row.p_fwer].map(|p| drawn_p(row.permutations, p));
+            let chance = row.null().map_or(f64::NAN, |(mean, ..)| mean);
+            let accuracies = [row.accuracy, chance].map(accuracy_text);
+            let numbers = std::iter::once(grouped(row.images)).chain(accuracies).chain(ps);
             names.into_iter().chain(numbers).collect()
         }),
     )

@@ -33,10 +33,8 @@ fn says(told: &str, parts: &[(&str, bool)]) {
     }
 }
 
-#[test]
-fn places_along_an_axis_are_no_layers_of_a_network() {
-    let labels = ["V1", "V2"].map(String::from);
-    let results = Results { accuracy: rows("brain", &labels, &["GloVe"]), ..Results::default() };
+/// The paragraphs of a test of matrices or vectors, with what was read of each file.
+fn told_of_test(results: &Results, config: &Value, read: &Value) -> String {
     let directory = tempfile::tempdir().unwrap();
     let at = ResultsDir::new(directory.path());
     record::tests::written(&at, |record| {
@@ -44,22 +42,105 @@ fn places_along_an_axis_are_no_layers_of_a_network() {
             "schema": 3, "semgpu": "0.1.0", "command": "test", "maximum": "studentised",
             "config": {
                 "words": [], "images": [], "network": "brain", "permutations": 20, "rsa": ["pearson"], "seed": 5,
-                "device": "cpu", "out": "out", "groups_are": "subjects", "axis": "Region",
+                "device": "cpu", "out": "out",
             },
-            "understood": [], "device": {"kind": "cpu", "name": "CPU", "why": "asked for", "adapter": null}, "threads": 2,
-            "peak_bytes": null, "checksums": {"words": {}, "images": {}}, "seconds": {"total": 2.5},
+            "understood": [], "read": read,
+            "device": {"kind": "cpu", "name": "CPU", "why": "asked for", "adapter": null}, "threads": 2,
+            "peak_bytes": null, "checksums": {"words": {"GloVe": "0123456789abcdef"}, "images": {}},
+            "seconds": {"total": 2.5},
         });
+        for (key, value) in config.as_object().unwrap() {
+            record["config"][key] = value.clone();
+        }
     });
     let record = RunRecord::read(&at).unwrap().unwrap();
-    let told: String = paragraphs(&results, Some(&record)).iter().map(|paragraph| paragraph.text.clone()).collect();
+    paragraphs(results, Some(&record)).iter().map(|paragraph| paragraph.text.clone() + "\n").collect()
+}
+
+fn read(side: &str, name: &str, shape: &[usize], form: &str) -> Value {
+    json!({
+        "side": side, "name": name, "path": format!("{name}.npy"), "shape": shape, "form": form,
+        "entries": "similarities", "matrices": 1, "concepts": 40, "groups": null, "names": null, "order": null,
+    })
+}
+
+#[test]
+fn places_along_an_axis_are_no_layers_of_a_network() {
+    let labels = ["V1", "V2"].map(String::from);
+    let results = Results { accuracy: rows("brain", &labels, &["GloVe"]), ..Results::default() };
+    let told = told_of_test(&results, &json!({"groups_are": "subjects", "axis": "Region"}), &json!([]));
     says(
         &told,
         &[
             ("averaged over the 5 subjects", true),
-            ("2 places along \u{201c}Region\u{201d} (", true),
+            ("2 places along \u{201c}Region\u{201d} (v1 and v2)", true),
+            ("Similarity matrices of", true),
             ("of a network", false),
             ("groups", false),
         ],
+    );
+}
+
+#[test]
+fn only_what_another_program_correlated_is_said_to_be_its() {
+    let labels = ["V1", "V2"].map(String::from);
+    let results = Results { accuracy: rows("brain", &labels, &["GloVe"]), ..Results::default() };
+    let vectors = read("words", "GloVe", &[277, 50], "vectors");
+    let features = [read("images", "v1", &[5, 166, 30], "features"), read("images", "v2", &[5, 166, 20], "features")];
+    let matrices = ["v1", "v2"].map(|layer| read("images", layer, &[5, 166, 166], "lower triangle"));
+    let both = told_of_test(&results, &json!({}), &json!([vectors, features[0], features[1]]));
+    says(
+        &both,
+        &[
+            (
+                "Every concept had a vector in GloVe (50 values per word; GloVe.npy, SHA-256 0123456789ab\u{2026}).",
+                true,
+            ),
+            (
+                "Vectors of 2 layers were computed by another program and read from its files: v1 (30 units) and v2",
+                true,
+            ),
+            ("For each layer and group of images, the Pearson correlations of the vectors of the 166 concepts", true),
+            ("for each word model, those of the 166 word vectors, computed in double precision.", true),
+            ("Similarity matrices of", false),
+        ],
+    );
+    let words = told_of_test(&results, &json!({}), &json!([vectors, matrices[0], matrices[1]]));
+    says(
+        &words,
+        &[
+            ("Similarity matrices of 2 layers (v1 and v2) were computed by another program", true),
+            ("For each word model, the Pearson correlations of the 166 word vectors", true),
+            ("Vectors of", false),
+        ],
+    );
+}
+
+#[test]
+fn a_test_of_layers_on_both_sides_has_its_definitions_and_what_it_cites() {
+    let measured = |measures: [&str; 2]| {
+        let mut table = crate::report::alignment::tests::rows(&["h1", "h2"], &["v1", "v2"]);
+        for row in &mut table {
+            row.measure = measures[usize::from(row.measure != "cka")].into();
+        }
+        let results = Results { measures: table, ..Results::default() };
+        told_of_test(&results, &json!({}), &json!([read("words", "GPT h1", &[12, 64], "features")]))
+    };
+    says(
+        &measured(["2v2", "cka-debiased"]),
+        &[
+            ("For each of the 66 pairs of concepts a and b", true),
+            ("Every concept had a vector in GPT h1 (64 values per word", true),
+            ("in tables of the pair\u{2019}s own values (own τ), of a best pair and in curves over depth", true),
+            ("Dharmaretnam, D., & Fyshe, A. (2018)", true),
+            ("Song, L., Smola, A.", true),
+            ("Huh, M., Cheung, B.", false),
+            ("No permutation test was made", false),
+        ],
+    );
+    says(
+        &measured(["mknn", "rsa-pearson"]),
+        &[("2 vs. 2", false), ("Huh, M., Cheung, B.", true), ("Kriegeskorte, N., Mur, M.", true), ("Song", false)],
     );
 }
 
