@@ -259,7 +259,13 @@ fn summarise(results: &Results, tail: Tail, progress: &Progress) {
     for rows in results.measures.chunk_by(|a, b| a.words == b.words && a.measure == b.measure) {
         let Some(best) = report::best(rows.iter()) else { continue };
         let tail = if best.permutations > 0 { tail } else { "" };
-        progress.line(format!("{}: {}, best pair {}{tail}", best.words, best.measure, report::said(best)));
+        progress.line(format!(
+            "{}: {}, best {} {}{tail}",
+            best.words,
+            best.measure,
+            report::what(best),
+            report::said(best)
+        ));
     }
     for rows in results.one_vs_two.chunk_by(|a, b| a.words == b.words) {
         let Some(best) = Best::of(rows.iter()) else { continue };

@@ -49,7 +49,7 @@ use crate::report::canvas::Picture;
 use crate::report::stimuli::Source;
 use crate::results::Results;
 
-pub use alignment::{best, said};
+pub use alignment::{best, said, what};
 pub use best::Best;
 pub use chance::{TieRule, told as chance};
 pub use compare::{Comparison, Overlay, told};

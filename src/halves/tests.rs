@@ -94,7 +94,7 @@ impl Folder {
     /// What a test of words and images warns of, or refuses them by.
     fn test(&self, words: &str, images: &str, ask: impl FnOnce(&mut TestRequest)) -> Result<String, String> {
         let mut request = TestRequest::new(vec![self.source(words)], vec![self.source(images)], self.path("out"));
-        (request.options.permutations, request.device) = (9, Choice::Cpu);
+        (request.options.permutations, request.device) = (20, Choice::Cpu);
         ask(&mut request);
         let test = Test::new(request, &Progress::silent()).map_err(|error| error.to_string())?;
         let (results, warnings) = test.results(&Progress::silent()).map_err(|error| error.to_string())?;

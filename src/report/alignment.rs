@@ -32,10 +32,18 @@ pub fn best<'a>(rows: impl Iterator<Item = &'a MeasureRow>) -> Option<&'a Measur
     highest(rows.filter(|row| row.value.is_finite()), |row| row.value)
 }
 
+/// What a row is one of: a word model of one matrix has no layers to pair.
+pub fn what(row: &MeasureRow) -> &'static str {
+    if row.words_layer.is_empty() { "layer" } else { "pair of layers" }
+}
+
 /// What a row says of its pair.
 pub fn said(row: &MeasureRow) -> String {
-    let words = if row.words_layer.is_empty() { &row.words } else { &row.words_layer };
-    let said = format!("{words} and {}: {:.3}", row.layer, row.value);
+    let (layer, all) = match row.words_layer.as_str() {
+        "" => (row.layer.clone(), "layers"),
+        words => (format!("{words} and {}", row.layer), "pairs"),
+    };
+    let said = format!("{layer}: {:.3}", row.value);
     let mut over_all = Vec::new();
     if let Some((calibrated, tau)) = row.calibrated_both.zip(row.tau_both) {
         over_all.push(format!("calibrated {calibrated:.3} (τ {tau:.3})"));
@@ -43,7 +51,7 @@ pub fn said(row: &MeasureRow) -> String {
     if row.permutations > 0 {
         over_all.push(format!("p {}", p_value(row.p_both)));
     }
-    if over_all.is_empty() { said } else { said + "; over all pairs " + &over_all.join(", ") }
+    if over_all.is_empty() { said } else { format!("{said}; over all {all} {}", over_all.join(", ")) }
 }
 
 fn draw_maps(material: &Material) -> Result<Vec<Drawing>, ReportError> {
@@ -278,6 +286,8 @@ pub mod tests {
         assert_eq!(said(&row), "h1 and a: 0.000; over all pairs p 0.0400");
         row.p_both = 1e-5;
         assert!(said(&row).ends_with("over all pairs p < 0.0001"), "{}", said(&row));
+        row.words_layer.clear();
+        assert_eq!((what(&row), said(&row).as_str()), ("layer", "a: 0.000; over all layers p < 0.0001"));
     }
 
     #[test]

@@ -65,6 +65,10 @@ pub trait Tested {
     fn difference(&self) -> [f64; 3];
     /// The p-value by itself and over the family.
     fn p(&self) -> [f64; 2];
+    /// The same as sentences tell it, of what [`Self::named`] says.
+    fn told(&self) -> [f64; 3] {
+        self.difference()
+    }
     /// Whether the difference is one, over the family.
     fn is_significant(&self) -> bool {
         self.p()[1] < SIGNIFICANT
@@ -110,7 +114,14 @@ impl Tested for WithinRow {
     }
 
     fn named(&self) -> (String, String) {
-        (format!("{}, {}", self.curve, self.kind), format!("from {} to {}", self.layer_b, self.layer_a))
+        let (from, to) = if self.is_asked() { (&self.layer_a, &self.layer_b) } else { (&self.layer_b, &self.layer_a) };
+        (format!("{}, {}", self.curve, self.kind), format!("from {from} to {to}"))
+    }
+
+    // The table has the first layer less the second; asked for from one to the other, it is the rise that is told.
+    fn told(&self) -> [f64; 3] {
+        let [difference, low, high] = self.difference();
+        if self.is_asked() { [0.0 - difference, 0.0 - high, 0.0 - low] } else { [difference, low, high] }
     }
 
     columns!();
@@ -132,13 +143,12 @@ pub fn most<T: Tested>(family: &[T]) -> (&T, usize) {
 pub fn told<T: Tested>(rows: &[T]) -> Vec<String> {
     let said = |family: &[T]| {
         let (row, significant) = most(family);
-        let ((name, place), [difference, low, high], [_, p]) = (row.named(), row.difference(), row.p());
-        format!(
-            "{name}: most {place} ({difference:+.3}, 95 % {low:+.3} to {high:+.3}, family-wise p {}); family-wise p < {SIGNIFICANT} \
-             in {significant} of {}",
-            p_value(p),
-            family.len()
-        )
+        let ((name, place), [difference, low, high], [_, p]) = (row.named(), row.told(), row.p());
+        let said = format!("{place} ({difference:+.3}, 95 % {low:+.3} to {high:+.3}, family-wise p {})", p_value(p));
+        match family.len() {
+            1 => format!("{name}: {said}"),
+            all => format!("{name}: most {said}; family-wise p < {SIGNIFICANT} in {significant} of {all}"),
+        }
     };
     families(rows).map(said).collect()
 }
@@ -305,6 +315,9 @@ pub fn chart<'a>(overlays: &[Overlay<'a>], shown: &'a Shown, filled: &str) -> Ch
     let styles: Vec<CurveStyle> = overlays.iter().map(style).collect();
     let (bands, lines) = chances(overlays, &styles, (runs.len() > 1, models.len() > 1));
     let mut notes = "0: pixels, or the first layer; 1: the last layer.".to_string();
+    if overlays.len() > 1 {
+        notes += " Where marks would hide each other, curves stand a little aside of their depths.";
+    }
     if overlays.iter().flat_map(|overlay| overlay.rows).any(|row| row.permutations > 0) {
         let of = if overlays.len() > 1 { ", from the lowest to the highest of all curves." } else { "" };
         notes += &format!(" Filled: {filled}; hollow: n.s. Band: null mean\u{a0}±\u{a0}2\u{a0}s.d.{of}");
@@ -388,6 +401,8 @@ mod tests {
             assert!(svg.contains(&format!(">{text}</text>")), "{text}");
         }
         assert!(svg.contains("fill=\"#eeeeee\""), "the null's band");
+        let notes = |overlays: &[Overlay]| chart(overlays, &Shown::of(overlays, &[]), "").notes;
+        assert!(notes(&overlays).contains("a little aside") && !notes(&overlays[..1]).contains("aside"));
         assert!(tests(Generalise::Both, [false; 2]).contains("other concepts and groups: compare.csv"));
         assert!(tests(Generalise::Groups, [true, false]).contains("other groups: within.csv"));
         assert_eq!(tests(Generalise::Groups, [true; 2]), "");

@@ -74,7 +74,7 @@ fn page(material: &Material, drawings: &[Drawing]) -> Result<String, ReportError
     let matrices = embedded(&matrices::read(&networks, material, MATRICES_BYTES)?);
     let methods = methods::paragraphs(results, record.as_ref());
     let summary =
-        tested.map(|curves| tables::summary(curves, told)).unwrap_or_default() + &tables::best_pairs(&results.measures);
+        tested.map(|curves| tables::summary(curves, told)).unwrap_or_default() + &tables::best_said(&results.measures);
     let part = |part: &str| match part {
         "head" => head(&format!("{network}: words and layers"), &escape(&network), &summary, true),
         // The script shows layers and concepts of the 2 vs. 2 test.

@@ -103,6 +103,11 @@ impl WithinRow {
     pub const BEST: &'static str = "best";
     /// As asked for.
     pub const ASKED: &'static str = "asked";
+
+    /// Whether the two layers were asked for, the first before the second.
+    pub fn is_asked(&self) -> bool {
+        self.kind == Self::ASKED
+    }
 }
 
 /// One row of `compare.csv`: a layer of one curve against a layer of another on the same concepts.

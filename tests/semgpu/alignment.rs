@@ -72,7 +72,10 @@ fn every_layer_of_one_space_meets_every_layer_of_the_other() {
         assert!(directory.path().join("out/figures").join(figure).is_file(), "{figure}");
     }
     let page = std::fs::read_to_string(directory.path().join("out/report.html")).unwrap();
-    assert!(page.contains("best pair of layers by cka") && page.contains("CKNNA of vectors of unit length"));
+    assert!(
+        page.contains("Best pair of layers by cka, cka-debiased, mknn, cknna, 2v2 and rsa-kendall")
+            && page.contains("CKNNA of vectors of unit length")
+    );
     succeed(&["plot", &out]);
 
     // The results are a space again, with the scales of their vectors.

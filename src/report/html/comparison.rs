@@ -379,9 +379,12 @@ mod tests {
         };
         let record = record(&[("vgg16", "gone".into())], Generalise::Concepts);
         let curves = [Overlay { name: "GloVe", run: "vgg16", rows: &rows }];
+        let asked =
+            WithinRow { kind: WithinRow::ASKED.into(), layer_a: "x".into(), layer_b: "y".into(), ..within.clone() };
+        assert!(told(&[asked])[0].starts_with("GloVe, asked: from x to y (-0.100, 95 % -0.180 to -0.020, family-wise"));
         let of = Comparison { curves: &curves, between: &[], within: &[within], record: &record };
         let page = page(&of, &of.drawings(), Path::new("nowhere"));
-        for text in ["vgg16: layer against layer", "most from x to y (+0.100", "every layer and the one before it"] {
+        for text in ["vgg16: layer against layer", ": from x to y (+0.100", "every layer and the one before it"] {
             assert!(page.contains(text), "{text}");
         }
         assert!(!page.contains("compare.csv\" href") && page.contains("download=\"within.csv\""));

@@ -440,11 +440,14 @@ impl<'a> Settings<'a> {
             );
         }
         if row.tau.is_some() {
-            let curves = if self.has_word_layers() { " and in curves over depth" } else { "" };
+            let (one, curves) = match self.has_word_layers() {
+                true => ("pair", " and in curves over depth"),
+                false => ("layer", ""),
+            };
             text += &format!(
                 " The calibrated score is (value − τ) / (1 − τ), 0 below τ, a {:.0} % quantile of the draws and the observed value: \
-                 in tables of the pair\u{2019}s own values (own τ), of a best pair{curves} of the highest value of all pairs in each \
-                 draw (τ over all pairs).",
+                 of the {one}\u{2019}s own values (own τ), or of the highest value of all {one}s in each draw (τ over all {one}s), \
+                 as of a best {one}{curves}.",
                 100.0 * (1.0 - row.alpha)
             );
         }

@@ -7,16 +7,19 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::report::alignment;
 use crate::report::canvas::escape;
-use crate::report::curves::{Curves, LayerRow, SIGNIFICANT};
+use crate::report::curves::{Curves, LayerRow, SIGNIFICANT, distinct};
 use crate::report::material::Said;
 use crate::report::ramp::signed;
 use crate::results::{
     ControlRow, IntervalRow, MeasureRow, OneVsTwoRow, PartitionRow, Results, RsaRow, Table, WordsRow, table_text,
 };
-use crate::wording::{self, grouped};
+use crate::wording::{self, grouped, listed};
 
 /// Of all tables in the page together, before they become a third longer.
 const DOWNLOAD_BYTES: usize = 500_000;
+
+/// So many best pairs are told in sentences above the page.
+const SENTENCES: usize = 3;
 
 /// A p-value to four places.
 pub fn p_value(p: f64) -> String {
@@ -238,15 +241,60 @@ pub fn partition(rows: &[PartitionRow]) -> String {
     )
 }
 
-/// The best pair of layers of every measure and word space, in sentences.
-pub fn best_pairs(rows: &[MeasureRow]) -> String {
-    let of = |rows: &[MeasureRow]| {
-        let best = alignment::best(rows.iter())?;
-        let sentence =
-            format!("<strong>{}</strong>, best pair of layers by {}", escape(&best.words), escape(&best.measure));
-        Some(format!("<p>{sentence}: {}.</p>\n", escape(&alignment::said(best))))
+/// The best pair of layers of every measure and word space.
+fn best_pairs(rows: &[MeasureRow]) -> Vec<&MeasureRow> {
+    rows.chunk_by(|a, b| a.words == b.words && a.measure == b.measure)
+        .filter_map(|rows| alignment::best(rows.iter()))
+        .collect()
+}
+
+/// The best pairs in sentences; of many, where they are.
+pub fn best_said(rows: &[MeasureRow]) -> String {
+    let best = best_pairs(rows);
+    let Some(first) = best.first().filter(|_| best.len() > SENTENCES) else {
+        let said = |best: &&MeasureRow| {
+            let (words, what, measure) = (escape(&best.words), alignment::what(best), escape(&best.measure));
+            let said = escape(&alignment::said(best));
+            format!("<p><strong>{words}</strong>, best {what} by {measure}: {said}.</p>\n")
+        };
+        return best.iter().map(said).collect();
     };
-    rows.chunk_by(|a, b| a.words == b.words && a.measure == b.measure).filter_map(of).collect()
+    let measures = distinct(best.iter().map(|row| row.measure.as_str()));
+    format!(
+        "<p>Best {} by {}: <a href=\"#best\">a table</a>.</p>\n",
+        alignment::what(first),
+        escape(&listed(&measures))
+    )
+}
+
+/// The best pairs, where sentences would be too many.
+fn best_table(rows: &[MeasureRow]) -> String {
+    let best = best_pairs(rows);
+    if best.len() <= SENTENCES {
+        return String::new();
+    }
+    let row = |row: &MeasureRow| {
+        let names = [&row.words, &row.measure, &row.words_layer, &row.layer].map(|name| escape(name));
+        let numbers = [Some(row.value), row.calibrated_both, row.tau_both].map(number);
+        let p = p_value(if row.permutations > 0 { row.p_both } else { f64::NAN });
+        names.into_iter().chain(numbers).chain([p]).collect()
+    };
+    let heads = [
+        "Words",
+        "Measure",
+        "Layer, words",
+        "Layer, images",
+        "Value",
+        "Calibrated, τ over all pairs",
+        "τ over all pairs",
+        "p, all pairs",
+    ];
+    let table = table("The best pair of layers by each measure", &heads, 4, best.into_iter().map(row));
+    format!("<div id=\"best\">{table}</div>\n")
+}
+
+fn number(value: Option<f64>) -> String {
+    accuracy_text(value.unwrap_or(f64::NAN))
 }
 
 /// The measures of alignment, where they were asked for; of many pairs the best at each layer of the images.
@@ -261,10 +309,9 @@ pub fn measures(rows: &[MeasureRow]) -> String {
     let mut sorted: Vec<&MeasureRow> = rows.iter().collect();
     sorted.sort_by_key(|row| (parts[&(&row.words, &row.measure)], layers[&row.layer]));
     let shown = sorted.chunk_by(of_layer).filter_map(|pairs| alignment::best(pairs.iter().copied()));
-    let number = |value: Option<f64>| accuracy_text(value.unwrap_or(f64::NAN));
     // `generalise` is of accuracies and RSA alone.
     let over = if rows.iter().any(|row| row.ci_low.is_some()) { "; intervals over concepts" } else { "" };
-    table(
+    let all = table(
         &format!(
             "Measures of alignment: of each layer of the images the best layer of the words\u{2019} side (measures.csv has all \
              pairs){over}"
@@ -291,7 +338,8 @@ pub fn measures(rows: &[MeasureRow]) -> String {
             let calibrated = [range(row.ceiling_low, row.ceiling_high), number(row.calibrated), number(row.tau)];
             names.into_iter().chain(value).chain(calibrated).chain(ps).collect()
         }),
-    )
+    );
+    best_table(rows) + &all
 }
 
 /// The test of misclassified images, where it was asked for.

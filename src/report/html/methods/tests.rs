@@ -131,7 +131,10 @@ fn a_test_of_layers_on_both_sides_has_its_definitions_and_what_it_cites() {
         &[
             ("For each of the 66 pairs of concepts a and b", true),
             ("Every concept had a vector in GPT h1 (64 values per word", true),
-            ("in tables of the pair\u{2019}s own values (own τ), of a best pair and in curves over depth", true),
+            (
+                "of the highest value of all pairs in each draw (τ over all pairs), as of a best pair and in curves over depth",
+                true,
+            ),
             ("Dharmaretnam, D., & Fyshe, A. (2018)", true),
             ("Song, L., Smola, A.", true),
             ("Huh, M., Cheung, B.", false),
