@@ -249,6 +249,26 @@ impl Features {
         }))
     }
 
+    /// A file that looks as if it held similarities already: square, symmetric, 1 or 0 on the diagonal; its values are read.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn doubt_of_matrix(&self) -> Result<Option<String>, ArrayError> {
+        if self.units != self.concepts || self.groups != 1 || self.shape().len() != 2 {
+            return Ok(None);
+        }
+        let (values, k) = (self.array().values()?, self.concepts);
+        let symmetric = (0..k).all(|a| (0..a).all(|b| (values[a * k + b] - values[b * k + a]).abs() <= 1e-5));
+        let is = |expected: f64| (0..k).all(|a| (values[a * k + a] - expected).abs() <= 1e-5);
+        Ok((symmetric && (is(1.0) || is(0.0))).then(|| {
+            format!(
+                "{}: a similarity matrix, by its diagonal and symmetry, and its rows are taken for vectors: `semgpu test` reads the \
+                 matrix itself without --features",
+                self.path.display()
+            )
+        }))
+    }
+
     /// What correlations over two units are.
     pub fn doubt_of_units(&self) -> Option<String> {
         (self.units < FEWEST_UNITS).then(|| {

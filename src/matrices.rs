@@ -27,8 +27,9 @@ use crate::stats::alignment::Scales;
 use crate::stats::rsa;
 use crate::stats::two_vs_two::FEWEST_CONCEPTS;
 
-/// The form of whole matrices, see [`Read`].
+/// The forms of whole matrices and of what is above their diagonal, see [`Read`].
 const SQUARE: &str = "square";
+const CONDENSED: &str = "condensed";
 
 /// What the entries of a matrix are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -93,15 +94,33 @@ impl Side {
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct Reading {
-    /// What the entries are, where no diagonal tells.
+    /// What the entries are, where no diagonal tells: of words and images alike.
     #[arg(skip)]
     pub entries: Option<Entries>,
+    /// Of the words alone.
+    #[arg(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub of_words: Option<Entries>,
+    /// Of the images alone.
+    #[arg(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub of_images: Option<Entries>,
     /// Of tables of text.
     #[command(flatten)]
     pub told: Told,
     /// What several matrices of a layer are: subjects, sessions.
     #[arg(long, value_name = "WHAT")]
     pub groups_are: Option<String>,
+}
+
+impl Reading {
+    /// What the entries of a side are, where that is said.
+    pub fn said(&self, side: Side) -> Option<Entries> {
+        self.entries.or(match side {
+            Side::Words => self.of_words,
+            Side::Images => self.of_images,
+        })
+    }
 }
 
 /// The matrices of a layer, or of a word model.
@@ -138,6 +157,9 @@ pub struct Read {
     pub form: String,
     /// What the entries are.
     pub entries: Entries,
+    /// Whether they are correlations because the user says so, and a diagonal of 0 would say distances.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub zero_diagonal: bool,
     /// Matrices.
     pub matrices: usize,
     /// Their concepts.
@@ -207,7 +229,7 @@ pub fn read(source: &Source, side: Side, reading: &Reading) -> Result<Vec<Matric
         Some(name) if arrays::names(path)?.contains(name) => Some(name.as_str()),
         _ => None,
     };
-    let rdms = if array.is_some() { None } else { Rdms::open(path, reading)? };
+    let rdms = if array.is_some() { None } else { Rdms::open(path, side, reading)? };
     if let Some(rdms) = rdms {
         let parts = rdms.parts(source, side, reading)?;
         let entries = Some(Entries::Distances);
@@ -230,7 +252,7 @@ fn of_array(source: &Source, side: Side, reading: &Reading, array: &StoredArray)
     let part = Part { name: None, rdms: (0..count).collect(), groups: groups_of_run(array.path(), count) };
     let labels = array.labels();
     let names = labels.rows.iter().chain(&labels.columns).cloned().collect::<Vec<_>>();
-    matrices(source, side, reading.entries, array, &names, part)
+    matrices(source, side, reading.said(side), array, &names, part)
 }
 
 /// The results directory whose folder of matrices `folder` is, if it is one's.
@@ -349,6 +371,9 @@ fn matrices(
         None => of_axes(&place, array, said, &part.rdms)?,
     };
     let concepts = rsms[0].concepts();
+    let zero_diagonal = entries == Entries::Similarities
+        && form != CONDENSED
+        && rsms.iter().any(|rsm| (0..concepts).all(|row| rsm.row(row)[row] == 0.0));
     for (group, rsm) in rsms.iter_mut().enumerate() {
         check(rsm, entries).map_err(|wrong| match array.labels().missing.clone() {
             Some((line, column, found)) if wrong.is_gap() && form == SQUARE => {
@@ -367,6 +392,7 @@ fn matrices(
         shape: array.shape().to_vec(),
         form: form.to_string(),
         entries,
+        zero_diagonal,
         matrices: rsms.len(),
         concepts,
         groups: part.groups.clone(),
@@ -421,7 +447,7 @@ fn of_axes(place: &Place, array: &StoredArray, said: Option<Entries>, rdms: &[us
     if !square {
         let entries = said.ok_or_else(|| MatrixError::Untold { path: path.into(), shape, concepts })?;
         let rsms = wanted.map(|pairs| rsa::square(pairs, concepts)).collect();
-        return Ok(Found { own: None, rsms, entries, form: "condensed" });
+        return Ok(Found { own: None, rsms, entries, form: CONDENSED });
     }
     let mut rsms: Vec<Rsm> = wanted.map(|matrix| Rsm::new(concepts, matrix.to_vec())).collect();
     if let Some(order) = columns_in_order_of_rows(path, array)? {

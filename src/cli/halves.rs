@@ -6,12 +6,12 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::arrays::Told;
-use crate::config::TestRequest;
+use crate::config::{OptionError, Spaces, TestRequest, named};
 use crate::device::Choice;
 use crate::error::Error;
 use crate::features::{Layout, Token};
-use crate::halves::{self, SimilarityRequest};
-use crate::matrices::Entries;
+use crate::halves::{self, HalvesError, SimilarityRequest};
+use crate::matrices::{Entries, Reading, Side};
 use crate::names::read_lines;
 use crate::progress::Progress;
 use crate::stimuli::Manifest;
@@ -73,12 +73,12 @@ pub(super) struct Similarity {
 pub(super) struct Test {
     #[command(flatten)]
     request: TestRequest,
-    /// Matrices without a diagonal that tells hold distances 1 - r
-    #[arg(long, conflicts_with = "similarities")]
-    distances: bool,
-    /// Matrices without a diagonal that tells hold correlations
-    #[arg(long)]
-    similarities: bool,
+    /// Matrices without a diagonal that tells hold distances 1 - r: of words, images or both
+    #[arg(long, value_name = "SIDE", num_args = 0..=1, default_missing_value = "both", value_parser = named::<Spaces>)]
+    distances: Option<Spaces>,
+    /// Matrices without a diagonal that tells hold correlations, of words, images or both, also where the diagonal is 0
+    #[arg(long, value_name = "SIDE", num_args = 0..=1, default_missing_value = "both", value_parser = named::<Spaces>)]
+    similarities: Option<Spaces>,
     /// CPU threads; default: all
     #[arg(long, value_name = "T", value_parser = threads)]
     threads: Option<NonZeroUsize>,
@@ -116,12 +116,31 @@ pub(super) fn similarity(arguments: Similarity, progress: &Progress) -> Result<(
 pub(super) fn test(arguments: Test, progress: &Progress) -> Result<(), Error> {
     use_threads(arguments.threads)?;
     let mut request = arguments.request;
-    request.reading.entries = match (arguments.distances, arguments.similarities) {
-        (true, _) => Some(Entries::Distances),
-        (_, true) => Some(Entries::Similarities),
-        _ => None,
-    };
+    say_entries(&mut request.reading, arguments.distances, arguments.similarities)?;
     let out = halves::Test::new(request, progress)?.run(progress)?;
     print_page(&out);
+    Ok(())
+}
+
+/// What `--distances` and `--similarities` say of each side.
+fn say_entries(
+    reading: &mut Reading,
+    distances: Option<Spaces>,
+    similarities: Option<Spaces>,
+) -> Result<(), HalvesError> {
+    let both = |side| [distances, similarities].iter().all(|said| said.is_some_and(|said| said.hold(side)));
+    if let Some(side) = [Side::Words, Side::Images].into_iter().find(|&side| both(side)) {
+        let found = format!("beside --distances, of the {}", side.name());
+        let expected = "one of the two for each side, such as --similarities words --distances images";
+        return Err(OptionError { option: "similarities", found, expected }.into());
+    }
+    for (entries, said) in [(Entries::Distances, distances), (Entries::Similarities, similarities)] {
+        match said {
+            Some(Spaces::Both) => reading.entries = Some(entries),
+            Some(Spaces::Words) => reading.of_words = Some(entries),
+            Some(Spaces::Images) => reading.of_images = Some(entries),
+            None => {}
+        }
+    }
     Ok(())
 }

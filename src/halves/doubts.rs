@@ -100,12 +100,21 @@ fn without_effect(request: &TestRequest, read: &[Read]) -> Vec<String> {
         doubts.push(format!("{option}: no effect: words and images are features (--features), not matrices"));
     }
     let is_square = |read: &&Read| !["condensed", "vectors", "features"].contains(&read.form.as_str());
-    let overruled =
-        |read: &&Read| request.reading.entries == Some(Entries::Distances) && read.entries != Entries::Distances;
+    let overruled = |read: &&Read| {
+        request.reading.said(read.side) == Some(Entries::Distances) && read.entries != Entries::Distances
+    };
     doubts.extend(read.iter().filter(is_square).find(overruled).map(|read| {
         format!(
             "--distances: no effect on {}, whose diagonal of 1 says that it holds correlations",
             read.path.display()
+        )
+    }));
+    doubts.extend(read.iter().find(|read| read.zero_diagonal).map(|read| {
+        format!(
+            "--similarities: {} has a diagonal of 0, as distances have, and is read as correlations; if it holds distances, say \
+             --similarities {} alone",
+            read.path.display(),
+            if read.side == Side::Images { Side::Words } else { Side::Images }.name()
         )
     }));
     if let Some(groups_are) = &request.reading.groups_are
@@ -141,6 +150,7 @@ mod tests {
                 shape: vec![8, 8],
                 form: form.into(),
                 entries,
+                zero_diagonal: false,
                 matrices: 1,
                 concepts: 8,
                 groups: None,

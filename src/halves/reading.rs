@@ -428,6 +428,7 @@ fn of_vectors(source: &Source, concepts: Option<&[String]>, progress: &Progress)
         shape: vec![vectors.total as usize, vectors.dimensions],
         form: "vectors".to_string(),
         entries: Entries::Similarities,
+        zero_diagonal: false,
         matrices: 1,
         concepts,
         groups: None,

@@ -180,8 +180,12 @@ fn begin(request: &SimilarityRequest, work: u64, progress: &Progress) -> Result<
 fn opened(path: &Path, request: &SimilarityRequest, progress: &Progress) -> Result<Features, Error> {
     let features = Features::open(path, &request.layout).map_err(Error::input)?;
     progress.line(features.describe());
-    let doubts = features.doubt().map_err(Error::input)?.into_iter().chain(features.doubt_of_units());
-    doubts.for_each(|doubt| progress.line(format!("warning: {doubt}")));
+    let doubts = [features.doubt().map_err(Error::input)?, features.doubt_of_matrix().map_err(Error::input)?];
+    doubts
+        .into_iter()
+        .flatten()
+        .chain(features.doubt_of_units())
+        .for_each(|doubt| progress.line(format!("warning: {doubt}")));
     Ok(features)
 }
 

@@ -79,9 +79,9 @@ impl TestRequest {
                 }
             }
         };
-        if let Some(doubt) = features.doubt_of_units() {
-            progress.line(format!("warning: {doubt}"));
-        }
+        let doubts =
+            features.doubt_of_matrix().map_err(FeaturesError::from)?.into_iter().chain(features.doubt_of_units());
+        doubts.for_each(|doubt| progress.line(format!("warning: {doubt}")));
         let path = features.path();
         let task = progress.task(features.work());
         task.now(format!("{}: {}", source.name, path.display()));
@@ -105,6 +105,7 @@ impl TestRequest {
             shape: features.shape().to_vec(),
             form: "features".to_string(),
             entries: Entries::Similarities,
+            zero_diagonal: false,
             matrices: rsms.len(),
             concepts: features.concepts,
             groups: None,

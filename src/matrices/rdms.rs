@@ -61,7 +61,7 @@ pub(super) struct Rdms {
 
 impl Rdms {
     /// Opens a file of correlation distances; none if it is of another kind.
-    pub fn open(path: &Path, reading: &Reading) -> Result<Option<Self>, MatrixError> {
+    pub fn open(path: &Path, side: Side, reading: &Reading) -> Result<Option<Self>, MatrixError> {
         if !["h5", "hdf5"].contains(&files::ending(path).as_str()) {
             return Ok(None);
         }
@@ -88,7 +88,7 @@ impl Rdms {
         match arrays::text_attribute(path, "dissimilarity_measure")? {
             Some(measure) if measure == CORRELATION_DISTANCE => {}
             // rsatoolbox loses the measure of a file that it loads and saves again.
-            None if ours || reading.entries.is_some() => {}
+            None if ours || reading.said(side).is_some() => {}
             found => return Err(MatrixError::Measure { path: path.into(), found }),
         }
         let distances = arrays::open(path, Some(DISSIMILARITIES), &Told::default())?;

@@ -1,5 +1,7 @@
 //! Matrices as other programs keep them: triangles, lists of pairs, groups of several kinds, regions; and what stands for what.
 
+use semgpu::arrays::write_npy;
+
 use crate::reading::{CONCEPTS, Folder, NAMES, matrix, rdms, texts, write};
 use crate::{column, fail, succeed};
 
@@ -144,6 +146,38 @@ fn regions_are_compared_by_their_names() {
     // Without an order none comes next.
     succeed(&["compare", &one, "--out", &out]);
     assert!(column::<String>(&folder.read("compared/within.csv"), "kind").iter().all(|kind| kind == "best"));
+}
+
+#[test]
+fn each_side_may_say_what_its_entries_are() {
+    let folder = Folder::new();
+    let names = texts(&NAMES);
+    let (words, images) = (matrix(1), matrix(2));
+    write(&folder.path("w.csv"), &[&words], Some(&names), Vec::new());
+    write(&folder.path("l.csv"), &[&images], Some(&names), Vec::new());
+    folder.test("W=w.csv", &["L=l.csv"], &[]);
+    let whole = folder.accuracies();
+    let above: Vec<f64> = semgpu::stats::rsa::upper(&words);
+    write_npy(&folder.path("condensed.npy"), &[above.len()], &above).unwrap();
+    let distances: Vec<f64> = images.values().iter().map(|r| (1.0 - r).clamp(0.0, 1.0)).collect();
+    write_npy(&folder.path("distances.npy"), &[CONCEPTS, CONCEPTS], &distances).unwrap();
+    let told: Vec<f64> = images.values().iter().map(|r| 1.0 - r).collect();
+    write_npy(&folder.path("told.npy"), &[CONCEPTS, CONCEPTS], &told).unwrap();
+    folder.test("W=condensed.npy", &["L=told.npy"], &["--similarities", "words"]);
+    assert_eq!(folder.accuracies(), whole);
+    folder.test("W=condensed.npy", &["L=told.npy"], &["--similarities", "words", "--distances", "images"]);
+    assert_eq!(folder.accuracies(), whole);
+    let said = folder.test("W=condensed.npy", &["L=distances.npy"], &["--similarities"]);
+    assert!(
+        said.contains("distances.npy has a diagonal of 0") && said.contains("--similarities words alone"),
+        "{said}"
+    );
+    let both = ["--similarities", "--distances", "images"];
+    let said = folder.test_refusal("W=condensed.npy", &["L=told.npy"], &both);
+    assert!(said.contains("one of the two for each side"), "{said}");
+    // A matrix where vectors are expected.
+    let said = folder.test("W=w.csv", &["L=l.csv"], &["--features", "images"]);
+    assert!(said.contains("l.csv: a similarity matrix, by its diagonal and symmetry"), "{said}");
 }
 
 #[test]
