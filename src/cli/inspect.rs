@@ -110,10 +110,7 @@ pub(super) fn inspect(file: &Path, asked: &Asked, json: bool, progress: &Progres
 
 /// A graph whose weights are of no network of ours: its constants, as the file names them.
 fn graph_alone(file: &Path, weights: WeightsError, json: bool, progress: &Progress) -> Result<(), Error> {
-    let graph = graph(file).map_err(|error| {
-        progress.line(format!("no network for network.file: {error}"));
-        Error::input(weights)
-    })?;
+    let graph = graph(file).inspect_err(|_| progress.line(format!("no weights for network.weights: {weights}")))?;
     if !json {
         print_graph(&graph, file);
     }

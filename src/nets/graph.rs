@@ -100,7 +100,8 @@ impl GraphNetwork {
         }
         let (images, channels_last, size) = image(lengths, size).map_err(refused)?;
         let trial = images.unwrap_or(TRIAL_IMAGES);
-        let compiled = compile(&wiring, &input_shape(trial, channels_last, size), None)?;
+        let compiled = compile(&wiring, &input_shape(trial, channels_last, size), None);
+        let compiled = compiled.map_err(|error| if images.is_none() { of_images(error) } else { error })?;
         if let Some(&value) = wiring.results.iter().find(|&&value| compiled.known[value].is_none()) {
             return Err(refused(format!("gives {:?}, which no node computes", wiring.names[value])));
         }
@@ -320,6 +321,13 @@ impl GraphNetwork {
             .map(|(a, b)| Inside { alive: most((a.alive, b.alive)), largest: most((a.largest, b.largest)) })
             .collect())
     }
+}
+
+/// An error that calls the first axis of shapes by its name: nobody asked for that number of images.
+fn of_images(error: WeightsError) -> WeightsError {
+    let WeightsError::Graph { path, problem } = error else { return error };
+    let problem = problem.replace(&format!("[{TRIAL_IMAGES}, "), "[images, ");
+    WeightsError::Graph { path, problem: problem.replace(&format!("[{TRIAL_IMAGES}]"), "[images]") }
 }
 
 /// The nodes of each stage; `cuts` are the first ones of all but the first.

@@ -81,6 +81,7 @@ pub const OPERATORS: &[Operator] = &[
     operator("Mul", elementwise::mul),
     operator("Neg", functions::neg),
     operator("Not", functions::not),
+    operator("OneHot", shapes::one_hot),
     operator("Or", elementwise::or),
     operator("PRelu", elementwise::prelu),
     operator("Pad", gathers::pad),
