@@ -95,7 +95,11 @@ pub(super) fn inspect(file: &Path, asked: &Asked, json: bool, progress: &Progres
     };
     let about = About::of(file)?;
     match asked.network {
-        Some(network) => account(open.as_ref(), &about, (network, asked.form), json, progress),
+        Some(network) => {
+            let (published, _) = plan::network(network, asked.form).map_err(Error::input)?;
+            let open = published.within(open, None).map_err(Error::input)?;
+            account(open.as_ref(), &about, (network, asked.form), json, progress)
+        }
         None => {
             if !json && is_graph(file) {
                 match graph(file) {

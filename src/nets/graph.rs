@@ -326,8 +326,14 @@ impl GraphNetwork {
 /// An error that calls the first axis of shapes by its name: nobody asked for that number of images.
 fn of_images(error: WeightsError) -> WeightsError {
     let WeightsError::Graph { path, problem } = error else { return error };
-    let problem = problem.replace(&format!("[{TRIAL_IMAGES}, "), "[images, ");
-    WeightsError::Graph { path, problem: problem.replace(&format!("[{TRIAL_IMAGES}]"), "[images]") }
+    let named =
+        problem.replace(&format!("[{TRIAL_IMAGES}, "), "[images, ").replace(&format!("[{TRIAL_IMAGES}]"), "[images]");
+    let fewer = if problem.ends_with(&bounds::made(bounds::MOST_MADE)) {
+        "; they are as many for every image: export the model for one at a time"
+    } else {
+        ""
+    };
+    WeightsError::Graph { path, problem: named + fewer }
 }
 
 /// The nodes of each stage; `cuts` are the first ones of all but the first.

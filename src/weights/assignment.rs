@@ -108,6 +108,7 @@ impl Assignment {
                 None => account.unused.push((tensor, shape)),
             }
         }
+        account.ignored.extend(file.beside());
         let own = |name: &String| account.assigned.iter().any(|assigned| assigned.tensor == *name);
         let behind = tensors.iter().rposition(|(name, _)| own(name)).map_or(0, |last| last + 1);
         let is_head = |(name, shape): &(String, Vec<usize>)| {

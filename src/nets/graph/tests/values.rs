@@ -2,6 +2,7 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 
+use super::super::GraphNetwork;
 use super::super::drawing::{Drawing, SIZE};
 use crate::nets::{Batch, Taps};
 use crate::weights::onnx::proto::AttributeProto;
@@ -11,7 +12,10 @@ const IMAGES: usize = 2;
 /// What a graph's values are, all of them tapped.
 fn values<const N: usize>(drawing: Drawing, wanted: [&str; N]) -> [Vec<f32>; N] {
     let folder = tempfile::tempdir().unwrap();
-    let network = drawing.saved(wanted[N - 1], folder.path());
+    values_of(&drawing.saved(wanted[N - 1], folder.path()), wanted)
+}
+
+fn values_of<const N: usize>(network: &GraphNetwork, wanted: [&str; N]) -> [Vec<f32>; N] {
     let names: Vec<String> = wanted.iter().map(|name| name.to_string()).collect();
     let cpu = Device::flex();
     let count = IMAGES * 3 * SIZE * SIZE;
@@ -127,6 +131,27 @@ fn whole_numbers_are_reduced_along_axes_and_counted_out() {
     let [x, y] = values(d, [&x, &y]);
     let factors = [5, 70, 900, 300, 600, 0, 0, 7, 0, 7, 0, 0, 0, 0];
     let expected: Vec<f32> = x.iter().flat_map(|x| factors.iter().map(move |&factor| x * factor as f32)).collect();
+    assert_eq!(y, expected);
+}
+
+#[test]
+fn places_of_what_images_change_are_written() {
+    let mut d = Drawing::default();
+    let [x, updates] = [0; 2].map(|_| d.conv("x", &[6, 3, 4, 4], 4, 0, 1));
+    // Of each of two images the channels 4 and 1.
+    let (places, shape) = (d.whole(&[0, 4, 0, 1, 1, 4, 1, 1]), d.whole(&[2, 2, 2]));
+    let places = d.node("Reshape", &[&places, &shape]);
+    let (starts, ends, axes) = (d.whole(&[0]), d.whole(&[2]), d.whole(&[1]));
+    let two = d.node("Slice", &[&updates, &starts, &ends, &axes]);
+    let y = d.node("ScatterND", &[&x, &places, &two]);
+    d.beside = vec![two.clone()];
+    let folder = tempfile::tempdir().unwrap();
+    let [x, two, y] = values_of(&d.opened(&y, Some(2), folder.path()).unwrap(), [&x, &two, &y]);
+    let map = x.len() / 12;
+    let mut expected = x;
+    for (n, channel) in [4, 1, 10, 7].into_iter().enumerate() {
+        expected[channel * map..][..map].copy_from_slice(&two[n * map..][..map]);
+    }
     assert_eq!(y, expected);
 }
 
