@@ -111,6 +111,9 @@ pub struct NetworkConfig {
     /// Of a checkpoint that has both, the averages of the weights over the training's last steps (EMA).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub ema: bool,
+    /// What the names of the network's tensors begin with, where a checkpoint has it more than once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<String>,
     /// Random weights instead: a control.
     #[serde(default)]
     pub random: bool,

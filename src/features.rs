@@ -253,7 +253,7 @@ impl Features {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn doubt_of_matrix(&self) -> Result<Option<String>, ArrayError> {
+    pub fn doubt_of_matrix(&self) -> Result<Option<String>, FeaturesError> {
         if self.units != self.concepts || self.groups != 1 || self.shape().len() != 2 {
             return Ok(None);
         }

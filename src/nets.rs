@@ -35,7 +35,7 @@ pub use positions::{Filter, Resample};
 pub use stage::{Batch, Stage, Taps};
 pub use tokens::{Embed, Token};
 
-use crate::weights::{Assignment, Ignored, WeightsError, WeightsFile};
+use crate::weights::{self, Assignment, Ignored, WeightsError, WeightsFile};
 
 /// The networks of this build, in the order `semgpu layers` lists them.
 pub const NETS: &[&Network] = &[
@@ -129,6 +129,20 @@ impl Network {
             account.contradictions = form.facts().contradictions(graph);
         }
         account
+    }
+
+    /// The network's tensors of a weights file that has others beside them: those under the prefix, or under the only one that
+    /// any of its forms is under.
+    ///
+    /// # Errors
+    /// [`WeightsError::Several`], [`WeightsError::Prefix`].
+    pub fn within(
+        &self,
+        file: Box<dyn WeightsFile>,
+        prefix: Option<&str>,
+    ) -> Result<Box<dyn WeightsFile>, WeightsError> {
+        let forms: Vec<_> = self.forms.iter().map(|form| self.draw(form).parameters()).collect();
+        weights::of_network(file, self.name, &forms, prefix)
     }
 
     /// Finds the tensor of every parameter of a form in a weights file.

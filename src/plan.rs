@@ -215,11 +215,12 @@ fn checksums(
 ) -> Result<Checksums, PlanError> {
     let weights = if model.files.is_empty() { None } else { Some(checksum::of_files(&model.files)?) };
     let images = checksum::of_parts(images);
+    let of_file = weights.as_ref().map(|sum| format!("{sum}{}", config.network.part_of_weights()));
     let similarity = checksum::of_parts(&[
         env!("CARGO_PKG_VERSION"),
         &model.network.name,
         &model.network.form,
-        weights.as_deref().unwrap_or(&format!("random {}", config.seed)),
+        &of_file.unwrap_or_else(|| format!("random {}", config.seed)),
         &format!("{:?} {:?}", model.input, model.token),
         &format!("{:?} {:?}", manifest.concepts, manifest.groups),
         &images,

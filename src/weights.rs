@@ -32,6 +32,7 @@ pub use graph::Facts;
 pub use names::{Layout, Names, Variable};
 pub use normalised::{Normalised, Part};
 pub use parameters::Parameters;
+pub use wrapped::of_network;
 
 use crate::error::FileError;
 use crate::files;
@@ -80,6 +81,14 @@ pub trait WeightsFile {
     /// It has none.
     fn averages(self: Box<Self>) -> Result<Box<dyn WeightsFile>, WeightsError> {
         Err(WeightsError::NoAverages { path: self.path().into() })
+    }
+    /// What is taken off the names that it has.
+    fn prefix(&self) -> &str {
+        ""
+    }
+    /// Tensors that are not the network's, by their names in the file, and why they are not taken.
+    fn beside(&self) -> Vec<(String, &'static str)> {
+        Vec::new()
     }
     /// The computation graph, where the format has one; its layers are matched by their places in it.
     fn graph(&self) -> Option<&graph::Graph> {
@@ -257,6 +266,41 @@ pub enum WeightsError {
     NoAverages {
         /// The file.
         path: PathBuf,
+    },
+    /// The network more than once.
+    #[error("{}: holds {network} under {prefixes}; say which is meant: network.prefix = {first}", path.display())]
+    Several {
+        /// The file.
+        path: PathBuf,
+        /// The network.
+        network: String,
+        /// The first of what its names begin with.
+        first: String,
+        /// All of them.
+        prefixes: String,
+    },
+    /// Nothing that begins as was said.
+    #[error(
+        "{}: no name begins with network.prefix = {prefix:?}{}", path.display(),
+        if names.is_empty() { "; in an ONNX file layers have places instead: remove it".to_string() } else { format!(" (it has {names})") }
+    )]
+    Prefix {
+        /// The file.
+        path: PathBuf,
+        /// What names were to begin with.
+        prefix: String,
+        /// Some that it has; none of a graph.
+        names: String,
+    },
+    /// A file of PyTorch's that is no state dict.
+    #[error("{}: {found}, expected a state dict; {remedy}", path.display())]
+    NoStateDict {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        found: String,
+        /// What to do.
+        remedy: &'static str,
     },
     /// It is of no format of this build.
     #[error(

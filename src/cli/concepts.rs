@@ -157,7 +157,7 @@ pub(super) fn choose(arguments: Concepts, progress: &Progress) -> Result<(), Err
 /// fits none is left to the run, which says why.
 fn form_of(network: &str, weights: &Path) -> Option<&'static str> {
     let network = nets::find(network)?;
-    let file = weights::open(weights).ok()?;
+    let file = network.within(weights::open(weights).ok()?, None).ok()?;
     let fits =
         |form: &&Form| network.blueprint(form.name).is_some_and(|form| network.assign(&form, file.as_ref()).is_ok());
     let form = network.forms.iter().find(fits)?.name;

@@ -95,7 +95,11 @@ pub(super) fn inspect(file: &Path, asked: &Asked, json: bool, progress: &Progres
     };
     let about = About::of(file)?;
     match asked.network {
-        Some(network) => account(open.as_ref(), &about, (network, asked.form), json, progress),
+        Some(network) => {
+            let (published, _) = plan::network(network, asked.form).map_err(Error::input)?;
+            let open = published.within(open, None).map_err(Error::input)?;
+            account(open.as_ref(), &about, (network, asked.form), json, progress)
+        }
         None => {
             if !json && is_graph(file) {
                 match graph(file) {
@@ -110,10 +114,7 @@ pub(super) fn inspect(file: &Path, asked: &Asked, json: bool, progress: &Progres
 
 /// A graph whose weights are of no network of ours: its constants, as the file names them.
 fn graph_alone(file: &Path, weights: WeightsError, json: bool, progress: &Progress) -> Result<(), Error> {
-    let graph = graph(file).map_err(|error| {
-        progress.line(format!("no network for network.file: {error}"));
-        Error::input(weights)
-    })?;
+    let graph = graph(file).inspect_err(|_| progress.line(format!("no weights for network.weights: {weights}")))?;
     if !json {
         print_graph(&graph, file);
     }

@@ -102,6 +102,12 @@ impl NetworkConfig {
         self.weights.as_ref().or(self.file.as_ref()).map(PathBuf::as_path)
     }
 
+    /// Which of the weights of their file it takes, where that holds several; empty where nothing is said.
+    pub fn part_of_weights(&self) -> String {
+        let averages = if self.ema { ", averages" } else { "" };
+        self.prefix.iter().fold(averages.to_string(), |part, prefix| format!("{part}, under {prefix:?}"))
+    }
+
     /// The files that it names.
     pub(super) fn files_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
         self.file.iter_mut().chain(&mut self.weights).chain(&mut self.classes)

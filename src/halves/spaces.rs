@@ -79,8 +79,7 @@ impl TestRequest {
                 }
             }
         };
-        let doubts =
-            features.doubt_of_matrix().map_err(FeaturesError::from)?.into_iter().chain(features.doubt_of_units());
+        let doubts = features.doubt_of_matrix()?.into_iter().chain(features.doubt_of_units());
         doubts.for_each(|doubt| progress.line(format!("warning: {doubt}")));
         let path = features.path();
         let task = progress.task(features.work());

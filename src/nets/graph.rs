@@ -102,7 +102,8 @@ impl GraphNetwork {
         }
         let (images, channels_last, size) = image(lengths, size).map_err(refused)?;
         let trial = images.unwrap_or(TRIAL_IMAGES);
-        let compiled = compile(&wiring, &input_shape(trial, channels_last, size), None)?;
+        let compiled = compile(&wiring, &input_shape(trial, channels_last, size), None);
+        let compiled = compiled.map_err(|error| if images.is_none() { of_images(error) } else { error })?;
         if let Some(&value) = wiring.results.iter().find(|&&value| compiled.known[value].is_none()) {
             return Err(refused(format!("gives {:?}, which no node computes", wiring.names[value])));
         }
@@ -327,6 +328,19 @@ impl GraphNetwork {
             .map(|(a, b)| Inside { alive: most((a.alive, b.alive)), largest: most((a.largest, b.largest)) })
             .collect())
     }
+}
+
+/// An error that calls the first axis of shapes by its name: nobody asked for that number of images.
+fn of_images(error: WeightsError) -> WeightsError {
+    let WeightsError::Graph { path, problem } = error else { return error };
+    let named =
+        problem.replace(&format!("[{TRIAL_IMAGES}, "), "[images, ").replace(&format!("[{TRIAL_IMAGES}]"), "[images]");
+    let fewer = if problem.ends_with(&bounds::made(bounds::MOST_MADE)) {
+        "; they are as many for every image: export the model for one at a time"
+    } else {
+        ""
+    };
+    WeightsError::Graph { path, problem: named + fewer }
 }
 
 /// The nodes of each stage; `cuts` are the first ones of all but the first.

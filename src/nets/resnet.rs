@@ -72,6 +72,11 @@ const LOOK_ALIKES: &[LookAlike] = &[
                torchvision",
     },
     LookAlike {
+        tensor: "embedder.embedder.convolution",
+        what: "it has Transformers' names, which are not read; export the model to ONNX and run that: network.file, or bring the \
+               weights of timm or torchvision",
+    },
+    LookAlike {
         tensor: "conv1.0.weight",
         what: "its stem has three convolutions (ResNet-D), another network; bring the weights of Keras or torchvision",
     },

@@ -114,9 +114,9 @@ pub enum PlanError {
     /// Both.
     #[error("network.weights and network.random = true exclude each other: remove one")]
     WeightsAndRandom,
-    /// Averages of weights that no file has.
-    #[error("network.ema is for a weights file, and network.random = true has none: remove one")]
-    AveragesOfRandom,
+    /// A key for a weights file where there is none.
+    #[error("network.{0} is for a weights file, and network.random = true has none: remove one")]
+    OfNoFile(&'static str),
     /// No word model.
     #[error("[[words]] is missing: expected at least one word model with a name and a file")]
     NoWords,

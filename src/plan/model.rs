@@ -135,7 +135,8 @@ impl Model {
         let (parameters, files) = match (&config.network.weights, config.network.random) {
             (Some(_), true) => return Err(PlanError::WeightsAndRandom),
             (None, false) => return Err(PlanError::NoWeights(network.name.clone())),
-            (None, true) if config.network.ema => return Err(PlanError::AveragesOfRandom),
+            (None, true) if config.network.ema => return Err(PlanError::OfNoFile("ema")),
+            (None, true) if config.network.prefix.is_some() => return Err(PlanError::OfNoFile("prefix")),
             (None, true) => (Parameters::random(parameters, config.seed), Vec::new()),
             (Some(path), false) => {
                 network.reads(path)?;
@@ -143,6 +144,7 @@ impl Model {
                 if config.network.ema {
                     file = file.averages()?;
                 }
+                let file = published.within(file, config.network.prefix.as_deref())?;
                 let assignment = assignment(published, &network, file.as_ref(), &stages, &classes)?;
                 let known = |name: &String| assignment.assigned.iter().any(|assigned| assigned.parameter == *name);
                 let parameters = parameters.into_iter().filter(|parameter| known(&parameter.name)).collect();
@@ -166,6 +168,7 @@ impl Model {
             ("random", section.random),
             ("form", section.form.is_some()),
             ("ema", section.ema),
+            ("prefix", section.prefix.is_some()),
         ];
         if let Some((key, _)) = others.into_iter().find(|(_, there)| *there) {
             return Err(PlanError::WithFile { key });

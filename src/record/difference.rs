@@ -10,12 +10,13 @@ use crate::results::{Ledger, ResultsDir};
 pub fn parts(plan: &Plan) -> Vec<(String, Value)> {
     let Plan { config, model, inputs, placement, checksums, .. } = plan;
     let random = || format!("random, seed {}", config.seed);
+    let of_file = |sum: &String| format!("SHA-256 {sum}{}", config.network.part_of_weights());
     let named = |(key, value): (&str, Value)| (key.to_string(), value);
     let network = [
         ("semgpu", json!(env!("CARGO_PKG_VERSION"))),
         ("network.name", json!(model.network.name)),
         ("network.form", json!(model.network.form)),
-        ("network.weights", json!(checksums.weights.as_ref().map_or_else(random, |sum| format!("SHA-256 {sum}")))),
+        ("network.weights", json!(checksums.weights.as_ref().map_or_else(random, of_file))),
     ];
     let input = json!(model.input);
     let of_input = |key: &str| (format!("input {key}"), json!(input[key].to_string()));

@@ -108,6 +108,7 @@ impl Assignment {
                 None => account.unused.push((tensor, shape)),
             }
         }
+        account.ignored.extend(file.beside());
         let own: HashSet<&String> = account.assigned.iter().map(|assigned| &assigned.tensor).collect();
         let behind = tensors.iter().rposition(|(name, _)| own.contains(name)).map_or(0, |last| last + 1);
         let behind: HashSet<&String> = tensors[behind..].iter().map(|(name, _)| name).collect();

@@ -10,7 +10,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
-use pytorch_reader::{DType, PytorchReader, Tensor};
+use pytorch_reader::{DType, PytorchError, PytorchReader, Tensor};
 
 use super::float::Float;
 use super::{Format, WeightsError, WeightsFile, archive};
@@ -32,6 +32,8 @@ const MAX_PICKLE_BYTES: u64 = 4 << 20;
 const TAR_MAGIC_AT: usize = 257;
 /// What files of PyTorch before 1.6 begin with: the number, the version, the machine, the tensors, their storages' keys.
 const LEGACY_PICKLES: usize = 5;
+/// How the reader begins to say that a file holds no dictionary of tensors; its last word is what it holds.
+const NO_DICT: &str = "Expected a dictionary at the root";
 /// Where training scripts keep the weights beside optimizer and epoch.
 const WEIGHTS_KEYS: [&str; 3] = ["state_dict", "model_state_dict", "model"];
 /// Where they keep averages of the weights over the training's last steps beside them.
@@ -66,8 +68,23 @@ impl Checkpoint {
     /// # Errors
     /// The file is damaged, holds tensors that are not plain arrays, or claims more than it can hold.
     pub fn open(path: &Path) -> Result<Self, WeightsError> {
+        let no_state_dict = |found: String, remedy| WeightsError::NoStateDict { path: path.into(), found, remedy };
+        let members = archive::members(path).unwrap_or_default();
+        if members.iter().any(|name| name.ends_with("/constants.pkl")) {
+            let remedy = "save that of its module: torch.save(torch.jit.load(FILE).state_dict(), OUT)";
+            return Err(no_state_dict("a TorchScript archive".to_string(), remedy));
+        }
         check_pickles(path)?;
-        let whole = PytorchReader::new(path).map_err(|source| unreadable(path, source))?;
+        let whole = PytorchReader::new(path).map_err(|source| match &source {
+            PytorchError::InvalidFormat(problem) if problem.starts_with(NO_DICT) => {
+                let found = problem.rsplit(' ').next().unwrap_or_default();
+                no_state_dict(
+                    format!("holds a Python {found}"),
+                    "save the one that is the network's: torch.save(x.state_dict(), OUT)",
+                )
+            }
+            _ => unreadable(path, source),
+        })?;
         let under = |keys: &[&'static str]| {
             // The file was read a line above: what fails here is that there is no such key, or something else under it.
             let reader = |key| PytorchReader::with_top_level_key(path, key).ok().filter(|reader| !reader.is_empty());
@@ -258,7 +275,7 @@ mod tests {
             ),
             (b"\x80\x02X\xff\xff\xff\xff.".to_vec(), "expected 4294967295 bytes"),
             (b"\x80\x02h\x07.".to_vec(), "memo reference 7 not found"),
-            (b"\x80\x02cos\nsystem\nX\x04\x00\x00\x00true\x85R.".to_vec(), "Expected a dictionary"),
+            (b"\x80\x02cos\nsystem\nX\x04\x00\x00\x00true\x85R.".to_vec(), "expected a state dict"),
             (vec![b'N'; MAX_PICKLE_BYTES as usize + 1], "describes its tensors in more than"),
             (vec![], "pickle: "),
         ] {
@@ -329,6 +346,18 @@ mod tests {
             .err()
             .unwrap();
         assert!(none.to_string().contains("has no averages of its weights"), "{none}");
+    }
+
+    #[test]
+    fn what_is_no_state_dict_is_called_what_it_is() {
+        let message = refusal(&with_pickle(b"\x80\x02]."));
+        assert!(message.contains("holds a Python list, expected a state dict; save the one"), "{message}");
+        let mut script = ZipWriter::new(Cursor::new(vec![]));
+        for name in ["ts/data.pkl", "ts/constants.pkl"] {
+            script.start_file(name, SimpleFileOptions::default()).unwrap();
+        }
+        let message = refusal(&script.finish().unwrap().into_inner());
+        assert!(message.contains("a TorchScript archive, expected a state dict; save that of its module"), "{message}");
     }
 
     #[test]

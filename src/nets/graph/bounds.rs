@@ -36,8 +36,13 @@ pub fn units(shape: &[usize], most: usize) -> Result<usize, Refusal> {
         Some(_) if shape.contains(&0) => Ok(0),
         Some(units) => Ok(units),
         None if shape.len() > MOST_AXES => Err(format!("a value of {} axes", shape.len()).into()),
-        None => Err(format!("a value of the shape {shape:?}, expected at most {most} numbers").into()),
+        None => Err(format!("a value of the shape {shape:?}, {}", made(most)).into()),
     }
+}
+
+/// How a refusal of more than `most` values ends.
+pub fn made(most: usize) -> String {
+    format!("expected at most {most} numbers")
 }
 
 /// Settings whose numbers may be any: they are held to an axis, or are values.

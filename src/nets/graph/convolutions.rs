@@ -31,6 +31,11 @@ fn plane(node: &Node) -> Result<[usize; 4], Refusal> {
     }
 }
 
+/// A map's shape as the node has it: of a line without its height.
+fn like(node: &Node, [images, channels, height, width]: [usize; 4]) -> Result<Vec<usize>, Refusal> {
+    Ok(if node.shape(0)?.len() == 3 { vec![images, channels, width] } else { vec![images, channels, height, width] })
+}
+
 /// A kernel of maps, `[out, in / groups, height, width]`, or of lines, `[out, in / groups, length]`.
 fn kernel_of_plane(kernel: &[usize]) -> Option<[usize; 4]> {
     match *kernel {
@@ -184,7 +189,7 @@ pub fn conv(node: &Node) -> Result<Lowered, Refusal> {
     let (at, summed) = (node.at, node.then.summed);
     let takes = node.with_summand(&[0]);
     let multiply_adds = stored.multiply_adds(images, [height, width])?;
-    let to = if node.shape(0)?.len() == 3 { vec![images, outputs, width] } else { shape.to_vec() };
+    let to = like(node, shape)?;
     Lowered::weighted(to.clone(), &takes, multiply_adds, stored.weights(), move |loader: &Loader| {
         let to = to.clone();
         Ok(if summed {
@@ -273,9 +278,13 @@ pub fn batch_normalization(node: &Node) -> Result<Lowered, Refusal> {
 
 /// The window of a pooling, and whether it rounds its number up.
 fn pooling(node: &Node) -> Result<(Window, bool), Refusal> {
-    let [.., height, width] = map(node)?;
+    let [.., height, width] = plane(node)?;
     let size = node.proto.ints("kernel_shape").unwrap_or_default();
-    let &[rows, columns] = size else { return Err(format!("kernel_shape = {size:?}, expected two numbers").into()) };
+    let (rows, columns) = match *size {
+        [rows, columns] if node.shape(0)?.len() == 4 => (rows, columns),
+        [columns] if node.shape(0)?.len() == 3 => (1, columns),
+        _ => return Err(format!("kernel_shape = {size:?}, expected a number for each axis behind the channels").into()),
+    };
     let (Ok(rows), Ok(columns)) = (rows.try_into(), columns.try_into()) else {
         return Err("kernel_shape below 0".into());
     };
@@ -296,13 +305,11 @@ fn pooled(
     window: Window,
     pool: impl Fn(Tensor<4>) -> Tensor<4> + Send + Sync + 'static,
 ) -> Result<Lowered, Refusal> {
-    let [images, channels, height, width] = map(node)?;
+    let own = plane(node)?;
+    let [images, channels, height, width] = own;
     let [rows, columns] = window.output([height, width]);
-    let shape = [images, channels, rows, columns];
-    Lowered::run(shape.to_vec(), &[0], move |mut x| {
-        let own = four(&x[0]);
-        Array::new(pool(x.remove(0).view(own)), &shape)
-    })
+    let shape = like(node, [images, channels, rows, columns])?;
+    Lowered::run(shape.clone(), &[0], move |mut x| Array::new(pool(x.remove(0).view(own)), &shape))
 }
 
 pub fn max_pooling(node: &Node) -> Result<Lowered, Refusal> {
@@ -323,18 +330,15 @@ pub fn average_pooling(node: &Node) -> Result<Lowered, Refusal> {
 }
 
 pub fn global_average(node: &Node) -> Result<Lowered, Refusal> {
-    let [images, channels, ..] = map(node)?;
-    let shape = [images, channels, 1, 1];
-    Lowered::run(shape.to_vec(), &[0], move |mut x| {
-        let own = four(&x[0]);
-        Array::new(global_mean(x.remove(0).view(own)), &shape)
-    })
+    let own = plane(node)?;
+    let shape = like(node, [own[0], own[1], 1, 1])?;
+    Lowered::run(shape.clone(), &[0], move |mut x| Array::new(global_mean(x.remove(0).view(own)), &shape))
 }
 
 pub fn global_max(node: &Node) -> Result<Lowered, Refusal> {
-    let [images, channels, height, width] = map(node)?;
-    let shape = [images, channels, 1, 1];
-    Lowered::run(shape.to_vec(), &[0], move |mut x| {
+    let [images, channels, height, width] = plane(node)?;
+    let shape = like(node, [images, channels, 1, 1])?;
+    Lowered::run(shape.clone(), &[0], move |mut x| {
         Array::new(x.remove(0).view([images * channels, height * width]).max_dim(1), &shape)
     })
 }

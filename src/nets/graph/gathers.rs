@@ -124,7 +124,16 @@ pub fn scatter_nd(node: &Node) -> Result<Lowered, Refusal> {
         return Lowered::known(Known::whole(Whole { shape: own, values }));
     }
     if node.input(0)?.is_computed() || node.input(2)?.is_computed() {
-        return Err("values computed from the images, expected constants".into());
+        // Every row is one of those there were, or one of the updates behind them.
+        let count = units(&own, MOST_VALUES)? / row.max(1);
+        units(&[count], MOST_MADE)?;
+        let mut from: Vec<i64> = (0..count as i64).collect();
+        places.iter().enumerate().for_each(|(n, &place)| from[place as usize] = (count + n) as i64);
+        let all = count + places.len();
+        return Lowered::run(own.clone(), &[0, 2], move |inputs| {
+            let joined = concatenate::<1>(inputs.into_iter().map(Array::flat).collect(), 0);
+            selected(Array::new(joined, &[all, row]), [1, all, row], &from, &own)
+        });
     }
     Lowered::run(own, &[0, 2], move |inputs| {
         let mut values = inputs[0].to_vec();

@@ -165,7 +165,11 @@ pub fn split(node: &Node) -> Result<Lowered, Refusal> {
     let at = axis(node.int("axis", 0), own.len())?;
     let outputs = node.proto.output.len();
     let lengths = match node.ints("split", 1)? {
-        Some(lengths) => shapes::lengths(&lengths)?,
+        Some(lengths) => {
+            let fit = |&length: &i64| usize::try_from(length).ok().filter(|&length| length <= own[at]);
+            let fits: Option<Vec<usize>> = lengths.iter().map(fit).collect();
+            fits.ok_or_else(|| format!("{own:?} in parts of {lengths:?} along axis {at}"))?
+        }
         None => {
             let each = own[at].div_ceil(outputs.max(1));
             (0..outputs).map(|n| each.min(own[at].saturating_sub(n * each))).collect()

@@ -9,6 +9,7 @@ use super::affine;
 use super::batch::Along;
 use super::gathers::around;
 use super::lowering::{Loader, Lowered, Node, Refusal, Run, axis, weights};
+use super::moves::{picked, strides};
 use super::places::permuted;
 use super::value::{Array, Constant, Known, Whole};
 use crate::kernels::activation::{scaled, softmax as softmax_of_rows};
@@ -51,11 +52,7 @@ fn reduce(node: &Node, reduction: Reduction, whole: fn(&[i64]) -> Option<i64>) -
     };
     let along: usize = axes.iter().map(|&at| own[at]).product();
     if let Known::Whole(known) = node.input(0)? {
-        if !kept.is_empty() {
-            return Err("whole numbers along some axes".into());
-        }
-        let value = whole(&known.values).ok_or("whole numbers that overflow, or none")?;
-        return Lowered::known(Known::whole(Whole { shape, values: vec![value] }));
+        return Lowered::known(Known::whole(whole_reduced(known, &kept, &axes, shape, whole)?));
     }
     if along == 0 {
         return Err(
@@ -77,6 +74,26 @@ fn reduce(node: &Node, reduction: Reduction, whole: fn(&[i64]) -> Option<i64>) -
         let x = permuted(inputs.remove(0), &order);
         Array::new(reduction(x.view([outer, along, 1])), &to)
     })
+}
+
+/// Whole numbers reduced along `axes`.
+fn whole_reduced(
+    known: &Whole,
+    kept: &[usize],
+    axes: &[usize],
+    shape: Vec<usize>,
+    whole: fn(&[i64]) -> Option<i64>,
+) -> Result<Whole, Refusal> {
+    let (steps, order) = (strides(&known.shape), [kept, axes].concat());
+    let lengths: Vec<usize> = order.iter().map(|&axis| known.shape[axis]).collect();
+    let rows: usize = lengths[..kept.len()].iter().product();
+    if rows > 0 && known.values.is_empty() {
+        return Err("whole numbers, none along the axes".into());
+    }
+    let together = picked(known, &lengths, |index| index.iter().zip(&order).map(|(&n, &axis)| n * steps[axis]).sum());
+    let along = known.values.len() / rows.max(1);
+    let values: Option<Vec<i64>> = together.values.chunks_exact(along.max(1)).map(whole).collect();
+    Ok(Whole { shape, values: values.ok_or("whole numbers that overflow")? })
 }
 
 fn total(values: &[i64]) -> Option<i64> {

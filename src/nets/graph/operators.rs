@@ -85,6 +85,7 @@ pub const OPERATORS: &[Operator] = &[
     operator("Mul", elementwise::mul, each),
     operator("Neg", functions::neg, each),
     operator("Not", functions::not, each),
+    operator("OneHot", shapes::one_hot, moved),
     operator("Or", elementwise::or, each),
     operator("PRelu", elementwise::prelu, each),
     operator("Pad", gathers::pad, gathers::unpadded),

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
+use std::slice;
 use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::affine;
 use super::batch::Along;
+use super::bounds::{MOST_VALUES, units};
 use super::lowering::{Loader, Lowered, Node, Refusal, Run, weights};
-use super::places::permuted;
+use super::places::{Move, moved, permuted};
 use super::ranks::broadcast;
 use super::value::{Array, Constant, Known};
 use crate::kernels::{Activation, Dense};
@@ -53,16 +55,28 @@ fn batched(left: Vec<usize>, right: Vec<usize>) -> Result<Lowered, Refusal> {
     let stacks = [&a[..a.len() - 2], &b[..b.len() - 2]];
     let stack = broadcast(stacks[0], stacks[1])?;
     let count: usize = stack.iter().product();
-    let [own_a, own_b]: [usize; 2] = stacks.map(|stack| stack.iter().product());
-    if [own_a, own_b].iter().any(|&own| own != count && own != 1) {
-        return Err(format!("{}, whose stacks are broadcast to each other", unfit()).into());
-    }
+    // A stack that is neither all of it nor one matrix is spread out.
+    let spread = |own: &[usize], matrix: [usize; 2]| -> Result<Option<Move>, Refusal> {
+        let matrices: usize = own.iter().product();
+        if matrices == count || matrices == 1 {
+            return Ok(None);
+        }
+        let to = [&stack[..], &matrix].concat();
+        units(&to, MOST_VALUES)?;
+        Ok(Some(Move::Spread(to)))
+    };
+    let spread = [spread(stacks[0], [m, k])?, spread(stacks[1], [k, n])?];
+    let [own_a, own_b]: [usize; 2] = std::array::from_fn(|at| match &spread[at] {
+        Some(_) => count,
+        None => stacks[at].iter().product(),
+    });
     let mut shape = stack;
     shape.extend((left.len() > 1).then_some(m));
     shape.extend((right.len() > 1).then_some(n));
     let to = shape.clone();
     Lowered::run(shape, &[0, 1], move |mut inputs| {
-        let (right, left) = (inputs.remove(1), inputs.remove(0));
+        let whole = |x: Array, by: &Option<Move>| by.iter().fold(x, |x, by| moved(x, slice::from_ref(by)));
+        let (right, left) = (whole(inputs.remove(1), &spread[1]), whole(inputs.remove(0), &spread[0]));
         let (a, b) = (left.view([own_a, m, k]), right.view([own_b, k, n]));
         if own_b == 1 && own_a > 1 {
             // One product of all rows.

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::bounds::{MOST_MADE, MOST_VALUES, units};
 use super::functions::every;
-use super::lowering::{Lowered, Node, Refusal};
+use super::lowering::{Lowered, Node, Refusal, axis};
 use super::places::Move;
 use super::value::{Constant, Known, Whole};
 
@@ -83,6 +83,25 @@ pub fn lengths(values: &[i64]) -> Result<Vec<usize>, Refusal> {
     let lengths = lengths.ok_or_else(|| format!("the shape {values:?}"))?;
     units(&lengths, MOST_VALUES)?;
     Ok(lengths)
+}
+
+/// Of every index the second of two whole numbers at its place along a new axis, the first elsewhere.
+pub fn one_hot(node: &Node) -> Result<Lowered, Refusal> {
+    let (indices, choice) = (node.whole(0)?, node.whole(2)?);
+    let &[off, on] = &choice.values[..] else { return Err(format!("{:?}, expected two values", choice.values).into()) };
+    let depth = usize::try_from(node.number(1)? as i64).map_err(|_| "a depth below 0")?;
+    let at = axis(node.int("axis", -1), indices.shape.len() + 1)?;
+    let shape = [&indices.shape[..at], &[depth], &indices.shape[at..]].concat();
+    units(&shape, MOST_MADE)?;
+    let inner: usize = indices.shape[at..].iter().product();
+    // An index that is no place is off everywhere.
+    let place = |index: i64| if index < 0 { index + depth as i64 } else { index };
+    let row = |n: usize| {
+        let index = |n: usize, k: usize| place(indices.values[n * inner + k]);
+        (0..depth as i64).flat_map(move |at| (0..inner).map(move |k| if index(n, k) == at { on } else { off }))
+    };
+    let values = (0..indices.values.len() / inner.max(1)).flat_map(row).collect();
+    Lowered::known(Known::whole(Whole { shape, values }))
 }
 
 pub fn range(node: &Node) -> Result<Lowered, Refusal> {

@@ -27,6 +27,7 @@ pub fn out(mut model: Model) -> Result<Model, String> {
             (RUNTIME, "SkipLayerNormalization") => pieces.skip_layer_normalization(),
             (RUNTIME, "BiasGelu" | "Gelu") => pieces.gelu("none"),
             (RUNTIME, "FastGelu") => pieces.gelu("tanh"),
+            (RUNTIME, "FusedConv") => pieces.fused_conv(),
             (RUNTIME, "QuickGelu") => pieces.quick_gelu(),
             _ => Ok(()),
         };
@@ -254,6 +255,35 @@ impl Pieces<'_> {
             x = self.piece("Add", &[&x, &bias], vec![]);
         }
         self.last(0, "Gelu", &[&x], vec![text("approximate", approximate)]);
+        Ok(())
+    }
+
+    /// A convolution, to which another value may be added, and what follows.
+    fn fused_conv(&mut self) -> Spelt {
+        self.nothing_else(&[0, 1, 2, 3], &[0])?;
+        let own = |setting: &&AttributeProto| !setting.name.starts_with("activation");
+        let settings = self.node.attribute.iter().filter(own).cloned().collect();
+        let (x, kernel, bias) = (self.needed(0)?, self.needed(1)?, self.input(2).unwrap_or_default());
+        let mut x = self.piece("Conv", &[&x, &kernel, &bias], settings);
+        if let Some(summand) = self.input(3) {
+            x = self.piece("Add", &[&x, &summand], vec![]);
+        }
+        let activation =
+            self.node.text("activation").and_then(|name| std::str::from_utf8(name).ok()).unwrap_or_default();
+        let numbers = self.node.attribute("activation_params").map_or(&[][..], |numbers| &numbers.floats);
+        match (activation, numbers) {
+            ("", _) => self.last(0, "Identity", &[&x], vec![]),
+            ("Relu" | "Sigmoid" | "Tanh", _) => self.last(0, activation, &[&x], vec![]),
+            ("LeakyRelu", &[alpha]) => self.last(0, activation, &[&x], vec![float("alpha", alpha)]),
+            ("HardSigmoid", &[alpha, beta]) => {
+                self.last(0, activation, &[&x], vec![float("alpha", alpha), float("beta", beta)]);
+            }
+            ("Clip", &[low, high]) => {
+                let (low, high) = (self.number(low), self.number(high));
+                self.last(0, activation, &[&x, &low, &high], vec![]);
+            }
+            _ => return Err(format!("activation {activation:?} of {numbers:?}, which this build has not")),
+        }
         Ok(())
     }
 

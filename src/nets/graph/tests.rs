@@ -349,6 +349,7 @@ fn large_weights_in_eight_bits_are_scaled_though_they_were_moved() {
 }
 
 mod refused;
+mod values;
 
 #[test]
 fn an_input_that_is_no_image_is_told_by_its_shape() {

@@ -112,9 +112,26 @@ impl Wiring {
             0 => "",
             _ => "; the model calls functions of its own: inline them first (onnx.inliner)",
         };
+        let any = |of: fn(&str) -> bool| missing.iter().any(|(name, _)| of(name));
+        let remedy = if any(|name| name.starts_with("com.microsoft.nchwc::")) {
+            "; ONNX Runtime wrote it for one CPU: take the file before, or optimize it at level basic or extended"
+        } else if any(in_whole_numbers) {
+            "; it was quantised to compute in whole numbers: take the file with floating-point weights, or quantise that as QDQ \
+             (quantize_static, quant_format=QuantFormat.QDQ)"
+        } else {
+            ""
+        };
+        let listed = listed.join(", ");
         (!listed.is_empty())
-            .then(|| format!("computes with operators that this build has not: {}{functions}", listed.join(", ")))
+            .then(|| format!("computes with operators that this build has not: {listed}{functions}{remedy}"))
     }
+}
+
+/// Whether an operator is one of those that models are quantised to which compute in whole numbers.
+fn in_whole_numbers(operator: &str) -> bool {
+    let operator = operator.strip_prefix("com.microsoft::").unwrap_or(operator);
+    ["QLinear", "QGemm", "QAttention", "DynamicQuantize"].iter().any(|begins| operator.starts_with(begins))
+        || operator.contains("Integer")
 }
 
 /// Something is computed, every value is made once, and there are no more of them than a network has.

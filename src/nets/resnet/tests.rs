@@ -110,6 +110,7 @@ fn look_alikes_are_refused_by_name() {
         ("stages.0.blocks.0.norm1.weight", "ResNet v2"),
         ("resnetv17_conv0_weight", "MXNet"),
         ("conv1.0.weight", "ResNet-D"),
+        ("resnet.embedder.embedder.convolution.weight", "export the model to ONNX"),
     ] {
         let file = Listing(vec![(tensor.into(), vec![64])]);
         let message = RESNET50.assign(&resnet50("keras"), &file).unwrap_err().to_string();

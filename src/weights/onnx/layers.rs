@@ -41,6 +41,11 @@ pub fn is_layer(node: &NodeProto) -> bool {
     matches!(node.op_type.as_str(), "Conv" | "Gemm" | "MatMul")
 }
 
+/// Whether a node of another domain is such a layer, alone or in one with what follows.
+fn is_fused(node: &NodeProto) -> bool {
+    ["Conv", "Gemm", "MatMul"].iter().any(|layer| node.op_type.ends_with(layer))
+}
+
 /// Why a graph cannot be used: a sentence, or a file that cannot be read.
 #[derive(Debug)]
 pub enum Obstacle {
@@ -71,6 +76,14 @@ fn find(nodes: &Nodes, walk: &[usize], fold: bool) -> Result<Layers, Obstacle> {
     let mut finder = Finder { nodes, fold, graph: Graph::default(), recipes: BTreeMap::new(), norms: HashSet::new() };
     for &at in walk {
         let node = &nodes.nodes[at];
+        // Their kernels may be in another order, and what is in one with them stands in no layer.
+        if !matches!(node.domain.as_str(), "" | "ai.onnx") && is_fused(node) {
+            return Err(Obstacle::Graph(format!(
+                "{} is {}::{}, as ONNX Runtime's optimizer writes it, expected ONNX's operators; take the file before it was \
+                 optimized",
+                node.name, node.domain, node.op_type
+            )));
+        }
         match node.op_type.as_str() {
             "Conv" => finder.convolution(node)?,
             "Gemm" => finder.dense(node, node.int("transB") == Some(1))?,

@@ -398,6 +398,8 @@ fn damaged_models_are_errors_that_say_what_is_wrong() {
     assert!(message.contains("fc.weight is of type INT8, expected FLOAT"), "{message}");
     let message = refused("tiny.legacy.onnx", |graph| graph.node[0].op_type = "QLinearConv".into());
     assert!(message.contains("is a quantized layer (QLinearConv)"), "{message}");
+    let message = refused("tiny.legacy.onnx", |graph| graph.node[0].domain = "com.microsoft.nchwc".into());
+    assert!(message.contains("is com.microsoft.nchwc::Conv, as ONNX Runtime's optimizer writes it"), "{message}");
     let message = refused("tiny.legacy.onnx", |graph| graph.node[0].input[1] = "input.1".into());
     assert!(message.contains("the kernel of /stem/stem.0/Conv is computed in the graph"), "{message}");
     let message = refused("tiny.legacy.onnx", |graph| graph.node.clear());

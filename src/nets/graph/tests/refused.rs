@@ -131,6 +131,31 @@ fn of_fused_operators_only_what_is_computed_is_taken() {
     assert!(said.contains("whole numbers, expected floating-point ones"), "{said}");
 }
 
+#[test]
+fn what_is_refused_says_what_to_take_instead() {
+    let said = refusal(|d| d.node("ConvInteger", &["x"]));
+    assert!(said.contains("has not: ConvInteger (node \"node_v0\"); it was quantised"), "{said}");
+    let said = runtimes("QLinearAdd", &["x"], &[]);
+    assert!(said.contains("or quantise that as QDQ"), "{said}");
+    let said = refusal(|d| {
+        let y = d.node("Conv", &["x"]);
+        d.nodes[0].domain = "com.microsoft.nchwc".to_string();
+        y
+    });
+    assert!(said.contains("com.microsoft.nchwc::Conv (node \"node_v0\"); ONNX Runtime wrote it for one CPU"), "{said}");
+    assert!(!runtimes("NhwcMaxPool", &["x"], &[]).contains(';'));
+}
+
+#[test]
+fn images_that_nobody_counted_are_called_images() {
+    let said = refusal(|d| {
+        let x = d.tokens("x");
+        let x = d.reshaped(&x, &[0, 16, 2, 3, 2]);
+        d.node("GlobalMaxPool", &[&x])
+    });
+    assert!(said.contains("[images, 16, 2, 3, 2], expected [images, channels, height, width]"), "{said}");
+}
+
 /// An attention of 272 tokens with a mask of truth values, too large to be read at once.
 fn largely_masked(d: &mut Drawing, mask: impl Fn(&mut Drawing, &str) -> String) -> String {
     let (x, times, stored) = (d.tokens("x"), d.whole(&[1, 17, 1]), d.ones(9, &[272, 272]));

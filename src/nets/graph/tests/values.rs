@@ -1,0 +1,190 @@
+//! Operators of small graphs, value by value.
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+use super::super::GraphNetwork;
+use super::super::drawing::{Drawing, SIZE};
+use crate::nets::{Batch, Taps};
+use crate::weights::onnx::proto::AttributeProto;
+
+const IMAGES: usize = 2;
+
+/// What a graph's values are, all of them tapped.
+fn values<const N: usize>(drawing: Drawing, wanted: [&str; N]) -> [Vec<f32>; N] {
+    let folder = tempfile::tempdir().unwrap();
+    values_of(&drawing.saved(wanted[N - 1], folder.path()), wanted)
+}
+
+fn values_of<const N: usize>(network: &GraphNetwork, wanted: [&str; N]) -> [Vec<f32>; N] {
+    let names: Vec<String> = wanted.iter().map(|name| name.to_string()).collect();
+    let cpu = Device::flex();
+    let count = IMAGES * 3 * SIZE * SIZE;
+    let images = (0..count).map(|n| (n * 7919 % 4001) as f32 / 2000.0 - 1.0).collect();
+    let images = Tensor::from_data(TensorData::new::<f32, _>(images, [IMAGES, 3, SIZE, SIZE]), &cpu);
+    let stages = network.load(network.stages.len(), &names, &[IMAGES], &cpu).unwrap();
+    let mut taps = Taps::new(names);
+    stages.into_iter().fold(Batch::of(images), |batch, stage| stage.forward(batch, &mut taps));
+    let seen = taps.take();
+    wanted.map(|name| {
+        let (_, tensor) = seen.iter().find(|(seen, _)| *seen == name).unwrap();
+        tensor.to_data().try_to_vec().unwrap()
+    })
+}
+
+/// Sums of some hundred products as large as the result.
+const AGREE: f32 = 1e-5;
+
+fn compare(found: &[f32], expected: &[f32]) {
+    assert_eq!(found.len(), expected.len());
+    assert!(expected.iter().any(|value| value.abs() > 0.01), "nothing but zeros");
+    for (n, (found, expected)) in found.iter().zip(expected).enumerate() {
+        assert!((found - expected).abs() <= AGREE, "value {n} is {found}, expected {expected}");
+    }
+}
+
+#[test]
+fn channels_are_split_into_any_number_of_parts() {
+    let mut d = Drawing::default();
+    let x = d.conv("x", &[600, 3, 4, 4], 4, 0, 1);
+    let lengths = d.whole(&[120; 5]);
+    let first = d.set("Split", &[&x, &lengths], &[("axis", &[1])]);
+    let parts: Vec<String> = (0..5).map(|n| if n == 0 { first.clone() } else { format!("part{n}") }).collect();
+    d.nodes.last_mut().unwrap().output = parts.clone();
+    let backwards: Vec<&str> = parts.iter().rev().map(String::as_str).collect();
+    let y = d.set("Concat", &backwards, &[("axis", &[1])]);
+    let [x, y] = values(d, [&x, &y]);
+    let part = x.len() / IMAGES / 5;
+    let expected: Vec<f32> =
+        x.chunks(5 * part).flat_map(|image| image.chunks(part).rev().flatten().copied().collect::<Vec<_>>()).collect();
+    compare(&y, &expected);
+}
+
+#[test]
+fn lines_are_pooled_as_maps_are() {
+    // [images, 12, 16].
+    let line = |d: &mut Drawing| {
+        let x = d.tokens("x");
+        d.turned(&x, &[0, 2, 1])
+    };
+    let mean = |values: &[f32]| values.iter().sum::<f32>() / values.len() as f32;
+    let largest = |values: &[f32]| values.iter().copied().fold(f32::MIN, f32::max);
+    type Pool = (&'static str, &'static [(&'static str, &'static [i64])], usize);
+    let pools: [Pool; 4] = [
+        ("GlobalAveragePool", &[], 16),
+        ("GlobalMaxPool", &[], 16),
+        ("AveragePool", &[("kernel_shape", &[4]), ("strides", &[4])], 4),
+        ("MaxPool", &[("kernel_shape", &[4]), ("strides", &[4])], 4),
+    ];
+    for (operator, settings, window) in pools {
+        let mut d = Drawing::default();
+        let x = line(&mut d);
+        let y = d.set(operator, &[&x], settings);
+        // Of one axis, a single number would be set as one.
+        d.nodes.last_mut().unwrap().attribute.iter_mut().for_each(|setting| setting.ints = vec![window as i64]);
+        let y = d.set("Squeeze", &[&y], &[]);
+        let [x, y] = values(d, [&x, &y]);
+        let pool: &dyn Fn(&[f32]) -> f32 = if operator.contains("Max") { &largest } else { &mean };
+        compare(&y, &x.chunks(window).map(pool).collect::<Vec<f32>>());
+    }
+}
+
+#[test]
+fn stacks_of_matrices_are_broadcast_to_each_other() {
+    let mut d = Drawing::default();
+    // [images, 4, 16, 3] and [images, 1, 3, 16], as lambda layers have them.
+    let x = d.tokens("x");
+    let a = d.reshaped(&x, &[0, 16, 4, 3]);
+    let a = d.turned(&a, &[0, 2, 1, 3]);
+    let first = d.set("Split", &[&x], &[("axis", &[2])]);
+    d.nodes.last_mut().unwrap().output = ["", "1", "2", "3"].map(|n| format!("{first}{n}")).to_vec();
+    let b = d.turned(&first, &[0, 2, 1]);
+    let b = d.reshaped(&b, &[0, 1, 3, 16]);
+    let y = d.node("MatMul", &[&a, &b]);
+    let [a, b, y] = values(d, [&a, &b, &y]);
+    let expected = (0..IMAGES * 4 * 16 * 16).map(|at| {
+        let (image, head, m, n) = (at / 1024, at / 256 % 4, at / 16 % 16, at % 16);
+        (0..3).map(|k| a[((image * 4 + head) * 16 + m) * 3 + k] * b[(image * 3 + k) * 16 + n]).sum()
+    });
+    compare(&y, &expected.collect::<Vec<f32>>());
+}
+
+#[test]
+fn whole_numbers_are_reduced_along_axes_and_counted_out() {
+    let mut d = Drawing::default();
+    let x = d.conv("x", &[6, 3, 4, 4], 4, 0, 1);
+    let [table, shape] = [&[1, 20, 300, 4, 50, 600][..], &[2, 3]].map(|values| d.whole(values));
+    let table = d.node("Reshape", &[&table, &shape]);
+    let axes = d.whole(&[0]);
+    // 5, 70, 900; then 1, 20, 300 and 4, 50, 600 together.
+    let down = d.set("ReduceSum", &[&table, &axes], &[("keepdims", &[0])]);
+    let axes = d.whole(&[-1]);
+    let along = d.set("ReduceMax", &[&table, &axes], &[("keepdims", &[0])]);
+    // 0 0 7 / 0 7 0, the last of no place.
+    let (indices, depth, choice) = (d.whole(&[2, -2, 9]), d.whole(&[3]), d.whole(&[0, 7]));
+    let hot = d.node("OneHot", &[&indices, &depth, &choice]);
+    let hot = d.reshaped(&hot, &[9]);
+    let all = d.set("Concat", &[&down, &along, &hot], &[("axis", &[0])]);
+    let all = d.set("Cast", &[&all], &[("to", &[1])]);
+    let all = d.reshaped(&all, &[1, 1, 14]);
+    let y = d.reshaped(&x, &[0, 96, 1]);
+    let y = d.node("Mul", &[&y, &all]);
+    let [x, y] = values(d, [&x, &y]);
+    let factors = [5, 70, 900, 300, 600, 0, 0, 7, 0, 7, 0, 0, 0, 0];
+    let expected: Vec<f32> = x.iter().flat_map(|x| factors.iter().map(move |&factor| x * factor as f32)).collect();
+    assert_eq!(y, expected);
+}
+
+#[test]
+fn places_of_what_images_change_are_written() {
+    let mut d = Drawing::default();
+    let [x, updates] = [0; 2].map(|_| d.conv("x", &[6, 3, 4, 4], 4, 0, 1));
+    // Of each of two images the channels 4 and 1.
+    let (places, shape) = (d.whole(&[0, 4, 0, 1, 1, 4, 1, 1]), d.whole(&[2, 2, 2]));
+    let places = d.node("Reshape", &[&places, &shape]);
+    let (starts, ends, axes) = (d.whole(&[0]), d.whole(&[2]), d.whole(&[1]));
+    let two = d.node("Slice", &[&updates, &starts, &ends, &axes]);
+    let y = d.node("ScatterND", &[&x, &places, &two]);
+    d.beside = vec![two.clone()];
+    let folder = tempfile::tempdir().unwrap();
+    let [x, two, y] = values_of(&d.opened(&y, Some(2), folder.path()).unwrap(), [&x, &two, &y]);
+    let map = x.len() / 12;
+    let mut expected = x;
+    for (n, channel) in [4, 1, 10, 7].into_iter().enumerate() {
+        expected[channel * map..][..map].copy_from_slice(&two[n * map..][..map]);
+    }
+    assert_eq!(y, expected);
+}
+
+#[test]
+fn what_the_runtime_fuses_into_a_convolution_is_spelt_out() {
+    let settings: &[(&str, &[i64])] = &[("kernel_shape", &[1, 1])];
+    let relu = |x: f32| x.max(0.0);
+    let leaky = |x: f32| if x < 0.0 { 0.25 * x } else { x };
+    let clipped = |x: f32| x.clamp(-0.5, 0.25);
+    type Case<'a> = (&'a str, &'a [f32], &'a dyn Fn(f32) -> f32);
+    let cases: [Case; 3] = [("Relu", &[], &relu), ("LeakyRelu", &[0.25], &leaky), ("Clip", &[-0.5, 0.25], &clipped)];
+    for (activation, numbers, expected) in cases {
+        let mut d = Drawing::default();
+        let x = d.conv("x", &[6, 3, 4, 4], 4, 0, 1);
+        let (kernel, bias) = (d.weights(&[6, 6, 1, 1]), d.weights(&[6]));
+        let plain = d.set("Conv", &[&x, &kernel, &bias], settings);
+        let sum = d.node("Add", &[&plain, &x]);
+        let fused = d.set("FusedConv", &[&x, &kernel, &bias, &x], settings);
+        let node = d.nodes.last_mut().unwrap();
+        node.domain = "com.microsoft".to_string();
+        node.attribute.push(text("activation", activation));
+        node.attribute.push(AttributeProto {
+            name: "activation_params".to_string(),
+            floats: numbers.to_vec(),
+            ..AttributeProto::default()
+        });
+        // So that both come out.
+        let y = d.set("Concat", &[&sum, &fused], &[("axis", &[1])]);
+        let [sum, fused, _] = values(d, [&sum, &fused, &y]);
+        compare(&fused, &sum.iter().map(|&x| expected(x)).collect::<Vec<f32>>());
+    }
+}
+
+fn text(name: &str, s: &str) -> AttributeProto {
+    AttributeProto { name: name.to_string(), s: s.as_bytes().to_vec(), ..AttributeProto::default() }
+}
