@@ -44,8 +44,9 @@ impl Test {
     pub fn new(mut request: TestRequest, progress: &Progress) -> Result<Self, HalvesError> {
         let directory = ResultsDir::new(&request.out);
         check_names(&request, &directory)?;
-        if !request.fresh {
-            directory.check_command("test")?;
+        match request.fresh {
+            true => directory.check_experiment("", true)?,
+            false => directory.check_command("test")?,
         }
         directory.check(request.inputs())?;
         request.options.within_categories = request.categories.is_some();
@@ -117,9 +118,7 @@ impl Test {
         let given = comparison.controls.read.iter().map(|(said, _)| said.clone());
         let understood = read.iter().map(Read::to_string).chain(given).collect();
         let experiment = experiment(&request, &checksums, &read, &comparison.space.concepts);
-        if !request.fresh {
-            directory.check_experiment(&experiment)?;
-        }
+        directory.check_experiment(&experiment, request.fresh)?;
         let record = record::Test { config: request, understood, read, checksums };
         Ok(Self { directory, experiment, comparison, device, record, warnings })
     }
