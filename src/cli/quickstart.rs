@@ -89,7 +89,7 @@ pub(super) fn put_weights(file: &Path) -> Result<PathBuf, FileError> {
 enum Unpacked {
     Kept(PathBuf),
     /// Taken by this process: what a killed one left is known by that nobody has it.
-    Temporary(tempfile::TempDir, #[allow(dead_code, reason = "held")] Claim),
+    Temporary(#[allow(dead_code, reason = "held")] Claim, tempfile::TempDir),
 }
 
 /// What the names of temporary folders begin with.
@@ -108,13 +108,13 @@ impl Unpacked {
         let folder = folder.map_err(FileError::at(env::temp_dir())).map_err(Error::failed)?;
         let claim = ResultsDir::new(folder.path()).lock("quickstart")?;
         unpack(folder.path()).map_err(Error::failed)?;
-        Ok(Self::Temporary(folder, claim))
+        Ok(Self::Temporary(claim, folder))
     }
 
     fn path(&self) -> &Path {
         match self {
             Self::Kept(path) => path,
-            Self::Temporary(folder, _) => folder.path(),
+            Self::Temporary(_, folder) => folder.path(),
         }
     }
 }
