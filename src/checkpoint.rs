@@ -28,7 +28,7 @@ pub struct Checkpoint {
 pub struct Opened {
     /// What can be used of it.
     pub checkpoint: Checkpoint,
-    /// What cannot, by file and reason: it is to be computed again.
+    /// What cannot, by file and reason: it is missing in the checkpoint.
     pub damaged: Vec<String>,
 }
 
@@ -208,9 +208,10 @@ impl Groups {
             return (file, Vec::new());
         }
         let mut damaged = Vec::new();
-        let mut say = |what: String| damaged.push(format!("{}: {what}; computed again", file.path.display()));
+        let mut say = |what: String| damaged.push(format!("{}: {what}", file.path.display()));
         match arrays::read_npy(&file.path) {
-            Err(error) => say(error.to_string()),
+            // It names the file.
+            Err(error) => damaged.push(error.to_string()),
             Ok((found, _)) if found != file.whole_shape() => {
                 say(format!("shape {found:?}, expected {:?}", file.whole_shape()));
             }

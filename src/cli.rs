@@ -12,7 +12,7 @@ mod shards;
 mod sweep;
 
 use std::ffi::{OsStr, OsString};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,7 +31,7 @@ use crate::{bench, compare, export, plan, report};
 
 use concepts::Concepts;
 use halves::{Similarity, Test};
-pub use memory::Memory;
+pub use memory::{Memory, hear_of_limits};
 use quickstart::Quickstart;
 use run::Run;
 use shards::{Cutting, Merge, Shard, Status};
@@ -237,6 +237,11 @@ fn call(cli: Cli, called: &Path) -> Result<(), Error> {
     };
     let progress = Progress::new(verbosity);
     stop_on_ctrl_c(&progress);
+    let of_run = matches!(
+        cli.command,
+        Command::Quickstart(_) | Command::Run(_) | Command::Shards(_) | Command::Shard(_) | Command::Merge(_)
+    );
+    memory::OF_RUN.store(of_run, Ordering::Relaxed);
     match cli.command {
         Command::Quickstart(arguments) => quickstart::quickstart(arguments, &progress),
         Command::Init { directory } => quickstart::init(&directory, &progress),
@@ -260,7 +265,7 @@ fn call(cli: Cli, called: &Path) -> Result<(), Error> {
         Command::Similarity(arguments) => halves::similarity(arguments, &progress),
         Command::Test(arguments) => halves::test(arguments, &progress),
         Command::Export { directory, out } => {
-            export::rdms(&directory, &out)?;
+            export::rdms(&directory, &out, &progress)?;
             print(&out.display().to_string());
             Ok(())
         }
@@ -311,6 +316,7 @@ fn plot(directory: PathBuf, style: Style, progress: &Progress) -> Result<(), Err
         return Err(Error::input(compare::CompareError::Drawn(directory)));
     }
     let results = Results::read(&directory).map_err(Error::input)?;
+    let _writing = progress.interrupt.writing();
     let _claim = of_run.lock("plot")?;
     let altered = RunRecord::read(&of_run).ok().flatten().and_then(|record| record.altered(&of_run));
     altered.iter().for_each(|said| progress.line(format!("warning: {said}")));
@@ -331,7 +337,24 @@ pub fn chain(error: &Error) -> String {
         }
         cause = error.source();
     }
-    text
+    text + remedy(error)
+}
+
+/// What helps where the system refused more of a file.
+fn remedy(error: &Error) -> &'static str {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = std::error::Error::source(error);
+    while let Some(error) = cause {
+        match error.downcast_ref::<std::io::Error>().map(std::io::Error::kind) {
+            Some(ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => {
+                return "; free space, and the same command goes on";
+            }
+            Some(ErrorKind::FileTooLarge) => {
+                return "; allow larger files (ulimit -f, the file system), and the same command goes on";
+            }
+            _ => cause = error.source(),
+        }
+    }
+    ""
 }
 
 /// Starts the threads of the CPU, once: of several files the first says how many. Those that the plan will refuse are not
@@ -376,7 +399,7 @@ fn print_json(value: &impl serde::Serialize) -> Result<(), Error> {
 fn print(line: &str) {
     match writeln!(std::io::stdout(), "{line}") {
         Ok(()) => {}
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => std::process::exit(0),
         Err(error) => {
             say(&format!("error: stdout: {error}"));
             std::process::exit(1)

@@ -75,6 +75,14 @@ pub enum CompareError {
     /// A comparison is drawn when it is made.
     #[error("{}: a comparison of runs, drawn when it was made; draw it again by semgpu compare with the same arguments, --style plain for figures without title and notes", .0.display())]
     Drawn(PathBuf),
+    /// Results that change meanwhile.
+    #[error("{}: another semgpu writes these results: {by}; wait for it", path.display())]
+    Held {
+        /// The run's directory.
+        path: PathBuf,
+        /// Its process, command and start.
+        by: String,
+    },
     /// Other results.
     #[error("{}: holds results of another command, beside which the comparison would stand; give --out a directory of its own", .0.display())]
     Taken(PathBuf),
@@ -200,6 +208,11 @@ fn runs(directories: &[PathBuf], progress: &Progress) -> Result<Vec<(String, Pat
         }
         new
     });
+    for path in &all {
+        if let Some(by) = ResultsDir::new(path).holder() {
+            return Err(CompareError::Held { path: path.clone(), by });
+        }
+    }
     Ok(run_names(&all).into_iter().zip(all).collect())
 }
 

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use crate::arrays::{RsmFile, RsmsOut, WriteEnding, write_rsms};
 use crate::error::{Error, FileError};
 use crate::matrices::{self, MatrixError};
+use crate::progress::Progress;
+use crate::record::RunRecord;
 use crate::report::distinct;
 use crate::results::{Results, ResultsDir, ResultsError, check_files};
 use crate::stats::Rsm;
@@ -49,9 +51,12 @@ pub enum ExportError {
 ///
 /// # Errors
 /// The directory is not a run's, or the file cannot be written.
-pub fn rdms(directory: &Path, out: &Path) -> Result<(), Error> {
+pub fn rdms(directory: &Path, out: &Path, progress: &Progress) -> Result<(), Error> {
     let (concepts, matrices) = read(directory, out).map_err(Error::input)?;
     check_files(&[out.to_path_buf()], &[])?;
+    let results = ResultsDir::new(directory);
+    let altered = RunRecord::read(&results).ok().flatten().and_then(|record| record.altered(&results));
+    altered.iter().for_each(|said| progress.line(format!("warning: {said}")));
     let label = |of: fn(&Matrix) -> &String| matrices.iter().map(|matrix| of(matrix).clone()).collect();
     let file = RsmsOut {
         rsms: matrices.iter().map(|matrix| &matrix.rsm).collect(),

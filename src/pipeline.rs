@@ -24,7 +24,7 @@ use crate::plan::{Classifier, Inputs, Model, Placement, Plan};
 use crate::progress::{Progress, Task};
 use crate::record::{self, Command, Network, Run, RunRecord, StageTiming, WordModel};
 use crate::results::ResultsDir;
-use crate::shards::{self, Keys, Shards, Span};
+use crate::shards::{self, Keys, ShardError, Shards, Span};
 use crate::stats::permutation::Permutations;
 use crate::stats::scoring::Constant;
 use crate::stats::similarity::{self, SimilarityError};
@@ -95,17 +95,20 @@ pub fn run(plan: Plan, fresh: bool, beside: &mut Beside, progress: &Progress) ->
     let groups = manifest.groups.len();
     let constant = config.two_vs_two.constant;
     let open = kept(&config, &model, manifest.concepts.len());
+    // Before the directory is taken: with --fresh, what lies there goes then.
+    let merged = beside.shards.map(|shards| Ok((shards.draws()?, shards.groups(model.classifier.is_some(), &open)?)));
+    let merged = merged.transpose().map_err(|error: ShardError| Error::input(error))?;
     let _writing = progress.interrupt.writing();
     let claim = directory.claim("run", &checksums.similarity, fresh);
-    let _claim = claim.map_err(|error| error.differing(|| record::differs(&directory, &parts)))?;
+    let claim = claim.map_err(|error| error.differing(|| record::differs(&directory, &parts)))?;
+    claim.damaged().iter().for_each(|said| progress.line(format!("warning: {said}; computed again")));
     record::keep(&directory, parts).map_err(Error::failed)?;
     let Opened { mut checkpoint, damaged } = open(&directory, groups);
-    damaged.iter().for_each(|damaged| progress.line(format!("warning: {damaged}")));
+    damaged.iter().for_each(|damaged| progress.line(format!("warning: {damaged}; computed again")));
 
     let mut known = Draws::default();
-    if let Some(shards) = beside.shards {
-        known = shards.draws().map_err(Error::input)?;
-        let groups = shards.groups(model.classifier.is_some(), &open).map_err(Error::input)?;
+    if let Some((draws, groups)) = merged {
+        known = draws;
         checkpoint.take(groups).map_err(Error::failed)?;
     }
     let first_half = FirstHalf {

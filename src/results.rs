@@ -7,16 +7,17 @@ mod claim;
 mod directory;
 mod ledger;
 mod networks;
+mod place;
 mod rows;
 mod table;
 
-pub use claim::{COMPARE, Claim, ClaimError, SWEEP, check_files};
-#[cfg(test)]
-pub(crate) use directory::FIGURES;
+pub use claim::{COMPARE, Claim, ClaimError, SWEEP};
+pub(crate) use directory::DRAWS;
 pub use directory::{CONCEPTS, ResultsDir, figure_name, is_scales, scales_of, takes};
 pub use ledger::{Ledger, altered};
-pub(crate) use networks::NETWORKS;
+pub(crate) use networks::{COMPARE_FIGURES, networks_figure};
 pub use networks::{ComparisonRow, NetworkRow, WithinRow};
+pub use place::{check_files, remove_dead};
 pub use rows::{
     AccuracyRow, ConceptRow, ConfusedRow, ControlRow, GroupRow, IntervalRow, LayersRow, LostRow, MeasureRow,
     MisclassifiedRow, OneVsTwoRow, PartitionRow, PredictionRow, Results, RsaRow, StimulusRow, WordsRow,
@@ -105,17 +106,21 @@ fn beside(path: &Path) -> io::Result<NamedTempFile> {
         _ => Path::new("."),
     };
     std::fs::create_dir_all(directory)?;
-    builder().tempfile_in(directory)
+    temporary(directory)
 }
 
-/// Makes files that are being written: known by their names, so that those of dead processes can be swept.
-fn builder() -> tempfile::Builder<'static, 'static> {
+/// Makes a file that is being written: known by its name, and by a lock that its writer lives, so that those of dead ones can be
+/// removed ([`remove_dead`]).
+pub(crate) fn temporary(directory: &Path) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(directory::TEMPORARY);
     // Temporary files are private by default; results are as readable as the user's other files.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder
+    let file = builder.tempfile_in(directory)?;
+    // Some network file systems have no locks: there they stay.
+    let _ = file.as_file().try_lock();
+    Ok(file)
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@
 
 mod cut;
 mod draws;
+mod groups;
 
 use std::path::{Path, PathBuf};
 
@@ -29,7 +30,7 @@ use crate::error::FileError;
 use crate::evaluation::Draws;
 use crate::plan::{Plan, Seen};
 use crate::record::{Checksums, Run};
-use crate::results::{Ledger, ResultsDir, is_scales, write_json};
+use crate::results::{ClaimError, Ledger, ResultsDir, check_files, is_scales, remove_dead, write_json};
 
 /// What stands in the way of a shard or of their merge.
 #[derive(Debug, thiserror::Error)]
@@ -58,14 +59,16 @@ pub enum ShardError {
     },
     /// Cut before in other pieces, some of which are computed.
     #[error(
-        "{}: cut before in other pieces, {computed} of which are computed and would be lost; go on with the commands written then, or \
-         start over with `semgpu shards --fresh`", path.display()
+        "{}: cut before in other pieces: of {computed} that are computed {lost} are none of this cut; go on with the commands written \
+         then, or start over with `semgpu shards --fresh`, which removes all {computed}", path.display()
     )]
     Recut {
         /// `shards.json`
         path: PathBuf,
-        /// How many, in whole or in part.
+        /// How many are computed, in whole or in part.
         computed: usize,
+        /// How many of these the new cut has not.
+        lost: usize,
     },
     /// A piece that is not in the cut.
     #[error("--{kind} {found}: no shard of {}, which are {}", path.display(), expected.join(", "))]
@@ -165,6 +168,14 @@ pub fn place(out: &Path) -> PathBuf {
 }
 
 impl Shards {
+    /// Whether the list of an experiment's shards can be written. Changes nothing.
+    ///
+    /// # Errors
+    /// A directory in its place, or one that nothing can be written into.
+    pub fn check_place(out: &Path) -> Result<(), ClaimError> {
+        check_files(&[place(out).join(cut::LIST)], &[])
+    }
+
     /// Writes how an experiment is cut.
     ///
     /// # Errors
@@ -173,6 +184,7 @@ impl Shards {
     pub fn create(out: &Path, cut: Cut, fresh: bool) -> Result<Self, ShardError> {
         let place = place(out);
         let list = place.join(cut::LIST);
+        remove_dead(&place);
         if fresh {
             remove(&place)?;
         } else if list.exists() {
@@ -215,13 +227,14 @@ impl Shards {
 
     /// Whether all that is computed of these pieces is a piece of `cut`, too.
     fn check_kept(&self, list: &Path, cut: &Cut) -> Result<(), ShardError> {
-        let lost = |states: Vec<(Span, State)>, kept: &[Span]| {
-            states.iter().filter(|(span, state)| *state != State::Missing && !kept.contains(span)).count()
-        };
-        match lost(self.groups_states(), &cut.groups) + lost(self.draws_states(), &cut.draws) {
-            0 => Ok(()),
-            computed => Err(ShardError::Recut { path: list.into(), computed }),
+        let (mut computed, mut lost) = (0, 0);
+        for (states, kept) in [(self.groups_states(), &cut.groups), (self.draws_states(), &cut.draws)] {
+            for (span, _) in states.iter().filter(|(_, state)| *state != State::Missing) {
+                computed += 1;
+                lost += usize::from(!kept.contains(span));
+            }
         }
+        if lost == 0 { Ok(()) } else { Err(ShardError::Recut { path: list.into(), computed, lost }) }
     }
 
     /// How the experiment is cut.
@@ -267,6 +280,7 @@ impl Shards {
     /// # Errors
     /// The file cannot be written.
     pub fn put_draws(&self, span: Span, draws: &Draws) -> Result<(), FileError> {
+        remove_dead(&self.place);
         draws::write(&self.draws_file(span), &self.cut.keys.test, span, draws)
     }
 
@@ -275,6 +289,7 @@ impl Shards {
     /// # Errors
     /// [`ShardError::Missing`] names what has to be run again.
     pub fn draws(&self) -> Result<Draws, ShardError> {
+        remove_dead(&self.place);
         let mut all = Draws::default();
         let mut missing = Vec::new();
         for &span in &self.cut.draws {
@@ -286,7 +301,8 @@ impl Shards {
         if !missing.is_empty() {
             // Draws need the groups, which come first.
             let unfinished = self.groups_states().into_iter().filter(|(_, state)| *state != State::Done);
-            missing.splice(0..0, unfinished.map(|(span, state)| self.cut.groups_command(span, &state.to_string())));
+            let why = |span, state: State| self.other(span).unwrap_or_else(|| state.to_string());
+            missing.splice(0..0, unfinished.map(|(span, state)| self.cut.groups_command(span, &why(span, state))));
         }
         refuse_missing(missing, self.cut.groups.len() + self.cut.draws.len())?;
         Ok(all)
@@ -307,8 +323,8 @@ impl Shards {
         for &span in &self.cut.groups {
             let directory = self.groups_dir(span);
             let Opened { checkpoint, damaged } = opened(&directory, span.len());
-            let why = if Ledger::read(&directory).key != self.cut.keys.similarity {
-                "not there, or of other inputs".to_string()
+            let why = if let Some(other) = self.other(span) {
+                other
             } else if !damaged.is_empty() {
                 damaged.join("; ")
             } else if !checkpoint.is_whole(answers) {
@@ -331,7 +347,7 @@ impl Shards {
             // A layer's scales are listed beside its matrix and are none.
             let matrices = ledger.groups.iter().filter(|(file, _)| !is_scales(file));
             match matrices.flat_map(|(_, groups)| groups).flatten().count() {
-                _ if ledger.key != self.cut.keys.similarity => State::Missing,
+                _ if ledger.key != self.groups_key(span) => State::Missing,
                 found if found >= all => State::Done,
                 found => State::Part(found, all),
             }

@@ -11,6 +11,7 @@
 //!
 //! Killed, it goes on with the network in progress: finished ones are known by the keys in their records.
 
+mod others;
 mod table;
 
 use std::collections::BTreeMap;
@@ -28,8 +29,8 @@ use crate::progress::Progress;
 use crate::record::{self, RecordError, RunRecord};
 use crate::report::{self, OfNetworks, Style};
 use crate::results::{
-    AccuracyRow, ClaimError, NetworkRow, ResultsDir, ResultsError, SWEEP, Table, altered, figure_name, read_table,
-    write_json, write_table,
+    AccuracyRow, ClaimError, DRAWS, NetworkRow, ResultsDir, ResultsError, SWEEP, Table, altered, figure_name,
+    read_table, write_json, write_table,
 };
 use crate::shards::{DrawsError, Keys, Shards, Span, read_draws};
 use crate::stats::inference::Family;
@@ -106,15 +107,21 @@ pub enum SweepError {
 /// # Errors
 /// [`Error::Input`]: the directory or a network's holds another experiment's results, or an input.
 pub fn check(plans: &Plans, fresh: bool) -> Result<Vec<bool>, Error> {
-    check_out(&plans.sweep)?;
+    let out = check_out(&plans.sweep)?;
+    if !fresh {
+        others::check(&plans.sweep, &out, true)?;
+    }
     let finished = |(n, member): (usize, &Member)| {
         let directory = results(member);
-        if fresh || !directory.root().exists() {
+        if !directory.root().exists() {
             return Ok(false);
+        }
+        if fresh {
+            return directory.check_experiment("", true).map(|()| false).map_err(Error::from);
         }
         let plan = plans.plan(n).map_err(Error::input)?;
         let differs = || record::differs(&directory, &record::parts(&plan));
-        let free = directory.check_experiment(&plan.checksums.similarity);
+        let free = directory.check_experiment(&plan.checksums.similarity, false);
         free.map_err(|error| Error::input(error.differing(differs)))?;
         Ok(is_finished(member, &plan))
     };
@@ -138,6 +145,9 @@ pub fn run(plans: &Plans, fresh: bool, progress: &Progress) -> Result<PathBuf, E
     let (sweep, out) = (&plans.sweep, ResultsDir::new(&plans.sweep.out));
     let _writing = progress.interrupt.writing();
     let _claim = out.lock(SWEEP)?;
+    if fresh {
+        others::remove(sweep, &out)?;
+    }
     begin(sweep, &out)?;
     let inputs = plans.outlines.iter().map(|outline| &outline.input);
     let mut beside = Beside { gallery: Gallery::new(plans.spare_bytes(), inputs), ..Beside::default() };
@@ -169,6 +179,7 @@ pub fn run(plans: &Plans, fresh: bool, progress: &Progress) -> Result<PathBuf, E
 /// The directory is another's, or cannot be written.
 pub fn announce(sweep: &Sweep) -> Result<(), Error> {
     let out = check_out(sweep)?;
+    others::check(sweep, &out, false)?;
     let _claim = out.lock(SWEEP)?;
     if out.networks().is_file() { Ok(()) } else { begin(sweep, &out) }
 }
@@ -183,11 +194,12 @@ fn begin(sweep: &Sweep, out: &ResultsDir) -> Result<(), Error> {
 /// # Errors
 /// As [`pipeline::run`].
 pub fn merge(sweep: &Sweep, member: &Member, plan: Plan, fresh: bool, progress: &Progress) -> Result<PathBuf, Error> {
+    let out = check_out(sweep)?;
+    others::check(sweep, &out, false)?;
     let directory = merge_one(member, plan, fresh, progress)?;
     if !sweep.members.iter().all(is_merged) {
         return Ok(directory);
     }
-    let out = ResultsDir::new(&sweep.out);
     let _writing = progress.interrupt.writing();
     // The merge of another network may put all together at this moment, a `plot` may draw.
     let patience = Instant::now() + PATIENCE;
@@ -208,6 +220,9 @@ pub fn merge(sweep: &Sweep, member: &Member, plan: Plan, fresh: bool, progress: 
 pub fn merge_all(plans: &Plans, fresh: bool, progress: &Progress) -> Result<PathBuf, Error> {
     let finished = check(plans, fresh)?;
     let (sweep, out) = (&plans.sweep, ResultsDir::new(&plans.sweep.out));
+    if fresh {
+        others::remove(sweep, &out)?;
+    }
     for (n, member) in sweep.members.iter().enumerate().filter(|(n, _)| !finished[*n]) {
         let plan = plans.plan(n).map_err(Error::input)?;
         merge_one(member, plan, fresh, progress)?;
@@ -260,6 +275,7 @@ pub fn plot(directory: &std::path::Path, style: Style, progress: &Progress) -> R
     let rows = read_table::<AccuracyRow>(directory).map_err(Error::input)?;
     let changed = altered(&record.files, &out, &out.networks());
     changed.into_iter().for_each(|said| progress.line(format!("warning: {said}")));
+    let _writing = progress.interrupt.writing();
     let _claim = out.lock("plot")?;
     draw(&record, &rows, style, &out).map(Some)
 }
@@ -303,9 +319,14 @@ fn results(member: &Member) -> ResultsDir {
 
 /// Where the scores of a network's draws lie, beside its folder, where the family needs them.
 fn scores(member: &Member) -> Option<PathBuf> {
-    let Member { label, config } = member;
-    let needed = config.inference.family == Family::Networks;
-    needed.then(|| config.out().with_file_name(format!("{}.draws.safetensors", figure_name(label))))
+    let needed = member.config.inference.family == Family::Networks;
+    needed.then(|| scores_beside(&results(member)))
+}
+
+fn scores_beside(directory: &ResultsDir) -> PathBuf {
+    let mut name = directory.root().file_name().unwrap_or_default().to_os_string();
+    name.push(DRAWS);
+    directory.root().with_file_name(name)
 }
 
 /// Of all draws of a network.

@@ -1,5 +1,6 @@
 //! `semgpu quickstart` and `semgpu init`: the experiment that the program carries in itself.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -10,7 +11,9 @@ use clap::Args;
 use crate::config::Config;
 use crate::device::Choice;
 use crate::error::{Error, FileError};
+use crate::files;
 use crate::progress::Progress;
+use crate::results::{Claim, ResultsDir, remove_dead, temporary};
 use crate::wording::shell;
 
 use super::{print, run, threads};
@@ -85,8 +88,12 @@ pub(super) fn put_weights(file: &Path) -> Result<PathBuf, FileError> {
 /// a temporary one.
 enum Unpacked {
     Kept(PathBuf),
-    Temporary(tempfile::TempDir),
+    /// Taken by this process: what a killed one left is known by that nobody has it.
+    Temporary(#[allow(dead_code, reason = "held")] Claim, tempfile::TempDir),
 }
+
+/// What the names of temporary folders begin with.
+const COPY: &str = "semgpu-quickstart-";
 
 impl Unpacked {
     fn new() -> Result<Self, Error> {
@@ -96,18 +103,29 @@ impl Unpacked {
                 return Ok(Self::Kept(folder));
             }
         }
-        let made = || {
-            let folder = tempfile::tempdir().map_err(FileError::at(env::temp_dir()))?;
-            unpack(folder.path())?;
-            Ok(folder)
-        };
-        made().map(Self::Temporary).map_err(|error: FileError| Error::failed(error))
+        remove_dead_copies();
+        let folder = tempfile::Builder::new().prefix(COPY).tempdir();
+        let folder = folder.map_err(FileError::at(env::temp_dir())).map_err(Error::failed)?;
+        let claim = ResultsDir::new(folder.path()).lock("quickstart")?;
+        unpack(folder.path()).map_err(Error::failed)?;
+        Ok(Self::Temporary(claim, folder))
     }
 
     fn path(&self) -> &Path {
         match self {
             Self::Kept(path) => path,
-            Self::Temporary(folder) => folder.path(),
+            Self::Temporary(_, folder) => folder.path(),
+        }
+    }
+}
+
+/// Removes temporary folders of processes that were killed.
+fn remove_dead_copies() {
+    let entries = fs::read_dir(env::temp_dir()).into_iter().flatten();
+    let copies = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    for copy in copies.filter(|path| files::name(path).starts_with(COPY) && path.is_dir() && !path.is_symlink()) {
+        if ResultsDir::new(&copy).lock("quickstart").is_ok() {
+            let _ = fs::remove_dir_all(&copy);
         }
     }
 }
@@ -134,6 +152,9 @@ fn holds_other(path: &Path, bytes: &[u8]) -> bool {
 
 /// Writes every file that is not there as it should be.
 fn unpack(folder: &Path) -> Result<(), FileError> {
+    let folders: BTreeSet<PathBuf> =
+        FILES.iter().filter_map(|(name, _)| Some(folder.join(name).parent()?.into())).collect();
+    folders.iter().for_each(|folder| remove_dead(folder));
     FILES.iter().try_for_each(|(name, bytes)| put(&folder.join(name), bytes))
 }
 
@@ -145,10 +166,7 @@ fn put(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     let parent = path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
     let written = || -> io::Result<()> {
         fs::create_dir_all(parent)?;
-        let mut builder = tempfile::Builder::new();
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let mut file = builder.tempfile_in(parent)?;
+        let mut file = temporary(parent)?;
         file.write_all(bytes)?;
         file.persist(path)?;
         Ok(())

@@ -102,11 +102,10 @@ pub(super) fn carry_out(config: Config, fresh: bool, dry_run: bool, progress: &P
     let plan = Plan::new(config, progress)?;
     describe(&plan, progress);
     if dry_run {
-        if !fresh {
-            let out = ResultsDir::new(plan.config.out());
-            let differs = || record::differs(&out, &record::parts(&plan));
-            out.check_experiment(&plan.checksums.similarity).map_err(|error| Error::input(error.differing(differs)))?;
-        }
+        let out = ResultsDir::new(plan.config.out());
+        let differs = || record::differs(&out, &record::parts(&plan));
+        let free = out.check_experiment(&plan.checksums.similarity, fresh);
+        free.map_err(|error| Error::input(error.differing(differs)))?;
         return decode(&plan.inputs.manifest, &plan.model.input, progress);
     }
     let out = pipeline::run(plan, fresh, &mut Beside::default(), progress)?;

@@ -7,6 +7,7 @@ use clap::Args;
 
 use crate::config::{Asked, Member};
 use crate::error::{Error, FileError};
+use crate::files;
 use crate::pipeline::{self, Beside};
 use crate::plan::{Plan, Plans};
 use crate::progress::Progress;
@@ -92,11 +93,33 @@ fn seconds(text: &str) -> Result<f64, String> {
     seconds.ok_or_else(|| "expected seconds, like 0.25".to_string())
 }
 
-/// Lines of groups.txt, draws.txt and merge.txt.
+/// The tables of commands, each with what stands in every line of it.
+const TABLES: [(&str, &str); 3] = [("groups.txt", " --groups "), ("draws.txt", " --draws "), ("merge.txt", " merge ")];
+
+/// Their lines.
 type Tables = [Vec<String>; 3];
+
+/// A file that is no table of commands.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: is there, and no table of semgpu's commands; nothing was written: move it away, or give --tables another folder", .0.display())]
+struct OtherTable(PathBuf);
+
+/// Whether the tables may be written: nothing there but tables of an earlier cut.
+fn check_tables(folder: &Path) -> Result<(), Error> {
+    for (name, command) in TABLES {
+        let path = folder.join(name);
+        match files::read_to_string(&path) {
+            Ok(text) if text.lines().all(|line| line.contains(command)) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            _ => return Err(Error::input(OtherTable(path))),
+        }
+    }
+    Ok(())
+}
 
 /// Checks every experiment, cuts it, and writes the tables of commands.
 pub(super) fn cut(arguments: Cutting, called: &Path, progress: &Progress) -> Result<(), Error> {
+    check_tables(&arguments.tables)?;
     // Before anything is measured.
     std::fs::create_dir_all(&arguments.tables).map_err(FileError::at(&arguments.tables)).map_err(Error::input)?;
     let mut tables = Tables::default();
@@ -124,7 +147,7 @@ pub(super) fn cut(arguments: Cutting, called: &Path, progress: &Progress) -> Res
             }
         }
     }
-    for (name, commands) in ["groups.txt", "draws.txt", "merge.txt"].iter().zip(&tables) {
+    for ((name, _), commands) in TABLES.iter().zip(&tables) {
         if commands.len() > MOST_JOBS {
             progress
                 .line(format!("warning: {name}: {} commands, where clusters often take {MOST_JOBS}", commands.len()));
@@ -145,6 +168,7 @@ fn cut_one(
     tables: &mut Tables,
     progress: &Progress,
 ) -> Result<(), Error> {
+    Shards::check_place(&plan.config.out())?;
     let (out, keys, images) = (plan.config.out(), Keys::of(&plan), plan.images.clone());
     let (groups, permutations) = (plan.inputs.manifest.groups.len(), plan.config.most_permutations());
     let matrices = plan.model.layers.len() + usize::from(plan.model.classifier.is_some());

@@ -99,6 +99,11 @@ impl TestOptions {
     /// The first option that is out of its range.
     pub fn check(&self, concepts: usize) -> Result<(), OptionError> {
         check_permutations(self.permutations)?;
+        if let Some(stop) = self.stop_after.filter(|stop| u64::from(stop.get()) > self.permutations) {
+            let found = format!("{stop} with {} permutations", self.permutations);
+            let expected = "at most as many as permutations, or none: so many draws never reach a value";
+            return Err(OptionError { option: "stop_after", expected, found });
+        }
         // One resample has no spread.
         if self.bootstrap == 1 || self.bootstrap > MOST_RESAMPLES {
             let (found, expected) = (self.bootstrap.to_string(), "0, or 2 to 1,000,000");
@@ -371,6 +376,10 @@ mod tests {
         let permutations = TestOptions { permutations: 5_000_000_000, ..TestOptions::default() };
         let error = permutations.check(20).unwrap_err();
         assert_eq!((error.option, error.expected), ("permutations", &*format!("0 to {}", grouped(MOST_PERMUTATIONS))));
+        let never =
+            |stop| TestOptions { stop_after: NonZeroU32::new(stop), permutations: 50, ..TestOptions::default() };
+        assert!(never(50).check(20).is_ok());
+        assert_eq!(never(51).check(20).unwrap_err().found, "51 with 50 permutations");
         let bootstrap = TestOptions { bootstrap: 10, ..TestOptions::default() };
         let error = bootstrap.check(11).unwrap_err();
         assert_eq!(error.found, "10 with 11 concepts");

@@ -46,8 +46,9 @@ impl Test {
         let directory = request.out.as_ref().map(ResultsDir::new);
         check_names(&request)?;
         if let Some(directory) = &directory {
-            if !request.fresh {
-                directory.check_command("test")?;
+            match request.fresh {
+                true => directory.check_experiment("", true)?,
+                false => directory.check_command("test")?,
             }
             directory.check(request.inputs())?;
         }
@@ -87,8 +88,8 @@ impl Test {
         let given = comparison.controls.read.iter().map(|(said, _)| said.clone());
         let understood = read.iter().map(Read::to_string).chain(given).collect();
         let experiment = experiment(&request, &checksums, &read, &comparison.space.concepts);
-        if let Some(directory) = directory.as_ref().filter(|_| !request.fresh) {
-            directory.check_experiment(&experiment)?;
+        if let Some(directory) = &directory {
+            directory.check_experiment(&experiment, request.fresh)?;
         }
         let record = record::Test { config: request, understood, read, checksums };
         Ok(Self { directory, experiment, comparison, device, record, warnings })

@@ -23,7 +23,7 @@ use crate::stimuli::{Gallery, Manifest};
 /// [`Error::Input`] if it is no shard of the cut or another process computes it, else as [`run`](super::run).
 pub fn groups(plan: Plan, shards: &Shards, span: Span, progress: &Progress) -> Result<(), Error> {
     shards.check_groups(span).map_err(Error::input)?;
-    let Plan { config, model, weights, inputs, placement, checksums, unchanged, images, .. } = plan;
+    let Plan { config, model, weights, inputs, placement, unchanged, images, .. } = plan;
     let range = span.first as usize - 1..span.last as usize;
     let concepts = inputs.manifest.concepts.len();
     let manifest = Manifest {
@@ -33,9 +33,9 @@ pub fn groups(plan: Plan, shards: &Shards, span: Span, progress: &Progress) -> R
     };
     let directory = shards.groups_dir(span);
     let _writing = progress.interrupt.writing();
-    let _claim = directory.claim("shard", &checksums.similarity, false)?;
+    let _claim = shards.claim_groups(span, progress)?;
     let Opened { mut checkpoint, damaged } = kept(&config, &model, concepts)(&directory, manifest.groups.len());
-    damaged.iter().for_each(|damaged| progress.line(format!("warning: {damaged}")));
+    damaged.iter().for_each(|damaged| progress.line(format!("warning: {damaged}; computed again")));
     let first_half = FirstHalf {
         constant: config.two_vs_two.constant,
         model: &model,

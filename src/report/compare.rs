@@ -8,7 +8,7 @@ use crate::report::chart::{Band, Chart, Curve, Entry, Look, Mark};
 use crate::report::curves::{Curves, SIGNIFICANT, distinct};
 use crate::report::style::{AXIS, CURVE, CURVES, CurveStyle, DASHED, GREY, SOLID, Shape, crossed, curve};
 use crate::report::{Drawing, chance, names};
-use crate::results::{AccuracyRow, COMPARE, ComparisonRow, WithinRow};
+use crate::results::{AccuracyRow, COMPARE_FIGURES, ComparisonRow, WithinRow};
 use crate::stats::generalise::Generalise;
 use crate::wording::p_value;
 
@@ -40,7 +40,7 @@ const DEPTHS: [&str; 6] = ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"];
 
 /// The words of a figure of differences.
 struct Differences {
-    /// Of its file's name, the last part.
+    /// Of its files' names.
     stem: &'static str,
     /// What differs.
     of: &'static str,
@@ -165,7 +165,7 @@ impl Comparison<'_> {
             &format!("p\u{a0}<\u{a0}{SIGNIFICANT} against chance, family-wise over what each run declares"),
         );
         chart.notes += &tests(self.record.generalise, [self.between.is_empty(), self.within.is_empty()]);
-        let curves = Drawing { stem: COMPARE.into(), network: String::new(), text, picture: chart.draw() };
+        let curves = Drawing { stem: COMPARE_FIGURES[0].into(), network: String::new(), text, picture: chart.draw() };
         let name = |curve: &str| {
             let overlay = self.curves.iter().find(|overlay| overlay.name == curve);
             overlay.map_or_else(|| curve.to_string(), |overlay| shown.curve(overlay))
@@ -177,7 +177,7 @@ impl Comparison<'_> {
         let differences = self.differences(
             &between,
             Differences {
-                stem: "differences",
+                stem: COMPARE_FIGURES[1],
                 of: "2 vs. 2 accuracies",
                 y_title: "Difference in 2 vs. 2 accuracy",
                 note: "At the depth of the first curve\u{2019}s layer; pairs of curves a little aside of each other.",
@@ -187,7 +187,7 @@ impl Comparison<'_> {
         let steps = self.differences(
             &steps,
             Differences {
-                stem: "steps",
+                stem: COMPARE_FIGURES[2],
                 of: "neighbouring layers\u{2019} 2 vs. 2 accuracies",
                 y_title: "Rise in 2 vs. 2 accuracy",
                 note: "Each layer less the one before it, at its depth; curves a little aside of each other.",
@@ -247,7 +247,7 @@ impl Comparison<'_> {
             ),
         };
         let text = format!("Differences of {of} with their intervals against relative depth");
-        Some(Drawing { stem: format!("{COMPARE}_{stem}"), network: String::new(), text, picture: chart.draw() })
+        Some(Drawing { stem: stem.into(), network: String::new(), text, picture: chart.draw() })
     }
 }
 

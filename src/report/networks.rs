@@ -12,7 +12,7 @@ use crate::report::compare::{self, Overlay, Shown, labelled};
 use crate::report::curves::{SIGNIFICANT, distinct, highest};
 use crate::report::style::{AXIS, CURVE, CURVES, DASHED, GREY, curve};
 use crate::report::{Drawing, chance, inference};
-use crate::results::{AccuracyRow, NETWORKS, NetworkRow, figure_name};
+use crate::results::{AccuracyRow, NetworkRow, figure_name, networks_figure};
 use crate::stats::inference::Family;
 
 /// What networks are called, by their labels.
@@ -78,7 +78,7 @@ impl<'a> OfNetworks<'a> {
                 (self.ranked(words, &networks, &names).draw(), "network")
             };
             Drawing {
-                stem: format!("{NETWORKS}_{}", figure_name(words)),
+                stem: networks_figure(words),
                 network: String::new(),
                 text: format!("2 vs. 2 accuracy of {} networks against {by}, {words}", networks.len()),
                 picture,

@@ -1,12 +1,13 @@
 //! Whose a results directory is: what semgpu may write, and that one process writes it at a time.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
-use super::directory::{LOCK, TEMPORARY};
+use super::ResultsDir;
 use super::ledger::{self, Ledger, Written};
-use super::{ResultsDir, builder};
+use super::place::{absolute, remove_dead, whole, writable};
 use crate::error::{Error, FileError};
 
 /// The command of a directory with the networks of a sweep.
@@ -22,11 +23,17 @@ pub enum ClaimError {
     #[error("{}: this path is no UTF-8, expected one that run.json can name; rename it", .0.display())]
     NotText(PathBuf),
     /// A file in the place of a directory.
-    #[error("{}: a file, expected a directory for the results; give --out another one", .0.display())]
+    #[error("{}: a file, expected a directory for the results; move it away, or give --out another one", .0.display())]
     NoDirectory(PathBuf),
     /// A directory in the place of a file.
     #[error("{}: a directory, expected a file to write; give --out a file's name", .0.display())]
     NoFile(PathBuf),
+    /// A directory in the place of a file of the results.
+    #[error("{}: a directory where a file of the results goes; move it away, or give --out another place", .0.display())]
+    InTheWay(PathBuf),
+    /// A link in the place of the lock: what it leads to would be written over.
+    #[error("{}: a link, expected nothing or a file of semgpu's own; remove it", .0.display())]
+    Link(PathBuf),
     /// Nothing can be written there.
     #[error("{}: nothing can be written here ({source}); give --out another place", path.display())]
     Unwritable {
@@ -60,7 +67,7 @@ pub enum ClaimError {
     /// Another experiment's results.
     #[error(
         "{}: holds the {found} of another experiment{differs}, beside which this one's would stand; give --out another directory, or \
-         add --fresh to remove what semgpu wrote there", path.display()
+         {}", path.display(), if *fresh { "add --fresh to remove what semgpu wrote there" } else { "remove this one" }
     )]
     Other {
         /// The directory.
@@ -69,9 +76,11 @@ pub enum ClaimError {
         found: &'static str,
         /// ` (what differs first)`, where that is known.
         differs: String,
+        /// Whether `--fresh` would remove it.
+        fresh: bool,
     },
     /// Another process writes there.
-    #[error("{}: another semgpu writes here: {by}; wait for it, or give --out another directory", path.display())]
+    #[error("{}: another semgpu writes here: {by}; wait for it, or use another directory", path.display())]
     Held {
         /// The directory.
         path: PathBuf,
@@ -113,6 +122,14 @@ pub struct Claim {
     _lock: File,
     /// Whether the directory was made for it.
     made: bool,
+    damaged: Option<String>,
+}
+
+impl Claim {
+    /// That the list of finished matrices was damaged, in words: they are made again.
+    pub fn damaged(&self) -> Option<&str> {
+        self.damaged.as_deref()
+    }
 }
 
 impl ResultsDir {
@@ -139,7 +156,8 @@ impl ResultsDir {
                 return Err(ClaimError::Input { input: input.into(), out: root.into() });
             }
         }
-        writable(root)
+        writable(root)?;
+        self.check_places()
     }
 
     /// Whether the directory holds nothing of another command.
@@ -152,7 +170,8 @@ impl ResultsDir {
         let record = ledger::record(self).unwrap_or_default();
         let other = |found: &str| !found.is_empty() && found != command;
         if other(&ledger.command) || other(record["command"].as_str().unwrap_or_default()) {
-            return Err(self.other(&ledger, &record));
+            // A sweep and a comparison are no files of one experiment, which `--fresh` removes.
+            return Err(self.other(&ledger, &record, ![SWEEP, COMPARE].contains(&command)));
         }
         Ok(())
     }
@@ -164,51 +183,53 @@ impl ResultsDir {
             (COMPARE, self.holds_comparison(), "comparison of runs"),
         ];
         match of_many.into_iter().find(|(of, is_there, _)| *of != command && *is_there) {
-            Some((_, _, found)) => Err(ClaimError::Other { path: self.root().into(), found, differs: String::new() }),
+            Some((of, _, found)) => {
+                let fresh = of == COMPARE && command != SWEEP;
+                Err(ClaimError::Other { path: self.root().into(), found, differs: String::new(), fresh })
+            }
             None => Ok(()),
         }
     }
 
-    fn other(&self, ledger: &Ledger, record: &serde_json::Value) -> ClaimError {
+    fn other(&self, ledger: &Ledger, record: &serde_json::Value, fresh: bool) -> ClaimError {
         let run = ledger.command == "run" || record["command"] == "run";
         let found = if run { "layers of a run" } else { "results" };
-        ClaimError::Other { path: self.root().into(), found, differs: String::new() }
+        ClaimError::Other { path: self.root().into(), found, differs: String::new(), fresh }
     }
 
-    /// Whether the directory is free for an experiment: it holds none, or the same.
+    /// Whether the directory is free for an experiment: it holds none, or the same, or what `fresh` says to remove.
     ///
     /// # Errors
     /// [`ClaimError::Other`]
-    pub fn check_experiment(&self, experiment: &str) -> Result<(), ClaimError> {
+    pub fn check_experiment(&self, experiment: &str, fresh: bool) -> Result<(), ClaimError> {
+        match self.holds_experiment(experiment) {
+            Err(ClaimError::Other { fresh: true, .. }) if fresh => Ok(()),
+            checked => checked,
+        }
+    }
+
+    fn holds_experiment(&self, experiment: &str) -> Result<(), ClaimError> {
         self.check_of_many("")?;
         let ledger = Ledger::read(self);
         let record = ledger::record(self).unwrap_or_default();
         let recorded = record["checksums"]["similarity"].as_str();
         let known = Some(ledger.key.as_str()).filter(|key| !key.is_empty()).or(recorded);
         let same = known.map_or(record.is_null(), |known| known == experiment);
-        if same { Ok(()) } else { Err(self.other(&ledger, &record)) }
+        if same { Ok(()) } else { Err(self.other(&ledger, &record, true)) }
     }
 
-    /// Takes the directory for this process and `experiment`; what dead processes left half written goes, with `fresh`
-    /// everything that semgpu wrote here.
+    /// Takes the directory for this process and `experiment`; with `fresh` everything that semgpu wrote here goes.
     ///
     /// # Errors
     /// Another process has it, another experiment's results are in it, or it cannot be written.
     pub fn claim(&self, command: &str, experiment: &str, fresh: bool) -> Result<Claim, ClaimError> {
-        let claim = self.lock(command)?;
+        let mut claim = self.lock(command)?;
+        self.check_experiment(experiment, fresh)?;
         if fresh {
-            let Written { matrices, results } = Written::of(self);
-            remove(results.iter().chain(&matrices))?;
+            self.remove_written()?;
             self.remove_comparison()?;
         }
-        self.check_experiment(experiment)?;
-        for place in [self.root().to_path_buf(), self.matrices(), self.figures()] {
-            let Ok(entries) = fs::read_dir(place) else { continue };
-            let name =
-                |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(TEMPORARY));
-            let dead: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(name).collect();
-            remove(dead.iter())?;
-        }
+        claim.damaged = Ledger::damaged(self);
         let mut ledger = Ledger::read(self);
         if ledger.key != experiment {
             ledger = Ledger { command: command.into(), key: experiment.into(), ..Ledger::default() };
@@ -217,12 +238,13 @@ impl ResultsDir {
         Ok(claim)
     }
 
-    /// Takes the directory for this process.
+    /// Takes the directory for this process; what dead processes left half written goes.
     ///
     /// # Errors
     /// Another process has it, or it cannot be written.
     pub fn lock(&self, command: &str) -> Result<Claim, ClaimError> {
-        let (root, path) = (self.root(), self.root().join(LOCK));
+        self.check_places()?;
+        let (root, path) = (self.root(), self.lock_file());
         let unwritable = |source| ClaimError::Unwritable { path: root.into(), source };
         let made = !root.exists();
         let mut tries = 0;
@@ -241,6 +263,9 @@ impl ResultsDir {
                     return Err(ClaimError::Held { path: root.into(), by: by.trim().to_string() });
                 }
             }
+            if path.is_symlink() {
+                return Err(ClaimError::Link(path));
+            }
             // Its holder may have removed the file between our opening and locking it.
             if tries < 100 && !is_at(&lock, &path) {
                 tries += 1;
@@ -249,7 +274,8 @@ impl ResultsDir {
             let holder = format!("process {}, semgpu {command}, since {}", std::process::id(), now());
             let noted = lock.set_len(0).and_then(|()| lock.rewind()).and_then(|()| writeln!(lock, "{holder}"));
             noted.map_err(unwritable)?;
-            return Ok(Claim { directory: self.clone(), _lock: lock, made });
+            [root, &self.matrices(), &self.figures()].into_iter().for_each(remove_dead);
+            return Ok(Claim { directory: self.clone(), _lock: lock, made, damaged: None });
         }
     }
 
@@ -258,13 +284,35 @@ impl ResultsDir {
     /// # Errors
     /// A file that cannot be removed.
     pub fn remove_results(&self) -> Result<(), FileError> {
-        remove(Written::of(self).results.iter())
+        remove(Written::of(self).results.iter())?;
+        let ledger = Ledger::read(self);
+        if ledger.figures.is_empty() { Ok(()) } else { Ledger { figures: BTreeSet::new(), ..ledger }.write(self) }
+    }
+
+    /// Removes what semgpu wrote here of an experiment, and the directory if nothing else is in it.
+    ///
+    /// # Errors
+    /// Another process has it, or a file cannot be removed.
+    pub fn clear(&self, command: &str) -> Result<(), ClaimError> {
+        let claim = self.lock(command)?;
+        self.remove_written()?;
+        drop(claim);
+        // Directories go only if nothing is in them.
+        for place in [&self.matrices(), &self.figures(), self.root()] {
+            let _ = fs::remove_dir(place);
+        }
+        Ok(())
+    }
+
+    fn remove_written(&self) -> Result<(), FileError> {
+        let Written { matrices, results } = Written::of(self);
+        remove(results.iter().chain(&matrices))
     }
 
     /// Something in the directory, if there is anything and nothing says that it is semgpu's.
     fn foreign(&self) -> Result<Option<PathBuf>, ClaimError> {
         let of_many = self.holds_comparison() || self.networks().is_file();
-        let ours = of_many || self.finished().is_file() || self.root().join(LOCK).is_file();
+        let ours = of_many || self.finished().is_file() || self.lock_file().is_file();
         match ledger::record(self) {
             Some(_) => return Ok(None),
             // Damaged, or another program's: it would be replaced.
@@ -285,7 +333,7 @@ impl ResultsDir {
 impl Drop for Claim {
     fn drop(&mut self) {
         let root = self.directory.root();
-        let _ = fs::remove_file(root.join(LOCK));
+        let _ = fs::remove_file(self.directory.lock_file());
         // Directories go only if nothing is in them.
         if self.made {
             let _ = fs::remove_dir(self.directory.matrices());
@@ -306,25 +354,6 @@ impl Drop for Claim {
     }
 }
 
-/// Whether files may be written: none is a directory or one of the inputs, and each place can be written. Changes nothing.
-///
-/// # Errors
-/// Which of these it is not.
-pub fn check_files(outs: &[PathBuf], inputs: &[&Path]) -> Result<(), ClaimError> {
-    let read: Vec<PathBuf> = inputs.iter().map(|input| whole(input)).collect();
-    for out in outs {
-        if out.is_dir() {
-            return Err(ClaimError::NoFile(out.clone()));
-        }
-        if let Some(input) = read.iter().position(|input| *input == whole(out)) {
-            return Err(ClaimError::Input { input: inputs[input].into(), out: out.clone() });
-        }
-        let parent = out.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
-        writable(parent)?;
-    }
-    Ok(())
-}
-
 pub(super) fn remove<'a>(mut files: impl Iterator<Item = &'a PathBuf>) -> Result<(), FileError> {
     files.try_for_each(|path| match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(FileError::at(path)(error)),
@@ -336,43 +365,11 @@ fn text(path: &Path) -> Result<(), ClaimError> {
     path.to_str().map(|_| ()).ok_or_else(|| ClaimError::NotText(path.into()))
 }
 
-fn absolute(path: &Path) -> PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| path.into())
-}
-
-/// The path without links as far as it is there.
-fn whole(path: &Path) -> PathBuf {
-    let path = absolute(path);
-    let there = path.ancestors().find_map(|there| Some((there, there.canonicalize().ok()?)));
-    there.map_or_else(
-        || path.clone(),
-        |(there, real)| match path.strip_prefix(there) {
-            Ok(rest) if rest != Path::new("") => real.join(rest),
-            _ => real,
-        },
-    )
-}
-
-/// Makes a file without a name in the directory, or in the one in which it would be made.
-fn writable(directory: &Path) -> Result<(), ClaimError> {
-    let path = absolute(directory);
-    let there = path.ancestors().find(|there| there.exists()).unwrap_or(Path::new("/"));
-    let real = whole(there);
-    if !real.is_dir() {
-        return Err(ClaimError::NoDirectory(there.into()));
-    }
-    let unwritable = |source| ClaimError::Unwritable { path: directory.into(), source };
-    if cfg!(unix) && ["/proc", "/sys"].iter().any(|system| real.starts_with(system)) {
-        return Err(unwritable(io::Error::other("the system's own directory")));
-    }
-    builder().tempfile_in(&real).map(|_| ()).map_err(unwritable)
-}
-
 #[cfg(unix)]
 fn is_at(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
     let id = |found: fs::Metadata| (found.dev(), found.ino());
-    file.metadata().ok().map(id) == fs::metadata(path).ok().map(id)
+    file.metadata().ok().map(id) == fs::symlink_metadata(path).ok().map(id)
 }
 
 #[cfg(not(unix))]

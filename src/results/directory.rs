@@ -13,29 +13,11 @@ pub const CONCEPTS: &str = "concepts.txt";
 const SCALES: &str = "scales.";
 const WORDS: &str = "words.";
 
-/// Names the process that writes into a directory; held by a lock of the system's.
-pub(super) const LOCK: &str = ".semgpu.lock";
+/// What the names of files of a network's scores end with, beside its folder in a sweep's.
+pub(crate) const DRAWS: &str = ".draws.safetensors";
 
 /// What the names of files begin with that are being written.
 pub(super) const TEMPORARY: &str = ".semgpu-";
-
-/// The figures of a network: the first part of their files' names.
-pub(crate) const FIGURES: [&str; 14] = [
-    "accuracy",
-    "uncertainty",
-    "intervals",
-    "controls",
-    "partition",
-    "matched",
-    "one_vs_two",
-    "layers",
-    "concepts",
-    "confused",
-    "rsm",
-    "alignment",
-    "measures",
-    "architecture",
-];
 
 /// A directory of results.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +46,11 @@ impl ResultsDir {
     /// `<name>.csv`
     pub fn table(&self, name: &str) -> PathBuf {
         self.root.join(format!("{name}.csv"))
+    }
+
+    /// Names the process that writes into the directory; held by a lock of the system's.
+    pub(super) fn lock_file(&self) -> PathBuf {
+        self.root.join(".semgpu.lock")
     }
 
     /// `report.html`

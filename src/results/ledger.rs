@@ -1,13 +1,12 @@
 //! `rsm/finished.json`: whose results lie in a directory, and which of its matrices are computed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::directory::{FIGURES, figure_name};
 use super::{Results, ResultsDir, read_json, write_json};
 use crate::checksum;
 use crate::error::FileError;
@@ -26,12 +25,22 @@ pub struct Ledger {
     /// By file, the checksum of each group's values; none where a group is not computed. Layers that a later run of the
     /// experiment does not ask for stay listed; matrices that are written in one go have no checksums.
     pub groups: BTreeMap<String, Vec<Option<String>>>,
+    /// The figures that were drawn, by their files' names without the ending.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub figures: BTreeSet<String>,
 }
 
 impl Ledger {
     /// The list of a directory; one that is not there or damaged lists nothing.
     pub fn read(directory: &ResultsDir) -> Self {
         read_json(&directory.finished()).unwrap_or_default()
+    }
+
+    /// That the list of a directory is there and cannot be read, in words; none where it can.
+    pub fn damaged(directory: &ResultsDir) -> Option<String> {
+        let path = directory.finished();
+        let is_damaged = path.exists() && read_json::<Self>(&path).is_none();
+        is_damaged.then(|| format!("{}: damaged, so nothing says which matrices are finished", path.display()))
     }
 
     /// # Errors
@@ -66,6 +75,17 @@ impl Ledger {
             ledger.groups.entry(name).or_default();
         }
         ledger.write(directory)
+    }
+
+    /// Adds figures that are about to be written, by their files' names without the ending, where there is a list.
+    ///
+    /// # Errors
+    /// The list cannot be written.
+    pub fn enlist_figures<'a>(directory: &ResultsDir, stems: impl Iterator<Item = &'a str>) -> Result<(), FileError> {
+        let Some(mut ledger) = read_json::<Self>(&directory.finished()) else { return Ok(()) };
+        let before = ledger.figures.len();
+        ledger.figures.extend(stems.map(str::to_string));
+        if ledger.figures.len() == before { Ok(()) } else { ledger.write(directory) }
     }
 }
 
@@ -112,7 +132,7 @@ impl Written {
         let models = record["config"]["words"].as_array().into_iter().flatten();
         results.extend(models.filter_map(|model| model["name"].as_str()).map(|name| directory.words_rsm(name)));
         results.extend(directory.lists());
-        results.extend(figures(directory, &record));
+        results.extend(ledger.figures.iter().flat_map(|stem| figure_files(directory, stem)));
         results.extend([directory.page(), directory.record()]);
         for files in [&mut matrices, &mut results] {
             files.retain(|path| path.symlink_metadata().is_ok_and(|found| !found.is_dir()));
@@ -133,24 +153,9 @@ fn is_matrix(name: &str) -> bool {
     matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None)) && name.ends_with(".npy")
 }
 
-/// The figures of the network of a record.
-fn figures(directory: &ResultsDir, record: &Value) -> Vec<PathBuf> {
-    let network = record["network"]["name"].as_str().or(record["config"]["network"].as_str());
-    let Some(network) = network else { return Vec::new() };
-    let figures = FIGURES.map(|figure| format!("{figure}_{}", figure_name(network)));
-    let of = |stem: &str, figure: &String| {
-        stem.strip_prefix(figure).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
-    };
-    figures_of(directory, |stem| figures.iter().any(|figure| of(stem, figure)))
-}
-
-/// The figures of a directory whose names, without their endings, are `ours`.
-pub(super) fn figures_of(directory: &ResultsDir, ours: impl Fn(&str) -> bool) -> Vec<PathBuf> {
-    let is_ours = |path: &PathBuf| {
-        let ending = path.extension().and_then(OsStr::to_str).unwrap_or_default();
-        let stem = path.file_stem().and_then(OsStr::to_str).unwrap_or_default();
-        ["png", "svg", "pdf"].contains(&ending) && ours(stem)
-    };
-    let entries = std::fs::read_dir(directory.figures()).into_iter().flatten();
-    entries.filter_map(|entry| Some(entry.ok()?.path())).filter(is_ours).collect()
+/// The files of a figure.
+pub(super) fn figure_files(directory: &ResultsDir, stem: &str) -> Vec<PathBuf> {
+    // A list that another program changed leads nowhere else.
+    let name = Path::new(stem).file_name().unwrap_or_default().to_string_lossy().into_owned();
+    ["png", "svg", "pdf"].map(|ending| directory.figures().join(format!("{name}.{ending}"))).to_vec()
 }

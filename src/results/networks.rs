@@ -7,13 +7,21 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::claim::{COMPARE, remove};
-use super::ledger::figures_of;
-use super::{ResultsDir, Table, read_json};
+use super::ledger::figure_files;
+use super::{ResultsDir, Table, figure_name, read_json};
 use crate::error::FileError;
 use crate::files;
 
-/// What the names of a sweep's figures begin with.
-pub(crate) const NETWORKS: &str = "networks";
+/// A sweep's table, and what the names of its figures begin with.
+pub(super) const NETWORKS: &str = "networks";
+
+/// The figures of a comparison: of the curves, of the differences between them, of the steps within them.
+pub(crate) const COMPARE_FIGURES: [&str; 3] = [COMPARE, "compare_differences", "compare_steps"];
+
+/// The figure of a sweep's networks with a word model.
+pub(crate) fn networks_figure(words: &str) -> String {
+    format!("{NETWORKS}_{}", figure_name(words))
+}
 
 /// One row of `networks.csv`: a network against a word model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -169,8 +177,11 @@ impl ResultsDir {
     /// A file that cannot be removed.
     pub fn remove_networks(&self) -> Result<(), FileError> {
         let tables = [NETWORKS, "accuracy"].map(|name| self.table(name));
-        let ours = |stem: &str| stem.strip_prefix(NETWORKS).is_some_and(|rest| rest.starts_with('_'));
-        let all: Vec<PathBuf> = tables.into_iter().chain(figures_of(self, ours)).chain([self.page()]).collect();
+        let record: Value = read_json(&self.networks()).unwrap_or_default();
+        let words = record["config"]["words"].as_array().into_iter().flatten();
+        let figures = words.filter_map(|model| Some(networks_figure(model["name"].as_str()?)));
+        let figures = figures.flat_map(|stem| figure_files(self, &stem));
+        let all: Vec<PathBuf> = tables.into_iter().chain(figures).chain([self.page()]).collect();
         remove(all.iter())
     }
 
@@ -196,9 +207,8 @@ impl ResultsDir {
             return Ok(());
         }
         let tables = [COMPARE, "within"].map(|name| self.table(name));
-        let ours = |stem: &str| stem.strip_prefix(COMPARE).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'));
-        let all: Vec<PathBuf> =
-            figures_of(self, ours).into_iter().chain([self.page(), self.comparison()]).chain(tables).collect();
+        let figures = COMPARE_FIGURES.iter().flat_map(|stem| figure_files(self, stem));
+        let all: Vec<PathBuf> = figures.chain([self.page(), self.comparison()]).chain(tables).collect();
         remove(all.iter())
     }
 }

@@ -74,7 +74,13 @@ fn fresh_removes_what_semgpu_wrote_and_nothing_else() {
     small.run("out", &["--set", "network.layers=[\"conv1\", \"fire2\"]"]);
     assert!(small.path("out/rsm/categories.txt").exists() && !small.path("out/.semgpu.lock").exists());
     small.write("manifest.csv", &manifest);
-    let mine = ["out/rsm/brain.npy", "out/notes.txt", "out/figures/mine.png", "out/figures/accuracy_other.png"];
+    let mine = [
+        "out/rsm/brain.npy",
+        "out/notes.txt",
+        "out/figures/mine.png",
+        "out/figures/accuracy_other.png",
+        "out/figures/accuracy_squeezenet1_1_for_paper.svg",
+    ];
     mine.iter().for_each(|name| small.write(name, "mine"));
     small.write("out/rsm/.semgpu-dead", "half");
     let other = ["--fresh", "--set", "network.layers=[\"conv1\"]", "--set", "words.0.name=Other"];
@@ -126,6 +132,151 @@ fn a_test_replaces_neither_its_inputs_nor_another_test() {
     let config = small.text("experiment.toml");
     let said = fail(&["run", "--config", &config, "--out", &small.text("test")], 2);
     assert!(said.contains("of another experiment"), "{said}");
+}
+
+#[test]
+fn what_is_in_the_way_is_told_before_work_and_old_tables_stay() {
+    let small = Small::make();
+    small.run("out", &[]);
+    let (config, out) = (small.text("experiment.toml"), small.text("out"));
+    let run = ["run", &config, "--out", &out, "--set", "two_vs_two.permutations=20"];
+    let aside = small.path("aside");
+    for (place, is_file) in [
+        ("out/figures", true),
+        ("out/rsm", true),
+        ("out/groups.csv", false),
+        ("out/report.html", false),
+        ("out/run.json", false),
+        ("out/rsm/fire2.npy", false),
+        ("out/figures/accuracy_squeezenet1_1.svg", false),
+    ] {
+        let path = small.path(place);
+        std::fs::rename(&path, &aside).unwrap();
+        if is_file {
+            std::fs::write(&path, "mine").unwrap()
+        } else {
+            std::fs::create_dir(&path).unwrap()
+        }
+        let before = files(&small.path("out"));
+        for more in [&["--dry-run"][..], &[], &["--fresh"]] {
+            let said = refused(&[&run[..], more].concat());
+            assert!(said.contains(place) && said.contains("move it away"), "{said}");
+        }
+        assert_eq!(files(&small.path("out")), before, "{place}");
+        if is_file {
+            std::fs::remove_file(&path).unwrap()
+        } else {
+            std::fs::remove_dir(&path).unwrap()
+        }
+        std::fs::rename(&aside, &path).unwrap();
+    }
+    succeed(&run);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_in_the_place_of_the_lock_leads_to_no_file() {
+    let small = Small::make();
+    small.run("out", &[]);
+    small.write("mine", "mine");
+    for target in ["mine", "nothing"] {
+        let link = small.path("out/.semgpu.lock");
+        std::os::unix::fs::symlink(small.path(target), &link).unwrap();
+        for arguments in [&["run", &small.text("experiment.toml"), "--out"][..], &["plot"]] {
+            let said = fail(&[arguments, &[&small.text("out")]].concat(), 2);
+            assert!(said.contains(".semgpu.lock: a link") && said.contains("remove it"), "{said}");
+        }
+        assert!(small.read("mine") == "mine" && !small.path("nothing").exists());
+        std::fs::remove_file(&link).unwrap();
+    }
+}
+
+#[test]
+fn what_killed_processes_were_writing_goes_and_what_living_ones_write_stays() {
+    let small = Small::make();
+    small.run("out", &[]);
+    let (out, compared, init) = (small.text("out"), small.text("compared"), small.text("init"));
+    let export = small.text("export/rdms.h5");
+    let features = small.path("features.npy");
+    write_npy(&features, &[12, 40], &waves(480, 0.3)).unwrap();
+    let matrix = small.text("matrices/m.npy");
+    std::fs::create_dir(small.path("export")).unwrap();
+    std::fs::create_dir(small.path("matrices")).unwrap();
+    let compare = ["compare", &out, "--bootstrap", "20", "--out", &compared];
+    succeed(&compare);
+    succeed(&["init", &init]);
+    let commands = [
+        ("out/figures", &["plot", &out][..]),
+        ("compared/figures", &compare),
+        ("compared", &compare),
+        ("init/configs", &["init", &init]),
+        ("export", &["export", &out, "--out", &export]),
+        ("matrices", &["similarity", &small.text("features.npy"), "--out", &matrix, "--device", "cpu"]),
+    ];
+    for (place, command) in commands {
+        let [dead, living] = ["dead", "living"].map(|name| small.path(place).join(format!(".semgpu-{name}")));
+        std::fs::write(&dead, "half").unwrap();
+        let held = std::fs::File::create(&living).unwrap();
+        held.lock().unwrap();
+        succeed(command);
+        assert!(!dead.exists() && living.exists(), "{command:?}");
+        std::fs::remove_file(living).unwrap();
+    }
+}
+
+#[test]
+fn results_that_are_written_meanwhile_are_not_compared() {
+    let small = Small::make();
+    small.run("out", &[]);
+    small.write("out/.semgpu.lock", "process 7, semgpu run, since then");
+    let lock = std::fs::File::options().write(true).open(small.path("out/.semgpu.lock")).unwrap();
+    lock.lock().unwrap();
+    let said = fail(&["compare", &small.text("out"), "--out", &small.text("compared")], 2);
+    assert!(said.contains("process 7, semgpu run") && said.contains("wait for it"), "{said}");
+    drop(lock);
+    succeed(&["compare", &small.text("out"), "--bootstrap", "20", "--out", &small.text("compared")]);
+}
+
+#[test]
+fn a_matrix_that_another_program_changed_is_told_where_it_is_exported() {
+    let small = Small::make();
+    small.run("out", &[]);
+    let path = small.path("out/rsm/conv1.npy");
+    let (shape, values) = semgpu::arrays::read_npy(&path).unwrap();
+    let export = || {
+        let output = succeed(&["export", &small.text("out"), "--out", &small.text("rdms.h5")]);
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert_eq!(export(), "");
+    write_npy(&path, &shape, &values.iter().map(|value| value * value).collect::<Vec<_>>()).unwrap();
+    let said = export();
+    assert!(said.contains("warning: rsm/conv1.npy: not as semgpu wrote it"), "{said}");
+}
+
+#[test]
+fn a_damaged_list_of_matrices_is_told() {
+    let small = Small::make();
+    small.run("out", &[]);
+    let table = small.read("out/accuracy.csv");
+    small.write("out/rsm/finished.json", "{");
+    let said = String::from_utf8(small.run("out", &[]).stderr).unwrap();
+    assert!(said.contains("finished.json: damaged") && said.contains("computed again"), "{said}");
+    assert_eq!(small.read("out/accuracy.csv"), table);
+    let said = String::from_utf8(small.run("out", &[]).stderr).unwrap();
+    assert!(!said.contains("damaged") && said.contains("all layers are there"), "{said}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_limit_of_files_is_an_error_with_a_remedy() {
+    let small = Small::make();
+    let command = "ulimit -f 2; exec \"$0\" run -q --config \"$1\" --out \"$2\"";
+    let (config, out) = (small.text("experiment.toml"), small.text("out"));
+    let arguments = ["-c", command, env!("CARGO_BIN_EXE_semgpu"), &config, &out];
+    let output = std::process::Command::new("sh").args(arguments).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains(&format!("error: {out}/")) && said.contains("ulimit -f"), "{said}");
 }
 
 #[cfg(unix)]

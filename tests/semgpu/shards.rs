@@ -87,7 +87,7 @@ fn what_is_missing_or_damaged_is_named_as_commands() {
     let draws = commands.len() - 1 - Small::GROUPS;
     let all = Small::GROUPS + draws;
     assert!(said.contains(&format!("{all} of {all} shards are missing")), "{said}");
-    assert!(said.contains("--groups 1-1   # missing") && said.contains("--draws 0-"), "{said}");
+    assert!(said.contains("--groups 1-1   # not there") && said.contains("--draws 0-"), "{said}");
     // Draws need all groups.
     let said = fail(&commands[Small::GROUPS].iter().map(String::as_str).collect::<Vec<_>>(), 2);
     assert!(said.contains("--groups 1-1   # not there"), "{said}");
@@ -241,6 +241,55 @@ fn a_shard_looks_at_its_own_images_only() {
     run_all(&commands[commands.len() - 1..]);
 }
 
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let to = to.join(entry.file_name());
+        match entry.path().is_dir() {
+            true => copy(&entry.path(), &to),
+            false => assert!(std::fs::copy(entry.path(), to).is_ok()),
+        }
+    }
+}
+
+#[test]
+fn a_shard_in_the_place_of_another_is_named_and_made_again() {
+    let small = Small::make();
+    small.run("whole", &[]);
+    let commands = cut(&small, "merged");
+    run_all(&commands[..commands.len() - 1]);
+    let [first, second] = ["1-1", "2-2"].map(|span| small.path(&format!("merged.shards/groups-{span}")));
+    std::fs::remove_dir_all(&second).unwrap();
+    copy(&first, &second);
+    let merge = words(commands.last().unwrap());
+    let said = fail(&merge, 2);
+    assert!(said.contains("1 of ") && said.contains("--groups 2-2   # of other groups (1-1)"), "{said}");
+    assert!(!small.path("merged/run.json").exists());
+    let status = call(&["status", &small.text("experiment.toml"), "--out", &small.text("merged")]);
+    assert!(String::from_utf8(status.stdout).unwrap().contains("groups: 1 of 2 shards done"));
+    // The command that it names settles it.
+    let said = String::from_utf8(call(&words(&commands[1])).stderr).unwrap();
+    assert!(said.contains("groups-2-2: of other groups (1-1); computed again"), "{said}");
+    run_all(&commands[commands.len() - 1..]);
+    assert!(results(&small.path("whole")) == results(&small.path("merged")));
+}
+
+#[test]
+fn tables_of_commands_replace_no_file_of_others() {
+    let small = Small::make();
+    cut(&small, "merged");
+    cut(&small, "merged");
+    for name in ["groups.txt", "draws.txt", "merge.txt"] {
+        let kept = small.read(&format!("tables/{name}"));
+        small.write(&format!("tables/{name}"), "my own\n");
+        let arguments = ["shards", &small.text("experiment.toml"), "--out", &small.text("o"), "--tables"];
+        let said = fail(&[&arguments[..], &[&small.text("tables")]].concat(), 2);
+        assert!(said.contains(name) && said.contains("--tables another folder"), "{said}");
+        assert!(small.read(&format!("tables/{name}")) == "my own\n" && !small.path("o.shards").exists());
+        small.write(&format!("tables/{name}"), &kept);
+    }
+}
+
 #[test]
 fn shards_of_other_inputs_are_refused() {
     let small = Small::make();
@@ -262,7 +311,7 @@ fn shards_of_other_inputs_are_refused() {
     let coarse = [&coarse[..], &told].concat();
     run_all(&commands[..1]);
     let said = fail(&coarse, 2);
-    assert!(said.contains("cut before in other pieces, 1 of which are computed") && said.contains("--fresh"), "{said}");
+    assert!(said.contains("of 1 that are computed 1 are none of this cut") && said.contains("--fresh"), "{said}");
     call(&[&coarse[..], &["--fresh"]].concat());
     assert!(!small.path("merged.shards/groups-1-1").exists());
     cut(&small, "merged");

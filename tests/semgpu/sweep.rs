@@ -64,12 +64,12 @@ fn assert_same(one: Vec<(PathBuf, Vec<u8>)>, other: Vec<(PathBuf, Vec<u8>)>) {
     }
 }
 
-/// What a sweep leaves, but the record, which names its folder, the scores, whose header has no order, and shards.
+/// What a sweep leaves, but the record, which names its folder, and shards.
 fn of_sweep(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut all = files(directory);
     all.retain(|(path, _)| {
         let shards = path.iter().any(|part| part.to_string_lossy().ends_with(".shards"));
-        !shards && !path.ends_with("networks.json") && path.extension().is_none_or(|kind| kind != "safetensors")
+        !shards && !path.ends_with("networks.json")
     });
     assert!(all.len() > 60, "{} files", all.len());
     all
@@ -260,6 +260,42 @@ fn shards_of_a_sweep_merge_to_its_results() {
 }
 
 #[test]
+fn a_sweep_of_other_networks_replaces_none_unless_asked() {
+    let small = sweep("networks");
+    let text = small.read("sweep.toml");
+    run(&small, "all", &[]);
+    let before = files(&small.path("all"));
+    // Without the last network, and with another label for it.
+    let (networks, rest) = text.split_once("[stimuli]").unwrap();
+    let parts: Vec<&str> = networks.split("[[network]]").collect();
+    let fewer = format!("{}[[network]]{}[[network]]{}[stimuli]{rest}", parts[0], parts[1], parts[2]);
+    let (config, out) = (small.text("sweep.toml"), small.text("all"));
+    for other in [fewer.clone(), text.replace("tiny, a graph", "other")] {
+        small.write("sweep.toml", &other);
+        for more in [&[][..], &["--dry-run"]] {
+            let said = fail(&[&["run", &config, "--out", &out], more].concat(), 2);
+            assert!(said.contains("tiny, a graph, which this one has not") && said.contains("--fresh"), "{said}");
+        }
+        let said = fail(&["shards", &config, "--out", &out, "--tables", &small.text("t"), "--device", "cpu"], 2);
+        assert!(said.contains("tiny, a graph, which") && !said.contains("--fresh"), "{said}");
+    }
+    assert_same(before, files(&small.path("all")));
+    small.write("sweep.toml", &fewer);
+    small.write("all/tiny__a_graph/notes.txt", "mine");
+    run(&small, "all", &["--fresh"]);
+    assert!(!small.path("all/tiny__a_graph.draws.safetensors").exists());
+    let left = files(&small.path("all/tiny__a_graph"));
+    assert_eq!(left, [(PathBuf::from("notes.txt"), b"mine".to_vec())]);
+    std::fs::remove_dir_all(small.path("all/tiny__a_graph")).unwrap();
+    // Networks may be added.
+    small.write("sweep.toml", &text);
+    let said = run(&small, "all", &[]);
+    assert_eq!(said.matches("finished before").count(), 2, "{said}");
+    run(&small, "whole", &[]);
+    assert_same(of_sweep(&small.path("whole")), of_sweep(&small.path("all")));
+}
+
+#[test]
 fn what_is_wrong_with_a_sweep_is_said_before_any_work() {
     let small = sweep("networks");
     let (config, out) = (small.text("sweep.toml"), small.text("all"));
@@ -289,6 +325,15 @@ fn what_is_wrong_with_a_sweep_is_said_before_any_work() {
     run(&small, "all", &[]);
     let said = fail(&["run", &small.text("experiment.toml"), "--out", &out], 2);
     assert!(said.contains("networks of a sweep of another experiment"), "{said}");
+    // Nor does --fresh, which is not said to, and nothing is lost.
+    let before = files(&small.path("all"));
+    for (config, out) in [("experiment.toml", "all"), ("sweep.toml", "single")] {
+        for more in [&["--fresh"][..], &[]] {
+            let said = fail(&[&["run", &small.text(config), "--out", &small.text(out)], more].concat(), 2);
+            assert!(said.contains("or remove this one") && !said.contains("--fresh"), "{said}");
+        }
+    }
+    assert_same(before, files(&small.path("all")));
     // A network's folder that holds another experiment.
     let said = refused(&["--set", "network.1.label=random", "--set", "seed=4"]);
     assert!(said.contains("random") && said.contains("--fresh"), "{said}");

@@ -1,0 +1,128 @@
+//! Where results go: whether files can be written there, and what dead processes left half written.
+
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::claim::{COMPARE, ClaimError};
+use super::directory::{DRAWS, TEMPORARY};
+use super::networks::NETWORKS;
+use super::{Results, ResultsDir, temporary};
+use crate::files;
+
+/// What a table or a matrix, a record, a page and a figure end with.
+const ENDINGS: [&str; 7] = ["csv", "json", "html", "npy", "png", "svg", "pdf"];
+
+impl ResultsDir {
+    /// Whether every file of the results can be written: directories are no files, files no directories. Changes nothing.
+    ///
+    /// # Errors
+    /// The first that is in the way.
+    pub fn check_places(&self) -> Result<(), ClaimError> {
+        let lock = self.lock_file();
+        if lock.is_symlink() {
+            return Err(ClaimError::Link(lock));
+        }
+        for place in [self.matrices(), self.figures()] {
+            if place.symlink_metadata().is_ok() {
+                writable(&place)?;
+            }
+        }
+        let tables = Results::NAMES.iter().copied().chain([NETWORKS, COMPARE, "within"]).map(|name| self.table(name));
+        let records = [self.record(), self.networks(), self.comparison(), self.page(), lock];
+        let lists = self.lists().into_iter().chain([self.finished()]);
+        let of_kind = |path: &PathBuf| {
+            let ending = path.extension().unwrap_or_default().to_string_lossy();
+            ENDINGS.contains(&&*ending)
+        };
+        let inside = [self.matrices(), self.figures()].map(|place| entries(&place)).concat();
+        let scores = entries(self.root()).into_iter().filter(|path| path.to_string_lossy().ends_with(DRAWS));
+        let files = tables.chain(records).chain(lists).chain(scores).chain(inside.into_iter().filter(of_kind));
+        match files.into_iter().find(|path| path.is_dir()) {
+            Some(path) => Err(ClaimError::InTheWay(path)),
+            None => Ok(()),
+        }
+    }
+
+    /// Who writes here at this moment, if anybody does.
+    pub fn holder(&self) -> Option<String> {
+        let path = self.lock_file();
+        let lock = files::open(&path).ok()?;
+        match lock.try_lock_shared() {
+            Err(TryLockError::WouldBlock) => Some(fs::read_to_string(&path).unwrap_or_default().trim().to_string()),
+            _ => None,
+        }
+    }
+}
+
+/// Whether files may be written: none is a directory or one of the inputs, and each place can be written. Changes nothing, but what
+/// dead processes left half written goes.
+///
+/// # Errors
+/// Which of these it is not.
+pub fn check_files(outs: &[PathBuf], inputs: &[&Path]) -> Result<(), ClaimError> {
+    let read: Vec<PathBuf> = inputs.iter().map(|input| whole(input)).collect();
+    for out in outs {
+        if out.is_dir() {
+            return Err(ClaimError::NoFile(out.clone()));
+        }
+        if let Some(input) = read.iter().position(|input| *input == whole(out)) {
+            return Err(ClaimError::Input { input: inputs[input].into(), out: out.clone() });
+        }
+        let parent = out.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
+        writable(parent)?;
+        remove_dead(parent);
+    }
+    Ok(())
+}
+
+/// Removes files in a directory that processes were writing when they were killed: a living one holds a lock on its own.
+pub fn remove_dead(directory: &Path) {
+    let is_temporary = |path: &PathBuf| {
+        files::name(path).starts_with(TEMPORARY) && path.symlink_metadata().is_ok_and(|found| found.is_file())
+    };
+    for path in entries(directory).into_iter().filter(is_temporary) {
+        let Ok(file) = File::options().read(true).write(true).open(&path) else { continue };
+        if file.try_lock().is_ok() {
+            drop(file);
+            let _ = fs::remove_file(&path);
+        }
+    }
+}
+
+fn entries(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).into_iter().flatten();
+    entries.filter_map(|entry| Some(entry.ok()?.path())).collect()
+}
+
+pub(super) fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.into())
+}
+
+/// The path without links as far as it is there.
+pub(super) fn whole(path: &Path) -> PathBuf {
+    let path = absolute(path);
+    let there = path.ancestors().find_map(|there| Some((there, there.canonicalize().ok()?)));
+    there.map_or_else(
+        || path.clone(),
+        |(there, real)| match path.strip_prefix(there) {
+            Ok(rest) if rest != Path::new("") => real.join(rest),
+            _ => real,
+        },
+    )
+}
+
+/// Makes a file without a name in the directory, or in the one in which it would be made.
+pub(super) fn writable(directory: &Path) -> Result<(), ClaimError> {
+    let path = absolute(directory);
+    let there = path.ancestors().find(|there| there.exists()).unwrap_or(Path::new("/"));
+    let real = whole(there);
+    if !real.is_dir() {
+        return Err(ClaimError::NoDirectory(there.into()));
+    }
+    let unwritable = |source| ClaimError::Unwritable { path: directory.into(), source };
+    if cfg!(unix) && ["/proc", "/sys"].iter().any(|system| real.starts_with(system)) {
+        return Err(unwritable(io::Error::other("the system's own directory")));
+    }
+    temporary(&real).map(|_| ()).map_err(unwritable)
+}

@@ -1,0 +1,56 @@
+//! Networks of another sweep in a sweep's directory.
+
+use super::{SweepRecord, results, scores_beside};
+use crate::config::{Asked, Sweep};
+use crate::error::FileError;
+use crate::results::{ClaimError, ResultsDir, SWEEP, figure_name, read_json};
+use crate::wording::first;
+
+/// Networks of the sweep that the directory holds, by their labels, which are none of this one's.
+fn others(sweep: &Sweep, out: &ResultsDir) -> Vec<(String, ResultsDir)> {
+    let before = read_json::<SweepRecord>(&out.networks());
+    let before = before.and_then(|record| match record.config.asked(&sweep.path) {
+        Ok(Asked::Many(before)) => Some(before.labels()),
+        _ => None,
+    });
+    let place = |label: String| {
+        let directory = ResultsDir::new(out.root().join(figure_name(&label)));
+        (label, directory)
+    };
+    let is_other = |(_, directory): &(String, ResultsDir)| {
+        let own = sweep.members.iter().any(|member| results(member).root() == directory.root());
+        !own && (directory.root().exists() || scores_beside(directory).exists())
+    };
+    before.into_iter().flatten().map(place).filter(is_other).collect()
+}
+
+/// Whether the directory holds no network that is none of the sweep's: it would stand beside tables of all that lack it.
+/// Networks may be added to a sweep.
+///
+/// # Errors
+/// [`ClaimError::Other`]; whether `fresh` removes them is said.
+pub fn check(sweep: &Sweep, out: &ResultsDir, fresh: bool) -> Result<(), ClaimError> {
+    let others: Vec<String> = others(sweep, out).into_iter().map(|(label, _)| label).collect();
+    if others.is_empty() {
+        return Ok(());
+    }
+    let differs = format!(" ({}, which this one has not)", first(&others, 3));
+    Err(ClaimError::Other { path: out.root().into(), found: "networks of a sweep", differs, fresh })
+}
+
+/// Removes the results of networks that are none of the sweep's.
+///
+/// # Errors
+/// Another process writes there, or a file cannot be removed.
+pub fn remove(sweep: &Sweep, out: &ResultsDir) -> Result<(), ClaimError> {
+    for (_, directory) in others(sweep, out) {
+        if directory.root().exists() {
+            directory.clear(SWEEP)?;
+        }
+        let scores = scores_beside(&directory);
+        if scores.exists() {
+            std::fs::remove_file(&scores).map_err(FileError::at(scores))?;
+        }
+    }
+    Ok(())
+}
