@@ -108,9 +108,10 @@ pub fn of_network(
     Ok(Box::new(Wrapped { file, prefix: format!("{whole}{own}"), own, beside }))
 }
 
-/// What names begin with under which half of a form's parameters are at least, in their shapes. Names are cut at dots.
+/// What names begin with under which half of a form's parameters are at least, in their shapes. Names are cut at dots. Of
+/// those that begin the same tensors, as where one form's names are another's behind a prefix, the shortest.
 fn prefixes(tensors: &[(String, Vec<usize>)], forms: &[Vec<Parameter>]) -> Vec<String> {
-    let mut found = BTreeSet::new();
+    let mut all: BTreeMap<(usize, &str), BTreeSet<usize>> = BTreeMap::new();
     for parameters in forms {
         let mut known: HashMap<&str, Vec<(usize, Vec<usize>)>> = HashMap::new();
         for (at, parameter) in parameters.iter().enumerate() {
@@ -118,18 +119,30 @@ fn prefixes(tensors: &[(String, Vec<usize>)], forms: &[Vec<Parameter>]) -> Vec<S
                 known.entry(name).or_default().push((at, transform.source_shape(&parameter.shape)));
             }
         }
-        let mut under: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
-        for (name, shape) in tensors {
+        // The parameters, and their tensors.
+        let mut under: HashMap<&str, [BTreeSet<usize>; 2]> = HashMap::new();
+        for (n, (name, shape)) in tensors.iter().enumerate() {
             let cuts = [0].into_iter().chain(name.match_indices('.').map(|(dot, _)| dot + 1));
             for (prefix, rest) in cuts.map(|cut| name.split_at(cut)) {
-                let fits = known.get(rest).into_iter().flatten().filter(|(_, expected)| expected == shape);
-                fits.for_each(|(at, _)| {
-                    under.entry(prefix).or_default().insert(*at);
-                });
+                for (at, _) in known.get(rest).into_iter().flatten().filter(|(_, expected)| expected == shape) {
+                    let [places, own] = under.entry(prefix).or_default();
+                    places.insert(*at);
+                    own.insert(n);
+                }
             }
         }
-        let most = under.into_iter().filter(|(_, places)| 2 * places.len() >= parameters.len().max(1));
-        found.extend(most.map(|(prefix, _)| prefix.to_string()));
+        for (prefix, [places, own]) in under {
+            if 2 * places.len() >= parameters.len().max(1) {
+                all.entry((prefix.len(), prefix)).or_default().extend(own);
+            }
+        }
+    }
+    let (mut found, mut taken) = (BTreeSet::new(), BTreeSet::new());
+    for ((_, prefix), own) in all {
+        if own.is_disjoint(&taken) {
+            found.insert(prefix.to_string());
+            taken.extend(own);
+        }
     }
     found.into_iter().collect()
 }
@@ -234,6 +247,10 @@ mod tests {
         // Another layer under the prefix may change what the network is.
         let file = found(&["net.fc.weight", "net.fc.bias", "net.gate.bias", "loss"], None).unwrap();
         assert_eq!(names(file.as_ref()), ["fc.weight", "fc.bias", "gate.bias"]);
+        // One form's names are another's behind a prefix: the network is there once.
+        let forms = ["fc", "visual.fc"].map(|name| Names::torch(name).layer("fc", &[10, 4], true, 1));
+        let file = of_network(listing(&["visual.fc.weight", "visual.fc.bias", "text"]), "dense", &forms, None);
+        assert_eq!(file.unwrap_or_else(|error| panic!("{error}")).tensors().len(), 3);
         // Without a prefix nothing is left out.
         assert_eq!(found(&["fc.weight", "fc.bias", "gate.bias"], None).unwrap().tensors().len(), 3);
     }

@@ -131,7 +131,7 @@ fn an_operator_that_there_is_not_is_refused_with_its_node() {
         assert!(said.contains(missing) && said.contains("vit_timm.script.onnx"), "{said}");
     }
     let said = fail(&["inspect", &graph.file], 2);
-    assert!(said.contains("no network for network.file") && said.contains(missing), "{said}");
+    assert!(said.contains("no weights for network.weights") && said.contains(missing), "{said}");
     std::fs::write(&graph.file, b"no graph").unwrap();
     fail(&["layers", &graph.file], 2);
     fail(&["layers", &graph.small.text("none.onnx")], 2);

@@ -176,6 +176,12 @@ impl Stored {
 }
 
 pub fn conv(node: &Node) -> Result<Lowered, Refusal> {
+    if node.shape(0)?.len() > 4 {
+        let shape = node.shape(0)?;
+        return Err(
+            format!("{shape:?}, of {} axes, which this build has not, expected a line or a map", shape.len()).into()
+        );
+    }
     let own = plane(node)?;
     let [images, channels, height, width] = own;
     let stored = Stored::of(node, [height, width])?;

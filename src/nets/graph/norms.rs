@@ -87,13 +87,14 @@ fn whole_reduced(
     let (steps, order) = (strides(&known.shape), [kept, axes].concat());
     let lengths: Vec<usize> = order.iter().map(|&axis| known.shape[axis]).collect();
     let rows: usize = lengths[..kept.len()].iter().product();
+    const UNFIT: &str = "whole numbers that overflow, or none";
     if rows > 0 && known.values.is_empty() {
-        return Err("whole numbers, none along the axes".into());
+        return Err(UNFIT.into());
     }
     let together = picked(known, &lengths, |index| index.iter().zip(&order).map(|(&n, &axis)| n * steps[axis]).sum());
     let along = known.values.len() / rows.max(1);
     let values: Option<Vec<i64>> = together.values.chunks_exact(along.max(1)).map(whole).collect();
-    Ok(Whole { shape, values: values.ok_or("whole numbers that overflow")? })
+    Ok(Whole { shape, values: values.ok_or(UNFIT)? })
 }
 
 fn total(values: &[i64]) -> Option<i64> {

@@ -57,6 +57,12 @@ fn borders_and_kernels_that_fit_nothing_are_refused() {
         d.node("Pad", &["x", &pads])
     });
     assert!(said.contains("leave nothing of"), "{said}");
+    // LambdaNet's, over three axes.
+    let said = refusal(|d| {
+        let (kernel, x) = (d.weights(&[4, 3, 3, 3, 1]), d.reshaped("x", &[0, 3, 8, 8, 4]));
+        d.node("Conv", &[&x, &kernel])
+    });
+    assert!(said.contains("[images, 3, 8, 8, 4], of 5 axes, which this build has not"), "{said}");
     // A kernel of lines on a map.
     let said = refusal(|d| {
         let kernel = d.weights(&[4, 3, 3]);
