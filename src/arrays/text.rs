@@ -265,7 +265,8 @@ impl Table<'_> {
         let bytes = Arc::new(Bytes::Held(values.into()));
         let array = StoredArray::new(path, shape, Order::C, Value::NATIVE_DOUBLE, bytes, 0..length)?;
         let (rows, columns) = (layout.rows(&records), layout.column_names(&records));
-        let labels = Labels { rows, columns, placed: true, missing, ..Labels::default() };
+        let labels =
+            Labels { rows, columns, pairs: layout.pairs(&records), placed: true, missing, ..Labels::default() };
         Ok(array.labelled(labels))
     }
 }

@@ -13,14 +13,7 @@ use crate::stats::Rsm;
 /// # Errors
 /// A pair that is missing, and one that has two values.
 pub(super) fn matrix(array: &StoredArray) -> Result<Option<(Vec<String>, Rsm)>, MatrixError> {
-    let labels = array.labels();
-    let (&[count, 1], [first, second, ..], true) = (array.shape(), &labels.rows[..], labels.placed) else {
-        return Ok(None);
-    };
-    let repeats = |list: &Vec<String>| names::twice(list).is_some();
-    if first.len() != count || second.len() != count || !repeats(first) && !repeats(second) {
-        return Ok(None);
-    }
+    let (&[_, 1], Some([first, second])) = (array.shape(), &array.labels().pairs) else { return Ok(None) };
     let (mut concepts, mut places) = (Vec::new(), HashMap::new());
     let mut pairs = Vec::new();
     for pair in first.iter().zip(second) {

@@ -86,8 +86,14 @@ fn archives_that_announce_gigabytes_are_refused_in_second_0() {
 
 #[test]
 fn streams_that_unpack_to_gigabytes_are_cut_off() {
-    // 300 MB of zeros in a variable of MATLAB's, which announces nothing.
+    // 300 MB of zeros in a variable of MATLAB's, which is packed without a word of its size.
     let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+    let element = |kind: u32, data: &[u8]| [&kind.to_le_bytes(), &(data.len() as u32).to_le_bytes(), data].concat();
+    let shape = [300_u32 << 17, 1].map(u32::to_le_bytes).concat();
+    let head = [element(6, &[6, 0, 0, 0, 0, 0, 0, 0]), element(5, &shape), element(1, b"xxxxxxxx")].concat();
+    let values = [9_u32, 300 << 20].map(u32::to_le_bytes).concat();
+    let all = [14, (head.len() + values.len()) as u32 + (300 << 20)].map(u32::to_le_bytes).concat();
+    packed.write_all(&[all, head, values].concat()).unwrap();
     let zeros = vec![0; 1 << 20];
     (0..300).for_each(|_| packed.write_all(&zeros).unwrap());
     let packed = packed.finish().unwrap();

@@ -35,7 +35,8 @@ fn a_triangle_and_a_list_of_pairs_are_the_whole_matrix() {
     folder.write("pairs.csv", format!("a,b,similarity\n{}", lines.concat()));
     for (file, said, more) in [
         ("L=lower.csv", "lower triangle, correlations", &[][..]),
-        ("L=upper.csv", "upper triangle, correlations", &[]),
+        // Its first column, 1 and then 0, may number the rows.
+        ("L=upper.csv", "upper triangle, correlations", &["--index", "1"]),
         ("L=pairs.csv", "pairs, correlations", &["--similarities"]),
     ] {
         let found = folder.test("W=w.csv", &[file], more);

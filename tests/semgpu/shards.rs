@@ -323,7 +323,7 @@ fn shards_of_other_inputs_are_refused() {
         .output()
         .unwrap();
     let written = small.read("moved_tables/groups.txt");
-    let absolute = format!("words.0.file={}", small.text("vectors.txt"));
+    let absolute = format!("words.0.file=\"{}\"", small.text("vectors.txt"));
     assert!(output.status.success() && written.contains(&absolute), "{written}");
     // Cut from other inputs: only when asked.
     let other =

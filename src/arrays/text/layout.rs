@@ -123,6 +123,23 @@ impl Layout {
 
     /// Names of the rows, from whichever columns have any: those with a name of its own for every row, else all together.
     pub fn rows(&self, records: &[Record]) -> Vec<Vec<String>> {
+        let rows = records.len() - self.header;
+        let (distinct, repeated): (Vec<_>, Vec<_>) =
+            self.texts(records).into_iter().partition(|names| twice(names).is_none());
+        match (distinct.is_empty(), repeated.is_empty()) {
+            (true, false) => vec![(0..rows).map(|row| joined(repeated.iter().map(|names| &names[row]))).collect()],
+            _ => distinct,
+        }
+    }
+
+    /// Two columns of names, at least one of which stand several times.
+    pub fn pairs(&self, records: &[Record]) -> Option<[Vec<String>; 2]> {
+        let columns: [Vec<String>; 2] = self.texts(records).try_into().ok()?;
+        columns.iter().any(|names| twice(names).is_some()).then_some(columns)
+    }
+
+    /// The columns of names that do not only count.
+    fn texts(&self, records: &[Record]) -> Vec<Vec<String>> {
         let records = &records[self.header..];
         let of =
             |column: usize| -> Vec<String> { records.iter().map(|record| record.cells[column].to_string()).collect() };
@@ -130,15 +147,7 @@ impl Layout {
             let numbers: Option<Vec<f64>> = names.iter().map(|name| name.parse().ok()).collect();
             numbers.is_some_and(|numbers| Sequence::of(&numbers) == Sequence::Counts)
         };
-        let columns: Vec<Vec<String>> =
-            self.names.iter().map(|&column| of(column)).filter(|names| !counts(names)).collect();
-        let (distinct, repeated): (Vec<_>, Vec<_>) = columns.into_iter().partition(|names| twice(names).is_none());
-        match (distinct.is_empty(), repeated.is_empty()) {
-            (true, false) => {
-                vec![(0..records.len()).map(|row| joined(repeated.iter().map(|names| &names[row]))).collect()]
-            }
-            _ => distinct,
-        }
+        self.names.iter().map(|&column| of(column)).filter(|names| !counts(names)).collect()
     }
 
     /// Names of the columns, if they have other names than numbers.

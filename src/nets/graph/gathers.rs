@@ -108,6 +108,16 @@ pub fn gather_nd(node: &Node) -> Result<Lowered, Refusal> {
     Lowered::run(shape, &[0], move |mut inputs| selected(inputs.remove(0), [1, count, row], &places, &to))
 }
 
+/// Where an axis goes that is behind those whose places are written, of the values and of the updates.
+pub fn behind_scattered(node: &Node, along: Along) -> Option<usize> {
+    let indices = &node.whole(1).ok()?.shape;
+    let (depth, before) = (*indices.last()?, indices.len() - 1);
+    match along.input {
+        0 => (along.axis >= depth).then_some(along.axis),
+        _ => along.axis.checked_sub(before).map(|axis| axis + depth),
+    }
+}
+
 pub fn scatter_nd(node: &Node) -> Result<Lowered, Refusal> {
     let own = node.shape(0)?.to_vec();
     let (places, row) = rows(&own, node.whole(1)?)?;
