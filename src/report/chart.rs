@@ -166,8 +166,11 @@ impl Chart<'_> {
                     _ => curve.draw_line(canvas, &layout, aside),
                 }
             }
-            for (curve, &aside) in self.curves.iter().zip(&layout.asides).rev() {
-                curve.draw_markers(canvas, &layout, aside);
+            // A dot that says significant is hidden by no other curve's marker.
+            for dots in [false, true] {
+                for (curve, &aside) in self.curves.iter().zip(&layout.asides).rev() {
+                    curve.draw_markers(canvas, &layout, aside, dots);
+                }
             }
         });
         canvas.finish()
@@ -207,14 +210,23 @@ impl Chart<'_> {
             let at = (panel.left - TICK - TICK_GAP, y + HALF_CAPITAL * TICK_LABEL);
             canvas.text(&text, TICK_TEXT, at, Anchor::End);
         }
-        let mut named: Vec<f64> = Vec::new();
-        for curve in &self.curves {
-            let last = curve.marks.iter().rev().find(|mark| mark.value.is_finite());
-            let Some((name, y)) = curve.aside.zip(last.map(|mark| panel.y(mark.value))) else { continue };
-            if named.iter().all(|other| (other - y).abs() > NOTE) {
-                let style = TextStyle { color: curve.style.color, ..notes::TEXT };
-                canvas.text(name, style, (panel.right + TICK_GAP, y + HALF_CAPITAL * NOTE), Anchor::Start);
-                named.push(y);
+        let end = |curve: &&Curve| {
+            curve.marks.iter().rev().find(|mark| mark.value.is_finite()).map(|mark| panel.y(mark.value))
+        };
+        let mut ends: Vec<_> =
+            self.curves.iter().filter_map(|curve| Some((end(&curve)?, curve.aside?, curve))).collect();
+        ends.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let mut named: Vec<(f64, Color)> = Vec::new();
+        let mut free = f64::MIN;
+        for (y, name, Curve { style: CurveStyle { color, .. }, .. }) in ends {
+            // Below the name of a line above it, but not far from its own line.
+            let at = y.max(free);
+            let is_named = named.iter().any(|(other, of)| of == color && (other - y).abs() <= NOTE);
+            if !is_named && at - y < 2.0 * NOTE {
+                let style = TextStyle { color: *color, ..notes::TEXT };
+                canvas.text(name, style, (panel.right + TICK_GAP, at + HALF_CAPITAL * NOTE), Anchor::Start);
+                named.push((y, *color));
+                free = at + NOTE;
             }
         }
         canvas.line(&[(panel.left, panel.top), (panel.left, panel.bottom)], &[], AXIS, INK);
@@ -296,8 +308,10 @@ impl Curve<'_> {
         });
     }
 
-    fn draw_markers(&self, canvas: &mut Canvas, Layout { panel, radius, .. }: &Layout, aside: f64) {
-        let marks = self.marks.iter().filter(|mark| mark.value.is_finite());
+    /// The dots, or all other markers.
+    fn draw_markers(&self, canvas: &mut Canvas, Layout { panel, radius, .. }: &Layout, aside: f64, dots: bool) {
+        let is_dot = |mark: &Mark| matches!(mark.look, Look::Dot | Look::Ringed);
+        let marks = self.marks.iter().filter(|mark| mark.value.is_finite() && is_dot(mark) == dots);
         for mark in marks.filter(|_| self.has_markers()) {
             let (x, y) = panel.at(mark, aside);
             let place = format!(" data-layer=\"{}\" data-at=\"{x:.2} {y:.2}\"", mark.place.round());

@@ -126,6 +126,20 @@ mod tests {
     }
 
     #[test]
+    fn dots_lie_on_top_and_every_chance_is_named() {
+        let mut table = rows(&["a", "b", "c"]);
+        for (n, row) in table.iter_mut().enumerate() {
+            (row.null_mean, row.null_sd) = (0.38 + 0.01 * (n % 3) as f64, 0.01);
+            (row.p_value, row.p_fwer) = if row.words == "c" && row.layer == "fc1" { (0.01, 0.01) } else { (0.9, 0.9) };
+        }
+        let results = Results { one_vs_two: table, ..Results::default() };
+        let svg = draw(&material(&results)).unwrap().remove(0).picture.svg;
+        assert_eq!(svg.matches(">chance</text>").count(), 3);
+        let last = svg.rfind("data-words=").unwrap();
+        assert!(svg[last..].starts_with("data-words=\"2\"") && svg[last..].contains("#222222"), "{}", &svg[last..]);
+    }
+
+    #[test]
     fn without_the_test_there_is_no_figure() {
         assert!(draw(&material(&Results::default())).unwrap().is_empty());
     }

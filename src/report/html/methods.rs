@@ -46,18 +46,21 @@ pub fn paragraphs(results: &Results, record: Option<&RunRecord>) -> Vec<Paragrap
         Command::Run(run) => [settings.network(run), words(run), settings.similarity()],
         Command::Test(test) => [settings.layer_files(test), settings.word_files(test), settings.matrices(test)],
     };
-    let in_full = !results.accuracy.is_empty();
-    let of_full = |text: &dyn Fn() -> String| if in_full { text() } else { String::new() };
+    // Without the 2 vs. 2 test in full there is nothing to say of them.
+    let (inference, further) = match results.accuracy.is_empty() {
+        true => Default::default(),
+        false => (settings.inference(), settings.further()),
+    };
     let mut all = vec![
         ("Stimuli", settings.stimuli()),
         (if record.run().is_some() { "Network" } else { "Layers" }, network),
         ("Word vectors", words),
         ("Similarity", similarity),
         ("2 vs. 2 test", settings.two_vs_two()),
-        ("Inference", of_full(&|| settings.inference())),
+        ("Inference", inference),
         ("1 vs. 2 test", settings.one_vs_two()),
         ("Controls", settings.controls()),
-        ("Further measures", of_full(&|| settings.further())),
+        ("Further measures", further),
         ("Alignment", settings.alignment()),
         ("Software", settings.software()),
     ];
