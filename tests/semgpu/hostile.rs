@@ -97,6 +97,7 @@ fn streams_that_unpack_to_gigabytes_are_cut_off() {
     let zeros = vec![0; 1 << 20];
     (0..300).for_each(|_| packed.write_all(&zeros).unwrap());
     let packed = packed.finish().unwrap();
+    let most = 100 * packed.len();
     let mut bytes = vec![b' '; 124];
     bytes.extend(b"\x00\x01IM");
     bytes.extend(15_u32.to_le_bytes().into_iter().chain((packed.len() as u32).to_le_bytes()));
@@ -104,7 +105,7 @@ fn streams_that_unpack_to_gigabytes_are_cut_off() {
     let folder = Folder::new();
     let path = folder.write("f.mat", &bytes);
     let said = fail(&["similarity", &path, "--out", &folder.text("x.npy"), "--device", "cpu"], 2);
-    assert!(said.contains("f.mat: ") && said.contains("unpack to more, expected at most 303979900"), "{said}");
+    assert!(said.contains("f.mat: ") && said.contains(&format!("unpack to more, expected at most {most}")), "{said}");
 }
 
 #[test]

@@ -108,14 +108,21 @@ pub fn gather_nd(node: &Node) -> Result<Lowered, Refusal> {
     Lowered::run(shape, &[0], move |mut inputs| selected(inputs.remove(0), [1, count, row], &places, &to))
 }
 
-/// Where an axis goes that is behind those whose places are written, of the values and of the updates.
-pub fn behind_scattered(node: &Node, along: Along) -> Option<usize> {
-    let indices = &node.whole(1).ok()?.shape;
-    let (depth, before) = (*indices.last()?, indices.len() - 1);
-    match along.input {
-        0 => (along.axis >= depth).then_some(along.axis),
-        _ => along.axis.checked_sub(before).map(|axis| axis + depth),
+/// Where an axis of the values goes, which stays, or of the updates: behind those whose places are written, or to one along which
+/// every update is written to its own place.
+pub fn scattered(node: &Node, along: Along) -> Option<usize> {
+    if along.input == 0 {
+        return Some(along.axis);
     }
+    let indices = node.whole(1).ok()?;
+    let (&depth, before) = indices.shape.split_last()?;
+    if along.axis >= before.len() {
+        return Some(along.axis - before.len() + depth);
+    }
+    let step: usize = before[along.axis + 1..].iter().product();
+    let place = |row: usize| (row / step % before[along.axis]) as i64;
+    let rows = || indices.values.chunks_exact(depth).enumerate();
+    (0..depth).find(|&to| rows().all(|(row, at)| at[to] == place(row)))
 }
 
 pub fn scatter_nd(node: &Node) -> Result<Lowered, Refusal> {

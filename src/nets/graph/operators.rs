@@ -108,7 +108,7 @@ pub const OPERATORS: &[Operator] = &[
     operator("Reshape", moves::reshape, moved),
     operator("Resize", resize::resize, resize::unscaled),
     operator("Round", functions::round, each),
-    operator("ScatterND", gathers::scatter_nd, gathers::behind_scattered),
+    operator("ScatterND", gathers::scatter_nd, gathers::scattered),
     operator("Selu", functions::selu, each),
     operator("Shape", shapes::shape, moved),
     operator("Sigmoid", functions::sigmoid, each),
