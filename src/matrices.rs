@@ -2,6 +2,7 @@
 
 mod checks;
 mod error;
+mod found;
 mod naming;
 mod pairs;
 mod rdms;
@@ -13,23 +14,17 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 
 pub use self::checks::check_rsm;
-use self::checks::{Place, by_diagonal, check};
+use self::checks::{Place, check};
 pub use self::error::MatrixError;
+use self::found::{CONDENSED, Found, SQUARE, of_axes, of_pairs};
 pub use self::naming::{Unnaming, named};
 use self::rdms::{Part, Rdms};
 use crate::arrays::{self, StoredArray, Told};
 use crate::error::FileError;
 use crate::files;
-use crate::names;
 use crate::results::{GroupRow, LayersRow, ResultsDir, ResultsError, is_scales, read_table};
 use crate::stats::Rsm;
 use crate::stats::alignment::Scales;
-use crate::stats::rsa;
-use crate::stats::two_vs_two::FEWEST_CONCEPTS;
-
-/// The forms of whole matrices and of what is above their diagonal, see [`Read`].
-const SQUARE: &str = "square";
-const CONDENSED: &str = "condensed";
 
 /// What the entries of a matrix are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -402,108 +397,15 @@ fn matrices(
     Ok(Matrices { name, rsms, groups: part.groups, names, unfit, scales: Vec::new(), read })
 }
 
-/// Matrices as they stand in a file, one or more.
-struct Found {
-    /// The concepts, where the matrix itself is made of their names.
-    own: Option<Vec<String>>,
-    rsms: Vec<Rsm>,
-    entries: Entries,
-    /// As in [`Read`].
-    form: &'static str,
-}
-
-/// The matrix of a list of pairs.
-fn of_pairs(path: &Path, names: Vec<String>, matrix: Rsm, said: Option<Entries>) -> Result<Found, MatrixError> {
-    let concepts = names.len();
-    if concepts < FEWEST_CONCEPTS {
-        return Err(MatrixError::Few { path: path.into(), shape: vec![concepts, concepts], concepts });
-    }
-    if said.is_none() && (0..concepts).any(|row| matrix.row(row)[row].is_nan()) {
-        return Err(MatrixError::NoDiagonal { path: path.into() });
-    }
-    let place = Place { path, array: None, several: false };
-    let rsms = vec![matrix];
-    Ok(Found { own: Some(names), entries: by_diagonal(&place, &rsms, said)?, rsms, form: "pairs" })
-}
-
-/// Square or condensed matrices, those of `rdms` among all.
-fn of_axes(place: &Place, array: &StoredArray, said: Option<Entries>, rdms: &[usize]) -> Result<Found, MatrixError> {
-    let (path, shape) = (place.path, array.shape().to_vec());
-    let (concepts, square) = match (&shape[..], condensed(&shape)) {
-        (&[k, l] | &[_, k, l], _) if k == l => (k, true),
-        (_, Some(concepts)) => (concepts, false),
-        _ => return Err(MatrixError::Shape { path: path.into(), shape }),
-    };
-    if concepts < FEWEST_CONCEPTS {
-        return Err(MatrixError::Few { path: path.into(), shape, concepts });
-    }
-    let values = array.values()?;
-    let entries_each = if square { concepts * concepts } else { concepts * (concepts - 1) / 2 };
-    // A column is one matrix, however many a file says that it has.
-    if rdms.is_empty() || rdms.iter().any(|&rdm| values.len() < (rdm + 1) * entries_each) {
-        return Err(MatrixError::Shape { path: path.into(), shape });
-    }
-    let wanted = rdms.iter().map(|&rdm| &values[rdm * entries_each..][..entries_each]);
-    if !square {
-        let entries = said.ok_or_else(|| MatrixError::Untold { path: path.into(), shape, concepts })?;
-        let rsms = wanted.map(|pairs| rsa::square(pairs, concepts)).collect();
-        return Ok(Found { own: None, rsms, entries, form: CONDENSED });
-    }
-    let mut rsms: Vec<Rsm> = wanted.map(|matrix| Rsm::new(concepts, matrix.to_vec())).collect();
-    if let Some(order) = columns_in_order_of_rows(path, array)? {
-        rsms.iter_mut().for_each(|matrix| *matrix = with_columns(matrix, &order));
-    }
-    let form = triangle::mirrored(path, &mut rsms, said)?.unwrap_or(SQUARE);
-    Ok(Found { own: None, entries: by_diagonal(place, &rsms, said)?, rsms, form })
-}
-
-/// The concepts of condensed vectors of that shape.
-fn condensed(shape: &[usize]) -> Option<usize> {
-    match *shape {
-        [pairs] | [pairs, 1] => concepts_of(pairs),
-        [k, l] if k != l => concepts_of(l),
-        _ => None,
-    }
-}
-
 /// What [`Read`] keeps of two names or more: the first two and the last.
 pub fn shown(names: &[String]) -> Vec<String> {
     [0, 1, names.len() - 1].map(|n| names[n].clone()).to_vec()
-}
-
-/// Where each row's column stands, if both are named and in another order.
-fn columns_in_order_of_rows(path: &Path, array: &StoredArray) -> Result<Option<Vec<usize>>, MatrixError> {
-    let Some(columns) = &array.labels().columns else { return Ok(None) };
-    let columns = names::lists(std::slice::from_ref(columns), columns.len());
-    let rows = names::lists(&array.labels().rows, array.shape()[0]);
-    let (Some(first), false) = (rows.first(), columns.is_empty()) else { return Ok(None) };
-    if let Some(order) = rows.iter().find_map(|rows| names::order(rows, &columns)) {
-        return Ok(Some(order).filter(|order| !names::is_same(order)));
-    }
-    if names::are_counted(&columns[0]) {
-        return Ok(None);
-    }
-    let row = first.iter().find(|row| !columns[0].contains(row)).unwrap_or(&first[0]).clone();
-    Err(MatrixError::RowsAndColumns { path: path.into(), row })
-}
-
-/// The matrix with its columns in another order.
-fn with_columns(matrix: &Rsm, order: &[usize]) -> Rsm {
-    let concepts = matrix.concepts();
-    let values = (0..concepts).flat_map(|row| order.iter().map(move |&column| matrix.row(row)[column])).collect();
-    Rsm::new(concepts, values)
 }
 
 /// The matrix with its concepts in another order.
 pub fn reordered(matrix: &Rsm, order: &[usize]) -> Rsm {
     let values = order.iter().flat_map(|&row| order.iter().map(move |&column| matrix.row(row)[column])).collect();
     Rsm::new(order.len(), values)
-}
-
-/// The number of concepts that have so many pairs.
-fn concepts_of(pairs: usize) -> Option<usize> {
-    let k = (1 + 8 * pairs).isqrt().div_ceil(2);
-    (k * (k - 1) / 2 == pairs).then_some(k)
 }
 
 /// The matrix as an RSM: correlations, the diagonal 1.
