@@ -1,0 +1,224 @@
+//! What can be wrong with a file of weights.
+
+use std::path::PathBuf;
+
+use super::FORMATS;
+use crate::error::FileError;
+
+/// A weights file that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum WeightsError {
+    /// It cannot be opened or read.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// Asked to stop meanwhile.
+    #[error("interrupted while the weights were read")]
+    Interrupted,
+    /// Averages that the file does not have.
+    #[error("{}: has no averages of its weights (EMA) beside them; leave out network.ema", path.display())]
+    NoAverages {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The network more than once.
+    #[error("{}: holds {network} under {prefixes}; say which is meant: network.prefix = {first}", path.display())]
+    Several {
+        /// The file.
+        path: PathBuf,
+        /// The network.
+        network: String,
+        /// The first of what its names begin with.
+        first: String,
+        /// All of them.
+        prefixes: String,
+    },
+    /// Nothing that begins as was said.
+    #[error(
+        "{}: no name begins with network.prefix = {prefix:?}{}", path.display(),
+        if names.is_empty() { "; in an ONNX file layers have places instead: remove it".to_string() } else { format!(" (it has {names})") }
+    )]
+    Prefix {
+        /// The file.
+        path: PathBuf,
+        /// What names were to begin with.
+        prefix: String,
+        /// Some that it has; none of a graph.
+        names: String,
+    },
+    /// A file of PyTorch's that is no state dict.
+    #[error("{}: {found}, expected a state dict; {remedy}", path.display())]
+    NoStateDict {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        found: String,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// It is of no format of this build.
+    #[error(
+        "{}: not a weights file this build reads ({}); load it where it was written and save it as one of these (weights/README.md)",
+        path.display(),
+        FORMATS.iter().map(|format| format.name).collect::<Vec<_>>().join(", ")
+    )]
+    Format {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It is cut short or was altered.
+    #[error("{}: {problem}; copy or download it again", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What was expected and found.
+        problem: String,
+    },
+    /// It is damaged, or its writer did what this reader does not know.
+    #[error("{}: cannot be read as {format}; copy or download it again, or save it anew", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The name of its format.
+        format: &'static str,
+        /// What is wrong with it.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Its list of tensors cannot be read.
+    #[error("{}: the header does not list tensors as safetensors does; copy or download it again", path.display())]
+    Header {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+    /// A tensor of another type than floating-point numbers.
+    #[error("{}: {tensor} is of type {found}, expected F64, F32, F16 or BF16", path.display())]
+    Type {
+        /// The file.
+        path: PathBuf,
+        /// Name of the tensor.
+        tensor: String,
+        /// Its type.
+        found: String,
+    },
+    /// A tensor holds NaN or an infinity.
+    #[error(
+        "{}: {tensor} holds {value} at element {index}, expected finite numbers; download it again or export it anew",
+        path.display()
+    )]
+    NotFinite {
+        /// The file.
+        path: PathBuf,
+        /// Name of the tensor.
+        tensor: String,
+        /// Position in the canonical layout.
+        index: usize,
+        /// What is there.
+        value: f32,
+    },
+    /// A variance below zero.
+    #[error(
+        "{}: {tensor} holds {value} at element {index}, expected a variance of zero or more; download it again or \
+         export it anew",
+        path.display()
+    )]
+    Negative {
+        /// The file.
+        path: PathBuf,
+        /// Name of the tensor.
+        tensor: String,
+        /// Position in the tensor.
+        index: usize,
+        /// What is there.
+        value: f32,
+    },
+    /// The file that a model keeps its values in is not there.
+    #[error("{}: keeps its weights in another file, expected beside it; copy both", path.display())]
+    External {
+        /// The model.
+        path: PathBuf,
+        /// The file that is missing.
+        source: FileError,
+    },
+    /// A computation graph whose weights cannot be told.
+    #[error("{}: {problem}", path.display())]
+    Graph {
+        /// The file.
+        path: PathBuf,
+        /// What was found, what was expected, the remedy.
+        problem: String,
+    },
+    /// A graph for the weights of a transformer.
+    #[error(
+        "{}: an ONNX file renames, transposes and shares a transformer's weights, so that none can be told to be {network}'s; it \
+         is a network of its own: [network] file = {path:?} in place of name and weights", path.display()
+    )]
+    Transformer {
+        /// The file.
+        path: PathBuf,
+        /// The network.
+        network: String,
+    },
+    /// Its computation graph is another form's.
+    #[error(
+        "{}: is of another form of {network}, and network.form is \"{form}\": {reason}; set form = \"{fits}\"",
+        path.display()
+    )]
+    OtherGraph {
+        /// The file.
+        path: PathBuf,
+        /// The network.
+        network: String,
+        /// The form asked for.
+        form: String,
+        /// The forms whose graph this is.
+        fits: String,
+        /// What tells.
+        reason: String,
+    },
+    /// Its tensors are another network's.
+    #[error("{}: {tensor} is not of {network}: {what}", path.display())]
+    LookAlike {
+        /// The file.
+        path: PathBuf,
+        /// The tensor that tells.
+        tensor: String,
+        /// The network asked for.
+        network: String,
+        /// What the file is and what is read instead.
+        what: String,
+    },
+    /// Its tensors are not the network's parameters.
+    #[error("{}: {} (all of it: semgpu inspect FILE --network NAME)", path.display(), first(reasons))]
+    Unfit {
+        /// The file.
+        path: PathBuf,
+        /// What does not fit, one sentence per tensor.
+        reasons: Vec<String>,
+    },
+    /// Its tensors are named as in another form of the network.
+    #[error(
+        "{}: names its tensors as the {fits} form of {network} does, and network.form is \"{form}\"; set form = \"{fits}\"",
+        path.display()
+    )]
+    OtherForm {
+        /// The file.
+        path: PathBuf,
+        /// The network.
+        network: String,
+        /// The form asked for.
+        form: String,
+        /// The form whose names these are.
+        fits: String,
+    },
+}
+
+/// The first few of many reasons, in one line.
+fn first(reasons: &[String]) -> String {
+    const SHOWN: usize = 3;
+    let mut text = reasons.iter().take(SHOWN).cloned().collect::<Vec<_>>().join("; ");
+    if reasons.len() > SHOWN {
+        text += &format!("; and {} more", reasons.len() - SHOWN);
+    }
+    text
+}
