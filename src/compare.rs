@@ -20,7 +20,7 @@ use crate::results::{COMPARE, ResultsDir, ResultsError, write_json, write_table}
 use crate::stats::generalise::Generalise;
 use crate::stats::influence::{self, Spread};
 use crate::sweep::{self, SweepError};
-use crate::wording::meant;
+use crate::wording::{first, meant};
 
 use curves::{Curve, WordsAndLayers, curves, rsms, run_names};
 
@@ -155,7 +155,10 @@ pub fn compare(request: &Request, progress: &Progress) -> Result<PathBuf, Error>
             let (Some(in_a), Some(in_b)) = (&read[n], &read[m]) else { continue };
             match obstacle((a, in_a), (b, in_b), request.generalise) {
                 Some(reason) => untested.push(format!("{} and {}: {reason}", a.name, b.name)),
-                None => between.extend(between::differences((a, in_a), (b, in_b), request, progress)?),
+                None => {
+                    untested.extend(left_out(a, b));
+                    between.extend(between::differences((a, in_a), (b, in_b), request, progress)?);
+                }
             }
         }
     }
@@ -225,6 +228,13 @@ fn altered(runs: &[(String, PathBuf)]) -> Result<Vec<String>, RecordError> {
         all.extend(said.map(|said| format!("{name}: {said}")));
     }
     Ok(all)
+}
+
+/// The layers of a curve that have no counterpart of their name.
+fn left_out(a: &Curve, b: &Curve) -> Option<String> {
+    let alone = a.rows.iter().filter(|row| a.counterpart(row, b).is_none());
+    let alone: Vec<&str> = alone.map(|row| row.layer.as_str()).collect();
+    (!alone.is_empty()).then(|| format!("{}: {}: {} has none of these; not tested", a.name, first(&alone, 5), b.name))
 }
 
 /// Why two curves are not tested against each other.

@@ -254,13 +254,16 @@ impl Features {
     /// # Errors
     /// The file cannot be read.
     pub fn doubt_of_matrix(&self) -> Result<Option<String>, FeaturesError> {
-        if self.units != self.concepts || self.groups != 1 || self.shape().len() != 2 {
+        let k = self.units;
+        if self.arrays.len() != 1 || *self.shape() != [k, k] {
             return Ok(None);
         }
-        let (values, k) = (self.array().values()?, self.concepts);
+        let values = self.array().values()?;
         let symmetric = (0..k).all(|a| (0..a).all(|b| (values[a * k + b] - values[b * k + a]).abs() <= 1e-5));
-        let is = |expected: f64| (0..k).all(|a| (values[a * k + a] - expected).abs() <= 1e-5);
-        Ok((symmetric && (is(1.0) || is(0.0))).then(|| {
+        let is = |own: f64, all: std::ops::RangeInclusive<f64>| {
+            (0..k).all(|a| (values[a * k + a] - own).abs() <= 1e-5) && values.iter().all(|value| all.contains(value))
+        };
+        Ok((symmetric && (is(1.0, -1.0..=1.0) || is(0.0, 0.0..=2.0))).then(|| {
             format!(
                 "{}: a similarity matrix, by its diagonal and symmetry, and its rows are taken for vectors: `semgpu test` reads the \
                  matrix itself without --features",

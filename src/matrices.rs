@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 pub use self::checks::check_rsm;
 use self::checks::{Place, check};
 pub use self::error::MatrixError;
-use self::found::{CONDENSED, Found, SQUARE, of_axes, of_pairs};
+use self::found::{Found, SQUARE, of_axes, of_pairs};
 pub use self::naming::{Unnaming, named};
 use self::rdms::{Part, Rdms};
 use crate::arrays::{self, StoredArray, Told};
@@ -251,14 +251,15 @@ fn of_array(source: &Source, side: Side, reading: &Reading, array: &StoredArray)
 }
 
 /// The results directory whose folder of matrices `folder` is, if it is one's.
-fn run_of(folder: &Path) -> Option<&Path> {
-    folder.ends_with("rsm").then(|| folder.parent()).flatten()
+fn run_of(folder: &Path) -> Option<PathBuf> {
+    let folder = folder.canonicalize().ok()?;
+    folder.ends_with("rsm").then(|| folder.parent().map(Path::to_path_buf)).flatten()
 }
 
 /// What the groups of a matrix are called in the tables of the run that it lies in, if it lies in one.
 fn groups_of_run(path: &Path, count: usize) -> Option<Vec<String>> {
     let directory = path.parent().filter(|_| count > 1).and_then(run_of)?;
-    let rows: Vec<GroupRow> = read_table(directory).ok()?;
+    let rows: Vec<GroupRow> = read_table(&directory).ok()?;
     let mut groups: Vec<String> = Vec::new();
     for row in rows {
         if !groups.contains(&row.group) {
@@ -311,8 +312,9 @@ pub fn files(folder: &Path, side: Side) -> Result<Vec<PathBuf>, MatrixError> {
     if let Some(results) = run_of(folder).map(ResultsDir::new)
         && let Ok(layers) = layers_of_run(&results)
     {
-        let places: Vec<PathBuf> = layers.iter().map(|layer| results.layer_rsm(layer)).collect();
-        files.sort_by_key(|path| places.iter().position(|place| place == path).unwrap_or(places.len()));
+        let places: Vec<String> = layers.iter().map(|layer| files::name(&results.layer_rsm(layer))).collect();
+        let place = |path: &PathBuf| places.iter().position(|place| *place == files::name(path));
+        files.sort_by_key(|path| place(path).unwrap_or(places.len()));
     }
     Ok(files)
 }
@@ -367,7 +369,7 @@ fn matrices(
     };
     let concepts = rsms[0].concepts();
     let zero_diagonal = entries == Entries::Similarities
-        && form != CONDENSED
+        && form == SQUARE
         && rsms.iter().any(|rsm| (0..concepts).all(|row| rsm.row(row)[row] == 0.0));
     for (group, rsm) in rsms.iter_mut().enumerate() {
         check(rsm, entries).map_err(|wrong| match array.labels().missing.clone() {

@@ -35,6 +35,9 @@ use crate::results::{ClaimError, Ledger, ResultsDir, check_files, is_scales, rem
 /// What stands in the way of a shard or of their merge.
 #[derive(Debug, thiserror::Error)]
 pub enum ShardError {
+    /// A shard that another process computes.
+    #[error(transparent)]
+    Claim(#[from] ClaimError),
     /// `semgpu shards` has not been run.
     #[error("{}: no such file; `semgpu shards` cuts an experiment and writes it", .0.display())]
     Uncut(PathBuf),
@@ -159,6 +162,9 @@ impl std::fmt::Display for State {
         }
     }
 }
+
+/// The command that computes a shard.
+const SHARD: &str = "shard";
 
 /// Where the shards of an experiment with these results lie.
 pub fn place(out: &Path) -> PathBuf {
@@ -391,13 +397,14 @@ fn remove(place: &Path) -> Result<(), ShardError> {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(FileError::at(path)(error)),
         _ => Ok(()),
     };
+    // Those that are being computed stay, and all others with them.
+    let is_there = |directory: &ResultsDir| directory.root().exists();
+    let groups = || shards.cut.groups.iter().map(|&span| shards.groups_dir(span)).filter(is_there);
+    groups().try_for_each(|directory| directory.lock(SHARD).map(drop))?;
     for &span in &shards.cut.draws {
         let file = shards.draws_file(span);
         gone(std::fs::remove_file(&file), &file)?;
     }
-    for &span in &shards.cut.groups {
-        let directory = shards.groups_dir(span);
-        gone(std::fs::remove_dir_all(directory.root()), directory.root())?;
-    }
+    groups().try_for_each(|directory| directory.clear(SHARD))?;
     Ok(gone(std::fs::remove_file(&list), &list)?)
 }

@@ -20,8 +20,8 @@ pub struct Labels {
     pub rows: Vec<Vec<String>>,
     /// Names of the columns.
     pub columns: Option<Vec<String>>,
-    /// Two names in every row, and not one for it alone: of a pair.
-    pub pairs: Option<[Vec<String>; 2]>,
+    /// The columns of text that stand at the rows of a table.
+    pub texts: Vec<Vec<String>>,
     /// Whether they stand at the rows and columns; else they are any texts of the file, which may name something else.
     pub placed: bool,
     /// Lists that are not read although they may be names.

@@ -38,7 +38,7 @@ fn open(path: &Path, told: &Told) -> Result<StoredArray, ArrayError> {
     let Some(first) = text.lines().find(|line| !line.trim().is_empty()) else {
         return Err(wrong("it is empty".into()));
     };
-    if is_printed(first) {
+    if is_printed(first) && text.trim_end().ends_with(']') {
         let begins: String = first.trim().chars().take(20).collect();
         return Err(wrong(format!(
             "it begins {begins:?}, as Python prints an array; expected rows of numbers: save it by numpy.savetxt or numpy.save"
@@ -266,7 +266,7 @@ impl Table<'_> {
         let array = StoredArray::new(path, shape, Order::C, Value::NATIVE_DOUBLE, bytes, 0..length)?;
         let (rows, columns) = (layout.rows(&records), layout.column_names(&records));
         let labels =
-            Labels { rows, columns, pairs: layout.pairs(&records), placed: true, missing, ..Labels::default() };
+            Labels { rows, columns, texts: layout.texts(&records), placed: true, missing, ..Labels::default() };
         Ok(array.labelled(labels))
     }
 }

@@ -11,9 +11,8 @@ use clap::Args;
 use crate::config::Config;
 use crate::device::Choice;
 use crate::error::{Error, FileError};
-use crate::files;
 use crate::progress::Progress;
-use crate::results::{Claim, ResultsDir, remove_dead, temporary};
+use crate::results::{remove_dead, temporary};
 use crate::wording::shell;
 
 use super::{print, run, threads};
@@ -88,12 +87,8 @@ pub(super) fn put_weights(file: &Path) -> Result<PathBuf, FileError> {
 /// a temporary one.
 enum Unpacked {
     Kept(PathBuf),
-    /// Taken by this process: what a killed one left is known by that nobody has it.
-    Temporary(#[allow(dead_code, reason = "held")] Claim, tempfile::TempDir),
+    Temporary(tempfile::TempDir),
 }
-
-/// What the names of temporary folders begin with.
-const COPY: &str = "semgpu-quickstart-";
 
 impl Unpacked {
     fn new() -> Result<Self, Error> {
@@ -103,29 +98,16 @@ impl Unpacked {
                 return Ok(Self::Kept(folder));
             }
         }
-        remove_dead_copies();
-        let folder = tempfile::Builder::new().prefix(COPY).tempdir();
+        let folder = tempfile::Builder::new().prefix("semgpu-quickstart-").tempdir();
         let folder = folder.map_err(FileError::at(env::temp_dir())).map_err(Error::failed)?;
-        let claim = ResultsDir::new(folder.path()).lock("quickstart")?;
         unpack(folder.path()).map_err(Error::failed)?;
-        Ok(Self::Temporary(claim, folder))
+        Ok(Self::Temporary(folder))
     }
 
     fn path(&self) -> &Path {
         match self {
             Self::Kept(path) => path,
-            Self::Temporary(_, folder) => folder.path(),
-        }
-    }
-}
-
-/// Removes temporary folders of processes that were killed.
-fn remove_dead_copies() {
-    let entries = fs::read_dir(env::temp_dir()).into_iter().flatten();
-    let copies = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    for copy in copies.filter(|path| files::name(path).starts_with(COPY) && path.is_dir() && !path.is_symlink()) {
-        if ResultsDir::new(&copy).lock("quickstart").is_ok() {
-            let _ = fs::remove_dir_all(&copy);
+            Self::Temporary(folder) => folder.path(),
         }
     }
 }

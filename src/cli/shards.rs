@@ -109,7 +109,7 @@ fn check_tables(folder: &Path) -> Result<(), Error> {
     for (name, command) in TABLES {
         let path = folder.join(name);
         match files::read_to_string(&path) {
-            Ok(text) if text.lines().all(|line| line.contains(command)) => {}
+            Ok(text) if text.lines().all(|line| line.contains(command) && line.contains(" --out ")) => {}
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             _ => return Err(Error::input(OtherTable(path))),
         }

@@ -34,15 +34,22 @@ pub struct Curve {
     pub ties: Ties,
     /// Whether its layers are places without an order: regions.
     pub unordered: bool,
-    /// What its layers are counted by, where the user says it: time.
+    /// What its layers stand along, where the user says it: time.
     axis: Option<String>,
 }
 
 impl Curve {
-    /// Whether layers of the two are held against each other by their names alone: regions and times are what they are called,
-    /// wherever they stand.
+    /// Whether layers of the two are held against each other by their names alone: regions, and places along an axis that have
+    /// numbers for names (`100 ms`), are what they are called, wherever they stand.
     pub fn pairs_by_name(&self, other: &Self) -> bool {
-        self.unordered || other.unordered || self.axis.is_some() && self.axis == other.axis
+        let numbered = |curve: &Self| {
+            curve
+                .rows
+                .iter()
+                .all(|row| row.layer.trim_start_matches(['-', '+', '.']).starts_with(|c: char| c.is_ascii_digit()))
+        };
+        let along = self.axis.is_some() || other.axis.is_some();
+        self.unordered || other.unordered || along && numbered(self) && numbered(other)
     }
 
     /// The layer of `other` that a row is held against: of the same name in the same network, else at the nearest depth.

@@ -173,7 +173,13 @@ impl TestRequest {
             all.iter_mut().for_each(|matrices| matrices.read.order = Some("in the order of the file".to_string()));
             let from = self.concepts.as_ref().or(first_path.as_ref());
             let names = listed.or(first);
+            let unordered = || {
+                let pairs = all.iter().find(|matrices| matrices.read.form == "pairs")?;
+                let path = pairs.read.path.display();
+                Some(format!("--by-order: {path} is a list of pairs, whose order is that in which the names appear"))
+            };
             let doubt = names.as_ref().zip(from).and_then(|(names, from)| called_otherwise(all, names, from));
+            let doubt = unordered().or(doubt);
             return Ok(Order { names, doubt, ..Order::default() });
         }
         let from = self.concepts.clone().or(first_path).unwrap_or_default();

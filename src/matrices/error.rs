@@ -81,10 +81,22 @@ pub enum MatrixError {
         /// The file.
         path: PathBuf,
     },
+    /// Names of which nothing says what they pair.
+    #[error(
+        "{}: {columns} columns of text beside one of numbers: expected two with names in common, whose pairs the numbers are of, and \
+         no other; leave the others out", path.display()
+    )]
+    NoPairs {
+        /// The file.
+        path: PathBuf,
+        /// Of text.
+        columns: usize,
+    },
     /// A list of pairs with a gap.
     #[error(
-        "{}: {missing} of {} pairs of its {concepts} concepts {} missing: {a:?} and {b:?}; expected a line for each pair",
-        path.display(), concepts * (concepts - 1) / 2, if *missing == 1 { "is" } else { "are" }
+        "{}: {missing} of {} pairs of its {concepts} concepts {} missing: {a:?} and {b:?}; expected a line for each pair{}",
+        path.display(), concepts * (concepts - 1) / 2, if *missing == 1 { "is" } else { "are" },
+        if a.is_empty() || b.is_empty() { "; if the first line names the columns, add --header yes" } else { "" }
     )]
     NoPair {
         /// The file.

@@ -10,9 +10,8 @@ use crate::stats::Rsm;
 use crate::stats::rsa;
 use crate::stats::two_vs_two::FEWEST_CONCEPTS;
 
-/// The forms of whole matrices and of what is above their diagonal, see [`Read`](super::Read).
+/// The form of whole matrices, see [`Read`](super::Read).
 pub(super) const SQUARE: &str = "square";
-pub(super) const CONDENSED: &str = "condensed";
 
 /// Matrices as they stand in a file, one or more.
 pub(super) struct Found {
@@ -69,7 +68,7 @@ pub(super) fn of_axes(
     if !square {
         let entries = said.ok_or_else(|| MatrixError::Untold { path: path.into(), shape, concepts })?;
         let rsms = wanted.map(|pairs| rsa::square(pairs, concepts)).collect();
-        return Ok(Found { own: None, rsms, entries, form: CONDENSED });
+        return Ok(Found { own: None, rsms, entries, form: "condensed" });
     }
     let mut rsms: Vec<Rsm> = wanted.map(|matrix| Rsm::new(concepts, matrix.to_vec())).collect();
     if let Some(order) = columns_in_order_of_rows(path, array)? {

@@ -1,37 +1,46 @@
 //! Matrices as lists of pairs: two names and a number a line, as ratings of similarity are kept.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::checks::ROUNDING;
 use super::{MatrixError, StoredArray};
 use crate::names;
 use crate::stats::Rsm;
 
-/// The matrix of a column of numbers whose rows have two names, and the concepts in the order in which they appear; the
-/// diagonal is NaN but where a concept is paired with itself. None of an array that is no such column.
+/// The matrix of a column of numbers whose rows have two names, and the concepts in the order in which they appear, numbers by
+/// their values; the diagonal is NaN where no concept is paired with itself. None of an array that is no such column.
 ///
 /// # Errors
-/// A pair that is missing, and one that has two values.
+/// A pair that is missing, and one that has two values; several columns of names of which no two, or more, have names in common.
 pub(super) fn matrix(array: &StoredArray) -> Result<Option<(Vec<String>, Rsm)>, MatrixError> {
-    let (&[_, 1], Some([first, second])) = (array.shape(), &array.labels().pairs) else { return Ok(None) };
-    let (mut concepts, mut places) = (Vec::new(), HashMap::new());
-    let mut pairs = Vec::new();
-    for pair in first.iter().zip(second) {
-        let [a, b] = [pair.0, pair.1].map(|name| {
-            let name = names::plain(name);
-            *places.entry(name.clone()).or_insert_with(|| {
-                concepts.push(name);
-                concepts.len() - 1
-            })
-        });
-        pairs.push((a, b));
-    }
-    let k = concepts.len();
+    let (&[_, 1], texts @ [_, _, ..]) = (array.shape(), &array.labels().texts[..]) else { return Ok(None) };
     let path = || array.path().to_path_buf();
+    let texts: Vec<Vec<String>> =
+        texts.iter().map(|names| names.iter().map(|name| names::plain(name)).collect()).collect();
+    let share = |a: &[String], b: &[String]| {
+        let known: HashSet<&String> = a.iter().collect();
+        b.iter().any(|name| known.contains(name))
+    };
+    let together = (0..texts.len()).flat_map(|b| (0..b).map(move |a| (a, b)));
+    let together: Vec<(usize, usize)> = together.filter(|&(a, b)| share(&texts[a], &texts[b])).collect();
+    let &[(first, second)] = &together[..] else {
+        return Err(MatrixError::NoPairs { path: path(), columns: texts.len() });
+    };
+    let (first, second) = (&texts[first], &texts[second]);
+    let mut seen = HashSet::new();
+    let names = first.iter().zip(second).flat_map(|(a, b)| [a, b]);
+    let mut concepts: Vec<&String> = names.filter(|name| seen.insert(*name)).collect();
+    if concepts.iter().all(|name| name.parse::<f64>().is_ok()) {
+        concepts.sort_by(|a, b| a.parse().unwrap_or(f64::NAN).total_cmp(&b.parse().unwrap_or(f64::NAN)));
+    }
+    let places: HashMap<&String, usize> = concepts.iter().enumerate().map(|(place, name)| (*name, place)).collect();
+    let pairs = first.iter().zip(second).map(|(a, b)| (places[a], places[b]));
+    let k = concepts.len();
     let mut entries = vec![None; k * k];
-    for ((a, b), value) in pairs.into_iter().zip(array.values()?) {
+    let is_same = |a: f64, b: f64| (a - b).abs() <= ROUNDING || a.is_nan() && b.is_nan();
+    for ((a, b), value) in pairs.zip(array.values()?) {
         let known: Option<f64> = entries[a * k + b];
-        if let Some(other) = known.filter(|other| (other - value).abs() > ROUNDING) {
+        if let Some(other) = known.filter(|&other| !is_same(other, value)) {
             let [a, b] = [a, b].map(|concept| concepts[concept].clone());
             return Err(MatrixError::PairTwice { path: path(), a, b, values: [other, value] });
         }
@@ -43,7 +52,12 @@ pub(super) fn matrix(array: &StoredArray) -> Result<Option<(Vec<String>, Rsm)>, 
         let [a, b] = [place / k, place % k].map(|concept| concepts[concept].clone());
         return Err(MatrixError::NoPair { path: path(), a, b, missing: missing.len(), concepts: k });
     }
-    Ok(Some((concepts, Rsm::new(k, entries.into_iter().map(|entry| entry.unwrap_or(f64::NAN)).collect()))))
+    // Those paired with themselves say for all what the diagonal is.
+    let diagonal: Vec<f64> = (0..k).filter_map(|a| entries[a * k + a]).collect();
+    let own = diagonal.first().filter(|&&own| diagonal.iter().all(|&other| is_same(own, other)));
+    let others = own.copied().unwrap_or(f64::NAN);
+    let matrix = Rsm::new(k, entries.into_iter().map(|entry| entry.unwrap_or(others)).collect());
+    Ok(Some((concepts.into_iter().cloned().collect(), matrix)))
 }
 
 #[cfg(test)]
@@ -54,7 +68,8 @@ mod tests {
     fn read(lines: &[&str]) -> Result<Option<(Vec<String>, Rsm)>, String> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pairs.csv");
-        std::fs::write(&path, format!("a,b,similarity\n{}\n", lines.join("\n"))).unwrap();
+        let header = if lines[0].split(',').count() == 4 { "trial,a,b,similarity" } else { "a,b,similarity" };
+        std::fs::write(&path, format!("{header}\n{}\n", lines.join("\n"))).unwrap();
         matrix(&arrays::open(&path, None, &Told::default()).unwrap()).map_err(|error| error.to_string())
     }
 
@@ -66,6 +81,16 @@ mod tests {
         assert!((0..3).all(|a| found.row(a)[a].is_nan() && (0..a).all(|b| found.row(a)[b] == found.row(b)[a])));
         let (_, found) = read(&["cat,dog,0.5", "dog,cat,0.5", "cat,cat,1", "dog,dog,1"]).unwrap().unwrap();
         assert_eq!(found.values(), [1.0, 0.5, 0.5, 1.0]);
+        let (_, found) = read(&["cat,dog,0.5", "cat,cat,1", "dog,mole,0.25", "cat,mole,0"]).unwrap().unwrap();
+        assert!((0..3).all(|a| found.row(a)[a] == 1.0), "one says it for all");
+    }
+
+    #[test]
+    fn other_columns_of_text_are_no_pairs_and_numbers_stand_in_their_order() {
+        let (concepts, _) = read(&["q7,dog,cat,0.5", "q3,mole,cat,0.25", "q5,mole,dog,-0.125"]).unwrap().unwrap();
+        assert_eq!(concepts, ["dog", "cat", "mole"]);
+        let refused = read(&["dog,x1,0.5", "cat,x2,0.25", "dog,x2,-0.125"]).unwrap_err();
+        assert!(refused.contains("2 columns of text"), "{refused}");
     }
 
     #[test]

@@ -32,6 +32,10 @@ const GROUPS: [&str; 22] = [
     "block",
 ];
 
+/// Those of whom what is measured twice is no two.
+const SUBJECTS: [&str; 9] =
+    ["subject", "subjects", "subj", "sub", "subject_id", "participant", "participants", "observer", "monkey"];
+
 /// The descriptor by which `semgpu export` tells words from images.
 const SPACE: &str = "space";
 
@@ -114,7 +118,6 @@ impl Rdms {
         };
         let (groups, layers): (Vec<_>, Vec<_>) =
             self.descriptors.iter().filter(tells).partition(|(name, _)| reading.is_group(name));
-        let layers: Vec<_> = layers.into_iter().filter(|of| !is_of_groups(&rdms, of, &groups)).collect();
         self.check_groups(source, reading, &rdms, &layers, &groups)?;
         let mut parts = parts(&rdms, &layers, &groups);
         let named: Vec<String> = parts.iter().filter_map(|part| part.name.clone()).collect();
@@ -156,7 +159,8 @@ impl Rdms {
         layers: &[&Descriptor],
         groups: &[&Descriptor],
     ) -> Result<(), MatrixError> {
-        let said = groups.iter().find(|(name, _)| reading.is_said(name));
+        let is_subject = |name: &str| SUBJECTS.contains(&name.to_lowercase().as_str());
+        let said = groups.iter().find(|(name, _)| reading.is_said(name) && is_subject(name));
         let (Some((said, _)), [_, _, ..]) = (said, groups) else { return Ok(()) };
         let alone: Vec<&Descriptor> = groups.iter().copied().filter(|(name, _)| name == said).collect();
         let repeats = |part: &Part| part.groups.as_deref().is_some_and(|groups| crate::names::twice(groups).is_some());
@@ -172,14 +176,6 @@ impl Rdms {
 
 /// A descriptor and what it says of each matrix.
 type Descriptor = (String, Vec<String>);
-
-/// Whether a descriptor says the same of all matrices of a group (a subject's age), of groups that differ in it: then no layers
-/// are told apart by it.
-fn is_of_groups(rdms: &[usize], of: &Descriptor, groups: &[&Descriptor]) -> bool {
-    let group = |rdm: usize| groups.iter().map(|(_, values)| values[rdm].as_str()).collect::<Vec<_>>();
-    let same = |&rdm: &usize| rdms.iter().all(|&other| group(other) != group(rdm) || of.1[other] == of.1[rdm]);
-    !groups.is_empty() && rdms.iter().all(same)
-}
 
 /// Matrices of the same layer together, in the order in which layers appear.
 fn parts(rdms: &[usize], layers: &[&Descriptor], groups: &[&Descriptor]) -> Vec<Part> {
@@ -246,9 +242,6 @@ mod tests {
         assert_eq!(found, [part(Some("V1"), &[0, 1], Some("1 2")), part(Some("IT"), &[2, 3], Some("1 2"))]);
         assert_eq!(parts(&all, &[], &[&subject])[0].rdms, all);
         assert_eq!(parts(&all, &[&roi], &[]), [part(Some("V1"), &[0, 1], None), part(Some("IT"), &[2, 3], None)]);
-        // What is a subject's own tells no layers apart; what one subject has several of does.
-        let (age, both) = (descriptor("age", "20 30 20 30"), [&subject]);
-        assert!(is_of_groups(&all, &age, &both) && !is_of_groups(&all, &roi, &both) && !is_of_groups(&all, &age, &[]));
         let reading = Reading { groups_are: Some("Monkeys".to_string()), ..Reading::default() };
         assert!(reading.is_group("monkey") && reading.is_group("Subject") && !reading.is_group("roi"));
     }

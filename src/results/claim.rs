@@ -34,6 +34,9 @@ pub enum ClaimError {
     /// A link in the place of the lock: what it leads to would be written over.
     #[error("{}: a link, expected nothing or a file of semgpu's own; remove it", .0.display())]
     Link(PathBuf),
+    /// A link to nowhere.
+    #[error("{}: a link to what is not there, expected a directory; remove it, or make what it leads to", .0.display())]
+    Dangling(PathBuf),
     /// Nothing can be written there.
     #[error("{}: nothing can be written here ({source}); give --out another place", path.display())]
     Unwritable {
@@ -141,6 +144,9 @@ impl ResultsDir {
     pub fn check<'a>(&self, inputs: impl IntoIterator<Item = &'a Path>) -> Result<(), ClaimError> {
         let root = self.root();
         text(root)?;
+        if root.is_symlink() && !root.exists() {
+            return Err(ClaimError::Dangling(root.into()));
+        }
         if root.exists() && !root.is_dir() {
             return Err(ClaimError::NoDirectory(root.into()));
         }

@@ -7,6 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::directory::figure_name;
 use super::{Results, ResultsDir, read_json, write_json};
 use crate::checksum;
 use crate::error::FileError;
@@ -133,12 +134,30 @@ impl Written {
         results.extend(models.filter_map(|model| model["name"].as_str()).map(|name| directory.words_rsm(name)));
         results.extend(directory.lists());
         results.extend(ledger.figures.iter().flat_map(|stem| figure_files(directory, stem)));
+        if ledger.figures.is_empty() {
+            results.extend(figures_of_network(directory, &record));
+        }
         results.extend([directory.page(), directory.record()]);
         for files in [&mut matrices, &mut results] {
             files.retain(|path| path.symlink_metadata().is_ok_and(|found| !found.is_dir()));
         }
         Self { matrices, results }
     }
+}
+
+/// The figures of the network of a record, of versions that listed none.
+fn figures_of_network(directory: &ResultsDir, record: &Value) -> Vec<PathBuf> {
+    let network = record["network"]["name"].as_str().or(record["config"]["network"].as_str());
+    let Some(network) = network else { return Vec::new() };
+    let figures = FIGURES.map(|figure| format!("{figure}_{}", figure_name(network)));
+    let is_one = |path: &PathBuf| {
+        let stem = path.file_stem().and_then(OsStr::to_str).unwrap_or_default();
+        let rest = figures.iter().find_map(|figure| stem.strip_prefix(figure.as_str()));
+        let ending = path.extension().and_then(OsStr::to_str).unwrap_or_default();
+        FIGURE_ENDINGS.contains(&ending) && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
+    };
+    let entries = std::fs::read_dir(directory.figures()).into_iter().flatten();
+    entries.filter_map(|entry| Some(entry.ok()?.path())).filter(is_one).collect()
 }
 
 /// `run.json`, if it is a record of semgpu's.
@@ -153,9 +172,30 @@ fn is_matrix(name: &str) -> bool {
     matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None)) && name.ends_with(".npy")
 }
 
+/// What the names of figures begin with in versions that listed none.
+const FIGURES: [&str; 14] = [
+    "accuracy",
+    "uncertainty",
+    "intervals",
+    "controls",
+    "partition",
+    "matched",
+    "one_vs_two",
+    "layers",
+    "concepts",
+    "confused",
+    "rsm",
+    "alignment",
+    "measures",
+    "architecture",
+];
+
+/// What the files of a figure end with.
+const FIGURE_ENDINGS: [&str; 3] = ["png", "svg", "pdf"];
+
 /// The files of a figure.
 pub(super) fn figure_files(directory: &ResultsDir, stem: &str) -> Vec<PathBuf> {
     // A list that another program changed leads nowhere else.
     let name = Path::new(stem).file_name().unwrap_or_default().to_string_lossy().into_owned();
-    ["png", "svg", "pdf"].map(|ending| directory.figures().join(format!("{name}.{ending}"))).to_vec()
+    FIGURE_ENDINGS.map(|ending| directory.figures().join(format!("{name}.{ending}"))).to_vec()
 }

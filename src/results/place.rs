@@ -3,6 +3,7 @@
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::claim::{COMPARE, ClaimError};
 use super::directory::{DRAWS, TEMPORARY};
@@ -12,6 +13,12 @@ use crate::files;
 
 /// What a table or a matrix, a record, a page and a figure end with.
 const ENDINGS: [&str; 7] = ["csv", "json", "html", "npy", "png", "svg", "pdf"];
+
+/// Letters and digits behind [`TEMPORARY`], as tempfile chooses them.
+const RANDOM: usize = 6;
+
+/// How old a file is at least that a dead process left.
+const YOUNG: Duration = Duration::from_secs(60);
 
 impl ResultsDir {
     /// Whether every file of the results can be written: directories are no files, files no directories. Changes nothing.
@@ -24,8 +31,10 @@ impl ResultsDir {
             return Err(ClaimError::Link(lock));
         }
         for place in [self.matrices(), self.figures()] {
-            if place.symlink_metadata().is_ok() {
-                writable(&place)?;
+            match (place.symlink_metadata(), place.exists()) {
+                (Ok(_), false) => return Err(ClaimError::Dangling(place)),
+                (Ok(_), true) => writable(&place)?,
+                (Err(_), _) => {}
             }
         }
         let tables = Results::NAMES.iter().copied().chain([NETWORKS, COMPARE, "within"]).map(|name| self.table(name));
@@ -78,8 +87,12 @@ pub fn check_files(outs: &[PathBuf], inputs: &[&Path]) -> Result<(), ClaimError>
 
 /// Removes files in a directory that processes were writing when they were killed: a living one holds a lock on its own.
 pub fn remove_dead(directory: &Path) {
+    let is_random = |rest: &str| rest.len() == RANDOM && rest.chars().all(|c| c.is_ascii_alphanumeric());
+    // A younger one may be about to be locked.
+    let is_old = |found: &fs::Metadata| found.modified().is_ok_and(|at| at.elapsed().is_ok_and(|age| age >= YOUNG));
     let is_temporary = |path: &PathBuf| {
-        files::name(path).starts_with(TEMPORARY) && path.symlink_metadata().is_ok_and(|found| found.is_file())
+        files::name(path).strip_prefix(TEMPORARY).is_some_and(is_random)
+            && path.symlink_metadata().is_ok_and(|found| found.is_file() && is_old(&found))
     };
     for path in entries(directory).into_iter().filter(is_temporary) {
         let Ok(file) = File::options().read(true).write(true).open(&path) else { continue };

@@ -17,7 +17,7 @@ impl Shards {
     pub fn claim_groups(&self, groups: Span, progress: &Progress) -> Result<Claim, ClaimError> {
         let (directory, key) = (self.groups_dir(groups), self.groups_key(groups));
         let other = self.other(groups).filter(|_| directory.finished().exists());
-        let claim = directory.claim("shard", &key, other.is_some())?;
+        let claim = directory.claim(super::SHARD, &key, other.is_some())?;
         let other = other.map(|other| format!("{}: {other}", directory.root().display()));
         let said = other.iter().map(String::as_str).chain(claim.damaged());
         said.for_each(|said| progress.line(format!("warning: {said}; computed again")));

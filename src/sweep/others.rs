@@ -30,7 +30,12 @@ fn others(sweep: &Sweep, out: &ResultsDir) -> Vec<(String, ResultsDir)> {
 /// # Errors
 /// [`ClaimError::Other`]; whether `fresh` removes them is said.
 pub fn check(sweep: &Sweep, out: &ResultsDir, fresh: bool) -> Result<(), ClaimError> {
-    let others: Vec<String> = others(sweep, out).into_iter().map(|(label, _)| label).collect();
+    let others = others(sweep, out);
+    if fresh {
+        // What is not semgpu's is not removed either.
+        others.iter().try_for_each(|(_, directory)| directory.check([]))?;
+    }
+    let others: Vec<String> = others.into_iter().map(|(label, _)| label).collect();
     if others.is_empty() {
         return Ok(());
     }
@@ -45,6 +50,7 @@ pub fn check(sweep: &Sweep, out: &ResultsDir, fresh: bool) -> Result<(), ClaimEr
 pub fn remove(sweep: &Sweep, out: &ResultsDir) -> Result<(), ClaimError> {
     for (_, directory) in others(sweep, out) {
         if directory.root().exists() {
+            directory.check([])?;
             directory.clear(SWEEP)?;
         }
         let scores = scores_beside(&directory);

@@ -132,14 +132,8 @@ impl Layout {
         }
     }
 
-    /// Two columns of names, at least one of which stand several times.
-    pub fn pairs(&self, records: &[Record]) -> Option<[Vec<String>; 2]> {
-        let columns: [Vec<String>; 2] = self.texts(records).try_into().ok()?;
-        columns.iter().any(|names| twice(names).is_some()).then_some(columns)
-    }
-
     /// The columns of names that do not only count.
-    fn texts(&self, records: &[Record]) -> Vec<Vec<String>> {
+    pub fn texts(&self, records: &[Record]) -> Vec<Vec<String>> {
         let records = &records[self.header..];
         let of =
             |column: usize| -> Vec<String> { records.iter().map(|record| record.cells[column].to_string()).collect() };
@@ -218,7 +212,9 @@ impl View<'_> {
             let fraction = cells.iter().any(|cell| matches!(cell, Cell::Number(value) if value.fract() != 0.0));
             let record = &self.records[lines];
             // pandas names the levels of an index in a line of its own.
-            let levels = lines > 0 && !number && texts == 0 && record.cells.iter().any(|cell| !cell.is_empty());
+            // A row of a triangle has no number either, and the name of a column.
+            let names_none = |cell: &str| !cell.is_empty() && self.records[0].cells.iter().all(|name| name != cell);
+            let levels = lines > 0 && !number && texts == 0 && record.cells.iter().any(names_none);
             match (texts, lines) {
                 (0, _) if levels => {}
                 (0, _) => break,
@@ -323,6 +319,10 @@ impl View<'_> {
             return Ok(true);
         }
         if values.len() < 2 || column + 1 == self.width {
+            return Ok(false);
+        }
+        // Nothing is numbered by zeros; a triangle begins so.
+        if values[1..].iter().all(|&value| value == 0.0) {
             return Ok(false);
         }
         let called = header.checked_sub(1).map(|line| self.records[line].cells[column].to_lowercase());
