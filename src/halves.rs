@@ -268,7 +268,11 @@ pub enum HalvesError {
         other: PathBuf,
     },
     /// Groups with other names.
-    #[error("{}: names the group {other:?}, expected those of {}; words and layers of a test have the same groups", path.display(), first.display())]
+    #[error(
+        "{}: names the group {other:?}, expected those of {}; words and layers of a test have the same groups{}", path.display(),
+        first.display(),
+        if path == first { " (a descriptor of the groups' own, such as an age, makes layers of them: remove it from the file)" } else { "" }
+    )]
     OtherGroups {
         /// The file.
         path: PathBuf,

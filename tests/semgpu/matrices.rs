@@ -78,7 +78,7 @@ fn groups_keep_their_names_under_by_order() {
 }
 
 #[test]
-fn what_is_a_subjects_own_is_no_layer_and_sessions_are_no_subjects() {
+fn what_is_a_subjects_own_is_told_and_sessions_are_no_subjects() {
     let folder = Folder::new();
     write(&folder.path("w.npy"), &[&matrix(1)], None, Vec::new());
     let [a, b, c, d] = [2, 3, 4, 5].map(matrix);
@@ -89,8 +89,10 @@ fn what_is_a_subjects_own_is_no_layer_and_sessions_are_no_subjects() {
         MEASURE,
         &[("rdm_descriptors/subject", &["s1", "s2"]), ("rdm_descriptors/age", &["20", "30"])],
     );
+    let said = folder.test_refusal("W=w.npy", &["A=age.h5"], &["--groups-are", "subjects"]);
+    assert!(said.contains("a descriptor of the groups' own, such as an age"), "{said}");
     let said = folder.test("W=w.npy", &["A=age.h5"], &["--by-order", "--groups-are", "subjects"]);
-    assert!(said.contains("2 x 12 concepts, condensed, distances 1 - r, groups s1, s2"), "{said}");
+    assert!(said.contains("groups are paired as they stand"), "{said}");
     rdms(
         &folder.path("ses.h5"),
         &[&a, &b, &c, &d],
@@ -102,7 +104,7 @@ fn what_is_a_subjects_own_is_no_layer_and_sessions_are_no_subjects() {
         said.contains("told apart by session and subject") || said.contains("told apart by subject and session"),
         "{said}"
     );
-    folder.test("W=w.npy", &["A=ses.h5"], &["--by-order", "--groups-are", "subject sessions"]);
+    folder.test("W=w.npy", &["A=ses.h5"], &["--by-order", "--groups-are", "sessions"]);
 }
 
 #[test]
@@ -144,6 +146,23 @@ fn regions_are_compared_by_their_names() {
     let output = succeed(&["compare", &one, &three, "--out", &out]);
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains("no layer of the one has the name of one of the other"), "{said}");
+    // Times are what they are called, networks' layers the nearest in depth.
+    for (network, layers, axis) in [
+        ("T1", ["0 ms=x.npy", "100 ms=y.npy", "200 ms=z.npy"], "Time"),
+        ("T2", ["100 ms=y.npy", "200 ms=z.npy", "300 ms=x.npy"], "Time (ms)"),
+        ("N1", ["conv1=x.npy", "conv2=y.npy", "fc=z.npy"], "Layer"),
+        ("N2", ["conv1=x.npy", "block2=y.npy", "fc1=z.npy"], "Layer"),
+    ] {
+        folder.test("W=w.npy", &layers, &["--by-order", "--axis", axis, "--network", network]);
+        std::fs::rename(folder.path("out"), folder.path(network)).unwrap();
+    }
+    let [t1, t2, n1, n2] = ["T1", "T2", "N1", "N2"].map(|name| folder.text(name));
+    let output = succeed(&["compare", &t1, &t2, "--out", &out]);
+    assert!(String::from_utf8(output.stderr).unwrap().contains("T1: 0 ms: T2 has none of these; not tested"));
+    let table = folder.read("compared/compare.csv");
+    assert_eq!(column::<String>(&table, "layer_b"), ["100 ms", "200 ms"]);
+    succeed(&["compare", &n1, &n2, "--out", &out]);
+    assert_eq!(column::<String>(&folder.read("compared/compare.csv"), "layer_b"), ["conv1", "block2", "fc1"]);
     // Without an order none comes next.
     succeed(&["compare", &one, "--out", &out]);
     assert!(column::<String>(&folder.read("compared/within.csv"), "kind").iter().all(|kind| kind == "best"));
@@ -176,6 +195,10 @@ fn each_side_may_say_what_its_entries_are() {
     let both = ["--similarities", "--distances", "images"];
     let said = folder.test_refusal("W=condensed.npy", &["L=told.npy"], &both);
     assert!(said.contains("one of the two for each side"), "{said}");
+    // Stacked rows as many as their units are none.
+    let rows: Vec<f64> = (0..25).map(|n| (n * n % 7) as f64).collect();
+    write_npy(&folder.path("rows.npy"), &[5, 5], &rows).unwrap();
+    succeed(&["similarity", &folder.text("rows.npy"), "--out", &folder.text("rows.h5"), "--device", "cpu"]);
     // A matrix where vectors are expected.
     let said = folder.test("W=w.csv", &["L=l.csv"], &["--features", "images"]);
     assert!(said.contains("l.csv: a similarity matrix, by its diagonal and symmetry"), "{said}");

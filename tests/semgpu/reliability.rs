@@ -82,11 +82,11 @@ fn fresh_removes_what_semgpu_wrote_and_nothing_else() {
         "out/figures/accuracy_squeezenet1_1_for_paper.svg",
     ];
     mine.iter().for_each(|name| small.write(name, "mine"));
-    small.write("out/rsm/.semgpu-dead", "half");
+    aged(&small.path("out/rsm/.semgpu-dead00"));
     let other = ["--fresh", "--set", "network.layers=[\"conv1\"]", "--set", "words.0.name=Other"];
     small.run("out", &[&other[..], &["--set", "stimuli.resize=squash-bilinear"]].concat());
     mine.iter().for_each(|name| assert_eq!(small.read(name), "mine"));
-    for gone in ["rsm/fire2.npy", "rsm/words.GloVe.npy", "rsm/categories.txt", "rsm/.semgpu-dead"] {
+    for gone in ["rsm/fire2.npy", "rsm/words.GloVe.npy", "rsm/categories.txt", "rsm/.semgpu-dead00"] {
         assert!(!small.path("out").join(gone).exists(), "{gone}");
     }
     let stale =
@@ -214,13 +214,58 @@ fn what_killed_processes_were_writing_goes_and_what_living_ones_write_stays() {
         ("matrices", &["similarity", &small.text("features.npy"), "--out", &matrix, "--device", "cpu"]),
     ];
     for (place, command) in commands {
-        let [dead, living] = ["dead", "living"].map(|name| small.path(place).join(format!(".semgpu-{name}")));
-        std::fs::write(&dead, "half").unwrap();
-        let held = std::fs::File::create(&living).unwrap();
+        let [dead, living, young, notes] =
+            ["dead00", "live00", "young0", "notes"].map(|name| small.path(place).join(format!(".semgpu-{name}")));
+        [&dead, &living, &notes].into_iter().for_each(|path| aged(path));
+        std::fs::write(&young, "half").unwrap();
+        let held = std::fs::File::open(&living).unwrap();
         held.lock().unwrap();
         succeed(command);
-        assert!(!dead.exists() && living.exists(), "{command:?}");
-        std::fs::remove_file(living).unwrap();
+        assert!(!dead.exists(), "{command:?}");
+        assert!([&living, &young, &notes].iter().all(|path| path.exists()), "{command:?}");
+        [living, young, notes].into_iter().for_each(|path| std::fs::remove_file(path).unwrap());
+    }
+}
+
+/// A file that was written two minutes ago.
+fn aged(path: &Path) {
+    std::fs::write(path, "half").unwrap();
+    let file = std::fs::File::options().write(true).open(path).unwrap();
+    file.set_modified(std::time::SystemTime::now() - Duration::from_secs(120)).unwrap();
+}
+
+#[test]
+fn figures_of_versions_that_listed_none_go_with_their_results() {
+    let small = Small::make();
+    small.run("out", &[]);
+    let list = small.path("out/rsm/finished.json");
+    let mut ledger: serde_json::Value = serde_json::from_slice(&std::fs::read(&list).unwrap()).unwrap();
+    assert!(ledger.as_object_mut().unwrap().remove("figures").is_some());
+    std::fs::write(&list, ledger.to_string()).unwrap();
+    small.write("out/figures/mine.png", "mine");
+    small.run("out", &["--set", "words.0.name=Other"]);
+    let names: Vec<String> =
+        files(&small.path("out/figures")).into_iter().map(|(path, _)| path.display().to_string()).collect();
+    assert!(
+        names.iter().any(|name| name.contains("Other")) && !names.iter().any(|name| name.contains("GloVe")),
+        "{names:?}"
+    );
+    assert_eq!(small.read("out/figures/mine.png"), "mine");
+}
+
+#[test]
+fn a_link_to_nowhere_in_the_place_of_a_directory_is_told_in_second_0() {
+    let small = Small::make();
+    for place in ["rsm", "figures"] {
+        let out = small.path(place);
+        std::fs::create_dir(&out).unwrap();
+        std::fs::write(out.join(".semgpu.lock"), "").unwrap();
+        std::os::unix::fs::symlink("nowhere", out.join(place)).unwrap();
+        for more in [&["--dry-run"][..], &[]] {
+            let run = ["run", &small.text("experiment.toml"), "--out", &small.text(place), "--device", "cpu"];
+            let said = fail(&[&run[..], more].concat(), 2);
+            assert!(said.contains("a link to what is not there"), "{said}");
+        }
     }
 }
 

@@ -332,6 +332,16 @@ fn shards_of_other_inputs_are_refused() {
     let other = [&other[..], &told].concat();
     assert!(fail(&other, 2).contains("--fresh"));
     run_all(&commands[..1]);
+    // One that is being computed stays; what is the user's does too.
+    let lock = small.path("merged.shards/groups-1-1/.semgpu.lock");
+    std::fs::write(&lock, "process 7, semgpu shard, since then").unwrap();
+    let held = std::fs::File::open(&lock).unwrap();
+    held.lock().unwrap();
+    let said = fail(&[&other[..], &["--fresh"]].concat(), 2);
+    assert!(said.contains("process 7, semgpu shard"), "{said}");
+    drop(held);
+    small.write("merged.shards/groups-1-1/notes.txt", "mine");
     call(&[&other[..], &["--fresh"]].concat());
-    assert!(!small.path("merged.shards/groups-1-1").exists());
+    let left = std::fs::read_dir(small.path("merged.shards/groups-1-1")).unwrap();
+    assert_eq!(left.map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>(), ["notes.txt"]);
 }

@@ -287,6 +287,17 @@ fn a_sweep_of_other_networks_replaces_none_unless_asked() {
     let left = files(&small.path("all/tiny__a_graph"));
     assert_eq!(left, [(PathBuf::from("notes.txt"), b"mine".to_vec())]);
     std::fs::remove_dir_all(small.path("all/tiny__a_graph")).unwrap();
+    // A folder of one's own with the name of a network that was dropped.
+    small.write("sweep.toml", &text);
+    run(&small, "all", &[]);
+    std::fs::remove_dir_all(small.path("all/tiny__a_graph")).unwrap();
+    small.write("all/tiny__a_graph/report.html", "mine");
+    small.write("sweep.toml", &fewer);
+    let said = fail(&["run", &config, "--out", &out, "--fresh", "--device", "cpu"], 2);
+    assert!(said.contains("not empty, and not a results directory") && said.contains("tiny__a_graph"), "{said}");
+    assert_eq!(small.read("all/tiny__a_graph/report.html"), "mine");
+    std::fs::remove_dir_all(small.path("all/tiny__a_graph")).unwrap();
+    run(&small, "all", &["--fresh"]);
     // Networks may be added.
     small.write("sweep.toml", &text);
     let said = run(&small, "all", &[]);
