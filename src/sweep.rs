@@ -108,8 +108,9 @@ pub enum SweepError {
 /// [`Error::Input`]: the directory or a network's holds another experiment's results, or an input.
 pub fn check(plans: &Plans, fresh: bool) -> Result<Vec<bool>, Error> {
     let out = check_out(&plans.sweep)?;
-    if !fresh {
-        others::check(&plans.sweep, &out, true)?;
+    match fresh {
+        true => others::check_removable(&plans.sweep, &out)?,
+        false => others::check(&plans.sweep, &out, true)?,
     }
     let finished = |(n, member): (usize, &Member)| {
         let directory = results(member);

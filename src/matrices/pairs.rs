@@ -95,8 +95,8 @@ mod tests {
 
     #[test]
     fn a_pair_that_is_missing_or_has_two_values_is_named() {
-        let missing = read(&["cat,dog,0.5", "cat,mole,0.25"]).unwrap_err();
-        assert!(missing.contains("1 of 3 pairs of its 3 concepts is missing: \"dog\" and \"mole\""), "{missing}");
+        let missing = read(&["cat,dog,0.5", "dog,mole,0.25"]).unwrap_err();
+        assert!(missing.contains("1 of 3 pairs of its 3 concepts is missing: \"cat\" and \"mole\""), "{missing}");
         let twice = read(&["cat,dog,0.5", "cat,mole,0.25", "dog,mole,1", "dog,cat,0.75"]).unwrap_err();
         assert!(twice.contains("\"dog\" and \"cat\" are 0.5 in one line and 0.75 in another"), "{twice}");
     }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::ResultsDir;
 use super::ledger::{self, Ledger, Written};
-use super::place::{absolute, remove_dead, whole, writable};
+use super::place::{absolute, remove_all_dead, whole, writable};
 use crate::error::{Error, FileError};
 
 /// The command of a directory with the networks of a sweep.
@@ -280,7 +280,7 @@ impl ResultsDir {
             let holder = format!("process {}, semgpu {command}, since {}", std::process::id(), now());
             let noted = lock.set_len(0).and_then(|()| lock.rewind()).and_then(|()| writeln!(lock, "{holder}"));
             noted.map_err(unwritable)?;
-            [root, &self.matrices(), &self.figures()].into_iter().for_each(remove_dead);
+            [root, &self.matrices(), &self.figures()].into_iter().for_each(remove_all_dead);
             return Ok(Claim { directory: self.clone(), _lock: lock, made, damaged: None });
         }
     }

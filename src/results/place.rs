@@ -17,7 +17,7 @@ const ENDINGS: [&str; 7] = ["csv", "json", "html", "npy", "png", "svg", "pdf"];
 /// Letters and digits behind [`TEMPORARY`], as tempfile chooses them.
 const RANDOM: usize = 6;
 
-/// How old a file is at least that a dead process left.
+/// How old a file is at least that a dead process left: a younger one may be about to be locked.
 const YOUNG: Duration = Duration::from_secs(60);
 
 impl ResultsDir {
@@ -87,9 +87,19 @@ pub fn check_files(outs: &[PathBuf], inputs: &[&Path]) -> Result<(), ClaimError>
 
 /// Removes files in a directory that processes were writing when they were killed: a living one holds a lock on its own.
 pub fn remove_dead(directory: &Path) {
+    remove_older(directory, YOUNG);
+}
+
+/// The same in a directory that no other process writes into.
+pub(super) fn remove_all_dead(directory: &Path) {
+    remove_older(directory, Duration::ZERO);
+}
+
+fn remove_older(directory: &Path, least: Duration) {
     let is_random = |rest: &str| rest.len() == RANDOM && rest.chars().all(|c| c.is_ascii_alphanumeric());
-    // A younger one may be about to be locked.
-    let is_old = |found: &fs::Metadata| found.modified().is_ok_and(|at| at.elapsed().is_ok_and(|age| age >= YOUNG));
+    let is_old = |found: &fs::Metadata| {
+        least.is_zero() || found.modified().is_ok_and(|at| at.elapsed().is_ok_and(|age| age >= least))
+    };
     let is_temporary = |path: &PathBuf| {
         files::name(path).strip_prefix(TEMPORARY).is_some_and(is_random)
             && path.symlink_metadata().is_ok_and(|found| found.is_file() && is_old(&found))

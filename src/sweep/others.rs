@@ -30,12 +30,7 @@ fn others(sweep: &Sweep, out: &ResultsDir) -> Vec<(String, ResultsDir)> {
 /// # Errors
 /// [`ClaimError::Other`]; whether `fresh` removes them is said.
 pub fn check(sweep: &Sweep, out: &ResultsDir, fresh: bool) -> Result<(), ClaimError> {
-    let others = others(sweep, out);
-    if fresh {
-        // What is not semgpu's is not removed either.
-        others.iter().try_for_each(|(_, directory)| directory.check([]))?;
-    }
-    let others: Vec<String> = others.into_iter().map(|(label, _)| label).collect();
+    let others: Vec<String> = others(sweep, out).into_iter().map(|(label, _)| label).collect();
     if others.is_empty() {
         return Ok(());
     }
@@ -43,14 +38,22 @@ pub fn check(sweep: &Sweep, out: &ResultsDir, fresh: bool) -> Result<(), ClaimEr
     Err(ClaimError::Other { path: out.root().into(), found: "networks of a sweep", differs, fresh })
 }
 
+/// Whether what lies in the places of networks that are none of the sweep's is semgpu's to remove.
+///
+/// # Errors
+/// As [`ResultsDir::check`].
+pub fn check_removable(sweep: &Sweep, out: &ResultsDir) -> Result<(), ClaimError> {
+    others(sweep, out).iter().try_for_each(|(_, directory)| directory.check([]))
+}
+
 /// Removes the results of networks that are none of the sweep's.
 ///
 /// # Errors
-/// Another process writes there, or a file cannot be removed.
+/// Somebody else's files are there, another process writes there, or a file cannot be removed.
 pub fn remove(sweep: &Sweep, out: &ResultsDir) -> Result<(), ClaimError> {
+    check_removable(sweep, out)?;
     for (_, directory) in others(sweep, out) {
         if directory.root().exists() {
-            directory.check([])?;
             directory.clear(SWEEP)?;
         }
         let scores = scores_beside(&directory);

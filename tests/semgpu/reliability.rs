@@ -222,8 +222,14 @@ fn what_killed_processes_were_writing_goes_and_what_living_ones_write_stays() {
         held.lock().unwrap();
         succeed(command);
         assert!(!dead.exists(), "{command:?}");
-        assert!([&living, &young, &notes].iter().all(|path| path.exists()), "{command:?}");
-        [living, young, notes].into_iter().for_each(|path| std::fs::remove_file(path).unwrap());
+        assert!(living.exists() && notes.exists(), "{command:?}");
+        // Elsewhere than in results, which one process writes at a time, its writer may be about to lock it.
+        let alone = place.starts_with("out") || place.starts_with("compared");
+        assert_eq!(young.exists(), !alone, "{command:?}");
+        [living, young, notes]
+            .into_iter()
+            .filter(|path| path.exists())
+            .for_each(|path| std::fs::remove_file(path).unwrap());
     }
 }
 

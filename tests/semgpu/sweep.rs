@@ -291,6 +291,7 @@ fn a_sweep_of_other_networks_replaces_none_unless_asked() {
     small.write("sweep.toml", &text);
     run(&small, "all", &[]);
     std::fs::remove_dir_all(small.path("all/tiny__a_graph")).unwrap();
+    std::fs::create_dir(small.path("all/tiny__a_graph")).unwrap();
     small.write("all/tiny__a_graph/report.html", "mine");
     small.write("sweep.toml", &fewer);
     let said = fail(&["run", &config, "--out", &out, "--fresh", "--device", "cpu"], 2);
