@@ -86,11 +86,12 @@ def test(
         raise ValueError(f"concepts: {concepts!r}, expected a list of names")
     if out is not None and not str(out):
         raise ValueError("out: empty, expected a directory")
-    named = [_named("words", "words", words), _named("layers", "images", layers)]
+    named_words, named_layers = _named("words", "words", words), _named("layers", "images", layers)
     names = None if concepts is None else [str(name) for name in concepts]
     _same_rows({**({"concepts": names} if names else {}), **_labels("words", words), **_labels("layers", layers)})
     table, said = _semgpu.test(
-        *named,
+        named_words,
+        named_layers,
         _count("permutations", permutations),
         measure,
         _count("neighbours", neighbours),
@@ -117,7 +118,10 @@ def read(results_dir: str | os.PathLike[str]) -> dict[str, Any]:
     tables = [path for path in sorted(directory.glob("*.csv")) if path.is_file() and path.name[0] != "."]
     found: dict[str, Any] = {path.stem: _table(path.read_text(encoding="utf-8"), str(path)) for path in tables}
     found["run"] = json.loads((directory / "run.json").read_text(encoding="utf-8"))
-    column = lambda table, name: found.get(table, {}).get(name, [])
+
+    def column(table: str, name: str) -> list[Any]:
+        return list(found.get(table, {}).get(name, []))
+
     layers = column("layers", "layer_a") + column("measures", "layer")
     models = column("words", "words_a") + column("accuracy", "words") + column("measures", "words")
     models += [f"{a} {b}" for a, b in zip(column("measures", "words"), column("measures", "words_layer"))]
