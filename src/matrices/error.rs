@@ -83,8 +83,8 @@ pub enum MatrixError {
     },
     /// Names of which nothing says what they pair.
     #[error(
-        "{}: {columns} columns of text beside one of numbers: expected two with names in common, whose pairs the numbers are of, and \
-         no other; leave the others out", path.display()
+        "{}: {columns} columns of text beside one of numbers: expected two with names in common, whose pairs the numbers are of; \
+         leave the others out", path.display()
     )]
     NoPairs {
         /// The file.

@@ -11,7 +11,7 @@ use crate::stats::Rsm;
 /// their values; the diagonal is NaN where no concept is paired with itself. None of an array that is no such column.
 ///
 /// # Errors
-/// A pair that is missing, and one that has two values; several columns of names of which no two, or more, have names in common.
+/// A pair that is missing, and one that has two values; more than two columns with names in common.
 pub(super) fn matrix(array: &StoredArray) -> Result<Option<(Vec<String>, Rsm)>, MatrixError> {
     let (&[_, 1], texts @ [_, _, ..]) = (array.shape(), &array.labels().texts[..]) else { return Ok(None) };
     let path = || array.path().to_path_buf();
@@ -23,8 +23,11 @@ pub(super) fn matrix(array: &StoredArray) -> Result<Option<(Vec<String>, Rsm)>, 
     };
     let together = (0..texts.len()).flat_map(|b| (0..b).map(move |a| (a, b)));
     let together: Vec<(usize, usize)> = together.filter(|&(a, b)| share(&texts[a], &texts[b])).collect();
-    let &[(first, second)] = &together[..] else {
-        return Err(MatrixError::NoPairs { path: path(), columns: texts.len() });
+    let (first, second) = match together[..] {
+        [pair] => pair,
+        // They say something else of rows that one of them may name.
+        [] => return Ok(None),
+        _ => return Err(MatrixError::NoPairs { path: path(), columns: texts.len() }),
     };
     let (first, second) = (&texts[first], &texts[second]);
     let mut seen = HashSet::new();
@@ -38,12 +41,15 @@ pub(super) fn matrix(array: &StoredArray) -> Result<Option<(Vec<String>, Rsm)>, 
     let k = concepts.len();
     let mut entries = vec![None; k * k];
     let is_same = |a: f64, b: f64| (a - b).abs() <= ROUNDING || a.is_nan() && b.is_nan();
+    // One triangle may be blank, as in a square.
+    let is_other = |a: f64, b: f64| (a - b).abs() > ROUNDING;
     for ((a, b), value) in pairs.zip(array.values()?) {
         let known: Option<f64> = entries[a * k + b];
-        if let Some(other) = known.filter(|&other| !is_same(other, value)) {
+        if let Some(other) = known.filter(|&other| is_other(other, value)) {
             let [a, b] = [a, b].map(|concept| concepts[concept].clone());
             return Err(MatrixError::PairTwice { path: path(), a, b, values: [other, value] });
         }
+        let value = known.filter(|known| !known.is_nan()).unwrap_or(value);
         (entries[a * k + b], entries[b * k + a]) = (Some(value), Some(value));
     }
     let missing = (0..k * k).filter(|place| place / k < place % k && entries[*place].is_none());
@@ -89,8 +95,13 @@ mod tests {
     fn other_columns_of_text_are_no_pairs_and_numbers_stand_in_their_order() {
         let (concepts, _) = read(&["q7,dog,cat,0.5", "q3,mole,cat,0.25", "q5,mole,dog,-0.125"]).unwrap().unwrap();
         assert_eq!(concepts, ["dog", "cat", "mole"]);
-        let refused = read(&["dog,x1,0.5", "cat,x2,0.25", "dog,x2,-0.125"]).unwrap_err();
-        assert!(refused.contains("2 columns of text"), "{refused}");
+        assert_eq!(read(&["dog,x1,0.5", "cat,x2,0.25", "dog,x2,-0.125"]).unwrap(), None);
+        let refused = read(&["dog,cat,dog,0.5", "cat,mole,mole,0.25", "dog,mole,cat,-0.125"]).unwrap_err();
+        assert!(refused.contains("3 columns of text"), "{refused}");
+        // A blank half.
+        let (_, found) =
+            read(&["dog,cat,", "cat,dog,0.5", "cat,mole,0.25", "mole,dog,0", "dog,mole,"]).unwrap().unwrap();
+        assert_eq!((found.row(0)[1], found.row(0)[2], found.row(1)[2]), (0.5, 0.0, 0.25));
     }
 
     #[test]
