@@ -100,8 +100,8 @@ mod tests {
         assert!(refused.contains("3 columns of text"), "{refused}");
         // A blank half.
         let (_, found) =
-            read(&["dog,cat,", "cat,dog,0.5", "cat,mole,0.25", "mole,dog,0", "dog,mole,"]).unwrap().unwrap();
-        assert_eq!((found.row(0)[1], found.row(0)[2], found.row(1)[2]), (0.5, 0.0, 0.25));
+            read(&["cat,dog,0.5", "dog,cat,", "cat,mole,0.25", "mole,dog,0", "dog,mole,"]).unwrap().unwrap();
+        assert_eq!((found.row(0)[1], found.row(0)[2], found.row(1)[2]), (0.5, 0.25, 0.0));
     }
 
     #[test]
