@@ -123,8 +123,9 @@ pub enum CompareError {
 /// Compares runs; returns the page, beside which the tables and the figures lie.
 ///
 /// Curves of the same concepts are tested pair by pair: each layer of the one against the layer of the other at the
-/// nearest relative depth (of the same name, in the same network; regions and times always of the same name). Others are drawn only, and `progress` says so. A single
-/// run is tested within, layer against layer, and so is every run where layers are asked for.
+/// nearest relative depth (of the same name in the same network; places without an order, and those along an axis with numbers
+/// for names, always of the same name). Others are drawn only, and `progress` says so. A single run is tested within, layer
+/// against layer, and so is every run where layers are asked for.
 ///
 /// # Errors
 /// [`Error::Input`] for results that are not there or not comparable, [`Error::Interrupted`] when asked to stop.
@@ -232,8 +233,8 @@ fn altered(runs: &[(String, PathBuf)]) -> Result<Vec<String>, RecordError> {
 
 /// The layers of a curve that have no counterpart of their name.
 fn left_out(a: &Curve, b: &Curve) -> Option<String> {
-    let alone = a.rows.iter().filter(|row| a.counterpart(row, b).is_none());
-    let alone: Vec<&str> = alone.map(|row| row.layer.as_str()).collect();
+    let alone = a.rows.iter().zip(a.counterparts(b)).filter(|(_, counterpart)| counterpart.is_none());
+    let alone: Vec<&str> = alone.map(|(row, _)| row.layer.as_str()).collect();
     (!alone.is_empty()).then(|| format!("{}: {}: {} has none of these; not tested", a.name, first(&alone, 5), b.name))
 }
 
@@ -250,7 +251,7 @@ fn obstacle(
             "numbers instead of names, and other words: nothing says that the concepts are the same; drawn, not tested (semgpu \
              test --concepts FILE names them)",
         )
-    } else if a.rows.iter().all(|row| a.counterpart(row, b).is_none()) {
+    } else if a.counterparts(b).iter().all(Option::is_none) {
         Some("no layer of the one has the name of one of the other, and their order says nothing; drawn, not tested")
     } else if a.ties != b.ties {
         Some(

@@ -13,6 +13,7 @@ pub use self::error::FeaturesError;
 use self::opening::Opened;
 use crate::arrays::{self, StoredArray, Told};
 use crate::error::{Error, FileError};
+use crate::matrices::ROUNDING;
 use crate::names;
 use crate::nets::FEWEST_UNITS;
 use crate::progress::{Progress, Task};
@@ -259,9 +260,10 @@ impl Features {
             return Ok(None);
         }
         let values = self.array().values()?;
-        let symmetric = (0..k).all(|a| (0..a).all(|b| (values[a * k + b] - values[b * k + a]).abs() <= 1e-5));
+        let symmetric = (0..k).all(|a| (0..a).all(|b| (values[a * k + b] - values[b * k + a]).abs() <= ROUNDING));
         let is = |own: f64, all: std::ops::RangeInclusive<f64>| {
-            (0..k).all(|a| (values[a * k + a] - own).abs() <= 1e-5) && values.iter().all(|value| all.contains(value))
+            (0..k).all(|a| (values[a * k + a] - own).abs() <= ROUNDING)
+                && values.iter().all(|value| all.contains(value))
         };
         Ok((symmetric && (is(1.0, -1.0..=1.0) || is(0.0, 0.0..=2.0))).then(|| {
             format!(

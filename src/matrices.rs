@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::checks::ROUNDING;
 pub use self::checks::check_rsm;
 use self::checks::{Place, check};
 pub use self::error::MatrixError;

@@ -14,8 +14,8 @@ pub fn differences(
     request: &Request,
     progress: &Progress,
 ) -> Result<Vec<ComparisonRow>, Error> {
-    let counterpart = |(n, row)| Some((n, a.counterpart(row, b)?));
-    let places: Vec<(usize, usize)> = a.rows.iter().enumerate().filter_map(counterpart).collect();
+    let counterparts = a.counterparts(b).into_iter().enumerate();
+    let places: Vec<(usize, usize)> = counterparts.filter_map(|(n, m)| Some((n, m?))).collect();
     let task = progress.task(places.len() as u64);
     task.now(format!("{} - {}", a.name, b.name));
     let of_layer = |&(n, m): &(usize, usize)| -> Result<Spread, Error> {

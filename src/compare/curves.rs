@@ -41,7 +41,7 @@ pub struct Curve {
 impl Curve {
     /// Whether layers of the two are held against each other by their names alone: regions, and places along an axis that have
     /// numbers for names (`100 ms`), are what they are called, wherever they stand.
-    pub fn pairs_by_name(&self, other: &Self) -> bool {
+    fn pairs_by_name(&self, other: &Self) -> bool {
         let numbered = |curve: &Self| {
             curve
                 .rows
@@ -52,13 +52,17 @@ impl Curve {
         self.unordered || other.unordered || along && numbered(self) && numbered(other)
     }
 
-    /// The layer of `other` that a row is held against: of the same name in the same network, else at the nearest depth.
-    pub fn counterpart(&self, row: &AccuracyRow, other: &Self) -> Option<usize> {
+    /// Of every layer, the layer of `other` that it is held against: of the same name in the same network, else at the nearest
+    /// depth.
+    pub fn counterparts(&self, other: &Self) -> Vec<Option<usize>> {
         let by_name = self.pairs_by_name(other);
-        let same = |found: &AccuracyRow| found.layer == row.layer && (by_name || found.network == row.network);
-        let distance = |n: &usize| (other.rows[*n].depth - row.depth).abs();
-        let nearest = || (0..other.rows.len()).min_by(|x, y| distance(x).total_cmp(&distance(y)));
-        other.rows.iter().position(same).or_else(|| if by_name { None } else { nearest() })
+        let counterpart = |row: &AccuracyRow| {
+            let same = |found: &AccuracyRow| found.layer == row.layer && (by_name || found.network == row.network);
+            let distance = |n: &usize| (other.rows[*n].depth - row.depth).abs();
+            let nearest = || (0..other.rows.len()).min_by(|x, y| distance(x).total_cmp(&distance(y)));
+            other.rows.iter().position(same).or_else(|| if by_name { None } else { nearest() })
+        };
+        self.rows.iter().map(counterpart).collect()
     }
 
     /// Whether the concepts have numbers instead of names, as in a test of matrices that nobody named.

@@ -7,7 +7,7 @@ use crate::stats::Rsm;
 
 /// How far an entry may be from its mirror image, the diagonal from 1 (or 0), a correlation beyond ±1. Matrices are often
 /// kept as f32 and printed with six digits; a matrix that is wrong is wrong by more.
-pub(super) const ROUNDING: f64 = 1e-5;
+pub(crate) const ROUNDING: f64 = 1e-5;
 
 /// Where matrices lie, for messages.
 pub(super) struct Place<'a> {
