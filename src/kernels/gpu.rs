@@ -303,7 +303,7 @@ fn f32s(data: &TensorData) -> &[f32] {
 }
 
 /// A size as the shaders take it.
-fn u32s(size: usize) -> u32 {
+pub fn u32s(size: usize) -> u32 {
     u32::try_from(size).expect("a batch has fewer than 2^32 activations")
 }
 

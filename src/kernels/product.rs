@@ -34,7 +34,9 @@ pub fn multiply<T: 'static + From<u8>>(
     all_threads: bool,
 ) {
     let holds = |len: usize, rows: usize, columns: usize, steps: [usize; 2]| {
-        rows == 0 || columns == 0 || (rows - 1) * steps[0] + (columns - 1) * steps[1] < len
+        let last = |count: usize, step: usize| (count - 1).checked_mul(step);
+        let within = || last(rows, steps[0])?.checked_add(last(columns, steps[1])?).filter(|&last| last < len);
+        rows == 0 || columns == 0 || within().is_some()
     };
     assert!(step >= n && holds(out.len(), m, n, [step, 1]), "the product's entries");
     assert!(holds(left.entries.len(), m, k, left.steps), "the left matrix's entries");

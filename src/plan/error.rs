@@ -234,6 +234,21 @@ pub enum PlanError {
          them in a file for network.classes, else remove the section, or take another network (see: semgpu layers)"
     )]
     NoClassifier(String),
+    /// Activations that the device binds to no kernel.
+    #[error(
+        "{network}: the activations of {images} image(s) have {needed} at one place, the GPU binds {limit} at most: take smaller \
+         images, or --device cpu"
+    )]
+    Binding {
+        /// The network.
+        network: String,
+        /// Images that run at once, at least.
+        images: usize,
+        /// Their largest tensor.
+        needed: Bytes,
+        /// What the device binds.
+        limit: Bytes,
+    },
     /// Too little memory.
     #[error(
         "{network} needs {needed} at stage {stage} ({images} images of one group, weights included), but the budget is \

@@ -49,7 +49,7 @@ impl Placement {
     /// Estimates what the model needs on the device for groups of `images`.
     ///
     /// # Errors
-    /// More memory than the budget.
+    /// More memory than the budget, or than the device binds at once.
     pub fn new(config: &Config, device: Selected, model: &Model, images: usize) -> Result<Self, PlanError> {
         let budget = config.run.memory.unwrap_or(DEFAULT_BUDGET).0;
         let scratch = if device.adapter.is_some() { SCRATCH_BYTES as u64 } else { 0 };
@@ -60,6 +60,11 @@ impl Placement {
         };
         // As many at once as the budget lets be inside a stage.
         let least = model.images().unwrap_or(1);
+        let needed = 4 * largest(&model.stages, 3 * model.input.size * model.input.size) * least as u64;
+        if needed > device.binding_bytes {
+            let (network, limit) = (model.network.name.clone(), Bytes(device.binding_bytes));
+            return Err(PlanError::Binding { network, images: least, needed: Bytes(needed), limit });
+        }
         let most = batch(&model.stages, &model.input, &device, least);
         let joined = |batch: usize| [join(&model.stages, &model.input, &device, batch), (0, 1)];
         let whole = (least..=most).rev().filter(|batch| batch % least == 0);
@@ -157,10 +162,20 @@ fn join(stages: &[StageSpec], input: &Input, device: &Selected, batch: usize) ->
 /// How many images keep every activation tensor between the stages within its limit, and those inside within what the device
 /// binds; `before` are the activations that come in.
 fn fitting(stages: &[StageSpec], before: usize, device: &Selected) -> usize {
+    let limit = Most::of(device).bytes / (4 * between(stages, before));
+    limit.min(device.binding_bytes / (4 * largest(stages, before))) as usize
+}
+
+/// Units of the largest activation tensor between the stages, of an image.
+fn between(stages: &[StageSpec], before: usize) -> u64 {
     let outputs = stages.iter().flat_map(|stage| stage.layers.iter().map(Layer::units).chain([stage.units()]));
-    let units = outputs.chain([before]).max().unwrap_or(1) as u64;
-    let inside = stages.iter().map(|stage| stage.inside.largest).max().unwrap_or(0).max(1) as u64;
-    (Most::of(device).bytes / (4 * units)).min(device.binding_bytes / (4 * inside)) as usize
+    outputs.chain([before]).max().unwrap_or(1) as u64
+}
+
+/// Units of the largest activation tensor of all, of an image.
+fn largest(stages: &[StageSpec], before: usize) -> u64 {
+    let inside = stages.iter().map(|stage| stage.inside.largest).max().unwrap_or(0) as u64;
+    between(stages, before).max(inside)
 }
 
 #[cfg(test)]
@@ -227,6 +242,7 @@ mod tests {
             inside: Inside { alive: 1000, largest: 500 },
         };
         let stages = [stage(60), stage(10)];
+        assert_eq!((between(&stages, 48), largest(&stages, 48), largest(&stages, 600)), (60, 500, 600));
         let sizes = [1, 5, 7, 16, 64].map(|fixed| batch(&stages, &input, &cpu, fixed));
         assert_eq!(sizes, [16, 15, 14, 16, 64]);
         let joins = [1, 5, 8, 16, 64].map(|batch| join(&stages, &input, &cpu, batch));

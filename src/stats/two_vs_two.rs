@@ -172,11 +172,9 @@ pub enum TwoVsTwoError {
     /// k-2 entries leave no freedom.
     #[error("the 2 vs. 2 test needs {FEWEST_CONCEPTS} concepts or more, found {concepts}")]
     TooFewConcepts { concepts: usize },
-    /// One matrix of products exceeds what the device binds.
-    #[error(
-        "{concepts} concepts need a buffer of {needed} bytes, the GPU binds at most {limit}: use fewer concepts, or the CPU"
-    )]
-    TooManyConcepts { concepts: usize, needed: usize, limit: usize },
+    /// One matrix of products exceeds what the device binds, or its pairs what it launches.
+    #[error("{concepts} concepts, the GPU takes at most {most}: use fewer concepts, or the CPU")]
+    TooManyConcepts { concepts: usize, most: usize },
     /// Matrices or draws of different sizes.
     #[error("{what} of {found} concepts, expected the word RSM's {expected}")]
     Concepts { what: &'static str, found: usize, expected: usize },

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::frame::{Frame, sampled, stride};
 use super::{Moments, SimilarityError};
-use crate::kernels::gpu::{Gpu, Kernel, PLAIN, Sizes, TALL, WIDE, sizes};
+use crate::kernels::gpu::{Gpu, Kernel, PLAIN, Sizes, TALL, WIDE, sizes, u32s};
 
 /// The kernels of an RSM, in the order they run.
 pub const KERNELS: &[&Kernel] = &[&SAMPLE, &COMMON, &PACK, &GRAM, &TALL_GRAM, &FOLD];
@@ -201,9 +201,9 @@ pub(super) fn sample(gpu: &Gpu, batches: &[Batch], units: usize) -> Result<Vec<f
     let sample = gpu.scratch(concepts * count);
     let mut first = 0;
     for Batch { images, activations } in batches {
-        let [units32, first32, stride, count32] = counts([units, first, stride(units), count]);
+        let [units32, first32, stride, count32] = [units, first, stride(units), count].map(u32s);
         let sizes = SampleSizes { units: units32, first: first32, stride, count: count32 };
-        let workgroups = counts([count.div_ceil(SAMPLE.workgroup[0] as usize), *images, 1]);
+        let workgroups = [count.div_ceil(SAMPLE.workgroup[0] as usize), *images, 1].map(u32s);
         gpu.launch(&SAMPLE, &[], workgroups, &[activations, &sample], &sizes);
         first += images;
     }
@@ -265,7 +265,7 @@ fn find_common(
             here
         });
         let Batch { activations, .. } = batch.expect("an image of a batch");
-        let [units, start, count32, image32] = counts([units, start, count, place]);
+        let [units, start, count32, image32] = [units, start, count, place].map(u32s);
         let sizes = CommonSizes {
             units,
             start,
@@ -275,7 +275,7 @@ fn find_common(
             begins: u32::from(n == 0),
             share: if n == last { frame.share() } else { 0.0 },
         };
-        let workgroups = counts([count.div_ceil(COMMON.workgroup[0] as usize), 1, 1]);
+        let workgroups = [count.div_ceil(COMMON.workgroup[0] as usize), 1, 1].map(u32s);
         gpu.launch(&COMMON, &[], workgroups, &[activations, common], &sizes);
     }
 }
@@ -296,8 +296,8 @@ fn add_products(gpu: &Gpu, batches: &[Batch], units: usize, frame: &Frame, plan:
         let mut first = 0;
         for Batch { images, activations } in batches {
             let rows = if first + images == concepts { padded - first } else { *images };
-            let [units, start, count32, first32] = counts([units, start, count, first]);
-            let [images32, rows32, concepts, padded] = counts([*images, rows, concepts, padded]);
+            let [units, start, count32, first32] = [units, start, count, first].map(u32s);
+            let [images32, rows32, concepts, padded] = [*images, rows, concepts, padded].map(u32s);
             let sizes = PackSizes {
                 units,
                 start,
@@ -311,7 +311,7 @@ fn add_products(gpu: &Gpu, batches: &[Batch], units: usize, frame: &Frame, plan:
             gpu.launch(
                 &PACK,
                 &[],
-                counts([count.div_ceil(PACK_TILE[0]), rows.div_ceil(PACK_TILE[1]), 1]),
+                [count.div_ceil(PACK_TILE[0]), rows.div_ceil(PACK_TILE[1]), 1].map(u32s),
                 &[activations, &numbers, common, packed],
                 &sizes,
             );
@@ -319,17 +319,12 @@ fn add_products(gpu: &Gpu, batches: &[Batch], units: usize, frame: &Frame, plan:
         }
         let count = count.next_multiple_of(STEP);
         let spans = count.div_ceil(span);
-        let [units, padded, span] = counts([count, padded, span]);
+        let [units, padded, span] = [count, padded, span].map(u32s);
         let gram = GramSizes { units, padded, span };
-        gpu.launch_product([&GRAM, &TALL_GRAM], counts([pairs, spans, 1]), &[packed, partials], &gram);
+        gpu.launch_product([&GRAM, &TALL_GRAM], [pairs, spans, 1].map(u32s), &[packed, partials], &gram);
         let blocks = TILE * TILE / FOLD.workgroup[0] as usize;
-        let [spans, blocks, pairs] = counts([spans, blocks, pairs]);
+        let [spans, blocks, pairs] = [spans, blocks, pairs].map(u32s);
         let fold = FoldSizes { spans, is_first: u32::from(start == 0), zero: 0 };
         gpu.launch(&FOLD, &[], [blocks, pairs, 1], &[partials, totals], &fold);
     }
-}
-
-/// Counts as the shaders take them.
-fn counts<const N: usize>(counts: [usize; N]) -> [u32; N] {
-    counts.map(|n| u32::try_from(n).expect("a batch has fewer than 2^32 activations"))
 }

@@ -8,7 +8,7 @@ use cubecl::server::Handle;
 use rayon::prelude::*;
 
 use super::{Counts, Draw, Progress, TwoVsTwoError, UnitRows, decide_exactly, report, rounding};
-use crate::kernels::gpu::{Download, Gpu, GpuError, Kernel, PLAIN, Sizes, TALL, WIDE, sizes};
+use crate::kernels::gpu::{Download, Gpu, GpuError, Kernel, MAX_WORKGROUPS, PLAIN, Sizes, TALL, WIDE, sizes, u32s};
 
 static PERMUTE: Kernel = Kernel {
     name: "permute_words",
@@ -109,12 +109,18 @@ impl Batch {
     /// [`plan`](Self::plan) within what the device binds.
     pub fn checked(gpu: &Gpu, concepts: usize, draws: u64, images: usize) -> Result<Self, TwoVsTwoError> {
         let limit = gpu.max_binding_bytes();
-        let batch = Self::plan(concepts, draws, images, limit);
-        let needed = batch.left_columns() * batch.right_columns() * size_of::<f32>();
-        if needed > limit {
-            return Err(TwoVsTwoError::TooManyConcepts { concepts, needed, limit });
+        let most = Self::most_concepts(limit);
+        if concepts > most {
+            return Err(TwoVsTwoError::TooManyConcepts { concepts, most });
         }
-        Ok(batch)
+        Ok(Self::plan(concepts, draws, images, limit))
+    }
+
+    /// As many concepts as have one draw's products in `limit` bytes, and their tiles of pairs in one launch.
+    pub fn most_concepts(limit: usize) -> usize {
+        let bound = (limit / size_of::<f32>()).isqrt() / TILE * TILE;
+        let launched = (2 * MAX_WORKGROUPS as usize).isqrt() - 1;
+        bound.min(launched * PAIRS_TILE)
     }
 
     fn depth(&self) -> usize {
@@ -240,8 +246,8 @@ impl<'a> OnDevice<'a> {
     /// Starts up to `batch.draws` draws against every image RSM.
     pub fn launch(&self, draws: &[Vec<u32>]) -> Results<'a> {
         let batch = Batch { draws: draws.len(), ..self.batch };
-        let [k, images, draws32] = [batch.concepts as u32, batch.images as u32, batch.draws as u32];
-        let [left, right] = [batch.left_columns() as u32, batch.right_columns() as u32];
+        let [k, images, draws32] = [batch.concepts, batch.images, batch.draws].map(u32s);
+        let [left, right] = [batch.left_columns(), batch.right_columns()].map(u32s);
         self.permute(batch, draws);
         self.multiply(batch);
         let buffer = self.gpu.upload(&vec![0u32; 1 + draws.len() * batch.images + 3 * self.capacity]);
@@ -257,7 +263,7 @@ impl<'a> OnDevice<'a> {
                 draws: draws32,
                 left_columns: left,
                 right_columns: right,
-                capacity: self.capacity as u32,
+                capacity: u32s(self.capacity),
                 rounding: self.rounding,
             },
         );
@@ -267,24 +273,25 @@ impl<'a> OnDevice<'a> {
 
     /// Starts the permutation of the words under `draws`.
     pub fn permute(&self, batch: Batch, draws: &[Vec<u32>]) {
-        let [depth, left] = [batch.depth() as u32, batch.left_columns() as u32];
+        let [concepts, draws32, depth, left] =
+            [batch.concepts, batch.draws, batch.depth(), batch.left_columns()].map(u32s);
         self.gpu.launch(
             &PERMUTE,
             &[],
             [left.div_ceil(64), depth.div_ceil(4), 1],
             &[&self.words, &self.gpu.upload(&draws.concat()), &self.left],
-            &PermuteSizes { concepts: batch.concepts as u32, draws: batch.draws as u32, depth, columns: left },
+            &PermuteSizes { concepts, draws: draws32, depth, columns: left },
         );
     }
 
     /// Starts the products of the permuted words and the images.
     pub fn multiply(&self, batch: Batch) {
-        let [left, right] = [batch.left_columns() as u32, batch.right_columns() as u32];
+        let [left, right] = [batch.left_columns(), batch.right_columns()].map(u32s);
         self.gpu.launch_product(
             [&PRODUCT, &TALL_PRODUCT],
-            [right / TILE as u32, left / TILE as u32, 1],
+            [batch.right_columns() / TILE, batch.left_columns() / TILE, 1].map(u32s),
             &[&self.left, &self.right, &self.products],
-            &ProductSizes { depth: batch.depth() as u32, left_columns: left, right_columns: right },
+            &ProductSizes { depth: u32s(batch.depth()), left_columns: left, right_columns: right },
         );
     }
 

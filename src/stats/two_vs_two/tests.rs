@@ -227,6 +227,8 @@ fn plans_fit_the_binding_limit() {
             assert!(products <= 128 << 20, "k {k}: {batch:?}");
         }
     }
+    // Products of 5,760 x 5,760 are bound, of one tile more not; 361 x 362 / 2 tiles of pairs are launched, of one more not.
+    assert_eq!([128 << 20, 4 << 30].map(gpu::Batch::most_concepts), [5760, 361 * 32]);
 }
 
 #[test]

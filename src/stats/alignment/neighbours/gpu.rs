@@ -7,7 +7,7 @@ use cubecl::server::Handle;
 use rayon::prelude::*;
 
 use super::{Found, Measure, NeighbourTest};
-use crate::kernels::gpu::{Gpu, GpuError, Kernel, MAX_WORKGROUPS, PLAIN, Sizes, sizes};
+use crate::kernels::gpu::{Gpu, GpuError, Kernel, MAX_WORKGROUPS, PLAIN, Sizes, sizes, u32s};
 use crate::stats::inference::Statistic;
 use crate::stats::permutation::inverse;
 use crate::stats::{Interrupted, Progress, report};
@@ -115,9 +115,9 @@ impl OnDevice<'_> {
                 gpu.launch(
                     &MUTUAL,
                     &[],
-                    [layers as u32, draws.len() as u32, 1],
+                    [layers, draws.len(), 1].map(u32s),
                     &[&places, &self.words[group.min(self.words.len() - 1)], &images[block], &counts],
-                    &MutualSizes { concepts: test.concepts as u32, neighbours: test.k as u32, layers: layers as u32 },
+                    &MutualSizes { concepts: u32s(test.concepts), neighbours: u32s(test.k), layers: u32s(layers) },
                 );
             }
             gpu.download_later(&counts, "counting mutual neighbours")
