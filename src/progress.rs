@@ -1,9 +1,10 @@
-//! What the user sees while it runs: bars on a terminal, plain lines elsewhere, nothing when quiet. To stderr.
+//! What the user sees while it runs: bars on a terminal, plain lines elsewhere, one a minute where a task takes longer, nothing
+//! when quiet. To stderr.
 
 use std::io::{IsTerminal, Write};
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -21,6 +22,9 @@ pub enum Verbosity {
     /// Timings and memory of every stage (`-v`).
     Verbose,
 }
+
+/// How long a task is silent where no bar is seen.
+const SILENT: Duration = Duration::from_secs(60);
 
 /// Set by Ctrl-C; asked between batches.
 #[derive(Clone, Debug, Default)]
@@ -114,6 +118,7 @@ impl Progress {
     /// A task of `total` units of work (multiply-adds, draws); the time left is estimated from the work done.
     pub fn task(&self, total: u64) -> Task {
         let bar = if self.bars { ProgressBar::new(total) } else { ProgressBar::hidden() };
+        bar.set_length(total);
         bar.set_style(
             ProgressStyle::with_template("{bar:16} {percent:>3} %  {eta:>4} left  {wide_msg}")
                 .unwrap_or_else(|_| ProgressStyle::default_bar()),
@@ -122,7 +127,7 @@ impl Progress {
         if self.bars {
             bar.enable_steady_tick(Duration::from_millis(250));
         }
-        Task { progress: self.clone(), bar, started: Instant::now() }
+        Task { progress: self.clone(), bar, started: Instant::now(), said: AtomicU64::new(0) }
     }
 }
 
@@ -136,6 +141,8 @@ pub struct Task {
     progress: Progress,
     bar: ProgressBar,
     started: Instant,
+    /// Lines about how far it is.
+    said: AtomicU64,
 }
 
 impl Task {
@@ -147,6 +154,13 @@ impl Task {
     /// So much more work is done.
     pub fn advance(&self, work: u64) {
         self.bar.inc(work);
+        let elapsed = self.started.elapsed();
+        let (lines, said) = (elapsed.as_secs() / SILENT.as_secs(), self.said.load(Ordering::Relaxed));
+        let mine = || self.said.compare_exchange(said, lines, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        if !self.progress.bars && lines > said && mine() {
+            let done = self.bar.position().max(1) as f64 / self.bar.length().unwrap_or(0).max(1) as f64;
+            self.progress.line(how_far(done, elapsed, &self.bar.message()));
+        }
     }
 
     /// A line above the bar.
@@ -165,8 +179,29 @@ impl Task {
     }
 }
 
+/// How far a task is, the time left estimated from the share that is done.
+fn how_far(done: f64, elapsed: Duration, doing: &str) -> String {
+    let left = elapsed.as_secs_f64() * (1.0 / done - 1.0).max(0.0);
+    let left = if left < 90.0 { format!("{left:.0} s") } else { format!("{:.0} min", left / 60.0) };
+    format!("{:>3.0} %  {left:>6} left  {doing}", (100.0 * done).min(100.0))
+}
+
 impl Drop for Task {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_says_how_far_a_task_is() {
+        let after = |done: f64, seconds: u64| how_far(done, Duration::from_secs(seconds), "2v2  GloVe");
+        assert_eq!(after(0.25, 60), " 25 %   3 min left  2v2  GloVe");
+        assert_eq!(after(0.75, 120), " 75 %    40 s left  2v2  GloVe");
+        // Tests that stop early, and estimates that were too low.
+        assert_eq!(after(1.02, 120), "100 %     0 s left  2v2  GloVe");
     }
 }
