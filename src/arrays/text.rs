@@ -189,7 +189,7 @@ fn are_counts(records: &[Record]) -> Result<bool, String> {
     let (found, columns) = (records.len() - 1, second.cells.len());
     match counts[..] {
         // Of two numbers it may name the columns.
-        [rows, numbers] if first.cells.len() == 2 && columns > 3 && numbers + 1 == columns => match rows == found {
+        [rows, numbers] if first.cells.len() == 2 && columns > 3 && numbers == columns - 1 => match rows == found {
             true => Ok(true),
             false => Err(format!("line {}: announces {rows} rows, found {found}; was the file cut short?", first.line)),
         },

@@ -123,7 +123,7 @@ mod tests {
         let (concepts, _) = read(&["q7,dog,cat,0.5", "q3,mole,cat,0.25", "q5,mole,dog,-0.125"]).unwrap().unwrap();
         assert_eq!(concepts, ["dog", "cat", "mole"]);
         assert_eq!(read(&["dog,x1,0.5", "cat,x2,0.25", "dog,x2,-0.125"]).unwrap(), None);
-        let refused = read(&["dog,cat,dog,0.5", "cat,mole,mole,0.25", "dog,mole,cat,-0.125"]).unwrap_err();
+        let refused = read(&["dog,cat,mole,0.5", "cat,mole,dog,0.25", "mole,dog,cat,-0.125"]).unwrap_err();
         assert!(refused.contains("3 columns of text"), "{refused}");
         // Categories of the two name no pairs: one of theirs has two values.
         let of = |lines: &[&str]| of_table("a,b,kind_a,kind_b,similarity", lines, &Told::default());
