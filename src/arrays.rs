@@ -123,8 +123,7 @@ pub enum ArrayError {
     },
     /// No real numbers.
     #[error(
-        "{}: values of type {found}, expected real numbers of 8 to 64 bits; convert with numpy's astype(\"float64\")",
-        path.display()
+        "{}: values of type {found}, expected real numbers of 8 to 64 bits; {}", path.display(), to_real_numbers(found)
     )]
     NotNumbers {
         /// The file.
@@ -216,6 +215,16 @@ pub enum ArrayError {
     },
 }
 
+/// What makes real numbers of values of another type, as a file names it.
+fn to_real_numbers(found: &str) -> &'static str {
+    let kind = found.trim_start_matches(['\'', '<', '>', '=']);
+    match kind.get(..1) {
+        Some("c" | "C") => "take numpy's abs(x), or x.real and x.imag as units of their own",
+        Some("[") => "numpy.lib.recfunctions.structured_to_unstructured makes an array of a struct's fields",
+        _ => "convert with numpy's astype(\"float64\")",
+    }
+}
+
 /// Names of arrays that a message has room for.
 const SHOWN: usize = 12;
 
@@ -279,6 +288,8 @@ pub fn open_all(path: &Path) -> Result<(Vec<String>, Vec<StoredArray>), ArrayErr
 pub fn open(path: &Path, name: Option<&str>, told: &Told) -> Result<StoredArray, ArrayError> {
     let format = format(path)?;
     let listed = (format.list)(path)?;
+    // As h5py names a dataset.
+    let name = name.map(|name| name.trim_start_matches('/'));
     let names = || sorted(&listed);
     let path_buf = || path.to_path_buf();
     let only = |wanted: fn(&Listed) -> bool| {

@@ -13,7 +13,7 @@ pub use self::error::FeaturesError;
 use self::opening::Opened;
 use crate::arrays::{self, StoredArray, Told};
 use crate::error::{Error, FileError};
-use crate::matrices::ROUNDING;
+use crate::matrices;
 use crate::names;
 use crate::nets::FEWEST_UNITS;
 use crate::progress::{Progress, Task};
@@ -259,13 +259,7 @@ impl Features {
         if self.arrays.len() != 1 || *self.shape() != [k, k] {
             return Ok(None);
         }
-        let values = self.array().values()?;
-        let symmetric = (0..k).all(|a| (0..a).all(|b| (values[a * k + b] - values[b * k + a]).abs() <= ROUNDING));
-        let is = |own: f64, all: std::ops::RangeInclusive<f64>| {
-            (0..k).all(|a| (values[a * k + a] - own).abs() <= ROUNDING)
-                && values.iter().all(|value| all.contains(value))
-        };
-        Ok((symmetric && (is(1.0, -1.0..=1.0) || is(0.0, 0.0..=2.0))).then(|| {
+        Ok(matrices::is_matrix(&Rsm::new(k, self.array().values()?)).then(|| {
             format!(
                 "{}: a similarity matrix, by its diagonal and symmetry, and its rows are taken for vectors: `semgpu test` reads the \
                  matrix itself without --features",

@@ -144,10 +144,27 @@ pub fn without_mark(mut text: String) -> String {
 /// The line, from 1, in which a record of a CSV of this text begins. The reader's own count stops before what ends the line
 /// before in part: the second half of a CRLF, and blank lines.
 pub fn line_of(record: &csv::StringRecord, text: &[u8]) -> u64 {
-    record.position().map_or(0, |at| {
-        let ends = text[at.byte() as usize..].iter().take_while(|byte| [b'\r', b'\n'].contains(byte));
-        at.line() + ends.filter(|&&byte| byte == b'\n').count() as u64
-    })
+    record.position().map_or(0, |at| line_at(at, text))
+}
+
+fn line_at(at: &csv::Position, text: &[u8]) -> u64 {
+    let ends = text[at.byte() as usize..].iter().take_while(|byte| [b'\r', b'\n'].contains(byte));
+    at.line() + ends.filter(|&&byte| byte == b'\n').count() as u64
+}
+
+/// The error of a text that is no CSV, with its line.
+pub fn csv_error(error: &csv::Error, text: &[u8]) -> io::Error {
+    let line = error.position().map(|at| format!("line {}: ", line_at(at, text))).unwrap_or_default();
+    io::Error::new(io::ErrorKind::InvalidData, line + &csv_reason(error))
+}
+
+/// What is wrong with a record of a CSV.
+pub fn csv_reason(error: &csv::Error) -> String {
+    match error.kind() {
+        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => format!("{len} values, expected {expected_len}"),
+        csv::ErrorKind::Utf8 { err, .. } => format!("not UTF-8: {err}"),
+        other => format!("{other:?}"),
+    }
 }
 
 /// The bytes of a file of text.

@@ -371,11 +371,9 @@ impl From<OptionError> for HalvesError {
     }
 }
 
-/// Refuses to take a file that names no concepts in the order of one whose names are places in another.
-fn check_places(path: &Path, names: &[String], unnamed: &Path) -> Result<(), HalvesError> {
-    if !are_places(names) {
-        return Ok(());
-    }
+/// Refuses to take a file that names no concepts in the order of one with names that are places in another.
+fn check_places(path: &Path, lists: &[Vec<String>], unnamed: &Path) -> Result<(), HalvesError> {
+    let Some(names) = lists.iter().find(|names| are_places(names)) else { return Ok(()) };
     let numbers = names[..names.len().min(4)].join(", ");
     Err(HalvesError::Places { path: path.into(), numbers, other: unnamed.into() })
 }

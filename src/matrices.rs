@@ -13,9 +13,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::checks::ROUNDING;
-pub use self::checks::check_rsm;
 use self::checks::{Place, check};
+pub use self::checks::{check_rsm, is_matrix};
 pub use self::error::MatrixError;
 use self::found::{Found, SQUARE, of_axes, of_pairs};
 pub use self::naming::{Unnaming, named};

@@ -230,8 +230,8 @@ struct Row {
 }
 
 fn read_rows(path: &Path) -> Result<Vec<Row>, StimuliError> {
-    let csv_error = |source| StimuliError::Csv { path: path.into(), source };
     let text = files::read_text(path).map_err(FileError::at(path))?;
+    let csv_error = |error| FileError::at(path)(files::csv_error(&error, &text));
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(&text[..]);
     let header = reader.headers().map_err(csv_error)?.clone();
     let find = |column: &str| header.iter().position(|name| name == column);

@@ -142,14 +142,21 @@ fn of(datatype: &Datatype) -> Option<Value> {
     }
 }
 
+/// What a type that is none of numbers is called: h5py keeps complex numbers as two fields.
+fn called(datatype: &Datatype) -> String {
+    let Datatype::Compound { fields, .. } = datatype else { return format!("{datatype:?}") };
+    let names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
+    if names == ["r", "i"] { "complex".to_string() } else { format!("[{}]", names.join(", ")) }
+}
+
 fn matlab_class(dataset: &Dataset) -> Option<String> {
     dataset.attribute(MATLAB_CLASS).ok()?.read_string().ok()
 }
 
 pub(super) fn open(path: &Path, names: &[&str], _: &Told) -> Result<Vec<StoredArray>, ArrayError> {
     let file = file(path)?;
-    let rows: Vec<Vec<String>> = texts_of(path, &file)?.into_iter().map(|(_, texts)| texts).collect();
-    let labels = Labels { rows, unread: cells(path, &file)?, ..Labels::default() };
+    let (texts, unread) = lists(path, &file)?;
+    let labels = Labels { rows: texts.into_iter().map(|(_, texts)| texts).collect(), unread, ..Labels::default() };
     names.iter().map(|name| Ok(read(path, &file, name)?.labelled(labels.clone()))).collect()
 }
 
@@ -163,7 +170,7 @@ fn read(path: &Path, file: &Hdf5File, name: &str) -> Result<StoredArray, ArrayEr
             let text = class == "char" || class == "cell" && cells_are_texts(file);
             matlab::not_numbers(path, name, class, text)
         }
-        None => ArrayError::NotNumbers { path: path.into(), found: format!("{:?}", dataset.dtype()) },
+        None => ArrayError::NotNumbers { path: path.into(), found: called(dataset.dtype()) },
     })?;
     let mut shape: Vec<usize> = dataset.shape().iter().map(|&axis| axis as usize).collect();
     refuse_endless(path, &shape)?;
@@ -194,39 +201,28 @@ fn cells_are_texts(file: &Hdf5File) -> bool {
 ///
 /// # Errors
 /// A file that cannot be read or is malformed.
-pub fn texts(path: &Path) -> Result<Vec<(String, Vec<String>)>, ArrayError> {
-    texts_of(path, &file(path)?)
+pub fn texts(path: &Path) -> Result<Texts, ArrayError> {
+    Ok(lists(path, &file(path)?)?.0)
 }
 
-fn texts_of(path: &Path, file: &Hdf5File) -> Result<Vec<(String, Vec<String>)>, ArrayError> {
-    let mut texts = Vec::new();
+/// Lists of texts, each with its name.
+type Texts = Vec<(String, Vec<String>)>;
+
+/// The lists of texts, and the cells of a file of MATLAB's, which may be names and are not read.
+fn lists(path: &Path, file: &Hdf5File) -> Result<(Texts, Vec<Unread>), ArrayError> {
+    let (mut texts, mut cells) = (Vec::new(), Vec::new());
     let mut add = |name: &str, dataset: &Dataset| {
-        let textual = matches!(dataset.dtype(), Datatype::String { .. } | Datatype::VarLen { .. });
-        if textual
-            && list_length(dataset.shape().iter().copied()).is_some()
-            && let Ok(list) = dataset.read_strings()
-        {
-            texts.push((name.to_string(), list));
+        let Some(length) = list_length(dataset.shape().iter().copied()) else { return Ok(()) };
+        let name = name.to_string();
+        if matches!(dataset.dtype(), Datatype::String { .. } | Datatype::VarLen { .. }) {
+            texts.extend(dataset.read_strings().ok().map(|list| (name, list)));
+        } else if matlab_class(dataset).is_some_and(|class| class == "cell") {
+            cells.push(Unread { name, length, why: CELL });
         }
         Ok(())
     };
     walk_all(file, &mut add).map_err(|error| unreadable(path, error))?;
-    Ok(texts)
-}
-
-/// The cells of a file of MATLAB's, which may be names and are not read.
-fn cells(path: &Path, file: &Hdf5File) -> Result<Vec<Unread>, ArrayError> {
-    let mut cells = Vec::new();
-    let mut add = |name: &str, dataset: &Dataset| {
-        if matlab_class(dataset).is_some_and(|class| class == "cell")
-            && let Some(length) = list_length(dataset.shape().iter().copied())
-        {
-            cells.push(Unread { name: name.to_string(), length, why: CELL });
-        }
-        Ok(())
-    };
-    walk_all(file, &mut add).map_err(|error| unreadable(path, error))?;
-    Ok(cells)
+    Ok((texts, cells))
 }
 
 /// The text of an attribute of the file's root, if it has one of that name.

@@ -179,6 +179,24 @@ fn uncut(records: &[Record], separator: Option<u8>, told: &Told) -> Result<(), S
     Ok(())
 }
 
+/// Whether the first line is word2vec's: how many rows of how many numbers follow, each behind a word.
+///
+/// # Errors
+/// As many numbers, and another number of rows.
+fn are_counts(records: &[Record]) -> Result<bool, String> {
+    let [first, second, ..] = records else { return Ok(false) };
+    let counts: Vec<usize> = first.cells.iter().map_while(|cell| cell.parse().ok()).collect();
+    let (found, columns) = (records.len() - 1, second.cells.len());
+    match counts[..] {
+        // Of two numbers it may name the columns.
+        [rows, numbers] if first.cells.len() == 2 && columns > 3 && numbers == columns - 1 => match rows == found {
+            true => Ok(true),
+            false => Err(format!("line {}: announces {rows} rows, found {found}; was the file cut short?", first.line)),
+        },
+        _ => Ok(false),
+    }
+}
+
 /// A table understood.
 struct Table<'a> {
     records: Vec<Record<'a>>,
@@ -206,7 +224,9 @@ fn table<'a>(text: &'a str, skipped: u64, separator: Option<u8>, told: &Told) ->
     if records.is_empty() {
         return Err(Refused::Wrong("it is empty".into()));
     }
-    drop_last_empty(&mut records);
+    let counts = usize::from(are_counts(&records)?);
+    records.drain(..counts);
+    let told = &Told { header: told.header.map(|lines| lines.saturating_sub(counts)), ..told.clone() };
     let everywhere = records.iter().all(|record| record.cells.len() > 1);
     let decimal = match told.decimal {
         Some(decimal) => decimal,
@@ -222,15 +242,6 @@ fn table<'a>(text: &'a str, skipped: u64, separator: Option<u8>, told: &Told) ->
     let cut = uncut(&records[layout.header..], separator, told);
     cut.map_err(if everywhere { Refused::Joined } else { Refused::Wrong })?;
     Ok(Table { records, decimal, layout })
-}
-
-/// Lines that all end with a separator have no cell after it.
-fn drop_last_empty(records: &mut [Record]) {
-    let width = records.iter().map(|record| record.cells.len()).max().unwrap_or_default();
-    let empty = |record: &Record| record.cells.len() < width || record.cells.get(width - 1) == Some("");
-    if width > 1 && records.len() > 1 && records.iter().all(empty) {
-        records.iter_mut().for_each(|record| record.cells.truncate(width - 1));
-    }
 }
 
 impl Table<'_> {

@@ -241,14 +241,6 @@ pub enum ConceptsError {
         /// The category there, and the one in this line.
         found: [String; 2],
     },
-    /// The categories are no CSV.
-    #[error("{}: {source}", path.display())]
-    Csv {
-        /// The categories.
-        path: PathBuf,
-        /// What the CSV reader said, with the line.
-        source: csv::Error,
-    },
     /// The categories lack a column.
     #[error("{}: columns {found:?}, expected concept,category", path.display())]
     CategoryColumns {

@@ -17,8 +17,8 @@ use crate::vectors::Spelling;
 /// # Errors
 /// Unreadable, no such columns, or a concept with two categories.
 pub(super) fn read_categories(path: &Path) -> Result<HashMap<String, String>, ConceptsError> {
-    let csv_error = |source| ConceptsError::Csv { path: path.into(), source };
     let text = files::read_to_string(path).map_err(FileError::at(path))?;
+    let csv_error = |error| FileError::at(path)(files::csv_error(&error, text.as_bytes()));
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
     let header = reader.headers().map_err(csv_error)?.clone();
     let column = |names: &[&str]| header.iter().position(|name| names.contains(&name));

@@ -221,7 +221,8 @@ pub enum FeaturesError {
         row: String,
     },
     /// A vector without variance.
-    #[error("{}: {row}: all values are the same, so it correlates with nothing; leave it out", path.display())]
+    #[error("{}: {row}: all values are the same, or differ by so little that the square is 0 (under 1e-160), so it correlates with \
+         nothing; leave it out, or scale it", path.display())]
     Constant {
         /// The file.
         path: PathBuf,

@@ -132,8 +132,8 @@ pub(super) fn of_concepts(
     Ok(different)
 }
 
-/// Whether names are places (1, 2, … or V1, V2, …) where img1, img2, … may be meant.
+/// Whether names are places (1, 2, … in any order, or V1, V2, …) where img1, img2, … may be meant.
 pub(super) fn only_count(list: &[String]) -> bool {
     let letters = |name: &String| name.chars().filter(|letter| !letter.is_ascii_digit()).count();
-    names::are_counted(list) && list.iter().all(|name| letters(name) <= 1)
+    names::are_places(list) || names::are_counted(list) && list.iter().all(|name| letters(name) <= 1)
 }

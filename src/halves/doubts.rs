@@ -5,7 +5,7 @@ use crate::config::{TestRequest, doubt_of_neighbours, doubt_of_tail};
 use crate::evaluation::alignment::WordSpace;
 use crate::evaluation::controls::Controls;
 use crate::evaluation::{Space, Words};
-use crate::matrices::{Entries, Read, Side};
+use crate::matrices::{Entries, Read, Reading, Side};
 use crate::stats::alignment::Measure;
 use crate::stats::scoring::{Constant, Ties};
 
@@ -92,12 +92,20 @@ fn without_effect(request: &TestRequest, read: &[Read]) -> Vec<String> {
     if options.ties != Ties::default() && !measures.is_empty() && !measures.contains(&Measure::TwoVsTwo) {
         doubts.push("--ties: no effect: 2v2 is not among the measures".into());
     }
-    // A file that is controlled for is a matrix.
-    if let Some(entries) = request.reading.entries.filter(|_| sides.into_iter().all(features))
-        && controls.sources().next().is_none()
-    {
+    // A file that is controlled for is a matrix, read as the images' are.
+    let has_matrices = |side: Side| {
+        let controls = side == Side::Images && controls.sources().next().is_some();
+        controls || read.iter().any(|read| read.side == side && read.is_matrix())
+    };
+    let Reading { entries, of_words, of_images, .. } = &request.reading;
+    for (entries, of, who) in [
+        (entries, &sides[..], "words and images"),
+        (of_words, &[Side::Words], "words"),
+        (of_images, &[Side::Images], "images"),
+    ] {
+        let Some(entries) = entries.filter(|_| !of.iter().any(|&side| has_matrices(side))) else { continue };
         let option = if entries == Entries::Distances { "--distances" } else { "--similarities" };
-        doubts.push(format!("{option}: no effect: words and images are features (--features), not matrices"));
+        doubts.push(format!("{option}: no effect: the {who} are features or word vectors, not matrices"));
     }
     let is_square = |read: &&Read| !["condensed", "vectors", "features"].contains(&read.form.as_str());
     let overruled = |read: &&Read| {
@@ -161,14 +169,22 @@ mod tests {
         };
         let overruled = said(&request, "square", Entries::Similarities);
         assert!(overruled.starts_with("--distances: no effect on a.npy, whose diagonal of 1"), "{overruled}");
-        for (form, entries) in [
-            ("square", Entries::Distances),
-            ("condensed", Entries::Distances),
-            ("vectors", Entries::Similarities),
-            ("features", Entries::Similarities),
-        ] {
-            assert_eq!(said(&request, form, entries), "");
+        for form in ["square", "condensed"] {
+            assert_eq!(said(&request, form, Entries::Distances), "");
         }
+        for form in ["vectors", "features"] {
+            let without = said(&request, form, Entries::Similarities);
+            assert_eq!(
+                without,
+                "--distances: no effect: the words and images are features or word vectors, not matrices"
+            );
+        }
+        let of_words = TestRequest {
+            reading: Reading { of_words: Some(Entries::Distances), ..Reading::default() },
+            ..request.clone()
+        };
+        let without = said(&of_words, "square", Entries::Similarities);
+        assert_eq!(without, "--distances: no effect: the words are features or word vectors, not matrices");
         request.reading.entries = Some(Entries::Similarities);
         assert_eq!(said(&request, "square", Entries::Similarities), "");
     }

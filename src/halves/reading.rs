@@ -168,7 +168,8 @@ impl TestRequest {
         if let (Some(lists), Some(path), None, false) = (&first, &first_path, &listed, self.by_order) {
             check_one_order(path, lists.iter().filter(shared), all)?;
         }
-        let first = first.map(|lists| lists.iter().find(shared).unwrap_or(&lists[0]).clone());
+        let lists = first.unwrap_or_default();
+        let first = lists.iter().find(shared).or(lists.first()).cloned();
         if self.by_order {
             all.iter_mut().for_each(|matrices| matrices.read.order = Some("in the order of the file".to_string()));
             let from = self.concepts.as_ref().or(first_path.as_ref());
@@ -209,7 +210,7 @@ impl TestRequest {
             matrices.read.order = Some(format!("re-ordered by name to the order of {}", from.display()));
         }
         if let (Some(path), None) = (&unnamed, &self.concepts) {
-            check_places(&from, &wanted, path)?;
+            check_places(&from, &lists, path)?;
         }
         match (unnamed, moved, &self.concepts) {
             (Some(path), Some(other), None) => Err(HalvesError::Unnamed { path, first: from, other }),

@@ -137,9 +137,8 @@ fn groups(request: &SimilarityRequest, progress: &Progress) -> Result<Vec<PathBu
             return Err(Error::input(HalvesError::NoGroup { path, first, grouped, out: out.clone() }));
         }
         if let Some((_, lists, other)) = all.as_ref().filter(|(_, lists, _)| lists.is_empty() == named) {
-            let (with, without) = if named { (path, *other) } else { (*other, path) };
-            let names = own.1.first().or(lists.first()).expect("one of them has names");
-            check_places(with, names, without).map_err(Error::input)?;
+            let (with, lists, without) = if named { (path, &own.1, *other) } else { (*other, lists, path) };
+            check_places(with, lists, without).map_err(Error::input)?;
             progress.line(format!("warning: {}", order_taken(without, with.display())));
         }
         own.1 = shared;

@@ -202,6 +202,17 @@ fn numbers_out_of_order_are_places_that_are_believed_or_refused() {
         });
         assert_eq!(folder.test("shuffled.csv", "reversed.csv", |_| ()), Ok(String::new()));
     }
+    // Beside names they are none, but the rows were in another order.
+    let head = (0..CONCEPTS).map(|n| format!(",V{}", n + 1)).collect::<String>();
+    let rows = table(&order.map(|n| NAMES[n]), &entries(&order));
+    let rows: String = rows.lines().zip(order).map(|(row, n)| format!("{n},{row}\n")).collect();
+    folder.write("both.csv", format!(",concept{head}\n{rows}"));
+    folder.archive("named.npz", &[&NAMES]);
+    assert_eq!(folder.test("both.csv", "named.npz", |_| ()), Ok(String::new()));
+    let refused = folder.test("both.csv", "plain.npy", |_| ()).unwrap_err();
+    assert!(refused.contains("both.csv: in another order than they stand in (3, 0, 7, 1"), "{refused}");
+    let features = Features::open(&folder.path("both.csv"), &Layout::default()).unwrap();
+    assert_eq!((features.concept_names().unwrap()[0].as_str(), features.doubt().unwrap()), ("dog", None));
 }
 
 #[test]

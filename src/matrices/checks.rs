@@ -7,7 +7,7 @@ use crate::stats::Rsm;
 
 /// How far an entry may be from its mirror image, the diagonal from 1 (or 0), a correlation beyond ±1. Matrices are often
 /// kept as f32 and printed with six digits; a matrix that is wrong is wrong by more.
-pub(crate) const ROUNDING: f64 = 1e-5;
+pub(super) const ROUNDING: f64 = 1e-5;
 
 /// Where matrices lie, for messages.
 pub(super) struct Place<'a> {
@@ -101,6 +101,13 @@ pub fn check_rsm(matrix: &Rsm) -> Result<(), Wrong> {
         return Err(Wrong { row, column: row, found, mirrored: None, expected: "1, as on every diagonal" });
     }
     check(matrix, Entries::Similarities)
+}
+
+/// Whether a square of numbers is one of correlations or of distances, by its diagonal, symmetry and range.
+pub fn is_matrix(square: &Rsm) -> bool {
+    let is_zero = |row: usize| square.row(row)[row].abs() <= ROUNDING;
+    let are_distances = || (0..square.concepts()).all(is_zero) && check(square, Entries::Distances).is_ok();
+    check_rsm(square).is_ok() || are_distances()
 }
 
 /// Symmetric, and every entry a correlation or a distance; a row of NaN is let through with its column of NaN.

@@ -83,8 +83,8 @@ pub enum MatrixError {
     },
     /// Names of which nothing says what they pair.
     #[error(
-        "{}: {columns} columns of text beside one of numbers: expected two with names in common, whose pairs the numbers are of; \
-         leave the others out", path.display()
+        "{}: {columns} columns of text beside one of numbers: expected two with names in common, whose pairs the numbers are of, a \
+         line for each; leave the others out", path.display()
     )]
     NoPairs {
         /// The file.
@@ -94,9 +94,8 @@ pub enum MatrixError {
     },
     /// A list of pairs with a gap.
     #[error(
-        "{}: {missing} of {} pairs of its {concepts} concepts {} missing: {a:?} and {b:?}; expected a line for each pair{}",
-        path.display(), concepts * (concepts - 1) / 2, if *missing == 1 { "is" } else { "are" },
-        if a.is_empty() || b.is_empty() { "; if the first line names the columns, add --header yes" } else { "" }
+        "{}: {missing} of {} pairs of its {concepts} concepts {} missing: {a:?} and {b:?}; expected a line for each pair",
+        path.display(), concepts * (concepts - 1) / 2, if *missing == 1 { "is" } else { "are" }
     )]
     NoPair {
         /// The file.
@@ -177,7 +176,7 @@ pub enum MatrixError {
     /// An entry that is no correlation.
     #[error(
         "{}: {at}: the entry in row {row}, column {column} (from 0) is {found}, expected {expected}; correlate the features \
-         by `semgpu similarity`, or by numpy's corrcoef", path.display()
+         by `semgpu similarity`, or by numpy's corrcoef; ratings become 0 to 1 by (x - least) / (most - least)", path.display()
     )]
     Entry {
         /// The file.

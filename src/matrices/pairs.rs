@@ -1,6 +1,7 @@
 //! Matrices as lists of pairs: two names and a number a line, as ratings of similarity are kept.
 
 use std::collections::{HashMap, HashSet};
+use std::path::Path;
 
 use super::checks::ROUNDING;
 use super::{MatrixError, StoredArray};
@@ -11,10 +12,9 @@ use crate::stats::Rsm;
 /// their values; the diagonal is NaN where no concept is paired with itself. None of an array that is no such column.
 ///
 /// # Errors
-/// A pair that is missing, and one that has two values; more than two columns with names in common.
+/// A pair that is missing, and one that has two values; more columns with names in common, of which not just two make a matrix.
 pub(super) fn matrix(array: &StoredArray) -> Result<Option<(Vec<String>, Rsm)>, MatrixError> {
     let (&[_, 1], texts @ [_, _, ..]) = (array.shape(), &array.labels().texts[..]) else { return Ok(None) };
-    let path = || array.path().to_path_buf();
     let texts: Vec<Vec<String>> =
         texts.iter().map(|names| names.iter().map(|name| names::plain(name)).collect()).collect();
     let share = |a: &[String], b: &[String]| {
@@ -23,13 +23,30 @@ pub(super) fn matrix(array: &StoredArray) -> Result<Option<(Vec<String>, Rsm)>, 
     };
     let together = (0..texts.len()).flat_map(|b| (0..b).map(move |a| (a, b)));
     let together: Vec<(usize, usize)> = together.filter(|&(a, b)| share(&texts[a], &texts[b])).collect();
-    let (first, second) = match together[..] {
-        [pair] => pair,
-        // They say something else of rows that one of them may name.
-        [] => return Ok(None),
-        _ => return Err(MatrixError::NoPairs { path: path(), columns: texts.len() }),
-    };
-    let (first, second) = (&texts[first], &texts[second]);
+    // None together: they say something else of rows that one of them may name.
+    let Some(&(first, second)) = together.first() else { return Ok(None) };
+    let values = array.values()?;
+    let of = |&(first, second): &(usize, usize)| of_names(array.path(), &texts[first], &texts[second], &values);
+    if together.len() == 1 {
+        return of(&(first, second)).map(Some);
+    }
+    // The others, categories of the two or numbers of them, have gaps, or several lines or values for a pair.
+    let has_lines = |k: usize| k * (k + 1) >= values.len();
+    let whole = together.iter().filter_map(|pair| of(pair).ok());
+    let mut whole = whole.filter(|(names, _)| has_lines(names.len()));
+    match (whole.next(), whole.next()) {
+        (Some(only), None) => Ok(Some(only)),
+        _ => Err(MatrixError::NoPairs { path: array.path().into(), columns: texts.len() }),
+    }
+}
+
+/// The matrix of the pairs of names in two columns.
+fn of_names(
+    path: &Path,
+    first: &[String],
+    second: &[String],
+    values: &[f64],
+) -> Result<(Vec<String>, Rsm), MatrixError> {
     let mut seen = HashSet::new();
     let names = first.iter().zip(second).flat_map(|(a, b)| [a, b]);
     let mut concepts: Vec<&String> = names.filter(|name| seen.insert(*name)).collect();
@@ -39,31 +56,37 @@ pub(super) fn matrix(array: &StoredArray) -> Result<Option<(Vec<String>, Rsm)>, 
     let places: HashMap<&String, usize> = concepts.iter().enumerate().map(|(place, name)| (*name, place)).collect();
     let pairs = first.iter().zip(second).map(|(a, b)| (places[a], places[b]));
     let k = concepts.len();
-    let mut entries = vec![None; k * k];
+    let mut entries: HashMap<(usize, usize), f64> = HashMap::new();
     let is_same = |a: f64, b: f64| (a - b).abs() <= ROUNDING || a.is_nan() && b.is_nan();
     // One triangle may be blank, as in a square.
     let is_other = |a: f64, b: f64| (a - b).abs() > ROUNDING;
-    for ((a, b), value) in pairs.zip(array.values()?) {
-        let known: Option<f64> = entries[a * k + b];
-        if let Some(other) = known.filter(|&other| is_other(other, value)) {
+    for ((a, b), &value) in pairs.zip(values) {
+        let known = entries.entry((a.min(b), a.max(b))).or_insert(value);
+        if is_other(*known, value) {
             let [a, b] = [a, b].map(|concept| concepts[concept].clone());
-            return Err(MatrixError::PairTwice { path: path(), a, b, values: [other, value] });
+            return Err(MatrixError::PairTwice { path: path.into(), a, b, values: [*known, value] });
         }
-        let value = known.filter(|known| !known.is_nan()).unwrap_or(value);
-        (entries[a * k + b], entries[b * k + a]) = (Some(value), Some(value));
+        if known.is_nan() {
+            *known = value;
+        }
     }
-    let missing = (0..k * k).filter(|place| place / k < place % k && entries[*place].is_none());
-    let missing: Vec<usize> = missing.collect();
-    if let Some(place) = missing.first() {
-        let [a, b] = [place / k, place % k].map(|concept| concepts[concept].clone());
-        return Err(MatrixError::NoPair { path: path(), a, b, missing: missing.len(), concepts: k });
+    // Of columns that are no pairs there may be too many to hold their matrix.
+    let missing = k * (k - 1) / 2 - entries.keys().filter(|(a, b)| a != b).count();
+    let mut above = (0..k).flat_map(|a| (a + 1..k).map(move |b| (a, b)));
+    if missing > 0
+        && let Some((a, b)) = above.find(|pair| !entries.contains_key(pair))
+    {
+        let [a, b] = [a, b].map(|concept| concepts[concept].clone());
+        return Err(MatrixError::NoPair { path: path.into(), a, b, missing, concepts: k });
     }
     // Those paired with themselves say for all what the diagonal is.
-    let diagonal: Vec<f64> = (0..k).filter_map(|a| entries[a * k + a]).collect();
+    let diagonal: Vec<f64> = (0..k).filter_map(|a| entries.get(&(a, a)).copied()).collect();
     let own = diagonal.first().filter(|&&own| diagonal.iter().all(|&other| is_same(own, other)));
-    let others = own.copied().unwrap_or(f64::NAN);
-    let matrix = Rsm::new(k, entries.into_iter().map(|entry| entry.unwrap_or(others)).collect());
-    Ok(Some((concepts.into_iter().cloned().collect(), matrix)))
+    let mut matrix = vec![own.copied().unwrap_or(f64::NAN); k * k];
+    for ((a, b), value) in entries {
+        (matrix[a * k + b], matrix[b * k + a]) = (value, value);
+    }
+    Ok((concepts.into_iter().cloned().collect(), Rsm::new(k, matrix)))
 }
 
 #[cfg(test)]
@@ -71,12 +94,16 @@ mod tests {
     use super::*;
     use crate::arrays::{self, Told};
 
-    fn read(lines: &[&str]) -> Result<Option<(Vec<String>, Rsm)>, String> {
+    fn of_table(header: &str, lines: &[&str], told: &Told) -> Result<Option<(Vec<String>, Rsm)>, String> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pairs.csv");
-        let header = if lines[0].split(',').count() == 4 { "trial,a,b,similarity" } else { "a,b,similarity" };
         std::fs::write(&path, format!("{header}\n{}\n", lines.join("\n"))).unwrap();
-        matrix(&arrays::open(&path, None, &Told::default()).unwrap()).map_err(|error| error.to_string())
+        matrix(&arrays::open(&path, None, told).unwrap()).map_err(|error| error.to_string())
+    }
+
+    fn read(lines: &[&str]) -> Result<Option<(Vec<String>, Rsm)>, String> {
+        let header = if lines[0].split(',').count() == 4 { "trial,a,b,similarity" } else { "a,b,similarity" };
+        of_table(header, lines, &Told::default())
     }
 
     #[test]
@@ -96,8 +123,30 @@ mod tests {
         let (concepts, _) = read(&["q7,dog,cat,0.5", "q3,mole,cat,0.25", "q5,mole,dog,-0.125"]).unwrap().unwrap();
         assert_eq!(concepts, ["dog", "cat", "mole"]);
         assert_eq!(read(&["dog,x1,0.5", "cat,x2,0.25", "dog,x2,-0.125"]).unwrap(), None);
-        let refused = read(&["dog,cat,dog,0.5", "cat,mole,mole,0.25", "dog,mole,cat,-0.125"]).unwrap_err();
+        let refused = read(&["dog,cat,mole,0.5", "cat,mole,dog,0.25", "mole,dog,cat,-0.125"]).unwrap_err();
         assert!(refused.contains("3 columns of text"), "{refused}");
+        // Categories of the two name no pairs: one of theirs has two values.
+        let of = |lines: &[&str]| of_table("a,b,kind_a,kind_b,similarity", lines, &Told::default());
+        let kinds = ["cat,dog,animal,animal,0.5", "cat,axe,animal,tool,0.25", "axe,saw,tool,tool,0.75"];
+        let rest = ["dog,axe,animal,tool,0.125", "cat,saw,animal,tool,0.25", "dog,saw,animal,tool,0.5"];
+        assert_eq!(of(&[kinds, rest].concat()).unwrap().unwrap().0, ["cat", "dog", "axe", "saw"]);
+        // Values by category and a gap among the names: no list of pairs of categories.
+        let kind = |name: &str| if name.starts_with('a') { "animal" } else { "tool" };
+        let line = |(a, b): (&str, &str)| {
+            let value = if kind(a) == kind(b) { 0.75 } else { 0.25 };
+            format!("{a},{b},{},{},{value}", kind(a), kind(b))
+        };
+        let names = ["a1", "a2", "a3", "t1", "t2", "t3"];
+        let pairs = (0..6).flat_map(|b| (0..b).map(move |a| (names[a], names[b])));
+        let lines: Vec<String> = pairs.map(line).collect();
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        assert_eq!(of(&lines).unwrap().unwrap().0, names);
+        assert!(of(&lines[1..]).unwrap_err().contains("4 columns of text"));
+        // Numbers of the two beside an index in another order.
+        let index = Told { index: Some(3), ..Told::default() };
+        let lines = ["2,0,1,0.5", "0,0,2,0.25", "5,2,1,0.75", "1,3,0,0.125", "3,1,3,0.0625", "4,3,2,0.875"];
+        let (concepts, found) = of_table(",a,b,similarity", &lines, &index).unwrap().unwrap();
+        assert_eq!((concepts.join(" "), found.row(1)[3]), ("0 1 2 3".to_string(), 0.0625));
         // A blank half.
         let (_, found) =
             read(&["cat,dog,0.5", "dog,cat,", "cat,mole,0.25", "mole,dog,0", "dog,mole,"]).unwrap().unwrap();

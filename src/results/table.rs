@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde::de::{DeserializeOwned, Deserializer, Error as _, Visitor};
 
 use crate::error::FileError;
+use crate::files;
 use crate::results::{ResultsDir, write_atomically};
 
 /// A results file that cannot be used.
@@ -143,13 +144,11 @@ pub fn read_table<T: Table>(directory: &Path) -> Result<Vec<T>, ResultsError> {
 /// The reader's own errors: the operating system's, bytes that are no UTF-8, lines of unequal length.
 fn unreadable(path: &Path, error: csv::Error) -> ResultsError {
     let line = error.position().map_or(1, |at| at.line());
-    let reason = match error.into_kind() {
-        csv::ErrorKind::Io(source) => return FileError::at(path)(source).into(),
-        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => format!("{len} values, expected {expected_len}"),
-        csv::ErrorKind::Utf8 { err, .. } => format!("not UTF-8: {err}"),
-        other => format!("{other:?}"),
-    };
-    ResultsError::Line { path: path.into(), line, reason }
+    let reason = files::csv_reason(&error);
+    match error.into_kind() {
+        csv::ErrorKind::Io(source) => FileError::at(path)(source).into(),
+        _ => ResultsError::Line { path: path.into(), line, reason },
+    }
 }
 
 /// A record whose value does not parse.

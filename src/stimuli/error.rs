@@ -14,14 +14,6 @@ pub enum StimuliError {
     /// The manifest is not there, or not readable.
     #[error(transparent)]
     File(#[from] FileError),
-    /// The manifest is no CSV.
-    #[error("{}: {source}", path.display())]
-    Csv {
-        /// The manifest.
-        path: PathBuf,
-        /// What the CSV reader said, with the line.
-        source: csv::Error,
-    },
     /// A column is missing.
     #[error(
         "{}: no column `{column}` among {found:?}, expected path,concept,group[,class_index][,category] with commas between",

@@ -26,8 +26,10 @@ pub(super) fn list(path: &Path) -> Option<PathBuf> {
     lists(path).next()
 }
 
+/// The same vectors as text are no list, though as long as one.
 fn lists(path: &Path) -> impl Iterator<Item = PathBuf> {
-    LISTS.iter().map(|ending| path.with_extension(ending)).filter(|list| list.is_file())
+    let lists = LISTS.iter().map(|ending| path.with_extension(ending));
+    lists.filter(|list| list.is_file() && !text::are_vectors(list))
 }
 
 /// The words of a list, a line each.
@@ -42,7 +44,10 @@ fn read(file: File, wanted: &mut Wanted) -> Result<(), VectorsError> {
     let mut lists = lists(wanted.path);
     let list = lists.next().ok_or_else(|| {
         let names = LISTS.map(|ending| wanted.path.with_extension(ending).display().to_string());
-        wanted.array("words", format!("not found, expected one word per line in one of {}", names.join(", ")))
+        wanted.array(
+            "words",
+            format!("not found, expected one word per line, and nothing else, in one of {}", names.join(", ")),
+        )
     })?;
     let taken = words(&list)?;
     for other in lists {

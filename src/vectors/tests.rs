@@ -332,6 +332,16 @@ fn an_npy_takes_its_words_from_the_list_beside_it() {
         assert_eq!((found.words, found.vectors), (3, vec![Some(VALUES[2].to_vec()), None]));
     }
     assert_eq!(files(&path).unwrap(), [path.clone(), directory.path().join("model.txt")]);
+    // The same vectors as text are no list, with their line of counts or without.
+    for text in [glove(), word2vec_text()] {
+        std::fs::write(directory.path().join("model.txt"), text).unwrap();
+        std::fs::write(directory.path().join("model.vocab"), "the\nzebra\ntick\n").unwrap();
+        assert_eq!(read(&path, &wanted(&["tick"])).unwrap().vectors, [Some(VALUES[2].to_vec())]);
+        assert_eq!(files(&path).unwrap(), [path.clone(), directory.path().join("model.vocab")]);
+        std::fs::remove_file(directory.path().join("model.vocab")).unwrap();
+        let error = read(&path, &wanted(&["tick"])).unwrap_err().to_string();
+        assert!(error.contains("array `words`: not found"), "{error}");
+    }
     let alone = written(&glove());
     assert_eq!(files(alone.path()).unwrap(), [alone.path()]);
     std::fs::write(directory.path().join("model.txt"), "the\nzebra\n").unwrap();

@@ -4,9 +4,11 @@
 //! Lines are taken apart from the right, since published files have words with blanks in them. Lines of other words
 //! are not parsed: their values are counted.
 
-use std::io::{BufRead, Read};
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
 
 use super::{ReadVectors, VectorsError, VectorsFormat, Wanted};
+use crate::files;
 
 pub(super) const FORMAT: VectorsFormat =
     VectorsFormat { name: "text (GloVe, word2vec, fastText .vec)", sniff, read: ReadVectors::Stream(read) };
@@ -56,6 +58,14 @@ fn trim_end(line: &[u8]) -> &[u8] {
 /// The number of values of a file's first line: the fields from the right that are numbers, but for the word.
 fn values_of(line: &[u8]) -> usize {
     fields(line).skip(1).collect::<Vec<_>>().into_iter().rev().take_while(|field| number(field).is_some()).count()
+}
+
+/// Whether a file's lines are words with their values: behind its first line, which may be of counts, a word and some numbers.
+pub(super) fn are_vectors(path: &Path) -> bool {
+    const FEWEST: usize = 3;
+    let Ok(file) = files::open(path) else { return false };
+    let second = BufReader::new(file.take(2 * MAX_LINE_BYTES)).split(b'\n').nth(1);
+    second.is_some_and(|line| line.is_ok_and(|line| values_of(trim_end(&line)) >= FEWEST))
 }
 
 /// The mark with which some editors begin UTF-8.

@@ -3,6 +3,7 @@
 //! | what stands there | is |
 //! | --- | --- |
 //! | a first line with text above numbers, or with one cell less than the others | names of the columns |
+//! | a line with names above those of the rows alone, behind two that name the columns | pandas' names of the index's levels |
 //! | a first line that counts 0, 1, 2, … or 1, 2, 3, … | numbers of the columns (pandas' `index=False`) |
 //! | a column of text | names of the rows |
 //! | a first column that counts, or numbers in another order, or has no name where the others have, or is called index | numbers of the rows |
@@ -13,7 +14,7 @@ use super::numbers::{Cell, Decimal};
 use super::records::Record;
 use crate::names::twice;
 
-/// Lines at the top that may name columns: names of two levels, and pandas' line with the names of these.
+/// Lines at the top that may name columns: names of two levels, and pandas' line with the names of the index's levels.
 const MOST_HEADERS: usize = 3;
 
 /// So many numbers do not count by chance, nor fractions rise by equal steps.
@@ -124,8 +125,10 @@ impl Layout {
     /// Names of the rows, from whichever columns have any: those with a name of its own for every row, else all together.
     pub fn rows(&self, records: &[Record]) -> Vec<Vec<String>> {
         let rows = records.len() - self.header;
-        let (distinct, repeated): (Vec<_>, Vec<_>) =
+        let (mut distinct, repeated): (Vec<_>, Vec<_>) =
             self.texts(records).into_iter().partition(|names| twice(names).is_none());
+        // What an index numbers has names beside it.
+        distinct.sort_by_key(|names| names.iter().all(|name| name.parse::<f64>().is_ok()));
         match (distinct.is_empty(), repeated.is_empty()) {
             (true, false) => vec![(0..rows).map(|row| joined(repeated.iter().map(|names| &names[row]))).collect()],
             _ => distinct,
@@ -210,19 +213,14 @@ impl View<'_> {
             let texts = cells.iter().filter(|&&cell| cell == Cell::Text).count();
             let number = cells.iter().any(|cell| matches!(cell, Cell::Number(_)));
             let fraction = cells.iter().any(|cell| matches!(cell, Cell::Number(value) if value.fract() != 0.0));
-            let record = &self.records[lines];
-            // pandas names the levels of an index in a line of its own.
-            // A row of a triangle has no number either, and the name of a column.
-            let names_none = |cell: &str| !cell.is_empty() && self.records[0].cells.iter().all(|name| name != cell);
-            let levels = lines > 0 && !number && texts == 0 && record.cells.iter().any(names_none);
             match (texts, lines) {
-                (0, _) if levels => {}
+                (0, _) if self.names_levels(lines, text) => {}
                 (0, _) => break,
                 (_, 0) if fraction && texts < cells.len().div_ceil(2) => {
                     let cell = self.first_text(0, text);
                     return Err(format!(
                         "line {}: {cell:?}, expected a number; if the line names the columns, add --header yes",
-                        record.line
+                        self.records[lines].line
                     ));
                 }
                 (_, 0) => {}
@@ -232,6 +230,15 @@ impl View<'_> {
             lines += 1;
         }
         Ok(lines)
+    }
+
+    /// Whether pandas names the levels of the rows' index in this line. It has one where the columns have levels, too, behind
+    /// theirs; else such a line is a row without values. A row of a triangle has the name of a column.
+    fn names_levels(&self, line: usize, text: &[usize]) -> bool {
+        let Some(record) = self.records.get(line).filter(|_| line > 1) else { return false };
+        let is_blank = |column: usize| text.contains(&column) || record.cells[column].is_empty();
+        let is_name = |cell: &str| !cell.is_empty() && self.records[0].cells.iter().all(|name| name != cell);
+        (0..self.width).all(is_blank) && record.cells.iter().any(is_name)
     }
 
     fn first_text(&self, row: usize, text: &[usize]) -> &str {
@@ -249,26 +256,42 @@ impl View<'_> {
         let corner = told.index.unwrap_or_else(|| self.corner(lines, text)).min(cells.len());
         cells.drain(..corner);
         let numbers: Option<Vec<f64>> = cells.iter().map(|cell| number(*cell)).collect();
-        let Some(numbers) = numbers.filter(|numbers| numbers.len() > 1 && self.records.len() > 1) else {
+        let Some(numbers) = numbers.filter(|numbers| !numbers.is_empty() && self.records.len() > 1) else {
             return Ok(lines);
         };
         let sequence = Sequence::of(&numbers);
         // An empty cell stands above what names or numbers the rows.
-        let above_names = text.iter().any(|&column| self.records[0].cells[column].is_empty());
+        let empty = text.iter().filter(|&&column| self.records[0].cells[column].is_empty()).count();
+        let above_names = empty > 0 && (numbers.len() > 1 || empty == text.len());
         let above_numbers = corner > 0 && (sequence == Sequence::Counts || self.counts_below(text));
         let fractions = || self.fractions(lines + 1, text).all(|fractions| fractions);
         match sequence {
             _ if lines == 0 && (above_names || above_numbers) => Ok(1),
-            _ if lines == 0 && corner > 0 => Err(self.asked_header(lines)),
+            _ if lines == 0 && corner > 0 => Err(self.asked_header(lines, text)),
+            _ if lines == 0 && numbers.len() == 1 && fractions() && self.may_be_unnamed(text) => {
+                Err(self.asked_header(lines, text))
+            }
             Sequence::Counts if lines == 0 && numbers.len() >= COUNTS => Ok(1),
-            Sequence::Counts | Sequence::Rises if lines == 0 => Err(self.asked_header(lines)),
+            Sequence::Counts | Sequence::Rises if lines == 0 => Err(self.asked_header(lines, text)),
             Sequence::Counts | Sequence::Shuffled | Sequence::Rises | Sequence::Whole
                 if numbers.len() >= COUNTS && fractions() =>
             {
-                Err(self.asked_header(lines))
+                Err(self.asked_header(lines, text))
             }
             _ => Ok(lines),
         }
+    }
+
+    /// Whether the first line may name the only column of numbers as pandas does one without a name, 0, beside names that no
+    /// other line has.
+    fn may_be_unnamed(&self, text: &[usize]) -> bool {
+        let Some(own) = (0..self.width).rfind(|column| !text.contains(column)) else { return false };
+        let mut others = (0..self.width).filter(|&column| column != own);
+        let again = |column: usize| {
+            let name = &self.records[0].cells[column];
+            self.records[1..].iter().any(|record| record.cells.iter().any(|cell| cell == name))
+        };
+        &self.records[0].cells[own] == "0" && !others.any(again)
     }
 
     /// Empty cells at the left of a line, above columns that number the rows.
@@ -293,11 +316,13 @@ impl View<'_> {
         values.is_some_and(|values| matches!(Sequence::of(&values), Sequence::Counts | Sequence::Shuffled))
     }
 
-    fn asked_header(&self, lines: usize) -> String {
+    fn asked_header(&self, lines: usize, text: &[usize]) -> String {
         let record = &self.records[lines];
         let begins: Vec<&str> = record.cells.iter().take(4).collect();
-        let (with, without) =
-            if lines == 0 { ("yes".into(), "no".into()) } else { ((lines + 1).to_string(), lines.to_string()) };
+        let (with, without) = match lines {
+            0 => ("yes".to_string(), "no".to_string()),
+            _ => ((lines + 1 + usize::from(self.names_levels(lines + 1, text))).to_string(), lines.to_string()),
+        };
         format!(
             "line {} ({}, …) may number the columns or be data: add --header {with} or --header {without}",
             record.line,

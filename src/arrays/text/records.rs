@@ -21,7 +21,7 @@ impl Record<'_> {
 }
 
 /// The lines that hold anything, taken apart; blanks separate where there is no separator. `skipped` lines stand before
-/// `text`.
+/// `text`. Blank lines and columns behind the others are none, but of a triangle.
 pub(super) fn records(text: &str, skipped: u64, separator: Option<u8>) -> Result<Vec<Record<'_>>, String> {
     let mut records = match separator {
         None => {
@@ -30,8 +30,32 @@ pub(super) fn records(text: &str, skipped: u64, separator: Option<u8>) -> Result
         }
         Some(separator) => separated(text, skipped, separator)?,
     };
-    records.retain(|record| record.cells.iter().any(|cell| !cell.is_empty()));
+    if !is_strict_triangle(&records) {
+        records.retain(|record| record.cells.iter().any(|cell| !cell.is_empty()));
+        drop_last_empty(&mut records);
+    }
     Ok(records)
+}
+
+/// Whether the last lines are a square that is filled on one side of its diagonal alone: a line and a column of it are blank.
+fn is_strict_triangle(records: &[Record]) -> bool {
+    const SMALLEST: usize = 3;
+    let width = records.last().map_or(0, |record| record.cells.len());
+    let Some(first) = records.len().checked_sub(width).filter(|_| width >= SMALLEST) else { return false };
+    let is_filled = |row: usize, column| records[first + row].cells.get(column).is_some_and(|cell| !cell.is_empty());
+    let is_all = |expected: fn(usize, usize) -> bool| {
+        (0..width).all(|row| (0..width).all(|column| is_filled(row, column) == expected(row, column)))
+    };
+    is_all(|row, column| row < column) || is_all(|row, column| row > column)
+}
+
+/// Lines that all end with a separator have no cell after it.
+fn drop_last_empty(records: &mut [Record]) {
+    let width = records.iter().map(|record| record.cells.len()).max().unwrap_or_default();
+    let empty = |record: &Record| record.cells.len() < width || record.cells.get(width - 1) == Some("");
+    if width > 1 && records.len() > 1 && records.iter().all(empty) {
+        records.iter_mut().for_each(|record| record.cells.truncate(width - 1));
+    }
 }
 
 fn separated(text: &str, skipped: u64, separator: u8) -> Result<Vec<Record<'_>>, String> {

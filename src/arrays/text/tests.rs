@@ -193,3 +193,62 @@ fn lines_are_counted_however_they_end() {
         assert!(error.contains("line 4: \"x\""), "{text:?}: {error}");
     }
 }
+
+#[test]
+fn what_pandas_writes_above_numbers_is_told_from_rows() {
+    let read = |text: &str, header| table(text, &Told { header, ..Told::default() });
+    let found = |text: &str, header| {
+        let (names, shape, _) = read(text, header).unwrap_or_else(|error| panic!("{text}: {error}"));
+        (names.join(" "), shape)
+    };
+    let expected = |names: &str, shape: [usize; 2]| (names.to_string(), shape.to_vec());
+    // A row without values is one, whatever the index is called.
+    for corner in ["", "concept"] {
+        let gap = format!("{corner},u,v,w\ncat,,,\ndog,1.5,0.25,3.5\nmole,0.5,7.5,1.25\n");
+        assert_eq!(found(&gap, None), expected("cat dog mole", [3, 3]));
+    }
+    // The index's name stands in a line of its own behind two levels of columns.
+    let rows = "concept,,,\ncat,0.5,9.5,2.5\ndog,1.5,0.75,3.5\n";
+    assert_eq!(found(&format!(",V1,V1,IT\n,a,b,a\n{rows}"), None), expected("cat dog", [2, 3]));
+    let numbered = format!(",V1,V1,IT\n,0,1,0\n{rows}");
+    let asked = read(&numbered, None).unwrap_err();
+    assert!(asked.contains("add --header 3 or --header 1"), "{asked}");
+    assert_eq!(found(&numbered, Some(3)), expected("cat dog", [2, 3]));
+    // A column without a name.
+    assert_eq!(found(",0\ncat,0.5\ndog,0.25\n", None), expected("cat dog", [2, 1]));
+    assert_eq!(found(",,0\ncat,dog,0.5\ncat,mole,0.25\n", None).1, [2, 1]);
+    assert_eq!(found("cat,cat,0\ncat,dog,0.5\ndog,dog,0\n", None).1, [3, 1]);
+    for text in ["a,b,0\ncat,dog,0.5\ncat,mole,0.25\n", "concept,0\ncat,0.5\ndog,0.25\n", "0\n0.5\n0.25\n0.75\n"] {
+        let asked = read(text, None).unwrap_err();
+        assert!(asked.contains("add --header yes or --header no"), "{text}: {asked}");
+    }
+    // Rows in another order with their index, beside names.
+    let shuffled = [("2", "cat"), ("0", "dog"), ("4", "mole"), ("1", "newt"), ("3", "owl")];
+    let row = |(n, (index, name)): (usize, &(&str, &str))| format!("{index},{name},{}.5,{}.25\n", n * n % 7, n * 3 % 5);
+    let rows: String = shuffled.iter().enumerate().map(row).collect();
+    assert_eq!(found(&format!(",concept,u,v\n{rows}"), None), expected("cat dog mole newt owl", [5, 2]));
+}
+
+#[test]
+fn a_triangle_without_names_or_diagonal_keeps_its_blank_line() {
+    let lower = ",,,\n0.5,,,\n0.25,0.75,,\n0.1,0.2,0.4,\n";
+    let upper = ",0.5,0.25,0.1\n,,0.75,0.2\n,,,0.4\n,,,\n";
+    for (text, place) in [(lower.to_string(), 4), (upper.to_string(), 1), (format!("cat,dog,mole,newt\n{lower}"), 4)] {
+        let (_, shape, values) = table(&text, &Told::default()).unwrap();
+        assert_eq!((shape, values[place], values[0].is_nan()), (vec![4, 4], 0.5, true), "{text}");
+    }
+    // As spreadsheets leave them.
+    let blank = "0.5,9.5,2.5,\n1.5,0.75,3.5,\n,,,\n";
+    assert_eq!(table(blank, &Told::default()).unwrap().1, [2, 3]);
+}
+
+#[test]
+fn word2vecs_line_of_counts_is_no_row() {
+    let rows = "cat 0.5 9.5 2.5 1.5\ndog 1.5 0.75 3.5 2.25\nmole 0.25 4.5 1.5 6.5\n";
+    for header in [None, Some(0), Some(1)] {
+        let (names, shape, _) = table(&format!("3 4\n{rows}"), &Told { header, ..Told::default() }).unwrap();
+        assert_eq!((names.join(" "), shape), ("cat dog mole".to_string(), vec![3, 4]));
+    }
+    let refused = table(&format!("5 4\n{rows}"), &Told::default()).unwrap_err();
+    assert!(refused.contains("line 1: announces 5 rows, found 3"), "{refused}");
+}
