@@ -283,7 +283,7 @@ fn summarise(results: &Results, tail: Tail, progress: &Progress) {
 }
 
 /// What the draws said of a layer.
-fn tested<R: report::LayerRow>(best: &Best<R>, [p, family_wise]: [f64; 2], tail: &str) -> String {
+pub fn tested<R: report::LayerRow>(best: &Best<R>, [p, family_wise]: [f64; 2], tail: &str) -> String {
     match best.chance() {
         None => NOT_TESTED.to_string(),
         Some(chance) => format!(" ({chance}, p {}, family-wise {}{tail})", p_value(p), p_value(family_wise)),

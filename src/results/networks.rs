@@ -34,7 +34,7 @@ pub struct NetworkRow {
     pub words: String,
     /// Layers tested.
     pub layers: usize,
-    /// The layer of the highest accuracy.
+    /// The layer of the highest accuracy; where chance differs between layers, the one farthest above its own.
     pub best_layer: String,
     /// Its relative depth.
     pub best_depth: f64,
@@ -62,6 +62,12 @@ pub struct NetworkRow {
     pub groups: usize,
     /// Draws of the null.
     pub permutations: u64,
+    /// The mean of the best layer's null; none without draws, or in tables of before it.
+    #[serde(default)]
+    pub best_null_mean: Option<f64>,
+    /// Its standard deviation.
+    #[serde(default)]
+    pub best_null_sd: Option<f64>,
 }
 
 impl Table for NetworkRow {
