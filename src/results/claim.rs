@@ -259,7 +259,8 @@ impl ResultsDir {
         claim.damaged = Ledger::damaged(self);
         let mut ledger = Ledger::read(self);
         if ledger.key != experiment {
-            let figures = Some(BTreeSet::new());
+            // Results of a list that was lost have figures that none says.
+            let figures = ledger::record(self).is_none().then(BTreeSet::new);
             ledger = Ledger { command: command.into(), key: experiment.into(), figures, ..Ledger::default() };
             ledger.write(self)?;
         }

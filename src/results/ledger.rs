@@ -138,9 +138,13 @@ impl Written {
     pub fn of(directory: &ResultsDir) -> Self {
         let ledger = Ledger::read(directory);
         let record = record(directory).unwrap_or_default();
-        let listed = ledger.groups.keys().filter(|name| is_matrix(name));
-        let (words, layers): (Vec<&String>, Vec<&String>) = listed.partition(|name| is_words(name));
-        let at = |name: &&String| directory.matrices().join(name);
+        // A list that was lost since begins anew; the record has what was there when it was written.
+        let files = record["files"].as_object().into_iter().flat_map(|files| files.keys());
+        let recorded = files.filter_map(|name| name.strip_prefix("rsm/"));
+        let listed: BTreeSet<&str> = ledger.groups.keys().map(String::as_str).chain(recorded).collect();
+        let listed = listed.into_iter().filter(|name| is_matrix(name));
+        let (words, layers): (Vec<&str>, Vec<&str>) = listed.partition(|name| is_words(name));
+        let at = |name: &&str| directory.matrices().join(name);
         let mut matrices: Vec<PathBuf> = layers.iter().map(at).collect();
         let read = record["read"].as_array().into_iter().flatten().filter(|read| read["side"] == "images");
         matrices.extend(read.filter_map(|read| read["name"].as_str()).map(|name| directory.layer_rsm(name)));

@@ -127,6 +127,16 @@ mod tests {
             ledger = Ledger::read(&directory);
             assert_eq!(check(), Ok(()), "{name}");
         }
+        // A list that was lost and begun anew, beside the record.
+        let record = r#"{"semgpu": "0", "command": "run", "files": {"rsm/conv1.npy": "", "rsm/words.GloVe.npy": ""}}"#;
+        std::fs::write(directory.record(), record).unwrap();
+        let [conv, words] = ["conv1.npy", "words.GloVe.npy"].map(|name| ledger.groups.remove_entry(name).unwrap());
+        ledger.write(&directory).unwrap();
+        assert_eq!(check(), Ok(()));
+        std::fs::remove_file(directory.record()).unwrap();
+        assert!(check().unwrap_err().contains("conv1.npy"));
+        ledger.groups.extend([conv, words]);
+        ledger.write(&directory).unwrap();
         // What was removed is no longer listed.
         directory.remove_results().unwrap();
         let left = Ledger::read(&directory);
