@@ -118,6 +118,7 @@ impl Checkpoint {
     /// # Errors
     /// As [`Self::put`].
     pub fn put_classes(&mut self, group: usize, classes: &[u32]) -> Result<(), FileError> {
+        self.ledger.enlist(&self.directory, std::iter::once(self.answers.name()))?;
         self.answers.put(group, classes.iter().map(|&class| f64::from(class)).collect(), &mut self.ledger)?;
         self.ledger.write(&self.directory)
     }
@@ -131,6 +132,7 @@ impl Checkpoint {
     /// If the layer is none of those opened.
     pub fn put(&mut self, layer: &str, group: usize, (rsm, scales): (&Rsm, &Scales)) -> Result<(), FileError> {
         let layer = self.layers.iter_mut().find(|known| known.name == layer).expect("a layer of this run");
+        self.ledger.enlist(&self.directory, [layer.scales.name(), layer.rsms.name()].into_iter())?;
         layer.scales.put(group, scales.to_rows(), &mut self.ledger)?;
         layer.rsms.put(group, rsm.values().to_vec(), &mut self.ledger)?;
         self.ledger.write(&self.directory)
@@ -150,20 +152,23 @@ impl Checkpoint {
     /// # Panics
     /// If they are of other layers.
     pub fn take(&mut self, shards: Vec<(usize, Self)>) -> Result<(), FileError> {
-        let Self { layers, answers, ledger, .. } = self;
+        let Self { directory, layers, answers, ledger, .. } = self;
         let files = layers.iter_mut().flat_map(|layer| [&mut layer.rsms, &mut layer.scales]).chain([answers]);
+        let mut files: Vec<&mut Groups> = files.collect();
         let mut parts: Vec<_> = shards.iter().map(|(first, shard)| (*first, shard.files())).collect();
-        for file in files {
+        for file in &mut files {
             for (first, files) in &mut parts {
                 let found = &files.next().expect("checkpoints of the same layers").values;
                 file.values[*first..*first + found.len()].clone_from_slice(found);
             }
-            if file.values.iter().any(Option::is_some) {
-                (0..file.values.len()).for_each(|group| file.list(group, ledger));
-                file.write()?;
-            }
         }
-        self.ledger.write(&self.directory)
+        files.retain(|file| file.values.iter().any(Option::is_some));
+        ledger.enlist(directory, files.iter().map(|file| file.name()))?;
+        for file in files {
+            (0..file.values.len()).for_each(|group| file.list(group, ledger));
+            file.write()?;
+        }
+        ledger.write(directory)
     }
 
     /// Its files: of each layer the RSMs and the scales, then the answers.

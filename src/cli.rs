@@ -320,7 +320,7 @@ fn plot(directory: PathBuf, style: Style, progress: &Progress) -> Result<(), Err
     let _claim = of_run.lock("plot")?;
     let altered = RunRecord::read(&of_run).ok().flatten().and_then(|record| record.altered(&of_run));
     altered.iter().for_each(|said| progress.line(format!("warning: {said}")));
-    for path in report::write_figures(&results, style, altered, &directory, progress).map_err(Error::failed)? {
+    for path in report::write_figures(&results, style, altered, &directory, progress)? {
         print(&path.display().to_string());
     }
     Ok(())

@@ -186,7 +186,7 @@ pub fn compare(request: &Request, progress: &Progress) -> Result<PathBuf, Error>
     out.remove_comparison().map_err(Error::failed)?;
     write_table(out.root(), &between).map_err(Error::failed)?;
     write_table(out.root(), &within).map_err(Error::failed)?;
-    report::write_comparison(&comparison, request.style, out.root()).map_err(Error::failed)?;
+    report::write_comparison(&comparison, request.style, out.root(), progress)?;
     write_json(&out.comparison(), &record).map_err(Error::failed)?;
     if !between.is_empty() || !within.is_empty() {
         progress.line(format!("intervals and p-values generalise to other {}", request.generalise.said("groups")));

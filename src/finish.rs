@@ -11,6 +11,7 @@ use crate::evaluation::alignment::{Alignment, Known, WordSpace, align, in_common
 use crate::evaluation::controls::{Controls, controls};
 use crate::evaluation::one_vs_two::{self, Lexicon, OneVsTwo, Predictions};
 use crate::evaluation::{self, Draws, Evaluated, LayerRsms, Options, Space, Words};
+use crate::files;
 use crate::progress::Progress;
 use crate::record::RunRecord;
 use crate::report::{self, Best};
@@ -132,7 +133,7 @@ pub fn finish(
     comparison.write_matrices(directory).map_err(Error::failed)?;
     results.write(directory.root()).map_err(Error::failed)?;
     record.write(directory, started).map_err(Error::failed)?;
-    report::write_figures(&results, report::Style::Full, None, directory.root(), progress).map_err(Error::failed)?;
+    report::write_figures(&results, report::Style::Full, None, directory.root(), progress)?;
     summarise(&results, options.tail, progress);
     let one_vs_two = images.as_ref().and_then(|images| images.one_vs_two.as_ref()).map(|test| test.ties);
     let within_categories = record.options().within_categories;
@@ -172,8 +173,8 @@ impl Comparison {
         let concepts = self.space.concepts.len();
         let layers = || self.space.layers.iter().filter(|_| self.images.is_none());
         // All are listed before the first is written; the values of one at a time are copied.
-        let mut files: Vec<Matrix> = Vec::new();
-        let mut file = |path, shape: &[usize], values| files.push(Matrix { path, shape: shape.to_vec(), values });
+        let mut matrices: Vec<Matrix> = Vec::new();
+        let mut file = |path, shape: &[usize], values| matrices.push(Matrix { path, shape: shape.to_vec(), values });
         for model in &self.words {
             let values = Box::new(move || model.rsm.values().to_vec());
             file(directory.words_rsm(&model.name), &[concepts, concepts], values);
@@ -189,8 +190,8 @@ impl Comparison {
                 file(directory.layer_scales(name), &[scales.len(), concepts, 3], rows);
             }
         }
-        Ledger::enlist(directory, files.iter().map(|file| file.path.clone()))?;
-        for Matrix { path, shape, values } in files {
+        Ledger::read(directory).enlist(directory, matrices.iter().map(|matrix| files::name(&matrix.path)))?;
+        for Matrix { path, shape, values } in matrices {
             arrays::write_npy(&path, &shape, &values())?;
         }
         directory.write_concepts(&self.space.concepts, self.categories.as_deref())
@@ -283,7 +284,7 @@ fn summarise(results: &Results, tail: Tail, progress: &Progress) {
 }
 
 /// What the draws said of a layer.
-fn tested<R: report::LayerRow>(best: &Best<R>, [p, family_wise]: [f64; 2], tail: &str) -> String {
+pub fn tested<R: report::LayerRow>(best: &Best<R>, [p, family_wise]: [f64; 2], tail: &str) -> String {
     match best.chance() {
         None => NOT_TESTED.to_string(),
         Some(chance) => format!(" ({chance}, p {}, family-wise {}{tail})", p_value(p), p_value(family_wise)),

@@ -201,7 +201,11 @@ fn check_out(config: &Config, model: &Model, manifest: &Manifest) -> Result<(), 
     let lists = words_files(config)?;
     let files = model.files.iter().chain(&lists).map(PathBuf::as_path);
     let images = manifest.stimuli.iter().flatten().map(|stimulus| stimulus.path.as_path());
-    Ok(ResultsDir::new(config.out()).check(named.chain(files).chain(images))?)
+    let directory = ResultsDir::new(config.out());
+    directory.check(named.chain(files).chain(images))?;
+    let layers: Vec<&str> = model.layers.iter().map(|layer| layer.name.as_str()).collect();
+    let words: Vec<&str> = config.words.iter().map(|words| words.name.as_str()).collect();
+    Ok(directory.check_named(&model.network.name, &layers, &words)?)
 }
 
 /// The checksum of the weights; from it, those of the images and what else decides an RSM, the experiment's.

@@ -44,16 +44,17 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::error::Error;
 use crate::progress::Progress;
 use crate::report::canvas::Picture;
 use crate::report::stimuli::Source;
-use crate::results::{Ledger, Results, ResultsDir};
+use crate::results::{Ledger, Results};
 
 pub use alignment::{best, said, what};
 pub use best::Best;
 pub use chance::{TieRule, told as chance};
 pub use compare::{Comparison, Overlay, told};
-pub use curves::{LayerRow, SIGNIFICANT, distinct, highest};
+pub use curves::{LayerRow, SIGNIFICANT, distinct};
 pub use error::{DrawError, ReportError};
 pub use material::Material;
 pub use networks::OfNetworks;
@@ -111,14 +112,15 @@ pub const FIGURES: &[Figure] = &[
 /// returns the files written. Says which images are no longer those of the run.
 ///
 /// # Errors
-/// Results without rows; a file that cannot be read or written.
+/// Results without rows; a file that cannot be read or written, or is in a figure's place and somebody else's;
+/// [`Error::Interrupted`].
 pub fn write_figures(
     results: &Results,
     style: Style,
     warning: Option<String>,
     directory: &Path,
     progress: &Progress,
-) -> Result<Vec<PathBuf>, ReportError> {
+) -> Result<Vec<PathBuf>, Error> {
     let mut material = Material::read(results, directory)?;
     if let Some(record) = &mut material.record {
         record.warnings.extend(warning);
@@ -126,13 +128,15 @@ pub fn write_figures(
     let task = progress.task(FIGURES.len() as u64);
     let mut drawings = Vec::new();
     for figure in FIGURES {
+        progress.interrupt.check()?;
         task.now(format!("drawing {}", figure.name));
         drawings.extend((figure.draw)(&material)?);
         task.advance(1);
     }
-    let stems = drawings.iter().map(|drawing| drawing.stem.as_str());
-    Ledger::enlist_figures(&ResultsDir::new(directory), stems)?;
-    let mut paths = file::write(&drawings, style, directory)?;
+    let stems = || drawings.iter().map(|drawing| drawing.stem.as_str());
+    material.directory.check_figures(stems())?;
+    Ledger::enlist_figures(&material.directory, stems()).map_err(Error::failed)?;
+    let mut paths = file::write(&drawings, style, directory, &progress.interrupt)?;
     paths.push(html::write(&material, &drawings)?);
     let gone = || {
         let first = results.stimuli.first()?;
@@ -148,10 +152,15 @@ pub fn write_figures(
 /// Draws the figures of a sweep into `<directory>/figures` and writes its page; returns the files written.
 ///
 /// # Errors
-/// A file that cannot be written.
-pub fn write_networks(of: &OfNetworks, style: Style, directory: &Path) -> Result<Vec<PathBuf>, ReportError> {
+/// A file that cannot be written; [`Error::Interrupted`].
+pub fn write_networks(
+    of: &OfNetworks,
+    style: Style,
+    directory: &Path,
+    progress: &Progress,
+) -> Result<Vec<PathBuf>, Error> {
     let drawings = of.drawings();
-    let mut paths = file::write(&drawings, style, directory)?;
+    let mut paths = file::write(&drawings, style, directory, &progress.interrupt)?;
     paths.push(html::write_networks(of, &drawings, directory)?);
     Ok(paths)
 }
@@ -159,10 +168,46 @@ pub fn write_networks(of: &OfNetworks, style: Style, directory: &Path) -> Result
 /// Draws the figures of a comparison into `<directory>/figures` and writes its page; returns the files written.
 ///
 /// # Errors
-/// A file that cannot be written.
-pub fn write_comparison(of: &Comparison, style: Style, directory: &Path) -> Result<Vec<PathBuf>, ReportError> {
+/// A file that cannot be written; [`Error::Interrupted`].
+pub fn write_comparison(
+    of: &Comparison,
+    style: Style,
+    directory: &Path,
+    progress: &Progress,
+) -> Result<Vec<PathBuf>, Error> {
     let drawings = of.drawings();
-    let mut paths = file::write(&drawings, style, directory)?;
+    let mut paths = file::write(&drawings, style, directory, &progress.interrupt)?;
     paths.push(html::write_comparison(of, &drawings, directory)?);
     Ok(paths)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::results::figures_of;
+
+    /// Those of another name would be neither removed nor told from somebody else's.
+    #[test]
+    fn results_know_the_files_of_every_figure() {
+        let known = figures_of("net", &["GloVe"]);
+        for Figure { name, .. } in FIGURES {
+            assert!(known.iter().any(|stem| stem.starts_with(&format!("{name}_net"))), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_stop_is_heard_before_the_next_figure() {
+        let directory = tempfile::tempdir().unwrap();
+        let accuracy = curves::tests::rows("net", &["a".into(), "b".into()], &["GloVe"]);
+        let results = Results { accuracy, ..Results::default() };
+        let progress = Progress::silent();
+        progress.interrupt.stop();
+        let drawn = write_figures(&results, Style::Full, None, directory.path(), &progress);
+        assert!(matches!(drawn, Err(Error::Interrupted)) && !directory.path().join("figures").exists());
+        // Drawings that are to be written, too.
+        let material = material::tests::material(&results);
+        let drawings = (accuracy::FIGURE.draw)(&material).unwrap();
+        let written = file::write(&drawings, Style::Full, directory.path(), &progress.interrupt);
+        assert!(matches!(written, Err(Error::Interrupted)) && !directory.path().join("figures").exists());
+    }
 }

@@ -7,6 +7,7 @@ mod claim;
 mod directory;
 mod ledger;
 mod networks;
+mod own;
 mod place;
 mod rows;
 mod table;
@@ -17,6 +18,8 @@ pub use directory::{CONCEPTS, ResultsDir, figure_name, is_scales, scales_of, tak
 pub use ledger::{Ledger, altered};
 pub(crate) use networks::{COMPARE_FIGURES, networks_figure};
 pub use networks::{ComparisonRow, NetworkRow, WithinRow};
+#[cfg(test)]
+pub(crate) use own::figures_of;
 pub use place::{check_files, remove_dead};
 pub use rows::{
     AccuracyRow, ConceptRow, ConfusedRow, ControlRow, GroupRow, IntervalRow, LayersRow, LostRow, MeasureRow,

@@ -21,7 +21,7 @@ mod groups;
 use std::path::{Path, PathBuf};
 
 pub use cut::{Cut, Estimate, Size, Span};
-pub use draws::{DrawsError, read as read_draws, write as write_draws};
+pub use draws::{DrawsError, is_own as are_draws, read as read_draws, write as write_draws};
 
 use crate::checkpoint::{Checkpoint, Opened};
 use crate::checksum;
@@ -42,7 +42,7 @@ pub enum ShardError {
     #[error("{}: no such file; `semgpu shards` cuts an experiment and writes it", .0.display())]
     Uncut(PathBuf),
     /// The list of shards cannot be read.
-    #[error("{}: {reason}; `semgpu shards --fresh` writes it anew", path.display())]
+    #[error("{}: {reason}; move it away, and `semgpu shards` writes it anew", path.display())]
     Damaged {
         /// `shards.json`
         path: PathBuf,
@@ -177,9 +177,11 @@ impl Shards {
     /// Whether the list of an experiment's shards can be written. Changes nothing.
     ///
     /// # Errors
-    /// A directory in its place, or one that nothing can be written into.
+    /// A directory in its place, or somebody else's file; a place that nothing can be written into.
     pub fn check_place(out: &Path) -> Result<(), ClaimError> {
-        check_files(&[place(out).join(cut::LIST)], &[])
+        let list = place(out).join(cut::LIST);
+        check_files(std::slice::from_ref(&list), &[])?;
+        if list.exists() && !cut::is_list(&list) { Err(ClaimError::NotOurs(list)) } else { Ok(()) }
     }
 
     /// Writes how an experiment is cut.

@@ -32,7 +32,7 @@ use crate::results::{
     AccuracyRow, ClaimError, DRAWS, NetworkRow, ResultsDir, ResultsError, SWEEP, Table, altered, figure_name,
     read_table, write_json, write_table,
 };
-use crate::shards::{DrawsError, Keys, Shards, Span, read_draws};
+use crate::shards::{DrawsError, Keys, Shards, Span, are_draws, read_draws};
 use crate::stats::inference::Family;
 use crate::stimuli::Gallery;
 use crate::wording::grouped;
@@ -110,7 +110,7 @@ pub fn check(plans: &Plans, fresh: bool) -> Result<Vec<bool>, Error> {
     let out = check_out(&plans.sweep)?;
     match fresh {
         true => others::check_removable(&plans.sweep, &out)?,
-        false => others::check(&plans.sweep, &out, true)?,
+        false => others::check(&plans.sweep, &out, ", as --fresh does with what semgpu wrote of them")?,
     }
     let finished = |(n, member): (usize, &Member)| {
         let directory = results(member);
@@ -134,7 +134,12 @@ fn check_out(sweep: &Sweep) -> Result<ResultsDir, Error> {
     let inputs: Vec<_> = sweep.members.iter().flat_map(|member| member.config.inputs()).collect();
     out.check(inputs.iter().map(|(_, path)| *path))?;
     out.check_command(SWEEP)?;
-    Ok(out)
+    out.check_networks_figures(sweep.members[0].config.words.iter().map(|words| words.name.as_str()))?;
+    let mut scores = sweep.members.iter().filter_map(scores);
+    match scores.find(|path| path.exists() && !are_draws(path)) {
+        Some(path) => Err(ClaimError::NotOurs(path).into()),
+        None => Ok(out),
+    }
 }
 
 /// Runs every network that is not finished, then puts all together; returns the directory.
@@ -180,7 +185,7 @@ pub fn run(plans: &Plans, fresh: bool, progress: &Progress) -> Result<PathBuf, E
 /// The directory is another's, or cannot be written.
 pub fn announce(sweep: &Sweep) -> Result<(), Error> {
     let out = check_out(sweep)?;
-    others::check(sweep, &out, false)?;
+    others::check(sweep, &out, "")?;
     let _claim = out.lock(SWEEP)?;
     if out.networks().is_file() { Ok(()) } else { begin(sweep, &out) }
 }
@@ -196,7 +201,7 @@ fn begin(sweep: &Sweep, out: &ResultsDir) -> Result<(), Error> {
 /// As [`pipeline::run`].
 pub fn merge(sweep: &Sweep, member: &Member, plan: Plan, fresh: bool, progress: &Progress) -> Result<PathBuf, Error> {
     let out = check_out(sweep)?;
-    others::check(sweep, &out, false)?;
+    others::check(sweep, &out, ", as a merge of all networks with --fresh, without --network, does")?;
     let directory = merge_one(member, plan, fresh, progress)?;
     if !sweep.members.iter().all(is_merged) {
         return Ok(directory);
@@ -250,7 +255,7 @@ fn put_together(sweep: &Sweep, out: &ResultsDir, progress: &Progress) -> Result<
     let accuracy = checksum::sha256(&out.table(AccuracyRow::NAME)).map_err(Error::failed)?;
     let files = BTreeMap::from([(format!("{}.csv", AccuracyRow::NAME), accuracy)]);
     let record = SweepRecord { files, ..SweepRecord::new(sweep, Some(networks)) };
-    draw(&record, &rows, Style::Full, out)?;
+    draw(&record, &rows, Style::Full, out, progress)?;
     write_json(&out.networks(), &record).map_err(Error::failed)?;
     table::summarise(&record.networks, progress);
     Ok(out.root().to_path_buf())
@@ -278,10 +283,16 @@ pub fn plot(directory: &std::path::Path, style: Style, progress: &Progress) -> R
     changed.into_iter().for_each(|said| progress.line(format!("warning: {said}")));
     let _writing = progress.interrupt.writing();
     let _claim = out.lock("plot")?;
-    draw(&record, &rows, style, &out).map(Some)
+    draw(&record, &rows, style, &out, progress).map(Some)
 }
 
-fn draw(record: &SweepRecord, rows: &[AccuracyRow], style: Style, out: &ResultsDir) -> Result<Vec<PathBuf>, Error> {
+fn draw(
+    record: &SweepRecord,
+    rows: &[AccuracyRow],
+    style: Style,
+    out: &ResultsDir,
+    progress: &Progress,
+) -> Result<Vec<PathBuf>, Error> {
     let of = OfNetworks {
         rows,
         networks: &record.networks,
@@ -290,7 +301,7 @@ fn draw(record: &SweepRecord, rows: &[AccuracyRow], style: Style, out: &ResultsD
         note: record.config.stimuli.note.as_deref(),
         semgpu: &record.semgpu,
     };
-    report::write_networks(&of, style, out.root()).map_err(Error::failed)
+    report::write_networks(&of, style, out.root(), progress)
 }
 
 impl SweepRecord {
@@ -358,10 +369,12 @@ fn is_merged(member: &Member) -> bool {
     shards.cut().keys == keys && is_whole(member, &record, &keys)
 }
 
-/// Whether the last that a run writes is there, its page, and what the family needs of it; and all as the run wrote it.
+/// Whether the last that a run writes is there, its page, under this label, and what the family needs of it; and all as the run
+/// wrote it.
 fn is_whole(member: &Member, record: &RunRecord, keys: &Keys) -> bool {
     let directory = results(member);
     directory.page().is_file()
+        && record.run().is_some_and(|run| run.config.network.label == member.config.network.label)
         && record.altered(&directory).is_none()
         && scores(member).is_none_or(|path| read_draws(&path, &keys.test, span(member)).is_ok())
 }

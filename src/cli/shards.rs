@@ -11,7 +11,7 @@ use crate::files;
 use crate::pipeline::{self, Beside};
 use crate::plan::{Plan, Plans};
 use crate::progress::Progress;
-use crate::results::write_lines;
+use crate::results::{ClaimError, check_files, write_lines};
 use crate::shards::{Cut, Keys, Shards, Size, Span, State};
 use crate::wording::shell;
 
@@ -104,8 +104,11 @@ type Tables = [Vec<String>; 3];
 #[error("{}: is there, and no table of semgpu's commands; nothing was written: move it away, or give --tables another folder", .0.display())]
 struct OtherTable(PathBuf);
 
-/// Whether the tables may be written: nothing there but tables of an earlier cut.
+/// Whether the tables may be written: nothing there but tables of an earlier cut. Changes nothing.
 fn check_tables(folder: &Path) -> Result<(), Error> {
+    if folder.is_file() {
+        return Err(Error::input(OtherTable(folder.into())));
+    }
     for (name, command) in TABLES {
         let path = folder.join(name);
         match files::read_to_string(&path) {
@@ -114,26 +117,30 @@ fn check_tables(folder: &Path) -> Result<(), Error> {
             _ => return Err(Error::input(OtherTable(path))),
         }
     }
-    Ok(())
+    match check_files(&TABLES.map(|(name, _)| folder.join(name)), &[]) {
+        Err(ClaimError::Unwritable { path, source }) => Err(Error::input(FileError { path, source })),
+        checked => Ok(checked?),
+    }
 }
 
 /// Checks every experiment, cuts it, and writes the tables of commands.
 pub(super) fn cut(arguments: Cutting, called: &Path, progress: &Progress) -> Result<(), Error> {
-    check_tables(&arguments.tables)?;
     // Before anything is measured.
-    std::fs::create_dir_all(&arguments.tables).map_err(FileError::at(&arguments.tables)).map_err(Error::input)?;
+    check_tables(&arguments.tables)?;
     let mut tables = Tables::default();
     for path in &arguments.configs {
         let started = Instant::now();
         match arguments.experiment.asked(path)? {
             Asked::One(config) => {
                 let plan = Plan::new(*config, progress)?;
+                Shards::check_place(&plan.config.out())?;
                 describe(&plan, progress);
                 let planned = started.elapsed().as_secs_f64();
                 cut_one((&arguments, called), (path, None), plan, planned, &mut tables, progress)?;
             }
             Asked::Many(sweep) => {
                 let plans = Plans::new(*sweep, progress).map_err(Error::input)?;
+                plans.sweep.members.iter().try_for_each(|member| Shards::check_place(&member.config.out()))?;
                 sweep::describe(&plans, progress);
                 crate::sweep::announce(&plans.sweep)?;
                 for (n, member) in plans.sweep.members.iter().enumerate() {
@@ -168,7 +175,6 @@ fn cut_one(
     tables: &mut Tables,
     progress: &Progress,
 ) -> Result<(), Error> {
-    Shards::check_place(&plan.config.out())?;
     let (out, keys, images) = (plan.config.out(), Keys::of(&plan), plan.images.clone());
     let (groups, permutations) = (plan.inputs.manifest.groups.len(), plan.config.most_permutations());
     let matrices = plan.model.layers.len() + usize::from(plan.model.classifier.is_some());

@@ -3,7 +3,7 @@
 use super::{Curve, Request, WordsAndLayers, spread};
 use crate::error::Error;
 use crate::progress::Progress;
-use crate::report;
+use crate::report::Best;
 use crate::results::WithinRow;
 use crate::stats::influence::Spread;
 use crate::stats::paired::{self, Difference};
@@ -70,8 +70,9 @@ fn families(curve: &Curve, request: &Request) -> Vec<Family> {
         let place = |name: &String| curve.rows.iter().position(|row| row.layer == *name).expect("looked up before");
         return vec![Family { kind: WithinRow::ASKED, pairs: vec![(place(a), place(b))], chosen: false }];
     }
-    let accuracy = |layer: &usize| curve.rows[*layer].accuracy;
-    let best = report::highest(0..layers, accuracy).expect("a curve has rows");
+    let best = Best::of(curve.rows.iter()).map(|best| best.row);
+    let best =
+        (0..layers).find(|&n| best.is_none_or(|best| std::ptr::eq(best, &curve.rows[n]))).expect("a curve has rows");
     let next = (1..layers).map(|layer| (layer, layer - 1)).collect();
     let others = (0..layers).filter(|&layer| layer != best).map(|layer| (best, layer)).collect();
     // Places without an order have no next one.

@@ -100,7 +100,7 @@ impl Evaluation<'_> {
     ) -> Result<Vec<IntervalRow>, Error> {
         let name = match measure {
             Measure::TwoVsTwo(_) => alignment::Measure::TwoVsTwo.to_string(),
-            Measure::Rsa(method) => format!("rsa-{method}"),
+            Measure::Rsa(method) => alignment::Measure::from(method).to_string(),
         };
         self.now(&format!("bootstrap, {name}"), &format!("{} word models", self.words.len()));
         let models: Vec<&Rsm> = self.words.iter().map(|model| &model.rsm).collect();

@@ -55,6 +55,12 @@ impl Test {
         request.options.within_categories = request.categories.is_some() && !request.across_categories;
         let inputs = request.read(progress)?;
         check_read(&request, &inputs)?;
+        if let Some(directory) = &directory {
+            let Inputs { words, word_spaces, space, .. } = &inputs;
+            let layers: Vec<&str> = space.layers.iter().map(|layer| layer.name.as_str()).collect();
+            let models = words.iter().map(|model| &model.name).chain(word_spaces.iter().map(|space| &space.name));
+            directory.check_named(&request.network, &layers, &models.map(String::as_str).collect::<Vec<_>>())?;
+        }
         let count = inputs.space.concepts.len();
         let categories = request.categories.as_ref().map(|path| list(path, count, "category")).transpose()?;
         check_options(&request, count, inputs.space.groups.len())?;

@@ -1,7 +1,7 @@
 //! Which layer is best: by its value, or, where chance differs between layers, by how far above chance it lies.
 
 use crate::report::chance;
-use crate::report::curves::{LayerRow, highest};
+use crate::report::curves::LayerRow;
 
 /// The best of the layers of a word model.
 pub struct Best<'a, R> {
@@ -18,12 +18,9 @@ impl<'a, R: LayerRow> Best<'a, R> {
     where
         R: 'a,
     {
-        let rows: Vec<&R> = rows.filter(|row| row.accuracy().is_finite()).collect();
-        if chance::differs(&rows) {
-            let row = highest(rows, |row| above(*row))?;
-            return Some(Self { row, above: Some(above(row)) });
-        }
-        Some(Self { row: highest(rows, |row| row.accuracy())?, above: None })
+        let (rows, differs) = ranked(rows);
+        let row = *rows.first()?;
+        Some(Self { row, above: differs.then(|| above(row)) })
     }
 
     /// How it was chosen, behind "best" or "best layer"; nothing where by accuracy.
@@ -40,6 +37,15 @@ impl<'a, R: LayerRow> Best<'a, R> {
         });
         Some(format!("chance {mean:.3}{distance}"))
     }
+}
+
+/// Rows with an accuracy, the best first, equals in their order; and whether chance differs between them, which then decided.
+pub fn ranked<'a, R: LayerRow>(rows: impl Iterator<Item = &'a R>) -> (Vec<&'a R>, bool) {
+    let mut rows: Vec<&R> = rows.filter(|row| row.accuracy().is_finite()).collect();
+    let differs = chance::differs(&rows);
+    let value = |row: &R| if differs { above(row) } else { row.accuracy() };
+    rows.sort_by(|a, b| value(b).total_cmp(&value(a)));
+    (rows, differs)
 }
 
 /// Standard deviations of the null above its mean; a null without any says nothing.

@@ -488,6 +488,8 @@ mod tests {
             concepts: 20,
             groups: 2,
             permutations: 99,
+            best_null_mean: None,
+            best_null_sd: None,
         };
         let labels = ["squeezenet1_1", "SqueezeNet 1.1, random"];
         write_table(directory.path(), &labels.map(network)).unwrap();

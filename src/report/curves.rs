@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use crate::report::best::Best;
 use crate::report::chart::{Look, Mark};
 use crate::report::material::Said;
-use crate::results::{AccuracyRow, OneVsTwoRow, figure_name};
+use crate::results::{AccuracyRow, NetworkRow, OneVsTwoRow, figure_name};
 use crate::wording::grouped;
 
 /// The level below which a layer counts as significant: its family-wise p, in the 1 vs. 2 test its own p too.
@@ -66,6 +66,37 @@ macro_rules! layer_row {
 
 layer_row!(AccuracyRow, |row: &AccuracyRow| row.pairs * row.groups);
 layer_row!(OneVsTwoRow, |row: &OneVsTwoRow| row.images);
+
+/// A network by its best layer.
+impl LayerRow for NetworkRow {
+    fn network(&self) -> &str {
+        &self.network
+    }
+
+    fn layer(&self) -> &str {
+        &self.best_layer
+    }
+
+    fn label(&self) -> &str {
+        &self.best_layer
+    }
+
+    fn words(&self) -> &str {
+        &self.words
+    }
+
+    fn accuracy(&self) -> f64 {
+        self.best_accuracy
+    }
+
+    fn null(&self) -> Option<(f64, f64, u64)> {
+        Some((self.best_null_mean?, self.best_null_sd?, self.permutations)).filter(|null| null.2 > 0)
+    }
+
+    fn tied(&self) -> f64 {
+        0.0
+    }
+}
 
 /// One network's curves, one for each word model.
 pub struct Curves<'a, R = AccuracyRow> {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::error::FileError;
+use crate::error::{Error, FileError};
 use crate::matrices::MatrixError;
 use crate::record::RecordError;
 
@@ -46,4 +46,10 @@ pub enum ReportError {
     /// A file of the results could not be read, or one of the figures' not written.
     #[error(transparent)]
     File(#[from] FileError),
+}
+
+impl From<ReportError> for Error {
+    fn from(error: ReportError) -> Self {
+        Self::failed(error)
+    }
 }

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use tiny_skia::{FillRule, Paint, PathBuilder, Pixmap, Stroke, StrokeDash, Transform};
 
+use crate::error::Error;
+use crate::progress::Interrupt;
 use crate::report::canvas::Picture;
 use crate::report::ink::{Ink, Segment};
 use crate::report::style::{Color, WIDTH, WIDTH_MM};
@@ -14,14 +16,20 @@ use crate::results::{ResultsDir, write_atomically};
 /// Writes every drawing as `<directory>/figures/<stem>.png`, `.svg` and `.pdf`; returns the files.
 ///
 /// # Errors
-/// A picture that cannot be encoded or written.
-pub fn write(drawings: &[Drawing], style: Style, directory: &Path) -> Result<Vec<PathBuf>, ReportError> {
+/// A picture that cannot be encoded or written; [`Error::Interrupted`].
+pub fn write(
+    drawings: &[Drawing],
+    style: Style,
+    directory: &Path,
+    interrupt: &Interrupt,
+) -> Result<Vec<PathBuf>, Error> {
     let figures = ResultsDir::new(directory).figures();
-    let paths = drawings.par_iter().map(|Drawing { stem, picture, .. }| match style {
-        Style::Full => write_one(stem, picture, &figures),
-        Style::Plain => write_one(stem, &picture.plain(), &figures),
+    let paths = drawings.par_iter().map(|Drawing { stem, picture, .. }| {
+        interrupt.check()?;
+        let plain = (style == Style::Plain).then(|| picture.plain());
+        Ok(write_one(stem, plain.as_ref().unwrap_or(picture), &figures)?)
     });
-    Ok(paths.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+    Ok(paths.collect::<Result<Vec<_>, Error>>()?.into_iter().flatten().collect())
 }
 
 fn write_one(stem: &str, picture: &Picture, directory: &Path) -> Result<[PathBuf; 3], ReportError> {
@@ -125,7 +133,7 @@ mod tests {
     #[test]
     fn a_drawing_becomes_three_files_of_one_size() {
         let directory = tempfile::tempdir().unwrap();
-        let paths = write(&[drawing()], Style::Full, directory.path()).unwrap();
+        let paths = write(&[drawing()], Style::Full, directory.path(), &Interrupt::default()).unwrap();
         let names: Vec<_> = paths.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
         assert_eq!(names, ["a.png", "a.svg", "a.pdf"]);
         let picture = image::open(&paths[0]).unwrap().to_rgb8();
@@ -148,7 +156,7 @@ mod tests {
     fn the_same_drawing_gives_the_same_bytes() {
         let bytes = || {
             let directory = tempfile::tempdir().unwrap();
-            let paths = write(&[drawing()], Style::Full, directory.path()).unwrap();
+            let paths = write(&[drawing()], Style::Full, directory.path(), &Interrupt::default()).unwrap();
             paths.iter().map(|path| std::fs::read(path).unwrap()).collect::<Vec<_>>()
         };
         assert_eq!(bytes(), bytes());

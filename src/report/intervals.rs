@@ -7,6 +7,7 @@ use crate::report::material::Said;
 use crate::report::style::{CURVE, Color, CurveStyle, GREY, INTERVAL, PATCH, UNJOINED, curve};
 use crate::report::{Drawing, Figure, Material, ReportError, inference};
 use crate::results::{IntervalRow, Results, figure_name};
+use crate::stats::alignment::Measure;
 
 /// `intervals_<network>_<measure>`; drawn where intervals of all values were asked for.
 pub const FIGURE: Figure = Figure { name: "intervals", draw };
@@ -42,19 +43,25 @@ fn title(measure: &str) -> &'static str {
     match measure {
         "rsa-pearson" => "RSA, Pearson",
         "rsa-spearman" => "RSA, Spearman",
-        "rsa-kendall-tau-a" => "RSA, Kendall\u{2019}s tau-a",
+        "rsa-kendall" => "RSA, Kendall\u{2019}s tau-a",
         _ => "2 vs. 2 accuracy",
     }
 }
 
+/// The correlation that a measure is, as `rsa.csv` calls it; none of the 2 vs. 2 test.
+fn method(measure: &str) -> Option<String> {
+    let measure = Measure::ALL.into_iter().find(|known| known.name() == measure)?;
+    measure.rsa().map(|method| method.to_string())
+}
+
 /// Whether a value is significant in the table of its measure; none where nothing was drawn to tell.
 fn is_significant(results: &Results, network: &str, row: &IntervalRow) -> Option<bool> {
-    let (permutations, p_fwer) = match row.measure.strip_prefix("rsa-") {
+    let (permutations, p_fwer) = match method(&row.measure) {
         Some(method) => results
             .rsa
             .iter()
             .find(|rsa| {
-                (&*rsa.network, &rsa.layer, &rsa.words, &*rsa.method) == (network, &row.layer, &row.words, method)
+                (&*rsa.network, &rsa.layer, &rsa.words, &rsa.method) == (network, &row.layer, &row.words, &method)
             })
             .map(|rsa| (rsa.permutations, rsa.p_fwer)),
         None => results
@@ -68,7 +75,7 @@ fn is_significant(results: &Results, network: &str, row: &IntervalRow) -> Option
 
 /// Lower and upper noise ceiling of a layer by a measure.
 fn ceiling(results: &Results, network: &str, layer: &str, measure: &str) -> Option<(f64, f64)> {
-    match measure.strip_prefix("rsa-") {
+    match method(measure) {
         Some(method) => {
             let of =
                 |row: &&crate::results::RsaRow| row.network == network && row.layer == layer && row.method == method;

@@ -6,12 +6,13 @@ use std::path::Path;
 
 use crate::config::InferenceOptions;
 use crate::report::accuracy::accuracy;
+use crate::report::best::ranked;
 use crate::report::canvas::Picture;
 use crate::report::chart::{Chart, Curve, Entry, Mark};
 use crate::report::compare::{self, Overlay, Shown, labelled};
-use crate::report::curves::{SIGNIFICANT, distinct, highest};
+use crate::report::curves::{SIGNIFICANT, distinct};
 use crate::report::style::{AXIS, CURVE, CURVES, DASHED, GREY, curve};
-use crate::report::{Drawing, chance, inference};
+use crate::report::{Best, Drawing, chance, inference};
 use crate::results::{AccuracyRow, NetworkRow, figure_name, networks_figure};
 use crate::stats::inference::Family;
 
@@ -116,10 +117,10 @@ impl<'a> OfNetworks<'a> {
     where
         'a: 'b,
     {
-        let best = |rows: &'b [AccuracyRow]| highest(rows, |row| row.accuracy);
-        let mut ranked: Vec<(&'b str, &'b AccuracyRow, &'b AccuracyRow)> =
-            networks.iter().filter_map(|(network, rows)| Some((*network, best(rows)?, rows.last()?))).collect();
-        ranked.sort_by(|a, b| b.1.accuracy.total_cmp(&a.1.accuracy));
+        let (best, _) = ranked(networks.iter().filter_map(|(_, rows)| Some(Best::of(rows.iter())?.row)));
+        let last = |of: &AccuracyRow| networks.iter().find(|(network, _)| *network == of.network)?.1.last();
+        let ranked: Vec<(&'b str, &'b AccuracyRow, &'b AccuracyRow)> =
+            best.into_iter().filter_map(|row| Some((row.network.as_str(), row, last(row)?))).collect();
         let marks = |of: &dyn Fn(&(&'b str, &'b AccuracyRow, &'b AccuracyRow)) -> &'b AccuracyRow| -> Vec<Mark> {
             let at = |(place, network)| Mark { interval: None, ..accuracy(place as f64, of(network)) };
             ranked.iter().enumerate().map(at).collect()

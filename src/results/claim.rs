@@ -9,6 +9,7 @@ use super::ResultsDir;
 use super::ledger::{self, Ledger, Written};
 use super::place::{absolute, remove_all_dead, whole, writable};
 use crate::error::{Error, FileError};
+use crate::wording::first;
 
 /// The command of a directory with the networks of a sweep.
 pub const SWEEP: &str = "sweep";
@@ -31,6 +32,9 @@ pub enum ClaimError {
     /// A directory in the place of a file of the results.
     #[error("{}: a directory where a file of the results goes; move it away, or give --out another place", .0.display())]
     InTheWay(PathBuf),
+    /// Somebody else's file in the place of one of the results.
+    #[error("{}: semgpu did not write this file, which its results would replace; move it away, or give --out another place", .0.display())]
+    NotOurs(PathBuf),
     /// A link in the place of the lock: what it leads to would be written over.
     #[error("{}: a link, expected nothing or a file of semgpu's own; remove it", .0.display())]
     Link(PathBuf),
@@ -81,6 +85,21 @@ pub enum ClaimError {
         differs: String,
         /// Whether `--fresh` would remove it.
         fresh: bool,
+    },
+    /// Networks of a sweep that has them no more.
+    #[error(
+        "{}: holds networks of a sweep ({}, which this one has not), beside which this one's would stand; name them in the file again, \
+         give --out another directory, or remove {}{remedy}", path.display(), first(labels, 3), first(places, 3)
+    )]
+    Networks {
+        /// The sweep's directory.
+        path: PathBuf,
+        /// Their labels.
+        labels: Vec<String>,
+        /// Their folders and files.
+        places: Vec<String>,
+        /// What removes them, behind a comma; nothing where the command cannot.
+        remedy: &'static str,
     },
     /// Another process writes there.
     #[error("{}: another semgpu writes here: {by}; wait for it, or use another directory", path.display())]
@@ -163,6 +182,7 @@ impl ResultsDir {
             }
         }
         writable(root)?;
+        self.check_matrices()?;
         self.check_places()
     }
 
@@ -230,6 +250,7 @@ impl ResultsDir {
     /// Another process has it, another experiment's results are in it, or it cannot be written.
     pub fn claim(&self, command: &str, experiment: &str, fresh: bool) -> Result<Claim, ClaimError> {
         let mut claim = self.lock(command)?;
+        self.check_matrices()?;
         self.check_experiment(experiment, fresh)?;
         if fresh {
             self.remove_written()?;
@@ -238,7 +259,9 @@ impl ResultsDir {
         claim.damaged = Ledger::damaged(self);
         let mut ledger = Ledger::read(self);
         if ledger.key != experiment {
-            ledger = Ledger { command: command.into(), key: experiment.into(), ..Ledger::default() };
+            // Results of a list that was lost have figures that none says.
+            let figures = ledger::record(self).is_none().then(BTreeSet::new);
+            ledger = Ledger { command: command.into(), key: experiment.into(), figures, ..Ledger::default() };
             ledger.write(self)?;
         }
         Ok(claim)
@@ -291,8 +314,7 @@ impl ResultsDir {
     /// A file that cannot be removed.
     pub fn remove_results(&self) -> Result<(), FileError> {
         remove(Written::of(self).results.iter())?;
-        let ledger = Ledger::read(self);
-        if ledger.figures.is_empty() { Ok(()) } else { Ledger { figures: BTreeSet::new(), ..ledger }.write(self) }
+        Ledger::without_results(self)
     }
 
     /// Removes what semgpu wrote here of an experiment, and the directory if nothing else is in it.
@@ -347,11 +369,7 @@ impl Drop for Claim {
         if self.made && fs::remove_dir(root).is_err() {
             let list = self.directory.finished();
             let alone = |place: &Path| fs::read_dir(place).is_ok_and(|entries| entries.count() == 1);
-            if alone(root)
-                && alone(&self.directory.matrices())
-                && list.is_file()
-                && Ledger::read(&self.directory).groups.is_empty()
-            {
+            if alone(root) && alone(&self.directory.matrices()) && list.is_file() {
                 let _ = fs::remove_file(list);
                 let _ = fs::remove_dir(self.directory.matrices());
                 let _ = fs::remove_dir(root);

@@ -11,7 +11,7 @@ pub const CONCEPTS: &str = "concepts.txt";
 
 /// What the names of files of scales begin with, those of word models after this.
 const SCALES: &str = "scales.";
-const WORDS: &str = "words.";
+pub(super) const WORDS: &str = "words.";
 
 /// What the names of files of a network's scores end with, beside its folder in a sweep's.
 pub(crate) const DRAWS: &str = ".draws.safetensors";

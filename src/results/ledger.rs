@@ -7,7 +7,8 @@ use std::path::{Component, Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::directory::figure_name;
+use super::directory::{WORDS, figure_name};
+use super::own::FIGURES;
 use super::{Results, ResultsDir, read_json, write_json};
 use crate::checksum;
 use crate::error::FileError;
@@ -26,9 +27,9 @@ pub struct Ledger {
     /// By file, the checksum of each group's values; none where a group is not computed. Layers that a later run of the
     /// experiment does not ask for stay listed; matrices that are written in one go have no checksums.
     pub groups: BTreeMap<String, Vec<Option<String>>>,
-    /// The figures that were drawn, by their files' names without the ending.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub figures: BTreeSet<String>,
+    /// The figures that were drawn, by their files' names without the ending; none in lists of versions that kept none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub figures: Option<BTreeSet<String>>,
 }
 
 impl Ledger {
@@ -37,10 +38,15 @@ impl Ledger {
         read_json(&directory.finished()).unwrap_or_default()
     }
 
+    /// Whether the list of a directory is there and can be read.
+    pub fn is_kept(directory: &ResultsDir) -> bool {
+        read_json::<Self>(&directory.finished()).is_some()
+    }
+
     /// That the list of a directory is there and cannot be read, in words; none where it can.
     pub fn damaged(directory: &ResultsDir) -> Option<String> {
         let path = directory.finished();
-        let is_damaged = path.exists() && read_json::<Self>(&path).is_none();
+        let is_damaged = path.exists() && !Self::is_kept(directory);
         is_damaged.then(|| format!("{}: damaged, so nothing says which matrices are finished", path.display()))
     }
 
@@ -66,27 +72,39 @@ impl Ledger {
         files.map(of).collect()
     }
 
-    /// Adds matrices that are about to be written.
+    /// Adds matrices, by their files' names, before they are written: a file that is not listed is none of semgpu's.
     ///
     /// # Errors
     /// The list cannot be written.
-    pub fn enlist(directory: &ResultsDir, matrices: impl Iterator<Item = PathBuf>) -> Result<(), FileError> {
-        let mut ledger = Self::read(directory);
-        for name in matrices.filter_map(|path| Some(path.file_name()?.to_str()?.to_string())) {
-            ledger.groups.entry(name).or_default();
+    pub fn enlist(&mut self, directory: &ResultsDir, names: impl Iterator<Item = String>) -> Result<(), FileError> {
+        let before = self.groups.len();
+        for name in names {
+            self.groups.entry(name).or_default();
         }
-        ledger.write(directory)
+        if self.groups.len() == before { Ok(()) } else { self.write(directory) }
     }
 
-    /// Adds figures that are about to be written, by their files' names without the ending, where there is a list.
+    /// The same of figures, by their files' names without the ending, where there is a list of them.
     ///
     /// # Errors
     /// The list cannot be written.
     pub fn enlist_figures<'a>(directory: &ResultsDir, stems: impl Iterator<Item = &'a str>) -> Result<(), FileError> {
-        let Some(mut ledger) = read_json::<Self>(&directory.finished()) else { return Ok(()) };
-        let before = ledger.figures.len();
-        ledger.figures.extend(stems.map(str::to_string));
-        if ledger.figures.len() == before { Ok(()) } else { ledger.write(directory) }
+        let mut ledger = Self::read(directory);
+        let Some(figures) = &mut ledger.figures else { return Ok(()) };
+        let before = figures.len();
+        figures.extend(stems.map(str::to_string));
+        if figures.len() == before { Ok(()) } else { ledger.write(directory) }
+    }
+
+    /// Takes out what is made of the layers' matrices, which was removed.
+    ///
+    /// # Errors
+    /// The list cannot be written.
+    pub(super) fn without_results(directory: &ResultsDir) -> Result<(), FileError> {
+        let before = Self::read(directory);
+        let mut ledger = Self { figures: Some(BTreeSet::new()), ..before.clone() };
+        ledger.groups.retain(|name, _| !is_words(name));
+        if ledger == before { Ok(()) } else { ledger.write(directory) }
     }
 }
 
@@ -120,9 +138,13 @@ impl Written {
     pub fn of(directory: &ResultsDir) -> Self {
         let ledger = Ledger::read(directory);
         let record = record(directory).unwrap_or_default();
-        let listed = ledger.groups.keys().filter(|name| is_matrix(name));
-        let (words, layers): (Vec<&String>, Vec<&String>) = listed.partition(|name| name.starts_with("words."));
-        let at = |name: &&String| directory.matrices().join(name);
+        // A list that was lost since begins anew; the record has what was there when it was written.
+        let files = record["files"].as_object().into_iter().flat_map(|files| files.keys());
+        let recorded = files.filter_map(|name| name.strip_prefix("rsm/"));
+        let listed: BTreeSet<&str> = ledger.groups.keys().map(String::as_str).chain(recorded).collect();
+        let listed = listed.into_iter().filter(|name| is_matrix(name));
+        let (words, layers): (Vec<&str>, Vec<&str>) = listed.partition(|name| is_words(name));
+        let at = |name: &&str| directory.matrices().join(name);
         let mut matrices: Vec<PathBuf> = layers.iter().map(at).collect();
         let read = record["read"].as_array().into_iter().flatten().filter(|read| read["side"] == "images");
         matrices.extend(read.filter_map(|read| read["name"].as_str()).map(|name| directory.layer_rsm(name)));
@@ -133,9 +155,9 @@ impl Written {
         let models = record["config"]["words"].as_array().into_iter().flatten();
         results.extend(models.filter_map(|model| model["name"].as_str()).map(|name| directory.words_rsm(name)));
         results.extend(directory.lists());
-        results.extend(ledger.figures.iter().flat_map(|stem| figure_files(directory, stem)));
-        if ledger.figures.is_empty() {
-            results.extend(figures_of_network(directory, &record));
+        match &ledger.figures {
+            Some(stems) => results.extend(stems.iter().flat_map(|stem| figure_files(directory, stem))),
+            None => results.extend(figures_of_network(directory, &record)),
         }
         results.extend([directory.page(), directory.record()]);
         for files in [&mut matrices, &mut results] {
@@ -149,7 +171,7 @@ impl Written {
 fn figures_of_network(directory: &ResultsDir, record: &Value) -> Vec<PathBuf> {
     let network = record["network"]["name"].as_str().or(record["config"]["network"].as_str());
     let Some(network) = network else { return Vec::new() };
-    let figures = FIGURES.map(|figure| format!("{figure}_{}", figure_name(network)));
+    let figures = FIGURES.map(|(figure, _)| format!("{figure}_{}", figure_name(network)));
     let is_one = |path: &PathBuf| {
         let stem = path.file_stem().and_then(OsStr::to_str).unwrap_or_default();
         let rest = figures.iter().find_map(|figure| stem.strip_prefix(figure.as_str()));
@@ -172,23 +194,9 @@ fn is_matrix(name: &str) -> bool {
     matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None)) && name.ends_with(".npy")
 }
 
-/// What the names of figures begin with in versions that listed none.
-const FIGURES: [&str; 14] = [
-    "accuracy",
-    "uncertainty",
-    "intervals",
-    "controls",
-    "partition",
-    "matched",
-    "one_vs_two",
-    "layers",
-    "concepts",
-    "confused",
-    "rsm",
-    "alignment",
-    "measures",
-    "architecture",
-];
+fn is_words(name: &str) -> bool {
+    name.starts_with(WORDS)
+}
 
 /// What the files of a figure end with.
 const FIGURE_ENDINGS: [&str; 3] = ["png", "svg", "pdf"];

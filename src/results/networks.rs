@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::claim::{COMPARE, remove};
+use super::claim::{COMPARE, ClaimError, remove};
 use super::ledger::figure_files;
 use super::{ResultsDir, Table, figure_name, read_json};
 use crate::error::FileError;
@@ -34,7 +34,7 @@ pub struct NetworkRow {
     pub words: String,
     /// Layers tested.
     pub layers: usize,
-    /// The layer of the highest accuracy.
+    /// The layer of the highest accuracy; where chance differs between layers, the one farthest above its own.
     pub best_layer: String,
     /// Its relative depth.
     pub best_depth: f64,
@@ -62,6 +62,12 @@ pub struct NetworkRow {
     pub groups: usize,
     /// Draws of the null.
     pub permutations: u64,
+    /// The mean of the best layer's null; none without draws, or in tables of before it.
+    #[serde(default)]
+    pub best_null_mean: Option<f64>,
+    /// Its standard deviation.
+    #[serde(default)]
+    pub best_null_sd: Option<f64>,
 }
 
 impl Table for NetworkRow {
@@ -171,16 +177,35 @@ impl ResultsDir {
         self.root().join("networks.json")
     }
 
+    /// Whether no file of somebody else's has the name of a figure of all networks with one of these word models.
+    ///
+    /// # Errors
+    /// [`ClaimError::NotOurs`]
+    pub fn check_networks_figures<'a>(&self, words: impl Iterator<Item = &'a str>) -> Result<(), ClaimError> {
+        // Without a record nothing says whose they are.
+        let Some(record) = read_json::<Value>(&self.networks()) else { return Ok(()) };
+        let own = self.networks_figures(&record);
+        let mut files = words.flat_map(|words| figure_files(self, &networks_figure(words)));
+        match files.find(|path| path.symlink_metadata().is_ok() && !own.contains(path)) {
+            Some(path) => Err(ClaimError::NotOurs(path)),
+            None => Ok(()),
+        }
+    }
+
+    /// The files of the figures of all networks, by the record of their sweep.
+    fn networks_figures(&self, record: &Value) -> Vec<PathBuf> {
+        let words = record["config"]["words"].as_array().into_iter().flatten();
+        let figures = words.filter_map(|model| Some(networks_figure(model["name"].as_str()?)));
+        figures.flat_map(|stem| figure_files(self, &stem)).collect()
+    }
+
     /// Removes what was made of all networks; their own results stay.
     ///
     /// # Errors
     /// A file that cannot be removed.
     pub fn remove_networks(&self) -> Result<(), FileError> {
         let tables = [NETWORKS, "accuracy"].map(|name| self.table(name));
-        let record: Value = read_json(&self.networks()).unwrap_or_default();
-        let words = record["config"]["words"].as_array().into_iter().flatten();
-        let figures = words.filter_map(|model| Some(networks_figure(model["name"].as_str()?)));
-        let figures = figures.flat_map(|stem| figure_files(self, &stem));
+        let figures = self.networks_figures(&read_json(&self.networks()).unwrap_or_default());
         let all: Vec<PathBuf> = tables.into_iter().chain(figures).chain([self.page()]).collect();
         remove(all.iter())
     }

@@ -21,7 +21,13 @@ const RANDOM: usize = 6;
 const YOUNG: Duration = Duration::from_secs(60);
 
 impl ResultsDir {
-    /// Whether every file of the results can be written: directories are no files, files no directories. Changes nothing.
+    /// Whether matrices can be written where there are any: figures are drawn beside those that can only be read.
+    pub(super) fn check_matrices(&self) -> Result<(), ClaimError> {
+        if self.matrices().exists() { writable(&self.matrices()) } else { Ok(()) }
+    }
+
+    /// Whether every file that is made of matrices can be written: directories are no files, files no directories. Changes
+    /// nothing.
     ///
     /// # Errors
     /// The first that is in the way.
@@ -30,12 +36,12 @@ impl ResultsDir {
         if lock.is_symlink() {
             return Err(ClaimError::Link(lock));
         }
-        for place in [self.matrices(), self.figures()] {
-            match (place.symlink_metadata(), place.exists()) {
-                (Ok(_), false) => return Err(ClaimError::Dangling(place)),
-                (Ok(_), true) => writable(&place)?,
-                (Err(_), _) => {}
-            }
+        let places = [self.matrices(), self.figures()];
+        if let Some(nowhere) = places.into_iter().find(|place| place.is_symlink() && !place.exists()) {
+            return Err(ClaimError::Dangling(nowhere));
+        }
+        if self.figures().exists() {
+            writable(&self.figures())?;
         }
         let tables = Results::NAMES.iter().copied().chain([NETWORKS, COMPARE, "within"]).map(|name| self.table(name));
         let records = [self.record(), self.networks(), self.comparison(), self.page(), lock];

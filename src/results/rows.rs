@@ -8,10 +8,12 @@ use std::path::Path;
 pub use alignment::MeasureRow;
 pub use one_vs_two::{LostRow, MisclassifiedRow, OneVsTwoRow, PredictionRow};
 
-use serde::{Deserialize, Serialize};
+use serde::de::value::StrDeserializer;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::table::{ResultsError, Table, read_table, write_table};
 use crate::error::FileError;
+use crate::stats::alignment::Measure;
 
 macro_rules! tables {
     ($($name:ident: $row:ident,)*) => {
@@ -276,7 +278,8 @@ pub struct IntervalRow {
     pub network: String,
     /// Layer name.
     pub layer: String,
-    /// `2v2`, `rsa-pearson`, `rsa-spearman` or `rsa-kendall-tau-a`.
+    /// `2v2`, `rsa-pearson`, `rsa-spearman` or `rsa-kendall`.
+    #[serde(deserialize_with = "measure")]
     pub measure: String,
     /// `value`; `words`, a word model less another; `layers`, a layer less the one before it; `ceiling`, a word model less the
     /// lower noise ceiling.
@@ -306,6 +309,13 @@ pub struct IntervalRow {
     /// nothing that does not vary, none where nothing says how much a value does.
     #[serde(default)]
     pub p_fwer: Option<f64>,
+}
+
+/// A measure by its name; older tables have other names of some.
+fn measure<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let name = String::deserialize(from)?;
+    let known = Measure::deserialize(StrDeserializer::<D::Error>::new(&name));
+    Ok(known.map_or(name.clone(), |known| known.to_string()))
 }
 
 /// One row of `partition.csv`: a part of the variance of a layer's RSM.

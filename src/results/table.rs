@@ -70,10 +70,11 @@ pub trait Table: Serialize + DeserializeOwned {
 }
 
 /// Columns that older results lack, by table; their fields have a default.
-const LATER: [(&str, &[&str]); 4] = [
+const LATER: [(&str, &[&str]); 5] = [
     ("confused", &["groups_tied"]),
     ("intervals", &["less_layer", "p_fwer"]),
     ("measures", &["ci_low", "ci_high", "ceiling_low", "ceiling_high"]),
+    ("networks", &["best_null_mean", "best_null_sd"]),
     ("stimuli", &["sha256"]),
 ];
 
@@ -263,10 +264,12 @@ mod tests {
     fn intervals_of_before_there_were_families_are_read() {
         let directory = tempfile::tempdir().unwrap();
         let table = "network,layer,measure,kind,words,less,value,over,resamples,freedom,ci_low,ci_high,p_value\n\
-                     vgg16,fc1,2v2,words,GloVe,SkipGram,0.1,groups,99,4,-0.1,0.3,0.25\n";
+                     vgg16,fc1,2v2,words,GloVe,SkipGram,0.1,groups,99,4,-0.1,0.3,0.25\n\
+                     vgg16,fc1,rsa-kendall-tau-a,value,GloVe,,0.1,groups,99,4,-0.1,0.3,0.25\n";
         std::fs::write(directory.path().join("intervals.csv"), table).unwrap();
         let rows = read_table::<IntervalRow>(directory.path()).unwrap();
         assert_eq!((rows[0].p_value, &rows[0].less_layer, rows[0].p_fwer), (Some(0.25), &None, None));
+        assert_eq!([&rows[0].measure, &rows[1].measure], ["2v2", "rsa-kendall"]);
     }
 
     #[test]

@@ -9,9 +9,15 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{Keys, ShardError};
 use crate::files;
+use crate::results::read_json;
 
 /// The list of an experiment's shards.
 pub(super) const LIST: &str = "shards.json";
+
+/// Whether a file is such a list, of whatever version.
+pub(super) fn is_list(path: &Path) -> bool {
+    read_json::<serde_json::Value>(path).is_some_and(|list| list["keys"]["similarity"].is_string())
+}
 
 /// Numbers from the first to the last, both included: `2-3`. Groups count from 1; draw 0 is the observed value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -28,6 +28,13 @@ pub enum DrawsError {
     Other,
 }
 
+/// Whether semgpu wrote a file of scores, of whatever experiment, by its header.
+pub fn is_own(path: &Path) -> bool {
+    let header = files::open(path).ok().and_then(|file| Some(files::safetensors(&file).ok()?.0));
+    let told = header.and_then(|header| header.metadata().clone()).unwrap_or_default();
+    ["key", "draws", "sha256"].iter().all(|name| told.contains_key(*name))
+}
+
 /// Writes the scores of consecutive draws of the experiment that `key` names.
 ///
 /// # Errors
@@ -123,6 +130,11 @@ mod tests {
         assert!(matches!(read(&path, "other", span), Err(DrawsError::Other)));
         assert!(matches!(read(&path, "key", Span { first: 8, last: 10 }), Err(DrawsError::Other)));
         let whole = std::fs::read(&path).unwrap();
+        assert!(is_own(&path) && !is_own(&place.path().join("gone")));
+        for other in [&b"mine"[..], b"\x02\0\0\0\0\0\0\0{}"] {
+            std::fs::write(&path, other).unwrap();
+            assert!(!is_own(&path), "{other:?}");
+        }
         for cut in (0..whole.len()).step_by(7) {
             std::fs::write(&path, &whole[..cut]).unwrap();
             assert!(read(&path, "key", span).is_err(), "{cut} bytes");

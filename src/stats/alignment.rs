@@ -57,6 +57,7 @@ pub enum Measure {
     /// Spearman's.
     RsaSpearman,
     /// Kendall's tau-a.
+    #[serde(alias = "rsa-kendall-tau-a")]
     RsaKendall,
     /// Cosine of the dissimilarities.
     RsaCosine,
@@ -120,6 +121,16 @@ impl Measure {
             Self::RsaSpearman => Some(Rsa::Spearman),
             Self::RsaKendall => Some(Rsa::KendallTauA),
             _ => None,
+        }
+    }
+}
+
+impl From<Rsa> for Measure {
+    fn from(rsa: Rsa) -> Self {
+        match rsa {
+            Rsa::Pearson => Self::RsaPearson,
+            Rsa::Spearman => Self::RsaSpearman,
+            Rsa::KendallTauA => Self::RsaKendall,
         }
     }
 }

@@ -23,6 +23,7 @@ pub enum Rsa {
     /// Pearson correlation of the ranks; tied entries get their average rank.
     Spearman,
     /// (concordant - discordant) / all pairs of entries; a tie is neither.
+    #[serde(alias = "kendall")]
     KendallTauA,
 }
 
@@ -331,6 +332,7 @@ pub(super) fn dot(x: &[f64], y: &[f64]) -> f64 {
 mod tests {
     use std::ops::ControlFlow;
 
+    use super::super::alignment::Measure;
     use super::super::inference::LayerScores;
     use super::super::permutation::Random;
     use super::*;
@@ -475,5 +477,8 @@ mod tests {
     #[test]
     fn names_in_the_configuration() {
         assert_eq!(serde_json::to_string(&Rsa::KendallTauA).unwrap(), "\"kendall-tau-a\"");
+        assert_eq!(serde_json::from_str::<Rsa>("\"kendall\"").unwrap(), Rsa::KendallTauA);
+        let measure = serde_json::from_str::<Measure>("\"rsa-kendall-tau-a\"").unwrap();
+        assert_eq!((measure, measure.name()), (Measure::from(Rsa::KendallTauA), "rsa-kendall"));
     }
 }

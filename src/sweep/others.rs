@@ -4,7 +4,7 @@ use super::{SweepRecord, results, scores_beside};
 use crate::config::{Asked, Sweep};
 use crate::error::FileError;
 use crate::results::{ClaimError, ResultsDir, SWEEP, figure_name, read_json};
-use crate::wording::first;
+use crate::shards::are_draws;
 
 /// Networks of the sweep that the directory holds, by their labels, which are none of this one's.
 fn others(sweep: &Sweep, out: &ResultsDir) -> Vec<(String, ResultsDir)> {
@@ -19,7 +19,7 @@ fn others(sweep: &Sweep, out: &ResultsDir) -> Vec<(String, ResultsDir)> {
     };
     let is_other = |(_, directory): &(String, ResultsDir)| {
         let own = sweep.members.iter().any(|member| results(member).root() == directory.root());
-        !own && (directory.root().exists() || scores_beside(directory).exists())
+        !own && (directory.root().exists() || are_draws(&scores_beside(directory)))
     };
     before.into_iter().flatten().map(place).filter(is_other).collect()
 }
@@ -28,14 +28,16 @@ fn others(sweep: &Sweep, out: &ResultsDir) -> Vec<(String, ResultsDir)> {
 /// Networks may be added to a sweep.
 ///
 /// # Errors
-/// [`ClaimError::Other`]; whether `fresh` removes them is said.
-pub fn check(sweep: &Sweep, out: &ResultsDir, fresh: bool) -> Result<(), ClaimError> {
-    let others: Vec<String> = others(sweep, out).into_iter().map(|(label, _)| label).collect();
+/// [`ClaimError::Networks`] with the `remedy`, what of the command removes them.
+pub fn check(sweep: &Sweep, out: &ResultsDir, remedy: &'static str) -> Result<(), ClaimError> {
+    let others = others(sweep, out);
     if others.is_empty() {
         return Ok(());
     }
-    let differs = format!(" ({}, which this one has not)", first(&others, 3));
-    Err(ClaimError::Other { path: out.root().into(), found: "networks of a sweep", differs, fresh })
+    let files = others.iter().flat_map(|(_, of)| [of.root().to_path_buf(), scores_beside(of)]);
+    let places = files.filter(|path| path.is_dir() || are_draws(path)).map(|path| path.display().to_string()).collect();
+    let labels = others.into_iter().map(|(label, _)| label).collect();
+    Err(ClaimError::Networks { path: out.root().into(), labels, places, remedy })
 }
 
 /// Whether what lies in the places of networks that are none of the sweep's is semgpu's to remove.
@@ -57,7 +59,7 @@ pub fn remove(sweep: &Sweep, out: &ResultsDir) -> Result<(), ClaimError> {
             directory.clear(SWEEP)?;
         }
         let scores = scores_beside(&directory);
-        if scores.exists() {
+        if are_draws(&scores) {
             std::fs::remove_file(&scores).map_err(FileError::at(scores))?;
         }
     }

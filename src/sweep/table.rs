@@ -2,12 +2,12 @@
 
 use super::{SweepError, results, run_of, scores, span};
 use crate::config::Sweep;
+use crate::finish::tested;
 use crate::progress::Progress;
-use crate::report;
+use crate::report::{self, Best, LayerRow};
 use crate::results::{AccuracyRow, NetworkRow, read_table};
 use crate::shards::read_draws;
 use crate::stats::inference::{LayerScores, Maximum, benjamini_hochberg};
-use crate::wording::{NOT_TESTED, p_value};
 
 /// The rows of every network's layers; p over the declared family.
 ///
@@ -66,7 +66,8 @@ pub fn networks(sweep: &Sweep, rows: &[Vec<AccuracyRow>]) -> Vec<NetworkRow> {
 
 fn network(name: &str, rows: &[AccuracyRow]) -> NetworkRow {
     let (first, last) = (&rows[0], &rows[rows.len() - 1]);
-    let best = report::highest(rows, |row| row.accuracy).expect("a network has layers");
+    let best = Best::of(rows.iter()).map_or(first, |best| best.row);
+    let null = best.null();
     NetworkRow {
         network: first.network.clone(),
         name: name.to_string(),
@@ -86,24 +87,64 @@ fn network(name: &str, rows: &[AccuracyRow]) -> NetworkRow {
         concepts: first.concepts,
         groups: first.groups,
         permutations: first.permutations,
+        best_null_mean: null.map(|(mean, ..)| mean),
+        best_null_sd: null.map(|(_, sd, _)| sd),
     }
 }
 
 /// One line per word model: the network whose best layer is best.
 pub fn summarise(rows: &[NetworkRow], progress: &Progress) {
     for words in report::distinct(rows.iter().map(|row| row.words.as_str())) {
-        let of_words = rows.iter().filter(|row| row.words == words);
-        let best = report::highest(of_words, |row| row.best_accuracy).expect("a row has them");
+        let Some(best) = Best::of(rows.iter().filter(|row| row.words == words)) else { continue };
+        let row = best.row;
         progress.line(format!(
-            "{}: best network {}, layer {} {:.3}{}",
-            best.words,
-            best.network,
-            best.best_layer,
-            best.best_accuracy,
-            match best.permutations {
-                0 => NOT_TESTED.to_string(),
-                _ => format!(" (p {}, family-wise {})", p_value(best.best_p_value), p_value(best.best_p_fwer)),
-            }
+            "{words}: best network{} {}, layer {} {:.3}{}",
+            best.how(),
+            row.network,
+            row.best_layer,
+            row.best_accuracy,
+            tested(&best, [row.best_p_value, row.best_p_fwer], "")
         ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(layer: &str, accuracy: f64, null_mean: f64) -> AccuracyRow {
+        AccuracyRow {
+            network: "net".into(),
+            layer: layer.into(),
+            label: layer.into(),
+            depth: 0.0,
+            units: 7,
+            words: "GloVe".into(),
+            concepts: 20,
+            groups: 2,
+            pairs: 190,
+            accuracy,
+            ties: 0,
+            permutations: 1000,
+            p_value: 0.01,
+            p_fwer: 0.01,
+            q_fdr: 0.01,
+            null_mean,
+            null_sd: 0.05,
+            matched: 0.2,
+            mismatched: 0.1,
+            rsa: 0.1,
+            ci_low: None,
+            ci_high: None,
+            ceiling_low: None,
+            ceiling_high: None,
+        }
+    }
+
+    #[test]
+    fn a_networks_best_layer_is_the_one_farthest_above_its_own_chance() {
+        let best = |null_mean: f64| network("net", &[row("a", 0.62, 0.5), row("b", 0.60, null_mean)]);
+        assert_eq!((best(0.5).best_layer.as_str(), best(0.41).best_layer.as_str()), ("a", "b"));
+        assert_eq!((best(0.41).best_null_mean, best(0.41).best_null_sd), (Some(0.41), Some(0.05)));
     }
 }

@@ -214,7 +214,7 @@ fn intervals_generalise_to_what_they_are_asked_to() {
         assert_eq!(column::<String>(&table, "over"), vec![over; 15]);
         assert_eq!(column::<String>(&table, "kind")[..5], ["value", "words", "ceiling", "value", "ceiling"]);
         let measures: Vec<String> = column(&table, "measure");
-        assert_eq!([&measures[0], &measures[5], &measures[10]], ["2v2", "rsa-pearson", "rsa-kendall-tau-a"]);
+        assert_eq!([&measures[0], &measures[5], &measures[10]], ["2v2", "rsa-pearson", "rsa-kendall"]);
         let [value, low, high] = ["value", "ci_low", "ci_high"].map(|name| column::<f64>(&table, name));
         assert!((0..15).all(|n| low[n] <= value[n] && value[n] <= high[n]), "{table}");
         assert_eq!(folder.p("ci_low")[..2], [low[0], low[3]]);

@@ -173,6 +173,68 @@ fn what_is_in_the_way_is_told_before_work_and_old_tables_stay() {
     succeed(&run);
 }
 
+#[test]
+fn files_of_the_users_where_matrices_and_figures_will_go_are_told_before_work() {
+    let small = Small::make();
+    small.run("out", &["--set", "network.layers=[\"conv1\"]"]);
+    let (config, out) = (small.text("experiment.toml"), small.text("out"));
+    let other = ["--set", "words.0.name=Other"];
+    let run = [&["run", &config, "--out", &out][..], &other].concat();
+    let told = |name: &str, command: &[&str]| {
+        small.write(name, "mine");
+        let before = files(small.directory.path());
+        let said = refused(command);
+        assert!(said.contains(&small.text(name)) && said.contains("semgpu did not write this file"), "{said}");
+        assert!(said.contains("move it away") && files(small.directory.path()) == before, "{said}");
+        std::fs::remove_file(small.path(name)).unwrap();
+    };
+    for more in [&["--dry-run"][..], &[], &["--fresh"]] {
+        let names = ["rsm/fire2.npy", "rsm/scales.fire2.npy", "rsm/words.Other.npy"];
+        let figures = ["figures/concepts_squeezenet1_1_Other.png", "figures/intervals_squeezenet1_1_2v2.pdf"];
+        names.iter().chain(&figures).for_each(|name| told(&format!("out/{name}"), &[&run[..], more].concat()));
+    }
+    // Its own it replaces; what it removed is listed no more.
+    small.run("out", &other);
+    let list = small.read("out/rsm/finished.json");
+    assert!(list.contains("words.Other.npy") && !list.contains("words.GloVe.npy"), "{list}");
+    told("out/rsm/words.GloVe.npy", &["run", &config, "--out", &out]);
+    // A figure that is listed no more is nobody's that plot knows.
+    let mut ledger: serde_json::Value = serde_json::from_str(&list).unwrap();
+    ledger["figures"] = serde_json::json!([]);
+    small.write("out/rsm/finished.json", &ledger.to_string());
+    let said = refused(&["plot", &out]);
+    assert!(said.contains("semgpu did not write this file"), "{said}");
+    small.write("out/rsm/finished.json", &list);
+    succeed(&["plot", &out]);
+    // A test of matrices, too.
+    let rsm = |name: &str| format!("{name}={}", small.text(&format!("out/rsm/{name}.npy")));
+    let (words, conv, fire, test) = (rsm("words.Other"), rsm("conv1"), rsm("fire2"), small.text("test"));
+    let test = ["test", "--words", &words, "--images", &conv, "--bootstrap", "0", "--device", "cpu", "--out", &test];
+    let more = [&test[..], &["--images", &fire, "--fresh"]].concat();
+    succeed(&test);
+    told("test/rsm/fire2.npy", &more);
+    succeed(&more);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn figures_are_drawn_again_beside_matrices_that_can_only_be_read() {
+    let small = Small::make();
+    small.run("out", &[]);
+    let figure = small.path("out/figures/accuracy_squeezenet1_1.svg");
+    let drawn = std::fs::read(&figure).unwrap();
+    std::fs::remove_file(&figure).unwrap();
+    // Nobody can make a file there.
+    std::fs::rename(small.path("out/rsm"), small.path("aside")).unwrap();
+    std::os::unix::fs::symlink("/proc/sys", small.path("out/rsm")).unwrap();
+    succeed(&["plot", &small.text("out")]);
+    assert_eq!(std::fs::read(&figure).unwrap(), drawn);
+    for more in ["--dry-run", "--fresh"] {
+        let said = refused(&["run", &small.text("experiment.toml"), "--out", &small.text("out"), more]);
+        assert!(said.contains("out/rsm: nothing can be written here"), "{said}");
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_link_in_the_place_of_the_lock_leads_to_no_file() {

@@ -288,6 +288,25 @@ fn tables_of_commands_replace_no_file_of_others() {
         assert!(small.read(&format!("tables/{name}")) == "my own\n" && !small.path("o.shards").exists());
         small.write(&format!("tables/{name}"), &kept);
     }
+    let shards = |out: &str, tables: &str, more: &[&str]| {
+        let [config, out, tables] = ["experiment.toml", out, tables].map(|name| small.text(name));
+        fail(&[&["shards", &config, "--device", "cpu", "--out", &out, "--tables", &tables][..], more].concat(), 2)
+    };
+    // What is refused makes no folder.
+    shards("o", "new/tables", &["--set", "stimuli.manifest=gone.csv"]);
+    assert!(!small.path("new").exists());
+    small.write("file", "mine");
+    assert!(shards("o", "file", &[]).contains("--tables another folder"));
+    // A list that is none of semgpu's.
+    std::fs::create_dir(small.path("o.shards")).unwrap();
+    for text in ["mine", "{\"keys\": [1]}"] {
+        small.write("o.shards/shards.json", text);
+        for more in [&["--fresh"][..], &[]] {
+            let said = shards("o", "tables", more);
+            assert!(said.contains("shards.json: semgpu did not write this file"), "{said}");
+        }
+        assert_eq!(small.read("o.shards/shards.json"), text);
+    }
 }
 
 #[test]

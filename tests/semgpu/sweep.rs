@@ -278,6 +278,10 @@ fn a_sweep_of_other_networks_replaces_none_unless_asked() {
         }
         let said = fail(&["shards", &config, "--out", &out, "--tables", &small.text("t"), "--device", "cpu"], 2);
         assert!(said.contains("tiny, a graph, which") && !said.contains("--fresh"), "{said}");
+        let folder = small.text("all/tiny__a_graph");
+        assert!(said.contains("name them in the file again") && said.contains(&format!("remove {folder}, ")), "{said}");
+        let said = fail(&["merge", &config, "--out", &out, "--network", "random", "--device", "cpu"], 2);
+        assert!(said.contains("a merge of all networks with --fresh, without --network"), "{said}");
     }
     assert_same(before, files(&small.path("all")));
     small.write("sweep.toml", &fewer);
@@ -305,6 +309,40 @@ fn a_sweep_of_other_networks_replaces_none_unless_asked() {
     assert_eq!(said.matches("finished before").count(), 2, "{said}");
     run(&small, "whole", &[]);
     assert_same(of_sweep(&small.path("whole")), of_sweep(&small.path("all")));
+}
+
+#[test]
+fn files_of_others_among_a_sweeps_stay_and_a_new_label_is_told_on_its_own_page() {
+    let small = sweep("networks");
+    let text = small.read("sweep.toml");
+    run(&small, "all", &[]);
+    let (config, out) = (small.text("sweep.toml"), small.text("all"));
+    let (scores, figure) = ("all/random.draws.safetensors", "all/figures/networks_Other.png");
+    let own = std::fs::read(small.path(scores)).unwrap();
+    for (name, more) in [(scores, "--set=seed=3"), (scores, "--fresh"), (figure, "--set=words.0.name=Other")] {
+        small.write(name, "mine");
+        let said = fail(&["run", &config, "--out", &out, "--device", "cpu", more], 2);
+        assert!(said.contains(&format!("{}: semgpu did not write this file", small.text(name))), "{said}");
+        assert_eq!(small.read(name), "mine");
+        std::fs::remove_file(small.path(name)).unwrap();
+        std::fs::write(small.path(scores), &own).unwrap();
+    }
+    // A label with the same folder.
+    small.write("sweep.toml", &text.replace("tiny, a graph", "tiny; a graph"));
+    let said = run(&small, "all", &[]);
+    assert!(said.matches("finished before").count() == 2 && said.contains("all layers are there"), "{said}");
+    for page in ["all/report.html", "all/tiny__a_graph/report.html", "all/tiny__a_graph/run.json"] {
+        assert!(small.read(page).contains("tiny; a graph") && !small.read(page).contains("tiny, a graph"), "{page}");
+    }
+    assert_eq!(run(&small, "all", &[]).matches("finished before").count(), 3);
+    // A file with the name of the scores of a network that was dropped.
+    let (networks, rest) = text.split_once("[stimuli]").unwrap();
+    let fewer = networks.rsplit_once("[[network]]").unwrap().0;
+    small.write("sweep.toml", &format!("{fewer}[stimuli]{rest}"));
+    std::fs::remove_dir_all(small.path("all/tiny__a_graph")).unwrap();
+    small.write("all/tiny__a_graph.draws.safetensors", "mine");
+    run(&small, "all", &["--fresh"]);
+    assert_eq!(small.read("all/tiny__a_graph.draws.safetensors"), "mine");
 }
 
 #[test]

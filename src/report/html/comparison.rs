@@ -8,9 +8,9 @@ use super::{drawings, fill, head, provenance, save};
 use crate::record::ComparisonRecord;
 use crate::report::canvas::escape;
 use crate::report::compare::{Comparison, Tested, called, families, most, told};
-use crate::report::curves::{SIGNIFICANT, distinct, highest};
+use crate::report::curves::{SIGNIFICANT, distinct};
 use crate::report::ramp::signed;
-use crate::report::{Drawing, Overlay, ReportError, stimuli};
+use crate::report::{Best, Drawing, Overlay, ReportError, stimuli};
 use crate::results::{AccuracyRow, ComparisonRow, ResultsDir, WithinRow};
 use crate::stats::generalise::Generalise;
 use crate::wording::{counted, listed};
@@ -69,7 +69,7 @@ fn summary(of: &Comparison) -> String {
 /// Every curve, with the way to its run's page where it lies beside this one.
 fn curves(of: &Comparison, directory: &Path) -> String {
     let row = |curve: &Overlay| {
-        let best = highest(curve.rows, |row| row.accuracy)?;
+        let best = Best::of(curve.rows.iter())?.row;
         let run = of.record.runs.iter().find(|run| run.name == curve.run);
         let page = run.and_then(|run| address(directory, &run.directory));
         let name = match page {

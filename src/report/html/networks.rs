@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use super::tables::{accuracy_text, drawn_p};
 use super::{drawings, fill, head, provenance, save};
 use crate::record::RunRecord;
+use crate::report::best::ranked;
 use crate::report::canvas::escape;
-use crate::report::curves::{SIGNIFICANT, distinct, highest};
+use crate::report::curves::{SIGNIFICANT, distinct};
 use crate::report::material::Said;
-use crate::report::{Drawing, OfNetworks, ReportError};
+use crate::report::{Best, Drawing, OfNetworks, ReportError};
 use crate::results::{NetworkRow, ResultsDir, figure_name};
 use crate::wording::{counted, grouped};
 
@@ -82,13 +83,15 @@ fn summary(of: &OfNetworks, names: &BTreeMap<&str, String>) -> String {
     );
     for words in of.models() {
         let rows = of.networks.iter().filter(|row| row.words == words);
-        let Some(best) = highest(rows, |row| row.best_accuracy) else { continue };
+        let Some(best) = Best::of(rows) else { continue };
+        let chance = best.above.and_then(|_| best.chance()).map_or_else(String::new, |said| format!(" ({said})"));
         text += &format!(
-            "<p><strong>{}</strong> best in {} at {}: {:.3}.</p>\n",
+            "<p><strong>{}</strong> best{} in {} at {}: {:.3}{chance}.</p>\n",
             escape(words),
-            escape(called(names, &best.network)),
-            escape(&best.best_layer),
-            best.best_accuracy
+            best.how(),
+            escape(called(names, &best.row.network)),
+            escape(&best.row.best_layer),
+            best.row.best_accuracy
         );
     }
     text
@@ -100,8 +103,7 @@ fn called<'a>(names: &'a BTreeMap<&str, String>, label: &'a str) -> &'a str {
 
 /// The networks by their best layer.
 fn table(of: &OfNetworks, words: &str, names: &BTreeMap<&str, String>) -> String {
-    let mut rows: Vec<&NetworkRow> = of.networks.iter().filter(|row| row.words == words).collect();
-    rows.sort_by(|a, b| b.best_accuracy.total_cmp(&a.best_accuracy));
+    let (rows, _) = ranked(of.networks.iter().filter(|row| row.words == words));
     let body: String = rows.into_iter().map(|row| line(row, called(names, &row.network))).collect();
     format!(
         "<h3>{words}</h3>\n<div class=\"wide\" role=\"region\" tabindex=\"0\" aria-label=\"Networks, {words}\"><table>\n\
@@ -159,6 +161,8 @@ mod tests {
             concepts: 20,
             groups: 2,
             permutations: 99,
+            best_null_mean: Some(0.5),
+            best_null_sd: Some(0.05),
         }
     }
 
@@ -178,6 +182,11 @@ mod tests {
         let place = |text: &str| page.find(text).expect(text);
         assert!(place("href=\"a__b_/report.html\"") < place("href=\"vgg16/report.html\">VGG16</a>"));
         assert!(page.contains("<svg role=\"img\"") && !page.contains("{{"));
+        // Where chance differs, by the distance from it.
+        let moved = [NetworkRow { best_null_mean: Some(0.3), ..networks[0].clone() }, networks[1].clone()];
+        let moved = OfNetworks { networks: &moved, ..of };
+        let said = summary(&moved, &moved.names());
+        assert!(said.contains("best against its own chance in VGG16 at b: 0.700 (chance 0.300, 8.0 s.d. above it)"));
         assert!(page.contains("<section id=\"provenance\"") && page.contains("<dt>semgpu</dt><dd>0.1.0</dd>"));
     }
 }

@@ -1,0 +1,147 @@
+//! What in a directory is semgpu's own: the names that its results take, and whether one of them is somebody else's file.
+
+use std::path::PathBuf;
+
+use super::claim::ClaimError;
+use super::directory::{ResultsDir, figure_name};
+use super::ledger::{Ledger, Written, figure_files};
+use crate::stats::alignment::Measure;
+
+/// What the names of a figure's files say beside the figure and the network.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Each {
+    /// Nothing.
+    Network,
+    /// A word model.
+    Words,
+    /// A measure.
+    Measure,
+    /// Both.
+    WordsAndMeasure,
+}
+
+/// Every figure, by what the names of its files begin with.
+pub(super) const FIGURES: [(&str, Each); 14] = [
+    ("accuracy", Each::Network),
+    ("uncertainty", Each::Words),
+    ("intervals", Each::Measure),
+    ("controls", Each::Words),
+    ("partition", Each::Network),
+    ("matched", Each::Network),
+    ("one_vs_two", Each::Network),
+    ("layers", Each::Network),
+    ("concepts", Each::Words),
+    ("confused", Each::Words),
+    ("rsm", Each::Network),
+    ("alignment", Each::WordsAndMeasure),
+    ("measures", Each::Words),
+    ("architecture", Each::Network),
+];
+
+/// The files of figures of a network with word models, by their names without the ending.
+pub(crate) fn figures_of(network: &str, words: &[&str]) -> Vec<String> {
+    let words: Vec<String> = words.iter().map(|words| format!("_{}", figure_name(words))).collect();
+    let measures = Measure::ALL.map(|measure| format!("_{}", figure_name(measure.name())));
+    let both = || words.iter().flat_map(|words| measures.iter().map(move |measure| format!("{words}{measure}")));
+    let of = |(figure, each): (&'static str, Each)| {
+        let rests = match each {
+            Each::Network => vec![String::new()],
+            Each::Words => words.clone(),
+            Each::Measure => measures.to_vec(),
+            Each::WordsAndMeasure => both().collect(),
+        };
+        rests.into_iter().map(move |rest| format!("{figure}_{}{rest}", figure_name(network)))
+    };
+    FIGURES.into_iter().flat_map(of).collect()
+}
+
+impl ResultsDir {
+    /// Whether no file of somebody else's has the name of a matrix or a figure of an experiment with this network, these layers
+    /// and word models.
+    ///
+    /// # Errors
+    /// [`ClaimError::NotOurs`]
+    pub fn check_named(&self, network: &str, layers: &[&str], words: &[&str]) -> Result<(), ClaimError> {
+        let layers = layers.iter().flat_map(|layer| [self.layer_rsm(layer), self.layer_scales(layer)]);
+        let models = words.iter().flat_map(|words| [self.words_rsm(words), self.words_scales(words)]);
+        // Where the list is gone or damaged, nothing says whose a file is.
+        if Ledger::is_kept(self) {
+            self.check_own(layers.chain(models))?;
+        }
+        self.check_figures(figures_of(network, words).iter().map(String::as_str))
+    }
+
+    /// The same of figures, by their files' names without the ending.
+    ///
+    /// # Errors
+    /// [`ClaimError::NotOurs`]
+    pub fn check_figures<'a>(&self, stems: impl Iterator<Item = &'a str>) -> Result<(), ClaimError> {
+        let are_listed = Ledger::read(self).figures.is_some();
+        if are_listed { self.check_own(stems.flat_map(|stem| figure_files(self, stem))) } else { Ok(()) }
+    }
+
+    /// Whether semgpu wrote those of the files that are there.
+    fn check_own(&self, files: impl Iterator<Item = PathBuf>) -> Result<(), ClaimError> {
+        // Looked up before the list is read: what another process makes meanwhile, it lists first.
+        let there: Vec<PathBuf> = files.filter(|path| path.symlink_metadata().is_ok()).collect();
+        let Written { matrices, results } = Written::of(self);
+        match there.into_iter().find(|path| !matrices.contains(path) && !results.contains(path)) {
+            Some(path) => Err(ClaimError::NotOurs(path)),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_listed_is_semgpus_and_what_is_not_somebody_elses() {
+        let place = tempfile::tempdir().unwrap();
+        let directory = ResultsDir::new(place.path());
+        let check = || directory.check_named("net", &["conv1"], &["GloVe"]).map_err(|error| error.to_string());
+        let names = ["rsm/conv1.npy", "rsm/words.GloVe.npy", "rsm/words.scales.GloVe.npy"];
+        let figures = ["accuracy_net", "uncertainty_net_GloVe", "intervals_net_2v2", "alignment_net_GloVe_cka"];
+        let figures = figures.map(|stem| format!("figures/{stem}.svg"));
+        let mine =
+            ["rsm/fc1.npy", "rsm/words.Other.npy", "figures/accuracy_net_for_paper.svg", "figures/rsm_other.png"];
+        ["rsm", "figures"].iter().for_each(|folder| std::fs::create_dir(place.path().join(folder)).unwrap());
+        mine.iter().for_each(|name| std::fs::write(place.path().join(name), "mine").unwrap());
+        let mut ledger = Ledger { figures: Some(Default::default()), ..Ledger::default() };
+        ledger.write(&directory).unwrap();
+        assert_eq!(check(), Ok(()));
+        for name in names.iter().copied().chain(figures.iter().map(String::as_str)) {
+            let path = place.path().join(name);
+            std::fs::write(&path, "mine").unwrap();
+            let said = check().unwrap_err();
+            assert!(said.contains(&format!("{}: semgpu did not write", path.display())) && said.contains("move it"));
+            // Without a list nothing says whose it is.
+            std::fs::remove_file(directory.finished()).unwrap();
+            assert_eq!(check(), Ok(()));
+            ledger.write(&directory).unwrap();
+            match name.strip_prefix("rsm/") {
+                Some(matrix) => ledger.enlist(&directory, std::iter::once(matrix.to_string())).unwrap(),
+                None => Ledger::enlist_figures(&directory, std::iter::once(&name[8..name.len() - 4])).unwrap(),
+            }
+            ledger = Ledger::read(&directory);
+            assert_eq!(check(), Ok(()), "{name}");
+        }
+        // A list that was lost and begun anew, beside the record.
+        let record = r#"{"semgpu": "0", "command": "run", "files": {"rsm/conv1.npy": "", "rsm/words.GloVe.npy": ""}}"#;
+        std::fs::write(directory.record(), record).unwrap();
+        let [conv, words] = ["conv1.npy", "words.GloVe.npy"].map(|name| ledger.groups.remove_entry(name).unwrap());
+        ledger.write(&directory).unwrap();
+        assert_eq!(check(), Ok(()));
+        std::fs::remove_file(directory.record()).unwrap();
+        assert!(check().unwrap_err().contains("conv1.npy"));
+        ledger.groups.extend([conv, words]);
+        ledger.write(&directory).unwrap();
+        // What was removed is no longer listed.
+        directory.remove_results().unwrap();
+        let left = Ledger::read(&directory);
+        assert_eq!(left.groups.into_keys().collect::<Vec<_>>(), ["conv1.npy"]);
+        assert!(left.figures.unwrap().is_empty() && directory.layer_rsm("conv1").exists());
+        mine.iter().for_each(|name| assert!(place.path().join(name).exists(), "{name}"));
+    }
+}
