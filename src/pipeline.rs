@@ -78,6 +78,8 @@ pub struct Beside<'a> {
     pub gallery: Gallery,
     /// Where the scores of all draws are kept, for families beyond the network.
     pub scores: Option<PathBuf>,
+    /// Called when all shards are there, before results change.
+    pub begin: Option<&'a dyn Fn() -> Result<(), Error>>,
 }
 
 /// Runs the experiment and writes its results; returns their directory.
@@ -98,6 +100,7 @@ pub fn run(plan: Plan, fresh: bool, beside: &mut Beside, progress: &Progress) ->
     // Before the directory is taken: with --fresh, what lies there goes then.
     let merged = beside.shards.map(|shards| Ok((shards.draws()?, shards.groups(model.classifier.is_some(), &open)?)));
     let merged = merged.transpose().map_err(|error: ShardError| Error::input(error))?;
+    beside.begin.map_or(Ok(()), |begin| begin())?;
     let _writing = progress.interrupt.writing();
     let claim = directory.claim("run", &checksums.similarity, fresh);
     let claim = claim.map_err(|error| error.differing(|| record::differs(&directory, &parts)))?;

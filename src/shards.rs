@@ -174,7 +174,7 @@ pub fn place(out: &Path) -> PathBuf {
 }
 
 impl Shards {
-    /// Whether the list of an experiment's shards can be written. Changes nothing.
+    /// Whether the list of an experiment's shards can be written. Changes nothing, but what dead processes left half written goes.
     ///
     /// # Errors
     /// A directory in its place, or somebody else's file; a place that nothing can be written into.

@@ -25,11 +25,11 @@ use crate::config::{Member, Sweep, Written};
 use crate::error::{Error, FileError};
 use crate::pipeline::{self, Beside};
 use crate::plan::{Plan, Plans};
-use crate::progress::Progress;
+use crate::progress::{Progress, Writing};
 use crate::record::{self, RecordError, RunRecord};
 use crate::report::{self, OfNetworks, Style};
 use crate::results::{
-    AccuracyRow, ClaimError, DRAWS, NetworkRow, ResultsDir, ResultsError, SWEEP, Table, altered, figure_name,
+    AccuracyRow, Claim, ClaimError, DRAWS, NetworkRow, ResultsDir, ResultsError, SWEEP, Table, altered, figure_name,
     read_table, write_json, write_table,
 };
 use crate::shards::{DrawsError, Keys, Shards, Span, are_draws, read_draws};
@@ -37,7 +37,7 @@ use crate::stats::inference::Family;
 use crate::stimuli::Gallery;
 use crate::wording::grouped;
 
-/// How long a merge waits for another to put all together.
+/// How long a merge waits for another that writes what is of all networks.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// `networks.json`
@@ -121,12 +121,17 @@ pub fn check(plans: &Plans, fresh: bool) -> Result<Vec<bool>, Error> {
             return directory.check_experiment("", true).map(|()| false).map_err(Error::from);
         }
         let plan = plans.plan(n).map_err(Error::input)?;
-        let differs = || record::differs(&directory, &record::parts(&plan));
-        let free = directory.check_experiment(&plan.checksums.similarity, false);
-        free.map_err(|error| Error::input(error.differing(differs)))?;
+        check_free(member, &plan, false)?;
         Ok(is_finished(member, &plan))
     };
     plans.sweep.members.iter().enumerate().map(finished).collect()
+}
+
+/// Whether a network's directory is free for it.
+fn check_free(member: &Member, plan: &Plan, fresh: bool) -> Result<(), Error> {
+    let directory = results(member);
+    let free = directory.check_experiment(&plan.checksums.similarity, fresh);
+    Ok(free.map_err(|error| error.differing(|| record::differs(&directory, &record::parts(plan))))?)
 }
 
 fn check_out(sweep: &Sweep) -> Result<ResultsDir, Error> {
@@ -179,7 +184,8 @@ pub fn run(plans: &Plans, fresh: bool, progress: &Progress) -> Result<PathBuf, E
     put_together(sweep, &out, progress)
 }
 
-/// Notes what the networks below the directory are of, before their results are there.
+/// Notes what the networks below the directory are of, before their results are there. What an earlier sweep left stays until a
+/// merge changes it.
 ///
 /// # Errors
 /// The directory is another's, or cannot be written.
@@ -190,6 +196,7 @@ pub fn announce(sweep: &Sweep) -> Result<(), Error> {
     if out.networks().is_file() { Ok(()) } else { begin(sweep, &out) }
 }
 
+/// The record says that the sweep is not finished, and what it is of, before the results of a network change.
 fn begin(sweep: &Sweep, out: &ResultsDir) -> Result<(), Error> {
     out.remove_networks().map_err(Error::failed)?;
     write_json(&out.networks(), &SweepRecord::new(sweep, None)).map_err(Error::failed)
@@ -202,21 +209,26 @@ fn begin(sweep: &Sweep, out: &ResultsDir) -> Result<(), Error> {
 pub fn merge(sweep: &Sweep, member: &Member, plan: Plan, fresh: bool, progress: &Progress) -> Result<PathBuf, Error> {
     let out = check_out(sweep)?;
     others::check(sweep, &out, ", as a merge of all networks with --fresh, without --network, does")?;
-    let directory = merge_one(member, plan, fresh, progress)?;
+    check_free(member, &plan, fresh)?;
+    let directory = merge_one((sweep, &out), member, plan, fresh, progress)?;
     if !sweep.members.iter().all(is_merged) {
         return Ok(directory);
     }
-    let _writing = progress.interrupt.writing();
-    // The merge of another network may put all together at this moment, a `plot` may draw.
+    let _taken = take(&out, progress)?;
+    put_together(sweep, &out, progress)
+}
+
+/// Takes the directory: the merge of another network may write what is of all at this moment, a `plot` may draw.
+fn take(out: &ResultsDir, progress: &Progress) -> Result<(Claim, Writing), Error> {
+    let writing = progress.interrupt.writing();
     let patience = Instant::now() + PATIENCE;
-    let _claim = loop {
+    loop {
         match out.lock(SWEEP) {
             Err(ClaimError::Held { .. }) if Instant::now() < patience => std::thread::sleep(PATIENCE / 600),
-            claim => break claim?,
+            claim => return Ok((claim?, writing)),
         }
         progress.interrupt.check()?;
-    };
-    put_together(sweep, &out, progress)
+    }
 }
 
 /// Merges the shards of every network that is not merged, then puts all together; returns the directory.
@@ -227,20 +239,32 @@ pub fn merge_all(plans: &Plans, fresh: bool, progress: &Progress) -> Result<Path
     let finished = check(plans, fresh)?;
     let (sweep, out) = (&plans.sweep, ResultsDir::new(&plans.sweep.out));
     if fresh {
+        let _taken = take(&out, progress)?;
         others::remove(sweep, &out)?;
+        begin(sweep, &out)?;
     }
     for (n, member) in sweep.members.iter().enumerate().filter(|(n, _)| !finished[*n]) {
         let plan = plans.plan(n).map_err(Error::input)?;
-        merge_one(member, plan, fresh, progress)?;
+        merge_one((sweep, &out), member, plan, fresh, progress)?;
     }
-    let _writing = progress.interrupt.writing();
-    let _claim = out.lock(SWEEP)?;
+    let _taken = take(&out, progress)?;
     put_together(sweep, &out, progress)
 }
 
-fn merge_one(member: &Member, plan: Plan, fresh: bool, progress: &Progress) -> Result<PathBuf, Error> {
+fn merge_one(
+    (sweep, out): (&Sweep, &ResultsDir),
+    member: &Member,
+    plan: Plan,
+    fresh: bool,
+    progress: &Progress,
+) -> Result<PathBuf, Error> {
     let shards = Shards::of(&plan).map_err(Error::input).map_err(of_network(&member.label))?;
-    let mut beside = Beside { shards: Some(&shards), scores: scores(member), ..Beside::default() };
+    let begin = || {
+        let _taken = take(out, progress)?;
+        begin(sweep, out)
+    };
+    let (shards, begin) = (Some(&shards), Some(&begin as &dyn Fn() -> Result<(), Error>));
+    let mut beside = Beside { shards, begin, scores: scores(member), ..Beside::default() };
     pipeline::run(plan, fresh, &mut beside, progress).map_err(of_network(&member.label))
 }
 

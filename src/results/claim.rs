@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, TryLockError};
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::ResultsDir;
 use super::ledger::{self, Ledger, Written};
-use super::place::{absolute, remove_all_dead, whole, writable};
+use super::place::{absolute, named_in, remove_all_dead, remove_dead, whole, writable};
 use crate::error::{Error, FileError};
 use crate::wording::first;
 
@@ -16,6 +17,9 @@ pub const SWEEP: &str = "sweep";
 
 /// That of a directory with a comparison of runs.
 pub const COMPARE: &str = "compare";
+
+/// How often, and after how long, a lock that another process holds is tried again: [`ResultsDir::holder`] takes it for a moment.
+const PROBES: (usize, Duration) = (10, Duration::from_millis(20));
 
 /// Why nothing is written.
 #[derive(Debug, thiserror::Error)]
@@ -276,7 +280,7 @@ impl ResultsDir {
         let (root, path) = (self.root(), self.lock_file());
         let unwritable = |source| ClaimError::Unwritable { path: root.into(), source };
         let made = !root.exists();
-        let mut tries = 0;
+        let (mut tries, mut probes) = (0, 0);
         loop {
             fs::create_dir_all(root).map_err(unwritable)?;
             let options = File::options().read(true).write(true).create(true).truncate(false).open(&path);
@@ -286,10 +290,13 @@ impl ResultsDir {
                 Ok(()) => {}
                 Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {}
                 Err(TryLockError::Error(error)) => return Err(unwritable(error)),
+                Err(TryLockError::WouldBlock) if probes < PROBES.0 => {
+                    probes += 1;
+                    std::thread::sleep(PROBES.1);
+                    continue;
+                }
                 Err(TryLockError::WouldBlock) => {
-                    let mut by = String::new();
-                    let _ = lock.read_to_string(&mut by);
-                    return Err(ClaimError::Held { path: root.into(), by: by.trim().to_string() });
+                    return Err(ClaimError::Held { path: root.into(), by: named_in(&path) });
                 }
             }
             if path.is_symlink() {
@@ -303,7 +310,8 @@ impl ResultsDir {
             let holder = format!("process {}, semgpu {command}, since {}", std::process::id(), now());
             let noted = lock.set_len(0).and_then(|()| lock.rewind()).and_then(|()| writeln!(lock, "{holder}"));
             noted.map_err(unwritable)?;
-            [root, &self.matrices(), &self.figures()].into_iter().for_each(remove_all_dead);
+            remove_dead(root);
+            [self.matrices(), self.figures()].iter().for_each(|place| remove_all_dead(place));
             return Ok(Claim { directory: self.clone(), _lock: lock, made, damaged: None });
         }
     }

@@ -64,10 +64,16 @@ impl ResultsDir {
         let path = self.lock_file();
         let lock = files::open(&path).ok()?;
         match lock.try_lock_shared() {
-            Err(TryLockError::WouldBlock) => Some(fs::read_to_string(&path).unwrap_or_default().trim().to_string()),
+            Err(TryLockError::WouldBlock) => Some(named_in(&path)),
             _ => None,
         }
     }
+}
+
+/// The holder's name in its lock file. Windows lets nobody else read a locked file.
+pub(super) fn named_in(lock: &Path) -> String {
+    let name = fs::read_to_string(lock).unwrap_or_default();
+    if name.trim().is_empty() { "one whose name cannot be read".to_string() } else { name.trim().to_string() }
 }
 
 /// Whether files may be written: none is a directory or one of the inputs, and each place can be written. Changes nothing, but what
@@ -96,7 +102,8 @@ pub fn remove_dead(directory: &Path) {
     remove_older(directory, YOUNG);
 }
 
-/// The same in a directory that no other process writes into.
+/// The same where only the holder of the results' lock writes, so that none is about to be locked: beside their matrices and their
+/// figures, but not in their root, where the merge of a sweep's network keeps scores and users let other commands write.
 pub(super) fn remove_all_dead(directory: &Path) {
     remove_older(directory, Duration::ZERO);
 }
@@ -154,4 +161,25 @@ pub(super) fn writable(directory: &Path) -> Result<(), ClaimError> {
         return Err(unwritable(io::Error::other("the system's own directory")));
     }
     temporary(&real).map(|_| ()).map_err(unwritable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_at_who_writes_stops_nobody() {
+        let directory = tempfile::tempdir().unwrap();
+        let results = ResultsDir::new(directory.path());
+        let held = File::create(results.lock_file()).unwrap();
+        held.lock().unwrap();
+        assert_eq!(results.holder().unwrap(), "one whose name cannot be read");
+        std::thread::scope(|scope| {
+            let run = scope.spawn(|| results.lock("run").map(drop));
+            std::thread::sleep(Duration::from_millis(1));
+            drop(held);
+            run.join().unwrap().unwrap();
+        });
+        assert_eq!(results.holder(), None);
+    }
 }

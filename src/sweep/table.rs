@@ -32,7 +32,7 @@ fn over_networks(sweep: &Sweep, networks: &mut [Vec<AccuracyRow>]) -> Result<(),
     let mut maximum = Maximum::default();
     let mut observed = Vec::new();
     for (member, rows) in sweep.members.iter().zip(networks.iter()) {
-        let Some(path) = scores(member) else { continue };
+        let path = scores(member).expect("one family for all networks");
         let (_, keys) = run_of(member)?;
         let draws =
             read_draws(&path, &keys.test, span(member)).map_err(|source| SweepError::Scores { path, source })?;

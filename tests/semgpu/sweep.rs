@@ -247,7 +247,28 @@ fn shards_of_a_sweep_merge_to_its_results() {
     let of = |name: &str| of_sweep(&small.path(name));
     assert_same(of("whole"), of("merged"));
     std::fs::remove_file(small.path("merged/networks.csv")).unwrap();
-    succeed(&["merge", &config, "--out", &out, "--device", "cpu"]);
+    let merge = ["merge", &config, "--out", &out, "--device", "cpu"];
+    succeed(&merge);
+    assert_same(of("whole"), of("merged"));
+    // A merge that is refused changes nothing.
+    let mut shards = std::fs::read_dir(small.path("merged/random.shards")).unwrap().map(|entry| entry.unwrap().path());
+    let shard = shards.find(|path| path.extension().is_some_and(|ending| ending == "safetensors")).unwrap();
+    std::fs::rename(&shard, small.path("away")).unwrap();
+    let said = fail(&[&merge[..], &["--network", "random", "--fresh"]].concat(), 2);
+    assert!(said.contains("missing or not whole"), "{said}");
+    assert_same(of("whole"), of("merged"));
+    std::fs::rename(small.path("away"), &shard).unwrap();
+    // One that changes a network leaves no table of all that says otherwise, until the last is merged.
+    let unmerge = |folder: &str| std::fs::remove_file(small.path("merged").join(folder).join("report.html")).unwrap();
+    unmerge("random");
+    called(&merges[0]);
+    assert!(!small.path("merged/networks.csv").exists());
+    assert!(fail(&["plot", &out], 2).contains("the sweep is not finished"));
+    // Whichever is last, also of two at once.
+    unmerge("squeezenet1_1");
+    std::thread::scope(|scope| {
+        merges[..2].iter().for_each(|line| drop(scope.spawn(move || called(line))));
+    });
     assert_same(of("whole"), of("merged"));
     let said = fail(&["shard", &config, "--out", &out, "--groups", "1-1"], 2);
     assert!(said.contains("--network with one of squeezenet1_1, random, tiny, a graph"), "{said}");
