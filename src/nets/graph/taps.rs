@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::compile::Compiled;
 use super::modules::modules;
+use super::operators::ELEMENTWISE;
 use super::value::Known;
 use super::wiring::Wiring;
 use crate::nets::activations::Shape;
@@ -14,34 +15,6 @@ const FEWEST_AT_TOP: usize = 8;
 
 /// Fewest values that alone are alive somewhere that are taken for the layers where nothing names modules.
 const FEWEST_PASSED: usize = 4;
-
-/// What activations are made of, and residual sums: a unit of what comes out for a unit of what goes in.
-pub const ELEMENTWISE: &[&str] = &[
-    "Add",
-    "BatchNormalization",
-    "Celu",
-    "Clip",
-    "Div",
-    "Elu",
-    "Erf",
-    "Gelu",
-    "HardSigmoid",
-    "HardSwish",
-    "LeakyRelu",
-    "Mish",
-    "Mul",
-    "PRelu",
-    "Relu",
-    "Selu",
-    "Sigmoid",
-    "Softplus",
-    "Softsign",
-    "Sub",
-    "Sum",
-    "Swish",
-    "Tanh",
-    "ThresholdedRelu",
-];
 
 /// The values before `cut` that are needed from it on, in the order of computation.
 pub fn alive(wiring: &Wiring, compiled: &Compiled, cut: usize) -> Vec<usize> {
