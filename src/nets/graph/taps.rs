@@ -126,7 +126,8 @@ pub fn layers(
     if unnamed.len() < FEWEST_PASSED {
         unnamed.extend(weighted.iter().map(|&node| after_activation(wiring, wiring.outputs[node][0])));
     }
-    let has_blocks = modules.iter().any(|module| module.is_block);
+    let blocks: HashSet<usize> = modules.iter().filter(|module| module.is_block).map(|module| module.output).collect();
+    let has_blocks = !blocks.is_empty();
     let at_top = modules.iter().filter(|module| !module.path.contains('.')).count() >= FEWEST_AT_TOP;
     let mut found: Vec<(usize, String, bool)> = Vec::new();
     let results: HashSet<usize> = wiring.results.iter().copied().collect();
@@ -137,7 +138,8 @@ pub fn layers(
             (false, true) => !module.path.contains('.'),
             (false, false) => unnamed.contains(&module.output),
         };
-        let asked = asked || results.contains(&module.output);
+        // Where the last block gives what comes out, it goes by the block's name.
+        let asked = asked || results.contains(&module.output) && !blocks.contains(&module.output);
         found.push((module.output, module.path.clone(), asked && taken.insert(module.output)));
     }
     let any = has_blocks || at_top;
