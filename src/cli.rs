@@ -110,6 +110,9 @@ enum Command {
         /// A published graph of the network
         #[arg(long, requires = "network")]
         form: Option<String>,
+        /// What the names of the network's tensors begin with, as network.prefix
+        #[arg(long, requires = "network")]
+        prefix: Option<String>,
         /// Looks up every concept of this manifest in a file of word vectors
         #[arg(long, value_name = "FILE", conflicts_with = "network")]
         manifest: Option<PathBuf>,
@@ -253,9 +256,13 @@ fn call(cli: Cli, called: &Path) -> Result<(), Error> {
         Command::Plot { directory, style } => plot(directory, style, &progress),
         Command::Concepts(arguments) => concepts::choose(arguments, &progress),
         Command::Layers { network, form, json } => queries::layers(network.as_deref(), form.as_deref(), json),
-        Command::Inspect { file, network, form, manifest, json } => {
-            let asked =
-                inspect::Asked { network: network.as_deref(), form: form.as_deref(), manifest: manifest.as_deref() };
+        Command::Inspect { file, network, form, prefix, manifest, json } => {
+            let asked = inspect::Asked {
+                network: network.as_deref(),
+                form: form.as_deref(),
+                prefix: prefix.as_deref(),
+                manifest: manifest.as_deref(),
+            };
             inspect::inspect(&file, &asked, json, &progress)
         }
         Command::Bench { shaders: Some(directory), .. } => bench::write_shaders(&directory),

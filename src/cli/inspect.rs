@@ -76,6 +76,7 @@ fn names(formats: impl Iterator<Item = &'static str>) -> String {
 pub(super) struct Asked<'a> {
     pub network: Option<&'a str>,
     pub form: Option<&'a str>,
+    pub prefix: Option<&'a str>,
     pub manifest: Option<&'a Path>,
 }
 
@@ -97,7 +98,7 @@ pub(super) fn inspect(file: &Path, asked: &Asked, json: bool, progress: &Progres
     match asked.network {
         Some(network) => {
             let (published, _) = plan::network(network, asked.form).map_err(Error::input)?;
-            let open = published.within(open, None).map_err(Error::input)?;
+            let open = published.within(open, asked.prefix).map_err(Error::input)?;
             account(open.as_ref(), &about, (network, asked.form), json, progress)
         }
         None => {

@@ -31,22 +31,28 @@ pub(super) fn layers(network: Option<&str>, form: Option<&str>, json: bool) -> R
     if nets::find(name).is_none() && (files::ending(file) == "onnx" || name.contains('/')) {
         std::fs::metadata(file).map_err(FileError::at(file)).map_err(Error::input)?;
     }
-    let layers = match nets::find(name) {
-        None if is_graph(Path::new(name)) => graph(Path::new(name))?.layers,
-        _ => plan::network(name, form).map_err(Error::input)?.1.layers(),
+    // What computes a layer of a graph.
+    let layers: Vec<(Layer, Option<String>)> = match nets::find(name) {
+        None if is_graph(file) => {
+            let graph = graph(file)?;
+            let operators = graph.operators().map(|operator| Some(operator.to_string()));
+            graph.layers.iter().cloned().zip(operators).collect()
+        }
+        _ => {
+            let layers = plan::network(name, form).map_err(Error::input)?.1.layers();
+            layers.into_iter().map(|layer| (layer, None)).collect()
+        }
     };
     if json {
-        let rows: Vec<_> = layers
-            .iter()
-            .map(|layer| {
-                serde_json::json!({"name": layer.name, "label": layer.label, "shape": layer.shape.as_map(),
-                    "units": layer.units(), "on_request": layer.on_request})
-            })
-            .collect();
-        return print_json(&rows);
+        let row = |(layer, operator): &(Layer, Option<String>)| {
+            serde_json::json!({"name": layer.name, "label": layer.label, "operator": operator,
+                "shape": layer.shape.as_map(), "units": layer.units(), "on_request": layer.on_request})
+        };
+        return print_json(&layers.iter().map(row).collect::<Vec<_>>());
     }
-    let width = layers.iter().map(|layer| layer.name.len()).max().unwrap_or(0).clamp(16, 56);
-    for layer in layers {
+    let width = layers.iter().map(|(layer, _)| layer.name.len()).max().unwrap_or(0).clamp(16, 56);
+    let operators = layers.iter().flat_map(|(_, operator)| operator).map(String::len).max().unwrap_or(0);
+    for (layer, operator) in layers {
         let shape = match layer.shape {
             Shape::Tokens([tokens, dimensions]) => format!("{tokens} tokens x {dimensions}"),
             shape => {
@@ -56,8 +62,12 @@ pub(super) fn layers(network: Option<&str>, form: Option<&str>, json: bool) -> R
         };
         let request = if layer.on_request { "  (on request)" } else { "" };
         // A graph's layers have no shorter name.
-        let label = if layer.label == layer.name { String::new() } else { format!("{:<10} ", layer.label) };
-        print(&format!("{:<width$} {label}{shape:<18} {:>9}{request}", layer.name, layer.units()));
+        let about = match operator {
+            Some(operator) => format!("{operator:<operators$} "),
+            None if layer.label == layer.name => String::new(),
+            None => format!("{:<10} ", layer.label),
+        };
+        print(&format!("{:<width$} {about}{shape:<18} {:>9}{request}", layer.name, layer.units()));
     }
     Ok(())
 }

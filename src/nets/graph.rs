@@ -190,6 +190,11 @@ impl GraphNetwork {
         constants.map(|constant| (constant.name.clone(), constant.shape.clone())).collect()
     }
 
+    /// The operator that computes each layer.
+    pub fn operators(&self) -> impl Iterator<Item = &str> {
+        self.places.iter().map(|&(_, at)| self.wiring.operator(at))
+    }
+
     /// The layers that come out, each of so many units.
     pub fn outputs(&self) -> Vec<&Layer> {
         let layer = |value: &usize| Some(&self.layers[self.places.iter().position(|(layer, _)| layer == value)?]);

@@ -65,10 +65,12 @@ fn a_graphs_layers_are_listed() {
     let all: Vec<&str> = listed.lines().filter(|line| !line.ends_with("(on request)")).collect();
     let names: Vec<&str> = all.iter().map(|line| line.split(' ').next().unwrap()).collect();
     assert_eq!(names, ["blocks.0", "blocks.1", "head"]);
-    assert!(all[0].contains("17 tokens x 24") && all[0].ends_with(" 408"), "{listed}");
+    assert!(all[0].contains(" Add ") && all[0].contains("17 tokens x 24") && all[0].ends_with(" 408"), "{listed}");
     assert!(listed.contains("blocks.1.mlp ") && listed.contains("patch_embed "), "{listed}");
     let json: serde_json::Value = serde_json::from_slice(&succeed(&["layers", &file, "--json"]).stdout).unwrap();
     assert_eq!(json.as_array().unwrap().len(), listed.lines().count());
+    let block = json.as_array().unwrap().iter().find(|layer| layer["name"] == "blocks.0").unwrap();
+    assert_eq!(block["operator"], "Add");
 
     let inspected = String::from_utf8(succeed(&["inspect", &file]).stdout).unwrap();
     assert!(inspected.starts_with("graph: any number of images of 32 x 32, opset "), "{inspected}");

@@ -80,3 +80,31 @@ fn word_vectors_are_described_and_concepts_looked_up() {
     let said = String::from_utf8(succeed(&["inspect", &vectors]).stdout).unwrap();
     assert_eq!(said.lines().count(), 2);
 }
+
+#[test]
+fn of_two_copies_the_prefix_says_which() {
+    let folder = tempfile::tempdir().unwrap();
+    let once = std::fs::read(root().join("weights/squeezenet1_1.safetensors")).unwrap();
+    let length = u64::from_le_bytes(once[..8].try_into().unwrap()) as usize;
+    let header: serde_json::Value = serde_json::from_slice(&once[8..8 + length]).unwrap();
+    let values = &once[8 + length..];
+    let mut twice = serde_json::Map::new();
+    for (prefix, begins) in [("student", 0), ("teacher", values.len() as u64)] {
+        for (name, tensor) in header.as_object().unwrap().iter().filter(|(name, _)| *name != "__metadata__") {
+            let mut tensor = tensor.clone();
+            let offsets = tensor["data_offsets"].as_array_mut().unwrap();
+            offsets.iter_mut().for_each(|offset| *offset = (offset.as_u64().unwrap() + begins).into());
+            twice.insert(format!("{prefix}.{name}"), tensor);
+        }
+    }
+    let header = serde_json::to_vec(&twice).unwrap();
+    let path = folder.path().join("copies.safetensors");
+    std::fs::write(&path, [&(header.len() as u64).to_le_bytes()[..], &header, values, values].concat()).unwrap();
+    let path = path.display().to_string();
+    let arguments = ["inspect", &path, "--network", "squeezenet1_1", "--json"];
+    let said = fail(&arguments, 2);
+    assert!(said.contains("under \"student\", \"teacher\""), "{said}");
+    let account = succeed(&[&arguments[..], &["--prefix", "teacher"]].concat()).stdout;
+    let account: serde_json::Value = serde_json::from_slice(&account).unwrap();
+    assert_eq!(account["fits"], true, "{account}");
+}

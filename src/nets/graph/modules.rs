@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use super::operators::ELEMENTWISE;
 use super::wiring::Wiring;
+use crate::weights::onnx::proto::NodeProto;
 use crate::weights::onnx::torch_scope;
 
 /// Modules in one another, at most; what is in more has no module.
@@ -18,41 +20,72 @@ pub struct Module {
     pub is_block: bool,
 }
 
-/// The paths of the modules that a node is of; none at the top or where nothing tells, two where a batch normalization is
-/// folded into a convolution.
-fn paths(wiring: &Wiring, node: usize) -> Vec<String> {
-    let proto = &wiring.model.nodes[node];
-    if let Some(scopes) = proto.noted("pkg.torch.onnx.name_scopes") {
+/// The paths of the modules that a node says it is of, none at the top; two where a batch normalization is folded into a
+/// convolution. `None` where nothing tells.
+fn told(node: &NodeProto) -> Option<Vec<String>> {
+    if let Some(scopes) = node.noted("pkg.torch.onnx.name_scopes") {
         // A list as Python writes it; the last is the operation itself.
         let mut scopes: Vec<&str> = scopes.split('\'').skip(1).step_by(2).collect();
         let operation = scopes.pop().unwrap_or_default();
         let module = scopes.pop().filter(|module| !module.is_empty() && !module.starts_with("_empty"));
         // Such a convolution has the scope of the normalization, and weights that are named after its own.
         let folded =
-            operation.contains("batch_norm") && matches!(proto.op_type.as_str(), "Conv" | "ConvTranspose" | "Gemm");
-        let own = proto.input(1).and_then(|weights| weights.strip_suffix(".weight")).filter(|_| folded);
-        return own.into_iter().chain(module).map(str::to_string).collect();
+            operation.contains("batch_norm") && matches!(node.op_type.as_str(), "Conv" | "ConvTranspose" | "Gemm");
+        let own = node.input(1).and_then(|weights| weights.strip_suffix(".weight")).filter(|_| folded);
+        return Some(own.into_iter().chain(module).map(str::to_string).collect());
     }
-    let Some(name) = proto.name.strip_prefix('/') else { return Vec::new() };
+    // A node that an optimizer put in place of others has a name of its own, and the value that the last of them had.
+    let name = [&node.name].into_iter().chain(&node.output).find_map(|name| name.strip_prefix('/'))?;
     let mut parts: Vec<&str> = name.split('/').collect();
     parts.pop();
-    Some(torch_scope(&parts)).filter(|module| !module.is_empty()).into_iter().collect()
+    Some(vec![torch_scope(&parts)].into_iter().filter(|module| !module.is_empty()).collect())
+}
+
+/// The paths of the modules that every node is of. One that does not say is of the module that those before and behind it
+/// have in common.
+fn paths(wiring: &Wiring) -> Vec<Vec<String>> {
+    let told: Vec<Option<Vec<String>>> = wiring.model.nodes.iter().map(told).collect();
+    let own = |node: usize| told[node].as_ref().map(|paths| paths.last().map_or("", String::as_str));
+    let (mut before, mut behind): (Vec<Option<&str>>, Vec<Option<&str>>) =
+        (vec![None; told.len()], vec![None; told.len()]);
+    for node in 0..told.len() {
+        let makers = wiring.inputs[node].iter().flatten().filter_map(|&value| before[wiring.maker[value]?]);
+        before[node] = own(node).or_else(|| makers.reduce(shared));
+    }
+    for node in (0..told.len()).rev() {
+        let takers = wiring.outputs[node].iter().flat_map(|&value| &wiring.takers[value]);
+        behind[node] = own(node).or_else(|| takers.filter_map(|&taker| behind[taker]).reduce(shared));
+    }
+    let between = |node: usize| Some(shared(before[node]?, behind[node]?)).filter(|path| !path.is_empty());
+    let of_node = |(node, told): (usize, &Option<Vec<String>>)| match told {
+        Some(paths) => paths.clone(),
+        None => between(node).map(str::to_string).into_iter().collect(),
+    };
+    told.iter().enumerate().map(of_node).collect()
+}
+
+/// The module that two are of: what their paths begin with.
+fn shared<'a>(path: &'a str, other: &str) -> &'a str {
+    let same = path.split('.').zip(other.split('.')).take_while(|(part, other)| part == other);
+    let length: usize = same.map(|(part, _)| part.len() + 1).sum();
+    &path[..length.saturating_sub(1)]
 }
 
 /// All modules whose output `is_layer`, in the order of computation.
 ///
 /// A block is a module that is one of a list (its name ends in a number, and another of its list is computed from it or it
-/// from that), has two convolutions or products with weights in it or more, and holds no such list itself. In a ResNet these
-/// are the residual blocks, in a transformer its layers, in a ConvNeXt or Swin the blocks of all stages.
+/// from that), has two convolutions or products with weights in it or more, and holds no such list itself, but lists of
+/// parts. In a ResNet these are the residual blocks, in a transformer its layers, in a ConvNeXt or Swin the blocks
+/// of all stages.
 pub fn modules(wiring: &Wiring, is_layer: impl Fn(usize) -> bool, has_weights: impl Fn(usize) -> bool) -> Vec<Module> {
-    let paths: Vec<(usize, String)> =
-        (0..wiring.nodes()).flat_map(|node| paths(wiring, node).into_iter().map(move |path| (node, path))).collect();
+    let paths = paths(wiring);
+    let paths = paths.iter().enumerate().flat_map(|(node, paths)| paths.iter().map(move |path| (node, path)));
     let mut nodes: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    for (node, path) in paths.iter().filter(|(_, path)| path.matches('.').count() <= DEEPEST_PATH) {
-        for end in path.match_indices('.').map(|(at, _)| at).chain([path.len()]) {
-            let of_module = nodes.entry(&path[..end]).or_default();
-            if of_module.last() != Some(node) {
-                of_module.push(*node);
+    for (node, path) in paths.filter(|(_, path)| path.matches('.').count() <= DEEPEST_PATH) {
+        for module in above(path).chain([path.as_str()]) {
+            let of_module = nodes.entry(module).or_default();
+            if of_module.last() != Some(&node) {
+                of_module.push(node);
             }
         }
     }
@@ -83,11 +116,24 @@ pub fn modules(wiring: &Wiring, is_layer: impl Fn(usize) -> bool, has_weights: i
     };
     let are_lists: HashSet<&str> =
         lists.iter().filter(|(_, parents)| parents.values().any(follow)).map(|(pattern, _)| pattern.as_str()).collect();
-    let is_list = |pattern: &str| are_lists.contains(pattern);
-    let members: HashSet<&str> =
-        members.into_iter().filter(|path| is_list(&list(path).expect("a member of a list").1)).collect();
-    let holding: HashSet<&str> =
-        members.iter().flat_map(|path| path.match_indices('.').map(|(at, _)| &path[..at])).collect();
+    let pattern = |path: &str| list(path).expect("a member of a list").1;
+    let mut members: HashSet<&str> =
+        members.into_iter().filter(|path| are_lists.contains(pattern(path).as_str())).collect();
+    let mut inside: BTreeMap<(&str, String), Vec<&str>> = BTreeMap::new();
+    for path in &members {
+        for whole in above(path).filter(|whole| members.contains(whole)) {
+            inside.entry((whole, pattern(path))).or_default().push(path);
+        }
+    }
+    let parts = inside.into_iter().filter(|((whole, _), members)| {
+        let mut members = members.clone();
+        members.sort_by_key(|path| wiring.maker[outputs[path]]);
+        let members: Vec<&[usize]> = members.into_iter().map(|path| &nodes[path][..]).collect();
+        are_parts(wiring, &nodes[whole], &members, &is_layer)
+    });
+    let parts: HashSet<String> = parts.map(|((_, pattern), _)| pattern).collect();
+    members.retain(|path| !parts.contains(&pattern(path)));
+    let holding: HashSet<&str> = members.iter().flat_map(|path| above(path)).collect();
     let is_block = |path: &str| members.contains(path) && !holding.contains(path);
     let mut modules: Vec<Module> = outputs
         .iter()
@@ -96,6 +142,44 @@ pub fn modules(wiring: &Wiring, is_layer: impl Fn(usize) -> bool, has_weights: i
     let order = |module: &Module| (wiring.maker[module.output], module.path.matches('.').count(), module.path.clone());
     modules.sort_by_cached_key(order);
     modules
+}
+
+/// Whether a list that a module holds is of its parts: a sum leads past one of them (the two convolutions of a residual block),
+/// or they are not computed one from the other (branches). What is concatenated past them stays what it is (DenseNet).
+fn are_parts(wiring: &Wiring, whole: &[usize], members: &[&[usize]], is_layer: impl Fn(usize) -> bool) -> bool {
+    let (Some(&first), Some(&last)) = (whole.first(), whole.last()) else { return false };
+    // Members are counted from 1; a value is behind the last of those that it is computed from, or none.
+    let counted = members.iter().zip(1..).flat_map(|(nodes, at)| nodes.iter().map(move |&node| (node, at)));
+    let member: HashMap<usize, usize> = counted.collect();
+    let mut behind: HashMap<usize, usize> = HashMap::new();
+    let mut follow: HashSet<usize> = HashSet::from([1]);
+    for node in (first..=last).filter(|&node| !matches!(wiring.operator(node), "Shape" | "Size")) {
+        let place = |value: usize| behind.get(&value).copied().or_else(|| is_layer(value).then_some(0));
+        let taken = || wiring.inputs[node].iter().flatten().copied();
+        let Some(most) = taken().filter_map(place).max() else { continue };
+        let now = match member.get(&node) {
+            Some(&at) => {
+                if taken().filter_map(place).any(|place| place + 1 == at) {
+                    follow.insert(at);
+                }
+                at
+            }
+            None => {
+                let past = || taken().filter(|&value| is_layer(value)).filter_map(place).any(|place| place < most);
+                if ELEMENTWISE.contains(&wiring.operator(node)) && whole.binary_search(&node).is_ok() && past() {
+                    return true;
+                }
+                most
+            }
+        };
+        behind.extend(wiring.outputs[node].iter().map(|&output| (output, now)));
+    }
+    follow.len() < members.len()
+}
+
+/// The paths of the modules that a module is inside of.
+fn above(path: &str) -> impl Iterator<Item = &str> {
+    path.match_indices('.').map(|(at, _)| &path[..at])
 }
 
 /// Whether a value is among what some of `nodes`, in order, are computed from.

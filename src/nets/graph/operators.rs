@@ -135,6 +135,34 @@ pub const OPERATORS: &[Operator] = &[
     operator("Where", elementwise::choose, each),
 ];
 
+/// What activations are made of, and residual sums: a unit of what comes out for a unit of what goes in.
+pub const ELEMENTWISE: &[&str] = &[
+    "Add",
+    "BatchNormalization",
+    "Celu",
+    "Clip",
+    "Div",
+    "Elu",
+    "Erf",
+    "Gelu",
+    "HardSigmoid",
+    "HardSwish",
+    "LeakyRelu",
+    "Mish",
+    "Mul",
+    "PRelu",
+    "Relu",
+    "Selu",
+    "Sigmoid",
+    "Softplus",
+    "Softsign",
+    "Sub",
+    "Sum",
+    "Swish",
+    "Tanh",
+    "ThresholdedRelu",
+];
+
 /// The operator of that name.
 pub fn find(name: &str) -> Option<&'static Operator> {
     OPERATORS.binary_search_by(|operator| operator.name.cmp(name)).ok().map(|at| &OPERATORS[at])

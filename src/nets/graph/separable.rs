@@ -9,7 +9,7 @@ use super::convolutions::{Kind, Stored, four, kind, map};
 use super::fusion::{Open, behind};
 use super::gated;
 use super::lowering::{Loader, Lowered, Node, Refusal, Run};
-use super::taps::ELEMENTWISE;
+use super::operators::ELEMENTWISE;
 use super::value::Array;
 use crate::kernels::Separable;
 use crate::weights::WeightsError;

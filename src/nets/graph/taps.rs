@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::compile::Compiled;
 use super::modules::modules;
+use super::operators::ELEMENTWISE;
 use super::value::Known;
 use super::wiring::Wiring;
 use crate::nets::activations::Shape;
@@ -14,34 +15,6 @@ const FEWEST_AT_TOP: usize = 8;
 
 /// Fewest values that alone are alive somewhere that are taken for the layers where nothing names modules.
 const FEWEST_PASSED: usize = 4;
-
-/// What activations are made of, and residual sums: a unit of what comes out for a unit of what goes in.
-pub const ELEMENTWISE: &[&str] = &[
-    "Add",
-    "BatchNormalization",
-    "Celu",
-    "Clip",
-    "Div",
-    "Elu",
-    "Erf",
-    "Gelu",
-    "HardSigmoid",
-    "HardSwish",
-    "LeakyRelu",
-    "Mish",
-    "Mul",
-    "PRelu",
-    "Relu",
-    "Selu",
-    "Sigmoid",
-    "Softplus",
-    "Softsign",
-    "Sub",
-    "Sum",
-    "Swish",
-    "Tanh",
-    "ThresholdedRelu",
-];
 
 /// The values before `cut` that are needed from it on, in the order of computation.
 pub fn alive(wiring: &Wiring, compiled: &Compiled, cut: usize) -> Vec<usize> {
@@ -153,7 +126,8 @@ pub fn layers(
     if unnamed.len() < FEWEST_PASSED {
         unnamed.extend(weighted.iter().map(|&node| after_activation(wiring, wiring.outputs[node][0])));
     }
-    let has_blocks = modules.iter().any(|module| module.is_block);
+    let blocks: HashSet<usize> = modules.iter().filter(|module| module.is_block).map(|module| module.output).collect();
+    let has_blocks = !blocks.is_empty();
     let at_top = modules.iter().filter(|module| !module.path.contains('.')).count() >= FEWEST_AT_TOP;
     let mut found: Vec<(usize, String, bool)> = Vec::new();
     let results: HashSet<usize> = wiring.results.iter().copied().collect();
@@ -164,7 +138,8 @@ pub fn layers(
             (false, true) => !module.path.contains('.'),
             (false, false) => unnamed.contains(&module.output),
         };
-        let asked = asked || results.contains(&module.output);
+        // Where the last block gives what comes out, it goes by the block's name.
+        let asked = asked || results.contains(&module.output) && !blocks.contains(&module.output);
         found.push((module.output, module.path.clone(), asked && taken.insert(module.output)));
     }
     let any = has_blocks || at_top;

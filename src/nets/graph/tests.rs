@@ -348,6 +348,7 @@ fn large_weights_in_eight_bits_are_scaled_though_they_were_moved() {
     }
 }
 
+mod choice;
 mod refused;
 mod values;
 

@@ -1,0 +1,151 @@
+//! Which layers `layers = "all"` means.
+
+use std::collections::HashMap;
+use std::mem;
+
+use super::super::compile::compile;
+use super::super::drawing::Drawing;
+use super::super::wiring::Wiring;
+use super::super::{GraphNetwork, TRIAL_IMAGES, input_shape};
+use super::{SIZE, opened};
+use crate::weights::onnx::model::Model;
+
+/// What is drawn, but for modules inside, as PyTorch's older exporter names a module's nodes.
+fn module(drawing: &mut Drawing, path: &str, draw: impl FnOnce(&mut Drawing) -> String) -> String {
+    let first = drawing.nodes.len();
+    let value = draw(drawing);
+    for node in drawing.nodes[first..].iter_mut().filter(|node| !node.name.starts_with('/')) {
+        node.name = format!("/{path}/{}", node.op_type);
+    }
+    value
+}
+
+/// Two convolutions, of four channels.
+fn convolutions(drawing: &mut Drawing, path: &str, x: &str, channels: usize) -> String {
+    module(drawing, path, |drawing| {
+        let y = drawing.conv(x, &[4, channels, 1, 1], 1, 0, 1);
+        drawing.conv(&y, &[4, 4, 3, 3], 1, 1, 1)
+    })
+}
+
+fn asked(network: &GraphNetwork) -> Vec<&str> {
+    network.layers.iter().filter(|layer| !layer.on_request).map(|layer| layer.name.as_str()).collect()
+}
+
+/// The layers of what is drawn behind a convolution to four channels.
+fn chosen(draw: impl FnOnce(&mut Drawing, String) -> String) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let mut drawing = Drawing::default();
+    let x = module(&mut drawing, "stem", |drawing| drawing.conv("x", &[4, 3, 3, 3], 2, 1, 1));
+    let y = draw(&mut drawing, x);
+    let network = drawing.saved(&y, folder.path());
+    asked(&network).into_iter().map(str::to_string).collect()
+}
+
+#[test]
+fn what_a_sum_leads_past_is_part_of_a_block() {
+    let found = chosen(|drawing, x| {
+        (1..=3).fold(x, |x, block| {
+            module(drawing, &format!("block{block}"), |drawing| {
+                let y = convolutions(drawing, &format!("block{block}.rep.0"), &x, 4);
+                let y = convolutions(drawing, &format!("block{block}.rep.3"), &y, 4);
+                // The last is without a shortcut, and of the same kind.
+                if block < 3 { drawing.node("Add", &[&x, &y]) } else { y }
+            })
+        })
+    });
+    assert_eq!(found, ["block1", "block2", "block3"]);
+}
+
+#[test]
+fn blocks_of_a_stage_are_not_its_parts() {
+    let found = chosen(|drawing, x| {
+        (1..=2).fold(x, |x, stage| {
+            module(drawing, &format!("layer{stage}"), |drawing| {
+                (0..2).fold(x, |x, block| {
+                    let path = format!("layer{stage}.{block}");
+                    module(drawing, &path, |drawing| {
+                        let y = convolutions(drawing, &format!("{path}.convs"), &x, 4);
+                        drawing.node("Add", &[&x, &y])
+                    })
+                })
+            })
+        })
+    });
+    assert_eq!(found, ["layer1.0", "layer1.1", "layer2.0", "layer2.1"]);
+}
+
+#[test]
+fn what_is_concatenated_past_layers_leaves_them_layers() {
+    let found = chosen(|drawing, x| {
+        let (y, _) = (1..=2).fold((x, 4), |(x, channels), block| {
+            let path = format!("block{block}");
+            let y = module(drawing, &path, |drawing| {
+                (1..=2).fold(x, |x, layer| {
+                    let y = convolutions(drawing, &format!("{path}.layer{layer}"), &x, channels + 4 * (layer - 1));
+                    drawing.set("Concat", &[&x, &y], &[("axis", &[1])])
+                })
+            });
+            (y, channels + 8)
+        });
+        y
+    });
+    // The last is the output.
+    assert_eq!(found, ["block1.layer1", "block1.layer2", "block2.layer1", "block2.layer2", "block2"]);
+}
+
+#[test]
+fn branches_side_by_side_are_parts_though_each_is_a_list() {
+    let found = chosen(|drawing, x| {
+        let (y, _) = (2..=3).fold((x, 4), |(x, channels), stage| {
+            let path = format!("stage{stage}");
+            let y = module(drawing, &path, |drawing| {
+                let branch = |drawing: &mut Drawing, branch: usize| {
+                    let y = convolutions(drawing, &format!("{path}.branches.{branch}.0"), &x, channels);
+                    convolutions(drawing, &format!("{path}.branches.{branch}.1"), &y, 4)
+                };
+                let (a, b) = (branch(drawing, 0), branch(drawing, 1));
+                drawing.set("Concat", &[&a, &b], &[("axis", &[1])])
+            });
+            (y, 8)
+        });
+        y
+    });
+    assert_eq!(found, ["stage2", "stage3"]);
+}
+
+#[test]
+fn an_optimizers_names_change_no_layer() {
+    let folder = tempfile::tempdir().unwrap();
+    let (plain, _) = opened("vit_timm.script", folder.path());
+    let mut model = Model::open(&folder.path().join("vit_timm.script.onnx")).unwrap();
+    // onnxsim names products and what they give anew; of sums, those that stay give what they gave.
+    let mut renamed = HashMap::new();
+    for (n, node) in model.nodes.iter_mut().enumerate() {
+        match node.op_type.as_str() {
+            "MatMul" => {
+                node.name = format!("Gemm_{n}");
+                let own = format!("_v_{n}");
+                renamed.insert(mem::replace(&mut node.output[0], own.clone()), own);
+            }
+            "Add" => node.name = format!("Reshape_{n}"),
+            _ => {}
+        }
+    }
+    for name in model.nodes.iter_mut().flat_map(|node| &mut node.input) {
+        if let Some(own) = renamed.get(name) {
+            name.clone_from(own);
+        }
+    }
+    let wiring = Wiring::new(model).unwrap();
+    let compiled = compile(&wiring, &input_shape(TRIAL_IMAGES, false, SIZE), None).unwrap();
+    let simplified = GraphNetwork::of(wiring.clone(), &compiled, TRIAL_IMAGES, (None, false, SIZE));
+    assert_eq!(asked(&plain), ["blocks.0", "blocks.1", "head"]);
+    assert_eq!(asked(&simplified), asked(&plain));
+    let value = |network: &GraphNetwork, layer: &str| {
+        network.wiring.names[network.places[network.place(layer).unwrap()].0].clone()
+    };
+    for layer in ["blocks.0", "blocks.1", "blocks.0.attn", "blocks.0.mlp", "blocks.1.mlp.fc2"] {
+        assert_eq!(value(&simplified, layer), value(&plain, layer), "{layer}");
+    }
+}
