@@ -6,10 +6,12 @@ use std::path::Path;
 
 use crate::config::InferenceOptions;
 use crate::report::accuracy::accuracy;
+use crate::report::best::outlying;
 use crate::report::canvas::Picture;
 use crate::report::chart::{Chart, Curve, Entry, Mark};
 use crate::report::compare::{self, Overlay, Shown, labelled};
 use crate::report::curves::{SIGNIFICANT, distinct, highest};
+use crate::report::inference::Null;
 use crate::report::style::{AXIS, CURVE, CURVES, DASHED, GREY, curve};
 use crate::report::{Drawing, chance, inference};
 use crate::results::{AccuracyRow, NetworkRow, figure_name, networks_figure};
@@ -28,6 +30,8 @@ pub struct OfNetworks<'a> {
     pub directory: &'a Path,
     /// What p-values speak of.
     pub inference: InferenceOptions,
+    /// How nulls were drawn.
+    pub null: Null,
     /// What a reader should know of the images.
     pub note: Option<&'a str>,
     /// The version that made them.
@@ -116,10 +120,11 @@ impl<'a> OfNetworks<'a> {
     where
         'a: 'b,
     {
-        let best = |rows: &'b [AccuracyRow]| highest(rows, |row| row.accuracy);
+        let far = |accuracy| outlying(accuracy, self.inference.tail);
+        let best = |rows: &'b [AccuracyRow]| highest(rows, |row| far(row.accuracy));
         let mut ranked: Vec<(&'b str, &'b AccuracyRow, &'b AccuracyRow)> =
             networks.iter().filter_map(|(network, rows)| Some((*network, best(rows)?, rows.last()?))).collect();
-        ranked.sort_by(|a, b| b.1.accuracy.total_cmp(&a.1.accuracy));
+        ranked.sort_by(|a, b| far(b.1.accuracy).total_cmp(&far(a.1.accuracy)));
         let marks = |of: &dyn Fn(&(&'b str, &'b AccuracyRow, &'b AccuracyRow)) -> &'b AccuracyRow| -> Vec<Mark> {
             let at = |(place, network)| Mark { interval: None, ..accuracy(place as f64, of(network)) };
             ranked.iter().enumerate().map(at).collect()
@@ -147,6 +152,7 @@ impl<'a> OfNetworks<'a> {
 #[cfg(test)]
 pub mod tests {
     use super::*;
+    use crate::config::TestOptions;
     use crate::report::curves::tests::rows;
 
     /// So many networks of three layers each.
@@ -166,8 +172,15 @@ pub mod tests {
 
     fn drawn(rows: &[AccuracyRow], family: Family) -> (String, String) {
         let inference = InferenceOptions { family, ..InferenceOptions::default() };
-        let of =
-            OfNetworks { rows, networks: &[], directory: Path::new("nowhere"), inference, note: None, semgpu: "0" };
+        let of = OfNetworks {
+            rows,
+            networks: &[],
+            directory: Path::new("nowhere"),
+            inference,
+            null: Null::new(&TestOptions::default(), inference),
+            note: None,
+            semgpu: "0",
+        };
         let drawing = of.drawings().remove(0);
         (drawing.stem, drawing.picture.svg)
     }

@@ -6,7 +6,7 @@ use crate::progress::Progress;
 use crate::report;
 use crate::results::{AccuracyRow, NetworkRow, read_table};
 use crate::shards::read_draws;
-use crate::stats::inference::{LayerScores, Maximum, benjamini_hochberg};
+use crate::stats::inference::{LayerScores, Maximum, Tail, benjamini_hochberg};
 use crate::wording::{NOT_TESTED, p_value};
 
 /// The rows of every network's layers; p over the declared family.
@@ -59,14 +59,15 @@ pub fn networks(sweep: &Sweep, rows: &[Vec<AccuracyRow>]) -> Vec<NetworkRow> {
     of_members
         .flat_map(|(member, rows)| {
             let name = &member.config.network.name;
-            rows.chunk_by(|a, b| a.words == b.words).map(move |rows| network(name, rows))
+            let tail = member.config.inference.tail;
+            rows.chunk_by(|a, b| a.words == b.words).map(move |rows| network(name, rows, tail))
         })
         .collect()
 }
 
-fn network(name: &str, rows: &[AccuracyRow]) -> NetworkRow {
+fn network(name: &str, rows: &[AccuracyRow], tail: Tail) -> NetworkRow {
     let (first, last) = (&rows[0], &rows[rows.len() - 1]);
-    let best = report::highest(rows, |row| row.accuracy).expect("a network has layers");
+    let best = report::highest(rows, |row| report::outlying(row.accuracy, tail)).expect("a network has layers");
     NetworkRow {
         network: first.network.clone(),
         name: name.to_string(),
@@ -85,15 +86,16 @@ fn network(name: &str, rows: &[AccuracyRow]) -> NetworkRow {
         first_accuracy: first.accuracy,
         concepts: first.concepts,
         groups: first.groups,
-        permutations: first.permutations,
+        permutations: rows.iter().map(|row| row.permutations).max().unwrap_or(0),
     }
 }
 
 /// One line per word model: the network whose best layer is best.
-pub fn summarise(rows: &[NetworkRow], progress: &Progress) {
+pub fn summarise(rows: &[NetworkRow], null: report::Null, progress: &Progress) {
+    let (said, tail) = (null.tail(), null.rule.tail);
     for words in report::distinct(rows.iter().map(|row| row.words.as_str())) {
         let of_words = rows.iter().filter(|row| row.words == words);
-        let best = report::highest(of_words, |row| row.best_accuracy).expect("a row has them");
+        let best = report::highest(of_words, |row| report::outlying(row.best_accuracy, tail)).expect("a row has them");
         progress.line(format!(
             "{}: best network {}, layer {} {:.3}{}",
             best.words,
@@ -102,7 +104,7 @@ pub fn summarise(rows: &[NetworkRow], progress: &Progress) {
             best.best_accuracy,
             match best.permutations {
                 0 => NOT_TESTED.to_string(),
-                _ => format!(" (p {}, family-wise {})", p_value(best.best_p_value), p_value(best.best_p_fwer)),
+                _ => format!(" (p {}, family-wise {}{said})", p_value(best.best_p_value), p_value(best.best_p_fwer)),
             }
         ));
     }

@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use super::tables::{accuracy_text, drawn_p};
 use super::{drawings, fill, head, provenance, save};
 use crate::record::RunRecord;
+use crate::report::best::outlying;
 use crate::report::canvas::escape;
 use crate::report::curves::{SIGNIFICANT, distinct, highest};
+use crate::report::inference;
 use crate::report::material::Said;
 use crate::report::{Drawing, OfNetworks, ReportError};
 use crate::results::{NetworkRow, ResultsDir, figure_name};
@@ -75,14 +77,15 @@ fn page(of: &OfNetworks, figures: &[Drawing], records: &[(&str, RunRecord)]) -> 
 fn summary(of: &OfNetworks, names: &BTreeMap<&str, String>) -> String {
     let Some(row) = of.networks.first() else { return String::new() };
     let mut text = format!(
-        "<p>{} concepts, {}, {} permutations.</p>\n",
+        "<p>{} concepts, {}{}.</p>\n",
         grouped(row.concepts),
         Said::RUN.groups(row.groups),
-        grouped(row.permutations)
+        inference::permutations(Some(of.null), of.rows.iter().map(|row| row.permutations))
+            .map_or_else(String::new, |said| format!(", {said}"))
     );
     for words in of.models() {
         let rows = of.networks.iter().filter(|row| row.words == words);
-        let Some(best) = highest(rows, |row| row.best_accuracy) else { continue };
+        let Some(best) = highest(rows, |row| outlying(row.best_accuracy, of.inference.tail)) else { continue };
         text += &format!(
             "<p><strong>{}</strong> best in {} at {}: {:.3}.</p>\n",
             escape(words),
@@ -101,7 +104,8 @@ fn called<'a>(names: &'a BTreeMap<&str, String>, label: &'a str) -> &'a str {
 /// The networks by their best layer.
 fn table(of: &OfNetworks, words: &str, names: &BTreeMap<&str, String>) -> String {
     let mut rows: Vec<&NetworkRow> = of.networks.iter().filter(|row| row.words == words).collect();
-    rows.sort_by(|a, b| b.best_accuracy.total_cmp(&a.best_accuracy));
+    let far = |row: &NetworkRow| outlying(row.best_accuracy, of.inference.tail);
+    rows.sort_by(|a, b| far(b).total_cmp(&far(a)));
     let body: String = rows.into_iter().map(|row| line(row, called(names, &row.network))).collect();
     format!(
         "<h3>{words}</h3>\n<div class=\"wide\" role=\"region\" tabindex=\"0\" aria-label=\"Networks, {words}\"><table>\n\
@@ -136,7 +140,8 @@ fn line(row: &NetworkRow, name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::InferenceOptions;
+    use crate::config::{InferenceOptions, TestOptions};
+    use crate::report::Null;
     use crate::report::networks::tests::table;
 
     fn row(network: &str, best_accuracy: f64) -> NetworkRow {
@@ -170,6 +175,7 @@ mod tests {
             networks: &networks,
             directory: Path::new("nowhere"),
             inference: InferenceOptions::default(),
+            null: Null::new(&TestOptions::default(), InferenceOptions::default()),
             note: Some("drawings & photographs"),
             semgpu: "0.1.0",
         };
