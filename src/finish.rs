@@ -18,7 +18,6 @@ use crate::report::{self, Best};
 use crate::results::{Ledger, Results, ResultsDir, StimulusRow};
 use crate::stats::Rsm;
 use crate::stats::alignment::{Measure, Scales};
-use crate::stats::inference::Tail;
 use crate::stats::permutation::Permutations;
 use crate::stats::rsa::Rsa;
 use crate::stimuli::{Manifest, Stimulus};
@@ -134,11 +133,12 @@ pub fn finish(
     results.write(directory.root()).map_err(Error::failed)?;
     record.write(directory, started).map_err(Error::failed)?;
     report::write_figures(&results, report::Style::Full, None, directory.root(), progress)?;
-    summarise(&results, options.tail, progress);
+    summarise(&results, &record, progress);
     let one_vs_two = images.as_ref().and_then(|images| images.one_vs_two.as_ref()).map(|test| test.ties);
-    let within_categories = record.options().within_categories;
-    let rule = |ties| report::TieRule { ties, within_categories };
-    report::chance(&results, rule(options.ties), one_vs_two.map(rule)).into_iter().for_each(|said| progress.line(said));
+    let null = report::Null::of(&record);
+    let rule = |ties| report::TieRule { ties, within_categories: null.within_categories };
+    let said = report::chance(&results, (rule(options.ties), Some(null)), one_vs_two.map(rule));
+    said.into_iter().for_each(|said| progress.line(said));
     Ok(())
 }
 
@@ -237,14 +237,11 @@ impl Images {
 }
 
 /// One line per word model: the best layer and how it compares with the first, the pixels; one of its 1 vs. 2 test.
-fn summarise(results: &Results, tail: Tail, progress: &Progress) {
-    let tail = match tail {
-        Tail::Upper => "",
-        Tail::Lower => ", of low values",
-        Tail::Two => ", two-sided",
-    };
+fn summarise(results: &Results, record: &RunRecord, progress: &Progress) {
+    let null = report::Null::of(record);
+    let tail = null.tail();
     for rows in results.accuracy.chunk_by(|a, b| a.words == b.words) {
-        let Some(best) = Best::of(rows.iter()) else { continue };
+        let Some(best) = Best::of(rows.iter(), Some(null)) else { continue };
         let row = best.row;
         progress.line(format!(
             "{}: {} {:.3}, best layer{} {} {:.3}{}",
@@ -257,19 +254,23 @@ fn summarise(results: &Results, tail: Tail, progress: &Progress) {
             tested(&best, [row.p_value, row.p_fwer], tail)
         ));
     }
+    let over = report::Over::of(&results.measures, Some(null));
     for rows in results.measures.chunk_by(|a, b| a.words == b.words && a.measure == b.measure) {
-        let Some(best) = report::best(rows.iter()) else { continue };
-        let tail = if best.permutations > 0 { tail } else { "" };
+        let Some(best) = Best::of(rows.iter(), Some(null)) else { continue };
+        let row = best.row;
+        let tail = if row.permutations > 0 { tail } else { "" };
         progress.line(format!(
-            "{}: {}, best {} {}{tail}",
-            best.words,
-            best.measure,
-            report::what(best),
-            report::said(best)
+            "{}: {}, best {}{} {}{tail}",
+            row.words,
+            row.measure,
+            report::what(row),
+            best.how(),
+            report::said(row, over)
         ));
     }
+    let null = report::Null::of_one_vs_two(record);
     for rows in results.one_vs_two.chunk_by(|a, b| a.words == b.words) {
-        let Some(best) = Best::of(rows.iter()) else { continue };
+        let Some(best) = Best::of(rows.iter(), Some(null)) else { continue };
         let row = best.row;
         progress.line(format!(
             "{}: 1 vs. 2 of {}, best layer{} {} {:.3}{}",

@@ -50,12 +50,13 @@ use crate::report::canvas::Picture;
 use crate::report::stimuli::Source;
 use crate::results::{Ledger, Results};
 
-pub use alignment::{best, said, what};
-pub use best::Best;
+pub use alignment::{Over, said, what};
+pub use best::{Best, outlying};
 pub use chance::{TieRule, told as chance};
 pub use compare::{Comparison, Overlay, told};
 pub use curves::{LayerRow, SIGNIFICANT, distinct};
 pub use error::{DrawError, ReportError};
+pub use inference::Null;
 pub use material::Material;
 pub use networks::OfNetworks;
 

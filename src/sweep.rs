@@ -281,7 +281,8 @@ fn put_together(sweep: &Sweep, out: &ResultsDir, progress: &Progress) -> Result<
     let record = SweepRecord { files, ..SweepRecord::new(sweep, Some(networks)) };
     draw(&record, &rows, Style::Full, out, progress)?;
     write_json(&out.networks(), &record).map_err(Error::failed)?;
-    table::summarise(&record.networks, progress);
+    let null = report::Null::new(&record.config.two_vs_two, record.config.inference);
+    table::summarise(&record.networks, null, progress);
     Ok(out.root().to_path_buf())
 }
 
@@ -322,6 +323,7 @@ fn draw(
         networks: &record.networks,
         directory: out.root(),
         inference: record.config.inference,
+        null: report::Null::new(&record.config.two_vs_two, record.config.inference),
         note: record.config.stimuli.note.as_deref(),
         semgpu: &record.semgpu,
     };

@@ -157,7 +157,7 @@ pub(crate) fn check_measures(measures: &[Measure], neighbours: usize, concepts: 
         return Err(OptionError { option: "measures", expected: "each measure once", found: twice.to_string() });
     }
     let fewest = if measures.contains(&Measure::Cknna) { 2 } else { 1 };
-    if any_counts_neighbours(measures) && !(fewest..concepts).contains(&neighbours) {
+    if any_counts_neighbours(measures) && !(fewest..concepts.saturating_sub(1)).contains(&neighbours) {
         let found = format!("{neighbours} of {concepts} concepts");
         let expected = "1 or more (cknna: 2), fewer than there are other concepts";
         return Err(OptionError { option: "neighbours", expected, found });
@@ -387,6 +387,18 @@ mod tests {
         assert!(bootstrap.check(12).is_ok());
         let bootstrap = TestOptions { bootstrap: 1, ..TestOptions::default() };
         assert_eq!(bootstrap.check(20).unwrap_err().expected, format!("0, or 2 to {}", grouped(MOST_RESAMPLES)));
+    }
+
+    #[test]
+    fn neighbours_are_fewer_than_the_other_concepts() {
+        let check = |measure, neighbours| check_measures(&[measure], neighbours, 5);
+        assert!(check(Measure::Mknn, 1).is_ok() && check(Measure::Mknn, 3).is_ok() && check(Measure::Cka, 9).is_ok());
+        // All four others: every draw has the same neighbours.
+        for (measure, neighbours) in [(Measure::Mknn, 4), (Measure::Mknn, 0), (Measure::Cknna, 1), (Measure::Cknna, 4)]
+        {
+            assert_eq!(check(measure, neighbours).unwrap_err().found, format!("{neighbours} of 5 concepts"));
+        }
+        assert!(check_measures(&[Measure::Mknn], 1, 1).is_err());
     }
 
     #[test]

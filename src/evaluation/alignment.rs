@@ -40,7 +40,8 @@ pub struct Alignment {
 pub struct WordSpace {
     /// As in tables and figures.
     pub name: String,
-    /// In its order; one without a name where the space is one matrix. Of no groups, or of the images'.
+    /// In its order; one without a name where the space is one matrix. Of no groups, of the images', or, where these have
+    /// none, all that have some of the same.
     pub layers: Vec<LayerRsms>,
 }
 
@@ -99,7 +100,8 @@ pub fn align(
     known: &Known,
     progress: &Progress,
 ) -> Result<(Vec<MeasureRow>, Vec<String>), Error> {
-    let prepared = Prepared::new(space, alignment, options);
+    let apart = in_groups(space, alignment);
+    let prepared = Prepared::new(apart.as_ref().unwrap_or(space), alignment, options);
     let resamples = |measure: &Measure| match options.bootstrap {
         0 => 0,
         _ if measure.counts_neighbours() => space.concepts.len() as u64,
@@ -116,7 +118,10 @@ pub fn align(
         for together in spaces.chunks(drawn_together(alignment, options)) {
             task.now(prepared.said(measure, together));
             if drawn.ceilings.is_empty() {
-                drawn.ceilings = prepared.sides(together[0]).ceilings(measure, known, progress)?;
+                drawn.ceilings = match space.groups.len() {
+                    1 => vec![None; space.layers.len()],
+                    _ => prepared.sides(together[0]).ceilings(measure, known, progress)?,
+                };
             }
             let (pairs, said) = prepared.drawn(measure, together, known, &counted)?;
             drawn.pairs.extend(pairs);
@@ -130,6 +135,25 @@ pub fn align(
         rows.extend(of_measure(&drawn, space, alignment, options));
     }
     Ok((rows, warnings))
+}
+
+/// Images without groups in those of the words, each group's the same; none where they have groups, or words have none.
+fn in_groups(space: &Space, alignment: &Alignment) -> Option<Space> {
+    let layers = alignment.words.iter().flat_map(|words| &words.layers);
+    let groups = layers.map(|layer| layer.rsms.len()).max()?;
+    let layer = |layer: &LayerRsms| LayerRsms {
+        name: layer.name.clone(),
+        label: layer.label.clone(),
+        units: layer.units,
+        rsms: vec![layer.rsms[0].clone(); groups],
+        scales: layer.scales.iter().flat_map(|scales| vec![scales.clone(); groups]).collect(),
+    };
+    (space.groups.len() == 1 && groups > 1).then(|| Space {
+        network: space.network.clone(),
+        layers: space.layers.iter().map(layer).collect(),
+        groups: (1..=groups).map(|group| group.to_string()).collect(),
+        concepts: space.concepts.clone(),
+    })
 }
 
 /// What is to be said of layers with constant images; the 2 vs. 2 test in full says it of itself and of RSA.
@@ -334,7 +358,7 @@ fn of_measure(drawn: &Drawn, space: &Space, alignment: &Alignment, options: &Opt
                 alpha: ALPHA,
                 neighbours: measure.counts_neighbours().then_some(alignment.neighbours),
                 concepts: space.concepts.len(),
-                groups: space.groups.len(),
+                groups: space.groups.len().max(of_words.rsms.len()),
                 ci_low: pair.interval.map(|interval| interval.low),
                 ci_high: pair.interval.map(|interval| interval.high),
                 ceiling_low: ceiling.map(|ceiling| ceiling.lower),

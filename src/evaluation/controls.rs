@@ -96,7 +96,7 @@ pub fn controls(
         return Ok((results, warnings));
     }
     let measures = measures(options);
-    if options.rsa.contains(&Rsa::KendallTauA) && !controls.given.is_empty() {
+    if options.rsa.contains(&Rsa::KendallTauA) && !controls.given.is_empty() && !words.is_empty() {
         warnings.push(NO_PARTIAL_KENDALL.to_string());
     }
     let given = ready(&controls.given, "given", space, words, categories, &mut warnings);

@@ -67,9 +67,11 @@ impl TestRequest {
             Found::Vectors(source) => of_vectors(&source, concepts.as_deref(), progress),
         });
         let mut models = models.collect::<Result<Vec<_>, HalvesError>>()?;
-        // Word models of one matrix are every group's.
-        let grouped = models.iter_mut().filter(|words| words.rsms.len() > 1);
-        let other_groups = align_groups(images.iter_mut().chain(grouped), self.by_order)?;
+        // Word models of one matrix are every group's, and so are images of one beside words that have groups.
+        let groups = images.iter().chain(&models).map(|matrices| matrices.rsms.len()).max();
+        let images_grouped = images.iter_mut().filter(|layer| Some(layer.rsms.len()) == groups);
+        let words_grouped = models.iter_mut().filter(|words| words.rsms.len() > 1);
+        let other_groups = align_groups(images_grouped.chain(words_grouped), self.by_order)?;
         for matrices in models.iter().chain(&images) {
             progress.line(format!("{}: {}", matrices.name, matrices.read));
         }
@@ -323,7 +325,8 @@ fn other_concepts(matrices: &Matrices, wanted: &[String], from: &Path) -> Halves
     HalvesError::OtherNames { path, other, from, missing }
 }
 
-/// All matrices of the same concepts, word models of one matrix, layers of the same groups.
+/// All matrices of the same concepts, word models of one matrix, layers of the same groups; of spaces either side may have
+/// none.
 fn check_sizes(all: &[&mut Matrices], spaces: bool) -> Result<(), HalvesError> {
     let unequal = |of: &Matrices, first: &Matrices, what, count: fn(&Read) -> usize, only| {
         // Of one file's arrays each is called by its name.
@@ -335,11 +338,17 @@ fn check_sizes(all: &[&mut Matrices], spaces: bool) -> Result<(), HalvesError> {
         HalvesError::Unequal { at, what, found, expected, first: called(&first.read), only }
     };
     let first = &*all[0];
-    let groups = all.iter().map(|m| &m.read).find(|read| read.side == Side::Images).map(|read| read.matrices);
+    let grouped = |side: Side| all.iter().find(|matrices| matrices.read.side == side && matrices.read.matrices != 1);
+    let grouped = grouped(Side::Images).or_else(|| grouped(Side::Words));
     for matrices in all {
         let read = &matrices.read;
-        if read.side == Side::Words && read.matrices != 1 && !(spaces && Some(read.matrices) == groups) {
-            return Err(HalvesError::WordGroups { path: read.path.clone(), found: read.matrices });
+        if read.side == Side::Words && read.matrices != 1 {
+            if !spaces {
+                return Err(HalvesError::WordGroups { path: read.path.clone(), found: read.matrices });
+            }
+            if let Some(first) = grouped.filter(|first| first.read.matrices != read.matrices) {
+                return Err(unequal(matrices, first, "groups", |read| read.matrices, None));
+            }
         }
         if read.concepts != first.read.concepts {
             let only = in_one_of(&matrices.names, &first.names);

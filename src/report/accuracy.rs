@@ -13,7 +13,7 @@ use crate::results::AccuracyRow;
 pub const FIGURE: Figure = Figure { name: "accuracy", draw };
 
 fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
-    let networks = Curves::of_networks(&material.results.accuracy);
+    let networks = material.curves();
     if networks.is_empty() && material.results.measures.is_empty() {
         return Err(ReportError::NoRows { figure: FIGURE.name, table: "accuracy.csv" });
     }

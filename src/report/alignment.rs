@@ -2,14 +2,17 @@
 
 use std::collections::HashMap;
 
+use crate::report::best::Best;
 use crate::report::chart::{Chart, Curve, Entry, Look, Mark};
 use crate::report::curves::{SIGNIFICANT, distinct, highest};
 use crate::report::heatmap::Heatmap;
+use crate::report::inference::Null;
 use crate::report::ramp::Ramp;
 use crate::report::style::{CURVE, curve};
 use crate::report::{Drawing, Figure, Material, ReportError, fit, inference, names};
 use crate::results::{MeasureRow, figure_name};
 use crate::stats::calibrated::score;
+use crate::stats::inference::Family;
 use crate::wording::{grouped, p_value};
 
 /// `alignment_<network>_<words>_<measure>`, of words with layers.
@@ -27,9 +30,41 @@ fn spaces(rows: &[MeasureRow]) -> Vec<Vec<&MeasureRow>> {
     pairs.map(of).filter(|rows: &Vec<&MeasureRow>| !rows.is_empty()).collect()
 }
 
-/// The pair of layers with the highest value.
-pub fn best<'a>(rows: impl Iterator<Item = &'a MeasureRow>) -> Option<&'a MeasureRow> {
-    highest(rows.filter(|row| row.value.is_finite()), |row| row.value)
+/// What the p of a best pair is over: the declared family, or, where that is of one layer of the words, all pairs of two
+/// spaces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Over {
+    /// All pairs of two spaces, `p_both`.
+    Pairs,
+    /// Those of all word models, `p_fwer`.
+    Models,
+}
+
+impl Over {
+    /// By how nulls were drawn, where that is known.
+    pub fn of(rows: &[MeasureRow], null: Option<Null>) -> Self {
+        let several = rows.iter().any(|row| row.words != rows[0].words);
+        match null.map(|null| null.rule.family) {
+            Some(Family::Words | Family::Networks) if several => Self::Models,
+            _ => Self::Pairs,
+        }
+    }
+
+    /// Of a row.
+    pub fn p(self, row: &MeasureRow) -> f64 {
+        match self {
+            Self::Pairs => row.p_both,
+            Self::Models => row.p_fwer,
+        }
+    }
+
+    /// Behind "over all pairs".
+    fn said(self) -> &'static str {
+        match self {
+            Self::Pairs => "",
+            Self::Models => " of all word models",
+        }
+    }
 }
 
 /// What a row is one of: a word model of one matrix has no layers to pair.
@@ -38,24 +73,29 @@ pub fn what(row: &MeasureRow) -> &'static str {
 }
 
 /// What a row says of its pair.
-pub fn said(row: &MeasureRow) -> String {
+pub fn said(row: &MeasureRow, over: Over) -> String {
     let (layer, all) = match row.words_layer.as_str() {
         "" => (row.layer.clone(), "layers"),
         words => (format!("{words} and {}", row.layer), "pairs"),
     };
-    let said = format!("{layer}: {:.3}", row.value);
-    let mut over_all = Vec::new();
-    if let Some((calibrated, tau)) = row.calibrated_both.zip(row.tau_both) {
-        over_all.push(format!("calibrated {calibrated:.3} (τ {tau:.3})"));
+    let mut said = format!("{layer}: {:.3}", row.value);
+    let calibrated = row.calibrated_both.zip(row.tau_both);
+    if let Some((calibrated, tau)) = calibrated {
+        said += &format!("; over all {all} calibrated {calibrated:.3} (τ {tau:.3})");
     }
     if row.permutations > 0 {
-        over_all.push(format!("p {}", p_value(row.p_both)));
+        said += &match (calibrated, over) {
+            (Some(_), Over::Pairs) => ", ".to_string(),
+            _ => format!("; over all {all}{} ", over.said()),
+        };
+        said += &format!("p {}", p_value(over.p(row)));
     }
-    if over_all.is_empty() { said } else { format!("{said}; over all {all} {}", over_all.join(", ")) }
+    said
 }
 
 fn draw_maps(material: &Material) -> Result<Vec<Drawing>, ReportError> {
     let mut drawings = Vec::new();
+    let over = Over::of(&material.results.measures, material.null());
     for rows in spaces(&material.results.measures) {
         let of_words = distinct(rows.iter().map(|row| row.words_layer.as_str()));
         if of_words.len() < 2 {
@@ -68,15 +108,18 @@ fn draw_maps(material: &Material) -> Result<Vec<Drawing>, ReportError> {
                 of_measure().map(|row| ((&*row.words_layer, &*row.layer), row.value)).collect();
             let pairs = of_words.iter().flat_map(|words| layers.iter().map(move |layer| (*words, *layer)));
             let values: Vec<f64> = pairs.map(|pair| of_pair.get(&pair).copied().unwrap_or(f64::NAN)).collect();
-            let Some(best) = best(of_measure()) else { continue };
-            let significant = of_measure().filter(|row| row.p_both < SIGNIFICANT).count();
-            let mut notes = format!("Best pair: {}.", said(best));
-            if best.permutations > 0 {
+            let Some(best) = Best::of(of_measure(), material.null()) else { continue };
+            let (how, best) = (best.how(), best.row);
+            let significant = of_measure().filter(|row| over.p(row) < SIGNIFICANT).count();
+            let mut notes = format!("Best pair{how}: {}.", said(best, over));
+            if let Some(permutations) =
+                inference::permutations(material.null(), of_measure().map(|row| row.permutations))
+            {
                 notes += &format!(
-                    " {significant} of {} pairs have a family-wise p < {SIGNIFICANT} over all pairs{} ({} permutations, {} concepts).",
+                    " {significant} of {} pairs have a family-wise p < {SIGNIFICANT} over all pairs{}{} ({permutations}, {} concepts).",
                     of_measure().count(),
+                    over.said(),
                     inference::tail(material.inference()),
-                    grouped(best.permutations),
                     grouped(best.concepts)
                 );
             }
@@ -134,7 +177,9 @@ fn depths<'a>(rows: &[&'a MeasureRow], material: &'a Material) -> Chart<'a> {
     let marks = |measure: &str| -> Vec<Mark> {
         let of_measure = || rows.iter().copied().filter(|row| row.measure == measure);
         let mark = |(place, layer): (usize, &&str)| {
-            mark(place, best(of_measure().filter(|row| row.layer == **layer)), several)
+            // Calibrated scores are by the highest value.
+            let rows = of_measure().filter(|row| row.layer == **layer && row.value.is_finite());
+            mark(place, highest(rows, |row| row.value), several)
         };
         layers.iter().enumerate().map(mark).collect()
     };
@@ -158,10 +203,11 @@ fn depths<'a>(rows: &[&'a MeasureRow], material: &'a Material) -> Chart<'a> {
         curves,
         legend: legend.collect(),
         notes: format!(
-            "(value − τ) / (1 − τ), {} {}{} permutations, {} concepts.",
+            "(value − τ) / (1 − τ), {} {}{}{} concepts.",
             threshold(rows[0].alpha, several, material),
             if bars { "Lines through markers: 95\u{a0}% intervals over concepts, τ held. " } else { "" },
-            grouped(rows.iter().map(|row| row.permutations).max().unwrap_or(0)),
+            inference::permutations(material.null(), rows.iter().map(|row| row.permutations))
+                .map_or_else(String::new, |said| said + ", "),
             grouped(rows[0].concepts),
         ),
     }
@@ -280,6 +326,7 @@ pub mod tests {
     #[test]
     fn a_small_p_is_none_of_zero() {
         let mut row = rows(&["h1"], &["a"]).remove(0);
+        let said = |row: &MeasureRow| super::said(row, Over::Pairs);
         assert_eq!(said(&row), "h1 and a: 0.000; over all pairs calibrated 0.000 (τ 0.200), p 0.0400");
         // As of low values, which are not calibrated.
         row.calibrated_both = None;
@@ -288,6 +335,25 @@ pub mod tests {
         assert!(said(&row).ends_with("over all pairs p < 0.0001"), "{}", said(&row));
         row.words_layer.clear();
         assert_eq!((what(&row), said(&row).as_str()), ("layer", "a: 0.000; over all layers p < 0.0001"));
+    }
+
+    #[test]
+    fn p_over_all_is_that_of_the_declared_family() {
+        use crate::stats::inference::Rule;
+        let mut table = rows(&["h1"], &["a"]);
+        let null = |family| Some(Null { rule: Rule { family, ..Rule::default() }, within_categories: false });
+        assert_eq!(Over::of(&table, null(Family::Words)), Over::Pairs, "one word model");
+        table[1].words = "BERT".into();
+        assert_eq!(Over::of(&table, null(Family::Words)), Over::Models);
+        assert_eq!(Over::of(&table, null(Family::Layers)), Over::Pairs);
+        assert_eq!(Over::of(&table, None), Over::Pairs);
+        (table[0].p_both, table[0].p_fwer) = (0.5, 0.75);
+        assert_eq!(
+            super::said(&table[0], Over::Models),
+            "h1 and a: 0.000; over all pairs calibrated 0.000 (τ 0.200); over all pairs of all word models p 0.7500"
+        );
+        table[0].calibrated_both = None;
+        assert!(super::said(&table[0], Over::Models).ends_with("0.000; over all pairs of all word models p 0.7500"));
     }
 
     #[test]

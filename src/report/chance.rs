@@ -2,13 +2,14 @@
 
 use crate::report::chart::{Band, Curve, steps, to_the_ends};
 use crate::report::curves::{Curves, LayerRow, Model};
+use crate::report::inference::Null;
 use crate::report::style::{AXIS, BAND, DASHED, GREY, curve};
 use crate::results::Results;
 use crate::stats::scoring::Ties;
 use crate::wording::listed;
 
 /// The accuracy of either test where words and images have nothing in common and nothing ties.
-pub const HALF: f64 = 0.5;
+const HALF: f64 = 0.5;
 /// Half the width of the null's band, in standard deviations.
 const BAND_SDS: f64 = 2.0;
 /// A null's mean that is farther from one half has moved, unless so few draws put it there.
@@ -109,17 +110,22 @@ fn mean<R: LayerRow>(row: Option<&R>) -> f64 {
 }
 
 fn moved<R: LayerRow>(model: &Model<R>) -> bool {
-    model
-        .rows
-        .iter()
-        .flatten()
-        .filter_map(|row| row.null())
-        .any(|(mean, sd, draws)| (mean - HALF).abs() > f64::max(DRIFT, STANDARD_ERRORS * sd / (draws as f64).sqrt()))
+    let away = |(mean, sd, draws): (f64, f64, u64)| {
+        (mean - HALF).abs() > f64::max(DRIFT, STANDARD_ERRORS * sd / (draws as f64).sqrt())
+    };
+    model.rows.iter().flatten().filter_map(|row| moments(*row, model.null)).any(away)
+}
+
+/// Mean and standard deviation of a row's null, and the draws that these are of: not those of its p where drawing may stop.
+fn moments<R: LayerRow>(row: &R, null: Option<Null>) -> Option<(f64, f64, u64)> {
+    let (mean, sd, draws) = row.null()?;
+    let first = null.filter(|null| null.rule.stop_after.is_some()).map(|null| null.rule.of_moments());
+    Some((mean, sd, first.unwrap_or(draws)))
 }
 
 /// Whether chance lies elsewhere at one layer than at another, by more than their draws explain.
-pub fn differs<R: LayerRow>(rows: &[&R]) -> bool {
-    let nulls = || rows.iter().filter_map(|row| row.null());
+pub fn differs<R: LayerRow>(rows: &[&R], null: Option<Null>) -> bool {
+    let nulls = || rows.iter().filter_map(|row| moments(*row, null));
     let low = nulls().min_by(|a, b| a.0.total_cmp(&b.0));
     let high = nulls().max_by(|a, b| a.0.total_cmp(&b.0));
     let variance = |(_, sd, draws): (f64, f64, u64)| sd * sd / draws as f64;
@@ -185,11 +191,16 @@ fn level<R: LayerRow>(model: &Model<R>) -> String {
     }
 }
 
-/// What is said of whole results, a line each, by how ties counted in the 2 vs. 2 and in the 1 vs. 2 test.
-pub fn told(results: &Results, two_vs_two: TieRule, one_vs_two: Option<TieRule>) -> Vec<String> {
+/// What is said of whole results, a line each, by how ties counted in the 2 vs. 2 and in the 1 vs. 2 test, and how the 2 vs. 2
+/// test's null was drawn.
+pub fn told(
+    results: &Results,
+    (two_vs_two, null): (TieRule, Option<Null>),
+    one_vs_two: Option<TieRule>,
+) -> Vec<String> {
     let line =
         |test: &str, said: String| (!said.is_empty()).then(|| format!("{test}: {}", said.replace('\u{a0}', " ")));
-    let pairs = Curves::of_networks(&results.accuracy);
+    let pairs = Curves::under(null, &results.accuracy);
     let images = Curves::of_networks(&results.one_vs_two);
     let pairs = pairs.iter().map(|curves| line("2 vs. 2", said(curves, "pairs", Some(two_vs_two))));
     let images = images.iter().map(|curves| line("1 vs. 2", said(curves, "images", one_vs_two)));
@@ -268,7 +279,9 @@ mod tests {
         let half = said(&curves, "pairs", Some(rule(Ties::Half)));
         assert!(half.ends_with("counted as half a pass."), "{half}");
         let results = crate::results::Results { accuracy: table.clone(), ..Default::default() };
-        let [line] = &super::told(&results, rule(Ties::Lost), None)[..] else { panic!("one line for the one network") };
+        let [line] = &super::told(&results, (rule(Ties::Lost), None), None)[..] else {
+            panic!("one line for the one network")
+        };
         assert!(line.starts_with("2 vs. 2: Chance is") && line.contains("advised: --ties half"), "{line}");
     }
 }

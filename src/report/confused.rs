@@ -3,7 +3,6 @@
 use image::RgbImage;
 
 use crate::report::canvas::{Anchor, Canvas, Picture, TextStyle};
-use crate::report::curves::Curves;
 use crate::report::notes::{self, Notes, Title};
 use crate::report::ramp::signed;
 use crate::report::stimuli::Source;
@@ -23,7 +22,7 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
     let Some(source) = &material.source else { return Ok(Vec::new()) };
     let results = material.results;
     let mut drawings = Vec::new();
-    for curves in Curves::of_networks(&results.accuracy) {
+    for curves in material.curves() {
         for model in &curves.models {
             let Some(best) = model.best().map(|best| best.row) else { continue };
             let of_best = |row: &&ConfusedRow| {

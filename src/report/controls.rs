@@ -18,7 +18,7 @@ const MEASURE: &str = Measure::TwoVsTwo.name();
 
 fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
     let mut drawings = Vec::new();
-    for curves in Curves::of_networks(&material.results.accuracy) {
+    for curves in material.curves() {
         for model in &curves.models {
             let of_model =
                 |row: &&ControlRow| row.network == curves.network && row.words == model.words && row.measure == MEASURE;

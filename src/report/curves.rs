@@ -4,8 +4,9 @@ use std::collections::HashSet;
 
 use crate::report::best::Best;
 use crate::report::chart::{Look, Mark};
+use crate::report::inference::{self, Null};
 use crate::report::material::Said;
-use crate::results::{AccuracyRow, NetworkRow, OneVsTwoRow, figure_name};
+use crate::results::{AccuracyRow, MeasureRow, NetworkRow, OneVsTwoRow, figure_name};
 use crate::wording::grouped;
 
 /// The level below which a layer counts as significant: its family-wise p, in the 1 vs. 2 test its own p too.
@@ -21,16 +22,16 @@ pub trait LayerRow {
     fn label(&self) -> &str;
     /// The word model's name.
     fn words(&self) -> &str;
-    /// The share of its comparisons that pass.
+    /// The share of its comparisons that pass, or a measure's value.
     fn accuracy(&self) -> f64;
-    /// Mean and standard deviation of the null, and its draws; none without.
+    /// Mean and standard deviation of the null, and the draws of its p; none without.
     fn null(&self) -> Option<(f64, f64, u64)>;
     /// The share of its comparisons that are ties.
     fn tied(&self) -> f64;
 }
 
 macro_rules! layer_row {
-    ($row:ty, $comparisons:expr) => {
+    ($row:ty, $value:ident, $tied:expr) => {
         impl LayerRow for $row {
             fn network(&self) -> &str {
                 &self.network
@@ -49,7 +50,7 @@ macro_rules! layer_row {
             }
 
             fn accuracy(&self) -> f64 {
-                self.accuracy
+                self.$value
             }
 
             fn null(&self) -> Option<(f64, f64, u64)> {
@@ -58,14 +59,19 @@ macro_rules! layer_row {
             }
 
             fn tied(&self) -> f64 {
-                self.ties as f64 / ($comparisons(self) as f64).max(1.0)
+                $tied(self)
             }
         }
     };
 }
 
-layer_row!(AccuracyRow, |row: &AccuracyRow| row.pairs * row.groups);
-layer_row!(OneVsTwoRow, |row: &OneVsTwoRow| row.images);
+layer_row!(AccuracyRow, accuracy, |row: &AccuracyRow| share(row.ties, row.pairs * row.groups));
+layer_row!(OneVsTwoRow, accuracy, |row: &OneVsTwoRow| share(row.ties, row.images));
+layer_row!(MeasureRow, value, |_: &MeasureRow| 0.0);
+
+fn share(ties: u64, comparisons: usize) -> f64 {
+    ties as f64 / (comparisons as f64).max(1.0)
+}
 
 /// A network by its best layer.
 impl LayerRow for NetworkRow {
@@ -117,18 +123,24 @@ pub struct Model<'a, R = AccuracyRow> {
     pub words: &'a str,
     /// A row for each layer, where there is one.
     pub rows: Vec<Option<&'a R>>,
+    /// How its null was drawn, where that is known.
+    pub null: Option<Null>,
 }
 
 impl<'a, R: LayerRow> Curves<'a, R> {
     /// Sorts rows by network, word model and layer, each in order of first appearance.
     pub fn of_networks(rows: &'a [R]) -> Vec<Self> {
-        distinct(rows.iter().map(R::network))
-            .into_iter()
-            .map(|network| Self::of_network(network, rows.iter().filter(|row| row.network() == network).collect()))
-            .collect()
+        Self::under(None, rows)
     }
 
-    fn of_network(network: &'a str, rows: Vec<&'a R>) -> Self {
+    /// The same where it is known how nulls were drawn.
+    pub fn under(null: Option<Null>, rows: &'a [R]) -> Vec<Self> {
+        let of =
+            |network| Self::of_network(network, rows.iter().filter(|row| row.network() == network).collect(), null);
+        distinct(rows.iter().map(R::network)).into_iter().map(of).collect()
+    }
+
+    fn of_network(network: &'a str, rows: Vec<&'a R>, null: Option<Null>) -> Self {
         let layers = distinct(rows.iter().map(|row| row.layer()));
         let row = |layer, words| rows.iter().copied().find(|row| row.layer() == layer && row.words() == words);
         let labels = layers.iter().filter_map(|&layer| rows.iter().find(|row| row.layer() == layer));
@@ -139,7 +151,7 @@ impl<'a, R: LayerRow> Curves<'a, R> {
             layers: layers.clone(),
             models: models
                 .into_iter()
-                .map(|words| Model { words, rows: layers.iter().map(|&layer| row(layer, words)).collect() })
+                .map(|words| Model { words, rows: layers.iter().map(|&layer| row(layer, words)).collect(), null })
                 .collect(),
         }
     }
@@ -147,6 +159,11 @@ impl<'a, R: LayerRow> Curves<'a, R> {
     /// All rows.
     pub fn rows(&self) -> impl Iterator<Item = &'a R> {
         self.models.iter().flat_map(|model| model.rows.iter().copied().flatten())
+    }
+
+    /// How nulls were drawn, where that is known.
+    pub fn null(&self) -> Option<Null> {
+        self.models.first().and_then(|model| model.null)
     }
 
     /// Whether the results have p-values and a null distribution.
@@ -176,9 +193,7 @@ impl<'a> Curves<'a> {
             format!("{} pairs", grouped(row.pairs)),
             said.groups(row.groups),
         ];
-        if row.permutations > 0 {
-            counts.push(format!("{} permutations", grouped(row.permutations)));
-        }
+        counts.extend(inference::permutations(self.null(), self.rows().map(|row| row.permutations)));
         format!("{}.", counts.join(", "))
     }
 
@@ -191,7 +206,7 @@ impl<'a> Curves<'a> {
 impl<'a, R: LayerRow> Model<'a, R> {
     /// Its best layer.
     pub fn best(&self) -> Option<Best<'a, R>> {
-        Best::of(self.rows.iter().copied().flatten())
+        Best::of(self.rows.iter().copied().flatten(), self.null)
     }
 }
 

@@ -23,7 +23,6 @@ use serde::Serialize;
 
 use crate::record::{Command, RunRecord};
 use crate::report::canvas::escape;
-use crate::report::curves::Curves;
 use crate::report::material::Said;
 use crate::report::{Drawing, Material, ReportError};
 use crate::results::{ResultsDir, write_atomically};
@@ -62,7 +61,7 @@ fn head(title: &str, heading: &str, summary: &str, scripted: bool) -> String {
 
 fn page(material: &Material, drawings: &[Drawing]) -> Result<String, ReportError> {
     let results = material.results;
-    let networks = Curves::of_networks(&results.accuracy);
+    let (networks, null) = (material.curves(), material.null());
     let tested = networks.first();
     let of_measures = || results.measures.first().map(|row| row.network.as_str());
     let Some(network) = tested.map(|curves| curves.network).or_else(of_measures) else {
@@ -73,8 +72,9 @@ fn page(material: &Material, drawings: &[Drawing]) -> Result<String, ReportError
     let network = told.network(network);
     let matrices = embedded(&matrices::read(&networks, material, MATRICES_BYTES)?);
     let methods = methods::paragraphs(results, record.as_ref());
-    let summary =
-        tested.map(|curves| tables::summary(curves, told)).unwrap_or_default() + &tables::best_said(&results.measures);
+    let sizes = || tables::sizes(&results.measures, told, null);
+    let summary = tested.map_or_else(sizes, |curves| tables::summary(curves, told));
+    let summary = summary + &tables::best_said(&results.measures, null);
     let part = |part: &str| match part {
         "head" => head(&format!("{network}: words and layers"), &escape(&network), &summary, true),
         // The script shows layers and concepts of the 2 vs. 2 test.
@@ -91,7 +91,7 @@ fn page(material: &Material, drawings: &[Drawing]) -> Result<String, ReportError
         "accuracy" => networks.iter().map(tables::accuracy).collect(),
         "words" => tables::words(&results.words),
         "rsa" => tables::rsa(&results.rsa),
-        "measures" => tables::measures(&results.measures),
+        "measures" => tables::measures(&results.measures, null),
         "controls" => tables::controls(&results.controls),
         "partition" => tables::partition(&results.partition),
         "intervals" => tables::intervals(&results.intervals),

@@ -1,9 +1,79 @@
 //! What a p-value says and what it covers, in the words of figures.
 
-use crate::config::InferenceOptions;
+use crate::config::{InferenceOptions, TestOptions};
+use crate::record::RunRecord;
 use crate::report::material::Said;
 use crate::stats::generalise::Generalise;
-use crate::stats::inference::{Family, Tail};
+use crate::stats::inference::{Family, Rule, Tail};
+use crate::wording::counted;
+
+/// How nulls were drawn and what is held against them, as `run.json` has it.
+#[derive(Clone, Copy, Debug)]
+pub struct Null {
+    /// How many, and what is held against them.
+    pub rule: Rule,
+    /// Whether draws kept to categories.
+    pub within_categories: bool,
+}
+
+impl Null {
+    /// As asked for.
+    pub fn new(test: &TestOptions, of: InferenceOptions) -> Self {
+        let (permutations, stop_after) = (test.permutations, test.stop_after);
+        let rule = Rule { permutations, stop_after, tail: of.tail, family: of.family };
+        Self { rule, within_categories: test.within_categories }
+    }
+
+    /// Of all tests but the 1 vs. 2 test.
+    pub fn of(record: &RunRecord) -> Self {
+        Self::new(record.options(), record.inference())
+    }
+
+    /// The tail behind a p on the terminal; nothing where it is that of high values.
+    pub fn tail(self) -> &'static str {
+        match self.rule.tail {
+            Tail::Upper => "",
+            Tail::Lower => ", of low values",
+            Tail::Two => ", two-sided",
+        }
+    }
+
+    /// Of the 1 vs. 2 test, whose draws are all made.
+    pub fn of_one_vs_two(record: &RunRecord) -> Self {
+        let null = Self::of(record);
+        let section = record.run().and_then(|run| run.config.one_vs_two.as_ref());
+        let own = section.and_then(|section| section.permutations);
+        let permutations = own.unwrap_or(null.rule.permutations);
+        Self { rule: Rule { permutations, stop_after: None, ..null.rule }, ..null }
+    }
+}
+
+/// The permutations behind rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Drawn {
+    /// At most, of any row.
+    pub permutations: u64,
+    /// Rows that fewer settled.
+    pub stopped: usize,
+}
+
+/// Of rows that count so many each; none where nothing was drawn.
+pub fn drawn(null: Option<Null>, counts: impl Iterator<Item = u64>) -> Option<Drawn> {
+    let counts: Vec<u64> = counts.collect();
+    let most = counts.iter().copied().max().filter(|&most| most > 0)?;
+    let declared = null.filter(|null| null.rule.stop_after.is_some()).map(|null| null.rule.permutations);
+    let permutations = declared.unwrap_or(most);
+    let stopped = declared.map_or(0, |declared| counts.iter().filter(|&&count| count < declared).count());
+    Some(Drawn { permutations, stopped })
+}
+
+/// The same in words; nothing where nothing was drawn.
+pub fn permutations(null: Option<Null>, counts: impl Iterator<Item = u64>) -> Option<String> {
+    let Drawn { permutations, stopped } = drawn(null, counts)?;
+    let within = if null.is_some_and(|null| null.within_categories) { " within categories" } else { "" };
+    let said = counted(permutations, "permutation");
+    Some(if stopped > 0 { format!("up to {said}{within}, stopped early") } else { format!("{said}{within}") })
+}
 
 /// What a family-wise p under a figure of so many word models covers; `of` is how it was taken, where that is known.
 pub fn covers(of: Option<InferenceOptions>, models: usize) -> &'static str {
@@ -33,7 +103,26 @@ pub fn over(of: Option<InferenceOptions>, told: Said) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
+
     use super::*;
+
+    #[test]
+    fn permutations_are_those_that_could_be_drawn_whatever_the_first_row_counts() {
+        let null = |stop_after: u32, within_categories| {
+            let rule = Rule { permutations: 2000, stop_after: NonZeroU32::new(stop_after), ..Rule::default() };
+            Some(Null { rule, within_categories })
+        };
+        let said = |null, counts: &[u64]| permutations(null, counts.iter().copied());
+        for counts in [[17, 2000], [2000, 17], [17, 4]] {
+            let expected = "up to 2,000 permutations, stopped early";
+            assert_eq!(said(null(5, false), &counts).as_deref(), Some(expected), "{counts:?}");
+        }
+        assert_eq!(said(null(5, false), &[2000; 2]).as_deref(), Some("2,000 permutations"));
+        assert_eq!(said(null(0, true), &[2000; 2]).as_deref(), Some("2,000 permutations within categories"));
+        assert_eq!(said(None, &[1]).as_deref(), Some("1 permutation"));
+        assert_eq!(said(null(5, false), &[0, 0]).or(said(None, &[])), None);
+    }
 
     #[test]
     fn several_word_models_are_said_to_be_covered_or_not() {

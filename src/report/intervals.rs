@@ -17,7 +17,7 @@ const CEILING: Color = Color(0xDE, 0xDE, 0xDE);
 
 fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
     let mut drawings = Vec::new();
-    for curves in Curves::of_networks(&material.results.accuracy) {
+    for curves in material.curves() {
         let of_network = |row: &&IntervalRow| row.network == curves.network && row.kind == "value";
         let rows: Vec<&IntervalRow> = material.results.intervals.iter().filter(of_network).collect();
         for measure in distinct(rows.iter().map(|row| row.measure.as_str())) {

@@ -34,7 +34,7 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
         text: format!("Matched and mismatched sums of {} against layer", material.said().network(curves.network)),
         picture: chart(&curves, material.said()).draw(),
     };
-    Ok(Curves::of_networks(&material.results.accuracy).into_iter().map(drawing).collect())
+    Ok(material.curves().into_iter().map(drawing).collect())
 }
 
 fn chart<'a>(curves: &Curves<'a>, told: Said<'a>) -> Chart<'a> {

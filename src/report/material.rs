@@ -6,9 +6,11 @@ use crate::config::{InferenceOptions, TestOptions};
 use crate::matrices;
 use crate::record::{IMAGES, RunRecord};
 use crate::report::chance::TieRule;
+use crate::report::curves::Curves;
+use crate::report::inference::Null;
 use crate::report::stimuli::Source;
 use crate::report::{ReportError, names};
-use crate::results::{Results, ResultsDir};
+use crate::results::{OneVsTwoRow, Results, ResultsDir};
 use crate::stats::Rsm;
 use crate::stats::ceiling::mean_rsm;
 use crate::stats::one_vs_two::Columns;
@@ -101,6 +103,21 @@ impl<'a> Material<'a> {
             let TestOptions { ties, within_categories, .. } = *record.options();
             TieRule { ties, within_categories }
         })
+    }
+
+    /// How nulls were drawn, where that is known.
+    pub fn null(&self) -> Option<Null> {
+        self.record.as_ref().map(Null::of)
+    }
+
+    /// The networks' curves.
+    pub fn curves(&self) -> Vec<Curves<'a>> {
+        Curves::under(self.null(), &self.results.accuracy)
+    }
+
+    /// Those of the 1 vs. 2 test.
+    pub fn one_vs_two_curves(&self) -> Vec<Curves<'a, OneVsTwoRow>> {
+        Curves::under(self.record.as_ref().map(Null::of_one_vs_two), &self.results.one_vs_two)
     }
 
     /// What its p-values speak of, where that is known.

@@ -11,6 +11,7 @@ use crate::report::canvas::Picture;
 use crate::report::chart::{Chart, Curve, Entry, Mark};
 use crate::report::compare::{self, Overlay, Shown, labelled};
 use crate::report::curves::{SIGNIFICANT, distinct};
+use crate::report::inference::Null;
 use crate::report::style::{AXIS, CURVE, CURVES, DASHED, GREY, curve};
 use crate::report::{Best, Drawing, chance, inference};
 use crate::results::{AccuracyRow, NetworkRow, figure_name, networks_figure};
@@ -29,6 +30,8 @@ pub struct OfNetworks<'a> {
     pub directory: &'a Path,
     /// What p-values speak of.
     pub inference: InferenceOptions,
+    /// How nulls were drawn.
+    pub null: Null,
     /// What a reader should know of the images.
     pub note: Option<&'a str>,
     /// The version that made them.
@@ -117,10 +120,13 @@ impl<'a> OfNetworks<'a> {
     where
         'a: 'b,
     {
-        let (best, _) = ranked(networks.iter().filter_map(|(_, rows)| Some(Best::of(rows.iter())?.row)));
+        let best = networks.iter().filter_map(|(_, rows)| Some(Best::of(rows.iter(), Some(self.null))?.row));
         let last = |of: &AccuracyRow| networks.iter().find(|(network, _)| *network == of.network)?.1.last();
-        let ranked: Vec<(&'b str, &'b AccuracyRow, &'b AccuracyRow)> =
-            best.into_iter().filter_map(|row| Some((row.network.as_str(), row, last(row)?))).collect();
+        let ranked: Vec<(&'b str, &'b AccuracyRow, &'b AccuracyRow)> = ranked(best, Some(self.null))
+            .rows
+            .into_iter()
+            .filter_map(|row| Some((row.network.as_str(), row, last(row)?)))
+            .collect();
         let marks = |of: &dyn Fn(&(&'b str, &'b AccuracyRow, &'b AccuracyRow)) -> &'b AccuracyRow| -> Vec<Mark> {
             let at = |(place, network)| Mark { interval: None, ..accuracy(place as f64, of(network)) };
             ranked.iter().enumerate().map(at).collect()
@@ -148,6 +154,7 @@ impl<'a> OfNetworks<'a> {
 #[cfg(test)]
 pub mod tests {
     use super::*;
+    use crate::config::TestOptions;
     use crate::report::curves::tests::rows;
 
     /// So many networks of three layers each.
@@ -167,8 +174,15 @@ pub mod tests {
 
     fn drawn(rows: &[AccuracyRow], family: Family) -> (String, String) {
         let inference = InferenceOptions { family, ..InferenceOptions::default() };
-        let of =
-            OfNetworks { rows, networks: &[], directory: Path::new("nowhere"), inference, note: None, semgpu: "0" };
+        let of = OfNetworks {
+            rows,
+            networks: &[],
+            directory: Path::new("nowhere"),
+            inference,
+            null: Null::new(&TestOptions::default(), inference),
+            note: None,
+            semgpu: "0",
+        };
         let drawing = of.drawings().remove(0);
         (drawing.stem, drawing.picture.svg)
     }

@@ -22,7 +22,7 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
         ),
         picture: chart(&curves, material).draw(),
     };
-    Ok(Curves::of_networks(&material.results.one_vs_two).into_iter().map(drawing).collect())
+    Ok(material.one_vs_two_curves().into_iter().map(drawing).collect())
 }
 
 fn chart<'a>(curves: &Curves<'a, OneVsTwoRow>, material: &Material) -> Chart<'a> {
@@ -31,11 +31,11 @@ fn chart<'a>(curves: &Curves<'a, OneVsTwoRow>, material: &Material) -> Chart<'a>
     let mut notes = String::new();
     if let Some(row) = curves.rows().next() {
         notes = format!("{} misclassified images", grouped(row.images));
-        if row.permutations > 0 {
+        let counts = curves.rows().map(|row| row.permutations);
+        if let Some(permutations) = inference::permutations(curves.null(), counts) {
             let of = material.inference();
             notes += &format!(
-                ", {} permutations.\nBlack dot: p\u{a0}<\u{a0}{SIGNIFICANT}{}; with a ring: p\u{a0}<\u{a0}{SIGNIFICANT} {}; hollow: n.s.",
-                grouped(row.permutations),
+                ", {permutations}.\nBlack dot: p\u{a0}<\u{a0}{SIGNIFICANT}{}; with a ring: p\u{a0}<\u{a0}{SIGNIFICANT} {}; hollow: n.s.",
                 inference::tail(of),
                 inference::covers(of, curves.models.len())
             );

@@ -23,7 +23,7 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
         [] => Order::named(&material.directory.concepts()?),
         categories => Order::new(categories),
     };
-    for curves in Curves::of_networks(&material.results.accuracy) {
+    for curves in material.curves() {
         let mut matrices = Vec::new();
         for model in &curves.models {
             let name = Name { of: model.words.to_string(), best: String::new() };

@@ -16,7 +16,7 @@ pub const FIGURE: Figure = Figure { name: "uncertainty", draw };
 
 fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
     let mut drawings = Vec::new();
-    for curves in Curves::of_networks(&material.results.accuracy) {
+    for curves in material.curves() {
         for (n, model) in curves.models.iter().enumerate() {
             if model.rows.iter().flatten().any(|row| row.ci_low.is_some()) {
                 drawings.push(Drawing {

@@ -37,7 +37,8 @@
 //!
 //! Means and standard deviations are then those of the observed value and the first [`SCALE_DRAWS`] draws, which are
 //! always made: they may not depend on where drawing stops. A layer's observed value is one of the 101, so an outlying
-//! one weighs its layer down a little: the error is on the safe side.
+//! one weighs its layer down a little: the error is on the safe side. The null that is reported is that of these draws
+//! too, without the observed value.
 //!
 //! One clearly significant layer keeps its whole family drawing: stopping saves time only for families without a signal.
 
@@ -152,15 +153,20 @@ pub struct Inference {
     pub p_fwer: f64,
     /// Benjamini-Hochberg over the family's p-values.
     pub q_fdr: f64,
-    /// Mean accuracy of the null; NaN where there are no draws.
+    /// Mean accuracy of the null, over [`Rule::of_moments`] draws; NaN where there are none.
     pub null_mean: f64,
-    /// Standard deviation of the null (divided by the number of draws); NaN where there are no draws.
+    /// Its standard deviation over the same draws (divided by their number); NaN where there are none.
     pub null_sd: f64,
     /// Draws behind `p_value`: all of them, or those before the `h`-th that reaches where drawing stops early.
     pub permutations: u64,
 }
 
 impl Rule {
+    /// Draws that a null's mean and standard deviation are of, where all are made or where drawing may stop.
+    pub fn of_moments(self) -> u64 {
+        self.stop_after.map_or(self.permutations, |_| self.permutations.min(SCALE_DRAWS as u64))
+    }
+
     /// Of so many statistics in all.
     fn statistics_a_family(self, statistics: usize) -> usize {
         match self.family {
@@ -369,8 +375,9 @@ fn may_stop(family: &[LayerScores], tail: Tail, stop_after: NonZeroU32) -> bool 
 
 /// p-values of a family's layers, in the family's order.
 ///
-/// `stop_after` is the `h` of sequential stopping (module documentation); without it every draw counts. With it, draws
-/// after the one at which the last layer stopped are ignored, in `null_mean` and `null_sd` too.
+/// `stop_after` is the `h` of sequential stopping (module documentation); without it every draw counts. With it, a
+/// p-value ignores the draws after the one at which it stopped, and `null_mean` and `null_sd` are those of the first
+/// [`SCALE_DRAWS`].
 ///
 /// # Panics
 /// If the layers differ in their number of draws.
@@ -384,18 +391,14 @@ pub fn infer<L: Borrow<LayerScores>>(family: &[L], tail: Tail, stop_after: Optio
     let placed: Vec<Placed> = family.iter().map(|layer| Placed::new(layer, tail, stop_after)).collect();
     let maximum = farthest(&placed, draws);
     let counts: Vec<Count> = placed.iter().map(|layer| layer.counted(stop_after)).collect();
-    let used = counts
-        .iter()
-        .map(|count| if count.stopped { count.draws as usize + 1 } else { draws })
-        .max()
-        .expect("the family has a layer");
+    let of_moments = stop_after.map_or(draws, |_| draws.min(SCALE_DRAWS));
     let p_values: Vec<f64> = counts.iter().map(|count| count.p()).collect();
     let q_values = benjamini_hochberg(&p_values);
     family
         .iter()
         .enumerate()
         .map(|(l, layer)| {
-            let null: Vec<f64> = layer.null().take(used).collect();
+            let null: Vec<f64> = layer.null().take(of_moments).collect();
             let (null_mean, null_sd) = mean_and_sd(&null);
             Inference {
                 value: layer.accuracy(),

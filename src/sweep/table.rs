@@ -59,15 +59,16 @@ pub fn networks(sweep: &Sweep, rows: &[Vec<AccuracyRow>]) -> Vec<NetworkRow> {
     of_members
         .flat_map(|(member, rows)| {
             let name = &member.config.network.name;
-            rows.chunk_by(|a, b| a.words == b.words).map(move |rows| network(name, rows))
+            let null = report::Null::new(&member.config.two_vs_two, member.config.inference);
+            rows.chunk_by(|a, b| a.words == b.words).map(move |rows| network(name, rows, Some(null)))
         })
         .collect()
 }
 
-fn network(name: &str, rows: &[AccuracyRow]) -> NetworkRow {
+fn network(name: &str, rows: &[AccuracyRow], null: Option<report::Null>) -> NetworkRow {
     let (first, last) = (&rows[0], &rows[rows.len() - 1]);
-    let best = Best::of(rows.iter()).map_or(first, |best| best.row);
-    let null = best.null();
+    let best = Best::of(rows.iter(), null).map_or(first, |best| best.row);
+    let of_best = best.null();
     NetworkRow {
         network: first.network.clone(),
         name: name.to_string(),
@@ -86,16 +87,17 @@ fn network(name: &str, rows: &[AccuracyRow]) -> NetworkRow {
         first_accuracy: first.accuracy,
         concepts: first.concepts,
         groups: first.groups,
-        permutations: first.permutations,
-        best_null_mean: null.map(|(mean, ..)| mean),
-        best_null_sd: null.map(|(_, sd, _)| sd),
+        permutations: rows.iter().map(|row| row.permutations).max().unwrap_or(0),
+        best_null_mean: of_best.map(|(mean, ..)| mean),
+        best_null_sd: of_best.map(|(_, sd, _)| sd),
     }
 }
 
 /// One line per word model: the network whose best layer is best.
-pub fn summarise(rows: &[NetworkRow], progress: &Progress) {
+pub fn summarise(rows: &[NetworkRow], null: report::Null, progress: &Progress) {
+    let (said, tail) = (null.tail(), null.rule.tail);
     for words in report::distinct(rows.iter().map(|row| row.words.as_str())) {
-        let Some(best) = Best::of(rows.iter().filter(|row| row.words == words)) else { continue };
+        let Some(best) = Best::of(rows.iter().filter(|row| row.words == words), Some(null)) else { continue };
         let row = best.row;
         progress.line(format!(
             "{words}: best network{} {}, layer {} {:.3}{}",
@@ -103,7 +105,7 @@ pub fn summarise(rows: &[NetworkRow], progress: &Progress) {
             row.network,
             row.best_layer,
             row.best_accuracy,
-            tested(&best, [row.best_p_value, row.best_p_fwer], "")
+            tested(&best, [row.best_p_value, row.best_p_fwer], null.tail())
         ));
     }
 }
@@ -143,7 +145,7 @@ mod tests {
 
     #[test]
     fn a_networks_best_layer_is_the_one_farthest_above_its_own_chance() {
-        let best = |null_mean: f64| network("net", &[row("a", 0.62, 0.5), row("b", 0.60, null_mean)]);
+        let best = |null_mean: f64| network("net", &[row("a", 0.62, 0.5), row("b", 0.60, null_mean)], None);
         assert_eq!((best(0.5).best_layer.as_str(), best(0.41).best_layer.as_str()), ("a", "b"));
         assert_eq!((best(0.41).best_null_mean, best(0.41).best_null_sd), (Some(0.41), Some(0.05)));
     }

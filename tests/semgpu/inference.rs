@@ -312,10 +312,73 @@ fn what_goes_with_the_2_vs_2_test_alone_is_told_beside_other_measures() {
     let said = folder.test(&[&words], &images, &["--measure", "rsa-cosine"]);
     assert!(!said.contains("not done"), "nothing is asked for that is not: {said}");
 
+    // What is not done needs no reason of its own.
+    let said =
+        folder.test(&[&words], &images, &["--measure", "rsa-cosine", "--given", "one", "--rsa", "kendall-tau-a"]);
+    assert!(said.contains("--given, --rsa: not done") && !said.contains("is not tested given"), "{said}");
+
     // Words with groups have no such test at all.
     let grouped = folder.groups("G", 3, seen);
     let said = folder.test(&[&grouped], &images, &["--measure", "rsa-cosine", "--rsa", "pearson"]);
     assert!(said.contains("warning: --rsa: not done") && said.contains("G has layers or groups"), "{said}");
+}
+
+#[test]
+fn words_with_groups_meet_images_without_as_the_other_way_round() {
+    let folder = Folder::new();
+    let (grouped, single) = (folder.groups("G", 3, seen), folder.matrix("S", noise(1)));
+    let more = ["--measure", "rsa-pearson", "--measure", "rsa-cosine"];
+    let values = |words: &str, images: &str| -> Vec<f64> {
+        let said = folder.test(&[words], &[images], &more);
+        assert!(!said.contains("was a file given twice"), "{said}");
+        let table = folder.read("measures.csv");
+        assert_eq!(column::<usize>(&table, "groups"), [3, 3]);
+        column(&table, "value")
+    };
+    let (one, other) = (values(&grouped, &single), values(&single, &grouped));
+    assert!(one.len() == 2 && one.iter().zip(&other).all(|(a, b)| (a - b).abs() < 1e-12), "{one:?}, {other:?}");
+    let refused = |words: &[&str], more: &[&str]| {
+        let out = folder.path("out").display().to_string();
+        let mut arguments = vec!["test", "--fresh", "--out", &out, "--images", &single];
+        words.iter().for_each(|words| arguments.extend(["--words", words]));
+        arguments.extend(more);
+        fail(&arguments, 2)
+    };
+    assert!(refused(&[&grouped], &[]).contains("3 matrices, expected one: a word model has no groups"));
+    let said = refused(&[&grouped, &folder.groups("H", 2, seen)], &more);
+    assert!(said.contains("2 groups, expected 3 as in"), "{said}");
+    for measure in ["2v2", "rsa-kendall"] {
+        let said = refused(&[&grouped], &["--measure", measure]);
+        assert!(said.contains(&format!("{measure} with the groups of G")), "{said}");
+    }
+}
+
+#[test]
+fn what_is_best_and_how_many_were_drawn_do_not_depend_on_tail_and_order() {
+    let folder = Folder::new();
+    let (a, b) = (folder.matrix("A", noise(1)), folder.matrix("B", noise(2)));
+    let negative = folder.matrix("neg", |a, b| 1.0 - noise(1)(a, b));
+    let images = [&*negative, &folder.matrix("nul", noise(4))];
+    let measures = ["--measure", "2v2", "--measure", "rsa-pearson"];
+    for (tail, how) in [("lower", "(lowest)"), ("two", "(farthest from chance)")] {
+        let said = folder.test(&[&a], &images, &[&measures[..], &["--tail", tail, "--ties", "half"]].concat());
+        assert!(said.contains(&format!("best layer {how} neg 0.000")), "{said}");
+        assert!(said.contains(&format!("A: rsa-pearson, best layer {how} neg: -1.000")), "{said}");
+        let page = folder.read("report.html");
+        assert!(page.contains(&format!("best {how} at neg")) && page.contains(&format!("best layer {how} by rsa-")));
+    }
+    for words in [[&*a, &*b], [&*b, &*a]] {
+        folder.test(&words, &[&a], &[&measures[..], &["--stop-after", "5"]].concat());
+        let page = folder.read("report.html");
+        let (head, _) = page.split_once("<nav").unwrap();
+        assert!(head.contains("1 group of images, up to 99 permutations, stopped early.</p>"));
+        for figure in ["accuracy", "matched"] {
+            let figure = folder.read(&format!("figures/{figure}_images.svg"));
+            let texts = figure.split("</text>").filter_map(|part| part.rsplit_once('>')).map(|(_, text)| text);
+            let texts: Vec<&str> = texts.collect();
+            assert!(texts.join(" ").contains("up to 99 permutations, stopped early."), "{texts:?}");
+        }
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! How sure the values are: intervals over concepts, and what the groups of images agree on.
 
 use super::families::{Pairs, Sides};
-use super::{Known, Options, Space};
+use super::{Known, Options};
 use crate::error::Error;
 use crate::evaluation::two_vs_two;
 use crate::progress::Progress;
@@ -65,17 +65,14 @@ impl Sides<'_> {
         Ok(intervals.into_iter().map(Some).collect())
     }
 
-    /// The noise ceiling of every layer of the images.
+    /// The noise ceiling of every layer of the images, which have groups.
     pub fn ceilings(
         &self,
         measure: Measure,
         known: &Known,
         progress: &Progress,
     ) -> Result<Vec<Option<Ceiling>>, Error> {
-        let Space { layers, groups, .. } = self.space;
-        if groups.len() < 2 {
-            return Ok(vec![None; layers.len()]);
-        }
+        let layers = &self.space.layers;
         if measure == Measure::TwoVsTwo {
             return match layers.iter().map(|layer| known.ceiling(&layer.name)).collect::<Option<Vec<_>>>() {
                 Some(ceilings) => Ok(ceilings),

@@ -226,6 +226,50 @@ fn groups_of_words_meet_their_own_images_where_an_image_is_constant() {
 }
 
 #[test]
+fn groups_of_words_meet_images_without_groups() {
+    let (mut space, _, mut alignment) = world();
+    space.groups.truncate(1);
+    for layer in &mut space.layers {
+        layer.rsms.truncate(1);
+        layer.scales.truncate(1);
+    }
+    // Of CKNNA a layer may have no value.
+    let others = [Measure::TwoVsTwo, Measure::RsaKendall, Measure::Cknna];
+    alignment.measures.retain(|measure| !others.contains(measure));
+    let grouped = layer(&mut Random::keyed(7, 14), "", 2);
+    let one = |group: usize| {
+        let (rsms, scales) = (vec![grouped.rsms[group].clone()], vec![grouped.scales[group].clone()]);
+        LayerRsms { name: String::new(), label: String::new(), units: 20, rsms, scales }
+    };
+    let (single, own) = (world().2.words, [one(0), one(1)]);
+    let of = |alignment: &Alignment| {
+        let options = Options { bootstrap: 20, ..options(20) };
+        align(&space, alignment, &options, &Known::default(), &Progress::silent()).unwrap().0
+    };
+    let [first, second] = own.map(|layer| {
+        alignment.words = vec![WordSpace { name: "G".into(), layers: vec![layer] }];
+        of(&alignment)
+    });
+    alignment.words = vec![WordSpace { name: "G".into(), layers: vec![grouped] }];
+    let together = of(&alignment);
+    assert_eq!(together.len(), alignment.measures.len() * 3);
+    for (row, (a, b)) in together.iter().zip(first.iter().zip(&second)) {
+        let expected = (a.value + b.value) / 2.0;
+        assert!((row.value - expected).abs() < 1e-12, "{}: {}, expected {expected}", row.measure, row.value);
+        assert_eq!((row.groups, a.groups, row.permutations), (2, 1, 20), "{}", row.measure);
+        assert!(row.ci_low.is_some() && row.ceiling_low.is_none(), "{}", row.measure);
+    }
+    // Beside them words without groups are as they are alone.
+    alignment.words = single;
+    let alone = of(&alignment);
+    alignment.words.push(WordSpace { name: "G".into(), layers: vec![layer(&mut Random::keyed(7, 14), "", 2)] });
+    let beside = of(&alignment);
+    for (row, alone) in beside.iter().filter(|row| row.words == "W").zip(&alone) {
+        assert!((row.value - alone.value).abs() < 1e-12 && row.groups == 1 && row.ceiling_low.is_none());
+    }
+}
+
+#[test]
 fn calibrated_scores_are_of_the_upper_tail_alone() {
     let (space, _, alignment) = world();
     let of = |tail: Tail| {

@@ -13,6 +13,7 @@ use crate::record::{Command, IMAGES, Run, RunRecord};
 use crate::report::canvas::escape;
 use crate::report::chance::{self, TieRule};
 use crate::report::curves::{Curves, distinct};
+use crate::report::inference::Null;
 use crate::report::material::Said;
 use crate::results::{MeasureRow, Results};
 use crate::stats::one_vs_two::Columns;
@@ -47,17 +48,14 @@ pub fn paragraphs(results: &Results, record: Option<&RunRecord>) -> Vec<Paragrap
         Command::Test(test) => [settings.layer_files(test), settings.word_files(test), settings.matrices(test)],
     };
     // Without the 2 vs. 2 test in full there is nothing to say of them.
-    let (inference, further) = match results.accuracy.is_empty() {
-        true => Default::default(),
-        false => (settings.inference(), settings.further()),
-    };
+    let further = if results.accuracy.is_empty() { String::new() } else { settings.further() };
     let mut all = vec![
         ("Stimuli", settings.stimuli()),
         (if record.run().is_some() { "Network" } else { "Layers" }, network),
         ("Word vectors", words),
         ("Similarity", similarity),
         ("2 vs. 2 test", settings.two_vs_two()),
-        ("Inference", inference),
+        ("Inference", settings.inference()),
         ("1 vs. 2 test", settings.one_vs_two()),
         ("Controls", settings.controls()),
         ("Further measures", further),
@@ -75,9 +73,9 @@ struct Settings<'a> {
     record: &'a RunRecord,
     test: &'a TestOptions,
     of: InferenceOptions,
+    null: Null,
     concepts: u64,
     groups: u64,
-    permutations: u64,
 }
 
 /// A checksum's beginning: enough to tell files apart; the whole stands in the provenance.
@@ -155,9 +153,9 @@ impl<'a> Settings<'a> {
             record,
             test: record.options(),
             of: record.inference(),
+            null: Null::of(record),
             concepts: concepts as u64,
             groups: groups as u64,
-            permutations: results.accuracy.iter().map(|row| row.permutations).max().unwrap_or(0),
         }
     }
 
@@ -261,7 +259,8 @@ impl<'a> Settings<'a> {
         if !in_full && !self.results.measures.iter().any(|row| row.measure == "2v2") {
             return String::new();
         }
-        let networks = Curves::of_networks(&self.results.accuracy);
+        let networks = Curves::under(Some(self.null), &self.results.accuracy);
+        let permuted = networks.iter().any(Curves::permuted);
         let moved = networks.iter().any(chance::has_moved);
         let mut text = format!(
             "Words and images were compared by the 2 vs. 2 test (Dharmaretnam & Fyshe, 2018). For each of the {} of concepts \
@@ -269,11 +268,11 @@ impl<'a> Settings<'a> {
              b. The pair passes if corr(w_a, i_a) + corr(w_b, i_b) > corr(w_a, i_b) + corr(w_b, i_a), with Pearson \
              correlations. Accuracy is the share of pairs that pass{averaged}{}.",
             counted(self.concepts * self.concepts.saturating_sub(1) / 2, "pair"),
-            match (self.permutations, moved) {
+            match (permuted, moved) {
                 _ if !in_full => "",
-                (0, _) => "; chance would be 0.5 without ties",
-                (_, true) => "; chance is the null\u{2019}s mean",
-                (_, false) => "; chance is 0.5",
+                (false, _) => "; chance would be 0.5 without ties",
+                (true, true) => "; chance is the null\u{2019}s mean",
+                (true, false) => "; chance is 0.5",
             },
         );
         let ties: u64 = self.results.accuracy.iter().map(|row| row.ties).sum();
@@ -332,9 +331,14 @@ impl<'a> Settings<'a> {
         if row.permutations > 0 {
             text += &format!(
                 " The null hypothesis is that the words' labels are unrelated to what the network saw and answered: p-values \
-                 are from {} of all words that can take part, shared by layers and groups, of the same tail and corrected over \
-                 the same family as above.",
-                counted(row.permutations, "random permutation")
+                 are from {} of all words that can take part{}, shared by layers and groups, of the same tail and corrected \
+                 over the same family as above.",
+                counted(row.permutations, "random permutation"),
+                if self.test.within_categories {
+                    ", within their categories, those of classes that are no concepts among themselves"
+                } else {
+                    ""
+                }
             );
         }
         text += match ties {
@@ -433,14 +437,10 @@ impl<'a> Settings<'a> {
         );
         let (all, one) = (self.said().all(), self.said().group());
         text += &if row.groups > 1 { format!(", averaged over {all}.") } else { ".".to_string() };
-        let permutations = rows.iter().map(|row| row.permutations).max().unwrap_or(0);
-        if permutations > 0 {
-            text += &format!(
-                " The null distribution comes from {} of the concepts of the words\u{2019} side, shared by all layers and \
-                 measures; family-wise p-values are those of the studentised maximum (Westfall & Young, 1993; mean and standard deviation over the draws and the \
-                 observed value).",
-                counted(permutations, "permutation")
-            );
+        // Of measures alone the paragraph on inference says it.
+        if !self.results.accuracy.is_empty() && rows.iter().any(|row| row.permutations > 0) {
+            text += " All were tested under the permutations of the 2 vs. 2 test, of the same tail.";
+            text += &self.family_of_measures();
         }
         if row.tau.is_some() {
             let (one, curves) = match self.has_word_layers() {

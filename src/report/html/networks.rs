@@ -9,6 +9,7 @@ use crate::record::RunRecord;
 use crate::report::best::ranked;
 use crate::report::canvas::escape;
 use crate::report::curves::{SIGNIFICANT, distinct};
+use crate::report::inference;
 use crate::report::material::Said;
 use crate::report::{Best, Drawing, OfNetworks, ReportError};
 use crate::results::{NetworkRow, ResultsDir, figure_name};
@@ -76,14 +77,15 @@ fn page(of: &OfNetworks, figures: &[Drawing], records: &[(&str, RunRecord)]) -> 
 fn summary(of: &OfNetworks, names: &BTreeMap<&str, String>) -> String {
     let Some(row) = of.networks.first() else { return String::new() };
     let mut text = format!(
-        "<p>{} concepts, {}, {} permutations.</p>\n",
+        "<p>{} concepts, {}{}.</p>\n",
         grouped(row.concepts),
         Said::RUN.groups(row.groups),
-        grouped(row.permutations)
+        inference::permutations(Some(of.null), of.rows.iter().map(|row| row.permutations))
+            .map_or_else(String::new, |said| format!(", {said}"))
     );
     for words in of.models() {
         let rows = of.networks.iter().filter(|row| row.words == words);
-        let Some(best) = Best::of(rows) else { continue };
+        let Some(best) = Best::of(rows, Some(of.null)) else { continue };
         let chance = best.above.and_then(|_| best.chance()).map_or_else(String::new, |said| format!(" ({said})"));
         text += &format!(
             "<p><strong>{}</strong> best{} in {} at {}: {:.3}{chance}.</p>\n",
@@ -103,7 +105,7 @@ fn called<'a>(names: &'a BTreeMap<&str, String>, label: &'a str) -> &'a str {
 
 /// The networks by their best layer.
 fn table(of: &OfNetworks, words: &str, names: &BTreeMap<&str, String>) -> String {
-    let (rows, _) = ranked(of.networks.iter().filter(|row| row.words == words));
+    let rows = ranked(of.networks.iter().filter(|row| row.words == words), Some(of.null)).rows;
     let body: String = rows.into_iter().map(|row| line(row, called(names, &row.network))).collect();
     format!(
         "<h3>{words}</h3>\n<div class=\"wide\" role=\"region\" tabindex=\"0\" aria-label=\"Networks, {words}\"><table>\n\
@@ -138,7 +140,8 @@ fn line(row: &NetworkRow, name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::InferenceOptions;
+    use crate::config::{InferenceOptions, TestOptions};
+    use crate::report::Null;
     use crate::report::networks::tests::table;
 
     fn row(network: &str, best_accuracy: f64) -> NetworkRow {
@@ -174,6 +177,7 @@ mod tests {
             networks: &networks,
             directory: Path::new("nowhere"),
             inference: InferenceOptions::default(),
+            null: Null::new(&TestOptions::default(), InferenceOptions::default()),
             note: Some("drawings & photographs"),
             semgpu: "0.1.0",
         };

@@ -5,9 +5,11 @@ use std::collections::HashMap;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::report::alignment;
+use crate::report::alignment::{self, Over};
+use crate::report::best::Best;
 use crate::report::canvas::escape;
 use crate::report::curves::{Curves, LayerRow, SIGNIFICANT, distinct};
+use crate::report::inference::{self, Null};
 use crate::report::material::Said;
 use crate::report::ramp::signed;
 use crate::results::{
@@ -242,42 +244,50 @@ pub fn partition(rows: &[PartitionRow]) -> String {
 }
 
 /// The best pair of layers of every measure and word space.
-fn best_pairs(rows: &[MeasureRow]) -> Vec<&MeasureRow> {
+fn best_pairs(rows: &[MeasureRow], null: Option<Null>) -> Vec<Best<'_, MeasureRow>> {
     rows.chunk_by(|a, b| a.words == b.words && a.measure == b.measure)
-        .filter_map(|rows| alignment::best(rows.iter()))
+        .filter_map(|rows| Best::of(rows.iter(), null))
         .collect()
 }
 
+/// The sizes of a comparison by measures alone, in a sentence.
+pub fn sizes(rows: &[MeasureRow], told: Said, null: Option<Null>) -> String {
+    let Some(row) = rows.first() else { return String::new() };
+    let mut sizes = vec![format!("{} concepts", grouped(row.concepts)), told.groups(row.groups)];
+    sizes.extend(inference::permutations(null, rows.iter().map(|row| row.permutations)));
+    format!("<p>{}.</p>\n", escape(&sizes.join(", ")))
+}
+
 /// The best pairs in sentences; of many, where they are.
-pub fn best_said(rows: &[MeasureRow]) -> String {
-    let best = best_pairs(rows);
+pub fn best_said(rows: &[MeasureRow], null: Option<Null>) -> String {
+    let (best, over) = (best_pairs(rows, null), Over::of(rows, null));
     let Some(first) = best.first().filter(|_| best.len() > SENTENCES) else {
-        let said = |best: &&MeasureRow| {
+        let said = |best: &Best<MeasureRow>| {
+            let (how, best) = (best.how(), best.row);
             let (words, what, measure) = (escape(&best.words), alignment::what(best), escape(&best.measure));
-            let said = escape(&alignment::said(best));
-            format!("<p><strong>{words}</strong>, best {what} by {measure}: {said}.</p>\n")
+            let said = escape(&alignment::said(best, over));
+            format!("<p><strong>{words}</strong>, best {what}{how} by {measure}: {said}.</p>\n")
         };
         return best.iter().map(said).collect();
     };
-    let measures = distinct(best.iter().map(|row| row.measure.as_str()));
+    let measures = distinct(best.iter().map(|best| best.row.measure.as_str()));
     format!(
         "<p>Best {} by {}: <a href=\"#best\">a table</a>.</p>\n",
-        alignment::what(first),
+        alignment::what(first.row),
         escape(&listed(&measures))
     )
 }
 
 /// The best pairs, where sentences would be too many.
-fn best_table(rows: &[MeasureRow]) -> String {
-    let best = best_pairs(rows);
+fn best_table(rows: &[MeasureRow], null: Option<Null>) -> String {
+    let (best, over) = (best_pairs(rows, null), Over::of(rows, null));
     if best.len() <= SENTENCES {
         return String::new();
     }
     let row = |row: &MeasureRow| {
         let names = [&row.words, &row.measure, &row.words_layer, &row.layer].map(|name| escape(name));
         let numbers = [Some(row.value), row.calibrated_both, row.tau_both].map(number);
-        let p = p_value(if row.permutations > 0 { row.p_both } else { f64::NAN });
-        names.into_iter().chain(numbers).chain([p]).collect()
+        names.into_iter().chain(numbers).chain([drawn_p(row.permutations, over.p(row))]).collect()
     };
     let heads = [
         "Words",
@@ -287,9 +297,13 @@ fn best_table(rows: &[MeasureRow]) -> String {
         "Value",
         "Calibrated, τ over all pairs",
         "τ over all pairs",
-        "p, all pairs",
+        match over {
+            Over::Pairs => "p, all pairs",
+            Over::Models => "p, all pairs and word models",
+        },
     ];
-    let table = table("The best pair of layers by each measure", &heads, 4, best.into_iter().map(row));
+    let best = best.into_iter().map(|best| row(best.row));
+    let table = table("The best pair of layers by each measure", &heads, 4, best);
     format!("<div id=\"best\">{table}</div>\n")
 }
 
@@ -298,7 +312,7 @@ fn number(value: Option<f64>) -> String {
 }
 
 /// The measures of alignment, where they were asked for; of many pairs the best at each layer of the images.
-pub fn measures(rows: &[MeasureRow]) -> String {
+pub fn measures(rows: &[MeasureRow], null: Option<Null>) -> String {
     let of_layer =
         |a: &&MeasureRow, b: &&MeasureRow| a.words == b.words && a.measure == b.measure && a.layer == b.layer;
     let (mut layers, mut parts) = (HashMap::new(), HashMap::new());
@@ -308,13 +322,14 @@ pub fn measures(rows: &[MeasureRow]) -> String {
     }
     let mut sorted: Vec<&MeasureRow> = rows.iter().collect();
     sorted.sort_by_key(|row| (parts[&(&row.words, &row.measure)], layers[&row.layer]));
-    let shown = sorted.chunk_by(of_layer).filter_map(|pairs| alignment::best(pairs.iter().copied()));
+    let shown = sorted.chunk_by(of_layer).filter_map(|pairs| Best::of(pairs.iter().copied(), null));
+    let (shown, over) = (shown.map(|best| best.row), Over::of(rows, null));
     // `generalise` is of accuracies and RSA alone.
-    let over = if rows.iter().any(|row| row.ci_low.is_some()) { "; intervals over concepts" } else { "" };
+    let of_intervals = if rows.iter().any(|row| row.ci_low.is_some()) { "; intervals over concepts" } else { "" };
     let all = table(
         &format!(
             "Measures of alignment: of each layer of the images the best layer of the words\u{2019} side (measures.csv has all \
-             pairs){over}"
+             pairs){of_intervals}"
         ),
         &[
             "Words",
@@ -327,7 +342,7 @@ pub fn measures(rows: &[MeasureRow]) -> String {
             "Calibrated, own τ",
             "own τ",
             "p",
-            "p, layers",
+            if over == Over::Models { "p, all word models" } else { "p, layers" },
             "p, all pairs",
         ],
         4,
@@ -339,7 +354,7 @@ pub fn measures(rows: &[MeasureRow]) -> String {
             names.into_iter().chain(value).chain(calibrated).chain(ps).collect()
         }),
     );
-    best_table(rows) + &all
+    best_table(rows, null) + &all
 }
 
 /// The test of misclassified images, where it was asked for.

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::report::FIGURES;
+use crate::report::curves::Curves;
 use crate::report::curves::tests::rows;
 use crate::results::{
     ConceptRow, ConfusedRow, GroupRow, LostRow, MisclassifiedRow, PredictionRow, Results, ResultsDir, StimulusRow,

@@ -221,6 +221,23 @@ fn stopping_after_h_exceedances() {
 }
 
 #[test]
+fn the_null_is_that_of_the_first_draws_wherever_p_values_stop() {
+    let h = NonZeroU32::new(2);
+    let mut random = Random::keyed(9, 0);
+    let points: Vec<i64> = (0..=300).map(|t| if t == 0 { 5 } else { i64::from(random.below(11)) }).collect();
+    let of = |points: &[i64], stop_after| infer(&[layer(points)], Tail::Upper, stop_after)[0];
+    let (stopped, first) = (of(&points, h), of(&points[..=SCALE_DRAWS], None));
+    assert!(stopped.permutations < 20, "{}", stopped.permutations);
+    assert_eq!((stopped.null_mean, stopped.null_sd), (first.null_mean, first.null_sd));
+    // Fewer than a hundred: all of them.
+    let (stopped, all) = (of(&points[..=60], h), of(&points[..=60], None));
+    assert_eq!((stopped.null_mean, stopped.null_sd), (all.null_mean, all.null_sd));
+    let rule = |permutations, stop_after| Rule { permutations, stop_after, ..Rule::default() };
+    let moments = [rule(60, h), rule(300, h), rule(300, None)].map(Rule::of_moments);
+    assert_eq!(moments, [60, SCALE_DRAWS as u64, 300]);
+}
+
+#[test]
 fn the_batch_at_which_a_family_stops_changes_nothing() {
     let h = NonZeroU32::new(2);
     let mut random = Random::keyed(8, 0);

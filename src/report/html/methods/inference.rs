@@ -3,21 +3,29 @@
 use super::{Settings, distinct};
 use crate::record::Maximum;
 use crate::report::curves::SIGNIFICANT;
+use crate::report::inference::{Drawn, drawn};
+use crate::results::Results;
 use crate::stats::generalise::Generalise;
-use crate::stats::inference::{Family, SCALE_DRAWS, Tail};
+use crate::stats::inference::{Family, Tail};
 use crate::wording::counted;
 
 impl Settings<'_> {
     pub(super) fn inference(&self) -> String {
-        if self.permutations == 0 {
-            return "No permutation test was made: the accuracies have no p-values.".to_string();
-        }
-        let within = if self.test.within_categories { " within their categories" } else { "" };
+        let in_full = !self.results.accuracy.is_empty();
+        let Some(drawn) = self.drawn() else {
+            let what = if in_full { "accuracies" } else { "measures" };
+            return format!("No permutation test was made: the {what} have no p-values.");
+        };
+        let (concepts, shared) = match in_full {
+            true => ("the word matrix", "word models"),
+            false => ("the words\u{2019} side", "measures"),
+        };
         let mut text = format!(
-            "The null distribution came from {} of the concepts of the word matrix{within} (seed {}); all layers, {} \
-             and word models shared the same permutations. With b permutations {} the observed value out of m, \
-             p = (1 + b) / (1 + m).",
-            counted(self.drawn(), "random permutation"),
+            "The null distribution came from {}{} of the concepts of {concepts}{} (seed {}); all layers, {} and {shared} \
+             shared the same permutations. With b permutations {} the observed value out of m, p = (1 + b) / (1 + m).",
+            if drawn.stopped > 0 { "at most " } else { "" },
+            counted(drawn.permutations, "random permutation"),
+            if self.test.within_categories { " within their categories" } else { "" },
             self.record.seed(),
             self.said().all(),
             match self.of.tail {
@@ -26,26 +34,41 @@ impl Settings<'_> {
                 Tail::Two => "whose value is at least as far from the null\u{2019}s mean as (two-sided)",
             },
         );
-        text += &self.family();
-        if let Some(stop) = self.test.stop_after {
-            let rows = &self.results.accuracy;
-            let stopped = rows.iter().filter(|row| row.permutations < self.drawn()).count();
-            text += &format!(
-                " Drawing could stop early (Besag & Clifford, 1991): a p-value counts the permutations before the one that is \
-                 number {stop} to reach the observed value, or all where there are fewer, and a family was drawn until the \
-                 last of its p-values was settled. Of the {} of the 2 vs. 2 test {} settled early.",
-                counted(rows.len(), "p-value"),
-                if stopped == 1 { "1 was".to_string() } else { format!("{stopped} were") },
-            );
-            if self.record.maximum == Maximum::Studentised && self.family_size() > 1 {
-                text +=
-                    &format!(" Means and standard deviations for the maximum are those of the first {SCALE_DRAWS}.");
-            }
-        }
-        if self.test.bootstrap > 0 {
+        text += &if in_full { self.family() } else { self.family_of_measures() };
+        text += &self.stopping(drawn);
+        if in_full && self.test.bootstrap > 0 {
             text += &self.intervals();
         }
         text
+    }
+
+    /// The permutations of the 2 vs. 2 test and of measures.
+    fn drawn(&self) -> Option<Drawn> {
+        let Results { accuracy, measures, .. } = self.results;
+        let counts = accuracy.iter().map(|row| row.permutations).chain(measures.iter().map(|row| row.permutations));
+        drawn(Some(self.null), counts)
+    }
+
+    /// Where drawing could stop, and what null moments are of.
+    fn stopping(&self, drawn: Drawn) -> String {
+        let Some(stop) = self.null.rule.stop_after else { return String::new() };
+        let Results { accuracy, measures, .. } = self.results;
+        let p_values = match accuracy.len() {
+            0 => counted(measures.len(), "p-value"),
+            _ if measures.is_empty() => counted(accuracy.len(), "p-value") + " of the 2 vs. 2 test",
+            _ => counted(accuracy.len() + measures.len(), "p-value") + " of the 2 vs. 2 test and the measures",
+        };
+        let settled = if drawn.stopped == 1 { "1 was".to_string() } else { format!("{} were", drawn.stopped) };
+        let scaling = match self.null.rule.of_moments() {
+            all if all == drawn.permutations => format!("all {all}"),
+            first => format!("the first {first}"),
+        };
+        format!(
+            " Drawing could stop early (Besag & Clifford, 1991): a p-value counts the permutations before the one that is \
+             number {stop} to reach the observed value, or all where there are fewer, and a family was drawn until the last \
+             of its p-values was settled. Of the {p_values} {settled} settled early. The means and standard deviations of \
+             nulls are those of {scaling} permutations, whatever a p-value counts."
+        )
     }
 
     /// What intervals speak of, and how they were made.
@@ -102,11 +125,6 @@ impl Settings<'_> {
         )
     }
 
-    /// The permutations that could be drawn.
-    fn drawn(&self) -> u64 {
-        self.test.stop_after.map_or(self.permutations, |_| self.test.permutations)
-    }
-
     fn models(&self) -> usize {
         distinct(self.results.accuracy.iter().map(|row| row.words.as_str())).len()
     }
@@ -134,21 +152,47 @@ impl Settings<'_> {
             }
             _ => format!("the {} layers{pixels} of a network and word model", layers.len()),
         };
-        let maximum = match self.record.maximum {
-            Maximum::Studentised => {
-                "each value, less its null\u{2019}s mean and in units of its null\u{2019}s standard deviation, with the \
-                 largest such value in each permutation (single-step max-T; Westfall & Young, 1993)"
-            }
-            Maximum::Raw => "each value with the permutations\u{2019} maximum",
-        };
         let choice = match self.of.family {
             Family::Layers if models > 1 => " The choice among the word models is not corrected for.",
             _ => "",
         };
         format!(
-            " The family-wise error rate over {over} was controlled by comparing {maximum}; the false discovery rate over the \
+            " The family-wise error rate over {over} was controlled by comparing {}; the false discovery rate over the \
              same family by the procedure of Benjamini and Hochberg (1995). Layers are called significant where the \
-             family-wise p is below {SIGNIFICANT}.{choice}"
+             family-wise p is below {SIGNIFICANT}.{choice}",
+            self.maximum()
         )
+    }
+
+    /// The same of measures: the family of `p_fwer`.
+    pub(super) fn family_of_measures(&self) -> String {
+        let rows = &self.results.measures;
+        let models = distinct(rows.iter().map(|row| row.words.as_str())).len();
+        let over = match self.of.family {
+            Family::Words | Family::Networks if models > 1 => "all pairs of layers of all word models together",
+            _ => "the layers of the images\u{2019} side against one layer of the words\u{2019} side",
+        };
+        format!(
+            " The family-wise error rate of a measure over {over} (p_fwer), and over all pairs of layers of two spaces (p_both), \
+             was controlled by comparing {}; the false discovery rate over the family of p_fwer by the procedure of Benjamini \
+             and Hochberg (1995).",
+            self.maximum()
+        )
+    }
+
+    /// What values are held against.
+    fn maximum(&self) -> String {
+        let scaling = match self.null.rule.stop_after {
+            Some(_) => format!("first {} permutations", self.null.rule.of_moments()),
+            None => "permutations".to_string(),
+        };
+        match self.record.maximum {
+            Maximum::Studentised => format!(
+                "each value, less its null\u{2019}s mean and in units of its null\u{2019}s standard deviation (both over the \
+                 {scaling} and the observed value), with the largest such value in each permutation (single-step max-T; Westfall \
+                 & Young, 1993)"
+            ),
+            Maximum::Raw => "each value with the permutations\u{2019} maximum".to_string(),
+        }
     }
 }

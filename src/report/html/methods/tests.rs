@@ -193,6 +193,75 @@ fn drawing_that_could_stop_is_told_by_what_became_of_it() {
 }
 
 #[test]
+fn measures_alone_have_their_null_told() {
+    let told = |config: Value, counts: [u64; 2]| {
+        let mut table = crate::report::alignment::tests::rows(&[""], &["v1", "v2"]);
+        for (row, count) in table.iter_mut().zip(counts.into_iter().cycle()) {
+            row.permutations = count;
+        }
+        table.iter_mut().filter(|row| row.measure == "mknn").for_each(|row| row.words = "BERT".into());
+        let results = Results { measures: table, ..Results::default() };
+        told_of_test(&results, &config, &json!([]))
+    };
+    says(
+        &told(json!({"permutations": 99, "within_categories": true, "tail": "lower", "family": "words"}), [99, 99]),
+        &[
+            ("99 random permutations of the concepts of the words\u{2019} side within their categories (seed 5)", true),
+            ("and measures shared the same permutations", true),
+            ("at least as low as (one-sided)", true),
+            ("over all pairs of layers of all word models together (p_fwer)", true),
+            ("(both over the permutations and the observed value)", true),
+            ("stop early", false),
+            ("No permutation test", false),
+            ("word matrix", false),
+        ],
+    );
+    let stopped = told(json!({"permutations": 199, "stop_after": 10, "tail": "two"}), [9, 85]);
+    says(
+        &stopped,
+        &[
+            ("came from at most 199 random permutations of the concepts", true),
+            ("at least as far from the null\u{2019}s mean as (two-sided)", true),
+            ("number 10 to reach", true),
+            ("Of the 4 p-values 4 were settled early.", true),
+            ("nulls are those of the first 100 permutations", true),
+            ("(both over the first 100 permutations and the observed value)", true),
+            ("against one layer of the words\u{2019} side (p_fwer)", true),
+            ("85 permutations", false),
+        ],
+    );
+    // Each is told once.
+    assert_eq!(stopped.matches("Westfall & Young, 1993").count(), 1, "{stopped}");
+    says(
+        &told(json!({"permutations": 99, "stop_after": 10}), [9, 99]),
+        &[
+            ("nulls are those of all 99 permutations", true),
+            ("(both over the first 99 permutations and the observed value)", true),
+            ("first 100", false),
+        ],
+    );
+}
+
+#[test]
+fn measures_beside_the_2_vs_2_test_are_of_its_permutations() {
+    let told = told(|record, results| {
+        new(record, json!({"family": "words"}));
+        record["config"]["two_vs_two"]["stop_after"] = 5.into();
+        results.measures = crate::report::alignment::tests::rows(&[""], &["v1", "v2"]);
+    });
+    says(
+        &told,
+        &[
+            ("All were tested under the permutations of the 2 vs. 2 test, of the same tail.", true),
+            ("against one layer of the words\u{2019} side (p_fwer)", true),
+            ("at most 1,000 random permutations", true),
+            ("Of the 10 p-values of the 2 vs. 2 test and the measures 4 were settled early.", true),
+            ("comes from", false),
+        ],
+    );
+}
+
+#[test]
 fn rules_for_ties_and_constant_rows_are_told() {
     let half = told(|record, results| {
         record["config"]["two_vs_two"]["constant"] = "half".into();
@@ -237,6 +306,14 @@ fn the_columns_of_the_one_vs_two_test_and_its_null_are_told() {
             results.one_vs_two.push(row.clone());
         })
     };
+    let within = told(|record, results| {
+        new(record, json!({}));
+        record["config"]["one_vs_two"] = json!({"columns": "others"});
+        record["config"]["two_vs_two"]["within_categories"] = true.into();
+        results.one_vs_two.push(row.clone());
+    });
+    says(&within, &[("of all words that can take part, within their categories,", true)]);
+    says(&with("others"), &[("of all words that can take part, shared by layers and groups", true)]);
     let null = ("labels are unrelated to what the network saw and answered", true);
     says(
         &with("paper"),
