@@ -267,6 +267,9 @@ pub struct ControlRow {
     pub null_mean: f64,
     /// Its standard deviation.
     pub null_sd: f64,
+    /// Of `2v2`: pairs of all groups whose margin is at rounding distance from zero.
+    #[serde(default)]
+    pub ties: Option<u64>,
 }
 
 /// One row of `intervals.csv`: a value, or a difference, and what other concepts or groups would make of it.

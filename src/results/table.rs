@@ -69,8 +69,9 @@ pub trait Table: Serialize + DeserializeOwned {
 }
 
 /// Columns that older results lack, by table; their fields have a default.
-const LATER: [(&str, &[&str]); 4] = [
+const LATER: [(&str, &[&str]); 5] = [
     ("confused", &["groups_tied"]),
+    ("controls", &["ties"]),
     ("intervals", &["less_layer", "p_fwer"]),
     ("measures", &["ci_low", "ci_high", "ceiling_low", "ceiling_high"]),
     ("stimuli", &["sha256"]),

@@ -359,6 +359,9 @@ impl<'a> Settings<'a> {
                 listed(&measures),
                 listed(&given)
             );
+            for (given, said) in chance::said_given(self.results, self.tie_rule(self.test.ties)) {
+                text += &format!("Of the 2 vs. 2 test given {given}: {said} ");
+            }
         }
         if let Some(row) = self.results.partition.first() {
             text += &format!(
