@@ -51,7 +51,7 @@ use crate::results::{Ledger, Results, ResultsDir};
 
 pub use alignment::{best, said, what};
 pub use best::Best;
-pub use chance::{TieRule, told as chance};
+pub use chance::{TieRule, differs as chance_differs, told as chance};
 pub use compare::{Comparison, Overlay, told};
 pub use curves::{LayerRow, SIGNIFICANT, distinct, highest};
 pub use error::{DrawError, ReportError};

@@ -136,6 +136,39 @@ fn a_model_of_categories_has_its_chance_and_its_rule_for_ties_told() {
 }
 
 #[test]
+fn rules_for_ties_part_runs_only_where_pairs_tie_and_chance_that_ties_move_is_told() {
+    let folder = Folder::new();
+    let images = folder.matrix("layer", noise(1));
+    let [words, kinds] = [folder.matrix("W", noise(2)), folder.matrix("K", categories(&[4, 4, 4]))];
+    let kept = |name: &str, words: &[&str], ties: &str| {
+        folder.test(words, &[&images], &["--ties", ties]);
+        let kept = folder.path(name);
+        std::fs::rename(folder.path("out"), &kept).unwrap();
+        kept.display().to_string()
+    };
+    let out = folder.path("compared").display().to_string();
+    let compared = |runs: &[&str]| {
+        let arguments = [&["compare"][..], runs, &["--bootstrap", "20", "--out", &out]].concat();
+        String::from_utf8(succeed(&arguments).stderr).unwrap()
+    };
+    let read = |name: &str| std::fs::read_to_string(folder.path("compared").join(name)).unwrap();
+    let [lost, half] = ["lost", "half"].map(|ties| kept(&format!("W_{ties}"), &[&words], ties));
+    let said = compared(&[&lost, &half]);
+    assert!(!said.contains("ties count differently") && !said.contains("chance"), "{said}");
+    assert_eq!(column::<f64>(&read("compare.csv"), "difference"), [0.0]);
+
+    // Concepts of one kind have the same rows, and the pairs of them tie.
+    let [lost, half] = ["lost", "half"].map(|ties| kept(&format!("K_{ties}"), &[&kinds], ties));
+    assert!(compared(&[&lost, &half]).contains("ties count differently, which moves accuracies by itself"));
+    assert!(read("compare.json").contains("ties count differently"));
+    let said = compared(&[&kept("both", &[&words, &kinds], "lost")]);
+    assert!(said.contains("warning: chance, the null's mean, differs by 0.1"), "{said}");
+    assert!(said.contains("W at layer 0.4") && said.contains(", K at layer 0.3"), "{said}");
+    assert!(read("report.html").contains("mean, differs by 0.1"));
+    assert_eq!(column::<String>(&read("compare.csv"), "curve_b"), ["K"]);
+}
+
+#[test]
 fn what_correlates_with_nothing_is_told() {
     let folder = Folder::new();
     // Once the pair of the first category is left out, neither of its rows varies.
