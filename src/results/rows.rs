@@ -281,7 +281,7 @@ pub struct IntervalRow {
     pub layer: String,
     /// `2v2`, `rsa-pearson`, `rsa-spearman` or `rsa-kendall-tau-a`.
     pub measure: String,
-    /// `value`; `words`, a word model less another; `layers`, a layer less the one before it; `ceiling`, a word model less the
+    /// `value`; `words`, a word model less another; `layers`, a layer less the one before it, where they have an order; `ceiling`, a word model less the
     /// lower noise ceiling.
     pub kind: String,
     /// Word model.
