@@ -2,6 +2,7 @@
 //! run, layer against layer.
 
 mod between;
+mod chance;
 mod curves;
 mod within;
 
@@ -138,14 +139,14 @@ pub fn compare(request: &Request, progress: &Progress) -> Result<PathBuf, Error>
     out.check_command(COMPARE).map_err(|_| Error::input(CompareError::Taken(request.out.clone())))?;
     let _writing = progress.interrupt.writing();
     let _claim = out.lock(COMPARE)?;
-    let mut untested = Vec::new();
+    let (mut untested, mut of_chance) = (Vec::new(), Vec::new());
     let mut read: Vec<Option<WordsAndLayers>> = Vec::new();
     for curve in &curves {
         let same = |(other, read): (&Curve, &Option<WordsAndLayers>)| {
             read.as_ref().filter(|_| curve.shares_layers(other)).map(|(_, layers)| Rc::clone(layers))
         };
         let layers = curves.iter().zip(&read).find_map(same);
-        read.push(rsms(curve, layers).map_err(Error::input)?);
+        read.push(rsms(curve, layers, request.generalise).map_err(Error::input)?);
         if read.last().is_some_and(Option::is_none) {
             untested.push(format!("{}: no matrices in rsm/, or too few concepts; drawn, not tested", curve.name));
         }
@@ -158,6 +159,7 @@ pub fn compare(request: &Request, progress: &Progress) -> Result<PathBuf, Error>
                 Some(reason) => untested.push(format!("{} and {}: {reason}", a.name, b.name)),
                 None => {
                     untested.extend(left_out(a, b));
+                    of_chance.extend(chance::between(a, b));
                     between.extend(between::differences((a, in_a), (b, in_b), request, progress)?);
                 }
             }
@@ -167,7 +169,9 @@ pub fn compare(request: &Request, progress: &Progress) -> Result<PathBuf, Error>
     if runs.len() == 1 || !request.layers.is_empty() {
         for (curve, read) in curves.iter().zip(&read) {
             if let Some(read) = read {
-                within.extend(within::differences(curve, read, request, progress)?);
+                let (rows, said) = within::differences(curve, read, request, progress)?;
+                within.extend(rows);
+                of_chance.extend(said);
             }
         }
     }
@@ -177,6 +181,7 @@ pub fn compare(request: &Request, progress: &Progress) -> Result<PathBuf, Error>
     let mut warnings: Vec<String> = without
         .map(|name| format!("{name}: no accuracies of the 2 vs. 2 test{of_words}; not in the comparison"))
         .collect();
+    warnings.extend(of_chance);
     warnings.extend(altered(&runs).map_err(Error::input)?);
     warnings.iter().for_each(|said| progress.line(format!("warning: {said}")));
     let record = record(runs, request, [untested, warnings], started).map_err(Error::input)?;
@@ -253,7 +258,7 @@ fn obstacle(
         )
     } else if a.counterparts(b).iter().all(Option::is_none) {
         Some("no layer of the one has the name of one of the other, and their order says nothing; drawn, not tested")
-    } else if a.ties != b.ties {
+    } else if a.ties != b.ties && (a.ties_occur() || b.ties_occur()) {
         Some(
             "ties count differently, which moves accuracies by itself; drawn, not tested (make one again by the other's rule for \
              ties)",

@@ -89,6 +89,8 @@ pub struct Options {
     pub ties: Ties,
     /// Bootstrap resamples over concepts; none: no confidence intervals.
     pub bootstrap: u64,
+    /// Whether the layers have no order, and none comes before another.
+    pub unordered: bool,
     /// What the intervals of all values and differences speak of; none: those of accuracies alone, over concepts.
     pub generalise: Option<Generalise>,
     /// Seeds the bootstrap.

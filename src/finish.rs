@@ -97,6 +97,7 @@ pub fn options(
         family: inference.family,
         ties: test.ties,
         bootstrap: test.bootstrap,
+        unordered: false,
         generalise: inference.generalise,
         seed,
         rsa: rsa.to_vec(),

@@ -51,8 +51,8 @@ use crate::report::stimuli::Source;
 use crate::results::{Ledger, Results};
 
 pub use alignment::{Over, said, what};
-pub use best::{Best, outlying};
-pub use chance::{TieRule, told as chance};
+pub use best::Best;
+pub use chance::{TieRule, differs as chance_differs, told as chance};
 pub use compare::{Comparison, Overlay, told};
 pub use curves::{LayerRow, SIGNIFICANT, distinct};
 pub use error::{DrawError, ReportError};

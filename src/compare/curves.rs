@@ -11,7 +11,7 @@ use crate::report;
 use crate::results::{AccuracyRow, Results, ResultsDir};
 use crate::stats::Rsm;
 use crate::stats::bootstrap::MIN_CONCEPTS;
-use crate::stats::generalise::FEWEST_GROUPS;
+use crate::stats::generalise::{FEWEST_GROUPS, Generalise};
 use crate::stats::scoring::Ties;
 
 /// One run with one word model.
@@ -63,6 +63,11 @@ impl Curve {
             other.rows.iter().position(same).or_else(|| if by_name { None } else { nearest() })
         };
         self.rows.iter().map(counterpart).collect()
+    }
+
+    /// Whether any observed pair ties, which the rule for ties counts.
+    pub fn ties_occur(&self) -> bool {
+        self.rows.iter().any(|row| row.ties > 0)
     }
 
     /// Whether the concepts have numbers instead of names, as in a test of matrices that nobody named.
@@ -189,11 +194,16 @@ pub fn run_names(directories: &[PathBuf]) -> Vec<String> {
 /// The words' RSM and every layer's RSMs, which the curves of other word models share.
 pub type WordsAndLayers = (Rsm, Rc<Vec<Vec<Rsm>>>);
 
-/// None if the matrices are not there or too few concepts to test; layers that are read already are not read again.
-pub fn rsms(curve: &Curve, layers_read: Option<Rc<Vec<Vec<Rsm>>>>) -> Result<Option<WordsAndLayers>, CompareError> {
+/// None if the matrices are not there or too few concepts to be drawn; layers that are read already are not read again.
+pub fn rsms(
+    curve: &Curve,
+    layers_read: Option<Rc<Vec<Vec<Rsm>>>>,
+    over: Generalise,
+) -> Result<Option<WordsAndLayers>, CompareError> {
     let words = curve.directory.words_rsm(&curve.rows[0].words);
     let layers: Vec<PathBuf> = curve.rows.iter().map(|row| curve.directory.layer_rsm(&row.layer)).collect();
-    if curve.concepts.len() < MIN_CONCEPTS || !std::iter::once(&words).chain(&layers).all(|path| path.exists()) {
+    let too_few = over.over_concepts() && curve.concepts.len() < MIN_CONCEPTS;
+    if too_few || !std::iter::once(&words).chain(&layers).all(|path| path.exists()) {
         return Ok(None);
     }
     let expected = curve.concepts.len();

@@ -1,6 +1,6 @@
 //! Layer against layer of one curve: does it rise from a layer to the next, and is its best layer better than another?
 
-use super::{Curve, Request, WordsAndLayers, spread};
+use super::{Curve, Request, WordsAndLayers, chance, spread};
 use crate::error::Error;
 use crate::progress::Progress;
 use crate::report::Best;
@@ -16,18 +16,19 @@ struct Family {
     chosen: bool,
 }
 
-/// The layers asked for; without, every layer against the one before it, and the best against all others.
+/// The layers asked for; without, every layer against the one before it, and the best against all others; and what is said of
+/// their chance.
 pub fn differences(
     curve: &Curve,
     read: &WordsAndLayers,
     request: &Request,
     progress: &Progress,
-) -> Result<Vec<WithinRow>, Error> {
+) -> Result<(Vec<WithinRow>, Option<String>), Error> {
     let families = families(curve, request);
+    let tested: Vec<(usize, usize)> = families.iter().flat_map(|family| &family.pairs).copied().collect();
     let layers = curve.rows.len();
     let chosen = families.iter().any(|family| family.chosen);
-    let pairs: usize = families.iter().map(|family| family.pairs.len()).sum();
-    let task = progress.task((pairs + if chosen { layers } else { 0 }) as u64);
+    let task = progress.task((tested.len() + if chosen { layers } else { 0 }) as u64);
     task.now(format!("{}, layer against layer", curve.name));
     let of = |n: usize, m: Option<usize>| -> Result<Spread, Error> {
         let spread = spread((curve, read, n), (curve, read, m), request.generalise, progress)?;
@@ -61,7 +62,7 @@ pub fn differences(
         };
         rows.extend(pairs.iter().zip(found).map(row));
     }
-    Ok(rows)
+    Ok((rows, chance::within(curve, &tested)))
 }
 
 fn families(curve: &Curve, request: &Request) -> Vec<Family> {

@@ -10,6 +10,9 @@ use crate::stats::inference::Tail;
 /// Of so many equally likely values, the observed one among them, the highest has a p of 0.05: none below.
 const TOO_FEW: u64 = 20;
 
+/// Of so many resamples one lies beyond either end of a 95 % interval by percentiles.
+const FEW_RESAMPLES: u64 = 40;
+
 impl TestOptions {
     /// What draws that keep to categories leave in place, if any concept.
     pub fn doubt(&self, categories: Option<&[String]>) -> Option<String> {
@@ -45,6 +48,17 @@ impl TestOptions {
             format!(
                 "draws keep to categories, which allow {arrangements} arrangements of the concepts: p-values are about 1 / \
                  {arrangements} at the least, so none says that it is below 0.05; merge categories, or test without them"
+            )
+        })
+    }
+
+    /// Why the ends of intervals are nowhere, if they are.
+    pub fn doubt_of_intervals(&self) -> Option<String> {
+        (1..FEW_RESAMPLES).contains(&self.bootstrap).then(|| {
+            format!(
+                "bootstrap: {}: so few resamples do not say where a 95 % interval ends, of which 2.5 % of them lie beyond either \
+                 end; ask for {FEW_RESAMPLES} or more, better 1,000",
+                self.bootstrap
             )
         })
     }
@@ -115,6 +129,13 @@ mod tests {
         assert!(said(&["a", "b", "a", "c"]).unwrap().starts_with("2 of 4 concepts are alone"));
         assert!(said(&["a", "b"]).unwrap().ends_with("every p-value is 1"));
         assert_eq!(TestOptions::default().doubt(Some(&["a".to_string()])), None);
+    }
+
+    #[test]
+    fn intervals_of_few_resamples_are_told() {
+        let of = |bootstrap| TestOptions { bootstrap, ..TestOptions::default() }.doubt_of_intervals();
+        assert!(of(39).unwrap().starts_with("bootstrap: 39: so few resamples"));
+        assert_eq!(of(0).or(of(40)), None);
     }
 
     #[test]

@@ -93,11 +93,11 @@ pub struct OptionError {
 }
 
 impl TestOptions {
-    /// Whether so many concepts can be tested in this way.
+    /// Whether it can be tested in this way; resamples draw so many concepts, if they draw any.
     ///
     /// # Errors
     /// The first option that is out of its range.
-    pub fn check(&self, concepts: usize) -> Result<(), OptionError> {
+    pub fn check(&self, resampled: Option<usize>) -> Result<(), OptionError> {
         check_permutations(self.permutations)?;
         if let Some(stop) = self.stop_after.filter(|stop| u64::from(stop.get()) > self.permutations) {
             let found = format!("{stop} with {} permutations", self.permutations);
@@ -109,7 +109,7 @@ impl TestOptions {
             let (found, expected) = (self.bootstrap.to_string(), "0, or 2 to 1,000,000");
             return Err(OptionError { option: "bootstrap", expected, found });
         }
-        if self.bootstrap > 0 && concepts < MIN_CONCEPTS {
+        if let Some(concepts) = resampled.filter(|&concepts| self.bootstrap > 0 && concepts < MIN_CONCEPTS) {
             let found = format!("{} with {concepts} concepts", self.bootstrap);
             return Err(OptionError { option: "bootstrap", expected: "0, or 12 concepts or more to resample", found });
         }
@@ -123,6 +123,12 @@ impl TestOptions {
 }
 
 impl InferenceOptions {
+    /// The concepts that resamples draw, of so many; over groups alone none but those of `others`, measures and partitions of
+    /// variance, whose intervals are over concepts whatever else is generalised to.
+    pub fn resampled(&self, concepts: usize, others: bool) -> Option<usize> {
+        (others || self.generalise != Some(Generalise::Groups)).then_some(concepts)
+    }
+
     /// Whether so many groups can be tested in this way.
     ///
     /// # Errors
@@ -374,19 +380,19 @@ mod tests {
     #[test]
     fn options_out_of_their_range_are_named() {
         let permutations = TestOptions { permutations: 5_000_000_000, ..TestOptions::default() };
-        let error = permutations.check(20).unwrap_err();
+        let error = permutations.check(Some(20)).unwrap_err();
         assert_eq!((error.option, error.expected), ("permutations", &*format!("0 to {}", grouped(MOST_PERMUTATIONS))));
         let never =
             |stop| TestOptions { stop_after: NonZeroU32::new(stop), permutations: 50, ..TestOptions::default() };
-        assert!(never(50).check(20).is_ok());
-        assert_eq!(never(51).check(20).unwrap_err().found, "51 with 50 permutations");
+        assert!(never(50).check(Some(20)).is_ok());
+        assert_eq!(never(51).check(None).unwrap_err().found, "51 with 50 permutations");
         let bootstrap = TestOptions { bootstrap: 10, ..TestOptions::default() };
-        let error = bootstrap.check(11).unwrap_err();
+        let error = bootstrap.check(Some(11)).unwrap_err();
         assert_eq!(error.found, "10 with 11 concepts");
         assert_eq!(error.expected, format!("0, or {MIN_CONCEPTS} concepts or more to resample"));
-        assert!(bootstrap.check(12).is_ok());
+        assert!(bootstrap.check(Some(12)).is_ok() && bootstrap.check(None).is_ok());
         let bootstrap = TestOptions { bootstrap: 1, ..TestOptions::default() };
-        assert_eq!(bootstrap.check(20).unwrap_err().expected, format!("0, or 2 to {}", grouped(MOST_RESAMPLES)));
+        assert_eq!(bootstrap.check(Some(20)).unwrap_err().expected, format!("0, or 2 to {}", grouped(MOST_RESAMPLES)));
     }
 
     #[test]
@@ -411,6 +417,10 @@ mod tests {
         assert_eq!((&*error.found, error.expected), ("with bootstrap 0", &*expected));
         assert_eq!(over(Generalise::Both).check(100, 1).unwrap_err().found, "with 1 group");
         assert!(over(Generalise::Groups).check(100, 2).is_ok());
+        assert_eq!(InferenceOptions::default().resampled(8, false), Some(8));
+        assert_eq!(over(Generalise::Both).resampled(8, false), Some(8));
+        let groups = over(Generalise::Groups);
+        assert_eq!((groups.resampled(8, false), groups.resampled(8, true)), (None, Some(8)));
         assert!(over(Generalise::Groups).doubt(4).unwrap().starts_with("generalise: 4 groups say little"));
         assert!(over(Generalise::Both).doubt(5).is_none());
     }

@@ -212,7 +212,7 @@ impl Evaluation<'_> {
         let mut rows = Vec::new();
         let models = self.words.iter().zip(without).zip(given);
         for (((model, without), given), (test, inferences)) in models.zip(tests.iter().zip(inferences)) {
-            for (&index, inference) in test.members().iter().zip(inferences) {
+            for (member, (&index, inference)) in test.members().iter().zip(inferences).enumerate() {
                 let layer = &self.space.layers[index];
                 rows.push(ControlRow {
                     network: self.space.network.clone(),
@@ -229,6 +229,7 @@ impl Evaluation<'_> {
                     q_fdr: inference.q_fdr,
                     null_mean: inference.null_mean,
                     null_sd: inference.null_sd,
+                    ties: test.ties().map(|ties| ties[member]),
                 });
             }
         }

@@ -200,7 +200,8 @@ impl Measured<'_> {
                     self.resampled(of, value - other, by_pairs.of_difference(n, m), &apart, difference)
                 });
             }
-            if let Some((before, other)) = layer.checked_sub(1).and_then(|b| Some((b, layers[b].values[n]?))) {
+            let before = layer.checked_sub(1).filter(|_| !self.evaluation.options.unordered);
+            if let Some((before, other)) = before.and_then(|b| Some((b, layers[b].values[n]?))) {
                 let of = Of { less_layer: Some(before), ..of(Kind::Layers) };
                 found.push(if is_accuracy {
                     self.closed(self.over, of, value - other, difference)?

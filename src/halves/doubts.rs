@@ -20,6 +20,7 @@ pub(super) fn warnings(
     let of_request = [
         request.options.doubt(categories),
         request.options.doubt_of_p(categories),
+        request.options.doubt_of_intervals(),
         request.inference.doubt(inputs.space.groups.len()),
         doubt_of_neighbours(&request.measures, request.neighbours),
         doubt_of_tail(&request.measures, request.inference.tail),

@@ -12,7 +12,7 @@ use crate::config::{OptionError, TestRequest, check_measures, draws};
 use crate::device::{self, Selected};
 use crate::error::{Error, FileError};
 use crate::evaluation::alignment::{Alignment, WordSpace};
-use crate::evaluation::{LayerRsms, Space, Words};
+use crate::evaluation::{LayerRsms, Options, Space, Words};
 use crate::finish::{self, Comparison, finish};
 use crate::matrices::{Read, Side, Source};
 use crate::names::{self, NAME, is_name};
@@ -84,7 +84,10 @@ impl Test {
         };
         let device = device::select(request.device)?;
         progress.line(device.line());
-        let options = finish::options(&request.options, request.inference, request.seed, draws, &request.rsa, &device);
+        let options = Options {
+            unordered: request.unordered,
+            ..finish::options(&request.options, request.inference, request.seed, draws, &request.rsa, &device)
+        };
         let alignment = (!word_spaces.is_empty()).then(|| Alignment {
             measures: request.measures.clone(),
             neighbours: request.neighbours,
@@ -276,7 +279,8 @@ fn check_groups(measures: &[Measure], words: &[WordSpace]) -> Result<(), HalvesE
 
 /// Options that suit so many concepts in so many groups.
 fn check_options(request: &TestRequest, concepts: usize, groups: usize) -> Result<(), HalvesError> {
-    request.options.check(concepts)?;
+    let others = !request.measures.is_empty() || !request.controls.partition.is_empty();
+    request.options.check(request.inference.resampled(concepts, others))?;
     request.inference.check(request.options.bootstrap, groups)?;
     match names::twice(&request.rsa) {
         Some(method) => {

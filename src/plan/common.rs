@@ -55,7 +55,9 @@ impl Common {
         let unchanged = Unchanged::of(&words_files(config)?)?;
         let images = check_images(&manifest, seen)?;
         let concepts = manifest.concepts.len();
-        config.two_vs_two.check(concepts).map_err(PlanError::of_section("two_vs_two"))?;
+        let others = !config.measures.is_empty() || !config.controls.partition.is_empty();
+        let resampled = config.inference.resampled(concepts, others);
+        config.two_vs_two.check(resampled).map_err(PlanError::of_section("two_vs_two"))?;
         let inference = config.inference.check(config.two_vs_two.bootstrap, manifest.groups.len());
         inference.map_err(PlanError::of_section("inference"))?;
         check_measures(&config.measures, config.neighbours, concepts)
@@ -71,6 +73,7 @@ impl Common {
         warnings.extend(manifest.doubts_of_classes(classes.count() as u32, |class| classes.names(class as usize)));
         warnings.extend(config.two_vs_two.doubt(manifest.categories.as_deref()));
         warnings.extend(config.two_vs_two.doubt_of_p(manifest.categories.as_deref()));
+        warnings.extend(config.two_vs_two.doubt_of_intervals());
         warnings.extend(config.inference.doubt(manifest.groups.len()));
         warnings.extend(doubt_of_neighbours(&config.measures, config.neighbours));
         warnings.extend(doubt_of_tail(&config.measures, config.inference.tail));

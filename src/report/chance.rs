@@ -1,10 +1,10 @@
 //! Where chance lies: at the null's mean, which lost ties move away from one half.
 
 use crate::report::chart::{Band, Curve, steps, to_the_ends};
-use crate::report::curves::{Curves, LayerRow, Model};
+use crate::report::curves::{Curves, LayerRow, Model, all_given};
 use crate::report::inference::Null;
 use crate::report::style::{AXIS, BAND, DASHED, GREY, curve};
-use crate::results::Results;
+use crate::results::{AccuracyRow, Results};
 use crate::stats::scoring::Ties;
 use crate::wording::listed;
 
@@ -62,21 +62,21 @@ fn spread<T: Copy>(values: &[T], unordered: bool) -> Vec<(f64, T)> {
     if unordered { steps(values) } else { to_the_ends(values) }
 }
 
-/// What the band that is drawn shows, and whose null it is of several word models, in a sentence.
+/// What the band that is drawn shows, and whose null it is of several curves, in a sentence.
 pub fn band<R: LayerRow>(curves: &Curves<R>) -> String {
     const NULL: &str = "null mean\u{a0}±\u{a0}2\u{a0}s.d.";
     let levels = levels(curves);
     let still = levels.iter().find(|level| !level.moved);
     match (still, levels.len(), curves.models.len()) {
         (_, _, 1) => format!("Band: {NULL}"),
-        (Some(_), 1, _) => format!("Band: {NULL}, from the lowest to the highest of the word models."),
-        (None, ..) => format!("Bands: {NULL}, each in its word model\u{2019}s colour."),
+        (Some(_), 1, _) => format!("Band: {NULL}, from the lowest to the highest of the curves."),
+        (None, ..) => format!("Bands: {NULL}, each in its curve\u{2019}s colour."),
         (Some(level), ..) => {
             let grey = match level.models[..] {
                 [model] => curves.models[model].words,
                 _ => "all others, from the lowest to the highest",
             };
-            format!("Bands: {NULL}, coloured of the word model of that colour, grey of {grey}.")
+            format!("Bands: {NULL}, coloured of the curve of that colour, grey of {grey}.")
         }
     }
 }
@@ -87,7 +87,9 @@ fn levels<R: LayerRow>(curves: &Curves<R>) -> Vec<Level> {
     let edges = |models: &[usize]| -> Vec<(f64, f64)> {
         let at = |layer: usize| {
             let nulls = models.iter().filter_map(|&n| curves.models[n].rows[layer]?.null());
-            let edges = nulls.map(|(mean, sd, _)| (mean - BAND_SDS * sd, mean + BAND_SDS * sd));
+            // No accuracy lies beyond.
+            let edge = |value: f64| value.clamp(0.0, 1.0);
+            let edges = nulls.map(|(mean, sd, _)| (edge(mean - BAND_SDS * sd), edge(mean + BAND_SDS * sd)));
             edges.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))).unwrap_or((f64::NAN, f64::NAN))
         };
         (0..layers).map(at).collect()
@@ -203,8 +205,20 @@ pub fn told(
     let pairs = Curves::under(null, &results.accuracy);
     let images = Curves::of_networks(&results.one_vs_two);
     let pairs = pairs.iter().map(|curves| line("2 vs. 2", said(curves, "pairs", Some(two_vs_two))));
+    let given =
+        said_given(results, two_vs_two).into_iter().map(|(given, said)| line(&format!("2 vs. 2 given {given}"), said));
     let images = images.iter().map(|curves| line("1 vs. 2", said(curves, "images", one_vs_two)));
-    pairs.chain(images).flatten().collect()
+    pairs.chain(given).chain(images).flatten().collect()
+}
+
+/// The same of the 2 vs. 2 test given other spaces, by what is given, where there is something to say.
+pub fn said_given(results: &Results, rule: TieRule) -> Vec<(&str, String)> {
+    let of = |(given, rows): (_, Vec<AccuracyRow>)| {
+        let said: Vec<String> =
+            Curves::of_networks(&rows).iter().map(|curves| said(curves, "pairs", Some(rule))).collect();
+        (given, said.join(" ").trim().to_string())
+    };
+    all_given(results).into_iter().map(of).filter(|(_, said)| !said.is_empty()).collect()
 }
 
 #[cfg(test)]
@@ -216,7 +230,7 @@ mod tests {
         TieRule { ties, within_categories: false }
     }
 
-    fn categorical() -> Vec<crate::results::AccuracyRow> {
+    fn categorical() -> Vec<AccuracyRow> {
         let labels = ["pixels", "fc1"].map(String::from);
         let mut table = rows("net", &labels, &["GloVe", "category"]);
         for (n, row) in table.iter_mut().filter(|row| row.words == "category").enumerate() {
@@ -235,7 +249,12 @@ mod tests {
         assert_eq!((bands.len(), lines.len()), (1, 1));
         assert!(lines[0].marks.iter().all(|mark| mark.value == 0.5));
         assert_eq!(said(&curves, "pairs", Some(rule(Ties::Lost))), "");
-        assert!(band(&curves).ends_with("s.d., from the lowest to the highest of the word models."));
+        assert!(band(&curves).ends_with("s.d., from the lowest to the highest of the curves."));
+        // No accuracy lies below 0 or above 1.
+        let mut wide = table.clone();
+        wide.iter_mut().for_each(|row| row.null_sd = 0.3);
+        let (bands, _) = drawn(&Curves::of_networks(&wide).remove(0), false);
+        assert!(bands[0].edges.iter().all(|&(_, low, high)| (low, high) == (0.0, 1.0)), "{:?}", bands[0].edges);
         // Steps where there is no order: level over a place.
         let (bands, _) = drawn(&curves, true);
         let places: Vec<f64> = bands[0].edges.iter().map(|edge| edge.0).collect();
@@ -251,7 +270,7 @@ mod tests {
         assert_eq!(bands.len(), 2);
         let heights: Vec<f64> = lines.iter().map(|line| line.marks[0].value).collect();
         assert_eq!(heights, [0.39, 0.5]);
-        assert!(band(&curves).ends_with("coloured of the word model of that colour, grey of GloVe."));
+        assert!(band(&curves).ends_with("coloured of the curve of that colour, grey of GloVe."));
         let alone = Curves { models: curves.models[..1].to_vec(), ..Curves::of_networks(&table).remove(0) };
         assert!(band(&alone).ends_with("s.d."));
         let told = said(&curves, "pairs", Some(rule(Ties::Lost)));
@@ -278,7 +297,7 @@ mod tests {
         );
         let half = said(&curves, "pairs", Some(rule(Ties::Half)));
         assert!(half.ends_with("counted as half a pass."), "{half}");
-        let results = crate::results::Results { accuracy: table.clone(), ..Default::default() };
+        let results = Results { accuracy: table.clone(), ..Default::default() };
         let [line] = &super::told(&results, (rule(Ties::Lost), None), None)[..] else {
             panic!("one line for the one network")
         };

@@ -129,6 +129,14 @@ pub fn apart_edges(edges: &[(f64, f64, f64)]) -> Vec<(f64, f64, f64)> {
     apart(edges, (f64::NAN, f64::NAN)).into_iter().map(|(place, (low, high))| (place, low, high)).collect()
 }
 
+/// Values that are joined, as they are; a single one is a level as wide as bars, for nothing would be seen of it.
+fn widened(values: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    match *values {
+        [(place, value)] => vec![(place - BARS / 2.0, value), (place + BARS / 2.0, value)],
+        _ => values.to_vec(),
+    }
+}
+
 /// Values at places without an order, each as wide as its place.
 pub fn steps<T: Copy>(values: &[T]) -> Vec<(f64, T)> {
     let step = |(place, &value): (usize, &T)| [-0.5, 0.5].map(|side| (place as f64 + side, value));
@@ -158,7 +166,7 @@ impl Chart<'_> {
         self.draw_y_axis(&mut canvas, &layout);
         self.draw_x_axis(&mut canvas, &layout);
         // The heights of 0 and 1, for a script that moves the markers.
-        canvas.group(&format!("data-scale=\"{:.2} {:.2}\"", panel.y(0.0), panel.y(1.0)), |canvas| {
+        canvas.group(&format!("data-scale=\"{:.2} {:.2}\"", panel.scaled(0.0), panel.scaled(1.0)), |canvas| {
             for (curve, &aside) in self.curves.iter().zip(&layout.asides).rev() {
                 match (curve.words, self.ground()) {
                     (Some(_), Some(ground)) => curve.draw_bars(canvas, &layout, aside, panel.y(ground)),
@@ -271,9 +279,12 @@ fn draw_grid(canvas: &mut Canvas, panel: &Panel) {
 
 fn draw_band(canvas: &mut Canvas, panel: &Panel, band: &Band) {
     for run in band.edges.split(|(_, low, high)| !(low + high).is_finite()).filter(|run| !run.is_empty()) {
-        let low = run.iter().map(|&(place, low, _)| (panel.x(place), panel.y(low)));
-        let high = run.iter().map(|&(place, _, high)| (panel.x(place), panel.y(high)));
-        let corners: Vec<Point> = high.chain(low.rev()).collect();
+        let along = |edge: fn(&(f64, f64, f64)) -> (f64, f64)| -> Vec<Point> {
+            let points = widened(&run.iter().map(edge).collect::<Vec<_>>());
+            points.into_iter().map(|(place, value)| (panel.x(place), panel.y(value))).collect()
+        };
+        let (low, high) = (along(|&(place, low, _)| (place, low)), along(|&(place, _, high)| (place, high)));
+        let corners: Vec<Point> = high.into_iter().chain(low.into_iter().rev()).collect();
         canvas.polygon(&corners, band.color, band.opacity);
     }
 }
@@ -289,8 +300,11 @@ impl Curve<'_> {
         }
         let dash: Vec<f64> = self.style.dash.iter().map(|length| dashes * length).collect();
         self.group(canvas, "data-curve", "", |canvas| {
-            for run in self.marks.split(|mark| !mark.value.is_finite()).filter(|run| run.len() > 1) {
-                let points: Vec<Point> = run.iter().map(|mark| panel.at(mark, aside)).collect();
+            let least = if self.has_markers() { 2 } else { 1 };
+            for run in self.marks.split(|mark| !mark.value.is_finite()).filter(|run| run.len() >= least) {
+                let points = widened(&run.iter().map(|mark| (mark.place, mark.value)).collect::<Vec<_>>());
+                let points: Vec<Point> =
+                    points.into_iter().map(|(place, value)| (panel.x(place) + aside, panel.y(value))).collect();
                 canvas.line(&points, &dash, self.width, self.style.color);
             }
         });

@@ -49,9 +49,13 @@ fn heatmap(curves: &Curves, model: &Model, rows: &[&ConceptRow], told: Said) -> 
         concepts.push((&row.concept, mean));
     }
     concepts.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(b.0)));
-    let mut notes = "Share of the pairs with the concept that pass, over all groups. \
-                     Concepts from the best to the worst, by their mean over layers."
-        .to_string();
+    let over = match curves.rows().next() {
+        Some(row) if row.groups > 1 => format!(", over all {}", told.all()),
+        _ => String::new(),
+    };
+    let mut notes = format!(
+        "Share of the pairs with the concept that pass{over}. Concepts from the best to the worst, by their mean over layers."
+    );
     if concepts.len() > MOST {
         notes += &format!(" Of {} concepts the {} best and the {} worst.", concepts.len(), MOST / 2, MOST / 2);
         concepts.drain(MOST / 2..concepts.len() - MOST / 2);

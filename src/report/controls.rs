@@ -1,29 +1,27 @@
 //! 2 vs. 2 accuracy with and without what is given, one figure per word model.
 
-use crate::config::InferenceOptions;
 use crate::report::accuracy::accuracy;
-use crate::report::chart::{Chart, Curve, Entry, Look, Mark};
-use crate::report::curves::{Curves, Model, SIGNIFICANT, distinct};
-use crate::report::material::Said;
+use crate::report::chart::{Chart, Curve, Entry};
+use crate::report::curves::{Curves, Model, SIGNIFICANT, given, is_accuracy};
 use crate::report::style::{CURVE, curve};
 use crate::report::{Drawing, Figure, Material, ReportError, chance, inference};
-use crate::results::ControlRow;
-use crate::stats::alignment::Measure;
+use crate::results::{AccuracyRow, ControlRow};
 
 /// `controls_<network>_<words>`; drawn where something is given.
 pub const FIGURE: Figure = Figure { name: "controls", draw };
 
-/// The measure of the figure.
-const MEASURE: &str = Measure::TwoVsTwo.name();
+/// What the accuracies of the test itself are called beside those given other spaces.
+const NOTHING: &str = "nothing given";
 
 fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
     let mut drawings = Vec::new();
     for curves in material.curves() {
         for model in &curves.models {
-            let of_model =
-                |row: &&ControlRow| row.network == curves.network && row.words == model.words && row.measure == MEASURE;
-            let rows: Vec<&ControlRow> = material.results.controls.iter().filter(of_model).collect();
-            if !rows.is_empty() {
+            let of_model = |row: &&ControlRow| row.network == curves.network && row.words == model.words;
+            let controls: Vec<&ControlRow> =
+                material.results.controls.iter().filter(|row| is_accuracy(row)).filter(of_model).collect();
+            if !controls.is_empty() {
+                let rows = accuracies(model, &controls);
                 drawings.push(Drawing {
                     stem: curves.model_stem(FIGURE.name, model.words),
                     network: curves.network.to_string(),
@@ -32,7 +30,7 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
                         material.said().network(curves.network),
                         model.words
                     ),
-                    picture: chart(&curves, model, &rows, (material.inference(), material.said())).draw(),
+                    picture: chart(&Curves::of_networks(&rows)[0], model.words, curves.models.len(), material).draw(),
                 });
             }
         }
@@ -40,47 +38,46 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
     Ok(drawings)
 }
 
-fn chart<'a>(
-    curves: &Curves<'a>,
-    model: &Model<'a>,
-    rows: &[&'a ControlRow],
-    (of_test, told): (Option<InferenceOptions>, Said<'a>),
-) -> Chart<'a> {
-    let alone =
-        Curves { models: vec![model.clone()], layers: curves.layers.clone(), labels: curves.labels.clone(), ..*curves };
-    let (bands, lines) = chance::drawn(&alone, told.unordered);
-    let given = distinct(rows.iter().map(|row| row.given.as_str()));
-    let plain = |mark: Mark| Mark { interval: None, ..mark };
-    let first = model.marks(|place, row| plain(accuracy(place, row)));
-    let marks = |given: &str| -> Vec<Mark> {
-        let row = |layer: &&str| rows.iter().find(|row| row.given == given && row.layer == **layer);
-        let gap = Mark { place: 0.0, value: f64::NAN, look: Look::Filled, interval: None };
-        let mark = |(n, layer): (usize, &&str)| row(layer).map_or(Mark { place: n as f64, ..gap }, |row| of(n, row));
-        curves.layers.iter().enumerate().map(mark).collect()
+/// The accuracies of a word model with nothing given and with each space, by these in the place of words.
+fn accuracies(model: &Model, controls: &[&ControlRow]) -> Vec<AccuracyRow> {
+    let all = || model.rows.iter().copied().flatten();
+    let plain = |row: &AccuracyRow| AccuracyRow { words: NOTHING.into(), ci_low: None, ci_high: None, ..row.clone() };
+    let with = |control: &&ControlRow| {
+        let row = all().find(|row| row.layer == control.layer)?;
+        Some(AccuracyRow { words: control.given.clone(), ..given(row, control) })
     };
-    let with = given.iter().map(|given| marks(given));
-    let drawn = std::iter::once(first).chain(with).enumerate().map(|(n, marks)| Curve {
+    all().map(plain).chain(controls.iter().filter_map(with)).collect()
+}
+
+/// The chart of a word model, one of so many; each curve has its own chance.
+fn chart<'a>(curves: &Curves<'a>, words: &str, models: usize, material: &'a Material) -> Chart<'a> {
+    let (of_test, told) = (material.inference(), material.said());
+    let (bands, lines) = chance::drawn(curves, told.unordered);
+    let drawn = curves.models.iter().enumerate().map(|(n, model)| Curve {
         words: None,
         style: curve(n),
         width: CURVE,
         aside: None,
-        marks,
+        marks: model.marks(accuracy),
     });
-    let legend = std::iter::once("nothing given").chain(given.iter().copied()).enumerate();
     let mut notes = format!(
-        "{} {} given these spaces: their RSMs are regressed out of both sides\u{2019} entries, in every permutation.",
-        curves.counts(told),
-        model.words
+        "{} {words} given these spaces: their RSMs are regressed out of both sides\u{2019} entries, in every permutation.",
+        curves.counts(told)
     );
     if curves.permuted() {
         notes += &format!(
-            "\nFilled: p\u{a0}<\u{a0}{SIGNIFICANT}{}, {}; hollow: n.s. Band: null mean\u{a0}±\u{a0}2\u{a0}s.d. with nothing given.",
+            "\nFilled: p\u{a0}<\u{a0}{SIGNIFICANT}{}, {}; hollow: n.s. {}",
             inference::tail(of_test),
-            inference::covers(of_test, curves.models.len())
+            inference::covers(of_test, models),
+            chance::band(curves)
         );
     }
+    for said in [chance::said(curves, "pairs", material.ties())].iter().filter(|said| !said.is_empty()) {
+        notes += &format!("\n{said}");
+    }
+    let legend = curves.models.iter().enumerate();
     Chart {
-        title: format!("{}: {} given other spaces", told.network(curves.network), model.words),
+        title: format!("{}: {words} given other spaces", told.network(curves.network)),
         y_title: "2 vs. 2 accuracy",
         limits: Some((0.0, 1.0)),
         whole: false,
@@ -88,24 +85,20 @@ fn chart<'a>(
         x_title: told.axis,
         bars: told.unordered,
         bands,
-        legend: legend.map(|(n, text)| Entry { style: curve(n), filled: true, text }).collect(),
+        legend: legend.map(|(n, model)| Entry { style: curve(n), filled: true, text: model.words }).collect(),
         curves: drawn.chain(lines).collect(),
         notes,
     }
 }
 
-fn of(n: usize, row: &ControlRow) -> Mark {
-    let significant = row.permutations == 0 || row.p_fwer < SIGNIFICANT;
-    let look = if significant { Look::Filled } else { Look::Hollow };
-    Mark { place: n as f64, value: row.value, look, interval: None }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::chance::TieRule;
     use crate::report::curves::tests::rows;
     use crate::report::material::tests::material;
     use crate::results::Results;
+    use crate::stats::scoring::Ties;
 
     #[test]
     fn a_curve_for_nothing_and_for_everything_given() {
@@ -126,10 +119,12 @@ mod tests {
             q_fdr: 0.01,
             null_mean: 0.5,
             null_sd: 0.04,
+            ties: (measure == "2v2").then_some(0),
         };
+        let tied = |layer: &str| ControlRow { null_mean: 0.3, ties: Some(20_000), ..control(layer, "pixels", "2v2") };
         let controls = vec![
-            control("B1C1", "pixels", "2v2"),
-            control("fc1", "pixels", "2v2"),
+            tied("b1c1"),
+            tied("fc1"),
             control("fc1", "category", "2v2"),
             control("fc1", "words & more", "rsa-pearson"),
         ];
@@ -138,5 +133,24 @@ mod tests {
         assert_eq!(drawings.iter().map(|drawing| &drawing.stem).collect::<Vec<_>>(), ["controls_vgg16_GloVe"]);
         let svg = &drawings[0].picture.svg;
         assert!(svg.contains(">nothing given</text>") && svg.contains(">category</text>") && !svg.contains("more"));
+        // Each curve has the chance that it is held against, and what moved it is said.
+        let curves = Curves::of_networks(&results.accuracy).remove(0);
+        let all: Vec<&ControlRow> = results.controls.iter().take(3).collect();
+        let drawn = accuracies(&curves.models[1], &all);
+        let of_figure = Curves::of_networks(&drawn).remove(0);
+        let material = material(&results);
+        let chart = chart(&of_figure, "GloVe", 2, &material);
+        assert_eq!(chart.bands.len(), 2);
+        assert!(chart.bands[0].color == curve(1).color, "{:?}", chart.bands[0].color);
+        let chances: Vec<f64> = chart.curves[3..].iter().map(|line| line.marks[1].value).collect();
+        assert!(chances.len() == 2 && chances[1] == 0.5, "{chances:?}");
+        for said in
+            ["coloured of the curve of that colour", "mean, 0.30 for pixels, not 0.5", "% of pairs tie for pixels"]
+        {
+            assert!(chart.notes.contains(said), "{said:?} in {}", chart.notes);
+        }
+        let told = chance::told(&results, TieRule { ties: Ties::Lost, within_categories: false }, None);
+        let [line] = &told[..] else { panic!("{told:?}") };
+        assert!(line.starts_with("2 vs. 2 given pixels: Chance is the null\u{2019}s mean, 0.30, not 0.5."), "{line}");
     }
 }

@@ -1,4 +1,4 @@
-//! The rows of `accuracy.csv` and `one_vs_two.csv` as curves over the layers of a network.
+//! The rows of `accuracy.csv`, `one_vs_two.csv` and the 2 vs. 2 test given other spaces as curves over the layers of a network.
 
 use std::collections::HashSet;
 
@@ -6,7 +6,8 @@ use crate::report::best::Best;
 use crate::report::chart::{Look, Mark};
 use crate::report::inference::{self, Null};
 use crate::report::material::Said;
-use crate::results::{AccuracyRow, MeasureRow, NetworkRow, OneVsTwoRow, figure_name};
+use crate::results::{AccuracyRow, ControlRow, MeasureRow, NetworkRow, OneVsTwoRow, Results, figure_name};
+use crate::stats::alignment::Measure;
 use crate::wording::grouped;
 
 /// The level below which a layer counts as significant: its family-wise p, in the 1 vs. 2 test its own p too.
@@ -227,6 +228,41 @@ impl<R> Model<'_, R> {
             |(layer, row): (usize, &Option<&R>)| row.map_or_else(|| gap(layer as f64), |row| of(layer as f64, row));
         self.rows.iter().enumerate().map(mark).collect()
     }
+}
+
+/// Whether a row is of the 2 vs. 2 test given other spaces.
+pub fn is_accuracy(row: &ControlRow) -> bool {
+    row.measure == Measure::TwoVsTwo.name()
+}
+
+/// What of a row with nothing given is known with other spaces given, which has no interval.
+pub fn given(row: &AccuracyRow, control: &ControlRow) -> AccuracyRow {
+    AccuracyRow {
+        accuracy: control.value,
+        ties: control.ties.unwrap_or(0),
+        permutations: control.permutations,
+        p_value: control.p_value,
+        p_fwer: control.p_fwer,
+        q_fdr: control.q_fdr,
+        null_mean: control.null_mean,
+        null_sd: control.null_sd,
+        ci_low: None,
+        ci_high: None,
+        ..row.clone()
+    }
+}
+
+/// The accuracies given other spaces, by what is given.
+pub fn all_given(results: &Results) -> Vec<(&str, Vec<AccuracyRow>)> {
+    let controls = || results.controls.iter().filter(|row| is_accuracy(row));
+    let of = |control: &ControlRow| {
+        let same = |row: &&AccuracyRow| {
+            (&row.network, &row.layer, &row.words) == (&control.network, &control.layer, &control.words)
+        };
+        results.accuracy.iter().find(same).map(|row| given(row, control))
+    };
+    let rows = |name: &str| controls().filter(|row| row.given == name).filter_map(of).collect();
+    distinct(controls().map(|row| row.given.as_str())).into_iter().map(|name| (name, rows(name))).collect()
 }
 
 /// The first of those whose value is highest.

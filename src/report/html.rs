@@ -94,7 +94,7 @@ fn page(material: &Material, drawings: &[Drawing]) -> Result<String, ReportError
         "measures" => tables::measures(&results.measures, null),
         "controls" => tables::controls(&results.controls),
         "partition" => tables::partition(&results.partition),
-        "intervals" => tables::intervals(&results.intervals),
+        "intervals" => tables::intervals(&results.intervals, told),
         "one_vs_two" => tables::one_vs_two(&results.one_vs_two),
         "downloads" => tables::downloads(results),
         "mistakes" if results.misclassified.is_empty() => String::new(),

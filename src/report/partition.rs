@@ -91,7 +91,8 @@ fn chart<'a>(curves: &Curves<'a>, rows: &[&'a PartitionRow], told: Said<'a>) -> 
     Chart {
         title: told.network(curves.network),
         y_title: "Explained variance",
-        limits: Some((-1.0, 1.0)),
+        // Parts of what spaces hide in each other may be more than the whole, which is 1.
+        limits: Some((f64::min(lowest, -1.0), f64::max(highest, 1.0))),
         whole: false,
         labels: layers.iter().map(|layer| curves.label(layer)).collect(),
         x_title: told.axis,
@@ -177,6 +178,13 @@ mod tests {
             chart.legend.iter().map(|entry| entry.text).collect::<Vec<_>>(),
             ["pixels", "GloVe", "pixels + GloVe", "total"]
         );
+        let hidden: Vec<PartitionRow> = [("pixels", "unique", 0.9), ("GloVe", "unique", 0.9)]
+            .map(|(part, kind, explained)| row(part, kind, explained))
+            .into_iter()
+            .chain([row("pixels + GloVe", "shared", -0.85), row("pixels + GloVe", "total", 0.95)])
+            .collect();
+        let hidden = self::chart(&curves, &hidden.iter().collect::<Vec<_>>(), Said::RUN);
+        assert_eq!(hidden.limits, Some((-1.0, 1.8)), "the axis reaches as high as the columns");
         let little = self::chart(&curves, &little.iter().collect::<Vec<_>>(), Said::RUN);
         assert_eq!(little.legend.len(), 4, "all that is drawn is in the legend");
     }

@@ -269,6 +269,9 @@ pub struct ControlRow {
     pub null_mean: f64,
     /// Its standard deviation.
     pub null_sd: f64,
+    /// Of `2v2`: pairs of all groups whose margin is at rounding distance from zero.
+    #[serde(default)]
+    pub ties: Option<u64>,
 }
 
 /// One row of `intervals.csv`: a value, or a difference, and what other concepts or groups would make of it.
@@ -281,7 +284,7 @@ pub struct IntervalRow {
     /// `2v2`, `rsa-pearson`, `rsa-spearman` or `rsa-kendall`.
     #[serde(deserialize_with = "measure")]
     pub measure: String,
-    /// `value`; `words`, a word model less another; `layers`, a layer less the one before it; `ceiling`, a word model less the
+    /// `value`; `words`, a word model less another; `layers`, a layer less the one before it, where they have an order; `ceiling`, a word model less the
     /// lower noise ceiling.
     pub kind: String,
     /// Word model.

@@ -72,6 +72,7 @@ pub trait Table: Serialize + DeserializeOwned {
 /// Columns that older results lack, by table; their fields have a default.
 const LATER: [(&str, &[&str]); 5] = [
     ("confused", &["groups_tied"]),
+    ("controls", &["ties"]),
     ("intervals", &["less_layer", "p_fwer"]),
     ("measures", &["ci_low", "ci_high", "ceiling_low", "ceiling_high"]),
     ("networks", &["best_null_mean", "best_null_sd"]),

@@ -34,9 +34,9 @@ use super::inference::Statistic;
 use super::permutation::Permutations;
 use super::rsa::{dot, ranks, reindexed, rounding, square, upper};
 use super::scoring::Ties;
-use super::two_vs_two::TwoVsTwoError;
 use super::two_vs_two::cpu::{Images, Scratch};
 use super::two_vs_two::rows::UnitRows;
+use super::two_vs_two::{Counts, TwoVsTwoError};
 use super::{Progress, Rsm, alignment, report};
 
 /// What is left of this share of an RSM's variation is nothing: matrices in single precision keep 1e-14.
@@ -145,6 +145,8 @@ pub struct PartialTest<'a> {
     members: Vec<usize>,
     /// By member; a draw that is this value but for rounding is this value.
     observed: Vec<f64>,
+    /// By member, over all groups; none of correlations.
+    ties: Vec<u64>,
     concepts: usize,
     draws: &'a Permutations,
 }
@@ -180,7 +182,8 @@ impl<'a> PartialTest<'a> {
 
     /// What a word model has that is not tested.
     pub fn without_members(measure: Measure, concepts: usize, draws: &'a Permutations) -> Self {
-        Self { measure, groups: Vec::new(), members: Vec::new(), observed: Vec::new(), concepts, draws }
+        let (groups, members, observed, ties) = Default::default();
+        Self { measure, groups, members, observed, ties, concepts, draws }
     }
 
     fn with_members(
@@ -221,11 +224,16 @@ impl<'a> PartialTest<'a> {
             measure,
             groups: groups.collect(),
             observed: vec![f64::NAN; members.len()],
+            ties: Vec::new(),
             members,
             concepts,
             draws,
         };
-        test.observed = test.values(0, &mut Images::scratch(concepts)).ok()?;
+        let scratch = &mut Images::scratch(concepts);
+        test.observed = test.values(0, scratch).ok()?;
+        if let Measure::TwoVsTwo(_) = measure {
+            test.ties = test.tied(scratch).ok()?;
+        }
         Some(test)
     }
 
@@ -237,6 +245,21 @@ impl<'a> PartialTest<'a> {
     /// The observed value of the layer at this place, if it is a member.
     pub fn observed(&self, layer: usize) -> Option<f64> {
         self.members.iter().position(|&member| member == layer).map(|member| self.observed[member])
+    }
+
+    /// The observed pairs of all groups that tie, by member; none of a correlation.
+    pub fn ties(&self) -> Option<&[u64]> {
+        matches!(self.measure, Measure::TwoVsTwo(_)).then_some(&self.ties)
+    }
+
+    fn tied(&self, scratch: &mut Scratch) -> Result<Vec<u64>, TwoVsTwoError> {
+        let mut ties = vec![0; self.members.len()];
+        for group in &self.groups {
+            let words = reindexed(&group.words, &self.draws.draw(0));
+            let counts = group.counts(&words, self.concepts, scratch)?;
+            ties.iter_mut().zip(counts).for_each(|(ties, counts)| *ties += u64::from(counts.ties));
+        }
+        Ok(ties)
     }
 
     /// Each member's value under draw `t`.
@@ -261,11 +284,8 @@ impl<'a> PartialTest<'a> {
         for group in &self.groups {
             let words = reindexed(&group.words, draw);
             match (&group.layers, self.measure) {
-                (Layers::Images(images), Measure::TwoVsTwo(ties)) => {
-                    // A draw whose residual the given spaces determine has nothing to correlate.
-                    let Some(words) = group.given.residual(&words) else { continue };
-                    let words = UnitRows::words(&square(&words, self.concepts))?;
-                    let counts = images.count(&words, scratch).into_iter();
+                (Layers::Images(_), Measure::TwoVsTwo(ties)) => {
+                    let counts = group.counts(&words, self.concepts, scratch)?.into_iter();
                     let points = counts.map(|counts| ties.score(counts.passed.into(), counts.ties.into(), 0));
                     sums.iter_mut().zip(points).for_each(|(sum, points)| *sum += points as f64);
                 }
@@ -279,6 +299,17 @@ impl<'a> PartialTest<'a> {
             }
         }
         Ok(sums)
+    }
+}
+
+impl Group {
+    /// The pairs that pass and tie of every member, by the words' entries in the order of a draw; none of a draw whose residual
+    /// the given spaces determine, which has nothing to correlate.
+    fn counts(&self, words: &[f64], concepts: usize, scratch: &mut Scratch) -> Result<Vec<Counts>, TwoVsTwoError> {
+        let (Layers::Images(images), Some(words)) = (&self.layers, self.given.residual(words)) else {
+            return Ok(Vec::new());
+        };
+        Ok(images.count(&UnitRows::words(&square(&words, concepts))?, scratch))
     }
 }
 

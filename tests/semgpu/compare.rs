@@ -46,12 +46,6 @@ fn trained_and_random_networks_are_compared_on_one_axis_with_paired_tests() {
     assert!(figure("compared").contains("Relative depth") && figure("compared").contains("hollow: n.s."));
     assert!(figure("again").contains("Relative depth") && !figure("again").contains("hollow: n.s."));
     assert!(fail(&["plot", &again], 2).contains("a comparison of runs, drawn when it was made"));
-
-    // Another rule for ties is no effect.
-    small.run("won", &["--set", "two_vs_two.ties=\"won\""]);
-    let said = succeed(&["compare", &random, &small.text("won"), "--bootstrap", "20", "--out", &small.text("rules")]);
-    assert!(String::from_utf8_lossy(&said.stderr).contains("ties count differently"), "{said:?}");
-    assert!(small.read("rules/compare.json").contains("ties count differently"));
 }
 
 #[test]

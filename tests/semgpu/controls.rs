@@ -10,6 +10,8 @@ fn tests_given_other_spaces_agree_between_run_and_test() {
     assert_eq!(column::<String>(&table, "layer"), ["conv1", "fire2", "conv1", "fire2"]);
     assert_eq!(column::<String>(&table, "given"), ["pixels"; 4]);
     assert_eq!(column::<String>(&table, "measure"), ["2v2", "2v2", "rsa-pearson", "rsa-pearson"]);
+    let ties: Vec<String> = column(&table, "ties");
+    assert!(ties[..2].iter().all(|ties| ties.parse::<u64>().is_ok()) && ties[2..] == ["", ""], "{ties:?}");
     let without: Vec<f64> = column(&table, "without");
     let accuracies: Vec<f64> = column(&small.read("out/accuracy.csv"), "accuracy");
     assert_eq!(without[..2], accuracies[1..]);

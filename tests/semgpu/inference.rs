@@ -136,6 +136,39 @@ fn a_model_of_categories_has_its_chance_and_its_rule_for_ties_told() {
 }
 
 #[test]
+fn rules_for_ties_part_runs_only_where_pairs_tie_and_chance_that_ties_move_is_told() {
+    let folder = Folder::new();
+    let images = folder.matrix("layer", noise(1));
+    let [words, kinds] = [folder.matrix("W", noise(2)), folder.matrix("K", categories(&[4, 4, 4]))];
+    let kept = |name: &str, words: &[&str], ties: &str| {
+        folder.test(words, &[&images], &["--ties", ties]);
+        let kept = folder.path(name);
+        std::fs::rename(folder.path("out"), &kept).unwrap();
+        kept.display().to_string()
+    };
+    let out = folder.path("compared").display().to_string();
+    let compared = |runs: &[&str]| {
+        let arguments = [&["compare"][..], runs, &["--bootstrap", "20", "--out", &out]].concat();
+        String::from_utf8(succeed(&arguments).stderr).unwrap()
+    };
+    let read = |name: &str| std::fs::read_to_string(folder.path("compared").join(name)).unwrap();
+    let [lost, half] = ["lost", "half"].map(|ties| kept(&format!("W_{ties}"), &[&words], ties));
+    let said = compared(&[&lost, &half]);
+    assert!(!said.contains("ties count differently") && !said.contains("chance"), "{said}");
+    assert_eq!(column::<f64>(&read("compare.csv"), "difference"), [0.0]);
+
+    // Concepts of one kind have the same rows, and the pairs of them tie.
+    let [lost, half] = ["lost", "half"].map(|ties| kept(&format!("K_{ties}"), &[&kinds], ties));
+    assert!(compared(&[&lost, &half]).contains("ties count differently, which moves accuracies by itself"));
+    assert!(read("compare.json").contains("ties count differently"));
+    let said = compared(&[&kept("both", &[&words, &kinds], "lost")]);
+    assert!(said.contains("warning: chance, the null's mean, differs by 0.1"), "{said}");
+    assert!(said.contains("W at layer 0.4") && said.contains(", K at layer 0.3"), "{said}");
+    assert!(read("report.html").contains("mean, differs by 0.1"));
+    assert_eq!(column::<String>(&read("compare.csv"), "curve_b"), ["K"]);
+}
+
+#[test]
 fn what_correlates_with_nothing_is_told() {
     let folder = Folder::new();
     // Once the pair of the first category is left out, neither of its rows varies.
@@ -264,12 +297,67 @@ fn layers_and_word_models_are_families_and_figures_show_their_intervals() {
 }
 
 #[test]
+fn places_without_an_order_have_no_steps_and_groups_have_their_name() {
+    let folder = Folder::new();
+    let words = folder.matrix("A", noise(1));
+    let layers = [folder.groups("one", 4, seen), folder.groups("two", 4, |group, a, b| seen(group + 4, a, b))];
+    let asked = ["--rsa", "spearman", "--bootstrap", "40", "--generalise", "both"];
+    let more = [&asked[..], &["--unordered", "--groups-are", "subjects"]].concat();
+    let said = folder.test(&[&words], &layers.each_ref().map(String::as_str), &more);
+    assert!(!said.contains("so few resamples"), "{said}");
+    let kinds: Vec<String> = column(&folder.read("intervals.csv"), "kind");
+    assert_eq!(kinds, ["value", "ceiling"].repeat(4));
+    let page = folder.read("report.html");
+    assert!(page.contains("Intervals over other concepts and subjects;") && !page.contains("the one before it"));
+    let figure = folder.read("figures/concepts_images_A.svg");
+    let texts: Vec<&str> =
+        figure.split("</text>").filter_map(|part| part.rsplit_once('>')).map(|(_, text)| text).collect();
+    assert!(texts.join(" ").contains("that pass, over all subjects."), "{texts:?}");
+}
+
+#[test]
+fn over_groups_alone_few_concepts_will_do() {
+    let folder = Folder::new();
+    let write = |name: &str, shape: &[usize], entry: &dyn Fn(usize, usize, usize) -> f64| {
+        let value = |at: usize| match (at / 64, at / 8 % 8, at % 8) {
+            (_, a, b) if a == b => 1.0,
+            (group, a, b) => entry(group, a.min(b), a.max(b)),
+        };
+        let path = folder.path(&format!("{name}.npy"));
+        write_npy(&path, shape, &(0..shape.iter().product::<usize>()).map(value).collect::<Vec<f64>>()).unwrap();
+        format!("{name}={}", path.display())
+    };
+    let words = write("A", &[8, 8], &|_, a, b| noise(1)(a, b));
+    let layers =
+        [0, 5].map(|first| write(&format!("from{first}"), &[5, 8, 8], &|group, a, b| seen(first + group, a, b)));
+    let images = layers.each_ref().map(String::as_str);
+    let asked = ["--bootstrap", "60", "--rsa", "pearson", "--generalise"];
+    folder.test(&[&words], &images, &[&asked[..], &["groups"]].concat());
+    let table = folder.read("intervals.csv");
+    assert_eq!(column::<String>(&table, "over").len(), 10, "{table}");
+    let [value, low, high] = ["value", "ci_low", "ci_high"].map(|name| column::<f64>(&table, name));
+    assert!((0..10).all(|n| low[n] <= value[n] && value[n] <= high[n]), "{table}");
+    let [out, compared] = ["out", "compared"].map(|name| folder.path(name).display().to_string());
+    succeed(&["compare", &out, "--generalise", "groups", "--bootstrap", "20", "--out", &compared]);
+    let within = std::fs::read_to_string(folder.path("compared/within.csv")).unwrap();
+    assert_eq!(column::<String>(&within, "kind"), ["next", "best"]);
+
+    // Partitions of variance and measures resample concepts, whatever else is generalised to.
+    for more in [&["both"][..], &["groups", "--partition", "A"], &["groups", "--measure", "2v2"]] {
+        let start = ["test", "--words", &words, "--images", images[0], "--out", &out, "--fresh"];
+        let said = fail(&[&start[..], &asked, more].concat(), 2);
+        assert!(said.contains("12 concepts or more to resample") && said.contains("60 with 8 concepts"), "{said}");
+    }
+}
+
+#[test]
 fn few_groups_are_told_and_one_is_refused() {
     let folder = Folder::new();
     let words = folder.matrix("A", noise(1));
     let images = folder.groups("layer", 2, seen);
     let said = folder.test(&[&words], &[&images], &["--bootstrap", "20", "--generalise", "groups"]);
     assert!(said.contains("warning: generalise: 2 groups say little of others"), "{said}");
+    assert!(said.contains("warning: bootstrap: 20: so few resamples"), "{said}");
     assert!(!folder.read("intervals.csv").contains("ceiling"));
 
     let single = folder.matrix("single", noise(3));

@@ -37,6 +37,7 @@ fn options(permutations: u64) -> Options {
         family: Family::Layers,
         ties: Ties::Half,
         bootstrap: 0,
+        unordered: false,
         generalise: None,
         seed: 2018,
         rsa: vec![Rsa::KendallTauA],

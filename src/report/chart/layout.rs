@@ -36,7 +36,13 @@ impl Panel {
         self.left + (place + 0.5) * self.slot
     }
 
+    /// Where a value is drawn: what lies beyond an end of the axis at this end.
     pub(super) fn y(&self, value: f64) -> f64 {
+        self.scaled(value.clamp(self.range.low(), self.range.high()))
+    }
+
+    /// Where a value lies, be it within the axis or not.
+    pub(super) fn scaled(&self, value: f64) -> f64 {
         let (low, high) = (self.range.low(), self.range.high());
         self.bottom - (value - low) / (high - low) * (self.bottom - self.top)
     }

@@ -115,6 +115,60 @@ fn curves_that_would_hide_each_other_stand_aside() {
     assert!(asides[0] < 0.0 && asides[0] == asides[3] && asides[1] == asides[2], "{asides:?}");
 }
 
+/// The points of every element of a kind, as they are written.
+fn points(svg: &str, element: &str) -> Vec<Vec<(f64, f64)>> {
+    let parsed = |found: &str| -> Vec<(f64, f64)> {
+        let points = found.split_once('"').unwrap().0.split(' ').map(|point| point.split_once(',').unwrap());
+        points.map(|(x, y)| (x.parse().unwrap(), y.parse().unwrap())).collect()
+    };
+    svg.split(&format!("<{element} points=\"")).skip(1).map(parsed).collect()
+}
+
+/// One layer or two with an interval, and a band around the values.
+fn banded(edges: Vec<(f64, f64, f64)>, bound: &[f64]) -> (String, f64, f64) {
+    let bound: Vec<(f64, f64)> = bound.iter().enumerate().map(|(n, &value)| (n as f64, value)).collect();
+    let chart = Chart {
+        title: "net".into(),
+        y_title: "accuracy",
+        limits: Some((0.0, 1.0)),
+        whole: true,
+        labels: (0..edges.len()).map(|_| "a").collect(),
+        x_title: None,
+        bars: false,
+        bands: vec![Band { color: INK, opacity: 0.5, edges }],
+        curves: vec![Curve::line(INK, SOLID, AXIS, bound)],
+        legend: Vec::new(),
+        notes: String::new(),
+    };
+    let panel = chart.layout().panel;
+    (chart.draw().svg, panel.top, panel.bottom)
+}
+
+#[test]
+fn nothing_is_drawn_beyond_the_ends_of_the_axis() {
+    let (svg, top, bottom) = banded(vec![(0.0, -0.3, 1.4), (1.0, 0.2, 0.8)], &[1.2, -0.5]);
+    let heights = |element| points(&svg, element).into_iter().flatten().map(|(_, y)| y).collect::<Vec<f64>>();
+    let band = heights("polygon");
+    assert!(band.iter().all(|y| (top - 0.01..=bottom + 0.01).contains(y)), "{band:?} in {top} to {bottom}");
+    assert!((band[0] - top).abs() < 0.01 && (band[3] - bottom).abs() < 0.01, "{band:?}");
+    let line = points(&svg, "polyline").pop().unwrap();
+    assert!((line[0].1 - top).abs() < 0.01 && (line[1].1 - bottom).abs() < 0.01, "{line:?}");
+    // A script that moves markers knows where 0 and 1 are.
+    assert!(svg.contains(&format!("data-scale=\"{bottom:.2} {top:.2}\"")));
+}
+
+#[test]
+fn a_band_and_a_line_of_a_single_layer_are_seen() {
+    let (svg, ..) = banded(vec![(0.0, 0.4, 0.6)], &[0.5]);
+    let width = |points: &[(f64, f64)]| points[1].0 - points[0].0;
+    let (band, line) = (points(&svg, "polygon").pop().unwrap(), points(&svg, "polyline").pop().unwrap());
+    assert!(width(&band) > 100.0 && width(&band) == width(&line), "{band:?} {line:?}");
+    // One that has no neighbour, too.
+    let (svg, ..) = banded(vec![(0.0, 0.4, 0.6), (1.0, f64::NAN, f64::NAN), (2.0, 0.4, 0.6)], &[0.5; 3]);
+    let bands = points(&svg, "polygon");
+    assert!(bands.len() == 2 && bands.iter().all(|band| width(band) > 50.0), "{bands:?}");
+}
+
 #[test]
 fn a_layer_without_a_value_leaves_a_gap() {
     let svg = chart(&[0.5, f64::NAN, 0.6, 0.7]);

@@ -16,6 +16,7 @@ use crate::report::curves::{Curves, distinct};
 use crate::report::inference::Null;
 use crate::report::material::Said;
 use crate::results::{MeasureRow, Results};
+use crate::stats::alignment::Measure;
 use crate::stats::one_vs_two::Columns;
 use crate::stats::scoring::{Constant, Ties};
 use crate::stats::similarity::DOUBLE_UNITS;
@@ -301,6 +302,11 @@ impl<'a> Settings<'a> {
         text
     }
 
+    /// Over what values are averaged, after a comma; nothing of one group.
+    fn averaged(&self) -> String {
+        if self.groups > 1 { format!(", averaged over {}", self.said().all()) } else { String::new() }
+    }
+
     fn tie_rule(&self, ties: Ties) -> TieRule {
         TieRule { ties, within_categories: self.test.within_categories }
     }
@@ -363,13 +369,16 @@ impl<'a> Settings<'a> {
                 listed(&measures),
                 listed(&given)
             );
+            for (given, said) in chance::said_given(self.results, self.tie_rule(self.test.ties)) {
+                text += &format!("Of the 2 vs. 2 test given {given}: {said} ");
+            }
         }
         if let Some(row) = self.results.partition.first() {
+            let averaged = self.averaged();
             text += &format!(
                 "The variance of each layer\u{2019}s entries was partitioned between {} by commonality analysis of linear \
-                 regressions (Seibold & McPhee, 1979), averaged over {}.",
-                row.spaces,
-                self.said().all()
+                 regressions (Seibold & McPhee, 1979){averaged}.",
+                row.spaces
             );
             if row.ci_low.is_some() {
                 text +=
@@ -389,9 +398,14 @@ impl<'a> Settings<'a> {
                  may do better. "
             );
         }
+        let averaged = self.averaged();
         text += &format!(
-            "RSA is the Pearson correlation of the two matrices' upper triangles, averaged over {all} (Kriegeskorte et al., 2008)."
+            "RSA is the Pearson correlation of the two matrices' upper triangles{averaged} (Kriegeskorte et al., 2008)."
         );
+        if self.test.constant == Constant::Half {
+            text += " Pairs with an image whose activations are constant were left out of it, as observed and in every \
+                     permutation.";
+        }
         let methods = distinct(self.results.rsa.iter().map(|row| row.method.as_str()));
         if !methods.is_empty() {
             text += &format!(" It was also tested by the same permutations, with the measures {}.", listed(&methods));
@@ -461,8 +475,14 @@ impl<'a> Settings<'a> {
             text += " Intervals are the 2.5th to 97.5th percentiles of resamples of the concepts, re-centred on the observed \
                      value; copies of a concept make no pair.";
         }
-        if !jackknifed.is_empty() {
-            text += " Those of nearest neighbours are 1.96 standard errors of the jackknife over concepts.";
+        let (mutual, other): (Vec<_>, Vec<_>) =
+            jackknifed.into_iter().partition(|row| row.measure == Measure::Mknn.name());
+        for (rows, scale) in [(mutual, "the log-odds of mutual nearest neighbours"), (other, "CKNNA")] {
+            if !rows.is_empty() {
+                text += &format!(
+                    " Those of {scale} reach 1.96 standard errors of the jackknife over concepts to either side."
+                );
+            }
         }
         if rows.iter().any(|row| row.ceiling_low.is_some()) {
             text += &format!(

@@ -203,11 +203,13 @@ pub fn controls(rows: &[ControlRow]) -> String {
 }
 
 /// The values of RSA and all differences with their intervals, where they were asked for: accuracies have a table.
-pub fn intervals(rows: &[IntervalRow]) -> String {
-    let over = match rows.first().map(|row| row.over.as_str()) {
-        Some("both") => "concepts and groups",
-        over => over.unwrap_or_default(),
+pub fn intervals(rows: &[IntervalRow], told: Said) -> String {
+    let over = match rows.first().map_or("", |row| &row.over) {
+        "both" => format!("concepts and {}", told.all()),
+        "groups" => told.all().to_string(),
+        over => over.to_string(),
     };
+    let over = escape(&over);
     table(
         &format!(
             "Intervals over other {over}; p two-sided, of nothing or no difference; family-wise over all rows of a measure and \

@@ -62,6 +62,23 @@ fn every_draw_agrees_with_regressions_and_correlations_by_numpy() {
 }
 
 #[test]
+fn ties_are_the_pairs_that_the_rules_for_them_count_otherwise() {
+    let kinds = |a: usize, b: usize| if a % 3 == b % 3 { 0.4 } else { 0.1 };
+    let rsm = |of: &dyn Fn(usize, usize) -> f64| {
+        Rsm::new(12, (0..144).map(|at| if at % 13 == 0 { 1.0 } else { of(at / 12, at % 12) }).collect())
+    };
+    let layer = [1, 2].map(|group| rsm(&|a, b| kinds(a, b) + 0.02 * ((a * b + group * (a + b)) % 7) as f64));
+    let (words, draws) = (rsm(&kinds), Permutations::new(4, 12));
+    let test = |measure| PartialTest::new(measure, &words, &[&layer], &[], &draws);
+    let points = |ties| test(Measure::TwoVsTwo(ties)).points(0..1, &|_| ControlFlow::Continue(())).unwrap()[0][0];
+    let ties = test(Measure::TwoVsTwo(Ties::Lost)).ties().unwrap()[0];
+    // Concepts of one kind have the same rows: 18 pairs a group.
+    assert!(ties >= 36, "{ties}");
+    assert_eq!(points(Ties::Won) - points(Ties::Lost), 2 * ties as i64);
+    assert_eq!(test(Measure::Pearson).ties(), None);
+}
+
+#[test]
 fn given_nothing_it_is_the_plain_test() {
     let file = SafeTensors::deserialize(golden::FILE).unwrap();
     let [words, layer] = ["words", "layer"].map(|name| golden::rsms(&file, name));

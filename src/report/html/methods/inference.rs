@@ -4,10 +4,10 @@ use super::{Settings, distinct};
 use crate::record::Maximum;
 use crate::report::curves::SIGNIFICANT;
 use crate::report::inference::{Drawn, drawn};
-use crate::results::Results;
+use crate::results::{IntervalRow, Results};
 use crate::stats::generalise::Generalise;
 use crate::stats::inference::{Family, Tail};
-use crate::wording::counted;
+use crate::wording::{counted, listed};
 
 impl Settings<'_> {
     pub(super) fn inference(&self) -> String {
@@ -95,34 +95,65 @@ impl Settings<'_> {
         if over.is_none() {
             return accuracies;
         }
-        let rsa = if self.results.rsa.is_empty() { "" } else { "RSA, its differences and " };
-        let sides = match over {
-            Some(Generalise::Groups) => format!("over {all}"),
-            Some(Generalise::Both) => {
-                format!("over concepts, {all} and both, their variances combined as by Schütt et al. (2023)")
-            }
-            _ => "over concepts".to_string(),
+        format!("{accuracies}{}{}", self.compared(), self.spreads(all))
+    }
+
+    /// Which values were held against which, of those that `intervals.csv` has.
+    fn compared(&self) -> String {
+        let rows = &self.results.intervals;
+        let tested = |kind: &str| rows.iter().any(|row| row.kind == kind && row.p_value.is_some());
+        let all = [
+            ("value", "RSA with 0"),
+            ("words", "word models with each other"),
+            ("layers", "each layer with the one before it"),
+            ("ceiling", "word models with the lower noise ceiling"),
+        ];
+        let all: Vec<&str> = all.into_iter().filter(|(kind, _)| tested(kind)).map(|(_, compared)| compared).collect();
+        if all.is_empty() {
+            return String::new();
+        }
+        format!(
+            " Compared layer by layer (intervals.csv), by Student\u{2019}s t, two-sided: {}. Family-wise p-values are against the \
+             maximum over all layers and word models of one measure and kind of comparison, in {} of a multivariate t whose \
+             members are correlated as the comparisons are.",
+            listed(&all),
+            counted(self.test.bootstrap, "draw")
+        )
+    }
+
+    /// How the spread of what has an interval was found, but for accuracies.
+    fn spreads(&self, all: &str) -> String {
+        let over = self.of.generalise;
+        let (sides, closed) = match over {
+            Some(Generalise::Groups) => (format!("over {all}"), format!("from the differences of the {all}")),
+            Some(Generalise::Both) => (
+                format!("over concepts, {all} and both, their variances combined as by Schütt et al. (2023)"),
+                format!("in closed form over concepts, from the differences of the {all} over these"),
+            ),
+            _ => ("over concepts".to_string(), "in closed form".to_string()),
         };
         let pairs = match over {
             Some(Generalise::Groups) => "",
             _ => "; copies of a concept made no pairs, and what pairs do by themselves was counted once",
         };
-        let draws = counted(self.test.bootstrap, "draw");
-        let closed = match over {
-            Some(Generalise::Groups) => format!("from the differences of the {all}"),
-            Some(Generalise::Both) => {
-                format!("in closed form over concepts, from the differences of the {all} over these")
-            }
-            _ => "in closed form".to_string(),
-        };
-        format!(
-            "{accuracies} Layer by layer, word models were compared with each other and, where there are groups enough, with the \
-             lower noise ceiling, and each layer with the one before it (intervals.csv), by Student\u{2019}s t, two-sided. \
-             Family-wise p-values are against the maximum over all layers and word models of one measure and kind of \
-             comparison, in {draws} of a multivariate t whose members are correlated as the comparisons are. The spread of \
-             {rsa}distances to a ceiling is that of {resamples} {sides}{pairs}; that of differences of accuracies was taken \
-             {closed}."
-        )
+        let has = |of: &dyn Fn(&IntervalRow) -> bool| self.results.intervals.iter().any(of);
+        let is_difference = |row: &IntervalRow| ["words", "layers"].contains(&&*row.kind);
+        let is_rsa = |row: &IntervalRow| row.measure.starts_with("rsa-");
+        let resampled = [
+            (has(&is_rsa), "RSA"),
+            (has(&|row| is_rsa(row) && is_difference(row)), "its differences"),
+            (has(&|row| row.kind == "ceiling"), "distances to a ceiling"),
+        ];
+        let resampled: Vec<&str> = resampled.into_iter().filter(|(there, _)| *there).map(|(_, what)| what).collect();
+        let mut text = String::new();
+        if !resampled.is_empty() {
+            let resamples = counted(self.test.bootstrap, "bootstrap resample");
+            text += &format!(" The spread of {} is that of {resamples} {sides}{pairs}.", listed(&resampled));
+        }
+        if has(&|row| !is_rsa(row) && is_difference(row)) {
+            text += &format!(" The spread of differences of accuracies was taken {closed}.");
+        }
+        text
     }
 
     fn models(&self) -> usize {

@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::record;
 use crate::report::curves::tests::rows;
-use crate::results::{OneVsTwoRow, ResultsDir};
+use crate::results::{IntervalRow, OneVsTwoRow, ResultsDir};
 
 /// The paragraphs of three layers against two word models, by a record of schema 2 that is changed.
 fn told(change: impl FnOnce(&mut Value, &mut Results)) -> String {
@@ -262,6 +262,78 @@ fn measures_beside_the_2_vs_2_test_are_of_its_permutations() {
 }
 
 #[test]
+fn only_what_was_compared_is_said_to_have_been() {
+    let interval = |measure: &str, kind: &str| IntervalRow {
+        network: "vgg16".into(),
+        layer: "b1c1".into(),
+        measure: measure.into(),
+        kind: kind.into(),
+        words: "GloVe".into(),
+        less: None,
+        value: 0.3,
+        over: "concepts".into(),
+        resamples: 200,
+        freedom: 9.0,
+        ci_low: 0.2,
+        ci_high: 0.4,
+        p_value: ((measure, kind) != ("2v2", "value")).then_some(0.01),
+        less_layer: None,
+        p_fwer: Some(0.02),
+    };
+    let told_of = |rows: &[(&str, &str)]| {
+        told(|record, results| {
+            new(record, json!({"generalise": "concepts"}));
+            record["config"]["two_vs_two"]["bootstrap"] = 200.into();
+            results.intervals = rows.iter().map(|(measure, kind)| interval(measure, kind)).collect();
+        })
+    };
+    says(
+        &told_of(&[("2v2", "value")]),
+        &[
+            ("percentiles of 200 bootstrap resamples over concepts", true),
+            ("Compared layer by layer", false),
+            ("The spread of", false),
+        ],
+    );
+    says(
+        &told_of(&[("2v2", "value"), ("2v2", "words"), ("rsa-pearson", "value"), ("rsa-pearson", "ceiling")]),
+        &[
+            ("two-sided: RSA with 0, word models with each other and word models with the lower noise ceiling.", true),
+            ("in 200 draws of a multivariate t", true),
+            ("the one before it", false),
+            ("The spread of RSA and distances to a ceiling is that of 200 bootstrap resamples over concepts;", true),
+            ("The spread of differences of accuracies was taken in closed form.", true),
+        ],
+    );
+}
+
+#[test]
+fn nothing_is_averaged_over_one_group() {
+    let of_groups = |groups| told(|_, results| results.accuracy.iter_mut().for_each(|row| row.groups = groups));
+    says(&of_groups(5), &[("upper triangles, averaged over groups of images (Kriegeskorte", true)]);
+    says(&of_groups(1), &[("upper triangles (Kriegeskorte", true), ("averaged", false)]);
+}
+
+#[test]
+fn jackknifed_intervals_are_told_on_their_scale() {
+    let of = |measure: &str| {
+        let mut table = crate::report::alignment::tests::rows(&[""], &["v1", "v2"]);
+        table.retain(|row| row.measure == "mknn");
+        for row in &mut table {
+            (row.measure, row.neighbours, row.ci_low, row.ci_high) = (measure.into(), Some(3), Some(0.2), Some(0.6));
+        }
+        let results = Results { measures: table, ..Results::default() };
+        told_of_test(&results, &json!({}), &json!([]))
+    };
+    let reach = "reach 1.96 standard errors of the jackknife over concepts";
+    says(
+        &of("mknn"),
+        &[(&*format!("Those of the log-odds of mutual nearest neighbours {reach}"), true), ("CKNNA", false)],
+    );
+    says(&of("cknna"), &[(&*format!("Those of CKNNA {reach}"), true), ("log-odds", false)]);
+}
+
+#[test]
 fn rules_for_ties_and_constant_rows_are_told() {
     let half = told(|record, results| {
         record["config"]["two_vs_two"]["constant"] = "half".into();
@@ -273,6 +345,7 @@ fn rules_for_ties_and_constant_rows_are_told() {
         &half,
         &[
             ("in the rows of other images its column counted as a correlation of 0", true),
+            ("activations are constant were left out of it, as observed and in every permutation", true),
             ("does not vary once a and b are left out counted as a correlation of 0", true),
             ("chance is the null\u{2019}s mean", true),
             ("0.39 for GloVe", true),
