@@ -121,9 +121,7 @@ pub fn check(plans: &Plans, fresh: bool) -> Result<Vec<bool>, Error> {
             return directory.check_experiment("", true).map(|()| false).map_err(Error::from);
         }
         let plan = plans.plan(n).map_err(Error::input)?;
-        let differs = || record::differs(&directory, &record::parts(&plan));
-        let free = directory.check_experiment(&plan.checksums.similarity, false);
-        free.map_err(|error| Error::input(error.differing(differs)))?;
+        record::check(&plan, false)?;
         Ok(is_finished(member, &plan))
     };
     plans.sweep.members.iter().enumerate().map(finished).collect()
