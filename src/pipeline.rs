@@ -89,6 +89,7 @@ pub struct Beside<'a> {
 /// running, [`Error::Interrupted`] when asked to stop; finished layers are kept.
 pub fn run(plan: Plan, fresh: bool, beside: &mut Beside, progress: &Progress) -> Result<PathBuf, Error> {
     let started = Instant::now();
+    let replaced = record::check(&plan, fresh)?;
     let key = Keys::of(&plan).test;
     let parts = record::parts(&plan);
     let Plan { config, model, weights, inputs, test, placement, checksums, unchanged, images } = plan;
@@ -102,8 +103,8 @@ pub fn run(plan: Plan, fresh: bool, beside: &mut Beside, progress: &Progress) ->
     let merged = merged.transpose().map_err(|error: ShardError| Error::input(error))?;
     beside.begin.map_or(Ok(()), |begin| begin())?;
     let _writing = progress.interrupt.writing();
-    let claim = directory.claim("run", &checksums.similarity, fresh);
-    let claim = claim.map_err(|error| error.differing(|| record::differs(&directory, &parts)))?;
+    let claim = directory.claim("run", &checksums.similarity, fresh)?;
+    replaced.into_iter().for_each(|said| progress.line(said));
     claim.damaged().iter().for_each(|said| progress.line(format!("warning: {said}; computed again")));
     record::keep(&directory, parts).map_err(Error::failed)?;
     let Opened { mut checkpoint, damaged } = open(&directory, groups);

@@ -21,7 +21,7 @@ use crate::nets::{Input, Token};
 use crate::results::{Ledger, ResultsDir, altered, write_json};
 
 pub use comparison::{Compared, ComparisonRecord};
-pub use difference::{differs, keep, parts};
+pub use difference::{check, keep, of_test, parts, replaced};
 
 /// Version of the layout of `run.json`; 1 and 2 are read too.
 pub const SCHEMA: u64 = 3;

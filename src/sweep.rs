@@ -121,17 +121,10 @@ pub fn check(plans: &Plans, fresh: bool) -> Result<Vec<bool>, Error> {
             return directory.check_experiment("", true).map(|()| false).map_err(Error::from);
         }
         let plan = plans.plan(n).map_err(Error::input)?;
-        check_free(member, &plan, false)?;
+        record::check(&plan, false)?;
         Ok(is_finished(member, &plan))
     };
     plans.sweep.members.iter().enumerate().map(finished).collect()
-}
-
-/// Whether a network's directory is free for it.
-fn check_free(member: &Member, plan: &Plan, fresh: bool) -> Result<(), Error> {
-    let directory = results(member);
-    let free = directory.check_experiment(&plan.checksums.similarity, fresh);
-    Ok(free.map_err(|error| error.differing(|| record::differs(&directory, &record::parts(plan))))?)
 }
 
 fn check_out(sweep: &Sweep) -> Result<ResultsDir, Error> {
@@ -209,7 +202,7 @@ fn begin(sweep: &Sweep, out: &ResultsDir) -> Result<(), Error> {
 pub fn merge(sweep: &Sweep, member: &Member, plan: Plan, fresh: bool, progress: &Progress) -> Result<PathBuf, Error> {
     let out = check_out(sweep)?;
     others::check(sweep, &out, ", as a merge of all networks with --fresh, without --network, does")?;
-    check_free(member, &plan, fresh)?;
+    record::check(&plan, fresh)?;
     let directory = merge_one((sweep, &out), member, plan, fresh, progress)?;
     if !sweep.members.iter().all(is_merged) {
         return Ok(directory);

@@ -102,10 +102,7 @@ pub(super) fn carry_out(config: Config, fresh: bool, dry_run: bool, progress: &P
     let plan = Plan::new(config, progress)?;
     describe(&plan, progress);
     if dry_run {
-        let out = ResultsDir::new(plan.config.out());
-        let differs = || record::differs(&out, &record::parts(&plan));
-        let free = out.check_experiment(&plan.checksums.similarity, fresh);
-        free.map_err(|error| Error::input(error.differing(differs)))?;
+        record::check(&plan, fresh)?.into_iter().for_each(|said| progress.line(said));
         return decode(&plan.inputs.manifest, &plan.model.input, progress);
     }
     let out = pipeline::run(plan, fresh, &mut Beside::default(), progress)?;

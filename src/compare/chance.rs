@@ -20,7 +20,7 @@ pub fn within(curve: &Curve, pairs: &[(usize, usize)]) -> Option<String> {
 /// By the pair whose chances are farthest apart.
 fn said(pairs: &[(&AccuracyRow, &AccuracyRow)], names: impl Fn([&str; 2]) -> [String; 2]) -> Option<String> {
     let apart = |(a, b): &(&AccuracyRow, &AccuracyRow)| (a.null_mean - b.null_mean).abs();
-    let differ = pairs.iter().filter(|(a, b)| chance_differs(&[*a, *b]));
+    let differ = pairs.iter().filter(|(a, b)| chance_differs(&[*a, *b], None));
     let (a, b) = differ.max_by(|one, other| apart(one).total_cmp(&apart(other)))?;
     let [one, other] = names([&a.layer, &b.layer]);
     Some(format!(

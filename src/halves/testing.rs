@@ -124,7 +124,10 @@ impl Test {
         let directory = self.directory.expect("results that are kept have a directory");
         let started = Instant::now();
         let _writing = progress.interrupt.writing();
-        let _claim = directory.claim("test", &self.experiment, self.record.config.fresh)?;
+        let request = &self.record.config;
+        let replaced = record::replaced(&directory, &record::of_test(request)).filter(|_| !request.fresh);
+        let _claim = directory.claim("test", &self.experiment, request.fresh)?;
+        replaced.into_iter().for_each(|said| progress.line(said));
         let record = RunRecord::new(Command::Test(Box::new(self.record)), &self.device, self.warnings);
         finish(&self.comparison, record, &directory, started, progress)?;
         Ok(directory.root().to_path_buf())

@@ -2,9 +2,107 @@
 
 use serde_json::{Value, json};
 
+use super::{Checksums, Command, RunRecord, file_name};
+use crate::config::{Config, TestRequest};
 use crate::error::FileError;
 use crate::plan::Plan;
-use crate::results::{Ledger, ResultsDir};
+use crate::results::{ClaimError, Ledger, ResultsDir};
+use crate::wording::{first, grouped};
+
+/// Whether the run of a plan may go where it is to; returns what it replaces there, in words.
+///
+/// # Errors
+/// [`ClaimError::Other`]: the matrices of another experiment, or results whose word models are all others by name and file.
+pub fn check(plan: &Plan, fresh: bool) -> Result<Option<String>, ClaimError> {
+    let Plan { config, checksums, .. } = plan;
+    let directory = ResultsDir::new(config.out());
+    let free = directory.check_experiment(&checksums.similarity, fresh);
+    free.map_err(|error| error.differing(|| differs(&directory, &parts(plan))))?;
+    let Ok(Some(record)) = RunRecord::read(&directory) else { return Ok(None) };
+    let Some(there) = record.run().filter(|_| !fresh) else { return Ok(None) };
+    if shares_words((&there.config, &there.checksums), (config, checksums)) {
+        return Ok(replaced(&directory, &of_run(config, checksums)));
+    }
+    let names = |config: &Config| config.words.iter().map(|words| words.name.clone()).collect::<Vec<_>>().join(", ");
+    let differs = format!(" (words: {} there, {} here)", names(&there.config), names(config));
+    Err(ClaimError::Other { path: directory.root().into(), found: "results", differs, fresh: true })
+}
+
+/// Whether two runs have a word model in common, by its name or its file.
+fn shares_words(there: (&Config, &Checksums), here: (&Config, &Checksums)) -> bool {
+    let words = |(config, checksums): (&Config, &Checksums)| -> Vec<(String, String)> {
+        config.words.iter().map(|words| words.name.clone()).zip(checksums.words.clone()).collect()
+    };
+    let here = words(here);
+    words(there).iter().any(|(name, sum)| here.iter().any(|(own, own_sum)| own == name || own_sum == sum))
+}
+
+/// What a run was asked, files by their names and checksums.
+fn of_run(config: &Config, checksums: &Checksums) -> Value {
+    let mut config = config.clone();
+    config.paths_mut().for_each(|path| *path = file_name(&path.to_string_lossy()).into());
+    let mut asked = json!(config);
+    asked["SHA-256"] = json!(checksums);
+    asked
+}
+
+/// What a test was asked, files by their names: their checksums are the experiment's.
+pub fn of_test(request: &TestRequest) -> Value {
+    let mut request = request.clone();
+    request.paths_mut().for_each(|path| *path = file_name(&path.to_string_lossy()).into());
+    json!(request)
+}
+
+/// What the results in a directory were asked otherwise than `here`, in words; none where nothing differs, or none are there.
+pub fn replaced(directory: &ResultsDir, here: &Value) -> Option<String> {
+    /// Where and how it runs changes no result.
+    const ASIDE: [&str; 5] = ["run", "out", "device", "threads", "fresh"];
+    let record = RunRecord::read(directory).ok()??;
+    let there = match &record.command {
+        Command::Run(run) => of_run(&run.config, &run.checksums),
+        Command::Test(test) => of_test(&test.config),
+    };
+    let of_results = |value: &Value| -> Value {
+        let keys = value.as_object().into_iter().flatten();
+        keys.filter(|(key, _)| !ASIDE.contains(&key.as_str()))
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect()
+    };
+    let mut found = Vec::new();
+    differences("", &of_results(&there), &of_results(here), &mut found);
+    let date = &record.origin.date;
+    (!found.is_empty()).then(|| format!("replaces the results of {date}: {}", first(&found, 3)))
+}
+
+/// Every value that is another there than here, by its key.
+fn differences(key: &str, there: &Value, here: &Value, found: &mut Vec<String>) {
+    let below = |name: &str| if key.is_empty() { name.to_string() } else { format!("{key}.{name}") };
+    match (there, here) {
+        _ if there == here => {}
+        (Value::Object(a), Value::Object(b)) => {
+            let keys = a.keys().chain(b.keys().filter(|name| !a.contains_key(*name)));
+            keys.for_each(|name| differences(&below(name), &there[name], &here[name], found));
+        }
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
+            let both = a.iter().zip(b).enumerate();
+            both.for_each(|(n, (there, here))| differences(&below(&n.to_string()), there, here, found));
+        }
+        _ => found.push(format!("{key} {} -> {}", said(there), said(here))),
+    }
+}
+
+/// A value as a line has it; of what has a name, this.
+fn said(value: &Value) -> String {
+    match value {
+        Value::Null => "none".to_string(),
+        Value::String(text) => text.clone(),
+        Value::Number(number) if number.is_u64() => grouped(number),
+        Value::Array(all) if all.is_empty() => "none".to_string(),
+        Value::Array(all) => all.iter().map(said).collect::<Vec<_>>().join(", "),
+        Value::Object(section) => section.get("name").map_or_else(|| "given".to_string(), said),
+        other => other.to_string(),
+    }
+}
 
 /// What decides the RSMs of a run, what a user would look at first at the front.
 pub fn parts(plan: &Plan) -> Vec<(String, Value)> {
@@ -42,7 +140,7 @@ pub fn keep(directory: &ResultsDir, parts: Vec<(String, Value)>) -> Result<(), F
 }
 
 /// The first of them in which the run of a directory is another; none where nothing there says it.
-pub fn differs(directory: &ResultsDir, parts: &[(String, Value)]) -> Option<String> {
+fn differs(directory: &ResultsDir, parts: &[(String, Value)]) -> Option<String> {
     let there = Ledger::read(directory).parts;
     let (key, there, here) = parts.iter().find_map(|(key, here)| {
         let (_, there) = there.iter().find(|(other, there)| other == key && there != here)?;
@@ -62,6 +160,26 @@ pub fn differs(directory: &ResultsDir, parts: &[(String, Value)]) -> Option<Stri
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_asked_otherwise_is_said_by_key() {
+        let there = json!({"seed": 1, "words": [{"name": "A", "file": "a.txt"}], "rsa": [], "one_vs_two": null});
+        let here = json!({
+            "seed": 2000, "words": [{"name": "A", "file": "b.txt"}], "rsa": ["pearson"], "one_vs_two": {"ties": "lost"},
+        });
+        let mut found = Vec::new();
+        differences("", &there, &there, &mut found);
+        assert!(found.is_empty());
+        differences("", &there, &here, &mut found);
+        found.sort();
+        let expected =
+            ["one_vs_two none -> given", "rsa none -> pearson", "seed 1 -> 2,000", "words.0.file a.txt -> b.txt"];
+        assert_eq!(found, expected);
+        found.clear();
+        let more = json!({"words": [{"name": "A"}, {"name": "B"}]});
+        differences("", &json!({"words": [{"name": "A"}]}), &more, &mut found);
+        assert_eq!(found, ["words A -> A, B"]);
+    }
 
     #[test]
     fn the_first_difference_is_said_with_both_values() {

@@ -77,7 +77,7 @@ pub enum ClaimError {
     },
     /// Another experiment's results.
     #[error(
-        "{}: holds the {found} of another experiment{differs}, beside which this one's would stand; give --out another directory, or \
+        "{}: holds the {found} of another experiment{differs}, in whose place this one's would stand; give --out another directory, or \
          {}", path.display(), if *fresh { "add --fresh to remove what semgpu wrote there" } else { "remove this one" }
     )]
     Other {

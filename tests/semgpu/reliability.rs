@@ -98,9 +98,36 @@ fn fresh_removes_what_semgpu_wrote_and_nothing_else() {
 fn results_of_other_words_leave_nothing_of_the_old() {
     let small = Small::make();
     small.run("out", &[]);
-    small.run("out", &["--set", "words.0.name=Other"]);
+    let output = small.run("out", &["--set", "words.0.name=Other"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("replaces the results of ") && said.contains(": words.0.name GloVe -> Other\n"), "{said}");
     let names: Vec<String> = files(&small.path("out")).iter().map(|(path, _)| path.display().to_string()).collect();
     assert!(names.iter().any(|name| name.contains("words.Other")) && !names.iter().any(|name| name.contains("GloVe")));
+}
+
+#[test]
+fn results_of_words_that_are_asked_for_no_more_are_another_experiments() {
+    let small = Small::make();
+    small.run("out", &[]);
+    let before = files(&small.path("out"));
+    let glove = std::fs::read_to_string(crate::root().join("data/quickstart/glove.6B.50d.txt")).unwrap();
+    let (_, values) = glove.lines().next().unwrap().split_once(' ').unwrap();
+    small.write("other.txt", &format!("{}\nzzzz {values}\n", glove.trim_end()));
+    let file = format!("words.0.file={}", small.text("other.txt"));
+    let (config, out) = (small.text("experiment.toml"), small.text("out"));
+    for more in ["--dry-run", "-q"] {
+        let run = ["run", &config, "--out", &out, "--set", &file, "--set", "words.0.name=Other", more];
+        let said = fail(&run, 2);
+        assert!(said.contains("of another experiment (words: GloVe there, Other here)"), "{said}");
+        assert!(said.contains("--out") && said.contains("--fresh"), "{said}");
+    }
+    assert_eq!(files(&small.path("out")), before);
+    // Under its name, another file of a word model is the same experiment, made again.
+    let said = String::from_utf8(small.run("out", &["--set", &file]).stderr).unwrap();
+    assert!(said.contains("words.0.file glove.6B.50d.txt -> other.txt"), "{said}");
+    // The same once more replaces nothing.
+    let said = String::from_utf8(small.run("out", &["--set", &file]).stderr).unwrap();
+    assert!(!said.contains("replaces the results"), "{said}");
 }
 
 #[test]
