@@ -23,7 +23,7 @@ use crate::features::FeaturesError;
 use crate::matrices::MatrixError;
 use crate::names::{self, are_places, read_lines};
 use crate::plan::GivenError;
-use crate::results::{ClaimError, ResultsDir};
+use crate::results::{ClaimError, Named, ResultsDir, SAME_FILE, same_file};
 use crate::stats::alignment::Measure;
 use crate::stats::similarity::SimilarityError;
 use crate::stats::two_vs_two::TwoVsTwoError;
@@ -150,8 +150,7 @@ pub enum HalvesError {
     },
     /// Two of a name, or of names that are one as a file's.
     #[error(
-        "--{side}: the name {name:?} stands twice, or another one gives the same file in rsm/ (`/`, `\\` and `:` become `_`, \
-         what goes with x is scales.x) or figures/ (all but A-Z, a-z, 0-9, `.`, `_` and `-` does); names tell the results \
+        "--{side}: the name {name:?} stands twice, or another one gives the same file {SAME_FILE}; names tell the results \
          apart: rename one"
     )]
     SameName {
@@ -376,6 +375,19 @@ fn check_places(path: &Path, lists: &[Vec<String>], unnamed: &Path) -> Result<()
     let Some(names) = lists.iter().find(|names| are_places(names)) else { return Ok(()) };
     let numbers = names[..names.len().min(4)].join(", ");
     Err(HalvesError::Places { path: path.into(), numbers, other: unnamed.into() })
+}
+
+/// Names that make files of their own.
+fn check_files<'a>(
+    words: impl IntoIterator<Item = &'a str>,
+    images: impl IntoIterator<Item = &'a str>,
+) -> Result<(), HalvesError> {
+    let Some((of, name)) = same_file(words, images) else { return Ok(()) };
+    let side = match of {
+        Named::Words => "words",
+        Named::Layer => "images",
+    };
+    Err(HalvesError::SameName { side, name: name.to_string() })
 }
 
 /// A list with a line for each concept.

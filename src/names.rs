@@ -21,7 +21,15 @@ pub const NAME: &str = "1 to 200 bytes of text without control characters";
 
 /// Whether a name is [`NAME`].
 pub fn is_name(name: &str) -> bool {
-    (1..=200).contains(&name.len()) && !name.chars().any(char::is_control)
+    name.len() <= 200 && is_text(name)
+}
+
+/// What a name must be that another program gave: it stands whole in tables, and may be cut in the names of files.
+pub const TEXT: &str = "text without control characters";
+
+/// Whether a name is [`TEXT`].
+pub fn is_text(name: &str) -> bool {
+    !name.is_empty() && !name.chars().any(char::is_control)
 }
 
 /// The lines of a file that are not empty, as [`plain`] names.
@@ -214,6 +222,7 @@ mod tests {
     fn names_are_short_and_printable() {
         assert!(is_name("GloVe 6B/300d \u{e9}") && is_name(&"x".repeat(200)));
         assert!(["", "a\0", "a\nb", "\u{1b}[31m", &"x".repeat(201)].iter().all(|name| !is_name(name)));
+        assert!(is_text(&"x".repeat(201)) && ["", "a\0", "a\nb"].iter().all(|name| !is_text(name)));
     }
 
     #[test]

@@ -19,6 +19,7 @@ pub use placement::Placement;
 pub use sweep::{Outline, Plans, SweepError};
 
 use std::collections::BTreeMap;
+use std::iter;
 use std::path::PathBuf;
 
 use crate::checksum::{self, sha256};
@@ -30,14 +31,14 @@ use crate::evaluation::controls::Controls;
 use crate::evaluation::one_vs_two::{Lexicon, OneVsTwo};
 use crate::files::Unchanged;
 use crate::matrices::Reading;
-use crate::names::{self, NAME, is_name};
+use crate::names::{self, NAME, TEXT, is_name, is_text};
 use crate::nets::Arrival;
 use crate::progress::Progress;
 use crate::record::Checksums;
-use crate::results::ResultsDir;
+use crate::results::{ResultsDir, same_file};
 use crate::stats::inference::Family;
 use crate::stats::permutation::Permutations;
-use crate::stimuli::Manifest;
+use crate::stimuli::{Manifest, PIXELS};
 use crate::weights::Parameters;
 
 use common::{Common, words_files};
@@ -143,6 +144,7 @@ struct Fitted {
 impl Fitted {
     fn new(config: &Config, device: Selected, manifest: &Manifest) -> Result<Self, PlanError> {
         let (model, weights) = Model::new(config)?;
+        check_names(config, &model)?;
         check_out(config, &model, manifest)?;
         let unchanged = Unchanged::of(&model.files)?;
         let placement = Placement::new(config, device, &model, manifest.concepts.len())?;
@@ -171,6 +173,9 @@ fn check_values(config: &Config) -> Result<(), PlanError> {
         let found = format!("{:?} ({} bytes)", words.name, words.name.len());
         return Err(PlanError::value("words.name", NAME, found));
     }
+    if let Some((_, name)) = same_file(config.words.iter().map(|words| words.name.as_str()), []) {
+        return Err(PlanError::SameName(name.to_string()));
+    }
     if let Some(method) = names::twice(&config.rsa.methods) {
         let found = format!("{method} twice");
         return Err(PlanError::value("rsa.methods", "each method once", found));
@@ -186,6 +191,24 @@ fn check_values(config: &Config) -> Result<(), PlanError> {
     check_permutations(config.two_vs_two.permutations).map_err(PlanError::of_section("two_vs_two"))?;
     let one_vs_two = config.one_vs_two.as_ref().and_then(|section| section.permutations);
     check_permutations(one_vs_two.unwrap_or_default()).map_err(PlanError::of_section("one_vs_two"))
+}
+
+/// The names of the network and its layers make files of their own. The images' pixels have theirs, tested or not.
+fn check_names(config: &Config, model: &Model) -> Result<(), PlanError> {
+    let network = &model.network.name;
+    if !is_name(network) {
+        return Err(PlanError::value("network.name", NAME, format!("{network:?} ({} bytes)", network.len())));
+    }
+    let layers = || model.stages.iter().flat_map(|stage| &stage.layers).map(|layer| layer.name.as_str());
+    if let Some(layer) = layers().find(|layer| !is_text(layer)) {
+        let expected = format!("layers named in {TEXT} (list those to be tested, or rename it in the network's file)");
+        return Err(PlanError::value("network.layers", expected, format!("{layer:?}")));
+    }
+    let words = config.words.iter().map(|words| words.name.as_str());
+    match same_file(words, iter::once(PIXELS).chain(layers())) {
+        Some((_, layer)) => Err(PlanError::SameLayer(layer.to_string())),
+        None => Ok(()),
+    }
 }
 
 /// Every file of these keys is there; all that are not are said at once.

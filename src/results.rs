@@ -14,7 +14,7 @@ mod table;
 
 pub use claim::{COMPARE, Claim, ClaimError, SWEEP};
 pub(crate) use directory::DRAWS;
-pub use directory::{CONCEPTS, ResultsDir, figure_name, is_scales, scales_of, takes};
+pub use directory::{CONCEPTS, Named, ResultsDir, SAME_FILE, figure_name, is_scales, same_file, scales_of};
 pub use ledger::{Ledger, altered};
 pub(crate) use networks::{COMPARE_FIGURES, networks_figure};
 pub use networks::{ComparisonRow, NetworkRow, WithinRow};
@@ -103,7 +103,7 @@ pub fn check_writable(path: &Path) -> Result<(), FileError> {
 }
 
 /// A temporary file in the directory of `path`, which is made.
-fn beside(path: &Path) -> io::Result<NamedTempFile> {
+pub(crate) fn beside(path: &Path) -> io::Result<NamedTempFile> {
     let directory = match path.parent() {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),
@@ -114,7 +114,7 @@ fn beside(path: &Path) -> io::Result<NamedTempFile> {
 
 /// Makes a file that is being written: known by its name, and by a lock that its writer lives, so that those of dead ones can be
 /// removed ([`remove_dead`]).
-pub(crate) fn temporary(directory: &Path) -> io::Result<NamedTempFile> {
+fn temporary(directory: &Path) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(directory::TEMPORARY);
     // Temporary files are private by default; results are as readable as the user's other files.

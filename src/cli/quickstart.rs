@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::device::Choice;
 use crate::error::{Error, FileError};
 use crate::progress::Progress;
-use crate::results::{remove_dead, temporary};
+use crate::results::{beside, remove_dead};
 use crate::wording::shell;
 
 use super::{print, run, threads};
@@ -145,10 +145,9 @@ fn put(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     if holds(path, bytes) {
         return Ok(());
     }
-    let parent = path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
+    // Not synced: of so many files that takes seconds, and one that a failing system damaged is written again.
     let written = || -> io::Result<()> {
-        fs::create_dir_all(parent)?;
-        let mut file = temporary(parent)?;
+        let mut file = beside(path)?;
         file.write_all(bytes)?;
         file.persist(path)?;
         Ok(())

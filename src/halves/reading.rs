@@ -4,10 +4,9 @@
 //! are re-ordered, other names are refused. A file that names none is in the order of `--concepts`; without that list, in
 //! the order of the others, if they share one.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::{HalvesError, check_places, numbers, words};
+use super::{HalvesError, check_files, check_places, numbers, words};
 use crate::config::TestRequest;
 use crate::error::FileError;
 use crate::evaluation::alignment::WordSpace;
@@ -15,7 +14,6 @@ use crate::evaluation::{LayerRsms, Space, Words};
 use crate::matrices::{self, Entries, Matrices, Read, Side, Source};
 use crate::names;
 use crate::progress::Progress;
-use crate::results::{ResultsDir, takes};
 use crate::stats::Rsm;
 use crate::stats::alignment::Scales;
 use crate::stats::similarity::reduced_rows;
@@ -75,7 +73,9 @@ impl TestRequest {
         for matrices in models.iter().chain(&images) {
             progress.line(format!("{}: {}", matrices.name, matrices.read));
         }
-        check_names(&models, &images)?;
+        // Layers of several files may have one name.
+        let [of_words, of_images] = [&models, &images].map(|all| all.iter().map(|matrices| matrices.name.as_str()));
+        check_files(of_words, of_images)?;
         let groups = images[0].groups.clone().unwrap_or_else(|| numbers(1, images[0].rsms.len()));
         let read = models.iter().chain(&images).map(|matrices| matrices.read.clone()).collect();
         let layer = |Matrices { name, rsms, scales, .. }| LayerRsms {
@@ -404,21 +404,6 @@ fn align_groups<'a>(
         }
     }
     Ok(doubt)
-}
-
-/// Layers of several files may have one name, or one file for their results, and then nothing tells them apart.
-fn check_names(words: &[Matrices], images: &[Matrices]) -> Result<(), HalvesError> {
-    type File = fn(&ResultsDir, &str) -> PathBuf;
-    let directory = ResultsDir::new("");
-    let sides = [("words", words, ResultsDir::words_rsm as File), ("images", images, ResultsDir::layer_rsm as File)];
-    let mut files = BTreeSet::new();
-    for (side, all, file) in sides {
-        let twice = all.iter().find(|matrices| !takes(&mut files, file(&directory, &matrices.name)));
-        if let Some(twice) = twice {
-            return Err(HalvesError::SameName { side, name: twice.name.clone() });
-        }
-    }
-    Ok(())
 }
 
 /// The names of the concepts, all different.

@@ -1,12 +1,12 @@
 //! RSMs to tests.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::doubts::{is_single, warnings};
 use super::reading::Inputs;
-use super::{HalvesError, list, words};
+use super::{HalvesError, check_files, list, words};
 use crate::checksum::{self, of_files, sha256};
 use crate::config::{OptionError, TestRequest, check_measures, draws};
 use crate::device::{self, Selected};
@@ -15,11 +15,11 @@ use crate::evaluation::alignment::{Alignment, WordSpace};
 use crate::evaluation::{LayerRsms, Options, Space, Words};
 use crate::finish::{self, Comparison, finish};
 use crate::matrices::{Read, Side, Source};
-use crate::names::{self, NAME, is_name};
+use crate::names::{self, NAME, TEXT, is_name, is_text};
 use crate::plan::{Own, Unnamed, control_sums};
 use crate::progress::Progress;
 use crate::record::{self, Command, MatrixChecksums, RunRecord};
-use crate::results::{Results, ResultsDir, figure_name, takes};
+use crate::results::{Results, ResultsDir};
 use crate::stats::alignment::Measure;
 use crate::stats::permutation::Permutations;
 use crate::stats::scoring::Constant;
@@ -159,36 +159,20 @@ fn sums(sources: &[Source], read: &[Read], side: Side) -> Result<BTreeMap<String
 
 /// Names on both sides that make files of their own.
 fn check_names(request: &TestRequest) -> Result<(), HalvesError> {
-    type File = fn(&ResultsDir, &str) -> PathBuf;
-    let sides = [
-        ("words", &request.words, ResultsDir::words_rsm as File),
-        ("images", &request.images, ResultsDir::layer_rsm as File),
-    ];
+    let sides = [("words", &request.words), ("images", &request.images)];
     let titles = [("axis", &request.axis), ("groups-are", &request.reading.groups_are)];
     let titles = titles.into_iter().filter_map(|(option, title)| Some((option, title.as_ref()?)));
     let network = ("network", &request.network);
-    let named = sides.iter().flat_map(|(side, sources, _)| sources.iter().map(|source| (*side, &source.name)));
+    let named = sides.iter().flat_map(|(side, sources)| sources.iter().map(|source| (*side, &source.name)));
     if let Some((option, name)) = named.chain(titles).chain([network]).find(|(_, name)| !is_name(name)) {
         return Err(OptionError { option, found: format!("{name:?}"), expected: NAME }.into());
     }
-    let (mut files, mut figures) = (BTreeSet::new(), BTreeSet::new());
-    // Whichever it is: their names in it are compared.
-    let directory = ResultsDir::new("");
-    for (side, sources, file) in sides {
-        let twice = sources.iter().find(|source| {
-            // Only word models have figures of their own.
-            let drawn = side == "words" && !figures.insert(figure_name(&source.name));
-            !takes(&mut files, file(&directory, &source.name)) || drawn
-        });
-        if let Some(twice) = twice {
-            return Err(HalvesError::SameName { side, name: twice.name.clone() });
-        }
-        if sources.is_empty() {
-            let (found, expected) = ("(none)".to_string(), "NAME=FILE at least once");
-            return Err(OptionError { option: side, found, expected }.into());
-        }
+    if let Some((option, _)) = sides.iter().find(|(_, sources)| sources.is_empty()) {
+        let (found, expected) = ("(none)".to_string(), "NAME=FILE at least once");
+        return Err(OptionError { option, found, expected }.into());
     }
-    Ok(())
+    let [words, images] = sides.map(|(_, sources)| sources.iter().map(|source| source.name.as_str()));
+    check_files(words, images)
 }
 
 /// Whether what was read can be tested as it is asked for.
@@ -202,9 +186,10 @@ fn check_read(request: &TestRequest, inputs: &Inputs) -> Result<(), HalvesError>
     })?;
     check_vectors(&request.measures, words, space, read)?;
     check_groups(&request.measures, word_spaces)?;
-    let mut names = space.layers.iter().map(|layer| &layer.name).chain(&space.groups);
-    if let Some(name) = names.find(|name| !is_name(name)) {
-        return Err(OptionError { option: "images", found: format!("{name:?}"), expected: NAME }.into());
+    let of_words = words.iter().map(|model| ("words", &model.name));
+    let of_images = space.layers.iter().map(|layer| &layer.name).chain(&space.groups).map(|name| ("images", name));
+    if let Some((option, name)) = of_words.chain(of_images).find(|(_, name)| !is_text(name)) {
+        return Err(OptionError { option, found: format!("{name:?}"), expected: TEXT }.into());
     }
     check_constant(request.options.constant, words, space, read)?;
     match request.categories.as_ref().filter(|_| *reordered && request.concepts.is_none()) {

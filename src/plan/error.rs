@@ -8,7 +8,7 @@ use crate::config::{Bytes, OptionError};
 use crate::device::DeviceError;
 use crate::error::{Error, FileError};
 use crate::images::ImageError;
-use crate::results::ClaimError;
+use crate::results::{ClaimError, SAME_FILE};
 use crate::stats::similarity::SimilarityError;
 use crate::stimuli::StimuliError;
 use crate::vectors::VectorsError;
@@ -122,10 +122,16 @@ pub enum PlanError {
     NoWords,
     /// Two of a name, or of names that are one as a file's.
     #[error(
-        "[[words]]: the name {0:?} stands twice, or another one gives the same file in figures/ (all but A-Z, a-z, 0-9, \
-         `.`, `_` and `-` becomes `_`) or rsm/ (what goes with x is scales.x); names tell the results apart: rename one"
+        "[[words]]: the name {0:?} stands twice, or another one gives the same file {SAME_FILE}; names tell the results \
+         apart: rename one"
     )]
     SameName(String),
+    /// The same of layers.
+    #[error(
+        "network.layers: the layer {0:?} has the name of another (`pixels` is that of the images), or its name gives the same \
+         file {SAME_FILE}; list the layers to be tested in network.layers without it, or rename it in the network's file"
+    )]
+    SameLayer(String),
     /// A value that its key does not take.
     #[error("{key}: expected {expected}, found {found}")]
     Value {

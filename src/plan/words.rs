@@ -8,7 +8,6 @@ use crate::evaluation::Words;
 use crate::evaluation::one_vs_two::{Lexicon, OneVsTwo};
 use crate::plan::PlanError;
 use crate::progress::Progress;
-use crate::results::{ResultsDir, figure_name, takes};
 use crate::stats::inference::Rule;
 use crate::stats::similarity;
 use crate::stimuli::Manifest;
@@ -88,13 +87,8 @@ pub fn read(
     let concepts = manifest.concepts.len();
     let lemmas = others.iter().flat_map(|class| &class.lemmas).map(|lemma| &lemma.lemma);
     let wanted: Vec<String> = manifest.concepts.iter().chain(lemmas).cloned().collect();
-    let directory = ResultsDir::new(config.out());
-    let mut files = BTreeSet::new();
     let mut models = Vec::new();
     for words in &config.words {
-        if !takes(&mut files, directory.words_rsm(&figure_name(&words.name))) {
-            return Err(PlanError::SameName(words.name.clone()));
-        }
         progress.detail(format!("reading {}", words.file.display()));
         let read = vectors::read_spelled(&words.file, &wanted, &config.spelling, &mut |_, _| {})?;
         // The words of other classes may be missing.

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::{lines, write_lines};
+use crate::checksum;
 use crate::error::FileError;
+use crate::names;
 
 /// The list of concepts beside matrices.
 pub const CONCEPTS: &str = "concepts.txt";
@@ -133,9 +135,19 @@ impl ResultsDir {
     }
 }
 
-/// A name that the user chose as part of a matrix's file: nothing in it leads to another directory.
+/// A name that somebody chose as part of a matrix's file: nothing in it leads to another directory, and Windows takes it.
 fn file_name(name: &str) -> String {
-    name.replace(['/', '\\', ':'], "_")
+    shortened(name.replace(['/', '\\', ':', '*', '?', '"', '<', '>', '|'], "_"), 200, name)
+}
+
+/// The part of a file's name that a name makes, in so many bytes: where it has more it ends in the name's checksum.
+fn shortened(part: String, bytes: usize, name: &str) -> String {
+    const DIGITS: usize = 16;
+    if part.len() <= bytes {
+        return part;
+    }
+    let start = &part[..part.floor_char_boundary(bytes - DIGITS - 1)];
+    format!("{start}-{}", &checksum::of_bytes(name.as_bytes())[..DIGITS])
 }
 
 /// Where the scales of a matrix lie, beside it: of `conv1.npy` `scales.conv1.npy`, of `words.GloVe.npy`
@@ -148,9 +160,38 @@ pub fn scales_of(matrix: &Path) -> PathBuf {
     })
 }
 
-/// Takes the files of a matrix and of its scales, among those taken; false if one of them was.
-pub fn takes(files: &mut BTreeSet<PathBuf>, matrix: PathBuf) -> bool {
-    [scales_of(&matrix), matrix].into_iter().all(|file| files.insert(file))
+/// What a name is of that makes files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Named {
+    /// A word model.
+    Words,
+    /// A layer of images.
+    Layer,
+}
+
+/// Where [`same_file`] finds names to be one, for messages.
+pub const SAME_FILE: &str = "in rsm/ (`/ \\ : * ? \" < > |` become `_`, capitals do not count, what goes with x is scales.x, \
+                             predicted_classes are the network's answers) or, of words, in figures/ (all but A-Z, a-z, 0-9, \
+                             `.`, `_` and `-` becomes `_`)";
+
+/// The first name with a file that is another one's, or semgpu's own, on some file system: those of Windows and macOS do not
+/// tell capitals.
+pub fn same_file<'a>(
+    words: impl IntoIterator<Item = &'a str>,
+    layers: impl IntoIterator<Item = &'a str>,
+) -> Option<(Named, &'a str)> {
+    // Whichever it is: their names in it are compared.
+    let directory = ResultsDir::new("");
+    let plain = |file: &PathBuf| names::plain(&file.to_string_lossy()).to_lowercase();
+    let of_words = |name| {
+        let figures = directory.figures().join(figure_name(name));
+        (Named::Words, name, vec![directory.words_rsm(name), directory.words_scales(name), figures])
+    };
+    let of_layer = |name| (Named::Layer, name, vec![directory.layer_rsm(name), directory.layer_scales(name)]);
+    let mut taken = BTreeSet::from([plain(&directory.answers())]);
+    let mut named = words.into_iter().map(of_words).chain(layers.into_iter().map(of_layer));
+    let same = named.find(|(.., files)| !files.iter().all(|file| taken.insert(plain(file))));
+    same.map(|(of, name, _)| (of, name))
 }
 
 /// Whether a file has the name of a matrix's scales; `scales.npy` has not.
@@ -159,10 +200,10 @@ pub fn is_scales(file: &str) -> bool {
     matrix.is_some_and(|matrix| matrix.rsplit_once('.').is_some_and(|(name, _)| !name.is_empty()))
 }
 
-/// The same as part of a figure's file, in characters that every file system takes. Word models that differ in it
-/// differ in [`ResultsDir::words_rsm`] too.
+/// A name as part of a figure's file, of which it may be one of two, in characters that every file system takes.
 pub fn figure_name(name: &str) -> String {
-    name.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' }).collect()
+    let plain = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' };
+    shortened(name.chars().map(plain).collect(), 100, name)
 }
 
 #[cfg(test)]
@@ -197,13 +238,39 @@ mod tests {
 
     #[test]
     fn names_that_make_one_file_are_told() {
-        let directory = ResultsDir::new("results");
-        let mut files = BTreeSet::new();
-        assert!(takes(&mut files, directory.words_rsm("A")) && takes(&mut files, directory.layer_rsm("x")));
-        assert!(takes(&mut files, directory.layer_rsm("A")) && takes(&mut files, directory.words_rsm("x")));
-        for layer in ["words.A", "scales.x", "words.scales.A"] {
-            assert!(!takes(&mut files, directory.layer_rsm(layer)), "{layer}");
+        assert_eq!(same_file(["A", "x"], ["A", "x", "conv1", "conv 1"]), None);
+        for layer in ["words.A", "scales.x", "words.scales.A", "x", "X", "Words.a", "predicted_classes", "conv/1"] {
+            let found = same_file(["A"], ["x", "conv:1", layer]);
+            assert_eq!(found, Some((Named::Layer, layer)), "{layer}");
         }
+        assert_eq!(same_file([], ["scales.x", "x"]), Some((Named::Layer, "x")));
+        for words in ["A B", "a b", "A_B", "scales.A B"] {
+            assert_eq!(same_file(["A B", words], ["x"]), Some((Named::Words, words)), "{words}");
+        }
+        // One letter, composed and not: macOS does not tell them.
+        assert_eq!(same_file([], ["\u{e9}", "e\u{301}"]), Some((Named::Layer, "e\u{301}")));
+    }
+
+    #[test]
+    fn long_names_and_those_of_other_systems_make_files_everywhere() {
+        let directory = ResultsDir::new("results");
+        assert_eq!(directory.layer_rsm("a*b?\"<c>|d"), Path::new("results/rsm/a_b___c__d.npy"));
+        // TensorFlow's converters join the names of what they fuse.
+        let long = "\u{e9}model/conv2d/Relu;".repeat(20);
+        let other = format!("{long}x");
+        let files = [
+            directory.layer_scales(&long),
+            directory.words_scales(&long),
+            directory.figures().join(figure_name(&long)),
+        ];
+        for file in files.iter().map(|file| file.file_name().unwrap()) {
+            assert!(file.len() <= 220, "{file:?}");
+        }
+        assert_eq!(same_file([long.as_str(), &other], [long.as_str(), &other]), None);
+        assert_eq!(same_file([], [other.as_str(), &long, &other]), Some((Named::Layer, other.as_str())));
+        let short = "x".repeat(200);
+        assert_eq!(directory.layer_rsm(&short), directory.matrices().join(format!("{short}.npy")));
+        assert_eq!(figure_name(&short).len(), 100);
     }
 
     #[test]

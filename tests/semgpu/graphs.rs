@@ -26,6 +26,10 @@ impl Graph {
     fn make(name: &str, values: &str) -> Self {
         let small = Small::make();
         let file = unzipped(name, small.directory.path());
+        Self::of(small, file, values)
+    }
+
+    fn of(small: Small, file: String, values: &str) -> Self {
         let text = small.read("experiment.toml");
         let (_, rest) = text.split_once("[stimuli]").unwrap();
         let network = format!("seed = 3\n[network]\nfile = {file:?}\n[network.input]\nvalues = {values:?}\n[stimuli]");
@@ -137,6 +141,31 @@ fn an_operator_that_there_is_not_is_refused_with_its_node() {
     std::fs::write(&graph.file, b"no graph").unwrap();
     fail(&["layers", &graph.file], 2);
     fail(&["layers", &graph.small.text("none.onnx")], 2);
+}
+
+#[test]
+fn layers_whose_files_would_be_one_are_refused_in_second_0() {
+    let tiny = std::fs::read(root().join("tests/golden/onnx/tiny.legacy.onnx")).unwrap();
+    let all = "network.layers=[\"*\"]";
+    for (from, to, layers, expected) in [
+        ("/stem/stem.0", "/pixels/1234", "network.layers=[\"pixels\", \"fc\"]", "\"pixels\" has the name of another"),
+        ("/stem/stem.2/Relu_output_0", "/stem/stem.0_Conv_output_0", all, "\"/stem/stem.0_Conv_output_0\" has"),
+        ("/body/Conv_output_0", "/body/Conv\noutput_0", all, "\"/body/Conv\\noutput_0\""),
+    ] {
+        let small = Small::make();
+        // Of as many letters, so that the protobuf stays whole.
+        let mut bytes = tiny.clone();
+        let places: Vec<usize> =
+            (0..bytes.len() - from.len()).filter(|&at| bytes[at..].starts_with(from.as_bytes())).collect();
+        places.iter().for_each(|&at| bytes[at..at + from.len()].copy_from_slice(to.as_bytes()));
+        std::fs::write(small.path("tiny.onnx"), bytes).unwrap();
+        let file = small.text("tiny.onnx");
+        let graph = Graph::of(small, file, "imagenet");
+        for pixels in ["stimuli.pixels=true", "stimuli.pixels=false"] {
+            let said = graph.refused(&[layers, pixels]);
+            assert!(said.contains(expected) && said.contains("network.layers"), "{said}");
+        }
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use hdf5_writer::{AttributeBuilder, DatasetBuilder, Hdf5Builder, WriteOptions};
 use semgpu::arrays::{self, RsmsOut, write_npy, write_rsms};
+use semgpu::results::ResultsDir;
 use semgpu::stats::Rsm;
 
 use crate::{column, fail, root, succeed};
@@ -536,6 +537,16 @@ fn invisible_characters_make_no_category_and_a_folder_is_its_layers() {
     folder.test("W=W.npy", &["MEG=meg.npy"], &["--layers", &folder.text("times.txt")]);
     let layers: Vec<String> = folder.accuracies().into_iter().map(|(layer, _)| layer).collect();
     assert_eq!(layers, ["0 ms", "10 ms"]);
+    // Names longer than a file's may be, as TensorFlow's converters make them.
+    let long = ["a", "b"].map(|end| "model/conv2d/Relu;".repeat(20) + end);
+    folder.write("times.txt", long.join("\n"));
+    folder.test("W=W.npy", &["MEG=meg.npy"], &["--layers", &folder.text("times.txt")]);
+    let layers: Vec<String> = folder.accuracies().into_iter().map(|(layer, _)| layer).collect();
+    assert_eq!(layers, long);
+    for (layer, seed) in long.iter().zip([1, 2]) {
+        let (_, found) = arrays::read_npy(&ResultsDir::new(folder.path("out")).layer_rsm(layer)).unwrap();
+        assert_eq!(found, matrix(seed).values());
+    }
     folder.write("times.txt", "0 ms\n");
     let said = folder.test_refusal("W=W.npy", &["MEG=meg.npy"], &["--layers", &folder.text("times.txt")]);
     assert!(said.contains("times.txt: 1 lines, expected 2: one name per matrix of"), "{said}");
