@@ -9,7 +9,7 @@ use crate::stats::scoring::Ties;
 use crate::wording::listed;
 
 /// The accuracy of either test where words and images have nothing in common and nothing ties.
-const HALF: f64 = 0.5;
+pub const HALF: f64 = 0.5;
 /// Half the width of the null's band, in standard deviations.
 const BAND_SDS: f64 = 2.0;
 /// A null's mean that is farther from one half has moved, unless so few draws put it there.

@@ -149,7 +149,7 @@ mod tests {
         {
             assert!(chart.notes.contains(said), "{said:?} in {}", chart.notes);
         }
-        let told = chance::told(&results, TieRule { ties: Ties::Lost, within_categories: false }, None);
+        let told = chance::told(&results, (TieRule { ties: Ties::Lost, within_categories: false }, None), None);
         let [line] = &told[..] else { panic!("{told:?}") };
         assert!(line.starts_with("2 vs. 2 given pixels: Chance is the null\u{2019}s mean, 0.30, not 0.5."), "{line}");
     }

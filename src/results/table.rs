@@ -70,7 +70,7 @@ pub trait Table: Serialize + DeserializeOwned {
 }
 
 /// Columns that older results lack, by table; their fields have a default.
-const LATER: [(&str, &[&str]); 5] = [
+const LATER: [(&str, &[&str]); 6] = [
     ("confused", &["groups_tied"]),
     ("controls", &["ties"]),
     ("intervals", &["less_layer", "p_fwer"]),

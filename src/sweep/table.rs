@@ -95,7 +95,6 @@ fn network(name: &str, rows: &[AccuracyRow], null: Option<report::Null>) -> Netw
 
 /// One line per word model: the network whose best layer is best.
 pub fn summarise(rows: &[NetworkRow], null: report::Null, progress: &Progress) {
-    let (said, tail) = (null.tail(), null.rule.tail);
     for words in report::distinct(rows.iter().map(|row| row.words.as_str())) {
         let Some(best) = Best::of(rows.iter().filter(|row| row.words == words), Some(null)) else { continue };
         let row = best.row;

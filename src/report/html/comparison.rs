@@ -69,7 +69,7 @@ fn summary(of: &Comparison) -> String {
 /// Every curve, with the way to its run's page where it lies beside this one.
 fn curves(of: &Comparison, directory: &Path) -> String {
     let row = |curve: &Overlay| {
-        let best = Best::of(curve.rows.iter())?.row;
+        let best = Best::of(curve.rows.iter(), None)?.row;
         let run = of.record.runs.iter().find(|run| run.name == curve.run);
         let page = run.and_then(|run| address(directory, &run.directory));
         let name = match page {
