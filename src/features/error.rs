@@ -221,7 +221,7 @@ pub enum FeaturesError {
         row: String,
     },
     /// A vector without variance.
-    #[error("{}: {row}: all values are the same, so it correlates with nothing; leave it out", path.display())]
+    #[error("{}: {row}: all values are the same, so it correlates with nothing; leave it out (of images `semgpu test` takes it by --constant half)", path.display())]
     Constant {
         /// The file.
         path: PathBuf,
