@@ -184,7 +184,7 @@ pub fn compare(request: &Request, progress: &Progress) -> Result<PathBuf, Error>
     warnings.extend(of_chance);
     warnings.extend(altered(&runs).map_err(Error::input)?);
     warnings.iter().for_each(|said| progress.line(format!("warning: {said}")));
-    let record = record(runs, request, [untested, warnings], started).map_err(Error::input)?;
+    let record = record(runs, request, groups_are(&curves), [untested, warnings], started).map_err(Error::input)?;
     let overlays: Vec<Overlay> =
         curves.iter().map(|Curve { name, run, rows, .. }| Overlay { name, run, rows }).collect();
     let comparison = Comparison { curves: &overlays, between: &between, within: &within, record: &record };
@@ -194,7 +194,8 @@ pub fn compare(request: &Request, progress: &Progress) -> Result<PathBuf, Error>
     report::write_comparison(&comparison, request.style, out.root(), progress)?;
     write_json(&out.comparison(), &record).map_err(Error::failed)?;
     if !between.is_empty() || !within.is_empty() {
-        progress.line(format!("intervals and p-values generalise to other {}", request.generalise.said("groups")));
+        progress
+            .line(format!("intervals and p-values generalise to other {}", record.generalise.said(&record.groups_are)));
     }
     report::told(&between).into_iter().chain(report::told(&within)).for_each(|said| progress.line(said));
     Ok(out.page())
@@ -272,9 +273,16 @@ fn obstacle(
     }
 }
 
+/// What groups are in all curves alike.
+fn groups_are(curves: &[Curve]) -> String {
+    let same = |first: &&Curve| curves.iter().all(|curve| curve.groups_are == first.groups_are);
+    curves.first().filter(same).and_then(|first| first.groups_are.clone()).unwrap_or_else(|| "groups".to_string())
+}
+
 fn record(
     runs: Vec<(String, PathBuf)>,
     request: &Request,
+    groups_are: String,
     [untested, warnings]: [Vec<String>; 2],
     started: Instant,
 ) -> Result<ComparisonRecord, FileError> {
@@ -293,6 +301,7 @@ fn record(
         resamples: request.resamples,
         seed: request.seed,
         generalise: request.generalise,
+        groups_are,
         untested,
         warnings,
         seconds: started.elapsed().as_secs_f64(),

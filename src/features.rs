@@ -19,6 +19,7 @@ use crate::nets::FEWEST_UNITS;
 use crate::progress::{Progress, Task};
 use crate::stats::Rsm;
 use crate::stats::alignment::Scales;
+use crate::stats::scoring::Constant;
 use crate::stats::similarity::{Standard, Streamed};
 use crate::stimuli::Manifest;
 
@@ -304,24 +305,32 @@ impl Features {
     /// # Errors
     /// As [`Self::reduced`].
     pub fn rsm(&self, group: usize, progress: &Progress, task: &Task) -> Result<Rsm, Error> {
-        Ok(self.reduced(group, progress, task)?.0)
+        Ok(self.reduced(group, Constant::Error, progress, task)?.0)
     }
 
-    /// The RSM of a group, in f64 on the CPU, and what it leaves out of the vectors.
+    /// The RSM of a group, in f64 on the CPU, and what it leaves out of the vectors; NaN where a vector is constant, if the rule
+    /// lets it through.
     ///
     /// # Errors
-    /// [`FeaturesError`] names the first vector that has no correlation; [`Error::Interrupted`].
+    /// [`FeaturesError`] names the first vector that has no correlation and may not be without; [`Error::Interrupted`].
     ///
     /// # Cost
     /// The vectors are read twice; beside them 64 MiB of standardised values are held.
-    pub fn reduced(&self, group: usize, progress: &Progress, task: &Task) -> Result<(Rsm, Scales), Error> {
+    pub fn reduced(
+        &self,
+        group: usize,
+        constant: Constant,
+        progress: &Progress,
+        task: &Task,
+    ) -> Result<(Rsm, Scales), Error> {
         let vectors = group * self.concepts..(group + 1) * self.concepts;
         let standards: Vec<Standard> = vectors
             .clone()
             .into_par_iter()
-            .map(|vector| self.standard(vector))
+            .map(|vector| self.standard(vector, constant))
             .collect::<Result<_, _>>()
             .map_err(Error::input)?;
+        let is_constant = |concept: usize| standards[concept].is_constant(self.is_double(vectors.start + concept));
         let budget = CHUNK_BYTES / (size_of::<f64>() * self.concepts);
         let chunk = (budget / CHUNK_UNITS * CHUNK_UNITS).max(CHUNK_UNITS);
         let mut streamed = Streamed::new(self.concepts);
@@ -344,7 +353,7 @@ impl Features {
             streamed.add(&scores, units);
             task.advance((units * self.concepts) as u64);
         }
-        Ok((streamed.finish(), Scales::of(&standards)))
+        Ok((streamed.finish(is_constant), Scales::of(&standards)))
     }
 
     fn read(&self, vector: usize, first: usize, values: &mut [f64]) -> Result<(), FileError> {
@@ -366,8 +375,13 @@ impl Features {
         }
     }
 
-    /// Mean and variance of a vector that has a correlation.
-    fn standard(&self, vector: usize) -> Result<Standard, FeaturesError> {
+    /// Whether a vector is of f64.
+    fn is_double(&self, vector: usize) -> bool {
+        self.arrays[self.rows[vector].0].is_double()
+    }
+
+    /// Mean and variance of a vector; it has a correlation, unless the rule lets a constant one through.
+    fn standard(&self, vector: usize, constant: Constant) -> Result<Standard, FeaturesError> {
         let mut standard = Standard::default();
         let mut values = vec![0.0; STRETCH.min(self.units)];
         for first in (0..self.units).step_by(STRETCH) {
@@ -375,11 +389,10 @@ impl Features {
             self.read(vector, first, values)?;
             standard.add(values);
         }
-        let double = self.arrays[self.rows[vector].0].is_double();
         if !standard.is_finite() {
             return Err(FeaturesError::NotFinite { path: self.path.clone(), row: self.row_name(vector) });
         }
-        if standard.is_constant(double) {
+        if constant == Constant::Error && standard.is_constant(self.is_double(vector)) {
             return Err(FeaturesError::Constant { path: self.path.clone(), row: self.row_name(vector) });
         }
         Ok(standard)

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::{CompareError, Request};
 use crate::matrices::{self, Entries, Reading, Side, Source};
 use crate::names;
-use crate::record::RunRecord;
+use crate::record::{IMAGES, RunRecord};
 use crate::report;
 use crate::results::{AccuracyRow, Results, ResultsDir};
 use crate::stats::Rsm;
@@ -23,6 +23,8 @@ pub struct Curve {
     pub directory: ResultsDir,
     /// Its layers in input order.
     pub rows: Vec<AccuracyRow>,
+    /// What groups are, where the user said it: subjects.
+    pub groups_are: Option<String>,
     /// Names of the groups, in the order that it shares with other curves of the same ones.
     pub groups: Vec<String>,
     /// Where each of them stands in the run's matrices, if elsewhere.
@@ -126,6 +128,7 @@ pub fn curves(runs: &[(String, PathBuf)], request: &Request) -> Result<Vec<Curve
         let ties = record.as_ref().map_or_else(Ties::default, |record| record.options().ties);
         let unordered = record.as_ref().is_some_and(RunRecord::is_unordered);
         let axis = record.as_ref().and_then(|record| record.axis().map(str::to_string));
+        let groups_are = record.as_ref().map(RunRecord::groups_are).filter(|of| *of != IMAGES).map(str::to_string);
         let concepts = directory.concepts()?;
         for words in
             report::distinct(run.accuracy.iter().map(|row| row.words.as_str())).into_iter().filter(|w| wanted(w))
@@ -146,6 +149,7 @@ pub fn curves(runs: &[(String, PathBuf)], request: &Request) -> Result<Vec<Curve
                 run: run_name.to_string(),
                 directory: directory.clone(),
                 rows,
+                groups_are: groups_are.clone(),
                 groups,
                 group_order: None,
                 concepts: concepts.clone(),

@@ -222,7 +222,7 @@ pub enum FeaturesError {
     },
     /// A vector without variance.
     #[error("{}: {row}: all values are the same, or differ by so little that the square is 0 (under 1e-160), so it correlates with \
-         nothing; leave it out, or scale it", path.display())]
+         nothing; leave it out, or scale it (of images `semgpu test` takes it by --constant half)", path.display())]
     Constant {
         /// The file.
         path: PathBuf,

@@ -7,7 +7,7 @@ use crate::evaluation::controls::Controls;
 use crate::evaluation::{Space, Words};
 use crate::matrices::{Entries, Read, Reading, Side};
 use crate::stats::alignment::Measure;
-use crate::stats::scoring::{Constant, Ties};
+use crate::stats::scoring::Ties;
 
 /// What the user should know before the test.
 pub(super) fn warnings(
@@ -133,9 +133,6 @@ fn without_effect(request: &TestRequest, read: &[Read]) -> Vec<String> {
             "--groups-are {groups_are}: no effect: every layer has one matrix; files of several become groups of one layer by \
              `semgpu similarity FILE FILE … --out ALL.npy`"
         ));
-    }
-    if options.constant == Constant::Half && features(Side::Images) {
-        doubts.push("--constant half: no effect: a constant image among features (--features) is refused".into());
     }
     let sources = words.iter().chain(images).chain(controls.sources()).map(|source| source.path.as_path());
     let arrays = sources.filter(|path| !vectors.iter().any(|vectors| vectors.path == *path));

@@ -17,6 +17,7 @@ use crate::names;
 use crate::progress::Progress;
 use crate::results::{CONCEPTS, ResultsDir, scales_of};
 use crate::stats::alignment::Scales;
+use crate::stats::scoring::Constant;
 use crate::vectors;
 use crate::wording::first;
 
@@ -84,9 +85,10 @@ impl TestRequest {
         let path = features.path();
         let task = progress.task(features.work());
         task.now(format!("{}: {}", source.name, path.display()));
+        let constant = if side == Side::Images { self.options.constant } else { Constant::Error };
         let groups = 0..features.groups;
         let reduced: Vec<_> = groups
-            .map(|group| features.reduced(group, progress, &task))
+            .map(|group| features.reduced(group, constant, progress, &task))
             .collect::<Result<_, Error>>()
             .map_err(|error| HalvesError::Reading(Box::new(error)))?;
         let (rsms, scales): (Vec<_>, Vec<_>) = reduced.into_iter().unzip();

@@ -32,6 +32,8 @@ pub struct ComparisonRecord {
     pub seed: u64,
     /// What intervals and p-values speak of.
     pub generalise: Generalise,
+    /// What groups are called, where all runs call them the same: subjects.
+    pub groups_are: String,
     /// What was drawn and not tested, and why.
     pub untested: Vec<String>,
     /// Things the user should know.

@@ -9,7 +9,6 @@ use crate::report::curves::{Curves, SIGNIFICANT, distinct};
 use crate::report::style::{AXIS, CURVE, CURVES, CurveStyle, DASHED, GREY, SOLID, Shape, crossed, curve};
 use crate::report::{Drawing, chance, names};
 use crate::results::{AccuracyRow, COMPARE_FIGURES, ComparisonRow, WithinRow};
-use crate::stats::generalise::Generalise;
 use crate::wording::p_value;
 
 pub use shown::{Shown, called, labelled};
@@ -164,7 +163,10 @@ impl Comparison<'_> {
             &shown,
             &format!("p\u{a0}<\u{a0}{SIGNIFICANT} against chance, family-wise over what each run declares"),
         );
-        chart.notes += &tests(self.record.generalise, [self.between.is_empty(), self.within.is_empty()]);
+        chart.notes += &tests(
+            &self.record.generalise.said(&self.record.groups_are),
+            [self.between.is_empty(), self.within.is_empty()],
+        );
         let curves = Drawing { stem: COMPARE_FIGURES[0].into(), network: String::new(), text, picture: chart.draw() };
         let name = |curve: &str| {
             let overlay = self.curves.iter().find(|overlay| overlay.name == curve);
@@ -243,7 +245,7 @@ impl Comparison<'_> {
             notes: format!(
                 "{note} Vertical lines: 95\u{a0}% intervals. Filled: p\u{a0}<\u{a0}{SIGNIFICANT} of no difference, family-wise over \
                  {family}; hollow: n.s.{}",
-                speak(self.record.generalise)
+                speak(self.record)
             ),
         };
         let text = format!("Differences of {of} with their intervals against relative depth");
@@ -265,19 +267,19 @@ fn title(overlays: &[Overlay]) -> String {
 }
 
 /// What intervals and p-values of differences generalise to.
-fn speak(over: Generalise) -> String {
-    format!(" Intervals and p generalise to other {}.", over.said("groups"))
+fn speak(record: &ComparisonRecord) -> String {
+    format!(" Intervals and p generalise to other {}.", record.generalise.said(&record.groups_are))
 }
 
 /// Where the tests of the differences stand that were made, and what they generalise to; of the tables, which are empty.
-fn tests(over: Generalise, [between, within]: [bool; 2]) -> String {
+fn tests(over: &str, [between, within]: [bool; 2]) -> String {
     let tables = match (between, within) {
         (true, true) => return String::new(),
         (false, true) => "compare.csv",
         (true, false) => "within.csv",
         (false, false) => "compare.csv, of a run\u{2019}s layers within.csv",
     };
-    format!(" Paired tests of the differences, which generalise to other {}: {tables}.", over.said("groups"))
+    format!(" Paired tests of the differences, which generalise to other {over}: {tables}.")
 }
 
 /// Their chart; `filled` is what filled marks say.
@@ -403,9 +405,9 @@ mod tests {
         assert!(svg.contains("fill=\"#eeeeee\""), "the null's band");
         let notes = |overlays: &[Overlay]| chart(overlays, &Shown::of(overlays, &[]), "").notes;
         assert!(notes(&overlays).contains("a little aside") && !notes(&overlays[..1]).contains("aside"));
-        assert!(tests(Generalise::Both, [false; 2]).contains("other concepts and groups: compare.csv"));
-        assert!(tests(Generalise::Groups, [true, false]).contains("other groups: within.csv"));
-        assert_eq!(tests(Generalise::Groups, [true; 2]), "");
+        assert!(tests("concepts and groups", [false; 2]).contains("other concepts and groups: compare.csv"));
+        assert!(tests("subjects", [true, false]).contains("other subjects: within.csv"));
+        assert_eq!(tests("groups", [true; 2]), "");
     }
 
     #[test]

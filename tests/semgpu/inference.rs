@@ -169,6 +169,32 @@ fn rules_for_ties_part_runs_only_where_pairs_tie_and_chance_that_ties_move_is_to
 }
 
 #[test]
+fn a_constant_image_among_features_counts_half_where_asked_for() {
+    let folder = Folder::new();
+    let words = folder.matrix("A", noise(1));
+    let feature = |at: usize| match (at / 30, at % 30) {
+        (15, _) => 0.1,
+        (image, unit) => ((image * 37 + unit * 101 + image * unit * 13 + image * image * 7) % 89) as f64,
+    };
+    let path = folder.path("layer.npy");
+    write_npy(&path, &[2, CONCEPTS, 30], &(0..2 * CONCEPTS * 30).map(feature).collect::<Vec<f64>>()).unwrap();
+    let images = format!("layer={}", path.display());
+    let out = folder.path("out").display().to_string();
+    let refused = ["test", "--words", &words, "--images", &images, "--features", "images", "--out", &out];
+    let said = fail(&refused, 2);
+    assert!(said.contains("group 2, row 3") && said.contains("--constant half"), "{said}");
+    let said = folder.test(&[&words], &[&images], &["--features", "images", "--constant", "half"]);
+    assert!(said.contains("1 image has no variance over the units"), "{said}");
+    let columns = || ["accuracy", "null_mean", "rsa"].map(|name| folder.p(name));
+    let of_features = columns();
+    // As in a matrix that has no correlations there.
+    let kept = folder.path("kept.npy");
+    std::fs::copy(folder.path("out/rsm/layer.npy"), &kept).unwrap();
+    folder.test(&[&words], &[&format!("layer={}", kept.display())], &["--constant", "half"]);
+    assert_eq!(columns(), of_features);
+}
+
+#[test]
 fn what_correlates_with_nothing_is_told() {
     let folder = Folder::new();
     // Once the pair of the first category is left out, neither of its rows varies.
@@ -482,10 +508,10 @@ fn options_without_effect_are_told() {
     let features =
         ["--features", "--kernels", "--measure", "cka", "--measure", "2v2", "--ties", "half", "--constant", "half"];
     let said = told(&[&features[..], &["--distances"]].concat());
-    for option in ["--kernels: no effect on the words", "--distances: no effect", "--constant half: no effect"] {
+    for option in ["--kernels: no effect on the words", "--distances: no effect"] {
         assert!(said.contains(&format!("warning: {option}")), "{option}: {said}");
     }
-    assert!(!said.contains("--ties"), "{said}");
+    assert!(!said.contains("--ties") && !said.contains("--constant"), "{said}");
     // Of word vectors the words alone are read.
     let row = |concept: usize| format!("c{concept} {} {} 1.5\n", concept * concept % 7, concept * 5 % 11);
     std::fs::write(folder.path("v.txt"), (0..CONCEPTS).map(row).collect::<String>()).unwrap();

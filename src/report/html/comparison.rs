@@ -198,27 +198,33 @@ fn differences(of: &Comparison) -> String {
 }
 
 fn inference(record: &ComparisonRecord) -> String {
+    let groups = &record.groups_are;
     let (spread, freedom, speaks) = match record.generalise {
         Generalise::Concepts => (
             "the variance of a difference over concepts was taken in closed form, by what pairs have in common (Aronow, Samii \
-             & Assenova, 2015) and what each concept does to the rows of others",
-            "(k − 1) / (4 q (1 − q))² degrees of freedom (k concepts, q the mean of the two accuracies; at most 120)",
-            "other concepts of the same kind, for the groups that were tested",
+             & Assenova, 2015) and what each concept does to the rows of others"
+                .to_string(),
+            "(k − 1) / (4 q (1 − q))² degrees of freedom (k concepts, q the mean of the two accuracies; at most 120)"
+                .to_string(),
+            format!("other concepts of the same kind, for the {groups} that were tested"),
         ),
         Generalise::Groups => (
-            "the variance of a difference was taken between groups",
-            "one degree of freedom less than there are groups",
-            "other groups, for the concepts that were tested",
+            format!("the variance of a difference was taken between {groups}"),
+            format!("one degree of freedom less than there are {groups}"),
+            format!("other {groups}, for the concepts that were tested"),
         ),
         Generalise::Both => (
-            "the variance of a difference was taken over concepts in closed form, by what pairs have in common (Aronow, Samii & \
-             Assenova, 2015) and what each concept does to the rows of others, and between groups, less what both have in \
-             common",
-            "degrees of freedom by Satterthwaite (1946; of concepts (k − 1) / (4 q (1 − q))², q the mean of the two accuracies)",
-            "other concepts of the same kind and other groups",
+            format!(
+                "the variance of a difference was taken over concepts in closed form, by what pairs have in common (Aronow, Samii & \
+                 Assenova, 2015) and what each concept does to the rows of others, and between {groups}, less what both have in \
+                 common"
+            ),
+            "degrees of freedom by Satterthwaite (1946; of concepts (k − 1) / (4 q (1 − q))², q the mean of the two accuracies)"
+                .to_string(),
+            format!("other concepts of the same kind and other {groups}"),
         ),
     };
-    let drawn = record.generalise.said("groups");
+    let drawn = record.generalise.said(groups);
     format!(
         "For each difference {spread}. In units of its standard error it was held against {} (seed {}) of a multiplier bootstrap: \
          random normal weights of {drawn}, which all differences of a family share, over a random standard error of such weights \
@@ -277,6 +283,7 @@ mod tests {
             resamples: 1000,
             seed: 7,
             generalise,
+            groups_are: "subjects".into(),
             untested: vec!["a <b> and c: other concepts; drawn, not tested".into()],
             warnings: vec!["c: accuracy.csv: not as semgpu wrote it".into()],
         }
@@ -351,6 +358,7 @@ mod tests {
                 assert!(!page.contains(text), "{text}");
             }
             assert_eq!(page.matches("<svg role=\"img\"").count(), 2);
+            assert_eq!(page.contains("other subjects"), generalise != Generalise::Concepts);
             assert_eq!(page.contains("Satterthwaite"), generalise == Generalise::Both);
             assert_eq!(page.contains("Aronow"), generalise != Generalise::Groups);
         }

@@ -118,13 +118,13 @@ impl Streamed {
         self.0.add(units, |i, first, out| out.copy_from_slice(&scores[i * units + first..][..out.len()]));
     }
 
-    /// The correlations.
+    /// The correlations, NaN where a vector `is_constant`.
     ///
     /// # Panics
     /// If no unit has passed.
-    pub fn finish(self) -> Rsm {
+    pub fn finish(self, is_constant: impl Fn(usize) -> bool) -> Rsm {
         assert!(self.0.units() > 0, "an RSM needs units");
-        self.0.rsm(|_| false)
+        self.0.rsm(is_constant)
     }
 }
 
@@ -172,7 +172,7 @@ mod tests {
             }
             // Values of size 1 at 1e6 are rounded by 1e-10.
             let close = if shift == 1e6 { 1e-10 } else { 1e-14 };
-            let rsm = streamed.finish();
+            let rsm = streamed.finish(|_| false);
             for (found, expected) in rsm.values().iter().zip(&reference) {
                 assert!((found - expected).abs() < close, "{found}, expected {expected} at {shift}, {scale}");
             }
