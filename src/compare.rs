@@ -4,6 +4,7 @@
 mod between;
 mod chance;
 mod curves;
+mod doubts;
 mod within;
 
 use std::collections::HashSet;
@@ -182,7 +183,7 @@ pub fn compare(request: &Request, progress: &Progress) -> Result<PathBuf, Error>
         .map(|name| format!("{name}: no accuracies of the 2 vs. 2 test{of_words}; not in the comparison"))
         .collect();
     warnings.extend(of_chance);
-    warnings.extend(altered(&runs).map_err(Error::input)?);
+    warnings.extend(doubted(&runs, &request.words).map_err(Error::input)?);
     warnings.iter().for_each(|said| progress.line(format!("warning: {said}")));
     let record = record(runs, request, groups_are(&curves), [untested, warnings], started).map_err(Error::input)?;
     let overlays: Vec<Overlay> =
@@ -226,14 +227,17 @@ fn runs(directories: &[PathBuf], progress: &Progress) -> Result<Vec<(String, Pat
     Ok(run_names(&all).into_iter().zip(all).collect())
 }
 
-/// Which runs' tables and matrices are not those that the run wrote.
-fn altered(runs: &[(String, PathBuf)]) -> Result<Vec<String>, RecordError> {
-    let mut all = Vec::new();
+/// Which runs' tables and matrices are not those that the run wrote, and what is not the same in two runs.
+fn doubted(runs: &[(String, PathBuf)], words: &[String]) -> Result<Vec<String>, RecordError> {
+    let (mut all, mut records) = (Vec::new(), Vec::new());
     for (name, directory) in runs {
         let directory = ResultsDir::new(directory);
-        let said = RunRecord::read(&directory)?.and_then(|record| record.altered(&directory));
-        all.extend(said.map(|said| format!("{name}: {said}")));
+        if let Some(record) = RunRecord::read(&directory)? {
+            all.extend(record.altered(&directory).map(|said| format!("{name}: {said}")));
+            records.push((name.as_str(), record));
+        }
     }
+    all.extend(doubts::doubts(&records, words));
     Ok(all)
 }
 

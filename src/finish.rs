@@ -1,5 +1,6 @@
 //! Where `semgpu run` and `semgpu test` meet: RSMs of words and layers in, a results directory out.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -21,7 +22,7 @@ use crate::stats::alignment::{Measure, Scales};
 use crate::stats::permutation::Permutations;
 use crate::stats::rsa::Rsa;
 use crate::stimuli::{Manifest, Stimulus};
-use crate::wording::{NOT_TESTED, counted, p_value};
+use crate::wording::{NOT_TESTED, counted, grouped, p_value};
 
 /// What is compared, and how.
 pub struct Comparison {
@@ -214,10 +215,13 @@ impl Images {
         let Some(predictions) = &self.predictions else { return Ok(Vec::new()) };
         let (manifest, root) = (&self.manifest, self.root.as_path());
         results.predictions = one_vs_two::prediction_rows(&space.network, manifest, root, predictions, &self.lexicon);
-        let Some(test) = &self.one_vs_two else { return Ok(Vec::new()) };
+        let mut warnings: Vec<String> =
+            doubt_of_answers(&space.network, predictions, &self.lexicon).into_iter().collect();
+        let Some(test) = &self.one_vs_two else { return Ok(warnings) };
         let answers = (predictions, &self.lexicon);
-        let (rows, warnings) = one_vs_two::one_vs_two(space, words, (manifest, root), answers, test, known, progress)?;
+        let (rows, said) = one_vs_two::one_vs_two(space, words, (manifest, root), answers, test, known, progress)?;
         results.append(rows);
+        warnings.extend(said);
         Ok(warnings)
     }
 
@@ -235,6 +239,26 @@ impl Images {
         };
         images.zip(&self.sums).map(row).collect()
     }
+}
+
+/// Share of the images above which one answer is that of a network which tells nothing apart.
+const ONE_ANSWER: f64 = 0.9;
+
+/// That the network takes nearly all images, of many concepts, for one class.
+fn doubt_of_answers(network: &str, predictions: &Predictions, lexicon: &Lexicon) -> Option<String> {
+    let mut answers = BTreeMap::new();
+    predictions.iter().flatten().for_each(|class| *answers.entry(*class).or_insert(0) += 1);
+    let images: usize = answers.values().sum();
+    let (&class, &most) = answers.iter().max_by_key(|(_, images)| **images)?;
+    (most as f64 > ONE_ANSWER * images as f64).then(|| {
+        format!(
+            "{network} takes {} of {} for one class, {}: its weights are not trained, or of another form, or the numbers \
+             that arrive are not those of its training (network.input)",
+            grouped(most),
+            counted(images, "image"),
+            lexicon.classes.names(class as usize)[0]
+        )
+    })
 }
 
 /// One line per word model: the best layer and how it compares with the first, the pixels; one of its 1 vs. 2 test.
@@ -290,5 +314,24 @@ pub fn tested<R: report::LayerRow>(best: &Best<R>, [p, family_wise]: [f64; 2], t
     match best.chance() {
         None => NOT_TESTED.to_string(),
         Some(chance) => format!(" ({chance}, p {}, family-wise {}{tail})", p_value(p), p_value(family_wise)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::classes::Classes;
+
+    #[test]
+    fn a_network_of_one_answer_is_told() {
+        let lexicon = Lexicon { words: Vec::new(), of_class: Vec::new(), classes: Classes::imagenet() };
+        let doubt = |others: usize| {
+            let group: Vec<u32> = (0..20).map(|image| if image < others { image as u32 } else { 761 }).collect();
+            doubt_of_answers("net", &vec![group.clone(), group], &lexicon)
+        };
+        let said = doubt(1).unwrap();
+        assert!(said.starts_with("net takes 38 of 40 images for one class, remote control: "), "{said}");
+        assert_eq!(doubt(2), None);
+        assert_eq!(doubt_of_answers("net", &Vec::new(), &lexicon), None);
     }
 }

@@ -170,7 +170,7 @@ pub enum HalvesError {
     /// Matrices of different concepts, or layers of different groups.
     #[error(
         "{at}: {found} {what}, expected {expected} as in {first}{}; the matrices of a test are of the same {what}, in the same \
-         order", only.as_ref().map(|name| format!(" ({name:?} is in one of them only)")).unwrap_or_default()
+         order{remedy}", only.as_ref().map(|name| format!(" ({name:?} is in one of them only)")).unwrap_or_default()
     )]
     Unequal {
         /// The file, and the layer where both are of one file.
@@ -185,6 +185,8 @@ pub enum HalvesError {
         first: String,
         /// A name that one of them lacks.
         only: Option<String>,
+        /// What else may have been meant, behind a semicolon.
+        remedy: &'static str,
     },
     /// Word vectors.
     #[error(transparent)]

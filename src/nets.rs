@@ -148,7 +148,7 @@ impl Network {
     /// Finds the tensor of every parameter of a form in a weights file.
     ///
     /// # Errors
-    /// [`WeightsError::LookAlike`] if it is another network's, [`WeightsError::OtherForm`] if it has more of another
+    /// [`WeightsError::LookAlike`], [`WeightsError::OtherNetwork`] if it is another network's, [`WeightsError::OtherForm`] if it has more of another
     /// form's names, [`WeightsError::OtherGraph`] if its graph is another form's, [`WeightsError::Unfit`] if tensors are
     /// missing, have another shape or belong to no parameter, or if its graph is no form's.
     pub fn assign(&self, form: &Blueprint, file: &dyn WeightsFile) -> Result<Assignment, WeightsError> {
@@ -170,6 +170,10 @@ impl Network {
         let others: Vec<(&str, Assignment)> =
             self.forms.iter().map(|other| (other.name, self.account(&self.draw(other), file))).collect();
         let (path, network, form) = (file.path().into(), self.name.to_string(), form.form.clone());
+        let fits = if others.iter().any(|(_, other)| other.is_complete()) { Vec::new() } else { named_alike(file) };
+        if !fits.is_empty() {
+            return Err(WeightsError::OtherNetwork { path, network, fits });
+        }
         // Of forms that share all names the first.
         let named = others.iter().rev().max_by_key(|(_, other)| other.found());
         if let Some((fits, _)) = named.filter(|(_, other)| other.found() > account.found()) {
@@ -180,8 +184,16 @@ impl Network {
             let (fits, reason) = (drawn.join("\" or \""), reason.clone());
             return Err(WeightsError::OtherGraph { path, network, form, fits, reason });
         }
-        account.checked(file.path())
+        account.checked(file.path(), Some((network, form)))
     }
+}
+
+/// The networks whose tensors, by name and shape, are those of a file without a graph, no more and no fewer.
+fn named_alike(file: &dyn WeightsFile) -> Vec<&'static str> {
+    let fits =
+        |network: &&&Network| network.forms.iter().any(|form| network.account(&network.draw(form), file).is_complete());
+    let alike = NETS.iter().filter(|_| file.graph().is_none()).filter(fits);
+    alike.map(|network| network.name).collect()
 }
 
 /// The class of each image: the first of its highest outputs. An image with an output that is not finite comes back as
@@ -324,6 +336,28 @@ mod tests {
         );
         let error = network.assign(&torchvision, &file).unwrap_err();
         assert!(matches!(error, WeightsError::Unfit { .. }), "{error}");
+        let said = error.to_string();
+        let command = "(all of it: semgpu inspect weights/listed.safetensors --network vgg16 --form torchvision)";
+        assert!(said.ends_with(command), "{said}");
+    }
+
+    #[test]
+    fn a_file_of_another_network_is_recognised() {
+        let refused = |asked: &str, file: &Listing| {
+            let network = find(asked).unwrap();
+            network.assign(&network.draw(&network.forms[0]), file).unwrap_err().to_string()
+        };
+        for name in ["squeezenet1_1", "vgg19", "resnet18"] {
+            let network = find(name).unwrap();
+            for form in network.forms {
+                assert_eq!(
+                    refused("resnet50", &listing(&network.draw(form))),
+                    format!(
+                        "weights/listed.safetensors: holds the weights of {name}, not of resnet50; set network.name = \"{name}\""
+                    )
+                );
+            }
+        }
     }
 
     /// Two devices sum in different orders: n roundings of 2^-24 add up to about sqrt(n) of them, here n <= 144 products

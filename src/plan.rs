@@ -123,6 +123,7 @@ impl Plan {
         let arrival = arrival::arrival(&model, &mut weights, &inputs.manifest)?;
         inputs.arrival = arrival.as_ref().map(|(arrival, _)| *arrival);
         inputs.warnings.extend(arrival.and_then(|(_, doubt)| doubt));
+        inputs.warnings.extend(model.doubt_of_values(inputs.arrival));
         inputs.warnings.extend(weights.notes());
         inputs.warnings.extend(model::doubts_of_input(&config, &model.input));
         inputs.warnings.extend(model.doubt_of_token(&config));

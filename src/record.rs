@@ -407,7 +407,10 @@ impl RunRecord {
         let mut record = self.clone();
         let paths: Vec<&mut PathBuf> = match &mut record.command {
             Command::Run(run) => run.config.paths_mut().collect(),
-            Command::Test(test) => test.config.paths_mut().collect(),
+            Command::Test(test) => {
+                let read = test.read.iter_mut().map(|read| &mut read.path);
+                test.config.paths_mut().chain(read).collect()
+            }
         };
         let mut names = Vec::new();
         for path in paths {
@@ -418,11 +421,14 @@ impl RunRecord {
         }
         // Longest first: one path may begin with another.
         names.sort_by_key(|(whole, _)| std::cmp::Reverse(whole.len()));
-        let understood = match &mut record.command {
-            Command::Run(_) => None,
-            Command::Test(test) => Some(&mut test.understood),
+        let understood: Vec<&mut String> = match &mut record.command {
+            Command::Run(_) => Vec::new(),
+            Command::Test(test) => {
+                let orders = test.read.iter_mut().filter_map(|read| read.order.as_mut());
+                test.understood.iter_mut().chain(orders).collect()
+            }
         };
-        for text in record.warnings.iter_mut().chain(understood.into_iter().flatten()) {
+        for text in record.warnings.iter_mut().chain(understood) {
             names.iter().for_each(|(whole, name)| *text = text.replace(whole, name));
         }
         record.origin = record.origin.without_folders();

@@ -335,7 +335,12 @@ fn check_sizes(all: &[&mut Matrices], spaces: bool) -> Result<(), HalvesError> {
             false => read.path.display().to_string(),
         };
         let (at, found, expected) = (called(&of.read), count(&of.read), count(&first.read));
-        HalvesError::Unequal { at, what, found, expected, first: called(&first.read), only }
+        let whole = first.read.form == "features" && words::is_vectors(&first.read.path);
+        let remedy = match whole {
+            true => "; --features images leaves the words' file word vectors, of which those of the concepts are taken",
+            false => "",
+        };
+        HalvesError::Unequal { at, what, found, expected, first: called(&first.read), only, remedy }
     };
     let first = &*all[0];
     let grouped = |side: Side| all.iter().find(|matrices| matrices.read.side == side && matrices.read.matrices != 1);

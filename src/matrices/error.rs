@@ -8,6 +8,9 @@ use crate::error::FileError;
 use crate::names::Unfit;
 use crate::stats::two_vs_two::FEWEST_CONCEPTS;
 
+/// What reads a file of features: those of one side only leave word vectors on the other what they are.
+const FEATURES: &str = "features are read with --features images (of --images), words or both";
+
 /// A file whose contents are no similarity matrices.
 #[derive(Debug, thiserror::Error)]
 pub enum MatrixError {
@@ -17,8 +20,8 @@ pub enum MatrixError {
     /// Axes without a meaning.
     #[error(
         "{}: shape {shape:?}, expected [concepts, concepts], [groups, concepts, concepts], or what is above the diagonal, \
-         [concepts (concepts - 1) / 2], for each group; features are read with --features, or become matrices by \
-         `semgpu similarity`{}", path.display(), stacked_last(shape)
+         [concepts (concepts - 1) / 2], for each group; {FEATURES}, or become matrices by `semgpu similarity`{}",
+        path.display(), stacked_last(shape)
     )]
     Shape {
         /// The file.
@@ -31,9 +34,9 @@ pub enum MatrixError {
         "{}: shape {shape:?}, {concepts} concepts, expected {FEWEST_CONCEPTS} or more: the 2 vs. 2 test leaves two out{}",
         path.display(),
         match shape[..] {
-            [k, l] if k == l => "",
-            [_, 3] => "; features are read with --features, and lines of two numbers for concepts and a similarity with --index 2",
-            _ => "; features are read with --features",
+            [k, l] if k == l => String::new(),
+            [_, 3] => format!("; {FEATURES}, and lines of two numbers for concepts and a similarity with --index 2"),
+            _ => format!("; {FEATURES}"),
         }
     )]
     Few {
@@ -47,8 +50,8 @@ pub enum MatrixError {
     /// Nothing tells r from 1 - r.
     #[error(
         "{}: shape {shape:?}: if these are the entries above the diagonal of matrices of {concepts} concepts, say \
-         --similarities (they are r) or --distances (they are 1 - r); features are read with --features, or become \
-         matrices by `semgpu similarity`",
+         --similarities (they are r) or --distances (they are 1 - r); {FEATURES}, or become matrices by \
+         `semgpu similarity`",
         path.display()
     )]
     Untold {

@@ -8,8 +8,8 @@ use crate::classes::Classes;
 use crate::config::Config;
 use crate::images::{MIN_CROP_PCT, Resize};
 use crate::nets::{
-    self, Blueprint, FEWEST_UNITS, FirstNorm, GraphNetwork, Input, Layer, Network, Preprocess, Shape, Stage, StageSpec,
-    Token,
+    self, Arrival, Blueprint, FEWEST_UNITS, FirstNorm, GraphNetwork, Input, Layer, Network, Preprocess, Shape, Stage,
+    StageSpec, Token,
 };
 use crate::plan::PlanError;
 use crate::stimuli::{Manifest, PIXELS, PIXELS_LABEL};
@@ -253,6 +253,24 @@ impl Model {
             Graph::Drawn(_) => None,
             Graph::File(graph) => graph.images,
         }
+    }
+
+    /// That numbers of its own take the place of those that its form was trained with, where no normalization tells whether
+    /// they fit.
+    pub(super) fn doubt_of_values(&self, arrival: Option<Arrival>) -> Option<String> {
+        let Graph::Drawn(published) = &self.network.graph else { return None };
+        let [form, own] = [published.input.preprocess, self.input.preprocess];
+        let is_told = arrival.is_some() || self.files.is_empty();
+        (form != own && !is_told).then(|| {
+            format!(
+                "network.input: {} takes the place of {}, the values that {} ({}) was trained with, and no normalization of \
+                 the network tells whether the weights fit; remove it unless they were trained so",
+                own.name(),
+                form.name(),
+                self.network.name,
+                self.network.form
+            )
+        })
     }
 
     /// What the configuration says of tokens in vain.

@@ -133,7 +133,14 @@ fn folders_of_the_machine_are_left_out() {
     assert_eq!(clean["config"]["words"][0], json!({"name": "a/b", "file": "glove.txt"}));
     assert_eq!(clean["config"]["run"]["out"], "vgg16");
     assert_eq!(clean["warnings"][0], "vgg16.safetensors: old");
-    let clean = serde_json::to_value(read(&test_1()).unwrap().without_folders()).unwrap();
+    let mut record = test_1();
+    record["config"]["words"][0]["path"] = "/data/vectors/w.txt".into();
+    record["read"] = json!([{"side": "images", "name": "L", "path": "/data/i.h5", "shape": [2, 66], "form": "pairs",
+        "entries": "distances", "matrices": 2, "concepts": 12, "groups": null, "names": null,
+        "order": "names no concepts: taken in the order of /data/vectors/w.txt"}]);
+    let clean = serde_json::to_value(read(&record).unwrap().without_folders()).unwrap();
     assert_eq!(clean["understood"][0], "i.h5: 2 x 12 concepts");
+    assert_eq!(clean["read"][0]["path"], "i.h5");
+    assert_eq!(clean["read"][0]["order"], "names no concepts: taken in the order of w.txt");
     assert!(!clean.to_string().contains("/data"), "{clean}");
 }

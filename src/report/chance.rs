@@ -206,16 +206,16 @@ pub fn told(
     let images = Curves::of_networks(&results.one_vs_two);
     let pairs = pairs.iter().map(|curves| line("2 vs. 2", said(curves, "pairs", Some(two_vs_two))));
     let given =
-        said_given(results, two_vs_two).into_iter().map(|(given, said)| line(&format!("2 vs. 2 given {given}"), said));
+        said_given(results, (two_vs_two, null)).into_iter().map(|(given, said)| line(&format!("2 vs. 2 given {given}"), said));
     let images = images.iter().map(|curves| line("1 vs. 2", said(curves, "images", one_vs_two)));
     pairs.chain(given).chain(images).flatten().collect()
 }
 
 /// The same of the 2 vs. 2 test given other spaces, by what is given, where there is something to say.
-pub fn said_given(results: &Results, rule: TieRule) -> Vec<(&str, String)> {
+pub fn said_given(results: &Results, (rule, null): (TieRule, Option<Null>)) -> Vec<(&str, String)> {
     let of = |(given, rows): (_, Vec<AccuracyRow>)| {
         let said: Vec<String> =
-            Curves::of_networks(&rows).iter().map(|curves| said(curves, "pairs", Some(rule))).collect();
+            Curves::under(null, &rows).iter().map(|curves| said(curves, "pairs", Some(rule))).collect();
         (given, said.join(" ").trim().to_string())
     };
     all_given(results).into_iter().map(of).filter(|(_, said)| !said.is_empty()).collect()

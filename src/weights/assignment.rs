@@ -143,15 +143,15 @@ impl Assignment {
         self.assigned.iter().filter(|assigned| assigned.rule == Rule::Name).count() + self.misshapen.len()
     }
 
-    /// The account, if it is complete.
+    /// The account, if it is complete; `network` is the published one and its form.
     ///
     /// # Errors
     /// [`WeightsError::Unfit`] with the reasons if it is not.
-    pub fn checked(self, path: &Path) -> Result<Self, WeightsError> {
+    pub fn checked(self, path: &Path, network: Option<(String, String)>) -> Result<Self, WeightsError> {
         if self.is_complete() {
             Ok(self)
         } else {
-            Err(WeightsError::Unfit { path: path.into(), reasons: self.reasons() })
+            Err(WeightsError::Unfit { path: path.into(), network, reasons: self.reasons() })
         }
     }
 
@@ -199,7 +199,7 @@ pub fn assign(
     ignored: &[Ignored],
     file: &dyn WeightsFile,
 ) -> Result<Assignment, WeightsError> {
-    Assignment::of(parameters, ignored, file).checked(file.path())
+    Assignment::of(parameters, ignored, file).checked(file.path(), None)
 }
 
 #[cfg(test)]
@@ -239,8 +239,7 @@ mod tests {
         assert_eq!(
             message,
             "weights/listed.safetensors: features.0.weight has shape [64, 3, 7, 7], expected [64, 3, 5, 7]; \
-             no tensor conv/conv/bias:0 (for conv.bias); aux [1000] belongs to no parameter \
-             (all of it: semgpu inspect FILE --network NAME)"
+             no tensor conv/conv/bias:0 (for conv.bias); aux [1000] belongs to no parameter"
         );
     }
 

@@ -1,9 +1,10 @@
 //! What can be wrong with a file of weights.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::FORMATS;
 use crate::error::FileError;
+use crate::wording::shell;
 
 /// A weights file that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -188,11 +189,23 @@ pub enum WeightsError {
         /// What the file is and what is read instead.
         what: String,
     },
+    /// Its tensors are exactly those of other networks.
+    #[error("{}: holds the weights of {}, not of {network}; set network.name = \"{}\"", path.display(), fits.join(" or "), fits.join("\" or \""))]
+    OtherNetwork {
+        /// The file.
+        path: PathBuf,
+        /// The network asked for.
+        network: String,
+        /// Those whose weights they are.
+        fits: Vec<&'static str>,
+    },
     /// Its tensors are not the network's parameters.
-    #[error("{}: {} (all of it: semgpu inspect FILE --network NAME)", path.display(), first(reasons))]
+    #[error("{}: {}{}", path.display(), first(reasons), in_full(path, network))]
     Unfit {
         /// The file.
         path: PathBuf,
+        /// The network asked for and its form, where it is a published one.
+        network: Option<(String, String)>,
         /// What does not fit, one sentence per tensor.
         reasons: Vec<String>,
     },
@@ -211,6 +224,14 @@ pub enum WeightsError {
         /// The form whose names these are.
         fits: String,
     },
+}
+
+/// The command that tells all reasons.
+fn in_full(path: &Path, network: &Option<(String, String)>) -> String {
+    network.as_ref().map_or_else(String::new, |(network, form)| {
+        let file = shell(&path.to_string_lossy());
+        format!(" (all of it: semgpu inspect {file} --network {network} --form {form})")
+    })
 }
 
 /// The first few of many reasons, in one line.

@@ -138,3 +138,28 @@ fn what_cannot_be_compared_is_said() {
     assert!(said.contains("nowhere") && said.contains("no such file"), "{said}");
     assert!(!small.path("compared").exists());
 }
+
+#[test]
+fn what_has_one_name_in_two_runs_and_is_not_one_thing_is_said() {
+    let small = Small::make();
+    small.run("out", &[]);
+    let glove = std::fs::read_to_string(crate::root().join("data/quickstart/glove.6B.50d.txt")).unwrap();
+    let (_, values) = glove.lines().next().unwrap().split_once(' ').unwrap();
+    small.write("other.txt", &format!("{}\nzzzz {values}\n", glove.trim_end()));
+    let text = |said: std::process::Output| String::from_utf8(said.stderr).unwrap();
+    let file = format!("words.0.file={}", small.text("other.txt"));
+    let said = text(small.run("other", &["--set", &file, "--set", "network.input.values=0..1"]));
+    let overridden = "network.input: 0..1 takes the place of caffe";
+    assert!(said.contains(&format!("warning: {overridden}")), "{said}");
+    assert!(small.read("other/report.html").contains(overridden));
+    let [out, other, compared] = ["out", "other", "compared"].map(|name| small.text(name));
+    let said = text(succeed(&["compare", &out, &other, "--bootstrap", "20", "--out", &compared]));
+    for expected in [
+        "GloVe is another file in other than in out",
+        "images arrive otherwise at squeezenet1_1 in other than in out: values 0..1, not caffe",
+    ] {
+        assert!(said.contains(&format!("warning: {expected}")), "{said}");
+        assert!(small.read("compared/report.html").contains(expected));
+        assert!(small.read("compared/compare.json").contains(expected));
+    }
+}

@@ -598,3 +598,15 @@ fn an_array_of_several_is_named_and_matrices_that_stand_last_find_their_remedy()
     let said = folder.test("W=W.npy", &["L=W.npy"], &["--neighbours", "3"]);
     assert!(said.contains("neighbours: 3 have no effect: neither mknn nor cknna"), "{said}");
 }
+
+#[test]
+fn features_beside_word_vectors_find_the_side_to_name() {
+    let folder = Folder::new();
+    let lines: String = (0..20).map(|n| format!("word{n} {n} {} {} 1 2.5\n", n * n, n % 3)).collect();
+    folder.write("vectors.txt", &lines);
+    write_npy(&folder.path("layer.npy"), &[CONCEPTS, UNITS], &features()).unwrap();
+    let said = folder.test_refusal("W=vectors.txt", &["L=layer.npy"], &[]);
+    assert!(said.contains("layer.npy") && said.contains("features are read with --features images"), "{said}");
+    let said = folder.test_refusal("W=vectors.txt", &["L=layer.npy"], &["--features"]);
+    assert!(said.contains("--features images leaves the words' file word vectors"), "{said}");
+}

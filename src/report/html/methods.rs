@@ -369,7 +369,7 @@ impl<'a> Settings<'a> {
                 listed(&measures),
                 listed(&given)
             );
-            for (given, said) in chance::said_given(self.results, self.tie_rule(self.test.ties)) {
+            for (given, said) in chance::said_given(self.results, (self.tie_rule(self.test.ties), Some(self.null))) {
                 text += &format!("Of the 2 vs. 2 test given {given}: {said} ");
             }
         }
