@@ -205,8 +205,9 @@ pub fn told(
     let pairs = Curves::under(null, &results.accuracy);
     let images = Curves::of_networks(&results.one_vs_two);
     let pairs = pairs.iter().map(|curves| line("2 vs. 2", said(curves, "pairs", Some(two_vs_two))));
-    let given =
-        said_given(results, (two_vs_two, null)).into_iter().map(|(given, said)| line(&format!("2 vs. 2 given {given}"), said));
+    let given = said_given(results, (two_vs_two, null))
+        .into_iter()
+        .map(|(given, said)| line(&format!("2 vs. 2 given {given}"), said));
     let images = images.iter().map(|curves| line("1 vs. 2", said(curves, "images", one_vs_two)));
     pairs.chain(given).chain(images).flatten().collect()
 }

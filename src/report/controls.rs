@@ -30,7 +30,13 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
                         material.said().network(curves.network),
                         model.words
                     ),
-                    picture: chart(&Curves::under(material.null(), &rows)[0], model.words, curves.models.len(), material).draw(),
+                    picture: chart(
+                        &Curves::under(material.null(), &rows)[0],
+                        model.words,
+                        curves.models.len(),
+                        material,
+                    )
+                    .draw(),
                 });
             }
         }
