@@ -68,8 +68,8 @@ pub struct Request {
 pub struct Selection {
     /// One per class, in class order.
     outcomes: Vec<Outcome>,
-    /// Per word model: its name, its words, and the classes it lacks.
-    models: Vec<(String, u64, usize)>,
+    /// Per word model: its name, its words, and the classes it lacks, by their first names.
+    models: Vec<(String, u64, Vec<String>)>,
 }
 
 /// What became of a class.
@@ -196,7 +196,11 @@ fn classes_of(request: &Request, photos: &Photos, warnings: &mut Vec<String>) ->
     let classes = match &request.classes {
         Some(path) => classes::read(path, &imagenet)?,
         None if imagenet.iter().any(|class| photos.files.contains_key(&class.key)) => imagenet,
-        None => photos.files.keys().map(|key| Class::of_folder(key)).collect(),
+        None => {
+            let mut folders: Vec<Class> = photos.files.keys().map(|key| Class::of_folder(key)).collect();
+            classes::number(&mut folders, &imagenet);
+            folders
+        }
     };
     let known: HashMap<&str, &Class> = classes.iter().map(|class| (class.key.as_str(), class)).collect();
     let (found, strangers): (Vec<&str>, Vec<&str>) =
@@ -354,13 +358,38 @@ impl Selection {
         let total = self.outcomes.len();
         let found = self.outcomes.iter().filter(|outcome| matches!(outcome.matched, Match::Found { .. })).count();
         let taken = self.outcomes.iter().filter(|outcome| matches!(outcome.matched, Match::Taken { .. })).count();
-        let mut lines: Vec<String> =
-            self.models.iter().map(|(name, _, lacking)| format!("{name} lacks {lacking} of {total} classes")).collect();
+        // Of many the report has the names.
+        let some = |names: &[String]| match names {
+            [] => String::new(),
+            _ => format!(": {}", first(names, SHOWN)),
+        };
+        let lacking = |(name, _, lacking): &(String, u64, Vec<String>)| {
+            format!("{name} lacks {} of {total} classes{}", lacking.len(), some(lacking))
+        };
+        let mut lines: Vec<String> = self.models.iter().map(lacking).collect();
         let shared =
             if taken > 0 { format!(" ({taken} more share their name with an earlier class)") } else { String::new() };
         lines.push(format!("{total} classes -> {found} with a name in every model{shared}"));
         let concepts = self.concepts(request.per_concept);
-        lines.push(format!("{found} -> {concepts} with {} usable images", request.per_concept));
+        let few = self.outcomes.iter().filter(|outcome| outcome.concept(request.per_concept).is_none());
+        let few = few.filter_map(|outcome| match &outcome.matched {
+            Match::Found { name, .. } => Some(name.clone()),
+            _ => None,
+        });
+        let few = match few.collect::<Vec<_>>() {
+            few if few.is_empty() => String::new(),
+            few => format!("; fewer{}", some(&few)),
+        };
+        lines.push(format!("{found} -> {concepts} with {} usable images{few}", request.per_concept));
+        let named = |outcome: &&Outcome| outcome.class.index.is_some() && !labels::is_wnid(&outcome.class.key);
+        let chosen = self.outcomes.iter().filter(|outcome| outcome.concept(request.per_concept).is_some());
+        let named = chosen.filter(named).count();
+        if named > 0 {
+            lines.push(format!(
+                "class_index of {named} that are called as one of ImageNet's classes is; look through it, for a word may mean \
+                 something else there (mouse: a computer's)"
+            ));
+        }
         lines
     }
 }
@@ -435,6 +464,8 @@ mod tests {
         let request = request(folder.path(), &files, &["ant", "bee", "cat", "dog", "elk", "fox", "gnu"]);
         let (selection, said) = selected(&request);
         assert_eq!(selection.map(|selection| selection.concepts(1)).map_err(|error| error.to_string()), Ok(5));
+        let summary = selected(&request).0.ok().unwrap().summary(&request).join("\n");
+        assert!(summary.contains("7 -> 5 with 1 usable images; fewer: ant, bee"), "{summary}");
         assert!(said.contains("1 subfolder left out, images are looked for right above: ant/images"), "{said}");
         assert!(
             said.contains("2 files left out: no image by the ending of its name: bee/a.heic, bee/b.heic"),

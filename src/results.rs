@@ -17,7 +17,7 @@ pub use directory::{CONCEPTS, ResultsDir, figure_name, is_scales, scales_of, tak
 pub use ledger::{Ledger, altered};
 pub(crate) use networks::{COMPARE_FIGURES, networks_figure};
 pub use networks::{ComparisonRow, NetworkRow, WithinRow};
-pub use place::{check_files, remove_dead};
+pub use place::{check_files, remove_dead, seen};
 pub use rows::{
     AccuracyRow, ConceptRow, ConfusedRow, ControlRow, GroupRow, IntervalRow, LayersRow, LostRow, MeasureRow,
     MisclassifiedRow, OneVsTwoRow, PartitionRow, PredictionRow, Results, RsaRow, StimulusRow, WordsRow,

@@ -19,7 +19,7 @@ use crate::results::{ResultsDir, takes};
 use crate::stats::Rsm;
 use crate::stats::alignment::Scales;
 use crate::stats::similarity::reduced_rows;
-use crate::wording::{SETTLES_ORDER, order_taken};
+use crate::wording::{SETTLES_ORDER, first, order_taken};
 
 /// Matrices of the same concepts in the same order.
 pub(super) struct Inputs {
@@ -70,8 +70,12 @@ impl TestRequest {
         // Word models of one matrix are every group's.
         let grouped = models.iter_mut().filter(|words| words.rsms.len() > 1);
         let other_groups = align_groups(images.iter_mut().chain(grouped), self.by_order)?;
-        for matrices in models.iter().chain(&images) {
-            progress.line(format!("{}: {}", matrices.name, matrices.read));
+        // What is said alike of the layers of one file is said once.
+        let said: Vec<(&String, String)> =
+            models.iter().chain(&images).map(|m| (&m.name, m.read.to_string())).collect();
+        for alike in said.chunk_by(|a, b| a.1 == b.1) {
+            let names: Vec<&str> = alike.iter().map(|(name, _)| name.as_str()).collect();
+            progress.line(format!("{}: {}", first(&names, 3), alike[0].1));
         }
         check_names(&models, &images)?;
         let groups = images[0].groups.clone().unwrap_or_else(|| numbers(1, images[0].rsms.len()));
