@@ -11,6 +11,7 @@ mod labels;
 mod matching;
 mod output;
 mod photos;
+mod said;
 
 pub use error::ConceptsError;
 pub use matching::Lemmas;
@@ -28,7 +29,7 @@ use crate::stimuli;
 use crate::vectors::{self, Spelling};
 use crate::wording::{counted, first};
 use classes::Class;
-use draw::{Drawn, Unusable};
+use draw::Drawn;
 use matching::{Match, Vocabulary};
 use photos::Photos;
 
@@ -68,8 +69,8 @@ pub struct Request {
 pub struct Selection {
     /// One per class, in class order.
     outcomes: Vec<Outcome>,
-    /// Per word model: its name, its words, and the classes it lacks.
-    models: Vec<(String, u64, usize)>,
+    /// Per word model: its name, its words, and the classes it lacks, by their first names.
+    models: Vec<(String, u64, Vec<String>)>,
 }
 
 /// What became of a class.
@@ -196,7 +197,11 @@ fn classes_of(request: &Request, photos: &Photos, warnings: &mut Vec<String>) ->
     let classes = match &request.classes {
         Some(path) => classes::read(path, &imagenet)?,
         None if imagenet.iter().any(|class| photos.files.contains_key(&class.key)) => imagenet,
-        None => photos.files.keys().map(|key| Class::of_folder(key)).collect(),
+        None => {
+            let mut folders: Vec<Class> = photos.files.keys().map(|key| Class::of_folder(key)).collect();
+            classes::number(&mut folders, &imagenet);
+            folders
+        }
     };
     let known: HashMap<&str, &Class> = classes.iter().map(|class| (class.key.as_str(), class)).collect();
     let (found, strangers): (Vec<&str>, Vec<&str>) =
@@ -311,58 +316,6 @@ impl Selection {
             _ => Ok(()),
         }
     }
-
-    /// With how many images of each there are enough concepts.
-    fn remedy(&self, photos: &Photos, per_concept: usize) -> Option<String> {
-        let found = self.outcomes.iter().filter(|outcome| matches!(outcome.matched, Match::Found { .. }));
-        let mut images: Vec<usize> =
-            found.filter_map(|outcome| Some(photos.files.get(&outcome.class.key)?.len())).collect();
-        images.sort_unstable_by(|a, b| b.cmp(a));
-        let fewer = *images.get(FEWEST_CONCEPTS - 1)?;
-        let enough = images.iter().filter(|&&images| images >= fewer).count();
-        (1..per_concept).contains(&fewer).then(|| format!(" (with --per-concept {fewer}: up to {enough})"))
-    }
-
-    fn warn_of_images(&self, photos: &Photos, warnings: &mut Vec<String>) {
-        for outcome in &self.outcomes {
-            for Unusable { reason, .. } in outcome.drawn.iter().flat_map(|drawn| &drawn.unusable) {
-                warnings.push(format!("{}: left out: {reason}", outcome.class.key));
-            }
-        }
-        let ignored = photos.all_ignored();
-        let (files, folders) = (ignored.files.len(), ignored.folders.len());
-        if files > 0 {
-            warnings.push(format!(
-                "{}: {} left out: no image by the ending of its name: {}",
-                photos.folder.display(),
-                counted(files, "file"),
-                first(&ignored.files, SHOWN)
-            ));
-        }
-        if folders > 0 {
-            warnings.push(format!(
-                "{}: {} left out, images are looked for right above: {}",
-                photos.folder.display(),
-                counted(folders, "subfolder"),
-                first(&ignored.folders, SHOWN)
-            ));
-        }
-    }
-
-    /// From all classes to the concepts selected, a line each.
-    pub fn summary(&self, request: &Request) -> Vec<String> {
-        let total = self.outcomes.len();
-        let found = self.outcomes.iter().filter(|outcome| matches!(outcome.matched, Match::Found { .. })).count();
-        let taken = self.outcomes.iter().filter(|outcome| matches!(outcome.matched, Match::Taken { .. })).count();
-        let mut lines: Vec<String> =
-            self.models.iter().map(|(name, _, lacking)| format!("{name} lacks {lacking} of {total} classes")).collect();
-        let shared =
-            if taken > 0 { format!(" ({taken} more share their name with an earlier class)") } else { String::new() };
-        lines.push(format!("{total} classes -> {found} with a name in every model{shared}"));
-        let concepts = self.concepts(request.per_concept);
-        lines.push(format!("{found} -> {concepts} with {} usable images", request.per_concept));
-        lines
-    }
 }
 
 #[cfg(test)]
@@ -435,6 +388,8 @@ mod tests {
         let request = request(folder.path(), &files, &["ant", "bee", "cat", "dog", "elk", "fox", "gnu"]);
         let (selection, said) = selected(&request);
         assert_eq!(selection.map(|selection| selection.concepts(1)).map_err(|error| error.to_string()), Ok(5));
+        let summary = selected(&request).0.ok().unwrap().summary(&request).join("\n");
+        assert!(summary.contains("7 -> 5 with 1 usable images; fewer: ant, bee"), "{summary}");
         assert!(said.contains("1 subfolder left out, images are looked for right above: ant/images"), "{said}");
         assert!(
             said.contains("2 files left out: no image by the ending of its name: bee/a.heic, bee/b.heic"),

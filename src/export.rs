@@ -10,6 +10,8 @@ use crate::record::RunRecord;
 use crate::report::distinct;
 use crate::results::{Results, ResultsDir, ResultsError, check_files};
 use crate::stats::Rsm;
+use crate::sweep::{self, SweepError};
+use crate::wording::first;
 
 /// A run that cannot be exported.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +28,19 @@ pub enum ExportError {
     /// The ending of --out.
     #[error(transparent)]
     Ending(#[from] WriteEnding),
+    /// The record of a sweep.
+    #[error(transparent)]
+    Sweep(#[from] SweepError),
+    /// A sweep has no matrices of its own.
+    #[error(
+        "{}: a sweep, whose networks have the matrices; name one of them: {}", path.display(), first(networks, 5)
+    )]
+    OfMany {
+        /// The directory.
+        path: PathBuf,
+        /// Its networks' results.
+        networks: Vec<String>,
+    },
     /// Tables that name no layers.
     #[error("{}: accuracy.csv has no rows: a test by --measure alone (--measure 2v2 beside it makes them), or of words with \
              layers, whose matrices are .npy in its rsm/", .0.display())]
@@ -83,6 +98,10 @@ struct Matrix {
 fn read(directory: &Path, out: &Path) -> Result<(Vec<String>, Vec<Matrix>), ExportError> {
     if RsmFile::of(out)? != RsmFile::Hdf5 {
         return Err(ExportError::Format(out.into()));
+    }
+    if let Some(networks) = sweep::networks(directory)? {
+        let networks = networks.iter().map(|network| network.display().to_string()).collect();
+        return Err(ExportError::OfMany { path: directory.into(), networks });
     }
     let results = Results::read(directory)?;
     let layers = distinct(results.accuracy.iter().map(|row| row.layer.as_str()));

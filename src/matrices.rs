@@ -54,7 +54,14 @@ impl std::str::FromStr for Source {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("{text:?}: expected NAME=FILE, or NAME=FILE::ARRAY for one of the arrays in FILE");
+        let wrong = || {
+            let name = Path::new(text).file_stem().filter(|_| !text.contains('=')).map(|stem| stem.to_string_lossy());
+            let such = name.map_or_else(String::new, |name| format!(", such as {name}={text}"));
+            format!(
+                "{text:?}: expected NAME=FILE, NAME=FOLDER for the files in a folder, or NAME=FILE::ARRAY for one of the arrays \
+                 in FILE{such}"
+            )
+        };
         let (name, rest) =
             text.split_once('=').filter(|(name, file)| !name.is_empty() && !file.is_empty()).ok_or_else(wrong)?;
         let (path, array) = match rest.split_once("::") {

@@ -20,7 +20,7 @@ pub(crate) use networks::{COMPARE_FIGURES, networks_figure};
 pub use networks::{ComparisonRow, NetworkRow, WithinRow};
 #[cfg(test)]
 pub(crate) use own::figures_of;
-pub use place::{check_files, remove_dead};
+pub use place::{check_files, remove_dead, seen};
 pub use rows::{
     AccuracyRow, ConceptRow, ConfusedRow, ControlRow, GroupRow, IntervalRow, LayersRow, LostRow, MeasureRow,
     MisclassifiedRow, OneVsTwoRow, PartitionRow, PredictionRow, Results, RsaRow, StimulusRow, WordsRow,

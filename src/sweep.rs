@@ -30,7 +30,7 @@ use crate::record::{self, RecordError, RunRecord};
 use crate::report::{self, OfNetworks, Style};
 use crate::results::{
     AccuracyRow, Claim, ClaimError, DRAWS, NetworkRow, ResultsDir, ResultsError, SWEEP, Table, altered, figure_name,
-    read_table, write_json, write_table,
+    read_table, seen, write_json, write_table,
 };
 use crate::shards::{DrawsError, Keys, Shards, Span, are_draws, read_draws};
 use crate::stats::inference::Family;
@@ -160,7 +160,7 @@ pub fn run(plans: &Plans, fresh: bool, progress: &Progress) -> Result<PathBuf, E
         if finished[n] {
             progress.line(format!("{place}: finished before"));
         } else {
-            progress.line(format!("{place}: {}", member.config.out().display()));
+            progress.line(format!("{place}: {}", seen(&member.config.out())));
             beside.scores = scores(member);
             let plan = plans.plan(n).map_err(Error::input)?;
             // Those of images and words were said.

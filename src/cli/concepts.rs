@@ -1,5 +1,6 @@
 //! `semgpu concepts`.
 
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -148,7 +149,10 @@ pub(super) fn choose(arguments: Concepts, progress: &Progress) -> Result<(), Err
             ("squeezenet1_1".to_string(), path)
         }
     };
-    progress.line("next: save the following in this directory as experiment.toml, then `semgpu run experiment.toml`\n");
+    progress.line(match std::io::stdout().is_terminal() {
+        true => "next: save the following in this directory as experiment.toml, then `semgpu run experiment.toml`\n",
+        false => "next: `semgpu run` with the configuration, which went to stdout",
+    });
     print(concepts::configuration(&request, &network, form_of(&network, &weights), &weights).trim_end());
     Ok(())
 }

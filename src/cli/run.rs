@@ -13,7 +13,7 @@ use crate::pipeline::{self, Beside};
 use crate::plan::{Inputs, Plan};
 use crate::progress::Progress;
 use crate::record;
-use crate::results::ResultsDir;
+use crate::results::{ResultsDir, seen};
 use crate::stimuli::Manifest;
 use crate::wording::{counted, grouped};
 
@@ -127,13 +127,7 @@ pub(super) fn decode(manifest: &Manifest, input: &Input, progress: &Progress) ->
 
 /// Where the page of a results directory lies, as seen from here.
 pub(super) fn print_page(out: &Path) {
-    let page = ResultsDir::new(out).page();
-    let here = std::env::current_dir().and_then(|here| here.canonicalize());
-    let whole = page.canonicalize();
-    let below = here.iter().zip(&whole).find_map(|(here, whole)| whole.strip_prefix(here).ok());
-    // Windows' own spelling of a whole path, `\\?\C:\…`, is not for people.
-    let without_up = || whole.as_deref().ok().filter(|_| !cfg!(windows));
-    print(&below.or_else(without_up).unwrap_or(&page).display().to_string());
+    print(&seen(&ResultsDir::new(out).page()));
 }
 
 pub(super) fn describe(plan: &Plan, progress: &Progress) {

@@ -4,6 +4,7 @@ use crate::config::{Bytes, Sweep};
 use crate::error::Error;
 use crate::plan::Plans;
 use crate::progress::Progress;
+use crate::results::seen;
 use crate::sweep;
 use crate::wording::counted;
 
@@ -31,7 +32,7 @@ pub(super) fn describe(plans: &Plans, progress: &Progress) {
     progress.line(plans.device.line());
     progress.line(format!("images    {} x {}", counted(concepts, "concept"), counted(groups, "group")));
     describe_tests(&members[0].config, inputs, progress);
-    progress.line(format!("networks  {}, into {}", members.len(), plans.sweep.out.display()));
+    progress.line(format!("networks  {}, into {}", members.len(), seen(&plans.sweep.out)));
     for (member, outline) in members.iter().zip(&plans.outlines) {
         let input = &outline.input;
         progress.line(format!(

@@ -43,6 +43,23 @@ pub(super) fn imagenet() -> Vec<Class> {
     (0..).zip(synsets()).map(class).collect()
 }
 
+/// Gives each folder that is called as exactly one class of ILSVRC 2012 is, but for capitals, that class's index; of two such
+/// folders of one class neither has it.
+pub(super) fn number(folders: &mut [Class], imagenet: &[Class]) {
+    let mut called: HashMap<String, Vec<Option<u32>>> = HashMap::new();
+    for class in imagenet {
+        class.names.iter().for_each(|name| called.entry(name.to_lowercase()).or_default().push(class.index));
+    }
+    let index = |class: &Class| match called.get(&class.names[0].to_lowercase()).map(Vec::as_slice) {
+        Some(&[index]) => index,
+        _ => None,
+    };
+    let indices: Vec<Option<u32>> = folders.iter().map(index).collect();
+    for (class, index) in folders.iter_mut().zip(&indices) {
+        class.index = index.filter(|_| indices.iter().filter(|other| *other == index).count() == 1);
+    }
+}
+
 /// A class per line: its folder or label, a tab or else the first blank, its names separated by commas. Without names, a
 /// wnid has those of ILSVRC 2012 and another class is called what its folder is called.
 ///
@@ -88,6 +105,16 @@ mod tests {
         assert_eq!((last.key.as_str(), last.index), ("n15075141", Some(999)));
         assert_eq!(last.names, ["toilet tissue", "toilet paper", "bathroom tissue"]);
         assert_eq!(classes[281].names, ["tabby", "tabby cat"]);
+    }
+
+    #[test]
+    fn folders_called_as_one_class_is_have_its_index() {
+        let names = ["Tiger", "banana", "sea_lion", "crane", "tabby", "tabby cat", "giraffe"];
+        let mut folders: Vec<Class> = names.iter().map(|name| Class::of_folder(name)).collect();
+        number(&mut folders, &imagenet());
+        let indices: Vec<Option<u32>> = folders.iter().map(|class| class.index).collect();
+        // A crane is a bird or a machine, two folders are of tabbies, and there is no giraffe.
+        assert_eq!(indices, [Some(292), Some(954), Some(150), None, None, None, None]);
     }
 
     #[test]

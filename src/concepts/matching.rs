@@ -109,9 +109,10 @@ fn rank(matched: &Match) -> usize {
     }
 }
 
-/// Classes none of whose names the model has.
-pub(super) fn lacking(classes: &[Class], lemmas: Lemmas, model: &Vocabulary) -> usize {
-    classes.iter().filter(|class| !lemmas.of(class).any(|name| model.tokens.contains_key(name))).count()
+/// Classes none of whose names the model has, by their first names.
+pub(super) fn lacking(classes: &[Class], lemmas: Lemmas, model: &Vocabulary) -> Vec<String> {
+    let lacking = classes.iter().filter(|class| !lemmas.of(class).any(|name| model.tokens.contains_key(name)));
+    lacking.map(|class| class.names.first().unwrap_or(&class.key).clone()).collect()
 }
 
 #[cfg(test)]
@@ -170,8 +171,8 @@ mod tests {
                 missing("tench", &["W"])
             ]
         );
-        assert_eq!(lacking(&classes, Lemmas::First, &models[0]), 2);
-        assert_eq!(lacking(&classes, Lemmas::Any, &models[0]), 1);
+        assert_eq!(lacking(&classes, Lemmas::First, &models[0]), ["Sus scrofa", "tench"]);
+        assert_eq!(lacking(&classes, Lemmas::Any, &models[0]), ["tench"]);
         let without_b = match_classes(&classes, Lemmas::First, &spelling, &models, |class| class.key != "b");
         assert_eq!(without_b[2], found("crane", ["crane", "crane"]));
         let single = Spelling { join: vec![], ..Spelling::default() };

@@ -17,7 +17,7 @@ use crate::progress::Progress;
 use crate::stats::Rsm;
 use crate::stats::alignment::Scales;
 use crate::stats::similarity::reduced_rows;
-use crate::wording::{SETTLES_ORDER, order_taken};
+use crate::wording::{SETTLES_ORDER, first, order_taken};
 
 /// Matrices of the same concepts in the same order.
 pub(super) struct Inputs {
@@ -70,8 +70,12 @@ impl TestRequest {
         let images_grouped = images.iter_mut().filter(|layer| Some(layer.rsms.len()) == groups);
         let words_grouped = models.iter_mut().filter(|words| words.rsms.len() > 1);
         let other_groups = align_groups(images_grouped.chain(words_grouped), self.by_order)?;
-        for matrices in models.iter().chain(&images) {
-            progress.line(format!("{}: {}", matrices.name, matrices.read));
+        // What is said alike of the layers of one file is said once.
+        let said: Vec<(&String, String)> =
+            models.iter().chain(&images).map(|m| (&m.name, m.read.to_string())).collect();
+        for alike in said.chunk_by(|a, b| a.1 == b.1) {
+            let names: Vec<&str> = alike.iter().map(|(name, _)| name.as_str()).collect();
+            progress.line(format!("{}: {}", first(&names, 3), alike[0].1));
         }
         // Layers of several files may have one name.
         let [of_words, of_images] = [&models, &images].map(|all| all.iter().map(|matrices| matrices.name.as_str()));

@@ -178,8 +178,9 @@ pub enum PlanError {
     NoCategories(PathBuf),
     /// Mistakes cannot be told.
     #[error(
-        "[one_vs_two] needs the ImageNet class of the images: a column `class_index` (0 to 999) in {}; add it, or \
-         remove the section", .0.display()
+        "[one_vs_two] needs the ImageNet class of the images: a column `class_index` (0 to 999) in {}; add it (docs/concepts.md \
+         says which number is which class, and `semgpu concepts` writes it where folders are called as a class is), or remove \
+         the section", .0.display()
     )]
     NoClassIndex(PathBuf),
     /// A list of other classes than the network's.

@@ -148,6 +148,16 @@ pub(super) fn whole(path: &Path) -> PathBuf {
     )
 }
 
+/// A place, there or not, as seen from here: the way down to it, or whole.
+pub fn seen(path: &Path) -> String {
+    let here = std::env::current_dir().and_then(|here| here.canonicalize());
+    let real = whole(path);
+    let below = here.ok().and_then(|here| real.strip_prefix(here).ok()).filter(|below| *below != Path::new(""));
+    // Windows' own spelling of a whole path, `\\?\C:\…`, is not for people.
+    let without_up = || Some(real.as_path()).filter(|_| !cfg!(windows));
+    below.or_else(without_up).unwrap_or(path).display().to_string()
+}
+
 /// Makes a file without a name in the directory, or in the one in which it would be made.
 pub(super) fn writable(directory: &Path) -> Result<(), ClaimError> {
     let path = absolute(directory);

@@ -69,6 +69,7 @@ fn unknown_keys_names_and_values_are_refused() {
     refused(&small, &["--set", "network.random=true"], &["exclude"]);
     refused(&small, &["--set", "run.device=tpu"], &["tpu"]);
     refused(&small, &["--set", "run.memory=3 MiB"], &["budget"]);
+    refused(&small, &["--set", "run.memory=8"], &["the number `8`", "a number and a unit", "4 GiB"]);
     refused(&small, &["--device", "gpu:999"], &["gpu:999", "semgpu devices"]);
     refused(&small, &["--set", "words.0.file=nowhere.txt"], &["nowhere.txt"]);
     refused(&small, &["--set", "stimuli.manifest=nowhere.csv"], &["nowhere.csv"]);

@@ -534,7 +534,9 @@ fn invisible_characters_make_no_category_and_a_folder_is_its_layers() {
     // Times of one array.
     write(&folder.path("meg.npy"), &[&matrix(1), &matrix(2)], None, vec![]);
     folder.write("times.txt", "0 ms\n10 ms\n");
-    folder.test("W=W.npy", &["MEG=meg.npy"], &["--layers", &folder.text("times.txt")]);
+    let said = folder.test("W=W.npy", &["MEG=meg.npy"], &["--layers", &folder.text("times.txt")]);
+    let once = format!("0 ms, 10 ms: {}: ", folder.text("meg.npy"));
+    assert!(said.contains(&once), "{said}");
     let layers: Vec<String> = folder.accuracies().into_iter().map(|(layer, _)| layer).collect();
     assert_eq!(layers, ["0 ms", "10 ms"]);
     // Names longer than a file's may be, as TensorFlow's converters make them.
@@ -597,6 +599,12 @@ fn an_array_of_several_is_named_and_matrices_that_stand_last_find_their_remedy()
     assert!(said.contains("[12, 12, 5]") && said.contains("permute(x, [3 1 2])"), "{said}");
     let said = folder.test("W=W.npy", &["L=W.npy"], &["--neighbours", "3"]);
     assert!(said.contains("neighbours: 3 have no effect: neither mknn nor cknna"), "{said}");
+}
+
+#[test]
+fn a_file_without_a_name_finds_how_to_give_it_one() {
+    let said = fail(&["test", "--words", "W=w.npy", "--images", "results/net", "--out", "x"], 2);
+    assert!(said.contains("NAME=FOLDER") && said.contains("such as net=results/net"), "{said}");
 }
 
 #[test]

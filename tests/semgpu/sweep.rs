@@ -205,6 +205,10 @@ fn a_killed_sweep_goes_on_with_the_network_in_progress() {
     // Finished, other tests are made of the same matrices; and everything again where that is asked for.
     let said = run(&small, "killed", &["--set", "two_vs_two.permutations=20"]);
     assert!(!said.contains("finished before") && said.contains("all layers are there"), "{said}");
+    assert_eq!(said.matches(": two_vs_two.permutations 50 -> 20").count(), 3, "{said}");
+    let said = fail(&["export", &out, "--out", &small.text("rdms.h5")], 2);
+    assert!(said.contains("a sweep, whose networks have the matrices; name one of them: "), "{said}");
+    assert!(said.contains(&small.text("killed/squeezenet1_1")), "{said}");
     let said = run(&small, "killed", &["--fresh"]);
     assert!(!said.contains("finished before") && !said.contains("all layers are there"), "{said}");
     assert_same(of("whole"), of("killed"));
