@@ -162,7 +162,8 @@ impl Architecture<'_> {
             let top = middle - height / 2.0;
             for (dot, &tapped) in block.taps.iter().enumerate() {
                 let y = top - 2.2 * DOT - 2.6 * DOT * (block.taps.len() - 1 - dot) as f64;
-                canvas.marker(Shape::Circle, (x, y), DOT, curve(0).color, tapped);
+                let color = curve(0).color;
+                canvas.marker(Shape::Circle, (x, y), DOT, color, if tapped { color } else { PAPER });
             }
             let above = top - 2.6 * DOT * block.taps.len() as f64 - 2.0 * DOT;
             canvas.text_upwards(&block.label, text, (x + HALF_CAPITAL * text.em, above), Anchor::Start);

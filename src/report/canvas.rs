@@ -192,14 +192,14 @@ impl Canvas {
         self.write(format_args!("<polygon points=\"{}\" fill=\"{color}\"{opacity}/>", Path(corners)));
     }
 
-    /// A marker, on a rim of paper that sets it off from lines; a hollow one is filled with paper.
-    pub fn marker(&mut self, shape: Shape, centre: Point, radius: f64, color: Color, filled: bool) {
+    /// A marker, on a rim of paper that sets it off from lines; a hollow one has paper inside.
+    pub fn marker(&mut self, shape: Shape, centre: Point, radius: f64, color: Color, inside: Color) {
         const RIM: f64 = 1.5;
         let outline = (radius * 0.32).max(3.0);
         self.shape(shape, centre, radius + RIM, PAPER);
         self.shape(shape, centre, radius, color);
-        if !filled {
-            self.shape(shape, centre, radius - outline, PAPER);
+        if inside != color {
+            self.shape(shape, centre, radius - outline, inside);
         }
     }
 

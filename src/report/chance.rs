@@ -40,20 +40,20 @@ struct Level {
     edges: Vec<(f64, f64)>,
 }
 
-/// The dashed line of chance and the null's band, one for the word models at one half and one for each of the others; in
+/// The line of chance and the null's band, grey for the word models at one half and in its colour for each of the others; in
 /// steps where layers have no order.
 pub fn drawn<R: LayerRow>(curves: &Curves<R>, unordered: bool) -> (Vec<Band>, Vec<Curve<'static>>) {
     let levels = levels(curves);
     let alone = levels.len() == 1;
-    let own = |level: &Level| (!alone && level.moved).then(|| curve(level.models[0]).color);
+    let own = |level: &Level| (!alone && level.moved).then(|| curve(level.models[0]).of_chance());
     let band = |level: &Level| Band {
-        color: own(level).unwrap_or(BAND),
+        color: own(level).map_or(BAND, |style| style.color),
         opacity: if own(level).is_some() { 0.12 } else { 1.0 },
         edges: spread(&level.edges, unordered).into_iter().map(|(place, (low, high))| (place, low, high)).collect(),
     };
-    let line = |level: &Level| Curve {
-        aside: Some("chance"),
-        ..Curve::line(own(level).unwrap_or(GREY), DASHED, AXIS, spread(&level.means, unordered))
+    let line = |level: &Level| {
+        let (color, dash) = own(level).map_or((GREY, DASHED), |style| (style.color, style.dash));
+        Curve { aside: Some("chance"), ..Curve::line(color, dash, AXIS, spread(&level.means, unordered)) }
     };
     (levels.iter().map(band).collect(), levels.iter().map(line).collect())
 }

@@ -4,14 +4,15 @@ use crate::report::canvas::{Anchor, Canvas, Picture, Point, TextStyle};
 use crate::report::fit;
 use crate::report::notes;
 use crate::report::style::{
-    AXIS, AXIS_TITLE, CURVE, Color, CurveStyle, Dash, EDGE, GRID, HALF_CAPITAL, INK, LIGHT, NOTE, Shape, TICK_LABEL,
-    UNJOINED, WIDTH,
+    AXIS, AXIS_TITLE, CURVE, Color, CurveStyle, Dash, EDGE, GRID, HALF_CAPITAL, INK, LIGHT, NOTE, PAPER, Shape,
+    TICK_LABEL, UNJOINED, WIDTH,
 };
 
 mod layers;
 mod layout;
 mod range;
 
+use layers::Label;
 use layout::{Layout, Panel};
 
 /// Curves in a frame of axes.
@@ -83,12 +84,10 @@ pub struct Mark {
 pub enum Look {
     /// The curve's shape in its colour.
     Filled,
+    /// Its outline, pale inside.
+    Pale,
     /// Its outline.
     Hollow,
-    /// A black dot.
-    Dot,
-    /// A black dot in a ring of the curve's colour.
-    Ringed,
 }
 
 /// One sample in the legend.
@@ -112,10 +111,6 @@ const SAMPLE_GAP: f64 = 14.0;
 /// Of a place, what bars take; and how opaque they are under their markers.
 const BARS: f64 = 0.7;
 const BAR_OPACITY: f64 = 0.35;
-/// Of the dot, in radii of a marker.
-const DOT: f64 = 0.8;
-/// Of the ring around it.
-const RING: f64 = 1.55;
 
 /// Values at places without an order: each a level of its own, as wide as bars.
 pub fn apart<T: Copy>(values: impl Iterator<Item = (f64, T)>, gap: T) -> Vec<(f64, T)> {
@@ -174,11 +169,8 @@ impl Chart<'_> {
                     _ => curve.draw_line(canvas, &layout, aside),
                 }
             }
-            // A dot that says significant is hidden by no other curve's marker.
-            for dots in [false, true] {
-                for (curve, &aside) in self.curves.iter().zip(&layout.asides).rev() {
-                    curve.draw_markers(canvas, &layout, aside, dots);
-                }
+            for (curve, &aside) in self.curves.iter().zip(&layout.asides).rev() {
+                curve.draw_markers(canvas, &layout, aside);
             }
         });
         canvas.finish()
@@ -206,7 +198,8 @@ impl Chart<'_> {
             if self.is_joined(entry) {
                 canvas.line(&[(*x, y), (x + sample, y)], dash, CURVE, color);
             }
-            canvas.marker(shape, (x + sample / 2.0, y), 11.0, color, entry.filled);
+            let inside = if entry.filled { color } else { PAPER };
+            canvas.marker(shape, (x + sample / 2.0, y), 11.0, color, inside);
             canvas.text(text, TICK_TEXT, (x + sample + SAMPLE_GAP, *baseline), Anchor::Start);
         }
     }
@@ -224,18 +217,13 @@ impl Chart<'_> {
         let mut ends: Vec<_> =
             self.curves.iter().filter_map(|curve| Some((end(&curve)?, curve.aside?, curve))).collect();
         ends.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let mut named: Vec<(f64, Color)> = Vec::new();
-        let mut free = f64::MIN;
-        for (y, name, Curve { style: CurveStyle { color, .. }, .. }) in ends {
-            // Below the name of a line above it, but not far from its own line.
-            let at = y.max(free);
-            let is_named = named.iter().any(|(other, of)| of == color && (other - y).abs() <= NOTE);
-            if !is_named && at - y < 2.0 * NOTE {
-                let style = TextStyle { color: *color, ..notes::TEXT };
-                canvas.text(name, style, (panel.right + TICK_GAP, at + HALF_CAPITAL * NOTE), Anchor::Start);
-                named.push((y, *color));
-                free = at + NOTE;
-            }
+        // Lines of one name that end closer to each other than it is high share it.
+        for lines in ends.chunk_by(|(upper, name, _), (lower, other, _)| name == other && lower - upper < NOTE) {
+            let ((upper, name, first), (lower, ..)) = (&lines[0], &lines[lines.len() - 1]);
+            let alike = lines.iter().all(|(.., curve)| curve.style.color == first.style.color);
+            let style = if alike { TextStyle { color: first.style.color, ..notes::TEXT } } else { notes::TEXT };
+            let middle = (upper + lower) / 2.0 + HALF_CAPITAL * NOTE;
+            canvas.text(name, style, (panel.right + TICK_GAP, middle), Anchor::Start);
         }
         canvas.line(&[(panel.left, panel.top), (panel.left, panel.bottom)], &[], AXIS, INK);
         let middle = (EDGE + 0.8 * AXIS_TITLE, (panel.top + panel.bottom) / 2.0);
@@ -263,7 +251,12 @@ impl Chart<'_> {
         let title_baseline = top + layers.height + 1.15 * AXIS_TITLE;
         let middle = (panel.left + panel.right) / 2.0;
         let title = self.x_title.unwrap_or("Layer");
-        let title = layers.example.as_ref().map_or(title.to_string(), |example| format!("{title} ({example})"));
+        // Of numbers without their unit, the title of the axis says what they are.
+        let is_position = |label: &Label| {
+            fit::is_number(&label.text) && self.labels[label.layer].starts_with(&label.text) && self.x_title.is_some()
+        };
+        let example = layers.example.as_ref().filter(|_| !layers.shown.iter().all(is_position));
+        let title = example.map_or(title.to_string(), |example| format!("{title} ({example})"));
         let title = fit::cut(&title, TITLE_TEXT, WIDTH - EDGE - panel.left);
         canvas.text(&title, TITLE_TEXT, (middle, title_baseline), Anchor::Middle);
         notes.draw(canvas, (panel.left, title_baseline + 0.35 * AXIS_TITLE + 0.3 * notes::PITCH));
@@ -322,18 +315,21 @@ impl Curve<'_> {
         });
     }
 
-    /// The dots, or all other markers.
-    fn draw_markers(&self, canvas: &mut Canvas, Layout { panel, radius, .. }: &Layout, aside: f64, dots: bool) {
-        let is_dot = |mark: &Mark| matches!(mark.look, Look::Dot | Look::Ringed);
-        let marks = self.marks.iter().filter(|mark| mark.value.is_finite() && is_dot(mark) == dots);
-        for mark in marks.filter(|_| self.has_markers()) {
+    fn draw_markers(&self, canvas: &mut Canvas, Layout { panel, radius, .. }: &Layout, aside: f64) {
+        for mark in self.marks.iter().filter(|mark| mark.value.is_finite() && self.has_markers()) {
             let (x, y) = panel.at(mark, aside);
             let place = format!(" data-layer=\"{}\" data-at=\"{x:.2} {y:.2}\"", mark.place.round());
             self.group(canvas, "data-words", &place, |canvas| {
                 if let Some((low, high)) = mark.interval {
                     canvas.line(&[(x, panel.y(low)), (x, panel.y(high))], &[], AXIS, self.style.color);
                 }
-                self.draw_marker(canvas, mark.look, (x, y), *radius);
+                let CurveStyle { color, shape, .. } = self.style;
+                let inside = match mark.look {
+                    Look::Filled => color,
+                    Look::Pale => color.pale(),
+                    Look::Hollow => PAPER,
+                };
+                canvas.marker(shape, (x, y), *radius, color, inside);
             });
         }
     }
@@ -343,19 +339,6 @@ impl Curve<'_> {
         match self.words {
             Some(words) => canvas.group(&format!("{name}=\"{words}\"{more}"), draw),
             None => draw(canvas),
-        }
-    }
-
-    fn draw_marker(&self, canvas: &mut Canvas, look: Look, at: Point, radius: f64) {
-        let CurveStyle { color, shape, .. } = self.style;
-        match look {
-            Look::Filled => canvas.marker(shape, at, radius, color, true),
-            Look::Hollow => canvas.marker(shape, at, radius, color, false),
-            Look::Dot => canvas.marker(Shape::Circle, at, DOT * radius, INK, true),
-            Look::Ringed => {
-                canvas.marker(Shape::Circle, at, RING * radius, color, false);
-                canvas.marker(Shape::Circle, at, DOT * radius, INK, true);
-            }
         }
     }
 

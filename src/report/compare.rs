@@ -1,4 +1,4 @@
-//! Curves of several runs on one axis of relative depth: the colour is the run, the dash the word model.
+//! Curves of several runs on one axis of relative depth: the colour is the run, dash and marker are the word model.
 
 mod shown;
 
@@ -44,8 +44,10 @@ struct Differences {
     /// What differs.
     of: &'static str,
     y_title: &'static str,
-    /// Where the marks stand.
-    note: &'static str,
+    /// Where the marks stand, and which are drawn.
+    note: String,
+    /// What a curve is one of.
+    curves: &'static str,
     /// What family-wise p-values are over.
     family: &'static str,
 }
@@ -154,7 +156,7 @@ pub fn told<T: Tested>(rows: &[T]) -> Vec<String> {
 
 impl Comparison<'_> {
     /// `compare`: the curves; what was tested of them, of no more curves than can be told apart: `compare_differences` of pairs
-    /// of curves, `compare_steps` within curves, of each layer and the one before it.
+    /// of curves, of many those of one word model, `compare_steps` within curves, of each layer and the one before it.
     pub fn drawings(&self) -> Vec<Drawing> {
         let text = "2 vs. 2 accuracy of several runs against relative depth".to_string();
         let shown = Shown::of(self.curves, &self.record.runs);
@@ -173,7 +175,10 @@ impl Comparison<'_> {
             overlay.map_or_else(|| curve.to_string(), |overlay| shown.curve(overlay))
         };
         let pair = |row: &ComparisonRow| format!("{} \u{2212} {}", name(&row.curve_a), name(&row.curve_b));
-        let between: Vec<_> = self.pairs().map(|rows| (pair(&rows[0]), rows)).collect();
+        let few = self.pairs().count() <= CURVES.len();
+        let is_drawn = |rows: &&[ComparisonRow]| few || rows[0].words_a == rows[0].words_b;
+        let between: Vec<_> = self.pairs().filter(is_drawn).map(|rows| (pair(&rows[0]), rows)).collect();
+        let which = if few { "" } else { " Pairs of one word model; all pairs: compare.csv." };
         let steps = families(self.within).filter(|rows| rows[0].kind == WithinRow::NEXT);
         let steps: Vec<_> = steps.map(|rows| (name(&rows[0].curve), rows)).collect();
         let differences = self.differences(
@@ -182,7 +187,8 @@ impl Comparison<'_> {
                 stem: COMPARE_FIGURES[1],
                 of: "2 vs. 2 accuracies",
                 y_title: "Difference in 2 vs. 2 accuracy",
-                note: "At the depth of the first curve\u{2019}s layer; pairs of curves a little aside of each other.",
+                note: format!("At the depth of the first curve\u{2019}s layer.{which}"),
+                curves: "pairs of curves",
                 family: "the layers of the pair",
             },
         );
@@ -192,7 +198,8 @@ impl Comparison<'_> {
                 stem: COMPARE_FIGURES[2],
                 of: "neighbouring layers\u{2019} 2 vs. 2 accuracies",
                 y_title: "Rise in 2 vs. 2 accuracy",
-                note: "Each layer less the one before it, at its depth; curves a little aside of each other.",
+                note: "Each layer less the one before it, at its depth.".to_string(),
+                curves: "curves",
                 family: "the layers of the curve",
             },
         );
@@ -226,7 +233,11 @@ impl Comparison<'_> {
             Curve { words: None, style: curve(n), width: CURVE, aside: None, marks }
         };
         let none = Curve::line(GREY, DASHED, AXIS, vec![(-0.5, 0.0), (DEPTHS.len() as f64 - 0.5, 0.0)]);
-        let Differences { stem, of, y_title, note, family } = words;
+        let Differences { stem, of, y_title, note, curves, family } = words;
+        let aside = match drawn.len() {
+            1 => String::new(),
+            _ => format!(" Where marks would hide each other, {curves} stand a little aside of their depths."),
+        };
         let chart = Chart {
             title: title(self.curves),
             y_title,
@@ -243,7 +254,7 @@ impl Comparison<'_> {
                 .collect(),
             curves: drawn.iter().enumerate().map(of_family).chain([none]).collect(),
             notes: format!(
-                "{note} Vertical lines: 95\u{a0}% intervals. Filled: p\u{a0}<\u{a0}{SIGNIFICANT} of no difference, family-wise over \
+                "{note}{aside} Vertical lines: 95\u{a0}% intervals. Filled: p\u{a0}<\u{a0}{SIGNIFICANT} of no difference, family-wise over \
                  {family}; hollow: n.s.{}",
                 speak(self.record)
             ),
@@ -287,18 +298,24 @@ pub fn chart<'a>(overlays: &[Overlay<'a>], shown: &'a Shown, filled: &str) -> Ch
     let runs = distinct(overlays.iter().map(|overlay| overlay.run));
     let models = distinct(overlays.iter().flat_map(|overlay| overlay.rows).map(|row| row.words.as_str()));
     let place = |list: &[&str], name: &str| list.iter().position(|known| *known == name).unwrap_or(0);
-    // One run's curves are told apart by all that word models have.
-    let of = |n, m| if runs.len() == 1 { curve(m) } else { crossed(n, m) };
+    // One run's curves are told apart by all that word models have, one word model's by all that runs have.
+    let of = |n, m| match (runs.len(), models.len()) {
+        (1, _) => curve(m),
+        (_, 1) => CurveStyle { dash: SOLID, ..curve(n) },
+        (runs, _) => crossed(n, m, runs),
+    };
+    let only = |shape, told| if told { shape } else { Shape::None };
+    let by_words = runs.len() <= CURVES.len();
     let style = |overlay: &Overlay| {
         of(place(&runs, overlay.run), overlay.rows.first().map_or(0, |row| place(&models, &row.words)))
     };
     let of_runs = runs.iter().enumerate().map(|(n, run)| Entry {
-        style: CurveStyle { dash: SOLID, ..curve(n) },
+        style: CurveStyle { dash: SOLID, shape: only(curve(n).shape, models.len() == 1 || !by_words), ..curve(n) },
         filled: true,
         text: shown.run(run),
     });
     let of_models = models.iter().enumerate().map(|(m, words)| Entry {
-        style: CurveStyle { color: GREY, shape: Shape::None, dash: curve(m).dash },
+        style: CurveStyle { color: GREY, shape: only(curve(m).shape, by_words), dash: curve(m).dash },
         filled: true,
         text: words,
     });
@@ -371,8 +388,8 @@ fn chances(overlays: &[Overlay], styles: &[CurveStyle], several: (bool, bool)) -
                     continue;
                 }
                 if overlays.len() > 1 {
-                    let dash = if several == (true, true) { style.dash } else { line.style.dash };
-                    line.style = CurveStyle { color: style.color, dash, ..line.style };
+                    let own = style.of_chance();
+                    line.style = if several == (true, true) { CurveStyle { dash: style.dash, ..own } } else { own };
                 }
                 lines.push(line);
             }
@@ -411,7 +428,7 @@ mod tests {
     }
 
     #[test]
-    fn colour_is_the_run_and_dash_the_words() {
+    fn colour_is_the_run_dash_and_marker_the_words() {
         let labels = ["a", "b"].map(String::from);
         let [one, other] = ["GloVe", "SkipGram"].map(|words| rows("vgg16", &labels, &[words]));
         let overlays = [("trained", &one), ("trained", &other), ("random", &one), ("random", &other)];
@@ -421,8 +438,11 @@ mod tests {
         let styles: Vec<CurveStyle> = chart.curves.iter().take(4).map(|curve| curve.style).collect();
         assert!(styles[0].color == styles[1].color && styles[0].dash == styles[2].dash);
         assert!(styles[0].color != styles[2].color && styles[0].dash != styles[1].dash);
+        assert!(styles[0].shape == styles[2].shape && styles[0].shape != styles[1].shape);
         let legend: Vec<&str> = chart.legend.iter().map(|entry| entry.text).collect();
         assert_eq!(legend, ["trained", "random", "GloVe", "SkipGram"]);
+        let samples: Vec<Shape> = chart.legend.iter().map(|entry| entry.style.shape).collect();
+        assert_eq!(samples, [Shape::None, Shape::None, styles[0].shape, styles[1].shape]);
         assert_eq!(chart.title, "VGG16");
     }
 

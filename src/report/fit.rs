@@ -23,7 +23,7 @@ pub struct Short {
 /// number (`activation_17`, `fire2`) the number stays. None where nothing is shared, two names would be the same, or all are
 /// numbers (times).
 pub fn short(names: &[&str]) -> Option<Short> {
-    if names.iter().all(|name| name.replace('\u{2212}', "-").parse::<f64>().is_ok()) {
+    if names.iter().all(|name| is_number(name)) {
         return None;
     }
     let mut shared: BTreeMap<(&str, &str), usize> = BTreeMap::new();
@@ -53,6 +53,17 @@ pub fn short(names: &[&str]) -> Option<Short> {
     (distinct == names.iter().collect::<HashSet<_>>().len()).then_some(Short { names: short, example })
 }
 
+/// Whether the whole name is a number.
+pub fn is_number(name: &str) -> bool {
+    name.replace('\u{2212}', "-").parse::<f64>().is_ok()
+}
+
+/// Whether it is digits, behind a minus or none.
+pub fn is_whole_number(name: &str) -> bool {
+    let digits = name.strip_prefix(['-', '\u{2212}']).unwrap_or(name);
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// Names and the title of their axis, which says what a shortened name stands for; short names stay whole.
 pub fn titled(names: &[&str], title: &str) -> (Vec<String>, String) {
     let long = names.iter().any(|name| name.chars().count() > LONG);
@@ -80,10 +91,9 @@ fn ends(name: &str) -> Vec<(&str, &str)> {
         });
         for stop in stops.filter(|&stop| start < stop && (start, stop) != (0, name.len())) {
             let rest = &name[start..stop];
-            let is_number = rest.bytes().all(|byte| byte.is_ascii_digit());
             let is_part =
                 (start == 0 || is_separator(before(start))) && (stop == name.len() || is_separator(after(stop)));
-            if is_number || (is_part && !rest.starts_with(SEPARATORS) && !rest.ends_with(SEPARATORS)) {
+            if is_whole_number(rest) || (is_part && !rest.starts_with(SEPARATORS) && !rest.ends_with(SEPARATORS)) {
                 found.push((&name[..start], &name[stop..]));
             }
         }
@@ -135,6 +145,7 @@ mod tests {
     fn numbers_stay_whole() {
         assert_eq!(shortened(&["-0.80", "-0.78", "0.00", "0.02"]), None);
         assert_eq!(shortened(&["1e-3", "1e-2", "1e-1"]), None);
+        assert_eq!(shortened(&["-100 ms", "0 ms", "100 ms"]).unwrap(), ["-100", "0", "100"]);
     }
 
     #[test]

@@ -23,7 +23,9 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
         let of_pair: HashMap<(&str, &str), f64> =
             pairs.iter().filter_map(|row| Some(((&*row.layer_a, &*row.layer_b), row.rsa?))).collect();
         let all = layers.iter().flat_map(|a| layers.iter().map(move |b| (*a, *b)));
-        let values: Vec<f64> = all.map(|pair| of_pair.get(&pair).copied().unwrap_or(f64::NAN)).collect();
+        // A layer with itself would take the ramp's upper end for itself.
+        let value = |(a, b)| of_pair.get(&(a, b)).copied().filter(|_| a != b).unwrap_or(f64::NAN);
+        let values: Vec<f64> = all.map(value).collect();
         let labels: Vec<&str> = layers.iter().map(|layer| curves.label(layer)).collect();
         let (labels, axis) = fit::titled(&labels, axis);
         let heatmap = Heatmap {
@@ -37,7 +39,7 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
             measure: "correlation of RSMs",
             notes: format!(
                 "Pearson correlation of the layers\u{2019} similarity matrices over the pairs of concepts, mean over \
-                    {}.",
+                    {}; the diagonal, 1, is left out.",
                 said.all()
             ),
         };
@@ -63,18 +65,23 @@ mod tests {
 
     #[test]
     fn every_pair_of_layers_has_its_place() {
-        let labels = ["pixels", "fc1"].map(String::from);
+        let labels = ["pixels", "fc1", "fc2"].map(String::from);
         let row =
             |a: &str, b: &str, rsa| LayersRow { network: "vgg16".into(), layer_a: a.into(), layer_b: b.into(), rsa };
         let layers = vec![
             row("pixels", "pixels", Some(1.0)),
             row("pixels", "fc1", Some(0.25)),
+            row("pixels", "fc2", Some(0.125)),
             row("fc1", "pixels", Some(0.25)),
             row("fc1", "fc1", None),
+            row("fc1", "fc2", Some(0.75)),
         ];
         let results = Results { accuracy: rows("vgg16", &labels, &["GloVe"]), layers, ..Results::default() };
         let drawing = draw(&material(&results)).unwrap().remove(0);
         assert_eq!(drawing.stem, "layers_vgg16");
-        assert!(drawing.picture.svg.contains(">0.25</text>") && drawing.picture.svg.contains(">pixels</text>"));
+        // The colours are of what is beside the diagonal.
+        for text in ["0.13", "0.44", "0.75", "pixels"] {
+            assert!(drawing.picture.svg.contains(&format!(">{text}</text>")), "{text}");
+        }
     }
 }

@@ -6,6 +6,7 @@ use crate::report::material::Said;
 use crate::report::style::{CURVE, CurveStyle, DASHED, Dash, GREY, SOLID, Shape, curve};
 use crate::report::{Drawing, Figure, Material, ReportError};
 use crate::results::AccuracyRow;
+use crate::wording::grouped;
 
 /// `matched_<network>`
 pub const FIGURE: Figure = Figure { name: "matched", draw };
@@ -53,6 +54,11 @@ fn chart<'a>(curves: &Curves<'a>, told: Said<'a>) -> Chart<'a> {
     let grey = CurveStyle { color: GREY, shape: Shape::Circle, dash: SOLID };
     let of_sums =
         SUMS.iter().map(|sum| Entry { style: (sum.style)(grey), filled: sum.look == Look::Filled, text: sum.name });
+    let all = |row: &AccuracyRow| {
+        let (pairs, concepts) = (grouped(row.pairs), grouped(row.concepts));
+        format!("{pairs} pairs of {concepts} concepts and {}", told.groups(row.groups))
+    };
+    let all = curves.rows().next().map_or_else(|| "all pairs".to_string(), all);
     Chart {
         title: told.network(curves.network),
         y_title: "Sum of correlations",
@@ -64,11 +70,7 @@ fn chart<'a>(curves: &Curves<'a>, told: Said<'a>) -> Chart<'a> {
         bands: Vec::new(),
         legend: of_model.chain(of_sums).collect(),
         curves: SUMS.iter().flat_map(of_sum).collect(),
-        notes: format!(
-            "Mean over pairs and {} of the two sums of the 2 vs. 2 test.\n{}",
-            told.all(),
-            curves.counts(told)
-        ),
+        notes: format!("The two sums of the 2 vs. 2 test, mean over {all}."),
     }
 }
 
@@ -88,5 +90,6 @@ mod tests {
             assert!(svg.contains(&format!(">{text}</text>")), "{text}");
         }
         assert_eq!(svg.matches("data-words=\"0\" data-layer=\"1\"").count(), 2);
+        assert!(svg.contains("13,695 pairs") && !svg.contains("permutations"), "{svg}");
     }
 }

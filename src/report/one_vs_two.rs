@@ -1,5 +1,5 @@
-//! The paper's figure 4: 1 vs. 2 accuracy of the misclassified images against layer, one line per word model; significant
-//! layers have black dots.
+//! The paper's figure 4: 1 vs. 2 accuracy of the misclassified images against layer, one line per word model; what has a black
+//! dot there is pale here, and filled where it is significant over the family too.
 
 use crate::report::chart::{Chart, Curve, Entry, Look, Mark};
 use crate::report::curves::{Curves, SIGNIFICANT};
@@ -35,7 +35,12 @@ fn chart<'a>(curves: &Curves<'a, OneVsTwoRow>, material: &Material) -> Chart<'a>
         if let Some(permutations) = inference::permutations(curves.null(), counts) {
             let of = material.inference();
             notes += &format!(
+<<<<<<< HEAD
                 ", {permutations}.\nBlack dot: p\u{a0}<\u{a0}{SIGNIFICANT}{}; with a ring: p\u{a0}<\u{a0}{SIGNIFICANT} {}; hollow: n.s.",
+=======
+                ", {} permutations.\nFilled: p\u{a0}<\u{a0}{SIGNIFICANT}{}, {}; pale: p\u{a0}<\u{a0}{SIGNIFICANT} of the layer by itself; hollow: n.s.",
+                grouped(row.permutations),
+>>>>>>> pics
                 inference::tail(of),
                 inference::covers(of, curves.models.len())
             );
@@ -61,7 +66,7 @@ fn chart<'a>(curves: &Curves<'a, OneVsTwoRow>, material: &Material) -> Chart<'a>
         x_title: None,
         bars: false,
         bands: Vec::new(),
-        legend: models.clone().map(|(n, model)| Entry { style: curve(n), filled: false, text: model.words }).collect(),
+        legend: models.clone().map(|(n, model)| Entry { style: curve(n), filled: true, text: model.words }).collect(),
         curves: models
             .map(|(n, model)| Curve {
                 words: Some(n),
@@ -76,12 +81,12 @@ fn chart<'a>(curves: &Curves<'a, OneVsTwoRow>, material: &Material) -> Chart<'a>
     }
 }
 
+/// Filled as in the figure of the 2 vs. 2 test.
 fn mark(place: f64, row: &OneVsTwoRow) -> Mark {
-    let below = |p: f64| row.permutations > 0 && p < SIGNIFICANT;
-    let look = match (below(row.p_value), below(row.p_fwer)) {
-        (false, _) => Look::Hollow,
-        (true, false) => Look::Dot,
-        (true, true) => Look::Ringed,
+    let look = match row {
+        _ if row.permutations == 0 || row.p_fwer < SIGNIFICANT => Look::Filled,
+        _ if row.p_value < SIGNIFICANT => Look::Pale,
+        _ => Look::Hollow,
     };
     Mark { place, value: row.accuracy, look, interval: None }
 }
@@ -90,6 +95,7 @@ fn mark(place: f64, row: &OneVsTwoRow) -> Mark {
 mod tests {
     use super::*;
     use crate::report::material::tests::material;
+    use crate::report::style::GREY;
     use crate::results::Results;
 
     /// Made-up rows: the first layers pass more images, the second one significantly.
@@ -114,29 +120,35 @@ mod tests {
     }
 
     #[test]
-    fn every_name_is_in_the_figure_and_significant_layers_have_black_dots() {
+    fn every_name_is_in_the_figure_and_significant_layers_are_filled() {
         let results = Results { one_vs_two: rows(&["SkipGram"]), ..Results::default() };
         let svg = draw(&material(&results)).unwrap().remove(0).picture.svg;
         let notes = "36 misclassified images, 1,000 permutations.";
         for text in ["VGG16", "SkipGram", "1 vs. 2 accuracy", "chance", "pixels", "B4C1", "PRED", notes] {
             assert!(svg.contains(&format!(">{text}</text>")), "{text}");
         }
-        let black = svg.lines().filter(|line| line.contains("<circle") && line.contains("#222222")).count();
-        assert_eq!(black, 2);
+        let filled: Vec<bool> = results.one_vs_two.iter().map(|row| mark(0.0, row).look == Look::Filled).collect();
+        let pale: Vec<bool> = results.one_vs_two.iter().map(|row| mark(0.0, row).look == Look::Pale).collect();
+        assert_eq!((filled, pale), (vec![false, true, false, false], vec![false, false, true, false]));
+        assert_eq!(svg.matches(&format!("fill=\"{}\"/>", curve(0).color.pale())).count(), 1);
     }
 
     #[test]
-    fn dots_lie_on_top_and_every_chance_is_named() {
-        let mut table = rows(&["a", "b", "c"]);
-        for (n, row) in table.iter_mut().enumerate() {
-            (row.null_mean, row.null_sd) = (0.38 + 0.01 * (n % 3) as f64, 0.01);
-            (row.p_value, row.p_fwer) = if row.words == "c" && row.layer == "fc1" { (0.01, 0.01) } else { (0.9, 0.9) };
-        }
-        let results = Results { one_vs_two: table, ..Results::default() };
-        let svg = draw(&material(&results)).unwrap().remove(0).picture.svg;
-        assert_eq!(svg.matches(">chance</text>").count(), 3);
-        let last = svg.rfind("data-words=").unwrap();
-        assert!(svg[last..].starts_with("data-words=\"2\"") && svg[last..].contains("#222222"), "{}", &svg[last..]);
+    fn every_chance_is_named_where_it_lies() {
+        let named = |chances: [f64; 3]| {
+            let mut table = rows(&["a", "b", "c"]);
+            for (n, row) in table.iter_mut().enumerate() {
+                (row.null_mean, row.null_sd) = (chances[n % 3], 0.01);
+            }
+            let results = Results { one_vs_two: table, ..Results::default() };
+            let svg = draw(&material(&results)).unwrap().remove(0).picture.svg;
+            let names = svg.lines().filter(|line| line.ends_with(">chance</text>"));
+            let colors = [curve(0).color, curve(1).color, curve(2).color, GREY].map(|color| format!("\"{color}\""));
+            names.map(|name| colors.iter().position(|color| name.contains(color)).unwrap()).collect::<Vec<_>>()
+        };
+        // From the highest to the lowest; one name for two that end together.
+        assert_eq!(named([0.62, 0.31, 0.42]), [0, 2, 1]);
+        assert_eq!(named([0.62, 0.41, 0.42]), [0, 3]);
     }
 
     #[test]

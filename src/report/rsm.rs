@@ -114,6 +114,8 @@ struct Order {
     categories: Vec<(String, usize)>,
     /// Whether concepts are named.
     of_concepts: bool,
+    /// What the names do not say of it, a sentence.
+    said: String,
 }
 
 /// As many concepts have room for their names.
@@ -121,7 +123,7 @@ const NAMED: usize = 40;
 
 impl Order {
     fn new(categories: &[String]) -> Self {
-        let mut order = Self { places: Vec::new(), categories: Vec::new(), of_concepts: false };
+        let mut order = Self { places: Vec::new(), categories: Vec::new(), of_concepts: false, said: String::new() };
         for name in distinct(categories.iter().map(String::as_str)) {
             order.categories.push((name.to_string(), order.places.len()));
             order.places.extend((0..categories.len()).filter(|&place| categories[place] == name));
@@ -131,10 +133,17 @@ impl Order {
 
     /// Concepts as they are, by name if they are few.
     fn named(concepts: &[String]) -> Self {
-        let named = if concepts.len() > NAMED { &[] } else { concepts };
-        let name = |(place, name): (usize, &String)| (name.replace('_', " "), place);
-        let categories = named.iter().enumerate().map(name).collect();
-        Self { places: (0..named.len()).collect(), categories, of_concepts: !named.is_empty() }
+        let plain = |name: &String| name.replace('_', " ");
+        let (named, said) = match concepts {
+            [] => (concepts, String::new()),
+            [first, .., last] if concepts.len() > NAMED => {
+                let (first, last) = (plain(first), plain(last));
+                (&concepts[..0], format!(" Concepts stand in the order of rsm/concepts.txt, from {first} to {last}."))
+            }
+            _ => (concepts, " Columns stand in the order of the rows.".to_string()),
+        };
+        let categories = named.iter().enumerate().map(|(place, name)| (plain(name), place)).collect();
+        Self { places: (0..named.len()).collect(), categories, of_concepts: !named.is_empty(), said }
     }
 
     /// `[concepts, concepts]` in this order, without the diagonal.
@@ -235,11 +244,11 @@ impl Matrices<'_> {
     }
 
     fn draw(&self) -> Picture {
-        let columns = if self.order.of_concepts { " Columns stand in the order of the rows." } else { "" };
         let notes = Notes::wrapped(
             &format!(
-                "Pearson correlations of concepts, mean over groups.{columns} Each matrix has its own colours, which span all \
-                 but the outer 1\u{a0}% at either end; the diagonal is left out."
+                "Pearson correlations of concepts, mean over groups.{} Each matrix has its own colours, which span all \
+                 but the outer 1\u{a0}% at either end; the diagonal is left out.",
+                self.order.said
             ),
             WIDTH - 2.0 * EDGE,
         );
@@ -363,7 +372,9 @@ mod tests {
     #[test]
     fn few_concepts_without_categories_are_named() {
         let names = |count: usize| (0..count).map(|n| format!("concept_{n}")).collect::<Vec<_>>();
-        assert!(Order::named(&names(41)).categories.is_empty() && Order::named(&[]).categories.is_empty());
+        let many = Order::named(&names(41));
+        assert!(many.categories.is_empty() && many.said.ends_with("rsm/concepts.txt, from concept 0 to concept 40."));
+        assert!(Order::named(&[]).categories.is_empty() && Order::named(&[]).said.is_empty());
         let order = Order::named(&names(40));
         assert_eq!(order.categories[39], ("concept 39".to_string(), 39));
         let rsm = Rsm::new(40, (0..1600).map(|n| if n % 41 == 0 { 1.0 } else { 0.5 }).collect());

@@ -42,6 +42,13 @@ impl Display for Color {
     }
 }
 
+impl Color {
+    /// Half of it, and half paper.
+    pub fn pale(self) -> Self {
+        Self(self.0.midpoint(PAPER.0), self.1.midpoint(PAPER.1), self.2.midpoint(PAPER.2))
+    }
+}
+
 /// Text and axes.
 pub const INK: Color = Color(0x22, 0x22, 0x22);
 /// Notes and reference lines.
@@ -111,6 +118,8 @@ pub const SOLID: Dash = &[];
 pub const DASHED: Dash = &[20.0, 11.0];
 /// Dots.
 pub const DOTTED: Dash = &[6.0, 8.0];
+/// Close dots, for thin lines.
+const FINE: Dash = &[4.0, 7.0];
 const DASH_DOTTED: Dash = &[20.0, 8.0, 6.0, 8.0];
 const LONG_DASHED: Dash = &[40.0, 10.0];
 const DASH_DOT_DOTTED: Dash = &[26.0, 8.0, 6.0, 8.0, 6.0, 8.0];
@@ -127,6 +136,13 @@ pub struct CurveStyle {
     pub shape: Shape,
     /// The line between layers.
     pub dash: Dash,
+}
+
+impl CurveStyle {
+    /// Of the line where chance lies for the curve: no curve has its dots, nor is as thin.
+    pub fn of_chance(self) -> Self {
+        Self { shape: Shape::None, dash: FINE, ..self }
+    }
 }
 
 /// As many as can be told apart by colour alone.
@@ -147,9 +163,11 @@ pub fn curve(n: usize) -> CurveStyle {
     CurveStyle { color: of(n).color, shape: of(n + round).shape, dash: of(n + 2 * round).dash }
 }
 
-/// The colour and the marker of the `n`th network with the dash of the `m`th word model.
-pub fn crossed(n: usize, m: usize) -> CurveStyle {
-    CurveStyle { dash: curve(m).dash, ..curve(n) }
+/// The `n`th of so many runs with the `m`th word model: the colour is the run, dash and marker are the words; of more runs
+/// than there are colours the marker is the run's.
+pub fn crossed(n: usize, m: usize, runs: usize) -> CurveStyle {
+    let marked = if runs > CURVES.len() { n } else { m };
+    CurveStyle { color: curve(n).color, shape: curve(marked).shape, dash: curve(m).dash }
 }
 
 #[cfg(test)]
@@ -165,6 +183,16 @@ mod tests {
             }
         }
         assert_eq!((0..CURVES.len()).map(curve).collect::<Vec<_>>(), CURVES);
+    }
+
+    #[test]
+    fn runs_with_word_models_are_told_apart() {
+        for runs in [2, CURVES.len(), 3 * CURVES.len()] {
+            let all: Vec<CurveStyle> = (0..runs).flat_map(|n| (0..3).map(move |m| crossed(n, m, runs))).collect();
+            assert!(all.iter().enumerate().all(|(n, a)| !all[..n].contains(a)), "{runs}");
+        }
+        assert_eq!(crossed(0, 1, 2).shape, crossed(1, 1, 2).shape);
+        assert_ne!(crossed(0, 0, 2).shape, crossed(0, 1, 2).shape);
     }
 
     #[test]

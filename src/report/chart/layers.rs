@@ -71,7 +71,7 @@ impl LayerLabels {
                 return level;
             }
             let is_whole = |layer: usize| texts[layer] == labels[layer];
-            if (0..texts.len()).all(|layer| is_whole(layer) || is_number(&texts[layer])) {
+            if (0..texts.len()).all(|layer| is_whole(layer) || fit::is_whole_number(&texts[layer])) {
                 let texts: Vec<String> = texts.iter().map(|text| fit::cut(text, style, MOST)).collect();
                 let all =
                     [style, small].into_iter().find_map(|style| row.level(&texts, style, example.clone(), is_whole));
@@ -89,10 +89,6 @@ impl LayerLabels {
     fn is_one_row(&self) -> bool {
         self.shown.iter().all(|label| label.row == 0)
     }
-}
-
-fn is_number(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 struct Row {

@@ -13,8 +13,10 @@ const ENTRY_GAP: f64 = 44.0;
 const LEGEND_PITCH: f64 = 1.35 * TICK_LABEL;
 /// The figure grows until the panel is this high, and as high as the axis' title in the smallest type.
 pub(super) const LEAST: f64 = 400.0;
-/// The radius of markers whose intervals stand beside those of other curves, which they would hide.
+/// The radius of markers that would hide what is beside them: the intervals of other curves, the lines of many.
 const CLOSE: f64 = 7.0;
+/// More curves are many.
+const FEW: usize = 5;
 /// Between the markers of two curves that would hide each other, of the distance between two layers, and so many pixels at
 /// the least; and between the outer ones of many.
 const ASIDE: f64 = 0.14;
@@ -170,7 +172,8 @@ impl Chart<'_> {
         let bottom = height - below;
         let y_title = AXIS_TITLE * ((bottom - top) / TITLE_TEXT.width(self.y_title)).min(1.0);
         let with_intervals = self.curves.iter().filter(|curve| curve.marks.iter().any(|mark| mark.interval.is_some()));
-        let most_radius = if with_intervals.count() > 1 { CLOSE } else { 11.5 };
+        let marked = self.curves.iter().filter(|curve| curve.has_markers()).count();
+        let most_radius = if with_intervals.count() > 1 || marked > FEW { CLOSE } else { 11.5 };
         let most = self.curves.iter().map(|curve| curve.marks.len()).max().unwrap_or(1).max(self.labels.len());
         let apart = (right - left) / most as f64;
         let radius = (0.27 * apart).clamp(5.5, most_radius);

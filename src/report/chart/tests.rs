@@ -183,3 +183,28 @@ fn a_level_reaches_from_end_to_end() {
     assert_eq!(to_the_ends(&[3, 4]), [(-0.5, 3), (0.0, 3), (1.0, 4), (1.5, 4)]);
     assert_eq!(to_the_ends::<u8>(&[]), []);
 }
+
+#[test]
+fn positions_without_their_unit_need_no_explanation() {
+    let drawn = |before: &str, after: &str, x_title: Option<&'static str>| {
+        let labels: Vec<String> = (0..12).map(|n| format!("{before}{}{after}", 100 * n)).collect();
+        let chart = Chart {
+            title: "net".into(),
+            y_title: "accuracy",
+            limits: None,
+            whole: false,
+            labels: labels.iter().map(String::as_str).collect(),
+            x_title,
+            bars: false,
+            bands: Vec::new(),
+            curves: Vec::new(),
+            legend: Vec::new(),
+            notes: String::new(),
+        };
+        chart.draw().svg
+    };
+    let times = drawn("", " ms", Some("Time (ms)"));
+    assert!(times.contains(">100</text>") && times.contains(">Time (ms)</text>"), "{times}");
+    assert!(drawn("", " ms", None).contains(">Layer (0 to 1100 = 0 ms to 1100 ms)</text>"));
+    assert!(drawn("step ", "", Some("Time")).contains(">Time (0 to 1100 = step 0 to step 1100)</text>"));
+}

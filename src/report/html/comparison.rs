@@ -365,6 +365,33 @@ mod tests {
     }
 
     #[test]
+    fn of_many_pairs_those_of_one_word_model_are_drawn() {
+        let labels = ["x", "y"].map(String::from);
+        let models = ["GloVe", "SkipGram", "BERT"];
+        let of = |network: &str| models.map(|words| (format!("{network}, {words}"), rows(network, &labels, &[words])));
+        let tables: Vec<_> = ["vgg16", "c"].into_iter().flat_map(of).collect();
+        let curves: Vec<Overlay> =
+            tables.iter().map(|(name, rows)| Overlay { name, run: &rows[0].network, rows }).collect();
+        let pairs = curves.iter().enumerate().flat_map(|(n, a)| curves[..n].iter().map(move |b| [a, b]));
+        let between: Vec<ComparisonRow> = pairs
+            .map(|pair| {
+                let [words_a, words_b] = pair.map(|curve| curve.rows[0].words.clone());
+                ComparisonRow { words_a, words_b, ..difference(pair.map(|curve| curve.name), "y", 0.1, 0.01) }
+            })
+            .collect();
+        let record = record(&[], Generalise::Concepts);
+        let drawn = |between: &[ComparisonRow]| {
+            let figures = Comparison { curves: &curves, between, within: &[], record: &record }.drawings();
+            figures[1].picture.svg.clone()
+        };
+        let svg = drawn(&between);
+        assert_eq!((between.len(), svg.matches(" \u{2212} ").count()), (15, 3), "{svg}");
+        assert!(svg.contains("compare.csv"));
+        let [one, two] = [1, 2].map(|count| drawn(&between[..count]));
+        assert!(!one.contains("compare.csv") && !one.contains("aside") && two.contains("aside"));
+    }
+
+    #[test]
     fn of_one_run_the_page_says_which_layers_differ() {
         let labels = ["x", "y"].map(String::from);
         let rows = rows("vgg16", &labels, &["GloVe"]);
