@@ -210,7 +210,10 @@ fn numbers_out_of_order_are_places_that_are_believed_or_refused() {
     folder.archive("named.npz", &[&NAMES]);
     assert_eq!(folder.test("both.csv", "named.npz", |_| ()), Ok(String::new()));
     let refused = folder.test("both.csv", "plain.npy", |_| ()).unwrap_err();
-    assert!(refused.contains("both.csv: in another order than they stand in (3, 0, 7, 1"), "{refused}");
+    assert!(
+        refused.contains("both.csv: numbers its rows in another order than they stand in (3, 0, 7, 1"),
+        "{refused}"
+    );
     let features = Features::open(&folder.path("both.csv"), &Layout::default()).unwrap();
     assert_eq!((features.concept_names().unwrap()[0].as_str(), features.doubt().unwrap()), ("dog", None));
 }

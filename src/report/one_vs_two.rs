@@ -35,12 +35,8 @@ fn chart<'a>(curves: &Curves<'a, OneVsTwoRow>, material: &Material) -> Chart<'a>
         if let Some(permutations) = inference::permutations(curves.null(), counts) {
             let of = material.inference();
             notes += &format!(
-<<<<<<< HEAD
-                ", {permutations}.\nBlack dot: p\u{a0}<\u{a0}{SIGNIFICANT}{}; with a ring: p\u{a0}<\u{a0}{SIGNIFICANT} {}; hollow: n.s.",
-=======
-                ", {} permutations.\nFilled: p\u{a0}<\u{a0}{SIGNIFICANT}{}, {}; pale: p\u{a0}<\u{a0}{SIGNIFICANT} of the layer by itself; hollow: n.s.",
-                grouped(row.permutations),
->>>>>>> pics
+                ", {permutations}.\nFilled: p\u{a0}<\u{a0}{SIGNIFICANT}{}, {}; pale: p\u{a0}<\u{a0}{SIGNIFICANT} of the layer by itself; \
+                 hollow: n.s.",
                 inference::tail(of),
                 inference::covers(of, curves.models.len())
             );

@@ -253,7 +253,8 @@ impl View<'_> {
             return Ok(lines);
         }
         let mut cells = self.line(lines.min(self.records.len() - 1), text);
-        let corner = told.index.unwrap_or_else(|| self.corner(lines, text)).min(cells.len());
+        let of_numbers = |index: usize| (0..index.min(self.width)).filter(|column| !text.contains(column)).count();
+        let corner = told.index.map_or_else(|| self.corner(lines, text), of_numbers).min(cells.len());
         cells.drain(..corner);
         let numbers: Option<Vec<f64>> = cells.iter().map(|cell| number(*cell)).collect();
         let Some(numbers) = numbers.filter(|numbers| !numbers.is_empty() && self.records.len() > 1) else {
