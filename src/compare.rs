@@ -187,7 +187,7 @@ pub fn compare(request: &Request, progress: &Progress) -> Result<PathBuf, Error>
     warnings.iter().for_each(|said| progress.line(format!("warning: {said}")));
     let record = record(runs, request, groups_are(&curves), [untested, warnings], started).map_err(Error::input)?;
     let overlays: Vec<Overlay> =
-        curves.iter().map(|Curve { name, run, rows, .. }| Overlay { name, run, rows }).collect();
+        curves.iter().map(|Curve { name, run, rows, null, .. }| Overlay { name, run, rows, null: *null }).collect();
     let comparison = Comparison { curves: &overlays, between: &between, within: &within, record: &record };
     out.remove_comparison().map_err(Error::failed)?;
     write_table(out.root(), &between).map_err(Error::failed)?;

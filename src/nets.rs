@@ -148,9 +148,10 @@ impl Network {
     /// Finds the tensor of every parameter of a form in a weights file.
     ///
     /// # Errors
-    /// [`WeightsError::LookAlike`], [`WeightsError::OtherNetwork`] if it is another network's, [`WeightsError::OtherForm`] if it has more of another
-    /// form's names, [`WeightsError::OtherGraph`] if its graph is another form's, [`WeightsError::Unfit`] if tensors are
-    /// missing, have another shape or belong to no parameter, or if its graph is no form's.
+    /// [`WeightsError::LookAlike`] or [`WeightsError::OtherNetwork`] if it is another network's, [`WeightsError::OtherForm`]
+    /// if it has more of another form's names, [`WeightsError::OtherGraph`] if its graph is another form's,
+    /// [`WeightsError::Unfit`] if tensors are missing, have another shape or belong to no parameter, or if its graph is no
+    /// form's.
     pub fn assign(&self, form: &Blueprint, file: &dyn WeightsFile) -> Result<Assignment, WeightsError> {
         let account = self.account(form, file);
         // Where a graph's places decide, names may still be another network's or form's.

@@ -78,7 +78,7 @@ pub struct Beside<'a> {
     pub gallery: Gallery,
     /// Where the scores of all draws are kept, for families beyond the network.
     pub scores: Option<PathBuf>,
-    /// Called when all shards are there, before results change.
+    /// Called when all shards are there and the directory is taken, before results change.
     pub begin: Option<&'a dyn Fn() -> Result<(), Error>>,
 }
 
@@ -101,9 +101,10 @@ pub fn run(plan: Plan, fresh: bool, beside: &mut Beside, progress: &Progress) ->
     // Before the directory is taken: with --fresh, what lies there goes then.
     let merged = beside.shards.map(|shards| Ok((shards.draws()?, shards.groups(model.classifier.is_some(), &open)?)));
     let merged = merged.transpose().map_err(|error: ShardError| Error::input(error))?;
-    beside.begin.map_or(Ok(()), |begin| begin())?;
     let _writing = progress.interrupt.writing();
-    let claim = directory.claim("run", &checksums.similarity, fresh)?;
+    let lock = directory.lock("run")?;
+    beside.begin.map_or(Ok(()), |begin| begin())?;
+    let claim = directory.claim_locked(lock, "run", &checksums.similarity, fresh)?;
     replaced.into_iter().for_each(|said| progress.line(said));
     claim.damaged().iter().for_each(|said| progress.line(format!("warning: {said}; computed again")));
     record::keep(&directory, parts).map_err(Error::failed)?;
@@ -323,9 +324,9 @@ impl FirstHalf<'_> {
             let mut done = 0;
             let show = |images: usize| {
                 done += images;
-                task.advance(spec.multiply_adds * images as u64);
                 let rate = done as f64 / started.elapsed().as_secs_f64();
                 task.now(format!("group {group_name}  {name}  {done}/{} images, {rate:.1} images/s", rgb.len()));
+                task.advance(spec.multiply_adds * images as u64);
             };
             let (outputs, tapped) = self.forward(stage, joined, wanted, show)?;
             batches = outputs;

@@ -203,11 +203,12 @@ pub fn merge(sweep: &Sweep, member: &Member, plan: Plan, fresh: bool, progress: 
     let out = check_out(sweep)?;
     others::check(sweep, &out, ", as a merge of all networks with --fresh, without --network, does")?;
     record::check(&plan, fresh)?;
-    let directory = merge_one((sweep, &out), member, plan, fresh, progress)?;
+    let directory = merge_one((sweep, &out), (member, plan), fresh, &|| Ok(()), progress)?;
+    // What a merge of another network begins to change it says under the same lock.
+    let _taken = take(&out, progress)?;
     if !sweep.members.iter().all(is_merged) {
         return Ok(directory);
     }
-    let _taken = take(&out, progress)?;
     put_together(sweep, &out, progress)
 }
 
@@ -231,29 +232,28 @@ fn take(out: &ResultsDir, progress: &Progress) -> Result<(Claim, Writing), Error
 pub fn merge_all(plans: &Plans, fresh: bool, progress: &Progress) -> Result<PathBuf, Error> {
     let finished = check(plans, fresh)?;
     let (sweep, out) = (&plans.sweep, ResultsDir::new(&plans.sweep.out));
-    if fresh {
-        let _taken = take(&out, progress)?;
-        others::remove(sweep, &out)?;
-        begin(sweep, &out)?;
-    }
+    // With the first network whose shards are whole.
+    let remove = || if fresh { Ok(others::remove(sweep, &out)?) } else { Ok(()) };
     for (n, member) in sweep.members.iter().enumerate().filter(|(n, _)| !finished[*n]) {
         let plan = plans.plan(n).map_err(Error::input)?;
-        merge_one((sweep, &out), member, plan, fresh, progress)?;
+        merge_one((sweep, &out), (member, plan), fresh, &remove, progress)?;
     }
     let _taken = take(&out, progress)?;
     put_together(sweep, &out, progress)
 }
 
+/// Merges the shards of a network; `remove` is called before its results change.
 fn merge_one(
     (sweep, out): (&Sweep, &ResultsDir),
-    member: &Member,
-    plan: Plan,
+    (member, plan): (&Member, Plan),
     fresh: bool,
+    remove: &dyn Fn() -> Result<(), Error>,
     progress: &Progress,
 ) -> Result<PathBuf, Error> {
     let shards = Shards::of(&plan).map_err(Error::input).map_err(of_network(&member.label))?;
     let begin = || {
         let _taken = take(out, progress)?;
+        remove()?;
         begin(sweep, out)
     };
     let (shards, begin) = (Some(&shards), Some(&begin as &dyn Fn() -> Result<(), Error>));
@@ -382,8 +382,11 @@ fn is_finished(member: &Member, plan: &Plan) -> bool {
     same && is_whole(member, &record, &keys)
 }
 
-/// Whether a network's results are those of its shards, whole.
+/// Whether a network's results are those of its shards, whole, and nobody makes them again at this moment.
 fn is_merged(member: &Member) -> bool {
+    if results(member).holder().is_some() {
+        return false;
+    }
     let (Ok((record, keys)), Ok(shards)) = (run_of(member), Shards::at(&member.config.out())) else { return false };
     shards.cut().keys == keys && is_whole(member, &record, &keys)
 }

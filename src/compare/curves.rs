@@ -7,7 +7,7 @@ use super::{CompareError, Request};
 use crate::matrices::{self, Entries, Reading, Side, Source};
 use crate::names;
 use crate::record::{IMAGES, RunRecord};
-use crate::report;
+use crate::report::{self, Null};
 use crate::results::{AccuracyRow, Results, ResultsDir};
 use crate::stats::Rsm;
 use crate::stats::bootstrap::MIN_CONCEPTS;
@@ -34,6 +34,8 @@ pub struct Curve {
     /// Where each of them stands in the run's matrices, if elsewhere.
     order: Option<Vec<usize>>,
     pub ties: Ties,
+    /// How its null was drawn, where the run says it.
+    pub null: Option<Null>,
     /// Whether its layers are places without an order: regions.
     pub unordered: bool,
     /// What its layers stand along, where the user says it: time.
@@ -155,6 +157,7 @@ pub fn curves(runs: &[(String, PathBuf)], request: &Request) -> Result<Vec<Curve
                 concepts: concepts.clone(),
                 order: None,
                 ties,
+                null: record.as_ref().map(Null::of),
                 unordered,
                 axis: axis.clone(),
             });

@@ -71,7 +71,7 @@ fn families(curve: &Curve, request: &Request) -> Vec<Family> {
         let place = |name: &String| curve.rows.iter().position(|row| row.layer == *name).expect("looked up before");
         return vec![Family { kind: WithinRow::ASKED, pairs: vec![(place(a), place(b))], chosen: false }];
     }
-    let best = Best::of(curve.rows.iter(), None).map(|best| best.row);
+    let best = Best::of(curve.rows.iter(), curve.null).map(|best| best.row);
     let best =
         (0..layers).find(|&n| best.is_none_or(|best| std::ptr::eq(best, &curve.rows[n]))).expect("a curve has rows");
     let next = (1..layers).map(|layer| (layer, layer - 1)).collect();

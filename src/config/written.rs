@@ -208,7 +208,7 @@ mod tests {
             ("[two_vs_two]\nstop_after = 0\n", "expected a whole number above 0"),
             ("[two_vs_two]\nties = \"loses\"\n", "did you mean \"lost\""),
             ("[run]\nthreads = -1\n", "found the number `-1`, expected a whole number"),
-            ("[run]\nmemory = 4\n", "expected text in quotes"),
+            ("[run]\nmemory = 4\n", "expected a number and a unit in quotes"),
             ("[rsa]\nmethods = \"pearson\"\n", "expected a list"),
         ] {
             let error = read(text);

@@ -221,8 +221,10 @@ pub enum FeaturesError {
         row: String,
     },
     /// A vector without variance.
-    #[error("{}: {row}: all values are the same, or differ by so little that the square is 0 (under 1e-160), so it correlates with \
-         nothing; leave it out, or scale it (of images `semgpu test` takes it by --constant half)", path.display())]
+    #[error(
+        "{}: {row}: all values are the same, or differ by less than 1e-160, whose square is 0: it correlates with nothing; leave it \
+         out, or scale it (of images, `semgpu test --constant half` counts its pairs as half)", path.display()
+    )]
     Constant {
         /// The file.
         path: PathBuf,

@@ -31,9 +31,11 @@ pub(super) fn matrix(array: &StoredArray) -> Result<Option<(Vec<String>, Rsm)>, 
         return of(&(first, second)).map(Some);
     }
     // The others, categories of the two or numbers of them, have gaps, or several lines or values for a pair.
-    let has_lines = |k: usize| k * (k + 1) >= values.len();
-    let whole = together.iter().filter_map(|pair| of(pair).ok());
-    let mut whole = whole.filter(|(names, _)| has_lines(names.len()));
+    let once = |&&(a, b): &&(usize, usize)| {
+        let mut seen = HashSet::new();
+        texts[a].iter().zip(&texts[b]).all(|pair| seen.insert(pair))
+    };
+    let mut whole = together.iter().filter(once).filter_map(|pair| of(pair).ok());
     match (whole.next(), whole.next()) {
         (Some(only), None) => Ok(Some(only)),
         _ => Err(MatrixError::NoPairs { path: array.path().into(), columns: texts.len() }),
@@ -139,6 +141,16 @@ mod tests {
         let names = ["a1", "a2", "a3", "t1", "t2", "t3"];
         let pairs = (0..6).flat_map(|b| (0..b).map(move |a| (names[a], names[b])));
         let lines: Vec<String> = pairs.map(line).collect();
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        assert_eq!(of(&lines).unwrap().unwrap().0, names);
+        assert!(of(&lines[1..]).unwrap_err().contains("4 columns of text"));
+        // Nor of four, with no more lines than pairs.
+        let kind = |name: &str| if name < "t2" { &name[..1] } else { name }.to_string();
+        let line = |(a, b): (&str, &str)| {
+            let value = if kind(a) == kind(b) { "0.75" } else { "0.25" };
+            [a, b, &kind(a), &kind(b), value].join(",")
+        };
+        let lines: Vec<String> = (0..6).flat_map(|b| (0..b).map(move |a| (names[a], names[b]))).map(line).collect();
         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
         assert_eq!(of(&lines).unwrap().unwrap().0, names);
         assert!(of(&lines[1..]).unwrap_err().contains("4 columns of text"));

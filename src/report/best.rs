@@ -40,6 +40,11 @@ impl<'a, R: LayerRow> Best<'a, R> {
         }
     }
 
+    /// [`chance`](Self::chance) in parentheses where it decided, else nothing.
+    pub fn by_chance(&self) -> String {
+        self.above.and_then(|_| self.chance()).map_or_else(String::new, |said| format!(" ({said})"))
+    }
+
     /// Chance, with the distance from it where that decided: "chance 0.413, 3.1 s.d. above it"; none without draws.
     pub fn chance(&self) -> Option<String> {
         let (mean, ..) = self.row.null()?;

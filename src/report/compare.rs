@@ -7,7 +7,7 @@ use crate::report::accuracy::accuracy;
 use crate::report::chart::{Band, Chart, Curve, Entry, Look, Mark};
 use crate::report::curves::{Curves, SIGNIFICANT, distinct};
 use crate::report::style::{AXIS, CURVE, CURVES, CurveStyle, DASHED, GREY, SOLID, Shape, crossed, curve};
-use crate::report::{Drawing, chance, names};
+use crate::report::{Drawing, Null, chance, names};
 use crate::results::{AccuracyRow, COMPARE_FIGURES, ComparisonRow, WithinRow};
 use crate::wording::p_value;
 
@@ -33,6 +33,8 @@ pub struct Overlay<'a> {
     pub run: &'a str,
     /// Its layers in input order.
     pub rows: &'a [AccuracyRow],
+    /// How its null was drawn, where that is known.
+    pub null: Option<Null>,
 }
 
 const DEPTHS: [&str; 6] = ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"];
@@ -377,7 +379,7 @@ fn chances(overlays: &[Overlay], styles: &[CurveStyle], several: (bool, bool)) -
             place if place > last => (DEPTHS.len() - 1) as f64 + place - last,
             place => at(&overlay.rows[place as usize]),
         };
-        for curves in Curves::of_networks(overlay.rows) {
+        for curves in Curves::under(overlay.null, overlay.rows) {
             let (mut its_bands, mut its_lines) = chance::drawn(&curves, false);
             its_bands.iter_mut().flat_map(|band| &mut band.edges).for_each(|edge| edge.0 = by_depth(edge.0));
             its_lines.iter_mut().flat_map(|line| &mut line.marks).for_each(|mark| mark.place = by_depth(mark.place));
@@ -407,7 +409,7 @@ mod tests {
     use crate::results::{NetworkRow, figure_name, write_table};
 
     fn of<'a>(run: &'a str, rows: &'a [AccuracyRow]) -> Overlay<'a> {
-        Overlay { name: run, run, rows }
+        Overlay { name: run, run, rows, null: None }
     }
 
     #[test]
@@ -452,7 +454,7 @@ mod tests {
         let labels = ["a", "b"].map(String::from);
         let tables = models.map(|words| rows("vgg16", &labels, &[words]));
         let overlays: Vec<Overlay> =
-            models.iter().zip(&tables).map(|(name, rows)| Overlay { name, run: "run", rows }).collect();
+            models.iter().zip(&tables).map(|(name, rows)| Overlay { name, run: "run", rows, null: None }).collect();
         let shown = Shown::of(&overlays, &[]);
         let chart = chart(&overlays, &shown, "");
         for (n, a) in chart.curves[..7].iter().enumerate() {
@@ -524,7 +526,7 @@ mod tests {
         let runs: Vec<Compared> = folders.iter().map(compared).collect();
         let table = rows("squeezenet1_1", &["a", "b"].map(String::from), &["GloVe"]);
         let overlays: Vec<Overlay> =
-            folders.iter().map(|folder| Overlay { name: folder, run: folder, rows: &table }).collect();
+            folders.iter().map(|folder| Overlay { name: folder, run: folder, rows: &table, null: None }).collect();
         let shown = Shown::of(&overlays, &runs);
         assert_eq!(
             overlays.iter().map(|overlay| shown.curve(overlay)).collect::<Vec<_>>(),

@@ -71,7 +71,7 @@ mod tests {
         let layers = vec![
             row("pixels", "pixels", Some(1.0)),
             row("pixels", "fc1", Some(0.25)),
-            row("pixels", "fc2", Some(0.125)),
+            row("pixels", "fc2", Some(0.15)),
             row("fc1", "pixels", Some(0.25)),
             row("fc1", "fc1", None),
             row("fc1", "fc2", Some(0.75)),
@@ -80,7 +80,7 @@ mod tests {
         let drawing = draw(&material(&results)).unwrap().remove(0);
         assert_eq!(drawing.stem, "layers_vgg16");
         // The colours are of what is beside the diagonal.
-        for text in ["0.13", "0.44", "0.75", "pixels"] {
+        for text in ["0.15", "0.45", "0.75", "pixels"] {
             assert!(drawing.picture.svg.contains(&format!(">{text}</text>")), "{text}");
         }
     }

@@ -109,7 +109,8 @@ impl<'a> OfNetworks<'a> {
     }
 
     fn over_depth(&self, words: &str, networks: &[(&'a str, Vec<AccuracyRow>)], names: &Names) -> Picture {
-        let overlays: Vec<Overlay> = networks.iter().map(|(run, rows)| Overlay { name: run, run, rows }).collect();
+        let overlays: Vec<Overlay> =
+            networks.iter().map(|(run, rows)| Overlay { name: run, run, rows, null: Some(self.null) }).collect();
         let shown = Shown::named(names.iter().map(|(label, name)| (label.to_string(), name.clone())));
         let chart = compare::chart(&overlays, &shown, &self.filled());
         Chart { title: self.title(words, networks.len()), ..chart }.draw()

@@ -93,7 +93,7 @@ pub enum ClaimError {
     /// Networks of a sweep that has them no more.
     #[error(
         "{}: holds networks of a sweep ({}, which this one has not), beside which this one's would stand; name them in the file again, \
-         give --out another directory, or remove {}{remedy}", path.display(), first(labels, 3), first(places, 3)
+         give --out another directory, or remove {}{remedy}", path.display(), first(labels, 3), places.join(", ")
     )]
     Networks {
         /// The sweep's directory.
@@ -253,7 +253,20 @@ impl ResultsDir {
     /// # Errors
     /// Another process has it, another experiment's results are in it, or it cannot be written.
     pub fn claim(&self, command: &str, experiment: &str, fresh: bool) -> Result<Claim, ClaimError> {
-        let mut claim = self.lock(command)?;
+        self.claim_locked(self.lock(command)?, command, experiment, fresh)
+    }
+
+    /// The same of a directory that this process has taken.
+    ///
+    /// # Errors
+    /// As [`claim`](Self::claim).
+    pub fn claim_locked(
+        &self,
+        mut claim: Claim,
+        command: &str,
+        experiment: &str,
+        fresh: bool,
+    ) -> Result<Claim, ClaimError> {
         self.check_matrices()?;
         self.check_experiment(experiment, fresh)?;
         if fresh {

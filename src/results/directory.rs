@@ -135,7 +135,7 @@ impl ResultsDir {
     }
 }
 
-/// A name that somebody chose as part of a matrix's file: nothing in it leads to another directory, and Windows takes it.
+/// A name that somebody chose as part of a matrix's file: nothing in it leads to another directory, and Windows takes its signs.
 fn file_name(name: &str) -> String {
     shortened(name.replace(['/', '\\', ':', '*', '?', '"', '<', '>', '|'], "_"), 200, name)
 }

@@ -34,7 +34,7 @@ pub struct NetworkRow {
     pub words: String,
     /// Layers tested.
     pub layers: usize,
-    /// The layer of the highest accuracy; where chance differs between layers, the one farthest above its own.
+    /// The best layer: of the highest accuracy, or as docs/terms.md says where chance differs between layers, and by tail.
     pub best_layer: String,
     /// Its relative depth.
     pub best_depth: f64,

@@ -284,8 +284,8 @@ pub struct IntervalRow {
     /// `2v2`, `rsa-pearson`, `rsa-spearman` or `rsa-kendall`.
     #[serde(deserialize_with = "measure")]
     pub measure: String,
-    /// `value`; `words`, a word model less another; `layers`, a layer less the one before it, where they have an order; `ceiling`, a word model less the
-    /// lower noise ceiling.
+    /// `value`; `words`, a word model less another; `layers`, a layer less the one before it, where they have an order;
+    /// `ceiling`, a word model less the lower noise ceiling.
     pub kind: String,
     /// Word model.
     pub words: String,

@@ -14,6 +14,7 @@ mod halves;
 mod hostile;
 mod inference;
 mod inspect;
+mod limits;
 mod matrices;
 mod one_vs_two;
 mod onnx;

@@ -610,7 +610,7 @@ fn a_file_without_a_name_finds_how_to_give_it_one() {
 #[test]
 fn features_beside_word_vectors_find_the_side_to_name() {
     let folder = Folder::new();
-    let lines: String = (0..20).map(|n| format!("word{n} {n} {} {} 1 2.5\n", n * n, n % 3)).collect();
+    let lines: String = (0..20).map(|n| format!("word{n} 0.{n} {} {} 1 2.5\n", n * n, n % 3)).collect();
     folder.write("vectors.txt", &lines);
     write_npy(&folder.path("layer.npy"), &[CONCEPTS, UNITS], &features()).unwrap();
     let said = folder.test_refusal("W=vectors.txt", &["L=layer.npy"], &[]);

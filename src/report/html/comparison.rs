@@ -69,7 +69,7 @@ fn summary(of: &Comparison) -> String {
 /// Every curve, with the way to its run's page where it lies beside this one.
 fn curves(of: &Comparison, directory: &Path) -> String {
     let row = |curve: &Overlay| {
-        let best = Best::of(curve.rows.iter(), None)?.row;
+        let best = Best::of(curve.rows.iter(), curve.null)?.row;
         let run = of.record.runs.iter().find(|run| run.name == curve.run);
         let page = run.and_then(|run| address(directory, &run.directory));
         let name = match page {
@@ -321,7 +321,7 @@ mod tests {
         let networks = ["vgg16", "a <b>", "c"].map(|network| rows(network, &labels, &["GloVe"]));
         let names = ["vgg16", "a <b>", "c"];
         let curves: Vec<Overlay> =
-            names.iter().zip(&networks).map(|(name, rows)| Overlay { name, run: name, rows }).collect();
+            names.iter().zip(&networks).map(|(name, rows)| Overlay { name, run: name, rows, null: None }).collect();
         let between: Vec<ComparisonRow> = [["vgg16", "a <b>"], ["vgg16", "c"], ["a <b>", "c"]]
             .into_iter()
             .flat_map(|pair| [difference(pair, "x", 0.1, 0.01), difference(pair, "y", -0.02, 0.7)])
@@ -371,7 +371,7 @@ mod tests {
         let of = |network: &str| models.map(|words| (format!("{network}, {words}"), rows(network, &labels, &[words])));
         let tables: Vec<_> = ["vgg16", "c"].into_iter().flat_map(of).collect();
         let curves: Vec<Overlay> =
-            tables.iter().map(|(name, rows)| Overlay { name, run: &rows[0].network, rows }).collect();
+            tables.iter().map(|(name, rows)| Overlay { name, run: &rows[0].network, rows, null: None }).collect();
         let pairs = curves.iter().enumerate().flat_map(|(n, a)| curves[..n].iter().map(move |b| [a, b]));
         let between: Vec<ComparisonRow> = pairs
             .map(|pair| {
@@ -413,7 +413,7 @@ mod tests {
             over: "concepts".into(),
         };
         let record = record(&[("vgg16", "gone".into())], Generalise::Concepts);
-        let curves = [Overlay { name: "GloVe", run: "vgg16", rows: &rows }];
+        let curves = [Overlay { name: "GloVe", run: "vgg16", rows: &rows, null: None }];
         let asked =
             WithinRow { kind: WithinRow::ASKED.into(), layer_a: "x".into(), layer_b: "y".into(), ..within.clone() };
         assert!(told(&[asked])[0].starts_with("GloVe, asked: from x to y (-0.100, 95 % -0.180 to -0.020, family-wise"));

@@ -86,7 +86,7 @@ fn summary(of: &OfNetworks, names: &BTreeMap<&str, String>) -> String {
     for words in of.models() {
         let rows = of.networks.iter().filter(|row| row.words == words);
         let Some(best) = Best::of(rows, Some(of.null)) else { continue };
-        let chance = best.above.and_then(|_| best.chance()).map_or_else(String::new, |said| format!(" ({said})"));
+        let chance = best.by_chance();
         text += &format!(
             "<p><strong>{}</strong> best{} in {} at {}: {:.3}{chance}.</p>\n",
             escape(words),

@@ -8,13 +8,14 @@ use base64::engine::general_purpose::STANDARD;
 use crate::report::alignment::{self, Over};
 use crate::report::best::Best;
 use crate::report::canvas::escape;
-use crate::report::curves::{Curves, LayerRow, SIGNIFICANT, distinct};
+use crate::report::curves::{Curves, LayerRow, SIGNIFICANT, distinct, highest};
 use crate::report::inference::{self, Null};
 use crate::report::material::Said;
 use crate::report::ramp::signed;
 use crate::results::{
     ControlRow, IntervalRow, MeasureRow, OneVsTwoRow, PartitionRow, Results, RsaRow, Table, WordsRow, table_text,
 };
+use crate::stats::inference::Tail;
 use crate::wording::{self, grouped, listed};
 
 /// Of all tables in the page together, before they become a third longer.
@@ -57,7 +58,7 @@ pub fn summary(curves: &Curves, told: Said) -> String {
             }
             _ => String::new(),
         };
-        let chance = best.above.and_then(|_| best.chance()).map_or_else(String::new, |said| format!(" ({said})"));
+        let chance = best.by_chance();
         sentences.push(format!(
             "<p><strong>{}</strong> best{} at {}: {:.3}{chance}{first}.</p>",
             escape(model.words),
@@ -313,6 +314,14 @@ fn number(value: Option<f64>) -> String {
     accuracy_text(value.unwrap_or(f64::NAN))
 }
 
+/// The best of the layers of the words' side; where high values count the highest, as in the figure of measures.
+fn outlying<'a>(pairs: &[&'a MeasureRow], null: Option<Null>) -> Option<&'a MeasureRow> {
+    match null.map_or(Tail::Upper, |null| null.rule.tail) {
+        Tail::Upper => highest(pairs.iter().copied().filter(|row| row.value.is_finite()), |row| row.value),
+        _ => Best::of(pairs.iter().copied(), null).map(|best| best.row),
+    }
+}
+
 /// The measures of alignment, where they were asked for; of many pairs the best at each layer of the images.
 pub fn measures(rows: &[MeasureRow], null: Option<Null>) -> String {
     let of_layer =
@@ -324,8 +333,8 @@ pub fn measures(rows: &[MeasureRow], null: Option<Null>) -> String {
     }
     let mut sorted: Vec<&MeasureRow> = rows.iter().collect();
     sorted.sort_by_key(|row| (parts[&(&row.words, &row.measure)], layers[&row.layer]));
-    let shown = sorted.chunk_by(of_layer).filter_map(|pairs| Best::of(pairs.iter().copied(), null));
-    let (shown, over) = (shown.map(|best| best.row), Over::of(rows, null));
+    let shown = sorted.chunk_by(of_layer).filter_map(|pairs| outlying(pairs, null));
+    let over = Over::of(rows, null);
     // `generalise` is of accuracies and RSA alone.
     let of_intervals = if rows.iter().any(|row| row.ci_low.is_some()) { "; intervals over concepts" } else { "" };
     let all = table(
