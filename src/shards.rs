@@ -292,6 +292,19 @@ impl Shards {
         draws::write(&self.draws_file(span), &self.cut.keys.test, span, draws)
     }
 
+    /// Whether all shards are there, without a look into matrices.
+    ///
+    /// # Errors
+    /// [`ShardError::Missing`] names what has to be run again.
+    pub fn check_whole(&self) -> Result<(), ShardError> {
+        let unfinished = |(_, state): &(Span, State)| *state != State::Done;
+        let groups = self.groups_states().into_iter().filter(unfinished);
+        let groups = groups.map(|(span, state)| self.cut.groups_command(span, &state.to_string()));
+        let draws = self.draws_states().into_iter().filter(unfinished);
+        let draws = draws.map(|(span, state)| self.cut.draws_command(span, &state.to_string()));
+        refuse_missing(groups.chain(draws).collect(), self.cut.groups.len() + self.cut.draws.len())
+    }
+
     /// The scores of all shards of draws.
     ///
     /// # Errors

@@ -232,9 +232,14 @@ fn take(out: &ResultsDir, progress: &Progress) -> Result<(Claim, Writing), Error
 pub fn merge_all(plans: &Plans, fresh: bool, progress: &Progress) -> Result<PathBuf, Error> {
     let finished = check(plans, fresh)?;
     let (sweep, out) = (&plans.sweep, ResultsDir::new(&plans.sweep.out));
-    // With the first network whose shards are whole.
+    let unfinished = || sweep.members.iter().enumerate().filter(|(n, _)| !finished[*n]);
+    // Before the first network's results change.
+    for (_, member) in unfinished() {
+        let whole = Shards::at(&member.config.out()).and_then(|shards| shards.check_whole());
+        whole.map_err(Error::input).map_err(of_network(&member.label))?;
+    }
     let remove = || if fresh { Ok(others::remove(sweep, &out)?) } else { Ok(()) };
-    for (n, member) in sweep.members.iter().enumerate().filter(|(n, _)| !finished[*n]) {
+    for (n, member) in unfinished() {
         let plan = plans.plan(n).map_err(Error::input)?;
         merge_one((sweep, &out), (member, plan), fresh, &remove, progress)?;
     }

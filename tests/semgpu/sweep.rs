@@ -258,9 +258,11 @@ fn shards_of_a_sweep_merge_to_its_results() {
     let mut shards = std::fs::read_dir(small.path("merged/random.shards")).unwrap().map(|entry| entry.unwrap().path());
     let shard = shards.find(|path| path.extension().is_some_and(|ending| ending == "safetensors")).unwrap();
     std::fs::rename(&shard, small.path("away")).unwrap();
-    let said = fail(&[&merge[..], &["--network", "random", "--fresh"]].concat(), 2);
-    assert!(said.contains("missing or not whole"), "{said}");
-    assert_same(of("whole"), of("merged"));
+    for which in [&["--network", "random"][..], &[]] {
+        let said = fail(&[&merge[..], &["--fresh"], which].concat(), 2);
+        assert!(said.contains("missing or not whole"), "{said}");
+        assert_same(of("whole"), of("merged"));
+    }
     std::fs::rename(small.path("away"), &shard).unwrap();
     // One that changes a network leaves no table of all that says otherwise, until the last is merged.
     let unmerge = |folder: &str| std::fs::remove_file(small.path("merged").join(folder).join("report.html")).unwrap();
