@@ -98,6 +98,16 @@ impl Checkpoint {
         Opened { checkpoint: Self { directory: directory.clone(), ledger, concepts, layers, answers }, damaged }
     }
 
+    /// Lists the files that are there: where a list was lost a new one begins, and what is in none is somebody else's.
+    ///
+    /// # Errors
+    /// The list cannot be written.
+    pub fn list_present(&mut self) -> Result<(), FileError> {
+        let files = self.layers.iter().flat_map(|layer| [&layer.rsms, &layer.scales]).chain([&self.answers]);
+        let present: Vec<String> = files.filter(|file| file.path.exists()).map(Groups::name).collect();
+        self.ledger.enlist(&self.directory, present.into_iter())
+    }
+
     /// Whether the layer is one of this run's and its RSM in the group is not computed.
     pub fn lacks(&self, layer: &str, group: usize) -> bool {
         self.layers.iter().any(|known| known.name == layer && known.rsms.values[group].is_none())

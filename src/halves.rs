@@ -352,7 +352,7 @@ pub enum HalvesError {
     #[error(transparent)]
     Out(#[from] ClaimError),
     /// A value that its option does not take.
-    #[error("--{} {}: expected {}", .0.option, .0.found, .0.expected)]
+    #[error("--{} {}: expected {}", .0.option.replace('_', "-"), .0.found, .0.expected)]
     Option(OptionError),
 }
 

@@ -110,6 +110,7 @@ pub fn run(plan: Plan, fresh: bool, beside: &mut Beside, progress: &Progress) ->
     record::keep(&directory, parts).map_err(Error::failed)?;
     let Opened { mut checkpoint, damaged } = open(&directory, groups);
     damaged.iter().for_each(|damaged| progress.line(format!("warning: {damaged}; computed again")));
+    checkpoint.list_present().map_err(Error::failed)?;
 
     let mut known = Draws::default();
     if let Some((draws, groups)) = merged {

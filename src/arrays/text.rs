@@ -182,17 +182,22 @@ fn uncut(records: &[Record], separator: Option<u8>, told: &Told) -> Result<(), S
 /// Whether the first line is word2vec's: how many rows of how many numbers follow, each behind a word.
 ///
 /// # Errors
-/// As many numbers, and another number of rows.
-fn are_counts(records: &[Record]) -> Result<bool, String> {
+/// As many numbers, and another number of rows, where the user does not say that the line is none of them.
+fn are_counts(records: &[Record], told: &Told) -> Result<bool, String> {
     let [first, second, ..] = records else { return Ok(false) };
     let counts: Vec<usize> = first.cells.iter().map_while(|cell| cell.parse().ok()).collect();
     let (found, columns) = (records.len() - 1, second.cells.len());
     match counts[..] {
         // Of two numbers it may name the columns.
-        [rows, numbers] if first.cells.len() == 2 && columns > 3 && numbers == columns - 1 => match rows == found {
-            true => Ok(true),
-            false => Err(format!("line {}: announces {rows} rows, found {found}; was the file cut short?", first.line)),
-        },
+        [rows, numbers] if first.cells.len() == 2 && columns > 3 && numbers == columns - 1 => {
+            match rows == found || told.header.is_some_and(|lines| lines > 0) {
+                true => Ok(true),
+                false => Err(format!(
+                    "line {}: announces {rows} rows, found {found}; was the file cut short? (--header 1 reads those that are there)",
+                    first.line
+                )),
+            }
+        }
         _ => Ok(false),
     }
 }
@@ -224,7 +229,7 @@ fn table<'a>(text: &'a str, skipped: u64, separator: Option<u8>, told: &Told) ->
     if records.is_empty() {
         return Err(Refused::Wrong("it is empty".into()));
     }
-    let counts = usize::from(are_counts(&records)?);
+    let counts = usize::from(are_counts(&records, told)?);
     records.drain(..counts);
     let told = &Told { header: told.header.map(|lines| lines.saturating_sub(counts)), ..told.clone() };
     let everywhere = records.iter().all(|record| record.cells.len() > 1);

@@ -1,12 +1,13 @@
-//! What has one name in two runs and is not one thing.
+//! What has one name in two runs and is not one thing, and p-values that do not mean the same.
 
 use std::collections::BTreeMap;
 
 use crate::nets::Input;
 use crate::record::{Command, RunRecord};
+use crate::stats::inference::Tail;
 
-/// Word models of another file than in the first run that has their name, and networks whose images arrive otherwise; only
-/// `words`, or all where there are none.
+/// Word models of another file than in the first run that has their name, networks whose images arrive otherwise, and tests of
+/// another tail than the first run's; only `words`, or all where there are none.
 pub fn doubts(runs: &[(&str, RunRecord)], words: &[String]) -> Vec<String> {
     let mut said = Vec::new();
     for (n, (name, record)) in runs.iter().enumerate() {
@@ -18,6 +19,14 @@ pub fn doubts(runs: &[(&str, RunRecord)], words: &[String]) -> Vec<String> {
             if let Some((first, _)) = first.filter(|(_, of_first)| *of_first != sum) {
                 said.push(format!("{model} is another file in {name} than in {first}, by its SHA-256 in run.json"));
             }
+        }
+        let (first, tail) = (&runs[0].0, runs[0].1.inference().tail);
+        if record.inference().tail != tail {
+            said.push(format!(
+                "p-values of {name} are {}, those of {first} {}: what is filled does not mean the same",
+                sided(record.inference().tail),
+                sided(tail)
+            ));
         }
         let Some(network) = record.run().map(|run| &run.network) else { continue };
         let first = runs[..n].iter().find_map(|(first, record)| {
@@ -31,6 +40,15 @@ pub fn doubts(runs: &[(&str, RunRecord)], words: &[String]) -> Vec<String> {
         }
     }
     said
+}
+
+/// What speaks against the null.
+fn sided(tail: Tail) -> &'static str {
+    match tail {
+        Tail::Upper => "of high values",
+        Tail::Lower => "of low values",
+        Tail::Two => "two-sided",
+    }
 }
 
 /// The checksum of every word model's file.
@@ -84,5 +102,14 @@ mod tests {
         assert_eq!(doubts(&runs, &[]), expected);
         assert_eq!(doubts(&runs, &["other".to_string()]), expected[1..]);
         assert!(doubts(&runs[..1], &[]).is_empty());
+        let mut lower = of("0", "caffe");
+        if let Command::Run(run) = &mut lower.command {
+            run.config.inference.tail = Tail::Lower;
+        }
+        let said = doubts(&[("a", of("0", "caffe")), ("d", lower)], &[]);
+        assert_eq!(
+            said,
+            ["p-values of d are of low values, those of a of high values: what is filled does not mean the same"]
+        );
     }
 }

@@ -7,7 +7,7 @@ use crate::config::{Config, TestRequest};
 use crate::error::FileError;
 use crate::plan::Plan;
 use crate::results::{ClaimError, Ledger, ResultsDir};
-use crate::wording::{first, grouped};
+use crate::wording::grouped;
 
 /// Whether the run of a plan may go where it is to; returns what it replaces there, in words.
 ///
@@ -55,6 +55,8 @@ pub fn of_test(request: &TestRequest) -> Value {
 
 /// What the results in a directory were asked otherwise than `here`, in words; none where nothing differs, or none are there.
 pub fn replaced(directory: &ResultsDir, here: &Value) -> Option<String> {
+    /// So many differences are said.
+    const SAID: usize = 3;
     /// Where and how it runs changes no result.
     const ASIDE: [&str; 5] = ["run", "out", "device", "threads", "fresh"];
     let record = RunRecord::read(directory).ok()??;
@@ -71,7 +73,9 @@ pub fn replaced(directory: &ResultsDir, here: &Value) -> Option<String> {
     let mut found = Vec::new();
     differences("", &of_results(&there), &of_results(here), &mut found);
     let date = &record.origin.date;
-    (!found.is_empty()).then(|| format!("replaces the results of {date}: {}", first(&found, 3)))
+    let more = if found.len() > SAID { "; …" } else { "" };
+    found.truncate(SAID);
+    (!found.is_empty()).then(|| format!("replaces the results of {date}: {}{more}", found.join("; ")))
 }
 
 /// Every value that is another there than here, by its key.
@@ -87,15 +91,26 @@ fn differences(key: &str, there: &Value, here: &Value, found: &mut Vec<String>) 
             let both = a.iter().zip(b).enumerate();
             both.for_each(|(n, (there, here))| differences(&below(&n.to_string()), there, here, found));
         }
-        _ => found.push(format!("{key} {} -> {}", said(there), said(here))),
+        _ => found.push(match key.strip_prefix("SHA-256.") {
+            Some(of) => format!("{of} of other content"),
+            None => format!("{key} {} -> {}", said(there), said(here)),
+        }),
     }
+}
+
+/// A text as a part of a line: its first words, without what moves a terminal's cursor.
+fn brief(text: &str) -> String {
+    const LONGEST: usize = 60;
+    let line = text.lines().next().unwrap_or_default();
+    let shown: String = line.chars().filter(|c| !c.is_control()).take(LONGEST).collect();
+    if shown.len() < text.len() { shown + "…" } else { shown }
 }
 
 /// A value as a line has it; of what has a name, this.
 fn said(value: &Value) -> String {
     match value {
         Value::Null => "none".to_string(),
-        Value::String(text) => text.clone(),
+        Value::String(text) => brief(text),
         Value::Number(number) if number.is_u64() => grouped(number),
         Value::Array(all) if all.is_empty() => "none".to_string(),
         Value::Array(all) => all.iter().map(said).collect::<Vec<_>>().join(", "),

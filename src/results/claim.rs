@@ -276,8 +276,8 @@ impl ResultsDir {
         claim.damaged = Ledger::damaged(self);
         let mut ledger = Ledger::read(self);
         if ledger.key != experiment {
-            // Results of a list that was lost have figures that none says.
-            let figures = ledger::record(self).is_none().then(BTreeSet::new);
+            // Figures of results whose list was lost are in none.
+            let figures = (ledger::record(self).is_none() && !self.figures().exists()).then(BTreeSet::new);
             ledger = Ledger { command: command.into(), key: experiment.into(), figures, ..Ledger::default() };
             ledger.write(self)?;
         }

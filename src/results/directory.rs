@@ -170,8 +170,8 @@ pub enum Named {
 }
 
 /// Where [`same_file`] finds names to be one, for messages.
-pub const SAME_FILE: &str = "in rsm/ (`/ \\ : * ? \" < > |` become `_`, capitals do not count, what goes with x is scales.x, \
-                             predicted_classes are the network's answers) or, of words, in figures/ (all but A-Z, a-z, 0-9, \
+pub const SAME_FILE: &str = "in rsm/ (`/ \\ : * ? \" < > |` become `_`, capitals do not count, what goes with x is scales.x, words.x \
+                             is of a word model, predicted_classes are the network's answers) or, of words, in figures/ (all but A-Z, a-z, 0-9, \
                              `.`, `_` and `-` becomes `_`)";
 
 /// The first name with a file that is another one's, or semgpu's own, on some file system: those of Windows and macOS do not
@@ -189,8 +189,11 @@ pub fn same_file<'a>(
     };
     let of_layer = |name| (Named::Layer, name, vec![directory.layer_rsm(name), directory.layer_scales(name)]);
     let mut taken = BTreeSet::from([plain(&directory.answers())]);
+    let is_words = |name: &str| name.to_lowercase().starts_with(WORDS);
     let mut named = words.into_iter().map(of_words).chain(layers.into_iter().map(of_layer));
-    let same = named.find(|(.., files)| !files.iter().all(|file| taken.insert(plain(file))));
+    let same = named.find(|(of, name, files)| {
+        *of == Named::Layer && is_words(name) || !files.iter().all(|file| taken.insert(plain(file)))
+    });
     same.map(|(of, name, _)| (of, name))
 }
 

@@ -102,7 +102,9 @@ impl Ledger {
     /// The list cannot be written.
     pub(super) fn without_results(directory: &ResultsDir) -> Result<(), FileError> {
         let before = Self::read(directory);
-        let mut ledger = Self { figures: Some(BTreeSet::new()), ..before.clone() };
+        // Figures that no list and no record has may still be there.
+        let unknown = before.figures.is_none() && directory.figures().exists();
+        let mut ledger = Self { figures: (!unknown).then(BTreeSet::new), ..before.clone() };
         ledger.groups.retain(|name, _| !is_words(name));
         if ledger == before { Ok(()) } else { ledger.write(directory) }
     }
@@ -150,7 +152,11 @@ impl Written {
         matrices.extend(read.filter_map(|read| read["name"].as_str()).map(|name| directory.layer_rsm(name)));
         matrices.extend([directory.answers(), directory.finished()]);
 
-        let mut results: Vec<PathBuf> = Results::NAMES.iter().map(|name| directory.table(name)).collect();
+        // A record that has tables has all that were written with it.
+        let is_recorded = |name: &str| record["files"].get(format!("{name}.csv")).is_some();
+        let all = !Results::NAMES.iter().any(|name| is_recorded(name));
+        let tables = Results::NAMES.iter().filter(|name| all || is_recorded(name));
+        let mut results: Vec<PathBuf> = tables.map(|name| directory.table(name)).collect();
         results.extend(words.iter().map(at));
         let models = record["config"]["words"].as_array().into_iter().flatten();
         results.extend(models.filter_map(|model| model["name"].as_str()).map(|name| directory.words_rsm(name)));

@@ -93,6 +93,11 @@ impl Layout {
         if header == records.len() {
             return Err("no line of numbers".into());
         }
+        let is_unnamed =
+            |row: usize| !text.is_empty() && text.iter().all(|&column| records[row].cells[column].is_empty());
+        if told.header.is_none() && is_unnamed(header) && (header + 1..records.len()).all(|row| !is_unnamed(row)) {
+            return Err(table.asked_header(header, &text));
+        }
         let mut names = text;
         match told.index {
             Some(columns) => names.extend(0..columns.min(width)),
@@ -274,6 +279,9 @@ impl View<'_> {
             }
             Sequence::Counts if lines == 0 && numbers.len() >= COUNTS => Ok(1),
             Sequence::Counts | Sequence::Rises if lines == 0 => Err(self.asked_header(lines, text)),
+            Sequence::Shuffled if lines == 0 && (1..self.records.len()).all(|row| !self.is_shuffled(row, text)) => {
+                Err(self.asked_header(lines, text))
+            }
             Sequence::Counts | Sequence::Shuffled | Sequence::Rises | Sequence::Whole
                 if numbers.len() >= COUNTS && fractions() =>
             {
@@ -281,6 +289,12 @@ impl View<'_> {
             }
             _ => Ok(lines),
         }
+    }
+
+    /// Whether a line holds the numbers from 0 or 1 on in another order, as ranks do.
+    fn is_shuffled(&self, row: usize, text: &[usize]) -> bool {
+        let numbers: Option<Vec<f64>> = self.line(row, text).into_iter().map(number).collect();
+        numbers.is_some_and(|numbers| matches!(Sequence::of(&numbers), Sequence::Shuffled | Sequence::Counts))
     }
 
     /// Whether the first line may name the only column of numbers as pandas does one without a name, 0, beside names that no
@@ -363,11 +377,21 @@ impl View<'_> {
             Sequence::Counts if values.len() >= COUNTS => Ok(true),
             Sequence::Shuffled if fractions => Ok(true),
             Sequence::Counts | Sequence::Rises => Err(self.asked_index(column, header)),
+            // Of ranks every column is shuffled.
+            Sequence::Shuffled if !(column + 1..self.width).any(|other| self.ranks(other, header)) => {
+                Err(self.asked_index(column, header))
+            }
             Sequence::Shuffled | Sequence::Whole if values.len() >= COUNTS && fractions => {
                 Err(self.asked_index(column, header))
             }
             _ => Ok(false),
         }
+    }
+
+    /// Whether a column holds the numbers from 0 or 1 on in another order.
+    fn ranks(&self, column: usize, header: usize) -> bool {
+        let values = self.column(column, header);
+        values.is_some_and(|values| matches!(Sequence::of(&values), Sequence::Shuffled | Sequence::Counts))
     }
 
     fn asked_index(&self, column: usize, header: usize) -> String {

@@ -21,7 +21,8 @@ impl Record<'_> {
 }
 
 /// The lines that hold anything, taken apart; blanks separate where there is no separator. `skipped` lines stand before
-/// `text`. Blank lines and columns behind the others are none, but of a triangle.
+/// `text`. Blank lines before and behind the others, and columns behind them, are none, but of a triangle; a line of separators
+/// alone among them is a row.
 pub(super) fn records(text: &str, skipped: u64, separator: Option<u8>) -> Result<Vec<Record<'_>>, String> {
     let mut records = match separator {
         None => {
@@ -31,7 +32,12 @@ pub(super) fn records(text: &str, skipped: u64, separator: Option<u8>) -> Result
         Some(separator) => separated(text, skipped, separator)?,
     };
     if !is_strict_triangle(&records) {
-        records.retain(|record| record.cells.iter().any(|cell| !cell.is_empty()));
+        let is_blank = |record: &Record| record.cells.iter().all(str::is_empty);
+        records.retain(|record| record.cells.len() > 1 || !is_blank(record));
+        let last = records.iter().rposition(|record| !is_blank(record)).map_or(0, |last| last + 1);
+        records.truncate(last);
+        let first = records.iter().position(|record| !is_blank(record)).unwrap_or(0);
+        records.drain(..first);
         drop_last_empty(&mut records);
     }
     Ok(records)

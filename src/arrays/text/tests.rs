@@ -97,6 +97,32 @@ fn numbers_are_read_by_the_decimal_sign_that_the_table_shows() {
 }
 
 #[test]
+fn a_row_without_values_is_a_row_between_others() {
+    let of = |text: &str| table(text, &Told::default()).unwrap();
+    for text in ["1.5,2.5\n,\n3.5,4.5\n", "u,v\n1.5,2.5\n\n,\n3.5,4.5\n,\n,\n"] {
+        let (_, shape, values) = of(text);
+        assert_eq!(shape, [3, 2], "{text}");
+        assert!(values[2].is_nan() && values[3].is_nan() && values[4] == 3.5, "{text}");
+    }
+}
+
+#[test]
+fn what_may_name_rows_or_columns_among_whole_numbers_is_asked() {
+    let refused = |text: &str| table(text, &Told::default()).unwrap_err();
+    // The second level of two of numbers.
+    assert!(refused(",0,0,1\n,0,1,0\ncat,1.5,2.5,3.5\ndog,0.5,4.5,5.5\n").contains("--header 2 or --header 1"));
+    let rows = [[4, 9, 3], [0, 7, 7], [3, 9, 1], [1, 4, 4], [2, 6, 9]];
+    let lines = |rows: &[[i32; 3]]| rows.iter().map(|[a, b, c]| format!("{a},{b},{c}\n")).collect::<String>();
+    let index = refused(&format!("concept,u,v\n{}", lines(&rows)));
+    assert!(index.contains("--index yes or --index no"), "{index}");
+    let header = refused("concept,1,2,3,0,4\ncat,3,3,9,8,1\ndog,5,3,9,1,1\n");
+    assert!(header.contains("--header yes or --header no"), "{header}");
+    // Ranks are data.
+    let ranks = [[4, 0, 3], [0, 1, 2], [3, 2, 4], [1, 4, 0], [2, 3, 1]];
+    assert_eq!(table(&format!("u,v,w\n{}", lines(&ranks)), &Told::default()).unwrap().1, [5, 3]);
+}
+
+#[test]
 fn no_sign_is_a_separator_that_leaves_another_between_numbers() {
     let refused = |text: &str| table(text, &Told::default()).unwrap_err();
     // Three decimals everywhere, or thousands: cut at its commas it would be rows called "577;7".

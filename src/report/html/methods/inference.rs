@@ -217,10 +217,15 @@ impl Settings<'_> {
             Some(_) => format!("first {} permutations", self.null.rule.of_moments()),
             None => "permutations".to_string(),
         };
+        let outermost = match self.null.rule.tail {
+            Tail::Upper => "the largest such value",
+            Tail::Lower => "the smallest such value",
+            Tail::Two => "the largest magnitude of such a value",
+        };
         match self.record.maximum {
             Maximum::Studentised => format!(
                 "each value, less its null\u{2019}s mean and in units of its null\u{2019}s standard deviation (both over the \
-                 {scaling} and the observed value), with the largest such value in each permutation (single-step max-T; Westfall \
+                 {scaling} and the observed value), with {outermost} in each permutation (single-step max-T; Westfall \
                  & Young, 1993)"
             ),
             Maximum::Raw => "each value with the permutations\u{2019} maximum".to_string(),
