@@ -75,6 +75,9 @@ mod tests {
             row("fc1", "pixels", Some(0.25)),
             row("fc1", "fc1", None),
             row("fc1", "fc2", Some(0.75)),
+            row("fc2", "pixels", Some(0.15)),
+            row("fc2", "fc1", Some(0.75)),
+            row("fc2", "fc2", Some(1.0)),
         ];
         let results = Results { accuracy: rows("vgg16", &labels, &["GloVe"]), layers, ..Results::default() };
         let drawing = draw(&material(&results)).unwrap().remove(0);

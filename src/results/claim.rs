@@ -269,6 +269,7 @@ impl ResultsDir {
     ) -> Result<Claim, ClaimError> {
         self.check_matrices()?;
         self.check_experiment(experiment, fresh)?;
+        let listed = Ledger::read(self).figures.is_some();
         if fresh {
             self.remove_written()?;
             self.remove_comparison()?;
@@ -277,7 +278,7 @@ impl ResultsDir {
         let mut ledger = Ledger::read(self);
         if ledger.key != experiment {
             // Figures of results whose list was lost are in none.
-            let figures = (ledger::record(self).is_none() && !self.figures().exists()).then(BTreeSet::new);
+            let figures = (listed || !self.has_figures()).then(BTreeSet::new);
             ledger = Ledger { command: command.into(), key: experiment.into(), figures, ..Ledger::default() };
             ledger.write(self)?;
         }
@@ -334,8 +335,14 @@ impl ResultsDir {
     /// # Errors
     /// A file that cannot be removed.
     pub fn remove_results(&self) -> Result<(), FileError> {
+        let recorded = ledger::record(self).is_some();
         remove(Written::of(self).results.iter())?;
-        Ledger::without_results(self)
+        Ledger::without_results(self, recorded)
+    }
+
+    /// Whether anything lies where figures do.
+    pub(super) fn has_figures(&self) -> bool {
+        fs::read_dir(self.figures()).is_ok_and(|mut entries| entries.next().is_some())
     }
 
     /// Removes what semgpu wrote here of an experiment, and the directory if nothing else is in it.

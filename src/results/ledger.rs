@@ -96,14 +96,13 @@ impl Ledger {
         if figures.len() == before { Ok(()) } else { ledger.write(directory) }
     }
 
-    /// Takes out what is made of the layers' matrices, which was removed.
+    /// Takes out what is made of the layers' matrices, which was removed; figures too where a list or record had them.
     ///
     /// # Errors
     /// The list cannot be written.
-    pub(super) fn without_results(directory: &ResultsDir) -> Result<(), FileError> {
+    pub(super) fn without_results(directory: &ResultsDir, recorded: bool) -> Result<(), FileError> {
         let before = Self::read(directory);
-        // Figures that no list and no record has may still be there.
-        let unknown = before.figures.is_none() && directory.figures().exists();
+        let unknown = before.figures.is_none() && !recorded && directory.has_figures();
         let mut ledger = Self { figures: (!unknown).then(BTreeSet::new), ..before.clone() };
         ledger.groups.retain(|name, _| !is_words(name));
         if ledger == before { Ok(()) } else { ledger.write(directory) }
