@@ -17,7 +17,7 @@ pub use numbers::Decimal;
 
 use self::layout::Layout;
 use self::numbers::{Cell, Evidence};
-use self::records::{Record, records};
+use self::records::{Lines, Record, records};
 use super::stored::{Bytes, Labels, Order, StoredArray};
 use super::{ArrayError, ArrayFormat, Listed, Told, malformed};
 use crate::error::FileError;
@@ -225,7 +225,16 @@ impl From<String> for Refused {
 }
 
 fn table<'a>(text: &'a str, skipped: u64, separator: Option<u8>, told: &Told) -> Result<Table<'a>, Refused> {
-    let mut records = records(text, skipped, separator)?;
+    let Lines { filled, with_blank } = records(text, skipped, separator)?;
+    let table = of_records(filled, separator, told)?;
+    match with_blank.filter(|_| !table.layout.names_rows()) {
+        // Nothing but its place says which row a line is.
+        Some(records) => of_records(records, separator, told),
+        None => Ok(table),
+    }
+}
+
+fn of_records<'a>(mut records: Vec<Record<'a>>, separator: Option<u8>, told: &Told) -> Result<Table<'a>, Refused> {
     if records.is_empty() {
         return Err(Refused::Wrong("it is empty".into()));
     }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::Results;
 use super::claim::ClaimError;
 use super::directory::{ResultsDir, figure_name};
 use super::ledger::{Ledger, Written, figure_files};
@@ -56,14 +57,16 @@ pub(crate) fn figures_of(network: &str, words: &[&str]) -> Vec<String> {
 }
 
 impl ResultsDir {
-    /// Whether no file of somebody else's has the name of a matrix or a figure of an experiment with this network, these layers
-    /// and word models.
+    /// Whether no file of somebody else's has the name of a table, or of a matrix or a figure of an experiment with this network,
+    /// these layers and word models.
     ///
     /// # Errors
     /// [`ClaimError::NotOurs`]
     pub fn check_named(&self, network: &str, layers: &[&str], words: &[&str]) -> Result<(), ClaimError> {
         let layers = layers.iter().flat_map(|layer| [self.layer_rsm(layer), self.layer_scales(layer)]);
         let models = words.iter().flat_map(|words| [self.words_rsm(words), self.words_scales(words)]);
+        // Tables that a record does not have were not written with it.
+        self.check_own(Results::NAMES.iter().map(|name| self.table(name)))?;
         // Where the list is gone or damaged, nothing says whose a file is.
         if Ledger::is_kept(self) {
             self.check_own(layers.chain(models))?;
@@ -135,6 +138,13 @@ mod tests {
         assert_eq!(check(), Ok(()));
         std::fs::remove_file(directory.record()).unwrap();
         assert!(check().unwrap_err().contains("conv1.npy"));
+        // A table that the record does not have.
+        std::fs::write(directory.record(), record.replace("\"rsm/conv1", "\"accuracy.csv\": \"\", \"rsm/conv1"))
+            .unwrap();
+        std::fs::write(place.path().join("intervals.csv"), "mine").unwrap();
+        assert!(check().unwrap_err().contains("intervals.csv: semgpu did not write"));
+        std::fs::remove_file(place.path().join("intervals.csv")).unwrap();
+        std::fs::remove_file(directory.record()).unwrap();
         ledger.groups.extend([conv, words]);
         ledger.write(&directory).unwrap();
         // What was removed is no longer listed.

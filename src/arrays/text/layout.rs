@@ -93,9 +93,11 @@ impl Layout {
         if header == records.len() {
             return Err("no line of numbers".into());
         }
-        let is_unnamed =
-            |row: usize| !text.is_empty() && text.iter().all(|&column| records[row].cells[column].is_empty());
-        if told.header.is_none() && is_unnamed(header) && (header + 1..records.len()).all(|row| !is_unnamed(row)) {
+        // Names without one above whole numbers: the second level of the columns'.
+        let is_unnamed = |row: usize| text.contains(&0) && records[row].cells[0].is_empty();
+        let is_whole = |cell: &Cell| matches!(cell, Cell::Number(value) if value.fract() == 0.0);
+        let may_number = is_unnamed(header) && table.line(header, &text).iter().all(is_whole);
+        if told.header.is_none() && may_number && (header + 1..records.len()).all(|row| !is_unnamed(row)) {
             return Err(table.asked_header(header, &text));
         }
         let mut names = text;
@@ -125,6 +127,11 @@ impl Layout {
             return Err(format!("line {line}: {cell:?}, expected a number; no column holds numbers"));
         }
         Ok(Self { header, columns, names })
+    }
+
+    /// Whether columns name or number the rows.
+    pub fn names_rows(&self) -> bool {
+        !self.names.is_empty()
     }
 
     /// Names of the rows, from whichever columns have any: those with a name of its own for every row, else all together.

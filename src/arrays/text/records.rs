@@ -5,6 +5,7 @@ use csv::StringRecord;
 use crate::files;
 
 /// A line of a table.
+#[derive(Clone)]
 pub(super) struct Record<'a> {
     /// From 1.
     pub line: u64,
@@ -20,10 +21,17 @@ impl Record<'_> {
     }
 }
 
-/// The lines that hold anything, taken apart; blanks separate where there is no separator. `skipped` lines stand before
-/// `text`. Blank lines before and behind the others, and columns behind them, are none, but of a triangle; a line of separators
-/// alone among them is a row.
-pub(super) fn records(text: &str, skipped: u64, separator: Option<u8>) -> Result<Vec<Record<'_>>, String> {
+/// The lines of a table.
+pub(super) struct Lines<'a> {
+    /// Those that hold anything, but of a triangle.
+    pub filled: Vec<Record<'a>>,
+    /// The same and lines of separators alone among them, if there are any: rows without values where no line is named.
+    pub with_blank: Option<Vec<Record<'a>>>,
+}
+
+/// The lines of a text, taken apart; blanks separate where there is no separator. `skipped` lines stand before `text`. Columns
+/// behind the others that are blank are none, but of a triangle.
+pub(super) fn records(text: &str, skipped: u64, separator: Option<u8>) -> Result<Lines<'_>, String> {
     let mut records = match separator {
         None => {
             let lines = (skipped + 1..).zip(text.lines());
@@ -39,8 +47,12 @@ pub(super) fn records(text: &str, skipped: u64, separator: Option<u8>) -> Result
         let first = records.iter().position(|record| !is_blank(record)).unwrap_or(0);
         records.drain(..first);
         drop_last_empty(&mut records);
+        if records.iter().any(is_blank) {
+            let filled = records.iter().filter(|record| !is_blank(record)).cloned().collect();
+            return Ok(Lines { filled, with_blank: Some(records) });
+        }
     }
-    Ok(records)
+    Ok(Lines { filled: records, with_blank: None })
 }
 
 /// Whether the last lines are a square that is filled on one side of its diagonal alone: a line and a column of it are blank.

@@ -104,6 +104,9 @@ fn a_row_without_values_is_a_row_between_others() {
         assert_eq!(shape, [3, 2], "{text}");
         assert!(values[2].is_nan() && values[3].is_nan() && values[4] == 3.5, "{text}");
     }
+    // Between rows that have names it is none.
+    let (names, shape, _) = of("concept,u,v\n,,\ncat,1.5,2.5\n,,\ndog,3.5,4.5\n");
+    assert_eq!((names, shape), (vec!["cat".to_string(), "dog".to_string()], vec![2, 2]));
 }
 
 #[test]
@@ -113,6 +116,8 @@ fn what_may_name_rows_or_columns_among_whole_numbers_is_asked() {
     assert!(refused(",0,0,1\n,0,1,0\ncat,1.5,2.5,3.5\ndog,0.5,4.5,5.5\n").contains("--header 2 or --header 1"));
     let rows = [[4, 9, 3], [0, 7, 7], [3, 9, 1], [1, 4, 4], [2, 6, 9]];
     let lines = |rows: &[[i32; 3]]| rows.iter().map(|[a, b, c]| format!("{a},{b},{c}\n")).collect::<String>();
+    let first = table("concept,u,v\n,1.5,2.75\ndog,3.5,1.5\nowl,0.5,2\n", &Told::default()).unwrap();
+    assert_eq!(first.1, [3, 2], "a name that is missing");
     let index = refused(&format!("concept,u,v\n{}", lines(&rows)));
     assert!(index.contains("--index yes or --index no"), "{index}");
     let header = refused("concept,1,2,3,0,4\ncat,3,3,9,8,1\ndog,5,3,9,1,1\n");
