@@ -125,7 +125,8 @@ impl Test {
         let started = Instant::now();
         let _writing = progress.interrupt.writing();
         let request = &self.record.config;
-        let replaced = record::replaced(&directory, &record::of_test(request)).filter(|_| !request.fresh);
+        let there = RunRecord::read(&directory).ok().flatten().filter(|_| !request.fresh);
+        let replaced = there.and_then(|there| record::replaced(&there, &record::of_test(request)));
         let _claim = directory.claim("test", &self.experiment, request.fresh)?;
         replaced.into_iter().for_each(|said| progress.line(said));
         let record = RunRecord::new(Command::Test(Box::new(self.record)), &self.device, self.warnings);

@@ -21,7 +21,7 @@ pub fn check(plan: &Plan, fresh: bool) -> Result<Option<String>, ClaimError> {
     let Ok(Some(record)) = RunRecord::read(&directory) else { return Ok(None) };
     let Some(there) = record.run().filter(|_| !fresh) else { return Ok(None) };
     if shares_words((&there.config, &there.checksums), (config, checksums)) {
-        return Ok(replaced(&directory, &of_run(config, checksums)));
+        return Ok(replaced(&record, &of_run(config, checksums)));
     }
     let names = |config: &Config| config.words.iter().map(|words| words.name.clone()).collect::<Vec<_>>().join(", ");
     let differs = format!(" (words: {} there, {} here)", names(&there.config), names(config));
@@ -53,13 +53,12 @@ pub fn of_test(request: &TestRequest) -> Value {
     json!(request)
 }
 
-/// What the results in a directory were asked otherwise than `here`, in words; none where nothing differs, or none are there.
-pub fn replaced(directory: &ResultsDir, here: &Value) -> Option<String> {
+/// What the results of a record were asked otherwise than `here`, in words; none where nothing differs.
+pub fn replaced(record: &RunRecord, here: &Value) -> Option<String> {
     /// So many differences are said.
     const SAID: usize = 3;
     /// Where and how it runs changes no result.
     const ASIDE: [&str; 5] = ["run", "out", "device", "threads", "fresh"];
-    let record = RunRecord::read(directory).ok()??;
     let there = match &record.command {
         Command::Run(run) => of_run(&run.config, &run.checksums),
         Command::Test(test) => of_test(&test.config),

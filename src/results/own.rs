@@ -66,12 +66,12 @@ impl ResultsDir {
         let layers = layers.iter().flat_map(|layer| [self.layer_rsm(layer), self.layer_scales(layer)]);
         let models = words.iter().flat_map(|words| [self.words_rsm(words), self.words_scales(words)]);
         // Tables that a record does not have were not written with it.
-        self.check_own(Results::NAMES.iter().map(|name| self.table(name)))?;
+        let tables = Results::NAMES.iter().map(|name| self.table(name));
         // Where the list is gone or damaged, nothing says whose a file is.
-        if Ledger::is_kept(self) {
-            self.check_own(layers.chain(models))?;
-        }
-        self.check_figures(figures_of(network, words).iter().map(String::as_str))
+        let is_kept = Ledger::is_kept(self);
+        let matrices = layers.chain(models).filter(|_| is_kept);
+        let stems = figures_of(network, words);
+        self.check_own(tables.chain(matrices).chain(self.listed_figures(stems.iter().map(String::as_str))))
     }
 
     /// The same of figures, by their files' names without the ending.
@@ -79,8 +79,13 @@ impl ResultsDir {
     /// # Errors
     /// [`ClaimError::NotOurs`]
     pub fn check_figures<'a>(&self, stems: impl Iterator<Item = &'a str>) -> Result<(), ClaimError> {
+        self.check_own(self.listed_figures(stems))
+    }
+
+    /// The files of figures, where figures are listed at all.
+    fn listed_figures<'a>(&self, stems: impl Iterator<Item = &'a str>) -> impl Iterator<Item = PathBuf> {
         let are_listed = Ledger::read(self).figures.is_some();
-        if are_listed { self.check_own(stems.flat_map(|stem| figure_files(self, stem))) } else { Ok(()) }
+        stems.filter(move |_| are_listed).flat_map(|stem| figure_files(self, stem))
     }
 
     /// Whether semgpu wrote those of the files that are there.

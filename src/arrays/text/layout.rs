@@ -73,6 +73,11 @@ impl Sequence {
         sorted.sort_by(f64::total_cmp);
         if values.len() >= RISES && counts(&sorted) { Self::Shuffled } else { Self::Whole }
     }
+
+    /// Whether they are the numbers from 0 or 1 on, in order or not: places, or ranks.
+    fn are_places(values: &[f64]) -> bool {
+        matches!(Self::of(values), Self::Counts | Self::Shuffled)
+    }
 }
 
 impl Layout {
@@ -301,7 +306,7 @@ impl View<'_> {
     /// Whether a line holds the numbers from 0 or 1 on in another order, as ranks do.
     fn is_shuffled(&self, row: usize, text: &[usize]) -> bool {
         let numbers: Option<Vec<f64>> = self.line(row, text).into_iter().map(number).collect();
-        numbers.is_some_and(|numbers| matches!(Sequence::of(&numbers), Sequence::Shuffled | Sequence::Counts))
+        numbers.is_some_and(|numbers| Sequence::are_places(&numbers))
     }
 
     /// Whether the first line may name the only column of numbers as pandas does one without a name, 0, beside names that no
@@ -334,8 +339,7 @@ impl View<'_> {
     /// Whether the first column without text counts from its second line on.
     fn counts_below(&self, text: &[usize]) -> bool {
         let column = (0..self.width).find(|column| !text.contains(column));
-        let values = column.and_then(|column| self.column(column, 1));
-        values.is_some_and(|values| matches!(Sequence::of(&values), Sequence::Counts | Sequence::Shuffled))
+        column.and_then(|column| self.column(column, 1)).is_some_and(|values| Sequence::are_places(&values))
     }
 
     fn asked_header(&self, lines: usize, text: &[usize]) -> String {
@@ -397,8 +401,7 @@ impl View<'_> {
 
     /// Whether a column holds the numbers from 0 or 1 on in another order.
     fn ranks(&self, column: usize, header: usize) -> bool {
-        let values = self.column(column, header);
-        values.is_some_and(|values| matches!(Sequence::of(&values), Sequence::Shuffled | Sequence::Counts))
+        self.column(column, header).is_some_and(|values| Sequence::are_places(&values))
     }
 
     fn asked_index(&self, column: usize, header: usize) -> String {
