@@ -1,7 +1,7 @@
 // A dense layer over rows (images, or tokens of images): results = activation(x W + bias).
 //
-// One workgroup computes 64 outputs of 64 rows, 4 outputs of 8 rows an invocation; 16 inputs at a time are staged in
-// workgroup memory. Workgroups: (tiles of outputs, tiles of rows).
+// One workgroup computes 64 outputs of ROWS rows, 8 of 8 an invocation; 16 inputs at a time are staged in workgroup memory,
+// the next 16 are under way meanwhile. Workgroups: (tiles of outputs, tiles of rows).
 //
 //   x        [rows, inputs] of vec4
 //   weights  [depth, columns] of vec4: depth the inputs to a multiple of 16, columns the outputs to a multiple of 64, zeros
@@ -26,83 +26,94 @@ struct Sizes {
 @group(0) @binding(4) var<uniform> sizes: Sizes;
 
 {{ parts/activation }}
-const PITCH = 17u; // so that no four inputs of a row lie in one bank
+const ROWS = {{ rows }}u; // of a workgroup, and its invocations: 128 or 64
 
 var<workgroup> weight_tile: array<vec4<f32>, 256>; // [16, 64]
-var<workgroup> row_tile: array<vec4<f32>, 16u * PITCH>; // [16, 64]
+var<workgroup> row_tile: array<vec4<f32>, 4u * ROWS>; // [16, ROWS]
+
+// Where four rows of an input lie: lines that are written at once meet in no bank.
+fn at(input: u32, quad: u32) -> u32 {
+    return input * ROWS / 4u + (quad ^ (input / 4u * 2u));
+}
 
 // Four inputs of a row, zeros beyond the last.
-fn inputs(at: u32, input: u32) -> vec4<f32> {
+fn inputs(first: u32, input: u32) -> vec4<f32> {
     let inside = input < sizes.inputs;
-    return select(vec4<f32>(), x[select(0u, at + input, inside)], inside);
+    return select(vec4<f32>(), x[select(0u, first + input, inside)], inside);
 }
 
-// Four inputs of a row, as the row's column of the tile.
-fn stage(row: u32, quad: u32, four: vec4<f32>) {
-    let to = quad * 4u * PITCH + row / 4u;
-    row_tile[to][row % 4u] = four.x;
-    row_tile[to + PITCH][row % 4u] = four.y;
-    row_tile[to + 2u * PITCH][row % 4u] = four.z;
-    row_tile[to + 3u * PITCH][row % 4u] = four.w;
-}
-
-@compute @workgroup_size(128)
+@compute @workgroup_size({{ rows }})
 fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) slot: u32) {
     // 32 lanes are 8 quads of outputs x 4 of rows, and read the least of workgroup memory.
-    let column = slot % 8u + slot / 32u % 2u * 8u;
-    let row = slot / 8u % 4u + slot / 64u * 4u;
-    let first_row = (sizes.first_tile + workgroup.y) * 64u;
+    let column = slot % 8u;
+    let row = slot / 8u;
+    let first_row = (sizes.first_tile + workgroup.y) * ROWS;
+    // An invocation loads four inputs of four rows. Beyond the last row the last is computed again, and not stored.
     let quad = slot % 4u;
-    // Beyond the last row the last is computed again, and not stored.
-    let at = min(first_row + slot / 4u, sizes.rows - 1u) * sizes.inputs;
-    let second_at = min(first_row + slot / 4u + 32u, sizes.rows - 1u) * sizes.inputs;
-    var weight = slot / 16u * sizes.columns + workgroup.x * 16u + slot % 16u;
-{{ repeat j 8 }}
-    var sum{{ j }} = vec4<f32>();
+    let own = slot / 4u;
+{{ repeat j 4 }}
+    let first{{ j }} = min(first_row + own * 4u + {{ j }}u, sizes.rows - 1u) * sizes.inputs;
 {{ end }}
-    for (var first = 0u; first < sizes.inputs; first += 4u) {
-        let four = inputs(at, first + quad);
-        let second_four = inputs(second_at, first + quad);
-        let outputs = weights[weight];
-        let second_outputs = weights[weight + 8u * sizes.columns];
-        weight += 16u * sizes.columns;
-        stage(slot / 4u, quad, four);
-        stage(slot / 4u + 32u, quad, second_four);
-        weight_tile[slot] = outputs;
-        weight_tile[slot + 128u] = second_outputs;
+    var weight = slot / 16u * sizes.columns + workgroup.x * 16u + slot % 16u;
+{{ repeat n 2 }}
+{{ repeat j 4 }}
+    var upper_sum{{ n }}{{ j }} = vec4<f32>();
+    var lower_sum{{ n }}{{ j }} = vec4<f32>();
+{{ end }}
+{{ end }}
+{{ repeat j 4 }}
+    var four{{ j }} = inputs(first{{ j }}, quad);
+{{ end }}
+{{ repeat l {{ loads }} }}
+    var outputs{{ l }} = weights[weight + {{ l }}u * (ROWS / 16u) * sizes.columns];
+{{ end }}
+    for (var input = 0u; input < sizes.inputs; input += 4u) {
+{{ repeat j 4 }}
+        row_tile[at(quad * 4u + {{ j }}u, own)] = vec4(four0[{{ j }}], four1[{{ j }}], four2[{{ j }}], four3[{{ j }}]);
+{{ end }}
+{{ repeat l {{ loads }} }}
+        weight_tile[slot + {{ l }}u * ROWS] = outputs{{ l }};
+{{ end }}
         workgroupBarrier();
+        // Behind the last inputs zeros and the last weights, which are not summed.
+        weight += select(0u, 16u * sizes.columns, input + 4u < sizes.inputs);
+{{ repeat j 4 }}
+        four{{ j }} = inputs(first{{ j }}, input + 4u + quad);
+{{ end }}
+{{ repeat l {{ loads }} }}
+        outputs{{ l }} = weights[weight + {{ l }}u * (ROWS / 16u) * sizes.columns];
+{{ end }}
 {{ repeat i 16 }}
         {
-            let output = weight_tile[{{ i }}u * 16u + column];
-            let upper = row_tile[{{ i }}u * PITCH + row];
-            let lower = row_tile[{{ i }}u * PITCH + 8u + row];
-            sum0 += upper.x * output;
-            sum1 += upper.y * output;
-            sum2 += upper.z * output;
-            sum3 += upper.w * output;
-            sum4 += lower.x * output;
-            sum5 += lower.y * output;
-            sum6 += lower.z * output;
-            sum7 += lower.w * output;
+            let upper = row_tile[at({{ i }}u, row)];
+            let lower = row_tile[at({{ i }}u, row) + ROWS / 8u];
+{{ repeat n 2 }}
+            let output{{ n }} = weight_tile[{{ i }}u * 16u + {{ n }}u * 8u + column];
+{{ repeat j 4 }}
+            upper_sum{{ n }}{{ j }} += upper[{{ j }}] * output{{ n }};
+            lower_sum{{ n }}{{ j }} += lower[{{ j }}] * output{{ n }};
+{{ end }}
+{{ end }}
         }
 {{ end }}
         workgroupBarrier();
     }
 
-    let output = workgroup.x * 16u + column;
-    if output >= sizes.outputs {
-        return;
-    }
-    let bias = biases[output];
-{{ repeat j 8 }}
-    let row{{ j }} = first_row + {{ j }}u / 4u * 32u + row * 4u + {{ j }}u % 4u;
-    if row{{ j }} < sizes.rows {
-        results[row{{ j }} * sizes.all_outputs + sizes.first_output + output] = vec4(
-            activated(sum{{ j }}.x, bias.x),
-            activated(sum{{ j }}.y, bias.y),
-            activated(sum{{ j }}.z, bias.z),
-            activated(sum{{ j }}.w, bias.w),
-        );
+{{ repeat n 2 }}
+    let output{{ n }} = workgroup.x * 16u + {{ n }}u * 8u + column;
+    if output{{ n }} < sizes.outputs {
+        let bias = biases[output{{ n }}];
+{{ repeat j 4 }}
+        store(first_row + row * 4u + {{ j }}u, output{{ n }}, upper_sum{{ n }}{{ j }}, bias);
+        store(first_row + ROWS / 2u + row * 4u + {{ j }}u, output{{ n }}, lower_sum{{ n }}{{ j }}, bias);
+{{ end }}
     }
 {{ end }}
+}
+
+fn store(row: u32, output: u32, sums: vec4<f32>, bias: vec4<f32>) {
+    if row < sizes.rows {
+        results[row * sizes.all_outputs + sizes.first_output + output] =
+            vec4(activated(sums.x, bias.x), activated(sums.y, bias.y), activated(sums.z, bias.z), activated(sums.w, bias.w));
+    }
 }

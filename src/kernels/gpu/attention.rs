@@ -11,9 +11,12 @@ pub const KERNELS: &[&Kernel] = &[&ATTENTION];
 static ATTENTION: Kernel = Kernel {
     name: "attention",
     source: include_str!("../../../shaders/attention.wgsl"),
-    workgroup: [64, 1, 1],
+    workgroup: [128, 1, 1],
     sizes: AttentionSizes::FIELDS,
-    variants: &[("", &[("quads", 16)])],
+    variants: &[
+        ("", &[("quads", 16), ("spans", 1), ("loads", 2)]),
+        ("_of_128_units", &[("quads", 32), ("spans", 2), ("loads", 4)]),
+    ],
 };
 
 sizes! {
@@ -31,7 +34,7 @@ sizes! {
     }
 }
 
-/// Most units of a head whose query and sums an invocation keeps in registers.
+/// Most units of a head whose sums an invocation keeps in registers.
 const MOST_UNITS: usize = 128;
 
 /// Most scores that are laid out at a time where heads are of odd sizes.
@@ -69,7 +72,9 @@ pub fn attention(queries: Heads, keys: Heads, values: Heads, [heads, units]: [us
     let results = gpu.scratch(images * rows * heads * units);
     let workgroups = [rows.div_ceil(64), heads, images].map(u32s);
     let buffers = [&queries, &keys, &values, &results];
-    gpu.launch(&ATTENTION, &[("quads", u32s(units / 4))], workgroups, &buffers, &sizes);
+    let spans = u32s(units.div_ceil(64));
+    let constants = [("quads", u32s(units / 4)), ("spans", spans), ("loads", 2 * spans)];
+    gpu.launch(&ATTENTION, &constants, workgroups, &buffers, &sizes);
     gpu.tensor([images, rows, heads * units], results)
 }
 

@@ -3,19 +3,29 @@
 use burn::tensor::{Tensor, TensorData};
 use cubecl::server::Handle;
 
-use super::product::{self, Product, Tile};
+use super::product::{self, BUSY_WORKGROUPS, Product, Tile};
 use super::{Gpu, Kernel, MAX_WORKGROUPS, Sizes, code, f32s, sizes, u32s};
 use crate::kernels::{Activation, VALID, Window};
 
 /// The kernel of dense layers.
-pub const KERNELS: &[&Kernel] = &[&DENSE];
+pub const KERNELS: &[&Kernel] = &[&DENSE_128, &DENSE_64];
 
-static DENSE: Kernel = Kernel {
-    name: "dense",
+static DENSE_128: Kernel = Kernel {
+    name: "dense_128",
     source: include_str!("../../../shaders/dense.wgsl"),
     workgroup: [128, 1, 1],
     sizes: DenseSizes::FIELDS,
-    variants: &[("", &[("activation", 0)]), ("_gelu", &[("activation", 4)])],
+    variants: &[
+        ("", &[("rows", 128), ("loads", 2), ("activation", 0)]),
+        ("_gelu", &[("rows", 128), ("loads", 2), ("activation", 4)]),
+    ],
+};
+
+static DENSE_64: Kernel = Kernel {
+    name: "dense_64",
+    workgroup: [64, 1, 1],
+    variants: &[("", &[("rows", 64), ("loads", 4), ("activation", 1)])],
+    ..DENSE_128
 };
 
 sizes! {
@@ -30,7 +40,7 @@ sizes! {
     }
 }
 
-/// Outputs and rows of a workgroup.
+/// Outputs of a workgroup.
 const TILE: usize = 64;
 /// Inputs that one workgroup sums by itself, at most. Few rows leave a large GPU idle so long (VGG16's `fc2` of 60 images
 /// takes an H200 0.4 ms); of more inputs are heads, whose rows are images.
@@ -132,12 +142,16 @@ impl Dense {
             first_output: u32s(slice.first / 4),
             all_outputs: u32s(self.outputs / 4),
         };
-        let constants = [("activation", code(self.activation))];
-        let (output_tiles, row_tiles) = (u32s(slice.outputs.div_ceil(TILE)), u32s(rows.div_ceil(TILE)));
+        let output_tiles = slice.outputs.div_ceil(TILE);
+        // Each sum is the same, in the same order.
+        let many = rows.div_ceil(128) * output_tiles >= BUSY_WORKGROUPS;
+        let (kernel, tile) = if many { (&DENSE_128, 128) } else { (&DENSE_64, 64) };
+        let constants = [("rows", u32s(tile)), ("loads", u32s(256 / tile)), ("activation", code(self.activation))];
+        let (output_tiles, row_tiles) = (u32s(output_tiles), u32s(rows.div_ceil(tile)));
         for first_tile in (0..row_tiles).step_by(MAX_WORKGROUPS as usize) {
             let workgroups = [output_tiles, (row_tiles - first_tile).min(MAX_WORKGROUPS), 1];
             let sizes = DenseSizes { first_tile, ..sizes };
-            self.gpu.launch(&DENSE, &constants, workgroups, &[x, weights, biases, results], &sizes);
+            self.gpu.launch(kernel, &constants, workgroups, &[x, weights, biases, results], &sizes);
         }
     }
 }

@@ -163,7 +163,7 @@ fn compare(what: &str, found: &[f32], expected: &[Sum], relative: f64) {
     }
 }
 
-const TILES: [Tile; 4] = [Tile::Wide, Tile::Tall, Tile::Narrow, Tile::Unstaged];
+const TILES: [Tile; 5] = [Tile::Wide, Tile::Tall, Tile::Large, Tile::Narrow, Tile::Unstaged];
 
 #[test]
 fn convolutions_of_every_form_are_the_sums_of_their_definition() {
@@ -229,7 +229,7 @@ fn spans_of_a_deep_convolution_add_up() {
     // 4,608 taps for one tile of sums: 18 spans.
     let window = Window::square(3, 1, [(1, 1); 2]);
     let case = Case { images: 2, input: [4, 5], channels: 512, outputs: 33, groups: 1, window };
-    for tile in [Tile::Wide, Tile::Tall] {
+    for tile in [Tile::Wide, Tile::Tall, Tile::Large] {
         case.check(&device, Form::Product(tile), Activation::Relu6);
     }
 }
@@ -259,6 +259,8 @@ fn dense_layers_in_slices_are_the_sums_of_their_definition() {
         (true, 1, 300, 8),
         (true, 70, 20, 132),
         (true, 129, 512, 64),
+        // So many rows that 128 are a tile.
+        (true, 51_300, 20, 64),
     ] {
         let (x, weight, bias) = (random(images * inputs, 4), random(outputs * inputs, 5), random(outputs, 6));
         let [weights, biases] =

@@ -171,6 +171,8 @@ fn attention_is_its_definition() {
         (3, 17, 50, [2, 32]),
         (2, 3, 9, [2, 6]),
         (1, 2, 130, [1, 132]),
+        (1, 70, 66, [2, 128]),
+        (2, 67, 129, [1, 72]),
     ] {
         let width = heads * units;
         let parts = [
