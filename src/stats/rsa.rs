@@ -73,20 +73,25 @@ impl Rsa {
     /// lowest) for the others; over the entries that are not NaN.
     pub(super) fn standardised(self, triangle: &[f64]) -> Vec<f64> {
         let present: Vec<f64> = triangle.iter().copied().filter(|entry| !entry.is_nan()).collect();
-        let values = match self {
+        let order = self.order(&present);
+        let mut values = self.standard(present, &order).into_iter();
+        let placed = |entry: &f64| if entry.is_nan() { None } else { values.next() };
+        triangle.iter().map(placed).map(|value| value.unwrap_or(f64::NAN)).collect()
+    }
+
+    /// [`Self::standardised`] of entries that are all there, in their [`Self::order`].
+    pub(super) fn standard(self, entries: Vec<f64>, order: &[u32]) -> Vec<f64> {
+        match self {
             Self::Pearson => {
-                let values = centred(present);
+                let values = centred(entries);
                 let length = dot(&values, &values).sqrt();
                 values.into_iter().map(|value| value / length).collect()
             }
             Self::Spearman | Self::KendallTauA => {
-                let entries = present.len() as f64;
-                ranks(&present).into_iter().map(|rank| (rank + entries + 1.0) / 2.0).collect::<Vec<f64>>()
+                let count = entries.len() as f64;
+                ranks(&entries, order).into_iter().map(|rank| (rank + count + 1.0) / 2.0).collect()
             }
-        };
-        let mut values = values.into_iter();
-        let placed = |entry: &f64| if entry.is_nan() { None } else { values.next() };
-        triangle.iter().map(placed).map(|value| value.unwrap_or(f64::NAN)).collect()
+        }
     }
 
     /// What every place contributes to the correlation, to first order and up to the sum of them, which is 0: the correlation
@@ -118,24 +123,45 @@ impl Rsa {
         present.into_iter().map(|present| if present { values.next().unwrap_or(0.0) } else { 0.0 }).collect()
     }
 
+    /// The places of entries by ascending value: sorted once for all lists that are made of them. Pearson needs none.
+    pub(super) fn order(self, x: &[f64]) -> Vec<u32> {
+        if self.is_ranked() { sorted_order(x) } else { Vec::new() }
+    }
+
+    pub(super) fn is_ranked(self) -> bool {
+        self != Self::Pearson
+    }
+
     /// What [`Self::against`] expects of the permuted side.
     pub(super) fn prepare(self, x: Vec<f64>) -> Vec<f64> {
+        let order = self.order(&x);
+        self.prepare_in(x, &order)
+    }
+
+    /// The same in the list's [`Self::order`].
+    pub(super) fn prepare_in(self, x: Vec<f64>, order: &[u32]) -> Vec<f64> {
         match self {
             Self::Pearson => centred(x),
-            Self::Spearman => ranks(&x),
-            Self::KendallTauA => kendall::ranks(&x),
+            Self::Spearman => ranks(&x, order),
+            Self::KendallTauA => kendall::ranks(&x, order),
         }
     }
 
     /// The correlation with `y`, as a function of the prepared other side.
     pub(super) fn against(self, y: Vec<f64>) -> Comparison {
+        let order = self.order(&y);
+        self.against_in(y, order)
+    }
+
+    /// The same in the list's [`Self::order`].
+    pub(super) fn against_in(self, y: Vec<f64>, order: Vec<u32>) -> Comparison {
         match self {
             Self::Pearson | Self::Spearman => {
-                let y = self.prepare(y);
+                let y = self.prepare_in(y, &order);
                 Box::new(move |x| cosine(x, &y))
             }
             Self::KendallTauA => {
-                let y = Sorted::new(&y);
+                let y = Sorted::new(&y, order);
                 Box::new(move |x| y.tau_a(x))
             }
         }
@@ -293,16 +319,16 @@ pub(super) fn centred(mut x: Vec<f64>) -> Vec<f64> {
     x
 }
 
-/// Twice the average ranks less their mean: integers, so that sums of their products are exact up to 2^53.
-pub(super) fn ranks(x: &[f64]) -> Vec<f64> {
-    let order = sorted_order(x);
+/// Twice the average ranks less their mean, of a list in its [`sorted_order`]: integers, so that sums of their products are
+/// exact up to 2^53.
+fn ranks(x: &[f64], order: &[u32]) -> Vec<f64> {
     let mut ranks = vec![0.0; x.len()];
     let mut start = 0;
     for tied in order.chunk_by(equal(x)) {
         let end = start + tied.len();
         for &place in tied {
             // Ranks start + 1 ..= end, averaged and doubled, less x.len() + 1.
-            ranks[place] = (start + end) as f64 - x.len() as f64;
+            ranks[place as usize] = (start + end) as f64 - x.len() as f64;
         }
         start = end;
     }

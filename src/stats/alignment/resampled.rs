@@ -148,7 +148,7 @@ fn cosines(words: &[Vec<f64>], images: &[Vec<f64>], entries: usize) -> Vec<f64> 
 fn taus(words: &[Vec<f64>], images: &[Vec<f64>], resample: &Resample) -> Vec<f64> {
     let sum: f64 = resample.counts.iter().sum();
     let pairs = (sum * sum - resample.counts.iter().map(|count| count * count).sum::<f64>()) / 2.0;
-    let orders: Vec<Vec<usize>> = images.iter().map(|y| sorted_order(y)).collect();
+    let orders: Vec<Vec<u32>> = images.iter().map(|y| sorted_order(y)).collect();
     let mut values = Vec::with_capacity(words.len() * images.len());
     for x in words {
         let images = images.iter().zip(&orders);
@@ -158,18 +158,19 @@ fn taus(words: &[Vec<f64>], images: &[Vec<f64>], resample: &Resample) -> Vec<f64
 }
 
 /// Concordant less discordant pairs of entries, each as often as both count; `y` with its order.
-fn concordance(x: &[f64], (y, order): (&[f64], &[usize]), counts: &[f64]) -> f64 {
+fn concordance(x: &[f64], (y, order): (&[f64], &[u32]), counts: &[f64]) -> f64 {
     if x.iter().chain(y).any(|rank| rank.is_nan()) {
         return f64::NAN;
     }
     let mut seen = Counts::new(x.iter().fold(0.0_f64, |most, &rank| most.max(rank)) as usize);
     let (mut all, mut difference) = (0.0, 0.0);
-    for equal in order.chunk_by(|&a, &b| y[a] == y[b]) {
-        for &entry in equal {
+    for equal in order.chunk_by(|&a, &b| y[a as usize] == y[b as usize]) {
+        let equal = equal.iter().map(|&entry| entry as usize);
+        for entry in equal.clone() {
             let (below, upto) = (seen.below(x[entry] as usize - 1), seen.below(x[entry] as usize));
             difference += counts[entry] * (below - (all - upto));
         }
-        for &entry in equal {
+        for entry in equal {
             all += counts[entry];
             seen.add(x[entry] as usize - 1, counts[entry]);
         }
