@@ -30,11 +30,10 @@ impl Null {
     }
 
     /// The tail behind a p on the terminal; nothing where it is that of high values.
-    pub fn tail(self) -> &'static str {
+    pub fn tail(self) -> String {
         match self.rule.tail {
-            Tail::Upper => "",
-            Tail::Lower => ", of low values",
-            Tail::Two => ", two-sided",
+            Tail::Upper => String::new(),
+            tail => format!(", {}", tail.said()),
         }
     }
 

@@ -3,12 +3,12 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::*;
-use crate::report::FIGURES;
 use crate::report::curves::Curves;
 use crate::report::curves::tests::rows;
+use crate::report::{FIGURES, distinct};
 use crate::results::{
     ConceptRow, ConfusedRow, GroupRow, LostRow, MisclassifiedRow, PredictionRow, Results, ResultsDir, StimulusRow,
-    WordsRow,
+    WordsRow, figures_of,
 };
 use crate::{arrays, checksum, record};
 
@@ -100,6 +100,11 @@ fn directory() -> tempfile::TempDir {
 fn written(results: &Results, directory: &Path) -> String {
     let material = Material::read(results, &directory.join("results")).unwrap();
     let drawings: Vec<Drawing> = FIGURES.iter().flat_map(|figure| (figure.draw)(&material).unwrap()).collect();
+    // Files of another name would be neither removed nor told from somebody else's.
+    let words = distinct(results.accuracy.iter().map(|row| row.words.as_str()));
+    for Drawing { stem, network, .. } in &drawings {
+        assert!(figures_of(network, &words).contains(stem), "{stem}");
+    }
     std::fs::read_to_string(write(&material, &drawings).unwrap()).unwrap()
 }
 
