@@ -227,12 +227,19 @@ pub fn chart<'a>(overlays: &[Overlay<'a>], shown: &'a Shown, filled: &str) -> Ch
         (1, _) => models.iter().enumerate().map(|(m, text)| Entry { style: of(0, m), filled: true, text }).collect(),
         _ => of_runs.chain(of_models).collect(),
     };
+    let rows = || overlays.iter().flat_map(|overlay| overlay.rows);
+    let (tested, untested) = (rows().any(|row| row.permutations > 0), rows().any(|row| row.permutations == 0));
+    // Beside marks that say so, one that was not tested is none that is significant.
+    let mark = |row: &AccuracyRow| match accuracy(at(row), row) {
+        mark if tested && row.permutations == 0 => Mark { look: Look::Hollow, interval: None, ..mark },
+        mark => Mark { interval: None, ..mark },
+    };
     let curves = overlays.iter().map(|overlay| Curve {
         words: None,
         style: style(overlay),
         width: CURVE,
         aside: None,
-        marks: overlay.rows.iter().map(|row| Mark { interval: None, ..accuracy(at(row), row) }).collect(),
+        marks: overlay.rows.iter().map(mark).collect(),
     });
     let styles: Vec<CurveStyle> = overlays.iter().map(style).collect();
     let (bands, lines) = chances(overlays, &styles, (runs.len() > 1, models.len() > 1));
@@ -240,9 +247,10 @@ pub fn chart<'a>(overlays: &[Overlay<'a>], shown: &'a Shown, filled: &str) -> Ch
     if overlays.len() > 1 {
         notes += " Where marks would hide each other, curves stand a little aside of their depths.";
     }
-    if overlays.iter().flat_map(|overlay| overlay.rows).any(|row| row.permutations > 0) {
+    if tested {
+        let hollow = if untested { "n.s., or not tested." } else { "n.s." };
         let of = if overlays.len() > 1 { ", from the lowest to the highest of all curves." } else { "" };
-        notes += &format!(" Filled: {filled}; hollow: n.s. Band: null mean\u{a0}±\u{a0}2\u{a0}s.d.{of}");
+        notes += &format!(" Filled: {filled}; hollow: {hollow} Band: null mean\u{a0}±\u{a0}2\u{a0}s.d.{of}");
     }
     if overlays.len() > 1 && lines.iter().any(|line| line.style.color != GREY) {
         let dash = if runs.len() > 1 && models.len() > 1 { " and dash" } else { "" };

@@ -94,6 +94,11 @@ pub fn tail(of: Option<InferenceOptions>) -> &'static str {
     }
 }
 
+/// Behind what is done to the observed values, where it is done in draws, too.
+pub fn in_every_draw(permuted: bool) -> &'static str {
+    if permuted { ", in every permutation" } else { "" }
+}
+
 /// What intervals speak of: over concepts, over subjects.
 pub fn over(of: Option<InferenceOptions>, told: Said) -> String {
     let over = of.and_then(|of| of.generalise).unwrap_or(Generalise::Concepts);

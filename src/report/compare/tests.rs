@@ -83,6 +83,30 @@ fn chance_is_told_apart_where_it_differs() {
 }
 
 #[test]
+fn what_was_not_tested_is_not_filled_beside_what_was() {
+    let labels = ["a", "b"].map(String::from);
+    let tested = rows("vgg16", &labels, &["GloVe"]);
+    let mut other = tested.clone();
+    for row in &mut other {
+        (row.permutations, row.p_value, row.p_fwer) = (0, 1.0, 1.0);
+        (row.null_mean, row.null_sd) = (f64::NAN, f64::NAN);
+    }
+    let drawn = |tables: &[&[AccuracyRow]]| {
+        let overlays: Vec<Overlay> = tables.iter().zip(["one", "other"]).map(|(rows, run)| of(run, rows)).collect();
+        let shown = Shown::of(&overlays, &[]);
+        let chart = chart(&overlays, &shown, "p");
+        let last = chart.curves[tables.len() - 1].marks.iter().map(|mark| mark.look).collect::<Vec<_>>();
+        (last, chart.notes)
+    };
+    let (looks, notes) = drawn(&[&tested, &other]);
+    assert!(looks == [Look::Hollow; 2] && notes.contains("hollow: n.s., or not tested. Band"), "{notes}");
+    let (_, notes) = drawn(&[&tested, &tested]);
+    assert!(notes.contains("hollow: n.s. Band"), "{notes}");
+    let (looks, notes) = drawn(&[&other, &other]);
+    assert!(looks == [Look::Filled; 2] && !notes.contains("hollow"), "{notes}");
+}
+
+#[test]
 fn runs_of_a_sweep_have_its_labels() {
     let directory = tempfile::tempdir().unwrap();
     let network = |label: &str| NetworkRow {

@@ -315,12 +315,16 @@ impl<'a> Settings<'a> {
             text += &format!(
                 "The tests ({}) were repeated given {}: the entries of the given similarity matrices above the diagonal were \
                  regressed, linearly and with a constant, out of those of the words and of each layer, group by group, and \
-                 the residuals were compared. Permutations re-indexed the words\u{2019} residuals and regressed them again \
-                 (Freedman & Lane, 1983; Dekker et al., 2007), so that what words and layers have in common with the given \
-                 spaces stays in every permutation. What is not linear in the given matrices is not removed. ",
+                 the residuals were compared. ",
                 listed(&measures),
                 listed(&given)
             );
+            if self.results.controls.iter().any(|row| row.permutations > 0) {
+                text += "Permutations re-indexed the words\u{2019} residuals and regressed them again (Freedman & Lane, 1983; \
+                         Dekker et al., 2007), so that what words and layers have in common with the given spaces stays in \
+                         every permutation. ";
+            }
+            text += "What is not linear in the given matrices is not removed. ";
             for (given, said) in chance::said_given(self.results, (self.tie_rule(self.test.ties), Some(self.null))) {
                 text += &format!("Of the 2 vs. 2 test given {given}: {said} ");
             }
@@ -355,12 +359,15 @@ impl<'a> Settings<'a> {
             "RSA is the Pearson correlation of the two matrices' upper triangles{averaged} (Kriegeskorte et al., 2008)."
         );
         if self.test.constant == Constant::Half {
-            text += " Pairs with an image whose activations are constant were left out of it, as observed and in every \
-                     permutation.";
+            text += &self.left_out();
         }
         let methods = distinct(self.results.rsa.iter().map(|row| row.method.as_str()));
         if !methods.is_empty() {
-            text += &format!(" It was also tested by the same permutations, with the measures {}.", listed(&methods));
+            let how = match self.results.rsa.iter().any(|row| row.permutations > 0) {
+                true => "tested by the same permutations, with",
+                false => "computed by",
+            };
+            text += &format!(" It was also {how} the measures {}.", listed(&methods));
         }
         if self.results.rsa.iter().any(|row| row.ceiling_low.is_some()) {
             text += &format!(
@@ -373,6 +380,12 @@ impl<'a> Settings<'a> {
             text += " Word models were compared with each other by the same 2 vs. 2 test.";
         }
         text
+    }
+
+    /// What RSA makes of constant images.
+    fn left_out(&self) -> String {
+        let draws = if self.drawn().is_some() { ", as observed and in every permutation" } else { "" };
+        format!(" Pairs with an image whose activations are constant were left out of RSA{draws}.")
     }
 
     fn software(&self) -> String {

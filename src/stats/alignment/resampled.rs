@@ -83,7 +83,8 @@ fn interval(observed: f64, resampled: impl Iterator<Item = f64>) -> Option<Inter
     }
     let (ends, mean) = bootstrap::enclosing(found);
     let [low, high] = ends.map(|end| (stretched(observed) + end - mean).tanh());
-    Some(Interval { low, high })
+    // Of a perfect value the ends would lie where `atanh` is finite.
+    Some(Interval { low: low.min(observed), high: high.max(observed) })
 }
 
 /// The layers of both sides.
