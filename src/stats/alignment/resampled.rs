@@ -62,7 +62,9 @@ pub fn intervals(
         report(progress, values.len() as u64).map(|()| values)
     };
     let resampled: Vec<Vec<f64>> = (0..resamples).into_par_iter().map(resample).collect::<Result<_, _>>()?;
-    let interval = |(pair, &observed): (usize, &f64)| interval(observed, resampled.iter().map(|values| values[pair]));
+    let interval = |(pair, &observed): (usize, &f64)| {
+        interval(observed, resampled.iter().map(|values| values[pair]), measure.least())
+    };
     Ok(observed.iter().enumerate().map(interval).collect())
 }
 
@@ -74,8 +76,8 @@ pub fn observed(measure: Measure, words: &[Side], images: &[Side]) -> Vec<f64> {
     spaces.concepts().map_or_else(|| vec![f64::NAN; pairs], |concepts| spaces.values(&vec![1; concepts]))
 }
 
-/// Of an observed cosine from resampled ones; those without a value are left out.
-fn interval(observed: f64, resampled: impl Iterator<Item = f64>) -> Option<Interval> {
+/// Of an observed cosine from resampled ones, none of which can be lower than `least`; those without a value are left out.
+fn interval(observed: f64, resampled: impl Iterator<Item = f64>, least: f64) -> Option<Interval> {
     let stretched = |value: f64| value.clamp(-ALMOST_ONE, ALMOST_ONE).atanh();
     let found: Vec<f64> = resampled.filter(|value| value.is_finite()).map(stretched).collect();
     if found.is_empty() || !observed.is_finite() {
@@ -84,7 +86,7 @@ fn interval(observed: f64, resampled: impl Iterator<Item = f64>) -> Option<Inter
     let (ends, mean) = bootstrap::enclosing(found);
     let [low, high] = ends.map(|end| (stretched(observed) + end - mean).tanh());
     // Of a perfect value the ends would lie where `atanh` is finite.
-    Some(Interval { low: low.min(observed), high: high.max(observed) })
+    Some(Interval { low: low.max(least).min(observed), high: high.max(observed) })
 }
 
 /// The layers of both sides.
