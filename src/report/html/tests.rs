@@ -7,8 +7,8 @@ use crate::report::curves::Curves;
 use crate::report::curves::tests::rows;
 use crate::report::{FIGURES, distinct};
 use crate::results::{
-    ConceptRow, ConfusedRow, GroupRow, LostRow, MisclassifiedRow, PredictionRow, Results, ResultsDir, StimulusRow,
-    WordsRow, figures_of,
+    AccuracyRow, ConceptRow, ConfusedRow, GroupRow, LostRow, MisclassifiedRow, PredictionRow, Results, ResultsDir,
+    RsaRow, StimulusRow, WordsRow, figures_of,
 };
 use crate::{arrays, checksum, record};
 
@@ -287,10 +287,28 @@ fn results_without_run_json_or_permutations_make_a_page() {
         (row.permutations, row.p_value, row.p_fwer) = (0, f64::NAN, f64::NAN);
         (row.q_fdr, row.null_mean, row.null_sd) = (f64::NAN, f64::NAN, f64::NAN);
     }
+    let rsa = |row: &AccuracyRow| RsaRow {
+        network: row.network.clone(),
+        layer: row.layer.clone(),
+        words: row.words.clone(),
+        method: "pearson".into(),
+        rsa: 0.25,
+        permutations: 0,
+        p_value: 1.0,
+        p_fwer: 1.0,
+        q_fdr: 1.0,
+        null_mean: f64::NAN,
+        null_sd: f64::NAN,
+        ceiling_low: None,
+        ceiling_high: None,
+    };
+    results.rsa = results.accuracy.iter().map(rsa).collect();
     let page = written(&results, directory.path());
     assert!(page.contains("The results have no run.json"));
     assert!(!page.contains("NaN"));
-    assert!(json(&page, "data")["networks"][0]["models"][0]["tests"][0]["p"].is_null());
+    let test = &json(&page, "data")["networks"][0]["models"][0]["tests"][0];
+    assert!(test["p"].is_null() && test["rsas"] == serde_json::json!([["pearson", 0.25, null]]), "{test}");
+    assert!(!page.contains("<td>1.0000</td>"), "a p-value without permutations");
 }
 
 #[test]
