@@ -28,6 +28,7 @@ pub fn write(of: &Comparison, figures: &[Drawing], directory: &Path) -> Result<P
 
 fn page(of: &Comparison, figures: &[Drawing], directory: &Path) -> String {
     let title = match &of.record.runs[..] {
+        [run] if of.within.is_empty() => format!("{}: curve against curve", run.name),
         [run] => format!("{}: layer against layer", run.name),
         runs => format!("{} runs side by side", runs.len()),
     };

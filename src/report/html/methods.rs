@@ -359,7 +359,8 @@ impl<'a> Settings<'a> {
             "RSA is the Pearson correlation of the two matrices' upper triangles{averaged} (Kriegeskorte et al., 2008)."
         );
         if self.test.constant == Constant::Half {
-            text += &self.left_out();
+            let draws = if self.drawn().is_some() { ", as observed and in every permutation" } else { "" };
+            text += &format!(" Pairs with an image whose activations are constant were left out of it{draws}.");
         }
         let methods = distinct(self.results.rsa.iter().map(|row| row.method.as_str()));
         if !methods.is_empty() {
@@ -380,12 +381,6 @@ impl<'a> Settings<'a> {
             text += " Word models were compared with each other by the same 2 vs. 2 test.";
         }
         text
-    }
-
-    /// What RSA makes of constant images.
-    fn left_out(&self) -> String {
-        let draws = if self.drawn().is_some() { ", as observed and in every permutation" } else { "" };
-        format!(" Pairs with an image whose activations are constant were left out of RSA{draws}.")
     }
 
     fn software(&self) -> String {

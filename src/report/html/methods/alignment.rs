@@ -3,7 +3,6 @@
 use super::{Settings, distinct};
 use crate::results::MeasureRow;
 use crate::stats::alignment::Measure;
-use crate::stats::scoring::Constant;
 use crate::wording::{counted, listed};
 
 impl Settings<'_> {
@@ -35,11 +34,6 @@ impl Settings<'_> {
         );
         let (all, one) = (self.said().all(), self.said().group());
         text += &if row.groups > 1 { format!(", averaged over {all}.") } else { ".".to_string() };
-        // With the 2 vs. 2 test the paragraph on further measures says it.
-        let leaves_out = |row: &MeasureRow| ["rsa-pearson", "rsa-spearman", "rsa-kendall"].contains(&&*row.measure);
-        if self.results.accuracy.is_empty() && self.test.constant == Constant::Half && rows.iter().any(leaves_out) {
-            text += &self.left_out();
-        }
         // Of measures alone the paragraph on inference says it.
         if !self.results.accuracy.is_empty() && rows.iter().any(|row| row.permutations > 0) {
             text += " All were tested under the permutations of the 2 vs. 2 test, of the same tail.";

@@ -345,7 +345,7 @@ fn rules_for_ties_and_constant_rows_are_told() {
         &half,
         &[
             ("in the rows of other images its column counted as a correlation of 0", true),
-            ("activations are constant were left out of RSA, as observed and in every permutation", true),
+            ("activations are constant were left out of it, as observed and in every permutation", true),
             ("does not vary once a and b are left out counted as a correlation of 0", true),
             ("chance is the null\u{2019}s mean", true),
             ("0.39 for GloVe", true),
