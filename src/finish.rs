@@ -264,7 +264,7 @@ fn doubt_of_answers(network: &str, predictions: &Predictions, lexicon: &Lexicon)
 /// One line per word model: the best layer and how it compares with the first, the pixels; one of its 1 vs. 2 test.
 fn summarise(results: &Results, record: &RunRecord, progress: &Progress) {
     let null = report::Null::of(record);
-    let tail = null.tail();
+    let tail = &null.tail();
     for rows in results.accuracy.chunk_by(|a, b| a.words == b.words) {
         let Some(best) = Best::of(rows.iter(), Some(null)) else { continue };
         let row = best.row;
@@ -283,7 +283,7 @@ fn summarise(results: &Results, record: &RunRecord, progress: &Progress) {
     for rows in results.measures.chunk_by(|a, b| a.words == b.words && a.measure == b.measure) {
         let Some(best) = Best::of(rows.iter(), Some(null)) else { continue };
         let row = best.row;
-        let tail = if row.permutations > 0 { tail } else { "" };
+        let tail = if row.permutations > 0 { tail.as_str() } else { "" };
         progress.line(format!(
             "{}: {}, best {}{} {}{tail}",
             row.words,

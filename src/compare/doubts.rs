@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use crate::nets::Input;
 use crate::record::{Command, RunRecord};
-use crate::stats::inference::Tail;
 
 /// Word models of another file than in the first run that has their name, networks whose images arrive otherwise, and tests of
 /// another tail than the first run's; only `words`, or all where there are none.
@@ -24,8 +23,8 @@ pub fn doubts(runs: &[(&str, RunRecord)], words: &[String]) -> Vec<String> {
         if record.inference().tail != tail {
             said.push(format!(
                 "p-values of {name} are {}, those of {first} {}: what is filled does not mean the same",
-                sided(record.inference().tail),
-                sided(tail)
+                record.inference().tail.said(),
+                tail.said()
             ));
         }
         let Some(network) = record.run().map(|run| &run.network) else { continue };
@@ -40,15 +39,6 @@ pub fn doubts(runs: &[(&str, RunRecord)], words: &[String]) -> Vec<String> {
         }
     }
     said
-}
-
-/// What speaks against the null.
-fn sided(tail: Tail) -> &'static str {
-    match tail {
-        Tail::Upper => "of high values",
-        Tail::Lower => "of low values",
-        Tail::Two => "two-sided",
-    }
 }
 
 /// The checksum of every word model's file.
@@ -82,6 +72,7 @@ mod tests {
     use super::*;
     use crate::record::tests::written;
     use crate::results::ResultsDir;
+    use crate::stats::inference::Tail;
 
     #[test]
     fn what_has_one_name_and_is_not_one_thing_is_said() {

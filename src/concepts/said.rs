@@ -26,22 +26,14 @@ impl Selection {
             }
         }
         let ignored = photos.all_ignored();
-        let (files, folders) = (ignored.files.len(), ignored.folders.len());
-        if files > 0 {
-            warnings.push(format!(
-                "{}: {} left out: no image by the ending of its name: {}",
-                photos.folder.display(),
-                counted(files, "file"),
-                first(&ignored.files, SHOWN)
-            ));
-        }
-        if folders > 0 {
-            warnings.push(format!(
-                "{}: {} left out, images are looked for right above: {}",
-                photos.folder.display(),
-                counted(folders, "subfolder"),
-                first(&ignored.folders, SHOWN)
-            ));
+        for (names, what, why) in [
+            (&ignored.files, "file", "left out: no image by the ending of its name"),
+            (&ignored.folders, "subfolder", "left out, images are looked for right above"),
+        ] {
+            if !names.is_empty() {
+                let (folder, count) = (photos.folder.display(), counted(names.len(), what));
+                warnings.push(format!("{folder}: {count} {why}: {}", first(names, SHOWN)));
+            }
         }
     }
 

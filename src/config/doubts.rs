@@ -6,6 +6,7 @@ use super::options::{InferenceOptions, TestOptions, any_counts_neighbours};
 use crate::stats::alignment::Measure;
 use crate::stats::generalise::{ENOUGH_GROUPS, FEWEST_GROUPS, Generalise};
 use crate::stats::inference::Tail;
+use crate::wording::counted;
 
 /// Of so many equally likely values, the observed one among them, the highest has a p of 0.05: none below.
 const TOO_FEW: u64 = 20;
@@ -78,9 +79,9 @@ impl InferenceOptions {
         (over && groups < ENOUGH_GROUPS).then(|| {
             let ceilings = if groups == FEWEST_GROUPS { "; of two, noise ceilings have no intervals" } else { "" };
             format!(
-                "generalise: {groups} groups say little of others: intervals are as wide as Student's t with {} degrees of \
-                 freedom makes them; better {ENOUGH_GROUPS} or more{ceilings}",
-                groups - 1
+                "generalise: {groups} groups say little of others: their variance has {} of freedom, and intervals are as wide \
+                 as that makes them; better {ENOUGH_GROUPS} or more{ceilings}",
+                counted(groups - 1, "degree")
             )
         })
     }

@@ -99,6 +99,10 @@ impl TestOptions {
     /// The first option that is out of its range.
     pub fn check(&self, resampled: Option<usize>) -> Result<(), OptionError> {
         check_permutations(self.permutations)?;
+        if self.stop_after.is_some_and(|stop| stop.get() < 2) {
+            let expected = "2 or more, or none: settled by one draw a p-value may count none before it";
+            return Err(OptionError { option: "stop_after", expected, found: "1".to_string() });
+        }
         if let Some(stop) = self.stop_after.filter(|stop| u64::from(stop.get()) > self.permutations) {
             let found = format!("{stop} with {} permutations", self.permutations);
             let expected = "at most as many as permutations, or none: so many draws never reach a value";
@@ -386,6 +390,7 @@ mod tests {
             |stop| TestOptions { stop_after: NonZeroU32::new(stop), permutations: 50, ..TestOptions::default() };
         assert!(never(50).check(Some(20)).is_ok());
         assert_eq!(never(51).check(None).unwrap_err().found, "51 with 50 permutations");
+        assert!(never(2).check(None).is_ok() && never(1).check(None).unwrap_err().expected.starts_with("2 or more"));
         let bootstrap = TestOptions { bootstrap: 10, ..TestOptions::default() };
         let error = bootstrap.check(Some(11)).unwrap_err();
         assert_eq!(error.found, "10 with 11 concepts");

@@ -1,6 +1,9 @@
 //! Curves of several runs on one axis of relative depth: the colour is the run, dash and marker are the word model.
 
+mod differences;
 mod shown;
+#[cfg(test)]
+mod tests;
 
 use crate::record::ComparisonRecord;
 use crate::report::accuracy::accuracy;
@@ -9,8 +12,8 @@ use crate::report::curves::{Curves, SIGNIFICANT, distinct};
 use crate::report::style::{AXIS, CURVE, CURVES, CurveStyle, DASHED, GREY, SOLID, Shape, crossed, curve};
 use crate::report::{Drawing, Null, chance, names};
 use crate::results::{AccuracyRow, COMPARE_FIGURES, ComparisonRow, WithinRow};
-use crate::wording::p_value;
 
+pub use differences::{Tested, families, most, told};
 pub use shown::{Shown, called, labelled};
 
 /// Runs side by side.
@@ -52,108 +55,6 @@ struct Differences {
     curves: &'static str,
     /// What family-wise p-values are over.
     family: &'static str,
-}
-
-/// A difference that was tested.
-pub trait Tested {
-    /// What tells its family from others.
-    fn family(&self) -> [&str; 2];
-    /// The family's name, and where the difference is.
-    fn named(&self) -> (String, String);
-    /// The layer, and that which it is held against.
-    fn layers(&self) -> [&str; 2];
-    /// Their accuracies.
-    fn accuracies(&self) -> [f64; 2];
-    /// The difference, and the ends of its interval.
-    fn difference(&self) -> [f64; 3];
-    /// The p-value by itself and over the family.
-    fn p(&self) -> [f64; 2];
-    /// The same as sentences tell it, of what [`Self::named`] says.
-    fn told(&self) -> [f64; 3] {
-        self.difference()
-    }
-    /// Whether the difference is one, over the family.
-    fn is_significant(&self) -> bool {
-        self.p()[1] < SIGNIFICANT
-    }
-}
-
-/// The columns that both tables have.
-macro_rules! columns {
-    () => {
-        fn layers(&self) -> [&str; 2] {
-            [&self.layer_a, &self.layer_b]
-        }
-
-        fn accuracies(&self) -> [f64; 2] {
-            [self.accuracy_a, self.accuracy_b]
-        }
-
-        fn difference(&self) -> [f64; 3] {
-            [self.difference, self.ci_low, self.ci_high]
-        }
-
-        fn p(&self) -> [f64; 2] {
-            [self.p_value, self.p_fwer]
-        }
-    };
-}
-
-impl Tested for ComparisonRow {
-    fn family(&self) -> [&str; 2] {
-        [&self.curve_a, &self.curve_b]
-    }
-
-    fn named(&self) -> (String, String) {
-        (format!("{} - {}", self.curve_a, self.curve_b), format!("at {}", self.layer_a))
-    }
-
-    columns!();
-}
-
-impl Tested for WithinRow {
-    fn family(&self) -> [&str; 2] {
-        [&self.curve, &self.kind]
-    }
-
-    fn named(&self) -> (String, String) {
-        let (from, to) = if self.is_asked() { (&self.layer_a, &self.layer_b) } else { (&self.layer_b, &self.layer_a) };
-        (format!("{}, {}", self.curve, self.kind), format!("from {from} to {to}"))
-    }
-
-    // The table has the first layer less the second; asked for from one to the other, it is the rise that is told.
-    fn told(&self) -> [f64; 3] {
-        let [difference, low, high] = self.difference();
-        if self.is_asked() { [0.0 - difference, 0.0 - high, 0.0 - low] } else { [difference, low, high] }
-    }
-
-    columns!();
-}
-
-/// What was tested, family by family.
-pub fn families<T: Tested>(rows: &[T]) -> impl Iterator<Item = &[T]> {
-    rows.chunk_by(|a, b| a.family() == b.family())
-}
-
-/// A family's largest difference, and how many of its differences are significant.
-pub fn most<T: Tested>(family: &[T]) -> (&T, usize) {
-    let size = |row: &&T| row.difference()[0].abs();
-    let most = family.iter().max_by(|a, b| size(a).total_cmp(&size(b))).expect("a family has rows");
-    (most, family.iter().filter(|row| row.is_significant()).count())
-}
-
-/// A sentence for each family: the largest difference, and how many are significant.
-pub fn told<T: Tested>(rows: &[T]) -> Vec<String> {
-    let said = |family: &[T]| {
-        let (row, significant) = most(family);
-        let ((name, place), [difference, low, high], [_, p]) = (row.named(), row.told(), row.p());
-        let said = format!("{place} ({difference:+.3}, 95 % {low:+.3} to {high:+.3}, family-wise p {})", p_value(p));
-        match family.len() {
-            1 => format!("{name}: {said}"),
-            all => format!("{name}: most {said}; family-wise p < {SIGNIFICANT} in {significant} of {all}"),
-        }
-    };
-    families(rows).map(said).collect()
 }
 
 impl Comparison<'_> {
@@ -326,12 +227,19 @@ pub fn chart<'a>(overlays: &[Overlay<'a>], shown: &'a Shown, filled: &str) -> Ch
         (1, _) => models.iter().enumerate().map(|(m, text)| Entry { style: of(0, m), filled: true, text }).collect(),
         _ => of_runs.chain(of_models).collect(),
     };
+    let rows = || overlays.iter().flat_map(|overlay| overlay.rows);
+    let (tested, untested) = (rows().any(|row| row.permutations > 0), rows().any(|row| row.permutations == 0));
+    // Beside marks that say so, one that was not tested is none that is significant.
+    let mark = |row: &AccuracyRow| match accuracy(at(row), row) {
+        mark if tested && row.permutations == 0 => Mark { look: Look::Hollow, interval: None, ..mark },
+        mark => Mark { interval: None, ..mark },
+    };
     let curves = overlays.iter().map(|overlay| Curve {
         words: None,
         style: style(overlay),
         width: CURVE,
         aside: None,
-        marks: overlay.rows.iter().map(|row| Mark { interval: None, ..accuracy(at(row), row) }).collect(),
+        marks: overlay.rows.iter().map(mark).collect(),
     });
     let styles: Vec<CurveStyle> = overlays.iter().map(style).collect();
     let (bands, lines) = chances(overlays, &styles, (runs.len() > 1, models.len() > 1));
@@ -339,9 +247,10 @@ pub fn chart<'a>(overlays: &[Overlay<'a>], shown: &'a Shown, filled: &str) -> Ch
     if overlays.len() > 1 {
         notes += " Where marks would hide each other, curves stand a little aside of their depths.";
     }
-    if overlays.iter().flat_map(|overlay| overlay.rows).any(|row| row.permutations > 0) {
+    if tested {
+        let hollow = if untested { "n.s., or not tested." } else { "n.s." };
         let of = if overlays.len() > 1 { ", from the lowest to the highest of all curves." } else { "" };
-        notes += &format!(" Filled: {filled}; hollow: n.s. Band: null mean\u{a0}±\u{a0}2\u{a0}s.d.{of}");
+        notes += &format!(" Filled: {filled}; hollow: {hollow} Band: null mean\u{a0}±\u{a0}2\u{a0}s.d.{of}");
     }
     if overlays.len() > 1 && lines.iter().any(|line| line.style.color != GREY) {
         let dash = if runs.len() > 1 && models.len() > 1 { " and dash" } else { "" };
@@ -399,138 +308,4 @@ fn chances(overlays: &[Overlay], styles: &[CurveStyle], several: (bool, bool)) -
     }
     lines.extend(still);
     (bands, lines)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::record::Compared;
-    use crate::report::curves::tests::rows;
-    use crate::results::{NetworkRow, figure_name, write_table};
-
-    fn of<'a>(run: &'a str, rows: &'a [AccuracyRow]) -> Overlay<'a> {
-        Overlay { name: run, run, rows, null: None }
-    }
-
-    #[test]
-    fn networks_of_any_depth_share_an_axis() {
-        let labels = |count: usize| (0..count).map(|n| format!("layer {n}")).collect::<Vec<_>>();
-        let (deep, shallow) = (rows("resnet50", &labels(51), &["GloVe"]), rows("vgg16", &labels(17), &["GloVe"]));
-        let overlays = [of("deep", &deep), of("shallow", &shallow)];
-        let svg = chart(&overlays, &Shown::of(&overlays, &[]), "").draw().svg;
-        for text in ["Networks compared, GloVe", "Relative depth", "ResNet-50", "VGG16", "0.4", "chance"] {
-            assert!(svg.contains(&format!(">{text}</text>")), "{text}");
-        }
-        assert!(svg.contains("fill=\"#eeeeee\""), "the null's band");
-        let notes = |overlays: &[Overlay]| chart(overlays, &Shown::of(overlays, &[]), "").notes;
-        assert!(notes(&overlays).contains("a little aside") && !notes(&overlays[..1]).contains("aside"));
-        assert!(tests("concepts and groups", [false; 2]).contains("other concepts and groups: compare.csv"));
-        assert!(tests("subjects", [true, false]).contains("other subjects: within.csv"));
-        assert_eq!(tests("groups", [true; 2]), "");
-    }
-
-    #[test]
-    fn colour_is_the_run_dash_and_marker_the_words() {
-        let labels = ["a", "b"].map(String::from);
-        let [one, other] = ["GloVe", "SkipGram"].map(|words| rows("vgg16", &labels, &[words]));
-        let overlays = [("trained", &one), ("trained", &other), ("random", &one), ("random", &other)];
-        let overlays = overlays.map(|(run, rows)| of(run, rows));
-        let shown = Shown::of(&overlays, &[]);
-        let chart = chart(&overlays, &shown, "");
-        let styles: Vec<CurveStyle> = chart.curves.iter().take(4).map(|curve| curve.style).collect();
-        assert!(styles[0].color == styles[1].color && styles[0].dash == styles[2].dash);
-        assert!(styles[0].color != styles[2].color && styles[0].dash != styles[1].dash);
-        assert!(styles[0].shape == styles[2].shape && styles[0].shape != styles[1].shape);
-        let legend: Vec<&str> = chart.legend.iter().map(|entry| entry.text).collect();
-        assert_eq!(legend, ["trained", "random", "GloVe", "SkipGram"]);
-        let samples: Vec<Shape> = chart.legend.iter().map(|entry| entry.style.shape).collect();
-        assert_eq!(samples, [Shape::None, Shape::None, styles[0].shape, styles[1].shape]);
-        assert_eq!(chart.title, "VGG16");
-    }
-
-    #[test]
-    fn every_word_model_of_one_run_has_a_style_of_its_own() {
-        let models = ["SkipGram", "GloVe", "BERT", "LSA", "GloVe 50-d", "a", "b"];
-        let labels = ["a", "b"].map(String::from);
-        let tables = models.map(|words| rows("vgg16", &labels, &[words]));
-        let overlays: Vec<Overlay> =
-            models.iter().zip(&tables).map(|(name, rows)| Overlay { name, run: "run", rows, null: None }).collect();
-        let shown = Shown::of(&overlays, &[]);
-        let chart = chart(&overlays, &shown, "");
-        for (n, a) in chart.curves[..7].iter().enumerate() {
-            assert!(chart.curves[..n].iter().all(|b| a.style.dash != b.style.dash && a.style.shape != b.style.shape));
-        }
-    }
-
-    #[test]
-    fn chance_is_told_apart_where_it_differs() {
-        let labels = ["a", "b"].map(String::from);
-        let tables = ["GloVe", "SkipGram"].map(|words| rows("vgg16", &labels, &[words]));
-        let mut moved = tables.clone();
-        moved.iter_mut().flatten().for_each(|row| row.null_mean = 0.6);
-        let drawn = |overlays: &[Overlay]| {
-            let chart_notes = |chart: Chart| {
-                let lines = chart.curves.into_iter().skip(overlays.len()).map(|line| line.style);
-                (lines.collect::<Vec<_>>(), chart.notes)
-            };
-            chart_notes(chart(overlays, &Shown::of(overlays, &[]), "p"))
-        };
-        let (lines, notes) = drawn(&[of("one", &tables[0]), of("other", &tables[0])]);
-        assert!(lines.len() == 1 && lines[0].color == GREY && !notes.contains("Thin lines"));
-        let (lines, notes) = drawn(&[of("one", &moved[0]), of("other", &moved[0]), of("third", &tables[0])]);
-        assert_eq!(lines.iter().map(|line| line.color).collect::<Vec<_>>(), [curve(0).color, curve(1).color, GREY]);
-        assert!(
-            notes.ends_with("in its curve\u{2019}s colour.") && notes.contains("highest of all curves."),
-            "{notes}"
-        );
-        let crossed: Vec<Overlay> =
-            ["one", "other"].iter().flat_map(|run| moved.iter().map(|rows| of(run, rows))).collect();
-        let (lines, notes) = drawn(&crossed);
-        assert!(lines[0].color == lines[1].color && lines[0].dash != lines[1].dash, "{lines:?}");
-        assert!(notes.ends_with("colour and dash."), "{notes}");
-    }
-
-    #[test]
-    fn runs_of_a_sweep_have_its_labels() {
-        let directory = tempfile::tempdir().unwrap();
-        let network = |label: &str| NetworkRow {
-            network: label.into(),
-            name: "squeezenet1_1".into(),
-            words: "GloVe".into(),
-            layers: 2,
-            best_layer: "b".into(),
-            best_depth: 1.0,
-            best_accuracy: 0.7,
-            best_p_value: 0.01,
-            best_p_fwer: 0.01,
-            last_layer: "b".into(),
-            last_accuracy: 0.7,
-            last_p_value: 0.01,
-            last_p_fwer: 0.01,
-            first_layer: "a".into(),
-            first_accuracy: 0.6,
-            concepts: 20,
-            groups: 2,
-            permutations: 99,
-            best_null_mean: None,
-            best_null_sd: None,
-        };
-        let labels = ["squeezenet1_1", "SqueezeNet 1.1, random"];
-        write_table(directory.path(), &labels.map(network)).unwrap();
-        let folders = labels.map(figure_name);
-        let compared = |folder: &String| {
-            let directory = directory.path().join(folder);
-            std::fs::create_dir(&directory).unwrap();
-            Compared { name: folder.clone(), directory, accuracy: String::new() }
-        };
-        let runs: Vec<Compared> = folders.iter().map(compared).collect();
-        let table = rows("squeezenet1_1", &["a", "b"].map(String::from), &["GloVe"]);
-        let overlays: Vec<Overlay> =
-            folders.iter().map(|folder| Overlay { name: folder, run: folder, rows: &table, null: None }).collect();
-        let shown = Shown::of(&overlays, &runs);
-        assert_eq!(
-            overlays.iter().map(|overlay| shown.curve(overlay)).collect::<Vec<_>>(),
-            ["SqueezeNet 1.1", labels[1]]
-        );
-    }
 }

@@ -67,8 +67,9 @@ fn chart<'a>(curves: &Curves<'a>, words: &str, models: usize, material: &'a Mate
         marks: model.marks(accuracy),
     });
     let mut notes = format!(
-        "{} {words} given these spaces: their RSMs are regressed out of both sides\u{2019} entries, in every permutation.",
-        curves.counts(told)
+        "{} {words} given these spaces: their RSMs are regressed out of both sides\u{2019} entries{}.",
+        curves.counts(told),
+        inference::in_every_draw(curves.permuted())
     );
     if curves.permuted() {
         notes += &format!(
@@ -158,5 +159,12 @@ mod tests {
         let told = chance::told(&results, (TieRule { ties: Ties::Lost, within_categories: false }, None), None);
         let [line] = &told[..] else { panic!("{told:?}") };
         assert!(line.starts_with("2 vs. 2 given pixels: Chance is the null\u{2019}s mean, 0.30, not 0.5."), "{line}");
+        assert!(chart.notes.contains("both sides\u{2019} entries, in every permutation."), "{}", chart.notes);
+        // Nothing is drawn.
+        let mut observed = results.clone();
+        observed.accuracy.iter_mut().for_each(|row| row.permutations = 0);
+        observed.controls.iter_mut().for_each(|row| row.permutations = 0);
+        let svg = draw(&super::super::material::tests::material(&observed)).unwrap().remove(0).picture.svg;
+        assert!(!svg.contains("permutation") && !svg.contains("Filled"), "{svg}");
     }
 }

@@ -31,19 +31,20 @@ pub trait LayerRow {
     fn tied(&self) -> f64;
 }
 
+/// Of a row's layer, its label, its value, its null's moments and its ties.
 macro_rules! layer_row {
-    ($row:ty, $value:ident, $tied:expr) => {
+    ($row:ty, [$layer:ident, $label:ident, $value:ident, $mean:ident, $sd:ident], $tied:expr) => {
         impl LayerRow for $row {
             fn network(&self) -> &str {
                 &self.network
             }
 
             fn layer(&self) -> &str {
-                &self.layer
+                &self.$layer
             }
 
             fn label(&self) -> &str {
-                &self.label
+                &self.$label
             }
 
             fn words(&self) -> &str {
@@ -55,7 +56,8 @@ macro_rules! layer_row {
             }
 
             fn null(&self) -> Option<(f64, f64, u64)> {
-                let null = (self.null_mean, self.null_sd, self.permutations);
+                let (mean, sd): (Option<f64>, Option<f64>) = (self.$mean.into(), self.$sd.into());
+                let null = (mean?, sd?, self.permutations);
                 (null.2 > 0 && (null.0 + null.1).is_finite()).then_some(null)
             }
 
@@ -66,43 +68,17 @@ macro_rules! layer_row {
     };
 }
 
-layer_row!(AccuracyRow, accuracy, |row: &AccuracyRow| share(row.ties, row.pairs * row.groups));
-layer_row!(OneVsTwoRow, accuracy, |row: &OneVsTwoRow| share(row.ties, row.images));
-layer_row!(MeasureRow, value, |_: &MeasureRow| 0.0);
+layer_row!(AccuracyRow, [layer, label, accuracy, null_mean, null_sd], |row: &AccuracyRow| share(
+    row.ties,
+    row.pairs * row.groups
+));
+layer_row!(OneVsTwoRow, [layer, label, accuracy, null_mean, null_sd], |row: &OneVsTwoRow| share(row.ties, row.images));
+layer_row!(MeasureRow, [layer, label, value, null_mean, null_sd], |_: &MeasureRow| 0.0);
+// A network by its best layer.
+layer_row!(NetworkRow, [best_layer, best_layer, best_accuracy, best_null_mean, best_null_sd], |_: &NetworkRow| 0.0);
 
 fn share(ties: u64, comparisons: usize) -> f64 {
     ties as f64 / (comparisons as f64).max(1.0)
-}
-
-/// A network by its best layer.
-impl LayerRow for NetworkRow {
-    fn network(&self) -> &str {
-        &self.network
-    }
-
-    fn layer(&self) -> &str {
-        &self.best_layer
-    }
-
-    fn label(&self) -> &str {
-        &self.best_layer
-    }
-
-    fn words(&self) -> &str {
-        &self.words
-    }
-
-    fn accuracy(&self) -> f64 {
-        self.best_accuracy
-    }
-
-    fn null(&self) -> Option<(f64, f64, u64)> {
-        Some((self.best_null_mean?, self.best_null_sd?, self.permutations)).filter(|null| null.2 > 0)
-    }
-
-    fn tied(&self) -> f64 {
-        0.0
-    }
 }
 
 /// One network's curves, one for each word model.

@@ -30,11 +30,10 @@ impl Null {
     }
 
     /// The tail behind a p on the terminal; nothing where it is that of high values.
-    pub fn tail(self) -> &'static str {
+    pub fn tail(self) -> String {
         match self.rule.tail {
-            Tail::Upper => "",
-            Tail::Lower => ", of low values",
-            Tail::Two => ", two-sided",
+            Tail::Upper => String::new(),
+            tail => format!(", {}", tail.said()),
         }
     }
 
@@ -93,6 +92,11 @@ pub fn tail(of: Option<InferenceOptions>) -> &'static str {
         Some(Tail::Two) => ", two-sided",
         None => "",
     }
+}
+
+/// Behind what is done to the observed values, where it is done in draws, too.
+pub fn in_every_draw(permuted: bool) -> &'static str {
+    if permuted { ", in every permutation" } else { "" }
 }
 
 /// What intervals speak of: over concepts, over subjects.

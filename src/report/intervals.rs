@@ -140,7 +140,9 @@ fn chart<'a>(
             if accuracy { ", no bound" } else { "" }
         );
     }
-    notes += " Differences with their intervals and family-wise p: intervals.csv.";
+    if results.intervals.iter().any(|row| row.network == curves.network && row.kind != "value") {
+        notes += " Differences with their intervals and family-wise p: intervals.csv.";
+    }
     Chart {
         title: told.network(curves.network),
         y_title: title(measure),
@@ -208,6 +210,7 @@ mod tests {
         assert_eq!(stems, ["intervals_vgg16_2v2", "intervals_vgg16_rsa-spearman"]);
         let [of_pairs, of_rsa] = [0, 1].map(|n| &drawings[n].picture.svg);
         assert!(of_pairs.contains(">noise ceiling</text>") && of_pairs.contains("no bound"));
+        assert!(of_pairs.contains("Differences"));
         // No group has a correlation here, so there is no ceiling of them.
         assert!(of_rsa.contains(">RSA, Spearman</text>") && !of_rsa.contains("noise ceiling"));
     }
@@ -229,6 +232,7 @@ mod tests {
         };
         let (svg, filled) = drawn(&results, false);
         assert!(svg.contains(">0.40</text>") && !svg.contains(">0.5</text>") && !svg.contains("Filled:"), "{svg}");
+        assert!(!svg.contains("Differences"), "there are none");
         assert_eq!(filled, [true; 4]);
         assert_ne!(svg, drawn(&results, true).0);
         let correlation = |row: &crate::results::AccuracyRow| RsaRow {

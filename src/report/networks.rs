@@ -8,9 +8,9 @@ use crate::config::InferenceOptions;
 use crate::report::accuracy::accuracy;
 use crate::report::best::ranked;
 use crate::report::canvas::Picture;
-use crate::report::chart::{Chart, Curve, Entry, Mark};
+use crate::report::chart::{Chart, Curve, Entry, Mark, steps};
 use crate::report::compare::{self, Overlay, Shown, labelled};
-use crate::report::curves::{SIGNIFICANT, distinct};
+use crate::report::curves::{Curves, LayerRow, SIGNIFICANT, distinct};
 use crate::report::inference::Null;
 use crate::report::style::{AXIS, CURVE, CURVES, DASHED, GREY, curve};
 use crate::report::{Best, Drawing, chance, inference};
@@ -133,8 +133,13 @@ impl<'a> OfNetworks<'a> {
             ranked.iter().enumerate().map(at).collect()
         };
         let marked = |n: usize, marks| Curve { words: Some(n), style: curve(n), width: CURVE, aside: None, marks };
-        let ends = [(-0.5, chance::HALF), (ranked.len() as f64 - 0.5, chance::HALF)];
-        let chance = Curve { aside: Some("chance"), ..Curve::line(GREY, DASHED, AXIS, ends.to_vec()) };
+        let of = |rows| Curves::under(Some(self.null), rows);
+        let moved = networks.iter().any(|(_, rows)| of(rows).iter().any(chance::has_moved));
+        let level =
+            |(_, best, _): &(_, &AccuracyRow, _)| best.null().filter(|_| moved).map_or(chance::HALF, |(mean, ..)| mean);
+        let levels: Vec<f64> = ranked.iter().map(level).collect();
+        let chance = Curve { aside: Some("chance"), ..Curve::line(GREY, DASHED, AXIS, steps(&levels)) };
+        let said = if moved { " Dashed: chance, the null\u{2019}s mean, of the best layer." } else { "" };
         let sample = |(n, text)| Entry { style: curve(n), filled: true, text };
         Chart {
             title: self.title(words, networks.len()),
@@ -147,7 +152,7 @@ impl<'a> OfNetworks<'a> {
             bands: Vec::new(),
             curves: vec![marked(0, marks(&|network| network.1)), marked(1, marks(&|network| network.2)), chance],
             legend: ["best layer", "last layer"].into_iter().enumerate().map(sample).collect(),
-            notes: self.notes(words),
+            notes: self.notes(words) + said,
         }
     }
 }
@@ -210,7 +215,11 @@ pub mod tests {
             assert_eq!(svg.matches("data-at=").count(), 2 * networks);
             assert!(!svg.contains("NaN"));
         }
+        let mut tied = table(8);
+        tied.iter_mut().for_each(|row| row.null_mean = 0.3);
+        let (_, moved) = drawn(&tied, Family::Layers);
         let (_, svg) = drawn(&table(8), Family::Layers);
+        assert!(moved.contains("Dashed") && !svg.contains("Dashed"), "{moved}");
         let place = |name: &str| svg.find(&format!(">{name}</text>")).expect(name);
         assert!(place("net 7") < place("net 1") && place("net 1") < place("VGG16"));
     }

@@ -109,6 +109,11 @@ impl Measure {
         matches!(self, Self::Cka | Self::CkaDebiased | Self::CkaRbf | Self::Mknn | Self::Cknna)
     }
 
+    /// No value is lower: what is an inner product of two matrices without negative eigenvalues, or entries, has none below 0.
+    fn least(self) -> f64 {
+        if matches!(self, Self::Cka | Self::CkaRbf | Self::RsaCosine) { 0.0 } else { -1.0 }
+    }
+
     /// Whether it counts neighbours.
     pub fn counts_neighbours(self) -> bool {
         matches!(self, Self::Mknn | Self::Cknna)

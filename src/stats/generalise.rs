@@ -72,6 +72,7 @@
 //! what their intervals hold, `tests::intervals_hold_the_truth_in_the_worlds_that_they_speak_of`: at least .89 of 200 worlds of 16
 //! concepts.) Distances to a ceiling are the widest: a resample has fewer different groups to make a mean of.
 
+mod drawn;
 mod resampled;
 #[cfg(test)]
 mod tests;

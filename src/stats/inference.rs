@@ -95,6 +95,17 @@ pub enum Tail {
     Two,
 }
 
+impl Tail {
+    /// What p-values are, in words.
+    pub fn said(self) -> &'static str {
+        match self {
+            Self::Upper => "of high values",
+            Self::Lower => "of low values",
+            Self::Two => "two-sided",
+        }
+    }
+}
+
 /// What the maximum behind a family-wise p runs over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]

@@ -12,8 +12,8 @@ pub(super) struct Sorted {
 }
 
 impl Sorted {
-    pub(super) fn new(y: &[f64]) -> Self {
-        let order = sorted_order(y);
+    /// Of a list and its [`sorted_order`].
+    pub(super) fn new(y: &[f64], order: Vec<u32>) -> Self {
         let mut tied = Vec::new();
         let mut start = 0;
         for run in order.chunk_by(equal(y)) {
@@ -23,7 +23,7 @@ impl Sorted {
             start += run.len();
         }
         let pairs_tied = tied.iter().map(|run| pairs(run.len())).sum();
-        Self { order: order.into_iter().map(|place| place as u32).collect(), tied, pairs_tied }
+        Self { order, tied, pairs_tied }
     }
 
     /// Knight (1966): with `x`, of which only the [`ranks`] count, in the order of `y`, the discordant pairs are the
@@ -47,7 +47,7 @@ impl Sorted {
 
 /// What every entry contributes to tau-a: the mean of its concordances with the others, -1 to 1. Their mean is tau-a.
 pub(super) fn concordances(x: &[f64], y: &[f64]) -> Vec<f64> {
-    let (x, y) = (dense(x), dense(y));
+    let [x, y] = [x, y].map(|list| dense(list, &sorted_order(list)));
     let values = y.iter().copied().max().map_or(0, |most| most + 1);
     let mut by_x: Vec<usize> = (0..x.len()).collect();
     by_x.sort_by_key(|&entry| x[entry]);
@@ -77,17 +77,16 @@ pub(super) fn tied_within<'a>(values: impl IntoIterator<Item = &'a f64>) -> f64 
 }
 
 /// Whether two values of a list are tied.
-pub(super) fn equal(x: &[f64]) -> impl Fn(&usize, &usize) -> bool {
+pub(super) fn equal(x: &[f64]) -> impl Fn(&u32, &u32) -> bool {
     let within = tied_within(x);
-    move |&a, &b| (x[a] - x[b]).abs() <= within
+    move |&a, &b| (x[a as usize] - x[b as usize]).abs() <= within
 }
 
 /// The place of every value among the different ones.
-fn dense(x: &[f64]) -> Vec<usize> {
-    let order = sorted_order(x);
+fn dense(x: &[f64], order: &[u32]) -> Vec<usize> {
     let mut places = vec![0; x.len()];
     for (place, tied) in order.chunk_by(equal(x)).enumerate() {
-        tied.iter().for_each(|&entry| places[entry] = place);
+        tied.iter().for_each(|&entry| places[entry as usize] = place);
     }
     places
 }
@@ -131,9 +130,9 @@ fn pairs(n: usize) -> i64 {
     (n * n.saturating_sub(1) / 2) as i64
 }
 
-/// Ranks from 0 without gaps.
-pub(super) fn ranks(x: &[f64]) -> Vec<f64> {
-    dense(x).into_iter().map(|place| place as f64).collect()
+/// Ranks from 0 without gaps, of a list in its [`sorted_order`].
+pub(super) fn ranks(x: &[f64], order: &[u32]) -> Vec<f64> {
+    dense(x, order).into_iter().map(|place| place as f64).collect()
 }
 
 /// Sorts `x`, numbers of so many bits, and counts the pairs that stood in the wrong order. Those with a 1 as their highest bit
@@ -175,10 +174,14 @@ fn inserted(x: &mut [u32]) -> u64 {
 }
 
 /// The places of `x` from its smallest value to its largest.
-pub(super) fn sorted_order(x: &[f64]) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..x.len()).collect();
-    order.sort_by(|&a, &b| x[a].total_cmp(&x[b]));
-    order
+pub(super) fn sorted_order(x: &[f64]) -> Vec<u32> {
+    ascending(x.iter().copied().zip(0..).collect())
+}
+
+/// The places of these values by ascending value, of equal ones as they come.
+pub(super) fn ascending(mut placed: Vec<(f64, u32)>) -> Vec<u32> {
+    placed.sort_by(|a, b| a.0.total_cmp(&b.0));
+    placed.into_iter().map(|(_, place)| place).collect()
 }
 
 #[cfg(test)]
@@ -204,10 +207,11 @@ mod tests {
             for values in [3, 8, 1 << 20] {
                 let mut list = || (0..n).map(|_| f64::from(random.below(values))).collect::<Vec<f64>>();
                 let (x, y) = (list(), list());
-                assert_eq!(Sorted::new(&y).tau_a(&ranks(&x)), Some(brute(&x, &y)), "n = {n}, {values} values");
+                let found = Sorted::new(&y, sorted_order(&y)).tau_a(&ranks(&x, &sorted_order(&x)));
+                assert_eq!(found, Some(brute(&x, &y)), "n = {n}, {values} values");
             }
         }
-        assert_eq!(Sorted::new(&[1.0]).tau_a(&[0.0]), None);
+        assert_eq!(Sorted::new(&[1.0], vec![0]).tau_a(&[0.0]), None);
     }
 
     #[test]
@@ -227,7 +231,8 @@ mod tests {
     fn reversed_lists_have_every_pair_discordant() {
         let x: Vec<f64> = (0..100).map(f64::from).collect();
         let y: Vec<f64> = x.iter().map(|x| -x).collect();
-        assert_eq!(Sorted::new(&y).tau_a(&ranks(&x)), Some(-1.0));
-        assert_eq!(Sorted::new(&x).tau_a(&ranks(&x)), Some(1.0));
+        let ranks = ranks(&x, &sorted_order(&x));
+        assert_eq!(Sorted::new(&y, sorted_order(&y)).tau_a(&ranks), Some(-1.0));
+        assert_eq!(Sorted::new(&x, sorted_order(&x)).tau_a(&ranks), Some(1.0));
     }
 }

@@ -32,7 +32,7 @@ use rayon::prelude::*;
 
 use super::inference::Statistic;
 use super::permutation::Permutations;
-use super::rsa::{dot, ranks, reindexed, rounding, square, upper};
+use super::rsa::{Rsa, dot, reindexed, rounding, square, upper};
 use super::scoring::Ties;
 use super::two_vs_two::cpu::{Images, Scratch};
 use super::two_vs_two::rows::UnitRows;
@@ -75,7 +75,7 @@ impl Measure {
     /// The entries on the scale that is regressed.
     fn scaled(self, rsm: &Rsm) -> Vec<f64> {
         match self {
-            Self::Spearman => ranks(&upper(rsm)),
+            Self::Spearman => Rsa::Spearman.prepare(upper(rsm)),
             Self::Pearson | Self::TwoVsTwo(_) => upper(rsm),
         }
     }

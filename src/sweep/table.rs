@@ -104,7 +104,7 @@ pub fn summarise(rows: &[NetworkRow], null: report::Null, progress: &Progress) {
             row.network,
             row.best_layer,
             row.best_accuracy,
-            tested(&best, [row.best_p_value, row.best_p_fwer], null.tail())
+            tested(&best, [row.best_p_value, row.best_p_fwer], &null.tail())
         ));
     }
 }

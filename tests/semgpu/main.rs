@@ -9,6 +9,7 @@ mod entrance;
 #[cfg(target_os = "linux")]
 mod full_disk;
 mod fuzz;
+mod generalise;
 mod graphs;
 mod halves;
 mod hostile;

@@ -28,6 +28,7 @@ pub fn write(of: &Comparison, figures: &[Drawing], directory: &Path) -> Result<P
 
 fn page(of: &Comparison, figures: &[Drawing], directory: &Path) -> String {
     let title = match &of.record.runs[..] {
+        [run] if of.within.is_empty() => format!("{}: curve against curve", run.name),
         [run] => format!("{}: layer against layer", run.name),
         runs => format!("{} runs side by side", runs.len()),
     };
@@ -157,9 +158,14 @@ fn within(rows: &[WithinRow]) -> String {
 }
 
 fn methods(of: &Comparison) -> Vec<Paragraph> {
-    let curves = "The accuracies of the 2 vs. 2 test (Dharmaretnam & Fyshe, 2018) are those of the runs, whose own pages have their \
-                  methods; filled markers are layers that differ from chance there. Relative depth is 0 at the first and 1 at the last layer that a run tested."
-        .to_string();
+    let filled = match of.curves.iter().flat_map(|curve| curve.rows).any(|row| row.permutations > 0) {
+        true => "; filled markers are layers that differ from chance there",
+        false => "",
+    };
+    let curves = format!(
+        "The accuracies of the 2 vs. 2 test (Dharmaretnam & Fyshe, 2018) are those of the runs, whose own pages have their \
+         methods{filled}. Relative depth is 0 at the first and 1 at the last layer that a run has."
+    );
     if of.between.is_empty() && of.within.is_empty() {
         let text = "No difference was tested.".to_string();
         return vec![Paragraph { heading: "Curves", text: curves }, Paragraph { heading: "Differences", text }];

@@ -93,8 +93,8 @@ struct Test<'a> {
     whole: u64,
     /// The two concepts, the margin, the groups that lost it.
     confused: Vec<(usize, usize, f64, u64)>,
-    /// Method, correlation, family-wise p.
-    rsas: Vec<(&'a str, f64, f64)>,
+    /// Method, correlation, family-wise p where there were draws.
+    rsas: Vec<(&'a str, f64, Option<f64>)>,
 }
 
 impl<'a> Data<'a> {
@@ -249,7 +249,13 @@ impl<'a> Tables<'a> {
             concepts,
             whole,
             confused: confused.collect(),
-            rsas: self.rsa.get(&key).into_iter().flatten().map(|r| (&*r.method, r.rsa, r.p_fwer)).collect(),
+            rsas: self
+                .rsa
+                .get(&key)
+                .into_iter()
+                .flatten()
+                .map(|row| (&*row.method, row.rsa, (row.permutations > 0).then_some(row.p_fwer)))
+                .collect(),
         }
     }
 }

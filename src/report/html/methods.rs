@@ -1,5 +1,7 @@
 //! The experiment in words: what a paper's method section says, from `run.json` and the tables.
 
+mod alignment;
+mod images;
 mod inference;
 mod references;
 mod spaces;
@@ -7,16 +9,14 @@ mod spaces;
 mod tests;
 
 use crate::config::{InferenceOptions, TestOptions};
-use crate::images::Resize;
-use crate::nets::{Preprocess, Scaling, Token};
+use crate::nets::Token;
 use crate::record::{Command, IMAGES, Run, RunRecord};
 use crate::report::canvas::escape;
 use crate::report::chance::{self, TieRule};
 use crate::report::curves::{Curves, distinct};
 use crate::report::inference::Null;
 use crate::report::material::Said;
-use crate::results::{MeasureRow, Results};
-use crate::stats::alignment::Measure;
+use crate::results::Results;
 use crate::stats::one_vs_two::Columns;
 use crate::stats::scoring::{Constant, Ties};
 use crate::stats::similarity::DOUBLE_UNITS;
@@ -96,54 +96,6 @@ fn words(run: &Run) -> String {
     format!("Every concept had a vector in {}.", listed(&named))
 }
 
-fn preparation(run: &Run) -> String {
-    let input = &run.network.input;
-    let size = input.size;
-    let kernel = match input.resize {
-        Resize::SquashNearest => "nearest-neighbour sampling",
-        Resize::SquashBilinear | Resize::CropBilinear => "bilinear interpolation with antialiasing",
-        Resize::SquashBicubic | Resize::CropBicubic => "bicubic interpolation with antialiasing",
-    };
-    let resized = if input.resize.crops() {
-        let side = size as f64 / input.crop_pct;
-        format!(
-            "The shorter side of each image was scaled to {side:.0} pixels by {kernel}, and the central {size} × {size} \
-             pixels were kept."
-        )
-    } else {
-        format!("Each image was scaled to {size} × {size} pixels, whatever its shape, by {kernel}.")
-    };
-    let exact = |all: [f32; 3]| all.map(|value| value.to_string()).join(", ");
-    let short = |all: [f32; 3]| all.map(|value| format!("{value:.3}")).join(", ");
-    let values = match input.preprocess {
-        Preprocess::Scaled(Scaling { bgr, scale, mean, std }) => format!(
-            "Values of 0 … 255 were multiplied by {scale}, reduced by ({}) and divided by ({}), channels in the order {}.",
-            exact(mean),
-            exact(std),
-            if bgr { "blue, green, red" } else { "red, green, blue" }
-        ),
-        Preprocess::Caffe => format!(
-            "Its channels were put in the order blue, green, red and reduced by the means of ImageNet ({}); values were not \
-             scaled.",
-            exact(Preprocess::CAFFE_MEAN)
-        ),
-        Preprocess::Tf => "Values were scaled from 0 … 255 to −1 … 1.".to_string(),
-        Preprocess::Torch => format!(
-            "Values were scaled to 0 … 1, reduced by ImageNet's means ({}) and divided by its standard deviations ({}).",
-            short(Preprocess::TORCH_MEAN),
-            short(Preprocess::TORCH_SD)
-        ),
-        Preprocess::Clip => format!(
-            "Values were scaled to 0 … 1, reduced by the means of CLIP's images ({}) and divided by their standard \
-             deviations ({}).",
-            short(Preprocess::CLIP_MEAN),
-            short(Preprocess::CLIP_SD)
-        ),
-        Preprocess::Lite => "Values x of 0 … 255 became (x − 127) / 128.".to_string(),
-    };
-    format!("{resized} {values}")
-}
-
 impl<'a> Settings<'a> {
     fn new(results: &'a Results, record: &'a RunRecord) -> Self {
         let row = results.accuracy.first().map(|row| (row.concepts, row.groups));
@@ -175,7 +127,7 @@ impl<'a> Settings<'a> {
             1 => "one of each concept".to_string(),
             groups => format!("dealt into {groups} groups of one image per concept"),
         };
-        let prepared = self.record.run().map_or_else(String::new, preparation);
+        let prepared = self.record.run().map_or_else(String::new, images::preparation);
         format!("The stimuli were {images} of {}, {dealt}. {prepared}", counted(self.concepts, "concept"))
     }
 
@@ -363,12 +315,16 @@ impl<'a> Settings<'a> {
             text += &format!(
                 "The tests ({}) were repeated given {}: the entries of the given similarity matrices above the diagonal were \
                  regressed, linearly and with a constant, out of those of the words and of each layer, group by group, and \
-                 the residuals were compared. Permutations re-indexed the words\u{2019} residuals and regressed them again \
-                 (Freedman & Lane, 1983; Dekker et al., 2007), so that what words and layers have in common with the given \
-                 spaces stays in every permutation. What is not linear in the given matrices is not removed. ",
+                 the residuals were compared. ",
                 listed(&measures),
                 listed(&given)
             );
+            if self.results.controls.iter().any(|row| row.permutations > 0) {
+                text += "Permutations re-indexed the words\u{2019} residuals and regressed them again (Freedman & Lane, 1983; \
+                         Dekker et al., 2007), so that what words and layers have in common with the given spaces stays in \
+                         every permutation. ";
+            }
+            text += "What is not linear in the given matrices is not removed. ";
             for (given, said) in chance::said_given(self.results, (self.tie_rule(self.test.ties), Some(self.null))) {
                 text += &format!("Of the 2 vs. 2 test given {given}: {said} ");
             }
@@ -403,12 +359,16 @@ impl<'a> Settings<'a> {
             "RSA is the Pearson correlation of the two matrices' upper triangles{averaged} (Kriegeskorte et al., 2008)."
         );
         if self.test.constant == Constant::Half {
-            text += " Pairs with an image whose activations are constant were left out of it, as observed and in every \
-                     permutation.";
+            let draws = if self.drawn().is_some() { ", as observed and in every permutation" } else { "" };
+            text += &format!(" Pairs with an image whose activations are constant were left out of it{draws}.");
         }
         let methods = distinct(self.results.rsa.iter().map(|row| row.method.as_str()));
         if !methods.is_empty() {
-            text += &format!(" It was also tested by the same permutations, with the measures {}.", listed(&methods));
+            let how = match self.results.rsa.iter().any(|row| row.permutations > 0) {
+                true => "tested by the same permutations, with",
+                false => "computed by",
+            };
+            text += &format!(" It was also {how} the measures {}.", listed(&methods));
         }
         if self.results.rsa.iter().any(|row| row.ceiling_low.is_some()) {
             text += &format!(
@@ -419,75 +379,6 @@ impl<'a> Settings<'a> {
         }
         if !self.results.words.is_empty() {
             text += " Word models were compared with each other by the same 2 vs. 2 test.";
-        }
-        text
-    }
-
-    fn alignment(&self) -> String {
-        let rows = &self.results.measures;
-        let Some(row) = rows.first() else { return String::new() };
-        let measures = distinct(rows.iter().map(|row| row.measure.as_str()));
-        let named = |name: &&str| {
-            let neighbours = rows.iter().find(|row| row.measure == **name).and_then(|row| row.neighbours);
-            let what = match *name {
-                "2v2" => "the 2 vs. 2 test",
-                "cka" => "linear CKA (Kornblith et al., 2019)",
-                "cka-debiased" => "debiased linear CKA (the unbiased HSIC of Song et al., 2012)",
-                "cka-rbf" => "CKA of Gaussian kernels as wide as the median distance (Kornblith et al., 2019)",
-                "mknn" => "mutual nearest neighbours by cosine (Huh et al., 2024)",
-                "cknna" => "CKNNA of vectors of unit length (Huh et al., 2024)",
-                "rsa-pearson" => "RSA by Pearson\u{2019}s r (Kriegeskorte et al., 2008)",
-                "rsa-spearman" => "RSA by Spearman\u{2019}s ρ (Kriegeskorte et al., 2008)",
-                "rsa-kendall" => "RSA by Kendall\u{2019}s τ-a (Kriegeskorte et al., 2008)",
-                "rsa-cosine" => "RSA by the cosine (Kriegeskorte et al., 2008)",
-                other => other,
-            };
-            neighbours.map_or_else(|| what.to_string(), |k| format!("{what} with k = {k}"))
-        };
-        let mut text = format!(
-            "Every layer of the words\u{2019} side was compared with every layer of the images\u{2019} side over {} by {}",
-            counted(row.concepts, "concept"),
-            listed(&measures.iter().map(named).collect::<Vec<_>>())
-        );
-        let (all, one) = (self.said().all(), self.said().group());
-        text += &if row.groups > 1 { format!(", averaged over {all}.") } else { ".".to_string() };
-        // Of measures alone the paragraph on inference says it.
-        if !self.results.accuracy.is_empty() && rows.iter().any(|row| row.permutations > 0) {
-            text += " All were tested under the permutations of the 2 vs. 2 test, of the same tail.";
-            text += &self.family_of_measures();
-        }
-        if row.tau.is_some() {
-            let (one, curves) = match self.has_word_layers() {
-                true => ("pair", " and in curves over depth"),
-                false => ("layer", ""),
-            };
-            text += &format!(
-                " The calibrated score is (value − τ) / (1 − τ), 0 below τ, a {:.0} % quantile of the draws and the observed value: \
-                 of the {one}\u{2019}s own values (own τ), or of the highest value of all {one}s in each draw (τ over all {one}s), \
-                 as of a best {one}{curves}.",
-                100.0 * (1.0 - row.alpha)
-            );
-        }
-        let with_interval = |row: &&MeasureRow| row.ci_low.is_some();
-        let (jackknifed, resampled): (Vec<_>, Vec<_>) =
-            rows.iter().filter(with_interval).partition(|row| row.neighbours.is_some());
-        if !resampled.is_empty() {
-            text += " Intervals are the 2.5th to 97.5th percentiles of resamples of the concepts, re-centred on the observed \
-                     value; copies of a concept make no pair.";
-        }
-        let (mutual, other): (Vec<_>, Vec<_>) =
-            jackknifed.into_iter().partition(|row| row.measure == Measure::Mknn.name());
-        for (rows, scale) in [(mutual, "the log-odds of mutual nearest neighbours"), (other, "CKNNA")] {
-            if !rows.is_empty() {
-                text += &format!(
-                    " Those of {scale} reach 1.96 standard errors of the jackknife over concepts to either side."
-                );
-            }
-        }
-        if rows.iter().any(|row| row.ceiling_low.is_some()) {
-            text += &format!(
-                " The noise ceiling is the measure of each {one} with the mean of the others and with that of all."
-            );
         }
         text
     }

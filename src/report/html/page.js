@@ -95,7 +95,7 @@
       t.permutations ? ['p; family-wise; FDR q', `${p(t.p)}; ${p(t.fwer)}; ${p(t.fdr)}`] : ['p', 'no permutations'],
       ['Null', t.permutations ? `${number(t.null[0])} ± ${number(t.null[1])} s.d.` : null], ['Noise ceiling', range(t.ceiling)],
       ['Matched, mismatched sum', `${number(t.matched)}, ${number(t.mismatched)}`], !t.rsas.length && ['RSA', number(t.rsa)],
-      ...t.rsas.map(([method, r, fwer]) => [`RSA (${method})`, `${number(r)}, family-wise p ${p(fwer)}`]),
+      ...t.rsas.map(([method, r, fwer]) => [`RSA (${method})`, fwer == null ? number(r) : `${number(r)}, family-wise p ${p(fwer)}`]),
       ['Ties', t.ties], ['Units', l.units ? l.units.toLocaleString('en') : null]];
     const groups = el('table', {}, el('caption', {}, `Accuracy by ${data.group}`),
       el('thead', {}, el('tr', {}, el('th', { scope: 'col' }, 'Group'), el('th', { scope: 'col' }, 'Accuracy'), el('td'))),

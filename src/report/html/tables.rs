@@ -181,8 +181,8 @@ pub fn rsa(rows: &[RsaRow]) -> String {
         3,
         rows.iter().map(|row| {
             let names = [&row.words, &row.layer, &row.method].map(|name| escape(name));
-            let ceiling = range(row.ceiling_low, row.ceiling_high);
-            let numbers = [accuracy_text(row.rsa), p_value(row.p_value), p_value(row.p_fwer), ceiling];
+            let [p, family_wise] = [row.p_value, row.p_fwer].map(|p| drawn_p(row.permutations, p));
+            let numbers = [accuracy_text(row.rsa), p, family_wise, range(row.ceiling_low, row.ceiling_high)];
             names.into_iter().chain(numbers).collect()
         }),
     )
@@ -190,8 +190,9 @@ pub fn rsa(rows: &[RsaRow]) -> String {
 
 /// The tests given other spaces, where they were asked for.
 pub fn controls(rows: &[ControlRow]) -> String {
+    let in_draws = inference::in_every_draw(rows.iter().any(|row| row.permutations > 0));
     table(
-        "Given other spaces: their similarities regressed out of both sides, in every permutation",
+        &format!("Given other spaces: their similarities regressed out of both sides{in_draws}"),
         &["Words", "Given", "Layer", "Measure", "Value", "Nothing given", "p", "p, family-wise"],
         4,
         rows.iter().map(|row| {

@@ -3,12 +3,12 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::*;
-use crate::report::FIGURES;
 use crate::report::curves::Curves;
 use crate::report::curves::tests::rows;
+use crate::report::{FIGURES, distinct};
 use crate::results::{
-    ConceptRow, ConfusedRow, GroupRow, LostRow, MisclassifiedRow, PredictionRow, Results, ResultsDir, StimulusRow,
-    WordsRow,
+    AccuracyRow, ConceptRow, ConfusedRow, GroupRow, LostRow, MisclassifiedRow, PredictionRow, Results, ResultsDir,
+    RsaRow, StimulusRow, WordsRow, figures_of,
 };
 use crate::{arrays, checksum, record};
 
@@ -100,6 +100,11 @@ fn directory() -> tempfile::TempDir {
 fn written(results: &Results, directory: &Path) -> String {
     let material = Material::read(results, &directory.join("results")).unwrap();
     let drawings: Vec<Drawing> = FIGURES.iter().flat_map(|figure| (figure.draw)(&material).unwrap()).collect();
+    // Files of another name would be neither removed nor told from somebody else's.
+    let words = distinct(results.accuracy.iter().map(|row| row.words.as_str()));
+    for Drawing { stem, network, .. } in &drawings {
+        assert!(figures_of(network, &words).contains(stem), "{stem}");
+    }
     std::fs::read_to_string(write(&material, &drawings).unwrap()).unwrap()
 }
 
@@ -282,10 +287,28 @@ fn results_without_run_json_or_permutations_make_a_page() {
         (row.permutations, row.p_value, row.p_fwer) = (0, f64::NAN, f64::NAN);
         (row.q_fdr, row.null_mean, row.null_sd) = (f64::NAN, f64::NAN, f64::NAN);
     }
+    let rsa = |row: &AccuracyRow| RsaRow {
+        network: row.network.clone(),
+        layer: row.layer.clone(),
+        words: row.words.clone(),
+        method: "pearson".into(),
+        rsa: 0.25,
+        permutations: 0,
+        p_value: 1.0,
+        p_fwer: 1.0,
+        q_fdr: 1.0,
+        null_mean: f64::NAN,
+        null_sd: f64::NAN,
+        ceiling_low: None,
+        ceiling_high: None,
+    };
+    results.rsa = results.accuracy.iter().map(rsa).collect();
     let page = written(&results, directory.path());
     assert!(page.contains("The results have no run.json"));
     assert!(!page.contains("NaN"));
-    assert!(json(&page, "data")["networks"][0]["models"][0]["tests"][0]["p"].is_null());
+    let test = &json(&page, "data")["networks"][0]["models"][0]["tests"][0];
+    assert!(test["p"].is_null() && test["rsas"] == serde_json::json!([["pearson", 0.25, null]]), "{test}");
+    assert!(!page.contains("<td>1.0000</td>"), "a p-value without permutations");
 }
 
 #[test]

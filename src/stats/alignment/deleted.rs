@@ -63,7 +63,10 @@ pub fn intervals(
                 let Interval { low, high } = jackknife(log_odds(observed, counted), deleted)?;
                 Some(Interval { low: of_log_odds(low, counted), high: of_log_odds(high, counted) })
             }
-            _ => jackknife(observed, deleted),
+            // Two spaces that are one have 1.
+            _ => {
+                jackknife(observed, deleted).map(|found| Interval { high: found.high.min(observed.max(1.0)), ..found })
+            }
         }
     };
     Ok(spaces.values(NOBODY).iter().enumerate().map(interval).collect())

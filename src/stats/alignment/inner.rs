@@ -175,8 +175,8 @@ pub(super) fn prepared(measure: Measure, side: Side) -> Option<Vec<Vec<f64>>> {
             return None;
         }
         let entries = match measure {
-            Measure::RsaPearson => rsa::centred(entries),
-            Measure::RsaSpearman => rsa::ranks(&entries),
+            Measure::RsaPearson => Rsa::Pearson.prepare(entries),
+            Measure::RsaSpearman => Rsa::Spearman.prepare(entries),
             _ => entries.into_iter().map(|r| 1.0 - r).collect(),
         };
         let mut matrix = rsa::square(&entries, rsm.concepts()).values().to_vec();

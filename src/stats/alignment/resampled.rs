@@ -62,7 +62,9 @@ pub fn intervals(
         report(progress, values.len() as u64).map(|()| values)
     };
     let resampled: Vec<Vec<f64>> = (0..resamples).into_par_iter().map(resample).collect::<Result<_, _>>()?;
-    let interval = |(pair, &observed): (usize, &f64)| interval(observed, resampled.iter().map(|values| values[pair]));
+    let interval = |(pair, &observed): (usize, &f64)| {
+        interval(observed, resampled.iter().map(|values| values[pair]), measure.least())
+    };
     Ok(observed.iter().enumerate().map(interval).collect())
 }
 
@@ -74,8 +76,8 @@ pub fn observed(measure: Measure, words: &[Side], images: &[Side]) -> Vec<f64> {
     spaces.concepts().map_or_else(|| vec![f64::NAN; pairs], |concepts| spaces.values(&vec![1; concepts]))
 }
 
-/// Of an observed cosine from resampled ones; those without a value are left out.
-fn interval(observed: f64, resampled: impl Iterator<Item = f64>) -> Option<Interval> {
+/// Of an observed cosine from resampled ones, none of which can be lower than `least`; those without a value are left out.
+fn interval(observed: f64, resampled: impl Iterator<Item = f64>, least: f64) -> Option<Interval> {
     let stretched = |value: f64| value.clamp(-ALMOST_ONE, ALMOST_ONE).atanh();
     let found: Vec<f64> = resampled.filter(|value| value.is_finite()).map(stretched).collect();
     if found.is_empty() || !observed.is_finite() {
@@ -83,7 +85,8 @@ fn interval(observed: f64, resampled: impl Iterator<Item = f64>) -> Option<Inter
     }
     let (ends, mean) = bootstrap::enclosing(found);
     let [low, high] = ends.map(|end| (stretched(observed) + end - mean).tanh());
-    Some(Interval { low, high })
+    // Of a perfect value the ends would lie where `atanh` is finite.
+    Some(Interval { low: low.max(least).min(observed), high: high.max(observed) })
 }
 
 /// The layers of both sides.
@@ -148,7 +151,7 @@ fn cosines(words: &[Vec<f64>], images: &[Vec<f64>], entries: usize) -> Vec<f64> 
 fn taus(words: &[Vec<f64>], images: &[Vec<f64>], resample: &Resample) -> Vec<f64> {
     let sum: f64 = resample.counts.iter().sum();
     let pairs = (sum * sum - resample.counts.iter().map(|count| count * count).sum::<f64>()) / 2.0;
-    let orders: Vec<Vec<usize>> = images.iter().map(|y| sorted_order(y)).collect();
+    let orders: Vec<Vec<u32>> = images.iter().map(|y| sorted_order(y)).collect();
     let mut values = Vec::with_capacity(words.len() * images.len());
     for x in words {
         let images = images.iter().zip(&orders);
@@ -158,18 +161,19 @@ fn taus(words: &[Vec<f64>], images: &[Vec<f64>], resample: &Resample) -> Vec<f64
 }
 
 /// Concordant less discordant pairs of entries, each as often as both count; `y` with its order.
-fn concordance(x: &[f64], (y, order): (&[f64], &[usize]), counts: &[f64]) -> f64 {
+fn concordance(x: &[f64], (y, order): (&[f64], &[u32]), counts: &[f64]) -> f64 {
     if x.iter().chain(y).any(|rank| rank.is_nan()) {
         return f64::NAN;
     }
     let mut seen = Counts::new(x.iter().fold(0.0_f64, |most, &rank| most.max(rank)) as usize);
     let (mut all, mut difference) = (0.0, 0.0);
-    for equal in order.chunk_by(|&a, &b| y[a] == y[b]) {
-        for &entry in equal {
+    for equal in order.chunk_by(|&a, &b| y[a as usize] == y[b as usize]) {
+        let equal = equal.iter().map(|&entry| entry as usize);
+        for entry in equal.clone() {
             let (below, upto) = (seen.below(x[entry] as usize - 1), seen.below(x[entry] as usize));
             difference += counts[entry] * (below - (all - upto));
         }
-        for &entry in equal {
+        for entry in equal {
             all += counts[entry];
             seen.add(x[entry] as usize - 1, counts[entry]);
         }

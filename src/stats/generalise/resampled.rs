@@ -1,7 +1,10 @@
 //! Values under resamples of groups and concepts.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
+use super::drawn::Drawn;
 use super::{FEWEST_GROUPS, Generalise, Samples};
 use crate::stats::bootstrap::{Resample, multiplicities};
 use crate::stats::permutation::Random;
@@ -105,8 +108,8 @@ pub fn group_multiplicities(seed: u64, t: u64, groups: usize) -> Vec<u32> {
 ///
 /// # Cost
 /// Per resample, layer and group: for the 2 vs. 2 test what [`bootstrap`](crate::stats::bootstrap) says, for every model and
-/// once for the ceiling, three times over both; RSA sorts or sums the entries. Over groups alone nothing but ceilings is computed
-/// again. Parallel over resamples.
+/// once for the ceiling, three times over both; RSA passes over the entries some times, and for a ceiling sorts what the mean
+/// of the other groups has of different ones. Over groups alone nothing but ceilings is computed again. Parallel over resamples.
 ///
 /// # Panics
 /// As [`bootstrap::accuracies`](crate::stats::bootstrap::accuracies).
@@ -146,15 +149,16 @@ pub fn resampled(
         };
         Samples { both: of(0), groups: of(1), concepts: of(2) }
     };
-    let pairs = |(rsms, &bounded): (&&[Rsm], &bool)| {
-        if closed && !bounded { Pairs::nothing(models.len()) } else { worlds.pairs(&[rsms], bounded) }
+    let pairs = |layer: usize| match worlds.bounded[layer] {
+        false if closed => Pairs::nothing(models.len()),
+        bounded => worlds.pairs(layer..layer + 1, bounded),
     };
-    let neighbours = |layers: &[&[Rsm]]| worlds.pairs(layers, false);
-    let places = 0..layers.len();
+    let neighbours = |layer: usize| worlds.pairs(layer..layer + 2, false);
+    let (places, followed) = (0..layers.len(), 0..layers.len() - 1);
     Ok(Resampled {
         models: places.clone().map(|layer| (0..models.len()).map(|model| samples(layer, model)).collect()).collect(),
-        pairs: layers.par_iter().zip(&worlds.bounded).map(pairs).collect(),
-        neighbours: if is_accuracy { Vec::new() } else { layers.par_windows(2).map(neighbours).collect() },
+        pairs: places.clone().into_par_iter().map(pairs).collect(),
+        neighbours: if is_accuracy { Vec::new() } else { followed.into_par_iter().map(neighbours).collect() },
         ceilings: places.map(|layer| worlds.bounded[layer].then(|| samples(layer, models.len()))).collect(),
     })
 }
@@ -162,31 +166,32 @@ pub fn resampled(
 /// What is resampled.
 pub(super) struct Worlds<'a> {
     measure: Measure,
-    models: &'a [&'a Rsm],
-    layers: &'a [&'a [Rsm]],
+    models: Vec<Space<'a>>,
+    /// `[layers][groups]`
+    layers: Vec<Vec<Space<'a>>>,
     over: Generalise,
     /// Whether a layer has a noise ceiling.
     bounded: Vec<bool>,
     /// Every concept once.
-    every: Vec<u32>,
+    every: Drawn,
     /// The layers as they are, where groups are drawn.
-    whole: Vec<Layer>,
+    whole: Vec<Layer<'a>>,
+}
+
+/// A matrix, sorted once for all resamples.
+struct Space<'a> {
+    rsm: &'a Rsm,
+    /// The pairs by ascending entry, where entries are ranked.
+    ascending: Vec<u32>,
 }
 
 /// A layer under a resample of the concepts.
-struct Layer {
+struct Layer<'a> {
+    groups: Vec<Group<'a>>,
     /// Against each model.
     values: Vec<Values>,
-    /// None without a noise ceiling.
-    standing: Option<Standing>,
-}
-
-/// The groups of a layer as others are held against their mean.
-struct Standing {
-    /// `[groups]`: the entries that are drawn.
-    entries: Vec<Vec<f64>>,
-    /// `[groups]`: on the scale on which they are averaged.
-    standard: Vec<Vec<f64>>,
+    /// `[groups]`: on the scale on which they are averaged; none without a noise ceiling.
+    standard: Option<Vec<Vec<f64>>>,
 }
 
 /// The values of groups.
@@ -215,12 +220,15 @@ impl<'a> Worlds<'a> {
         // A resample of two groups is one of them, or both: its ceiling does not vary.
         let fewest = if over.over_groups() { FEWEST_GROUPS + 1 } else { FEWEST_GROUPS };
         let bounded = |groups: &&[Rsm]| groups.len() >= fewest && groups.iter().all(|rsm| rsm.constant().is_empty());
-        let every = vec![1; layers[0][0].concepts()];
+        let every = Drawn::new(&vec![1; layers[0][0].concepts()]);
         let bounded = layers.iter().map(bounded).collect();
+        let models = models.iter().map(|rsm| Space::new(measure, rsm)).collect();
+        let layers: Vec<Vec<Space>> =
+            layers.par_iter().map(|rsms| rsms.iter().map(|rsm| Space::new(measure, rsm)).collect()).collect();
         let mut worlds = Self { measure, models, layers, over, bounded, every, whole: Vec::new() };
         if over.over_groups() {
             let models = worlds.models(&worlds.every);
-            worlds.whole = (0..layers.len()).map(|place| worlds.layer(place, &models, &worlds.every)).collect();
+            worlds.whole = (0..worlds.layers.len()).map(|place| worlds.layer(place, &models, &worlds.every)).collect();
         }
         worlds
     }
@@ -229,78 +237,83 @@ impl<'a> Worlds<'a> {
     /// that are not needed. `[bootstraps][layers][models + 1]`.
     pub(super) fn resample(&self, concepts: &[u32], groups: &[u32]) -> [Vec<Vec<f64>>; 3] {
         let once = vec![1; self.layers[0].len()];
-        let models = self.over.over_concepts().then(|| self.models(concepts));
+        let concepts = Drawn::new(concepts);
+        let models = self.over.over_concepts().then(|| self.models(&concepts));
         let mut found = [const { Vec::new() }; 3];
-        for (place, rsms) in self.layers.iter().enumerate() {
+        for place in 0..self.layers.len() {
             if let Some(whole) = self.whole.get(place) {
-                found[1].push(self.means(rsms, whole, &self.every, groups));
+                found[1].push(self.means(whole, &self.every, groups));
             }
             let Some(models) = &models else { continue };
-            let layer = self.layer(place, models, concepts);
-            found[2].push(self.means(rsms, &layer, concepts, &once));
+            let layer = self.layer(place, models, &concepts);
+            found[2].push(self.means(&layer, &concepts, &once));
             if self.over.over_groups() {
-                found[0].push(self.means(rsms, &layer, concepts, groups));
+                found[0].push(self.means(&layer, &concepts, groups));
             }
         }
         found
     }
 
     /// `[models + 1]`.
-    fn means(&self, rsms: &[Rsm], layer: &Layer, concepts: &[u32], groups: &[u32]) -> Vec<f64> {
-        let ceiling = layer.standing.as_ref().map(|standing| self.ceiling(rsms, standing, concepts, groups));
+    fn means(&self, layer: &Layer, concepts: &Drawn, groups: &[u32]) -> Vec<f64> {
+        let ceiling = layer.standard.as_ref().map(|standard| self.ceiling(layer, standard, concepts, groups));
         layer.values.iter().map(|values| values.mean(groups)).chain(ceiling).collect()
     }
 
-    fn models(&self, copies: &[u32]) -> Vec<Model> {
-        self.models.iter().map(|rsm| Model::new(self.measure, rsm, copies)).collect()
+    fn models(&self, drawn: &Drawn) -> Vec<Model> {
+        self.models.iter().map(|space| Model::new(self.measure, space, drawn)).collect()
     }
 
     /// The layer at this place.
-    fn layer(&self, place: usize, models: &[Model], copies: &[u32]) -> Layer {
-        let rsms = self.layers[place];
-        let groups: Vec<Group> = rsms.iter().map(|rsm| Group::new(self.measure, rsm, copies)).collect();
+    fn layer(&self, place: usize, models: &[Model], drawn: &Drawn) -> Layer<'a> {
+        let groups = self.layers[place].iter().map(|space| Group::new(self.measure, space, drawn));
+        let groups: Vec<Group> = groups.collect();
         let values = |model: &Model| Values {
             points: groups.iter().map(|group| model.points(group)).collect(),
             whole: model.whole(),
         };
         Layer {
             values: models.iter().map(values).collect(),
-            standing: self.bounded[place].then(|| self.standing(rsms, copies)),
+            standard: self.bounded[place].then(|| self.standard(place, drawn)),
+            groups,
         }
     }
 
-    fn standing(&self, rsms: &[Rsm], copies: &[u32]) -> Standing {
-        let entries: Vec<Vec<f64>> = rsms.iter().map(|rsm| drawn(&upper(rsm), copies)).collect();
-        let standard = match self.measure {
-            Measure::Rsa(kind) => entries.iter().map(|entries| kind.standardised(entries)).collect(),
-            Measure::TwoVsTwo(_) => {
-                rsms.iter().zip(&entries).map(|(rsm, entries)| standardised(upper(rsm), entries)).collect()
+    /// The groups of the layer at this place on the scale on which they are averaged.
+    fn standard(&self, place: usize, drawn: &Drawn) -> Vec<Vec<f64>> {
+        let standard = |space: &Space<'a>| {
+            let entries = drawn.list(&upper(space.rsm));
+            match self.measure {
+                Measure::Rsa(kind) => kind.standard(entries, &drawn.order(&space.ascending)),
+                Measure::TwoVsTwo(_) => standardised(upper(space.rsm), &entries),
             }
         };
-        Standing { entries, standard }
+        self.layers[place].iter().map(standard).collect()
     }
 
     /// What pairs do by themselves at layers, the first of them perhaps with its ceiling: nothing of it is otherwise in worlds
     /// of the same concepts.
-    pub(super) fn pairs(&self, layers: &[&[Rsm]], bounded: bool) -> Pairs {
+    fn pairs(&self, layers: Range<usize>, bounded: bool) -> Pairs {
         let values = layers.len() * self.models.len() + usize::from(bounded);
         let mut found = Pairs::nothing(values);
         if !self.over.over_concepts() {
             return found;
         }
-        let rsms = layers[0];
-        let standing = bounded.then(|| self.standing(rsms, &self.every));
-        let once = vec![1; rsms.len()];
+        let (concepts, groups) = (self.every.copies.len(), self.layers[layers.start].len());
+        let standard = bounded.then(|| self.standard(layers.start, &self.every));
+        let once = vec![1; groups];
         let of_group = |g: usize| -> Vec<Vec<f64>> {
-            let of = |model: &Rsm, rsms: &[Rsm]| contributions(self.measure, model, &rsms[g], &self.every);
-            let others = standing.as_ref().map(|standing| standing.others(g, &once));
-            let ceiling = others.map(|sum| of(&square(&sum, self.every.len()), rsms));
-            let models = layers.iter().flat_map(|rsms| self.models.iter().map(|model| of(model, rsms)));
-            models.chain(ceiling).collect()
+            let of = |model: &Rsm, layer: usize| {
+                contributions(self.measure, model, self.layers[layer][g].rsm, &self.every.copies)
+            };
+            let others = standard.as_ref().map(|standard| others(standard, g, &once));
+            let ceiling = others.map(|sum| of(&square(&sum, concepts), layers.start));
+            let models = layers.clone().flat_map(|layer| self.models.iter().map(move |model| (model, layer)));
+            models.map(|(model, layer)| of(model.rsm, layer)).chain(ceiling).collect()
         };
         // [groups][values][pairs]
-        let by_group: Vec<Vec<Vec<f64>>> = (0..rsms.len()).map(of_group).collect();
-        let (groups, pairs) = (rsms.len() as f64, self.every.len() * (self.every.len() - 1) / 2);
+        let by_group: Vec<Vec<Vec<f64>>> = (0..groups).map(of_group).collect();
+        let (groups, pairs) = (groups as f64, concepts * (concepts - 1) / 2);
         for pair in 0..pairs {
             let at = |value: usize| by_group.iter().map(move |values| values[value][pair]);
             let means: Vec<f64> = (0..values).map(|value| at(value).sum::<f64>() / groups).collect();
@@ -319,34 +332,46 @@ impl<'a> Worlds<'a> {
     }
 
     /// The lower noise ceiling of a layer; NaN of fewer than two different groups.
-    fn ceiling(&self, rsms: &[Rsm], standing: &Standing, copies: &[u32], groups: &[u32]) -> f64 {
+    fn ceiling(&self, layer: &Layer, standard: &[Vec<f64>], drawn: &Drawn, groups: &[u32]) -> f64 {
         let present: Vec<usize> = (0..groups.len()).filter(|&g| groups[g] > 0).collect();
         if present.len() < FEWEST_GROUPS {
             return f64::NAN;
         }
         let value = |&g: &usize| -> f64 {
-            let others = standing.others(g, groups);
-            match self.measure {
+            let others = others(standard, g, groups);
+            match (self.measure, &layer.groups[g]) {
                 // A correlation is the same for a sum as for a mean.
-                Measure::Rsa(kind) => kind.correlation(&standing.entries[g], &others).unwrap_or(0.0),
-                Measure::TwoVsTwo(ties) => {
-                    let model = Resample::new(&square(&others, copies.len()), copies);
-                    model.score(&rsms[g], ties) as f64 / model.whole() as f64
+                (Measure::Rsa(kind), Group::Entries(group)) => {
+                    let order = if kind.is_ranked() { drawn.sorted(&others) } else { Vec::new() };
+                    group(&kind.prepare_in(others, &order)).unwrap_or(0.0)
                 }
+                (Measure::TwoVsTwo(ties), Group::Rsm(rsm)) => {
+                    let model = Resample::new(&square(&others, drawn.copies.len()), &drawn.copies);
+                    model.score(rsm, ties) as f64 / model.whole() as f64
+                }
+                _ => unreachable!("a layer with a noise ceiling has all its entries"),
             }
         };
         present.iter().map(value).sum::<f64>() / present.len() as f64
     }
 }
 
-impl Standing {
-    /// The sum of all groups but one and its copies, each as often as it is drawn.
-    fn others(&self, group: usize, groups: &[u32]) -> Vec<f64> {
-        let mut sum = vec![0.0; self.standard[group].len()];
-        for (other, &copies) in groups.iter().enumerate().filter(|&(other, &copies)| other != group && copies > 0) {
-            sum.iter_mut().zip(&self.standard[other]).for_each(|(sum, x)| *sum += f64::from(copies) * x);
-        }
-        sum
+/// The sum of all groups but one and its copies, each as often as it is drawn.
+fn others(standard: &[Vec<f64>], group: usize, groups: &[u32]) -> Vec<f64> {
+    let mut sum = vec![0.0; standard[group].len()];
+    for (other, &copies) in groups.iter().enumerate().filter(|&(other, &copies)| other != group && copies > 0) {
+        sum.iter_mut().zip(&standard[other]).for_each(|(sum, x)| *sum += f64::from(copies) * x);
+    }
+    sum
+}
+
+impl<'a> Space<'a> {
+    fn new(measure: Measure, rsm: &'a Rsm) -> Self {
+        let ascending = match measure {
+            Measure::Rsa(kind) => kind.order(&upper(rsm)),
+            Measure::TwoVsTwo(_) => Vec::new(),
+        };
+        Self { rsm, ascending }
     }
 }
 
@@ -359,12 +384,13 @@ impl Values {
 }
 
 impl Model {
-    fn new(measure: Measure, rsm: &Rsm, copies: &[u32]) -> Self {
+    fn new(measure: Measure, space: &Space, drawn: &Drawn) -> Self {
         match measure {
-            Measure::TwoVsTwo(ties) => Self::Accuracy(Resample::new(rsm, copies), ties),
+            Measure::TwoVsTwo(ties) => Self::Accuracy(Resample::new(space.rsm, &drawn.copies), ties),
             Measure::Rsa(kind) => {
-                let entries = drawn(&upper(rsm), copies);
-                Self::Entries { kind, prepared: kind.prepare(entries.clone()), entries }
+                let entries = drawn.list(&upper(space.rsm));
+                let prepared = kind.prepare_in(entries.clone(), &drawn.order(&space.ascending));
+                Self::Entries { kind, prepared, entries }
             }
         }
     }
@@ -389,13 +415,13 @@ impl Model {
 }
 
 impl<'a> Group<'a> {
-    fn new(measure: Measure, rsm: &'a Rsm, copies: &[u32]) -> Self {
-        let Measure::Rsa(kind) = measure else { return Self::Rsm(rsm) };
-        let entries = drawn(&upper(rsm), copies);
+    fn new(measure: Measure, space: &Space<'a>, drawn: &Drawn) -> Self {
+        let Measure::Rsa(kind) = measure else { return Self::Rsm(space.rsm) };
+        let entries = drawn.list(&upper(space.rsm));
         if entries.iter().any(|entry| entry.is_nan()) {
             Self::Incomplete(entries)
         } else {
-            Self::Entries(kind.against(entries))
+            Self::Entries(kind.against_in(entries, drawn.order(&space.ascending)))
         }
     }
 }
@@ -411,12 +437,6 @@ fn contributions(measure: Measure, model: &Rsm, image: &Rsm, every: &[u32]) -> V
             outcomes.into_iter().map(|outcome| outcome - mean).collect()
         }
     }
-}
-
-/// The entries of an upper triangle, each as often as its pair of concepts is drawn.
-fn drawn(triangle: &[f64], copies: &[u32]) -> Vec<f64> {
-    let pairs = copies.iter().enumerate().flat_map(|(a, &x)| copies[a + 1..].iter().map(move |&y| (x * y) as usize));
-    triangle.iter().zip(pairs).flat_map(|(&entry, times)| std::iter::repeat_n(entry, times)).collect()
 }
 
 /// The values at mean 0 and length 1 of the entries that were drawn of them.

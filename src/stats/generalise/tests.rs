@@ -7,9 +7,10 @@ use serde::Deserialize;
 use super::resampled::Worlds;
 use super::*;
 use crate::stats::Rsm;
+use crate::stats::bootstrap::multiplicities;
 use crate::stats::influence::{self, Tested};
 use crate::stats::permutation::Random;
-use crate::stats::rsa::{Rsa, square};
+use crate::stats::rsa::{Rsa, square, upper};
 use crate::stats::scoring::Ties;
 
 /// Of rsatoolbox 0.3.2; `recipe/generalise.py`.
@@ -96,6 +97,73 @@ fn the_same_resamples_give_the_values_ceilings_and_variances_of_rsatoolbox() {
             close(model, Generalise::Groups, expected.groups[n]);
             close(model, Generalise::Concepts, expected.concepts[n]);
             close(&model.minus(ceiling), Generalise::Both, expected.ceiling[n]);
+        }
+    }
+}
+
+/// Of entries of the list of all copies, without those of a concept with itself: values and the ceiling of a layer.
+fn by_definition(kind: Rsa, models: &[&Rsm], groups: &[Rsm], copies: &[u32], drawn: &[u32]) -> Vec<f64> {
+    let list = |rsm: &Rsm| -> Vec<f64> {
+        let pairs = (0..copies.len()).flat_map(|a| (a + 1..copies.len()).map(move |b| (a, b)));
+        pairs.flat_map(|(a, b)| vec![rsm.row(a)[b]; (copies[a] * copies[b]) as usize]).collect()
+    };
+    let lists: Vec<Vec<f64>> = groups.iter().map(list).collect();
+    let r = |x: &[f64], y: &[f64]| kind.correlation(x, y).unwrap_or(0.0);
+    let value = |model: &&Rsm| {
+        let points = lists.iter().zip(drawn).map(|(group, &times)| f64::from(times) * r(&list(model), group));
+        points.sum::<f64>() / f64::from(drawn.iter().sum::<u32>())
+    };
+    let present: Vec<usize> = (0..groups.len()).filter(|&g| drawn[g] > 0).collect();
+    let others = |g: usize| -> Vec<f64> {
+        let mut sum = vec![0.0; lists[g].len()];
+        for &other in present.iter().filter(|&&other| other != g) {
+            let standard = kind.standardised(&lists[other]);
+            sum.iter_mut().zip(standard).for_each(|(sum, x)| *sum += f64::from(drawn[other]) * x);
+        }
+        sum
+    };
+    let ceiling = present.iter().map(|&g| r(&lists[g], &others(g))).sum::<f64>() / present.len() as f64;
+    models.iter().map(value).chain(groups.iter().all(|rsm| rsm.constant().is_empty()).then_some(ceiling)).collect()
+}
+
+#[test]
+fn what_is_sorted_once_has_the_values_of_the_lists_of_copies() {
+    const CONCEPTS: usize = 9;
+    let mut random = Random::keyed(11, 0);
+    // Of few different values, some of them apart by rounding alone, and of many.
+    let mut rsm = |values: u32| {
+        let mut entry = || (f64::from(random.below(values)) + 0.3) / f64::from(values) * (1.0 - f64::EPSILON);
+        square(&(0..CONCEPTS * (CONCEPTS - 1) / 2).map(|_| entry()).collect::<Vec<f64>>(), CONCEPTS)
+    };
+    let models = [rsm(3), rsm(1 << 20)];
+    let mut layers = [3, 4, 1 << 20].map(|values| (0..4).map(|_| rsm(values)).collect::<Vec<Rsm>>()).to_vec();
+    let nudged = |(n, x): (usize, &f64)| if n % 2 == 0 { *x } else { x * (1.0 + f64::EPSILON) };
+    layers[1][0] = square(&upper(&layers[1][0]).iter().enumerate().map(nudged).collect::<Vec<f64>>(), CONCEPTS);
+    // A constant image in a group.
+    let mut dark = layers[2].clone();
+    let entry = |a: usize, b: usize| if a != b && (a == 4 || b == 4) { f64::NAN } else { dark[1].row(a)[b] };
+    dark[1] = Rsm::new(CONCEPTS, (0..CONCEPTS * CONCEPTS).map(|n| entry(n / CONCEPTS, n % CONCEPTS)).collect());
+    layers.push(dark);
+    let models: Vec<&Rsm> = models.iter().collect();
+    let layers: Vec<&[Rsm]> = layers.iter().map(Vec::as_slice).collect();
+    for kind in [Rsa::Pearson, Rsa::Spearman, Rsa::KendallTauA] {
+        let worlds = Worlds::new(Measure::Rsa(kind), &models, &layers, Generalise::Both);
+        for t in 0..20 {
+            let (copies, drawn) = (multiplicities(1, t, CONCEPTS), group_multiplicities(1, t, 4));
+            let ([all, once], every) = ([drawn.clone(), vec![1; 4]], vec![1; CONCEPTS]);
+            if all.iter().filter(|&&times| times > 0).count() < FEWEST_GROUPS {
+                continue;
+            }
+            let found = worlds.resample(&copies, &drawn);
+            for (found, (copies, drawn)) in found.iter().zip([(&copies, &all), (&every, &all), (&copies, &once)]) {
+                for (found, groups) in found.iter().zip(&layers) {
+                    let expected = by_definition(kind, &models, groups, copies, drawn);
+                    assert_eq!(found.len(), expected.len());
+                    // The same correlations, summed over four groups.
+                    let apart = found.iter().zip(&expected).map(|(x, y)| (x - y).abs()).fold(0.0, f64::max);
+                    assert!(apart <= 4.0 * f64::EPSILON, "{kind}, {t}: {found:?}, expected {expected:?}");
+                }
+            }
         }
     }
 }

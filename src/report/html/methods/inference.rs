@@ -43,7 +43,7 @@ impl Settings<'_> {
     }
 
     /// The permutations of the 2 vs. 2 test and of measures.
-    fn drawn(&self) -> Option<Drawn> {
+    pub(super) fn drawn(&self) -> Option<Drawn> {
         let Results { accuracy, measures, .. } = self.results;
         let counts = accuracy.iter().map(|row| row.permutations).chain(measures.iter().map(|row| row.permutations));
         drawn(Some(self.null), counts)

@@ -61,6 +61,9 @@ fn too_few_concepts_or_none_with_a_direction_have_no_interval() {
     let Interval { low, high } = of(11, side(1), go_on).unwrap().unwrap();
     assert!(0.0 < low && low < high && high < 1.0, "{low} {high}");
     assert_eq!(of(12, side(1), go_on), Ok(None));
+    // A space with itself has 1, and no more.
+    let itself = intervals(Measure::Cknna, 3, &[side(0)], &[side(0)], &|_| go_on).unwrap()[0].unwrap();
+    assert!(itself.low > 0.99 && itself.high <= 1.0, "{itself:?}");
     let mut dark = vectors(&mut random, 13, 8);
     dark[3] = vec![0.0; 8];
     let dark = [gram(&dark)];

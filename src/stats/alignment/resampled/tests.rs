@@ -192,12 +192,15 @@ fn groups_are_averaged_and_a_constant_image_has_no_interval() {
 fn an_interval_by_hand() {
     // Resamples of atanh -1, 0 and 1 around an observed 0.5: the outer 2.5 % lie at -0.95 and 0.95.
     let resampled = [1.0_f64.tanh(), 0.0, (-1.0_f64).tanh(), f64::NAN];
-    let Interval { low, high } = interval(0.5, resampled.into_iter()).unwrap();
+    let Interval { low, high } = interval(0.5, resampled.into_iter(), -1.0).unwrap();
     let end = |reach: f64| (0.5_f64.atanh() + reach).tanh();
     assert!((low - end(-0.95)).abs() < 1e-12 && (high - end(0.95)).abs() < 1e-12, "{low} {high}");
+    // What is never below 0 is not there either.
+    let found = interval(0.5, resampled.into_iter(), Measure::Cka.least()).unwrap();
+    assert_eq!((found.low, found.high), (0.0, high));
     // A space with itself.
-    let Interval { low, high } = interval(1.0, [1.0; 9].into_iter()).unwrap();
-    assert!(low > 1.0 - 1e-9 && high <= 1.0);
-    assert_eq!(interval(f64::NAN, [0.5].into_iter()), None);
-    assert_eq!(interval(0.5, [f64::NAN].into_iter()), None);
+    let Interval { low, high } = interval(1.0, [1.0; 9].into_iter(), -1.0).unwrap();
+    assert!(low > 1.0 - 1e-9 && high == 1.0);
+    assert_eq!(interval(f64::NAN, [0.5].into_iter(), -1.0), None);
+    assert_eq!(interval(0.5, [f64::NAN].into_iter(), -1.0), None);
 }
