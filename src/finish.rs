@@ -131,6 +131,7 @@ pub fn finish(
         return Err(Error::failed(NoValues));
     }
     directory.remove_results().map_err(Error::failed)?;
+    directory.enlist_results(&results, comparison.categories.is_some()).map_err(Error::failed)?;
     comparison.write_matrices(directory).map_err(Error::failed)?;
     results.write(directory.root()).map_err(Error::failed)?;
     record.write(directory, started).map_err(Error::failed)?;

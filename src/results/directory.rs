@@ -1,9 +1,10 @@
 //! The files of a results directory: the one place that knows what they are called.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use super::{lines, write_lines};
+use super::{Results, lines, write_lines};
 use crate::checksum;
 use crate::error::FileError;
 use crate::names;
@@ -120,6 +121,18 @@ impl ResultsDir {
     /// The lists of concepts and of their categories.
     pub(super) fn lists(&self) -> [PathBuf; 2] {
         [CONCEPTS, "categories.txt"].map(|name| self.matrices().join(name))
+    }
+
+    /// The files whose names say nothing of what is in them: tables, lists, page and record, which is the last.
+    pub(super) fn fixed(&self) -> Vec<PathBuf> {
+        let tables = Results::NAMES.iter().map(|name| self.table(name));
+        tables.chain(self.lists()).chain([self.page(), self.record()]).collect()
+    }
+
+    /// A file's path in the directory, as records have it.
+    pub fn below(&self, path: &Path) -> String {
+        let parts = path.strip_prefix(&self.root).unwrap_or(path).iter().map(OsStr::to_string_lossy);
+        parts.collect::<Vec<_>>().join("/")
     }
 
     /// Writes the lists that [`Self::concepts`] and [`Self::categories`] read.

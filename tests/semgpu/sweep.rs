@@ -188,6 +188,13 @@ fn a_killed_sweep_goes_on_with_the_network_in_progress() {
     child.kill().unwrap();
     child.wait().unwrap();
     assert!(!small.path("killed/networks.csv").exists());
+    // A figure of all networks that none of semgpu's is.
+    std::fs::create_dir(small.path("killed/figures")).unwrap();
+    let figure = "killed/figures/networks_GloVe.png";
+    small.write(figure, "mine");
+    let said = fail(&["run", &config, "--out", &out], 2);
+    assert!(said.contains(&format!("{}: semgpu did not write this file", small.text(figure))), "{said}");
+    std::fs::remove_file(small.path(figure)).unwrap();
     let record = small.path("killed/squeezenet1_1/run.json");
     let before = std::fs::metadata(&record).unwrap().modified().unwrap();
     let said = run(&small, "killed", &[]);
