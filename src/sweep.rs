@@ -32,7 +32,7 @@ use crate::results::{
     AccuracyRow, Claim, ClaimError, DRAWS, NetworkRow, ResultsDir, ResultsError, SWEEP, Table, altered, figure_name,
     read_table, seen, write_json, write_table,
 };
-use crate::shards::{DrawsError, Keys, Shards, Span, are_draws, read_draws};
+use crate::shards::{DrawsError, Keys, Shards, Span, are_draws, begins_draws, read_draws};
 use crate::stats::inference::Family;
 use crate::stimuli::Gallery;
 use crate::wording::grouped;
@@ -138,6 +138,7 @@ fn check_out(sweep: &Sweep) -> Result<ResultsDir, Error> {
     out.check_networks(sweep.members[0].config.words.iter().map(|words| words.name.as_str()))?;
     let mut scores = sweep.members.iter().filter_map(scores);
     match scores.find(|path| path.exists() && !are_draws(path)) {
+        Some(path) if begins_draws(&path) => Err(ClaimError::CutOff(path).into()),
         Some(path) => Err(ClaimError::NotOurs(path).into()),
         None => Ok(out),
     }

@@ -39,6 +39,9 @@ pub enum ClaimError {
     /// Somebody else's file in the place of one of the results.
     #[error("{}: semgpu did not write this file, which its results would replace; move it away, or give --out another place", .0.display())]
     NotOurs(PathBuf),
+    /// One of semgpu's own that is not whole.
+    #[error("{}: semgpu began this file, and it is cut off or cannot be read; remove it, and the same command makes it again", .0.display())]
+    CutOff(PathBuf),
     /// A link in the place of the lock: what it leads to would be written over.
     #[error("{}: a link, expected nothing or a file of semgpu's own; remove it", .0.display())]
     Link(PathBuf),
