@@ -65,7 +65,9 @@ fn said(output: &Output) -> String {
 fn a_graphs_layers_are_listed() {
     let folder = tempfile::tempdir().unwrap();
     let file = unzipped("vit_timm.dynamo", folder.path());
-    let listed = String::from_utf8(succeed(&["layers", &file]).stdout).unwrap();
+    let output = succeed(&["layers", &file]);
+    assert!(said(&output).starts_with("columns   name, operator, shape, units; (on request): "), "{}", said(&output));
+    let listed = String::from_utf8(output.stdout).unwrap();
     let all: Vec<&str> = listed.lines().filter(|line| !line.ends_with("(on request)")).collect();
     let names: Vec<&str> = all.iter().map(|line| line.split(' ').next().unwrap()).collect();
     assert_eq!(names, ["blocks.0", "blocks.1", "head"]);
