@@ -361,6 +361,11 @@ fn files_of_others_among_a_sweeps_stay_and_a_new_label_is_told_on_its_own_page()
         std::fs::remove_file(small.path(name)).unwrap();
         std::fs::write(small.path(scores), &own).unwrap();
     }
+    // Scores of semgpu's own that are cut off.
+    std::fs::write(small.path(scores), &own[..own.len() / 2]).unwrap();
+    let said = fail(&["run", &config, "--out", &out, "--device", "cpu"], 2);
+    assert!(said.contains("random.draws.safetensors: semgpu began this file") && said.contains("remove it"), "{said}");
+    std::fs::write(small.path(scores), &own).unwrap();
     // A label with the same folder.
     small.write("sweep.toml", &text.replace("tiny, a graph", "tiny; a graph"));
     let said = run(&small, "all", &[]);
