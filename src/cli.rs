@@ -255,7 +255,9 @@ fn call(cli: Cli, called: &Path) -> Result<(), Error> {
         Command::Status(arguments) => shards::status(arguments),
         Command::Plot { directory, style } => plot(directory, style, &progress),
         Command::Concepts(arguments) => concepts::choose(arguments, &progress),
-        Command::Layers { network, form, json } => queries::layers(network.as_deref(), form.as_deref(), json),
+        Command::Layers { network, form, json } => {
+            queries::layers(network.as_deref(), form.as_deref(), json, &progress)
+        }
         Command::Inspect { file, network, form, prefix, manifest, json } => {
             let asked = inspect::Asked {
                 network: network.as_deref(),

@@ -138,6 +138,7 @@ pub fn compare(request: &Request, progress: &Progress) -> Result<PathBuf, Error>
     let out = ResultsDir::new(&request.out);
     out.check([])?;
     out.check_command(COMPARE).map_err(|_| Error::input(CompareError::Taken(request.out.clone())))?;
+    out.check_comparison()?;
     let _writing = progress.interrupt.writing();
     let _claim = out.lock(COMPARE)?;
     let (mut untested, mut of_chance) = (Vec::new(), Vec::new());
@@ -185,14 +186,15 @@ pub fn compare(request: &Request, progress: &Progress) -> Result<PathBuf, Error>
     warnings.extend(of_chance);
     warnings.extend(doubted(&runs, &request.words).map_err(Error::input)?);
     warnings.iter().for_each(|said| progress.line(format!("warning: {said}")));
-    let record = record(runs, request, groups_are(&curves), [untested, warnings], started).map_err(Error::input)?;
+    let mut record = record(runs, request, groups_are(&curves), [untested, warnings], started).map_err(Error::input)?;
     let overlays: Vec<Overlay> =
         curves.iter().map(|Curve { name, run, rows, null, .. }| Overlay { name, run, rows, null: *null }).collect();
     let comparison = Comparison { curves: &overlays, between: &between, within: &within, record: &record };
     out.remove_comparison().map_err(Error::failed)?;
     write_table(out.root(), &between).map_err(Error::failed)?;
     write_table(out.root(), &within).map_err(Error::failed)?;
-    report::write_comparison(&comparison, request.style, out.root(), progress)?;
+    let drawn = report::write_comparison(&comparison, request.style, out.root(), progress)?;
+    record.files = out.comparison_tables().iter().chain(&drawn).map(|path| out.below(path)).collect();
     write_json(&out.comparison(), &record).map_err(Error::failed)?;
     if !between.is_empty() || !within.is_empty() {
         progress
@@ -308,6 +310,7 @@ fn record(
         groups_are,
         untested,
         warnings,
+        files: Vec::new(),
         seconds: started.elapsed().as_secs_f64(),
     })
 }

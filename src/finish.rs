@@ -131,6 +131,7 @@ pub fn finish(
         return Err(Error::failed(NoValues));
     }
     directory.remove_results().map_err(Error::failed)?;
+    directory.enlist_results(&results, comparison.categories.is_some()).map_err(Error::failed)?;
     comparison.write_matrices(directory).map_err(Error::failed)?;
     results.write(directory.root()).map_err(Error::failed)?;
     record.write(directory, started).map_err(Error::failed)?;
@@ -261,19 +262,20 @@ fn doubt_of_answers(network: &str, predictions: &Predictions, lexicon: &Lexicon)
     })
 }
 
-/// One line per word model: the best layer and how it compares with the first, the pixels; one of its 1 vs. 2 test.
+/// One line per word model: the best of its layers and how it compares with the first, the pixels; one of its 1 vs. 2 test.
 fn summarise(results: &Results, record: &RunRecord, progress: &Progress) {
     let null = report::Null::of(record);
     let tail = &null.tail();
     for rows in results.accuracy.chunk_by(|a, b| a.words == b.words) {
         let Some(best) = Best::of(rows.iter(), Some(null)) else { continue };
         let row = best.row;
+        let chosen = match rows {
+            [first, _, ..] => format!("{} {:.3}, best layer{} ", first.layer, first.accuracy, best.how()),
+            _ => String::new(),
+        };
         progress.line(format!(
-            "{}: {} {:.3}, best layer{} {} {:.3}{}",
+            "{}: {chosen}{} {:.3}{}",
             row.words,
-            rows[0].layer,
-            rows[0].accuracy,
-            best.how(),
             row.layer,
             row.accuracy,
             tested(&best, [row.p_value, row.p_fwer], tail)
@@ -297,11 +299,11 @@ fn summarise(results: &Results, record: &RunRecord, progress: &Progress) {
     for rows in results.one_vs_two.chunk_by(|a, b| a.words == b.words) {
         let Some(best) = Best::of(rows.iter(), Some(null)) else { continue };
         let row = best.row;
+        let chosen = if rows.len() > 1 { format!("best layer{} ", best.how()) } else { String::new() };
         progress.line(format!(
-            "{}: 1 vs. 2 of {}, best layer{} {} {:.3}{}",
+            "{}: 1 vs. 2 of {}, {chosen}{} {:.3}{}",
             row.words,
             counted(row.images, "misclassified image"),
-            best.how(),
             row.layer,
             row.accuracy,
             tested(&best, [row.p_value, row.p_fwer], tail)

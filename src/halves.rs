@@ -23,7 +23,7 @@ use crate::features::FeaturesError;
 use crate::matrices::MatrixError;
 use crate::names::{self, are_places, read_lines};
 use crate::plan::GivenError;
-use crate::results::{ClaimError, Named, ResultsDir, SAME_FILE, same_file};
+use crate::results::{ClaimError, Clash, Named, ResultsDir, same_file};
 use crate::stats::alignment::Measure;
 use crate::stats::similarity::SimilarityError;
 use crate::stats::two_vs_two::TwoVsTwoError;
@@ -149,15 +149,14 @@ pub enum HalvesError {
         out: PathBuf,
     },
     /// Two of a name, or of names that are one as a file's.
-    #[error(
-        "--{side}: the name {name:?} stands twice, or another one gives the same file {SAME_FILE}; names tell the results \
-         apart: rename one"
-    )]
+    #[error("--{side}: the name {name:?} {clash}; names tell the results apart: rename one")]
     SameName {
         /// `words` or `images`
         side: &'static str,
         /// The name.
         name: String,
+        /// What is wrong with it.
+        clash: Clash,
     },
     /// A word model of several matrices.
     #[error("{}: {found} matrices, expected one: a word model has no groups", path.display())]
@@ -384,12 +383,12 @@ fn check_files<'a>(
     words: impl IntoIterator<Item = &'a str>,
     images: impl IntoIterator<Item = &'a str>,
 ) -> Result<(), HalvesError> {
-    let Some((of, name)) = same_file(words, images) else { return Ok(()) };
+    let Some((of, name, clash)) = same_file(words, images) else { return Ok(()) };
     let side = match of {
         Named::Words => "words",
         Named::Layer => "images",
     };
-    Err(HalvesError::SameName { side, name: name.to_string() })
+    Err(HalvesError::SameName { side, name: name.to_string(), clash })
 }
 
 /// A list with a line for each concept.

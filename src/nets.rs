@@ -185,7 +185,7 @@ impl Network {
             let (fits, reason) = (drawn.join("\" or \""), reason.clone());
             return Err(WeightsError::OtherGraph { path, network, form, fits, reason });
         }
-        account.checked(file.path(), Some((network, form)))
+        account.checked(file, Some((&network, &form)))
     }
 }
 
@@ -340,6 +340,14 @@ mod tests {
         let said = error.to_string();
         let command = "(all of it: semgpu inspect weights/listed.safetensors --network vgg16 --form torchvision)";
         assert!(said.ends_with(command), "{said}");
+        // Of one of several copies, with what its names begin with.
+        let copy = |prefix: &str| -> Vec<_> {
+            file.0.iter().map(|(name, shape)| (format!("{prefix}.{name}"), shape.clone())).collect()
+        };
+        let copies = Box::new(Listing([copy("student"), copy("teacher")].concat()));
+        let one = network.within(copies, Some("teacher")).unwrap();
+        let said = network.assign(&torchvision, one.as_ref()).unwrap_err().to_string();
+        assert!(said.ends_with("--form torchvision --prefix teacher)"), "{said}");
     }
 
     #[test]

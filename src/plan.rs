@@ -174,8 +174,8 @@ fn check_values(config: &Config) -> Result<(), PlanError> {
         let found = format!("{:?} ({} bytes)", words.name, words.name.len());
         return Err(PlanError::value("words.name", NAME, found));
     }
-    if let Some((_, name)) = same_file(config.words.iter().map(|words| words.name.as_str()), []) {
-        return Err(PlanError::SameName(name.to_string()));
+    if let Some((_, name, clash)) = same_file(config.words.iter().map(|words| words.name.as_str()), []) {
+        return Err(PlanError::SameName(name.to_string(), clash));
     }
     if let Some(method) = names::twice(&config.rsa.methods) {
         let found = format!("{method} twice");
@@ -207,7 +207,7 @@ fn check_names(config: &Config, model: &Model) -> Result<(), PlanError> {
     }
     let words = config.words.iter().map(|words| words.name.as_str());
     match same_file(words, iter::once(PIXELS).chain(layers())) {
-        Some((_, layer)) => Err(PlanError::SameLayer(layer.to_string())),
+        Some((_, layer, clash)) => Err(PlanError::SameLayer(layer.to_string(), clash)),
         None => Ok(()),
     }
 }

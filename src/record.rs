@@ -21,7 +21,7 @@ use crate::nets::{Input, Token};
 use crate::results::{Ledger, ResultsDir, altered, write_json};
 
 pub use comparison::{Compared, ComparisonRecord};
-pub use difference::{check, keep, of_test, parts, replaced};
+pub use difference::{check, check_free, keep, of_test, parts, parts_of_test, replaced};
 
 /// Version of the layout of `run.json`; 1 and 2 are read too.
 pub const SCHEMA: u64 = 3;

@@ -14,7 +14,7 @@ mod table;
 
 pub use claim::{COMPARE, Claim, ClaimError, SWEEP};
 pub(crate) use directory::DRAWS;
-pub use directory::{CONCEPTS, Named, ResultsDir, SAME_FILE, figure_name, is_scales, same_file, scales_of};
+pub use directory::{CONCEPTS, Clash, Named, ResultsDir, figure_name, is_scales, same_file, scales_of};
 pub use ledger::{Ledger, altered};
 pub(crate) use networks::{COMPARE_FIGURES, networks_figure};
 pub use networks::{ComparisonRow, NetworkRow, WithinRow};

@@ -21,7 +21,7 @@ mod groups;
 use std::path::{Path, PathBuf};
 
 pub use cut::{Cut, Estimate, Size, Span};
-pub use draws::{DrawsError, is_own as are_draws, read as read_draws, write as write_draws};
+pub use draws::{DrawsError, begins as begins_draws, is_own as are_draws, read as read_draws, write as write_draws};
 
 use crate::checkpoint::{Checkpoint, Opened};
 use crate::checksum;
@@ -181,7 +181,11 @@ impl Shards {
     pub fn check_place(out: &Path) -> Result<(), ClaimError> {
         let list = place(out).join(cut::LIST);
         check_files(std::slice::from_ref(&list), &[])?;
-        if list.exists() && !cut::is_list(&list) { Err(ClaimError::NotOurs(list)) } else { Ok(()) }
+        match list.exists() && !cut::is_list(&list) {
+            true if cut::begins_list(&list) => Err(ClaimError::CutOff(list)),
+            true => Err(ClaimError::NotOurs(list)),
+            false => Ok(()),
+        }
     }
 
     /// Writes how an experiment is cut.

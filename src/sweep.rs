@@ -32,7 +32,7 @@ use crate::results::{
     AccuracyRow, Claim, ClaimError, DRAWS, NetworkRow, ResultsDir, ResultsError, SWEEP, Table, altered, figure_name,
     read_table, seen, write_json, write_table,
 };
-use crate::shards::{DrawsError, Keys, Shards, Span, are_draws, read_draws};
+use crate::shards::{DrawsError, Keys, Shards, Span, are_draws, begins_draws, read_draws};
 use crate::stats::inference::Family;
 use crate::stimuli::Gallery;
 use crate::wording::grouped;
@@ -51,6 +51,9 @@ pub struct SweepRecord {
     pub config: Written,
     /// Whether the results of all networks are there.
     pub finished: bool,
+    /// Whether nothing is made of all networks yet, which records of before it do not say.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub announced: bool,
     /// SHA-256 of `accuracy.csv` beside it, by its name; empty before it is there, and in records of before it.
     #[serde(default)]
     pub files: BTreeMap<String, String>,
@@ -132,9 +135,10 @@ fn check_out(sweep: &Sweep) -> Result<ResultsDir, Error> {
     let inputs: Vec<_> = sweep.members.iter().flat_map(|member| member.config.inputs()).collect();
     out.check(inputs.iter().map(|(_, path)| *path))?;
     out.check_command(SWEEP)?;
-    out.check_networks_figures(sweep.members[0].config.words.iter().map(|words| words.name.as_str()))?;
+    out.check_networks(sweep.members[0].config.words.iter().map(|words| words.name.as_str()))?;
     let mut scores = sweep.members.iter().filter_map(scores);
     match scores.find(|path| path.exists() && !are_draws(path)) {
+        Some(path) if begins_draws(&path) => Err(ClaimError::CutOff(path).into()),
         Some(path) => Err(ClaimError::NotOurs(path).into()),
         None => Ok(out),
     }
@@ -192,7 +196,8 @@ pub fn announce(sweep: &Sweep) -> Result<(), Error> {
 /// The record says that the sweep is not finished, and what it is of, before the results of a network change.
 fn begin(sweep: &Sweep, out: &ResultsDir) -> Result<(), Error> {
     out.remove_networks().map_err(Error::failed)?;
-    write_json(&out.networks(), &SweepRecord::new(sweep, None)).map_err(Error::failed)
+    let record = SweepRecord { announced: true, ..SweepRecord::new(sweep, None) };
+    write_json(&out.networks(), &record).map_err(Error::failed)
 }
 
 /// Merges the shards of a network; with the last one's, all results are put together. Returns the directory of either.
@@ -272,6 +277,7 @@ fn put_together(sweep: &Sweep, out: &ResultsDir, progress: &Progress) -> Result<
     let networks = table::networks(sweep, &rows);
     let rows = rows.concat();
     out.remove_networks().map_err(Error::failed)?;
+    write_json(&out.networks(), &SweepRecord::new(sweep, None)).map_err(Error::failed)?;
     write_table(out.root(), &rows).map_err(Error::failed)?;
     write_table(out.root(), &networks).map_err(Error::failed)?;
     let accuracy = checksum::sha256(&out.table(AccuracyRow::NAME)).map_err(Error::failed)?;
@@ -343,6 +349,7 @@ impl SweepRecord {
             semgpu: env!("CARGO_PKG_VERSION").to_string(),
             config: sweep.written.clone(),
             finished: networks.is_some(),
+            announced: false,
             files: BTreeMap::new(),
             networks: networks.unwrap_or_default(),
         }

@@ -15,7 +15,7 @@ use crate::{bench, nets, results, weights};
 
 use super::{print, print_json};
 
-pub(super) fn layers(network: Option<&str>, form: Option<&str>, json: bool) -> Result<(), Error> {
+pub(super) fn layers(network: Option<&str>, form: Option<&str>, json: bool, progress: &Progress) -> Result<(), Error> {
     let Some(name) = network else {
         if json {
             let row =
@@ -52,6 +52,7 @@ pub(super) fn layers(network: Option<&str>, form: Option<&str>, json: bool) -> R
     }
     let width = layers.iter().map(|(layer, _)| layer.name.len()).max().unwrap_or(0).clamp(16, 56);
     let operators = layers.iter().flat_map(|(_, operator)| operator).map(String::len).max().unwrap_or(0);
+    progress.line(columns(&layers));
     for (layer, operator) in layers {
         let shape = match layer.shape {
             Shape::Tokens([tokens, dimensions]) => format!("{tokens} tokens x {dimensions}"),
@@ -70,6 +71,20 @@ pub(super) fn layers(network: Option<&str>, form: Option<&str>, json: bool) -> R
         print(&format!("{:<width$} {about}{shape:<18} {:>9}{request}", layer.name, layer.units()));
     }
     Ok(())
+}
+
+/// What stands in a line of each of the layers.
+fn columns(layers: &[(Layer, Option<String>)]) -> String {
+    let about = match layers {
+        [(_, Some(_)), ..] => ", operator",
+        _ if layers.iter().any(|(layer, _)| layer.label != layer.name) => ", label in figures",
+        _ => "",
+    };
+    let request = match layers.iter().any(|(layer, _)| layer.on_request) {
+        true => "; (on request): tested where network.layers names it, no part of layers = \"all\"",
+        false => "",
+    };
+    format!("columns   name{about}, shape, units{request}")
 }
 
 /// Whether a file is of a graph rather than of weights alone.

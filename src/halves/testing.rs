@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use serde_json::Value;
+
 use super::doubts::{is_single, warnings};
 use super::reading::Inputs;
 use super::{HalvesError, check_files, list, words};
@@ -30,6 +32,8 @@ use crate::vectors;
 pub struct Test {
     directory: Option<ResultsDir>,
     experiment: String,
+    /// What it is of.
+    parts: Vec<(String, Value)>,
     comparison: Comparison,
     device: Selected,
     record: record::Test,
@@ -97,11 +101,12 @@ impl Test {
         let given = comparison.controls.read.iter().map(|(said, _)| said.clone());
         let understood = read.iter().map(Read::to_string).chain(given).collect();
         let experiment = experiment(&request, &checksums, &read, &comparison.space.concepts);
-        if let Some(directory) = &directory {
-            directory.check_experiment(&experiment, request.fresh)?;
-        }
         let record = record::Test { config: request, understood, read, checksums };
-        Ok(Self { directory, experiment, comparison, device, record, warnings })
+        let parts = record::parts_of_test(&record, &comparison.space.concepts);
+        if let Some(directory) = &directory {
+            record::check_free(directory, &experiment, record.config.fresh, || parts.clone())?;
+        }
+        Ok(Self { directory, experiment, parts, comparison, device, record, warnings })
     }
 
     /// Tests, and writes nothing; also what the user should know.
@@ -129,6 +134,7 @@ impl Test {
         let replaced = there.and_then(|there| record::replaced(&there, &record::of_test(request)));
         let _claim = directory.claim("test", &self.experiment, request.fresh)?;
         replaced.into_iter().for_each(|said| progress.line(said));
+        record::keep(&directory, self.parts).map_err(Error::failed)?;
         let record = RunRecord::new(Command::Test(Box::new(self.record)), &self.device, self.warnings);
         finish(&self.comparison, record, &directory, started, progress)?;
         Ok(directory.root().to_path_buf())

@@ -8,8 +8,9 @@ use crate::config::{Bytes, OptionError};
 use crate::device::DeviceError;
 use crate::error::{Error, FileError};
 use crate::images::ImageError;
-use crate::results::{ClaimError, SAME_FILE};
+use crate::results::{ClaimError, Clash};
 use crate::stats::similarity::SimilarityError;
+use crate::stimuli::PIXELS;
 use crate::stimuli::StimuliError;
 use crate::vectors::VectorsError;
 use crate::weights::WeightsError;
@@ -121,17 +122,14 @@ pub enum PlanError {
     #[error("[[words]] is missing: expected at least one word model with a name and a file")]
     NoWords,
     /// Two of a name, or of names that are one as a file's.
-    #[error(
-        "[[words]]: the name {0:?} stands twice, or another one gives the same file {SAME_FILE}; names tell the results \
-         apart: rename one"
-    )]
-    SameName(String),
+    #[error("[[words]]: the name {0:?} {1}; names tell the results apart: rename one")]
+    SameName(String, Clash),
     /// The same of layers.
     #[error(
-        "network.layers: the layer {0:?} has the name of another (`pixels` is that of the images), or its name gives the same \
-         file {SAME_FILE}; list the layers to be tested in network.layers without it, or rename it in the network's file"
+        "network.layers: the layer {0:?} {1}{of_images}; list the layers to be tested in network.layers without it, or rename it in \
+         the network's file", of_images = if .0 == PIXELS { " (it is the name of the images themselves)" } else { "" }
     )]
-    SameLayer(String),
+    SameLayer(String, Clash),
     /// A value that its key does not take.
     #[error("{key}: expected {expected}, found {found}")]
     Value {

@@ -38,6 +38,8 @@ pub struct ComparisonRecord {
     pub untested: Vec<String>,
     /// Things the user should know.
     pub warnings: Vec<String>,
+    /// The tables, figures and page beside it, by their paths.
+    pub files: Vec<String>,
 }
 
 /// A run in a comparison.

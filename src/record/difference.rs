@@ -1,10 +1,13 @@
 //! In what the run of a directory, finished or not, differs from one that is about to be made there.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
-use super::{Checksums, Command, RunRecord, file_name};
+use super::{Checksums, Command, RunRecord, Test, file_name};
 use crate::config::{Config, TestRequest};
 use crate::error::FileError;
+use crate::matrices::{Read, Side};
 use crate::plan::Plan;
 use crate::results::{ClaimError, Ledger, ResultsDir};
 use crate::wording::grouped;
@@ -16,8 +19,7 @@ use crate::wording::grouped;
 pub fn check(plan: &Plan, fresh: bool) -> Result<Option<String>, ClaimError> {
     let Plan { config, checksums, .. } = plan;
     let directory = ResultsDir::new(config.out());
-    let free = directory.check_experiment(&checksums.similarity, fresh);
-    free.map_err(|error| error.differing(|| differs(&directory, &parts(plan))))?;
+    check_free(&directory, &checksums.similarity, fresh, || parts(plan))?;
     let Ok(Some(record)) = RunRecord::read(&directory) else { return Ok(None) };
     let Some(there) = record.run().filter(|_| !fresh) else { return Ok(None) };
     if shares_words((&there.config, &there.checksums), (config, checksums)) {
@@ -26,6 +28,20 @@ pub fn check(plan: &Plan, fresh: bool) -> Result<Option<String>, ClaimError> {
     let names = |config: &Config| config.words.iter().map(|words| words.name.clone()).collect::<Vec<_>>().join(", ");
     let differs = format!(" (words: {} there, {} here)", names(&there.config), names(config));
     Err(ClaimError::Other { path: directory.root().into(), found: "results", differs, fresh: true })
+}
+
+/// Whether a directory is free for an experiment of these parts.
+///
+/// # Errors
+/// [`ClaimError::Other`] says the first part in which what lies there is another.
+pub fn check_free(
+    directory: &ResultsDir,
+    experiment: &str,
+    fresh: bool,
+    parts: impl FnOnce() -> Vec<(String, Value)>,
+) -> Result<(), ClaimError> {
+    let free = directory.check_experiment(experiment, fresh);
+    free.map_err(|error| error.differing(|| differs(directory, &parts())))
 }
 
 /// Whether two runs have a word model in common, by its name or its file.
@@ -142,6 +158,33 @@ pub fn parts(plan: &Plan) -> Vec<(String, Value)> {
     ];
     let inputs = ["size", "preprocess", "resize", "crop_pct"].map(of_input);
     network.map(named).into_iter().chain(inputs).chain(rest.map(named)).collect()
+}
+
+/// The same of a test of these concepts.
+pub fn parts_of_test(test: &Test, concepts: &[String]) -> Vec<(String, Value)> {
+    let Test { config, read, checksums, .. } = test;
+    let names = |side| read.iter().filter(|read| read.side == side).map(|read| read.name.as_str()).collect::<Vec<_>>();
+    let files = |sums: &BTreeMap<String, String>| {
+        sums.iter().map(|(name, sum)| format!("{name}, SHA-256 {sum}")).collect::<Vec<_>>()
+    };
+    let sources = config.words.iter().chain(&config.images);
+    let arrays: Vec<String> =
+        sources.map(|source| format!("{}, {}", source.name, source.array.as_deref().unwrap_or("whole"))).collect();
+    // Where a file lies decides nothing.
+    let as_read = read.iter().map(|read| Read { path: read.name.clone().into(), ..read.clone() }.to_string());
+    let parts = [
+        ("semgpu", json!(env!("CARGO_PKG_VERSION"))),
+        ("network", json!(config.network)),
+        ("words", json!(names(Side::Words))),
+        ("images", json!(names(Side::Images))),
+        ("files of words", json!(files(&checksums.words))),
+        ("files of images", json!(files(&checksums.images))),
+        ("files of what is given", json!(files(&checksums.controls))),
+        ("arrays", json!(arrays)),
+        ("concepts", json!(concepts)),
+        ("read as", json!(as_read.collect::<Vec<_>>())),
+    ];
+    parts.map(|(key, value)| (key.to_string(), value)).to_vec()
 }
 
 /// Keeps them beside the matrices that they decide.

@@ -28,6 +28,8 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
         let values: Vec<f64> = all.map(value).collect();
         let labels: Vec<&str> = layers.iter().map(|layer| curves.label(layer)).collect();
         let (labels, axis) = fit::titled(&labels, axis);
+        let groups = material.results.accuracy.iter().filter(|row| row.network == curves.network).map(|row| row.groups);
+        let mean = if groups.max() > Some(1) { format!(", mean over {}", said.all()) } else { String::new() };
         let heatmap = Heatmap {
             title: said.network(curves.network),
             rows: labels.clone(),
@@ -38,9 +40,8 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
             values,
             measure: "correlation of RSMs",
             notes: format!(
-                "Pearson correlation of the layers\u{2019} similarity matrices over the pairs of concepts, mean over \
-                    {}; the diagonal, 1, is left out.",
-                said.all()
+                "Pearson correlation of the layers\u{2019} similarity matrices over the pairs of concepts{mean}; the diagonal, 1, is \
+                 left out."
             ),
         };
         drawings.push(Drawing {
@@ -79,7 +80,12 @@ mod tests {
             row("fc2", "fc1", Some(0.75)),
             row("fc2", "fc2", Some(1.0)),
         ];
-        let results = Results { accuracy: rows("vgg16", &labels, &["GloVe"]), layers, ..Results::default() };
+        let mut results = Results { accuracy: rows("vgg16", &labels, &["GloVe"]), layers, ..Results::default() };
+        for (groups, is_mean) in [(1, false), (2, true)] {
+            results.accuracy.iter_mut().for_each(|row| row.groups = groups);
+            let svg = draw(&material(&results)).unwrap().remove(0).picture.svg;
+            assert_eq!(svg.contains("images"), is_mean, "{groups}");
+        }
         let drawing = draw(&material(&results)).unwrap().remove(0);
         assert_eq!(drawing.stem, "layers_vgg16");
         // The colours are of what is beside the diagonal.

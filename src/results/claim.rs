@@ -39,6 +39,9 @@ pub enum ClaimError {
     /// Somebody else's file in the place of one of the results.
     #[error("{}: semgpu did not write this file, which its results would replace; move it away, or give --out another place", .0.display())]
     NotOurs(PathBuf),
+    /// One of semgpu's own that is not whole.
+    #[error("{}: semgpu began this file, and it is cut off or cannot be read; remove it, and the same command makes it again", .0.display())]
+    CutOff(PathBuf),
     /// A link in the place of the lock: what it leads to would be written over.
     #[error("{}: a link, expected nothing or a file of semgpu's own; remove it", .0.display())]
     Link(PathBuf),
@@ -269,7 +272,7 @@ impl ResultsDir {
     ) -> Result<Claim, ClaimError> {
         self.check_matrices()?;
         self.check_experiment(experiment, fresh)?;
-        let listed = Ledger::read(self).figures.is_some();
+        let before = Ledger::read(self);
         if fresh {
             self.remove_written()?;
             self.remove_comparison()?;
@@ -277,9 +280,10 @@ impl ResultsDir {
         claim.damaged = Ledger::damaged(self);
         let mut ledger = Ledger::read(self);
         if ledger.key != experiment {
-            // Figures of results whose list was lost are in none.
-            let figures = (listed || !self.has_figures()).then(BTreeSet::new);
-            ledger = Ledger { command: command.into(), key: experiment.into(), figures, ..Ledger::default() };
+            // What is there of results whose list was lost is in none.
+            let figures = (before.figures.is_some() || !self.has_figures()).then(BTreeSet::new);
+            let files = (before.files.is_some() || !self.has_fixed()).then(BTreeSet::new);
+            ledger = Ledger { command: command.into(), key: experiment.into(), figures, files, ..Ledger::default() };
             ledger.write(self)?;
         }
         Ok(claim)
@@ -343,6 +347,11 @@ impl ResultsDir {
     /// Whether anything lies where figures do.
     pub(super) fn has_figures(&self) -> bool {
         fs::read_dir(self.figures()).is_ok_and(|mut entries| entries.next().is_some())
+    }
+
+    /// Whether any of the files is there that results always have, or may have beside their matrices.
+    fn has_fixed(&self) -> bool {
+        self.fixed().iter().chain([&self.answers()]).any(|path| path.symlink_metadata().is_ok())
     }
 
     /// Removes what semgpu wrote here of an experiment, and the directory if nothing else is in it.

@@ -1,9 +1,10 @@
 //! The files of a results directory: the one place that knows what they are called.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use super::{lines, write_lines};
+use super::{Results, lines, write_lines};
 use crate::checksum;
 use crate::error::FileError;
 use crate::names;
@@ -122,6 +123,18 @@ impl ResultsDir {
         [CONCEPTS, "categories.txt"].map(|name| self.matrices().join(name))
     }
 
+    /// The files whose names say nothing of what is in them: tables, lists, page and record, which is the last.
+    pub(super) fn fixed(&self) -> Vec<PathBuf> {
+        let tables = Results::NAMES.iter().map(|name| self.table(name));
+        tables.chain(self.lists()).chain([self.page(), self.record()]).collect()
+    }
+
+    /// A file's path in the directory, as records have it.
+    pub fn below(&self, path: &Path) -> String {
+        let parts = path.strip_prefix(&self.root).unwrap_or(path).iter().map(OsStr::to_string_lossy);
+        parts.collect::<Vec<_>>().join("/")
+    }
+
     /// Writes the lists that [`Self::concepts`] and [`Self::categories`] read.
     ///
     /// # Errors
@@ -140,14 +153,23 @@ fn file_name(name: &str) -> String {
     shortened(name.replace(['/', '\\', ':', '*', '?', '"', '<', '>', '|'], "_"), 200, name)
 }
 
-/// The part of a file's name that a name makes, in so many bytes: where it has more it ends in the name's checksum.
+/// The part of a file's name that a name makes, in so many bytes: where it has more it ends in the name's checksum. One that is a
+/// device's gets a sign more.
 fn shortened(part: String, bytes: usize, name: &str) -> String {
     const DIGITS: usize = 16;
+    let part = if is_device(&part) { format!("_{part}") } else { part };
     if part.len() <= bytes {
         return part;
     }
     let start = &part[..part.floor_char_boundary(bytes - DIGITS - 1)];
     format!("{start}-{}", &checksum::of_bytes(name.as_bytes())[..DIGITS])
+}
+
+/// Whether Windows keeps a name for a device, whatever follows a dot.
+fn is_device(name: &str) -> bool {
+    let begins = name.split('.').next().unwrap_or_default().trim_end().to_ascii_lowercase();
+    let is_port = |port| begins.strip_prefix(port).is_some_and(|n| n.len() == 1 && n.as_bytes()[0].is_ascii_digit());
+    ["con", "prn", "aux", "nul"].contains(&&*begins) || ["com", "lpt"].into_iter().any(is_port)
 }
 
 /// Where the scales of a matrix lie, beside it: of `conv1.npy` `scales.conv1.npy`, of `words.GloVe.npy`
@@ -169,32 +191,59 @@ pub enum Named {
     Layer,
 }
 
-/// Where [`same_file`] finds names to be one, for messages.
-pub const SAME_FILE: &str = "in rsm/ (`/ \\ : * ? \" < > |` become `_`, capitals do not count, what goes with x is scales.x, words.x \
-                             is of a word model, predicted_classes are the network's answers) or, of words, in figures/ (all but A-Z, a-z, 0-9, \
-                             `.`, `_` and `-` becomes `_`)";
+/// Why a name cannot make files, in words that follow it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Clash {
+    /// Another one is the same.
+    #[error("stands twice")]
+    Twice,
+    /// A matrix's file, with the name that makes it too.
+    #[error(
+        "gives the same file in rsm/ as {0:?} (`/ \\ : * ? \" < > |` become `_`, capitals do not count, and scales.x goes with x)"
+    )]
+    Matrix(String),
+    /// A figure's file, with the name that makes it too.
+    #[error("gives the same file in figures/ as {0:?} (all but A-Z, a-z, 0-9, `.`, `_` and `-` becomes `_`)")]
+    Figure(String),
+    /// A layer that would be taken for a word model.
+    #[error("begins with `words.`, as the files of word models in rsm/ do")]
+    Words,
+    /// The file of the network's answers.
+    #[error("gives the file of the network's answers, rsm/predicted_classes.npy")]
+    Answers,
+}
 
 /// The first name with a file that is another one's, or semgpu's own, on some file system: those of Windows and macOS do not
 /// tell capitals.
 pub fn same_file<'a>(
     words: impl IntoIterator<Item = &'a str>,
     layers: impl IntoIterator<Item = &'a str>,
-) -> Option<(Named, &'a str)> {
+) -> Option<(Named, &'a str, Clash)> {
     // Whichever it is: their names in it are compared.
     let directory = ResultsDir::new("");
-    let plain = |file: &PathBuf| names::plain(&file.to_string_lossy()).to_lowercase();
+    let plain = |file: &Path| names::plain(&file.to_string_lossy()).to_lowercase();
     let of_words = |name| {
         let figures = directory.figures().join(figure_name(name));
         (Named::Words, name, vec![directory.words_rsm(name), directory.words_scales(name), figures])
     };
     let of_layer = |name| (Named::Layer, name, vec![directory.layer_rsm(name), directory.layer_scales(name)]);
-    let mut taken = BTreeSet::from([plain(&directory.answers())]);
-    let is_words = |name: &str| name.to_lowercase().starts_with(WORDS);
-    let mut named = words.into_iter().map(of_words).chain(layers.into_iter().map(of_layer));
-    let same = named.find(|(of, name, files)| {
-        *of == Named::Layer && is_words(name) || !files.iter().all(|file| taken.insert(plain(file)))
-    });
-    same.map(|(of, name, _)| (of, name))
+    let mut taken: BTreeMap<String, Option<&str>> = BTreeMap::from([(plain(&directory.answers()), None)]);
+    for (of, name, files) in words.into_iter().map(of_words).chain(layers.into_iter().map(of_layer)) {
+        if of == Named::Layer && name.to_lowercase().starts_with(WORDS) {
+            return Some((of, name, Clash::Words));
+        }
+        for file in files {
+            let clash = match taken.insert(plain(&file), Some(name)) {
+                None => continue,
+                Some(None) => Clash::Answers,
+                Some(Some(other)) if other == name => Clash::Twice,
+                Some(Some(other)) if file.starts_with(directory.figures()) => Clash::Figure(other.to_string()),
+                Some(Some(other)) => Clash::Matrix(other.to_string()),
+            };
+            return Some((of, name, clash));
+        }
+    }
+    None
 }
 
 /// Whether a file has the name of a matrix's scales; `scales.npy` has not.
@@ -242,16 +291,29 @@ mod tests {
     #[test]
     fn names_that_make_one_file_are_told() {
         assert_eq!(same_file(["A", "x"], ["A", "x", "conv1", "conv 1"]), None);
-        for layer in ["words.A", "scales.x", "words.scales.A", "x", "X", "Words.a", "predicted_classes", "conv/1"] {
+        let matrix = |other: &str| Clash::Matrix(other.to_string());
+        for (layer, clash) in [
+            ("words.A", Clash::Words),
+            ("Words.a", Clash::Words),
+            ("words.scales.A", Clash::Words),
+            ("predicted_classes", Clash::Answers),
+            ("x", Clash::Twice),
+            ("X", matrix("x")),
+            ("scales.x", matrix("x")),
+            ("conv/1", matrix("conv:1")),
+        ] {
             let found = same_file(["A"], ["x", "conv:1", layer]);
-            assert_eq!(found, Some((Named::Layer, layer)), "{layer}");
+            assert_eq!(found, Some((Named::Layer, layer, clash)), "{layer}");
         }
-        assert_eq!(same_file([], ["scales.x", "x"]), Some((Named::Layer, "x")));
-        for words in ["A B", "a b", "A_B", "scales.A B"] {
-            assert_eq!(same_file(["A B", words], ["x"]), Some((Named::Words, words)), "{words}");
+        assert_eq!(same_file([], ["scales.x", "x"]), Some((Named::Layer, "x", matrix("scales.x"))));
+        let figure = Clash::Figure("A B".to_string());
+        let all = [("A B", Clash::Twice), ("a b", matrix("A B")), ("A_B", figure), ("scales.A B", matrix("A B"))];
+        for (words, clash) in all {
+            assert_eq!(same_file(["A B", words], ["x"]), Some((Named::Words, words, clash)), "{words}");
         }
         // One letter, composed and not: macOS does not tell them.
-        assert_eq!(same_file([], ["\u{e9}", "e\u{301}"]), Some((Named::Layer, "e\u{301}")));
+        let composed = same_file([], ["\u{e9}", "e\u{301}"]);
+        assert_eq!(composed, Some((Named::Layer, "e\u{301}", matrix("\u{e9}"))));
     }
 
     #[test]
@@ -270,7 +332,15 @@ mod tests {
             assert!(file.len() <= 220, "{file:?}");
         }
         assert_eq!(same_file([long.as_str(), &other], [long.as_str(), &other]), None);
-        assert_eq!(same_file([], [other.as_str(), &long, &other]), Some((Named::Layer, other.as_str())));
+        assert_eq!(same_file([], [other.as_str(), &long, &other]), Some((Named::Layer, other.as_str(), Clash::Twice)));
+        // Windows opens a device whatever ending is behind its name.
+        for (name, part) in [("aux", "_aux"), ("NUL.1", "_NUL.1"), ("com1", "_com1"), ("aux1", "aux1"), ("com", "com")]
+        {
+            assert_eq!(directory.layer_rsm(name), directory.matrices().join(format!("{part}.npy")));
+            assert_eq!(figure_name(name), part);
+        }
+        let clash = Clash::Matrix("aux".to_string());
+        assert_eq!(same_file([], ["aux", "_aux"]), Some((Named::Layer, "_aux", clash)));
         let short = "x".repeat(200);
         assert_eq!(directory.layer_rsm(&short), directory.matrices().join(format!("{short}.npy")));
         assert_eq!(figure_name(&short).len(), 100);

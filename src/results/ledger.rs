@@ -30,6 +30,9 @@ pub struct Ledger {
     /// The figures that were drawn, by their files' names without the ending; none in lists of versions that kept none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub figures: Option<BTreeSet<String>>,
+    /// Tables, lists, page and record, by their paths in the directory; none in lists of versions that kept none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<BTreeSet<String>>,
 }
 
 impl Ledger {
@@ -65,11 +68,7 @@ impl Ledger {
         let ledger = Self::read(directory);
         let matrices = ledger.groups.keys().filter(|name| is_matrix(name)).map(|name| directory.matrices().join(name));
         let files = tables.chain(matrices).chain(directory.lists()).filter(|path| path.is_file());
-        let of = |path: PathBuf| {
-            let parts = path.strip_prefix(directory.root()).unwrap_or(&path).iter().map(OsStr::to_string_lossy);
-            Ok((parts.collect::<Vec<_>>().join("/"), checksum::sha256(&path)?))
-        };
-        files.map(of).collect()
+        files.map(|path| Ok((directory.below(&path), checksum::sha256(&path)?))).collect()
     }
 
     /// Adds matrices, by their files' names, before they are written: a file that is not listed is none of semgpu's.
@@ -89,11 +88,27 @@ impl Ledger {
     /// # Errors
     /// The list cannot be written.
     pub fn enlist_figures<'a>(directory: &ResultsDir, stems: impl Iterator<Item = &'a str>) -> Result<(), FileError> {
+        Self::extend(directory, |ledger| ledger.figures.as_mut(), stems.map(str::to_string))
+    }
+
+    /// The same of tables, lists, page and record.
+    ///
+    /// # Errors
+    /// The list cannot be written.
+    pub(super) fn enlist_files(directory: &ResultsDir, paths: impl Iterator<Item = PathBuf>) -> Result<(), FileError> {
+        Self::extend(directory, |ledger| ledger.files.as_mut(), paths.map(|path| directory.below(&path)))
+    }
+
+    fn extend(
+        directory: &ResultsDir,
+        list: impl Fn(&mut Self) -> Option<&mut BTreeSet<String>>,
+        names: impl Iterator<Item = String>,
+    ) -> Result<(), FileError> {
         let mut ledger = Self::read(directory);
-        let Some(figures) = &mut ledger.figures else { return Ok(()) };
-        let before = figures.len();
-        figures.extend(stems.map(str::to_string));
-        if figures.len() == before { Ok(()) } else { ledger.write(directory) }
+        let Some(listed) = list(&mut ledger) else { return Ok(()) };
+        let before = listed.len();
+        listed.extend(names);
+        if listed.len() == before { Ok(()) } else { ledger.write(directory) }
     }
 
     /// Takes out what is made of the layers' matrices, which was removed; figures too where a list or record had them.
@@ -103,7 +118,8 @@ impl Ledger {
     pub(super) fn without_results(directory: &ResultsDir, recorded: bool) -> Result<(), FileError> {
         let before = Self::read(directory);
         let unknown = before.figures.is_none() && !recorded && directory.has_figures();
-        let mut ledger = Self { figures: (!unknown).then(BTreeSet::new), ..before.clone() };
+        let figures = (!unknown).then(BTreeSet::new);
+        let mut ledger = Self { figures, files: Some(BTreeSet::new()), ..before.clone() };
         ledger.groups.retain(|name, _| !is_words(name));
         if ledger == before { Ok(()) } else { ledger.write(directory) }
     }
@@ -149,22 +165,30 @@ impl Written {
         let mut matrices: Vec<PathBuf> = layers.iter().map(at).collect();
         let read = record["read"].as_array().into_iter().flatten().filter(|read| read["side"] == "images");
         matrices.extend(read.filter_map(|read| read["name"].as_str()).map(|name| directory.layer_rsm(name)));
-        matrices.extend([directory.answers(), directory.finished()]);
+        matrices.extend(ledger.files.is_none().then(|| directory.answers()));
+        matrices.push(directory.finished());
 
-        // A record that has tables has all that were written with it.
-        let is_recorded = |name: &str| record["files"].get(format!("{name}.csv")).is_some();
-        let all = !Results::NAMES.iter().any(|name| is_recorded(name));
-        let tables = Results::NAMES.iter().filter(|name| all || is_recorded(name));
-        let mut results: Vec<PathBuf> = tables.map(|name| directory.table(name)).collect();
-        results.extend(words.iter().map(at));
+        let mut results: Vec<PathBuf> = words.iter().map(at).collect();
         let models = record["config"]["words"].as_array().into_iter().flatten();
         results.extend(models.filter_map(|model| model["name"].as_str()).map(|name| directory.words_rsm(name)));
-        results.extend(directory.lists());
         match &ledger.figures {
             Some(stems) => results.extend(stems.iter().flat_map(|stem| figure_files(directory, stem))),
             None => results.extend(figures_of_network(directory, &record)),
         }
-        results.extend([directory.page(), directory.record()]);
+        // Without a list all are semgpu's, but the tables beside a record of tables, which has all that were written with it.
+        let is_recorded = |name: &str| record["files"].get(name).is_some();
+        let is_table = |path: &Path| path.extension().is_some_and(|ending| ending == "csv");
+        let fixed = directory.fixed();
+        let has_tables = fixed.iter().any(|path| is_table(path) && is_recorded(&directory.below(path)));
+        let is_own = |path: &PathBuf| {
+            let name = directory.below(path);
+            let listed = match &ledger.files {
+                Some(files) => files.contains(&name),
+                None => !(has_tables && is_table(path)),
+            };
+            listed || is_recorded(&name)
+        };
+        results.extend(fixed.into_iter().filter(is_own));
         for files in [&mut matrices, &mut results] {
             files.retain(|path| path.symlink_metadata().is_ok_and(|found| !found.is_dir()));
         }

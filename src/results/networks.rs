@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::claim::{COMPARE, ClaimError, remove};
 use super::ledger::figure_files;
+use super::own::none_of_others;
 use super::{ResultsDir, Table, figure_name, read_json};
 use crate::error::FileError;
 use crate::files;
@@ -177,26 +178,28 @@ impl ResultsDir {
         self.root().join("networks.json")
     }
 
-    /// Whether no file of somebody else's has the name of a figure of all networks with one of these word models.
+    /// Whether no file of somebody else's has the name of what is made of all networks, with these word models.
     ///
     /// # Errors
     /// [`ClaimError::NotOurs`]
-    pub fn check_networks_figures<'a>(&self, words: impl Iterator<Item = &'a str>) -> Result<(), ClaimError> {
+    pub fn check_networks<'a>(&self, words: impl Iterator<Item = &'a str>) -> Result<(), ClaimError> {
+        let all = self.of_networks(words);
         // Without a record nothing says whose they are.
-        let Some(record) = read_json::<Value>(&self.networks()) else { return Ok(()) };
-        let own = self.networks_figures(&record);
-        let mut files = words.flat_map(|words| figure_files(self, &networks_figure(words)));
-        match files.find(|path| path.symlink_metadata().is_ok() && !own.contains(path)) {
-            Some(path) => Err(ClaimError::NotOurs(path)),
-            None => Ok(()),
-        }
+        let record = || read_json::<Value>(&self.networks());
+        none_of_others(all.clone(), || record().map_or(all, |record| self.written_of_networks(&record)))
     }
 
-    /// The files of the figures of all networks, by the record of their sweep.
-    fn networks_figures(&self, record: &Value) -> Vec<PathBuf> {
+    /// What is made of all networks, with these word models.
+    fn of_networks<'a>(&self, words: impl Iterator<Item = &'a str>) -> Vec<PathBuf> {
+        let figures = words.flat_map(|words| figure_files(self, &networks_figure(words)));
+        [NETWORKS, "accuracy"].map(|name| self.table(name)).into_iter().chain(figures).chain([self.page()]).collect()
+    }
+
+    /// What was made of all networks, by the record of their sweep.
+    fn written_of_networks(&self, record: &Value) -> Vec<PathBuf> {
         let words = record["config"]["words"].as_array().into_iter().flatten();
-        let figures = words.filter_map(|model| Some(networks_figure(model["name"].as_str()?)));
-        figures.flat_map(|stem| figure_files(self, &stem)).collect()
+        let is_begun = record["announced"] != true;
+        if is_begun { self.of_networks(words.filter_map(|model| model["name"].as_str())) } else { Vec::new() }
     }
 
     /// Removes what was made of all networks; their own results stay.
@@ -204,10 +207,7 @@ impl ResultsDir {
     /// # Errors
     /// A file that cannot be removed.
     pub fn remove_networks(&self) -> Result<(), FileError> {
-        let tables = [NETWORKS, "accuracy"].map(|name| self.table(name));
-        let figures = self.networks_figures(&read_json(&self.networks()).unwrap_or_default());
-        let all: Vec<PathBuf> = tables.into_iter().chain(figures).chain([self.page()]).collect();
-        remove(all.iter())
+        remove(self.written_of_networks(&read_json(&self.networks()).unwrap_or_default()).iter())
     }
 
     /// `compare.json`: what was compared, and how.
@@ -228,12 +228,103 @@ impl ResultsDir {
     /// # Errors
     /// A file that cannot be removed.
     pub fn remove_comparison(&self) -> Result<(), FileError> {
-        if !self.holds_comparison() {
-            return Ok(());
-        }
-        let tables = [COMPARE, "within"].map(|name| self.table(name));
+        remove(self.written_of_comparison().iter())
+    }
+
+    /// Whether no file of somebody else's has the name of what a comparison makes.
+    ///
+    /// # Errors
+    /// [`ClaimError::NotOurs`]
+    pub fn check_comparison(&self) -> Result<(), ClaimError> {
+        none_of_others(self.of_comparison(), || self.written_of_comparison())
+    }
+
+    /// The tables of a comparison.
+    pub fn comparison_tables(&self) -> [PathBuf; 2] {
+        [COMPARE, "within"].map(|name| self.table(name))
+    }
+
+    /// What a comparison makes: its tables are written first and removed last.
+    fn of_comparison(&self) -> Vec<PathBuf> {
         let figures = COMPARE_FIGURES.iter().flat_map(|stem| figure_files(self, stem));
-        let all: Vec<PathBuf> = figures.chain([self.page(), self.comparison()]).chain(tables).collect();
-        remove(all.iter())
+        figures.chain([self.page(), self.comparison()]).chain(self.comparison_tables()).collect()
+    }
+
+    /// What was made of a comparison; all of it where no record says what, and nothing where there is none.
+    fn written_of_comparison(&self) -> Vec<PathBuf> {
+        if !self.holds_comparison() {
+            return Vec::new();
+        }
+        let record: Value = read_json(&self.comparison()).unwrap_or_default();
+        let mut all = self.of_comparison();
+        if let Some(files) = record["files"].as_array() {
+            all.retain(|path| *path == self.comparison() || files.iter().any(|name| *name == self.below(path)));
+        }
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::results::write_json;
+
+    fn refused(checked: Result<(), ClaimError>, path: &Path) -> bool {
+        matches!(checked, Err(ClaimError::NotOurs(found)) if found == path)
+    }
+
+    #[test]
+    fn an_announced_sweep_has_made_nothing_of_all_networks() {
+        let place = tempfile::tempdir().unwrap();
+        let directory = ResultsDir::new(place.path());
+        std::fs::create_dir(directory.figures()).unwrap();
+        let check = || directory.check_networks(["GloVe"].into_iter());
+        let record = json!({"config": {"words": [{"name": "GloVe"}]}, "announced": true});
+        write_json(&directory.networks(), &record).unwrap();
+        assert!(check().is_ok());
+        for path in directory.of_networks(["GloVe"].into_iter()) {
+            std::fs::write(&path, "mine").unwrap();
+            assert!(refused(check(), &path), "{}", path.display());
+            directory.remove_networks().unwrap();
+            assert!(path.exists());
+            std::fs::remove_file(&path).unwrap();
+        }
+        // Of one that is begun, or of a version that did not say, they are its own.
+        write_json(&directory.networks(), &json!({"config": record["config"]})).unwrap();
+        let [own, other] = ["GloVe", "Other"].map(|words| figure_files(&directory, &networks_figure(words))[0].clone());
+        [&own, &other].into_iter().for_each(|path| std::fs::write(path, "whose").unwrap());
+        assert!(check().is_ok() && refused(directory.check_networks(["Other"].into_iter()), &other));
+        directory.remove_networks().unwrap();
+        assert!(!own.exists() && other.exists());
+    }
+
+    #[test]
+    fn a_comparison_takes_nothing_that_it_did_not_make() {
+        let place = tempfile::tempdir().unwrap();
+        let directory = ResultsDir::new(place.path());
+        std::fs::create_dir(directory.figures()).unwrap();
+        // As one leaves it that was ended before its tables.
+        for path in directory.of_comparison() {
+            std::fs::write(&path, "mine").unwrap();
+            assert!(refused(directory.check_comparison(), &path), "{}", path.display());
+            directory.remove_comparison().unwrap();
+            assert!(path.exists());
+            std::fs::remove_file(&path).unwrap();
+        }
+        let [table, _] = directory.comparison_tables();
+        let steps = figure_files(&directory, COMPARE_FIGURES[2])[0].clone();
+        std::fs::write(&table, "curve_a,curve_b\n").unwrap();
+        std::fs::write(&steps, "whose").unwrap();
+        // Nothing says yet what was made.
+        assert!(directory.check_comparison().is_ok());
+        let record = json!({"semgpu": "0", "runs": [], "files": ["compare.csv", "report.html"]});
+        write_json(&directory.comparison(), &record).unwrap();
+        assert!(refused(directory.check_comparison(), &steps));
+        directory.remove_comparison().unwrap();
+        assert!(steps.exists() && !table.exists() && !directory.comparison().exists());
     }
 }

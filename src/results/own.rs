@@ -6,6 +6,7 @@ use super::Results;
 use super::claim::ClaimError;
 use super::directory::{ResultsDir, figure_name};
 use super::ledger::{Ledger, Written, figure_files};
+use crate::error::FileError;
 use crate::stats::alignment::Measure;
 
 /// What the names of a figure's files say beside the figure and the network.
@@ -57,21 +58,21 @@ pub(crate) fn figures_of(network: &str, words: &[&str]) -> Vec<String> {
 }
 
 impl ResultsDir {
-    /// Whether no file of somebody else's has the name of a table, or of a matrix or a figure of an experiment with this network,
-    /// these layers and word models.
+    /// Whether no file of somebody else's has a name that results always have, or that of a matrix or a figure of an experiment
+    /// with this network, these layers and word models.
     ///
     /// # Errors
     /// [`ClaimError::NotOurs`]
     pub fn check_named(&self, network: &str, layers: &[&str], words: &[&str]) -> Result<(), ClaimError> {
         let layers = layers.iter().flat_map(|layer| [self.layer_rsm(layer), self.layer_scales(layer)]);
         let models = words.iter().flat_map(|words| [self.words_rsm(words), self.words_scales(words)]);
-        // Tables that a record does not have were not written with it.
-        let tables = Results::NAMES.iter().map(|name| self.table(name));
         // Where the list is gone or damaged, nothing says whose a file is.
         let is_kept = Ledger::is_kept(self);
-        let matrices = layers.chain(models).filter(|_| is_kept);
+        let matrices = layers.chain(models).chain([self.answers()]).filter(|_| is_kept);
         let stems = figures_of(network, words);
-        self.check_own(tables.chain(matrices).chain(self.listed_figures(stems.iter().map(String::as_str))))
+        self.check_own(
+            self.fixed().into_iter().chain(matrices).chain(self.listed_figures(stems.iter().map(String::as_str))),
+        )
     }
 
     /// The same of figures, by their files' names without the ending.
@@ -82,6 +83,16 @@ impl ResultsDir {
         self.check_own(self.listed_figures(stems))
     }
 
+    /// Lists what is about to be written of results, `categories` or not, with their page.
+    ///
+    /// # Errors
+    /// The list cannot be written.
+    pub fn enlist_results(&self, results: &Results, categories: bool) -> Result<(), FileError> {
+        let tables = results.written().into_iter().map(|name| self.table(name));
+        let lists = self.lists().into_iter().take(1 + usize::from(categories));
+        Ledger::enlist_files(self, tables.chain(lists).chain([self.page(), self.record()]))
+    }
+
     /// The files of figures, where figures are listed at all.
     fn listed_figures<'a>(&self, stems: impl Iterator<Item = &'a str>) -> impl Iterator<Item = PathBuf> {
         let are_listed = Ledger::read(self).figures.is_some();
@@ -90,13 +101,25 @@ impl ResultsDir {
 
     /// Whether semgpu wrote those of the files that are there.
     fn check_own(&self, files: impl Iterator<Item = PathBuf>) -> Result<(), ClaimError> {
-        // Looked up before the list is read: what another process makes meanwhile, it lists first.
-        let there: Vec<PathBuf> = files.filter(|path| path.symlink_metadata().is_ok()).collect();
-        let Written { matrices, results } = Written::of(self);
-        match there.into_iter().find(|path| !matrices.contains(path) && !results.contains(path)) {
-            Some(path) => Err(ClaimError::NotOurs(path)),
-            None => Ok(()),
-        }
+        none_of_others(files, || {
+            let Written { matrices, results } = Written::of(self);
+            [matrices, results].concat()
+        })
+    }
+}
+
+/// Whether those of the files that are there are among semgpu's own, by its records.
+pub(super) fn none_of_others(
+    files: impl IntoIterator<Item = PathBuf>,
+    own: impl FnOnce() -> Vec<PathBuf>,
+) -> Result<(), ClaimError> {
+    let is_there = |path: &PathBuf| path.symlink_metadata().is_ok();
+    // Looked up before the records are read, and again: what another process makes meanwhile, it lists first.
+    let there: Vec<PathBuf> = files.into_iter().filter(is_there).collect();
+    let own = own();
+    match there.into_iter().find(|path| !own.contains(path) && is_there(path)) {
+        Some(path) => Err(ClaimError::NotOurs(path)),
+        None => Ok(()),
     }
 }
 
@@ -158,5 +181,49 @@ mod tests {
         assert_eq!(left.groups.into_keys().collect::<Vec<_>>(), ["conv1.npy"]);
         assert!(left.figures.unwrap().is_empty() && directory.layer_rsm("conv1").exists());
         mine.iter().for_each(|name| assert!(place.path().join(name).exists(), "{name}"));
+    }
+
+    #[test]
+    fn a_name_that_results_always_have_is_semgpus_once_it_is_listed() {
+        let place = tempfile::tempdir().unwrap();
+        let directory = ResultsDir::new(place.path());
+        let check = || directory.check_named("net", &["conv1"], &["GloVe"]).map_err(|error| error.to_string());
+        // As a run leaves it that was ended before its first matrix.
+        drop(directory.claim("run", "experiment", false).unwrap());
+        let begun = Ledger::read(&directory);
+        let all = || [directory.fixed(), vec![directory.answers()]].concat();
+        for path in all() {
+            std::fs::write(&path, "mine").unwrap();
+            assert!(check().unwrap_err().contains(&format!("{}: semgpu did not write", path.display())));
+            // Of versions that listed none.
+            Ledger { files: None, ..begun.clone() }.write(&directory).unwrap();
+            assert_eq!(check(), Ok(()), "{}", path.display());
+            begun.write(&directory).unwrap();
+            std::fs::remove_file(&path).unwrap();
+        }
+        directory.enlist_results(&Results::default(), false).unwrap();
+        let answers = directory.answers().file_name().unwrap().to_string_lossy().into_owned();
+        Ledger::read(&directory).enlist(&directory, std::iter::once(answers)).unwrap();
+        let [_, categories] = directory.lists();
+        let unwritten = [categories, directory.table("intervals")];
+        for path in all() {
+            std::fs::write(&path, "whose").unwrap();
+            assert_eq!(check().is_ok(), !unwritten.contains(&path), "{}", path.display());
+            if unwritten.contains(&path) {
+                std::fs::remove_file(&path).unwrap();
+            }
+        }
+        unwritten.iter().for_each(|path| std::fs::write(path, "mine").unwrap());
+        directory.remove_results().unwrap();
+        let left: Vec<_> = all().into_iter().filter(|path| path.exists()).collect();
+        assert_eq!(left, [directory.table("intervals"), unwritten[0].clone(), directory.answers()]);
+        unwritten.iter().for_each(|path| std::fs::remove_file(path).unwrap());
+        assert_eq!(check(), Ok(()));
+        std::fs::write(directory.page(), "mine").unwrap();
+        assert!(check().is_err());
+        // Beside what is left of a list that was lost nothing says whose it is.
+        std::fs::remove_file(directory.finished()).unwrap();
+        drop(directory.claim("run", "experiment", false).unwrap());
+        assert_eq!((Ledger::read(&directory).files, check()), (None, Ok(())));
     }
 }

@@ -35,6 +35,12 @@ macro_rules! tables {
                 Ok(Self { $($name: read_known(directory)?,)* })
             }
 
+            /// The names of those that [`Self::write`] writes.
+            pub fn written(&self) -> Vec<&'static str> {
+                let all = [$((stringify!($name), is_written(&self.$name))),*];
+                all.into_iter().filter_map(|(name, is_written)| is_written.then_some(name)).collect()
+            }
+
             /// Writes the tables into `directory`, made if it is not there.
             ///
             /// # Errors
@@ -69,8 +75,12 @@ fn read_known<T: Table>(directory: &Path) -> Result<Vec<T>, ResultsError> {
     }
 }
 
+fn is_written<T: Table>(rows: &[T]) -> bool {
+    !rows.is_empty() || !ASKED.contains(&T::NAME)
+}
+
 fn write_known<T: Table>(directory: &Path, rows: &[T]) -> Result<(), FileError> {
-    if rows.is_empty() && ASKED.contains(&T::NAME) { Ok(()) } else { write_table(directory, rows) }
+    if is_written(rows) { write_table(directory, rows) } else { Ok(()) }
 }
 
 tables! {

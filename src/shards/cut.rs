@@ -14,9 +14,19 @@ use crate::results::read_json;
 /// The list of an experiment's shards.
 pub(super) const LIST: &str = "shards.json";
 
+/// What it begins with, but for blanks.
+const LIST_BEGINS: &str = "{\"keys\":{\"similarity\":\"";
+
 /// Whether a file is such a list, of whatever version.
 pub(super) fn is_list(path: &Path) -> bool {
     read_json::<serde_json::Value>(path).is_some_and(|list| list["keys"]["similarity"].is_string())
+}
+
+/// Whether a file begins as such a list does, of which it may lack the end.
+pub(super) fn begins_list(path: &Path) -> bool {
+    let text = files::read(path).unwrap_or_default();
+    let signs = text.iter().filter(|byte| !byte.is_ascii_whitespace()).copied();
+    signs.take(LIST_BEGINS.len()).eq(LIST_BEGINS.bytes())
 }
 
 /// Numbers from the first to the last, both included: `2-3`. Groups count from 1; draw 0 is the observed value.

@@ -2,6 +2,7 @@
 //! the experiment's key and a checksum in its header.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::Path;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
@@ -28,11 +29,21 @@ pub enum DrawsError {
     Other,
 }
 
+/// What a header begins with, behind its length.
+const BEGINS: &[u8] = br#"{"__metadata__":{"key":""#;
+
 /// Whether semgpu wrote a file of scores, of whatever experiment, by its header.
 pub fn is_own(path: &Path) -> bool {
     let header = files::open(path).ok().and_then(|file| Some(files::safetensors(&file).ok()?.0));
     let told = header.and_then(|header| header.metadata().clone()).unwrap_or_default();
     ["key", "draws", "sha256"].iter().all(|name| told.contains_key(*name))
+}
+
+/// Whether a file begins as one of scores does, of which it may lack the end.
+pub fn begins(path: &Path) -> bool {
+    let mut start = [0; 8 + BEGINS.len()];
+    let read = files::open(path).and_then(|mut file| file.read_exact(&mut start));
+    read.is_ok() && start[8..] == *BEGINS
 }
 
 /// Writes the scores of consecutive draws of the experiment that `key` names.
@@ -133,11 +144,12 @@ mod tests {
         assert!(is_own(&path) && !is_own(&place.path().join("gone")));
         for other in [&b"mine"[..], b"\x02\0\0\0\0\0\0\0{}"] {
             std::fs::write(&path, other).unwrap();
-            assert!(!is_own(&path), "{other:?}");
+            assert!(!is_own(&path) && !begins(&path), "{other:?}");
         }
         for cut in (0..whole.len()).step_by(7) {
             std::fs::write(&path, &whole[..cut]).unwrap();
-            assert!(read(&path, "key", span).is_err(), "{cut} bytes");
+            assert!(read(&path, "key", span).is_err() && !is_own(&path), "{cut} bytes");
+            assert_eq!(begins(&path), cut >= 8 + BEGINS.len(), "{cut} bytes");
         }
         for place in [whole.len() - 1, whole.len() - 20] {
             let mut changed = whole.clone();

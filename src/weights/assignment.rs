@@ -1,9 +1,9 @@
 //! Which tensor of a weights file fills which parameter.
 
 use std::collections::{BTreeMap, HashSet};
-use std::path::Path;
 
 use super::{Parameter, Part, Transform, WeightsError, WeightsFile, placement};
+use crate::wording::shell;
 
 /// The full account of a weights file against a network's parameters: nothing is left out on either side.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -147,12 +147,12 @@ impl Assignment {
     ///
     /// # Errors
     /// [`WeightsError::Unfit`] with the reasons if it is not.
-    pub fn checked(self, path: &Path, network: Option<(String, String)>) -> Result<Self, WeightsError> {
+    pub fn checked(self, file: &dyn WeightsFile, network: Option<(&str, &str)>) -> Result<Self, WeightsError> {
         if self.is_complete() {
-            Ok(self)
-        } else {
-            Err(WeightsError::Unfit { path: path.into(), network, reasons: self.reasons() })
+            return Ok(self);
         }
+        let in_full = network.map_or_else(String::new, |(network, form)| in_full(file, network, form));
+        Err(WeightsError::Unfit { path: file.path().into(), reasons: self.reasons(), in_full })
     }
 
     /// What does not fit, one sentence each: the graph, wrong shapes, then missing, then unused tensors.
@@ -190,6 +190,16 @@ fn norms_folded_or_lost(parameters: &[Parameter], tensors: &BTreeMap<String, Vec
     (folded, !folded)
 }
 
+/// The command that tells all of a file that is not the network's.
+fn in_full(file: &dyn WeightsFile, network: &str, form: &str) -> String {
+    let path = shell(&file.path().to_string_lossy());
+    // Of several copies, or of what has others beside it.
+    let is_part = !file.prefix().is_empty() || !file.beside().is_empty();
+    let prefix =
+        if is_part { format!(" --prefix {}", shell(file.prefix().trim_end_matches('.'))) } else { String::new() };
+    format!(" (all of it: semgpu inspect {path} --network {network} --form {form}{prefix})")
+}
+
 /// Finds the tensor of every parameter.
 ///
 /// # Errors
@@ -199,7 +209,7 @@ pub fn assign(
     ignored: &[Ignored],
     file: &dyn WeightsFile,
 ) -> Result<Assignment, WeightsError> {
-    Assignment::of(parameters, ignored, file).checked(file.path(), None)
+    Assignment::of(parameters, ignored, file).checked(file, None)
 }
 
 #[cfg(test)]

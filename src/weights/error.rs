@@ -1,10 +1,9 @@
 //! What can be wrong with a file of weights.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::FORMATS;
 use crate::error::FileError;
-use crate::wording::shell;
 
 /// A weights file that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -22,7 +21,7 @@ pub enum WeightsError {
         path: PathBuf,
     },
     /// The network more than once.
-    #[error("{}: holds {network} under {prefixes}; say which is meant: network.prefix = {first}", path.display())]
+    #[error("{}: holds {network} under {prefixes}; say which is meant: network.prefix = {first}, or --prefix {first} of semgpu inspect", path.display())]
     Several {
         /// The file.
         path: PathBuf,
@@ -35,7 +34,7 @@ pub enum WeightsError {
     },
     /// Nothing that begins as was said.
     #[error(
-        "{}: no name begins with network.prefix = {prefix:?}{}", path.display(),
+        "{}: no name begins with network.prefix = {prefix:?} (--prefix of semgpu inspect){}", path.display(),
         if names.is_empty() { "; in an ONNX file layers have places instead: remove it".to_string() } else { format!(" (it has {names})") }
     )]
     Prefix {
@@ -200,14 +199,14 @@ pub enum WeightsError {
         fits: Vec<&'static str>,
     },
     /// Its tensors are not the network's parameters.
-    #[error("{}: {}{}", path.display(), first(reasons), in_full(path, network))]
+    #[error("{}: {}{}", path.display(), first(reasons), in_full)]
     Unfit {
         /// The file.
         path: PathBuf,
-        /// The network asked for and its form, where it is a published one.
-        network: Option<(String, String)>,
         /// What does not fit, one sentence per tensor.
         reasons: Vec<String>,
+        /// The command that tells all reasons, in parentheses; nothing of a network that is not a published one.
+        in_full: String,
     },
     /// Its tensors are named as in another form of the network.
     #[error(
@@ -224,14 +223,6 @@ pub enum WeightsError {
         /// The form whose names these are.
         fits: String,
     },
-}
-
-/// The command that tells all reasons.
-fn in_full(path: &Path, network: &Option<(String, String)>) -> String {
-    network.as_ref().map_or_else(String::new, |(network, form)| {
-        let file = shell(&path.to_string_lossy());
-        format!(" (all of it: semgpu inspect {file} --network {network} --form {form})")
-    })
 }
 
 /// The first few of many reasons, in one line.

@@ -265,7 +265,8 @@ mod tests {
         ];
         let said = found(&dino, None).err().unwrap();
         assert!(
-            said.ends_with("network.prefix = \"student.backbone\"") && said.contains("\"teacher.backbone\""),
+            said.contains("under \"student.backbone\", \"teacher.backbone\"; say which is meant: network.prefix = \"student.backbone\"")
+                && said.ends_with("or --prefix \"student.backbone\" of semgpu inspect"),
             "{said}"
         );
         let moco = [

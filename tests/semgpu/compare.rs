@@ -40,6 +40,14 @@ fn trained_and_random_networks_are_compared_on_one_axis_with_paired_tests() {
     let record: serde_json::Value = serde_json::from_str(&small.read("compared/compare.json")).unwrap();
     assert_eq!((&record["resamples"], &record["runs"][1]["name"]), (&50.into(), &"random".into()));
     let again = small.text("again");
+    let files: Vec<&str> = record["files"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+    assert!(files.contains(&"within.csv") && files.contains(&"figures/compare.svg"), "{files:?}");
+    // A figure that it did not draw.
+    small.write("compared/figures/compare_steps.svg", "mine");
+    let said = fail(&["compare", &trained, &random, "--bootstrap", "50", "--out", &out], 2);
+    assert!(said.contains("compare_steps.svg: semgpu did not write this file"), "{said}");
+    std::fs::remove_file(small.path("compared/figures/compare_steps.svg")).unwrap();
+    succeed(&["compare", &trained, &random, "--bootstrap", "50", "--out", &out]);
     succeed(&["compare", &trained, &random, "--bootstrap", "50", "--style", "plain", "--out", &again]);
     assert_eq!(small.read("again/compare.csv"), table);
     let figure = |out: &str| small.read(&format!("{out}/figures/compare.svg"));

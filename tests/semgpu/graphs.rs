@@ -65,7 +65,9 @@ fn said(output: &Output) -> String {
 fn a_graphs_layers_are_listed() {
     let folder = tempfile::tempdir().unwrap();
     let file = unzipped("vit_timm.dynamo", folder.path());
-    let listed = String::from_utf8(succeed(&["layers", &file]).stdout).unwrap();
+    let output = succeed(&["layers", &file]);
+    assert!(said(&output).starts_with("columns   name, operator, shape, units; (on request): "), "{}", said(&output));
+    let listed = String::from_utf8(output.stdout).unwrap();
     let all: Vec<&str> = listed.lines().filter(|line| !line.ends_with("(on request)")).collect();
     let names: Vec<&str> = all.iter().map(|line| line.split(' ').next().unwrap()).collect();
     assert_eq!(names, ["blocks.0", "blocks.1", "head"]);
@@ -148,8 +150,19 @@ fn layers_whose_files_would_be_one_are_refused_in_second_0() {
     let tiny = std::fs::read(root().join("tests/golden/onnx/tiny.legacy.onnx")).unwrap();
     let all = "network.layers=[\"*\"]";
     for (from, to, layers, expected) in [
-        ("/stem/stem.0", "/pixels/1234", "network.layers=[\"pixels\", \"fc\"]", "\"pixels\" has the name of another"),
-        ("/stem/stem.2/Relu_output_0", "/stem/stem.0_Conv_output_0", all, "\"/stem/stem.0_Conv_output_0\" has"),
+        (
+            "/stem/stem.0",
+            "/pixels/1234",
+            "network.layers=[\"pixels\", \"fc\"]",
+            "\"pixels\" stands twice (it is the name of the images",
+        ),
+        (
+            "/stem/stem.2/Relu_output_0",
+            "/stem/stem.0_Conv_output_0",
+            all,
+            "\"/stem/stem.0_Conv_output_0\" gives the same file",
+        ),
+        ("/stem/stem.0", "words.stem00", all, "begins with `words.`"),
         ("/body/Conv_output_0", "/body/Conv\noutput_0", all, "\"/body/Conv\\noutput_0\""),
     ] {
         let small = Small::make();

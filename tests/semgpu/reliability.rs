@@ -149,10 +149,15 @@ fn a_test_replaces_neither_its_inputs_nor_another_test() {
         assert_eq!(code, Some(2), "{said}");
     }
     assert_eq!(files(&small.path("run")), before);
-    assert_eq!(test("conv1", "test", &[]).0, Some(0));
+    let (code, said) = test("conv1", "test", &[]);
+    // Of one layer none is the best.
+    assert!(code == Some(0) && said.contains("\nW: L ") && !said.contains("best layer"), "{said}");
     let before = files(&small.path("test"));
     let (code, said) = test("fire2", "test", &[]);
-    assert!(code == Some(2) && said.contains("of another experiment"), "{said}");
+    assert!(
+        code == Some(2) && said.contains("of another experiment (files of images: as number 1 \"L, SHA-256 "),
+        "{said}"
+    );
     assert_eq!(files(&small.path("test")), before);
     assert_eq!(test("conv1", "test", &["--permutations=19"]).0, Some(0));
     assert_eq!(test("fire2", "test", &["--fresh"]).0, Some(0));

@@ -19,6 +19,15 @@ fn a_killed_run_goes_on_with_the_next_layer() {
     let kept = std::fs::metadata(&first).unwrap().modified().unwrap();
     let groups_before = std::fs::read(&first).unwrap();
 
+    // What the killed run had not written is somebody else's.
+    for name in ["accuracy.csv", "report.html", "run.json", "rsm/categories.txt", "rsm/predicted_classes.npy"] {
+        let name = format!("killed/{name}");
+        small.write(&name, "mine");
+        let said = fail(&arguments, 2);
+        assert!(said.contains(&format!("{}: semgpu did not write this file", small.text(&name))), "{said}");
+        assert_eq!(small.read(&name), "mine");
+        std::fs::remove_file(small.path(&name)).unwrap();
+    }
     small.run("killed", &[]);
     for name in ["accuracy.csv", "groups.csv", "concepts.csv"] {
         assert_eq!(small.read(&format!("whole/{name}")), small.read(&format!("killed/{name}")), "{name}");

@@ -110,7 +110,9 @@ fn a_dry_run_computes_nothing() {
 
 #[test]
 fn queries_answer_on_stdout() {
-    let layers = String::from_utf8(succeed(&["layers", "vgg16"]).stdout).unwrap();
+    let layers = succeed(&["layers", "vgg16"]);
+    assert_eq!(String::from_utf8(layers.stderr).unwrap(), "columns   name, label in figures, shape, units\n");
+    let layers = String::from_utf8(layers.stdout).unwrap();
     assert_eq!(layers.lines().count(), 16);
     assert!(layers.contains("block3_conv2") && layers.contains("B3C2"));
     let devices = String::from_utf8(succeed(&["devices"]).stdout).unwrap();

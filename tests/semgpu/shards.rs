@@ -307,6 +307,11 @@ fn tables_of_commands_replace_no_file_of_others() {
         }
         assert_eq!(small.read("o.shards/shards.json"), text);
     }
+    // One of semgpu's that is cut off.
+    let list = small.read("merged.shards/shards.json");
+    small.write("o.shards/shards.json", &list[..list.len() / 2]);
+    let said = shards("o", "tables", &[]);
+    assert!(said.contains("shards.json: semgpu began this file") && said.contains("remove it"), "{said}");
 }
 
 #[test]

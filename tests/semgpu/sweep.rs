@@ -188,6 +188,13 @@ fn a_killed_sweep_goes_on_with_the_network_in_progress() {
     child.kill().unwrap();
     child.wait().unwrap();
     assert!(!small.path("killed/networks.csv").exists());
+    // A figure of all networks that none of semgpu's is.
+    std::fs::create_dir(small.path("killed/figures")).unwrap();
+    let figure = "killed/figures/networks_GloVe.png";
+    small.write(figure, "mine");
+    let said = fail(&["run", &config, "--out", &out], 2);
+    assert!(said.contains(&format!("{}: semgpu did not write this file", small.text(figure))), "{said}");
+    std::fs::remove_file(small.path(figure)).unwrap();
     let record = small.path("killed/squeezenet1_1/run.json");
     let before = std::fs::metadata(&record).unwrap().modified().unwrap();
     let said = run(&small, "killed", &[]);
@@ -354,6 +361,11 @@ fn files_of_others_among_a_sweeps_stay_and_a_new_label_is_told_on_its_own_page()
         std::fs::remove_file(small.path(name)).unwrap();
         std::fs::write(small.path(scores), &own).unwrap();
     }
+    // Scores of semgpu's own that are cut off.
+    std::fs::write(small.path(scores), &own[..own.len() / 2]).unwrap();
+    let said = fail(&["run", &config, "--out", &out, "--device", "cpu"], 2);
+    assert!(said.contains("random.draws.safetensors: semgpu began this file") && said.contains("remove it"), "{said}");
+    std::fs::write(small.path(scores), &own).unwrap();
     // A label with the same folder.
     small.write("sweep.toml", &text.replace("tiny, a graph", "tiny; a graph"));
     let said = run(&small, "all", &[]);

@@ -292,6 +292,7 @@ mod tests {
             groups_are: "subjects".into(),
             untested: vec!["a <b> and c: other concepts; drawn, not tested".into()],
             warnings: vec!["c: accuracy.csv: not as semgpu wrote it".into()],
+            files: Vec::new(),
         }
     }
 
