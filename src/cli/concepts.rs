@@ -151,7 +151,10 @@ pub(super) fn choose(arguments: Concepts, progress: &Progress) -> Result<(), Err
     };
     progress.line(match std::io::stdout().is_terminal() {
         true => "next: save the following in this directory as experiment.toml, then `semgpu run experiment.toml`\n",
-        false => "next: `semgpu run` with the configuration, which went to stdout",
+        false => {
+            "next: `semgpu run` with the configuration, which went to stdout; its paths are relative to this directory, where it has \
+             to lie"
+        }
     });
     print(concepts::configuration(&request, &network, form_of(&network, &weights), &weights).trim_end());
     Ok(())

@@ -52,7 +52,8 @@ impl Written {
         let changed = |value: toml::Value| -> Result<Self, String> {
             let mut table = table.clone();
             set(&mut table, key.trim(), value)?;
-            table.try_into().map_err(|error: toml::de::Error| plain(error.message()))
+            let text = table.to_string();
+            toml::from_str(&text).map_err(|error| said(&error, &text))
         };
         let text = toml::Value::String(value.trim().to_string());
         let marked = changed(toml::Value::String(MARK.to_string()));
@@ -114,9 +115,22 @@ fn at<'a>(table: &'a toml::Value, key: &str) -> Option<&'a toml::Value> {
 pub(super) const BACKSLASH: &str = "in double quotes a backslash begins an escape; write such a path with / \
                                     (\"C:/data/m.csv\") or in single quotes ('C:\\data\\m.csv')";
 
+/// What is wrong in a configuration's text. Of a value that is no text where one of some words is expected, what would be said
+/// of it in quotes: which words there are.
+fn said(error: &toml::de::Error, text: &str) -> String {
+    const TEXT_EXPECTED: [&str; 2] = ["wanted string or table", "expected a string"];
+    let in_quotes = || {
+        let place = error.span().filter(|_| TEXT_EXPECTED.iter().any(|end| error.message().ends_with(end)))?;
+        let quoted = toml::Value::String(text[place.clone()].to_string()).to_string();
+        let other = toml::from_str::<Written>(&[&text[..place.start], &quoted, &text[place.end..]].concat()).err()?;
+        (other.span()?.start == place.start).then(|| plain(other.message()))
+    };
+    in_quotes().unwrap_or_else(|| plain(error.message()))
+}
+
 /// Where and what is wrong with a configuration, in the words of its reader.
 fn described(error: &toml::de::Error, text: &str) -> String {
-    let found = error.to_string().trim_end().replace(error.message(), &plain(error.message()));
+    let found = error.to_string().trim_end().replace(error.message(), &said(error, text));
     let line = error.span().and_then(|span| text[..span.start].lines().last().map(str::len).zip(Some(span.start)));
     let line = line.and_then(|(column, start)| text[start.saturating_sub(column)..].lines().next());
     let told = |message: &str| message.contains("escape") || message.contains("unicode");
@@ -217,6 +231,37 @@ mod tests {
                 assert!(!error.contains(word), "{text}: {error}");
             }
         }
+    }
+
+    #[test]
+    fn a_choice_that_is_no_text_is_told_the_words_there_are() {
+        let inside = |network: &str| SMALLEST.replace("random = true", network);
+        let below = |section: &str| format!("{SMALLEST}{section}\n");
+        for (text, overriding, expected) in [
+            (inside("token = 5"), "network.token=5", "there is no `5`, expected one of `cls`, `mean`, `all`"),
+            (below("[two_vs_two]\nties = 5"), "two_vs_two.ties=5", "there is no `5`, expected one of `lost`, `half`"),
+            (below("[inference]\ntail = 1"), "inference.tail=1", "there is no `1`, expected one of `upper`, `lower`"),
+            (
+                below("[inference]\ngeneralise = true"),
+                "inference.generalise=true",
+                "there is no `true`, expected one of `concepts`, `groups`, `both`",
+            ),
+            (below("[rsa]\nmethods = [2]"), "rsa.methods=[2]", "there is no `2`, expected one of `pearson`"),
+            (
+                SMALLEST.replace("[stimuli]", "[stimuli]\nresize = 5"),
+                "stimuli.resize=5",
+                "there is no `5`, expected one of `squash-nearest`",
+            ),
+            (below("[run]\ndevice = 1"), "run.device=1", "expected auto, cpu, gpu or gpu:N"),
+        ] {
+            for error in [read(&text, &[]).unwrap_err(), read(SMALLEST, &[overriding]).unwrap_err()] {
+                assert!(error.to_string().contains(expected), "{overriding}: {error}");
+            }
+        }
+        let error = read(SMALLEST, &["two_vs_two={ties = 5}"]).unwrap_err().to_string();
+        assert!(error.contains("there is no `5`, expected one of `lost`"), "{error}");
+        let error = read(&SMALLEST.replace("\"vgg16\"", "5"), &[]).unwrap_err().to_string();
+        assert!(error.contains("found the number `5`, expected text in quotes"), "{error}");
     }
 
     #[test]

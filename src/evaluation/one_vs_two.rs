@@ -14,6 +14,7 @@ use crate::stats::one_vs_two::{self, Answers, Columns, FEWEST_COLUMNS, Mistake, 
 use crate::stats::permutation::Permutations;
 use crate::stats::scoring::{Outcome, Ties};
 use crate::stimuli::{Manifest, Stimulus};
+use crate::wording::counted;
 
 /// Which word stands for a class: its concept in the manifest, and for other classes a word of their own that every word
 /// model has.
@@ -269,12 +270,18 @@ fn answers(
     }
     let mut warnings = Vec::new();
     if unknown > 0 {
-        warnings.push(format!("1 vs. 2: {unknown} images have no class_index (or show no concept that network.classes names) and do not take part"));
+        let (have, show, take) = if unknown == 1 { ("has", "shows", "does") } else { ("have", "show", "do") };
+        warnings.push(format!(
+            "1 vs. 2: {} {have} no class_index (or {show} no concept that network.classes names) and {take} not take part",
+            counted(unknown, "image")
+        ));
     }
     if wordless > 0 {
+        let (are, take) = if wordless == 1 { ("is", "does") } else { ("are", "do") };
         warnings.push(format!(
-            "1 vs. 2: {wordless} of {wrong} misclassified images are taken for a class without a word of its own in every \
-             word model and do not take part"
+            "1 vs. 2: {wordless} of {} {are} taken for a class without a word of its own in every word model and {take} not \
+             take part",
+            counted(wrong, "misclassified image")
         ));
     }
     for (group, answers) in manifest.groups.iter().zip(&mut groups) {
@@ -282,10 +289,16 @@ fn answers(
         let Answers { correct, mistakes } = answers;
         mistakes.retain(|mistake| columns.of(correct, mistake).len() >= FEWEST_COLUMNS);
         if mistakes.len() < before {
+            let left = before - mistakes.len();
             warnings.push(format!(
-                "1 vs. 2: group {group}: {} misclassified images do not take part: the test needs {FEWEST_COLUMNS} \
-                 images that are classified correctly, the group has {}",
-                before - mistakes.len(),
+                "1 vs. 2: group {group}: {} {} not take part: the test needs {FEWEST_COLUMNS} images that are classified \
+                 correctly{}, the group has {} in all",
+                counted(left, "misclassified image"),
+                if left == 1 { "does" } else { "do" },
+                match columns {
+                    Columns::Paper => "",
+                    Columns::Others => " beside that of the predicted class (one_vs_two.columns = \"others\")",
+                },
                 correct.len()
             ));
         }
@@ -391,6 +404,19 @@ mod tests {
         let (groups, warnings) = answers(&manifest, &predictions, &lexicon, Columns::Others);
         assert!(groups[0].mistakes.is_empty());
         assert!(warnings[0].contains("group 1") && warnings[0].contains("needs 5"), "{warnings:?}");
+        // Five, the predicted class's own among them: enough of all columns, too few of the others.
+        let mut predictions = right();
+        (0..3).for_each(|concept| predictions[0][concept] = if concept == 0 { 17 } else { 900 });
+        let (groups, warnings) = answers(&manifest, &predictions, &lexicon, Columns::Others);
+        assert!(groups[0].mistakes.is_empty());
+        let found = &warnings[1];
+        assert!(found.starts_with("1 vs. 2: group 1: 1 misclassified image does not take part"), "{warnings:?}");
+        assert!(
+            found.contains("beside that of the predicted class") && found.ends_with("has 5 in all"),
+            "{warnings:?}"
+        );
+        let (groups, warnings) = answers(&manifest, &predictions, &lexicon, Columns::Paper);
+        assert_eq!((groups[0].mistakes.len(), warnings.len()), (1, 1), "{warnings:?}");
     }
 
     #[test]
@@ -400,7 +426,7 @@ mod tests {
         let (groups, warnings) =
             answers(&manifest, &right(), &Lexicon::of_manifest(&manifest, &Classes::imagenet()), Columns::Others);
         assert!(!groups[0].correct.contains(&2));
-        assert!(warnings[0].contains("1 images have no class_index"), "{warnings:?}");
+        assert!(warnings[0].contains("1 image has no class_index"), "{warnings:?}");
         manifest.stimuli.iter_mut().flatten().for_each(|stimulus| stimulus.class_index = None);
         assert_eq!(top_1(&manifest, &right()), None);
     }

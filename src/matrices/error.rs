@@ -1,10 +1,11 @@
 //! What can be wrong with a file of matrices.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::checks::ROUNDING;
 use crate::arrays::{self, ArrayError};
 use crate::error::FileError;
+use crate::files;
 use crate::names::Unfit;
 use crate::stats::two_vs_two::FEWEST_CONCEPTS;
 
@@ -130,7 +131,8 @@ pub enum MatrixError {
     /// A diagonal that is neither.
     #[error(
         "{}: {at}: the diagonal has {found} in row {row} (from 0), expected 1 throughout (correlations) or 0 \
-         throughout (distances 1 - r), to within {ROUNDING}; is it a similarity matrix?", path.display()
+         throughout (distances 1 - r), to within {ROUNDING}; is it a similarity matrix? `semgpu similarity` makes one of vectors{}",
+        path.display(), square_words(path)
     )]
     Diagonal {
         /// The file.
@@ -249,6 +251,14 @@ pub enum MatrixError {
     /// A list.
     #[error(transparent)]
     File(#[from] FileError),
+}
+
+/// The remedy where text may be of as many word vectors as they have values.
+fn square_words(path: &Path) -> &'static str {
+    match files::ending(path).as_str() {
+        "txt" => "; word vectors in text, as many as each has values, are told by the ending .vec",
+        _ => "",
+    }
 }
 
 /// The remedy where the matrices stand side by side along the last axis, as MATLAB's do.

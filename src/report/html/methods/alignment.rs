@@ -55,8 +55,17 @@ impl Settings<'_> {
         let (jackknifed, resampled): (Vec<_>, Vec<_>) =
             rows.iter().filter(with_interval).partition(|row| row.neighbours.is_some());
         if !resampled.is_empty() {
-            text += " Intervals are the 2.5th to 97.5th percentiles of resamples of the concepts, re-centred on the observed \
-                     value; copies of a concept make no pair.";
+            let is_accuracy = |row: &MeasureRow| row.measure == Measure::TwoVsTwo.name();
+            let accuracies = resampled.iter().filter(|row| is_accuracy(row)).count();
+            text += &format!(
+                " Intervals (95 %) are percentiles of resamples of the concepts, {} and centred on the observed value; copies of \
+                 a concept make no pair.",
+                match resampled.len() - accuracies {
+                    0 => "in log-odds",
+                    _ if accuracies > 0 => "of the 2 vs. 2 accuracy in log-odds, of the others by Fisher\u{2019}s z,",
+                    _ => "by Fisher\u{2019}s z",
+                }
+            );
         }
         let (mutual, other): (Vec<_>, Vec<_>) =
             jackknifed.into_iter().partition(|row| row.measure == Measure::Mknn.name());

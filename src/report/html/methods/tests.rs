@@ -334,6 +334,27 @@ fn jackknifed_intervals_are_told_on_their_scale() {
 }
 
 #[test]
+fn resampled_intervals_are_told_on_their_scale() {
+    let of = |measures: &[&str]| {
+        let table = crate::report::alignment::tests::rows(&[""], &["v1", "v2"]);
+        let row = |measure: &&str| {
+            let mut row = table[0].clone();
+            (row.measure, row.neighbours, row.ci_low, row.ci_high) = (measure.to_string(), None, Some(0.2), Some(0.6));
+            row
+        };
+        let results = Results { measures: measures.iter().map(row).collect(), ..Results::default() };
+        told_of_test(&results, &json!({}), &json!([]))
+    };
+    let (odds, z) = ("of the concepts, in log-odds and centred", "of the concepts, by Fisher\u{2019}s z and centred");
+    says(&of(&["2v2"]), &[(odds, true), ("Fisher", false)]);
+    says(&of(&["cka", "rsa-pearson"]), &[(z, true), ("log-odds", false)]);
+    says(
+        &of(&["2v2", "cka"]),
+        &[("of the 2 vs. 2 accuracy in log-odds, of the others by Fisher\u{2019}s z, and centred", true)],
+    );
+}
+
+#[test]
 fn rules_for_ties_and_constant_rows_are_told() {
     let half = told(|record, results| {
         record["config"]["two_vs_two"]["constant"] = "half".into();
