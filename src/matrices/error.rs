@@ -95,6 +95,17 @@ pub enum MatrixError {
         /// Of text.
         columns: usize,
     },
+    /// A list of pairs with several numbers for each.
+    #[error(
+        "{}: {columns} columns of numbers behind the names of pairs, expected one: leave the others out (with pandas: \
+         pandas.read_csv(FILE).drop(columns=[…]).to_csv(FILE, index=False))", path.display()
+    )]
+    PairColumns {
+        /// The file.
+        path: PathBuf,
+        /// Of numbers.
+        columns: usize,
+    },
     /// A list of pairs with a gap.
     #[error(
         "{}: {missing} of {} pairs of its {concepts} concepts {} missing: {a:?} and {b:?}; expected a line for each pair",
