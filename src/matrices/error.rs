@@ -235,7 +235,7 @@ pub enum MatrixError {
     /// Rows and columns of other concepts.
     #[error(
         "{}: rows and columns have other names ({row:?} names no column): a similarity matrix has the same; rename them, or \
-         leave them out", path.display()
+         leave them out (of what R prints of a dist write.csv(as.matrix(x), FILE) writes all)", path.display()
     )]
     RowsAndColumns {
         /// The file.

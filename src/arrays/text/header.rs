@@ -26,7 +26,8 @@ impl View<'_> {
         let mut cells = self.line(lines.min(self.records.len() - 1), text);
         let of_numbers = |index: usize| (0..index.min(self.width)).filter(|column| !text.contains(column)).count();
         let corner = told.index.map_or_else(|| self.corner(lines, text), of_numbers).min(cells.len());
-        cells.drain(..corner);
+        // A cell above numbers of rows that is one of them begins a row.
+        let is_corner = corner > 0 && cells.drain(..corner).all(|cell| cell == Cell::Missing);
         let numbers: Option<Vec<f64>> = cells.iter().map(|cell| number(*cell)).collect();
         let Some(numbers) = numbers.filter(|numbers| !numbers.is_empty() && self.records.len() > 1) else {
             return Ok(lines);
@@ -35,13 +36,13 @@ impl View<'_> {
         // An empty cell stands above what names or numbers the rows.
         let empty = text.iter().filter(|&&column| self.records[0].cells[column].is_empty()).count();
         let above_names = empty > 0 && (numbers.len() > 1 || empty == text.len());
-        let above_numbers = corner > 0 && (sequence == Sequence::Counts || self.counts_below(text));
+        let above_numbers = is_corner && (sequence == Sequence::Counts || self.counts_below(text));
         let fractions = || self.fractions(lines + 1, text).all(|fractions| fractions);
         // Of a few whole numbers above others nobody knows whether they number the columns.
         let may_be_row = lines == 0 && numbers.len() < RISES && !self.fractions(1, text).any(|fractions| fractions);
         match sequence {
             _ if lines == 0 && (above_names || above_numbers) => Ok(1),
-            _ if lines == 0 && corner > 0 => Err(self.asked_header(lines..lines + 1, text)),
+            _ if lines == 0 && is_corner => Err(self.asked_header(lines..lines + 1, text)),
             _ if lines == 0 && numbers.len() == 1 && fractions() && self.may_be_unnamed(text) => {
                 Err(self.asked_header(lines..lines + 1, text))
             }

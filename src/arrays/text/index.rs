@@ -85,9 +85,12 @@ impl View<'_> {
     /// spreadsheets take some for dates, or amounts.
     pub fn mixed(&self, column: usize, header: usize) -> Option<String> {
         let rows = || header..self.records.len();
+        let is_text = |row| self.cell(row, column) == Cell::Text;
         let fraction = rows().find(|&row| number(self.cell(row, column)).is_some_and(|value| value.fract() != 0.0));
-        fraction.or_else(|| rows().find(|&row| self.is_amount(row, column)))?;
-        let text = rows().find(|&row| self.cell(row, column) == Cell::Text)?;
+        let text = match fraction {
+            Some(_) => rows().find(|&row| is_text(row))?,
+            None => rows().find(|&row| is_text(row) && self.is_amount(row, column))?,
+        };
         Some(format!(
             "line {}: {:?} in column {}, which has numbers, expected one: write it as a number (12% as 0.12), or leave the column \
              out",

@@ -150,7 +150,7 @@ fn even_out(records: &mut [Record], width: usize, decimal: Decimal, told: &Told)
     };
     let names_rows = || told.index.map_or_else(|| (0..short).all(is_text), |columns| columns == short);
     if first.cells.len() > width || short > 1 && !names_rows() {
-        let index = if short > 1 {
+        let index = if short > 1 && first.cells.len() > 1 {
             format!("; if the first {short} name the rows, add --index {short}")
         } else {
             String::new()

@@ -179,6 +179,8 @@ fn no_sign_is_a_separator_that_leaves_another_between_numbers() {
     let both = refused("3,045,2,5\n1,25,0,75\n");
     assert!(both.contains("line 1: \"045\" between commas") && both.contains("semicolons"), "{both}");
     assert_eq!(table("007,1.5,2.5\n009,0.5,3.5\n", &index).unwrap().0, ["007", "009"]);
+    let counted = table("0,1.5,0.25\n1,0.5,3.5\n2,2.5,9.5\n", &index).unwrap();
+    assert_eq!((counted.1, counted.2[0]), (vec![3, 2], 1.5), "a number of the index begins a row");
     // Names in quotes, and those of columns, may hold what they like.
     let quoted = table("\"12;7\",1.5,2.5\n\"3;4\",0.5,3.5\n", &Told::default()).unwrap();
     assert_eq!((quoted.0, quoted.1), (vec!["12;7".to_string(), "3;4".to_string()], vec![2, 2]));
@@ -405,6 +407,7 @@ fn numbers_in_quotes_among_others_are_names() {
 fn numbers_that_a_spreadsheet_wrote_as_text_are_no_names() {
     for (text, expected) in [
         ("concept,u,v\ncat,12%,0.5\ndog,30%,0.7\n", "line 2: \"12%\" in column 2"),
+        ("concept,u\ncat,12%\ndog,30%\n", "line 2: \"12%\" in column 2"),
         ("concept,u,v\ncat,1.5 ms,0.5\ndog,30 ms,0.7\n", "line 2: \"1.5 ms\" in column 2"),
         ("concept,u,v\ncat,$1.5,0.5\ndog,(0.7),0.7\n", "line 2: \"$1.5\" in column 2"),
         ("concept,u,v\ncat,1. Mai,0.5\ndog,3.25,0.7\nowl,2. Jun,0.1\n", "line 2: \"1. Mai\" in column 2"),
