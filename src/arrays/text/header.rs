@@ -10,6 +10,10 @@ use super::view::{View, number};
 /// Lines at the top that may name columns: names of three levels, and pandas' line with the names of the index's levels.
 const MOST_HEADERS: usize = 4;
 
+/// What columns that name rows are called, in lower case.
+const CALLED: [&str; 11] =
+    ["concept", "concepts", "word", "words", "image", "images", "stimulus", "name", "item", "label", "filename"];
+
 impl View<'_> {
     /// Lines that name or number the columns.
     pub fn header(&self, text: &[usize], told: &Told) -> Result<usize, String> {
@@ -48,6 +52,9 @@ impl View<'_> {
             }
             Sequence::Counts if lines == 0 && numbers.len() >= COUNTS && !may_be_row => Ok(1),
             Sequence::Whole if may_be_row && Sequence::rises_evenly(&numbers) => {
+                Err(self.asked_header(lines..lines + 1, text))
+            }
+            Sequence::Whole | Sequence::Shuffled if lines == 0 && self.calls_names(text) => {
                 Err(self.asked_header(lines..lines + 1, text))
             }
             Sequence::Counts | Sequence::Rises if lines == 0 => Err(self.asked_header(lines..lines + 1, text)),
@@ -92,11 +99,13 @@ impl View<'_> {
 
     /// Whether pandas names the levels of the rows' index in this line. It has one where the columns have levels, too, behind
     /// theirs; else such a line is a row without values. A row of a triangle has the name of a column.
-    fn names_levels(&self, line: usize, text: &[usize]) -> bool {
+    pub fn names_levels(&self, line: usize, text: &[usize]) -> bool {
         let Some(record) = self.records.get(line).filter(|_| line > 1) else { return false };
-        let is_blank = |column: usize| text.contains(&column) || record.cells[column].is_empty();
+        let is_empty = |column: usize| !text.contains(&column) && record.cells[column].is_empty();
+        let left = (0..self.width).take_while(|&column| self.cell(line, column) == Cell::Text).count();
+        let is_blank = |column: usize| column < left || text.contains(&column) || is_empty(column);
         let is_name = |cell: &str| !cell.is_empty() && self.records[0].cells.iter().all(|name| name != cell);
-        (0..self.width).all(is_blank) && record.cells.iter().any(is_name)
+        (0..self.width).any(is_empty) && (0..self.width).all(is_blank) && record.cells.iter().any(is_name)
     }
 
     fn first_text(&self, row: usize, text: &[usize]) -> &str {
@@ -118,14 +127,18 @@ impl View<'_> {
         self.levels_above_index(lines, text).or_else(|| self.levels_that_count(lines, text))
     }
 
-    /// Whole numbers, each line of them behind an empty cell, above a first column of whole numbers.
+    /// Whole numbers, each line of them behind empty cells, above a first column of whole numbers.
     fn levels_above_index(&self, lines: usize, text: &[usize]) -> Option<Range<usize>> {
         let is_unnamed = |row: &usize| self.records[*row].cells[0].is_empty();
-        let is_level = |row: &usize| is_unnamed(row) && self.whole(*row, 1..self.width).is_some();
+        let is_level = |row: &usize| {
+            let empty = self.records[*row].cells.iter().take_while(|cell| cell.is_empty()).count();
+            (1..self.width).contains(&empty) && self.whole(*row, empty..self.width).is_some()
+        };
         let end = lines + (lines..self.records.len()).take_while(is_level).count();
+        let rows = end + usize::from(self.names_levels(end, text));
         let is_whole = |values: Vec<f64>| values.len() > 1 && values.iter().all(|value| value.fract() == 0.0);
         let is_index =
-            || text.is_empty() && (0..lines).all(|row| is_unnamed(&row)) && self.column(0, end).is_some_and(is_whole);
+            || text.is_empty() && (0..lines).all(|row| is_unnamed(&row)) && self.column(0, rows).is_some_and(is_whole);
         (end > lines.max(1) && is_index()).then_some(lines..end)
     }
 
@@ -156,6 +169,12 @@ impl View<'_> {
             _ => runs.len() < names.len() && names.iter().all(|name| !name.is_empty()),
         };
         (are_names && (count_anew || lines > 0 && counts(&numbers))).then_some(lines..upper + 2)
+    }
+
+    /// Whether the first line has above the rows' names what columns of names are called.
+    fn calls_names(&self, text: &[usize]) -> bool {
+        let above = |&column: &usize| self.records[0].cells[column].to_lowercase();
+        text.iter().any(|column| CALLED.contains(&above(column).as_str()))
     }
 
     /// Whether a line holds the numbers from 0 or 1 on in another order, as ranks do.

@@ -53,6 +53,9 @@ impl Layout {
         if told.header.is_none() && may_number && (header + 1..records.len()).all(|row| !is_unnamed(row)) {
             return Err(table.asked_header(header..header + 1, &text));
         }
+        // The line of the index's names says how many levels it has.
+        let levels = header.checked_sub(1).filter(|&line| table.names_levels(line, &text));
+        let levels = levels.map_or(0, |line| records[line].cells.iter().take_while(|cell| !cell.is_empty()).count());
         let beside = text.iter().skip(1).filter(|&&column| told.index.is_none_or(|columns| column >= columns));
         if let Some(wrong) = beside.filter_map(|&column| table.mixed(column, header)).next() {
             return Err(wrong);
@@ -66,7 +69,7 @@ impl Layout {
                 for column in (0..width).filter(|column| !names.contains(column)) {
                     let left = names.iter().filter(|&&name| name < column).count() + numbered.len();
                     let unnamed = header > 0 && records[header - 1].cells[column].is_empty();
-                    let above_names = column < short;
+                    let above_names = column < short.max(levels);
                     if left < column || !above_names && !table.numbers_rows(column, header, unnamed, &names)? {
                         break;
                     }
