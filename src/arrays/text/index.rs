@@ -29,6 +29,8 @@ impl View<'_> {
         }
         let called = header.checked_sub(1).map(|line| self.records[line].cells[column].to_lowercase());
         let called = called.is_some_and(|name| INDEX_NAMES.contains(&name.as_str()) || name.starts_with("unnamed: "));
+        // R names no column of names, and a spreadsheet fills up its line at the end.
+        let may_be_shifted = column == 0 && header > 0 && self.records[header - 1].cells[self.width - 1].is_empty();
         let others: Vec<usize> = (0..=column).chain(text.iter().copied()).collect();
         // Of several columns that number the rows none has fractions.
         let (with, without): (Vec<bool>, Vec<bool>) = self.fractions(header, &others).partition(|&fractions| fractions);
@@ -43,7 +45,7 @@ impl View<'_> {
             Sequence::Shuffled if !(column + 1..self.width).any(|other| self.ranks(other, header)) => {
                 Err(self.asked_index(column, header))
             }
-            Sequence::Shuffled | Sequence::Whole if values.len() >= COUNTS && fractions => {
+            Sequence::Shuffled | Sequence::Whole if may_be_shifted || values.len() >= COUNTS && fractions => {
                 Err(self.asked_index(column, header))
             }
             _ => Ok(false),

@@ -58,6 +58,12 @@ fn separators_behind_every_line_are_no_columns() {
         assert_eq!((names.join(" "), shape, values[8]), ("cat dog mole".to_string(), vec![3, 3], 0.75), "{header}");
     }
     assert_eq!(of("concept,u,v,w,x,y", ",,").1, [3, 5], "what has a name is a column");
+    // R's first line, which a spreadsheet filled up.
+    let shifted = "V1;V2;V3;\n82;53;31;8\n5;37;73;22\n4;31;13;63\n";
+    assert!(table(shifted, &Told::default()).unwrap_err().contains("add --index yes or --index no"));
+    for (index, units) in [(1, 3), (0, 4)] {
+        assert_eq!(table(shifted, &Told { index: Some(index), ..Told::default() }).unwrap().1, [3, units]);
+    }
 }
 
 #[test]
