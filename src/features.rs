@@ -251,7 +251,8 @@ impl Features {
         }))
     }
 
-    /// A file that looks as if it held similarities already: square, symmetric, 1 or 0 on the diagonal; its values are read.
+    /// A file that looks as if it held similarities already: square, symmetric, 1 or 0 on the diagonal; its values are read where
+    /// its diagonal is so.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -259,6 +260,13 @@ impl Features {
         let k = self.units;
         if self.arrays.len() != 1 || *self.shape() != [k, k] {
             return Ok(None);
+        }
+        for row in 0..k {
+            let mut own = [f64::NAN];
+            self.array().read(1, row, row, &mut own)?;
+            if !matrices::is_diagonal(own[0]) {
+                return Ok(None);
+            }
         }
         Ok(matrices::is_matrix(&Rsm::new(k, self.array().values()?)).then(|| {
             format!(

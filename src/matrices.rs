@@ -14,7 +14,7 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 
 use self::checks::{Place, check};
-pub use self::checks::{check_rsm, is_matrix};
+pub use self::checks::{check_rsm, is_diagonal, is_matrix};
 pub use self::error::MatrixError;
 use self::found::{Found, SQUARE, of_axes, of_pairs};
 pub use self::naming::{Unnaming, named};

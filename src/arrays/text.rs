@@ -4,11 +4,15 @@
 //! columns in the lines before the numbers, the rows in columns of text. A first line or column that counts from 0 or 1
 //! numbers the others and is no data; one that may be either is refused, see [`layout`].
 
+mod header;
+mod index;
 mod layout;
 mod numbers;
 mod records;
+mod sequence;
 #[cfg(test)]
 mod tests;
+mod view;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -44,12 +48,19 @@ fn open(path: &Path, told: &Told) -> Result<StoredArray, ArrayError> {
             "it begins {begins:?}, as Python prints an array; expected rows of numbers: save it by numpy.savetxt or numpy.save"
         )));
     }
+    if first.trim().strip_suffix('*').is_some_and(|scale| scale.trim().parse::<f64>().is_ok()) {
+        return Err(wrong(format!(
+            "it begins {:?}, as MATLAB prints a matrix; expected rows of numbers: save it by writematrix or save",
+            first.trim()
+        )));
+    }
     let separators = match separator {
         Some(separator) => vec![Some(separator)],
         None => {
             let signs = [b'\t', b';', b','].into_iter();
             let signs = signs.filter(|&byte| byte != b',' || told.decimal != Some(Decimal::Comma));
-            let stand: Vec<u8> = signs.filter(|&byte| outside_quotes(first, byte)).collect();
+            let is_between = |&byte: &u8| outside_quotes(first, byte) || rises(text, byte);
+            let stand: Vec<u8> = signs.filter(is_between).collect();
             let blanks = (stand.is_empty() || outside_quotes(first.trim(), b' ')).then_some(None);
             stand.into_iter().map(Some).chain(blanks).collect()
         }
@@ -85,6 +96,7 @@ fn decode(bytes: Vec<u8>) -> Result<String, &'static str> {
     match &bytes[..] {
         [0xff, 0xfe, text @ ..] => utf16(text, u16::from_le_bytes),
         [0xfe, 0xff, text @ ..] => utf16(text, u16::from_be_bytes),
+        text if text.contains(&0) => Err("bytes of 0, as UTF-16 without a mark has them; save it as UTF-8"),
         _ => String::from_utf8(bytes).map(files::without_mark).map_err(|_| "not UTF-8; save it as UTF-8"),
     }
 }
@@ -124,6 +136,14 @@ fn outside_quotes(line: &str, byte: u8) -> bool {
         quoted ^= found == b'"';
         !quoted && found == byte
     })
+}
+
+/// Whether a sign stands in no cell of the first line and once more in every other: a triangle of rows with names, or of one
+/// with its diagonal.
+fn rises(text: &str, byte: u8) -> bool {
+    let count = |line: &str| line.bytes().filter(|&found| found == byte).count();
+    let mut lines = text.lines().filter(|line| !line.trim().is_empty()).zip(0..);
+    lines.clone().nth(2).is_some() && lines.all(|(line, place)| count(line) == place)
 }
 
 /// Between what cells stand, for messages.
@@ -173,6 +193,22 @@ fn uncut(records: &[Record], separator: Option<u8>, told: &Told) -> Result<(), S
                  is a name, put it in quotes",
                 record.line,
                 between(separator)
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses what stands behind a decimal comma that was taken for a separator: a number with a zero before it, of `2,045`.
+fn uncut_fractions(records: &[Record], columns: &[usize]) -> Result<(), String> {
+    let is_fraction =
+        |cell: &str| cell.len() > 1 && cell.starts_with('0') && cell.bytes().all(|byte| byte.is_ascii_digit());
+    for record in records {
+        if let Some(cell) = columns.iter().map(|&column| &record.cells[column]).find(|cell| is_fraction(cell)) {
+            return Err(format!(
+                "line {}: {cell:?} between commas, expected a number without a zero before it; commas cannot separate cells and be \
+                 decimal signs: save it with semicolons, or with points",
+                record.line
             ));
         }
     }
@@ -240,7 +276,6 @@ fn of_records<'a>(mut records: Vec<Record<'a>>, separator: Option<u8>, told: &To
     }
     let counts = usize::from(are_counts(&records, told)?);
     records.drain(..counts);
-    let told = &Told { header: told.header.map(|lines| lines.saturating_sub(counts)), ..told.clone() };
     let everywhere = records.iter().all(|record| record.cells.len() > 1);
     let decimal = match told.decimal {
         Some(decimal) => decimal,
@@ -255,6 +290,9 @@ fn of_records<'a>(mut records: Vec<Record<'a>>, separator: Option<u8>, told: &To
     let layout = Layout::of(&mut records, decimal, told)?;
     let cut = uncut(&records[layout.header..], separator, told);
     cut.map_err(if everywhere { Refused::Joined } else { Refused::Wrong })?;
+    if separator == Some(b',') {
+        uncut_fractions(&records[layout.header..], &layout.columns).map_err(Refused::Joined)?;
+    }
     Ok(Table { records, decimal, layout })
 }
 
@@ -264,21 +302,30 @@ impl Table<'_> {
         let columns = &layout.columns;
         let mut values = Vec::with_capacity((records.len() - layout.header) * columns.len() * size_of::<f64>());
         let mut missing = None;
+        let mut first_number = None;
         for record in &records[layout.header..] {
             for &column in columns {
                 let cell = &record.cells[column];
                 let value = match decimal.cell(cell) {
-                    Cell::Number(value) => value,
+                    Cell::Number(value) => {
+                        first_number.get_or_insert(record.line);
+                        value
+                    }
                     Cell::Missing => {
                         missing.get_or_insert_with(|| (record.line, column + 1, cell.to_string()));
                         f64::NAN
                     }
                     Cell::Text => {
-                        let lines = record.line;
-                        let reason = format!(
-                            "line {lines}: {cell:?}, expected a number; if it names columns, add --header {lines}, if rows, --index {}",
-                            column + 1
-                        );
+                        let (line, place) = (record.line, record.place);
+                        let mut remedies = Vec::new();
+                        if first_number.is_none_or(|first| first == line) {
+                            remedies.push(format!("if the line names the columns, add --header {place}"));
+                        }
+                        if column == columns[0] {
+                            remedies.push(format!("if the column names the rows, --index {}", column + 1));
+                        }
+                        remedies.push("a value is written as a number (TRUE as 1, 50% as 0.5)".to_string());
+                        let reason = format!("line {line}: {cell:?}, expected a number; {}", remedies.join("; "));
                         return Err(malformed(path, "text", reason));
                     }
                 };

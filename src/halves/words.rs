@@ -46,8 +46,10 @@ fn is_text(file: impl BufRead) -> std::io::Result<bool> {
         // word2vec's line of counts.
         [words, dimensions] if whole(words) && whole(dimensions) => Ok(true),
         [word, values @ ..] if !number(word) && !values.is_empty() && values.iter().all(number) => {
-            // As many lines as numbers: a square matrix whose rows have names.
-            Ok(lines.take(values.len()).filter(Result::is_ok).count() + 1 != values.len())
+            let rest: Vec<String> = lines.take(values.len()).collect::<Result<_, _>>()?;
+            // A number more in every line: a triangle. As many lines as numbers: a square matrix whose rows have names.
+            let rises = rest.first().is_some_and(|line| line.split_whitespace().count() == fields.len() + 1);
+            Ok(!rises && rest.len() + 1 != values.len())
         }
         _ => Ok(false),
     }
@@ -88,6 +90,7 @@ mod tests {
         assert!(told("2 3\ncat 1 2 3\ndog 4 5 6\n"));
         assert!(told("cat 1 2 3\ndog 4 5 6\n"));
         assert!(told("cat 1 0.5\ndog 0.5 1\nmole 0.1 0.2\n"));
+        assert!(!told("cat 1\ndog 0.5 1\nmole 0.1 0.2 1\n"));
         assert!(!told("cat 1 0.5\ndog 0.5 1\n") && !told("cat 1 0.5\ndog 0.5 1\n\n"));
         assert!(is_text(&b"cat 1 2 3\nd\xf6g 4 5 6\nox 4 5 6\nmole 1 1 1\n"[..]).unwrap());
         assert!(!told("cat dog\n1 0.5\n0.5 1\n"));

@@ -103,6 +103,11 @@ pub fn check_rsm(matrix: &Rsm) -> Result<(), Wrong> {
     check(matrix, Entries::Similarities)
 }
 
+/// Whether a value may stand on the diagonal of a matrix of correlations or of distances.
+pub fn is_diagonal(value: f64) -> bool {
+    value.abs() <= ROUNDING || (value - 1.0).abs() <= ROUNDING
+}
+
 /// Whether a square of numbers is one of correlations or of distances, by its diagonal, symmetry and range.
 pub fn is_matrix(square: &Rsm) -> bool {
     let is_zero = |row: usize| square.row(row)[row].abs() <= ROUNDING;

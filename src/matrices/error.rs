@@ -96,6 +96,17 @@ pub enum MatrixError {
         /// Of text.
         columns: usize,
     },
+    /// A list of pairs with several numbers for each.
+    #[error(
+        "{}: {columns} columns of numbers behind the names of pairs, expected one: leave the others out (with pandas: \
+         pandas.read_csv(FILE).drop(columns=[…]).to_csv(FILE, index=False))", path.display()
+    )]
+    PairColumns {
+        /// The file.
+        path: PathBuf,
+        /// Of numbers.
+        columns: usize,
+    },
     /// A list of pairs with a gap.
     #[error(
         "{}: {missing} of {} pairs of its {concepts} concepts {} missing: {a:?} and {b:?}; expected a line for each pair",
@@ -226,7 +237,7 @@ pub enum MatrixError {
     /// Rows and columns of other concepts.
     #[error(
         "{}: rows and columns have other names ({row:?} names no column): a similarity matrix has the same; rename them, or \
-         leave them out", path.display()
+         leave them out (of what R prints of a dist write.csv(as.matrix(x), FILE) writes all)", path.display()
     )]
     RowsAndColumns {
         /// The file.

@@ -12,9 +12,10 @@ use crate::stats::Rsm;
 /// their values; the diagonal is NaN where no concept is paired with itself. None of an array that is no such column.
 ///
 /// # Errors
-/// A pair that is missing, and one that has two values; more columns with names in common, of which not just two make a matrix.
+/// A pair that is missing, and one that has two values; more columns with names in common, of which not just two make a matrix;
+/// a list of pairs with several columns of numbers.
 pub(super) fn matrix(array: &StoredArray) -> Result<Option<(Vec<String>, Rsm)>, MatrixError> {
-    let (&[_, 1], texts @ [_, _, ..]) = (array.shape(), &array.labels().texts[..]) else { return Ok(None) };
+    let (&[_, columns], texts @ [_, _, ..]) = (array.shape(), &array.labels().texts[..]) else { return Ok(None) };
     let texts: Vec<Vec<String>> =
         texts.iter().map(|names| names.iter().map(|name| names::plain(name)).collect()).collect();
     let share = |a: &[String], b: &[String]| {
@@ -25,8 +26,14 @@ pub(super) fn matrix(array: &StoredArray) -> Result<Option<(Vec<String>, Rsm)>, 
     let together: Vec<(usize, usize)> = together.filter(|&(a, b)| share(&texts[a], &texts[b])).collect();
     // None together: they say something else of rows that one of them may name.
     let Some(&(first, second)) = together.first() else { return Ok(None) };
-    let values = array.values()?;
+    let values: Vec<f64> = array.values()?.into_iter().step_by(columns).collect();
     let of = |&(first, second): &(usize, usize)| of_names(array.path(), &texts[first], &texts[second], &values);
+    if columns > 1 {
+        return match together.iter().any(|pair| of(pair).is_ok()) {
+            true => Err(MatrixError::PairColumns { path: array.path().into(), columns }),
+            false => Ok(None),
+        };
+    }
     if together.len() == 1 {
         return of(&(first, second)).map(Some);
     }
@@ -163,6 +170,15 @@ mod tests {
         let (_, found) =
             read(&["cat,dog,0.5", "dog,cat,", "cat,mole,0.25", "mole,dog,0", "dog,mole,"]).unwrap().unwrap();
         assert_eq!((found.row(0)[1], found.row(0)[2], found.row(1)[2]), (0.5, 0.25, 0.0));
+    }
+
+    #[test]
+    fn pairs_with_several_columns_of_numbers_are_asked_for_one() {
+        let of = |lines: &[&str]| of_table("a,b,similarity,n", lines, &Told::default());
+        let asked = of(&["cat,dog,0.5,3.5", "mole,cat,0.25,4", "mole,dog,-0.125,3"]).unwrap_err();
+        assert!(asked.contains("2 columns of numbers behind the names of pairs, expected one"), "{asked}");
+        // Not all pairs: the columns of text name something else.
+        assert_eq!(of(&["cat,dog,0.5,3.5", "mole,cat,0.25,4", "owl,dog,-0.125,3"]).unwrap(), None);
     }
 
     #[test]

@@ -1,3 +1,5 @@
+mod written;
+
 use std::path::Path;
 
 use super::{Decimal, Told};
@@ -120,6 +122,10 @@ fn what_may_name_rows_or_columns_among_whole_numbers_is_asked() {
     assert_eq!(first.1, [3, 2], "a name that is missing");
     let index = refused(&format!("concept,u,v\n{}", lines(&rows)));
     assert!(index.contains("--index yes or --index no"), "{index}");
+    for (columns, units) in [(1, 2), (0, 3)] {
+        let told = Told { index: Some(columns), ..Told::default() };
+        assert_eq!(table(&format!("concept,u,v\n{}", lines(&rows)), &told).unwrap().1, [5, units]);
+    }
     let header = refused("concept,1,2,3,0,4\ncat,3,3,9,8,1\ndog,5,3,9,1,1\n");
     assert!(header.contains("--header yes or --header no"), "{header}");
     // Ranks are data.
@@ -171,6 +177,12 @@ fn no_sign_is_a_separator_that_leaves_another_between_numbers() {
     assert_eq!(name("1.5;2\t0.5\t1.5\n2.5;9\t2.5\t0.75\n", &index), "1.5;2");
     assert_eq!(name("\"12 7\",1.5,2.5\n\"3 4\",0.5,3.5\n", &Told::default()), "12 7");
     assert_eq!(name("month;unit 1;unit 2\n\"1.5 03\";1,5;2,5\n\"2.5 04\";0,5;3,5\n", &Told::default()), "1.5 03");
+    // Commas for both.
+    let both = refused("3,045,2,5\n1,25,0,75\n");
+    assert!(both.contains("line 1: \"045\" between commas") && both.contains("semicolons"), "{both}");
+    assert_eq!(table("007,1.5,2.5\n009,0.5,3.5\n", &index).unwrap().0, ["007", "009"]);
+    let counted = table("0,1.5,0.25\n1,0.5,3.5\n2,2.5,9.5\n", &index).unwrap();
+    assert_eq!((counted.1, counted.2[0]), (vec![3, 2], 1.5), "a number of the index begins a row");
     // Names in quotes, and those of columns, may hold what they like.
     let quoted = table("\"12;7\",1.5,2.5\n\"3;4\",0.5,3.5\n", &Told::default()).unwrap();
     assert_eq!((quoted.0, quoted.1), (vec!["12;7".to_string(), "3;4".to_string()], vec![2, 2]));
@@ -183,6 +195,8 @@ fn what_python_prints_is_no_table() {
     for text in ["[[-1.5 -2.5]\n [-3.5 -4.5]]\n", "[[1.5, 2.5],\n [3.5, 4.5]]\n", "[ 1.5  2.5\n  3.5  4.5]\n"] {
         assert!(table(text, &Told::default()).unwrap_err().contains("as Python prints an array"), "{text}");
     }
+    let scaled = "   1.0e+03 *\n\n    1.5    2.5    0.5\n    0.5    1.5    0.25\n";
+    assert!(table(scaled, &Told::default()).unwrap_err().contains("as MATLAB prints a matrix"));
     // R's names of rows, and a token of a vocabulary.
     let rows = |text: &str| table(text, &Told::default()).unwrap().0;
     assert_eq!(rows("[1,] 1.5 2.5\n[2,] 3.5 4.5\n"), ["[1,]", "[2,]"]);

@@ -1,0 +1,104 @@
+//! Which columns of a table name or number its rows.
+
+use super::numbers::Cell;
+use super::records::Record;
+use super::sequence::{COUNTS, Sequence};
+use super::view::{View, number};
+
+/// What programs call a column that numbers the rows, in lower case.
+const INDEX_NAMES: [&str; 7] = ["index", "idx", "id", "row", "rowid", "row_id", "rownames"];
+
+impl View<'_> {
+    /// Whether a column numbers the rows.
+    pub fn numbers_rows(&self, column: usize, header: usize, unnamed: bool, text: &[usize]) -> Result<bool, String> {
+        let Some(values) = self.column(column, header) else { return Ok(false) };
+        let names_below =
+            header > 0 && (column + 1..self.width).any(|column| !self.records[header - 1].cells[column].is_empty());
+        if unnamed && names_below {
+            return Ok(true);
+        }
+        if values.len() < 2 || column + 1 == self.width {
+            return Ok(false);
+        }
+        if self.is_quoted_column(column, header) {
+            return Ok(true);
+        }
+        // Nothing is numbered by zeros; a triangle begins so.
+        if values[1..].iter().all(|&value| value == 0.0) {
+            return Ok(false);
+        }
+        let called = header.checked_sub(1).map(|line| self.records[line].cells[column].to_lowercase());
+        let called = called.is_some_and(|name| INDEX_NAMES.contains(&name.as_str()) || name.starts_with("unnamed: "));
+        // R names no column of names, and a spreadsheet fills up its line at the end.
+        let may_be_shifted = column == 0 && header > 0 && self.records[header - 1].cells[self.width - 1].is_empty();
+        let others: Vec<usize> = (0..=column).chain(text.iter().copied()).collect();
+        // Of several columns that number the rows none has fractions.
+        let (with, without): (Vec<bool>, Vec<bool>) = self.fractions(header, &others).partition(|&fractions| fractions);
+        let fractions = with.len() > without.len();
+        match Sequence::of(&values) {
+            Sequence::Any => Ok(false),
+            _ if called => Ok(true),
+            Sequence::Counts if values.len() >= COUNTS => Ok(true),
+            Sequence::Shuffled if fractions => Ok(true),
+            Sequence::Counts | Sequence::Rises => Err(self.asked_index(column, header)),
+            // Of ranks every column is shuffled.
+            Sequence::Shuffled if !(column + 1..self.width).any(|other| self.ranks(other, header)) => {
+                Err(self.asked_index(column, header))
+            }
+            Sequence::Shuffled | Sequence::Whole if may_be_shifted || values.len() >= COUNTS && fractions => {
+                Err(self.asked_index(column, header))
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// Whether a column of numbers without points is the only thing in quotes at the rows: R quotes their names.
+    fn is_quoted_column(&self, column: usize, header: usize) -> bool {
+        let is_quoted = |record: &Record| record.marks() == (2, true) && record.cells[0].parse::<i64>().is_ok();
+        column == 0 && self.records[header..].iter().all(is_quoted)
+    }
+
+    /// Whether a cell begins with a number that is not whole, or is a percentage: `1.5 ms`, `(0.5)`, `12%`.
+    fn is_amount(&self, row: usize, column: usize) -> bool {
+        let cell = self.records[row].cells[column].trim_start_matches(['(', '<', '>', '~', '$', '€', '£']);
+        let end = cell.find(|c: char| !c.is_ascii_digit() && !"+-.,".contains(c)).unwrap_or(cell.len());
+        let (amount, behind) = cell.split_at(end);
+        let value = self.decimal.number(amount.trim_end_matches('-'));
+        value.is_some_and(|value| value.fract() != 0.0 || behind.starts_with('%'))
+    }
+
+    /// Whether a column holds the numbers from 0 or 1 on in another order.
+    fn ranks(&self, column: usize, header: usize) -> bool {
+        self.column(column, header).is_some_and(|values| Sequence::are_places(&values))
+    }
+
+    fn asked_index(&self, column: usize, header: usize) -> String {
+        let begins: Vec<&str> = self.records[header..].iter().take(4).map(|record| &record.cells[column]).collect();
+        format!(
+            "column {} ({}, …) may number the rows or be data: add --index {} or --index {}",
+            column + 1,
+            begins.join(", "),
+            if column == 0 { "yes".to_string() } else { (column + 1).to_string() },
+            if column == 0 { "no".to_string() } else { column.to_string() },
+        )
+    }
+
+    /// What is wrong with a column of text beside another that names the rows, if it has numbers that are not whole, as
+    /// spreadsheets take some for dates, or amounts.
+    pub fn mixed(&self, column: usize, header: usize) -> Option<String> {
+        let rows = || header..self.records.len();
+        let is_text = |row| self.cell(row, column) == Cell::Text;
+        let fraction = rows().find(|&row| number(self.cell(row, column)).is_some_and(|value| value.fract() != 0.0));
+        let text = match fraction {
+            Some(_) => rows().find(|&row| is_text(row))?,
+            None => rows().find(|&row| is_text(row) && self.is_amount(row, column))?,
+        };
+        Some(format!(
+            "line {}: {:?} in column {}, which has numbers, expected one: write it as a number (12% as 0.12), or leave the column \
+             out",
+            self.records[text].line,
+            &self.records[text].cells[column],
+            column + 1
+        ))
+    }
+}

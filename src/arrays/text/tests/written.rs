@@ -1,0 +1,158 @@
+//! Tables as R, pandas and spreadsheets write them.
+
+use super::{Told, table};
+
+#[test]
+fn a_triangle_of_named_rows_has_all_their_columns() {
+    let of = |text: &str| table(text, &Told::default()).unwrap_or_else(|error| panic!("{text}: {error}"));
+    for text in [
+        "cat\ndog,0.5\nmole,0.25,0.75\nnewt,0.1,0.2,0.4\n",
+        "cat\ndog 0.5\nmole 0.25 0.75\nnewt 0.1 0.2 0.4\n",
+        "cat,,,\ndog,0.5,,\nmole,0.25,0.75,\nnewt,0.1,0.2,0.4\n",
+        "cat;;;;\ndog;0,5;;;\nmole;0,25;0,75;;\nnewt;0,1;0,2;0,4;\n",
+        ",cat,dog,mole,newt\ncat,,,,\ndog,0.5,,,\nmole,0.25,0.75,,\nnewt,0.1,0.2,0.4,\n",
+    ] {
+        let (names, shape, values) = of(text);
+        assert_eq!((names.join(" "), shape), ("cat dog mole newt".to_string(), vec![4, 4]), "{text}");
+        assert_eq!((values[4], values[14]), (0.5, 0.4), "{text}");
+        assert!(values[0].is_nan() && values[15].is_nan(), "{text}");
+    }
+    // With its diagonal.
+    for text in ["1\n0.5,1\n0.25,0.75,1\n", "1\n0,5;1\n0,25;0,75;1\n"] {
+        let (names, shape, values) = of(text);
+        assert_eq!((names.len(), shape, values[7]), (0, vec![3, 3], 0.75), "{text}");
+    }
+    assert_eq!(of("cat,1\ndog,0.5,1\nmole,0.25,0.75,1\n").1, [3, 3]);
+    // Lines of other lengths are none.
+    let refused = table("cat,0.5,1.5\ndog,2.5\nmole,0.25,0.75\nnewt,3.5,4.5\n", &Told::default()).unwrap_err();
+    assert!(
+        refused.contains("line 2: 2 values, expected 3; names with a separator in them stand in quotes"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn a_first_line_may_lack_the_cells_above_several_columns_of_names() {
+    let text = "u,v,w\na,x,0.5,1.5,2.5\na,y,0.25,9.5,3.5\nb,x,1.25,4.5,7.5\n";
+    let (names, shape, values) = table(text, &Told::default()).unwrap();
+    assert_eq!((names.join(","), shape, values[0]), ("a x,a y,b x".to_string(), vec![3, 3], 0.5));
+    // Numbers may be data.
+    let text = "u,v,w\n0,0,0.5,1.5,2.5\n0,1,0.25,9.5,3.5\n1,0,1.25,4.5,7.5\n";
+    let asked = table(text, &Told::default()).unwrap_err();
+    assert!(asked.contains("line 2: 5 values, expected 3; if the first 2 name the rows, add --index 2"), "{asked}");
+    let (names, shape, _) = table(text, &Told { index: Some(2), ..Told::default() }).unwrap();
+    assert_eq!((names.join(","), shape), ("0 0,0 1,1 0".to_string(), vec![3, 3]));
+}
+
+#[test]
+fn separators_behind_every_line_are_no_columns() {
+    let rows = ["cat,0.5,1.5,9.5", "dog,2.5,0.25,3.5", "mole,1.5,7.5,0.75"];
+    let of = |header: &str, behind: &str| {
+        let rows = rows.map(|row| format!("{row}{behind}\n"));
+        table(&format!("{header}\n{}", rows.concat()), &Told::default()).unwrap()
+    };
+    for (header, behind) in
+        [("concept,u,v,w,,,", ",,,"), ("concept,u,v,w", ",,,"), ("concept,u,v,w,,,", ""), ("u,v,w", ",,")]
+    {
+        let (names, shape, values) = of(header, behind);
+        assert_eq!((names.join(" "), shape, values[8]), ("cat dog mole".to_string(), vec![3, 3], 0.75), "{header}");
+    }
+    assert_eq!(of("concept,u,v,w,x,y", ",,").1, [3, 5], "what has a name is a column");
+    // R's first line, which a spreadsheet filled up.
+    let shifted = "V1;V2;V3;\n82;53;31;8\n5;37;73;22\n4;31;13;63\n";
+    assert!(table(shifted, &Told::default()).unwrap_err().contains("add --index yes or --index no"));
+    for (index, units) in [(1, 3), (0, 4)] {
+        assert_eq!(table(shifted, &Told { index: Some(index), ..Told::default() }).unwrap().1, [3, units]);
+    }
+}
+
+#[test]
+fn a_second_level_of_numbers_above_whole_ones_is_asked_for() {
+    let rows = "3,4,9,6\n7,1,2,2\n";
+    let indexed = "0,3,4,9,6\n1,7,1,2,2\n";
+    let named = "cat,3,4,9,6\ndog,7,1,2,2\n";
+    let header = |header| Told { header, ..Told::default() };
+    for (text, with, without) in [
+        (format!("V1,V1,IT,IT\n0,1,0,1\n{rows}"), 2, "1"),
+        (format!("V1,V1,IT,IT\n0,1,2,3\n{rows}"), 2, "1"),
+        (format!("0,0,1,1\n0,1,0,1\n{rows}"), 2, "no"),
+        ("0,0,1,1\n0,1,0,1\n3.5,4.5,9.5,6.5\n7.5,1.5,2.5,2.5\n".to_string(), 2, "no"),
+        (format!(",0,0,1,1\n,0,1,0,1\n{indexed}"), 2, "no"),
+        (format!(",V1,V1,IT,IT\n,0,1,0,1\n{indexed}"), 2, "1"),
+        (format!(",0,0,1,1\n,0,1,0,1\n{named}"), 2, "1"),
+        (format!("roi,0,0,1,1\nvox,0,1,0,1\n{named}"), 2, "no"),
+        (format!("roi,V1,V1,IT,IT\nvox,0,1,0,1\n{named}"), 2, "1"),
+        (format!("roi,V1,V1,IT,IT\nvox,0,1,0,1\nconcept,,,,\n{named}"), 3, "1"),
+    ] {
+        let asked = table(&text, &header(None)).unwrap_err();
+        assert!(asked.contains(&format!("add --header {with} or --header {without}")), "{text}: {asked}");
+        assert_eq!(table(&text, &header(Some(with))).unwrap().1, [2, 4], "{text}");
+    }
+    // An index of two levels of numbers, with their names.
+    let two = "s,c,,,,\n0,0,3,4,9,6\n0,1,7,1,2,2\n";
+    assert_eq!(table(&format!(",,V1,V1,IT,IT\n,,a,b,a,b\n{two}"), &header(None)).unwrap().1, [2, 4]);
+    let text = format!(",,V1,V1,IT,IT\n,,0,1,0,1\n{two}");
+    assert!(table(&text, &header(None)).unwrap_err().contains("add --header 3 or --header 1"));
+    assert_eq!(table(&text, &header(Some(3))).unwrap().1, [2, 4]);
+    // Few numbers, behind what may be a name or call the names, or nothing.
+    let rows = "dog,7,1,2\nowl,9,9,1\n";
+    for text in [
+        &format!("cat,1,2,3\n{rows}"),
+        &format!("concept,2001,2002,2003\n{rows}"),
+        &format!("concept,421,442,329\n{rows}"),
+        "1,2,3\n7,1,2\n9,9,1\n",
+    ] {
+        let asked = table(text, &header(None)).unwrap_err();
+        assert!(asked.contains("add --header yes or --header no"), "{asked}");
+        assert_eq!(table(text, &header(Some(1))).unwrap().1, [2, 3]);
+        assert_eq!(table(text, &header(Some(0))).unwrap().1, [3, 3]);
+    }
+    // Data of few values, and regions above data.
+    assert_eq!(table("0,0,1\n0,1,0\n1,0,0\n", &header(None)).unwrap().1, [3, 3]);
+    assert_eq!(table("V1,V1,IT\n3,7,4\n1,9,2\n", &header(None)).unwrap().1, [2, 3]);
+}
+
+#[test]
+fn numbers_in_quotes_among_others_are_names() {
+    let of = |text: &str| table(text, &Told::default()).unwrap();
+    let (names, shape, _) = of("\"12\",3,4,7\n\"7\",1,2,2\n\"33\",8,1,0\n");
+    assert_eq!((names.join(" "), shape), ("12 7 33".to_string(), vec![3, 3]));
+    assert_eq!(of("\"12\",\"7\",\"33\"\n4,5,6\n7,1,2\n").1, [2, 3]);
+    let (names, shape, _) = of("\"\",\"12\",\"7\",\"33\"\n\"cat\",4,5,6\n\"dog\",7,1,2\n");
+    assert_eq!((names.join(" "), shape), ("cat dog".to_string(), vec![2, 3]));
+    // All in quotes, or those with a decimal comma.
+    assert_eq!(of("\"12\",\"7\"\n\"4\",\"5\"\n").1, [2, 2]);
+    assert_eq!(of("\"1,5\",\"2,5\"\n3,4\n").1, [2, 2]);
+}
+
+#[test]
+fn numbers_that_a_spreadsheet_wrote_as_text_are_no_names() {
+    for (text, expected) in [
+        ("concept,u,v\ncat,12%,0.5\ndog,30%,0.7\n", "line 2: \"12%\" in column 2"),
+        ("concept,u\ncat,12%\ndog,30%\n", "line 2: \"12%\" in column 2"),
+        ("concept,u,v\ncat,1.5 ms,0.5\ndog,30 ms,0.7\n", "line 2: \"1.5 ms\" in column 2"),
+        ("concept,u,v\ncat,$1.5,0.5\ndog,(0.7),0.7\n", "line 2: \"$1.5\" in column 2"),
+        ("concept,u,v\ncat,1. Mai,0.5\ndog,3.25,0.7\nowl,2. Jun,0.1\n", "line 2: \"1. Mai\" in column 2"),
+    ] {
+        let refused = table(text, &Told::default()).unwrap_err();
+        assert!(refused.contains(expected), "{refused}");
+    }
+    // Dates and numbers with signs name what they like.
+    let (names, shape, _) = table("run,on,u\n7-3,12.03.2020,0.5\n2-9,1.5.2020,0.7\n", &Told::default()).unwrap();
+    assert_eq!((names.join(" "), shape), ("7-3 2-9".to_string(), vec![2, 1]));
+    let told = Told { index: Some(2), ..Told::default() };
+    assert_eq!(table("concept,kind,u\ncat,a,0.5\ndog,1.5,0.7\nowl,b,0.1\n", &told).unwrap().1, [3, 1]);
+}
+
+#[test]
+fn lines_of_the_header_are_counted_as_they_stand() {
+    let text = "My experiment,,,\n,,,\nconcept,u,v,w\ncat,0.5,1.5,2.5\ndog,9.5,0.25,3.5\n";
+    let refused = table(text, &Told::default()).unwrap_err();
+    assert!(refused.contains("line 3: \"u\"") && refused.contains("add --header 3"), "{refused}");
+    let (names, shape, _) = table(text, &Told { header: Some(3), ..Told::default() }).unwrap();
+    assert_eq!((names.join(" "), shape), ("cat dog".to_string(), vec![2, 3]));
+    // Behind rows no line names columns.
+    let refused = table("u,v\n1.5,2.5\nu,v\n3.5,4.5\n", &Told::default()).unwrap_err();
+    assert!(refused.contains("line 3: \"u\", expected a number") && !refused.contains("--header"), "{refused}");
+    assert!(table("1\0,\x002\0\n\0", &Told::default()).unwrap_err().contains("UTF-16 without a mark"));
+}
