@@ -268,11 +268,12 @@ fn summarise(results: &Results, record: &RunRecord, progress: &Progress) {
     for rows in results.accuracy.chunk_by(|a, b| a.words == b.words) {
         let Some(best) = Best::of(rows.iter(), Some(null)) else { continue };
         let row = best.row;
+        // Of places without an order none is the first.
+        let first = if record.is_unordered() { None } else { rows.first() };
+        let first = first.map(|first| format!("{} {:.3}, ", first.layer, first.accuracy)).unwrap_or_default();
         progress.line(format!(
-            "{}: {} {:.3}, best layer{} {} {:.3}{}",
+            "{}: {first}best layer{} {} {:.3}{}",
             row.words,
-            rows[0].layer,
-            rows[0].accuracy,
             best.how(),
             row.layer,
             row.accuracy,
