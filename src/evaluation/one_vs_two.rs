@@ -14,6 +14,7 @@ use crate::stats::one_vs_two::{self, Answers, Columns, FEWEST_COLUMNS, Mistake, 
 use crate::stats::permutation::Permutations;
 use crate::stats::scoring::{Outcome, Ties};
 use crate::stimuli::{Manifest, Stimulus};
+use crate::wording::counted;
 
 /// Which word stands for a class: its concept in the manifest, and for other classes a word of their own that every word
 /// model has.
@@ -130,11 +131,11 @@ pub fn one_vs_two(
         let margins = statistic.margins();
         if statistic.flat() > 0 {
             warnings.push(format!(
-                "1 vs. 2, {}: of {} of {} images a row of similarities, the image's at some layer or a class's, does not vary \
+                "1 vs. 2, {}: of {} of {} a row of similarities, the image's at some layer or a class's, does not vary \
                  over the columns; it counts as correlation 0",
                 model.name,
                 statistic.flat(),
-                images.len()
+                counted(images.len(), "image")
             ));
         }
         for (index, (layer, inference)) in space.layers.iter().zip(inferences).enumerate() {
@@ -269,12 +270,15 @@ fn answers(
     }
     let mut warnings = Vec::new();
     if unknown > 0 {
-        warnings.push(format!("1 vs. 2: {unknown} images have no class_index (or show no concept that network.classes names) and do not take part"));
+        warnings.push(format!(
+            "1 vs. 2: left out: {} without a class_index (or a concept that network.classes names)",
+            counted(unknown, "image")
+        ));
     }
     if wordless > 0 {
         warnings.push(format!(
-            "1 vs. 2: {wordless} of {wrong} misclassified images are taken for a class without a word of its own in every \
-             word model and do not take part"
+            "1 vs. 2: left out: {wordless} of {}, taken for a class without a word of its own in every word model",
+            counted(wrong, "misclassified image")
         ));
     }
     for (group, answers) in manifest.groups.iter().zip(&mut groups) {
@@ -283,9 +287,9 @@ fn answers(
         mistakes.retain(|mistake| columns.of(correct, mistake).len() >= FEWEST_COLUMNS);
         if mistakes.len() < before {
             warnings.push(format!(
-                "1 vs. 2: group {group}: {} misclassified images do not take part: the test needs {FEWEST_COLUMNS} \
-                 images that are classified correctly, the group has {}",
-                before - mistakes.len(),
+                "1 vs. 2: group {group}: left out: {}: the test needs {FEWEST_COLUMNS} images that are classified correctly, the \
+                 group has {}",
+                counted(before - mistakes.len(), "misclassified image"),
                 correct.len()
             ));
         }
@@ -400,7 +404,7 @@ mod tests {
         let (groups, warnings) =
             answers(&manifest, &right(), &Lexicon::of_manifest(&manifest, &Classes::imagenet()), Columns::Others);
         assert!(!groups[0].correct.contains(&2));
-        assert!(warnings[0].contains("1 images have no class_index"), "{warnings:?}");
+        assert!(warnings[0].contains("left out: 1 image without a class_index"), "{warnings:?}");
         manifest.stimuli.iter_mut().flatten().for_each(|stimulus| stimulus.class_index = None);
         assert_eq!(top_1(&manifest, &right()), None);
     }
