@@ -14,6 +14,7 @@ use std::time::Instant;
 
 use crate::checksum;
 use crate::error::{Error, FileError};
+use crate::fonts;
 use crate::matrices::MatrixError;
 use crate::progress::Progress;
 use crate::record::{Compared, ComparisonRecord, Origin, RecordError, RunRecord};
@@ -135,6 +136,9 @@ pub fn compare(request: &Request, progress: &Progress) -> Result<PathBuf, Error>
     let started = Instant::now();
     let runs = runs(&request.directories, progress).map_err(Error::input)?;
     let curves = curves(&runs, request).map_err(Error::input)?;
+    let shown = curves.iter().flat_map(|curve| [curve.run.as_str(), &curve.rows[0].network, &curve.rows[0].words]);
+    let unshown = fonts::doubt(shown);
+    unshown.iter().for_each(|said| progress.line(format!("warning: {said}")));
     let out = ResultsDir::new(&request.out);
     out.check([])?;
     out.check_command(COMPARE).map_err(|_| Error::input(CompareError::Taken(request.out.clone())))?;
@@ -186,6 +190,7 @@ pub fn compare(request: &Request, progress: &Progress) -> Result<PathBuf, Error>
     warnings.extend(of_chance);
     warnings.extend(doubted(&runs, &request.words).map_err(Error::input)?);
     warnings.iter().for_each(|said| progress.line(format!("warning: {said}")));
+    warnings.extend(unshown);
     let mut record = record(runs, request, groups_are(&curves), [untested, warnings], started).map_err(Error::input)?;
     let overlays: Vec<Overlay> =
         curves.iter().map(|Curve { name, run, rows, null, .. }| Overlay { name, run, rows, null: *null }).collect();

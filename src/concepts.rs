@@ -254,8 +254,8 @@ fn vocabularies(
         })?;
         warnings.extend(read.warnings);
         if let Some(first) = read.not_finite.values().next() {
-            let count = read.not_finite.len();
-            warnings.push(format!("{model}: {count} names count as missing, their vectors are not finite: {first}"));
+            let count = counted(read.not_finite.len(), "name");
+            warnings.push(format!("{model}: {count} counted as missing for a vector that is not finite: {first}"));
         }
         let (mut tokens, mut constant) = (BTreeMap::new(), Vec::new());
         for (name, found) in names.iter().zip(read.found) {
@@ -266,9 +266,9 @@ fn vocabularies(
             }
         }
         if !constant.is_empty() {
-            let (count, some) = (constant.len(), first(&constant, 5));
+            let (count, some) = (counted(constant.len(), "name"), first(&constant, 5));
             warnings.push(format!(
-                "{model}: {count} names count as missing, their vectors are constant and correlate with nothing: {some}"
+                "{model}: {count} counted as missing for a constant vector, which correlates with nothing: {some}"
             ));
         }
         let (dimensions, found) = (read.dimensions, tokens.len());
@@ -389,7 +389,7 @@ mod tests {
         let (selection, said) = selected(&request);
         assert_eq!(selection.map(|selection| selection.concepts(1)).map_err(|error| error.to_string()), Ok(5));
         let summary = selected(&request).0.ok().unwrap().summary(&request).join("\n");
-        assert!(summary.contains("7 -> 5 with 1 usable images; fewer: ant, bee"), "{summary}");
+        assert!(summary.contains("7 -> 5 with 1 usable image; fewer: ant, bee"), "{summary}");
         assert!(said.contains("1 subfolder left out, images are looked for right above: ant/images"), "{said}");
         assert!(
             said.contains("2 files left out: no image by the ending of its name: bee/a.heic, bee/b.heic"),
@@ -414,7 +414,7 @@ mod tests {
         std::fs::write(folder.path().join("words.txt"), vectors.replace("bee 1 2 1", "bee 1 1 1")).unwrap();
         let (selection, said) = selected(&request);
         assert_eq!(selection.map(|selection| selection.concepts(1)).map_err(|error| error.to_string()), Ok(5));
-        assert!(said.contains("Model: 1 names count as missing, their vectors are constant") && said.ends_with("bee"));
+        assert!(said.contains("Model: 1 name counted as missing for a constant vector") && said.ends_with("bee"));
     }
 
     #[test]

@@ -247,7 +247,7 @@ pub fn select(choice: Choice) -> Result<Selected, DeviceError> {
             (adapter, why.to_string())
         }
         _ => match auto(&listed) {
-            Some(adapter) => (adapter, format!("auto: the best of {} adapters", listed.len())),
+            Some(adapter) => (adapter, format!("auto: the best of {}", counted(listed.len(), "adapter"))),
             None => {
                 let found = match listed.first() {
                     None => "no graphics adapter found".to_string(),

@@ -31,6 +31,7 @@ use crate::stats::rsa::Rsa;
 use crate::stats::scoring::Ties;
 use crate::stats::two_vs_two::TwoVsTwoError;
 use crate::stats::{Interrupted, Rsm};
+use crate::wording::counted;
 
 use two_vs_two::FAMILY;
 
@@ -233,7 +234,7 @@ impl Evaluation<'_> {
     /// Shows what is done with word models.
     fn now(&self, what: &str, models: &str) {
         let (layers, groups) = (self.space.layers.len(), self.space.groups.len());
-        self.task.now(format!("{what}  {models}  {layers} layers x {groups} groups"));
+        self.task.now(format!("{what}  {models}  {} x {}", counted(layers, "layer"), counted(groups, "group")));
     }
 }
 

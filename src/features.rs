@@ -22,6 +22,7 @@ use crate::stats::alignment::Scales;
 use crate::stats::scoring::Constant;
 use crate::stats::similarity::{Standard, Streamed};
 use crate::stimuli::Manifest;
+use crate::wording::counted;
 
 /// Values of a vector that are read at a time for its mean.
 const STRETCH: usize = 1 << 16;
@@ -149,10 +150,13 @@ impl Features {
             expected,
         };
         if groups == 0 || concepts < 2 {
-            return Err(few(format!("{groups} groups of {concepts} concepts"), "1 group of 2 concepts"));
+            return Err(few(
+                format!("{} of {}", counted(groups, "group"), counted(concepts, "concept")),
+                "1 group of 2 concepts",
+            ));
         }
         if units < 2 {
-            return Err(few(format!("{units} units"), "2 units"));
+            return Err(few(counted(units, "unit"), "2 units"));
         }
         let grouped = axes.len() == 2 || layout.groups.is_some() || groups > 1;
         let manifest = layout.manifest.as_ref();
@@ -185,7 +189,7 @@ impl Features {
 
     /// What was understood, for the user.
     pub fn describe(&self) -> String {
-        let groups = if self.grouped { format!("{} groups x ", self.groups) } else { String::new() };
+        let groups = if self.grouped { format!("{} x ", counted(self.groups, "group")) } else { String::new() };
         let (first, last) = (&self.rows[0], self.rows.len() - 1);
         let kind = self.arrays[first.0].type_name();
         let names = self.names.as_ref();
@@ -424,7 +428,9 @@ fn groups(path: &Path, layout: &Layout, axes: &[usize]) -> Result<usize, Feature
     match (&layout.manifest, layout.groups, axes) {
         (Some(manifest), ..) => Ok(manifest.groups.len()),
         (None, None, [groups, _]) => Ok(*groups),
-        (None, Some(groups), [found, _]) if groups != *found => wrong(groups, format!("the file has {found} groups")),
+        (None, Some(groups), [found, _]) if groups != *found => {
+            wrong(groups, format!("the file has {}", counted(found, "group")))
+        }
         (None, Some(groups), _) if groups == 0 || !vectors.is_multiple_of(groups) => {
             wrong(groups, format!("{vectors} vectors cannot be dealt into so many equal groups"))
         }

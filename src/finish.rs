@@ -269,10 +269,10 @@ fn summarise(results: &Results, record: &RunRecord, progress: &Progress) {
     for rows in results.accuracy.chunk_by(|a, b| a.words == b.words) {
         let Some(best) = Best::of(rows.iter(), Some(null)) else { continue };
         let row = best.row;
-        let chosen = match rows {
-            [first, _, ..] => format!("{} {:.3}, best layer{} ", first.layer, first.accuracy, best.how()),
-            _ => String::new(),
-        };
+        // Of places without an order none is the first.
+        let first =
+            if record.is_unordered() { String::new() } else { format!("{} {:.3}, ", rows[0].layer, rows[0].accuracy) };
+        let chosen = if rows.len() > 1 { format!("{first}best layer{} ", best.how()) } else { String::new() };
         progress.line(format!(
             "{}: {chosen}{} {:.3}{}",
             row.words,

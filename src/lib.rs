@@ -5,7 +5,7 @@
 //!
 //! | module | from | to |
 //! | --- | --- | --- |
-//! | [`error`], [`files`], [`limits`], [`names`], `numbers`, [`checksum`], [`progress`], [`wording`] | | exit codes, files that are none or too much, names of concepts and types of numbers in files, SHA-256, what is said meanwhile and how |
+//! | [`error`], [`files`], [`limits`], [`names`], `numbers`, [`checksum`], [`progress`], [`wording`], `fonts` | | exit codes, files that are none or too much, names of concepts and types of numbers in files, SHA-256, what is said meanwhile and how, names that figures can show |
 //! | [`kernels`] | tensors and matrices | convolutions, products, poolings on CPU and GPU |
 //! | [`stats`] | matrices | RSMs, 2 vs. 2 counts, p-values; opens no files |
 //! | [`device`] | `auto`, `cpu`, `gpu:N` | a Burn device and the memory it has |
@@ -51,6 +51,7 @@
 pub mod checksum;
 pub mod error;
 pub mod files;
+mod fonts;
 pub mod limits;
 pub mod names;
 mod numbers;

@@ -30,6 +30,7 @@ use crate::evaluation::Words;
 use crate::evaluation::controls::Controls;
 use crate::evaluation::one_vs_two::{Lexicon, OneVsTwo};
 use crate::files::Unchanged;
+use crate::fonts;
 use crate::matrices::Reading;
 use crate::names::{self, NAME, TEXT, is_name, is_text};
 use crate::nets::Arrival;
@@ -127,6 +128,10 @@ impl Plan {
         inputs.warnings.extend(weights.notes());
         inputs.warnings.extend(model::doubts_of_input(&config, &model.input));
         inputs.warnings.extend(model.doubt_of_token(&config));
+        let named = [model.network.name.as_str(), config.network.label()];
+        inputs
+            .warnings
+            .extend(fonts::doubt(named.into_iter().chain(model.layers.iter().map(|layer| layer.label.as_str()))));
         let checksums = checksums(&config, &model, &inputs.manifest, &images, sums, &placement)?;
         let test = Test { draws, lexicon, one_vs_two, controls };
         Ok(Self { config, model, weights, inputs, test, placement, checksums, unchanged, images })

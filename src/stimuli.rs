@@ -19,6 +19,7 @@ use crate::images::{self, Resize};
 use crate::names::is_name;
 use crate::nets::Input;
 use crate::stats::two_vs_two::FEWEST_CONCEPTS;
+use crate::wording::counted;
 
 pub use error::StimuliError;
 pub use gallery::{Gallery, Shown};
@@ -99,7 +100,7 @@ impl Manifest {
             }
         }
         if shared > 1 {
-            doubts.push(format!("{} more images stand for two concepts", shared - 1));
+            doubts.push(format!("{} for two concepts", counted(shared - 1, "more image")));
         }
         for (n, group) in self.groups.iter().enumerate() {
             if let Some(copied) = (0..n).find(|&earlier| self.stimuli[earlier] == self.stimuli[n]) {

@@ -115,10 +115,10 @@ pub(super) fn print_graph(graph: &nets::GraphNetwork, file: &Path) {
     };
     print(&format!("graph: {}", graph.summary()));
     print(&format!(
-        "layers: {all} with layers = \"all\", {} in all (semgpu layers {}); {} stages, {} of weights{classes}",
+        "layers: {all} with layers = \"all\", {} in all (semgpu layers {}); {}, {} of weights{classes}",
         graph.layers.len(),
         file.display(),
-        graph.stages.len(),
+        counted(graph.stages.len(), "stage"),
         Bytes(graph.weight_bytes)
     ));
     if !few && graph.classifier(CLASSES).is_none() {

@@ -64,7 +64,7 @@ impl Selection {
             few if few.is_empty() => String::new(),
             few => format!("; fewer{}", some(&few)),
         };
-        lines.push(format!("{found} -> {concepts} with {} usable images{few}", request.per_concept));
+        lines.push(format!("{found} -> {concepts} with {}{few}", counted(request.per_concept, "usable image")));
         let named = |outcome: &&Outcome| outcome.class.index.is_some() && !labels::is_wnid(&outcome.class.key);
         let chosen = self.outcomes.iter().filter(|outcome| outcome.concept(request.per_concept).is_some());
         let named = chosen.filter(named).count();

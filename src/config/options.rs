@@ -20,6 +20,7 @@ use crate::stats::inference::{Family, Tail};
 use crate::stats::permutation::{self, Permutations};
 use crate::stats::rsa::Rsa;
 use crate::stats::scoring::{Constant, Ties};
+use crate::wording::counted;
 
 /// How accuracies are tested: `[two_vs_two]` of an experiment, options of `semgpu test`.
 #[derive(Clone, Debug, PartialEq, Args, Deserialize, Serialize, JsonSchema)]
@@ -104,7 +105,7 @@ impl TestOptions {
             return Err(OptionError { option: "stop_after", expected, found: "1".to_string() });
         }
         if let Some(stop) = self.stop_after.filter(|stop| u64::from(stop.get()) > self.permutations) {
-            let found = format!("{stop} with {} permutations", self.permutations);
+            let found = format!("{stop} with {}", counted(self.permutations, "permutation"));
             let expected = "at most as many as permutations, or none: so many draws never reach a value";
             return Err(OptionError { option: "stop_after", expected, found });
         }

@@ -21,7 +21,7 @@ use crate::stats::bootstrap::Interval;
 use crate::stats::calibrated;
 use crate::stats::ceiling::Ceiling;
 use crate::stats::inference::{self, Family, Inference, LayerScores, Statistic, Tail};
-use crate::wording::first;
+use crate::wording::{counted, first};
 
 /// The level of the quantile of the null above which a calibrated score begins.
 pub const ALPHA: f64 = 0.05;
@@ -297,7 +297,7 @@ impl<'a> Prepared<'a> {
             [words] => of(words).name.clone(),
             spaces => format!("{} word spaces", spaces.len()),
         };
-        format!("{measure}  {name}  {layers} x {} layers", self.space.layers.len())
+        format!("{measure}  {name}  {layers} x {}", counted(self.space.layers.len(), "layer"))
     }
 }
 

@@ -131,11 +131,11 @@ pub fn one_vs_two(
         let margins = statistic.margins();
         if statistic.flat() > 0 {
             warnings.push(format!(
-                "1 vs. 2, {}: of {} of {} images a row of similarities, the image's at some layer or a class's, does not vary \
+                "1 vs. 2, {}: of {} of {} a row of similarities, the image's at some layer or a class's, does not vary \
                  over the columns; it counts as correlation 0",
                 model.name,
                 statistic.flat(),
-                images.len()
+                counted(images.len(), "image")
             ));
         }
         for (index, (layer, inference)) in space.layers.iter().zip(inferences).enumerate() {
@@ -270,17 +270,14 @@ fn answers(
     }
     let mut warnings = Vec::new();
     if unknown > 0 {
-        let (have, show, take) = if unknown == 1 { ("has", "shows", "does") } else { ("have", "show", "do") };
         warnings.push(format!(
-            "1 vs. 2: {} {have} no class_index (or {show} no concept that network.classes names) and {take} not take part",
+            "1 vs. 2: left out: {} without a class_index (or a concept that network.classes names)",
             counted(unknown, "image")
         ));
     }
     if wordless > 0 {
-        let (are, take) = if wordless == 1 { ("is", "does") } else { ("are", "do") };
         warnings.push(format!(
-            "1 vs. 2: {wordless} of {} {are} taken for a class without a word of its own in every word model and {take} not \
-             take part",
+            "1 vs. 2: left out: {wordless} of {}, taken for a class without a word of its own in every word model",
             counted(wrong, "misclassified image")
         ));
     }
@@ -289,12 +286,10 @@ fn answers(
         let Answers { correct, mistakes } = answers;
         mistakes.retain(|mistake| columns.of(correct, mistake).len() >= FEWEST_COLUMNS);
         if mistakes.len() < before {
-            let left = before - mistakes.len();
             warnings.push(format!(
-                "1 vs. 2: group {group}: {} {} not take part: the test needs {FEWEST_COLUMNS} images that are classified \
-                 correctly{}, the group has {} in all",
-                counted(left, "misclassified image"),
-                if left == 1 { "does" } else { "do" },
+                "1 vs. 2: group {group}: left out: {}: the test needs {FEWEST_COLUMNS} images that are classified correctly{}, \
+                 the group has {} in all",
+                counted(before - mistakes.len(), "misclassified image"),
                 match columns {
                     Columns::Paper => "",
                     Columns::Others => " beside that of the predicted class (one_vs_two.columns = \"others\")",
@@ -410,7 +405,7 @@ mod tests {
         let (groups, warnings) = answers(&manifest, &predictions, &lexicon, Columns::Others);
         assert!(groups[0].mistakes.is_empty());
         let found = &warnings[1];
-        assert!(found.starts_with("1 vs. 2: group 1: 1 misclassified image does not take part"), "{warnings:?}");
+        assert!(found.starts_with("1 vs. 2: group 1: left out: 1 misclassified image: "), "{warnings:?}");
         assert!(
             found.contains("beside that of the predicted class") && found.ends_with("has 5 in all"),
             "{warnings:?}"
@@ -426,7 +421,7 @@ mod tests {
         let (groups, warnings) =
             answers(&manifest, &right(), &Lexicon::of_manifest(&manifest, &Classes::imagenet()), Columns::Others);
         assert!(!groups[0].correct.contains(&2));
-        assert!(warnings[0].contains("1 image has no class_index"), "{warnings:?}");
+        assert!(warnings[0].contains("left out: 1 image without a class_index"), "{warnings:?}");
         manifest.stimuli.iter_mut().flatten().for_each(|stimulus| stimulus.class_index = None);
         assert_eq!(top_1(&manifest, &right()), None);
     }

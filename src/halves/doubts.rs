@@ -5,6 +5,7 @@ use crate::config::{TestRequest, doubt_of_neighbours, doubt_of_tail};
 use crate::evaluation::alignment::WordSpace;
 use crate::evaluation::controls::Controls;
 use crate::evaluation::{Space, Words};
+use crate::fonts;
 use crate::matrices::{Entries, Read, Reading, Side};
 use crate::stats::alignment::Measure;
 use crate::stats::scoring::Ties;
@@ -25,10 +26,25 @@ pub(super) fn warnings(
         doubt_of_neighbours(&request.measures, request.neighbours),
         doubt_of_tail(&request.measures, request.inference.tail),
         not_done(request, &inputs.words, &inputs.word_spaces).filter(|_| !in_full),
+        fonts::doubt(names(request, inputs, categories)),
     ];
     let doubts = inputs.doubts.iter().cloned().chain(of_request.into_iter().flatten());
     let doubts = doubts.chain(without_effect(request, &inputs.read)).chain(same_groups(&inputs.space));
     doubts.chain(controls.read.iter().filter_map(|(_, doubt)| doubt.clone())).collect()
+}
+
+/// What stands in figures.
+fn names<'a>(
+    request: &'a TestRequest,
+    inputs: &'a Inputs,
+    categories: Option<&'a [String]>,
+) -> impl Iterator<Item = &'a str> {
+    let titles = [&request.network].into_iter().chain(&request.axis).chain(&request.reading.groups_are);
+    let sources = request.words.iter().chain(&request.images).chain(request.controls.sources());
+    let layers = inputs.space.layers.iter().map(|layer| &layer.label);
+    let layers = inputs.words.iter().map(|words| &words.name).chain(layers);
+    let names = titles.chain(sources.map(|source| &source.name)).chain(layers);
+    names.chain(&inputs.space.concepts).chain(categories.into_iter().flatten()).map(String::as_str)
 }
 
 /// Two groups that are one and the same in every layer.

@@ -12,6 +12,7 @@ use crate::config::{Config, check_measures, doubt_of_neighbours, doubt_of_tail, 
 use crate::evaluation::Words;
 use crate::evaluation::one_vs_two::{Lexicon, OneVsTwo};
 use crate::files::Unchanged;
+use crate::fonts;
 use crate::images;
 use crate::progress::Progress;
 use crate::stats::permutation::Permutations;
@@ -77,6 +78,7 @@ impl Common {
         warnings.extend(config.inference.doubt(manifest.groups.len()));
         warnings.extend(doubt_of_neighbours(&config.measures, config.neighbours));
         warnings.extend(doubt_of_tail(&config.measures, config.inference.tail));
+        warnings.extend(fonts::doubt(names(config, &manifest)));
         let models = words::read(config, &manifest, &others, progress, &mut warnings)?;
         let (lexicon, one_vs_two) = match &config.one_vs_two {
             None => (Lexicon::of_manifest(&manifest, classes), None),
@@ -100,6 +102,14 @@ impl Common {
             one_vs_two,
         })
     }
+}
+
+/// What stands in figures whatever the network.
+fn names<'a>(config: &'a Config, manifest: &'a Manifest) -> impl Iterator<Item = &'a str> {
+    let words = config.words.iter().map(|words| &words.name);
+    let spaces = config.controls.sources().map(|source| &source.name);
+    let categories = manifest.categories.iter().flatten();
+    words.chain(spaces).chain(&manifest.concepts).chain(categories).map(String::as_str)
 }
 
 /// The files of all word models.

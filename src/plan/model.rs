@@ -14,7 +14,7 @@ use crate::nets::{
 use crate::plan::PlanError;
 use crate::stimuli::{Manifest, PIXELS, PIXELS_LABEL};
 use crate::weights::{self, Assignment, Parameters, WeightsError, WeightsFile};
-use crate::wording::meant;
+use crate::wording::{counted, meant};
 
 /// A network that can be loaded.
 pub struct Model {
@@ -178,7 +178,7 @@ impl Model {
         let classes = named.clone().unwrap_or_else(Classes::imagenet);
         let head = graph.classifier(classes.count()).map(str::to_string);
         if let (Some(_), None, Some(list)) = (&named, &head, &section.classes) {
-            let output = |layer: &&Layer| format!("{} ({} units)", layer.name, layer.units());
+            let output = |layer: &&Layer| format!("{} ({})", layer.name, counted(layer.units(), "unit"));
             let outputs = graph.outputs().iter().map(output).collect::<Vec<_>>().join(", ");
             return Err(PlanError::ClassCount { list: list.clone(), classes: classes.count(), outputs });
         }

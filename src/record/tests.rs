@@ -39,7 +39,8 @@ pub fn run_1() -> Value {
     })
 }
 
-fn test_1() -> Value {
+/// The same of a test.
+pub fn test_1() -> Value {
     json!({
         "schema": 1,
         "semgpu": "0.1.0",

@@ -2,7 +2,7 @@
 //! the network's own list of stages.
 
 use crate::nets::{self, Blueprint, StageSpec};
-use crate::record::RunRecord;
+use crate::record::{Run, RunRecord};
 use crate::report::canvas::{Anchor, Canvas, Picture, TextStyle};
 use crate::report::curves::Curves;
 use crate::report::notes::{Notes, Title};
@@ -11,30 +11,41 @@ use crate::report::style::{
 };
 use crate::report::{Drawing, Figure, Material, ReportError};
 use crate::stimuli::{PIXELS, PIXELS_LABEL};
-use crate::wording::grouped;
+use crate::wording::{counted, grouped};
 
 /// `architecture_<network>`
 pub const FIGURE: Figure = Figure { name: "architecture", draw };
 
 fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
-    let mut drawings = Vec::new();
     let run = material.record.as_ref().and_then(RunRecord::run);
-    let form = run.map(|run| run.network.form.as_str());
-    for curves in Curves::of_networks(&material.results.accuracy) {
-        // Matrices that another program computed have no network here.
-        let Some(network) = nets::find(curves.network) else { continue };
-        let form = form.and_then(|form| network.blueprint(form));
-        let network = form.unwrap_or_else(|| network.draw(&network.forms[0]));
+    let networks = Curves::of_networks(&material.results.accuracy);
+    let drawing = |curves: &Curves| {
+        let network = computed(run?, curves)?;
         let title = format!("{} ({})", material.said().network(&network.name), network.form);
         let figure = Architecture { title, stages: network.stages(), network, tapped: curves.layers.clone() };
-        drawings.push(Drawing {
+        Some(Drawing {
             stem: curves.stem(FIGURE.name),
             network: curves.network.to_string(),
             text: format!("The stages of {} and the layers compared", curves.network),
             picture: figure.draw(),
-        });
+        })
+    };
+    Ok(networks.iter().filter_map(drawing).collect())
+}
+
+/// The built-in network that a run computed: what a file's graph or another program's features are called says nothing of
+/// them. With classes of its own, where its results say how many.
+fn computed(run: &Run, curves: &Curves) -> Option<Blueprint> {
+    let asked = &run.config.network;
+    if asked.file.is_some() || run.network.name != curves.network {
+        return None;
     }
-    Ok(drawings)
+    let network = nets::find(curves.network)?.blueprint(&run.network.form)?;
+    if asked.classes.is_none() {
+        return Some(network);
+    }
+    let head = curves.rows().find(|row| Some(&row.layer) == network.classifier.as_ref())?;
+    network.with_classes(head.units)
 }
 
 struct Architecture<'a> {
@@ -59,18 +70,34 @@ struct Block {
 const TOP: f64 = EDGE + 1.7 * TITLE;
 /// Height of the highest box, the input's.
 const HIGHEST: f64 = 470.0;
-/// Room above the boxes for dots and labels.
+/// Room above the boxes for dots and labels, and more where they take it.
 const ABOVE: f64 = 130.0;
 const DOT: f64 = 9.0;
 const GAP: f64 = 16.0;
 
 impl Block {
+    /// What the dots take, from the box to its label.
+    fn dots(&self) -> f64 {
+        2.6 * DOT * self.taps.len() as f64 + 2.0 * DOT
+    }
+
     fn shape_text(&self) -> String {
         match self.shape {
             [channels, 1, 1] => channels.to_string(),
             [channels, height, width] => format!("{channels}\u{d7}{height}\u{d7}{width}"),
         }
     }
+}
+
+/// A size beside the largest, on a root scale.
+fn share(size: usize, largest: usize) -> f64 {
+    (size as f64 / largest as f64).sqrt()
+}
+
+/// The boxes' heights.
+fn heights(blocks: &[Block]) -> Vec<f64> {
+    let tallest = blocks.iter().map(|block| block.shape[1]).max().unwrap_or(1);
+    blocks.iter().map(|block| HIGHEST * share(block.shape[1], tallest).max(0.03)).collect()
 }
 
 /// The width that a box has to itself.
@@ -107,9 +134,17 @@ impl Architecture<'_> {
         Title::fit(&self.title, EDGE)
     }
 
-    /// Above the boxes.
+    /// Above the labels.
     fn top(&self) -> f64 {
         TOP + self.title().more()
+    }
+
+    /// What the dots and labels take above the highest box.
+    fn above(&self) -> f64 {
+        let blocks = self.blocks();
+        let text = self.text(&blocks);
+        let reach = |(block, height): (&Block, f64)| block.dots() + text.width(&block.label) - (HIGHEST - height) / 2.0;
+        blocks.iter().zip(heights(&blocks)).map(reach).fold(ABOVE, f64::max)
     }
 
     /// Where the notes start.
@@ -117,7 +152,7 @@ impl Architecture<'_> {
         let blocks = self.blocks();
         let text = self.text(&blocks);
         let shapes = blocks.iter().map(|block| text.width(&block.shape_text())).fold(0.0, f64::max);
-        self.top() + ABOVE + HIGHEST + GAP + shapes + 0.5 * NOTE
+        self.top() + self.above() + HIGHEST + GAP + shapes + 0.5 * NOTE
     }
 
     fn notes(&self) -> Notes {
@@ -127,8 +162,9 @@ impl Architecture<'_> {
         let multiply_adds: u64 = self.stages.iter().map(|stage| stage.multiply_adds).sum();
         let notes = format!(
             "Each box is a stage, run over all images before the next one starts: as high as the side of its output, as \
-             wide as its channels (both on a root scale); below, channels \u{d7} height \u{d7} width. Filled dots: the {tapped} \
-             layers compared{hollow}. {} million multiply-adds per image.",
+             wide as its channels (both on a root scale); below, channels \u{d7} height \u{d7} width. Filled dots: the {} \
+             compared{hollow}. {} million multiply-adds per image.",
+            counted(tapped, "layer"),
             grouped(multiply_adds / 1_000_000)
         );
         Notes::wrapped(&notes, WIDTH - 2.0 * EDGE)
@@ -139,16 +175,11 @@ impl Architecture<'_> {
         self.title().draw(&mut canvas);
         let blocks = self.blocks();
         let (slot, text) = (slot(&blocks), self.text(&blocks));
-        let middle = self.top() + ABOVE + HIGHEST / 2.0;
-        let (tallest, widest) = blocks
-            .iter()
-            .fold((1, 1), |(side, channels), block| (side.max(block.shape[1]), channels.max(block.shape[0])));
+        let middle = self.top() + self.above() + HIGHEST / 2.0;
+        let widest = blocks.iter().map(|block| block.shape[0]).max().unwrap_or(1);
         canvas.line(&[(EDGE, middle), (WIDTH - EDGE, middle)], SOLID, AXIS, LIGHT);
-        for (n, block) in blocks.iter().enumerate() {
-            let [channels, side, _] = block.shape;
-            let share = |value: usize, most: usize| (value as f64 / most as f64).sqrt();
-            let (width, height) =
-                (0.78 * slot * share(channels, widest).max(0.12), HIGHEST * share(side, tallest).max(0.03));
+        for (n, (block, height)) in blocks.iter().zip(heights(&blocks)).enumerate() {
+            let width = 0.78 * slot * share(block.shape[0], widest).max(0.12);
             let x = EDGE + (n as f64 + 0.5) * slot;
             let any = block.taps.contains(&true);
             let corners = |grown: f64| {
@@ -165,7 +196,7 @@ impl Architecture<'_> {
                 let color = curve(0).color;
                 canvas.marker(Shape::Circle, (x, y), DOT, color, if tapped { color } else { PAPER });
             }
-            let above = top - 2.6 * DOT * block.taps.len() as f64 - 2.0 * DOT;
+            let above = top - block.dots();
             canvas.text_upwards(&block.label, text, (x + HALF_CAPITAL * text.em, above), Anchor::Start);
             let below = (x + HALF_CAPITAL * text.em, middle + HIGHEST / 2.0 + GAP);
             canvas.text_upwards(&block.shape_text(), TextStyle { color: GREY, ..text }, below, Anchor::End);
@@ -177,10 +208,23 @@ impl Architecture<'_> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
+    use crate::record::tests::{run_1, test_1};
     use crate::report::curves::tests::rows;
     use crate::report::material::tests::material;
-    use crate::results::Results;
+    use crate::results::{Results, ResultsDir, write_json};
+
+    /// The labels above boxes, with the height at which each starts.
+    fn upwards(svg: &str) -> impl Iterator<Item = (f64, &str)> {
+        let labels = svg.lines().filter(|line| line.contains("rotate(-90)") && !line.contains("text-anchor"));
+        labels.map(|line| {
+            let (_, place) = line.split_once("translate(").unwrap();
+            let height = place.split([' ', ')']).nth(1).unwrap().parse().unwrap();
+            (height, line.strip_suffix("</text>").unwrap().rsplit_once('>').unwrap().1)
+        })
+    }
 
     #[test]
     fn every_network_can_be_drawn_in_every_form_with_its_labels() {
@@ -194,6 +238,11 @@ mod tests {
                 let svg = figure.draw().svg;
                 let last = &layers[layers.len() - 1].label;
                 assert!(svg.contains(&format!("{last}</text>")), "{} {form} {last}", network.name);
+                let text = figure.text(&figure.blocks());
+                for (start, label) in upwards(&svg) {
+                    let end = start - text.width(label);
+                    assert!(end > figure.title().baseline() + 0.3 * TITLE, "{} {form} {label}", network.name);
+                }
             }
         }
     }
@@ -215,9 +264,44 @@ mod tests {
         assert!(!Architecture { tapped: all, ..figure }.draw().svg.contains("hollow"));
     }
 
+    /// Of results of VGG16's layers beside a record.
+    fn drawn(record: &Value, results: &Results) -> Vec<Drawing> {
+        let directory = tempfile::tempdir().unwrap();
+        write_json(&ResultsDir::new(directory.path()).record(), record).unwrap();
+        draw(&Material::read(results, directory.path()).unwrap()).unwrap()
+    }
+
     #[test]
-    fn networks_of_other_programs_are_left_out() {
-        let results = Results { accuracy: rows("my net", &["fc1".into()], &["GloVe"]), ..Results::default() };
-        assert!(draw(&material(&results)).unwrap().is_empty());
+    fn only_a_built_in_network_that_a_run_computed_is_drawn() {
+        let labels = ["pixels", "block1_conv1", "predictions"].map(String::from);
+        let mut results = Results { accuracy: rows("vgg16", &labels, &["GloVe"]), ..Results::default() };
+        let own = drawn(&run_1(), &results).remove(0);
+        assert!(own.picture.svg.contains(">VGG16 (keras)</text>") && own.stem == "architecture_vgg16");
+        assert!(draw(&material(&results)).unwrap().is_empty(), "nothing says what they are of");
+
+        let mut test = test_1();
+        test["config"]["network"] = "vgg16".into();
+        assert!(drawn(&test, &results).is_empty(), "features of another program");
+        let mut graph = run_1();
+        graph["config"]["network"] = json!({"name": "vgg16", "file": "vgg16.onnx"});
+        assert!(drawn(&graph, &results).is_empty());
+        graph["network"]["form"] = "onnx".into();
+        assert!(drawn(&graph, &results).is_empty());
+
+        let mut classes = run_1();
+        classes["config"]["network"]["classes"] = "birds.txt".into();
+        results.accuracy.iter_mut().filter(|row| row.layer == "predictions").for_each(|row| row.units = 20);
+        let svg = drawn(&classes, &results).remove(0).picture.svg;
+        assert!(svg.contains(">20</text>") && !svg.contains(">1000</text>"));
+        results.accuracy.retain(|row| row.layer != "predictions");
+        assert!(drawn(&classes, &results).is_empty(), "how many classes nobody says");
+    }
+
+    #[test]
+    fn one_layer_is_counted_as_one() {
+        let network = nets::find("vgg16").unwrap().blueprint("keras").unwrap();
+        let figure = Architecture { title: "VGG16".into(), stages: network.stages(), network, tapped: vec!["fc1"] };
+        let svg = figure.draw().svg;
+        assert!(svg.contains("the 1 layer") && !svg.contains("1 layers"));
     }
 }

@@ -2,24 +2,18 @@
 
 use std::fmt::{self, Display, Write};
 use std::ops::Range;
-use std::sync::LazyLock;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use image::{ImageEncoder, RgbImage};
 use ttf_parser::Face;
 
+use crate::fonts::{BOLD, REGULAR};
 use crate::report::ink::{self, Ink};
 use crate::report::style::{Color, PAPER, Shape, WIDTH, WIDTH_MM};
 
 /// Verdana has the same widths, where a reader of the SVG has no DejaVu.
 const FAMILY: &str = "DejaVu Sans, Verdana, sans-serif";
-static REGULAR: LazyLock<Face> = LazyLock::new(|| face(include_bytes!("../../data/fonts/DejaVuSans.ttf")));
-static BOLD: LazyLock<Face> = LazyLock::new(|| face(include_bytes!("../../data/fonts/DejaVuSans-Bold.ttf")));
-
-fn face(bytes: &'static [u8]) -> Face<'static> {
-    Face::parse(bytes, 0).expect("the fonts inside the program are valid")
-}
 
 /// Text of one size and colour.
 #[derive(Clone, Copy)]

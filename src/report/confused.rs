@@ -7,7 +7,7 @@ use crate::report::notes::{self, Notes, Title};
 use crate::report::ramp::signed;
 use crate::report::stimuli::Source;
 use crate::report::style::{EDGE, INK, LIGHT, TICK_LABEL, TITLE, WIDTH};
-use crate::report::{Drawing, Figure, Material, ReportError};
+use crate::report::{Drawing, Figure, Material, ReportError, fit};
 use crate::results::{AccuracyRow, ConfusedRow, StimulusRow};
 
 /// `confused_<network>_<words>`; drawn where the images are.
@@ -112,9 +112,9 @@ impl Confused<'_> {
                 }
                 let name = concept.replace('_', " ");
                 let regular = TextStyle::regular(0.75 * TICK_LABEL, INK);
-                let shrunk = (side / regular.width(&name)).min(1.0) * regular.em;
+                let (name, style) = fit::shrunk(&name, regular, side);
                 let at = (corner.0, top + side + 0.9 * TICK_LABEL);
-                canvas.text(&name, TextStyle { em: shrunk, ..regular }, at, Anchor::Start);
+                canvas.text(&name, style, at, Anchor::Start);
             }
             let tied = if row.groups_tied > 0 { format!(", tied in {}", row.groups_tied) } else { String::new() };
             let margin = signed(&format!("{:+.3}", row.margin));
@@ -162,7 +162,7 @@ mod tests {
         };
         let mut results = Results {
             accuracy: rows("net", &labels, &["GloVe"]),
-            confused: vec![pair("pixels", "sun"), pair("fc1", "sea_lion")],
+            confused: vec![pair("pixels", "sun"), pair("fc1", "sea_lion"), pair("fc1", &"n".repeat(60))],
             stimuli: vec![stimulus("ant", "ant.png"), stimulus("sea_lion", "gone.png")],
             ..Results::default()
         };
@@ -178,7 +178,8 @@ mod tests {
         {
             assert_eq!(drawing.picture.svg.contains(&format!(">{text}</text>")), shown, "{text}");
         }
-        assert_eq!(drawing.picture.svg.matches("<image").count(), 1, "the image that is gone is a grey square");
+        assert!(drawing.picture.svg.contains("nn…nn") && !drawing.picture.svg.contains(&"n".repeat(60)));
+        assert_eq!(drawing.picture.svg.matches("<image").count(), 2, "the image that is gone is a grey square");
 
         let shown = results.clone();
         results.confused.iter_mut().for_each(|row| row.groups_lost = 0);

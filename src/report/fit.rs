@@ -11,6 +11,11 @@ const LONG: usize = 16;
 /// Of what shortened names stand for, more characters have no room beside an axis' title.
 const EXAMPLE: usize = 44;
 
+/// The smallest type of a name that shrinks.
+pub const SMALL: f64 = 0.7;
+/// Between the sides of a difference.
+const MINUS: &str = " \u{2212} ";
+
 /// Names without what they share.
 pub struct Short {
     /// In the names' order; those that share nothing are whole.
@@ -115,6 +120,23 @@ pub fn cut(text: &str, style: TextStyle, width: f64) -> String {
     kept(counts.partition_point(|&count| style.width(&kept(count)) <= width).saturating_sub(1))
 }
 
+/// The same of a difference of two sides, whose minus stays: each side has half the room, and what the other leaves of its own.
+pub fn cut_sides(text: &str, style: TextStyle, width: f64) -> String {
+    let Some((one, other)) = text.split_once(MINUS).filter(|_| style.width(text) > width) else {
+        return cut(text, style, width);
+    };
+    let room = width - style.width(MINUS);
+    let side = |side: &str, beside: &str| cut(side, style, (room / 2.0).max(room - style.width(beside)));
+    format!("{}{MINUS}{}", side(one, other), side(other, one))
+}
+
+/// The text in type as large as fits, down to [`SMALL`] of it; of what is still wider the middle is left out.
+pub fn shrunk(text: &str, style: TextStyle, width: f64) -> (String, TextStyle) {
+    let small = TextStyle { em: SMALL * style.em, ..style };
+    let em = (width / style.width(text)).clamp(SMALL, 1.0) * style.em;
+    (cut(text, small, width), TextStyle { em, ..style })
+}
+
 /// Breaks a text at spaces into lines no wider than `width`, words aside that are.
 pub fn wrapped(text: &str, style: TextStyle, width: f64) -> Vec<String> {
     let mut lines = Vec::new();
@@ -180,6 +202,37 @@ mod tests {
         assert_eq!(titled(&["fire2", "fire3"], "Layer"), (vec!["fire2".into(), "fire3".into()], "Layer".into()));
         let (names, title) = titled(&["encoder.layer.0.output", "encoder.layer.1.output"], "Layer");
         assert_eq!((names, title.as_str()), (vec!["0".into(), "1".into()], "Layer (n = encoder.layer.n.output)"));
+    }
+
+    #[test]
+    fn a_difference_keeps_its_minus_and_both_ends_of_its_sides() {
+        let style = TextStyle::regular(40.0, INK);
+        let of = |one: &str, other: &str| cut_sides(&format!("{one}{MINUS}{other}"), style, 1200.0);
+        let long = "quickstart_random, GloVe 100-d";
+        assert_eq!(of("a", "b"), "a \u{2212} b");
+        let both = of(long, "quickstart_random, GloVe 50-d");
+        let (one, other) = both.split_once(MINUS).unwrap();
+        assert!(one.starts_with("quick") && one.contains('…') && one.ends_with("100-d"), "{both}");
+        assert!(other.starts_with("quick") && other.contains('…') && other.ends_with("50-d"), "{both}");
+        assert!(style.width(&both) <= 1200.0);
+        // What a short side leaves is the other's.
+        assert_eq!(of("vgg16", long), format!("vgg16{MINUS}{long}"));
+        let wide = long.repeat(3);
+        let (short, cut) = (of("vgg16", &wide), of(&wide, "vgg16"));
+        assert!(short.starts_with("vgg16 \u{2212} quick") && short.ends_with("100-d"), "{short}");
+        assert!(cut.ends_with("100-d \u{2212} vgg16") && style.width(&cut) > 1100.0, "{cut}");
+        assert_eq!(cut_sides(&wide, style, 1200.0), super::cut(&wide, style, 1200.0));
+    }
+
+    #[test]
+    fn a_name_shrinks_and_then_loses_its_middle() {
+        let style = TextStyle::regular(30.0, INK);
+        for (letters, least, whole) in [(5, 1.0, true), (13, SMALL, true), (60, SMALL, false)] {
+            let name = "n".repeat(letters);
+            let (text, shrunk) = shrunk(&name, style, 200.0);
+            assert!((least * 30.0..=30.0).contains(&shrunk.em) && (text == name) == whole, "{text}");
+            assert!(shrunk.width(&text) < 200.01 && text.contains('…') != whole, "{text}");
+        }
     }
 
     #[test]

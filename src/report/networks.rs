@@ -16,6 +16,7 @@ use crate::report::style::{AXIS, CURVE, CURVES, DASHED, GREY, curve};
 use crate::report::{Best, Drawing, chance, inference};
 use crate::results::{AccuracyRow, NetworkRow, figure_name, networks_figure};
 use crate::stats::inference::Family;
+use crate::wording::counted;
 
 /// What networks are called, by their labels.
 type Names<'a> = BTreeMap<&'a str, String>;
@@ -84,7 +85,7 @@ impl<'a> OfNetworks<'a> {
             Drawing {
                 stem: networks_figure(words),
                 network: String::new(),
-                text: format!("2 vs. 2 accuracy of {} networks against {by}, {words}", networks.len()),
+                text: format!("2 vs. 2 accuracy of {} against {by}, {words}", counted(networks.len(), "network")),
                 picture,
             }
         };

@@ -7,7 +7,7 @@ use crate::report::style::{CURVE, curve};
 use crate::report::{Drawing, Figure, Material, ReportError, chance, inference};
 use crate::results::OneVsTwoRow;
 use crate::stats::one_vs_two::Columns;
-use crate::wording::grouped;
+use crate::wording::counted;
 
 /// `one_vs_two_<network>`; not drawn where the test was not run.
 pub const FIGURE: Figure = Figure { name: "one_vs_two", draw };
@@ -30,7 +30,7 @@ fn chart<'a>(curves: &Curves<'a, OneVsTwoRow>, material: &Material) -> Chart<'a>
     let models = curves.models.iter().enumerate();
     let mut notes = String::new();
     if let Some(row) = curves.rows().next() {
-        notes = format!("{} misclassified images", grouped(row.images));
+        notes = counted(row.images, "misclassified image");
         let counts = curves.rows().map(|row| row.permutations);
         if let Some(permutations) = inference::permutations(curves.null(), counts) {
             let of = material.inference();
@@ -127,6 +127,10 @@ mod tests {
         let pale: Vec<bool> = results.one_vs_two.iter().map(|row| mark(0.0, row).look == Look::Pale).collect();
         assert_eq!((filled, pale), (vec![false, true, false, false], vec![false, false, true, false]));
         assert_eq!(svg.matches(&format!("fill=\"{}\"/>", curve(0).color.pale())).count(), 1);
+        let mut one = results;
+        one.one_vs_two.iter_mut().for_each(|row| row.images = 1);
+        let svg = draw(&material(&one)).unwrap().remove(0).picture.svg;
+        assert!(svg.contains(">1 misclassified image, 1,000 permutations.</text>"));
     }
 
     #[test]

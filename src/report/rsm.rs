@@ -183,8 +183,6 @@ const TOP: f64 = EDGE + 1.25 * TITLE;
 const NAME: f64 = 1.5 * TICK_LABEL;
 const SECOND: f64 = 0.9 * TICK_LABEL;
 const NAME_TEXT: TextStyle = TextStyle::regular(TICK_LABEL, INK);
-/// The smallest type of a name; of a longer one the middle is left out.
-const SMALL: f64 = 0.7;
 /// Below a matrix: its colours.
 const BAR: f64 = 2.4 * TICK_LABEL;
 /// Of a tick at a category's first row.
@@ -219,13 +217,12 @@ impl Matrices<'_> {
 
     /// The lines of a matrix's name, and their type.
     fn lines(&self, name: &Name) -> Vec<(String, TextStyle)> {
-        let small = TextStyle { em: SMALL * TICK_LABEL, ..NAME_TEXT };
+        let small = TextStyle { em: fit::SMALL * TICK_LABEL, ..NAME_TEXT };
         let line = name.line();
         if small.width(&line) > self.side() && !name.best.is_empty() {
             return [&name.of, &name.best].map(|text| (fit::cut(text, small, self.side()), small)).into();
         }
-        let em = (self.side() / NAME_TEXT.width(&line)).clamp(SMALL, 1.0) * TICK_LABEL;
-        vec![(fit::cut(&line, small, self.side()), TextStyle { em, ..NAME_TEXT })]
+        vec![fit::shrunk(&line, NAME_TEXT, self.side())]
     }
 
     /// What names take above the matrices.
@@ -424,7 +421,7 @@ mod tests {
         assert!(
             lines
                 .iter()
-                .all(|(line, style)| style.em >= SMALL * TICK_LABEL && style.width(line) <= figure.side() + 1.0)
+                .all(|(line, style)| style.em >= fit::SMALL * TICK_LABEL && style.width(line) <= figure.side() + 1.0)
         );
         assert!(lines[0].0.starts_with("encoder.") && lines[0].0.ends_with("attention"), "{}", lines[0].0);
     }

@@ -140,7 +140,7 @@ fn a_name_whose_vector_is_not_finite_is_left_out_with_a_word() {
     let said = String::from_utf8(bench.choose("manifest.csv", &["--per-concept", "2"]).stderr).unwrap();
     for expected in [
         "Second lacks 995 of 1000 classes",
-        "Second: 1 names count as missing, their vectors are not finite: ",
+        "Second: 1 name counted as missing for a vector that is not finite: ",
         "second.txt: line 2: the vector of \"goose\" has NaN",
     ] {
         assert!(said.contains(expected), "{said}");

@@ -505,8 +505,8 @@ fn features_that_cannot_be_correlated_are_named() {
     refused(&[6, 5, 2, 1], &values, &[], &["[6, 5, 2, 1]", "--flatten"]);
     refused(&[6, 10], &values, &["--groups", "4"], &["--groups 4", "6 vectors"]);
     refused(&[2, 3, 10], &values, &["--groups", "3"], &["--groups 3", "2 groups"]);
-    refused(&[60, 1], &values, &[], &["1 units"]);
-    refused(&[1, 60], &values, &[], &["1 concepts"]);
+    refused(&[60, 1], &values, &[], &["1 unit"]);
+    refused(&[1, 60], &values, &[], &["1 concept"]);
     refused(&[0, 10], &[], &[], &["0 concepts"]);
     values[25] = f64::NAN;
     refused(&[6, 10], &values, &[], &["row 2,", "NaN"]);

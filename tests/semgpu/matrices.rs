@@ -135,7 +135,9 @@ fn regions_are_compared_by_their_names() {
         ("S2", ["IT=z.npy", "V1=x.npy", "LO=y.npy"]),
         ("S3", ["A=x.npy", "B=y.npy", "C=z.npy"]),
     ] {
-        folder.test("W=w.npy", &layers, &more(network));
+        let said = folder.test("W=w.npy", &layers, &more(network));
+        // None of them is the first.
+        assert!(said.contains("\nW: best layer "), "{said}");
         std::fs::rename(folder.path("out"), folder.path(network)).unwrap();
     }
     let [one, two, three, out] = ["S1", "S2", "S3", "compared"].map(|name| folder.text(name));
@@ -153,7 +155,9 @@ fn regions_are_compared_by_their_names() {
         ("N1", ["conv1=x.npy", "conv2=y.npy", "fc=z.npy"], "Layer"),
         ("N2", ["conv1=x.npy", "block2=y.npy", "fc1=z.npy"], "Layer"),
     ] {
-        folder.test("W=w.npy", &layers, &["--by-order", "--axis", axis, "--network", network]);
+        let said = folder.test("W=w.npy", &layers, &["--by-order", "--axis", axis, "--network", network]);
+        let (first, _) = layers[0].split_once('=').unwrap();
+        assert!(said.contains(&format!("\nW: {first} ")) && said.contains(", best layer "), "{said}");
         std::fs::rename(folder.path("out"), folder.path(network)).unwrap();
     }
     let [t1, t2, n1, n2] = ["T1", "T2", "N1", "N2"].map(|name| folder.text(name));

@@ -149,3 +149,23 @@ fn layers_of_tokens_are_tested_as_the_configuration_says() {
     assert_eq!(rsms[0], rsms[1]);
     assert!(rsms[1] != rsms[2] && rsms[2] != rsms[3]);
 }
+
+#[test]
+fn names_that_figures_cannot_show_are_told_before_work() {
+    let small = Small::make();
+    small.write("experiment.toml", &small.read("experiment.toml").replace("\"GloVe\"", "\"日本語\""));
+    let times = |output: std::process::Output, name: &str| {
+        let said = String::from_utf8(output.stderr).unwrap();
+        said.matches(&format!("warning: figures as PNG and PDF cannot show \"{name}\"")).count()
+    };
+    assert_eq!(times(small.run("out", &["--dry-run"]), "日本語"), 1);
+    assert_eq!(times(small.run("out", &[]), "日本語"), 1);
+    assert!(small.read("out/report.html").contains("cannot show"));
+    let [out, compared] = ["out", "compared"].map(|name| small.text(name));
+    assert_eq!(times(succeed(&["compare", &out, "--bootstrap", "20", "--out", &compared]), "日本語"), 1);
+    let matrix = |name: &str| small.path("out/rsm").join(name).display().to_string();
+    let words = format!("אריה={}", matrix("words.日本語.npy"));
+    let (image, tested) = (format!("L={}", matrix("conv1.npy")), small.text("tested"));
+    let output = succeed(&["test", "--words", &words, "--images", &image, "--permutations", "20", "--out", &tested]);
+    assert_eq!(times(output, "אריה"), 1);
+}

@@ -154,7 +154,7 @@ impl Chart<'_> {
         let (mut x, mut y) = (left, title.baseline() + 1.5 * TICK_LABEL);
         for entry in &self.legend {
             let sample = self.sample(entry) + SAMPLE_GAP;
-            let text = fit::cut(entry.text, TICK_TEXT, WIDTH - EDGE - left - sample);
+            let text = fit::cut_sides(entry.text, TICK_TEXT, WIDTH - EDGE - left - sample);
             let entry_width = sample + TICK_TEXT.width(&text);
             if x > left && x + entry_width > WIDTH - EDGE {
                 (x, y) = (left, y + LEGEND_PITCH);

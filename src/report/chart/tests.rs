@@ -2,7 +2,7 @@ use super::layout::LEAST;
 use super::*;
 use crate::report::style::{HEIGHT, SOLID, curve};
 
-fn chart(values: &[f64]) -> String {
+fn chart(values: &[f64]) -> Chart<'static> {
     let marks = values.iter().enumerate();
     let mark = |(n, &value)| Mark { place: n as f64, value, look: Look::Filled, interval: None };
     let curve = Curve { words: Some(1), style: curve(0), width: CURVE, aside: None, marks: marks.map(mark).collect() };
@@ -19,8 +19,20 @@ fn chart(values: &[f64]) -> String {
         legend: Vec::new(),
         notes: String::new(),
     }
-    .draw()
-    .svg
+}
+
+#[test]
+fn a_difference_in_the_legend_keeps_its_minus() {
+    let text = "quickstart_random, GloVe 100-d of one run \u{2212} quickstart_random, GloVe 50-d of another";
+    let entry = Entry { style: curve(0), filled: true, text };
+    let layout = Chart { legend: vec![entry], ..chart(&[0.5; 4]) }.layout();
+    let ((x, _), shown) = &layout.entries[0];
+    let (one, other) = shown.split_once(" \u{2212} ").unwrap();
+    assert!(
+        one.contains('…') && one.ends_with("one run") && other.contains('…') && other.ends_with("another"),
+        "{shown}"
+    );
+    assert!(x + TICK_TEXT.width(shown) < WIDTH);
 }
 
 /// The height of the panel under these names and this title.
@@ -171,7 +183,7 @@ fn a_band_and_a_line_of_a_single_layer_are_seen() {
 
 #[test]
 fn a_layer_without_a_value_leaves_a_gap() {
-    let svg = chart(&[0.5, f64::NAN, 0.6, 0.7]);
+    let svg = chart(&[0.5, f64::NAN, 0.6, 0.7]).draw().svg;
     let (_, curve) = svg.split_once("<g data-curve=\"1\">").unwrap();
     assert_eq!(curve.split_once("</g>").unwrap().0.matches("<polyline").count(), 1);
     let marked: Vec<bool> = (0..4).map(|layer| svg.contains(&format!("data-layer=\"{layer}\""))).collect();

@@ -15,6 +15,7 @@ const el = (name, attributes, ...children) => make(document.createElement(name),
 const svg = (name, attributes, ...children) =>
   make(document.createElementNS('http://www.w3.org/2000/svg', name), attributes, children);
 
+const counted = (count, thing) => `${count} ${thing}${count === 1 ? '' : 's'}`;
 const number = (value, places = 3) => value == null ? '–' : value.toFixed(places).replace('-', '−');
 
 // --- Charts: drawn by the program; here they get a pointer and a keyboard -------------------------------------

@@ -179,8 +179,8 @@
   };
 
   function drawConcepts() {
-    const note = [!pictures.size && pictures.images && (pictures.missing ? 'The images were not at hand when this page was written.' : 'The images did not fit into the page.'), pictures.size && pictures.missing && `${pictures.missing} images could not be read.`,
-      pictures.altered && `${pictures.altered} images changed since the run, by their SHA-256, and are not drawn.`,
+    const note = [!pictures.size && pictures.images && (pictures.missing ? 'The images were not at hand when this page was written.' : 'The images did not fit into the page.'), pictures.size && pictures.missing && `Not read: ${counted(pictures.missing, 'image')}.`,
+      pictures.altered && `Changed since the run, by SHA-256, and not drawn: ${counted(pictures.altered, 'image')}.`,
       pictures.size && pictures.groups < data.groups.length && `To keep the page small it has the images of the first ${pictures.groups} of ${data.groups.length} groups.`];
     $('concepts-lead').textContent = [`Accuracy over the pairs that a concept takes part in, at layer ${layer().name}, for ${model().words}.`, ...note].filter(Boolean).join(' ');
     const rows = data.concepts.map((_, c) => ({ c, ...Object.fromEntries(Object.entries(column).map(([key, { of }]) => [key, of(c)])) }))
@@ -209,7 +209,7 @@
     const all = network().mistakes, layers = network().layers;
     if (!$('mistakes')) return;
     const lost = all.filter(m => m.lost_from[state.words] != null).length;
-    $('mistakes-lead').textContent = `${all.length} images that the network took for another class, where both classes have a word. Bars up: at that layer, from ${layers[0].name} to `
+    $('mistakes-lead').textContent = `${counted(all.length, 'image')} that the network took for another class, where both classes have a word. Bars up: at that layer, from ${layers[0].name} to `
       + `${layers.at(-1).name}, the activation is nearer to the true class’s word than to the predicted one’s (${model().words}). The true class is lost for good in ${lost} of them.`;
     const reach = Math.max(...all.flatMap(m => m.margins[state.words]).map(v => Math.abs(v ?? 0)), 1e-9);
     const strip = margins => svg('svg', { class: 'strip', viewBox: `0 0 ${margins.length * 8} 28`, width: margins.length * 8, height: 28, 'aria-hidden': 'true' },

@@ -181,7 +181,7 @@ impl Settings<'_> {
             _ if self.record.run().is_none() => {
                 format!("the {}{pixels} against a word model", self.layers_said(layers.len()))
             }
-            _ => format!("the {} layers{pixels} of a network and word model", layers.len()),
+            _ => format!("the {}{pixels} of a network and word model", self.layers_said(layers.len())),
         };
         let choice = match self.of.family {
             Family::Layers if models > 1 => " The choice among the word models is not corrected for.",
