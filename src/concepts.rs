@@ -254,8 +254,8 @@ fn vocabularies(
         })?;
         warnings.extend(read.warnings);
         if let Some(first) = read.not_finite.values().next() {
-            let count = read.not_finite.len();
-            warnings.push(format!("{model}: {count} names count as missing, their vectors are not finite: {first}"));
+            let count = counted(read.not_finite.len(), "name");
+            warnings.push(format!("{model}: {count} taken for missing, without a finite vector: {first}"));
         }
         let (mut tokens, mut constant) = (BTreeMap::new(), Vec::new());
         for (name, found) in names.iter().zip(read.found) {
@@ -266,9 +266,9 @@ fn vocabularies(
             }
         }
         if !constant.is_empty() {
-            let (count, some) = (constant.len(), first(&constant, 5));
+            let (count, some) = (counted(constant.len(), "name"), first(&constant, 5));
             warnings.push(format!(
-                "{model}: {count} names count as missing, their vectors are constant and correlate with nothing: {some}"
+                "{model}: {count} taken for missing, of a constant vector, which correlates with nothing: {some}"
             ));
         }
         let (dimensions, found) = (read.dimensions, tokens.len());
@@ -397,8 +397,8 @@ mod tests {
         );
         let report = std::fs::read_to_string(&request.report).unwrap();
         for expected in [
-            "has 0 images, 1 are needed; left out: 1 subfolder (images)",
-            "has 0 images, 1 are needed; left out: 2 files without an image's ending (a.heic, …)",
+            "has 0 images, 1 needed; left out: 1 subfolder (images)",
+            "has 0 images, 1 needed; left out: 2 files without an image's ending (a.heic, …)",
         ] {
             assert!(report.contains(expected), "{report}");
         }
@@ -414,7 +414,7 @@ mod tests {
         std::fs::write(folder.path().join("words.txt"), vectors.replace("bee 1 2 1", "bee 1 1 1")).unwrap();
         let (selection, said) = selected(&request);
         assert_eq!(selection.map(|selection| selection.concepts(1)).map_err(|error| error.to_string()), Ok(5));
-        assert!(said.contains("Model: 1 names count as missing, their vectors are constant") && said.ends_with("bee"));
+        assert!(said.contains("Model: 1 name taken for missing, of a constant vector") && said.ends_with("bee"));
     }
 
     #[test]

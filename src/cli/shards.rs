@@ -13,7 +13,7 @@ use crate::plan::{Plan, Plans};
 use crate::progress::Progress;
 use crate::results::{ClaimError, check_files, write_lines};
 use crate::shards::{Cut, Keys, Shards, Size, Span, State};
-use crate::wording::shell;
+use crate::wording::{counted, shell};
 
 use super::run::{Experiment, describe, print_page};
 use super::{print, print_json, sweep};
@@ -183,8 +183,8 @@ fn cut_one(
     let command = command(called, &arguments.experiment, path, network)?;
     let cut = Cut::new(keys, command, matrices, images, (groups, permutations), estimate, arguments.size);
     progress.line(format!(
-        "cut       {} shards of groups (a group {:.1} s), {} of draws (a draw {:.4} s), {:.1} s to start each",
-        cut.groups.len(),
+        "cut       {} of groups (a group {:.1} s), {} of draws (a draw {:.4} s), {:.1} s to start each",
+        counted(cut.groups.len(), "shard"),
         cut.estimate.group,
         cut.draws.len(),
         cut.estimate.draw,

@@ -131,11 +131,11 @@ pub fn one_vs_two(
         let margins = statistic.margins();
         if statistic.flat() > 0 {
             warnings.push(format!(
-                "1 vs. 2, {}: of {} of {} images a row of similarities, the image's at some layer or a class's, does not vary \
+                "1 vs. 2, {}: of {} of {} a row of similarities, the image's at some layer or a class's, does not vary \
                  over the columns; it counts as correlation 0",
                 model.name,
                 statistic.flat(),
-                images.len()
+                counted(images.len(), "image")
             ));
         }
         for (index, (layer, inference)) in space.layers.iter().zip(inferences).enumerate() {
