@@ -104,6 +104,7 @@ fn classes_that_every_vocabulary_has_become_concepts() {
         "Second lacks 994 of 1000 classes",
         "1000 classes -> 6 with a name in every model",
         "6 -> 6 with 3 usable images",
+        "its paths are relative to this directory",
     ] {
         assert!(said.contains(expected), "{said}");
     }
