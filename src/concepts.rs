@@ -397,8 +397,8 @@ mod tests {
         );
         let report = std::fs::read_to_string(&request.report).unwrap();
         for expected in [
-            "has 0 images, 1 are needed; left out: 1 subfolder (images)",
-            "has 0 images, 1 are needed; left out: 2 files without an image's ending (a.heic, …)",
+            "has 0 images, 1 needed; left out: 1 subfolder (images)",
+            "has 0 images, 1 needed; left out: 2 files without an image's ending (a.heic, …)",
         ] {
             assert!(report.contains(expected), "{report}");
         }

@@ -11,6 +11,7 @@ use crate::error::FileError;
 use crate::files;
 use crate::results::write_atomically;
 use crate::vectors::Spelling;
+use crate::wording::counted;
 
 /// Reads `concept,category`; `concept` may also hold a class.
 ///
@@ -111,7 +112,8 @@ fn report_row(outcome: &Outcome, request: &Request, photos: &Photos, models: usi
             let (images, usable) = outcome.drawn.as_ref().map_or((0, 0), |d| (d.images, d.images - d.unusable.len()));
             let found = if images == usable { String::new() } else { format!(" ({usable} of them usable)") };
             let ignored = photos.ignored.get(&outcome.class.key).map(Ignored::said).unwrap_or_default();
-            (format!("{name:?} has {images} images{found}, {} are needed{ignored}", request.per_concept), String::new())
+            let images = counted(images, "image");
+            (format!("{name:?} has {images}{found}, {} needed{ignored}", request.per_concept), String::new())
         }
     };
     let images = photos.files.get(&outcome.class.key).map_or(0, Vec::len).to_string();

@@ -22,10 +22,10 @@ impl TestOptions {
         let what = match (alone, categories.len() - alone) {
             (0, _) => return None,
             (_, 0) => "no draw moves any concept: every p-value is 1",
-            _ => "no draw moves them: they only weaken the test; merge their categories, or leave them out",
+            _ => "no draw moves such a concept, which only weakens the test; merge categories, or leave it out",
         };
         Some(format!(
-            "{alone} of {} concepts are alone in their category, and draws keep to categories: {what}",
+            "alone in a category: {alone} of {} concepts, and draws keep to categories: {what}",
             categories.len()
         ))
     }

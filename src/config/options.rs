@@ -20,7 +20,7 @@ use crate::stats::inference::{Family, Tail};
 use crate::stats::permutation::{self, Permutations};
 use crate::stats::rsa::Rsa;
 use crate::stats::scoring::{Constant, Ties};
-use crate::wording::counted;
+use crate::wording::{counted, plain};
 
 /// How accuracies are tested: `[two_vs_two]` of an experiment, options of `semgpu test`.
 #[derive(Clone, Debug, PartialEq, Args, Deserialize, Serialize, JsonSchema)]
@@ -349,8 +349,8 @@ impl TestRequest {
 ///
 /// # Errors
 /// Another name; the error says which there are.
-pub fn named<T: DeserializeOwned>(name: &str) -> Result<T, serde::de::value::Error> {
-    T::deserialize(name.into_deserializer())
+pub fn named<T: DeserializeOwned>(name: &str) -> Result<T, String> {
+    T::deserialize(name.into_deserializer()).map_err(|error: serde::de::value::Error| plain(&error.to_string()))
 }
 
 #[cfg(test)]
@@ -380,6 +380,12 @@ mod tests {
         let given = Arguments::parse_from(["test", "--tail", "two", "--family", "words"]).inference;
         assert_eq!(given, toml::from_str("tail = \"two\"\nfamily = \"words\"").unwrap());
         assert_eq!(given, InferenceOptions { family: Family::Words, tail: Tail::Two, generalise: None });
+    }
+
+    #[test]
+    fn another_name_on_the_command_line_is_told_as_in_the_configuration() {
+        let error = named::<Ties>("hlf").unwrap_err();
+        assert_eq!(error, "there is no `hlf`, expected one of `lost`, `half`, `won`; did you mean \"half\"?");
     }
 
     #[test]

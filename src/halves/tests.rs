@@ -292,6 +292,24 @@ fn an_array_beside_a_list_of_its_words_is_word_vectors() {
 }
 
 #[test]
+fn text_of_as_many_word_vectors_as_values_is_a_matrix_unless_the_file_says_otherwise() {
+    let folder = Folder::new();
+    let square: Vec<f64> = (0..CONCEPTS * CONCEPTS).map(|n| value(n / CONCEPTS, n % CONCEPTS).into()).collect();
+    folder.write("features.csv", table(&NAMES, &square));
+    let text = table(&NAMES, &square).replace(',', " ");
+    folder.write("words.txt", &text);
+    let of_images = |request: &mut TestRequest| request.features = Some(Spaces::Images);
+    let refused = folder.test("words.txt", "features.csv", of_images).unwrap_err();
+    assert!(refused.contains("is it a similarity matrix? `semgpu similarity` makes one of vectors"), "{refused}");
+    assert!(refused.ends_with("are told by the ending .vec"), "{refused}");
+    folder.write("words.vec", &text);
+    folder.write("counted.txt", format!("{CONCEPTS} {CONCEPTS}\n{text}"));
+    for file in ["words.vec", "counted.txt"] {
+        assert!(folder.test(file, "features.csv", of_images).is_ok(), "{file}");
+    }
+}
+
+#[test]
 fn lists_of_names_that_order_a_file_in_two_ways_are_refused() {
     let folder = Folder::new();
     let (mut sorted, ids) = (NAMES, ["r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7"]);
