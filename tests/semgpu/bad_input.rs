@@ -79,13 +79,13 @@ fn unknown_keys_names_and_values_are_refused() {
 }
 
 #[test]
-fn word_models_that_would_share_a_figure_are_refused() {
+fn word_models_that_would_share_a_file_are_refused() {
     let small = Small::make();
     let glove = crate::root().join("data/quickstart/glove.6B.50d.txt");
     let second = format!("[[words]]\nname = \"Glo_Ve\"\nfile = {glove:?}\n");
     small.write("experiment.toml", &(small.read("experiment.toml") + &second));
-    for name in ["Glo Ve", "Glo/Ve", "Glo_Ve"] {
-        let expected = ["[[words]]", "\"Glo_Ve\"", "figures/", "rename one"];
+    for (name, shared) in [("Glo Ve", "figures/"), ("Glo/Ve", "rsm/"), ("Glo_Ve", "stands twice")] {
+        let expected = ["[[words]]", "\"Glo_Ve\"", shared, "rename one"];
         refused(&small, &["--set", &format!("words.0.name={name}")], &expected);
     }
 }
