@@ -127,7 +127,7 @@ mod tests {
             within.doubt(Some(&categories.iter().map(|category| category.to_string()).collect::<Vec<_>>()))
         };
         assert_eq!(said(&["a", "b", "a", "b"]), None);
-        assert!(said(&["a", "b", "a", "c"]).unwrap().starts_with("2 of 4 concepts are alone"));
+        assert!(said(&["a", "b", "a", "c"]).unwrap().starts_with("alone in a category: 2 of 4 concepts"));
         assert!(said(&["a", "b"]).unwrap().ends_with("every p-value is 1"));
         assert_eq!(TestOptions::default().doubt(Some(&["a".to_string()])), None);
     }

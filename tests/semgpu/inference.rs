@@ -225,12 +225,12 @@ fn concepts_alone_in_their_category_are_told() {
     };
     let all = list((0..CONCEPTS).map(|n| n.to_string()).collect());
     let said = folder.test(&[&words], &[&images], &["--categories", &all]);
-    assert!(said.contains("12 of 12 concepts are alone") && said.contains("every p-value is 1"), "{said}");
+    assert!(said.contains("alone in a category: 12 of 12 concepts") && said.contains("every p-value is 1"), "{said}");
     assert_eq!(folder.p("p_value"), [1.0]);
     let some = list((0..CONCEPTS).map(|n| n.saturating_sub(2).min(5).to_string()).collect());
     let said = folder.test(&[&words], &[&images], &["--categories", &some]);
-    assert!(said.contains("warning: 4 of 12 concepts are alone"), "{said}");
-    assert!(folder.read("run.json").contains("4 of 12 concepts are alone"));
+    assert!(said.contains("warning: alone in a category: 4 of 12 concepts"), "{said}");
+    assert!(folder.read("run.json").contains("alone in a category: 4 of 12 concepts"));
 }
 
 #[test]
