@@ -16,6 +16,8 @@ const BAND_SDS: f64 = 2.0;
 const DRIFT: f64 = 0.01;
 /// Standard errors of a null's mean that its draws explain.
 const STANDARD_ERRORS: f64 = 4.0;
+/// Of fewer draws neither mean nor deviation say where chance lies: of one there is no deviation.
+const FEWEST_DRAWS: u64 = 20;
 /// Ties above this share are told.
 const MANY: f64 = 0.01;
 
@@ -118,11 +120,12 @@ fn moved<R: LayerRow>(model: &Model<R>) -> bool {
     model.rows.iter().flatten().filter_map(|row| moments(*row, model.null)).any(away)
 }
 
-/// Mean and standard deviation of a row's null, and the draws that these are of: not those of its p where drawing may stop.
+/// Mean and standard deviation of a row's null, and the draws that these are of, if there are enough: not those of its p where
+/// drawing may stop.
 fn moments<R: LayerRow>(row: &R, null: Option<Null>) -> Option<(f64, f64, u64)> {
     let (mean, sd, draws) = row.null()?;
     let first = null.filter(|null| null.rule.stop_after.is_some()).map(|null| null.rule.of_moments());
-    Some((mean, sd, first.unwrap_or(draws)))
+    Some((mean, sd, first.unwrap_or(draws))).filter(|&(.., draws)| draws >= FEWEST_DRAWS)
 }
 
 /// Whether chance lies elsewhere at one layer than at another, by more than their draws explain.
@@ -134,6 +137,11 @@ pub fn differs<R: LayerRow>(rows: &[&R], null: Option<Null>) -> bool {
     low.zip(high).is_some_and(|(low, high)| {
         high.0 - low.0 > f64::max(DRIFT, STANDARD_ERRORS * (variance(low) + variance(high)).sqrt())
     })
+}
+
+/// Whether there are draws enough to say where chance lies.
+pub fn is_known<R: LayerRow>(curves: &Curves<R>) -> bool {
+    curves.models.iter().any(|model| model.rows.iter().flatten().any(|row| moments(*row, model.null).is_some()))
 }
 
 /// Whether chance lies anywhere but at one half.
@@ -281,6 +289,14 @@ mod tests {
             told.contains("Up to 23\u{a0}% of pairs tie for category, counted as lost; advised: --ties\u{a0}half"),
             "{told}"
         );
+        // One draw may lie anywhere.
+        for (draws, known) in [(1, false), (19, false), (20, true)] {
+            let mut few = table.clone();
+            few.iter_mut().for_each(|row| (row.permutations, row.null_sd) = (draws, 0.0));
+            let few = Curves::of_networks(&few).remove(0);
+            assert_eq!((has_moved(&few), is_known(&few)), (known, known), "{draws}");
+            assert_eq!(said(&few, "pairs", Some(rule(Ties::Lost))).contains("Chance"), known, "{draws}");
+        }
         let within = said(&curves, "pairs", Some(TieRule { within_categories: true, ..rule(Ties::Lost) }));
         assert!(within.contains("0.39 for category, not 0.5: draws exchange concepts within categories."), "{within}");
         assert!(within.ends_with("advised: --ties\u{a0}half (ties\u{a0}=\u{a0}\"half\")."), "{within}");

@@ -249,7 +249,13 @@ pub fn chart<'a>(overlays: &[Overlay<'a>], shown: &'a Shown, filled: &str) -> Ch
     }
     if tested {
         let hollow = if untested { "n.s., or not tested." } else { "n.s." };
-        let of = if overlays.len() > 1 { ", from the lowest to the highest of all curves." } else { "" };
+        let bands = overlays.iter().filter(|overlay| overlay.rows.iter().any(|row| row.permutations > 0)).count();
+        let of = match (overlays.len(), bands) {
+            (1, _) => "",
+            (all, bands) if all == bands => ", from the lowest to the highest of all curves.",
+            (_, 1) => ", of the curve that was tested.",
+            _ => ", from the lowest to the highest of the curves that were tested.",
+        };
         notes += &format!(" Filled: {filled}; hollow: {hollow} Band: null mean\u{a0}±\u{a0}2\u{a0}s.d.{of}");
     }
     if overlays.len() > 1 && lines.iter().any(|line| line.style.color != GREY) {

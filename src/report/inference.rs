@@ -7,6 +7,9 @@ use crate::stats::generalise::Generalise;
 use crate::stats::inference::{Family, Rule, Tail};
 use crate::wording::counted;
 
+/// What methods say where nothing was drawn, with what that leaves without p-values behind it.
+pub const NOT_MADE: &str = "No permutation test was made: ";
+
 /// How nulls were drawn and what is held against them, as `run.json` has it.
 #[derive(Clone, Copy, Debug)]
 pub struct Null {

@@ -109,7 +109,8 @@ impl Measure {
         matches!(self, Self::Cka | Self::CkaDebiased | Self::CkaRbf | Self::Mknn | Self::Cknna)
     }
 
-    /// No value is lower: what is an inner product of two matrices without negative eigenvalues, or entries, has none below 0.
+    /// No value is lower, but of kernels with negative eigenvalues, and correlations above 1: an inner product of two matrices
+    /// without such eigenvalues, or negative entries, is not below 0.
     fn least(self) -> f64 {
         if matches!(self, Self::Cka | Self::CkaRbf | Self::RsaCosine) { 0.0 } else { -1.0 }
     }

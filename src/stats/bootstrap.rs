@@ -58,6 +58,17 @@ pub struct Interval {
     pub high: f64,
 }
 
+impl Interval {
+    /// With the value that it is of inside: rounding, or where a scale ends, puts an end a little beyond it. An end
+    /// that is none stays so.
+    pub fn holding(self, value: f64) -> Self {
+        Self {
+            low: if value < self.low { value } else { self.low },
+            high: if value > self.high { value } else { self.high },
+        }
+    }
+}
+
 /// A resample: how often each concept was drawn, out of as many draws as there are concepts.
 ///
 /// It depends on `(seed, t)` alone; resamples of fewer than [`FEWEST_CONCEPTS`] different concepts are drawn anew.
@@ -158,7 +169,7 @@ pub fn confidence_interval(observed: f64, resampled: &[f64], pairs: u64) -> Inte
     assert!(!resampled.is_empty() && pairs > 0, "{} resamples of {pairs} pairs", resampled.len());
     let (ends, mean) = enclosing(resampled.iter().map(|&accuracy| log_odds(accuracy, pairs)).collect());
     let [low, high] = ends.map(|end| of_log_odds(log_odds(observed, pairs) + (end - mean), pairs));
-    Interval { low, high }
+    Interval { low, high }.holding(observed)
 }
 
 /// The quantiles between which the middle [`LEVEL`] of values lies, and their mean.

@@ -297,7 +297,7 @@ impl Estimate {
                 (Interval { low: end(-reach), high: end(reach) }, None)
             }
         };
-        Self { value, deviation, freedom, interval, p_value }
+        Self { value, deviation, freedom, interval: interval.holding(value), p_value }
     }
 
     /// With neither end farther from the value than those over each factor by itself reach together, as if the factors had

@@ -39,7 +39,9 @@ impl Sides<'_> {
         } else {
             resampled::intervals(measure, &words, &images, (seed, bootstrap), progress)
         };
-        Ok(intervals?)
+        // Values are computed another way than what intervals are around.
+        let held = |(found, scores): (Option<Interval>, &LayerScores)| Some(found?.holding(scores.accuracy()));
+        Ok(intervals?.into_iter().zip(scores).map(held).collect())
     }
 
     /// Of a layer of the words.

@@ -285,3 +285,27 @@ fn calibrated_scores_are_of_the_upper_tail_alone() {
         assert!(row.p_both > 0.0);
     }
 }
+
+#[test]
+fn intervals_hold_the_value_that_is_written() {
+    let (mut space, _, mut alignment) = world();
+    space.groups.truncate(1);
+    for layer in &mut space.layers {
+        layer.rsms.truncate(1);
+        layer.scales.truncate(1);
+    }
+    // A space with itself, and (by correlations) with its opposite.
+    let own = alignment.words[0].layers[0].rsms[0].clone();
+    let opposite = own.values().iter().enumerate().map(|(n, r)| if n % (CONCEPTS + 1) == 0 { 1.0 } else { -r });
+    space.layers[1].rsms[0] = Rsm::new(CONCEPTS, opposite.collect());
+    space.layers[0].rsms[0] = own;
+    alignment.measures.retain(|&measure| measure != Measure::Cknna);
+    let options = Options { bootstrap: 20, ..options(0) };
+    let rows = align(&space, &alignment, &options, &Known::default(), &Progress::silent()).unwrap().0;
+    assert_eq!(rows.len(), alignment.measures.len() * 3);
+    for row in rows {
+        let Some((low, high)) = row.ci_low.zip(row.ci_high) else { panic!("{} {}", row.measure, row.layer) };
+        assert!(low <= row.value && row.value <= high, "{}: {low} {} {high}", row.measure, row.value);
+        assert!(-1.0 <= low && high <= 1.0, "{}: {low} {high}", row.measure);
+    }
+}

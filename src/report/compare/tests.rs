@@ -92,7 +92,8 @@ fn what_was_not_tested_is_not_filled_beside_what_was() {
         (row.null_mean, row.null_sd) = (f64::NAN, f64::NAN);
     }
     let drawn = |tables: &[&[AccuracyRow]]| {
-        let overlays: Vec<Overlay> = tables.iter().zip(["one", "other"]).map(|(rows, run)| of(run, rows)).collect();
+        let overlays: Vec<Overlay> =
+            tables.iter().zip(["one", "two", "three"]).map(|(rows, run)| of(run, rows)).collect();
         let shown = Shown::of(&overlays, &[]);
         let chart = chart(&overlays, &shown, "p");
         let last = chart.curves[tables.len() - 1].marks.iter().map(|mark| mark.look).collect::<Vec<_>>();
@@ -100,8 +101,11 @@ fn what_was_not_tested_is_not_filled_beside_what_was() {
     };
     let (looks, notes) = drawn(&[&tested, &other]);
     assert!(looks == [Look::Hollow; 2] && notes.contains("hollow: n.s., or not tested. Band"), "{notes}");
+    assert!(notes.ends_with("s.d., of the curve that was tested."), "{notes}");
+    let (_, notes) = drawn(&[&tested, &tested, &other]);
+    assert!(notes.ends_with("s.d., from the lowest to the highest of the curves that were tested."), "{notes}");
     let (_, notes) = drawn(&[&tested, &tested]);
-    assert!(notes.contains("hollow: n.s. Band"), "{notes}");
+    assert!(notes.contains("hollow: n.s. Band") && notes.ends_with("highest of all curves."), "{notes}");
     let (looks, notes) = drawn(&[&other, &other]);
     assert!(looks == [Look::Filled; 2] && !notes.contains("hollow"), "{notes}");
 }

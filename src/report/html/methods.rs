@@ -213,7 +213,7 @@ impl<'a> Settings<'a> {
             return String::new();
         }
         let networks = Curves::under(Some(self.null), &self.results.accuracy);
-        let permuted = networks.iter().any(Curves::permuted);
+        let known = networks.iter().any(chance::is_known);
         let moved = networks.iter().any(chance::has_moved);
         let mut text = format!(
             "Words and images were compared by the 2 vs. 2 test (Dharmaretnam & Fyshe, 2018). For each of the {} of concepts \
@@ -221,7 +221,7 @@ impl<'a> Settings<'a> {
              b. The pair passes if corr(w_a, i_a) + corr(w_b, i_b) > corr(w_a, i_b) + corr(w_b, i_a), with Pearson \
              correlations. Accuracy is the share of pairs that pass{averaged}{}.",
             counted(self.concepts * self.concepts.saturating_sub(1) / 2, "pair"),
-            match (permuted, moved) {
+            match (known, moved) {
                 _ if !in_full => "",
                 (false, _) => "; chance would be 0.5 without ties",
                 (true, true) => "; chance is the null\u{2019}s mean",
@@ -281,7 +281,10 @@ impl<'a> Settings<'a> {
                     "the predicted class's own image and word among them where it was classified correctly",
                 Columns::Others => "without those of the predicted class itself",
             },
-            if row.permutations > 0 && !networks.iter().any(chance::has_moved) { "; chance is 0.5" } else { "" },
+            match networks.iter().any(chance::is_known) && !networks.iter().any(chance::has_moved) {
+                true => "; chance is 0.5",
+                false => "",
+            },
         );
         for said in networks.iter().map(|curves| chance::said(curves, "images", Some(self.tie_rule(ties)))) {
             text += format!(" {said}").trim_end();
@@ -368,7 +371,8 @@ impl<'a> Settings<'a> {
                 true => "tested by the same permutations, with",
                 false => "computed by",
             };
-            text += &format!(" It was also {how} the measures {}.", listed(&methods));
+            let measures = if methods.len() == 1 { "measure" } else { "measures" };
+            text += &format!(" It was also {how} the {measures} {}.", listed(&methods));
         }
         if self.results.rsa.iter().any(|row| row.ceiling_low.is_some()) {
             text += &format!(

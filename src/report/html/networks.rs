@@ -63,15 +63,31 @@ fn page(of: &OfNetworks, figures: &[Drawing], records: &[(&str, RunRecord)]) -> 
     let networks = distinct(of.networks.iter().map(|row| row.network.as_str())).len();
     let title = counted(networks, "network");
     let names = of.names();
+    let tested = of.rows.iter().any(|row| row.permutations > 0);
     fill(include_str!("networks.html"), |part| match part {
         "head" => head(&title, &title, &summary(of, &names), false),
         "note" => of.note.map_or_else(String::new, |note| format!("<p class=\"note\">{}</p>", escape(note))),
         "figures" => figures.iter().map(drawings::inline).collect(),
         "tables" => of.models().into_iter().map(|words| table(of, words, &names)).collect(),
-        "covers" => of.covers().to_string(),
+        "bold" if tested => format!(" Bold: p below {SIGNIFICANT}, {}.", of.covers()),
+        "bold" => String::new(),
+        "inference" => inferred(of, tested),
         "provenance" => provenance(of, records, &names),
         unknown => unreachable!("networks.html has no part {unknown}"),
     })
+}
+
+/// What p-values are of.
+fn inferred(of: &OfNetworks, tested: bool) -> String {
+    if !tested {
+        return inference::NOT_MADE.to_string() + "the accuracies have no p-values.";
+    }
+    format!(
+        "All were tested by the same permutations. p-values of a best layer are {}: a layer that was chosen as the best of its \
+         network needs a family-wise p, a network that was chosen as the best of all one over all networks (inference.family = \
+         \"networks\").",
+        of.covers()
+    )
 }
 
 fn summary(of: &OfNetworks, names: &BTreeMap<&str, String>) -> String {
@@ -181,11 +197,22 @@ mod tests {
             note: Some("drawings & photographs"),
             semgpu: "0.1.0",
         };
-        let page = page(&of, &of.drawings(), &[]);
+        let page_of = |of: &OfNetworks| page(of, &of.drawings(), &[]);
+        let page = page_of(&of);
         assert!(page.contains("best in a &lt;b&gt; at b: 0.800") && page.contains("drawings &amp; photographs"));
         let place = |text: &str| page.find(text).expect(text);
         assert!(place("href=\"a__b_/report.html\"") < place("href=\"vgg16/report.html\">VGG16</a>"));
         assert!(page.contains("<svg role=\"img\"") && !page.contains("{{"));
+        let covers = "family-wise over the layers of each network, not over networks";
+        assert!(page.contains(&format!(" Bold: p below 0.05, {covers}.</p>")));
+        assert!(page.contains(&format!("by the same permutations. p-values of a best layer are {covers}: a layer")));
+        // Nothing is drawn.
+        let (mut untested, mut networks_untested) = (rows.clone(), networks.clone());
+        untested.iter_mut().for_each(|row| row.permutations = 0);
+        networks_untested.iter_mut().for_each(|row| row.permutations = 0);
+        let plain = page_of(&OfNetworks { rows: &untested, networks: &networks_untested, ..of });
+        assert!(plain.contains("same words. No permutation test was made: the accuracies have no p-values.\nRelative"));
+        assert!(!plain.contains("Bold") && !plain.contains("same permutations") && !plain.contains("family-wise over"));
         // Where chance differs, by the distance from it.
         let moved = [NetworkRow { best_null_mean: Some(0.3), ..networks[0].clone() }, networks[1].clone()];
         let moved = OfNetworks { networks: &moved, ..of };

@@ -76,7 +76,8 @@ pub fn observed(measure: Measure, words: &[Side], images: &[Side]) -> Vec<f64> {
     spaces.concepts().map_or_else(|| vec![f64::NAN; pairs], |concepts| spaces.values(&vec![1; concepts]))
 }
 
-/// Of an observed cosine from resampled ones, none of which can be lower than `least`; those without a value are left out.
+/// Of an observed cosine from resampled ones; those without a value are left out. It does not reach below `least`, unless the
+/// observed one lies there.
 fn interval(observed: f64, resampled: impl Iterator<Item = f64>, least: f64) -> Option<Interval> {
     let stretched = |value: f64| value.clamp(-ALMOST_ONE, ALMOST_ONE).atanh();
     let found: Vec<f64> = resampled.filter(|value| value.is_finite()).map(stretched).collect();
@@ -85,8 +86,8 @@ fn interval(observed: f64, resampled: impl Iterator<Item = f64>, least: f64) -> 
     }
     let (ends, mean) = bootstrap::enclosing(found);
     let [low, high] = ends.map(|end| (stretched(observed) + end - mean).tanh());
-    // Of a perfect value the ends would lie where `atanh` is finite.
-    Some(Interval { low: low.max(least).min(observed), high: high.max(observed) })
+    let low = if observed < least { low } else { low.max(least) };
+    Some(Interval { low, high })
 }
 
 /// The layers of both sides.

@@ -3,7 +3,7 @@
 use super::{Settings, distinct};
 use crate::record::Maximum;
 use crate::report::curves::SIGNIFICANT;
-use crate::report::inference::{Drawn, drawn};
+use crate::report::inference::{Drawn, NOT_MADE, drawn};
 use crate::results::{IntervalRow, Results};
 use crate::stats::generalise::Generalise;
 use crate::stats::inference::{Family, Tail};
@@ -12,10 +12,18 @@ use crate::wording::{counted, listed};
 impl Settings<'_> {
     pub(super) fn inference(&self) -> String {
         let in_full = !self.results.accuracy.is_empty();
-        let Some(drawn) = self.drawn() else {
-            let what = if in_full { "accuracies" } else { "measures" };
-            return format!("No permutation test was made: the {what} have no p-values.");
+        let mut text = match self.drawn() {
+            Some(drawn) => self.permuted(drawn, in_full),
+            None => format!("{NOT_MADE}the {} have no p-values.", if in_full { "accuracies" } else { "measures" }),
         };
+        if in_full && self.test.bootstrap > 0 {
+            text += &self.intervals();
+        }
+        text
+    }
+
+    /// The null, and what p-values of it cover.
+    fn permuted(&self, drawn: Drawn, in_full: bool) -> String {
         let (concepts, shared) = match in_full {
             true => ("the word matrix", "word models"),
             false => ("the words\u{2019} side", "measures"),
@@ -35,11 +43,7 @@ impl Settings<'_> {
             },
         );
         text += &if in_full { self.family() } else { self.family_of_measures() };
-        text += &self.stopping(drawn);
-        if in_full && self.test.bootstrap > 0 {
-            text += &self.intervals();
-        }
-        text
+        text + &self.stopping(drawn)
     }
 
     /// The permutations of the 2 vs. 2 test and of measures.

@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::record;
 use crate::report::curves::tests::rows;
-use crate::results::{IntervalRow, OneVsTwoRow, ResultsDir};
+use crate::results::{IntervalRow, OneVsTwoRow, ResultsDir, RsaRow};
 
 /// The paragraphs of three layers against two word models, by a record of schema 2 that is changed.
 fn told(change: impl FnOnce(&mut Value, &mut Results)) -> String {
@@ -305,6 +305,47 @@ fn only_what_was_compared_is_said_to_have_been() {
             ("The spread of differences of accuracies was taken in closed form.", true),
         ],
     );
+    let untested = told(|record, results| {
+        new(record, json!({"generalise": "concepts"}));
+        record["config"]["two_vs_two"]["bootstrap"] = 200.into();
+        results.accuracy.iter_mut().for_each(|row| row.permutations = 0);
+        results.intervals = vec![interval("2v2", "value"), interval("rsa-spearman", "value")];
+    });
+    says(
+        &untested,
+        &[
+            ("the accuracies have no p-values. Confidence intervals (95 %) are percentiles of 200 bootstrap", true),
+            ("two-sided: RSA with 0.", true),
+            ("null distribution", false),
+        ],
+    );
+}
+
+#[test]
+fn one_method_of_rsa_is_one_measure() {
+    let of = |methods: &[&str], permutations: u64| {
+        told(|_, results| {
+            let row = |method: &&str| RsaRow {
+                network: "vgg16".into(),
+                layer: "fc1".into(),
+                words: "GloVe".into(),
+                method: method.to_string(),
+                rsa: 0.25,
+                permutations,
+                p_value: 0.5,
+                p_fwer: 0.5,
+                q_fdr: 0.5,
+                null_mean: 0.0,
+                null_sd: 0.1,
+                ceiling_low: None,
+                ceiling_high: None,
+            };
+            results.rsa = methods.iter().map(row).collect();
+        })
+    };
+    says(&of(&["spearman"], 0), &[("also computed by the measure spearman.", true)]);
+    says(&of(&["spearman"], 99), &[("same permutations, with the measure spearman.", true)]);
+    says(&of(&["pearson", "spearman"], 0), &[("also computed by the measures pearson and spearman.", true)]);
 }
 
 #[test]

@@ -198,9 +198,13 @@ fn an_interval_by_hand() {
     // What is never below 0 is not there either.
     let found = interval(0.5, resampled.into_iter(), Measure::Cka.least()).unwrap();
     assert_eq!((found.low, found.high), (0.0, high));
+    // What is below 0, as kernels with negative eigenvalues can be, has its whole interval.
+    let below = |least: f64| interval(-0.5, resampled.into_iter(), least).unwrap();
+    assert_eq!(below(Measure::Cka.least()), below(-1.0));
+    assert!(below(Measure::Cka.least()).low < -0.8);
     // A space with itself.
-    let Interval { low, high } = interval(1.0, [1.0; 9].into_iter(), -1.0).unwrap();
-    assert!(low > 1.0 - 1e-9 && high == 1.0);
+    let found = interval(1.0, [1.0; 9].into_iter(), -1.0).unwrap();
+    assert!(found.low > 1.0 - 1e-9 && found.high <= 1.0 && found.holding(1.0).high == 1.0);
     assert_eq!(interval(f64::NAN, [0.5].into_iter(), -1.0), None);
     assert_eq!(interval(0.5, [f64::NAN].into_iter(), -1.0), None);
 }
