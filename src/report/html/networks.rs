@@ -59,6 +59,13 @@ fn provenance(of: &OfNetworks, records: &[(&str, RunRecord)], names: &BTreeMap<&
     provenance::facts(facts)
 }
 
+/// What several networks have in common.
+const SAME: &str = "All networks saw the same images, cut to the size that each expects, and were tested against the same words by \
+                    the same permutations.\n";
+/// What p the best of several networks needs.
+const CHOSEN: &str =
+    ", a network that was chosen as the best of all one over all networks (inference.family = \"networks\")";
+
 fn page(of: &OfNetworks, figures: &[Drawing], records: &[(&str, RunRecord)]) -> String {
     let networks = distinct(of.networks.iter().map(|row| row.network.as_str())).len();
     let title = counted(networks, "network");
@@ -68,6 +75,13 @@ fn page(of: &OfNetworks, figures: &[Drawing], records: &[(&str, RunRecord)]) -> 
         "note" => of.note.map_or_else(String::new, |note| format!("<p class=\"note\">{}</p>", escape(note))),
         "figures" => figures.iter().map(drawings::inline).collect(),
         "tables" => of.models().into_iter().map(|words| table(of, words, &names)).collect(),
+        // Of one network.
+        "all" | "same" | "chosen" if networks == 1 => String::new(),
+        "order" if networks == 1 => "A name".to_string(),
+        "all" => " of all networks".to_string(),
+        "order" => "The best first; a name".to_string(),
+        "same" => SAME.to_string(),
+        "chosen" => CHOSEN.to_string(),
         "covers" => of.covers().to_string(),
         "provenance" => provenance(of, records, &names),
         unknown => unreachable!("networks.html has no part {unknown}"),
@@ -88,9 +102,9 @@ fn summary(of: &OfNetworks, names: &BTreeMap<&str, String>) -> String {
         let Some(best) = Best::of(rows, Some(of.null)) else { continue };
         let chance = best.by_chance();
         text += &format!(
-            "<p><strong>{}</strong> best{} in {} at {}: {:.3}{chance}.</p>\n",
+            "<p><strong>{}</strong>{} in {} at {}: {:.3}{chance}.</p>\n",
             escape(words),
-            best.how(),
+            best.chosen(" ", "", ""),
             escape(called(names, &best.row.network)),
             escape(&best.row.best_layer),
             best.row.best_accuracy
@@ -183,6 +197,12 @@ mod tests {
         };
         let page = page(&of, &of.drawings(), &[]);
         assert!(page.contains("best in a &lt;b&gt; at b: 0.800") && page.contains("drawings &amp; photographs"));
+        let alone = OfNetworks { rows: &rows[..3], networks: &networks[..1], ..of };
+        let alone = super::page(&alone, &alone.drawings(), &[]);
+        assert!(alone.contains("<strong>GloVe</strong> in VGG16 at b: 0.700"), "{alone}");
+        for said in ["The best first", "All networks", "all networks", "best of all"] {
+            assert!(page.contains(said) && !alone.contains(said), "{said}");
+        }
         let place = |text: &str| page.find(text).expect(text);
         assert!(place("href=\"a__b_/report.html\"") < place("href=\"vgg16/report.html\">VGG16</a>"));
         assert!(page.contains("<svg role=\"img\"") && !page.contains("{{"));
