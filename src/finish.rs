@@ -272,7 +272,7 @@ fn summarise(results: &Results, record: &RunRecord, progress: &Progress) {
         // Of places without an order none is the first.
         let first =
             if record.is_unordered() { String::new() } else { format!("{} {:.3}, ", rows[0].layer, rows[0].accuracy) };
-        let chosen = if rows.len() > 1 { format!("{first}best layer{} ", best.how()) } else { String::new() };
+        let chosen = best.chosen(&first, " layer", " ");
         progress.line(format!(
             "{}: {chosen}{} {:.3}{}",
             row.words,
@@ -287,19 +287,18 @@ fn summarise(results: &Results, record: &RunRecord, progress: &Progress) {
         let row = best.row;
         let tail = if row.permutations > 0 { tail.as_str() } else { "" };
         progress.line(format!(
-            "{}: {}, best {}{} {}{tail}",
+            "{}: {}, {}{}{tail}",
             row.words,
             row.measure,
-            report::what(row),
-            best.how(),
-            report::said(row, over)
+            best.chosen("", &format!(" {}", report::what(row)), " "),
+            report::said(&best, over)
         ));
     }
     let null = report::Null::of_one_vs_two(record);
     for rows in results.one_vs_two.chunk_by(|a, b| a.words == b.words) {
         let Some(best) = Best::of(rows.iter(), Some(null)) else { continue };
         let row = best.row;
-        let chosen = if rows.len() > 1 { format!("best layer{} ", best.how()) } else { String::new() };
+        let chosen = best.chosen("", " layer", " ");
         progress.line(format!(
             "{}: 1 vs. 2 of {}, {chosen}{} {:.3}{}",
             row.words,

@@ -31,7 +31,12 @@ fn obstacle(name: &str) -> Option<String> {
         return Some("they set letters from left to right".to_string());
     }
     let lacking = name.chars().find(|letter| REGULAR.glyph_index(*letter).is_none())?;
-    Some(format!("their font has no {lacking}"))
+    // What Unicode does not count among what can be printed would be a gap in the message.
+    let shown = match lacking.escape_debug().len() {
+        1 => lacking.to_string(),
+        _ => format!("U+{:04X}", u32::from(lacking)),
+    };
+    Some(format!("their font has no {shown}"))
 }
 
 /// What is to be said of names that figures cannot show: the first, why, and how many there are.
@@ -60,6 +65,10 @@ mod tests {
         let lost = ["dog", "a 🦁", "日本語", "אריה", "日本語"];
         let said = doubt(lost).unwrap();
         assert!(said.contains("\"a 🦁\" (their font has no 🦁; the first of 3 such names)"), "{said}");
+        for (name, shown) in [("a\tb", "U+0009"), ("a\u{3000}b", "U+3000"), ("a\u{e0041}", "U+E0041")] {
+            let said = doubt([name]).unwrap();
+            assert!(said.contains(&format!("(their font has no {shown})")), "{said}");
+        }
     }
 
     #[test]

@@ -137,6 +137,8 @@ pub fn write_figures(
     let stems = || drawings.iter().map(|drawing| drawing.stem.as_str());
     material.directory.check_figures(stems())?;
     Ledger::enlist_figures(&material.directory, stems()).map_err(Error::failed)?;
+    let undrawn = architecture::undrawn(&material, &drawings);
+    material.directory.remove_figures(&undrawn).map_err(Error::failed)?;
     let mut paths = file::write(&drawings, style, directory, &progress.interrupt)?;
     paths.push(html::write(&material, &drawings)?);
     let gone = || {

@@ -72,8 +72,9 @@ pub fn what(row: &MeasureRow) -> &'static str {
     if row.words_layer.is_empty() { "layer" } else { "pair of layers" }
 }
 
-/// What a row says of its pair.
-pub fn said(row: &MeasureRow, over: Over) -> String {
+/// What a row says of its pair; of one pair there are no others.
+pub fn said(best: &Best<MeasureRow>, over: Over) -> String {
+    let Best { row, alone, .. } = *best;
     let (layer, all) = match row.words_layer.as_str() {
         "" => (row.layer.clone(), "layers"),
         words => (format!("{words} and {}", row.layer), "pairs"),
@@ -81,11 +82,13 @@ pub fn said(row: &MeasureRow, over: Over) -> String {
     let mut said = format!("{layer}: {:.3}", row.value);
     let calibrated = row.calibrated_both.zip(row.tau_both);
     if let Some((calibrated, tau)) = calibrated {
-        said += &format!("; over all {all} calibrated {calibrated:.3} (τ {tau:.3})");
+        let all = if alone { String::new() } else { format!("over all {all} ") };
+        said += &format!("; {all}calibrated {calibrated:.3} (τ {tau:.3})");
     }
     if row.permutations > 0 {
         said += &match (calibrated, over) {
             (Some(_), Over::Pairs) => ", ".to_string(),
+            (None, Over::Pairs) if alone => "; ".to_string(),
             _ => format!("; over all {all}{} ", over.said()),
         };
         said += &format!("p {}", p_value(over.p(row)));
@@ -109,9 +112,9 @@ fn draw_maps(material: &Material) -> Result<Vec<Drawing>, ReportError> {
             let pairs = of_words.iter().flat_map(|words| layers.iter().map(move |layer| (*words, *layer)));
             let values: Vec<f64> = pairs.map(|pair| of_pair.get(&pair).copied().unwrap_or(f64::NAN)).collect();
             let Some(best) = Best::of(of_measure(), material.null()) else { continue };
-            let (how, best) = (best.how(), best.row);
             let significant = of_measure().filter(|row| over.p(row) < SIGNIFICANT).count();
-            let mut notes = format!("Best pair{how}: {}.", said(best, over));
+            let mut notes = format!("Best pair{}: {}.", best.how(), said(&best, over));
+            let best = best.row;
             if let Some(permutations) =
                 inference::permutations(material.null(), of_measure().map(|row| row.permutations))
             {
@@ -326,11 +329,15 @@ pub mod tests {
     #[test]
     fn a_small_p_is_none_of_zero() {
         let mut row = rows(&["h1"], &["a"]).remove(0);
-        let said = |row: &MeasureRow| super::said(row, Over::Pairs);
+        // Beside another pair, as good; then alone.
+        let said = |row: &MeasureRow| super::said(&Best::of([row, row].into_iter(), None).unwrap(), Over::Pairs);
+        let alone = |row: &MeasureRow| super::said(&Best::of([row].into_iter(), None).unwrap(), Over::Pairs);
+        assert_eq!(alone(&row), "h1 and a: 0.000; calibrated 0.000 (τ 0.200), p 0.0400");
         assert_eq!(said(&row), "h1 and a: 0.000; over all pairs calibrated 0.000 (τ 0.200), p 0.0400");
         // As of low values, which are not calibrated.
         row.calibrated_both = None;
         assert_eq!(said(&row), "h1 and a: 0.000; over all pairs p 0.0400");
+        assert_eq!(alone(&row), "h1 and a: 0.000; p 0.0400");
         row.p_both = 1e-5;
         assert!(said(&row).ends_with("over all pairs p < 0.0001"), "{}", said(&row));
         row.words_layer.clear();
@@ -348,12 +355,13 @@ pub mod tests {
         assert_eq!(Over::of(&table, null(Family::Layers)), Over::Pairs);
         assert_eq!(Over::of(&table, None), Over::Pairs);
         (table[0].p_both, table[0].p_fwer) = (0.5, 0.75);
+        let said = |row: &MeasureRow| super::said(&Best::of([row, row].into_iter(), None).unwrap(), Over::Models);
         assert_eq!(
-            super::said(&table[0], Over::Models),
+            said(&table[0]),
             "h1 and a: 0.000; over all pairs calibrated 0.000 (τ 0.200); over all pairs of all word models p 0.7500"
         );
         table[0].calibrated_both = None;
-        assert!(super::said(&table[0], Over::Models).ends_with("0.000; over all pairs of all word models p 0.7500"));
+        assert!(said(&table[0]).ends_with("0.000; over all pairs of all word models p 0.7500"));
     }
 
     #[test]

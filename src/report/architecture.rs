@@ -33,6 +33,13 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
     Ok(networks.iter().filter_map(drawing).collect())
 }
 
+/// The files' names, without the ending, of architectures that are not among the drawings: versions before took a network for
+/// the built-in one that has its name.
+pub fn undrawn(material: &Material, drawings: &[Drawing]) -> Vec<String> {
+    let stems = material.curves().into_iter().map(|curves| curves.stem(FIGURE.name));
+    stems.filter(|stem| !drawings.iter().any(|drawing| drawing.stem == *stem)).collect()
+}
+
 /// The built-in network that a run computed: what a file's graph or another program's features are called says nothing of
 /// them. With classes of its own, where its results say how many.
 fn computed(run: &Run, curves: &Curves) -> Option<Blueprint> {

@@ -13,6 +13,8 @@ pub struct Best<'a, R> {
     /// How far above its null's mean it lies, in its null's standard deviations; only where that decided, for chance differs
     /// between the layers.
     pub above: Option<f64>,
+    /// Whether it is the only row: nothing was chosen.
+    pub alone: bool,
     tail: Tail,
 }
 
@@ -23,9 +25,16 @@ impl<'a, R: LayerRow> Best<'a, R> {
     where
         R: 'a,
     {
-        let Ranked { rows, differs, tail } = ranked(rows, null);
+        let all: Vec<&R> = rows.collect();
+        let alone = all.len() == 1;
+        let Ranked { rows, differs, tail } = ranked(all.into_iter(), null);
         let row = *rows.first()?;
-        Some(Self { row, above: differs.then(|| above(row)), tail })
+        Some(Self { row, above: differs.then(|| above(row)), alone, tail })
+    }
+
+    /// "best", what it is, and how it was chosen, between what stands before and behind; nothing where nothing was.
+    pub fn chosen(&self, before: &str, what: &str, behind: &str) -> String {
+        if self.alone { String::new() } else { format!("{before}best{what}{}{behind}", self.how()) }
     }
 
     /// How it was chosen, behind "best" or "best layer"; nothing where it is the highest.
@@ -114,6 +123,9 @@ mod tests {
         table.iter_mut().for_each(|row| row.permutations = 0);
         let best = Best::of(table.iter(), None).unwrap();
         assert_eq!((best.row.layer.as_str(), best.chance()), ("a", None));
+        assert_eq!(best.chosen(", ", " layer", ""), ", best layer");
+        let alone = Best::of(table[..1].iter(), None).unwrap();
+        assert_eq!((alone.row.layer.as_str(), alone.chosen(", ", " layer", "")), ("a", String::new()));
     }
     #[test]
     fn the_best_layer_is_where_the_tail_looks_for_it() {

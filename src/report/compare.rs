@@ -10,7 +10,7 @@ use crate::report::accuracy::accuracy;
 use crate::report::chart::{Band, Chart, Curve, Entry, Look, Mark};
 use crate::report::curves::{Curves, SIGNIFICANT, distinct};
 use crate::report::style::{AXIS, CURVE, CURVES, CurveStyle, DASHED, GREY, SOLID, Shape, crossed, curve};
-use crate::report::{Drawing, Null, chance, names};
+use crate::report::{Drawing, Null, chance};
 use crate::results::{AccuracyRow, COMPARE_FIGURES, ComparisonRow, WithinRow};
 
 pub use differences::{Tested, families, most, told};
@@ -86,6 +86,7 @@ impl Comparison<'_> {
         let steps: Vec<_> = steps.map(|rows| (name(&rows[0].curve), rows)).collect();
         let differences = self.differences(
             &between,
+            &shown,
             Differences {
                 stem: COMPARE_FIGURES[1],
                 of: "2 vs. 2 accuracies",
@@ -97,6 +98,7 @@ impl Comparison<'_> {
         );
         let steps = self.differences(
             &steps,
+            &shown,
             Differences {
                 stem: COMPARE_FIGURES[2],
                 of: "neighbouring layers\u{2019} 2 vs. 2 accuracies",
@@ -115,7 +117,7 @@ impl Comparison<'_> {
     }
 
     /// Families by what the legend calls them; a curve's last layers are theirs.
-    fn differences<T: Tested>(&self, drawn: &[(String, &[T])], words: Differences) -> Option<Drawing> {
+    fn differences<T: Tested>(&self, drawn: &[(String, &[T])], shown: &Shown, words: Differences) -> Option<Drawing> {
         if !(1..=CURVES.len()).contains(&drawn.len()) {
             return None;
         }
@@ -142,7 +144,7 @@ impl Comparison<'_> {
             _ => format!(" Where marks would hide each other, {curves} stand a little aside of their depths."),
         };
         let chart = Chart {
-            title: title(self.curves),
+            title: title(self.curves, shown),
             y_title,
             limits: Some((-1.0, 1.0)),
             whole: false,
@@ -168,15 +170,15 @@ impl Comparison<'_> {
 }
 
 /// The network, where all are of one, and the word model, where there is one.
-fn title(overlays: &[Overlay]) -> String {
+fn title(overlays: &[Overlay], shown: &Shown) -> String {
     let rows = || overlays.iter().flat_map(|overlay| overlay.rows);
     let title = match distinct(rows().map(|row| row.network.as_str()))[..] {
-        [network] => names::network(network),
-        _ => "Networks compared",
+        [network] => shown.network(network),
+        _ => "Networks compared".to_string(),
     };
     match distinct(rows().map(|row| row.words.as_str()))[..] {
         [words] => format!("{title}, {words}"),
-        _ => title.to_string(),
+        _ => title,
     }
 }
 
@@ -263,7 +265,7 @@ pub fn chart<'a>(overlays: &[Overlay<'a>], shown: &'a Shown, filled: &str) -> Ch
         notes += &format!(" Thin lines: chance, the null\u{2019}s mean, in its curve\u{2019}s colour{dash}.");
     }
     Chart {
-        title: title(overlays),
+        title: title(overlays, shown),
         y_title: "2 vs. 2 accuracy",
         limits: Some((0.0, 1.0)),
         whole: false,

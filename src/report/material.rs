@@ -26,13 +26,16 @@ pub struct Said<'a> {
     pub unordered: bool,
     /// Whether the network's weights are random.
     pub random: bool,
+    /// Whether the network is a file's graph, whose name says of no built-in network that it is that.
+    pub graph: bool,
     /// What the images of a test without a network's name are called, where they are one space.
     pub images: Option<&'a str>,
 }
 
 impl<'a> Said<'a> {
     /// Of a run.
-    pub const RUN: Self = Said { groups_are: IMAGES, axis: None, unordered: false, random: false, images: None };
+    pub const RUN: Self =
+        Said { groups_are: IMAGES, axis: None, unordered: false, random: false, graph: false, images: None };
 
     /// What a record keeps of it.
     pub fn of(record: &'a RunRecord) -> Self {
@@ -41,13 +44,14 @@ impl<'a> Said<'a> {
             axis: record.axis(),
             unordered: record.is_unordered(),
             random: record.run().is_some_and(|run| run.config.network.weights_file().is_none()),
+            graph: record.run().is_some_and(|run| run.config.network.file.is_some()),
             images: record.images(),
         }
     }
 
     /// What figures call the network.
     pub fn network(&self, name: &str) -> String {
-        let name = self.images.unwrap_or_else(|| names::network(name));
+        let name = self.images.unwrap_or_else(|| if self.graph { name } else { names::network(name) });
         if self.random { format!("{name}, random weights") } else { name.to_string() }
     }
 
@@ -165,8 +169,12 @@ fn mean_of(path: &Path) -> Result<Option<Rsm>, ReportError> {
 
 #[cfg(test)]
 pub mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::arrays;
+    use crate::record::tests::run_1;
+    use crate::results::write_json;
 
     /// Tables and nothing else.
     pub fn material(results: &Results) -> Material<'_> {
@@ -178,6 +186,20 @@ pub mod tests {
     fn random_weights_are_in_a_networks_name() {
         assert_eq!(Said::RUN.network("squeezenet1_1"), "SqueezeNet 1.1");
         assert_eq!(Said { random: true, ..Said::RUN }.network("squeezenet1_1"), "SqueezeNet 1.1, random weights");
+    }
+
+    #[test]
+    fn a_graph_is_called_as_the_user_calls_it() {
+        assert_eq!(Said { graph: true, ..Said::RUN }.network("alexnet"), "alexnet");
+        let mut record = run_1();
+        record["config"]["network"] = json!({"name": "vgg16", "file": "mine.onnx"});
+        let directory = tempfile::tempdir().unwrap();
+        let of_run = ResultsDir::new(directory.path());
+        for (config, expected) in [(record, "vgg16"), (run_1(), "VGG16")] {
+            write_json(&of_run.record(), &config).unwrap();
+            let record = RunRecord::read(&of_run).unwrap().unwrap();
+            assert_eq!(Said { random: false, ..Said::of(&record) }.network("vgg16"), expected);
+        }
     }
 
     #[test]

@@ -28,7 +28,7 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
                 stem: curves.stem(FIGURE.name),
                 network: curves.network.to_string(),
                 text: format!(
-                    "Variance of the similarities of {} shared out between {}",
+                    "Variance of the similarities of {} explained by {}",
                     material.said().network(curves.network),
                     first.spaces
                 ),
@@ -80,11 +80,11 @@ fn chart<'a>(curves: &Curves<'a>, rows: &[&'a PartitionRow], told: Said<'a>) -> 
         filled: true,
         text: part,
     };
-    let mut notes = format!(
-        "Share of the variance of similarities, mean over {}; a + b: shared by both and by no other space. Below 0: one space \
-         hides the other.",
-        told.all()
-    );
+    let mut notes = format!("Share of the variance of similarities, mean over {}", told.all());
+    notes += if spaces.len() > 1 { "; a + b: shared by both and by no other space." } else { "." };
+    if lowest < 0.0 {
+        notes += " Below 0: one space hides the other.";
+    }
     if rows.iter().any(|row| row.ci_low.is_some()) {
         notes += " Lines: 95\u{a0}% bootstrap intervals of the total, over concepts.";
     }
@@ -169,6 +169,13 @@ mod tests {
         assert!(of_regions.notes.contains("mean over subjects"));
         let chart = chart(&curves, &listed, Said::RUN);
         assert_eq!((chart.x_title, chart.curves[0].marks.len()), (None, 1));
+        assert!(chart.notes.contains("a + b: shared") && chart.notes.contains("Below 0"));
+        let alone = [row("pixels", "unique", 0.25), row("pixels", "total", 0.25)];
+        let alone = self::chart(&curves, &alone.iter().collect::<Vec<_>>(), Said::RUN).notes;
+        assert!(
+            alone.starts_with("Share of the variance of similarities, mean over groups of images. Lines"),
+            "{alone}"
+        );
         assert!(chart.curves[0].style.dash == UNJOINED, "columns have no line over them");
         let ends: Vec<(f64, f64)> = chart.bands.iter().map(|band| (band.edges[0].1, band.edges[0].2)).collect();
         assert_eq!(ends, [(0.0, 0.25), (0.25, 0.75), (-0.125, 0.0)]);

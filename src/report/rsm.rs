@@ -2,7 +2,7 @@
 //! category.
 
 use crate::report::canvas::{Anchor, Canvas, Picture, TextStyle};
-use crate::report::curves::{Curves, distinct};
+use crate::report::curves::{Curves, Model, distinct};
 use crate::report::fit;
 use crate::report::notes::{Notes, Title};
 use crate::report::ramp::Ramp;
@@ -68,7 +68,8 @@ fn shown(curves: &Curves) -> Vec<(usize, Name)> {
     let models = curves.models.len();
     let count = (models + FEWEST_LAYERS).div_ceil(COLUMNS) * COLUMNS - models;
     let place = |layer: &str| curves.layers.iter().position(|known| *known == layer);
-    let best: Vec<Option<usize>> = curves.models.iter().map(|model| place(&model.best()?.row.layer)).collect();
+    let best = |model: &Model| place(&model.best().filter(|best| !best.alone)?.row.layer);
+    let best: Vec<Option<usize>> = curves.models.iter().map(best).collect();
     let mut layers = spread(curves.layers.len(), count);
     for &layer in best.iter().flatten() {
         let taken = |place: &usize| *place == layer || best.contains(&Some(*place));
@@ -355,6 +356,9 @@ mod tests {
         let shown = shown(&curves);
         let names: Vec<String> = shown.iter().map(|(_, name)| name.line()).collect();
         assert_eq!(names, ["layer0", "layer12, best for a", "layer13, best for b", "layer19"]);
+        let alone = rows("net", &labels[..1], &["a", "b"]);
+        let alone = super::shown(&Curves::of_networks(&alone).remove(0));
+        assert_eq!(alone[0].1.line(), "layer0");
     }
 
     #[test]

@@ -111,6 +111,18 @@ impl Ledger {
         if listed.len() == before { Ok(()) } else { ledger.write(directory) }
     }
 
+    /// Takes out figures, which were removed.
+    ///
+    /// # Errors
+    /// The list cannot be written.
+    pub(super) fn without_figures(directory: &ResultsDir, stems: &[String]) -> Result<(), FileError> {
+        let mut ledger = Self::read(directory);
+        let Some(listed) = &mut ledger.figures else { return Ok(()) };
+        let before = listed.len();
+        listed.retain(|stem| !stems.contains(stem));
+        if listed.len() == before { Ok(()) } else { ledger.write(directory) }
+    }
+
     /// Takes out what is made of the layers' matrices, which was removed; figures too where a list or record had them.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::Results;
-use super::claim::ClaimError;
+use super::claim::{ClaimError, remove};
 use super::directory::{ResultsDir, figure_name};
 use super::ledger::{Ledger, Written, figure_files};
 use crate::error::FileError;
@@ -81,6 +81,19 @@ impl ResultsDir {
     /// [`ClaimError::NotOurs`]
     pub fn check_figures<'a>(&self, stems: impl Iterator<Item = &'a str>) -> Result<(), ClaimError> {
         self.check_own(self.listed_figures(stems))
+    }
+
+    /// Removes those of the figures that are semgpu's own by its records, by their files' names without the ending.
+    ///
+    /// # Errors
+    /// A file that cannot be removed.
+    pub fn remove_figures(&self, stems: &[String]) -> Result<(), FileError> {
+        let own = Written::of(self).results;
+        let files = stems.iter().flat_map(|stem| figure_files(self, stem)).filter(|path| own.contains(path));
+        remove(files.collect::<Vec<_>>().iter())?;
+        // Where rsm/ is read-only, the list goes on naming what is gone.
+        let _ = Ledger::without_figures(self, stems);
+        Ok(())
     }
 
     /// Lists what is about to be written of results, `categories` or not, with their page.
@@ -181,6 +194,21 @@ mod tests {
         assert_eq!(left.groups.into_keys().collect::<Vec<_>>(), ["conv1.npy"]);
         assert!(left.figures.unwrap().is_empty() && directory.layer_rsm("conv1").exists());
         mine.iter().for_each(|name| assert!(place.path().join(name).exists(), "{name}"));
+    }
+
+    #[test]
+    fn figures_of_before_are_removed_where_they_are_listed() {
+        let place = tempfile::tempdir().unwrap();
+        let directory = ResultsDir::new(place.path());
+        std::fs::create_dir(directory.figures()).unwrap();
+        Ledger { figures: Some(Default::default()), ..Ledger::default() }.write(&directory).unwrap();
+        let stems = ["architecture_a", "architecture_b"].map(String::from);
+        let files = || stems.each_ref().map(|stem| directory.figures().join(format!("{stem}.svg")));
+        files().iter().for_each(|path| std::fs::write(path, "a figure").unwrap());
+        Ledger::enlist_figures(&directory, ["architecture_a", "accuracy_a"].into_iter()).unwrap();
+        directory.remove_figures(&stems).unwrap();
+        assert_eq!(files().map(|path| path.exists()), [false, true]);
+        assert_eq!(Ledger::read(&directory).figures.unwrap().into_iter().collect::<Vec<_>>(), ["accuracy_a"]);
     }
 
     #[test]

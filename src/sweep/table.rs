@@ -95,23 +95,29 @@ fn network(name: &str, rows: &[AccuracyRow], null: Option<report::Null>) -> Netw
 
 /// One line per word model: the network whose best layer is best.
 pub fn summarise(rows: &[NetworkRow], null: report::Null, progress: &Progress) {
-    for words in report::distinct(rows.iter().map(|row| row.words.as_str())) {
-        let Some(best) = Best::of(rows.iter().filter(|row| row.words == words), Some(null)) else { continue };
+    summary(rows, null).into_iter().for_each(|said| progress.line(said));
+}
+
+fn summary(rows: &[NetworkRow], null: report::Null) -> Vec<String> {
+    let said = |words: &str| {
+        let best = Best::of(rows.iter().filter(|row| row.words == words), Some(null))?;
         let row = best.row;
-        progress.line(format!(
-            "{words}: best network{} {}, layer {} {:.3}{}",
-            best.how(),
+        Some(format!(
+            "{words}: {}{}, layer {} {:.3}{}",
+            best.chosen("", " network", " "),
             row.network,
             row.best_layer,
             row.best_accuracy,
             tested(&best, [row.best_p_value, row.best_p_fwer], &null.tail())
-        ));
-    }
+        ))
+    };
+    report::distinct(rows.iter().map(|row| row.words.as_str())).into_iter().filter_map(said).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{InferenceOptions, TestOptions};
 
     fn row(layer: &str, accuracy: f64, null_mean: f64) -> AccuracyRow {
         AccuracyRow {
@@ -147,5 +153,15 @@ mod tests {
         let best = |null_mean: f64| network("net", &[row("a", 0.62, 0.5), row("b", 0.60, null_mean)], None);
         assert_eq!((best(0.5).best_layer.as_str(), best(0.41).best_layer.as_str()), ("a", "b"));
         assert_eq!((best(0.41).best_null_mean, best(0.41).best_null_sd), (Some(0.41), Some(0.05)));
+    }
+
+    #[test]
+    fn of_one_network_none_is_best() {
+        let null = report::Null::new(&TestOptions::default(), InferenceOptions::default());
+        let rows = [row("a", 0.62, 0.5), row("b", 0.60, 0.5)].map(|row| network("net", &[row], Some(null)));
+        let said = summary(&rows, null).remove(0);
+        assert!(said.starts_with("GloVe: best network net, layer a 0.620 ("), "{said}");
+        let said = summary(&rows[1..], null).remove(0);
+        assert!(said.starts_with("GloVe: net, layer b 0.600 ("), "{said}");
     }
 }

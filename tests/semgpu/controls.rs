@@ -50,6 +50,11 @@ fn tests_given_other_spaces_agree_between_run_and_test() {
     }
     assert!(small.read("again/run.json").contains("\"low\""), "the file's checksum");
 
+    // One space shares nothing.
+    run(&["--partition", &given]);
+    let page = small.read("again/report.html");
+    assert!(page.contains("entries that low explains is that of a linear regression") && !page.contains("commonality"));
+
     let kinds: String = (0..Small::CONCEPTS).map(|concept| format!("kind {}\n", concept % 3)).collect();
     small.write("kinds.txt", &kinds);
     let kinds = small.text("kinds.txt");

@@ -182,6 +182,31 @@ fn layers_whose_files_would_be_one_are_refused_in_second_0() {
 }
 
 #[test]
+fn a_graph_is_not_the_built_in_network_of_its_name() {
+    let small = Small::make();
+    let file = small.text("alexnet.onnx");
+    std::fs::rename(unzipped("vit_timm.script", small.directory.path()), &file).unwrap();
+    let graph = Graph::of(small, file, "inception");
+    graph.run("out", &[]);
+    let page = graph.small.read("out/report.html");
+    assert!(page.contains("<title>alexnet: words and layers</title>") && !page.contains("AlexNet"));
+    assert!(graph.small.read("out/figures/accuracy_alexnet.svg").contains(">alexnet</text>"));
+
+    // As versions before drew it, beside a figure of the user's.
+    let figures = graph.small.path("out/figures");
+    let figure = |stem: &str| figures.join(format!("architecture_{stem}.svg"));
+    ["alexnet", "alexnet_mine"].iter().for_each(|stem| std::fs::write(figure(stem), "a figure").unwrap());
+    let plot = || succeed(&["plot", &graph.small.text("out")]);
+    plot();
+    assert!(figure("alexnet").exists(), "it is not listed");
+    let mut list: serde_json::Value = serde_json::from_str(&graph.small.read("out/rsm/finished.json")).unwrap();
+    list["figures"].as_array_mut().unwrap().push("architecture_alexnet".into());
+    graph.small.write("out/rsm/finished.json", &list.to_string());
+    plot();
+    assert!(!figure("alexnet").exists() && figure("alexnet_mine").exists());
+}
+
+#[test]
 fn a_graph_runs_with_the_layers_asked_for() {
     let graph = Graph::make("vit_timm.script", "inception");
     let output = graph.run("out", &[]);

@@ -10,7 +10,11 @@ use crate::report::material::Said;
 use crate::results::{NetworkRow, ResultsDir, figure_name, read_table};
 
 /// What figures call the runs.
-pub struct Shown(BTreeMap<String, String>);
+pub struct Shown {
+    runs: BTreeMap<String, String>,
+    /// Whether any of them is of a file's graph.
+    graph: bool,
+}
 
 impl Shown {
     /// Runs of a sweep have their labels there; other runs of different networks are known by these, the rest by what tells
@@ -33,16 +37,22 @@ impl Shown {
         let shown: BTreeMap<String, String> = names.iter().map(shown).collect();
         let apart = shown.values().collect::<BTreeSet<_>>().len() == shown.len();
         let themselves = |run: &&str| (run.to_string(), run.to_string());
-        Self(if apart { shown } else { names.iter().map(themselves).collect() })
+        let graph = runs.iter().any(|run| recorded(&run.directory).is_some_and(|record| Said::of(&record).graph));
+        Self { runs: if apart { shown } else { names.iter().map(themselves).collect() }, graph }
     }
 
     /// Runs by names that are known.
     pub fn named(names: impl IntoIterator<Item = (String, String)>) -> Self {
-        Self(names.into_iter().collect())
+        Self { runs: names.into_iter().collect(), graph: false }
+    }
+
+    /// What the network is called that all runs are of, with what weights ever.
+    pub(super) fn network(&self, name: &str) -> String {
+        Said { graph: self.graph, ..Said::RUN }.network(name)
     }
 
     pub(super) fn run<'a>(&'a self, run: &'a str) -> &'a str {
-        self.0.get(run).map_or(run, String::as_str)
+        self.runs.get(run).map_or(run, String::as_str)
     }
 
     /// A curve's name, which may begin with its run's.
@@ -71,6 +81,10 @@ pub fn labelled(directory: &Path, label: &str) -> String {
 
 /// A network's name in figures, by what its run says of its weights.
 pub fn called(directory: Option<&Path>, network: &str) -> String {
-    let record = directory.and_then(|directory| RunRecord::read(&ResultsDir::new(directory)).ok().flatten());
+    let record = directory.and_then(recorded);
     record.as_ref().map_or(Said::RUN, Said::of).network(network)
+}
+
+fn recorded(directory: &Path) -> Option<RunRecord> {
+    RunRecord::read(&ResultsDir::new(directory)).ok().flatten()
 }

@@ -15,7 +15,7 @@ const FURTHER: [(&str, &str); 10] = [
     ("uncertainty", "Interval and noise ceiling"),
     ("intervals", "Every measure with its intervals"),
     ("controls", "Given other spaces"),
-    ("partition", "Explained variance, shared out between spaces"),
+    ("partition", "Explained variance"),
     ("matched", "Matched against mismatched"),
     ("one_vs_two", "1 vs. 2: misclassified images"),
     ("layers", "Layer against layer"),

@@ -334,11 +334,19 @@ impl<'a> Settings<'a> {
         }
         if let Some(row) = self.results.partition.first() {
             let averaged = self.averaged();
-            text += &format!(
-                "The variance of each layer\u{2019}s entries was partitioned between {} by commonality analysis of linear \
-                 regressions (Seibold & McPhee, 1979){averaged}.",
-                row.spaces
-            );
+            text += &if self.results.partition.iter().any(|row| row.kind == "shared") {
+                format!(
+                    "The variance of each layer\u{2019}s entries was partitioned between {} by commonality analysis of linear \
+                     regressions (Seibold & McPhee, 1979){averaged}.",
+                    row.spaces
+                )
+            } else {
+                format!(
+                    "The share of the variance of each layer\u{2019}s entries that {} explains is that of a linear \
+                     regression{averaged}.",
+                    row.spaces
+                )
+            };
             if row.ci_low.is_some() {
                 text +=
                     " Intervals (95 %) are percentiles of the bootstrap over concepts, centred on the observed share.";

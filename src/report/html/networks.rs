@@ -59,6 +59,13 @@ fn provenance(of: &OfNetworks, records: &[(&str, RunRecord)], names: &BTreeMap<&
     provenance::facts(facts)
 }
 
+/// What several networks have in common.
+const SAME: &str =
+    "All networks saw the same images, cut to the size that each expects, and were compared with the same words. ";
+/// What p the best of several networks needs.
+const CHOSEN: &str =
+    ", a network that was chosen as the best of all one over all networks (inference.family = \"networks\")";
+
 fn page(of: &OfNetworks, figures: &[Drawing], records: &[(&str, RunRecord)]) -> String {
     let networks = distinct(of.networks.iter().map(|row| row.network.as_str())).len();
     let title = counted(networks, "network");
@@ -69,23 +76,28 @@ fn page(of: &OfNetworks, figures: &[Drawing], records: &[(&str, RunRecord)]) -> 
         "note" => of.note.map_or_else(String::new, |note| format!("<p class=\"note\">{}</p>", escape(note))),
         "figures" => figures.iter().map(drawings::inline).collect(),
         "tables" => of.models().into_iter().map(|words| table(of, words, &names)).collect(),
+        // Of one network.
+        "all" | "same" if networks == 1 => String::new(),
+        "order" if networks == 1 => "A name".to_string(),
+        "all" => " of all networks".to_string(),
+        "order" => "The best first; a name".to_string(),
+        "same" => SAME.to_string(),
         "bold" if tested => format!(" Bold: p below {SIGNIFICANT}, {}.", of.covers()),
         "bold" => String::new(),
-        "inference" => inferred(of, tested),
+        "inference" => inferred(of, tested, networks),
         "provenance" => provenance(of, records, &names),
         unknown => unreachable!("networks.html has no part {unknown}"),
     })
 }
 
 /// What p-values are of.
-fn inferred(of: &OfNetworks, tested: bool) -> String {
+fn inferred(of: &OfNetworks, tested: bool, networks: usize) -> String {
     if !tested {
         return inference::NOT_MADE.to_string() + "the accuracies have no p-values.";
     }
+    let (by, chosen) = if networks == 1 { ("", "") } else { ("All were tested by the same permutations. ", CHOSEN) };
     format!(
-        "All were tested by the same permutations. p-values of a best layer are {}: a layer that was chosen as the best of its \
-         network needs a family-wise p, a network that was chosen as the best of all one over all networks (inference.family = \
-         \"networks\").",
+        "{by}p-values of a best layer are {}: a layer that was chosen as the best of its network needs a family-wise p{chosen}.",
         of.covers()
     )
 }
@@ -104,9 +116,9 @@ fn summary(of: &OfNetworks, names: &BTreeMap<&str, String>) -> String {
         let Some(best) = Best::of(rows, Some(of.null)) else { continue };
         let chance = best.by_chance();
         text += &format!(
-            "<p><strong>{}</strong> best{} in {} at {}: {:.3}{chance}.</p>\n",
+            "<p><strong>{}</strong>{} in {} at {}: {:.3}{chance}.</p>\n",
             escape(words),
-            best.how(),
+            best.chosen(" ", "", ""),
             escape(called(names, &best.row.network)),
             escape(&best.row.best_layer),
             best.row.best_accuracy
@@ -200,6 +212,12 @@ mod tests {
         let page_of = |of: &OfNetworks| page(of, &of.drawings(), &[]);
         let page = page_of(&of);
         assert!(page.contains("best in a &lt;b&gt; at b: 0.800") && page.contains("drawings &amp; photographs"));
+        let alone = OfNetworks { rows: &rows[..3], networks: &networks[..1], ..of };
+        let alone = super::page(&alone, &alone.drawings(), &[]);
+        assert!(alone.contains("<strong>GloVe</strong> in VGG16 at b: 0.700"), "{alone}");
+        for said in ["The best first", "All networks", "all networks", "best of all"] {
+            assert!(page.contains(said) && !alone.contains(said), "{said}");
+        }
         let place = |text: &str| page.find(text).expect(text);
         assert!(place("href=\"a__b_/report.html\"") < place("href=\"vgg16/report.html\">VGG16</a>"));
         assert!(page.contains("<svg role=\"img\"") && !page.contains("{{"));

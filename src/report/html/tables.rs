@@ -60,9 +60,9 @@ pub fn summary(curves: &Curves, told: Said) -> String {
         };
         let chance = best.by_chance();
         sentences.push(format!(
-            "<p><strong>{}</strong> best{} at {}: {:.3}{chance}{first}.</p>",
+            "<p><strong>{}</strong>{} at {}: {:.3}{chance}{first}.</p>",
             escape(model.words),
-            best.how(),
+            best.chosen(" ", "", ""),
             escape(&best.row.layer),
             best.row.accuracy,
         ));
@@ -237,7 +237,7 @@ pub fn intervals(rows: &[IntervalRow], told: Said) -> String {
 /// The parts of the layers' variance, where they were asked for.
 pub fn partition(rows: &[PartitionRow]) -> String {
     table(
-        "Explained variance, shared out between spaces",
+        "Explained variance",
         &["Layer", "Part", "", "Share", "95 % interval"],
         3,
         rows.iter().map(|row| {
@@ -267,16 +267,17 @@ pub fn best_said(rows: &[MeasureRow], null: Option<Null>) -> String {
     let (best, over) = (best_pairs(rows, null), Over::of(rows, null));
     let Some(first) = best.first().filter(|_| best.len() > SENTENCES) else {
         let said = |best: &Best<MeasureRow>| {
-            let (how, best) = (best.how(), best.row);
-            let (words, what, measure) = (escape(&best.words), alignment::what(best), escape(&best.measure));
+            let chosen = best.chosen(", ", &format!(" {}", alignment::what(best.row)), "");
+            let (words, measure) = (escape(&best.row.words), escape(&best.row.measure));
             let said = escape(&alignment::said(best, over));
-            format!("<p><strong>{words}</strong>, best {what}{how} by {measure}: {said}.</p>\n")
+            format!("<p><strong>{words}</strong>{chosen} by {measure}: {said}.</p>\n")
         };
         return best.iter().map(said).collect();
     };
     let measures = distinct(best.iter().map(|best| best.row.measure.as_str()));
     format!(
-        "<p>Best {} by {}: <a href=\"#best\">a table</a>.</p>\n",
+        "<p>{} {} by {}: <a href=\"#best\">a table</a>.</p>\n",
+        if first.alone { "The only" } else { "Best" },
         alignment::what(first.row),
         escape(&listed(&measures))
     )
@@ -306,8 +307,9 @@ fn best_table(rows: &[MeasureRow], null: Option<Null>) -> String {
             Over::Models => "p, all pairs and word models",
         },
     ];
+    let which = if best[0].alone { "only" } else { "best" };
     let best = best.into_iter().map(|best| row(best.row));
-    let table = table("The best pair of layers by each measure", &heads, 4, best);
+    let table = table(&format!("The {which} pair of layers by each measure"), &heads, 4, best);
     format!("<div id=\"best\">{table}</div>\n")
 }
 
@@ -335,14 +337,15 @@ pub fn measures(rows: &[MeasureRow], null: Option<Null>) -> String {
     let mut sorted: Vec<&MeasureRow> = rows.iter().collect();
     sorted.sort_by_key(|row| (parts[&(&row.words, &row.measure)], layers[&row.layer]));
     let shown = sorted.chunk_by(of_layer).filter_map(|pairs| outlying(pairs, null));
+    let which = match sorted.chunk_by(of_layer).any(|pairs| pairs.len() > 1) {
+        true => ": of each layer of the images the best layer of the words\u{2019} side (measures.csv has all pairs)",
+        false => "",
+    };
     let over = Over::of(rows, null);
     // `generalise` is of accuracies and RSA alone.
     let of_intervals = if rows.iter().any(|row| row.ci_low.is_some()) { "; intervals over concepts" } else { "" };
     let all = table(
-        &format!(
-            "Measures of alignment: of each layer of the images the best layer of the words\u{2019} side (measures.csv has all \
-             pairs){of_intervals}"
-        ),
+        &format!("Measures of alignment{which}{of_intervals}"),
         &[
             "Words",
             "Layer, words",
@@ -414,6 +417,24 @@ mod tests {
     use super::*;
     use crate::report::curves::tests::rows;
     use crate::results::{AccuracyRow, write_table};
+
+    #[test]
+    fn of_one_layer_none_is_best() {
+        let said = |labels: &[String]| {
+            let table = rows("net", labels, &["GloVe"]);
+            summary(&Curves::of_networks(&table)[0], Said::RUN)
+        };
+        assert!(said(&["a".into(), "b".into()]).contains("<strong>GloVe</strong> best"));
+        assert!(said(&["a".into()]).contains("<strong>GloVe</strong> at a: "));
+        let measures = |layers: &[&str]| {
+            let table = alignment::tests::rows(&[""], layers);
+            (best_said(&table, None), super::measures(&table, None))
+        };
+        let (said, table) = measures(&["a", "b"]);
+        assert!(said.contains("<strong>GPT</strong>, best layer by cka: b: 0.100; over all layers"), "{said}");
+        assert!(!table.contains("best layer of"), "the words have one");
+        assert!(measures(&["a"]).0.contains("<strong>GPT</strong> by cka: a: 0.000; calibrated"));
+    }
 
     #[test]
     fn a_download_has_the_bytes_of_the_file() {
