@@ -20,15 +20,17 @@ impl View<'_> {
         if values.len() < 2 || column + 1 == self.width {
             return Ok(false);
         }
-        if self.is_quoted_column(column, header) {
+        let quoted = self.is_quoted_column(column, header);
+        let above = header.checked_sub(1).map_or("", |line| &self.records[line].cells[column]);
+        if quoted && above.is_empty() {
             return Ok(true);
         }
         // Nothing is numbered by zeros; a triangle begins so.
         if values[1..].iter().all(|&value| value == 0.0) {
             return Ok(false);
         }
-        let called = header.checked_sub(1).map(|line| self.records[line].cells[column].to_lowercase());
-        let called = called.is_some_and(|name| INDEX_NAMES.contains(&name.as_str()) || name.starts_with("unnamed: "));
+        let name = above.to_lowercase();
+        let called = INDEX_NAMES.contains(&name.as_str()) || name.starts_with("unnamed: ");
         // R names no column of names, and a spreadsheet fills up its line at the end.
         let may_be_shifted = column == 0 && header > 0 && self.records[header - 1].cells[self.width - 1].is_empty();
         let others: Vec<usize> = (0..=column).chain(text.iter().copied()).collect();
@@ -38,6 +40,7 @@ impl View<'_> {
         match Sequence::of(&values) {
             Sequence::Any => Ok(false),
             _ if called => Ok(true),
+            _ if quoted => Err(self.asked_index(column, header)),
             Sequence::Counts if values.len() >= COUNTS => Ok(true),
             Sequence::Shuffled if fractions => Ok(true),
             Sequence::Counts | Sequence::Rises => Err(self.asked_index(column, header)),

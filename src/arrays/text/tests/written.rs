@@ -120,6 +120,11 @@ fn numbers_in_quotes_among_others_are_names() {
     assert_eq!(of("\"12\",\"7\",\"33\"\n4,5,6\n7,1,2\n").1, [2, 3]);
     let (names, shape, _) = of("\"\",\"12\",\"7\",\"33\"\n\"cat\",4,5,6\n\"dog\",7,1,2\n");
     assert_eq!((names.join(" "), shape), ("cat dog".to_string(), vec![2, 3]));
+    // Under a name they may be answers.
+    let answers = "\"resp\",\"rt\",\"acc\"\n\"3\",512,1\n\"5\",433,0\n\"1\",678,1\n\"7\",234,0\n";
+    let asked = table(answers, &Told::default()).unwrap_err();
+    assert!(asked.contains("column 1 (3, 5, 1, 7, …)") && asked.contains("--index yes or --index no"), "{asked}");
+    assert_eq!(table(answers, &Told { index: Some(0), ..Told::default() }).unwrap().1, [4, 3]);
     // All in quotes, or those with a decimal comma.
     assert_eq!(of("\"12\",\"7\"\n\"4\",\"5\"\n").1, [2, 2]);
     assert_eq!(of("\"1,5\",\"2,5\"\n3,4\n").1, [2, 2]);
