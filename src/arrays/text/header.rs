@@ -8,7 +8,7 @@ use super::sequence::{COUNTS, RISES, Sequence};
 use super::view::{View, number};
 
 /// Lines at the top that may name columns: names of three levels, and pandas' line with the names of the index's levels.
-const MOST_HEADERS: usize = 4;
+pub(super) const MOST_HEADERS: usize = 4;
 
 /// What columns that name rows are called, in lower case.
 const CALLED: [&str; 11] =

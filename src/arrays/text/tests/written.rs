@@ -156,6 +156,15 @@ fn lines_of_the_header_are_counted_as_they_stand() {
     assert!(refused.contains("line 3: \"u\"") && refused.contains("add --header 3"), "{refused}");
     let (names, shape, _) = table(text, &Told { header: Some(3), ..Told::default() }).unwrap();
     assert_eq!((names.join(" "), shape), ("cat dog".to_string(), vec![2, 3]));
+    // Behind numbers of a level, or times.
+    let rows = ["0,cat,1.5,2.5,0.5,3", "1,dog,2.5,0.5,1.5,1.25", "0,owl,3.5,2.25,1.5,0.25"].join("\n");
+    let levels = format!(",,s0,s0,s1,s1\n,,0,1,2,3\nkind,concept,,,,\n{rows}\n");
+    let times = "0.0,0.1,0.2,0.3,0.0\nu0,u1,u2,u3,u4\n1,2,5,3,3\n3,1,4,2,7\n2,6,4,4,1\n5,6,1,4,2\n".to_string();
+    for (text, header, index, shape) in [(levels, 3, Some(2), [3, 4]), (times, 2, None, [4, 5])] {
+        let refused = table(&text, &Told::default()).unwrap_err();
+        assert!(refused.contains(&format!("add --header {header}")) && !refused.contains("--index"), "{refused}");
+        assert_eq!(table(&text, &Told { header: Some(header), index, ..Told::default() }).unwrap().1, shape);
+    }
     // Behind rows no line names columns.
     let refused = table("u,v\n1.5,2.5\nu,v\n3.5,4.5\n", &Told::default()).unwrap_err();
     assert!(refused.contains("line 3: \"u\", expected a number") && !refused.contains("--header"), "{refused}");
