@@ -4,6 +4,7 @@ use super::numbers::Cell;
 use super::records::Record;
 use super::sequence::{COUNTS, Sequence};
 use super::view::{View, number};
+use crate::names::twice;
 
 /// What programs call a column that numbers the rows, in lower case.
 const INDEX_NAMES: [&str; 7] = ["index", "idx", "id", "row", "rowid", "row_id", "rownames"];
@@ -37,17 +38,31 @@ impl View<'_> {
         // Of several columns that number the rows none has fractions.
         let (with, without): (Vec<bool>, Vec<bool>) = self.fractions(header, &others).partition(|&fractions| fractions);
         let fractions = with.len() > without.len();
+        let names_alone = |other: usize| {
+            let names: Vec<&str> = self.records[header..].iter().map(|record| &record.cells[other]).collect();
+            twice(&names).is_none()
+        };
+        let is_word = name.rsplit(['_', ' ', '-', '.']).next().is_some_and(|last| !INDEX_NAMES.contains(&last));
+        let beside_names =
+            !above.is_empty() && is_word && text.iter().any(|&other| other < column && names_alone(other));
+        let is_data = |other: usize| !text.contains(&other);
+        let before_names = text.iter().any(|&other| other > column && (other + 1..self.width).any(is_data));
+        // Of ranks every column is shuffled.
+        let ranked = (column + 1..self.width).any(|other| self.ranks(other, header));
         match Sequence::of(&values) {
             Sequence::Any => Ok(false),
             _ if called => Ok(true),
             _ if quoted => Err(self.asked_index(column, header)),
+            // Beside names, what has one is data, if it is no number of the row: the only rank is either.
+            Sequence::Shuffled if beside_names && ranked && !fractions => Ok(false),
+            Sequence::Counts | Sequence::Shuffled if beside_names => Err(self.asked_index(column, header)),
+            _ if beside_names => Ok(false),
+            // Those of subjects or runs, before the names of their concepts.
+            Sequence::Whole if before_names => Err(self.asked_index(column, header)),
             Sequence::Counts if values.len() >= COUNTS => Ok(true),
             Sequence::Shuffled if fractions => Ok(true),
             Sequence::Counts | Sequence::Rises => Err(self.asked_index(column, header)),
-            // Of ranks every column is shuffled.
-            Sequence::Shuffled if !(column + 1..self.width).any(|other| self.ranks(other, header)) => {
-                Err(self.asked_index(column, header))
-            }
+            Sequence::Shuffled if !ranked => Err(self.asked_index(column, header)),
             Sequence::Shuffled | Sequence::Whole if may_be_shifted || values.len() >= COUNTS && fractions => {
                 Err(self.asked_index(column, header))
             }

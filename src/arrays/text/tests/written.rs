@@ -150,6 +150,38 @@ fn numbers_that_a_spreadsheet_wrote_as_text_are_no_names() {
 }
 
 #[test]
+fn numbers_beside_names_are_data_but_those_of_rows() {
+    let read = |text: &str| table(&text.replace('|', "\n"), &Told::default());
+    let shape = |text: &str| read(text).unwrap_or_else(|error| panic!("{text}: {error}")).1;
+    let asked = |text: &str| read(text).unwrap_err();
+    for name in ["concept", "word", "label", "name", "item", "stimulus"] {
+        let (names, shape, _) = read(&format!("{name},1,2,3|cat,1,2,5|dog,3,1,5|owl,2,2,6")).unwrap();
+        assert_eq!((names.join(" "), shape), ("cat dog owl".to_string(), vec![3, 3]));
+    }
+    assert_eq!(
+        shape("concept,freq,size,valence|cat,120,3.2,4.5|dog,301,2.1,4.4|owl,20,2.9,1.5|ape,25,3.7,3.3"),
+        [4, 3]
+    );
+    assert_eq!(shape("concept,freq,size|cat,20,3.2|dog,25,2.1|owl,120,2.9|ape,301,3.7|bat,302,1.1"), [5, 2], "sorted");
+    assert_eq!(shape("concept,r1,r2|cat,2,3|dog,3,1|owl,1,5|ape,5,4|bat,4,2"), [5, 2], "ranks");
+    assert_eq!(shape("r1,r2,concept|5,2,cat|3,1,dog|3,4,owl"), [3, 2]);
+    // A rank, numbers of the rows, or another level of them.
+    for text in [
+        "concept,rank,size|cat,3,3.2|dog,1,2.1|owl,2,2.9|ape,5,1.7|bat,4,2.2",
+        "concept,rank,size|cat,1,3.2|dog,2,2.1|owl,3,2.9",
+        "concept,rank,size|cat,1,3|dog,2,2|owl,3,9",
+        "concept,stim_id,u|cat,17,0.5|dog,3,3.5|owl,9,1.5",
+        "concept,run,u,v|cat,1,3.2,4.5|cat,2,2.1,4.4|dog,1,2.9,1.5|dog,2,3.7,3.3",
+    ] {
+        assert!(asked(text).contains("--index 2 or --index 1"), "{text}");
+    }
+    let subjects = "subject,concept,r1,r2|1,cat,5,2|1,dog,3,1|2,cat,4,4|2,dog,2,5";
+    assert!(
+        asked(subjects).contains("column 1 (1, 1, 2, 2, …)") && asked(subjects).contains("--index yes or --index no")
+    );
+}
+
+#[test]
 fn lines_of_the_header_are_counted_as_they_stand() {
     let text = "My experiment,,,\n,,,\nconcept,u,v,w\ncat,0.5,1.5,2.5\ndog,9.5,0.25,3.5\n";
     let refused = table(text, &Told::default()).unwrap_err();
