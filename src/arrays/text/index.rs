@@ -26,8 +26,9 @@ impl View<'_> {
         if quoted && above.is_empty() {
             return Ok(true);
         }
+        let sequence = Sequence::of(&values);
         // Nothing is numbered by zeros; a triangle begins so.
-        if values[1..].iter().all(|&value| value == 0.0) {
+        if sequence == Sequence::Any || values[1..].iter().all(|&value| value == 0.0) {
             return Ok(false);
         }
         let name = above.to_lowercase();
@@ -46,11 +47,11 @@ impl View<'_> {
         let beside_names =
             !above.is_empty() && is_word && text.iter().any(|&other| other < column && names_alone(other));
         let is_data = |other: usize| !text.contains(&other);
-        let before_names = text.iter().any(|&other| other > column && (other + 1..self.width).any(is_data));
+        let splits = |other: usize| other > column && (other + 1..self.width).any(is_data);
+        let before_names = !above.is_empty() && text.iter().any(|&other| splits(other));
         // Of ranks every column is shuffled.
         let ranked = (column + 1..self.width).any(|other| self.ranks(other, header));
-        match Sequence::of(&values) {
-            Sequence::Any => Ok(false),
+        match sequence {
             _ if called => Ok(true),
             _ if quoted => Err(self.asked_index(column, header)),
             // Beside names, what has one is data, if it is no number of the row: the only rank is either.
@@ -101,19 +102,23 @@ impl View<'_> {
         )
     }
 
-    /// What is wrong with a column of text beside another that names the rows, if it has numbers that are not whole, as
-    /// spreadsheets take some for dates, or amounts.
-    pub fn mixed(&self, column: usize, header: usize) -> Option<String> {
+    /// What is wrong with a column of text, if it is of true and false alone, or, `beside` another that names the rows, has
+    /// numbers that are not whole, as spreadsheets take some for dates, or amounts.
+    pub fn no_names(&self, column: usize, header: usize, beside: bool) -> Option<String> {
         let rows = || header..self.records.len();
         let is_text = |row| self.cell(row, column) == Cell::Text;
         let fraction = rows().find(|&row| number(self.cell(row, column)).is_some_and(|value| value.fract() != 0.0));
+        let is_truth = |row: usize| {
+            ["true", "false"].iter().any(|truth| self.records[row].cells[column].eq_ignore_ascii_case(truth))
+        };
         let text = match fraction {
+            _ if rows().all(is_truth) => header,
+            _ if !beside => return None,
             Some(_) => rows().find(|&row| is_text(row))?,
             None => rows().find(|&row| is_text(row) && self.is_amount(row, column))?,
         };
         Some(format!(
-            "line {}: {:?} in column {}, which has numbers, expected one: write it as a number (12% as 0.12), or leave the column \
-             out",
+            "line {}: {:?} in column {}, expected a number: write it as one (12% as 0.12, TRUE as 1), or leave the column out",
             self.records[text].line,
             &self.records[text].cells[column],
             column + 1

@@ -88,6 +88,12 @@ fn a_second_level_of_numbers_above_whole_ones_is_asked_for() {
         assert!(asked.contains(&format!("add --header {with} or --header {without}")), "{text}: {asked}");
         assert_eq!(table(&text, &header(Some(with))).unwrap().1, [2, 4], "{text}");
     }
+    // Times below an empty cell; where a name stands there, one is missing.
+    let times = "0.0,0.1,0.0,0.1\ncat,1.5,2.5,0.5,3\ndog,2.5,1,2,7.5\n";
+    let asked = table(&format!(",Fz,Fz,Cz,Cz\n,{times}"), &header(None)).unwrap_err();
+    assert!(asked.contains("add --header 2 or --header 1"), "{asked}");
+    assert_eq!(table(&format!(",Fz,Fz,Cz,Cz\n,{times}"), &header(Some(2))).unwrap().1, [2, 4]);
+    assert_eq!(table(&format!("concept,u,v,w,x\n,{times}"), &header(None)).unwrap().1, [3, 4]);
     // An index of two levels of numbers, with their names.
     let two = "s,c,,,,\n0,0,3,4,9,6\n0,1,7,1,2,2\n";
     assert_eq!(table(&format!(",,V1,V1,IT,IT\n,,a,b,a,b\n{two}"), &header(None)).unwrap().1, [2, 4]);
@@ -137,6 +143,9 @@ fn numbers_that_a_spreadsheet_wrote_as_text_are_no_names() {
         ("concept,u\ncat,12%\ndog,30%\n", "line 2: \"12%\" in column 2"),
         ("concept,u,v\ncat,1.5 ms,0.5\ndog,30 ms,0.7\n", "line 2: \"1.5 ms\" in column 2"),
         ("concept,u,v\ncat,$1.5,0.5\ndog,(0.7),0.7\n", "line 2: \"$1.5\" in column 2"),
+        ("concept,animate,size\ncat,True,3.2\ndog,FALSE,2.1\n", "line 2: \"True\" in column 2"),
+        ("size,animate\n3.2,false\n2.1,true\n", "line 2: \"false\" in column 2"),
+        ("cat,TRUE,FALSE\ndog,TRUE,TRUE\n", "line 1: \"TRUE\" in column 2"),
         ("concept,u,v\ncat,1. Mai,0.5\ndog,3.25,0.7\nowl,2. Jun,0.1\n", "line 2: \"1. Mai\" in column 2"),
     ] {
         let refused = table(text, &Told::default()).unwrap_err();
