@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 pub use numbers::Decimal;
 
+use self::header::MOST_HEADERS;
 use self::layout::Layout;
 use self::numbers::{Cell, Evidence};
 use self::records::{Lines, Record, records};
@@ -303,7 +304,7 @@ impl Table<'_> {
         let mut values = Vec::with_capacity((records.len() - layout.header) * columns.len() * size_of::<f64>());
         let mut missing = None;
         let mut first_number = None;
-        for record in &records[layout.header..] {
+        for (row, record) in records.iter().enumerate().skip(layout.header) {
             for &column in columns {
                 let cell = &record.cells[column];
                 let value = match decimal.cell(cell) {
@@ -317,11 +318,17 @@ impl Table<'_> {
                     }
                     Cell::Text => {
                         let (line, place) = (record.line, record.place);
+                        let is_number =
+                            |&column: &usize| matches!(decimal.cell(&record.cells[column]), Cell::Number(_));
+                        // Below numbers, too, which are of another level then; lines that come again are of pages.
+                        let names_columns = row < MOST_HEADERS
+                            && !columns.iter().any(is_number)
+                            && records[..row].iter().all(|other| other.cells != record.cells);
                         let mut remedies = Vec::new();
-                        if first_number.is_none_or(|first| first == line) {
+                        if names_columns || first_number.is_none_or(|first| first == line) {
                             remedies.push(format!("if the line names the columns, add --header {place}"));
                         }
-                        if column == columns[0] {
+                        if column == columns[0] && !names_columns {
                             remedies.push(format!("if the column names the rows, --index {}", column + 1));
                         }
                         remedies.push("a value is written as a number (TRUE as 1, 50% as 0.5)".to_string());

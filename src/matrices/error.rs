@@ -36,7 +36,8 @@ pub enum MatrixError {
         path.display(),
         match shape[..] {
             [k, l] if k == l => String::new(),
-            [_, 3] => format!("; {FEATURES}, and lines of two numbers for concepts and a similarity with --index 2"),
+            [_, 3] => format!("; {FEATURES}, and lines of two numbers for concepts and a similarity with --index 2 (3 where a \
+             column before them counts the lines)"),
             _ => format!("; {FEATURES}"),
         }
     )]
@@ -154,6 +155,19 @@ pub enum MatrixError {
         row: usize,
         /// The entry.
         found: f64,
+    },
+    /// A triangle that begins and ends with 1, which is said to hold distances: the diagonal, or what is beside it.
+    #[error(
+        "{}: a triangle of {concepts} concepts with 1 throughout its diagonal, said to be distances, expected 0: if it lacks its \
+         diagonal and is of {} concepts, name its rows, the first of which has no numbers; if it holds correlations, say \
+         --distances words or --distances images of the other side alone",
+        path.display(), concepts + 1
+    )]
+    Ones {
+        /// The file.
+        path: PathBuf,
+        /// That so many lines have.
+        concepts: usize,
     },
     /// Two entries of one pair.
     #[error(

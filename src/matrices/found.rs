@@ -74,8 +74,12 @@ pub(super) fn of_axes(
     if let Some(order) = columns_in_order_of_rows(path, array)? {
         rsms.iter_mut().for_each(|matrix| *matrix = with_columns(matrix, &order));
     }
-    let form = triangle::mirrored(path, &mut rsms, said)?.unwrap_or(SQUARE);
-    Ok(Found { own: None, entries: by_diagonal(place, &rsms, said)?, rsms, form })
+    let triangle = triangle::mirrored(path, &mut rsms, said)?;
+    let entries = by_diagonal(place, &rsms, said)?;
+    if let (Some(_), Some(Entries::Distances), Entries::Similarities) = (triangle, said, entries) {
+        return Err(MatrixError::Ones { path: path.into(), concepts });
+    }
+    Ok(Found { own: None, rsms, entries, form: triangle.unwrap_or(SQUARE) })
 }
 
 /// The concepts of condensed vectors of that shape.

@@ -43,8 +43,20 @@ fn a_triangle_and_a_list_of_pairs_are_the_whole_matrix() {
         assert!(found.contains(said), "{found}");
         assert_eq!(folder.accuracies(), whole, "{file}");
     }
+    // Lines that end with 1 may lack the diagonal: a model of 0 and 1 without its first line.
+    let said = folder.test_refusal("W=w.csv", &["L=lower.csv"], &["--distances", "images"]);
+    assert!(said.contains("lower.csv: a triangle of 12 concepts with 1 throughout its diagonal"), "{said}");
+    assert!(said.contains("is of 13 concepts, name its rows, the first of which has no numbers"), "{said}");
     let said = folder.test_refusal("W=w.csv", &["L=pairs.csv"], &[]);
     assert!(said.contains("pairs.csv: no diagonal tells what the entries are: say --similarities"), "{said}");
+    // Numbered lines of numbered pairs.
+    let numbered = (0..CONCEPTS).flat_map(|a| (0..a).map(move |b| (a, b))).enumerate();
+    let numbered = numbered.map(|(n, (a, b))| format!("{n},{b},{a},{}\n", images.row(a)[b]));
+    folder.write("numbered.csv", format!(",i,j,r\n{}", numbered.collect::<String>()));
+    let said = folder.test_refusal("W=w.csv", &["L=numbered.csv"], &[]);
+    assert!(said.contains("--index 2 (3 where a column before them counts the lines)"), "{said}");
+    folder.test("W=w.csv", &["L=numbered.csv"], &["--index", "3", "--similarities", "--by-order"]);
+    assert_eq!(folder.accuracies(), whole, "numbered.csv");
     folder.write("gap.csv", format!("a,b,similarity\n{}", lines[1..].concat()));
     let said = folder.test_refusal("W=w.csv", &["L=gap.csv"], &["--similarities"]);
     assert!(said.contains("1 of 66 pairs of its 12 concepts is missing"), "{said}");

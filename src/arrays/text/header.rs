@@ -8,7 +8,7 @@ use super::sequence::{COUNTS, RISES, Sequence};
 use super::view::{View, number};
 
 /// Lines at the top that may name columns: names of three levels, and pandas' line with the names of the index's levels.
-const MOST_HEADERS: usize = 4;
+pub(super) const MOST_HEADERS: usize = 4;
 
 /// What columns that name rows are called, in lower case.
 const CALLED: [&str; 11] =
@@ -50,7 +50,10 @@ impl View<'_> {
             _ if lines == 0 && numbers.len() == 1 && fractions() && self.may_be_unnamed(text) => {
                 Err(self.asked_header(lines..lines + 1, text))
             }
-            Sequence::Counts if lines == 0 && numbers.len() >= COUNTS && !may_be_row => Ok(1),
+            // What such columns are called is no row's name.
+            Sequence::Counts if lines == 0 && numbers.len() >= COUNTS && (!may_be_row || self.calls_names(text)) => {
+                Ok(1)
+            }
             Sequence::Whole if may_be_row && Sequence::rises_evenly(&numbers) => {
                 Err(self.asked_header(lines..lines + 1, text))
             }

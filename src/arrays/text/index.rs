@@ -4,6 +4,7 @@ use super::numbers::Cell;
 use super::records::Record;
 use super::sequence::{COUNTS, Sequence};
 use super::view::{View, number};
+use crate::names::twice;
 
 /// What programs call a column that numbers the rows, in lower case.
 const INDEX_NAMES: [&str; 7] = ["index", "idx", "id", "row", "rowid", "row_id", "rownames"];
@@ -20,31 +21,49 @@ impl View<'_> {
         if values.len() < 2 || column + 1 == self.width {
             return Ok(false);
         }
-        if self.is_quoted_column(column, header) {
+        let quoted = self.is_quoted_column(column, header);
+        let above = header.checked_sub(1).map_or("", |line| &self.records[line].cells[column]);
+        if quoted && above.is_empty() {
             return Ok(true);
         }
+        let sequence = Sequence::of(&values);
         // Nothing is numbered by zeros; a triangle begins so.
-        if values[1..].iter().all(|&value| value == 0.0) {
+        if sequence == Sequence::Any || values[1..].iter().all(|&value| value == 0.0) {
             return Ok(false);
         }
-        let called = header.checked_sub(1).map(|line| self.records[line].cells[column].to_lowercase());
-        let called = called.is_some_and(|name| INDEX_NAMES.contains(&name.as_str()) || name.starts_with("unnamed: "));
+        let name = above.to_lowercase();
+        let called = INDEX_NAMES.contains(&name.as_str()) || name.starts_with("unnamed: ");
         // R names no column of names, and a spreadsheet fills up its line at the end.
         let may_be_shifted = column == 0 && header > 0 && self.records[header - 1].cells[self.width - 1].is_empty();
         let others: Vec<usize> = (0..=column).chain(text.iter().copied()).collect();
         // Of several columns that number the rows none has fractions.
         let (with, without): (Vec<bool>, Vec<bool>) = self.fractions(header, &others).partition(|&fractions| fractions);
         let fractions = with.len() > without.len();
-        match Sequence::of(&values) {
-            Sequence::Any => Ok(false),
+        let names_alone = |other: usize| {
+            let names: Vec<&str> = self.records[header..].iter().map(|record| &record.cells[other]).collect();
+            twice(&names).is_none()
+        };
+        let is_word = name.rsplit(['_', ' ', '-', '.']).next().is_some_and(|last| !INDEX_NAMES.contains(&last));
+        let beside_names =
+            !above.is_empty() && is_word && text.iter().any(|&other| other < column && names_alone(other));
+        let is_data = |other: usize| !text.contains(&other);
+        let splits = |other: usize| other > column && (other + 1..self.width).any(is_data);
+        let before_names = !above.is_empty() && text.iter().any(|&other| splits(other));
+        // Of ranks every column is shuffled.
+        let ranked = (column + 1..self.width).any(|other| self.ranks(other, header));
+        match sequence {
             _ if called => Ok(true),
+            _ if quoted => Err(self.asked_index(column, header)),
+            // Beside names, what has one is data, if it is no number of the row: the only rank is either.
+            Sequence::Shuffled if beside_names && ranked && !fractions => Ok(false),
+            Sequence::Counts | Sequence::Shuffled if beside_names => Err(self.asked_index(column, header)),
+            _ if beside_names => Ok(false),
+            // Those of subjects or runs, before the names of their concepts.
+            Sequence::Whole if before_names => Err(self.asked_index(column, header)),
             Sequence::Counts if values.len() >= COUNTS => Ok(true),
             Sequence::Shuffled if fractions => Ok(true),
             Sequence::Counts | Sequence::Rises => Err(self.asked_index(column, header)),
-            // Of ranks every column is shuffled.
-            Sequence::Shuffled if !(column + 1..self.width).any(|other| self.ranks(other, header)) => {
-                Err(self.asked_index(column, header))
-            }
+            Sequence::Shuffled if !ranked => Err(self.asked_index(column, header)),
             Sequence::Shuffled | Sequence::Whole if may_be_shifted || values.len() >= COUNTS && fractions => {
                 Err(self.asked_index(column, header))
             }
@@ -83,19 +102,23 @@ impl View<'_> {
         )
     }
 
-    /// What is wrong with a column of text beside another that names the rows, if it has numbers that are not whole, as
-    /// spreadsheets take some for dates, or amounts.
-    pub fn mixed(&self, column: usize, header: usize) -> Option<String> {
+    /// What is wrong with a column of text, if it is of true and false alone, or, `beside` another that names the rows, has
+    /// numbers that are not whole, as spreadsheets take some for dates, or amounts.
+    pub fn no_names(&self, column: usize, header: usize, beside: bool) -> Option<String> {
         let rows = || header..self.records.len();
         let is_text = |row| self.cell(row, column) == Cell::Text;
         let fraction = rows().find(|&row| number(self.cell(row, column)).is_some_and(|value| value.fract() != 0.0));
+        let is_truth = |row: usize| {
+            ["true", "false"].iter().any(|truth| self.records[row].cells[column].eq_ignore_ascii_case(truth))
+        };
         let text = match fraction {
+            _ if rows().all(is_truth) => header,
+            _ if !beside => return None,
             Some(_) => rows().find(|&row| is_text(row))?,
             None => rows().find(|&row| is_text(row) && self.is_amount(row, column))?,
         };
         Some(format!(
-            "line {}: {:?} in column {}, which has numbers, expected one: write it as a number (12% as 0.12), or leave the column \
-             out",
+            "line {}: {:?} in column {}, expected a number: write it as one (12% as 0.12, TRUE as 1), or leave the column out",
             self.records[text].line,
             &self.records[text].cells[column],
             column + 1

@@ -5,10 +5,12 @@
 //! | a first line with text above numbers, with a cell less than the others, or less by as many as columns of text begin them | names of the columns |
 //! | a line with names above those of the rows alone, behind two that name the columns | pandas' names of the index's levels |
 //! | numbers that count anew under every name of the line above, or beside an empty cell above numbers of rows | either: refused, `--header` |
-//! | a first line or column in quotes where the others have none | names |
+//! | a first line or, without a name, column in quotes where the others have none | names |
 //! | a first line that counts 0, 1, 2, … or 1, 2, 3, …, but of a few whole numbers above others | numbers of the columns (pandas' `index=False`) |
 //! | a column of text | names of the rows |
 //! | a first column that counts, or numbers in another order, or has no name where the others have, or is called index | numbers of the rows |
+//! | whole numbers under a word beside names of the rows | data, but places (1, 2, 3, … in any order) or beside names that repeat: refused, `--index` |
+//! | true and false alone | refused |
 //! | a first line or column of whole numbers beside fractions, or of equal steps | either: refused, `--header`, `--index` |
 
 use super::Told;
@@ -46,18 +48,21 @@ impl Layout {
         if header == records.len() {
             return Err("no line of numbers".into());
         }
-        // Names without one above whole numbers: the second level of the columns'.
+        // Names without one above whole numbers, or below an empty cell: the second level of the columns'.
         let is_unnamed = |row: usize| text.contains(&0) && records[row].cells[0].is_empty();
-        let is_whole = |cell: &Cell| matches!(cell, Cell::Number(value) if value.fract() == 0.0);
-        let may_number = is_unnamed(header) && table.line(header, &text).iter().all(is_whole);
+        let below_empty = header > 0 && is_unnamed(header - 1);
+        let may_count = |cell: &Cell| matches!(cell, Cell::Number(value) if below_empty || value.fract() == 0.0);
+        let may_number = is_unnamed(header) && table.line(header, &text).iter().all(may_count);
         if told.header.is_none() && may_number && (header + 1..records.len()).all(|row| !is_unnamed(row)) {
             return Err(table.asked_header(header..header + 1, &text));
         }
         // The line of the index's names says how many levels it has.
         let levels = header.checked_sub(1).filter(|&line| table.names_levels(line, &text));
         let levels = levels.map_or(0, |line| records[line].cells.iter().take_while(|cell| !cell.is_empty()).count());
-        let beside = text.iter().skip(1).filter(|&&column| told.index.is_none_or(|columns| column >= columns));
-        if let Some(wrong) = beside.filter_map(|&column| table.mixed(column, header)).next() {
+        let said = told.index.unwrap_or(0);
+        let wrong = text.iter().enumerate().filter(|&(_, &column)| column >= said);
+        let mut wrong = wrong.filter_map(|(place, &column)| table.no_names(column, header, place > 0));
+        if let Some(wrong) = wrong.next() {
             return Err(wrong);
         }
         let mut names = text;

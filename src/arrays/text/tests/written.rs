@@ -88,6 +88,12 @@ fn a_second_level_of_numbers_above_whole_ones_is_asked_for() {
         assert!(asked.contains(&format!("add --header {with} or --header {without}")), "{text}: {asked}");
         assert_eq!(table(&text, &header(Some(with))).unwrap().1, [2, 4], "{text}");
     }
+    // Times below an empty cell; where a name stands there, one is missing.
+    let times = "0.0,0.1,0.0,0.1\ncat,1.5,2.5,0.5,3\ndog,2.5,1,2,7.5\n";
+    let asked = table(&format!(",Fz,Fz,Cz,Cz\n,{times}"), &header(None)).unwrap_err();
+    assert!(asked.contains("add --header 2 or --header 1"), "{asked}");
+    assert_eq!(table(&format!(",Fz,Fz,Cz,Cz\n,{times}"), &header(Some(2))).unwrap().1, [2, 4]);
+    assert_eq!(table(&format!("concept,u,v,w,x\n,{times}"), &header(None)).unwrap().1, [3, 4]);
     // An index of two levels of numbers, with their names.
     let two = "s,c,,,,\n0,0,3,4,9,6\n0,1,7,1,2,2\n";
     assert_eq!(table(&format!(",,V1,V1,IT,IT\n,,a,b,a,b\n{two}"), &header(None)).unwrap().1, [2, 4]);
@@ -120,6 +126,11 @@ fn numbers_in_quotes_among_others_are_names() {
     assert_eq!(of("\"12\",\"7\",\"33\"\n4,5,6\n7,1,2\n").1, [2, 3]);
     let (names, shape, _) = of("\"\",\"12\",\"7\",\"33\"\n\"cat\",4,5,6\n\"dog\",7,1,2\n");
     assert_eq!((names.join(" "), shape), ("cat dog".to_string(), vec![2, 3]));
+    // Under a name they may be answers.
+    let answers = "\"resp\",\"rt\",\"acc\"\n\"3\",512,1\n\"5\",433,0\n\"1\",678,1\n\"7\",234,0\n";
+    let asked = table(answers, &Told::default()).unwrap_err();
+    assert!(asked.contains("column 1 (3, 5, 1, 7, …)") && asked.contains("--index yes or --index no"), "{asked}");
+    assert_eq!(table(answers, &Told { index: Some(0), ..Told::default() }).unwrap().1, [4, 3]);
     // All in quotes, or those with a decimal comma.
     assert_eq!(of("\"12\",\"7\"\n\"4\",\"5\"\n").1, [2, 2]);
     assert_eq!(of("\"1,5\",\"2,5\"\n3,4\n").1, [2, 2]);
@@ -132,6 +143,9 @@ fn numbers_that_a_spreadsheet_wrote_as_text_are_no_names() {
         ("concept,u\ncat,12%\ndog,30%\n", "line 2: \"12%\" in column 2"),
         ("concept,u,v\ncat,1.5 ms,0.5\ndog,30 ms,0.7\n", "line 2: \"1.5 ms\" in column 2"),
         ("concept,u,v\ncat,$1.5,0.5\ndog,(0.7),0.7\n", "line 2: \"$1.5\" in column 2"),
+        ("concept,animate,size\ncat,True,3.2\ndog,FALSE,2.1\n", "line 2: \"True\" in column 2"),
+        ("size,animate\n3.2,false\n2.1,true\n", "line 2: \"false\" in column 2"),
+        ("cat,TRUE,FALSE\ndog,TRUE,TRUE\n", "line 1: \"TRUE\" in column 2"),
         ("concept,u,v\ncat,1. Mai,0.5\ndog,3.25,0.7\nowl,2. Jun,0.1\n", "line 2: \"1. Mai\" in column 2"),
     ] {
         let refused = table(text, &Told::default()).unwrap_err();
@@ -145,12 +159,53 @@ fn numbers_that_a_spreadsheet_wrote_as_text_are_no_names() {
 }
 
 #[test]
+fn numbers_beside_names_are_data_but_those_of_rows() {
+    let read = |text: &str| table(&text.replace('|', "\n"), &Told::default());
+    let shape = |text: &str| read(text).unwrap_or_else(|error| panic!("{text}: {error}")).1;
+    let asked = |text: &str| read(text).unwrap_err();
+    for name in ["concept", "word", "label", "name", "item", "stimulus"] {
+        let (names, shape, _) = read(&format!("{name},1,2,3|cat,1,2,5|dog,3,1,5|owl,2,2,6")).unwrap();
+        assert_eq!((names.join(" "), shape), ("cat dog owl".to_string(), vec![3, 3]));
+    }
+    assert_eq!(
+        shape("concept,freq,size,valence|cat,120,3.2,4.5|dog,301,2.1,4.4|owl,20,2.9,1.5|ape,25,3.7,3.3"),
+        [4, 3]
+    );
+    assert_eq!(shape("concept,freq,size|cat,20,3.2|dog,25,2.1|owl,120,2.9|ape,301,3.7|bat,302,1.1"), [5, 2], "sorted");
+    assert_eq!(shape("concept,r1,r2|cat,2,3|dog,3,1|owl,1,5|ape,5,4|bat,4,2"), [5, 2], "ranks");
+    assert_eq!(shape("r1,r2,concept|5,2,cat|3,1,dog|3,4,owl"), [3, 2]);
+    // A rank, numbers of the rows, or another level of them.
+    for text in [
+        "concept,rank,size|cat,3,3.2|dog,1,2.1|owl,2,2.9|ape,5,1.7|bat,4,2.2",
+        "concept,rank,size|cat,1,3.2|dog,2,2.1|owl,3,2.9",
+        "concept,rank,size|cat,1,3|dog,2,2|owl,3,9",
+        "concept,stim_id,u|cat,17,0.5|dog,3,3.5|owl,9,1.5",
+        "concept,run,u,v|cat,1,3.2,4.5|cat,2,2.1,4.4|dog,1,2.9,1.5|dog,2,3.7,3.3",
+    ] {
+        assert!(asked(text).contains("--index 2 or --index 1"), "{text}");
+    }
+    let subjects = "subject,concept,r1,r2|1,cat,5,2|1,dog,3,1|2,cat,4,4|2,dog,2,5";
+    assert!(
+        asked(subjects).contains("column 1 (1, 1, 2, 2, …)") && asked(subjects).contains("--index yes or --index no")
+    );
+}
+
+#[test]
 fn lines_of_the_header_are_counted_as_they_stand() {
     let text = "My experiment,,,\n,,,\nconcept,u,v,w\ncat,0.5,1.5,2.5\ndog,9.5,0.25,3.5\n";
     let refused = table(text, &Told::default()).unwrap_err();
     assert!(refused.contains("line 3: \"u\"") && refused.contains("add --header 3"), "{refused}");
     let (names, shape, _) = table(text, &Told { header: Some(3), ..Told::default() }).unwrap();
     assert_eq!((names.join(" "), shape), ("cat dog".to_string(), vec![2, 3]));
+    // Behind numbers of a level, or times.
+    let rows = ["0,cat,1.5,2.5,0.5,3", "1,dog,2.5,0.5,1.5,1.25", "0,owl,3.5,2.25,1.5,0.25"].join("\n");
+    let levels = format!(",,s0,s0,s1,s1\n,,0,1,2,3\nkind,concept,,,,\n{rows}\n");
+    let times = "0.0,0.1,0.2,0.3,0.0\nu0,u1,u2,u3,u4\n1,2,5,3,3\n3,1,4,2,7\n2,6,4,4,1\n5,6,1,4,2\n".to_string();
+    for (text, header, index, shape) in [(levels, 3, Some(2), [3, 4]), (times, 2, None, [4, 5])] {
+        let refused = table(&text, &Told::default()).unwrap_err();
+        assert!(refused.contains(&format!("add --header {header}")) && !refused.contains("--index"), "{refused}");
+        assert_eq!(table(&text, &Told { header: Some(header), index, ..Told::default() }).unwrap().1, shape);
+    }
     // Behind rows no line names columns.
     let refused = table("u,v\n1.5,2.5\nu,v\n3.5,4.5\n", &Told::default()).unwrap_err();
     assert!(refused.contains("line 3: \"u\", expected a number") && !refused.contains("--header"), "{refused}");
