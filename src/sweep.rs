@@ -93,7 +93,7 @@ pub enum SweepError {
     #[error("{}: the sweep is not finished; run it again, or name the networks' folders in it", .0.display())]
     Unfinished(PathBuf),
     /// The record of a sweep.
-    #[error("{}: not the record of a sweep ({source}); run the sweep again", path.display())]
+    #[error("{}: not the record of a sweep ({source}); run the sweep again, into another directory", path.display())]
     Json {
         /// The file.
         path: PathBuf,

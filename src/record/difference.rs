@@ -160,6 +160,9 @@ pub fn parts(plan: &Plan) -> Vec<(String, Value)> {
     network.map(named).into_iter().chain(inputs).chain(rest.map(named)).collect()
 }
 
+/// The part that tests alone have.
+const OF_TESTS: &str = "read as";
+
 /// The same of a test of these concepts.
 pub fn parts_of_test(test: &Test, concepts: &[String]) -> Vec<(String, Value)> {
     let Test { config, read, checksums, .. } = test;
@@ -182,7 +185,7 @@ pub fn parts_of_test(test: &Test, concepts: &[String]) -> Vec<(String, Value)> {
         ("files of what is given", json!(files(&checksums.controls))),
         ("arrays", json!(arrays)),
         ("concepts", json!(concepts)),
-        ("read as", json!(as_read.collect::<Vec<_>>())),
+        (OF_TESTS, json!(as_read.collect::<Vec<_>>())),
     ];
     parts.map(|(key, value)| (key.to_string(), value)).to_vec()
 }
@@ -198,7 +201,14 @@ pub fn keep(directory: &ResultsDir, parts: Vec<(String, Value)>) -> Result<(), F
 
 /// The first of them in which the run of a directory is another; none where nothing there says it.
 fn differs(directory: &ResultsDir, parts: &[(String, Value)]) -> Option<String> {
-    let there = Ledger::read(directory).parts;
+    let Ledger { command, parts: there, .. } = Ledger::read(directory);
+    let is_test = |parts: &[(String, Value)]| parts.iter().any(|(key, _)| key == OF_TESTS);
+    if command == "test" && !is_test(parts) {
+        return Some("a test's".to_string());
+    }
+    if is_test(parts) != is_test(&there) {
+        return None;
+    }
     let (key, there, here) = parts.iter().find_map(|(key, here)| {
         let (_, there) = there.iter().find(|(other, there)| other == key && there != here)?;
         Some((key, there, here))
@@ -259,5 +269,12 @@ mod tests {
         ] {
             assert_eq!(differs(&directory, &other).as_deref(), Some(expected));
         }
+        // Parts of two commands may have one name.
+        let as_read = (OF_TESTS.to_string(), json!(["conv1"]));
+        let other = parts("keras", &["1"], &["ant"]);
+        let of_test = [&other[..], std::slice::from_ref(&as_read)].concat();
+        assert_eq!(differs(&directory, &of_test), None);
+        Ledger { command: "test".to_string(), parts: of_test, ..Ledger::default() }.write(&directory).unwrap();
+        assert_eq!(differs(&directory, &own).as_deref(), Some("a test's"));
     }
 }

@@ -40,7 +40,7 @@ pub enum ClaimError {
     #[error("{}: semgpu did not write this file, which its results would replace; move it away, or give --out another place", .0.display())]
     NotOurs(PathBuf),
     /// One of semgpu's own that is not whole.
-    #[error("{}: semgpu began this file, and it is cut off or cannot be read; remove it, and the same command makes it again", .0.display())]
+    #[error("{}: semgpu began this file, and it is empty, cut off or cannot be read; remove it, and the same command makes it again", .0.display())]
     CutOff(PathBuf),
     /// A link in the place of the lock: what it leads to would be written over.
     #[error("{}: a link, expected nothing or a file of semgpu's own; remove it", .0.display())]
@@ -212,7 +212,7 @@ impl ResultsDir {
     /// Whether it holds neither a sweep's networks nor a comparison, but those of the command.
     fn check_of_many(&self, command: &str) -> Result<(), ClaimError> {
         let of_many = [
-            (SWEEP, self.networks().is_file(), "networks of a sweep"),
+            (SWEEP, self.holds_sweep(), "networks of a sweep"),
             (COMPARE, self.holds_comparison(), "comparison of runs"),
         ];
         match of_many.into_iter().find(|(of, is_there, _)| *of != command && *is_there) {
@@ -272,7 +272,7 @@ impl ResultsDir {
     ) -> Result<Claim, ClaimError> {
         self.check_matrices()?;
         self.check_experiment(experiment, fresh)?;
-        let before = Ledger::read(self);
+        let (before, is_known) = (Ledger::read(self), ledger::is_known(self));
         if fresh {
             self.remove_written()?;
             self.remove_comparison()?;
@@ -281,8 +281,8 @@ impl ResultsDir {
         let mut ledger = Ledger::read(self);
         if ledger.key != experiment {
             // What is there of results whose list was lost is in none.
-            let figures = (before.figures.is_some() || !self.has_figures()).then(BTreeSet::new);
-            let files = (before.files.is_some() || !self.has_fixed()).then(BTreeSet::new);
+            let figures = (!is_known || before.figures.is_some() || !self.has_figures()).then(BTreeSet::new);
+            let files = (!is_known || before.files.is_some() || !self.has_fixed()).then(BTreeSet::new);
             ledger = Ledger { command: command.into(), key: experiment.into(), figures, files, ..Ledger::default() };
             ledger.write(self)?;
         }
@@ -376,13 +376,14 @@ impl ResultsDir {
 
     /// Something in the directory, if there is anything and nothing says that it is semgpu's.
     fn foreign(&self) -> Result<Option<PathBuf>, ClaimError> {
-        let of_many = self.holds_comparison() || self.networks().is_file();
+        let of_many = self.holds_comparison() || self.holds_sweep();
         let ours = of_many || self.finished().is_file() || self.lock_file().is_file();
         match ledger::record(self) {
             Some(_) => return Ok(None),
             // Damaged, or another program's: it would be replaced.
             None if self.record().exists() && !self.finished().is_file() => return Ok(Some(self.record())),
             None if ours => return Ok(None),
+            None if self.networks().exists() => return Ok(Some(self.networks())),
             None => {}
         }
         let entries = match fs::read_dir(self.root()) {

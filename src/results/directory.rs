@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use super::{Results, lines, write_lines};
+use super::{Results, ledger, lines, write_lines};
 use crate::checksum;
 use crate::error::FileError;
 use crate::names;
@@ -109,13 +109,15 @@ impl ResultsDir {
         lines(&self.matrices().join(CONCEPTS))
     }
 
-    /// The concepts' categories; none where the list is not there.
+    /// The concepts' categories; none where the list is not there, or the record has that of the concepts alone.
     ///
     /// # Errors
     /// As [`Self::concepts`].
     pub fn categories(&self) -> Result<Vec<String>, FileError> {
-        let [_, categories] = self.lists();
-        lines(&categories)
+        let [concepts, categories] = self.lists();
+        let record = ledger::record(self).unwrap_or_default();
+        let is_recorded = |list: &Path| record["files"].get(self.below(list)).is_some();
+        if is_recorded(&concepts) && !is_recorded(&categories) { Ok(Vec::new()) } else { lines(&categories) }
     }
 
     /// The lists of concepts and of their categories.
@@ -153,11 +155,11 @@ fn file_name(name: &str) -> String {
     shortened(name.replace(['/', '\\', ':', '*', '?', '"', '<', '>', '|'], "_"), 200, name)
 }
 
-/// The part of a file's name that a name makes, in so many bytes: where it has more it ends in the name's checksum. One that is a
-/// device's gets a sign more.
+/// The part of a file's name that a name makes, in so many bytes: where it has more it ends in the name's checksum. On
+/// Windows one that is a device's gets a sign more.
 fn shortened(part: String, bytes: usize, name: &str) -> String {
     const DIGITS: usize = 16;
-    let part = if is_device(&part) { format!("_{part}") } else { part };
+    let part = if cfg!(windows) && is_device(&part) { format!("_{part}") } else { part };
     if part.len() <= bytes {
         return part;
     }
@@ -336,11 +338,13 @@ mod tests {
         // Windows opens a device whatever ending is behind its name.
         for (name, part) in [("aux", "_aux"), ("NUL.1", "_NUL.1"), ("com1", "_com1"), ("aux1", "aux1"), ("com", "com")]
         {
+            assert_eq!(is_device(name), part.starts_with('_'), "{name}");
+            let part = if cfg!(windows) { part } else { name };
             assert_eq!(directory.layer_rsm(name), directory.matrices().join(format!("{part}.npy")));
             assert_eq!(figure_name(name), part);
         }
         let clash = Clash::Matrix("aux".to_string());
-        assert_eq!(same_file([], ["aux", "_aux"]), Some((Named::Layer, "_aux", clash)));
+        assert_eq!(same_file([], ["aux", "_aux"]), cfg!(windows).then_some((Named::Layer, "_aux", clash)));
         let short = "x".repeat(200);
         assert_eq!(directory.layer_rsm(&short), directory.matrices().join(format!("{short}.npy")));
         assert_eq!(figure_name(&short).len(), 100);

@@ -165,6 +165,9 @@ pub(super) struct Written {
 
 impl Written {
     pub fn of(directory: &ResultsDir) -> Self {
+        if !is_known(directory) {
+            return Self::default();
+        }
         let ledger = Ledger::read(directory);
         let record = record(directory).unwrap_or_default();
         // A list that was lost since begins anew; the record has what was there when it was written.
@@ -187,20 +190,20 @@ impl Written {
             Some(stems) => results.extend(stems.iter().flat_map(|stem| figure_files(directory, stem))),
             None => results.extend(figures_of_network(directory, &record)),
         }
-        // Without a list all are semgpu's, but the tables beside a record of tables, which has all that were written with it.
+        // Without a list all are semgpu's, but the tables and lists beside a record of such, which has all that were written with it.
         let is_recorded = |name: &str| record["files"].get(name).is_some();
-        let is_table = |path: &Path| path.extension().is_some_and(|ending| ending == "csv");
         let fixed = directory.fixed();
-        let has_tables = fixed.iter().any(|path| is_table(path) && is_recorded(&directory.below(path)));
+        let recorded: BTreeSet<_> =
+            fixed.iter().filter(|path| is_recorded(&directory.below(path))).map(|path| path.extension()).collect();
         let is_own = |path: &PathBuf| {
             let name = directory.below(path);
             let listed = match &ledger.files {
                 Some(files) => files.contains(&name),
-                None => !(has_tables && is_table(path)),
+                None => !recorded.contains(&path.extension()),
             };
             listed || is_recorded(&name)
         };
-        results.extend(fixed.into_iter().filter(is_own));
+        results.extend(fixed.iter().filter(|path| is_own(path)).cloned());
         for files in [&mut matrices, &mut results] {
             files.retain(|path| path.symlink_metadata().is_ok_and(|found| !found.is_dir()));
         }
@@ -221,6 +224,11 @@ fn figures_of_network(directory: &ResultsDir, record: &Value) -> Vec<PathBuf> {
     };
     let entries = std::fs::read_dir(directory.figures()).into_iter().flatten();
     entries.filter_map(|entry| Some(entry.ok()?.path())).filter(is_one).collect()
+}
+
+/// Whether a list or a record says that a run or a test was here: without both, nothing is theirs.
+pub(super) fn is_known(directory: &ResultsDir) -> bool {
+    directory.finished().symlink_metadata().is_ok() || record(directory).is_some()
 }
 
 /// `run.json`, if it is a record of semgpu's.

@@ -183,10 +183,21 @@ impl ResultsDir {
     /// # Errors
     /// [`ClaimError::NotOurs`]
     pub fn check_networks<'a>(&self, words: impl Iterator<Item = &'a str>) -> Result<(), ClaimError> {
-        let all = self.of_networks(words);
-        // Without a record nothing says whose they are.
-        let record = || read_json::<Value>(&self.networks());
-        none_of_others(all.clone(), || record().map_or(all, |record| self.written_of_networks(&record)))
+        if self.networks().symlink_metadata().is_ok() && !self.holds_sweep() {
+            return Err(ClaimError::NotOurs(self.networks()));
+        }
+        none_of_others(self.of_networks(words), || self.written_of_networks())
+    }
+
+    /// Whether a sweep of semgpu's lies here, announced, begun or finished: its record is written first.
+    pub(super) fn holds_sweep(&self) -> bool {
+        self.sweep_record().is_some()
+    }
+
+    /// `networks.json`, if it is a record of semgpu's, of whatever version.
+    fn sweep_record(&self) -> Option<Value> {
+        let record: Value = read_json(&self.networks())?;
+        (record["semgpu"].is_string() && record["finished"].is_boolean()).then_some(record)
     }
 
     /// What is made of all networks, with these word models.
@@ -195,8 +206,9 @@ impl ResultsDir {
         [NETWORKS, "accuracy"].map(|name| self.table(name)).into_iter().chain(figures).chain([self.page()]).collect()
     }
 
-    /// What was made of all networks, by the record of their sweep.
-    fn written_of_networks(&self, record: &Value) -> Vec<PathBuf> {
+    /// What was made of all networks, by the record of their sweep; nothing where there is none.
+    pub(super) fn written_of_networks(&self) -> Vec<PathBuf> {
+        let Some(record) = self.sweep_record() else { return Vec::new() };
         let words = record["config"]["words"].as_array().into_iter().flatten();
         let is_begun = record["announced"] != true;
         if is_begun { self.of_networks(words.filter_map(|model| model["name"].as_str())) } else { Vec::new() }
@@ -207,7 +219,7 @@ impl ResultsDir {
     /// # Errors
     /// A file that cannot be removed.
     pub fn remove_networks(&self) -> Result<(), FileError> {
-        remove(self.written_of_networks(&read_json(&self.networks()).unwrap_or_default()).iter())
+        remove(self.written_of_networks().iter())
     }
 
     /// `compare.json`: what was compared, and how.
@@ -251,7 +263,7 @@ impl ResultsDir {
     }
 
     /// What was made of a comparison; all of it where no record says what, and nothing where there is none.
-    fn written_of_comparison(&self) -> Vec<PathBuf> {
+    pub(super) fn written_of_comparison(&self) -> Vec<PathBuf> {
         if !self.holds_comparison() {
             return Vec::new();
         }
@@ -283,7 +295,8 @@ mod tests {
         let directory = ResultsDir::new(place.path());
         std::fs::create_dir(directory.figures()).unwrap();
         let check = || directory.check_networks(["GloVe"].into_iter());
-        let record = json!({"config": {"words": [{"name": "GloVe"}]}, "announced": true});
+        let config = json!({"words": [{"name": "GloVe"}]});
+        let record = json!({"semgpu": "0", "config": config, "finished": false, "announced": true});
         write_json(&directory.networks(), &record).unwrap();
         assert!(check().is_ok());
         for path in directory.of_networks(["GloVe"].into_iter()) {
@@ -294,12 +307,35 @@ mod tests {
             std::fs::remove_file(&path).unwrap();
         }
         // Of one that is begun, or of a version that did not say, they are its own.
-        write_json(&directory.networks(), &json!({"config": record["config"]})).unwrap();
+        let record = json!({"semgpu": "0", "config": config, "finished": false});
+        write_json(&directory.networks(), &record).unwrap();
         let [own, other] = ["GloVe", "Other"].map(|words| figure_files(&directory, &networks_figure(words))[0].clone());
         [&own, &other].into_iter().for_each(|path| std::fs::write(path, "whose").unwrap());
         assert!(check().is_ok() && refused(directory.check_networks(["Other"].into_iter()), &other));
         directory.remove_networks().unwrap();
         assert!(!own.exists() && other.exists());
+    }
+
+    #[test]
+    fn a_file_of_others_with_the_name_of_a_sweeps_record_makes_no_directory_semgpus() {
+        let place = tempfile::tempdir().unwrap();
+        let directory = ResultsDir::new(place.path());
+        let check = || directory.check_networks(["GloVe"].into_iter());
+        let table = directory.table("accuracy");
+        // As a sweep leaves it that was ended before its record.
+        std::fs::write(&table, "mine").unwrap();
+        assert!(refused(check(), &table));
+        for text in ["", "mine", "[1]", r#"{"nodes": [1, 2]}"#, r#"{"semgpu": "0"}"#, r#"{"semgpu": "0", "finish"#] {
+            std::fs::write(directory.networks(), text).unwrap();
+            assert!(refused(check(), &directory.networks()), "{text}");
+            let checked = directory.check([]);
+            assert!(
+                matches!(checked, Err(ClaimError::Foreign { example, .. }) if example == directory.networks()),
+                "{text}"
+            );
+            directory.remove_networks().unwrap();
+            assert_eq!(std::fs::read_to_string(&table).unwrap(), "mine");
+        }
     }
 
     #[test]

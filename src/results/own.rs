@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::Results;
 use super::claim::{ClaimError, remove};
 use super::directory::{ResultsDir, figure_name};
-use super::ledger::{Ledger, Written, figure_files};
+use super::ledger::{self, Ledger, Written, figure_files};
 use crate::error::FileError;
 use crate::stats::alignment::Measure;
 
@@ -66,13 +66,13 @@ impl ResultsDir {
     pub fn check_named(&self, network: &str, layers: &[&str], words: &[&str]) -> Result<(), ClaimError> {
         let layers = layers.iter().flat_map(|layer| [self.layer_rsm(layer), self.layer_scales(layer)]);
         let models = words.iter().flat_map(|words| [self.words_rsm(words), self.words_scales(words)]);
-        // Where the list is gone or damaged, nothing says whose a file is.
-        let is_kept = Ledger::is_kept(self);
-        let matrices = layers.chain(models).chain([self.answers()]).filter(|_| is_kept);
-        let stems = figures_of(network, words);
-        self.check_own(
-            self.fixed().into_iter().chain(matrices).chain(self.listed_figures(stems.iter().map(String::as_str))),
-        )
+        // Where a list is gone or damaged, nothing says whose a file is.
+        let is_new = !ledger::is_known(self);
+        let (are_listed, are_drawn) = (is_new || Ledger::is_kept(self), is_new || self.lists_figures());
+        let matrices = layers.chain(models).chain([self.answers()]).filter(|_| are_listed);
+        let stems = figures_of(network, words).into_iter().filter(|_| are_drawn);
+        let figures = stems.flat_map(|stem| figure_files(self, &stem));
+        self.check_own(self.fixed().into_iter().chain(matrices).chain(figures))
     }
 
     /// The same of figures, by their files' names without the ending.
@@ -80,7 +80,8 @@ impl ResultsDir {
     /// # Errors
     /// [`ClaimError::NotOurs`]
     pub fn check_figures<'a>(&self, stems: impl Iterator<Item = &'a str>) -> Result<(), ClaimError> {
-        self.check_own(self.listed_figures(stems))
+        let are_listed = self.lists_figures();
+        self.check_own(stems.filter(|_| are_listed).flat_map(|stem| figure_files(self, stem)))
     }
 
     /// Removes those of the figures that are semgpu's own by its records, by their files' names without the ending.
@@ -106,17 +107,17 @@ impl ResultsDir {
         Ledger::enlist_files(self, tables.chain(lists).chain([self.page(), self.record()]))
     }
 
-    /// The files of figures, where figures are listed at all.
-    fn listed_figures<'a>(&self, stems: impl Iterator<Item = &'a str>) -> impl Iterator<Item = PathBuf> {
-        let are_listed = Ledger::read(self).figures.is_some();
-        stems.filter(move |_| are_listed).flat_map(|stem| figure_files(self, stem))
+    /// Whether figures are listed at all.
+    fn lists_figures(&self) -> bool {
+        Ledger::read(self).figures.is_some()
     }
 
-    /// Whether semgpu wrote those of the files that are there.
+    /// Whether semgpu wrote those of the files that are there. What is of several runs is its own here: whether it may be replaced,
+    /// [`Self::check_experiment`] says.
     fn check_own(&self, files: impl Iterator<Item = PathBuf>) -> Result<(), ClaimError> {
         none_of_others(files, || {
             let Written { matrices, results } = Written::of(self);
-            [matrices, results].concat()
+            [matrices, results, self.written_of_comparison(), self.written_of_networks()].concat()
         })
     }
 }
@@ -160,9 +161,12 @@ mod tests {
             std::fs::write(&path, "mine").unwrap();
             let said = check().unwrap_err();
             assert!(said.contains(&format!("{}: semgpu did not write", path.display())) && said.contains("move it"));
-            // Without a list nothing says whose it is.
+            // Without a list nothing says whose it is; without a record too nobody's results are here.
             std::fs::remove_file(directory.finished()).unwrap();
+            assert!(check().unwrap_err().contains("semgpu did not write"));
+            std::fs::write(directory.record(), r#"{"semgpu": "0", "command": "run"}"#).unwrap();
             assert_eq!(check(), Ok(()));
+            std::fs::remove_file(directory.record()).unwrap();
             ledger.write(&directory).unwrap();
             match name.strip_prefix("rsm/") {
                 Some(matrix) => ledger.enlist(&directory, std::iter::once(matrix.to_string())).unwrap(),
@@ -185,6 +189,18 @@ mod tests {
         std::fs::write(place.path().join("intervals.csv"), "mine").unwrap();
         assert!(check().unwrap_err().contains("intervals.csv: semgpu did not write"));
         std::fs::remove_file(place.path().join("intervals.csv")).unwrap();
+        // A list of categories that the record does not have beside that of concepts.
+        let [concepts, categories] = directory.lists();
+        std::fs::write(directory.record(), record.replace("\"rsm/conv1", "\"rsm/concepts.txt\": \"\", \"rsm/conv1"))
+            .unwrap();
+        std::fs::write(&concepts, "own").unwrap();
+        assert_eq!(check(), Ok(()));
+        std::fs::write(&categories, "mine").unwrap();
+        assert!(check().unwrap_err().contains("categories.txt: semgpu did not write"));
+        assert_eq!(directory.categories().unwrap(), [""; 0]);
+        std::fs::write(directory.record(), record).unwrap();
+        assert_eq!((check(), directory.categories().unwrap()), (Ok(()), vec!["mine".to_string()]));
+        [concepts, categories].iter().for_each(|list| std::fs::remove_file(list).unwrap());
         std::fs::remove_file(directory.record()).unwrap();
         ledger.groups.extend([conv, words]);
         ledger.write(&directory).unwrap();
@@ -249,9 +265,53 @@ mod tests {
         assert_eq!(check(), Ok(()));
         std::fs::write(directory.page(), "mine").unwrap();
         assert!(check().is_err());
-        // Beside what is left of a list that was lost nothing says whose it is.
+        // Where nothing says that a run was here, a new list has all that is its own.
         std::fs::remove_file(directory.finished()).unwrap();
         drop(directory.claim("run", "experiment", false).unwrap());
+        assert!(Ledger::read(&directory) == begun && check().is_err());
+        // Beside what is left of a list that was lost nothing says whose it is.
+        std::fs::remove_file(directory.finished()).unwrap();
+        let record = r#"{"semgpu": "0", "command": "run", "checksums": {"similarity": "experiment"}}"#;
+        std::fs::write(directory.record(), record).unwrap();
+        drop(directory.claim("run", "experiment", false).unwrap());
         assert_eq!((Ledger::read(&directory).files, check()), (None, Ok(())));
+    }
+
+    #[test]
+    fn beside_a_lock_or_a_comparison_alone_nothing_is_of_a_run() {
+        let place = tempfile::tempdir().unwrap();
+        let directory = ResultsDir::new(place.path());
+        [directory.matrices(), directory.figures()].iter().for_each(|folder| std::fs::create_dir(folder).unwrap());
+        let check = || directory.check_named("net", &["conv1"], &["GloVe"]);
+        // As a comparison leaves it that was killed before its tables.
+        std::fs::write(directory.lock_file(), "").unwrap();
+        assert!(directory.check([]).is_ok() && check().is_ok());
+        let taken = || {
+            let matrices = [directory.layer_rsm("conv1"), directory.words_rsm("GloVe"), directory.answers()];
+            let figures = figure_files(&directory, "accuracy_net");
+            directory.fixed().into_iter().chain(matrices).chain(figures)
+        };
+        let is_mine = |path: &PathBuf| {
+            std::fs::write(path, "mine").unwrap();
+            let is_refused = matches!(check(), Err(ClaimError::NotOurs(found)) if found == *path);
+            let Written { matrices, results } = Written::of(&directory);
+            std::fs::remove_file(path).unwrap();
+            is_refused && matrices.is_empty() && results.is_empty()
+        };
+        taken().for_each(|path| assert!(is_mine(&path), "{}", path.display()));
+        // A comparison's page is its own.
+        let record = r#"{"semgpu": "0", "runs": [], "files": ["compare.csv", "report.html"]}"#;
+        std::fs::write(directory.comparison(), record).unwrap();
+        std::fs::write(directory.page(), "own").unwrap();
+        assert!(check().is_ok());
+        for path in taken().filter(|path| *path != directory.page()) {
+            assert!(is_mine(&path), "{}", path.display());
+        }
+        // An experiment begins with a list, though figures of others are there.
+        std::fs::write(directory.figures().join("accuracy_net_mine.svg"), "mine").unwrap();
+        drop(directory.claim("run", "experiment", true).unwrap());
+        let list = Ledger::read(&directory);
+        assert!(list.figures.is_some_and(|figures| figures.is_empty()) && list.files.is_some());
+        assert!(!directory.page().exists());
     }
 }

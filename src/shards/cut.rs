@@ -22,11 +22,11 @@ pub(super) fn is_list(path: &Path) -> bool {
     read_json::<serde_json::Value>(path).is_some_and(|list| list["keys"]["similarity"].is_string())
 }
 
-/// Whether a file begins as such a list does, of which it may lack the end.
+/// Whether a file begins as such a list does, of which it may lack the end, or is empty.
 pub(super) fn begins_list(path: &Path) -> bool {
-    let text = files::read(path).unwrap_or_default();
-    let signs = text.iter().filter(|byte| !byte.is_ascii_whitespace()).copied();
-    signs.take(LIST_BEGINS.len()).eq(LIST_BEGINS.bytes())
+    let Ok(text) = files::read(path) else { return false };
+    let mut signs = text.iter().filter(|byte| !byte.is_ascii_whitespace());
+    LIST_BEGINS.bytes().all(|expected| signs.next().is_none_or(|found| *found == expected))
 }
 
 /// Numbers from the first to the last, both included: `2-3`. Groups count from 1; draw 0 is the observed value.

@@ -163,7 +163,7 @@ fn a_test_replaces_neither_its_inputs_nor_another_test() {
     assert_eq!(test("fire2", "test", &["--fresh"]).0, Some(0));
     let config = small.text("experiment.toml");
     let said = fail(&["run", "--config", &config, "--out", &small.text("test")], 2);
-    assert!(said.contains("of another experiment"), "{said}");
+    assert!(said.contains("of another experiment (a test's)"), "{said}");
 }
 
 #[test]
@@ -530,6 +530,15 @@ fn a_comparison_takes_no_directory_of_others() {
         stopped.into_iter().for_each(|file| std::fs::remove_file(file).unwrap());
         assert!(fail(&["run", &config, "--out", &ours], 2).contains("holds the comparison"));
         assert_eq!(small.read("compared/report.html"), compared);
+    }
+    // Nothing there is of a run.
+    std::fs::create_dir(small.path("compared/rsm")).unwrap();
+    for name in ["compared/accuracy.csv", "compared/rsm/conv1.npy"] {
+        small.write(name, "mine");
+        let said = fail(&["run", &config, "--out", &ours, "--fresh"], 2);
+        assert!(said.contains(&format!("{}: semgpu did not write this file", small.text(name))), "{said}");
+        assert_eq!(small.read(name), "mine");
+        std::fs::remove_file(small.path(name)).unwrap();
     }
     succeed(&["run", &config, "--out", &ours, "--fresh"]);
     assert!(!table.exists() && !record.exists() && small.read("compared/report.html") != compared);

@@ -423,6 +423,13 @@ fn what_is_wrong_with_a_sweep_is_said_before_any_work() {
         }
     }
     assert_same(before, files(&small.path("all")));
+    // A file of others with the name of a sweep's record.
+    std::fs::create_dir(small.path("mine")).unwrap();
+    small.write("mine/networks.json", "{\"nodes\": [1, 2]}");
+    small.write("mine/accuracy.csv", "mine");
+    let said = fail(&["run", &config, "--out", &small.text("mine")], 2);
+    assert!(said.contains("networks.json is none of its files"), "{said}");
+    assert_eq!(small.read("mine/accuracy.csv"), "mine");
     // A network's folder that holds another experiment.
     let said = refused(&["--set", "network.1.label=random", "--set", "seed=4"]);
     assert!(said.contains("random") && said.contains("--fresh"), "{said}");
