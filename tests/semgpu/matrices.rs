@@ -55,7 +55,9 @@ fn a_triangle_and_a_list_of_pairs_are_the_whole_matrix() {
     folder.write("numbered.csv", format!(",i,j,r\n{}", numbered.collect::<String>()));
     let said = folder.test_refusal("W=w.csv", &["L=numbered.csv"], &[]);
     assert!(said.contains("--index 2 (3 where a column before them counts the lines)"), "{said}");
-    folder.test("W=w.csv", &["L=numbered.csv"], &["--index", "3", "--similarities", "--by-order"]);
+    // What numbers its lines is said of every table.
+    write(&folder.path("w.npy"), &[&words], None, Vec::new());
+    folder.test("W=w.npy", &["L=numbered.csv"], &["--index", "3", "--similarities", "--by-order"]);
     assert_eq!(folder.accuracies(), whole, "numbered.csv");
     folder.write("gap.csv", format!("a,b,similarity\n{}", lines[1..].concat()));
     let said = folder.test_refusal("W=w.csv", &["L=gap.csv"], &["--similarities"]);
