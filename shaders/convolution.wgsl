@@ -26,12 +26,9 @@ const LOADS = STEP / ROWS;
 var<workgroup> output_tile: array<vec4<f32>, STEP * QUADS>; // [STEP, OUTPUTS]
 var<workgroup> pixel_tile: array<f32, STEP * PIXELS>; // [STEP, PIXELS]
 
-{{ parts/tiled }}
-// The activation of a tap, 0 where the tap is beside the input.
-fn activation(at: u32, inside: bool) -> f32 {
-    return select(0.0, activations[at], inside || (PADDED == 0u && LOOKED_UP == 0u));
-}
+const NEVER_BESIDE = PADDED == 0u && LOOKED_UP == 0u;
 
+{{ parts/tiled }}
 @compute @workgroup_size(ACROSS, QUADS)
 fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {
     let group = workgroup.z % sizes.groups;
@@ -71,10 +68,9 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
             let steps = sizes.channels / STEP; // of a tap
             let tap = step / steps;
             let home = place(first_pixel + slot % PIXELS, group);
-            let row = home.y + tap / sizes.window_width * sizes.dilation_rows - sizes.pad_rows;
-            let column = home.z + tap % sizes.window_width * sizes.dilation_columns - sizes.pad_columns;
-            inside = row < sizes.in_height && column < sizes.in_width;
-            at = select(0u, home.x + row * sizes.in_width + column, inside) + (step % steps * STEP + slot / PIXELS) * plane;
+            let found = under(home, tap);
+            inside = found != BESIDE;
+            at = select(0u, found, inside) + (step % steps * STEP + slot / PIXELS) * plane;
             next = (tap + 1u) * steps;
         }
         if LOOKED_UP == 1u {

@@ -8,21 +8,9 @@
 var<workgroup> output_tile: array<vec4<f32>, 256>; // [16, 64]
 var<workgroup> pixel_tile: array<vec4<f32>, 512>; // [16, 128]
 
+const NEVER_BESIDE = PADDED == 0u;
+
 {{ parts/tiled }}
-const BESIDE = 0xffffffffu;
-
-// The activation of a tap, 0 where the tap is beside the input.
-fn activation(at: u32, inside: bool) -> f32 {
-    return select(0.0, activations[at], inside || PADDED == 0u);
-}
-
-// A pixel's activation under a tap in the tap's first channel, `BESIDE` the input.
-fn under(home: vec3<u32>, tap: u32) -> u32 {
-    let row = home.y + tap / sizes.window_width * sizes.dilation_rows - sizes.pad_rows;
-    let column = home.z + tap % sizes.window_width * sizes.dilation_columns - sizes.pad_columns;
-    return select(BESIDE, home.x + row * sizes.in_width + column, row < sizes.in_height && column < sizes.in_width);
-}
-
 @compute @workgroup_size(128)
 fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) slot: u32) {
     let x = slot % 16u;

@@ -9,12 +9,9 @@
 var<workgroup> output_tile: array<vec4<f32>, 256>; // [16, 64]
 var<workgroup> pixel_tile: array<vec4<f32>, 256>; // [16, 64]
 
-{{ parts/tiled }}
-// The activation of a tap, 0 where the tap is beside the input.
-fn activation(at: u32, inside: bool) -> f32 {
-    return select(0.0, activations[at], inside || PADDED == 0u);
-}
+const NEVER_BESIDE = PADDED == 0u;
 
+{{ parts/tiled }}
 @compute @workgroup_size(128)
 fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) slot: u32) {
     // 32 lanes are 8 quads of pixels x 4 of outputs, and read the least of workgroup memory.
@@ -41,10 +38,9 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     for (var step = begin; step < end; step++) {
         if step == next {
             let tap = step / steps;
-            let row = home.y + tap / sizes.window_width * sizes.dilation_rows - sizes.pad_rows;
-            let column = home.z + tap % sizes.window_width * sizes.dilation_columns - sizes.pad_columns;
-            inside = row < sizes.in_height && column < sizes.in_width;
-            at = select(0u, home.x + row * sizes.in_width + column, inside) + (step % steps * 16u + slot / 64u) * plane;
+            let found = under(home, tap);
+            inside = found != BESIDE;
+            at = select(0u, found, inside) + (step % steps * 16u + slot / 64u) * plane;
             next = (tap + 1u) * steps;
         }
 {{ repeat l 8 }}

@@ -157,27 +157,18 @@ impl Tile {
     }
 }
 
-/// A kernel that stages, and what its workgroup computes.
-struct Staged {
-    kernel: &'static Kernel,
-    outputs: usize,
-    pixels: usize,
-    /// Taps at a time.
-    step: usize,
-}
-
-impl Staged {
-    /// 8 x 8 sums an invocation are 3 to 16 % faster on an H200, but where few steps, or many outputs for each tap, leave
-    /// most of the time to results, or few tiles leave it idle. The sums and their order are the same.
-    fn is_large(sizes: &ProductSizes) -> bool {
-        let tiles = sizes.pixels.div_ceil(128) * sizes.outputs.div_ceil(64) * sizes.groups;
-        sizes.depth >= sizes.outputs.max(16 * LARGE_STEPS) && tiles as usize >= LARGE_TILES
-    }
-}
-
 /// Steps, and tiles of 64 outputs x 128 pixels, of a large product at least.
 const LARGE_STEPS: u32 = 8;
 const LARGE_TILES: usize = BUSY_WORKGROUPS / 2;
+
+impl ProductSizes {
+    /// Whether 8 x 8 sums an invocation are faster, 3 to 16 % on an H200: but where few steps, or many outputs for each tap, leave
+    /// most of the time to results, or few tiles leave it idle. The sums and their order are the same.
+    fn is_large(&self) -> bool {
+        let tiles = self.pixels.div_ceil(128) * self.outputs.div_ceil(64) * self.groups;
+        self.depth >= self.outputs.max(16 * LARGE_STEPS) && tiles as usize >= LARGE_TILES
+    }
+}
 
 /// A convolution as a product, its weights on the GPU.
 pub struct Product {
@@ -226,16 +217,16 @@ impl Product {
     ) {
         let sizes = self.sizes(images, input, first_output, all_outputs);
         let by_16 = self.shape[1].is_multiple_of(16);
-        let (kernel, [outputs, pixels, step]) = match self.tile {
+        // What a workgroup computes, outputs x pixels, and its taps at a time.
+        let (kernel, tile) = match self.tile {
             Tile::Large if by_16 => (&LARGE, [64, 128, 16]),
-            Tile::Tall if by_16 && Staged::is_large(&sizes) => (&LARGE, [64, 128, 16]),
+            Tile::Tall if by_16 && sizes.is_large() => (&LARGE, [64, 128, 16]),
             Tile::Tall if by_16 => (&TALL, [64, 64, 16]),
             Tile::Wide | Tile::Tall | Tile::Large => (&STAGED_64, [64, 64, 16]),
             Tile::Narrow => (&STAGED_32, [32, 128, 8]),
             Tile::Unstaged => return self.launch_unstaged(x, results, sizes),
         };
-        let staged = Staged { kernel, outputs, pixels, step };
-        self.launch_staged(staged, x, results, sizes, plane);
+        self.launch_staged(kernel, tile, x, results, sizes, plane);
     }
 
     fn sizes(&self, images: usize, input: [usize; 2], first_output: usize, all_outputs: usize) -> ProductSizes {
@@ -279,7 +270,8 @@ impl Product {
 
     fn launch_staged(
         &self,
-        Staged { kernel, outputs, pixels, step }: Staged,
+        kernel: &Kernel,
+        [outputs, pixels, step]: [usize; 3],
         x: &Handle,
         results: &Handle,
         sizes: ProductSizes,
