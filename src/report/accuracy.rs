@@ -2,10 +2,9 @@
 
 use crate::config::InferenceOptions;
 use crate::report::chance::TieRule;
-use crate::report::chart::{Chart, Curve, Entry, Look, Mark};
-use crate::report::curves::{Curves, Model, SIGNIFICANT};
+use crate::report::chart::{Chart, Look, Mark};
+use crate::report::curves::{Curves, SIGNIFICANT};
 use crate::report::material::Said;
-use crate::report::style::{CURVE, curve};
 use crate::report::{Drawing, Figure, Material, ReportError, chance, inference};
 use crate::results::AccuracyRow;
 
@@ -35,39 +34,21 @@ pub fn chart<'a>(
     told: Said<'a>,
 ) -> Chart<'a> {
     let (bands, lines) = chance::drawn(curves, told.unordered);
-    let models = curves.models.iter().enumerate();
     let mut notes = curves.counts(told);
     if curves.permuted() {
-        notes += &format!(
-            "\nFilled: p\u{a0}<\u{a0}{SIGNIFICANT}{}, {}; hollow: n.s. {}",
-            inference::tail(of),
-            inference::covers(of, curves.models.len()),
-            chance::band(curves)
-        );
+        notes += &format!("\n{}; hollow: n.s. {}", inference::filled(of, curves.models.len()), chance::band(curves));
     }
     if curves.rows().any(|row| row.ci_low.is_some()) {
         notes += &format!(" Lines through markers: 95\u{a0}% intervals {}.", inference::over(of, told));
     }
-    for said in [chance::said(curves, "pairs", ties)].iter().filter(|said| !said.is_empty()) {
-        notes += &format!("\n{said}");
-    }
+    notes += &chance::note(curves, "pairs", ties);
     Chart {
-        title: told.network(curves.network),
         y_title: "2 vs. 2 accuracy",
-        limits: Some((0.0, 1.0)),
-        whole: false,
-        labels: curves.labels.clone(),
-        x_title: told.axis,
-        bars: told.unordered,
         bands,
-        legend: models.clone().map(|(n, model)| Entry { style: curve(n), filled: true, text: model.words }).collect(),
-        curves: models.map(|(n, model)| model_curve(n, model)).chain(lines).collect(),
+        curves: curves.marked(accuracy).chain(lines).collect(),
         notes,
+        ..curves.chart(told)
     }
-}
-
-fn model_curve<'a>(n: usize, model: &Model<'a>) -> Curve<'a> {
-    Curve { words: Some(n), style: curve(n), width: CURVE, aside: None, marks: model.marks(accuracy) }
 }
 
 /// The accuracy of a row at its layer, filled where it is significant or nothing was drawn to tell.

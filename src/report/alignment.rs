@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 
 use crate::report::best::Best;
-use crate::report::chart::{Chart, Curve, Entry, Look, Mark};
+use crate::report::chart::{Chart, Curve, Look, Mark, legend};
 use crate::report::curves::{SIGNIFICANT, distinct, highest};
 use crate::report::heatmap::Heatmap;
 use crate::report::inference::Null;
 use crate::report::ramp::Ramp;
-use crate::report::style::{CURVE, curve};
+use crate::report::style::curve;
 use crate::report::{Drawing, Figure, Material, ReportError, fit, inference, names};
 use crate::results::{MeasureRow, figure_name};
 use crate::stats::calibrated::score;
@@ -186,25 +186,19 @@ fn depths<'a>(rows: &[&'a MeasureRow], material: &'a Material) -> Chart<'a> {
         };
         layers.iter().enumerate().map(mark).collect()
     };
-    let curves: Vec<Curve> = measures
-        .iter()
-        .enumerate()
-        .map(|(n, measure)| Curve { words: None, style: curve(n), width: CURVE, aside: None, marks: marks(measure) })
-        .collect();
+    let curves = measures.iter().enumerate().map(|(n, measure)| Curve::marked(curve(n), marks(measure)));
+    let curves: Vec<Curve> = curves.collect();
     let bars = curves.iter().flat_map(|curve| &curve.marks).any(|mark| mark.interval.is_some());
-    let legend = measures.iter().enumerate().map(|(n, text)| Entry { style: curve(n), filled: true, text });
     let label = |layer: &&str| rows.iter().find(|row| row.layer == *layer).map(|row| row.label.as_str());
     Chart {
         title: format!("{} and {}", names::network(&rows[0].words), material.said().network(&rows[0].network)),
         y_title: "calibrated score",
         limits: Some((0.0, 1.0)),
-        whole: false,
         labels: layers.iter().filter_map(label).collect(),
         x_title: material.said().axis,
         bars: material.said().unordered,
-        bands: Vec::new(),
         curves,
-        legend: legend.collect(),
+        legend: legend(measures),
         notes: format!(
             "(value − τ) / (1 − τ), {} {}{}{} concepts.",
             threshold(rows[0].alpha, several, material),
@@ -213,6 +207,7 @@ fn depths<'a>(rows: &[&'a MeasureRow], material: &'a Material) -> Chart<'a> {
                 .map_or_else(String::new, |said| said + ", "),
             grouped(rows[0].concepts),
         ),
+        ..Chart::default()
     }
 }
 
@@ -251,9 +246,8 @@ fn threshold(alpha: f64, several: bool, material: &Material) -> String {
     } else {
         format!(
             "τ the {quantile} of each layer\u{2019}s own null: 0 is what chance reaches at a layer by itself, 1 the \
-             measure\u{2019}s highest value. Filled: p\u{a0}<\u{a0}{SIGNIFICANT}{}, {}; hollow: n.s.",
-            inference::tail(material.inference()),
-            inference::covers(material.inference(), words_spaces)
+             measure\u{2019}s highest value. {}; hollow: n.s.",
+            inference::filled(material.inference(), words_spaces)
         )
     }
 }

@@ -3,7 +3,7 @@
 use crate::report::chart::{Band, Curve, steps, to_the_ends};
 use crate::report::curves::{Curves, LayerRow, Model, all_given};
 use crate::report::inference::Null;
-use crate::report::style::{AXIS, BAND, DASHED, GREY, curve};
+use crate::report::style::{BAND, DASHED, GREY, curve};
 use crate::results::{AccuracyRow, Results};
 use crate::stats::scoring::Ties;
 use crate::wording::listed;
@@ -55,7 +55,7 @@ pub fn drawn<R: LayerRow>(curves: &Curves<R>, unordered: bool) -> (Vec<Band>, Ve
     };
     let line = |level: &Level| {
         let (color, dash) = own(level).map_or((GREY, DASHED), |style| (style.color, style.dash));
-        Curve { aside: Some("chance"), ..Curve::line(color, dash, AXIS, spread(&level.means, unordered)) }
+        Curve { aside: Some("chance"), ..Curve::line(color, dash, spread(&level.means, unordered)) }
     };
     (levels.iter().map(band).collect(), levels.iter().map(line).collect())
 }
@@ -188,6 +188,14 @@ pub fn said<R: LayerRow>(curves: &Curves<R>, compared: &str, rule: Option<TieRul
         }
     }
     sentences.join(" ")
+}
+
+/// The same as a line of a figure's notes, after those before it; nothing where there is nothing to say.
+pub fn note<R: LayerRow>(curves: &Curves<R>, compared: &str, rule: Option<TieRule>) -> String {
+    match said(curves, compared, rule) {
+        none if none.is_empty() => none,
+        said => format!("\n{said}"),
+    }
 }
 
 /// The null's mean, or its ends where it differs between layers.

@@ -5,7 +5,7 @@ use crate::report::fit;
 use crate::report::notes;
 use crate::report::style::{
     AXIS, AXIS_TITLE, CURVE, Color, CurveStyle, Dash, EDGE, GRID, HALF_CAPITAL, INK, LIGHT, NOTE, PAPER, Shape,
-    TICK_LABEL, UNJOINED, WIDTH,
+    TICK_LABEL, UNJOINED, WIDTH, curve,
 };
 
 mod layers;
@@ -16,6 +16,7 @@ use layers::Label;
 use layout::{Layout, Panel};
 
 /// Curves in a frame of axes.
+#[derive(Default)]
 pub struct Chart<'a> {
     /// Upper left, bold.
     pub title: String,
@@ -342,12 +343,22 @@ impl Curve<'_> {
         }
     }
 
-    /// A line without markers.
-    pub fn line(color: Color, dash: Dash, width: f64, values: Vec<(f64, f64)>) -> Self {
+    /// Of no word model.
+    pub fn marked(style: CurveStyle, marks: Vec<Mark>) -> Self {
+        Self { words: None, style, width: CURVE, aside: None, marks }
+    }
+
+    /// A thin line without markers.
+    pub fn line(color: Color, dash: Dash, values: Vec<(f64, f64)>) -> Self {
         let mark = |(place, value)| Mark { place, value, look: Look::Filled, interval: None };
         let style = CurveStyle { color, shape: Shape::None, dash };
-        Self { words: None, style, width, aside: None, marks: values.into_iter().map(mark).collect() }
+        Self { width: AXIS, ..Self::marked(style, values.into_iter().map(mark).collect()) }
     }
+}
+
+/// Samples of the first styles of curves, by what these stand for.
+pub fn legend<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<Entry<'a>> {
+    names.into_iter().enumerate().map(|(n, text)| Entry { style: curve(n), filled: true, text }).collect()
 }
 
 #[cfg(test)]

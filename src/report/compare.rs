@@ -7,9 +7,9 @@ mod tests;
 
 use crate::record::ComparisonRecord;
 use crate::report::accuracy::accuracy;
-use crate::report::chart::{Band, Chart, Curve, Entry, Look, Mark};
+use crate::report::chart::{Band, Chart, Curve, Entry, Look, Mark, legend};
 use crate::report::curves::{Curves, SIGNIFICANT, distinct};
-use crate::report::style::{AXIS, CURVE, CURVES, CurveStyle, DASHED, GREY, SOLID, Shape, crossed, curve};
+use crate::report::style::{CURVES, CurveStyle, DASHED, GREY, SOLID, Shape, crossed, curve};
 use crate::report::{Drawing, Null, chance};
 use crate::results::{AccuracyRow, COMPARE_FIGURES, ComparisonRow, WithinRow};
 
@@ -135,9 +135,9 @@ impl Comparison<'_> {
                 }
             };
             let marks = layers.iter().zip(*rows).map(mark).collect();
-            Curve { words: None, style: curve(n), width: CURVE, aside: None, marks }
+            Curve::marked(curve(n), marks)
         };
-        let none = Curve::line(GREY, DASHED, AXIS, vec![(-0.5, 0.0), (DEPTHS.len() as f64 - 0.5, 0.0)]);
+        let none = Curve::line(GREY, DASHED, vec![(-0.5, 0.0), (DEPTHS.len() as f64 - 0.5, 0.0)]);
         let Differences { stem, of, y_title, note, curves, family } = words;
         let aside = match drawn.len() {
             1 => String::new(),
@@ -147,22 +147,16 @@ impl Comparison<'_> {
             title: title(self.curves, shown),
             y_title,
             limits: Some((-1.0, 1.0)),
-            whole: false,
             labels: DEPTHS.to_vec(),
             x_title: Some("Relative depth"),
-            bars: false,
-            bands: Vec::new(),
-            legend: drawn
-                .iter()
-                .enumerate()
-                .map(|(n, (text, _))| Entry { style: curve(n), filled: true, text })
-                .collect(),
+            legend: legend(drawn.iter().map(|(name, _)| name.as_str())),
             curves: drawn.iter().enumerate().map(of_family).chain([none]).collect(),
             notes: format!(
                 "{note}{aside} Vertical lines: 95\u{a0}% intervals. Filled: p\u{a0}<\u{a0}{SIGNIFICANT} of no difference, family-wise over \
                  {family}; hollow: n.s.{}",
                 speak(self.record)
             ),
+            ..Chart::default()
         };
         let text = format!("Differences of {of} with their intervals against relative depth");
         Some(Drawing { stem: stem.into(), network: String::new(), text, picture: chart.draw() })
@@ -226,7 +220,7 @@ pub fn chart<'a>(overlays: &[Overlay<'a>], shown: &'a Shown, filled: &str) -> Ch
     });
     let legend = match (runs.len(), models.len()) {
         (_, 1) => of_runs.collect(),
-        (1, _) => models.iter().enumerate().map(|(m, text)| Entry { style: of(0, m), filled: true, text }).collect(),
+        (1, _) => legend(models.iter().copied()),
         _ => of_runs.chain(of_models).collect(),
     };
     let rows = || overlays.iter().flat_map(|overlay| overlay.rows);
@@ -236,13 +230,7 @@ pub fn chart<'a>(overlays: &[Overlay<'a>], shown: &'a Shown, filled: &str) -> Ch
         mark if tested && row.permutations == 0 => Mark { look: Look::Hollow, interval: None, ..mark },
         mark => Mark { interval: None, ..mark },
     };
-    let curves = overlays.iter().map(|overlay| Curve {
-        words: None,
-        style: style(overlay),
-        width: CURVE,
-        aside: None,
-        marks: overlay.rows.iter().map(mark).collect(),
-    });
+    let curves = overlays.iter().map(|overlay| Curve::marked(style(overlay), overlay.rows.iter().map(mark).collect()));
     let styles: Vec<CurveStyle> = overlays.iter().map(style).collect();
     let (bands, lines) = chances(overlays, &styles, (runs.len() > 1, models.len() > 1));
     let mut notes = "0: pixels, or the first layer; 1: the last layer.".to_string();
@@ -268,14 +256,13 @@ pub fn chart<'a>(overlays: &[Overlay<'a>], shown: &'a Shown, filled: &str) -> Ch
         title: title(overlays, shown),
         y_title: "2 vs. 2 accuracy",
         limits: Some((0.0, 1.0)),
-        whole: false,
         labels: DEPTHS.to_vec(),
         x_title: Some("Relative depth"),
-        bars: false,
         bands,
         legend,
         curves: curves.chain(lines).collect(),
         notes,
+        ..Chart::default()
     }
 }
 

@@ -1,9 +1,8 @@
 //! 2 vs. 2 accuracy with and without what is given, one figure per word model.
 
 use crate::report::accuracy::accuracy;
-use crate::report::chart::{Chart, Curve, Entry};
-use crate::report::curves::{Curves, Model, SIGNIFICANT, given, is_accuracy};
-use crate::report::style::{CURVE, curve};
+use crate::report::chart::{Chart, Curve};
+use crate::report::curves::{Curves, Model, given, is_accuracy};
 use crate::report::{Drawing, Figure, Material, ReportError, chance, inference};
 use crate::results::{AccuracyRow, ControlRow};
 
@@ -57,44 +56,27 @@ fn accuracies(model: &Model, controls: &[&ControlRow]) -> Vec<AccuracyRow> {
 
 /// The chart of a word model, one of so many; each curve has its own chance.
 fn chart<'a>(curves: &Curves<'a>, words: &str, models: usize, material: &'a Material) -> Chart<'a> {
-    let (of_test, told) = (material.inference(), material.said());
+    let told = material.said();
     let (bands, lines) = chance::drawn(curves, told.unordered);
-    let drawn = curves.models.iter().enumerate().map(|(n, model)| Curve {
-        words: None,
-        style: curve(n),
-        width: CURVE,
-        aside: None,
-        marks: model.marks(accuracy),
-    });
+    // What is given is no word model of the page's script.
+    let drawn = curves.marked(accuracy).map(|curve| Curve { words: None, ..curve });
     let mut notes = format!(
         "{} {words} given these spaces: their RSMs are regressed out of both sides\u{2019} entries{}.",
         curves.counts(told),
         inference::in_every_draw(curves.permuted())
     );
     if curves.permuted() {
-        notes += &format!(
-            "\nFilled: p\u{a0}<\u{a0}{SIGNIFICANT}{}, {}; hollow: n.s. {}",
-            inference::tail(of_test),
-            inference::covers(of_test, models),
-            chance::band(curves)
-        );
+        notes +=
+            &format!("\n{}; hollow: n.s. {}", inference::filled(material.inference(), models), chance::band(curves));
     }
-    for said in [chance::said(curves, "pairs", material.ties())].iter().filter(|said| !said.is_empty()) {
-        notes += &format!("\n{said}");
-    }
-    let legend = curves.models.iter().enumerate();
+    notes += &chance::note(curves, "pairs", material.ties());
     Chart {
         title: format!("{}: {words} given other spaces", told.network(curves.network)),
         y_title: "2 vs. 2 accuracy",
-        limits: Some((0.0, 1.0)),
-        whole: false,
-        labels: curves.labels.clone(),
-        x_title: told.axis,
-        bars: told.unordered,
         bands,
-        legend: legend.map(|(n, model)| Entry { style: curve(n), filled: true, text: model.words }).collect(),
         curves: drawn.chain(lines).collect(),
         notes,
+        ..curves.chart(told)
     }
 }
 
@@ -104,6 +86,7 @@ mod tests {
     use crate::report::chance::TieRule;
     use crate::report::curves::tests::rows;
     use crate::report::material::tests::material;
+    use crate::report::style::curve;
     use crate::results::Results;
     use crate::stats::scoring::Ties;
 

@@ -3,9 +3,10 @@
 use std::collections::HashSet;
 
 use crate::report::best::Best;
-use crate::report::chart::{Look, Mark};
+use crate::report::chart::{Chart, Curve, Look, Mark, legend};
 use crate::report::inference::{self, Null};
 use crate::report::material::Said;
+use crate::report::style::curve;
 use crate::results::{AccuracyRow, ControlRow, MeasureRow, NetworkRow, OneVsTwoRow, Results, figure_name};
 use crate::stats::alignment::Measure;
 use crate::wording::grouped;
@@ -156,6 +157,25 @@ impl<'a, R: LayerRow> Curves<'a, R> {
     /// The same of a figure for one word model.
     pub fn model_stem(&self, figure: &str, words: &str) -> String {
         format!("{}_{}", self.stem(figure), figure_name(words))
+    }
+
+    /// A chart of shares over its layers, without curves; in the legend the word models.
+    pub fn chart(&self, told: Said<'a>) -> Chart<'a> {
+        Chart {
+            title: told.network(self.network),
+            limits: Some((0.0, 1.0)),
+            labels: self.labels.clone(),
+            x_title: told.axis,
+            bars: told.unordered,
+            legend: legend(self.models.iter().map(|model| model.words)),
+            ..Chart::default()
+        }
+    }
+
+    /// A curve for each word model, of what `of` makes of the row at each layer.
+    pub fn marked(&self, of: impl Fn(f64, &R) -> Mark) -> impl Iterator<Item = Curve<'static>> {
+        let models = self.models.iter().enumerate();
+        models.map(move |(n, model)| Curve { words: Some(n), ..Curve::marked(curve(n), model.marks(&of)) })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::config::{InferenceOptions, TestOptions};
 use crate::record::RunRecord;
+use crate::report::curves::SIGNIFICANT;
 use crate::report::material::Said;
 use crate::stats::generalise::Generalise;
 use crate::stats::inference::{Family, Rule, Tail};
@@ -95,6 +96,11 @@ pub fn tail(of: Option<InferenceOptions>) -> &'static str {
         Some(Tail::Two) => ", two-sided",
         None => "",
     }
+}
+
+/// What filled markers say under a figure of so many word models.
+pub fn filled(of: Option<InferenceOptions>, models: usize) -> String {
+    format!("Filled: p\u{a0}<\u{a0}{SIGNIFICANT}{}, {}", tail(of), covers(of, models))
 }
 
 /// Behind what is done to the observed values, where it is done in draws, too.

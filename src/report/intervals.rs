@@ -1,12 +1,12 @@
 //! Every value with its interval over depth, one line per word model, and the noise ceiling behind it: one figure per measure.
 
 use crate::config::InferenceOptions;
-use crate::report::chart::{Band, Chart, Curve, Entry, Look, Mark, apart_edges};
+use crate::report::chart::{Band, Chart, Entry, Look, Mark, apart_edges};
 use crate::report::curves::{Curves, SIGNIFICANT, distinct};
 use crate::report::material::Said;
-use crate::report::style::{CURVE, Color, CurveStyle, GREY, INTERVAL, PATCH, UNJOINED, curve};
+use crate::report::style::{Color, CurveStyle, GREY, INTERVAL, PATCH, UNJOINED};
 use crate::report::{Drawing, Figure, Material, ReportError, inference};
-use crate::results::{IntervalRow, Results, figure_name};
+use crate::results::{AccuracyRow, IntervalRow, Results, RsaRow, figure_name};
 use crate::stats::alignment::Measure;
 
 /// `intervals_<network>_<measure>`; drawn where intervals of all values were asked for.
@@ -77,12 +77,11 @@ fn is_significant(results: &Results, network: &str, row: &IntervalRow) -> Option
 fn ceiling(results: &Results, network: &str, layer: &str, measure: &str) -> Option<(f64, f64)> {
     match method(measure) {
         Some(method) => {
-            let of =
-                |row: &&crate::results::RsaRow| row.network == network && row.layer == layer && row.method == method;
+            let of = |row: &&RsaRow| row.network == network && row.layer == layer && row.method == method;
             results.rsa.iter().find(of).and_then(|row| row.ceiling_low.zip(row.ceiling_high))
         }
         None => {
-            let of = |row: &&crate::results::AccuracyRow| row.network == network && row.layer == layer;
+            let of = |row: &&AccuracyRow| row.network == network && row.layer == layer;
             results.accuracy.iter().find(of).and_then(|row| row.ceiling_low.zip(row.ceiling_high))
         }
     }
@@ -96,8 +95,8 @@ fn chart<'a>(
     (of, told): (Option<InferenceOptions>, Said<'a>),
 ) -> Chart<'a> {
     let accuracy = !measure.starts_with("rsa-");
-    let mark = |place: f64, layer: &str, words: &str| {
-        let row = rows.iter().find(|row| row.layer == layer && row.words == words);
+    let mark = |place: f64, of: &AccuracyRow| {
+        let row = rows.iter().find(|row| (&row.layer, &row.words) == (&of.layer, &of.words));
         let significant = row.and_then(|row| is_significant(results, curves.network, row));
         Mark {
             place,
@@ -106,14 +105,6 @@ fn chart<'a>(
             interval: row.map(|row| (row.ci_low, row.ci_high)),
         }
     };
-    let models = || curves.models.iter().map(|model| model.words).enumerate();
-    let drawn = models().map(|(n, words)| Curve {
-        words: Some(n),
-        style: curve(n),
-        width: CURVE,
-        aside: None,
-        marks: curves.layers.iter().enumerate().map(|(place, layer)| mark(place as f64, layer, words)).collect(),
-    });
     let edge = |(place, layer): (usize, &&str)| {
         let (low, high) = ceiling(results, curves.network, layer, measure).unwrap_or((f64::NAN, f64::NAN));
         (place as f64, low, high)
@@ -121,44 +112,31 @@ fn chart<'a>(
     let edges: Vec<(f64, f64, f64)> = curves.layers.iter().enumerate().map(edge).collect();
     let bounded = edges.iter().any(|edge| edge.1.is_finite());
     let edges = if told.unordered { apart_edges(&edges) } else { edges };
-    let mut legend: Vec<Entry> = models().map(|(n, text)| Entry { style: curve(n), filled: true, text }).collect();
-    let mut notes = curves.counts(told);
+    let mut chart = Chart {
+        y_title: title(measure),
+        limits: Some(if accuracy { (0.0, 1.0) } else { (-1.0, 1.0) }),
+        curves: curves.marked(mark).collect(),
+        notes: curves.counts(told),
+        ..curves.chart(told)
+    };
     if rows.iter().any(|row| is_significant(results, curves.network, row).is_some()) {
-        notes += &format!(
-            "\nFilled: p\u{a0}<\u{a0}{SIGNIFICANT}{}, {}; hollow: n.s.",
-            inference::tail(of),
-            inference::covers(of, curves.models.len())
-        );
+        chart.notes += &format!("\n{}; hollow: n.s.", inference::filled(of, curves.models.len()));
     }
-    notes += &format!("\nLines through markers: 95\u{a0}% intervals {}.", inference::over(of, told));
+    chart.notes += &format!("\nLines through markers: 95\u{a0}% intervals {}.", inference::over(of, told));
     if bounded {
         let style = CurveStyle { color: CEILING, shape: PATCH, dash: UNJOINED };
-        legend.push(Entry { style, filled: true, text: "noise ceiling" });
-        notes += &format!(
+        chart.bands.push(Band { color: GREY, opacity: INTERVAL, edges });
+        chart.legend.push(Entry { style, filled: true, text: "noise ceiling" });
+        chart.notes += &format!(
             " Grey band: how well the {0} agree, each by the mean of the others (lower edge) and of all (upper edge){1}.",
             told.all(),
             if accuracy { ", no bound" } else { "" }
         );
     }
     if results.intervals.iter().any(|row| row.network == curves.network && row.kind != "value") {
-        notes += " Differences with their intervals and family-wise p: intervals.csv.";
+        chart.notes += " Differences with their intervals and family-wise p: intervals.csv.";
     }
-    Chart {
-        title: told.network(curves.network),
-        y_title: title(measure),
-        limits: Some(if accuracy { (0.0, 1.0) } else { (-1.0, 1.0) }),
-        whole: false,
-        labels: curves.labels.clone(),
-        x_title: told.axis,
-        bars: told.unordered,
-        bands: match bounded {
-            true => vec![Band { color: GREY, opacity: INTERVAL, edges }],
-            false => Vec::new(),
-        },
-        curves: drawn.collect(),
-        legend,
-        notes,
-    }
+    chart
 }
 
 #[cfg(test)]
@@ -166,7 +144,6 @@ mod tests {
     use super::*;
     use crate::report::curves::tests::rows;
     use crate::report::material::tests::material;
-    use crate::results::RsaRow;
 
     fn interval(layer: &str, measure: &str, kind: &str, words: &str) -> IntervalRow {
         IntervalRow {
@@ -235,7 +212,7 @@ mod tests {
         assert!(!svg.contains("Differences"), "there are none");
         assert_eq!(filled, [true; 4]);
         assert_ne!(svg, drawn(&results, true).0);
-        let correlation = |row: &crate::results::AccuracyRow| RsaRow {
+        let correlation = |row: &AccuracyRow| RsaRow {
             network: row.network.clone(),
             layer: row.layer.clone(),
             words: row.words.clone(),

@@ -3,7 +3,7 @@
 use crate::report::chart::{Chart, Curve, Entry, Look, Mark};
 use crate::report::curves::Curves;
 use crate::report::material::Said;
-use crate::report::style::{CURVE, CurveStyle, DASHED, Dash, GREY, SOLID, Shape, curve};
+use crate::report::style::{CurveStyle, DASHED, Dash, GREY, SOLID, Shape};
 use crate::report::{Drawing, Figure, Material, ReportError};
 use crate::results::AccuracyRow;
 use crate::wording::grouped;
@@ -14,18 +14,14 @@ pub const FIGURE: Figure = Figure { name: "matched", draw };
 /// One of the two sums.
 struct Sum {
     of: fn(&AccuracyRow) -> f64,
-    style: fn(CurveStyle) -> CurveStyle,
+    dash: Dash,
     look: Look,
     name: &'static str,
 }
 
-const fn dashed(style: CurveStyle, dash: Dash) -> CurveStyle {
-    CurveStyle { dash, ..style }
-}
-
 static SUMS: [Sum; 2] = [
-    Sum { of: |row| row.matched, style: |style| dashed(style, SOLID), look: Look::Filled, name: "matched" },
-    Sum { of: |row| row.mismatched, style: |style| dashed(style, DASHED), look: Look::Hollow, name: "mismatched" },
+    Sum { of: |row| row.matched, dash: SOLID, look: Look::Filled, name: "matched" },
+    Sum { of: |row| row.mismatched, dash: DASHED, look: Look::Hollow, name: "mismatched" },
 ];
 
 fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
@@ -39,38 +35,30 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
 }
 
 fn chart<'a>(curves: &Curves<'a>, told: Said<'a>) -> Chart<'a> {
-    let models = || curves.models.iter().enumerate();
+    let dashed = |style, dash| CurveStyle { dash, ..style };
     let of_sum = |sum: &'static Sum| {
-        let mark = |place, row: &AccuracyRow| Mark { place, value: (sum.of)(row), look: sum.look, interval: None };
-        models().map(move |(n, model)| Curve {
-            words: Some(n),
-            style: (sum.style)(curve(n)),
-            width: CURVE,
-            aside: None,
-            marks: model.marks(mark),
-        })
+        let mark = move |place, row: &AccuracyRow| Mark { place, value: (sum.of)(row), look: sum.look, interval: None };
+        curves.marked(mark).map(move |curve| Curve { style: dashed(curve.style, sum.dash), ..curve })
     };
-    let of_model = models().map(|(n, model)| Entry { style: dashed(curve(n), SOLID), filled: true, text: model.words });
-    let grey = CurveStyle { color: GREY, shape: Shape::Circle, dash: SOLID };
-    let of_sums =
-        SUMS.iter().map(|sum| Entry { style: (sum.style)(grey), filled: sum.look == Look::Filled, text: sum.name });
+    let chart = curves.chart(told);
+    let of_models = chart.legend.iter().map(|entry| Entry { style: dashed(entry.style, SOLID), ..*entry });
+    let of_sums = SUMS.iter().map(|&Sum { dash, look, name, .. }| Entry {
+        style: CurveStyle { color: GREY, shape: Shape::Circle, dash },
+        filled: look == Look::Filled,
+        text: name,
+    });
     let all = |row: &AccuracyRow| {
         let (pairs, concepts) = (grouped(row.pairs), grouped(row.concepts));
         format!("{pairs} pairs of {concepts} concepts and {}", told.groups(row.groups))
     };
     let all = curves.rows().next().map_or_else(|| "all pairs".to_string(), all);
     Chart {
-        title: told.network(curves.network),
         y_title: "Sum of correlations",
         limits: None,
-        whole: false,
-        labels: curves.labels.clone(),
-        x_title: told.axis,
-        bars: told.unordered,
-        bands: Vec::new(),
-        legend: of_model.chain(of_sums).collect(),
+        legend: of_models.chain(of_sums).collect(),
         curves: SUMS.iter().flat_map(of_sum).collect(),
         notes: format!("The two sums of the 2 vs. 2 test, mean over {all}."),
+        ..chart
     }
 }
 

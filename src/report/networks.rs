@@ -8,11 +8,11 @@ use crate::config::InferenceOptions;
 use crate::report::accuracy::accuracy;
 use crate::report::best::ranked;
 use crate::report::canvas::Picture;
-use crate::report::chart::{Chart, Curve, Entry, Mark, steps};
+use crate::report::chart::{Chart, Curve, Mark, legend, steps};
 use crate::report::compare::{self, Overlay, Shown, labelled};
 use crate::report::curves::{Curves, LayerRow, SIGNIFICANT, distinct};
 use crate::report::inference::Null;
-use crate::report::style::{AXIS, CURVE, CURVES, DASHED, GREY, curve};
+use crate::report::style::{CURVES, DASHED, GREY, curve};
 use crate::report::{Best, Drawing, chance, inference};
 use crate::results::{AccuracyRow, NetworkRow, figure_name, networks_figure};
 use crate::stats::inference::Family;
@@ -133,27 +133,25 @@ impl<'a> OfNetworks<'a> {
             let at = |(place, network)| Mark { interval: None, ..accuracy(place as f64, of(network)) };
             ranked.iter().enumerate().map(at).collect()
         };
-        let marked = |n: usize, marks| Curve { words: Some(n), style: curve(n), width: CURVE, aside: None, marks };
+        let marked = |n: usize, marks| Curve { words: Some(n), ..Curve::marked(curve(n), marks) };
         let of = |rows| Curves::under(Some(self.null), rows);
         let moved = networks.iter().any(|(_, rows)| of(rows).iter().any(chance::has_moved));
         let level =
             |(_, best, _): &(_, &AccuracyRow, _)| best.null().filter(|_| moved).map_or(chance::HALF, |(mean, ..)| mean);
         let levels: Vec<f64> = ranked.iter().map(level).collect();
-        let chance = Curve { aside: Some("chance"), ..Curve::line(GREY, DASHED, AXIS, steps(&levels)) };
+        let chance = Curve { aside: Some("chance"), ..Curve::line(GREY, DASHED, steps(&levels)) };
         let said = if moved { " Dashed: chance, the null\u{2019}s mean, of the best layer." } else { "" };
-        let sample = |(n, text)| Entry { style: curve(n), filled: true, text };
         Chart {
             title: self.title(words, networks.len()),
             y_title: "2 vs. 2 accuracy",
             limits: Some((0.0, 1.0)),
-            whole: false,
             labels: ranked.iter().map(|(network, ..)| names[network].as_str()).collect(),
             x_title: Some("Network"),
             bars: true,
-            bands: Vec::new(),
             curves: vec![marked(0, marks(&|network| network.1)), marked(1, marks(&|network| network.2)), chance],
-            legend: ["best layer", "last layer"].into_iter().enumerate().map(sample).collect(),
+            legend: legend(["best layer", "last layer"]),
             notes: self.notes(words) + said,
+            ..Chart::default()
         }
     }
 }

@@ -1,9 +1,8 @@
 //! The paper's figure 4: 1 vs. 2 accuracy of the misclassified images against layer, one line per word model; what has a black
 //! dot there is pale here, and filled where it is significant over the family too.
 
-use crate::report::chart::{Chart, Curve, Entry, Look, Mark};
+use crate::report::chart::{Chart, Look, Mark};
 use crate::report::curves::{Curves, SIGNIFICANT};
-use crate::report::style::{CURVE, curve};
 use crate::report::{Drawing, Figure, Material, ReportError, chance, inference};
 use crate::results::OneVsTwoRow;
 use crate::stats::one_vs_two::Columns;
@@ -25,20 +24,17 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
     Ok(material.one_vs_two_curves().into_iter().map(drawing).collect())
 }
 
-fn chart<'a>(curves: &Curves<'a, OneVsTwoRow>, material: &Material) -> Chart<'a> {
-    let (_, lines) = chance::drawn(curves, false);
-    let models = curves.models.iter().enumerate();
+fn chart<'a>(curves: &Curves<'a, OneVsTwoRow>, material: &'a Material) -> Chart<'a> {
+    let told = material.said();
+    let (_, lines) = chance::drawn(curves, told.unordered);
     let mut notes = String::new();
     if let Some(row) = curves.rows().next() {
         notes = counted(row.images, "misclassified image");
         let counts = curves.rows().map(|row| row.permutations);
         if let Some(permutations) = inference::permutations(curves.null(), counts) {
-            let of = material.inference();
             notes += &format!(
-                ", {permutations}.\nFilled: p\u{a0}<\u{a0}{SIGNIFICANT}{}, {}; pale: p\u{a0}<\u{a0}{SIGNIFICANT} of the layer by itself; \
-                 hollow: n.s.",
-                inference::tail(of),
-                inference::covers(of, curves.models.len())
+                ", {permutations}.\n{}; pale: p\u{a0}<\u{a0}{SIGNIFICANT} of the layer by itself; hollow: n.s.",
+                inference::filled(material.inference(), curves.models.len())
             );
         }
         notes += match material.one_vs_two().map(|(columns, _)| columns) {
@@ -49,31 +45,12 @@ fn chart<'a>(curves: &Curves<'a, OneVsTwoRow>, material: &Material) -> Chart<'a>
             None => "",
         };
     }
-    let ties = material.one_vs_two().map(|(_, ties)| ties);
-    for said in [chance::said(curves, "images", ties)].iter().filter(|said| !said.is_empty()) {
-        notes += &format!("\n{said}");
-    }
+    notes += &chance::note(curves, "images", material.one_vs_two().map(|(_, ties)| ties));
     Chart {
-        title: material.said().network(curves.network),
         y_title: "1 vs. 2 accuracy",
-        limits: Some((0.0, 1.0)),
-        whole: false,
-        labels: curves.labels.clone(),
-        x_title: None,
-        bars: false,
-        bands: Vec::new(),
-        legend: models.clone().map(|(n, model)| Entry { style: curve(n), filled: true, text: model.words }).collect(),
-        curves: models
-            .map(|(n, model)| Curve {
-                words: Some(n),
-                style: curve(n),
-                width: CURVE,
-                aside: None,
-                marks: model.marks(mark),
-            })
-            .chain(lines)
-            .collect(),
+        curves: curves.marked(mark).chain(lines).collect(),
         notes,
+        ..curves.chart(told)
     }
 }
 
@@ -91,7 +68,7 @@ fn mark(place: f64, row: &OneVsTwoRow) -> Mark {
 mod tests {
     use super::*;
     use crate::report::material::tests::material;
-    use crate::report::style::GREY;
+    use crate::report::style::{GREY, curve};
     use crate::results::Results;
 
     /// Made-up rows: the first layers pass more images, the second one significantly.

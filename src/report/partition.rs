@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::report::chart::{Band, Chart, Curve, Entry, Look, Mark};
 use crate::report::curves::{Curves, distinct};
 use crate::report::material::Said;
-use crate::report::style::{AXIS, CURVE, Color, CurveStyle, GREY, INK, PATCH, SOLID, UNJOINED, curve};
+use crate::report::style::{Color, CurveStyle, GREY, INK, PATCH, SOLID, UNJOINED, curve};
 use crate::report::{Drawing, Figure, Material, ReportError};
 use crate::results::PartitionRow;
 
@@ -71,8 +71,8 @@ fn chart<'a>(curves: &Curves<'a>, rows: &[&'a PartitionRow], told: Said<'a>) -> 
     };
     let style = CurveStyle { color: INK, shape: curve(0).shape, dash: UNJOINED };
     let marks = layers.iter().enumerate().map(total).collect();
-    let all = Curve { words: None, style, width: CURVE, aside: None, marks };
-    let zero = Curve::line(GREY, SOLID, AXIS, vec![(-0.5, 0.0), (layers.len() as f64 - 0.5, 0.0)]);
+    let all = Curve::marked(style, marks);
+    let zero = Curve::line(GREY, SOLID, vec![(-0.5, 0.0), (layers.len() as f64 - 0.5, 0.0)]);
     let least = NAMED * (highest - lowest);
     let named = parts.iter().filter(|part| layers.iter().any(|layer| share(*layer, **part).abs() >= least));
     let sample = |part: &&'a str| Entry {
@@ -93,14 +93,13 @@ fn chart<'a>(curves: &Curves<'a>, rows: &[&'a PartitionRow], told: Said<'a>) -> 
         y_title: "Explained variance",
         // Parts of what spaces hide in each other may be more than the whole, which is 1.
         limits: Some((f64::min(lowest, -1.0), f64::max(highest, 1.0))),
-        whole: false,
         labels: layers.iter().map(|layer| curves.label(layer)).collect(),
         x_title: told.axis,
-        bars: false,
         bands,
         legend: named.map(sample).chain([Entry { style, filled: true, text: "total" }]).collect(),
         curves: vec![all, zero],
         notes,
+        ..Chart::default()
     }
 }
 

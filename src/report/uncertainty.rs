@@ -5,9 +5,9 @@ use crate::config::InferenceOptions;
 use crate::report::accuracy::accuracy;
 use crate::report::chance::TieRule;
 use crate::report::chart::{Band, Chart, Curve, Entry, Mark, apart, apart_edges};
-use crate::report::curves::{Curves, Model, SIGNIFICANT};
+use crate::report::curves::{Curves, Model};
 use crate::report::material::Said;
-use crate::report::style::{AXIS, CURVE, CurveStyle, DOTTED, GREY, INTERVAL, SOLID, Shape, curve};
+use crate::report::style::{CurveStyle, DOTTED, GREY, INTERVAL, SOLID, Shape, curve};
 use crate::report::{Drawing, Figure, Material, ReportError, chance, inference};
 use crate::results::AccuracyRow;
 
@@ -62,7 +62,7 @@ fn chart<'a>(
             let value = |row: &&AccuracyRow| of(row).unwrap_or(f64::NAN);
             let values = model.rows.iter().map(|row| row.as_ref().map_or(f64::NAN, value)).enumerate();
             let values = values.map(|(layer, value)| (layer as f64, value));
-            Curve::line(GREY, dash, AXIS, if told.unordered { apart(values, f64::NAN) } else { values.collect() })
+            Curve::line(GREY, dash, if told.unordered { apart(values, f64::NAN) } else { values.collect() })
         };
         ceilings = vec![edge(SOLID, |row| row.ceiling_high), edge(DOTTED, |row| row.ceiling_low)];
         let sample =
@@ -76,28 +76,20 @@ fn chart<'a>(
     }
     if curves.permuted() {
         notes += &format!(
-            " Grey band: its null\u{2019}s mean\u{a0}±\u{a0}2\u{a0}s.d. Filled: p\u{a0}<\u{a0}{SIGNIFICANT}{}, {}.",
-            inference::tail(of),
-            inference::covers(of, curves.models.len())
+            " Grey band: its null\u{2019}s mean\u{a0}±\u{a0}2\u{a0}s.d. {}.",
+            inference::filled(of, curves.models.len())
         );
     }
-    for said in [chance::said(&alone, "pairs", ties)].iter().filter(|said| !said.is_empty()) {
-        notes += &format!("\n{said}");
-    }
+    notes += &chance::note(&alone, "pairs", ties);
     let marks = marks.into_iter().map(|mark| Mark { interval: None, ..mark }).collect();
-    let accuracies = Curve { words: Some(n), style, width: CURVE, aside: None, marks };
+    let accuracies = Curve { words: Some(n), ..Curve::marked(style, marks) };
     Chart {
-        title: told.network(curves.network),
         y_title: "2 vs. 2 accuracy",
-        limits: Some((0.0, 1.0)),
-        whole: false,
-        labels: curves.labels.clone(),
-        x_title: told.axis,
-        bars: told.unordered,
         bands,
         curves: std::iter::once(accuracies).chain(ceilings).chain(lines).collect(),
         legend,
         notes,
+        ..curves.chart(told)
     }
 }
 

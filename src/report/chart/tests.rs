@@ -5,19 +5,14 @@ use crate::report::style::{HEIGHT, SOLID, curve};
 fn chart(values: &[f64]) -> Chart<'static> {
     let marks = values.iter().enumerate();
     let mark = |(n, &value)| Mark { place: n as f64, value, look: Look::Filled, interval: None };
-    let curve = Curve { words: Some(1), style: curve(0), width: CURVE, aside: None, marks: marks.map(mark).collect() };
+    let curve = Curve { words: Some(1), ..Curve::marked(curve(0), marks.map(mark).collect()) };
     Chart {
         title: "net".into(),
         y_title: "accuracy",
         limits: Some((0.0, 1.0)),
-        whole: false,
         labels: vec!["a", "b", "c", "d"],
-        x_title: None,
-        bars: false,
-        bands: Vec::new(),
-        curves: vec![curve, Curve::line(INK, SOLID, AXIS, to_the_ends(&[0.5; 4]))],
-        legend: Vec::new(),
-        notes: String::new(),
+        curves: vec![curve, Curve::line(INK, SOLID, to_the_ends(&[0.5; 4]))],
+        ..Chart::default()
     }
 }
 
@@ -42,14 +37,11 @@ fn panel(labels: &[String], title: &str, y_title: &'static str, legend: usize) -
         title: title.into(),
         y_title,
         limits: Some((0.0, 1.0)),
-        whole: false,
         labels: labels.iter().map(String::as_str).collect(),
-        x_title: None,
-        bars: false,
-        bands: Vec::new(),
-        curves: vec![Curve::line(INK, SOLID, AXIS, to_the_ends(&[0.5, 0.9]))],
+        curves: vec![Curve::line(INK, SOLID, to_the_ends(&[0.5, 0.9]))],
         legend: names.iter().map(|text| Entry { style: curve(0), filled: true, text }).collect(),
         notes: "A sentence below the panel. ".repeat(12),
+        ..Chart::default()
     };
     let layout = chart.layout();
     (layout.panel.bottom - layout.panel.top, layout)
@@ -88,21 +80,17 @@ fn curves_that_would_hide_each_other_stand_aside() {
             };
             let marked = |(n, values): (usize, &[f64; 2])| {
                 let marks = values.iter().enumerate().map(mark).collect();
-                Curve { words: Some(words[n]), style: curve(n), width: CURVE, aside: None, marks }
+                Curve { words: Some(words[n]), ..Curve::marked(curve(n), marks) }
             };
-            let chance = Curve::line(INK, SOLID, AXIS, to_the_ends(&[0.5, 0.5]));
+            let chance = Curve::line(INK, SOLID, to_the_ends(&[0.5, 0.5]));
             let chart = Chart {
                 title: "net".into(),
                 y_title: "accuracy",
                 limits,
-                whole: false,
                 labels: vec!["a", "b"],
-                x_title: None,
                 bars,
-                bands: Vec::new(),
                 curves: values.iter().enumerate().map(marked).chain([chance]).collect(),
-                legend: Vec::new(),
-                notes: String::new(),
+                ..Chart::default()
             };
             let svg = chart.draw().svg;
             (chart.layout().asides, svg.contains("data-curve"))
@@ -145,12 +133,9 @@ fn banded(edges: Vec<(f64, f64, f64)>, bound: &[f64]) -> (String, f64, f64) {
         limits: Some((0.0, 1.0)),
         whole: true,
         labels: (0..edges.len()).map(|_| "a").collect(),
-        x_title: None,
-        bars: false,
         bands: vec![Band { color: INK, opacity: 0.5, edges }],
-        curves: vec![Curve::line(INK, SOLID, AXIS, bound)],
-        legend: Vec::new(),
-        notes: String::new(),
+        curves: vec![Curve::line(INK, SOLID, bound)],
+        ..Chart::default()
     };
     let panel = chart.layout().panel;
     (chart.draw().svg, panel.top, panel.bottom)
@@ -203,15 +188,9 @@ fn positions_without_their_unit_need_no_explanation() {
         let chart = Chart {
             title: "net".into(),
             y_title: "accuracy",
-            limits: None,
-            whole: false,
             labels: labels.iter().map(String::as_str).collect(),
             x_title,
-            bars: false,
-            bands: Vec::new(),
-            curves: Vec::new(),
-            legend: Vec::new(),
-            notes: String::new(),
+            ..Chart::default()
         };
         chart.draw().svg
     };

@@ -3,10 +3,10 @@
 use crate::report::Drawing;
 use crate::report::accuracy;
 use crate::report::canvas::escape;
-use crate::report::chart::{Curve, Mark, apart};
+use crate::report::chart::{Curve, Look, Mark, apart};
 use crate::report::curves::Curves;
 use crate::report::material::Said;
-use crate::report::style::{AXIS, DOTTED, GREY};
+use crate::report::style::{DOTTED, GREY};
 
 /// The figures below the curves, with their headings.
 const FURTHER: [(&str, &str); 10] = [
@@ -56,11 +56,11 @@ pub fn template(curves: &Curves, told: Said) -> String {
     let models = curves.models.len();
     let means = chart.curves[..models].iter().map(|curve| {
         let values = curve.marks.iter().map(|mark| (mark.place, mark.value));
-        Curve::line(GREY, DOTTED, AXIS, if told.unordered { apart(values, f64::NAN) } else { values.collect() })
+        Curve::line(GREY, DOTTED, if told.unordered { apart(values, f64::NAN) } else { values.collect() })
     });
     let means: Vec<Curve> = means.collect();
     for mark in chart.curves[..models].iter_mut().flat_map(|curve| &mut curve.marks) {
-        *mark = Mark { interval: None, look: crate::report::chart::Look::Filled, ..*mark };
+        *mark = Mark { interval: None, look: Look::Filled, ..*mark };
     }
     chart.curves.truncate(models);
     chart.curves.extend(means);
