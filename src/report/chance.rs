@@ -1,6 +1,6 @@
 //! Where chance lies: at the null's mean, which lost ties move away from one half.
 
-use crate::report::chart::{Band, Curve, steps, to_the_ends};
+use crate::report::chart::{Band, Curve, NO_EDGES, steps, to_the_ends};
 use crate::report::curves::{Curves, LayerRow, Model, all_given};
 use crate::report::inference::Null;
 use crate::report::style::{BAND, DASHED, GREY, curve};
@@ -51,7 +51,7 @@ pub fn drawn<R: LayerRow>(curves: &Curves<R>, unordered: bool) -> (Vec<Band>, Ve
     let band = |level: &Level| Band {
         color: own(level).map_or(BAND, |style| style.color),
         opacity: if own(level).is_some() { 0.12 } else { 1.0 },
-        edges: spread(&level.edges, unordered).into_iter().map(|(place, (low, high))| (place, low, high)).collect(),
+        edges: spread(&level.edges, unordered),
     };
     let line = |level: &Level| {
         let (color, dash) = own(level).map_or((GREY, DASHED), |style| (style.color, style.dash));
@@ -92,7 +92,7 @@ fn levels<R: LayerRow>(curves: &Curves<R>) -> Vec<Level> {
             // No accuracy lies beyond.
             let edge = |value: f64| value.clamp(0.0, 1.0);
             let edges = nulls.map(|(mean, sd, _)| (edge(mean - BAND_SDS * sd), edge(mean + BAND_SDS * sd)));
-            edges.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))).unwrap_or((f64::NAN, f64::NAN))
+            edges.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))).unwrap_or(NO_EDGES)
         };
         (0..layers).map(at).collect()
     };
@@ -271,7 +271,7 @@ mod tests {
         let mut wide = table.clone();
         wide.iter_mut().for_each(|row| row.null_sd = 0.3);
         let (bands, _) = drawn(&Curves::of_networks(&wide).remove(0), false);
-        assert!(bands[0].edges.iter().all(|&(_, low, high)| (low, high) == (0.0, 1.0)), "{:?}", bands[0].edges);
+        assert!(bands[0].edges.iter().all(|&(_, edges)| edges == (0.0, 1.0)), "{:?}", bands[0].edges);
         // Steps where there is no order: level over a place.
         let (bands, _) = drawn(&curves, true);
         let places: Vec<f64> = bands[0].edges.iter().map(|edge| edge.0).collect();

@@ -49,8 +49,8 @@ pub struct Band {
     pub color: Color,
     /// Of the colour.
     pub opacity: f64,
-    /// Place, low and high; cut where one is not finite.
-    pub edges: Vec<(f64, f64, f64)>,
+    /// Places with low and high; cut where one is not finite.
+    pub edges: Vec<(f64, (f64, f64))>,
 }
 
 /// A line with a marker at each value.
@@ -113,16 +113,16 @@ const SAMPLE_GAP: f64 = 14.0;
 const BARS: f64 = 0.7;
 const BAR_OPACITY: f64 = 0.35;
 
-/// Values at places without an order: each a level of its own, as wide as bars.
-pub fn apart<T: Copy>(values: impl Iterator<Item = (f64, T)>, gap: T) -> Vec<(f64, T)> {
+/// Where a band has no edges.
+pub const NO_EDGES: (f64, f64) = (f64::NAN, f64::NAN);
+
+/// Values at places, to be joined; at places without an order each a level of its own, as wide as bars, with a gap behind it.
+pub fn joined<T: Copy>(values: impl Iterator<Item = (f64, T)>, gap: T, unordered: bool) -> Vec<(f64, T)> {
+    if !unordered {
+        return values.collect();
+    }
     let level = |(place, value)| [(place - BARS / 2.0, value), (place + BARS / 2.0, value), (place, gap)];
     values.flat_map(level).collect()
-}
-
-/// The same of a band's edges.
-pub fn apart_edges(edges: &[(f64, f64, f64)]) -> Vec<(f64, f64, f64)> {
-    let edges = edges.iter().map(|&(place, low, high)| (place, (low, high)));
-    apart(edges, (f64::NAN, f64::NAN)).into_iter().map(|(place, (low, high))| (place, low, high)).collect()
 }
 
 /// Values that are joined, as they are; a single one is a level as wide as bars, for nothing would be seen of it.
@@ -272,12 +272,12 @@ fn draw_grid(canvas: &mut Canvas, panel: &Panel) {
 }
 
 fn draw_band(canvas: &mut Canvas, panel: &Panel, band: &Band) {
-    for run in band.edges.split(|(_, low, high)| !(low + high).is_finite()).filter(|run| !run.is_empty()) {
-        let along = |edge: fn(&(f64, f64, f64)) -> (f64, f64)| -> Vec<Point> {
-            let points = widened(&run.iter().map(edge).collect::<Vec<_>>());
+    for run in band.edges.split(|(_, (low, high))| !(low + high).is_finite()).filter(|run| !run.is_empty()) {
+        let along = |edge: fn((f64, f64)) -> f64| -> Vec<Point> {
+            let points = widened(&run.iter().map(|&(place, edges)| (place, edge(edges))).collect::<Vec<_>>());
             points.into_iter().map(|(place, value)| (panel.x(place), panel.y(value))).collect()
         };
-        let (low, high) = (along(|&(place, low, _)| (place, low)), along(|&(place, _, high)| (place, high)));
+        let (low, high) = (along(|(low, _)| low), along(|(_, high)| high));
         let corners: Vec<Point> = high.into_iter().chain(low.into_iter().rev()).collect();
         canvas.polygon(&corners, band.color, band.opacity);
     }

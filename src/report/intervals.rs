@@ -1,7 +1,7 @@
 //! Every value with its interval over depth, one line per word model, and the noise ceiling behind it: one figure per measure.
 
 use crate::config::InferenceOptions;
-use crate::report::chart::{Band, Chart, Entry, Look, Mark, apart_edges};
+use crate::report::chart::{Band, Chart, Entry, Look, Mark, NO_EDGES, joined};
 use crate::report::curves::{Curves, SIGNIFICANT, distinct};
 use crate::report::material::Said;
 use crate::report::style::{Color, CurveStyle, GREY, INTERVAL, PATCH, UNJOINED};
@@ -106,12 +106,10 @@ fn chart<'a>(
         }
     };
     let edge = |(place, layer): (usize, &&str)| {
-        let (low, high) = ceiling(results, curves.network, layer, measure).unwrap_or((f64::NAN, f64::NAN));
-        (place as f64, low, high)
+        (place as f64, ceiling(results, curves.network, layer, measure).unwrap_or(NO_EDGES))
     };
-    let edges: Vec<(f64, f64, f64)> = curves.layers.iter().enumerate().map(edge).collect();
-    let bounded = edges.iter().any(|edge| edge.1.is_finite());
-    let edges = if told.unordered { apart_edges(&edges) } else { edges };
+    let edges = joined(curves.layers.iter().enumerate().map(edge), NO_EDGES, told.unordered);
+    let bounded = edges.iter().any(|(_, (low, _))| low.is_finite());
     let mut chart = Chart {
         y_title: title(measure),
         limits: Some(if accuracy { (0.0, 1.0) } else { (-1.0, 1.0) }),

@@ -58,7 +58,7 @@ fn chart<'a>(curves: &Curves<'a>, rows: &[&'a PartitionRow], told: Said<'a>) -> 
             let end = if value > 0.0 { &mut above } else { &mut below };
             let (low, high) = (f64::min(*end, *end + value), f64::max(*end, *end + value));
             *end += value;
-            let edges = [-HALF_COLUMN, HALF_COLUMN].map(|side| (place as f64 + side, low, high)).to_vec();
+            let edges = [-HALF_COLUMN, HALF_COLUMN].map(|side| (place as f64 + side, (low, high))).to_vec();
             let opacity = if spaces.contains(part) { 1.0 } else { SHARED_OPACITY };
             bands.push(Band { color: color(part), opacity, edges });
         }
@@ -176,7 +176,7 @@ mod tests {
             "{alone}"
         );
         assert!(chart.curves[0].style.dash == UNJOINED, "columns have no line over them");
-        let ends: Vec<(f64, f64)> = chart.bands.iter().map(|band| (band.edges[0].1, band.edges[0].2)).collect();
+        let ends: Vec<(f64, f64)> = chart.bands.iter().map(|band| band.edges[0].1).collect();
         assert_eq!(ends, [(0.0, 0.25), (0.25, 0.75), (-0.125, 0.0)]);
         assert_eq!(chart.curves[0].marks[0].value, 0.625);
         assert_eq!(draw(&material(&results)).unwrap()[0].stem, "partition_vgg16");

@@ -4,7 +4,7 @@
 use crate::config::InferenceOptions;
 use crate::report::accuracy::accuracy;
 use crate::report::chance::TieRule;
-use crate::report::chart::{Band, Chart, Curve, Entry, Mark, apart, apart_edges};
+use crate::report::chart::{Band, Chart, Curve, Entry, Mark, NO_EDGES, joined};
 use crate::report::curves::{Curves, Model};
 use crate::report::material::Said;
 use crate::report::style::{CurveStyle, DOTTED, GREY, INTERVAL, SOLID, Shape, curve};
@@ -46,11 +46,9 @@ fn chart<'a>(
     let alone =
         Curves { models: vec![model.clone()], layers: curves.layers.clone(), labels: curves.labels.clone(), ..*curves };
     let (mut bands, lines) = chance::drawn(&alone, told.unordered);
-    let interval =
-        |mark: &Mark| mark.interval.map_or((mark.place, f64::NAN, f64::NAN), |(low, high)| (mark.place, low, high));
     let marks = model.marks(accuracy);
-    let edges: Vec<(f64, f64, f64)> = marks.iter().map(interval).collect();
-    let edges = if told.unordered { apart_edges(&edges) } else { edges };
+    let edges = marks.iter().map(|mark| (mark.place, mark.interval.unwrap_or(NO_EDGES)));
+    let edges = joined(edges, NO_EDGES, told.unordered);
     bands.push(Band { color: style.color, opacity: INTERVAL, edges });
 
     let mut legend = vec![Entry { style, filled: true, text: model.words }];
@@ -62,7 +60,7 @@ fn chart<'a>(
             let value = |row: &&AccuracyRow| of(row).unwrap_or(f64::NAN);
             let values = model.rows.iter().map(|row| row.as_ref().map_or(f64::NAN, value)).enumerate();
             let values = values.map(|(layer, value)| (layer as f64, value));
-            Curve::line(GREY, dash, if told.unordered { apart(values, f64::NAN) } else { values.collect() })
+            Curve::line(GREY, dash, joined(values, f64::NAN, told.unordered))
         };
         ceilings = vec![edge(SOLID, |row| row.ceiling_high), edge(DOTTED, |row| row.ceiling_low)];
         let sample =

@@ -137,7 +137,7 @@ impl Chart<'_> {
             let (low, high) = mark.interval.unwrap_or((mark.value, mark.value));
             [mark.value, low, high]
         });
-        let edges = self.bands.iter().flat_map(|band| &band.edges).flat_map(|&(_, low, high)| [low, high]);
+        let edges = self.bands.iter().flat_map(|band| &band.edges).flat_map(|&(_, (low, high))| [low, high]);
         let reached = self.limits.filter(|_| self.whole).into_iter().flat_map(|(low, high)| [low, high]);
         let values: Vec<f64> = values.chain(edges).chain(reached).collect();
         let ground = self.ground().filter(|_| values.iter().any(|value| value.is_finite()));

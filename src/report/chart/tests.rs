@@ -125,7 +125,7 @@ fn points(svg: &str, element: &str) -> Vec<Vec<(f64, f64)>> {
 }
 
 /// One layer or two with an interval, and a band around the values.
-fn banded(edges: Vec<(f64, f64, f64)>, bound: &[f64]) -> (String, f64, f64) {
+fn banded(edges: Vec<(f64, (f64, f64))>, bound: &[f64]) -> (String, f64, f64) {
     let bound: Vec<(f64, f64)> = bound.iter().enumerate().map(|(n, &value)| (n as f64, value)).collect();
     let chart = Chart {
         title: "net".into(),
@@ -143,7 +143,7 @@ fn banded(edges: Vec<(f64, f64, f64)>, bound: &[f64]) -> (String, f64, f64) {
 
 #[test]
 fn nothing_is_drawn_beyond_the_ends_of_the_axis() {
-    let (svg, top, bottom) = banded(vec![(0.0, -0.3, 1.4), (1.0, 0.2, 0.8)], &[1.2, -0.5]);
+    let (svg, top, bottom) = banded(vec![(0.0, (-0.3, 1.4)), (1.0, (0.2, 0.8))], &[1.2, -0.5]);
     let heights = |element| points(&svg, element).into_iter().flatten().map(|(_, y)| y).collect::<Vec<f64>>();
     let band = heights("polygon");
     assert!(band.iter().all(|y| (top - 0.01..=bottom + 0.01).contains(y)), "{band:?} in {top} to {bottom}");
@@ -156,12 +156,12 @@ fn nothing_is_drawn_beyond_the_ends_of_the_axis() {
 
 #[test]
 fn a_band_and_a_line_of_a_single_layer_are_seen() {
-    let (svg, ..) = banded(vec![(0.0, 0.4, 0.6)], &[0.5]);
+    let (svg, ..) = banded(vec![(0.0, (0.4, 0.6))], &[0.5]);
     let width = |points: &[(f64, f64)]| points[1].0 - points[0].0;
     let (band, line) = (points(&svg, "polygon").pop().unwrap(), points(&svg, "polyline").pop().unwrap());
     assert!(width(&band) > 100.0 && width(&band) == width(&line), "{band:?} {line:?}");
     // One that has no neighbour, too.
-    let (svg, ..) = banded(vec![(0.0, 0.4, 0.6), (1.0, f64::NAN, f64::NAN), (2.0, 0.4, 0.6)], &[0.5; 3]);
+    let (svg, ..) = banded(vec![(0.0, (0.4, 0.6)), (1.0, (f64::NAN, f64::NAN)), (2.0, (0.4, 0.6))], &[0.5; 3]);
     let bands = points(&svg, "polygon");
     assert!(bands.len() == 2 && bands.iter().all(|band| width(band) > 50.0), "{bands:?}");
 }

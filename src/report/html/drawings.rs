@@ -3,7 +3,7 @@
 use crate::report::Drawing;
 use crate::report::accuracy;
 use crate::report::canvas::escape;
-use crate::report::chart::{Curve, Look, Mark, apart};
+use crate::report::chart::{Curve, Look, Mark, joined};
 use crate::report::curves::Curves;
 use crate::report::material::Said;
 use crate::report::style::{DOTTED, GREY};
@@ -56,7 +56,7 @@ pub fn template(curves: &Curves, told: Said) -> String {
     let models = curves.models.len();
     let means = chart.curves[..models].iter().map(|curve| {
         let values = curve.marks.iter().map(|mark| (mark.place, mark.value));
-        Curve::line(GREY, DOTTED, if told.unordered { apart(values, f64::NAN) } else { values.collect() })
+        Curve::line(GREY, DOTTED, joined(values, f64::NAN, told.unordered))
     });
     let means: Vec<Curve> = means.collect();
     for mark in chart.curves[..models].iter_mut().flat_map(|curve| &mut curve.marks) {
