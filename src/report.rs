@@ -55,7 +55,7 @@ pub use best::Best;
 pub use chance::{TieRule, differs as chance_differs, told as chance};
 pub use compare::{Comparison, Overlay, told};
 pub use curves::{LayerRow, SIGNIFICANT, distinct};
-pub use error::{DrawError, ReportError};
+pub use error::ReportError;
 pub use inference::Null;
 pub use material::Material;
 pub use networks::OfNetworks;

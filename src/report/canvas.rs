@@ -170,7 +170,7 @@ impl Canvas {
 
     /// A line through `points`: lengths of strokes and gaps in turn, none for a solid line.
     pub fn line(&mut self, points: &[Point], dash: &[f64], width: f64, color: Color) {
-        self.0.ink.push(Ink::Stroke { points: points.to_vec(), dash: dash.to_vec(), width, color });
+        self.0.ink.push(Ink::Stroke { path: ink::line(points), dash: dash.to_vec(), width, color });
         let dash: Vec<String> = dash.iter().map(|&length| Short(length).to_string()).collect();
         let dash = if dash.is_empty() { String::new() } else { format!(" stroke-dasharray=\"{}\"", dash.join(" ")) };
         self.write(format_args!(

@@ -6,18 +6,6 @@ use crate::error::{Error, FileError};
 use crate::matrices::MatrixError;
 use crate::record::RecordError;
 
-/// A converter's or an encoder's error.
-#[derive(Debug, thiserror::Error)]
-#[error(transparent)]
-pub struct DrawError(Box<dyn std::error::Error + Send + Sync>);
-
-impl DrawError {
-    /// Keeps the error of any of them.
-    pub fn new(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self(source.into())
-    }
-}
-
 /// A figure that could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
@@ -34,8 +22,8 @@ pub enum ReportError {
     Draw {
         /// The picture.
         path: PathBuf,
-        /// What failed.
-        source: DrawError,
+        /// The encoder's error.
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A matrix of the results cannot be read.
     #[error(transparent)]

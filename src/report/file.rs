@@ -10,7 +10,7 @@ use crate::progress::Interrupt;
 use crate::report::canvas::Picture;
 use crate::report::ink::{Ink, Segment};
 use crate::report::style::{Color, WIDTH, WIDTH_MM};
-use crate::report::{DrawError, Drawing, ReportError, Style, pdf};
+use crate::report::{Drawing, ReportError, Style, pdf};
 use crate::results::{ResultsDir, write_atomically};
 
 /// Writes every drawing as `<directory>/figures/<stem>.png`, `.svg` and `.pdf`; returns the files.
@@ -36,17 +36,17 @@ fn write_one(stem: &str, picture: &Picture, directory: &Path) -> Result<[PathBuf
     let paths = ["png", "svg", "pdf"].map(|extension| directory.join(format!("{stem}.{extension}")));
     let failed = |path: &PathBuf, source| ReportError::Draw { path: path.clone(), source };
     let png = png(picture).map_err(|source| failed(&paths[0], source))?;
-    let pdf = pdf::document(picture).map_err(|source| failed(&paths[2], DrawError::new(source)))?;
+    let pdf = pdf::document(picture).map_err(|source| failed(&paths[2], source.into()))?;
     for (path, bytes) in paths.iter().zip([&png, picture.svg.as_bytes(), &pdf]) {
         write_atomically(path, |file| file.write_all(bytes))?;
     }
     Ok(paths)
 }
 
-fn png(picture: &Picture) -> Result<Vec<u8>, DrawError> {
+fn png(picture: &Picture) -> Result<Vec<u8>, Box<dyn std::error::Error + Send + Sync>> {
     let (width, height) = (WIDTH as u32, picture.height as u32);
-    let mut pixels = Pixmap::new(width, height)
-        .ok_or_else(|| DrawError::new(format!("no picture of {width} x {height} pixels can be made")))?;
+    let mut pixels =
+        Pixmap::new(width, height).ok_or_else(|| format!("no picture of {width} x {height} pixels can be made"))?;
     pixels.fill(tiny_skia::Color::WHITE);
     picture.ink.iter().for_each(|ink| paint(&mut pixels, ink));
 
@@ -57,9 +57,9 @@ fn png(picture: &Picture) -> Result<Vec<u8>, DrawError> {
     encoder.set_pixel_dims(Some(png::PixelDimensions { xppu: per_metre, yppu: per_metre, unit: png::Unit::Meter }));
     // On paper everything is opaque.
     let rgb: Vec<u8> = pixels.data().chunks_exact(4).flat_map(|pixel| [pixel[0], pixel[1], pixel[2]]).collect();
-    let mut writer = encoder.write_header().map_err(DrawError::new)?;
-    writer.write_image_data(&rgb).map_err(DrawError::new)?;
-    writer.finish().map_err(DrawError::new)?;
+    let mut writer = encoder.write_header()?;
+    writer.write_image_data(&rgb)?;
+    writer.finish()?;
     Ok(bytes)
 }
 
@@ -75,10 +75,8 @@ fn paint(pixels: &mut Pixmap, ink: &Ink) {
                 pixels.fill_path(&path, &of(*color, *opacity), FillRule::Winding, Transform::identity(), None);
             }
         }
-        Ink::Stroke { points, dash, width, color } => {
-            let line = points.iter().enumerate();
-            let step = |(n, &point)| if n == 0 { Segment::Move(point) } else { Segment::Line(point) };
-            if let Some(path) = outline(&line.map(step).collect::<Vec<_>>()) {
+        Ink::Stroke { path, dash, width, color } => {
+            if let Some(path) = outline(path) {
                 let dash = StrokeDash::new(dash.iter().map(|&length| length as f32).collect(), 0.0);
                 let stroke = Stroke { width: *width as f32, dash, ..Stroke::default() };
                 pixels.stroke_path(&path, &of(*color, 1.0), &stroke, Transform::identity(), None);

@@ -17,10 +17,10 @@ pub enum Ink {
         /// Of the colour.
         opacity: f64,
     },
-    /// A line through points.
+    /// A line along an outline.
     Stroke {
-        /// The points.
-        points: Vec<Point>,
+        /// The outline.
+        path: Vec<Segment>,
         /// Lengths of strokes and gaps in turn, none for a solid line.
         dash: Vec<f64>,
         /// Width of the line.
@@ -43,22 +43,18 @@ impl Ink {
     /// The same, so many pixels higher.
     pub fn raised(&self, by: f64) -> Self {
         let up = |(x, y): Point| (x, y - by);
+        let step = |segment: &Segment| match *segment {
+            Segment::Move(to) => Segment::Move(up(to)),
+            Segment::Line(to) => Segment::Line(up(to)),
+            Segment::Curve(a, b, to) => Segment::Curve(up(a), up(b), up(to)),
+            Segment::Close => Segment::Close,
+        };
+        let raised = |path: &[Segment]| path.iter().map(step).collect();
         match self {
-            Self::Fill { path, color, opacity } => {
-                let path = path.iter().map(|segment| match *segment {
-                    Segment::Move(to) => Segment::Move(up(to)),
-                    Segment::Line(to) => Segment::Line(up(to)),
-                    Segment::Curve(a, b, to) => Segment::Curve(up(a), up(b), up(to)),
-                    Segment::Close => Segment::Close,
-                });
-                Self::Fill { path: path.collect(), color: *color, opacity: *opacity }
+            Self::Fill { path, color, opacity } => Self::Fill { path: raised(path), color: *color, opacity: *opacity },
+            Self::Stroke { path, dash, width, color } => {
+                Self::Stroke { path: raised(path), dash: dash.clone(), width: *width, color: *color }
             }
-            Self::Stroke { points, dash, width, color } => Self::Stroke {
-                points: points.iter().copied().map(up).collect(),
-                dash: dash.clone(),
-                width: *width,
-                color: *color,
-            },
             Self::Image { image, corner, size } => {
                 Self::Image { image: image.clone(), corner: up(*corner), size: *size }
             }
@@ -79,11 +75,15 @@ pub enum Segment {
     Close,
 }
 
+/// A line through points.
+pub fn line(points: &[Point]) -> Vec<Segment> {
+    let step = |(n, &point): (usize, &Point)| if n == 0 { Segment::Move(point) } else { Segment::Line(point) };
+    points.iter().enumerate().map(step).collect()
+}
+
 /// The outline of a polygon.
 pub fn polygon(corners: &[Point]) -> Vec<Segment> {
-    let steps = corners.iter().enumerate();
-    let step = |(n, &corner): (usize, &Point)| if n == 0 { Segment::Move(corner) } else { Segment::Line(corner) };
-    steps.map(step).chain([Segment::Close]).collect()
+    line(corners).into_iter().chain([Segment::Close]).collect()
 }
 
 /// The outline of a circle, in four curves.

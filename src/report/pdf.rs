@@ -69,14 +69,10 @@ impl<'a> Page<'a> {
                 };
                 writeln!(self.content, "/G{state} gs {} rg {}f", channels(*color), steps(path))
             }
-            Ink::Stroke { points, dash, width, color } => {
+            Ink::Stroke { path, dash, width, color } => {
                 let dash: Vec<String> = dash.iter().map(|length| format!("{length:.2}")).collect();
                 let (dash, color) = (dash.join(" "), channels(*color));
-                let line = points
-                    .iter()
-                    .enumerate()
-                    .map(|(n, &(x, y))| format!("{x:.2} {y:.2} {} ", if n == 0 { 'm' } else { 'l' }));
-                writeln!(self.content, "{color} RG {width} w [{dash}] 0 d {}S", line.collect::<String>())
+                writeln!(self.content, "{color} RG {width} w [{dash}] 0 d {}S", steps(path))
             }
             Ink::Image { image, corner: (x, y), size: (width, height) } => {
                 self.images.push(image);
