@@ -12,6 +12,7 @@ mod shards;
 mod sweep;
 
 use std::ffi::{OsStr, OsString};
+use std::fmt::Display;
 use std::io::{ErrorKind, Write};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -275,12 +276,12 @@ fn call(cli: Cli, called: &Path) -> Result<(), Error> {
         Command::Test(arguments) => halves::test(arguments, &progress),
         Command::Export { directory, out } => {
             export::rdms(&directory, &out, &progress)?;
-            print(&out.display().to_string());
+            print(out.display());
             Ok(())
         }
         Command::Compare { directories, words, layers, bootstrap: resamples, seed, generalise, style, out } => {
             let request = compare::Request { directories, words, layers, resamples, seed, generalise, style, out };
-            print(&compare::compare(&request, &progress)?.display().to_string());
+            print(compare::compare(&request, &progress)?.display());
             Ok(())
         }
         Command::Devices { json } => queries::devices(json),
@@ -291,7 +292,7 @@ fn call(cli: Cli, called: &Path) -> Result<(), Error> {
             Ok(())
         }
         Command::Schema => {
-            print(&format!("{:#}", crate::config::json_schema()));
+            print(format!("{:#}", crate::config::json_schema()));
             Ok(())
         }
         Command::Man { directory } => manual(directory.as_deref()),
@@ -310,14 +311,14 @@ fn manual(directory: Option<&Path>) -> Result<(), Error> {
         clap_mangen::generate_to(Cli::command(), directory)
     };
     written().map_err(FileError::at(directory)).map_err(Error::failed)?;
-    print(&directory.display().to_string());
+    print(directory.display());
     Ok(())
 }
 
 /// The figures of a run or a sweep, drawn again.
 fn plot(directory: PathBuf, style: Style, progress: &Progress) -> Result<(), Error> {
     if let Some(paths) = crate::sweep::plot(&directory, style, progress)? {
-        paths.iter().for_each(|path| print(&path.display().to_string()));
+        paths.iter().for_each(|path| print(path.display()));
         return Ok(());
     }
     let of_run = ResultsDir::new(&directory);
@@ -330,7 +331,7 @@ fn plot(directory: PathBuf, style: Style, progress: &Progress) -> Result<(), Err
     let altered = RunRecord::read(&of_run).ok().flatten().and_then(|record| record.altered(&of_run));
     altered.iter().for_each(|said| progress.line(format!("warning: {said}")));
     for path in report::write_figures(&results, style, altered, &directory, progress)? {
-        print(&path.display().to_string());
+        print(path.display());
     }
     Ok(())
 }
@@ -400,12 +401,12 @@ fn stop_on_ctrl_c(progress: &Progress) {
 }
 
 fn print_json(value: &impl serde::Serialize) -> Result<(), Error> {
-    print(&serde_json::to_string_pretty(value).map_err(Error::failed)?);
+    print(serde_json::to_string_pretty(value).map_err(Error::failed)?);
     Ok(())
 }
 
 /// A line of results. A reader that has gone away (`| head`) is no error; results that are lost otherwise are.
-fn print(line: &str) {
+fn print(line: impl Display) {
     match writeln!(std::io::stdout(), "{line}") {
         Ok(()) => {}
         Err(error) if error.kind() == ErrorKind::BrokenPipe => std::process::exit(0),

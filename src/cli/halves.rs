@@ -108,7 +108,7 @@ pub(super) fn similarity(arguments: Similarity, progress: &Progress) -> Result<(
         device: arguments.device,
     };
     for path in halves::similarity(&request, progress)? {
-        print(&path.display().to_string());
+        print(path.display());
     }
     Ok(())
 }

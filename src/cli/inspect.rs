@@ -49,10 +49,10 @@ impl About {
     }
 
     fn print(&self) {
-        print(&format!("format: {}", self.format));
-        print(&format!("sha256: {}", self.sha256));
+        print(format!("format: {}", self.format));
+        print(format!("sha256: {}", self.sha256));
         if let Some(published) = self.published {
-            print(&format!("published: {published}"));
+            print(format!("published: {published}"));
         }
     }
 }
@@ -131,7 +131,7 @@ fn tensors(tensors: Vec<(String, Vec<usize>)>, about: &About, json: bool) -> Res
     }
     about.print();
     for (name, shape) in tensors {
-        print(&format!("{name}  {shape:?}"));
+        print(format!("{name}  {shape:?}"));
     }
     Ok(())
 }
@@ -164,13 +164,13 @@ fn account(
     about.print();
     for assigned in &account.assigned {
         let rule = if assigned.rule == Rule::Place { "  by place in the graph" } else { "" };
-        print(&format!("{:<28} <- {}  {}{rule}", assigned.parameter, assigned.tensor, assigned.transform));
+        print(format!("{:<28} <- {}  {}{rule}", assigned.parameter, assigned.tensor, assigned.transform));
     }
     if account.folded {
         print("batch normalization folded into the convolutions by the exporter");
     }
     for (tensor, why) in &account.ignored {
-        print(&format!("{tensor} ignored: {why}"));
+        print(format!("{tensor} ignored: {why}"));
     }
     let reasons = account.reasons();
     for reason in &reasons {
@@ -221,13 +221,13 @@ fn word_vectors(file: &Path, manifest: Option<&Path>, json: bool, progress: &Pro
             "concepts": concepts.iter().zip(&tokens).map(row).collect::<Vec<_>>(),
         }));
     }
-    print(&format!("format: {}", read.format));
-    print(&format!("{} of {}", counted(read.words, "word"), counted(read.dimensions, "value")));
+    print(format!("format: {}", read.format));
+    print(format!("{} of {}", counted(read.words, "word"), counted(read.dimensions, "value")));
     for warning in &read.warnings {
         progress.line(format!("warning: {warning}"));
     }
     for (concept, token) in concepts.iter().zip(&tokens) {
-        print(&format!("{concept:<28} <- {}", token.unwrap_or("missing")));
+        print(format!("{concept:<28} <- {}", token.unwrap_or("missing")));
     }
     if !concepts.is_empty() {
         let there = tokens.iter().flatten().count();

@@ -23,7 +23,7 @@ pub(super) fn layers(network: Option<&str>, form: Option<&str>, json: bool, prog
             return print_json(&nets::NETS.iter().map(row).collect::<Vec<_>>());
         }
         for network in nets::NETS {
-            print(&format!("{}  (forms: {})", network.name, network.form_names().join(", ")));
+            print(format!("{}  (forms: {})", network.name, network.form_names().join(", ")));
         }
         return Ok(());
     };
@@ -68,7 +68,7 @@ pub(super) fn layers(network: Option<&str>, form: Option<&str>, json: bool, prog
             None if layer.label == layer.name => String::new(),
             None => format!("{:<10} ", layer.label),
         };
-        print(&format!("{:<width$} {about}{shape:<18} {:>9}{request}", layer.name, layer.units()));
+        print(format!("{:<width$} {about}{shape:<18} {:>9}{request}", layer.name, layer.units()));
     }
     Ok(())
 }
@@ -113,8 +113,8 @@ pub(super) fn print_graph(graph: &nets::GraphNetwork, file: &Path) {
         }
         None => format!(", {} outputs:", outputs.len()),
     };
-    print(&format!("graph: {}", graph.summary()));
-    print(&format!(
+    print(format!("graph: {}", graph.summary()));
+    print(format!(
         "layers: {all} with layers = \"all\", {} in all (semgpu layers {}); {}, {} of weights{classes}",
         graph.layers.len(),
         file.display(),
@@ -123,7 +123,7 @@ pub(super) fn print_graph(graph: &nets::GraphNetwork, file: &Path) {
     ));
     if !few && graph.classifier(CLASSES).is_none() {
         let width = outputs.iter().map(|output| output.name.len()).max().unwrap_or(0).clamp(16, 56);
-        outputs.iter().for_each(|output| print(&format!("{:<width$} {:>9}", output.name, output.units())));
+        outputs.iter().for_each(|output| print(format!("{:<width$} {:>9}", output.name, output.units())));
     }
 }
 
@@ -153,7 +153,7 @@ pub(super) fn time(
     }
     let bench = bench::run(&devices, plan, convolutions, progress)?;
     for line in bench.table() {
-        print(&line);
+        print(line);
     }
     if let Some(path) = json {
         results::write_json(&path, &bench).map_err(Error::failed)?;
@@ -168,9 +168,9 @@ pub(super) fn devices(json: bool) -> Result<(), Error> {
     if json {
         return print_json(&serde_json::json!({"adapters": adapters, "auto": auto, "unseen": unseen}));
     }
-    print(&format!("cpu    {}", counted(rayon::current_num_threads(), "thread")));
+    print(format!("cpu    {}", counted(rayon::current_num_threads(), "thread")));
     for adapter in &adapters {
-        print(&format!(
+        print(format!(
             "gpu:{}  {}, {}, {}, {}, bindings up to {}",
             adapter.index,
             adapter.name,
@@ -180,7 +180,7 @@ pub(super) fn devices(json: bool) -> Result<(), Error> {
             Bytes(adapter.binding_bytes)
         ));
     }
-    print(&format!("auto takes {auto}"));
-    unseen.iter().for_each(|unseen| print(unseen));
+    print(format!("auto takes {auto}"));
+    unseen.iter().for_each(print);
     Ok(())
 }

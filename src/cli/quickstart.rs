@@ -61,7 +61,7 @@ pub(super) fn init(folder: &Path, progress: &Progress) -> Result<(), Error> {
         FILES.len()
     ));
     progress.line(format!("next: semgpu run {}", shell(&folder.join(CONFIG).to_string_lossy())));
-    print(&folder.join(CONFIG).display().to_string());
+    print(folder.join(CONFIG).display());
     Ok(())
 }
 

@@ -127,7 +127,7 @@ pub(super) fn decode(manifest: &Manifest, input: &Input, progress: &Progress) ->
 
 /// Where the page of a results directory lies, as seen from here.
 pub(super) fn print_page(out: &Path) {
-    print(&seen(&ResultsDir::new(out).page()));
+    print(seen(&ResultsDir::new(out).page()));
 }
 
 pub(super) fn describe(plan: &Plan, progress: &Progress) {

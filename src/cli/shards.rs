@@ -161,7 +161,7 @@ pub(super) fn cut(arguments: Cutting, called: &Path, progress: &Progress) -> Res
         }
         let path = arguments.tables.join(name);
         write_lines(&path, commands).map_err(Error::failed)?;
-        print(&format!("{}  {}", path.display(), counted(commands.len(), "command")));
+        print(format!("{}  {}", path.display(), counted(commands.len(), "command")));
     }
     Ok(())
 }
@@ -272,9 +272,9 @@ pub(super) fn status(arguments: Status) -> Result<(), Error> {
                     rows.push(row);
                     continue;
                 }
-                print(&format!("{}{name}  {kind}: {done} of {} shards done", path.display(), states.len()));
+                print(format!("{}{name}  {kind}: {done} of {} shards done", path.display(), states.len()));
                 for (span, state) in states.iter().filter(|(_, state)| matches!(state, State::Part(..))) {
-                    print(&format!("  {kind} {span}: {state}"));
+                    print(format!("  {kind} {span}: {state}"));
                 }
             }
         }

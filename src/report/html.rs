@@ -21,7 +21,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::record::{Command, RunRecord};
+use crate::record::RunRecord;
 use crate::report::canvas::escape;
 use crate::report::material::Said;
 use crate::report::{Drawing, Material, ReportError};
@@ -85,7 +85,11 @@ fn page(material: &Material, drawings: &[Drawing]) -> Result<String, ReportError
         "no-curves" => if tested.is_some() { "" } else { " hidden" }.to_string(),
         "over" => over(told),
         "curves" => drawings::of(drawings, "accuracy"),
-        "note" => note(record.as_ref()),
+        // What the configuration says of its images.
+        "note" => {
+            let run = record.as_ref().and_then(RunRecord::run);
+            run.and_then(|run| run.config.stimuli.note.as_deref()).map_or_else(String::new, note)
+        }
         "templates" => networks.iter().map(|curves| drawings::template(curves, told)).collect(),
         "figures" => drawings::further(drawings, told),
         "accuracy" => networks.iter().map(tables::accuracy).collect(),
@@ -97,9 +101,8 @@ fn page(material: &Material, drawings: &[Drawing]) -> Result<String, ReportError
         "intervals" => tables::intervals(&results.intervals, told),
         "one_vs_two" => tables::one_vs_two(&results.one_vs_two),
         "downloads" => tables::downloads(results),
-        "mistakes" if results.misclassified.is_empty() => String::new(),
+        "mistakes" | "mistakes-link" if results.misclassified.is_empty() => String::new(),
         "mistakes" => include_str!("html/mistakes.html").to_string(),
-        "mistakes-link" if results.misclassified.is_empty() => String::new(),
         "mistakes-link" => "<a href=\"#mistakes\" class=\"scripted\">Mistakes</a>".to_string(),
         "methods" => methods.iter().map(methods::Paragraph::html).collect(),
         "provenance" => provenance::html(record.as_ref()),
@@ -124,13 +127,9 @@ fn over(told: Said) -> String {
     }
 }
 
-/// What the configuration says of its images.
-fn note(record: Option<&RunRecord>) -> String {
-    let note = match record.map(|record| &record.command) {
-        Some(Command::Run(run)) => run.config.stimuli.note.as_deref(),
-        _ => None,
-    };
-    note.map_or_else(String::new, |note| format!("<p class=\"note\">{}</p>", escape(note)))
+/// What a reader should know.
+fn note(text: &str) -> String {
+    format!("<p class=\"note\">{}</p>", escape(text))
 }
 
 /// JSON that may stand in a `<script>`: nothing in it can end the element.

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::methods::{ARONOW, DHARMARETNAM, Paragraph, SATTERTHWAITE};
-use super::tables::{accuracy_text, downloads_of, file, p_value, table};
-use super::{drawings, fill, head, provenance, save};
+use super::tables::{accuracy_text, downloads_of, drawn_p, file, p_value, table};
+use super::{drawings, fill, head, note, provenance, save};
 use crate::record::ComparisonRecord;
 use crate::report::canvas::escape;
 use crate::report::compare::{Comparison, Tested, called, families, most, told};
@@ -38,7 +38,7 @@ fn page(of: &Comparison, figures: &[Drawing], directory: &Path) -> String {
         "curves" => curves(of, directory),
         "untested" => {
             let said = of.record.warnings.iter().chain(&of.record.untested);
-            said.map(|said| format!("<p class=\"note\">{}</p>\n", escape(said))).collect()
+            said.map(|said| note(said) + "\n").collect()
         }
         "downloads" => downloads_of([file(of.between), file(of.within)]),
         "pairs" => pairs(of),
@@ -78,11 +78,10 @@ fn curves(of: &Comparison, directory: &Path) -> String {
             None => escape(curve.run),
         };
         let AccuracyRow { network, words, concepts, groups, layer, accuracy, p_fwer, permutations, .. } = best;
-        let p = if *permutations > 0 { p_value(*p_fwer) } else { p_value(f64::NAN) };
         let numbers = [concepts, groups, &curve.rows.len()].map(usize::to_string);
         let network = called(run.map(|run| run.directory.as_path()), network);
         let names = [name, escape(&network), escape(words)];
-        let best = [escape(layer), accuracy_text(*accuracy), p];
+        let best = [escape(layer), accuracy_text(*accuracy), drawn_p(*permutations, *p_fwer)];
         Some(names.into_iter().chain(numbers).chain(best).collect::<Vec<String>>())
     };
     let heads = ["Run", "Network", "Words", "Concepts", "Groups", "Layers", "Best layer", "accuracy", "p, family-wise"];
@@ -143,18 +142,16 @@ fn differences_table(caption: &str, rows: &[impl Tested]) -> String {
 }
 
 fn between(n: usize, rows: &[ComparisonRow]) -> String {
-    let name = rows.first().map_or_else(String::new, |row| row.named().0);
-    format!("<div id=\"pair-{n}\">{}</div>\n", differences_table(&name, rows))
+    format!("<div id=\"pair-{n}\">{}</div>\n", differences_table(&rows[0].named().0, rows))
 }
 
 fn within(rows: &[WithinRow]) -> String {
-    let Some(first) = rows.first() else { return String::new() };
-    let caption = match first.kind.as_str() {
-        WithinRow::NEXT => format!("{}: every layer and the one before it", first.curve),
-        WithinRow::BEST => format!("{}: the best layer and every other one", first.curve),
-        _ => format!("{}: as asked for", first.curve),
+    let what = match rows[0].kind.as_str() {
+        WithinRow::NEXT => "every layer and the one before it",
+        WithinRow::BEST => "the best layer and every other one",
+        _ => "as asked for",
     };
-    differences_table(&caption, rows)
+    differences_table(&format!("{}: {what}", rows[0].curve), rows)
 }
 
 fn methods(of: &Comparison) -> Vec<Paragraph> {

@@ -20,6 +20,7 @@ use crate::results::Results;
 use crate::stats::one_vs_two::Columns;
 use crate::stats::scoring::{Constant, Ties};
 use crate::stats::similarity::DOUBLE_UNITS;
+use crate::stimuli::PIXELS;
 use crate::wording::{counted, grouped, listed};
 
 pub use references::{ARONOW, DHARMARETNAM, SATTERTHWAITE};
@@ -82,6 +83,15 @@ struct Settings<'a> {
 /// A checksum's beginning: enough to tell files apart; the whole stands in the provenance.
 fn checksum(sum: Option<&String>) -> String {
     sum.map_or(String::new(), |sum| format!(", SHA-256 {}…", sum.chars().take(12).collect::<String>()))
+}
+
+/// As what a tie counted.
+fn tied(ties: Ties) -> &'static str {
+    match ties {
+        Ties::Half => "half a pass",
+        Ties::Won => "passed",
+        Ties::Lost => "not passed",
+    }
 }
 
 fn words(run: &Run) -> String {
@@ -155,7 +165,7 @@ impl<'a> Settings<'a> {
             }
             None => format!("with random weights (seed {}), as a control", self.record.seed()),
         };
-        let (pixels, layers): (Vec<_>, Vec<_>) = self.layers().into_iter().partition(|(layer, _)| *layer == "pixels");
+        let (pixels, layers): (Vec<_>, Vec<_>) = self.layers().into_iter().partition(|(layer, _)| *layer == PIXELS);
         let named: Vec<String> =
             layers.iter().map(|(layer, units)| format!("{layer} ({} units)", grouped(*units))).collect();
         let mut text = format!(
@@ -229,12 +239,7 @@ impl<'a> Settings<'a> {
             },
         );
         let ties: u64 = self.results.accuracy.iter().map(|row| row.ties).sum();
-        let tied = match self.test.ties {
-            Ties::Half => "half a pass",
-            Ties::Won => "passed",
-            Ties::Lost => "not passed",
-        };
-        text += &format!(" A tie (the two sums equal up to rounding) counted as {tied}");
+        text += &format!(" A tie (the two sums equal up to rounding) counted as {}", tied(self.test.ties));
         text += &match ties {
             _ if !in_full => ".".to_string(),
             0 => "; none occurred in all tests together.".to_string(),
@@ -302,12 +307,7 @@ impl<'a> Settings<'a> {
                 }
             );
         }
-        text += match ties {
-            Ties::Half => " A tie counted as half a pass.",
-            Ties::Won => " A tie counted as passed.",
-            Ties::Lost => " A tie counted as not passed.",
-        };
-        text
+        text + &format!(" A tie counted as {}.", tied(ties))
     }
 
     fn controls(&self) -> String {

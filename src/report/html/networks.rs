@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::tables::{accuracy_text, drawn_p};
-use super::{drawings, fill, head, provenance, save};
+use super::tables::{accuracy_cells, accuracy_text};
+use super::{drawings, fill, head, note, provenance, save};
 use crate::record::RunRecord;
 use crate::report::best::ranked;
 use crate::report::canvas::escape;
@@ -73,7 +73,7 @@ fn page(of: &OfNetworks, figures: &[Drawing], records: &[(&str, RunRecord)]) -> 
     let tested = of.rows.iter().any(|row| row.permutations > 0);
     fill(include_str!("networks.html"), |part| match part {
         "head" => head(&title, &title, &summary(of, &names), false),
-        "note" => of.note.map_or_else(String::new, |note| format!("<p class=\"note\">{}</p>", escape(note))),
+        "note" => of.note.map_or_else(String::new, note),
         "figures" => figures.iter().map(drawings::inline).collect(),
         "tables" => of.models().into_iter().map(|words| table(of, words, &names)).collect(),
         // Of one network.
@@ -146,10 +146,6 @@ fn table(of: &OfNetworks, words: &str, names: &BTreeMap<&str, String>) -> String
 }
 
 fn line(row: &NetworkRow, name: &str) -> String {
-    let accuracy = |value: f64, p: f64| {
-        let class = if row.permutations > 0 && p < SIGNIFICANT { " class=\"significant\"" } else { "" };
-        format!("<td{class}>{}</td><td>{}</td>", accuracy_text(value), drawn_p(row.permutations, p))
-    };
     format!(
         "<tr><th scope=\"row\"><a href=\"{}/report.html\">{}</a></th><td>{}</td><td>{}</td><td>{}</td><td>{}</td>{}\
          <td>{}</td>{}</tr>\n",
@@ -159,9 +155,9 @@ fn line(row: &NetworkRow, name: &str) -> String {
         escape(&row.first_layer),
         accuracy_text(row.first_accuracy),
         escape(&row.best_layer),
-        accuracy(row.best_accuracy, row.best_p_fwer),
+        accuracy_cells(row.best_accuracy, row.permutations, row.best_p_fwer),
         escape(&row.last_layer),
-        accuracy(row.last_accuracy, row.last_p_fwer),
+        accuracy_cells(row.last_accuracy, row.permutations, row.last_p_fwer),
     )
 }
 

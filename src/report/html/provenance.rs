@@ -1,7 +1,7 @@
 //! Where the results come from, in `run.json`'s words.
 
 use crate::config::Bytes;
-use crate::record::{Command, Origin, RunRecord};
+use crate::record::{Origin, RunRecord};
 use crate::report::canvas::escape;
 use crate::wording::shell;
 
@@ -19,7 +19,7 @@ pub fn html(record: Option<&RunRecord>) -> String {
     rows.push(("CPU threads", record.threads.to_string()));
     rows.push(("Duration", format!("{:.0} s", record.seconds.total)));
     rows.extend(record.peak_bytes.map(|bytes| ("Peak memory", Bytes(bytes).to_string())));
-    if let Command::Run(run) = &record.command {
+    if let Some(run) = record.run() {
         let sums = &run.checksums;
         rows.extend(sums.weights.iter().map(|sum| ("Weights, SHA-256", sum.clone())));
         rows.push(("Images, SHA-256 of all", sums.images.clone()));

@@ -42,6 +42,17 @@ pub fn accuracy_text(value: f64) -> String {
     if value.is_finite() { signed(&format!("{value:.3}")) } else { "–".to_string() }
 }
 
+/// The same of a value that there may be.
+fn number(value: Option<f64>) -> String {
+    accuracy_text(value.unwrap_or(f64::NAN))
+}
+
+/// The cells of an accuracy, bold where it is significant, and of its family-wise p.
+pub fn accuracy_cells(accuracy: f64, permutations: u64, p: f64) -> String {
+    let class = if permutations > 0 && p < SIGNIFICANT { " class=\"significant\"" } else { "" };
+    format!("<td{class}>{}</td><td>{}</td>", accuracy_text(accuracy), drawn_p(permutations, p))
+}
+
 /// An interval to three places.
 fn range(low: Option<f64>, high: Option<f64>) -> String {
     low.zip(high).map_or("–".to_string(), |(low, high)| signed(&format!("{low:.3} to {high:.3}")))
@@ -133,10 +144,7 @@ pub fn accuracy(curves: &Curves) -> String {
             .models
             .iter()
             .map(|model| match model.rows[n] {
-                Some(row) if permuted => {
-                    let class = if row.p_fwer < SIGNIFICANT { " class=\"significant\"" } else { "" };
-                    format!("<td{class}>{}</td><td>{}</td>", accuracy_text(row.accuracy), p_value(row.p_fwer))
-                }
+                Some(row) if permuted => accuracy_cells(row.accuracy, row.permutations, row.p_fwer),
                 Some(row) => format!("<td>{}</td>", accuracy_text(row.accuracy)),
                 None => "<td>–</td>".repeat(span),
             })
@@ -167,8 +175,7 @@ pub fn words(rows: &[WordsRow]) -> String {
         2,
         rows.iter().map(|row| {
             let p = drawn_p(row.permutations, row.p_value);
-            let rsa = accuracy_text(row.rsa.unwrap_or(f64::NAN));
-            vec![escape(&row.words_a), escape(&row.words_b), accuracy_text(row.accuracy), p, rsa]
+            vec![escape(&row.words_a), escape(&row.words_b), accuracy_text(row.accuracy), p, number(row.rsa)]
         }),
     )
 }
@@ -311,10 +318,6 @@ fn best_table(rows: &[MeasureRow], null: Option<Null>) -> String {
     let best = best.into_iter().map(|best| row(best.row));
     let table = table(&format!("The {which} pair of layers by each measure"), &heads, 4, best);
     format!("<div id=\"best\">{table}</div>\n")
-}
-
-fn number(value: Option<f64>) -> String {
-    accuracy_text(value.unwrap_or(f64::NAN))
 }
 
 /// The best of the layers of the words' side; where high values count the highest, as in the figure of measures.

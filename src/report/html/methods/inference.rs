@@ -7,6 +7,7 @@ use crate::report::inference::{Drawn, NOT_MADE, drawn};
 use crate::results::{IntervalRow, Results};
 use crate::stats::generalise::Generalise;
 use crate::stats::inference::{Family, Tail};
+use crate::stimuli::PIXELS;
 use crate::wording::{counted, listed};
 
 impl Settings<'_> {
@@ -177,7 +178,7 @@ impl Settings<'_> {
         }
         let layers = self.layers();
         let models = self.models();
-        let pixels = if layers.iter().any(|(layer, _)| *layer == "pixels") { ", the pixels among them," } else { "" };
+        let pixels = if layers.iter().any(|(layer, _)| *layer == PIXELS) { ", the pixels among them," } else { "" };
         let over = match self.of.family {
             Family::Words | Family::Networks if models > 1 => {
                 format!("the {}{pixels} of all {models} word models together", self.layers_said(layers.len()))
