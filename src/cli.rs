@@ -20,19 +20,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::config::{MOST_RESAMPLES, named};
-use crate::device::Choice;
+use crate::config::named;
 use crate::error::{Error, FileError};
 use crate::progress::{Progress, Verbosity, say};
 use crate::record::RunRecord;
 use crate::report::Style;
 use crate::results::{Results, ResultsDir};
-use crate::stats::generalise::Generalise;
-use crate::{bench, compare, export, plan, report};
+use crate::{compare, export, plan, report};
 
 use concepts::Concepts;
 use halves::{Similarity, Test};
+use inspect::Inspect;
 pub use memory::{Memory, hear_of_limits};
+use queries::{Bench, Layers};
 use quickstart::Quickstart;
 use run::Run;
 use shards::{Cutting, Merge, Shard, Status};
@@ -90,55 +90,12 @@ enum Command {
     Concepts(Concepts),
     /// The layers of a network: name, figure label, shape, units
     #[command(after_help = examples::LAYERS)]
-    Layers {
-        /// The network; all networks if absent
-        network: Option<String>,
-        /// A published graph of the network
-        #[arg(long)]
-        form: Option<String>,
-        /// JSON instead of a table
-        #[arg(long)]
-        json: bool,
-    },
+    Layers(Layers),
     /// A weights or word-vectors file: what is in it, what maps where, what is missing
     #[command(after_help = examples::INSPECT)]
-    Inspect {
-        /// The file
-        file: PathBuf,
-        /// Accounts for every parameter of this network
-        #[arg(long)]
-        network: Option<String>,
-        /// A published graph of the network
-        #[arg(long, requires = "network")]
-        form: Option<String>,
-        /// What the names of the network's tensors begin with, as network.prefix
-        #[arg(long, requires = "network")]
-        prefix: Option<String>,
-        /// Looks up every concept of this manifest in a file of word vectors
-        #[arg(long, value_name = "FILE", conflicts_with = "network")]
-        manifest: Option<PathBuf>,
-        /// JSON instead of a table
-        #[arg(long)]
-        json: bool,
-    },
+    Inspect(Inspect),
     /// CPU against GPU: every kernel, and with a configuration every stage; validated first
-    Bench {
-        /// Also times the stages of this experiment's network
-        #[arg(long)]
-        config: Option<PathBuf>,
-        /// The GPU to compare with the CPU; default: the one `auto` takes, if any
-        #[arg(long)]
-        device: Option<Choice>,
-        /// Writes the rows as JSON
-        #[arg(long, value_name = "FILE")]
-        json: Option<PathBuf>,
-        /// Times nothing but the convolutions of networks on the GPU, beside Burn's
-        #[arg(long)]
-        convolutions: bool,
-        /// Writes every kernel's complete WGSL, as it is launched, and times nothing
-        #[arg(long, value_name = "DIR")]
-        shaders: Option<PathBuf>,
-    },
+    Bench(Bench),
     /// Features that another program computed -> similarity matrices
     #[command(after_help = examples::SIMILARITY)]
     Similarity(Similarity),
@@ -155,32 +112,7 @@ enum Command {
     },
     /// Finished runs side by side: curves on one axis of relative depth, paired tests of their differences, a page of both
     #[command(after_help = examples::COMPARE)]
-    Compare {
-        /// Results directories, a sweep's for all its networks; of a single run, layer against layer too
-        #[arg(required = true, value_name = "DIR")]
-        directories: Vec<PathBuf>,
-        /// Only this word model (repeatable); default: all
-        #[arg(long, value_name = "NAME")]
-        words: Vec<String>,
-        /// Two layers to hold against each other in every curve
-        #[arg(long, num_args = 2, value_names = ["A", "B"])]
-        layers: Vec<String>,
-        /// Draws of the multiplier bootstrap over concepts (and groups), shared by all differences
-        #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(2..=MOST_RESAMPLES))]
-        bootstrap: u64,
-        /// Seeds the draws
-        #[arg(long, default_value_t = 2018)]
-        seed: u64,
-        /// What intervals and p-values speak of: other concepts, other groups (subjects, seeds), or both
-        #[arg(long, default_value = "concepts", value_parser = named::<Generalise>, value_name = "concepts|groups|both")]
-        generalise: Generalise,
-        /// The figures' files with title and notes, or, where a caption says so much, without; the page has both
-        #[arg(long, default_value = "full", value_parser = named::<Style>, value_name = "full|plain")]
-        style: Style,
-        /// Where report.html, compare.csv, within.csv and the figures go
-        #[arg(long, value_name = "DIR", default_value = "results/compare")]
-        out: PathBuf,
-    },
+    Compare(compare::Request),
     /// Graphics adapters, their limits, and which one `auto` takes
     Devices {
         /// JSON instead of a table
@@ -256,22 +188,9 @@ fn call(cli: Cli, called: &Path) -> Result<(), Error> {
         Command::Status(arguments) => shards::status(arguments),
         Command::Plot { directory, style } => plot(directory, style, &progress),
         Command::Concepts(arguments) => concepts::choose(arguments, &progress),
-        Command::Layers { network, form, json } => {
-            queries::layers(network.as_deref(), form.as_deref(), json, &progress)
-        }
-        Command::Inspect { file, network, form, prefix, manifest, json } => {
-            let asked = inspect::Asked {
-                network: network.as_deref(),
-                form: form.as_deref(),
-                prefix: prefix.as_deref(),
-                manifest: manifest.as_deref(),
-            };
-            inspect::inspect(&file, &asked, json, &progress)
-        }
-        Command::Bench { shaders: Some(directory), .. } => bench::write_shaders(&directory),
-        Command::Bench { config, device, json, convolutions, .. } => {
-            queries::time(config, device, json, convolutions, &progress)
-        }
+        Command::Layers(arguments) => queries::layers(&arguments, &progress),
+        Command::Inspect(arguments) => inspect::inspect(&arguments, &progress),
+        Command::Bench(arguments) => queries::bench(arguments, &progress),
         Command::Similarity(arguments) => halves::similarity(arguments, &progress),
         Command::Test(arguments) => halves::test(arguments, &progress),
         Command::Export { directory, out } => {
@@ -279,8 +198,7 @@ fn call(cli: Cli, called: &Path) -> Result<(), Error> {
             print(out.display());
             Ok(())
         }
-        Command::Compare { directories, words, layers, bootstrap: resamples, seed, generalise, style, out } => {
-            let request = compare::Request { directories, words, layers, resamples, seed, generalise, style, out };
+        Command::Compare(request) => {
             print(compare::compare(&request, &progress)?.display());
             Ok(())
         }

@@ -12,7 +12,10 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Instant;
 
+use clap::Args;
+
 use crate::checksum;
+use crate::config::{MOST_RESAMPLES, named};
 use crate::error::{Error, FileError};
 use crate::fonts;
 use crate::matrices::MatrixError;
@@ -27,23 +30,37 @@ use crate::wording::{first, meant};
 
 use curves::{Curve, WordsAndLayers, curves, rsms, run_names};
 
-/// What to compare.
+/// What `semgpu compare` is asked for.
+#[derive(Args)]
 pub struct Request {
-    /// Results directories; that of a sweep stands for its networks'.
+    /// Results directories, a sweep's for all its networks; of a single run, layer against layer too.
+    #[arg(required = true, value_name = "DIR")]
     pub directories: Vec<PathBuf>,
-    /// Only these word models; empty: all.
+    /// Only this word model (repeatable); default: all.
+    #[arg(long, value_name = "NAME")]
     pub words: Vec<String>,
-    /// Two layers to hold against each other in every curve, or none.
+    /// Two layers to hold against each other in every curve.
+    #[arg(long, num_args = 2, value_names = ["A", "B"])]
     pub layers: Vec<String>,
-    /// Draws of the multiplier bootstrap over concepts, shared by all differences.
+    /// Draws of the multiplier bootstrap over concepts (and groups), shared by all differences.
+    #[arg(
+        long = "bootstrap",
+        value_name = "N",
+        default_value_t = 1000,
+        value_parser = clap::value_parser!(u64).range(2..=MOST_RESAMPLES)
+    )]
     pub resamples: u64,
-    /// Seeds them.
+    /// Seeds the draws.
+    #[arg(long, default_value_t = 2018)]
     pub seed: u64,
-    /// To what differences are generalised.
+    /// What intervals and p-values speak of: other concepts, other groups (subjects, seeds), or both.
+    #[arg(long, default_value = "concepts", value_parser = named::<Generalise>, value_name = "concepts|groups|both")]
     pub generalise: Generalise,
-    /// What of a figure is in its files.
+    /// The figures' files with title and notes, or, where a caption says so much, without; the page has both.
+    #[arg(long, default_value = "full", value_parser = named::<Style>, value_name = "full|plain")]
     pub style: Style,
-    /// Where the comparison goes.
+    /// Where report.html, compare.csv, within.csv and the figures go.
+    #[arg(long, value_name = "DIR", default_value = "results/compare")]
     pub out: PathBuf,
 }
 

@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::Args;
 use serde_json::json;
 
 use crate::checksum;
 use crate::error::Error;
+use crate::nets::{Blueprint, Network};
 use crate::plan;
 use crate::progress::Progress;
 use crate::stimuli::Manifest;
@@ -32,6 +34,27 @@ const PUBLISHED: [(&str, &str); 13] = [
     ("f82ba261", "torchvision's ResNet152, IMAGENET1K_V2"),
     ("0cc3c7bd", "torchvision's Inception V3, IMAGENET1K_V1"),
 ];
+
+#[derive(Args)]
+pub(super) struct Inspect {
+    /// The file
+    file: PathBuf,
+    /// Accounts for every parameter of this network
+    #[arg(long)]
+    network: Option<String>,
+    /// A published graph of the network
+    #[arg(long, requires = "network")]
+    form: Option<String>,
+    /// What the names of the network's tensors begin with, as network.prefix
+    #[arg(long, requires = "network")]
+    prefix: Option<String>,
+    /// Looks up every concept of this manifest in a file of word vectors
+    #[arg(long, value_name = "FILE", conflicts_with = "network")]
+    manifest: Option<PathBuf>,
+    /// JSON instead of a table
+    #[arg(long)]
+    json: bool,
+}
 
 /// A weights file: its format, its checksum, who published it where that is known.
 struct About {
@@ -72,34 +95,28 @@ fn names(formats: impl Iterator<Item = &'static str>) -> String {
     formats.collect::<Vec<_>>().join(", ")
 }
 
-/// What is asked of a file beside what it is.
-pub(super) struct Asked<'a> {
-    pub network: Option<&'a str>,
-    pub form: Option<&'a str>,
-    pub prefix: Option<&'a str>,
-    pub manifest: Option<&'a Path>,
-}
-
-pub(super) fn inspect(file: &Path, asked: &Asked, json: bool, progress: &Progress) -> Result<(), Error> {
-    if let Some(name) = asked.network.filter(|_| is_graph(file)) {
-        plan::network(name, asked.form).and_then(|(_, network)| Ok(network.reads(file)?)).map_err(Error::input)?;
+pub(super) fn inspect(arguments: &Inspect, progress: &Progress) -> Result<(), Error> {
+    let Inspect { file, network, form, prefix, manifest, json } = arguments;
+    let (network, form, json) = (network.as_deref(), form.as_deref(), *json);
+    if let Some(name) = network.filter(|_| is_graph(file)) {
+        plan::network(name, form).and_then(|(_, network)| Ok(network.reads(file)?)).map_err(Error::input)?;
     }
     let open = match weights::open(file) {
-        Err(WeightsError::Format { path }) if asked.network.is_none() => match vectors::sniff(file) {
-            Ok(_) => return word_vectors(file, asked.manifest, json, progress),
+        Err(WeightsError::Format { path }) if network.is_none() => match vectors::sniff(file) {
+            Ok(_) => return word_vectors(file, manifest.as_deref(), json, progress),
             Err(VectorsError::Format { .. }) => return Err(Error::input(Neither(path))),
             // Of word vectors, such as a gzip that was cut short.
             Err(error) => return Err(Error::input(error)),
         },
-        Err(error) if asked.network.is_none() && is_graph(file) => return graph_alone(file, error, json, progress),
+        Err(error) if network.is_none() && is_graph(file) => return graph_alone(file, error, json, progress),
         opened => opened.map_err(Error::input)?,
     };
     let about = About::of(file)?;
-    match asked.network {
-        Some(network) => {
-            let (published, _) = plan::network(network, asked.form).map_err(Error::input)?;
-            let open = published.within(open, asked.prefix).map_err(Error::input)?;
-            account(open.as_ref(), &about, (network, asked.form), json, progress)
+    match network {
+        Some(name) => {
+            let (published, network) = plan::network(name, form).map_err(Error::input)?;
+            let open = published.within(open, prefix.as_deref()).map_err(Error::input)?;
+            account(open.as_ref(), &about, (published, &network), json, progress)
         }
         None => {
             if !json && is_graph(file) {
@@ -141,13 +158,12 @@ fn tensors(tensors: Vec<(String, Vec<usize>)>, about: &About, json: bool) -> Res
 fn account(
     file: &dyn WeightsFile,
     about: &About,
-    (name, form): (&str, Option<&str>),
+    (published, network): (&Network, &Blueprint),
     json: bool,
     progress: &Progress,
 ) -> Result<(), Error> {
-    let (published, network) = plan::network(name, form).map_err(Error::input)?;
-    let account = published.account(&network, file);
-    let fits = published.assign(&network, file).map(|_| ());
+    let account = published.account(network, file);
+    let fits = published.assign(network, file).map(|_| ());
     if json {
         let row = |assigned: &weights::Assigned| {
             let by = if assigned.rule == Rule::Place { "place" } else { "name" };

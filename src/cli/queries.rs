@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::Args;
+
 use crate::config::{Bytes, Config};
 use crate::device::{self, Choice};
 use crate::error::{Error, FileError};
@@ -15,18 +17,57 @@ use crate::{bench, nets, results, weights};
 
 use super::{print, print_json};
 
-pub(super) fn layers(network: Option<&str>, form: Option<&str>, json: bool, progress: &Progress) -> Result<(), Error> {
-    let Some(name) = network else {
-        if json {
-            let row =
-                |network: &&nets::Network| serde_json::json!({"name": network.name, "forms": network.form_names()});
-            return print_json(&nets::NETS.iter().map(row).collect::<Vec<_>>());
-        }
-        for network in nets::NETS {
-            print(format!("{}  (forms: {})", network.name, network.form_names().join(", ")));
-        }
-        return Ok(());
-    };
+#[derive(Args)]
+pub(super) struct Layers {
+    /// The network; all networks if absent
+    network: Option<String>,
+    /// A published graph of the network
+    #[arg(long)]
+    form: Option<String>,
+    /// JSON instead of a table
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+pub(super) struct Bench {
+    /// Also times the stages of this experiment's network
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// The GPU to compare with the CPU; default: the one `auto` takes, if any
+    #[arg(long)]
+    device: Option<Choice>,
+    /// Writes the rows as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Times nothing but the convolutions of networks on the GPU, beside Burn's
+    #[arg(long)]
+    convolutions: bool,
+    /// Writes every kernel's complete WGSL, as it is launched, and times nothing
+    #[arg(long, value_name = "DIR")]
+    shaders: Option<PathBuf>,
+}
+
+/// The networks, or the layers of one.
+pub(super) fn layers(arguments: &Layers, progress: &Progress) -> Result<(), Error> {
+    match &arguments.network {
+        Some(name) => layers_of(name, arguments.form.as_deref(), arguments.json, progress),
+        None => networks(arguments.json),
+    }
+}
+
+fn networks(json: bool) -> Result<(), Error> {
+    if json {
+        let row = |network: &&nets::Network| serde_json::json!({"name": network.name, "forms": network.form_names()});
+        return print_json(&nets::NETS.iter().map(row).collect::<Vec<_>>());
+    }
+    for network in nets::NETS {
+        print(format!("{}  (forms: {})", network.name, network.form_names().join(", ")));
+    }
+    Ok(())
+}
+
+fn layers_of(name: &str, form: Option<&str>, json: bool, progress: &Progress) -> Result<(), Error> {
     let file = Path::new(name);
     if nets::find(name).is_none() && (files::ending(file) == "onnx" || name.contains('/')) {
         std::fs::metadata(file).map_err(FileError::at(file)).map_err(Error::input)?;
@@ -127,13 +168,11 @@ pub(super) fn print_graph(graph: &nets::GraphNetwork, file: &Path) {
     }
 }
 
-pub(super) fn time(
-    config: Option<PathBuf>,
-    device: Option<Choice>,
-    json: Option<PathBuf>,
-    convolutions: bool,
-    progress: &Progress,
-) -> Result<(), Error> {
+pub(super) fn bench(arguments: Bench, progress: &Progress) -> Result<(), Error> {
+    let Bench { config, device, json, convolutions, shaders } = arguments;
+    if let Some(directory) = shaders {
+        return bench::write_shaders(&directory);
+    }
     json.iter().try_for_each(|path| results::check_writable(path)).map_err(Error::input)?;
     let config = config.map(|path| Config::read(&path, &[])).transpose().map_err(Error::input)?;
     let plan = config

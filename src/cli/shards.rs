@@ -220,8 +220,7 @@ pub(super) fn shard(arguments: Shard, progress: &Progress) -> Result<(), Error> 
     let shards = Shards::of(&plan).map_err(Error::input)?;
     match (arguments.groups, arguments.draws) {
         (Some(groups), _) => pipeline::groups(plan, &shards, groups, progress),
-        (None, Some(draws)) => pipeline::draws(plan, &shards, draws, progress),
-        (None, None) => Ok(()),
+        (None, draws) => pipeline::draws(plan, &shards, draws.expect("the command line has one of the two"), progress),
     }
 }
 
