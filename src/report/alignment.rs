@@ -101,60 +101,61 @@ fn draw_maps(material: &Material) -> Result<Vec<Drawing>, ReportError> {
     let over = Over::of(&material.results.measures, material.null());
     for rows in spaces(&material.results.measures) {
         let of_words = distinct(rows.iter().map(|row| row.words_layer.as_str()));
-        if of_words.len() < 2 {
-            continue;
-        }
-        let layers = distinct(rows.iter().map(|row| row.layer.as_str()));
-        for measure in distinct(rows.iter().map(|row| row.measure.as_str())) {
-            let of_measure = || rows.iter().copied().filter(|row| row.measure == measure);
-            let of_pair: HashMap<(&str, &str), f64> =
-                of_measure().map(|row| ((&*row.words_layer, &*row.layer), row.value)).collect();
-            let pairs = of_words.iter().flat_map(|words| layers.iter().map(move |layer| (*words, *layer)));
-            let values: Vec<f64> = pairs.map(|pair| of_pair.get(&pair).copied().unwrap_or(f64::NAN)).collect();
-            let Some(best) = Best::of(of_measure(), material.null()) else { continue };
-            let significant = of_measure().filter(|row| over.p(row) < SIGNIFICANT).count();
-            let mut notes = format!("Best pair{}: {}.", best.how(), said(&best, over));
-            let best = best.row;
-            if let Some(permutations) =
-                inference::permutations(material.null(), of_measure().map(|row| row.permutations))
-            {
-                notes += &format!(
-                    " {significant} of {} pairs have a family-wise p < {SIGNIFICANT} over all pairs{}{} ({permutations}, {} concepts).",
-                    of_measure().count(),
-                    over.said(),
-                    inference::tail(material.inference()),
-                    grouped(best.concepts)
-                );
-            }
-            let label = |layer: &&str| {
-                let row = rows.iter().find(|row| row.layer == **layer);
-                row.map_or_else(String::new, |row| row.label.clone())
-            };
-            let (network, words) = (material.said().network(&best.network), names::network(&best.words));
-            let labels: Vec<String> = layers.iter().map(label).collect();
-            let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
-            let (columns, column_title) = fit::titled(&labels, &format!("Layer of {network}"));
-            let (named, row_title) = fit::titled(&of_words, &format!("Layer of {words}"));
-            let heatmap = Heatmap {
-                title: format!("{words} and {network}: {measure}"),
-                rows: named,
-                row_title,
-                columns,
-                column_title,
-                ramp: Ramp::sequential(values.iter().copied()),
-                values,
-                measure: "value",
-                notes,
-            };
-            drawings.push(Drawing {
-                stem: format!("{}_{}", stem(MAPS.name, best), figure_name(measure)),
-                network: best.network.clone(),
-                text: format!("{measure} of every layer of {words} with every layer of {network}"),
-                picture: heatmap.draw(),
-            });
+        if of_words.len() > 1 {
+            let measures = distinct(rows.iter().map(|row| row.measure.as_str()));
+            drawings.extend(measures.into_iter().filter_map(|measure| map(&rows, measure, &of_words, over, material)));
         }
     }
     Ok(drawings)
+}
+
+/// A measure of the pairs of layers of two spaces; none without a value.
+fn map(rows: &[&MeasureRow], measure: &str, of_words: &[&str], over: Over, material: &Material) -> Option<Drawing> {
+    let layers = distinct(rows.iter().map(|row| row.layer.as_str()));
+    let of_measure = || rows.iter().copied().filter(|row| row.measure == measure);
+    let of_pair: HashMap<(&str, &str), f64> =
+        of_measure().map(|row| ((&*row.words_layer, &*row.layer), row.value)).collect();
+    let pairs = of_words.iter().flat_map(|words| layers.iter().map(move |layer| (*words, *layer)));
+    let values: Vec<f64> = pairs.map(|pair| of_pair.get(&pair).copied().unwrap_or(f64::NAN)).collect();
+    let best = Best::of(of_measure(), material.null())?;
+    let mut notes = format!("Best pair{}: {}.", best.how(), said(&best, over));
+    let best = best.row;
+    if let Some(permutations) = inference::permutations(material.null(), of_measure().map(|row| row.permutations)) {
+        notes += &format!(
+            " {} of {} pairs have a family-wise p < {SIGNIFICANT} over all pairs{}{} ({permutations}, {} concepts).",
+            of_measure().filter(|row| over.p(row) < SIGNIFICANT).count(),
+            of_measure().count(),
+            over.said(),
+            inference::tail(material.inference()),
+            grouped(best.concepts)
+        );
+    }
+    let (network, words) = (material.said().network(&best.network), names::network(&best.words));
+    let (columns, column_title) = fit::titled(&labels(rows, &layers), &format!("Layer of {network}"));
+    let (named, row_title) = fit::titled(of_words, &format!("Layer of {words}"));
+    let heatmap = Heatmap {
+        title: format!("{words} and {network}: {measure}"),
+        rows: named,
+        row_title,
+        columns,
+        column_title,
+        ramp: Ramp::sequential(values.iter().copied()),
+        values,
+        measure: "value",
+        notes,
+    };
+    Some(Drawing {
+        stem: format!("{}_{}", stem(MAPS.name, best), figure_name(measure)),
+        network: best.network.clone(),
+        text: format!("{measure} of every layer of {words} with every layer of {network}"),
+        picture: heatmap.draw(),
+    })
+}
+
+/// What figures call these layers.
+fn labels<'a>(rows: &[&'a MeasureRow], layers: &[&str]) -> Vec<&'a str> {
+    let label = |layer: &&str| rows.iter().find(|row| row.layer == *layer).map(|row| row.label.as_str());
+    layers.iter().filter_map(label).collect()
 }
 
 fn draw_depths(material: &Material) -> Result<Vec<Drawing>, ReportError> {
@@ -189,12 +190,11 @@ fn depths<'a>(rows: &[&'a MeasureRow], material: &'a Material) -> Chart<'a> {
     let curves = measures.iter().enumerate().map(|(n, measure)| Curve::marked(curve(n), marks(measure)));
     let curves: Vec<Curve> = curves.collect();
     let bars = curves.iter().flat_map(|curve| &curve.marks).any(|mark| mark.interval.is_some());
-    let label = |layer: &&str| rows.iter().find(|row| row.layer == *layer).map(|row| row.label.as_str());
     Chart {
         title: format!("{} and {}", names::network(&rows[0].words), material.said().network(&rows[0].network)),
         y_title: "calibrated score",
         limits: Some((0.0, 1.0)),
-        labels: layers.iter().filter_map(label).collect(),
+        labels: labels(rows, &layers),
         x_title: material.said().axis,
         bars: material.said().unordered,
         curves,

@@ -18,16 +18,15 @@ pub const FIGURE: Figure = Figure { name: "architecture", draw };
 
 fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
     let run = material.record.as_ref().and_then(RunRecord::run);
-    let networks = Curves::of_networks(&material.results.accuracy);
+    let networks = material.curves();
     let drawing = |curves: &Curves| {
         let network = computed(run?, curves)?;
         let title = format!("{} ({})", material.said().network(&network.name), network.form);
-        let figure = Architecture { title, stages: network.stages(), network, tapped: curves.layers.clone() };
         Some(Drawing {
             stem: curves.stem(FIGURE.name),
             network: curves.network.to_string(),
             text: format!("The stages of {} and the layers compared", curves.network),
-            picture: figure.draw(),
+            picture: Architecture::new(title, &network, &curves.layers).draw(),
         })
     };
     Ok(networks.iter().filter_map(drawing).collect())
@@ -55,13 +54,13 @@ fn computed(run: &Run, curves: &Curves) -> Option<Blueprint> {
     network.with_classes(head.units)
 }
 
-struct Architecture<'a> {
+struct Architecture {
     /// The network and its form.
     title: String,
-    network: Blueprint,
-    stages: Vec<StageSpec>,
-    /// Names of the layers in the results.
-    tapped: Vec<&'a str>,
+    /// The input and every stage.
+    blocks: Vec<Block>,
+    /// Of one image.
+    multiply_adds: u64,
 }
 
 /// A stage's box.
@@ -101,22 +100,11 @@ fn share(size: usize, largest: usize) -> f64 {
     (size as f64 / largest as f64).sqrt()
 }
 
-/// The boxes' heights.
-fn heights(blocks: &[Block]) -> Vec<f64> {
-    let tallest = blocks.iter().map(|block| block.shape[1]).max().unwrap_or(1);
-    blocks.iter().map(|block| HIGHEST * share(block.shape[1], tallest).max(0.03)).collect()
-}
-
-/// The width that a box has to itself.
-fn slot(blocks: &[Block]) -> f64 {
-    (WIDTH - 2.0 * EDGE) / blocks.len() as f64
-}
-
-impl Architecture<'_> {
-    fn blocks(&self) -> Vec<Block> {
-        let size = self.network.input.size;
-        let input =
-            Block { shape: [3, size, size], label: PIXELS_LABEL.into(), taps: vec![self.tapped.contains(&PIXELS)] };
+impl Architecture {
+    /// Of a network with the names of the layers in the results.
+    fn new(title: String, network: &Blueprint, tapped: &[&str]) -> Self {
+        let size = network.input.size;
+        let input = Block { shape: [3, size, size], label: PIXELS_LABEL.into(), taps: vec![tapped.contains(&PIXELS)] };
         let of_stage = |stage: &StageSpec| {
             let labels: Vec<&str> = stage.layers.iter().map(|layer| layer.label.as_str()).collect();
             Block {
@@ -126,15 +114,31 @@ impl Architecture<'_> {
                     [only] => only.to_string(),
                     [first, .., last] => format!("{first}\u{2013}{last}"),
                 },
-                taps: stage.layers.iter().map(|layer| self.tapped.contains(&layer.name.as_str())).collect(),
+                taps: stage.layers.iter().map(|layer| tapped.contains(&layer.name.as_str())).collect(),
             }
         };
-        std::iter::once(input).chain(self.stages.iter().map(of_stage)).collect()
+        let stages = network.stages();
+        Self {
+            title,
+            blocks: std::iter::once(input).chain(stages.iter().map(of_stage)).collect(),
+            multiply_adds: stages.iter().map(|stage| stage.multiply_adds).sum(),
+        }
+    }
+
+    /// The boxes with their heights.
+    fn boxes(&self) -> impl Iterator<Item = (&Block, f64)> {
+        let tallest = self.blocks.iter().map(|block| block.shape[1]).max().unwrap_or(1);
+        self.blocks.iter().map(move |block| (block, HIGHEST * share(block.shape[1], tallest).max(0.03)))
+    }
+
+    /// The width that a box has to itself.
+    fn slot(&self) -> f64 {
+        (WIDTH - 2.0 * EDGE) / self.blocks.len() as f64
     }
 
     /// The text at the boxes.
-    fn text(&self, blocks: &[Block]) -> TextStyle {
-        TextStyle::regular((0.8 * slot(blocks)).clamp(16.0, 0.8 * TICK_LABEL), INK)
+    fn text(&self) -> TextStyle {
+        TextStyle::regular((0.8 * self.slot()).clamp(16.0, 0.8 * TICK_LABEL), INK)
     }
 
     fn title(&self) -> Title {
@@ -148,31 +152,28 @@ impl Architecture<'_> {
 
     /// What the dots and labels take above the highest box.
     fn above(&self) -> f64 {
-        let blocks = self.blocks();
-        let text = self.text(&blocks);
+        let text = self.text();
         let reach = |(block, height): (&Block, f64)| block.dots() + text.width(&block.label) - (HIGHEST - height) / 2.0;
-        blocks.iter().zip(heights(&blocks)).map(reach).fold(ABOVE, f64::max)
+        self.boxes().map(reach).fold(ABOVE, f64::max)
     }
 
     /// Where the notes start.
     fn foot(&self) -> f64 {
-        let blocks = self.blocks();
-        let text = self.text(&blocks);
-        let shapes = blocks.iter().map(|block| text.width(&block.shape_text())).fold(0.0, f64::max);
+        let text = self.text();
+        let shapes = self.blocks.iter().map(|block| text.width(&block.shape_text())).fold(0.0, f64::max);
         self.top() + self.above() + HIGHEST + GAP + shapes + 0.5 * NOTE
     }
 
     fn notes(&self) -> Notes {
-        let taps: Vec<bool> = self.blocks().into_iter().flat_map(|block| block.taps).collect();
-        let tapped = taps.iter().filter(|&&tapped| tapped).count();
-        let hollow = if tapped < taps.len() { "; hollow: others that can be" } else { "" };
-        let multiply_adds: u64 = self.stages.iter().map(|stage| stage.multiply_adds).sum();
+        let taps = || self.blocks.iter().flat_map(|block| &block.taps);
+        let tapped = taps().filter(|&&tapped| tapped).count();
+        let hollow = if tapped < taps().count() { "; hollow: others that can be" } else { "" };
         let notes = format!(
             "Each box is a stage, run over all images before the next one starts: as high as the side of its output, as \
              wide as its channels (both on a root scale); below, channels \u{d7} height \u{d7} width. Filled dots: the {} \
              compared{hollow}. {} million multiply-adds per image.",
             counted(tapped, "layer"),
-            grouped(multiply_adds / 1_000_000)
+            grouped(self.multiply_adds / 1_000_000)
         );
         Notes::wrapped(&notes, WIDTH - 2.0 * EDGE)
     }
@@ -180,12 +181,11 @@ impl Architecture<'_> {
     fn draw(&self) -> Picture {
         let mut canvas = Canvas::new(self.foot() + self.notes().height() + EDGE);
         self.title().draw(&mut canvas);
-        let blocks = self.blocks();
-        let (slot, text) = (slot(&blocks), self.text(&blocks));
+        let (slot, text) = (self.slot(), self.text());
         let middle = self.top() + self.above() + HIGHEST / 2.0;
-        let widest = blocks.iter().map(|block| block.shape[0]).max().unwrap_or(1);
+        let widest = self.blocks.iter().map(|block| block.shape[0]).max().unwrap_or(1);
         canvas.line(&[(EDGE, middle), (WIDTH - EDGE, middle)], SOLID, AXIS, LIGHT);
-        for (n, (block, height)) in blocks.iter().zip(heights(&blocks)).enumerate() {
+        for (n, (block, height)) in self.boxes().enumerate() {
             let width = 0.78 * slot * share(block.shape[0], widest).max(0.12);
             let x = EDGE + (n as f64 + 0.5) * slot;
             let any = block.taps.contains(&true);
@@ -239,13 +239,12 @@ mod tests {
             for form in network.forms {
                 let blueprint = network.draw(form);
                 let (layers, form) = (blueprint.layers(), form.name);
-                let tapped = layers.iter().filter(|layer| !layer.on_request).map(|layer| layer.name.as_str()).collect();
-                let figure =
-                    Architecture { title: form.into(), stages: blueprint.stages(), network: blueprint, tapped };
+                let tapped = layers.iter().filter(|layer| !layer.on_request).map(|layer| layer.name.as_str());
+                let figure = Architecture::new(form.into(), &blueprint, &tapped.collect::<Vec<_>>());
                 let svg = figure.draw().svg;
                 let last = &layers[layers.len() - 1].label;
                 assert!(svg.contains(&format!("{last}</text>")), "{} {form} {last}", network.name);
-                let text = figure.text(&figure.blocks());
+                let text = figure.text();
                 for (start, label) in upwards(&svg) {
                     let end = start - text.width(label);
                     assert!(end > figure.title().baseline() + 0.3 * TITLE, "{} {form} {label}", network.name);
@@ -260,15 +259,15 @@ mod tests {
         let accuracy = rows("squeezenet1_1", &labels, &["GloVe"]);
         let curves = Curves::of_networks(&accuracy).remove(0);
         let network = nets::find("squeezenet1_1").unwrap().blueprint("caffe").unwrap();
-        let title = "SqueezeNet 1.1 (caffe)".to_string();
-        let figure = Architecture { title, stages: network.stages(), network, tapped: curves.layers };
-        let tapped: Vec<bool> = figure.blocks().into_iter().flat_map(|block| block.taps).collect();
+        let of = |tapped: &[&str]| Architecture::new("SqueezeNet 1.1 (caffe)".into(), &network, tapped);
+        let figure = of(&curves.layers);
+        let tapped: Vec<bool> = figure.blocks.iter().flat_map(|block| block.taps.clone()).collect();
         assert_eq!(tapped[..4], [true, false, true, false]);
         assert!(tapped[4..].iter().all(|tapped| !tapped));
         assert!(figure.draw().svg.contains("hollow"));
-        let all = figure.network.layers();
-        let all = ["pixels"].into_iter().chain(all.iter().map(|layer| layer.name.as_str())).collect();
-        assert!(!Architecture { tapped: all, ..figure }.draw().svg.contains("hollow"));
+        let all = network.layers();
+        let all: Vec<&str> = ["pixels"].into_iter().chain(all.iter().map(|layer| layer.name.as_str())).collect();
+        assert!(!of(&all).draw().svg.contains("hollow"));
     }
 
     /// Of results of VGG16's layers beside a record.
@@ -307,8 +306,7 @@ mod tests {
     #[test]
     fn one_layer_is_counted_as_one() {
         let network = nets::find("vgg16").unwrap().blueprint("keras").unwrap();
-        let figure = Architecture { title: "VGG16".into(), stages: network.stages(), network, tapped: vec!["fc1"] };
-        let svg = figure.draw().svg;
+        let svg = Architecture::new("VGG16".into(), &network, &["fc1"]).draw().svg;
         assert!(svg.contains("the 1 layer") && !svg.contains("1 layers"));
     }
 }

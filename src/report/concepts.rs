@@ -17,7 +17,7 @@ const MOST: usize = 180;
 
 fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
     let mut drawings = Vec::new();
-    for curves in Curves::of_networks(&material.results.accuracy) {
+    for curves in material.curves() {
         for model in &curves.models {
             let of_model = |row: &&ConceptRow| row.network == curves.network && row.words == model.words;
             let rows: Vec<&ConceptRow> = material.results.concepts.iter().filter(of_model).collect();

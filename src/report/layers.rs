@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::report::curves::{Curves, distinct};
+use crate::report::curves::distinct;
 use crate::report::heatmap::Heatmap;
 use crate::report::ramp::Ramp;
 use crate::report::{Drawing, Figure, Material, ReportError, fit};
@@ -14,7 +14,7 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
     let mut drawings = Vec::new();
     let said = material.said();
     let axis = said.axis.unwrap_or("Layer");
-    for curves in Curves::of_networks(&material.results.accuracy) {
+    for curves in material.curves() {
         let pairs: Vec<_> = material.results.layers.iter().filter(|row| row.network == curves.network).collect();
         let layers = distinct(pairs.iter().map(|row| row.layer_a.as_str()));
         if layers.len() < 2 {

@@ -20,7 +20,7 @@ const SHARED_OPACITY: f64 = 0.5;
 
 fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
     let mut drawings = Vec::new();
-    for curves in Curves::of_networks(&material.results.accuracy) {
+    for curves in material.curves() {
         let rows: Vec<&PartitionRow> =
             material.results.partition.iter().filter(|row| row.network == curves.network).collect();
         if let Some(first) = rows.first() {

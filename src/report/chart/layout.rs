@@ -131,8 +131,8 @@ impl Chart<'_> {
         }
     }
 
-    /// Measures the texts and shares out the space.
-    pub(super) fn layout(&self) -> Layout {
+    /// The vertical axis, which shows all values.
+    fn range(&self) -> Range {
         let values = self.curves.iter().flat_map(|curve| &curve.marks).flat_map(|mark| {
             let (low, high) = mark.interval.unwrap_or((mark.value, mark.value));
             [mark.value, low, high]
@@ -141,17 +141,13 @@ impl Chart<'_> {
         let reached = self.limits.filter(|_| self.whole).into_iter().flat_map(|(low, high)| [low, high]);
         let values: Vec<f64> = values.chain(edges).chain(reached).collect();
         let ground = self.ground().filter(|_| values.iter().any(|value| value.is_finite()));
-        let range = Range::covering(values.iter().copied().chain(ground), self.limits_of(&values));
+        Range::covering(values.iter().copied().chain(ground), self.limits_of(&values))
+    }
 
-        let tick_width = range.ticks().map(|(_, text)| TICK_TEXT.width(&text)).fold(0.0, f64::max);
-        let left = EDGE + 1.35 * AXIS_TITLE + tick_width + TICK + TICK_GAP;
-        let asides = self.curves.iter().filter_map(|curve| curve.aside);
-        let aside = asides.map(|name| notes::TEXT.width(name) + TICK_GAP).fold(EDGE, f64::max);
-        let right = WIDTH - EDGE - aside;
-
-        let title = Title::fit(&self.title, left);
+    /// Where the legend's samples stand from `left` and `y` on, with their texts, and where the last of its lines does.
+    fn entries(&self, left: f64, mut y: f64) -> (Vec<(Point, String)>, f64) {
         let mut entries = Vec::new();
-        let (mut x, mut y) = (left, title.baseline() + 1.5 * TICK_LABEL);
+        let mut x = left;
         for entry in &self.legend {
             let sample = self.sample(entry) + SAMPLE_GAP;
             let text = fit::cut_sides(entry.text, TICK_TEXT, WIDTH - EDGE - left - sample);
@@ -162,7 +158,21 @@ impl Chart<'_> {
             entries.push(((x, y), text));
             x += entry_width + ENTRY_GAP;
         }
-        let top = y + TICK_LABEL;
+        (entries, y)
+    }
+
+    /// Measures the texts and shares out the space.
+    pub(super) fn layout(&self) -> Layout {
+        let range = self.range();
+        let tick_width = range.ticks().map(|(_, text)| TICK_TEXT.width(&text)).fold(0.0, f64::max);
+        let left = EDGE + 1.35 * AXIS_TITLE + tick_width + TICK + TICK_GAP;
+        let asides = self.curves.iter().filter_map(|curve| curve.aside);
+        let aside = asides.map(|name| notes::TEXT.width(name) + TICK_GAP).fold(EDGE, f64::max);
+        let right = WIDTH - EDGE - aside;
+
+        let title = Title::fit(&self.title, left);
+        let (entries, last) = self.entries(left, title.baseline() + 1.5 * TICK_LABEL);
+        let top = last + TICK_LABEL;
 
         let layers = LayerLabels::fit(&self.labels, TICK_TEXT, (left, right), WIDTH - EDGE / 2.0);
         let notes = Notes::wrapped(&self.notes, WIDTH - EDGE - left);
