@@ -2,19 +2,21 @@
 
 mod differences;
 mod shown;
+mod styles;
 #[cfg(test)]
 mod tests;
 
 use crate::record::ComparisonRecord;
 use crate::report::accuracy::accuracy;
-use crate::report::chart::{Band, Chart, Curve, Entry, Look, Mark, legend};
+use crate::report::chart::{Band, Chart, Curve, Look, Mark, legend};
 use crate::report::curves::{Curves, SIGNIFICANT, distinct};
-use crate::report::style::{CURVES, CurveStyle, DASHED, GREY, SOLID, Shape, crossed, curve};
+use crate::report::style::{CURVES, CurveStyle, DASHED, GREY, curve};
 use crate::report::{Drawing, Null, chance};
 use crate::results::{AccuracyRow, COMPARE_FIGURES, ComparisonRow, WithinRow};
 
 pub use differences::{Tested, families, most, told};
 pub use shown::{Shown, called, labelled};
+use styles::Styles;
 
 /// Runs side by side.
 pub struct Comparison<'a> {
@@ -194,62 +196,25 @@ fn tests(over: &str, [between, within]: [bool; 2]) -> String {
 
 /// Their chart; `filled` is what filled marks say.
 pub fn chart<'a>(overlays: &[Overlay<'a>], shown: &'a Shown, filled: &str) -> Chart<'a> {
-    let runs = distinct(overlays.iter().map(|overlay| overlay.run));
-    let models = distinct(overlays.iter().flat_map(|overlay| overlay.rows).map(|row| row.words.as_str()));
-    let place = |list: &[&str], name: &str| list.iter().position(|known| *known == name).unwrap_or(0);
-    // One run's curves are told apart by all that word models have, one word model's by all that runs have.
-    let of = |n, m| match (runs.len(), models.len()) {
-        (1, _) => curve(m),
-        (_, 1) => CurveStyle { dash: SOLID, ..curve(n) },
-        (runs, _) => crossed(n, m, runs),
-    };
-    let only = |shape, told| if told { shape } else { Shape::None };
-    let by_words = runs.len() <= CURVES.len();
-    let style = |overlay: &Overlay| {
-        of(place(&runs, overlay.run), overlay.rows.first().map_or(0, |row| place(&models, &row.words)))
-    };
-    let of_runs = runs.iter().enumerate().map(|(n, run)| Entry {
-        style: CurveStyle { dash: SOLID, shape: only(curve(n).shape, models.len() == 1 || !by_words), ..curve(n) },
-        filled: true,
-        text: shown.run(run),
-    });
-    let of_models = models.iter().enumerate().map(|(m, words)| Entry {
-        style: CurveStyle { color: GREY, shape: only(curve(m).shape, by_words), dash: curve(m).dash },
-        filled: true,
-        text: words,
-    });
-    let legend = match (runs.len(), models.len()) {
-        (_, 1) => of_runs.collect(),
-        (1, _) => legend(models.iter().copied()),
-        _ => of_runs.chain(of_models).collect(),
-    };
-    let rows = || overlays.iter().flat_map(|overlay| overlay.rows);
-    let (tested, untested) = (rows().any(|row| row.permutations > 0), rows().any(|row| row.permutations == 0));
+    let styles = Styles::new(overlays);
+    let tested = is_tested(overlays.iter().flat_map(|overlay| overlay.rows));
     // Beside marks that say so, one that was not tested is none that is significant.
     let mark = |row: &AccuracyRow| match accuracy(at(row), row) {
         mark if tested && row.permutations == 0 => Mark { look: Look::Hollow, interval: None, ..mark },
         mark => Mark { interval: None, ..mark },
     };
-    let curves = overlays.iter().map(|overlay| Curve::marked(style(overlay), overlay.rows.iter().map(mark).collect()));
-    let styles: Vec<CurveStyle> = overlays.iter().map(style).collect();
-    let (bands, lines) = chances(overlays, &styles, (runs.len() > 1, models.len() > 1));
+    let curves =
+        overlays.iter().map(|overlay| Curve::marked(styles.of(overlay), overlay.rows.iter().map(mark).collect()));
+    let (bands, lines) = chances(overlays, &styles);
     let mut notes = "0: pixels, or the first layer; 1: the last layer.".to_string();
     if overlays.len() > 1 {
         notes += " Where marks would hide each other, curves stand a little aside of their depths.";
     }
     if tested {
-        let hollow = if untested { "n.s., or not tested." } else { "n.s." };
-        let bands = overlays.iter().filter(|overlay| overlay.rows.iter().any(|row| row.permutations > 0)).count();
-        let of = match (overlays.len(), bands) {
-            (1, _) => "",
-            (all, bands) if all == bands => ", from the lowest to the highest of all curves.",
-            (_, 1) => ", of the curve that was tested.",
-            _ => ", from the lowest to the highest of the curves that were tested.",
-        };
-        notes += &format!(" Filled: {filled}; hollow: {hollow} Band: null mean\u{a0}±\u{a0}2\u{a0}s.d.{of}");
+        notes += &what_marks_say(overlays, filled);
     }
     if overlays.len() > 1 && lines.iter().any(|line| line.style.color != GREY) {
-        let dash = if runs.len() > 1 && models.len() > 1 { " and dash" } else { "" };
+        let dash = if styles.crossed() { " and dash" } else { "" };
         notes += &format!(" Thin lines: chance, the null\u{2019}s mean, in its curve\u{2019}s colour{dash}.");
     }
     Chart {
@@ -259,11 +224,29 @@ pub fn chart<'a>(overlays: &[Overlay<'a>], shown: &'a Shown, filled: &str) -> Ch
         labels: DEPTHS.to_vec(),
         x_title: Some("Relative depth"),
         bands,
-        legend,
+        legend: styles.legend(shown),
         curves: curves.chain(lines).collect(),
         notes,
         ..Chart::default()
     }
+}
+
+/// Whether any permutations were drawn.
+fn is_tested<'a>(rows: impl IntoIterator<Item = &'a AccuracyRow>) -> bool {
+    rows.into_iter().any(|row| row.permutations > 0)
+}
+
+/// What marks and the band say where something was tested.
+fn what_marks_say(overlays: &[Overlay], filled: &str) -> String {
+    let untested = overlays.iter().flat_map(|overlay| overlay.rows).any(|row| row.permutations == 0);
+    let hollow = if untested { "n.s., or not tested." } else { "n.s." };
+    let of = match (overlays.len(), overlays.iter().filter(|overlay| is_tested(overlay.rows)).count()) {
+        (1, _) => "",
+        (all, bands) if all == bands => ", from the lowest to the highest of all curves.",
+        (_, 1) => ", of the curve that was tested.",
+        _ => ", from the lowest to the highest of the curves that were tested.",
+    };
+    format!(" Filled: {filled}; hollow: {hollow} Band: null mean\u{a0}±\u{a0}2\u{a0}s.d.{of}")
 }
 
 /// Where a row stands on the axis of depth.
@@ -272,11 +255,11 @@ fn at(row: &AccuracyRow) -> f64 {
 }
 
 /// Every curve's null band, and chance: one grey line for all curves whose chance is one half, for every other one in its
-/// curve's colour, and its dash where `several` runs each have several word models.
-fn chances(overlays: &[Overlay], styles: &[CurveStyle], several: (bool, bool)) -> (Vec<Band>, Vec<Curve<'static>>) {
+/// curve's colour, and its dash where several runs each have several word models.
+fn chances(overlays: &[Overlay], styles: &Styles) -> (Vec<Band>, Vec<Curve<'static>>) {
     let (mut bands, mut lines): (Vec<Band>, Vec<Curve>) = (Vec::new(), Vec::new());
     let mut still = None;
-    for (overlay, style) in overlays.iter().zip(styles) {
+    for overlay in overlays {
         let last = overlay.rows.len() as f64 - 1.0;
         let by_depth = |place: f64| match place {
             place if place < 0.0 => place,
@@ -294,8 +277,9 @@ fn chances(overlays: &[Overlay], styles: &[CurveStyle], several: (bool, bool)) -
                     continue;
                 }
                 if overlays.len() > 1 {
+                    let style = styles.of(overlay);
                     let own = style.of_chance();
-                    line.style = if several == (true, true) { CurveStyle { dash: style.dash, ..own } } else { own };
+                    line.style = if styles.crossed() { CurveStyle { dash: style.dash, ..own } } else { own };
                 }
                 lines.push(line);
             }

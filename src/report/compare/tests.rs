@@ -1,6 +1,7 @@
 use super::*;
 use crate::record::Compared;
 use crate::report::curves::tests::rows;
+use crate::report::style::Shape;
 use crate::results::{NetworkRow, figure_name, write_table};
 
 fn of<'a>(run: &'a str, rows: &'a [AccuracyRow]) -> Overlay<'a> {
