@@ -1,14 +1,18 @@
 //! Similarity matrices as pictures: the word models', those of layers along the depth and of the best ones, concepts by
 //! category.
 
+mod order;
+
 use crate::report::canvas::{Anchor, Canvas, Picture, TextStyle};
-use crate::report::curves::{Curves, Model, distinct};
+use crate::report::curves::{Curves, Model};
 use crate::report::fit;
 use crate::report::notes::{Notes, Title};
 use crate::report::ramp::Ramp;
 use crate::report::style::{AXIS, EDGE, HALF_CAPITAL, INK, SOLID, TICK_LABEL, TITLE, WIDTH};
 use crate::report::{Drawing, Figure, Material, ReportError};
 use crate::stats::Rsm;
+
+use order::Order;
 
 /// `rsm_<network>`; drawn where the matrices are.
 pub const FIGURE: Figure = Figure { name: "rsm", draw };
@@ -105,71 +109,6 @@ fn shown(curves: &Curves) -> Vec<(usize, Name)> {
 fn spread(of: usize, count: usize) -> Vec<usize> {
     let count = count.min(of);
     (0..count).map(|n| (n * (of - 1) + (count - 1) / 2) / (count - 1).max(1)).collect()
-}
-
-/// The order in which concepts stand: category by category, where the manifest has them.
-struct Order {
-    /// The place of each row in the file; empty: as they are.
-    places: Vec<usize>,
-    /// Categories with the row at which each starts; without any the concepts, if they are few.
-    categories: Vec<(String, usize)>,
-    /// Whether concepts are named.
-    of_concepts: bool,
-    /// What the names do not say of it, a sentence.
-    said: String,
-}
-
-/// As many concepts have room for their names.
-const NAMED: usize = 40;
-
-impl Order {
-    fn new(categories: &[String]) -> Self {
-        let mut order = Self { places: Vec::new(), categories: Vec::new(), of_concepts: false, said: String::new() };
-        for name in distinct(categories.iter().map(String::as_str)) {
-            order.categories.push((name.to_string(), order.places.len()));
-            order.places.extend((0..categories.len()).filter(|&place| categories[place] == name));
-        }
-        order
-    }
-
-    /// Concepts as they are, by name if they are few.
-    fn named(concepts: &[String]) -> Self {
-        let plain = |name: &String| name.replace('_', " ");
-        let (named, said) = match concepts {
-            [] => (concepts, String::new()),
-            [first, .., last] if concepts.len() > NAMED => {
-                let (first, last) = (plain(first), plain(last));
-                (&concepts[..0], format!(" Concepts stand in the order of rsm/concepts.txt, from {first} to {last}."))
-            }
-            _ => (concepts, " Columns stand in the order of the rows.".to_string()),
-        };
-        let categories = named.iter().enumerate().map(|(place, name)| (plain(name), place)).collect();
-        Self { places: (0..named.len()).collect(), categories, of_concepts: !named.is_empty(), said }
-    }
-
-    /// `[concepts, concepts]` in this order, without the diagonal.
-    fn values(&self, rsm: &Rsm) -> Vec<f64> {
-        let concepts = rsm.concepts();
-        let place = |row: usize| if self.places.len() == concepts { self.places[row] } else { row };
-        let at = |a: usize, b: usize| if a == b { f64::NAN } else { rsm.row(place(a))[place(b)] };
-        (0..concepts).flat_map(|a| (0..concepts).map(move |b| at(a, b))).collect()
-    }
-
-    /// Whether every row has a name of its own.
-    fn is_row_by_row(&self) -> bool {
-        self.categories.len() == self.places.len()
-    }
-
-    /// Each category's name with where its rows begin and end, as shares of all.
-    fn blocks(&self) -> Vec<(&str, f64, f64)> {
-        let ends = self.categories.iter().skip(1).map(|&(_, start)| start).chain([self.places.len()]);
-        let share = |row: usize| row as f64 / self.places.len() as f64;
-        self.categories
-            .iter()
-            .zip(ends)
-            .map(|((name, start), end)| (name.as_str(), share(*start), share(end)))
-            .collect()
-    }
 }
 
 struct Matrices<'a> {
@@ -329,6 +268,7 @@ fn apart(blocks: &[(&str, f64, f64)], side: f64, em: f64) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
+    use super::order::NAMED;
     use super::*;
     use crate::arrays;
     use crate::report::curves::tests::rows;
@@ -359,15 +299,6 @@ mod tests {
         let alone = rows("net", &labels[..1], &["a", "b"]);
         let alone = super::shown(&Curves::of_networks(&alone).remove(0));
         assert_eq!(alone[0].1.line(), "layer0");
-    }
-
-    #[test]
-    fn concepts_stand_category_by_category() {
-        let order = Order::new(&["animal", "food", "animal"].map(String::from));
-        assert_eq!(order.categories, [("animal".to_string(), 0), ("food".to_string(), 2)]);
-        let values = order.values(&Rsm::new(3, vec![1.0, 0.1, 0.2, 0.1, 1.0, 0.3, 0.2, 0.3, 1.0]));
-        assert_eq!(values[1..3], [0.2, 0.1]);
-        assert!(values[0].is_nan());
     }
 
     #[test]
