@@ -138,9 +138,8 @@ pub fn finish(
     report::write_figures(&results, report::Style::Full, None, directory.root(), progress)?;
     summarise(&results, &record, progress);
     let one_vs_two = images.as_ref().and_then(|images| images.one_vs_two.as_ref()).map(|test| test.ties);
-    let null = report::Null::of(&record);
-    let rule = |ties| report::TieRule { ties, within_categories: null.within_categories };
-    let said = report::chance(&results, (rule(options.ties), Some(null)), one_vs_two.map(rule));
+    let one_vs_two = one_vs_two.map(|ties| (ties, report::Null::of_one_vs_two(&record)));
+    let said = report::chance(&results, options.ties, Some(report::Null::of(&record)), one_vs_two);
     said.into_iter().for_each(|said| progress.line(said));
     Ok(())
 }

@@ -326,7 +326,6 @@ fn draw(
         rows,
         networks: &record.networks,
         directory: out.root(),
-        inference: record.config.inference,
         null: report::Null::new(&record.config.two_vs_two, record.config.inference),
         note: record.config.stimuli.note.as_deref(),
         semgpu: &record.semgpu,

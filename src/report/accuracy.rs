@@ -1,12 +1,11 @@
 //! The paper's figures 1 to 3: 2 vs. 2 accuracy against layer, one line per word model.
 
-use crate::config::InferenceOptions;
-use crate::report::chance::TieRule;
 use crate::report::chart::{Chart, Look, Mark};
 use crate::report::curves::{Curves, SIGNIFICANT};
 use crate::report::material::Said;
 use crate::report::{Drawing, Figure, Material, ReportError, chance, inference};
 use crate::results::AccuracyRow;
+use crate::stats::scoring::Ties;
 
 /// `accuracy_<network>`
 pub const FIGURE: Figure = Figure { name: "accuracy", draw };
@@ -20,26 +19,24 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
         stem: curves.stem(FIGURE.name),
         network: curves.network.to_string(),
         text: format!("2 vs. 2 accuracy of {} against layer", material.said().network(curves.network)),
-        picture: chart(curves, material.ties(), material.inference(), material.said()).draw(),
+        picture: chart(curves, material.ties(), material.said()).draw(),
     };
     Ok(networks.iter().map(drawing).collect())
 }
 
-/// A network's curves; `ties` is how ties counted, `of` what p-values speak of, where that is known, `told` what a test was
-/// told of its matrices.
-pub fn chart<'a>(
-    curves: &Curves<'a>,
-    ties: Option<TieRule>,
-    of: Option<InferenceOptions>,
-    told: Said<'a>,
-) -> Chart<'a> {
+/// A network's curves; `ties` is how ties counted, where that is known, `told` what a test was told of its matrices.
+pub fn chart<'a>(curves: &Curves<'a>, ties: Option<Ties>, told: Said<'a>) -> Chart<'a> {
     let (bands, lines) = chance::drawn(curves, told.unordered);
     let mut notes = curves.counts(told);
     if curves.permuted() {
-        notes += &format!("\n{}; hollow: n.s. {}", inference::filled(of, curves.models.len()), chance::band(curves));
+        notes += &format!(
+            "\n{}; hollow: n.s. {}",
+            inference::filled(curves.null(), curves.models.len()),
+            chance::band(curves)
+        );
     }
     if curves.rows().any(|row| row.ci_low.is_some()) {
-        notes += &format!(" Lines through markers: 95\u{a0}% intervals {}.", inference::over(of, told));
+        notes += &format!(" Lines through markers: 95\u{a0}% intervals {}.", inference::over(curves.null(), told));
     }
     notes += &chance::note(curves, "pairs", ties);
     Chart {
@@ -96,7 +93,7 @@ mod tests {
         let mut table = rows("net", &["a".into(), "b".into()], &["GloVe"]);
         (table[1].ci_low, table[1].ci_high) = (Some(table[1].accuracy - 0.03), Some(table[1].accuracy + 0.02));
         let curves = Curves::of_networks(&table).remove(0);
-        let svg = chart(&curves, None, None, Said::RUN).draw().svg;
+        let svg = chart(&curves, None, Said::RUN).draw().svg;
         let (_, marker) = svg.split_once("data-layer=\"1\" data-at=\"").unwrap();
         let x = marker.split_once(' ').unwrap().0.trim_end_matches('0').trim_end_matches('.');
         let (line, circle) = marker.split_once("<circle").unwrap();

@@ -126,7 +126,7 @@ fn map(rows: &[&MeasureRow], measure: &str, of_words: &[&str], over: Over, mater
             of_measure().filter(|row| over.p(row) < SIGNIFICANT).count(),
             of_measure().count(),
             over.said(),
-            inference::tail(material.inference()),
+            inference::tail(material.null()),
             grouped(best.concepts)
         );
     }
@@ -247,7 +247,7 @@ fn threshold(alpha: f64, several: bool, material: &Material) -> String {
         format!(
             "τ the {quantile} of each layer\u{2019}s own null: 0 is what chance reaches at a layer by itself, 1 the \
              measure\u{2019}s highest value. {}; hollow: n.s.",
-            inference::filled(material.inference(), words_spaces)
+            inference::filled(material.null(), words_spaces)
         )
     }
 }
@@ -342,7 +342,7 @@ pub mod tests {
     fn p_over_all_is_that_of_the_declared_family() {
         use crate::stats::inference::Rule;
         let mut table = rows(&["h1"], &["a"]);
-        let null = |family| Some(Null { rule: Rule { family, ..Rule::default() }, within_categories: false });
+        let null = |family| Some(Null { rule: Rule { family, ..Rule::default() }, ..Null::default() });
         assert_eq!(Over::of(&table, null(Family::Words)), Over::Pairs, "one word model");
         table[1].words = "BERT".into();
         assert_eq!(Over::of(&table, null(Family::Words)), Over::Models);

@@ -136,7 +136,7 @@ mod tests {
         }
         let null = |tail, stop_after| {
             let rule = Rule { permutations: 1000, stop_after, tail, ..Rule::default() };
-            Some(Null { rule, within_categories: false })
+            Some(Null { rule, ..Null::default() })
         };
         let best = |table: &[AccuracyRow], tail| {
             let best = Best::of(table.iter(), null(tail, None)).unwrap();

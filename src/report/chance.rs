@@ -21,15 +21,6 @@ const FEWEST_DRAWS: u64 = 20;
 /// Ties above this share are told.
 const MANY: f64 = 0.01;
 
-/// How ties counted, and whether draws kept to categories, which moves chance whatever ties count.
-#[derive(Clone, Copy)]
-pub struct TieRule {
-    /// In the test that is told of.
-    pub ties: Ties,
-    /// Of the draws.
-    pub within_categories: bool,
-}
-
 /// Chance for the word models that share it.
 struct Level {
     /// Places of the models.
@@ -149,9 +140,11 @@ pub fn has_moved<R: LayerRow>(curves: &Curves<R>) -> bool {
     curves.models.iter().any(moved)
 }
 
-/// Where chance lies if not at one half, and ties if there are many, in sentences; `compared` are pairs or images, `rule`
-/// is how ties counted, where that is known.
-pub fn said<R: LayerRow>(curves: &Curves<R>, compared: &str, rule: Option<TieRule>) -> String {
+/// Where chance lies if not at one half, and ties if there are many, in sentences; `compared` are pairs or images, `ties`
+/// is how they counted, where that is known.
+pub fn said<R: LayerRow>(curves: &Curves<R>, compared: &str, ties: Option<Ties>) -> String {
+    // Which moves chance whatever ties count.
+    let within = curves.null().is_some_and(|null| null.within_categories);
     let named = |model: &Model<R>| match curves.models.len() {
         1 => String::new(),
         _ => format!(" for {}", model.words),
@@ -160,27 +153,22 @@ pub fn said<R: LayerRow>(curves: &Curves<R>, compared: &str, rule: Option<TieRul
     let levels: Vec<String> = away.map(|model| level(model) + &named(model)).collect();
     let mut sentences = Vec::new();
     if !levels.is_empty() {
-        let why = match rule {
-            Some(TieRule { within_categories: true, .. }) => ": draws exchange concepts within categories",
-            _ => "",
-        };
+        let why = if within { ": draws exchange concepts within categories" } else { "" };
         sentences.push(format!("Chance is the null\u{2019}s mean, {}, not 0.5{why}.", listed(&levels)));
     }
     for model in &curves.models {
         let name = named(model);
         let tied = model.rows.iter().flatten().map(|row| row.tied()).fold(0.0, f64::max);
         if tied > MANY {
-            let counted = match rule.map(|rule| rule.ties) {
+            let counted = match ties {
                 Some(Ties::Half) => ", counted as half a pass",
                 Some(Ties::Won) => ", counted as passed",
                 Some(Ties::Lost) => ", counted as lost",
                 None => "",
             };
-            let advice = match rule {
-                Some(TieRule { ties: Ties::Half, .. }) => "",
-                Some(TieRule { within_categories: true, .. }) => {
-                    "; advised: --ties\u{a0}half (ties\u{a0}=\u{a0}\"half\")"
-                }
+            let advice = match ties {
+                Some(Ties::Half) => "",
+                _ if within => "; advised: --ties\u{a0}half (ties\u{a0}=\u{a0}\"half\")",
                 _ => "; advised: --ties\u{a0}half (ties\u{a0}=\u{a0}\"half\"), by which chance is 0.5",
             };
             sentences
@@ -191,8 +179,8 @@ pub fn said<R: LayerRow>(curves: &Curves<R>, compared: &str, rule: Option<TieRul
 }
 
 /// The same as a line of a figure's notes, after those before it; nothing where there is nothing to say.
-pub fn note<R: LayerRow>(curves: &Curves<R>, compared: &str, rule: Option<TieRule>) -> String {
-    match said(curves, compared, rule) {
+pub fn note<R: LayerRow>(curves: &Curves<R>, compared: &str, ties: Option<Ties>) -> String {
+    match said(curves, compared, ties) {
         none if none.is_empty() => none,
         said => format!("\n{said}"),
     }
@@ -209,30 +197,24 @@ fn level<R: LayerRow>(model: &Model<R>) -> String {
     }
 }
 
-/// What is said of whole results, a line each, by how ties counted in the 2 vs. 2 and in the 1 vs. 2 test, and how the 2 vs. 2
-/// test's null was drawn.
-pub fn told(
-    results: &Results,
-    (two_vs_two, null): (TieRule, Option<Null>),
-    one_vs_two: Option<TieRule>,
-) -> Vec<String> {
+/// What is said of whole results, a line each, by how ties counted and nulls were drawn in the 2 vs. 2 and in the 1 vs. 2 test.
+pub fn told(results: &Results, ties: Ties, null: Option<Null>, one_vs_two: Option<(Ties, Null)>) -> Vec<String> {
     let line =
         |test: &str, said: String| (!said.is_empty()).then(|| format!("{test}: {}", said.replace('\u{a0}', " ")));
     let pairs = Curves::under(null, &results.accuracy);
-    let images = Curves::of_networks(&results.one_vs_two);
-    let pairs = pairs.iter().map(|curves| line("2 vs. 2", said(curves, "pairs", Some(two_vs_two))));
-    let given = said_given(results, (two_vs_two, null))
-        .into_iter()
-        .map(|(given, said)| line(&format!("2 vs. 2 given {given}"), said));
-    let images = images.iter().map(|curves| line("1 vs. 2", said(curves, "images", one_vs_two)));
+    let images = Curves::under(one_vs_two.map(|(_, null)| null), &results.one_vs_two);
+    let pairs = pairs.iter().map(|curves| line("2 vs. 2", said(curves, "pairs", Some(ties))));
+    let given =
+        said_given(results, ties, null).into_iter().map(|(given, said)| line(&format!("2 vs. 2 given {given}"), said));
+    let images = images.iter().map(|curves| line("1 vs. 2", said(curves, "images", one_vs_two.map(|(ties, _)| ties))));
     pairs.chain(given).chain(images).flatten().collect()
 }
 
 /// The same of the 2 vs. 2 test given other spaces, by what is given, where there is something to say.
-pub fn said_given(results: &Results, (rule, null): (TieRule, Option<Null>)) -> Vec<(&str, String)> {
+pub fn said_given(results: &Results, ties: Ties, null: Option<Null>) -> Vec<(&str, String)> {
     let of = |(given, rows): (_, Vec<AccuracyRow>)| {
         let said: Vec<String> =
-            Curves::under(null, &rows).iter().map(|curves| said(curves, "pairs", Some(rule))).collect();
+            Curves::under(null, &rows).iter().map(|curves| said(curves, "pairs", Some(ties))).collect();
         (given, said.join(" ").trim().to_string())
     };
     all_given(results).into_iter().map(of).filter(|(_, said)| !said.is_empty()).collect()
@@ -242,10 +224,6 @@ pub fn said_given(results: &Results, (rule, null): (TieRule, Option<Null>)) -> V
 mod tests {
     use super::*;
     use crate::report::curves::tests::rows;
-
-    fn rule(ties: Ties) -> TieRule {
-        TieRule { ties, within_categories: false }
-    }
 
     fn categorical() -> Vec<AccuracyRow> {
         let labels = ["pixels", "fc1"].map(String::from);
@@ -265,7 +243,7 @@ mod tests {
         let (bands, lines) = drawn(&curves, false);
         assert_eq!((bands.len(), lines.len()), (1, 1));
         assert!(lines[0].marks.iter().all(|mark| mark.value == 0.5));
-        assert_eq!(said(&curves, "pairs", Some(rule(Ties::Lost))), "");
+        assert_eq!(said(&curves, "pairs", Some(Ties::Lost)), "");
         assert!(band(&curves).ends_with("s.d., from the lowest to the highest of the curves."));
         // No accuracy lies below 0 or above 1.
         let mut wide = table.clone();
@@ -290,7 +268,7 @@ mod tests {
         assert!(band(&curves).ends_with("coloured of the curve of that colour, grey of GloVe."));
         let alone = Curves { models: curves.models[..1].to_vec(), ..Curves::of_networks(&table).remove(0) };
         assert!(band(&alone).ends_with("s.d."));
-        let told = said(&curves, "pairs", Some(rule(Ties::Lost)));
+        let told = said(&curves, "pairs", Some(Ties::Lost));
         assert!(told.contains("mean, 0.39 for category, not 0.5."), "{told}");
         // 16,000 of five groups of 13,695 pairs.
         assert!(
@@ -303,9 +281,10 @@ mod tests {
             few.iter_mut().for_each(|row| (row.permutations, row.null_sd) = (draws, 0.0));
             let few = Curves::of_networks(&few).remove(0);
             assert_eq!((has_moved(&few), is_known(&few)), (known, known), "{draws}");
-            assert_eq!(said(&few, "pairs", Some(rule(Ties::Lost))).contains("Chance"), known, "{draws}");
+            assert_eq!(said(&few, "pairs", Some(Ties::Lost)).contains("Chance"), known, "{draws}");
         }
-        let within = said(&curves, "pairs", Some(TieRule { within_categories: true, ..rule(Ties::Lost) }));
+        let within = Curves::under(Some(Null { within_categories: true, ..Null::default() }), &table).remove(0);
+        let within = said(&within, "pairs", Some(Ties::Lost));
         assert!(within.contains("0.39 for category, not 0.5: draws exchange concepts within categories."), "{within}");
         assert!(within.ends_with("advised: --ties\u{a0}half (ties\u{a0}=\u{a0}\"half\")."), "{within}");
         let mut both = table.clone();
@@ -313,19 +292,17 @@ mod tests {
             row.null_mean = [0.41, 0.45][n];
         }
         let both = Curves::of_networks(&both).remove(0);
-        let both = said(&both, "pairs", Some(rule(Ties::Lost)));
+        let both = said(&both, "pairs", Some(Ties::Lost));
         assert!(
             both.starts_with(
                 "Chance is the null\u{2019}s mean, between 0.41 and 0.45 for GloVe and 0.39 for category, not 0.5. Up to"
             ),
             "{both}"
         );
-        let half = said(&curves, "pairs", Some(rule(Ties::Half)));
+        let half = said(&curves, "pairs", Some(Ties::Half));
         assert!(half.ends_with("counted as half a pass."), "{half}");
         let results = Results { accuracy: table.clone(), ..Default::default() };
-        let [line] = &super::told(&results, (rule(Ties::Lost), None), None)[..] else {
-            panic!("one line for the one network")
-        };
+        let [line] = &super::told(&results, Ties::Lost, None, None)[..] else { panic!("one line for the one network") };
         assert!(line.starts_with("2 vs. 2: Chance is") && line.contains("advised: --ties half"), "{line}");
     }
 }

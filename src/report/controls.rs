@@ -66,8 +66,7 @@ fn chart<'a>(curves: &Curves<'a>, words: &str, models: usize, material: &'a Mate
         inference::in_every_draw(curves.permuted())
     );
     if curves.permuted() {
-        notes +=
-            &format!("\n{}; hollow: n.s. {}", inference::filled(material.inference(), models), chance::band(curves));
+        notes += &format!("\n{}; hollow: n.s. {}", inference::filled(curves.null(), models), chance::band(curves));
     }
     notes += &chance::note(curves, "pairs", material.ties());
     Chart {
@@ -83,7 +82,6 @@ fn chart<'a>(curves: &Curves<'a>, words: &str, models: usize, material: &'a Mate
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::chance::TieRule;
     use crate::report::curves::tests::rows;
     use crate::report::material::tests::material;
     use crate::report::style::curve;
@@ -139,7 +137,7 @@ mod tests {
         {
             assert!(chart.notes.contains(said), "{said:?} in {}", chart.notes);
         }
-        let told = chance::told(&results, (TieRule { ties: Ties::Lost, within_categories: false }, None), None);
+        let told = chance::told(&results, Ties::Lost, None, None);
         let [line] = &told[..] else { panic!("{told:?}") };
         assert!(line.starts_with("2 vs. 2 given pixels: Chance is the null\u{2019}s mean, 0.30, not 0.5."), "{line}");
         assert!(chart.notes.contains("both sides\u{2019} entries, in every permutation."), "{}", chart.notes);

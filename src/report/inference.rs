@@ -11,13 +11,15 @@ use crate::wording::counted;
 /// What methods say where nothing was drawn, with what that leaves without p-values behind it.
 pub const NOT_MADE: &str = "No permutation test was made: ";
 
-/// How nulls were drawn and what is held against them, as `run.json` has it.
-#[derive(Clone, Copy, Debug)]
+/// How nulls were drawn, what is held against them, and what intervals speak of, as `run.json` has it.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Null {
     /// How many, and what is held against them.
     pub rule: Rule,
     /// Whether draws kept to categories.
     pub within_categories: bool,
+    /// Of other concepts where nothing was asked for.
+    pub generalise: Option<Generalise>,
 }
 
 impl Null {
@@ -25,7 +27,7 @@ impl Null {
     pub fn new(test: &TestOptions, of: InferenceOptions) -> Self {
         let (permutations, stop_after) = (test.permutations, test.stop_after);
         let rule = Rule { permutations, stop_after, tail: of.tail, family: of.family };
-        Self { rule, within_categories: test.within_categories }
+        Self { rule, within_categories: test.within_categories, generalise: of.generalise }
     }
 
     /// Of all tests but the 1 vs. 2 test.
@@ -78,9 +80,9 @@ pub fn permutations(null: Option<Null>, counts: impl Iterator<Item = u64>) -> Op
     Some(if stopped > 0 { format!("up to {said}{within}, stopped early") } else { format!("{said}{within}") })
 }
 
-/// What a family-wise p under a figure of so many word models covers; `of` is how it was taken, where that is known.
-pub fn covers(of: Option<InferenceOptions>, models: usize) -> &'static str {
-    match of.map(|of| of.family) {
+/// What a family-wise p under a figure of so many word models covers, where that is known.
+pub fn covers(null: Option<Null>, models: usize) -> &'static str {
+    match null.map(|null| null.rule.family) {
         Some(Family::Words | Family::Networks) if models > 1 => "family-wise over the layers of all word models",
         Some(Family::Layers) if models > 1 => "family-wise over the layers of each word model, not over word models",
         Some(_) => "family-wise over layers",
@@ -89,8 +91,8 @@ pub fn covers(of: Option<InferenceOptions>, models: usize) -> &'static str {
 }
 
 /// The tail behind a p, after a comma; nothing where that is not known.
-pub fn tail(of: Option<InferenceOptions>) -> &'static str {
-    match of.map(|of| of.tail) {
+pub fn tail(null: Option<Null>) -> &'static str {
+    match null.map(|null| null.rule.tail) {
         Some(Tail::Upper) => ", one-sided (high)",
         Some(Tail::Lower) => ", one-sided (low)",
         Some(Tail::Two) => ", two-sided",
@@ -99,8 +101,8 @@ pub fn tail(of: Option<InferenceOptions>) -> &'static str {
 }
 
 /// What filled markers say under a figure of so many word models.
-pub fn filled(of: Option<InferenceOptions>, models: usize) -> String {
-    format!("Filled: p\u{a0}<\u{a0}{SIGNIFICANT}{}, {}", tail(of), covers(of, models))
+pub fn filled(null: Option<Null>, models: usize) -> String {
+    format!("Filled: p\u{a0}<\u{a0}{SIGNIFICANT}{}, {}", tail(null), covers(null, models))
 }
 
 /// Behind what is done to the observed values, where it is done in draws, too.
@@ -109,8 +111,8 @@ pub fn in_every_draw(permuted: bool) -> &'static str {
 }
 
 /// What intervals speak of: over concepts, over subjects.
-pub fn over(of: Option<InferenceOptions>, told: Said) -> String {
-    let over = of.and_then(|of| of.generalise).unwrap_or(Generalise::Concepts);
+pub fn over(null: Option<Null>, told: Said) -> String {
+    let over = null.and_then(|null| null.generalise).unwrap_or(Generalise::Concepts);
     format!("over {}", over.said(told.all()))
 }
 
@@ -124,7 +126,7 @@ mod tests {
     fn permutations_are_those_that_could_be_drawn_whatever_the_first_row_counts() {
         let null = |stop_after: u32, within_categories| {
             let rule = Rule { permutations: 2000, stop_after: NonZeroU32::new(stop_after), ..Rule::default() };
-            Some(Null { rule, within_categories })
+            Some(Null { rule, within_categories, ..Null::default() })
         };
         let said = |null, counts: &[u64]| permutations(null, counts.iter().copied());
         for counts in [[17, 2000], [2000, 17], [17, 4]] {
@@ -139,7 +141,8 @@ mod tests {
 
     #[test]
     fn several_word_models_are_said_to_be_covered_or_not() {
-        let of = |family| Some(InferenceOptions { family, tail: Tail::Two, generalise: None });
+        let rule = |family| Rule { family, tail: Tail::Two, ..Rule::default() };
+        let of = |family| Some(Null { rule: rule(family), ..Null::default() });
         assert!(covers(of(Family::Layers), 2).ends_with("not over word models"));
         assert!(covers(of(Family::Words), 2).ends_with("all word models"));
         assert_eq!(covers(of(Family::Words), 1), covers(of(Family::Layers), 1));

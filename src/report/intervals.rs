@@ -1,6 +1,5 @@
 //! Every value with its interval over depth, one line per word model, and the noise ceiling behind it: one figure per measure.
 
-use crate::config::InferenceOptions;
 use crate::report::chart::{Band, Chart, Entry, Look, Mark, NO_EDGES, joined};
 use crate::report::curves::{Curves, SIGNIFICANT, distinct};
 use crate::report::material::Said;
@@ -22,7 +21,6 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
         let rows: Vec<&IntervalRow> = material.results.intervals.iter().filter(of_network).collect();
         for measure in distinct(rows.iter().map(|row| row.measure.as_str())) {
             let rows: Vec<&IntervalRow> = rows.iter().copied().filter(|row| row.measure == measure).collect();
-            let told = (material.inference(), material.said());
             drawings.push(Drawing {
                 stem: format!("{}_{}", curves.stem(FIGURE.name), figure_name(measure)),
                 network: curves.network.to_string(),
@@ -31,7 +29,7 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
                     title(measure),
                     material.said().network(curves.network)
                 ),
-                picture: chart(&curves, measure, &rows, material.results, told).draw(),
+                picture: chart(&curves, measure, &rows, material.results, material.said()).draw(),
             });
         }
     }
@@ -92,7 +90,7 @@ fn chart<'a>(
     measure: &str,
     rows: &[&IntervalRow],
     results: &Results,
-    (of, told): (Option<InferenceOptions>, Said<'a>),
+    told: Said<'a>,
 ) -> Chart<'a> {
     let accuracy = !measure.starts_with("rsa-");
     let mark = |place: f64, of: &AccuracyRow| {
@@ -118,9 +116,9 @@ fn chart<'a>(
         ..curves.chart(told)
     };
     if rows.iter().any(|row| is_significant(results, curves.network, row).is_some()) {
-        chart.notes += &format!("\n{}; hollow: n.s.", inference::filled(of, curves.models.len()));
+        chart.notes += &format!("\n{}; hollow: n.s.", inference::filled(curves.null(), curves.models.len()));
     }
-    chart.notes += &format!("\nLines through markers: 95\u{a0}% intervals {}.", inference::over(of, told));
+    chart.notes += &format!("\nLines through markers: 95\u{a0}% intervals {}.", inference::over(curves.null(), told));
     if bounded {
         let style = CurveStyle { color: CEILING, shape: PATCH, dash: UNJOINED };
         chart.bands.push(Band { color: GREY, opacity: INTERVAL, edges });
@@ -200,7 +198,7 @@ mod tests {
         let listed: Vec<&IntervalRow> = intervals.iter().collect();
         let drawn = |results: &Results, unordered: bool| {
             let curves = Curves::of_networks(&results.accuracy).remove(0);
-            let chart = chart(&curves, "rsa-pearson", &listed, results, (None, Said { unordered, ..Said::RUN }));
+            let chart = chart(&curves, "rsa-pearson", &listed, results, Said { unordered, ..Said::RUN });
             let looks: Vec<Look> = chart.curves.iter().flat_map(|curve| &curve.marks).map(|mark| mark.look).collect();
             assert_eq!(chart.bars, unordered);
             (chart.draw().svg, looks.iter().map(|look| *look == Look::Filled).collect::<Vec<_>>())

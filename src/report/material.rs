@@ -2,10 +2,8 @@
 
 use std::path::Path;
 
-use crate::config::{InferenceOptions, TestOptions};
 use crate::matrices;
 use crate::record::{IMAGES, RunRecord};
-use crate::report::chance::TieRule;
 use crate::report::curves::Curves;
 use crate::report::inference::Null;
 use crate::report::stimuli::Source;
@@ -14,6 +12,7 @@ use crate::results::{OneVsTwoRow, Results, ResultsDir};
 use crate::stats::Rsm;
 use crate::stats::ceiling::mean_rsm;
 use crate::stats::one_vs_two::Columns;
+use crate::stats::scoring::Ties;
 
 /// What a test was told of its matrices.
 #[derive(Clone, Copy)]
@@ -102,11 +101,8 @@ impl<'a> Material<'a> {
     }
 
     /// How ties counted in the 2 vs. 2 test, where that is known.
-    pub fn ties(&self) -> Option<TieRule> {
-        self.record.as_ref().map(|record| {
-            let TestOptions { ties, within_categories, .. } = *record.options();
-            TieRule { ties, within_categories }
-        })
+    pub fn ties(&self) -> Option<Ties> {
+        self.record.as_ref().map(|record| record.options().ties)
     }
 
     /// How nulls were drawn, where that is known.
@@ -124,17 +120,11 @@ impl<'a> Material<'a> {
         Curves::under(self.record.as_ref().map(Null::of_one_vs_two), &self.results.one_vs_two)
     }
 
-    /// What its p-values speak of, where that is known.
-    pub fn inference(&self) -> Option<InferenceOptions> {
-        self.record.as_ref().map(RunRecord::inference)
-    }
-
     /// Which columns the 1 vs. 2 test took and how ties counted in it, where that is known.
-    pub fn one_vs_two(&self) -> Option<(Columns, TieRule)> {
+    pub fn one_vs_two(&self) -> Option<(Columns, Ties)> {
         let run = self.record.as_ref()?.run()?;
         let section = run.config.one_vs_two.as_ref()?;
-        let rule = self.ties()?;
-        Some((section.columns, TieRule { ties: section.ties.unwrap_or(rule.ties), ..rule }))
+        Some((section.columns, section.ties.or(self.ties())?))
     }
 
     /// What groups are of, what layers stand along, and whether they have an order.

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::config::InferenceOptions;
 use crate::report::accuracy::accuracy;
 use crate::report::best::ranked;
 use crate::report::canvas::Picture;
@@ -29,8 +28,6 @@ pub struct OfNetworks<'a> {
     pub networks: &'a [NetworkRow],
     /// Where each network's results are, in a folder of its own.
     pub directory: &'a Path,
-    /// What p-values speak of.
-    pub inference: InferenceOptions,
     /// How nulls were drawn.
     pub null: Null,
     /// What a reader should know of the images.
@@ -47,7 +44,7 @@ impl<'a> OfNetworks<'a> {
 
     /// What a family-wise p covers.
     pub fn covers(&self) -> &'static str {
-        match self.inference.family {
+        match self.null.rule.family {
             Family::Layers => "family-wise over the layers of each network, not over networks",
             Family::Words => "family-wise over the layers of each network and all word models, not over networks",
             Family::Networks if self.models().len() > 1 => {
@@ -98,7 +95,7 @@ impl<'a> OfNetworks<'a> {
 
     /// What filled marks say.
     fn filled(&self) -> String {
-        format!("p\u{a0}<\u{a0}{SIGNIFICANT}{}, {}", inference::tail(Some(self.inference)), self.covers())
+        format!("p\u{a0}<\u{a0}{SIGNIFICANT}{}, {}", inference::tail(Some(self.null)), self.covers())
     }
 
     /// What marks say.
@@ -159,7 +156,7 @@ impl<'a> OfNetworks<'a> {
 #[cfg(test)]
 pub mod tests {
     use super::*;
-    use crate::config::TestOptions;
+    use crate::config::{InferenceOptions, TestOptions};
     use crate::report::curves::tests::rows;
 
     /// So many networks of three layers each.
@@ -183,7 +180,6 @@ pub mod tests {
             rows,
             networks: &[],
             directory: Path::new("nowhere"),
-            inference,
             null: Null::new(&TestOptions::default(), inference),
             note: None,
             semgpu: "0",

@@ -34,7 +34,7 @@ fn chart<'a>(curves: &Curves<'a, OneVsTwoRow>, material: &'a Material) -> Chart<
         if let Some(permutations) = inference::permutations(curves.null(), counts) {
             notes += &format!(
                 ", {permutations}.\n{}; pale: p\u{a0}<\u{a0}{SIGNIFICANT} of the layer by itself; hollow: n.s.",
-                inference::filled(material.inference(), curves.models.len())
+                inference::filled(curves.null(), curves.models.len())
             );
         }
         notes += match material.one_vs_two().map(|(columns, _)| columns) {

@@ -1,15 +1,14 @@
 //! How sure an accuracy is and how high it can be: the bootstrap's interval, the null's band and the noise ceiling, one
 //! figure per word model.
 
-use crate::config::InferenceOptions;
 use crate::report::accuracy::accuracy;
-use crate::report::chance::TieRule;
 use crate::report::chart::{Band, Chart, Curve, Entry, Mark, NO_EDGES, joined};
 use crate::report::curves::{Curves, Model};
 use crate::report::material::Said;
 use crate::report::style::{CurveStyle, DOTTED, GREY, INTERVAL, SOLID, Shape, curve};
 use crate::report::{Drawing, Figure, Material, ReportError, chance, inference};
 use crate::results::AccuracyRow;
+use crate::stats::scoring::Ties;
 
 /// `uncertainty_<network>_<words>`; drawn where there are intervals.
 pub const FIGURE: Figure = Figure { name: "uncertainty", draw };
@@ -27,7 +26,7 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
                         material.said().network(curves.network),
                         model.words
                     ),
-                    picture: chart(&curves, n, model, (material.ties(), material.inference()), material.said()).draw(),
+                    picture: chart(&curves, n, model, material.ties(), material.said()).draw(),
                 });
             }
         }
@@ -35,13 +34,7 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
     Ok(drawings)
 }
 
-fn chart<'a>(
-    curves: &Curves<'a>,
-    n: usize,
-    model: &Model<'a>,
-    (ties, of): (Option<TieRule>, Option<InferenceOptions>),
-    told: Said<'a>,
-) -> Chart<'a> {
+fn chart<'a>(curves: &Curves<'a>, n: usize, model: &Model<'a>, ties: Option<Ties>, told: Said<'a>) -> Chart<'a> {
     let style = curve(n);
     let alone =
         Curves { models: vec![model.clone()], layers: curves.layers.clone(), labels: curves.labels.clone(), ..*curves };
@@ -53,7 +46,7 @@ fn chart<'a>(
 
     let mut legend = vec![Entry { style, filled: true, text: model.words }];
     let mut notes =
-        format!("{}\nColoured band: 95\u{a0}% interval {}.", curves.counts(told), inference::over(of, told));
+        format!("{}\nColoured band: 95\u{a0}% interval {}.", curves.counts(told), inference::over(curves.null(), told));
     let mut ceilings = Vec::new();
     if model.rows.iter().flatten().any(|row| row.ceiling_low.is_some()) {
         let edge = |dash, of: fn(&AccuracyRow) -> Option<f64>| {
@@ -75,7 +68,7 @@ fn chart<'a>(
     if curves.permuted() {
         notes += &format!(
             " Grey band: its null\u{2019}s mean\u{a0}±\u{a0}2\u{a0}s.d. {}.",
-            inference::filled(of, curves.models.len())
+            inference::filled(curves.null(), curves.models.len())
         );
     }
     notes += &chance::note(&alone, "pairs", ties);
@@ -127,7 +120,7 @@ mod tests {
             (row.ci_low, row.ci_high) = (Some(row.accuracy - 0.03), Some(row.accuracy + 0.02));
         }
         let curves = Curves::of_networks(&table).remove(0);
-        let drawn = |unordered| chart(&curves, 0, &curves.models[0], (None, None), Said { unordered, ..Said::RUN });
+        let drawn = |unordered| chart(&curves, 0, &curves.models[0], None, Said { unordered, ..Said::RUN });
         let widest = |chart: &Chart| -> f64 {
             let ceilings = chart.curves.iter().skip(1).take(2);
             let of_curve = |curve: &Curve| {

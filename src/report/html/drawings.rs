@@ -52,7 +52,7 @@ fn svg(network: &str, text: &str, svg: &str) -> String {
 /// A network's curves from 0 to 1, whose markers the script moves to the accuracies of a concept; a dotted line keeps the
 /// mean of all concepts.
 pub fn template(curves: &Curves, told: Said) -> String {
-    let mut chart = accuracy::chart(curves, None, None, told);
+    let mut chart = accuracy::chart(curves, None, told);
     let models = curves.models.len();
     let means = chart.curves[..models].iter().map(|curve| {
         let values = curve.marks.iter().map(|mark| (mark.place, mark.value));

@@ -9,16 +9,16 @@ mod spaces;
 #[cfg(test)]
 mod tests;
 
-use crate::config::{InferenceOptions, TestOptions};
+use crate::config::TestOptions;
 use crate::nets::Token;
 use crate::record::{Command, IMAGES, Run, RunRecord};
 use crate::report::canvas::escape;
-use crate::report::chance::{self, TieRule};
+use crate::report::chance;
 use crate::report::curves::distinct;
 use crate::report::inference::Null;
 use crate::report::material::Said;
 use crate::results::Results;
-use crate::stats::scoring::{Constant, Ties};
+use crate::stats::scoring::Constant;
 use crate::stats::similarity::DOUBLE_UNITS;
 use crate::stimuli::PIXELS;
 use crate::wording::{counted, grouped, listed};
@@ -74,7 +74,6 @@ struct Settings<'a> {
     results: &'a Results,
     record: &'a RunRecord,
     test: &'a TestOptions,
-    of: InferenceOptions,
     null: Null,
     concepts: u64,
     groups: u64,
@@ -106,7 +105,6 @@ impl<'a> Settings<'a> {
             results,
             record,
             test: record.options(),
-            of: record.inference(),
             null: Null::of(record),
             concepts: concepts as u64,
             groups: groups as u64,
@@ -209,10 +207,6 @@ impl<'a> Settings<'a> {
         if self.groups > 1 { format!(", averaged over {}", self.said().all()) } else { String::new() }
     }
 
-    fn tie_rule(&self, ties: Ties) -> TieRule {
-        TieRule { ties, within_categories: self.test.within_categories }
-    }
-
     fn controls(&self) -> String {
         let given = distinct(self.results.controls.iter().map(|row| row.given.as_str()));
         let measures = distinct(self.results.controls.iter().map(|row| row.measure.as_str()));
@@ -231,7 +225,7 @@ impl<'a> Settings<'a> {
                          every permutation. ";
             }
             text += "What is not linear in the given matrices is not removed. ";
-            for (given, said) in chance::said_given(self.results, (self.tie_rule(self.test.ties), Some(self.null))) {
+            for (given, said) in chance::said_given(self.results, self.test.ties, Some(self.null)) {
                 text += &format!("Of the 2 vs. 2 test given {given}: {said} ");
             }
         }

@@ -200,7 +200,6 @@ mod tests {
             rows: &rows,
             networks: &networks,
             directory: Path::new("nowhere"),
-            inference: InferenceOptions::default(),
             null: Null::new(&TestOptions::default(), InferenceOptions::default()),
             note: Some("drawings & photographs"),
             semgpu: "0.1.0",

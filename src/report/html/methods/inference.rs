@@ -37,7 +37,7 @@ impl Settings<'_> {
             if self.test.within_categories { " within their categories" } else { "" },
             self.record.seed(),
             self.said().all(),
-            match self.of.tail {
+            match self.null.rule.tail {
                 Tail::Upper => "whose value is at least as high as (one-sided)",
                 Tail::Lower => "whose value is at least as low as (one-sided)",
                 Tail::Two => "whose value is at least as far from the null\u{2019}s mean as (two-sided)",
@@ -79,7 +79,7 @@ impl Settings<'_> {
     /// What intervals speak of, and how they were made.
     fn intervals(&self) -> String {
         let resamples = counted(self.test.bootstrap, "bootstrap resample");
-        let (all, over) = (self.said().all(), self.of.generalise);
+        let (all, over) = (self.said().all(), self.null.generalise);
         let copies = "copies of a concept made no pairs and were left out of each other's rows";
         let accuracies = match over {
             None | Some(Generalise::Concepts) => format!(
@@ -128,7 +128,7 @@ impl Settings<'_> {
 
     /// How the spread of what has an interval was found, but for accuracies.
     fn spreads(&self, all: &str) -> String {
-        let over = self.of.generalise;
+        let over = self.null.generalise;
         let (sides, closed) = match over {
             Some(Generalise::Groups) => (format!("over {all}"), format!("from the differences of the {all}")),
             Some(Generalise::Both) => (
@@ -167,7 +167,7 @@ impl Settings<'_> {
 
     /// Layers that a family-wise p-value covers, those of every word model counted.
     pub(super) fn family_size(&self) -> usize {
-        let models = if self.of.family == Family::Layers { 1 } else { self.models() };
+        let models = if self.null.rule.family == Family::Layers { 1 } else { self.models() };
         self.layers().len() * models
     }
 
@@ -179,7 +179,7 @@ impl Settings<'_> {
         let layers = self.layers();
         let models = self.models();
         let pixels = if layers.iter().any(|(layer, _)| *layer == PIXELS) { ", the pixels among them," } else { "" };
-        let over = match self.of.family {
+        let over = match self.null.rule.family {
             Family::Words | Family::Networks if models > 1 => {
                 format!("the {}{pixels} of all {models} word models together", self.layers_said(layers.len()))
             }
@@ -188,7 +188,7 @@ impl Settings<'_> {
             }
             _ => format!("the {}{pixels} of a network and word model", self.layers_said(layers.len())),
         };
-        let choice = match self.of.family {
+        let choice = match self.null.rule.family {
             Family::Layers if models > 1 => " The choice among the word models is not corrected for.",
             _ => "",
         };
@@ -204,7 +204,7 @@ impl Settings<'_> {
     pub(super) fn family_of_measures(&self) -> String {
         let rows = &self.results.measures;
         let models = distinct(rows.iter().map(|row| row.words.as_str())).len();
-        let over = match self.of.family {
+        let over = match self.null.rule.family {
             Family::Words | Family::Networks if models > 1 => "all pairs of layers of all word models together",
             _ => "the layers of the images\u{2019} side against one layer of the words\u{2019} side",
         };

@@ -3,6 +3,7 @@
 use super::Settings;
 use crate::report::chance;
 use crate::report::curves::Curves;
+use crate::report::inference::Null;
 use crate::stats::one_vs_two::Columns;
 use crate::stats::scoring::{Constant, Ties};
 use crate::wording::{counted, grouped};
@@ -40,7 +41,7 @@ impl Settings<'_> {
             0 => "; none occurred in all tests together.".to_string(),
             ties => format!("; {} occurred in all tests together.", grouped(ties)),
         };
-        for said in networks.iter().map(|curves| chance::said(curves, "pairs", Some(self.tie_rule(self.test.ties)))) {
+        for said in networks.iter().map(|curves| chance::said(curves, "pairs", Some(self.test.ties))) {
             text += &format!(" {said}");
         }
         text += " A row that does not vary once a and b are left out counted as a correlation of 0.";
@@ -60,7 +61,7 @@ impl Settings<'_> {
         let known = run.top_1.map_or(String::new(), |share| format!(" (top-1 accuracy {:.1} %)", 100.0 * share));
         let section = run.config.one_vs_two.clone().unwrap_or_default();
         let ties = section.ties.unwrap_or(self.test.ties);
-        let networks = Curves::of_networks(&self.results.one_vs_two);
+        let networks = Curves::under(Some(Null::of_one_vs_two(self.record)), &self.results.one_vs_two);
         let mut text = format!(
             "The 1 vs. 2 test was made for the {} that the network misclassified{known} and whose true and predicted class both \
              have a word. The correlations of the image's activations with those of the correctly classified images of its \
@@ -77,7 +78,7 @@ impl Settings<'_> {
                 false => "",
             },
         );
-        for said in networks.iter().map(|curves| chance::said(curves, "images", Some(self.tie_rule(ties)))) {
+        for said in networks.iter().map(|curves| chance::said(curves, "images", Some(ties))) {
             text += format!(" {said}").trim_end();
         }
         if row.permutations > 0 {
