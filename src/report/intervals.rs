@@ -136,12 +136,12 @@ fn chart<'a>(
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
     use crate::report::curves::tests::rows;
     use crate::report::material::tests::material;
 
-    fn interval(layer: &str, measure: &str, kind: &str, words: &str) -> IntervalRow {
+    pub fn interval(layer: &str, measure: &str, kind: &str, words: &str) -> IntervalRow {
         IntervalRow {
             network: "vgg16".into(),
             layer: layer.into(),
@@ -158,6 +158,25 @@ mod tests {
             p_value: Some(0.01),
             less_layer: None,
             p_fwer: Some(0.02),
+        }
+    }
+
+    /// Of the same layer and word model, by Pearson's r.
+    pub fn correlation(of: &AccuracyRow) -> RsaRow {
+        RsaRow {
+            network: of.network.clone(),
+            layer: of.layer.clone(),
+            words: of.words.clone(),
+            method: "pearson".into(),
+            rsa: 0.25,
+            permutations: 99,
+            p_value: 0.01,
+            p_fwer: 0.01,
+            q_fdr: 0.01,
+            null_mean: 0.0,
+            null_sd: 0.1,
+            ceiling_low: None,
+            ceiling_high: None,
         }
     }
 
@@ -209,19 +228,10 @@ mod tests {
         assert_eq!(filled, [true; 4]);
         assert_ne!(svg, drawn(&results, true).0);
         let correlation = |row: &AccuracyRow| RsaRow {
-            network: row.network.clone(),
-            layer: row.layer.clone(),
-            words: row.words.clone(),
-            method: "pearson".into(),
-            rsa: 0.3,
-            permutations: 99,
-            p_value: 0.01,
             p_fwer: if row.layer == "pixels" { 0.2 } else { 0.01 },
-            q_fdr: 0.01,
-            null_mean: 0.0,
-            null_sd: 0.1,
             ceiling_low: Some(0.5),
             ceiling_high: Some(0.71),
+            ..correlation(row)
         };
         results.rsa = results.accuracy.iter().map(correlation).collect();
         let (svg, filled) = drawn(&results, false);

@@ -18,7 +18,7 @@ use crate::stats::inference::Family;
 use crate::wording::counted;
 
 /// What networks are called, by their labels.
-type Names<'a> = BTreeMap<&'a str, String>;
+pub type Names<'a> = BTreeMap<&'a str, String>;
 
 /// The results of a sweep.
 pub struct OfNetworks<'a> {
@@ -172,6 +172,32 @@ pub mod tests {
             rows
         };
         (0..networks).flat_map(network).collect()
+    }
+
+    /// Of a network by this name or label.
+    pub fn row(network: &str, best_accuracy: f64) -> NetworkRow {
+        NetworkRow {
+            network: network.into(),
+            name: "vgg16".into(),
+            words: "GloVe".into(),
+            layers: 3,
+            best_layer: "b".into(),
+            best_depth: 0.5,
+            best_accuracy,
+            best_p_value: 0.01,
+            best_p_fwer: 0.04,
+            last_layer: "c".into(),
+            last_accuracy: 0.5,
+            last_p_value: 0.5,
+            last_p_fwer: 0.9,
+            first_layer: "pixels".into(),
+            first_accuracy: 0.6,
+            concepts: 20,
+            groups: 2,
+            permutations: 99,
+            best_null_mean: Some(0.5),
+            best_null_sd: Some(0.05),
+        }
     }
 
     fn drawn(rows: &[AccuracyRow], family: Family) -> (String, String) {

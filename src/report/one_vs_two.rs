@@ -65,14 +65,14 @@ fn mark(place: f64, row: &OneVsTwoRow) -> Mark {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
     use crate::report::material::tests::material;
     use crate::report::style::{GREY, curve};
     use crate::results::Results;
 
     /// Made-up rows: the first layers pass more images, the second one significantly.
-    fn rows(models: &[&str]) -> Vec<OneVsTwoRow> {
+    pub fn rows(models: &[&str]) -> Vec<OneVsTwoRow> {
         let row = |(layer, passed, p): (&str, u64, f64), words: &&str| OneVsTwoRow {
             network: "vgg16".into(),
             layer: layer.to_lowercase(),

@@ -1,6 +1,7 @@
 use super::*;
 use crate::record::Compared;
 use crate::report::curves::tests::rows;
+use crate::report::networks::tests::row;
 use crate::report::style::Shape;
 use crate::results::{NetworkRow, figure_name, write_table};
 
@@ -114,28 +115,7 @@ fn what_was_not_tested_is_not_filled_beside_what_was() {
 #[test]
 fn runs_of_a_sweep_have_its_labels() {
     let directory = tempfile::tempdir().unwrap();
-    let network = |label: &str| NetworkRow {
-        network: label.into(),
-        name: "squeezenet1_1".into(),
-        words: "GloVe".into(),
-        layers: 2,
-        best_layer: "b".into(),
-        best_depth: 1.0,
-        best_accuracy: 0.7,
-        best_p_value: 0.01,
-        best_p_fwer: 0.01,
-        last_layer: "b".into(),
-        last_accuracy: 0.7,
-        last_p_value: 0.01,
-        last_p_fwer: 0.01,
-        first_layer: "a".into(),
-        first_accuracy: 0.6,
-        concepts: 20,
-        groups: 2,
-        permutations: 99,
-        best_null_mean: None,
-        best_null_sd: None,
-    };
+    let network = |label: &str| NetworkRow { name: "squeezenet1_1".into(), ..row(label, 0.7) };
     let labels = ["squeezenet1_1", "SqueezeNet 1.1, random"];
     write_table(directory.path(), &labels.map(network)).unwrap();
     let folders = labels.map(figure_name);

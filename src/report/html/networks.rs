@@ -1,6 +1,5 @@
 //! The page of a sweep: all networks, each with the way to its own page.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::tables::{accuracy_cells, accuracy_text};
@@ -11,6 +10,7 @@ use crate::report::canvas::escape;
 use crate::report::curves::{SIGNIFICANT, distinct};
 use crate::report::inference;
 use crate::report::material::Said;
+use crate::report::networks::Names;
 use crate::report::{Best, Drawing, OfNetworks, ReportError};
 use crate::results::{NetworkRow, ResultsDir, figure_name};
 use crate::wording::{counted, grouped};
@@ -35,7 +35,7 @@ fn records<'a>(of: &OfNetworks<'a>, directory: &Path) -> Result<Vec<(&'a str, Ru
 }
 
 /// What made the networks' results: what all share once, then what each has of its own.
-fn provenance(of: &OfNetworks, records: &[(&str, RunRecord)], names: &BTreeMap<&str, String>) -> String {
+fn provenance(of: &OfNetworks, records: &[(&str, RunRecord)], names: &Names) -> String {
     let Some((_, first)) = records.first() else {
         return provenance::facts(vec![("semgpu", of.semgpu.to_string())]);
     };
@@ -44,11 +44,7 @@ fn provenance(of: &OfNetworks, records: &[(&str, RunRecord)], names: &BTreeMap<&
     facts.push(("CPU threads", first.threads.to_string()));
     let duration = records.iter().map(|(_, record)| record.seconds.total).sum::<f64>();
     facts.push(("Duration of all", format!("{duration:.0} s")));
-    if let Some(run) = first.run() {
-        facts.push(("Images, SHA-256 of all", run.checksums.images.clone()));
-        let words = run.config.words.iter().zip(&run.checksums.words);
-        facts.extend(words.map(|(words, sum)| ("Words, SHA-256", format!("{sum} ({})", words.name))));
-    }
+    facts.extend(first.run().into_iter().flat_map(provenance::images_and_words));
     for (label, record) in records {
         let seed = || format!("random, seed {}", record.seed());
         let weights = record.run().map(|run| run.checksums.weights.clone().unwrap_or_else(seed));
@@ -102,7 +98,7 @@ fn inferred(of: &OfNetworks, tested: bool, networks: usize) -> String {
     )
 }
 
-fn summary(of: &OfNetworks, names: &BTreeMap<&str, String>) -> String {
+fn summary(of: &OfNetworks, names: &Names) -> String {
     let Some(row) = of.networks.first() else { return String::new() };
     let mut text = format!(
         "<p>{} concepts, {}{}.</p>\n",
@@ -127,12 +123,12 @@ fn summary(of: &OfNetworks, names: &BTreeMap<&str, String>) -> String {
     text
 }
 
-fn called<'a>(names: &'a BTreeMap<&str, String>, label: &'a str) -> &'a str {
+fn called<'a>(names: &'a Names, label: &'a str) -> &'a str {
     names.get(label).map_or(label, String::as_str)
 }
 
 /// The networks by their best layer.
-fn table(of: &OfNetworks, words: &str, names: &BTreeMap<&str, String>) -> String {
+fn table(of: &OfNetworks, words: &str, names: &Names) -> String {
     let rows = ranked(of.networks.iter().filter(|row| row.words == words), Some(of.null)).rows;
     let body: String = rows.into_iter().map(|row| line(row, called(names, &row.network))).collect();
     format!(
@@ -166,32 +162,7 @@ mod tests {
     use super::*;
     use crate::config::{InferenceOptions, TestOptions};
     use crate::report::Null;
-    use crate::report::networks::tests::table;
-
-    fn row(network: &str, best_accuracy: f64) -> NetworkRow {
-        NetworkRow {
-            network: network.into(),
-            name: "vgg16".into(),
-            words: "GloVe".into(),
-            layers: 3,
-            best_layer: "b".into(),
-            best_depth: 0.5,
-            best_accuracy,
-            best_p_value: 0.01,
-            best_p_fwer: 0.04,
-            last_layer: "c".into(),
-            last_accuracy: 0.5,
-            last_p_value: 0.5,
-            last_p_fwer: 0.9,
-            first_layer: "pixels".into(),
-            first_accuracy: 0.6,
-            concepts: 20,
-            groups: 2,
-            permutations: 99,
-            best_null_mean: Some(0.5),
-            best_null_sd: Some(0.05),
-        }
-    }
+    use crate::report::networks::tests::{row, table};
 
     #[test]
     fn the_page_leads_to_every_network_the_best_first() {

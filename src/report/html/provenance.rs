@@ -1,7 +1,7 @@
 //! Where the results come from, in `run.json`'s words.
 
 use crate::config::Bytes;
-use crate::record::{Origin, RunRecord};
+use crate::record::{Origin, Run, RunRecord};
 use crate::report::canvas::escape;
 use crate::wording::shell;
 
@@ -20,11 +20,8 @@ pub fn html(record: Option<&RunRecord>) -> String {
     rows.push(("Duration", format!("{:.0} s", record.seconds.total)));
     rows.extend(record.peak_bytes.map(|bytes| ("Peak memory", Bytes(bytes).to_string())));
     if let Some(run) = record.run() {
-        let sums = &run.checksums;
-        rows.extend(sums.weights.iter().map(|sum| ("Weights, SHA-256", sum.clone())));
-        rows.push(("Images, SHA-256 of all", sums.images.clone()));
-        let words = run.config.words.iter().zip(&sums.words);
-        rows.extend(words.map(|(words, sum)| ("Words, SHA-256", format!("{sum} ({})", words.name))));
+        rows.extend(run.checksums.weights.iter().map(|sum| ("Weights, SHA-256", sum.clone())));
+        rows.extend(images_and_words(run));
     }
     rows.extend(record.warnings.iter().map(|warning| ("Warning", warning.clone())));
     let json = serde_json::to_string_pretty(record).unwrap_or_default();
@@ -46,6 +43,13 @@ pub fn origin(semgpu: &str, origin: &Origin) -> Vec<(&'static str, String)> {
         [("Date", origin.date.clone()), ("Command", command(&origin.arguments)), ("Machine", origin.machine.clone())];
     let said = said.into_iter().filter(|(_, value)| !value.is_empty());
     std::iter::once(("semgpu", version)).chain(said).collect()
+}
+
+/// What went into a run beside the weights: all networks of a sweep share it.
+pub fn images_and_words(run: &Run) -> Vec<(&'static str, String)> {
+    let words = run.config.words.iter().zip(&run.checksums.words);
+    let words = words.map(|(words, sum)| ("Words, SHA-256", format!("{sum} ({})", words.name)));
+    std::iter::once(("Images, SHA-256 of all", run.checksums.images.clone())).chain(words).collect()
 }
 
 /// A command line that a shell takes: what means something to it stands in quotes.

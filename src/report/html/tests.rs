@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::*;
 use crate::report::curves::Curves;
 use crate::report::curves::tests::rows;
+use crate::report::intervals::tests::correlation;
 use crate::report::{FIGURES, distinct};
 use crate::results::{
     AccuracyRow, ConceptRow, ConfusedRow, GroupRow, LostRow, MisclassifiedRow, PredictionRow, Results, ResultsDir,
@@ -288,19 +289,13 @@ fn results_without_run_json_or_permutations_make_a_page() {
         (row.q_fdr, row.null_mean, row.null_sd) = (f64::NAN, f64::NAN, f64::NAN);
     }
     let rsa = |row: &AccuracyRow| RsaRow {
-        network: row.network.clone(),
-        layer: row.layer.clone(),
-        words: row.words.clone(),
-        method: "pearson".into(),
-        rsa: 0.25,
         permutations: 0,
         p_value: 1.0,
         p_fwer: 1.0,
         q_fdr: 1.0,
         null_mean: f64::NAN,
         null_sd: f64::NAN,
-        ceiling_low: None,
-        ceiling_high: None,
+        ..correlation(row)
     };
     results.rsa = results.accuracy.iter().map(rsa).collect();
     let page = written(&results, directory.path());

@@ -12,20 +12,7 @@ impl Settings<'_> {
         let measures = distinct(rows.iter().map(|row| row.measure.as_str()));
         let named = |name: &&str| {
             let neighbours = rows.iter().find(|row| row.measure == **name).and_then(|row| row.neighbours);
-            let what = match *name {
-                "2v2" => "the 2 vs. 2 test",
-                "cka" => "linear CKA (Kornblith et al., 2019)",
-                "cka-debiased" => "debiased linear CKA (the unbiased HSIC of Song et al., 2012)",
-                "cka-rbf" => "CKA of Gaussian kernels as wide as the median distance (Kornblith et al., 2019)",
-                "mknn" => "mutual nearest neighbours by cosine (Huh et al., 2024)",
-                "cknna" => "CKNNA of vectors of unit length (Huh et al., 2024)",
-                "rsa-pearson" => "RSA by Pearson\u{2019}s r (Kriegeskorte et al., 2008)",
-                "rsa-spearman" => "RSA by Spearman\u{2019}s ρ (Kriegeskorte et al., 2008)",
-                "rsa-kendall" => "RSA by Kendall\u{2019}s τ-a (Kriegeskorte et al., 2008)",
-                "rsa-cosine" => "RSA by the cosine (Kriegeskorte et al., 2008)",
-                other => other,
-            };
-            neighbours.map_or_else(|| what.to_string(), |k| format!("{what} with k = {k}"))
+            neighbours.map_or_else(|| cited(name).to_string(), |k| format!("{} with k = {k}", cited(name)))
         };
         let mut text = format!(
             "Every layer of the words\u{2019} side was compared with every layer of the images\u{2019} side over {} by {}",
@@ -51,31 +38,7 @@ impl Settings<'_> {
                 100.0 * (1.0 - row.alpha)
             );
         }
-        let with_interval = |row: &&MeasureRow| row.ci_low.is_some();
-        let (jackknifed, resampled): (Vec<_>, Vec<_>) =
-            rows.iter().filter(with_interval).partition(|row| row.neighbours.is_some());
-        if !resampled.is_empty() {
-            let is_accuracy = |row: &MeasureRow| row.measure == Measure::TwoVsTwo.name();
-            let accuracies = resampled.iter().filter(|row| is_accuracy(row)).count();
-            text += &format!(
-                " Intervals (95 %) are percentiles of resamples of the concepts, {} and centred on the observed value; copies of \
-                 a concept make no pair.",
-                match resampled.len() - accuracies {
-                    0 => "in log-odds",
-                    _ if accuracies > 0 => "of the 2 vs. 2 accuracy in log-odds, of the others by Fisher\u{2019}s z,",
-                    _ => "by Fisher\u{2019}s z",
-                }
-            );
-        }
-        let (mutual, other): (Vec<_>, Vec<_>) =
-            jackknifed.into_iter().partition(|row| row.measure == Measure::Mknn.name());
-        for (rows, scale) in [(mutual, "the log-odds of mutual nearest neighbours"), (other, "CKNNA")] {
-            if !rows.is_empty() {
-                text += &format!(
-                    " Those of {scale} reach 1.96 standard errors of the jackknife over concepts to either side."
-                );
-            }
-        }
+        text += &intervals(rows);
         if rows.iter().any(|row| row.ceiling_low.is_some()) {
             text += &format!(
                 " The noise ceiling is the measure of each {one} with the mean of the others and with that of all."
@@ -83,4 +46,50 @@ impl Settings<'_> {
         }
         text
     }
+}
+
+/// A measure in a sentence, with what defines it.
+fn cited(measure: &str) -> &str {
+    match measure {
+        "2v2" => "the 2 vs. 2 test",
+        "cka" => "linear CKA (Kornblith et al., 2019)",
+        "cka-debiased" => "debiased linear CKA (the unbiased HSIC of Song et al., 2012)",
+        "cka-rbf" => "CKA of Gaussian kernels as wide as the median distance (Kornblith et al., 2019)",
+        "mknn" => "mutual nearest neighbours by cosine (Huh et al., 2024)",
+        "cknna" => "CKNNA of vectors of unit length (Huh et al., 2024)",
+        "rsa-pearson" => "RSA by Pearson\u{2019}s r (Kriegeskorte et al., 2008)",
+        "rsa-spearman" => "RSA by Spearman\u{2019}s ρ (Kriegeskorte et al., 2008)",
+        "rsa-kendall" => "RSA by Kendall\u{2019}s τ-a (Kriegeskorte et al., 2008)",
+        "rsa-cosine" => "RSA by the cosine (Kriegeskorte et al., 2008)",
+        other => other,
+    }
+}
+
+/// How the intervals of those that have any were made.
+fn intervals(rows: &[MeasureRow]) -> String {
+    let mut text = String::new();
+    let with_interval = |row: &&MeasureRow| row.ci_low.is_some();
+    let (jackknifed, resampled): (Vec<_>, Vec<_>) =
+        rows.iter().filter(with_interval).partition(|row| row.neighbours.is_some());
+    if !resampled.is_empty() {
+        let is_accuracy = |row: &MeasureRow| row.measure == Measure::TwoVsTwo.name();
+        let accuracies = resampled.iter().filter(|row| is_accuracy(row)).count();
+        text += &format!(
+            " Intervals (95 %) are percentiles of resamples of the concepts, {} and centred on the observed value; copies of \
+             a concept make no pair.",
+            match resampled.len() - accuracies {
+                0 => "in log-odds",
+                _ if accuracies > 0 => "of the 2 vs. 2 accuracy in log-odds, of the others by Fisher\u{2019}s z,",
+                _ => "by Fisher\u{2019}s z",
+            }
+        );
+    }
+    let (mutual, other): (Vec<_>, Vec<_>) = jackknifed.into_iter().partition(|row| row.measure == Measure::Mknn.name());
+    for (rows, scale) in [(mutual, "the log-odds of mutual nearest neighbours"), (other, "CKNNA")] {
+        if !rows.is_empty() {
+            text +=
+                &format!(" Those of {scale} reach 1.96 standard errors of the jackknife over concepts to either side.");
+        }
+    }
+    text
 }

@@ -3,6 +3,8 @@ use serde_json::{Value, json};
 use super::*;
 use crate::record;
 use crate::report::curves::tests::rows;
+use crate::report::intervals::tests::{correlation, interval};
+use crate::report::one_vs_two;
 use crate::results::{IntervalRow, OneVsTwoRow, ResultsDir, RsaRow};
 
 /// The paragraphs of three layers against two word models, by a record of schema 2 that is changed.
@@ -264,21 +266,8 @@ fn measures_beside_the_2_vs_2_test_are_of_its_permutations() {
 #[test]
 fn only_what_was_compared_is_said_to_have_been() {
     let interval = |measure: &str, kind: &str| IntervalRow {
-        network: "vgg16".into(),
-        layer: "b1c1".into(),
-        measure: measure.into(),
-        kind: kind.into(),
-        words: "GloVe".into(),
-        less: None,
-        value: 0.3,
-        over: "concepts".into(),
-        resamples: 200,
-        freedom: 9.0,
-        ci_low: 0.2,
-        ci_high: 0.4,
         p_value: ((measure, kind) != ("2v2", "value")).then_some(0.01),
-        less_layer: None,
-        p_fwer: Some(0.02),
+        ..interval("b1c1", measure, kind, "GloVe")
     };
     let told_of = |rows: &[(&str, &str)]| {
         told(|record, results| {
@@ -325,22 +314,9 @@ fn only_what_was_compared_is_said_to_have_been() {
 fn one_method_of_rsa_is_one_measure() {
     let of = |methods: &[&str], permutations: u64| {
         told(|_, results| {
-            let row = |method: &&str| RsaRow {
-                network: "vgg16".into(),
-                layer: "fc1".into(),
-                words: "GloVe".into(),
-                method: method.to_string(),
-                rsa: 0.25,
-                permutations,
-                p_value: 0.5,
-                p_fwer: 0.5,
-                q_fdr: 0.5,
-                null_mean: 0.0,
-                null_sd: 0.1,
-                ceiling_low: None,
-                ceiling_high: None,
-            };
-            results.rsa = methods.iter().map(row).collect();
+            let row = correlation(&results.accuracy[0]);
+            let of = |method: &&str| RsaRow { method: method.to_string(), permutations, ..row.clone() };
+            results.rsa = methods.iter().map(of).collect();
         })
     };
     says(&of(&["spearman"], 0), &[("also computed by the measure spearman.", true)]);
@@ -419,21 +395,7 @@ fn rules_for_ties_and_constant_rows_are_told() {
 
 #[test]
 fn the_columns_of_the_one_vs_two_test_and_its_null_are_told() {
-    let row = OneVsTwoRow {
-        network: "vgg16".into(),
-        layer: "fc1".into(),
-        label: "FC1".into(),
-        words: "GloVe".into(),
-        images: 36,
-        passed: 20,
-        ties: 0,
-        accuracy: 20.0 / 36.0,
-        permutations: 1000,
-        p_value: 0.3,
-        p_fwer: 0.5,
-        null_mean: 0.42,
-        null_sd: 0.1,
-    };
+    let row = OneVsTwoRow { null_mean: 0.42, ..one_vs_two::tests::rows(&["GloVe"]).remove(0) };
     let with = |columns: &str| {
         told(|record, results| {
             new(record, json!({}));
