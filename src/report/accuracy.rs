@@ -92,7 +92,7 @@ mod tests {
     fn an_interval_stands_on_its_marker() {
         let mut table = rows("net", &["a".into(), "b".into()], &["GloVe"]);
         (table[1].ci_low, table[1].ci_high) = (Some(table[1].accuracy - 0.03), Some(table[1].accuracy + 0.02));
-        let curves = Curves::of_networks(&table).remove(0);
+        let curves = Curves::under(None, &table).remove(0);
         let svg = chart(&curves, None, Said::RUN).draw().svg;
         let (_, marker) = svg.split_once("data-layer=\"1\" data-at=\"").unwrap();
         let x = marker.split_once(' ').unwrap().0.trim_end_matches('0').trim_end_matches('.');

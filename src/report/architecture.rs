@@ -257,7 +257,7 @@ mod tests {
     fn layers_of_the_results_are_marked() {
         let labels = ["pixels", "fire2"].map(String::from);
         let accuracy = rows("squeezenet1_1", &labels, &["GloVe"]);
-        let curves = Curves::of_networks(&accuracy).remove(0);
+        let curves = Curves::under(None, &accuracy).remove(0);
         let network = nets::find("squeezenet1_1").unwrap().blueprint("caffe").unwrap();
         let of = |tapped: &[&str]| Architecture::new("SqueezeNet 1.1 (caffe)".into(), &network, tapped);
         let figure = of(&curves.layers);

@@ -239,7 +239,7 @@ mod tests {
     fn chance_is_one_half_unless_the_null_says_otherwise() {
         let labels = ["pixels", "fc1"].map(String::from);
         let table = rows("net", &labels, &["GloVe", "SkipGram"]);
-        let curves = Curves::of_networks(&table).remove(0);
+        let curves = Curves::under(None, &table).remove(0);
         let (bands, lines) = drawn(&curves, false);
         assert_eq!((bands.len(), lines.len()), (1, 1));
         assert!(lines[0].marks.iter().all(|mark| mark.value == 0.5));
@@ -248,7 +248,7 @@ mod tests {
         // No accuracy lies below 0 or above 1.
         let mut wide = table.clone();
         wide.iter_mut().for_each(|row| row.null_sd = 0.3);
-        let (bands, _) = drawn(&Curves::of_networks(&wide).remove(0), false);
+        let (bands, _) = drawn(&Curves::under(None, &wide).remove(0), false);
         assert!(bands[0].edges.iter().all(|&(_, edges)| edges == (0.0, 1.0)), "{:?}", bands[0].edges);
         // Steps where there is no order: level over a place.
         let (bands, _) = drawn(&curves, true);
@@ -260,13 +260,13 @@ mod tests {
     #[test]
     fn a_null_that_ties_move_is_chance_and_is_told() {
         let table = categorical();
-        let curves = Curves::of_networks(&table).remove(0);
+        let curves = Curves::under(None, &table).remove(0);
         let (bands, lines) = drawn(&curves, false);
         assert_eq!(bands.len(), 2);
         let heights: Vec<f64> = lines.iter().map(|line| line.marks[0].value).collect();
         assert_eq!(heights, [0.39, 0.5]);
         assert!(band(&curves).ends_with("coloured of the curve of that colour, grey of GloVe."));
-        let alone = Curves { models: curves.models[..1].to_vec(), ..Curves::of_networks(&table).remove(0) };
+        let alone = Curves { models: curves.models[..1].to_vec(), ..Curves::under(None, &table).remove(0) };
         assert!(band(&alone).ends_with("s.d."));
         let told = said(&curves, "pairs", Some(Ties::Lost));
         assert!(told.contains("mean, 0.39 for category, not 0.5."), "{told}");
@@ -279,7 +279,7 @@ mod tests {
         for (draws, known) in [(1, false), (19, false), (20, true)] {
             let mut few = table.clone();
             few.iter_mut().for_each(|row| (row.permutations, row.null_sd) = (draws, 0.0));
-            let few = Curves::of_networks(&few).remove(0);
+            let few = Curves::under(None, &few).remove(0);
             assert_eq!((has_moved(&few), is_known(&few)), (known, known), "{draws}");
             assert_eq!(said(&few, "pairs", Some(Ties::Lost)).contains("Chance"), known, "{draws}");
         }
@@ -291,7 +291,7 @@ mod tests {
         for (n, row) in both.iter_mut().filter(|row| row.words == "GloVe").enumerate() {
             row.null_mean = [0.41, 0.45][n];
         }
-        let both = Curves::of_networks(&both).remove(0);
+        let both = Curves::under(None, &both).remove(0);
         let both = said(&both, "pairs", Some(Ties::Lost));
         assert!(
             both.starts_with(

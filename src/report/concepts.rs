@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn concepts_stand_from_best_to_worst() {
         let results = results(4);
-        let curves = Curves::of_networks(&results.accuracy).remove(0);
+        let curves = Curves::under(None, &results.accuracy).remove(0);
         let map = heatmap(&curves, &curves.models[0], &results.concepts.iter().collect::<Vec<_>>(), Said::RUN);
         assert_eq!(map.rows, ["concept 3", "concept 2", "concept 1", "concept 0"]);
         assert_eq!(map.values, [0.75, 0.75, 0.5, 0.5, 0.25, 0.25, 0.0, 0.0]);

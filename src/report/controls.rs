@@ -122,10 +122,10 @@ mod tests {
         let svg = &drawings[0].picture.svg;
         assert!(svg.contains(">nothing given</text>") && svg.contains(">category</text>") && !svg.contains("more"));
         // Each curve has the chance that it is held against, and what moved it is said.
-        let curves = Curves::of_networks(&results.accuracy).remove(0);
+        let curves = Curves::under(None, &results.accuracy).remove(0);
         let all: Vec<&ControlRow> = results.controls.iter().take(3).collect();
         let drawn = accuracies(&curves.models[1], &all);
-        let of_figure = Curves::of_networks(&drawn).remove(0);
+        let of_figure = Curves::under(None, &drawn).remove(0);
         let material = material(&results);
         let chart = chart(&of_figure, "GloVe", 2, &material);
         assert_eq!(chart.bands.len(), 2);

@@ -106,12 +106,8 @@ pub struct Model<'a, R = AccuracyRow> {
 }
 
 impl<'a, R: LayerRow> Curves<'a, R> {
-    /// Sorts rows by network, word model and layer, each in order of first appearance.
-    pub fn of_networks(rows: &'a [R]) -> Vec<Self> {
-        Self::under(None, rows)
-    }
-
-    /// The same where it is known how nulls were drawn.
+    /// Sorts rows by network, word model and layer, each in order of first appearance; `null` is how nulls were drawn, where
+    /// that is known.
     pub fn under(null: Option<Null>, rows: &'a [R]) -> Vec<Self> {
         let of =
             |network| Self::of_network(network, rows.iter().filter(|row| row.network() == network).collect(), null);
@@ -323,7 +319,7 @@ pub mod tests {
         let mut table = rows("vgg16", &labels, &["SkipGram", "GloVe"]);
         table.extend(rows("resnet50", &labels[..1], &["GloVe"]));
         table.remove(3); // B1C1, GloVe
-        let networks = Curves::of_networks(&table);
+        let networks = Curves::under(None, &table);
         assert_eq!(networks.iter().map(|curves| curves.network).collect::<Vec<_>>(), ["vgg16", "resnet50"]);
         assert_eq!(networks[0].labels, ["pixels", "B1C1", "PRED"]);
         assert_eq!(networks[0].models[1].words, "GloVe");
@@ -338,6 +334,6 @@ pub mod tests {
     #[test]
     fn a_figure_of_any_network_has_a_plain_file_name() {
         let table = rows("../my net", &["fc1".into()], &["GloVe"]);
-        assert_eq!(Curves::of_networks(&table)[0].stem("accuracy"), "accuracy_.._my_net");
+        assert_eq!(Curves::under(None, &table)[0].stem("accuracy"), "accuracy_.._my_net");
     }
 }

@@ -216,7 +216,7 @@ pub mod tests {
         let intervals: Vec<IntervalRow> = of("Skip Gram").chain(of("GloVe")).collect();
         let listed: Vec<&IntervalRow> = intervals.iter().collect();
         let drawn = |results: &Results, unordered: bool| {
-            let curves = Curves::of_networks(&results.accuracy).remove(0);
+            let curves = Curves::under(None, &results.accuracy).remove(0);
             let chart = chart(&curves, "rsa-pearson", &listed, results, Said { unordered, ..Said::RUN });
             let looks: Vec<Look> = chart.curves.iter().flat_map(|curve| &curve.marks).map(|mark| mark.look).collect();
             assert_eq!(chart.bars, unordered);

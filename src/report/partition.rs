@@ -160,7 +160,7 @@ mod tests {
         let little: Vec<PartitionRow> =
             partition.iter().map(|row| PartitionRow { explained: row.explained / 500.0, ..row.clone() }).collect();
         let results = Results { accuracy: rows("vgg16", &labels, &["GloVe"]), partition, ..Results::default() };
-        let curves = Curves::of_networks(&results.accuracy).remove(0);
+        let curves = Curves::under(None, &results.accuracy).remove(0);
         let listed: Vec<&PartitionRow> = results.partition.iter().collect();
         let told = Said { groups_are: "subjects", axis: Some("Region"), unordered: true, ..Said::RUN };
         let of_regions = chart(&curves, &listed, told);

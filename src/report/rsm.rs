@@ -292,12 +292,12 @@ mod tests {
             row.accuracy =
                 if (row.words.as_str(), row.layer.as_str()) == ("b", "layer13") { 0.95 } else { row.accuracy };
         }
-        let curves = Curves::of_networks(&table).remove(0);
+        let curves = Curves::under(None, &table).remove(0);
         let shown = shown(&curves);
         let names: Vec<String> = shown.iter().map(|(_, name)| name.line()).collect();
         assert_eq!(names, ["layer0", "layer12, best for a", "layer13, best for b", "layer19"]);
         let alone = rows("net", &labels[..1], &["a", "b"]);
-        let alone = super::shown(&Curves::of_networks(&alone).remove(0));
+        let alone = super::shown(&Curves::under(None, &alone).remove(0));
         assert_eq!(alone[0].1.line(), "layer0");
     }
 

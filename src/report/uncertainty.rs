@@ -119,7 +119,7 @@ mod tests {
             (row.ceiling_low, row.ceiling_high) = (Some(0.97), Some(0.99));
             (row.ci_low, row.ci_high) = (Some(row.accuracy - 0.03), Some(row.accuracy + 0.02));
         }
-        let curves = Curves::of_networks(&table).remove(0);
+        let curves = Curves::under(None, &table).remove(0);
         let drawn = |unordered| chart(&curves, 0, &curves.models[0], None, Said { unordered, ..Said::RUN });
         let widest = |chart: &Chart| -> f64 {
             let ceilings = chart.curves.iter().skip(1).take(2);

@@ -301,7 +301,7 @@ mod tests {
     fn of_one_layer_none_is_best() {
         let said = |labels: &[String]| {
             let table = rows("net", labels, &["GloVe"]);
-            summary(&Curves::of_networks(&table)[0], Said::RUN)
+            summary(&Curves::under(None, &table)[0], Said::RUN)
         };
         assert!(said(&["a".into(), "b".into()]).contains("<strong>GloVe</strong> best"));
         assert!(said(&["a".into()]).contains("<strong>GloVe</strong> at a: "));

@@ -319,7 +319,7 @@ fn a_page_keeps_to_its_size() {
     for bytes in [2500, 3000, 5000] {
         assert!(embedded(&read(bytes)).len() <= bytes.min(large) + 100);
     }
-    let networks = Curves::of_networks(&results.accuracy);
+    let networks = Curves::under(None, &results.accuracy);
     let matrices = matrices::read(&networks, &material, 3).unwrap();
     assert!(matrices.is_empty(), "three bytes of triangle are four of base64");
 }
