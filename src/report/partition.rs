@@ -52,17 +52,13 @@ fn chart<'a>(curves: &Curves<'a>, rows: &[&'a PartitionRow], told: Said<'a>) -> 
     let mut bands = Vec::new();
     let (mut lowest, mut highest) = (0.0, 0.0);
     for (place, layer) in layers.iter().enumerate() {
-        let (mut above, mut below) = (0.0, 0.0);
-        for part in &parts {
-            let value = share(*layer, *part);
-            let end = if value > 0.0 { &mut above } else { &mut below };
-            let (low, high) = (f64::min(*end, *end + value), f64::max(*end, *end + value));
-            *end += value;
+        let column = stacked(parts.iter().map(|part| share(*layer, *part)));
+        for (part, (low, high)) in parts.iter().zip(column) {
             let edges = [-HALF_COLUMN, HALF_COLUMN].map(|side| (place as f64 + side, (low, high))).to_vec();
             let opacity = if spaces.contains(part) { 1.0 } else { SHARED_OPACITY };
             bands.push(Band { color: color(part), opacity, edges });
+            (lowest, highest) = (f64::min(lowest, low), f64::max(highest, high));
         }
-        (lowest, highest) = (f64::min(lowest, below), f64::max(highest, above));
     }
     let total = |(place, layer): (usize, &&str)| {
         let row = totals.get(*layer);
@@ -101,6 +97,17 @@ fn chart<'a>(curves: &Curves<'a>, rows: &[&'a PartitionRow], told: Said<'a>) -> 
         notes,
         ..Chart::default()
     }
+}
+
+/// Low and high ends of values that stand upon each other, those below 0 under it.
+fn stacked(values: impl Iterator<Item = f64>) -> Vec<(f64, f64)> {
+    let (mut above, mut below) = (0.0, 0.0);
+    let ends = |value: f64| {
+        let end = if value > 0.0 { &mut above } else { &mut below };
+        let start = std::mem::replace(end, *end + value);
+        (f64::min(start, *end), f64::max(start, *end))
+    };
+    values.map(ends).collect()
 }
 
 /// Whether a space is among those of a part.
