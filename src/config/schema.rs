@@ -104,6 +104,43 @@ pub(super) fn named_values(_: &mut SchemaGenerator) -> Schema {
 mod tests {
     use std::path::Path;
 
+    #[test]
+    fn what_is_no_section_is_told_the_keys_of_one() {
+        for (text, expected) in [
+            ("rsa = [\"spearman\"]", "rsa: found a list, expected a section with the key rsa.methods"),
+            ("one_vs_two = true", "one_vs_two: found true, expected a section with the keys one_vs_two.permutations, "),
+            ("run = []", "run: found a list, expected a section with the keys run.device, "),
+            (
+                "[words]",
+                "words: found a section, expected sections [[words]] with the keys words.0.name and words.0.file",
+            ),
+            (
+                "words = [[\"w\"]]",
+                "words.0: found a list, expected a section with the keys words.0.name and words.0.file",
+            ),
+            (
+                "[network]\ninput = [224]",
+                "network.input: found a list, expected a section with the keys network.input.size, ",
+            ),
+            (
+                "[[network]]\ninput = 5",
+                "network.0.input: found 5, expected a section with the keys network.0.input.size, ",
+            ),
+            (
+                "network = \"vgg16\"",
+                "network: found \"vgg16\", expected a section [network], or sections [[network]], with",
+            ),
+        ] {
+            let said = super::no_section(&toml::from_str(text).unwrap()).expect(text);
+            assert!(said.starts_with(expected), "{said}");
+        }
+        for text in
+            ["words = []", "[network]\nlayers = [\"a\"]", "[[network]]\n[one_vs_two]", "seed = {}", "nonsense = 3"]
+        {
+            assert_eq!(super::no_section(&toml::from_str(text).unwrap()), None, "{text}");
+        }
+    }
+
     /// `configs/config.schema.json` is what editors find; SEMGPU_BLESS=1 writes it.
     #[test]
     fn the_shipped_schema_is_the_programs() {
