@@ -148,7 +148,8 @@ impl From<ClaimError> for Error {
 #[derive(Debug)]
 pub struct Claim {
     directory: ResultsDir,
-    _lock: File,
+    /// There until it is dropped.
+    lock: Option<File>,
     /// Whether the directory was made for it.
     made: bool,
     damaged: Option<String>,
@@ -301,8 +302,7 @@ impl ResultsDir {
         let (mut tries, mut probes) = (0, 0);
         loop {
             fs::create_dir_all(root).map_err(unwritable)?;
-            let options = File::options().read(true).write(true).create(true).truncate(false).open(&path);
-            let mut lock = options.map_err(unwritable)?;
+            let mut lock = open_lock(&path).map_err(unwritable)?;
             match lock.try_lock() {
                 // One that cannot be locked at all (some network file systems) is used without.
                 Ok(()) => {}
@@ -330,7 +330,7 @@ impl ResultsDir {
             noted.map_err(unwritable)?;
             remove_dead(root);
             [self.matrices(), self.figures()].iter().for_each(|place| remove_all_dead(place));
-            return Ok(Claim { directory: self.clone(), _lock: lock, made, damaged: None });
+            return Ok(Claim { directory: self.clone(), lock: Some(lock), made, damaged: None });
         }
     }
 
@@ -399,6 +399,11 @@ impl ResultsDir {
 impl Drop for Claim {
     fn drop(&mut self) {
         let root = self.directory.root();
+        // Unix: removed while it is held, whoever has it open sees that it is gone. Windows: not removed while anybody has it
+        // open, who then holds it.
+        if cfg!(windows) {
+            self.lock = None;
+        }
         let _ = fs::remove_file(self.directory.lock_file());
         // Directories go only if nothing is in them.
         if self.made {
@@ -434,9 +439,21 @@ fn is_at(file: &File, path: &Path) -> bool {
     file.metadata().ok().map(id) == fs::symlink_metadata(path).ok().map(id)
 }
 
+/// Nobody removed it: nothing opens it to share its removal.
 #[cfg(not(unix))]
 fn is_at(_: &File, _: &Path) -> bool {
     true
+}
+
+fn open_lock(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(windows)]
+    {
+        const READ_AND_WRITE: u32 = 1 | 2;
+        std::os::windows::fs::OpenOptionsExt::share_mode(&mut options, READ_AND_WRITE);
+    }
+    options.open(path)
 }
 
 /// `2026-11-25 23:30:00 UTC`

@@ -2,7 +2,7 @@
 
 use semgpu::arrays::write_npy;
 
-use crate::reading::{CONCEPTS, Folder, NAMES, matrix, rdms, texts, write};
+use crate::folder::{CONCEPTS, Folder, NAMES, matrix, rdms, texts, write};
 use crate::{column, fail, succeed};
 
 const MEASURE: Option<&str> = Some("correlation");
