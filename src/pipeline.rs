@@ -99,7 +99,7 @@ pub fn run(plan: Plan, fresh: bool, beside: &mut Beside, progress: &Progress) ->
     let constant = config.two_vs_two.constant;
     let open = kept(&config, &model, manifest.concepts.len());
     // Before the directory is taken: with --fresh, what lies there goes then.
-    let merged = beside.shards.map(|shards| Ok((shards.draws()?, shards.groups(model.classifier.is_some(), &open)?)));
+    let merged = beside.shards.map(|shards| Ok((shards.draws()?, shards.groups(&open)?)));
     let merged = merged.transpose().map_err(|error: ShardError| Error::input(error))?;
     let _writing = progress.interrupt.writing();
     let lock = directory.lock("run")?;
@@ -208,7 +208,7 @@ fn scores(
 fn kept(config: &Config, model: &Model, concepts: usize) -> impl Fn(&ResultsDir, usize) -> Opened + use<> {
     let layers: Vec<String> = model.layers.iter().map(|layer| layer.name.clone()).collect();
     let (constant, needs_scales) = (config.two_vs_two.constant, config.needs_scales());
-    let classes = model.classes.count();
+    let classes = model.classifier.as_ref().map(|_| model.classes.count());
     move |directory, groups| {
         let layers: Vec<&str> = layers.iter().map(String::as_str).collect();
         Checkpoint::open(directory, &layers, groups, (concepts, classes), constant, needs_scales)
