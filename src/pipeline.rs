@@ -82,14 +82,14 @@ pub struct Beside<'a> {
     pub begin: Option<&'a dyn Fn() -> Result<(), Error>>,
 }
 
-/// Runs the experiment and writes its results; returns their directory.
+/// Runs the experiment and writes its results; returns their directory. What these replace there, [`record::check`] says.
 ///
 /// # Errors
 /// [`Error::Input`] if the directory is another's (see [`ResultsDir::claim`]) or shards are missing, [`Error::Failed`] while
 /// running, [`Error::Interrupted`] when asked to stop; finished layers are kept.
 pub fn run(plan: Plan, fresh: bool, beside: &mut Beside, progress: &Progress) -> Result<PathBuf, Error> {
     let started = Instant::now();
-    let replaced = record::check(&plan, fresh)?;
+    record::check(&plan, fresh)?;
     let key = Keys::of(&plan).test;
     let parts = record::parts(&plan);
     let Plan { config, model, weights, inputs, test, placement, checksums, unchanged, images } = plan;
@@ -105,7 +105,6 @@ pub fn run(plan: Plan, fresh: bool, beside: &mut Beside, progress: &Progress) ->
     let lock = directory.lock("run")?;
     beside.begin.map_or(Ok(()), |begin| begin())?;
     let claim = directory.claim_locked(lock, "run", &checksums.similarity, fresh)?;
-    replaced.into_iter().for_each(|said| progress.line(said));
     claim.damaged().iter().for_each(|said| progress.line(format!("warning: {said}; computed again")));
     record::keep(&directory, parts).map_err(Error::failed)?;
     let Opened { mut checkpoint, damaged } = open(&directory, groups);

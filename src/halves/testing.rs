@@ -105,7 +105,8 @@ impl Test {
         let record = record::Test { config: request, understood, read, checksums };
         let parts = record::parts_of_test(&record, &comparison.space.concepts);
         if let Some(directory) = &directory {
-            record::check_free(directory, &experiment, record.config.fresh, || parts.clone())?;
+            let removed = record::check_free(directory, &experiment, record.config.fresh, || parts.clone())?;
+            removed.iter().for_each(|said| progress.line(said));
         }
         Ok(Self { directory, experiment, parts, comparison, device, record, warnings })
     }
