@@ -276,8 +276,8 @@ impl ResultsDir {
         let before = records.ledger.as_ref();
         if fresh || before.is_none_or(|ledger| ledger.key != experiment) {
             // What is there of results whose list was lost is in none.
-            let is_listed = !records.is_known() || before.is_some_and(|ledger| ledger.files.is_some());
-            let files = (is_listed || !self.has_fixed()).then(BTreeSet::new);
+            let has_all = !records.is_known() || records.is_whole() || !self.has_fixed();
+            let files = has_all.then(BTreeSet::new);
             let ledger = Ledger { command: command.into(), key: experiment.into(), files, ..Ledger::default() };
             ledger.write(self)?;
         }

@@ -169,6 +169,11 @@ impl Records {
         self.is_listed || self.record.is_some()
     }
 
+    /// Whether the list has all that semgpu wrote beside the matrices: none of it is of a list that was lost.
+    pub fn is_whole(&self) -> bool {
+        self.ledger.as_ref().is_some_and(|ledger| ledger.files.is_some())
+    }
+
     /// The commands that the list and the record are of.
     pub fn commands(&self) -> impl Iterator<Item = &str> {
         let listed = self.ledger.as_ref().map(|ledger| ledger.command.as_str());
@@ -222,10 +227,10 @@ impl Records {
         let models: Vec<&str> = models.filter_map(|model| model["name"].as_str()).collect();
         results.extend(models.iter().map(|name| directory.words_rsm(name)));
         results.extend(ledger.figures.iter().flat_map(|stem| figure_files(directory, stem)));
-        // Those of a list that was lost.
+        // Of a list that was lost those are known that the record makes and that say so.
         let network = record["network"]["name"].as_str().or(record["config"]["network"].as_str());
         let models: Vec<&str> = models.into_iter().chain(read("words")).collect();
-        let stems = network.map_or_else(Vec::new, |network| figures_of(network, &models));
+        let stems = network.filter(|_| !self.is_whole()).map_or_else(Vec::new, |network| figures_of(network, &models));
         let figures = stems.iter().flat_map(|stem| figure_files(directory, stem));
         results.extend(figures.filter(|path| is_marked(path)));
         // Without a list all are semgpu's, but the tables and lists beside a record of such, which has all that were written with it.

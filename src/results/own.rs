@@ -81,14 +81,18 @@ impl ResultsDir {
         })
     }
 
-    /// Whether neither the page nor one of these figures is somebody else's, by their files' names without the ending: where
-    /// neither a list nor a record is left, those that say that semgpu made them are its own.
+    /// Whether neither the page nor one of these figures is somebody else's, by their files' names without the ending: of a
+    /// list that was lost, those that say that semgpu made them are its own.
     ///
     /// # Errors
     /// [`ClaimError::NotOurs`]
     pub fn check_figures<'a>(&self, stems: impl Iterator<Item = &'a str>) -> Result<(), ClaimError> {
-        let files = stems.flat_map(|stem| figure_files(self, stem)).chain([self.page()]);
-        none_of_others(files.filter(|path| !is_marked(path)), || self.own(&Records::read(self)))
+        let files: Vec<PathBuf> = stems.flat_map(|stem| figure_files(self, stem)).chain([self.page()]).collect();
+        none_of_others(files.clone(), || {
+            let records = Records::read(self);
+            let marked = files.into_iter().filter(|path| !records.is_whole() && is_marked(path));
+            self.own(&records).into_iter().chain(marked).collect()
+        })
     }
 
     /// Removes those of the figures that are semgpu's own by its records, by their files' names without the ending.
@@ -251,6 +255,11 @@ mod tests {
         assert!(plot().is_err() && run().is_err());
         directory.remove_results().unwrap();
         assert!(figure.exists() && !directory.record().exists());
+        // A list that was not lost has all of them.
+        std::fs::remove_file(&figure).unwrap();
+        drop(directory.claim("run", "experiment", false).unwrap());
+        drawn(&figure);
+        assert!(plot().is_err() && run().is_err());
     }
 
     #[test]
