@@ -158,6 +158,7 @@ pub fn run(plans: &Plans, fresh: bool, progress: &Progress) -> Result<PathBuf, E
     let _claim = out.lock(SWEEP)?;
     if fresh {
         others::remove(sweep, &out)?;
+        sweep.members.iter().try_for_each(|member| others::remove_scores(&results(member)))?;
     }
     begin(sweep, &out)?;
     let inputs = plans.outlines.iter().map(|outline| &outline.input);

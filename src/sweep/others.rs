@@ -53,7 +53,7 @@ pub fn removed(sweep: &Sweep, out: &ResultsDir) -> Result<Vec<String>, ClaimErro
     let of_one = |(label, directory): (String, ResultsDir)| {
         directory.check([])?;
         let places: Vec<String> = places(&directory).collect();
-        Ok(format!("removes {label}, a network that this sweep has not: {}", places.join(", ")))
+        Ok(format!("removes what semgpu wrote of {label}, which this sweep has not: {}", places.join(", ")))
     };
     others(sweep, out).into_iter().map(of_one).collect()
 }
@@ -68,10 +68,19 @@ pub fn remove(sweep: &Sweep, out: &ResultsDir) -> Result<(), ClaimError> {
         if directory.root().exists() {
             directory.clear(SWEEP)?;
         }
-        let scores = scores_beside(&directory);
-        if are_draws(&scores) {
-            std::fs::remove_file(&scores).map_err(FileError::at(scores))?;
-        }
+        remove_scores(&directory)?;
+    }
+    Ok(())
+}
+
+/// Removes the scores of a network's draws, which lie beside its results.
+///
+/// # Errors
+/// They cannot be removed.
+pub fn remove_scores(directory: &ResultsDir) -> Result<(), ClaimError> {
+    let scores = scores_beside(directory);
+    if are_draws(&scores) {
+        std::fs::remove_file(&scores).map_err(FileError::at(scores))?;
     }
     Ok(())
 }

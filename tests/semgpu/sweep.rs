@@ -321,7 +321,8 @@ fn a_sweep_of_other_networks_replaces_none_unless_asked() {
     small.write("sweep.toml", &fewer);
     small.write("all/tiny__a_graph/notes.txt", "mine");
     let folder = small.text("all/tiny__a_graph");
-    let removed = format!("removes tiny, a graph, a network that this sweep has not: {folder}, {folder}.draws");
+    let removed =
+        format!("removes what semgpu wrote of tiny, a graph, which this sweep has not: {folder}, {folder}.draws");
     for more in [&["--fresh", "--dry-run"][..], &["--fresh"]] {
         let said = run(&small, "all", more);
         assert!(said.contains(&removed), "{said}");
@@ -386,6 +387,10 @@ fn files_of_others_among_a_sweeps_stay_and_a_new_label_is_told_on_its_own_page()
     std::fs::remove_dir_all(small.path("all/tiny__a_graph")).unwrap();
     small.write("all/tiny__a_graph.draws.safetensors", "mine");
     run(&small, "all", &["--fresh"]);
+    // Without a family of all networks none are kept, and those of before go.
+    assert!(small.path(scores).exists());
+    run(&small, "all", &["--fresh", "--set", "inference.family=layers"]);
+    assert!(!small.path(scores).exists());
     assert_eq!(small.read("all/tiny__a_graph.draws.safetensors"), "mine");
 }
 
