@@ -120,6 +120,9 @@ fn results_of_words_that_are_asked_for_no_more_are_another_experiments() {
         assert!(said.contains("of another experiment (words: GloVe there, Other here)"), "{said}");
         assert!(said.contains("--out") && said.contains("--fresh"), "{said}");
     }
+    let fresh = ["--set", &file, "--set", "words.0.name=Other", "--fresh", "--dry-run"];
+    let said = String::from_utf8(small.run("out", &fresh).stderr).unwrap();
+    assert!(said.contains("removes the results of another experiment (words: GloVe there, Other here)\n"), "{said}");
     assert_eq!(files(&small.path("out")), before);
     // Under its name, another file of a word model is the same experiment, made again.
     let said = String::from_utf8(small.run("out", &["--set", &file]).stderr).unwrap();
@@ -159,7 +162,9 @@ fn a_test_replaces_neither_its_inputs_nor_another_test() {
     );
     assert_eq!(files(&small.path("test")), before);
     assert_eq!(test("conv1", "test", &["--permutations=19"]).0, Some(0));
-    assert_eq!(test("fire2", "test", &["--fresh"]).0, Some(0));
+    let (code, said) = test("fire2", "test", &["--fresh"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("removes the results of another experiment (files of images: as number 1 \"L, "), "{said}");
     let config = small.text("experiment.toml");
     let said = fail(&["run", "--config", &config, "--out", &small.text("test")], 2);
     assert!(said.contains("of another experiment (a test's)"), "{said}");
@@ -247,6 +252,29 @@ fn files_of_the_users_where_matrices_and_figures_will_go_are_told_before_work() 
     succeed(&more);
 }
 
+#[test]
+fn figures_and_a_page_of_the_users_stay_where_no_record_is_left() {
+    let small = Small::make();
+    small.run("out", &[]);
+    let out = small.text("out");
+    std::fs::remove_dir_all(small.path("out/rsm")).unwrap();
+    std::fs::remove_file(small.path("out/run.json")).unwrap();
+    // Its own it draws again, and again.
+    for style in ["plain", "full", "full"] {
+        succeed(&["plot", &out, "--style", style]);
+    }
+    assert!(!small.path("out/rsm").exists());
+    for name in ["out/figures/accuracy_squeezenet1_1.png", "out/report.html"] {
+        let own = std::fs::read(small.path(name)).unwrap();
+        small.write(name, "mine");
+        let before = files(small.directory.path());
+        let said = refused(&["plot", &out]);
+        assert!(said.contains(&format!("{}: semgpu did not write this file", small.text(name))), "{said}");
+        assert_eq!(files(small.directory.path()), before);
+        std::fs::write(small.path(name), own).unwrap();
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn figures_are_drawn_again_beside_matrices_that_can_only_be_read() {
@@ -297,7 +325,8 @@ fn figures_of_versions_that_listed_none_go_with_their_results() {
     small.run("out", &[]);
     let list = small.path("out/rsm/finished.json");
     let mut ledger: serde_json::Value = serde_json::from_slice(&std::fs::read(&list).unwrap()).unwrap();
-    assert!(ledger.as_object_mut().unwrap().remove("figures").is_some());
+    let lists = ledger.as_object_mut().unwrap();
+    assert!(lists.remove("figures").is_some() && lists.remove("files").is_some());
     std::fs::write(&list, ledger.to_string()).unwrap();
     small.write("out/figures/mine.png", "mine");
     small.run("out", &["--set", "words.0.name=Other"]);
