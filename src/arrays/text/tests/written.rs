@@ -234,6 +234,12 @@ fn a_column_of_identities_is_no_data_wherever_it_stands() {
     // Numbers of one length, as some write them all, and those of which some are greater.
     assert_eq!(read("007 012 100|120 003 044|055 061 009", None).unwrap().1, [3, 3]);
     assert_eq!(read("90,3,7|4,9,1|30,3,2|5,5,5", None).unwrap().1, [4, 3]);
+    // As numpy.savetxt and R write whole numbers.
+    assert_eq!(
+        read("1.0e+00 3.0e+00 7.0e+00|9.0e+00 4.0e+00 1.0e+00|4.0e+00 2.0e+00 8.0e+00", None).unwrap().1,
+        [3, 3]
+    );
+    assert_eq!(read("\"\",\"u\",\"v\"|\"1\",1e+05,3|\"2\",200,1|\"3\",7e+05,2", None).unwrap().1, [3, 2]);
 }
 
 #[test]
