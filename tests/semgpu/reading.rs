@@ -147,8 +147,8 @@ fn an_export_is_read_back_word_models_apart_from_images() {
     }
     rdms(&folder.path("lost.h5"), &[&rsms[0]], None, &[]);
     let said = folder.test_refusal("W=W.npy", &["L=lost.h5"], &[]);
-    assert!(said.contains("dissimilarity_measure is not given") && said.contains("--distances"), "{said}");
-    folder.test("W=W.npy", &["L=lost.h5"], &["--distances"]);
+    assert!(said.contains("dissimilarity_measure is not given") && said.contains("--distances images"), "{said}");
+    folder.test("W=W.npy", &["L=lost.h5"], &["--distances", "images"]);
 }
 
 #[test]
