@@ -1,4 +1,4 @@
-// Attention: of every image and head softmax(scale Q K^T) V. Scores are never laid out: 64 keys at a time they scale what
+// Attention: of every image and head softmax(scale Q K^T) V, or softmax(scale Q K^T + bias) V. Scores are never laid out: 64 keys at a time they scale what
 // was summed before by how the largest score has grown.
 //
 // One workgroup computes 64 queries of one head, of them an invocation 8 queries x 4 keys of the scores, then 8 queries x 4
@@ -9,6 +9,8 @@
 //   keys     [images, keys, key_pitch] of vec4, alike
 //   values   [images, keys, value_pitch] of vec4, alike
 //   results  [images, queries, heads, QUADS] of vec4
+//   scales   [heads]: what the scale of each is multiplied by
+//   bias     [period, heads, queries, keys / 4] of vec4, repeated by the images
 
 struct Sizes {
     queries: u32,
@@ -20,6 +22,7 @@ struct Sizes {
     key_first: u32,
     value_pitch: u32,
     value_first: u32,
+    period: u32,
     scale: f32,
 }
 
@@ -27,7 +30,11 @@ struct Sizes {
 @group(0) @binding(1) var<storage, read_write> keys: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> values: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> results: array<vec4<f32>>;
-@group(0) @binding(4) var<uniform> sizes: Sizes;
+{{ repeat b {{ biased }} }}
+@group(0) @binding(4) var<storage, read_write> scales: array<f32>;
+@group(0) @binding(5) var<storage, read_write> bias: array<vec4<f32>>;
+{{ end }}
+@group(0) @binding({{ sizes }}) var<uniform> sizes: Sizes;
 
 const QUADS = {{ quads }}u;
 const SPANS = {{ spans }}u; // of 64 units of a head
@@ -78,6 +85,12 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     let first_of_keys = image * sizes.keys * sizes.key_pitch + sizes.key_first + head;
     let first_of_values = image * sizes.keys * sizes.value_pitch + sizes.value_first + head;
 
+    var scale = sizes.scale;
+{{ repeat b {{ biased }} }}
+    scale *= scales[workgroup.y];
+    let bias_pitch = (sizes.keys + 3u) / 4u;
+    let first_of_bias = (image % sizes.period * sizes.heads + workgroup.y) * sizes.queries * bias_pitch;
+{{ end }}
     var upper_largest = vec4(LOWEST);
     var lower_largest = vec4(LOWEST);
     var upper_weights = vec4<f32>();
@@ -104,7 +117,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
             if slot < 64u {
 {{ repeat j 4 }}
                 let query{{ j }} = min(first_query + own * 4u + {{ j }}u, sizes.queries - 1u);
-                token{{ j }} = sizes.scale * units(queries[first_of_queries + query{{ j }} * sizes.query_pitch + unit], inside);
+                token{{ j }} = scale * units(queries[first_of_queries + query{{ j }} * sizes.query_pitch + unit], inside);
 {{ end }}
             } else {
 {{ repeat j 4 }}
@@ -140,6 +153,14 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
 
         let key = first_key + column * 4u;
         let is_key = vec4(key, key + 1u, key + 2u, key + 3u) < vec4(sizes.keys);
+{{ repeat b {{ biased }} }}
+        let four_of_bias = first_of_bias + min(key / 4u, bias_pitch - 1u);
+{{ repeat j 4 }}
+        let query{{ j }} = first_query + row * 4u + {{ j }}u;
+        upper_score{{ j }} += bias[four_of_bias + min(query{{ j }}, sizes.queries - 1u) * bias_pitch];
+        lower_score{{ j }} += bias[four_of_bias + min(query{{ j }} + 32u, sizes.queries - 1u) * bias_pitch];
+{{ end }}
+{{ end }}
 {{ repeat j 4 }}
         upper_score{{ j }} = select(vec4(LOWEST), upper_score{{ j }}, is_key);
         lower_score{{ j }} = select(vec4(LOWEST), lower_score{{ j }}, is_key);

@@ -18,10 +18,11 @@ use crate::stats::scoring::Constant;
 pub struct Checkpoint {
     directory: ResultsDir,
     ledger: Ledger,
+    groups: usize,
     concepts: usize,
     layers: Vec<Layer>,
-    /// `[groups, concepts]`
-    answers: Groups,
+    /// `[groups, concepts]`; none where the network is not run as far.
+    answers: Option<Groups>,
 }
 
 /// A checkpoint as it was found.
@@ -61,12 +62,12 @@ struct Groups {
 impl Checkpoint {
     /// Opens the matrices of `directory` for these layers: what an earlier run of its experiment finished is reused, if it
     /// is as it was left and holds under the rule for constant images. A layer without scales, as earlier versions left them,
-    /// is not where a measure `needs_scales`. The network has so many `classes`.
+    /// is not where a measure `needs_scales`. The network has so many `classes`, where its answers are kept.
     pub fn open(
         directory: &ResultsDir,
         layers: &[&str],
         groups: usize,
-        (concepts, classes): (usize, usize),
+        (concepts, classes): (usize, Option<usize>),
         constant: Constant,
         needs_scales: bool,
     ) -> Opened {
@@ -92,10 +93,12 @@ impl Checkpoint {
             layer
         };
         let layers = layers.iter().map(|&name| layer(name)).collect();
-        let class = |value: &f64| (0.0..classes as f64).contains(value) && value.fract() == 0.0;
-        let known = |values: &[f64]| (!values.iter().all(class)).then(|| "not classes of the network".to_string());
-        let answers = read(directory.answers(), &[concepts], &known);
-        Opened { checkpoint: Self { directory: directory.clone(), ledger, concepts, layers, answers }, damaged }
+        let answers = classes.map(|classes| {
+            let class = |value: &f64| (0.0..classes as f64).contains(value) && value.fract() == 0.0;
+            let known = |values: &[f64]| (!values.iter().all(class)).then(|| "not classes of the network".to_string());
+            read(directory.answers(), &[concepts], &known)
+        });
+        Opened { checkpoint: Self { directory: directory.clone(), ledger, groups, concepts, layers, answers }, damaged }
     }
 
     /// Lists the files that are there: where a list was lost a new one begins, and what is in none is somebody else's.
@@ -103,8 +106,7 @@ impl Checkpoint {
     /// # Errors
     /// The list cannot be written.
     pub fn list_present(&mut self) -> Result<(), FileError> {
-        let files = self.layers.iter().flat_map(|layer| [&layer.rsms, &layer.scales]).chain([&self.answers]);
-        let present: Vec<String> = files.filter(|file| file.path.exists()).map(Groups::name).collect();
+        let present: Vec<String> = self.files().filter(|file| file.path.exists()).map(Groups::name).collect();
         self.ledger.enlist(&self.directory, present.into_iter())
     }
 
@@ -115,21 +117,25 @@ impl Checkpoint {
 
     /// How many groups there are.
     pub fn groups(&self) -> usize {
-        self.answers.values.len()
+        self.groups
     }
 
     /// The classes that the network answered in a group, by concept, if computed.
     pub fn classes(&self, group: usize) -> Option<Vec<u32>> {
-        Some(self.answers.values[group].as_ref()?.iter().map(|&class| class as u32).collect())
+        Some(self.answers.as_ref()?.values[group].as_ref()?.iter().map(|&class| class as u32).collect())
     }
 
     /// Keeps the classes answered in a group.
     ///
     /// # Errors
     /// As [`Self::put`].
+    ///
+    /// # Panics
+    /// If it was opened without classes.
     pub fn put_classes(&mut self, group: usize, classes: &[u32]) -> Result<(), FileError> {
-        self.ledger.enlist(&self.directory, std::iter::once(self.answers.name()))?;
-        self.answers.put(group, classes.iter().map(|&class| f64::from(class)).collect(), &mut self.ledger)?;
+        let answers = self.answers.as_mut().expect("the network is run as far");
+        self.ledger.enlist(&self.directory, std::iter::once(answers.name()))?;
+        answers.put(group, classes.iter().map(|&class| f64::from(class)).collect(), &mut self.ledger)?;
         self.ledger.write(&self.directory)
     }
 
@@ -148,9 +154,9 @@ impl Checkpoint {
         self.ledger.write(&self.directory)
     }
 
-    /// Whether every RSM is computed, and with `answers` every class that the network answered.
-    pub fn is_whole(&self, answers: bool) -> bool {
-        let files = self.layers.iter().map(|layer| &layer.rsms).chain(answers.then_some(&self.answers));
+    /// Whether every RSM is computed, and every class that the network answered.
+    pub fn is_whole(&self) -> bool {
+        let files = self.layers.iter().map(|layer| &layer.rsms).chain(&self.answers);
         files.flat_map(|file| &file.values).all(Option::is_some)
     }
 
@@ -163,7 +169,7 @@ impl Checkpoint {
     /// If they are of other layers.
     pub fn take(&mut self, shards: Vec<(usize, Self)>) -> Result<(), FileError> {
         let Self { directory, layers, answers, ledger, .. } = self;
-        let files = layers.iter_mut().flat_map(|layer| [&mut layer.rsms, &mut layer.scales]).chain([answers]);
+        let files = layers.iter_mut().flat_map(|layer| [&mut layer.rsms, &mut layer.scales]).chain(answers);
         let mut files: Vec<&mut Groups> = files.collect();
         let mut parts: Vec<_> = shards.iter().map(|(first, shard)| (*first, shard.files())).collect();
         for file in &mut files {
@@ -183,7 +189,7 @@ impl Checkpoint {
 
     /// Its files: of each layer the RSMs and the scales, then the answers.
     fn files(&self) -> impl Iterator<Item = &Groups> {
-        self.layers.iter().flat_map(|layer| [&layer.rsms, &layer.scales]).chain([&self.answers])
+        self.layers.iter().flat_map(|layer| [&layer.rsms, &layer.scales]).chain(&self.answers)
     }
 
     /// What was kept of every layer.
@@ -313,7 +319,7 @@ mod tests {
         first.ledger.write(&directory).unwrap();
         let lacks = |needs_scales| {
             let Opened { checkpoint: again, damaged } =
-                Checkpoint::open(&directory, &["conv1", "fc1"], 2, (2, 1000), Constant::Error, needs_scales);
+                Checkpoint::open(&directory, &["conv1", "fc1"], 2, (2, None), Constant::Error, needs_scales);
             assert_eq!(damaged, [""; 0]);
             again.lacks("conv1", 0)
         };
@@ -322,7 +328,7 @@ mod tests {
 
     fn open(out: &Path, constant: Constant) -> (Checkpoint, Vec<String>) {
         let Opened { checkpoint, damaged } =
-            Checkpoint::open(&ResultsDir::new(out), &["conv1", "fc1"], 2, (2, 1000), constant, false);
+            Checkpoint::open(&ResultsDir::new(out), &["conv1", "fc1"], 2, (2, None), constant, false);
         (checkpoint, damaged)
     }
 
@@ -330,7 +336,8 @@ mod tests {
     fn answers_are_kept_group_by_group() {
         let out = tempfile::tempdir().unwrap();
         let open = || {
-            Checkpoint::open(&ResultsDir::new(out.path()), &["logits"], 2, (3, 1000), Constant::Error, false).checkpoint
+            Checkpoint::open(&ResultsDir::new(out.path()), &["logits"], 2, (3, Some(1000)), Constant::Error, false)
+                .checkpoint
         };
         let mut first = open();
         assert_eq!(first.classes(0), None);

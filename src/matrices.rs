@@ -96,14 +96,14 @@ impl Side {
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct Reading {
-    /// What the entries are, where no diagonal tells: of words and images alike.
+    /// What the entries are, where no diagonal tells otherwise: of words and images alike.
     #[arg(skip)]
     pub entries: Option<Entries>,
-    /// Of the words alone.
+    /// Of the words, by name: correlations have what diagonal they like.
     #[arg(skip)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub of_words: Option<Entries>,
-    /// Of the images alone.
+    /// Of the images, by name.
     #[arg(skip)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub of_images: Option<Entries>,
@@ -117,12 +117,22 @@ pub struct Reading {
 
 impl Reading {
     /// What the entries of a side are, where that is said.
-    pub fn said(&self, side: Side) -> Option<Entries> {
-        self.entries.or(match side {
+    fn said(&self, side: Side) -> Option<Said> {
+        let of_side = match side {
             Side::Words => self.of_words,
             Side::Images => self.of_images,
-        })
+        };
+        let by = |named: bool| move |entries: Entries| Said { entries, named };
+        of_side.map(by(true)).or(self.entries.map(by(false)))
     }
+}
+
+/// What the user says of the entries of a side.
+#[derive(Clone, Copy)]
+struct Said {
+    entries: Entries,
+    /// Whether the side was named.
+    named: bool,
 }
 
 /// The matrices of a layer, or of a word model.
@@ -199,13 +209,14 @@ impl std::fmt::Display for Read {
 /// Reads the RSMs of a file: of one layer, or of every layer that rsatoolbox's descriptors tell apart.
 ///
 /// A square matrix has correlations if its diagonal is 1 and distances 1 - r if it is 0; rsatoolbox's files say which;
-/// for other condensed vectors, and where a diagonal is 0 or NaN although the entries are correlations, the user does. A
-/// row of NaN is a constant vector's ([`Rsm::constant`]).
+/// for other condensed vectors, and where a diagonal is NaN, the user does, and by naming the side where it is 0 although the
+/// entries are correlations. A row of NaN is a constant vector's ([`Rsm::constant`]).
 ///
 /// # Shapes
 /// `[concepts, concepts]`, `[groups, concepts, concepts]`, `[pairs]`, `[pairs, 1]` or `[groups, pairs]`, pairs row by row above
 /// the diagonal (`scipy.spatial.distance.squareform`). One triangle of a square matrix may be missing, or 0. A column of text
-/// whose lines have two names, `[pairs, 1]`, holds the pairs of those names.
+/// whose lines have two names, `[pairs, 1]`, holds the pairs of those names; so do three of numbers, `[pairs, 3]`, the first two
+/// of which number the concepts.
 ///
 /// # Errors
 /// [`MatrixError`] names the file and the first entry that is wrong, or what has to be said of it.
@@ -234,10 +245,10 @@ pub fn read(source: &Source, side: Side, reading: &Reading) -> Result<Vec<Matric
     let rdms = if array.is_some() { None } else { Rdms::open(path, side, reading)? };
     if let Some(rdms) = rdms {
         let parts = rdms.parts(source, side, reading)?;
-        let entries = Some(Entries::Distances);
+        let said = Some(Said { entries: Entries::Distances, named: true });
         return parts
             .into_iter()
-            .map(|part| matrices(source, side, entries, &rdms.distances, &rdms.names, part))
+            .map(|part| matrices(source, side, said, &rdms.distances, &rdms.names, part))
             .collect();
     }
     let array = arrays::open(path, array.or(source.array.as_deref()), &reading.told)?;
@@ -289,7 +300,7 @@ pub fn of_results(path: &Path) -> Result<(Vec<usize>, Vec<Rsm>), MatrixError> {
     };
     let matrix = |values: &[f64]| Rsm::new(concepts, values.to_vec());
     let rsms: Vec<Rsm> = values.chunks_exact(concepts * concepts).map(matrix).collect();
-    let place = Place { path, array: None, several: shape.len() > 2 };
+    let place = Place { path, side: Side::Images, array: None, several: shape.len() > 2 };
     for (group, rsm) in rsms.iter().enumerate() {
         check_rsm(rsm).map_err(|wrong| wrong.of(&place, group))?;
     }
@@ -363,21 +374,20 @@ pub fn natural(name: &str) -> String {
 fn matrices(
     source: &Source,
     side: Side,
-    said: Option<Entries>,
+    said: Option<Said>,
     array: &StoredArray,
     names: &[Vec<String>],
     part: Part,
 ) -> Result<Matrices, MatrixError> {
     let path = array.path();
-    let place = Place { path, array: array.name(), several: part.rdms.len() > 1 };
+    let place = Place { path, side, array: array.name(), several: part.rdms.len() > 1 };
     let Found { own, mut rsms, entries, form } = match pairs::matrix(array)? {
-        Some((names, matrix)) => of_pairs(path, names, matrix, said)?,
+        Some((names, matrix)) => of_pairs(&place, names, matrix, said)?,
         None => of_axes(&place, array, said, &part.rdms)?,
     };
     let concepts = rsms[0].concepts();
-    let zero_diagonal = entries == Entries::Similarities
-        && form == SQUARE
-        && rsms.iter().any(|rsm| (0..concepts).all(|row| rsm.row(row)[row] == 0.0));
+    let zero_diagonal =
+        entries == Entries::Similarities && rsms.iter().any(|rsm| (0..concepts).all(|row| rsm.row(row)[row] == 0.0));
     for (group, rsm) in rsms.iter_mut().enumerate() {
         check(rsm, entries).map_err(|wrong| match array.labels().missing.clone() {
             Some((line, column, found)) if wrong.is_gap() && form == SQUARE => {

@@ -82,14 +82,14 @@ pub struct Beside<'a> {
     pub begin: Option<&'a dyn Fn() -> Result<(), Error>>,
 }
 
-/// Runs the experiment and writes its results; returns their directory.
+/// Runs the experiment and writes its results; returns their directory. What these replace there, [`record::check`] says.
 ///
 /// # Errors
 /// [`Error::Input`] if the directory is another's (see [`ResultsDir::claim`]) or shards are missing, [`Error::Failed`] while
 /// running, [`Error::Interrupted`] when asked to stop; finished layers are kept.
 pub fn run(plan: Plan, fresh: bool, beside: &mut Beside, progress: &Progress) -> Result<PathBuf, Error> {
     let started = Instant::now();
-    let replaced = record::check(&plan, fresh)?;
+    record::check(&plan, fresh)?;
     let key = Keys::of(&plan).test;
     let parts = record::parts(&plan);
     let Plan { config, model, weights, inputs, test, placement, checksums, unchanged, images } = plan;
@@ -99,13 +99,12 @@ pub fn run(plan: Plan, fresh: bool, beside: &mut Beside, progress: &Progress) ->
     let constant = config.two_vs_two.constant;
     let open = kept(&config, &model, manifest.concepts.len());
     // Before the directory is taken: with --fresh, what lies there goes then.
-    let merged = beside.shards.map(|shards| Ok((shards.draws()?, shards.groups(model.classifier.is_some(), &open)?)));
+    let merged = beside.shards.map(|shards| Ok((shards.draws()?, shards.groups(&open)?)));
     let merged = merged.transpose().map_err(|error: ShardError| Error::input(error))?;
     let _writing = progress.interrupt.writing();
     let lock = directory.lock("run")?;
     beside.begin.map_or(Ok(()), |begin| begin())?;
     let claim = directory.claim_locked(lock, "run", &checksums.similarity, fresh)?;
-    replaced.into_iter().for_each(|said| progress.line(said));
     claim.damaged().iter().for_each(|said| progress.line(format!("warning: {said}; computed again")));
     record::keep(&directory, parts).map_err(Error::failed)?;
     let Opened { mut checkpoint, damaged } = open(&directory, groups);
@@ -208,7 +207,7 @@ fn scores(
 fn kept(config: &Config, model: &Model, concepts: usize) -> impl Fn(&ResultsDir, usize) -> Opened + use<> {
     let layers: Vec<String> = model.layers.iter().map(|layer| layer.name.clone()).collect();
     let (constant, needs_scales) = (config.two_vs_two.constant, config.needs_scales());
-    let classes = model.classes.count();
+    let classes = model.classifier.as_ref().map(|_| model.classes.count());
     move |directory, groups| {
         let layers: Vec<&str> = layers.iter().map(String::as_str).collect();
         Checkpoint::open(directory, &layers, groups, (concepts, classes), constant, needs_scales)

@@ -234,7 +234,7 @@ fn check_out(config: &Config, model: &Model, manifest: &Manifest) -> Result<(), 
     directory.check(named.chain(files).chain(images))?;
     let layers: Vec<&str> = model.layers.iter().map(|layer| layer.name.as_str()).collect();
     let words: Vec<&str> = config.words.iter().map(|words| words.name.as_str()).collect();
-    Ok(directory.check_named(&model.network.name, &layers, &words)?)
+    Ok(directory.check_named(&model.network.name, &layers, &words, model.classifier.is_some())?)
 }
 
 /// The checksum of the weights; from it, those of the images and what else decides an RSM, the experiment's.

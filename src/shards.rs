@@ -334,13 +334,12 @@ impl Shards {
     }
 
     /// The checkpoints of all shards of groups, each with the place of its first group, from 0. `opened` opens one by its
-    /// directory and number of groups; with `answers` the network's answers must be there too.
+    /// directory and number of groups.
     ///
     /// # Errors
     /// [`ShardError::Missing`] names what has to be run again.
     pub fn groups(
         &self,
-        answers: bool,
         opened: impl Fn(&ResultsDir, usize) -> Opened,
     ) -> Result<Vec<(usize, Checkpoint)>, ShardError> {
         let mut whole = Vec::new();
@@ -352,7 +351,7 @@ impl Shards {
                 other
             } else if !damaged.is_empty() {
                 damaged.join("; ")
-            } else if !checkpoint.is_whole(answers) {
+            } else if !checkpoint.is_whole() {
                 "not finished".to_string()
             } else {
                 whole.push((span.first as usize - 1, checkpoint));

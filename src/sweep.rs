@@ -105,29 +105,32 @@ pub enum SweepError {
     File(#[from] FileError),
 }
 
-/// Whether results may go where they are to, and which networks are finished.
+/// Whether results may go where they are to, and which networks are finished; says what of earlier ones is replaced, or with
+/// `fresh` removed.
 ///
 /// # Errors
 /// [`Error::Input`]: the directory or a network's holds another experiment's results, or an input.
-pub fn check(plans: &Plans, fresh: bool) -> Result<Vec<bool>, Error> {
+pub fn check(plans: &Plans, fresh: bool, progress: &Progress) -> Result<Vec<bool>, Error> {
     let out = check_out(&plans.sweep)?;
-    match fresh {
-        true => others::check_removable(&plans.sweep, &out)?,
-        false => others::check(&plans.sweep, &out, ", as --fresh does with what semgpu wrote of them")?,
-    }
-    let finished = |(n, member): (usize, &Member)| {
-        let directory = results(member);
-        if !directory.root().exists() {
-            return Ok(false);
+    let mut said = match fresh {
+        true => others::removed(&plans.sweep, &out)?,
+        false => {
+            others::check(&plans.sweep, &out, ", as --fresh does with what semgpu wrote of them").map(|()| vec![])?
         }
-        if fresh {
-            return directory.check_experiment("", true).map(|()| false).map_err(Error::from);
+    };
+    let mut finished = Vec::new();
+    for (n, member) in plans.sweep.members.iter().enumerate() {
+        if !results(member).root().exists() {
+            finished.push(false);
+            continue;
         }
         let plan = plans.plan(n).map_err(Error::input)?;
-        record::check(&plan, false)?;
-        Ok(is_finished(member, &plan))
-    };
-    plans.sweep.members.iter().enumerate().map(finished).collect()
+        let replaced = record::check(&plan, fresh)?;
+        finished.push(!fresh && is_finished(member, &plan));
+        said.extend(replaced.filter(|_| !finished[n]).map(|replaced| format!("{}: {replaced}", member.label)));
+    }
+    said.into_iter().for_each(|said| progress.line(said));
+    Ok(finished)
 }
 
 fn check_out(sweep: &Sweep) -> Result<ResultsDir, Error> {
@@ -149,12 +152,13 @@ fn check_out(sweep: &Sweep) -> Result<ResultsDir, Error> {
 /// # Errors
 /// As [`pipeline::run`], with the network's label.
 pub fn run(plans: &Plans, fresh: bool, progress: &Progress) -> Result<PathBuf, Error> {
-    let finished = check(plans, fresh)?;
+    let finished = check(plans, fresh, progress)?;
     let (sweep, out) = (&plans.sweep, ResultsDir::new(&plans.sweep.out));
     let _writing = progress.interrupt.writing();
     let _claim = out.lock(SWEEP)?;
     if fresh {
         others::remove(sweep, &out)?;
+        sweep.members.iter().try_for_each(|member| others::remove_scores(&results(member)))?;
     }
     begin(sweep, &out)?;
     let inputs = plans.outlines.iter().map(|outline| &outline.input);
@@ -207,7 +211,7 @@ fn begin(sweep: &Sweep, out: &ResultsDir) -> Result<(), Error> {
 pub fn merge(sweep: &Sweep, member: &Member, plan: Plan, fresh: bool, progress: &Progress) -> Result<PathBuf, Error> {
     let out = check_out(sweep)?;
     others::check(sweep, &out, ", as a merge of all networks with --fresh, without --network, does")?;
-    record::check(&plan, fresh)?;
+    record::check(&plan, fresh)?.into_iter().for_each(|said| progress.line(said));
     let directory = merge_one((sweep, &out), (member, plan), fresh, &|| Ok(()), progress)?;
     // What a merge of another network begins to change it says under the same lock.
     let _taken = take(&out, progress)?;
@@ -235,7 +239,7 @@ fn take(out: &ResultsDir, progress: &Progress) -> Result<(Claim, Writing), Error
 /// # Errors
 /// As [`pipeline::run`], with the network's label.
 pub fn merge_all(plans: &Plans, fresh: bool, progress: &Progress) -> Result<PathBuf, Error> {
-    let finished = check(plans, fresh)?;
+    let finished = check(plans, fresh, progress)?;
     let (sweep, out) = (&plans.sweep, ResultsDir::new(&plans.sweep.out));
     let unfinished = || sweep.members.iter().enumerate().filter(|(n, _)| !finished[*n]);
     // Before the first network's results change.

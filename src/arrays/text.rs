@@ -265,8 +265,14 @@ fn table<'a>(text: &'a str, skipped: u64, separator: Option<u8>, told: &Told) ->
     let Lines { filled, with_blank } = records(text, skipped, separator)?;
     let table = of_records(filled, separator, told)?;
     match with_blank.filter(|_| !table.layout.names_rows()) {
-        // Nothing but its place says which row a line is.
-        Some(records) => of_records(records, separator, told),
+        // Nothing but its place says which row a line is, below the names of columns.
+        Some(mut records) => {
+            if table.layout.header > 0 {
+                let is_filled = |record: &Record| record.cells.iter().any(|cell| !cell.is_empty());
+                records.drain(..records.iter().position(is_filled).unwrap_or(0));
+            }
+            of_records(records, separator, told)
+        }
         None => Ok(table),
     }
 }
@@ -288,7 +294,7 @@ fn of_records<'a>(mut records: Vec<Record<'a>>, separator: Option<u8>, told: &To
             evidence.decimal().map_err(if everywhere { Refused::Asked } else { Refused::Wrong })?
         }
     };
-    let layout = Layout::of(&mut records, decimal, told)?;
+    let layout = Layout::of(&mut records, separator, decimal, told)?;
     let cut = uncut(&records[layout.header..], separator, told);
     cut.map_err(if everywhere { Refused::Joined } else { Refused::Wrong })?;
     if separator == Some(b',') {

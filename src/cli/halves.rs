@@ -73,12 +73,13 @@ pub(super) struct Similarity {
 pub(super) struct Test {
     #[command(flatten)]
     request: TestRequest,
-    /// Matrices without a diagonal that tells hold distances 1 - r: of words, images or both
-    #[arg(long, value_name = "SIDE", num_args = 0..=1, default_missing_value = "both", value_parser = named::<Spaces>)]
-    distances: Option<Spaces>,
-    /// Matrices without a diagonal that tells hold correlations, of words, images or both, also where the diagonal is 0
-    #[arg(long, value_name = "SIDE", num_args = 0..=1, default_missing_value = "both", value_parser = named::<Spaces>)]
-    similarities: Option<Spaces>,
+    /// Matrices without a diagonal that tells hold distances 1 - r: of words, images or both; a diagonal of 1 is refused
+    #[arg(long, value_name = "SIDE", num_args = 0..=1, value_parser = named::<Spaces>)]
+    distances: Option<Option<Spaces>>,
+    /// Matrices without a diagonal that tells hold correlations: of words, images or both; a diagonal of 0 is refused, but of a
+    /// SIDE that is named
+    #[arg(long, value_name = "SIDE", num_args = 0..=1, value_parser = named::<Spaces>)]
+    similarities: Option<Option<Spaces>>,
     /// CPU threads; default: all
     #[arg(long, value_name = "T", value_parser = threads)]
     threads: Option<NonZeroUsize>,
@@ -125,10 +126,11 @@ pub(super) fn test(arguments: Test, progress: &Progress) -> Result<(), Error> {
 /// What `--distances` and `--similarities` say of each side.
 fn say_entries(
     reading: &mut Reading,
-    distances: Option<Spaces>,
-    similarities: Option<Spaces>,
+    distances: Option<Option<Spaces>>,
+    similarities: Option<Option<Spaces>>,
 ) -> Result<(), HalvesError> {
-    let both = |side| [distances, similarities].iter().all(|said| said.is_some_and(|said| said.hold(side)));
+    let of = |said: Option<Spaces>, side| said.unwrap_or(Spaces::Both).hold(side);
+    let both = |side| [distances, similarities].iter().all(|said| said.is_some_and(|said| of(said, side)));
     if let Some(side) = [Side::Words, Side::Images].into_iter().find(|&side| both(side)) {
         let found = format!("beside --distances, of the {}", side.name());
         let expected = "one of the two for each side, such as --similarities words --distances images";
@@ -136,9 +138,12 @@ fn say_entries(
     }
     for (entries, said) in [(Entries::Distances, distances), (Entries::Similarities, similarities)] {
         match said {
-            Some(Spaces::Both) => reading.entries = Some(entries),
-            Some(Spaces::Words) => reading.of_words = Some(entries),
-            Some(Spaces::Images) => reading.of_images = Some(entries),
+            Some(None) => reading.entries = Some(entries),
+            Some(Some(sides)) => {
+                let of_side = |side| sides.hold(side).then_some(entries);
+                reading.of_words = of_side(Side::Words).or(reading.of_words);
+                reading.of_images = of_side(Side::Images).or(reading.of_images);
+            }
             None => {}
         }
     }

@@ -101,8 +101,8 @@ pub(super) fn carry_out(config: Config, fresh: bool, dry_run: bool, progress: &P
     let note = config.stimuli.note.clone();
     let plan = Plan::new(config, progress)?;
     describe(&plan, progress);
+    record::check(&plan, fresh)?.into_iter().for_each(|said| progress.line(said));
     if dry_run {
-        record::check(&plan, fresh)?.into_iter().for_each(|said| progress.line(said));
         return decode(&plan.inputs.manifest, &plan.model.input, progress);
     }
     let out = pipeline::run(plan, fresh, &mut Beside::default(), progress)?;

@@ -11,6 +11,7 @@ use crate::files;
 use crate::pipeline::{self, Beside};
 use crate::plan::{Plan, Plans};
 use crate::progress::Progress;
+use crate::record;
 use crate::results::{ClaimError, check_files, write_lines};
 use crate::shards::{Cut, Keys, Shards, Size, Span, State};
 use crate::wording::{counted, shell};
@@ -239,6 +240,7 @@ pub(super) fn merge(arguments: Merge, progress: &Progress) -> Result<(), Error> 
                 Some(sweep) => crate::sweep::merge(&sweep, &member, plan, fresh, progress)?,
                 None => {
                     let shards = Shards::of(&plan).map_err(Error::input)?;
+                    record::check(&plan, fresh)?.into_iter().for_each(|said| progress.line(said));
                     let mut beside = Beside { shards: Some(&shards), ..Beside::default() };
                     pipeline::run(plan, fresh, &mut beside, progress)?
                 }

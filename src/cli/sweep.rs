@@ -16,7 +16,7 @@ pub(super) fn carry_out(sweep: Sweep, fresh: bool, dry_run: bool, progress: &Pro
     let plans = Plans::new(sweep, progress).map_err(Error::input)?;
     describe(&plans, progress);
     if dry_run {
-        sweep::check(&plans, fresh)?;
+        sweep::check(&plans, fresh, progress)?;
         return decode(&plans.inputs().manifest, &plans.outlines[0].input, progress);
     }
     let out = sweep::run(&plans, fresh, progress)?;

@@ -297,7 +297,10 @@ mod tests {
         let said = refused(&TWO.replace("random", "randm"), &[]);
         assert!(said.contains("line 3") && said.contains("did you mean \"random\""), "{said}");
         let said = refused("network = 3\n", &[]);
-        assert!(said.contains("a table [network], or tables [[network]]"), "{said}");
+        assert!(
+            said.contains("found 3, expected a section [network], or sections [[network]], with the keys"),
+            "{said}"
+        );
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::schema::no_section;
 use super::{ConfigError, NetworkConfig, Written};
 use crate::error::FileError;
 use crate::wording::plain;
@@ -20,6 +21,11 @@ impl Written {
     fn overridden(path: &Path, overrides: &[String]) -> Result<(Self, Vec<String>), ConfigError> {
         let text = std::fs::read_to_string(path).map_err(FileError::at(path))?;
         let toml_error = |error| ConfigError::Toml { path: path.to_path_buf(), found: described(&error, &text) };
+        // A list would be taken for the values of a section's keys, in their order.
+        let found = toml::from_str(&text).ok().and_then(|table| no_section(&table));
+        if let Some(found) = found {
+            return Err(ConfigError::Toml { path: path.to_path_buf(), found });
+        }
         // Parsed as it stands, so that an error points at the line in the file.
         let mut config: Self = toml::from_str(&text).map_err(toml_error)?;
         let escaped = |path: &&mut PathBuf| path.to_string_lossy().contains(char::is_control);
@@ -52,6 +58,7 @@ impl Written {
         let changed = |value: toml::Value| -> Result<Self, String> {
             let mut table = table.clone();
             set(&mut table, key.trim(), value)?;
+            no_section(&table).map_or(Ok(()), Err)?;
             let text = table.to_string();
             toml::from_str(&text).map_err(|error| said(&error, &text))
         };
@@ -262,6 +269,17 @@ mod tests {
         assert!(error.contains("there is no `5`, expected one of `lost`"), "{error}");
         let error = read(&SMALLEST.replace("\"vgg16\"", "5"), &[]).unwrap_err().to_string();
         assert!(error.contains("found the number `5`, expected text in quotes"), "{error}");
+    }
+
+    #[test]
+    fn a_section_is_no_list() {
+        let expected = "two_vs_two: found a list, expected a section with the keys two_vs_two.permutations, ";
+        let of_file = read(&format!("two_vs_two = [200]\n{SMALLEST}"), &[]).unwrap_err().to_string();
+        assert!(of_file.contains(&format!("experiment.toml: {expected}")), "{of_file}");
+        let of_override = read(SMALLEST, &["two_vs_two=[200]"]).unwrap_err().to_string();
+        assert!(of_override.contains(&format!("--set two_vs_two=[200]: {expected}")), "{of_override}");
+        let bare = read(SMALLEST, &["words=GloVe"]).unwrap_err().to_string();
+        assert!(bare.contains("words: found \"GloVe\", expected sections [[words]]"), "{bare}");
     }
 
     #[test]

@@ -124,16 +124,6 @@ fn without_effect(request: &TestRequest, read: &[Read]) -> Vec<String> {
         let option = if entries == Entries::Distances { "--distances" } else { "--similarities" };
         doubts.push(format!("{option}: no effect: the {who} are features or word vectors, not matrices"));
     }
-    let is_square = |read: &&Read| !["condensed", "vectors", "features"].contains(&read.form.as_str());
-    let overruled = |read: &&Read| {
-        request.reading.said(read.side) == Some(Entries::Distances) && read.entries != Entries::Distances
-    };
-    doubts.extend(read.iter().filter(is_square).find(overruled).map(|read| {
-        format!(
-            "--distances: no effect on {}, whose diagonal of 1 says that it holds correlations",
-            read.path.display()
-        )
-    }));
     doubts.extend(read.iter().find(|read| read.zero_diagonal).map(|read| {
         format!(
             "--similarities: {} has a diagonal of 0, as distances have, and is read as correlations; if it holds distances, say \
@@ -161,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn distances_that_a_diagonal_overrules_are_told() {
+    fn what_is_said_of_entries_where_no_file_has_any_is_told() {
         let mut request = TestRequest::new(Vec::new(), Vec::new(), None);
         request.reading.entries = Some(Entries::Distances);
         let said = |request: &TestRequest, form: &str, entries: Entries| {
@@ -181,8 +171,6 @@ mod tests {
             };
             without_effect(request, &[read]).join("\n")
         };
-        let overruled = said(&request, "square", Entries::Similarities);
-        assert!(overruled.starts_with("--distances: no effect on a.npy, whose diagonal of 1"), "{overruled}");
         for form in ["square", "condensed"] {
             assert_eq!(said(&request, form, Entries::Distances), "");
         }

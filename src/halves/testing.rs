@@ -63,7 +63,8 @@ impl Test {
             let Inputs { words, word_spaces, space, .. } = &inputs;
             let layers: Vec<&str> = space.layers.iter().map(|layer| layer.name.as_str()).collect();
             let models = words.iter().map(|model| &model.name).chain(word_spaces.iter().map(|space| &space.name));
-            directory.check_named(&request.network, &layers, &models.map(String::as_str).collect::<Vec<_>>())?;
+            let models: Vec<&str> = models.map(String::as_str).collect();
+            directory.check_named(&request.network, &layers, &models, false)?;
         }
         let count = inputs.space.concepts.len();
         let categories = request.categories.as_ref().map(|path| list(path, count, "category")).transpose()?;
@@ -104,7 +105,8 @@ impl Test {
         let record = record::Test { config: request, understood, read, checksums };
         let parts = record::parts_of_test(&record, &comparison.space.concepts);
         if let Some(directory) = &directory {
-            record::check_free(directory, &experiment, record.config.fresh, || parts.clone())?;
+            let removed = record::check_free(directory, &experiment, record.config.fresh, || parts.clone())?;
+            removed.iter().for_each(|said| progress.line(said));
         }
         Ok(Self { directory, experiment, parts, comparison, device, record, warnings })
     }

@@ -1,6 +1,6 @@
 //! Attention: every query's mean of the values, weighted by how its key agrees with it.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor, TensorData};
 
 use super::{OnCpu, cpu, from_cpu, gpu, on_cpu};
 
@@ -12,33 +12,96 @@ pub struct Heads {
     pub first: usize,
 }
 
-/// Of every image and head, `softmax(scale Q K^T) V` (Vaswani et al. 2017), with as many `units` a head; the scores of a
-/// few queries at a time are all that is ever laid out of them.
+/// What is added to the scores of every query and key after they are scaled: of relative positions, of what may not attend
+/// to each other.
+pub struct Bias {
+    /// Of every head, what its scores are multiplied by beside the scale of all.
+    pub(super) scales: Tensor<1>,
+    /// `[period, heads, queries, pitch]`: images repeat it.
+    pub(super) values: Tensor<4>,
+}
+
+impl Bias {
+    /// Of values `[period, heads, queries, keys]`, one image after another of as many as it repeats after, and a factor of
+    /// every head.
+    ///
+    /// # Panics
+    /// If there are other than `heads` factors, or values do not fill the shape.
+    pub fn new(scales: Vec<f32>, values: &[f32], [period, heads, queries, keys]: [usize; 4], device: &Device) -> Self {
+        assert_eq!(scales.len(), heads, "a factor for every head");
+        assert_eq!(values.len(), period * heads * queries * keys, "a number for every query and key");
+        // GPUs read four keys at a time.
+        let pitch = keys.next_multiple_of(4);
+        let mut rows = vec![0.0; period * heads * queries * pitch];
+        for (to, from) in rows.chunks_exact_mut(pitch).zip(values.chunks_exact(keys)) {
+            to[..keys].copy_from_slice(from);
+        }
+        Self {
+            scales: Tensor::from_data(TensorData::new(scales, [heads]), device),
+            values: Tensor::from_data(TensorData::new(rows, [period, heads, queries, pitch]), device),
+        }
+    }
+
+    fn fits(&self, Counts { images, heads, queries, keys, .. }: Counts) -> bool {
+        let [period, own, rows, pitch] = self.values.dims();
+        images.is_multiple_of(period) && [own, rows, pitch] == [heads, queries, keys.next_multiple_of(4)]
+    }
+}
+
+/// What becomes of the products of queries and keys before the softmax.
+#[derive(Clone, Copy)]
+pub struct Scoring<'a> {
+    /// They are multiplied by it.
+    pub scale: f64,
+    /// Then its own factors, and what is added.
+    pub bias: Option<&'a Bias>,
+}
+
+/// Of every image and head, `softmax(scale Q K^T + bias) V` (Vaswani et al. 2017), with as many `units` a head; the scores
+/// of a few queries at a time are all that is ever laid out of them.
 ///
 /// # Shapes
 /// Queries `[images, queries, ..]`, keys and values `[images, keys, ..]`, to `[images, queries, heads * units]`.
 ///
 /// # Panics
-/// If they differ in images, keys and values in tokens, or a head lies beyond its token's units.
-pub fn attention(queries: Heads, keys: Heads, values: Heads, [heads, units]: [usize; 2], scale: f64) -> Tensor<3> {
+/// If they differ in images, keys and values in tokens, a head lies beyond its token's units, or a bias is of others.
+pub fn attention(parts: [Heads; 3], [heads, units]: [usize; 2], scoring: Scoring) -> Tensor<3> {
+    let [queries, keys, values] = &parts;
     let [images, rows, _] = queries.tokens.dims();
     let columns = keys.tokens.dims()[1];
     assert_eq!(values.tokens.dims()[1], columns, "a value for every key");
-    let parts = [&queries, &keys, &values];
-    for part in parts {
+    for part in &parts {
         let [own, _, width] = part.tokens.dims();
         assert_eq!(own, images, "tokens of one batch");
         assert!(part.first + heads * units <= width, "{heads} heads of {units} from unit {} of {width}", part.first);
     }
-    let shape = cpu::Heads { images, heads, queries: rows, keys: columns, units, scale: scale as f32 };
+    let counts = Counts { images, heads, queries: rows, keys: columns, units };
+    assert!(scoring.bias.is_none_or(|bias| bias.fits(counts)), "a bias of other images, heads, queries or keys");
     let Some(on_cpu) = parts.iter().map(|part| on_cpu(&part.tokens)).collect::<Option<Vec<OnCpu>>>() else {
-        return gpu::attention::attention(queries, keys, values, [heads, units], scale);
+        return gpu::attention::attention(parts, [heads, units], scoring);
     };
     let part = |n: usize| {
         let [_, tokens, width] = parts[n].tokens.dims();
         cpu::Part { values: &on_cpu[n][parts[n].first..], steps: [tokens * width, units, width] }
     };
-    from_cpu([images, rows, heads * units], |out| cpu::attention(shape, part(0), part(1), part(2), out))
+    attention_on_cpu(counts, [0, 1, 2].map(part), scoring).reshape([images, rows, heads * units])
+}
+
+/// To `[images, queries, heads, units]`.
+fn attention_on_cpu(counts: Counts, parts: [cpu::Part; 3], Scoring { scale, bias }: Scoring) -> Tensor<4> {
+    let Counts { images, heads, queries, keys, units } = counts;
+    let shape = cpu::Heads { images, heads, queries, keys, units, scale: scale as f32 };
+    let on_cpu = |bias: &Bias| {
+        let pitch = bias.values.dims()[3];
+        (
+            on_cpu(&bias.scales).expect("on the device of the queries"),
+            on_cpu(&bias.values).expect("as the scales"),
+            pitch,
+        )
+    };
+    let bias = bias.map(on_cpu);
+    let bias = bias.as_ref().map(|(scales, values, pitch)| cpu::Bias { scales, values, pitch: *pitch });
+    from_cpu([images, queries, heads, units], |out| cpu::attention(shape, parts, bias, out))
 }
 
 /// Queries, keys or values that lie anywhere in a tensor, a head's units side by side.
@@ -70,17 +133,20 @@ pub struct Counts {
 /// [`Heads`] do is `copied` to `[images, tokens, heads * units]`.
 ///
 /// # Panics
-/// If values lie beyond their tensor.
-pub fn attention_of(parts: [Lying; 3], counts: Counts, scale: f64, copied: impl Fn(usize) -> Tensor<3>) -> Tensor<4> {
+/// If values lie beyond their tensor, or a bias is of others.
+pub fn attention_of(
+    parts: [Lying; 3],
+    counts: Counts,
+    scoring: Scoring,
+    copied: impl Fn(usize) -> Tensor<3>,
+) -> Tensor<4> {
     let Counts { images, heads, queries, keys, units } = counts;
-    let shape = cpu::Heads { images, heads, queries, keys, units, scale: scale as f32 };
+    assert!(scoring.bias.is_none_or(|bias| bias.fits(counts)), "a bias of other images, heads, queries or keys");
     let on_cpu = parts.each_ref().map(|part| on_cpu(&part.values));
     if let [Some(q), Some(k), Some(v)] = &on_cpu {
         let values = [q, k, v];
         let part = |n: usize| cpu::Part { values: &values[n][parts[n].first..], steps: parts[n].steps };
-        return from_cpu([images, queries, heads, units], |out| {
-            cpu::attention(shape, part(0), part(1), part(2), out);
-        });
+        return attention_on_cpu(counts, [0, 1, 2].map(part), scoring);
     }
     let mut parts = parts.into_iter().enumerate().map(|(n, part)| {
         let tokens = if n == 0 { queries } else { keys };
@@ -94,7 +160,7 @@ pub fn attention_of(parts: [Lying; 3], counts: Counts, scale: f64, copied: impl 
         }
     });
     let mut next = || parts.next().expect("three parts");
-    attention(next(), next(), next(), [heads, units], scale).reshape([images, queries, heads, units])
+    attention([next(), next(), next()], [heads, units], scoring).reshape([images, queries, heads, units])
 }
 
 /// [`attention`] of tokens to each other, their queries, keys and values side by side, `[images, tokens, 3 * heads *
@@ -103,5 +169,5 @@ pub fn self_attention(tokens: Tensor<3>, heads: usize) -> Tensor<3> {
     let width = tokens.dims()[2] / 3;
     let units = width / heads;
     let part = |n: usize| Heads { tokens: tokens.clone(), first: n * width };
-    attention(part(0), part(1), part(2), [heads, units], 1.0 / (units as f64).sqrt())
+    attention([part(0), part(1), part(2)], [heads, units], Scoring { scale: 1.0 / (units as f64).sqrt(), bias: None })
 }

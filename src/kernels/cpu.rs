@@ -32,7 +32,7 @@ use pulp::{Simd, WithSimd};
 use self::pixels::Pixels;
 use super::{Activation, Window};
 
-pub use self::attention::{Heads, Part, attention};
+pub use self::attention::{Bias, Heads, Part, attention};
 pub use self::channels_last::ChannelsLast;
 pub use self::dense::Dense;
 pub use self::lanes::transposed;

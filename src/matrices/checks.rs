@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Entries, MatrixError};
+use super::{Entries, MatrixError, Said, Side};
 use crate::stats::Rsm;
 
 /// How far an entry may be from its mirror image, the diagonal from 1 (or 0), a correlation beyond ±1. Matrices are often
@@ -12,6 +12,7 @@ pub(super) const ROUNDING: f64 = 1e-5;
 /// Where matrices lie, for messages.
 pub(super) struct Place<'a> {
     pub path: &'a Path,
+    pub side: Side,
     /// One of several of the file.
     pub array: Option<&'a str>,
     /// Whether there are several matrices.
@@ -26,8 +27,16 @@ impl Place<'_> {
     }
 }
 
-/// What the diagonals say that the entries are.
-pub(super) fn by_diagonal(place: &Place, matrices: &[Rsm], said: Option<Entries>) -> Result<Entries, MatrixError> {
+/// What the entries are: what the diagonals say, or where they say nothing the user.
+///
+/// # Errors
+/// Diagonals that are neither, and a user who says otherwise; but a side that is named may hold correlations beside a diagonal of 0.
+pub(super) fn by_diagonal(
+    place: &Place,
+    matrices: &[Rsm],
+    said: Option<Said>,
+    form: &'static str,
+) -> Result<Entries, MatrixError> {
     let is = |value: f64, expected: f64| (value - expected).abs() <= ROUNDING;
     // A constant vector correlates with nothing, often not even with itself.
     let counts = |matrix: &Rsm| {
@@ -36,10 +45,14 @@ pub(super) fn by_diagonal(place: &Place, matrices: &[Rsm], said: Option<Entries>
         rows.filter(|(row, found)| !(found.is_nan() && constant.contains(row))).collect::<Vec<_>>()
     };
     let diagonals: Vec<Vec<(usize, f64)>> = matrices.iter().map(counts).collect();
-    let first = diagonals.iter().flatten().next().map_or(f64::NAN, |&(_, found)| found);
-    let (expected, entries) = match said {
-        _ if is(first, 0.0) => (0.0, said.unwrap_or(Entries::Distances)),
-        Some(said) if first.is_nan() => (f64::NAN, said),
+    let first = diagonals.iter().flatten().next().map(|&(_, found)| found);
+    let (expected, told) = match (first, said) {
+        (Some(first), _) if is(first, 0.0) => (0.0, Entries::Distances),
+        (Some(first), _) if !first.is_nan() => (1.0, Entries::Similarities),
+        (_, Some(said)) => (f64::NAN, said.entries),
+        (Some(_), None) if diagonals.iter().flatten().all(|(_, found)| found.is_nan()) => {
+            return Err(MatrixError::NoDiagonal { path: place.path.into(), side: place.side });
+        }
         _ => (1.0, Entries::Similarities),
     };
     for (group, diagonal) in diagonals.iter().enumerate() {
@@ -48,7 +61,14 @@ pub(super) fn by_diagonal(place: &Place, matrices: &[Rsm], said: Option<Entries>
             return Err(MatrixError::Diagonal { path: place.path.into(), at: place.of(group), row, found });
         }
     }
-    Ok(entries)
+    let overrules = |said: Said| said.named && told == Entries::Distances;
+    match said {
+        Some(said) if said.entries != told && !overrules(said) => {
+            let (path, at, concepts) = (place.path.into(), place.of(0), matrices[0].concepts());
+            Err(MatrixError::Contradicted { path, at, side: place.side, told, form, concepts })
+        }
+        _ => Ok(said.map_or(told, |said| said.entries)),
+    }
 }
 
 /// What is wrong with an entry.
@@ -172,6 +192,32 @@ mod tests {
         assert_eq!(row.unwrap(), "row 2, column 0 (from 0) has NaN, its mirror image 0.25, expected the same");
         let column = said(|row, column, value| blank(row != 2 && column == 2, value));
         assert_eq!(column.unwrap(), "row 0, column 2 (from 0) has NaN, expected a correlation, -1 to 1");
+    }
+
+    #[test]
+    fn a_diagonal_against_what_is_said_of_it_is_refused() {
+        let diagonal = |value: f64| {
+            let entry = |place: usize| if place.is_multiple_of(5) { value } else { 0.25 };
+            Rsm::new(4, (0..16).map(entry).collect())
+        };
+        let told = |value: f64, entries: Option<Entries>, named| {
+            let place = Place { path: Path::new("a.npy"), side: Side::Images, array: None, several: false };
+            let said = entries.map(|entries| Said { entries, named });
+            by_diagonal(&place, &[diagonal(value)], said, "square").map_err(|error| error.to_string())
+        };
+        let (similarities, distances) = (Entries::Similarities, Entries::Distances);
+        for named in [false, true] {
+            let refused = told(1.0, Some(distances), named).unwrap_err();
+            assert!(refused.contains("a diagonal of 1") && refused.contains("--distances words alone"), "{refused}");
+            assert_eq!(told(1.0, Some(similarities), named), Ok(similarities));
+            assert_eq!(told(0.0, Some(distances), named), Ok(distances));
+            assert_eq!(told(f64::NAN, Some(distances), named), Ok(distances));
+        }
+        let refused = told(0.0, Some(similarities), false).unwrap_err();
+        assert!(refused.contains("a diagonal of 0") && refused.contains("--similarities images"), "{refused}");
+        assert_eq!(told(0.0, Some(similarities), true), Ok(similarities));
+        assert_eq!((told(1.0, None, false), told(0.0, None, false)), (Ok(similarities), Ok(distances)));
+        assert!(told(f64::NAN, None, false).unwrap_err().contains("say --similarities images"));
     }
 
     #[test]

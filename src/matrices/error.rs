@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::checks::ROUNDING;
+use super::{Entries, Side};
 use crate::arrays::{self, ArrayError};
 use crate::error::FileError;
 use crate::files;
@@ -36,8 +37,7 @@ pub enum MatrixError {
         path.display(),
         match shape[..] {
             [k, l] if k == l => String::new(),
-            [_, 3] => format!("; {FEATURES}, and lines of two numbers for concepts and a similarity with --index 2 (3 where a \
-             column before them counts the lines)"),
+            [_, 3] => format!("; {FEATURES}, and lines of two numbers for concepts and a similarity where every pair has one value"),
             _ => format!("; {FEATURES}"),
         }
     )]
@@ -52,13 +52,15 @@ pub enum MatrixError {
     /// Nothing tells r from 1 - r.
     #[error(
         "{}: shape {shape:?}: if these are the entries above the diagonal of matrices of {concepts} concepts, say \
-         --similarities (they are r) or --distances (they are 1 - r); {FEATURES}, or become matrices by \
+         --similarities {of} (they are r) or --distances {of} (they are 1 - r); {FEATURES}, or become matrices by \
          `semgpu similarity`",
-        path.display()
+        path.display(), of = side.name()
     )]
     Untold {
         /// The file.
         path: PathBuf,
+        /// Which of the two spaces it is of.
+        side: Side,
         /// As found.
         shape: Vec<usize>,
         /// That so many pairs have.
@@ -79,12 +81,14 @@ pub enum MatrixError {
     },
     /// A triangle, or pairs, and no diagonal that tells r from 1 - r.
     #[error(
-        "{}: no diagonal tells what the entries are: say --similarities (they are r) or --distances (they are 1 - r)",
-        path.display()
+        "{}: no diagonal tells what the entries are: say --similarities {of} (they are r) or --distances {of} (they are 1 - r)",
+        path.display(), of = side.name()
     )]
     NoDiagonal {
         /// The file.
         path: PathBuf,
+        /// Which of the two spaces it is of.
+        side: Side,
     },
     /// Names of which nothing says what they pair.
     #[error(
@@ -156,17 +160,20 @@ pub enum MatrixError {
         /// The entry.
         found: f64,
     },
-    /// A triangle that begins and ends with 1, which is said to hold distances: the diagonal, or what is beside it.
-    #[error(
-        "{}: a triangle of {concepts} concepts with 1 throughout its diagonal, said to be distances, expected 0: if it lacks its \
-         diagonal and is of {} concepts, name its rows, the first of which has no numbers; if it holds correlations, say \
-         --distances words or --distances images of the other side alone",
-        path.display(), concepts + 1
-    )]
-    Ones {
+    /// A diagonal that tells the contrary of what the user says.
+    #[error("{}: {at}: {}", path.display(), contradiction(*side, *told, form, *concepts))]
+    Contradicted {
         /// The file.
         path: PathBuf,
-        /// That so many lines have.
+        /// Which matrix.
+        at: String,
+        /// Which of the two spaces it is of.
+        side: Side,
+        /// What the diagonal tells.
+        told: Entries,
+        /// `square`, `lower triangle`, `upper triangle` or `pairs`
+        form: &'static str,
+        /// Concepts.
         concepts: usize,
     },
     /// Two entries of one pair.
@@ -227,11 +234,13 @@ pub enum MatrixError {
         "{}: dissimilarity_measure is {}, expected \"correlation\" (1 - r): the test compares correlations; \
          rsatoolbox.rdm.calc_rdm(…, method=\"correlation\") computes them{}", path.display(),
         found.as_ref().map_or("not given".to_string(), |found| format!("{found:?}")),
-        if found.is_none() { "; if they are correlation distances, add --distances" } else { "" }
+        if found.is_none() { format!("; if they are correlation distances, add --distances {}", side.name()) } else { String::new() }
     )]
     Measure {
         /// The file.
         path: PathBuf,
+        /// Which of the two spaces it is of.
+        side: Side,
         /// As the file says.
         found: Option<String>,
     },
@@ -276,6 +285,34 @@ pub enum MatrixError {
     /// A list.
     #[error(transparent)]
     File(#[from] FileError),
+}
+
+/// What a diagonal and the user say of the entries, and what settles it.
+fn contradiction(side: Side, told: Entries, form: &str, concepts: usize) -> String {
+    let (of, other) = match side {
+        Side::Words => (Side::Words.name(), Side::Images.name()),
+        Side::Images => (Side::Images.name(), Side::Words.name()),
+    };
+    match told {
+        Entries::Distances => format!(
+            "a diagonal of 0, as distances have, and --similarities: if it holds correlations, name the side, --similarities {of} \
+             (or both); if it holds distances, say --similarities {other} alone"
+        ),
+        Entries::Similarities => {
+            // Lines that end with 1 may lack the diagonal.
+            let lacking = match form.ends_with("triangle") {
+                true => format!(
+                    "; if it lacks its diagonal and is of {} concepts, name its rows, the first of which has no numbers",
+                    concepts + 1
+                ),
+                false => String::new(),
+            };
+            format!(
+                "a diagonal of 1, as correlations have, and --distances: if it holds correlations, say --distances {other} alone, or \
+                 make squares of {of} that are pairs (scipy's squareform) and leave it out; distances have a diagonal of 0{lacking}"
+            )
+        }
+    }
 }
 
 /// The remedy where text may be of as many word vectors as they have values.

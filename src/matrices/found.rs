@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::checks::{Place, by_diagonal};
-use super::{Entries, MatrixError, triangle};
+use super::{Entries, MatrixError, Said, triangle};
 use crate::arrays::StoredArray;
 use crate::names;
 use crate::stats::Rsm;
@@ -25,28 +25,25 @@ pub(super) struct Found {
 
 /// The matrix of a list of pairs.
 pub(super) fn of_pairs(
-    path: &Path,
+    place: &Place,
     names: Vec<String>,
     matrix: Rsm,
-    said: Option<Entries>,
+    said: Option<Said>,
 ) -> Result<Found, MatrixError> {
-    let concepts = names.len();
+    const FORM: &str = "pairs";
+    let (path, concepts) = (place.path, names.len());
     if concepts < FEWEST_CONCEPTS {
         return Err(MatrixError::Few { path: path.into(), shape: vec![concepts, concepts], concepts });
     }
-    if said.is_none() && (0..concepts).any(|row| matrix.row(row)[row].is_nan()) {
-        return Err(MatrixError::NoDiagonal { path: path.into() });
-    }
-    let place = Place { path, array: None, several: false };
     let rsms = vec![matrix];
-    Ok(Found { own: Some(names), entries: by_diagonal(&place, &rsms, said)?, rsms, form: "pairs" })
+    Ok(Found { own: Some(names), entries: by_diagonal(place, &rsms, said, FORM)?, rsms, form: FORM })
 }
 
 /// Square or condensed matrices, those of `rdms` among all.
 pub(super) fn of_axes(
     place: &Place,
     array: &StoredArray,
-    said: Option<Entries>,
+    said: Option<Said>,
     rdms: &[usize],
 ) -> Result<Found, MatrixError> {
     let (path, shape) = (place.path, array.shape().to_vec());
@@ -66,7 +63,8 @@ pub(super) fn of_axes(
     }
     let wanted = rdms.iter().map(|&rdm| &values[rdm * entries_each..][..entries_each]);
     if !square {
-        let entries = said.ok_or_else(|| MatrixError::Untold { path: path.into(), shape, concepts })?;
+        let untold = || MatrixError::Untold { path: path.into(), side: place.side, shape, concepts };
+        let entries = said.ok_or_else(untold)?.entries;
         let rsms = wanted.map(|pairs| rsa::square(pairs, concepts)).collect();
         return Ok(Found { own: None, rsms, entries, form: "condensed" });
     }
@@ -74,12 +72,8 @@ pub(super) fn of_axes(
     if let Some(order) = columns_in_order_of_rows(path, array)? {
         rsms.iter_mut().for_each(|matrix| *matrix = with_columns(matrix, &order));
     }
-    let triangle = triangle::mirrored(path, &mut rsms, said)?;
-    let entries = by_diagonal(place, &rsms, said)?;
-    if let (Some(_), Some(Entries::Distances), Entries::Similarities) = (triangle, said, entries) {
-        return Err(MatrixError::Ones { path: path.into(), concepts });
-    }
-    Ok(Found { own: None, rsms, entries, form: triangle.unwrap_or(SQUARE) })
+    let form = triangle::mirrored(&mut rsms).unwrap_or(SQUARE);
+    Ok(Found { own: None, entries: by_diagonal(place, &rsms, said, form)?, rsms, form })
 }
 
 /// The concepts of condensed vectors of that shape.

@@ -7,15 +7,21 @@ use super::checks::ROUNDING;
 use super::{MatrixError, StoredArray};
 use crate::names;
 use crate::stats::Rsm;
+use crate::stats::two_vs_two::FEWEST_CONCEPTS;
 
-/// The matrix of a column of numbers whose rows have two names, and the concepts in the order in which they appear, numbers by
-/// their values; the diagonal is NaN where no concept is paired with itself. None of an array that is no such column.
+/// So many pairs have the fewest concepts.
+const FEWEST_PAIRS: usize = FEWEST_CONCEPTS * (FEWEST_CONCEPTS - 1) / 2;
+
+/// The matrix of a column of numbers whose rows have two names, or that stands behind the [numbers](numbered) of two concepts,
+/// and the concepts in the order in which they appear, numbers by their values; the diagonal is NaN where no concept is paired
+/// with itself. None of an array that is no such column.
 ///
 /// # Errors
 /// A pair that is missing, and one that has two values; more columns with names in common, of which not just two make a matrix;
 /// a list of pairs with several columns of numbers.
 pub(super) fn matrix(array: &StoredArray) -> Result<Option<(Vec<String>, Rsm)>, MatrixError> {
-    let (&[_, columns], texts @ [_, _, ..]) = (array.shape(), &array.labels().texts[..]) else { return Ok(None) };
+    let &[_, columns] = array.shape() else { return Ok(None) };
+    let texts @ [_, _, ..] = &array.labels().texts[..] else { return numbered(array, columns) };
     let texts: Vec<Vec<String>> =
         texts.iter().map(|names| names.iter().map(|name| names::plain(name)).collect()).collect();
     let share = |a: &[String], b: &[String]| {
@@ -47,6 +53,24 @@ pub(super) fn matrix(array: &StoredArray) -> Result<Option<(Vec<String>, Rsm)>, 
         (Some(only), None) => Ok(Some(only)),
         _ => Err(MatrixError::NoPairs { path: array.path().into(), columns: texts.len() }),
     }
+}
+
+/// The matrix of the last of three columns, if the first two number the concepts of every pair: as a square of numbers they are
+/// of too few. The first may be a column that names the rows.
+fn numbered(array: &StoredArray, columns: usize) -> Result<Option<(Vec<String>, Rsm)>, MatrixError> {
+    let texts = &array.labels().texts;
+    if array.shape()[0] < FEWEST_PAIRS || texts.len() + columns != 3 {
+        return Ok(None);
+    }
+    let values = array.values()?;
+    let of = |column: usize| values.iter().skip(column).step_by(columns);
+    if (0..columns - 1).flat_map(of).any(|number| number.fract() != 0.0) {
+        return Ok(None);
+    }
+    let names = |column: usize| of(column).map(f64::to_string).collect();
+    let names: Vec<Vec<String>> = texts.iter().cloned().chain((0..columns - 1).map(names)).collect();
+    let similarities: Vec<f64> = of(columns - 1).copied().collect();
+    Ok(of_names(array.path(), &names[0], &names[1], &similarities).ok())
 }
 
 /// The matrix of the pairs of names in two columns.
@@ -170,6 +194,26 @@ mod tests {
         let (_, found) =
             read(&["cat,dog,0.5", "dog,cat,", "cat,mole,0.25", "mole,dog,0", "dog,mole,"]).unwrap().unwrap();
         assert_eq!((found.row(0)[1], found.row(0)[2], found.row(1)[2]), (0.5, 0.25, 0.0));
+    }
+
+    #[test]
+    fn numbers_of_two_concepts_are_read_where_every_pair_has_its_line() {
+        let pairs = || (0..5).flat_map(|b| (0..b).map(move |a| (a, b)));
+        let value = |a: usize, b: usize| 0.25 * a as f64 - 0.125 * b as f64;
+        for (header, ids) in [("i,j,r", [0, 1, 2, 3, 4]), ("a_id,b_id,r", [907, 311, 450, 128, 664])] {
+            let line = |(a, b): (usize, usize)| format!("{},{},{}", ids[a], ids[b], value(a, b));
+            let lines: Vec<String> = pairs().map(line).collect();
+            let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+            let of = |lines: &[&str], index| of_table(header, lines, &Told { index, ..Told::default() }).unwrap();
+            let (concepts, found) = of(&lines, None).unwrap();
+            let place = |n: usize| concepts.iter().position(|name| *name == ids[n].to_string()).unwrap();
+            assert!(pairs().all(|(a, b)| found.row(place(b))[place(a)] == value(a, b)), "{header}");
+            for index in [1, 2] {
+                assert_eq!(of(&lines, Some(index)).unwrap().0, concepts, "{header}");
+            }
+            // With a gap they are features of three units.
+            assert_eq!(of(&[&lines[1..], &lines[1..2]].concat(), None), None);
+        }
     }
 
     #[test]

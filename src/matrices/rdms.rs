@@ -93,7 +93,7 @@ impl Rdms {
             Some(measure) if measure == CORRELATION_DISTANCE => {}
             // rsatoolbox loses the measure of a file that it loads and saves again.
             None if ours || reading.said(side).is_some() => {}
-            found => return Err(MatrixError::Measure { path: path.into(), found }),
+            found => return Err(MatrixError::Measure { path: path.into(), side, found }),
         }
         let distances = arrays::open(path, Some(DISSIMILARITIES), &Told::default())?;
         let names = below("pattern_descriptors/").into_iter().map(|(_, names)| names).collect();

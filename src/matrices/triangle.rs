@@ -1,19 +1,10 @@
 //! Square matrices of which one triangle is filled: on the other side of the diagonal every entry is missing, or 0.
 
-use std::path::Path;
-
-use super::{Entries, MatrixError};
 use crate::stats::Rsm;
 
-/// Fills the empty triangle of the matrices by its mirror image; says which is filled, if one was empty.
-///
-/// # Errors
-/// [`MatrixError::NoDiagonal`] if what the entries are is not `said` and an empty diagonal does not tell.
-pub(super) fn mirrored(
-    path: &Path,
-    matrices: &mut [Rsm],
-    said: Option<Entries>,
-) -> Result<Option<&'static str>, MatrixError> {
+/// Fills the empty triangle of the matrices by its mirror image; says which is filled, if one was empty. A diagonal that is as
+/// empty tells nothing, and becomes NaN.
+pub(super) fn mirrored(matrices: &mut [Rsm]) -> Option<&'static str> {
     let is_missing = |value: f64| value.is_nan();
     let is_zero = |value: f64| value == 0.0;
     let of_all =
@@ -25,13 +16,10 @@ pub(super) fn mirrored(
             continue;
         }
         let is_bare = |matrix: &Rsm| (0..matrix.concepts()).all(|row| is_empty(matrix.row(row)[row]));
-        if said.is_none() && matrices.iter().any(is_bare) {
-            return Err(MatrixError::NoDiagonal { path: path.into() });
-        }
-        matrices.iter_mut().for_each(|matrix| *matrix = with_mirror(matrix, lower));
-        return Ok(Some(if lower { "upper triangle" } else { "lower triangle" }));
+        matrices.iter_mut().for_each(|matrix| *matrix = with_mirror(matrix, lower, is_bare(matrix)));
+        return Some(if lower { "upper triangle" } else { "lower triangle" });
     }
-    Ok(None)
+    None
 }
 
 /// Whether all entries on a side of the diagonal are empty.
@@ -40,12 +28,13 @@ fn is_side_empty(matrix: &Rsm, is_empty: impl Fn(f64) -> bool, lower: bool) -> b
     (0..matrix.concepts()).all(|row| side(row).all(|column| is_empty(matrix.row(row)[column])))
 }
 
-/// The matrix with one side of the diagonal made the mirror image of the other.
-fn with_mirror(matrix: &Rsm, lower: bool) -> Rsm {
+/// The matrix with one side of the diagonal made the mirror image of the other, and the diagonal NaN if it is `bare`.
+fn with_mirror(matrix: &Rsm, lower: bool, bare: bool) -> Rsm {
     let concepts = matrix.concepts();
-    let entry = |row: usize, column: usize| {
-        let is_filled = if lower { row <= column } else { row >= column };
-        if is_filled { matrix.row(row)[column] } else { matrix.row(column)[row] }
+    let entry = |row: usize, column: usize| match if lower { row <= column } else { row >= column } {
+        _ if bare && row == column => f64::NAN,
+        true => matrix.row(row)[column],
+        false => matrix.row(column)[row],
     };
     Rsm::new(concepts, (0..concepts * concepts).map(|place| entry(place / concepts, place % concepts)).collect())
 }
@@ -64,11 +53,11 @@ mod tests {
         Rsm::new(4, (0..16).map(|place| entry(place / 4, place % 4)).collect())
     }
 
-    fn read(matrix: Rsm, said: Option<Entries>) -> Result<(Option<&'static str>, Rsm), String> {
+    fn read(matrix: Rsm) -> (Option<&'static str>, Rsm) {
         let mut matrices = [matrix];
-        let found = mirrored(Path::new("a.csv"), &mut matrices, said).map_err(|error| error.to_string())?;
+        let found = mirrored(&mut matrices);
         let [matrix] = matrices;
-        Ok((found, matrix))
+        (found, matrix)
     }
 
     #[test]
@@ -76,29 +65,28 @@ mod tests {
         let whole = matrix(0.0, 1.0, |_, _| true);
         for empty in [f64::NAN, 0.0] {
             let lower = matrix(empty, 1.0, |row, column| row > column);
-            assert_eq!(read(lower, None).unwrap(), (Some("lower triangle"), whole.clone()));
+            assert_eq!(read(lower), (Some("lower triangle"), whole.clone()));
             let upper = matrix(empty, 1.0, |row, column| row < column);
-            assert_eq!(read(upper, None).unwrap(), (Some("upper triangle"), whole.clone()));
+            assert_eq!(read(upper), (Some("upper triangle"), whole.clone()));
         }
-        assert_eq!(read(whole.clone(), None).unwrap(), (None, whole));
+        assert_eq!(read(whole.clone()), (None, whole));
     }
 
     #[test]
     fn a_diagonal_as_empty_as_the_triangle_does_not_tell_what_the_entries_are() {
-        let bare = || matrix(0.0, 0.0, |row, column| row < column);
-        assert!(read(bare(), None).unwrap_err().contains("say --similarities"));
-        let said = read(bare(), Some(Entries::Distances)).unwrap();
-        assert_eq!(said, (Some("upper triangle"), matrix(0.0, 0.0, |_, _| true)));
+        let whole = matrix(0.0, 0.0, |_, _| true);
+        let (form, bare) = read(matrix(0.0, 0.0, |row, column| row < column));
+        assert_eq!(form, Some("upper triangle"));
+        assert!((0..4).all(|row| bare.row(row)[row].is_nan() && bare.row(row)[..row] == whole.row(row)[..row]));
         // Blank beside it, a diagonal of 0 tells distances.
-        let distances = matrix(f64::NAN, 0.0, |row, column| row < column);
-        assert_eq!(read(distances, None).unwrap().0, Some("upper triangle"));
+        assert_eq!(read(matrix(f64::NAN, 0.0, |row, column| row < column)), (Some("upper triangle"), whole));
     }
 
     #[test]
     fn a_matrix_of_zeros_or_with_a_gap_has_no_empty_triangle() {
         let zeros = matrix(0.0, 1.0, |_, _| false);
-        assert_eq!(read(zeros.clone(), None).unwrap(), (None, zeros));
+        assert_eq!(read(zeros.clone()), (None, zeros));
         let gap = matrix(f64::NAN, 1.0, |row, column| (row, column) != (2, 1));
-        assert_eq!(read(gap, None).unwrap().0, None);
+        assert_eq!(read(gap).0, None);
     }
 }

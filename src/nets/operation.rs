@@ -8,7 +8,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use super::activations::{Activations, Shape};
 use super::positions::Resample;
 use super::tokens::{self, Embedding};
-use crate::kernels::attention::{Heads, attention, self_attention};
+use crate::kernels::attention::{Heads, Scoring, attention, self_attention};
 use crate::kernels::join::Joint;
 use crate::kernels::pooling::{Border, average_pool, global_mean, max_pool};
 use crate::kernels::separable::{Part, Separable};
@@ -153,12 +153,12 @@ impl Function {
 
 /// Of queries, keys and values side by side, or of the three.
 fn attend(inputs: Vec<Tensor<3>>, heads: usize) -> Tensor<3> {
-    let [queries, keys, values] = match <[Tensor<3>; 3]>::try_from(inputs) {
+    let parts = match <[Tensor<3>; 3]>::try_from(inputs) {
         Ok(three) => three.map(|tokens| Heads { tokens, first: 0 }),
         Err(mut one) => return self_attention(one.pop().expect("an input"), heads),
     };
-    let units = queries.tokens.dims()[2] / heads;
-    attention(queries, keys, values, [heads, units], 1.0 / (units as f64).sqrt())
+    let units = parts[0].tokens.dims()[2] / heads;
+    attention(parts, [heads, units], Scoring { scale: 1.0 / (units as f64).sqrt(), bias: None })
 }
 
 /// `first` with `other` behind it.

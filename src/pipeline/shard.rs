@@ -57,7 +57,7 @@ pub fn draws(plan: Plan, shards: &Shards, span: Span, progress: &Progress) -> Re
     let _writing = progress.interrupt.writing();
     let Plan { config, model, inputs, test, placement, .. } = plan;
     let open = kept(&config, &model, inputs.manifest.concepts.len());
-    let whole = shards.groups(model.classifier.is_some(), open).map_err(Error::input)?;
+    let whole = shards.groups(open).map_err(Error::input)?;
     let mut predictions = Vec::new();
     let mut layers: Vec<Kept> = model.layers.iter().map(|_| Kept::default()).collect();
     for (_, shard) in whole {

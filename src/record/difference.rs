@@ -12,25 +12,25 @@ use crate::plan::Plan;
 use crate::results::{ClaimError, Ledger, ResultsDir};
 use crate::wording::grouped;
 
-/// Whether the run of a plan may go where it is to; returns what it replaces there, in words.
+/// Whether the run of a plan may go where it is to; returns what it replaces there, or with `fresh` removes, in words.
 ///
 /// # Errors
 /// [`ClaimError::Other`]: the matrices of another experiment, or results whose word models are all others by name and file.
 pub fn check(plan: &Plan, fresh: bool) -> Result<Option<String>, ClaimError> {
     let Plan { config, checksums, .. } = plan;
     let directory = ResultsDir::new(config.out());
-    check_free(&directory, &checksums.similarity, fresh, || parts(plan))?;
-    let Ok(Some(record)) = RunRecord::read(&directory) else { return Ok(None) };
-    let Some(there) = record.run().filter(|_| !fresh) else { return Ok(None) };
+    let removed = check_free(&directory, &checksums.similarity, fresh, || parts(plan))?;
+    let Ok(Some(record)) = RunRecord::read(&directory) else { return Ok(removed) };
+    let Some(there) = record.run().filter(|_| removed.is_none()) else { return Ok(removed) };
     if shares_words((&there.config, &there.checksums), (config, checksums)) {
         return Ok(replaced(&record, &of_run(config, checksums)));
     }
     let names = |config: &Config| config.words.iter().map(|words| words.name.clone()).collect::<Vec<_>>().join(", ");
     let differs = format!(" (words: {} there, {} here)", names(&there.config), names(config));
-    Err(ClaimError::Other { path: directory.root().into(), found: "results", differs, fresh: true })
+    removed_by(fresh, ClaimError::Other { path: directory.root().into(), found: "results", differs, fresh: true })
 }
 
-/// Whether a directory is free for an experiment of these parts.
+/// Whether a directory is free for an experiment of these parts; returns what `fresh` removes of another one there, in words.
 ///
 /// # Errors
 /// [`ClaimError::Other`] says the first part in which what lies there is another.
@@ -39,9 +39,21 @@ pub fn check_free(
     experiment: &str,
     fresh: bool,
     parts: impl FnOnce() -> Vec<(String, Value)>,
-) -> Result<(), ClaimError> {
-    let free = directory.check_experiment(experiment, fresh);
-    free.map_err(|error| error.differing(|| differs(directory, &parts())))
+) -> Result<Option<String>, ClaimError> {
+    match directory.check_experiment(experiment, false) {
+        Err(error) => removed_by(fresh, error.differing(|| differs(directory, &parts()))),
+        Ok(()) => Ok(None),
+    }
+}
+
+/// What stands in an experiment's way, in words, where it goes.
+fn removed_by(fresh: bool, error: ClaimError) -> Result<Option<String>, ClaimError> {
+    match error {
+        ClaimError::Other { found, differs, fresh: true, .. } if fresh => {
+            Ok(Some(format!("removes the {found} of another experiment{differs}")))
+        }
+        other => Err(other),
+    }
 }
 
 /// Whether two runs have a word model in common, by its name or its file.

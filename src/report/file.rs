@@ -11,7 +11,7 @@ use crate::report::canvas::Picture;
 use crate::report::ink::{Ink, Segment};
 use crate::report::style::{Color, WIDTH, WIDTH_MM};
 use crate::report::{Drawing, ReportError, Style, pdf};
-use crate::results::{ResultsDir, write_atomically};
+use crate::results::{MADE, ResultsDir, write_atomically};
 
 /// Writes every drawing as `<directory>/figures/<stem>.png`, `.svg` and `.pdf`; returns the files.
 ///
@@ -37,7 +37,8 @@ fn write_one(stem: &str, picture: &Picture, directory: &Path) -> Result<[PathBuf
     let failed = |path: &PathBuf, source| ReportError::Draw { path: path.clone(), source };
     let png = png(picture).map_err(|source| failed(&paths[0], source))?;
     let pdf = pdf::document(picture).map_err(|source| failed(&paths[2], source.into()))?;
-    for (path, bytes) in paths.iter().zip([&png, picture.svg.as_bytes(), &pdf]) {
+    let svg = format!("<!-- {MADE} -->\n{}", picture.svg);
+    for (path, bytes) in paths.iter().zip([&png, svg.as_bytes(), &pdf]) {
         write_atomically(path, |file| file.write_all(bytes))?;
     }
     Ok(paths)
@@ -54,6 +55,7 @@ fn png(picture: &Picture) -> Result<Vec<u8>, Box<dyn std::error::Error + Send + 
     let mut encoder = png::Encoder::new(&mut bytes, width, height);
     encoder.set_color(png::ColorType::Rgb);
     let per_metre = (1000.0 * WIDTH / WIDTH_MM).round() as u32;
+    encoder.add_text_chunk("Software".to_string(), MADE.to_string())?;
     encoder.set_pixel_dims(Some(png::PixelDimensions { xppu: per_metre, yppu: per_metre, unit: png::Unit::Meter }));
     // On paper everything is opaque.
     let rgb: Vec<u8> = pixels.data().chunks_exact(4).flat_map(|pixel| [pixel[0], pixel[1], pixel[2]]).collect();
@@ -118,6 +120,7 @@ mod tests {
     use super::*;
     use crate::report::canvas::{Anchor, Canvas, TextStyle};
     use crate::report::style::INK;
+    use crate::results::is_marked;
 
     fn drawing() -> Drawing {
         let mut canvas = Canvas::new(1000.0);
@@ -134,6 +137,7 @@ mod tests {
         let paths = write(&[drawing()], Style::Full, directory.path(), &Interrupt::default()).unwrap();
         let names: Vec<_> = paths.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
         assert_eq!(names, ["a.png", "a.svg", "a.pdf"]);
+        assert!(paths.iter().all(|path| is_marked(path)));
         let picture = image::open(&paths[0]).unwrap().to_rgb8();
         assert_eq!(picture.dimensions(), (1600, 1000));
         let at = |x, y| picture.get_pixel(x, y).0;

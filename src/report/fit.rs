@@ -108,13 +108,44 @@ fn ends(name: &str) -> Vec<(&str, &str)> {
 
 /// The text, its middle left out where it is wider.
 pub fn cut(text: &str, style: TextStyle, width: f64) -> String {
+    cut_around(text, &[], style, width)
+}
+
+/// The texts of one axis, each cut where it is wider. Those that would look alike keep where they first differ, too.
+pub fn cut_apart(texts: &[String], style: TextStyle, width: f64) -> Vec<String> {
+    let mut alike: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for (n, text) in texts.iter().enumerate() {
+        alike.entry(cut(text, style, width)).or_default().push(n);
+    }
+    let mut all = vec![String::new(); texts.len()];
+    for group in alike.into_values() {
+        for &n in &group {
+            let others = group.iter().map(|&other| &texts[other]).filter(|&other| *other != texts[n]);
+            let differs = |other: &String| texts[n].chars().zip(other.chars()).take_while(|(a, b)| a == b).count();
+            all[n] = cut_around(&texts[n], &others.map(differs).collect::<Vec<_>>(), style, width);
+        }
+    }
+    all
+}
+
+/// As much of the text as fits: the letters nearest to its ends and to these places in it.
+fn cut_around(text: &str, places: &[usize], style: TextStyle, width: f64) -> String {
     if style.width(text) <= width {
         return text.to_string();
     }
     let letters: Vec<char> = text.chars().collect();
+    let last = letters.len().saturating_sub(1);
+    let far = |at: usize| places.iter().map(|&place| at.abs_diff(place)).fold(at.min(last - at), usize::min);
+    let mut nearest: Vec<usize> = (0..letters.len()).collect();
+    nearest.sort_by_key(|&at| far(at));
     let kept = |count: usize| -> String {
-        let head = count.div_ceil(2);
-        letters[..head].iter().chain(['…'].iter()).chain(&letters[letters.len() - (count - head)..]).collect()
+        let mut is_kept = vec![false; letters.len()];
+        nearest[..count].iter().for_each(|&at| is_kept[at] = true);
+        let letter = |at: usize| match is_kept[at] {
+            true => Some(letters[at]),
+            false => (at == 0 || is_kept[at - 1]).then_some('…'),
+        };
+        (0..letters.len()).filter_map(letter).collect()
     };
     let counts: Vec<usize> = (0..letters.len()).collect();
     kept(counts.partition_point(|&count| style.width(&kept(count)) <= width).saturating_sub(1))
@@ -233,6 +264,22 @@ mod tests {
             assert!((least * 30.0..=30.0).contains(&shrunk.em) && (text == name) == whole, "{text}");
             assert!(shrunk.width(&text) < 200.01 && text.contains('…') != whole, "{text}");
         }
+    }
+
+    #[test]
+    fn names_that_look_alike_when_cut_keep_what_tells_them_apart() {
+        let style = TextStyle::regular(40.0, INK);
+        let name = |part: &str| format!("{}.{part}.{}", "encoder".repeat(6), "output".repeat(6));
+        let names = ["attention.0", "attention.1", "mlp.0", "mlp.1", "mlp.1"].map(name);
+        assert_eq!(cut(&names[0], style, 500.0), cut(&names[3], style, 500.0));
+        let cut = cut_apart(&names, style, 500.0);
+        assert_eq!(cut.iter().collect::<HashSet<_>>().len(), 4, "{cut:?}");
+        for (text, number) in cut.iter().zip(["0", "1", "0", "1", "1"]) {
+            assert!(text.contains(number) && text.starts_with("enc") && text.ends_with("ut"), "{text}");
+            assert!(style.width(text) <= 500.0, "{text}");
+        }
+        let apart = ["left", "right"].map(|side| format!("{side}{}", "long".repeat(20)));
+        assert_eq!(cut_apart(&apart, style, 500.0), apart.clone().map(|name| super::cut(&name, style, 500.0)));
     }
 
     #[test]

@@ -64,7 +64,7 @@ impl Heatmap {
     fn layout(&self) -> Layout {
         let row = (1000.0 / self.rows.len() as f64).clamp(ROW.0, ROW.1);
         let row_style = TextStyle::regular((0.86 * row).clamp(SMALLEST, TICK_LABEL), INK);
-        let rows: Vec<String> = self.rows.iter().map(|name| fit::cut(name, row_style, NAMES)).collect();
+        let rows = fit::cut_apart(&self.rows, row_style, NAMES);
         let names = rows.iter().map(|name| row_style.width(name)).fold(0.0, f64::max);
         let left = EDGE + TITLE_LINE + names + GAP;
         let right = WIDTH - EDGE;
@@ -76,7 +76,7 @@ impl Heatmap {
             true => TextStyle::regular((0.86 * column).clamp(SMALLEST, TICK_LABEL), INK),
             false => level,
         };
-        let columns = self.columns.iter().map(|name| fit::cut(name, column_style, NAMES)).collect();
+        let columns = fit::cut_apart(&self.columns, column_style, NAMES);
         let columns_height = if columns_upwards { widest(column_style).min(NAMES) } else { TICK_LABEL };
         let title = Title::fit(&self.title, EDGE);
         let top = TOP + title.more();

@@ -25,7 +25,7 @@ use crate::record::RunRecord;
 use crate::report::canvas::escape;
 use crate::report::material::Said;
 use crate::report::{Drawing, Material, ReportError};
-use crate::results::{ResultsDir, write_atomically};
+use crate::results::{MADE, ResultsDir, write_atomically};
 
 /// What mail servers and their readers take without complaint.
 const PAGE_BYTES: usize = 5_000_000;
@@ -50,6 +50,7 @@ fn save(directory: &ResultsDir, page: &str) -> Result<PathBuf, ReportError> {
 /// What every page begins with, up to its navigation; `heading` and `summary` are HTML.
 fn head(title: &str, heading: &str, summary: &str, scripted: bool) -> String {
     fill(include_str!("html/head.html"), |part| match part {
+        "made" => MADE.to_string(),
         "scripts" => if scripted { "; script-src 'unsafe-inline'" } else { "" }.to_string(),
         "title" => escape(title),
         "style" => include_str!("html/page.css").to_string(),

@@ -42,9 +42,15 @@ impl<'a> OfNetworks<'a> {
         distinct(self.rows.iter().map(|row| row.words.as_str()))
     }
 
+    /// The networks, in order of first appearance.
+    pub fn labels(&self) -> Vec<&'a str> {
+        distinct(self.rows.iter().map(|row| row.network.as_str()))
+    }
+
     /// What a family-wise p covers.
     pub fn covers(&self) -> &'static str {
         match self.null.rule.family {
+            _ if self.labels().len() == 1 => inference::covers(Some(self.null), self.models().len()),
             Family::Layers => "family-wise over the layers of each network, not over networks",
             Family::Words => "family-wise over the layers of each network and all word models, not over networks",
             Family::Networks if self.models().len() > 1 => {
@@ -65,8 +71,10 @@ impl<'a> OfNetworks<'a> {
 
     /// What figures and the page call the networks, by their labels.
     pub fn names(&self) -> Names<'a> {
-        let labels = distinct(self.rows.iter().map(|row| row.network.as_str()));
-        labels.into_iter().map(|label| (label, labelled(&self.directory.join(figure_name(label)), label))).collect()
+        self.labels()
+            .into_iter()
+            .map(|label| (label, labelled(&self.directory.join(figure_name(label)), label)))
+            .collect()
     }
 
     /// `networks_<words>`, one for each word model.
@@ -138,6 +146,13 @@ impl<'a> OfNetworks<'a> {
         let levels: Vec<f64> = ranked.iter().map(level).collect();
         let chance = Curve { aside: Some("chance"), ..Curve::line(GREY, DASHED, steps(&levels)) };
         let said = if moved { " Dashed: chance, the null\u{2019}s mean, of the best layer." } else { "" };
+        let mut curves = vec![marked(0, marks(&|network| network.1))];
+        let mut samples = Vec::new();
+        if networks.iter().any(|(_, rows)| rows.len() > 1) {
+            curves.push(marked(1, marks(&|network| network.2)));
+            samples = legend(["best layer", "last layer"]);
+        }
+        curves.push(chance);
         Chart {
             title: self.title(words, networks.len()),
             y_title: "2 vs. 2 accuracy",
@@ -145,8 +160,8 @@ impl<'a> OfNetworks<'a> {
             labels: ranked.iter().map(|(network, ..)| names[network].as_str()).collect(),
             x_title: Some("Network"),
             bars: true,
-            curves: vec![marked(0, marks(&|network| network.1)), marked(1, marks(&|network| network.2)), chance],
-            legend: legend(["best layer", "last layer"]),
+            curves,
+            legend: samples,
             notes: self.notes(words) + said,
             ..Chart::default()
         }
@@ -241,6 +256,9 @@ pub mod tests {
         let (_, moved) = drawn(&tied, Family::Layers);
         let (_, svg) = drawn(&table(8), Family::Layers);
         assert!(moved.contains("Dashed") && !svg.contains("Dashed"), "{moved}");
+        let alone: Vec<AccuracyRow> = table(8).into_iter().filter(|row| row.layer == "c").collect();
+        let (_, alone) = drawn(&alone, Family::Layers);
+        assert!(alone.matches("data-at=").count() == 8 && !alone.contains("best layer"), "{alone}");
         let place = |name: &str| svg.find(&format!(">{name}</text>")).expect(name);
         assert!(place("net 7") < place("net 1") && place("net 1") < place("VGG16"));
     }

@@ -9,6 +9,7 @@ use flate2::write::ZlibEncoder;
 use crate::report::canvas::{Picture, Point};
 use crate::report::ink::{Ink, Segment};
 use crate::report::style::{Color, WIDTH, WIDTH_MM};
+use crate::results::MADE;
 
 /// Points in a pixel of a figure: a point is 1/72 inch.
 const POINTS: f64 = WIDTH_MM / 25.4 * 72.0 / WIDTH;
@@ -30,7 +31,8 @@ pub fn document(picture: &Picture) -> io::Result<Vec<u8>> {
             (0..count).map(|n| format!("/{name}{n} {} 0 R", first + n)).collect::<Vec<_>>().join(" ")
         },
     );
-    let mut file = File { bytes: b"%PDF-1.4\n%\xE2\xE3\xCF\xD3\n".to_vec(), places: Vec::new() };
+    let begins = [&b"%PDF-1.4\n%\xE2\xE3\xCF\xD3\n%"[..], MADE.as_bytes(), b"\n"].concat();
+    let mut file = File { bytes: begins, places: Vec::new() };
     file.object("<< /Type /Catalog /Pages 2 0 R >>")?;
     file.object("<< /Type /Pages /Kids [3 0 R] /Count 1 >>")?;
     file.object(&format!(

@@ -241,10 +241,11 @@ impl Matrices<'_> {
 
     fn name_categories(&self, canvas: &mut Canvas, (right, top): (f64, f64)) {
         let (em, heights) = self.placed();
-        for ((name, ..), height) in self.order.blocks().iter().zip(heights) {
+        let style = TextStyle::regular(em, INK);
+        let names: Vec<String> = self.order.blocks().iter().map(|(name, ..)| name.to_string()).collect();
+        for (name, height) in fit::cut_apart(&names, style, self.margin() - 1.5 * TICK).iter().zip(heights) {
             let at = (right, top + height + HALF_CAPITAL * em);
-            let style = TextStyle::regular(em, INK);
-            canvas.text(&fit::cut(name, style, self.margin() - 1.5 * TICK), style, at, Anchor::End);
+            canvas.text(name, style, at, Anchor::End);
         }
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::ResultsDir;
-use super::ledger::{self, Ledger, Written};
+use super::ledger::{self, Ledger, Records, Written};
 use super::place::{absolute, named_in, remove_all_dead, remove_dead, whole, writable};
 use crate::error::{Error, FileError};
 use crate::wording::first;
@@ -148,7 +148,8 @@ impl From<ClaimError> for Error {
 #[derive(Debug)]
 pub struct Claim {
     directory: ResultsDir,
-    _lock: File,
+    /// There until it is dropped.
+    lock: Option<File>,
     /// Whether the directory was made for it.
     made: bool,
     damaged: Option<String>,
@@ -199,14 +200,10 @@ impl ResultsDir {
     /// [`ClaimError::Other`]
     pub fn check_command(&self, command: &str) -> Result<(), ClaimError> {
         self.check_of_many(command)?;
-        let ledger = Ledger::read(self);
-        let record = ledger::record(self).unwrap_or_default();
-        let other = |found: &str| !found.is_empty() && found != command;
-        if other(&ledger.command) || other(record["command"].as_str().unwrap_or_default()) {
-            // A sweep and a comparison are no files of one experiment, which `--fresh` removes.
-            return Err(self.other(&ledger, &record, ![SWEEP, COMPARE].contains(&command)));
-        }
-        Ok(())
+        let records = Records::read(self);
+        // A sweep and a comparison are no files of one experiment, which `--fresh` removes.
+        let fresh = ![SWEEP, COMPARE].contains(&command);
+        if records.commands().any(|found| found != command) { Err(self.other(&records, fresh)) } else { Ok(()) }
     }
 
     /// Whether it holds neither a sweep's networks nor a comparison, but those of the command.
@@ -224,9 +221,9 @@ impl ResultsDir {
         }
     }
 
-    fn other(&self, ledger: &Ledger, record: &serde_json::Value, fresh: bool) -> ClaimError {
-        let run = ledger.command == "run" || record["command"] == "run";
-        let found = if run { "layers of a run" } else { "results" };
+    fn other(&self, records: &Records, fresh: bool) -> ClaimError {
+        let is_run = records.commands().any(|command| command == "run");
+        let found = if is_run { "layers of a run" } else { "results" };
         ClaimError::Other { path: self.root().into(), found, differs: String::new(), fresh }
     }
 
@@ -235,20 +232,18 @@ impl ResultsDir {
     /// # Errors
     /// [`ClaimError::Other`]
     pub fn check_experiment(&self, experiment: &str, fresh: bool) -> Result<(), ClaimError> {
-        match self.holds_experiment(experiment) {
+        self.holds_experiment(&Records::read(self), experiment, fresh)
+    }
+
+    fn holds_experiment(&self, records: &Records, experiment: &str, fresh: bool) -> Result<(), ClaimError> {
+        let checked = self.check_of_many("").and_then(|()| match records.experiment() {
+            Some(found) if found != experiment => Err(self.other(records, true)),
+            _ => Ok(()),
+        });
+        match checked {
             Err(ClaimError::Other { fresh: true, .. }) if fresh => Ok(()),
             checked => checked,
         }
-    }
-
-    fn holds_experiment(&self, experiment: &str) -> Result<(), ClaimError> {
-        self.check_of_many("")?;
-        let ledger = Ledger::read(self);
-        let record = ledger::record(self).unwrap_or_default();
-        let recorded = record["checksums"]["similarity"].as_str();
-        let known = Some(ledger.key.as_str()).filter(|key| !key.is_empty()).or(recorded);
-        let same = known.map_or(record.is_null(), |known| known == experiment);
-        if same { Ok(()) } else { Err(self.other(&ledger, &record, true)) }
     }
 
     /// Takes the directory for this process and `experiment`; with `fresh` everything that semgpu wrote here goes.
@@ -271,19 +266,20 @@ impl ResultsDir {
         fresh: bool,
     ) -> Result<Claim, ClaimError> {
         self.check_matrices()?;
-        self.check_experiment(experiment, fresh)?;
-        let (before, is_known) = (Ledger::read(self), ledger::is_known(self));
+        let records = Records::read(self);
+        self.holds_experiment(&records, experiment, fresh)?;
         if fresh {
-            self.remove_written()?;
+            self.remove_written(&records)?;
             self.remove_comparison()?;
+        } else {
+            claim.damaged = records.damaged(self);
         }
-        claim.damaged = Ledger::damaged(self);
-        let mut ledger = Ledger::read(self);
-        if ledger.key != experiment {
+        let before = records.ledger.as_ref();
+        if fresh || before.is_none_or(|ledger| ledger.key != experiment) {
             // What is there of results whose list was lost is in none.
-            let figures = (!is_known || before.figures.is_some() || !self.has_figures()).then(BTreeSet::new);
-            let files = (!is_known || before.files.is_some() || !self.has_fixed()).then(BTreeSet::new);
-            ledger = Ledger { command: command.into(), key: experiment.into(), figures, files, ..Ledger::default() };
+            let has_all = !records.is_known() || records.is_whole() || !self.has_fixed();
+            let files = has_all.then(BTreeSet::new);
+            let ledger = Ledger { command: command.into(), key: experiment.into(), files, ..Ledger::default() };
             ledger.write(self)?;
         }
         Ok(claim)
@@ -301,8 +297,7 @@ impl ResultsDir {
         let (mut tries, mut probes) = (0, 0);
         loop {
             fs::create_dir_all(root).map_err(unwritable)?;
-            let options = File::options().read(true).write(true).create(true).truncate(false).open(&path);
-            let mut lock = options.map_err(unwritable)?;
+            let mut lock = open_lock(&path).map_err(unwritable)?;
             match lock.try_lock() {
                 // One that cannot be locked at all (some network file systems) is used without.
                 Ok(()) => {}
@@ -330,7 +325,7 @@ impl ResultsDir {
             noted.map_err(unwritable)?;
             remove_dead(root);
             [self.matrices(), self.figures()].iter().for_each(|place| remove_all_dead(place));
-            return Ok(Claim { directory: self.clone(), _lock: lock, made, damaged: None });
+            return Ok(Claim { directory: self.clone(), lock: Some(lock), made, damaged: None });
         }
     }
 
@@ -339,19 +334,14 @@ impl ResultsDir {
     /// # Errors
     /// A file that cannot be removed.
     pub fn remove_results(&self) -> Result<(), FileError> {
-        let recorded = ledger::record(self).is_some();
-        remove(Written::of(self).results.iter())?;
-        Ledger::without_results(self, recorded)
+        let records = Records::read(self);
+        remove(records.written(self).results.iter())?;
+        records.ledger.map_or(Ok(()), |ledger| ledger.without_results().write(self))
     }
 
-    /// Whether anything lies where figures do.
-    pub(super) fn has_figures(&self) -> bool {
-        fs::read_dir(self.figures()).is_ok_and(|mut entries| entries.next().is_some())
-    }
-
-    /// Whether any of the files is there that results always have, or may have beside their matrices.
+    /// Whether any of the files is there that results always have.
     fn has_fixed(&self) -> bool {
-        self.fixed().iter().chain([&self.answers()]).any(|path| path.symlink_metadata().is_ok())
+        self.fixed().iter().any(|path| path.symlink_metadata().is_ok())
     }
 
     /// Removes what semgpu wrote here of an experiment, and the directory if nothing else is in it.
@@ -360,7 +350,7 @@ impl ResultsDir {
     /// Another process has it, or a file cannot be removed.
     pub fn clear(&self, command: &str) -> Result<(), ClaimError> {
         let claim = self.lock(command)?;
-        self.remove_written()?;
+        self.remove_written(&Records::read(self))?;
         drop(claim);
         // Directories go only if nothing is in them.
         for place in [&self.matrices(), &self.figures(), self.root()] {
@@ -369,8 +359,8 @@ impl ResultsDir {
         Ok(())
     }
 
-    fn remove_written(&self) -> Result<(), FileError> {
-        let Written { matrices, results } = Written::of(self);
+    fn remove_written(&self, records: &Records) -> Result<(), FileError> {
+        let Written { matrices, results } = records.written(self);
         remove(results.iter().chain(&matrices))
     }
 
@@ -399,6 +389,11 @@ impl ResultsDir {
 impl Drop for Claim {
     fn drop(&mut self) {
         let root = self.directory.root();
+        // Unix: removed while it is held, whoever has it open sees that it is gone. Windows: not removed while anybody has it
+        // open, who then holds it.
+        if cfg!(windows) {
+            self.lock = None;
+        }
         let _ = fs::remove_file(self.directory.lock_file());
         // Directories go only if nothing is in them.
         if self.made {
@@ -434,9 +429,21 @@ fn is_at(file: &File, path: &Path) -> bool {
     file.metadata().ok().map(id) == fs::symlink_metadata(path).ok().map(id)
 }
 
+/// Nobody removed it: nothing opens it to share its removal.
 #[cfg(not(unix))]
 fn is_at(_: &File, _: &Path) -> bool {
     true
+}
+
+fn open_lock(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(windows)]
+    {
+        const READ_AND_WRITE: u32 = 1 | 2;
+        std::os::windows::fs::OpenOptionsExt::share_mode(&mut options, READ_AND_WRITE);
+    }
+    options.open(path)
 }
 
 /// `2026-11-25 23:30:00 UTC`

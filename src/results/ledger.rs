@@ -1,14 +1,13 @@
 //! `rsm/finished.json`: whose results lie in a directory, and which of its matrices are computed.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::directory::{WORDS, figure_name};
-use super::own::FIGURES;
+use super::directory::WORDS;
+use super::own::{figures_of, is_marked};
 use super::{Results, ResultsDir, read_json, write_json};
 use crate::checksum;
 use crate::error::FileError;
@@ -27,9 +26,9 @@ pub struct Ledger {
     /// By file, the checksum of each group's values; none where a group is not computed. Layers that a later run of the
     /// experiment does not ask for stay listed; matrices that are written in one go have no checksums.
     pub groups: BTreeMap<String, Vec<Option<String>>>,
-    /// The figures that were drawn, by their files' names without the ending; none in lists of versions that kept none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub figures: Option<BTreeSet<String>>,
+    /// The figures that were drawn, by their files' names without the ending.
+    #[serde(default)]
+    pub figures: BTreeSet<String>,
     /// Tables, lists, page and record, by their paths in the directory; none in lists of versions that kept none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub files: Option<BTreeSet<String>>,
@@ -41,16 +40,9 @@ impl Ledger {
         read_json(&directory.finished()).unwrap_or_default()
     }
 
-    /// Whether the list of a directory is there and can be read.
-    pub fn is_kept(directory: &ResultsDir) -> bool {
-        read_json::<Self>(&directory.finished()).is_some()
-    }
-
-    /// That the list of a directory is there and cannot be read, in words; none where it can.
-    pub fn damaged(directory: &ResultsDir) -> Option<String> {
-        let path = directory.finished();
-        let is_damaged = path.exists() && !Self::is_kept(directory);
-        is_damaged.then(|| format!("{}: damaged, so nothing says which matrices are finished", path.display()))
+    /// Whether the list of a directory is there and cannot be read.
+    pub fn is_damaged(directory: &ResultsDir) -> bool {
+        directory.finished().exists() && read_json::<Self>(&directory.finished()).is_none()
     }
 
     /// # Errors
@@ -83,12 +75,12 @@ impl Ledger {
         if self.groups.len() == before { Ok(()) } else { self.write(directory) }
     }
 
-    /// The same of figures, by their files' names without the ending, where there is a list of them.
+    /// The same of figures, by their files' names without the ending, where there is a list.
     ///
     /// # Errors
     /// The list cannot be written.
     pub fn enlist_figures<'a>(directory: &ResultsDir, stems: impl Iterator<Item = &'a str>) -> Result<(), FileError> {
-        Self::extend(directory, |ledger| ledger.figures.as_mut(), stems.map(str::to_string))
+        Self::extend(directory, |ledger| Some(&mut ledger.figures), stems.map(str::to_string))
     }
 
     /// The same of tables, lists, page and record.
@@ -104,7 +96,7 @@ impl Ledger {
         list: impl Fn(&mut Self) -> Option<&mut BTreeSet<String>>,
         names: impl Iterator<Item = String>,
     ) -> Result<(), FileError> {
-        let mut ledger = Self::read(directory);
+        let Some(mut ledger) = read_json::<Self>(&directory.finished()) else { return Ok(()) };
         let Some(listed) = list(&mut ledger) else { return Ok(()) };
         let before = listed.len();
         listed.extend(names);
@@ -117,23 +109,15 @@ impl Ledger {
     /// The list cannot be written.
     pub(super) fn without_figures(directory: &ResultsDir, stems: &[String]) -> Result<(), FileError> {
         let mut ledger = Self::read(directory);
-        let Some(listed) = &mut ledger.figures else { return Ok(()) };
-        let before = listed.len();
-        listed.retain(|stem| !stems.contains(stem));
-        if listed.len() == before { Ok(()) } else { ledger.write(directory) }
+        let before = ledger.figures.len();
+        ledger.figures.retain(|stem| !stems.contains(stem));
+        if ledger.figures.len() == before { Ok(()) } else { ledger.write(directory) }
     }
 
-    /// Takes out what is made of the layers' matrices, which was removed; figures too where a list or record had them.
-    ///
-    /// # Errors
-    /// The list cannot be written.
-    pub(super) fn without_results(directory: &ResultsDir, recorded: bool) -> Result<(), FileError> {
-        let before = Self::read(directory);
-        let unknown = before.figures.is_none() && !recorded && directory.has_figures();
-        let figures = (!unknown).then(BTreeSet::new);
-        let mut ledger = Self { figures, files: Some(BTreeSet::new()), ..before.clone() };
-        ledger.groups.retain(|name, _| !is_words(name));
-        if ledger == before { Ok(()) } else { ledger.write(directory) }
+    /// The list without what is made of the layers' matrices.
+    pub(super) fn without_results(mut self) -> Self {
+        self.groups.retain(|name, _| !is_words(name));
+        Self { figures: BTreeSet::new(), files: Some(BTreeSet::new()), ..self }
     }
 }
 
@@ -154,6 +138,16 @@ pub fn altered(files: &BTreeMap<String, String>, directory: &ResultsDir, record:
     })
 }
 
+/// What a directory says of itself.
+pub(super) struct Records {
+    /// The list of its matrices, if it can be read.
+    pub ledger: Option<Ledger>,
+    /// `run.json`, if it is a record of semgpu's.
+    pub record: Option<Value>,
+    /// Whether there is a list, also one that cannot be read.
+    is_listed: bool,
+}
+
 /// The files of a directory that semgpu wrote, by its own records.
 #[derive(Default)]
 pub(super) struct Written {
@@ -163,13 +157,56 @@ pub(super) struct Written {
     pub results: Vec<PathBuf>,
 }
 
-impl Written {
-    pub fn of(directory: &ResultsDir) -> Self {
-        if !is_known(directory) {
-            return Self::default();
+impl Records {
+    pub fn read(directory: &ResultsDir) -> Self {
+        let list = directory.finished();
+        let is_listed = list.symlink_metadata().is_ok();
+        Self { ledger: read_json(&list), record: record(directory), is_listed }
+    }
+
+    /// Whether a list or a record says that a run or a test was here: without both, nothing is theirs.
+    pub fn is_known(&self) -> bool {
+        self.is_listed || self.record.is_some()
+    }
+
+    /// Whether the list has all that semgpu wrote beside the matrices: none of it is of a list that was lost.
+    pub fn is_whole(&self) -> bool {
+        self.ledger.as_ref().is_some_and(|ledger| ledger.files.is_some())
+    }
+
+    /// The commands that the list and the record are of.
+    pub fn commands(&self) -> impl Iterator<Item = &str> {
+        let listed = self.ledger.as_ref().map(|ledger| ledger.command.as_str());
+        let recorded = self.record.as_ref().and_then(|record| record["command"].as_str());
+        listed.into_iter().chain(recorded).filter(|command| !command.is_empty())
+    }
+
+    /// What names the experiment whose results are here: nothing where a record does not say it, none where there are none.
+    pub fn experiment(&self) -> Option<&str> {
+        let listed = self.ledger.as_ref().map(|ledger| ledger.key.as_str()).filter(|key| !key.is_empty());
+        let recorded = self.record.as_ref();
+        listed.or(recorded.map(|record| record["checksums"]["similarity"].as_str().unwrap_or_default()))
+    }
+
+    /// Whether a list was here that is gone or cannot be read.
+    pub fn lost_list(&self) -> bool {
+        self.is_known() && self.ledger.is_none()
+    }
+
+    /// That the list is there and cannot be read, in words; none where it can.
+    pub fn damaged(&self, directory: &ResultsDir) -> Option<String> {
+        let is_damaged = self.is_listed && self.ledger.is_none();
+        let list = directory.finished();
+        is_damaged.then(|| format!("{}: damaged, so nothing says which matrices are finished", list.display()))
+    }
+
+    pub fn written(&self, directory: &ResultsDir) -> Written {
+        if !self.is_known() {
+            return Written::default();
         }
-        let ledger = Ledger::read(directory);
-        let record = record(directory).unwrap_or_default();
+        let nothing = (Ledger::default(), Value::Null);
+        let ledger = self.ledger.as_ref().unwrap_or(&nothing.0);
+        let record = self.record.as_ref().unwrap_or(&nothing.1);
         // A list that was lost since begins anew; the record has what was there when it was written.
         let files = record["files"].as_object().into_iter().flat_map(|files| files.keys());
         let recorded = files.filter_map(|name| name.strip_prefix("rsm/"));
@@ -178,18 +215,24 @@ impl Written {
         let (words, layers): (Vec<&str>, Vec<&str>) = listed.partition(|name| is_words(name));
         let at = |name: &&str| directory.matrices().join(name);
         let mut matrices: Vec<PathBuf> = layers.iter().map(at).collect();
-        let read = record["read"].as_array().into_iter().flatten().filter(|read| read["side"] == "images");
-        matrices.extend(read.filter_map(|read| read["name"].as_str()).map(|name| directory.layer_rsm(name)));
-        matrices.extend(ledger.files.is_none().then(|| directory.answers()));
+        let read = |side: &'static str| {
+            let read = record["read"].as_array().into_iter().flatten().filter(move |read| read["side"] == side);
+            read.filter_map(|read| read["name"].as_str())
+        };
+        matrices.extend(read("images").map(|name| directory.layer_rsm(name)));
         matrices.push(directory.finished());
 
         let mut results: Vec<PathBuf> = words.iter().map(at).collect();
         let models = record["config"]["words"].as_array().into_iter().flatten();
-        results.extend(models.filter_map(|model| model["name"].as_str()).map(|name| directory.words_rsm(name)));
-        match &ledger.figures {
-            Some(stems) => results.extend(stems.iter().flat_map(|stem| figure_files(directory, stem))),
-            None => results.extend(figures_of_network(directory, &record)),
-        }
+        let models: Vec<&str> = models.filter_map(|model| model["name"].as_str()).collect();
+        results.extend(models.iter().map(|name| directory.words_rsm(name)));
+        results.extend(ledger.figures.iter().flat_map(|stem| figure_files(directory, stem)));
+        // Of a list that was lost those are known that the record makes and that say so.
+        let network = record["network"]["name"].as_str().or(record["config"]["network"].as_str());
+        let models: Vec<&str> = models.into_iter().chain(read("words")).collect();
+        let stems = network.filter(|_| !self.is_whole()).map_or_else(Vec::new, |network| figures_of(network, &models));
+        let figures = stems.iter().flat_map(|stem| figure_files(directory, stem));
+        results.extend(figures.filter(|path| is_marked(path)));
         // Without a list all are semgpu's, but the tables and lists beside a record of such, which has all that were written with it.
         let is_recorded = |name: &str| record["files"].get(name).is_some();
         let fixed = directory.fixed();
@@ -207,28 +250,8 @@ impl Written {
         for files in [&mut matrices, &mut results] {
             files.retain(|path| path.symlink_metadata().is_ok_and(|found| !found.is_dir()));
         }
-        Self { matrices, results }
+        Written { matrices, results }
     }
-}
-
-/// The figures of the network of a record, of versions that listed none.
-fn figures_of_network(directory: &ResultsDir, record: &Value) -> Vec<PathBuf> {
-    let network = record["network"]["name"].as_str().or(record["config"]["network"].as_str());
-    let Some(network) = network else { return Vec::new() };
-    let figures = FIGURES.map(|(figure, _)| format!("{figure}_{}", figure_name(network)));
-    let is_one = |path: &PathBuf| {
-        let stem = path.file_stem().and_then(OsStr::to_str).unwrap_or_default();
-        let rest = figures.iter().find_map(|figure| stem.strip_prefix(figure.as_str()));
-        let ending = path.extension().and_then(OsStr::to_str).unwrap_or_default();
-        FIGURE_ENDINGS.contains(&ending) && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
-    };
-    let entries = std::fs::read_dir(directory.figures()).into_iter().flatten();
-    entries.filter_map(|entry| Some(entry.ok()?.path())).filter(is_one).collect()
-}
-
-/// Whether a list or a record says that a run or a test was here: without both, nothing is theirs.
-pub(super) fn is_known(directory: &ResultsDir) -> bool {
-    directory.finished().symlink_metadata().is_ok() || record(directory).is_some()
 }
 
 /// `run.json`, if it is a record of semgpu's.

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::claim::{COMPARE, ClaimError, remove};
 use super::ledger::figure_files;
-use super::own::none_of_others;
+use super::own::{is_marked, none_of_others};
 use super::{ResultsDir, Table, figure_name, read_json};
 use crate::error::FileError;
 use crate::files;
@@ -262,16 +262,19 @@ impl ResultsDir {
         figures.chain([self.page(), self.comparison()]).chain(self.comparison_tables()).collect()
     }
 
-    /// What was made of a comparison; all of it where no record says what, and nothing where there is none.
+    /// What was made of a comparison, and nothing where there is none: where no record says what, figures and page say it themselves.
     pub(super) fn written_of_comparison(&self) -> Vec<PathBuf> {
         if !self.holds_comparison() {
             return Vec::new();
         }
         let record: Value = read_json(&self.comparison()).unwrap_or_default();
         let mut all = self.of_comparison();
-        if let Some(files) = record["files"].as_array() {
-            all.retain(|path| *path == self.comparison() || files.iter().any(|name| *name == self.below(path)));
-        }
+        let is_table = |path: &PathBuf| self.comparison_tables().contains(path);
+        let is_own = |path: &PathBuf| match record["files"].as_array() {
+            Some(files) => files.iter().any(|name| *name == self.below(path)),
+            None => is_table(path) || is_marked(path),
+        };
+        all.retain(|path| *path == self.comparison() || is_own(path));
         all
     }
 }
@@ -283,7 +286,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::results::write_json;
+    use crate::results::{MADE, write_json};
 
     fn refused(checked: Result<(), ClaimError>, path: &Path) -> bool {
         matches!(checked, Err(ClaimError::NotOurs(found)) if found == path)
@@ -354,8 +357,10 @@ mod tests {
         let [table, _] = directory.comparison_tables();
         let steps = figure_files(&directory, COMPARE_FIGURES[2])[0].clone();
         std::fs::write(&table, "curve_a,curve_b\n").unwrap();
-        std::fs::write(&steps, "whose").unwrap();
-        // Nothing says yet what was made.
+        std::fs::write(&steps, "mine").unwrap();
+        // Nothing says yet what was made but the figures.
+        assert!(refused(directory.check_comparison(), &steps));
+        std::fs::write(&steps, MADE).unwrap();
         assert!(directory.check_comparison().is_ok());
         let record = json!({"semgpu": "0", "runs": [], "files": ["compare.csv", "report.html"]});
         write_json(&directory.comparison(), &record).unwrap();

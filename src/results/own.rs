@@ -1,13 +1,19 @@
 //! What in a directory is semgpu's own: the names that its results take, and whether one of them is somebody else's file.
 
-use std::path::PathBuf;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 
 use super::Results;
 use super::claim::{ClaimError, remove};
 use super::directory::{ResultsDir, figure_name};
-use super::ledger::{self, Ledger, Written, figure_files};
+use super::ledger::{Ledger, Records, Written, figure_files};
 use crate::error::FileError;
+use crate::files;
 use crate::stats::alignment::Measure;
+
+/// What figures and pages say near their beginning, each as its format says such things: where no list has them, they are
+/// known by it.
+pub(crate) const MADE: &str = "made by semgpu";
 
 /// What the names of a figure's files say beside the figure and the network.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -23,7 +29,7 @@ pub(super) enum Each {
 }
 
 /// Every figure, by what the names of its files begin with.
-pub(super) const FIGURES: [(&str, Each); 14] = [
+const FIGURES: [(&str, Each); 14] = [
     ("accuracy", Each::Network),
     ("uncertainty", Each::Words),
     ("intervals", Each::Measure),
@@ -59,29 +65,34 @@ pub(crate) fn figures_of(network: &str, words: &[&str]) -> Vec<String> {
 
 impl ResultsDir {
     /// Whether no file of somebody else's has a name that results always have, or that of a matrix or a figure of an experiment
-    /// with this network, these layers and word models.
+    /// with this network, these layers and word models; with `answers` that of the network's answers, too.
     ///
     /// # Errors
     /// [`ClaimError::NotOurs`]
-    pub fn check_named(&self, network: &str, layers: &[&str], words: &[&str]) -> Result<(), ClaimError> {
+    pub fn check_named(&self, network: &str, layers: &[&str], words: &[&str], answers: bool) -> Result<(), ClaimError> {
         let layers = layers.iter().flat_map(|layer| [self.layer_rsm(layer), self.layer_scales(layer)]);
         let models = words.iter().flat_map(|words| [self.words_rsm(words), self.words_scales(words)]);
-        // Where a list is gone or damaged, nothing says whose a file is.
-        let is_new = !ledger::is_known(self);
-        let (are_listed, are_drawn) = (is_new || Ledger::is_kept(self), is_new || self.lists_figures());
-        let matrices = layers.chain(models).chain([self.answers()]).filter(|_| are_listed);
-        let stems = figures_of(network, words).into_iter().filter(|_| are_drawn);
-        let figures = stems.flat_map(|stem| figure_files(self, &stem));
-        self.check_own(self.fixed().into_iter().chain(matrices).chain(figures))
+        let matrices: Vec<PathBuf> = layers.chain(models).chain(answers.then(|| self.answers())).collect();
+        let figures = figures_of(network, words).into_iter().flat_map(|stem| figure_files(self, &stem));
+        none_of_others(self.fixed().into_iter().chain(matrices.clone()).chain(figures), || {
+            let records = Records::read(self);
+            // Where a list is gone or damaged, nothing says whose a matrix is.
+            if records.lost_list() { [self.own(&records), matrices].concat() } else { self.own(&records) }
+        })
     }
 
-    /// The same of figures, by their files' names without the ending.
+    /// Whether neither the page nor one of these figures is somebody else's, by their files' names without the ending: of a
+    /// list that was lost, those that say that semgpu made them are its own.
     ///
     /// # Errors
     /// [`ClaimError::NotOurs`]
     pub fn check_figures<'a>(&self, stems: impl Iterator<Item = &'a str>) -> Result<(), ClaimError> {
-        let are_listed = self.lists_figures();
-        self.check_own(stems.filter(|_| are_listed).flat_map(|stem| figure_files(self, stem)))
+        let files: Vec<PathBuf> = stems.flat_map(|stem| figure_files(self, stem)).chain([self.page()]).collect();
+        none_of_others(files.clone(), || {
+            let records = Records::read(self);
+            let marked = files.into_iter().filter(|path| !records.is_whole() && is_marked(path));
+            self.own(&records).into_iter().chain(marked).collect()
+        })
     }
 
     /// Removes those of the figures that are semgpu's own by its records, by their files' names without the ending.
@@ -89,7 +100,7 @@ impl ResultsDir {
     /// # Errors
     /// A file that cannot be removed.
     pub fn remove_figures(&self, stems: &[String]) -> Result<(), FileError> {
-        let own = Written::of(self).results;
+        let own = Records::read(self).written(self).results;
         let files = stems.iter().flat_map(|stem| figure_files(self, stem)).filter(|path| own.contains(path));
         remove(files.collect::<Vec<_>>().iter())?;
         // Where rsm/ is read-only, the list goes on naming what is gone.
@@ -107,19 +118,21 @@ impl ResultsDir {
         Ledger::enlist_files(self, tables.chain(lists).chain([self.page(), self.record()]))
     }
 
-    /// Whether figures are listed at all.
-    fn lists_figures(&self) -> bool {
-        Ledger::read(self).figures.is_some()
-    }
-
-    /// Whether semgpu wrote those of the files that are there. What is of several runs is its own here: whether it may be replaced,
+    /// What semgpu wrote here, by its records. What is of several runs is its own here: whether it may be replaced,
     /// [`Self::check_experiment`] says.
-    fn check_own(&self, files: impl Iterator<Item = PathBuf>) -> Result<(), ClaimError> {
-        none_of_others(files, || {
-            let Written { matrices, results } = Written::of(self);
-            [matrices, results, self.written_of_comparison(), self.written_of_networks()].concat()
-        })
+    fn own(&self, records: &Records) -> Vec<PathBuf> {
+        let Written { matrices, results } = records.written(self);
+        [matrices, results, self.written_of_comparison(), self.written_of_networks()].concat()
     }
+}
+
+/// Whether a figure or a page says that semgpu made it.
+pub(crate) fn is_marked(path: &Path) -> bool {
+    /// Within so many bytes.
+    const NEAR: u64 = 512;
+    let mut begins = Vec::new();
+    let read = files::open(path).and_then(|file| file.take(NEAR).read_to_end(&mut begins));
+    read.is_ok() && begins.windows(MADE.len()).any(|part| part == MADE.as_bytes())
 }
 
 /// Whether those of the files that are there are among semgpu's own, by its records.
@@ -145,7 +158,7 @@ mod tests {
     fn what_is_listed_is_semgpus_and_what_is_not_somebody_elses() {
         let place = tempfile::tempdir().unwrap();
         let directory = ResultsDir::new(place.path());
-        let check = || directory.check_named("net", &["conv1"], &["GloVe"]).map_err(|error| error.to_string());
+        let check = || directory.check_named("net", &["conv1"], &["GloVe"], true).map_err(|error| error.to_string());
         let names = ["rsm/conv1.npy", "rsm/words.GloVe.npy", "rsm/words.scales.GloVe.npy"];
         let figures = ["accuracy_net", "uncertainty_net_GloVe", "intervals_net_2v2", "alignment_net_GloVe_cka"];
         let figures = figures.map(|stem| format!("figures/{stem}.svg"));
@@ -153,7 +166,7 @@ mod tests {
             ["rsm/fc1.npy", "rsm/words.Other.npy", "figures/accuracy_net_for_paper.svg", "figures/rsm_other.png"];
         ["rsm", "figures"].iter().for_each(|folder| std::fs::create_dir(place.path().join(folder)).unwrap());
         mine.iter().for_each(|name| std::fs::write(place.path().join(name), "mine").unwrap());
-        let mut ledger = Ledger { figures: Some(Default::default()), ..Ledger::default() };
+        let mut ledger = Ledger::default();
         ledger.write(&directory).unwrap();
         assert_eq!(check(), Ok(()));
         for name in names.iter().copied().chain(figures.iter().map(String::as_str)) {
@@ -161,11 +174,11 @@ mod tests {
             std::fs::write(&path, "mine").unwrap();
             let said = check().unwrap_err();
             assert!(said.contains(&format!("{}: semgpu did not write", path.display())) && said.contains("move it"));
-            // Without a list nothing says whose it is; without a record too nobody's results are here.
+            // Without a list nothing says whose a matrix is; without a record too nobody's results are here.
             std::fs::remove_file(directory.finished()).unwrap();
             assert!(check().unwrap_err().contains("semgpu did not write"));
             std::fs::write(directory.record(), r#"{"semgpu": "0", "command": "run"}"#).unwrap();
-            assert_eq!(check(), Ok(()));
+            assert_eq!(check().is_ok(), name.starts_with("rsm/"), "{name}");
             std::fs::remove_file(directory.record()).unwrap();
             ledger.write(&directory).unwrap();
             match name.strip_prefix("rsm/") {
@@ -208,8 +221,63 @@ mod tests {
         directory.remove_results().unwrap();
         let left = Ledger::read(&directory);
         assert_eq!(left.groups.into_keys().collect::<Vec<_>>(), ["conv1.npy"]);
-        assert!(left.figures.unwrap().is_empty() && directory.layer_rsm("conv1").exists());
+        assert!(left.figures.is_empty() && directory.layer_rsm("conv1").exists());
         mine.iter().for_each(|name| assert!(place.path().join(name).exists(), "{name}"));
+    }
+
+    #[test]
+    fn figures_and_pages_that_no_list_has_are_known_by_what_they_say() {
+        let place = tempfile::tempdir().unwrap();
+        let directory = ResultsDir::new(place.path());
+        std::fs::create_dir(directory.figures()).unwrap();
+        let [figure, other] = ["accuracy_net", "accuracy_net_mine"].map(|stem| directory.figures().join(stem));
+        let [figure, other] = [figure, other].map(|path| path.with_extension("svg"));
+        let drawn = |path: &Path| std::fs::write(path, format!("<!-- {MADE} -->\n<svg/>")).unwrap();
+        let plot = || directory.check_figures(["accuracy_net"].into_iter());
+        let run = || directory.check_named("net", &["conv1"], &["GloVe"], true);
+        // Where no record is left a run has no directory, but what is there can be drawn again.
+        for path in [&figure, &directory.page()] {
+            drawn(path);
+            assert!(plot().is_ok() && run().is_err(), "{}", path.display());
+            std::fs::write(path, "mine").unwrap();
+            assert!(matches!(plot(), Err(ClaimError::NotOurs(found)) if found == *path));
+            std::fs::remove_file(path).unwrap();
+        }
+        // Where a record is, its figures go with their results, and copies of them stay.
+        let record = r#"{"semgpu": "0", "command": "run", "network": {"name": "net"}, "config": {"words": []}}"#;
+        std::fs::write(directory.record(), record).unwrap();
+        [&figure, &other].into_iter().for_each(|path| drawn(path));
+        assert!(plot().is_ok() && run().is_ok());
+        directory.remove_results().unwrap();
+        assert!(!figure.exists() && other.exists());
+        std::fs::write(directory.record(), record).unwrap();
+        std::fs::write(&figure, "mine").unwrap();
+        assert!(plot().is_err() && run().is_err());
+        directory.remove_results().unwrap();
+        assert!(figure.exists() && !directory.record().exists());
+        // A list that was not lost has all of them.
+        std::fs::remove_file(&figure).unwrap();
+        drop(directory.claim("run", "experiment", false).unwrap());
+        drawn(&figure);
+        assert!(plot().is_err() && run().is_err());
+    }
+
+    #[test]
+    fn answers_that_are_not_written_are_in_nobodys_way() {
+        let place = tempfile::tempdir().unwrap();
+        let directory = ResultsDir::new(place.path());
+        std::fs::create_dir(directory.matrices()).unwrap();
+        std::fs::write(directory.answers(), "mine").unwrap();
+        let check = |answers| directory.check_named("net", &["conv1"], &["GloVe"], answers).is_ok();
+        // Before a run, with its list, and beside a record alone.
+        assert_eq!([true, false].map(check), [false, true]);
+        drop(directory.claim("run", "experiment", true).unwrap());
+        assert_eq!([true, false].map(check), [false, true]);
+        std::fs::remove_file(directory.finished()).unwrap();
+        let record = r#"{"semgpu": "0", "command": "run"}"#;
+        std::fs::write(directory.record(), record).unwrap();
+        directory.clear("run").unwrap();
+        assert!(!directory.record().exists() && directory.answers().exists());
     }
 
     #[test]
@@ -217,21 +285,21 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let directory = ResultsDir::new(place.path());
         std::fs::create_dir(directory.figures()).unwrap();
-        Ledger { figures: Some(Default::default()), ..Ledger::default() }.write(&directory).unwrap();
+        Ledger::default().write(&directory).unwrap();
         let stems = ["architecture_a", "architecture_b"].map(String::from);
         let files = || stems.each_ref().map(|stem| directory.figures().join(format!("{stem}.svg")));
         files().iter().for_each(|path| std::fs::write(path, "a figure").unwrap());
         Ledger::enlist_figures(&directory, ["architecture_a", "accuracy_a"].into_iter()).unwrap();
         directory.remove_figures(&stems).unwrap();
         assert_eq!(files().map(|path| path.exists()), [false, true]);
-        assert_eq!(Ledger::read(&directory).figures.unwrap().into_iter().collect::<Vec<_>>(), ["accuracy_a"]);
+        assert_eq!(Ledger::read(&directory).figures.into_iter().collect::<Vec<_>>(), ["accuracy_a"]);
     }
 
     #[test]
     fn a_name_that_results_always_have_is_semgpus_once_it_is_listed() {
         let place = tempfile::tempdir().unwrap();
         let directory = ResultsDir::new(place.path());
-        let check = || directory.check_named("net", &["conv1"], &["GloVe"]).map_err(|error| error.to_string());
+        let check = || directory.check_named("net", &["conv1"], &["GloVe"], true).map_err(|error| error.to_string());
         // As a run leaves it that was ended before its first matrix.
         drop(directory.claim("run", "experiment", false).unwrap());
         let begun = Ledger::read(&directory);
@@ -241,7 +309,7 @@ mod tests {
             assert!(check().unwrap_err().contains(&format!("{}: semgpu did not write", path.display())));
             // Of versions that listed none.
             Ledger { files: None, ..begun.clone() }.write(&directory).unwrap();
-            assert_eq!(check(), Ok(()), "{}", path.display());
+            assert_eq!(check().is_ok(), path != directory.answers(), "{}", path.display());
             begun.write(&directory).unwrap();
             std::fs::remove_file(&path).unwrap();
         }
@@ -269,6 +337,7 @@ mod tests {
         std::fs::remove_file(directory.finished()).unwrap();
         drop(directory.claim("run", "experiment", false).unwrap());
         assert!(Ledger::read(&directory) == begun && check().is_err());
+        std::fs::remove_file(directory.answers()).unwrap();
         // Beside what is left of a list that was lost nothing says whose it is.
         std::fs::remove_file(directory.finished()).unwrap();
         let record = r#"{"semgpu": "0", "command": "run", "checksums": {"similarity": "experiment"}}"#;
@@ -282,7 +351,7 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let directory = ResultsDir::new(place.path());
         [directory.matrices(), directory.figures()].iter().for_each(|folder| std::fs::create_dir(folder).unwrap());
-        let check = || directory.check_named("net", &["conv1"], &["GloVe"]);
+        let check = || directory.check_named("net", &["conv1"], &["GloVe"], true);
         // As a comparison leaves it that was killed before its tables.
         std::fs::write(directory.lock_file(), "").unwrap();
         assert!(directory.check([]).is_ok() && check().is_ok());
@@ -294,7 +363,7 @@ mod tests {
         let is_mine = |path: &PathBuf| {
             std::fs::write(path, "mine").unwrap();
             let is_refused = matches!(check(), Err(ClaimError::NotOurs(found)) if found == *path);
-            let Written { matrices, results } = Written::of(&directory);
+            let Written { matrices, results } = Records::read(&directory).written(&directory);
             std::fs::remove_file(path).unwrap();
             is_refused && matrices.is_empty() && results.is_empty()
         };
@@ -311,7 +380,7 @@ mod tests {
         std::fs::write(directory.figures().join("accuracy_net_mine.svg"), "mine").unwrap();
         drop(directory.claim("run", "experiment", true).unwrap());
         let list = Ledger::read(&directory);
-        assert!(list.figures.is_some_and(|figures| figures.is_empty()) && list.files.is_some());
+        assert!(list.figures.is_empty() && list.files.is_some());
         assert!(!directory.page().exists());
     }
 }

@@ -12,7 +12,7 @@ use super::Span;
 use crate::checksum;
 use crate::error::FileError;
 use crate::evaluation::Draws;
-use crate::files;
+use crate::files::{self, MAX_HEADER_BYTES};
 use crate::results::write_atomically;
 
 /// Why a shard of draws cannot be used.
@@ -39,11 +39,19 @@ pub fn is_own(path: &Path) -> bool {
     ["key", "draws", "sha256"].iter().all(|name| told.contains_key(*name))
 }
 
-/// Whether a file begins as one of scores does, of which it may lack the end.
+/// Whether a file begins as one of scores does, of which it may lack the end, or is empty.
 pub fn begins(path: &Path) -> bool {
-    let mut start = [0; 8 + BEGINS.len()];
-    let read = files::open(path).and_then(|mut file| file.read_exact(&mut start));
-    read.is_ok() && start[8..] == *BEGINS
+    const LENGTH_BYTES: usize = size_of::<u64>();
+    let mut start = Vec::new();
+    let most = (LENGTH_BYTES + BEGINS.len()) as u64;
+    if files::open(path).and_then(|file| file.take(most).read_to_end(&mut start)).is_err() {
+        return false;
+    }
+    let (length, header) = start.split_at(start.len().min(LENGTH_BYTES));
+    // What was cut off of the length counts as 0.
+    let bytes = std::array::from_fn(|n| length.get(n).copied().unwrap_or_default());
+    let length = u64::from_le_bytes(bytes);
+    length <= MAX_HEADER_BYTES && length.is_multiple_of(8) && BEGINS.starts_with(header)
 }
 
 /// Writes the scores of consecutive draws of the experiment that `key` names.
@@ -146,10 +154,10 @@ mod tests {
             std::fs::write(&path, other).unwrap();
             assert!(!is_own(&path) && !begins(&path), "{other:?}");
         }
-        for cut in (0..whole.len()).step_by(7) {
+        for cut in (0..BEGINS.len() + 9).chain((0..whole.len()).step_by(7)) {
             std::fs::write(&path, &whole[..cut]).unwrap();
             assert!(read(&path, "key", span).is_err() && !is_own(&path), "{cut} bytes");
-            assert_eq!(begins(&path), cut >= 8 + BEGINS.len(), "{cut} bytes");
+            assert!(begins(&path), "{cut} bytes");
         }
         for place in [whole.len() - 1, whole.len() - 20] {
             let mut changed = whole.clone();

@@ -27,7 +27,7 @@ impl Shards {
     /// Why what lies in the directory of a shard of groups is not that shard's.
     pub(super) fn other(&self, groups: Span) -> Option<String> {
         let directory = self.groups_dir(groups);
-        if Ledger::damaged(&directory).is_some() {
+        if Ledger::is_damaged(&directory) {
             return Some("the list of its matrices is damaged (rsm/finished.json)".to_string());
         }
         let key = Ledger::read(&directory).key;

@@ -34,18 +34,28 @@ pub fn check(sweep: &Sweep, out: &ResultsDir, remedy: &'static str) -> Result<()
     if others.is_empty() {
         return Ok(());
     }
-    let files = others.iter().flat_map(|(_, of)| [of.root().to_path_buf(), scores_beside(of)]);
-    let places = files.filter(|path| path.is_dir() || are_draws(path)).map(|path| path.display().to_string()).collect();
+    let places = others.iter().flat_map(|(_, directory)| places(directory)).collect();
     let labels = others.into_iter().map(|(label, _)| label).collect();
     Err(ClaimError::Networks { path: out.root().into(), labels, places, remedy })
 }
 
-/// Whether what lies in the places of networks that are none of the sweep's is semgpu's to remove.
+/// The folder and the scores of a network, where they are.
+fn places(directory: &ResultsDir) -> impl Iterator<Item = String> {
+    let both = [directory.root().to_path_buf(), scores_beside(directory)].into_iter();
+    both.filter(|path| path.is_dir() || are_draws(path)).map(|path| path.display().to_string())
+}
+
+/// What goes of networks that are none of the sweep's, in words: what lies in their places is semgpu's to remove.
 ///
 /// # Errors
 /// As [`ResultsDir::check`].
-pub fn check_removable(sweep: &Sweep, out: &ResultsDir) -> Result<(), ClaimError> {
-    others(sweep, out).iter().try_for_each(|(_, directory)| directory.check([]))
+pub fn removed(sweep: &Sweep, out: &ResultsDir) -> Result<Vec<String>, ClaimError> {
+    let of_one = |(label, directory): (String, ResultsDir)| {
+        directory.check([])?;
+        let places: Vec<String> = places(&directory).collect();
+        Ok(format!("removes what semgpu wrote of {label}, which this sweep has not: {}", places.join(", ")))
+    };
+    others(sweep, out).into_iter().map(of_one).collect()
 }
 
 /// Removes the results of networks that are none of the sweep's.
@@ -53,15 +63,24 @@ pub fn check_removable(sweep: &Sweep, out: &ResultsDir) -> Result<(), ClaimError
 /// # Errors
 /// Somebody else's files are there, another process writes there, or a file cannot be removed.
 pub fn remove(sweep: &Sweep, out: &ResultsDir) -> Result<(), ClaimError> {
-    check_removable(sweep, out)?;
+    removed(sweep, out)?;
     for (_, directory) in others(sweep, out) {
         if directory.root().exists() {
             directory.clear(SWEEP)?;
         }
-        let scores = scores_beside(&directory);
-        if are_draws(&scores) {
-            std::fs::remove_file(&scores).map_err(FileError::at(scores))?;
-        }
+        remove_scores(&directory)?;
+    }
+    Ok(())
+}
+
+/// Removes the scores of a network's draws, which lie beside its results.
+///
+/// # Errors
+/// They cannot be removed.
+pub fn remove_scores(directory: &ResultsDir) -> Result<(), ClaimError> {
+    let scores = scores_beside(directory);
+    if are_draws(&scores) {
+        std::fs::remove_file(&scores).map_err(FileError::at(scores))?;
     }
     Ok(())
 }

@@ -6,6 +6,8 @@ mod compare;
 mod concepts;
 mod controls;
 mod entrance;
+mod features;
+mod folder;
 #[cfg(target_os = "linux")]
 mod full_disk;
 mod fuzz;
@@ -17,15 +19,18 @@ mod inference;
 mod inspect;
 mod limits;
 mod matrices;
+mod no_matrices;
 mod one_vs_two;
 mod onnx;
 mod paper;
+mod places;
 mod reading;
 mod reliability;
 mod resume;
 mod run;
 mod shaders;
 mod shards;
+mod similarity;
 mod sweep;
 
 use std::path::{Path, PathBuf};

@@ -2,7 +2,7 @@
 
 use semgpu::arrays::write_npy;
 
-use crate::reading::{CONCEPTS, Folder, NAMES, matrix, rdms, texts, write};
+use crate::folder::{CONCEPTS, Folder, NAMES, matrix, rdms, texts, write};
 use crate::{column, fail, succeed};
 
 const MEASURE: Option<&str> = Some("correlation");
@@ -45,20 +45,19 @@ fn a_triangle_and_a_list_of_pairs_are_the_whole_matrix() {
     }
     // Lines that end with 1 may lack the diagonal: a model of 0 and 1 without its first line.
     let said = folder.test_refusal("W=w.csv", &["L=lower.csv"], &["--distances", "images"]);
-    assert!(said.contains("lower.csv: a triangle of 12 concepts with 1 throughout its diagonal"), "{said}");
+    assert!(said.contains("lower.csv: the matrix: a diagonal of 1, as correlations have, and --distances"), "{said}");
     assert!(said.contains("is of 13 concepts, name its rows, the first of which has no numbers"), "{said}");
     let said = folder.test_refusal("W=w.csv", &["L=pairs.csv"], &[]);
-    assert!(said.contains("pairs.csv: no diagonal tells what the entries are: say --similarities"), "{said}");
+    assert!(said.contains("pairs.csv: no diagonal tells what the entries are: say --similarities images"), "{said}");
     // Numbered lines of numbered pairs.
     let numbered = (0..CONCEPTS).flat_map(|a| (0..a).map(move |b| (a, b))).enumerate();
     let numbered = numbered.map(|(n, (a, b))| format!("{n},{b},{a},{}\n", images.row(a)[b]));
     folder.write("numbered.csv", format!(",i,j,r\n{}", numbered.collect::<String>()));
-    let said = folder.test_refusal("W=w.csv", &["L=numbered.csv"], &[]);
-    assert!(said.contains("--index 2 (3 where a column before them counts the lines)"), "{said}");
-    // What numbers its lines is said of every table.
     write(&folder.path("w.npy"), &[&words], None, Vec::new());
-    folder.test("W=w.npy", &["L=numbered.csv"], &["--index", "3", "--similarities", "--by-order"]);
-    assert_eq!(folder.accuracies(), whole, "numbered.csv");
+    for more in [&["--similarities", "--by-order"][..], &["--index", "3", "--similarities", "--by-order"]] {
+        folder.test("W=w.npy", &["L=numbered.csv"], more);
+        assert_eq!(folder.accuracies(), whole, "numbered.csv");
+    }
     folder.write("gap.csv", format!("a,b,similarity\n{}", lines[1..].concat()));
     let said = folder.test_refusal("W=w.csv", &["L=gap.csv"], &["--similarities"]);
     assert!(said.contains("1 of 66 pairs of its 12 concepts is missing"), "{said}");
@@ -205,7 +204,19 @@ fn each_side_may_say_what_its_entries_are() {
     assert_eq!(folder.accuracies(), whole);
     folder.test("W=condensed.npy", &["L=told.npy"], &["--similarities", "words", "--distances", "images"]);
     assert_eq!(folder.accuracies(), whole);
-    let said = folder.test("W=condensed.npy", &["L=distances.npy"], &["--similarities"]);
+    // A diagonal against what is said of it; where a side is named, correlations may have one of 0.
+    let said = folder.test_refusal("W=condensed.npy", &["L=distances.npy"], &["--similarities"]);
+    assert!(
+        said.contains("distances.npy: the matrix: a diagonal of 0, as distances have, and --similarities"),
+        "{said}"
+    );
+    for more in [&["--distances"][..], &["--distances", "images"]] {
+        let said = folder.test_refusal("W=told.npy", &["L=l.csv"], more);
+        assert!(said.contains("l.csv: the matrix: a diagonal of 1, as correlations have, and --distances"), "{said}");
+        assert!(said.contains("say --distances words alone"), "{said}");
+    }
+    folder.test("W=told.npy", &["L=l.csv"], &["--distances", "words"]);
+    let said = folder.test("W=condensed.npy", &["L=distances.npy"], &["--similarities", "both"]);
     assert!(
         said.contains("distances.npy has a diagonal of 0") && said.contains("--similarities words alone"),
         "{said}"

@@ -91,6 +91,12 @@ fn answers_outlive_an_interruption_and_serve_a_run_that_asks_for_the_test_later(
     assert!(String::from_utf8_lossy(&output.stderr).contains("all layers are there"));
     assert_eq!((layer, answers), (written("fire2.npy"), written("predicted_classes.npy")));
     assert_eq!(column::<u64>(&small.read("later/one_vs_two.csv"), "permutations"), [20; 3]);
+    // A run without the test is as it was before; the answers stay, and are its to write again.
+    small.run("later", &[]);
+    assert_eq!(small.read("later/predictions.csv").lines().count(), 1);
+    assert_eq!(answers, written("predicted_classes.npy"));
+    small.run("later", &["--set", "one_vs_two={}", "--fresh"]);
+    assert!(answers < written("predicted_classes.npy"));
 }
 
 #[test]

@@ -320,7 +320,13 @@ fn a_sweep_of_other_networks_replaces_none_unless_asked() {
     assert_same(before, files(&small.path("all")));
     small.write("sweep.toml", &fewer);
     small.write("all/tiny__a_graph/notes.txt", "mine");
-    run(&small, "all", &["--fresh"]);
+    let folder = small.text("all/tiny__a_graph");
+    let removed =
+        format!("removes what semgpu wrote of tiny, a graph, which this sweep has not: {folder}, {folder}.draws");
+    for more in [&["--fresh", "--dry-run"][..], &["--fresh"]] {
+        let said = run(&small, "all", more);
+        assert!(said.contains(&removed), "{said}");
+    }
     assert!(!small.path("all/tiny__a_graph.draws.safetensors").exists());
     let left = files(&small.path("all/tiny__a_graph"));
     assert_eq!(left, [(PathBuf::from("notes.txt"), b"mine".to_vec())]);
@@ -381,6 +387,10 @@ fn files_of_others_among_a_sweeps_stay_and_a_new_label_is_told_on_its_own_page()
     std::fs::remove_dir_all(small.path("all/tiny__a_graph")).unwrap();
     small.write("all/tiny__a_graph.draws.safetensors", "mine");
     run(&small, "all", &["--fresh"]);
+    // Without a family of all networks none are kept, and those of before go.
+    assert!(small.path(scores).exists());
+    run(&small, "all", &["--fresh", "--set", "inference.family=layers"]);
+    assert!(!small.path(scores).exists());
     assert_eq!(small.read("all/tiny__a_graph.draws.safetensors"), "mine");
 }
 
@@ -433,4 +443,9 @@ fn what_is_wrong_with_a_sweep_is_said_before_any_work() {
     // A network's folder that holds another experiment.
     let said = refused(&["--set", "network.1.label=random", "--set", "seed=4"]);
     assert!(said.contains("random") && said.contains("--fresh"), "{said}");
+    // What --fresh removes of it is said before any work.
+    let said = run(&small, "all", &["--set", "network.1.label=random", "--set", "seed=4", "--fresh", "--dry-run"]);
+    let weights = "network.weights: random, seed 3 there, random, seed 4 here";
+    assert!(said.contains(&format!("random: removes the layers of a run of another experiment ({weights})")), "{said}");
+    assert!(said.contains("squeezenet1_1: replaces the results of ") && said.contains(": seed 3 -> 4\n"), "{said}");
 }

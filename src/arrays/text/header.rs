@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::Told;
 use super::numbers::Cell;
 use super::sequence::{COUNTS, RISES, Sequence};
-use super::view::{View, number};
+use super::view::{View, number, stand_above};
 
 /// Lines at the top that may name columns: names of three levels, and pandas' line with the names of the index's levels.
 pub(super) const MOST_HEADERS: usize = 4;
@@ -42,6 +42,11 @@ impl View<'_> {
         let above_names = empty > 0 && (numbers.len() > 1 || empty == text.len());
         let above_numbers = is_corner && (sequence == Sequence::Counts || self.counts_below(text));
         let fractions = || self.fractions(lines + 1, text).all(|fractions| fractions);
+        // So many numbers are not all greater than so many lines below by chance; of named rows the first may be.
+        let stands_above = || {
+            let below = (lines + 1..self.records.len()).flat_map(|row| self.line(row, text));
+            text.is_empty() && self.records.len() > lines + COUNTS && stand_above(&numbers, below)
+        };
         // Of a few whole numbers above others nobody knows whether they number the columns.
         let may_be_row = lines == 0 && numbers.len() < RISES && !self.fractions(1, text).any(|fractions| fractions);
         match sequence {
@@ -65,7 +70,7 @@ impl View<'_> {
                 Err(self.asked_header(lines..lines + 1, text))
             }
             Sequence::Counts | Sequence::Shuffled | Sequence::Rises | Sequence::Whole
-                if numbers.len() >= COUNTS && fractions() =>
+                if numbers.len() >= COUNTS && (fractions() || stands_above()) =>
             {
                 Err(self.asked_header(lines..lines + 1, text))
             }

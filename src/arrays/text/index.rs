@@ -1,13 +1,22 @@
 //! Which columns of a table name or number its rows.
 
+use std::ops::Range;
+
 use super::numbers::Cell;
 use super::records::Record;
 use super::sequence::{COUNTS, Sequence};
-use super::view::{View, number};
+use super::view::{View, differ, number, stand_above};
 use crate::names::twice;
 
 /// What programs call a column that numbers the rows, in lower case.
 const INDEX_NAMES: [&str; 7] = ["index", "idx", "id", "row", "rowid", "row_id", "rownames"];
+
+/// Whether a name ends with the word id: `image_id`, `stimID`.
+fn ends_with_id(name: &str) -> bool {
+    let Some((before, id)) = name.len().checked_sub(2).and_then(|end| name.split_at_checked(end)) else { return false };
+    let is_word = before.ends_with(['_', ' ', '-', '.']) || before.ends_with(char::is_lowercase) && id.starts_with('I');
+    is_word && id.eq_ignore_ascii_case("id")
+}
 
 impl View<'_> {
     /// Whether a column numbers the rows.
@@ -43,7 +52,8 @@ impl View<'_> {
             let names: Vec<&str> = self.records[header..].iter().map(|record| &record.cells[other]).collect();
             twice(&names).is_none()
         };
-        let is_word = name.rsplit(['_', ' ', '-', '.']).next().is_some_and(|last| !INDEX_NAMES.contains(&last));
+        let is_word = !ends_with_id(above)
+            && name.rsplit(['_', ' ', '-', '.']).next().is_some_and(|last| !INDEX_NAMES.contains(&last));
         let beside_names =
             !above.is_empty() && is_word && text.iter().any(|&other| other < column && names_alone(other));
         let is_data = |other: usize| !text.contains(&other);
@@ -51,24 +61,89 @@ impl View<'_> {
         let before_names = !above.is_empty() && text.iter().any(|&other| splits(other));
         // Of ranks every column is shuffled.
         let ranked = (column + 1..self.width).any(|other| self.ranks(other, header));
+        let stands_above = || {
+            let others = (header..self.records.len()).flat_map(|row| self.line(row, &others));
+            with.len() + without.len() > 1 && stand_above(&values, others)
+        };
+        let asked = || self.asked_index(column..column + 1, header);
+        let (codes, identities) = (self.codes(column, header), self.identities(column, column, header, text));
         match sequence {
             _ if called => Ok(true),
-            _ if quoted => Err(self.asked_index(column, header)),
+            _ if quoted => Err(asked()),
+            // Where all columns are so, numbers are written so.
+            Sequence::Whole if codes > column && codes < self.width => Err(self.asked_index(column..codes, header)),
             // Beside names, what has one is data, if it is no number of the row: the only rank is either.
             Sequence::Shuffled if beside_names && ranked && !fractions => Ok(false),
-            Sequence::Counts | Sequence::Shuffled if beside_names => Err(self.asked_index(column, header)),
+            Sequence::Counts | Sequence::Shuffled if beside_names => Err(asked()),
             _ if beside_names => Ok(false),
             // Those of subjects or runs, before the names of their concepts.
-            Sequence::Whole if before_names => Err(self.asked_index(column, header)),
+            Sequence::Whole if before_names => Err(asked()),
             Sequence::Counts if values.len() >= COUNTS => Ok(true),
             Sequence::Shuffled if fractions => Ok(true),
-            Sequence::Counts | Sequence::Rises => Err(self.asked_index(column, header)),
-            Sequence::Shuffled if !ranked => Err(self.asked_index(column, header)),
-            Sequence::Shuffled | Sequence::Whole if may_be_shifted || values.len() >= COUNTS && fractions => {
-                Err(self.asked_index(column, header))
+            Sequence::Counts | Sequence::Rises => Err(asked()),
+            Sequence::Shuffled if !ranked => Err(asked()),
+            Sequence::Whole if identities > column => Err(self.asked_index(column..identities, header)),
+            Sequence::Shuffled | Sequence::Whole
+                if may_be_shifted || values.len() >= COUNTS && (fractions || stands_above()) =>
+            {
+                Err(asked())
             }
             _ => Ok(false),
         }
+    }
+
+    /// Whether a column behind data numbers the rows, of which `left` columns at the left name or number them: one that is called
+    /// an index and has other numbers in each.
+    pub fn numbers_rows_behind(
+        &self,
+        column: usize,
+        header: usize,
+        left: usize,
+        text: &[usize],
+    ) -> Result<bool, String> {
+        let above = header.checked_sub(1).map_or("", |line| &self.records[line].cells[column]);
+        let called = INDEX_NAMES.contains(&above.to_lowercase().as_str());
+        if !called && self.identities(column, left, header, text) == column {
+            return Ok(false);
+        }
+        match self.column(column, header) {
+            Some(values) if called && values.len() > 1 && differ(&values) => Ok(true),
+            Some(values) if values.iter().all(|value| value.fract() == 0.0) => Err(format!(
+                "column {} ({above:?}) may number the rows or be data: if it numbers them put it first, or leave it out; if it is \
+                 data, add --index {}",
+                column + 1,
+                if left == 0 { "no".to_string() } else { left.to_string() }
+            )),
+            _ => Ok(false),
+        }
+    }
+
+    /// The first column from one on whose name does not [say](ends_with_id) that it holds identities; `column`, too, if it is of
+    /// several before one column of values, as those of pairs are. Columns before `left` are not looked at.
+    fn identities(&self, column: usize, left: usize, header: usize, text: &[usize]) -> usize {
+        let says_so = |column: &usize| header > 0 && ends_with_id(&self.records[header - 1].cells[*column]);
+        let end = (column..self.width).find(|column| !says_so(column)).unwrap_or(self.width);
+        if end == column {
+            return column;
+        }
+        let (ids, values): (Vec<usize>, Vec<usize>) =
+            (left..self.width).filter(|column| !text.contains(column)).partition(says_so);
+        if ids.len() > 1 && values.len() < 2 { column } else { end }
+    }
+
+    /// The first column from one on that holds no codes: digits of one length with zeros before them, or as only hexadecimal ones
+    /// are, with an exponent among others without.
+    fn codes(&self, column: usize, header: usize) -> usize {
+        let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let power = |text: &str| text.split_once(['e', 'E']).is_some_and(|(a, b)| digits(a) && digits(b));
+        let are_codes = |column: &usize| {
+            let cells: Vec<&str> = self.records[header..].iter().map(|record| &record.cells[*column]).collect();
+            let of_length = cells.iter().all(|cell| cell.len() == cells[0].len() && cell.len() > 1);
+            cells.iter().all(|cell| digits(cell) || power(cell))
+                && (of_length && cells.iter().any(|cell| cell.starts_with('0'))
+                    || cells.iter().any(|cell| power(cell)) && cells.iter().any(|cell| digits(cell)))
+        };
+        (column..self.width).find(|column| !are_codes(column)).unwrap_or(self.width)
     }
 
     /// Whether a column of numbers without points is the only thing in quotes at the rows: R quotes their names.
@@ -91,14 +166,15 @@ impl View<'_> {
         self.column(column, header).is_some_and(|values| Sequence::are_places(&values))
     }
 
-    fn asked_index(&self, column: usize, header: usize) -> String {
-        let begins: Vec<&str> = self.records[header..].iter().take(4).map(|record| &record.cells[column]).collect();
+    fn asked_index(&self, columns: Range<usize>, header: usize) -> String {
+        let Range { start, end } = columns;
+        let begins: Vec<&str> = self.records[header..].iter().take(4).map(|record| &record.cells[start]).collect();
         format!(
             "column {} ({}, …) may number the rows or be data: add --index {} or --index {}",
-            column + 1,
+            start + 1,
             begins.join(", "),
-            if column == 0 { "yes".to_string() } else { (column + 1).to_string() },
-            if column == 0 { "no".to_string() } else { column.to_string() },
+            if end == 1 { "yes".to_string() } else { end.to_string() },
+            if start == 0 { "no".to_string() } else { start.to_string() },
         )
     }
 

@@ -8,10 +8,12 @@
 //! | a first line or, without a name, column in quotes where the others have none | names |
 //! | a first line that counts 0, 1, 2, … or 1, 2, 3, …, but of a few whole numbers above others | numbers of the columns (pandas' `index=False`) |
 //! | a column of text | names of the rows |
-//! | a first column that counts, or numbers in another order, or has no name where the others have, or is called index | numbers of the rows |
+//! | a first column that counts, or numbers in another order, or has no name where the others have | numbers of the rows |
+//! | a column called index or id, wherever it stands | numbers of the rows, if behind others they differ |
+//! | a column called image_id and the like; a first one of codes (zeros before the numbers) | either: refused, `--index` |
 //! | whole numbers under a word beside names of the rows | data, but places (1, 2, 3, … in any order) or beside names that repeat: refused, `--index` |
 //! | true and false alone | refused |
-//! | a first line or column of whole numbers beside fractions, or of equal steps | either: refused, `--header`, `--index` |
+//! | a first line or column of whole numbers beside fractions, above all others, or of equal steps | either: refused, `--header`, `--index` |
 
 use super::Told;
 use super::numbers::{Cell, Decimal};
@@ -19,6 +21,10 @@ use super::records::Record;
 use super::sequence::Sequence;
 use super::view::View;
 use crate::names::twice;
+
+/// What becomes of empty cells between blanks.
+const PRINTED: &str =
+    "; what pandas or R prints leaves empty cells out: save it by to_csv, or write.csv (of a dist, as.matrix)";
 
 /// Where the data of a table are.
 pub(super) struct Layout {
@@ -35,9 +41,10 @@ impl Layout {
     ///
     /// # Errors
     /// Lines of other lengths, text among numbers, or a line or column that may be data or not.
-    pub fn of(records: &mut [Record], decimal: Decimal, told: &Told) -> Result<Self, String> {
+    pub fn of(records: &mut [Record], separator: Option<u8>, decimal: Decimal, told: &Told) -> Result<Self, String> {
         let width = records[records.len() - 1].cells.len();
-        let short = even_out(records, width, decimal, told)?;
+        let printed = if separator.is_none() { PRINTED } else { "" };
+        let short = even_out(records, width, decimal, told).map_err(|wrong| wrong + printed)?;
         let table = View { records, decimal, width };
         let text: Vec<usize> = (0..width).filter(|&column| table.is_text(column)).collect();
         let header = match told.header {
@@ -81,6 +88,12 @@ impl Layout {
                     numbered.push(column);
                 }
                 names.extend(numbered);
+                let left = (0..width).take_while(|column| names.contains(column)).count();
+                for column in (left..width).filter(|column| !names.contains(column)).collect::<Vec<_>>() {
+                    if table.numbers_rows_behind(column, header, left, &names)? {
+                        names.push(column);
+                    }
+                }
             }
         }
         names.sort_unstable();

@@ -36,7 +36,8 @@ impl Record<'_> {
 pub(super) struct Lines<'a> {
     /// Those that hold anything, but of a triangle.
     pub filled: Vec<Record<'a>>,
-    /// The same and lines of separators alone among them, if there are any: rows without values where no line is named.
+    /// The same and lines of separators alone before and among them, if there are any: rows without values where no line is
+    /// named. Behind the last they are what a spreadsheet leaves of lines that were emptied.
     pub with_blank: Option<Vec<Record<'a>>>,
 }
 
@@ -56,13 +57,13 @@ pub(super) fn records(text: &str, skipped: u64, separator: Option<u8>) -> Result
         records.retain(|record| record.cells.len() > 1 || !is_blank(record));
         let last = records.iter().rposition(|record| !is_blank(record)).map_or(0, |last| last + 1);
         records.truncate(last);
-        let first = records.iter().position(|record| !is_blank(record)).unwrap_or(0);
-        records.drain(..first);
         fill_up_triangle(&mut records);
         drop_last_empty(&mut records);
         add_last_of_triangle(&mut records);
     }
-    records.iter_mut().zip(1..).for_each(|(record, place)| record.place = place);
+    // Blank lines before the first that is filled count as one with it.
+    let first = if is_triangle { 0 } else { records.iter().position(|record| !is_blank(record)).unwrap_or(0) };
+    records.iter_mut().zip(1_usize..).for_each(|(record, place)| record.place = place.saturating_sub(first).max(1));
     if is_triangle || !records.iter().any(is_blank) {
         return Ok(Lines { filled: records, with_blank: None });
     }

@@ -106,6 +106,12 @@ fn a_row_without_values_is_a_row_between_others() {
         assert_eq!(shape, [3, 2], "{text}");
         assert!(values[2].is_nan() && values[3].is_nan() && values[4] == 3.5, "{text}");
     }
+    // Before the first, but above the names of columns; behind the last it is what a spreadsheet leaves.
+    for text in [",\n1.5,2.5\n3.5,4.5\n", "\n,\n,\n1.5,2.5\n", ",\n1,7\n4,2\n,\n"] {
+        let (_, shape, values) = of(text);
+        assert_eq!((shape[0], values[0].is_nan()), (3, true), "{text}");
+    }
+    assert_eq!(of(",\nu,v\n1.5,2.5\n3.5,4.5\n").1, [2, 2]);
     // Between rows that have names it is none.
     let (names, shape, _) = of("concept,u,v\n,,\ncat,1.5,2.5\n,,\ndog,3.5,4.5\n");
     assert_eq!((names, shape), (vec!["cat".to_string(), "dog".to_string()], vec![2, 2]));

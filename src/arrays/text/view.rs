@@ -2,6 +2,7 @@
 
 use super::numbers::{Cell, Decimal};
 use super::records::Record;
+use crate::names::twice;
 
 /// A table whose lines are of one length.
 pub(super) struct View<'a> {
@@ -47,6 +48,18 @@ impl View<'_> {
         let columns = (0..self.width).filter(|column| !without.contains(column));
         columns.map(move |column| (from..self.records.len()).any(|row| fraction(row, column)))
     }
+}
+
+/// Whether whole numbers differ and are greater than all of some other cells.
+pub(super) fn stand_above(values: &[f64], mut others: impl Iterator<Item = Cell>) -> bool {
+    let least = values.iter().copied().fold(f64::INFINITY, f64::min);
+    differ(values) && others.all(|cell| number(cell).is_none_or(|other| other < least))
+}
+
+/// Whether numbers are whole and no two the same.
+pub(super) fn differ(values: &[f64]) -> bool {
+    let bits: Vec<u64> = values.iter().map(|value| value.to_bits()).collect();
+    values.iter().all(|value| value.fract() == 0.0) && twice(&bits).is_none()
 }
 
 pub(super) fn number(cell: Cell) -> Option<f64> {

@@ -1,9 +1,9 @@
-//! Attention on the CPU: keys and values of a head laid out as a matrix of weights, queries a few at a time.
+//! Attention on the CPU: keys and values of a head laid out as panels of weights, queries a few at a time.
 
 use pulp::Simd;
 use rayon::prelude::*;
 
-use super::matrix::Matrix;
+use super::matrix::{Panels, VECTORS, WIDEST};
 use super::smooth::exp;
 use super::{Isa, LINE, Shared, with_scratch};
 
@@ -36,24 +36,47 @@ pub struct Part<'a> {
     pub steps: [usize; 3],
 }
 
-/// To `out`, `[images, queries, heads, units]`.
-pub fn attention(shape: Heads, queries: Part, keys: Part, values: Part, out: &mut [f32]) {
-    attention_on(Isa::widest(), shape, queries, keys, values, out);
+/// What is added to scores.
+#[derive(Clone, Copy)]
+pub struct Bias<'a> {
+    /// What those of each head are multiplied by first.
+    pub scales: &'a [f32],
+    /// `[images, heads, queries, pitch]`, with images for a part of the batch that they repeat after.
+    pub values: &'a [f32],
+    /// Of its rows, as many as the keys or more.
+    pub pitch: usize,
 }
 
-pub(super) fn attention_on(isa: Isa, shape: Heads, queries: Part, keys: Part, values: Part, out: &mut [f32]) {
+/// Queries, keys and values to `out`, `[images, queries, heads, units]`.
+pub fn attention(shape: Heads, parts: [Part; 3], bias: Option<Bias>, out: &mut [f32]) {
+    attention_on(Isa::widest(), shape, parts, bias, out);
+}
+
+pub(super) fn attention_on(
+    isa: Isa,
+    shape: Heads,
+    [queries, keys, values]: [Part; 3],
+    bias: Option<Bias>,
+    out: &mut [f32],
+) {
     let Heads { images, heads, units, .. } = shape;
     assert_eq!(out.len(), images * shape.queries * heads * units, "a place for every unit");
     let out = Shared::new(out);
     (0..images * heads).into_par_iter().for_each(|at| {
         let (image, head) = (at / heads, at % heads);
         let part = |part, tokens| of_head(part, [image, head], tokens, units);
+        let bias = bias.map(|bias| {
+            let matrix = shape.queries * bias.pitch;
+            let first = at * matrix % bias.values.len();
+            (shape.scale * bias.scales[head], &bias.values[first..first + matrix], bias.pitch)
+        });
         let (queries, keys, values) = (part(queries, shape.queries), part(keys, shape.keys), part(values, shape.keys));
-        let keys = Matrix::new(isa, units, shape.keys, |unit, key| keys.0[key * keys.1 + unit]);
-        let values = Matrix::new(isa, shape.keys, units, |key, unit| values.0[key * values.1 + unit]);
-        let pitch = shape.keys.next_multiple_of(keys.width()) + LINE;
-        with_scratch(QUERIES.min(shape.queries) * pitch, |scores| {
-            isa.dispatch(Work { shape, image, head, queries, keys, values, pitch, scores, out: &out });
+        let pitch = shape.keys.next_multiple_of(WIDEST) + LINE;
+        let scores = QUERIES.min(shape.queries) * pitch;
+        let panels = Panels::most(units, shape.keys) + Panels::most(shape.keys, units);
+        with_scratch(scores + panels, |scratch| {
+            let scratch = scratch.split_at_mut(scores);
+            isa.dispatch(Work { shape, image, head, queries, keys, values, bias, pitch, scratch, out: &out });
         });
     });
 }
@@ -70,16 +93,16 @@ struct Work<'a> {
     shape: Heads,
     image: usize,
     head: usize,
-    /// And how far apart they are.
+    /// And how far apart they are; as keys and values.
     queries: (&'a [f32], usize),
-    /// `[units, keys]`.
-    keys: Matrix,
-    /// `[keys, units]`.
-    values: Matrix,
+    keys: (&'a [f32], usize),
+    values: (&'a [f32], usize),
+    /// What scores are multiplied by, then what is added, row by row, and how far apart rows are.
+    bias: Option<(f32, &'a [f32], usize)>,
     /// Of the scores.
     pitch: usize,
-    /// `[QUERIES, pitch]`.
-    scores: &'a mut [f32],
+    /// Scores `[QUERIES, pitch]`, keys and values in panels.
+    scratch: (&'a mut [f32], &'a mut [f32]),
     out: &'a Shared<'a>,
 }
 
@@ -88,8 +111,12 @@ impl pulp::WithSimd for Work<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { shape, image, head, queries, keys, values, pitch, scores, out } = self;
-        let width = keys.width();
+        let Self { shape, image, head, queries, keys, values, bias, pitch, scratch: (scores, panels), out } = self;
+        let (of_keys, of_values) = panels.split_at_mut(Panels::most(shape.units, shape.keys));
+        let keys = Panels::of_columns::<S>(of_keys, keys, [shape.units, shape.keys]);
+        let values = Panels::of_rows::<S>(of_values, values, [shape.keys, shape.units]);
+        let width = VECTORS * S::F32_LANES;
+        let scale = if bias.is_some() { 1.0 } else { shape.scale };
         for first in (0..shape.queries).step_by(QUERIES) {
             let rows = QUERIES.min(shape.queries - first);
             for panel in 0..shape.keys.div_ceil(width) {
@@ -103,13 +130,25 @@ impl pulp::WithSimd for Work<'_> {
                     |row, sums| {
                         // Whole vectors: what is beyond the keys is not looked at.
                         let to = &mut scores[row * pitch + columns.start..][..width];
-                        S::as_mut_simd_f32s(to).0.copy_from_slice(sums);
+                        let to = S::as_mut_simd_f32s(to).0;
+                        to.copy_from_slice(sums);
+                        if let Some((scale, bias, pitch)) = bias {
+                            let bias = &bias[(first + row) * pitch..][columns.clone()];
+                            let (whole, rest) = S::as_simd_f32s(bias);
+                            let scale = simd.splat_f32s(scale);
+                            for (score, &bias) in to.iter_mut().zip(whole) {
+                                *score = simd.mul_add_e_f32s(scale, *score, bias);
+                            }
+                            if let Some(score) = to.get_mut(whole.len()) {
+                                *score = simd.mul_add_e_f32s(scale, *score, simd.partial_load_f32s(rest));
+                            }
+                        }
                     },
                 );
             }
             let mut sums = [0.0; QUERIES];
             for (sum, scores) in sums.iter_mut().zip(scores.chunks_mut(pitch)).take(rows) {
-                *sum = weights(simd, &mut scores[..shape.keys], shape.scale);
+                *sum = weights(simd, &mut scores[..shape.keys], scale);
             }
             for panel in 0..shape.units.div_ceil(width) {
                 let columns = panel * width..shape.units.min((panel + 1) * width);

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use pulp::Simd;
 
-use super::{Isa, Lines};
+use super::{Isa, LINE, Lines};
 
 /// Weights in panels as wide as the tiles of this machine: `[columns / width, depth, width]`.
 pub struct Matrix {
@@ -56,19 +56,85 @@ impl Matrix {
         self.width
     }
 
+    /// [`Panels::multiply`] of its panels.
+    #[inline(always)]
+    pub fn multiply<S: Simd>(
+        &self,
+        simd: S,
+        rows: (&[f32], usize, usize),
+        depth: Range<usize>,
+        panel: usize,
+        store: impl FnMut(usize, &[S::f32s; VECTORS]),
+    ) {
+        assert_eq!(self.width, VECTORS * S::F32_LANES, "weights laid out for another instruction set");
+        Panels { depth: self.depth, weights: self.weights.values() }.multiply(simd, rows, depth, panel, store);
+    }
+}
+
+/// Columns of a panel of the widest vectors; those of others divide it.
+pub const WIDEST: usize = VECTORS * LINE;
+
+/// Weights in panels as wide as the tiles of the vectors that they are laid out for: `[columns / width, depth, width]`.
+#[derive(Clone, Copy)]
+pub struct Panels<'a> {
+    depth: usize,
+    weights: &'a [f32],
+}
+
+impl<'a> Panels<'a> {
+    /// Most values that so many columns take.
+    pub fn most(depth: usize, columns: usize) -> usize {
+        columns.next_multiple_of(WIDEST) * depth
+    }
+
+    /// Lays out rows `[depth, columns]`, `pitch` apart.
+    #[inline(always)]
+    pub fn of_rows<S: Simd>(to: &'a mut [f32], (x, pitch): (&[f32], usize), [depth, columns]: [usize; 2]) -> Self {
+        let width = VECTORS * S::F32_LANES;
+        let used = columns.next_multiple_of(width) * depth;
+        for (panel, weights) in to[..used].chunks_exact_mut(depth * width).enumerate() {
+            let own = width.min(columns - panel * width);
+            for (row, line) in weights.chunks_exact_mut(width).enumerate() {
+                line[..own].copy_from_slice(&x[row * pitch + panel * width..][..own]);
+                line[own..].fill(0.0);
+            }
+        }
+        Self { depth, weights: &to[..used] }
+    }
+
+    /// Lays out the transpose of rows `[columns, depth]`, `pitch` apart.
+    #[inline(always)]
+    pub fn of_columns<S: Simd>(to: &'a mut [f32], (x, pitch): (&[f32], usize), [depth, columns]: [usize; 2]) -> Self {
+        let width = VECTORS * S::F32_LANES;
+        let used = columns.next_multiple_of(width) * depth;
+        for (panel, weights) in to[..used].chunks_exact_mut(depth * width).enumerate() {
+            let own = width.min(columns - panel * width);
+            if own < width {
+                weights.fill(0.0);
+            }
+            for column in 0..own {
+                let row = &x[(panel * width + column) * pitch..][..depth];
+                for (line, &weight) in weights.chunks_exact_mut(width).zip(row) {
+                    line[column] = weight;
+                }
+            }
+        }
+        Self { depth, weights: &to[..used] }
+    }
+
     /// Rows of `x`, `pitch` apart, whose entries stand for the weights' lines `depth`, times `panel`: `store` gets the
     /// number of each row and its sums, the columns of the panel.
     #[inline(always)]
     pub fn multiply<S: Simd>(
-        &self,
+        self,
         simd: S,
         (x, pitch, rows): (&[f32], usize, usize),
         depth: Range<usize>,
         panel: usize,
         mut store: impl FnMut(usize, &[S::f32s; VECTORS]),
     ) {
-        assert_eq!(self.width, VECTORS * S::F32_LANES, "weights laid out for another instruction set");
-        let weights = &self.weights.values()[panel * self.depth * self.width..][..self.depth * self.width];
+        let size = self.depth * VECTORS * S::F32_LANES;
+        let weights = &self.weights[panel * size..][..size];
         let weights = &S::as_simd_f32s(weights).0.as_chunks::<VECTORS>().0[depth];
         let mut row = 0;
         while row < rows {

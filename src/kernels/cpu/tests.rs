@@ -344,30 +344,41 @@ fn channels_side_by_side_are_convolved_as_channels_apart() {
 
 #[test]
 fn attention_of_every_instruction_set_is_its_definition() {
-    let (images, heads, units) = (2, 3, 20);
+    let (images, heads, units) = (4, 3, 20);
     let scale = 0.3;
-    for (queries, keys) in [(1, 7), (50, 33), (5, 70)] {
+    for (queries, keys, biased) in [(1, 7, None), (50, 33, None), (5, 70, None), (1, 7, Some(1)), (49, 35, Some(2))] {
         let shape = Heads { images, heads, queries, keys, units, scale };
         let [q, k, v] = [(queries, 1), (keys, 2), (keys, 3)].map(|(tokens, seed)| numbers(images * tokens * 64, seed));
         let part = |values, tokens| Part { values, steps: [tokens * 64, units, 64] };
+        let (scales, pitch) = ([1.5, 1.0, 0.5], keys + 1);
+        let added = numbers(biased.unwrap_or(0) * heads * queries * pitch, 4);
+        let bias = biased.map(|_| Bias { scales: &scales, values: &added, pitch });
         for (name, isa) in isas() {
             let out = written(images * queries * heads * units, |out| {
-                let (q, k, v) = (part(&q[4..], queries), part(&k, keys), part(&v[1..], keys));
-                attention::attention_on(isa, shape, q, k, v, out);
+                let parts = [part(&q[4..], queries), part(&k, keys), part(&v[1..], keys)];
+                attention::attention_on(isa, shape, parts, bias, out);
             });
             for (at, &found) in out.iter().enumerate() {
                 let (token, head, unit) = (at / units / heads, at / units % heads, at % units);
                 let number =
                     |values: &[f32], token: usize, unit: usize| f64::from(values[token * 64 + head * units + unit]);
+                let (image, query) = (token / queries, token % queries);
                 let (mut sum, mut weights) = (0.0, 0.0);
                 for key in 0..keys {
-                    let key = token / queries * keys + key;
-                    let score: f64 = (0..units).map(|unit| number(&q[4..], token, unit) * number(&k, key, unit)).sum();
-                    let weight = (f64::from(scale) * score).exp();
-                    (sum, weights) = (sum + weight * number(&v[1..], key, unit), weights + weight);
+                    let token_of_key = image * keys + key;
+                    let score: f64 =
+                        (0..units).map(|unit| number(&q[4..], token, unit) * number(&k, token_of_key, unit)).sum();
+                    let mut score = f64::from(scale) * score;
+                    if let Some(period) = biased {
+                        let row = ((image % period) * heads + head) * queries + query;
+                        score = f64::from(scales[head]) * score + f64::from(added[row * pitch + key]);
+                    }
+                    let weight = score.exp();
+                    (sum, weights) = (sum + weight * number(&v[1..], token_of_key, unit), weights + weight);
                 }
-                // A score of 20 products below 1, of which 0.3 counts; 70 weights and their values; all below 1.
-                let bound = (2.0 * 0.3 * 22.0 + 70.0 + 8.0) * ROUNDING;
+                // A score of 20 products below 1, of which 0.45 counts, and a number below 1; 70 weights and their values;
+                // all below 1.
+                let bound = (2.0 * (0.45 * 24.0 + 2.0) + 70.0 + 8.0) * ROUNDING;
                 assert!((f64::from(found) - sum / weights).abs() <= bound, "{name} {queries} {keys}: unit {at}");
             }
         }

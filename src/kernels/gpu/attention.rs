@@ -1,9 +1,10 @@
 //! Attention on a GPU: the launch of `attention`; heads of odd sizes by Burn's products.
 
 use burn::tensor::{Tensor, activation};
+use cubecl::server::Handle;
 
 use super::{Gpu, Kernel, Sizes, sizes, u32s};
-use crate::kernels::attention::Heads;
+use crate::kernels::attention::{Bias, Heads, Scoring};
 
 /// The kernel of attention.
 pub const KERNELS: &[&Kernel] = &[&ATTENTION];
@@ -14,8 +15,9 @@ static ATTENTION: Kernel = Kernel {
     workgroup: [128, 1, 1],
     sizes: AttentionSizes::FIELDS,
     variants: &[
-        ("", &[("quads", 16), ("spans", 1), ("loads", 2)]),
-        ("_of_128_units", &[("quads", 32), ("spans", 2), ("loads", 4)]),
+        ("", &[("quads", 16), ("spans", 1), ("loads", 2), ("biased", 0), ("sizes", 4)]),
+        ("_biased", &[("quads", 8), ("spans", 1), ("loads", 2), ("biased", 1), ("sizes", 6)]),
+        ("_of_128_units", &[("quads", 32), ("spans", 2), ("loads", 4), ("biased", 0), ("sizes", 4)]),
     ],
 };
 
@@ -30,6 +32,7 @@ sizes! {
         key_first: u32,
         value_pitch: u32,
         value_first: u32,
+        period: u32,
         scale: f32,
     }
 }
@@ -44,11 +47,12 @@ const SCORES_BYTES: usize = 64 << 20;
 ///
 /// # Panics
 /// If a tensor is on the CPU.
-pub fn attention(queries: Heads, keys: Heads, values: Heads, [heads, units]: [usize; 2], scale: f64) -> Tensor<3> {
+pub fn attention(parts: [Heads; 3], [heads, units]: [usize; 2], scoring: Scoring) -> Tensor<3> {
     let fits = |part: &Heads| part.tokens.dims()[2].is_multiple_of(4) && part.first.is_multiple_of(4);
-    if !units.is_multiple_of(4) || units > MOST_UNITS || ![&queries, &keys, &values].into_iter().all(fits) {
-        return by_products(queries, keys, values, [heads, units], scale);
+    if !units.is_multiple_of(4) || units > MOST_UNITS || !parts.iter().all(fits) {
+        return by_products(&parts, [heads, units], scoring);
     }
+    let [queries, keys, values] = parts;
     let ([images, rows, _], columns) = (queries.tokens.dims(), keys.tokens.dims()[1]);
     // In vec4.
     let place = |part: &Heads| [u32s(part.tokens.dims()[2] / 4), u32s(part.first / 4)];
@@ -64,35 +68,53 @@ pub fn attention(queries: Heads, keys: Heads, values: Heads, [heads, units]: [us
         key_first,
         value_pitch,
         value_first,
-        scale: scale as f32,
+        period: scoring.bias.map_or(1, |bias| u32s(bias.values.dims()[0])),
+        scale: scoring.scale as f32,
     };
     let (gpu, queries) = Gpu::buffer(queries.tokens).expect("activations are on the GPU");
     let [keys, values] =
         [keys, values].map(|part| Gpu::buffer(part.tokens).expect("keys and values on the device of the queries").1);
+    let on_gpu = |bias: &Bias| {
+        let values = Gpu::buffer(bias.values.clone()).expect("a bias on the device of the queries").1;
+        [Gpu::buffer(bias.scales.clone()).expect("as its values").1, values]
+    };
+    let bias = scoring.bias.map(on_gpu);
     let results = gpu.scratch(images * rows * heads * units);
     let workgroups = [rows.div_ceil(64), heads, images].map(u32s);
-    let buffers = [&queries, &keys, &values, &results];
+    let buffers: Vec<&Handle> = [&queries, &keys, &values, &results].into_iter().chain(bias.iter().flatten()).collect();
     let spans = u32s(units.div_ceil(64));
-    let constants = [("quads", u32s(units / 4)), ("spans", spans), ("loads", 2 * spans)];
+    let constants = [
+        ("quads", u32s(units / 4)),
+        ("spans", spans),
+        ("loads", 2 * spans),
+        ("biased", u32::from(bias.is_some())),
+        ("sizes", u32s(buffers.len())),
+    ];
     gpu.launch(&ATTENTION, &constants, workgroups, &buffers, &sizes);
     gpu.tensor([images, rows, heads * units], results)
 }
 
 /// The same by matrix products, a few images at a time.
-fn by_products(queries: Heads, keys: Heads, values: Heads, [heads, units]: [usize; 2], scale: f64) -> Tensor<3> {
-    let ([images, rows, _], columns) = (queries.tokens.dims(), keys.tokens.dims()[1]);
-    let at_once = (SCORES_BYTES / (heads * rows * columns * size_of::<f32>())).max(1);
-    let parts = (0..images).step_by(at_once).map(|first| {
-        let count = at_once.min(images - first);
+fn by_products(parts: &[Heads; 3], [heads, units]: [usize; 2], Scoring { scale, bias }: Scoring) -> Tensor<3> {
+    let ([images, rows, _], columns) = (parts[0].tokens.dims(), parts[1].tokens.dims()[1]);
+    let period = bias.map_or(1, |bias| bias.values.dims()[0]);
+    let periods = (SCORES_BYTES / (period * heads * rows * columns * size_of::<f32>())).max(1);
+    let results = (0..images).step_by(period * periods).map(|first| {
+        let count = (period * periods).min(images - first);
         // [images, heads, tokens, units]
         let part = |part: &Heads| {
             let tokens = part.tokens.clone().narrow(0, first, count).narrow(2, part.first, heads * units);
             let length = tokens.dims()[1];
             tokens.reshape([count, length, heads, units]).swap_dims(1, 2)
         };
-        let scores = part(&queries).matmul(part(&keys).swap_dims(2, 3)) * scale;
-        let results = activation::softmax(scores, 3).matmul(part(&values));
+        let [queries, keys, values] = parts.each_ref().map(part);
+        let mut scores = queries.matmul(keys.swap_dims(2, 3)) * scale;
+        if let Some(bias) = bias {
+            let added = bias.values.clone().narrow(3, 0, columns).repeat_dim(0, count / period);
+            scores = scores * bias.scales.clone().reshape([1, heads, 1, 1]) + added;
+        }
+        let results = activation::softmax(scores, 3).matmul(values);
         results.swap_dims(1, 2).reshape([count, rows, heads * units])
     });
-    Tensor::cat(parts.collect(), 0)
+    Tensor::cat(results.collect(), 0)
 }

@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::values;
-use crate::kernels::attention::{Heads, attention, self_attention};
+use crate::kernels::attention::{Bias, Heads, Scoring, attention, self_attention};
 use crate::kernels::gpu::test_device;
 use crate::kernels::{Activation, Dense, LayerNorm};
 
@@ -132,15 +132,35 @@ impl Part {
     }
 }
 
+/// What is added to scores: a factor of every head, and `[period, heads, queries, keys]`.
+struct Added {
+    factors: Vec<f32>,
+    values: Vec<f32>,
+    period: usize,
+}
+
 /// Every result of `found`, `[images, queries, heads, units]`, against the definition.
-fn check(found: &[f32], [q, k, v]: [&Part; 3], images: usize, [heads, units]: [usize; 2], scale: f64) {
+fn check(
+    found: &[f32],
+    [q, k, v]: [&Part; 3],
+    images: usize,
+    [heads, units]: [usize; 2],
+    scale: f64,
+    added: Option<&Added>,
+) {
     assert_eq!(found.len(), images * q.tokens * heads * units);
     let at = |at: usize| (at / heads / q.tokens, at / heads % q.tokens, at % heads);
     for (head, found) in found.chunks(units).enumerate() {
         let (image, query, head) = at(head);
         let own: Vec<f64> = q.head(image, query, head, units).collect();
+        let scale = added.map_or(scale, |added| scale * f64::from(added.factors[head]));
+        let bias = |key: usize| {
+            let row = |added: &Added| (image % added.period * heads + head) * q.tokens + query;
+            added.map_or(0.0, |added| f64::from(added.values[row(added) * k.tokens + key]))
+        };
         let score = |key: usize, of: fn(f64) -> f64| -> f64 {
-            own.iter().zip(k.head(image, key, head, units)).map(|(&q, k)| of(scale * q * k)).sum()
+            let products = own.iter().zip(k.head(image, key, head, units)).map(|(&q, k)| of(scale * q * k));
+            products.sum::<f64>() + of(bias(key))
         };
         let scores: Vec<f64> = (0..k.tokens).map(|key| score(key, |product| product)).collect();
         let largest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -182,9 +202,36 @@ fn attention_is_its_definition() {
         ];
         for device in devices() {
             let [q, k, v] = parts.each_ref().map(|part| part.heads(&device));
-            let found = attention(q, k, v, [heads, units], 0.4);
+            let found = attention([q, k, v], [heads, units], Scoring { scale: 0.4, bias: None });
             assert_eq!(found.dims(), [images, queries, width]);
-            check(&values(found), parts.each_ref(), images, [heads, units], 0.4);
+            check(&values(found), parts.each_ref(), images, [heads, units], 0.4, None);
+        }
+    }
+}
+
+#[test]
+fn attention_adds_to_scores_what_images_repeat() {
+    for (images, period, queries, keys, [heads, units]) in [
+        (1, 1, 1, 1, [1, 4]),
+        (4, 1, 49, 49, [3, 32]),
+        (6, 3, 65, 130, [2, 8]),
+        (2, 2, 7, 66, [1, 128]),
+        (4, 2, 5, 3, [2, 6]),
+    ] {
+        let width = heads * units;
+        let parts =
+            [(queries, 1), (keys, 2), (keys, 3)].map(|(tokens, seed)| Part::new(images, tokens, width, 0, seed));
+        let factors = (0..heads).map(|head| 0.5 + head as f32).collect();
+        let mut added = Added { factors, values: numbers(period * heads * queries * keys, 4), period };
+        // A mask besides, not for the last key.
+        for row in added.values.chunks_mut(keys) {
+            row[..keys - 1].iter_mut().step_by(3).for_each(|value| *value = -100.0);
+        }
+        for device in devices() {
+            let bias = Bias::new(added.factors.clone(), &added.values, [period, heads, queries, keys], &device);
+            let scoring = Scoring { scale: 0.4, bias: Some(&bias) };
+            let found = attention(parts.each_ref().map(|part| part.heads(&device)), [heads, units], scoring);
+            check(&values(found), parts.each_ref(), images, [heads, units], 0.4, Some(&added));
         }
     }
 }
@@ -198,7 +245,7 @@ fn tokens_attend_to_each_other() {
     let parts = [part(0), part(width), part(2 * width)];
     for device in devices() {
         let found = self_attention(all.heads(&device).tokens, heads);
-        check(&values(found), parts.each_ref(), images, [heads, units], 0.25);
+        check(&values(found), parts.each_ref(), images, [heads, units], 0.25, None);
     }
 }
 
@@ -209,7 +256,8 @@ fn what_agrees_with_one_key_alone_has_its_value() {
         let keys = [1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0];
         let queries = keys.map(|key| 1e4 * key);
         let values_of: [f32; 12] = std::array::from_fn(|n| n as f32);
-        let found = attention(part(queries, 0), part(keys, 0), part(values_of, 0), [1, 4], 1.0);
+        let parts = [part(queries, 0), part(keys, 0), part(values_of, 0)];
+        let found = attention(parts, [1, 4], Scoring { scale: 1.0, bias: None });
         // The others weigh nothing, or the smallest number there is.
         assert!(values(found).iter().zip(values_of).all(|(found, expected)| (found - expected).abs() < 1e-30));
     }

@@ -1,14 +1,19 @@
 //! Attention as exporters write it: products with a softmax between them, of queries, keys and values that are moved and
-//! scaled in one way or another, is one step; what is only moved is read from where it lies.
+//! scaled in one way or another, is one step; what is only moved is read from where it lies. Scores may have a factor of
+//! every head, and constants added: of relative positions, of a mask.
 
 use std::rc::Rc;
+use std::sync::Arc;
+
+use burn::tensor::Device;
 
 use super::compile::{Compiled, View};
 use super::fusion::Open;
 use super::lowering::{Lowered, Node, Refusal, axis};
-use super::places::Places;
-use super::value::Array;
-use crate::kernels::attention::{Counts, Lying, attention_of};
+use super::places::{Move, Places};
+use super::value::{Array, Constant};
+use crate::kernels::attention::{Bias, Counts, Lying, Scoring, attention_of};
+use crate::weights::WeightsError;
 
 /// Queries, keys or values: `[images, heads, tokens, units]` in a root.
 struct Part {
@@ -66,6 +71,130 @@ fn unscaled(compiled: &Compiled, mut value: usize, at: usize) -> Option<(usize, 
     }
 }
 
+/// A product of queries and keys, and what becomes of it before the softmax.
+struct Scores {
+    /// Of the product.
+    node: usize,
+    queries: usize,
+    keys: usize,
+    /// It is multiplied by it.
+    scale: f64,
+    /// Then by these, and these are added.
+    factors: Vec<Spread>,
+    added: Vec<Spread>,
+}
+
+/// A constant, and the shape that it is spread to.
+type Spread = (Rc<Constant>, Vec<usize>);
+
+impl Scores {
+    /// Behind a value that only a softmax takes, if all between is for what comes next alone.
+    fn of(compiled: &Compiled, mut value: usize, at: usize) -> Option<Self> {
+        let (mut scale, mut factors, mut added) = (1.0, Vec::new(), Vec::new());
+        loop {
+            let takers = &compiled.wiring().takers[value];
+            if takers.len() != 1 || !compiled.is_free(value, takers, at) {
+                return None;
+            }
+            let node = compiled.wiring().maker[value]?;
+            let inputs = &compiled.wiring().inputs[node][..];
+            let shape = compiled.known[value].as_ref()?.shape();
+            let spread = |constant: &Rc<Constant>| (constant.clone(), shape.to_vec());
+            value = match compiled.wiring().operator(node) {
+                "Reshape" => inputs[0]?,
+                // What is added comes after what is multiplied.
+                "Add" if scale == 1.0 && factors.is_empty() => {
+                    let (of, constant) = compiled.with_constant(inputs)?;
+                    added.push(spread(constant));
+                    of
+                }
+                "Mul" | "Div" => match compiled.multiple(value) {
+                    Some((_, of, number)) => {
+                        scale *= number;
+                        of
+                    }
+                    None => {
+                        let (of, constant) = compiled.with_constant(compiled.made_by(value, "Mul")?.1)?;
+                        factors.push(spread(constant));
+                        of
+                    }
+                },
+                "MatMul" => {
+                    let &[Some(queries), Some(keys)] = inputs else { return None };
+                    return Some(Self { node, queries, keys, scale, factors, added });
+                }
+                _ => return None,
+            };
+        }
+    }
+}
+
+/// Factors of every head and what is added to its scores, constants of which a part is taken.
+struct Biased {
+    /// Images after which what is added repeats.
+    period: usize,
+    /// `[heads]` of each.
+    factors: Vec<(Rc<Constant>, Places)>,
+    /// `[period, heads, queries, keys]` of each.
+    added: Vec<(Rc<Constant>, Places)>,
+}
+
+impl Biased {
+    /// If factors differ by the head alone.
+    fn of(scores: Scores, Counts { images, heads, queries, keys, .. }: Counts) -> Option<Self> {
+        let spread = |all: Vec<Spread>| -> Option<Vec<(Rc<Constant>, Places)>> {
+            let places = |(constant, shape): Spread| {
+                let places = Places::plain(&constant.shape).moved(&Move::Spread(shape))?;
+                Some((constant, places))
+            };
+            all.into_iter().map(places).collect()
+        };
+        // One place of an axis whose places are all the same.
+        let one = |places: Places, axis: usize| {
+            let same = places.axes()?[axis].iter().all(|run| run.1 == 0);
+            same.then(|| places.moved(&Move::Part { axis, first: 0, count: 1 }))?
+        };
+        let (factors, added) = (spread(scores.factors)?, spread(scores.added)?);
+        let factors = factors.into_iter().map(|(constant, places)| {
+            let places = one(places.reshaped(&[images, heads, queries * keys]), 0)?;
+            Some((constant, one(places, 2)?))
+        });
+        let factors = factors.collect::<Option<Vec<_>>>()?;
+        // Windows of an image follow each other within a batch's.
+        let mut repeats = images;
+        for (_, places) in &added {
+            let axes = places.clone().reshaped(&[images, heads * queries * keys]).axes()?;
+            let same = axes[0].iter().take_while(|run| run.1 == 0).map(|run| run.0).product();
+            repeats = repeats.min(same);
+        }
+        let period = images / repeats;
+        let added = added.into_iter().map(|(constant, places)| {
+            Some((constant, one(places.reshaped(&[repeats, period, heads, queries, keys]), 0)?))
+        });
+        Some(Self { period, factors, added: added.collect::<Option<_>>()? })
+    }
+
+    /// # Errors
+    /// The file cannot be read.
+    fn load(&self, counts: Counts, device: &Device) -> Result<Bias, WeightsError> {
+        let Counts { heads, queries, keys, .. } = counts;
+        let (mut factors, mut sum) = (vec![1.0; heads], vec![0.0; self.period * heads * queries * keys]);
+        for part in &self.factors {
+            factors.iter_mut().zip(taken(part)?).for_each(|(factor, by)| *factor *= by);
+        }
+        for part in &self.added {
+            sum.iter_mut().zip(taken(part)?).for_each(|(sum, more)| *sum += more);
+        }
+        Ok(Bias::new(factors, &sum, [self.period, heads, queries, keys], device))
+    }
+}
+
+/// The values of a constant that lie in places.
+fn taken((constant, places): &(Rc<Constant>, Places)) -> Result<Vec<f32>, WeightsError> {
+    let values = Array::of(constant.values()?, &constant.shape, &Device::flex());
+    Ok(Array::new(places.take(values.flat()), &places.shape).to_vec())
+}
+
 /// Joins the second product of an attention to what is before it.
 ///
 /// # Errors
@@ -82,20 +211,18 @@ fn found(compiled: &Compiled, at: usize) -> Option<(Open, Places)> {
         return None;
     }
     let &[Some(weights), Some(values)] = &wiring.inputs[at][..] else { return None };
-    let (softmax, &[Some(scaled)]) = compiled.made_by(weights, "Softmax")? else { return None };
+    let (softmax, &[Some(scored)]) = compiled.made_by(weights, "Softmax")? else { return None };
     let shape = compiled.known[weights].as_ref()?.shape();
     let opset = wiring.model.opset;
     let along = wiring.model.nodes[softmax].int("axis").unwrap_or(if opset < 13 { 1 } else { -1 });
     if axis(along, shape.len()).ok()? + 1 != shape.len() || shape.len() < 3 {
         return None;
     }
-    let (scores, mut scale) = unscaled(compiled, scaled, at)?;
-    let (product, &[Some(queries), Some(keys)]) = compiled.made_by(scores, "MatMul")? else { return None };
-    // Nothing else takes what is between.
-    let takers = |value: usize| compiled.wiring().takers[value].clone();
-    let single = |value: usize| takers(value).len() == 1 && compiled.is_free(value, &takers(value), at);
-    let free = single(weights) && single(scaled) && single(scores) && product < softmax;
-    if !free || ![queries, keys, values].iter().all(|&value| compiled.is_computed(value)) {
+    let takers = &wiring.takers[weights];
+    let free = takers.len() == 1 && compiled.is_free(weights, takers, at);
+    let scores = Scores::of(compiled, scored, at).filter(|scores| free && scores.node < softmax)?;
+    let Scores { queries, keys, mut scale, .. } = scores;
+    if ![queries, keys, values].iter().all(|&value| compiled.is_computed(value)) {
         return None;
     }
     let mut part = |value: usize, turned: bool, scaled: bool| {
@@ -113,7 +240,8 @@ fn found(compiled: &Compiled, at: usize) -> Option<(Open, Places)> {
         return None;
     }
     let (queries, keys) = (q.tokens.0, k.tokens.0);
-    if k.units != q.units || v.units != q.units || v.tokens.0 != keys {
+    // Softmax looks for the largest score before it is scaled.
+    if k.units != q.units || v.units != q.units || v.tokens.0 != keys || scale <= 0.0 {
         return None;
     }
     let counts = Counts { images, heads, queries, keys, units: q.units };
@@ -123,7 +251,9 @@ fn found(compiled: &Compiled, at: usize) -> Option<(Open, Places)> {
     let lies = std::array::from_fn(|n| Lies { first: parts[n].view.places.offset(), steps: steps[n] });
     let values: Vec<usize> = parts.iter().map(|part| part.view.of).collect();
     let inputs = values.iter().map(|&value| compiled.known[value].clone()).collect();
-    let lower = move |_: &Node| attends(counts, scale, lies);
+    let is_plain = scores.factors.is_empty() && scores.added.is_empty();
+    let biased = if is_plain { None } else { Some(Rc::new(Biased::of(scores, counts)?)) };
+    let lower = move |node: &Node| attends(node.at, counts, scale, lies, biased.clone());
     let open = Open::new(at, Rc::new(lower), inputs, values.into_iter().map(Some).collect());
     let shape = compiled.known[wiring.outputs[at][0]]
         .as_ref()
@@ -140,21 +270,32 @@ pub struct Lies {
     steps: [usize; 3],
 }
 
-fn attends(counts: Counts, scale: f64, parts: [Lies; 3]) -> Result<Lowered, Refusal> {
+fn attends(
+    at: usize,
+    counts: Counts,
+    scale: f64,
+    parts: [Lies; 3],
+    biased: Option<Rc<Biased>>,
+) -> Result<Lowered, Refusal> {
     let Counts { images, heads, queries, units, .. } = counts;
     let shape = vec![images, queries, heads, units];
-    Lowered::run(shape, &[0, 1, 2], move |inputs: Vec<Array>| {
-        let lying: [Lying; 3] = std::array::from_fn(|n| Lying {
-            values: inputs[n].clone().flat(),
-            first: parts[n].first,
-            steps: parts[n].steps,
-        });
-        let copied = |n: usize| {
-            let tokens = if n == 0 { queries } else { counts.keys };
-            let [image, head, token] = parts[n].steps;
-            let places = Places::strided(&[(images, image), (tokens, token), (heads, head), (units, 1)]);
-            places.from(parts[n].first).take(inputs[n].clone().flat()).reshape([images, tokens, heads * units])
-        };
-        Array::new(attention_of(lying, counts, scale, copied), &[images, queries, heads, units])
+    Lowered::weighted(shape, &[0, 1, 2], 0, 0, move |loader| {
+        let load = |biased: &Rc<Biased>| loader.once(at, || biased.load(counts, &loader.device));
+        let bias = biased.as_ref().map(load).transpose()?;
+        Ok(Arc::new(move |inputs: Vec<Array>| {
+            let lying: [Lying; 3] = std::array::from_fn(|n| Lying {
+                values: inputs[n].clone().flat(),
+                first: parts[n].first,
+                steps: parts[n].steps,
+            });
+            let copied = |n: usize| {
+                let tokens = if n == 0 { queries } else { counts.keys };
+                let [image, head, token] = parts[n].steps;
+                let places = Places::strided(&[(images, image), (tokens, token), (heads, head), (units, 1)]);
+                places.from(parts[n].first).take(inputs[n].clone().flat()).reshape([images, tokens, heads * units])
+            };
+            let scoring = Scoring { scale, bias: bias.as_deref() };
+            vec![Array::new(attention_of(lying, counts, scoring, copied), &[images, queries, heads, units])]
+        }))
     })
 }

@@ -418,6 +418,16 @@ impl<'a> Compiled<'a> {
         Some((node, of, 1.0 / self.number(by)?))
     }
 
+    /// Of a node's two inputs, the one that is computed and the other, floating-point numbers that no image changes.
+    pub fn with_constant(&self, inputs: &[Option<usize>]) -> Option<(usize, &Rc<Constant>)> {
+        let &[Some(a), Some(b)] = inputs else { return None };
+        match (&self.known[a], &self.known[b]) {
+            (Some(Known::Computed(_)), Some(Known::Constant(constant))) => Some((a, constant)),
+            (Some(Known::Constant(constant)), Some(Known::Computed(_))) => Some((b, constant)),
+            _ => None,
+        }
+    }
+
     /// Whether a value is computed from the images.
     pub fn is_computed(&self, value: usize) -> bool {
         self.known[value].as_ref().is_some_and(Known::is_computed)

@@ -206,12 +206,7 @@ fn normalized(compiled: &Compiled, at: usize) -> Result<Option<Behind>, Refusal>
 
 /// A convolution or a dense layer and what multiplies each output or is added to it.
 fn each(compiled: &Compiled, at: usize, affine: fn(Rc<Constant>) -> Affine) -> Option<Behind> {
-    let &[Some(a), Some(b)] = &compiled.wiring().inputs[at][..] else { return None };
-    let (value, constant) = match (&compiled.known[a], &compiled.known[b]) {
-        (Some(Known::Computed(_)), Some(Known::Constant(constant))) => (a, constant),
-        (Some(Known::Constant(constant)), Some(Known::Computed(_))) => (b, constant),
-        _ => return None,
-    };
+    let (value, constant) = compiled.with_constant(&compiled.wiring().inputs[at])?;
     let mut step = behind(compiled, value, &[at], at).filter(|step| step.open.takes_affine())?;
     let rank = step.places.shape.len();
     let channels = step.open.channels?;

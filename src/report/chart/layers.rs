@@ -72,7 +72,7 @@ impl LayerLabels {
             }
             let is_whole = |layer: usize| texts[layer] == labels[layer];
             if (0..texts.len()).all(|layer| is_whole(layer) || fit::is_whole_number(&texts[layer])) {
-                let texts: Vec<String> = texts.iter().map(|text| fit::cut(text, style, MOST)).collect();
+                let texts = fit::cut_apart(&texts, style, MOST);
                 let all =
                     [style, small].into_iter().find_map(|style| row.level(&texts, style, example.clone(), is_whole));
                 return all.unwrap_or_else(|| row.thinned_level(&texts, style, example, is_whole));
@@ -81,8 +81,8 @@ impl LayerLabels {
         let widest = |style: TextStyle| widths(&texts, style).into_iter().fold(0.0, f64::max);
         let style = if widest(style) > LONG { small } else { style };
         let shown = row.thinned(&texts, &vec![LINE * style.em; labels.len()], GAP * style.em, none);
-        let cut = |label: Label| Label { text: fit::cut(&label.text, style, MOST), ..label };
-        let shown = shown.into_iter().map(cut).collect();
+        let cut = fit::cut_apart(&texts, style, MOST);
+        let shown = shown.into_iter().map(|label| Label { text: cut[label.layer].clone(), ..label }).collect();
         Self { shown, style, upwards: true, height: widest(style).min(MOST), pitch: 1.15 * style.em, example }
     }
 

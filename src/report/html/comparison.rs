@@ -85,7 +85,8 @@ fn curves(of: &Comparison, directory: &Path) -> String {
         let best = [escape(layer), accuracy_text(*accuracy), drawn_p(*permutations, *p_fwer)];
         Some(names.into_iter().chain(numbers).chain(best).collect::<Vec<String>>())
     };
-    let heads = ["Run", "Network", "Words", "Concepts", "Groups", "Layers", "Best layer", "accuracy", "p, family-wise"];
+    let best = if of.curves.iter().all(|curve| curve.rows.len() == 1) { "Layer" } else { "Best layer" };
+    let heads = ["Run", "Network", "Words", "Concepts", "Groups", "Layers", best, "accuracy", "p, family-wise"];
     table("Runs", &heads, 3, of.curves.iter().filter_map(row))
 }
 

@@ -7,7 +7,7 @@ use super::{drawings, fill, head, note, provenance, save};
 use crate::record::RunRecord;
 use crate::report::best::ranked;
 use crate::report::canvas::escape;
-use crate::report::curves::{SIGNIFICANT, distinct};
+use crate::report::curves::SIGNIFICANT;
 use crate::report::inference;
 use crate::report::material::Said;
 use crate::report::networks::Names;
@@ -27,7 +27,7 @@ pub fn write(of: &OfNetworks, figures: &[Drawing], directory: &Path) -> Result<P
 /// The labels of the networks, with the records of those whose folders lie in the sweep's.
 fn records<'a>(of: &OfNetworks<'a>, directory: &Path) -> Result<Vec<(&'a str, RunRecord)>, ReportError> {
     let mut records = Vec::new();
-    for label in distinct(of.networks.iter().map(|row| row.network.as_str())) {
+    for label in of.labels() {
         let record = RunRecord::read(&ResultsDir::new(directory.join(figure_name(label))))?;
         records.extend(record.map(|record| (label, record.without_folders())));
     }
@@ -58,12 +58,14 @@ fn provenance(of: &OfNetworks, records: &[(&str, RunRecord)], names: &Names) -> 
 /// What several networks have in common.
 const SAME: &str =
     "All networks saw the same images, cut to the size that each expects, and were compared with the same words. ";
-/// What p the best of several networks needs.
-const CHOSEN: &str =
-    ", a network that was chosen as the best of all one over all networks (inference.family = \"networks\")";
+/// What p the best of several layers needs, and the best of several networks.
+const CHOSEN: [&str; 2] = [
+    "a layer that was chosen as the best of its network needs a family-wise p",
+    "a network that was chosen as the best of all needs one over all networks (inference.family = \"networks\")",
+];
 
 fn page(of: &OfNetworks, figures: &[Drawing], records: &[(&str, RunRecord)]) -> String {
-    let networks = distinct(of.networks.iter().map(|row| row.network.as_str())).len();
+    let networks = of.labels().len();
     let title = counted(networks, "network");
     let names = of.names();
     let tested = of.rows.iter().any(|row| row.permutations > 0);
@@ -91,11 +93,18 @@ fn inferred(of: &OfNetworks, tested: bool, networks: usize) -> String {
     if !tested {
         return inference::NOT_MADE.to_string() + "the accuracies have no p-values.";
     }
-    let (by, chosen) = if networks == 1 { ("", "") } else { ("All were tested by the same permutations. ", CHOSEN) };
-    format!(
-        "{by}p-values of a best layer are {}: a layer that was chosen as the best of its network needs a family-wise p{chosen}.",
-        of.covers()
-    )
+    let (is_chosen, what) =
+        if one_layer(of.networks) { (false, "p-values") } else { (true, "p-values of a best layer") };
+    let by = if networks == 1 { "" } else { "All were tested by the same permutations. " };
+    let chosen = CHOSEN.into_iter().zip([is_chosen, networks > 1]).filter(|(_, is_said)| *is_said);
+    let chosen = chosen.map(|(said, _)| said).collect::<Vec<_>>().join(", ");
+    let before = if chosen.is_empty() { "" } else { ": " };
+    format!("{by}{what} are {}{before}{chosen}.", of.covers())
+}
+
+/// Whether no network has a layer that was chosen.
+fn one_layer(rows: &[NetworkRow]) -> bool {
+    rows.iter().all(|row| row.layers == 1)
 }
 
 fn summary(of: &OfNetworks, names: &Names) -> String {
@@ -130,31 +139,48 @@ fn called<'a>(names: &'a Names, label: &'a str) -> &'a str {
 /// The networks by their best layer.
 fn table(of: &OfNetworks, words: &str, names: &Names) -> String {
     let rows = ranked(of.networks.iter().filter(|row| row.words == words), Some(of.null)).rows;
-    let body: String = rows.into_iter().map(|row| line(row, called(names, &row.network))).collect();
+    let columns: fn(&NetworkRow) -> String = if one_layer(of.networks) { of_one_layer } else { of_layers };
+    let heads: &[&str] = match one_layer(of.networks) {
+        true => &["Layer", "accuracy", "p, family-wise"],
+        false => &[
+            "Layers",
+            "First layer",
+            "accuracy",
+            "Best layer",
+            "accuracy",
+            "p, family-wise",
+            "Last layer",
+            "accuracy",
+            "p, family-wise",
+        ],
+    };
+    let heads: String = heads.iter().map(|head| format!("<th scope=\"col\">{head}</th>")).collect();
+    let line = |row: &NetworkRow| {
+        let (folder, name) = (figure_name(&row.network), escape(called(names, &row.network)));
+        let name = format!("<th scope=\"row\"><a href=\"{folder}/report.html\">{name}</a></th>");
+        format!("<tr>{name}{}</tr>\n", columns(row))
+    };
+    let body: String = rows.into_iter().map(line).collect();
     format!(
         "<h3>{words}</h3>\n<div class=\"wide\" role=\"region\" tabindex=\"0\" aria-label=\"Networks, {words}\"><table>\n\
-         <thead><tr><th scope=\"col\">Network</th><th scope=\"col\">Layers</th><th scope=\"col\">First layer</th>\
-         <th scope=\"col\">accuracy</th><th scope=\"col\">Best layer</th><th scope=\"col\">accuracy</th>\
-         <th scope=\"col\">p, family-wise</th><th scope=\"col\">Last layer</th><th scope=\"col\">accuracy</th>\
-         <th scope=\"col\">p, family-wise</th></tr></thead>\n<tbody>\n{body}</tbody></table></div>\n",
+         <thead><tr><th scope=\"col\">Network</th>{heads}</tr></thead>\n<tbody>\n{body}</tbody></table></div>\n",
         words = escape(words)
     )
 }
 
-fn line(row: &NetworkRow, name: &str) -> String {
-    format!(
-        "<tr><th scope=\"row\"><a href=\"{}/report.html\">{}</a></th><td>{}</td><td>{}</td><td>{}</td><td>{}</td>{}\
-         <td>{}</td>{}</tr>\n",
-        figure_name(&row.network),
-        escape(name),
-        row.layers,
-        escape(&row.first_layer),
-        accuracy_text(row.first_accuracy),
-        escape(&row.best_layer),
-        accuracy_cells(row.best_accuracy, row.permutations, row.best_p_fwer),
-        escape(&row.last_layer),
-        accuracy_cells(row.last_accuracy, row.permutations, row.last_p_fwer),
-    )
+fn of_layers(row: &NetworkRow) -> String {
+    let first = [row.layers.to_string(), escape(&row.first_layer), accuracy_text(row.first_accuracy)];
+    let first = first.map(|text| format!("<td>{text}</td>")).concat();
+    first + &of_one_layer(row) + &of_layer(&row.last_layer, row.last_accuracy, row.permutations, row.last_p_fwer)
+}
+
+/// Which is its best one.
+fn of_one_layer(row: &NetworkRow) -> String {
+    of_layer(&row.best_layer, row.best_accuracy, row.permutations, row.best_p_fwer)
+}
+
+fn of_layer(layer: &str, accuracy: f64, permutations: u64, p: f64) -> String {
+    format!("<td>{}</td>{}", escape(layer), accuracy_cells(accuracy, permutations, p))
 }
 
 #[cfg(test)]
@@ -184,6 +210,17 @@ mod tests {
         for said in ["The best first", "All networks", "all networks", "best of all"] {
             assert!(page.contains(said) && !alone.contains(said), "{said}");
         }
+        assert!(
+            alone.contains("p-values of a best layer are family-wise over layers: a layer that")
+                && !alone.contains("not over")
+        );
+        let single = NetworkRow { layers: 1, ..networks[0].clone() };
+        let single = super::page(&OfNetworks { rows: &rows[..1], networks: &[single], ..of }, &[], &[]);
+        let heads = "<th scope=\"col\">Network</th><th scope=\"col\">Layer</th><th scope=\"col\">accuracy</th>";
+        assert!(single.contains(heads) && single.contains("p-values are family-wise over layers.\n"), "{single}");
+        assert!(page.contains(
+            "<td>b</td><td class=\"significant\">0.700</td><td>0.0400</td><td>c</td><td>0.500</td><td>0.9000</td></tr>"
+        ));
         let place = |text: &str| page.find(text).expect(text);
         assert!(place("href=\"a__b_/report.html\"") < place("href=\"vgg16/report.html\">VGG16</a>"));
         assert!(page.contains("<svg role=\"img\"") && !page.contains("{{"));

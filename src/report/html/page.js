@@ -188,6 +188,8 @@
     const by = (a, b) => typeof a === 'string' ? a.localeCompare(b, 'en') : a - b;
     rows.sort((a, b) => (state.down ? -1 : 1) * by(a[state.sort], b[state.sort]) || a.c - b.c);
     $('found').textContent = `${rows.length} of ${data.concepts.length}`;
+    // Of one layer the rest says nothing more.
+    const shown = Object.keys(column).slice(0, model().tests.length > 1 ? undefined : 2);
     const head = key => el('th', { scope: 'col', class: key === 'concept' ? 'name' : null, colspan: key === 'accuracy' ? 2 : null,
       'aria-sort': state.sort === key ? (state.down ? 'descending' : 'ascending') : null },
       el('button', { type: 'button', 'data-sort': key, onclick: () => {
@@ -198,10 +200,10 @@
       } }, column[key].name, el('span', { 'aria-hidden': 'true' }, state.sort === key ? (state.down ? ' ↓' : ' ↑') : '')));
     const scrolled = $('concepts-body').firstChild?.scrollTop;
     $('concepts-body').replaceChildren(el('div', { class: 'tall', role: 'region', tabindex: 0, 'aria-label': 'Concepts' }, el('table', {},
-      el('thead', {}, el('tr', {}, pictures.size ? el('td') : null, Object.keys(column).map(head))),
+      el('thead', {}, el('tr', {}, pictures.size ? el('td') : null, shown.map(head))),
       el('tbody', {}, rows.map(({ c, ...row }) => el('tr', {}, pictures.size ? el('td', {}, decorative(picture(c, 0, 'small'))) : null,
-        el('td', { class: 'name' }, conceptLink(c)), el('td', {}, number(row.accuracy)), bar(row.accuracy), el('td', {}, number(row.mean)),
-        el('td', {}, network().layers[row.best].label)))))));
+        el('td', { class: 'name' }, conceptLink(c)), el('td', {}, number(row.accuracy)), bar(row.accuracy),
+        shown.includes('mean') && [el('td', {}, number(row.mean)), el('td', {}, network().layers[row.best].label)]))))));
     if (scrolled) $('concepts-body').firstChild.scrollTop = scrolled;
   }
 

@@ -191,6 +191,65 @@ fn numbers_beside_names_are_data_but_those_of_rows() {
 }
 
 #[test]
+fn a_column_of_identities_is_no_data_wherever_it_stands() {
+    let read = |text: &str, index| table(&text.replace('|', "\n"), &Told { index, ..Told::default() });
+    let rows = |ids: [&str; 3]| format!("0.5,1.5,2.5,{}|1.5,9.5,0.25,{}|0.75,3.5,1.25,{}", ids[0], ids[1], ids[2]);
+    let last = |name: &str, ids| format!("u,v,w,{name}|{}", rows(ids));
+    for (text, expected) in [
+        (last("id", ["417", "203", "988"]), "417 203 988"),
+        (last("ID", ["0", "1", "2"]), ""),
+        ("u,v,Index,w|3,7,417,1|9,1,203,4|3,2,988,8".to_string(), "417 203 988"),
+    ] {
+        let (names, shape, _) = read(&text, None).unwrap();
+        assert_eq!((names.join(" "), shape), (expected.to_string(), vec![3, 3]), "{text}");
+    }
+    let distinct = ["417", "203", "988"];
+    for (text, without) in [
+        (last("id", ["7", "7", "9"]), 0),
+        (last("stim_id", distinct), 0),
+        (last("stimId", distinct), 0),
+        ("concept,u,v,w,image id|cat,0.5,1.5,2.5,417|dog,1.5,9.5,0.25,203|owl,0.75,3.5,1.25,988".to_string(), 1),
+    ] {
+        let asked = read(&text, None).unwrap_err();
+        let option = if without == 0 { "--index no" } else { "--index 1" };
+        assert!(asked.contains("may number the rows or be data: if it numbers them put it first"), "{asked}");
+        assert!(asked.contains(option), "{asked}");
+        assert_eq!(read(&text, Some(without)).unwrap().1, [3, 4], "{text}");
+    }
+    assert_eq!(read("u,v,acid|3,7,417|9,1,203|3,2,988", None).unwrap().1, [3, 3]);
+    // At the left among whole numbers: by their name, as only codes are written, or greater than all others.
+    for (text, with, columns) in [
+        ("image_id,u,v|417,3,9|203,7,1|988,2,2", "yes", 1),
+        ("image_id,subject_id,u,v|417,31,3,9|203,31,7,1|988,42,2,2", "2", 2),
+        ("hash,u,v|1e10,3,9|9133,7,1|5e10,2,2", "yes", 1),
+        ("code,u,v|0077,3,9|0412,7,1|9001,2,2", "yes", 1),
+        ("417,3,7|203,9,1|988,3,2", "yes", 1),
+    ] {
+        let asked = read(text, None).unwrap_err();
+        assert!(asked.contains(&format!("--index {with} or --index no")), "{asked}");
+        assert_eq!(read(text, Some(columns)).unwrap().1, [3, 2], "{text}");
+    }
+    let above = "417,203,988|3,7,1|9,1,4|3,2,8";
+    assert!(read(above, None).unwrap_err().contains("add --header yes or --header no"));
+    // Numbers of one length, as some write them all, and those of which some are greater.
+    assert_eq!(read("007 012 100|120 003 044|055 061 009", None).unwrap().1, [3, 3]);
+    assert_eq!(read("90,3,7|4,9,1|30,3,2|5,5,5", None).unwrap().1, [4, 3]);
+    // As numpy.savetxt and R write whole numbers.
+    assert_eq!(
+        read("1.0e+00 3.0e+00 7.0e+00|9.0e+00 4.0e+00 1.0e+00|4.0e+00 2.0e+00 8.0e+00", None).unwrap().1,
+        [3, 3]
+    );
+    assert_eq!(read("\"\",\"u\",\"v\"|\"1\",1e+05,3|\"2\",200,1|\"3\",7e+05,2", None).unwrap().1, [3, 2]);
+}
+
+#[test]
+fn what_pandas_prints_without_its_empty_cells_is_refused_with_what_writes_them() {
+    let printed = "          u     v\na cat  0.35  0.82\n  dog -1.30  0.91\nb owl -0.54  0.58\n";
+    let refused = table(printed, &Told::default()).unwrap_err();
+    assert!(refused.contains("line 3: 3 values, expected 4") && refused.contains("save it by to_csv"), "{refused}");
+}
+
+#[test]
 fn lines_of_the_header_are_counted_as_they_stand() {
     let text = "My experiment,,,\n,,,\nconcept,u,v,w\ncat,0.5,1.5,2.5\ndog,9.5,0.25,3.5\n";
     let refused = table(text, &Told::default()).unwrap_err();

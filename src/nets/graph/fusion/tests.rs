@@ -283,6 +283,74 @@ fn attention_is_one_step_however_it_is_written() {
     });
 }
 
+/// Queries, keys and values of three heads, from windows of 4 of the 16 tokens; what attends to what, from those scores.
+fn windowed(d: &mut Drawing, scored: impl Fn(&mut Drawing, &str) -> String) -> String {
+    let x = d.tokens("x");
+    let y = d.reshaped(&x, &[-1, 4, 12]);
+    let y = d.dense(&y, 12, 36);
+    let y = d.reshaped(&y, &[-1, 4, 3, 3, 4]);
+    let y = d.turned(&y, &[2, 0, 3, 1, 4]);
+    let [q, k, v] = [0i64, 1, 2].map(|n| {
+        let place = d.whole(&[n]);
+        let part = d.set("Gather", &[&y, &place], &[("axis", &[0])]);
+        d.reshaped(&part, &[-1, 3, 4, 4])
+    });
+    let k = d.turned(&k, &[0, 1, 3, 2]);
+    let y = d.node("MatMul", &[&q, &k]);
+    let y = scored(d, &y);
+    let y = d.set("Softmax", &[&y], &[("axis", &[-1])]);
+    let y = d.node("MatMul", &[&y, &v]);
+    let y = d.turned(&y, &[0, 2, 1, 3]);
+    let y = d.reshaped(&y, &[-1, 16, 12]);
+    let y = d.dense(&y, 12, 12);
+    d.node("Add", &[&x, &y])
+}
+
+#[test]
+fn attention_with_what_is_added_to_scores_is_one_step() {
+    check("relative positions", 4, |d| {
+        windowed(d, |d, y| {
+            let (scale, bias) = (d.number(0.7), d.weights(&[1, 3, 4, 4]));
+            let y = d.node("Mul", &[y, &scale]);
+            d.node("Add", &[&y, &bias])
+        })
+    });
+    check("and a mask of every window", 4, |d| {
+        windowed(d, |d, y| {
+            let (bias, mask) = (d.weights(&[3, 4, 4]), d.weights(&[4, 1, 4, 4]));
+            let y = d.node("Add", &[&bias, y]);
+            let y = d.reshaped(&y, &[-1, 4, 3, 4, 4]);
+            let y = d.node("Add", &[&y, &mask]);
+            d.reshaped(&y, &[-1, 3, 4, 4])
+        })
+    });
+    check("a factor of every head", 4, |d| {
+        windowed(d, |d, y| {
+            let (factor, bias) = (d.weights(&[3, 1, 1]), d.weights(&[3, 4, 4]));
+            let y = d.node("Mul", &[y, &factor]);
+            d.node("Add", &[&y, &bias])
+        })
+    });
+    check("a factor of every head alone", 4, |d| {
+        windowed(d, |d, y| {
+            let factor = d.weights(&[3, 1, 1]);
+            d.node("Mul", &[y, &factor])
+        })
+    });
+    check("a factor below nothing", 7, |d| {
+        windowed(d, |d, y| {
+            let scale = d.number(-0.7);
+            d.node("Mul", &[y, &scale])
+        })
+    });
+    check("a factor of every key", 7, |d| {
+        windowed(d, |d, y| {
+            let factor = d.weights(&[4]);
+            d.node("Mul", &[y, &factor])
+        })
+    });
+}
+
 #[test]
 fn what_comes_out_beside_it_may_be_of_no_image() {
     check("a constant and a number of the batch", 1, |d| {

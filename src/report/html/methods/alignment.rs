@@ -84,12 +84,16 @@ fn intervals(rows: &[MeasureRow]) -> String {
             }
         );
     }
-    let (mutual, other): (Vec<_>, Vec<_>) = jackknifed.into_iter().partition(|row| row.measure == Measure::Mknn.name());
-    for (rows, scale) in [(mutual, "the log-odds of mutual nearest neighbours"), (other, "CKNNA")] {
-        if !rows.is_empty() {
-            text +=
-                &format!(" Those of {scale} reach 1.96 standard errors of the jackknife over concepts to either side.");
-        }
+    if !jackknifed.is_empty() {
+        let scales = distinct(jackknifed.iter().map(|row| match row.measure == Measure::Mknn.name() {
+            true => "the log-odds of mutual nearest neighbours",
+            false => "CKNNA",
+        }));
+        text += &format!(
+            " {} of {} reach 1.96 standard errors of the jackknife over concepts to either side.",
+            if resampled.is_empty() { "Intervals (95 %)" } else { "Those" },
+            listed(&scales)
+        );
     }
     text
 }

@@ -333,21 +333,23 @@ fn nothing_is_averaged_over_one_group() {
 
 #[test]
 fn jackknifed_intervals_are_told_on_their_scale() {
-    let of = |measure: &str| {
-        let mut table = crate::report::alignment::tests::rows(&[""], &["v1", "v2"]);
-        table.retain(|row| row.measure == "mknn");
-        for row in &mut table {
-            (row.measure, row.neighbours, row.ci_low, row.ci_high) = (measure.into(), Some(3), Some(0.2), Some(0.6));
-        }
+    let of = |measures: &[(&str, Option<usize>)]| {
+        let rows = crate::report::alignment::tests::rows(&[""], &["v1", "v2"]);
+        let of_measure = |&(measure, neighbours): &(&str, Option<usize>)| {
+            let mut row = rows.iter().find(|row| row.measure == "mknn").unwrap().clone();
+            (row.measure, row.neighbours, row.ci_low, row.ci_high) = (measure.into(), neighbours, Some(0.2), Some(0.6));
+            row
+        };
+        let table = measures.iter().map(of_measure).collect();
         let results = Results { measures: table, ..Results::default() };
         told_of_test(&results, &json!({}), &json!([]))
     };
     let reach = "reach 1.96 standard errors of the jackknife over concepts";
-    says(
-        &of("mknn"),
-        &[(&*format!("Those of the log-odds of mutual nearest neighbours {reach}"), true), ("CKNNA", false)],
-    );
-    says(&of("cknna"), &[(&*format!("Those of CKNNA {reach}"), true), ("log-odds", false)]);
+    let (mknn, cknna) = (("mknn", Some(3)), ("cknna", Some(3)));
+    let mutual = "the log-odds of mutual nearest neighbours";
+    says(&of(&[mknn]), &[(&*format!("Intervals (95 %) of {mutual} {reach}"), true), ("CKNNA", false)]);
+    says(&of(&[cknna]), &[(&*format!("Intervals (95 %) of CKNNA {reach}"), true), ("log-odds", false)]);
+    says(&of(&[("cka", None), mknn, cknna]), &[(&*format!("Those of {mutual} and CKNNA {reach}"), true)]);
 }
 
 #[test]
