@@ -24,7 +24,8 @@ use super::{Interrupted, Progress, Rsm, report};
 /// Spaces at most: 15 parts.
 pub const MOST_SPACES: usize = 4;
 
-/// A space that the others explain but for this share of its variance adds nothing.
+/// A space that the others explain but for this share of its variance adds nothing; a layer of which a resample leaves no more
+/// than this share of its mean square does not vary there.
 const DETERMINED: f64 = 1e-10;
 
 /// A part of a layer's variance.
@@ -151,13 +152,14 @@ impl Group {
         let share = |layer: &Vec<f64>| {
             let mean = dot(layer, weights) / total;
             let squares: f64 = layer.iter().zip(weights).map(|(x, w)| w * x * x).sum();
-            let variance = squares / total - mean * mean;
+            let square = squares / total;
+            let variance = square - mean * mean;
             let mut with = [0.0; MOST_SPACES];
             for a in 0..count {
                 with[a] = dot(&weighted[a], layer) / total - means[a] * mean;
             }
             let explained = |set: usize| explained(&gram, &with, set) / variance;
-            (variance > 0.0).then(|| parts(&(0..1 << count).map(explained).collect::<Vec<_>>()))
+            (variance > DETERMINED * square).then(|| parts(&(0..1 << count).map(explained).collect::<Vec<_>>()))
         };
         self.layers.iter().map(|layer| layer.as_ref().and_then(share)).collect()
     }

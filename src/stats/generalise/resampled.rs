@@ -99,9 +99,9 @@ pub fn group_multiplicities(seed: u64, t: u64, groups: usize) -> Vec<u32> {
 /// ceilings: the mean over the groups drawn of a group's value against the mean of the other groups.
 ///
 /// `layers` are `[layer][group]`. All layers and models see the same resamples: `t` draws concepts by
-/// [`multiplicities`]`(seed, t, concepts)` and groups by [`group_multiplicities`]`(seed, t, groups)`. A group that a
-/// resample of concepts leaves without a correlation counts 0. A resample of one group has no ceiling. Accuracies over groups
-/// alone are resampled only for ceilings: without one there are no resamples. `progress` is told the RSMs tested.
+/// [`multiplicities`]`(seed, t, concepts)` and groups by [`group_multiplicities`]`(seed, t, groups)`. A resample of concepts
+/// that leaves a group without a correlation has no value, and one of one group no ceiling. Accuracies over groups alone are
+/// resampled only for ceilings: without one there are no resamples. `progress` is told the RSMs tested.
 ///
 /// # Errors
 /// [`Interrupted`] if `progress` asks to stop.
@@ -343,7 +343,7 @@ impl<'a> Worlds<'a> {
                 // A correlation is the same for a sum as for a mean.
                 (Measure::Rsa(kind), Group::Entries(group)) => {
                     let order = if kind.is_ranked() { drawn.sorted(&others) } else { Vec::new() };
-                    group(&kind.prepare_in(others, &order)).unwrap_or(0.0)
+                    group(&kind.prepare_in(others, &order)).unwrap_or(f64::NAN)
                 }
                 (Measure::TwoVsTwo(ties), Group::Rsm(rsm)) => {
                     let model = Resample::new(&square(&others, drawn.copies.len()), &drawn.copies);
@@ -378,7 +378,8 @@ impl<'a> Space<'a> {
 impl Values {
     /// Over groups that are drawn so often.
     fn mean(&self, groups: &[u32]) -> f64 {
-        let points: f64 = self.points.iter().zip(groups).map(|(points, &copies)| f64::from(copies) * points).sum();
+        let drawn = self.points.iter().zip(groups).filter(|&(_, &copies)| copies > 0);
+        let points: f64 = drawn.map(|(points, &copies)| f64::from(copies) * points).sum();
         points / (self.whole * f64::from(groups.iter().sum::<u32>()))
     }
 }
@@ -395,12 +396,13 @@ impl Model {
         }
     }
 
+    /// NaN without a correlation.
     fn points(&self, group: &Group) -> f64 {
         match (self, group) {
             (Self::Accuracy(resample, ties), Group::Rsm(rsm)) => resample.score(rsm, *ties) as f64,
-            (Self::Entries { prepared, .. }, Group::Entries(group)) => group(prepared).unwrap_or(0.0),
+            (Self::Entries { prepared, .. }, Group::Entries(group)) => group(prepared).unwrap_or(f64::NAN),
             (Self::Entries { kind, entries, .. }, Group::Incomplete(group)) => {
-                kind.correlation(entries, group).unwrap_or(0.0)
+                kind.correlation(entries, group).unwrap_or(f64::NAN)
             }
             _ => unreachable!("both sides are made for one measure"),
         }

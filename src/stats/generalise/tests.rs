@@ -108,9 +108,10 @@ fn by_definition(kind: Rsa, models: &[&Rsm], groups: &[Rsm], copies: &[u32], dra
         pairs.flat_map(|(a, b)| vec![rsm.row(a)[b]; (copies[a] * copies[b]) as usize]).collect()
     };
     let lists: Vec<Vec<f64>> = groups.iter().map(list).collect();
-    let r = |x: &[f64], y: &[f64]| kind.correlation(x, y).unwrap_or(0.0);
+    let r = |x: &[f64], y: &[f64]| kind.correlation(x, y).unwrap_or(f64::NAN);
     let value = |model: &&Rsm| {
-        let points = lists.iter().zip(drawn).map(|(group, &times)| f64::from(times) * r(&list(model), group));
+        let present = lists.iter().zip(drawn).filter(|&(_, &times)| times > 0);
+        let points = present.map(|(group, &times)| f64::from(times) * r(&list(model), group));
         points.sum::<f64>() / f64::from(drawn.iter().sum::<u32>())
     };
     let present: Vec<usize> = (0..groups.len()).filter(|&g| drawn[g] > 0).collect();
@@ -124,6 +125,33 @@ fn by_definition(kind: Rsa, models: &[&Rsm], groups: &[Rsm], copies: &[u32], dra
     };
     let ceiling = present.iter().map(|&g| r(&lists[g], &others(g))).sum::<f64>() / present.len() as f64;
     models.iter().map(value).chain(groups.iter().all(|rsm| rsm.constant().is_empty()).then_some(ceiling)).collect()
+}
+
+#[test]
+fn resamples_without_a_correlation_have_no_value() {
+    const CONCEPTS: usize = 16;
+    let mut random = Random::keyed(12, 0);
+    // Two of the concepts are of another kind: one resample in eight has neither.
+    let mut kinds = |noise: f64| {
+        let alike = |a: usize, b: usize| f64::from(u8::from((a < CONCEPTS - 2) == (b < CONCEPTS - 2)));
+        let pairs = (0..CONCEPTS).flat_map(|a| (a + 1..CONCEPTS).map(move |b| (a, b)));
+        square(&pairs.map(|(a, b)| alike(a, b) + noise * random.unit()).collect::<Vec<_>>(), CONCEPTS)
+    };
+    let (model, groups) = (kinds(0.0), [0.5; 3].map(&mut kinds));
+    let r = |group: &Rsm| Rsa::Pearson.correlation(&upper(&model), &upper(group)).unwrap();
+    let value = groups.iter().map(r).sum::<f64>() / 3.0;
+    for over in [Generalise::Concepts, Generalise::Both] {
+        let resampling = Resampling { seed: 1, resamples: 400, over };
+        let go_on = |_| ControlFlow::Continue(());
+        let found = resampled(Measure::Rsa(Rsa::Pearson), &[&model], &[&groups], resampling, &go_on).unwrap();
+        let (samples, pairs) = (&found.models[0][0], found.pairs[0].variance(0));
+        let without = samples.concepts.iter().filter(|value| value.is_nan()).count();
+        assert!((20..80).contains(&without), "{without}");
+        let sizes = Sizes { groups: 3, concepts: CONCEPTS };
+        let estimate = samples.estimate(Value { value, pairs }, over, sizes, Scale::Plain(-1.0, 1.0));
+        // Correlations are about .9 and more in all others; were these 0, the interval would reach down to .2.
+        assert!(estimate.interval.low > 0.8, "{over}: {estimate:?}");
+    }
 }
 
 #[test]

@@ -74,6 +74,18 @@ fn constant_images_have_no_parts() {
 }
 
 #[test]
+fn resamples_in_which_a_layer_does_not_vary_count_in_no_interval() {
+    // Of twelve concepts two are of another kind: every ninth resample has neither.
+    let alike = |(a, b): (usize, usize)| f64::from(u8::from((a < 10) == (b < 10)));
+    let pairs = (0..12).flat_map(|a| (a + 1..12).map(move |b| (a, b)));
+    let kinds = [square(&pairs.map(alike).collect::<Vec<_>>(), 12)];
+    for part in parts_of(&[&kinds], &kinds, Resampling { resamples: 200, ..NONE }) {
+        // Explained in full wherever there is something to explain.
+        assert!((part.share - 1.0).abs() < 1e-12 && part.interval.unwrap().low > 1.0 - 1e-9, "{part:?}");
+    }
+}
+
+#[test]
 fn intervals_hold_the_share_of_the_population() {
     // A population of 150 concepts whose entries are a + noise; samples of 30 of them.
     let (population, concepts, worlds) = (150, 30, 40);
