@@ -102,7 +102,7 @@ fn interval(share: f64, resampled: Vec<f64>, never_negative: bool) -> Option<Int
     let (ends, mean) = enclosing(resampled);
     let least = if never_negative { 0.0 } else { -1.0 };
     let [low, high] = ends.map(|end| (share + end - mean).clamp(least, 1.0));
-    Some(Interval { low, high })
+    Some(Interval { low, high }.holding(share))
 }
 
 /// Per pair above the diagonal, row by row, how often it counts.

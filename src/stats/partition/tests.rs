@@ -47,7 +47,11 @@ fn a_space_twice_shares_everything_and_alone_explains_nothing() {
     let [a, b] = [0; 2].map(|_| noise(&mut random, 20));
     let layer = [sum(20, &[(1.0, &a), (0.5, &b)])];
     let twin = [sum(20, &[(2.0, &a)])];
-    let found = parts_of(&[&[a], &twin, &[b]], &layer, NONE);
+    let found = parts_of(&[&[a], &twin, &[b]], &layer, Resampling { resamples: 40, ..NONE });
+    for Part { share, interval, .. } in &found {
+        let Interval { low, high } = interval.unwrap();
+        assert!(low <= *share && *share <= high, "{share}: {low} to {high}");
+    }
     assert!(found[0].share.abs() < 1e-12 && found[1].share.abs() < 1e-12, "{found:?}");
     assert!(found[2].share > 0.5 && found[3].share > 0.1);
     assert!((found[7].share - 1.0).abs() < 1e-12, "the layer is made of these spaces");
