@@ -39,19 +39,11 @@ pub struct Part {
     pub interval: Option<Interval>,
 }
 
-/// How intervals are made.
-#[derive(Clone, Copy, Debug)]
-pub struct Resampling {
-    /// Seeds them.
-    pub seed: u64,
-    /// How many; 0: no intervals.
-    pub resamples: u64,
-}
-
 /// The parts of each layer's variance, and the whole, `[layer][parts + 1]`: sets of spaces in the order of their bits, then
 /// what all explain together. `None` for a layer with a constant image, or whose entries do not vary.
 ///
-/// `layers` are `[layer][group]`, `spaces` `[space][group]` or `[space][1]`. `progress` is told the RSMs partitioned.
+/// `layers` are `[layer][group]`, `spaces` `[space][group]` or `[space][1]`. Without resamples there are no intervals.
+/// `progress` is told the RSMs partitioned.
 ///
 /// # Errors
 /// `progress` asked to stop.
@@ -64,7 +56,7 @@ pub struct Resampling {
 pub fn partition(
     spaces: &[&[Rsm]],
     layers: &[&[Rsm]],
-    resampling: Resampling,
+    (seed, resamples): (u64, u64),
     progress: &Progress,
 ) -> Result<Vec<Option<Vec<Part>>>, Interrupted> {
     assert!((1..=MOST_SPACES).contains(&spaces.len()), "{} spaces", spaces.len());
@@ -78,7 +70,6 @@ pub fn partition(
         Ok((0..layers.len()).map(|layer| mean(of_groups.iter().map(|group| group[layer].as_deref()))).collect())
     };
     let observed = shares(&vec![1; concepts])?;
-    let Resampling { seed, resamples } = resampling;
     let resampled = (0..resamples).into_par_iter().map(|t| shares(&multiplicities(seed, t, concepts)));
     let resampled = resampled.collect::<Result<Vec<_>, _>>()?;
     let whole = (1 << spaces.len()) - 1;

@@ -148,7 +148,7 @@ fn resamples_without_a_correlation_have_no_value() {
         let without = samples.concepts.iter().filter(|value| value.is_nan()).count();
         assert!((20..80).contains(&without), "{without}");
         let sizes = Sizes { groups: 3, concepts: CONCEPTS };
-        let estimate = samples.estimate(Value { value, pairs }, over, sizes, Scale::Plain(-1.0, 1.0));
+        let estimate = samples.estimate(value, pairs, over, sizes, Scale::Plain(-1.0, 1.0));
         // Correlations are about .9 and more in all others; were these 0, the interval would reach down to .2.
         assert!(estimate.interval.low > 0.8, "{over}: {estimate:?}");
     }
@@ -302,15 +302,15 @@ impl World {
                 let of = |value: f64, spread: (f64, f64), scale| {
                     (value, Estimate::new(value, spread, scale).interval, spread.0.sqrt())
                 };
-                let value = Value { value: values[0] - values[2], pairs: by_pairs.of_difference(0, 2) };
+                let (value, pairs) = (values[0] - values[2], by_pairs.of_difference(0, 2));
                 let to_ceiling = samples[0].minus(ceiling);
                 return [
                     of(values[0], spread(tested(0), alone), scale),
                     of(values[0] - values[1], spread(tested(0), tested(1)), plain),
                     (
-                        value.value,
-                        to_ceiling.estimate(value, over, sizes, plain).interval,
-                        to_ceiling.variance(over, sizes, Some(value.pairs)).0.sqrt(),
+                        value,
+                        to_ceiling.estimate(value, pairs, over, sizes, plain).interval,
+                        to_ceiling.variance(over, sizes, Some(pairs)).0.sqrt(),
                     ),
                 ];
             }
@@ -321,7 +321,7 @@ impl World {
             ]
             .map(|(value, pairs, samples, scale)| {
                 let deviation = samples.variance(over, sizes, Some(pairs)).0.sqrt();
-                (value, samples.estimate(Value { value, pairs }, over, sizes, scale).interval, deviation)
+                (value, samples.estimate(value, pairs, over, sizes, scale).interval, deviation)
             })
         };
         let all: Vec<_> = (0..worlds).into_par_iter().map(estimates).collect();
@@ -398,12 +398,10 @@ fn families_rejected(world: World, measure: Measure, worlds: u64, resamples: u64
             let observed = Worlds::new(measure, &models, &layers, Generalise::Both);
             let [_, observed, _] = observed.resample(&vec![1; sizes.concepts], &vec![1; sizes.groups]);
             let of = |n: usize| {
-                let value = Value {
-                    value: observed[n][0] - observed[n - 1][0],
-                    pairs: found.neighbours[n - 1].of_difference(0, 1),
-                };
+                let value = observed[n][0] - observed[n - 1][0];
+                let pairs = found.neighbours[n - 1].of_difference(0, 1);
                 let samples = found.models[n][0].minus(&found.models[n - 1][0]);
-                (samples.estimate(value, over, sizes, plain), samples.influences(over))
+                (samples.estimate(value, pairs, over, sizes, plain), samples.influences(over))
             };
             (1..LAYERS).map(of).collect()
         };
@@ -468,8 +466,8 @@ fn a_word_model_and_its_copy_in_another_scale_do_not_differ() {
             let worlds = Worlds::new(Measure::Rsa(kind), &models, &layers, Generalise::Both);
             let [_, observed, _] = worlds.resample(&[1; 15], &[1; 4]);
             let samples = found.models[0][0].minus(&found.models[0][1]);
-            let value = Value { value: observed[0][0] - observed[0][1], pairs: found.pairs[0].of_difference(0, 1) };
-            let estimate = samples.estimate(value, over, world.sizes, Scale::Plain(-2.0, 2.0));
+            let (value, pairs) = (observed[0][0] - observed[0][1], found.pairs[0].of_difference(0, 1));
+            let estimate = samples.estimate(value, pairs, over, world.sizes, Scale::Plain(-2.0, 2.0));
             assert_eq!((estimate.value, estimate.p_value, estimate.t()), (0.0, Some(1.0), 0.0), "{kind} over {over}");
             assert_eq!((estimate.interval.low, estimate.interval.high), (0.0, 0.0), "{kind} over {over}");
         }
