@@ -42,6 +42,7 @@
 //!
 //! One clearly significant layer keeps its whole family drawing: stopping saves time only for families without a signal.
 
+mod maximum;
 mod placed;
 #[cfg(test)]
 mod tests;
@@ -54,6 +55,8 @@ use std::slice::from_ref;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::maximum::Maximum;
+use self::maximum::farthest;
 use self::placed::{Count, Placed};
 use super::Progress;
 
@@ -355,44 +358,6 @@ pub fn infer<L: Borrow<LayerScores>>(family: &[L], tail: Tail, stop_after: Optio
             }
         })
         .collect()
-}
-
-/// The studentised maximum over the layers in every draw but the identity.
-fn farthest(layers: &[Placed], draws: usize) -> Vec<f64> {
-    let farthest = |t| layers.iter().map(|layer| layer.studentised(t)).fold(f64::NEG_INFINITY, f64::max);
-    (1..=draws).map(farthest).collect()
-}
-
-/// The studentised maximum over a family whose layers come in parts, the networks of a sweep: their scores need not be there
-/// at the same time. All are made in full; where drawing stops early there is no such family.
-#[derive(Clone, Debug, Default)]
-pub struct Maximum {
-    draws: Vec<f64>,
-}
-
-impl Maximum {
-    /// Takes in more layers; how far out each one's observed value lies, for [`Self::p_fwer`].
-    ///
-    /// # Panics
-    /// If the layers differ in their number of draws.
-    pub fn take_in(&mut self, layers: &[LayerScores], tail: Tail) -> Vec<f64> {
-        let Some(first) = layers.first() else { return Vec::new() };
-        let draws = first.points.len() - 1;
-        let placed: Vec<Placed> = layers.iter().map(|layer| Placed::new(layer, tail, None)).collect();
-        let farthest = farthest(&placed, draws);
-        if self.draws.is_empty() {
-            self.draws = farthest;
-        } else {
-            assert!(layers.iter().all(|layer| layer.points.len() == 1 + self.draws.len()), "a family shares its draws");
-            self.draws.iter_mut().zip(farthest).for_each(|(maximum, value)| *maximum = maximum.max(value));
-        }
-        placed.iter().map(|layer| layer.studentised(0)).collect()
-    }
-
-    /// The family-wise p-value of an observed value, once all layers are in.
-    pub fn p_fwer(&self, observed: f64) -> f64 {
-        Count::of(observed, self.draws.iter().copied(), None).p()
-    }
 }
 
 /// Benjamini & Hochberg (1995): the smallest false discovery rate at which each hypothesis is rejected.
