@@ -8,7 +8,7 @@ use crate::progress::Progress;
 use crate::results::{ControlRow, PartitionRow, Results};
 use crate::stats::Rsm;
 use crate::stats::partial::{Measure, PartialTest};
-use crate::stats::partition::{self, Resampling};
+use crate::stats::partition;
 use crate::stats::permutation::strata;
 use crate::stats::rsa::{Rsa, upper};
 
@@ -256,9 +256,8 @@ impl Evaluation<'_> {
         let rsms: Vec<&[Rsm]> = layers.iter().map(|layer| layer.rsms.as_slice()).collect();
         let of_spaces: Vec<&[Rsm]> = spaces.iter().map(|space| &*space.rsms).collect();
         let Options { seed, bootstrap, .. } = *self.options;
-        let resampling = Resampling { seed, resamples: bootstrap };
         self.task.now("variance partitioning".to_string());
-        let found = partition::partition(&of_spaces, &rsms, resampling, &|rsms| self.counted(rsms))?;
+        let found = partition::partition(&of_spaces, &rsms, (seed, bootstrap), &|rsms| self.counted(rsms))?;
         let all: Vec<&Ready> = spaces.iter().collect();
         let mut rows = Vec::new();
         for (layer, parts) in layers.iter().zip(found) {

@@ -6,7 +6,7 @@ use crate::results::{IntervalRow, Results};
 use crate::stats::alignment;
 use crate::stats::bootstrap::confidence_interval;
 use crate::stats::generalise::{
-    Estimate, Generalise, Measure, PairVariance, Resampled, Resampling, Samples, Scale, Sizes, Value, resampled,
+    Estimate, Generalise, Measure, PairVariance, Resampled, Resampling, Samples, Scale, Sizes, resampled,
 };
 use crate::stats::influence::{self, Tested};
 use crate::stats::paired::{self, Member};
@@ -221,7 +221,7 @@ impl Measured<'_> {
 
     /// By resamples.
     fn resampled(&self, of: Of, value: f64, pairs: PairVariance, samples: &Samples, scale: Scale) -> Found {
-        let estimate = samples.estimate(Value { value, pairs }, self.over, self.sizes, scale);
+        let estimate = samples.estimate(value, pairs, self.over, self.sizes, scale);
         Found { of, estimate, influences: samples.influences(self.over) }
     }
 

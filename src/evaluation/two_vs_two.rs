@@ -42,11 +42,15 @@ struct Confused {
     ties: u64,
 }
 
-/// How well one group's images predict another's by the same test, of every layer.
+/// How well one group's images predict another's by the same test, of every layer; none where a mean of groups leaves a concept
+/// equally similar to all others.
 pub fn accuracy_ceilings(space: &Space, options: &Options, progress: &Progress) -> Result<Vec<Option<Ceiling>>, Error> {
-    let accuracy = |model: &Rsm, group: &Rsm| -> Result<f64, Error> {
+    let accuracy = |model: &Rsm, group: &Rsm| -> Result<Option<f64>, Error> {
+        if two_vs_two::flat_row(model).is_some() {
+            return Ok(None);
+        }
         let test = TwoVsTwoTest::new(model, &[from_ref(group)], &options.draws, options.ties, &options.device);
-        Ok(inference::observed(&test, &|_| progress.interrupt.flow())?[0])
+        Ok(Some(inference::observed(&test, &|_| progress.interrupt.flow())?[0]))
     };
     space.layers.iter().map(|layer| ceiling::accuracy_ceiling(&layer.rsms, accuracy)).collect()
 }

@@ -1,23 +1,22 @@
 //! The matrices of a test, read and brought into one order.
-//!
-//! Files that name their concepts are held against each other and against `--concepts`: the same names in another order
-//! are re-ordered, other names are refused. A file that names none is in the order of `--concepts`; without that list, in
-//! the order of the others, if they share one.
 
-use std::path::{Path, PathBuf};
+mod order;
 
-use super::{HalvesError, check_files, check_places, numbers, words};
+use std::path::Path;
+
+use self::order::{Order, align_groups};
+use super::{HalvesError, check_files, numbers, words};
 use crate::config::TestRequest;
 use crate::error::FileError;
 use crate::evaluation::alignment::WordSpace;
 use crate::evaluation::{LayerRsms, Space, Words};
-use crate::matrices::{self, Entries, Matrices, Read, Side, Source};
+use crate::matrices::{Entries, Matrices, Read, Side, Source};
 use crate::names;
 use crate::progress::Progress;
 use crate::stats::Rsm;
 use crate::stats::alignment::Scales;
 use crate::stats::similarity::reduced_rows;
-use crate::wording::{SETTLES_ORDER, first, order_taken};
+use crate::wording::first;
 
 /// Matrices of the same concepts in the same order.
 pub(super) struct Inputs {
@@ -162,105 +161,6 @@ impl TestRequest {
         };
         Ok(layers.into_iter().map(named).collect())
     }
-
-    /// Brings all matrices into one order.
-    fn align(&self, all: &mut [&mut Matrices], listed: Option<Vec<String>>) -> Result<Order, HalvesError> {
-        let first = all.iter().find(|matrices| !matrices.names.is_empty());
-        let (first, first_path) = (first.map(|first| first.names.clone()), first.map(|first| first.read.path.clone()));
-        // Of a file's several lists, the one that the other files have too.
-        let shared = |list: &&Vec<String>| {
-            all.iter().all(|other| other.names.is_empty() || names::order(list, &other.names).is_some())
-        };
-        if let (Some(lists), Some(path), None, false) = (&first, &first_path, &listed, self.by_order) {
-            check_one_order(path, lists.iter().filter(shared), all)?;
-        }
-        let lists = first.unwrap_or_default();
-        let first = lists.iter().find(shared).or(lists.first()).cloned();
-        if self.by_order {
-            all.iter_mut().for_each(|matrices| matrices.read.order = Some("in the order of the file".to_string()));
-            let from = self.concepts.as_ref().or(first_path.as_ref());
-            let names = listed.or(first);
-            let unordered = || {
-                let pairs = all.iter().find(|matrices| matrices.read.form == "pairs")?;
-                let path = pairs.read.path.display();
-                Some(format!("--by-order: {path} is a list of pairs, whose order is that in which the names appear"))
-            };
-            let doubt = names.as_ref().zip(from).and_then(|(names, from)| called_otherwise(all, names, from));
-            let doubt = unordered().or(doubt);
-            return Ok(Order { names, doubt, ..Order::default() });
-        }
-        let from = self.concepts.clone().or(first_path).unwrap_or_default();
-        let Some(wanted) = listed.as_ref().or(first.as_ref()).cloned() else { return Ok(Order::default()) };
-        let (mut moved, mut unnamed) = (None::<PathBuf>, None::<PathBuf>);
-        for matrices in all.iter_mut() {
-            if matrices.names.is_empty() {
-                let (what, file) = (&mut unnamed, matrices.read.path.clone());
-                what.get_or_insert(file);
-                matrices.read.order = Some(format!("names no concepts: taken in the order of {}", from.display()));
-                continue;
-            }
-            let meant = |list: &Vec<String>| {
-                let order = names::order(&wanted, std::slice::from_ref(list))?;
-                Some((matrices::shown(list), order))
-            };
-            let (shown, order) =
-                matrices.names.iter().find_map(meant).ok_or_else(|| other_concepts(matrices, &wanted, &from))?;
-            matrices.read.names = Some(shown);
-            if names::is_same(&order) {
-                matrices.read.order = Some("in order".to_string());
-                continue;
-            }
-            moved.get_or_insert(matrices.read.path.clone());
-            matrices.rsms.iter_mut().for_each(|rsm| *rsm = matrices::reordered(rsm, &order));
-            matrices.scales.iter_mut().for_each(|scales| *scales = scales.reordered(&order));
-            matrices.read.order = Some(format!("re-ordered by name to the order of {}", from.display()));
-        }
-        if let (Some(path), None) = (&unnamed, &self.concepts) {
-            check_places(&from, &lists, path)?;
-        }
-        match (unnamed, moved, &self.concepts) {
-            (Some(path), Some(other), None) => Err(HalvesError::Unnamed { path, first: from, other }),
-            (unnamed, moved, listed) => {
-                let doubt = unnamed.filter(|_| listed.is_none());
-                let doubt = doubt.map(|path| order_taken(&path, from.display()) + SETTLES_ORDER);
-                Ok(Order { names: Some(wanted), reordered: moved.is_some(), doubt })
-            }
-        }
-    }
-}
-
-/// What is to be said of a file whose concepts get other names than it has, for its order is taken as it stands.
-fn called_otherwise(all: &[&mut Matrices], names: &[String], from: &Path) -> Option<String> {
-    let other =
-        all.iter().find(|matrices| !matrices.names.is_empty() && !matrices.names.iter().any(|own| own == names))?;
-    Some(format!(
-        "--by-order: {} names its concepts otherwise, or in another order, than {}, from which the results have the names",
-        other.read.path.display(),
-        from.display()
-    ))
-}
-
-/// Lists that all files share order them alike: of numbered rows beside names either may be meant.
-fn check_one_order<'a>(
-    path: &Path,
-    mut shared: impl Iterator<Item = &'a Vec<String>>,
-    all: &[&mut Matrices],
-) -> Result<(), HalvesError> {
-    let Some(first) = shared.next() else { return Ok(()) };
-    for list in shared {
-        let differs = |other: &&&mut Matrices| {
-            let names = &other.names;
-            !names.is_empty() && names::order(first, names) != names::order(list, names)
-        };
-        if let Some(other) = all.iter().find(differs) {
-            return Err(HalvesError::TwoOrders {
-                path: other.read.path.clone(),
-                first: path.into(),
-                names: [&first[0], &list[0]].map(String::clone),
-            });
-        }
-    }
-    Ok(())
 }
 
 /// The words' layers, space by space.
@@ -287,17 +187,6 @@ fn units(scales: &[Scales]) -> usize {
     scales.first().map_or(0, |scales| if scales.units > 1 { scales.units } else { 0 })
 }
 
-/// The order that all matrices were brought into.
-#[derive(Default)]
-struct Order {
-    /// Of the concepts, if anything names them.
-    names: Option<Vec<String>>,
-    /// Whether any matrix was moved.
-    reordered: bool,
-    /// What nothing but the user knows of it.
-    doubt: Option<String>,
-}
-
 /// The matrices of an array, each a layer of its own.
 fn split(array: Matrices, layers: &[String], list: &Path) -> Result<Vec<Matrices>, HalvesError> {
     let (found, expected) = (layers.len(), array.rsms.len());
@@ -319,14 +208,6 @@ fn split(array: Matrices, layers: &[String], list: &Path) -> Result<Vec<Matrices
         }
     };
     Ok(layers.iter().zip(array.rsms.clone()).enumerate().map(layer).collect())
-}
-
-fn other_concepts(matrices: &Matrices, wanted: &[String], from: &Path) -> HalvesError {
-    let found = &matrices.names[0];
-    let (path, from) = (matrices.read.path.clone(), from.to_path_buf());
-    let missing = wanted.iter().find(|name| !found.contains(name)).unwrap_or(&wanted[0]).clone();
-    let other = found.iter().find(|name| !wanted.contains(name)).unwrap_or(&found[0]).clone();
-    HalvesError::OtherNames { path, other, from, missing }
 }
 
 /// All matrices of the same concepts, word models of one matrix, layers of the same groups; of spaces either side may have
@@ -377,42 +258,6 @@ fn in_one_of(a: &[Vec<String>], b: &[Vec<String>]) -> Option<String> {
     let ([a], [b]) = (a, b) else { return None };
     let lacks = |list: &[String], other: &[String]| list.iter().find(|name| !other.contains(name)).cloned();
     lacks(a, b).or_else(|| lacks(b, a))
-}
-
-/// What has groups with names has them in the same order, whatever the order of its concepts; what is to be said of other
-/// names, which are those of the same groups only by their places.
-fn align_groups<'a>(
-    all: impl Iterator<Item = &'a mut Matrices>,
-    by_order: bool,
-) -> Result<Option<String>, HalvesError> {
-    let all: Vec<&mut Matrices> = all.collect();
-    let Some((first, path)) = all.iter().find_map(|layer| Some((layer.groups.clone()?, layer.read.path.clone())))
-    else {
-        return Ok(None);
-    };
-    let mut doubt = None;
-    for layer in all {
-        let Some(groups) = layer.groups.replace(first.clone()) else { continue };
-        let Some(order) = names::order(&first, std::slice::from_ref(&groups)) else {
-            let other = groups.iter().find(|group| !first.contains(group)).unwrap_or(&groups[0]).clone();
-            if by_order {
-                doubt.get_or_insert_with(|| {
-                    let file = layer.read.path.display();
-                    format!(
-                        "--by-order: {file} has the group {other:?}, {} has not: groups are paired as they stand",
-                        path.display()
-                    )
-                });
-                continue;
-            }
-            return Err(HalvesError::OtherGroups { path: layer.read.path.clone(), other, first: path });
-        };
-        layer.rsms = order.iter().map(|&group| layer.rsms[group].clone()).collect();
-        if !layer.scales.is_empty() {
-            layer.scales = order.iter().map(|&group| layer.scales[group].clone()).collect();
-        }
-    }
-    Ok(doubt)
 }
 
 /// The names of the concepts, all different.

@@ -1,5 +1,7 @@
 //! The noise ceiling: how well the groups of images agree with each other (Nili et al. 2014).
 
+use std::convert::Infallible;
+
 use super::Rsm;
 use super::rsa::{Rsa, square, upper};
 
@@ -29,7 +31,7 @@ pub fn mean_rsm<'a>(rsms: impl IntoIterator<Item = &'a Rsm>) -> Rsm {
 }
 
 /// The noise ceiling of the 2 vs. 2 accuracy; `accuracy` is that of a model against a group's RSM. `None` for fewer than
-/// two groups, or where an image is constant.
+/// two groups, where an image is constant, or where a mean of groups has no accuracy.
 ///
 /// Each group's entries are standardised (mean 0, unit length) before the mean is taken: a group of high contrast would
 /// be nearly all of it.
@@ -38,7 +40,7 @@ pub fn mean_rsm<'a>(rsms: impl IntoIterator<Item = &'a Rsm>) -> Rsm {
 /// Those of `accuracy`.
 pub fn accuracy_ceiling<E>(
     groups: &[Rsm],
-    accuracy: impl Fn(&Rsm, &Rsm) -> Result<f64, E>,
+    accuracy: impl Fn(&Rsm, &Rsm) -> Result<Option<f64>, E>,
 ) -> Result<Option<Ceiling>, E> {
     if groups.iter().any(|rsm| !rsm.constant().is_empty()) {
         return Ok(None);
@@ -63,13 +65,15 @@ pub fn rsa_ceiling(kind: Rsa, groups: &[Rsm]) -> Option<Ceiling> {
     }
     let standard: Vec<Vec<f64>> = triangles.iter().map(|triangle| kind.standardised(triangle)).collect();
     let standard: Vec<&[f64]> = standard.iter().map(Vec::as_slice).collect();
-    ceiling(&standard, |mean, g| kind.correlation(&triangles[g], mean).ok_or(())).ok().flatten()
+    let Ok(found) = ceiling(&standard, |mean, g| Ok::<_, Infallible>(kind.correlation(&triangles[g], mean)));
+    found
 }
 
-/// `value` is how well a mean of the groups' entries does on a group; `None` for fewer than two groups.
+/// `value` is how well a mean of the groups' entries does on a group; `None` for fewer than two groups, or where a mean has
+/// no value.
 pub(super) fn ceiling<E>(
     groups: &[&[f64]],
-    value: impl Fn(&[f64], usize) -> Result<f64, E>,
+    value: impl Fn(&[f64], usize) -> Result<Option<f64>, E>,
 ) -> Result<Option<Ceiling>, E> {
     if groups.len() < 2 {
         return Ok(None);
@@ -78,8 +82,9 @@ pub(super) fn ceiling<E>(
     let (mut lower, mut upper) = (0.0, 0.0);
     for g in 0..groups.len() {
         let others = [&groups[..g], &groups[g + 1..]].concat();
-        lower += value(&mean(&others), g)?;
-        upper += value(&all, g)?;
+        let (Some(by_others), Some(by_all)) = (value(&mean(&others), g)?, value(&all, g)?) else { return Ok(None) };
+        lower += by_others;
+        upper += by_all;
     }
     let count = groups.len() as f64;
     Ok(Some(Ceiling { lower: lower / count, upper: upper / count }))
@@ -119,12 +124,13 @@ mod tests {
             .map(|(entries, contrast)| square(&entries.map(|entry: f64| 0.2 + contrast * entry), 3));
         // The first entry's means of the others are 1.0, -1.5 and 0.5 over that root, that of all is 0.
         let accuracy = |model: &Rsm, group: &Rsm| {
-            Ok::<f64, ()>(if group == &groups[1] { model.row(0)[1] * 14_f64.sqrt() } else { 0.0 })
+            Ok::<_, ()>(Some(if group == &groups[1] { model.row(0)[1] * 14_f64.sqrt() } else { 0.0 }))
         };
         let ceiling = accuracy_ceiling(&groups, accuracy).unwrap().unwrap();
         assert!((ceiling.lower + 1.5 / 3.0).abs() < 1e-12 && ceiling.upper.abs() < 1e-12, "{ceiling:?}");
         assert_eq!(accuracy_ceiling(&groups[..1], accuracy), Ok(None));
         assert_eq!(accuracy_ceiling(&groups, |_, _| Err(())), Err(()));
+        assert_eq!(accuracy_ceiling(&groups, |_, _| Ok::<_, ()>(None)), Ok(None));
         let dark = [groups[0].clone(), square(&[0.2, f64::NAN, f64::NAN], 3)];
         assert!(dark[1].constant() == [2]);
         assert_eq!(accuracy_ceiling(&dark, accuracy), Ok(None));

@@ -157,15 +157,6 @@ pub struct Sizes {
     pub concepts: usize,
 }
 
-/// An observed value.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Value {
-    /// As observed.
-    pub value: f64,
-    /// The variance of what pairs of concepts do by themselves ([`Pairs`]).
-    pub pairs: PairVariance,
-}
-
 /// What a value is on.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Scale {
@@ -246,12 +237,11 @@ impl Samples {
         }
     }
 
-    /// The estimate of an observed value.
+    /// The estimate of an observed value, with the variance of what pairs of concepts do by themselves.
     ///
     /// # Panics
     /// If there are no resamples, groups that are drawn are fewer than two, or concepts fewer than five.
-    pub fn estimate(&self, value: Value, over: Generalise, sizes: Sizes, scale: Scale) -> Estimate {
-        let Value { value, pairs } = value;
+    pub fn estimate(&self, value: f64, pairs: PairVariance, over: Generalise, sizes: Sizes, scale: Scale) -> Estimate {
         // Two correlations and means of them, each as far off as rounding takes it.
         let rounding = 2.0 * rsa::rounding(sizes.concepts * (sizes.concepts - 1) / 2);
         let is_nothing = |x: f64| scale.is_plain() && x.abs() <= rounding;

@@ -42,6 +42,8 @@
 //!
 //! One clearly significant layer keeps its whole family drawing: stopping saves time only for families without a signal.
 
+mod maximum;
+mod placed;
 #[cfg(test)]
 mod tests;
 
@@ -53,6 +55,9 @@ use std::slice::from_ref;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::maximum::Maximum;
+use self::maximum::farthest;
+use self::placed::{Count, Placed};
 use super::Progress;
 
 /// Draws between two questions whether a family may stop, with sequential stopping.
@@ -213,75 +218,6 @@ impl LayerScores {
     }
 }
 
-/// A layer's scores by how far out they lie in their null.
-struct Placed<'a> {
-    points: &'a [i64],
-    tail: Tail,
-    /// Scores that the mean and the spread are of, the observed one among them.
-    count: i128,
-    sum: i128,
-    /// Standard deviation, `count` times.
-    spread: f64,
-}
-
-impl<'a> Placed<'a> {
-    fn new(layer: &'a LayerScores, tail: Tail, stop_after: Option<NonZeroU32>) -> Self {
-        let points = &layer.points;
-        let scaling = &points[..stop_after.map_or(points.len(), |_| points.len().min(1 + SCALE_DRAWS))];
-        let (count, sum) = (scaling.len() as i128, scaling.iter().map(|&points| i128::from(points)).sum::<i128>());
-        let squares: f64 = scaling.iter().map(|&points| ((count * i128::from(points) - sum) as f64).powi(2)).sum();
-        // Where no draw differs, no value does: 0 of any unit.
-        let spread = (squares / count as f64).sqrt().max(f64::MIN_POSITIVE);
-        Self { points, tail, count, sum, spread }
-    }
-
-    /// How far draw `t` lies from the mean on the tail's side, `count` times.
-    fn extremity(&self, t: usize) -> i128 {
-        let distance = self.count * i128::from(self.points[t]) - self.sum;
-        match self.tail {
-            Tail::Upper => distance,
-            Tail::Lower => -distance,
-            Tail::Two => distance.abs(),
-        }
-    }
-
-    fn studentised(&self, t: usize) -> f64 {
-        self.extremity(t) as f64 / self.spread
-    }
-
-    fn counted(&self, stop_after: Option<NonZeroU32>) -> Count {
-        Count::of(self.extremity(0), (1..self.points.len()).map(|t| self.extremity(t)), stop_after)
-    }
-}
-
-/// Where counting ended: `reached` of `draws` scored at least the observed value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Count {
-    reached: u64,
-    draws: u64,
-    stopped: bool,
-}
-
-impl Count {
-    fn of<T: PartialOrd>(observed: T, null: impl Iterator<Item = T>, stop_after: Option<NonZeroU32>) -> Self {
-        let mut count = Self { reached: 0, draws: 0, stopped: false };
-        for score in null {
-            if score >= observed {
-                if stop_after.is_some_and(|h| count.reached + 1 == u64::from(h.get())) {
-                    return Self { stopped: true, ..count };
-                }
-                count.reached += 1;
-            }
-            count.draws += 1;
-        }
-        count
-    }
-
-    fn p(self) -> f64 {
-        (1 + self.reached) as f64 / (1 + self.draws) as f64
-    }
-}
-
 /// Tests a family; its members' inferences in their order.
 ///
 /// # Errors
@@ -422,44 +358,6 @@ pub fn infer<L: Borrow<LayerScores>>(family: &[L], tail: Tail, stop_after: Optio
             }
         })
         .collect()
-}
-
-/// The studentised maximum over the layers in every draw but the identity.
-fn farthest(layers: &[Placed], draws: usize) -> Vec<f64> {
-    let farthest = |t| layers.iter().map(|layer| layer.studentised(t)).fold(f64::NEG_INFINITY, f64::max);
-    (1..=draws).map(farthest).collect()
-}
-
-/// The studentised maximum over a family whose layers come in parts, the networks of a sweep: their scores need not be there
-/// at the same time. All are made in full; where drawing stops early there is no such family.
-#[derive(Clone, Debug, Default)]
-pub struct Maximum {
-    draws: Vec<f64>,
-}
-
-impl Maximum {
-    /// Takes in more layers; how far out each one's observed value lies, for [`Self::p_fwer`].
-    ///
-    /// # Panics
-    /// If the layers differ in their number of draws.
-    pub fn take_in(&mut self, layers: &[LayerScores], tail: Tail) -> Vec<f64> {
-        let Some(first) = layers.first() else { return Vec::new() };
-        let draws = first.points.len() - 1;
-        let placed: Vec<Placed> = layers.iter().map(|layer| Placed::new(layer, tail, None)).collect();
-        let farthest = farthest(&placed, draws);
-        if self.draws.is_empty() {
-            self.draws = farthest;
-        } else {
-            assert!(layers.iter().all(|layer| layer.points.len() == 1 + self.draws.len()), "a family shares its draws");
-            self.draws.iter_mut().zip(farthest).for_each(|(maximum, value)| *maximum = maximum.max(value));
-        }
-        placed.iter().map(|layer| layer.studentised(0)).collect()
-    }
-
-    /// The family-wise p-value of an observed value, once all layers are in.
-    pub fn p_fwer(&self, observed: f64) -> f64 {
-        Count::of(observed, self.draws.iter().copied(), None).p()
-    }
 }
 
 /// Benjamini & Hochberg (1995): the smallest false discovery rate at which each hypothesis is rejected.

@@ -24,7 +24,8 @@ use super::{Interrupted, Progress, Rsm, report};
 /// Spaces at most: 15 parts.
 pub const MOST_SPACES: usize = 4;
 
-/// A space that the others explain but for this share of its variance adds nothing.
+/// A space that the others explain but for this share of its variance adds nothing; a layer of which a resample leaves no more
+/// than this share of its mean square does not vary there.
 const DETERMINED: f64 = 1e-10;
 
 /// A part of a layer's variance.
@@ -38,19 +39,11 @@ pub struct Part {
     pub interval: Option<Interval>,
 }
 
-/// How intervals are made.
-#[derive(Clone, Copy, Debug)]
-pub struct Resampling {
-    /// Seeds them.
-    pub seed: u64,
-    /// How many; 0: no intervals.
-    pub resamples: u64,
-}
-
 /// The parts of each layer's variance, and the whole, `[layer][parts + 1]`: sets of spaces in the order of their bits, then
 /// what all explain together. `None` for a layer with a constant image, or whose entries do not vary.
 ///
-/// `layers` are `[layer][group]`, `spaces` `[space][group]` or `[space][1]`. `progress` is told the RSMs partitioned.
+/// `layers` are `[layer][group]`, `spaces` `[space][group]` or `[space][1]`. Without resamples there are no intervals.
+/// `progress` is told the RSMs partitioned.
 ///
 /// # Errors
 /// `progress` asked to stop.
@@ -63,7 +56,7 @@ pub struct Resampling {
 pub fn partition(
     spaces: &[&[Rsm]],
     layers: &[&[Rsm]],
-    resampling: Resampling,
+    (seed, resamples): (u64, u64),
     progress: &Progress,
 ) -> Result<Vec<Option<Vec<Part>>>, Interrupted> {
     assert!((1..=MOST_SPACES).contains(&spaces.len()), "{} spaces", spaces.len());
@@ -77,7 +70,6 @@ pub fn partition(
         Ok((0..layers.len()).map(|layer| mean(of_groups.iter().map(|group| group[layer].as_deref()))).collect())
     };
     let observed = shares(&vec![1; concepts])?;
-    let Resampling { seed, resamples } = resampling;
     let resampled = (0..resamples).into_par_iter().map(|t| shares(&multiplicities(seed, t, concepts)));
     let resampled = resampled.collect::<Result<Vec<_>, _>>()?;
     let whole = (1 << spaces.len()) - 1;
@@ -101,7 +93,7 @@ fn interval(share: f64, resampled: Vec<f64>, never_negative: bool) -> Option<Int
     let (ends, mean) = enclosing(resampled);
     let least = if never_negative { 0.0 } else { -1.0 };
     let [low, high] = ends.map(|end| (share + end - mean).clamp(least, 1.0));
-    Some(Interval { low, high })
+    Some(Interval { low, high }.holding(share))
 }
 
 /// Per pair above the diagonal, row by row, how often it counts.
@@ -151,13 +143,14 @@ impl Group {
         let share = |layer: &Vec<f64>| {
             let mean = dot(layer, weights) / total;
             let squares: f64 = layer.iter().zip(weights).map(|(x, w)| w * x * x).sum();
-            let variance = squares / total - mean * mean;
+            let square = squares / total;
+            let variance = square - mean * mean;
             let mut with = [0.0; MOST_SPACES];
             for a in 0..count {
                 with[a] = dot(&weighted[a], layer) / total - means[a] * mean;
             }
             let explained = |set: usize| explained(&gram, &with, set) / variance;
-            (variance > 0.0).then(|| parts(&(0..1 << count).map(explained).collect::<Vec<_>>()))
+            (variance > DETERMINED * square).then(|| parts(&(0..1 << count).map(explained).collect::<Vec<_>>()))
         };
         self.layers.iter().map(|layer| layer.as_ref().and_then(share)).collect()
     }

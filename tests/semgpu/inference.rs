@@ -87,6 +87,21 @@ pub fn seen(group: usize, a: usize, b: usize) -> f64 {
 }
 
 #[test]
+fn groups_that_together_find_a_concept_like_all_others_have_no_ceiling_and_are_tested() {
+    let folder = Folder::new();
+    let words = folder.matrix("A", noise(1));
+    // What is like the first concept to the one group is unlike it to the other.
+    let images = folder.groups("layer", 2, |group, a, b| match (a, b) {
+        (0, 11) => 0.5,
+        (0, b) => ((group + b) % 2) as f64,
+        _ => 0.3 * noise(1)(a, b),
+    });
+    folder.test(&[&words], &[&images], &["--rsa", "pearson"]);
+    assert_eq!(column::<String>(&folder.read("accuracy.csv"), "ceiling_low"), [""]);
+    assert!(column::<f64>(&folder.read("rsa.csv"), "ceiling_low")[0] < 1.0);
+}
+
+#[test]
 fn tails_and_families_are_options_of_the_test_and_stand_in_its_record() {
     let folder = Folder::new();
     let words = [folder.matrix("A", noise(1)), folder.matrix("B", noise(2))];

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod tests;
 
+use std::convert::Infallible;
+
 use super::inner::{InnerTest, prepared};
 use super::neighbours::{Neighbours, Ranks};
 use super::{Gram, Measure, Side, deleted};
@@ -27,9 +29,10 @@ pub fn noise_ceiling(measure: Measure, k: usize, images: Side) -> Option<Ceiling
         let groups: Vec<&[f64]> = groups.iter().map(Vec::as_slice).collect();
         let cosine = |mean: &[f64], group: usize| {
             let length = dot(mean, mean).sqrt();
-            if length > 0.0 { Ok(dot(mean, groups[group]) / length) } else { Err(()) }
+            Ok::<_, Infallible>((length > 0.0).then(|| dot(mean, groups[group]) / length))
         };
-        return ceiling(&groups, cosine).ok().flatten();
+        let Ok(found) = ceiling(&groups, cosine);
+        return found;
     }
     if images.grams.iter().any(|gram| gram.without_direction().is_some()) {
         return None;
@@ -40,8 +43,8 @@ pub fn noise_ceiling(measure: Measure, k: usize, images: Side) -> Option<Ceiling
     let value = |mean: &[f64], group: usize| {
         let concepts = cosines[group].concepts();
         let mean = Neighbours::by(&Gram::new(concepts, mean.to_vec()), k, Ranks::InOrder);
-        let value = deleted::value(measure, k, &mean, &lists[group]);
-        if value.is_finite() { Ok(value) } else { Err(()) }
+        Ok::<_, Infallible>(Some(deleted::value(measure, k, &mean, &lists[group])).filter(|value| value.is_finite()))
     };
-    ceiling(&groups, value).ok().flatten()
+    let Ok(found) = ceiling(&groups, value);
+    found
 }

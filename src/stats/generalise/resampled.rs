@@ -1,8 +1,10 @@
 //! Values under resamples of groups and concepts.
 
-use std::ops::Range;
+mod pairs;
 
 use rayon::prelude::*;
+
+pub use pairs::{PairVariance, Pairs};
 
 use super::drawn::Drawn;
 use super::{FEWEST_GROUPS, Generalise, Samples};
@@ -49,44 +51,6 @@ pub struct Resampled {
     pub neighbours: Vec<Pairs>,
 }
 
-/// How much values vary over worlds by what single pairs of concepts do: those of the models, layer by layer, then the ceiling.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Pairs {
-    values: usize,
-    /// Covariances `[values, values]`.
-    covariances: Vec<PairVariance>,
-}
-
-/// A variance by what pairs of concepts do by themselves.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct PairVariance {
-    /// In all groups.
-    pub alike: f64,
-    /// In each group otherwise.
-    pub by_group: f64,
-}
-
-impl Pairs {
-    /// Of so many values.
-    fn nothing(values: usize) -> Self {
-        Self { values, covariances: vec![PairVariance::default(); values * values] }
-    }
-
-    /// The variance of a value.
-    pub fn variance(&self, value: usize) -> PairVariance {
-        self.covariances[value * self.values + value]
-    }
-
-    /// Of the difference of two.
-    pub fn of_difference(&self, a: usize, b: usize) -> PairVariance {
-        let (x, y, both) = (self.variance(a), self.variance(b), self.covariances[a * self.values + b]);
-        PairVariance {
-            alike: x.alike + y.alike - 2.0 * both.alike,
-            by_group: x.by_group + y.by_group - 2.0 * both.by_group,
-        }
-    }
-}
-
 /// How often each group is drawn, out of as many draws as there are groups; depends on `(seed, t)` alone.
 pub fn group_multiplicities(seed: u64, t: u64, groups: usize) -> Vec<u32> {
     let mut random = Random::keyed(seed ^ STREAM, t);
@@ -99,9 +63,9 @@ pub fn group_multiplicities(seed: u64, t: u64, groups: usize) -> Vec<u32> {
 /// ceilings: the mean over the groups drawn of a group's value against the mean of the other groups.
 ///
 /// `layers` are `[layer][group]`. All layers and models see the same resamples: `t` draws concepts by
-/// [`multiplicities`]`(seed, t, concepts)` and groups by [`group_multiplicities`]`(seed, t, groups)`. A group that a
-/// resample of concepts leaves without a correlation counts 0. A resample of one group has no ceiling. Accuracies over groups
-/// alone are resampled only for ceilings: without one there are no resamples. `progress` is told the RSMs tested.
+/// [`multiplicities`]`(seed, t, concepts)` and groups by [`group_multiplicities`]`(seed, t, groups)`. A resample of concepts
+/// that leaves a group without a correlation has no value, and one of one group no ceiling. Accuracies over groups alone are
+/// resampled only for ceilings: without one there are no resamples. `progress` is told the RSMs tested.
 ///
 /// # Errors
 /// [`Interrupted`] if `progress` asks to stop.
@@ -291,46 +255,6 @@ impl<'a> Worlds<'a> {
         self.layers[place].iter().map(standard).collect()
     }
 
-    /// What pairs do by themselves at layers, the first of them perhaps with its ceiling: nothing of it is otherwise in worlds
-    /// of the same concepts.
-    fn pairs(&self, layers: Range<usize>, bounded: bool) -> Pairs {
-        let values = layers.len() * self.models.len() + usize::from(bounded);
-        let mut found = Pairs::nothing(values);
-        if !self.over.over_concepts() {
-            return found;
-        }
-        let (concepts, groups) = (self.every.copies.len(), self.layers[layers.start].len());
-        let standard = bounded.then(|| self.standard(layers.start, &self.every));
-        let once = vec![1; groups];
-        let of_group = |g: usize| -> Vec<Vec<f64>> {
-            let of = |model: &Rsm, layer: usize| {
-                contributions(self.measure, model, self.layers[layer][g].rsm, &self.every.copies)
-            };
-            let others = standard.as_ref().map(|standard| others(standard, g, &once));
-            let ceiling = others.map(|sum| of(&square(&sum, concepts), layers.start));
-            let models = layers.clone().flat_map(|layer| self.models.iter().map(move |model| (model, layer)));
-            models.map(|(model, layer)| of(model.rsm, layer)).chain(ceiling).collect()
-        };
-        // [groups][values][pairs]
-        let by_group: Vec<Vec<Vec<f64>>> = (0..groups).map(of_group).collect();
-        let (groups, pairs) = (groups as f64, concepts * (concepts - 1) / 2);
-        for pair in 0..pairs {
-            let at = |value: usize| by_group.iter().map(move |values| values[value][pair]);
-            let means: Vec<f64> = (0..values).map(|value| at(value).sum::<f64>() / groups).collect();
-            for a in 0..values {
-                for b in 0..values {
-                    let apart = at(a).zip(at(b)).map(|(x, y)| (x - means[a]) * (y - means[b])).sum::<f64>();
-                    // Of one group nothing is known of others.
-                    let by_group = apart / (groups * f64::max(groups - 1.0, 1.0)) / (pairs * pairs) as f64;
-                    let covariance = &mut found.covariances[a * values + b];
-                    covariance.by_group += by_group;
-                    covariance.alike += means[a] * means[b] / (pairs * pairs) as f64 - by_group;
-                }
-            }
-        }
-        found
-    }
-
     /// The lower noise ceiling of a layer; NaN of fewer than two different groups.
     fn ceiling(&self, layer: &Layer, standard: &[Vec<f64>], drawn: &Drawn, groups: &[u32]) -> f64 {
         let present: Vec<usize> = (0..groups.len()).filter(|&g| groups[g] > 0).collect();
@@ -343,7 +267,7 @@ impl<'a> Worlds<'a> {
                 // A correlation is the same for a sum as for a mean.
                 (Measure::Rsa(kind), Group::Entries(group)) => {
                     let order = if kind.is_ranked() { drawn.sorted(&others) } else { Vec::new() };
-                    group(&kind.prepare_in(others, &order)).unwrap_or(0.0)
+                    group(&kind.prepare_in(others, &order)).unwrap_or(f64::NAN)
                 }
                 (Measure::TwoVsTwo(ties), Group::Rsm(rsm)) => {
                     let model = Resample::new(&square(&others, drawn.copies.len()), &drawn.copies);
@@ -378,7 +302,8 @@ impl<'a> Space<'a> {
 impl Values {
     /// Over groups that are drawn so often.
     fn mean(&self, groups: &[u32]) -> f64 {
-        let points: f64 = self.points.iter().zip(groups).map(|(points, &copies)| f64::from(copies) * points).sum();
+        let drawn = self.points.iter().zip(groups).filter(|&(_, &copies)| copies > 0);
+        let points: f64 = drawn.map(|(points, &copies)| f64::from(copies) * points).sum();
         points / (self.whole * f64::from(groups.iter().sum::<u32>()))
     }
 }
@@ -395,12 +320,13 @@ impl Model {
         }
     }
 
+    /// NaN without a correlation.
     fn points(&self, group: &Group) -> f64 {
         match (self, group) {
             (Self::Accuracy(resample, ties), Group::Rsm(rsm)) => resample.score(rsm, *ties) as f64,
-            (Self::Entries { prepared, .. }, Group::Entries(group)) => group(prepared).unwrap_or(0.0),
+            (Self::Entries { prepared, .. }, Group::Entries(group)) => group(prepared).unwrap_or(f64::NAN),
             (Self::Entries { kind, entries, .. }, Group::Incomplete(group)) => {
-                kind.correlation(entries, group).unwrap_or(0.0)
+                kind.correlation(entries, group).unwrap_or(f64::NAN)
             }
             _ => unreachable!("both sides are made for one measure"),
         }
@@ -422,19 +348,6 @@ impl<'a> Group<'a> {
             Self::Incomplete(entries)
         } else {
             Self::Entries(kind.against_in(entries, drawn.order(&space.ascending)))
-        }
-    }
-}
-
-/// What every pair contributes to a value, less their mean.
-fn contributions(measure: Measure, model: &Rsm, image: &Rsm, every: &[u32]) -> Vec<f64> {
-    match measure {
-        Measure::Rsa(kind) => kind.contributions(&upper(model), &upper(image)),
-        Measure::TwoVsTwo(ties) => {
-            let outcomes = Resample::new(model, every).half_points(image, ties).into_iter();
-            let outcomes: Vec<f64> = outcomes.map(|points| points as f64 / 2.0).collect();
-            let mean = outcomes.iter().sum::<f64>() / outcomes.len() as f64;
-            outcomes.into_iter().map(|outcome| outcome - mean).collect()
         }
     }
 }

@@ -108,9 +108,10 @@ fn by_definition(kind: Rsa, models: &[&Rsm], groups: &[Rsm], copies: &[u32], dra
         pairs.flat_map(|(a, b)| vec![rsm.row(a)[b]; (copies[a] * copies[b]) as usize]).collect()
     };
     let lists: Vec<Vec<f64>> = groups.iter().map(list).collect();
-    let r = |x: &[f64], y: &[f64]| kind.correlation(x, y).unwrap_or(0.0);
+    let r = |x: &[f64], y: &[f64]| kind.correlation(x, y).unwrap_or(f64::NAN);
     let value = |model: &&Rsm| {
-        let points = lists.iter().zip(drawn).map(|(group, &times)| f64::from(times) * r(&list(model), group));
+        let present = lists.iter().zip(drawn).filter(|&(_, &times)| times > 0);
+        let points = present.map(|(group, &times)| f64::from(times) * r(&list(model), group));
         points.sum::<f64>() / f64::from(drawn.iter().sum::<u32>())
     };
     let present: Vec<usize> = (0..groups.len()).filter(|&g| drawn[g] > 0).collect();
@@ -124,6 +125,33 @@ fn by_definition(kind: Rsa, models: &[&Rsm], groups: &[Rsm], copies: &[u32], dra
     };
     let ceiling = present.iter().map(|&g| r(&lists[g], &others(g))).sum::<f64>() / present.len() as f64;
     models.iter().map(value).chain(groups.iter().all(|rsm| rsm.constant().is_empty()).then_some(ceiling)).collect()
+}
+
+#[test]
+fn resamples_without_a_correlation_have_no_value() {
+    const CONCEPTS: usize = 16;
+    let mut random = Random::keyed(12, 0);
+    // Two of the concepts are of another kind: one resample in eight has neither.
+    let mut kinds = |noise: f64| {
+        let alike = |a: usize, b: usize| f64::from(u8::from((a < CONCEPTS - 2) == (b < CONCEPTS - 2)));
+        let pairs = (0..CONCEPTS).flat_map(|a| (a + 1..CONCEPTS).map(move |b| (a, b)));
+        square(&pairs.map(|(a, b)| alike(a, b) + noise * random.unit()).collect::<Vec<_>>(), CONCEPTS)
+    };
+    let (model, groups) = (kinds(0.0), [0.5; 3].map(&mut kinds));
+    let r = |group: &Rsm| Rsa::Pearson.correlation(&upper(&model), &upper(group)).unwrap();
+    let value = groups.iter().map(r).sum::<f64>() / 3.0;
+    for over in [Generalise::Concepts, Generalise::Both] {
+        let resampling = Resampling { seed: 1, resamples: 400, over };
+        let go_on = |_| ControlFlow::Continue(());
+        let found = resampled(Measure::Rsa(Rsa::Pearson), &[&model], &[&groups], resampling, &go_on).unwrap();
+        let (samples, pairs) = (&found.models[0][0], found.pairs[0].variance(0));
+        let without = samples.concepts.iter().filter(|value| value.is_nan()).count();
+        assert!((20..80).contains(&without), "{without}");
+        let sizes = Sizes { groups: 3, concepts: CONCEPTS };
+        let estimate = samples.estimate(value, pairs, over, sizes, Scale::Plain(-1.0, 1.0));
+        // Correlations are about .9 and more in all others; were these 0, the interval would reach down to .2.
+        assert!(estimate.interval.low > 0.8, "{over}: {estimate:?}");
+    }
 }
 
 #[test]
@@ -274,15 +302,15 @@ impl World {
                 let of = |value: f64, spread: (f64, f64), scale| {
                     (value, Estimate::new(value, spread, scale).interval, spread.0.sqrt())
                 };
-                let value = Value { value: values[0] - values[2], pairs: by_pairs.of_difference(0, 2) };
+                let (value, pairs) = (values[0] - values[2], by_pairs.of_difference(0, 2));
                 let to_ceiling = samples[0].minus(ceiling);
                 return [
                     of(values[0], spread(tested(0), alone), scale),
                     of(values[0] - values[1], spread(tested(0), tested(1)), plain),
                     (
-                        value.value,
-                        to_ceiling.estimate(value, over, sizes, plain).interval,
-                        to_ceiling.variance(over, sizes, Some(value.pairs)).0.sqrt(),
+                        value,
+                        to_ceiling.estimate(value, pairs, over, sizes, plain).interval,
+                        to_ceiling.variance(over, sizes, Some(pairs)).0.sqrt(),
                     ),
                 ];
             }
@@ -293,7 +321,7 @@ impl World {
             ]
             .map(|(value, pairs, samples, scale)| {
                 let deviation = samples.variance(over, sizes, Some(pairs)).0.sqrt();
-                (value, samples.estimate(Value { value, pairs }, over, sizes, scale).interval, deviation)
+                (value, samples.estimate(value, pairs, over, sizes, scale).interval, deviation)
             })
         };
         let all: Vec<_> = (0..worlds).into_par_iter().map(estimates).collect();
@@ -370,12 +398,10 @@ fn families_rejected(world: World, measure: Measure, worlds: u64, resamples: u64
             let observed = Worlds::new(measure, &models, &layers, Generalise::Both);
             let [_, observed, _] = observed.resample(&vec![1; sizes.concepts], &vec![1; sizes.groups]);
             let of = |n: usize| {
-                let value = Value {
-                    value: observed[n][0] - observed[n - 1][0],
-                    pairs: found.neighbours[n - 1].of_difference(0, 1),
-                };
+                let value = observed[n][0] - observed[n - 1][0];
+                let pairs = found.neighbours[n - 1].of_difference(0, 1);
                 let samples = found.models[n][0].minus(&found.models[n - 1][0]);
-                (samples.estimate(value, over, sizes, plain), samples.influences(over))
+                (samples.estimate(value, pairs, over, sizes, plain), samples.influences(over))
             };
             (1..LAYERS).map(of).collect()
         };
@@ -440,8 +466,8 @@ fn a_word_model_and_its_copy_in_another_scale_do_not_differ() {
             let worlds = Worlds::new(Measure::Rsa(kind), &models, &layers, Generalise::Both);
             let [_, observed, _] = worlds.resample(&[1; 15], &[1; 4]);
             let samples = found.models[0][0].minus(&found.models[0][1]);
-            let value = Value { value: observed[0][0] - observed[0][1], pairs: found.pairs[0].of_difference(0, 1) };
-            let estimate = samples.estimate(value, over, world.sizes, Scale::Plain(-2.0, 2.0));
+            let (value, pairs) = (observed[0][0] - observed[0][1], found.pairs[0].of_difference(0, 1));
+            let estimate = samples.estimate(value, pairs, over, world.sizes, Scale::Plain(-2.0, 2.0));
             assert_eq!((estimate.value, estimate.p_value, estimate.t()), (0.0, Some(1.0), 0.0), "{kind} over {over}");
             assert_eq!((estimate.interval.low, estimate.interval.high), (0.0, 0.0), "{kind} over {over}");
         }
