@@ -80,10 +80,12 @@ pub fn attention(parts: [Heads; 3], [heads, units]: [usize; 2], scoring: Scoring
     let Some(on_cpu) = parts.iter().map(|part| on_cpu(&part.tokens)).collect::<Option<Vec<OnCpu>>>() else {
         return gpu::attention::attention(parts, [heads, units], scoring);
     };
-    let part = |n: usize| {
-        let [_, tokens, width] = parts[n].tokens.dims();
-        cpu::Part { values: &on_cpu[n][parts[n].first..], steps: [tokens * width, units, width] }
-    };
+    let places = parts.each_ref().map(|part| {
+        let [_, tokens, width] = part.tokens.dims();
+        let every = |count: usize, first: usize, step: usize| (0..count).map(|n| first + n * step).collect();
+        Lies { images: every(images, part.first, tokens * width), head: units, tokens: every(tokens, 0, width) }
+    });
+    let part = |n: usize| places[n].on_cpu(&on_cpu[n]);
     attention_on_cpu(counts, [0, 1, 2].map(part), scoring).reshape([images, rows, heads * units])
 }
 
@@ -105,13 +107,39 @@ fn attention_on_cpu(counts: Counts, parts: [cpu::Part; 3], Scoring { scale, bias
 }
 
 /// Queries, keys or values that lie anywhere in a tensor, a head's units side by side.
-pub struct Lying {
+pub struct Lying<'a> {
     /// All of it.
     pub values: Tensor<1>,
-    /// The first of them.
-    pub first: usize,
-    /// How far apart those of images, heads and tokens are.
-    pub steps: [usize; 3],
+    /// Where.
+    pub lies: &'a Lies,
+}
+
+/// Where queries, keys or values lie.
+#[derive(Clone, Debug)]
+pub struct Lies {
+    /// The first of each image.
+    pub images: Vec<usize>,
+    /// How far apart heads are.
+    pub head: usize,
+    /// How far behind an image's first each token is.
+    pub tokens: Vec<usize>,
+}
+
+impl Lies {
+    fn on_cpu<'a>(&'a self, values: &'a [f32]) -> cpu::Part<'a> {
+        cpu::Part { values, images: &self.images, head: self.head, tokens: &self.tokens }
+    }
+
+    /// How many units a token has and the first of them, if they are all of a tensor `[images, tokens, units]`, head by head.
+    fn in_rows(&self, count: usize, [heads, units]: [usize; 2]) -> Option<[usize; 2]> {
+        let (first, width) = (self.images[0], *self.tokens.get(1)?);
+        let own = self.tokens.len() * width;
+        let every = |places: &[usize], first: usize, step: usize| {
+            places.iter().enumerate().all(|(n, &place)| place == first + n * step)
+        };
+        let rows = every(&self.tokens, 0, width) && every(&self.images, first, own) && count == self.images.len() * own;
+        (rows && self.head == units && first + heads * units <= width).then_some([width, first])
+    }
 }
 
 /// How many of what attends to what.
@@ -140,25 +168,21 @@ pub fn attention_of(
     scoring: Scoring,
     copied: impl Fn(usize) -> Tensor<3>,
 ) -> Tensor<4> {
-    let Counts { images, heads, queries, keys, units } = counts;
+    let Counts { images, heads, queries, units, .. } = counts;
     assert!(scoring.bias.is_none_or(|bias| bias.fits(counts)), "a bias of other images, heads, queries or keys");
     let on_cpu = parts.each_ref().map(|part| on_cpu(&part.values));
     if let [Some(q), Some(k), Some(v)] = &on_cpu {
         let values = [q, k, v];
-        let part = |n: usize| cpu::Part { values: &values[n][parts[n].first..], steps: parts[n].steps };
-        return attention_on_cpu(counts, [0, 1, 2].map(part), scoring);
+        return attention_on_cpu(counts, [0, 1, 2].map(|n| parts[n].lies.on_cpu(values[n])), scoring);
     }
-    let mut parts = parts.into_iter().enumerate().map(|(n, part)| {
-        let tokens = if n == 0 { queries } else { keys };
-        let [own, head, width] = part.steps;
-        // All of the tensor, image by image and token by token.
-        let lies =
-            head == units && own == tokens * width && part.values.dims()[0] == images * own && part.first < width;
-        match lies && part.first + heads * units <= width {
-            true => Heads { tokens: part.values.reshape([images, tokens, width]), first: part.first },
-            false => Heads { tokens: copied(n), first: 0 },
-        }
-    });
+    let mut parts =
+        parts.into_iter().enumerate().map(|(n, part)| match part.lies.in_rows(part.values.dims()[0], [heads, units]) {
+            Some([width, first]) => {
+                let tokens = part.values.reshape([images, part.lies.tokens.len(), width]);
+                Heads { tokens, first }
+            }
+            None => Heads { tokens: copied(n), first: 0 },
+        });
     let mut next = || parts.next().expect("three parts");
     attention([next(), next(), next()], [heads, units], scoring).reshape([images, queries, heads, units])
 }

@@ -30,10 +30,20 @@ pub struct Heads {
 /// Queries, keys or values, a head's units side by side.
 #[derive(Clone, Copy)]
 pub struct Part<'a> {
-    /// From the first of them on.
+    /// All of them.
     pub values: &'a [f32],
-    /// How far apart those of images, heads and tokens are.
-    pub steps: [usize; 3],
+    /// Where each image's begin.
+    pub images: &'a [usize],
+    /// How far apart those of heads are.
+    pub head: usize,
+    /// How far behind an image's first those of each token are.
+    pub tokens: &'a [usize],
+}
+
+impl<'a> Part<'a> {
+    fn of_head(self, [image, head]: [usize; 2], units: usize) -> Own<'a> {
+        Own { values: &self.values[self.images[image] + self.head * head..], tokens: self.tokens, units }
+    }
 }
 
 /// What is added to scores.
@@ -64,28 +74,38 @@ pub(super) fn attention_on(
     let out = Shared::new(out);
     (0..images * heads).into_par_iter().for_each(|at| {
         let (image, head) = (at / heads, at % heads);
-        let part = |part, tokens| of_head(part, [image, head], tokens, units);
         let bias = bias.map(|bias| {
             let matrix = shape.queries * bias.pitch;
             let first = at * matrix % bias.values.len();
             (shape.scale * bias.scales[head], &bias.values[first..first + matrix], bias.pitch)
         });
-        let (queries, keys, values) = (part(queries, shape.queries), part(keys, shape.keys), part(values, shape.keys));
+        let parts = [queries, keys, values].map(|part| part.of_head([image, head], units));
         let pitch = shape.keys.next_multiple_of(WIDEST) + LINE;
         let scores = QUERIES.min(shape.queries) * pitch;
+        let queries = (QUERIES * units).next_multiple_of(LINE);
         let panels = Panels::most(units, shape.keys) + Panels::most(shape.keys, units);
-        with_scratch(scores + panels, |scratch| {
-            let scratch = scratch.split_at_mut(scores);
-            isa.dispatch(Work { shape, image, head, queries, keys, values, bias, pitch, scratch, out: &out });
+        with_scratch(scores + queries + panels, |scratch| {
+            let (scores, rest) = scratch.split_at_mut(scores);
+            let (queries, panels) = rest.split_at_mut(queries);
+            let scratch = [scores, queries, panels];
+            isa.dispatch(Work { shape, image, head, parts, bias, pitch, scratch, out: &out });
         });
     });
 }
 
-/// The units of a head's tokens, and how far apart those are.
-fn of_head(part: Part<'_>, [image, head]: [usize; 2], tokens: usize, units: usize) -> (&[f32], usize) {
-    let [images, heads, pitch] = part.steps;
-    let first = image * images + head * heads;
-    (&part.values[first..first + (tokens - 1) * pitch + units], pitch)
+/// A head's queries, keys or values.
+#[derive(Clone, Copy)]
+struct Own<'a> {
+    values: &'a [f32],
+    tokens: &'a [usize],
+    units: usize,
+}
+
+impl<'a> Own<'a> {
+    #[inline(always)]
+    fn row(self, token: usize) -> &'a [f32] {
+        &self.values[self.tokens[token]..][..self.units]
+    }
 }
 
 /// A head of an image.
@@ -93,16 +113,14 @@ struct Work<'a> {
     shape: Heads,
     image: usize,
     head: usize,
-    /// And how far apart they are; as keys and values.
-    queries: (&'a [f32], usize),
-    keys: (&'a [f32], usize),
-    values: (&'a [f32], usize),
+    /// Queries, keys and values.
+    parts: [Own<'a>; 3],
     /// What scores are multiplied by, then what is added, row by row, and how far apart rows are.
     bias: Option<(f32, &'a [f32], usize)>,
     /// Of the scores.
     pitch: usize,
-    /// Scores `[QUERIES, pitch]`, keys and values in panels.
-    scratch: (&'a mut [f32], &'a mut [f32]),
+    /// Scores `[QUERIES, pitch]`, queries `[QUERIES, units]`, keys and values in panels.
+    scratch: [&'a mut [f32]; 3],
     out: &'a Shared<'a>,
 }
 
@@ -111,20 +129,34 @@ impl pulp::WithSimd for Work<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { shape, image, head, queries, keys, values, bias, pitch, scratch: (scores, panels), out } = self;
-        let (of_keys, of_values) = panels.split_at_mut(Panels::most(shape.units, shape.keys));
-        let keys = Panels::of_columns::<S>(of_keys, keys, [shape.units, shape.keys]);
-        let values = Panels::of_rows::<S>(of_values, values, [shape.keys, shape.units]);
+        let Self { shape, image, head, parts: [queries, keys, values], bias, pitch, scratch, out } = self;
+        let (units, [scores, packed, panels]) = (shape.units, scratch);
+        let (of_keys, of_values) = panels.split_at_mut(Panels::most(units, shape.keys));
+        let keys = Panels::of_columns::<S>(
+            of_keys,
+            [units, shape.keys],
+            #[inline(always)]
+            |key| keys.row(key),
+        );
+        let values = Panels::of_rows::<S>(
+            of_values,
+            [shape.keys, units],
+            #[inline(always)]
+            |key| values.row(key),
+        );
         let width = VECTORS * S::F32_LANES;
         let scale = if bias.is_some() { 1.0 } else { shape.scale };
         for first in (0..shape.queries).step_by(QUERIES) {
             let rows = QUERIES.min(shape.queries - first);
+            for (row, to) in packed.chunks_exact_mut(units).take(rows).enumerate() {
+                to.copy_from_slice(queries.row(first + row));
+            }
             for panel in 0..shape.keys.div_ceil(width) {
                 let columns = panel * width..shape.keys.min((panel + 1) * width);
                 keys.multiply(
                     simd,
-                    (&queries.0[first * queries.1..], queries.1, rows),
-                    0..shape.units,
+                    (packed, units, rows),
+                    0..units,
                     panel,
                     #[inline(always)]
                     |row, sums| {
@@ -150,8 +182,8 @@ impl pulp::WithSimd for Work<'_> {
             for (sum, scores) in sums.iter_mut().zip(scores.chunks_mut(pitch)).take(rows) {
                 *sum = weights(simd, &mut scores[..shape.keys], scale);
             }
-            for panel in 0..shape.units.div_ceil(width) {
-                let columns = panel * width..shape.units.min((panel + 1) * width);
+            for panel in 0..units.div_ceil(width) {
+                let columns = panel * width..units.min((panel + 1) * width);
                 values.multiply(
                     simd,
                     (scores, pitch, rows),
@@ -160,7 +192,7 @@ impl pulp::WithSimd for Work<'_> {
                     #[inline(always)]
                     |row, totals| {
                         let token = image * shape.queries + first + row;
-                        let at = (token * shape.heads + head) * shape.units;
+                        let at = (token * shape.heads + head) * units;
                         // SAFETY: heads differ in the units, and a head is written from one thread.
                         let out = unsafe { out.part(at + columns.start..at + columns.end) };
                         let share = simd.splat_f32s(1.0 / sums[row]);

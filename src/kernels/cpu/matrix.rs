@@ -87,24 +87,32 @@ impl<'a> Panels<'a> {
         columns.next_multiple_of(WIDEST) * depth
     }
 
-    /// Lays out rows `[depth, columns]`, `pitch` apart.
+    /// Lays out a matrix by its rows, `[depth, columns]`.
     #[inline(always)]
-    pub fn of_rows<S: Simd>(to: &'a mut [f32], (x, pitch): (&[f32], usize), [depth, columns]: [usize; 2]) -> Self {
+    pub fn of_rows<'x, S: Simd>(
+        to: &'a mut [f32],
+        [depth, columns]: [usize; 2],
+        row: impl Fn(usize) -> &'x [f32],
+    ) -> Self {
         let width = VECTORS * S::F32_LANES;
         let used = columns.next_multiple_of(width) * depth;
         for (panel, weights) in to[..used].chunks_exact_mut(depth * width).enumerate() {
             let own = width.min(columns - panel * width);
-            for (row, line) in weights.chunks_exact_mut(width).enumerate() {
-                line[..own].copy_from_slice(&x[row * pitch + panel * width..][..own]);
+            for (k, line) in weights.chunks_exact_mut(width).enumerate() {
+                line[..own].copy_from_slice(&row(k)[panel * width..][..own]);
                 line[own..].fill(0.0);
             }
         }
         Self { depth, weights: &to[..used] }
     }
 
-    /// Lays out the transpose of rows `[columns, depth]`, `pitch` apart.
+    /// Lays out a matrix by its columns.
     #[inline(always)]
-    pub fn of_columns<S: Simd>(to: &'a mut [f32], (x, pitch): (&[f32], usize), [depth, columns]: [usize; 2]) -> Self {
+    pub fn of_columns<'x, S: Simd>(
+        to: &'a mut [f32],
+        [depth, columns]: [usize; 2],
+        column: impl Fn(usize) -> &'x [f32],
+    ) -> Self {
         let width = VECTORS * S::F32_LANES;
         let used = columns.next_multiple_of(width) * depth;
         for (panel, weights) in to[..used].chunks_exact_mut(depth * width).enumerate() {
@@ -112,10 +120,9 @@ impl<'a> Panels<'a> {
             if own < width {
                 weights.fill(0.0);
             }
-            for column in 0..own {
-                let row = &x[(panel * width + column) * pitch..][..depth];
-                for (line, &weight) in weights.chunks_exact_mut(width).zip(row) {
-                    line[column] = weight;
+            for at in 0..own {
+                for (line, &weight) in weights.chunks_exact_mut(width).zip(column(panel * width + at)) {
+                    line[at] = weight;
                 }
             }
         }

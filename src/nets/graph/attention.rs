@@ -12,16 +12,19 @@ use super::fusion::Open;
 use super::lowering::{Lowered, Node, Refusal, axis};
 use super::places::{Move, Places};
 use super::value::{Array, Constant};
-use crate::kernels::attention::{Bias, Counts, Lying, Scoring, attention_of};
+use crate::kernels::attention::{Bias, Counts, Lies, Lying, Scoring, attention_of};
 use crate::weights::WeightsError;
+
+/// A length and a step of an axis.
+type Run = (usize, usize);
 
 /// Queries, keys or values: `[images, heads, tokens, units]` in a root.
 struct Part {
     view: View,
     /// Lengths and steps of the axes before the tokens.
-    outer: Vec<(usize, usize)>,
+    outer: Vec<Run>,
     /// Of the tokens.
-    tokens: (usize, usize),
+    tokens: Vec<Run>,
     units: usize,
 }
 
@@ -33,28 +36,38 @@ impl Part {
         if turned {
             std::mem::swap(&mut units, &mut tokens);
         }
-        let single = |axis: &[(usize, usize)]| match *axis {
-            [] => Some((1, 0)),
-            [run] => Some(run),
-            _ => None,
+        let units = match units[..] {
+            [] => 1,
+            [(count, 1)] => count,
+            _ => return None,
         };
-        let (tokens, units) = (single(&tokens)?, single(&units)?);
         // Neighbours that one run would do for are one.
         let outer = Places::strided(&axes.concat()).runs().to_vec();
-        (units.0 == 1 || units.1 == 1).then_some(Self { view, outer, tokens, units: units.0 })
+        Some(Self { view, outer, tokens, units })
     }
 
-    /// How far apart images, heads and tokens are.
-    fn steps(&self, images: usize, heads: usize) -> Option<[usize; 3]> {
-        let shape = [images, heads];
-        let flat = Places::strided(&self.outer).reshaped(&shape);
-        let axes = flat.axes()?;
-        let step = |axis: &[(usize, usize)]| match *axis {
-            [] => Some(0),
-            [(_, step)] => Some(step),
-            _ => None,
+    /// How many tokens.
+    fn count(&self) -> usize {
+        self.tokens.iter().map(|run| run.0).product()
+    }
+
+    /// Where they lie, and the same as places in the order of `[images, tokens, heads, units]`.
+    fn lies(&self, images: usize, heads: usize) -> Option<(Lies, Places)> {
+        let axes = Places::strided(&self.outer).reshaped(&[images, heads]).axes()?;
+        let head = match axes[1][..] {
+            [] => (1, 0),
+            [run] => run,
+            _ => return None,
         };
-        Some([step(&axes[0])?, step(&axes[1])?, self.tokens.1])
+        let first = self.view.places.offset();
+        let places = [&axes[0], &self.tokens, &[head, (self.units, 1)][..]].concat();
+        let places = Places::strided(&places).from(first).reshaped(&[images, self.count(), heads * self.units]);
+        let every = |runs: &[Run], first: usize| {
+            runs.iter().fold(vec![first], |found, &(length, step)| {
+                found.into_iter().flat_map(|at| (0..length).map(move |n| at + n * step)).collect()
+            })
+        };
+        Some((Lies { images: every(&axes[0], first), head: head.1, tokens: every(&self.tokens, 0) }, places))
     }
 }
 
@@ -231,29 +244,32 @@ fn found(compiled: &Compiled, at: usize) -> Option<(Open, Places)> {
         Part::of(compiled.view(value, at), turned)
     };
     let (q, k, v) = (part(queries, false, true)?, part(keys, true, true)?, part(values, false, false)?);
-    let two =
-        [&q, &k, &v].into_iter().find(|part| part.outer.len() == 2).map(|part| [part.outer[0].0, part.outer[1].0]);
     let count: usize = shape[..shape.len() - 2].iter().product();
-    let [images, heads] = two.unwrap_or([1, count]);
+    let outer = |part: &Part| <[Run; 2]>::try_from(&part.outer[..]).ok();
+    let [images, heads] = match (&shape[..shape.len() - 2], [&q, &k, &v].into_iter().find_map(outer)) {
+        (&[.., heads], _) if shape.len() > 3 => [count / heads, heads],
+        // Images and heads may be one axis.
+        (_, Some([images, heads])) => [images.0, heads.0],
+        _ => [1, count],
+    };
     let fits = |part: &Part| part.outer.iter().map(|run| run.0).product::<usize>() == count;
     if ![&q, &k, &v].into_iter().all(fits) || images * heads != count {
         return None;
     }
-    let (queries, keys) = (q.tokens.0, k.tokens.0);
+    let (queries, keys, own) = (q.count(), k.count(), q.units);
     // Softmax looks for the largest score before it is scaled.
-    if k.units != q.units || v.units != q.units || v.tokens.0 != keys || scale <= 0.0 {
+    if k.units != own || v.units != own || v.count() != keys || scale <= 0.0 {
         return None;
     }
-    let counts = Counts { images, heads, queries, keys, units: q.units };
+    let counts = Counts { images, heads, queries, keys, units: own };
     let parts = [&q, &k, &v];
-    let steps: Vec<[usize; 3]> = parts.iter().map(|part| part.steps(images, heads)).collect::<Option<_>>()?;
-    let own = counts.units;
-    let lies = std::array::from_fn(|n| Lies { first: parts[n].view.places.offset(), steps: steps[n] });
+    let lies: Vec<(Lies, Places)> = parts.iter().map(|part| part.lies(images, heads)).collect::<Option<_>>()?;
+    let lies: Arc<[(Lies, Places)]> = lies.into();
     let values: Vec<usize> = parts.iter().map(|part| part.view.of).collect();
     let inputs = values.iter().map(|&value| compiled.known[value].clone()).collect();
     let is_plain = scores.factors.is_empty() && scores.added.is_empty();
     let biased = if is_plain { None } else { Some(Rc::new(Biased::of(scores, counts)?)) };
-    let lower = move |node: &Node| attends(node.at, counts, scale, lies, biased.clone());
+    let lower = move |node: &Node| attends(node.at, counts, scale, &lies, biased.clone());
     let open = Open::new(at, Rc::new(lower), inputs, values.into_iter().map(Some).collect());
     let shape = compiled.known[wiring.outputs[at][0]]
         .as_ref()
@@ -263,36 +279,24 @@ fn found(compiled: &Compiled, at: usize) -> Option<(Open, Places)> {
     Some((open, places.reshaped(&shape)))
 }
 
-/// Where queries, keys or values lie.
-#[derive(Clone, Copy, Debug)]
-pub struct Lies {
-    first: usize,
-    steps: [usize; 3],
-}
-
 fn attends(
     at: usize,
     counts: Counts,
     scale: f64,
-    parts: [Lies; 3],
+    lies: &Arc<[(Lies, Places)]>,
     biased: Option<Rc<Biased>>,
 ) -> Result<Lowered, Refusal> {
     let Counts { images, heads, queries, units, .. } = counts;
-    let shape = vec![images, queries, heads, units];
+    let (shape, lies) = (vec![images, queries, heads, units], lies.clone());
     Lowered::weighted(shape, &[0, 1, 2], 0, 0, move |loader| {
         let load = |biased: &Rc<Biased>| loader.once(at, || biased.load(counts, &loader.device));
         let bias = biased.as_ref().map(load).transpose()?;
+        let lies = lies.clone();
         Ok(Arc::new(move |inputs: Vec<Array>| {
-            let lying: [Lying; 3] = std::array::from_fn(|n| Lying {
-                values: inputs[n].clone().flat(),
-                first: parts[n].first,
-                steps: parts[n].steps,
-            });
+            let lying = std::array::from_fn(|n| Lying { values: inputs[n].clone().flat(), lies: &lies[n].0 });
             let copied = |n: usize| {
-                let tokens = if n == 0 { queries } else { counts.keys };
-                let [image, head, token] = parts[n].steps;
-                let places = Places::strided(&[(images, image), (tokens, token), (heads, head), (units, 1)]);
-                places.from(parts[n].first).take(inputs[n].clone().flat()).reshape([images, tokens, heads * units])
+                let places = &lies[n].1;
+                places.take(inputs[n].clone().flat()).reshape(<[usize; 3]>::try_from(&places.shape[..]).expect("three"))
             };
             let scoring = Scoring { scale, bias: bias.as_deref() };
             vec![Array::new(attention_of(lying, counts, scoring, copied), &[images, queries, heads, units])]
