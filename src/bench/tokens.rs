@@ -6,7 +6,7 @@ use super::timing::{Within, validate};
 use super::{Row, Work, activations, is_software, timed};
 use crate::device::Selected;
 use crate::error::Error;
-use crate::kernels::attention::self_attention;
+use crate::kernels::attention::{Bias, Heads, Scoring, attention};
 use crate::kernels::{Activation, Dense, LayerNorm};
 
 /// Tokens of an image, their dimensions, heads, units of a token inside the multilayer perceptron.
@@ -78,10 +78,22 @@ pub(super) fn rows(selected: &Selected) -> Result<Vec<Row>, Error> {
         let part = qkv.clone().narrow(2, n * DIMENSIONS, DIMENSIONS);
         part.reshape([images, TOKENS, HEADS, units]).swap_dims(1, 2)
     };
-    both("attention", [work_of("attention"), work_of("Burn's")], &|| self_attention(qkv.clone(), HEADS), &|| {
+    let products = |added: Option<&Tensor<4>>| {
         let scores = part(0).matmul(part(1).swap_dims(2, 3)) / (units as f64).sqrt();
-        let y = activation::softmax(scores, 3).matmul(part(2));
-        y.swap_dims(1, 2).reshape([images, TOKENS, DIMENSIONS])
+        let scores = added.map_or(scores.clone(), |added| scores + added.clone());
+        activation::softmax(scores, 3).matmul(part(2)).swap_dims(1, 2).reshape([images, TOKENS, DIMENSIONS])
+    };
+    let attend = |bias: Option<&Bias>| {
+        let heads = [0, 1, 2].map(|n| Heads { tokens: qkv.clone(), first: n * DIMENSIONS });
+        attention(heads, [HEADS, units], Scoring { scale: 1.0 / (units as f64).sqrt(), bias })
+    };
+    both("attention", [work_of("attention"), work_of("Burn's")], &|| attend(None), &|| products(None))?;
+    let shape = [1, HEADS, TOKENS, TOKENS];
+    let added = activations(1, shape.iter().product(), 6);
+    let bias = Bias::new(vec![1.0; HEADS], &added, shape, device);
+    let added = Tensor::<4>::from_data(TensorData::new(added, shape), device);
+    both("attention, biased", [work_of("attention, biased"), work_of("Burn's")], &|| attend(Some(&bias)), &|| {
+        products(Some(&added))
     })?;
 
     let parameters = |value: f32| TensorData::new(vec![value; DIMENSIONS], [DIMENSIONS]);

@@ -337,13 +337,13 @@ fn attention_with_what_is_added_to_scores_is_one_step() {
             d.node("Mul", &[y, &factor])
         })
     });
-    check("a factor below nothing", 7, |d| {
+    check("a factor below nothing", 11, |d| {
         windowed(d, |d, y| {
             let scale = d.number(-0.7);
             d.node("Mul", &[y, &scale])
         })
     });
-    check("a factor of every key", 7, |d| {
+    check("a factor of every key", 11, |d| {
         windowed(d, |d, y| {
             let factor = d.weights(&[4]);
             d.node("Mul", &[y, &factor])
