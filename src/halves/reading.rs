@@ -225,7 +225,7 @@ fn check_sizes(all: &[&mut Matrices], spaces: bool) -> Result<(), HalvesError> {
             "; --features images leaves the words' file word vectors, of which those of the concepts are taken"
         } else if what == "concepts" && larger.read.form == "features" && !larger.names.is_empty() {
             "; `semgpu similarity FILE --concepts NAMES --out RSM.npy` takes some rows of a file by their names"
-        } else if what == "groups" && of.read.side == Side::Words {
+        } else if what == "groups" && of.read.side != first.read.side {
             "; a side of one matrix a layer, such as the mean of its groups, meets each group of the other"
         } else {
             ""
