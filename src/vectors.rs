@@ -358,7 +358,10 @@ pub enum VectorsError {
     #[error(transparent)]
     File(#[from] FileError),
     /// The first bytes are of no format that is read.
-    #[error("{}: begins with \"{begins}\", expected word vectors: {expected}", path.display())]
+    #[error(
+        "{}: begins with \"{begins}\", expected word vectors: {expected}; of any other table numpy.savez(\"vectors.npz\", \
+         words=names, vectors=array) makes one", path.display()
+    )]
     Format {
         /// The file.
         path: PathBuf,

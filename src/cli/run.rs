@@ -62,10 +62,11 @@ impl Experiment {
         place(written, self.out.clone(), self.threads)?.asked(path).map_err(Error::input)
     }
 
-    /// The same as words of a command line that holds in any directory, for the file at `path`.
-    pub(super) fn words(&self, path: &Path) -> Result<Vec<String>, Error> {
-        let out = self.out.iter().map(|out| std::path::absolute(out).unwrap_or_else(|_| out.clone()));
-        let out = out.map(|out| ["--out".to_string(), out.display().to_string()]);
+    /// The same as words of a command line that holds in any directory, for the file at `path` with results at `out`: its
+    /// default, too, is relative to the directory where a command is called.
+    pub(super) fn words(&self, path: &Path, out: &Path) -> Result<Vec<String>, Error> {
+        let out = std::path::absolute(out).map_err(FileError::at(out)).map_err(Error::input)?;
+        let out = Some(["--out".to_string(), out.display().to_string()]).into_iter();
         let device = self.device.iter().map(|device| ["--device".to_string(), device.to_string()]);
         let threads = self.threads.iter().map(|threads| ["--threads".to_string(), threads.to_string()]);
         let set = written::from_anywhere(path, &self.set).map_err(Error::input)?;

@@ -137,7 +137,8 @@ pub(super) fn cut(arguments: Cutting, called: &Path, progress: &Progress) -> Res
                 Shards::check_place(&plan.config.out())?;
                 describe(&plan, progress);
                 let planned = started.elapsed().as_secs_f64();
-                cut_one((&arguments, called), (path, None), plan, planned, &mut tables, progress)?;
+                let out = plan.config.out();
+                cut_one((&arguments, called), (path, None, out.as_path()), plan, planned, &mut tables, progress)?;
             }
             Asked::Many(sweep) => {
                 let plans = Plans::new(*sweep, progress).map_err(Error::input)?;
@@ -150,7 +151,8 @@ pub(super) fn cut(arguments: Cutting, called: &Path, progress: &Progress) -> Res
                     // A shard reads what networks share for itself.
                     let planned = plans.shared_seconds + started.elapsed().as_secs_f64();
                     progress.line(format!("network {} of {}  {}", n + 1, plans.sweep.members.len(), member.label));
-                    cut_one((&arguments, called), (path, Some(&member.label)), plan, planned, &mut tables, progress)?;
+                    let experiment = (path.as_path(), Some(member.label.as_str()), plans.sweep.out.as_path());
+                    cut_one((&arguments, called), experiment, plan, planned, &mut tables, progress)?;
                 }
             }
         }
@@ -167,10 +169,10 @@ pub(super) fn cut(arguments: Cutting, called: &Path, progress: &Progress) -> Res
     Ok(())
 }
 
-/// Cuts an experiment that took `planned` seconds to plan.
+/// Cuts an experiment that took `planned` seconds to plan: its file, of a sweep the network, and where the results of all go.
 fn cut_one(
     (arguments, called): (&Cutting, &Path),
-    (path, network): (&Path, Option<&str>),
+    (path, network, place): (&Path, Option<&str>, &Path),
     plan: Plan,
     planned: f64,
     tables: &mut Tables,
@@ -181,7 +183,7 @@ fn cut_one(
     let matrices = plan.model.layers.len() + usize::from(plan.model.classifier.is_some());
     let told = (arguments.seconds_per_group, arguments.seconds_per_draw);
     let estimate = pipeline::estimate(plan, planned, told, progress)?;
-    let command = command(called, &arguments.experiment, path, network)?;
+    let command = command((arguments, called), path, network, place)?;
     let cut = Cut::new(keys, command, matrices, images, (groups, permutations), estimate, arguments.size);
     progress.line(format!(
         "cut       {} of groups (a group {:.1} s), {} of draws (a draw {:.4} s), {:.1} s to start each",
@@ -199,13 +201,18 @@ fn cut_one(
 }
 
 /// What every command of an experiment says, of the program as it was called: `{}` stands for `shard` or `merge`.
-fn command(called: &Path, experiment: &Experiment, config: &Path, network: Option<&str>) -> Result<String, Error> {
+fn command(
+    (arguments, called): (&Cutting, &Path),
+    config: &Path,
+    network: Option<&str>,
+    out: &Path,
+) -> Result<String, Error> {
     let here = |path: PathBuf| std::path::absolute(&path).map_err(FileError::at(path)).map_err(Error::input);
     // A name alone is found on every machine's PATH, as it was here.
     let program = if called.components().count() > 1 { here(called.into())? } else { called.into() };
     let mut words = vec![shell(&program.display().to_string()), "{}".to_string()];
     words.push(shell(&here(config.into())?.display().to_string()));
-    words.extend(experiment.words(config)?.iter().map(|word| shell(word)));
+    words.extend(arguments.experiment.words(config, out)?.iter().map(|word| shell(word)));
     words.extend(network.iter().flat_map(|label| ["--network".to_string(), shell(label)]));
     Ok(words.join(" "))
 }

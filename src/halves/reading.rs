@@ -220,10 +220,15 @@ fn check_sizes(all: &[&mut Matrices], spaces: bool) -> Result<(), HalvesError> {
             false => read.path.display().to_string(),
         };
         let (at, found, expected) = (called(&of.read), count(&of.read), count(&first.read));
-        let whole = first.read.form == "features" && words::is_vectors(&first.read.path);
-        let remedy = match whole {
-            true => "; --features images leaves the words' file word vectors, of which those of the concepts are taken",
-            false => "",
+        let larger = if found > expected { of } else { first };
+        let remedy = if first.read.form == "features" && words::is_vectors(&first.read.path) {
+            "; --features images leaves the words' file word vectors, of which those of the concepts are taken"
+        } else if what == "concepts" && larger.read.form == "features" && !larger.names.is_empty() {
+            "; `semgpu similarity FILE --concepts NAMES --out RSM.npy` takes some rows of a file by their names"
+        } else if what == "groups" && of.read.side != first.read.side {
+            "; a side of one matrix a layer, such as the mean of its groups, meets each group of the other"
+        } else {
+            ""
         };
         HalvesError::Unequal { at, what, found, expected, first: called(&first.read), only, remedy }
     };

@@ -41,7 +41,7 @@ impl<'a, R: LayerRow> Best<'a, R> {
     pub fn how(&self) -> &'static str {
         match (self.tail, self.above.is_some()) {
             (Tail::Upper, false) => "",
-            (Tail::Upper, true) => " against its own chance",
+            (Tail::Upper, true) => " (against its own chance)",
             (Tail::Lower, false) => " (lowest)",
             (Tail::Lower, true) => " (lowest against its own chance)",
             (Tail::Two, false) => " (farthest from chance)",
@@ -114,7 +114,7 @@ mod tests {
             (row.accuracy, row.null_mean, row.null_sd) = (accuracy, mean, 0.05);
         }
         let best = Best::of(table.iter(), None).unwrap();
-        assert_eq!((best.row.layer.as_str(), best.how()), ("c", " against its own chance"));
+        assert_eq!((best.row.layer.as_str(), best.how()), ("c", " (against its own chance)"));
         assert_eq!(best.chance().unwrap(), "chance 0.410, 3.8 s.d. above it");
         // So few draws put the null's mean anywhere.
         table.iter_mut().for_each(|row| row.permutations = 9);
@@ -147,7 +147,7 @@ mod tests {
         assert_eq!(best(&table, Tail::Two), ("b".into(), " (farthest from chance)"));
         // Of chances that differ: 4.0, 1.0 and -5.0 standard deviations.
         table.iter_mut().zip([0.50, -0.05, 0.80]).for_each(|(row, mean)| row.null_mean = mean);
-        assert_eq!(best(&table, Tail::Upper), ("a".into(), " against its own chance"));
+        assert_eq!(best(&table, Tail::Upper), ("a".into(), " (against its own chance)"));
         assert_eq!(best(&table, Tail::Lower), ("c".into(), " (lowest against its own chance)"));
         assert_eq!(best(&table, Tail::Two), ("c".into(), " (farthest from its own chance)"));
         // Where p-values stopped after a few draws, chance is still that of the first hundred.

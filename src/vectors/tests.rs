@@ -243,6 +243,7 @@ fn other_files_are_refused_by_what_they_are() {
         (b"".as_slice(), "begins with \"\", expected word vectors: npz"),
         (b"<!DOCTYPE html>\n", "begins with \"<!DOCTYPE html>\\n\""),
         (b"\xba\x16\x4f\x2f\x0c\0\0\0", "begins with"),
+        (b"word,d0,d1\nzebra,1,2\n", "numpy.savez(\"vectors.npz\", words=names, vectors=array) makes one"),
         (&gzip(&safetensors(true)), "inside gzip cannot be read in place"),
     ] {
         let error = read_bytes(bytes, &["zebra"]).unwrap_err().to_string();

@@ -218,4 +218,9 @@ fn features_beside_word_vectors_find_the_side_to_name() {
     assert!(said.contains("layer.npy") && said.contains("features are read with --features images"), "{said}");
     let said = folder.test_refusal("W=vectors.txt", &["L=layer.npy"], &["--features"]);
     assert!(said.contains("--features images leaves the words' file word vectors"), "{said}");
+    // A table of more words than concepts.
+    let lines: String = (0..20).map(|n| format!("word{n},0.{n}1,{}.5,{}.25,2.{n}5\n", n * n, n % 3)).collect();
+    folder.write("table.csv", format!("word,a,b,c,d\n{lines}"));
+    let said = folder.test_refusal("W=table.csv", &["L=layer.npy"], &["--features"]);
+    assert!(said.contains("`semgpu similarity FILE --concepts NAMES --out RSM.npy` takes some rows"), "{said}");
 }

@@ -323,7 +323,11 @@ fn words_with_groups_meet_images_without_as_the_other_way_round() {
     };
     assert!(refused(&[&grouped], &[]).contains("3 matrices, expected one: a word model has no groups"));
     let said = refused(&[&grouped, &folder.groups("H", 2, seen)], &more);
-    assert!(said.contains("2 groups, expected 3 as in"), "{said}");
+    assert!(said.contains("2 groups, expected 3 as in") && !said.contains("the mean of its groups"), "{said}");
+    let (out, fewer) = (folder.path("out").display().to_string(), folder.groups("F", 2, seen));
+    let sides = ["test", "--fresh", "--out", &out, "--images", &fewer, "--words", &grouped];
+    let said = fail(&[&sides[..], &more].concat(), 2);
+    assert!(said.contains("3 groups, expected 2 as in") && said.contains("the mean of its groups"), "{said}");
     for measure in ["2v2", "rsa-kendall"] {
         let said = refused(&[&grouped], &["--measure", measure]);
         assert!(said.contains(&format!("{measure} with the groups of G")), "{said}");

@@ -15,7 +15,12 @@ fn cut(small: &Small, out: &str) -> Vec<Vec<String>> {
     let told = ["--size", "10s", "--seconds-per-group", "9", "--seconds-per-draw", "0.1"];
     let arguments = ["shards", &config, "--out", &out, "--tables", &tables, "--device", "cpu"];
     call(&[&arguments[..], &told].concat());
-    let lines = ["groups.txt", "draws.txt", "merge.txt"].map(|name| small.read(&format!("tables/{name}")));
+    commands(small, "tables")
+}
+
+/// The commands of the tables in a folder, without the program.
+fn commands(small: &Small, tables: &str) -> Vec<Vec<String>> {
+    let lines = ["groups.txt", "draws.txt", "merge.txt"].map(|name| small.read(&format!("{tables}/{name}")));
     lines.concat().lines().map(|line| line.split(' ').skip(1).map(str::to_string).collect()).collect()
 }
 
@@ -272,6 +277,22 @@ fn a_shard_in_the_place_of_another_is_named_and_made_again() {
     assert!(said.contains("groups-2-2: of other groups (1-1); computed again"), "{said}");
     run_all(&commands[commands.len() - 1..]);
     assert!(results(&small.path("whole")) == results(&small.path("merged")));
+}
+
+#[test]
+fn tables_hold_in_any_directory_where_results_go_by_default() {
+    let small = Small::make();
+    let told = ["--seconds-per-group", "9", "--seconds-per-draw", "0.1"];
+    let arguments = [&["shards", "experiment.toml", "--device", "cpu"][..], &told].concat();
+    // The second time over its own tables.
+    for _ in 0..2 {
+        let output = semgpu(&arguments).current_dir(small.directory.path()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let commands = commands(&small, "shards");
+    assert!(commands.len() == 3 && commands.iter().all(|words| words.contains(&"--out".to_string())), "{commands:?}");
+    run_all(&commands);
+    assert!(small.path("results/squeezenet1_1/report.html").exists());
 }
 
 #[test]

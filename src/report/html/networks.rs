@@ -238,7 +238,7 @@ mod tests {
         let moved = [NetworkRow { best_null_mean: Some(0.3), ..networks[0].clone() }, networks[1].clone()];
         let moved = OfNetworks { networks: &moved, ..of };
         let said = summary(&moved, &moved.names());
-        assert!(said.contains("best against its own chance in VGG16 at b: 0.700 (chance 0.300, 8.0 s.d. above it)"));
+        assert!(said.contains("best (against its own chance) in VGG16 at b: 0.700 (chance 0.300, 8.0 s.d. above it)"));
         assert!(page.contains("<section id=\"provenance\"") && page.contains("<dt>semgpu</dt><dd>0.1.0</dd>"));
     }
 }

@@ -1,4 +1,4 @@
-//! What `semgpu test` compared: matrices that another program made, or vectors that it correlated itself.
+//! What `semgpu test` compared: matrices that were read, or vectors that it correlated itself.
 
 use super::{Settings, checksum, distinct};
 use crate::matrices::{Entries, Read, Side};
@@ -28,7 +28,7 @@ impl Settings<'_> {
         }
         let named = |read: &&Read| format!("{} ({})", read.name, counted(units(read), "unit"));
         format!(
-            "Vectors of {} were computed by another program and read from its files: {}.",
+            "Vectors of {} were computed beforehand and read from files: {}.",
             self.layers_said(vectors.len()),
             listed(&vectors.iter().map(named).collect::<Vec<_>>())
         )
@@ -63,7 +63,7 @@ impl Settings<'_> {
         let distances = test.read.iter().any(|read| read.is_matrix() && read.entries == Entries::Distances);
         let distances = if distances { " Of distances d, 1 − d is the correlation." } else { "" };
         format!(
-            "Similarity matrices of {} were computed by another program and read from its files.{distances}",
+            "Similarity matrices of {} were computed beforehand and read from files.{distances}",
             sides.join(" and of ")
         )
     }

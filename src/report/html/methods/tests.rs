@@ -84,7 +84,7 @@ fn places_along_an_axis_are_no_layers_of_a_network() {
 }
 
 #[test]
-fn only_what_another_program_correlated_is_said_to_be_its() {
+fn only_matrices_that_were_read_are_said_to_be_read() {
     let labels = ["V1", "V2"].map(String::from);
     let results = Results { accuracy: rows("brain", &labels, &["GloVe"]), ..Results::default() };
     let vectors = read("words", "GloVe", &[277, 50], "vectors");
@@ -98,10 +98,7 @@ fn only_what_another_program_correlated_is_said_to_be_its() {
                 "Every concept had a vector in GloVe (50 values per word; GloVe.npy, SHA-256 0123456789ab\u{2026}).",
                 true,
             ),
-            (
-                "Vectors of 2 layers were computed by another program and read from its files: v1 (30 units) and v2",
-                true,
-            ),
+            ("Vectors of 2 layers were computed beforehand and read from files: v1 (30 units) and v2", true),
             ("For each layer and group of images, the Pearson correlations of the vectors of the 166 concepts", true),
             ("for each word model, those of the 166 word vectors, computed in double precision.", true),
             ("Similarity matrices of", false),
@@ -111,7 +108,7 @@ fn only_what_another_program_correlated_is_said_to_be_its() {
     says(
         &words,
         &[
-            ("Similarity matrices of 2 layers (v1 and v2) were computed by another program", true),
+            ("Similarity matrices of 2 layers (v1 and v2) were computed beforehand and read from files.", true),
             ("For each word model, the Pearson correlations of the 166 word vectors", true),
             ("Vectors of", false),
         ],
