@@ -126,8 +126,8 @@ fn without_effect(request: &TestRequest, read: &[Read]) -> Vec<String> {
     }
     doubts.extend(read.iter().find(|read| read.zero_diagonal).map(|read| {
         format!(
-            "--similarities: {} has a diagonal of 0, as distances have, and is read as correlations; if it holds distances, say \
-             --similarities {} alone",
+            "--similarities: {} has a diagonal of 0, as distances have, and is read as correlations; if it holds distances, leave \
+             it out, or say --similarities {} alone",
             read.path.display(),
             if read.side == Side::Images { Side::Words } else { Side::Images }.name()
         )

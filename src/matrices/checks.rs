@@ -215,6 +215,7 @@ mod tests {
         }
         let refused = told(0.0, Some(similarities), false).unwrap_err();
         assert!(refused.contains("a diagonal of 0") && refused.contains("--similarities images"), "{refused}");
+        assert!(refused.contains("leave --similarities out"), "{refused}");
         assert_eq!(told(0.0, Some(similarities), true), Ok(similarities));
         assert_eq!((told(1.0, None, false), told(0.0, None, false)), (Ok(similarities), Ok(distances)));
         assert!(told(f64::NAN, None, false).unwrap_err().contains("say --similarities images"));

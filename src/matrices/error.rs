@@ -296,7 +296,7 @@ fn contradiction(side: Side, told: Entries, form: &str, concepts: usize) -> Stri
     match told {
         Entries::Distances => format!(
             "a diagonal of 0, as distances have, and --similarities: if it holds correlations, name the side, --similarities {of} \
-             (or both); if it holds distances, say --similarities {other} alone"
+             (or both); if it holds distances, leave --similarities out, or say --similarities {other} alone"
         ),
         Entries::Similarities => {
             // Lines that end with 1 may lack the diagonal.
@@ -308,8 +308,9 @@ fn contradiction(side: Side, told: Entries, form: &str, concepts: usize) -> Stri
                 false => String::new(),
             };
             format!(
-                "a diagonal of 1, as correlations have, and --distances: if it holds correlations, say --distances {other} alone, or \
-                 make squares of {of} that are pairs (scipy's squareform) and leave it out; distances have a diagonal of 0{lacking}"
+                "a diagonal of 1, as correlations have, and --distances: if it holds correlations, leave --distances out, or say \
+                 --distances {other} alone, and make squares of {of} that are pairs (scipy's squareform); distances have a diagonal \
+                 of 0{lacking}"
             )
         }
     }

@@ -258,7 +258,7 @@ impl Own<'_> {
     /// The matrices, how they were read, and a doubt about their names.
     fn read(&self, source: &Source, reading: &Reading) -> Result<(Vec<Rsm>, Read, Option<String>), GivenError> {
         let path = || source.path.clone();
-        let mut read = matrices::read(source, Side::Images, reading)?;
+        let mut read = read_given(source, reading)?;
         if read.len() != 1 {
             return Err(GivenError::Several { path: path(), found: read.len() });
         }
@@ -307,6 +307,18 @@ impl Own<'_> {
             read.order = Some(if names::is_same(&order) { "in order" } else { "re-ordered by name" }.to_string());
         }
         if rsms.iter().all(says_something) { Ok((rsms, read, doubt)) } else { Err(GivenError::Nothing(path())) }
+    }
+}
+
+/// The matrices of a file that is none of the images': what is said of their entries holds where a square's diagonal does not tell
+/// the contrary.
+fn read_given(source: &Source, reading: &Reading) -> Result<Vec<Matrices>, MatrixError> {
+    match matrices::read(source, Side::Images, reading) {
+        Err(MatrixError::Contradicted { form: "square", .. }) => {
+            let unsaid = Reading { entries: None, of_words: None, of_images: None, ..reading.clone() };
+            matrices::read(source, Side::Images, &unsaid)
+        }
+        read => read,
     }
 }
 

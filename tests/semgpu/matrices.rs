@@ -216,6 +216,13 @@ fn each_side_may_say_what_its_entries_are() {
         assert!(said.contains("say --distances words alone"), "{said}");
     }
     folder.test("W=told.npy", &["L=l.csv"], &["--distances", "words"]);
+    // What is controlled for is no image.
+    let pairs: Vec<f64> = semgpu::stats::rsa::upper(&images).iter().map(|r| 1.0 - r).collect();
+    write_npy(&folder.path("pairs.npy"), &[pairs.len()], &pairs).unwrap();
+    write(&folder.path("given.csv"), &[&matrix(3)], Some(&names), Vec::new());
+    let given = format!("G={}", folder.text("given.csv"));
+    let said = folder.test("W=w.csv", &["L=pairs.npy"], &["--distances", "images", "--given", &given]);
+    assert!(said.contains("given.csv: 1 x 12 concepts, square, correlations"), "{said}");
     let said = folder.test("W=condensed.npy", &["L=distances.npy"], &["--similarities", "both"]);
     assert!(
         said.contains("distances.npy has a diagonal of 0") && said.contains("--similarities words alone"),

@@ -11,8 +11,23 @@ use super::view::{View, number, stand_above};
 pub(super) const MOST_HEADERS: usize = 4;
 
 /// What columns that name rows are called, in lower case.
-const CALLED: [&str; 11] =
-    ["concept", "concepts", "word", "words", "image", "images", "stimulus", "name", "item", "label", "filename"];
+pub(super) const CALLED: [&str; 15] = [
+    "concept",
+    "concepts",
+    "word",
+    "words",
+    "image",
+    "images",
+    "stimulus",
+    "stim",
+    "name",
+    "item",
+    "label",
+    "filename",
+    "subject",
+    "participant",
+    "trial",
+];
 
 impl View<'_> {
     /// Lines that name or number the columns.
@@ -42,10 +57,10 @@ impl View<'_> {
         let above_names = empty > 0 && (numbers.len() > 1 || empty == text.len());
         let above_numbers = is_corner && (sequence == Sequence::Counts || self.counts_below(text));
         let fractions = || self.fractions(lines + 1, text).all(|fractions| fractions);
-        // So many numbers are not all greater than so many lines below by chance; of named rows the first may be.
+        // So many numbers are not all greater than so many lines below by chance; of named rows or columns the first may be.
         let stands_above = || {
-            let below = (lines + 1..self.records.len()).flat_map(|row| self.line(row, text));
-            text.is_empty() && self.records.len() > lines + COUNTS && stand_above(&numbers, below)
+            let below = (1..self.records.len()).flat_map(|row| self.line(row, text));
+            lines == 0 && text.is_empty() && self.records.len() > COUNTS && stand_above(&numbers, below)
         };
         // Of a few whole numbers above others nobody knows whether they number the columns.
         let may_be_row = lines == 0 && numbers.len() < RISES && !self.fractions(1, text).any(|fractions| fractions);

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::header::CALLED;
 use super::numbers::Cell;
 use super::records::Record;
 use super::sequence::{COUNTS, Sequence};
@@ -11,11 +12,33 @@ use crate::names::twice;
 /// What programs call a column that numbers the rows, in lower case.
 const INDEX_NAMES: [&str; 7] = ["index", "idx", "id", "row", "rowid", "row_id", "rownames"];
 
-/// Whether a name ends with the word id: `image_id`, `stimID`.
+/// What ends the names of columns with numbers of something, in lower case: `image_nr`.
+const NUMBERS: [&str; 5] = ["number", "num", "nr", "no", "code"];
+
+/// Whether a name ends with the word id: `id`, `image_id`, `stimID`.
 fn ends_with_id(name: &str) -> bool {
     let Some((before, id)) = name.len().checked_sub(2).and_then(|end| name.split_at_checked(end)) else { return false };
-    let is_word = before.ends_with(['_', ' ', '-', '.']) || before.ends_with(char::is_lowercase) && id.starts_with('I');
+    let is_camel = before.ends_with(char::is_lowercase) && id.starts_with('I');
+    let is_word = before.is_empty() || before.ends_with(['_', ' ', '-', '.']) || is_camel;
     is_word && id.eq_ignore_ascii_case("id")
+}
+
+/// Whether a name says that its column numbers the rows.
+fn says_identity(name: &str) -> bool {
+    ends_with_id(name) || INDEX_NAMES.contains(&last_word(&name.to_lowercase()))
+}
+
+/// Whether a name says of a column that it is a unit: it is not what columns that name or number rows are called, nor one that
+/// ends with a number, as programs give them (`V1`).
+fn says_unit(name: &str) -> bool {
+    let lower = name.to_lowercase();
+    let last = last_word(&lower);
+    let is_given = name.is_empty() || name.ends_with(|letter: char| letter.is_ascii_digit());
+    !is_given && !says_identity(name) && !CALLED.contains(&last) && !NUMBERS.contains(&last)
+}
+
+fn last_word(name: &str) -> &str {
+    name.rsplit(['_', ' ', '-', '.']).next().unwrap_or(name)
 }
 
 impl View<'_> {
@@ -31,7 +54,7 @@ impl View<'_> {
             return Ok(false);
         }
         let quoted = self.is_quoted_column(column, header);
-        let above = header.checked_sub(1).map_or("", |line| &self.records[line].cells[column]);
+        let above = self.above(column, header);
         if quoted && above.is_empty() {
             return Ok(true);
         }
@@ -52,26 +75,24 @@ impl View<'_> {
             let names: Vec<&str> = self.records[header..].iter().map(|record| &record.cells[other]).collect();
             twice(&names).is_none()
         };
-        let is_word = !ends_with_id(above)
-            && name.rsplit(['_', ' ', '-', '.']).next().is_some_and(|last| !INDEX_NAMES.contains(&last));
-        let beside_names =
-            !above.is_empty() && is_word && text.iter().any(|&other| other < column && names_alone(other));
-        let is_data = |other: usize| !text.contains(&other);
+        let beside_names = !above.is_empty()
+            && !says_identity(above)
+            && text.iter().any(|&other| other < column && names_alone(other));
+        let is_data = |other: usize| !text.contains(&other) && !says_identity(self.above(other, header));
         let splits = |other: usize| other > column && (other + 1..self.width).any(is_data);
         let before_names = !above.is_empty() && text.iter().any(|&other| splits(other));
         // Of ranks every column is shuffled.
         let ranked = (column + 1..self.width).any(|other| self.ranks(other, header));
         let stands_above = || {
             let others = (header..self.records.len()).flat_map(|row| self.line(row, &others));
-            with.len() + without.len() > 1 && stand_above(&values, others)
+            !says_unit(above) && with.len() + without.len() > 1 && stand_above(&values, others)
         };
         let asked = || self.asked_index(column..column + 1, header);
         let (codes, identities) = (self.codes(column, header), self.identities(column, column, header, text));
         match sequence {
             _ if called => Ok(true),
             _ if quoted => Err(asked()),
-            // Where all columns are so, numbers are written so.
-            Sequence::Whole if codes > column && codes < self.width => Err(self.asked_index(column..codes, header)),
+            Sequence::Whole if codes > column => Err(self.asked_index(column..codes, header)),
             // Beside names, what has one is data, if it is no number of the row: the only rank is either.
             Sequence::Shuffled if beside_names && ranked && !fractions => Ok(false),
             Sequence::Counts | Sequence::Shuffled if beside_names => Err(asked()),
@@ -93,7 +114,8 @@ impl View<'_> {
     }
 
     /// Whether a column behind data numbers the rows, of which `left` columns at the left name or number them: one that is called
-    /// an index and has other numbers in each.
+    /// an index and has other numbers in each. With the same in some it is a row of places, or a word, but for identities; what is
+    /// called as names are (a label) may be either beside fractions.
     pub fn numbers_rows_behind(
         &self,
         column: usize,
@@ -101,14 +123,22 @@ impl View<'_> {
         left: usize,
         text: &[usize],
     ) -> Result<bool, String> {
-        let above = header.checked_sub(1).map_or("", |line| &self.records[line].cells[column]);
-        let called = INDEX_NAMES.contains(&above.to_lowercase().as_str());
-        if !called && self.identities(column, left, header, text) == column {
+        let above = self.above(column, header);
+        let is_called = |names: &[&str]| names.contains(&above.to_lowercase().as_str());
+        let (is_index, is_name) = (is_called(&INDEX_NAMES), is_called(&CALLED));
+        let is_identity = self.identities(column, left, header, text) > column;
+        // Few columns are called so, and the others are not read again.
+        if !is_index && !is_name && !is_identity {
             return Ok(false);
         }
-        match self.column(column, header) {
-            Some(values) if called && values.len() > 1 && differ(&values) => Ok(true),
-            Some(values) if values.iter().all(|value| value.fract() == 0.0) => Err(format!(
+        let beside_fractions = || {
+            let others: Vec<usize> = text.iter().copied().chain([column]).collect();
+            let (with, without): (Vec<bool>, Vec<bool>) = self.fractions(header, &others).partition(|&found| found);
+            with.len() > without.len()
+        };
+        match self.column(column, header).filter(|values| values.iter().all(|value| value.fract() == 0.0)) {
+            Some(values) if is_index && values.len() > 1 && differ(&values) => Ok(true),
+            Some(_) if is_identity || is_name && beside_fractions() => Err(format!(
                 "column {} ({above:?}) may number the rows or be data: if it numbers them put it first, or leave it out; if it is \
                  data, add --index {}",
                 column + 1,
@@ -118,10 +148,15 @@ impl View<'_> {
         }
     }
 
+    /// What the line above the rows calls a column.
+    fn above(&self, column: usize, header: usize) -> &str {
+        header.checked_sub(1).map_or("", |line| &self.records[line].cells[column])
+    }
+
     /// The first column from one on whose name does not [say](ends_with_id) that it holds identities; `column`, too, if it is of
     /// several before one column of values, as those of pairs are. Columns before `left` are not looked at.
     fn identities(&self, column: usize, left: usize, header: usize, text: &[usize]) -> usize {
-        let says_so = |column: &usize| header > 0 && ends_with_id(&self.records[header - 1].cells[*column]);
+        let says_so = |column: &usize| ends_with_id(self.above(*column, header));
         let end = (column..self.width).find(|column| !says_so(column)).unwrap_or(self.width);
         if end == column {
             return column;
@@ -132,7 +167,7 @@ impl View<'_> {
     }
 
     /// The first column from one on that holds no codes: digits of one length with zeros before them, or as only hexadecimal ones
-    /// are, with an exponent among others without.
+    /// are, with an exponent among others without. Where others have zeros before them, or there are none, numbers are written so.
     fn codes(&self, column: usize, header: usize) -> usize {
         let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
         let power = |text: &str| text.split_once(['e', 'E']).is_some_and(|(a, b)| digits(a) && digits(b));
@@ -143,7 +178,10 @@ impl View<'_> {
                 && (of_length && cells.iter().any(|cell| cell.starts_with('0'))
                     || cells.iter().any(|cell| power(cell)) && cells.iter().any(|cell| digits(cell)))
         };
-        (column..self.width).find(|column| !are_codes(column)).unwrap_or(self.width)
+        let Some(end) = (column..self.width).find(|column| !are_codes(column)) else { return column };
+        let is_padded = |cell: &str| cell.len() > 1 && cell.starts_with('0') && digits(cell);
+        let are_padded = |column: usize| self.records[header..].iter().any(|record| is_padded(&record.cells[column]));
+        if (end..self.width).any(are_padded) { column } else { end }
     }
 
     /// Whether a column of numbers without points is the only thing in quotes at the rows: R quotes their names.

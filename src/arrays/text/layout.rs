@@ -9,11 +9,13 @@
 //! | a first line that counts 0, 1, 2, … or 1, 2, 3, …, but of a few whole numbers above others | numbers of the columns (pandas' `index=False`) |
 //! | a column of text | names of the rows |
 //! | a first column that counts, or numbers in another order, or has no name where the others have | numbers of the rows |
-//! | a column called index or id, wherever it stands | numbers of the rows, if behind others they differ |
-//! | a column called image_id and the like; a first one of codes (zeros before the numbers) | either: refused, `--index` |
+//! | a column called index or id, wherever it stands | numbers of the rows, if behind others they differ; else data, but id |
+//! | a column called image_id and the like; whole numbers called label or image beside fractions | either: refused, `--index` |
+//! | a first column of codes: zeros before its numbers alone | either: refused, `--index` |
 //! | whole numbers under a word beside names of the rows | data, but places (1, 2, 3, … in any order) or beside names that repeat: refused, `--index` |
 //! | true and false alone | refused |
-//! | a first line or column of whole numbers beside fractions, above all others, or of equal steps | either: refused, `--header`, `--index` |
+//! | a first line or column of whole numbers beside fractions or of equal steps | either: refused, `--header`, `--index` |
+//! | a first line, or a first column without a name of its own, of whole numbers above all others | either: refused, `--header`, `--index` |
 
 use super::Told;
 use super::numbers::{Cell, Decimal};

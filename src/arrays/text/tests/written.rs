@@ -217,6 +217,18 @@ fn a_column_of_identities_is_no_data_wherever_it_stands() {
         assert_eq!(read(&text, Some(without)).unwrap().1, [3, 4], "{text}");
     }
     assert_eq!(read("u,v,acid|3,7,417|9,1,203|3,2,988", None).unwrap().1, [3, 3]);
+    // With the same number in some: places, or words. What is called as names are is a label beside fractions alone.
+    for name in ["row", "index"] {
+        assert_eq!(read(&last(name, ["7", "7", "9"]), None).unwrap().1, [3, 4], "{name}");
+    }
+    assert!(read(&last("label", ["0", "1", "1"]), None).unwrap_err().contains("column 4 (\"label\") may number"));
+    assert_eq!(read(&last("label", ["0", "1", "1"]), Some(0)).unwrap().1, [3, 4]);
+    assert_eq!(read("u,v,label|3,7,0|9,1,1|3,2,1", None).unwrap().1, [3, 3]);
+    // Before them no column stands before names of rows with data behind.
+    let (names, shape, _) = read("u,v,concept,id|3,7,cat,417|9,1,dog,203|3,2,owl,988", None).unwrap();
+    assert_eq!((names.join(" "), shape), ("cat dog owl".to_string(), vec![3, 2]));
+    let both = read("image_id,id,u,v|417,31,3,9|203,31,7,1|988,42,2,2", None).unwrap_err();
+    assert!(both.contains("--index 2 or --index no"), "{both}");
     // At the left among whole numbers: by their name, as only codes are written, or greater than all others.
     for (text, with, columns) in [
         ("image_id,u,v|417,3,9|203,7,1|988,2,2", "yes", 1),
@@ -231,6 +243,17 @@ fn a_column_of_identities_is_no_data_wherever_it_stands() {
     }
     let above = "417,203,988|3,7,1|9,1,4|3,2,8";
     assert!(read(above, None).unwrap_err().contains("add --header yes or --header no"));
+    // What has a name of its own is a unit, and of named columns the first row may be of greater numbers.
+    for name in ["freq", "age", "total"] {
+        assert_eq!(read(&format!("{name},u,v|417,3,7|203,9,1|988,3,2"), None).unwrap().1, [3, 3], "{name}");
+    }
+    for name in ["image", "image_nr", "V1", "0"] {
+        let asked = read(&format!("{name},u,v|417,3,7|203,9,1|988,3,2"), None).unwrap_err();
+        assert!(asked.contains("--index yes or --index no"), "{name}: {asked}");
+    }
+    assert_eq!(read(&format!("a,b,c|{above}"), None).unwrap().1, [4, 3]);
+    // Zeros before other numbers, too.
+    assert_eq!(read("12 1007 100|03 003 044|55 061 009", None).unwrap().1, [3, 3]);
     // Numbers of one length, as some write them all, and those of which some are greater.
     assert_eq!(read("007 012 100|120 003 044|055 061 009", None).unwrap().1, [3, 3]);
     assert_eq!(read("90,3,7|4,9,1|30,3,2|5,5,5", None).unwrap().1, [4, 3]);
