@@ -42,7 +42,7 @@ impl Settings<'_> {
             ties => format!("; {} occurred in all tests together.", grouped(ties)),
         };
         for said in networks.iter().map(|curves| chance::said(curves, "pairs", Some(self.test.ties))) {
-            text += &format!(" {said}");
+            text += format!(" {said}").trim_end();
         }
         text += " A row that does not vary once a and b are left out counted as a correlation of 0.";
         text += match self.test.constant {
