@@ -169,6 +169,18 @@ impl ResultsDir {
     /// # Errors
     /// Which of these it is not.
     pub fn check<'a>(&self, inputs: impl IntoIterator<Item = &'a Path>) -> Result<(), ClaimError> {
+        self.check_around(inputs, |_| false)
+    }
+
+    /// The same of a directory whose records may be lost: what it then holds `is_own` knows, or it is somebody else's.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check).
+    pub fn check_around<'a>(
+        &self,
+        inputs: impl IntoIterator<Item = &'a Path>,
+        is_own: impl Fn(&Path) -> bool,
+    ) -> Result<(), ClaimError> {
         let root = self.root();
         text(root)?;
         if root.is_symlink() && !root.exists() {
@@ -177,7 +189,7 @@ impl ResultsDir {
         if root.exists() && !root.is_dir() {
             return Err(ClaimError::NoDirectory(root.into()));
         }
-        if let Some(example) = self.foreign()? {
+        if let Some(example) = self.foreign(is_own)? {
             return Err(ClaimError::Foreign { path: root.into(), example });
         }
         let written = [root.to_path_buf(), self.matrices(), self.figures()];
@@ -192,6 +204,11 @@ impl ResultsDir {
         writable(root)?;
         self.check_matrices()?;
         self.check_places()
+    }
+
+    /// Whether a record or a list of a run or a test is in it.
+    pub fn is_known(&self) -> bool {
+        Records::read(self).is_known()
     }
 
     /// Whether the directory holds nothing of another command.
@@ -365,7 +382,7 @@ impl ResultsDir {
     }
 
     /// Something in the directory, if there is anything and nothing says that it is semgpu's.
-    fn foreign(&self) -> Result<Option<PathBuf>, ClaimError> {
+    fn foreign(&self, is_own: impl Fn(&Path) -> bool) -> Result<Option<PathBuf>, ClaimError> {
         let of_many = self.holds_comparison() || self.holds_sweep();
         let ours = of_many || self.finished().is_file() || self.lock_file().is_file();
         match ledger::record(self) {
@@ -382,7 +399,7 @@ impl ResultsDir {
             }
             entries => entries.map_err(FileError::at(self.root()))?,
         };
-        Ok(entries.filter_map(|entry| Some(entry.ok()?.path())).next())
+        Ok(entries.filter_map(|entry| Some(entry.ok()?.path())).find(|path| !is_own(path)))
     }
 }
 
