@@ -110,6 +110,9 @@ pub struct Test {
     pub read: Vec<Read>,
     /// SHA-256 of the files.
     pub checksums: MatrixChecksums,
+    /// Names what was tested; empty in records of before it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub experiment: String,
 }
 
 /// The network of a run.
