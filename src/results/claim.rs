@@ -34,10 +34,10 @@ pub enum ClaimError {
     #[error("{}: a directory, expected a file to write; give --out a file's name", .0.display())]
     NoFile(PathBuf),
     /// A directory in the place of a file of the results.
-    #[error("{}: a directory where a file of the results goes; move it away, or give --out another place", .0.display())]
+    #[error("{}: a directory where a file of the results goes; move it away, or use another directory", .0.display())]
     InTheWay(PathBuf),
     /// Somebody else's file in the place of one of the results.
-    #[error("{}: semgpu did not write this file, which its results would replace; move it away, or give --out another place", .0.display())]
+    #[error("{}: semgpu did not write this file, which its results would replace; move it away, or use another directory", .0.display())]
     NotOurs(PathBuf),
     /// One of semgpu's own that is not whole.
     #[error("{}: semgpu began this file, and it is empty, cut off or cannot be read; remove it, and the same command makes it again", .0.display())]
@@ -49,7 +49,7 @@ pub enum ClaimError {
     #[error("{}: a link to what is not there, expected a directory; remove it, or make what it leads to", .0.display())]
     Dangling(PathBuf),
     /// Nothing can be written there.
-    #[error("{}: nothing can be written here ({source}); give --out another place", path.display())]
+    #[error("{}: nothing can be written here ({source}); use another directory", path.display())]
     Unwritable {
         /// What was asked for.
         path: PathBuf,
