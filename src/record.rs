@@ -110,6 +110,9 @@ pub struct Test {
     pub read: Vec<Read>,
     /// SHA-256 of the files.
     pub checksums: MatrixChecksums,
+    /// Names what was tested; empty in records of before it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub experiment: String,
 }
 
 /// The network of a run.
@@ -439,9 +442,9 @@ impl RunRecord {
 impl Origin {
     /// The command line with every file named by its name alone.
     pub fn without_folders(&self) -> Self {
-        // `--words NAME=FILE` and `--set KEY=FILE` too.
+        // `--words NAME=FILE`, `--set KEY=FILE` and `--set KEY=[{file="FILE"}]` too.
         let name = |argument: &String| match argument.split_once('=') {
-            Some((key, value)) if !key.contains(['/', '\\']) => format!("{key}={}", file_name(value)),
+            Some((key, value)) if !key.contains(['/', '\\']) => format!("{key}={}", file_names(value)),
             _ => file_name(argument).to_string(),
         };
         Self { arguments: self.arguments.iter().map(name).collect(), ..self.clone() }
@@ -451,6 +454,18 @@ impl Origin {
 /// The last part of a path of any operating system.
 fn file_name(path: &str) -> &str {
     path.trim_end_matches(['/', '\\']).rsplit(['/', '\\']).next().unwrap_or(path)
+}
+
+/// The same of a value that has its texts in quotes, text by text.
+fn file_names(value: &str) -> String {
+    match value.split('"').collect::<Vec<_>>()[..] {
+        [path] => file_name(path).to_string(),
+        ref parts => {
+            let is_text = |n: usize| n % 2 == 1;
+            let named = parts.iter().enumerate().map(|(n, part)| if is_text(n) { file_name(part) } else { part });
+            named.collect::<Vec<_>>().join("\"")
+        }
+    }
 }
 
 /// From schema 1, where a run did not say that it was one, nor a test of matrices whether it kept to categories.

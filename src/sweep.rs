@@ -15,7 +15,7 @@ mod others;
 mod table;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -136,7 +136,13 @@ pub fn check(plans: &Plans, fresh: bool, progress: &Progress) -> Result<Vec<bool
 fn check_out(sweep: &Sweep) -> Result<ResultsDir, Error> {
     let out = ResultsDir::new(&sweep.out);
     let inputs: Vec<_> = sweep.members.iter().flat_map(|member| member.config.inputs()).collect();
-    out.check(inputs.iter().map(|(_, path)| *path))?;
+    // Networks whose sweep's record was lost, or that were copied without it.
+    let is_own = |path: &Path| {
+        sweep.members.iter().map(results).any(|network| {
+            network.root() == path && network.is_known() || scores_beside(&network) == path && are_draws(path)
+        })
+    };
+    out.check_around(inputs.iter().map(|(_, path)| *path), is_own)?;
     out.check_command(SWEEP)?;
     out.check_networks(sweep.members[0].config.words.iter().map(|words| words.name.as_str()))?;
     let mut scores = sweep.members.iter().filter_map(scores);

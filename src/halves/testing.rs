@@ -31,8 +31,7 @@ use crate::vectors;
 /// A request whose files are read and found to fit.
 pub struct Test {
     directory: Option<ResultsDir>,
-    experiment: String,
-    /// What it is of.
+    /// What its experiment is of.
     parts: Vec<(String, Value)>,
     comparison: Comparison,
     device: Selected,
@@ -102,13 +101,13 @@ impl Test {
         let given = comparison.controls.read.iter().map(|(said, _)| said.clone());
         let understood = read.iter().map(Read::to_string).chain(given).collect();
         let experiment = experiment(&request, &checksums, &read, &comparison.space.concepts);
-        let record = record::Test { config: request, understood, read, checksums };
+        let record = record::Test { config: request, understood, read, checksums, experiment };
         let parts = record::parts_of_test(&record, &comparison.space.concepts);
         if let Some(directory) = &directory {
-            let removed = record::check_free(directory, &experiment, record.config.fresh, || parts.clone())?;
+            let removed = record::check_free(directory, &record.experiment, record.config.fresh, || parts.clone())?;
             removed.iter().for_each(|said| progress.line(said));
         }
-        Ok(Self { directory, experiment, parts, comparison, device, record, warnings })
+        Ok(Self { directory, parts, comparison, device, record, warnings })
     }
 
     /// Tests, and writes nothing; also what the user should know.
@@ -134,7 +133,7 @@ impl Test {
         let request = &self.record.config;
         let there = RunRecord::read(&directory).ok().flatten().filter(|_| !request.fresh);
         let replaced = there.and_then(|there| record::replaced(&there, &record::of_test(request)));
-        let _claim = directory.claim("test", &self.experiment, request.fresh)?;
+        let _claim = directory.claim("test", &self.record.experiment, request.fresh)?;
         replaced.into_iter().for_each(|said| progress.line(said));
         record::keep(&directory, self.parts).map_err(Error::failed)?;
         let record = RunRecord::new(Command::Test(Box::new(self.record)), &self.device, self.warnings);

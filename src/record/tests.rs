@@ -130,6 +130,10 @@ fn folders_of_the_machine_are_left_out() {
         clean["origin"]["arguments"],
         json!(["semgpu", "run", "--set", "network.weights=vgg16.pth", "vgg16.toml"])
     );
+    let text = r#"words=[{name="G",file="/data/glove.txt"},{name="W",file="C:\w\w.bin"}]"#.to_string();
+    let origin = Origin { arguments: vec![text, "network.weights=\"/data/vgg16.pth\"".into()], ..Origin::default() };
+    let named = r#"words=[{name="G",file="glove.txt"},{name="W",file="w.bin"}]"#;
+    assert_eq!(origin.without_folders().arguments, [named, "network.weights=\"vgg16.pth\""]);
     assert_eq!(clean["config"]["network"]["weights"], "vgg16.safetensors");
     assert_eq!(clean["config"]["words"][0], json!({"name": "a/b", "file": "glove.txt"}));
     assert_eq!(clean["config"]["run"]["out"], "vgg16");

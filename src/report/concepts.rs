@@ -53,9 +53,9 @@ fn heatmap(curves: &Curves, model: &Model, rows: &[&ConceptRow], told: Said) -> 
         Some(row) if row.groups > 1 => format!(", over all {}", told.all()),
         _ => String::new(),
     };
-    let mut notes = format!(
-        "Share of the pairs with the concept that pass{over}. Concepts from the best to the worst, by their mean over layers."
-    );
+    let by = if layers.len() > 1 { ", by their mean over layers" } else { "" };
+    let mut notes =
+        format!("Share of the pairs with the concept that pass{over}. Concepts from the best to the worst{by}.");
     if concepts.len() > MOST {
         notes += &format!(" Of {} concepts the {} best and the {} worst.", concepts.len(), MOST / 2, MOST / 2);
         concepts.drain(MOST / 2..concepts.len() - MOST / 2);

@@ -36,7 +36,13 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
                     stem: curves.model_stem(FIGURE.name, model.words),
                     network: curves.network.to_string(),
                     text: format!("The pairs of images most confused at {}, {}", best.layer, best.words),
-                    picture: Confused { network: material.said().network(&best.network), best, pairs }.draw(),
+                    picture: Confused {
+                        network: material.said().network(&best.network),
+                        best,
+                        pairs,
+                        mean: curves.mean(material.said()),
+                    }
+                    .draw(),
                 });
             }
         }
@@ -50,6 +56,8 @@ struct Confused<'a> {
     best: &'a AccuracyRow,
     /// The worst first.
     pairs: Vec<Pair<'a>>,
+    /// Over what margins are means, behind a comma.
+    mean: String,
 }
 
 struct Pair<'a> {
@@ -87,13 +95,19 @@ impl Confused<'_> {
         self.top() + self.pairs.len().div_ceil(COLUMNS) as f64 * PAIR
     }
 
+    fn note(&self) -> String {
+        let (lost, first) = match self.best.groups {
+            1 => ("", ""),
+            _ => (" in a group or more", "; the images are those of the first group"),
+        };
+        format!(
+            "The pairs with the lowest margins (matched minus mismatched sum{}) of those that are lost{lost}, at {}, {}{first}.",
+            self.mean, self.best.layer, self.best.words
+        )
+    }
+
     fn notes(&self) -> Notes {
-        let notes = format!(
-            "The pairs with the lowest margins (matched minus mismatched sum, mean over groups) of those that are lost in a group or \
-             more, at {}, {}; the images are those of the first group.",
-            self.best.layer, self.best.words
-        );
-        Notes::wrapped(&notes, WIDTH - 2.0 * EDGE)
+        Notes::wrapped(&self.note(), WIDTH - 2.0 * EDGE)
     }
 
     fn draw(&self) -> Picture {
@@ -180,6 +194,16 @@ mod tests {
         }
         assert!(drawing.picture.svg.contains("nn…nn") && !drawing.picture.svg.contains(&"n".repeat(60)));
         assert_eq!(drawing.picture.svg.matches("<image").count(), 2, "the image that is gone is a grey square");
+
+        let notes = |groups: usize, mean: &str| {
+            let best = AccuracyRow { groups, ..results.accuracy[0].clone() };
+            let confused = Confused { network: String::new(), best: &best, pairs: Vec::new(), mean: mean.to_string() };
+            confused.note()
+        };
+        assert!(
+            notes(5, ", mean over groups of images").contains("sum, mean over groups of images) of those that are")
+        );
+        assert!(!notes(1, "").contains("group"));
 
         let shown = results.clone();
         results.confused.iter_mut().for_each(|row| row.groups_lost = 0);

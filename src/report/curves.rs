@@ -190,6 +190,12 @@ impl<'a> Curves<'a> {
         format!("{}.", counts.join(", "))
     }
 
+    /// That values are means over groups, behind a comma; nothing where there is one.
+    pub fn mean(&self, said: Said) -> String {
+        let is_mean = self.rows().any(|row| row.groups > 1);
+        if is_mean { format!(", mean over {}", said.all()) } else { String::new() }
+    }
+
     /// The label of a layer; its name, where the curves lack it.
     pub fn label(&self, layer: &'a str) -> &'a str {
         self.layers.iter().position(|known| *known == layer).map_or(layer, |place| self.labels[place])

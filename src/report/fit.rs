@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashSet};
 
 use crate::report::canvas::TextStyle;
 
-/// Names of layers end or begin their parts with these: `encoder.layer.0`, `block1_conv1`, `left V1`.
-const SEPARATORS: [char; 6] = ['.', '_', '-', '/', ':', ' '];
+/// Names end or begin their parts with these: `encoder.layer.0`, `block1_conv1`, `left V1`, `ResNet-50, random weights`.
+const SEPARATORS: [char; 7] = ['.', '_', '-', '/', ':', ',', ' '];
 /// More characters are shortened where every name has room of its own.
 const LONG: usize = 16;
 /// Of what shortened names stand for, more characters have no room beside an axis' title.
@@ -217,6 +217,8 @@ mod tests {
         assert_eq!(names, ["0.attn", "0.mlp", "1.attn", "1.mlp"]);
         assert_eq!(example, "NAME = model.blocks.NAME");
         assert_eq!(shortened(&["fire2", "fire3", "conv1"]).unwrap(), ["2", "3", "conv1"]);
+        let random = ["trained", "small one, random weights", "other, random weights"];
+        assert_eq!(shortened(&random).unwrap(), ["trained", "small one", "other"]);
     }
 
     #[test]

@@ -35,7 +35,7 @@ const TOP: f64 = EDGE + 1.3 * TITLE;
 /// Beside the names: what they are.
 const TITLE_LINE: f64 = 1.35 * AXIS_TITLE;
 /// Few rows are as high as their title is long, up to this.
-const LEAST: f64 = 500.0;
+const LEAST: f64 = 700.0;
 /// Names take no more than this beside the rows and below the columns; of longer ones the middle is left out.
 const NAMES: f64 = 0.34 * WIDTH;
 /// Rows are between these; their names are as high as a row, if that can be read.
@@ -127,9 +127,9 @@ impl Heatmap {
                 canvas.text(name, column_style, (middle, bottom + GAP + column_style.em), Anchor::Middle);
             }
         }
-        let row_title = fit::cut(&self.row_title, AXIS_TEXT, bottom - top);
+        let (row_title, row_text) = fit::shrunk(&self.row_title, AXIS_TEXT, bottom - top);
         let at = (EDGE + 0.8 * AXIS_TITLE, (top + bottom) / 2.0);
-        canvas.text_upwards(&row_title, AXIS_TEXT, at, Anchor::Middle);
+        canvas.text_upwards(&row_title, row_text, at, Anchor::Middle);
         let below = bottom + GAP + layout.columns_height;
         let column_title = fit::cut(&self.column_title, AXIS_TEXT, right - EDGE);
         let half = AXIS_TEXT.width(&column_title) / 2.0;
@@ -166,6 +166,24 @@ mod tests {
         let layout = heatmap.layout();
         assert!(layout.right - layout.left > 0.5 * WIDTH && layout.columns_height <= NAMES);
         assert!(layout.rows.iter().all(|name| name.contains('…') && layout.row_style.width(name) <= NAMES));
+    }
+
+    #[test]
+    fn what_a_shortened_row_stands_for_is_read_beside_few_rows() {
+        let names: Vec<String> = (0..3).map(|n| n.to_string()).collect();
+        let row_title = "Layer of GPT (n = encoder.layer.n.output)";
+        let heatmap = Heatmap {
+            title: String::new(),
+            rows: names.clone(),
+            row_title: row_title.into(),
+            columns: names,
+            column_title: "Column".into(),
+            values: vec![0.5; 9],
+            ramp: Ramp::sequential([0.0, 1.0].into_iter()),
+            measure: "number",
+            notes: String::new(),
+        };
+        assert!(heatmap.draw().svg.contains(&format!(">{row_title}</text>")));
     }
 
     #[test]

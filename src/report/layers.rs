@@ -28,8 +28,7 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
         let values: Vec<f64> = all.map(value).collect();
         let labels: Vec<&str> = layers.iter().map(|layer| curves.label(layer)).collect();
         let (labels, axis) = fit::titled(&labels, axis);
-        let groups = material.results.accuracy.iter().filter(|row| row.network == curves.network).map(|row| row.groups);
-        let mean = if groups.max() > Some(1) { format!(", mean over {}", said.all()) } else { String::new() };
+        let mean = curves.mean(said);
         let heatmap = Heatmap {
             title: said.network(curves.network),
             rows: labels.clone(),

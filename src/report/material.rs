@@ -59,11 +59,11 @@ impl<'a> Said<'a> {
         if self.groups_are == IMAGES { "groups of images" } else { self.groups_are }
     }
 
-    /// One of them.
+    /// One of them; words of which an s is no plural, or not all of it, as users have them: species, classes.
     pub fn group(&self) -> &'a str {
         match self.groups_are {
             IMAGES => "group of images",
-            what => what.strip_suffix('s').unwrap_or(what),
+            what => what.strip_suffix('s').filter(|one| !one.ends_with(['e', 'i', 's', 'u'])).unwrap_or(what),
         }
     }
 
@@ -195,6 +195,12 @@ pub mod tests {
     #[test]
     fn images_without_a_networks_name_have_their_own() {
         assert_eq!(Said { images: Some("CNN"), ..Said::RUN }.network("images"), "CNN");
+    }
+
+    #[test]
+    fn one_of_the_groups_is_a_word() {
+        let of = |groups_are| Said { groups_are, ..Said::RUN }.groups(1);
+        assert_eq!(["subjects", "species", "mice"].map(of), ["1 subject", "1 species", "1 mice"]);
     }
 
     #[test]

@@ -98,7 +98,7 @@ impl<'a> OfNetworks<'a> {
     }
 
     fn title(&self, words: &str, networks: usize) -> String {
-        format!("{networks} network{}, {words}", if networks == 1 { "" } else { "s" })
+        format!("{}, {words}", counted(networks, "network"))
     }
 
     /// What filled marks say.

@@ -76,7 +76,7 @@ fn chart<'a>(curves: &Curves<'a>, rows: &[&'a PartitionRow], told: Said<'a>) -> 
         filled: true,
         text: part,
     };
-    let mut notes = format!("Share of the variance of similarities, mean over {}", told.all());
+    let mut notes = format!("Share of the variance of similarities{}", curves.mean(told));
     notes += if spaces.len() > 1 { "; a + b: shared by both and by no other space." } else { "." };
     if lowest < 0.0 {
         notes += " Below 0: one space hides the other.";
@@ -182,6 +182,10 @@ mod tests {
             alone.starts_with("Share of the variance of similarities, mean over groups of images. Lines"),
             "{alone}"
         );
+        let mut one = rows("vgg16", &labels, &["GloVe"]);
+        one.iter_mut().for_each(|row| row.groups = 1);
+        let notes = self::chart(&Curves::under(None, &one)[0], &listed, Said::RUN).notes;
+        assert!(notes.starts_with("Share of the variance of similarities; a + b"), "{notes}");
         assert!(chart.curves[0].style.dash == UNJOINED, "columns have no line over them");
         let ends: Vec<(f64, f64)> = chart.bands.iter().map(|band| band.edges[0].1).collect();
         assert_eq!(ends, [(0.0, 0.25), (0.25, 0.75), (-0.125, 0.0)]);

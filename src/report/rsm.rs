@@ -45,7 +45,7 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
                     "Similarity matrices of the word models and of layers of {}",
                     material.said().network(curves.network)
                 ),
-                picture: Matrices { title, matrices, order: &order }.draw(),
+                picture: Matrices { title, matrices, mean: curves.mean(material.said()), order: &order }.draw(),
             });
         }
     }
@@ -114,6 +114,8 @@ fn spread(of: usize, count: usize) -> Vec<usize> {
 struct Matrices<'a> {
     title: String,
     matrices: Vec<(Name, Rsm)>,
+    /// Over what they are means, behind a comma.
+    mean: String,
     order: &'a Order,
 }
 
@@ -183,9 +185,9 @@ impl Matrices<'_> {
     fn draw(&self) -> Picture {
         let notes = Notes::wrapped(
             &format!(
-                "Pearson correlations of concepts, mean over groups.{} Each matrix has its own colours, which span all \
-                 but the outer 1\u{a0}% at either end; the diagonal is left out.",
-                self.order.said
+                "Pearson correlations of concepts{}.{} Each matrix has its own colours, which span all but the outer \
+                 1\u{a0}% at either end; the diagonal is left out.",
+                self.mean, self.order.said
             ),
             WIDTH - 2.0 * EDGE,
         );
@@ -312,7 +314,8 @@ mod tests {
         assert_eq!(order.categories[39], ("concept 39".to_string(), 39));
         let rsm = Rsm::new(40, (0..1600).map(|n| if n % 41 == 0 { 1.0 } else { 0.5 }).collect());
         let name = Name { of: "fc1".into(), best: String::new() };
-        let figure = Matrices { title: "VGG16".into(), matrices: vec![(name, rsm)], order: &order };
+        let figure =
+            Matrices { title: "VGG16".into(), matrices: vec![(name, rsm)], mean: String::new(), order: &order };
         assert!(figure.side() > 350.0 && figure.draw().svg.contains(">concept 39</text>"));
     }
 
@@ -323,7 +326,8 @@ mod tests {
             for order in [Order::named(&concepts), Order::new(&concepts)] {
                 let name = Name { of: "fc1".into(), best: String::new() };
                 let rsm = Rsm::new(count, vec![1.0; count * count]);
-                let figure = Matrices { title: String::new(), matrices: vec![(name, rsm)], order: &order };
+                let figure =
+                    Matrices { title: String::new(), matrices: vec![(name, rsm)], mean: String::new(), order: &order };
                 let (em, heights) = figure.placed();
                 let row = figure.side() / count as f64;
                 assert!(em <= row && heights.len() == count, "{count}: {em} of {row}");
@@ -350,6 +354,7 @@ mod tests {
         let figure = Matrices {
             title: "ViT".into(),
             matrices: vec![(name("fc1", "best"), rsm()), (long, rsm())],
+            mean: String::new(),
             order: &order,
         };
         let lines = figure.lines(&figure.matrices[1].0);

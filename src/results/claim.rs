@@ -34,10 +34,10 @@ pub enum ClaimError {
     #[error("{}: a directory, expected a file to write; give --out a file's name", .0.display())]
     NoFile(PathBuf),
     /// A directory in the place of a file of the results.
-    #[error("{}: a directory where a file of the results goes; move it away, or give --out another place", .0.display())]
+    #[error("{}: a directory where a file of the results goes; move it away, or use another directory", .0.display())]
     InTheWay(PathBuf),
     /// Somebody else's file in the place of one of the results.
-    #[error("{}: semgpu did not write this file, which its results would replace; move it away, or give --out another place", .0.display())]
+    #[error("{}: semgpu did not write this file, which its results would replace; move it away, or use another directory", .0.display())]
     NotOurs(PathBuf),
     /// One of semgpu's own that is not whole.
     #[error("{}: semgpu began this file, and it is empty, cut off or cannot be read; remove it, and the same command makes it again", .0.display())]
@@ -49,7 +49,7 @@ pub enum ClaimError {
     #[error("{}: a link to what is not there, expected a directory; remove it, or make what it leads to", .0.display())]
     Dangling(PathBuf),
     /// Nothing can be written there.
-    #[error("{}: nothing can be written here ({source}); give --out another place", path.display())]
+    #[error("{}: nothing can be written here ({source}); use another directory", path.display())]
     Unwritable {
         /// What was asked for.
         path: PathBuf,
@@ -169,6 +169,18 @@ impl ResultsDir {
     /// # Errors
     /// Which of these it is not.
     pub fn check<'a>(&self, inputs: impl IntoIterator<Item = &'a Path>) -> Result<(), ClaimError> {
+        self.check_around(inputs, |_| false)
+    }
+
+    /// The same of a directory whose records may be lost: what it then holds `is_own` knows, or it is somebody else's.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check).
+    pub fn check_around<'a>(
+        &self,
+        inputs: impl IntoIterator<Item = &'a Path>,
+        is_own: impl Fn(&Path) -> bool,
+    ) -> Result<(), ClaimError> {
         let root = self.root();
         text(root)?;
         if root.is_symlink() && !root.exists() {
@@ -177,7 +189,7 @@ impl ResultsDir {
         if root.exists() && !root.is_dir() {
             return Err(ClaimError::NoDirectory(root.into()));
         }
-        if let Some(example) = self.foreign()? {
+        if let Some(example) = self.foreign(is_own)? {
             return Err(ClaimError::Foreign { path: root.into(), example });
         }
         let written = [root.to_path_buf(), self.matrices(), self.figures()];
@@ -192,6 +204,11 @@ impl ResultsDir {
         writable(root)?;
         self.check_matrices()?;
         self.check_places()
+    }
+
+    /// Whether a record or a list of a run or a test is in it.
+    pub fn is_known(&self) -> bool {
+        Records::read(self).is_known()
     }
 
     /// Whether the directory holds nothing of another command.
@@ -365,7 +382,7 @@ impl ResultsDir {
     }
 
     /// Something in the directory, if there is anything and nothing says that it is semgpu's.
-    fn foreign(&self) -> Result<Option<PathBuf>, ClaimError> {
+    fn foreign(&self, is_own: impl Fn(&Path) -> bool) -> Result<Option<PathBuf>, ClaimError> {
         let of_many = self.holds_comparison() || self.holds_sweep();
         let ours = of_many || self.finished().is_file() || self.lock_file().is_file();
         match ledger::record(self) {
@@ -382,7 +399,7 @@ impl ResultsDir {
             }
             entries => entries.map_err(FileError::at(self.root()))?,
         };
-        Ok(entries.filter_map(|entry| Some(entry.ok()?.path())).next())
+        Ok(entries.filter_map(|entry| Some(entry.ok()?.path())).find(|path| !is_own(path)))
     }
 }
 

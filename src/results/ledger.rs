@@ -184,8 +184,11 @@ impl Records {
     /// What names the experiment whose results are here: nothing where a record does not say it, none where there are none.
     pub fn experiment(&self) -> Option<&str> {
         let listed = self.ledger.as_ref().map(|ledger| ledger.key.as_str()).filter(|key| !key.is_empty());
-        let recorded = self.record.as_ref();
-        listed.or(recorded.map(|record| record["checksums"]["similarity"].as_str().unwrap_or_default()))
+        let recorded = self.record.as_ref().map(|record| {
+            let of_test = record["experiment"].as_str();
+            of_test.or(record["checksums"]["similarity"].as_str()).unwrap_or_default()
+        });
+        listed.or(recorded)
     }
 
     /// Whether a list was here that is gone or cannot be read.

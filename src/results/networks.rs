@@ -1,7 +1,7 @@
 //! What is made of several runs: of a sweep, in a folder for each network, and beside them what is of all; a comparison.
 
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -230,8 +230,7 @@ impl ResultsDir {
     /// Whether a comparison of semgpu's lies here, whole or not: its table is written first, its record last.
     pub fn holds_comparison(&self) -> bool {
         let record = || read_json::<Value>(&self.comparison());
-        let begins = || BufReader::new(files::open(&self.table(COMPARE)).ok()?).lines().next()?.ok();
-        begins().is_some_and(|header| header.starts_with("curve_a,"))
+        begins(&self.table(COMPARE), "curve_a,")
             || record().is_some_and(|record| record["semgpu"].is_string() && record["runs"].is_array())
     }
 
@@ -262,26 +261,30 @@ impl ResultsDir {
         figures.chain([self.page(), self.comparison()]).chain(self.comparison_tables()).collect()
     }
 
-    /// What was made of a comparison, and nothing where there is none: where no record says what, figures and page say it themselves.
+    /// What was made of a comparison, and nothing where there is none: where no record says what, files say it themselves.
     pub(super) fn written_of_comparison(&self) -> Vec<PathBuf> {
         if !self.holds_comparison() {
             return Vec::new();
         }
         let record: Value = read_json(&self.comparison()).unwrap_or_default();
         let mut all = self.of_comparison();
-        let is_table = |path: &PathBuf| self.comparison_tables().contains(path);
         let is_own = |path: &PathBuf| match record["files"].as_array() {
             Some(files) => files.iter().any(|name| *name == self.below(path)),
-            None => is_table(path) || is_marked(path),
+            None => begins(path, "curve") || is_marked(path),
         };
         all.retain(|path| *path == self.comparison() || is_own(path));
         all
     }
 }
 
+/// Whether the first line of a text begins so.
+fn begins(path: &Path, with: &str) -> bool {
+    let first = || BufReader::new(files::open(path).ok()?).lines().next()?.ok();
+    first().is_some_and(|line| line.starts_with(with))
+}
+
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
 
     use serde_json::json;
 
@@ -354,14 +357,18 @@ mod tests {
             assert!(path.exists());
             std::fs::remove_file(&path).unwrap();
         }
-        let [table, _] = directory.comparison_tables();
+        let [table, within] = directory.comparison_tables();
         let steps = figure_files(&directory, COMPARE_FIGURES[2])[0].clone();
         std::fs::write(&table, "curve_a,curve_b\n").unwrap();
         std::fs::write(&steps, "mine").unwrap();
         // Nothing says yet what was made but the figures.
         assert!(refused(directory.check_comparison(), &steps));
         std::fs::write(&steps, MADE).unwrap();
+        std::fs::write(&within, "mine").unwrap();
+        assert!(refused(directory.check_comparison(), &within));
+        std::fs::write(&within, "curve,network\n").unwrap();
         assert!(directory.check_comparison().is_ok());
+        std::fs::remove_file(&within).unwrap();
         let record = json!({"semgpu": "0", "runs": [], "files": ["compare.csv", "report.html"]});
         write_json(&directory.comparison(), &record).unwrap();
         assert!(refused(directory.check_comparison(), &steps));

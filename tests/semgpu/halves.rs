@@ -145,7 +145,8 @@ fn a_test_leaves_what_a_run_leaves() {
         "--device",
         "cpu",
     ];
-    test(directory.path(), &format!("W={}", at("w.npy").display()), &images, &more);
+    let words = format!("W={}", at("w.npy").display());
+    test(directory.path(), &words, &images, &more);
     let accuracy = read(directory.path(), "accuracy.csv");
     assert_eq!(column::<String>(&accuracy, "network"), ["brain", "brain"]);
     assert_eq!(column::<String>(&accuracy, "layer"), ["conv", "fc"]);
@@ -162,6 +163,12 @@ fn a_test_leaves_what_a_run_leaves() {
     assert_eq!(run["config"]["ties"], "half");
     assert_eq!(run["checksums"]["images"]["fc"].as_str().unwrap().len(), 64);
     succeed(&["plot", &directory.path().join("out").display().to_string()]);
+    // The same again where its list of matrices was lost: the record names what was tested.
+    std::fs::remove_file(directory.path().join("out/rsm/finished.json")).unwrap();
+    let out = at("out").display().to_string();
+    let again = ["test", "--words", &words, "--images", &images[0], "--images", &images[1], "--out", &out];
+    succeed(&[&again[..], &more].concat());
+    assert_eq!(read(directory.path(), "accuracy.csv"), accuracy);
 }
 
 #[test]

@@ -432,6 +432,16 @@ fn what_is_wrong_with_a_sweep_is_said_before_any_work() {
             assert!(said.contains("or remove this one") && !said.contains("--fresh"), "{said}");
         }
     }
+    assert_same(before.clone(), files(&small.path("all")));
+    // Networks without what is made of all of them, as copied or where it was lost: they are gone on with.
+    let made = ["networks.json", "networks.csv", "accuracy.csv", "report.html"];
+    made.iter().for_each(|name| std::fs::remove_file(small.path(&format!("all/{name}"))).unwrap());
+    std::fs::remove_dir_all(small.path("all/figures")).unwrap();
+    small.write("all/report.html", "mine");
+    assert!(fail(&["run", &config, "--out", &small.text("all")], 2).contains("report.html is none of its files"));
+    assert_eq!(small.read("all/report.html"), "mine");
+    std::fs::remove_file(small.path("all/report.html")).unwrap();
+    assert!(run(&small, "all", &[]).contains("finished before"));
     assert_same(before, files(&small.path("all")));
     // A file of others with the name of a sweep's record.
     std::fs::create_dir(small.path("mine")).unwrap();

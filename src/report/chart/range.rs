@@ -28,7 +28,9 @@ impl Range {
         // No value, and none but zeros, tell nothing of the axis.
         let told = low < high || low == high && low != 0.0;
         let (low, high) = if told { (low, high) } else { limits.unwrap_or((0.0, 1.0)) };
-        let padding = PADDING * (high - low).max(0.01 * low.abs()).max(f64::MIN_POSITIVE.sqrt());
+        // One value alone has no span; its own size is as much as its place on an axis can tell.
+        let span = if low < high { (high - low).max(0.01 * low.abs()) } else { low.abs() };
+        let padding = PADDING * span.max(f64::MIN_POSITIVE.sqrt());
         let (mut low, mut high) = (low - padding, high + padding);
         if let Some((least, most)) = limits {
             (low, high) = (low.max(least), high.min(most));
@@ -97,5 +99,6 @@ mod tests {
             let range = Range::covering(values.iter().copied(), None);
             assert!(range.low() < range.high(), "{values:?}: {range:?}");
         }
+        assert_eq!(texts(&[0.5], None), ["0.485", "0.490", "0.495", "0.500", "0.505", "0.510", "0.515"]);
     }
 }

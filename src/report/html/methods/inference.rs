@@ -29,14 +29,16 @@ impl Settings<'_> {
             true => ("the word matrix", "word models"),
             false => ("the words\u{2019} side", "measures"),
         };
+        let groups = (self.groups > 1).then(|| self.said().all());
+        let sharing: Vec<&str> = ["layers"].into_iter().chain(groups).chain([shared]).collect();
         let mut text = format!(
-            "The null distribution came from {}{} of the concepts of {concepts}{} (seed {}); all layers, {} and {shared} \
+            "The null distribution came from {}{} of the concepts of {concepts}{} (seed {}); all {} \
              shared the same permutations. With b permutations {} the observed value out of m, p = (1 + b) / (1 + m).",
             if drawn.stopped > 0 { "at most " } else { "" },
             counted(drawn.permutations, "random permutation"),
             if self.test.within_categories { " within their categories" } else { "" },
             self.record.seed(),
-            self.said().all(),
+            listed(&sharing),
             match self.null.rule.tail {
                 Tail::Upper => "whose value is at least as high as (one-sided)",
                 Tail::Lower => "whose value is at least as low as (one-sided)",

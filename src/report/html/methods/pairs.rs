@@ -42,7 +42,7 @@ impl Settings<'_> {
             ties => format!("; {} occurred in all tests together.", grouped(ties)),
         };
         for said in networks.iter().map(|curves| chance::said(curves, "pairs", Some(self.test.ties))) {
-            text += &format!(" {said}");
+            text += format!(" {said}").trim_end();
         }
         text += " A row that does not vary once a and b are left out counted as a correlation of 0.";
         text += match self.test.constant {
@@ -64,10 +64,11 @@ impl Settings<'_> {
         let networks = Curves::under(Some(Null::of_one_vs_two(self.record)), &self.results.one_vs_two);
         let mut text = format!(
             "The 1 vs. 2 test was made for the {} that the network misclassified{known} and whose true and predicted class both \
-             have a word. The correlations of the image's activations with those of the correctly classified images of its \
-             group were compared with the correlations of the two classes' word vectors with those images' words, {}. The \
+             have a word. The correlations of the image's activations with those of the correctly classified images{} \
+             were compared with the correlations of the two classes' word vectors with those images' words, {}. The \
              image passes if its correlations correlate more with the true class's than with the predicted one's{}.",
             counted(row.images, "image"),
+            if self.groups > 1 { " of its group" } else { "" },
             match section.columns {
                 Columns::Paper =>
                     "the predicted class's own image and word among them where it was classified correctly",
@@ -84,14 +85,15 @@ impl Settings<'_> {
         if row.permutations > 0 {
             text += &format!(
                 " The null hypothesis is that the words' labels are unrelated to what the network saw and answered: p-values \
-                 are from {} of all words that can take part{}, shared by layers and groups, of the same tail and corrected \
+                 are from {} of all words that can take part{}, shared by layers{}, of the same tail and corrected \
                  over the same family as above.",
                 counted(row.permutations, "random permutation"),
                 if self.test.within_categories {
                     ", within their categories, those of classes that are no concepts among themselves"
                 } else {
                     ""
-                }
+                },
+                if self.groups > 1 { " and groups" } else { "" }
             );
         }
         text + &format!(" A tie counted as {}.", tied(ties))

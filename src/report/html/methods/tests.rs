@@ -324,8 +324,11 @@ fn one_method_of_rsa_is_one_measure() {
 #[test]
 fn nothing_is_averaged_over_one_group() {
     let of_groups = |groups| told(|_, results| results.accuracy.iter_mut().for_each(|row| row.groups = groups));
+    says(&of_groups(5), &[("  ", false)]);
     says(&of_groups(5), &[("upper triangles, averaged over groups of images (Kriegeskorte", true)]);
     says(&of_groups(1), &[("upper triangles (Kriegeskorte", true), ("averaged", false)]);
+    says(&of_groups(5), &[("all layers, groups of images and word models shared", true)]);
+    says(&of_groups(1), &[("all layers and word models shared", true)]);
 }
 
 #[test]
