@@ -8,11 +8,12 @@ use burn::tensor::{Tensor, TensorData};
 use super::affine;
 use super::bounds::{MOST_VALUES, units};
 use super::lowering::{Loader, Lowered, Node, Refusal, Run, Then, weights};
+use super::products::transposed;
 use super::value::{Array, Constant};
 use crate::kernels::activation::scaled;
 use crate::kernels::pooling::{Border, average_windows, global_mean, max_pool, row_means};
 use crate::kernels::separable::Part;
-use crate::kernels::{Activation, Convolution, Padding, Residual, Window};
+use crate::kernels::{Activation, Convolution, Padding, Residual, VALID, Window};
 use crate::weights::WeightsError;
 
 /// A map `[images, channels, height, width]`.
@@ -191,26 +192,51 @@ pub fn conv(node: &Node) -> Result<Lowered, Refusal> {
         return Err(format!("a kernel of {:?} in {groups} groups on {channels} channels", stored.kernel.shape).into());
     }
     let [height, width] = stored.window.output([height, width]);
-    let shape = [images, outputs, height, width];
-    let (at, summed) = (node.at, node.then.summed);
+    let made = [images, outputs, height, width];
+    let (multiply_adds, weights) = (stored.multiply_adds(images, [height, width])?, stored.weights());
+    convolved(node, [own, made], multiply_adds, weights, move || stored.part())
+}
+
+/// A dense layer's weights `[in, out]` on maps of as many channels, each pixel by itself.
+pub fn of_planes(node: &Node) -> Result<Lowered, Refusal> {
+    let own @ [images, inputs, height, width] = map(node)?;
+    let (weight, then) = (node.constant(1)?.clone(), node.then.clone());
+    let outputs = weight.shape[1];
+    let count = inputs.saturating_mul(outputs);
+    let multiply_adds = count.saturating_mul(images * height * width);
+    convolved(node, [own, [images, outputs, height, width]], multiply_adds, count, move || {
+        let (weight, bias) = affine::folded(transposed(&weights(&weight)?, [inputs, outputs]), outputs, None, &then)?;
+        let weight = TensorData::new(weight.try_into_vec::<f32>().expect("weights are f32"), [outputs, inputs, 1, 1]);
+        let activation = then.activation.unwrap_or(Activation::Identity);
+        Ok(Part { weight, bias, window: Window::square(1, 1, VALID), groups: 1, activation })
+    })
+}
+
+/// A convolution of maps `own` to those `made`, to which another value may be added in the same pass.
+fn convolved(
+    node: &Node,
+    [own, made]: [[usize; 4]; 2],
+    multiply_adds: usize,
+    weights: usize,
+    part: impl Fn() -> Result<Part, WeightsError> + 'static,
+) -> Result<Lowered, Refusal> {
+    let (at, summed, to) = (node.at, node.then.summed, like(node, made)?);
     let takes = node.with_summand(&[0]);
-    let multiply_adds = stored.multiply_adds(images, [height, width])?;
-    let to = like(node, shape)?;
-    Lowered::weighted(to.clone(), &takes, multiply_adds, stored.weights(), move |loader: &Loader| {
+    Lowered::weighted(to.clone(), &takes, multiply_adds, weights, move |loader: &Loader| {
         let to = to.clone();
         Ok(if summed {
             let residual = loader.once(at, || {
-                let Part { weight, bias, window, groups, activation } = stored.part()?;
+                let Part { weight, bias, window, groups, activation } = part()?;
                 Ok(Residual::new(weight, bias, window, groups, activation, &loader.device))
             })?;
             let run: Run = Arc::new(move |mut x| {
-                let summand = x.remove(1).view(shape);
+                let summand = x.remove(1).view(made);
                 vec![Array::new(residual.forward(x.remove(0).view(own), summand), &to)]
             });
             run
         } else {
             let convolution = loader.once(at, || {
-                let Part { weight, bias, window, groups, activation } = stored.part()?;
+                let Part { weight, bias, window, groups, activation } = part()?;
                 Ok(Convolution::new(weight, bias, window, groups, activation, &loader.device))
             })?;
             Arc::new(move |mut x| vec![Array::new(convolution.forward(x.remove(0).view(own)), &to)])

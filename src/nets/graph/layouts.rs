@@ -38,7 +38,13 @@ pub fn laid(compiled: &Compiled, at: usize, own: &Open) -> Result<Option<(Open, 
             let Some(&[a, b]) = constant(1).map(|weights| &weights.shape[..]) else { return Ok(None) };
             let turned = wiring.model.nodes[at].int("transB").unwrap_or(0) != 0;
             let outputs = if turned { a } else { b };
-            Ok(rows(own, &view.places, view.of, last, outputs, Some((outputs, 1))))
+            let rows = rows(own, &view.places, view.of, last, outputs, Some((outputs, 1)));
+            Ok(match rows {
+                None if compiled.on_cpu() && wiring.operator(at) == "MatMul" => {
+                    planes(own, &view.places, view.of, [last, outputs])
+                }
+                rows => rows,
+            })
         }
         "LayerNormalization" if moved => {
             let along =
@@ -77,12 +83,25 @@ pub fn rows(
 ) -> Option<(Open, Places)> {
     let mut shape = places.shape.clone();
     *shape.last_mut()? = outputs;
-    let to = places.rows_of(inputs, outputs, shape)?;
+    let to = places.rows_of([inputs, outputs], 1, shape)?;
     let mut open = own.clone();
     open.inputs[0] = Some(Known::Computed(vec![places.units() / inputs.max(1), inputs]));
     open.values[0] = Some(root);
     open.opens = channels.is_some();
     open.channels = channels;
+    Some((open, to))
+}
+
+/// A dense layer whose inputs lie in planes (tokens that are mixed, heads that talk to each other): a 1 x 1 convolution.
+fn planes(own: &Open, places: &Places, root: usize, [inputs, outputs]: [usize; 2]) -> Option<(Open, Places)> {
+    let &[(_, plane)] = &places.axes()?.last()?[..] else { return None };
+    let shape = [&places.shape[..places.shape.len() - 1], &[outputs]].concat();
+    let to = places.rows_of([inputs, outputs], plane, shape)?;
+    let maps = [places.units() / (inputs * plane), inputs, 1, plane];
+    let mut open = Open { opens: true, channels: Some((outputs, plane)), ..own.clone() };
+    open.lower = Rc::new(convolutions::of_planes);
+    open.inputs[0] = Some(Known::Computed(maps.to_vec()));
+    open.values[0] = Some(root);
     Some((open, to))
 }
 

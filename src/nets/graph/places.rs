@@ -170,18 +170,24 @@ impl Places {
         })
     }
 
-    /// The same places in a root whose runs of `from` values are `to` long; `None` if they do not end with such a run.
-    pub fn rows_of(&self, from: usize, to: usize, shape: Vec<usize>) -> Option<Self> {
+    /// The same places in a root whose runs of `from` values, `apart` from each other, are `to` long; `None` if they do not end
+    /// with such a run.
+    pub fn rows_of(&self, [from, to]: [usize; 2], apart: usize, shape: Vec<usize>) -> Option<Self> {
         let axes = self.axes()?;
         let (last, before) = axes.split_last()?;
-        if last[..] != [(from, 1)] && !(from == 1 && last.is_empty()) || !self.offset.is_multiple_of(from) {
+        let row = from * apart;
+        if last[..] != [(from, apart)] && !(from == 1 && last.is_empty()) || !self.offset.is_multiple_of(row) {
             return None;
         }
-        let rows = before.concat().into_iter();
-        let mut runs: Vec<Run> = rows
-            .map(|(length, step)| step.is_multiple_of(from).then_some((length, step / from * to)))
-            .collect::<Option<_>>()?;
-        runs.push((to, 1));
+        let mut runs: Vec<Run> = Vec::new();
+        for (length, step) in before.concat() {
+            runs.push(match step {
+                _ if step < apart => (length, step),
+                _ if step.is_multiple_of(row) => (length, step / from * to),
+                _ => return None,
+            });
+        }
+        runs.push((to, apart));
         Some(Self::of(shape, self.offset / from * to, runs))
     }
 
@@ -310,9 +316,12 @@ mod tests {
     #[test]
     fn rows_keep_their_places_when_they_get_longer() {
         let turned = moved(&[5, 7, 3], &[Move::Transposed(vec![1, 0, 2])]).unwrap();
-        let wider = turned.rows_of(3, 4, vec![7, 5, 4]).unwrap();
+        let wider = turned.rows_of([3, 4], 1, vec![7, 5, 4]).unwrap();
         assert_eq!(wider, moved(&[5, 7, 4], &[Move::Transposed(vec![1, 0, 2])]).unwrap());
-        assert_eq!(moved(&[5, 7, 3], &[Move::Transposed(vec![0, 2, 1])]).unwrap().rows_of(7, 2, vec![5, 3, 2]), None);
+        let across = moved(&[5, 7, 3], &[Move::Transposed(vec![0, 2, 1])]).unwrap();
+        assert_eq!(across.rows_of([7, 2], 1, vec![5, 3, 2]), None);
+        let shorter = across.rows_of([7, 2], 3, vec![5, 3, 2]).unwrap();
+        assert_eq!(shorter, moved(&[5, 2, 3], &[Move::Transposed(vec![0, 2, 1])]).unwrap());
     }
 
     #[test]

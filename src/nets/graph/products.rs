@@ -155,7 +155,7 @@ pub fn dense_of(
 }
 
 /// A matrix `[rows, columns]` as `[columns, rows]`.
-fn transposed(matrix: &TensorData, [rows, columns]: [usize; 2]) -> TensorData {
+pub fn transposed(matrix: &TensorData, [rows, columns]: [usize; 2]) -> TensorData {
     let values = matrix.as_slice::<f32>().expect("weights are f32").to_vec();
     let array = Array::of(values, &[rows, columns], &Device::flex());
     TensorData::new(permuted(array, &[1, 0]).to_vec(), [columns, rows])

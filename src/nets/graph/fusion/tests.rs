@@ -352,6 +352,26 @@ fn attention_with_what_is_added_to_scores_is_one_step() {
 }
 
 #[test]
+fn a_dense_layer_of_what_lies_in_planes_moves_nothing() {
+    check("tokens that are mixed", 3, |d| {
+        let x = d.tokens("x");
+        let y = d.turned(&x, &[0, 2, 1]);
+        let y = d.dense(&y, 16, 24);
+        let y = d.node("Relu", &[&y]);
+        let y = d.dense(&y, 24, 16);
+        let y = d.turned(&y, &[0, 2, 1]);
+        d.node("Add", &[&x, &y])
+    });
+    check("heads that talk", 11, |d| {
+        windowed(d, |d, y| {
+            let y = d.turned(y, &[0, 2, 3, 1]);
+            let y = d.dense(&y, 3, 3);
+            d.turned(&y, &[0, 3, 1, 2])
+        })
+    });
+}
+
+#[test]
 fn what_comes_out_beside_it_may_be_of_no_image() {
     check("a constant and a number of the batch", 1, |d| {
         let y = d.conv("x", &[4, 3, 3, 3], 2, 1, 1);
