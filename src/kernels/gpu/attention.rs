@@ -3,7 +3,7 @@
 use burn::tensor::{Tensor, activation};
 use cubecl::server::Handle;
 
-use super::{Gpu, Kernel, Sizes, sizes, u32s};
+use super::{Gpu, Kernel, Sizes, fold_workgroups, sizes, u32s};
 use crate::kernels::attention::{Bias, Heads, Scoring};
 
 /// The kernel of attention.
@@ -23,6 +23,7 @@ static ATTENTION: Kernel = Kernel {
 
 sizes! {
     struct AttentionSizes {
+        images: u32,
         queries: u32,
         keys: u32,
         heads: u32,
@@ -59,6 +60,7 @@ pub fn attention(parts: [Heads; 3], [heads, units]: [usize; 2], scoring: Scoring
     let [[query_pitch, query_first], [key_pitch, key_first], [value_pitch, value_first]] =
         [&queries, &keys, &values].map(place);
     let sizes = AttentionSizes {
+        images: u32s(images),
         queries: u32s(rows),
         keys: u32s(columns),
         heads: u32s(heads),
@@ -80,7 +82,8 @@ pub fn attention(parts: [Heads; 3], [heads, units]: [usize; 2], scoring: Scoring
     };
     let bias = scoring.bias.map(on_gpu);
     let results = gpu.scratch(images * rows * heads * units);
-    let workgroups = [rows.div_ceil(64), heads, images].map(u32s);
+    let [of_heads, lines, _] = fold_workgroups(images * heads);
+    let workgroups = [u32s(rows.div_ceil(64)), of_heads, lines];
     let buffers: Vec<&Handle> = [&queries, &keys, &values, &results].into_iter().chain(bias.iter().flatten()).collect();
     let spans = u32s(units.div_ceil(64));
     let constants = [
