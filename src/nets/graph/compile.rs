@@ -167,7 +167,7 @@ impl<'a> Compiled<'a> {
         // What the node is by itself is asked first: a graph is refused for the same reasons however it is tapped.
         let lowered = laid.lower(self.wiring)?;
         if self.joining.is_some() {
-            if fusion::join(self, at)? || attention::join(self, at)? {
+            if fusion::join(self, at)? || attention::join(self, at, &lowered)? {
                 return Ok(());
             }
             if let Lowered::Computed { shapes, .. } = &lowered {

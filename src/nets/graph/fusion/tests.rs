@@ -13,7 +13,17 @@ const IMAGES: usize = 3;
 
 /// The values of the layers wanted, and how many steps there are.
 fn run(network: &GraphNetwork, wanted: &[String], device: &Device) -> (HashMap<String, Vec<f32>>, usize) {
-    let stages = network.programs(network.stages.len(), wanted, &[IMAGES], device).unwrap();
+    run_loaded(network, wanted, &[IMAGES], device)
+}
+
+/// As [`run`], loaded for batches of so many images; the steps are of the first of them.
+fn run_loaded(
+    network: &GraphNetwork,
+    wanted: &[String],
+    sizes: &[usize],
+    device: &Device,
+) -> (HashMap<String, Vec<f32>>, usize) {
+    let stages = network.programs(network.stages.len(), wanted, sizes, device).unwrap();
     let steps = stages.iter().map(|stage| stage.steps()).sum();
     let count = IMAGES * 3 * SIZE * SIZE;
     let values: Vec<f32> = (0..count).map(|n| (n * 7919 % 4001) as f32 / 2000.0 - 1.0).collect();
@@ -40,6 +50,11 @@ fn compare(about: &str, found: &[f32], expected: &[f32]) {
 /// Draws a graph, joins it to so many steps, and compares it with all of its values tapped: then every node is a step of its
 /// own, or no step where it only moves values. Any other value that is tapped as well is what it is then.
 fn check(about: &str, steps: usize, draw: impl Fn(&mut Drawing) -> String) {
+    assert_eq!(agree(about, draw), steps, "{about}: steps");
+}
+
+/// [`check`] but for how many steps there are: these.
+fn agree(about: &str, draw: impl Fn(&mut Drawing) -> String) -> usize {
     let folder = tempfile::tempdir().unwrap();
     let mut drawing = Drawing::default();
     let result = draw(&mut drawing);
@@ -49,7 +64,9 @@ fn check(about: &str, steps: usize, draw: impl Fn(&mut Drawing) -> String) {
     let (expected, most) = run(&network, &all, &cpu);
     let (joined, found) = run(&network, std::slice::from_ref(&result), &cpu);
     compare(about, &joined[&result], &expected[&result]);
-    assert_eq!(found, steps, "{about}: steps, of {most}");
+    // What is laid out for one image serves more of them only if it is the same for these.
+    let after_one = run_loaded(&network, std::slice::from_ref(&result), &[1, IMAGES], &cpu).0;
+    compare(&format!("{about}, loaded for one image before"), &after_one[&result], &expected[&result]);
     for layer in all.iter().filter(|layer| **layer != result) {
         let (seen, more) = run(&network, &[layer.clone(), result.clone()], &cpu);
         compare(&format!("{about} with {layer} tapped"), &seen[&result], &expected[&result]);
@@ -66,6 +83,7 @@ fn check(about: &str, steps: usize, draw: impl Fn(&mut Drawing) -> String) {
             &expected[&result],
         );
     }
+    found
 }
 
 #[test]
@@ -348,6 +366,95 @@ fn attention_with_what_is_added_to_scores_is_one_step() {
             let factor = d.weights(&[4]);
             d.node("Mul", &[y, &factor])
         })
+    });
+}
+
+#[test]
+fn attention_of_images_and_heads_in_one_axis_is_one_step_with_what_is_added() {
+    check("one head", 6, |d| {
+        let x = d.tokens("x");
+        let [q, k, v] = [0; 3].map(|_| d.dense(&x, 12, 4));
+        let k = d.turned(&k, &[0, 2, 1]);
+        let y = d.node("MatMul", &[&q, &k]);
+        let (bias, mask) = (d.weights(&[1, 1, 16, 16]), d.weights(&[16]));
+        let y = d.reshaped(&y, &[-1, 1, 16, 16]);
+        let y = d.node("Add", &[&y, &bias]);
+        let y = d.reshaped(&y, &[-1, 16, 16]);
+        let y = d.node("Add", &[&y, &mask]);
+        let y = d.set("Softmax", &[&y], &[("axis", &[-1])]);
+        let y = d.node("MatMul", &[&y, &v]);
+        d.dense(&y, 4, 5)
+    });
+}
+
+/// Queries of `rows` tokens, keys and values of the 16 tokens, each `[images, 3, tokens, 4]`.
+fn parts(d: &mut Drawing, rows: i64) -> [String; 3] {
+    let x = d.tokens("x");
+    let of = if rows == 1 { d.set("ReduceMean", &[&x], &[("axes", &[1])]) } else { x.clone() };
+    [(&of, rows), (&x, 16), (&x, 16)].map(|(x, tokens)| {
+        let part = d.dense(x, 12, 12);
+        let part = d.reshaped(&part, &[-1, tokens, 3, 4]);
+        d.turned(&part, &[0, 2, 1, 3])
+    })
+}
+
+#[test]
+fn scores_and_weights_that_are_spread_are_none_of_one_step() {
+    // The biases of 16 queries are added to the scores of one.
+    agree("scores of one query", |d| {
+        let [q, k, v] = parts(d, 1);
+        let k = d.turned(&k, &[0, 1, 3, 2]);
+        let (y, bias) = (d.node("MatMul", &[&q, &k]), d.weights(&[3, 16, 16]));
+        let y = d.node("Add", &[&y, &bias]);
+        let y = d.set("Softmax", &[&y], &[("axis", &[-1])]);
+        let y = d.node("MatMul", &[&y, &v]);
+        d.reshaped(&y, &[-1, 192])
+    });
+    agree("values of more heads", |d| {
+        let [q, k, v] = parts(d, 16);
+        let k = d.turned(&k, &[0, 1, 3, 2]);
+        let y = d.node("MatMul", &[&q, &k]);
+        let y = d.reshaped(&y, &[-1, 3, 1, 16, 16]);
+        let y = d.set("Softmax", &[&y], &[("axis", &[-1])]);
+        let v = d.reshaped(&v, &[-1, 1, 3, 16, 4]);
+        let y = d.node("MatMul", &[&y, &v]);
+        d.reshaped(&y, &[-1, 576])
+    });
+    agree("values of more axes", |d| {
+        let [q, k, v] = parts(d, 16);
+        let k = d.turned(&k, &[0, 1, 3, 2]);
+        let y = d.node("MatMul", &[&q, &k]);
+        let y = d.set("Softmax", &[&y], &[("axis", &[-1])]);
+        let v = d.reshaped(&v, &[1, -1, 3, 16, 4]);
+        let y = d.node("MatMul", &[&y, &v]);
+        let y = d.turned(&y, &[1, 3, 0, 2, 4]);
+        d.reshaped(&y, &[-1, 16, 12])
+    });
+}
+
+#[test]
+fn masks_of_windows_that_stand_before_the_images_are_of_every_batch() {
+    agree("windows first", |d| {
+        let x = d.tokens("x");
+        let y = d.reshaped(&x, &[-1, 4, 4, 12]);
+        let y = d.turned(&y, &[1, 0, 2, 3]);
+        let y = d.reshaped(&y, &[-1, 4, 12]);
+        let [q, k, v] = [0; 3].map(|_| {
+            let part = d.dense(&y, 12, 12);
+            let part = d.reshaped(&part, &[-1, 4, 3, 4]);
+            d.turned(&part, &[0, 2, 1, 3])
+        });
+        let k = d.turned(&k, &[0, 1, 3, 2]);
+        let (y, mask) = (d.node("MatMul", &[&q, &k]), d.weights(&[4, 1, 1, 4, 4]));
+        let y = d.reshaped(&y, &[4, -1, 3, 4, 4]);
+        let y = d.node("Add", &[&y, &mask]);
+        let y = d.reshaped(&y, &[-1, 3, 4, 4]);
+        let y = d.set("Softmax", &[&y], &[("axis", &[-1])]);
+        let y = d.node("MatMul", &[&y, &v]);
+        let y = d.turned(&y, &[0, 2, 1, 3]);
+        let y = d.reshaped(&y, &[4, -1, 4, 12]);
+        let y = d.turned(&y, &[1, 0, 2, 3]);
+        d.reshaped(&y, &[-1, 16, 12])
     });
 }
 
