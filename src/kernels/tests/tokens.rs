@@ -195,6 +195,8 @@ fn attention_is_its_definition() {
         (2, 67, 129, [1, 72]),
         // More than a GPU launches workgroups along an axis.
         (65_537, 1, 2, [1, 4]),
+        // More scores of a head of odd size than are laid out at a time.
+        (1, 4100, 4100, [1, 1]),
     ] {
         let width = heads * units;
         let parts = [
