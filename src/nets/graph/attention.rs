@@ -75,9 +75,9 @@ impl Part {
 fn unscaled(compiled: &Compiled, mut value: usize, at: usize) -> Option<(usize, f64)> {
     let mut scale = 1.0;
     loop {
-        // What has gone into a dense layer already is no product any more.
-        let open = compiled.open(compiled.view(value, at).of).is_some();
-        match compiled.multiple(value).filter(|_| !open) {
+        // What has gone into a dense layer already is no product any more, and of a stage before only the product is known.
+        let apart = compiled.is_within_stage(value, at) && compiled.open(compiled.view(value, at).of).is_none();
+        match compiled.multiple(value).filter(|_| apart) {
             Some((_, of, number)) => (value, scale) = (of, scale * number),
             None => return Some((value, scale)),
         }

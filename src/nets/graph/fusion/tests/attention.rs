@@ -166,6 +166,21 @@ fn attention_of_images_and_heads_in_one_axis_is_one_step_with_what_is_added() {
     });
 }
 
+#[test]
+fn queries_that_the_stage_before_scaled_are_read_as_they_are() {
+    agree("one value alive before the keys' layer", |d| {
+        let x = d.tokens("x");
+        let x = d.node("Relu", &[&x]);
+        let half = d.number(0.5);
+        let q = d.node("Mul", &[&x, &half]);
+        let v = d.dense(&q, 12, 12);
+        let k = d.turned(&v, &[0, 2, 1]);
+        let y = d.node("MatMul", &[&q, &k]);
+        let y = d.set("Softmax", &[&y], &[("axis", &[-1])]);
+        d.node("MatMul", &[&y, &v])
+    });
+}
+
 /// Queries of `rows` tokens, keys and values of the 16 tokens, each `[images, 3, tokens, 4]`.
 fn parts(d: &mut Drawing, rows: i64) -> [String; 3] {
     let x = d.tokens("x");
