@@ -135,9 +135,9 @@ impl Scores {
                 },
                 "MatMul" => {
                     let &[Some(queries), Some(keys)] = inputs else { return None };
-                    // What is spread to more scores by what is added to it is none of so many queries.
-                    let own = shape.iter().product::<usize>() == scores;
-                    return own.then_some(Self { node, queries, keys, scale, factors, added });
+                    // What is added for several queries may spread the scores of one: these are more than products.
+                    let is_unspread = shape.iter().product::<usize>() == scores;
+                    return is_unspread.then_some(Self { node, queries, keys, scale, factors, added });
                 }
                 _ => return None,
             };
@@ -155,11 +155,11 @@ struct Biased {
     added: Vec<(Rc<Constant>, Places)>,
 }
 
-/// Most values of what is added on a GPU: of the 128 MiB that each of them binds.
+/// Most values of what is added on a GPU: the 128 MiB that every one binds.
 const MOST_ADDED: usize = 32 << 20;
 
 impl Biased {
-    /// If factors differ by the head alone, and what is added repeats with each of a `batch` of so many.
+    /// If factors differ by the head alone, and what is added is the same for every image of a `batch` of so many.
     fn of(scores: Scores, counts: Counts, batch: usize) -> Option<Self> {
         let Counts { images, heads, queries, keys, .. } = counts;
         let spread = |all: Vec<Spread>| -> Option<Vec<(Rc<Constant>, Places)>> {
@@ -188,7 +188,7 @@ impl Biased {
             repeats = repeats.min(same);
         }
         let period = images / repeats;
-        // Else it is other numbers for other batches, and laid out for one of them alone.
+        // Else a batch of another number of images needs another layout of it.
         if !images.is_multiple_of(batch * period) {
             return None;
         }
@@ -282,8 +282,8 @@ fn found(compiled: &Compiled, at: usize, product: &Lowered) -> Option<(Open, Pla
     }
     let (queries, keys, own) = (q.count(), k.count(), q.units);
     // Softmax looks for the largest score before it is scaled. Values of more heads than weights spread these.
-    let all = results[0].iter().product::<usize>() == count * queries * own;
-    if k.units != own || v.units != own || v.count() != keys || scale <= 0.0 || !all {
+    let is_unspread = results[0].iter().product::<usize>() == count * queries * own;
+    if k.units != own || v.units != own || v.count() != keys || scale <= 0.0 || !is_unspread {
         return None;
     }
     let counts = Counts { images, heads, queries, keys, units: own };
