@@ -1,9 +1,9 @@
-// Attention: of every image and head softmax(scale Q K^T) V, or softmax(scale Q K^T + bias) V. Scores are never laid out: 64 keys at a time they scale what
-// was summed before by how the largest score has grown.
+// Attention: of every image and head softmax(scale Q K^T) V, or softmax(scale Q K^T + bias) V. Scores are never laid out:
+// 64 keys at a time they scale what was summed before by how the largest score has grown.
 //
 // One workgroup computes 64 queries of one head, of them an invocation 8 queries x 4 keys of the scores, then 8 queries x 4
 // units (8 of heads of more than 64) of the results. Staged are 16 units of queries and keys at a time, then the weights and
-// values of 16 keys. Workgroups: (queries / 64, heads, images).
+// values of 16 keys. Workgroups: (queries / 64, images * heads in two dimensions).
 //
 //   queries  [images, queries, query_pitch] of vec4, a head's QUADS of them from query_first on
 //   keys     [images, keys, key_pitch] of vec4, alike
@@ -13,6 +13,7 @@
 //   bias     [period, heads, queries, keys / 4] of vec4, repeated by the images
 
 struct Sizes {
+    images: u32,
     queries: u32,
     keys: u32,
     heads: u32,
@@ -70,13 +71,22 @@ fn sum_of(four: vec4<f32>) -> f32 {
 }
 
 @compute @workgroup_size(128)
-fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) slot: u32) {
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) slot: u32,
+) {
+    let of_all = workgroup.z * workgroups.y + workgroup.y;
+    let image = of_all / sizes.heads;
+    if image >= sizes.images {
+        return;
+    }
+    let own_head = of_all % sizes.heads;
     // 32 lanes are 8 quads of keys or units x 4 of queries, and read the least of workgroup memory.
     let column = slot % 8u + slot / 32u % 2u * 8u;
     let row = slot / 8u % 4u + slot / 64u * 4u;
     let first_query = workgroup.x * 64u;
-    let head = workgroup.y * QUADS;
-    let image = workgroup.z;
+    let head = own_head * QUADS;
     let has_queries = first_query + row * 4u < sizes.queries;
     // Half of the invocations stage queries, half keys: four of them, four units.
     let quad = slot % 4u;
@@ -87,9 +97,9 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
 
     var scale = sizes.scale;
 {{ repeat b {{ biased }} }}
-    scale *= scales[workgroup.y];
+    scale *= scales[own_head];
     let bias_pitch = (sizes.keys + 3u) / 4u;
-    let first_of_bias = (image % sizes.period * sizes.heads + workgroup.y) * sizes.queries * bias_pitch;
+    let first_of_bias = (image % sizes.period * sizes.heads + own_head) * sizes.queries * bias_pitch;
 {{ end }}
     var upper_largest = vec4(LOWEST);
     var lower_largest = vec4(LOWEST);
@@ -249,7 +259,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     workgroupBarrier();
     let upper_share = right_tile[row];
     let lower_share = right_tile[8u + row];
-    let first_result = image * sizes.queries * sizes.heads + workgroup.y;
+    let first_result = image * sizes.queries * sizes.heads + own_head;
 {{ repeat s {{ spans }} }}
     let unit{{ s }} = {{ s }}u * 16u + column;
     if unit{{ s }} < QUADS {

@@ -142,7 +142,7 @@ impl InferenceOptions {
         let Some(over) = self.generalise else { return Ok(()) };
         let error = |expected, found| Err(OptionError { option: "generalise", expected, found });
         if !(2..=MOST_WORLDS).contains(&bootstrap) {
-            return error("two_vs_two.bootstrap (--bootstrap) of 2 to 100,000 resamples", bootstrap.to_string());
+            return error("two_vs_two.bootstrap (--bootstrap) of 2 to 100,000 resamples", format!("with bootstrap {bootstrap}"));
         }
         if over.over_groups() && groups < FEWEST_GROUPS {
             return error("two groups or more (five say something), or concepts", format!("with {groups} group"));
@@ -426,7 +426,7 @@ mod tests {
         assert!(over(Generalise::Concepts).check(100, 1).is_ok() && over(Generalise::Concepts).doubt(1).is_none());
         let error = over(Generalise::Concepts).check(0, 5).unwrap_err();
         let expected = format!("two_vs_two.bootstrap (--bootstrap) of 2 to {} resamples", grouped(MOST_WORLDS));
-        assert_eq!((&*error.found, error.expected), ("0", &*expected));
+        assert_eq!((&*error.found, error.expected), ("with bootstrap 0", &*expected));
         assert_eq!(over(Generalise::Both).check(100, 1).unwrap_err().found, "with 1 group");
         assert!(over(Generalise::Groups).check(100, 2).is_ok());
         assert_eq!(InferenceOptions::default().resampled(8, false), Some(8));

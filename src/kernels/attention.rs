@@ -42,9 +42,14 @@ impl Bias {
         }
     }
 
-    fn fits(&self, Counts { images, heads, queries, keys, .. }: Counts) -> bool {
-        let [period, own, rows, pitch] = self.values.dims();
-        images.is_multiple_of(period) && [own, rows, pitch] == [heads, queries, keys.next_multiple_of(4)]
+    /// Whether it is of so many heads, queries and keys, and repeats after so many images.
+    pub fn is_of(&self, Counts { heads, queries, keys, .. }: Counts, period: usize) -> bool {
+        self.values.dims() == [period, heads, queries, keys.next_multiple_of(4)]
+    }
+
+    fn fits(&self, counts: Counts) -> bool {
+        let period = self.values.dims()[0];
+        counts.images.is_multiple_of(period) && self.is_of(counts, period)
     }
 }
 
@@ -138,7 +143,8 @@ impl Lies {
             places.iter().enumerate().all(|(n, &place)| place == first + n * step)
         };
         let rows = every(&self.tokens, 0, width) && every(&self.images, first, own) && count == self.images.len() * own;
-        (rows && self.head == units && first + heads * units <= width).then_some([width, first])
+        let side_by_side = heads == 1 || self.head == units;
+        (rows && side_by_side && first + heads * units <= width).then_some([width, first])
     }
 }
 

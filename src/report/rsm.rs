@@ -380,9 +380,9 @@ mod tests {
         arrays::write_npy(&of_run.layer_rsm("fc1"), &[2, 2, 2], &[rsm, rsm].concat()).unwrap();
         let svg = drawn().remove(0).picture.svg;
         assert!(svg.contains(">Skip Gram</text>") && svg.contains(">fc1, best</text>"));
-        assert!(!svg.contains(">pixels</text>") && !svg.contains("order of the rows"));
+        assert!(!svg.contains(">pixels</text>") && !svg.contains("Columns stand"));
         of_run.write_concepts(&["polar_bear", "saw"].map(String::from), None).unwrap();
         let svg = drawn().remove(0).picture.svg;
-        assert!(svg.contains(">polar bear</text>") && svg.contains(">saw</text>") && svg.contains("order of the rows"));
+        assert!(svg.contains(">polar bear</text>") && svg.contains(">saw</text>") && svg.contains("Columns stand"));
     }
 }

@@ -154,5 +154,5 @@ fn few_groups_are_told_and_one_is_refused() {
         "{said}"
     );
     let said = refused(&["--generalise", "concepts"]);
-    assert!(said.contains("expected bootstrap resamples") && said.contains("bootstrap 0"), "{said}");
+    assert!(said.contains("with bootstrap 0: expected two_vs_two.bootstrap (--bootstrap)"), "{said}");
 }

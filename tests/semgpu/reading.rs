@@ -231,7 +231,7 @@ fn what_is_no_image_is_not_called_one() {
     assert!(!figure.contains("of images"), "{figure}");
     let page = folder.read("out/report.html");
     assert!(page.contains("The data were of 1 subject, of which each saw 12 concepts."));
-    assert!(!page.contains("The stimuli were") && page.contains("all layers, subjects and word models"));
+    assert!(!page.contains("The stimuli were") && page.contains("all layers and word models shared"));
     let run: serde_json::Value = serde_json::from_str(&folder.read("out/run.json")).unwrap();
     assert_eq!((&run["config"]["axis"], &run["config"]["groups_are"]), (&"Time (ms)".into(), &"subjects".into()));
     let bars = |figure: &str| folder.read(&format!("out/figures/{figure}_images.svg")).matches("<polygon").count();

@@ -3,7 +3,7 @@
 use burn::tensor::{Tensor, activation};
 use cubecl::server::Handle;
 
-use super::{Gpu, Kernel, Sizes, sizes, u32s};
+use super::{Gpu, Kernel, Sizes, fold_workgroups, sizes, u32s};
 use crate::kernels::attention::{Bias, Heads, Scoring};
 
 /// The kernel of attention.
@@ -23,6 +23,7 @@ static ATTENTION: Kernel = Kernel {
 
 sizes! {
     struct AttentionSizes {
+        images: u32,
         queries: u32,
         keys: u32,
         heads: u32,
@@ -59,6 +60,7 @@ pub fn attention(parts: [Heads; 3], [heads, units]: [usize; 2], scoring: Scoring
     let [[query_pitch, query_first], [key_pitch, key_first], [value_pitch, value_first]] =
         [&queries, &keys, &values].map(place);
     let sizes = AttentionSizes {
+        images: u32s(images),
         queries: u32s(rows),
         keys: u32s(columns),
         heads: u32s(heads),
@@ -80,7 +82,8 @@ pub fn attention(parts: [Heads; 3], [heads, units]: [usize; 2], scoring: Scoring
     };
     let bias = scoring.bias.map(on_gpu);
     let results = gpu.scratch(images * rows * heads * units);
-    let workgroups = [rows.div_ceil(64), heads, images].map(u32s);
+    let [of_heads, lines, _] = fold_workgroups(images * heads);
+    let workgroups = [u32s(rows.div_ceil(64)), of_heads, lines];
     let buffers: Vec<&Handle> = [&queries, &keys, &values, &results].into_iter().chain(bias.iter().flatten()).collect();
     let spans = u32s(units.div_ceil(64));
     let constants = [
@@ -94,11 +97,12 @@ pub fn attention(parts: [Heads; 3], [heads, units]: [usize; 2], scoring: Scoring
     gpu.tensor([images, rows, heads * units], results)
 }
 
-/// The same by matrix products, a few images at a time.
+/// The same by matrix products, a few images at a time, of one whose scores are many a few queries.
 fn by_products(parts: &[Heads; 3], [heads, units]: [usize; 2], Scoring { scale, bias }: Scoring) -> Tensor<3> {
     let ([images, rows, _], columns) = (parts[0].tokens.dims(), parts[1].tokens.dims()[1]);
     let period = bias.map_or(1, |bias| bias.values.dims()[0]);
-    let periods = (SCORES_BYTES / (period * heads * rows * columns * size_of::<f32>())).max(1);
+    let most = SCORES_BYTES / (period * heads * columns * size_of::<f32>());
+    let (periods, queries_at_once) = ((most / rows).max(1), most.clamp(1, rows));
     let results = (0..images).step_by(period * periods).map(|first| {
         let count = (period * periods).min(images - first);
         // [images, heads, tokens, units]
@@ -108,13 +112,17 @@ fn by_products(parts: &[Heads; 3], [heads, units]: [usize; 2], Scoring { scale, 
             tokens.reshape([count, length, heads, units]).swap_dims(1, 2)
         };
         let [queries, keys, values] = parts.each_ref().map(part);
-        let mut scores = queries.matmul(keys.swap_dims(2, 3)) * scale;
-        if let Some(bias) = bias {
-            let added = bias.values.clone().narrow(3, 0, columns).repeat_dim(0, count / period);
-            scores = scores * bias.scales.clone().reshape([1, heads, 1, 1]) + added;
-        }
-        let results = activation::softmax(scores, 3).matmul(values);
-        results.swap_dims(1, 2).reshape([count, rows, heads * units])
+        let keys = keys.swap_dims(2, 3);
+        let results = (0..rows).step_by(queries_at_once).map(|row| {
+            let own = queries_at_once.min(rows - row);
+            let mut scores = queries.clone().narrow(2, row, own).matmul(keys.clone()) * scale;
+            if let Some(bias) = bias {
+                let added = bias.values.clone().narrow(2, row, own).narrow(3, 0, columns);
+                scores = scores * bias.scales.clone().reshape([1, heads, 1, 1]) + added.repeat_dim(0, count / period);
+            }
+            activation::softmax(scores, 3).matmul(values.clone())
+        });
+        Tensor::cat(results.collect(), 2).swap_dims(1, 2).reshape([count, rows, heads * units])
     });
     Tensor::cat(results.collect(), 0)
 }

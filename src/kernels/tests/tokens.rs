@@ -193,6 +193,10 @@ fn attention_is_its_definition() {
         (1, 2, 130, [1, 132]),
         (1, 70, 66, [2, 128]),
         (2, 67, 129, [1, 72]),
+        // More than a GPU launches workgroups along an axis.
+        (65_537, 1, 2, [1, 4]),
+        // More scores of a head of odd size than are laid out at a time.
+        (1, 4100, 4100, [1, 1]),
     ] {
         let width = heads * units;
         let parts = [

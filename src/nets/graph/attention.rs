@@ -9,7 +9,7 @@ use burn::tensor::Device;
 
 use super::compile::{Compiled, View};
 use super::fusion::Open;
-use super::lowering::{Lowered, Node, Refusal, axis};
+use super::lowering::{Loader, Lowered, Node, Refusal, axis};
 use super::places::{Move, Places};
 use super::value::{Array, Constant};
 use crate::kernels::attention::{Bias, Counts, Lies, Lying, Scoring, attention_of};
@@ -75,9 +75,9 @@ impl Part {
 fn unscaled(compiled: &Compiled, mut value: usize, at: usize) -> Option<(usize, f64)> {
     let mut scale = 1.0;
     loop {
-        // What has gone into a dense layer already is no product any more.
-        let open = compiled.open(compiled.view(value, at).of).is_some();
-        match compiled.multiple(value).filter(|_| !open) {
+        // What has gone into a dense layer already is no product any more, and of a stage before only the product is known.
+        let apart = compiled.is_within_stage(value, at) && compiled.open(compiled.view(value, at).of).is_none();
+        match compiled.multiple(value).filter(|_| apart) {
             Some((_, of, number)) => (value, scale) = (of, scale * number),
             None => return Some((value, scale)),
         }
@@ -104,6 +104,7 @@ impl Scores {
     /// Behind a value that only a softmax takes, if all between is for what comes next alone.
     fn of(compiled: &Compiled, mut value: usize, at: usize) -> Option<Self> {
         let (mut scale, mut factors, mut added) = (1.0, Vec::new(), Vec::new());
+        let scores = compiled.known[value].as_ref()?.units();
         loop {
             let takers = &compiled.wiring().takers[value];
             if takers.len() != 1 || !compiled.is_free(value, takers, at) {
@@ -134,7 +135,9 @@ impl Scores {
                 },
                 "MatMul" => {
                     let &[Some(queries), Some(keys)] = inputs else { return None };
-                    return Some(Self { node, queries, keys, scale, factors, added });
+                    // What is added for several queries may spread the scores of one: these are more than products.
+                    let is_unspread = shape.iter().product::<usize>() == scores;
+                    return is_unspread.then_some(Self { node, queries, keys, scale, factors, added });
                 }
                 _ => return None,
             };
@@ -152,9 +155,13 @@ struct Biased {
     added: Vec<(Rc<Constant>, Places)>,
 }
 
+/// Most values of what is added on a GPU: the 128 MiB that every one binds.
+const MOST_ADDED: usize = 32 << 20;
+
 impl Biased {
-    /// If factors differ by the head alone.
-    fn of(scores: Scores, Counts { images, heads, queries, keys, .. }: Counts) -> Option<Self> {
+    /// If factors differ by the head alone, and what is added is the same for every image of a `batch` of so many.
+    fn of(scores: Scores, counts: Counts, batch: usize) -> Option<Self> {
+        let Counts { images, heads, queries, keys, .. } = counts;
         let spread = |all: Vec<Spread>| -> Option<Vec<(Rc<Constant>, Places)>> {
             let places = |(constant, shape): Spread| {
                 let places = Places::plain(&constant.shape).moved(&Move::Spread(shape))?;
@@ -181,10 +188,23 @@ impl Biased {
             repeats = repeats.min(same);
         }
         let period = images / repeats;
+        // Else a batch of another number of images needs another layout of it.
+        if !images.is_multiple_of(batch * period) {
+            return None;
+        }
         let added = added.into_iter().map(|(constant, places)| {
             Some((constant, one(places.reshaped(&[repeats, period, heads, queries, keys]), 0)?))
         });
         Some(Self { period, factors, added: added.collect::<Option<_>>()? })
+    }
+
+    /// For the node at `at`; what was laid out for another number of images, if that is the same.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    fn laid_out(&self, at: usize, counts: Counts, loader: &Loader) -> Result<Arc<Bias>, WeightsError> {
+        let kept = loader.once(at, || self.load(counts, &loader.device))?;
+        if kept.is_of(counts, self.period) { Ok(kept) } else { Ok(Arc::new(self.load(counts, &loader.device)?)) }
     }
 
     /// # Errors
@@ -208,18 +228,19 @@ fn taken((constant, places): &(Rc<Constant>, Places)) -> Result<Vec<f32>, Weight
     Ok(Array::new(places.take(values.flat()), &places.shape).to_vec())
 }
 
-/// Joins the second product of an attention to what is before it.
+/// Joins the second product of an attention, computed as `product` by itself, to what is before it.
 ///
 /// # Errors
 /// As those of the operators.
-pub fn join(compiled: &mut Compiled, at: usize) -> Result<bool, Refusal> {
-    let Some((step, places)) = found(compiled, at) else { return Ok(false) };
+pub fn join(compiled: &mut Compiled, at: usize, product: &Lowered) -> Result<bool, Refusal> {
+    let Some((step, places)) = found(compiled, at, product) else { return Ok(false) };
     compiled.put(step, compiled.wiring().outputs[at][0], places)?;
     Ok(true)
 }
 
-fn found(compiled: &Compiled, at: usize) -> Option<(Open, Places)> {
+fn found(compiled: &Compiled, at: usize, product: &Lowered) -> Option<(Open, Places)> {
     let wiring = compiled.wiring();
+    let Lowered::Computed { shapes: results, .. } = product else { return None };
     if wiring.operator(at) != "MatMul" {
         return None;
     }
@@ -245,10 +266,13 @@ fn found(compiled: &Compiled, at: usize) -> Option<(Open, Places)> {
     };
     let (q, k, v) = (part(queries, false, true)?, part(keys, true, true)?, part(values, false, false)?);
     let count: usize = shape[..shape.len() - 2].iter().product();
+    let batch = compiled.known[wiring.image].as_ref()?.shape()[0];
+    let is_plain = scores.factors.is_empty() && scores.added.is_empty();
     let outer = |part: &Part| <[Run; 2]>::try_from(&part.outer[..]).ok();
     let [images, heads] = match (&shape[..shape.len() - 2], [&q, &k, &v].into_iter().find_map(outer)) {
         (&[.., heads], _) if shape.len() > 3 => [count / heads, heads],
-        // Images and heads may be one axis.
+        // Images and heads may be one axis; what is added is the same for every image.
+        _ if !is_plain && count.is_multiple_of(batch) => [batch, count / batch],
         (_, Some([images, heads])) => [images.0, heads.0],
         _ => [1, count],
     };
@@ -257,8 +281,9 @@ fn found(compiled: &Compiled, at: usize) -> Option<(Open, Places)> {
         return None;
     }
     let (queries, keys, own) = (q.count(), k.count(), q.units);
-    // Softmax looks for the largest score before it is scaled.
-    if k.units != own || v.units != own || v.count() != keys || scale <= 0.0 {
+    // Softmax looks for the largest score before it is scaled. Values of more heads than weights spread these.
+    let is_unspread = results[0].iter().product::<usize>() == count * queries * own;
+    if k.units != own || v.units != own || v.count() != keys || scale <= 0.0 || !is_unspread {
         return None;
     }
     let counts = Counts { images, heads, queries, keys, units: own };
@@ -267,16 +292,16 @@ fn found(compiled: &Compiled, at: usize) -> Option<(Open, Places)> {
     let lies: Arc<[(Lies, Places)]> = lies.into();
     let values: Vec<usize> = parts.iter().map(|part| part.view.of).collect();
     let inputs = values.iter().map(|&value| compiled.known[value].clone()).collect();
-    let is_plain = scores.factors.is_empty() && scores.added.is_empty();
-    let biased = if is_plain { None } else { Some(Rc::new(Biased::of(scores, counts)?)) };
+    let biased = if is_plain { None } else { Some(Rc::new(Biased::of(scores, counts, batch)?)) };
+    let bound = |biased: &Rc<Biased>| biased.period * heads * queries * keys.next_multiple_of(4) <= MOST_ADDED;
+    if !compiled.on_cpu() && !biased.as_ref().is_none_or(bound) {
+        return None;
+    }
     let lower = move |node: &Node| attends(node.at, counts, scale, &lies, biased.clone());
     let open = Open::new(at, Rc::new(lower), inputs, values.into_iter().map(Some).collect());
-    let shape = compiled.known[wiring.outputs[at][0]]
-        .as_ref()
-        .map_or_else(|| [&shape[..shape.len() - 1], &[own]].concat(), |known| known.shape().to_vec());
     let token = heads * own;
     let places = Places::strided(&[(images, queries * token), (heads, own), (queries, token), (own, 1)]);
-    Some((open, places.reshaped(&shape)))
+    Some((open, places.reshaped(&results[0])))
 }
 
 fn attends(
@@ -289,8 +314,7 @@ fn attends(
     let Counts { images, heads, queries, units, .. } = counts;
     let (shape, lies) = (vec![images, queries, heads, units], lies.clone());
     Lowered::weighted(shape, &[0, 1, 2], 0, 0, move |loader| {
-        let load = |biased: &Rc<Biased>| loader.once(at, || biased.load(counts, &loader.device));
-        let bias = biased.as_ref().map(load).transpose()?;
+        let bias = biased.as_ref().map(|biased| biased.laid_out(at, counts, loader)).transpose()?;
         let lies = lies.clone();
         Ok(Arc::new(move |inputs: Vec<Array>| {
             let lying = std::array::from_fn(|n| Lying { values: inputs[n].clone().flat(), lies: &lies[n].0 });

@@ -167,7 +167,7 @@ impl<'a> Compiled<'a> {
         // What the node is by itself is asked first: a graph is refused for the same reasons however it is tapped.
         let lowered = laid.lower(self.wiring)?;
         if self.joining.is_some() {
-            if fusion::join(self, at)? || attention::join(self, at)? {
+            if fusion::join(self, at)? || attention::join(self, at, &lowered)? {
                 return Ok(());
             }
             if let Lowered::Computed { shapes, .. } = &lowered {
@@ -324,6 +324,11 @@ impl<'a> Compiled<'a> {
         self.joining.map_or(0, |joining| joining.cuts.partition_point(|&cut| cut <= at))
     }
 
+    /// Whether the stage of the node at `at` computes a value.
+    pub fn is_within_stage(&self, value: usize, at: usize) -> bool {
+        self.maker(value).is_some_and(|maker| self.stage(maker) == self.stage(at))
+    }
+
     /// The node that computes a value; none of the image.
     pub fn maker(&self, value: usize) -> Option<usize> {
         if value < self.wiring.names.len() { self.wiring.maker[value] } else { self.made.get(&value).copied() }
@@ -331,9 +336,7 @@ impl<'a> Compiled<'a> {
 
     /// A value as seen by the node at `at`: moved from a root in its stage, or as it is.
     pub fn view(&self, value: usize, at: usize) -> View {
-        let here = |view: &&View| {
-            self.maker(value).is_some_and(|maker| self.stage(maker) == self.stage(at)) || self.carries(view)
-        };
+        let here = |view: &&View| self.is_within_stage(value, at) || self.carries(view);
         match self.views.get(&value).filter(here) {
             Some(view) => view.clone(),
             None => {
@@ -369,7 +372,7 @@ impl<'a> Compiled<'a> {
         let Some(joining) = self.joining else { return false };
         !joining.wanted.contains(&value)
             && !self.wiring.results.contains(&value)
-            && self.maker(value).is_some_and(|maker| self.stage(maker) == self.stage(at))
+            && self.is_within_stage(value, at)
             && self.wiring.takers_of_values(value).all(|taker| within.contains(&taker))
     }
 

@@ -1,5 +1,7 @@
 //! Small graphs of every pattern: joined, not joined because all is tapped, and joined but for one value that is tapped.
 
+mod attention;
+
 use std::collections::HashMap;
 
 use burn::tensor::{Device, Tensor, TensorData};
@@ -13,7 +15,17 @@ const IMAGES: usize = 3;
 
 /// The values of the layers wanted, and how many steps there are.
 fn run(network: &GraphNetwork, wanted: &[String], device: &Device) -> (HashMap<String, Vec<f32>>, usize) {
-    let stages = network.programs(network.stages.len(), wanted, &[IMAGES], device).unwrap();
+    run_loaded(network, wanted, &[IMAGES], device)
+}
+
+/// As [`run`], loaded for batches of so many images; the steps are of the first of them.
+fn run_loaded(
+    network: &GraphNetwork,
+    wanted: &[String],
+    sizes: &[usize],
+    device: &Device,
+) -> (HashMap<String, Vec<f32>>, usize) {
+    let stages = network.programs(network.stages.len(), wanted, sizes, device).unwrap();
     let steps = stages.iter().map(|stage| stage.steps()).sum();
     let count = IMAGES * 3 * SIZE * SIZE;
     let values: Vec<f32> = (0..count).map(|n| (n * 7919 % 4001) as f32 / 2000.0 - 1.0).collect();
@@ -40,6 +52,11 @@ fn compare(about: &str, found: &[f32], expected: &[f32]) {
 /// Draws a graph, joins it to so many steps, and compares it with all of its values tapped: then every node is a step of its
 /// own, or no step where it only moves values. Any other value that is tapped as well is what it is then.
 fn check(about: &str, steps: usize, draw: impl Fn(&mut Drawing) -> String) {
+    assert_eq!(agree(about, draw), steps, "{about}: steps");
+}
+
+/// [`check`] but for how many steps there are: these.
+fn agree(about: &str, draw: impl Fn(&mut Drawing) -> String) -> usize {
     let folder = tempfile::tempdir().unwrap();
     let mut drawing = Drawing::default();
     let result = draw(&mut drawing);
@@ -49,7 +66,9 @@ fn check(about: &str, steps: usize, draw: impl Fn(&mut Drawing) -> String) {
     let (expected, most) = run(&network, &all, &cpu);
     let (joined, found) = run(&network, std::slice::from_ref(&result), &cpu);
     compare(about, &joined[&result], &expected[&result]);
-    assert_eq!(found, steps, "{about}: steps, of {most}");
+    // What is laid out for one image serves more of them only if it is the same for these.
+    let after_one = run_loaded(&network, std::slice::from_ref(&result), &[1, IMAGES], &cpu).0;
+    compare(&format!("{about}, loaded for one image before"), &after_one[&result], &expected[&result]);
     for layer in all.iter().filter(|layer| **layer != result) {
         let (seen, more) = run(&network, &[layer.clone(), result.clone()], &cpu);
         compare(&format!("{about} with {layer} tapped"), &seen[&result], &expected[&result]);
@@ -66,6 +85,7 @@ fn check(about: &str, steps: usize, draw: impl Fn(&mut Drawing) -> String) {
             &expected[&result],
         );
     }
+    found
 }
 
 #[test]
@@ -207,151 +227,6 @@ fn maps_with_their_channels_last_stay_so() {
 }
 
 #[test]
-fn attention_is_one_step_however_it_is_written() {
-    let attend = |d: &mut Drawing, [q, k, v]: [&str; 3]| {
-        let y = d.node("MatMul", &[q, k]);
-        let y = d.set("Softmax", &[&y], &[("axis", &[-1])]);
-        d.node("MatMul", &[&y, v])
-    };
-    // Patches, queries to values, attention, the layer after it with the sum.
-    check("timm", 4, |d| {
-        let x = d.tokens("x");
-        let y = d.dense(&x, 12, 36);
-        let y = d.reshaped(&y, &[0, 16, 3, 3, 4]);
-        let y = d.turned(&y, &[2, 0, 3, 1, 4]);
-        let parts = [0i64, 1, 2].map(|n| {
-            let place = d.whole(&[n]);
-            let part = d.set("Gather", &[&y, &place], &[("axis", &[0])]);
-            let axis = d.whole(&[0]);
-            d.node("Squeeze", &[&part, &axis])
-        });
-        let scale = d.number(0.707);
-        let k = d.turned(&parts[1], &[0, 1, 3, 2]);
-        let (q, k) = (d.node("Mul", &[&parts[0], &scale]), d.node("Mul", &[&k, &scale]));
-        let y = attend(d, [&q, &k, &parts[2]]);
-        let y = d.turned(&y, &[0, 2, 1, 3]);
-        let y = d.reshaped(&y, &[0, 16, 12]);
-        let y = d.dense(&y, 12, 12);
-        d.node("Add", &[&x, &y])
-    });
-    // Tokens before images, heads and images as one.
-    check("torchvision", 5, |d| {
-        let x = d.tokens("x");
-        let y = d.norm(&x, 12);
-        let y = d.turned(&y, &[1, 0, 2]);
-        let y = d.dense(&y, 12, 36);
-        let y = d.reshaped(&y, &[16, -1, 3, 12]);
-        let y = d.turned(&y, &[2, 0, 1, 3]);
-        let parts = [0i64, 1, 2].map(|n| {
-            let place = d.whole(&[n]);
-            let part = d.set("Gather", &[&y, &place], &[("axis", &[0])]);
-            let part = d.reshaped(&part, &[16, -1, 4]);
-            let part = d.turned(&part, &[1, 0, 2]);
-            d.reshaped(&part, &[-1, 3, 16, 4])
-        });
-        let scale = d.number(0.5);
-        let k = d.reshaped(&parts[1], &[-1, 16, 4]);
-        let k = d.turned(&k, &[0, 2, 1]);
-        let k = d.reshaped(&k, &[-1, 3, 4, 16]);
-        let q = d.node("Mul", &[&parts[0], &scale]);
-        let y = attend(d, [&q, &k, &parts[2]]);
-        let y = d.turned(&y, &[2, 0, 1, 3]);
-        let y = d.reshaped(&y, &[-1, 12]);
-        let y = d.dense(&y, 12, 12);
-        let y = d.reshaped(&y, &[16, -1, 12]);
-        let y = d.turned(&y, &[1, 0, 2]);
-        d.node("Add", &[&y, &x])
-    });
-    // Three layers, the queries' scaled, and the scores too.
-    check("Hugging Face", 6, |d| {
-        let x = d.tokens("x");
-        let [q, k, v] = [0; 3].map(|_| d.dense(&x, 12, 12));
-        let scale = d.number(0.5);
-        let q = d.node("Mul", &[&q, &scale]);
-        let parts = [(&q, [0, 2, 1, 3]), (&k, [0, 2, 3, 1]), (&v, [0, 2, 1, 3])].map(|(part, order)| {
-            let part = d.reshaped(part, &[0, 16, 3, 4]);
-            d.turned(&part, &order)
-        });
-        let y = d.node("MatMul", &[&parts[0], &parts[1]]);
-        let by = d.number(1.5);
-        let y = d.node("Div", &[&y, &by]);
-        let y = d.set("Softmax", &[&y], &[("axis", &[-1])]);
-        let y = d.node("MatMul", &[&y, &parts[2]]);
-        let y = d.turned(&y, &[0, 2, 1, 3]);
-        let y = d.reshaped(&y, &[0, 16, 12]);
-        d.dense(&y, 12, 5)
-    });
-}
-
-/// Queries, keys and values of three heads, from windows of 4 of the 16 tokens; what attends to what, from those scores.
-fn windowed(d: &mut Drawing, scored: impl Fn(&mut Drawing, &str) -> String) -> String {
-    let x = d.tokens("x");
-    let y = d.reshaped(&x, &[-1, 4, 12]);
-    let y = d.dense(&y, 12, 36);
-    let y = d.reshaped(&y, &[-1, 4, 3, 3, 4]);
-    let y = d.turned(&y, &[2, 0, 3, 1, 4]);
-    let [q, k, v] = [0i64, 1, 2].map(|n| {
-        let place = d.whole(&[n]);
-        let part = d.set("Gather", &[&y, &place], &[("axis", &[0])]);
-        d.reshaped(&part, &[-1, 3, 4, 4])
-    });
-    let k = d.turned(&k, &[0, 1, 3, 2]);
-    let y = d.node("MatMul", &[&q, &k]);
-    let y = scored(d, &y);
-    let y = d.set("Softmax", &[&y], &[("axis", &[-1])]);
-    let y = d.node("MatMul", &[&y, &v]);
-    let y = d.turned(&y, &[0, 2, 1, 3]);
-    let y = d.reshaped(&y, &[-1, 16, 12]);
-    let y = d.dense(&y, 12, 12);
-    d.node("Add", &[&x, &y])
-}
-
-#[test]
-fn attention_with_what_is_added_to_scores_is_one_step() {
-    check("relative positions", 4, |d| {
-        windowed(d, |d, y| {
-            let (scale, bias) = (d.number(0.7), d.weights(&[1, 3, 4, 4]));
-            let y = d.node("Mul", &[y, &scale]);
-            d.node("Add", &[&y, &bias])
-        })
-    });
-    check("and a mask of every window", 4, |d| {
-        windowed(d, |d, y| {
-            let (bias, mask) = (d.weights(&[3, 4, 4]), d.weights(&[4, 1, 4, 4]));
-            let y = d.node("Add", &[&bias, y]);
-            let y = d.reshaped(&y, &[-1, 4, 3, 4, 4]);
-            let y = d.node("Add", &[&y, &mask]);
-            d.reshaped(&y, &[-1, 3, 4, 4])
-        })
-    });
-    check("a factor of every head", 4, |d| {
-        windowed(d, |d, y| {
-            let (factor, bias) = (d.weights(&[3, 1, 1]), d.weights(&[3, 4, 4]));
-            let y = d.node("Mul", &[y, &factor]);
-            d.node("Add", &[&y, &bias])
-        })
-    });
-    check("a factor of every head alone", 4, |d| {
-        windowed(d, |d, y| {
-            let factor = d.weights(&[3, 1, 1]);
-            d.node("Mul", &[y, &factor])
-        })
-    });
-    check("a factor below nothing", 11, |d| {
-        windowed(d, |d, y| {
-            let scale = d.number(-0.7);
-            d.node("Mul", &[y, &scale])
-        })
-    });
-    check("a factor of every key", 11, |d| {
-        windowed(d, |d, y| {
-            let factor = d.weights(&[4]);
-            d.node("Mul", &[y, &factor])
-        })
-    });
-}
-
-#[test]
 fn a_dense_layer_of_what_lies_in_planes_moves_nothing() {
     check("tokens that are mixed", 3, |d| {
         let x = d.tokens("x");
@@ -363,7 +238,7 @@ fn a_dense_layer_of_what_lies_in_planes_moves_nothing() {
         d.node("Add", &[&x, &y])
     });
     check("heads that talk", 11, |d| {
-        windowed(d, |d, y| {
+        attention::windowed(d, |d, y| {
             let y = d.turned(y, &[0, 2, 3, 1]);
             let y = d.dense(&y, 3, 3);
             d.turned(&y, &[0, 3, 1, 2])
