@@ -142,7 +142,10 @@ impl InferenceOptions {
         let Some(over) = self.generalise else { return Ok(()) };
         let error = |expected, found| Err(OptionError { option: "generalise", expected, found });
         if !(2..=MOST_WORLDS).contains(&bootstrap) {
-            return error("two_vs_two.bootstrap (--bootstrap) of 2 to 100,000 resamples", format!("with bootstrap {bootstrap}"));
+            return error(
+                "two_vs_two.bootstrap (--bootstrap) of 2 to 100,000 resamples",
+                format!("with bootstrap {bootstrap}"),
+            );
         }
         if over.over_groups() && groups < FEWEST_GROUPS {
             return error("two groups or more (five say something), or concepts", format!("with {groups} group"));
