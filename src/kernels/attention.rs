@@ -98,16 +98,11 @@ pub fn attention(parts: [Heads; 3], [heads, units]: [usize; 2], scoring: Scoring
 fn attention_on_cpu(counts: Counts, parts: [cpu::Part; 3], Scoring { scale, bias }: Scoring) -> Tensor<4> {
     let Counts { images, heads, queries, keys, units } = counts;
     let shape = cpu::Heads { images, heads, queries, keys, units, scale: scale as f32 };
-    let on_cpu = |bias: &Bias| {
-        let pitch = bias.values.dims()[3];
-        (
-            on_cpu(&bias.scales).expect("on the device of the queries"),
-            on_cpu(&bias.values).expect("as the scales"),
-            pitch,
-        )
-    };
-    let bias = bias.map(on_cpu);
-    let bias = bias.as_ref().map(|(scales, values, pitch)| cpu::Bias { scales, values, pitch: *pitch });
+    let added = bias.map(|Bias { scales, values }| {
+        let scales = on_cpu(scales).expect("a bias on the device of the queries");
+        (scales, on_cpu(values).expect("as its factors"), values.dims()[3])
+    });
+    let bias = added.as_ref().map(|(scales, values, pitch)| cpu::Bias { scales, values, pitch: *pitch });
     from_cpu([images, queries, heads, units], |out| cpu::attention(shape, parts, bias, out))
 }
 

@@ -285,7 +285,6 @@ fn begins(path: &Path, with: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-
     use serde_json::json;
 
     use super::*;

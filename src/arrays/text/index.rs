@@ -69,8 +69,8 @@ impl View<'_> {
         let may_be_shifted = column == 0 && header > 0 && self.records[header - 1].cells[self.width - 1].is_empty();
         let others: Vec<usize> = (0..=column).chain(text.iter().copied()).collect();
         // Of several columns that number the rows none has fractions.
-        let (with, without): (Vec<bool>, Vec<bool>) = self.fractions(header, &others).partition(|&fractions| fractions);
-        let fractions = with.len() > without.len();
+        let [with, without] = self.with_and_without_fractions(header, &others);
+        let fractions = with > without;
         let names_alone = |other: usize| {
             let names: Vec<&str> = self.records[header..].iter().map(|record| &record.cells[other]).collect();
             twice(&names).is_none()
@@ -82,19 +82,20 @@ impl View<'_> {
         let splits = |other: usize| other > column && (other + 1..self.width).any(is_data);
         let before_names = !above.is_empty() && text.iter().any(|&other| splits(other));
         // Of ranks every column is shuffled.
-        let ranked = (column + 1..self.width).any(|other| self.ranks(other, header));
+        let ranked = || (column + 1..self.width).any(|other| self.ranks(other, header));
         let stands_above = || {
             let others = (header..self.records.len()).flat_map(|row| self.line(row, &others));
-            !says_unit(above) && with.len() + without.len() > 1 && stand_above(&values, others)
+            !says_unit(above) && with + without > 1 && stand_above(&values, others)
         };
         let asked = || self.asked_index(column..column + 1, header);
-        let (codes, identities) = (self.codes(column, header), self.identities(column, column, header, text));
+        let codes = || self.codes(column, header);
+        let identities = || self.identities(column, column, header, text);
         match sequence {
             _ if called => Ok(true),
             _ if quoted => Err(asked()),
-            Sequence::Whole if codes > column => Err(self.asked_index(column..codes, header)),
+            Sequence::Whole if codes() > column => Err(self.asked_index(column..codes(), header)),
             // Beside names, what has one is data, if it is no number of the row: the only rank is either.
-            Sequence::Shuffled if beside_names && ranked && !fractions => Ok(false),
+            Sequence::Shuffled if beside_names && !fractions && ranked() => Ok(false),
             Sequence::Counts | Sequence::Shuffled if beside_names => Err(asked()),
             _ if beside_names => Ok(false),
             // Those of subjects or runs, before the names of their concepts.
@@ -102,8 +103,8 @@ impl View<'_> {
             Sequence::Counts if values.len() >= COUNTS => Ok(true),
             Sequence::Shuffled if fractions => Ok(true),
             Sequence::Counts | Sequence::Rises => Err(asked()),
-            Sequence::Shuffled if !ranked => Err(asked()),
-            Sequence::Whole if identities > column => Err(self.asked_index(column..identities, header)),
+            Sequence::Shuffled if !ranked() => Err(asked()),
+            Sequence::Whole if identities() > column => Err(self.asked_index(column..identities(), header)),
             Sequence::Shuffled | Sequence::Whole
                 if may_be_shifted || values.len() >= COUNTS && (fractions || stands_above()) =>
             {
@@ -133,8 +134,8 @@ impl View<'_> {
         }
         let beside_fractions = || {
             let others: Vec<usize> = text.iter().copied().chain([column]).collect();
-            let (with, without): (Vec<bool>, Vec<bool>) = self.fractions(header, &others).partition(|&found| found);
-            with.len() > without.len()
+            let [with, without] = self.with_and_without_fractions(header, &others);
+            with > without
         };
         match self.column(column, header).filter(|values| values.iter().all(|value| value.fract() == 0.0)) {
             Some(values) if is_index && values.len() > 1 && differ(&values) => Ok(true),
@@ -146,6 +147,12 @@ impl View<'_> {
             )),
             _ => Ok(false),
         }
+    }
+
+    /// How many columns but these have numbers that are not whole, and how many have none.
+    fn with_and_without_fractions(&self, header: usize, but: &[usize]) -> [usize; 2] {
+        let found = self.fractions(header, but);
+        found.fold([0, 0], |[with, without], has| if has { [with + 1, without] } else { [with, without + 1] })
     }
 
     /// What the line above the rows calls a column.

@@ -62,12 +62,8 @@ impl Part {
         let first = self.view.places.offset();
         let places = [&axes[0], &self.tokens, &[head, (self.units, 1)][..]].concat();
         let places = Places::strided(&places).from(first).reshaped(&[images, self.count(), heads * self.units]);
-        let every = |runs: &[Run], first: usize| {
-            runs.iter().fold(vec![first], |found, &(length, step)| {
-                found.into_iter().flat_map(|at| (0..length).map(move |n| at + n * step)).collect()
-            })
-        };
-        Some((Lies { images: every(&axes[0], first), head: head.1, tokens: every(&self.tokens, 0) }, places))
+        let images = Places::strided(&axes[0]).from(first).each();
+        Some((Lies { images, head: head.1, tokens: Places::strided(&self.tokens).each() }, places))
     }
 }
 

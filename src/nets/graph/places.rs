@@ -191,6 +191,13 @@ impl Places {
         Some(Self::of(shape, self.offset / from * to, runs))
     }
 
+    /// The place of every value, row by row.
+    pub fn each(&self) -> Vec<usize> {
+        self.runs.iter().fold(vec![self.offset], |found, &(length, step)| {
+            found.into_iter().flat_map(|at| (0..length).map(move |n| at + n * step)).collect()
+        })
+    }
+
     /// The values of the root that lie there, row by row.
     pub fn take(&self, root: Tensor<1>) -> Tensor<1> {
         if let Some(values) = strided::copy(&root, self.offset, &self.runs) {
@@ -205,11 +212,7 @@ impl Places {
                 part.permute(order).expand::<D, _>(full).reshape([self.units()])
             }),
             None => {
-                let mut places = vec![self.offset];
-                for &(length, step) in &self.runs {
-                    places = places.into_iter().flat_map(|at| (0..length).map(move |n| at + n * step)).collect();
-                }
-                let places: Vec<i32> = places.into_iter().map(|place| place as i32).collect();
+                let places: Vec<i32> = self.each().into_iter().map(|place| place as i32).collect();
                 let (count, device) = (places.len(), root.device());
                 root.select(0, Tensor::<1, Int>::from_data(TensorData::new(places, [count]), &device))
             }
