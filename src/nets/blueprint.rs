@@ -285,7 +285,7 @@ impl Blueprint {
             Operation::Convolution { window, groups: 1, .. } if window == Window::square(1, 1, VALID) => {
                 Some(Separated::Point)
             }
-            Operation::Convolution { groups, .. }
+            Operation::Convolution { groups: groups @ 2.., .. }
                 if [node, self.nodes[node].inputs[0]]
                     .iter()
                     .all(|&node| self.nodes[node].shape.as_map()[0] == groups) =>

@@ -200,6 +200,17 @@ fn a_depthwise_convolution_between_points_is_one_step_unless_what_is_between_is_
 }
 
 #[test]
+fn a_convolution_of_one_channel_is_no_depthwise_one() {
+    let mut b = builder(4);
+    let x = b.convolution(b.image(), Conv::new("one", Names::default(), 1, POINT));
+    let x = b.convolution(x, Conv::new("around", Names::default(), 1, Window::square(3, 1, [(1, 1); 2])));
+    let x = b.convolution(x, Conv::new("two", Names::default(), 2, POINT));
+    b.tap(x, "two", "T");
+    let (stages, _) = load(&b.finish(None));
+    assert_eq!(stages[0].drawn().steps.len(), 3);
+}
+
+#[test]
 fn convolutions_write_into_the_concatenation_unless_they_are_layers_or_taken_twice() {
     let forward = |tapped: bool| {
         let mut b = builder(10);
