@@ -19,6 +19,8 @@ pub struct Bias {
     pub(super) scales: Tensor<1>,
     /// `[period, heads, queries, pitch]`: images repeat it.
     pub(super) values: Tensor<4>,
+    /// Of each row, the rest of which is zeros.
+    keys: usize,
 }
 
 impl Bias {
@@ -39,12 +41,13 @@ impl Bias {
         Self {
             scales: Tensor::from_data(TensorData::new(scales, [heads]), device),
             values: Tensor::from_data(TensorData::new(rows, [period, heads, queries, pitch]), device),
+            keys,
         }
     }
 
     /// Whether it is of so many heads, queries and keys, and repeats after so many images.
     pub fn is_of(&self, Counts { heads, queries, keys, .. }: Counts, period: usize) -> bool {
-        self.values.dims() == [period, heads, queries, keys.next_multiple_of(4)]
+        self.values.dims()[..3] == [period, heads, queries] && self.keys == keys
     }
 
     fn fits(&self, counts: Counts) -> bool {
@@ -98,7 +101,7 @@ pub fn attention(parts: [Heads; 3], [heads, units]: [usize; 2], scoring: Scoring
 fn attention_on_cpu(counts: Counts, parts: [cpu::Part; 3], Scoring { scale, bias }: Scoring) -> Tensor<4> {
     let Counts { images, heads, queries, keys, units } = counts;
     let shape = cpu::Heads { images, heads, queries, keys, units, scale: scale as f32 };
-    let added = bias.map(|Bias { scales, values }| {
+    let added = bias.map(|Bias { scales, values, .. }| {
         let scales = on_cpu(scales).expect("a bias on the device of the queries");
         (scales, on_cpu(values).expect("as its factors"), values.dims()[3])
     });

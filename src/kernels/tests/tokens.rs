@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::values;
-use crate::kernels::attention::{Bias, Heads, Scoring, attention, self_attention};
+use crate::kernels::attention::{Bias, Counts, Heads, Scoring, attention, self_attention};
 use crate::kernels::gpu::test_device;
 use crate::kernels::{Activation, Dense, LayerNorm};
 
@@ -238,6 +238,14 @@ fn attention_adds_to_scores_what_images_repeat() {
             check(&values(found), parts.each_ref(), images, [heads, units], 0.4, Some(&added));
         }
     }
+}
+
+#[test]
+fn a_bias_of_five_keys_is_none_of_seven() {
+    // Rows of either are laid out with room for eight.
+    let bias = Bias::new(vec![1.0], &[0.5; 5], [1, 1, 1, 5], &Device::flex());
+    let of = |keys: usize| bias.is_of(Counts { images: 2, heads: 1, queries: 1, keys, units: 4 }, 1);
+    assert!(of(5) && !of(7) && !of(8));
 }
 
 #[test]
