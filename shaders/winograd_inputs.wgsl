@@ -4,12 +4,12 @@
 // and channels. Workgroups: (patches / 256) folded into two dimensions.
 //
 //   activations  [images, channels, height, width]
-//   transformed  [16, channels, tiles], tiles counted through the images of this launch
+//   transformed  [16, channels, tiles], the tiles of this launch
 
 struct Sizes {
     count: u32, // channels x tiles
     tiles: u32,
-    first_image: u32,
+    first_tile: u32, // of this launch
     channels: u32,
     height: u32,
     width: u32,
@@ -54,11 +54,11 @@ fn main(
     if patch_at >= sizes.count {
         return;
     }
-    let tile = patch_at % sizes.tiles;
+    let tile = sizes.first_tile + patch_at % sizes.tiles;
     let channel = patch_at / sizes.tiles;
     let column = tile % sizes.tile_columns * 2u - sizes.pad_columns;
     let row = tile / sizes.tile_columns % sizes.tile_rows * 2u - sizes.pad_rows;
-    let image = sizes.first_image + tile / sizes.tile_columns / sizes.tile_rows;
+    let image = tile / sizes.tile_columns / sizes.tile_rows;
     let plane = (image * sizes.channels + channel) * sizes.height * sizes.width;
 
 {{ repeat i 4 }}

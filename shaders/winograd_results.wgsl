@@ -3,14 +3,14 @@
 // One invocation computes 2 x 2 results of one output; one workgroup 256 such tiles, counted through tiles, images and
 // outputs. Workgroups: (tiles / 256) folded into two dimensions.
 //
-//   sums     [16, outputs, tiles], tiles counted through the images of this launch
+//   sums     [16, outputs, tiles], the tiles of this launch
 //   biases   [outputs]
 //   results  [images, outputs, height, width]
 
 struct Sizes {
     count: u32, // outputs x tiles
     tiles: u32,
-    first_image: u32,
+    first_tile: u32, // of this launch
     outputs: u32,
     height: u32,
     width: u32,
@@ -46,11 +46,11 @@ fn main(
         below[{{ j }}] = second - third - fourth;
     }
 {{ end }}
-    let tile = at % sizes.tiles;
+    let tile = sizes.first_tile + at % sizes.tiles;
     let output = at / sizes.tiles;
     let column = tile % sizes.tile_columns * 2u;
     let row = tile / sizes.tile_columns % sizes.tile_rows * 2u;
-    let image = sizes.first_image + tile / sizes.tile_columns / sizes.tile_rows;
+    let image = tile / sizes.tile_columns / sizes.tile_rows;
     let bias = biases[output];
     let to = ((image * sizes.outputs + output) * sizes.height + row) * sizes.width + column;
     results[to] = activated(above.x + above.y + above.z, bias);

@@ -1,4 +1,4 @@
-// What the three forms of a convolution have in common: buffers, sizes and the activation.
+// What the forms of a convolution have in common: buffers, sizes and the activation.
 
 struct Sizes {
     pixels: u32, // of all images

@@ -202,6 +202,26 @@ fn winograd_convolutions_are_the_sums_of_their_definition() {
 }
 
 #[test]
+fn tiles_of_a_map_are_transformed_in_as_many_launches_as_memory_asks_for() {
+    let Some(device) = test_device() else { return };
+    let gpu = Gpu::of(&device).unwrap();
+    // 1,296 tiles of an image, at most 1,024 at a time: those of the second are cut elsewhere where the first is there too.
+    let (channels, outputs, size) = (1024, 4, 72);
+    let weights = TensorData::new(random(outputs * channels * 9, 1), [outputs, channels, 3, 3]);
+    let biases = TensorData::new(random(outputs, 2), [outputs]);
+    let (form, window) = (Form::Winograd(Tile::Unstaged), Window::square(3, 1, [(1, 1); 2]));
+    let convolution = Convolution::in_form(&gpu, form, &weights, &biases, window, 1, Activation::Identity);
+    let x = random(2 * channels * size * size, 3);
+    let forward = |x: &[f32]| {
+        let x = tensor(x, [x.len() / channels / size / size, channels, size, size], &device);
+        convolution.forward(x).into_data().try_to_vec::<f32>().unwrap()
+    };
+    let second = forward(&x[channels * size * size..]);
+    assert!(second.iter().all(|value| value.is_finite()));
+    assert_eq!(second, forward(&x)[outputs * size * size..]);
+}
+
+#[test]
 fn no_last_bit_of_an_image_depends_on_the_batch() {
     let Some(device) = test_device() else { return };
     let gpu = Gpu::of(&device).unwrap();

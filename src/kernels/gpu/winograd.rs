@@ -37,7 +37,7 @@ sizes! {
     struct InputSizes {
         count: u32,
         tiles: u32,
-        first_image: u32,
+        first_tile: u32,
         channels: u32,
         height: u32,
         width: u32,
@@ -52,7 +52,7 @@ sizes! {
     struct ResultSizes {
         count: u32,
         tiles: u32,
-        first_image: u32,
+        first_tile: u32,
         outputs: u32,
         height: u32,
         width: u32,
@@ -63,7 +63,7 @@ sizes! {
 
 /// Places of a patch.
 const PLACES: usize = 16;
-/// Size of the transformed inputs, and of the sums, at most; images are taken as many at a time.
+/// Size of the transformed inputs, and of the sums, at most; tiles are taken so many at a time, evenly.
 pub const BUFFER_BYTES: usize = 64 << 20;
 /// Multiply-adds saved for each float of transformed inputs and sums, at least. A GPU of 10 TFLOP/s and 300 GB/s moves a
 /// float in the time of 67 multiply-adds, twice; an adapter that runs on a CPU has its inputs in the cache.
@@ -113,19 +113,20 @@ impl Winograd {
     pub fn launch(&self, x: &Handle, images: usize, input: [usize; 2], results: &Handle) {
         let output = self.window.output(input);
         let [tile_rows, tile_columns] = output.map(|size| size.div_ceil(2));
-        let image_bytes = size_of::<f32>() * PLACES * tile_rows * tile_columns * self.channels.max(self.outputs);
-        let at_once = (BUFFER_BYTES / image_bytes).clamp(1, images);
-        let most = at_once * PLACES * tile_rows * tile_columns;
-        let (transformed, sums) = (self.gpu.scratch(most * self.channels), self.gpu.scratch(most * self.outputs));
+        let plane = tile_rows * tile_columns;
+        let all_tiles = images * plane;
+        let most = BUFFER_BYTES / (size_of::<f32>() * PLACES * self.channels.max(self.outputs));
+        let at_once = all_tiles.div_ceil(all_tiles.div_ceil(most.max(1)));
+        let [transformed, sums] = [self.channels, self.outputs].map(|of| self.gpu.scratch(at_once * PLACES * of));
         let [[height, width], [out_height, out_width]] = [input, output].map(|size| size.map(u32s));
         let [pad_rows, pad_columns] = self.window.padding.map(|(before, _)| u32s(before));
-        for first_image in (0..images).step_by(at_once) {
-            let tiles = at_once.min(images - first_image) * tile_rows * tile_columns;
+        for first_tile in (0..all_tiles).step_by(at_once) {
+            let tiles = at_once.min(all_tiles - first_tile);
             let workgroups = |count: usize| fold_workgroups(count.div_ceil(256));
             let sizes = InputSizes {
                 count: u32s(self.channels * tiles),
                 tiles: u32s(tiles),
-                first_image: u32s(first_image),
+                first_tile: u32s(first_tile),
                 channels: u32s(self.channels),
                 height,
                 width,
@@ -136,12 +137,11 @@ impl Winograd {
             };
             self.gpu.launch(&INPUTS, &[], workgroups(self.channels * tiles), &[x, &transformed], &sizes);
             // As tiles of one image, whatever the batch.
-            let (plane, outputs) = (tile_rows * tile_columns, (0, PLACES * self.outputs));
-            self.product.launch_planned(&transformed, 1, [1, tiles], plane, &sums, outputs);
+            self.product.launch_planned(&transformed, 1, [1, tiles], plane, &sums, (0, PLACES * self.outputs));
             let sizes = ResultSizes {
                 count: u32s(self.outputs * tiles),
                 tiles: u32s(tiles),
-                first_image: u32s(first_image),
+                first_tile: u32s(first_tile),
                 outputs: u32s(self.outputs),
                 height: out_height,
                 width: out_width,
