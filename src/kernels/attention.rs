@@ -93,20 +93,19 @@ pub fn attention(parts: [Heads; 3], [heads, units]: [usize; 2], scoring: Scoring
         let every = |count: usize, first: usize, step: usize| (0..count).map(|n| first + n * step).collect();
         Lies { images: every(images, part.first, tokens * width), head: units, tokens: every(tokens, 0, width) }
     });
-    let part = |n: usize| places[n].on_cpu(&on_cpu[n]);
-    attention_on_cpu(counts, [0, 1, 2].map(part), scoring).reshape([images, rows, heads * units])
+    let parts = [0, 1, 2].map(|n| (&*on_cpu[n], &places[n]));
+    attention_on_cpu(counts, parts, scoring).reshape([images, rows, heads * units])
 }
 
 /// To `[images, queries, heads, units]`.
-fn attention_on_cpu(counts: Counts, parts: [cpu::Part; 3], Scoring { scale, bias }: Scoring) -> Tensor<4> {
-    let Counts { images, heads, queries, keys, units } = counts;
-    let shape = cpu::Heads { images, heads, queries, keys, units, scale: scale as f32 };
+fn attention_on_cpu(counts: Counts, parts: [(&[f32], &Lies); 3], Scoring { scale, bias }: Scoring) -> Tensor<4> {
+    let Counts { images, heads, queries, units, .. } = counts;
     let added = bias.map(|Bias { scales, values, .. }| {
         let scales = on_cpu(scales).expect("a bias on the device of the queries");
         (scales, on_cpu(values).expect("as its factors"), values.dims()[3])
     });
     let bias = added.as_ref().map(|(scales, values, pitch)| cpu::Bias { scales, values, pitch: *pitch });
-    from_cpu([images, queries, heads, units], |out| cpu::attention(shape, parts, bias, out))
+    from_cpu([images, queries, heads, units], |out| cpu::attention(counts, scale as f32, parts, bias, out))
 }
 
 /// Queries, keys or values that lie anywhere in a tensor, a head's units side by side.
@@ -129,10 +128,6 @@ pub struct Lies {
 }
 
 impl Lies {
-    fn on_cpu<'a>(&'a self, values: &'a [f32]) -> cpu::Part<'a> {
-        cpu::Part { values, images: &self.images, head: self.head, tokens: &self.tokens }
-    }
-
     /// How many units a token has and the first of them, if they are all of a tensor `[images, tokens, units]`, head by head.
     fn in_rows(&self, count: usize, [heads, units]: [usize; 2]) -> Option<[usize; 2]> {
         let (first, width) = (self.images[0], *self.tokens.get(1)?);
@@ -176,19 +171,17 @@ pub fn attention_of(
     assert!(scoring.bias.is_none_or(|bias| bias.fits(counts)), "a bias of other images, heads, queries or keys");
     let on_cpu = parts.each_ref().map(|part| on_cpu(&part.values));
     if let [Some(q), Some(k), Some(v)] = &on_cpu {
-        let values = [q, k, v];
-        return attention_on_cpu(counts, [0, 1, 2].map(|n| parts[n].lies.on_cpu(values[n])), scoring);
+        let lies = parts.each_ref().map(|part| part.lies);
+        return attention_on_cpu(counts, [(&**q, lies[0]), (&**k, lies[1]), (&**v, lies[2])], scoring);
     }
-    let mut parts =
-        parts.into_iter().enumerate().map(|(n, part)| match part.lies.in_rows(part.values.dims()[0], [heads, units]) {
-            Some([width, first]) => {
-                let tokens = part.values.reshape([images, part.lies.tokens.len(), width]);
-                Heads { tokens, first }
-            }
+    let heads_of = |n: usize| {
+        let Lying { values, lies } = &parts[n];
+        match lies.in_rows(values.dims()[0], [heads, units]) {
+            Some([width, first]) => Heads { tokens: values.clone().reshape([images, lies.tokens.len(), width]), first },
             None => Heads { tokens: copied(n), first: 0 },
-        });
-    let mut next = || parts.next().expect("three parts");
-    attention([next(), next(), next()], [heads, units], scoring).reshape([images, queries, heads, units])
+        }
+    };
+    attention([0, 1, 2].map(heads_of), [heads, units], scoring).reshape([images, queries, heads, units])
 }
 
 /// [`attention`] of tokens to each other, their queries, keys and values side by side, `[images, tokens, 3 * heads *

@@ -32,7 +32,7 @@ use pulp::{Simd, WithSimd};
 use self::pixels::Pixels;
 use super::{Activation, Window};
 
-pub use self::attention::{Bias, Heads, Part, attention};
+pub use self::attention::{Bias, attention};
 pub use self::channels_last::ChannelsLast;
 pub use self::dense::Dense;
 pub use self::lanes::transposed;
@@ -132,13 +132,7 @@ impl Convolution {
     /// If the lengths do not fit the shapes.
     pub fn forward(&self, x: &[f32], shape: [usize; 4], plus: Option<&[f32]>, out: &mut [f32]) {
         assert!(plus.is_none_or(|plus| plus.len() == out.len()), "a summand for every unit");
-        let among = Among { first: 0, channels: self.outputs };
-        let output = self.places(x, shape, among, out);
-        match &self.form {
-            Form::Depthwise(form) => form.forward(x, shape, output, plus, out),
-            Form::Winograd(form) => form.forward(x, shape, output, plus, among, out),
-            Form::Implicit(form) => form.forward(&Pixels::new(x, shape, self.window, output), plus, among, out),
-        }
+        self.write(x, shape, plus, Among { first: 0, channels: self.outputs }, out);
     }
 
     /// As [`forward`](Self::forward), of `x` with every channel multiplied by a gate, `[images, in]`.
@@ -168,11 +162,16 @@ impl Convolution {
     /// # Panics
     /// As there, and if it [cannot](Self::joins).
     pub fn forward_among(&self, x: &[f32], shape: [usize; 4], among: Among, out: &mut [f32]) {
+        assert!(self.joins(), "a depthwise convolution joins nothing");
+        self.write(x, shape, None, among, out);
+    }
+
+    fn write(&self, x: &[f32], shape: [usize; 4], plus: Option<&[f32]>, among: Among, out: &mut [f32]) {
         let output = self.places(x, shape, among, out);
         match &self.form {
-            Form::Depthwise(_) => panic!("a depthwise convolution joins nothing"),
-            Form::Winograd(form) => form.forward(x, shape, output, None, among, out),
-            Form::Implicit(form) => form.forward(&Pixels::new(x, shape, self.window, output), None, among, out),
+            Form::Depthwise(form) => form.forward(x, shape, output, plus, out),
+            Form::Winograd(form) => form.forward(x, shape, output, plus, among, out),
+            Form::Implicit(form) => form.forward(&Pixels::new(x, shape, self.window, output), plus, among, out),
         }
     }
 

@@ -6,45 +6,10 @@ use rayon::prelude::*;
 use super::matrix::{Panels, VECTORS, WIDEST};
 use super::smooth::exp;
 use super::{Isa, LINE, Shared, with_scratch};
+use crate::kernels::attention::{Counts, Lies};
 
 /// Queries at a time.
 const QUERIES: usize = 48;
-
-/// The shape of an attention.
-#[derive(Clone, Copy)]
-pub struct Heads {
-    /// Of a batch.
-    pub images: usize,
-    /// Of an image.
-    pub heads: usize,
-    /// Of a head.
-    pub queries: usize,
-    /// Of a head, and its values.
-    pub keys: usize,
-    /// Of a query, key or value.
-    pub units: usize,
-    /// Of the scores.
-    pub scale: f32,
-}
-
-/// Queries, keys or values, a head's units side by side.
-#[derive(Clone, Copy)]
-pub struct Part<'a> {
-    /// All of them.
-    pub values: &'a [f32],
-    /// Where each image's begin.
-    pub images: &'a [usize],
-    /// How far apart those of heads are.
-    pub head: usize,
-    /// How far behind an image's first those of each token are.
-    pub tokens: &'a [usize],
-}
-
-impl<'a> Part<'a> {
-    fn of_head(self, [image, head]: [usize; 2], units: usize) -> Own<'a> {
-        Own { values: &self.values[self.images[image] + self.head * head..], tokens: self.tokens, units }
-    }
-}
 
 /// What is added to scores.
 #[derive(Clone, Copy)]
@@ -57,38 +22,43 @@ pub struct Bias<'a> {
     pub pitch: usize,
 }
 
-/// Queries, keys and values to `out`, `[images, queries, heads, units]`.
-pub fn attention(shape: Heads, parts: [Part; 3], bias: Option<Bias>, out: &mut [f32]) {
-    attention_on(Isa::widest(), shape, parts, bias, out);
+/// Queries, keys and values to `out`, `[images, queries, heads, units]`; scores times `scale`, a bias added to that.
+pub fn attention(counts: Counts, scale: f32, parts: [(&[f32], &Lies); 3], bias: Option<Bias>, out: &mut [f32]) {
+    attention_on(Isa::widest(), counts, scale, parts, bias, out);
 }
 
 pub(super) fn attention_on(
     isa: Isa,
-    shape: Heads,
-    [queries, keys, values]: [Part; 3],
+    counts: Counts,
+    scale: f32,
+    parts: [(&[f32], &Lies); 3],
     bias: Option<Bias>,
     out: &mut [f32],
 ) {
-    let Heads { images, heads, units, .. } = shape;
-    assert_eq!(out.len(), images * shape.queries * heads * units, "a place for every unit");
+    let Counts { images, heads, units, .. } = counts;
+    assert_eq!(out.len(), images * counts.queries * heads * units, "a place for every unit");
     let out = Shared::new(out);
     (0..images * heads).into_par_iter().for_each(|at| {
         let (image, head) = (at / heads, at % heads);
         let bias = bias.map(|bias| {
-            let matrix = shape.queries * bias.pitch;
+            let matrix = counts.queries * bias.pitch;
             let first = at * matrix % bias.values.len();
-            (shape.scale * bias.scales[head], &bias.values[first..first + matrix], bias.pitch)
+            (scale * bias.scales[head], &bias.values[first..first + matrix], bias.pitch)
         });
-        let parts = [queries, keys, values].map(|part| part.of_head([image, head], units));
-        let pitch = shape.keys.next_multiple_of(WIDEST) + LINE;
-        let scores = QUERIES.min(shape.queries) * pitch;
+        let parts = parts.map(|(values, lies)| Own {
+            values: &values[lies.images[image] + head * lies.head..],
+            tokens: &lies.tokens,
+            units,
+        });
+        let pitch = counts.keys.next_multiple_of(WIDEST) + LINE;
+        let scores = QUERIES.min(counts.queries) * pitch;
         let queries = (QUERIES * units).next_multiple_of(LINE);
-        let panels = Panels::most(units, shape.keys) + Panels::most(shape.keys, units);
+        let panels = Panels::most(units, counts.keys) + Panels::most(counts.keys, units);
         with_scratch(scores + queries + panels, |scratch| {
             let (scores, rest) = scratch.split_at_mut(scores);
             let (queries, panels) = rest.split_at_mut(queries);
             let scratch = [scores, queries, panels];
-            isa.dispatch(Work { shape, image, head, parts, bias, pitch, scratch, out: &out });
+            isa.dispatch(Work { counts, scale, image, head, parts, bias, pitch, scratch, out: &out });
         });
     });
 }
@@ -110,7 +80,9 @@ impl<'a> Own<'a> {
 
 /// A head of an image.
 struct Work<'a> {
-    shape: Heads,
+    counts: Counts,
+    /// Of the scores, where no bias says more.
+    scale: f32,
     image: usize,
     head: usize,
     /// Queries, keys and values.
@@ -129,30 +101,30 @@ impl pulp::WithSimd for Work<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { shape, image, head, parts: [queries, keys, values], bias, pitch, scratch, out } = self;
-        let (units, [scores, packed, panels]) = (shape.units, scratch);
-        let (of_keys, of_values) = panels.split_at_mut(Panels::most(units, shape.keys));
+        let Self { counts, scale, image, head, parts: [queries, keys, values], bias, pitch, scratch, out } = self;
+        let (units, [scores, packed, panels]) = (counts.units, scratch);
+        let (of_keys, of_values) = panels.split_at_mut(Panels::most(units, counts.keys));
         let keys = Panels::of_columns::<S>(
             of_keys,
-            [units, shape.keys],
+            [units, counts.keys],
             #[inline(always)]
             |key| keys.row(key),
         );
         let values = Panels::of_rows::<S>(
             of_values,
-            [shape.keys, units],
+            [counts.keys, units],
             #[inline(always)]
             |key| values.row(key),
         );
         let width = VECTORS * S::F32_LANES;
-        let scale = if bias.is_some() { 1.0 } else { shape.scale };
-        for first in (0..shape.queries).step_by(QUERIES) {
-            let rows = QUERIES.min(shape.queries - first);
+        let scale = if bias.is_some() { 1.0 } else { scale };
+        for first in (0..counts.queries).step_by(QUERIES) {
+            let rows = QUERIES.min(counts.queries - first);
             for (row, to) in packed.chunks_exact_mut(units).take(rows).enumerate() {
                 to.copy_from_slice(queries.row(first + row));
             }
-            for panel in 0..shape.keys.div_ceil(width) {
-                let columns = panel * width..shape.keys.min((panel + 1) * width);
+            for panel in 0..counts.keys.div_ceil(width) {
+                let columns = panel * width..counts.keys.min((panel + 1) * width);
                 keys.multiply(
                     simd,
                     (packed, units, rows),
@@ -180,19 +152,19 @@ impl pulp::WithSimd for Work<'_> {
             }
             let mut sums = [0.0; QUERIES];
             for (sum, scores) in sums.iter_mut().zip(scores.chunks_mut(pitch)).take(rows) {
-                *sum = weights(simd, &mut scores[..shape.keys], scale);
+                *sum = weights(simd, &mut scores[..counts.keys], scale);
             }
             for panel in 0..units.div_ceil(width) {
                 let columns = panel * width..units.min((panel + 1) * width);
                 values.multiply(
                     simd,
                     (scores, pitch, rows),
-                    0..shape.keys,
+                    0..counts.keys,
                     panel,
                     #[inline(always)]
                     |row, totals| {
-                        let token = image * shape.queries + first + row;
-                        let at = (token * shape.heads + head) * units;
+                        let token = image * counts.queries + first + row;
+                        let at = (token * counts.heads + head) * units;
                         // SAFETY: heads differ in the units, and a head is written from one thread.
                         let out = unsafe { out.part(at + columns.start..at + columns.end) };
                         let share = simd.splat_f32s(1.0 / sums[row]);

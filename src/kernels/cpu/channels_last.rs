@@ -131,7 +131,7 @@ impl pulp::WithSimd for Work<'_> {
                 let seen = &seen[n * down * laid.pitch + column * across..];
                 let at = ((image * laid.output[0] + row) * laid.output[1] + column) * channels + first;
                 let store = Store { out, at, channels, there };
-                let mut by = By { simd, layer, map, kernel, bias, seen };
+                let by = By { simd, layer, map, kernel, bias, seen };
                 column += match (laid.output[1] - column, across) {
                     (14.., 1) => by.window::<14>(1, store),
                     (14.., 2) => by.window::<14>(2, store),
@@ -202,7 +202,7 @@ struct By<'a, S: Simd> {
 impl<S: Simd> By<'_, S> {
     /// The windows of P pixels, a `stride` apart.
     #[inline(always)]
-    fn window<const P: usize>(&mut self, stride: usize, store: Store) -> usize {
+    fn window<const P: usize>(&self, stride: usize, store: Store) -> usize {
         let seen = (self.seen, &self.map.taps[..]);
         let sums = windows::<S, P>(self.simd, self.bias, self.kernel, seen, stride);
         for (p, sum) in sums.into_iter().enumerate() {

@@ -80,9 +80,7 @@ impl Dense {
             });
         });
     }
-}
 
-impl Dense {
     /// Panels and images of a piece: as many panels as the cache keeps, and enough pieces for all threads.
     fn piece(&self, panels: usize, images: usize) -> [usize; 2] {
         let wanted = PIECES * rayon::current_num_threads();

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use pulp::Simd;
 
-use super::Window;
 use super::lanes::every_second;
+use crate::kernels::{VALID, Window};
 
 /// Pixels side by side: whole tiles of three vectors of 16, 8 or 4.
 pub const PANEL: usize = 48;
@@ -47,7 +47,7 @@ impl<'a> Pixels<'a> {
     pub fn new(x: &'a [f32], shape: [usize; 4], window: Window, output: [usize; 2]) -> Self {
         let [images, channels, height, width] = shape;
         let (mut input, mut output) = ([height, width], output);
-        if window == Window::square(1, 1, [(0, 0); 2]) {
+        if window == Window::square(1, 1, VALID) {
             // Rows do not matter: an image is one.
             (input, output) = ([1, height * width], [1, height * width]);
         }
@@ -59,7 +59,7 @@ impl<'a> Pixels<'a> {
     /// # Panics
     /// If the window is not 1 x 1.
     pub fn gated(self, gates: &'a [f32]) -> Self {
-        assert_eq!(self.window, Window::square(1, 1, [(0, 0); 2]), "a 1 x 1 window");
+        assert_eq!(self.window, Window::square(1, 1, VALID), "a 1 x 1 window");
         Self { gates: Some(gates), ..self }
     }
 

@@ -3,6 +3,7 @@
 use pulp::Simd;
 
 use super::{Activation, Lines, Weights, Window};
+use crate::kernels::VALID;
 
 /// Inputs summed at a time; the sums of the parts are added in order.
 const DEPTH: usize = 512;
@@ -24,7 +25,7 @@ pub struct Pointwise {
 impl Pointwise {
     pub fn new(lanes: usize, weights: &Weights) -> Self {
         let Weights { kernel, bias, inputs, window, groups, activation } = *weights;
-        assert!(groups == 1 && window == Window::square(1, 1, [(0, 0); 2]), "a 1 x 1 convolution");
+        assert!(groups == 1 && window == Window::square(1, 1, VALID), "a 1 x 1 convolution");
         let (outputs, bias) = (bias.len(), in_lanes(lanes, bias, 1));
         Self { inputs, outputs, activation, bias, weights: in_lanes(lanes, kernel, inputs) }
     }

@@ -5,6 +5,7 @@ mod case;
 use case::Case;
 
 use super::*;
+use crate::kernels::attention::{Counts, Lies};
 
 /// Numbers between -1 and 1, in no order.
 fn numbers(count: usize, seed: usize) -> Vec<f32> {
@@ -347,18 +348,21 @@ fn attention_of_every_instruction_set_is_its_definition() {
     let (images, heads, units) = (4, 3, 20);
     let scale = 0.3;
     for (queries, keys, biased) in [(1, 7, None), (50, 33, None), (5, 70, None), (1, 7, Some(1)), (49, 35, Some(2))] {
-        let shape = Heads { images, heads, queries, keys, units, scale };
+        let counts = Counts { images, heads, queries, keys, units };
         let [q, k, v] = [(queries, 1), (keys, 2), (keys, 3)].map(|(tokens, seed)| numbers(images * tokens * 64, seed));
         let every = |count: usize, step: usize| (0..count).map(|n| n * step).collect::<Vec<_>>();
-        let places = [queries, keys].map(|tokens| (every(images, tokens * 64), every(tokens, 64)));
-        let part = |values, n: usize| Part { values, images: &places[n].0, head: units, tokens: &places[n].1 };
+        let [of_queries, of_keys] = [queries, keys].map(|tokens| Lies {
+            images: every(images, tokens * 64),
+            head: units,
+            tokens: every(tokens, 64),
+        });
         let (scales, pitch) = ([1.5, 1.0, 0.5], keys + 1);
         let added = numbers(biased.unwrap_or(0) * heads * queries * pitch, 4);
         let bias = biased.map(|_| Bias { scales: &scales, values: &added, pitch });
         for (name, isa) in isas() {
             let out = written(images * queries * heads * units, |out| {
-                let parts = [part(&q[4..], 0), part(&k, 1), part(&v[1..], 1)];
-                attention::attention_on(isa, shape, parts, bias, out);
+                let parts = [(&q[4..], &of_queries), (&k[..], &of_keys), (&v[1..], &of_keys)];
+                attention::attention_on(isa, counts, scale, parts, bias, out);
             });
             for (at, &found) in out.iter().enumerate() {
                 let (token, head, unit) = (at / units / heads, at / units % heads, at % units);

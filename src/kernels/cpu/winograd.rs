@@ -12,7 +12,7 @@ use rayon::prelude::*;
 
 use super::lanes::{deinterleave, interleave};
 use super::matrix::Matrix;
-use super::{Activation, Among, Isa, Shared, Weights, Window, activate, with_scratch};
+use super::{Activation, Among, Isa, LINE, Shared, Weights, Window, activate, with_scratch};
 
 /// Height and width of what a tile gives and sees, and the entries of the latter.
 const GIVES: usize = 4;
@@ -164,12 +164,12 @@ struct Block {
 }
 
 /// Values of a strip's channels side by side.
-const STRIP_VALUES: usize = SEES * (GIVES * STRIP + 2) * super::LINE;
+const STRIP_VALUES: usize = SEES * (GIVES * STRIP + 2) * LINE;
 
 impl Block {
     fn new(layer: &Winograd, tiles: Range<usize>, outputs: Range<usize>) -> Self {
         // No power of two, whose lines would share a set of the cache.
-        let pitches = [layer.inputs, outputs.len()].map(|size| (size.next_multiple_of(32)) + super::LINE);
+        let pitches = [layer.inputs, outputs.len()].map(|size| size.next_multiple_of(32) + LINE);
         Self { tiles, outputs, pitches }
     }
 
@@ -202,8 +202,8 @@ impl pulp::WithSimd for Work<'_> {
             for strip in &strips {
                 let columns = GIVES * strip.count + 2;
                 gather::<S>(layer, map, strip, first, channels, columns, strip_values);
-                let strip_values = S::as_mut_simd_f32s(strip_values).0;
-                transform_in(simd, strip, columns, strip_values, &mut inputs[first..], pitch, tiles);
+                let values = S::as_mut_simd_f32s(strip_values).0;
+                transform_in(simd, strip, columns, values, &mut inputs[first..], pitch, tiles);
             }
         }
         let width = layer.weights[0].width();
@@ -229,10 +229,8 @@ impl pulp::WithSimd for Work<'_> {
         for first in (0..block.outputs.len()).step_by(S::F32_LANES) {
             let channels = S::F32_LANES.min(block.outputs.len() - first);
             for strip in &strips {
-                {
-                    let strip_values = S::as_mut_simd_f32s(strip_values).0;
-                    transform_out(simd, strip, &products[first..], products_pitch, tiles, strip_values);
-                }
+                let values = S::as_mut_simd_f32s(strip_values).0;
+                transform_out(simd, strip, &products[first..], products_pitch, tiles, values);
                 scatter::<S>(layer, map, strip, block.outputs.start + first, channels, strip_values, out);
             }
         }
