@@ -1,4 +1,5 @@
-//! The arithmetic of networks on tensors, CPU or GPU: a layer says what it computes, this room knows where and how.
+//! The arithmetic of networks on tensors: each file is what layers of a kind compute, on the CPU's vectors (`cpu`) or in WGSL
+//! ([`gpu`]), wherever their tensors are.
 
 pub mod activation;
 pub mod attention;
@@ -18,7 +19,7 @@ pub mod strided;
 
 use std::ops::Deref;
 
-use burn::tensor::Tensor;
+use burn::tensor::{Tensor, TensorData};
 use burn_flex::{Flex, FlexTensor};
 
 pub use activation::Activation;
@@ -52,6 +53,11 @@ fn from_cpu<const D: usize>(shape: [usize; D], write: impl FnOnce(&mut [f32])) -
     let mut values = memory::Buffer::new(shape.iter().product());
     write(&mut values);
     values.into_tensor(shape)
+}
+
+/// The numbers of a layer's weights.
+pub(crate) fn f32s(data: &TensorData) -> &[f32] {
+    data.as_slice().expect("parameters are f32")
 }
 
 /// Zeros `(before, after)` around height and width.

@@ -8,6 +8,7 @@ use super::timing::{Within, validate};
 use super::{Row, Work, activations, is_software, timed};
 use crate::device::Selected;
 use crate::error::Error;
+use crate::kernels::convolution::Part;
 use crate::kernels::{Activation, Convolution, VALID, Window};
 
 /// A convolution of a published network.
@@ -94,10 +95,11 @@ fn time(selected: &Selected, case: &Case, images: usize) -> Result<Vec<Row>, Err
     let x = TensorData::new(activations(images, units, 4), [images, channels, input, input]);
     let x = Tensor::<4>::from_data(x, device);
 
-    let ours = Convolution::new(weight.clone(), bias.clone(), window, groups, Activation::Relu, device);
+    let part = Part { weight, bias, window, groups, activation: Activation::Relu };
+    let ours = Convolution::new(&part, device);
     let options = ConvOptions::new_with_padding(window.stride, window.padding, window.dilation, groups);
-    let weight = Tensor::<4>::from_data(weight, device);
-    let bias = Tensor::<1>::from_data(bias, device);
+    let weight = Tensor::<4>::from_data(part.weight, device);
+    let bias = Tensor::<1>::from_data(part.bias, device);
     let burns = |x: Tensor<4>| conv2d(x, weight.clone(), Some(bias.clone()), options.clone());
     let first = x.clone().narrow(0, 0, 1);
     validate(case.name, ours.forward(first.clone()), Activation::Relu.forward(burns(first)), Within::Each(TOLERANCE))?;

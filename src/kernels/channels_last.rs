@@ -1,7 +1,8 @@
 //! Convolutions of each channel by itself, of maps whose channels lie side by side.
 
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::Tensor;
 
+use super::convolution::Part;
 use super::{Activation, Window, cpu, from_cpu, on_cpu};
 
 /// Such a convolution on the CPU, its weights laid out once.
@@ -13,17 +14,14 @@ pub struct ChannelsLast {
 }
 
 impl ChannelsLast {
-    /// From weights `[channels, 1, height, width]` and bias `[channels]`, both f32.
+    /// Lays the weights out.
     ///
     /// # Panics
-    /// If the shapes do not fit each other or the window.
-    pub fn new(weight: &TensorData, bias: &TensorData, window: Window, activation: Activation) -> Self {
-        assert_eq!(weight.shape()[1..], [1, window.size[0], window.size[1]], "weights of another window");
-        let [kernel, bias] = [weight, bias].map(|data| data.as_slice::<f32>().expect("parameters are f32"));
-        let (within, left) = activation.within();
-        let channels = bias.len();
-        let weights = cpu::Weights { kernel, bias, inputs: channels, window, groups: channels, activation: within };
-        Self { on: cpu::ChannelsLast::new(&weights), window, activation: left }
+    /// If a channel sees others, or the shapes do not fit each other or the window.
+    pub fn new(part: &Part) -> Self {
+        let (within, activation) = part.activation.within();
+        let weights = cpu::Weights { activation: within, ..part.weights() };
+        Self { on: cpu::ChannelsLast::new(&weights), window: part.window, activation }
     }
 
     /// `[images, height, width, channels]` both ways.

@@ -4,7 +4,32 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::gpu::{self, Gpu};
 use super::join::Joint;
-use super::{Activation, Window, cpu, from_cpu, join, on_cpu};
+use super::{Activation, Window, cpu, f32s, from_cpu, join, on_cpu};
+
+/// A convolution before it is on a device: computed by itself, or part of a pass.
+pub struct Part {
+    /// `[out, in / groups, height, width]`, f32.
+    pub weight: TensorData,
+    /// `[out]`, f32.
+    pub bias: TensorData,
+    /// How it moves.
+    pub window: Window,
+    /// Groups of channels that see only their own.
+    pub groups: usize,
+    /// What is done to every sum.
+    pub activation: Activation,
+}
+
+impl Part {
+    /// # Panics
+    /// If the weights are of another window.
+    pub(super) fn weights(&self) -> cpu::Weights<'_> {
+        let Self { weight, bias, window, groups, activation } = self;
+        assert_eq!(weight.shape()[2..], window.size, "weights of another window");
+        let (inputs, window, groups, activation) = (weight.shape()[1] * groups, *window, *groups, *activation);
+        cpu::Weights { kernel: f32s(weight), bias: f32s(bias), inputs, window, groups, activation }
+    }
+}
 
 /// A convolution on a device, its weights laid out once.
 pub struct Convolution {
@@ -19,33 +44,22 @@ enum On {
 }
 
 impl Convolution {
-    /// From weights `[out, in / groups, height, width]` and bias `[out]`, both f32.
+    /// Lays the weights out.
     ///
     /// # Panics
     /// If the shapes do not fit each other, the window or the groups.
-    pub fn new(
-        weight: TensorData,
-        bias: TensorData,
-        window: Window,
-        groups: usize,
-        activation: Activation,
-        device: &Device,
-    ) -> Self {
-        assert_eq!(weight.shape()[2..], window.size, "weights of another window");
-        let gpu = Gpu::of(device);
-        let (within, left) = if gpu.is_some() { (activation, Activation::Identity) } else { activation.within() };
-        let on = match gpu {
-            Some(gpu) => {
-                On::Gpu(Box::new(gpu::convolution::Convolution::new(&gpu, &weight, &bias, window, groups, within)))
-            }
+    pub fn new(part: &Part, device: &Device) -> Self {
+        match Gpu::of(device) {
+            Some(gpu) => Self {
+                on: On::Gpu(Box::new(gpu::convolution::Convolution::new(&gpu, part))),
+                activation: Activation::Identity,
+            },
             None => {
-                let [kernel, bias] = [&weight, &bias].map(|data| data.as_slice::<f32>().expect("parameters are f32"));
-                let inputs = weight.shape()[1] * groups;
-                let weights = cpu::Weights { kernel, bias, inputs, window, groups, activation: within };
-                On::Cpu(Box::new(cpu::Convolution::new(&weights)))
+                let (within, activation) = part.activation.within();
+                let weights = cpu::Weights { activation: within, ..part.weights() };
+                Self { on: On::Cpu(Box::new(cpu::Convolution::new(&weights))), activation }
             }
-        };
-        Self { on, activation: left }
+        }
     }
 
     /// `[images, in, height, width]` to `[images, out, height, width]`.
@@ -85,23 +99,16 @@ impl Convolution {
 /// A convolution whose output another tensor is added to, before the activation.
 pub struct Residual {
     convolution: Convolution,
-    /// What the convolution leaves to do.
+    /// What is done to the sum; on the CPU the convolution does it, or its piecewise part.
     activation: Activation,
 }
 
 impl Residual {
     /// As [`Convolution::new`].
-    pub fn new(
-        weight: TensorData,
-        bias: TensorData,
-        window: Window,
-        groups: usize,
-        activation: Activation,
-        device: &Device,
-    ) -> Self {
-        let on_cpu = *device == Device::flex();
-        let within = if on_cpu { activation } else { Activation::Identity };
-        Self { convolution: Convolution::new(weight, bias, window, groups, within, device), activation }
+    pub fn new(part: Part, device: &Device) -> Self {
+        let activation = part.activation;
+        let within = if *device == Device::flex() { activation } else { Activation::Identity };
+        Self { convolution: Convolution::new(&Part { activation: within, ..part }, device), activation }
     }
 
     /// As [`Convolution::forward`], plus `summand`.

@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::gpu::{self, Gpu};
-use super::{Activation, cpu, from_cpu, on_cpu};
+use super::{Activation, cpu, f32s, from_cpu, on_cpu};
 
 /// A dense layer on a device, its weights laid out once.
 pub struct Dense(On);
@@ -36,10 +36,7 @@ impl Dense {
         );
         Self(match Gpu::of(device) {
             Some(gpu) => On::Gpu(gpu::dense::Dense::new(&gpu, weight, bias, activation, slice_bytes)),
-            None => {
-                let [weight, bias] = [weight, bias].map(|data| data.as_slice::<f32>().expect("parameters are f32"));
-                On::Cpu(cpu::Dense::new(weight, bias, activation))
-            }
+            None => On::Cpu(cpu::Dense::new(f32s(weight), f32s(bias), activation)),
         })
     }
 

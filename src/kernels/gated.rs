@@ -2,8 +2,8 @@
 
 use burn::tensor::Tensor;
 
-use super::separable::Part;
-use super::{Activation, Window, cpu, from_cpu, on_cpu};
+use super::convolution::Part;
+use super::{Activation, VALID, Window, cpu, from_cpu, on_cpu};
 
 /// The convolution, its weights laid out once.
 pub struct Gated {
@@ -18,10 +18,10 @@ impl Gated {
     /// # Panics
     /// If it is of another window, or of groups.
     pub fn new(part: &Part) -> Self {
-        assert!(part.groups == 1 && part.window == Window::square(1, 1, [(0, 0); 2]), "a 1 x 1 convolution");
-        let weights = part.weights();
-        let (activation, left) = weights.activation.within();
-        Self { layer: cpu::Convolution::new(&cpu::Weights { activation, ..weights }), activation: left }
+        assert!(part.groups == 1 && part.window == Window::square(1, 1, VALID), "a 1 x 1 convolution");
+        let (within, activation) = part.activation.within();
+        let weights = cpu::Weights { activation: within, ..part.weights() };
+        Self { layer: cpu::Convolution::new(&weights), activation }
     }
 
     /// `[images, in, height, width]` and `[images, in, 1, 1]` to `[images, out, height, width]`; `summand` is added before the

@@ -14,7 +14,7 @@ mod winograd;
 
 use std::pin::Pin;
 
-use burn::tensor::{DType, Device, Shape, Tensor, TensorData};
+use burn::tensor::{DType, Device, Shape, Tensor};
 use burn_wgpu::{CubeBackend, CubeTensor, KernelSource, SourceKernel, SourceTemplate, into_contiguous};
 use bytemuck::Pod;
 use cubecl::prelude::*;
@@ -296,10 +296,6 @@ impl Gpu {
             KernelArguments::new().with_buffers(bindings).with_info(MetadataBindingInfo::custom(words)),
         );
     }
-}
-
-fn f32s(data: &TensorData) -> &[f32] {
-    data.as_slice().expect("parameters are f32")
 }
 
 /// A size as the shaders take it.

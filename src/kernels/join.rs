@@ -55,12 +55,11 @@ pub fn pairwise<const D: usize>(x: Tensor<D>, y: Tensor<D>, operation: Arithmeti
 pub fn concatenate<const D: usize>(all: Vec<Tensor<D>>, axis: usize) -> Tensor<D> {
     let Some(values) = all.iter().map(on_cpu).collect::<Option<Vec<OnCpu>>>() else { return Tensor::cat(all, axis) };
     let mut shape = all[0].dims();
-    let [before, after] = [&shape[..axis], &shape[axis + 1..]].map(<[usize]>::to_vec);
-    let fits = |x: &Tensor<D>| x.dims()[..axis] == before && x.dims()[axis + 1..] == after;
+    let fits = |x: &Tensor<D>| (0..D).all(|other| other == axis || x.dims()[other] == shape[other]);
     assert!(all.iter().all(fits), "lengths that differ");
     shape[axis] = all.iter().map(|x| x.dims()[axis]).sum();
     let values: Vec<&[f32]> = values.iter().map(|values| &**values).collect();
-    from_cpu(shape, |out| cpu::concatenate(&values, before.iter().product(), out))
+    from_cpu(shape, |out| cpu::concatenate(&values, shape[..axis].iter().product(), out))
 }
 
 /// A concatenation of maps along their channels, on the CPU, that its parts are written into.

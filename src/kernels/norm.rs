@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::gpu::{self, Gpu};
-use super::{cpu, from_cpu, on_cpu};
+use super::{cpu, f32s, from_cpu, on_cpu};
 
 /// A layer normalization on a device (Ba et al. 2016): of every row of `n` units, with their mean `m` and variance `v`
 /// (divided by `n`), `gamma (x - m) / sqrt(v + epsilon) + beta`.
@@ -20,7 +20,7 @@ impl LayerNorm {
     /// # Panics
     /// If their lengths differ.
     pub fn new(gamma: &TensorData, beta: &TensorData, epsilon: f64, device: &Device) -> Self {
-        let [gamma, beta] = [gamma, beta].map(|data| data.as_slice::<f32>().expect("parameters are f32"));
+        let [gamma, beta] = [gamma, beta].map(f32s);
         assert_eq!(gamma.len(), beta.len(), "a shift for every scale");
         let epsilon = epsilon as f32;
         Self(match Gpu::of(device) {

@@ -1,22 +1,9 @@
 //! A depthwise convolution with the 1 x 1 convolutions before and after it, in one pass on the CPU.
 
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::Tensor;
 
+use super::convolution::Part;
 use super::{Activation, Window, cpu, from_cpu, on_cpu};
-
-/// A convolution that is part of a pass.
-pub struct Part {
-    /// `[out, in / groups, height, width]`, f32.
-    pub weight: TensorData,
-    /// `[out]`, f32.
-    pub bias: TensorData,
-    /// How it moves.
-    pub window: Window,
-    /// Groups of channels that see only their own.
-    pub groups: usize,
-    /// What is done to every sum.
-    pub activation: Activation,
-}
 
 /// The convolutions on the CPU, their weights laid out once.
 pub struct Separable {
@@ -60,14 +47,5 @@ impl Separable {
         let values = on_cpu(&x).expect("an input on the CPU");
         let summand = summand.map(|summand| on_cpu(&summand).expect("a summand on the CPU"));
         self.activation.forward(from_cpu(shape, |out| self.layer.forward(&values, x.dims(), summand.as_deref(), out)))
-    }
-}
-
-impl Part {
-    pub(super) fn weights(&self) -> cpu::Weights<'_> {
-        let Self { weight, bias, window, groups, activation } = self;
-        let [kernel, bias] = [weight, bias].map(|data| data.as_slice::<f32>().expect("parameters are f32"));
-        let (inputs, window, groups, activation) = (weight.shape()[1] * groups, *window, *groups, *activation);
-        cpu::Weights { kernel, bias, inputs, window, groups, activation }
     }
 }

@@ -5,6 +5,7 @@ use burn::tensor::ops::MaxPoolOptions;
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::activation::softmax;
+use super::convolution::Part;
 use super::join::Arithmetic;
 use super::pooling::{Border, average_pool, average_windows, global_mean, max_pool, row_means};
 use super::*;
@@ -25,28 +26,26 @@ fn filled(count: usize) -> Vec<f32> {
     (0..count).map(|n| ((7 * n % 31) as f32 - 15.0) / 15.0).collect()
 }
 
-fn convolution(shape: [usize; 4], bias: Vec<f32>, window: Window, groups: usize, device: &Device) -> Convolution {
-    let weight = TensorData::new(filled(shape.iter().product()), shape);
-    Convolution::new(weight, TensorData::new(bias, [shape[0]]), window, groups, Activation::Identity, device)
+/// A convolution with as many weights and shifts as its shape, `[out, in / groups, height, width]`, asks for.
+fn part(weight: Vec<f32>, bias: Vec<f32>, shape: [usize; 4], window: Window) -> Part {
+    let (weight, bias) = (TensorData::new(weight, shape), TensorData::new(bias, [shape[0]]));
+    Part { weight, bias, window, groups: 1, activation: Activation::Identity }
 }
 
 #[test]
 fn padding_may_differ_before_and_after() {
     // 1 x 1 x 2 x 2 input 1 2 / 3 4, 2 x 2 kernel of ones, stride 2, one zero before and two after: the windows
     // cover {1}, {2} / {3}, {4}.
-    let weight = TensorData::new(vec![1.0f32; 4], [1, 1, 2, 2]);
-    let (bias, window) = (TensorData::new(vec![0.5f32], [1]), Window::square(2, 2, [(1, 2); 2]));
-    let conv = Convolution::new(weight, bias, window, 1, Activation::Identity, &Device::flex());
-    let y = conv.forward(tensor(&[1.0, 2.0, 3.0, 4.0], [1, 1, 2, 2]));
+    let part = part(vec![1.0; 4], vec![0.5], [1, 1, 2, 2], Window::square(2, 2, [(1, 2); 2]));
+    let y = Convolution::new(&part, &Device::flex()).forward(tensor(&[1.0, 2.0, 3.0, 4.0], [1, 1, 2, 2]));
     assert_eq!(y.dims(), [1, 1, 2, 2]);
     assert_eq!(values(y), [1.5, 2.5, 3.5, 4.5]);
 }
 
 #[test]
 fn groups_see_their_own_channels() {
-    let weight = TensorData::new(vec![2.0f32, 3.0], [2, 1, 1, 1]);
-    let (bias, window) = (TensorData::new(vec![0.0f32; 2], [2]), Window::square(1, 1, VALID));
-    let conv = Convolution::new(weight, bias, window, 2, Activation::Identity, &Device::flex());
+    let part = part(vec![2.0, 3.0], vec![0.0; 2], [2, 1, 1, 1], Window::square(1, 1, VALID));
+    let conv = Convolution::new(&Part { groups: 2, ..part }, &Device::flex());
     assert_eq!(values(conv.forward(tensor(&[5.0, 7.0], [1, 2, 1, 1]))), [10.0, 21.0]);
 }
 
@@ -229,12 +228,13 @@ fn operations(device: &Device) -> Vec<(&'static str, Vec<f32>)> {
     let x = Tensor::<4>::from_data(TensorData::new(filled(shape.iter().product()), shape), device);
     let conv = |shape: [usize; 4], stride, padding, groups| {
         let window = Window { size: [shape[2], shape[3]], ..Window::square(1, stride, padding) };
-        values(convolution(shape, filled(shape[0]), window, groups, device).forward(x.clone()))
+        let part = part(filled(shape.iter().product()), filled(shape[0]), shape, window);
+        values(Convolution::new(&Part { groups, ..part }, device).forward(x.clone()))
     };
     let (weight, bias) = (TensorData::new(filled(5 * 594), [5, 594]), TensorData::new(filled(5), [5]));
     let dense = Dense::new(&weight, &bias, Activation::Identity, 2 * 594 * 4, device);
-    let (weight, bias) = (TensorData::new(filled(24), [4, 6, 1, 1]), TensorData::new(filled(4), [4]));
-    let gelu = Convolution::new(weight, bias, Window::square(1, 1, VALID), 1, Activation::Gelu, device);
+    let gelu = part(filled(24), filled(4), [4, 6, 1, 1], Window::square(1, 1, VALID));
+    let gelu = Convolution::new(&Part { activation: Activation::Gelu, ..gelu }, device);
     let dilated = Window { dilation: [2, 3], ..Window::square(3, 2, [(4, 3), (1, 6)]) };
     vec![
         ("1 x 1", conv([4, 6, 1, 1], 1, VALID, 1)),
@@ -261,11 +261,8 @@ fn operations(device: &Device) -> Vec<(&'static str, Vec<f32>)> {
 
 #[test]
 fn every_operation_computes_the_same_on_the_gpu() {
-    if std::env::var("SEMGPU_TEST_DEVICE").as_deref() != Ok("gpu") {
-        return;
-    }
-    let gpu = operations(&Device::wgpu(burn::tensor::DeviceKind::DefaultDevice));
-    for ((name, expected), (_, found)) in operations(&Device::flex()).into_iter().zip(gpu) {
+    let Some(gpu) = gpu::test_device() else { return };
+    for ((name, expected), (_, found)) in operations(&Device::flex()).into_iter().zip(operations(&gpu)) {
         assert_eq!(expected.len(), found.len(), "{name}");
         let scale = expected.iter().fold(1.0, |scale: f32, value| scale.max(value.abs()));
         for (place, (expected, found)) in expected.iter().zip(&found).enumerate() {

@@ -9,10 +9,10 @@ use super::activations::{Activations, Shape};
 use super::positions::Resample;
 use super::tokens::{self, Embedding};
 use crate::kernels::attention::{Heads, Scoring, attention, self_attention};
+use crate::kernels::convolution::Part;
 use crate::kernels::join::Joint;
 use crate::kernels::pooling::{Border, average_pool, global_mean, max_pool};
-use crate::kernels::separable::{Part, Separable};
-use crate::kernels::{Activation, Convolution, Dense, LayerNorm, Residual, Window, activation};
+use crate::kernels::{Activation, Convolution, Dense, LayerNorm, Residual, Separable, Window, activation, f32s};
 use crate::weights::{Parameters, WeightsError, scale_and_shift};
 
 /// What a node computes.
@@ -181,8 +181,6 @@ pub(super) enum Kernel {
     Residual(Box<Residual>),
     Separable(Box<Separable>),
     Dense(Dense),
-    /// Plus a second input.
-    DenseSum(Dense),
     Embedding(Box<Embedding>),
     LayerNorm(LayerNorm),
     Sum(Activation),
@@ -190,37 +188,30 @@ pub(super) enum Kernel {
 }
 
 impl Kernel {
-    pub fn forward(&self, mut inputs: Vec<Activations>) -> Activations {
-        match self {
-            Self::Convolution(convolution) => Activations::Map(convolution.forward(inputs.remove(0).map())),
-            Self::Residual(residual) => {
-                let summand = inputs.remove(1).map();
-                Activations::Map(residual.forward(inputs.remove(0).map(), summand))
+    /// Of its first input, to which a second is added if there is one; a function of all.
+    pub fn forward(&self, inputs: Vec<Activations>) -> Activations {
+        if let Self::Function(function) = self {
+            return function.forward(inputs);
+        }
+        let mut inputs = inputs.into_iter();
+        let (x, summand) = (inputs.next().expect("an input"), inputs.next());
+        match (self, summand) {
+            (Self::Convolution(convolution), None) => Activations::Map(convolution.forward(x.map())),
+            (Self::Residual(residual), Some(summand)) => Activations::Map(residual.forward(x.map(), summand.map())),
+            (Self::Separable(separable), summand) => {
+                Activations::Map(separable.forward(x.map(), summand.map(Activations::map)))
             }
-            Self::Separable(separable) => {
-                let summand = inputs.get(1).cloned().map(Activations::map);
-                Activations::Map(separable.forward(inputs.remove(0).map(), summand))
-            }
-            Self::Dense(dense) => dense_forward(dense, inputs.remove(0), None),
-            Self::DenseSum(dense) => {
-                let summand = inputs.remove(1);
-                dense_forward(dense, inputs.remove(0), Some(summand))
-            }
-            Self::Embedding(embedding) => Activations::Tokens(embedding.forward(inputs.remove(0).map())),
-            Self::LayerNorm(norm) => match inputs.remove(0) {
+            (Self::Dense(dense), summand) => dense_forward(dense, x, summand),
+            (Self::Embedding(embedding), None) => Activations::Tokens(embedding.forward(x.map())),
+            (Self::LayerNorm(norm), None) => match x {
                 Activations::Tokens(x) => Activations::Tokens(norm.forward(x)),
                 x => Activations::Vector(norm.forward(x.vector())),
             },
-            Self::Sum(activation) => {
-                let other = inputs.remove(1);
-                inputs.remove(0).plus(other, *activation)
-            }
-            Self::Function(function) => function.forward(inputs),
+            (Self::Sum(activation), Some(other)) => x.plus(other, *activation),
+            (_, summand) => panic!("{:?} and {:?}", x.shape(), summand.map(|summand| summand.shape())),
         }
     }
-}
 
-impl Kernel {
     /// As [`forward`](Self::forward) of a convolution, into the channels of `joint` from `first` on.
     ///
     /// # Panics
@@ -260,23 +251,22 @@ impl Operation {
         Ok(Some(match self {
             Self::Image => return Ok(None),
             Self::Convolution { .. } => {
-                let Part { weight, bias, window, groups, activation } = self.part(activation, parameters)?;
-                if summed {
-                    let residual = Residual::new(weight, bias, window, groups, activation, device);
-                    return Ok(Some(Kernel::Residual(Box::new(residual))));
+                let part = self.part(activation, parameters)?;
+                match summed {
+                    true => Kernel::Residual(Box::new(Residual::new(part, device))),
+                    false => Kernel::Convolution(Box::new(Convolution::new(&part, device))),
                 }
-                Kernel::Convolution(Box::new(Convolution::new(weight, bias, window, groups, activation, device)))
             }
             Self::Dense { name } => {
                 let (weight, bias) = scaled(parameters, name)?;
-                let dense = Dense::new(&weight, &bias, activation, Dense::SLICE_BYTES, device);
-                if summed { Kernel::DenseSum(dense) } else { Kernel::Dense(dense) }
+                Kernel::Dense(Dense::new(&weight, &bias, activation, Dense::SLICE_BYTES, device))
             }
             Self::Embedding { name, resample } => {
                 Kernel::Embedding(Box::new(Embedding::load(parameters, name, *resample, device)?))
             }
             Self::LayerNorm { name, epsilon } => {
-                Kernel::LayerNorm(tokens::layer_norm(parameters, name, *epsilon, device)?)
+                let [gamma, beta] = ["gamma", "beta"].map(|part| parameters.get(&format!("{name}.{part}")));
+                Kernel::LayerNorm(LayerNorm::new(&gamma?, &beta?, *epsilon, device))
             }
             Self::Function(Function::Add) => Kernel::Sum(activation),
             Self::Function(function) => Kernel::Function(*function),
@@ -347,8 +337,4 @@ fn folded(parameters: &mut Parameters, conv: &str, norm: &Norm) -> Result<(Tenso
 fn find(parameters: &mut Parameters, layer: &str, part: &str) -> Result<Option<TensorData>, WeightsError> {
     let name = format!("{layer}.{part}");
     parameters.has(&name).then(|| parameters.get(&name)).transpose()
-}
-
-fn f32s(data: &TensorData) -> &[f32] {
-    data.as_slice().expect("parameters are f32 in their canonical layout")
 }

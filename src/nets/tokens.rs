@@ -1,5 +1,5 @@
-//! What transformers are built of beside dense layers: embedding, layer normalization, attention, and the token that stands
-//! for an image.
+//! What transformers are drawn of beside dense layers: embedding, layer normalization, attention; the embedding's arithmetic;
+//! the token that stands for an image.
 
 use burn::tensor::{Device, Tensor, TensorData};
 use schemars::JsonSchema;
@@ -9,8 +9,8 @@ use super::activations::{Activations, Shape};
 use super::builder::{Builder, Value};
 use super::operation::{Function, Operation};
 use super::positions::Resample;
+use crate::kernels::Activation;
 use crate::kernels::join::concatenate;
-use crate::kernels::{Activation, LayerNorm};
 use crate::weights::{Kind, Names, Parameter, Parameters, Part, Transform, Variable, WeightsError};
 
 /// What a layer of tokens is tested as.
@@ -157,7 +157,10 @@ impl Embedding {
         let dimensions = class.len();
         let places = first.split_off(dimensions);
         class.iter_mut().zip(first).for_each(|(class, position)| *class += position);
-        let places = resample.map_or_else(|| places.clone(), |resample| resample.apply(&places, dimensions));
+        let places = match resample {
+            Some(resample) => resample.apply(&places, dimensions),
+            None => places,
+        };
         let tensor = |values: Vec<f32>| {
             let tokens = values.len() / dimensions;
             Tensor::from_data(TensorData::new(values, [1, tokens, dimensions]), device)
@@ -171,18 +174,4 @@ impl Embedding {
         let places = map.flatten::<3>(2, 3).swap_dims(1, 2) + self.positions.clone();
         concatenate(vec![self.class.clone().repeat_dim(0, images), places], 1)
     }
-}
-
-/// A layer normalization, its weights `{name}.gamma` and `{name}.beta`.
-///
-/// # Errors
-/// As [`Parameters::get`].
-pub(super) fn layer_norm(
-    parameters: &mut Parameters,
-    name: &str,
-    epsilon: f64,
-    device: &Device,
-) -> Result<LayerNorm, WeightsError> {
-    let [gamma, beta] = ["gamma", "beta"].map(|part| parameters.get(&format!("{name}.{part}")));
-    Ok(LayerNorm::new(&gamma?, &beta?, epsilon, device))
 }

@@ -1,13 +1,13 @@
 //! Convolutions on a GPU: weights laid out once, the kernel chosen by shapes and the width of the adapter's vectors.
 
-use burn::tensor::{Tensor, TensorData};
-use cubecl::server::Handle;
+use burn::tensor::Tensor;
 
 use super::depthwise::Depthwise;
 use super::product::{Product, Tile};
 use super::winograd::Winograd;
-use super::{Gpu, Width, f32s};
-use crate::kernels::{Activation, Window};
+use super::{Gpu, Width};
+use crate::kernels::convolution::Part;
+use crate::kernels::{Window, f32s};
 
 /// How a convolution is computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,33 +51,21 @@ enum Weights {
 }
 
 impl Convolution {
-    /// From weights `[out, in / groups, height, width]` and bias `[out]`, both f32.
-    pub fn new(
-        gpu: &Gpu,
-        weight: &TensorData,
-        bias: &TensorData,
-        window: Window,
-        groups: usize,
-        activation: Activation,
-    ) -> Self {
-        let form = Form::of(weight.shape().dims(), window, groups, gpu.width());
-        Self::in_form(gpu, form, weight, bias, window, groups, activation)
+    /// In the form that is fastest.
+    pub fn new(gpu: &Gpu, part: &Part) -> Self {
+        Self::in_form(gpu, Form::of(part.weight.shape().dims(), part.window, part.groups, gpu.width()), part)
     }
 
     /// [`new`](Self::new), computed as `form`.
-    pub fn in_form(
-        gpu: &Gpu,
-        form: Form,
-        weight: &TensorData,
-        bias: &TensorData,
-        window: Window,
-        groups: usize,
-        activation: Activation,
-    ) -> Self {
+    ///
+    /// # Panics
+    /// If the shapes do not fit each other or the window.
+    pub fn in_form(gpu: &Gpu, form: Form, part: &Part) -> Self {
+        let &Part { ref weight, ref bias, window, groups, activation } = part;
         let shape = weight.shape().dims::<4>();
+        assert_eq!(shape[2..], window.size, "weights of another window");
         assert_eq!(shape[0], bias.num_elements(), "a bias for every output");
-        let weight = (f32s(weight), shape);
-        let bias = f32s(bias);
+        let (weight, bias) = ((f32s(weight), shape), f32s(bias));
         let weights = match form {
             Form::Product(tile) => Weights::Product(Product::new(gpu, tile, weight, bias, window, groups, activation)),
             Form::Winograd(tile) => {
@@ -95,9 +83,9 @@ impl Convolution {
         assert_eq!(channels, self.shape[1] * self.groups, "channels of another convolution");
         let (input, [rows, columns]) = ([height, width], self.window.output([height, width]));
         let (_, x) = Gpu::buffer(x).expect("activations are on the GPU");
-        let results: Handle = self.gpu.scratch(images * out * rows * columns);
+        let results = self.gpu.scratch(images * out * rows * columns);
         match &self.weights {
-            Weights::Product(product) => product.launch(&x, images, input, &results, (0, out)),
+            Weights::Product(product) => product.launch(&x, images, input, rows * columns, &results, (0, out)),
             Weights::Winograd(winograd) => winograd.launch(&x, images, input, &results),
             Weights::Depthwise(depthwise) => depthwise.launch(&x, images, input, &results),
         }

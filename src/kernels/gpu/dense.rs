@@ -4,8 +4,8 @@ use burn::tensor::{Tensor, TensorData};
 use cubecl::server::Handle;
 
 use super::product::{self, BUSY_WORKGROUPS, Product, Tile};
-use super::{Gpu, Kernel, MAX_WORKGROUPS, Sizes, code, f32s, sizes, u32s};
-use crate::kernels::{Activation, VALID, Window};
+use super::{Gpu, Kernel, MAX_WORKGROUPS, Sizes, code, sizes, u32s};
+use crate::kernels::{Activation, VALID, Window, f32s};
 
 /// The kernel of dense layers.
 pub const KERNELS: &[&Kernel] = &[&DENSE_128, &DENSE_64];
@@ -125,7 +125,7 @@ impl Dense {
                     // Rows that may be tokens, in any number, are not cut into spans: partial sums would be as many.
                     let plane = if self.inputs > MOST_INPUTS { 1 } else { MANY_ROWS };
                     let outputs = (slice.first, self.outputs);
-                    product.launch_planned(&x, rows, [1, 1], plane, &results, outputs);
+                    product.launch(&x, rows, [1, 1], plane, &results, outputs);
                 }
             }
         }

@@ -199,14 +199,9 @@ impl Product {
         Self { gpu: gpu.clone(), tile, weights, biases, shape, groups, window, activation }
     }
 
-    /// Starts the product with `[images, in, height, width]`, its outputs from `first_output` on of `all_outputs`.
-    pub fn launch(&self, x: &Handle, images: usize, input: [usize; 2], results: &Handle, outputs: (usize, usize)) {
-        let plane = self.window.output(input).iter().product();
-        self.launch_planned(x, images, input, plane, results, outputs);
-    }
-
-    /// [`launch`](Self::launch) of what is cut into spans as images of `plane` pixels are.
-    pub fn launch_planned(
+    /// Starts the product with `[images, in, height, width]`, cut into spans as images of `plane` pixels are; its outputs from
+    /// `first_output` on of `all_outputs`.
+    pub fn launch(
         &self,
         x: &Handle,
         images: usize,

@@ -7,6 +7,7 @@ use super::dense::Dense;
 use super::pooling::{Kind, pool};
 use super::product::Tile;
 use super::{Gpu, test_device};
+use crate::kernels::convolution::Part;
 use crate::kernels::{Activation, VALID, Window};
 use crate::stats::permutation::Random;
 
@@ -135,9 +136,14 @@ impl Case {
         let taps = inputs * size[0] * size[1];
         let x = random(self.images * self.channels * self.input[0] * self.input[1], 1);
         let (weight, bias) = (random(self.outputs * taps, 2), random(self.outputs, 3));
-        let weights = TensorData::new(weight.clone(), [self.outputs, inputs, size[0], size[1]]);
-        let biases = TensorData::new(bias.clone(), [self.outputs]);
-        let convolution = Convolution::in_form(&gpu, form, &weights, &biases, self.window, self.groups, activation);
+        let part = Part {
+            weight: TensorData::new(weight.clone(), [self.outputs, inputs, size[0], size[1]]),
+            bias: TensorData::new(bias.clone(), [self.outputs]),
+            window: self.window,
+            groups: self.groups,
+            activation,
+        };
+        let convolution = Convolution::in_form(&gpu, form, &part);
         let found = convolution.forward(tensor(&x, [self.images, self.channels, self.input[0], self.input[1]], device));
         let [rows, columns] = self.window.output(self.input);
         assert_eq!(found.dims(), [self.images, self.outputs, rows, columns]);
@@ -201,16 +207,20 @@ fn winograd_convolutions_are_the_sums_of_their_definition() {
     }
 }
 
+/// 3 x 3 windows that keep height and width.
+fn around(channels: usize, outputs: usize) -> Part {
+    let weight = TensorData::new(random(outputs * channels * 9, 1), [outputs, channels, 3, 3]);
+    let (bias, window) = (TensorData::new(random(outputs, 2), [outputs]), Window::square(3, 1, [(1, 1); 2]));
+    Part { weight, bias, window, groups: 1, activation: Activation::Identity }
+}
+
 #[test]
 fn tiles_of_a_map_are_transformed_in_as_many_launches_as_memory_asks_for() {
     let Some(device) = test_device() else { return };
     let gpu = Gpu::of(&device).unwrap();
     // 1,296 tiles of an image, at most 1,024 at a time: those of the second are cut elsewhere where the first is there too.
     let (channels, outputs, size) = (1024, 4, 72);
-    let weights = TensorData::new(random(outputs * channels * 9, 1), [outputs, channels, 3, 3]);
-    let biases = TensorData::new(random(outputs, 2), [outputs]);
-    let (form, window) = (Form::Winograd(Tile::Unstaged), Window::square(3, 1, [(1, 1); 2]));
-    let convolution = Convolution::in_form(&gpu, form, &weights, &biases, window, 1, Activation::Identity);
+    let convolution = Convolution::in_form(&gpu, Form::Winograd(Tile::Unstaged), &around(channels, outputs));
     let x = random(2 * channels * size * size, 3);
     let forward = |x: &[f32]| {
         let x = tensor(x, [x.len() / channels / size / size, channels, size, size], &device);
@@ -227,13 +237,11 @@ fn no_last_bit_of_an_image_depends_on_the_batch() {
     let gpu = Gpu::of(&device).unwrap();
     // Tiles of one image are so few that its taps are cut into spans; of three they are not.
     let (channels, outputs) = (512, 512);
-    let weights = TensorData::new(random(outputs * channels * 9, 1), [outputs, channels, 3, 3]);
-    let biases = TensorData::new(random(outputs, 2), [outputs]);
+    let part = around(channels, outputs);
     let x = random(3 * channels * 16, 3);
     for tile in TILES {
         for form in [Form::Product(tile), Form::Winograd(tile)] {
-            let window = Window::square(3, 1, [(1, 1); 2]);
-            let convolution = Convolution::in_form(&gpu, form, &weights, &biases, window, 1, Activation::Identity);
+            let convolution = Convolution::in_form(&gpu, form, &part);
             let forward = |x: &[f32]| {
                 let x = tensor(x, [x.len() / channels / 16, channels, 4, 4], &device);
                 convolution.forward(x).into_data().try_to_vec::<f32>().unwrap()
@@ -305,7 +313,13 @@ fn dense_layers_in_slices_are_the_sums_of_their_definition() {
 fn nan_stays_nan() {
     let Some(device) = test_device() else { return };
     let gpu = Gpu::of(&device).unwrap();
-    let [weight, bias] = [TensorData::new(vec![1.0_f32; 2], [2, 1, 1, 1]), TensorData::new(vec![0.0_f32; 2], [2])];
+    let part = |weight: Vec<f32>, channels: usize| Part {
+        weight: TensorData::new(weight, [2, channels, 1, 1]),
+        bias: TensorData::new(vec![0.0_f32; 2], [2]),
+        window: Window::square(1, 1, VALID),
+        groups: 1,
+        activation: Activation::Relu6,
+    };
     let x = tensor(&[-1.0, f32::NAN, 7.0], [1, 1, 1, 3], &device);
     // Of 16 channels, the first of which counts: rows of a dense layer, pixels of every tile.
     let first = |outputs: usize| (0..16 * outputs).map(|at| if at % 16 == 0 { 1.0 } else { 0.0 }).collect::<Vec<f32>>();
@@ -316,16 +330,12 @@ fn nan_stays_nan() {
     let found = dense.forward(tensor(&rows, [3, 16], &device)).into_data().try_to_vec::<f32>().unwrap();
     assert!(found[0] == 0.0 && found[4].is_nan() && found[8] == 6.0, "dense: {found:?}");
     for tile in TILES {
-        let weights = TensorData::new(first(2), [2, 16, 1, 1]);
-        let window = Window::square(1, 1, VALID);
-        let form = Form::Product(tile);
-        let convolution = Convolution::in_form(&gpu, form, &weights, &bias, window, 1, Activation::Relu6);
+        let convolution = Convolution::in_form(&gpu, Form::Product(tile), &part(first(2), 16));
         let found = convolution.forward(tensor(&rows, [3, 16, 1, 1], &device)).into_data().try_to_vec::<f32>().unwrap();
         assert!(found[0] == 0.0 && found[2].is_nan() && found[4] == 6.0, "{tile:?}: {found:?}");
     }
     for form in TILES.map(Form::Product) {
-        let window = Window::square(1, 1, VALID);
-        let convolution = Convolution::in_form(&gpu, form, &weight, &bias, window, 1, Activation::Relu6);
+        let convolution = Convolution::in_form(&gpu, form, &part(vec![1.0; 2], 1));
         let found = convolution.forward(x.clone()).into_data().try_to_vec::<f32>().unwrap();
         assert!(found[0] == 0.0 && found[1].is_nan() && found[2] == 6.0, "{form:?}: {found:?}");
     }

@@ -137,7 +137,7 @@ impl Winograd {
             };
             self.gpu.launch(&INPUTS, &[], workgroups(self.channels * tiles), &[x, &transformed], &sizes);
             // As tiles of one image, whatever the batch.
-            self.product.launch_planned(&transformed, 1, [1, tiles], plane, &sums, (0, PLACES * self.outputs));
+            self.product.launch(&transformed, 1, [1, tiles], plane, &sums, (0, PLACES * self.outputs));
             let sizes = ResultSizes {
                 count: u32s(self.outputs * tiles),
                 tiles: u32s(tiles),

@@ -11,8 +11,8 @@ use super::lowering::{Loader, Lowered, Node, Refusal, Run, Then, weights};
 use super::products::transposed;
 use super::value::{Array, Constant};
 use crate::kernels::activation::scaled;
+use crate::kernels::convolution::Part;
 use crate::kernels::pooling::{Border, average_windows, global_mean, max_pool, row_means};
-use crate::kernels::separable::Part;
 use crate::kernels::{Activation, Convolution, Padding, Residual, VALID, Window};
 use crate::weights::WeightsError;
 
@@ -225,20 +225,14 @@ fn convolved(
     Lowered::weighted(to.clone(), &takes, multiply_adds, weights, move |loader: &Loader| {
         let to = to.clone();
         Ok(if summed {
-            let residual = loader.once(at, || {
-                let Part { weight, bias, window, groups, activation } = part()?;
-                Ok(Residual::new(weight, bias, window, groups, activation, &loader.device))
-            })?;
+            let residual = loader.once(at, || Ok(Residual::new(part()?, &loader.device)))?;
             let run: Run = Arc::new(move |mut x| {
                 let summand = x.remove(1).view(made);
                 vec![Array::new(residual.forward(x.remove(0).view(own), summand), &to)]
             });
             run
         } else {
-            let convolution = loader.once(at, || {
-                let Part { weight, bias, window, groups, activation } = part()?;
-                Ok(Convolution::new(weight, bias, window, groups, activation, &loader.device))
-            })?;
+            let convolution = loader.once(at, || Ok(Convolution::new(&part()?, &loader.device)))?;
             Arc::new(move |mut x| vec![Array::new(convolution.forward(x.remove(0).view(own)), &to)])
         })
     })

@@ -12,7 +12,6 @@ use super::lowering::{Loader, Lowered, Node, Refusal, Run, weights};
 use super::places::{Move, Places, permuted};
 use super::products;
 use super::value::{Array, Known};
-use crate::kernels::separable::Part;
 use crate::kernels::{ChannelsLast, Window};
 use crate::weights::WeightsError;
 
@@ -206,10 +205,7 @@ fn depthwise(node: &Node) -> Result<Lowered, Refusal> {
     let (at, shape) = (node.at, vec![images, rows, columns, channels]);
     let multiply_adds = stored.multiply_adds(images, [rows, columns])?;
     Lowered::weighted(shape.clone(), &[0], multiply_adds, stored.weights(), move |loader: &Loader| {
-        let layer = loader.once(at, || {
-            let Part { weight, bias, window, activation, .. } = stored.part()?;
-            Ok::<_, WeightsError>(ChannelsLast::new(&weight, &bias, window, activation))
-        })?;
+        let layer = loader.once(at, || Ok(ChannelsLast::new(&stored.part()?)))?;
         let shape = shape.clone();
         let run: Run = Arc::new(move |mut x| {
             vec![Array::new(layer.forward(x.remove(0).view([images, height, width, channels])), &shape)]
