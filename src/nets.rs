@@ -230,7 +230,7 @@ pub struct NotFinite {
 mod tests {
     use std::collections::HashSet;
 
-    use burn::tensor::{Device, DeviceKind};
+    use burn::tensor::Device;
 
     use super::*;
     use crate::weights::fixtures::Listing;
@@ -375,9 +375,7 @@ mod tests {
 
     #[test]
     fn the_gpu_computes_what_the_cpu_computes() {
-        if std::env::var("SEMGPU_TEST_DEVICE").as_deref() != Ok("gpu") {
-            return;
-        }
+        let Some(gpu) = crate::kernels::gpu::test_device() else { return };
         let blueprint = find("squeezenet1_1").unwrap().blueprint("caffe").unwrap();
         let run = |device: &Device| {
             let mut parameters = Parameters::formula(blueprint.parameters());
@@ -387,7 +385,7 @@ mod tests {
             stages[1].forward(stages[0].forward(x, &mut taps), &mut taps);
             taps.take().into_iter().map(|(_, tap)| tap.into_data().try_to_vec::<f32>().unwrap()).collect::<Vec<_>>()
         };
-        for (cpu, gpu) in run(&Device::flex()).iter().zip(run(&Device::wgpu(DeviceKind::DefaultDevice))) {
+        for (cpu, gpu) in run(&Device::flex()).iter().zip(run(&gpu)) {
             let scale = (cpu.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>() / cpu.len() as f64).sqrt();
             let worst = cpu.iter().zip(&gpu).map(|(a, b)| f64::from((a - b).abs())).fold(0.0, f64::max);
             assert!(worst <= DEVICES_AGREE * scale, "{worst} at a scale of {scale}");

@@ -108,14 +108,13 @@ impl Blueprint {
         if parameters.folded() {
             return Ok(None);
         }
+        let has_bias = parameters.has(&format!("{name}.bias"));
         let mut values = |name: String| -> Result<Vec<f32>, WeightsError> {
             Ok(parameters.get(&name)?.try_into_vec().expect("parameters are f32"))
         };
         let (kernel, mean) = (values(format!("{name}.weight"))?, values(format!("{}.mean", norm.name))?);
         let variance = values(format!("{}.var", norm.name))?;
-        let bias = format!("{name}.bias");
-        let bias = if parameters.has(&bias) { Some(parameters.get(&bias)?) } else { None };
-        let bias = bias.map(|bias| bias.try_into_vec().expect("parameters are f32"));
+        let bias = if has_bias { Some(values(format!("{name}.bias"))?) } else { None };
         Ok(Some(FirstNorm { kernel, size: window.size, bias, mean, variance, epsilon: norm.epsilon }))
     }
 }

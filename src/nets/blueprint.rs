@@ -238,7 +238,9 @@ impl Blueprint {
         for (at, node) in self.nodes.iter().enumerate() {
             node.inputs.iter().for_each(|&input| last[input] = at);
         }
-        last.iter_mut().last().into_iter().for_each(|last| *last = self.nodes.len());
+        if let Some(last) = last.last_mut() {
+            *last = self.nodes.len();
+        }
         last
     }
 

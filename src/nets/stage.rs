@@ -6,7 +6,7 @@ use std::ops::Range;
 use burn::tensor::{Device, Tensor};
 
 use super::activations::{Activations, together};
-use super::blueprint::Blueprint;
+use super::blueprint::{Blueprint, Joined};
 use super::graph::GraphStage;
 use super::operation::{Function, Kernel};
 use super::tokens::Token;
@@ -167,13 +167,6 @@ pub(super) enum Role {
     Join { of: usize, firsts: Vec<usize> },
 }
 
-impl Role {
-    /// Whether there is a map for it alone.
-    fn takes_memory(&self) -> bool {
-        !matches!(self, Self::Part { .. })
-    }
-}
-
 impl Drawn {
     /// The nodes of `range`.
     fn load(
@@ -192,23 +185,9 @@ impl Drawn {
             if places.contains_key(&at) {
                 continue;
             }
-            let separable = blueprint.separable(at, range.end).filter(|_| *device == Device::flex());
-            let (kernel, joined) = match separable {
-                Some((convolutions, joined)) => {
-                    let parts = convolutions
-                        .iter()
-                        .map(|&(node, activation)| nodes[node].operation.part(activation, parameters));
-                    let parts = parts.collect::<Result<Vec<_>, _>>()?;
-                    (Some(Kernel::Separable(Box::new(Separable::new(&parts)))), joined)
-                }
-                None => {
-                    let joined = blueprint.joined(at, range.end);
-                    let summed = joined.summand.is_some();
-                    (nodes[at].operation.load(summed, joined.activation, parameters, device)?, joined)
-                }
-            };
-            let Some(kernel) = kernel else { continue };
+            let Some((kernel, joined)) = kernel(blueprint, at, range.end, parameters, device)? else { continue };
             let outcome = joined.outcome();
+            let leaves = left.contains(&outcome);
             let role = match &kernel {
                 Kernel::Convolution(convolution) if convolution.joins() => blueprint.part(outcome, range.end),
                 Kernel::Function(Function::Concatenate)
@@ -221,6 +200,8 @@ impl Drawn {
             };
             if let Role::Part { .. } = role {
                 parts.insert(outcome);
+            } else if !leaves {
+                inside = inside.max(nodes[outcome].shape.units());
             }
             let inputs =
                 nodes[at].inputs.iter().enumerate().filter(|(_, input)| !parts.contains(input)).map(|(n, input)| {
@@ -232,10 +213,8 @@ impl Drawn {
                 let takers = nodes[at + 1..].iter().filter(|later| later.inputs.contains(&node));
                 (places[&node], takers.count() == 1)
             });
-            let (inputs, leaves) = (inputs.chain(summand).collect(), left.contains(&outcome));
+            let inputs = inputs.chain(summand).collect();
             places.extend(joined.nodes.iter().map(|&node| (node, given.len() + steps.len())));
-            let inner = !leaves && role.takes_memory();
-            inside = inside.max(if inner { nodes[outcome].shape.units() } else { 0 });
             steps.push(Step { kernel, role, inputs, layer: layer(outcome).filter(|_| !leaves) });
         }
         let outside: usize = left.iter().map(|&node| nodes[node].shape.units()).sum();
@@ -290,6 +269,28 @@ impl Drawn {
         }
         self.outputs.iter().map(|(place, _)| values[*place].take().expect("carried to later stages")).collect()
     }
+}
+
+/// Of the node `at` and what before `end` is done in the same pass, with the nodes that these are; none if there is nothing to
+/// compute.
+fn kernel(
+    blueprint: &Blueprint,
+    at: usize,
+    end: usize,
+    parameters: &mut Parameters,
+    device: &Device,
+) -> Result<Option<(Kernel, Joined)>, WeightsError> {
+    let nodes = &blueprint.nodes;
+    if *device == Device::flex()
+        && let Some((convolutions, joined)) = blueprint.separable(at, end)
+    {
+        let parts = convolutions.iter().map(|&(node, activation)| nodes[node].operation.part(activation, parameters));
+        let parts = parts.collect::<Result<Vec<_>, _>>()?;
+        return Ok(Some((Kernel::Separable(Box::new(Separable::new(&parts))), joined)));
+    }
+    let joined = blueprint.joined(at, end);
+    let kernel = nodes[at].operation.load(joined.summand.is_some(), joined.activation, parameters, device)?;
+    Ok(kernel.map(|kernel| (kernel, joined)))
 }
 
 /// Runs so many images at once.
