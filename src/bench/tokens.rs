@@ -51,13 +51,7 @@ pub(super) fn rows(selected: &Selected) -> Result<Vec<Row>, Error> {
 
     let weight: Vec<f32> = activations(1, INNER * DIMENSIONS, 3).iter().map(|x| (x - 0.75) / 8.0).collect();
     let weight = TensorData::new(weight, [INNER, DIMENSIONS]);
-    let dense = Dense::new(
-        &weight,
-        &TensorData::new(vec![0.5_f32; INNER], [INNER]),
-        Activation::Gelu,
-        Dense::SLICE_BYTES,
-        device,
-    );
+    let dense = Dense::new(&weight, &TensorData::new(vec![0.5_f32; INNER], [INNER]), Activation::Gelu, device);
     let weight = Tensor::<2>::from_data(weight, device).transpose();
     let x = tokens(DIMENSIONS, 4);
     let floats = TOKENS * (DIMENSIONS + INNER);

@@ -99,7 +99,7 @@ impl Convolution {
 /// A convolution whose output another tensor is added to, before the activation.
 pub struct Residual {
     convolution: Convolution,
-    /// What is done to the sum; on the CPU the convolution does it, or its piecewise part.
+    /// Of the sum on a GPU; on the CPU the convolution does it.
     activation: Activation,
 }
 

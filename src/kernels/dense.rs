@@ -14,28 +14,18 @@ enum On {
 }
 
 impl Dense {
-    /// The largest slice, below what every GPU binds.
-    pub const SLICE_BYTES: usize = 100 << 20;
-
-    /// From weights `[out, in]` and bias `[out]`, both f32; on a GPU in slices of at most `slice_bytes` (64 outputs at
-    /// least).
+    /// From weights `[out, in]` and bias `[out]`, both f32.
     ///
     /// # Panics
     /// If the shapes do not fit each other.
-    pub fn new(
-        weight: &TensorData,
-        bias: &TensorData,
-        activation: Activation,
-        slice_bytes: usize,
-        device: &Device,
-    ) -> Self {
+    pub fn new(weight: &TensorData, bias: &TensorData, activation: Activation, device: &Device) -> Self {
         assert_eq!(
             (weight.shape().len(), weight.shape()[0]),
             (2, bias.num_elements()),
             "a matrix, a bias for every output"
         );
         Self(match Gpu::of(device) {
-            Some(gpu) => On::Gpu(gpu::dense::Dense::new(&gpu, weight, bias, activation, slice_bytes)),
+            Some(gpu) => On::Gpu(gpu::dense::Dense::new(&gpu, weight, bias, activation)),
             None => On::Cpu(cpu::Dense::new(f32s(weight), f32s(bias), activation)),
         })
     }

@@ -259,7 +259,7 @@ impl Operation {
             }
             Self::Dense { name } => {
                 let (weight, bias) = scaled(parameters, name)?;
-                Kernel::Dense(Dense::new(&weight, &bias, activation, Dense::SLICE_BYTES, device))
+                Kernel::Dense(Dense::new(&weight, &bias, activation, device))
             }
             Self::Embedding { name, resample } => {
                 Kernel::Embedding(Box::new(Embedding::load(parameters, name, *resample, device)?))

@@ -40,6 +40,8 @@ sizes! {
     }
 }
 
+/// The largest slice, below what every GPU binds.
+const SLICE_BYTES: usize = 100 << 20;
 /// Outputs of a workgroup.
 const TILE: usize = 64;
 /// Inputs that one workgroup sums by itself, at most. Few rows leave a large GPU idle so long (VGG16's `fc2` of 60 images
@@ -74,14 +76,14 @@ enum Weights {
 }
 
 impl Dense {
-    /// From weights `[out, in]` and bias `[out]`, both f32, in slices of at most `slice_bytes` (64 outputs at least).
-    pub fn new(gpu: &Gpu, weight: &TensorData, bias: &TensorData, activation: Activation, slice_bytes: usize) -> Self {
+    /// From weights `[out, in]` and bias `[out]`, both f32.
+    pub fn new(gpu: &Gpu, weight: &TensorData, bias: &TensorData, activation: Activation) -> Self {
         let [outputs, inputs] = weight.shape().dims::<2>();
         let fours = inputs.is_multiple_of(4) && outputs.is_multiple_of(4) && inputs <= MOST_INPUTS;
-        Self::in_form(gpu, fours && !gpu.is_software(), weight, bias, activation, slice_bytes)
+        Self::in_form(gpu, fours && !gpu.is_software(), weight, bias, activation, SLICE_BYTES)
     }
 
-    /// [`new`](Self::new), read in `fours` or as a product.
+    /// [`new`](Self::new), read in `fours` or as a product, in slices of at most `slice_bytes` (64 outputs at least).
     pub fn in_form(
         gpu: &Gpu,
         fours: bool,

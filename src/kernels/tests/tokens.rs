@@ -281,7 +281,7 @@ fn a_dense_layer_adds_its_summand_in_the_same_pass() {
     for device in devices() {
         let weight = TensorData::new(numbers(outputs * inputs, 1), [outputs, inputs]);
         let bias = TensorData::new(numbers(outputs, 2), [outputs]);
-        let dense = Dense::new(&weight, &bias, Activation::Identity, Dense::SLICE_BYTES, &device);
+        let dense = Dense::new(&weight, &bias, Activation::Identity, &device);
         let x = tensor(numbers(images * inputs, 3), [images, inputs], &device);
         let summand = tensor(numbers(images * outputs, 4), [images, outputs], &device);
         let found = values(dense.forward_plus(x.clone(), summand.clone()));

@@ -138,7 +138,7 @@ pub fn dense_of(
             let (kernel, bias) = affine::folded(load()?, outputs, bias.as_deref(), &then)?;
             // A convolution's of windows side by side has four axes.
             let kernel = TensorData::new(kernel.try_into_vec::<f32>().expect("weights are f32"), [outputs, inputs]);
-            Ok::<_, WeightsError>(Dense::new(&kernel, &bias, activation, Dense::SLICE_BYTES, &loader.device))
+            Ok::<_, WeightsError>(Dense::new(&kernel, &bias, activation, &loader.device))
         })?;
         let (to, rows, summed) = (to.clone(), rows.clone(), then.summed);
         let run: Run = Arc::new(move |mut x| {
