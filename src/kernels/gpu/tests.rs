@@ -218,8 +218,9 @@ fn around(channels: usize, outputs: usize) -> Part {
 fn tiles_of_a_map_are_transformed_in_as_many_launches_as_memory_asks_for() {
     let Some(device) = test_device() else { return };
     let gpu = Gpu::of(&device).unwrap();
-    // 1,296 tiles of an image, at most 1,024 at a time: those of the second are cut elsewhere where the first is there too.
-    let (channels, outputs, size) = (1024, 4, 72);
+    // 2,304 tiles of an image, 144 MiB of which 128 may be bound, at most 1,024 at a time: those of the second are cut elsewhere
+    // where the first is there too.
+    let (channels, outputs, size) = (1024, 4, 96);
     let convolution = Convolution::in_form(&gpu, Form::Winograd(Tile::Unstaged), &around(channels, outputs));
     let x = random(2 * channels * size * size, 3);
     let forward = |x: &[f32]| {
