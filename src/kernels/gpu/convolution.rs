@@ -24,7 +24,7 @@ impl Form {
     /// For weights `[out, in / groups, ..]`.
     pub fn of([out, channels, ..]: [usize; 4], window: Window, groups: usize, width: Width) -> Self {
         let tile = Tile::of(out / groups, width);
-        if channels == 1 && groups > 1 {
+        if channels == 1 && groups > 1 && Depthwise::suits(window) {
             Self::Depthwise
         } else if Winograd::is_worth(channels, out, window, groups, width) {
             Self::Winograd(tile)

@@ -19,6 +19,9 @@ static DEPTHWISE: Kernel = Kernel {
     ],
 };
 
+/// Most inputs of a row whose loads are written out: a driver takes seconds for thousands.
+const MOST_INPUTS: usize = 256;
+
 sizes! {
     struct DepthwiseSizes {
         quads: u32,
@@ -49,6 +52,11 @@ pub struct Depthwise {
 }
 
 impl Depthwise {
+    /// Whether a shader of this window is no longer than drivers like.
+    pub fn suits(window: Window) -> bool {
+        inputs(window) <= MOST_INPUTS
+    }
+
     /// From weights `[out, 1, height, width]` and bias `[out]`; `out` is a multiple of the channels.
     pub fn new(
         gpu: &Gpu,
@@ -89,9 +97,14 @@ impl Depthwise {
             ("width", u32s(width)),
             ("stride", stride),
             ("dilation", dilation),
-            ("inputs", 3 * stride + (u32s(width) - 1) * dilation + 1),
+            ("inputs", u32s(inputs(self.window))),
             ("activation", code(self.activation)),
         ];
         self.gpu.launch(&DEPTHWISE, &constants, fold_workgroups(quads.div_ceil(256)), &buffers, &sizes);
     }
+}
+
+/// Of a row, what 4 neighbours see.
+fn inputs(window: Window) -> usize {
+    3 * window.stride[1] + window.reach()[1]
 }

@@ -6,7 +6,7 @@ use super::convolution::{Convolution, Form};
 use super::dense::Dense;
 use super::pooling::{Kind, pool};
 use super::product::Tile;
-use super::{Gpu, test_device};
+use super::{Gpu, Width, test_device};
 use crate::kernels::convolution::Part;
 use crate::kernels::{Activation, VALID, Window};
 use crate::stats::permutation::Random;
@@ -261,6 +261,15 @@ fn spans_of_a_deep_convolution_add_up() {
     for tile in [Tile::Wide, Tile::Tall, Tile::Large] {
         case.check(&device, Form::Product(tile), Activation::Relu6);
     }
+}
+
+#[test]
+fn windows_of_more_loads_than_are_written_out_are_products() {
+    let form = |dilation: usize| {
+        let window = Window { dilation: [1, dilation], ..Window::square(3, 1, VALID) };
+        Form::of([8, 1, 3, 3], window, 8, Width::Other)
+    };
+    assert_eq!([form(24), form(300)], [Form::Depthwise, Form::Product(Tile::of(1, Width::Other))]);
 }
 
 #[test]
