@@ -17,6 +17,9 @@ pub const LARGEST_SIDE: usize = 8_192;
 /// Most values of a tensor: more than any activation of a batch.
 pub const MOST_VALUES: usize = 1 << 34;
 
+/// Most places of a map together with what it is padded by, which may be laid out.
+pub const MOST_PADDED: usize = 2 * LARGEST_SIDE * LARGEST_SIDE;
+
 /// Most values that one node may make of nothing, or as whole numbers; all nodes together four times as many.
 pub const MOST_MADE: usize = 1 << 24;
 

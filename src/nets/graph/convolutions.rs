@@ -6,7 +6,7 @@ use std::sync::Arc;
 use burn::tensor::{Tensor, TensorData};
 
 use super::affine;
-use super::bounds::{MOST_VALUES, units};
+use super::bounds::{MOST_PADDED, MOST_VALUES, made, units};
 use super::lowering::{Loader, Lowered, Node, Refusal, Run, Then, weights};
 use super::products::transposed;
 use super::value::{Array, Constant};
@@ -72,11 +72,15 @@ pub fn window(node: &Node, size: [usize; 2], input: [usize; 2]) -> Result<(Windo
         }),
         other => return Err(format!("auto_pad = {other:?}").into()),
     };
-    for axis in 0..2 {
-        if padding[axis].0 + input[axis] + padding[axis].1 < reach[axis] {
-            return Err(format!("a window of {size:?} on a map of {input:?}").into());
-        }
+    let padded = [0, 1].map(|axis| padding[axis].0 + input[axis] + padding[axis].1);
+    if (0..2).any(|axis| padded[axis] < reach[axis]) {
+        return Err(format!("a window of {size:?} on a map of {input:?}").into());
     }
+    if padded[0].saturating_mul(padded[1]) > MOST_PADDED {
+        return Err(format!("a map of {input:?} padded to {padded:?}, {}", made(MOST_PADDED)).into());
+    }
+    // A longer step is from the only window to none.
+    let stride = [0, 1].map(|axis| stride[axis].min(padded[axis]));
     let mut further = false;
     if node.int("ceil_mode", 0) != 0 {
         for axis in 0..2 {

@@ -209,6 +209,19 @@ fn graphs_that_are_none_are_refused() {
 }
 
 #[test]
+fn windows_far_beyond_the_map_are_refused_and_steps_beyond_it_taken() {
+    let kernel = [floats("k", &[0.5; 36], &[4, 1, 3, 3])];
+    let conv = |pads: &str, settings: &str| {
+        let line = format!("Conv c k pads={pads},{pads},{pads},{pads} group=4 {settings} -> y");
+        refusal(graph(ANY, &[line.as_str()], &kernel))
+    };
+    let far = 1 << 30;
+    let said = conv(&far.to_string(), &format!("dilations={far},{far}")).unwrap();
+    assert!(said.contains("a map of [6, 6] padded to [2147483654, 2147483654], expected at most 134217728"), "{said}");
+    assert_eq!(conv("1", &format!("strides={far},{far}")), None);
+}
+
+#[test]
 fn what_takes_long_or_grows_without_end_is_refused() {
     let chain = |count: usize, first: &str, of: &dyn Fn(usize) -> String| -> Vec<String> {
         std::iter::once(first.to_string()).chain((0..count).map(of)).collect()
