@@ -1,5 +1,5 @@
-//! The arithmetic of networks on tensors: each file is what layers of a kind compute, on the CPU's vectors (`cpu`) or in WGSL
-//! ([`gpu`]), wherever their tensors are.
+//! The arithmetic of networks wherever their tensors are, on the CPU's vectors (`cpu`) or in WGSL ([`gpu`]): each file is what
+//! layers of a kind compute. Matrix products on the CPU besides.
 
 pub mod activation;
 pub mod attention;
