@@ -14,6 +14,11 @@ pub struct ChannelsLast {
 }
 
 impl ChannelsLast {
+    /// Whether maps of this height and width are laid out for such windows in little memory.
+    pub fn suits(window: Window, map: [usize; 2]) -> bool {
+        cpu::ChannelsLast::suits(window, map)
+    }
+
     /// Lays the weights out.
     ///
     /// # Panics

@@ -40,6 +40,12 @@ impl pulp::WithSimd for Layout<'_> {
 }
 
 impl ChannelsLast {
+    /// Whether what a row of windows sees is laid out in little memory: they may reach far beyond the border.
+    pub fn suits(window: Window, input: [usize; 2]) -> bool {
+        let laid = LaidOut::new(window, input);
+        laid.seen(1).saturating_mul(laid.pitch) <= PIECE_BYTES
+    }
+
     /// Of a piecewise activation.
     ///
     /// # Panics

@@ -323,6 +323,7 @@ fn channels_side_by_side_are_convolved_as_channels_apart() {
         ([3, 4, 8, 9], uneven),
         ([1, 2, 9, 8], Window::square(3, 1, [(0, 0), (4, 0)])),
     ] {
+        assert!(ChannelsLast::suits(window, [height, width]));
         let case = Case::new([images, channels, height, width], channels, channels, window);
         // `[images, channels, pixels]` to `[images, pixels, channels]`.
         let last = |x: &[f32], pixels: usize| -> Vec<f32> {
@@ -341,6 +342,8 @@ fn channels_side_by_side_are_convolved_as_channels_apart() {
             assert_eq!(found, last(&expected, rows * columns), "{name}, {:?}, {window:?}", case.shape);
         }
     }
+    let far = Window { dilation: [300; 2], ..Window::square(3, 1, [(300, 300); 2]) };
+    assert!(!ChannelsLast::suits(far, [7, 7]));
 }
 
 #[test]

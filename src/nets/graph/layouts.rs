@@ -133,7 +133,8 @@ fn convolution(
     let to = channels_last([images, outputs, rows, columns]);
     let mut open = Open { opens: true, channels: Some((outputs, 1)), ..own.clone() };
     open.values[0] = Some(root);
-    if last && compiled.on_cpu() && inputs == 1 && outputs == channels && channels > 1 && high * wide > 1 {
+    let apart = inputs == 1 && outputs == channels && channels > 1 && high * wide > 1;
+    if last && compiled.on_cpu() && apart && ChannelsLast::suits(window, [height, width]) {
         return Ok(Some((Open { lower: Rc::new(depthwise), sums: false, ..open }, to)));
     }
     let whole = window == side_by_side && [rows * high, columns * wide] == [height, width];
