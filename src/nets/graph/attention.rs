@@ -9,7 +9,7 @@ use burn::tensor::Device;
 
 use super::compile::{Compiled, View};
 use super::fusion::Open;
-use super::lowering::{Loader, Lowered, Node, Refusal, axis};
+use super::lowering::{Key, Loader, Lowered, Node, Refusal, axis};
 use super::places::{Move, Places};
 use super::value::{Array, Constant};
 use crate::kernels::attention::{Bias, Counts, Lies, Lying, Scoring, attention_of};
@@ -194,12 +194,12 @@ impl Biased {
         Some(Self { period, factors, added: added.collect::<Option<_>>()? })
     }
 
-    /// For the node at `at`; what was laid out for another number of images, if that is the same.
+    /// What was laid out for another number of images, if that is the same.
     ///
     /// # Errors
     /// The file cannot be read.
-    fn laid_out(&self, at: usize, counts: Counts, loader: &Loader) -> Result<Arc<Bias>, WeightsError> {
-        let kept = loader.once(at, || self.load(counts, &loader.device))?;
+    fn laid_out(&self, key: Key, counts: Counts, loader: &Loader) -> Result<Arc<Bias>, WeightsError> {
+        let kept = loader.once(key, || self.load(counts, &loader.device))?;
         if kept.is_of(counts, self.period) { Ok(kept) } else { Ok(Arc::new(self.load(counts, &loader.device)?)) }
     }
 
@@ -293,7 +293,7 @@ fn found(compiled: &Compiled, at: usize, product: &Lowered) -> Option<(Open, Pla
     if !compiled.on_cpu() && !biased.as_ref().is_none_or(bound) {
         return None;
     }
-    let lower = move |node: &Node| attends(node.at, counts, scale, &lies, biased.clone());
+    let lower = move |node: &Node| attends(node.key, counts, scale, &lies, biased.clone());
     let open = Open::new(at, Rc::new(lower), inputs, values.into_iter().map(Some).collect());
     let token = heads * own;
     let places = Places::strided(&[(images, queries * token), (heads, own), (queries, token), (own, 1)]);
@@ -301,7 +301,7 @@ fn found(compiled: &Compiled, at: usize, product: &Lowered) -> Option<(Open, Pla
 }
 
 fn attends(
-    at: usize,
+    key: Key,
     counts: Counts,
     scale: f64,
     lies: &Arc<[(Lies, Places)]>,
@@ -310,7 +310,7 @@ fn attends(
     let Counts { images, heads, queries, units, .. } = counts;
     let (shape, lies) = (vec![images, queries, heads, units], lies.clone());
     Lowered::weighted(shape, &[0, 1, 2], 0, 0, move |loader| {
-        let bias = biased.as_ref().map(|biased| biased.laid_out(at, counts, loader)).transpose()?;
+        let bias = biased.as_ref().map(|biased| biased.laid_out(key, counts, loader)).transpose()?;
         let lies = lies.clone();
         Ok(Arc::new(move |inputs: Vec<Array>| {
             let lying = std::array::from_fn(|n| Lying { values: inputs[n].clone().flat(), lies: &lies[n].0 });

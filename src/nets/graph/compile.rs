@@ -390,7 +390,7 @@ impl<'a> Compiled<'a> {
         let model = &*self.wiring.model;
         let inputs = self.wiring.inputs[at].iter().map(|input| input.and_then(|value| self.known[value].clone()));
         let (proto, inputs) = (&model.nodes[at], inputs.collect());
-        Node { model, at, proto, inputs, opset: model.opset, then: Then::default() }
+        Node { model, key: (at, at, false), proto, inputs, opset: model.opset, then: Then::default() }
     }
 
     /// The node, and what it takes, of a value that is computed by an operator of that name.

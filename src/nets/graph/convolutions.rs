@@ -220,12 +220,12 @@ fn convolved(
     weights: usize,
     part: impl Fn() -> Result<Part, WeightsError> + 'static,
 ) -> Result<Lowered, Refusal> {
-    let (at, summed, to) = (node.at, node.then.summed, like(node, made)?);
+    let (key, summed, to) = (node.key, node.then.summed, like(node, made)?);
     let takes = node.with_summand(&[0]);
     Lowered::weighted(to.clone(), &takes, multiply_adds, weights, move |loader: &Loader| {
         let to = to.clone();
         Ok(if summed {
-            let residual = loader.once(at, || {
+            let residual = loader.once(key, || {
                 let Part { weight, bias, window, groups, activation } = part()?;
                 Ok(Residual::new(weight, bias, window, groups, activation, &loader.device))
             })?;
@@ -235,7 +235,7 @@ fn convolved(
             });
             run
         } else {
-            let convolution = loader.once(at, || {
+            let convolution = loader.once(key, || {
                 let Part { weight, bias, window, groups, activation } = part()?;
                 Ok(Convolution::new(weight, bias, window, groups, activation, &loader.device))
             })?;
@@ -290,9 +290,9 @@ pub fn batch_normalization(node: &Node) -> Result<Lowered, Refusal> {
     let (images, channels) = (shape[0], shape[1]);
     let inner: usize = shape[2..].iter().product();
     let activation = node.then.activation.unwrap_or(Activation::Identity);
-    let (at, to) = (node.at, shape.clone());
+    let (key, to) = (node.key, shape.clone());
     Lowered::weighted(shape, &[0], 0, 4 * channels, move |loader: &Loader| {
-        let laid_out = loader.once(at, || {
+        let laid_out = loader.once(key, || {
             let (scales, shifts) = affine::normalization(&tensors, epsilon)?;
             Ok::<_, WeightsError>([scales, shifts].map(|values| {
                 let values: Vec<f32> = values.into_iter().map(|value| value as f32).collect();

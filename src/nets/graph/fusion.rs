@@ -64,7 +64,7 @@ impl Open {
     /// Its node.
     pub fn node<'a>(&self, model: &'a Model) -> Node<'a> {
         let (proto, inputs, then) = (&model.nodes[self.at], self.inputs.clone(), self.then.clone());
-        Node { model, at: self.at, proto, inputs, opset: model.opset, then }
+        Node { model, key: (self.at, self.step, false), proto, inputs, opset: model.opset, then }
     }
 
     /// Whether what is done to each output may follow.

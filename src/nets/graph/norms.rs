@@ -281,12 +281,12 @@ pub fn rms_normalization(node: &Node) -> Result<Lowered, Refusal> {
     let at = axis(node.int("axis", -1), own.len())?;
     let units: usize = own[at..].iter().product();
     let rows: usize = own[..at].iter().product();
-    let (scale, epsilon, at) = (node.constant(1)?.clone(), node.float("epsilon", 1e-5), node.at);
+    let (scale, epsilon, key) = (node.constant(1)?.clone(), node.float("epsilon", 1e-5), node.key);
     if units == 0 || scale.shape.iter().product::<usize>() != units {
         return Err(format!("a scale of {:?} for {units} outputs", scale.shape).into());
     }
     Lowered::weighted(own.clone(), &[0], 0, units, move |loader: &Loader| {
-        let scale = loader.once(at, || {
+        let scale = loader.once(key, || {
             let values = weights(&scale)?;
             Ok::<_, WeightsError>(Tensor::<1>::from_data(values, &loader.device).reshape([1, units]))
         })?;
@@ -328,9 +328,9 @@ fn of_groups(node: &Node, groups: usize) -> Result<Lowered, Refusal> {
             return Err(format!("a scale or shift of {shape:?} for {channels} channels in {groups} groups").into());
         }
     }
-    let (at, epsilon) = (node.at, f64::from(node.float("epsilon", 1e-5)));
+    let (key, epsilon) = (node.key, f64::from(node.float("epsilon", 1e-5)));
     Lowered::weighted(own.clone(), &[0], 0, 2 * channels, move |loader: &Loader| {
-        let laid_out = loader.once(at, || {
+        let laid_out = loader.once(key, || {
             let [ones, zeros] = [1.0f32, 0.0].map(|value| TensorData::full([units], value));
             let norm = LayerNorm::new(&ones, &zeros, epsilon, &loader.device);
             let each = |constant: &Constant| {
@@ -369,9 +369,9 @@ fn normalized(
 ) -> Result<Lowered, Refusal> {
     let own = node.shape(0)?.to_vec();
     let rows = own.iter().product::<usize>() / units.max(1);
-    let (at, activation) = (node.at, node.then.activation.unwrap_or(Activation::Identity));
+    let (key, activation) = (node.key, node.then.activation.unwrap_or(Activation::Identity));
     Lowered::weighted(own.clone(), &[0], 0, count, move |loader: &Loader| {
-        let norm = loader.once(at, || {
+        let norm = loader.once(key, || {
             let (scale, shift) = parameters()?;
             Ok::<_, WeightsError>(LayerNorm::new(&scale, &shift, epsilon, &loader.device))
         })?;

@@ -106,9 +106,9 @@ fn separable(node: &Node, before: &[Open]) -> Result<Lowered, Refusal> {
         all += layer.weights();
         layers.push(layer);
     }
-    let (at, summed) = (node.at, node.then.summed);
+    let (key, summed) = (node.key, node.then.summed);
     Lowered::weighted(shape.to_vec(), &node.with_summand(&[0]), multiply_adds, all, move |loader: &Loader| {
-        let separable = loader.once(at, || {
+        let separable = loader.once(key, || {
             let parts = layers.iter().map(Stored::part).collect::<Result<Vec<_>, _>>()?;
             Ok::<_, WeightsError>(Separable::new(&parts))
         })?;

@@ -1,6 +1,7 @@
 //! Small graphs of every pattern: joined, not joined because all is tapped, and joined but for one value that is tapped.
 
 mod attention;
+mod layouts;
 
 use std::collections::HashMap;
 
