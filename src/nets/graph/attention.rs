@@ -224,19 +224,18 @@ fn taken((constant, places): &(Rc<Constant>, Places)) -> Result<Vec<f32>, Weight
     Ok(Array::new(places.take(values.flat()), &places.shape).to_vec())
 }
 
-/// Joins the second product of an attention, computed as `product` by itself, to what is before it.
+/// Joins the second product of an attention, of the shape `mixed`, to what is before it.
 ///
 /// # Errors
 /// As those of the operators.
-pub fn join(compiled: &mut Compiled, at: usize, product: &Lowered) -> Result<bool, Refusal> {
-    let Some((step, places)) = found(compiled, at, product) else { return Ok(false) };
+pub fn join(compiled: &mut Compiled, at: usize, mixed: &[usize]) -> Result<bool, Refusal> {
+    let Some((step, places)) = found(compiled, at, mixed) else { return Ok(false) };
     compiled.put(step, compiled.wiring().outputs[at][0], places)?;
     Ok(true)
 }
 
-fn found(compiled: &Compiled, at: usize, product: &Lowered) -> Option<(Open, Places)> {
+fn found(compiled: &Compiled, at: usize, mixed: &[usize]) -> Option<(Open, Places)> {
     let wiring = compiled.wiring();
-    let Lowered::Computed { shapes: results, .. } = product else { return None };
     if wiring.operator(at) != "MatMul" {
         return None;
     }
@@ -260,12 +259,13 @@ fn found(compiled: &Compiled, at: usize, product: &Lowered) -> Option<(Open, Pla
         scale *= number;
         Part::of(compiled.view(value, at), turned)
     };
-    let (q, k, v) = (part(queries, false, true)?, part(keys, true, true)?, part(values, false, false)?);
+    let parts = [part(queries, false, true)?, part(keys, true, true)?, part(values, false, false)?];
+    let [q, k, v] = &parts;
     let count: usize = shape[..shape.len() - 2].iter().product();
     let batch = compiled.known[wiring.image].as_ref()?.shape()[0];
     let is_plain = scores.factors.is_empty() && scores.added.is_empty();
     let outer = |part: &Part| <[Run; 2]>::try_from(&part.outer[..]).ok();
-    let [images, heads] = match (&shape[..shape.len() - 2], [&q, &k, &v].into_iter().find_map(outer)) {
+    let [images, heads] = match (&shape[..shape.len() - 2], parts.iter().find_map(outer)) {
         (&[.., heads], _) if shape.len() > 3 => [count / heads, heads],
         // Images and heads may be one axis; what is added is the same for every image.
         _ if !is_plain && count.is_multiple_of(batch) => [batch, count / batch],
@@ -273,17 +273,16 @@ fn found(compiled: &Compiled, at: usize, product: &Lowered) -> Option<(Open, Pla
         _ => [1, count],
     };
     let fits = |part: &Part| part.outer.iter().map(|run| run.0).product::<usize>() == count;
-    if ![&q, &k, &v].into_iter().all(fits) || images * heads != count {
+    if !parts.iter().all(fits) || images * heads != count {
         return None;
     }
     let (queries, keys, own) = (q.count(), k.count(), q.units);
     // Softmax looks for the largest score before it is scaled. Values of more heads than weights spread these.
-    let is_unspread = results[0].iter().product::<usize>() == count * queries * own;
+    let is_unspread = mixed.iter().product::<usize>() == count * queries * own;
     if k.units != own || v.units != own || v.count() != keys || scale <= 0.0 || !is_unspread {
         return None;
     }
     let counts = Counts { images, heads, queries, keys, units: own };
-    let parts = [&q, &k, &v];
     let lies: Vec<(Lies, Places)> = parts.iter().map(|part| part.lies(images, heads)).collect::<Option<_>>()?;
     let lies: Arc<[(Lies, Places)]> = lies.into();
     let values: Vec<usize> = parts.iter().map(|part| part.view.of).collect();
@@ -297,7 +296,7 @@ fn found(compiled: &Compiled, at: usize, product: &Lowered) -> Option<(Open, Pla
     let open = Open::new(at, Rc::new(lower), inputs, values.into_iter().map(Some).collect());
     let token = heads * own;
     let places = Places::strided(&[(images, queries * token), (heads, own), (queries, token), (own, 1)]);
-    Some((open, places.reshaped(&results[0])))
+    Some((open, places.reshaped(mixed)))
 }
 
 fn attends(

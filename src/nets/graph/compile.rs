@@ -166,8 +166,10 @@ impl<'a> Compiled<'a> {
         let mut laid = Open::new(at, Rc::new(operator.lower), inputs, values);
         // What the node is by itself is asked first: a graph is refused for the same reasons however it is tapped.
         let lowered = laid.lower(self.wiring)?;
-        if self.joining.is_some() {
-            if fusion::join(self, at)? || attention::join(self, at, &lowered)? {
+        if self.joining.is_some()
+            && let Lowered::Computed { shapes, .. } = &lowered
+        {
+            if fusion::join(self, at, &shapes[0])? || attention::join(self, at, &shapes[0])? {
                 return Ok(());
             }
             if let Lowered::Computed { shapes, .. } = &lowered {

@@ -125,13 +125,15 @@ pub fn behind(compiled: &Compiled, value: usize, within: &[usize], at: usize) ->
     (alone && view.places.is_permutation(units)).then(|| Behind { open: open.clone(), places: view.places })
 }
 
-/// Joins a node to the step behind it, if that may do both.
+/// Joins a node, which gives a value of `shape`, to the step behind it, if that may do both.
 ///
 /// # Errors
 /// As those of the operators.
-pub fn join(compiled: &mut Compiled, at: usize) -> Result<bool, Refusal> {
+pub fn join(compiled: &mut Compiled, at: usize, shape: &[usize]) -> Result<bool, Refusal> {
     let output = compiled.wiring().outputs[at][0];
-    if let Some(found) = patterns::activation(compiled, at) {
+    // A number among the pieces may have more axes than what they are of.
+    let keeps = |input: usize| compiled.known[input].as_ref().is_some_and(|known| known.shape() == shape);
+    if let Some(found) = patterns::activation(compiled, at).filter(|found| keeps(found.input)) {
         let step = match behind(compiled, found.input, &found.nodes, at).filter(|step| step.open.takes_activation()) {
             Some(mut step) => {
                 step.open.then.activation = Some(found.activation);
@@ -142,7 +144,7 @@ pub fn join(compiled: &mut Compiled, at: usize) -> Result<bool, Refusal> {
         compiled.put(Open { step: at, ..step.open }, output, step.places)?;
         return Ok(true);
     }
-    if let Some(found) = patterns::layer_norm(compiled, at) {
+    if let Some(found) = patterns::layer_norm(compiled, at).filter(|found| keeps(found.input)) {
         let Behind { open, places } = normalization(compiled, at, &found);
         compiled.put(open, output, places)?;
         return Ok(true);

@@ -248,6 +248,18 @@ fn a_dense_layer_of_what_lies_in_planes_moves_nothing() {
 }
 
 #[test]
+fn numbers_of_more_axes_give_them_to_what_they_multiply() {
+    agree("SiLU times one", |d| {
+        let (x, one) = (d.tokens("x"), d.constant(vec![1.0], &[1; 4]));
+        let gate = d.node("Sigmoid", &[&x]);
+        let y = d.node("Mul", &[&x, &gate]);
+        let y = d.node("Mul", &[&y, &one]);
+        let y = d.set("ReduceMean", &[&y], &[("axes", &[2])]);
+        d.reshaped(&y, &[-1, 12])
+    });
+}
+
+#[test]
 fn what_comes_out_beside_it_may_be_of_no_image() {
     check("a constant and a number of the batch", 1, |d| {
         let y = d.conv("x", &[4, 3, 3, 3], 2, 1, 1);
