@@ -260,12 +260,6 @@ impl Node<'_> {
         self.proto.text(setting).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default()
     }
 
-    /// ONNX's name of the type of an input that the file holds, if it is none of floating-point numbers.
-    pub fn stored_type(&self, at: usize) -> Option<&str> {
-        let name = self.proto.input(at)?;
-        self.model.constants.iter().find(|constant| constant.name == name)?.is_float().err()
-    }
-
     fn name(&self, at: usize) -> &str {
         self.proto.input(at).unwrap_or("absent")
     }
@@ -299,7 +293,7 @@ impl Loader {
         Self { device: device.clone(), laid_out: RefCell::default() }
     }
 
-    /// What `make` makes for the node at `at`, or made before.
+    /// What `make` makes, or made before.
     ///
     /// # Errors
     /// As `make`.

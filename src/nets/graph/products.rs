@@ -99,6 +99,10 @@ pub fn gemm(node: &Node) -> Result<Lowered, Refusal> {
         return Err(format!("the product of {:?} and {:?}", node.shape(0)?, node.shape(1)?).into());
     }
     let bias = node.bias(outputs)?;
+    // A column has a number for every row.
+    if let Some(column) = bias.as_ref().filter(|bias| outputs > 1 && bias.shape.last() != Some(&outputs)) {
+        return Err(format!("a bias of {:?} for {outputs} outputs", column.shape).into());
+    }
     dense(node, vec![rows, outputs], inputs, outputs, turned, bias)
 }
 
@@ -139,7 +143,7 @@ pub fn dense_of(
             let (kernel, bias) = affine::folded(load()?, outputs, bias.as_deref(), &then)?;
             // A convolution's of windows side by side has four axes.
             let kernel = TensorData::new(kernel.try_into_vec::<f32>().expect("weights are f32"), [outputs, inputs]);
-            Ok::<_, WeightsError>(Dense::new(&kernel, &bias, activation, Dense::SLICE_BYTES, &loader.device))
+            Ok(Dense::new(&kernel, &bias, activation, Dense::SLICE_BYTES, &loader.device))
         })?;
         let (to, rows, summed) = (to.clone(), rows.clone(), then.summed);
         let run: Run = Arc::new(move |mut x| {
