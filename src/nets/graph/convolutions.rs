@@ -177,8 +177,8 @@ impl Stored {
 }
 
 pub fn conv(node: &Node) -> Result<Lowered, Refusal> {
-    if node.shape(0)?.len() > 4 {
-        let shape = node.shape(0)?;
+    let shape = node.shape(0)?;
+    if shape.len() > 4 {
         return Err(
             format!("{shape:?}, of {} axes, which this build has not, expected a line or a map", shape.len()).into()
         );
@@ -187,8 +187,8 @@ pub fn conv(node: &Node) -> Result<Lowered, Refusal> {
     let [images, channels, height, width] = own;
     let stored = Stored::of(node, [height, width])?;
     let (outputs, groups) = (stored.kernel.shape[0], stored.groups);
-    let axes = [stored.kernel.shape.len(), node.shape(0)?.len()];
-    if axes[0] != axes[1] || stored.kernel.shape[1] * groups != channels || outputs % groups != 0 {
+    if stored.kernel.shape.len() != shape.len() || stored.kernel.shape[1] * groups != channels || outputs % groups != 0
+    {
         return Err(format!("a kernel of {:?} in {groups} groups on {channels} channels", stored.kernel.shape).into());
     }
     let [height, width] = stored.window.output([height, width]);
@@ -294,7 +294,7 @@ pub fn batch_normalization(node: &Node) -> Result<Lowered, Refusal> {
     Lowered::weighted(shape, &[0], 0, 4 * channels, move |loader: &Loader| {
         let laid_out = loader.once(key, || {
             let (scales, shifts) = affine::normalization(&tensors, epsilon)?;
-            Ok::<_, WeightsError>([scales, shifts].map(|values| {
+            Ok([scales, shifts].map(|values| {
                 let values: Vec<f32> = values.into_iter().map(|value| value as f32).collect();
                 Tensor::<3>::from_data(TensorData::new(values, [1, channels, 1]), &loader.device)
             }))

@@ -115,12 +115,12 @@ pub struct Behind {
 /// That step, if nothing but the nodes `within` takes the operand.
 pub fn behind(compiled: &Compiled, value: usize, within: &[usize], at: usize) -> Option<Behind> {
     let view = compiled.view(value, at);
-    let free = |value: &usize| compiled.is_free(*value, within, at);
-    let between = |value: &usize| compiled.is_free(*value, &compiled.wiring().takers[*value], at);
+    let between = |value: usize| compiled.is_free(value, &compiled.wiring().takers[value], at);
     let open = compiled.open(view.of)?;
     // Of the values between, only the next is taken: each has one taker.
-    let single = |value: &usize| compiled.wiring().takers_of_values(*value).count() <= 1;
-    let alone = free(&value) && (view.of == value || view.through.iter().all(|value| between(value) && single(value)));
+    let single = |value: usize| compiled.wiring().takers_of_values(value).count() <= 1;
+    let alone =
+        compiled.is_free(value, within, at) && compiled.through(&view).all(|value| between(value) && single(value));
     let units = compiled.known[view.of].as_ref()?.units();
     (alone && view.places.is_permutation(units)).then(|| Behind { open: open.clone(), places: view.places })
 }
@@ -188,7 +188,7 @@ fn normalization(compiled: &Compiled, at: usize, found: &patterns::Norm) -> Behi
     let view = compiled.view(found.input, at);
     let whole = compiled.known[view.of].as_ref().is_some_and(|root| view.places.is_permutation(root.units()));
     let laid = layouts::rows(&open, &view.places, view.of, units, units, open.channels).filter(|_| whole);
-    let (open, places) = laid.unwrap_or_else(|| (open.clone(), Places::plain(shape)));
+    let (open, places) = laid.unwrap_or_else(|| (open, Places::plain(shape)));
     Behind { open, places }
 }
 

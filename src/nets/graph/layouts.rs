@@ -210,7 +210,7 @@ fn depthwise(node: &Node) -> Result<Lowered, Refusal> {
     Lowered::weighted(shape.clone(), &[0], multiply_adds, stored.weights(), move |loader: &Loader| {
         let layer = loader.once(key, || {
             let Part { weight, bias, window, activation, .. } = stored.part()?;
-            Ok::<_, WeightsError>(ChannelsLast::new(&weight, &bias, window, activation))
+            Ok(ChannelsLast::new(&weight, &bias, window, activation))
         })?;
         let shape = shape.clone();
         let run: Run = Arc::new(move |mut x| {

@@ -121,14 +121,8 @@ pub fn sum(node: &Node) -> Result<Lowered, Refusal> {
 }
 
 pub fn product(node: &Node) -> Result<Lowered, Refusal> {
-    if let Known::Whole(_) = node.input(0)? {
-        return reduce(
-            node,
-            |x| x,
-            |values| values.iter().try_fold(1i64, |product, &value| product.checked_mul(value)),
-        );
-    }
-    reduce(node, |x| x.prod_dim(1), |_| None)
+    let whole = |values: &[i64]| values.iter().try_fold(1i64, |product, &value| product.checked_mul(value));
+    reduce(node, |x| x.prod_dim(1), whole)
 }
 
 pub fn maximum(node: &Node) -> Result<Lowered, Refusal> {
@@ -288,7 +282,7 @@ pub fn rms_normalization(node: &Node) -> Result<Lowered, Refusal> {
     Lowered::weighted(own.clone(), &[0], 0, units, move |loader: &Loader| {
         let scale = loader.once(key, || {
             let values = weights(&scale)?;
-            Ok::<_, WeightsError>(Tensor::<1>::from_data(values, &loader.device).reshape([1, units]))
+            Ok(Tensor::<1>::from_data(values, &loader.device).reshape([1, units]))
         })?;
         let own = own.clone();
         let run: Run = Arc::new(move |mut inputs| {
@@ -340,7 +334,7 @@ fn of_groups(node: &Node, groups: usize) -> Result<Lowered, Refusal> {
                 let data = TensorData::new(values, [1, channels, 1]);
                 Ok::<_, WeightsError>(Tensor::<3>::from_data(data, &loader.device))
             };
-            Ok::<_, WeightsError>((norm, [each(&parameters[0])?, each(&parameters[1])?]))
+            Ok((norm, [each(&parameters[0])?, each(&parameters[1])?]))
         })?;
         let own = own.clone();
         let run: Run = Arc::new(move |mut inputs| {
@@ -373,7 +367,7 @@ fn normalized(
     Lowered::weighted(own.clone(), &[0], 0, count, move |loader: &Loader| {
         let norm = loader.once(key, || {
             let (scale, shift) = parameters()?;
-            Ok::<_, WeightsError>(LayerNorm::new(&scale, &shift, epsilon, &loader.device))
+            Ok(LayerNorm::new(&scale, &shift, epsilon, &loader.device))
         })?;
         let own = own.clone();
         let run: Run = Arc::new(move |mut inputs| {

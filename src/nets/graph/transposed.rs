@@ -10,7 +10,6 @@ use super::affine;
 use super::convolutions::map;
 use super::lowering::{Loader, Lowered, Node, Refusal, Run, weights};
 use super::value::Array;
-use crate::weights::WeightsError;
 
 /// Of a map; every unit adds its multiple of the kernel, `[in, out / groups, height, width]`.
 pub fn conv_transpose(node: &Node) -> Result<Lowered, Refusal> {
@@ -49,7 +48,7 @@ pub fn conv_transpose(node: &Node) -> Result<Lowered, Refusal> {
             let kernel = Tensor::<4>::from_data(weights(&kernel)?, &loader.device);
             let bias = bias.as_deref().map(affine::read).transpose()?;
             let bias = bias.map(|bias| Tensor::<1>::from_data(TensorData::new(bias, [shape[1]]), &loader.device));
-            Ok::<_, WeightsError>((kernel, bias))
+            Ok((kernel, bias))
         })?;
         let options = ConvTransposeOptions { stride, padding, padding_out: beyond, dilation, groups };
         let run: Run = Arc::new(move |mut inputs| {
