@@ -9,7 +9,7 @@ use burn::tensor::Device;
 
 use super::compile::{Compiled, View};
 use super::fusion::Open;
-use super::lowering::{Loader, Lowered, Node, Refusal, axis};
+use super::lowering::{Key, Loader, Lowered, Node, Refusal, axis};
 use super::places::{Move, Places};
 use super::value::{Array, Constant};
 use crate::kernels::attention::{Bias, Counts, Lies, Lying, Scoring, attention_of};
@@ -194,12 +194,12 @@ impl Biased {
         Some(Self { period, factors, added: added.collect::<Option<_>>()? })
     }
 
-    /// For the node at `at`; what was laid out for another number of images, if that is the same.
+    /// What was laid out for another number of images, if that is the same.
     ///
     /// # Errors
     /// The file cannot be read.
-    fn laid_out(&self, at: usize, counts: Counts, loader: &Loader) -> Result<Arc<Bias>, WeightsError> {
-        let kept = loader.once(at, || self.load(counts, &loader.device))?;
+    fn laid_out(&self, key: Key, counts: Counts, loader: &Loader) -> Result<Arc<Bias>, WeightsError> {
+        let kept = loader.once(key, || self.load(counts, &loader.device))?;
         if kept.is_of(counts, self.period) { Ok(kept) } else { Ok(Arc::new(self.load(counts, &loader.device)?)) }
     }
 
@@ -224,19 +224,18 @@ fn taken((constant, places): &(Rc<Constant>, Places)) -> Result<Vec<f32>, Weight
     Ok(Array::new(places.take(values.flat()), &places.shape).to_vec())
 }
 
-/// Joins the second product of an attention, computed as `product` by itself, to what is before it.
+/// Joins the second product of an attention, of the shape `mixed`, to what is before it.
 ///
 /// # Errors
 /// As those of the operators.
-pub fn join(compiled: &mut Compiled, at: usize, product: &Lowered) -> Result<bool, Refusal> {
-    let Some((step, places)) = found(compiled, at, product) else { return Ok(false) };
+pub fn join(compiled: &mut Compiled, at: usize, mixed: &[usize]) -> Result<bool, Refusal> {
+    let Some((step, places)) = found(compiled, at, mixed) else { return Ok(false) };
     compiled.put(step, compiled.wiring().outputs[at][0], places)?;
     Ok(true)
 }
 
-fn found(compiled: &Compiled, at: usize, product: &Lowered) -> Option<(Open, Places)> {
+fn found(compiled: &Compiled, at: usize, mixed: &[usize]) -> Option<(Open, Places)> {
     let wiring = compiled.wiring();
-    let Lowered::Computed { shapes: results, .. } = product else { return None };
     if wiring.operator(at) != "MatMul" {
         return None;
     }
@@ -260,12 +259,13 @@ fn found(compiled: &Compiled, at: usize, product: &Lowered) -> Option<(Open, Pla
         scale *= number;
         Part::of(compiled.view(value, at), turned)
     };
-    let (q, k, v) = (part(queries, false, true)?, part(keys, true, true)?, part(values, false, false)?);
+    let parts = [part(queries, false, true)?, part(keys, true, true)?, part(values, false, false)?];
+    let [q, k, v] = &parts;
     let count: usize = shape[..shape.len() - 2].iter().product();
     let batch = compiled.known[wiring.image].as_ref()?.shape()[0];
     let is_plain = scores.factors.is_empty() && scores.added.is_empty();
     let outer = |part: &Part| <[Run; 2]>::try_from(&part.outer[..]).ok();
-    let [images, heads] = match (&shape[..shape.len() - 2], [&q, &k, &v].into_iter().find_map(outer)) {
+    let [images, heads] = match (&shape[..shape.len() - 2], parts.iter().find_map(outer)) {
         (&[.., heads], _) if shape.len() > 3 => [count / heads, heads],
         // Images and heads may be one axis; what is added is the same for every image.
         _ if !is_plain && count.is_multiple_of(batch) => [batch, count / batch],
@@ -273,17 +273,16 @@ fn found(compiled: &Compiled, at: usize, product: &Lowered) -> Option<(Open, Pla
         _ => [1, count],
     };
     let fits = |part: &Part| part.outer.iter().map(|run| run.0).product::<usize>() == count;
-    if ![&q, &k, &v].into_iter().all(fits) || images * heads != count {
+    if !parts.iter().all(fits) || images * heads != count {
         return None;
     }
     let (queries, keys, own) = (q.count(), k.count(), q.units);
     // Softmax looks for the largest score before it is scaled. Values of more heads than weights spread these.
-    let is_unspread = results[0].iter().product::<usize>() == count * queries * own;
+    let is_unspread = mixed.iter().product::<usize>() == count * queries * own;
     if k.units != own || v.units != own || v.count() != keys || scale <= 0.0 || !is_unspread {
         return None;
     }
     let counts = Counts { images, heads, queries, keys, units: own };
-    let parts = [&q, &k, &v];
     let lies: Vec<(Lies, Places)> = parts.iter().map(|part| part.lies(images, heads)).collect::<Option<_>>()?;
     let lies: Arc<[(Lies, Places)]> = lies.into();
     let values: Vec<usize> = parts.iter().map(|part| part.view.of).collect();
@@ -293,15 +292,15 @@ fn found(compiled: &Compiled, at: usize, product: &Lowered) -> Option<(Open, Pla
     if !compiled.on_cpu() && !biased.as_ref().is_none_or(bound) {
         return None;
     }
-    let lower = move |node: &Node| attends(node.at, counts, scale, &lies, biased.clone());
+    let lower = move |node: &Node| attends(node.key, counts, scale, &lies, biased.clone());
     let open = Open::new(at, Rc::new(lower), inputs, values.into_iter().map(Some).collect());
     let token = heads * own;
     let places = Places::strided(&[(images, queries * token), (heads, own), (queries, token), (own, 1)]);
-    Some((open, places.reshaped(&results[0])))
+    Some((open, places.reshaped(mixed)))
 }
 
 fn attends(
-    at: usize,
+    key: Key,
     counts: Counts,
     scale: f64,
     lies: &Arc<[(Lies, Places)]>,
@@ -310,7 +309,7 @@ fn attends(
     let Counts { images, heads, queries, units, .. } = counts;
     let (shape, lies) = (vec![images, queries, heads, units], lies.clone());
     Lowered::weighted(shape, &[0, 1, 2], 0, 0, move |loader| {
-        let bias = biased.as_ref().map(|biased| biased.laid_out(at, counts, loader)).transpose()?;
+        let bias = biased.as_ref().map(|biased| biased.laid_out(key, counts, loader)).transpose()?;
         let lies = lies.clone();
         Ok(Arc::new(move |inputs: Vec<Array>| {
             let lying = std::array::from_fn(|n| Lying { values: inputs[n].clone().flat(), lies: &lies[n].0 });

@@ -2,6 +2,7 @@
 //! kept as places among those of a root.
 
 use std::collections::{HashMap, HashSet};
+use std::iter::successors;
 use std::rc::Rc;
 
 use super::attention;
@@ -48,8 +49,8 @@ pub struct View {
     pub of: usize,
     /// Where its values lie there.
     pub places: Places,
-    /// The values between the two, none of which is computed.
-    pub through: Vec<usize>,
+    /// The value that was moved last; none where it is the root, or what the root's own step gives.
+    from: Option<usize>,
 }
 
 /// Something computed from the images.
@@ -166,24 +167,24 @@ impl<'a> Compiled<'a> {
         let mut laid = Open::new(at, Rc::new(operator.lower), inputs, values);
         // What the node is by itself is asked first: a graph is refused for the same reasons however it is tapped.
         let lowered = laid.lower(self.wiring)?;
-        if self.joining.is_some() {
-            if fusion::join(self, at)? || attention::join(self, at, &lowered)? {
+        if self.joining.is_some()
+            && let Lowered::Computed { shapes, .. } = &lowered
+        {
+            if fusion::join(self, at, &shapes[0])? || attention::join(self, at, &shapes[0])? {
                 return Ok(());
             }
-            if let Lowered::Computed { shapes, .. } = &lowered {
-                laid.opens = fusion::opens(self, at);
-                laid.channels = fusion::channels(self.wiring.operator(at), &shapes[0]);
-                let in_pass = match separable::joined(self, at, &laid)? {
-                    Some(open) => Some(open),
-                    None => gated::joined(self, at, &laid)?,
-                };
-                let other = match in_pass {
-                    Some(open) => Some((open, Places::plain(&shapes[0]))),
-                    None => layouts::laid(self, at, &laid)?,
-                };
-                if let Some((other, places)) = other {
-                    return self.put(other, self.wiring.outputs[at][0], places);
-                }
+            laid.opens = fusion::opens(self, at);
+            laid.channels = fusion::channels(self.wiring.operator(at), &shapes[0]);
+            let in_pass = match separable::joined(self, at, &laid)? {
+                Some(open) => Some(open),
+                None => gated::joined(self, at, &laid)?,
+            };
+            let other = match in_pass {
+                Some(open) => Some((open, Places::plain(&shapes[0]))),
+                None => layouts::laid(self, at, &laid)?,
+            };
+            if let Some((other, places)) = other {
+                return self.put(other, self.wiring.outputs[at][0], places);
             }
         }
         self.record(at, laid, lowered)
@@ -211,11 +212,10 @@ impl<'a> Compiled<'a> {
                     let shape = own.ok_or("moves that do not fit")?.shape;
                     units(&shape, MOST_VALUES)?;
                     if self.joining.is_some() && laid.inputs[0].as_ref().is_some_and(Known::is_computed) {
-                        let mut view = self.view(value, at);
-                        if let Some(places) = moves.iter().try_fold(view.places, |places, by| places.moved(by)) {
-                            view.through.push(value);
+                        let View { of, places, .. } = self.view(value, at);
+                        if let Some(places) = moves.iter().try_fold(places, |places, by| places.moved(by)) {
                             self.known[output] = Some(Known::Computed(shape));
-                            self.views.insert(output, View { places, ..view });
+                            self.views.insert(output, View { of, places, from: Some(value) });
                             continue;
                         }
                     }
@@ -305,7 +305,7 @@ impl<'a> Compiled<'a> {
             self.known.push(None);
             self.made.insert(root, at);
             self.known[output] = Some(Known::Computed(places.shape.clone()));
-            self.views.insert(output, View { of: root, places, through: vec![] });
+            self.views.insert(output, View { of: root, places, from: None });
             root
         };
         self.push(at, &open, lowered, &[root])?;
@@ -341,9 +341,14 @@ impl<'a> Compiled<'a> {
             Some(view) => view.clone(),
             None => {
                 let shape = self.known[value].as_ref().map_or(&[][..], Known::shape);
-                View { of: value, places: Places::plain(shape), through: vec![] }
+                View { of: value, places: Places::plain(shape), from: None }
             }
         }
+    }
+
+    /// The values between a view and its root, which may be the last of them; none is computed but that.
+    pub fn through(&self, view: &View) -> impl Iterator<Item = usize> {
+        successors(view.from, |value| if *value == view.of { None } else { self.views.get(value)?.from })
     }
 
     /// Whether a later stage is given the root of a view instead of its values: all of them, the images first.
@@ -390,7 +395,7 @@ impl<'a> Compiled<'a> {
         let model = &*self.wiring.model;
         let inputs = self.wiring.inputs[at].iter().map(|input| input.and_then(|value| self.known[value].clone()));
         let (proto, inputs) = (&model.nodes[at], inputs.collect());
-        Node { model, at, proto, inputs, opset: model.opset, then: Then::default() }
+        Node { model, key: (at, at, false), proto, inputs, opset: model.opset, then: Then::default() }
     }
 
     /// The node, and what it takes, of a value that is computed by an operator of that name.

@@ -181,8 +181,8 @@ impl Stored {
 }
 
 pub fn conv(node: &Node) -> Result<Lowered, Refusal> {
-    if node.shape(0)?.len() > 4 {
-        let shape = node.shape(0)?;
+    let shape = node.shape(0)?;
+    if shape.len() > 4 {
         return Err(
             format!("{shape:?}, of {} axes, which this build has not, expected a line or a map", shape.len()).into()
         );
@@ -191,8 +191,8 @@ pub fn conv(node: &Node) -> Result<Lowered, Refusal> {
     let [images, channels, height, width] = own;
     let stored = Stored::of(node, [height, width])?;
     let (outputs, groups) = (stored.kernel.shape[0], stored.groups);
-    let axes = [stored.kernel.shape.len(), node.shape(0)?.len()];
-    if axes[0] != axes[1] || stored.kernel.shape[1] * groups != channels || outputs % groups != 0 {
+    if stored.kernel.shape.len() != shape.len() || stored.kernel.shape[1] * groups != channels || outputs % groups != 0
+    {
         return Err(format!("a kernel of {:?} in {groups} groups on {channels} channels", stored.kernel.shape).into());
     }
     let [height, width] = stored.window.output([height, width]);
@@ -224,19 +224,19 @@ fn convolved(
     weights: usize,
     part: impl Fn() -> Result<Part, WeightsError> + 'static,
 ) -> Result<Lowered, Refusal> {
-    let (at, summed, to) = (node.at, node.then.summed, like(node, made)?);
+    let (key, summed, to) = (node.key, node.then.summed, like(node, made)?);
     let takes = node.with_summand(&[0]);
     Lowered::weighted(to.clone(), &takes, multiply_adds, weights, move |loader: &Loader| {
         let to = to.clone();
         Ok(if summed {
-            let residual = loader.once(at, || Ok(Residual::new(part()?, &loader.device)))?;
+            let residual = loader.once(key, || Ok(Residual::new(part()?, &loader.device)))?;
             let run: Run = Arc::new(move |mut x| {
                 let summand = x.remove(1).view(made);
                 vec![Array::new(residual.forward(x.remove(0).view(own), summand), &to)]
             });
             run
         } else {
-            let convolution = loader.once(at, || Ok(Convolution::new(&part()?, &loader.device)))?;
+            let convolution = loader.once(key, || Ok(Convolution::new(&part()?, &loader.device)))?;
             Arc::new(move |mut x| vec![Array::new(convolution.forward(x.remove(0).view(own)), &to)])
         })
     })
@@ -288,11 +288,11 @@ pub fn batch_normalization(node: &Node) -> Result<Lowered, Refusal> {
     let (images, channels) = (shape[0], shape[1]);
     let inner: usize = shape[2..].iter().product();
     let activation = node.then.activation.unwrap_or(Activation::Identity);
-    let (at, to) = (node.at, shape.clone());
+    let (key, to) = (node.key, shape.clone());
     Lowered::weighted(shape, &[0], 0, 4 * channels, move |loader: &Loader| {
-        let laid_out = loader.once(at, || {
+        let laid_out = loader.once(key, || {
             let (scales, shifts) = affine::normalization(&tensors, epsilon)?;
-            Ok::<_, WeightsError>([scales, shifts].map(|values| {
+            Ok([scales, shifts].map(|values| {
                 let values: Vec<f32> = values.into_iter().map(|value| value as f32).collect();
                 Tensor::<3>::from_data(TensorData::new(values, [1, channels, 1]), &loader.device)
             }))

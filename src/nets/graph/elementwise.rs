@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 
 use super::bounds::{MOST_MADE, units};
 use super::functions;
-use super::lowering::{Lowered, Node, Refusal};
+use super::lowering::{Lowered, Node, Refusal, axis};
 use super::ranks::{MOST_AXES, broadcast, lengths, merged, of_rank};
 use super::value::{Array, Known, Whole};
 use crate::kernels::Activation;
@@ -96,6 +96,14 @@ fn pairs(node: &Node, pair: Pair) -> Result<Lowered, Refusal> {
     let count = node.inputs.len();
     let shapes = (0..count).map(|at| node.shape(at)).collect::<Result<Vec<_>, _>>()?;
     let mut shape = shapes.first().ok_or("nothing goes in")?.to_vec();
+    if let (Some(first), [a, b]) = (node.proto.int("axis").filter(|_| node.opset < 7), &shapes[..])
+        && b.iter().product::<usize>() != 1
+        && axis(first, a.len())? + b.len() != a.len()
+    {
+        return Err(
+            format!("{b:?} from axis {first} of {a:?} on, as before ONNX 7; export with opset 7 or later").into()
+        );
+    }
     for other in &shapes[1..] {
         if merged([&shape, other])[0].len() > MOST_AXES {
             return Err(format!("shapes {shape:?} and {other:?} of more than {MOST_AXES} axes").into());
@@ -141,22 +149,16 @@ fn spread(own: &[usize], shape: &[usize]) -> Vec<usize> {
 }
 
 pub fn add(node: &Node) -> Result<Lowered, Refusal> {
-    let same = node.shape(0)? == node.shape(1)? && node.input(0)?.is_computed();
-    if let (Some(activation), true) = (node.then.activation, same) {
-        return Lowered::run(node.shape(0)?.to_vec(), &[0, 1], move |mut inputs| {
-            let (b, a) = (inputs.remove(1), inputs.remove(0));
-            let shape = a.shape.clone();
-            Array::new(sum(a.flat(), b.flat(), activation), &shape)
-        });
+    let (a, b) = (node.input(0)?, node.input(1)?);
+    if a.shape() != b.shape() || !a.is_computed() || !b.is_computed() {
+        return pairs(node, Pair::Add);
     }
-    if same && node.input(1)?.is_computed() {
-        return Lowered::run(node.shape(0)?.to_vec(), &[0, 1], |mut inputs| {
-            let (b, a) = (inputs.remove(1), inputs.remove(0));
-            let shape = a.shape.clone();
-            Array::new(sum(a.flat(), b.flat(), Activation::Identity), &shape)
-        });
-    }
-    pairs(node, Pair::Add)
+    let activation = node.then.activation.unwrap_or(Activation::Identity);
+    Lowered::run(a.shape().to_vec(), &[0, 1], move |mut inputs| {
+        let (b, a) = (inputs.remove(1), inputs.remove(0));
+        let shape = a.shape.clone();
+        Array::new(sum(a.flat(), b.flat(), activation), &shape)
+    })
 }
 
 pub fn sum_all(node: &Node) -> Result<Lowered, Refusal> {

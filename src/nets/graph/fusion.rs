@@ -64,7 +64,7 @@ impl Open {
     /// Its node.
     pub fn node<'a>(&self, model: &'a Model) -> Node<'a> {
         let (proto, inputs, then) = (&model.nodes[self.at], self.inputs.clone(), self.then.clone());
-        Node { model, at: self.at, proto, inputs, opset: model.opset, then }
+        Node { model, key: (self.at, self.step, false), proto, inputs, opset: model.opset, then }
     }
 
     /// Whether what is done to each output may follow.
@@ -115,23 +115,25 @@ pub struct Behind {
 /// That step, if nothing but the nodes `within` takes the operand.
 pub fn behind(compiled: &Compiled, value: usize, within: &[usize], at: usize) -> Option<Behind> {
     let view = compiled.view(value, at);
-    let free = |value: &usize| compiled.is_free(*value, within, at);
-    let between = |value: &usize| compiled.is_free(*value, &compiled.wiring().takers[*value], at);
+    let between = |value: usize| compiled.is_free(value, &compiled.wiring().takers[value], at);
     let open = compiled.open(view.of)?;
     // Of the values between, only the next is taken: each has one taker.
-    let single = |value: &usize| compiled.wiring().takers_of_values(*value).count() <= 1;
-    let alone = free(&value) && (view.of == value || view.through.iter().all(|value| between(value) && single(value)));
+    let single = |value: usize| compiled.wiring().takers_of_values(value).count() <= 1;
+    let alone =
+        compiled.is_free(value, within, at) && compiled.through(&view).all(|value| between(value) && single(value));
     let units = compiled.known[view.of].as_ref()?.units();
     (alone && view.places.is_permutation(units)).then(|| Behind { open: open.clone(), places: view.places })
 }
 
-/// Joins a node to the step behind it, if that may do both.
+/// Joins a node, which gives a value of `shape`, to the step behind it, if that may do both.
 ///
 /// # Errors
 /// As those of the operators.
-pub fn join(compiled: &mut Compiled, at: usize) -> Result<bool, Refusal> {
+pub fn join(compiled: &mut Compiled, at: usize, shape: &[usize]) -> Result<bool, Refusal> {
     let output = compiled.wiring().outputs[at][0];
-    if let Some(found) = patterns::activation(compiled, at) {
+    // A number among the pieces may have more axes than what they are of.
+    let keeps = |input: usize| compiled.known[input].as_ref().is_some_and(|known| known.shape() == shape);
+    if let Some(found) = patterns::activation(compiled, at).filter(|found| keeps(found.input)) {
         let step = match behind(compiled, found.input, &found.nodes, at).filter(|step| step.open.takes_activation()) {
             Some(mut step) => {
                 step.open.then.activation = Some(found.activation);
@@ -142,7 +144,7 @@ pub fn join(compiled: &mut Compiled, at: usize) -> Result<bool, Refusal> {
         compiled.put(Open { step: at, ..step.open }, output, step.places)?;
         return Ok(true);
     }
-    if let Some(found) = patterns::layer_norm(compiled, at) {
+    if let Some(found) = patterns::layer_norm(compiled, at).filter(|found| keeps(found.input)) {
         let Behind { open, places } = normalization(compiled, at, &found);
         compiled.put(open, output, places)?;
         return Ok(true);
@@ -186,7 +188,7 @@ fn normalization(compiled: &Compiled, at: usize, found: &patterns::Norm) -> Behi
     let view = compiled.view(found.input, at);
     let whole = compiled.known[view.of].as_ref().is_some_and(|root| view.places.is_permutation(root.units()));
     let laid = layouts::rows(&open, &view.places, view.of, units, units, open.channels).filter(|_| whole);
-    let (open, places) = laid.unwrap_or_else(|| (open.clone(), Places::plain(shape)));
+    let (open, places) = laid.unwrap_or_else(|| (open, Places::plain(shape)));
     Behind { open, places }
 }
 

@@ -57,11 +57,11 @@ fn gated(node: &Node) -> Result<Lowered, Refusal> {
     let [images, channels, height, width] = map(node)?;
     let layer = Stored::of(node, [height, width])?;
     let shape = [images, layer.kernel.shape[0], height, width];
-    let (at, summed) = (node.at, node.then.summed);
+    let (key, summed) = (node.key, node.then.summed);
     let takes = node.with_summand(&[0, GATES]);
     let multiply_adds = layer.multiply_adds(images, [height, width])?;
     Lowered::weighted(shape.to_vec(), &takes, multiply_adds, layer.weights(), move |loader: &Loader| {
-        let convolution = loader.once(at, || Ok(Gated::new(&layer.part()?)))?;
+        let convolution = loader.once(key, || Ok(Gated::new(&layer.part()?)))?;
         let run: Run = Arc::new(move |mut x| {
             let summand = summed.then(|| x.remove(2).view(shape));
             let gates = x.remove(1).view([images, channels, 1, 1]);

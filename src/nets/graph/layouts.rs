@@ -84,7 +84,7 @@ pub fn rows(
     *shape.last_mut()? = outputs;
     let to = places.rows_of([inputs, outputs], 1, shape)?;
     let mut open = own.clone();
-    open.inputs[0] = Some(Known::Computed(vec![places.units() / inputs.max(1), inputs]));
+    open.inputs[0] = Some(Known::Computed(places.shape.clone()));
     open.values[0] = Some(root);
     open.opens = channels.is_some();
     open.channels = channels;
@@ -195,7 +195,9 @@ fn patched(node: &Node, places: &Places) -> Result<Lowered, Refusal> {
             permuted(Array::of(values, &[outputs, channels, high * wide], &burn::tensor::Device::flex()), &[0, 2, 1]);
         Ok::<_, WeightsError>(TensorData::new(turned.to_vec(), [outputs, high * wide * channels]))
     };
-    products::dense_of(node, shape, [channels * high * wide, outputs], node.bias(outputs)?, rows, load)
+    // The windows of a single image may lie as those of maps with their channels last, where those of more do not.
+    let key = (node.key.0, node.key.1, last);
+    products::dense_of(node, key, shape, [channels * high * wide, outputs], node.bias(outputs)?, rows, load)
 }
 
 /// A convolution of each channel by itself, on the CPU.
@@ -203,10 +205,10 @@ fn depthwise(node: &Node) -> Result<Lowered, Refusal> {
     let [images, channels, height, width] = convolutions::map(node)?;
     let stored = Stored::of(node, [height, width])?;
     let [rows, columns] = stored.window.output([height, width]);
-    let (at, shape) = (node.at, vec![images, rows, columns, channels]);
+    let (key, shape) = (node.key, vec![images, rows, columns, channels]);
     let multiply_adds = stored.multiply_adds(images, [rows, columns])?;
     Lowered::weighted(shape.clone(), &[0], multiply_adds, stored.weights(), move |loader: &Loader| {
-        let layer = loader.once(at, || Ok(ChannelsLast::new(&stored.part()?)))?;
+        let layer = loader.once(key, || Ok(ChannelsLast::new(&stored.part()?)))?;
         let shape = shape.clone();
         let run: Run = Arc::new(move |mut x| {
             vec![Array::new(layer.forward(x.remove(0).view([images, height, width, channels])), &shape)]

@@ -19,6 +19,10 @@ use crate::weights::onnx::proto::NodeProto;
 /// Computes the outputs of a node from those of its inputs that it takes.
 pub type Run = Arc<dyn Fn(Vec<Array>) -> Vec<Array> + Send + Sync>;
 
+/// What is laid out on a device once, whatever the number of images: of the node at a place of the file and all that is done
+/// in the same pass, up to the one at the second place; and whether for windows of maps that have their channels last.
+pub type Key = (usize, usize, bool);
+
 /// Makes a [`Run`] for a device, its weights laid out there.
 pub type Prepare = Rc<dyn Fn(&Loader) -> Result<Run, WeightsError>>;
 
@@ -118,8 +122,8 @@ impl From<&str> for Refusal {
 pub struct Node<'a> {
     /// The file.
     pub model: &'a Model,
-    /// Its place in the file.
-    pub at: usize,
+    /// What is laid out for it.
+    pub key: Key,
     /// As the file has it.
     pub proto: &'a NodeProto,
     /// By position; absent ones are none.
@@ -256,12 +260,6 @@ impl Node<'_> {
         self.proto.text(setting).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default()
     }
 
-    /// ONNX's name of the type of an input that the file holds, if it is none of floating-point numbers.
-    pub fn stored_type(&self, at: usize) -> Option<&str> {
-        let name = self.proto.input(at)?;
-        self.model.constants.iter().find(|constant| constant.name == name)?.is_float().err()
-    }
-
     fn name(&self, at: usize) -> &str {
         self.proto.input(at).unwrap_or("absent")
     }
@@ -282,11 +280,11 @@ pub fn axis(axis: i64, rank: usize) -> Result<usize, Refusal> {
     found.ok_or_else(|| format!("axis {axis} of a tensor of {rank} axes").into())
 }
 
-/// Lays weights out on a device, those of a node once, whatever the number of images.
+/// Lays weights out on a device, those of a key once.
 pub struct Loader {
     /// Where to.
     pub device: Device,
-    laid_out: RefCell<HashMap<usize, Arc<dyn Any + Send + Sync>>>,
+    laid_out: RefCell<HashMap<Key, Arc<dyn Any + Send + Sync>>>,
 }
 
 impl Loader {
@@ -295,21 +293,21 @@ impl Loader {
         Self { device: device.clone(), laid_out: RefCell::default() }
     }
 
-    /// What `make` makes for the node at `at`, or made before.
+    /// What `make` makes, or made before.
     ///
     /// # Errors
     /// As `make`.
     pub fn once<T: Any + Send + Sync>(
         &self,
-        at: usize,
+        key: Key,
         make: impl FnOnce() -> Result<T, WeightsError>,
     ) -> Result<Arc<T>, WeightsError> {
-        let made = self.laid_out.borrow().get(&at).cloned();
+        let made = self.laid_out.borrow().get(&key).cloned();
         if let Some(made) = made.and_then(|made| made.downcast().ok()) {
             return Ok(made);
         }
         let made = Arc::new(make()?);
-        self.laid_out.borrow_mut().insert(at, made.clone());
+        self.laid_out.borrow_mut().insert(key, made.clone());
         Ok(made)
     }
 }

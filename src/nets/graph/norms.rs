@@ -121,14 +121,8 @@ pub fn sum(node: &Node) -> Result<Lowered, Refusal> {
 }
 
 pub fn product(node: &Node) -> Result<Lowered, Refusal> {
-    if let Known::Whole(_) = node.input(0)? {
-        return reduce(
-            node,
-            |x| x,
-            |values| values.iter().try_fold(1i64, |product, &value| product.checked_mul(value)),
-        );
-    }
-    reduce(node, |x| x.prod_dim(1), |_| None)
+    let whole = |values: &[i64]| values.iter().try_fold(1i64, |product, &value| product.checked_mul(value));
+    reduce(node, |x| x.prod_dim(1), whole)
 }
 
 pub fn maximum(node: &Node) -> Result<Lowered, Refusal> {
@@ -281,14 +275,14 @@ pub fn rms_normalization(node: &Node) -> Result<Lowered, Refusal> {
     let at = axis(node.int("axis", -1), own.len())?;
     let units: usize = own[at..].iter().product();
     let rows: usize = own[..at].iter().product();
-    let (scale, epsilon, at) = (node.constant(1)?.clone(), node.float("epsilon", 1e-5), node.at);
+    let (scale, epsilon, key) = (node.constant(1)?.clone(), node.float("epsilon", 1e-5), node.key);
     if units == 0 || scale.shape.iter().product::<usize>() != units {
         return Err(format!("a scale of {:?} for {units} outputs", scale.shape).into());
     }
     Lowered::weighted(own.clone(), &[0], 0, units, move |loader: &Loader| {
-        let scale = loader.once(at, || {
+        let scale = loader.once(key, || {
             let values = weights(&scale)?;
-            Ok::<_, WeightsError>(Tensor::<1>::from_data(values, &loader.device).reshape([1, units]))
+            Ok(Tensor::<1>::from_data(values, &loader.device).reshape([1, units]))
         })?;
         let own = own.clone();
         let run: Run = Arc::new(move |mut inputs| {
@@ -328,9 +322,9 @@ fn of_groups(node: &Node, groups: usize) -> Result<Lowered, Refusal> {
             return Err(format!("a scale or shift of {shape:?} for {channels} channels in {groups} groups").into());
         }
     }
-    let (at, epsilon) = (node.at, f64::from(node.float("epsilon", 1e-5)));
+    let (key, epsilon) = (node.key, f64::from(node.float("epsilon", 1e-5)));
     Lowered::weighted(own.clone(), &[0], 0, 2 * channels, move |loader: &Loader| {
-        let laid_out = loader.once(at, || {
+        let laid_out = loader.once(key, || {
             let [ones, zeros] = [1.0f32, 0.0].map(|value| TensorData::full([units], value));
             let norm = LayerNorm::new(&ones, &zeros, epsilon, &loader.device);
             let each = |constant: &Constant| {
@@ -340,7 +334,7 @@ fn of_groups(node: &Node, groups: usize) -> Result<Lowered, Refusal> {
                 let data = TensorData::new(values, [1, channels, 1]);
                 Ok::<_, WeightsError>(Tensor::<3>::from_data(data, &loader.device))
             };
-            Ok::<_, WeightsError>((norm, [each(&parameters[0])?, each(&parameters[1])?]))
+            Ok((norm, [each(&parameters[0])?, each(&parameters[1])?]))
         })?;
         let own = own.clone();
         let run: Run = Arc::new(move |mut inputs| {
@@ -369,11 +363,11 @@ fn normalized(
 ) -> Result<Lowered, Refusal> {
     let own = node.shape(0)?.to_vec();
     let rows = own.iter().product::<usize>() / units.max(1);
-    let (at, activation) = (node.at, node.then.activation.unwrap_or(Activation::Identity));
+    let (key, activation) = (node.key, node.then.activation.unwrap_or(Activation::Identity));
     Lowered::weighted(own.clone(), &[0], 0, count, move |loader: &Loader| {
-        let norm = loader.once(at, || {
+        let norm = loader.once(key, || {
             let (scale, shift) = parameters()?;
-            Ok::<_, WeightsError>(LayerNorm::new(&scale, &shift, epsilon, &loader.device))
+            Ok(LayerNorm::new(&scale, &shift, epsilon, &loader.device))
         })?;
         let own = own.clone();
         let run: Run = Arc::new(move |mut inputs| {

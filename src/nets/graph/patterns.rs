@@ -5,6 +5,9 @@ use super::functions;
 use super::lowering::{Lowered, Node, Refusal, axis};
 use crate::kernels::Activation;
 
+/// More nodes than any activation is in.
+const MOST_PIECES: usize = 16;
+
 /// Nodes that are one activation.
 pub struct Found {
     /// The value it is of.
@@ -178,6 +181,9 @@ fn gated(compiled: &Compiled, x: usize, gate: usize, nodes: &mut Vec<usize>) -> 
 
 /// A value as a number times a power of `x`.
 fn powers(compiled: &Compiled, x: usize, value: usize, nodes: &mut Vec<usize>) -> Option<(u32, f64)> {
+    if nodes.len() > MOST_PIECES {
+        return None;
+    }
     if value == x {
         return Some((1, 1.0));
     }

@@ -283,13 +283,6 @@ mod tests {
     use super::*;
     use crate::kernels::gpu::test_device;
 
-    /// Every value by its index.
-    fn places(places: &Places) -> Vec<usize> {
-        places.runs.iter().fold(vec![places.offset], |found, &(length, step)| {
-            found.into_iter().flat_map(|at| (0..length).map(move |n| at + n * step)).collect()
-        })
-    }
-
     fn moved(shape: &[usize], moves: &[Move]) -> Option<Places> {
         moves.iter().try_fold(Places::plain(shape), |places, by| places.moved(by))
     }
@@ -299,11 +292,11 @@ mod tests {
         let part = |axis, first, count| Move::Part { axis, first, count };
         let found = moved(&[2, 3, 4], &[Move::Transposed(vec![2, 0, 1]), part(0, 1, 2)]).unwrap();
         assert_eq!(
-            (found.shape.clone(), places(&found)),
+            (found.shape.clone(), found.each()),
             (vec![2, 2, 3], vec![1, 5, 9, 13, 17, 21, 2, 6, 10, 14, 18, 22])
         );
         let spread = moved(&[2, 1], &[Move::Spread(vec![3, 2, 2])]).unwrap();
-        assert_eq!(places(&spread), [0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 1, 1]);
+        assert_eq!(spread.each(), [0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 1, 1]);
         // There and back, through a shape that merges axes which do not lie side by side.
         let forth = moved(&[2, 3, 4], &[Move::Transposed(vec![1, 0, 2]), Move::Reshaped(vec![6, 4])]).unwrap();
         assert!(!forth.is_plain(24) && forth.is_permutation(24));
@@ -345,7 +338,7 @@ mod tests {
             let found = moved(shape, moves).unwrap();
             let units = shape.iter().product::<usize>();
             let values: Vec<f32> = (0..units).map(|n| n as f32).collect();
-            let expected: Vec<f32> = places(&found).into_iter().map(|n| n as f32).collect();
+            let expected: Vec<f32> = found.each().into_iter().map(|n| n as f32).collect();
             for device in std::iter::once(Device::flex()).chain(test_device()) {
                 let root = Tensor::<1>::from_data(TensorData::new(values.clone(), [units]), &device);
                 let taken = found.take(root).into_data().try_to_vec::<f32>().unwrap();

@@ -10,7 +10,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use super::affine;
 use super::batch::Along;
 use super::bounds::{MOST_VALUES, units};
-use super::lowering::{Loader, Lowered, Node, Refusal, Run, weights};
+use super::lowering::{Key, Loader, Lowered, Node, Refusal, Run, weights};
 use super::places::{Move, moved, permuted};
 use super::ranks::broadcast;
 use super::value::{Array, Constant, Known};
@@ -99,6 +99,10 @@ pub fn gemm(node: &Node) -> Result<Lowered, Refusal> {
         return Err(format!("the product of {:?} and {:?}", node.shape(0)?, node.shape(1)?).into());
     }
     let bias = node.bias(outputs)?;
+    // A column has a number for every row.
+    if let Some(column) = bias.as_ref().filter(|bias| outputs > 1 && bias.shape.last() != Some(&outputs)) {
+        return Err(format!("a bias of {:?} for {outputs} outputs", column.shape).into());
+    }
     dense(node, vec![rows, outputs], inputs, outputs, turned, bias)
 }
 
@@ -116,12 +120,13 @@ fn dense(
         let kernel = weights(&weight)?;
         Ok(if turned { kernel } else { transposed(&kernel, [inputs, outputs]) })
     };
-    dense_of(node, shape, [inputs, outputs], bias, |x, [rows, inputs]| x.view([rows, inputs]), load)
+    dense_of(node, node.key, shape, [inputs, outputs], bias, |x, [rows, inputs]| x.view([rows, inputs]), load)
 }
 
-/// A dense layer of the rows that `rows` makes of the first input; `load` gives its weights `[out, in]`.
+/// A dense layer of the rows that `rows` makes of the first input; `load` gives its weights `[out, in]`, laid out as `key`.
 pub fn dense_of(
     node: &Node,
+    key: Key,
     shape: Vec<usize>,
     [inputs, outputs]: [usize; 2],
     bias: Option<Rc<Constant>>,
@@ -129,16 +134,16 @@ pub fn dense_of(
     load: impl Fn() -> Result<TensorData, WeightsError> + 'static,
 ) -> Result<Lowered, Refusal> {
     let count = shape.iter().product::<usize>() / outputs.max(1);
-    let (at, then, to) = (node.at, node.then.clone(), shape.clone());
+    let (then, to) = (node.then.clone(), shape.clone());
     let activation = then.activation.unwrap_or(Activation::Identity);
     let all = inputs.saturating_mul(outputs) + bias.as_ref().map_or(0, |_| outputs);
     let multiply_adds = count.saturating_mul(inputs.saturating_mul(outputs));
     Lowered::weighted(shape, &node.with_summand(&[0]), multiply_adds, all, move |loader: &Loader| {
-        let dense = loader.once(at, || {
+        let dense = loader.once(key, || {
             let (kernel, bias) = affine::folded(load()?, outputs, bias.as_deref(), &then)?;
             // A convolution's of windows side by side has four axes.
             let kernel = TensorData::new(kernel.try_into_vec::<f32>().expect("weights are f32"), [outputs, inputs]);
-            Ok::<_, WeightsError>(Dense::new(&kernel, &bias, activation, &loader.device))
+            Ok(Dense::new(&kernel, &bias, activation, &loader.device))
         })?;
         let (to, rows, summed) = (to.clone(), rows.clone(), then.summed);
         let run: Run = Arc::new(move |mut x| {

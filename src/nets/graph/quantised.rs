@@ -9,6 +9,9 @@ use crate::kernels::activation::each;
 /// Scale and zero point along the axis of the channels, or one for all.
 pub fn dequantize(node: &Node) -> Result<Lowered, Refusal> {
     let own = node.shape(0)?.to_vec();
+    if node.int("block_size", 0) != 0 {
+        return Err("scales of blocks, expected one, or one for each channel".into());
+    }
     let scale = node.constant(1)?.values()?;
     let zero = match node.optional(2) {
         Some(_) => node.whole(2)?.values.clone(),
@@ -39,6 +42,31 @@ pub fn dequantize(node: &Node) -> Result<Lowered, Refusal> {
     })
 }
 
+/// ONNX's name of the type of a zero point, which the steps are of: as it is stored, or what it is cast to.
+fn zero_point_type<'a>(node: &Node<'a>) -> Option<&'a str> {
+    let mut name = node.proto.input(2)?;
+    loop {
+        if let Some(constant) = node.model.constants.iter().find(|constant| constant.name == name) {
+            return constant.is_float().err();
+        }
+        let maker = node.model.nodes.iter().find(|maker| maker.output.iter().any(|output| output == name))?;
+        match maker.op_type.as_str() {
+            "Cast" => return type_name(maker.int("to")?),
+            "Identity" => name = maker.input(0)?,
+            _ => return None,
+        }
+    }
+}
+
+/// ONNX's name of a type of steps by its number, the default where none is set.
+fn type_name(data_type: i64) -> Option<&'static str> {
+    match data_type {
+        0 | 2 => Some("UINT8"),
+        3 => Some("INT8"),
+        _ => None,
+    }
+}
+
 /// Rounds as the runtime that the model was quantised for does: to the nearest step, halves to even, within the type's range.
 pub fn quantize(node: &Node) -> Result<Lowered, Refusal> {
     let own = node.shape(0)?.to_vec();
@@ -49,14 +77,15 @@ pub fn quantize(node: &Node) -> Result<Lowered, Refusal> {
     if !(scale.is_finite() && scale > 0.0) {
         return Err(format!("a scale of {scale}").into());
     }
-    let (low, high) = match node.stored_type(2) {
-        Some("INT8") => (-128.0, 127.0),
-        Some("UINT8") | None => (0.0, 255.0),
-        Some(other) => return Err(format!("steps of type {other}, expected INT8 or UINT8").into()),
+    let (steps, zero) = match node.optional(2) {
+        Some(_) => (zero_point_type(node), node.number(2)?),
+        None => (type_name(node.int("output_dtype", 0)), 0.0),
     };
-    let zero = match node.optional(2) {
-        Some(_) => node.number(2)?,
-        None => 0.0,
+    let (low, high) = match steps {
+        Some("INT8") => (-128.0, 127.0),
+        Some("UINT8") => (0.0, 255.0),
+        Some(other) => return Err(format!("steps of type {other}, expected INT8 or UINT8").into()),
+        None => return Err("steps of a type that is not known, expected a stored zero point of INT8 or UINT8".into()),
     };
     if !(low..=high).contains(&zero) {
         return Err(format!("a zero point of {zero}, expected {low} to {high}").into());

@@ -1,10 +1,13 @@
 //! Maps in another size.
 
+use std::sync::Arc;
+
 use burn::tensor::{Tensor, TensorData};
 
 use super::batch::Along;
 use super::bounds::{MOST_MADE, units};
-use super::lowering::{Lowered, Node, Refusal};
+use super::gathers::around;
+use super::lowering::{Loader, Lowered, Node, Refusal, Run};
 use super::value::{Array, Known};
 
 /// The lengths of all axes behind it, and how many new places there are for an old one.
@@ -59,27 +62,29 @@ pub fn resize(node: &Node) -> Result<Lowered, Refusal> {
     if own.contains(&0) || shape.contains(&0) {
         return Err(format!("{own:?} as {shape:?}").into());
     }
-    let mut matrices = Vec::new();
-    for axis in 0..own.len() {
-        if own[axis] != shape[axis] || scales[axis] != 1.0 {
-            units(&[own[axis], shape[axis]], MOST_MADE)?;
-            matrices.push((axis, rule.matrix(own[axis], shape[axis], scales[axis])));
-        }
+    let changes = |&axis: &usize| own[axis] != shape[axis] || scales[axis] != 1.0;
+    let axes: Vec<usize> = (0..own.len()).filter(changes).collect();
+    for &axis in &axes {
+        units(&[own[axis], shape[axis]], MOST_MADE)?;
     }
-    let (from, to) = (own, shape.clone());
-    Lowered::run(shape, &[0], move |mut inputs| {
-        let (mut x, mut now) = (inputs.remove(0), from.clone());
-        let device = x.device();
-        for (axis, matrix) in &matrices {
-            let (before, length) = (now[*axis], matrix.len() / now[*axis]);
-            let outer: usize = now[..*axis].iter().product();
-            let inner: usize = now[axis + 1..].iter().product();
-            now[*axis] = length;
-            let matrix = Tensor::<2>::from_data(TensorData::new(matrix.clone(), [length, before]), &device);
-            let product = matrix.reshape([1, length, before]).expand::<3, _>([outer, length, before]);
-            x = Array::new(product.matmul(x.view([outer, before, inner])), &now);
-        }
-        x.reshaped(&to)
+    Lowered::weighted(shape.clone(), &[0], 0, 0, move |loader: &Loader| {
+        let (own, to) = (own.clone(), shape.clone());
+        let matrix = |&axis: &usize| {
+            let matrix = TensorData::new(rule.matrix(own[axis], to[axis], scales[axis]), [1, to[axis], own[axis]]);
+            (axis, Tensor::<3>::from_data(matrix, &loader.device))
+        };
+        let matrices: Vec<(usize, Tensor<3>)> = axes.iter().map(matrix).collect();
+        let run: Run = Arc::new(move |mut inputs| {
+            let (mut x, mut now) = (inputs.remove(0), own.clone());
+            for (axis, matrix) in &matrices {
+                let [outer, before, inner] = around(&now, *axis);
+                now[*axis] = to[*axis];
+                let matrix = matrix.clone().expand::<3, _>([outer, to[*axis], before]);
+                x = Array::new(matrix.matmul(x.view([outer, before, inner])), &now);
+            }
+            vec![x.reshaped(&to)]
+        });
+        Ok(run)
     })
 }
 
@@ -89,7 +94,6 @@ struct Rule {
     nearest: String,
     coordinates: String,
     cubic: f64,
-    antialias: bool,
 }
 
 impl Rule {
@@ -104,17 +108,15 @@ impl Rule {
                 if node.opset < 11 { "asymmetric" } else { "half_pixel" },
             ),
             cubic: f64::from(node.float("cubic_coeff_a", -0.75)),
-            antialias: node.int("antialias", 0) != 0,
         };
+        let antialias = node.int("antialias", 0) != 0;
         let known = matches!(rule.mode.as_str(), "nearest" | "linear" | "cubic")
             && matches!(
                 rule.coordinates.as_str(),
                 "half_pixel" | "pytorch_half_pixel" | "asymmetric" | "align_corners"
             );
-        if !known || rule.antialias {
-            return Err(
-                format!("mode {}, coordinates {}, antialias {}", rule.mode, rule.coordinates, rule.antialias).into()
-            );
+        if !known || antialias {
+            return Err(format!("mode {}, coordinates {}, antialias {antialias}", rule.mode, rule.coordinates).into());
         }
         Ok(rule)
     }

@@ -12,7 +12,6 @@ use super::lowering::{Loader, Lowered, Node, Refusal, Run};
 use super::operators::ELEMENTWISE;
 use super::value::Array;
 use crate::kernels::Separable;
-use crate::weights::WeightsError;
 
 /// Of nodes with weights, those that may go on with the one before them in one pass, or take what gates multiply.
 pub fn together(compiled: &Compiled, weighted: &HashSet<usize>) -> HashSet<usize> {
@@ -106,11 +105,11 @@ fn separable(node: &Node, before: &[Open]) -> Result<Lowered, Refusal> {
         all += layer.weights();
         layers.push(layer);
     }
-    let (at, summed) = (node.at, node.then.summed);
+    let (key, summed) = (node.key, node.then.summed);
     Lowered::weighted(shape.to_vec(), &node.with_summand(&[0]), multiply_adds, all, move |loader: &Loader| {
-        let separable = loader.once(at, || {
+        let separable = loader.once(key, || {
             let parts = layers.iter().map(Stored::part).collect::<Result<Vec<_>, _>>()?;
-            Ok::<_, WeightsError>(Separable::new(&parts))
+            Ok(Separable::new(&parts))
         })?;
         let run: Run = Arc::new(move |mut x| {
             let summand = summed.then(|| x.remove(1).view(shape));

@@ -104,12 +104,12 @@ impl Pieces<'_> {
     }
 
     /// A name that is of this node alone.
-    fn fresh(&self, more: usize) -> String {
-        format!("{} ({})", self.node.output[0], self.nodes.len() + more)
+    fn fresh(&self) -> String {
+        format!("{} ({})", self.node.output[0], self.nodes.len())
     }
 
     fn piece(&mut self, operator: &str, inputs: &[&str], settings: Vec<AttributeProto>) -> String {
-        let output = self.fresh(0);
+        let output = self.fresh();
         self.several(operator, inputs, settings, vec![output.clone()]);
         output
     }
@@ -126,7 +126,7 @@ impl Pieces<'_> {
 
     /// Three equal parts along the last axis, or such as the lengths say.
     fn thirds(&mut self, x: &str, lengths: Option<&[i64]>) -> [String; 3] {
-        let outputs: [String; 3] = std::array::from_fn(|n| format!("{}.{n}", self.fresh(0)));
+        let outputs: [String; 3] = std::array::from_fn(|n| format!("{}.{n}", self.fresh()));
         let settings = [ints("split", lengths.unwrap_or_default())].into_iter().filter(|_| lengths.is_some());
         let settings = settings.chain([int("axis", -1)]).collect();
         self.several("Split", &[x], settings, outputs.to_vec());

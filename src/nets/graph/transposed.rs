@@ -10,7 +10,6 @@ use super::affine;
 use super::convolutions::map;
 use super::lowering::{Loader, Lowered, Node, Refusal, Run, weights};
 use super::value::Array;
-use crate::weights::WeightsError;
 
 /// Of a map; every unit adds its multiple of the kernel, `[in, out / groups, height, width]`.
 pub fn conv_transpose(node: &Node) -> Result<Lowered, Refusal> {
@@ -40,16 +39,16 @@ pub fn conv_transpose(node: &Node) -> Result<Lowered, Refusal> {
         whole.checked_sub(2 * padding[at]).filter(|&side| side > 0).ok_or("padding beyond the map")
     };
     let shape = [own[0], each * groups, side(0, rows)?, side(1, columns)?];
-    let (bias, at) = (node.bias(shape[1])?, node.at);
+    let (bias, key) = (node.bias(shape[1])?, node.key);
     let per_place = kernel.shape.iter().product::<usize>();
     let multiply_adds = (own[0] * own[2] * own[3]).saturating_mul(per_place);
     let all = per_place + shape[1];
     Lowered::weighted(shape.to_vec(), &[0], multiply_adds, all, move |loader: &Loader| {
-        let laid_out = loader.once(at, || {
+        let laid_out = loader.once(key, || {
             let kernel = Tensor::<4>::from_data(weights(&kernel)?, &loader.device);
             let bias = bias.as_deref().map(affine::read).transpose()?;
             let bias = bias.map(|bias| Tensor::<1>::from_data(TensorData::new(bias, [shape[1]]), &loader.device));
-            Ok::<_, WeightsError>((kernel, bias))
+            Ok((kernel, bias))
         })?;
         let options = ConvTransposeOptions { stride, padding, padding_out: beyond, dilation, groups };
         let run: Run = Arc::new(move |mut inputs| {

@@ -243,6 +243,11 @@ fn what_takes_long_or_grows_without_end_is_refused() {
     let mut doubled = chain(40, "Expand b e -> d0", &|n| format!("Add d{n} d{n} -> d{}", n + 1));
     doubled.extend(["ReduceMax d40 keepdims=0 -> m".into(), "Clip c - m -> y".into()]);
     assert!(lines(&doubled, &one).unwrap().contains("computed of more than 256 others"));
+    // Squares of squares where a GELU has a third power.
+    let mut squares = chain(40, "Mul c c -> d0", &|n| format!("Mul d{n} d{n} -> d{}", n + 1));
+    let gate = ["Add c d40 -> s", "Mul s k -> r", "Tanh r -> t", "Add t b -> g", "Mul c g -> y"];
+    squares.extend(gate.map(String::from));
+    assert_eq!(lines(&squares, &[floats("k", &[0.797_884_6], &[1]), floats("b", &[1.0], &[1])]), None);
     // Whole numbers by whole numbers.
     let wide = TensorProto { dims: vec![1, 60_000], ..whole("r", &[1; 60_000]) };
     let high = TensorProto { dims: vec![60_000, 1], ..whole("s", &[1; 60_000]) };

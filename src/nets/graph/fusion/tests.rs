@@ -1,6 +1,7 @@
 //! Small graphs of every pattern: joined, not joined because all is tapped, and joined but for one value that is tapped.
 
 mod attention;
+mod layouts;
 
 use std::collections::HashMap;
 
@@ -243,6 +244,18 @@ fn a_dense_layer_of_what_lies_in_planes_moves_nothing() {
             let y = d.dense(&y, 3, 3);
             d.turned(&y, &[0, 3, 1, 2])
         })
+    });
+}
+
+#[test]
+fn numbers_of_more_axes_give_them_to_what_they_multiply() {
+    agree("SiLU times one", |d| {
+        let (x, one) = (d.tokens("x"), d.constant(vec![1.0], &[1; 4]));
+        let gate = d.node("Sigmoid", &[&x]);
+        let y = d.node("Mul", &[&x, &gate]);
+        let y = d.node("Mul", &[&y, &one]);
+        let y = d.set("ReduceMean", &[&y], &[("axes", &[2])]);
+        d.reshaped(&y, &[-1, 12])
     });
 }
 

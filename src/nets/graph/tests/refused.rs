@@ -2,7 +2,11 @@
 
 use burn::tensor::Device;
 
-use super::super::drawing::Drawing;
+use super::super::compile::compile;
+use super::super::drawing::{Drawing, SIZE};
+use super::super::input_shape;
+use super::super::wiring::Wiring;
+use crate::weights::onnx::model::Model;
 
 const IMAGES: usize = 3;
 
@@ -99,6 +103,63 @@ fn a_bias_of_another_length_is_refused() {
         });
         assert!(said.contains(&format!("{operator} (node \"node_v0\"): a bias of [5] for 4 outputs")), "{said}");
     }
+}
+
+#[test]
+fn a_column_is_no_bias_of_as_many_outputs() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut d = Drawing::default();
+    let (x, weights, column) = (d.reshaped("x", &[12, 64]), d.weights(&[64, 12]), d.weights(&[12, 1]));
+    let y = d.node("Gemm", &[&x, &weights, &column]);
+    let said = d.opened(&y, Some(1), folder.path()).map(|_| ()).unwrap_err().to_string();
+    assert!(said.contains("a bias of [12, 1] for 12 outputs"), "{said}");
+}
+
+#[test]
+fn of_steps_only_those_that_are_known_are_taken() {
+    let said = refusal(|d| {
+        let (steps, scale) = (d.ones(3, &[4, 4]), d.constant(vec![0.5; 4], &[2, 2]));
+        d.set("DequantizeLinear", &[&steps, &scale], &[("axis", &[1]), ("block_size", &[2])])
+    });
+    assert!(said.contains("scales of blocks"), "{said}");
+    let quantised = |zero: fn(&mut Drawing) -> String, output: i64| {
+        refusal(|d| {
+            let (scale, zero) = (d.number(0.1), zero(d));
+            let y = d.set("QuantizeLinear", &["x", &scale, &zero], &[("output_dtype", &[output])]);
+            d.node("DequantizeLinear", &[&y, &scale])
+        })
+    };
+    let said = quantised(
+        |d| {
+            let zero = d.ones(3, &[1]);
+            d.reshaped(&zero, &[])
+        },
+        0,
+    );
+    assert!(said.contains("steps of a type that is not known, expected a stored zero point"), "{said}");
+    let said = quantised(|d| d.whole(&[0]), 0);
+    assert!(said.contains("steps of type INT64, expected INT8 or UINT8"), "{said}");
+    let said = quantised(|_| String::new(), 4);
+    assert!(said.contains("steps of a type that is not known"), "{said}");
+}
+
+#[test]
+fn an_axis_that_a_sum_begins_at_is_that_of_the_last_before_onnx_7() {
+    let folder = tempfile::tempdir().unwrap();
+    let sum = |axis: i64| {
+        let mut d = Drawing::default();
+        // As many channels as columns.
+        let (y, bias) = (d.conv("x", &[SIZE, 3, 3, 3], 1, 1, 1), d.weights(&[SIZE]));
+        let y = d.set("Add", &[&y, &bias], &[("broadcast", &[1]), ("axis", &[axis])]);
+        d.saved(&y, folder.path());
+        let mut model = Model::open(&folder.path().join("graph.onnx")).unwrap();
+        model.opset = 6;
+        let wiring = Wiring::new(model).unwrap();
+        compile(&wiring, &input_shape(IMAGES, false, SIZE), None).map(|_| ()).map_err(|error| error.to_string())
+    };
+    assert_eq!(sum(3), Ok(()));
+    let said = sum(1).unwrap_err();
+    assert!(said.contains("[16] from axis 1 of [3, 16, 16, 16] on, as before ONNX 7; export with opset 7"), "{said}");
 }
 
 /// A drawing whose last node is one of ONNX Runtime's, behind the tokens of the image.

@@ -156,6 +156,19 @@ fn places_of_what_images_change_are_written() {
 }
 
 #[test]
+fn steps_are_of_the_type_that_a_zero_point_is_cast_to() {
+    let mut d = Drawing::default();
+    let (x, scale, zero) = (d.tokens("x"), d.number(0.25), d.whole(&[0]));
+    let zero = d.set("Cast", &[&zero], &[("to", &[3])]);
+    let zero = d.node("Identity", &[&zero]);
+    let y = d.node("QuantizeLinear", &[&x, &scale, &zero]);
+    let y = d.node("DequantizeLinear", &[&y, &scale, &zero]);
+    let [x, y] = values(d, [&x, &y]);
+    assert!(x.iter().any(|&x| x < -0.2));
+    assert_eq!(y, x.iter().map(|x| 0.25 * (x / 0.25).round_ties_even()).collect::<Vec<f32>>());
+}
+
+#[test]
 fn what_the_runtime_fuses_into_a_convolution_is_spelt_out() {
     let settings: &[(&str, &[i64])] = &[("kernel_shape", &[1, 1])];
     let relu = |x: f32| x.max(0.0);
