@@ -334,21 +334,12 @@ impl StoredArray {
         match &*self.bytes {
             Bytes::Held(bytes) => self.value.decode(&bytes[start..][..values.len() * size], values),
             Bytes::InFile(file, _) => {
-                let mut piece = [0; PIECE_BYTES];
-                let starts = (start..).step_by(PIECE_BYTES);
-                for (values, start) in values.chunks_mut(PIECE_BYTES / size).zip(starts) {
-                    let piece = &mut piece[..values.len() * size];
-                    files::read_at(file, start as u64, piece).map_err(FileError::at(&self.path))?;
-                    self.value.decode(piece, values);
-                }
+                self.value.read(file, start as u64, values).map_err(FileError::at(&self.path))?;
             }
         }
         Ok(())
     }
 }
-
-/// What is read from a file at a time.
-const PIECE_BYTES: usize = 1 << 15;
 
 /// An array without values may announce any length of its other axes.
 pub(super) fn refuse_endless(path: &Path, shape: &[usize]) -> Result<(), ArrayError> {
