@@ -27,8 +27,8 @@ const MOST: usize = 10_000;
 /// The attribute by which MATLAB names the class of a dataset; it writes the first axis of its arrays last.
 const MATLAB_CLASS: &str = "MATLAB_class";
 
-/// Attributes of what looks like an array in MATLAB's files and is none.
-const MATLAB_OTHERS: [&str; 2] = ["MATLAB_sparse", "MATLAB_empty"];
+/// Attributes of what looks like an array in MATLAB's files and is none, and what MATLAB calls that.
+const MATLAB_OTHERS: [(&str, &str); 2] = [("MATLAB_sparse", "sparse"), ("MATLAB_empty", "empty")];
 
 /// What users call filters that are not read, by their registered numbers.
 const FILTERS: [(&str, &str); 9] = [
@@ -118,7 +118,7 @@ fn walk(
 
 /// The type of a dataset's values, if they are real numbers.
 fn value(dataset: &Dataset) -> Option<Value> {
-    if MATLAB_OTHERS.iter().any(|name| dataset.attribute(name).is_ok()) {
+    if matlab_other(dataset).is_some() {
         return None;
     }
     if let Some(class) = matlab_class(dataset)
@@ -153,6 +153,13 @@ fn matlab_class(dataset: &Dataset) -> Option<String> {
     dataset.attribute(MATLAB_CLASS).ok()?.read_string().ok()
 }
 
+/// What a dataset of MATLAB's is, whatever class its values have, if it is no array of real numbers for that.
+fn matlab_other(dataset: &Dataset) -> Option<&'static str> {
+    let other = MATLAB_OTHERS.iter().find(|(attribute, _)| dataset.attribute(attribute).is_ok());
+    let complex = || matches!(dataset.dtype(), Datatype::Compound { .. }).then_some("complex");
+    other.map(|(_, class)| *class).or_else(complex)
+}
+
 pub(super) fn open(path: &Path, names: &[&str], _: &Told) -> Result<Vec<StoredArray>, ArrayError> {
     let file = file(path)?;
     let (texts, unread) = lists(path, &file)?;
@@ -165,10 +172,9 @@ fn read(path: &Path, file: &Hdf5File, name: &str) -> Result<StoredArray, ArrayEr
     let dataset = file.dataset(name).map_err(error)?;
     let matlab = matlab_class(&dataset);
     let value = value(&dataset).ok_or_else(|| match &matlab {
-        Some(_) if dataset.attribute(MATLAB_OTHERS[0]).is_ok() => matlab::not_numbers(path, name, "sparse", false),
         Some(class) => {
             let text = class == "char" || class == "cell" && cells_are_texts(file);
-            matlab::not_numbers(path, name, class, text)
+            matlab::not_numbers(path, name, matlab_other(&dataset).filter(|_| !text).unwrap_or(class), text)
         }
         None => ArrayError::NotNumbers { path: path.into(), found: called(dataset.dtype()) },
     })?;

@@ -67,9 +67,14 @@ pub(super) fn not_numbers(path: &Path, name: &str, class: &str, text: bool) -> A
         "cell" => format!("x = cell2mat({name}); save(file, \"x\"), or x = {name}{{1}}"),
         "complex" => format!("x = abs({name}) or real({name}); save(file, \"x\")"),
         "sparse" => format!("x = full({name}); save(file, \"x\")"),
+        "empty" => format!("clear {name}; save(file)"),
         _ => format!("x = double({name}); save(file, \"x\")"),
     };
-    let class = if class == "complex" { "complex array" } else { class };
+    let class = match class {
+        "complex" => "complex array",
+        "empty" => "matrix without values",
+        class => class,
+    };
     let class = format!("{class} of MATLAB's");
     ArrayError::Matlab { path: path.into(), name: name.to_string(), class, remedy, text }
 }
