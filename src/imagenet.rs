@@ -16,6 +16,11 @@ pub fn lemmas() -> Vec<Vec<&'static str>> {
     synsets().map(|(_, lemmas)| lemmas).collect()
 }
 
+/// Whether this is a WordNet id of a noun: `n01440764`.
+pub fn is_wnid(text: &str) -> bool {
+    text.len() == 9 && text.strip_prefix('n').is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
