@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::FileError;
 use crate::files;
-use crate::imagenet::{self, is_wnid};
+use crate::imagenet::{is_wnid, synsets};
 use crate::names;
 use crate::vectors::Spelling;
 
@@ -44,7 +44,7 @@ pub enum ClassesError {
 impl Classes {
     /// The 1000 of ILSVRC 2012.
     pub fn imagenet() -> Self {
-        Self(imagenet::lemmas().into_iter().map(|names| names.into_iter().map(str::to_string).collect()).collect())
+        Self(synsets().map(|(_, names)| names.into_iter().map(str::to_string).collect()).collect())
     }
 
     /// A class a line, in the order of the network's outputs: its names separated by commas, the most usual one first. A
@@ -54,7 +54,7 @@ impl Classes {
     /// Unreadable, empty, a line without a name, or lines that begin with their numbers and stand in another order.
     pub fn read(path: &Path) -> Result<Self, ClassesError> {
         let text = files::read_to_string(path).map_err(FileError::at(path))?;
-        let lemmas: HashMap<&str, Vec<&str>> = imagenet::synsets().collect();
+        let lemmas: HashMap<&str, Vec<&str>> = synsets().collect();
         let mut classes: Vec<Vec<String>> = Vec::new();
         for (line, text) in (1..).zip(text.trim_end().lines()) {
             let names = without_id(text);

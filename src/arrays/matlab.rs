@@ -52,8 +52,7 @@ fn open(path: &Path, names: &[&str], told: &Told) -> Result<Vec<StoredArray>, Ar
             let kind = if head.complex { "complex" } else { head.class.name() };
             not_numbers(path, name, kind, head.class == Class::Char || texts.is_some())
         })?;
-        let bytes = Arc::new(Bytes::Held(bytes.clone().into()));
-        let range = 0..bytes.len();
+        let (range, bytes) = (0..bytes.len(), Arc::new(Bytes::Held(bytes.clone())));
         let array = StoredArray::new(path, head.shape.clone(), Order::Fortran, value, bytes, range)?;
         Ok(array.labelled(labels.clone()))
     };

@@ -349,9 +349,9 @@ impl Table<'_> {
         let length = values.len();
         let bytes = Arc::new(Bytes::Held(values.into()));
         let array = StoredArray::new(path, shape, Order::C, Value::NATIVE_DOUBLE, bytes, 0..length)?;
-        let (rows, columns) = (layout.rows(&records), layout.column_names(&records));
-        let labels =
-            Labels { rows, columns, texts: layout.texts(&records), placed: true, missing, ..Labels::default() };
+        let (texts, columns) = (layout.texts(&records), layout.column_names(&records));
+        let rows = layout::rows(&texts);
+        let labels = Labels { rows, columns, texts, placed: true, missing, ..Labels::default() };
         Ok(array.labelled(labels))
     }
 }

@@ -116,7 +116,7 @@ impl Head {
 pub(super) struct Variable {
     pub head: Head,
     /// The values.
-    pub bytes: Vec<u8>,
+    pub bytes: bytes::Bytes,
     /// Of a cell of texts, and of rows of characters.
     pub texts: Option<Vec<String>>,
 }
@@ -193,14 +193,14 @@ impl<'a> Elements<'a> {
     /// The variable, so many cells deep.
     fn within_cells(mut self, depth: usize) -> Option<Variable> {
         let head = self.head()?;
-        let (mut bytes, mut texts) = (Vec::new(), None);
+        let (mut bytes, mut texts) = (bytes::Bytes::new(), None);
         match head.class {
             Class::Cell if depth < DEEPEST => texts = self.cells(depth + 1),
             Class::Char => {
                 let (kind, data) = self.next()?;
                 texts = characters(kind, data, self.big_endian, &head.shape);
             }
-            Class::Float(_) | Class::Whole(_) => bytes = self.next()?.1.to_vec(),
+            Class::Float(_) | Class::Whole(_) => bytes = bytes::Bytes::copy_from_slice(self.next()?.1),
             _ => {}
         }
         Some(Variable { head, bytes, texts })
