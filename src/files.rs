@@ -213,6 +213,9 @@ pub fn changed() -> io::Error {
     io::Error::other("changed while it was being used; leave it alone, and start again")
 }
 
+/// The most letters that a text in an array of texts may be announced to have: each is read whole.
+pub const NPY_TEXT: u64 = 1 << 16;
+
 /// The array with its header looked at before it is parsed: the parser's time doubles with every bracket in a bracket.
 ///
 /// # Errors

@@ -163,7 +163,8 @@ fn matlab_other(dataset: &Dataset) -> Option<&'static str> {
 pub(super) fn open(path: &Path, names: &[&str], _: &Told) -> Result<Vec<StoredArray>, ArrayError> {
     let file = file(path)?;
     let (texts, unread) = lists(path, &file)?;
-    let labels = Labels { rows: texts.into_iter().map(|(_, texts)| texts).collect(), unread, ..Labels::default() };
+    let rows = texts.into_iter().map(|(_, texts)| texts).collect();
+    let labels = Arc::new(Labels { rows, unread, ..Labels::default() });
     names.iter().map(|name| Ok(read(path, &file, name)?.labelled(labels.clone()))).collect()
 }
 

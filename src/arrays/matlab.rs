@@ -44,7 +44,7 @@ fn open(path: &Path, names: &[&str], told: &Told) -> Result<Vec<StoredArray>, Ar
     let asked = file.heads()?.into_iter().filter(is_asked);
     let variables = asked.map(|(place, _)| file.variable(&place)).collect::<Result<Vec<Variable>, _>>()?;
     let rows = variables.iter().filter_map(|variable| variable.texts.clone()).collect();
-    let labels = Labels { rows, ..Labels::default() };
+    let labels = Arc::new(Labels { rows, ..Labels::default() });
     let array = |name: &&str| {
         let Variable { head, bytes, texts } =
             variables.iter().find(|variable| variable.head.name == *name).expect("listed");
@@ -204,6 +204,20 @@ mod tests {
         let mut packed = ZlibEncoder::new(Vec::new(), Compression::fast());
         packed.write_all(&element(14, &parts.concat())).unwrap();
         (values, packed.finish().unwrap())
+    }
+
+    #[test]
+    fn rows_of_no_letters_are_no_texts() {
+        let texts = |rows: u32, letters: &str| {
+            let words = |words: [u32; 2]| words.map(u32::to_le_bytes).concat();
+            let shape = words([rows, letters.len() as u32 / rows.max(1)]);
+            let parts =
+                [element(6, &words([4, 0])), element(5, &shape), element(1, b"x"), element(16, letters.as_bytes())];
+            Elements { bytes: &parts.concat(), big_endian: false }.variable().unwrap().texts
+        };
+        assert_eq!(texts(2, "abcd"), Some(vec!["ac".to_string(), "bd".to_string()]));
+        assert_eq!((texts(0, ""), texts(1, "")), (Some(vec![]), Some(vec![String::new()])));
+        assert_eq!(texts(u32::MAX, ""), None);
     }
 
     #[test]

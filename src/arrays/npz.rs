@@ -50,7 +50,7 @@ fn open(path: &Path, names: &[&str], _: &Told) -> Result<Vec<StoredArray>, Array
     let whole = files::open(path).map_err(FileError::at(path))?;
     let whole = Arc::new(Bytes::of(path, whole)?);
     let (rows, unread) = texts(&mut archive);
-    let labels = Labels { rows, unread, ..Labels::default() };
+    let labels = Arc::new(Labels { rows, unread, ..Labels::default() });
     let mut arrays = Vec::new();
     for name in names {
         let entry = archive.by_name(&format!("{name}.npy")).map_err(malformed)?;
@@ -84,7 +84,7 @@ fn texts(archive: &mut ZipArchive<BufReader<File>>) -> (Vec<Vec<String>>, Vec<Un
         let Some(length) = list_length(array.shape().iter().copied()) else { continue };
         let DType::Plain(plain) = array.dtype() else { continue };
         match plain.type_char() {
-            TypeChar::UnicodeStr | TypeChar::ByteStr => {
+            TypeChar::UnicodeStr | TypeChar::ByteStr if plain.size_field() <= files::NPY_TEXT => {
                 let Ok(list) = array.data::<String>() else { continue };
                 texts.extend(list.collect::<Result<Vec<String>, _>>());
             }

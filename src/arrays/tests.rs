@@ -382,6 +382,24 @@ fn a_complex_array_among_others_is_named_and_texts_are_not() {
 }
 
 #[test]
+fn texts_that_are_announced_to_be_endless_are_not_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.npz");
+    let mut archive = zip::ZipWriter::new(File::create(&path).unwrap());
+    for (name, array) in [
+        ("features", npy("<f8", false, "2,", &f8(&[0.5, 1.5]))),
+        ("endless", npy("|S18446744073709551615", false, "2,", b"ab")),
+        ("names", npy("|S1", false, "2,", b"ab")),
+    ] {
+        archive.start_file(format!("{name}.npy"), zip::write::SimpleFileOptions::default()).unwrap();
+        archive.write_all(&array).unwrap();
+    }
+    archive.finish().unwrap();
+    let array = open(&path, None, &Told::default()).unwrap();
+    assert_eq!(array.labels().rows, [["a", "b"]]);
+}
+
+#[test]
 fn what_other_programs_store_otherwise_is_refused_with_the_remedy() {
     let directory = tempfile::tempdir().unwrap();
     for (name, expected) in [

@@ -15,9 +15,6 @@ use crate::numbers::Value;
 pub(super) const FORMAT: VectorsFormat =
     VectorsFormat { name: "npz (`vectors` and `words`)", sniff, read: ReadVectors::Seek(read) };
 
-/// A longest word beyond this is a damaged header.
-const MAX_WORD_BYTES: u64 = 1 << 16;
-
 fn sniff(head: &[u8]) -> bool {
     head.starts_with(b"PK\x03\x04")
 }
@@ -48,7 +45,7 @@ fn read(file: File, wanted: &mut Wanted) -> Result<(), VectorsError> {
     }
     let words = array(&mut archive, "words", wanted)?;
     let element = Element::of(&words);
-    let strings = matches!(element.kind, TypeChar::UnicodeStr | TypeChar::ByteStr) && element.size <= MAX_WORD_BYTES;
+    let strings = matches!(element.kind, TypeChar::UnicodeStr | TypeChar::ByteStr) && element.size <= files::NPY_TEXT;
     let is_list = matches!(*words.shape(), [_] | [_, 1] | [1, _]);
     if !strings || !is_list {
         let remedy = if element.kind == TypeChar::Object { " (numpy: words.astype(str))" } else { "" };

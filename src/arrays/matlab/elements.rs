@@ -246,9 +246,9 @@ fn characters(kind: u32, data: &[u8], big_endian: bool, shape: &[usize]) -> Opti
         kind::UTF8 => String::from_utf8_lossy(data).chars().collect(),
         _ => return None,
     };
-    // A shape of its own could announce rows without end.
+    // A shape of its own could announce rows without end, of no letters too.
     let announced = shape.iter().fold(1, |letters: usize, &axis| letters.saturating_mul(axis));
-    let rows = *shape.first().filter(|_| announced == letters.len())?;
+    let rows = *shape.first().filter(|&&rows| announced == letters.len() && rows <= letters.len().max(1))?;
     let row = |row: usize| letters.iter().skip(row).step_by(rows.max(1)).collect::<String>().trim_end().to_string();
     Some((0..rows).map(row).collect())
 }
