@@ -167,6 +167,15 @@ pub fn csv_reason(error: &csv::Error) -> String {
     }
 }
 
+/// Whether a sign stands in a line outside of quotes.
+pub fn outside_quotes(line: &str, sign: u8) -> bool {
+    let mut quoted = false;
+    line.bytes().any(|byte| {
+        quoted ^= byte == b'"';
+        !quoted && byte == sign
+    })
+}
+
 /// The bytes of a file of text.
 ///
 /// # Errors

@@ -46,8 +46,9 @@ fn open(path: &Path, names: &[&str], told: &Told) -> Result<Vec<StoredArray>, Ar
     let rows = variables.iter().filter_map(|variable| variable.texts.clone()).collect();
     let labels = Arc::new(Labels { rows, ..Labels::default() });
     let array = |name: &&str| {
-        let Variable { head, bytes, texts } =
-            variables.iter().find(|variable| variable.head.name == *name).expect("listed");
+        let found = variables.iter().find(|variable| variable.head.name == *name);
+        // It was there when the file was listed.
+        let Variable { head, bytes, texts } = found.ok_or_else(|| FileError::at(path)(files::changed()))?;
         let value = head.value().ok_or_else(|| {
             let kind = if head.complex { "complex" } else { head.class.name() };
             not_numbers(path, name, kind, head.class == Class::Char || texts.is_some())
@@ -236,5 +237,6 @@ mod tests {
         let array = open("wanted").unwrap().remove(0);
         assert_eq!((array.shape(), array.values().unwrap()), (&[4096, 1][..], wanted));
         assert!(open("damaged").is_err());
+        assert!(open("gone").unwrap_err().to_string().contains("changed while it was being used"));
     }
 }

@@ -60,9 +60,9 @@ fn open(path: &Path, told: &Told) -> Result<StoredArray, ArrayError> {
         None => {
             let signs = [b'\t', b';', b','].into_iter();
             let signs = signs.filter(|&byte| byte != b',' || told.decimal != Some(Decimal::Comma));
-            let is_between = |&byte: &u8| outside_quotes(first, byte) || rises(text, byte);
+            let is_between = |&byte: &u8| files::outside_quotes(first, byte) || rises(text, byte);
             let stand: Vec<u8> = signs.filter(is_between).collect();
-            let blanks = (stand.is_empty() || outside_quotes(first.trim(), b' ')).then_some(None);
+            let blanks = (stand.is_empty() || files::outside_quotes(first.trim(), b' ')).then_some(None);
             stand.into_iter().map(Some).chain(blanks).collect()
         }
     };
@@ -129,14 +129,6 @@ fn is_row(line: &str, after: &str) -> bool {
     let are_numbers = |cells: &[String]| cells.iter().all(|cell| cell.parse::<f64>().is_ok());
     let named = |cells: &[String]| cells.len() > 1 && cells[0].parse::<f64>().is_err() && are_numbers(&cells[1..]);
     own.len() == next.len() && named(&own) && named(&next)
-}
-
-fn outside_quotes(line: &str, byte: u8) -> bool {
-    let mut quoted = false;
-    line.bytes().any(|found| {
-        quoted ^= found == b'"';
-        !quoted && found == byte
-    })
 }
 
 /// Whether a sign stands in no cell of the first line and once more in every other: a triangle of rows with names, or of one

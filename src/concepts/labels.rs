@@ -208,14 +208,7 @@ fn labels(path: &Path, text: &str, files: &[String]) -> Result<Vec<Label>, Conce
 
 /// What separates the fields of most lines outside quotes: tabs, semicolons or else commas.
 fn separator(lines: &[(usize, &str)]) -> Option<u8> {
-    let stands = |sign: u8, line: &str| {
-        let mut quoted = false;
-        line.bytes().any(|byte| {
-            quoted ^= byte == b'"';
-            !quoted && byte == sign
-        })
-    };
-    let count = |sign: u8| lines.iter().filter(|(_, line)| stands(sign, line)).count();
+    let count = |sign: u8| lines.iter().filter(|(_, line)| files::outside_quotes(line, sign)).count();
     [b'\t', b';', b','].into_iter().find(|&sign| 2 * count(sign) > lines.len())
 }
 
