@@ -27,8 +27,11 @@ const MOST: usize = 10_000;
 /// The attribute by which MATLAB names the class of a dataset; it writes the first axis of its arrays last.
 const MATLAB_CLASS: &str = "MATLAB_class";
 
-/// Attributes of what looks like an array in MATLAB's files and is none, and what MATLAB calls that.
-const MATLAB_OTHERS: [(&str, &str); 2] = [("MATLAB_sparse", "sparse"), ("MATLAB_empty", "empty")];
+/// The attribute of a group in which MATLAB keeps the parts of a sparse matrix.
+const MATLAB_SPARSE: &str = "MATLAB_sparse";
+
+/// The attribute of a dataset that holds the shape of an array of MATLAB's without values.
+const MATLAB_EMPTY: &str = "MATLAB_empty";
 
 /// What users call filters that are not read, by their registered numbers.
 const FILTERS: [(&str, &str); 9] = [
@@ -155,9 +158,11 @@ fn matlab_class(dataset: &Dataset) -> Option<String> {
 
 /// What a dataset of MATLAB's is, whatever class its values have, if it is no array of real numbers for that.
 fn matlab_other(dataset: &Dataset) -> Option<&'static str> {
-    let other = MATLAB_OTHERS.iter().find(|(attribute, _)| dataset.attribute(attribute).is_ok());
-    let complex = || matches!(dataset.dtype(), Datatype::Compound { .. }).then_some("complex");
-    other.map(|(_, class)| *class).or_else(complex)
+    match dataset.dtype() {
+        _ if dataset.attribute(MATLAB_EMPTY).is_ok() => Some("empty"),
+        Datatype::Compound { .. } => Some("complex"),
+        _ => None,
+    }
 }
 
 pub(super) fn open(path: &Path, names: &[&str], _: &Told) -> Result<Vec<StoredArray>, ArrayError> {
@@ -170,6 +175,11 @@ pub(super) fn open(path: &Path, names: &[&str], _: &Told) -> Result<Vec<StoredAr
 
 fn read(path: &Path, file: &Hdf5File, name: &str) -> Result<StoredArray, ArrayError> {
     let error = |error| unreadable(path, error);
+    if let Some((group, _)) = name.rsplit_once('/')
+        && file.group(group).is_ok_and(|group| group.attribute(MATLAB_SPARSE).is_ok())
+    {
+        return Err(matlab::not_numbers(path, group, "sparse", false));
+    }
     let dataset = file.dataset(name).map_err(error)?;
     let matlab = matlab_class(&dataset);
     let value = value(&dataset).ok_or_else(|| match &matlab {

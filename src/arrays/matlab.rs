@@ -73,6 +73,7 @@ pub(super) fn not_numbers(path: &Path, name: &str, class: &str, text: bool) -> A
     let class = match class {
         "complex" => "complex array",
         "empty" => "matrix without values",
+        "sparse" => "sparse matrix",
         class => class,
     };
     let class = format!("{class} of MATLAB's");

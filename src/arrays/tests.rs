@@ -362,6 +362,14 @@ fn what_is_no_array_of_numbers_in_matlabs_hdf5_is_called_what_it_is() {
         let error = open(&path, Some(name), &Told::default()).err().unwrap().to_string();
         assert!(error.contains(expected), "{error}");
     }
+    // A sparse one is a group; its parts are no arrays of their own.
+    let part = |name: &str| DatasetBuilder::typed_data(name, vec![2], &[1_u64, 2]).unwrap();
+    let file = Hdf5Builder::new().group_attribute("s", AttributeBuilder::fixed_string("MATLAB_sparse", "3"));
+    let file = file.dataset(DatasetBuilder::typed_data("s/data", vec![2], &[0.5, 1.5]).unwrap());
+    let file = file.dataset(part("s/ir")).dataset(part("s/jc"));
+    let path = saved(&directory, "s.mat", &file.into_plan().unwrap().encode(WriteOptions::default()).unwrap());
+    let error = read(&path).unwrap_err().to_string();
+    assert!(error.contains("s is a sparse matrix of MATLAB's") && error.contains("x = full(s)"), "{error}");
 }
 
 #[test]
