@@ -217,12 +217,18 @@ pub enum ArrayError {
 
 /// What makes real numbers of values of another type, as a file names it.
 fn to_real_numbers(found: &str) -> &'static str {
-    let kind = found.trim_start_matches(['\'', '<', '>', '=']);
-    match kind.get(..1) {
-        Some("c" | "C") => "take numpy's abs(x), or x.real and x.imag as units of their own",
-        Some("[") => "numpy.lib.recfunctions.structured_to_unstructured makes an array of a struct's fields",
+    match found {
+        _ if is_complex(found) => "take numpy's abs(x), or x.real and x.imag as units of their own",
+        _ if found.starts_with('[') => {
+            "numpy.lib.recfunctions.structured_to_unstructured makes an array of a struct's fields"
+        }
         _ => "convert with numpy's astype(\"float64\")",
     }
+}
+
+/// Whether a type is one of complex numbers, as a file names it: `'<c8'`, `C64`, `complex`.
+fn is_complex(found: &str) -> bool {
+    found.trim_start_matches(['\'', '<', '>', '=']).starts_with(['c', 'C'])
 }
 
 /// Names of arrays that a message has room for.
@@ -249,7 +255,7 @@ pub fn names(path: &Path) -> Result<Vec<String>, ArrayError> {
 }
 
 /// As [`names`], without what holds text or values of a type that no array of numbers has. What is no array of numbers for
-/// another reason (a struct, a complex array, a damaged one) is named: opening it says why.
+/// another reason (a complex array, a struct of MATLAB's, a damaged one) is named: opening it says why.
 ///
 /// # Errors
 /// As [`names`].
@@ -257,7 +263,12 @@ pub fn names_but_texts(path: &Path) -> Result<Vec<String>, ArrayError> {
     let format = format(path)?;
     let is_text = |listed: &Listed| {
         let opened = || (format.open)(path, &[&listed.name], &Told::default());
-        !listed.number && matches!(opened(), Err(ArrayError::NotNumbers { .. } | ArrayError::Matlab { text: true, .. }))
+        !listed.number
+            && match opened() {
+                Err(ArrayError::NotNumbers { found, .. }) => !is_complex(&found),
+                Err(ArrayError::Matlab { text, .. }) => text,
+                _ => false,
+            }
     };
     let listed: Vec<Listed> = (format.list)(path)?.into_iter().filter(|listed| !is_text(listed)).collect();
     Ok(sorted(&listed))

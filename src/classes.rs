@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use crate::error::FileError;
 use crate::files;
-use crate::imagenet;
+use crate::imagenet::{is_wnid, synsets};
+use crate::names;
 use crate::vectors::Spelling;
 
 /// Classes in the order of a network's outputs, each with its names, the most usual one first.
@@ -29,6 +30,12 @@ pub enum ClassesError {
         /// Counted from 1.
         line: usize,
     },
+    /// Numbers of lines that stand in another order.
+    #[error(
+        "{}: its lines are numbered, and stand in another order than their numbers; expected a class a line in the order of the \
+         network's outputs: sort them by their numbers", .0.display()
+    )]
+    Unsorted(PathBuf),
     /// No class.
     #[error("{}: empty, expected a class a line in the order of the network's outputs", .0.display())]
     Empty(PathBuf),
@@ -37,29 +44,35 @@ pub enum ClassesError {
 impl Classes {
     /// The 1000 of ILSVRC 2012.
     pub fn imagenet() -> Self {
-        Self(imagenet::lemmas().into_iter().map(|names| names.into_iter().map(str::to_string).collect()).collect())
+        Self(synsets().map(|(_, names)| names.into_iter().map(str::to_string).collect()).collect())
     }
 
     /// A class a line, in the order of the network's outputs: its names separated by commas, the most usual one first. A
     /// WordNet id before them, or anything up to a tab, is left out; a WordNet id alone has the names that ILSVRC 2012 gives it.
     ///
     /// # Errors
-    /// Unreadable, empty, or a line without a name.
+    /// Unreadable, empty, a line without a name, or lines that begin with their numbers and stand in another order.
     pub fn read(path: &Path) -> Result<Self, ClassesError> {
         let text = files::read_to_string(path).map_err(FileError::at(path))?;
-        let lemmas: HashMap<&str, Vec<&str>> = imagenet::synsets().collect();
+        let lemmas: HashMap<&str, Vec<&str>> = synsets().collect();
         let mut classes: Vec<Vec<String>> = Vec::new();
         for (line, text) in (1..).zip(text.trim_end().lines()) {
-            let names = names(text);
-            let listed: Vec<String> = names.split(',').map(|name| name.trim().to_string()).collect();
-            let listed: Vec<String> = listed.into_iter().filter(|name| !name.is_empty()).collect();
+            let names = without_id(text);
+            let listed = names.split(',').map(str::trim).filter(|name| !name.is_empty());
+            let listed: Vec<String> = listed.map(str::to_string).collect();
             if listed.is_empty() {
                 return Err(ClassesError::Nameless { path: path.into(), line });
             }
             let published = lemmas.get(names.trim()).map(|names| names.iter().map(ToString::to_string).collect());
             classes.push(published.unwrap_or(listed));
         }
-        if classes.is_empty() { Err(ClassesError::Empty(path.into())) } else { Ok(Self(classes)) }
+        let number = |line: &str| Some(line.split_once(['\t', ','])?.0.trim().to_string());
+        let numbers: Option<Vec<String>> = text.trim_end().lines().map(number).collect();
+        match numbers {
+            _ if classes.is_empty() => Err(ClassesError::Empty(path.into())),
+            Some(numbers) if names::are_places(&numbers) => Err(ClassesError::Unsorted(path.into())),
+            _ => Ok(Self(classes)),
+        }
     }
 
     /// How many.
@@ -114,13 +127,10 @@ fn spellings(spelling: &Spelling, name: &str) -> impl Iterator<Item = String> {
 }
 
 /// What comes after a tab or a WordNet id.
-fn names(line: &str) -> &str {
+fn without_id(line: &str) -> &str {
     if let Some((_, names)) = line.split_once('\t') {
         return names;
     }
-    let is_wnid = |text: &str| {
-        text.len() == 9 && text.strip_prefix('n').is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))
-    };
     line.split_once(' ').filter(|(first, _)| is_wnid(first)).map_or(line, |(_, names)| names)
 }
 
@@ -143,6 +153,10 @@ mod tests {
         assert!(said("cat\n\ndog\n").contains("line 2 names no class"), "{}", said("cat\n\ndog\n"));
         assert!(said("cat\n1\t,\n").contains("line 2 names no class"));
         assert!(said("\n").contains("empty"), "{}", said("\n"));
+        for unsorted in ["2\tcat\n0\tdog\n1\towl\n", "1,cat\n3,dog\n2,owl\n"] {
+            assert!(said(unsorted).contains("numbered, and stand in another order"), "{}", said(unsorted));
+        }
+        assert_eq!(read("1\tcat\n2\tdog\n3\towl\n").unwrap().names(2), ["owl"]);
         assert_eq!(Classes::imagenet().names(281), ["tabby", "tabby cat"]);
     }
 

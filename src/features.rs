@@ -218,10 +218,8 @@ impl Features {
     /// Two lists of names that order the concepts differently.
     pub fn doubt(&self) -> Result<Option<String>, FeaturesError> {
         let path = self.path.display();
-        if let (Some(_), [first, ..]) = (names::two_orders(&self.concept_lists), &self.concept_lists[..]) {
-            let other = self.concept_lists.iter().find(|list| list[0] != first[0]).unwrap_or(first);
-            let names = [&first[0], &other[0]].map(String::clone);
-            return Err(FeaturesError::TwoLists { path: self.path.clone(), names });
+        if let (Some(_), [first, other, ..]) = (names::two_orders(&self.concept_lists), &self.concept_lists[..]) {
+            return Err(FeaturesError::TwoLists { path: self.path.clone(), names: naming::apart(first, other) });
         }
         if self.grouped && self.groups > self.concepts {
             return Ok(Some(format!(

@@ -167,6 +167,15 @@ pub fn csv_reason(error: &csv::Error) -> String {
     }
 }
 
+/// Whether a sign stands in a line outside of quotes.
+pub fn outside_quotes(line: &str, sign: u8) -> bool {
+    let mut quoted = false;
+    line.bytes().any(|byte| {
+        quoted ^= byte == b'"';
+        !quoted && byte == sign
+    })
+}
+
 /// The bytes of a file of text.
 ///
 /// # Errors
@@ -213,10 +222,14 @@ pub fn changed() -> io::Error {
     io::Error::other("changed while it was being used; leave it alone, and start again")
 }
 
+/// The most letters that a text in an array of texts may be announced to have: each is read whole.
+pub const NPY_TEXT: u64 = 1 << 16;
+
 /// The array with its header looked at before it is parsed: the parser's time doubles with every bracket in a bracket.
 ///
 /// # Errors
-/// A header longer or more nested than any that NumPy writes.
+/// A header longer or more nested than any that NumPy writes, or a text with a backslash in it: what comes after one is not known to
+/// be inside of the text or behind it.
 pub fn npy<R: Read>(mut reader: R) -> io::Result<Chain<Cursor<Vec<u8>>, R>> {
     const LONGEST: u64 = 1 << 20;
     const DEEPEST: usize = 8;
@@ -237,9 +250,16 @@ pub fn npy<R: Read>(mut reader: R) -> io::Result<Chain<Cursor<Vec<u8>>, R>> {
     }
     let start = head.len();
     reader.by_ref().take(length).read_to_end(&mut head)?;
-    let (mut depth, mut deepest) = (0_usize, 0);
-    for byte in &head[start..] {
+    let (mut depth, mut deepest, mut text) = (0_usize, 0, None);
+    for &byte in &head[start..] {
         match byte {
+            // Brackets in a text, as in the names of fields, are none.
+            b'\\' => {
+                return wrong("a header with a backslash, expected none; rename the field that has it".to_string());
+            }
+            _ if text == Some(byte) => text = None,
+            _ if text.is_some() => {}
+            b'\'' | b'"' => text = Some(byte),
             b'{' | b'[' | b'(' => depth += 1,
             b'}' | b']' | b')' => depth = depth.saturating_sub(1),
             _ => {}
@@ -278,6 +298,13 @@ mod tests {
             assert!(passes(&file(version, 40, b"((((((((((")).is_err());
         }
         assert!(passes(&file(2, 1 << 30, b"")).is_err());
+        // What closes brackets in a text closes none.
+        let hidden = b"[[[[[[[[']]]]]]]]',[[[[[[[[0]]]]]]]]]]]]]]]]";
+        for text in [&hidden[..], b"['\\N{'}', [0]]"] {
+            assert!(passes(&file(1, text.len() as u32, text)).is_err());
+        }
+        let field = b"{'descr': [('size [cm', '<f8')], 'shape': (1,)}";
+        assert!(passes(&file(1, field.len() as u32, field)).unwrap());
         for cut in [&b""[..], b"\x93NUM", b"\x93NUMPY\x01\x00\x05", b"another file, and a long one"] {
             assert!(passes(cut).unwrap());
         }

@@ -220,20 +220,19 @@ fn read(path: &Path) -> Result<Vec<u8>, ImageError> {
 
 /// A decoder whose header has been read and found acceptable.
 fn open<'a>(path: &Path, whole: &'a [u8]) -> Result<impl ImageDecoder + 'a, ImageError> {
-    let bytes = whole;
     let unsupported = |found: String| ImageError::Unsupported { path: path.into(), found };
-    if tiff::is_big(bytes) {
+    if tiff::is_big(whole) {
         return Err(unsupported("a BigTIFF".to_string()));
     }
-    let format = image::guess_format(bytes).ok().filter(ImageFormat::reading_enabled).ok_or_else(|| {
-        let begins = bytes[..bytes.len().min(16)].escape_ascii().to_string();
+    let format = image::guess_format(whole).ok().filter(ImageFormat::reading_enabled).ok_or_else(|| {
+        let begins = whole[..whole.len().min(16)].escape_ascii().to_string();
         ImageError::Format { path: path.into(), begins }
     })?;
-    let frame = if format == ImageFormat::Jpeg { jpeg::Frame::of(bytes) } else { None };
+    let frame = if format == ImageFormat::Jpeg { jpeg::Frame::of(whole) } else { None };
     if let Some(found) = frame.and_then(|frame| frame.unsupported()) {
         return Err(unsupported(found));
     }
-    let bytes = if frame.is_some() { jpeg::without_other_transform(bytes) } else { Cow::Borrowed(bytes) };
+    let bytes = if frame.is_some() { jpeg::without_other_transform(whole) } else { Cow::Borrowed(whole) };
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut allowed = Limits::no_limits();
     allowed.max_alloc = Some(limits::DECODER_BYTES);

@@ -162,7 +162,7 @@ pub fn are_counted(names: &[String]) -> bool {
         Some((name[..letters].to_owned(), name[letters..].parse::<usize>().ok()?))
     };
     let Some(parts) = names.iter().map(split).collect::<Option<Vec<_>>>() else { return false };
-    parts.windows(2).all(|pair| pair[0].0 == pair[1].0 && pair[0].1 + 1 == pair[1].1)
+    parts.windows(2).all(|pair| pair[0].0 == pair[1].0 && pair[0].1.checked_add(1) == Some(pair[1].1))
 }
 
 /// Whether names are 0, 1, 2, … or 1, 2, 3, … in another order: places in an order that stands nowhere.
@@ -210,6 +210,7 @@ mod tests {
         assert!(
             !are_counted(&names("V1 V3 V2")) && !are_counted(&names("V1 W2 V3")) && !are_counted(&names("cat dog ant"))
         );
+        assert!(!are_counted(&[usize::MAX, 0].map(|number| number.to_string())));
     }
 
     #[test]

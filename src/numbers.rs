@@ -1,8 +1,16 @@
 //! Numbers as files store them: floats and whole numbers of 8 to 64 bits, in either byte order.
 
+use std::fs::File;
+use std::io;
+
 use burn::tensor::{bf16, f16};
 use npyz::{Endianness, TypeChar, TypeStr};
 use safetensors::tensor::Dtype;
+
+use crate::files;
+
+/// What is read from a file at a time.
+pub(crate) const PIECE_BYTES: usize = 1 << 15;
 
 /// The type of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,6 +146,31 @@ impl Value {
             (Kind::Unsigned, 4) => decode(bytes, values, big, |bytes| T::of_unsigned(u32::from_le_bytes(bytes).into())),
             (Kind::Unsigned, _) => decode(bytes, values, big, |bytes| T::of_unsigned(u64::from_le_bytes(bytes))),
         }
+    }
+
+    /// As many values as there is room for, from what lies at `offset` of a file.
+    ///
+    /// # Errors
+    /// As [`files::read_at`].
+    pub fn read<T: Decoded>(self, file: &File, offset: u64, values: &mut [T]) -> io::Result<()> {
+        let mut piece = [0; PIECE_BYTES];
+        let offsets = (offset..).step_by(PIECE_BYTES);
+        for (values, offset) in values.chunks_mut(PIECE_BYTES / self.bytes).zip(offsets) {
+            let piece = &mut piece[..values.len() * self.bytes];
+            files::read_at(file, offset, piece)?;
+            self.decode(piece, values);
+        }
+        Ok(())
+    }
+
+    /// The values in so many bytes from `offset` of a file on, as f32.
+    ///
+    /// # Errors
+    /// As [`files::read_at`].
+    pub fn singles_at(self, file: &File, offset: u64, bytes: usize) -> io::Result<Vec<f32>> {
+        let mut values = vec![0.0; bytes / self.bytes];
+        self.read(file, offset, &mut values)?;
+        Ok(values)
     }
 
     /// All values of these bytes, as f32.

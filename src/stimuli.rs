@@ -235,13 +235,20 @@ fn read_rows(path: &Path) -> Result<Vec<Row>, StimuliError> {
     let csv_error = |error| FileError::at(path)(files::csv_error(&error, &text));
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(&text[..]);
     let header = reader.headers().map_err(csv_error)?.clone();
-    let find = |column: &str| header.iter().position(|name| name == column);
+    let found = || header.iter().collect::<Vec<_>>().join(",");
+    let find = |column: &'static str| {
+        let mut places = (0..header.len()).filter(|&place| header[place] == *column);
+        match (places.next(), places.next()) {
+            (Some(_), Some(_)) => Err(StimuliError::ColumnTwice { path: path.into(), column, found: found() }),
+            (place, _) => Ok(place),
+        }
+    };
     let needed = |column| {
-        let found = || header.iter().collect::<Vec<_>>().join(",");
-        find(column).ok_or_else(|| StimuliError::Column { path: path.into(), column, found: found() })
+        let missing = || StimuliError::Column { path: path.into(), column, found: found() };
+        find(column).and_then(|place| place.ok_or_else(missing))
     };
     let (paths, concepts, groups) = (needed("path")?, needed("concept")?, needed("group")?);
-    let (class_indices, categories) = (find("class_index"), find("category"));
+    let (class_indices, categories) = (find("class_index")?, find("category")?);
 
     let mut rows = Vec::new();
     for record in reader.records() {

@@ -4,11 +4,9 @@
 
 mod archive;
 mod assignment;
-mod batch_norm;
 mod error;
 #[cfg(test)]
 pub(crate) mod fixtures;
-mod float;
 #[doc(hidden)]
 pub mod formula;
 pub mod graph;
@@ -28,10 +26,10 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 pub use assignment::{Assigned, Assignment, Ignored, Misshapen, Rule, assign};
-pub(crate) use batch_norm::scale_and_shift;
 pub use error::WeightsError;
 pub use graph::Facts;
 pub use names::{Layout, Names, Variable};
+pub(crate) use normalised::scale_and_shift;
 pub use normalised::{Normalised, Part};
 pub use parameters::Parameters;
 pub use wrapped::of_network;

@@ -27,8 +27,11 @@ const MOST: usize = 10_000;
 /// The attribute by which MATLAB names the class of a dataset; it writes the first axis of its arrays last.
 const MATLAB_CLASS: &str = "MATLAB_class";
 
-/// Attributes of what looks like an array in MATLAB's files and is none.
-const MATLAB_OTHERS: [&str; 2] = ["MATLAB_sparse", "MATLAB_empty"];
+/// The attribute of a group in which MATLAB keeps the parts of a sparse matrix.
+const MATLAB_SPARSE: &str = "MATLAB_sparse";
+
+/// The attribute of a dataset that holds the shape of an array of MATLAB's without values.
+const MATLAB_EMPTY: &str = "MATLAB_empty";
 
 /// What users call filters that are not read, by their registered numbers.
 const FILTERS: [(&str, &str); 9] = [
@@ -118,7 +121,7 @@ fn walk(
 
 /// The type of a dataset's values, if they are real numbers.
 fn value(dataset: &Dataset) -> Option<Value> {
-    if MATLAB_OTHERS.iter().any(|name| dataset.attribute(name).is_ok()) {
+    if matlab_other(dataset).is_some() {
         return None;
     }
     if let Some(class) = matlab_class(dataset)
@@ -153,22 +156,36 @@ fn matlab_class(dataset: &Dataset) -> Option<String> {
     dataset.attribute(MATLAB_CLASS).ok()?.read_string().ok()
 }
 
+/// What a dataset of MATLAB's is, whatever class its values have, if it is no array of real numbers for that.
+fn matlab_other(dataset: &Dataset) -> Option<&'static str> {
+    match dataset.dtype() {
+        _ if dataset.attribute(MATLAB_EMPTY).is_ok() => Some("empty"),
+        Datatype::Compound { .. } => Some("complex"),
+        _ => None,
+    }
+}
+
 pub(super) fn open(path: &Path, names: &[&str], _: &Told) -> Result<Vec<StoredArray>, ArrayError> {
     let file = file(path)?;
     let (texts, unread) = lists(path, &file)?;
-    let labels = Labels { rows: texts.into_iter().map(|(_, texts)| texts).collect(), unread, ..Labels::default() };
+    let rows = texts.into_iter().map(|(_, texts)| texts).collect();
+    let labels = Arc::new(Labels { rows, unread, ..Labels::default() });
     names.iter().map(|name| Ok(read(path, &file, name)?.labelled(labels.clone()))).collect()
 }
 
 fn read(path: &Path, file: &Hdf5File, name: &str) -> Result<StoredArray, ArrayError> {
     let error = |error| unreadable(path, error);
+    if let Some((group, _)) = name.rsplit_once('/')
+        && file.group(group).is_ok_and(|group| group.attribute(MATLAB_SPARSE).is_ok())
+    {
+        return Err(matlab::not_numbers(path, group, "sparse", false));
+    }
     let dataset = file.dataset(name).map_err(error)?;
     let matlab = matlab_class(&dataset);
     let value = value(&dataset).ok_or_else(|| match &matlab {
-        Some(_) if dataset.attribute(MATLAB_OTHERS[0]).is_ok() => matlab::not_numbers(path, name, "sparse", false),
         Some(class) => {
             let text = class == "char" || class == "cell" && cells_are_texts(file);
-            matlab::not_numbers(path, name, class, text)
+            matlab::not_numbers(path, name, matlab_other(&dataset).filter(|_| !text).unwrap_or(class), text)
         }
         None => ArrayError::NotNumbers { path: path.into(), found: called(dataset.dtype()) },
     })?;

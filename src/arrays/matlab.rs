@@ -44,16 +44,16 @@ fn open(path: &Path, names: &[&str], told: &Told) -> Result<Vec<StoredArray>, Ar
     let asked = file.heads()?.into_iter().filter(is_asked);
     let variables = asked.map(|(place, _)| file.variable(&place)).collect::<Result<Vec<Variable>, _>>()?;
     let rows = variables.iter().filter_map(|variable| variable.texts.clone()).collect();
-    let labels = Labels { rows, ..Labels::default() };
+    let labels = Arc::new(Labels { rows, ..Labels::default() });
     let array = |name: &&str| {
-        let Variable { head, bytes, texts } =
-            variables.iter().find(|variable| variable.head.name == *name).expect("listed");
+        let found = variables.iter().find(|variable| variable.head.name == *name);
+        // It was there when the file was listed.
+        let Variable { head, bytes, texts } = found.ok_or_else(|| FileError::at(path)(files::changed()))?;
         let value = head.value().ok_or_else(|| {
             let kind = if head.complex { "complex" } else { head.class.name() };
             not_numbers(path, name, kind, head.class == Class::Char || texts.is_some())
         })?;
-        let bytes = Arc::new(Bytes::Held(bytes.clone().into()));
-        let range = 0..bytes.len();
+        let (range, bytes) = (0..bytes.len(), Arc::new(Bytes::Held(bytes.clone())));
         let array = StoredArray::new(path, head.shape.clone(), Order::Fortran, value, bytes, range)?;
         Ok(array.labelled(labels.clone()))
     };
@@ -67,9 +67,15 @@ pub(super) fn not_numbers(path: &Path, name: &str, class: &str, text: bool) -> A
         "cell" => format!("x = cell2mat({name}); save(file, \"x\"), or x = {name}{{1}}"),
         "complex" => format!("x = abs({name}) or real({name}); save(file, \"x\")"),
         "sparse" => format!("x = full({name}); save(file, \"x\")"),
+        "empty" => format!("clear {name}; save(file)"),
         _ => format!("x = double({name}); save(file, \"x\")"),
     };
-    let class = if class == "complex" { "complex array" } else { class };
+    let class = match class {
+        "complex" => "complex array",
+        "empty" => "matrix without values",
+        "sparse" => "sparse matrix",
+        class => class,
+    };
     let class = format!("{class} of MATLAB's");
     ArrayError::Matlab { path: path.into(), name: name.to_string(), class, remedy, text }
 }
@@ -203,6 +209,20 @@ mod tests {
     }
 
     #[test]
+    fn rows_of_no_letters_are_no_texts() {
+        let texts = |rows: u32, letters: &str| {
+            let words = |words: [u32; 2]| words.map(u32::to_le_bytes).concat();
+            let shape = words([rows, letters.len() as u32 / rows.max(1)]);
+            let parts =
+                [element(6, &words([4, 0])), element(5, &shape), element(1, b"x"), element(16, letters.as_bytes())];
+            Elements { bytes: &parts.concat(), big_endian: false }.variable().unwrap().texts
+        };
+        assert_eq!(texts(2, "abcd"), Some(vec!["ac".to_string(), "bd".to_string()]));
+        assert_eq!((texts(0, ""), texts(1, "")), (Some(vec![]), Some(vec![String::new()])));
+        assert_eq!(texts(u32::MAX, ""), None);
+    }
+
+    #[test]
     fn a_variable_is_unpacked_when_it_is_asked_for() {
         let ((wanted, whole), (_, mut damaged)) = (doubles("wanted", 1), doubles("damaged", 2));
         let middle = damaged.len() / 2;
@@ -218,5 +238,6 @@ mod tests {
         let array = open("wanted").unwrap().remove(0);
         assert_eq!((array.shape(), array.values().unwrap()), (&[4096, 1][..], wanted));
         assert!(open("damaged").is_err());
+        assert!(open("gone").unwrap_err().to_string().contains("changed while it was being used"));
     }
 }

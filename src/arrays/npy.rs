@@ -1,5 +1,6 @@
 //! NumPy's `.npy`: one array, unnamed.
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -21,30 +22,28 @@ pub(super) const FORMAT: ArrayFormat = ArrayFormat {
 pub(super) fn open(path: &Path) -> Result<StoredArray, ArrayError> {
     let file = files::open(path).map_err(FileError::at(path))?;
     let bytes = Arc::new(Bytes::of(path, file)?);
-    let length = bytes.len();
-    decode(path, ".npy", bytes, 0, length)
+    let whole = 0..bytes.len();
+    decode(path, ".npy", bytes, whole)
 }
 
-/// The array whose header begins at `start` and whose data ends at `end`: any real numbers, either byte order, C or
-/// Fortran order.
+/// The array whose header and data fill `range`: any real numbers, either byte order, C or Fortran order.
 pub(super) fn decode(
     path: &Path,
     format: &'static str,
     bytes: Arc<Bytes>,
-    start: usize,
-    end: usize,
+    range: Range<usize>,
 ) -> Result<StoredArray, ArrayError> {
-    let mut reader = Reading { bytes: &bytes, range: start..end };
+    let mut reader = Reading { bytes: &bytes, range };
     let checked = files::npy(&mut reader).and_then(NpyHeader::from_reader);
     let header = checked.map_err(|reason| malformed(path, format, reason))?;
-    let data = reader.range.start;
+    let data = reader.range;
     let value = value(&header).ok_or_else(|| not_numbers(path, &header))?;
     let order = match header.order() {
         npyz::Order::C => Order::C,
         npyz::Order::Fortran => Order::Fortran,
     };
     let shape = header.shape().iter().map(|&axis| axis as usize).collect();
-    StoredArray::new(path, shape, order, value, bytes, data..end)
+    StoredArray::new(path, shape, order, value, bytes, data)
 }
 
 /// An array of the caller's memory in C order; `called` is its name in messages, `kind` its values' as NumPy's

@@ -50,24 +50,26 @@ fn open(path: &Path, names: &[&str], _: &Told) -> Result<Vec<StoredArray>, Array
     let whole = files::open(path).map_err(FileError::at(path))?;
     let whole = Arc::new(Bytes::of(path, whole)?);
     let (rows, unread) = texts(&mut archive);
-    let labels = Labels { rows, unread, ..Labels::default() };
+    let labels = Arc::new(Labels { rows, unread, ..Labels::default() });
     let mut arrays = Vec::new();
     for name in names {
         let entry = archive.by_name(&format!("{name}.npy")).map_err(malformed)?;
-        let size = entry.size() as usize;
-        if let (CompressionMethod::Stored, Some(start)) = (entry.compression(), entry.data_start()) {
-            let start = start as usize;
-            let end = start.saturating_add(size).min(whole.len());
-            arrays.push(npy::decode(path, NAME, whole.clone(), start.min(end), end)?.labelled(labels.clone()));
-            continue;
-        }
-        // What is unpacked counts, not what the directory promises.
-        let mut unpacked = Vec::new();
-        let packed = entry.compressed_size();
-        Unpacked::new(entry, packed).read_to_end(&mut unpacked).map_err(FileError::at(path))?;
-        let length = unpacked.len();
-        let array = npy::decode(path, NAME, Arc::new(Bytes::Held(unpacked.into())), 0, length)?;
-        arrays.push(array.labelled(labels.clone()));
+        let (bytes, range) = match (entry.compression(), entry.data_start()) {
+            (CompressionMethod::Stored, Some(start)) => {
+                let start = start as usize;
+                let end = start.saturating_add(entry.size() as usize).min(whole.len());
+                (whole.clone(), start.min(end)..end)
+            }
+            // What is unpacked counts, not what the directory promises.
+            _ => {
+                let mut unpacked = Vec::new();
+                let packed = entry.compressed_size();
+                Unpacked::new(entry, packed).read_to_end(&mut unpacked).map_err(FileError::at(path))?;
+                let range = 0..unpacked.len();
+                (Arc::new(Bytes::Held(unpacked.into())), range)
+            }
+        };
+        arrays.push(npy::decode(path, NAME, bytes, range)?.labelled(labels.clone()));
     }
     Ok(arrays)
 }
@@ -82,7 +84,7 @@ fn texts(archive: &mut ZipArchive<BufReader<File>>) -> (Vec<Vec<String>>, Vec<Un
         let Some(length) = list_length(array.shape().iter().copied()) else { continue };
         let DType::Plain(plain) = array.dtype() else { continue };
         match plain.type_char() {
-            TypeChar::UnicodeStr | TypeChar::ByteStr => {
+            TypeChar::UnicodeStr | TypeChar::ByteStr if plain.size_field() <= files::NPY_TEXT => {
                 let Ok(list) = array.data::<String>() else { continue };
                 texts.extend(list.collect::<Result<Vec<String>, _>>());
             }

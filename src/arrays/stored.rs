@@ -75,7 +75,8 @@ pub struct StoredArray {
     bytes: Arc<Bytes>,
     /// Where the array's bytes are.
     range: Range<usize>,
-    labels: Labels,
+    /// Shared by all arrays of the file.
+    labels: Arc<Labels>,
 }
 
 /// Which axis runs fastest.
@@ -175,7 +176,7 @@ impl StoredArray {
             Order::C => (1..shape.len()).rev().for_each(|axis| strides[axis - 1] = strides[axis] * shape[axis]),
             Order::Fortran => (1..shape.len()).for_each(|axis| strides[axis] = strides[axis - 1] * shape[axis - 1]),
         }
-        let labels = Labels::default();
+        let labels = Arc::default();
         let array = Self { path: path.into(), filed: true, name: None, shape, strides, value, bytes, range, labels };
         if order == Order::Fortran && array.shape.len() > 1 { array.held() } else { Ok(array) }
     }
@@ -207,8 +208,8 @@ impl StoredArray {
     }
 
     /// The array with what its file says of it.
-    pub(crate) fn labelled(self, labels: Labels) -> Self {
-        Self { labels, ..self }
+    pub(crate) fn labelled(self, labels: impl Into<Arc<Labels>>) -> Self {
+        Self { labels: labels.into(), ..self }
     }
 
     /// The array with its axes in the opposite order.
@@ -218,9 +219,10 @@ impl StoredArray {
     pub fn transposed(mut self) -> Result<Self, ArrayError> {
         self.shape.reverse();
         self.strides.reverse();
-        let Labels { rows, columns, .. } = self.labels;
-        let (rows, columns) = (columns.into_iter().collect(), rows.into_iter().next());
-        self.labels = Labels { rows, columns, ..self.labels };
+        let mut labels = Arc::unwrap_or_clone(self.labels);
+        let columns = labels.rows.into_iter().next();
+        labels.rows = std::mem::replace(&mut labels.columns, columns).into_iter().collect();
+        self.labels = labels.into();
         self.held()
     }
 
@@ -334,21 +336,12 @@ impl StoredArray {
         match &*self.bytes {
             Bytes::Held(bytes) => self.value.decode(&bytes[start..][..values.len() * size], values),
             Bytes::InFile(file, _) => {
-                let mut piece = [0; PIECE_BYTES];
-                let starts = (start..).step_by(PIECE_BYTES);
-                for (values, start) in values.chunks_mut(PIECE_BYTES / size).zip(starts) {
-                    let piece = &mut piece[..values.len() * size];
-                    files::read_at(file, start as u64, piece).map_err(FileError::at(&self.path))?;
-                    self.value.decode(piece, values);
-                }
+                self.value.read(file, start as u64, values).map_err(FileError::at(&self.path))?;
             }
         }
         Ok(())
     }
 }
-
-/// What is read from a file at a time.
-const PIECE_BYTES: usize = 1 << 15;
 
 /// An array without values may announce any length of its other axes.
 pub(super) fn refuse_endless(path: &Path, shape: &[usize]) -> Result<(), ArrayError> {

@@ -337,6 +337,77 @@ fn texts_among_matlabs_datasets_are_known_from_other_cells() {
 }
 
 #[test]
+fn what_is_no_array_of_numbers_in_matlabs_hdf5_is_called_what_it_is() {
+    use hdf5_writer::{
+        AttributeBuilder, ByteOrder, CompoundField, DatasetBuilder, Datatype, Hdf5Builder, WriteOptions,
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let part = |(name, byte_offset): (&str, u32)| CompoundField {
+        name: name.to_string(),
+        byte_offset,
+        datatype: Datatype::FloatingPoint { size: 8, byte_order: ByteOrder::LittleEndian },
+    };
+    let fields = [("real", 0), ("imag", 8)].map(part).to_vec();
+    let complex = DatasetBuilder::new("z", Datatype::Compound { size: 16, fields }, vec![1]).raw_data(vec![0; 16]);
+    let empty = DatasetBuilder::typed_data("e", vec![2], &[0_u64, 3]).unwrap();
+    let empty = empty.attribute(AttributeBuilder::fixed_string("MATLAB_empty", "1"));
+    let double = |dataset: DatasetBuilder| dataset.attribute(AttributeBuilder::fixed_string("MATLAB_class", "double"));
+    let file = Hdf5Builder::new().dataset(double(complex)).dataset(double(empty));
+    let path = saved(&directory, "a.mat", &file.into_plan().unwrap().encode(WriteOptions::default()).unwrap());
+    assert_eq!(names_but_texts(&path).unwrap(), ["e", "z"]);
+    for (name, expected) in [
+        ("z", "z is a complex array of MATLAB's, expected an array of real numbers; in MATLAB: x = abs(z) or real(z)"),
+        ("e", "e is a matrix without values of MATLAB's, expected an array of real numbers; in MATLAB: clear e"),
+    ] {
+        let error = open(&path, Some(name), &Told::default()).err().unwrap().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+    // A sparse one is a group; its parts are no arrays of their own.
+    let part = |name: &str| DatasetBuilder::typed_data(name, vec![2], &[1_u64, 2]).unwrap();
+    let file = Hdf5Builder::new().group_attribute("s", AttributeBuilder::fixed_string("MATLAB_sparse", "3"));
+    let file = file.dataset(DatasetBuilder::typed_data("s/data", vec![2], &[0.5, 1.5]).unwrap());
+    let file = file.dataset(part("s/ir")).dataset(part("s/jc"));
+    let path = saved(&directory, "s.mat", &file.into_plan().unwrap().encode(WriteOptions::default()).unwrap());
+    let error = read(&path).unwrap_err().to_string();
+    assert!(error.contains("s is a sparse matrix of MATLAB's") && error.contains("x = full(s)"), "{error}");
+}
+
+#[test]
+fn a_complex_array_among_others_is_named_and_texts_are_not() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.npz");
+    let mut archive = zip::ZipWriter::new(File::create(&path).unwrap());
+    for (name, array) in [
+        ("conv1", npy("<f8", false, "2,", &f8(&[0.5, 1.5]))),
+        ("conv2", npy("<c8", false, "2,", &f8(&[0.5, 1.5]))),
+        ("names", npy("<U1", false, "2,", &f8(&[0.0]))),
+    ] {
+        archive.start_file(format!("{name}.npy"), zip::write::SimpleFileOptions::default()).unwrap();
+        archive.write_all(&array).unwrap();
+    }
+    archive.finish().unwrap();
+    assert_eq!(names_but_texts(&path).unwrap(), ["conv1", "conv2"]);
+}
+
+#[test]
+fn texts_that_are_announced_to_be_endless_are_not_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.npz");
+    let mut archive = zip::ZipWriter::new(File::create(&path).unwrap());
+    for (name, array) in [
+        ("features", npy("<f8", false, "2,", &f8(&[0.5, 1.5]))),
+        ("endless", npy("|S18446744073709551615", false, "2,", b"ab")),
+        ("names", npy("|S1", false, "2,", b"ab")),
+    ] {
+        archive.start_file(format!("{name}.npy"), zip::write::SimpleFileOptions::default()).unwrap();
+        archive.write_all(&array).unwrap();
+    }
+    archive.finish().unwrap();
+    let array = open(&path, None, &Told::default()).unwrap();
+    assert_eq!(array.labels().rows, [["a", "b"]]);
+}
+
+#[test]
 fn what_other_programs_store_otherwise_is_refused_with_the_remedy() {
     let directory = tempfile::tempdir().unwrap();
     for (name, expected) in [

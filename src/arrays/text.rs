@@ -60,9 +60,9 @@ fn open(path: &Path, told: &Told) -> Result<StoredArray, ArrayError> {
         None => {
             let signs = [b'\t', b';', b','].into_iter();
             let signs = signs.filter(|&byte| byte != b',' || told.decimal != Some(Decimal::Comma));
-            let is_between = |&byte: &u8| outside_quotes(first, byte) || rises(text, byte);
+            let is_between = |&byte: &u8| files::outside_quotes(first, byte) || rises(text, byte);
             let stand: Vec<u8> = signs.filter(is_between).collect();
-            let blanks = (stand.is_empty() || outside_quotes(first.trim(), b' ')).then_some(None);
+            let blanks = (stand.is_empty() || files::outside_quotes(first.trim(), b' ')).then_some(None);
             stand.into_iter().map(Some).chain(blanks).collect()
         }
     };
@@ -129,14 +129,6 @@ fn is_row(line: &str, after: &str) -> bool {
     let are_numbers = |cells: &[String]| cells.iter().all(|cell| cell.parse::<f64>().is_ok());
     let named = |cells: &[String]| cells.len() > 1 && cells[0].parse::<f64>().is_err() && are_numbers(&cells[1..]);
     own.len() == next.len() && named(&own) && named(&next)
-}
-
-fn outside_quotes(line: &str, byte: u8) -> bool {
-    let mut quoted = false;
-    line.bytes().any(|found| {
-        quoted ^= found == b'"';
-        !quoted && found == byte
-    })
 }
 
 /// Whether a sign stands in no cell of the first line and once more in every other: a triangle of rows with names, or of one
@@ -349,9 +341,9 @@ impl Table<'_> {
         let length = values.len();
         let bytes = Arc::new(Bytes::Held(values.into()));
         let array = StoredArray::new(path, shape, Order::C, Value::NATIVE_DOUBLE, bytes, 0..length)?;
-        let (rows, columns) = (layout.rows(&records), layout.column_names(&records));
-        let labels =
-            Labels { rows, columns, texts: layout.texts(&records), placed: true, missing, ..Labels::default() };
+        let (texts, columns) = (layout.texts(&records), layout.column_names(&records));
+        let rows = layout::rows(&texts);
+        let labels = Labels { rows, columns, texts, placed: true, missing, ..Labels::default() };
         Ok(array.labelled(labels))
     }
 }

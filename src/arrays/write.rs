@@ -94,14 +94,14 @@ pub fn write_rsms(path: &Path, out: &RsmsOut) -> Result<(), FileError> {
         shape.insert(0, out.rsms.len());
     }
     let value = |&r: &f64| if out.distances { 1.0 - r } else { r };
-    let values: Vec<f64> = out.rsms.iter().flat_map(|rsm| rsm.values()).map(value).collect();
+    let values = || -> Vec<f64> { out.rsms.iter().flat_map(|rsm| rsm.values()).map(value).collect() };
     write_atomically(path, |file| match format {
-        RsmFile::Npy => npy::encode(file, &shape, &values),
-        RsmFile::Npz => file.write_all(&npz(&shape, &values)?),
-        RsmFile::Safetensors => file.write_all(&safetensors(&shape, &values)?),
+        RsmFile::Npy => npy::encode(file, &shape, &values()),
+        RsmFile::Npz => file.write_all(&npz(&shape, &values())?),
+        RsmFile::Safetensors => file.write_all(&safetensors(&shape, &values())?),
         RsmFile::Csv => {
             assert_eq!(shape.len(), 2, "a .csv holds one matrix");
-            csv(file, out.concepts, &values, concepts)
+            csv(file, out.concepts, &values(), concepts)
         }
         RsmFile::Hdf5 => file.write_all(&rdms(out).map_err(io::Error::other)?),
     })

@@ -100,7 +100,7 @@ mod tests {
         let classes = imagenet();
         assert_eq!(classes.len(), 1000);
         assert!(classes.is_sorted_by(|a, b| a.key < b.key), "the class index is the order of the wnids");
-        assert!(classes.iter().all(|class| super::super::labels::is_wnid(&class.key) && !class.names.is_empty()));
+        assert!(classes.iter().all(|class| crate::imagenet::is_wnid(&class.key) && !class.names.is_empty()));
         let last = &classes[999];
         assert_eq!((last.key.as_str(), last.index), ("n15075141", Some(999)));
         assert_eq!(last.names, ["toilet tissue", "toilet paper", "bathroom tissue"]);

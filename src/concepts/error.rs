@@ -251,8 +251,8 @@ pub enum ConceptsError {
     },
     /// Concepts without a category.
     #[error(
-        "{}: no category for {} concept{}: {}; add what is missing, by name or by class", path.display(), concepts.len(),
-        if concepts.len() == 1 { "" } else { "s" }, concepts.join(", ")
+        "{}: no category for {}: {}; add what is missing, by name or by class", path.display(),
+        counted(concepts.len(), "concept"), concepts.join(", ")
     )]
     NoCategory {
         /// The categories.

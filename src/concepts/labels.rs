@@ -17,7 +17,7 @@ use std::path::Path;
 use super::{ConceptsError, classes};
 use crate::error::FileError;
 use crate::files;
-use crate::imagenet::CLASSES;
+use crate::imagenet::{CLASSES, is_wnid};
 use crate::names;
 
 /// What headers call the column of images, in lower case.
@@ -42,11 +42,6 @@ const CLASS: [&str; 12] = [
 
 /// Images of ILSVRC 2012's validation set: people keep some of them and the whole list.
 const VALIDATION: usize = 50_000;
-
-/// Whether this is a WordNet id of a noun: `n01440764`.
-pub(super) fn is_wnid(text: &str) -> bool {
-    text.len() == 9 && text.strip_prefix('n').is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))
-}
 
 /// A line of labels.
 struct Label {
@@ -172,8 +167,14 @@ fn labels(path: &Path, text: &str, files: &[String]) -> Result<Vec<Label>, Conce
         if named {
             lines.remove(0);
             image = column(&IMAGES).unwrap_or(0);
-            class = column(&CLASS).unwrap_or(usize::from(image == 0));
-            if header.len() > 2 && column(&CLASS).is_none() {
+            // Of several, not numbers that may count one's own classes rather than ImageNet's.
+            let is_word = |field: &String| !field.is_empty() && field.parse::<f64>().is_err();
+            let has_words = |column: usize| lines.iter().any(|(_, fields)| fields.get(column).is_some_and(is_word));
+            let is_known = |column: &usize| is(&["class_index"], &header[*column]) || has_words(*column);
+            let mut called = (0..header.len()).filter(|&column| is(&CLASS, &header[column]));
+            let called = called.clone().find(is_known).or_else(|| called.next());
+            class = called.unwrap_or(usize::from(image == 0));
+            if header.len() > 2 && called.is_none() {
                 let header = header.join(",");
                 return Err(ConceptsError::LabelColumns { path: path.into(), line, header });
             }
@@ -190,7 +191,9 @@ fn labels(path: &Path, text: &str, files: &[String]) -> Result<Vec<Label>, Conce
             Label { line, image: file.rsplit(['/', '\\']).next().map(names::plain), class }
         }
     };
-    let mut labels: Vec<Label> = lines.into_iter().map(label).collect();
+    // Beside an image, no class is no label.
+    let is_label = |label: &Label| label.image.is_none() || !label.class.is_empty();
+    let mut labels: Vec<Label> = lines.into_iter().map(label).filter(is_label).collect();
     let of_file =
         |label: &Label| files.iter().any(|file| label.image.as_deref().is_some_and(|image| stem(file) == stem(image)));
     let alone = labels.len() > 1
@@ -205,14 +208,7 @@ fn labels(path: &Path, text: &str, files: &[String]) -> Result<Vec<Label>, Conce
 
 /// What separates the fields of most lines outside quotes: tabs, semicolons or else commas.
 fn separator(lines: &[(usize, &str)]) -> Option<u8> {
-    let stands = |sign: u8, line: &str| {
-        let mut quoted = false;
-        line.bytes().any(|byte| {
-            quoted ^= byte == b'"';
-            !quoted && byte == sign
-        })
-    };
-    let count = |sign: u8| lines.iter().filter(|(_, line)| stands(sign, line)).count();
+    let count = |sign: u8| lines.iter().filter(|(_, line)| files::outside_quotes(line, sign)).count();
     [b'\t', b';', b','].into_iter().find(|&sign| 2 * count(sign) > lines.len())
 }
 
@@ -334,6 +330,8 @@ mod tests {
             "\u{feff}ILSVRC2012_val_00000001.JPEG 65\nILSVRC2012_val_00000003.JPEG 970\n",
             "image_name,label\nILSVRC2012_val_00000001.JPEG,65.0\nILSVRC2012_val_00000003.JPEG,970.0\n",
             "split;label;image\nval;65;a\\ILSVRC2012_val_00000001.JPEG\nval;970;a\\ILSVRC2012_val_00000003.JPEG\n",
+            "ILSVRC2012_val_00000001.JPEG,65\nILSVRC2012_val_00000002.JPEG,\nILSVRC2012_val_00000003.JPEG,970\n",
+            "image,class_id,wnid\nILSVRC2012_val_00000001.JPEG,0,n01751748\nILSVRC2012_val_00000003.JPEG,1,n09193705\n",
         ] {
             assert_eq!(labels(text, None), expected, "{text}");
         }

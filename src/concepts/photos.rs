@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::{ConceptsError, Request, labels};
 use crate::error::FileError;
@@ -111,7 +111,7 @@ impl Photos {
             // Follows links, as the decoder will.
             if path.is_dir() {
                 folders.push(name.to_string());
-            } else if is_image(&path) {
+            } else if ENDINGS.contains(&files::ending(&path).as_str()) {
                 images.push(name.to_string());
             } else {
                 others.push(name.to_string());
@@ -123,8 +123,4 @@ impl Photos {
         self.ignored.entry(class.to_string()).or_default().files = others;
         Ok((folders, images))
     }
-}
-
-fn is_image(path: &Path) -> bool {
-    ENDINGS.contains(&files::ending(path).as_str())
 }

@@ -3,7 +3,8 @@
 use super::draw::Unusable;
 use super::matching::Match;
 use super::photos::Photos;
-use super::{Outcome, Request, SHOWN, Selection, labels};
+use super::{Outcome, Request, SHOWN, Selection};
+use crate::imagenet::is_wnid;
 use crate::stats::two_vs_two::FEWEST_CONCEPTS;
 use crate::wording::{counted, first};
 
@@ -65,7 +66,7 @@ impl Selection {
             few => format!("; fewer{}", some(&few)),
         };
         lines.push(format!("{found} -> {concepts} with {}{few}", counted(request.per_concept, "usable image")));
-        let named = |outcome: &&Outcome| outcome.class.index.is_some() && !labels::is_wnid(&outcome.class.key);
+        let named = |outcome: &&Outcome| outcome.class.index.is_some() && !is_wnid(&outcome.class.key);
         let chosen = self.outcomes.iter().filter(|outcome| outcome.concept(request.per_concept).is_some());
         let named = chosen.filter(named).count();
         if named > 0 {

@@ -85,13 +85,13 @@ pub enum FeaturesError {
     },
     /// Two lists of names by which vectors stand in different places.
     #[error(
-        "{}: two lists name its rows, that of {:?} and that of {:?}, and order them differently: leave one out, or say by --rows \
-         FILE, a line each, which row is which", path.display(), names[0], names[1]
+        "{}: two lists name its rows, and differ first in {:?} and {:?}: leave one out, or say by --rows FILE, a line each, which \
+         row is which", path.display(), names[0], names[1]
     )]
     TwoLists {
         /// The file.
         path: PathBuf,
-        /// What they begin with.
+        /// The first two names by which they differ.
         names: [String; 2],
     },
     /// A group in another order than the first.

@@ -70,8 +70,7 @@ pub(super) fn found_by<'a>(
     for list in lists {
         match (found(list), &first) {
             (Ok(places), Some((others, other))) if places != *others => {
-                let names = [&other[0], &list[0]].map(String::clone);
-                return Err(FeaturesError::TwoLists { path: path.into(), names });
+                return Err(FeaturesError::TwoLists { path: path.into(), names: apart(other, list) });
             }
             (Ok(places), None) => first = Some((places, list)),
             (Ok(_), Some(_)) => {}
@@ -85,6 +84,12 @@ pub(super) fn found_by<'a>(
         Some(first) => Ok(first),
         None => Err(refused.unwrap_or_else(|| FeaturesError::NoRows(path.into()))),
     }
+}
+
+/// The first two names by which two lists differ.
+pub(super) fn apart(a: &[String], b: &[String]) -> [String; 2] {
+    let first = a.iter().zip(b).find(|(a, b)| a != b);
+    first.map_or_else(Default::default, |(a, b)| [a.clone(), b.clone()])
 }
 
 /// How many of the names that are looked for a list lacks.
@@ -136,4 +141,15 @@ pub(super) fn of_concepts(
 pub(super) fn only_count(list: &[String]) -> bool {
     let letters = |name: &String| name.chars().filter(|letter| !letter.is_ascii_digit()).count();
     names::are_places(list) || names::are_counted(list) && list.iter().all(|name| letters(name) <= 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_lists_are_told_apart_by_what_differs() {
+        let names = |text: &str| text.split(' ').map(str::to_string).collect::<Vec<_>>();
+        assert_eq!(apart(&names("ant bee cat"), &names("ant cat bee")), ["bee", "cat"]);
+    }
 }

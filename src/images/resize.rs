@@ -11,6 +11,9 @@ use super::{Resize, Rgb};
 /// Fractional bits of a weight: 32 less 8 for the pixel and 2 for sums beyond 0..=255.
 const WEIGHT_BITS: u32 = 22;
 
+/// Pixels that are held between the two convolutions: rows are widened before they are fewer, and those of a narrow image are many.
+const HELD: usize = 1 << 24;
+
 /// `image` by `rule`: RGB bytes, `[size, size, 3]`.
 pub(super) fn resize(image: &Rgb, size: usize, rule: Resize, crop_pct: f64) -> Vec<u8> {
     let (x, y) = match rule {
@@ -143,14 +146,19 @@ fn convolve(image: &Rgb, x: &Axis, y: &Axis, filter: &Filter) -> Vec<u8> {
     let last = rows.last().map_or(0, |weights| weights.pixels().end);
 
     let (pixels, _) = image.bytes.as_chunks::<3>();
-    let mut narrowed: Vec<[u8; 3]> = Vec::with_capacity((last - first) * width);
-    for row in pixels.chunks_exact(image.width).take(last).skip(first) {
-        narrowed.extend(columns.iter().map(|column| weighted_sum(&column.weights, row[column.pixels()].iter())));
-    }
-    let mut resized: Vec<[u8; 3]> = Vec::with_capacity(rows.len() * width);
-    for row in &rows {
-        let above = &narrowed[(row.start - first) * width..];
-        resized.extend((0..width).map(|column| weighted_sum(&row.weights, above[column..].iter().step_by(width))));
+    let mut resized = vec![[0; 3]; rows.len() * width];
+    let at_once = (HELD / (last - first).max(1)).max(1);
+    for (part, columns) in columns.chunks(at_once).enumerate() {
+        let mut narrowed: Vec<[u8; 3]> = Vec::with_capacity((last - first) * columns.len());
+        for row in pixels.chunks_exact(image.width).take(last).skip(first) {
+            narrowed.extend(columns.iter().map(|column| weighted_sum(&column.weights, row[column.pixels()].iter())));
+        }
+        for (row, resized) in rows.iter().zip(resized.chunks_exact_mut(width)) {
+            let above = &narrowed[(row.start - first) * columns.len()..];
+            for (column, pixel) in resized[part * at_once..][..columns.len()].iter_mut().enumerate() {
+                *pixel = weighted_sum(&row.weights, above[column..].iter().step_by(columns.len()));
+            }
+        }
     }
     resized.into_flattened()
 }
@@ -271,6 +279,18 @@ mod tests {
             let start = ((y.kept.start + row) * width + x.kept.start) * 3;
             assert_eq!(line, &whole[start..start + 32 * 3]);
         }
+    }
+
+    #[test]
+    fn a_narrow_image_is_widened_some_columns_at_a_time() {
+        // 33, and the rest of 40.
+        let height = HELD / 33;
+        let bytes = (0..height).flat_map(|row| [(row % 251) as u8; 3]).collect();
+        let image = Rgb { width: 1, height, bytes };
+        let rows = Axis::whole(height, 2);
+        let narrow = convolve(&image, &Axis::whole(1, 1), &rows, &BILINEAR);
+        let wide = convolve(&image, &Axis::whole(1, 40), &rows, &BILINEAR);
+        assert_eq!(wide, [narrow[..3].repeat(40), narrow[3..].repeat(40)].concat());
     }
 
     #[test]

@@ -27,6 +27,16 @@ pub enum StimuliError {
         /// The first line.
         found: String,
     },
+    /// A column stands twice.
+    #[error("{}: two columns `{column}` among {found:?}, expected one: take the other out", path.display())]
+    ColumnTwice {
+        /// The manifest.
+        path: PathBuf,
+        /// The column.
+        column: &'static str,
+        /// The first line.
+        found: String,
+    },
     /// A cell is empty.
     #[error("{}: line {line}: the {column} is empty", path.display())]
     Empty {

@@ -102,6 +102,8 @@ fn errors_name_the_line() {
     }
     let column = message(&text.replace("concept,", "word,"));
     assert!(column.contains("no column `concept` among \"path,word,group,class_index\""), "{column}");
+    let twice = message(&text.replace("group,class_index", "group,group"));
+    assert!(twice.contains("two columns `group` among \"path,concept,group,group\", expected one"), "{twice}");
     for few in ["", "path,concept,group\n", "path,concept,group\nx,a,1\nx,b,1\nx,c,1\nx,d,1\n"] {
         let error = message(few);
         assert!(error.contains("no column `path`") || error.contains("needs at least 5"), "{error}");

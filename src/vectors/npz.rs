@@ -1,7 +1,7 @@
 //! NumPy's `.npz`: arrays `words` (unicode or bytes) and `vectors` (`[words, dimensions]`, real numbers).
 
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{BufReader, ErrorKind, Read};
 
 use npyz::{DType, NpyFile, NpyHeader, Order, TypeChar};
 use zip::ZipArchive;
@@ -14,9 +14,6 @@ use crate::numbers::Value;
 
 pub(super) const FORMAT: VectorsFormat =
     VectorsFormat { name: "npz (`vectors` and `words`)", sniff, read: ReadVectors::Seek(read) };
-
-/// A longest word beyond this is a damaged header.
-const MAX_WORD_BYTES: u64 = 1 << 16;
 
 fn sniff(head: &[u8]) -> bool {
     head.starts_with(b"PK\x03\x04")
@@ -48,7 +45,7 @@ fn read(file: File, wanted: &mut Wanted) -> Result<(), VectorsError> {
     }
     let words = array(&mut archive, "words", wanted)?;
     let element = Element::of(&words);
-    let strings = matches!(element.kind, TypeChar::UnicodeStr | TypeChar::ByteStr) && element.size <= MAX_WORD_BYTES;
+    let strings = matches!(element.kind, TypeChar::UnicodeStr | TypeChar::ByteStr) && element.size <= files::NPY_TEXT;
     let is_list = matches!(*words.shape(), [_] | [_, 1] | [1, _]);
     if !strings || !is_list {
         let remedy = if element.kind == TypeChar::Object { " (numpy: words.astype(str))" } else { "" };
@@ -87,17 +84,23 @@ pub(super) fn read_rows<R: Read>(vectors: NpyFile<R>, rows: Rows, wanted: &mut W
     rows.check_shape(vectors.shape(), wanted)?;
     let (order, size, words) = (vectors.order(), value.bytes, rows.words);
     let mut stream = BufReader::with_capacity(super::BUFFER_BYTES, vectors.into_inner());
-    let mut read = |from: u64, at: &mut u64, bytes: &mut [u8]| -> std::io::Result<()> {
-        super::skip(&mut stream, from - *at)?;
+    let mut read = |from: u64, at: &mut u64, bytes: &mut [u8]| -> Result<(), VectorsError> {
+        super::skip(&mut stream, from - *at).map_err(wanted.io())?;
         *at = from + bytes.len() as u64;
-        stream.read_exact(bytes)
+        stream.read_exact(bytes).map_err(|error| match error.kind() {
+            ErrorKind::UnexpectedEof => {
+                let found = format!("ends before byte {at} of its values: it was cut short; copy or download it again");
+                wanted.array("vectors", found)
+            }
+            _ => wanted.io()(error),
+        })
     };
     let (mut at, row_bytes) = (0, size * wanted.dimensions);
     let mut found = vec![vec![0; row_bytes]; rows.wanted.len()];
     match order {
         Order::C => {
             for ((row, _), bytes) in rows.wanted.iter().zip(&mut found) {
-                read(row * row_bytes as u64, &mut at, bytes).map_err(wanted.io())?;
+                read(row * row_bytes as u64, &mut at, bytes)?;
             }
         }
         // Column after column.
@@ -105,7 +108,7 @@ pub(super) fn read_rows<R: Read>(vectors: NpyFile<R>, rows: Rows, wanted: &mut W
             for column in 0..wanted.dimensions {
                 for ((row, _), bytes) in rows.wanted.iter().zip(&mut found) {
                     let from = (column as u64 * words + row) * size as u64;
-                    read(from, &mut at, &mut bytes[column * size..][..size]).map_err(wanted.io())?;
+                    read(from, &mut at, &mut bytes[column * size..][..size])?;
                 }
             }
         }

@@ -323,8 +323,11 @@ fn an_npy_takes_its_words_from_the_list_beside_it() {
     let mut other = header(&bytes[..bytes.len() - 48], b"'<f4'", b"'>f4'");
     other = header(&other, b"'fortran_order': False", b"'fortran_order': True ");
     other.extend(columns);
-    std::fs::write(directory.path().join("other.npy"), other).unwrap();
+    std::fs::write(directory.path().join("other.npy"), &other[..other.len() - 1]).unwrap();
     std::fs::write(directory.path().join("other.txt"), "the\nzebra\ntick\n").unwrap();
+    let cut = read(&directory.path().join("other.npy"), &wanted(&["tick"])).unwrap_err().to_string();
+    assert!(cut.contains("array `vectors`: ends before byte 48 of its values: it was cut short"), "{cut}");
+    std::fs::write(directory.path().join("other.npy"), other).unwrap();
     let found = read(&directory.path().join("other.npy"), &wanted(&["tick", "the"])).unwrap();
     assert_eq!(found.vectors, [Some(VALUES[2].to_vec()), Some(VALUES[0].to_vec())]);
     for text in ["the\nzebra\ntick\n", "the\r\nzebra\r\ntick"] {

@@ -23,16 +23,17 @@ use hdf5_reader::{Attribute, ByteOrder, Dataset, Datatype, FileStorage, Hdf5File
 use zip::{CompressionMethod, ZipArchive};
 
 use self::config::Config;
-use super::float::Float;
 use super::{Format, WeightsError, WeightsFile, archive};
 use crate::limits;
+use crate::numbers::{Kind, Value};
 
 /// The registry entry of `.h5` and `.weights.h5`.
 pub const HDF5: Format = Format {
     name: "Keras .h5/.weights.h5",
     sniff: |head, _| head.starts_with(b"\x89HDF\r\n\x1a\n"),
     open: |path| {
-        let opened = file(path).and_then(|storage| KerasFile::open(path, &HDF5, storage, &Config::default()));
+        let storage = FileStorage::open(path).map_err(Problem::from);
+        let opened = storage.and_then(|storage| KerasFile::open(path, &HDF5, Arc::new(storage), &Config::default()));
         Ok(Box::new(opened.map_err(|source| unreadable(path, &HDF5, source))?))
     },
 };
@@ -136,40 +137,29 @@ impl WeightsFile for KerasFile {
     fn read(&mut self, name: &str) -> Result<Vec<f32>, WeightsError> {
         let (_, dataset) =
             self.variables.iter().find(|(own, _)| own == name).unwrap_or_else(|| panic!("no tensor {name}"));
-        let (float, order) = float(dataset).ok_or_else(|| WeightsError::Type {
+        let float = float(dataset).ok_or_else(|| WeightsError::Type {
             path: self.path.clone(),
             tensor: name.to_string(),
             found: format!("{:?}", dataset.dtype()),
         })?;
-        let mut bytes =
-            dataset.read_raw_bytes().map_err(|source| unreadable(&self.path, self.format, source.into()))?;
-        let size = float.bytes();
-        if order == ByteOrder::BigEndian {
-            bytes.chunks_exact_mut(size).for_each(<[u8]>::reverse);
-        }
-        let mut values = Vec::with_capacity(bytes.len() / size);
-        float.widen(&bytes, &mut values);
-        Ok(values)
+        let bytes = dataset.read_raw_bytes().map_err(|source| unreadable(&self.path, self.format, source.into()))?;
+        Ok(float.singles(&bytes))
     }
 }
 
 /// How a dataset stores its numbers; `None` if they are not floating-point numbers.
-fn float(dataset: &Dataset) -> Option<(Float, ByteOrder)> {
+fn float(dataset: &Dataset) -> Option<Value> {
     match *dataset.dtype() {
-        Datatype::FloatingPoint { size: 8, byte_order } => Some((Float::F64, byte_order)),
-        Datatype::FloatingPoint { size: 4, byte_order } => Some((Float::F32, byte_order)),
-        Datatype::FloatingPoint { size: 2, byte_order } => Some((Float::F16, byte_order)),
+        Datatype::FloatingPoint { size, byte_order } => {
+            Value::new(Kind::Float, size.into(), byte_order == ByteOrder::BigEndian)
+        }
         // HDF5 has no bfloat16: Keras stores the two bytes and says so beside them.
         Datatype::Opaque { size: 2, .. } => {
             let named = dataset.attribute("dtype").ok()?.read_string().ok()?;
-            (named == "bfloat16").then_some((Float::Bf16, ByteOrder::LittleEndian))
+            Value::new(Kind::Brain, 2, false).filter(|_| named == "bfloat16")
         }
         _ => None,
     }
-}
-
-fn file(path: &Path) -> Result<DynStorage, Problem> {
-    Ok(Arc::new(FileStorage::open(path)?))
 }
 
 /// A `.keras` archive's configuration, and its weights: where they stand in the archive, or unpacked to a temporary file

@@ -69,6 +69,13 @@ impl Normalised<'_> {
     }
 }
 
+/// A batch normalization of one output behind a layer that adds `bias`, as what it multiplies by and what it adds: with
+/// `s = gamma / sqrt(var + epsilon)`, `s` and `s (bias - mean) + beta`.
+pub fn scale_and_shift([gamma, beta, mean, var]: [f64; 4], epsilon: f64, bias: f64) -> (f64, f64) {
+    let scale = gamma / (var + epsilon).sqrt();
+    (scale, (bias - mean) * scale + beta)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

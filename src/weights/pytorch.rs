@@ -12,10 +12,10 @@ use std::path::{Path, PathBuf};
 
 use pytorch_reader::{DType, PytorchError, PytorchReader, Tensor};
 
-use super::float::Float;
 use super::{Format, WeightsError, WeightsFile, archive};
 use crate::error::FileError;
 use crate::limits;
+use crate::numbers::{Kind, Value};
 
 /// The registry entry.
 pub const FORMAT: Format =
@@ -168,11 +168,11 @@ impl WeightsFile for Checkpoint {
 
     fn read(&mut self, name: &str) -> Result<Vec<f32>, WeightsError> {
         let tensor = self.tensors.get(name).unwrap_or_else(|| panic!("no tensor {name}"));
-        let float = match tensor.dtype() {
-            DType::F64 => Float::F64,
-            DType::F32 => Float::F32,
-            DType::F16 => Float::F16,
-            DType::BF16 => Float::Bf16,
+        let (kind, bytes) = match tensor.dtype() {
+            DType::F64 => (Kind::Float, 8),
+            DType::F32 => (Kind::Float, 4),
+            DType::F16 => (Kind::Float, 2),
+            DType::BF16 => (Kind::Brain, 2),
             other => {
                 return Err(WeightsError::Type {
                     path: self.path.clone(),
@@ -181,10 +181,8 @@ impl WeightsFile for Checkpoint {
                 });
             }
         };
-        let bytes = tensor.read().map_err(|source| unreadable(&self.path, source))?;
-        let mut values = Vec::with_capacity(tensor.num_elements());
-        float.widen(&bytes, &mut values);
-        Ok(values)
+        let float = Value { kind, bytes, big_endian: false };
+        Ok(float.singles(&tensor.read().map_err(|source| unreadable(&self.path, source))?))
     }
 }
 

@@ -3,12 +3,12 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use safetensors::tensor::{Dtype, Metadata};
+use safetensors::tensor::Metadata;
 
-use super::float::Float;
 use super::{Format, WeightsError, WeightsFile};
 use crate::error::FileError;
 use crate::files::{self, SafetensorsError};
+use crate::numbers::Value;
 
 /// The registry entry.
 pub const FORMAT: Format = Format {
@@ -55,36 +55,26 @@ impl WeightsFile for Safetensors {
     }
 
     fn read(&mut self, name: &str) -> Result<Vec<f32>, WeightsError> {
-        let info = self.metadata.info(name).unwrap_or_else(|| panic!("no tensor {name}")).clone();
-        let float = float(info.dtype).ok_or_else(|| WeightsError::Type {
+        let info = self.metadata.info(name).unwrap_or_else(|| panic!("no tensor {name}"));
+        let float = Value::of_safetensors(info.dtype).filter(|value| value.is_float());
+        let float = float.ok_or_else(|| WeightsError::Type {
             path: self.path.clone(),
             tensor: name.to_string(),
             found: format!("{:?}", info.dtype),
         })?;
         let (begin, end) = info.data_offsets;
-        let values = float.read(&mut self.file, self.start + begin as u64, end - begin);
+        let values = float.singles_at(&self.file, self.start + begin as u64, end - begin);
         Ok(values.map_err(FileError::at(&self.path))?)
     }
 }
 
-/// `None` for types that are not floating-point numbers.
-fn float(dtype: Dtype) -> Option<Float> {
-    Some(match dtype {
-        Dtype::F64 => Float::F64,
-        Dtype::F32 => Float::F32,
-        Dtype::F16 => Float::F16,
-        Dtype::BF16 => Float::Bf16,
-        _ => return None,
-    })
-}
-
 #[cfg(test)]
 mod tests {
-    use crate::weights::float::PIECE_BYTES;
     use burn::tensor::f16;
-    use safetensors::tensor::TensorView;
+    use safetensors::tensor::{Dtype, TensorView};
 
     use super::*;
+    use crate::numbers::PIECE_BYTES;
 
     /// A file with one tensor `a` of shape `[2, 2]`.
     fn written(dtype: Dtype, bytes: &[u8]) -> Vec<u8> {

@@ -116,7 +116,7 @@ impl Head {
 pub(super) struct Variable {
     pub head: Head,
     /// The values.
-    pub bytes: Vec<u8>,
+    pub bytes: bytes::Bytes,
     /// Of a cell of texts, and of rows of characters.
     pub texts: Option<Vec<String>>,
 }
@@ -193,14 +193,14 @@ impl<'a> Elements<'a> {
     /// The variable, so many cells deep.
     fn within_cells(mut self, depth: usize) -> Option<Variable> {
         let head = self.head()?;
-        let (mut bytes, mut texts) = (Vec::new(), None);
+        let (mut bytes, mut texts) = (bytes::Bytes::new(), None);
         match head.class {
             Class::Cell if depth < DEEPEST => texts = self.cells(depth + 1),
             Class::Char => {
                 let (kind, data) = self.next()?;
                 texts = characters(kind, data, self.big_endian, &head.shape);
             }
-            Class::Float(_) | Class::Whole(_) => bytes = self.next()?.1.to_vec(),
+            Class::Float(_) | Class::Whole(_) => bytes = bytes::Bytes::copy_from_slice(self.next()?.1),
             _ => {}
         }
         Some(Variable { head, bytes, texts })
@@ -246,9 +246,9 @@ fn characters(kind: u32, data: &[u8], big_endian: bool, shape: &[usize]) -> Opti
         kind::UTF8 => String::from_utf8_lossy(data).chars().collect(),
         _ => return None,
     };
-    // A shape of its own could announce rows without end.
+    // A shape of its own could announce rows without end, of no letters too.
     let announced = shape.iter().fold(1, |letters: usize, &axis| letters.saturating_mul(axis));
-    let rows = *shape.first().filter(|_| announced == letters.len())?;
+    let rows = *shape.first().filter(|&&rows| announced == letters.len() && rows <= letters.len().max(1))?;
     let row = |row: usize| letters.iter().skip(row).step_by(rows.max(1)).collect::<String>().trim_end().to_string();
     Some((0..rows).map(row).collect())
 }

@@ -64,30 +64,25 @@ impl View<'_> {
         };
         // Of a few whole numbers above others nobody knows whether they number the columns.
         let may_be_row = lines == 0 && numbers.len() < RISES && !self.fractions(1, text).any(|fractions| fractions);
+        let asked = || Err(self.asked_header(lines..lines + 1, text));
         match sequence {
             _ if lines == 0 && (above_names || above_numbers) => Ok(1),
-            _ if lines == 0 && is_corner => Err(self.asked_header(lines..lines + 1, text)),
-            _ if lines == 0 && numbers.len() == 1 && fractions() && self.may_be_unnamed(text) => {
-                Err(self.asked_header(lines..lines + 1, text))
-            }
+            _ if lines == 0 && is_corner => asked(),
+            _ if lines == 0 && numbers.len() == 1 && fractions() && self.may_be_unnamed(text) => asked(),
             // What such columns are called is no row's name.
             Sequence::Counts if lines == 0 && numbers.len() >= COUNTS && (!may_be_row || self.calls_names(text)) => {
                 Ok(1)
             }
-            Sequence::Whole if may_be_row && Sequence::rises_evenly(&numbers) => {
-                Err(self.asked_header(lines..lines + 1, text))
-            }
-            Sequence::Whole | Sequence::Shuffled if lines == 0 && self.calls_names(text) => {
-                Err(self.asked_header(lines..lines + 1, text))
-            }
-            Sequence::Counts | Sequence::Rises if lines == 0 => Err(self.asked_header(lines..lines + 1, text)),
+            Sequence::Whole if may_be_row && Sequence::rises_evenly(&numbers) => asked(),
+            Sequence::Whole | Sequence::Shuffled if lines == 0 && self.calls_names(text) => asked(),
+            Sequence::Counts | Sequence::Rises if lines == 0 => asked(),
             Sequence::Shuffled if lines == 0 && (1..self.records.len()).all(|row| !self.is_shuffled(row, text)) => {
-                Err(self.asked_header(lines..lines + 1, text))
+                asked()
             }
             Sequence::Counts | Sequence::Shuffled | Sequence::Rises | Sequence::Whole
                 if numbers.len() >= COUNTS && (fractions() || stands_above()) =>
             {
-                Err(self.asked_header(lines..lines + 1, text))
+                asked()
             }
             _ => Ok(lines),
         }

@@ -117,19 +117,6 @@ impl Layout {
         !self.names.is_empty()
     }
 
-    /// Names of the rows, from whichever columns have any: those with a name of its own for every row, else all together.
-    pub fn rows(&self, records: &[Record]) -> Vec<Vec<String>> {
-        let rows = records.len() - self.header;
-        let (mut distinct, repeated): (Vec<_>, Vec<_>) =
-            self.texts(records).into_iter().partition(|names| twice(names).is_none());
-        // What an index numbers has names beside it.
-        distinct.sort_by_key(|names| names.iter().all(|name| name.parse::<f64>().is_ok()));
-        match (distinct.is_empty(), repeated.is_empty()) {
-            (true, false) => vec![(0..rows).map(|row| joined(repeated.iter().map(|names| &names[row]))).collect()],
-            _ => distinct,
-        }
-    }
-
     /// The columns of names that do not only count.
     pub fn texts(&self, records: &[Record]) -> Vec<Vec<String>> {
         let records = &records[self.header..];
@@ -151,8 +138,18 @@ impl Layout {
     }
 }
 
-fn joined<'a>(names: impl Iterator<Item = &'a String>) -> String {
-    names.map(String::as_str).collect::<Vec<_>>().join(" ")
+/// Names of the rows, from columns of [texts](Layout::texts): those with a name of its own for every row, else all together.
+pub(super) fn rows(texts: &[Vec<String>]) -> Vec<Vec<String>> {
+    let (mut distinct, repeated): (Vec<&Vec<String>>, Vec<_>) = texts.iter().partition(|names| twice(names).is_none());
+    // What an index numbers has names beside it.
+    distinct.sort_by_key(|names| names.iter().all(|name| name.parse::<f64>().is_ok()));
+    match (&distinct[..], &repeated[..]) {
+        ([], [first, ..]) => {
+            let joined = |row: usize| repeated.iter().map(|names| names[row].as_str()).collect::<Vec<_>>().join(" ");
+            vec![(0..first.len()).map(joined).collect()]
+        }
+        _ => distinct.into_iter().cloned().collect(),
+    }
 }
 
 /// Holds all lines to one length; how many cells above the rows' names the first one lacks, which it then gets. One of text

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// What a table prints where it has no value, in lower case.
-const MISSING: [&str; 12] = ["", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "null", "none", "-", "?", "."];
+const MISSING: [&str; 13] = ["", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "+nan", "null", "none", "-", "?", "."];
 
 /// What a cell of a table holds.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,7 +42,8 @@ impl Decimal {
         let text = text.trim();
         if self == Self::Point
             && text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c))
-            && let Ok(value) = text.parse()
+            && let Ok(value) = text.parse::<f64>()
+            && !value.is_nan()
         {
             return Cell::Number(value);
         }
@@ -164,7 +165,7 @@ mod tests {
             assert_eq!(point(text), Cell::Text, "{text}");
         }
         assert_eq!(comma("1.5"), Cell::Text);
-        for text in ["", "NA", "NaN", "#N/A", "null", "-"] {
+        for text in ["", "NA", "NaN", "-nan", "+NaN", "#N/A", "null", "-"] {
             assert_eq!((point(text), comma(text)), (Cell::Missing, Cell::Missing), "{text}");
         }
     }

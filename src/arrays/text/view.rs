@@ -26,7 +26,7 @@ impl View<'_> {
         rows.filter(|&row| self.cell(row, column) == Cell::Text).count() * 2 > count
     }
 
-    /// The numbers of a line in columns without text; NaN where there is none.
+    /// The cells of a line in columns without text.
     pub fn line(&self, row: usize, text: &[usize]) -> Vec<Cell> {
         (0..self.width).filter(|column| !text.contains(column)).map(|column| self.cell(row, column)).collect()
     }

@@ -1,6 +1,5 @@
 //! The constants of a model: where their values are, checked against their shapes, and how they are read.
 
-use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
 
@@ -10,8 +9,8 @@ use rayon::prelude::*;
 use super::proto::TensorProto;
 use crate::error::FileError;
 use crate::files;
+use crate::numbers::{Kind, Value};
 use crate::weights::WeightsError;
-use crate::weights::float::Float;
 
 /// A constant of the graph.
 pub struct Constant {
@@ -88,20 +87,16 @@ impl Constant {
             filled("bytes", raw.len(), bytes)?;
             match stored {
                 Stored::Whole(Whole::I64) if count <= SHORT => Values::Whole(Whole::I64.widen(raw), Whole::I64),
-                Stored::Float(float) if count == 1 => {
-                    let mut values = Vec::new();
-                    float.widen(raw, &mut values);
-                    Values::Floats(values)
-                }
+                Stored::Float(float) if count == 1 => Values::Floats(float.singles(raw)),
                 _ => Values::Stored { path: home.path.into(), offset: home.offset(raw), bytes, stored },
             }
         } else {
             let half = |to_f32: fn(u16) -> f32| tensor.int32_data.iter().map(|&bits| to_f32(bits as u16)).collect();
             let values = match stored {
-                Stored::Float(Float::F32) => tensor.float_data,
-                Stored::Float(Float::F64) => tensor.double_data.iter().map(|&value| value as f32).collect(),
-                Stored::Float(Float::F16) => half(|bits| f16::from_bits(bits).to_f32()),
-                Stored::Float(Float::Bf16) => half(|bits| bf16::from_bits(bits).to_f32()),
+                Stored::Float(Value { bytes: 4, .. }) => tensor.float_data,
+                Stored::Float(Value { bytes: 8, .. }) => tensor.double_data.iter().map(|&value| value as f32).collect(),
+                Stored::Float(Value { kind: Kind::Brain, .. }) => half(|bits| bf16::from_bits(bits).to_f32()),
+                Stored::Float(_) => half(|bits| f16::from_bits(bits).to_f32()),
                 Stored::Whole(whole) => {
                     let narrow = || tensor.int32_data.iter().map(|&value| i64::from(value)).collect();
                     let values = if whole == Whole::I64 { tensor.int64_data } else { narrow() };
@@ -157,8 +152,8 @@ impl Constant {
         match &self.values {
             Values::Floats(values) => Ok(values.clone()),
             Values::Stored { path, offset, bytes, stored: Stored::Float(float) } => {
-                let mut file = files::open(path).map_err(FileError::at(path))?;
-                Ok(float.read(&mut file, *offset, *bytes).map_err(FileError::at(path))?)
+                let values = files::open(path).and_then(|file| float.singles_at(&file, *offset, *bytes));
+                Ok(values.map_err(FileError::at(path))?)
             }
             _ => panic!("{} holds no floating-point numbers", self.name),
         }
@@ -172,10 +167,9 @@ impl Constant {
         match &self.values {
             Values::Whole(values, _) => Ok(Some(values.clone())),
             Values::Stored { path, offset, bytes, stored: Stored::Whole(whole) } => {
-                let mut file = files::open(path).map_err(FileError::at(path))?;
                 let mut values = vec![0; *bytes];
-                file.seek(SeekFrom::Start(*offset))
-                    .and_then(|_| file.read_exact(&mut values))
+                files::open(path)
+                    .and_then(|file| files::read_at(&file, *offset, &mut values))
                     .map_err(FileError::at(path))?;
                 Ok(Some(whole.widen(&values)))
             }
@@ -198,7 +192,7 @@ const EXTERNAL: i32 = 1;
 /// The types that are read.
 #[derive(Clone, Copy)]
 enum Stored {
-    Float(Float),
+    Float(Value),
     Whole(Whole),
 }
 
@@ -247,23 +241,24 @@ impl Stored {
     /// Bytes of a value.
     fn bytes(self) -> usize {
         match self {
-            Self::Float(float) => float.bytes(),
+            Self::Float(float) => float.bytes,
             Self::Whole(whole) => whole.bytes(),
         }
     }
 }
 
 fn stored(data_type: i32) -> Option<Stored> {
+    let float = |kind, bytes| Stored::Float(Value { kind, bytes, big_endian: false });
     Some(match data_type {
-        1 => Stored::Float(Float::F32),
+        1 => float(Kind::Float, 4),
         2 => Stored::Whole(Whole::U8),
         3 => Stored::Whole(Whole::I8),
         6 => Stored::Whole(Whole::I32),
         7 => Stored::Whole(Whole::I64),
         9 => Stored::Whole(Whole::Bool),
-        10 => Stored::Float(Float::F16),
-        11 => Stored::Float(Float::F64),
-        16 => Stored::Float(Float::Bf16),
+        10 => float(Kind::Float, 2),
+        11 => float(Kind::Float, 8),
+        16 => float(Kind::Brain, 2),
         _ => return None,
     })
 }

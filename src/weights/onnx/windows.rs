@@ -6,7 +6,7 @@ use crate::weights::graph::{Pooling, Window};
 
 /// A pooling node.
 pub fn pooling(nodes: &Nodes, node: &NodeProto) -> Pooling {
-    let [height, width] = sizes(node.ints("kernel_shape")).unwrap_or([0, 0]);
+    let [height, width] = node.ints("kernel_shape").and_then(sizes).unwrap_or([0, 0]);
     Pooling {
         node: node.name.clone(),
         average: node.op_type == "AveragePool",
@@ -19,7 +19,7 @@ pub fn pooling(nodes: &Nodes, node: &NodeProto) -> Pooling {
 /// The window of a convolution or pooling of the given height and width.
 pub fn window(nodes: &Nodes, node: &NodeProto, size: [usize; 2]) -> Window {
     let own = match node.text("auto_pad").unwrap_or_default() {
-        b"" | b"NOTSET" => node.ints("pads").map_or(Some([0; 4]), sizes_of),
+        b"" | b"NOTSET" => node.ints("pads").map_or(Some([0; 4]), sizes),
         b"VALID" => Some([0; 4]),
         _ if size == [1, 1] => Some([0; 4]),
         _ => None,
@@ -27,8 +27,8 @@ pub fn window(nodes: &Nodes, node: &NodeProto, size: [usize; 2]) -> Window {
     let padding = own
         .zip(padded_before(nodes, node))
         .map(|(own, before)| std::array::from_fn(|at| own[at].saturating_add(before[at])));
-    let stride = sizes(node.ints("strides")).unwrap_or([1, 1]);
-    let dilation = sizes(node.ints("dilations")).unwrap_or([1, 1]);
+    let stride = node.ints("strides").and_then(sizes).unwrap_or([1, 1]);
+    let dilation = node.ints("dilations").and_then(sizes).unwrap_or([1, 1]);
     Window { size, stride, dilation, padding }
 }
 
@@ -78,11 +78,7 @@ fn padded_before(nodes: &Nodes, node: &NodeProto) -> Option<[usize; 4]> {
 /// What PyTorch's exporter puts between its own list of pads (last axis first) and ONNX's, from the end.
 const PYTORCHS_PADS: [&str; 6] = ["Cast", "Reshape", "Transpose", "Slice", "Reshape", "Concat"];
 
-fn sizes(values: Option<&[i64]>) -> Option<[usize; 2]> {
-    sizes_of(values?)
-}
-
-fn sizes_of<const N: usize>(values: &[i64]) -> Option<[usize; N]> {
+fn sizes<const N: usize>(values: &[i64]) -> Option<[usize; N]> {
     let sizes: Option<Vec<usize>> = values.iter().map(|&value| value.try_into().ok()).collect();
     sizes?.try_into().ok()
 }
