@@ -133,7 +133,7 @@ pub fn run(plan: Plan, fresh: bool, beside: &mut Beside, progress: &Progress) ->
             name: model.network.name.clone(),
             form: model.network.form.clone(),
             input: model.input,
-            token: model.has_tokens().then_some(model.token),
+            token: model.has_tokens.then_some(model.token),
         },
         words: words.iter().map(|w| WordModel { name: w.name.clone(), dimensions: w.dimensions }).collect(),
         batch: placement.batch,
