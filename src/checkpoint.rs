@@ -61,8 +61,8 @@ struct Groups {
 
 impl Checkpoint {
     /// Opens the matrices of `directory` for these layers: what an earlier run of its experiment finished is reused, if it
-    /// is as it was left and holds under the rule for constant images. A layer without scales, as earlier versions left them,
-    /// is not where a measure `needs_scales`. The network has so many `classes`, where its answers are kept.
+    /// is as it was left and holds under the rule for constant images. A layer without scales is missing where they were left, or
+    /// where a measure `needs_scales`; earlier versions left none. The network has so many `classes`, where its answers are kept.
     pub fn open(
         directory: &ResultsDir,
         layers: &[&str],
@@ -87,8 +87,9 @@ impl Checkpoint {
                 rsms: read(directory.layer_rsm(name), &[concepts, concepts], &rsm),
                 scales: read(directory.layer_scales(name), &[concepts, 3], &no_scales),
             };
-            for (rsm, scales) in layer.rsms.values.iter_mut().zip(&layer.scales.values).filter(|_| needs_scales) {
-                *rsm = rsm.take().filter(|_| scales.is_some());
+            for (group, rsm) in layer.rsms.values.iter_mut().enumerate() {
+                let needed = needs_scales || ledger.has(&layer.scales.name(), group);
+                *rsm = rsm.take().filter(|_| !needed || layer.scales.values[group].is_some());
             }
             layer
         };
@@ -383,6 +384,24 @@ mod tests {
         let (again, damaged) = open(out.path(), Constant::Error);
         assert_eq!([0, 1].map(|group| again.lacks("conv1", group)), [true, false]);
         assert!(damaged[0].contains("conv1.npy: group 1 of 2: a constant image"), "{damaged:?}");
+    }
+
+    #[test]
+    fn scales_that_are_not_as_they_were_left_are_made_again_with_their_layer() {
+        let out = tempfile::tempdir().unwrap();
+        let (mut first, _) = open(out.path(), Constant::Error);
+        for group in [0, 1] {
+            first.put("conv1", group, (&rsm(0.5), &scales())).unwrap();
+        }
+        let path = ResultsDir::new(out.path()).layer_scales("conv1");
+        let mut bytes = std::fs::read(&path).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        std::fs::write(&path, &bytes).unwrap();
+        let (mut again, damaged) = open(out.path(), Constant::Error);
+        assert!(damaged.len() == 1 && damaged[0].contains("scales.conv1.npy: group 2 of 2"), "{damaged:?}");
+        assert_eq!([0, 1].map(|group| again.lacks("conv1", group)), [false, true]);
+        again.put("conv1", 1, (&rsm(0.5), &scales())).unwrap();
+        assert_eq!(open(out.path(), Constant::Error).1, [""; 0]);
     }
 
     #[test]

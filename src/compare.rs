@@ -162,19 +162,12 @@ pub fn compare(request: &Request, progress: &Progress) -> Result<PathBuf, Error>
     out.check_comparison()?;
     let _writing = progress.interrupt.writing();
     let _claim = out.lock(COMPARE)?;
-    let (mut untested, mut of_chance) = (Vec::new(), Vec::new());
-    let mut read: Vec<Option<WordsAndLayers>> = Vec::new();
-    for curve in &curves {
-        let same = |(other, read): (&Curve, &Option<WordsAndLayers>)| {
-            read.as_ref().filter(|_| curve.shares_layers(other)).map(|(_, layers)| Rc::clone(layers))
-        };
-        let layers = curves.iter().zip(&read).find_map(same);
-        read.push(rsms(curve, layers, request.generalise).map_err(Error::input)?);
-        if read.last().is_some_and(Option::is_none) {
-            untested.push(format!("{}: no matrices in rsm/, or too few concepts; drawn, not tested", curve.name));
-        }
-    }
-    let mut between = Vec::new();
+    let read = matrices(&curves, request.generalise).map_err(Error::input)?;
+    let unread = curves.iter().zip(&read).filter(|(_, read)| read.is_none());
+    let mut untested: Vec<String> = unread
+        .map(|(curve, _)| format!("{}: no matrices in rsm/, or too few concepts; drawn, not tested", curve.name))
+        .collect();
+    let (mut between, mut of_chance) = (Vec::new(), Vec::new());
     for (n, a) in curves.iter().enumerate() {
         for (m, b) in curves.iter().enumerate().skip(n + 1) {
             let (Some(in_a), Some(in_b)) = (&read[n], &read[m]) else { continue };
@@ -249,6 +242,19 @@ fn runs(directories: &[PathBuf], progress: &Progress) -> Result<Vec<(String, Pat
         }
     }
     Ok(run_names(&all).into_iter().zip(all).collect())
+}
+
+/// The matrices of every curve that has them; those of layers are read once for all word models.
+fn matrices(curves: &[Curve], over: Generalise) -> Result<Vec<Option<WordsAndLayers>>, CompareError> {
+    let mut all: Vec<Option<WordsAndLayers>> = Vec::new();
+    for curve in curves {
+        let same = |(other, read): (&Curve, &Option<WordsAndLayers>)| {
+            read.as_ref().filter(|_| curve.shares_layers(other)).map(|(_, layers)| Rc::clone(layers))
+        };
+        let layers = curves.iter().zip(&all).find_map(same);
+        all.push(rsms(curve, layers, over)?);
+    }
+    Ok(all)
 }
 
 /// Which runs' tables and matrices are not those that the run wrote, and what is not the same in two runs.

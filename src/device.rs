@@ -91,7 +91,7 @@ pub enum DeviceError {
         found: usize,
     },
     /// The driver refused.
-    #[error("{adapter}: the driver refused a device: {message}")]
+    #[error("{adapter}: the driver refused a device: {message}; update the driver, or use --device cpu")]
     Refused {
         /// The adapter's name.
         adapter: String,
@@ -359,6 +359,11 @@ pub fn machine() -> String {
 mod tests {
     use super::*;
 
+    fn adapter(kind: &str, index: usize) -> Adapter {
+        let (name, backend, driver) = (String::new(), String::new(), String::new());
+        Adapter { index, name, kind: kind.to_string(), backend, driver, binding_bytes: 0 }
+    }
+
     #[test]
     fn a_gpu_that_vulkan_does_not_show_is_told() {
         let devices = tempfile::tempdir().unwrap();
@@ -371,15 +376,7 @@ mod tests {
         assert!(told().unwrap().contains("renderD128), but Vulkan does not show it: install its driver"));
         std::fs::write(devices.path().join("nvidia3"), "").unwrap();
         assert!(told().unwrap().contains("nvidia3), but Vulkan does not show it: on servers"));
-        let adapter = Adapter {
-            index: 0,
-            name: String::new(),
-            kind: "discrete".to_string(),
-            backend: String::new(),
-            driver: String::new(),
-            binding_bytes: 0,
-        };
-        assert_eq!(unseen(&[adapter]), None);
+        assert_eq!(unseen(&[adapter("discrete", 0)]), None);
     }
 
     #[test]
@@ -393,17 +390,15 @@ mod tests {
 
     #[test]
     fn auto_never_takes_a_software_adapter() {
-        let adapter = |kind: &str, index| Adapter {
-            index,
-            name: String::new(),
-            kind: kind.to_string(),
-            backend: String::new(),
-            driver: String::new(),
-            binding_bytes: 0,
-        };
         assert!(auto(&[adapter("software", 0)]).is_none());
         let mixed = [adapter("software", 0), adapter("integrated", 1), adapter("discrete", 2)];
         assert_eq!(auto(&mixed).map(|a| a.index), Some(2));
+    }
+
+    #[test]
+    fn a_driver_that_refuses_is_told_with_what_helps() {
+        let refused = DeviceError::Refused { adapter: "GPU".to_string(), message: "no".to_string() };
+        assert!(refused.to_string().ends_with("refused a device: no; update the driver, or use --device cpu"));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::matrices::{self, MatrixError};
 use crate::progress::Progress;
 use crate::record::RunRecord;
 use crate::report::distinct;
-use crate::results::{Results, ResultsDir, ResultsError, check_files};
+use crate::results::{AccuracyRow, GroupRow, ResultsDir, ResultsError, check_files, read_table};
 use crate::stats::Rsm;
 use crate::sweep::{self, SweepError};
 use crate::wording::first;
@@ -103,15 +103,16 @@ fn read(directory: &Path, out: &Path) -> Result<(Vec<String>, Vec<Matrix>), Expo
         let networks = networks.iter().map(|network| network.display().to_string()).collect();
         return Err(ExportError::OfMany { path: directory.into(), networks });
     }
-    let results = Results::read(directory)?;
-    let layers = distinct(results.accuracy.iter().map(|row| row.layer.as_str()));
+    let accuracies: Vec<AccuracyRow> = read_table(directory)?;
+    let layers = distinct(accuracies.iter().map(|row| row.layer.as_str()));
     if layers.is_empty() {
         return Err(ExportError::NoRows(directory.into()));
     }
+    let groups: Vec<GroupRow> = read_table(directory)?;
+    let groups = distinct(groups.iter().map(|row| row.group.as_str()));
+    let words = distinct(accuracies.iter().map(|row| row.words.as_str()));
     let directory = ResultsDir::new(directory);
     let concepts = directory.concepts()?;
-    let groups = distinct(results.groups.iter().map(|row| row.group.as_str()));
-    let words = distinct(results.accuracy.iter().map(|row| row.words.as_str()));
     let mut matrices = Vec::new();
     for layer in layers {
         let shape = [groups.len(), concepts.len(), concepts.len()];

@@ -173,7 +173,6 @@ impl Comparison {
 
     fn write_matrices(&self, directory: &ResultsDir) -> Result<(), FileError> {
         let concepts = self.space.concepts.len();
-        let layers = || self.space.layers.iter().filter(|_| self.images.is_none());
         // All are listed before the first is written; the values of one at a time are copied.
         let mut matrices: Vec<Matrix> = Vec::new();
         let mut file = |path, shape: &[usize], values| matrices.push(Matrix { path, shape: shape.to_vec(), values });
@@ -184,7 +183,7 @@ impl Comparison {
                 file(directory.words_scales(&model.name), &[concepts, 3], Box::new(move || scales.to_rows()));
             }
         }
-        for LayerRsms { name, rsms, scales, .. } in layers() {
+        for LayerRsms { name, rsms, scales, .. } in self.space.layers.iter().filter(|_| self.images.is_none()) {
             let values = Box::new(move || rsms.iter().flat_map(Rsm::values).copied().collect());
             file(directory.layer_rsm(name), &[rsms.len(), concepts, concepts], values);
             if !scales.is_empty() {

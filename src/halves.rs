@@ -159,7 +159,7 @@ pub enum HalvesError {
         clash: Clash,
     },
     /// A word model of several matrices.
-    #[error("{}: {found} matrices, expected one: a word model has no groups", path.display())]
+    #[error("{}: {found} matrices, expected one: a word model has no groups; give one matrix, such as their mean", path.display())]
     WordGroups {
         /// The file.
         path: PathBuf,
@@ -194,7 +194,9 @@ pub enum HalvesError {
     #[error("{}: word vectors: add --concepts FILE with the names of the concepts, a line each, to say which", .0.display())]
     NoWordsNamed(PathBuf),
     /// Concepts without a vector.
-    #[error("{}: lacks {count} of {concepts} concepts: {words}", path.display())]
+    #[error(
+        "{}: lacks {count} of {concepts} concepts: {words}; leave them out of all files, or give vectors that have them", path.display()
+    )]
     MissingWords {
         /// The file.
         path: PathBuf,

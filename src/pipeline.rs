@@ -133,7 +133,7 @@ pub fn run(plan: Plan, fresh: bool, beside: &mut Beside, progress: &Progress) ->
             name: model.network.name.clone(),
             form: model.network.form.clone(),
             input: model.input,
-            token: model.has_tokens().then_some(model.token),
+            token: model.has_tokens.then_some(model.token),
         },
         words: words.iter().map(|w| WordModel { name: w.name.clone(), dimensions: w.dimensions }).collect(),
         batch: placement.batch,
@@ -147,7 +147,7 @@ pub fn run(plan: Plan, fresh: bool, beside: &mut Beside, progress: &Progress) ->
     let space = space(&model, &manifest, checkpoint.finish());
     let mut options = Options { known, ..options(&run.config, test.draws, &placement) };
     if let Some(path) = &beside.scores {
-        options.known = scores(path, &key, &space, &words, &options, progress)?;
+        keep_scores(path, &key, &space, &words, &mut options, progress)?;
     }
     let comparison = Comparison {
         space,
@@ -178,29 +178,24 @@ fn options(config: &Config, draws: Permutations, placement: &Placement) -> Optio
     finish::options(two_vs_two, *inference, *seed, draws, &rsa.methods, &placement.device)
 }
 
-/// The scores of all draws: those known, those that an earlier run of the experiment kept, or drawn now; and kept.
-fn scores(
+/// Keeps the scores of all draws, where they are not known those that an earlier run of the experiment kept, or drawn now.
+fn keep_scores(
     path: &Path,
     key: &str,
     space: &Space,
     words: &[Words],
-    options: &Options,
+    options: &mut Options,
     progress: &Progress,
-) -> Result<Draws, Error> {
+) -> Result<(), Error> {
     let span = Span::of_draws(options.permutations);
-    let known = &options.known;
-    if known.is_empty()
-        && let Ok(kept) = shards::read_draws(path, key, span)
-    {
-        return Ok(kept);
+    if options.known.is_empty() {
+        if let Ok(kept) = shards::read_draws(path, key, span) {
+            options.known = kept;
+            return Ok(());
+        }
+        options.known = evaluation::draws(space, words, options, 0..options.permutations + 1, progress)?;
     }
-    let scores = if known.is_empty() {
-        evaluation::draws(space, words, options, 0..options.permutations + 1, progress)?
-    } else {
-        known.clone()
-    };
-    shards::write_draws(path, key, span, &scores).map_err(Error::failed)?;
-    Ok(scores)
+    shards::write_draws(path, key, span, &options.known).map_err(Error::failed)
 }
 
 /// Opens what a directory keeps of an experiment, for so many of its groups.

@@ -18,6 +18,7 @@ mod cut;
 mod draws;
 mod groups;
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 pub use cut::{Cut, Estimate, Size, Span};
@@ -132,7 +133,7 @@ impl Keys {
     fn new(config: &Config, layers: &[&str], checksums: &Checksums) -> Self {
         let similarity = checksums.similarity.clone();
         let mut tested = config.clone();
-        // Where it runs, how long it draws and what it is called changes no score; the files' contents are in the checksums.
+        // Where it runs and what it is called changes no score; the files' contents are in the checksums.
         tested.run = crate::config::RunConfig::default();
         tested.network.label = None;
         tested.paths_mut().for_each(|path| *path = PathBuf::new());
@@ -153,7 +154,7 @@ pub enum State {
     Part(usize, usize),
 }
 
-impl std::fmt::Display for State {
+impl Display for State {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Done => f.write_str("done"),
@@ -216,7 +217,12 @@ impl Shards {
     /// They were not cut, or from other inputs.
     pub fn of(plan: &Plan) -> Result<Self, ShardError> {
         let shards = Self::at(&plan.config.out())?;
-        same(&shards.place.join(cut::LIST), &Keys::of(plan), &shards.cut.keys)?;
+        let path = shards.place.join(cut::LIST);
+        same(&path, &Keys::of(plan), &shards.cut.keys)?;
+        if !shards.cut.is_of(plan.inputs.manifest.groups.len(), plan.config.most_permutations()) {
+            let reason = "its groups or draws end elsewhere than the experiment's".to_string();
+            return Err(ShardError::Damaged { path, reason });
+        }
         Ok(shards)
     }
 
@@ -303,9 +309,9 @@ impl Shards {
     pub fn check_whole(&self) -> Result<(), ShardError> {
         let unfinished = |(_, state): &(Span, State)| *state != State::Done;
         let groups = self.groups_states().into_iter().filter(unfinished);
-        let groups = groups.map(|(span, state)| self.cut.groups_command(span, &state.to_string()));
+        let groups = groups.map(|(span, state)| again(self.cut.groups_command(span), state));
         let draws = self.draws_states().into_iter().filter(unfinished);
-        let draws = draws.map(|(span, state)| self.cut.draws_command(span, &state.to_string()));
+        let draws = draws.map(|(span, state)| again(self.cut.draws_command(span), state));
         refuse_missing(groups.chain(draws).collect(), self.cut.groups.len() + self.cut.draws.len())
     }
 
@@ -320,14 +326,15 @@ impl Shards {
         for &span in &self.cut.draws {
             match draws::read(&self.draws_file(span), &self.cut.keys.test, span) {
                 Ok(draws) => all.append(draws),
-                Err(error) => missing.push(self.cut.draws_command(span, &error.to_string())),
+                Err(error) => missing.push(again(self.cut.draws_command(span), error)),
             }
         }
         if !missing.is_empty() {
             // Draws need the groups, which come first.
             let unfinished = self.groups_states().into_iter().filter(|(_, state)| *state != State::Done);
             let why = |span, state: State| self.other(span).unwrap_or_else(|| state.to_string());
-            missing.splice(0..0, unfinished.map(|(span, state)| self.cut.groups_command(span, &why(span, state))));
+            missing
+                .splice(0..0, unfinished.map(|(span, state)| again(self.cut.groups_command(span), why(span, state))));
         }
         refuse_missing(missing, self.cut.groups.len() + self.cut.draws.len())?;
         Ok(all)
@@ -345,19 +352,18 @@ impl Shards {
         let mut whole = Vec::new();
         let mut missing = Vec::new();
         for &span in &self.cut.groups {
-            let directory = self.groups_dir(span);
-            let Opened { checkpoint, damaged } = opened(&directory, span.len());
-            let why = if let Some(other) = self.other(span) {
-                other
-            } else if !damaged.is_empty() {
-                damaged.join("; ")
-            } else if !checkpoint.is_whole() {
-                "not finished".to_string()
-            } else {
-                whole.push((span.first as usize - 1, checkpoint));
-                continue;
+            let why = match self.other(span) {
+                Some(other) => other,
+                None => {
+                    let Opened { checkpoint, damaged } = opened(&self.groups_dir(span), span.len());
+                    if damaged.is_empty() && checkpoint.is_whole() {
+                        whole.push((span.first as usize - 1, checkpoint));
+                        continue;
+                    }
+                    if damaged.is_empty() { "not finished".to_string() } else { damaged.join("; ") }
+                }
             };
-            missing.push(self.cut.groups_command(span, &why));
+            missing.push(again(self.cut.groups_command(span), why));
         }
         refuse_missing(missing, self.cut.groups.len())?;
         Ok(whole)
@@ -367,14 +373,14 @@ impl Shards {
     pub fn groups_states(&self) -> Vec<(Span, State)> {
         let state = |span: Span| {
             let ledger = Ledger::read(&self.groups_dir(span));
+            if ledger.key != self.groups_key(span) {
+                return State::Missing;
+            }
             let all = self.cut.matrices * span.len();
             // A layer's scales are listed beside its matrix and are none.
             let matrices = ledger.groups.iter().filter(|(file, _)| !is_scales(file));
-            match matrices.flat_map(|(_, groups)| groups).flatten().count() {
-                _ if ledger.key != self.groups_key(span) => State::Missing,
-                found if found >= all => State::Done,
-                found => State::Part(found, all),
-            }
+            let found = matrices.flat_map(|(_, groups)| groups).flatten().count();
+            if found >= all { State::Done } else { State::Part(found, all) }
         };
         self.cut.groups.iter().map(|&span| (span, state(span))).collect()
     }
@@ -387,6 +393,11 @@ impl Shards {
         };
         self.cut.draws.iter().map(|&span| (span, state(span))).collect()
     }
+}
+
+/// A command that is to be run again, as a shell takes it, and why.
+fn again(command: String, why: impl Display) -> String {
+    format!("{command}   # {why}")
 }
 
 /// `commands` compute what is missing of `all` shards.

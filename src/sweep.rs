@@ -15,6 +15,7 @@ mod others;
 mod table;
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -304,7 +305,7 @@ fn put_together(sweep: &Sweep, out: &ResultsDir, progress: &Progress) -> Result<
 ///
 /// # Errors
 /// A sweep that is not finished, a record that cannot be read.
-pub fn networks(directory: &std::path::Path) -> Result<Option<Vec<PathBuf>>, SweepError> {
+pub fn networks(directory: &Path) -> Result<Option<Vec<PathBuf>>, SweepError> {
     let Some(record) = SweepRecord::read(directory)? else { return Ok(None) };
     let labels = report::distinct(record.networks.iter().map(|row| row.network.as_str()));
     Ok(Some(labels.into_iter().map(|label| directory.join(figure_name(label))).collect()))
@@ -314,7 +315,7 @@ pub fn networks(directory: &std::path::Path) -> Result<Option<Vec<PathBuf>>, Swe
 ///
 /// # Errors
 /// A sweep that is not finished, tables that cannot be read, figures that cannot be written.
-pub fn plot(directory: &std::path::Path, style: Style, progress: &Progress) -> Result<Option<Vec<PathBuf>>, Error> {
+pub fn plot(directory: &Path, style: Style, progress: &Progress) -> Result<Option<Vec<PathBuf>>, Error> {
     let out = ResultsDir::new(directory);
     let Some(record) = SweepRecord::read(directory).map_err(Error::input)? else { return Ok(None) };
     let rows = read_table::<AccuracyRow>(directory).map_err(Error::input)?;
@@ -345,9 +346,12 @@ fn draw(
 
 impl SweepRecord {
     /// That of a finished sweep; none if the directory has none.
-    fn read(directory: &std::path::Path) -> Result<Option<Self>, SweepError> {
+    fn read(directory: &Path) -> Result<Option<Self>, SweepError> {
         let path = ResultsDir::new(directory).networks();
-        let Ok(bytes) = std::fs::read(&path) else { return Ok(None) };
+        let bytes = match std::fs::read(&path) {
+            Err(error) if [ErrorKind::NotFound, ErrorKind::NotADirectory].contains(&error.kind()) => return Ok(None),
+            read => read.map_err(FileError::at(&path))?,
+        };
         let record: Self = serde_json::from_slice(&bytes).map_err(|source| SweepError::Json { path, source })?;
         if record.finished { Ok(Some(record)) } else { Err(SweepError::Unfinished(directory.into())) }
     }
@@ -429,5 +433,23 @@ fn of_network(label: &str) -> impl FnOnce(Error) -> Error {
         Error::Input(source) => Error::Input(named(source)),
         Error::Failed(source) => Error::Failed(named(source)),
         Error::Interrupted => Error::Interrupted,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_that_cannot_be_read_makes_no_directory_one_without_a_sweep() {
+        let place = tempfile::tempdir().unwrap();
+        assert!(networks(place.path()).unwrap().is_none());
+        let record = ResultsDir::new(place.path()).networks();
+        std::fs::create_dir(&record).unwrap();
+        let said = networks(place.path()).unwrap_err().to_string();
+        assert!(said.starts_with(&record.display().to_string()), "{said}");
+        let file = place.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        assert!(networks(&file).unwrap().is_none());
     }
 }

@@ -1,6 +1,6 @@
 //! The curves of runs: what tells them apart, and their matrices where these can be tested.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
 
 use super::{CompareError, Request};
@@ -8,7 +8,7 @@ use crate::matrices::{self, Entries, Reading, Side, Source};
 use crate::names;
 use crate::record::{IMAGES, RunRecord};
 use crate::report::{self, Null};
-use crate::results::{AccuracyRow, Results, ResultsDir};
+use crate::results::{AccuracyRow, GroupRow, ResultsDir, read_table};
 use crate::stats::Rsm;
 use crate::stats::bootstrap::MIN_CONCEPTS;
 use crate::stats::generalise::{FEWEST_GROUPS, Generalise};
@@ -110,11 +110,11 @@ fn align(curves: &mut [Curve]) {
 
 /// The curve of every run, called by its name, for every word model asked for.
 pub fn curves(runs: &[(String, PathBuf)], request: &Request) -> Result<Vec<Curve>, CompareError> {
-    let runs: Vec<(&String, &Path, Results)> = runs
-        .iter()
-        .map(|(name, directory)| Ok((name, directory.as_path(), Results::read(directory)?)))
-        .collect::<Result<_, CompareError>>()?;
-    let known = report::distinct(runs.iter().flat_map(|(_, _, run)| run.accuracy.iter().map(|row| row.words.as_str())));
+    let mut tables: Vec<(Vec<AccuracyRow>, Vec<GroupRow>)> = Vec::new();
+    for (_, directory) in runs {
+        tables.push((read_table(directory)?, read_table(directory)?));
+    }
+    let known = report::distinct(tables.iter().flat_map(|(rows, _)| rows).map(|row| row.words.as_str()));
     if let Some(words) = request.words.iter().find(|words| !known.contains(&words.as_str())) {
         return Err(CompareError::Words {
             words: words.clone(),
@@ -124,24 +124,23 @@ pub fn curves(runs: &[(String, PathBuf)], request: &Request) -> Result<Vec<Curve
     let wanted = |words: &str| request.words.is_empty() || request.words.iter().any(|wanted| wanted == words);
     let models = known.iter().filter(|words| wanted(words)).count();
     let mut curves = Vec::new();
-    for (run_name, directory, run) in &runs {
-        let directory = ResultsDir::new(*directory);
+    for ((run_name, directory), (rows, groups)) in runs.iter().zip(&tables) {
+        let directory = ResultsDir::new(directory);
         let record = RunRecord::read(&directory)?;
         let ties = record.as_ref().map_or_else(Ties::default, |record| record.options().ties);
         let unordered = record.as_ref().is_some_and(RunRecord::is_unordered);
         let axis = record.as_ref().and_then(|record| record.axis().map(str::to_string));
         let groups_are = record.as_ref().map(RunRecord::groups_are).filter(|of| *of != IMAGES).map(str::to_string);
         let concepts = directory.concepts()?;
-        for words in
-            report::distinct(run.accuracy.iter().map(|row| row.words.as_str())).into_iter().filter(|w| wanted(w))
-        {
+        let of_run = report::distinct(rows.iter().map(|row| row.words.as_str()));
+        for words in of_run.into_iter().filter(|words| wanted(words)) {
             let name = match (runs.len(), models) {
                 (1, _) => words.to_string(),
                 (_, 1) => run_name.to_string(),
                 _ => format!("{run_name}, {words}"),
             };
-            let rows = run.accuracy.iter().filter(|row| row.words == words).cloned().collect();
-            let groups = run.groups.iter().filter(|row| row.words == words).map(|row| row.group.as_str());
+            let rows = rows.iter().filter(|row| row.words == words).cloned().collect();
+            let groups = groups.iter().filter(|row| row.words == words).map(|row| row.group.as_str());
             let groups: Vec<String> = report::distinct(groups).into_iter().map(str::to_string).collect();
             if request.generalise.over_groups() && groups.len() < FEWEST_GROUPS {
                 return Err(CompareError::Groups { curve: name });
@@ -219,21 +218,17 @@ pub fn rsms(
         let reading = Reading { entries: Some(Entries::Similarities), ..Reading::default() };
         let read = matrices::read(&source, Side::Images, &reading)?;
         let rsms: Vec<Rsm> = read.into_iter().flat_map(|matrices| matrices.rsms).collect();
-        match rsms.iter().map(Rsm::concepts).find(|&found| found != expected) {
-            Some(found) => Err(CompareError::Concepts { path: path.clone(), found, expected }),
-            None => {
-                let rsms: Vec<Rsm> = match &curve.group_order {
-                    Some(order) if order.len() == rsms.len() => {
-                        order.iter().map(|&group| rsms[group].clone()).collect()
-                    }
-                    _ => rsms,
-                };
-                Ok(match &curve.order {
-                    Some(order) => rsms.iter().map(|rsm| matrices::reordered(rsm, order)).collect(),
-                    None => rsms,
-                })
-            }
+        if let Some(found) = rsms.iter().map(Rsm::concepts).find(|&found| found != expected) {
+            return Err(CompareError::Concepts { path: path.clone(), found, expected });
         }
+        let rsms: Vec<Rsm> = match &curve.group_order {
+            Some(order) if order.len() == rsms.len() => order.iter().map(|&group| rsms[group].clone()).collect(),
+            _ => rsms,
+        };
+        Ok(match &curve.order {
+            Some(order) => rsms.iter().map(|rsm| matrices::reordered(rsm, order)).collect(),
+            None => rsms,
+        })
     };
     let words = read(&words)?.remove(0);
     let layers = match layers_read {

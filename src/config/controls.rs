@@ -1,6 +1,6 @@
 //! What is controlled for: `[controls]` of an experiment, `--given` and `--partition` of `semgpu test`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::Args;
@@ -38,12 +38,7 @@ impl ControlsConfig {
         self.given.iter().chain(&self.partition).filter_map(|given| given.file.as_ref())
     }
 
-    /// Their paths.
-    pub fn paths(&self) -> impl Iterator<Item = &Path> {
-        self.sources().map(|source| source.path.as_path())
-    }
-
-    /// The same, to be changed.
+    /// Their paths, to be changed.
     pub fn paths_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
         let all = self.given.iter_mut().chain(&mut self.partition);
         all.filter_map(|given| given.file.as_mut()).map(|source| &mut source.path)

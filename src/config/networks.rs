@@ -55,13 +55,11 @@ pub struct Member {
     pub config: Config,
 }
 
-/// Folders that are not a network's, and files that stand beside them, in lower case.
-const OTHERS: [&str; 8] = ["figures", "rsm", ".", "..", "accuracy.csv", "networks.csv", "networks.json", "report.html"];
-
-/// Whether a folder's name, in lower case, is of something else in the sweep's directory.
+/// Whether a folder's name, in lower case, is of something else in the sweep's directory, or of a file that results may have.
 fn is_others(folder: &str) -> bool {
-    let ends = [".shards", ".draws.safetensors"].iter().any(|ending| folder.ends_with(ending));
-    OTHERS.contains(&folder) || ends || folder.starts_with(".semgpu")
+    ["figures", "rsm", ".", ".."].contains(&folder)
+        || [".csv", ".json", ".html", ".shards", ".draws.safetensors"].iter().any(|ending| folder.ends_with(ending))
+        || folder.starts_with(".semgpu")
 }
 
 impl Written {
@@ -285,7 +283,9 @@ mod tests {
         assert!(said.contains("sweep.toml: [[network]] 1 and 2") && said.contains("label"), "{said}");
         let said = refused(TWO, &["network.1.label=VGG16"]);
         assert!(said.contains("1 and 2"), "{said}");
-        for label in ["figures", "a.shards", "Networks.csv", ".semgpu.lock", "..", "a\\tb", ""] {
+        for label in
+            ["figures", "a.shards", "Networks.csv", "run.json", "compare.csv", ".semgpu.lock", "..", "a\\tb", ""]
+        {
             let said = refused(&TWO.replace("VGG16, trained", label), &[]);
             assert!(said.contains("[[network]] 2"), "{label:?}: {said}");
         }

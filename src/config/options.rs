@@ -337,7 +337,7 @@ impl TestRequest {
             .chain(&self.layers)
             .chain(&self.categories)
             .map(PathBuf::as_path)
-            .chain(self.controls.paths())
+            .chain(self.controls.sources().map(|source| source.path.as_path()))
     }
 
     /// Every path that the request names.

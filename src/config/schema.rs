@@ -26,9 +26,9 @@ pub fn json_schema() -> Value {
 }
 
 /// Where something else stands than a section, or than a list of them: the place, what is there, and the section's keys.
-pub(super) fn no_section(config: &toml::Table) -> Option<String> {
+pub(super) fn no_section(config: &toml::Value) -> Option<String> {
     let schema = json_schema();
-    Schemas(&schema).no_section(&schema, &toml::Value::Table(config.clone()), "")
+    Schemas(&schema).no_section(&schema, config, "")
 }
 
 /// The whole schema, to which its parts refer.

@@ -1,5 +1,6 @@
 //! Reading a configuration: the file as it was written, then the overrides of the command line.
 
+use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use super::schema::no_section;
@@ -19,7 +20,12 @@ impl Written {
 
     /// [`Self::from_file`], and the overrides as they hold in any directory.
     fn overridden(path: &Path, overrides: &[String]) -> Result<(Self, Vec<String>), ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(FileError::at(path))?;
+        let text = std::fs::read_to_string(path).map_err(|error| match error.kind() {
+            ErrorKind::InvalidData => {
+                FileError::at(path)(Error::other("is not UTF-8, as is expected; save it as UTF-8"))
+            }
+            _ => FileError::at(path)(error),
+        })?;
         let toml_error = |error| ConfigError::Toml { path: path.to_path_buf(), found: described(&error, &text) };
         // A list would be taken for the values of a section's keys, in their order.
         let found = toml::from_str(&text).ok().and_then(|table| no_section(&table));
@@ -36,7 +42,7 @@ impl Written {
         config.paths_mut().for_each(|path| *path = directory.join(&path));
         if let Some(path) = config.paths_mut().find(|path| path.to_str().is_none()) {
             let reason = "this path is no UTF-8, expected one that run.json can name; rename it";
-            return Err(FileError::at(path.clone())(std::io::Error::other(reason)).into());
+            return Err(FileError::at(path.clone())(Error::other(reason)).into());
         }
         let mut anywhere = Vec::new();
         for text in overrides {
@@ -54,12 +60,12 @@ impl Written {
         let (key, value) = given.split_once('=').ok_or(
             "there is no \"=\", expected KEY=VALUE with a key of the configuration, such as two_vs_two.permutations=200",
         )?;
-        let table = toml::Table::try_from(&self).map_err(|error| error.to_string())?;
+        let table = toml::Value::try_from(&self).map_err(|error| error.to_string())?;
         let changed = |value: toml::Value| -> Result<Self, String> {
             let mut table = table.clone();
             set(&mut table, key.trim(), value)?;
             no_section(&table).map_or(Ok(()), Err)?;
-            let text = table.to_string();
+            let text = toml::to_string(&table).map_err(|error| error.to_string())?;
             toml::from_str(&text).map_err(|error| said(&error, &text))
         };
         let text = toml::Value::String(value.trim().to_string());
@@ -138,8 +144,9 @@ fn said(error: &toml::de::Error, text: &str) -> String {
 /// Where and what is wrong with a configuration, in the words of its reader.
 fn described(error: &toml::de::Error, text: &str) -> String {
     let found = error.to_string().trim_end().replace(error.message(), &said(error, text));
-    let line = error.span().and_then(|span| text[..span.start].lines().last().map(str::len).zip(Some(span.start)));
-    let line = line.and_then(|(column, start)| text[start.saturating_sub(column)..].lines().next());
+    let end_before = |start: usize| text.as_bytes()[..start].iter().rposition(|&byte| byte == b'\n');
+    let begins = error.span().map(|span| end_before(span.start).map_or(0, |end| end + 1));
+    let line = begins.and_then(|begins| text[begins..].lines().next());
     let told = |message: &str| message.contains("escape") || message.contains("unicode");
     let escape = line.is_some_and(|line| line.contains('\\')) && told(error.message());
     if escape {
@@ -156,24 +163,23 @@ fn described(error: &toml::de::Error, text: &str) -> String {
 const WITHOUT_SECTION: [&str; 3] = ["seed", "measures", "neighbours"];
 
 /// Sets `a.b.0.c` in the table; indices address list elements.
-fn set(table: &mut toml::Table, key: &str, value: toml::Value) -> Result<(), String> {
-    let segments: Vec<&str> = key.split('.').collect();
-    let (last, parents) = segments.split_last().ok_or("the key is empty")?;
-    let mut place =
-        table.entry(parents.first().copied().unwrap_or(last).to_string()).or_insert_with(|| match parents {
-            [] => value.clone(),
-            _ => toml::Value::Table(toml::Table::new()),
-        });
-    for segment in segments.iter().skip(1) {
+fn set(table: &mut toml::Value, key: &str, value: toml::Value) -> Result<(), String> {
+    let mut place = table;
+    for segment in key.split('.') {
         place = match place {
             toml::Value::Table(inner) => {
                 inner.entry(segment.to_string()).or_insert_with(|| toml::Value::Table(toml::Table::new()))
             }
             toml::Value::Array(inner) => {
-                let last = inner.len().saturating_sub(1);
+                let last = inner.len().checked_sub(1);
                 let element = segment.parse().ok().and_then(|index: usize| inner.get_mut(index));
-                element.ok_or_else(|| {
-                    format!("there is no element {segment} in a list, expected a number from 0 to {last}")
+                element.ok_or_else(|| match last {
+                    Some(last) => {
+                        format!("there is no element {segment} in a list, expected a number from 0 to {last}")
+                    }
+                    None => {
+                        format!("there is no element {segment} in an empty list; set it as a whole: KEY=[VALUE, …]")
+                    }
                 })?
             }
             _ => return Err(format!("{segment} is no key of a table")),
@@ -219,6 +225,29 @@ mod tests {
             let error = read(&SMALLEST.replace("m.csv", path), &[]).unwrap_err().to_string();
             assert!(error.contains("backslash") && error.contains("experiment.toml"), "{path}: {error}");
         }
+    }
+
+    #[test]
+    fn what_is_wrong_behind_a_line_that_begins_with_a_letter_of_several_bytes_is_told() {
+        let text = SMALLEST.replace("[[words]]", "note = \"\"\"\nÄpfel\"\"\"\nnotes = 3\n[[words]]");
+        let error = read(&text, &[]).unwrap_err().to_string();
+        assert!(error.contains("line 8") && error.contains("there is no key `notes`"), "{error}");
+    }
+
+    #[test]
+    fn a_file_in_another_encoding_is_told_the_one_that_is_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("experiment.toml");
+        std::fs::write(&path, b"# \xc4pfel\n").unwrap();
+        let error = Config::read(&path, &[]).unwrap_err().to_string();
+        assert!(error.contains("experiment.toml: is not UTF-8") && error.contains("save it as UTF-8"), "{error}");
+    }
+
+    #[test]
+    fn an_element_that_a_list_has_not_is_told_those_that_it_has() {
+        let said = |text: &str| read(SMALLEST, &[text]).unwrap_err().to_string();
+        assert!(said("words.1.name=V").contains("no element 1 in a list, expected a number from 0 to 0"));
+        assert!(said("measures.0=cka").contains("no element 0 in an empty list; set it as a whole"));
     }
 
     #[test]

@@ -38,21 +38,19 @@ impl<'a> Constant<'a> {
 
     /// By measures alone; nothing where none of them minds.
     pub fn of_measures(&self, measures: &[Measure]) -> Option<String> {
-        let among = |which: &dyn Fn(Measure) -> bool| {
+        let among = |which: fn(Measure) -> bool| {
             let names: Vec<&str> = measures.iter().filter(|m| which(**m)).map(|m| m.name()).collect();
             (!names.is_empty()).then(|| names.join(", "))
         };
+        let mut groups = self.layer.rsms.iter().zip(&self.layer.scales);
         let said = [
-            among(&|measure| measure == Measure::TwoVsTwo).map(|name| format!("{name}: {}", self.counted())),
-            among(&|measure| measure.rsa().is_some()).map(|names| format!("{names}: {} are left out", self.left_out())),
+            among(|measure| measure == Measure::TwoVsTwo).map(|name| format!("{name}: {}", self.counted())),
+            among(|measure| measure.rsa().is_some()).map(|names| format!("{names}: {} are left out", self.left_out())),
             // Vectors tell what a constant one has in common with others; a matrix taken for the kernel does not.
-            among(&|measure| measure.needs_gram())
+            among(|measure| measure.needs_gram())
                 .filter(|_| {
-                    self.layer
-                        .scales
-                        .iter()
-                        .zip(&self.layer.rsms)
-                        .any(|(scales, rsm)| !rsm.constant().is_empty() && *scales == Scales::of_kernel(rsm.concepts()))
+                    groups
+                        .any(|(rsm, scales)| !rsm.constant().is_empty() && *scales == Scales::of_kernel(rsm.concepts()))
                 })
                 .map(|names| format!("{names}: 0 stands for {} similarities", self.its())),
         ];

@@ -273,20 +273,18 @@ impl Evaluation<'_> {
                     .filter(|(bit, _)| part.spaces & (1 << bit) != 0)
                     .map(|(_, &space)| space)
                     .collect();
+                let kind = match members.len() {
+                    _ if n == whole => "total",
+                    1 => "unique",
+                    _ => "shared",
+                };
                 rows.push(PartitionRow {
                     network: self.space.network.clone(),
                     layer: layer.name.clone(),
                     label: layer.label.clone(),
                     spaces: names(&all),
                     part: names(&members),
-                    kind: if n == whole {
-                        "total"
-                    } else if members.len() == 1 {
-                        "unique"
-                    } else {
-                        "shared"
-                    }
-                    .to_string(),
+                    kind: kind.to_string(),
                     explained: part.share,
                     ci_low: part.interval.map(|interval| interval.low),
                     ci_high: part.interval.map(|interval| interval.high),

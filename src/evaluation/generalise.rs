@@ -2,7 +2,7 @@
 
 use super::Evaluation;
 use crate::error::Error;
-use crate::results::{IntervalRow, Results};
+use crate::results::{IntervalRow, Results, RsaRow};
 use crate::stats::alignment;
 use crate::stats::bootstrap::confidence_interval;
 use crate::stats::generalise::{
@@ -83,8 +83,8 @@ impl Evaluation<'_> {
         for &method in &self.options.rsa {
             let name = method.to_string();
             rows.extend(self.intervals_of(Measure::Rsa(method), over, |layer, model| {
-                let of = results.rsa.iter().filter(|row| row.method == name);
-                let row = of.into_iter().find(|row| row.layer == layer && row.words == model)?;
+                let is_it = |row: &&RsaRow| row.method == name && row.layer == layer && row.words == model;
+                let row = results.rsa.iter().find(is_it)?;
                 Some((row.rsa, row.ceiling_low))
             })?);
         }

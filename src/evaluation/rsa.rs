@@ -4,7 +4,7 @@ use super::{Evaluation, Words};
 use crate::error::Error;
 use crate::results::RsaRow;
 use crate::stats::Rsm;
-use crate::stats::ceiling;
+use crate::stats::ceiling::{self, Ceiling};
 use crate::stats::inference::Inference;
 use crate::stats::rsa::{Rsa, RsaTest};
 
@@ -17,13 +17,19 @@ impl Evaluation<'_> {
     /// Every measure's rows, word model by word model. A layer of which a group has no correlation with the words has no
     /// row.
     pub fn rsa(&self) -> Result<Vec<RsaRow>, Error> {
+        if self.words.is_empty() {
+            return Ok(Vec::new());
+        }
         let mut rows = vec![Vec::new(); self.words.len()];
+        let layers = self.space.rsms();
         for &method in &self.options.rsa {
-            let tests = self.rsa_tests(method, &self.space.rsms());
+            let tests = self.rsa_tests(method, &layers);
             let inferences = self.test(&what(method), &tests)?;
+            let ceilings: Vec<_> = layers.iter().map(|rsms| ceiling::rsa_ceiling(method, rsms)).collect();
             for (n, (model, test)) in self.words.iter().zip(&tests).enumerate() {
-                let members = test.members().iter().zip(&inferences[n]);
-                rows[n].extend(members.map(|(&layer, inference)| self.rsa_row(model, method, layer, inference)));
+                for (&layer, inference) in test.members().iter().zip(&inferences[n]) {
+                    rows[n].push(self.rsa_row(model, method, layer, inference, ceilings[layer]));
+                }
             }
         }
         Ok(rows.concat())
@@ -35,9 +41,15 @@ impl Evaluation<'_> {
         self.words.iter().map(test).collect()
     }
 
-    fn rsa_row(&self, model: &Words, method: Rsa, layer: usize, inference: &Inference) -> RsaRow {
+    fn rsa_row(
+        &self,
+        model: &Words,
+        method: Rsa,
+        layer: usize,
+        inference: &Inference,
+        ceiling: Option<Ceiling>,
+    ) -> RsaRow {
         let layer = &self.space.layers[layer];
-        let ceiling = ceiling::rsa_ceiling(method, &layer.rsms);
         RsaRow {
             network: self.space.network.clone(),
             layer: layer.name.clone(),

@@ -172,7 +172,6 @@ impl Evaluation<'_> {
     /// What is to be said of pairs in which a row of similarities is constant once the pair is left out: of the words' once,
     /// with the first layer, of a layer's with the first word model.
     fn flat(&self, tested: &TestedLayer, index: usize) -> Vec<String> {
-        let pairs = || tested.pairs.iter().flatten();
         let said = |count: usize, of: usize, whose: String| {
             (count > 0).then(|| {
                 format!(
@@ -181,21 +180,22 @@ impl Evaluation<'_> {
                 )
             })
         };
-        let first_model = self.words.first().is_some_and(|first| std::ptr::eq(first, tested.model));
-        let words = (index == 0).then(|| {
-            let first: &[TestedPair] = tested.pairs.first().map_or(&[], Vec::as_slice);
-            said(
-                first.iter().filter(|pair| pair.flat_words).count(),
-                first.len(),
-                format!("words {}", tested.model.name),
-            )
-        });
-        let images = first_model.then(|| {
+        let is_first_model = self.words.first().is_some_and(|first| std::ptr::eq(first, tested.model));
+        let mut all = Vec::new();
+        if is_first_model {
+            all.extend(Constant::of(self.space, tested.layer).map(|constant| constant.of_tests()));
+        }
+        if index == 0 {
+            let pairs = tested.pairs.first().map_or(&[][..], Vec::as_slice);
+            let flat = pairs.iter().filter(|pair| pair.flat_words).count();
+            all.extend(said(flat, pairs.len(), format!("words {}", tested.model.name)));
+        }
+        if is_first_model {
+            let pairs = || tested.pairs.iter().flatten();
             let flat = pairs().filter(|pair| pair.flat_images).count();
-            said(flat, pairs().count(), format!("layer {}", tested.layer.name))
-        });
-        let constant = first_model.then(|| Constant::of(self.space, tested.layer).map(|constant| constant.of_tests()));
-        [constant, words, images].into_iter().flatten().flatten().collect()
+            all.extend(said(flat, pairs().count(), format!("layer {}", tested.layer.name)));
+        }
+        all
     }
 
     fn group_rows(&self, tested: &TestedLayer) -> Vec<GroupRow> {

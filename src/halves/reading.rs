@@ -7,7 +7,6 @@ use std::path::Path;
 use self::order::{Order, align_groups};
 use super::{HalvesError, check_files, numbers, words};
 use crate::config::TestRequest;
-use crate::error::FileError;
 use crate::evaluation::alignment::WordSpace;
 use crate::evaluation::{LayerRsms, Space, Words};
 use crate::matrices::{Entries, Matrices, Read, Side, Source};
@@ -82,7 +81,7 @@ impl TestRequest {
         let groups = images[0].groups.clone().unwrap_or_else(|| numbers(1, images[0].rsms.len()));
         let read = models.iter().chain(&images).map(|matrices| matrices.read.clone()).collect();
         let layer = |Matrices { name, rsms, scales, .. }| LayerRsms {
-            label: Clone::clone(&name),
+            label: name.clone(),
             name,
             units: units(&scales),
             rsms,
@@ -138,8 +137,10 @@ impl TestRequest {
 
     /// The layers of all files. A layer that a file names is called so, and after its source too where two are.
     fn image_layers(&self, progress: &Progress) -> Result<Vec<Matrices>, HalvesError> {
-        let named =
-            self.layers.as_ref().map(|list| Ok::<_, FileError>((list, names::read_lines(list)?))).transpose()?;
+        let named = match &self.layers {
+            Some(list) => Some((list, names::read_lines(list)?)),
+            None => None,
+        };
         let mut layers = Vec::new();
         for source in &self.images {
             for read in self.read_space(source, Side::Images, progress)? {

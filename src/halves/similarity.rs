@@ -51,8 +51,9 @@ pub fn similarity(request: &SimilarityRequest, progress: &Progress) -> Result<Ve
     }
     let outs = outs(request).map_err(Error::input)?;
     check_outs(&outs, request)?;
-    let mut made = is_directory(request).then(|| Made::read(&request.out));
-    if let Some(made) = &made {
+    let directory = is_directory(request).then_some(&request.out);
+    if let Some(directory) = directory {
+        let made = Made::read(directory);
         outs.iter().try_for_each(|out| made.check(out)).map_err(Error::input)?;
     }
     let manifest = request.layout.manifest.as_ref();
@@ -86,25 +87,35 @@ pub fn similarity(request: &SimilarityRequest, progress: &Progress) -> Result<Ve
     let task = begin(request, work, progress)?;
     for (((path, out), features), of_words) in request.features.iter().zip(&outs).zip(plans).zip(of_words) {
         task.now(path.display().to_string());
-        if of_words {
+        let (rsms, grouped, groups, concepts) = if of_words {
             let (rsm, concepts) = rsm_of_words(path, request, progress).map_err(Error::input)?;
-            let _writing = progress.interrupt.writing();
-            made.as_mut().map_or(Ok(()), |made| made.enlist(out, path)).map_err(Error::failed)?;
-            write(out, &[rsm], false, None, Some(concepts), request).map_err(Error::failed)?;
-            continue;
-        }
-        let features = features.map_or_else(|| Features::open(path, &request.layout).map_err(Error::input), Ok)?;
-        let groups = 0..features.groups;
-        let rsms = groups.map(|group| features.rsm(group, progress, &task)).collect::<Result<Vec<_>, _>>()?;
+            (vec![rsm], false, None, Some(concepts))
+        } else {
+            let features = features.map_or_else(|| Features::open(path, &request.layout).map_err(Error::input), Ok)?;
+            let groups = 0..features.groups;
+            let rsms = groups.map(|group| features.rsm(group, progress, &task)).collect::<Result<Vec<_>, _>>()?;
+            let concepts = features.concept_names().cloned();
+            (rsms, features.grouped, Some(features.group_names), concepts)
+        };
         let _writing = progress.interrupt.writing();
-        made.as_mut().map_or(Ok(()), |made| made.enlist(out, path)).map_err(Error::failed)?;
-        let concepts = features.concept_names().cloned();
-        write(out, &rsms, features.grouped, Some(features.group_names), concepts, request).map_err(Error::failed)?;
+        if let Some(directory) = directory {
+            Made::enlist(directory, out, path).map_err(Error::failed)?;
+        }
+        write(out, &rsms, grouped, groups, concepts, request).map_err(Error::failed)?;
     }
     if let Some((path, concepts)) = list {
         write_lines(&path, concepts).map_err(Error::failed)?;
     }
     Ok(outs)
+}
+
+/// What the files so far have in common.
+struct Common<'a> {
+    /// The first that names the concepts, or, where none does, the first.
+    path: &'a Path,
+    concepts: usize,
+    /// The lists of names that all have that have any.
+    lists: Vec<Vec<String>>,
 }
 
 /// Correlates the features of every file, which are the groups of one file: subjects with voxels of their own.
@@ -115,39 +126,40 @@ fn groups(request: &SimilarityRequest, progress: &Progress) -> Result<Vec<PathBu
         return Err(Error::input(HalvesError::OneMatrix { out: out.clone(), groups: request.features.len() }));
     }
     say_doubts_of_manifest(request, progress);
-    let called: Vec<String> = file_names(&request.features).iter().map(|name| name.to_string_lossy().into()).collect();
-    if let Some(name) = names::twice(&called) {
-        let (first, second) = (request.features[0].clone(), name.clone().into());
-        return Err(Error::input(HalvesError::SameOut { first, second, out: out.clone() }));
-    }
-    // The concepts of the files so far, the lists of names that they share, and the one that names them or else the first.
-    let mut concepts: Option<(usize, Vec<Vec<String>>, &PathBuf)> = None;
+    let called = file_names(request, "").map_err(Error::input)?;
+    let called: Vec<String> = called.iter().map(|name| name.to_string_lossy().into()).collect();
+    let mut all: Option<Common> = None;
     let mut work = 0;
     for path in &request.features {
         let features = opened(path, request, progress)?;
-        let mut own = (features.concepts, features.concept_lists.clone(), path);
-        let (named, all) = (!own.1.is_empty(), concepts.take());
-        let mut shared = own.1.clone();
-        if let Some((_, lists, _)) = all.as_ref().filter(|(_, lists, _)| named && !lists.is_empty()) {
-            shared.retain(|list| lists.contains(list));
-        }
-        let others = all.as_ref().filter(|all| all.0 != own.0 || named && shared.is_empty());
-        if let (Some(first), _) | (_, Some(first)) = (others.map(|all| all.2), features.grouped.then_some(path)) {
-            let (path, first, grouped) = (path.clone(), first.clone(), features.grouped);
-            return Err(Error::input(HalvesError::NoGroup { path, first, grouped, out: out.clone() }));
-        }
-        if let Some((_, lists, other)) = all.as_ref().filter(|(_, lists, _)| lists.is_empty() == named) {
-            let (with, lists, without) = if named { (path, &own.1, *other) } else { (*other, lists, path) };
-            check_places(with, lists, without).map_err(Error::input)?;
-            progress.line(format!("warning: {}", order_taken(without, with.display())));
-        }
-        own.1 = shared;
         work += features.work();
-        // Of two that name them the first, by what they share.
-        concepts = Some(match all {
-            Some((count, lists, first)) if !lists.is_empty() && named => (count, own.1, first),
-            Some(all) if !named => all,
-            _ => own,
+        let no_group = |first: &Path, grouped| {
+            let (path, first) = (path.clone(), first.to_path_buf());
+            Err(Error::input(HalvesError::NoGroup { path, first, grouped, out: out.clone() }))
+        };
+        if features.grouped {
+            return no_group(path, true);
+        }
+        let own = Common { path, concepts: features.concepts, lists: features.concept_lists };
+        let Some(before) = all.take() else {
+            all = Some(own);
+            continue;
+        };
+        let both = !before.lists.is_empty() && !own.lists.is_empty();
+        let shared: Vec<_> = own.lists.iter().filter(|list| before.lists.contains(list)).cloned().collect();
+        if own.concepts != before.concepts || both && shared.is_empty() {
+            return no_group(before.path, false);
+        }
+        all = Some(match (before.lists.is_empty(), own.lists.is_empty()) {
+            (true, true) => before,
+            // By what they share.
+            (false, false) => Common { lists: shared, ..before },
+            (own_alone, _) => {
+                let (with, without) = if own_alone { (own, before) } else { (before, own) };
+                check_places(with.path, &with.lists, without.path).map_err(Error::input)?;
+                progress.line(format!("warning: {}", order_taken(without.path, with.path.display())));
+                with
+            }
         });
     }
     let task = begin(request, work, progress)?;
@@ -157,7 +169,7 @@ fn groups(request: &SimilarityRequest, progress: &Progress) -> Result<Vec<PathBu
         rsms.push(Features::open(path, &request.layout).map_err(Error::input)?.rsm(0, progress, &task)?);
     }
     let _writing = progress.interrupt.writing();
-    let names = concepts.and_then(|(_, lists, _)| lists.into_iter().next());
+    let names = all.and_then(|all| all.lists.into_iter().next());
     write(out, &rsms, true, Some(called), names, request).map_err(Error::failed)?;
     Ok(vec![out.clone()])
 }
@@ -286,14 +298,23 @@ fn is_directory(request: &SimilarityRequest) -> bool {
     request.features.len() != 1 || request.out.is_dir()
 }
 
-/// What files are called, or, where they share a name, their folders.
-fn file_names(files: &[PathBuf]) -> Vec<OsString> {
+/// What the features' files are called, or, where they share a name, their folders: the parts of --out, with this ending.
+fn file_names(request: &SimilarityRequest, ending: &str) -> Result<Vec<OsString>, HalvesError> {
+    let files = &request.features;
     let stems: BTreeSet<_> = files.iter().map(|path| path.file_stem()).collect();
-    let name = |path: &PathBuf| match stems.len() == files.len() {
-        true => path.file_stem().map(OsStr::to_owned),
-        false => path.parent().and_then(Path::file_name).or(path.file_stem()).map(OsStr::to_owned),
-    };
-    files.iter().map(|path| name(path).unwrap_or_default()).collect()
+    let folder = |path: &Path| path.parent()?.file_name().filter(|_| stems.len() < files.len()).map(OsStr::to_owned);
+    let mut taken: BTreeMap<OsString, &PathBuf> = BTreeMap::new();
+    let mut names = Vec::new();
+    for path in files {
+        let mut name = folder(path).unwrap_or_else(|| path.file_stem().unwrap_or_default().to_owned());
+        name.push(ending);
+        if let Some(first) = taken.insert(name.clone(), path) {
+            let (first, second) = (first.clone(), path.clone());
+            return Err(HalvesError::SameOut { first, second, out: request.out.join(name) });
+        }
+        names.push(name);
+    }
+    Ok(names)
 }
 
 /// Where each file's RSMs go: --out, or in a directory `.npy` files called as the features' files are, or, where those
@@ -303,15 +324,30 @@ fn outs(request: &SimilarityRequest) -> Result<Vec<PathBuf>, HalvesError> {
         RsmFile::of(&request.out)?;
         return Ok(vec![request.out.clone()]);
     }
-    let mut taken: BTreeMap<PathBuf, &PathBuf> = BTreeMap::new();
-    let mut outs = Vec::new();
-    for (path, mut file) in request.features.iter().zip(file_names(&request.features)) {
-        file.push(".npy");
-        let out = request.out.join(file);
-        if let Some(first) = taken.insert(out.clone(), path) {
-            return Err(HalvesError::SameOut { first: first.clone(), second: path.clone(), out });
+    Ok(file_names(request, ".npy")?.into_iter().map(|name| request.out.join(name)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_files_that_would_be_one_both_are_named() {
+        let place = tempfile::tempdir().unwrap();
+        let at = |name: &str| place.path().join(name);
+        for (out, part) in [("all.npy", "b"), ("folder", "b.npy")] {
+            let request = SimilarityRequest {
+                features: ["a/f.npy", "b/f.npy", "b/g.npy"].map(at).to_vec(),
+                layout: Layout::default(),
+                lists: Vec::new(),
+                out: at(out),
+                distances: false,
+                device: Choice::Cpu,
+            };
+            let said = similarity(&request, &Progress::silent()).unwrap_err().to_string();
+            let [first, second, out] = [at("b/f.npy"), at("b/g.npy"), at(out).join(part)];
+            let expected = format!("{} and {} would both become {}", first.display(), second.display(), out.display());
+            assert!(said.starts_with(&expected), "{said}");
         }
-        outs.push(out);
     }
-    Ok(outs)
 }

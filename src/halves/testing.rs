@@ -14,7 +14,7 @@ use crate::config::{OptionError, TestRequest, check_measures, draws};
 use crate::device::{self, Selected};
 use crate::error::{Error, FileError};
 use crate::evaluation::alignment::{Alignment, WordSpace};
-use crate::evaluation::{LayerRsms, Options, Space, Words};
+use crate::evaluation::{Options, Space, Words};
 use crate::finish::{self, Comparison, finish};
 use crate::matrices::{Read, Side, Source};
 use crate::names::{self, NAME, TEXT, is_name, is_text};
@@ -22,6 +22,7 @@ use crate::plan::{Own, Unnamed, control_sums};
 use crate::progress::Progress;
 use crate::record::{self, Command, MatrixChecksums, RunRecord};
 use crate::results::{Results, ResultsDir};
+use crate::stats::Rsm;
 use crate::stats::alignment::Measure;
 use crate::stats::permutation::Permutations;
 use crate::stats::scoring::Constant;
@@ -310,15 +311,12 @@ fn own<'a>(request: &TestRequest, inputs: &'a Inputs, categories: Option<&'a [St
 
 /// What the test itself would refuse, before it starts: no draw is counted.
 fn check_testable(words: &[Words], space: &Space, read: &[Read], draws: &Permutations) -> Result<(), HalvesError> {
-    let test = |read: &Read, model: &Words, layer: &LayerRsms| {
-        two_vs_two::check(&model.rsm, &layer.rsms, draws)
-            .map_err(|error| HalvesError::Untestable { path: read.path.clone(), source: error })
+    let check = |read: &Read, model: &Words, images: &[Rsm]| {
+        two_vs_two::check(&model.rsm, images, draws)
+            .map_err(|source| HalvesError::Untestable { path: read.path.clone(), source })
     };
     // What is wrong with an image is not its words' fault: these alone are looked at first.
-    let alone = |model: &Words| two_vs_two::check(&model.rsm, &[], draws);
-    for (read, model) in read.iter().zip(words) {
-        alone(model).map_err(|error| HalvesError::Untestable { path: read.path.clone(), source: error })?;
-    }
-    let layers = read[words.len()..].iter().zip(&space.layers);
-    layers.into_iter().try_for_each(|(read, layer)| test(read, &words[0], layer))
+    read.iter().zip(words).try_for_each(|(read, model)| check(read, model, &[]))?;
+    let mut layers = read[words.len()..].iter().zip(&space.layers);
+    layers.try_for_each(|(read, layer)| check(read, &words[0], &layer.rsms))
 }

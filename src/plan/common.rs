@@ -69,16 +69,7 @@ impl Common {
         }
         let draws = draws(config.seed, concepts, strata.as_deref());
         let others = words::other_classes(config, classes, &manifest)?;
-        let mut warnings = manifest.doubts();
-        warnings.extend(manifest.doubt_of_copies(&images));
-        warnings.extend(manifest.doubts_of_classes(classes.count() as u32, |class| classes.names(class as usize)));
-        warnings.extend(config.two_vs_two.doubt(manifest.categories.as_deref()));
-        warnings.extend(config.two_vs_two.doubt_of_p(manifest.categories.as_deref()));
-        warnings.extend(config.two_vs_two.doubt_of_intervals());
-        warnings.extend(config.inference.doubt(manifest.groups.len()));
-        warnings.extend(doubt_of_neighbours(&config.measures, config.neighbours));
-        warnings.extend(doubt_of_tail(&config.measures, config.inference.tail));
-        warnings.extend(fonts::doubt(names(config, &manifest)));
+        let mut warnings = doubts(config, classes, &manifest, &images);
         let models = words::read(config, &manifest, &others, progress, &mut warnings)?;
         let (lexicon, one_vs_two) = match &config.one_vs_two {
             None => (Lexicon::of_manifest(&manifest, classes), None),
@@ -102,6 +93,24 @@ impl Common {
             one_vs_two,
         })
     }
+}
+
+/// What the user should know of the images and of what is asked of them.
+fn doubts(config: &Config, classes: &Classes, manifest: &Manifest, images: &[String]) -> Vec<String> {
+    let Config { two_vs_two, inference, measures, neighbours, .. } = config;
+    let categories = manifest.categories.as_deref();
+    let asked = [
+        two_vs_two.doubt(categories),
+        two_vs_two.doubt_of_p(categories),
+        two_vs_two.doubt_of_intervals(),
+        inference.doubt(manifest.groups.len()),
+        doubt_of_neighbours(measures, *neighbours),
+        doubt_of_tail(measures, inference.tail),
+        fonts::doubt(names(config, manifest)),
+    ];
+    let of_classes = manifest.doubts_of_classes(classes.count() as u32, |class| classes.names(class as usize));
+    let of_images = manifest.doubts().into_iter().chain(manifest.doubt_of_copies(images)).chain(of_classes);
+    of_images.chain(asked.into_iter().flatten()).collect()
 }
 
 /// What stands in figures whatever the network.

@@ -26,7 +26,8 @@ pub struct Model {
     pub stages: Vec<StageSpec>,
     /// What is tested of layers of tokens.
     pub token: Token,
-    has_tokens: bool,
+    /// Whether any of its layers are tokens.
+    pub has_tokens: bool,
     /// The layers tested, in input order; the pixels first if wanted.
     pub layers: Vec<Layer>,
     /// Where the network's answers are read, if it is run that far.
@@ -224,11 +225,11 @@ impl Model {
             classes: classes.iter().map(|class| (class + 1).to_string()).collect::<Vec<_>>().join(" and "),
         })?;
         if config.one_vs_two.is_some() && found.iter().all(Option::is_none) {
-            let some = |names: &[&str]| names.iter().take(3).copied().collect::<Vec<_>>().join(", ");
-            let names: Vec<&str> =
-                (0..self.classes.count()).map(|class| self.classes.names(class)[0].as_str()).collect();
-            let concepts: Vec<&str> = manifest.concepts.iter().map(String::as_str).collect();
-            return Err(PlanError::NoClassShown { list: list.clone(), names: some(&names), concepts: some(&concepts) });
+            const SOME: usize = 3;
+            let names = (0..self.classes.count().min(SOME)).map(|class| self.classes.names(class)[0].as_str());
+            let names = names.collect::<Vec<_>>().join(", ");
+            let concepts = manifest.concepts[..manifest.concepts.len().min(SOME)].join(", ");
+            return Err(PlanError::NoClassShown { list: list.clone(), names, concepts });
         }
         for group in &mut manifest.stimuli {
             group.iter_mut().zip(&found).for_each(|(stimulus, class)| stimulus.class_index = *class);
@@ -277,11 +278,6 @@ impl Model {
     pub(super) fn doubt_of_token(&self, config: &Config) -> Option<String> {
         (config.network.token.is_some() && !self.has_tokens)
             .then(|| format!("network.token: no effect: {} has no layers of tokens; remove it", self.network.name))
-    }
-
-    /// Whether any of its layers are tokens.
-    pub fn has_tokens(&self) -> bool {
-        self.has_tokens
     }
 
     /// Reads the weights and builds the network on the device, up to the last layer wanted, for batches of `sizes` images.

@@ -87,9 +87,7 @@ impl Placement {
         }
         Ok(Self { device, batch, join, memory })
     }
-}
 
-impl Placement {
     /// How many batches of the stage before become one of a stage's.
     pub fn joined(&self, stage: usize) -> usize {
         let (first, batches) = self.join;

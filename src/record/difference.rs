@@ -162,7 +162,7 @@ pub fn parts(plan: &Plan) -> Vec<(String, Value)> {
     let of_input = |key: &str| (format!("input {key}"), json!(input[key].to_string()));
     let device = &placement.device;
     let rest = [
-        ("network.token", json!(model.has_tokens().then_some(model.token))),
+        ("network.token", json!(model.has_tokens.then_some(model.token))),
         ("groups", json!(inputs.manifest.groups)),
         ("concepts", json!(inputs.manifest.concepts)),
         ("images", json!(format!("SHA-256 {}", checksums.images))),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::ResultsDir;
 use super::ledger::{self, Ledger, Records, Written};
-use super::place::{absolute, named_in, remove_all_dead, remove_dead, whole, writable};
+use super::place::{absolute, entries, named_in, remove_all_dead, remove_dead, whole, writable};
 use crate::error::{Error, FileError};
 use crate::wording::first;
 
@@ -405,25 +405,25 @@ impl ResultsDir {
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        let root = self.directory.root();
+        let (root, matrices, lock) = (self.directory.root(), self.directory.matrices(), self.directory.lock_file());
+        // While it is held: the list would be another's a moment later.
+        if self.made {
+            let rest = |place: &Path| entries(place).into_iter().filter(|path| *path != lock).collect::<Vec<_>>();
+            let list = self.directory.finished();
+            if rest(root) == [matrices.as_path()] && rest(&matrices) == [list.as_path()] && list.is_file() {
+                let _ = fs::remove_file(list);
+            }
+            // Directories go only if nothing is in them.
+            let _ = fs::remove_dir(matrices);
+        }
         // Unix: removed while it is held, whoever has it open sees that it is gone. Windows: not removed while anybody has it
         // open, who then holds it.
         if cfg!(windows) {
             self.lock = None;
         }
-        let _ = fs::remove_file(self.directory.lock_file());
-        // Directories go only if nothing is in them.
+        let _ = fs::remove_file(lock);
         if self.made {
-            let _ = fs::remove_dir(self.directory.matrices());
-        }
-        if self.made && fs::remove_dir(root).is_err() {
-            let list = self.directory.finished();
-            let alone = |place: &Path| fs::read_dir(place).is_ok_and(|entries| entries.count() == 1);
-            if alone(root) && alone(&self.directory.matrices()) && list.is_file() {
-                let _ = fs::remove_file(list);
-                let _ = fs::remove_dir(self.directory.matrices());
-                let _ = fs::remove_dir(root);
-            }
+            let _ = fs::remove_dir(root);
         }
     }
 }

@@ -40,9 +40,9 @@ impl Ledger {
         read_json(&directory.finished()).unwrap_or_default()
     }
 
-    /// Whether the list of a directory is there and cannot be read.
-    pub fn is_damaged(directory: &ResultsDir) -> bool {
-        directory.finished().exists() && read_json::<Self>(&directory.finished()).is_none()
+    /// Whether a group of a file is listed as computed.
+    pub fn has(&self, file: &str, group: usize) -> bool {
+        self.groups.get(file).and_then(|groups| groups.get(group)).is_some_and(Option::is_some)
     }
 
     /// # Errors

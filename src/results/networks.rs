@@ -1,6 +1,6 @@
 //! What is made of several runs: of a sweep, in a folder for each network, and beside them what is of all; a comparison.
 
-use std::io::{BufRead, BufReader};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -277,10 +277,11 @@ impl ResultsDir {
     }
 }
 
-/// Whether the first line of a text begins so.
+/// Whether a text begins so.
 fn begins(path: &Path, with: &str) -> bool {
-    let first = || BufReader::new(files::open(path).ok()?).lines().next()?.ok();
-    first().is_some_and(|line| line.starts_with(with))
+    let mut first = Vec::new();
+    let read = files::open(path).and_then(|file| file.take(with.len() as u64).read_to_end(&mut first));
+    read.is_ok() && first == with.as_bytes()
 }
 
 #[cfg(test)]

@@ -126,7 +126,8 @@ fn remove_older(directory: &Path, least: Duration) {
     }
 }
 
-fn entries(directory: &Path) -> Vec<PathBuf> {
+/// The paths of what is in a directory; nothing where there is none.
+pub(super) fn entries(directory: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).into_iter().flatten();
     entries.filter_map(|entry| Some(entry.ok()?.path())).collect()
 }

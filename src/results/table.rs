@@ -119,13 +119,13 @@ fn encode<T: Table>(file: impl io::Write, rows: &[T]) -> io::Result<()> {
 /// A missing file or column; a value that does not parse, with line and column.
 pub fn read_table<T: Table>(directory: &Path) -> Result<Vec<T>, ResultsError> {
     let path = &file::<T>(directory);
-    let file = match std::fs::File::open(path) {
-        Ok(file) => file,
+    let text = match files::read_text(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(ResultsError::NoTable { path: path.into() }),
-        Err(e) => return Err(FileError::at(path)(e).into()),
+        read => read.map_err(FileError::at(path))?,
     };
-    let mut table = csv::Reader::from_reader(file);
-    let header = table.headers().map_err(|e| unreadable(path, e))?.clone();
+    let unreadable = |error| FileError::at(path)(files::csv_error(&error, &text));
+    let mut table = csv::Reader::from_reader(&text[..]);
+    let header = table.headers().map_err(unreadable)?.clone();
     let mut expected = T::header().iter().filter(|column| !is_later(T::NAME, column));
     if let Some(column) = expected.find(|&column| !header.iter().any(|found| found == *column)) {
         return Err(ResultsError::NoColumn {
@@ -137,25 +137,20 @@ pub fn read_table<T: Table>(directory: &Path) -> Result<Vec<T>, ResultsError> {
     table
         .records()
         .map(|record| {
-            let record = record.map_err(|e| unreadable(path, e))?;
-            record.deserialize(Some(&header)).map_err(|e| unusable(path, &header, &record, e))
+            let record = record.map_err(unreadable)?;
+            let line = files::line_of(&record, &text);
+            record.deserialize(Some(&header)).map_err(|e| unusable(path, &header, (line, &record), e))
         })
         .collect()
 }
 
-/// The reader's own errors: the operating system's, bytes that are no UTF-8, lines of unequal length.
-fn unreadable(path: &Path, error: csv::Error) -> ResultsError {
-    let line = error.position().map_or(1, |at| at.line());
-    let reason = files::csv_reason(&error);
-    match error.into_kind() {
-        csv::ErrorKind::Io(source) => FileError::at(path)(source).into(),
-        _ => ResultsError::Line { path: path.into(), line, reason },
-    }
-}
-
-/// A record whose value does not parse.
-fn unusable(path: &Path, header: &csv::StringRecord, record: &csv::StringRecord, error: csv::Error) -> ResultsError {
-    let line = record.position().map_or(1, |at| at.line());
+/// A record, by its line, whose value does not parse.
+fn unusable(
+    path: &Path,
+    header: &csv::StringRecord,
+    (line, record): (u64, &csv::StringRecord),
+    error: csv::Error,
+) -> ResultsError {
     let csv::ErrorKind::Deserialize { err, .. } = error.kind() else {
         return ResultsError::Line { path: path.into(), line, reason: error.to_string() };
     };
@@ -289,6 +284,9 @@ mod tests {
         assert!(short.ends_with("groups.csv: line 3: 2 values, expected 8"), "{short}");
         let no_column = message("network,layer,words,group,passed,ties,accuracy\n");
         assert!(no_column.contains("groups.csv: line 1: no column \"pairs\", expected network,"), "{no_column}");
+        // As spreadsheets save it.
+        let crlf = message(&format!("{header}{row}vgg16,fc1,GloVe,1,2,0,many,0.5\n").replace('\n', "\r\n"));
+        assert!(crlf.contains("groups.csv: line 3: column \"pairs\""), "{crlf}");
         let empty = message("");
         assert!(empty.contains("line 1: no column \"network\""), "{empty}");
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Keys, ShardError};
+use super::{Keys, SHARD, ShardError};
 use crate::files;
 use crate::results::read_json;
 
@@ -172,20 +172,28 @@ impl Cut {
         let damaged = |reason: String| ShardError::Damaged { path: list.into(), reason };
         let text = files::read_to_string(list).map_err(|error| damaged(error.to_string()))?;
         let cut: Self = serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;
-        match cut.groups.iter().find(|span| span.first == 0) {
-            Some(span) => Err(damaged(format!("groups {span}, expected numbers from 1"))),
-            None => Ok(cut),
+        for (kind, spans, first) in [("groups", &cut.groups, 1), ("draws", &cut.draws, 0)] {
+            if !follow(spans, first) {
+                return Err(damaged(format!("{kind}: expected spans that follow each other from {first} on")));
+            }
         }
+        Ok(cut)
+    }
+
+    /// Whether it is all of so many groups and draws.
+    pub(super) fn is_of(&self, groups: usize, permutations: u64) -> bool {
+        let ends = |spans: &[Span], last: u64| spans.last().is_some_and(|span| span.last == last);
+        ends(&self.groups, groups as u64) && ends(&self.draws, permutations)
     }
 
     /// The commands of the shards of groups, one a line.
     pub fn groups_commands(&self) -> Vec<String> {
-        self.groups.iter().map(|span| format!("{} --groups {span}", self.command("shard"))).collect()
+        self.groups.iter().map(|span| self.groups_command(*span)).collect()
     }
 
     /// The commands of the shards of draws, which need those of all groups.
     pub fn draws_commands(&self) -> Vec<String> {
-        self.draws.iter().map(|span| format!("{} --draws {span}", self.command("shard"))).collect()
+        self.draws.iter().map(|span| self.draws_command(*span)).collect()
     }
 
     /// The command that puts them together.
@@ -193,17 +201,22 @@ impl Cut {
         self.command("merge")
     }
 
-    pub(super) fn groups_command(&self, span: Span, why: &str) -> String {
-        format!("{} --groups {span}   # {why}", self.command("shard"))
+    pub(super) fn groups_command(&self, span: Span) -> String {
+        format!("{} --groups {span}", self.command(SHARD))
     }
 
-    pub(super) fn draws_command(&self, span: Span, why: &str) -> String {
-        format!("{} --draws {span}   # {why}", self.command("shard"))
+    pub(super) fn draws_command(&self, span: Span) -> String {
+        format!("{} --draws {span}", self.command(SHARD))
     }
 
     fn command(&self, what: &str) -> String {
         self.experiment.replacen("{}", what, 1)
     }
+}
+
+/// Whether each of the spans begins behind the one before it.
+fn follow(spans: &[Span], mut first: u64) -> bool {
+    spans.iter().all(|span| span.first == std::mem::replace(&mut first, span.last + 1))
 }
 
 #[cfg(test)]
@@ -238,6 +251,27 @@ mod tests {
                 assert!(spans.windows(2).all(|pair| pair[0].last + 1 == pair[1].first));
             }
         }
+    }
+
+    #[test]
+    fn a_list_with_gaps_or_of_other_groups_is_refused() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join(LIST);
+        let mut cut = cut(5, 1000, 20.0, 0.1, "62s");
+        let mut read = |groups: &[&str], draws: &[&str]| {
+            let spans = |texts: &[&str]| texts.iter().map(|text| text.parse::<Span>().unwrap()).collect::<Vec<_>>();
+            (cut.groups, cut.draws) = (spans(groups), spans(draws));
+            crate::results::write_json(&path, &cut).unwrap();
+            Cut::read(&path).map(|cut| cut.is_of(5, 1000)).map_err(|error| error.to_string())
+        };
+        assert_eq!(read(&["1-2", "3-5"], &["0-1000"]), Ok(true));
+        assert_eq!([read(&["1-2", "3-9"], &["0-1000"]), read(&["1-5"], &["0-999"])], [Ok(false), Ok(false)]);
+        for groups in [&["0-2", "3-5"][..], &["1-2", "4-5"], &["1-3", "3-5"]] {
+            assert!(read(groups, &["0-1000"]).unwrap_err().contains("groups: expected spans that follow"));
+        }
+        assert!(
+            read(&["1-5"], &["1-1000"]).unwrap_err().contains("draws: expected spans that follow each other from 0")
+        );
     }
 
     #[test]

@@ -54,15 +54,19 @@ pub fn begins(path: &Path) -> bool {
     length <= MAX_HEADER_BYTES && length.is_multiple_of(8) && BEGINS.starts_with(header)
 }
 
-/// Writes the scores of consecutive draws of the experiment that `key` names.
+/// Writes the scores of consecutive draws of the experiment that `key` names: those of the span, of more that begin with it.
 ///
 /// # Errors
 /// The file cannot be written.
+///
+/// # Panics
+/// If there are fewer.
 pub fn write(path: &Path, key: &str, span: Span, draws: &Draws) -> Result<(), FileError> {
     let tensors: Vec<(&str, [usize; 2], Vec<u8>)> = draws
         .families()
         .map(|(name, members)| {
-            let bytes = members.iter().flatten().flat_map(|points| points.to_le_bytes()).collect();
+            let points = members.iter().flat_map(|points| &points[..span.len()]);
+            let bytes = points.flat_map(|points| points.to_le_bytes()).collect();
             (name, [members.len(), span.len()], bytes)
         })
         .collect();
@@ -148,6 +152,12 @@ mod tests {
         );
         assert!(matches!(read(&path, "other", span), Err(DrawsError::Other)));
         assert!(matches!(read(&path, "key", Span { first: 8, last: 10 }), Err(DrawsError::Other)));
+        // Of merged draws, as many as the test has that draws most, those of another test.
+        let most = families.iter().map(|(name, members)| {
+            (name.clone(), members.iter().map(|scores| [&scores[..], &[4, 5]].concat()).collect())
+        });
+        write(&path, "key", span, &Draws::new(most.collect())).unwrap();
+        assert!(std::fs::read(&path).unwrap() == first);
         let whole = std::fs::read(&path).unwrap();
         assert!(is_own(&path) && !is_own(&place.path().join("gone")));
         for other in [&b"mine"[..], b"\x02\0\0\0\0\0\0\0{}"] {

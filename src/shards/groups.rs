@@ -2,7 +2,7 @@
 
 use super::{Shards, Span};
 use crate::progress::Progress;
-use crate::results::{Claim, ClaimError, Ledger};
+use crate::results::{Claim, ClaimError, Ledger, read_json};
 
 impl Shards {
     /// What names a shard of groups in its directory: a copy of another's is then none of it.
@@ -26,11 +26,14 @@ impl Shards {
 
     /// Why what lies in the directory of a shard of groups is not that shard's.
     pub(super) fn other(&self, groups: Span) -> Option<String> {
-        let directory = self.groups_dir(groups);
-        if Ledger::is_damaged(&directory) {
-            return Some("the list of its matrices is damaged (rsm/finished.json)".to_string());
-        }
-        let key = Ledger::read(&directory).key;
+        let list = self.groups_dir(groups).finished();
+        let key = match read_json::<Ledger>(&list) {
+            Some(ledger) => ledger.key,
+            None if list.exists() => {
+                return Some("the list of its matrices is damaged (rsm/finished.json)".to_string());
+            }
+            None => String::new(),
+        };
         if key == self.groups_key(groups) {
             return None;
         }

@@ -205,7 +205,7 @@ fn word_vectors_stand_for_their_matrix() {
     assert!(said.contains("glove.txt: word vectors: add --concepts FILE"), "{said}");
     folder.write("names.txt", NAMES.join("\n").replace("kayak", "unicorn"));
     let said = folder.test_refusal("GloVe=glove.txt", &["L=I.npy"], &["--concepts", &names]);
-    assert!(said.contains("lacks 1 of 12 concepts: unicorn"), "{said}");
+    assert!(said.contains("lacks 1 of 12 concepts: unicorn; leave them out of all files, or give"), "{said}");
 }
 
 #[test]

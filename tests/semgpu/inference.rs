@@ -321,7 +321,7 @@ fn words_with_groups_meet_images_without_as_the_other_way_round() {
         arguments.extend(more);
         fail(&arguments, 2)
     };
-    assert!(refused(&[&grouped], &[]).contains("3 matrices, expected one: a word model has no groups"));
+    assert!(refused(&[&grouped], &[]).contains("3 matrices, expected one: a word model has no groups; give one"));
     let said = refused(&[&grouped, &folder.groups("H", 2, seen)], &more);
     assert!(said.contains("2 groups, expected 3 as in") && !said.contains("the mean of its groups"), "{said}");
     let (out, fewer) = (folder.path("out").display().to_string(), folder.groups("F", 2, seen));

@@ -351,6 +351,12 @@ fn shards_of_other_inputs_are_refused() {
     assert!(said.contains("words, layers or the tests' options") || said.contains("images"), "{said}");
     let said = fail(&["shard", &config, "--out", &small.text("uncut"), "--groups", "1-1"], 2);
     assert!(said.contains("shards.json: no such file") && said.contains("semgpu shards"), "{said}");
+    // A list changed by hand.
+    let list = small.read("merged.shards/shards.json");
+    small.write("merged.shards/shards.json", &list.replace("\"2-2\"", "\"2-9\""));
+    let said = fail(&[&shard[..], &["--groups", "2-9"]].concat(), 2);
+    assert!(said.contains("shards.json: its groups or draws end elsewhere"), "{said}");
+    small.write("merged.shards/shards.json", &list);
     // In other pieces: only as long as nothing is lost.
     let coarse =
         ["shards", &config, "--out", &out, "--tables", &small.text("coarse"), "--device", "cpu", "--size", "1h"];

@@ -13,7 +13,7 @@ use crate::stats::alignment::{Gram, Measure, Side, Unvaried};
 use crate::stats::inference::Statistic;
 use crate::stats::rsa::RsaTest;
 use crate::stats::two_vs_two::TwoVsTwoTest;
-use crate::wording::first;
+use crate::wording::{counted, first};
 
 /// Pairs of layers of one statistic.
 pub struct Pairs<'a> {
@@ -107,13 +107,14 @@ impl<'a> Sides<'a> {
         let mut places = [(0..self.words.layers.len()).collect::<Vec<_>>(), (0..self.space.layers.len()).collect()];
         let mut warnings = Vec::new();
         if measure.counts_neighbours() {
-            let directed =
-                |grams: &[Vec<Gram>], place: usize| grams[place].iter().all(|g| g.without_direction().is_none());
             for (places, (grams, words)) in places.iter_mut().zip([(self.grams, true), (self.images, false)]) {
-                for place in places.iter().copied().filter(|&place| !directed(grams, place)) {
-                    warnings.push(self.left_out(measure, words, place, "a vector is 0 and has no neighbours"));
-                }
-                places.retain(|&place| directed(grams, place));
+                places.retain(|&place| {
+                    let directed = grams[place].iter().all(|gram| gram.without_direction().is_none());
+                    if !directed {
+                        warnings.push(self.left_out(measure, words, place, "a vector is 0 and has no neighbours"));
+                    }
+                    directed
+                });
             }
         }
         loop {
@@ -130,11 +131,9 @@ impl<'a> Sides<'a> {
                 NeighbourTest::new(measure, self.neighbours, &words_sides, &images_sides, draws).map(|test| {
                     if test.tied() > 0 {
                         warnings.push(format!(
-                            "{measure}: {}: ties decide the neighbours of {} concept{}, over all layers and groups of \
-                             both sides",
+                            "{measure}: {}: ties decide the neighbours of {}, over all layers and groups of both sides",
                             self.words.name,
-                            test.tied(),
-                            if test.tied() == 1 { "" } else { "s" }
+                            counted(test.tied(), "concept")
                         ));
                     }
                     match test.on(&self.options.device) {

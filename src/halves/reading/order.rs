@@ -37,26 +37,15 @@ impl TestRequest {
         }
         let lists = first.unwrap_or_default();
         let first = lists.iter().find(shared).or(lists.first()).cloned();
+        let (from, wanted) = (self.concepts.clone().or(first_path).unwrap_or_default(), listed.or(first));
         if self.by_order {
-            all.iter_mut().for_each(|matrices| matrices.read.order = Some("in the order of the file".to_string()));
-            let from = self.concepts.as_ref().or(first_path.as_ref());
-            let names = listed.or(first);
-            let unordered = || {
-                let pairs = all.iter().find(|matrices| matrices.read.form == "pairs")?;
-                let path = pairs.read.path.display();
-                Some(format!("--by-order: {path} is a list of pairs, whose order is that in which the names appear"))
-            };
-            let doubt = names.as_ref().zip(from).and_then(|(names, from)| called_otherwise(all, names, from));
-            let doubt = unordered().or(doubt);
-            return Ok(Order { names, doubt, ..Order::default() });
+            return Ok(as_they_stand(all, wanted, &from));
         }
-        let from = self.concepts.clone().or(first_path).unwrap_or_default();
-        let Some(wanted) = listed.as_ref().or(first.as_ref()).cloned() else { return Ok(Order::default()) };
+        let Some(wanted) = wanted else { return Ok(Order::default()) };
         let (mut moved, mut unnamed) = (None::<PathBuf>, None::<PathBuf>);
         for matrices in all.iter_mut() {
             if matrices.names.is_empty() {
-                let (what, file) = (&mut unnamed, matrices.read.path.clone());
-                what.get_or_insert(file);
+                unnamed.get_or_insert_with(|| matrices.read.path.clone());
                 matrices.read.order = Some(format!("names no concepts: taken in the order of {}", from.display()));
                 continue;
             }
@@ -88,6 +77,17 @@ impl TestRequest {
             }
         }
     }
+}
+
+/// The order of files whose names are not looked at; concepts are called by `names`, those of the file `from`.
+fn as_they_stand(all: &mut [&mut Matrices], names: Option<Vec<String>>, from: &Path) -> Order {
+    all.iter_mut().for_each(|matrices| matrices.read.order = Some("in the order of the file".to_string()));
+    let of_pairs = all.iter().find(|matrices| matrices.read.form == "pairs").map(|pairs| {
+        let path = pairs.read.path.display();
+        format!("--by-order: {path} is a list of pairs, whose order is that in which the names appear")
+    });
+    let doubt = of_pairs.or_else(|| called_otherwise(all, names.as_ref()?, from));
+    Order { names, reordered: false, doubt }
 }
 
 /// What is to be said of a file whose concepts get other names than it has, for its order is taken as it stands.
