@@ -7,15 +7,10 @@ fn devices() -> Vec<Device> {
     std::iter::once(Device::flex()).chain(test_device()).collect()
 }
 
-/// Standard normal numbers (the sum of 12 uniform ones).
-fn normal(random: &mut Random) -> f64 {
-    (0..12).map(|_| random.unit()).sum::<f64>() - 6.0
-}
-
 /// Random vectors `[concepts, units]`.
 fn vectors(seed: u64, concepts: usize, units: usize) -> Vec<Vec<f64>> {
     let mut random = Random::keyed(seed, 0);
-    (0..concepts).map(|_| (0..units).map(|_| normal(&mut random)).collect()).collect()
+    (0..concepts).map(|_| (0..units).map(|_| random.normal()).collect()).collect()
 }
 
 /// The Pearson correlations of vectors; NaN where one is constant.
@@ -268,7 +263,7 @@ fn reordering_both_spaces_and_affine_embeddings_change_nothing() {
             assert_eq!(observed(&reordered(&spaces), &reordered(&images), &device), expected);
             let mut affine = |x: &[Vec<f64>]| -> Vec<Vec<f64>> {
                 let scaled = |row: &Vec<f64>| {
-                    let (scale, shift) = (0.5 + random.unit(), normal(&mut random));
+                    let (scale, shift) = (0.5 + random.unit(), random.normal());
                     row.iter().map(|x| scale * x + shift).collect()
                 };
                 x.iter().map(scaled).collect()
