@@ -68,15 +68,11 @@ pub struct Neighbours {
 }
 
 impl Neighbours {
-    /// The `k` nearest neighbours by cosine, of equally near ones the first.
+    /// The `k` nearest neighbours by cosine.
     ///
     /// # Panics
     /// If there are not more than `k` concepts, or one has no direction.
-    pub fn new(gram: &Gram, k: usize) -> Self {
-        Self::by(gram, k, Ranks::InOrder)
-    }
-
-    pub(super) fn by(gram: &Gram, k: usize, ranks: Ranks) -> Self {
+    pub(super) fn new(gram: &Gram, k: usize, ranks: Ranks) -> Self {
         let concepts = gram.concepts();
         assert!(k > 0 && k < concepts, "{k} neighbours among {concepts} concepts");
         assert!(gram.without_direction().is_none(), "every vector has a direction");
@@ -129,7 +125,7 @@ impl Neighbours {
 
     /// CKNNA's similarity of a layer with itself.
     fn own(&self) -> f64 {
-        let concepts = self.places.len() / self.k;
+        let concepts = self.concepts();
         let (mut rows, mut columns) = (vec![0.0; concepts], vec![0.0; concepts]);
         let (mut both, mut sum) = (0.0, 0.0);
         for (at, (&b, &value)) in self.places.iter().zip(&self.values).enumerate() {
@@ -196,7 +192,7 @@ impl<'a> NeighbourTest<'a> {
         let concepts = draws.concepts();
         let of = |side: &Side, ranks: Ranks| -> Vec<Neighbours> {
             assert!(side.grams.iter().all(|gram| gram.concepts() == concepts), "layers of the draws' concepts");
-            side.grams.iter().map(|gram| Neighbours::by(gram, k, ranks)).collect()
+            side.grams.iter().map(|gram| Neighbours::new(gram, k, ranks)).collect()
         };
         let words: Vec<Vec<Neighbours>> = words.iter().map(|side| of(side, Ranks::InOrder)).collect();
         let images: Vec<Vec<Neighbours>> = images.iter().map(|side| of(side, Ranks::Drawn)).collect();
