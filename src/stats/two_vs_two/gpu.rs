@@ -1,7 +1,6 @@
 //! The 2 vs. 2 test on the GPU: a batch of draws against all image RSMs in one matrix product, reduced to counts on the
 //! device.
 
-use std::collections::VecDeque;
 use std::ops::Range;
 
 use cubecl::server::Handle;
@@ -147,21 +146,17 @@ pub fn count(
     progress: &Progress,
 ) -> Result<Vec<Counts>, TwoVsTwoError> {
     let mut device = OnDevice::new(gpu, batch, words, images, rounding(words.concepts));
-    let mut counts = Vec::new();
-    let mut under_way = VecDeque::new();
-    let mut next = range.start;
+    let (mut counts, mut under_way) = (Vec::new(), None);
+    let mut batches = range.clone().step_by(batch.draws);
     // One batch computes while the one before is read back.
-    while next < range.end || !under_way.is_empty() {
-        if next < range.end {
-            let last = range.end.min(next + batch.draws as u64);
-            let draws: Vec<Vec<u32>> = (next..last).into_par_iter().map(draw).collect();
-            under_way.push_back((device.launch(&draws), draws));
-            next = last;
-            if under_way.len() < 2 && next < range.end {
-                continue;
-            }
-        }
-        if let Some((results, draws)) = under_way.pop_front() {
+    loop {
+        let launched = batches.next().map(|first| {
+            let draws = first..range.end.min(first + batch.draws as u64);
+            let draws: Vec<Vec<u32>> = draws.into_par_iter().map(draw).collect();
+            (device.launch(&draws), draws)
+        });
+        let is_last = launched.is_none();
+        if let Some((results, draws)) = std::mem::replace(&mut under_way, launched) {
             let (passed, listed) = device.collect(results, &draws)?;
             let mut part: Vec<Counts> = passed.into_iter().map(|passed| Counts { passed, ties: 0 }).collect();
             let decided: Vec<_> = listed
@@ -177,8 +172,10 @@ pub fn count(
             counts.extend(part);
             report(progress, (draws.len() * images.len()) as u64)?;
         }
+        if is_last {
+            return Ok(counts);
+        }
     }
-    Ok(counts)
 }
 
 /// A pair that f32 could not decide.
