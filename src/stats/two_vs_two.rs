@@ -176,7 +176,7 @@ pub enum TwoVsTwoError {
     /// k-2 entries leave no freedom.
     #[error("the 2 vs. 2 test needs {FEWEST_CONCEPTS} concepts or more, found {concepts}")]
     TooFewConcepts { concepts: usize },
-    /// One matrix of products exceeds what the device binds, or its pairs what it launches.
+    /// One matrix of products, or the list of its pairs that tie, exceeds what the device binds, or its pairs what it launches.
     #[error("{concepts} concepts, the GPU takes at most {most}: use fewer concepts, or the CPU")]
     TooManyConcepts { concepts: usize, most: usize },
     /// Matrices or draws of different sizes.

@@ -471,7 +471,7 @@ fn a_word_model_and_its_copy_in_another_scale_do_not_differ() {
 }
 
 #[test]
-#[ignore = "minutes: the table of docs/measures.md"]
+#[ignore = "minutes: the table of this module's documentation"]
 fn coverage_at_length() {
     for (groups, concepts) in [(5, 20), (8, 40), (20, 20)] {
         for signal in [0.2, 0.5] {

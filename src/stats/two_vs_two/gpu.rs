@@ -7,7 +7,7 @@ use cubecl::server::Handle;
 use rayon::prelude::*;
 
 use super::{Counts, Draw, Progress, TwoVsTwoError, UnitRows, decide_exactly, report, rounding};
-use crate::kernels::gpu::{Download, Gpu, GpuError, Kernel, MAX_WORKGROUPS, PLAIN, Sizes, TALL, WIDE, sizes, u32s};
+use crate::kernels::gpu::{Download, Gpu, Kernel, MAX_WORKGROUPS, PLAIN, Sizes, TALL, WIDE, sizes, u32s};
 
 static PERMUTE: Kernel = Kernel {
     name: "permute_words",
@@ -190,6 +190,12 @@ pub struct Listed {
     pub margin: f32,
 }
 
+/// How long a list of so many pairs is made, behind the counts of all cells in a buffer of `limit` bytes; none if it does not fit.
+pub fn capacity(listed: usize, cells: usize, limit: usize) -> Option<usize> {
+    let most = (limit / size_of::<u32>()).saturating_sub(1 + cells) / 3;
+    (listed <= most).then(|| listed.next_power_of_two().min(most))
+}
+
 /// The results of a launch on their way back, and the capacity of their list.
 pub struct Results<'a> {
     download: Download<'a>,
@@ -294,13 +300,23 @@ impl<'a> OnDevice<'a> {
 
     /// Waits for a launch: `[draws, images]` passed pairs, and the pairs left to the host. A list that was too short is
     /// made again, long enough for it and those that follow.
-    pub fn collect(&mut self, results: Results<'_>, draws: &[Vec<u32>]) -> Result<(Vec<u32>, Vec<Listed>), GpuError> {
+    pub fn collect(
+        &mut self,
+        results: Results<'_>,
+        draws: &[Vec<u32>],
+    ) -> Result<(Vec<u32>, Vec<Listed>), TwoVsTwoError> {
+        let cells = draws.len() * self.batch.images;
         let mut words: Vec<u32> = results.download.wait()?;
         if words[0] as usize > results.capacity {
-            self.capacity = self.capacity.max((words[0] as usize).next_power_of_two());
+            let limit = self.gpu.max_binding_bytes();
+            let too_many = || {
+                let most = (limit / (size_of::<[u32; 3]>() / 2)).isqrt();
+                TwoVsTwoError::TooManyConcepts { concepts: self.batch.concepts, most }
+            };
+            let capacity = capacity(words[0] as usize, cells, limit).ok_or_else(too_many)?;
+            self.capacity = self.capacity.max(capacity);
             words = self.launch(draws).download.wait()?;
         }
-        let cells = draws.len() * self.batch.images;
         let listed = words[1 + cells..]
             .chunks_exact(3)
             .take(words[0] as usize)

@@ -227,6 +227,14 @@ fn plans_fit_the_binding_limit() {
 }
 
 #[test]
+fn lists_of_pairs_fit_the_binding_limit() {
+    // Powers of two, up to the 11,184,810 entries of 12 bytes beside one cell: all pairs of 4,730 concepts, not of 4,731.
+    let of = |listed| gpu::capacity(listed, 1, 128 << 20);
+    assert_eq!([of(20_000), of(4730 * 4729 / 2)], [Some(32_768), Some(11_184_810)]);
+    assert_eq!(of(4731 * 4730 / 2), None);
+}
+
+#[test]
 fn a_space_against_itself_passes_every_pair() {
     let rsm = random_rsm(13, 40);
     for device in devices() {
