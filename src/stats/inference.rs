@@ -2,8 +2,8 @@
 //! studentised maximum, Benjamini-Hochberg, and sequential stopping.
 //!
 //! A *family* is the layers of one network against one word model, or against all of them, or those of all networks of a
-//! sweep ([`Family`]); the pixels are a layer. All its members are scored under the same draws, so the maximum over the members has a null distribution of
-//! its own.
+//! sweep ([`Family`]); the pixels are a layer. All its members are scored under the same draws, so the maximum over the members
+//! has a null distribution of its own.
 //!
 //! # Tails
 //!

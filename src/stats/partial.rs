@@ -302,17 +302,16 @@ impl<'a> PartialTest<'a> {
 }
 
 impl Group {
-    /// The pairs that pass and tie of every member, by the words' entries in the order of a draw; none of a draw whose residual
-    /// the given spaces determine, which has nothing to correlate.
+    /// The pairs that pass and tie of every member, by the words' entries in the order of a draw; none of correlations. Of a draw
+    /// that the given spaces determine, which has nothing to correlate, all tie.
     fn counts(
         &self,
         words: &[f64],
         concepts: usize,
         scratch: &mut Option<Scratch>,
     ) -> Result<Vec<Counts>, TwoVsTwoError> {
-        let (Layers::Images(images, _), Some(words)) = (&self.layers, self.given.residual(words)) else {
-            return Ok(Vec::new());
-        };
+        let Layers::Images(images, _) = &self.layers else { return Ok(Vec::new()) };
+        let Some(words) = self.given.residual(words) else { return Ok(images.tied()) };
         let scratch = scratch.get_or_insert_with(|| images.scratch());
         Ok(images.count(&UnitRows::words(&square(&words, concepts))?, scratch))
     }

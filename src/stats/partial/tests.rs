@@ -79,6 +79,28 @@ fn ties_are_the_pairs_that_the_rules_for_them_count_otherwise() {
 }
 
 #[test]
+fn a_draw_that_the_given_spaces_determine_ties() {
+    // Six concepts in a ring, of which only neighbours are similar or unlike: 2 0 -1 0 -1 0, at right angles to what it is one
+    // step on, which is given. So the draw that makes this step leaves nothing.
+    let ring = |a: usize, b: usize| match (b + 6 - a) % 6 {
+        1 => [2.0, 0.0, -1.0, 0.0, -1.0, 0.0][a],
+        _ => 0.0,
+    };
+    let words = Rsm::new(6, (0..36).map(|n| ring(n / 6, n % 6) + ring(n % 6, n / 6)).collect());
+    let step: Vec<u32> = (0..6).map(|concept| (concept + 1) % 6).collect();
+    let given = [square(&reindexed(&words, &step), 6)];
+    let mut random = Random::keyed(3, 9);
+    let layer = [square(&(0..15).map(|_| random.unit()).collect::<Vec<_>>(), 6)];
+    let draws = Permutations::new(4, 6);
+    for (ties, half_points) in [(Ties::Lost, 0.0), (Ties::Half, 15.0), (Ties::Won, 30.0)] {
+        let test = PartialTest::new(Measure::TwoVsTwo(ties), &words, &[&layer], &[&given], &draws);
+        assert_eq!(test.sums(&step, &mut None).unwrap(), [half_points], "{ties:?}");
+    }
+    let test = PartialTest::new(Measure::Pearson, &words, &[&layer], &[&given], &draws);
+    assert_eq!(test.sums(&step, &mut None).unwrap(), [0.0]);
+}
+
+#[test]
 fn given_nothing_it_is_the_plain_test() {
     let file = SafeTensors::deserialize(golden::FILE).unwrap();
     let [words, layer] = ["words", "layer"].map(|name| golden::rsms(&file, name));

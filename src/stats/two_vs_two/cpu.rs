@@ -248,6 +248,11 @@ impl Images {
         Self { concepts, rows, ready }
     }
 
+    /// Counts of words that correlate with nothing.
+    pub fn tied(&self) -> Vec<Counts> {
+        self.rows.iter().map(|rows| Counts { passed: 0, ties: rows.pairs() }).collect()
+    }
+
     /// For [`Images::count`], to be used again, for as many images of as many concepts too.
     pub fn scratch(&self) -> Scratch {
         Scratch::new(self.concepts, 0, self.rows.len().min(IMAGES))
