@@ -24,8 +24,8 @@ pub(super) struct Frame {
     pub shifts: Vec<f32>,
     pub contrasts: Vec<f32>,
     pub offsets: Vec<f32>,
-    /// The images whose mean is `m`; none: `m` is 0. By their samples: the order of the images does
-    /// not show, but among images that have one sample and differ elsewhere.
+    /// The images whose mean is `m`; none: `m` is 0. By their samples, so that the order of the images does not show, but
+    /// among those that have the same sample and differ elsewhere.
     pub common: Vec<usize>,
 }
 
