@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, FileError};
 use crate::progress::Progress;
 use crate::results::check_files;
-use crate::stats::similarity::Standard;
+use crate::stats::similarity::is_constant;
 use crate::stats::two_vs_two::FEWEST_CONCEPTS;
 use crate::stimuli;
 use crate::vectors::{self, Spelling};
@@ -282,13 +282,6 @@ fn vocabularies(
         vocabularies.push(Vocabulary { name: model.clone(), words: read.words, tokens });
     }
     Ok(vocabularies)
-}
-
-/// Whether a run would refuse a word's vector, which correlates with nothing.
-fn is_constant(vector: &[f32]) -> bool {
-    let mut standard = Standard::default();
-    standard.add(&vector.iter().map(|&value| f64::from(value)).collect::<Vec<_>>());
-    standard.is_constant(false)
 }
 
 impl Selection {

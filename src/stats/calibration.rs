@@ -32,17 +32,13 @@ const DISTANCE: f64 = 0.1126 + 0.01;
 /// Concept vectors of `units` independent features.
 type Vectors = Vec<Vec<f64>>;
 
-fn normal(random: &mut Random) -> f64 {
-    (0..12).map(|_| random.unit()).sum::<f64>() - 6.0
-}
-
 fn vectors(random: &mut Random, concepts: usize, units: usize) -> Vectors {
-    (0..concepts).map(|_| (0..units).map(|_| normal(random)).collect()).collect()
+    (0..concepts).map(|_| (0..units).map(|_| random.normal()).collect()).collect()
 }
 
 /// The vectors of another image, or layer, of the same concepts.
 fn noisy(random: &mut Random, vectors: &Vectors, noise: f64) -> Vectors {
-    vectors.iter().map(|vector| vector.iter().map(|x| x + noise * normal(random)).collect()).collect()
+    vectors.iter().map(|vector| vector.iter().map(|x| x + noise * random.normal()).collect()).collect()
 }
 
 fn rsm(vectors: &Vectors) -> Rsm {
@@ -224,7 +220,7 @@ fn uneven_family(world: u64, meaning: f64, draws: u64) -> Vec<LayerScores> {
     const CONCEPTS: usize = 24;
     let mut random = Random::keyed(77, world);
     let mut with_common = |vectors: &Vectors| -> Rsm {
-        let common: Vec<f64> = (0..vectors[0].len()).map(|_| normal(&mut random)).collect();
+        let common: Vec<f64> = (0..vectors[0].len()).map(|_| random.normal()).collect();
         let share: Vec<f64> = vectors.iter().map(|_| 3.0 * random.unit()).collect();
         let mixed = vectors
             .iter()

@@ -65,13 +65,18 @@ pub fn rsa_ceiling(kind: Rsa, groups: &[Rsm]) -> Option<Ceiling> {
     }
     let standard: Vec<Vec<f64>> = triangles.iter().map(|triangle| kind.standardised(triangle)).collect();
     let standard: Vec<&[f64]> = standard.iter().map(Vec::as_slice).collect();
-    let Ok(found) = ceiling(&standard, |mean, g| Ok::<_, Infallible>(kind.correlation(&triangles[g], mean)));
+    ceiling_of(&standard, |mean, g| kind.correlation(&triangles[g], mean))
+}
+
+/// [`ceiling`] by a value that does not fail.
+pub(super) fn ceiling_of(groups: &[&[f64]], value: impl Fn(&[f64], usize) -> Option<f64>) -> Option<Ceiling> {
+    let Ok(found) = ceiling(groups, |mean, g| Ok::<_, Infallible>(value(mean, g)));
     found
 }
 
 /// `value` is how well a mean of the groups' entries does on a group; `None` for fewer than two groups, or where a mean has
 /// no value.
-pub(super) fn ceiling<E>(
+fn ceiling<E>(
     groups: &[&[f64]],
     value: impl Fn(&[f64], usize) -> Result<Option<f64>, E>,
 ) -> Result<Option<Ceiling>, E> {

@@ -181,12 +181,6 @@ pub struct Estimate {
     pub p_value: Option<f64>,
 }
 
-impl Scale {
-    fn is_plain(self) -> bool {
-        matches!(self, Self::Plain(..))
-    }
-}
-
 impl Samples {
     /// The same resamples' differences.
     pub fn minus(&self, other: &Self) -> Self {
@@ -244,7 +238,7 @@ impl Samples {
     pub fn estimate(&self, value: f64, pairs: PairVariance, over: Generalise, sizes: Sizes, scale: Scale) -> Estimate {
         // Two correlations and means of them, each as far off as rounding takes it.
         let rounding = 2.0 * rsa::rounding(sizes.concepts * (sizes.concepts - 1) / 2);
-        let is_nothing = |x: f64| scale.is_plain() && x.abs() <= rounding;
+        let is_nothing = |x: f64| matches!(scale, Scale::Plain(..)) && x.abs() <= rounding;
         let value = if is_nothing(value) { 0.0 } else { value };
         let (mut variance, freedom) = self.variance(over, sizes, Some(pairs));
         // What pairs do by themselves is part of it, and a difference of large numbers.

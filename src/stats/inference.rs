@@ -2,8 +2,8 @@
 //! studentised maximum, Benjamini-Hochberg, and sequential stopping.
 //!
 //! A *family* is the layers of one network against one word model, or against all of them, or those of all networks of a
-//! sweep ([`Family`]); the pixels are a layer. All its members are scored under the same draws, so the maximum over the members has a null distribution of
-//! its own.
+//! sweep ([`Family`]); the pixels are a layer. All its members are scored under the same draws, so the maximum over the members
+//! has a null distribution of its own.
 //!
 //! # Tails
 //!
@@ -149,9 +149,9 @@ impl<S: Statistic + ?Sized> Statistic for Box<S> {
     }
 }
 
-/// The scores of one layer under the draws: `points / whole` is the accuracy.
+/// The scores of one layer under the draws: `points / whole` is the value.
 ///
-/// Half-points summed over the groups, out of `2 * pairs * groups`.
+/// Of the 2 vs. 2 test they are half-points summed over the groups, out of `2 * pairs * groups`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LayerScores {
     points: Vec<i64>,
@@ -169,7 +169,7 @@ pub struct Inference {
     pub p_fwer: f64,
     /// Benjamini-Hochberg over the family's p-values.
     pub q_fdr: f64,
-    /// Mean accuracy of the null, over [`Rule::of_moments`] draws; NaN where there are none.
+    /// Mean of the null, over [`Rule::of_moments`] draws; NaN where there are none.
     pub null_mean: f64,
     /// Its standard deviation over the same draws (divided by their number); NaN where there are none.
     pub null_sd: f64,
@@ -180,7 +180,7 @@ pub struct Inference {
 impl Rule {
     /// Draws that a null's mean and standard deviation are of, where all are made or where drawing may stop.
     pub fn of_moments(self) -> u64 {
-        self.stop_after.map_or(self.permutations, |_| self.permutations.min(SCALE_DRAWS as u64))
+        of_moments(self.permutations as usize, self.stop_after) as u64
     }
 
     /// Of so many statistics in all.
@@ -190,6 +190,11 @@ impl Rule {
             Family::Words | Family::Networks => statistics.max(1),
         }
     }
+}
+
+/// [`Rule::of_moments`] of so many draws.
+fn of_moments(draws: usize, stop_after: Option<NonZeroU32>) -> usize {
+    stop_after.map_or(draws, |_| draws.min(SCALE_DRAWS))
 }
 
 impl LayerScores {
@@ -207,12 +212,12 @@ impl LayerScores {
         &self.points
     }
 
-    /// The observed accuracy.
+    /// The observed value.
     pub fn accuracy(&self) -> f64 {
         self.points[0] as f64 / self.whole as f64
     }
 
-    /// The accuracy of every draw, without the observed one.
+    /// The value of every draw, without the observed one.
     pub fn null(&self) -> impl Iterator<Item = f64> {
         self.points[1..].iter().map(|&points| points as f64 / self.whole as f64)
     }
@@ -338,14 +343,13 @@ pub fn infer<L: Borrow<LayerScores>>(family: &[L], tail: Tail, stop_after: Optio
     let placed: Vec<Placed> = family.iter().map(|layer| Placed::new(layer, tail, stop_after)).collect();
     let maximum = farthest(&placed, draws);
     let counts: Vec<Count> = placed.iter().map(|layer| layer.counted(stop_after)).collect();
-    let of_moments = stop_after.map_or(draws, |_| draws.min(SCALE_DRAWS));
     let p_values: Vec<f64> = counts.iter().map(|count| count.p()).collect();
     let q_values = benjamini_hochberg(&p_values);
     family
         .iter()
         .enumerate()
         .map(|(l, layer)| {
-            let null: Vec<f64> = layer.null().take(of_moments).collect();
+            let null: Vec<f64> = layer.null().take(of_moments(draws, stop_after)).collect();
             let (null_mean, null_sd) = mean_and_sd(&null);
             Inference {
                 value: layer.accuracy(),

@@ -51,8 +51,6 @@
 //! ([`super::generalise`]), from how much the concepts' influences `L_cg` differ from group to group: `V_gc = sum_cg (L_cg -
 //! L_c)^2 / (G (G - 1))`. Degrees of freedom are Satterthwaite's, at least the fewer.
 
-use std::ops::Range;
-
 use rayon::prelude::*;
 
 use super::generalise::{Generalise, satterthwaite};
@@ -363,8 +361,7 @@ impl Columns {
             sides.iter().for_each(|group| group.add(a, b, &mut rows, &mut added));
             self.squares += dot(&added, &added);
             for concept in [a, b] {
-                let sums = row(concept, k);
-                self.by_concept[sums].iter_mut().zip(&added).for_each(|(sum, x)| *sum += x);
+                self.by_concept[concept * k..][..k].iter_mut().zip(&added).for_each(|(sum, x)| *sum += x);
             }
         }
         self
@@ -375,10 +372,6 @@ impl Columns {
         self.squares += other.squares;
         self
     }
-}
-
-fn row(a: usize, k: usize) -> Range<usize> {
-    a * k..(a + 1) * k
 }
 
 #[cfg(test)]

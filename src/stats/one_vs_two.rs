@@ -175,7 +175,7 @@ impl Statistic for OneVsTwoTest<'_> {
             let mut points = vec![0; self.layers];
             for image in &self.images {
                 for (points, margin) in points.iter_mut().zip(image.margins(self.words, &draw)) {
-                    *points += half_points(margin, self.ties);
+                    *points += margin.map_or(1, |margin| outcome(margin).half_points(self.ties) as i64);
                 }
             }
             report(progress, (self.layers * self.groups) as u64).map(|()| points)
@@ -191,10 +191,6 @@ pub fn lost_from(margins: &[Option<f64>]) -> Option<usize> {
     let kept = |margin: &Option<f64>| margin.is_some_and(|margin| outcome(margin) == Outcome::Passed);
     let lost = margins.iter().rposition(kept).map_or(0, |last| last + 1);
     (lost < margins.len()).then_some(lost)
-}
-
-fn half_points(margin: Option<f64>, ties: Ties) -> i64 {
-    margin.map_or(1, |margin| outcome(margin).half_points(ties) as i64)
 }
 
 /// A mistake with what does not depend on the draw.

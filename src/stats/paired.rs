@@ -129,8 +129,8 @@ pub fn family_wise(family: &[Member], draws: u64, seed: u64, progress: &Progress
     }
     let freedom: Vec<usize> = family.iter().map(|member| member.freedom).collect();
     let (_, largest) = drawn((&directions, &freedom), 0, draws, seed, progress)?;
-    let p = |member: &Member| largest.iter().filter(|&&largest| largest >= member.t).count();
-    Ok(family.iter().map(|member| (1 + p(member)) as f64 / (1 + draws) as f64).collect())
+    let reached = |member: &Member| largest.iter().filter(|&&largest| largest >= member.t).count();
+    Ok(family.iter().map(|member| (1 + reached(member)) as f64 / (1 + draws) as f64).collect())
 }
 
 /// Tests each difference of a family by `draws` draws; `looked_at` are the influences of values any

@@ -165,7 +165,7 @@ struct Group {
 enum Layers {
     /// Of unit length.
     Entries(Vec<Vec<f64>>),
-    Images(Images),
+    Images(Images, Ties),
 }
 
 impl<'a> PartialTest<'a> {
@@ -229,7 +229,7 @@ impl<'a> PartialTest<'a> {
             concepts,
             draws,
         };
-        let scratch = &mut Images::scratch(concepts);
+        let scratch = &mut None;
         test.observed = test.values(0, scratch).ok()?;
         if let Measure::TwoVsTwo(_) = measure {
             test.ties = test.tied(scratch).ok()?;
@@ -252,7 +252,7 @@ impl<'a> PartialTest<'a> {
         matches!(self.measure, Measure::TwoVsTwo(_)).then_some(&self.ties)
     }
 
-    fn tied(&self, scratch: &mut Scratch) -> Result<Vec<u64>, TwoVsTwoError> {
+    fn tied(&self, scratch: &mut Option<Scratch>) -> Result<Vec<u64>, TwoVsTwoError> {
         let mut ties = vec![0; self.members.len()];
         for group in &self.groups {
             let words = reindexed(&group.words, &self.draws.draw(0));
@@ -263,7 +263,7 @@ impl<'a> PartialTest<'a> {
     }
 
     /// Each member's value under draw `t`.
-    fn values(&self, t: u64, scratch: &mut Scratch) -> Result<Vec<f64>, TwoVsTwoError> {
+    fn values(&self, t: u64, scratch: &mut Option<Scratch>) -> Result<Vec<f64>, TwoVsTwoError> {
         let whole = (self.concepts * (self.concepts - 1)) as f64;
         let rounding = rounding(self.concepts * (self.concepts - 1) / 2);
         let points = self.sums(&self.draws.draw(t), scratch)?.into_iter().zip(&self.observed);
@@ -278,24 +278,23 @@ impl<'a> PartialTest<'a> {
         Ok(points.map(value).collect())
     }
 
-    /// The sums over groups of a draw: correlations, or half-points.
-    fn sums(&self, draw: &[u32], scratch: &mut Scratch) -> Result<Vec<f64>, TwoVsTwoError> {
+    /// The sums over groups of a draw: correlations, or half-points, for which `scratch` is made.
+    fn sums(&self, draw: &[u32], scratch: &mut Option<Scratch>) -> Result<Vec<f64>, TwoVsTwoError> {
         let mut sums = vec![0.0; self.members.len()];
         for group in &self.groups {
             let words = reindexed(&group.words, draw);
-            match (&group.layers, self.measure) {
-                (Layers::Images(_), Measure::TwoVsTwo(ties)) => {
+            match &group.layers {
+                Layers::Images(_, ties) => {
                     let counts = group.counts(&words, self.concepts, scratch)?.into_iter();
                     let points = counts.map(|counts| ties.score(counts.passed.into(), counts.ties.into(), 0));
                     sums.iter_mut().zip(points).for_each(|(sum, points)| *sum += points as f64);
                 }
-                (Layers::Entries(layers), _) => {
+                Layers::Entries(layers) => {
                     let Some(length) = group.given.length_left(&words, group.length) else { continue };
                     // What the layer lost to the given spaces meets nothing of theirs in the words.
                     let correlation = |layer: &Vec<f64>| (dot(layer, &words) / length).clamp(-1.0, 1.0);
                     sums.iter_mut().zip(layers).for_each(|(sum, layer)| *sum += correlation(layer));
                 }
-                (Layers::Images(_), _) => unreachable!("images are made for the 2 vs. 2 test alone"),
             }
         }
         Ok(sums)
@@ -303,12 +302,17 @@ impl<'a> PartialTest<'a> {
 }
 
 impl Group {
-    /// The pairs that pass and tie of every member, by the words' entries in the order of a draw; none of a draw whose residual
-    /// the given spaces determine, which has nothing to correlate.
-    fn counts(&self, words: &[f64], concepts: usize, scratch: &mut Scratch) -> Result<Vec<Counts>, TwoVsTwoError> {
-        let (Layers::Images(images), Some(words)) = (&self.layers, self.given.residual(words)) else {
-            return Ok(Vec::new());
-        };
+    /// The pairs that pass and tie of every member, by the words' entries in the order of a draw; none of correlations. Of a draw
+    /// that the given spaces determine, which has nothing to correlate, all tie.
+    fn counts(
+        &self,
+        words: &[f64],
+        concepts: usize,
+        scratch: &mut Option<Scratch>,
+    ) -> Result<Vec<Counts>, TwoVsTwoError> {
+        let Layers::Images(images, _) = &self.layers else { return Ok(Vec::new()) };
+        let Some(words) = self.given.residual(words) else { return Ok(images.tied()) };
+        let scratch = scratch.get_or_insert_with(|| images.scratch());
         Ok(images.count(&UnitRows::words(&square(&words, concepts))?, scratch))
     }
 }
@@ -345,7 +349,7 @@ impl Layers {
             }
         }
         match measure {
-            Measure::TwoVsTwo(_) => Self::Images(Images::new(images, concepts)),
+            Measure::TwoVsTwo(ties) => Self::Images(Images::new(images, concepts), ties),
             Measure::Pearson | Measure::Spearman => Self::Entries(entries),
         }
     }
@@ -368,13 +372,12 @@ impl Statistic for PartialTest<'_> {
     }
 
     fn points(&self, draws: Range<u64>, progress: &Progress) -> Result<Vec<Vec<i64>>, TwoVsTwoError> {
-        let of_draw = |scratch: &mut Scratch, t| -> Result<Vec<f64>, TwoVsTwoError> {
+        let of_draw = |scratch: &mut Option<Scratch>, t| -> Result<Vec<f64>, TwoVsTwoError> {
             let values = self.values(t, scratch)?;
             report(progress, (self.members.len() * self.groups.len()) as u64)?;
             Ok(values)
         };
-        let scratch = || Images::scratch(self.concepts);
-        let values = draws.into_par_iter().map_init(scratch, of_draw).collect::<Result<Vec<_>, _>>()?;
+        let values = draws.into_par_iter().map_init(|| None, of_draw).collect::<Result<Vec<_>, _>>()?;
         let point = |value: f64| (value * self.whole() as f64).round() as i64;
         Ok((0..self.members.len()).map(|member| values.iter().map(|values| point(values[member])).collect()).collect())
     }

@@ -18,7 +18,7 @@
 use rayon::prelude::*;
 
 use super::bootstrap::{Interval, enclosing, multiplicities};
-use super::rsa::{dot, upper};
+use super::rsa::{centred, dot, upper};
 use super::{Interrupted, Progress, Rsm, report};
 
 /// Spaces at most: 15 parts.
@@ -52,7 +52,7 @@ pub struct Part {
 /// Per resample, layer and group `spaces + 2` inner products of the entries. Parallel over resamples.
 ///
 /// # Panics
-/// If there are no spaces or more than [`MOST_SPACES`], one has a NaN, or RSMs differ in their concepts.
+/// If there are no spaces or more than [`MOST_SPACES`], one has a NaN or does not vary, or RSMs differ in their concepts.
 pub fn partition(
     spaces: &[&[Rsm]],
     layers: &[&[Rsm]],
@@ -123,7 +123,8 @@ struct Group {
 impl Group {
     fn new(spaces: &[&[Rsm]], layers: &[&[Rsm]], group: usize) -> Self {
         let spaces = spaces.iter().map(|space| standardised(upper(&space[group.min(space.len() - 1)])));
-        let spaces = spaces.map(|space| space.expect("every concept of a space has a correlation")).collect();
+        let spaces =
+            spaces.map(|space| space.expect("a space varies, and every concept of it has a correlation")).collect();
         Self { spaces, layers: layers.iter().map(|layer| standardised(upper(&layer[group]))).collect() }
     }
 
@@ -157,15 +158,11 @@ impl Group {
 }
 
 /// Mean 0, mean square 1; `None` if there is a NaN, or nothing varies.
-fn standardised(mut entries: Vec<f64>) -> Option<Vec<f64>> {
-    let count = entries.len() as f64;
-    let mean = entries.iter().sum::<f64>() / count;
-    entries.iter_mut().for_each(|x| *x -= mean);
-    let spread = (dot(&entries, &entries) / count).sqrt();
-    // Correlations err by a few roundoffs.
-    let varies = spread > 1e3 * f64::EPSILON;
+fn standardised(entries: Vec<f64>) -> Option<Vec<f64>> {
+    let mut entries = centred(entries);
+    let spread = (dot(&entries, &entries) / entries.len() as f64).sqrt();
     entries.iter_mut().for_each(|x| *x /= spread);
-    varies.then_some(entries)
+    (spread > 0.0).then_some(entries)
 }
 
 /// The variance that the spaces of a set explain: the squares of the layer's parts along each, orthogonalised in turn

@@ -112,6 +112,12 @@ impl Random {
     pub fn unit(&mut self) -> f64 {
         (self.bits() >> 11) as f64 * f64::powi(2.0, -53)
     }
+
+    /// A standard normal number, as far as the worlds of tests need: the sum of 12 uniform ones.
+    #[cfg(test)]
+    pub(super) fn normal(&mut self) -> f64 {
+        (0..12).map(|_| self.unit()).sum::<f64>() - 6.0
+    }
 }
 
 /// The finaliser of SplitMix64.

@@ -227,12 +227,13 @@ impl Statistic for RsaTest<'_> {
     }
 }
 
-/// The words' entries as they are, and prepared: each form is made once for all layers that are compared with it.
+/// The words' entries as they are, and prepared, in their places: each form is made once for all layers that are compared with
+/// it.
 struct Entries {
     kind: Rsa,
     concepts: usize,
     plain: Vec<f64>,
-    forms: [OnceCell<(Vec<f64>, Arc<Rsm>)>; 2],
+    forms: [OnceCell<Arc<Rsm>>; 2],
 }
 
 impl Entries {
@@ -240,14 +241,14 @@ impl Entries {
         Self { kind, concepts: words.concepts(), plain: upper(words), forms: Default::default() }
     }
 
-    /// The entries in one of the forms, and in their places.
-    fn form(&self, prepared: bool) -> &(Vec<f64>, Arc<Rsm>) {
-        self.forms[usize::from(prepared)].get_or_init(|| {
+    /// In one of the forms.
+    fn form(&self, prepared: bool) -> Arc<Rsm> {
+        let places = || {
             let plain = self.plain.clone();
             let entries = if prepared { self.kind.prepare(plain) } else { plain };
-            let places = square(&entries, self.concepts);
-            (entries, Arc::new(places))
-        })
+            Arc::new(square(&entries, self.concepts))
+        };
+        self.forms[usize::from(prepared)].get_or_init(places).clone()
     }
 }
 
@@ -273,10 +274,11 @@ impl Compared {
             if complete { kind.against(triangle) } else { Box::new(move |x| kind.correlation(x, &triangle)) }
         };
         let groups: Vec<Comparison> = triangles.into_iter().map(against).collect();
-        let (entries, places) = words.form(complete);
-        let sum: Option<f64> = groups.iter().map(|correlation| correlation(entries)).sum();
+        let places = words.form(complete);
+        let entries = upper(&places);
+        let sum: Option<f64> = groups.iter().map(|correlation| correlation(&entries)).sum();
         let observed = sum? / groups.len() as f64;
-        Some(Self { places: places.clone(), groups, observed })
+        Some(Self { places, groups, observed })
     }
 
     /// The mean over groups under a draw.

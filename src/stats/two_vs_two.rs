@@ -176,7 +176,7 @@ pub enum TwoVsTwoError {
     /// k-2 entries leave no freedom.
     #[error("the 2 vs. 2 test needs {FEWEST_CONCEPTS} concepts or more, found {concepts}")]
     TooFewConcepts { concepts: usize },
-    /// One matrix of products exceeds what the device binds, or its pairs what it launches.
+    /// One matrix of products, or the list of its pairs that tie, exceeds what the device binds, or its pairs what it launches.
     #[error("{concepts} concepts, the GPU takes at most {most}: use fewer concepts, or the CPU")]
     TooManyConcepts { concepts: usize, most: usize },
     /// Matrices or draws of different sizes.
@@ -271,13 +271,18 @@ fn count<R: Borrow<Rsm> + Sync>(
         .into_par_iter()
         .map(|n| Ok(UnitRows::image(images[n].borrow(), concepts, n)?.pairs()))
         .collect::<Result<_, TwoVsTwoError>>()?;
-    let draws = (range.end.saturating_sub(range.start)) as usize;
+    let draws = range.end.saturating_sub(range.start) as usize;
+    let counts = vec![Counts::default(); draws * images.len()];
+    let pairs = (concepts * (concepts - 1) / 2) as u32;
+    let mut table = DrawTable { draws: range.clone(), images: images.len(), counts, tested, pairs };
+    if table.counts.is_empty() {
+        return Ok(table);
+    }
     let gpu = Gpu::of(device);
-    let low_rank = if gpu.is_none() && draws > 0 { low_rank::LowRank::new(&words) } else { None };
+    let low_rank = if gpu.is_none() { low_rank::LowRank::new(&words) } else { None };
     let batch = |gpu| gpu::Batch::checked(gpu, concepts, draws as u64, images.len()).map(|batch| (gpu, batch));
     let gpu = gpu.as_ref().map(batch).transpose()?;
     let chunk = gpu.map_or_else(|| cpu::images_at_once(concepts, images.len()), |(_, batch)| batch.images);
-    let mut counts = vec![Counts::default(); draws * images.len()];
     for first in (0..images.len()).step_by(chunk) {
         let chunk = first..images.len().min(first + chunk);
         let rows = chunk
@@ -292,12 +297,11 @@ fn count<R: Borrow<Rsm> + Sync>(
             }
             None => cpu::count(&words, low_rank.as_ref(), &rows, draw, range.clone(), progress)?,
         };
-        for (row, part) in counts.chunks_exact_mut(images.len()).zip(part.chunks_exact(rows.len())) {
+        for (row, part) in table.counts.chunks_exact_mut(images.len()).zip(part.chunks_exact(rows.len())) {
             row[chunk.clone()].copy_from_slice(part);
         }
     }
-    let pairs = (concepts * (concepts - 1) / 2) as u32;
-    Ok(DrawTable { draws: range, images: images.len(), counts, tested, pairs })
+    Ok(table)
 }
 
 /// Every tested pair of the observed order, in f64, in row order (a ascending, then b); its outcomes add up to the

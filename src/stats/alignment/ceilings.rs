@@ -3,12 +3,10 @@
 #[cfg(test)]
 mod tests;
 
-use std::convert::Infallible;
-
 use super::inner::{InnerTest, prepared};
 use super::neighbours::{Neighbours, Ranks};
 use super::{Gram, Measure, Side, deleted};
-use crate::stats::ceiling::{Ceiling, ceiling, rsa_ceiling};
+use crate::stats::ceiling::{Ceiling, ceiling_of, rsa_ceiling};
 use crate::stats::rsa::dot;
 
 /// The noise ceiling of a layer, as [`rsa_ceiling`]'s: the mean of the other groups, and of all, in the words' place.
@@ -27,24 +25,20 @@ pub fn noise_ceiling(measure: Measure, k: usize, images: Side) -> Option<Ceiling
     if InnerTest::takes(measure) {
         let groups = prepared(measure, images)?;
         let groups: Vec<&[f64]> = groups.iter().map(Vec::as_slice).collect();
-        let cosine = |mean: &[f64], group: usize| {
+        return ceiling_of(&groups, |mean, group| {
             let length = dot(mean, mean).sqrt();
-            Ok::<_, Infallible>((length > 0.0).then(|| dot(mean, groups[group]) / length))
-        };
-        let Ok(found) = ceiling(&groups, cosine);
-        return found;
+            (length > 0.0).then(|| dot(mean, groups[group]) / length)
+        });
     }
     if images.grams.iter().any(|gram| gram.without_direction().is_some()) {
         return None;
     }
     let cosines: Vec<Gram> = images.grams.iter().map(Gram::cosines).collect();
     let groups: Vec<&[f64]> = cosines.iter().map(Gram::values).collect();
-    let lists: Vec<Neighbours> = images.grams.iter().map(|gram| Neighbours::by(gram, k, Ranks::Drawn)).collect();
-    let value = |mean: &[f64], group: usize| {
+    let lists: Vec<Neighbours> = images.grams.iter().map(|gram| Neighbours::new(gram, k, Ranks::Drawn)).collect();
+    ceiling_of(&groups, |mean, group| {
         let concepts = cosines[group].concepts();
-        let mean = Neighbours::by(&Gram::new(concepts, mean.to_vec()), k, Ranks::InOrder);
-        Ok::<_, Infallible>(Some(deleted::value(measure, k, &mean, &lists[group])).filter(|value| value.is_finite()))
-    };
-    let Ok(found) = ceiling(&groups, value);
-    found
+        let mean = Neighbours::new(&Gram::new(concepts, mean.to_vec()), k, Ranks::InOrder);
+        Some(deleted::value(measure, k, &mean, &lists[group])).filter(|value| value.is_finite())
+    })
 }

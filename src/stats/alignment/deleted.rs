@@ -99,7 +99,7 @@ struct Lists {
 impl Lists {
     fn new(measure: Measure, k: usize, words: &[Side], images: &[Side]) -> Self {
         let lists = |sides: &[Side], ranks: Ranks| -> Vec<Vec<Neighbours>> {
-            let of = |side: &Side| side.grams.iter().map(|gram| Neighbours::by(gram, k + 1, ranks)).collect();
+            let of = |side: &Side| side.grams.iter().map(|gram| Neighbours::new(gram, k + 1, ranks)).collect();
             sides.iter().map(of).collect()
         };
         Self { measure, k, words: lists(words, Ranks::InOrder), images: lists(images, Ranks::Drawn) }

@@ -68,15 +68,11 @@ pub struct Neighbours {
 }
 
 impl Neighbours {
-    /// The `k` nearest neighbours by cosine, of equally near ones the first.
+    /// The `k` nearest neighbours by cosine.
     ///
     /// # Panics
     /// If there are not more than `k` concepts, or one has no direction.
-    pub fn new(gram: &Gram, k: usize) -> Self {
-        Self::by(gram, k, Ranks::InOrder)
-    }
-
-    pub(super) fn by(gram: &Gram, k: usize, ranks: Ranks) -> Self {
+    pub(super) fn new(gram: &Gram, k: usize, ranks: Ranks) -> Self {
         let concepts = gram.concepts();
         assert!(k > 0 && k < concepts, "{k} neighbours among {concepts} concepts");
         assert!(gram.without_direction().is_none(), "every vector has a direction");
@@ -129,7 +125,7 @@ impl Neighbours {
 
     /// CKNNA's similarity of a layer with itself.
     fn own(&self) -> f64 {
-        let concepts = self.places.len() / self.k;
+        let concepts = self.concepts();
         let (mut rows, mut columns) = (vec![0.0; concepts], vec![0.0; concepts]);
         let (mut both, mut sum) = (0.0, 0.0);
         for (at, (&b, &value)) in self.places.iter().zip(&self.values).enumerate() {
@@ -194,18 +190,18 @@ impl<'a> NeighbourTest<'a> {
     ) -> Result<Self, Unvaried> {
         assert!(measure.counts_neighbours(), "{measure} counts no neighbours");
         let concepts = draws.concepts();
-        let of = |side: &Side, ranks: Ranks| -> Vec<Neighbours> {
-            assert!(side.grams.iter().all(|gram| gram.concepts() == concepts), "layers of the draws' concepts");
-            side.grams.iter().map(|gram| Neighbours::by(gram, k, ranks)).collect()
+        let (groups, columns) = (images[0].grams.len(), images.len());
+        let mut all = words.iter().chain(images).flat_map(|side| side.grams);
+        assert!(all.all(|gram| gram.concepts() == concepts), "layers of the draws' concepts");
+        assert!(images.iter().all(|side| side.grams.len() == groups), "layers of the same groups");
+        assert!(words.iter().all(|side| [1, groups].contains(&side.grams.len())), "words of one or the images' groups");
+        let of_words = |side: &Side| side.grams.iter().map(|gram| Neighbours::new(gram, k, Ranks::InOrder)).collect();
+        let words: Vec<Vec<Neighbours>> = words.iter().map(of_words).collect();
+        let of_group = |group: usize| {
+            let layers = images.iter().map(|side| Neighbours::new(&side.grams[group], k, Ranks::Drawn));
+            Found::new(concepts, layers.collect())
         };
-        let words: Vec<Vec<Neighbours>> = words.iter().map(|side| of(side, Ranks::InOrder)).collect();
-        let images: Vec<Vec<Neighbours>> = images.iter().map(|side| of(side, Ranks::Drawn)).collect();
-        let (groups, columns) = (images[0].len(), images.len());
-        assert!(images.iter().all(|layer| layer.len() == groups), "layers of the same groups");
-        assert!(words.iter().all(|layer| [1, groups].contains(&layer.len())), "words of one or the images' groups");
-        let mut of_groups: Vec<Vec<Neighbours>> = (0..groups).map(|_| Vec::new()).collect();
-        images.into_iter().for_each(|layer| layer.into_iter().zip(&mut of_groups).for_each(|(l, group)| group.push(l)));
-        let images = of_groups.into_iter().map(|layers| Found::new(concepts, layers)).collect();
+        let images: Vec<Found> = (0..groups).map(of_group).collect();
         let own = words.iter().map(|layer| layer.iter().map(Neighbours::own).collect()).collect();
         let mut test = Self { measure, k, concepts, words, images, columns, draws, own, observed: Vec::new() };
         if measure == Measure::Cknna {

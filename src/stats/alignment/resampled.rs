@@ -218,10 +218,6 @@ impl Resample {
     fn entry(&self, a: usize, b: usize) -> usize {
         a * (2 * self.drawn.len() - a - 1) / 2 + b - a - 1
     }
-
-    fn all(&self) -> f64 {
-        self.weights.iter().sum()
-    }
 }
 
 /// A group's matrix, symmetric.
@@ -275,9 +271,9 @@ impl Entries {
     /// The weighted entries of a resample, of unit length; NaN where they do not vary. Of tau-a the ranks.
     fn prepared(&self, measure: Measure, resample: &Resample) -> Vec<f64> {
         let (drawn, weights, counts) = (&resample.drawn, &resample.weights, &resample.counts);
-        let all = resample.all();
+        let all = weights.iter().sum::<f64>();
         let plain = || -> Vec<f64> { resample.pairs().map(|(a, b)| self.row(drawn[a])[drawn[b]]).collect() };
-        let weighted_mean =
+        let weighted_sum =
             |a: &usize| -> f64 { drawn.iter().zip(weights).map(|(&b, w)| w * self.row(*a)[b]).sum::<f64>() };
         let mut entries = match measure {
             Measure::RsaCosine => plain(),
@@ -287,7 +283,7 @@ impl Entries {
             Measure::CkaDebiased => {
                 // Over b != a: sum of w_b (K_ab - r_a - r_b) = 0, so r_a = (sum of w_b K_ab - s) / (n - 2 w_a) with
                 // s = sum of w_b r_b over all b.
-                let own = |(a, w): (&usize, &f64)| weighted_mean(a) - w * self.row(*a)[*a];
+                let own = |(a, w): (&usize, &f64)| weighted_sum(a) - w * self.row(*a)[*a];
                 let sums: Vec<f64> = drawn.iter().zip(weights).map(own).collect();
                 let shares: Vec<f64> = weights.iter().map(|w| w / (all - 2.0 * w)).collect();
                 let s = sums.iter().zip(&shares).map(|(sum, share)| share * sum).sum::<f64>()
@@ -296,7 +292,7 @@ impl Entries {
                 resample.pairs().map(|(a, b)| self.row(drawn[a])[drawn[b]] - rows[a] - rows[b]).collect()
             }
             _ => {
-                let means: Vec<f64> = drawn.iter().map(|a| weighted_mean(a) / all).collect();
+                let means: Vec<f64> = drawn.iter().map(|a| weighted_sum(a) / all).collect();
                 let mean = means.iter().zip(weights).map(|(mean, w)| w * mean).sum::<f64>() / all;
                 resample.pairs().map(|(a, b)| self.row(drawn[a])[drawn[b]] - means[a] - means[b] + mean).collect()
             }

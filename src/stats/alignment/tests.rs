@@ -1,7 +1,7 @@
 use std::ops::ControlFlow;
 
 use super::inner::InnerTest;
-use super::neighbours::{NeighbourTest, Neighbours};
+use super::neighbours::{NeighbourTest, Neighbours, Ranks};
 use super::*;
 use crate::stats::calibrated;
 use crate::stats::inference::{self, LayerScores, Statistic, Tail};
@@ -20,14 +20,10 @@ fn the_reach_of_normal_intervals_is_that_of_the_level() {
     assert!((student - expected).abs() < 1e-7, "{student}, expected {expected}");
 }
 
-fn normal(random: &mut Random) -> f64 {
-    (0..12).map(|_| random.unit()).sum::<f64>() - 6.0
-}
-
 /// Vectors with a mean of their own each, as activations have; exact in f32.
 pub fn vectors(random: &mut Random, concepts: usize, units: usize) -> Vec<Vec<f64>> {
     let common: Vec<f64> = (0..units).map(|_| 2.0 * random.unit()).collect();
-    let value = |shared: &f64, random: &mut Random| f64::from((shared + normal(random)) as f32);
+    let value = |shared: &f64, random: &mut Random| f64::from((shared + random.normal()) as f32);
     (0..concepts).map(|_| common.iter().map(|shared| value(shared, random)).collect()).collect()
 }
 
@@ -223,7 +219,7 @@ fn ties_do_not_agree_with_each_other() {
     let vectors: Vec<Vec<f64>> =
         (0..40).map(|c| if c < 3 { vec![1.0, f64::from(c)] } else { vec![1.0, -1.0] }).collect();
     let layer = || Layer { vectors: Vec::new(), rsms: Vec::new(), grams: vec![gram(&vectors)] };
-    assert!(Neighbours::new(&layer().grams[0], 5).tied >= 37);
+    assert!(Neighbours::new(&layer().grams[0], 5, Ranks::InOrder).tied >= 37);
     let draws = Permutations::new(5, 40);
     let found = tested(Measure::Mknn, 5, &[layer()], &[layer()], &draws);
     // 5 of 36 equals are common by chance; in the same order on both sides it were all.
@@ -278,7 +274,7 @@ fn values_neighbours_and_calibration_are_numpys_and_the_peers() {
     let first: Vec<f64> = golden["first_draw"].as_array().unwrap().iter().map(number).collect();
     assert_eq!(draws.draw(1).iter().map(|&place| f64::from(place)).collect::<Vec<_>>(), first);
     for (layer, nearest) in words.iter().zip(golden["nearest"].as_array().unwrap()) {
-        let found = Neighbours::new(&layer.grams[0], k);
+        let found = Neighbours::new(&layer.grams[0], k, Ranks::InOrder);
         for (a, expected) in rows(nearest).iter().enumerate() {
             assert_eq!(found.of(a).iter().map(|&b| f64::from(b)).collect::<Vec<_>>(), *expected, "concept {a}");
         }

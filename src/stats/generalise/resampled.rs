@@ -38,7 +38,7 @@ pub struct Resampling {
 }
 
 /// What resamples make of the values.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Resampled {
     /// `[layers][models]`: means over groups.
     pub models: Vec<Vec<Samples>>,
@@ -85,7 +85,7 @@ pub fn resampled(
     progress: &Progress,
 ) -> Result<Resampled, Interrupted> {
     let Some(groups) = layers.first().map(|groups| groups.len()) else {
-        return Ok(Resampled { models: Vec::new(), ceilings: Vec::new(), pairs: Vec::new(), neighbours: Vec::new() });
+        return Ok(Resampled::default());
     };
     let Resampling { seed, resamples, over } = resampling;
     let concepts = layers[0][0].concepts();

@@ -213,13 +213,9 @@ fn go_on(_: u64) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
-fn normal(random: &mut Random) -> f64 {
-    (0..12).map(|_| random.unit()).sum::<f64>() - 6.0
-}
-
 /// Concepts of eight features.
 fn features(random: &mut Random, concepts: usize) -> Vec<Vec<f64>> {
-    (0..concepts).map(|_| (0..8).map(|_| normal(random)).collect()).collect()
+    (0..concepts).map(|_| (0..8).map(|_| random.normal()).collect()).collect()
 }
 
 fn correlations(rows: &[Vec<f64>]) -> Rsm {
@@ -233,14 +229,14 @@ fn correlations(rows: &[Vec<f64>]) -> Rsm {
 
 /// Correlations of features that are the concepts' to this share, and noise.
 fn noisy(base: &[Vec<f64>], share: f64, random: &mut Random) -> Rsm {
-    let mut mixed = |v: &f64| share.sqrt() * v + (1.0 - share).sqrt() * normal(random);
+    let mut mixed = |v: &f64| share.sqrt() * v + (1.0 - share).sqrt() * random.normal();
     let rows: Vec<Vec<f64>> = base.iter().map(|row| row.iter().map(&mut mixed).collect()).collect();
     correlations(&rows)
 }
 
 /// How much a group makes of each feature.
 fn weights(random: &mut Random) -> Vec<f64> {
-    (0..8).map(|_| (0.5 * normal(random)).exp()).collect()
+    (0..8).map(|_| (0.5 * random.normal()).exp()).collect()
 }
 
 /// What is different from world to world.
@@ -264,7 +260,7 @@ impl World {
         let groups = (0..sizes.groups).map(|_| {
             let weights = weights(&mut of_groups);
             let mut seen =
-                |(v, weight): (&f64, &f64)| signal.sqrt() * v * weight + (1.0 - signal).sqrt() * normal(&mut of_noise);
+                |(v, weight): (&f64, &f64)| signal.sqrt() * v * weight + (1.0 - signal).sqrt() * of_noise.normal();
             let rows: Vec<Vec<f64>> =
                 base.iter().map(|row| row.iter().zip(&weights).map(&mut seen).collect()).collect();
             correlations(&rows)
@@ -475,7 +471,7 @@ fn a_word_model_and_its_copy_in_another_scale_do_not_differ() {
 }
 
 #[test]
-#[ignore = "minutes: the table of docs/measures.md"]
+#[ignore = "minutes: the table of this module's documentation"]
 fn coverage_at_length() {
     for (groups, concepts) in [(5, 20), (8, 40), (20, 20)] {
         for signal in [0.2, 0.5] {

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use super::{LayerScores, SCALE_DRAWS, Tail};
+use super::{LayerScores, Tail, of_moments};
 
 /// A layer's scores by how far out they lie in their null.
 pub(super) struct Placed<'a> {
@@ -18,7 +18,7 @@ pub(super) struct Placed<'a> {
 impl<'a> Placed<'a> {
     pub(super) fn new(layer: &'a LayerScores, tail: Tail, stop_after: Option<NonZeroU32>) -> Self {
         let points = &layer.points;
-        let scaling = &points[..stop_after.map_or(points.len(), |_| points.len().min(1 + SCALE_DRAWS))];
+        let scaling = &points[..=of_moments(points.len() - 1, stop_after)];
         let (count, sum) = (scaling.len() as i128, scaling.iter().map(|&points| i128::from(points)).sum::<i128>());
         let squares: f64 = scaling.iter().map(|&points| ((count * i128::from(points) - sum) as f64).powi(2)).sum();
         // Where no draw differs, no value does: 0 of any unit.

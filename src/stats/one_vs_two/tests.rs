@@ -24,13 +24,9 @@ fn margin_reference(words: &Rsm, image: &Rsm, columns: &[usize], mistake: &Mista
     crate::stats::two_vs_two::pearson(&seen, &truth) - crate::stats::two_vs_two::pearson(&seen, &predicted)
 }
 
-fn normal(random: &mut Random) -> f64 {
-    (0..12).map(|_| random.unit()).sum::<f64>() - 6.0
-}
-
 /// The RSM of random vectors of so many units.
 fn random_rsm(random: &mut Random, concepts: usize, units: usize) -> Rsm {
-    let vectors: Vec<Vec<f64>> = (0..concepts).map(|_| (0..units).map(|_| normal(random)).collect()).collect();
+    let vectors: Vec<Vec<f64>> = (0..concepts).map(|_| (0..units).map(|_| random.normal()).collect()).collect();
     let r = |a: usize, b: usize| Rsa::Pearson.correlation(&vectors[a], &vectors[b]).unwrap();
     Rsm::new(
         concepts,

@@ -6,7 +6,7 @@ use safetensors::SafeTensors;
 use super::*;
 use crate::stats::partial::tests::golden;
 use crate::stats::permutation::Random;
-use crate::stats::rsa::square;
+use crate::stats::rsa::{Rsa, square};
 
 fn parts_of(spaces: &[&[Rsm]], layer: &[Rsm], resamples: u64) -> Vec<Part> {
     let go_on = |_| ControlFlow::Continue(());
@@ -73,6 +73,19 @@ fn constant_images_have_no_parts() {
     let go_on = |_| ControlFlow::Continue(());
     let found = partition(&[&space], &[&dark, &[layer]], (1, 0), &go_on).unwrap();
     assert!(found[0].is_none() && found[1].is_some());
+}
+
+#[test]
+fn a_space_that_hardly_varies_has_its_part() {
+    // More than rounding leaves of equal entries, so it has a correlation, and may be asked for.
+    let mut random = Random::keyed(6, 0);
+    let [a, b] = [0; 2].map(|_| noise(&mut random, 12));
+    let layer = [sum(12, &[(1.0, &a), (0.5, &b)])];
+    let faint = [square(&upper(&a).iter().map(|x| 0.5 + 1e-13 * x).collect::<Vec<_>>(), 12)];
+    assert!(Rsa::Pearson.correlation(&upper(&faint[0]), &upper(&layer[0])).is_some());
+    let [found, expected] = [&faint, &[a]].map(|space| parts_of(&[space], &layer, 0)[0].share);
+    // Entries near 0.5 are rounded by a thousandth of what they vary.
+    assert!((found - expected).abs() < 0.01, "{found}, expected {expected}");
 }
 
 #[test]

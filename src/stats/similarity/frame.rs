@@ -24,7 +24,8 @@ pub(super) struct Frame {
     pub shifts: Vec<f32>,
     pub contrasts: Vec<f32>,
     pub offsets: Vec<f32>,
-    /// The images whose mean is `m`; none: `m` is 0. By their activations, so that the order of the images does not show.
+    /// The images whose mean is `m`; none: `m` is 0. By their samples, so that the order of the images does not show, but
+    /// among those that have the same sample and differ elsewhere.
     pub common: Vec<usize>,
 }
 
@@ -123,6 +124,7 @@ fn squares(row: &[f32], mean: f64) -> f64 {
     sum(row, |x| (x - mean) * (x - mean))
 }
 
+/// Without what is left of whole eights: the slope of a sample needs no more.
 #[inline(always)]
 fn products(x: &[f32], y: &[f32], mean_x: f64, mean_y: f64) -> f64 {
     let (x, y) = (x.as_chunks::<8>().0, y.as_chunks::<8>().0);

@@ -258,14 +258,9 @@ fn find_common(
     }
     let last = frame.common.len() - 1;
     for (n, &image) in frame.common.iter().enumerate() {
-        let mut place = image;
-        let batch = batches.iter().find(|batch| {
-            let here = place < batch.images;
-            place -= if here { 0 } else { batch.images };
-            here
-        });
-        let Batch { activations, .. } = batch.expect("an image of a batch");
-        let [units, start, count32, image32] = [units, start, count, place].map(u32s);
+        let mut rows = batches.iter().flat_map(|batch| (0..batch.images).map(move |row| (&batch.activations, row)));
+        let (activations, row) = rows.nth(image).expect("an image of a batch");
+        let [units, start, count32, image32] = [units, start, count, row].map(u32s);
         let sizes = CommonSizes {
             units,
             start,

@@ -7,20 +7,15 @@ use super::*;
 use crate::stats::permutation::Random;
 use crate::stats::two_vs_two::pairs;
 
-/// Standard normal numbers (the sum of 12 uniform ones).
-fn normal(random: &mut Random) -> f64 {
-    (0..12).map(|_| random.unit()).sum::<f64>() - 6.0
-}
-
 /// Images of a common pattern and noise without structure, `noise` times as large; each seen through its own contrast
 /// and level.
 fn alike(concepts: usize, units: usize, noise: f64, contrast: f64, level: f64) -> Vec<f32> {
     let mut random = Random::keyed(11, units as u64);
-    let pattern: Vec<f64> = (0..units).map(|_| normal(&mut random)).collect();
+    let pattern: Vec<f64> = (0..units).map(|_| random.normal()).collect();
     let mut rows = Vec::new();
     for _ in 0..concepts {
         let (contrast, level) = (1.0 + contrast * (random.unit() - 0.5), level * (random.unit() - 0.5));
-        rows.extend(pattern.iter().map(|p| (level + contrast * (p + noise * normal(&mut random))) as f32));
+        rows.extend(pattern.iter().map(|p| (level + contrast * (p + noise * random.normal())) as f32));
     }
     rows
 }
@@ -122,7 +117,7 @@ fn long_rows_of_few_values_keep_their_digits() {
 /// How many decisions of the 2 vs. 2 test are others than those of the reference.
 fn flips(concepts: usize, units: usize, rows: &[f32], device: &Device) -> usize {
     let mut random = Random::keyed(6, 0);
-    let words: Vec<f32> = (0..concepts * 50).map(|_| normal(&mut random) as f32).collect();
+    let words: Vec<f32> = (0..concepts * 50).map(|_| random.normal() as f32).collect();
     let words = rsm_of_rows(&words, concepts, 50).unwrap();
     let found = pairs(&words, &rsm(&batches(rows, units, &[40], device)).unwrap()).unwrap();
     let expected = pairs(&words, &reference(rows, units)).unwrap();

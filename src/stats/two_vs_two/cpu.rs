@@ -36,7 +36,7 @@ const WEIGHT_ROUNDING: f32 = 2.5 * f32::EPSILON / 2.0;
 pub fn images_at_once(concepts: usize, images: usize) -> usize {
     let bytes = concepts.next_multiple_of(BLOCK).pow(2) * 4 * size_of::<f32>() + concepts.pow(2) * size_of::<f64>();
     let most = (IMAGES_BYTES / bytes).clamp(1, IMAGES);
-    images.max(1).div_ceil(images.max(1).div_ceil(most))
+    images.div_ceil(images.div_ceil(most))
 }
 
 /// What of an image RSM stays the same in every draw.
@@ -197,9 +197,9 @@ pub fn count(
     let ready: Vec<Image> = images.par_iter().map(|rows| Image::new(rows, stride)).collect();
     let single = Words::new(words, low_rank);
     let one = OneDraw { words, single: &single, rows: images, images: &ready };
-    let draws = range.end.saturating_sub(range.start) as usize;
+    let draws = (range.end - range.start) as usize;
     let mut counts = vec![Counts::default(); draws * images.len()];
-    counts.par_chunks_mut(images.len().max(1)).enumerate().try_for_each_init(
+    counts.par_chunks_mut(images.len()).enumerate().try_for_each_init(
         || Scratch::new(single.concepts, single.rank(), images.len()),
         |scratch, (place, counts)| {
             one.count(&draw(range.start + place as u64), scratch, counts);
@@ -248,9 +248,14 @@ impl Images {
         Self { concepts, rows, ready }
     }
 
-    /// For [`Images::count`], to be used again.
-    pub fn scratch(concepts: usize) -> Scratch {
-        Scratch::new(concepts, 0, IMAGES)
+    /// Counts of words that correlate with nothing.
+    pub fn tied(&self) -> Vec<Counts> {
+        self.rows.iter().map(|rows| Counts { passed: 0, ties: rows.pairs() }).collect()
+    }
+
+    /// For [`Images::count`], to be used again, for as many images of as many concepts too.
+    pub fn scratch(&self) -> Scratch {
+        Scratch::new(self.concepts, 0, self.rows.len().min(IMAGES))
     }
 
     /// Counts of words in the images' order.

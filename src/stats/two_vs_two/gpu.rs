@@ -1,14 +1,13 @@
 //! The 2 vs. 2 test on the GPU: a batch of draws against all image RSMs in one matrix product, reduced to counts on the
 //! device.
 
-use std::collections::VecDeque;
 use std::ops::Range;
 
 use cubecl::server::Handle;
 use rayon::prelude::*;
 
 use super::{Counts, Draw, Progress, TwoVsTwoError, UnitRows, decide_exactly, report, rounding};
-use crate::kernels::gpu::{Download, Gpu, GpuError, Kernel, MAX_WORKGROUPS, PLAIN, Sizes, TALL, WIDE, sizes, u32s};
+use crate::kernels::gpu::{Download, Gpu, Kernel, MAX_WORKGROUPS, PLAIN, Sizes, TALL, WIDE, sizes, u32s};
 
 static PERMUTE: Kernel = Kernel {
     name: "permute_words",
@@ -147,21 +146,17 @@ pub fn count(
     progress: &Progress,
 ) -> Result<Vec<Counts>, TwoVsTwoError> {
     let mut device = OnDevice::new(gpu, batch, words, images, rounding(words.concepts));
-    let mut counts = Vec::new();
-    let mut under_way = VecDeque::new();
-    let mut next = range.start;
+    let (mut counts, mut under_way) = (Vec::new(), None);
+    let mut batches = range.clone().step_by(batch.draws);
     // One batch computes while the one before is read back.
-    while next < range.end || !under_way.is_empty() {
-        if next < range.end {
-            let last = range.end.min(next + batch.draws as u64);
-            let draws: Vec<Vec<u32>> = (next..last).into_par_iter().map(draw).collect();
-            under_way.push_back((device.launch(&draws), draws));
-            next = last;
-            if under_way.len() < 2 && next < range.end {
-                continue;
-            }
-        }
-        if let Some((results, draws)) = under_way.pop_front() {
+    loop {
+        let launched = batches.next().map(|first| {
+            let draws = first..range.end.min(first + batch.draws as u64);
+            let draws: Vec<Vec<u32>> = draws.into_par_iter().map(draw).collect();
+            (device.launch(&draws), draws)
+        });
+        let is_last = launched.is_none();
+        if let Some((results, draws)) = std::mem::replace(&mut under_way, launched) {
             let (passed, listed) = device.collect(results, &draws)?;
             let mut part: Vec<Counts> = passed.into_iter().map(|passed| Counts { passed, ties: 0 }).collect();
             let decided: Vec<_> = listed
@@ -177,8 +172,10 @@ pub fn count(
             counts.extend(part);
             report(progress, (draws.len() * images.len()) as u64)?;
         }
+        if is_last {
+            return Ok(counts);
+        }
     }
-    Ok(counts)
 }
 
 /// A pair that f32 could not decide.
@@ -191,6 +188,12 @@ pub struct Listed {
     /// As computed in f32.
     #[cfg(test)]
     pub margin: f32,
+}
+
+/// How long a list of so many pairs is made, behind the counts of all cells in a buffer of `limit` bytes; none if it does not fit.
+pub fn capacity(listed: usize, cells: usize, limit: usize) -> Option<usize> {
+    let most = (limit / size_of::<u32>()).saturating_sub(1 + cells) / 3;
+    (listed <= most).then(|| listed.next_power_of_two().min(most))
 }
 
 /// The results of a launch on their way back, and the capacity of their list.
@@ -297,13 +300,23 @@ impl<'a> OnDevice<'a> {
 
     /// Waits for a launch: `[draws, images]` passed pairs, and the pairs left to the host. A list that was too short is
     /// made again, long enough for it and those that follow.
-    pub fn collect(&mut self, results: Results<'_>, draws: &[Vec<u32>]) -> Result<(Vec<u32>, Vec<Listed>), GpuError> {
+    pub fn collect(
+        &mut self,
+        results: Results<'_>,
+        draws: &[Vec<u32>],
+    ) -> Result<(Vec<u32>, Vec<Listed>), TwoVsTwoError> {
+        let cells = draws.len() * self.batch.images;
         let mut words: Vec<u32> = results.download.wait()?;
         if words[0] as usize > results.capacity {
-            self.capacity = self.capacity.max((words[0] as usize).next_power_of_two());
+            let limit = self.gpu.max_binding_bytes();
+            let too_many = || {
+                let most = (limit / (size_of::<[u32; 3]>() / 2)).isqrt();
+                TwoVsTwoError::TooManyConcepts { concepts: self.batch.concepts, most }
+            };
+            let capacity = capacity(words[0] as usize, cells, limit).ok_or_else(too_many)?;
+            self.capacity = self.capacity.max(capacity);
             words = self.launch(draws).download.wait()?;
         }
-        let cells = draws.len() * self.batch.images;
         let listed = words[1 + cells..]
             .chunks_exact(3)
             .take(words[0] as usize)

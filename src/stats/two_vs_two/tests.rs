@@ -7,15 +7,10 @@ fn devices() -> Vec<Device> {
     std::iter::once(Device::flex()).chain(test_device()).collect()
 }
 
-/// Standard normal numbers (the sum of 12 uniform ones).
-fn normal(random: &mut Random) -> f64 {
-    (0..12).map(|_| random.unit()).sum::<f64>() - 6.0
-}
-
 /// Random vectors `[concepts, units]`.
 fn vectors(seed: u64, concepts: usize, units: usize) -> Vec<Vec<f64>> {
     let mut random = Random::keyed(seed, 0);
-    (0..concepts).map(|_| (0..units).map(|_| normal(&mut random)).collect()).collect()
+    (0..concepts).map(|_| (0..units).map(|_| random.normal()).collect()).collect()
 }
 
 /// The Pearson correlations of vectors; NaN where one is constant.
@@ -232,6 +227,14 @@ fn plans_fit_the_binding_limit() {
 }
 
 #[test]
+fn lists_of_pairs_fit_the_binding_limit() {
+    // Powers of two, up to the 11,184,810 entries of 12 bytes beside one cell: all pairs of 4,730 concepts, not of 4,731.
+    let of = |listed| gpu::capacity(listed, 1, 128 << 20);
+    assert_eq!([of(20_000), of(4730 * 4729 / 2)], [Some(32_768), Some(11_184_810)]);
+    assert_eq!(of(4731 * 4730 / 2), None);
+}
+
+#[test]
 fn a_space_against_itself_passes_every_pair() {
     let rsm = random_rsm(13, 40);
     for device in devices() {
@@ -268,7 +271,7 @@ fn reordering_both_spaces_and_affine_embeddings_change_nothing() {
             assert_eq!(observed(&reordered(&spaces), &reordered(&images), &device), expected);
             let mut affine = |x: &[Vec<f64>]| -> Vec<Vec<f64>> {
                 let scaled = |row: &Vec<f64>| {
-                    let (scale, shift) = (0.5 + random.unit(), normal(&mut random));
+                    let (scale, shift) = (0.5 + random.unit(), random.normal());
                     row.iter().map(|x| scale * x + shift).collect()
                 };
                 x.iter().map(scaled).collect()

@@ -17,7 +17,7 @@ fn a_value_without_a_concept_is_that_of_the_others() {
     for (concepts, k) in [(9, 3), (20, 5), (31, 10)] {
         // Two groups of the images, one of the words.
         let spaces: Vec<Vec<Vec<f64>>> = (0..3).map(|_| vectors(&mut random, concepts, 8)).collect();
-        let lists = |space: &Vec<Vec<f64>>, ranks| Neighbours::by(&gram(space), k + 1, ranks);
+        let lists = |space: &Vec<Vec<f64>>, ranks| Neighbours::new(&gram(space), k + 1, ranks);
         for (measure, definition) in
             [(Measure::Mknn, reference::mknn as fn(&_, &_, usize) -> f64), (Measure::Cknna, reference::cknna)]
         {
