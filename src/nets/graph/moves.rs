@@ -7,6 +7,7 @@ use super::gathers::{around, selected};
 use super::lowering::{Lowered, Node, Refusal, axis};
 use super::places::Move;
 use super::shapes;
+use super::spelt::LAST_TWO;
 use super::value::{Array, Known, Whole};
 use crate::kernels::strided;
 
@@ -103,6 +104,13 @@ pub fn transpose(node: &Node) -> Result<Lowered, Refusal> {
     let own = node.shape(0)?;
     let axes: Vec<usize> = match node.proto.ints("perm") {
         Some(axes) => axes.iter().map(|&at| axis(at, own.len())).collect::<Result<_, _>>()?,
+        None if node.int(LAST_TWO, 0) != 0 => {
+            let mut axes: Vec<usize> = (0..own.len()).collect();
+            if let [.., rows, columns] = &mut axes[..] {
+                std::mem::swap(rows, columns);
+            }
+            axes
+        }
         None => (0..own.len()).rev().collect(),
     };
     let mut sorted = axes.clone();

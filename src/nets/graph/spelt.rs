@@ -11,6 +11,9 @@ use crate::weights::onnx::proto::{AttributeProto, NodeProto};
 /// Of operators that ONNX Runtime adds to ONNX's.
 const RUNTIME: &str = "com.microsoft";
 
+/// A setting of `Transpose` that no file has: the last two axes change places, however many there are.
+pub const LAST_TWO: &str = "last two";
+
 /// The model without such operators.
 ///
 /// # Errors
@@ -22,12 +25,16 @@ pub fn out(mut model: Model) -> Result<Model, String> {
         let spelt = match (node.domain.as_str(), node.op_type.as_str()) {
             _ if node.output.first().is_none_or(String::is_empty) => Ok(()),
             ("" | "ai.onnx", "Attention") => pieces.attention(),
+            ("" | "ai.onnx", "SimplifiedLayerNormalization") => pieces.root_mean_square(),
             (RUNTIME, "Attention") => pieces.projected_attention(),
             (RUNTIME, "MultiHeadAttention") => pieces.multi_head_attention(),
             (RUNTIME, "SkipLayerNormalization") => pieces.skip_layer_normalization(),
+            (RUNTIME, "SkipSimplifiedLayerNormalization") => pieces.skip_root_mean_square(),
             (RUNTIME, "BiasGelu" | "Gelu") => pieces.gelu("none"),
             (RUNTIME, "FastGelu") => pieces.gelu("tanh"),
             (RUNTIME, "FusedConv") => pieces.fused_conv(),
+            (RUNTIME, "FusedGemm") => pieces.fused_gemm(),
+            (RUNTIME, "FusedMatMul") => pieces.fused_matmul(),
             (RUNTIME, "QuickGelu") => pieces.quick_gelu(),
             _ => Ok(()),
         };
@@ -230,20 +237,41 @@ impl Pieces<'_> {
     /// ONNX Runtime's, of the sum of two values and a bias that may be there.
     fn skip_layer_normalization(&mut self) -> Spelt {
         self.nothing_else(&[0, 1, 2, 3, 4], &[0, 3])?;
-        let (mut x, skip, scale) = (self.needed(0)?, self.needed(1)?, self.needed(2)?);
-        if let Some(bias) = self.input(4) {
+        let (sum, scale, shift) = (self.skip_sum(4)?, self.needed(2)?, self.input(3).unwrap_or_default());
+        let epsilon = self.node.float("epsilon").unwrap_or(1e-12);
+        self.last(0, "LayerNormalization", &[&sum, &scale, &shift], vec![float("epsilon", epsilon)]);
+        Ok(())
+    }
+
+    /// The same by the root of the mean square, which has no shift.
+    fn skip_root_mean_square(&mut self) -> Spelt {
+        self.nothing_else(&[0, 1, 2, 3], &[0, 3])?;
+        let (sum, scale) = (self.skip_sum(3)?, self.needed(2)?);
+        let epsilon = self.node.float("epsilon").unwrap_or(1e-12);
+        self.last(0, "RMSNormalization", &[&sum, &scale], vec![float("epsilon", epsilon)]);
+        Ok(())
+    }
+
+    /// The sum of the first two inputs and of that at `bias`, if there is one.
+    fn skip_sum(&mut self, bias: usize) -> Result<String, String> {
+        let (mut x, skip) = (self.needed(0)?, self.needed(1)?);
+        if let Some(bias) = self.input(bias) {
             x = self.piece("Add", &[&x, &bias], vec![]);
         }
-        let sum = match self.node.output.get(3).filter(|name| !name.is_empty()).cloned() {
+        Ok(match self.node.output.get(3).filter(|name| !name.is_empty()).cloned() {
             Some(sum) => {
                 self.last(3, "Add", &[&x, &skip], vec![]);
                 sum
             }
             None => self.piece("Add", &[&x, &skip], vec![]),
-        };
-        let shift = self.input(3).unwrap_or_default();
-        let epsilon = self.node.float("epsilon").unwrap_or(1e-12);
-        self.last(0, "LayerNormalization", &[&sum, &scale, &shift], vec![float("epsilon", epsilon)]);
+        })
+    }
+
+    /// What became `RMSNormalization` of ONNX 23.
+    fn root_mean_square(&mut self) -> Spelt {
+        self.nothing_else(&[0, 1], &[0])?;
+        let (x, scale) = (self.needed(0)?, self.needed(1)?);
+        self.last(0, "RMSNormalization", &[&x, &scale], self.node.attribute.clone());
         Ok(())
     }
 
@@ -261,28 +289,70 @@ impl Pieces<'_> {
     /// A convolution, to which another value may be added, and what follows.
     fn fused_conv(&mut self) -> Spelt {
         self.nothing_else(&[0, 1, 2, 3], &[0])?;
-        let own = |setting: &&AttributeProto| !setting.name.starts_with("activation");
-        let settings = self.node.attribute.iter().filter(own).cloned().collect();
         let (x, kernel, bias) = (self.needed(0)?, self.needed(1)?, self.input(2).unwrap_or_default());
-        let mut x = self.piece("Conv", &[&x, &kernel, &bias], settings);
+        let mut x = self.piece("Conv", &[&x, &kernel, &bias], self.but_activation());
         if let Some(summand) = self.input(3) {
             x = self.piece("Add", &[&x, &summand], vec![]);
         }
+        let numbers = self.node.attribute("activation_params").map_or(&[][..], |numbers| &numbers.floats);
+        self.activated(&x, numbers)
+    }
+
+    /// A dense layer and what follows.
+    fn fused_gemm(&mut self) -> Spelt {
+        self.nothing_else(&[0, 1, 2], &[0])?;
+        let (x, weights, bias) = (self.needed(0)?, self.needed(1)?, self.input(2).unwrap_or_default());
+        let x = self.piece("Gemm", &[&x, &weights, &bias], self.but_activation());
+        let numbers = ["activation_alpha", "activation_beta", "activation_gamma"];
+        let numbers: Vec<f32> = numbers.into_iter().filter_map(|name| self.node.float(name)).collect();
+        self.activated(&x, &numbers)
+    }
+
+    /// The settings of what is before the activation.
+    fn but_activation(&self) -> Vec<AttributeProto> {
+        let own = |setting: &&AttributeProto| !setting.name.starts_with("activation");
+        self.node.attribute.iter().filter(own).cloned().collect()
+    }
+
+    /// The activation that the node names, with its numbers.
+    fn activated(&mut self, x: &str, numbers: &[f32]) -> Spelt {
         let activation =
             self.node.text("activation").and_then(|name| std::str::from_utf8(name).ok()).unwrap_or_default();
-        let numbers = self.node.attribute("activation_params").map_or(&[][..], |numbers| &numbers.floats);
         match (activation, numbers) {
-            ("", _) => self.last(0, "Identity", &[&x], vec![]),
-            ("Relu" | "Sigmoid" | "Tanh", _) => self.last(0, activation, &[&x], vec![]),
-            ("LeakyRelu", &[alpha]) => self.last(0, activation, &[&x], vec![float("alpha", alpha)]),
+            ("", _) => self.last(0, "Identity", &[x], vec![]),
+            ("Relu" | "Sigmoid" | "Softplus" | "Softsign" | "Tanh", _) => self.last(0, activation, &[x], vec![]),
+            ("Elu" | "LeakyRelu" | "ThresholdedRelu", &[alpha]) => {
+                self.last(0, activation, &[x], vec![float("alpha", alpha)]);
+            }
             ("HardSigmoid", &[alpha, beta]) => {
-                self.last(0, activation, &[&x], vec![float("alpha", alpha), float("beta", beta)]);
+                self.last(0, activation, &[x], vec![float("alpha", alpha), float("beta", beta)]);
             }
             ("Clip", &[low, high]) => {
                 let (low, high) = (self.number(low), self.number(high));
-                self.last(0, activation, &[&x, &low, &high], vec![]);
+                self.last(0, activation, &[x, &low, &high], vec![]);
             }
             _ => return Err(format!("activation {activation:?} of {numbers:?}, which this build has not")),
+        }
+        Ok(())
+    }
+
+    /// A product of matrices, either of which may be turned, times a number.
+    fn fused_matmul(&mut self) -> Spelt {
+        self.nothing_else(&[0, 1], &[0])?;
+        self.unset(&["transBatchA", "transBatchB"])?;
+        let mut sides = [self.needed(0)?, self.needed(1)?];
+        for (side, setting) in sides.iter_mut().zip(["transA", "transB"]) {
+            if self.node.int(setting).unwrap_or(0) != 0 {
+                *side = self.piece("Transpose", &[side], vec![int(LAST_TWO, 1)]);
+            }
+        }
+        let [a, b] = sides;
+        match self.node.float("alpha").unwrap_or(1.0) {
+            1.0 => self.last(0, "MatMul", &[&a, &b], vec![]),
+            alpha => {
+                let (product, alpha) = (self.piece("MatMul", &[&a, &b], vec![]), self.number(alpha));
+                self.last(0, "Mul", &[&product, &alpha], vec![]);
+            }
         }
         Ok(())
     }

@@ -198,6 +198,55 @@ fn what_the_runtime_fuses_into_a_convolution_is_spelt_out() {
     }
 }
 
+#[test]
+fn products_and_norms_that_the_runtime_fuses_are_spelt_out() {
+    type Pair = fn(&mut Drawing, &str) -> [String; 2];
+    let turned: Pair = |d, x| {
+        let (keys, half) = (d.turned(x, &[0, 2, 1]), d.number(0.5));
+        let scores = d.node("MatMul", &[x, &keys]);
+        let plain = d.node("Mul", &[&scores, &half]);
+        let fused = d.set("FusedMatMul", &[x, x], &[("transB", &[1])]);
+        let alpha = AttributeProto { name: "alpha".to_string(), f: 0.5, ..AttributeProto::default() };
+        d.nodes.last_mut().unwrap().attribute.push(alpha);
+        [plain, fused]
+    };
+    let dense: Pair = |d, x| {
+        let units = 12 * (SIZE / 4) * (SIZE / 4);
+        let (x, weights, bias) = (d.reshaped(x, &[0, -1]), d.weights(&[units, 5]), d.weights(&[5]));
+        let plain = d.node("Gemm", &[&x, &weights, &bias]);
+        let plain = d.node("Tanh", &[&plain]);
+        let fused = d.node("FusedGemm", &[&x, &weights, &bias]);
+        d.nodes.last_mut().unwrap().attribute.push(text("activation", "Tanh"));
+        [plain, fused]
+    };
+    let summed: Pair = |d, x| {
+        let scale = d.weights(&[12]);
+        let sum = d.node("Add", &[x, x]);
+        let plain = d.node("RMSNormalization", &[&sum, &scale]);
+        let fused = d.node("SkipSimplifiedLayerNormalization", &[x, x, &scale]);
+        let epsilon = AttributeProto { name: "epsilon".to_string(), f: 1e-5, ..AttributeProto::default() };
+        d.nodes.last_mut().unwrap().attribute.push(epsilon);
+        [plain, fused]
+    };
+    for pair in [turned, dense, summed] {
+        let mut d = Drawing::default();
+        let x = d.tokens("x");
+        let [plain, fused] = pair(&mut d, &x);
+        d.nodes.last_mut().unwrap().domain = "com.microsoft".to_string();
+        // So that both come out.
+        let y = d.set("Concat", &[&plain, &fused], &[("axis", &[1])]);
+        let [plain, fused, _] = values(d, [&plain, &fused, &y]);
+        compare(&fused, &plain);
+    }
+    let mut d = Drawing::default();
+    let (x, scale) = (d.tokens("x"), d.weights(&[12]));
+    let plain = d.node("RMSNormalization", &[&x, &scale]);
+    let simplified = d.node("SimplifiedLayerNormalization", &[&x, &scale]);
+    let y = d.set("Concat", &[&plain, &simplified], &[("axis", &[1])]);
+    let [plain, simplified, _] = values(d, [&plain, &simplified, &y]);
+    compare(&simplified, &plain);
+}
+
 fn text(name: &str, s: &str) -> AttributeProto {
     AttributeProto { name: name.to_string(), s: s.as_bytes().to_vec(), ..AttributeProto::default() }
 }
