@@ -416,12 +416,13 @@ fn is_merged(member: &Member) -> bool {
     shards.cut().keys == keys && is_whole(member, &record, &keys)
 }
 
-/// Whether the last that a run writes is there, its page, under this label, and what the family needs of it; and all as the run
-/// wrote it.
+/// Whether the last that a run writes is there, its page, under this label, and what the family needs of it; and all that the
+/// run wrote, as it wrote it.
 fn is_whole(member: &Member, record: &RunRecord, keys: &Keys) -> bool {
     let directory = results(member);
     directory.page().is_file()
         && record.run().is_some_and(|run| run.config.network.label == member.config.network.label)
+        && record.files.keys().all(|name| directory.root().join(name).is_file())
         && record.altered(&directory).is_none()
         && scores(member).is_none_or(|path| read_draws(&path, &keys.test, span(member)).is_ok())
 }

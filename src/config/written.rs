@@ -38,6 +38,9 @@ impl Written {
         if let Some(found) = config.paths_mut().find(escaped) {
             return Err(ConfigError::Control { path: path.to_path_buf(), found: found.clone() });
         }
+        if config.paths_mut().any(|path| path.as_os_str().is_empty()) {
+            return Err(ConfigError::Toml { path: path.to_path_buf(), found: EMPTY.to_string() });
+        }
         let directory = path.parent().unwrap_or(Path::new(""));
         config.paths_mut().for_each(|path| *path = directory.join(&path));
         if let Some(path) = config.paths_mut().find(|path| path.to_str().is_none()) {
@@ -60,6 +63,13 @@ impl Written {
         let (key, value) = given.split_once('=').ok_or(
             "there is no \"=\", expected KEY=VALUE with a key of the configuration, such as two_vs_two.permutations=200",
         )?;
+        // Numbers in a table of TOML's end at i64::MAX, where seeds do not.
+        let own_seed = std::mem::take(&mut self.seed);
+        let given_seed = (key.trim() == "seed").then(|| value.trim().parse());
+        if let Some(Ok(seed)) = given_seed {
+            self.seed = seed;
+            return Ok((self, given.to_string()));
+        }
         let table = toml::Value::try_from(&self).map_err(|error| error.to_string())?;
         let changed = |value: toml::Value| -> Result<Self, String> {
             let mut table = table.clone();
@@ -86,6 +96,9 @@ impl Written {
         let before: Vec<PathBuf> = self.paths_mut().map(|path| path.clone()).collect();
         let mut anywhere = given.to_string();
         for path in config.paths_mut().filter(|path| !before.contains(path)) {
+            if path.as_os_str().is_empty() {
+                return Err(EMPTY.to_string());
+            }
             *path = std::path::absolute(&path).map_err(|error| error.to_string())?;
             anywhere.clear();
         }
@@ -94,12 +107,18 @@ impl Written {
             let value = at(&table, key.trim()).ok_or("this key is not written as it is read")?;
             anywhere = format!("{}={value}", key.trim());
         }
+        if given_seed.is_none() {
+            config.seed = own_seed;
+        }
         Ok((config, anywhere))
     }
 }
 
 /// Set as a value, it shows whether a key is of a path.
 const MARK: &str = "a path of no experiment";
+
+/// What is wrong with a path of no letters.
+const EMPTY: &str = "a path is empty, expected a file or folder; where there is none, leave its key out";
 
 /// A value as TOML reads it.
 fn parsed(value: &str) -> Option<toml::Value> {
@@ -298,6 +317,28 @@ mod tests {
         assert!(error.contains("there is no `5`, expected one of `lost`"), "{error}");
         let error = read(&SMALLEST.replace("\"vgg16\"", "5"), &[]).unwrap_err().to_string();
         assert!(error.contains("found the number `5`, expected text in quotes"), "{error}");
+    }
+
+    #[test]
+    fn any_seed_goes_with_any_override() {
+        let largest = format!("seed = {}\n{SMALLEST}", u64::MAX);
+        assert_eq!(read(&largest, &["two_vs_two.permutations=20", "run.out=q"]).unwrap().seed, u64::MAX);
+        assert_eq!(read(SMALLEST, &[&format!("seed={}", u64::MAX)]).unwrap().seed, u64::MAX);
+        assert_eq!(read(&largest, &["seed=7", "run.threads=1"]).unwrap().seed, 7);
+        assert_eq!(read(&largest, &["seed=0x10"]).unwrap().seed, 16);
+        let error = read(&largest, &["seed=-1"]).unwrap_err().to_string();
+        assert!(error.ends_with("found the number `-1`, expected a whole number, 0 or more"), "{error}");
+    }
+
+    #[test]
+    fn empty_paths_are_refused_with_the_remedy() {
+        for error in [
+            read(&SMALLEST.replace("m.csv", ""), &[]).unwrap_err().to_string(),
+            read(SMALLEST, &["network.weights="]).unwrap_err().to_string(),
+            read(SMALLEST, &["run.out=\"\""]).unwrap_err().to_string(),
+        ] {
+            assert!(error.contains(": a path is empty") && error.ends_with("leave its key out"), "{error}");
+        }
     }
 
     #[test]

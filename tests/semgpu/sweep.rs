@@ -209,6 +209,16 @@ fn a_killed_sweep_goes_on_with_the_network_in_progress() {
     let said = run(&small, "killed", &[]);
     assert!(said.matches("finished before").count() == 2 && !said.contains("squeezenet1_1: finished before"), "{said}");
     assert_same(of("whole"), of("killed"));
+    // Nor is one where a table or a matrix is missing.
+    for lost in ["concepts.csv", "rsm/fire2.npy"] {
+        std::fs::remove_file(small.path(&format!("killed/squeezenet1_1/{lost}"))).unwrap();
+        let said = run(&small, "killed", &[]);
+        assert!(
+            said.matches("finished before").count() == 2 && !said.contains("squeezenet1_1: finished before"),
+            "{said}"
+        );
+        assert_same(of("whole"), of("killed"));
+    }
     // Finished, other tests are made of the same matrices; and everything again where that is asked for.
     let said = run(&small, "killed", &["--set", "two_vs_two.permutations=20"]);
     assert!(!said.contains("finished before") && said.contains("all layers are there"), "{said}");
