@@ -218,9 +218,12 @@ impl StoredArray {
     pub fn transposed(mut self) -> Result<Self, ArrayError> {
         self.shape.reverse();
         self.strides.reverse();
-        let Labels { rows, columns, .. } = self.labels;
-        let (rows, columns) = (columns.into_iter().collect(), rows.into_iter().next());
-        self.labels = Labels { rows, columns, ..self.labels };
+        // Any texts of a file may be the names of what the rows have become.
+        if self.labels.placed {
+            let Labels { rows, columns, .. } = self.labels;
+            let (rows, columns) = (columns.into_iter().collect(), rows.into_iter().next());
+            self.labels = Labels { rows, columns, ..self.labels };
+        }
         self.held()
     }
 
