@@ -245,12 +245,38 @@ impl Features {
         }
         let listed = || labels.rows.iter().find(|list| list.len() == self.concepts);
         let names = self.names.as_deref().or_else(|| listed().map(Vec::as_slice)).unwrap_or_default();
+        if let (Some(columns), true) = (self.named_columns(), names.is_empty()) {
+            return Ok(Some(format!(
+                "{path}: {columns}: as many names as units, {}, and none for the {} rows: if they name the concepts, add --transpose",
+                self.units, self.concepts
+            )));
+        }
         let mut groups = names.chunks(self.concepts).enumerate();
         let unfit = groups.find_map(|(group, names)| Some((group, names::fitting(names, self.concepts).err()?)));
-        Ok(unfit.map(|(group, why)| {
+        if let Some((group, why)) = unfit {
             let group = if self.groups > 1 { format!(" of group {}", self.group_names[group]) } else { String::new() };
-            format!("{path}: names of the rows{group}: {why}; the matrix gets none")
+            return Ok(Some(format!("{path}: names of the rows{group}: {why}; the matrix gets none")));
+        }
+        let other = names.chunks(self.concepts).position(|group| *group != names[..self.concepts]);
+        Ok(other.map(|other| {
+            format!(
+                "{path}: rows of group {} are called {}, … and of group {} {}, …: that each group has the concepts in the same order is \
+                 taken for granted; the matrix gets no names",
+                self.group_names[0],
+                names[0],
+                self.group_names[other],
+                names[other * self.concepts]
+            )
         }))
+    }
+
+    /// How the names begin that a file has for its units, where it does not say what they name.
+    fn named_columns(&self) -> Option<String> {
+        let labels = self.array().labels();
+        let fits = |list: &&Vec<String>| names::fitting(list, self.units).is_ok();
+        let list =
+            labels.rows.iter().find(fits).filter(|_| !labels.placed && self.leading == 1 && self.shape().len() == 2)?;
+        Some(format!("{}, …", list[0]))
     }
 
     /// A file that looks as if it held similarities already: square, symmetric, 1 or 0 on the diagonal; its values are read where

@@ -24,6 +24,11 @@ pub fn ending(path: &Path) -> String {
     path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_lowercase()
 }
 
+/// Whether a file is none that its user keeps: `._layer1.npy` is what macOS leaves beside `layer1.npy` on other disks.
+pub fn is_hidden(path: &Path) -> bool {
+    name(path).starts_with('.')
+}
+
 /// Opens a file to read; a pipe or device, which may never end, is none.
 ///
 /// # Errors

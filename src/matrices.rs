@@ -16,12 +16,13 @@ use serde::{Deserialize, Serialize};
 use self::checks::{Place, check};
 pub use self::checks::{check_rsm, is_diagonal, is_matrix};
 pub use self::error::MatrixError;
-use self::found::{Found, SQUARE, of_axes, of_pairs};
+use self::found::{CONDENSED, Found, SQUARE, of_axes, of_pairs};
 pub use self::naming::{Unnaming, named};
 use self::rdms::{Part, Rdms};
 use crate::arrays::{self, StoredArray, Told};
 use crate::error::FileError;
 use crate::files;
+use crate::names;
 use crate::results::{GroupRow, LayersRow, ResultsDir, ResultsError, is_scales, read_table};
 use crate::stats::Rsm;
 use crate::stats::alignment::Scales;
@@ -316,7 +317,9 @@ pub fn files(folder: &Path, side: Side) -> Result<Vec<PathBuf>, MatrixError> {
     const BESIDE: [&str; 2] = ["words.", "predicted_classes."];
     let of_side = |path: &PathBuf| {
         let name = files::name(path);
-        !is_scales(&name) && (side == Side::Words || !BESIDE.iter().any(|beside| name.starts_with(beside)))
+        !files::is_hidden(path)
+            && !is_scales(&name)
+            && (side == Side::Words || !BESIDE.iter().any(|beside| name.starts_with(beside)))
     };
     let endings = || arrays::FORMATS.iter().flat_map(|format| format.endings);
     let is_array = |path: &PathBuf| {
@@ -380,7 +383,8 @@ fn matrices(
     part: Part,
 ) -> Result<Matrices, MatrixError> {
     let path = array.path();
-    let place = Place { path, side, array: array.name(), several: part.rdms.len() > 1 };
+    let count = part.rdms.len();
+    let place = Place { path, side, array: array.name(), several: count > 1 };
     let Found { own, mut rsms, entries, form } = match pairs::matrix(array)? {
         Some((names, matrix)) => of_pairs(&place, names, matrix, said)?,
         None => of_axes(&place, array, said, &part.rdms)?,
@@ -397,7 +401,13 @@ fn matrices(
         })?;
         *rsm = correlations(rsm, entries);
     }
-    let (names, unfit) = named(array, own.as_ref().map_or(names, std::slice::from_ref), concepts)?;
+    let labels = array.labels();
+    // The rows of such a table are matrices, and its columns pairs.
+    let of_groups = labels.placed && form == CONDENSED;
+    let of_rows = || names::lists(&labels.rows, count).into_iter().next().filter(|_| of_groups && count > 1);
+    let groups = part.groups.or_else(of_rows);
+    let own = own.as_ref().map_or(if !of_groups { names } else { &[] }, std::slice::from_ref);
+    let (names, unfit) = named(array, own, concepts)?;
     let name = part.name.unwrap_or_else(|| source.name.clone());
     let read = Read {
         side,
@@ -409,11 +419,11 @@ fn matrices(
         zero_diagonal,
         matrices: rsms.len(),
         concepts,
-        groups: part.groups.clone(),
+        groups: groups.clone(),
         names: names.first().map(|names| shown(names)),
         order: None,
     };
-    Ok(Matrices { name, rsms, groups: part.groups, names, unfit, scales: Vec::new(), read })
+    Ok(Matrices { name, rsms, groups, names, unfit, scales: Vec::new(), read })
 }
 
 /// What [`Read`] keeps of two names or more: the first two and the last.

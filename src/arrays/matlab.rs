@@ -63,7 +63,9 @@ fn open(path: &Path, names: &[&str], told: &Told) -> Result<Vec<StoredArray>, Ar
 /// What to do about a variable of another class; `text` is whether it holds text.
 pub(super) fn not_numbers(path: &Path, name: &str, class: &str, text: bool) -> ArrayError {
     let remedy = match class {
-        "struct" | "object" => format!("x = {name}.FIELD; save(file, \"x\")"),
+        "struct" | "object" => format!(
+            "x = {name}.FIELD; save(file, \"x\"), or of several structs x = permute(cat(3, {name}.FIELD), [3 1 2])"
+        ),
         "cell" => format!("x = cell2mat({name}); save(file, \"x\"), or x = {name}{{1}}"),
         "complex" => format!("x = abs({name}) or real({name}); save(file, \"x\")"),
         "sparse" => format!("x = full({name}); save(file, \"x\")"),

@@ -219,10 +219,13 @@ impl StoredArray {
     pub fn transposed(mut self) -> Result<Self, ArrayError> {
         self.shape.reverse();
         self.strides.reverse();
-        let mut labels = Arc::unwrap_or_clone(self.labels);
-        let columns = labels.rows.into_iter().next();
-        labels.rows = std::mem::replace(&mut labels.columns, columns).into_iter().collect();
-        self.labels = labels.into();
+        // Any texts of a file may be the names of what the rows have become.
+        if self.labels.placed {
+            let mut labels = Arc::unwrap_or_clone(self.labels);
+            let columns = labels.rows.into_iter().next();
+            labels.rows = std::mem::replace(&mut labels.columns, columns).into_iter().collect();
+            self.labels = labels.into();
+        }
         self.held()
     }
 

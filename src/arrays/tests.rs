@@ -312,6 +312,7 @@ fn matlab_and_hdf5_read_as_the_programs_that_wrote_them() {
     assert_eq!(named.labels().rows[0][11], "concept 11");
     let said = open(&golden(&directory, "v5_plain.mat"), Some("more"), &Told::default()).err().unwrap().to_string();
     assert!(said.contains("more is a struct of MATLAB's") && said.contains("x = more.FIELD"), "{said}");
+    assert!(said.contains("of several structs x = permute(cat(3, more.FIELD), [3 1 2])"), "{said}");
     assert_eq!(names_but_texts(&golden(&directory, "v5_plain.mat")).unwrap(), ["features", "more"]);
     assert_eq!(names_but_texts(&golden(&directory, "v5_complex.mat")).unwrap(), ["features"]);
     let turned = open(&golden(&directory, "v5.mat"), None, &Told { transpose: true, ..Told::default() }).unwrap();

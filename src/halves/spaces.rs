@@ -4,7 +4,7 @@
 //! that of a list of texts with just the arrays' names; else by name, numbers by their values (`layer2` before
 //! `layer10`).
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{HalvesError, given, words};
 use crate::arrays::{self, ArrayError, DISSIMILARITIES, StoredArray};
@@ -120,7 +120,8 @@ impl TestRequest {
 /// Vectors or tables in a folder of layers whose endings are those of lists and of word vectors, by their names.
 fn left_out(folder: &Path) -> Option<String> {
     let entries = std::fs::read_dir(folder).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
-    let names = entries.filter(|path| ["txt", "vec", "bin", "gz"].contains(&files::ending(path).as_str()));
+    let of_words = |path: &PathBuf| ["txt", "vec", "bin", "gz"].contains(&files::ending(path).as_str());
+    let names = entries.filter(|path| !files::is_hidden(path) && of_words(path));
     let mut names: Vec<String> = names.map(|path| files::name(&path)).collect();
     names.retain(|name| !name.ends_with(CONCEPTS));
     names.sort_by_cached_key(|name| matrices::natural(name));

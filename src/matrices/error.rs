@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::checks::ROUNDING;
+use super::found::concepts_of;
 use super::{Entries, Side};
 use crate::arrays::{self, ArrayError};
 use crate::error::FileError;
@@ -23,7 +24,7 @@ pub enum MatrixError {
     #[error(
         "{}: shape {shape:?}, expected [concepts, concepts], [groups, concepts, concepts], or what is above the diagonal, \
          [concepts (concepts - 1) / 2], for each group; {FEATURES}, or become matrices by `semgpu similarity`{}",
-        path.display(), stacked_last(shape)
+        path.display(), stood_otherwise(shape)
     )]
     Shape {
         /// The file.
@@ -37,8 +38,11 @@ pub enum MatrixError {
         path.display(),
         match shape[..] {
             [k, l] if k == l => String::new(),
-            [_, 3] => format!("; {FEATURES}, and lines of two numbers for concepts and a similarity where every pair has one value"),
-            _ => format!("; {FEATURES}"),
+            [_, 3] => format!(
+                "; {FEATURES}, and lines of two numbers for concepts and a similarity where every pair has one value{}",
+                stood_otherwise(shape)
+            ),
+            _ => format!("; {FEATURES}{}", stood_otherwise(shape)),
         }
     )]
     Few {
@@ -324,10 +328,13 @@ fn square_words(path: &Path) -> &'static str {
     }
 }
 
-/// The remedy where the matrices stand side by side along the last axis, as MATLAB's do.
-fn stacked_last(shape: &[usize]) -> &'static str {
+/// The remedy where the matrices stand side by side along the last axis, as MATLAB's do, or as columns of their pairs.
+fn stood_otherwise(shape: &[usize]) -> &'static str {
     match *shape {
         [k, l, _] if k == l => "; groups come first: permute(x, [3 1 2]) in MATLAB, numpy.moveaxis(x, -1, 0)",
+        [pairs, _] if concepts_of(pairs).is_some_and(|concepts| concepts >= FEWEST_CONCEPTS) => {
+            "; if each column is a matrix, groups come first: x' in MATLAB, x.T in numpy, t(x) in R"
+        }
         _ => "",
     }
 }

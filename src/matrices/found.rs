@@ -13,6 +13,9 @@ use crate::stats::two_vs_two::FEWEST_CONCEPTS;
 /// The form of whole matrices, see [`Read`](super::Read).
 pub(super) const SQUARE: &str = "square";
 
+/// The form of what is above the diagonal.
+pub(super) const CONDENSED: &str = "condensed";
+
 /// Matrices as they stand in a file, one or more.
 pub(super) struct Found {
     /// The concepts, where the matrix itself is made of their names.
@@ -66,7 +69,7 @@ pub(super) fn of_axes(
         let untold = || MatrixError::Untold { path: path.into(), side: place.side, shape, concepts };
         let entries = said.ok_or_else(untold)?.entries;
         let rsms = wanted.map(|pairs| rsa::square(pairs, concepts)).collect();
-        return Ok(Found { own: None, rsms, entries, form: "condensed" });
+        return Ok(Found { own: None, rsms, entries, form: CONDENSED });
     }
     let mut rsms: Vec<Rsm> = wanted.map(|matrix| Rsm::new(concepts, matrix.to_vec())).collect();
     if let Some(order) = columns_in_order_of_rows(path, array)? {
@@ -109,7 +112,7 @@ fn with_columns(matrix: &Rsm, order: &[usize]) -> Rsm {
 }
 
 /// The number of concepts that have so many pairs.
-fn concepts_of(pairs: usize) -> Option<usize> {
+pub(super) fn concepts_of(pairs: usize) -> Option<usize> {
     let k = (1 + 8 * pairs).isqrt().div_ceil(2);
     (k * (k - 1) / 2 == pairs).then_some(k)
 }

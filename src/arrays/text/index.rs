@@ -15,6 +15,10 @@ const INDEX_NAMES: [&str; 7] = ["index", "idx", "id", "row", "rowid", "row_id", 
 /// What ends the names of columns with numbers of something, in lower case: `image_nr`.
 const NUMBERS: [&str; 5] = ["number", "num", "nr", "no", "code"];
 
+/// What columns are called that say of which kind a row is, in lower case.
+const KINDS: [&str; 10] =
+    ["group", "category", "class", "target", "condition", "cluster", "session", "run", "block", "fold"];
+
 /// Whether a name ends with the word id: `id`, `image_id`, `stimID`.
 fn ends_with_id(name: &str) -> bool {
     let Some((before, id)) = name.len().checked_sub(2).and_then(|end| name.split_at_checked(end)) else { return false };
@@ -116,7 +120,7 @@ impl View<'_> {
 
     /// Whether a column behind data numbers the rows, of which `left` columns at the left name or number them: one that is called
     /// an index and has other numbers in each. With the same in some it is a row of places, or a word, but for identities; what is
-    /// called as names are (a label) may be either beside fractions.
+    /// called as names or kinds are (a label, a category) may be either beside fractions.
     pub fn numbers_rows_behind(
         &self,
         column: usize,
@@ -126,7 +130,7 @@ impl View<'_> {
     ) -> Result<bool, String> {
         let above = self.above(column, header);
         let is_called = |names: &[&str]| names.contains(&above.to_lowercase().as_str());
-        let (is_index, is_name) = (is_called(&INDEX_NAMES), is_called(&CALLED));
+        let (is_index, is_name) = (is_called(&INDEX_NAMES), is_called(&CALLED) || is_called(&KINDS));
         let is_identity = self.identities(column, left, header, text) > column;
         // Few columns are called so, and the others are not read again.
         if !is_index && !is_name && !is_identity {

@@ -221,7 +221,12 @@ fn a_column_of_identities_is_no_data_wherever_it_stands() {
     for name in ["row", "index"] {
         assert_eq!(read(&last(name, ["7", "7", "9"]), None).unwrap().1, [3, 4], "{name}");
     }
-    assert!(read(&last("label", ["0", "1", "1"]), None).unwrap_err().contains("column 4 (\"label\") may number"));
+    for name in ["label", "group", "Category"] {
+        let asked = read(&last(name, ["0", "1", "1"]), None).unwrap_err();
+        assert!(asked.contains(&format!("column 4 ({name:?}) may number")), "{asked}");
+    }
+    let kinds = "concept,category,u,v|cat,1,0.5,1.5|dog,1,9.5,0.25|axe,2,3.5,1.25";
+    assert!(read(kinds, None).unwrap_err().contains("column 2 (\"category\") may number"));
     assert_eq!(read(&last("label", ["0", "1", "1"]), Some(0)).unwrap().1, [3, 4]);
     assert_eq!(read("u,v,label|3,7,0|9,1,1|3,2,1", None).unwrap().1, [3, 3]);
     // Before them no column stands before names of rows with data behind.
