@@ -83,7 +83,7 @@ pub enum DeviceError {
     #[error("device gpu: no adapter found for Vulkan, Metal or DX12; {0}, or use --device cpu")]
     NoAdapter(String),
     /// There is no adapter of that number.
-    #[error("device gpu:{asked}: of {}, numbered from 0 (see: semgpu devices)", counted(found, "adapter"))]
+    #[error("device gpu:{asked}: there is no such adapter, expected a number below {found} (see: semgpu devices)")]
     NoSuchAdapter {
         /// The number asked for.
         asked: usize,

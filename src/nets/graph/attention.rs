@@ -106,6 +106,10 @@ impl Scores {
             if takers.len() != 1 || !compiled.is_free(value, takers, at) {
                 return None;
             }
+            if let Some(of) = compiled.passed_on(value) {
+                value = of;
+                continue;
+            }
             let node = compiled.wiring().maker[value]?;
             let inputs = &compiled.wiring().inputs[node][..];
             let shape = compiled.known[value].as_ref()?.shape();
@@ -239,7 +243,16 @@ fn found(compiled: &Compiled, at: usize, mixed: &[usize]) -> Option<(Open, Place
     if wiring.operator(at) != "MatMul" {
         return None;
     }
-    let &[Some(weights), Some(values)] = &wiring.inputs[at][..] else { return None };
+    let &[Some(mut weights), Some(values)] = &wiring.inputs[at][..] else { return None };
+    let alone = |value: usize| {
+        let takers = &wiring.takers[value];
+        takers.len() == 1 && compiled.is_free(value, takers, at)
+    };
+    let mut free = alone(weights);
+    while let Some(of) = compiled.passed_on(weights) {
+        weights = of;
+        free &= alone(weights);
+    }
     let (softmax, &[Some(scored)]) = compiled.made_by(weights, "Softmax")? else { return None };
     let shape = compiled.known[weights].as_ref()?.shape();
     let opset = wiring.model.opset;
@@ -247,8 +260,6 @@ fn found(compiled: &Compiled, at: usize, mixed: &[usize]) -> Option<(Open, Place
     if axis(along, shape.len()).ok()? + 1 != shape.len() || shape.len() < 3 {
         return None;
     }
-    let takers = &wiring.takers[weights];
-    let free = takers.len() == 1 && compiled.is_free(weights, takers, at);
     let scores = Scores::of(compiled, scored, at).filter(|scores| free && scores.node < softmax)?;
     let Scores { queries, keys, mut scale, .. } = scores;
     if ![queries, keys, values].iter().all(|&value| compiled.is_computed(value)) {

@@ -404,6 +404,13 @@ impl<'a> Compiled<'a> {
         (self.wiring.operator(maker) == operator).then(|| (maker, &self.wiring.inputs[maker][..]))
     }
 
+    /// The value that a node passes on as this one, in other floating-point numbers or the same.
+    pub fn passed_on(&self, value: usize) -> Option<usize> {
+        let maker = (*self.wiring.maker.get(value)?)?;
+        let passes = matches!(self.wiring.operator(maker), "Cast" | "CastLike" | "Dropout" | "Identity");
+        self.views.get(&value).filter(|_| passes)?.from
+    }
+
     /// Of a node's two inputs, a number that no image changes, and the other.
     pub fn numbered(&self, inputs: &[Option<usize>]) -> Option<(usize, f64)> {
         let &[Some(a), Some(b)] = inputs else { return None };

@@ -59,7 +59,7 @@ fn attention_is_one_step_however_it_is_written() {
         let y = d.turned(&y, &[1, 0, 2]);
         d.node("Add", &[&y, &x])
     });
-    // Three layers, the queries' scaled, and the scores too.
+    // Three layers, the queries' scaled, and the scores too; the softmax in other numbers.
     check("Hugging Face", 6, |d| {
         let x = d.tokens("x");
         let [q, k, v] = [0; 3].map(|_| d.dense(&x, 12, 12));
@@ -72,7 +72,9 @@ fn attention_is_one_step_however_it_is_written() {
         let y = d.node("MatMul", &[&parts[0], &parts[1]]);
         let by = d.number(1.5);
         let y = d.node("Div", &[&y, &by]);
+        let y = d.set("Cast", &[&y], &[("to", &[1])]);
         let y = d.set("Softmax", &[&y], &[("axis", &[-1])]);
+        let y = d.set("Cast", &[&y], &[("to", &[10])]);
         let y = d.node("MatMul", &[&y, &parts[2]]);
         let y = d.turned(&y, &[0, 2, 1, 3]);
         let y = d.reshaped(&y, &[0, 16, 12]);
