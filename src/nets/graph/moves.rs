@@ -7,7 +7,7 @@ use super::gathers::{around, selected};
 use super::lowering::{Lowered, Node, Refusal, axis};
 use super::places::Move;
 use super::shapes;
-use super::spelt::LAST_TWO;
+use super::spelt::{FIRST_AS_ROWS, LAST_TWO};
 use super::value::{Array, Known, Whole};
 use crate::kernels::strided;
 
@@ -104,9 +104,12 @@ pub fn transpose(node: &Node) -> Result<Lowered, Refusal> {
     let own = node.shape(0)?;
     let axes: Vec<usize> = match node.proto.ints("perm") {
         Some(axes) => axes.iter().map(|&at| axis(at, own.len())).collect::<Result<_, _>>()?,
-        None if node.int(LAST_TWO, 0) != 0 => {
+        None if [FIRST_AS_ROWS, LAST_TWO].iter().any(|setting| node.int(setting, 0) != 0) => {
             let mut axes: Vec<usize> = (0..own.len()).collect();
-            if let [.., rows, columns] = &mut axes[..] {
+            if node.int(FIRST_AS_ROWS, 0) != 0 && own.len() > 2 {
+                axes[..own.len() - 1].rotate_left(1);
+            }
+            if let ([.., rows, columns], true) = (&mut axes[..], node.int(LAST_TWO, 0) != 0) {
                 std::mem::swap(rows, columns);
             }
             axes

@@ -6,39 +6,65 @@ use super::lowering::{Lowered, Node, Refusal, axis};
 use super::value::Array;
 use crate::kernels::activation::each;
 
-/// Scale and zero point along the axis of the channels, or one for all.
+/// Scales and zero points: one for all, or one for each channel.
+struct Steps {
+    scales: Vec<f32>,
+    zeros: Vec<f32>,
+    /// What is before the channels, these, and what is behind them.
+    view: [usize; 3],
+}
+
+impl Steps {
+    fn of(node: &Node) -> Result<Self, Refusal> {
+        let own = node.shape(0)?;
+        if node.int("block_size", 0) != 0 {
+            return Err("scales of blocks, expected one, or one for each channel".into());
+        }
+        let scales = node.constant(1)?.values()?;
+        let zeros = match node.optional(2) {
+            Some(_) => node.whole(2)?.values.iter().map(|&zero| zero as f32).collect(),
+            None => vec![0.0; scales.len()],
+        };
+        if scales.is_empty() {
+            return Err("no scale, expected one, or one for each channel".into());
+        }
+        if zeros.len() != scales.len() {
+            return Err(format!("{} zero points, expected {}, as many as scales", zeros.len(), scales.len()).into());
+        }
+        let along = if scales.len() == 1 { 0 } else { axis(node.int("axis", 1), own.len())? };
+        if scales.len() > 1 && own[along] != scales.len() {
+            return Err(format!("{} scales along an axis of {}", scales.len(), own[along]).into());
+        }
+        let outer: usize = own[..along].iter().product();
+        let inner = own.iter().product::<usize>() / (outer * scales.len()).max(1);
+        let view = [outer, scales.len(), inner];
+        Ok(Self { scales, zeros, view })
+    }
+
+    /// Values by their scale and zero point: a number, or a tensor of them where they are not on the CPU or not alike.
+    fn each(
+        &self,
+        x: Array,
+        number: impl Fn(f32, f32, f32) -> f32 + Sync,
+        tensor: impl Fn(Tensor<3>, Tensor<3>, Tensor<3>) -> Tensor<3>,
+    ) -> Array {
+        let (shape, device) = (x.shape.clone(), x.device());
+        let row = |values: &[f32]| Tensor::from_data(TensorData::new(values.to_vec(), [1, values.len(), 1]), &device);
+        let all = |x| tensor(x, row(&self.scales), row(&self.zeros));
+        let x = x.view(self.view);
+        let y = match (&self.scales[..], &self.zeros[..]) {
+            (&[scale], &[zero]) => each(x, |x| number(x, scale, zero), all),
+            _ => all(x),
+        };
+        Array::new(y, &shape)
+    }
+}
+
+/// What steps stand for.
 pub fn dequantize(node: &Node) -> Result<Lowered, Refusal> {
-    let own = node.shape(0)?.to_vec();
-    if node.int("block_size", 0) != 0 {
-        return Err("scales of blocks, expected one, or one for each channel".into());
-    }
-    let scale = node.constant(1)?.values()?;
-    let zero = match node.optional(2) {
-        Some(_) => node.whole(2)?.values.clone(),
-        None => vec![0; scale.len()],
-    };
-    if scale.is_empty() {
-        return Err("no scale, expected one, or one for each channel".into());
-    }
-    if zero.len() != scale.len() {
-        return Err(format!("{} zero points, expected {}, as many as scales", zero.len(), scale.len()).into());
-    }
-    let along = if scale.len() == 1 { 0 } else { axis(node.int("axis", 1), own.len())? };
-    if scale.len() > 1 && own[along] != scale.len() {
-        return Err(format!("{} scales along an axis of {}", scale.len(), own[along]).into());
-    }
-    if !node.input(0)?.is_whole() {
-        // Its values are steps already, see `quantize`.
-        return Lowered::run(own, &[0], |mut inputs| inputs.remove(0));
-    }
-    let outer: usize = own[..along].iter().product();
-    let inner: usize = own.iter().product::<usize>() / (outer * scale.len()).max(1);
-    Lowered::run(own, &[0], move |mut inputs| {
-        let x = inputs.remove(0);
-        let (shape, device, count) = (x.shape.clone(), x.device(), scale.len());
-        let row = |values: Vec<f32>| Tensor::<3>::from_data(TensorData::new(values, [1, count, 1]), &device);
-        let zero = row(zero.iter().map(|&zero| zero as f32).collect());
-        Array::new((x.view([outer, count, inner]) - zero) * row(scale.clone()), &shape)
+    let steps = Steps::of(node)?;
+    Lowered::run(node.shape(0)?.to_vec(), &[0], move |mut inputs| {
+        steps.each(inputs.remove(0), |x, scale, zero| (x - zero) * scale, |x, scale, zero| (x - zero) * scale)
     })
 }
 
@@ -68,37 +94,34 @@ fn type_name(data_type: i64) -> Option<&'static str> {
 }
 
 /// Rounds as the runtime that the model was quantised for does: to the nearest step, halves to even, within the type's range.
+/// What comes between this and `dequantize` is computed of the steps themselves: borders are zeros of theirs.
 pub fn quantize(node: &Node) -> Result<Lowered, Refusal> {
-    let own = node.shape(0)?.to_vec();
-    if node.constant(1)?.shape.iter().product::<usize>() != 1 {
-        return Err("a scale for every channel of an activation".into());
-    }
-    let scale = node.number(1)?;
-    if !(scale.is_finite() && scale > 0.0) {
-        return Err(format!("a scale of {scale}").into());
-    }
-    let (steps, zero) = match node.optional(2) {
-        Some(_) => (zero_point_type(node), node.number(2)?),
-        None => (type_name(node.int("output_dtype", 0)), 0.0),
+    let known = match node.optional(2) {
+        Some(_) => zero_point_type(node),
+        None => type_name(node.int("output_dtype", 0)),
     };
-    let (low, high) = match steps {
+    let (low, high) = match known {
         Some("INT8") => (-128.0, 127.0),
         Some("UINT8") => (0.0, 255.0),
         Some(other) => return Err(format!("steps of type {other}, expected INT8 or UINT8").into()),
         None => return Err("steps of a type that is not known, expected a stored zero point of INT8 or UINT8".into()),
     };
-    if !(low..=high).contains(&zero) {
+    let steps = Steps::of(node)?;
+    if let Some(scale) = steps.scales.iter().find(|scale| !(scale.is_finite() && **scale > 0.0)) {
+        return Err(format!("a scale of {scale}").into());
+    }
+    if let Some(zero) = steps.zeros.iter().find(|zero| !(low..=high).contains(*zero)) {
         return Err(format!("a zero point of {zero}, expected {low} to {high}").into());
     }
-    let (least, most) = (low - zero, high - zero);
-    Lowered::run(own, &[0], move |mut inputs| {
-        let x = inputs.remove(0);
-        let shape = x.shape.clone();
-        let all = |x: Tensor<1>| (x / scale).clamp(least, most).round().mul_scalar(scale);
-        let (scale, least, most) = (scale as f32, least as f32, most as f32);
+    Lowered::run(node.shape(0)?.to_vec(), &[0], move |mut inputs| {
         // Sums as large as this are whole numbers.
         const WHOLE: f32 = 1.5 * (1 << 23) as f32;
-        let of = |x: f32| ((x / scale).clamp(least, most) + WHOLE - WHOLE) * scale;
-        Array::new(each(x.flat(), of, all), &shape)
+        // Far beyond all steps, so that rounding to the nearest is exact.
+        const FAR: f32 = 1024.0;
+        steps.each(
+            inputs.remove(0),
+            |x, scale, zero| ((x / scale).clamp(-FAR, FAR) + WHOLE - WHOLE + zero).clamp(low, high),
+            |x, scale, zero| ((x / scale).clamp(-FAR, FAR).round() + zero).clamp(low, high),
+        )
     })
 }

@@ -13,6 +13,8 @@ const RUNTIME: &str = "com.microsoft";
 
 /// A setting of `Transpose` that no file has: the last two axes change places, however many there are.
 pub const LAST_TWO: &str = "last two";
+/// Another, done before that: the first axis goes where the rows of matrices are.
+pub const FIRST_AS_ROWS: &str = "first as rows";
 
 /// The model without such operators.
 ///
@@ -336,14 +338,14 @@ impl Pieces<'_> {
         Ok(())
     }
 
-    /// A product of matrices, either of which may be turned, times a number.
+    /// A product of matrices, either of which may be turned or have its rows before its stack, times a number.
     fn fused_matmul(&mut self) -> Spelt {
         self.nothing_else(&[0, 1], &[0])?;
-        self.unset(&["transBatchA", "transBatchB"])?;
         let mut sides = [self.needed(0)?, self.needed(1)?];
-        for (side, setting) in sides.iter_mut().zip(["transA", "transB"]) {
-            if self.node.int(setting).unwrap_or(0) != 0 {
-                *side = self.piece("Transpose", &[side], vec![int(LAST_TWO, 1)]);
+        for (side, settings) in sides.iter_mut().zip([["transBatchA", "transA"], ["transBatchB", "transB"]]) {
+            let [first, turned] = settings.map(|setting| i64::from(self.node.int(setting).unwrap_or(0) != 0));
+            if first + turned > 0 {
+                *side = self.piece("Transpose", &[side], vec![int(FIRST_AS_ROWS, first), int(LAST_TWO, turned)]);
             }
         }
         let [a, b] = sides;

@@ -169,6 +169,32 @@ fn steps_are_of_the_type_that_a_zero_point_is_cast_to() {
 }
 
 #[test]
+fn what_comes_between_steps_and_numbers_is_of_steps() {
+    let mut d = Drawing::default();
+    let (x, scale, other, zero) = (d.tokens("x"), d.number(0.125), d.number(0.5), d.ones(3, &[]));
+    let y = d.node("QuantizeLinear", &[&x, &scale, &zero]);
+    let y = d.node("Relu", &[&y]);
+    let y = d.node("DequantizeLinear", &[&y, &other, &zero]);
+    let [x, y] = values(d, [&x, &y]);
+    assert!(x.iter().any(|&x| x < -0.2));
+    let expected = x.iter().map(|x| 0.5 * (((x / 0.125).round_ties_even() + 1.0).max(0.0) - 1.0));
+    assert_eq!(y, expected.collect::<Vec<f32>>());
+}
+
+#[test]
+fn every_channel_may_have_steps_of_its_own() {
+    let mut d = Drawing::default();
+    let scales: Vec<f32> = (0..12).map(|channel| 0.125 * (1 + channel % 2) as f32).collect();
+    let (x, stored, zeros) = (d.tokens("x"), d.constant(scales.clone(), &[12]), d.ones(3, &[12]));
+    let axis: &[(&str, &[i64])] = &[("axis", &[2])];
+    let y = d.set("QuantizeLinear", &[&x, &stored, &zeros], axis);
+    let y = d.set("DequantizeLinear", &[&y, &stored, &zeros], axis);
+    let [x, y] = values(d, [&x, &y]);
+    let expected = x.iter().zip(scales.iter().cycle()).map(|(x, scale)| scale * (x / scale).round_ties_even());
+    assert_eq!(y, expected.collect::<Vec<f32>>());
+}
+
+#[test]
 fn what_the_runtime_fuses_into_a_convolution_is_spelt_out() {
     let settings: &[(&str, &[i64])] = &[("kernel_shape", &[1, 1])];
     let relu = |x: f32| x.max(0.0);
@@ -210,6 +236,11 @@ fn products_and_norms_that_the_runtime_fuses_are_spelt_out() {
         d.nodes.last_mut().unwrap().attribute.push(alpha);
         [plain, fused]
     };
+    let stacked: Pair = |d, x| {
+        let (rows, keys) = (d.turned(x, &[1, 0, 2]), d.turned(x, &[0, 2, 1]));
+        let settings: &[(&str, &[i64])] = &[("transBatchA", &[1]), ("transBatchB", &[1]), ("transB", &[1])];
+        [d.node("MatMul", &[x, &keys]), d.set("FusedMatMul", &[&rows, &rows], settings)]
+    };
     let dense: Pair = |d, x| {
         let units = 12 * (SIZE / 4) * (SIZE / 4);
         let (x, weights, bias) = (d.reshaped(x, &[0, -1]), d.weights(&[units, 5]), d.weights(&[5]));
@@ -228,7 +259,7 @@ fn products_and_norms_that_the_runtime_fuses_are_spelt_out() {
         d.nodes.last_mut().unwrap().attribute.push(epsilon);
         [plain, fused]
     };
-    for pair in [turned, dense, summed] {
+    for pair in [turned, stacked, dense, summed] {
         let mut d = Drawing::default();
         let x = d.tokens("x");
         let [plain, fused] = pair(&mut d, &x);
