@@ -66,7 +66,12 @@ impl Classes {
             let published = lemmas.get(names.trim()).map(|names| names.iter().map(ToString::to_string).collect());
             classes.push(published.unwrap_or(listed));
         }
-        let number = |line: &str| Some(line.split_once(['\t', ','])?.0.trim().to_string());
+        // Whatever stands behind them: a tab, a comma, a colon, a blank.
+        let number = |line: &str| {
+            let line = line.trim_start_matches(|letter: char| !letter.is_alphanumeric());
+            let end = line.find(|letter: char| !letter.is_ascii_digit())?;
+            Some(line[..end].to_string())
+        };
         let numbers: Option<Vec<String>> = text.trim_end().lines().map(number).collect();
         match numbers {
             _ if classes.is_empty() => Err(ClassesError::Empty(path.into())),
@@ -153,10 +158,17 @@ mod tests {
         assert!(said("cat\n\ndog\n").contains("line 2 names no class"), "{}", said("cat\n\ndog\n"));
         assert!(said("cat\n1\t,\n").contains("line 2 names no class"));
         assert!(said("\n").contains("empty"), "{}", said("\n"));
-        for unsorted in ["2\tcat\n0\tdog\n1\towl\n", "1,cat\n3,dog\n2,owl\n"] {
+        for unsorted in [
+            "2\tcat\n0\tdog\n1\towl\n",
+            "1,cat\n3,dog\n2,owl\n",
+            "1: cat\n3: dog\n2: owl\n",
+            "1 cat\n3 dog\n2 owl\n",
+            "\"1\",\"cat\"\n\"3\",\"dog\"\n\"2\",\"owl\"\n",
+        ] {
             assert!(said(unsorted).contains("numbered, and stand in another order"), "{}", said(unsorted));
         }
         assert_eq!(read("1\tcat\n2\tdog\n3\towl\n").unwrap().names(2), ["owl"]);
+        assert_eq!(read("2\n0\n1\n").unwrap().names(0), ["2"]);
         assert_eq!(Classes::imagenet().names(281), ["tabby", "tabby cat"]);
     }
 

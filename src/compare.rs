@@ -165,7 +165,12 @@ pub fn compare(request: &Request, progress: &Progress) -> Result<PathBuf, Error>
     let read = matrices(&curves, request.generalise).map_err(Error::input)?;
     let unread = curves.iter().zip(&read).filter(|(_, read)| read.is_none());
     let mut untested: Vec<String> = unread
-        .map(|(curve, _)| format!("{}: no matrices in rsm/, or too few concepts; drawn, not tested", curve.name))
+        .map(|(curve, _)| {
+            format!(
+                "{}: a matrix is missing in rsm/ (run it again), or too few concepts; drawn, not tested",
+                curve.name
+            )
+        })
         .collect();
     let (mut between, mut of_chance) = (Vec::new(), Vec::new());
     for (n, a) in curves.iter().enumerate() {

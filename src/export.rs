@@ -48,6 +48,9 @@ pub enum ExportError {
     /// Not rsatoolbox's format.
     #[error("{}: expected .h5 or .hdf5, rsatoolbox's RDMs; a run's matrices are .npy already, in its rsm/", .0.display())]
     Format(PathBuf),
+    /// A matrix is gone.
+    #[error("{}: no such file, expected a matrix of the run's tables; run the experiment again", .0.display())]
+    NoMatrix(PathBuf),
     /// A matrix of other concepts.
     #[error("{}: shape {found:?}, expected {expected:?} by the run's tables; run the experiment again", path.display())]
     Shape {
@@ -133,9 +136,23 @@ fn read(directory: &Path, out: &Path) -> Result<(Vec<String>, Vec<Matrix>), Expo
 }
 
 fn read_rsms(path: &Path, expected: &[usize]) -> Result<Vec<Rsm>, ExportError> {
+    if !path.exists() {
+        return Err(ExportError::NoMatrix(path.into()));
+    }
     let (found, rsms) = matrices::of_results(path)?;
     if found != expected {
         return Err(ExportError::Shape { path: path.into(), found, expected: expected.to_vec() });
     }
     Ok(rsms)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_matrix_that_is_gone_is_told_with_its_remedy() {
+        let said = read_rsms(Path::new("rsm/gone.npy"), &[5, 5]).unwrap_err().to_string();
+        assert!(said.starts_with("rsm/gone.npy: no such file") && said.ends_with("run the experiment again"), "{said}");
+    }
 }

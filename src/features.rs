@@ -218,8 +218,8 @@ impl Features {
     /// Two lists of names that order the concepts differently.
     pub fn doubt(&self) -> Result<Option<String>, FeaturesError> {
         let path = self.path.display();
-        if let (Some(_), [first, other, ..]) = (names::two_orders(&self.concept_lists), &self.concept_lists[..]) {
-            return Err(FeaturesError::TwoLists { path: self.path.clone(), names: naming::apart(first, other) });
+        if let Some(([one, other], _)) = names::two_orders(&self.concept_lists) {
+            return Err(FeaturesError::TwoLists { path: self.path.clone(), names: naming::apart(one, other) });
         }
         if self.grouped && self.groups > self.concepts {
             return Ok(Some(format!(

@@ -273,7 +273,7 @@ pub enum HalvesError {
     #[error(
         "{}: names the group {other:?}, expected those of {}; words and layers of a test have the same groups{}", path.display(),
         first.display(),
-        if path == first { " (a descriptor of the groups' own, such as an age, makes layers of them: remove it from the file)" } else { "" }
+        if path == first { " (a descriptor of the groups' own, such as an age, makes layers of them: remove it from the file)" } else { ", by name: add --by-order if they stand in one order" }
     )]
     OtherGroups {
         /// The file.

@@ -144,14 +144,15 @@ pub fn order(wanted: &[String], lists: &[Vec<String>]) -> Option<Vec<usize>> {
     })
 }
 
-/// Two of some lists that have the same names in different orders.
-pub fn two_orders(lists: &[Vec<String>]) -> Option<Unfit> {
+/// Two of some lists that have the same names in different orders, and where.
+pub fn two_orders(lists: &[Vec<String>]) -> Option<([&Vec<String>; 2], Unfit)> {
     lists.iter().enumerate().find_map(|(n, list)| {
-        let order = lists[n + 1..]
-            .iter()
-            .find_map(|other| order(list, std::slice::from_ref(other)).filter(|order| !is_same(order)))?;
+        let (other, order) = lists[n + 1..].iter().find_map(|other| {
+            let order = order(list, std::slice::from_ref(other)).filter(|order| !is_same(order))?;
+            Some((other, order))
+        })?;
         let (first, &second) = order.iter().enumerate().find(|&(row, &place)| row != place)?;
-        Some(Unfit::Orders { name: list[first].clone(), first, second })
+        Some(([list, other], Unfit::Orders { name: list[first].clone(), first, second }))
     })
 }
 
@@ -199,8 +200,9 @@ mod tests {
     #[test]
     fn lists_of_one_set_in_two_orders_are_told() {
         let (own, sorted, other) = (names("cat ant bee"), names("ant bee cat"), names("1 2 3"));
-        let found = two_orders(&[other.clone(), own.clone(), sorted]).unwrap();
-        assert_eq!(found, Unfit::Orders { name: "cat".into(), first: 0, second: 2 });
+        let lists = [other.clone(), own.clone(), sorted];
+        let why = Unfit::Orders { name: "cat".into(), first: 0, second: 2 };
+        assert_eq!(two_orders(&lists), Some(([&lists[1], &lists[2]], why)));
         assert_eq!(two_orders(&[own.clone(), other, own]), None);
     }
 

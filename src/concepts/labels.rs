@@ -167,12 +167,15 @@ fn labels(path: &Path, text: &str, files: &[String]) -> Result<Vec<Label>, Conce
         if named {
             lines.remove(0);
             image = column(&IMAGES).unwrap_or(0);
-            // Of several, not numbers that may count one's own classes rather than ImageNet's.
-            let is_word = |field: &String| !field.is_empty() && field.parse::<f64>().is_err();
-            let has_words = |column: usize| lines.iter().any(|(_, fields)| fields.get(column).is_some_and(is_word));
-            let is_known = |column: &usize| is(&["class_index"], &header[*column]) || has_words(*column);
-            let mut called = (0..header.len()).filter(|&column| is(&CLASS, &header[column]));
-            let called = called.clone().find(is_known).or_else(|| called.next());
+            // Of several the finest: a coarser one has categories of the classes. Of those as fine not numbers, which may count
+            // one's own classes rather than ImageNet's; then the first.
+            let called = (0..header.len()).filter(|&column| is(&CLASS, &header[column]));
+            let called = called.rev().max_by_key(|&column| {
+                let cells = lines.iter().filter_map(|(_, fields)| fields.get(column).map(String::as_str));
+                let values: BTreeSet<&str> = cells.filter(|cell| !cell.is_empty()).collect();
+                let has_words = values.iter().any(|value| value.parse::<f64>().is_err());
+                (values.len(), has_words || is(&["class_index"], &header[column]))
+            });
             class = called.unwrap_or(usize::from(image == 0));
             if header.len() > 2 && called.is_none() {
                 let header = header.join(",");
@@ -332,6 +335,8 @@ mod tests {
             "split;label;image\nval;65;a\\ILSVRC2012_val_00000001.JPEG\nval;970;a\\ILSVRC2012_val_00000003.JPEG\n",
             "ILSVRC2012_val_00000001.JPEG,65\nILSVRC2012_val_00000002.JPEG,\nILSVRC2012_val_00000003.JPEG,970\n",
             "image,class_id,wnid\nILSVRC2012_val_00000001.JPEG,0,n01751748\nILSVRC2012_val_00000003.JPEG,1,n09193705\n",
+            "image,category,wnid\nILSVRC2012_val_00000001.JPEG,animal,n01751748\nILSVRC2012_val_00000003.JPEG,animal,n09193705\n",
+            "image,label,category\nILSVRC2012_val_00000001.JPEG,65,animal\nILSVRC2012_val_00000003.JPEG,970,\n",
         ] {
             assert_eq!(labels(text, None), expected, "{text}");
         }

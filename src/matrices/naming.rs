@@ -58,8 +58,8 @@ pub fn named(
     let named = names::lists(own, concepts);
     // Columns were brought into the order of the rows.
     let of_rows = names::lists(if labels.rows.is_empty() { own } else { &labels.rows }, concepts);
-    if let Some(why) = names::two_orders(&of_rows) {
-        return Ok((Vec::new(), unnaming(array.path(), &of_rows[0], why, true)));
+    if let Some(([list, _], why)) = names::two_orders(&of_rows) {
+        return Ok((Vec::new(), unnaming(array.path(), list, why, true)));
     }
     // Names of columns do not make up for those that stand at the rows.
     let at_rows = labels.rows.iter().any(|list| list.len() == concepts);
