@@ -75,13 +75,13 @@ enum Command {
     Shard(Shard),
     /// Puts the pieces of an experiment together: the results of `semgpu run`, to the byte
     Merge(Merge),
-    /// How far the pieces of experiments are
+    /// Which pieces of experiments are done
     Status(Status),
     /// Draws the figures again from the results in a directory
     Plot {
         /// Directory of an earlier run
         directory: PathBuf,
-        /// The figures' files with title and notes, or, where a caption says so much, without; the page has both
+        /// Figures with title and notes, or without, for a caption of your own; the page has both
         #[arg(long, default_value = "full", value_parser = named::<Style>, value_name = "full|plain")]
         style: Style,
     },

@@ -56,7 +56,7 @@ pub struct Request {
     /// What intervals and p-values speak of: other concepts, other groups (subjects, seeds), or both.
     #[arg(long, default_value = "concepts", value_parser = named::<Generalise>, value_name = "concepts|groups|both")]
     pub generalise: Generalise,
-    /// The figures' files with title and notes, or, where a caption says so much, without; the page has both.
+    /// Figures with title and notes, or without, for a caption of your own; the page has both.
     #[arg(long, default_value = "full", value_parser = named::<Style>, value_name = "full|plain")]
     pub style: Style,
     /// Where report.html, compare.csv, within.csv and the figures go.

@@ -73,11 +73,11 @@ pub(super) struct Similarity {
 pub(super) struct Test {
     #[command(flatten)]
     request: TestRequest,
-    /// Matrices without a diagonal that tells hold distances 1 - r: of words, images or both; a diagonal of 1 is refused
+    /// What matrices hold whose diagonal does not tell: distances 1 - r, of words, images or both; a diagonal of 1 is refused
     #[arg(long, value_name = "SIDE", num_args = 0..=1, value_parser = named::<Spaces>)]
     distances: Option<Option<Spaces>>,
-    /// Matrices without a diagonal that tells hold correlations: of words, images or both; a diagonal of 0 is refused, but of a
-    /// SIDE that is named
+    /// What matrices hold whose diagonal does not tell: correlations, of words, images or both; a diagonal of 0 is refused unless
+    /// a SIDE is named
     #[arg(long, value_name = "SIDE", num_args = 0..=1, value_parser = named::<Spaces>)]
     similarities: Option<Option<Spaces>>,
     /// CPU threads; default: all

@@ -71,8 +71,8 @@ impl Selection {
         let named = chosen.filter(named).count();
         if named > 0 {
             lines.push(format!(
-                "class_index of {named} that are called as one of ImageNet's classes is; look through it, for a word may mean \
-                 something else there (mouse: a computer's)"
+                "class_index of {named} by the name of an ImageNet class; check the manifest, for a word may mean something \
+                 else there (mouse: a computer's)"
             ));
         }
         lines

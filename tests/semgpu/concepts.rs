@@ -240,7 +240,7 @@ fn a_folder_per_word_is_an_experiment_of_its_own() {
     let output = bench.choose("manifest.csv", &more);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     for expected in
-        ["6 classes -> 5 with a name in every model", "lacks 1 of 6 classes: griffin", "class_index of 5 that"]
+        ["6 classes -> 5 with a name in every model", "lacks 1 of 6 classes: griffin", "class_index of 5 by"]
     {
         assert!(said.contains(expected), "{said}");
     }
