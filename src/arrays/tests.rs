@@ -2,6 +2,7 @@ use std::fs::File;
 use std::io::Write;
 
 use ::safetensors::Dtype;
+use zip::CompressionMethod::{self, Deflated, Stored};
 
 use super::*;
 use crate::stats::Rsm;
@@ -25,6 +26,17 @@ fn saved(directory: &tempfile::TempDir, name: &str, bytes: &[u8]) -> PathBuf {
     let path = directory.path().join(name);
     std::fs::write(&path, bytes).unwrap();
     path
+}
+
+/// An archive of `.npy` files by their arrays' names.
+fn npz<'a>(path: &Path, method: CompressionMethod, arrays: impl IntoIterator<Item = (&'a str, Vec<u8>)>) {
+    let mut archive = zip::ZipWriter::new(File::create(path).unwrap());
+    let options = zip::write::SimpleFileOptions::default().compression_method(method);
+    for (name, array) in arrays {
+        archive.start_file(format!("{name}.npy"), options).unwrap();
+        archive.write_all(&array).unwrap();
+    }
+    archive.finish().unwrap();
 }
 
 /// The only array of a file.
@@ -77,14 +89,7 @@ fn an_archive_must_hold_one_array() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a.npz");
     let array = npy("<f8", false, "2,", &f8(&[0.5, 1.5]));
-    let write = |names: &[&str]| {
-        let mut archive = zip::ZipWriter::new(File::create(&path).unwrap());
-        for name in names {
-            archive.start_file(format!("{name}.npy"), zip::write::SimpleFileOptions::default()).unwrap();
-            archive.write_all(&array).unwrap();
-        }
-        archive.finish().unwrap();
-    };
+    let write = |names: &[&str]| npz(&path, Stored, names.iter().map(|name| (*name, array.clone())));
     write(&["rsm"]);
     assert_eq!(read(&path).unwrap(), (vec![2], vec![0.5, 1.5]));
     write(&["words", "images"]);
@@ -156,17 +161,9 @@ fn malformed_files_give_named_errors() {
 fn packed_and_plain_archives_read_alike() {
     let directory = tempfile::tempdir().unwrap();
     let array = npy("<f4", false, "2, 3", &[0.0_f32, 1.0, 2.0, 3.0, 4.0, 5.0].map(f32::to_le_bytes).concat());
-    for (name, method) in
-        [("plain.npz", zip::CompressionMethod::Stored), ("packed.npz", zip::CompressionMethod::Deflated)]
-    {
+    for (name, method) in [("plain.npz", Stored), ("packed.npz", Deflated)] {
         let path = directory.path().join(name);
-        let mut archive = zip::ZipWriter::new(File::create(&path).unwrap());
-        let options = zip::write::SimpleFileOptions::default().compression_method(method);
-        archive.start_file("names.npy", options).unwrap();
-        archive.write_all(&npy("<i4", false, "1,", &[1, 0, 0, 0])).unwrap();
-        archive.start_file("layer/0.npy", options).unwrap();
-        archive.write_all(&array).unwrap();
-        archive.finish().unwrap();
+        npz(&path, method, [("names", npy("<i4", false, "1,", &[1, 0, 0, 0])), ("layer/0", array.clone())]);
         assert_eq!(names(&path).unwrap(), ["layer/0", "names"]);
         // The other array is of integers, so this is the only one meant.
         assert_eq!(read(&path).unwrap(), (vec![2, 3], vec![0.0, 1.0, 2.0, 3.0, 4.0, 5.0]));
@@ -377,16 +374,12 @@ fn what_is_no_array_of_numbers_in_matlabs_hdf5_is_called_what_it_is() {
 fn a_complex_array_among_others_is_named_and_texts_are_not() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a.npz");
-    let mut archive = zip::ZipWriter::new(File::create(&path).unwrap());
-    for (name, array) in [
+    let arrays = [
         ("conv1", npy("<f8", false, "2,", &f8(&[0.5, 1.5]))),
         ("conv2", npy("<c8", false, "2,", &f8(&[0.5, 1.5]))),
         ("names", npy("<U1", false, "2,", &f8(&[0.0]))),
-    ] {
-        archive.start_file(format!("{name}.npy"), zip::write::SimpleFileOptions::default()).unwrap();
-        archive.write_all(&array).unwrap();
-    }
-    archive.finish().unwrap();
+    ];
+    npz(&path, Stored, arrays);
     assert_eq!(names_but_texts(&path).unwrap(), ["conv1", "conv2"]);
 }
 
@@ -394,16 +387,12 @@ fn a_complex_array_among_others_is_named_and_texts_are_not() {
 fn texts_that_are_announced_to_be_endless_are_not_read() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a.npz");
-    let mut archive = zip::ZipWriter::new(File::create(&path).unwrap());
-    for (name, array) in [
+    let arrays = [
         ("features", npy("<f8", false, "2,", &f8(&[0.5, 1.5]))),
         ("endless", npy("|S18446744073709551615", false, "2,", b"ab")),
         ("names", npy("|S1", false, "2,", b"ab")),
-    ] {
-        archive.start_file(format!("{name}.npy"), zip::write::SimpleFileOptions::default()).unwrap();
-        archive.write_all(&array).unwrap();
-    }
-    archive.finish().unwrap();
+    ];
+    npz(&path, Stored, arrays);
     let array = open(&path, None, &Told::default()).unwrap();
     assert_eq!(array.labels().rows, [["a", "b"]]);
 }
