@@ -1,13 +1,16 @@
 """Networks in PyTorch on a GPU, for comparison with `semgpu bench --config`: images per second of a whole network.
 
 Needs torch and torchvision with CUDA, timm for EfficientNet-Lite0. Random weights, single precision throughout (no TF32),
-cuDNN picks its kernels before it is timed: torch_peer.py [--batch 64] [--runs 10] [network ...]
+cuDNN picks its kernels before it is timed: torch_peer.py [--batch 64] [--runs 10] [network ...]. Other names are torchvision's
+or timm's, as in onnx_exports.py.
 """
 
 import argparse
 
 import torch
 import torchvision.models as models
+
+import onnx_exports
 
 
 def timm_model(name):
@@ -51,8 +54,12 @@ def main():
     torch.backends.cudnn.benchmark = True
     print(f"PyTorch {torch.__version__}, cuDNN {torch.backends.cudnn.version()}, {torch.cuda.get_device_name()}")
     for name in options.networks:
-        size, build = NETWORKS[name]
-        network = build().eval().cuda()
+        if name in NETWORKS:
+            size, build = NETWORKS[name]
+            network = build()
+        else:
+            network, size = onnx_exports.network(name)
+        network = network.eval().cuda()
         images = torch.rand(options.batch, 3, size, size, device="cuda")
         with torch.inference_mode():
             median, fastest, slowest = milliseconds(lambda: network(images), options.runs)
