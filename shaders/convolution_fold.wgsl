@@ -21,9 +21,12 @@ struct Sizes {
 @group(0) @binding(0) var<storage, read_write> partials: array<f32>;
 @group(0) @binding(1) var<storage, read_write> biases: array<f32>;
 @group(0) @binding(2) var<storage, read_write> results: array<f32>;
-@group(0) @binding(3) var<uniform> sizes: Sizes;
+{{ repeat s {{ summed }} }}
+@group(0) @binding(3) var<storage, read_write> summands: array<f32>;
+{{ end }}
+@group(0) @binding(3 + {{ summed }}) var<uniform> sizes: Sizes;
 
-{{ parts/activation }}
+{{ parts/finished }}
 @compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -42,5 +45,5 @@ fn main(
     let image = at / sizes.out_plane / sizes.outputs;
     let bias = biases[output / sizes.group_outputs * sizes.columns + output % sizes.group_outputs];
     let to = (image * sizes.all_outputs + sizes.first_output + output) * sizes.out_plane + at % sizes.out_plane;
-    results[to] = activated(sum, bias);
+    results[to] = finished(sum, bias, to);
 }

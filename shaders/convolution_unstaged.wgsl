@@ -76,7 +76,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
                 for (var k = 0u; k < 4u; k++) {
                     let output = j * 4u + k;
                     if strip * 4u * QUADS + output < sizes.outputs {
-                        results[to + output * sizes.out_plane] = activated(sums[i][j][k], bias[k]);
+                        let own = to + output * sizes.out_plane;
+                        results[own] = finished(sums[i][j][k], bias[k], own);
                     }
                 }
             }

@@ -1,4 +1,4 @@
-// A dense layer over rows (images, or tokens of images): results = activation(x W + bias).
+// A dense layer over rows (images, or tokens of images): results = activation(x W + bias), or activation(x W + bias + summands).
 //
 // One workgroup computes 64 outputs of ROWS rows, 8 of 8 an invocation; 16 inputs at a time are staged in workgroup memory,
 // the next 16 are under way meanwhile. Workgroups: (tiles of outputs, tiles of rows).
@@ -7,7 +7,7 @@
 //   weights  [depth, columns] of vec4: depth the inputs to a multiple of 16, columns the outputs to a multiple of 64, zeros
 //            beyond both; what `convolution.wgsl` looks up behind them is not read
 //   biases   [columns] of vec4
-//   results  [rows, all_outputs] of vec4, written at first_output ..
+//   results, summands  [rows, all_outputs] of vec4, from first_output on
 
 struct Sizes {
     rows: u32,
@@ -23,7 +23,10 @@ struct Sizes {
 @group(0) @binding(1) var<storage, read_write> weights: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> biases: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> results: array<vec4<f32>>;
-@group(0) @binding(4) var<uniform> sizes: Sizes;
+{{ repeat s {{ summed }} }}
+@group(0) @binding(4) var<storage, read_write> summands: array<vec4<f32>>;
+{{ end }}
+@group(0) @binding(4 + {{ summed }}) var<uniform> sizes: Sizes;
 
 {{ parts/activation }}
 const ROWS = {{ rows }}u; // of a workgroup, and its invocations: 128 or 64
@@ -113,7 +116,14 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
 
 fn store(row: u32, output: u32, sums: vec4<f32>, bias: vec4<f32>) {
     if row < sizes.rows {
-        results[row * sizes.all_outputs + sizes.first_output + output] =
-            vec4(activated(sums.x, bias.x), activated(sums.y, bias.y), activated(sums.z, bias.z), activated(sums.w, bias.w));
+        let to = row * sizes.all_outputs + sizes.first_output + output;
+        var first = sums;
+        var then = bias;
+{{ repeat s {{ summed }} }}
+        first = sums + bias;
+        then = summands[to];
+{{ end }}
+        results[to] =
+            vec4(activated(first.x, then.x), activated(first.y, then.y), activated(first.z, then.z), activated(first.w, then.w));
     }
 }

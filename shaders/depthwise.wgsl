@@ -27,14 +27,17 @@ struct Sizes {
 @group(0) @binding(1) var<storage, read_write> weights: array<f32>;
 @group(0) @binding(2) var<storage, read_write> biases: array<f32>;
 @group(0) @binding(3) var<storage, read_write> results: array<f32>;
-@group(0) @binding(4) var<uniform> sizes: Sizes;
+{{ repeat s {{ summed }} }}
+@group(0) @binding(4) var<storage, read_write> summands: array<f32>;
+{{ end }}
+@group(0) @binding(4 + {{ summed }}) var<uniform> sizes: Sizes;
 
 const WIDTH = {{ width }}u; // of the window
 const STRIDE = {{ stride }}u; // along a row
 const DILATION = {{ dilation }}u; // along a row
 const INPUTS = {{ inputs }}u; // that 4 neighbours see of a row: 3 STRIDE + (WIDTH - 1) DILATION + 1
 
-{{ parts/activation }}
+{{ parts/finished }}
 @compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -79,14 +82,14 @@ fn main(
 
     let bias = biases[output];
     let to = (result * sizes.out_height + row) * sizes.out_width + column;
-    results[to] = activated(sum.x, bias);
+    results[to] = finished(sum.x, bias, to);
     if column + 1u < sizes.out_width {
-        results[to + 1u] = activated(sum.y, bias);
+        results[to + 1u] = finished(sum.y, bias, to + 1u);
     }
     if column + 2u < sizes.out_width {
-        results[to + 2u] = activated(sum.z, bias);
+        results[to + 2u] = finished(sum.z, bias, to + 2u);
     }
     if column + 3u < sizes.out_width {
-        results[to + 3u] = activated(sum.w, bias);
+        results[to + 3u] = finished(sum.w, bias, to + 3u);
     }
 }

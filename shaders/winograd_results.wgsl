@@ -21,9 +21,12 @@ struct Sizes {
 @group(0) @binding(0) var<storage, read_write> sums: array<f32>;
 @group(0) @binding(1) var<storage, read_write> biases: array<f32>;
 @group(0) @binding(2) var<storage, read_write> results: array<f32>;
-@group(0) @binding(3) var<uniform> sizes: Sizes;
+{{ repeat s {{ summed }} }}
+@group(0) @binding(3) var<storage, read_write> summands: array<f32>;
+{{ end }}
+@group(0) @binding(3 + {{ summed }}) var<uniform> sizes: Sizes;
 
-{{ parts/activation }}
+{{ parts/finished }}
 @compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -53,14 +56,14 @@ fn main(
     let image = tile / sizes.tile_columns / sizes.tile_rows;
     let bias = biases[output];
     let to = ((image * sizes.outputs + output) * sizes.height + row) * sizes.width + column;
-    results[to] = activated(above.x + above.y + above.z, bias);
+    results[to] = finished(above.x + above.y + above.z, bias, to);
     if column + 1u < sizes.width {
-        results[to + 1u] = activated(above.y - above.z - above.w, bias);
+        results[to + 1u] = finished(above.y - above.z - above.w, bias, to + 1u);
     }
     if row + 1u < sizes.height {
-        results[to + sizes.width] = activated(below.x + below.y + below.z, bias);
+        results[to + sizes.width] = finished(below.x + below.y + below.z, bias, to + sizes.width);
         if column + 1u < sizes.width {
-            results[to + sizes.width + 1u] = activated(below.y - below.z - below.w, bias);
+            results[to + sizes.width + 1u] = finished(below.y - below.z - below.w, bias, to + sizes.width + 1u);
         }
     }
 }

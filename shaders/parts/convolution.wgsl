@@ -33,8 +33,11 @@ struct Sizes {
 @group(0) @binding(1) var<storage, read_write> weights: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> biases: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> results: array<f32>;
-@group(0) @binding(4) var<uniform> sizes: Sizes;
+{{ repeat s {{ summed }} }}
+@group(0) @binding(4) var<storage, read_write> summands: array<f32>;
+{{ end }}
+@group(0) @binding(4 + {{ summed }}) var<uniform> sizes: Sizes;
 
 const PADDED = {{ padded }}u; // 0: no window leaves the input
 
-{{ parts/activation }}
+{{ parts/finished }}

@@ -31,16 +31,16 @@ fn store(pixel: u32, span: u32, group: u32, output: u32, sums: vec4<f32>, bias: 
         let first = image * sizes.all_outputs + sizes.first_output + group * sizes.outputs + output;
         let to = first * sizes.out_plane + pixel % sizes.out_plane;
         if output < sizes.outputs {
-            results[to] = activated(sums.x, bias.x);
+            results[to] = finished(sums.x, bias.x, to);
         }
         if output + 1u < sizes.outputs {
-            results[to + sizes.out_plane] = activated(sums.y, bias.y);
+            results[to + sizes.out_plane] = finished(sums.y, bias.y, to + sizes.out_plane);
         }
         if output + 2u < sizes.outputs {
-            results[to + 2u * sizes.out_plane] = activated(sums.z, bias.z);
+            results[to + 2u * sizes.out_plane] = finished(sums.z, bias.z, to + 2u * sizes.out_plane);
         }
         if output + 3u < sizes.outputs {
-            results[to + 3u * sizes.out_plane] = activated(sums.w, bias.w);
+            results[to + 3u * sizes.out_plane] = finished(sums.w, bias.w, to + 3u * sizes.out_plane);
         }
     }
 }

@@ -4,7 +4,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::gpu::{self, Gpu};
 use super::join::Joint;
-use super::{Activation, Window, cpu, f32s, from_cpu, join, on_cpu};
+use super::{Activation, Window, cpu, f32s, from_cpu, on_cpu};
 
 /// A convolution before it is on a device: computed by itself, or part of a pass.
 pub struct Part {
@@ -72,7 +72,7 @@ impl Convolution {
                 let values = on_cpu(&x).expect("an input on the device of the weights");
                 from_cpu(convolution.output(x.dims()), |out| convolution.forward(&values, x.dims(), None, out))
             }
-            On::Gpu(convolution) => convolution.forward(x),
+            On::Gpu(convolution) => convolution.forward(x, None),
         };
         self.activation.forward(y)
     }
@@ -97,18 +97,12 @@ impl Convolution {
 }
 
 /// A convolution whose output another tensor is added to, before the activation.
-pub struct Residual {
-    convolution: Convolution,
-    /// Of the sum on a GPU; on the CPU the convolution does it.
-    activation: Activation,
-}
+pub struct Residual(Convolution);
 
 impl Residual {
     /// As [`Convolution::new`].
-    pub fn new(part: Part, device: &Device) -> Self {
-        let activation = part.activation;
-        let within = if *device == Device::flex() { activation } else { Activation::Identity };
-        Self { convolution: Convolution::new(&Part { activation: within, ..part }, device), activation }
+    pub fn new(part: &Part, device: &Device) -> Self {
+        Self(Convolution::new(part, device))
     }
 
     /// As [`Convolution::forward`], plus `summand`.
@@ -116,13 +110,17 @@ impl Residual {
     /// # Panics
     /// As there, and if the summand has another shape than the output.
     pub fn forward(&self, x: Tensor<4>, summand: Tensor<4>) -> Tensor<4> {
-        let On::Cpu(convolution) = &self.convolution.on else {
-            return join::sum(self.convolution.forward(x), summand, self.activation);
+        let Self(Convolution { on, activation }) = self;
+        let y = match on {
+            On::Cpu(convolution) => {
+                let shape = convolution.output(x.dims());
+                assert_eq!(summand.dims(), shape, "a summand of the output's shape");
+                let on_device = |x: &Tensor<4>| on_cpu(x).expect("an input on the device of the weights");
+                let [values, summand] = [&x, &summand].map(on_device);
+                from_cpu(shape, |out| convolution.forward(&values, x.dims(), Some(&summand), out))
+            }
+            On::Gpu(convolution) => convolution.forward(x, Some(summand)),
         };
-        let shape = convolution.output(x.dims());
-        assert_eq!(summand.dims(), shape, "a summand of the output's shape");
-        let [values, summand] = [&x, &summand].map(|x| on_cpu(x).expect("an input on the device of the weights"));
-        let y = from_cpu(shape, |out| convolution.forward(&values, x.dims(), Some(&summand), out));
-        self.convolution.activation.forward(y)
+        activation.forward(y)
     }
 }

@@ -40,7 +40,7 @@ impl Dense {
                 let values = on_cpu(&x).expect("an input on the device of the weights");
                 from_cpu([x.dims()[0], dense.outputs()], |out| dense.forward(&values, None, out))
             }
-            On::Gpu(dense) => dense.forward(x),
+            On::Gpu(dense) => dense.forward(x, None),
         }
     }
 
@@ -49,7 +49,10 @@ impl Dense {
     /// # Panics
     /// As [`forward`](Self::forward), and if the summand has another shape than the output.
     pub fn forward_plus(&self, x: Tensor<2>, summand: Tensor<2>) -> Tensor<2> {
-        let On::Cpu(dense) = &self.0 else { return self.forward(x) + summand };
+        let dense = match &self.0 {
+            On::Cpu(dense) => dense,
+            On::Gpu(dense) => return dense.forward(x, Some(summand)),
+        };
         let shape = [x.dims()[0], dense.outputs()];
         assert_eq!(summand.dims(), shape, "a summand of the output's shape");
         let [values, summand] = [&x, &summand].map(|x| on_cpu(x).expect("an input on the device of the weights"));

@@ -39,6 +39,7 @@ pub const SCRATCH_BYTES: usize = 2 * winograd::BUFFER_BYTES + product::PARTIALS_
 const PARTS: &[(&str, &str)] = &[
     ("parts/convolution", include_str!("../../shaders/parts/convolution.wgsl")),
     ("parts/tiled", include_str!("../../shaders/parts/tiled.wgsl")),
+    ("parts/finished", include_str!("../../shaders/parts/finished.wgsl")),
     ("parts/activation", include_str!("../../shaders/parts/activation.wgsl")),
     ("parts/nan", include_str!("../../shaders/parts/nan.wgsl")),
     ("parts/product", include_str!("../../shaders/parts/product.wgsl")),
@@ -138,6 +139,41 @@ fn complete(template: &str, constants: &Constants) -> String {
         written = [before, &bodies, rest].concat();
     }
     written
+}
+
+/// Where sums are written, and what is added to each before its activation.
+pub struct Results {
+    buffer: Handle,
+    summands: Option<Handle>,
+}
+
+impl Results {
+    /// Room for sums to which nothing is added.
+    fn of(buffer: Handle) -> Self {
+        Self { buffer, summands: None }
+    }
+
+    /// Room for the results of a layer of this shape on `gpu`, where `summand`, if there is one, is.
+    ///
+    /// # Panics
+    /// If the summand has another shape, or is on the CPU.
+    fn room<const D: usize>(gpu: &Gpu, shape: [usize; D], summand: Option<Tensor<D>>) -> Self {
+        let on_gpu = |summand: Tensor<D>| {
+            assert_eq!(summand.dims(), shape, "a summand of the output's shape");
+            Gpu::buffer(summand).expect("a summand on the device of the weights").1
+        };
+        Self { buffer: gpu.scratch(shape.iter().product()), summands: summand.map(on_gpu) }
+    }
+
+    /// As they are bound, one behind the other.
+    fn bound(&self) -> Vec<&Handle> {
+        [&self.buffer].into_iter().chain(&self.summands).collect()
+    }
+
+    /// The shaders' `summed`.
+    fn summed(&self) -> u32 {
+        u32::from(self.summands.is_some())
+    }
 }
 
 /// What the width of an adapter's vectors tells of it.

@@ -253,7 +253,7 @@ impl Operation {
             Self::Convolution { .. } => {
                 let part = self.part(activation, parameters)?;
                 match summed {
-                    true => Kernel::Residual(Box::new(Residual::new(part, device))),
+                    true => Kernel::Residual(Box::new(Residual::new(&part, device))),
                     false => Kernel::Convolution(Box::new(Convolution::new(&part, device))),
                 }
             }

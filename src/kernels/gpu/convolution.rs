@@ -5,7 +5,7 @@ use burn::tensor::Tensor;
 use super::depthwise::Depthwise;
 use super::product::{Product, Tile};
 use super::winograd::Winograd;
-use super::{Gpu, Width};
+use super::{Gpu, Results, Width};
 use crate::kernels::convolution::Part;
 use crate::kernels::{Window, f32s};
 
@@ -76,19 +76,20 @@ impl Convolution {
         Self { gpu: gpu.clone(), weights, shape, groups, window }
     }
 
-    /// `[images, in, height, width]` to `[images, out, height, width]`.
-    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+    /// `[images, in, height, width]` to `[images, out, height, width]`; a summand of that shape is added before the activation.
+    pub fn forward(&self, x: Tensor<4>, summand: Option<Tensor<4>>) -> Tensor<4> {
         let [images, channels, height, width] = x.dims();
         let out = self.shape[0];
         assert_eq!(channels, self.shape[1] * self.groups, "channels of another convolution");
         let (input, [rows, columns]) = ([height, width], self.window.output([height, width]));
         let (_, x) = Gpu::buffer(x).expect("activations are on the GPU");
-        let results = self.gpu.scratch(images * out * rows * columns);
+        let shape = [images, out, rows, columns];
+        let results = Results::room(&self.gpu, shape, summand);
         match &self.weights {
             Weights::Product(product) => product.launch(&x, images, input, rows * columns, &results, (0, out)),
             Weights::Winograd(winograd) => winograd.launch(&x, images, input, &results),
             Weights::Depthwise(depthwise) => depthwise.launch(&x, images, input, &results),
         }
-        self.gpu.tensor([images, out, rows, columns], results)
+        self.gpu.tensor(shape, results.buffer)
     }
 }

@@ -4,7 +4,7 @@ use burn::tensor::{Tensor, TensorData};
 use cubecl::server::Handle;
 
 use super::product::{self, BUSY_WORKGROUPS, Product, Tile};
-use super::{Gpu, Kernel, MAX_WORKGROUPS, Sizes, code, sizes, u32s};
+use super::{Gpu, Kernel, MAX_WORKGROUPS, Results, Sizes, code, sizes, u32s};
 use crate::kernels::{Activation, VALID, Window, f32s};
 
 /// The kernel of dense layers.
@@ -16,15 +16,16 @@ static DENSE_128: Kernel = Kernel {
     workgroup: [128, 1, 1],
     sizes: DenseSizes::FIELDS,
     variants: &[
-        ("", &[("rows", 128), ("loads", 2), ("activation", 0)]),
-        ("_gelu", &[("rows", 128), ("loads", 2), ("activation", 4)]),
+        ("", &[("rows", 128), ("loads", 2), ("activation", 0), ("summed", 0)]),
+        ("_summed", &[("rows", 128), ("loads", 2), ("activation", 0), ("summed", 1)]),
+        ("_gelu", &[("rows", 128), ("loads", 2), ("activation", 4), ("summed", 0)]),
     ],
 };
 
 static DENSE_64: Kernel = Kernel {
     name: "dense_64",
     workgroup: [64, 1, 1],
-    variants: &[("", &[("rows", 64), ("loads", 4), ("activation", 1)])],
+    variants: &[("", &[("rows", 64), ("loads", 4), ("activation", 1), ("summed", 0)])],
     ..DENSE_128
 };
 
@@ -111,15 +112,16 @@ impl Dense {
         Self { gpu: gpu.clone(), slices: slices.collect(), inputs, outputs, activation }
     }
 
-    /// `[rows, in]` to `[rows, out]`.
+    /// `[rows, in]` to `[rows, out]`; a summand of that shape is added before the activation.
     ///
     /// # Panics
     /// If the input is on the CPU or has other units.
-    pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+    pub fn forward(&self, x: Tensor<2>, summand: Option<Tensor<2>>) -> Tensor<2> {
         let [rows, inputs] = x.dims();
         assert_eq!(inputs, self.inputs, "units of another layer");
         let (_, x) = Gpu::buffer(x).expect("activations are on the GPU");
-        let results = self.gpu.scratch(rows * self.outputs);
+        let shape = [rows, self.outputs];
+        let results = Results::room(&self.gpu, shape, summand);
         for slice in &self.slices {
             match &slice.weights {
                 Weights::Fours { weights, biases } => self.launch(&x, rows, slice, [weights, biases], &results),
@@ -131,10 +133,10 @@ impl Dense {
                 }
             }
         }
-        self.gpu.tensor([rows, self.outputs], results)
+        self.gpu.tensor(shape, results.buffer)
     }
 
-    fn launch(&self, x: &Handle, rows: usize, slice: &Slice, [weights, biases]: [&Handle; 2], results: &Handle) {
+    fn launch(&self, x: &Handle, rows: usize, slice: &Slice, [weights, biases]: [&Handle; 2], results: &Results) {
         let sizes = DenseSizes {
             rows: u32s(rows),
             first_tile: 0,
@@ -148,12 +150,18 @@ impl Dense {
         // Each sum is the same, in the same order.
         let many = rows.div_ceil(128) * output_tiles >= BUSY_WORKGROUPS;
         let (kernel, tile) = if many { (&DENSE_128, 128) } else { (&DENSE_64, 64) };
-        let constants = [("rows", u32s(tile)), ("loads", u32s(256 / tile)), ("activation", code(self.activation))];
+        let constants = [
+            ("rows", u32s(tile)),
+            ("loads", u32s(256 / tile)),
+            ("activation", code(self.activation)),
+            ("summed", results.summed()),
+        ];
+        let buffers = [&[x, weights, biases], &*results.bound()].concat();
         let (output_tiles, row_tiles) = (u32s(output_tiles), u32s(rows.div_ceil(tile)));
         for first_tile in (0..row_tiles).step_by(MAX_WORKGROUPS as usize) {
             let workgroups = [output_tiles, (row_tiles - first_tile).min(MAX_WORKGROUPS), 1];
             let sizes = DenseSizes { first_tile, ..sizes };
-            self.gpu.launch(kernel, &constants, workgroups, &[x, weights, biases, results], &sizes);
+            self.gpu.launch(kernel, &constants, workgroups, &buffers, &sizes);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use cubecl::server::Handle;
 
-use super::{Gpu, Kernel, Sizes, code, fold_workgroups, sizes, u32s};
+use super::{Gpu, Kernel, Results, Sizes, code, fold_workgroups, sizes, u32s};
 use crate::kernels::{Activation, Window};
 
 /// The kernel of such convolutions.
@@ -14,8 +14,8 @@ static DEPTHWISE: Kernel = Kernel {
     workgroup: [256, 1, 1],
     sizes: DepthwiseSizes::FIELDS,
     variants: &[
-        ("_3", &[("width", 3), ("stride", 1), ("dilation", 1), ("inputs", 6), ("activation", 2)]),
-        ("_5_2", &[("width", 5), ("stride", 2), ("dilation", 1), ("inputs", 11), ("activation", 2)]),
+        ("_3", &[("width", 3), ("stride", 1), ("dilation", 1), ("inputs", 6), ("activation", 2), ("summed", 0)]),
+        ("_5_2", &[("width", 5), ("stride", 2), ("dilation", 1), ("inputs", 11), ("activation", 2), ("summed", 1)]),
     ],
 };
 
@@ -71,7 +71,7 @@ impl Depthwise {
     }
 
     /// Starts the convolution of `[images, channels, height, width]`.
-    pub fn launch(&self, x: &Handle, images: usize, input: [usize; 2], results: &Handle) {
+    pub fn launch(&self, x: &Handle, images: usize, input: [usize; 2], results: &Results) {
         let [out, _, height, width] = self.shape;
         let [rows, columns] = self.window.output(input);
         let quads = images * out * rows * columns.div_ceil(4);
@@ -92,13 +92,14 @@ impl Depthwise {
             pad_columns,
             dilation_rows,
         };
-        let buffers = [x, &self.weights, &self.biases, results];
+        let buffers = [&[x, &self.weights, &self.biases], &*results.bound()].concat();
         let constants = [
             ("width", u32s(width)),
             ("stride", stride),
             ("dilation", dilation),
             ("inputs", u32s(inputs(self.window))),
             ("activation", code(self.activation)),
+            ("summed", results.summed()),
         ];
         self.gpu.launch(&DEPTHWISE, &constants, fold_workgroups(quads.div_ceil(256)), &buffers, &sizes);
     }

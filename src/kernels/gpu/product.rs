@@ -1,14 +1,14 @@
 //! The product of weights and the pixels under a window: the launches of `convolution`, `convolution_tall`,
-//! `convolution_large`, `convolution_unstaged` and `convolution_fold`.
+//! `convolution_unstaged` and `convolution_fold`.
 
 use cubecl::server::Handle;
 use rayon::prelude::*;
 
-use super::{Constants, Gpu, Kernel, MAX_WORKGROUPS, Sizes, Width, code, fold_workgroups, sizes, u32s};
+use super::{Constants, Gpu, Kernel, MAX_WORKGROUPS, Results, Sizes, Width, code, fold_workgroups, sizes, u32s};
 use crate::kernels::{Activation, VALID, Window};
 
 /// The kernels of products.
-pub const KERNELS: &[&Kernel] = &[&STAGED_64, &TALL, &LARGE, &STAGED_32, &UNSTAGED, &FOLD];
+pub const KERNELS: &[&Kernel] = &[&STAGED_64, &TALL, &STAGED_32, &UNSTAGED, &FOLD];
 
 static STAGED_64: Kernel = Kernel {
     name: "convolution_64",
@@ -16,10 +16,23 @@ static STAGED_64: Kernel = Kernel {
     workgroup: [16, 16, 1],
     sizes: ProductSizes::FIELDS,
     variants: &[
-        ("", &[("outputs", 64), ("step", 16), ("looked_up", 0), ("padded", 1), ("activation", 1)]),
-        ("_unpadded", &[("outputs", 64), ("step", 16), ("looked_up", 0), ("padded", 0), ("activation", 0)]),
-        ("_looked_up", &[("outputs", 64), ("step", 16), ("looked_up", 1), ("padded", 1), ("activation", 2)]),
-        ("_partial", &[("outputs", 64), ("step", 16), ("looked_up", 0), ("padded", 0), ("activation", 3)]),
+        ("", &[("outputs", 64), ("step", 16), ("looked_up", 0), ("padded", 1), ("activation", 1), ("summed", 0)]),
+        (
+            "_unpadded",
+            &[("outputs", 64), ("step", 16), ("looked_up", 0), ("padded", 0), ("activation", 0), ("summed", 0)],
+        ),
+        (
+            "_looked_up",
+            &[("outputs", 64), ("step", 16), ("looked_up", 1), ("padded", 1), ("activation", 2), ("summed", 0)],
+        ),
+        (
+            "_summed",
+            &[("outputs", 64), ("step", 16), ("looked_up", 0), ("padded", 0), ("activation", 1), ("summed", 1)],
+        ),
+        (
+            "_partial",
+            &[("outputs", 64), ("step", 16), ("looked_up", 0), ("padded", 0), ("activation", 3), ("summed", 0)],
+        ),
     ],
 };
 
@@ -29,21 +42,22 @@ static TALL: Kernel = Kernel {
     workgroup: [128, 1, 1],
     sizes: ProductSizes::FIELDS,
     variants: &[
-        ("", &[("padded", 1), ("activation", 1)]),
-        ("_unpadded", &[("padded", 0), ("activation", 0)]),
-        ("_partial", &[("padded", 1), ("activation", 3)]),
+        ("", &[("padded", 1), ("activation", 1), ("summed", 0)]),
+        ("_unpadded", &[("padded", 0), ("activation", 0), ("summed", 0)]),
+        ("_summed", &[("padded", 0), ("activation", 1), ("summed", 1)]),
+        ("_partial", &[("padded", 1), ("activation", 3), ("summed", 0)]),
     ],
 };
-
-static LARGE: Kernel =
-    Kernel { name: "convolution_large", source: include_str!("../../../shaders/convolution_large.wgsl"), ..TALL };
 
 static STAGED_32: Kernel = Kernel {
     name: "convolution_32",
     workgroup: [32, 8, 1],
     variants: &[
-        ("", &[("outputs", 32), ("step", 8), ("looked_up", 0), ("padded", 1), ("activation", 1)]),
-        ("_looked_up", &[("outputs", 32), ("step", 8), ("looked_up", 1), ("padded", 1), ("activation", 0)]),
+        ("", &[("outputs", 32), ("step", 8), ("looked_up", 0), ("padded", 1), ("activation", 1), ("summed", 0)]),
+        (
+            "_looked_up",
+            &[("outputs", 32), ("step", 8), ("looked_up", 1), ("padded", 1), ("activation", 0), ("summed", 0)],
+        ),
     ],
     ..STAGED_64
 };
@@ -54,8 +68,8 @@ static UNSTAGED: Kernel = Kernel {
     workgroup: [64, 1, 1],
     sizes: ProductSizes::FIELDS,
     variants: &[
-        ("", &[("columns", 8), ("lanes", 8), ("quads", 4), ("padded", 1), ("activation", 1)]),
-        ("_dense", &[("columns", 4), ("lanes", 1), ("quads", 2), ("padded", 0), ("activation", 0)]),
+        ("", &[("columns", 8), ("lanes", 8), ("quads", 4), ("padded", 1), ("activation", 1), ("summed", 0)]),
+        ("_dense", &[("columns", 4), ("lanes", 1), ("quads", 2), ("padded", 0), ("activation", 0), ("summed", 0)]),
     ],
 };
 
@@ -64,7 +78,7 @@ static FOLD: Kernel = Kernel {
     source: include_str!("../../../shaders/convolution_fold.wgsl"),
     workgroup: [256, 1, 1],
     sizes: FoldSizes::FIELDS,
-    variants: &[("", &[("activation", 1)])],
+    variants: &[("", &[("activation", 1), ("summed", 0)]), ("_summed", &[("activation", 1), ("summed", 1)])],
 };
 
 sizes! {
@@ -133,8 +147,6 @@ pub enum Tile {
     /// The same, 8 x 4 an invocation where channels are a multiple of 16, for NVIDIA's GPUs: fewer loads for each
     /// multiply-add, twice the registers.
     Tall,
-    /// 64 outputs x 128 pixels of such channels, 8 x 8 an invocation: what [`Tall`](Self::Tall) is for large products.
-    Large,
     /// 32 outputs x 128 pixels, staged.
     Narrow,
     /// Nothing staged: for adapters that run on a CPU.
@@ -154,19 +166,6 @@ impl Tile {
             Width::Lanes32 => Self::Tall,
             _ => Self::Wide,
         }
-    }
-}
-
-/// Steps, and tiles of 64 outputs x 128 pixels, of a large product at least.
-const LARGE_STEPS: u32 = 8;
-const LARGE_TILES: usize = BUSY_WORKGROUPS / 2;
-
-impl ProductSizes {
-    /// Whether 8 x 8 sums an invocation are faster, 3 to 16 % on an H200: but where few steps, or many outputs for each tap, leave
-    /// most of the time to results, or few tiles leave it idle. The sums and their order are the same.
-    fn is_large(&self) -> bool {
-        let tiles = self.pixels.div_ceil(128) * self.outputs.div_ceil(64) * self.groups;
-        self.depth >= self.outputs.max(16 * LARGE_STEPS) && tiles as usize >= LARGE_TILES
     }
 }
 
@@ -200,24 +199,22 @@ impl Product {
     }
 
     /// Starts the product with `[images, in, height, width]`, cut into spans as images of `plane` pixels are; its outputs from
-    /// `first_output` on of `all_outputs`.
+    /// `first_output` on of `all_outputs`. `summand`, as all results, is added before the activation.
     pub fn launch(
         &self,
         x: &Handle,
         images: usize,
         input: [usize; 2],
         plane: usize,
-        results: &Handle,
+        results: &Results,
         (first_output, all_outputs): (usize, usize),
     ) {
         let sizes = self.sizes(images, input, first_output, all_outputs);
         let by_16 = self.shape[1].is_multiple_of(16);
         // What a workgroup computes, outputs x pixels, and its taps at a time.
         let (kernel, tile) = match self.tile {
-            Tile::Large if by_16 => (&LARGE, [64, 128, 16]),
-            Tile::Tall if by_16 && sizes.is_large() => (&LARGE, [64, 128, 16]),
             Tile::Tall if by_16 => (&TALL, [64, 64, 16]),
-            Tile::Wide | Tile::Tall | Tile::Large => (&STAGED_64, [64, 64, 16]),
+            Tile::Wide | Tile::Tall => (&STAGED_64, [64, 64, 16]),
             Tile::Narrow => (&STAGED_32, [32, 128, 8]),
             Tile::Unstaged => return self.launch_unstaged(x, results, sizes),
         };
@@ -268,7 +265,7 @@ impl Product {
         kernel: &Kernel,
         [outputs, pixels, step]: [usize; 3],
         x: &Handle,
-        results: &Handle,
+        results: &Results,
         sizes: ProductSizes,
         plane: usize,
     ) {
@@ -280,7 +277,7 @@ impl Product {
         let spans = spans(usual_tiles * output_tiles * self.groups, steps);
         let span = steps.div_ceil(spans);
         let spans = steps.div_ceil(span);
-        let constants = |activation| {
+        let constants = |activation, summed| {
             let looked_up = u32::from(!channels.is_multiple_of(step));
             [
                 ("outputs", u32s(outputs)),
@@ -288,6 +285,7 @@ impl Product {
                 ("looked_up", looked_up),
                 ("padded", self.padded()),
                 ("activation", activation),
+                ("summed", summed),
             ]
         };
         let workgroups = [output_tiles, self.groups * spans].map(u32s);
@@ -298,7 +296,7 @@ impl Product {
         if spans == 1 {
             return self.launch_tiles(
                 kernel,
-                &constants(code(self.activation)),
+                &constants(code(self.activation), results.summed()),
                 pixel_tiles,
                 workgroups,
                 x,
@@ -307,9 +305,9 @@ impl Product {
             );
         }
         let count = (sizes.images * sizes.out_plane) as usize * out;
-        let partials = self.gpu.scratch(spans * count);
+        let partials = Results::of(self.gpu.scratch(spans * count));
         let partial_sizes = ProductSizes { first_output: 0, all_outputs: u32s(out), ..sizes };
-        self.launch_tiles(kernel, &constants(PARTIAL), pixel_tiles, workgroups, x, &partials, partial_sizes);
+        self.launch_tiles(kernel, &constants(PARTIAL, 0), pixel_tiles, workgroups, x, &partials, partial_sizes);
         let fold = FoldSizes {
             count: u32s(count),
             spans: u32s(spans),
@@ -320,12 +318,12 @@ impl Product {
             first_output: sizes.first_output,
             all_outputs: sizes.all_outputs,
         };
-        let buffers = [&partials, &self.biases, results];
-        let constants = [("activation", code(self.activation))];
+        let buffers = [&[&partials.buffer, &self.biases], &*results.bound()].concat();
+        let constants = [("activation", code(self.activation)), ("summed", results.summed())];
         self.gpu.launch(&FOLD, &constants, fold_workgroups(count.div_ceil(256)), &buffers, &fold);
     }
 
-    fn launch_unstaged(&self, x: &Handle, results: &Handle, sizes: ProductSizes) {
+    fn launch_unstaged(&self, x: &Handle, results: &Results, sizes: ProductSizes) {
         // Few pixels, as in a dense layer: the invocations of a workgroup share them and differ in outputs.
         let (columns, lanes, quads) = match sizes.pixels {
             0..=4 => (4, 1, 2),
@@ -338,6 +336,7 @@ impl Product {
             ("quads", quads),
             ("padded", self.padded()),
             ("activation", code(self.activation)),
+            ("summed", results.summed()),
         ];
         let pixel_tiles = sizes.pixels.div_ceil(columns * lanes) as usize;
         let workgroups = [sizes.outputs.div_ceil(64 / lanes * 4 * quads), sizes.groups];
@@ -353,13 +352,14 @@ impl Product {
         pixel_tiles: usize,
         [y, z]: [u32; 2],
         x: &Handle,
-        results: &Handle,
+        results: &Results,
         sizes: ProductSizes,
     ) {
+        let buffers = [&[x, &self.weights, &self.biases], &*results.bound()].concat();
         for first in (0..pixel_tiles).step_by(MAX_WORKGROUPS as usize) {
             let tiles = u32s(pixel_tiles - first).min(MAX_WORKGROUPS);
             let sizes = ProductSizes { first_tile: u32s(first), ..sizes };
-            self.gpu.launch(kernel, constants, [tiles, y, z], &[x, &self.weights, &self.biases, results], &sizes);
+            self.gpu.launch(kernel, constants, [tiles, y, z], &buffers, &sizes);
         }
     }
 }

@@ -11,7 +11,7 @@
 use cubecl::server::Handle;
 
 use super::product::{Product, Tile};
-use super::{Gpu, Kernel, Sizes, Width, code, fold_workgroups, sizes, u32s};
+use super::{Gpu, Kernel, Results, Sizes, Width, code, fold_workgroups, sizes, u32s};
 use crate::kernels::{Activation, VALID, Window};
 
 /// The kernels of the transforms.
@@ -30,7 +30,7 @@ static RESULTS: Kernel = Kernel {
     source: include_str!("../../../shaders/winograd_results.wgsl"),
     workgroup: [256, 1, 1],
     sizes: ResultSizes::FIELDS,
-    variants: &[("", &[("activation", 1)])],
+    variants: &[("", &[("activation", 1), ("summed", 0)]), ("_summed", &[("activation", 1), ("summed", 1)])],
 };
 
 sizes! {
@@ -110,7 +110,7 @@ impl Winograd {
     }
 
     /// Starts the convolution of `[images, channels, height, width]`.
-    pub fn launch(&self, x: &Handle, images: usize, input: [usize; 2], results: &Handle) {
+    pub fn launch(&self, x: &Handle, images: usize, input: [usize; 2], results: &Results) {
         let output = self.window.output(input);
         let [tile_rows, tile_columns] = output.map(|size| size.div_ceil(2));
         let plane = tile_rows * tile_columns;
@@ -118,6 +118,7 @@ impl Winograd {
         let most = BUFFER_BYTES / (size_of::<f32>() * PLACES * self.channels.max(self.outputs));
         let at_once = all_tiles.div_ceil(all_tiles.div_ceil(most.max(1)));
         let [transformed, sums] = [self.channels, self.outputs].map(|of| self.gpu.scratch(at_once * PLACES * of));
+        let sums = Results::of(sums);
         let [[height, width], [out_height, out_width]] = [input, output].map(|size| size.map(u32s));
         let [pad_rows, pad_columns] = self.window.padding.map(|(before, _)| u32s(before));
         for first_tile in (0..all_tiles).step_by(at_once) {
@@ -148,8 +149,8 @@ impl Winograd {
                 tile_rows: u32s(tile_rows),
                 tile_columns: u32s(tile_columns),
             };
-            let constants = [("activation", code(self.activation))];
-            let buffers = [&sums, &self.biases, results];
+            let constants = [("activation", code(self.activation)), ("summed", results.summed())];
+            let buffers = [&[&sums.buffer, &self.biases], &*results.bound()].concat();
             self.gpu.launch(&RESULTS, &constants, workgroups(self.outputs * tiles), &buffers, &sizes);
         }
     }

@@ -229,7 +229,7 @@ fn convolved(
     Lowered::weighted(to.clone(), &takes, multiply_adds, weights, move |loader: &Loader| {
         let to = to.clone();
         Ok(if summed {
-            let residual = loader.once(key, || Ok(Residual::new(part()?, &loader.device)))?;
+            let residual = loader.once(key, || Ok(Residual::new(&part()?, &loader.device)))?;
             let run: Run = Arc::new(move |mut x| {
                 let summand = x.remove(1).view(made);
                 vec![Array::new(residual.forward(x.remove(0).view(own), summand), &to)]
