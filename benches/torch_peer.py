@@ -1,8 +1,8 @@
 """Networks in PyTorch on a GPU, for comparison with `semgpu bench --config`: images per second of a whole network.
 
-Needs torch and torchvision with CUDA, timm for EfficientNet-Lite0. Random weights, single precision throughout (no TF32),
-cuDNN picks its kernels before it is timed: torch_peer.py [--batch 64] [--runs 10] [network ...]. Other names are torchvision's
-or timm's, as in onnx_exports.py.
+Needs torch and torchvision with CUDA, and timm. Random weights, single precision throughout (no TF32), cuDNN picks its kernels
+before it is timed: torch_peer.py [--batch 64] [--runs 10] [network ...]. Other networks than the built-in ones are those of
+onnx_exports.py.
 """
 
 import argparse
@@ -13,18 +13,11 @@ import torchvision.models as models
 import onnx_exports
 
 
-def timm_model(name):
-    import timm
-
-    return timm.create_model(name)
-
-
 NETWORKS = {
     "vgg16": (224, models.vgg16),
     "resnet50": (224, models.resnet50),
     "inception_v3": (299, lambda: models.inception_v3(init_weights=False)),
     "squeezenet1_1": (227, models.squeezenet1_1),
-    "efficientnet_lite0": (224, lambda: timm_model("efficientnet_lite0")),
     "vit_b16": (224, models.vit_b_16),
 }
 
@@ -46,7 +39,7 @@ def milliseconds(run, runs):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("networks", nargs="*", default=list(NETWORKS), metavar="network")
+    parser.add_argument("networks", nargs="*", default=[*NETWORKS, "efficientnet_lite0"], metavar="network")
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--runs", type=int, default=10)
     options = parser.parse_args()
