@@ -270,6 +270,13 @@ impl Features {
         }))
     }
 
+    /// What the file calls the units of its vectors, where it has other names than theirs.
+    pub fn unit_names(&self) -> Option<Vec<String>> {
+        let labels = self.array().labels();
+        let columns = labels.columns.iter().chain(labels.rows.iter().filter(|list| list.len() != self.concepts));
+        columns.filter(|_| self.shape().len() == 2).find_map(|list| names::fitting(list, self.units).ok())
+    }
+
     /// How the names begin that a file has for its units, where it does not say what they name.
     fn named_columns(&self) -> Option<String> {
         let labels = self.array().labels();

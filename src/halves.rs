@@ -166,6 +166,18 @@ pub enum HalvesError {
         /// Matrices.
         found: usize,
     },
+    /// Vectors whose units are called as the concepts are.
+    #[error(
+        "{}: its columns are called as the concepts are ({name:?}, …), and its rows have no names: if the rows are units, `semgpu \
+         similarity FILE --transpose --out RSM.npy` makes the matrix of the columns, which a test takes without --features; if they \
+         are the concepts, name them in a first column, or add --by-order", path.display()
+    )]
+    Turned {
+        /// The file.
+        path: PathBuf,
+        /// The first unit.
+        name: String,
+    },
     /// Matrices of different concepts, or layers of different groups.
     #[error(
         "{at}: {found} {what}, expected {expected} as in {first}{}; the matrices of a test are of the same {what}, in the same \

@@ -149,6 +149,8 @@ pub struct Matrices {
     pub names: Vec<Vec<String>>,
     /// Names that the file has although it names no concepts by them.
     pub unfit: Option<Unnaming>,
+    /// What a file of vectors calls their units.
+    pub units: Option<Vec<String>>,
     /// What the matrices leave out of their vectors, one per group; empty where nobody knows.
     pub scales: Vec<Scales>,
     /// How it was read.
@@ -423,7 +425,7 @@ fn matrices(
         names: names.first().map(|names| shown(names)),
         order: None,
     };
-    Ok(Matrices { name, rsms, groups, names, unfit, scales: Vec::new(), read })
+    Ok(Matrices { name, rsms, groups, names, unfit, units: None, scales: Vec::new(), read })
 }
 
 /// What [`Read`] keeps of two names or more: the first two and the last.

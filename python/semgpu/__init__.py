@@ -13,10 +13,12 @@ program warns of is a Python warning; Ctrl-C stops the work and raises `Keyboard
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import itertools
 import json
 import operator
+import os
 import re
 import warnings
 from pathlib import Path
@@ -25,7 +27,6 @@ from typing import TYPE_CHECKING, Any, Union
 from . import _semgpu
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Mapping, Sequence
 
     import numpy as np
@@ -115,9 +116,12 @@ def read(results_dir: str | os.PathLike[str]) -> dict[str, Any]:
     directory = Path(results_dir)
     if not (directory / "run.json").is_file():
         raise ValueError(f"{directory}: no run.json, expected a results directory of semgpu")
+    run = json.loads((directory / "run.json").read_text(encoding="utf-8"))
     tables = [path for path in sorted(directory.glob("*.csv")) if path.is_file() and path.name[0] != "."]
+    # What the record does not list is the user's own; that of an earlier version lists nothing.
+    tables = [path for path in tables if path.name in (run.get("files") or [path.name])]
     found: dict[str, Any] = {path.stem: _table(path.read_text(encoding="utf-8"), str(path)) for path in tables}
-    found["run"] = json.loads((directory / "run.json").read_text(encoding="utf-8"))
+    found["run"] = run
 
     def column(table: str, name: str) -> list[Any]:
         return list(found.get(table, {}).get(name, []))
@@ -125,8 +129,8 @@ def read(results_dir: str | os.PathLike[str]) -> dict[str, Any]:
     layers = column("layers", "layer_a") + column("measures", "layer")
     models = column("words", "words_a") + column("accuracy", "words") + column("measures", "words")
     models += [f"{a} {b}" for a, b in zip(column("measures", "words"), column("measures", "words_layer"))]
-    # Files are called by the names in the tables, but for what no name of a file has in it.
-    names = {_FILE.sub("_", name): name for name in [*layers, *(f"words.{name}" for name in models)]}
+    names = {_part_of_file(name): name for name in layers}
+    names.update({f"words.{_part_of_file(name)}": f"words.{name}" for name in models})
     found["rsm"], found["scales"] = {}, {}
     for path in sorted((directory / "rsm").glob("*.npy")):
         of = path.stem.replace("scales.", "", 1)
@@ -137,8 +141,17 @@ def read(results_dir: str | os.PathLike[str]) -> dict[str, Any]:
     return found
 
 
-#: What a name has in it and the name of a file does not.
-_FILE = re.compile(r"[/\\:]")
+#: Names that Windows keeps for devices, whatever follows a dot.
+_DEVICE = re.compile(r"(con|prn|aux|nul|(com|lpt)[0-9])\s*(\.|$)", re.IGNORECASE)
+
+
+def _part_of_file(name: str) -> str:
+    """What a layer's or a word model's matrix is called by its name: `file_name` in src/results/directory.rs."""
+    part = re.sub(r'[/\\:*?"<>|]', "_", name)
+    part = f"_{part}" if os.name == "nt" and _DEVICE.match(part) else part
+    if len(part.encode()) <= 200:
+        return part
+    return part.encode()[:183].decode(errors="ignore") + "-" + hashlib.sha256(name.encode()).hexdigest()[:16]
 
 
 def _labels(called: str, spaces: Spaces) -> dict[str, list[str]]:

@@ -208,13 +208,16 @@ def test_results_are_read():
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, "results")
         x = random.normal(size=(6, 9))
-        spaces = {name: x for name in ("a/b", "scales.x", "007")}
+        spaces = {name: x for name in ("a/b", "scales.x", "007", 'is "it"? <*|>', "aux")}
         table = semgpu.test({"scales.v": x}, spaces, permutations=9, concepts=["1", "2", "3", "nan", "5", "006"], out=out)
         found = semgpu.read(out)
         assert table["layer"] == found["accuracy"]["layer"] == list(spaces)
         assert found["concepts"]["concept"][3:6] == ["nan", "5", "006"]
         assert set(found["rsm"]) == set(found["scales"]) == {*spaces, "words.scales.v"}
         assert found["rsm"]["a/b"].shape == (1, 6, 6) and found["scales"]["scales.x"].shape[-1] == 3
+        assert semgpu._part_of_file("é" * 150) == "é" * 91 + "-cb1fa3158102cb16"
+        (out / "mine.csv").write_bytes("a;b\ncafé\n".encode("cp1252"))
+        assert semgpu.read(out).keys() == found.keys()
         (out / "accuracy.csv").write_text("")
         raises(ValueError, lambda: semgpu.read(out), "accuracy.csv")
 

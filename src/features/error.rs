@@ -16,8 +16,11 @@ pub enum FeaturesError {
     File(#[from] FileError),
     /// Axes without a meaning.
     #[error(
-        "{}: shape {shape:?}, expected [concepts, units] or [groups, concepts, units]; for [concepts, channels, height, \
-         width] add --flatten, which takes the first axis as the concepts and all others as their units", path.display()
+        "{}: shape {shape:?}, expected [concepts, units] or [groups, concepts, units]; {}", path.display(), match shape.len() {
+            0 | 1 => "where every array of the file is one vector, `semgpu similarity FILE --stack` takes them all",
+            _ => "for [concepts, channels, height, width] add --flatten, which takes the first axis as the concepts and all \
+                  others as their units",
+        }
     )]
     Shape {
         /// The file.

@@ -3,6 +3,7 @@
 mod order;
 
 use std::path::Path;
+use std::slice::from_ref;
 
 use self::order::{Order, align_groups};
 use super::{HalvesError, check_files, numbers, words};
@@ -52,9 +53,10 @@ impl TestRequest {
             Found::Vectors(_) => None,
         }));
         all.extend(images.iter_mut());
-        check_sizes(&all, self.has_spaces())?;
         let unnamed = all.iter().filter(|_| !self.by_order).filter_map(|matrices| matrices.doubt().transpose());
         let unnamed = unnamed.collect::<Result<Vec<String>, _>>()?;
+        self.check_axes(&all)?;
+        check_sizes(&all, self.has_spaces())?;
         let count = all[0].read.concepts;
         let listed = self.concepts.as_ref().map(|path| listed(path, count)).transpose()?;
         let Order { names: concepts, reordered, doubt } = self.align(&mut all, listed)?;
@@ -102,6 +104,24 @@ impl TestRequest {
             scales: scales.into_iter().next(),
         };
         Ok(Inputs { words: models.into_iter().map(model).collect(), word_spaces, space, read, reordered, doubts })
+    }
+
+    /// No file calls the units of its vectors as the concepts are called, and has no names for the vectors themselves: it may be
+    /// units x concepts.
+    fn check_axes(&self, all: &[&mut Matrices]) -> Result<(), HalvesError> {
+        if self.by_order {
+            return Ok(());
+        }
+        let listed = self.concepts.as_ref().map(|path| names::read_lines(path)).transpose()?;
+        let lists: Vec<&Vec<String>> = all.iter().flat_map(|matrices| &matrices.names).chain(&listed).collect();
+        for matrices in all.iter().filter(|matrices| matrices.names.is_empty()) {
+            let of_concepts =
+                |units: &&Vec<String>| lists.iter().any(|list| names::order(list, from_ref(*units)).is_some());
+            if let Some(units) = matrices.units.as_ref().filter(of_concepts) {
+                return Err(HalvesError::Turned { path: matrices.read.path.clone(), name: units[0].clone() });
+            }
+        }
+        Ok(())
     }
 
     /// Whether each of the words' sources is one space, with however many layers.
@@ -204,6 +224,7 @@ fn split(array: Matrices, layers: &[String], list: &Path) -> Result<Vec<Matrices
             groups: None,
             names: array.names.clone(),
             unfit: array.unfit.clone(),
+            units: array.units.clone(),
             scales: scales(group),
             read,
         }
@@ -302,6 +323,7 @@ fn of_vectors(source: &Source, concepts: Option<&[String]>, progress: &Progress)
         groups: None,
         names: Vec::new(),
         unfit: None,
+        units: None,
         scales: vec![scales],
         read,
     })

@@ -113,7 +113,8 @@ impl TestRequest {
             names: names.first().map(|names| matrices::shown(names)),
             order: None,
         };
-        Ok(Matrices { name: source.name.clone(), rsms, groups: None, names, unfit, scales, read })
+        let units = features.unit_names();
+        Ok(Matrices { name: source.name.clone(), rsms, groups: None, names, unfit, units, scales, read })
     }
 }
 

@@ -207,7 +207,7 @@ fn features_that_cannot_be_correlated_are_named() {
         expected.iter().for_each(|words| assert!(said.contains(words), "expected {words:?} in: {said}"));
         assert!(!Path::new(&out).exists(), "{said}");
     };
-    refused(&[60], &values, &[], &["features.npy", "[60]", "[concepts, units]"]);
+    refused(&[60], &values, &[], &["features.npy", "[60]", "[concepts, units]", "--stack"]);
     refused(&[6, 5, 2, 1], &values, &[], &["[6, 5, 2, 1]", "--flatten"]);
     refused(&[6, 10], &values, &["--groups", "4"], &["--groups 4", "6 vectors"]);
     refused(&[2, 3, 10], &values, &["--groups", "3"], &["--groups 3", "2 groups"]);

@@ -45,6 +45,46 @@ fn names_of_what_are_columns_are_told_and_turn_with_them() {
 }
 
 #[test]
+fn columns_called_as_the_concepts_are_no_units_of_rows_without_names() {
+    let folder = Folder::new();
+    let turned = |units: usize| -> Vec<f64> {
+        (0..units * CONCEPTS).map(|n| value(n % CONCEPTS, n / CONCEPTS).into()).collect()
+    };
+    let lines = |values: &[f64]| -> String {
+        let line = |row: &[f64]| row.iter().map(f64::to_string).collect::<Vec<_>>().join(",") + "\n";
+        values.chunks(CONCEPTS).map(line).collect()
+    };
+    folder.archive("named.npz", &[&NAMES]);
+    folder.write("names.txt", NAMES.join("\n"));
+    folder.write("square.csv", format!("{}\n{}", NAMES.join(","), lines(&turned(CONCEPTS))));
+    folder.write("voxels.csv", format!("{}\n{}", NAMES.join(","), lines(&turned(UNITS))));
+    folder.stored("voxels.npz", &[UNITS as u64, CONCEPTS as u64], &turned(UNITS), &[&NAMES]);
+    let of_images = |request: &mut TestRequest| request.features = Some(Spaces::Images);
+    let listed = |request: &mut TestRequest| {
+        (request.features, request.concepts) = (Some(Spaces::Images), Some(folder.path("names.txt")));
+    };
+    for file in ["square.csv", "voxels.csv", "voxels.npz"] {
+        for refused in [folder.test("named.npz", file, of_images), folder.test("plain.npy", file, listed)] {
+            let refused = refused.unwrap_err();
+            assert!(
+                refused.contains(&format!("{file}: its columns are called as the concepts are (\"ant\"")),
+                "{refused}"
+            );
+            assert!(refused.contains("--transpose") && refused.contains("--by-order"), "{refused}");
+        }
+    }
+    let values: Vec<f64> = rows().into_iter().map(f64::from).collect();
+    folder.write("units.csv", format!(",u0,u1,u2,u3,u4\n{}", table(&NAMES, &values)));
+    assert!(folder.test("named.npz", "units.csv", of_images).is_ok());
+    // What is wrong with names is said before how many there are.
+    let mut twice = NAMES;
+    twice[4] = "bee";
+    folder.write("more.csv", table(&twice, &values) + "owl,1,0,2,0,3\n");
+    let refused = folder.test("named.npz", "more.csv", of_images).unwrap_err();
+    assert!(refused.contains("more.csv: names of the concepts: \"bee\" stands twice, in rows 1 and 4"), "{refused}");
+}
+
+#[test]
 fn groups_in_rows_that_share_no_names_are_told() {
     let folder = Folder::new();
     let values: Vec<f64> = rows().into_iter().map(f64::from).collect();
