@@ -12,6 +12,7 @@ mod stored;
 mod text;
 mod write;
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -243,7 +244,14 @@ pub fn endings() -> String {
 fn format(path: &Path) -> Result<&'static ArrayFormat, ArrayError> {
     let ending = files::ending(path);
     let known = FORMATS.iter().find(|format| format.endings.contains(&ending.as_str()));
-    known.copied().ok_or_else(|| ArrayError::Ending { path: path.into() })
+    known.copied().ok_or_else(|| match std::fs::metadata(path) {
+        Ok(found) if !found.is_dir() => ArrayError::Ending { path: path.into() },
+        Ok(_) => {
+            FileError::at(path)(io::Error::new(io::ErrorKind::IsADirectory, "a folder, expected a file of arrays"))
+                .into()
+        }
+        Err(gone) => FileError::at(path)(gone).into(),
+    })
 }
 
 /// Names of the arrays of a file, sorted; one empty name where the format has none.

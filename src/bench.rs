@@ -153,10 +153,12 @@ pub fn kernels() -> impl Iterator<Item = &'static Kernel> {
 /// Writes every kernel's complete WGSL, as it is launched.
 ///
 /// # Errors
-/// A file that cannot be written.
+/// A place that nothing can be written into, or a file that cannot be written.
 pub fn write_shaders(directory: &Path) -> Result<(), Error> {
-    for (name, source) in kernels().flat_map(Kernel::sources) {
-        let path = directory.join(format!("{name}.wgsl"));
+    let path = |(name, source)| (directory.join(format!("{name}.wgsl")), source);
+    let shaders: Vec<_> = kernels().flat_map(Kernel::sources).map(path).collect();
+    results::check_files(&shaders.iter().map(|(path, _)| path.clone()).collect::<Vec<_>>(), &[])?;
+    for (path, source) in shaders {
         results::write_atomically(&path, |file| file.write_all(source.as_bytes())).map_err(Error::failed)?;
     }
     Ok(())

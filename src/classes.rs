@@ -1,5 +1,7 @@
 //! The classes that a network tells apart, by what they are called.
 
+mod bracketed;
+
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
@@ -36,6 +38,12 @@ pub enum ClassesError {
          network's outputs: sort them by their numbers", .0.display()
     )]
     Unsorted(PathBuf),
+    /// A dictionary or a list that cannot be read.
+    #[error(
+        "{}: begins as a dictionary or a list of JSON or Python, and is none that gives classes numbered from 0 their names \
+         ({{0: 'tench, Tinca tinca', 1: 'goldfish'}}); write a class a line in the order of the network's outputs", .0.display()
+    )]
+    Bracketed(PathBuf),
     /// No class.
     #[error("{}: empty, expected a class a line in the order of the network's outputs", .0.display())]
     Empty(PathBuf),
@@ -49,13 +57,20 @@ impl Classes {
 
     /// A class a line, in the order of the network's outputs: its names separated by commas, the most usual one first. A
     /// WordNet id before them, or anything up to a tab, is left out; a WordNet id alone has the names that ILSVRC 2012 gives it.
+    /// Or a dictionary of their numbers, or a list, as JSON and Python write them.
     ///
     /// # Errors
-    /// Unreadable, empty, a line without a name, or lines that begin with their numbers and stand in another order.
+    /// Unreadable, empty, a line without a name, a dictionary of other numbers, or lines that begin with their numbers and stand in
+    /// another order.
     pub fn read(path: &Path) -> Result<Self, ClassesError> {
         let text = files::read_to_string(path).map_err(FileError::at(path))?;
         let lemmas: HashMap<&str, Vec<&str>> = synsets().collect();
         let mut classes: Vec<Vec<String>> = Vec::new();
+        let bracketed = bracketed::is_begun(&text);
+        let text = match bracketed {
+            true => bracketed::lines(&text).ok_or_else(|| ClassesError::Bracketed(path.into()))?,
+            false => text,
+        };
         for (line, text) in (1..).zip(text.trim_end().lines()) {
             let names = without_id(text);
             let listed = names.split(',').map(str::trim).filter(|name| !name.is_empty());
@@ -75,7 +90,7 @@ impl Classes {
         let numbers: Option<Vec<String>> = text.trim_end().lines().map(number).collect();
         match numbers {
             _ if classes.is_empty() => Err(ClassesError::Empty(path.into())),
-            Some(numbers) if names::are_places(&numbers) => Err(ClassesError::Unsorted(path.into())),
+            Some(numbers) if !bracketed && names::are_places(&numbers) => Err(ClassesError::Unsorted(path.into())),
             _ => Ok(Self(classes)),
         }
     }
@@ -170,6 +185,36 @@ mod tests {
         assert_eq!(read("1\tcat\n2\tdog\n3\towl\n").unwrap().names(2), ["owl"]);
         assert_eq!(read("2\n0\n1\n").unwrap().names(0), ["2"]);
         assert_eq!(Classes::imagenet().names(281), ["tabby", "tabby cat"]);
+    }
+
+    #[test]
+    fn dictionaries_and_lists_are_read_by_their_numbers_or_refused() {
+        for text in [
+            "{0: 'tench, Tinca tinca',\n 1: \"jack-o'-lantern\",\n 2: 'fishmonger\\'s'}\n",
+            "{1: \"jack-o'-lantern\", 0: 'tench, Tinca tinca', 2: 'fishmonger\\'s',}",
+            "{\"0\": \"tench, Tinca tinca\", \"1\": \"jack-o'-lantern\", \"2\": \"fishmonger's\"}",
+            "{\"0\": [\"n01440764\", \"tench, Tinca tinca\"], \"2\": [\"n00000002\", \"fishmonger's\"], \"1\": [\"jack-o'-lantern\"]}",
+            "[\"tench, Tinca tinca\", \"jack-o'-lantern\", \"fishmonger's\"]",
+            "[[\"tench\", \"Tinca tinca\"], [\"jack-o'-lantern\"], [\"fishmonger's\"]]",
+        ] {
+            let classes = read(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+            let names: Vec<String> = (0..classes.count()).map(|class| classes.names(class).join("|")).collect();
+            assert_eq!(names, ["tench|Tinca tinca", "jack-o'-lantern", "fishmonger's"], "{text}");
+        }
+        for text in [
+            "{1: 'cat', 2: 'dog'}",
+            "{0: 'cat', 0: 'dog'}",
+            "{0: 'cat' 1: 'dog'}",
+            "{0: 'cat\n1: 'dog'}",
+            "{0: 'cat', 1: ''}",
+            "['cat', 'dog']",
+            "{\"cat\": 0, \"dog\": 1}",
+            "{\"0\": \"cat\\ndog\"}",
+            "{",
+        ] {
+            assert!(read(text).unwrap_err().to_string().contains("begins as a dictionary"), "{text}");
+        }
+        assert_eq!(read("[unknown]\ncat\n").unwrap().names(0), ["[unknown]"]);
     }
 
     #[test]

@@ -21,11 +21,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::config::named;
-use crate::error::{Error, FileError};
+use crate::error::Error;
 use crate::progress::{Progress, Verbosity, say};
 use crate::record::RunRecord;
 use crate::report::Style;
-use crate::results::{Results, ResultsDir};
+use crate::results::{Results, ResultsDir, check_files, write_atomically};
 use crate::{compare, export, plan, report};
 
 use concepts::Concepts;
@@ -224,11 +224,14 @@ fn manual(directory: Option<&Path>) -> Result<(), Error> {
         print(String::from_utf8_lossy(&text).trim_end());
         return Ok(());
     };
-    let written = || {
-        std::fs::create_dir_all(directory)?;
-        clap_mangen::generate_to(Cli::command(), directory)
-    };
-    written().map_err(FileError::at(directory)).map_err(Error::failed)?;
+    let mut all = Cli::command().disable_help_subcommand(true);
+    all.build();
+    let pages = all.get_subcommands().chain([&all]).cloned().map(clap_mangen::Man::new);
+    let pages: Vec<_> = pages.map(|page| (directory.join(page.get_filename()), page)).collect();
+    check_files(&pages.iter().map(|(path, _)| path.clone()).collect::<Vec<_>>(), &[])?;
+    for (path, page) in pages {
+        write_atomically(&path, |file| page.render(file)).map_err(Error::failed)?;
+    }
     print(directory.display());
     Ok(())
 }
@@ -268,7 +271,7 @@ pub fn chain(error: &Error) -> String {
     text + remedy(error)
 }
 
-/// What helps where the system refused more of a file.
+/// What helps where the system said what it refused, and no more.
 fn remedy(error: &Error) -> &'static str {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = std::error::Error::source(error);
     while let Some(error) = cause {
@@ -279,6 +282,8 @@ fn remedy(error: &Error) -> &'static str {
             Some(ErrorKind::FileTooLarge) => {
                 return "; allow larger files (ulimit -f, the file system), and the same command goes on";
             }
+            Some(ErrorKind::IsADirectory) => return "; name a file in it",
+            Some(ErrorKind::NotADirectory) => return "; a file stands where a folder is expected",
             _ => cause = error.source(),
         }
     }

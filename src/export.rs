@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::arrays::{RsmFile, RsmsOut, WriteEnding, write_rsms};
+use crate::arrays::{RsmFile, RsmsOut, write_rsms};
 use crate::error::{Error, FileError};
 use crate::matrices::{self, MatrixError};
 use crate::progress::Progress;
@@ -25,9 +25,6 @@ pub enum ExportError {
     /// The concepts.
     #[error(transparent)]
     File(#[from] FileError),
-    /// The ending of --out.
-    #[error(transparent)]
-    Ending(#[from] WriteEnding),
     /// The record of a sweep.
     #[error(transparent)]
     Sweep(#[from] SweepError),
@@ -99,7 +96,7 @@ struct Matrix {
 
 /// The concepts, and all matrices in the tables' order, the layers first.
 fn read(directory: &Path, out: &Path) -> Result<(Vec<String>, Vec<Matrix>), ExportError> {
-    if RsmFile::of(out)? != RsmFile::Hdf5 {
+    if !matches!(RsmFile::of(out), Ok(RsmFile::Hdf5)) {
         return Err(ExportError::Format(out.into()));
     }
     if let Some(networks) = sweep::networks(directory)? {

@@ -163,6 +163,14 @@ pub fn csv_error(error: &csv::Error, text: &[u8]) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, line + &csv_reason(error))
 }
 
+/// Why a record of a CSV was not written, as the operating system said it.
+pub fn csv_unwritten(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(source) => source,
+        other => io::Error::other(format!("{other:?}")),
+    }
+}
+
 /// What is wrong with a record of a CSV.
 pub fn csv_reason(error: &csv::Error) -> String {
     match error.kind() {

@@ -82,6 +82,9 @@ pub enum HalvesError {
     /// The ending of --out.
     #[error(transparent)]
     Ending(#[from] WriteEnding),
+    /// A file of features twice.
+    #[error("{}: given twice, expected each file once; leave one out", .0.display())]
+    Twice(PathBuf),
     /// Two files of features would become one.
     #[error("{} and {} would both become {}; rename one, or give each its own --out", first.display(), second.display(), out.display())]
     SameOut {

@@ -104,6 +104,10 @@ pub fn run(plan: Plan, fresh: bool, beside: &mut Beside, progress: &Progress) ->
     let _writing = progress.interrupt.writing();
     let lock = directory.lock("run")?;
     beside.begin.map_or(Ok(()), |begin| begin())?;
+    // Of an earlier run of the experiment, whose matrices are taken.
+    let before = RunRecord::read(&directory).ok().flatten().filter(|_| !fresh);
+    let before =
+        before.filter(|record| record.run().is_some_and(|run| run.checksums.similarity == checksums.similarity));
     let claim = directory.claim_locked(lock, "run", &checksums.similarity, fresh)?;
     claim.damaged().iter().for_each(|said| progress.line(format!("warning: {said}; computed again")));
     record::keep(&directory, parts).map_err(Error::failed)?;
@@ -168,6 +172,7 @@ pub fn run(plan: Plan, fresh: bool, beside: &mut Beside, progress: &Progress) ->
     };
     let mut record = RunRecord::new(Command::Run(Box::new(run)), &placement.device, warnings);
     record.seconds.similarity = Some(similarity_seconds);
+    record.peak_bytes = before.and_then(|record| record.peak_bytes);
     finish(&comparison, record, &directory, started, progress)?;
     Ok(directory.root().to_path_buf())
 }

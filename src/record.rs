@@ -45,7 +45,7 @@ pub struct RunRecord {
     pub device: Place,
     /// CPU threads.
     pub threads: usize,
-    /// Peak memory of the process, where the system tells.
+    /// Peak memory of the process, where the system tells; of the largest of those that computed a run's matrices.
     pub peak_bytes: Option<u64>,
     /// How long it took.
     pub seconds: Seconds,
@@ -330,7 +330,7 @@ impl RunRecord {
     /// # Errors
     /// It cannot be written, or what lies beside it not be read.
     pub fn write(&mut self, directory: &ResultsDir, started: Instant) -> Result<(), FileError> {
-        self.peak_bytes = device::peak_memory_bytes();
+        self.peak_bytes = self.peak_bytes.max(device::peak_memory_bytes());
         self.seconds.total = started.elapsed().as_secs_f64();
         self.files = Ledger::sums(directory)?;
         write_json(&directory.record(), self)

@@ -92,17 +92,6 @@ pub fn write_atomically(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::R
     written().map_err(FileError::at(path))
 }
 
-/// Whether [`write_atomically`] can write `path`; directories on the way are made, a file that is there stays.
-///
-/// # Errors
-/// What the operating system says, with `path`.
-pub fn check_writable(path: &Path) -> Result<(), FileError> {
-    if path.is_dir() {
-        return Err(FileError::at(path)(io::ErrorKind::IsADirectory.into()));
-    }
-    beside(path).map(drop).map_err(FileError::at(path))
-}
-
 /// A temporary file in the directory of `path`, which is made.
 pub(crate) fn beside(path: &Path) -> io::Result<NamedTempFile> {
     let directory = match path.parent() {
@@ -133,21 +122,6 @@ mod tests {
 
     fn text(path: &Path) -> String {
         std::fs::read_to_string(path).unwrap()
-    }
-
-    #[test]
-    fn what_cannot_be_written_is_known_before() {
-        let directory = tempfile::tempdir().unwrap();
-        let file = directory.path().join("made/bench.json");
-        check_writable(&file).unwrap();
-        assert!(!file.exists());
-        std::fs::write(&file, "old").unwrap();
-        check_writable(&file).unwrap();
-        assert_eq!(text(&file), "old");
-        for wrong in [directory.path().join("made"), file.join("in a file.json")] {
-            let error = check_writable(&wrong).unwrap_err().to_string();
-            assert!(error.contains(wrong.to_str().unwrap()), "{error}");
-        }
     }
 
     #[test]

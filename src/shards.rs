@@ -24,6 +24,7 @@ use std::path::{Path, PathBuf};
 pub use cut::{Cut, Estimate, Size, Span};
 pub use draws::{DrawsError, begins as begins_draws, is_own as are_draws, read as read_draws, write as write_draws};
 
+use crate::arrays::{self, Told};
 use crate::checkpoint::{Checkpoint, Opened};
 use crate::checksum;
 use crate::config::Config;
@@ -152,6 +153,8 @@ pub enum State {
     Missing,
     /// So many of so many matrices.
     Part(usize, usize),
+    /// Listed as whole, and what is wrong with one of its files.
+    Lost(String),
 }
 
 impl Display for State {
@@ -160,6 +163,7 @@ impl Display for State {
             Self::Done => f.write_str("done"),
             Self::Missing => f.write_str("missing"),
             Self::Part(found, all) => write!(f, "{found} of {all} matrices"),
+            Self::Lost(wrong) => write!(f, "{wrong}; run this shard again"),
         }
     }
 }
@@ -324,9 +328,12 @@ impl Shards {
         let mut all = Draws::default();
         let mut missing = Vec::new();
         for &span in &self.cut.draws {
-            match draws::read(&self.draws_file(span), &self.cut.keys.test, span) {
+            let file = self.draws_file(span);
+            match draws::read(&file, &self.cut.keys.test, span) {
                 Ok(draws) => all.append(draws),
-                Err(error) => missing.push(again(self.cut.draws_command(span), error)),
+                Err(error) => {
+                    missing.push(again(self.cut.draws_command(span), format!("{}: {error}", file.display())));
+                }
             }
         }
         if !missing.is_empty() {
@@ -369,7 +376,7 @@ impl Shards {
         Ok(whole)
     }
 
-    /// What there is of each shard of groups, without a look into its matrices.
+    /// What there is of each shard of groups, without a look at its matrices' values.
     pub fn groups_states(&self) -> Vec<(Span, State)> {
         let state = |span: Span| {
             let ledger = Ledger::read(&self.groups_dir(span));
@@ -380,7 +387,13 @@ impl Shards {
             // A layer's scales are listed beside its matrix and are none.
             let matrices = ledger.groups.iter().filter(|(file, _)| !is_scales(file));
             let found = matrices.flat_map(|(_, groups)| groups).flatten().count();
-            if found >= all { State::Done } else { State::Part(found, all) }
+            if found < all {
+                return State::Part(found, all);
+            }
+            let listed = ledger.groups.iter().filter(|(_, groups)| groups.iter().any(Option::is_some));
+            let files = listed.map(|(file, _)| self.groups_dir(span).matrices().join(file));
+            let wrong = |file: PathBuf| arrays::open(&file, None, &Told::default()).err();
+            files.filter_map(wrong).next().map_or(State::Done, |wrong| State::Lost(wrong.to_string()))
         };
         self.cut.groups.iter().map(|&span| (span, state(span))).collect()
     }

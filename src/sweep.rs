@@ -30,8 +30,8 @@ use crate::progress::{Progress, Writing};
 use crate::record::{self, RecordError, RunRecord};
 use crate::report::{self, OfNetworks, Style};
 use crate::results::{
-    AccuracyRow, Claim, ClaimError, DRAWS, NetworkRow, ResultsDir, ResultsError, SWEEP, Table, altered, figure_name,
-    read_table, seen, write_json, write_table,
+    AccuracyRow, Claim, ClaimError, DRAWS, Ledger, NetworkRow, ResultsDir, ResultsError, SWEEP, Table, altered,
+    figure_name, read_table, seen, write_json, write_table,
 };
 use crate::shards::{DrawsError, Keys, Shards, Span, are_draws, begins_draws, read_draws};
 use crate::stats::inference::Family;
@@ -416,11 +416,12 @@ fn is_merged(member: &Member) -> bool {
     shards.cut().keys == keys && is_whole(member, &record, &keys)
 }
 
-/// Whether the last that a run writes is there, its page, under this label, and what the family needs of it; and all that the
+/// Whether the last that a run writes is there, its page with its figures, under this label, and what the family needs of it; and all that the
 /// run wrote, as it wrote it.
 fn is_whole(member: &Member, record: &RunRecord, keys: &Keys) -> bool {
     let directory = results(member);
     directory.page().is_file()
+        && Ledger::read(&directory).figures_are_there(&directory)
         && record.run().is_some_and(|run| run.config.network.label == member.config.network.label)
         && record.files.keys().all(|name| directory.root().join(name).is_file())
         && record.altered(&directory).is_none()

@@ -9,7 +9,7 @@ use npyz::{DType, NpyFile, NpyHeader, TypeChar};
 use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
-use super::stored::{Bytes, Labels, StoredArray, Unread, list_length};
+use super::stored::{Bytes, Labels, NUMBERS, StoredArray, Unread, list_length};
 use super::{ArrayError, ArrayFormat, Listed, Told, malformed, npy};
 use crate::error::FileError;
 use crate::files;
@@ -49,7 +49,7 @@ fn open(path: &Path, names: &[&str], _: &Told) -> Result<Vec<StoredArray>, Array
     let mut archive = archive(path)?;
     let whole = files::open(path).map_err(FileError::at(path))?;
     let whole = Arc::new(Bytes::of(path, whole)?);
-    let (rows, unread) = texts(&mut archive);
+    let (rows, unread) = texts(&mut archive, names);
     let labels = Arc::new(Labels { rows, unread, ..Labels::default() });
     let mut arrays = Vec::new();
     for name in names {
@@ -74,9 +74,10 @@ fn open(path: &Path, names: &[&str], _: &Told) -> Result<Vec<StoredArray>, Array
     Ok(arrays)
 }
 
-/// Every list of texts in the archive, any of which may name rows, and those that may be lists of texts and are not read.
-fn texts(archive: &mut ZipArchive<BufReader<File>>) -> (Vec<Vec<String>>, Vec<Unread>) {
-    let (mut texts, mut unread) = (Vec::new(), Vec::new());
+/// Every list of texts in the archive, any of which may name rows, and those beside the `arrays` that may be meant to and are
+/// not read.
+fn texts(archive: &mut ZipArchive<BufReader<File>>, arrays: &[&str]) -> (Vec<Vec<String>>, Vec<Unread>) {
+    let (mut texts, mut unread, mut numbers) = (Vec::new(), Vec::new(), Vec::new());
     for index in 0..archive.len() {
         let Ok(entry) = archive.by_index(index) else { continue };
         let name = entry.name().map(|name| name.trim_end_matches(".npy").to_string()).unwrap_or_default();
@@ -89,8 +90,12 @@ fn texts(archive: &mut ZipArchive<BufReader<File>>) -> (Vec<Vec<String>>, Vec<Un
                 texts.extend(list.collect::<Result<Vec<String>, _>>());
             }
             TypeChar::Object => unread.push(Unread { name, length, why: OBJECTS }),
+            TypeChar::Int | TypeChar::Uint if !arrays.contains(&name.as_str()) => {
+                numbers.push(Unread { name, length, why: NUMBERS });
+            }
             _ => {}
         }
     }
+    unread.append(&mut numbers);
     (texts, unread)
 }

@@ -41,6 +41,10 @@ pub struct Unread {
     pub why: &'static str,
 }
 
+/// What is said of a list of whole numbers beside an array: they may number anything.
+pub(super) const NUMBERS: &str =
+    "whole numbers, which may be of groups or classes; if they are names, save them as text";
+
 impl Labels {
     /// What is to be said of a list of so many places that is not read.
     pub fn unread(&self, length: usize) -> Option<&Unread> {

@@ -153,8 +153,12 @@ fn malformed_files_give_named_errors() {
         let error = read(&saved(&directory, name, &bytes)).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
     }
-    let absent = read(&directory.path().join("absent.npy")).unwrap_err().to_string();
-    assert!(absent.contains("absent.npy: "), "{absent}");
+    for absent in ["absent.npy", "absent"] {
+        let said = read(&directory.path().join(absent)).unwrap_err().to_string();
+        assert!(said.contains(&format!("{absent}: ")) && !said.contains("ending"), "{said}");
+    }
+    let folder = read(directory.path()).unwrap_err().to_string();
+    assert!(folder.ends_with(": a folder, expected a file of arrays"), "{folder}");
 }
 
 #[test]
@@ -168,6 +172,16 @@ fn packed_and_plain_archives_read_alike() {
         // The other array is of integers, so this is the only one meant.
         assert_eq!(read(&path).unwrap(), (vec![2, 3], vec![0.0, 1.0, 2.0, 3.0, 4.0, 5.0]));
     }
+}
+
+#[test]
+fn whole_numbers_beside_an_array_are_told_as_no_names() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ids.npz");
+    let ids = npy("<i8", false, "2,", &[17_i64, 3].map(i64::to_le_bytes).concat());
+    npz(&path, Stored, [("ids", ids), ("layer", npy("<f8", false, "2, 3", &f8(&[0.0; 6])))]);
+    let told = |name| open(&path, name, &Told::default()).unwrap().labels().unread(2).map(|list| list.name.clone());
+    assert_eq!((told(None), told(Some("ids"))), (Some("ids".to_string()), None));
 }
 
 #[test]

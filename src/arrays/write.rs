@@ -110,11 +110,13 @@ pub fn write_rsms(path: &Path, out: &RsmsOut) -> Result<(), FileError> {
 fn csv(file: &mut dyn io::Write, names: Option<&[String]>, values: &[f64], concepts: usize) -> io::Result<()> {
     let mut table = csv::Writer::from_writer(file);
     if let Some(names) = names {
-        table.write_record(std::iter::once("").chain(names.iter().map(String::as_str)))?;
+        let header = std::iter::once("").chain(names.iter().map(String::as_str));
+        table.write_record(header).map_err(files::csv_unwritten)?;
     }
     for (row, values) in values.chunks_exact(concepts).enumerate() {
         let name = names.map(|names| names[row].clone());
-        table.write_record(name.into_iter().chain(values.iter().map(f64::to_string)))?;
+        let record = name.into_iter().chain(values.iter().map(f64::to_string));
+        table.write_record(record).map_err(files::csv_unwritten)?;
     }
     table.flush()
 }

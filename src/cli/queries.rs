@@ -173,7 +173,7 @@ pub(super) fn bench(arguments: Bench, progress: &Progress) -> Result<(), Error> 
     if let Some(directory) = shaders {
         return bench::write_shaders(&directory);
     }
-    json.iter().try_for_each(|path| results::check_writable(path)).map_err(Error::input)?;
+    results::check_files(json.as_slice(), &[])?;
     let config = config.map(|path| Config::read(&path, &[])).transpose().map_err(Error::input)?;
     let plan = config
         .map(|mut config| {

@@ -1,6 +1,6 @@
 //! `semgpu quickstart` and `semgpu init`: the experiment that the program carries in itself.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::device::Choice;
 use crate::error::{Error, FileError};
 use crate::progress::Progress;
-use crate::results::{beside, remove_dead};
+use crate::results::{beside, check_files, remove_dead};
 use crate::wording::shell;
 
 use super::{print, run, threads};
@@ -52,6 +52,10 @@ pub(super) fn quickstart(arguments: Quickstart, progress: &Progress) -> Result<(
 
 /// Writes the experiment out as a start of one's own.
 pub(super) fn init(folder: &Path, progress: &Progress) -> Result<(), Error> {
+    // One file of each folder.
+    let files: BTreeMap<_, PathBuf> =
+        FILES.iter().map(|(name, _)| (Path::new(name).parent(), folder.join(name))).collect();
+    check_files(&files.into_values().collect::<Vec<_>>(), &[])?;
     if let Some((name, _)) = FILES.iter().find(|(name, bytes)| holds_other(&folder.join(name), bytes)) {
         return Err(Error::input(Other(folder.join(name))));
     }

@@ -12,8 +12,8 @@ use crate::pipeline::{self, Beside};
 use crate::plan::{Plan, Plans};
 use crate::progress::Progress;
 use crate::record;
-use crate::results::{ClaimError, check_files, write_lines};
-use crate::shards::{Cut, Keys, Shards, Size, Span, State};
+use crate::results::{check_files, write_lines};
+use crate::shards::{Cut, Keys, ShardError, Shards, Size, Span, State};
 use crate::wording::{counted, shell};
 
 use super::run::{Experiment, describe, print_page};
@@ -110,6 +110,7 @@ fn check_tables(folder: &Path) -> Result<(), Error> {
     if folder.is_file() {
         return Err(Error::input(OtherTable(folder.into())));
     }
+    check_files(&TABLES.map(|(name, _)| folder.join(name)), &[])?;
     for (name, command) in TABLES {
         let path = folder.join(name);
         match files::read_to_string(&path) {
@@ -118,10 +119,7 @@ fn check_tables(folder: &Path) -> Result<(), Error> {
             _ => return Err(Error::input(OtherTable(path))),
         }
     }
-    match check_files(&TABLES.map(|(name, _)| folder.join(name)), &[]) {
-        Err(ClaimError::Unwritable { path, source }) => Err(Error::input(FileError { path, source })),
-        checked => Ok(checked?),
-    }
+    Ok(())
 }
 
 /// Checks every experiment, cuts it, and writes the tables of commands.
@@ -129,7 +127,11 @@ pub(super) fn cut(arguments: Cutting, called: &Path, progress: &Progress) -> Res
     // Before anything is measured.
     check_tables(&arguments.tables)?;
     let mut tables = Tables::default();
-    for path in &arguments.configs {
+    for (n, path) in arguments.configs.iter().enumerate() {
+        if arguments.configs[..n].contains(path) {
+            progress.line(format!("{}: named twice, is cut once", path.display()));
+            continue;
+        }
         let started = Instant::now();
         match arguments.experiment.asked(path)? {
             Asked::One(config) => {
@@ -193,7 +195,10 @@ fn cut_one(
         cut.estimate.draw,
         cut.estimate.start
     ));
-    let shards = Shards::create(&out, cut, arguments.fresh).map_err(Error::input)?;
+    let shards = Shards::create(&out, cut, arguments.fresh).map_err(|error| match error {
+        ShardError::File(error) => Error::failed(error),
+        error => Error::input(error),
+    })?;
     let cut = shards.cut();
     let commands = [cut.groups_commands(), cut.draws_commands(), vec![cut.merge_command()]];
     tables.iter_mut().zip(commands).for_each(|(table, commands)| table.extend(commands));
@@ -281,7 +286,9 @@ pub(super) fn status(arguments: Status) -> Result<(), Error> {
                     continue;
                 }
                 print(format!("{}{name}  {kind}: {done} of {} shards done", path.display(), states.len()));
-                for (span, state) in states.iter().filter(|(_, state)| matches!(state, State::Part(..))) {
+                for (span, state) in
+                    states.iter().filter(|(_, state)| matches!(state, State::Part(..) | State::Lost(_)))
+                {
                     print(format!("  {kind} {span}: {state}"));
                 }
             }

@@ -72,7 +72,7 @@ pub(super) fn write_manifest(selection: &Selection, request: &Request, photos: &
         let mut table = csv::Writer::from_writer(file);
         let mut header = vec!["path", "concept", "group", "class_index"];
         header.extend(request.categories.is_some().then_some("category"));
-        table.write_record(header)?;
+        table.write_record(header).map_err(files::csv_unwritten)?;
         for outcome in &selection.outcomes {
             let Some((concept, files)) = outcome.concept(request.per_concept) else { continue };
             for (group, file) in (1..).zip(files) {
@@ -80,7 +80,7 @@ pub(super) fn write_manifest(selection: &Selection, request: &Request, photos: &
                 let index = outcome.class.index.map(|index| index.to_string()).unwrap_or_default();
                 let mut row = vec![path, concept.to_string(), i32::to_string(&group), index];
                 row.extend(outcome.category.clone());
-                table.write_record(row)?;
+                table.write_record(row).map_err(files::csv_unwritten)?;
             }
         }
         table.flush()
@@ -93,9 +93,11 @@ pub(super) fn write_report(selection: &Selection, request: &Request, photos: &Ph
         let mut table = csv::Writer::from_writer(file);
         let fixed = ["class", "class_index", "names", "concept", "reason", "missing_from", "images", "left_out"];
         let models = selection.models.iter().map(|(name, ..)| format!("token in {name}"));
-        table.write_record(fixed.iter().map(|column| column.to_string()).chain(models))?;
+        let header = fixed.iter().map(|column| column.to_string()).chain(models);
+        table.write_record(header).map_err(files::csv_unwritten)?;
         for outcome in &selection.outcomes {
-            table.write_record(report_row(outcome, request, photos, selection.models.len()))?;
+            let row = report_row(outcome, request, photos, selection.models.len());
+            table.write_record(row).map_err(files::csv_unwritten)?;
         }
         table.flush()
     })

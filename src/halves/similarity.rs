@@ -301,6 +301,12 @@ fn is_directory(request: &SimilarityRequest) -> bool {
 /// What the features' files are called, or, where they share a name, their folders: the parts of --out, with this ending.
 fn file_names(request: &SimilarityRequest, ending: &str) -> Result<Vec<OsString>, HalvesError> {
     let files = &request.features;
+    // A link of another name is another file.
+    let place = |path: &PathBuf| Some(path.parent()?.canonicalize().ok()?.join(path.file_name()?));
+    let places: Vec<PathBuf> = files.iter().map(|path| place(path).unwrap_or_else(|| path.clone())).collect();
+    if let Some(second) = (1..files.len()).find(|&n| places[..n].contains(&places[n])) {
+        return Err(HalvesError::Twice(files[second].clone()));
+    }
     let stems: BTreeSet<_> = files.iter().map(|path| path.file_stem()).collect();
     let folder = |path: &Path| path.parent()?.file_name().filter(|_| stems.len() < files.len()).map(OsStr::to_owned);
     let mut taken: BTreeMap<OsString, &PathBuf> = BTreeMap::new();
@@ -332,19 +338,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_files_that_would_be_one_both_are_named() {
+    fn of_files_that_would_be_one_both_are_named_and_one_that_is_given_twice() {
         let place = tempfile::tempdir().unwrap();
         let at = |name: &str| place.path().join(name);
         for (out, part) in [("all.npy", "b"), ("folder", "b.npy")] {
-            let request = SimilarityRequest {
-                features: ["a/f.npy", "b/f.npy", "b/g.npy"].map(at).to_vec(),
+            let request = |features: [&str; 3]| SimilarityRequest {
+                features: features.map(at).to_vec(),
                 layout: Layout::default(),
                 lists: Vec::new(),
                 out: at(out),
                 distances: false,
                 device: Choice::Cpu,
             };
-            let said = similarity(&request, &Progress::silent()).unwrap_err().to_string();
+            let said = |features| similarity(&request(features), &Progress::silent()).unwrap_err().to_string();
+            let twice = said(["a/f.npy", "a/g.npy", "a/f.npy"]);
+            assert!(twice.starts_with(&format!("{}: given twice", at("a/f.npy").display())), "{twice}");
+            let said = said(["a/f.npy", "b/f.npy", "b/g.npy"]);
             let [first, second, out] = [at("b/f.npy"), at("b/g.npy"), at(out).join(part)];
             let expected = format!("{} and {} would both become {}", first.display(), second.display(), out.display());
             assert!(said.starts_with(&expected), "{said}");

@@ -55,10 +55,10 @@ pub enum MatrixError {
     },
     /// Nothing tells r from 1 - r.
     #[error(
-        "{}: shape {shape:?}: if these are the entries above the diagonal of matrices of {concepts} concepts, say \
-         --similarities {of} (they are r) or --distances {of} (they are 1 - r); {FEATURES}, or become matrices by \
-         `semgpu similarity`",
-        path.display(), of = side.name()
+        "{}: shape {shape:?}: if these are vectors, a row for each concept, say --features {of}{}; if they are the entries above the \
+         diagonal of matrices of {concepts} concepts, say --similarities {of} (they are r) or --distances {of} (they are 1 - r); \
+         {FEATURES}, or become matrices by `semgpu similarity`",
+        path.display(), if *side == Side::Words { " (word vectors)" } else { "" }, of = side.name()
     )]
     Untold {
         /// The file.

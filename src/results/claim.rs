@@ -28,10 +28,10 @@ pub enum ClaimError {
     #[error("{}: this path is no UTF-8, expected one that run.json can name; rename it", .0.display())]
     NotText(PathBuf),
     /// A file in the place of a directory.
-    #[error("{}: a file, expected a directory for the results; move it away, or give --out another one", .0.display())]
+    #[error("{}: a file, expected a directory to write into; move it away, or name another one", .0.display())]
     NoDirectory(PathBuf),
     /// A directory in the place of a file.
-    #[error("{}: a directory, expected a file to write; give --out a file's name", .0.display())]
+    #[error("{}: a directory, expected a file to write; name a file", .0.display())]
     NoFile(PathBuf),
     /// A directory in the place of a file of the results.
     #[error("{}: a directory where a file of the results goes; move it away, or use another directory", .0.display())]

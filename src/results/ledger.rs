@@ -45,6 +45,11 @@ impl Ledger {
         self.groups.get(file).and_then(|groups| groups.get(group)).is_some_and(Option::is_some)
     }
 
+    /// Whether the files of all figures are there that were drawn.
+    pub fn figures_are_there(&self, directory: &ResultsDir) -> bool {
+        self.figures.iter().flat_map(|stem| figure_files(directory, stem)).all(|path| path.is_file())
+    }
+
     /// # Errors
     /// It cannot be written.
     pub fn write(&self, directory: &ResultsDir) -> Result<(), FileError> {

@@ -106,9 +106,9 @@ pub fn table_text<T: Table>(rows: &[T]) -> String {
 
 fn encode<T: Table>(file: impl io::Write, rows: &[T]) -> io::Result<()> {
     let mut table = csv::WriterBuilder::new().has_headers(false).from_writer(file);
-    table.write_record(T::header())?;
+    table.write_record(T::header()).map_err(files::csv_unwritten)?;
     for row in rows {
-        table.serialize(row)?;
+        table.serialize(row).map_err(files::csv_unwritten)?;
     }
     table.flush()
 }
@@ -120,7 +120,9 @@ fn encode<T: Table>(file: impl io::Write, rows: &[T]) -> io::Result<()> {
 pub fn read_table<T: Table>(directory: &Path) -> Result<Vec<T>, ResultsError> {
     let path = &file::<T>(directory);
     let text = match files::read_text(path) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(ResultsError::NoTable { path: path.into() }),
+        Err(e) if [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory].contains(&e.kind()) => {
+            return Err(ResultsError::NoTable { path: path.into() });
+        }
         read => read.map_err(FileError::at(path))?,
     };
     let unreadable = |error| FileError::at(path)(files::csv_error(&error, &text));
@@ -247,6 +249,23 @@ mod tests {
              vgg16,fc1,\"GloVe, 300-d\",2,2,0,3,0.5\n"
         );
         assert_eq!(read_table::<GroupRow>(&out).unwrap(), rows);
+    }
+
+    #[test]
+    fn what_the_system_says_of_a_table_that_is_not_written_is_kept() {
+        struct Full;
+        impl io::Write for Full {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::StorageFull.into())
+            }
+
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        // More than is written in one go.
+        let rows = [group_row("0", 0.5), group_row(&"1".repeat(1 << 16), 0.5)];
+        assert_eq!(encode(Full, &rows).unwrap_err().kind(), io::ErrorKind::StorageFull);
     }
 
     #[test]

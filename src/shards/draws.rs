@@ -2,7 +2,7 @@
 //! the experiment's key and a checksum in its header.
 
 use std::collections::BTreeMap;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
@@ -18,7 +18,10 @@ use crate::results::write_atomically;
 /// Why a shard of draws cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DrawsError {
-    /// It was not computed, or cannot be read.
+    /// It was not computed.
+    #[error("not there")]
+    Missing,
+    /// It cannot be read.
     #[error("{0}")]
     File(std::io::Error),
     /// It is not as it was written.
@@ -94,7 +97,10 @@ pub fn write(path: &Path, key: &str, span: Span, draws: &Draws) -> Result<(), Fi
 /// # Errors
 /// They are not there, damaged, or of another experiment.
 pub fn read(path: &Path, key: &str, span: Span) -> Result<Draws, DrawsError> {
-    let bytes = files::read(path).map_err(DrawsError::File)?;
+    let bytes = files::read(path).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => DrawsError::Missing,
+        _ => DrawsError::File(error),
+    })?;
     let damaged = |error: safetensors::SafeTensorError| DrawsError::Damaged(error.to_string());
     let (_, header) = SafeTensors::read_metadata(&bytes).map_err(damaged)?;
     let told = header.metadata().clone().unwrap_or_default();
@@ -176,6 +182,6 @@ mod tests {
             assert!(matches!(read(&path, "key", span), Err(DrawsError::Damaged(_))));
         }
         std::fs::remove_file(&path).unwrap();
-        assert!(matches!(read(&path, "key", span), Err(DrawsError::File(_))));
+        assert!(matches!(read(&path, "key", span), Err(DrawsError::Missing)));
     }
 }

@@ -18,19 +18,20 @@ impl Shards {
         let (directory, key) = (self.groups_dir(groups), self.groups_key(groups));
         let other = self.other(groups).filter(|_| directory.finished().exists());
         let claim = directory.claim(super::SHARD, &key, other.is_some())?;
-        let other = other.map(|other| format!("{}: {other}", directory.root().display()));
         let said = other.iter().map(String::as_str).chain(claim.damaged());
         said.for_each(|said| progress.line(format!("warning: {said}; computed again")));
         Ok(claim)
     }
 
-    /// Why what lies in the directory of a shard of groups is not that shard's.
+    /// Why what lies in the directory of a shard of groups is not that shard's, behind the directory.
     pub(super) fn other(&self, groups: Span) -> Option<String> {
-        let list = self.groups_dir(groups).finished();
+        let directory = self.groups_dir(groups);
+        let list = directory.finished();
+        let said = |why: String| Some(format!("{}: {why}", directory.root().display()));
         let key = match read_json::<Ledger>(&list) {
             Some(ledger) => ledger.key,
             None if list.exists() => {
-                return Some("the list of its matrices is damaged (rsm/finished.json)".to_string());
+                return said("the list of its matrices is damaged (rsm/finished.json)".to_string());
             }
             None => String::new(),
         };
@@ -38,7 +39,7 @@ impl Shards {
             return None;
         }
         let same_inputs = key.strip_prefix(&self.cut.keys.similarity).and_then(|rest| rest.strip_prefix(", groups "));
-        Some(match same_inputs {
+        said(match same_inputs {
             Some(found) => format!("of other groups ({found})"),
             None if key.is_empty() => "not there".to_string(),
             None => "of other inputs".to_string(),

@@ -159,6 +159,23 @@ fn completions_and_manual_know_the_commands() {
 
 #[cfg(target_os = "linux")]
 #[test]
+fn places_that_cannot_be_written_are_named_with_what_helps() {
+    let small = Small::make();
+    let (config, file) = (small.text("experiment.toml"), small.text("file"));
+    small.write("file", "mine");
+    let commands: [&[&str]; 5] =
+        [&["init"], &["man"], &["bench", "--shaders"], &["bench", "--json"], &["shards", &config, "--tables"]];
+    for command in commands {
+        let said = fail(&[command, &["/proc/sys/made/x"]].concat(), 2);
+        assert!(said.contains("nothing can be written here") && said.contains("use another directory"), "{said}");
+        let said = fail(&[command, &[format!("{file}/made/x").as_str()]].concat(), 2);
+        assert!(said.contains(&format!("{file}: a file, expected a directory")), "{said}");
+    }
+    assert_eq!(small.read("file"), "mine");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
 fn drivers_keep_their_remarks_to_themselves() {
     let output = semgpu(&["devices"]).env_remove("XDG_RUNTIME_DIR").output().unwrap();
     assert_eq!(text(&output.stderr), "");

@@ -216,6 +216,10 @@ fn features_beside_word_vectors_find_the_side_to_name() {
     write_npy(&folder.path("layer.npy"), &[CONCEPTS, UNITS], &features()).unwrap();
     let said = folder.test_refusal("W=vectors.txt", &["L=layer.npy"], &[]);
     assert!(said.contains("layer.npy") && said.contains("features are read with --features images"), "{said}");
+    // 300 values are the pairs of 25 concepts, too.
+    write_npy(&folder.path("words.npy"), &[CONCEPTS, 300], &vec![0.5; CONCEPTS * 300]).unwrap();
+    let said = folder.test_refusal("W=words.npy", &["L=layer.npy"], &[]);
+    assert!(said.contains("vectors, a row for each concept, say --features words (word vectors)"), "{said}");
     let said = folder.test_refusal("W=vectors.txt", &["L=layer.npy"], &["--features"]);
     assert!(said.contains("--features images leaves the words' file word vectors"), "{said}");
     // A table of more words than concepts.

@@ -50,11 +50,18 @@ fn finished_layers_are_reused_and_fresh_ignores_them() {
     small.run("out", &[]);
     let written = |name: &str| std::fs::metadata(small.path("out/rsm").join(name)).unwrap().modified().unwrap();
     let before = written("fire2.npy");
+    let record = || serde_json::from_str::<serde_json::Value>(&small.read("out/run.json")).unwrap();
+    let (mut changed, peak) = (record(), 1_u64 << 50);
+    changed["peak_bytes"] = peak.into();
+    small.write("out/run.json", &changed.to_string());
     small.run("out", &["--set", "two_vs_two.permutations=20"]);
     assert_eq!(before, written("fire2.npy"));
+    // What tests need is less than what the layers needed.
+    assert_eq!(record()["peak_bytes"], peak);
     assert!(small.read("out/accuracy.csv").contains(",20,"));
     small.run("out", &["--fresh"]);
     assert!(before < written("fire2.npy"));
+    assert_ne!(record()["peak_bytes"], peak);
 }
 
 #[test]

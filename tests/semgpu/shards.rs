@@ -92,10 +92,10 @@ fn what_is_missing_or_damaged_is_named_as_commands() {
     let draws = commands.len() - 1 - Small::GROUPS;
     let all = Small::GROUPS + draws;
     assert!(said.contains(&format!("{all} of {all} shards are missing")), "{said}");
-    assert!(said.contains("--groups 1-1   # not there") && said.contains("--draws 0-"), "{said}");
+    assert!(said.contains("groups-1-1: not there") && said.contains(".safetensors: not there"), "{said}");
     // Draws need all groups.
     let said = fail(&commands[Small::GROUPS].iter().map(String::as_str).collect::<Vec<_>>(), 2);
-    assert!(said.contains("--groups 1-1   # not there"), "{said}");
+    assert!(said.contains("groups-1-1: not there"), "{said}");
 
     run_all(&commands[..commands.len() - 1]);
     // A list without one of the shard's three matrices, as a kill leaves it.
@@ -114,6 +114,11 @@ fn what_is_missing_or_damaged_is_named_as_commands() {
     std::fs::write(&matrix, bytes).unwrap();
     let said = fail(&merge, 2);
     assert!(said.contains("1 of ") && said.contains("--groups 1-1   # ") && said.contains("pixels.npy"), "{said}");
+    // One that is gone: its list has it still.
+    std::fs::remove_file(&matrix).unwrap();
+    let status = call(&["status", &small.text("experiment.toml"), "--out", &small.text("merged")]);
+    let said = String::from_utf8(status.stdout).unwrap();
+    assert!(said.contains("groups: 1 of 2 shards done") && said.contains("pixels.npy: "), "{said}");
     run_all(&commands[..1]);
     let scores =
         small.path("merged.shards").join(format!("draws-{}.safetensors", commands[Small::GROUPS].last().unwrap()));
@@ -268,7 +273,7 @@ fn a_shard_in_the_place_of_another_is_named_and_made_again() {
     copy(&first, &second);
     let merge = words(commands.last().unwrap());
     let said = fail(&merge, 2);
-    assert!(said.contains("1 of ") && said.contains("--groups 2-2   # of other groups (1-1)"), "{said}");
+    assert!(said.contains("1 of ") && said.contains("groups-2-2: of other groups (1-1)"), "{said}");
     assert!(!small.path("merged/run.json").exists());
     let status = call(&["status", &small.text("experiment.toml"), "--out", &small.text("merged")]);
     assert!(String::from_utf8(status.stdout).unwrap().contains("groups: 1 of 2 shards done"));

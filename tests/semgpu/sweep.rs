@@ -209,8 +209,8 @@ fn a_killed_sweep_goes_on_with_the_network_in_progress() {
     let said = run(&small, "killed", &[]);
     assert!(said.matches("finished before").count() == 2 && !said.contains("squeezenet1_1: finished before"), "{said}");
     assert_same(of("whole"), of("killed"));
-    // Nor is one where a table or a matrix is missing.
-    for lost in ["concepts.csv", "rsm/fire2.npy"] {
+    // Nor is one where a table, a matrix or a figure is missing.
+    for lost in ["concepts.csv", "rsm/fire2.npy", "figures/accuracy_squeezenet1_1.svg"] {
         std::fs::remove_file(small.path(&format!("killed/squeezenet1_1/{lost}"))).unwrap();
         let said = run(&small, "killed", &[]);
         assert!(
