@@ -236,8 +236,8 @@ pub mod tests {
         for text in ["3 networks, GloVe", "Relative depth", "VGG16", "net 1", "net 2", "chance"] {
             assert!(svg.contains(&format!(">{text}</text>")), "{text}");
         }
-        assert!(svg.contains("of all networks") && !svg.contains("NaN"));
-        assert!(drawn(&table(3), Family::Layers).1.contains("not across"));
+        assert!(svg.contains("networks;") && !svg.contains("across") && !svg.contains("NaN"));
+        assert!(drawn(&table(3), Family::Layers).1.contains("across"));
     }
 
     #[test]
