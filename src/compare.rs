@@ -167,7 +167,7 @@ pub fn compare(request: &Request, progress: &Progress) -> Result<PathBuf, Error>
     let mut untested: Vec<String> = unread
         .map(|(curve, _)| {
             format!(
-                "{}: a matrix is missing in rsm/ (run it again), or too few concepts; drawn, not tested",
+                "{}: a matrix is missing in rsm/ (run it again), or there are too few concepts; drawn, not tested",
                 curve.name
             )
         })
@@ -214,13 +214,14 @@ pub fn compare(request: &Request, progress: &Progress) -> Result<PathBuf, Error>
     write_table(out.root(), &between).map_err(Error::failed)?;
     write_table(out.root(), &within).map_err(Error::failed)?;
     let drawn = report::write_comparison(&comparison, request.style, out.root(), progress)?;
+    let told = comparison.told();
     record.files = out.comparison_tables().iter().chain(&drawn).map(|path| out.below(path)).collect();
     write_json(&out.comparison(), &record).map_err(Error::failed)?;
     if !between.is_empty() || !within.is_empty() {
         progress
             .line(format!("intervals and p-values generalise to other {}", record.generalise.said(&record.groups_are)));
     }
-    report::told(&between).into_iter().chain(report::told(&within)).for_each(|said| progress.line(said));
+    told.into_iter().for_each(|said| progress.line(said));
     Ok(out.page())
 }
 
@@ -237,7 +238,7 @@ fn runs(directories: &[PathBuf], progress: &Progress) -> Result<Vec<(String, Pat
     all.retain(|directory: &PathBuf| {
         let new = seen.insert(directory.canonicalize().unwrap_or_else(|_| directory.clone()));
         if !new {
-            progress.line(format!("{}: named twice, stands once", directory.display()));
+            progress.line(format!("{}: named twice, taken once", directory.display()));
         }
         new
     });
@@ -290,23 +291,21 @@ fn obstacle(
     over: Generalise,
 ) -> Option<&'static str> {
     if a.concepts != b.concepts {
-        Some("other concepts; drawn, not tested")
+        Some("not the same concepts; drawn, not tested")
     } else if a.is_unnamed() && a.directory != b.directory && in_a.0 != in_b.0 {
         Some(
-            "numbers instead of names, and other words: nothing says that the concepts are the same; drawn, not tested (semgpu \
-             test --concepts FILE names them)",
+            "concepts have numbers instead of names, and the words differ: nothing says that the concepts are the same; drawn, \
+             not tested (semgpu test --concepts FILE names them)",
         )
     } else if a.counterparts(b).iter().all(Option::is_none) {
-        Some("no layer of the one has the name of one of the other, and their order says nothing; drawn, not tested")
+        Some("they have no layer name in common, and the order of layers says nothing; drawn, not tested")
     } else if a.ties != b.ties && (a.ties_occur() || b.ties_occur()) {
         Some(
-            "ties count differently, which moves accuracies by itself; drawn, not tested (make one again by the other's rule for \
-             ties)",
+            "ties count differently, which by itself moves accuracies; drawn, not tested (run one again with the other's rule \
+             for ties)",
         )
     } else if over.over_groups() && a.groups != b.groups {
-        Some(
-            "other groups, so none of the one is any of the other; drawn, not tested (--generalise concepts tests them)",
-        )
+        Some("not the same groups, so that none can be paired; drawn, not tested (--generalise concepts tests them)")
     } else {
         None
     }

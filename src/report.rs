@@ -53,7 +53,7 @@ use crate::results::{Ledger, Results};
 pub use alignment::{Over, said, what};
 pub use best::Best;
 pub use chance::{differs as chance_differs, told as chance};
-pub use compare::{Comparison, Overlay, told};
+pub use compare::{Comparison, Overlay};
 pub use curves::{LayerRow, SIGNIFICANT, distinct};
 pub use error::ReportError;
 pub use inference::Null;

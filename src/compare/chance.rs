@@ -28,8 +28,8 @@ fn said(
     let (a, b) = differ.max_by(|one, other| apart(one).total_cmp(&apart(other)))?;
     let [one, other] = names([&a.layer, &b.layer]);
     Some(format!(
-        "chance, the null's mean, differs by {:.2}: {one} {:.2}, {other} {:.2}; so much of their difference is chance's own, which \
-         ties move (ties = half does not) and draws within categories",
+        "chance, the null's mean, differs by {:.2}: {one} {:.2}, {other} {:.2}; that part of their difference is due to ties \
+         (avoided by ties = half) or to draws within categories",
         apart(&(a, b)),
         a.null_mean,
         b.null_mean

@@ -22,7 +22,7 @@ pub fn doubts(runs: &[(&str, RunRecord)], words: &[String]) -> Vec<String> {
         let (first, tail) = (&runs[0].0, runs[0].1.inference().tail);
         if record.inference().tail != tail {
             said.push(format!(
-                "p-values of {name} are {}, those of {first} {}: what is filled does not mean the same",
+                "p-values of {name} are {}, those of {first} {}: filled marks do not mean the same",
                 record.inference().tail.said(),
                 tail.said()
             ));
@@ -35,7 +35,7 @@ pub fn doubts(runs: &[(&str, RunRecord)], words: &[String]) -> Vec<String> {
         if let Some((first, input)) = first
             && let Some(differences) = differences(&network.input, input)
         {
-            said.push(format!("images arrive otherwise at {} in {name} than in {first}: {differences}", network.name));
+            said.push(format!("images reach {} differently in {name} than in {first}: {differences}", network.name));
         }
     }
     said
@@ -88,7 +88,7 @@ mod tests {
         let runs = [("a", of("0", "caffe")), ("b", of("1", "caffe")), ("c", of("0", "torch"))];
         let expected = [
             "a/b is another file in b than in a, by its SHA-256 in run.json",
-            "images arrive otherwise at vgg16 in c than in a: values imagenet, not caffe",
+            "images reach vgg16 differently in c than in a: values imagenet, not caffe",
         ];
         assert_eq!(doubts(&runs, &[]), expected);
         assert_eq!(doubts(&runs, &["other".to_string()]), expected[1..]);
@@ -100,7 +100,7 @@ mod tests {
         let said = doubts(&[("a", of("0", "caffe")), ("d", lower)], &[]);
         assert_eq!(
             said,
-            ["p-values of d are of low values, those of a of high values: what is filled does not mean the same"]
+            ["p-values of d are of low values, those of a of high values: filled marks do not mean the same"]
         );
     }
 }

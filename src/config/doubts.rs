@@ -79,8 +79,8 @@ impl InferenceOptions {
         (over && groups < ENOUGH_GROUPS).then(|| {
             let ceilings = if groups == FEWEST_GROUPS { "; of two, noise ceilings have no intervals" } else { "" };
             format!(
-                "generalise: {groups} groups say little of others: their variance has {} of freedom, and intervals are as wide \
-                 as that makes them; better {ENOUGH_GROUPS} or more{ceilings}",
+                "generalise: {groups} groups say little of others: their variance has {} of freedom, so that intervals are wide; \
+                 {ENOUGH_GROUPS} or more are better{ceilings}",
                 counted(groups - 1, "degree")
             )
         })

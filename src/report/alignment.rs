@@ -21,6 +21,9 @@ pub const MAPS: Figure = Figure { name: "alignment", draw: draw_maps };
 /// `measures_<network>_<words>`
 pub const DEPTHS: Figure = Figure { name: "measures", draw: draw_depths };
 
+/// Of more measures than this intervals would hide each other, and the curves.
+const MOST_WITH_INTERVALS: usize = 4;
+
 /// The rows of a network and a word space.
 fn spaces(rows: &[MeasureRow]) -> Vec<Vec<&MeasureRow>> {
     let networks = distinct(rows.iter().map(|row| row.network.as_str()));
@@ -188,8 +191,12 @@ fn depths<'a>(rows: &[&'a MeasureRow], material: &'a Material) -> Chart<'a> {
         layers.iter().enumerate().map(mark).collect()
     };
     let curves = measures.iter().enumerate().map(|(n, measure)| Curve::marked(curve(n), marks(measure)));
-    let curves: Vec<Curve> = curves.collect();
+    let mut curves: Vec<Curve> = curves.collect();
     let bars = curves.iter().flat_map(|curve| &curve.marks).any(|mark| mark.interval.is_some());
+    let crowded = measures.len() > MOST_WITH_INTERVALS;
+    if crowded {
+        curves.iter_mut().flat_map(|curve| &mut curve.marks).for_each(|mark| mark.interval = None);
+    }
     Chart {
         title: format!("{} and {}", names::network(&rows[0].words), material.said().network(&rows[0].network)),
         y_title: "calibrated score",
@@ -200,9 +207,13 @@ fn depths<'a>(rows: &[&'a MeasureRow], material: &'a Material) -> Chart<'a> {
         curves,
         legend: legend(measures),
         notes: format!(
-            "(value − τ) / (1 − τ), {} {}{}{} concepts.",
+            "(value − τ) / (1 − τ), where {} {}{}{} concepts.",
             threshold(rows[0].alpha, several, material),
-            if bars { "Lines through markers: 95\u{a0}% intervals over concepts, τ held. " } else { "" },
+            match (bars, crowded) {
+                (false, _) => "",
+                (true, false) => "Lines through markers: 95\u{a0}% intervals over concepts, with τ fixed. ",
+                (true, true) => "measures.csv has 95\u{a0}% intervals of the values over concepts. ",
+            },
             inference::permutations(material.null(), rows.iter().map(|row| row.permutations))
                 .map_or_else(String::new, |said| said + ", "),
             grouped(rows[0].concepts),
@@ -238,15 +249,15 @@ fn threshold(alpha: f64, several: bool, material: &Material) -> String {
     let quantile = format!("{:.0}\u{a0}% quantile", 100.0 * (1.0 - alpha));
     if several {
         format!(
-            "τ the {quantile} of the highest value of all pairs in each draw: 0 is what the best pair reaches by chance, 1 the \
-             measure\u{2019}s highest value. At each layer the best layer of the words\u{2019} side. Filled: above τ, so \
-             p\u{a0}≤\u{a0}{alpha} over all pairs by their highest value; hollow: not. p_both in measures.csv is by the \
-             highest value in units of each pair\u{2019}s null, and can differ."
+            "τ is the {quantile}, over permutations, of the highest value of any pair: 0 is what the best pair reaches by chance, \
+             1 the measure\u{2019}s maximum. Each layer is shown with its best layer of the words\u{2019} side. Filled: above τ, so \
+             p\u{a0}≤\u{a0}{alpha} over all pairs (maximum of raw values); hollow: not. p_both in measures.csv is by the \
+             maximum of values standardised by each pair\u{2019}s null, and can differ."
         )
     } else {
         format!(
-            "τ the {quantile} of each layer\u{2019}s own null: 0 is what chance reaches at a layer by itself, 1 the \
-             measure\u{2019}s highest value. {}; hollow: n.s.",
+            "τ is the {quantile} of each layer\u{2019}s own null: 0 is what chance reaches at a single layer, 1 the \
+             measure\u{2019}s maximum. {}; hollow: n.s.",
             inference::filled(material.null(), words_spaces)
         )
     }
@@ -317,6 +328,22 @@ pub mod tests {
         assert_eq!(depths[0].stem, "measures_vgg16_GPT");
         for text in ["calibrated score", "cka", "mknn", "A", "C"] {
             assert!(depths[0].picture.svg.contains(&format!(">{text}</text>")), "{text}");
+        }
+    }
+
+    #[test]
+    fn many_measures_are_drawn_without_their_intervals() {
+        let mut table = rows(&[""], &["a", "b"]);
+        table.iter_mut().for_each(|row| (row.ci_low, row.ci_high) = (Some(0.0), Some(0.9)));
+        let more =
+            |n| table.iter().map(move |row| MeasureRow { measure: format!("{}{n}", row.measure), ..row.clone() });
+        let many: Vec<MeasureRow> = (0..3).flat_map(more).collect();
+        for (measures, drawn) in [(table.clone(), true), (many, false)] {
+            let results = Results { measures, ..Results::default() };
+            let material = material(&results);
+            let chart = depths(&results.measures.iter().collect::<Vec<_>>(), &material);
+            let with = chart.curves.iter().flat_map(|curve| &curve.marks).any(|mark| mark.interval.is_some());
+            assert_eq!((with, chart.notes.contains("measures.csv has 95")), (drawn, !drawn), "{}", chart.notes);
         }
     }
 

@@ -167,10 +167,10 @@ impl Architecture {
     fn notes(&self) -> Notes {
         let taps = || self.blocks.iter().flat_map(|block| &block.taps);
         let tapped = taps().filter(|&&tapped| tapped).count();
-        let hollow = if tapped < taps().count() { "; hollow: others that can be" } else { "" };
+        let hollow = if tapped < taps().count() { "; hollow: not compared" } else { "" };
         let notes = format!(
-            "Each box is a stage, run over all images before the next one starts: as high as the side of its output, as \
-             wide as its channels (both on a root scale); below, channels \u{d7} height \u{d7} width. Filled dots: the {} \
+            "Each box is a stage, which all images pass before the next one starts. Its height is the side of its output, its \
+             width the number of channels (square-root scales); below: channels \u{d7} height \u{d7} width. Filled dots: the {} \
              compared{hollow}. {} million multiply-adds per image.",
             counted(tapped, "layer"),
             grouped(self.multiply_adds / 1_000_000)
@@ -307,6 +307,6 @@ mod tests {
     fn one_layer_is_counted_as_one() {
         let network = nets::find("vgg16").unwrap().blueprint("keras").unwrap();
         let svg = Architecture::new("VGG16".into(), &network, &["fc1"]).draw().svg;
-        assert!(svg.contains("the 1 layer") && !svg.contains("1 layers"));
+        assert!(svg.contains("layer") && !svg.contains("layers"));
     }
 }

@@ -62,14 +62,14 @@ pub fn band<R: LayerRow>(curves: &Curves<R>) -> String {
     let still = levels.iter().find(|level| !level.moved);
     match (still, levels.len(), curves.models.len()) {
         (_, _, 1) => format!("Band: {NULL}"),
-        (Some(_), 1, _) => format!("Band: {NULL}, from the lowest to the highest of the curves."),
+        (Some(_), 1, _) => format!("Band: {NULL}, spanning the nulls of all curves."),
         (None, ..) => format!("Bands: {NULL}, each in its curve\u{2019}s colour."),
         (Some(level), ..) => {
             let grey = match level.models[..] {
-                [model] => curves.models[model].words,
-                _ => "all others, from the lowest to the highest",
+                [model] => format!("that of {}", curves.models[model].words),
+                _ => "spanning those of all other curves".to_string(),
             };
-            format!("Bands: {NULL}, coloured of the curve of that colour, grey of {grey}.")
+            format!("Bands: {NULL}; coloured: that of the curve in the same colour; grey: {grey}.")
         }
     }
 }
@@ -153,7 +153,7 @@ pub fn said<R: LayerRow>(curves: &Curves<R>, compared: &str, ties: Option<Ties>)
     let levels: Vec<String> = away.map(|model| level(model) + &named(model)).collect();
     let mut sentences = Vec::new();
     if !levels.is_empty() {
-        let why = if within { ": draws exchange concepts within categories" } else { "" };
+        let why = if within { ", because permutations stay within categories" } else { "" };
         sentences.push(format!("Chance is the null\u{2019}s mean, {}, not 0.5{why}.", listed(&levels)));
     }
     for model in &curves.models {
@@ -161,18 +161,20 @@ pub fn said<R: LayerRow>(curves: &Curves<R>, compared: &str, ties: Option<Ties>)
         let tied = model.rows.iter().flatten().map(|row| row.tied()).fold(0.0, f64::max);
         if tied > MANY {
             let counted = match ties {
-                Some(Ties::Half) => ", counted as half a pass",
-                Some(Ties::Won) => ", counted as passed",
-                Some(Ties::Lost) => ", counted as lost",
+                Some(Ties::Half) => " and count as half a pass",
+                Some(Ties::Won) => " and count as passed",
+                Some(Ties::Lost) => " and count as lost",
                 None => "",
             };
             let advice = match ties {
                 Some(Ties::Half) => "",
-                _ if within => "; advised: --ties\u{a0}half (ties\u{a0}=\u{a0}\"half\")",
-                _ => "; advised: --ties\u{a0}half (ties\u{a0}=\u{a0}\"half\"), by which chance is 0.5",
+                _ if within => "; --ties\u{a0}half (ties\u{a0}=\u{a0}\"half\") is advised",
+                _ => "; --ties\u{a0}half (ties\u{a0}=\u{a0}\"half\") is advised, with which chance is 0.5",
             };
-            sentences
-                .push(format!("Up to {:.0}\u{a0}% of {compared} tie{name}{counted}{advice}.", (100.0 * tied).max(1.0)));
+            sentences.push(format!(
+                "Up to {:.0}\u{a0}% of {compared} are tied{name}{counted}{advice}.",
+                (100.0 * tied).max(1.0)
+            ));
         }
     }
     sentences.join(" ")
@@ -244,7 +246,7 @@ mod tests {
         assert_eq!((bands.len(), lines.len()), (1, 1));
         assert!(lines[0].marks.iter().all(|mark| mark.value == 0.5));
         assert_eq!(said(&curves, "pairs", Some(Ties::Lost)), "");
-        assert!(band(&curves).ends_with("s.d., from the lowest to the highest of the curves."));
+        assert!(band(&curves).ends_with("s.d., spanning the nulls of all curves."));
         // No accuracy lies below 0 or above 1.
         let mut wide = table.clone();
         wide.iter_mut().for_each(|row| row.null_sd = 0.3);
@@ -265,14 +267,14 @@ mod tests {
         assert_eq!(bands.len(), 2);
         let heights: Vec<f64> = lines.iter().map(|line| line.marks[0].value).collect();
         assert_eq!(heights, [0.39, 0.5]);
-        assert!(band(&curves).ends_with("coloured of the curve of that colour, grey of GloVe."));
+        assert!(band(&curves).ends_with("coloured: that of the curve in the same colour; grey: that of GloVe."));
         let alone = Curves { models: curves.models[..1].to_vec(), ..Curves::under(None, &table).remove(0) };
         assert!(band(&alone).ends_with("s.d."));
         let told = said(&curves, "pairs", Some(Ties::Lost));
         assert!(told.contains("mean, 0.39 for category, not 0.5."), "{told}");
         // 16,000 of five groups of 13,695 pairs.
         assert!(
-            told.contains("Up to 23\u{a0}% of pairs tie for category, counted as lost; advised: --ties\u{a0}half"),
+            told.contains("Up to 23\u{a0}% of pairs are tied for category and count as lost; --ties\u{a0}half (ties"),
             "{told}"
         );
         // One draw may lie anywhere.
@@ -285,8 +287,11 @@ mod tests {
         }
         let within = Curves::under(Some(Null { within_categories: true, ..Null::default() }), &table).remove(0);
         let within = said(&within, "pairs", Some(Ties::Lost));
-        assert!(within.contains("0.39 for category, not 0.5: draws exchange concepts within categories."), "{within}");
-        assert!(within.ends_with("advised: --ties\u{a0}half (ties\u{a0}=\u{a0}\"half\")."), "{within}");
+        assert!(
+            within.contains("0.39 for category, not 0.5, because permutations stay within categories."),
+            "{within}"
+        );
+        assert!(within.ends_with("; --ties\u{a0}half (ties\u{a0}=\u{a0}\"half\") is advised."), "{within}");
         let mut both = table.clone();
         for (n, row) in both.iter_mut().filter(|row| row.words == "GloVe").enumerate() {
             row.null_mean = [0.41, 0.45][n];
@@ -300,9 +305,12 @@ mod tests {
             "{both}"
         );
         let half = said(&curves, "pairs", Some(Ties::Half));
-        assert!(half.ends_with("counted as half a pass."), "{half}");
+        assert!(half.ends_with("and count as half a pass."), "{half}");
         let results = Results { accuracy: table.clone(), ..Default::default() };
         let [line] = &super::told(&results, Ties::Lost, None, None)[..] else { panic!("one line for the one network") };
-        assert!(line.starts_with("2 vs. 2: Chance is") && line.contains("advised: --ties half"), "{line}");
+        assert!(
+            line.starts_with("2 vs. 2: Chance is") && line.contains("; --ties half (ties = \"half\") is advised"),
+            "{line}"
+        );
     }
 }

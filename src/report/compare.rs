@@ -14,7 +14,7 @@ use crate::report::style::{CURVES, CurveStyle, DASHED, GREY, curve};
 use crate::report::{Drawing, Null, chance};
 use crate::results::{AccuracyRow, COMPARE_FIGURES, ComparisonRow, WithinRow};
 
-pub use differences::{Tested, families, most, told};
+pub use differences::{Tested, families, held, most};
 pub use shown::{Shown, called, labelled};
 use styles::Styles;
 
@@ -42,6 +42,9 @@ pub struct Overlay<'a> {
     pub null: Option<Null>,
 }
 
+/// Of more than one curve.
+const ASIDE: &str = " Markers that would overlap are moved slightly sideways.";
+
 const DEPTHS: [&str; 6] = ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"];
 
 /// The words of a figure of differences.
@@ -53,8 +56,6 @@ struct Differences {
     y_title: &'static str,
     /// Where the marks stand, and which are drawn.
     note: String,
-    /// What a curve is one of.
-    curves: &'static str,
     /// What family-wise p-values are over.
     family: &'static str,
 }
@@ -64,28 +65,25 @@ impl Comparison<'_> {
     /// of curves, of many those of one word model, `compare_steps` within curves, of each layer and the one before it.
     pub fn drawings(&self) -> Vec<Drawing> {
         let text = "2 vs. 2 accuracy of several runs against relative depth".to_string();
-        let shown = Shown::of(self.curves, &self.record.runs);
+        let shown = self.shown();
         let mut chart = chart(
             self.curves,
             &shown,
-            &format!("p\u{a0}<\u{a0}{SIGNIFICANT} against chance, family-wise over what each run declares"),
+            &format!("p\u{a0}<\u{a0}{SIGNIFICANT} against chance, family-wise as each run declares"),
         );
         chart.notes += &tests(
             &self.record.generalise.said(&self.record.groups_are),
             [self.between.is_empty(), self.within.is_empty()],
         );
         let curves = Drawing { stem: COMPARE_FIGURES[0].into(), network: String::new(), text, picture: chart.draw() };
-        let name = |curve: &str| {
-            let overlay = self.curves.iter().find(|overlay| overlay.name == curve);
-            overlay.map_or_else(|| curve.to_string(), |overlay| shown.curve(overlay))
-        };
-        let pair = |row: &ComparisonRow| format!("{} \u{2212} {}", name(&row.curve_a), name(&row.curve_b));
+        let pair =
+            |row: &ComparisonRow| format!("{} \u{2212} {}", shown.curve(&row.curve_a), shown.curve(&row.curve_b));
         let few = self.pairs().count() <= CURVES.len();
         let is_drawn = |rows: &&[ComparisonRow]| few || rows[0].words_a == rows[0].words_b;
         let between: Vec<_> = self.pairs().filter(is_drawn).map(|rows| (pair(&rows[0]), rows)).collect();
-        let which = if few { "" } else { " Pairs of one word model; all pairs: compare.csv." };
+        let which = if few { "" } else { " Only pairs of one word model are drawn; compare.csv has all." };
         let steps = families(self.within).filter(|rows| rows[0].kind == WithinRow::NEXT);
-        let steps: Vec<_> = steps.map(|rows| (name(&rows[0].curve), rows)).collect();
+        let steps: Vec<_> = steps.map(|rows| (shown.curve(&rows[0].curve).to_string(), rows)).collect();
         let differences = self.differences(
             &between,
             &shown,
@@ -93,8 +91,7 @@ impl Comparison<'_> {
                 stem: COMPARE_FIGURES[1],
                 of: "2 vs. 2 accuracies",
                 y_title: "Difference in 2 vs. 2 accuracy",
-                note: format!("At the depth of the first curve\u{2019}s layer.{which}"),
-                curves: "pairs of curves",
+                note: format!("Each difference is drawn at the depth of the first curve\u{2019}s layer.{which}"),
                 family: "the layers of the pair",
             },
         );
@@ -105,12 +102,22 @@ impl Comparison<'_> {
                 stem: COMPARE_FIGURES[2],
                 of: "neighbouring layers\u{2019} 2 vs. 2 accuracies",
                 y_title: "Rise in 2 vs. 2 accuracy",
-                note: "Each layer less the one before it, at its depth.".to_string(),
-                curves: "curves",
+                note: "Each layer minus the one before it, drawn at its own depth.".to_string(),
                 family: "the layers of the curve",
             },
         );
         std::iter::once(curves).chain(differences).chain(steps).collect()
+    }
+
+    /// What its runs and curves are called.
+    pub fn shown(&self) -> Shown {
+        Shown::of(self.curves, &self.record.runs)
+    }
+
+    /// A sentence for each family of differences that was tested.
+    pub fn told(&self) -> Vec<String> {
+        let shown = self.shown();
+        differences::told(self.between, &shown).into_iter().chain(differences::told(self.within, &shown)).collect()
     }
 
     /// What was tested, pair of curves by pair.
@@ -140,11 +147,8 @@ impl Comparison<'_> {
             Curve::marked(curve(n), marks)
         };
         let none = Curve::line(GREY, DASHED, vec![(-0.5, 0.0), (DEPTHS.len() as f64 - 0.5, 0.0)]);
-        let Differences { stem, of, y_title, note, curves, family } = words;
-        let aside = match drawn.len() {
-            1 => String::new(),
-            _ => format!(" Where marks would hide each other, {curves} stand a little aside of their depths."),
-        };
+        let Differences { stem, of, y_title, note, family } = words;
+        let aside = if drawn.len() == 1 { "" } else { ASIDE };
         let chart = Chart {
             title: title(self.curves, shown),
             y_title,
@@ -154,7 +158,7 @@ impl Comparison<'_> {
             legend: legend(drawn.iter().map(|(name, _)| name.as_str())),
             curves: drawn.iter().enumerate().map(of_family).chain([none]).collect(),
             notes: format!(
-                "{note}{aside} Vertical lines: 95\u{a0}% intervals. Filled: p\u{a0}<\u{a0}{SIGNIFICANT} of no difference, family-wise over \
+                "{note}{aside} Vertical lines: 95\u{a0}% intervals. Filled: differs from 0, p\u{a0}<\u{a0}{SIGNIFICANT}, family-wise over \
                  {family}; hollow: n.s.{}",
                 speak(self.record)
             ),
@@ -180,7 +184,7 @@ fn title(overlays: &[Overlay], shown: &Shown) -> String {
 
 /// What intervals and p-values of differences generalise to.
 fn speak(record: &ComparisonRecord) -> String {
-    format!(" Intervals and p generalise to other {}.", record.generalise.said(&record.groups_are))
+    format!(" Intervals and p-values generalise to other {}.", record.generalise.said(&record.groups_are))
 }
 
 /// Where the tests of the differences stand that were made, and what they generalise to; of the tables, which are empty.
@@ -189,9 +193,9 @@ fn tests(over: &str, [between, within]: [bool; 2]) -> String {
         (true, true) => return String::new(),
         (false, true) => "compare.csv",
         (true, false) => "within.csv",
-        (false, false) => "compare.csv, of a run\u{2019}s layers within.csv",
+        (false, false) => "compare.csv (between curves) and within.csv (between layers)",
     };
-    format!(" Paired tests of the differences, which generalise to other {over}: {tables}.")
+    format!(" Paired tests of the differences are in {tables}; they generalise to other {over}.")
 }
 
 /// Their chart; `filled` is what filled marks say.
@@ -206,16 +210,16 @@ pub fn chart<'a>(overlays: &[Overlay<'a>], shown: &'a Shown, filled: &str) -> Ch
     let curves =
         overlays.iter().map(|overlay| Curve::marked(styles.of(overlay), overlay.rows.iter().map(mark).collect()));
     let (bands, lines) = chances(overlays, &styles);
-    let mut notes = "0: pixels, or the first layer; 1: the last layer.".to_string();
+    let mut notes = "Depth 0: the pixels, or the first layer; depth 1: the last layer.".to_string();
     if overlays.len() > 1 {
-        notes += " Where marks would hide each other, curves stand a little aside of their depths.";
+        notes += ASIDE;
     }
     if tested {
         notes += &what_marks_say(overlays, filled);
     }
     if overlays.len() > 1 && lines.iter().any(|line| line.style.color != GREY) {
         let dash = if styles.crossed() { " and dash" } else { "" };
-        notes += &format!(" Thin lines: chance, the null\u{2019}s mean, in its curve\u{2019}s colour{dash}.");
+        notes += &format!(" Thin lines: chance (the null\u{2019}s mean) of each curve, in its colour{dash}.");
     }
     Chart {
         title: title(overlays, shown),
@@ -242,9 +246,9 @@ fn what_marks_say(overlays: &[Overlay], filled: &str) -> String {
     let hollow = if untested { "n.s., or not tested." } else { "n.s." };
     let of = match (overlays.len(), overlays.iter().filter(|overlay| is_tested(overlay.rows)).count()) {
         (1, _) => "",
-        (all, bands) if all == bands => ", from the lowest to the highest of all curves.",
-        (_, 1) => ", of the curve that was tested.",
-        _ => ", from the lowest to the highest of the curves that were tested.",
+        (all, bands) if all == bands => ", spanning the nulls of all curves.",
+        (_, 1) => ", of the one curve that was tested.",
+        _ => ", spanning the nulls of the curves that were tested.",
     };
     format!(" Filled: {filled}; hollow: {hollow} Band: null mean\u{a0}±\u{a0}2\u{a0}s.d.{of}")
 }

@@ -53,11 +53,12 @@ fn heatmap(curves: &Curves, model: &Model, rows: &[&ConceptRow], told: Said) -> 
         Some(row) if row.groups > 1 => format!(", over all {}", told.all()),
         _ => String::new(),
     };
-    let by = if layers.len() > 1 { ", by their mean over layers" } else { "" };
+    let by = if layers.len() > 1 { " by their mean over layers" } else { "" };
     let mut notes =
-        format!("Share of the pairs with the concept that pass{over}. Concepts from the best to the worst{by}.");
+        format!("Share of each concept\u{2019}s pairs that pass{over}. Concepts are ordered from best to worst{by}.");
     if concepts.len() > MOST {
-        notes += &format!(" Of {} concepts the {} best and the {} worst.", concepts.len(), MOST / 2, MOST / 2);
+        notes +=
+            &format!(" Of {} concepts, the {} best and the {} worst are shown.", concepts.len(), MOST / 2, MOST / 2);
         concepts.drain(MOST / 2..concepts.len() - MOST / 2);
     }
     let labels: Vec<&str> = layers.iter().map(|layer| curves.label(layer)).collect();

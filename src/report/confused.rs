@@ -98,11 +98,11 @@ impl Confused<'_> {
     fn note(&self) -> String {
         let (lost, first) = match self.best.groups {
             1 => ("", ""),
-            _ => (" in a group or more", "; the images are those of the first group"),
+            _ => (" in at least one group", "; images of the first group"),
         };
         format!(
-            "The pairs with the lowest margins (matched minus mismatched sum{}) of those that are lost{lost}, at {}, {}{first}.",
-            self.mean, self.best.layer, self.best.words
+            "Of the pairs lost{lost} at {}, {}: those with the lowest margins (matched minus mismatched sum{}){first}.",
+            self.best.layer, self.best.words, self.mean
         )
     }
 
@@ -201,7 +201,7 @@ mod tests {
             confused.note()
         };
         assert!(
-            notes(5, ", mean over groups of images").contains("sum, mean over groups of images) of those that are")
+            notes(5, ", mean over groups of images").contains("sum, mean over groups of images); images of the first")
         );
         assert!(!notes(1, "").contains("group"));
 

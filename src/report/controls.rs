@@ -61,7 +61,7 @@ fn chart<'a>(curves: &Curves<'a>, words: &str, models: usize, material: &'a Mate
     // What is given is no word model of the page's script.
     let drawn = curves.marked(accuracy).map(|curve| Curve { words: None, ..curve });
     let mut notes = format!(
-        "{} {words} given these spaces: their RSMs are regressed out of both sides\u{2019} entries{}.",
+        "{} {words} given these spaces: the given spaces\u{2019} RSMs were regressed out of those of words and layers{}.",
         curves.counts(told),
         inference::in_every_draw(curves.permuted())
     );
@@ -133,14 +133,14 @@ mod tests {
         let chances: Vec<f64> = chart.curves[3..].iter().map(|line| line.marks[1].value).collect();
         assert!(chances.len() == 2 && chances[1] == 0.5, "{chances:?}");
         for said in
-            ["coloured of the curve of that colour", "mean, 0.30 for pixels, not 0.5", "% of pairs tie for pixels"]
+            ["that of the curve in the same colour", "mean, 0.30 for pixels, not 0.5", "% of pairs are tied for pixels"]
         {
             assert!(chart.notes.contains(said), "{said:?} in {}", chart.notes);
         }
         let told = chance::told(&results, Ties::Lost, None, None);
         let [line] = &told[..] else { panic!("{told:?}") };
         assert!(line.starts_with("2 vs. 2 given pixels: Chance is the null\u{2019}s mean, 0.30, not 0.5."), "{line}");
-        assert!(chart.notes.contains("both sides\u{2019} entries, in every permutation."), "{}", chart.notes);
+        assert!(chart.notes.contains("those of words and layers, in every permutation too."), "{}", chart.notes);
         // Nothing is drawn.
         let mut observed = results.clone();
         observed.accuracy.iter_mut().for_each(|row| row.permutations = 0);

@@ -14,6 +14,8 @@ mod pictures;
 mod provenance;
 mod tables;
 
+pub use methods::references;
+
 pub use comparison::write as write_comparison;
 pub use networks::write as write_networks;
 

@@ -84,7 +84,7 @@ pub fn permutations(null: Option<Null>, counts: impl Iterator<Item = u64>) -> Op
 pub fn covers(null: Option<Null>, models: usize) -> &'static str {
     match null.map(|null| null.rule.family) {
         Some(Family::Words | Family::Networks) if models > 1 => "family-wise over the layers of all word models",
-        Some(Family::Layers) if models > 1 => "family-wise over the layers of each word model, not over word models",
+        Some(Family::Layers) if models > 1 => "family-wise over the layers of each word model, not across word models",
         Some(_) => "family-wise over layers",
         None => "family-wise",
     }
@@ -93,8 +93,8 @@ pub fn covers(null: Option<Null>, models: usize) -> &'static str {
 /// The tail behind a p, after a comma; nothing where that is not known.
 pub fn tail(null: Option<Null>) -> &'static str {
     match null.map(|null| null.rule.tail) {
-        Some(Tail::Upper) => ", one-sided (high)",
-        Some(Tail::Lower) => ", one-sided (low)",
+        Some(Tail::Upper) => ", one-sided (high values)",
+        Some(Tail::Lower) => ", one-sided (low values)",
         Some(Tail::Two) => ", two-sided",
         None => "",
     }
@@ -107,7 +107,7 @@ pub fn filled(null: Option<Null>, models: usize) -> String {
 
 /// Behind what is done to the observed values, where it is done in draws, too.
 pub fn in_every_draw(permuted: bool) -> &'static str {
-    if permuted { ", in every permutation" } else { "" }
+    if permuted { ", in every permutation too" } else { "" }
 }
 
 /// What intervals speak of: over concepts, over subjects.
@@ -143,7 +143,7 @@ mod tests {
     fn several_word_models_are_said_to_be_covered_or_not() {
         let rule = |family| Rule { family, tail: Tail::Two, ..Rule::default() };
         let of = |family| Some(Null { rule: rule(family), ..Null::default() });
-        assert!(covers(of(Family::Layers), 2).ends_with("not over word models"));
+        assert!(covers(of(Family::Layers), 2).ends_with("not across word models"));
         assert!(covers(of(Family::Words), 2).ends_with("all word models"));
         assert_eq!(covers(of(Family::Words), 1), covers(of(Family::Layers), 1));
         assert_eq!((tail(of(Family::Layers)), tail(None)), (", two-sided", ""));

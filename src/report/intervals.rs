@@ -124,13 +124,14 @@ fn chart<'a>(
         chart.bands.push(Band { color: GREY, opacity: INTERVAL, edges });
         chart.legend.push(Entry { style, filled: true, text: "noise ceiling" });
         chart.notes += &format!(
-            " Grey band: how well the {0} agree, each by the mean of the others (lower edge) and of all (upper edge){1}.",
+            " Grey band: how well the {0} agree, each compared with the mean of the others (lower edge) and of all (upper \
+             edge){1}.",
             told.all(),
-            if accuracy { ", no bound" } else { "" }
+            if accuracy { "; not an upper bound" } else { "" }
         );
     }
     if results.intervals.iter().any(|row| row.network == curves.network && row.kind != "value") {
-        chart.notes += " Differences with their intervals and family-wise p: intervals.csv.";
+        chart.notes += " intervals.csv has the differences, with intervals and family-wise p-values.";
     }
     chart
 }
@@ -201,8 +202,8 @@ pub mod tests {
         let stems: Vec<&str> = drawings.iter().map(|drawing| drawing.stem.as_str()).collect();
         assert_eq!(stems, ["intervals_vgg16_2v2", "intervals_vgg16_rsa-spearman"]);
         let [of_pairs, of_rsa] = [0, 1].map(|n| &drawings[n].picture.svg);
-        assert!(of_pairs.contains(">noise ceiling</text>") && of_pairs.contains("no bound"));
-        assert!(of_pairs.contains("Differences"));
+        assert!(of_pairs.contains(">noise ceiling</text>") && of_pairs.contains("bound"));
+        assert!(of_pairs.contains("intervals.csv"));
         // No group has a correlation here, so there is no ceiling of them.
         assert!(of_rsa.contains(">RSA, Spearman</text>") && !of_rsa.contains("noise ceiling"));
     }
@@ -224,7 +225,7 @@ pub mod tests {
         };
         let (svg, filled) = drawn(&results, false);
         assert!(svg.contains(">0.40</text>") && !svg.contains(">0.5</text>") && !svg.contains("Filled:"), "{svg}");
-        assert!(!svg.contains("Differences"), "there are none");
+        assert!(!svg.contains("intervals.csv"), "there are none");
         assert_eq!(filled, [true; 4]);
         assert_ne!(svg, drawn(&results, true).0);
         let correlation = |row: &AccuracyRow| RsaRow {

@@ -39,8 +39,8 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
             values,
             measure: "correlation of RSMs",
             notes: format!(
-                "Pearson correlation of the layers\u{2019} similarity matrices over the pairs of concepts{mean}; the diagonal, 1, is \
-                 left out."
+                "Pearson correlation of the layers\u{2019} similarity matrices over the pairs of concepts{mean}; the diagonal (1) is \
+                 omitted."
             ),
         };
         drawings.push(Drawing {

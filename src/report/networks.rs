@@ -51,8 +51,8 @@ impl<'a> OfNetworks<'a> {
     pub fn covers(&self) -> &'static str {
         match self.null.rule.family {
             _ if self.labels().len() == 1 => inference::covers(Some(self.null), self.models().len()),
-            Family::Layers => "family-wise over the layers of each network, not over networks",
-            Family::Words => "family-wise over the layers of each network and all word models, not over networks",
+            Family::Layers => "family-wise over the layers of each network, not across networks",
+            Family::Words => "family-wise over the layers of each network and all word models, not across networks",
             Family::Networks if self.models().len() > 1 => {
                 "family-wise over the layers of all networks and word models"
             }
@@ -145,7 +145,7 @@ impl<'a> OfNetworks<'a> {
             |(_, best, _): &(_, &AccuracyRow, _)| best.null().filter(|_| moved).map_or(chance::HALF, |(mean, ..)| mean);
         let levels: Vec<f64> = ranked.iter().map(level).collect();
         let chance = Curve { aside: Some("chance"), ..Curve::line(GREY, DASHED, steps(&levels)) };
-        let said = if moved { " Dashed: chance, the null\u{2019}s mean, of the best layer." } else { "" };
+        let said = if moved { " Dashed line: chance (the null\u{2019}s mean) of the best layer." } else { "" };
         let mut curves = vec![marked(0, marks(&|network| network.1))];
         let mut samples = Vec::new();
         if networks.iter().any(|(_, rows)| rows.len() > 1) {
@@ -236,8 +236,8 @@ pub mod tests {
         for text in ["3 networks, GloVe", "Relative depth", "VGG16", "net 1", "net 2", "chance"] {
             assert!(svg.contains(&format!(">{text}</text>")), "{text}");
         }
-        assert!(svg.contains("of all networks") && !svg.contains("NaN"));
-        assert!(drawn(&table(3), Family::Layers).1.contains("not over"));
+        assert!(svg.contains("networks;") && !svg.contains("across") && !svg.contains("NaN"));
+        assert!(drawn(&table(3), Family::Layers).1.contains("across"));
     }
 
     #[test]

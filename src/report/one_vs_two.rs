@@ -33,15 +33,17 @@ fn chart<'a>(curves: &Curves<'a, OneVsTwoRow>, material: &'a Material) -> Chart<
         let counts = curves.rows().map(|row| row.permutations);
         if let Some(permutations) = inference::permutations(curves.null(), counts) {
             notes += &format!(
-                ", {permutations}.\n{}; pale: p\u{a0}<\u{a0}{SIGNIFICANT} of the layer by itself; hollow: n.s.",
+                ", {permutations}.\n{}; pale: p\u{a0}<\u{a0}{SIGNIFICANT} uncorrected only; hollow: n.s.",
                 inference::filled(curves.null(), curves.models.len())
             );
         }
         notes += match material.one_vs_two().map(|(columns, _)| columns) {
             Some(Columns::Paper) => {
-                "\nColumns: all images classified correctly, the predicted class\u{2019}s among them."
+                "\nColumns: all correctly classified images, the predicted class\u{2019}s own included."
             }
-            Some(Columns::Others) => "\nColumns: the images classified correctly, without the two classes\u{2019} own.",
+            Some(Columns::Others) => {
+                "\nColumns: the correctly classified images, the two classes\u{2019} own excluded."
+            }
             None => "",
         };
     }

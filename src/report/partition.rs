@@ -65,6 +65,8 @@ fn chart<'a>(curves: &Curves<'a>, rows: &[&'a PartitionRow], told: Said<'a>) -> 
         let interval = row.and_then(|row| row.ci_low.zip(row.ci_high));
         Mark { place: place as f64, value: row.map_or(f64::NAN, |row| row.explained), look: Look::Filled, interval }
     };
+    // Nothing lies below 0 that needs room there.
+    let least_end = whole.iter().filter_map(|row| row.ci_low).fold(lowest, f64::min);
     let style = CurveStyle { color: INK, shape: curve(0).shape, dash: UNJOINED };
     let marks = layers.iter().enumerate().map(total).collect();
     let all = Curve::marked(style, marks);
@@ -77,18 +79,18 @@ fn chart<'a>(curves: &Curves<'a>, rows: &[&'a PartitionRow], told: Said<'a>) -> 
         text: part,
     };
     let mut notes = format!("Share of the variance of similarities{}", curves.mean(told));
-    notes += if spaces.len() > 1 { "; a + b: shared by both and by no other space." } else { "." };
+    notes += if spaces.len() > 1 { "; a + b: shared by these spaces and no other." } else { "." };
     if lowest < 0.0 {
-        notes += " Below 0: one space hides the other.";
+        notes += " Below 0: suppression (one space hides what another explains).";
     }
     if rows.iter().any(|row| row.ci_low.is_some()) {
-        notes += " Lines: 95\u{a0}% bootstrap intervals of the total, over concepts.";
+        notes += " Vertical lines: 95\u{a0}% bootstrap intervals of the total, over concepts.";
     }
     Chart {
         title: told.network(curves.network),
         y_title: "Explained variance",
         // Parts of what spaces hide in each other may be more than the whole, which is 1.
-        limits: Some((f64::min(lowest, -1.0), f64::max(highest, 1.0))),
+        limits: Some((if least_end < 0.0 { f64::min(lowest, -1.0) } else { 0.0 }, f64::max(highest, 1.0))),
         labels: layers.iter().map(|layer| curves.label(layer)).collect(),
         x_title: told.axis,
         bands,
@@ -179,7 +181,7 @@ mod tests {
         let alone = [row("pixels", "unique", 0.25), row("pixels", "total", 0.25)];
         let alone = self::chart(&curves, &alone.iter().collect::<Vec<_>>(), Said::RUN).notes;
         assert!(
-            alone.starts_with("Share of the variance of similarities, mean over groups of images. Lines"),
+            alone.starts_with("Share of the variance of similarities, mean over groups of images. Vertical lines"),
             "{alone}"
         );
         let mut one = rows("vgg16", &labels, &["GloVe"]);
@@ -202,6 +204,9 @@ mod tests {
             .collect();
         let hidden = self::chart(&curves, &hidden.iter().collect::<Vec<_>>(), Said::RUN);
         assert_eq!(hidden.limits, Some((-1.0, 1.8)), "the axis reaches as high as the columns");
+        let above = [row("pixels", "unique", 0.25), row("pixels", "total", 0.25)];
+        let above = self::chart(&curves, &above.iter().collect::<Vec<_>>(), Said::RUN);
+        assert_eq!(above.limits, Some((0.0, 1.0)), "no room below 0 where nothing lies there");
         let little = self::chart(&curves, &little.iter().collect::<Vec<_>>(), Said::RUN);
         assert_eq!(little.legend.len(), 4, "all that is drawn is in the legend");
     }

@@ -185,8 +185,8 @@ impl Matrices<'_> {
     fn draw(&self) -> Picture {
         let notes = Notes::wrapped(
             &format!(
-                "Pearson correlations of concepts{}.{} Each matrix has its own colours, which span all but the outer \
-                 1\u{a0}% at either end; the diagonal is left out.",
+                "Pearson correlations of concepts{}.{} Each matrix has its own colour scale, from the 1st to the 99th \
+                 percentile; the diagonal is omitted.",
                 self.mean, self.order.said
             ),
             WIDTH - 2.0 * EDGE,

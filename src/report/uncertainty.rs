@@ -58,16 +58,16 @@ fn chart<'a>(curves: &Curves<'a>, n: usize, model: &Model<'a>, ties: Option<Ties
         ceilings = vec![edge(SOLID, |row| row.ceiling_high), edge(DOTTED, |row| row.ceiling_low)];
         let sample =
             |dash, text| Entry { style: CurveStyle { color: GREY, shape: Shape::None, dash }, filled: true, text };
-        legend.extend([sample(SOLID, "by the mean of all"), sample(DOTTED, "by that of the others")]);
+        legend.extend([sample(SOLID, "mean of all"), sample(DOTTED, "mean of the others")]);
         notes += &format!(
-            " Grey lines: the same test with the mean of all {0}, and of the other {0}, in the place of words: how well they \
-             agree, no bound.",
+            " Grey lines: each of the {0} tested against the mean of all, or of the others, in place of the words: how well \
+             they agree; not an upper bound.",
             told.all()
         );
     }
     if curves.permuted() {
         notes += &format!(
-            " Grey band: its null\u{2019}s mean\u{a0}±\u{a0}2\u{a0}s.d. {}.",
+            " Grey band: null mean\u{a0}±\u{a0}2\u{a0}s.d. {}.",
             inference::filled(curves.null(), curves.models.len())
         );
     }
@@ -106,7 +106,7 @@ mod tests {
         let drawings = drawn(table);
         assert_eq!(drawings.iter().map(|drawing| &drawing.stem).collect::<Vec<_>>(), ["uncertainty_vgg16_Skip_Gram"]);
         assert!(
-            drawings[0].picture.svg.contains(">by the mean of all</text>")
+            drawings[0].picture.svg.contains(">mean of all</text>")
                 && drawings[0].picture.svg.contains("95\u{a0}% interval")
         );
     }

@@ -116,7 +116,7 @@ fn tails_and_families_are_options_of_the_test_and_stand_in_its_record() {
     let figure = folder.read("figures/accuracy_images.svg");
     let texts: Vec<&str> =
         figure.split("</text>").filter_map(|part| part.rsplit_once('>')).map(|(_, text)| text).collect();
-    assert!(texts.join(" ").contains("of each word model, not over word models"), "{texts:?}");
+    assert!(texts.join(" ").contains("of each word model, not across word models"), "{texts:?}");
 
     let said = folder.test(&words, &images, &["--tail", "lower"]);
     assert!(said.contains("of low values"), "{said}");
@@ -147,9 +147,12 @@ fn a_model_of_categories_has_its_chance_and_its_rule_for_ties_told() {
     let null = folder.p("null_mean")[0];
     assert!(null < 0.45, "{null}");
     assert!(said.contains(&format!("(chance {null:.3}, ")), "{said}");
-    assert!(said.contains("2 vs. 2: Chance is the null") && said.contains("advised: --ties half"), "{said}");
+    assert!(
+        said.contains("2 vs. 2: Chance is the null") && said.contains("; --ties half (ties = \"half\") is advised"),
+        "{said}"
+    );
     let said = folder.test(&[&words], &[&images], &["--ties", "half"]);
-    assert!(!said.contains("advised") && said.contains("tie, counted as half a pass"), "{said}");
+    assert!(!said.contains("advised") && said.contains("are tied and count as half a pass"), "{said}");
     assert!((folder.p("null_mean")[0] - 0.5).abs() < 0.05);
     let ties: Vec<u64> = column(&folder.read("confused.csv"), "groups_tied");
     assert_eq!(ties.len(), 20);
@@ -179,7 +182,7 @@ fn rules_for_ties_part_runs_only_where_pairs_tie_and_chance_that_ties_move_is_to
 
     // Concepts of one kind have the same rows, and the pairs of them tie.
     let [lost, half] = ["lost", "half"].map(|ties| kept(&format!("K_{ties}"), &[&kinds], ties));
-    assert!(compared(&[&lost, &half]).contains("ties count differently, which moves accuracies by itself"));
+    assert!(compared(&[&lost, &half]).contains("ties count differently, which by itself moves accuracies"));
     assert!(read("compare.json").contains("ties count differently"));
     let said = compared(&[&kept("both", &[&words, &kinds], "lost")]);
     assert!(said.contains("warning: chance, the null's mean, differs by 0.1"), "{said}");

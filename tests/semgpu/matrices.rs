@@ -160,7 +160,7 @@ fn regions_are_compared_by_their_names() {
     assert!(value(&table, "difference").iter().all(|&difference| difference == 0.0), "{table}");
     let output = succeed(&["compare", &one, &three, "--out", &out]);
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("no layer of the one has the name of one of the other"), "{said}");
+    assert!(said.contains("they have no layer name in common"), "{said}");
     // Times are what they are called, networks' layers the nearest in depth.
     for (network, layers, axis) in [
         ("T1", ["0 ms=x.npy", "100 ms=y.npy", "200 ms=z.npy"], "Time"),

@@ -13,6 +13,8 @@ const ENTRY_GAP: f64 = 44.0;
 const LEGEND_PITCH: f64 = 1.35 * TICK_LABEL;
 /// The figure grows until the panel is this high, and as high as the axis' title in the smallest type.
 pub(super) const LEAST: f64 = 400.0;
+/// The same of many curves.
+const LEAST_OF_MANY: f64 = 800.0;
 /// The radius of markers that would hide what is beside them: the intervals of other curves, the lines of many.
 const CLOSE: f64 = 7.0;
 /// More curves are many.
@@ -178,11 +180,12 @@ impl Chart<'_> {
         let notes = Notes::wrapped(&self.notes, WIDTH - EDGE - left);
         let below = TICK + TICK_GAP + layers.height + 1.5 * AXIS_TITLE + notes.height() + 0.3 * notes::PITCH + EDGE;
         let small = TextStyle { em: NOTE, ..TITLE_TEXT };
-        let height = HEIGHT.max(top + LEAST.max(small.width(self.y_title)) + below).ceil();
+        let marked = self.curves.iter().filter(|curve| curve.has_markers()).count();
+        let least = if marked > FEW { LEAST_OF_MANY } else { LEAST };
+        let height = HEIGHT.max(top + least.max(small.width(self.y_title)) + below).ceil();
         let bottom = height - below;
         let y_title = AXIS_TITLE * ((bottom - top) / TITLE_TEXT.width(self.y_title)).min(1.0);
         let with_intervals = self.curves.iter().filter(|curve| curve.marks.iter().any(|mark| mark.interval.is_some()));
-        let marked = self.curves.iter().filter(|curve| curve.has_markers()).count();
         let most_radius = if with_intervals.count() > 1 || marked > FEW { CLOSE } else { 11.5 };
         let most = self.curves.iter().map(|curve| curve.marks.len()).max().unwrap_or(1).max(self.labels.len());
         let apart = (right - left) / most as f64;

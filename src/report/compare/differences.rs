@@ -1,5 +1,6 @@
 //! Differences that were tested, family by family, and the sentences that tell them.
 
+use super::Shown;
 use crate::report::curves::SIGNIFICANT;
 use crate::results::{ComparisonRow, WithinRow};
 use crate::wording::p_value;
@@ -8,8 +9,8 @@ use crate::wording::p_value;
 pub trait Tested {
     /// What tells its family from others.
     fn family(&self) -> [&str; 2];
-    /// The family's name, and where the difference is.
-    fn named(&self) -> (String, String);
+    /// The family, by what its curves are called, and where the difference is.
+    fn named(&self, shown: &Shown) -> (String, String);
     /// The layer, and that which it is held against.
     fn layers(&self) -> [&str; 2];
     /// Their accuracies.
@@ -54,8 +55,9 @@ impl Tested for ComparisonRow {
         [&self.curve_a, &self.curve_b]
     }
 
-    fn named(&self) -> (String, String) {
-        (format!("{} - {}", self.curve_a, self.curve_b), format!("at {}", self.layer_a))
+    fn named(&self, shown: &Shown) -> (String, String) {
+        let [a, b] = [&self.curve_a, &self.curve_b].map(|curve| shown.curve(curve));
+        (format!("{a} - {b}"), format!("at {}", self.layer_a))
     }
 
     columns!();
@@ -66,9 +68,9 @@ impl Tested for WithinRow {
         [&self.curve, &self.kind]
     }
 
-    fn named(&self) -> (String, String) {
+    fn named(&self, shown: &Shown) -> (String, String) {
         let (from, to) = if self.is_asked() { (&self.layer_a, &self.layer_b) } else { (&self.layer_b, &self.layer_a) };
-        (format!("{}, {}", self.curve, self.kind), format!("from {from} to {to}"))
+        (format!("{}, {}", shown.curve(&self.curve), held(self)), format!("from {from} to {to}"))
     }
 
     // The table has the first layer less the second; asked for from one to the other, it is the rise that is told.
@@ -78,6 +80,15 @@ impl Tested for WithinRow {
     }
 
     columns!();
+}
+
+/// What was held against what within a curve.
+pub fn held(row: &WithinRow) -> &'static str {
+    match row.kind.as_str() {
+        WithinRow::NEXT => "every layer and the one before it",
+        WithinRow::BEST => "the best layer and every other one",
+        _ => "as asked for",
+    }
 }
 
 /// What was tested, family by family.
@@ -93,14 +104,17 @@ pub fn most<T: Tested>(family: &[T]) -> (&T, usize) {
 }
 
 /// A sentence for each family: the largest difference, and how many are significant.
-pub fn told<T: Tested>(rows: &[T]) -> Vec<String> {
+pub(super) fn told<T: Tested>(rows: &[T], shown: &Shown) -> Vec<String> {
     let said = |family: &[T]| {
         let (row, significant) = most(family);
-        let ((name, place), [difference, low, high], [_, p]) = (row.named(), row.told(), row.p());
-        let said = format!("{place} ({difference:+.3}, 95 % {low:+.3} to {high:+.3}, family-wise p {})", p_value(p));
+        let ((name, place), [difference, low, high], [_, p]) = (row.named(shown), row.told(), row.p());
+        let said =
+            format!("{place} ({difference:+.3}, 95 % interval {low:+.3} to {high:+.3}, family-wise p {})", p_value(p));
         match family.len() {
             1 => format!("{name}: {said}"),
-            all => format!("{name}: most {said}; family-wise p < {SIGNIFICANT} in {significant} of {all}"),
+            all => {
+                format!("{name}: largest difference {said}; family-wise p < {SIGNIFICANT} in {significant} of {all}")
+            }
         }
     };
     families(rows).map(said).collect()

@@ -1,4 +1,4 @@
-//! What figures and pages call the runs of a comparison.
+//! What figures, pages and the terminal call the runs of a comparison.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -12,6 +12,8 @@ use crate::results::{NetworkRow, ResultsDir, figure_name, read_table};
 /// What figures call the runs.
 pub struct Shown {
     runs: BTreeMap<String, String>,
+    /// The curves, whose names may begin with their run's.
+    curves: BTreeMap<String, String>,
     /// Whether any of them is of a file's graph.
     graph: bool,
 }
@@ -38,12 +40,18 @@ impl Shown {
         let apart = shown.values().collect::<BTreeSet<_>>().len() == shown.len();
         let themselves = |run: &&str| (run.to_string(), run.to_string());
         let graph = runs.iter().any(|run| recorded(&run.directory).is_some_and(|record| Said::of(&record).graph));
-        Self { runs: if apart { shown } else { names.iter().map(themselves).collect() }, graph }
+        let runs = if apart { shown } else { names.iter().map(themselves).collect() };
+        let curve = |overlay: &Overlay| {
+            let rest = overlay.name.strip_prefix(overlay.run);
+            let rest = rest.filter(|rest| rest.is_empty() || rest.starts_with(", "));
+            (overlay.name.to_string(), rest.map_or(overlay.name.to_string(), |rest| runs[overlay.run].clone() + rest))
+        };
+        Self { curves: overlays.iter().map(curve).collect(), runs, graph }
     }
 
     /// Runs by names that are known.
     pub fn named(names: impl IntoIterator<Item = (String, String)>) -> Self {
-        Self { runs: names.into_iter().collect(), graph: false }
+        Self { runs: names.into_iter().collect(), curves: BTreeMap::new(), graph: false }
     }
 
     /// What the network is called that all runs are of, with what weights ever.
@@ -51,17 +59,14 @@ impl Shown {
         Said { graph: self.graph, ..Said::RUN }.network(name)
     }
 
-    pub(super) fn run<'a>(&'a self, run: &'a str) -> &'a str {
+    /// A run by what tells it from the others.
+    pub fn run<'a>(&'a self, run: &'a str) -> &'a str {
         self.runs.get(run).map_or(run, String::as_str)
     }
 
-    /// A curve's name, which may begin with its run's.
-    pub(super) fn curve(&self, overlay: &Overlay) -> String {
-        let rest = overlay.name.strip_prefix(overlay.run);
-        match rest.filter(|rest| rest.is_empty() || rest.starts_with(", ")) {
-            Some(rest) => format!("{}{rest}", self.run(overlay.run)),
-            None => overlay.name.to_string(),
-        }
+    /// A curve by what tells it from the others.
+    pub fn curve<'a>(&'a self, curve: &'a str) -> &'a str {
+        self.curves.get(curve).map_or(curve, String::as_str)
     }
 }
 

@@ -20,9 +20,12 @@ fn networks_of_any_depth_share_an_axis() {
     }
     assert!(svg.contains("fill=\"#eeeeee\""), "the null's band");
     let notes = |overlays: &[Overlay]| chart(overlays, &Shown::of(overlays, &[]), "").notes;
-    assert!(notes(&overlays).contains("a little aside") && !notes(&overlays[..1]).contains("aside"));
-    assert!(tests("concepts and groups", [false; 2]).contains("other concepts and groups: compare.csv"));
-    assert!(tests("subjects", [true, false]).contains("other subjects: within.csv"));
+    assert!(notes(&overlays).contains(ASIDE) && !notes(&overlays[..1]).contains(ASIDE));
+    assert!(
+        tests("concepts and groups", [false; 2])
+            .ends_with("within.csv (between layers); they generalise to other concepts and groups.")
+    );
+    assert!(tests("subjects", [true, false]).ends_with("are in within.csv; they generalise to other subjects."));
     assert_eq!(tests("groups", [true; 2]), "");
 }
 
@@ -76,7 +79,7 @@ fn chance_is_told_apart_where_it_differs() {
     assert!(lines.len() == 1 && lines[0].color == GREY && !notes.contains("Thin lines"));
     let (lines, notes) = drawn(&[of("one", &moved[0]), of("other", &moved[0]), of("third", &tables[0])]);
     assert_eq!(lines.iter().map(|line| line.color).collect::<Vec<_>>(), [curve(0).color, curve(1).color, GREY]);
-    assert!(notes.ends_with("in its curve\u{2019}s colour.") && notes.contains("highest of all curves."), "{notes}");
+    assert!(notes.ends_with("of each curve, in its colour.") && notes.contains("the nulls of all curves."), "{notes}");
     let crossed: Vec<Overlay> =
         ["one", "other"].iter().flat_map(|run| moved.iter().map(|rows| of(run, rows))).collect();
     let (lines, notes) = drawn(&crossed);
@@ -103,11 +106,11 @@ fn what_was_not_tested_is_not_filled_beside_what_was() {
     };
     let (looks, notes) = drawn(&[&tested, &other]);
     assert!(looks == [Look::Hollow; 2] && notes.contains("hollow: n.s., or not tested. Band"), "{notes}");
-    assert!(notes.ends_with("s.d., of the curve that was tested."), "{notes}");
+    assert!(notes.ends_with("s.d., of the one curve that was tested."), "{notes}");
     let (_, notes) = drawn(&[&tested, &tested, &other]);
-    assert!(notes.ends_with("s.d., from the lowest to the highest of the curves that were tested."), "{notes}");
+    assert!(notes.ends_with("s.d., spanning the nulls of the curves that were tested."), "{notes}");
     let (_, notes) = drawn(&[&tested, &tested]);
-    assert!(notes.contains("hollow: n.s. Band") && notes.ends_with("highest of all curves."), "{notes}");
+    assert!(notes.contains("hollow: n.s. Band") && notes.ends_with("the nulls of all curves."), "{notes}");
     let (looks, notes) = drawn(&[&other, &other]);
     assert!(looks == [Look::Filled; 2] && !notes.contains("hollow"), "{notes}");
 }
@@ -129,5 +132,8 @@ fn runs_of_a_sweep_have_its_labels() {
     let overlays: Vec<Overlay> =
         folders.iter().map(|folder| Overlay { name: folder, run: folder, rows: &table, null: None }).collect();
     let shown = Shown::of(&overlays, &runs);
-    assert_eq!(overlays.iter().map(|overlay| shown.curve(overlay)).collect::<Vec<_>>(), ["SqueezeNet 1.1", labels[1]]);
+    assert_eq!(
+        overlays.iter().map(|overlay| shown.curve(overlay.name)).collect::<Vec<_>>(),
+        ["SqueezeNet 1.1", labels[1]]
+    );
 }

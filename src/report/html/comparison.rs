@@ -9,7 +9,7 @@ use super::tables::{accuracy_text, downloads_of, drawn_p, file, p_value, table};
 use super::{drawings, fill, head, note, provenance, save};
 use crate::record::ComparisonRecord;
 use crate::report::canvas::escape;
-use crate::report::compare::{Comparison, Tested, called, families, most, told};
+use crate::report::compare::{Comparison, Shown, Tested, called, families, held, most};
 use crate::report::curves::SIGNIFICANT;
 use crate::report::ramp::signed;
 use crate::report::{Best, Drawing, Overlay, ReportError, stimuli};
@@ -28,23 +28,24 @@ pub fn write(of: &Comparison, figures: &[Drawing], directory: &Path) -> Result<P
 }
 
 fn page(of: &Comparison, figures: &[Drawing], directory: &Path) -> String {
+    let shown = of.shown();
     let title = match &of.record.runs[..] {
-        [run] if of.within.is_empty() => format!("{}: curve against curve", run.name),
-        [run] => format!("{}: layer against layer", run.name),
+        [run] if of.within.is_empty() => format!("{}: curve against curve", shown.run(&run.name)),
+        [run] => format!("{}: layer against layer", shown.run(&run.name)),
         runs => format!("{} runs side by side", runs.len()),
     };
     fill(include_str!("comparison.html"), |part| match part {
         "head" => head(&title, &escape(&title), &summary(of), false),
         "figures" => figures.iter().map(drawings::inline).collect(),
-        "curves" => curves(of, directory),
+        "curves" => curves(of, &shown, directory),
         "untested" => {
             let said = of.record.warnings.iter().chain(&of.record.untested);
             said.map(|said| note(said) + "\n").collect()
         }
         "downloads" => downloads_of([file(of.between), file(of.within)]),
-        "pairs" => pairs(of),
-        "between" => of.pairs().enumerate().map(|(n, rows)| between(n, rows)).collect(),
-        "within" => families(of.within).map(within).collect(),
+        "pairs" => pairs(of, &shown),
+        "between" => of.pairs().enumerate().map(|(n, rows)| between(n, rows, &shown)).collect(),
+        "within" => families(of.within).map(|rows| within(rows, &shown)).collect(),
         "methods" => methods::paragraphs(of).iter().map(Paragraph::html).collect(),
         "provenance" => provenance(of.record),
         unknown => unreachable!("comparison.html has no part {unknown}"),
@@ -52,7 +53,7 @@ fn page(of: &Comparison, figures: &[Drawing], directory: &Path) -> String {
 }
 
 fn summary(of: &Comparison) -> String {
-    let said: Vec<String> = told(of.between).into_iter().chain(told(of.within)).collect();
+    let said = of.told();
     let runs = counted(of.record.runs.len(), "run");
     let mut text = format!("<p>{} of {runs}.</p>\n", counted(of.curves.len(), "curve"));
     if said.len() <= TOLD {
@@ -60,7 +61,7 @@ fn summary(of: &Comparison) -> String {
     } else if !of.between.is_empty() {
         let differ = of.pairs().filter(|rows| rows.iter().any(Tested::is_significant)).count();
         text += &format!(
-            "<p>Pairs of curves that differ at a layer or more, family-wise p below {SIGNIFICANT} over the layers of the pair: \
+            "<p>Pairs of curves that differ at one layer or more (family-wise p below {SIGNIFICANT} over the layers of the pair): \
              {differ} of {}.</p>\n",
             of.pairs().count()
         );
@@ -69,14 +70,14 @@ fn summary(of: &Comparison) -> String {
 }
 
 /// Every curve, with the way to its run's page where it lies beside this one.
-fn curves(of: &Comparison, directory: &Path) -> String {
+fn curves(of: &Comparison, shown: &Shown, directory: &Path) -> String {
     let row = |curve: &Overlay| {
         let best = Best::of(curve.rows.iter(), curve.null)?.row;
         let run = of.record.runs.iter().find(|run| run.name == curve.run);
         let page = run.and_then(|run| address(directory, &run.directory));
         let name = match page {
-            Some(page) => format!("<a href=\"{page}\">{}</a>", escape(curve.run)),
-            None => escape(curve.run),
+            Some(page) => format!("<a href=\"{page}\">{}</a>", escape(shown.run(curve.run))),
+            None => escape(shown.run(curve.run)),
         };
         let AccuracyRow { network, words, concepts, groups, layer, accuracy, p_fwer, permutations, .. } = best;
         let numbers = [concepts, groups, &curve.rows.len()].map(usize::to_string);
@@ -105,18 +106,19 @@ fn address(from: &Path, to: &Path) -> Option<String> {
 }
 
 /// The pairs of curves, where there are several.
-fn pairs(of: &Comparison) -> String {
+fn pairs(of: &Comparison, shown: &Shown) -> String {
     let pairs: Vec<&[ComparisonRow]> = of.pairs().collect();
     if pairs.len() < 2 {
         return String::new();
     }
     let row = |(n, rows): (usize, &&[ComparisonRow])| {
         let (most, significant) = most(rows);
-        let name = format!("<a href=\"#pair-{n}\">{}</a>", escape(&most.named().0));
+        let name = format!("<a href=\"#pair-{n}\">{}</a>", escape(&most.named(shown).0));
         let [difference, interval, _, p] = numbers(most);
         vec![name, escape(&most.layer_a), difference, interval, p, format!("{significant} of {}", rows.len())]
     };
-    let heads = ["Pair", "Most at", "difference", "95 % interval", "p, family-wise", "Layers that differ"];
+    let heads =
+        ["Pair", "Largest difference at", "difference", "95 % interval", "p, family-wise", "Layers that differ"];
     table("Pairs of curves", &heads, 2, pairs.iter().enumerate().map(row))
 }
 
@@ -143,17 +145,12 @@ fn differences_table(caption: &str, rows: &[impl Tested]) -> String {
     table(&escape(caption), &HEADS, 2, cells)
 }
 
-fn between(n: usize, rows: &[ComparisonRow]) -> String {
-    format!("<div id=\"pair-{n}\">{}</div>\n", differences_table(&rows[0].named().0, rows))
+fn between(n: usize, rows: &[ComparisonRow], shown: &Shown) -> String {
+    format!("<div id=\"pair-{n}\">{}</div>\n", differences_table(&rows[0].named(shown).0, rows))
 }
 
-fn within(rows: &[WithinRow]) -> String {
-    let what = match rows[0].kind.as_str() {
-        WithinRow::NEXT => "every layer and the one before it",
-        WithinRow::BEST => "the best layer and every other one",
-        _ => "as asked for",
-    };
-    differences_table(&format!("{}: {what}", rows[0].curve), rows)
+fn within(rows: &[WithinRow], shown: &Shown) -> String {
+    differences_table(&format!("{}: {}", shown.curve(&rows[0].curve), held(&rows[0])), rows)
 }
 
 fn provenance(record: &ComparisonRecord) -> String {
@@ -250,9 +247,10 @@ mod tests {
             let page = page(&of, &figures, &out);
             for text in [
                 "<h1>3 runs side by side</h1>",
-                "href=\"../a%20b%23/report.html\">vgg16</a>",
+                "href=\"../a%20b%23/report.html\">VGG16</a>",
                 "<a href=\"#pair-2\">a &lt;b&gt; - c</a>",
                 "<div id=\"pair-2\">",
+                "<p>VGG16 - a &lt;b&gt;: largest difference at x (+0.100, 95 % interval +0.050 to +0.150, family-wise p 0.0100)",
                 "<span class=\"significant\">+0.100</span>",
                 "1 of 2",
                 "download=\"compare.csv\"",
@@ -268,8 +266,9 @@ mod tests {
             }
             assert_eq!(page.matches("<svg role=\"img\"").count(), 2);
             assert_eq!(page.contains("other subjects"), generalise != Generalise::Concepts);
-            assert_eq!(page.contains("Satterthwaite"), generalise == Generalise::Both);
-            assert_eq!(page.contains("Aronow"), generalise != Generalise::Groups);
+            assert_eq!(page.contains("Satterthwaite, F. E."), generalise == Generalise::Both);
+            assert_eq!(page.contains("Aronow, P. M."), generalise != Generalise::Groups);
+            assert!(page.contains("Westfall, P. H.") && page.contains("Dharmaretnam, D."));
         }
     }
 
@@ -297,7 +296,7 @@ mod tests {
         assert_eq!((between.len(), svg.matches(" \u{2212} ").count()), (15, 3), "{svg}");
         assert!(svg.contains("compare.csv"));
         let [one, two] = [1, 2].map(|count| drawn(&between[..count]));
-        assert!(!one.contains("compare.csv") && !one.contains("aside") && two.contains("aside"));
+        assert!(!one.contains("compare.csv") && !one.contains("sideways") && two.contains("sideways"));
     }
 
     #[test]
@@ -325,10 +324,14 @@ mod tests {
         let curves = [Overlay { name: "GloVe", run: "vgg16", rows: &rows, null: None }];
         let asked =
             WithinRow { kind: WithinRow::ASKED.into(), layer_a: "x".into(), layer_b: "y".into(), ..within.clone() };
-        assert!(told(&[asked])[0].starts_with("GloVe, asked: from x to y (-0.100, 95 % -0.180 to -0.020, family-wise"));
+        let asked = Comparison { curves: &curves, between: &[], within: &[asked], record: &record }.told();
+        assert!(
+            asked[0]
+                .starts_with("GloVe, as asked for: from x to y (-0.100, 95 % interval -0.180 to -0.020, family-wise")
+        );
         let of = Comparison { curves: &curves, between: &[], within: &[within], record: &record };
         let page = page(&of, &of.drawings(), Path::new("nowhere"));
-        for text in ["vgg16: layer against layer", ": from x to y (+0.100", "every layer and the one before it"] {
+        for text in ["VGG16: layer against layer", ": from x to y (+0.100", "every layer and the one before it"] {
             assert!(page.contains(text), "{text}");
         }
         assert!(!page.contains("compare.csv\" href") && page.contains("download=\"within.csv\""));

@@ -4,10 +4,12 @@ mod alignment;
 mod images;
 mod inference;
 mod pairs;
-mod references;
+pub mod references;
 mod spaces;
 #[cfg(test)]
 mod tests;
+
+use std::path::Path;
 
 use crate::config::TestOptions;
 use crate::nets::Token;
@@ -17,13 +19,12 @@ use crate::report::chance;
 use crate::report::curves::distinct;
 use crate::report::inference::Null;
 use crate::report::material::Said;
+use crate::report::names;
 use crate::results::Results;
 use crate::stats::scoring::Constant;
 use crate::stats::similarity::DOUBLE_UNITS;
 use crate::stimuli::PIXELS;
 use crate::wording::{counted, grouped, listed};
-
-pub use references::{ARONOW, DHARMARETNAM, SATTERTHWAITE};
 
 /// A heading and its text.
 pub struct Paragraph {
@@ -84,13 +85,20 @@ fn checksum(sum: Option<&String>) -> String {
     sum.map_or(String::new(), |sum| format!(", SHA-256 {}…", sum.chars().take(12).collect::<String>()))
 }
 
+/// The paper of a word model, before what else stands in parentheses.
+fn paper(file: &Path, name: &str) -> String {
+    let file = file.file_name().unwrap_or_default().to_string_lossy();
+    names::words_paper(&file, name).map_or_else(String::new, |paper| format!("{paper}; "))
+}
+
 fn words(run: &Run) -> String {
     let configured = run.config.words.iter().zip(&run.words).enumerate();
     let named: Vec<String> = configured
         .map(|(n, (words, model))| {
             let values = counted(model.dimensions, "value");
             let sum = checksum(run.checksums.words.get(n));
-            format!("{} ({values} per word; {}{sum})", words.name, words.file.display())
+            let paper = paper(&words.file, &words.name);
+            format!("{} ({paper}{values} per word; {}{sum})", words.name, words.file.display())
         })
         .collect();
     format!("Every concept had a vector in {}.", listed(&named))
@@ -124,7 +132,7 @@ impl<'a> Settings<'a> {
         let images = counted(self.concepts * self.groups, "image");
         let dealt = match self.groups {
             1 => "one of each concept".to_string(),
-            groups => format!("dealt into {groups} groups of one image per concept"),
+            groups => format!("divided into {groups} groups of one image per concept"),
         };
         let prepared = self.record.run().map_or_else(String::new, images::preparation);
         format!("The stimuli were {images} of {}, {dealt}. {prepared}", counted(self.concepts, "concept"))
@@ -148,6 +156,11 @@ impl<'a> Settings<'a> {
 
     fn network(&self, run: &Run) -> String {
         let name = &run.network.name;
+        // A file's graph may have any name.
+        let name = match names::network_paper(name).filter(|_| run.config.network.file.is_none()) {
+            Some(paper) => format!("{} ({paper})", names::network(name)),
+            None => name.clone(),
+        };
         let weights = match run.config.network.weights_file() {
             Some(file) => {
                 format!("with the weights of {}{}", file.display(), checksum(run.checksums.weights.as_ref()))
@@ -258,8 +271,8 @@ impl<'a> Settings<'a> {
         if self.results.accuracy.iter().any(|row| row.ceiling_low.is_some()) {
             text += &format!(
                 "How well the {all} agree is the accuracy of the same test with the mean matrix of the other {all}, or of all, \
-                 in the place of words (after Nili et al., 2014), each one's matrix standardised first. It is no bound: words \
-                 may do better. "
+                 in the place of words (after Nili et al., 2014), each one's matrix standardised first. It is not an upper bound: \
+                 words may do better. "
             );
         }
         let averaged = self.averaged();

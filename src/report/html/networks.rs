@@ -212,7 +212,7 @@ mod tests {
         }
         assert!(
             alone.contains("p-values of a best layer are family-wise over layers: a layer that")
-                && !alone.contains("not over")
+                && !alone.contains("not across")
         );
         let single = NetworkRow { layers: 1, ..networks[0].clone() };
         let single = super::page(&OfNetworks { rows: &rows[..1], networks: &[single], ..of }, &[], &[]);
@@ -224,7 +224,7 @@ mod tests {
         let place = |text: &str| page.find(text).expect(text);
         assert!(place("href=\"a__b_/report.html\"") < place("href=\"vgg16/report.html\">VGG16</a>"));
         assert!(page.contains("<svg role=\"img\"") && !page.contains("{{"));
-        let covers = "family-wise over the layers of each network, not over networks";
+        let covers = "family-wise over the layers of each network, not across networks";
         assert!(page.contains(&format!(" Bold: p below 0.05, {covers}.</p>")));
         assert!(page.contains(&format!("by the same permutations. p-values of a best layer are {covers}: a layer")));
         // Nothing is drawn.

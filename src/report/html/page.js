@@ -163,7 +163,7 @@
     return [el('h3', {}, 'Similarity of the concepts’ images'), el('div', { class: 'rsm' }, el('div', { class: 'matrix' }, canvas, names, ticks),
       el('div', { class: 'ramp', style: `background:linear-gradient(to right, ${data.ramp.map(c => `rgb(${c})`)})` }),
       el('div', { class: 'ends' }, el('span', {}, number(low, 2)), el('span', {}, 'Pearson correlation'), el('span', {}, number(high, 2))),
-      readout, el('p', { class: 'note' }, `Mean over groups; the colours span all but the outer 1 % at either end.${sorting}`))];
+      readout, el('p', { class: 'note' }, `Mean over groups; the colours span the 1st to the 99th percentile.${sorting}`))];
   }
 
   // --- Concepts -------------------------------------------------------------------------------------------------

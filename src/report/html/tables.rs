@@ -217,10 +217,10 @@ pub fn intervals(rows: &[IntervalRow], told: Said) -> String {
     let over = escape(&over);
     table(
         &format!(
-            "Intervals over other {over}; p two-sided, of nothing or no difference; family-wise over all rows of a measure and \
-             kind that vary"
+            "Intervals over other {over}; p-values two-sided, against a value or difference of 0; family-wise over all rows of \
+             one measure and kind that vary"
         ),
-        &["Layer", "Measure", "Words", "less", "Value", "95 % interval", "p", "p, family-wise"],
+        &["Layer", "Measure", "Words", "minus", "Value", "95 % interval", "p", "p, family-wise"],
         4,
         rows.iter().filter(|row| row.p_value.is_some()).map(|row| {
             let less = match row.kind.as_str() {

@@ -23,7 +23,7 @@ impl Settings<'_> {
         text += &if row.groups > 1 { format!(", averaged over {all}.") } else { ".".to_string() };
         // Of measures alone the paragraph on inference says it.
         if !self.results.accuracy.is_empty() && rows.iter().any(|row| row.permutations > 0) {
-            text += " All were tested under the permutations of the 2 vs. 2 test, of the same tail.";
+            text += " All were tested under the permutations of the 2 vs. 2 test, with the same tail.";
             text += &self.family_of_measures();
         }
         if row.tau.is_some() {
@@ -32,9 +32,9 @@ impl Settings<'_> {
                 false => ("layer", ""),
             };
             text += &format!(
-                " The calibrated score is (value − τ) / (1 − τ), 0 below τ, a {:.0} % quantile of the draws and the observed value: \
-                 of the {one}\u{2019}s own values (own τ), or of the highest value of all {one}s in each draw (τ over all {one}s), \
-                 as of a best {one}{curves}.",
+                " The calibrated score (Gröger et al., 2026) is (value − τ) / (1 − τ), or 0 below τ, the {:.0} % quantile of the \
+                 draws and the observed value: of the {one}\u{2019}s own values (own τ), or of the highest value of all {one}s \
+                 in each draw (τ over all {one}s), as of a best {one}{curves}.",
                 100.0 * (1.0 - row.alpha)
             );
         }
@@ -53,7 +53,7 @@ fn cited(measure: &str) -> &str {
     match measure {
         "2v2" => "the 2 vs. 2 test",
         "cka" => "linear CKA (Kornblith et al., 2019)",
-        "cka-debiased" => "debiased linear CKA (the unbiased HSIC of Song et al., 2012)",
+        "cka-debiased" => "debiased linear CKA (Nguyen et al., 2021; by the unbiased HSIC of Song et al., 2012)",
         "cka-rbf" => "CKA of Gaussian kernels as wide as the median distance (Kornblith et al., 2019)",
         "mknn" => "mutual nearest neighbours by cosine (Huh et al., 2024)",
         "cknna" => "CKNNA of vectors of unit length (Huh et al., 2024)",
@@ -90,7 +90,7 @@ fn intervals(rows: &[MeasureRow]) -> String {
             false => "CKNNA",
         }));
         text += &format!(
-            " {} of {} reach 1.96 standard errors of the jackknife over concepts to either side.",
+            " {} of {} reach 1.96 standard errors of the jackknife over concepts (Efron & Tibshirani, 1993) to either side.",
             if resampled.is_empty() { "Intervals (95 %)" } else { "Those" },
             listed(&scales)
         );

@@ -33,7 +33,8 @@ impl Settings<'_> {
         let sharing: Vec<&str> = ["layers"].into_iter().chain(groups).chain([shared]).collect();
         let mut text = format!(
             "The null distribution came from {}{} of the concepts of {concepts}{} (seed {}); all {} \
-             shared the same permutations. With b permutations {} the observed value out of m, p = (1 + b) / (1 + m).",
+             shared the same permutations. With b permutations {} the observed value out of m, p = (1 + b) / (1 + m) \
+             (Phipson & Smyth, 2010).",
             if drawn.stopped > 0 { "at most " } else { "" },
             counted(drawn.permutations, "random permutation"),
             if self.test.within_categories { " within their categories" } else { "" },
@@ -85,8 +86,8 @@ impl Settings<'_> {
         let copies = "copies of a concept made no pairs and were left out of each other's rows";
         let accuracies = match over {
             None | Some(Generalise::Concepts) => format!(
-                " Confidence intervals (95 %) are percentiles of {resamples} over concepts, in log-odds and centred on the \
-                 observed accuracy; {copies}."
+                " Confidence intervals (95 %) are percentiles of {resamples} over concepts (Efron & Tibshirani, 1993), in \
+                 log-odds and centred on the observed accuracy; {copies}."
             ),
             Some(Generalise::Groups) => format!(
                 " Confidence intervals (95 %) generalise to other {all}, with these concepts: by the variance of accuracies \
@@ -95,8 +96,9 @@ impl Settings<'_> {
             Some(Generalise::Both) => format!(
                 " Confidence intervals (95 %) generalise to other concepts and other {all}: by the variance of accuracies over \
                  concepts, in closed form, and between {all}, less what the two have in common, and Student\u{2019}s t with \
-                 degrees of freedom by Satterthwaite (1946), in log-odds; neither end is farther from the accuracy than the root \
-                 of the sum of squares of what intervals over concepts (percentiles of {resamples}; {copies}) and over {all} reach."
+                 degrees of freedom by Satterthwaite (1946), in log-odds; neither end lies farther from the accuracy than the \
+                 root sum of squares of how far the intervals over concepts (percentiles of {resamples}, Efron & Tibshirani, 1993; \
+                 {copies}) and over {all} reach."
             ),
         };
         if over.is_none() {
@@ -231,7 +233,7 @@ impl Settings<'_> {
         };
         match self.record.maximum {
             Maximum::Studentised => format!(
-                "each value, less its null\u{2019}s mean and in units of its null\u{2019}s standard deviation (both over the \
+                "each value, minus its null\u{2019}s mean and in units of its null\u{2019}s standard deviation (both over the \
                  {scaling} and the observed value), with {outermost} in each permutation (single-step max-T; Westfall \
                  & Young, 1993)"
             ),

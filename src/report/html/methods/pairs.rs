@@ -85,8 +85,8 @@ impl Settings<'_> {
         if row.permutations > 0 {
             text += &format!(
                 " The null hypothesis is that the words' labels are unrelated to what the network saw and answered: p-values \
-                 are from {} of all words that can take part{}, shared by layers{}, of the same tail and corrected \
-                 over the same family as above.",
+                 come from {} of all words that can take part{}, shared by layers{}, with the same tail and \
+                 corrected over the same family as above.",
                 counted(row.permutations, "random permutation"),
                 if self.test.within_categories {
                     ", within their categories, those of classes that are no concepts among themselves"

@@ -1,6 +1,6 @@
 //! What `semgpu test` compared: matrices that were read, or vectors that it correlated itself.
 
-use super::{Settings, checksum, distinct};
+use super::{Settings, checksum, distinct, paper};
 use crate::matrices::{Entries, Read, Side};
 use crate::record::Test;
 use crate::wording::{counted, grouped, listed};
@@ -13,7 +13,8 @@ impl Settings<'_> {
             let read = reads[0];
             let names: Vec<&str> = reads.iter().map(|read| read.name.as_str()).collect();
             let sum = checksum(test.checksums.words.get(&read.name));
-            format!("{} ({} per word; {}{sum})", listed(&names), counted(units(read), "value"), file(read))
+            let paper = paper(&read.path, &read.name);
+            format!("{} ({paper}{} per word; {}{sum})", listed(&names), counted(units(read), "value"), file(read))
         };
         let named: Vec<String> =
             vectors.chunk_by(|a, b| (&a.path, units(a)) == (&b.path, units(b))).map(of_file).collect();

@@ -95,7 +95,7 @@ fn only_matrices_that_were_read_are_said_to_be_read() {
         &both,
         &[
             (
-                "Every concept had a vector in GloVe (50 values per word; GloVe.npy, SHA-256 0123456789ab\u{2026}).",
+                "Every concept had a vector in GloVe (Pennington et al., 2014; 50 values per word; GloVe.npy, SHA-256 0123456789ab\u{2026}).",
                 true,
             ),
             ("Vectors of 2 layers were computed beforehand and read from files: v1 (30 units) and v2", true),
@@ -136,6 +136,9 @@ fn a_test_of_layers_on_both_sides_has_its_definitions_and_what_it_cites() {
             ),
             ("Dharmaretnam, D., & Fyshe, A. (2018)", true),
             ("Song, L., Smola, A.", true),
+            ("Nguyen, T., Raghu, M.", true),
+            ("Gröger, F., Wen, S.", true),
+            ("Phipson, B., & Smyth", true),
             ("Huh, M., Cheung, B.", false),
             ("No permutation test was made", false),
         ],
@@ -170,6 +173,29 @@ fn the_family_its_maximum_and_the_tail_are_told() {
     says(
         &told(|_, _| ()),
         &[("comparing each value with the permutations\u{2019} maximum", true), ("Westfall", false)],
+    );
+}
+
+#[test]
+fn built_in_networks_and_published_word_vectors_are_cited() {
+    let of = |network: Value| {
+        told(|record, _| {
+            record["network"]["name"] = "vgg16".into();
+            record["config"]["network"] = network;
+        })
+    };
+    says(
+        &of(json!({"name": "vgg16", "random": true})),
+        &[
+            ("passed through VGG16 (Simonyan & Zisserman, 2015) in", true),
+            ("Simonyan, K.", true),
+            ("(Pennington et al., 2014; ", true),
+            ("Pennington, J.", true),
+        ],
+    );
+    says(
+        &of(json!({"name": "vgg16", "file": "/gone/net.onnx"})),
+        &[("passed through vgg16 in", true), ("Simonyan", false)],
     );
 }
 
@@ -251,7 +277,7 @@ fn measures_beside_the_2_vs_2_test_are_of_its_permutations() {
     says(
         &told,
         &[
-            ("All were tested under the permutations of the 2 vs. 2 test, of the same tail.", true),
+            ("All were tested under the permutations of the 2 vs. 2 test, with the same tail.", true),
             ("against one layer of the words\u{2019} side (p_fwer)", true),
             ("at most 1,000 random permutations", true),
             ("Of the 10 p-values of the 2 vs. 2 test and the measures 4 were settled early.", true),
