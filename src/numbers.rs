@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io;
 
 use burn::tensor::{bf16, f16};
+use hdf5_reader::{ByteOrder, Dataset, Datatype};
 use npyz::{Endianness, TypeChar, TypeStr};
 use safetensors::tensor::Dtype;
 
@@ -111,6 +112,18 @@ impl Value {
             _ => return None,
         };
         Self::new(kind, dtype.bitsize() / 8, false)
+    }
+
+    /// A type of HDF5's, if it is one of floating-point numbers.
+    pub fn of_hdf5(dataset: &Dataset) -> Option<Self> {
+        /// Where the type's message has how many bits the exponent is of.
+        const EXPONENT: usize = 13;
+        let &Datatype::FloatingPoint { size, byte_order } = dataset.dtype() else { return None };
+        let kind = match size {
+            2 if *dataset.raw_datatype().ok()?.get(EXPONENT)? == 8 => Kind::Brain,
+            _ => Kind::Float,
+        };
+        Self::new(kind, size.into(), byte_order == ByteOrder::BigEndian)
     }
 
     pub fn is_float(self) -> bool {

@@ -129,18 +129,17 @@ fn value(dataset: &Dataset) -> Option<Value> {
     {
         return None;
     }
-    of(dataset.dtype())
+    Value::of_hdf5(dataset).or_else(|| whole(dataset.dtype()))
 }
 
-fn of(datatype: &Datatype) -> Option<Value> {
-    let big = |order: &ByteOrder| *order == ByteOrder::BigEndian;
+fn whole(datatype: &Datatype) -> Option<Value> {
     match datatype {
-        Datatype::FloatingPoint { size, byte_order } => Value::new(Kind::Float, (*size).into(), big(byte_order)),
         Datatype::FixedPoint { size, signed, byte_order } => {
-            Value::new(if *signed { Kind::Signed } else { Kind::Unsigned }, (*size).into(), big(byte_order))
+            let kind = if *signed { Kind::Signed } else { Kind::Unsigned };
+            Value::new(kind, (*size).into(), *byte_order == ByteOrder::BigEndian)
         }
         // h5py's truth values.
-        Datatype::Enum { base, members } if members.len() == 2 => of(base),
+        Datatype::Enum { base, members } if members.len() == 2 => whole(base),
         _ => None,
     }
 }

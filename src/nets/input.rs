@@ -33,7 +33,7 @@ pub enum Preprocess {
     Scaled(Scaling),
 }
 
-/// `(x * scale - mean) / std` of each channel.
+/// `(x * scale - mean) / std` of each channel; `x / n` where the scale is `1 / n`, as PyTorch's `ToTensor` has it.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Scaling {
     /// Blue comes first.
@@ -50,6 +50,12 @@ impl Scaling {
     /// RGB bytes times `scale`.
     const fn plain(scale: f32) -> Self {
         Self { bgr: false, scale, mean: [0.0; 3], std: [1.0; 3] }
+    }
+
+    /// A byte times the scale, rounded once where that is one over a whole number.
+    fn scaled(self, byte: f32) -> f32 {
+        let whole = self.scale.recip().round();
+        if whole.recip() == self.scale { byte / whole } else { byte * self.scale }
     }
 }
 
@@ -115,9 +121,9 @@ impl Preprocess {
                     Self::Torch => (x(channel) / 255.0 - Self::TORCH_MEAN[channel]) / Self::TORCH_SD[channel],
                     Self::Clip => (x(channel) / 255.0 - Self::CLIP_MEAN[channel]) / Self::CLIP_SD[channel],
                     Self::Lite => (x(channel) - 127.0) / 128.0,
-                    Self::Scaled(Scaling { bgr, scale, mean, std }) => {
-                        let place = if bgr { 2 - channel } else { channel };
-                        (x(place) * scale - mean[channel]) / std[channel]
+                    Self::Scaled(scaling) => {
+                        let place = if scaling.bgr { 2 - channel } else { channel };
+                        (scaling.scaled(x(place)) - scaling.mean[channel]) / scaling.std[channel]
                     }
                 }
             }));
@@ -141,6 +147,8 @@ mod tests {
         assert_eq!(of(Preprocess::Lite), [1.0, 0.0078125, -0.9921875]);
         let numbers = Scaling { bgr: true, scale: 2.0, mean: [1.0, 2.0, 3.0], std: [1.0, 2.0, 4.0] };
         assert_eq!(of(Preprocess::Scaled(numbers)), [-1.0, 127.0, 126.75]);
+        let from_0_to_1 = Preprocess::NAMED.iter().find(|(name, _)| *name == "0..1").unwrap().1;
+        (0..=255).for_each(|byte| assert_eq!(from_0_to_1.apply(&[byte; 3], 1), [f32::from(byte) / 255.0; 3]));
         assert_eq!(Preprocess::Tf.range(), [-1.0, 1.0]);
         assert_eq!(Preprocess::Scaled(numbers).range(), [-1.0, 509.0]);
         let planes = Preprocess::Lite.apply(&(0..12).collect::<Vec<u8>>(), 2);

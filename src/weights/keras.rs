@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex};
 use hdf5_reader::error::Error as Hdf5Error;
 use hdf5_reader::group::Group;
 use hdf5_reader::storage::DynStorage;
-use hdf5_reader::{Attribute, ByteOrder, Dataset, Datatype, FileStorage, Hdf5File, OpenOptions, RangeRequestStorage};
+use hdf5_reader::{Attribute, Dataset, Datatype, FileStorage, Hdf5File, OpenOptions, RangeRequestStorage};
 use zip::{CompressionMethod, ZipArchive};
 
 use self::config::Config;
@@ -150,15 +150,12 @@ impl WeightsFile for KerasFile {
 /// How a dataset stores its numbers; `None` if they are not floating-point numbers.
 fn float(dataset: &Dataset) -> Option<Value> {
     match *dataset.dtype() {
-        Datatype::FloatingPoint { size, byte_order } => {
-            Value::new(Kind::Float, size.into(), byte_order == ByteOrder::BigEndian)
-        }
-        // HDF5 has no bfloat16: Keras stores the two bytes and says so beside them.
+        // HDF5 had no bfloat16: Keras stores the two bytes and says so beside them.
         Datatype::Opaque { size: 2, .. } => {
             let named = dataset.attribute("dtype").ok()?.read_string().ok()?;
             Value::new(Kind::Brain, 2, false).filter(|_| named == "bfloat16")
         }
-        _ => None,
+        _ => Value::of_hdf5(dataset),
     }
 }
 

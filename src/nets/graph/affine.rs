@@ -27,18 +27,23 @@ pub fn folded(
         let scales = scales.get_or_insert_with(|| vec![1.0; outputs]);
         scales.iter_mut().zip(by).for_each(|(scale, by)| *scale *= by);
     };
-    if let Some((tensors, epsilon)) = &then.norm {
-        let (by, shifts) = normalization(tensors, *epsilon)?;
-        times(&by, &mut biases, &mut scales);
-        biases.iter_mut().zip(shifts).for_each(|(bias, shift)| *bias += shift);
+    let plus = |all: &[f64], biases: &mut [f64]| biases.iter_mut().zip(all).for_each(|(bias, by)| *bias += by);
+    let each = |constant: &Constant| -> Result<Vec<f64>, WeightsError> {
+        Ok(read(constant)?.iter().cycle().take(outputs).copied().map(f64::from).collect())
+    };
+    if let Some([products, bias]) = then.factors {
+        biases.iter_mut().for_each(|own| *own *= f64::from(bias));
+        scales = Some(vec![f64::from(products); outputs]);
     }
     for affine in &then.affine {
-        let (Affine::Plus(constant) | Affine::Times(constant)) = affine;
-        let values = read(constant)?;
-        let all: Vec<f64> = values.iter().cycle().take(outputs).copied().map(f64::from).collect();
         match affine {
-            Affine::Plus(_) => biases.iter_mut().zip(all).for_each(|(bias, by)| *bias += by),
-            Affine::Times(_) => times(&all, &mut biases, &mut scales),
+            Affine::Plus(constant) => plus(&each(constant)?, &mut biases),
+            Affine::Times(constant) => times(&each(constant)?, &mut biases, &mut scales),
+            Affine::Norm(tensors, epsilon) => {
+                let (by, shifts) = normalization(tensors, *epsilon)?;
+                times(&by, &mut biases, &mut scales);
+                plus(&shifts, &mut biases);
+            }
         }
     }
     let shape = kernel.shape().clone();

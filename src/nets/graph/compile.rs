@@ -210,7 +210,11 @@ impl<'a> Compiled<'a> {
                 for (&output, moves) in outputs.iter().zip(&all) {
                     let own = moves.iter().try_fold(Places::plain(&shape), |places, by| places.moved(by));
                     let shape = own.ok_or("moves that do not fit")?.shape;
-                    units(&shape, MOST_VALUES)?;
+                    if units(&shape, MOST_VALUES)? == 0 {
+                        // No image changes what is not there.
+                        self.known[output] = Some(Known::Constant(Rc::new(Constant::given(Vec::new(), &shape))));
+                        continue;
+                    }
                     if self.joining.is_some() && laid.inputs[0].as_ref().is_some_and(Known::is_computed) {
                         let View { of, places, .. } = self.view(value, at);
                         if let Some(places) = moves.iter().try_fold(places, |places, by| places.moved(by)) {

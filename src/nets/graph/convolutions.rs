@@ -45,8 +45,8 @@ fn kernel_of_plane(kernel: &[usize]) -> Option<[usize; 4]> {
     }
 }
 
-/// How the window of `size` moves over a map of `input`, and whether it reaches further beyond the end than the padding.
-pub fn window(node: &Node, size: [usize; 2], input: [usize; 2]) -> Result<(Window, bool), Refusal> {
+/// How the window of `size` moves over a map of `input`, and how much of its padding is beyond what the node asks for.
+pub fn window(node: &Node, size: [usize; 2], input: [usize; 2]) -> Result<(Window, [usize; 2]), Refusal> {
     let (stride, dilation) = (node.two("strides", 1)?, node.two("dilations", 1)?);
     if stride.contains(&0) || dilation.contains(&0) || size.contains(&0) {
         return Err(format!("a window of {size:?} by {stride:?} and {dilation:?}").into());
@@ -81,7 +81,7 @@ pub fn window(node: &Node, size: [usize; 2], input: [usize; 2]) -> Result<(Windo
     }
     // A longer step is from the only window to none.
     let stride = [0, 1].map(|axis| stride[axis].min(padded[axis]));
-    let mut further = false;
+    let mut further = [0; 2];
     if node.int("ceil_mode", 0) != 0 {
         for axis in 0..2 {
             let (before, after) = padding[axis];
@@ -89,8 +89,8 @@ pub fn window(node: &Node, size: [usize; 2], input: [usize; 2]) -> Result<(Windo
             let rest = span % stride[axis];
             // A window that begins beyond the map is none.
             if rest != 0 && (span / stride[axis] + 1) * stride[axis] < before + input[axis] {
-                padding[axis].1 += stride[axis] - rest;
-                further = true;
+                further[axis] = stride[axis] - rest;
+                padding[axis].1 += further[axis];
             }
         }
     }
@@ -306,8 +306,8 @@ pub fn batch_normalization(node: &Node) -> Result<Lowered, Refusal> {
     })
 }
 
-/// The window of a pooling, and whether it rounds its number up.
-fn pooling(node: &Node) -> Result<(Window, bool), Refusal> {
+/// The window of a pooling, and how much of its padding comes of rounding their number up.
+fn pooling(node: &Node) -> Result<(Window, [usize; 2]), Refusal> {
     let [.., height, width] = plane(node)?;
     let size = node.proto.ints("kernel_shape").unwrap_or_default();
     let (rows, columns) = match *size {
@@ -350,13 +350,40 @@ pub fn max_pooling(node: &Node) -> Result<Lowered, Refusal> {
     pooled(node, window, move |x| max_pool(x, window))
 }
 
+/// Means along the depth of `[images, channels, depth, height, width]` alone, of windows by steps of one and without a border:
+/// those of PyTorch's local response normalization.
+fn average_along_depth(node: &Node) -> Result<Lowered, Refusal> {
+    let size = node.proto.ints("kernel_shape").unwrap_or_default();
+    let plain =
+        |setting: &str, value: i64| node.proto.ints(setting).is_none_or(|ints| ints.iter().all(|&int| int == value));
+    let (&[images, channels, depth, height, width], &[along, 1, 1]) = (node.shape(0)?, size) else {
+        return Err(format!("kernel_shape = {size:?} on {:?}, expected a line or a map", node.shape(0)?).into());
+    };
+    let fits = (1..=depth as i64).contains(&along) && plain("strides", 1) && plain("dilations", 1) && plain("pads", 0);
+    if !fits || !matches!(node.text("auto_pad"), "" | "NOTSET" | "VALID") {
+        return Err(format!("kernel_shape = {size:?} on {:?}, expected steps of 1 and no pads", node.shape(0)?).into());
+    }
+    let window = Window { size: [along as usize, 1], ..Window::square(1, 1, VALID) };
+    let shape = vec![images, channels, depth + 1 - window.size[0], height, width];
+    Lowered::run(shape.clone(), &[0], move |mut x| {
+        let x = x.remove(0).view([images, channels, depth, height * width]);
+        Array::new(average_windows(x, window, Border::Excluded), &shape)
+    })
+}
+
 pub fn average_pooling(node: &Node) -> Result<Lowered, Refusal> {
+    if node.shape(0)?.len() == 5 {
+        return average_along_depth(node);
+    }
     let (window, further) = pooling(node)?;
     let border = if node.int("count_include_pad", 0) != 0 { Border::Zeros } else { Border::Excluded };
-    if further && border == Border::Zeros {
-        return Err("ceil_mode = 1 with count_include_pad = 1, where programs disagree on what is counted".into());
+    if further == [0; 2] || border == Border::Excluded {
+        return pooled(node, window, move |x| average_windows(x, window, border));
     }
-    pooled(node, window, move |x| average_windows(x, window, border))
+    // The padding is counted, as zeros of the map, and not what rounding up adds to it.
+    let zeros = [0, 1].map(|axis| (window.padding[axis].0, window.padding[axis].1 - further[axis]));
+    let beyond = Window { padding: further.map(|further| (0, further)), ..window };
+    pooled(node, window, move |x| average_windows(x.pad(zeros, 0.0), beyond, Border::Excluded))
 }
 
 pub fn global_average(node: &Node) -> Result<Lowered, Refusal> {

@@ -2,6 +2,7 @@
 
 use burn::tensor::Tensor;
 
+use super::batch::Along;
 use super::bounds::{MOST_MADE, units};
 use super::functions;
 use super::lowering::{Lowered, Node, Refusal, axis};
@@ -237,6 +238,35 @@ pub fn prelu(node: &Node) -> Result<Lowered, Refusal> {
         return Err(format!("slopes of {slopes:?} for values of {own:?}").into());
     }
     pairs(node, Pair::Sloped)
+}
+
+/// An axis before those of the matrices.
+pub fn beside_matrices(_: &Node, along: Along) -> Option<usize> {
+    (along.axis + 2 < along.made).then_some(along.axis)
+}
+
+/// Of every matrix what is above a diagonal, or below, and zeros elsewhere.
+pub fn triangle(node: &Node) -> Result<Lowered, Refusal> {
+    let own = node.shape(0)?.to_vec();
+    let &[.., rows, columns] = &own[..] else { return Err(format!("a value of the shape {own:?}").into()) };
+    let (upper, diagonal) = (node.int("upper", 1) != 0, node.optional(1).map_or(Ok(0.0), |_| node.number(1))?);
+    let keeps = move |place: usize| {
+        let right = (place % columns) as f64 - (place / columns) as f64;
+        if upper { right >= diagonal } else { right <= diagonal }
+    };
+    if let Known::Whole(known) = node.input(0)? {
+        let kept = |(n, &value): (usize, &i64)| if keeps(n % (rows * columns)) { value } else { 0 };
+        let values = known.values.iter().enumerate().map(kept).collect();
+        return Lowered::known(Known::whole(Whole { shape: own, values }));
+    }
+    Lowered::run(own.clone(), &[0], move |mut inputs| {
+        let x = inputs.remove(0);
+        let kept = (0..rows * columns).map(|place| f32::from(keeps(place))).collect();
+        let kept: Tensor<2> = Array::of(kept, &[rows, columns], &x.device()).view([1, rows * columns]);
+        let matrices = own[..own.len() - 2].iter().product();
+        let x = x.view([matrices, rows * columns]);
+        Array::new(x.mask_fill(kept.equal_elem(0.0).expand::<2, _>([matrices, rows * columns]), 0.0), &own)
+    })
 }
 
 /// The second input where the first is true, else the third.

@@ -192,17 +192,18 @@ fn normalization(compiled: &Compiled, at: usize, found: &patterns::Norm) -> Behi
     Behind { open, places }
 }
 
-/// A convolution and the batch normalization after it.
+/// A convolution or a dense layer and the batch normalization after it.
 fn normalized(compiled: &Compiled, at: usize) -> Result<Option<Behind>, Refusal> {
     let wiring = compiled.wiring();
     let Some(value) = wiring.inputs[at][0] else { return Ok(None) };
-    let Some(mut step) = behind(compiled, value, &[at], at) else { return Ok(None) };
-    let untouched = step.open.takes_affine() && step.open.then.norm.is_none() && step.open.then.affine.is_empty();
-    let channels = step.open.channels.filter(|_| untouched && wiring.operator(step.open.at) == "Conv");
-    if channels.is_none_or(|channels| step.places.axis_of(channels) != Some(1)) {
+    let Some(mut step) = behind(compiled, value, &[at], at).filter(|step| step.open.takes_affine()) else {
+        return Ok(None);
+    };
+    if step.open.channels.is_none_or(|channels| step.places.axis_of(channels) != Some(1)) {
         return Ok(None);
     }
-    step.open.then.norm = Some(convolutions::norm(&compiled.node_at(at))?);
+    let (tensors, epsilon) = convolutions::norm(&compiled.node_at(at))?;
+    step.open.then.affine.push(Affine::Norm(tensors, epsilon));
     Ok(Some(step))
 }
 

@@ -137,8 +137,8 @@ pub struct Node<'a> {
 /// What is done in the same pass after a convolution, a dense layer or a sum.
 #[derive(Clone, Default)]
 pub struct Then {
-    /// Scale, shift, mean, variance and what is added to it of a batch normalization.
-    pub norm: Option<([Rc<Constant>; 4], f32)>,
+    /// What a dense layer's products and its bias are multiplied by, before all else.
+    pub factors: Option<[f32; 2]>,
     /// What every output is multiplied by or what is added to it, in order.
     pub affine: Vec<Affine>,
     /// Another value is added: the node's last input.
@@ -154,6 +154,8 @@ pub enum Affine {
     Plus(Rc<Constant>),
     /// `y c`.
     Times(Rc<Constant>),
+    /// Scale, shift, mean, variance of a batch normalization, and what is added to the variance.
+    Norm([Rc<Constant>; 4], f32),
 }
 
 impl Node<'_> {

@@ -130,6 +130,7 @@ pub const OPERATORS: &[Operator] = &[
     operator("ThresholdedRelu", functions::thresholded_relu, each),
     operator("Tile", gathers::tile, each),
     operator("Transpose", moves::transpose, moved),
+    operator("Trilu", elementwise::triangle, elementwise::beside_matrices),
     operator("Unsqueeze", moves::unsqueeze, moved),
     operator("Upsample", resize::resize, resize::unscaled),
     operator("Where", elementwise::choose, each),

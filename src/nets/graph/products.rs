@@ -10,7 +10,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use super::affine;
 use super::batch::Along;
 use super::bounds::{MOST_VALUES, units};
-use super::lowering::{Key, Loader, Lowered, Node, Refusal, Run, weights};
+use super::lowering::{Key, Loader, Lowered, Node, Refusal, Run, Then, weights};
 use super::places::{Move, moved, permuted};
 use super::ranks::broadcast;
 use super::value::{Array, Constant, Known};
@@ -88,9 +88,8 @@ fn batched(left: Vec<usize>, right: Vec<usize>) -> Result<Lowered, Refusal> {
 }
 
 pub fn gemm(node: &Node) -> Result<Lowered, Refusal> {
-    let [alpha, beta] = [node.float("alpha", 1.0), node.float("beta", 1.0)];
-    if node.int("transA", 0) != 0 || alpha != 1.0 || (beta != 1.0 && node.optional(2).is_some()) {
-        return Err("transA, alpha or beta, expected a dense layer's x W + b".into());
+    if node.int("transA", 0) != 0 {
+        return Err("transA, expected a dense layer's x W + b".into());
     }
     let turned = node.int("transB", 0) != 0;
     let (&[rows, last], &[a, b]) = (node.shape(0)?, node.shape(1)?) else { return Err("other than matrices".into()) };
@@ -103,7 +102,9 @@ pub fn gemm(node: &Node) -> Result<Lowered, Refusal> {
     if let Some(column) = bias.as_ref().filter(|bias| outputs > 1 && bias.shape.last() != Some(&outputs)) {
         return Err(format!("a bias of {:?} for {outputs} outputs", column.shape).into());
     }
-    dense(node, vec![rows, outputs], inputs, outputs, turned, bias)
+    let factors = Some([node.float("alpha", 1.0), node.float("beta", 1.0)]).filter(|&factors| factors != [1.0; 2]);
+    let node = Node { inputs: node.inputs.clone(), then: Then { factors, ..node.then.clone() }, ..*node };
+    dense(&node, vec![rows, outputs], inputs, outputs, turned, bias)
 }
 
 /// A dense layer over the last axis; its weights are `[in, out]`, or the transpose if `turned`.
@@ -179,6 +180,15 @@ pub fn einsum(node: &Node) -> Result<Lowered, Refusal> {
     let (before, after) = equation.split_once("->").ok_or("an equation without an arrow")?;
     let terms: Vec<Vec<char>> = before.split(',').map(|term| term.chars().collect()).collect();
     let after: Vec<char> = after.chars().collect();
+    if let [own] = &terms[..] {
+        let order: Vec<usize> =
+            after.iter().filter_map(|letter| own.iter().position(|other| other == letter)).collect();
+        let different = order.iter().collect::<BTreeSet<_>>().len();
+        if [own.len(), after.len(), different] == [node.shape(0)?.len(); 3] {
+            return Lowered::moved(Move::Transposed(order));
+        }
+        return Err(format!("{equation} of one input, expected its axes in another order").into());
+    }
     let [a, b] = &terms[..] else { return Err(format!("{equation}, expected two inputs").into()) };
     for (term, at) in [(a, 0), (b, 1)] {
         let letters: BTreeSet<char> = term.iter().copied().collect();

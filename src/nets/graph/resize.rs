@@ -55,8 +55,8 @@ pub fn resize(node: &Node) -> Result<Lowered, Refusal> {
         return Err("whole numbers".into());
     }
     let (shape, scales) = lengths(node)?;
-    if !matches!(node.text("keep_aspect_ratio_policy"), "" | "stretch") || node.int("exclude_outside", 0) != 0 {
-        return Err("keep_aspect_ratio_policy or exclude_outside".into());
+    if !matches!(node.text("keep_aspect_ratio_policy"), "" | "stretch") {
+        return Err("keep_aspect_ratio_policy, expected stretch".into());
     }
     let rule = Rule::of(node)?;
     if own.contains(&0) || shape.contains(&0) {
@@ -94,6 +94,10 @@ struct Rule {
     nearest: String,
     coordinates: String,
     cubic: f64,
+    /// Where the new places are further apart than the old, each is of all the old ones around it.
+    antialias: bool,
+    /// What would be beyond the ends is left out; else it is the last one.
+    exclude_outside: bool,
 }
 
 impl Rule {
@@ -108,17 +112,30 @@ impl Rule {
                 if node.opset < 11 { "asymmetric" } else { "half_pixel" },
             ),
             cubic: f64::from(node.float("cubic_coeff_a", -0.75)),
+            antialias: node.int("antialias", 0) != 0,
+            exclude_outside: node.int("exclude_outside", 0) != 0,
         };
-        let antialias = node.int("antialias", 0) != 0;
         let known = matches!(rule.mode.as_str(), "nearest" | "linear" | "cubic")
             && matches!(
                 rule.coordinates.as_str(),
                 "half_pixel" | "pytorch_half_pixel" | "asymmetric" | "align_corners"
             );
-        if !known || antialias {
-            return Err(format!("mode {}, coordinates {}, antialias {antialias}", rule.mode, rule.coordinates).into());
+        if !known || rule.antialias && rule.mode == "nearest" {
+            let Self { mode, coordinates, antialias, .. } = rule;
+            return Err(format!("mode {mode}, coordinates {coordinates}, antialias {antialias}").into());
         }
         Ok(rule)
+    }
+
+    /// What an old place so far from a new one weighs, in steps of the old, or of the new ones if these are further apart.
+    fn weight(&self, distance: f64) -> f64 {
+        let (x, a) = (distance.abs(), self.cubic);
+        match self.mode.as_str() {
+            "linear" => (1.0 - x).max(0.0),
+            _ if x < 1.0 => ((a + 2.0) * x - (a + 3.0)) * x * x + 1.0,
+            _ if x < 2.0 => ((a * x - 5.0 * a) * x + 8.0 * a) * x - 4.0 * a,
+            _ => 0.0,
+        }
     }
 
     /// `[new, old]`, row by row.
@@ -133,34 +150,31 @@ impl Rule {
                 "pytorch_half_pixel" if new == 1 => 0.0,
                 _ => (n + 0.5) / scale - 0.5,
             };
-            let mut add = |at: f64, weight: f64| row[at.clamp(0.0, old as f64 - 1.0) as usize] += weight;
-            let (floor, rest) = (place.floor(), place - place.floor());
-            match self.mode.as_str() {
-                "nearest" => add(
-                    match self.nearest.as_str() {
-                        "floor" => floor,
-                        "ceil" => place.ceil(),
-                        "outer" if scale < 1.0 => place.ceil(),
-                        "outer" => floor,
-                        "round_prefer_ceil" => (place + 0.5).floor(),
-                        _ => (place - 0.5).ceil(),
-                    },
-                    1.0,
-                ),
-                "linear" => {
-                    add(floor, 1.0 - rest);
-                    add(floor + 1.0, rest);
-                }
-                _ => {
-                    let a = self.cubic;
-                    let near = |x: f64| ((a + 2.0) * x - (a + 3.0)) * x * x + 1.0;
-                    let far = |x: f64| ((a * x - 5.0 * a) * x + 8.0 * a) * x - 4.0 * a;
-                    add(floor - 1.0, far(rest + 1.0));
-                    add(floor, near(rest));
-                    add(floor + 1.0, near(1.0 - rest));
-                    add(floor + 2.0, far(2.0 - rest));
+            let last = old as f64 - 1.0;
+            let mut add = |at: f64, weight: f64| row[at.clamp(0.0, last) as usize] += weight;
+            if self.mode == "nearest" {
+                let nearest = match self.nearest.as_str() {
+                    "floor" => place.floor(),
+                    "ceil" => place.ceil(),
+                    "outer" if scale < 1.0 => place.ceil(),
+                    "outer" => place.floor(),
+                    "round_prefer_ceil" => (place + 0.5).floor(),
+                    _ => (place - 0.5).ceil(),
+                };
+                add(nearest, 1.0);
+                continue;
+            }
+            let step = if self.antialias { scale.recip().max(1.0) } else { 1.0 };
+            let reach = if self.mode == "linear" { step } else { 2.0 * step };
+            let (first, end) = ((place - reach).ceil() as i64, (place + reach).floor() as i64);
+            for at in first..=end {
+                let at = at as f64;
+                if !self.exclude_outside || (0.0..=last).contains(&at) {
+                    add(at, self.weight((at - place) / step));
                 }
             }
+            let all: f64 = row.iter().sum();
+            row.iter_mut().for_each(|weight| *weight /= all);
         }
         matrix.into_iter().map(|weight| weight as f32).collect()
     }

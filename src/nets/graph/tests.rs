@@ -349,6 +349,7 @@ fn large_weights_in_eight_bits_are_scaled_though_they_were_moved() {
 }
 
 mod choice;
+mod maps;
 mod refused;
 mod values;
 

@@ -187,6 +187,27 @@ fn what_follows_a_layer_goes_into_it() {
         // Not before the ReLU.
         d.node("Mul", &[&y, &scale])
     });
+    let norm = |d: &mut Drawing, y: &str| {
+        let variance = d.constant((1..7).map(|n| n as f32 / 6.0).collect(), &[6]);
+        let [scale, shift, mean] = [0; 3].map(|_| d.weights(&[6]));
+        let y = d.node("BatchNormalization", &[y, &scale, &shift, &mean, &variance]);
+        d.node("Relu", &[&y])
+    };
+    check("a dense layer and its batch normalization", 3, |d| {
+        let x = d.conv("x", &[8, 3, 3, 3], 1, 1, 1);
+        let x = d.node("GlobalAveragePool", &[&x]);
+        let x = d.set("Flatten", &[&x], &[("axis", &[1])]);
+        let (weights, bias) = (d.weights(&[8, 6]), d.weights(&[6]));
+        let y = d.node("Gemm", &[&x, &weights, &bias]);
+        norm(d, &y)
+    });
+    check("tokens and their batch normalization", 2, |d| {
+        let x = d.tokens("x");
+        let y = d.dense(&x, 12, 6);
+        let y = d.turned(&y, &[0, 2, 1]);
+        let y = norm(d, &y);
+        d.turned(&y, &[0, 2, 1])
+    });
     check("channels apart that are scaled", 1, |d| {
         let y = d.conv("x", &[6, 3, 3, 3], 1, 1, 1);
         let [scale, shift] = [0; 2].map(|_| d.weights(&[6, 1, 1]));

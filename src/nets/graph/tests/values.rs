@@ -10,7 +10,7 @@ use crate::weights::onnx::proto::AttributeProto;
 const IMAGES: usize = 2;
 
 /// What a graph's values are, all of them tapped.
-fn values<const N: usize>(drawing: Drawing, wanted: [&str; N]) -> [Vec<f32>; N] {
+pub(super) fn values<const N: usize>(drawing: Drawing, wanted: [&str; N]) -> [Vec<f32>; N] {
     let folder = tempfile::tempdir().unwrap();
     values_of(&drawing.saved(wanted[N - 1], folder.path()), wanted)
 }
@@ -34,7 +34,7 @@ fn values_of<const N: usize>(network: &GraphNetwork, wanted: [&str; N]) -> [Vec<
 /// Sums of some hundred products as large as the result.
 const AGREE: f32 = 1e-5;
 
-fn compare(found: &[f32], expected: &[f32]) {
+pub(super) fn compare(found: &[f32], expected: &[f32]) {
     assert_eq!(found.len(), expected.len());
     assert!(expected.iter().any(|value| value.abs() > 0.01), "nothing but zeros");
     for (n, (found, expected)) in found.iter().zip(expected).enumerate() {
@@ -225,6 +225,23 @@ fn what_the_runtime_fuses_into_a_convolution_is_spelt_out() {
 }
 
 #[test]
+fn products_and_bias_of_a_dense_layer_may_be_multiplied() {
+    let mut d = Drawing::default();
+    let (x, own) = (d.tokens("x"), [1.0, -2.0, 3.0, 0.5, -1.0]);
+    let x = d.reshaped(&x, &[0, -1]);
+    let (weights, bias) = (d.weights(&[12 * (SIZE / 4) * (SIZE / 4), 5]), d.constant(own.to_vec(), &[5]));
+    let plain = d.node("MatMul", &[&x, &weights]);
+    let y = d.node("Gemm", &[&x, &weights, &bias]);
+    let number = |name: &str, f: f32| AttributeProto { name: name.to_string(), f, ..AttributeProto::default() };
+    d.nodes.last_mut().unwrap().attribute.extend([number("alpha", 0.5), number("beta", -0.25)]);
+    // So that both come out.
+    let all = d.set("Concat", &[&plain, &y], &[("axis", &[1])]);
+    let [plain, y, _] = values(d, [&plain, &y, &all]);
+    let expected = plain.iter().zip(own.iter().cycle()).map(|(product, bias)| 0.5 * product - 0.25 * bias);
+    compare(&y, &expected.collect::<Vec<f32>>());
+}
+
+#[test]
 fn products_and_norms_that_the_runtime_fuses_are_spelt_out() {
     type Pair = fn(&mut Drawing, &str) -> [String; 2];
     let turned: Pair = |d, x| {
@@ -278,6 +295,6 @@ fn products_and_norms_that_the_runtime_fuses_are_spelt_out() {
     compare(&simplified, &plain);
 }
 
-fn text(name: &str, s: &str) -> AttributeProto {
+pub(super) fn text(name: &str, s: &str) -> AttributeProto {
     AttributeProto { name: name.to_string(), s: s.as_bytes().to_vec(), ..AttributeProto::default() }
 }

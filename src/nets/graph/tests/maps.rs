@@ -1,0 +1,119 @@
+//! Maps that are pooled, resized and cut, against what can be computed by hand.
+
+use super::super::drawing::{Drawing, SIZE};
+use super::values::{compare, text, values};
+
+/// `[images, 6, 4, 4]`.
+fn small(d: &mut Drawing) -> String {
+    d.conv("x", &[6, 3, 4, 4], 4, 0, 1)
+}
+
+#[test]
+fn a_mean_counts_the_padding_but_not_what_rounding_up_adds() {
+    let mut d = Drawing::default();
+    let x = d.conv("x", &[4, 3, 3, 3], 1, 1, 1);
+    let settings: &[(&str, &[i64])] = &[
+        ("kernel_shape", &[3, 3]),
+        ("strides", &[2, 2]),
+        ("pads", &[1; 4]),
+        ("ceil_mode", &[1]),
+        ("count_include_pad", &[1]),
+    ];
+    let y = d.set("AveragePool", &[&x], settings);
+    let [x, y] = values(d, [&x, &y]);
+    // The ninth window of a row begins at the last place of the map and ends with the padding.
+    let padded = SIZE + 2;
+    let expected = x.chunks(SIZE * SIZE).flat_map(|map| {
+        let at = move |row: usize, column: usize| {
+            let inside = (1..=SIZE).contains(&row) && (1..=SIZE).contains(&column);
+            if inside { map[(row - 1) * SIZE + column - 1] } else { 0.0 }
+        };
+        (0..9 * 9).map(move |n| {
+            let [rows, columns] = [n / 9, n % 9].map(|first| 2 * first..(2 * first + 3).min(padded));
+            let count = rows.len() * columns.len();
+            rows.flat_map(|row| columns.clone().map(move |column| at(row, column))).sum::<f32>() / count as f32
+        })
+    });
+    compare(&y, &expected.collect::<Vec<f32>>());
+}
+
+#[test]
+fn means_along_the_depth_are_of_neighbouring_channels() {
+    let mut d = Drawing::default();
+    let x = small(&mut d);
+    let y = d.reshaped(&x, &[0, 1, 6, 4, 4]);
+    let y = d.set("AveragePool", &[&y], &[("kernel_shape", &[3, 1, 1]), ("pads", &[0; 6])]);
+    let y = d.reshaped(&y, &[0, 4, 4, 4]);
+    let [x, y] = values(d, [&x, &y]);
+    let expected = x
+        .chunks(6 * 16)
+        .flat_map(|image| (0..4 * 16).map(move |n| (0..3).map(|channel| image[n + 16 * channel]).sum::<f32>() / 3.0));
+    compare(&y, &expected.collect::<Vec<f32>>());
+}
+
+#[test]
+fn with_antialias_a_new_place_is_of_all_the_old_ones_around_it() {
+    let mut d = Drawing::default();
+    let x = d.conv("x", &[4, 3, 3, 3], 1, 1, 1);
+    let scales = d.constant(vec![1.0, 1.0, 0.25, 0.25], &[4]);
+    let y = d.set("Resize", &[&x, "", &scales], &[("antialias", &[1]), ("exclude_outside", &[1])]);
+    d.nodes.last_mut().unwrap().attribute.push(text("mode", "linear"));
+    let [x, y] = values(d, [&x, &y]);
+    // A triangle of eight places around the middle of every four, cut at the ends.
+    let triangle = [1.0, 3.0, 5.0, 7.0, 7.0, 5.0, 3.0, 1.0];
+    let weights = |new: usize| {
+        let around = (0..8).filter_map(move |n| Some(((4 * new + n).checked_sub(2)?, triangle[n])));
+        let within: Vec<(usize, f32)> = around.filter(|&(old, _)| old < SIZE).collect();
+        let all: f32 = within.iter().map(|(_, weight)| weight).sum();
+        within.into_iter().map(move |(old, weight)| (old, weight / all))
+    };
+    let expected = x.chunks(SIZE * SIZE).flat_map(|map| {
+        (0..4 * 4).map(move |n| {
+            let of_row = |(row, by): (usize, f32)| {
+                weights(n % 4).map(move |(column, weight)| by * weight * map[row * SIZE + column]).sum::<f32>()
+            };
+            weights(n / 4).map(of_row).sum()
+        })
+    });
+    compare(&y, &expected.collect::<Vec<f32>>());
+}
+
+#[test]
+fn what_has_no_length_is_nothing_beside_another() {
+    // As PyTorch writes a roll by no places.
+    let mut d = Drawing::default();
+    let x = small(&mut d);
+    let [end, far, axis] = [4, i64::MAX, 2].map(|number| d.whole(&[number]));
+    let none = d.node("Slice", &[&x, &end, &far, &axis]);
+    let y = d.set("Concat", &[&none, &x], &[("axis", &[2])]);
+    let [x, y] = values(d, [&x, &y]);
+    assert_eq!(y, x);
+}
+
+#[test]
+fn triangles_of_masks_and_of_maps() {
+    let mut d = Drawing::default();
+    let (x, ones, next) = (small(&mut d), d.whole(&[1; 16]), d.whole(&[1]));
+    let mask = d.reshaped(&ones, &[4, 4]);
+    let mask = d.set("Trilu", &[&mask], &[("upper", &[0])]);
+    let mask = d.set("Cast", &[&mask], &[("to", &[1])]);
+    let below = d.node("Mul", &[&x, &mask]);
+    let above = d.node("Trilu", &[&x, &next]);
+    let y = d.node("Add", &[&below, &above]);
+    let [x, below, y] = values(d, [&x, &below, &y]);
+    assert_eq!(y, x);
+    let expected = x.iter().enumerate().map(|(n, x)| if n % 4 <= n / 4 % 4 { *x } else { 0.0 });
+    compare(&below, &expected.collect::<Vec<f32>>());
+}
+
+#[test]
+fn an_equation_of_one_input_turns_it() {
+    let mut d = Drawing::default();
+    let x = small(&mut d);
+    let turned = d.turned(&x, &[0, 2, 3, 1]);
+    let y = d.node("Einsum", &[&x]);
+    d.nodes.last_mut().unwrap().attribute.push(text("equation", "b c h w -> b h w c"));
+    let all = d.node("Add", &[&turned, &y]);
+    let [turned, y, _] = values(d, [&turned, &y, &all]);
+    assert_eq!(y, turned);
+}
