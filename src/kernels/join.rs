@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 
 use super::memory::Buffer;
-use super::{Activation, OnCpu, cpu, from_cpu, on_cpu};
+use super::{Activation, OnCpu, cpu, from_cpu, gpu, on_cpu};
 
 /// `x + y` of one shape, with the activation in the same pass.
 ///
@@ -53,11 +53,13 @@ pub fn pairwise<const D: usize>(x: Tensor<D>, y: Tensor<D>, operation: Arithmeti
 /// # Panics
 /// If there are none, or their other lengths differ.
 pub fn concatenate<const D: usize>(all: Vec<Tensor<D>>, axis: usize) -> Tensor<D> {
-    let Some(values) = all.iter().map(on_cpu).collect::<Option<Vec<OnCpu>>>() else { return Tensor::cat(all, axis) };
     let mut shape = all[0].dims();
     let fits = |x: &Tensor<D>| (0..D).all(|other| other == axis || x.dims()[other] == shape[other]);
     assert!(all.iter().all(fits), "lengths that differ");
     shape[axis] = all.iter().map(|x| x.dims()[axis]).sum();
+    let Some(values) = all.iter().map(on_cpu).collect::<Option<Vec<OnCpu>>>() else {
+        return gpu::join::concatenate(all, axis, shape);
+    };
     let values: Vec<&[f32]> = values.iter().map(|values| &**values).collect();
     from_cpu(shape, |out| cpu::concatenate(&values, shape[..axis].iter().product(), out))
 }
