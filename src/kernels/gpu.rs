@@ -41,6 +41,7 @@ const PARTS: &[(&str, &str)] = &[
     ("parts/convolution", include_str!("../../shaders/parts/convolution.wgsl")),
     ("parts/tiled", include_str!("../../shaders/parts/tiled.wgsl")),
     ("parts/finished", include_str!("../../shaders/parts/finished.wgsl")),
+    ("parts/values", include_str!("../../shaders/parts/values.wgsl")),
     ("parts/activation", include_str!("../../shaders/parts/activation.wgsl")),
     ("parts/nan", include_str!("../../shaders/parts/nan.wgsl")),
     ("parts/product", include_str!("../../shaders/parts/product.wgsl")),

@@ -13,7 +13,7 @@ pub fn sum<const D: usize>(x: Tensor<D>, y: Tensor<D>, activation: Activation) -
     assert_eq!(x.dims(), y.dims(), "a sum of one shape");
     match (on_cpu(&x), on_cpu(&y)) {
         (Some(a), Some(b)) => from_cpu(x.dims(), |out| cpu::sum(&a, &b, activation, out)),
-        _ => activation.forward(x + y),
+        _ => gpu::join::sum(x, y, activation),
     }
 }
 
@@ -36,12 +36,7 @@ pub enum Arithmetic {
 /// If the shapes do not fit so.
 pub fn pairwise<const D: usize>(x: Tensor<D>, y: Tensor<D>, operation: Arithmetic) -> Tensor<D> {
     let (Some(a), Some(b)) = (on_cpu(&x), on_cpu(&y)) else {
-        return match operation {
-            Arithmetic::Add => x + y,
-            Arithmetic::Sub => x - y,
-            Arithmetic::Mul => x * y,
-            Arithmetic::Div => x / y,
-        };
+        return gpu::join::pairwise(x, y, operation);
     };
     let own = [x.dims(), y.dims()];
     let shape = std::array::from_fn(|axis| if own[0][axis] == 1 { own[1][axis] } else { own[0][axis] });

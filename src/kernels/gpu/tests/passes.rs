@@ -4,7 +4,8 @@ use burn::tensor::{Device, Tensor};
 
 use super::super::{MAX_WORKGROUPS, test_device};
 use super::{random, tensor};
-use crate::kernels::join::concatenate;
+use crate::kernels::Activation;
+use crate::kernels::join::{Arithmetic, concatenate, pairwise, sum};
 
 /// So many results that workgroups of 256 are more than one dimension holds.
 const FOLDED: usize = MAX_WORKGROUPS as usize * 256 + 3;
@@ -43,4 +44,80 @@ fn concatenations_hold_every_input_in_its_place() {
     // One and the same twice.
     let x: Tensor<2> = tensor(&[1.0, 2.0, 3.0, 4.0], [1, 4], &gpu);
     assert_eq!(values(concatenate(vec![x.clone(), x], 1)), [1.0, 2.0, 3.0, 4.0, 1.0, 2.0, 3.0, 4.0]);
+}
+
+const SMOOTH: [Activation; 5] =
+    [Activation::Gelu, Activation::GeluTanh, Activation::QuickGelu, Activation::Silu, Activation::HardSwish];
+
+/// Of results of the order of 1, what a driver's exponentials and quotients may be off by.
+
+#[test]
+fn sums_with_an_activation_are_the_cpus() {
+    let Some(gpu) = test_device() else { return };
+    for count in [1, 7, 1024, 1030] {
+        let (x, y) = (random(count, 1), random(count, 2));
+        let of = |activation: Activation, device: &Device| {
+            let [x, y] =
+                [&x, &y].map(|values| tensor(&values.iter().map(|x| 9.0 * x).collect::<Vec<_>>(), [count], device));
+            values(sum(x, y, activation))
+        };
+        for activation in [Activation::Identity, Activation::Relu, Activation::Relu6] {
+            assert_eq!(of(activation, &gpu), of(activation, &Device::flex()), "{activation:?} of {count}");
+        }
+        for activation in SMOOTH {
+            let both = of(activation, &gpu).into_iter().zip(of(activation, &Device::flex()));
+            for (found, expected) in both {
+                let most = SMOOTH_AGREE * expected.abs().max(1.0);
+                assert!((found - expected).abs() <= most, "{activation:?}: {found}, on the CPU {expected}");
+            }
+        }
+    }
+    let x: Tensor<1> = tensor(&[f32::NAN, -1.0, 1.0], [3], &gpu);
+    let found = values(sum(x.clone(), x, Activation::Relu));
+    assert!(found[0].is_nan() && found[1..] == [0.0, 2.0], "{found:?}");
+}
+
+#[test]
+fn what_two_tensors_give_in_the_same_places_is_the_cpus() {
+    let Some(gpu) = test_device() else { return };
+    let check = |of_x: [usize; 3], of_y: [usize; 3], operation: Arithmetic| {
+        let of = |device: &Device| {
+            let x = tensor(&random(of_x.iter().product(), 1), of_x, device);
+            // Nothing that is next to 0.
+            let y: Vec<f32> = random(of_y.iter().product(), 2).into_iter().map(|y| y + 3.0).collect();
+            pairwise(x, tensor(&y, of_y, device), operation)
+        };
+        let (found, expected) = (of(&gpu), of(&Device::flex()));
+        assert_eq!(found.dims(), expected.dims());
+        let (found, expected) = (values(found), values(expected));
+        // WebGPU lets a quotient be off by 2.5 units in the last place.
+        let most = if operation == Arithmetic::Div { 2.5 * f32::EPSILON } else { 0.0 };
+        let near = |(&found, &expected): (&f32, &f32)| (found - expected).abs() <= most * expected.abs();
+        assert!(found.iter().zip(&expected).all(near), "{operation:?} of {of_x:?} and {of_y:?}");
+    };
+    let shapes = [
+        ([2, 3, 7], [2, 3, 7]),
+        ([2, 3, 8], [2, 3, 8]),
+        // A number for each channel of an image, each channel, each column, and for all.
+        ([1, 6, 35], [1, 6, 1]),
+        ([1, 6, 36], [1, 6, 1]),
+        ([4, 3, 35], [1, 3, 1]),
+        ([4, 3, 36], [1, 3, 1]),
+        ([1, 50, 7], [1, 1, 7]),
+        ([1, 50, 12], [1, 1, 12]),
+        ([2, 3, 12], [1, 1, 1]),
+        ([4, 3, 12], [4, 1, 12]),
+        ([2, 3, 5], [2, 1, 5]),
+        ([5, 3, 1], [5, 1, 1]),
+    ];
+    for operation in [Arithmetic::Add, Arithmetic::Sub, Arithmetic::Mul, Arithmetic::Div] {
+        for (one, other) in shapes {
+            check(one, other, operation);
+            check(other, one, operation);
+        }
+        // Both ways at once.
+        check([4, 1, 12], [1, 3, 1], operation);
+        check([1, 3, 1], [2, 1, 7], operation);
+    }
+    check([1, 3, FOLDED.div_ceil(3)], [1, 3, 1], Arithmetic::Mul);
 }
