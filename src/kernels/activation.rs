@@ -67,7 +67,7 @@ pub fn scaled(x: Tensor<3>, [scales, shifts]: &[Tensor<3>; 2], activation: Activ
             let [.., units] = x.dims();
             from_cpu(x.dims(), |out| cpu::scaled(&values, (&scales, &shifts), units, activation, out))
         }
-        _ => activation.forward(x * scales.clone() + shifts.clone()),
+        _ => gpu::activation::scaled(x, [scales, shifts].map(Tensor::clone), activation),
     }
 }
 

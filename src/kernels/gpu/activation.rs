@@ -1,12 +1,13 @@
-//! Activations by themselves on a GPU: the launch of `activation`.
+//! Activations by themselves on a GPU, and those of scaled channels: the launches of `activation` and `scaled`.
 
 use burn::tensor::Tensor;
 
+use super::join::width;
 use super::{Gpu, Kernel, Sizes, code, fold_workgroups, sizes, u32s};
 use crate::kernels::Activation;
 
-/// The kernel of all activations.
-pub const KERNELS: &[&Kernel] = &[&ACTIVATION];
+/// The kernels of all activations.
+pub const KERNELS: &[&Kernel] = &[&ACTIVATION, &SCALED];
 
 static ACTIVATION: Kernel = Kernel {
     name: "activation",
@@ -24,9 +25,29 @@ static ACTIVATION: Kernel = Kernel {
     ],
 };
 
+static SCALED: Kernel = Kernel {
+    name: "scaled",
+    source: include_str!("../../../shaders/scaled.wgsl"),
+    workgroup: [256, 1, 1],
+    sizes: ScaledSizes::FIELDS,
+    variants: &[
+        ("", &[("activation", 0), ("width", 4)]),
+        ("_relu", &[("activation", 1), ("width", 4)]),
+        ("_relu_odd", &[("activation", 1), ("width", 1)]),
+    ],
+};
+
 sizes! {
     struct ActivationSizes {
         count: u32,
+    }
+}
+
+sizes! {
+    struct ScaledSizes {
+        count: u32,
+        channels: u32,
+        units: u32,
     }
 }
 
@@ -42,5 +63,23 @@ pub fn forward<const D: usize>(x: Tensor<D>, activation: Activation) -> Tensor<D
     let sizes = ActivationSizes { count: u32s(count) };
     let constants = [("activation", code(activation))];
     gpu.launch(&ACTIVATION, &constants, fold_workgroups(count.div_ceil(256)), &[&x, &results], &sizes);
+    gpu.tensor(shape, results)
+}
+
+/// [`scaled`](crate::kernels::activation::scaled), by `[1, channels, 1]`.
+///
+/// # Panics
+/// If a tensor is on the CPU, or of another number of channels.
+pub fn scaled(x: Tensor<3>, by: [Tensor<3>; 2], activation: Activation) -> Tensor<3> {
+    let shape @ [_, channels, units] = x.dims();
+    assert!(by.iter().all(|by| by.dims() == [1, channels, 1]), "a scale and a shift for each channel");
+    let (width, count) = (width(units), shape.iter().product::<usize>());
+    let (gpu, x) = Gpu::buffer(x).expect("activations are on the GPU");
+    let [scales, shifts] = by.map(|by| Gpu::buffer(by).expect("weights on the device of the activations").1);
+    let results = gpu.scratch(count);
+    let sizes = ScaledSizes { count: u32s(count / width), channels: u32s(channels), units: u32s(units / width) };
+    let constants = [("activation", code(activation)), ("width", u32s(width))];
+    let workgroups = fold_workgroups((count / width).div_ceil(256));
+    gpu.launch(&SCALED, &constants, workgroups, &[&x, &scales, &shifts, &results], &sizes);
     gpu.tensor(shape, results)
 }

@@ -69,7 +69,7 @@ sizes! {
 const INPUTS: usize = 6;
 
 /// Numbers that an invocation takes at a time of rows so long.
-fn width(units: usize) -> usize {
+pub(super) fn width(units: usize) -> usize {
     if units.is_multiple_of(4) { 4 } else { 1 }
 }
 

@@ -5,6 +5,7 @@ use burn::tensor::{Device, Tensor};
 use super::super::{MAX_WORKGROUPS, test_device};
 use super::{random, tensor};
 use crate::kernels::Activation;
+use crate::kernels::activation::scaled;
 use crate::kernels::join::{Arithmetic, concatenate, pairwise, sum};
 
 /// So many results that workgroups of 256 are more than one dimension holds.
@@ -120,4 +121,26 @@ fn what_two_tensors_give_in_the_same_places_is_the_cpus() {
         check([1, 3, 1], [2, 1, 7], operation);
     }
     check([1, 3, FOLDED.div_ceil(3)], [1, 3, 1], Arithmetic::Mul);
+}
+
+#[test]
+fn scaled_channels_are_the_cpus() {
+    let Some(gpu) = test_device() else { return };
+    let check = |shape: [usize; 3], activation: Activation| {
+        let channels = shape[1];
+        let of = |device: &Device| {
+            let x = tensor(&random(shape.iter().product(), 1), shape, device);
+            let by = [2, 3].map(|seed| tensor(&random(channels, seed), [1, channels, 1], device));
+            values(scaled(x, &by, activation))
+        };
+        // The product is rounded or not, and the sum, both below 2.
+        let near = |(found, expected): (f32, f32)| (found - expected).abs() <= 2.0 * f32::EPSILON;
+        assert!(of(&gpu).into_iter().zip(of(&Device::flex())).all(near), "{activation:?} of {shape:?}");
+    };
+    for activation in [Activation::Identity, Activation::Relu, Activation::Relu6] {
+        for shape in [[3, 5, 49], [3, 5, 12], [7, 6, 1], [1, 1, 4], [2, 70, 36]] {
+            check(shape, activation);
+        }
+    }
+    check([3, 5, FOLDED.div_ceil(15)], Activation::Relu);
 }
