@@ -4,6 +4,8 @@ use burn::tensor::{Tensor, activation};
 
 use super::{cpu, from_cpu, gpu, on_cpu};
 
+pub use super::gpu::activation::Function;
+
 /// What is done to every sum as it leaves a convolution or a dense layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Activation {

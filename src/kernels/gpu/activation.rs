@@ -22,6 +22,11 @@ static ACTIVATION: Kernel = Kernel {
         ("_quick_gelu", &[("activation", 6)]),
         ("_silu", &[("activation", 7)]),
         ("_hard_swish", &[("activation", 8)]),
+        ("_sigmoid", &[("activation", 9)]),
+        ("_hard_sigmoid", &[("activation", 10)]),
+        ("_softplus", &[("activation", 11)]),
+        ("_mish", &[("activation", 12)]),
+        ("_leaky_relu", &[("activation", 13)]),
     ],
 };
 
@@ -40,6 +45,8 @@ static SCALED: Kernel = Kernel {
 sizes! {
     struct ActivationSizes {
         count: u32,
+        slope: f32,
+        shift: f32,
     }
 }
 
@@ -51,17 +58,60 @@ sizes! {
     }
 }
 
+/// What no sum leaves with, on a GPU.
+#[derive(Clone, Copy, Debug)]
+pub enum Function {
+    /// `1 / (1 + exp(-x))`.
+    Sigmoid,
+    /// `slope x + shift`, held between 0 and 1.
+    HardSigmoid {
+        /// What multiplies.
+        slope: f32,
+        /// What is added.
+        shift: f32,
+    },
+    /// `ln(1 + exp(x))`.
+    Softplus,
+    /// `x tanh(ln(1 + exp(x)))` (Misra 2019).
+    Mish,
+    /// `x`, and `slope x` below zero.
+    LeakyRelu {
+        /// What multiplies.
+        slope: f32,
+    },
+}
+
+impl Function {
+    /// Of every unit.
+    ///
+    /// # Panics
+    /// If the tensor is on the CPU.
+    pub fn forward<const D: usize>(self, x: Tensor<D>) -> Tensor<D> {
+        match self {
+            Self::Sigmoid => launch(x, 9, [0.0; 2]),
+            Self::HardSigmoid { slope, shift } => launch(x, 10, [slope, shift]),
+            Self::Softplus => launch(x, 11, [0.0; 2]),
+            Self::Mish => launch(x, 12, [0.0; 2]),
+            Self::LeakyRelu { slope } => launch(x, 13, [slope, 0.0]),
+        }
+    }
+}
+
 /// Of every unit.
 ///
 /// # Panics
 /// If the tensor is on the CPU.
 pub fn forward<const D: usize>(x: Tensor<D>, activation: Activation) -> Tensor<D> {
+    launch(x, code(activation), [0.0; 2])
+}
+
+fn launch<const D: usize>(x: Tensor<D>, code: u32, [slope, shift]: [f32; 2]) -> Tensor<D> {
     let shape = x.dims();
     let (gpu, x) = Gpu::buffer(x).expect("activations are on the GPU");
     let count = shape.iter().product();
     let results = gpu.scratch(count);
-    let sizes = ActivationSizes { count: u32s(count) };
-    let constants = [("activation", code(activation))];
+    let sizes = ActivationSizes { count: u32s(count), slope, shift };
+    let constants = [("activation", code)];
     gpu.launch(&ACTIVATION, &constants, fold_workgroups(count.div_ceil(256)), &[&x, &results], &sizes);
     gpu.tensor(shape, results)
 }

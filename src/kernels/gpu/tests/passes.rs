@@ -5,7 +5,7 @@ use burn::tensor::{Device, Tensor};
 use super::super::{MAX_WORKGROUPS, test_device};
 use super::{random, tensor};
 use crate::kernels::Activation;
-use crate::kernels::activation::scaled;
+use crate::kernels::activation::{Function, scaled};
 use crate::kernels::join::{Arithmetic, concatenate, pairwise, sum};
 
 /// So many results that workgroups of 256 are more than one dimension holds.
@@ -143,4 +143,30 @@ fn scaled_channels_are_the_cpus() {
         }
     }
     check([3, 5, FOLDED.div_ceil(15)], Activation::Relu);
+}
+
+/// What a function is.
+type Definition = fn(f64) -> f64;
+
+#[test]
+fn functions_are_those_of_their_definitions() {
+    let Some(gpu) = test_device() else { return };
+    let mut x: Vec<f32> = random(1001, 1).into_iter().map(|x| 12.0 * x).collect();
+    x.extend([0.0, -200.0, 200.0, f32::INFINITY]);
+    let all: [(Function, Definition); 5] = [
+        (Function::Sigmoid, |x| 1.0 / (1.0 + (-x).exp())),
+        (Function::HardSigmoid { slope: 0.25, shift: 0.375 }, |x| (0.25 * x + 0.375).clamp(0.0, 1.0)),
+        (Function::Softplus, |x| x.max(0.0) + (-x.abs()).exp().ln_1p()),
+        (Function::Mish, |x| x * (x.max(0.0) + (-x.abs()).exp().ln_1p()).tanh()),
+        (Function::LeakyRelu { slope: 0.125 }, |x| if x < 0.0 { 0.125 * x } else { x }),
+    ];
+    for (function, definition) in all {
+        for (&x, found) in x.iter().zip(values(function.forward(tensor(&x, [x.len()], &gpu)))) {
+            let expected = definition(f64::from(x)) as f32;
+            let near = (found - expected).abs() <= SMOOTH_AGREE * expected.abs().max(1.0);
+            assert!(found == expected || near, "{function:?} of {x}: {found}, expected {expected}");
+        }
+        let found = values(function.forward(tensor(&[f32::NAN], [1], &gpu)));
+        assert!(found[0].is_nan(), "{function:?} of NaN: {found:?}");
+    }
 }
