@@ -3,10 +3,11 @@
 use burn::tensor::{Device, Tensor};
 
 use super::super::{MAX_WORKGROUPS, test_device};
-use super::{random, tensor};
+use super::{ROUNDOFF, Sum, compare, random, tensor};
 use crate::kernels::Activation;
 use crate::kernels::activation::{Function, scaled};
 use crate::kernels::join::{Arithmetic, concatenate, pairwise, sum};
+use crate::kernels::pooling::{global_mean, row_means};
 
 /// So many results that workgroups of 256 are more than one dimension holds.
 const FOLDED: usize = MAX_WORKGROUPS as usize * 256 + 3;
@@ -51,6 +52,7 @@ const SMOOTH: [Activation; 5] =
     [Activation::Gelu, Activation::GeluTanh, Activation::QuickGelu, Activation::Silu, Activation::HardSwish];
 
 /// Of results of the order of 1, what a driver's exponentials and quotients may be off by.
+const SMOOTH_AGREE: f32 = 1e-5;
 
 #[test]
 fn sums_with_an_activation_are_the_cpus() {
@@ -169,4 +171,27 @@ fn functions_are_those_of_their_definitions() {
         let found = values(function.forward(tensor(&[f32::NAN], [1], &gpu)));
         assert!(found[0].is_nan(), "{function:?} of NaN: {found:?}");
     }
+}
+
+#[test]
+fn means_of_rows_are_those_of_their_definition_whatever_the_batch() {
+    let Some(gpu) = test_device() else { return };
+    for (rows, units) in [(3, 1), (7, 49), (5, 255), (4, 256), (3, 1031), (MAX_WORKGROUPS as usize + 2, 257)] {
+        let x = random(rows * units, 1);
+        let expected: Vec<Sum> = x
+            .chunks_exact(units)
+            .map(|row| {
+                let of = |value: fn(f64) -> f64| row.iter().map(|&x| value(f64::from(x))).sum::<f64>() / units as f64;
+                (of(|x| x), of(f64::abs))
+            })
+            .collect();
+        let found = values(row_means(tensor(&x, [rows, units], &gpu)));
+        compare(&format!("means of {units}"), &found, &expected, (units + 2) as f64 * ROUNDOFF);
+        let last = values(row_means(tensor(&x[(rows - 1) * units..], [1, units], &gpu)));
+        assert_eq!(last, found[rows - 1..], "of {units}");
+    }
+    let x = random(6 * 20 * 17, 2);
+    let [found, expected] =
+        [global_mean(tensor(&x, [2, 3, 20, 17], &gpu)).reshape([6, 1]), row_means(tensor(&x, [6, 340], &gpu))];
+    assert_eq!(values(found), values(expected));
 }
