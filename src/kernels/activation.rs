@@ -4,6 +4,8 @@ use burn::tensor::{Tensor, activation};
 
 use super::{cpu, from_cpu, gpu, on_cpu};
 
+pub use super::gpu::activation::Function;
+
 /// What is done to every sum as it leaves a convolution or a dense layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Activation {
@@ -67,7 +69,7 @@ pub fn scaled(x: Tensor<3>, [scales, shifts]: &[Tensor<3>; 2], activation: Activ
             let [.., units] = x.dims();
             from_cpu(x.dims(), |out| cpu::scaled(&values, (&scales, &shifts), units, activation, out))
         }
-        _ => activation.forward(x * scales.clone() + shifts.clone()),
+        _ => gpu::activation::scaled(x, [scales, shifts].map(Tensor::clone), activation),
     }
 }
 

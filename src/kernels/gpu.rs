@@ -5,6 +5,7 @@ pub mod attention;
 pub mod convolution;
 pub mod dense;
 mod depthwise;
+pub mod join;
 pub mod norm;
 pub mod pooling;
 pub mod product;
@@ -28,7 +29,7 @@ pub const MAX_WORKGROUPS: u32 = 65_535;
 /// Every kernel of a network.
 pub fn kernels() -> impl Iterator<Item = &'static Kernel> {
     let maps = [product::KERNELS, dense::KERNELS, winograd::KERNELS, depthwise::KERNELS, pooling::KERNELS];
-    let tokens = [activation::KERNELS, norm::KERNELS, attention::KERNELS];
+    let tokens = [activation::KERNELS, join::KERNELS, norm::KERNELS, attention::KERNELS];
     maps.into_iter().chain(tokens).flatten().copied()
 }
 
@@ -40,6 +41,7 @@ const PARTS: &[(&str, &str)] = &[
     ("parts/convolution", include_str!("../../shaders/parts/convolution.wgsl")),
     ("parts/tiled", include_str!("../../shaders/parts/tiled.wgsl")),
     ("parts/finished", include_str!("../../shaders/parts/finished.wgsl")),
+    ("parts/values", include_str!("../../shaders/parts/values.wgsl")),
     ("parts/activation", include_str!("../../shaders/parts/activation.wgsl")),
     ("parts/nan", include_str!("../../shaders/parts/nan.wgsl")),
     ("parts/product", include_str!("../../shaders/parts/product.wgsl")),

@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 
 use super::memory::Buffer;
-use super::{Activation, OnCpu, cpu, from_cpu, on_cpu};
+use super::{Activation, OnCpu, cpu, from_cpu, gpu, on_cpu};
 
 /// `x + y` of one shape, with the activation in the same pass.
 ///
@@ -13,7 +13,7 @@ pub fn sum<const D: usize>(x: Tensor<D>, y: Tensor<D>, activation: Activation) -
     assert_eq!(x.dims(), y.dims(), "a sum of one shape");
     match (on_cpu(&x), on_cpu(&y)) {
         (Some(a), Some(b)) => from_cpu(x.dims(), |out| cpu::sum(&a, &b, activation, out)),
-        _ => activation.forward(x + y),
+        _ => gpu::join::sum(x, y, activation),
     }
 }
 
@@ -36,12 +36,7 @@ pub enum Arithmetic {
 /// If the shapes do not fit so.
 pub fn pairwise<const D: usize>(x: Tensor<D>, y: Tensor<D>, operation: Arithmetic) -> Tensor<D> {
     let (Some(a), Some(b)) = (on_cpu(&x), on_cpu(&y)) else {
-        return match operation {
-            Arithmetic::Add => x + y,
-            Arithmetic::Sub => x - y,
-            Arithmetic::Mul => x * y,
-            Arithmetic::Div => x / y,
-        };
+        return gpu::join::pairwise(x, y, operation);
     };
     let own = [x.dims(), y.dims()];
     let shape = std::array::from_fn(|axis| if own[0][axis] == 1 { own[1][axis] } else { own[0][axis] });
@@ -53,11 +48,13 @@ pub fn pairwise<const D: usize>(x: Tensor<D>, y: Tensor<D>, operation: Arithmeti
 /// # Panics
 /// If there are none, or their other lengths differ.
 pub fn concatenate<const D: usize>(all: Vec<Tensor<D>>, axis: usize) -> Tensor<D> {
-    let Some(values) = all.iter().map(on_cpu).collect::<Option<Vec<OnCpu>>>() else { return Tensor::cat(all, axis) };
     let mut shape = all[0].dims();
     let fits = |x: &Tensor<D>| (0..D).all(|other| other == axis || x.dims()[other] == shape[other]);
     assert!(all.iter().all(fits), "lengths that differ");
     shape[axis] = all.iter().map(|x| x.dims()[axis]).sum();
+    let Some(values) = all.iter().map(on_cpu).collect::<Option<Vec<OnCpu>>>() else {
+        return gpu::join::concatenate(all, axis, shape);
+    };
     let values: Vec<&[f32]> = values.iter().map(|values| &**values).collect();
     from_cpu(shape, |out| cpu::concatenate(&values, shape[..axis].iter().product(), out))
 }

@@ -2,8 +2,8 @@
 
 use burn::tensor::Tensor;
 
-use super::gpu::pooling::{Kind, pool};
-use super::{VALID, Window, cpu, from_cpu, on_cpu};
+use super::gpu::pooling::{self, Kind, pool};
+use super::{Window, cpu, from_cpu, on_cpu};
 
 /// Largest value of each window; beyond the border is nothing, and windows that do not fit are left out.
 pub fn max_pool(x: Tensor<4>, window: Window) -> Tensor<4> {
@@ -43,7 +43,7 @@ pub fn row_means(x: Tensor<2>) -> Tensor<2> {
     let [rows, units] = x.dims();
     match on_cpu(&x) {
         Some(values) => from_cpu([rows, 1], |out| cpu::global_mean(&values, units, out)),
-        None => x.mean_dim(1),
+        None => pooling::row_means(x),
     }
 }
 
@@ -61,6 +61,6 @@ pub fn global_mean(x: Tensor<4>) -> Tensor<4> {
     let [images, channels, height, width] = x.dims();
     match on_cpu(&x) {
         Some(values) => from_cpu([images, channels, 1, 1], |out| cpu::global_mean(&values, height * width, out)),
-        None => pool(x, Window { size: [height, width], ..Window::square(1, 1, VALID) }, Kind::Mean),
+        None => pooling::row_means(x.reshape([images * channels, height * width])).reshape([images, channels, 1, 1]),
     }
 }

@@ -2,11 +2,11 @@
 
 use burn::tensor::Tensor;
 
-use super::{Gpu, Kernel, Sizes, fold_workgroups, sizes, u32s};
-use crate::kernels::Window;
+use super::{Gpu, Kernel, PLAIN, Sizes, fold_workgroups, sizes, u32s};
+use crate::kernels::{VALID, Window};
 
-/// The kernel of all poolings.
-pub const KERNELS: &[&Kernel] = &[&POOL];
+/// The kernels of all poolings.
+pub const KERNELS: &[&Kernel] = &[&POOL, &ROW_MEANS];
 
 static POOL: Kernel = Kernel {
     name: "pool",
@@ -15,6 +15,21 @@ static POOL: Kernel = Kernel {
     sizes: PoolSizes::FIELDS,
     variants: &[("_maximum", &[("kind", 0)]), ("_mean", &[("kind", 1)]), ("_mean_zeros", &[("kind", 2)])],
 };
+
+static ROW_MEANS: Kernel = Kernel {
+    name: "row_means",
+    source: include_str!("../../../shaders/row_means.wgsl"),
+    workgroup: [64, 1, 1],
+    sizes: RowMeansSizes::FIELDS,
+    variants: PLAIN,
+};
+
+sizes! {
+    struct RowMeansSizes {
+        rows: u32,
+        units: u32,
+    }
+}
 
 sizes! {
     struct PoolSizes {
@@ -33,6 +48,9 @@ sizes! {
         pad_columns: u32,
     }
 }
+
+/// The fewest values of a row that a workgroup adds up; of fewer an invocation does, one of `pool`.
+const TOGETHER: usize = 256;
 
 /// What a pooling takes of a window; the shader's code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,4 +91,22 @@ pub fn pool(x: Tensor<4>, window: Window, kind: Kind) -> Tensor<4> {
     };
     gpu.launch(&POOL, &[("kind", kind as u32)], fold_workgroups(count.div_ceil(256)), &[&x, &results], &sizes);
     gpu.tensor([images, channels, rows, columns], results)
+}
+
+/// Mean of every row, `[rows, units]` to `[rows, 1]`.
+///
+/// # Panics
+/// If the tensor is on the CPU, or its rows are of nothing.
+pub fn row_means(x: Tensor<2>) -> Tensor<2> {
+    let [rows, units] = x.dims();
+    // By the length of a row alone: the order of its sum does not depend on how many there are.
+    if units < TOGETHER {
+        let row = Window { size: [1, units], ..Window::square(1, 1, VALID) };
+        return pool(x.reshape([1, rows, 1, units]), row, Kind::Mean).reshape([rows, 1]);
+    }
+    let (gpu, x) = Gpu::buffer(x).expect("activations are on the GPU");
+    let results = gpu.scratch(rows);
+    let sizes = RowMeansSizes { rows: u32s(rows), units: u32s(units) };
+    gpu.launch(&ROW_MEANS, &[], fold_workgroups(rows), &[&x, &results], &sizes);
+    gpu.tensor([rows, 1], results)
 }

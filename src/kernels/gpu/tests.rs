@@ -1,5 +1,7 @@
 //! Every kernel of a network against plain loops in f64, at sizes that are multiples of nothing.
 
+mod passes;
+
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::convolution::{Convolution, Form};

@@ -5,7 +5,7 @@ use burn::tensor::{Tensor, activation};
 use super::lowering::{Lowered, Node, Refusal};
 use super::value::{Array, Known, Whole};
 use crate::kernels::Activation;
-use crate::kernels::activation::each;
+use crate::kernels::activation::{Function, each};
 
 const WHOLE: &str = "whole numbers, expected floating-point ones";
 
@@ -42,13 +42,13 @@ pub fn relu(node: &Node) -> Result<Lowered, Refusal> {
 }
 
 pub fn leaky_relu(node: &Node) -> Result<Lowered, Refusal> {
-    let slope = f64::from(node.float("alpha", 0.01));
+    let slope = node.float("alpha", 0.01);
     // Those that are too many to be read at once.
     if matches!(node.input(0)?, Known::Constant(constant) if constant.is_whole()) {
         return Err(WHOLE.into());
     }
-    let of = move |x: f32| if x < 0.0 { x * slope as f32 } else { x };
-    computed(node, of, move |x| activation::leaky_relu(x, slope))
+    let of = move |x: f32| if x < 0.0 { x * slope } else { x };
+    computed(node, of, move |x| Function::LeakyRelu { slope }.forward(x))
 }
 
 /// Of every value, what `scalar` makes of it on a CPU, what `tensor` makes of all on a GPU.
@@ -92,11 +92,7 @@ fn exponential(node: &Node, above: f32, below: f32, rate: f32) -> Result<Lowered
 }
 
 pub fn softplus(node: &Node) -> Result<Lowered, Refusal> {
-    computed(
-        node,
-        |x| x.max(0.0) + (-x.abs()).exp().ln_1p(),
-        |x| Activation::Relu.forward(x.clone()) + (x.abs().neg().exp() + 1.0).log(),
-    )
+    computed(node, |x| x.max(0.0) + (-x.abs()).exp().ln_1p(), |x| Function::Softplus.forward(x))
 }
 
 pub fn softsign(node: &Node) -> Result<Lowered, Refusal> {
@@ -113,11 +109,7 @@ pub fn mish(node: &Node) -> Result<Lowered, Refusal> {
             let w = e * (e + 2.0);
             x * (w / (w + 2.0))
         },
-        |x| {
-            let e = x.clone().clamp_max(BEYOND).exp();
-            let w = e.clone() * (e + 2.0);
-            x * (w.clone() / (w + 2.0))
-        },
+        |x| Function::Mish.forward(x),
     )
 }
 
@@ -140,13 +132,13 @@ pub fn thresholded_relu(node: &Node) -> Result<Lowered, Refusal> {
 }
 
 pub fn sigmoid(node: &Node) -> Result<Lowered, Refusal> {
-    computed(node, |x| 1.0 / (1.0 + (-x).exp()), activation::sigmoid)
+    computed(node, |x| 1.0 / (1.0 + (-x).exp()), |x| Function::Sigmoid.forward(x))
 }
 
 pub fn hard_sigmoid(node: &Node) -> Result<Lowered, Refusal> {
-    let [alpha, beta] = [node.float("alpha", 0.2), node.float("beta", 0.5)].map(f64::from);
-    let of = move |x: f32| (x * alpha as f32 + beta as f32).clamp(0.0, 1.0);
-    computed(node, of, move |x| (x * alpha + beta).clamp(0.0, 1.0))
+    let [slope, shift] = [node.float("alpha", 0.2), node.float("beta", 0.5)];
+    let of = move |x: f32| (x * slope + shift).clamp(0.0, 1.0);
+    computed(node, of, move |x| Function::HardSigmoid { slope, shift }.forward(x))
 }
 
 pub fn hard_swish(node: &Node) -> Result<Lowered, Refusal> {
