@@ -49,7 +49,7 @@ fn batched(left: Vec<usize>, right: Vec<usize>) -> Result<Lowered, Refusal> {
     let b = if right.len() == 1 { vec![right[0], 1] } else { right.clone() };
     let unfit = || format!("the product of {left:?} and {right:?}");
     let (&[.., m, k], &[.., inner, n]) = (&a[..], &b[..]) else { return Err(unfit().into()) };
-    if k != inner {
+    if k != inner || k == 0 {
         return Err(unfit().into());
     }
     let stacks = [&a[..a.len() - 2], &b[..b.len() - 2]];
@@ -94,7 +94,7 @@ pub fn gemm(node: &Node) -> Result<Lowered, Refusal> {
     let turned = node.int("transB", 0) != 0;
     let (&[rows, last], &[a, b]) = (node.shape(0)?, node.shape(1)?) else { return Err("other than matrices".into()) };
     let (inputs, outputs) = if turned { (b, a) } else { (a, b) };
-    if last != inputs {
+    if last != inputs || inputs == 0 {
         return Err(format!("the product of {:?} and {:?}", node.shape(0)?, node.shape(1)?).into());
     }
     let bias = node.bias(outputs)?;
@@ -222,6 +222,9 @@ pub fn einsum(node: &Node) -> Result<Lowered, Refusal> {
     let lengths = |letters: &[char]| letters.iter().map(|&letter| length(letter)).collect::<Result<Vec<_>, _>>();
     let size = |letters: &[char]| Ok::<usize, Refusal>(lengths(letters)?.into_iter().product());
     let [s, m, n, k] = [size(&stack)?, size(&rows)?, size(&columns)?, size(&summed)?];
+    if k == 0 {
+        return Err(format!("{equation} sums over nothing").into());
+    }
     let order = |from: &[char], to: &[&[char]]| -> Vec<usize> {
         let to = to.concat();
         to.iter().map(|letter| from.iter().position(|other| other == letter).expect("one of them")).collect()

@@ -118,6 +118,8 @@ impl Wiring {
         } else if any(in_whole_numbers) {
             "; it was quantised to compute in whole numbers: take the file with floating-point weights, or quantise that as QDQ \
              (quantize_static, quant_format=QuantFormat.QDQ)"
+        } else if any(|name| matches!(name, "If" | "SplitToSequence")) {
+            "; PyTorch's newer exporter writes no branches and lists: torch.onnx.export(…, dynamo=True)"
         } else {
             ""
         };

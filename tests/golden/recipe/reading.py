@@ -36,6 +36,12 @@ def hdf5(name, array, libver="latest", **options):
         file.create_dataset("features", data=array, **options)
 
 hdf5("half.h5", a.astype("f2"))
+with h5py.File(at("brain.h5"), "w") as file:
+    brain = h5py.h5t.IEEE_F16LE.copy()
+    brain.set_fields(15, 7, 8, 0, 7)
+    brain.set_ebias(127)
+    dataset = h5py.h5d.create(file.id, b"features", brain, h5py.h5s.create_simple(a.shape))
+    dataset.write(h5py.h5s.ALL, h5py.h5s.ALL, a)
 hdf5("big_endian.h5", a.astype(">f8"), libver="earliest")
 hdf5("wide_fixed.h5", a, chunks=(5, 7), maxshape=(12, 90), compression="gzip", shuffle=True)
 hdf5("wide_fixed_both.h5", a.astype("f4"), chunks=(5, 7), maxshape=(40, 90))

@@ -106,6 +106,16 @@ fn a_bias_of_another_length_is_refused() {
 }
 
 #[test]
+fn products_of_nothing_are_refused() {
+    let said = refusal(|d| {
+        let (start, axis, nothing) = (d.whole(&[16]), d.whole(&[3]), d.constant(vec![], &[0, 5]));
+        let x = d.node("Slice", &["x", &start, &start, &axis]);
+        d.node("MatMul", &[&x, &nothing])
+    });
+    assert!(said.contains("the product of [images, 3, 16, 0] and [0, 5]"), "{said}");
+}
+
+#[test]
 fn a_column_is_no_bias_of_as_many_outputs() {
     let folder = tempfile::tempdir().unwrap();
     let mut d = Drawing::default();
@@ -202,6 +212,10 @@ fn of_fused_operators_only_what_is_computed_is_taken() {
 fn what_is_refused_says_what_to_take_instead() {
     let said = refusal(|d| d.node("ConvInteger", &["x"]));
     assert!(said.contains("has not: ConvInteger (node \"node_v0\"); it was quantised"), "{said}");
+    for operator in ["If", "SplitToSequence"] {
+        let said = refusal(|d| d.node(operator, &["x"]));
+        assert!(said.contains("writes no branches and lists: torch.onnx.export(…, dynamo=True)"), "{said}");
+    }
     let said = runtimes("QLinearAdd", &["x"], &[]);
     assert!(said.contains("or quantise that as QDQ"), "{said}");
     let said = refusal(|d| {
