@@ -251,7 +251,7 @@ fn settings_are_told_in_words() {
     let told = [
         "The shorter side of each image was scaled to 256 pixels by bicubic interpolation with antialiasing",
         "net in its keras form, with the weights of net.safetensors, SHA-256 abcdef012345…",
-        "(Pennington et al., 2014; 300 values per word; ",
+        "(300 values per word; ",
         "13,695 pairs of concepts",
         "counted as half a pass; none occurred",
         "1,000 random permutations of the concepts of the word matrix (seed 7)",
