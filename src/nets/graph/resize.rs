@@ -33,7 +33,8 @@ fn lengths(node: &Node) -> Result<(Vec<usize>, Vec<f64>), Refusal> {
                 return Err(format!("a scale of {scale}").into());
             }
             scales[axis] = f64::from(scale);
-            shape[axis] = (own[axis] as f64 * scales[axis]).floor() as usize;
+            // 30 places by f32(1.3) are 39, as in the runtimes; in f64 they would be 38.
+            shape[axis] = (own[axis] as f32 * scale).floor() as usize;
         }
     }
     Ok((shape, scales))
@@ -141,14 +142,17 @@ impl Rule {
     /// `[new, old]`, row by row.
     fn matrix(&self, old: usize, new: usize, scale: f64) -> Vec<f32> {
         let mut matrix = vec![0.0f64; new * old];
+        // Which old place is the nearest of two may hang on the last bit, and the runtimes compute in f32.
+        let rounded = |x: f64| if self.mode == "nearest" { f64::from(x as f32) } else { x };
+        let scale = rounded(scale);
         for (n, row) in matrix.chunks_exact_mut(old.max(1)).enumerate() {
             let n = n as f64;
             let place = match self.coordinates.as_str() {
-                "asymmetric" => n / scale,
+                "asymmetric" => rounded(n / scale),
                 "align_corners" if new == 1 => 0.0,
-                "align_corners" => n * (old as f64 - 1.0) / (new as f64 - 1.0),
+                "align_corners" => rounded(n * (old as f64 - 1.0) / (new as f64 - 1.0)),
                 "pytorch_half_pixel" if new == 1 => 0.0,
-                _ => (n + 0.5) / scale - 0.5,
+                _ => rounded(rounded((n + 0.5) / scale) - 0.5),
             };
             let last = old as f64 - 1.0;
             let mut add = |at: f64, weight: f64| row[at.clamp(0.0, last) as usize] += weight;

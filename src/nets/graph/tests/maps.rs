@@ -91,6 +91,25 @@ fn what_has_no_length_is_nothing_beside_another() {
 }
 
 #[test]
+fn lengths_and_nearest_places_are_those_of_single_precision() {
+    let mut d = Drawing::default();
+    let x = d.conv("x", &[4, 3, 3, 3], 1, 1, 1);
+    let [first, end, axis] = [0, 10, 3].map(|number| d.whole(&[number]));
+    let x = d.node("Slice", &[&x, &first, &end, &axis]);
+    let scales = d.constant(vec![1.0, 1.0, 0.6, 0.7], &[4]);
+    let y = d.node("Resize", &[&x, "", &scales]);
+    let settings = [("mode", "nearest"), ("coordinate_transformation_mode", "asymmetric"), ("nearest_mode", "floor")];
+    d.nodes.last_mut().unwrap().attribute.extend(settings.map(|(name, value)| text(name, value)));
+    let [x, y] = values(d, [&x, &y]);
+    // 6 / f32(0.6) rounds to 10 and 10 f32(0.7) to 7, but both are less.
+    let (rows, columns) = ([0, 1, 3, 5, 6, 8, 10, 11, 13], [0, 1, 2, 4, 5, 7, 8]);
+    let expected = x.chunks(SIZE * 10).flat_map(|map| {
+        rows.into_iter().flat_map(move |row| columns.into_iter().map(move |column| map[row * 10 + column]))
+    });
+    compare(&y, &expected.collect::<Vec<f32>>());
+}
+
+#[test]
 fn triangles_of_masks_and_of_maps() {
     let mut d = Drawing::default();
     let (x, ones, next) = (small(&mut d), d.whole(&[1; 16]), d.whole(&[1]));
