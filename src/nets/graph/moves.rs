@@ -247,7 +247,7 @@ pub fn slice(node: &Node) -> Result<Lowered, Refusal> {
         };
         return Lowered::known(Known::whole(picked(whole, &shape, place)));
     }
-    if cuts.iter().all(|&(_, step, count)| step == 1 || count <= 1) {
+    if shape.contains(&0) || cuts.iter().all(|&(_, step, count)| step == 1 || count <= 1) {
         let part = |(axis, &(first, _, count)): (usize, &Cut)| Move::Part { axis, first: first.max(0) as usize, count };
         return Ok(Lowered::Moved(vec![cuts.iter().enumerate().map(part).collect()]));
     }

@@ -150,7 +150,12 @@ impl Places {
                     return Some(self.clone());
                 }
                 let mut axes = self.axes()?;
-                let &[(_, step)] = &axes[axis][..] else { return None };
+                let step = match axes[axis][..] {
+                    // Of an axis of one place nothing is left.
+                    [] => 1,
+                    [(_, step)] => step,
+                    _ => return None,
+                };
                 axes[axis] = vec![(count, step)];
                 let mut shape = self.shape.clone();
                 shape[axis] = count;

@@ -91,6 +91,25 @@ fn what_has_no_length_is_nothing_beside_another() {
 }
 
 #[test]
+fn nothing_may_be_left_of_an_axis_of_one_place_and_of_what_is_cut_by_steps() {
+    let mut d = Drawing::default();
+    let x = small(&mut d);
+    let one = d.conv(&x, &[1, 6, 1, 1], 1, 0, 1);
+    let [first, end, axis] = [0, 0, 1].map(|number| d.whole(&[number]));
+    let none = d.node("Slice", &[&one, &first, &end, &axis]);
+    let same = d.set("Concat", &[&none, &x], &[("axis", &[1])]);
+    let cut = |d: &mut Drawing, channels: [i64; 2]| {
+        let numbers = [[channels[0], 0], [channels[1], 4], [1, 2], [1, 2]].map(|both| d.whole(&both));
+        d.node("Slice", &[&same, &numbers[0], &numbers[1], &numbers[2], &numbers[3]])
+    };
+    let (none, half) = (cut(&mut d, [6, 9]), cut(&mut d, [0, 6]));
+    let y = d.set("Concat", &[&half, &none], &[("axis", &[1])]);
+    let [x, same, half, y] = values(d, [&x, &same, &half, &y]);
+    assert_eq!(same, x);
+    assert_eq!(y, half);
+}
+
+#[test]
 fn lengths_and_nearest_places_are_those_of_single_precision() {
     let mut d = Drawing::default();
     let x = d.conv("x", &[4, 3, 3, 3], 1, 1, 1);
