@@ -8,7 +8,7 @@ use super::lowering::{Affine, Then, weights};
 use super::value::Constant;
 use crate::weights::{WeightsError, scale_and_shift};
 
-/// Kernel `[out, ..]` and bias `[out]` with what follows in them: of a batch normalization, with
+/// Kernel `[out, ..]` and bias, `[out]` or one number for all, with what follows in them: of a batch normalization, with
 /// `s = scale / sqrt(var + epsilon)` per output, `s w` and `s (b - mean) + shift`; in `f64`, rounded once.
 ///
 /// # Errors
@@ -20,7 +20,7 @@ pub fn folded(
     then: &Then,
 ) -> Result<(TensorData, TensorData), WeightsError> {
     let bias = bias.map(read).transpose()?.unwrap_or_else(|| vec![0.0; outputs]);
-    let mut biases: Vec<f64> = bias.into_iter().map(f64::from).collect();
+    let mut biases: Vec<f64> = bias.into_iter().cycle().take(outputs).map(f64::from).collect();
     let mut scales: Option<Vec<f64>> = None;
     let times = |by: &[f64], biases: &mut [f64], scales: &mut Option<Vec<f64>>| {
         biases.iter_mut().zip(by).for_each(|(bias, by)| *bias *= by);

@@ -97,9 +97,10 @@ pub fn gemm(node: &Node) -> Result<Lowered, Refusal> {
     if last != inputs || inputs == 0 {
         return Err(format!("the product of {:?} and {:?}", node.shape(0)?, node.shape(1)?).into());
     }
-    let bias = node.bias(outputs)?;
+    let single = node.optional(2).is_some_and(|bias| bias.units() == 1);
+    let bias = if single { Some(node.constant(2)?.clone()) } else { node.bias(outputs)? };
     // A column has a number for every row.
-    if let Some(column) = bias.as_ref().filter(|bias| outputs > 1 && bias.shape.last() != Some(&outputs)) {
+    if let Some(column) = bias.as_ref().filter(|bias| !single && bias.shape.last() != Some(&outputs)) {
         return Err(format!("a bias of {:?} for {outputs} outputs", column.shape).into());
     }
     let factors = Some([node.float("alpha", 1.0), node.float("beta", 1.0)]).filter(|&factors| factors != [1.0; 2]);

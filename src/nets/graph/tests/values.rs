@@ -242,6 +242,19 @@ fn products_and_bias_of_a_dense_layer_may_be_multiplied() {
 }
 
 #[test]
+fn one_number_is_the_bias_of_every_output() {
+    let mut d = Drawing::default();
+    let x = d.tokens("x");
+    let x = d.reshaped(&x, &[0, -1]);
+    let (weights, bias) = (d.weights(&[12 * (SIZE / 4) * (SIZE / 4), 5]), d.constant(vec![0.75], &[1]));
+    let plain = d.node("MatMul", &[&x, &weights]);
+    let y = d.node("Gemm", &[&x, &weights, &bias]);
+    let all = d.set("Concat", &[&plain, &y], &[("axis", &[1])]);
+    let [plain, y, _] = values(d, [&plain, &y, &all]);
+    compare(&y, &plain.iter().map(|product| product + 0.75).collect::<Vec<f32>>());
+}
+
+#[test]
 fn products_and_norms_that_the_runtime_fuses_are_spelt_out() {
     type Pair = fn(&mut Drawing, &str) -> [String; 2];
     let turned: Pair = |d, x| {
