@@ -196,6 +196,8 @@ mod tests {
             "{\"0\": [\"n01440764\", \"tench, Tinca tinca\"], \"2\": [\"n00000002\", \"fishmonger's\"], \"1\": [\"jack-o'-lantern\"]}",
             "[\"tench, Tinca tinca\", \"jack-o'-lantern\", \"fishmonger's\"]",
             "[[\"tench\", \"Tinca tinca\"], [\"jack-o'-lantern\"], [\"fishmonger's\"]]",
+            "['tench, Tinca tinca', \"jack-o'-lantern\", 'fishmonger\\'s']",
+            "\u{feff}[\r\n  \"tench, Tinca tinca\",\r\n  \"jack-o'-lantern\",\r\n  \"fishmonger's\",\r\n]\r\n",
         ] {
             let classes = read(text).unwrap_or_else(|error| panic!("{text}: {error}"));
             let names: Vec<String> = (0..classes.count()).map(|class| classes.names(class).join("|")).collect();
@@ -207,7 +209,11 @@ mod tests {
             "{0: 'cat' 1: 'dog'}",
             "{0: 'cat\n1: 'dog'}",
             "{0: 'cat', 1: ''}",
-            "['cat', 'dog']",
+            "['cat' 'dog']",
+            "['cat', dog]",
+            "{0: 'caf\\xe9', 1: 'dog'}",
+            "['cat\\tdog']",
+            "[\"cat\\tdog\"]",
             "{\"cat\": 0, \"dog\": 1}",
             "{\"0\": \"cat\\ndog\"}",
             "{",

@@ -14,7 +14,8 @@ pub(super) fn is_begun(text: &str) -> bool {
 /// Its classes in the order of their numbers, a line each; none where it is no such text.
 pub(super) fn lines(text: &str) -> Option<String> {
     let classes = of_json(text).or_else(|| of_python(text))?;
-    let is_line = |class: &String| !class.trim().is_empty() && !class.contains('\n');
+    // What stands before a tab is left out of a line.
+    let is_line = |class: &String| !class.trim().is_empty() && !class.contains(['\n', '\t']);
     classes.iter().all(is_line).then(|| classes.join("\n"))
 }
 
@@ -39,25 +40,32 @@ fn names(class: &Value) -> Option<String> {
     }
 }
 
-/// `{0: 'tench, Tinca tinca', 1: "jack-o'-lantern"}`
+/// `{0: 'tench, Tinca tinca', 1: "jack-o'-lantern"}`, or the same without numbers in square brackets.
 fn of_python(text: &str) -> Option<Vec<String>> {
-    let mut rest = text.trim().strip_prefix('{')?.strip_suffix('}')?.trim();
+    let text = text.trim();
+    let numbered = text.starts_with('{');
+    let [begin, end] = if numbered { ['{', '}'] } else { ['[', ']'] };
+    let mut rest = text.strip_prefix(begin)?.strip_suffix(end)?.trim();
     let mut classes = Vec::new();
     while !rest.is_empty() {
-        let (number, class) = rest.split_once(':')?;
+        let (number, class) = match numbered {
+            true => rest.split_once(':').and_then(|(number, class)| Some((number.trim().parse().ok()?, class)))?,
+            false => (classes.len(), rest),
+        };
         let (name, behind) = quoted(class.trim_start())?;
-        classes.push((number.trim().parse().ok()?, name));
+        classes.push((number, name));
         rest = behind.strip_prefix(',').or(behind.is_empty().then_some(behind))?.trim_start();
     }
     in_order(classes)
 }
 
-/// The text in the quotes that another begins with, and what stands behind them.
+/// The text in the quotes that another begins with, and what stands behind them; none where a letter is written by its number.
 fn quoted(text: &str) -> Option<(String, &str)> {
     let quote = text.chars().next().filter(|sign| ['\'', '"'].contains(sign))?;
     let (mut inside, mut escaped) = (String::new(), false);
     for (place, letter) in text.char_indices().skip(1) {
         match letter {
+            'a'..='z' | 'A'..='Z' | '0'..='9' if escaped => return None,
             _ if escaped => {
                 inside.push(letter);
                 escaped = false;

@@ -17,7 +17,8 @@ pub enum FeaturesError {
     /// Axes without a meaning.
     #[error(
         "{}: shape {shape:?}, expected [concepts, units] or [groups, concepts, units]; {}", path.display(), match shape.len() {
-            0 | 1 => "where every array of the file is one vector, `semgpu similarity FILE --stack` takes them all",
+            0 | 1 => "where every array of the file is one vector, `semgpu similarity FILE --stack` takes them all; of a file \
+                      with other arrays a test takes the one of NAME=FILE::ARRAY, `semgpu similarity` that of --key ARRAY",
             _ => "for [concepts, channels, height, width] add --flatten, which takes the first axis as the concepts and all \
                   others as their units",
         }

@@ -76,7 +76,7 @@ impl TestRequest {
                 // What is said to be groups is not tokens, however many there are.
                 match self.reading.groups_are {
                     Some(_) => given::features(array)?,
-                    None => Features::of(array, &Layout::default())?,
+                    None => Features::of(array, &Layout::default()).map_err(|error| of_array(error, source))?,
                 }
             }
         };
@@ -115,6 +115,16 @@ impl TestRequest {
         };
         let units = features.unit_names();
         Ok(Matrices { name: source.name.clone(), rsms, groups: None, names, unfit, units, scales, read })
+    }
+}
+
+/// The error, with the name of the array among others of a file.
+fn of_array(error: FeaturesError, source: &Source) -> FeaturesError {
+    match (error, &source.array) {
+        (FeaturesError::Shape { path, shape }, Some(array)) => {
+            FeaturesError::Shape { path: format!("{}::{array}", path.display()).into(), shape }
+        }
+        (error, _) => error,
     }
 }
 

@@ -196,15 +196,15 @@ pub enum PlanError {
     },
     /// A concept of several classes.
     #[error(
-        "network.classes: {}: {concept:?}, a concept of the manifest, is a name of the classes of lines {classes}; leave it to \
-         one of them", list.display()
+        "network.classes: {}: {concept:?}, a concept of the manifest, is a name of its classes {classes} (from 1); leave it to one \
+         of them", list.display()
     )]
     SeveralClasses {
         /// The list.
         list: PathBuf,
         /// The concept.
         concept: String,
-        /// Their lines.
+        /// Their places in the list, from 1.
         classes: String,
     },
     /// A list without any of the concepts.

@@ -225,16 +225,34 @@ impl Model {
             classes: classes.iter().map(|class| (class + 1).to_string()).collect::<Vec<_>>().join(" and "),
         })?;
         if config.one_vs_two.is_some() && found.iter().all(Option::is_none) {
-            const SOME: usize = 3;
-            let names = (0..self.classes.count().min(SOME)).map(|class| self.classes.names(class)[0].as_str());
-            let names = names.collect::<Vec<_>>().join(", ");
-            let concepts = manifest.concepts[..manifest.concepts.len().min(SOME)].join(", ");
+            let (names, concepts) = self.some_names(manifest);
             return Err(PlanError::NoClassShown { list: list.clone(), names, concepts });
         }
         for group in &mut manifest.stimuli {
             group.iter_mut().zip(&found).for_each(|(stimulus, class)| stimulus.class_index = *class);
         }
         Ok(())
+    }
+
+    /// How the classes and the concepts are called, the first of each.
+    fn some_names(&self, manifest: &Manifest) -> (String, String) {
+        const SOME: usize = 3;
+        let names = (0..self.classes.count().min(SOME)).map(|class| self.classes.names(class)[0].as_str());
+        (names.collect::<Vec<_>>().join(", "), manifest.concepts[..manifest.concepts.len().min(SOME)].join(", "))
+    }
+
+    /// A list of the network's classes that tells no image's, which nothing else says without the 1 vs. 2 test.
+    pub(super) fn doubt_of_classes(&self, config: &Config, manifest: &Manifest) -> Option<String> {
+        let list = config.network.classes.as_ref()?;
+        let shown = manifest.stimuli.iter().flatten().any(|stimulus| stimulus.class_index.is_some());
+        let (names, concepts) = self.some_names(manifest);
+        (!shown).then(|| {
+            format!(
+                "network.classes: {} names none of the manifest's concepts (it has {names}, the manifest {concepts}): no image's \
+                 true class is known, and predictions.csv does not say which answers are right",
+                list.display()
+            )
+        })
     }
 
     /// The convolution of the image and the normalization behind it, with its statistics.

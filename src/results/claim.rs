@@ -31,7 +31,7 @@ pub enum ClaimError {
     #[error("{}: a file, expected a directory to write into; move it away, or name another one", .0.display())]
     NoDirectory(PathBuf),
     /// A directory in the place of a file.
-    #[error("{}: a directory, expected a file to write; name a file", .0.display())]
+    #[error("{}: a directory, expected a file to write; move it away, or name a file", .0.display())]
     NoFile(PathBuf),
     /// A directory in the place of a file of the results.
     #[error("{}: a directory where a file of the results goes; move it away, or use another directory", .0.display())]

@@ -331,11 +331,14 @@ fn a_graph_with_a_list_of_its_classes_makes_mistakes_to_test() {
     assert!(said.contains("classes.txt lists 5 classes") && said.contains("head (12 units)"), "{said}");
     let said = refused(&(0..12).map(|n| format!("class {n}\n")).collect::<String>());
     assert!(said.contains("names none of the manifest's concepts (it has class 0, class 1, class 2,"), "{said}");
+    let config = graph.small.text("experiment.toml");
+    let said = self::said(&succeed(&["run", "--config", &config, "--dry-run", "--set", &classes]));
+    assert!(said.contains("warning: network.classes: ") && said.contains("no image's true class is known"), "{said}");
     let mut twice = concepts.clone();
     twice[4] = format!("x\n{}", twice[3]);
     twice.remove(5);
     let said = refused(&twice.join("\n"));
-    assert!(said.contains("is a name of the classes of lines 4 and 6"), "{said}");
+    assert!(said.contains("is a name of its classes 4 and 6 (from 1)"), "{said}");
     let said = refused(&(concepts.join("\n\n") + "\n"));
     assert!(said.contains("line 2 names no class"), "{said}");
 }

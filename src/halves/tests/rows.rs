@@ -85,6 +85,32 @@ fn columns_called_as_the_concepts_are_no_units_of_rows_without_names() {
 }
 
 #[test]
+fn of_an_archive_the_array_is_named_that_is_no_layer() {
+    let folder = Folder::new();
+    let array = |name: &str, shape: &[usize], values: &[f64]| {
+        crate::arrays::write_npy(&folder.path(name), shape, values).unwrap();
+        std::fs::read(folder.path(name)).unwrap()
+    };
+    let features: Vec<f64> = rows().into_iter().map(f64::from).collect();
+    let layer = array("layer.npy", &[CONCEPTS, UNITS], &features);
+    let group = array("group.npy", &[CONCEPTS], &features[..CONCEPTS]);
+    let mut archive = zip::ZipWriter::new(std::fs::File::create(folder.path("both.npz")).unwrap());
+    for (name, bytes) in [("layer.npy", layer), ("group.npy", group)] {
+        archive.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+        std::io::Write::write_all(&mut archive, &bytes).unwrap();
+    }
+    archive.finish().unwrap();
+    let of_images = |request: &mut TestRequest| request.features = Some(Spaces::Images);
+    let refused = folder.test("plain.npy", "both.npz", of_images).unwrap_err();
+    assert!(refused.contains("both.npz::group: shape [8]") && refused.contains("NAME=FILE::ARRAY"), "{refused}");
+    let one = |request: &mut TestRequest| {
+        request.features = Some(Spaces::Images);
+        request.images[0].array = Some("layer".to_string());
+    };
+    assert!(folder.test("plain.npy", "both.npz", one).is_ok());
+}
+
+#[test]
 fn groups_in_rows_that_share_no_names_are_told() {
     let folder = Folder::new();
     let values: Vec<f64> = rows().into_iter().map(f64::from).collect();
