@@ -141,7 +141,7 @@ fn several_files_go_into_a_directory() {
     assert_eq!(written.lines().count(), 2);
     let [a, b] = ["rsm/conv.npy", "rsm/fc.npy"].map(|name| std::fs::read(directory.path().join(name)).unwrap());
     assert_eq!(a, b);
-    assert!(fail(&["similarity", &conv, &conv, "--out", &out], 2).contains("would both become"));
+    assert!(fail(&["similarity", &conv, &conv, "--out", &out], 2).contains("given twice"));
 }
 
 #[test]
