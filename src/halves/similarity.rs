@@ -302,7 +302,11 @@ fn is_directory(request: &SimilarityRequest) -> bool {
 fn file_names(request: &SimilarityRequest, ending: &str) -> Result<Vec<OsString>, HalvesError> {
     let files = &request.features;
     // A link of another name is another file.
-    let place = |path: &PathBuf| Some(path.parent()?.canonicalize().ok()?.join(path.file_name()?));
+    let place = |path: &PathBuf| {
+        // A name alone has no folder that could be looked up.
+        let whole = std::path::absolute(path).ok()?;
+        Some(whole.parent()?.canonicalize().ok()?.join(whole.file_name()?))
+    };
     let places: Vec<PathBuf> = files.iter().map(|path| place(path).unwrap_or_else(|| path.clone())).collect();
     if let Some(second) = (1..files.len()).find(|&n| places[..n].contains(&places[n])) {
         return Err(HalvesError::Twice(files[second].clone()));
@@ -353,6 +357,9 @@ mod tests {
             let said = |features| similarity(&request(features), &Progress::silent()).unwrap_err().to_string();
             let twice = said(["a/f.npy", "a/g.npy", "a/f.npy"]);
             assert!(twice.starts_with(&format!("{}: given twice", at("a/f.npy").display())), "{twice}");
+            let here = ["f.npy", "./f.npy"].map(PathBuf::from).to_vec();
+            let here = SimilarityRequest { features: here, ..request(["", "", ""]) };
+            assert!(matches!(file_names(&here, "npy"), Err(HalvesError::Twice(_))));
             let said = said(["a/f.npy", "b/f.npy", "b/g.npy"]);
             let [first, second, out] = [at("b/f.npy"), at("b/g.npy"), at(out).join(part)];
             let expected = format!("{} and {} would both become {}", first.display(), second.display(), out.display());
