@@ -350,4 +350,4 @@ fn malformed(path: &Path, format: &'static str, reason: impl ToString) -> ArrayE
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -416,8 +416,8 @@ fn is_merged(member: &Member) -> bool {
     shards.cut().keys == keys && is_whole(member, &record, &keys)
 }
 
-/// Whether the last that a run writes is there, its page with its figures, under this label, and what the family needs of it; and all that the
-/// run wrote, as it wrote it.
+/// Whether the last that a run writes is there, its page with its figures, under this label, and what the family needs of it; and all
+/// that the run wrote, as it wrote it.
 fn is_whole(member: &Member, record: &RunRecord, keys: &Keys) -> bool {
     let directory = results(member);
     directory.page().is_file()

@@ -29,7 +29,7 @@ fn saved(directory: &tempfile::TempDir, name: &str, bytes: &[u8]) -> PathBuf {
 }
 
 /// An archive of `.npy` files by their arrays' names.
-fn npz<'a>(path: &Path, method: CompressionMethod, arrays: impl IntoIterator<Item = (&'a str, Vec<u8>)>) {
+pub(crate) fn npz<'a>(path: &Path, method: CompressionMethod, arrays: impl IntoIterator<Item = (&'a str, Vec<u8>)>) {
     let mut archive = zip::ZipWriter::new(File::create(path).unwrap());
     let options = zip::write::SimpleFileOptions::default().compression_method(method);
     for (name, array) in arrays {

@@ -94,12 +94,8 @@ fn of_an_archive_the_array_is_named_that_is_no_layer() {
     let features: Vec<f64> = rows().into_iter().map(f64::from).collect();
     let layer = array("layer.npy", &[CONCEPTS, UNITS], &features);
     let group = array("group.npy", &[CONCEPTS], &features[..CONCEPTS]);
-    let mut archive = zip::ZipWriter::new(std::fs::File::create(folder.path("both.npz")).unwrap());
-    for (name, bytes) in [("layer.npy", layer), ("group.npy", group)] {
-        archive.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
-        std::io::Write::write_all(&mut archive, &bytes).unwrap();
-    }
-    archive.finish().unwrap();
+    let arrays = [("layer", layer), ("group", group)];
+    crate::arrays::tests::npz(&folder.path("both.npz"), zip::CompressionMethod::Stored, arrays);
     let of_images = |request: &mut TestRequest| request.features = Some(Spaces::Images);
     let refused = folder.test("plain.npy", "both.npz", of_images).unwrap_err();
     assert!(refused.contains("both.npz::group: shape [8]") && refused.contains("NAME=FILE::ARRAY"), "{refused}");
