@@ -20,24 +20,7 @@ struct Sizes {
 @group(0) @binding(3) var<storage, read_write> results: array<f32>;
 @group(0) @binding(4) var<uniform> sizes: Sizes;
 
-var<workgroup> sums: array<f32, 64>;
-
-// The sum of all invocations' numbers, by halves.
-fn total(own: f32, slot: u32) -> f32 {
-    sums[slot] = own;
-    workgroupBarrier();
-    for (var reach = 32u; reach > 0u; reach /= 2u) {
-        if slot < reach {
-            sums[slot] += sums[slot + reach];
-        }
-        workgroupBarrier();
-    }
-    let sum = sums[0];
-    // Before the next sums overwrite it.
-    workgroupBarrier();
-    return sum;
-}
-
+{{ parts/total }}
 @compute @workgroup_size(64)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,

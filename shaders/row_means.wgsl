@@ -15,8 +15,7 @@ struct Sizes {
 @group(0) @binding(1) var<storage, read_write> results: array<f32>;
 @group(0) @binding(2) var<uniform> sizes: Sizes;
 
-var<workgroup> sums: array<f32, 64>;
-
+{{ parts/total }}
 @compute @workgroup_size(64)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -32,15 +31,8 @@ fn main(
     for (var unit = slot; unit < sizes.units; unit += 64u) {
         sum += activations[first + unit];
     }
-    sums[slot] = sum;
-    workgroupBarrier();
-    for (var reach = 32u; reach > 0u; reach /= 2u) {
-        if slot < reach {
-            sums[slot] += sums[slot + reach];
-        }
-        workgroupBarrier();
-    }
+    sum = total(sum, slot);
     if slot == 0u {
-        results[row] = sums[0] / f32(sizes.units);
+        results[row] = sum / f32(sizes.units);
     }
 }
