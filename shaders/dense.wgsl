@@ -1,7 +1,8 @@
 // A dense layer over rows (images, or tokens of images): results = activation(x W + bias), or activation(x W + bias + summands).
 //
-// One workgroup computes 64 outputs of ROWS rows, 8 of 8 an invocation; 16 inputs at a time are staged in workgroup memory,
-// the next 16 are under way meanwhile. Workgroups: (tiles of outputs, tiles of rows).
+// One workgroup computes 64 outputs of ROWS rows over a span of the inputs, 8 of 8 an invocation; 16 inputs at a time are staged
+// in workgroup memory, the next 16 are under way meanwhile. Workgroups: (tiles of outputs, tiles of rows, spans); where there are
+// several spans, `results` are [spans, rows, all_outputs] sums, for `convolution_fold`.
 //
 //   x        [rows, inputs] of vec4
 //   weights  [depth, columns] of vec4: depth the inputs to a multiple of 16, columns the outputs to a multiple of 64, zeros
@@ -13,6 +14,7 @@ struct Sizes {
     rows: u32,
     first_tile: u32, // of rows, of this launch
     inputs: u32, // in vec4, as all below
+    span: u32, // of the inputs, a multiple of 16
     outputs: u32, // of this launch
     columns: u32, // of the weights
     first_output: u32,
@@ -57,7 +59,9 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
 {{ repeat j 4 }}
     let first{{ j }} = min(first_row + own * 4u + {{ j }}u, sizes.rows - 1u) * sizes.inputs;
 {{ end }}
-    var weight = slot / 16u * sizes.columns + workgroup.x * 16u + slot % 16u;
+    let begin = workgroup.z * sizes.span;
+    let end = min(begin + sizes.span, sizes.inputs);
+    var weight = (begin * 4u + slot / 16u) * sizes.columns + workgroup.x * 16u + slot % 16u;
 {{ repeat n 2 }}
 {{ repeat j 4 }}
     var upper_sum{{ n }}{{ j }} = vec4<f32>();
@@ -65,12 +69,12 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
 {{ end }}
 {{ end }}
 {{ repeat j 4 }}
-    var four{{ j }} = inputs(first{{ j }}, quad);
+    var four{{ j }} = inputs(first{{ j }}, begin + quad);
 {{ end }}
 {{ repeat l {{ loads }} }}
     var outputs{{ l }} = weights[weight + {{ l }}u * (ROWS / 16u) * sizes.columns];
 {{ end }}
-    for (var input = 0u; input < sizes.inputs; input += 4u) {
+    for (var input = begin; input < end; input += 4u) {
 {{ repeat j 4 }}
         row_tile[at(quad * 4u + {{ j }}u, own)] = vec4(four0[{{ j }}], four1[{{ j }}], four2[{{ j }}], four3[{{ j }}]);
 {{ end }}
@@ -79,7 +83,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
 {{ end }}
         workgroupBarrier();
         // Behind the last inputs zeros and the last weights, which are not summed.
-        weight += select(0u, 16u * sizes.columns, input + 4u < sizes.inputs);
+        weight += select(0u, 16u * sizes.columns, input + 4u < end);
 {{ repeat j 4 }}
         four{{ j }} = inputs(first{{ j }}, input + 4u + quad);
 {{ end }}
@@ -107,16 +111,16 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     if output{{ n }} < sizes.outputs {
         let bias = biases[output{{ n }}];
 {{ repeat j 4 }}
-        store(first_row + row * 4u + {{ j }}u, output{{ n }}, upper_sum{{ n }}{{ j }}, bias);
-        store(first_row + ROWS / 2u + row * 4u + {{ j }}u, output{{ n }}, lower_sum{{ n }}{{ j }}, bias);
+        store(workgroup.z, first_row + row * 4u + {{ j }}u, output{{ n }}, upper_sum{{ n }}{{ j }}, bias);
+        store(workgroup.z, first_row + ROWS / 2u + row * 4u + {{ j }}u, output{{ n }}, lower_sum{{ n }}{{ j }}, bias);
 {{ end }}
     }
 {{ end }}
 }
 
-fn store(row: u32, output: u32, sums: vec4<f32>, bias: vec4<f32>) {
+fn store(span: u32, row: u32, output: u32, sums: vec4<f32>, bias: vec4<f32>) {
     if row < sizes.rows {
-        let to = row * sizes.all_outputs + sizes.first_output + output;
+        let to = (span * sizes.rows + row) * sizes.all_outputs + sizes.first_output + output;
         var first = sums;
         var then = bias;
 {{ repeat s {{ summed }} }}

@@ -56,14 +56,9 @@ pub(super) fn rows(selected: &Selected) -> Result<Vec<Row>, Error> {
     let x = tokens(DIMENSIONS, 4);
     let floats = TOKENS * (DIMENSIONS + INNER);
     let work_of = |task: &str| work(task, TOKENS * DIMENSIONS * INNER, floats);
-    both(
-        "dense, GELU",
-        [work_of("dense, GELU"), work_of("Burn's")],
-        &|| dense.forward(x.clone().flatten(0, 1)).reshape([images, TOKENS, INNER]),
-        &|| {
-            activation::gelu(x.clone().flatten::<2>(0, 1).matmul(weight.clone()) + 0.5).reshape([images, TOKENS, INNER])
-        },
-    )?;
+    both("dense, GELU", [work_of("dense, GELU"), work_of("Burn's")], &|| dense.forward(x.clone()), &|| {
+        activation::gelu(x.clone().flatten::<2>(0, 1).matmul(weight.clone()) + 0.5).reshape([images, TOKENS, INNER])
+    })?;
 
     let qkv = tokens(3 * DIMENSIONS, 5);
     let units = DIMENSIONS / HEADS;

@@ -30,15 +30,15 @@ impl Dense {
         })
     }
 
-    /// `[images, in]` to `[images, out]`.
+    /// `[images, .., in]` to `[images, .., out]`.
     ///
     /// # Panics
     /// If the input is on another device or has other units.
-    pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+    pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         match &self.0 {
             On::Cpu(dense) => {
                 let values = on_cpu(&x).expect("an input on the device of the weights");
-                from_cpu([x.dims()[0], dense.outputs()], |out| dense.forward(&values, None, out))
+                from_cpu(outputs_of(&x, dense.outputs()), |out| dense.forward(&values, None, out))
             }
             On::Gpu(dense) => dense.forward(x, None),
         }
@@ -48,14 +48,20 @@ impl Dense {
     ///
     /// # Panics
     /// As [`forward`](Self::forward), and if the summand has another shape than the output.
-    pub fn forward_plus(&self, x: Tensor<2>, summand: Tensor<2>) -> Tensor<2> {
+    pub fn forward_plus<const D: usize>(&self, x: Tensor<D>, summand: Tensor<D>) -> Tensor<D> {
         let dense = match &self.0 {
             On::Cpu(dense) => dense,
             On::Gpu(dense) => return dense.forward(x, Some(summand)),
         };
-        let shape = [x.dims()[0], dense.outputs()];
+        let shape = outputs_of(&x, dense.outputs());
         assert_eq!(summand.dims(), shape, "a summand of the output's shape");
         let [values, summand] = [&x, &summand].map(|x| on_cpu(x).expect("an input on the device of the weights"));
         from_cpu(shape, |out| dense.forward(&values, Some(&summand), out))
     }
+}
+
+fn outputs_of<const D: usize>(x: &Tensor<D>, outputs: usize) -> [usize; D] {
+    let mut shape = x.dims();
+    shape[D - 1] = outputs;
+    shape
 }

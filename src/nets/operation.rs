@@ -223,17 +223,12 @@ impl Kernel {
 }
 
 fn dense_forward(dense: &Dense, x: Activations, summand: Option<Activations>) -> Activations {
-    let forward = |x: Tensor<2>, summand: Option<Tensor<2>>| match summand {
-        Some(summand) => dense.forward_plus(x, summand),
-        None => dense.forward(x),
-    };
-    let Activations::Tokens(x) = x else {
-        return Activations::Vector(forward(x.flat(), summand.map(Activations::vector)));
-    };
-    let [images, tokens, _] = x.dims();
-    let y = forward(x.flatten(0, 1), summand.map(|summand| summand.tokens().flatten(0, 1)));
-    let units = y.dims()[1];
-    Activations::Tokens(y.reshape([images, tokens, units]))
+    match (x, summand) {
+        (Activations::Tokens(x), None) => Activations::Tokens(dense.forward(x)),
+        (Activations::Tokens(x), Some(summand)) => Activations::Tokens(dense.forward_plus(x, summand.tokens())),
+        (x, None) => Activations::Vector(dense.forward(x.flat())),
+        (x, Some(summand)) => Activations::Vector(dense.forward_plus(x.flat(), summand.vector())),
+    }
 }
 
 impl Operation {

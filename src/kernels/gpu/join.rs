@@ -68,7 +68,7 @@ sizes! {
 /// Inputs of a launch of `concatenate`, with results and sizes WebGPU's eight buffers.
 const INPUTS: usize = 6;
 
-/// Numbers that an invocation takes at a time of rows so long.
+/// Numbers that an invocation takes at a time of rows so long, or of what lies so far apart.
 pub(super) fn width(units: usize) -> usize {
     if units.is_multiple_of(4) { 4 } else { 1 }
 }

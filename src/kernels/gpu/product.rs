@@ -113,7 +113,7 @@ sizes! {
 }
 
 sizes! {
-    struct FoldSizes {
+    pub struct FoldSizes {
         count: u32,
         spans: u32,
         out_plane: u32,
@@ -129,13 +129,13 @@ sizes! {
 const COLUMNS: usize = 64;
 const DEPTH: usize = 16;
 /// Sums of a workgroup of `convolution`: outputs x pixels.
-const TILE_SUMS: usize = 4096;
+pub const TILE_SUMS: usize = 4096;
 /// Workgroups that keep a large GPU busy; products with fewer are cut into spans of their taps.
 pub const BUSY_WORKGROUPS: usize = 400;
 /// Partial sums of 64 images, at most: as many tiles as keep a large GPU busy for every 16 of them.
 pub const PARTIALS_BYTES: usize = 64 / USUAL_IMAGES * BUSY_WORKGROUPS * TILE_SUMS * size_of::<f32>();
 /// Images that spans are planned for, so that the order of a sum, and its last bits, do not depend on the batch.
-const USUAL_IMAGES: usize = 16;
+pub const USUAL_IMAGES: usize = 16;
 /// Steps of a span, at least: fewer would write and read more partial sums than they read weights.
 const SPAN_STEPS: usize = 16;
 
@@ -308,7 +308,7 @@ impl Product {
         let partials = Results::of(self.gpu.scratch(spans * count));
         let partial_sizes = ProductSizes { first_output: 0, all_outputs: u32s(out), ..sizes };
         self.launch_tiles(kernel, &constants(PARTIAL, 0), pixel_tiles, workgroups, x, &partials, partial_sizes);
-        let fold = FoldSizes {
+        let sizes = FoldSizes {
             count: u32s(count),
             spans: u32s(spans),
             out_plane: sizes.out_plane,
@@ -318,9 +318,7 @@ impl Product {
             first_output: sizes.first_output,
             all_outputs: sizes.all_outputs,
         };
-        let buffers = [&[&partials.buffer, &self.biases], &*results.bound()].concat();
-        let constants = [("activation", code(self.activation)), ("summed", results.summed())];
-        self.gpu.launch(&FOLD, &constants, fold_workgroups(count.div_ceil(256)), &buffers, &fold);
+        fold(&self.gpu, &partials, &self.biases, self.activation, results, sizes);
     }
 
     fn launch_unstaged(&self, x: &Handle, results: &Results, sizes: ProductSizes) {
@@ -364,13 +362,27 @@ impl Product {
     }
 }
 
-/// Spans that a product's taps are cut into: one, unless the tiles alone leave a large GPU idle.
-fn spans(tiles: usize, steps: usize) -> usize {
+/// Adds partial sums up.
+pub fn fold(
+    gpu: &Gpu,
+    partials: &Results,
+    biases: &Handle,
+    activation: Activation,
+    results: &Results,
+    sizes: FoldSizes,
+) {
+    let buffers = [&[&partials.buffer, biases], &*results.bound()].concat();
+    let constants = [("activation", code(activation)), ("summed", results.summed())];
+    gpu.launch(&FOLD, &constants, fold_workgroups(sizes.count.div_ceil(256) as usize), &buffers, &sizes);
+}
+
+/// Spans that a product's taps are cut into: one, unless the tiles that 16 images have alone leave a large GPU idle.
+pub fn spans(tiles: usize, steps: usize) -> usize {
     (BUSY_WORKGROUPS / tiles).clamp(1, (steps / SPAN_STEPS).max(1))
 }
 
 /// The shader's code of partial sums.
-const PARTIAL: u32 = 3;
+pub const PARTIAL: u32 = 3;
 
 /// Weights as `convolution` reads them: `[groups, depth, columns]` with taps in the order (row, column, channel), then
 /// where each tap lies, `[depth]` of (channel, row, column, 0).

@@ -290,15 +290,17 @@ fn a_summand_is_added_before_the_activation_in_the_same_pass() {
         // The same additions in the same order.
         assert_eq!(found, values(Activation::Relu.forward(plain.forward(x, None) + summand)), "{form:?}");
     }
-    for (fours, rows) in [(false, 5), (true, 5), (true, 51_300)] {
-        let weights = TensorData::new(random(64 * 20, 1), [64, 20]);
+    for (fours, rows, inputs) in [(false, 5, 20), (false, 5, 600), (true, 5, 20), (true, 5, 600), (true, 51_300, 20)] {
+        let weights = TensorData::new(random(64 * inputs, 1), [64, inputs]);
         let dense =
             |activation| Dense::in_form(&gpu, fours, &weights, &TensorData::new(random(64, 2), [64]), activation, 1);
-        let (x, summand) =
-            (tensor(&random(rows * 20, 3), [rows, 20], &device), tensor(&random(rows * 64, 4), [rows, 64], &device));
+        let (x, summand) = (
+            tensor(&random(rows * inputs, 3), [rows, inputs], &device),
+            tensor(&random(rows * 64, 4), [rows, 64], &device),
+        );
         let found = dense(Activation::Relu).forward(x.clone(), Some(summand.clone())).into_data();
         let plain = dense(Activation::Identity).forward(x, None) + summand;
-        assert_eq!(found, Activation::Relu.forward(plain).into_data(), "{fours} {rows}");
+        assert_eq!(found, Activation::Relu.forward(plain).into_data(), "{fours} {rows} {inputs}");
     }
 }
 
@@ -335,7 +337,9 @@ fn dense_layers_in_slices_are_the_sums_of_their_definition() {
         (false, 17, 77, 65),
         (true, 1, 300, 8),
         (true, 70, 20, 132),
+        // In spans.
         (true, 129, 512, 64),
+        (true, 3, 1604, 132),
         // So many rows that 128 are a tile.
         (true, 51_300, 20, 64),
     ] {

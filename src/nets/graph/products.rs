@@ -149,8 +149,10 @@ pub fn dense_of(
         })?;
         let (to, rows, summed) = (to.clone(), rows.clone(), then.summed);
         let run: Run = Arc::new(move |mut x| {
-            let summand = summed.then(|| x.remove(1).view([count, outputs]));
-            let x = rows(x.remove(0), [count, inputs]);
+            // Rows of an image, or of what the first axis counts.
+            let images = to.first().copied().filter(|&images| images > 0 && count.is_multiple_of(images)).unwrap_or(1);
+            let summand = summed.then(|| x.remove(1).view([images, count / images, outputs]));
+            let x = rows(x.remove(0), [count, inputs]).reshape([images, count / images, inputs]);
             let y = match summand {
                 Some(summand) => dense.forward_plus(x, summand),
                 None => dense.forward(x),
