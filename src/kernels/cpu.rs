@@ -36,7 +36,7 @@ pub use self::attention::{Bias, attention};
 pub use self::channels_last::ChannelsLast;
 pub use self::dense::Dense;
 pub use self::lanes::transposed;
-pub use self::norm::layer_norm;
+pub use self::norm::{layer_norm, over_norms};
 pub use self::pass::{activated_to, concatenate, each, pairwise, scaled, sum};
 pub use self::pool::{average_pool, global_mean, max_pool, row_sums};
 pub use self::separable::Separable;

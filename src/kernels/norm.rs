@@ -1,4 +1,4 @@
-//! Layer normalization.
+//! Normalizations of rows.
 
 use burn::tensor::{Device, Tensor, TensorData};
 
@@ -42,5 +42,13 @@ impl LayerNorm {
             }
             On::Gpu(norm) => norm.forward(x),
         }
+    }
+}
+
+/// Every row over its Euclidean norm, or over `least` where that is more.
+pub fn over_norms(x: Tensor<2>, least: f32) -> Tensor<2> {
+    match on_cpu(&x) {
+        Some(values) => from_cpu(x.dims(), |out| cpu::over_norms(&values, x.dims()[1], least, out)),
+        None => gpu::norm::over_norms(x, least),
     }
 }

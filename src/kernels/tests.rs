@@ -62,7 +62,7 @@ fn a_dense_layer_is_the_sum_of_its_definition() {
     }
     let (weight, bias) = (TensorData::new(weight, [7, 12]), TensorData::new(bias, [7]));
     let dense = Dense::new(&weight, &bias, Activation::Identity, &Device::flex());
-    let y = dense.forward(tensor(&x, [2, 12, 1, 1]).flatten(1, 3));
+    let y = dense.forward(tensor(&x, [2, 12, 1, 1]).flatten::<2>(1, 3));
     assert_eq!(y.dims(), [2, 7]);
     for (y, expected) in values(y).iter().zip(&expected) {
         assert!((y - expected).abs() <= SUM_OF_12, "{y} {expected}");
@@ -244,7 +244,7 @@ fn operations(device: &Device) -> Vec<(&'static str, Vec<f32>)> {
         ("more zeros after than before", conv([4, 6, 2, 2], 2, [(0, 1); 2], 1)),
         ("depthwise", conv([6, 1, 3, 3], 1, [(1, 1); 2], 6)),
         ("depthwise, strided", conv([6, 1, 3, 3], 2, [(0, 1), (1, 1)], 6)),
-        ("dense", values(dense.forward(x.clone().flatten(1, 3)))),
+        ("dense", values(dense.forward(x.clone().flatten::<2>(1, 3)))),
         ("max-pool", values(max_pool(x.clone(), Window::square(3, 2, [(1, 0), (0, 1)])))),
         ("max-pool, dilated", values(max_pool(x.clone(), dilated))),
         ("mean of what is inside, dilated", values(average_windows(x.clone(), dilated, Border::Excluded))),

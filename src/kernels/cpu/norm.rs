@@ -1,4 +1,4 @@
-//! Layer normalization, row by row.
+//! Normalizations, row by row.
 
 use rayon::prelude::*;
 
@@ -19,6 +19,32 @@ pub fn layer_norm(x: &[f32], gamma: &[f32], beta: &[f32], epsilon: f32, out: &mu
             || {
                 for (out, x) in out.chunks_exact_mut(units).zip(x.chunks_exact(units)) {
                     row(x, gamma, beta, epsilon, out);
+                }
+            },
+        );
+    });
+}
+
+/// Every row of `units` over its Euclidean norm, or over `least` where that is more.
+pub fn over_norms(x: &[f32], units: usize, least: f32, out: &mut [f32]) {
+    if x.is_empty() {
+        return;
+    }
+    assert_eq!((x.len(), x.len() % units), (out.len(), 0), "whole rows");
+    let simd = pulp::Arch::new();
+    out.par_chunks_mut(ROWS * units).zip(x.par_chunks(ROWS * units)).for_each(|(out, x)| {
+        simd.dispatch(
+            #[inline(always)]
+            || {
+                for (out, x) in out.chunks_exact_mut(units).zip(x.chunks_exact(units)) {
+                    let squares = sum(
+                        x,
+                        #[inline(always)]
+                        |x| x * x,
+                    );
+                    let norm = squares.sqrt();
+                    let by = if norm < least { least } else { norm };
+                    out.iter_mut().zip(x).for_each(|(out, x)| *out = x / by);
                 }
             },
         );

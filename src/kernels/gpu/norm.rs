@@ -1,12 +1,12 @@
-//! Layer normalization on a GPU: the launch of `layer_norm`.
+//! Normalizations of rows on a GPU: the launches of `layer_norm` and `over_norms`.
 
 use burn::tensor::Tensor;
 use cubecl::server::Handle;
 
 use super::{Gpu, Kernel, PLAIN, Sizes, fold_workgroups, sizes, u32s};
 
-/// The kernel of layer normalization.
-pub const KERNELS: &[&Kernel] = &[&LAYER_NORM];
+/// The kernels of normalizations.
+pub const KERNELS: &[&Kernel] = &[&LAYER_NORM, &OVER_NORMS];
 
 static LAYER_NORM: Kernel = Kernel {
     name: "layer_norm",
@@ -15,6 +15,22 @@ static LAYER_NORM: Kernel = Kernel {
     sizes: LayerNormSizes::FIELDS,
     variants: PLAIN,
 };
+
+static OVER_NORMS: Kernel = Kernel {
+    name: "over_norms",
+    source: include_str!("../../../shaders/over_norms.wgsl"),
+    workgroup: [256, 1, 1],
+    sizes: OverNormsSizes::FIELDS,
+    variants: PLAIN,
+};
+
+sizes! {
+    struct OverNormsSizes {
+        rows: u32,
+        units: u32,
+        least: f32,
+    }
+}
 
 sizes! {
     struct LayerNormSizes {
@@ -55,4 +71,20 @@ impl LayerNorm {
         self.gpu.launch(&LAYER_NORM, &[], fold_workgroups(rows), &buffers, &sizes);
         self.gpu.tensor(shape, results)
     }
+}
+
+/// Rows of a workgroup of `over_norms`.
+const ROWS: usize = 32;
+
+/// [`over_norms`](crate::kernels::norm::over_norms).
+///
+/// # Panics
+/// If the tensor is on the CPU.
+pub fn over_norms(x: Tensor<2>, least: f32) -> Tensor<2> {
+    let [rows, units] = x.dims();
+    let (gpu, x) = Gpu::buffer(x).expect("activations are on the GPU");
+    let results = gpu.scratch(rows * units);
+    let sizes = OverNormsSizes { rows: u32s(rows), units: u32s(units), least };
+    gpu.launch(&OVER_NORMS, &[], fold_workgroups(rows.div_ceil(ROWS)), &[&x, &results], &sizes);
+    gpu.tensor([rows, units], results)
 }

@@ -5,6 +5,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use super::values;
 use crate::kernels::attention::{Bias, Counts, Heads, Scoring, attention, self_attention};
 use crate::kernels::gpu::test_device;
+use crate::kernels::norm::over_norms;
 use crate::kernels::{Activation, Dense, LayerNorm};
 
 /// Half a unit in the last place of 1.
@@ -287,5 +288,24 @@ fn a_dense_layer_adds_its_summand_in_the_same_pass() {
         let found = values(dense.forward_plus(x.clone(), summand.clone()));
         // The same additions in the same order.
         assert_eq!(found, values(dense.forward(x) + summand));
+    }
+}
+
+#[test]
+fn rows_are_divided_by_their_norms_or_by_the_least() {
+    for (rows, units) in [(1, 1), (70, 33), (33, 700)] {
+        let x = [numbers(rows * units, 5), vec![0.0; units], vec![1e-9; units]].concat();
+        let of_row = |row: &[f32]| {
+            let norm = row.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt().max(1e-3);
+            row.iter().map(|&x| (f64::from(x) / norm) as f32).collect::<Vec<_>>()
+        };
+        let expected: Vec<f32> = x.chunks(units).flat_map(of_row).collect();
+        for device in devices() {
+            let found = values(over_norms(tensor(x.clone(), [rows + 2, units], &device), 1e-3));
+            assert!(found.iter().zip(&expected).all(|(a, b)| (a - b).abs() <= 1e-5 * b.abs()), "{rows} x {units}");
+            let nan = [&x[..units], &[f32::NAN]].concat();
+            let found = values(over_norms(tensor(nan, [1, units + 1], &device), 1e-3));
+            assert!(found.iter().all(|value| value.is_nan()));
+        }
     }
 }

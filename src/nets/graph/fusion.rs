@@ -1,5 +1,6 @@
 //! What is done in one pass: after a convolution or a dense layer a batch normalization, what multiplies or is added to each
-//! output by itself, a sum, an activation; after a sum an activation; after a layer normalization in pieces its scale and shift.
+//! output by itself, a sum, an activation; after a sum an activation; after a layer normalization in pieces its scale and shift;
+//! rows over their norms.
 //!
 //! A node that follows looks back: if nothing else takes what its operand's step computes, another step does both, and the
 //! first is left out. What is tapped is wanted as it is, so that its step stays and the node is one of its own.
@@ -147,6 +148,16 @@ pub fn join(compiled: &mut Compiled, at: usize, shape: &[usize]) -> Result<bool,
     if let Some(found) = patterns::layer_norm(compiled, at).filter(|found| keeps(found.input)) {
         let Behind { open, places } = normalization(compiled, at, &found);
         compiled.put(open, output, places)?;
+        return Ok(true);
+    }
+    if let Some(found) = patterns::over_norms(compiled, at).filter(|found| keeps(found.input)) {
+        let (least, known) = (found.least, compiled.known[found.input].clone());
+        let lower = move |node: &Node| norms::over_norms_of_rows(node, least);
+        compiled.put(
+            Open::new(at, Rc::new(lower), vec![known], vec![Some(found.input)]),
+            output,
+            Places::plain(shape),
+        )?;
         return Ok(true);
     }
     let joined = match compiled.wiring().operator(at) {

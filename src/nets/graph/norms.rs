@@ -13,6 +13,7 @@ use super::moves::{picked, strides};
 use super::places::permuted;
 use super::value::{Array, Constant, Known, Whole};
 use crate::kernels::activation::{scaled, softmax as softmax_of_rows};
+use crate::kernels::norm::over_norms;
 use crate::kernels::pooling::{row_means, row_sums};
 use crate::kernels::{Activation, LayerNorm};
 use crate::weights::WeightsError;
@@ -199,6 +200,10 @@ pub fn lp_normalization(node: &Node) -> Result<Lowered, Refusal> {
         p => return Err(format!("p = {p}, expected 1 or 2").into()),
     };
     let [outer, length, inner] = around(&own, along);
+    if (node.int("p", 2), inner) == (2, 1) {
+        // Nothing stays nothing: no other norm is so small.
+        return over_norms_of_rows(node, f64::from(f32::MIN_POSITIVE));
+    }
     Lowered::run(own.clone(), &[0], move |mut inputs| {
         let x = inputs.remove(0).view([outer, length, inner]);
         let size = size(x.clone());
@@ -351,6 +356,16 @@ pub fn in_pieces(node: &Node, epsilon: f64) -> Result<Lowered, Refusal> {
     let units = node.shape(0)?.last().copied().unwrap_or(1);
     let then = node.then.clone();
     normalized(node, units, epsilon, 0, move || affine::folded(TensorData::ones::<f32, _>([units]), units, None, &then))
+}
+
+/// Rows along the last axis over their norms, or over `least`, in pieces.
+pub fn over_norms_of_rows(node: &Node, least: f64) -> Result<Lowered, Refusal> {
+    let own = node.shape(0)?.to_vec();
+    let units = own.last().copied().unwrap_or(1);
+    let rows = own.iter().product::<usize>() / units.max(1);
+    Lowered::run(own.clone(), &[0], move |mut inputs| {
+        Array::new(over_norms(inputs.remove(0).view([rows, units]), least as f32), &own)
+    })
 }
 
 /// Rows of so many units, with what `parameters` gives as scale and shift, then an activation.

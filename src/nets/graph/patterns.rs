@@ -1,4 +1,4 @@
-//! What exporters write in pieces: activations (GELU in its three forms, `x sigmoid(x)`) and layer normalizations.
+//! What exporters write in pieces: activations (GELU in its three forms, `x sigmoid(x)`) and normalizations.
 
 use super::compile::Compiled;
 use super::functions;
@@ -26,6 +26,40 @@ pub struct Norm {
     pub epsilon: f64,
 }
 
+/// Rows over their norms, in pieces.
+pub struct OverNorms {
+    /// The value that they are of.
+    pub input: usize,
+    /// What a smaller norm counts as.
+    pub least: f64,
+}
+
+/// The `x / max(norm(x), least)` over the last axis that ends with the node `at` (PyTorch's `normalize`).
+pub fn over_norms(compiled: &Compiled, at: usize) -> Option<OverNorms> {
+    let wiring = compiled.wiring();
+    let &[Some(input), Some(mut by)] = &wiring.inputs[at][..] else { return None };
+    if wiring.operator(at) != "Div" {
+        return None;
+    }
+    let mut nodes = vec![at];
+    if let Some((node, inputs)) = compiled.made_by(by, "Expand") {
+        nodes.push(node);
+        by = inputs[0]?;
+    }
+    let mut least = 0.0;
+    if let Some((node, inputs)) = compiled.made_by(by, "Clip") {
+        let [low, high] = functions::bounds(&compiled.node_at(node)).ok()?;
+        least = (low >= 0.0 && high == f64::INFINITY).then_some(low)?;
+        nodes.push(node);
+        by = inputs[0]?;
+    }
+    let (node, of) = over_last(compiled, by, "ReduceL2")?;
+    nodes.push(node);
+    let free = |&node: &usize| compiled.is_free(wiring.outputs[node][0], &nodes, at);
+    let alone = nodes[1..].iter().all(free);
+    (of == input && alone && compiled.is_computed(input)).then_some(OverNorms { input, least })
+}
+
 /// The layer normalization `(x - mean) / sqrt(mean((x - mean)^2) + epsilon)` that ends with the node `at`.
 pub fn layer_norm(compiled: &Compiled, at: usize) -> Option<Norm> {
     let wiring = compiled.wiring();
@@ -37,8 +71,8 @@ pub fn layer_norm(compiled: &Compiled, at: usize) -> Option<Norm> {
     let (root, &[Some(sum)]) = compiled.made_by(deviation, "Sqrt")? else { return None };
     let (add, inputs) = compiled.made_by(sum, "Add")?;
     let (variance, epsilon) = compiled.numbered(inputs)?;
-    let (second, squares) = averaged(compiled, variance)?;
-    let (first, of) = averaged(compiled, mean)?;
+    let (second, squares) = over_last(compiled, variance, "ReduceMean")?;
+    let (first, of) = over_last(compiled, mean, "ReduceMean")?;
     let square = match compiled.made_by(squares, "Pow") {
         Some((node, &[Some(of), Some(power)])) => (of == centred && compiled.number(power)? == 2.0).then_some(node)?,
         Some(_) => return None,
@@ -53,9 +87,9 @@ pub fn layer_norm(compiled: &Compiled, at: usize) -> Option<Norm> {
     (of == input && alone && compiled.is_computed(input)).then_some(Norm { input, epsilon })
 }
 
-/// The node of a mean over the last axis, which stays, and what it is of.
-fn averaged(compiled: &Compiled, value: usize) -> Option<(usize, usize)> {
-    let (at, inputs) = compiled.made_by(value, "ReduceMean")?;
+/// The node of a reduction over the last axis, which stays, and what it is of.
+fn over_last(compiled: &Compiled, value: usize, reduction: &str) -> Option<(usize, usize)> {
+    let (at, inputs) = compiled.made_by(value, reduction)?;
     let (node, input) = (compiled.node_at(at), inputs[0]?);
     let axes = node.ints("axes", 1).ok()??;
     let rank = compiled.known[input].as_ref()?.shape().len();

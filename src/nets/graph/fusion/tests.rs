@@ -330,6 +330,34 @@ fn a_layer_normalization_in_pieces_is_one_step() {
 }
 
 #[test]
+fn rows_over_their_norms_are_one_step() {
+    fn norm(d: &mut Drawing, x: &str, axis: i64) -> String {
+        let least = d.number(1e-12);
+        let norm = d.set("ReduceL2", &[x], &[("axes", &[axis])]);
+        d.node("Clip", &[&norm, &least])
+    }
+    // The patches, the quotient, the layer behind it.
+    check("over the last axis", 3, |d| {
+        let x = d.tokens("x");
+        let norm = norm(d, &x, -1);
+        let y = d.node("Div", &[&x, &norm]);
+        d.dense(&y, 12, 7)
+    });
+    check("over another axis, in pieces", 5, |d| {
+        let x = d.tokens("x");
+        let norm = norm(d, &x, 1);
+        let y = d.node("Div", &[&x, &norm]);
+        d.dense(&y, 12, 7)
+    });
+    check("whose norm is used twice", 5, |d| {
+        let x = d.tokens("x");
+        let norm = norm(d, &x, -1);
+        let y = d.node("Div", &[&x, &norm]);
+        d.node("Add", &[&y, &norm])
+    });
+}
+
+#[test]
 fn depthwise_convolutions_are_one_pass_with_the_convolutions_beside_them() {
     let silu = |d: &mut Drawing, x: &str| {
         let gate = d.node("Sigmoid", &[x]);
