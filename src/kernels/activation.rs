@@ -62,15 +62,29 @@ pub fn each<const D: usize>(
     }
 }
 
-/// `[outer, channels, units]`, every channel times its scale, its shift added, then the activation.
-pub fn scaled(x: Tensor<3>, [scales, shifts]: &[Tensor<3>; 2], activation: Activation) -> Tensor<3> {
-    match (on_cpu(&x), on_cpu(scales), on_cpu(shifts)) {
-        (Some(values), Some(scales), Some(shifts)) => {
-            let [.., units] = x.dims();
-            from_cpu(x.dims(), |out| cpu::scaled(&values, (&scales, &shifts), units, activation, out))
-        }
-        _ => gpu::activation::scaled(x, [scales, shifts].map(Tensor::clone), activation),
-    }
+/// Every value times its scale, its shift added, and what `summand` has in its place, then the activation. Channels are the
+/// second axis or the third, of which shifts have a number each, `[1, channels, 1]` or `[1, 1, channels]`, and scales the same or
+/// others for each place of the first axis.
+///
+/// # Panics
+/// If the shapes do not fit so.
+pub fn scaled(
+    x: Tensor<3>,
+    [scales, shifts]: [&Tensor<3>; 2],
+    summand: Option<Tensor<3>>,
+    activation: Activation,
+) -> Tensor<3> {
+    let shape @ [outer, middle, units] = x.dims();
+    let [_, own @ ..] = shifts.dims();
+    assert!(own == [middle, 1] || own == [1, units], "channels of {shape:?}: {own:?}");
+    assert!([1, outer].map(|outer| [outer, own[0], own[1]]).contains(&scales.dims()), "scales of {shape:?}");
+    assert!(summand.as_ref().is_none_or(|summand| summand.dims() == shape), "a summand of the same shape");
+    let (Some(values), Some(scales_there), Some(shifts_there)) = (on_cpu(&x), on_cpu(scales), on_cpu(shifts)) else {
+        return gpu::activation::scaled(x, [scales, shifts].map(Tensor::clone), summand, activation);
+    };
+    let summand = summand.as_ref().map(|summand| on_cpu(summand).expect("a summand on the device of the input"));
+    let by = cpu::Channels { scales: &scales_there, shifts: &shifts_there, are_units: own[1] > 1 };
+    from_cpu(shape, |out| cpu::scaled(&values, [middle, units], by, summand.as_deref(), activation, out))
 }
 
 /// Softmax over the units of each image; `[images, units]` both ways.

@@ -56,6 +56,24 @@ pub fn row_sums(x: Tensor<2>) -> Tensor<2> {
     }
 }
 
+/// What is added up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Terms {
+    /// The values.
+    Values,
+    /// Their squares.
+    Squares,
+}
+
+/// Sums over the second axis, `[outer, rows, units]` to `[outer, 1, units]`.
+pub fn column_sums(x: Tensor<3>, terms: Terms) -> Tensor<3> {
+    let [outer, rows, units] = x.dims();
+    match on_cpu(&x) {
+        Some(values) => from_cpu([outer, 1, units], |out| cpu::column_sums(&values, [rows, units], terms, out)),
+        None => pooling::column_sums(x, terms),
+    }
+}
+
 /// Mean over height and width, `[images, channels, height, width]` to `[images, channels, 1, 1]`.
 pub fn global_mean(x: Tensor<4>) -> Tensor<4> {
     let [images, channels, height, width] = x.dims();

@@ -29,44 +29,99 @@ pub fn each(x: &[f32], of: impl Fn(f32) -> f32 + Sync, out: &mut [f32]) {
     stretches.for_each(|(out, x)| out.iter_mut().zip(x).for_each(|(out, &x)| *out = of(x)));
 }
 
-/// Every channel times a number, and another added, then the activation; `x` has `units` values a channel.
-pub fn scaled(x: &[f32], (scales, shifts): (&[f32], &[f32]), units: usize, activation: Activation, out: &mut [f32]) {
-    let isa = Isa::widest();
+/// What multiplies channels and is added to them.
+#[derive(Clone, Copy)]
+pub struct Channels<'a> {
+    /// Of each channel, or of each of every image.
+    pub scales: &'a [f32],
+    /// Of each channel.
+    pub shifts: &'a [f32],
+    /// Whether the units of a row are the channels; else rows are, one after the other.
+    pub are_units: bool,
+}
+
+/// Every value times its channel's scale, its shift and what `summand` has there added, then the activation; `x` is of images of
+/// `[rows, units]`.
+pub fn scaled(
+    x: &[f32],
+    [in_image, units]: [usize; 2],
+    by: Channels,
+    summand: Option<&[f32]>,
+    activation: Activation,
+    out: &mut [f32],
+) {
+    let (isa, channels) = (Isa::widest(), by.shifts.len());
+    // Scales of the channels alone are those of every image.
+    let of_image = |row: usize| row / in_image * channels % by.scales.len();
     let rows = (STRETCH / units).max(1);
     let stretches = out.par_chunks_mut(rows * units).zip(x.par_chunks(rows * units)).enumerate();
     stretches.for_each(|(n, (out, x))| {
-        for (at, (out, x)) in (n * rows..).zip(out.chunks_exact_mut(units).zip(x.chunks_exact(units))) {
-            let channel = at % scales.len();
-            isa.dispatch(Channel { x, scale: scales[channel], shift: shifts[channel], activation, out });
+        for (row, (out, x)) in (n * rows..).zip(out.chunks_exact_mut(units).zip(x.chunks_exact(units))) {
+            let plus = summand.map(|summand| &summand[row * units..][..units]);
+            let (scales, first) = (&by.scales[of_image(row)..], row % channels);
+            match by.are_units {
+                true => isa.dispatch(Row { x, scales: &scales[..units], shifts: by.shifts, plus, activation, out }),
+                false => {
+                    let (scales, shifts) = (&scales[first..=first], &by.shifts[first..=first]);
+                    isa.dispatch(Row { x, scales, shifts, plus, activation, out });
+                }
+            }
         }
     });
 }
 
-struct Channel<'a> {
+struct Row<'a> {
     x: &'a [f32],
-    scale: f32,
-    shift: f32,
+    /// One each, or one for all.
+    scales: &'a [f32],
+    shifts: &'a [f32],
+    plus: Option<&'a [f32]>,
     activation: Activation,
     out: &'a mut [f32],
 }
 
-impl pulp::WithSimd for Channel<'_> {
+impl pulp::WithSimd for Row<'_> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { x, scale, shift, activation, out } = self;
-        let (scale, shift) = (simd.splat_f32s(scale), simd.splat_f32s(shift));
+        let Self { x, scales, shifts, plus, activation, out } = self;
         let (x, x_rest) = S::as_simd_f32s(x);
+        let (plus, plus_rest) = plus.map(S::as_simd_f32s).unzip();
         let (out, out_rest) = S::as_mut_simd_f32s(out);
-        for (out, &x) in out.iter_mut().zip(x) {
-            *out = finished(simd, activation, simd.mul_add_e_f32s(x, scale, shift));
+        if let (&[scale], &[shift]) = (scales, shifts) {
+            let (scale, shift) = (simd.splat_f32s(scale), simd.splat_f32s(shift));
+            for (n, (out, &x)) in out.iter_mut().zip(x).enumerate() {
+                *out = scaled_by(simd, [x, scale, shift], plus.map(|plus| plus[n]), activation);
+            }
+            if !out_rest.is_empty() {
+                let plus = plus_rest.map(|plus| simd.partial_load_f32s(plus));
+                let x = simd.partial_load_f32s(x_rest);
+                simd.partial_store_f32s(out_rest, scaled_by(simd, [x, scale, shift], plus, activation));
+            }
+            return;
+        }
+        let ((scales, scales_rest), (shifts, shifts_rest)) = (S::as_simd_f32s(scales), S::as_simd_f32s(shifts));
+        for (n, (((out, &x), &scale), &shift)) in out.iter_mut().zip(x).zip(scales).zip(shifts).enumerate() {
+            *out = scaled_by(simd, [x, scale, shift], plus.map(|plus| plus[n]), activation);
         }
         if !out_rest.is_empty() {
-            let x = simd.mul_add_e_f32s(simd.partial_load_f32s(x_rest), scale, shift);
-            simd.partial_store_f32s(out_rest, finished(simd, activation, x));
+            let rest = [x_rest, scales_rest, shifts_rest].map(|rest| simd.partial_load_f32s(rest));
+            let plus = plus_rest.map(|plus| simd.partial_load_f32s(plus));
+            simd.partial_store_f32s(out_rest, scaled_by(simd, rest, plus, activation));
         }
     }
+}
+
+#[inline(always)]
+fn scaled_by<S: Simd>(
+    simd: S,
+    [x, scale, shift]: [S::f32s; 3],
+    plus: Option<S::f32s>,
+    activation: Activation,
+) -> S::f32s {
+    let scaled = simd.mul_add_e_f32s(x, scale, shift);
+    finished(simd, activation, plus.map_or(scaled, |plus| simd.add_f32s(scaled, plus)))
 }
 
 /// What two values in the same place become; an axis of one place is as long as the other's.

@@ -5,6 +5,7 @@ use rayon::prelude::*;
 
 use super::lanes::every_second;
 use super::{Isa, Window};
+use crate::kernels::pooling::Terms;
 
 /// The largest value of each window of every channel, `[.., height, width]`; NaN wins. Beyond the border is nothing.
 pub fn max_pool(x: &[f32], input: [usize; 2], window: Window, out: &mut [f32]) {
@@ -208,4 +209,34 @@ fn rows(x: &[f32], units: usize, of_sum: impl Fn(f32) -> f32 + Sync, out: &mut [
         sums.iter().sum::<f32>()
     };
     out.par_iter_mut().zip(x.par_chunks_exact(units)).for_each(|(out, row)| *out = of_sum(sum(row)));
+}
+
+/// Columns that a thread adds up at a time, and rows before their sums join the others: many small ones lose less.
+const COLUMNS: usize = 256;
+const ROWS: usize = 32;
+
+/// Sums over the rows of every `[rows, units]`.
+pub fn column_sums(x: &[f32], [rows, units]: [usize; 2], terms: Terms, out: &mut [f32]) {
+    let term = |x: f32| if terms == Terms::Squares { x * x } else { x };
+    let simd = pulp::Arch::new();
+    out.par_chunks_mut(units.max(1)).enumerate().for_each(|(n, out)| {
+        let x = &x[n * rows * units..][..rows * units];
+        out.par_chunks_mut(COLUMNS).enumerate().for_each(|(part, out)| {
+            simd.dispatch(
+                #[inline(always)]
+                || {
+                    out.fill(0.0);
+                    for block in x.chunks(ROWS * units) {
+                        let mut sums = [0.0; COLUMNS];
+                        let sums = &mut sums[..out.len()];
+                        for row in block.chunks_exact(units) {
+                            let row = &row[part * COLUMNS..][..sums.len()];
+                            sums.iter_mut().zip(row).for_each(|(sum, &x)| *sum += term(x));
+                        }
+                        out.iter_mut().zip(&*sums).for_each(|(out, sum)| *out += sum);
+                    }
+                },
+            );
+        });
+    });
 }

@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 
 use super::join::width;
-use super::{Gpu, Kernel, Sizes, code, fold_workgroups, sizes, u32s};
+use super::{Gpu, Kernel, Results, Sizes, code, fold_workgroups, sizes, u32s};
 use crate::kernels::Activation;
 
 /// The kernels of all activations.
@@ -36,9 +36,9 @@ static SCALED: Kernel = Kernel {
     workgroup: [256, 1, 1],
     sizes: ScaledSizes::FIELDS,
     variants: &[
-        ("", &[("activation", 0), ("width", 4)]),
-        ("_relu", &[("activation", 1), ("width", 4)]),
-        ("_relu_odd", &[("activation", 1), ("width", 1)]),
+        ("_relu", &[("activation", 1), ("width", 4), ("width_channels", 1), ("summed", 0)]),
+        ("_relu_odd", &[("activation", 1), ("width", 1), ("width_channels", 1), ("summed", 0)]),
+        ("_summed", &[("activation", 0), ("width", 4), ("width_channels", 4), ("summed", 1)]),
     ],
 };
 
@@ -53,8 +53,11 @@ sizes! {
 sizes! {
     struct ScaledSizes {
         count: u32,
-        channels: u32,
+        rows: u32,
         units: u32,
+        image_step: u32,
+        row_step: u32,
+        unit_step: u32,
     }
 }
 
@@ -116,20 +119,34 @@ fn launch<const D: usize>(x: Tensor<D>, code: u32, [slope, shift]: [f32; 2]) -> 
     gpu.tensor(shape, results)
 }
 
-/// [`scaled`](crate::kernels::activation::scaled), by `[1, channels, 1]`.
+/// [`scaled`](crate::kernels::activation::scaled).
 ///
 /// # Panics
-/// If a tensor is on the CPU, or of another number of channels.
-pub fn scaled(x: Tensor<3>, by: [Tensor<3>; 2], activation: Activation) -> Tensor<3> {
-    let shape @ [_, channels, units] = x.dims();
-    assert!(by.iter().all(|by| by.dims() == [1, channels, 1]), "a scale and a shift for each channel");
+/// If a tensor is on the CPU.
+pub fn scaled(x: Tensor<3>, by: [Tensor<3>; 2], summand: Option<Tensor<3>>, activation: Activation) -> Tensor<3> {
+    let shape @ [_, rows, units] = x.dims();
+    let ([images, ..], [_, of_rows, of_units]) = (by[0].dims(), by[1].dims());
     let (width, count) = (width(units), shape.iter().product::<usize>());
+    let width_channels = if of_units > 1 { width } else { 1 };
     let (gpu, x) = Gpu::buffer(x).expect("activations are on the GPU");
     let [scales, shifts] = by.map(|by| Gpu::buffer(by).expect("weights on the device of the activations").1);
-    let results = gpu.scratch(count);
-    let sizes = ScaledSizes { count: u32s(count / width), channels: u32s(channels), units: u32s(units / width) };
-    let constants = [("activation", code(activation)), ("width", u32s(width))];
-    let workgroups = fold_workgroups((count / width).div_ceil(256));
-    gpu.launch(&SCALED, &constants, workgroups, &[&x, &scales, &shifts, &results], &sizes);
-    gpu.tensor(shape, results)
+    let results = Results::room(&gpu, shape, summand);
+    let step = |length: usize| u32::from(length > 1);
+    let sizes = ScaledSizes {
+        count: u32s(count / width),
+        rows: u32s(rows),
+        units: u32s(units / width),
+        image_step: if images > 1 { u32s(of_rows * of_units / width_channels) } else { 0 },
+        row_step: step(of_rows),
+        unit_step: step(of_units),
+    };
+    let constants = [
+        ("activation", code(activation)),
+        ("width", u32s(width)),
+        ("width_channels", u32s(width_channels)),
+        ("summed", results.summed()),
+    ];
+    let buffers = [&[&x, &scales, &shifts], &*results.bound()].concat();
+    gpu.launch(&SCALED, &constants, fold_workgroups((count / width).div_ceil(256)), &buffers, &sizes);
+    gpu.tensor(shape, results.buffer)
 }

@@ -3,10 +3,11 @@
 use burn::tensor::Tensor;
 
 use super::{Gpu, Kernel, PLAIN, Sizes, fold_workgroups, sizes, u32s};
+use crate::kernels::pooling::Terms;
 use crate::kernels::{VALID, Window};
 
 /// The kernels of all poolings.
-pub const KERNELS: &[&Kernel] = &[&POOL, &ROW_MEANS];
+pub const KERNELS: &[&Kernel] = &[&POOL, &ROW_MEANS, &COLUMN_SUMS];
 
 static POOL: Kernel = Kernel {
     name: "pool",
@@ -23,6 +24,22 @@ static ROW_MEANS: Kernel = Kernel {
     sizes: RowMeansSizes::FIELDS,
     variants: PLAIN,
 };
+
+static COLUMN_SUMS: Kernel = Kernel {
+    name: "column_sums",
+    source: include_str!("../../../shaders/column_sums.wgsl"),
+    workgroup: [256, 1, 1],
+    sizes: ColumnSumsSizes::FIELDS,
+    variants: &[("", &[("values", 1), ("squares", 0)]), ("_of_squares", &[("values", 0), ("squares", 1)])],
+};
+
+sizes! {
+    struct ColumnSumsSizes {
+        matrices: u32,
+        rows: u32,
+        units: u32,
+    }
+}
 
 sizes! {
     struct RowMeansSizes {
@@ -109,4 +126,23 @@ pub fn row_means(x: Tensor<2>) -> Tensor<2> {
     let sizes = RowMeansSizes { rows: u32s(rows), units: u32s(units) };
     gpu.launch(&ROW_MEANS, &[], fold_workgroups(rows), &[&x, &results], &sizes);
     gpu.tensor([rows, 1], results)
+}
+
+/// Columns of a workgroup.
+const COLUMNS: usize = 32;
+
+/// [`column_sums`](crate::kernels::pooling::column_sums).
+///
+/// # Panics
+/// If the tensor is on the CPU.
+pub fn column_sums(x: Tensor<3>, terms: Terms) -> Tensor<3> {
+    let [matrices, rows, units] = x.dims();
+    let (gpu, x) = Gpu::buffer(x).expect("activations are on the GPU");
+    let results = gpu.scratch(matrices * units);
+    let sizes = ColumnSumsSizes { matrices: u32s(matrices), rows: u32s(rows), units: u32s(units) };
+    let squares = u32::from(terms == Terms::Squares);
+    let constants = [("values", 1 - squares), ("squares", squares)];
+    let workgroups = fold_workgroups(units.div_ceil(COLUMNS) * matrices);
+    gpu.launch(&COLUMN_SUMS, &constants, workgroups, &[&x, &results], &sizes);
+    gpu.tensor([matrices, 1, units], results)
 }

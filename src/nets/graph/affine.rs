@@ -31,9 +31,9 @@ pub fn folded(
     let each = |constant: &Constant| -> Result<Vec<f64>, WeightsError> {
         Ok(read(constant)?.iter().cycle().take(outputs).copied().map(f64::from).collect())
     };
-    if let Some([products, bias]) = then.factors {
-        biases.iter_mut().for_each(|own| *own *= f64::from(bias));
-        scales = Some(vec![f64::from(products); outputs]);
+    biases.iter_mut().for_each(|bias| *bias *= then.bias_factor);
+    if then.factor != 1.0 {
+        scales = Some(vec![then.factor; outputs]);
     }
     for affine in &then.affine {
         match affine {

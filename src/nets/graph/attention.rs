@@ -68,16 +68,19 @@ impl Part {
 }
 
 /// A value without the products by numbers before it, and their product.
-fn unscaled(compiled: &Compiled, mut value: usize, at: usize) -> Option<(usize, f64)> {
+fn unscaled(compiled: &Compiled, mut value: usize, at: usize) -> (usize, f64) {
     let mut scale = 1.0;
-    loop {
-        // What has gone into a dense layer already is no product any more, and of a stage before only the product is known.
-        let apart = compiled.is_within_stage(value, at) && compiled.open(compiled.view(value, at).of).is_none();
-        match compiled.multiple(value).filter(|_| apart) {
-            Some((_, of, number)) => (value, scale) = (of, scale * number),
-            None => return Some((value, scale)),
-        }
+    while let Some((of, number)) = multiple(compiled, value, at) {
+        (value, scale) = (of, scale * number);
     }
+    (value, scale)
+}
+
+/// What times which number a value is, if it is computed as that product.
+pub fn multiple(compiled: &Compiled, value: usize, at: usize) -> Option<(usize, f64)> {
+    // What has gone into a dense layer already is no product any more, and of a stage before only the product is known.
+    let apart = compiled.is_within_stage(value, at) && compiled.open(compiled.view(value, at).of).is_none();
+    compiled.multiple(value).filter(|_| apart).map(|(_, of, number)| (of, number))
 }
 
 /// A product of queries and keys, and what becomes of it before the softmax.
@@ -266,7 +269,7 @@ fn found(compiled: &Compiled, at: usize, mixed: &[usize]) -> Option<(Open, Place
         return None;
     }
     let mut part = |value: usize, turned: bool, scaled: bool| {
-        let (value, number) = if scaled { unscaled(compiled, value, at)? } else { (value, 1.0) };
+        let (value, number) = if scaled { unscaled(compiled, value, at) } else { (value, 1.0) };
         scale *= number;
         Part::of(compiled.view(value, at), turned)
     };

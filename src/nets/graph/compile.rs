@@ -166,21 +166,25 @@ impl<'a> Compiled<'a> {
         let values = self.wiring.inputs[at].clone();
         let mut laid = Open::new(at, Rc::new(operator.lower), inputs, values);
         // What the node is by itself is asked first: a graph is refused for the same reasons however it is tapped.
-        let lowered = laid.lower(self.wiring)?;
+        let mut lowered = laid.lower(self.wiring)?;
         if self.joining.is_some()
             && let Lowered::Computed { shapes, .. } = &lowered
         {
-            if fusion::join(self, at, &shapes[0])? || attention::join(self, at, &shapes[0])? {
+            let shape = shapes[0].clone();
+            if fusion::join(self, at, &shape)? || attention::join(self, at, &shape)? {
                 return Ok(());
             }
             laid.opens = fusion::opens(self, at);
-            laid.channels = fusion::channels(self.wiring.operator(at), &shapes[0]);
+            laid.channels = fusion::channels(self, at, &shape);
+            if fusion::unscale(self, at, &mut laid) {
+                lowered = laid.lower(self.wiring)?;
+            }
             let in_pass = match separable::joined(self, at, &laid)? {
                 Some(open) => Some(open),
                 None => gated::joined(self, at, &laid)?,
             };
             let other = match in_pass {
-                Some(open) => Some((open, Places::plain(&shapes[0]))),
+                Some(open) => Some((open, Places::plain(&shape))),
                 None => layouts::laid(self, at, &laid)?,
             };
             if let Some((other, places)) = other {

@@ -300,7 +300,7 @@ pub fn batch_normalization(node: &Node) -> Result<Lowered, Refusal> {
         let to = to.clone();
         let run: Run = Arc::new(move |mut x| {
             let x = x.remove(0).view([images, channels, inner]);
-            vec![Array::new(scaled(x, &laid_out, activation), &to)]
+            vec![Array::new(scaled(x, laid_out.each_ref(), None, activation), &to)]
         });
         Ok(run)
     })

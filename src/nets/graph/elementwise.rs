@@ -1,14 +1,18 @@
 //! What is done to values that stand in the same place.
 
-use burn::tensor::Tensor;
+use std::sync::Arc;
 
+use burn::tensor::{Tensor, TensorData};
+
+use super::affine;
 use super::batch::Along;
 use super::bounds::{MOST_MADE, units};
 use super::functions;
-use super::lowering::{Lowered, Node, Refusal, axis};
+use super::lowering::{Loader, Lowered, Node, Refusal, Run, axis};
 use super::ranks::{MOST_AXES, broadcast, lengths, merged, of_rank};
 use super::value::{Array, Known, Whole};
 use crate::kernels::Activation;
+use crate::kernels::activation::scaled;
 use crate::kernels::join::{Arithmetic, pairwise, sum};
 
 /// What two values in the same place become.
@@ -171,7 +175,49 @@ pub fn sub(node: &Node) -> Result<Lowered, Refusal> {
 }
 
 pub fn mul(node: &Node) -> Result<Lowered, Refusal> {
-    pairs(node, Pair::Mul)
+    let then = node.then.clone();
+    if then.affine.is_empty() && !then.summed && then.activation.is_none() {
+        return pairs(node, Pair::Mul);
+    }
+    let (a, b) = (node.shape(0)?.to_vec(), node.shape(1)?.to_vec());
+    let (shape, takes, found) = match factors(&a, &b) {
+        Some(found) => (a, [0, 1], found),
+        None => (b.clone(), [1, 0], factors(&b, &a).ok_or("no factors of channels")?),
+    };
+    let (channels, plane) = found;
+    let images = shape[0];
+    let rest = shape.iter().product::<usize>() / (images * channels);
+    let [whole, own] = match plane {
+        1 => [[images, rest, channels], [1, 1, channels]],
+        _ => [[images, channels, rest], [1, channels, 1]],
+    };
+    let (key, activation) = (node.key, then.activation.unwrap_or(Activation::Identity));
+    Lowered::weighted(shape.clone(), &node.with_summand(&takes), 0, 0, move |loader: &Loader| {
+        let laid_out = loader.once(key, || {
+            let ones = TensorData::ones::<f32, _>([channels]);
+            let (scales, shifts) = affine::folded(ones, channels, None, &then)?;
+            Ok([scales, shifts].map(|values| Tensor::<1>::from_data(values, &loader.device).reshape(own)))
+        })?;
+        let (shape, scaled_by, summed) = (shape.clone(), !then.affine.is_empty(), then.summed);
+        let run: Run = Arc::new(move |mut x| {
+            let [scales, shifts] = &*laid_out;
+            let summand = summed.then(|| x.remove(2).view(whole));
+            let factors = x.remove(1).view([images, own[1], own[2]]);
+            let by = if scaled_by { pairwise(factors, scales.clone(), Arithmetic::Mul) } else { factors };
+            vec![Array::new(scaled(x.remove(0).view(whole), [&by, shifts], summand, activation), &shape)]
+        });
+        Ok(run)
+    })
+}
+
+/// Of values of a `shape`, images first, and factors that multiply all of an image's channels: how many channels there are, the
+/// second axis or the last, and how far apart they lie.
+pub fn factors(shape: &[usize], factors: &[usize]) -> Option<(usize, usize)> {
+    let last = shape.len().checked_sub(1).filter(|&last| last > 1 && factors.len() == shape.len())?;
+    let one_but = |axis: usize| (1..=last).all(|other| factors[other] == if other == axis { shape[axis] } else { 1 });
+    let axis = [1, last].into_iter().find(|&axis| factors[0] == shape[0] && shape[axis] > 1 && one_but(axis))?;
+    let channels = (shape[axis], shape[axis + 1..].iter().product());
+    (shape[1..].iter().product::<usize>() > channels.0).then_some(channels)
 }
 
 pub fn div(node: &Node) -> Result<Lowered, Refusal> {

@@ -7,8 +7,10 @@
 
 use std::rc::Rc;
 
+use super::attention;
 use super::compile::Compiled;
 use super::convolutions;
+use super::elementwise;
 use super::layouts;
 use super::lowering::{Affine, Lowered, Node, Refusal, Then};
 use super::norms;
@@ -81,7 +83,8 @@ impl Open {
     }
 }
 
-/// Whether a node's step may do more: convolutions, dense layers, batch normalizations, sums of two of a shape.
+/// Whether a node's step may do more: convolutions, dense layers, batch normalizations, sums of two of a shape, products with a
+/// factor for every channel of an image.
 pub fn opens(compiled: &Compiled, at: usize) -> bool {
     let inputs = &compiled.wiring().inputs[at];
     let computed = |n: usize| inputs.get(n).copied().flatten().is_some_and(|value| compiled.is_computed(value));
@@ -92,17 +95,45 @@ pub fn opens(compiled: &Compiled, at: usize) -> bool {
         "MatMul" => computed(0) && stored(1) && shape(1).is_some_and(|shape| shape.len() == 2),
         "Conv" | "Gemm" | "BatchNormalization" => computed(0) && stored(1),
         "Add" => computed(0) && computed(1) && shape(0) == shape(1),
+        "Mul" => computed(0) && computed(1) && factors(compiled, at).is_some(),
         _ => false,
     }
 }
 
-/// How many outputs a convolution or a dense layer has, and how far apart they lie.
-pub fn channels(operator: &str, shape: &[usize]) -> Option<(usize, usize)> {
-    match operator {
+/// As [`elementwise::factors`], of a product's inputs, one way or the other.
+fn factors(compiled: &Compiled, at: usize) -> Option<(usize, usize)> {
+    let &[Some(a), Some(b)] = &compiled.wiring().inputs[at][..] else { return None };
+    let [a, b] = [compiled.known[a].as_ref()?.shape(), compiled.known[b].as_ref()?.shape()];
+    elementwise::factors(a, b).or_else(|| elementwise::factors(b, a))
+}
+
+/// How many outputs a convolution, a dense layer or a product with factors has, and how far apart they lie.
+pub fn channels(compiled: &Compiled, at: usize, shape: &[usize]) -> Option<(usize, usize)> {
+    match compiled.wiring().operator(at) {
+        "Mul" => factors(compiled, at),
         "Conv" => Some((*shape.get(1)?, shape[2..].iter().product())),
         "Gemm" | "MatMul" => Some((*shape.last()?, 1)),
         _ => None,
     }
+}
+
+/// Lets the weights of a convolution or a dense layer do what multiplies all its input, if the product is for it alone; whether
+/// there is such a product.
+pub fn unscale(compiled: &Compiled, at: usize, own: &mut Open) -> bool {
+    let layer = own.opens && matches!(compiled.wiring().operator(at), "Conv" | "Gemm" | "MatMul");
+    let Some(value) = own.values[0].filter(|_| layer) else { return false };
+    let (mut of, mut factor) = (value, 1.0);
+    while compiled.is_free(of, &compiled.wiring().takers[of], at)
+        && compiled.wiring().takers[of].len() == 1
+        && let Some((root, number)) = attention::multiple(compiled, of, at)
+    {
+        (of, factor) = (root, factor * number);
+    }
+    if of == value || factor == 0.0 || !factor.is_finite() {
+        return false;
+    }
+    (own.values[0], own.inputs[0], own.then.factor) = (Some(of), compiled.known[of].clone(), factor);
+    true
 }
 
 /// The step behind a node's operand that may do the node as well, and where the operand lies in what it computes.

@@ -135,16 +135,24 @@ pub struct Node<'a> {
 }
 
 /// What is done in the same pass after a convolution, a dense layer or a sum.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Then {
-    /// What a dense layer's products and its bias are multiplied by, before all else.
-    pub factors: Option<[f32; 2]>,
+    /// What the products of a convolution or a dense layer are multiplied by, before all else.
+    pub factor: f64,
+    /// What its bias is multiplied by.
+    pub bias_factor: f64,
     /// What every output is multiplied by or what is added to it, in order.
     pub affine: Vec<Affine>,
     /// Another value is added: the node's last input.
     pub summed: bool,
     /// At last.
     pub activation: Option<Activation>,
+}
+
+impl Default for Then {
+    fn default() -> Self {
+        Self { factor: 1.0, bias_factor: 1.0, affine: Vec::new(), summed: false, activation: None }
+    }
 }
 
 /// Of every output of a convolution or a dense layer by itself; a number each, or one for all.

@@ -14,7 +14,7 @@ use super::places::permuted;
 use super::value::{Array, Constant, Known, Whole};
 use crate::kernels::activation::{scaled, softmax as softmax_of_rows};
 use crate::kernels::norm::over_norms;
-use crate::kernels::pooling::{row_means, row_sums};
+use crate::kernels::pooling::{Terms, column_sums, row_means, row_sums};
 use crate::kernels::{Activation, LayerNorm};
 use crate::weights::WeightsError;
 
@@ -105,7 +105,7 @@ fn total(values: &[i64]) -> Option<i64> {
 pub fn mean(node: &Node) -> Result<Lowered, Refusal> {
     let reduction: Reduction = |x| match x.dims() {
         [rows, along, 1] => row_means(x.reshape([rows, along])).reshape([rows, 1, 1]),
-        _ => x.mean_dim(1),
+        [_, along, _] => column_sums(x, Terms::Values) / along as f64,
     };
     reduce(node, reduction, |values| total(values)?.checked_div(values.len() as i64))
 }
@@ -113,7 +113,14 @@ pub fn mean(node: &Node) -> Result<Lowered, Refusal> {
 fn summed(x: Tensor<3>) -> Tensor<3> {
     match x.dims() {
         [rows, along, 1] => row_sums(x.reshape([rows, along])).reshape([rows, 1, 1]),
-        _ => x.sum_dim(1),
+        _ => column_sums(x, Terms::Values),
+    }
+}
+
+fn squared(x: Tensor<3>) -> Tensor<3> {
+    match x.dims() {
+        [.., 1] => summed(x.clone() * x),
+        _ => column_sums(x, Terms::Squares),
     }
 }
 
@@ -139,7 +146,7 @@ pub fn l1(node: &Node) -> Result<Lowered, Refusal> {
 }
 
 pub fn sum_of_squares(node: &Node) -> Result<Lowered, Refusal> {
-    reduce(node, |x| summed(x.clone() * x), |_| None)
+    reduce(node, squared, |_| None)
 }
 
 pub fn log_of_sum(node: &Node) -> Result<Lowered, Refusal> {
@@ -155,7 +162,7 @@ pub fn log_of_sum_of_exponentials(node: &Node) -> Result<Lowered, Refusal> {
 }
 
 pub fn l2(node: &Node) -> Result<Lowered, Refusal> {
-    reduce(node, |x| summed(x.clone() * x).sqrt(), |_| None)
+    reduce(node, |x| squared(x).sqrt(), |_| None)
 }
 
 /// An axis other than the one summed along.
@@ -196,7 +203,7 @@ pub fn lp_normalization(node: &Node) -> Result<Lowered, Refusal> {
     let along = axis(node.int("axis", -1), own.len())?;
     let size: Reduction = match node.int("p", 2) {
         1 => |x| summed(x.abs()),
-        2 => |x| summed(x.clone() * x).sqrt(),
+        2 => |x| squared(x).sqrt(),
         p => return Err(format!("p = {p}, expected 1 or 2").into()),
     };
     let [outer, length, inner] = around(&own, along);
@@ -345,7 +352,7 @@ fn of_groups(node: &Node, groups: usize) -> Result<Lowered, Refusal> {
         let run: Run = Arc::new(move |mut inputs| {
             let (norm, parameters) = &*laid_out;
             let x = norm.forward(inputs.remove(0).view([rows, units])).reshape([images, channels, places]);
-            vec![Array::new(scaled(x, parameters, Activation::Identity), &own)]
+            vec![Array::new(scaled(x, parameters.each_ref(), None, Activation::Identity), &own)]
         });
         Ok(run)
     })

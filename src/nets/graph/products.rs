@@ -103,8 +103,9 @@ pub fn gemm(node: &Node) -> Result<Lowered, Refusal> {
     if let Some(column) = bias.as_ref().filter(|bias| !single && bias.shape.last() != Some(&outputs)) {
         return Err(format!("a bias of {:?} for {outputs} outputs", column.shape).into());
     }
-    let factors = Some([node.float("alpha", 1.0), node.float("beta", 1.0)]).filter(|&factors| factors != [1.0; 2]);
-    let node = Node { inputs: node.inputs.clone(), then: Then { factors, ..node.then.clone() }, ..*node };
+    let [alpha, beta] = ["alpha", "beta"].map(|factor| f64::from(node.float(factor, 1.0)));
+    let then = Then { factor: node.then.factor * alpha, bias_factor: beta, ..node.then.clone() };
+    let node = Node { inputs: node.inputs.clone(), then, ..*node };
     dense(&node, vec![rows, outputs], inputs, outputs, turned, bias)
 }
 

@@ -7,7 +7,7 @@ use super::{ROUNDOFF, Sum, compare, random, tensor};
 use crate::kernels::Activation;
 use crate::kernels::activation::{Function, scaled};
 use crate::kernels::join::{Arithmetic, concatenate, pairwise, sum};
-use crate::kernels::pooling::{global_mean, row_means};
+use crate::kernels::pooling::{Terms, column_sums, global_mean, row_means};
 
 /// So many results that workgroups of 256 are more than one dimension holds.
 const FOLDED: usize = MAX_WORKGROUPS as usize * 256 + 3;
@@ -128,23 +128,31 @@ fn what_two_tensors_give_in_the_same_places_is_the_cpus() {
 #[test]
 fn scaled_channels_are_the_cpus() {
     let Some(gpu) = test_device() else { return };
-    let check = |shape: [usize; 3], activation: Activation| {
-        let channels = shape[1];
-        let of = |device: &Device| {
-            let x = tensor(&random(shape.iter().product(), 1), shape, device);
-            let by = [2, 3].map(|seed| tensor(&random(channels, seed), [1, channels, 1], device));
-            values(scaled(x, &by, activation))
-        };
-        // The product is rounded or not, and the sum, both below 2.
-        let near = |(found, expected): (f32, f32)| (found - expected).abs() <= 2.0 * f32::EPSILON;
-        assert!(of(&gpu).into_iter().zip(of(&Device::flex())).all(near), "{activation:?} of {shape:?}");
+    let check = |shape @ [images, rows, units]: [usize; 3], are_units: bool, activation: Activation| {
+        let channels = if are_units { [1, units] } else { [rows, 1] };
+        for (of_images, summed) in [(1, false), (images, false), (1, true), (images, true)] {
+            let of = |device: &Device| {
+                let part = |images: usize, seed: u64| {
+                    let shape = [images, channels[0], channels[1]];
+                    tensor(&random(shape.iter().product(), seed), shape, device)
+                };
+                let whole = |seed: u64| tensor(&random(shape.iter().product(), seed), shape, device);
+                values(scaled(whole(1), [&part(of_images, 2), &part(1, 3)], summed.then(|| whole(4)), activation))
+            };
+            // The product is rounded or not, and the sums, all below 4.
+            let near = |(found, expected): (f32, f32)| (found - expected).abs() <= 4.0 * f32::EPSILON;
+            let all = of(&gpu).into_iter().zip(of(&Device::flex())).all(near);
+            assert!(all, "{activation:?} of {shape:?}, {channels:?} of {of_images}, {summed}");
+        }
     };
     for activation in [Activation::Identity, Activation::Relu, Activation::Relu6] {
         for shape in [[3, 5, 49], [3, 5, 12], [7, 6, 1], [1, 1, 4], [2, 70, 36]] {
-            check(shape, activation);
+            for are_units in [false, true] {
+                check(shape, are_units, activation);
+            }
         }
     }
-    check([3, 5, FOLDED.div_ceil(15)], Activation::Relu);
+    check([3, 5, FOLDED.div_ceil(15)], false, Activation::Relu);
 }
 
 /// What a function is.
@@ -194,4 +202,25 @@ fn means_of_rows_are_those_of_their_definition_whatever_the_batch() {
     let [found, expected] =
         [global_mean(tensor(&x, [2, 3, 20, 17], &gpu)).reshape([6, 1]), row_means(tensor(&x, [6, 340], &gpu))];
     assert_eq!(values(found), values(expected));
+}
+
+#[test]
+fn sums_of_columns_are_those_of_their_definition() {
+    for shape @ [matrices, rows, units] in [[1, 1, 1], [3, 70, 33], [2, 333, 260], [70, 5, 3]] {
+        for terms in [Terms::Values, Terms::Squares] {
+            let x = random(shape.iter().product(), 3);
+            let mut expected = vec![(0.0, 0.0); matrices * units];
+            for (at, &value) in x.iter().enumerate() {
+                let value = f64::from(value);
+                let term = if terms == Terms::Squares { value * value } else { value };
+                let (sum, magnitude) = &mut expected[at / (rows * units) * units + at % units];
+                *sum += term;
+                *magnitude += term.abs();
+            }
+            for device in std::iter::once(Device::flex()).chain(test_device()) {
+                let found = values(column_sums(tensor(&x, shape, &device), terms));
+                compare(&format!("{terms:?} of {shape:?}"), &found, &expected, (rows + 1) as f64 * ROUNDOFF);
+            }
+        }
+    }
 }

@@ -330,6 +330,71 @@ fn a_layer_normalization_in_pieces_is_one_step() {
 }
 
 #[test]
+fn numbers_before_a_layer_are_in_its_weights() {
+    fn scaled(d: &mut Drawing, x: &str) -> String {
+        let (times, by) = (d.number(1.7), d.number(0.3));
+        let y = d.node("Mul", &[&times, x]);
+        d.node("Div", &[&y, &by])
+    }
+    check("of a convolution", 2, |d| {
+        let y = d.conv("x", &[6, 3, 3, 3], 1, 1, 1);
+        let y = d.node("Relu", &[&y]);
+        let y = scaled(d, &y);
+        d.conv(&y, &[5, 6, 3, 3], 1, 1, 1)
+    });
+    check("of dense layers", 4, |d| {
+        let x = d.tokens("x");
+        let y = d.node("Tanh", &[&x]);
+        let y = scaled(d, &y);
+        let y = d.dense(&y, 12, 7);
+        let y = d.node("Relu", &[&y]);
+        let y = d.reshaped(&y, &[-1, 7]);
+        let y = scaled(d, &y);
+        let (weights, bias) = (d.weights(&[7, 4]), d.weights(&[4]));
+        d.node("Gemm", &[&y, &weights, &bias])
+    });
+    check("of a layer that shares it with others", 3, |d| {
+        let y = d.conv("x", &[6, 3, 3, 3], 1, 1, 1);
+        let y = d.node("Relu", &[&y]);
+        let y = scaled(d, &y);
+        let z = d.conv(&y, &[6, 6, 3, 3], 1, 1, 1);
+        d.node("Add", &[&y, &z])
+    });
+}
+
+#[test]
+fn factors_of_channels_go_on_with_what_follows() {
+    // Two convolutions, the mean, the gate's convolution and function, all the rest.
+    check("of maps", 6, |d| {
+        let x = d.conv("x", &[6, 3, 3, 3], 2, 1, 1);
+        let y = d.conv(&x, &[6, 6, 3, 3], 1, 1, 1);
+        let mean = d.node("GlobalAveragePool", &[&y]);
+        let gate = d.conv(&mean, &[6, 6, 1, 1], 1, 0, 1);
+        let gate = d.node("Sigmoid", &[&gate]);
+        let number = d.number(0.2);
+        let y = d.node("Mul", &[&gate, &y]);
+        let y = d.node("Mul", &[&y, &number]);
+        let y = d.node("Add", &[&x, &y]);
+        d.node("Relu", &[&y])
+    });
+    // The patches, a layer, the norms, their mean, the quotient, all the rest, the last layer.
+    check("of tokens, over the norms of channels", 7, |d| {
+        let x = d.tokens("x");
+        let x = d.dense(&x, 12, 20);
+        let x = d.node("Relu", &[&x]);
+        let norms = d.set("ReduceL2", &[&x], &[("axes", &[1])]);
+        let mean = d.set("ReduceMean", &[&norms], &[("axes", &[-1])]);
+        let factors = d.node("Div", &[&norms, &mean]);
+        let (scale, shift) = (d.weights(&[20]), d.weights(&[1, 1, 20]));
+        let y = d.node("Mul", &[&x, &factors]);
+        let y = d.node("Mul", &[&y, &scale]);
+        let y = d.node("Add", &[&shift, &y]);
+        let y = d.node("Add", &[&x, &y]);
+        d.dense(&y, 20, 7)
+    });
+}
+
+#[test]
 fn rows_over_their_norms_are_one_step() {
     fn norm(d: &mut Drawing, x: &str, axis: i64) -> String {
         let least = d.number(1e-12);
