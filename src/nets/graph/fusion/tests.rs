@@ -353,7 +353,7 @@ fn numbers_before_a_layer_are_in_its_weights() {
         let (weights, bias) = (d.weights(&[7, 4]), d.weights(&[4]));
         d.node("Gemm", &[&y, &weights, &bias])
     });
-    check("of a layer that shares it with others", 3, |d| {
+    check("of a layer that shares it with others", 4, |d| {
         let y = d.conv("x", &[6, 3, 3, 3], 1, 1, 1);
         let y = d.node("Relu", &[&y]);
         let y = scaled(d, &y);
