@@ -14,6 +14,7 @@ mod memory;
 pub mod norm;
 pub mod pooling;
 pub mod product;
+pub mod rotary;
 pub mod separable;
 pub mod strided;
 

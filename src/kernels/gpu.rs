@@ -9,6 +9,7 @@ pub mod join;
 pub mod norm;
 pub mod pooling;
 pub mod product;
+pub mod rotary;
 pub mod strided;
 #[cfg(test)]
 mod tests;
@@ -30,7 +31,8 @@ pub const MAX_WORKGROUPS: u32 = 65_535;
 /// Every kernel of a network.
 pub fn kernels() -> impl Iterator<Item = &'static Kernel> {
     let maps = [product::KERNELS, dense::KERNELS, winograd::KERNELS, depthwise::KERNELS, pooling::KERNELS];
-    let tokens = [activation::KERNELS, join::KERNELS, strided::KERNELS, norm::KERNELS, attention::KERNELS];
+    let tokens =
+        [activation::KERNELS, join::KERNELS, strided::KERNELS, norm::KERNELS, rotary::KERNELS, attention::KERNELS];
     maps.into_iter().chain(tokens).flatten().copied()
 }
 

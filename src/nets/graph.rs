@@ -29,6 +29,7 @@ mod quantised;
 mod ranks;
 mod resize;
 mod response;
+mod rotary;
 mod separable;
 mod shapes;
 mod spelt;

@@ -43,14 +43,14 @@ pub fn strided(x: &[f32], offset: usize, runs: &[(usize, usize)], out: &mut [f32
 }
 
 /// An index over runs, and its place.
-struct Index<'a> {
+pub(super) struct Index<'a> {
     runs: &'a [(usize, usize)],
     index: Vec<usize>,
     place: usize,
 }
 
 impl<'a> Index<'a> {
-    fn new(runs: &'a [(usize, usize)], mut at: usize) -> Self {
+    pub(super) fn new(runs: &'a [(usize, usize)], mut at: usize) -> Self {
         let (mut index, mut place) = (vec![0; runs.len()], 0);
         for (n, &(length, step)) in runs.iter().enumerate().rev() {
             index[n] = at % length;
@@ -60,8 +60,12 @@ impl<'a> Index<'a> {
         Self { runs, index, place }
     }
 
+    pub(super) fn place(&self) -> usize {
+        self.place
+    }
+
     #[inline(always)]
-    fn next(&mut self) {
+    pub(super) fn next(&mut self) {
         for (n, &(length, step)) in self.runs.iter().enumerate().rev() {
             self.index[n] += 1;
             self.place += step;

@@ -6,6 +6,7 @@ use super::values;
 use crate::kernels::attention::{Bias, Counts, Heads, Scoring, attention, self_attention};
 use crate::kernels::gpu::test_device;
 use crate::kernels::norm::over_norms;
+use crate::kernels::rotary::{Partners, Rotary, Rows};
 use crate::kernels::{Activation, Dense, LayerNorm};
 
 /// Half a unit in the last place of 1.
@@ -306,6 +307,38 @@ fn rows_are_divided_by_their_norms_or_by_the_least() {
             let nan = [&x[..units], &[f32::NAN]].concat();
             let found = values(over_norms(tensor(nan, [1, units + 1], &device), 1e-3));
             assert!(found.iter().all(|value| value.is_nan()));
+        }
+    }
+}
+
+#[test]
+fn rotary_positions_are_their_definition() {
+    let (images, tokens, heads, units) = (3, 5, 2, 6);
+    // Queries of keys and values behind them.
+    let width = 3 * heads * units;
+    let x = numbers(images * tokens * width, 5);
+    let angles = [numbers(tokens * units, 6), numbers(tokens * units, 7)];
+    let first = heads * units;
+    let runs = vec![(images * tokens, width), (heads, units)];
+    for partners in [Partners::Neighbours, Partners::Halves] {
+        let partner = |unit: usize| match partners {
+            Partners::Neighbours => unit ^ 1,
+            Partners::Halves => (unit + units / 2) % units,
+        };
+        let expected = (0..images * tokens * heads * units).map(|at| {
+            let (row, unit) = (at / units, at % units);
+            let (token, head) = (row / heads, row % heads);
+            let of = |unit: usize| f64::from(x[first + token * width + head * units + unit]);
+            let [cos, sin] = [0, 1].map(|n| f64::from(angles[n][token % tokens * units + unit]));
+            of(unit) * cos + of(partner(unit)) * sin
+        });
+        let expected: Vec<f64> = expected.collect();
+        for device in devices() {
+            let rotary = Rotary::new(angles.clone(), [tokens, units], partners, &device);
+            let rows = Rows { offset: first, runs: runs.clone(), heads };
+            let found = values(rotary.forward(&tensor(x.clone(), [x.len()], &device), &rows));
+            let near = |(found, expected): (&f32, &f64)| (f64::from(*found) - expected).abs() <= 6.0 * ROUNDING;
+            assert!(found.len() == expected.len() && found.iter().zip(&expected).all(near), "{partners:?}");
         }
     }
 }

@@ -175,7 +175,7 @@ impl Biased {
         // One place of an axis whose places are all the same.
         let one = |places: Places, axis: usize| {
             let same = places.axes()?[axis].iter().all(|run| run.1 == 0);
-            same.then(|| places.moved(&Move::Part { axis, first: 0, count: 1 }))?
+            same.then(|| places.moved(&Move::Part { axis, first: 0, count: 1, step: 1 }))?
         };
         let (factors, added) = (spread(scores.factors)?, spread(scores.added)?);
         let factors = factors.into_iter().map(|(constant, places)| {

@@ -117,12 +117,12 @@ fn after(shape: &[usize], mut before: usize, moves: &[Move], images: usize) -> O
                 let to = order.iter().map(|&axis| shape[axis]).collect();
                 (to, order.iter().position(|&axis| axis == at)?, part)
             }
-            &Move::Part { axis, first, count } => {
+            &Move::Part { axis, first, count, step } => {
                 let (at, mut part) = place(&shape, before, images)?;
                 if axis == at {
                     // All images so many times, or only some of them.
                     let all = shape[axis] / part;
-                    if !first.is_multiple_of(all) || !count.is_multiple_of(all) {
+                    if step != 1 || !first.is_multiple_of(all) || !count.is_multiple_of(all) {
                         return None;
                     }
                     part = count / all;

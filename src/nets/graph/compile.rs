@@ -13,6 +13,7 @@ use super::layouts;
 use super::lowering::{Lowered, Node, Prepare, Refusal, Then};
 use super::operators;
 use super::places::{Places, moved};
+use super::rotary;
 use super::separable;
 use super::value::{Constant, Known, Whole};
 use super::wiring::Wiring;
@@ -171,7 +172,8 @@ impl<'a> Compiled<'a> {
             && let Lowered::Computed { shapes, .. } = &lowered
         {
             let shape = shapes[0].clone();
-            if fusion::join(self, at, &shape)? || attention::join(self, at, &shape)? {
+            if fusion::join(self, at, &shape)? || attention::join(self, at, &shape)? || rotary::join(self, at, &shape)?
+            {
                 return Ok(());
             }
             laid.opens = fusion::opens(self, at);

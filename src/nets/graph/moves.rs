@@ -8,8 +8,7 @@ use super::lowering::{Lowered, Node, Refusal, axis};
 use super::places::Move;
 use super::shapes;
 use super::spelt::{FIRST_AS_ROWS, LAST_TWO};
-use super::value::{Array, Known, Whole};
-use crate::kernels::strided;
+use super::value::{Known, Whole};
 
 /// The same values in another shape.
 fn reshaped(node: &Node, shape: Vec<usize>) -> Result<Lowered, Refusal> {
@@ -209,7 +208,7 @@ pub fn split(node: &Node) -> Result<Lowered, Refusal> {
         });
         return Ok(Lowered::Known(parts.collect()));
     }
-    let part = |(first, count)| vec![Move::Part { axis: at, first, count }];
+    let part = |(first, count)| vec![Move::Part { axis: at, first, count, step: 1 }];
     Ok(Lowered::Moved(starts.into_iter().zip(lengths).map(part).collect()))
 }
 
@@ -247,22 +246,16 @@ pub fn slice(node: &Node) -> Result<Lowered, Refusal> {
         };
         return Lowered::known(Known::whole(picked(whole, &shape, place)));
     }
-    if shape.contains(&0) || cuts.iter().all(|&(_, step, count)| step == 1 || count <= 1) {
-        let part = |(axis, &(first, _, count)): (usize, &Cut)| Move::Part { axis, first: first.max(0) as usize, count };
+    if shape.contains(&0) || cuts.iter().all(|&(_, step, count)| step > 0 || count <= 1) {
+        let part = |(axis, &(first, step, count)): (usize, &Cut)| {
+            let step = if count > 1 { step as usize } else { 1 };
+            Move::Part { axis, first: first.max(0) as usize, count, step }
+        };
         return Ok(Lowered::Moved(vec![cuts.iter().enumerate().map(part).collect()]));
     }
-    let rising = cuts.iter().all(|&(first, step, _)| first >= 0 && step > 0);
-    let along = cuts.iter().zip(strides(&own)).map(|(&(first, step, count), stride)| {
-        (first as usize * stride, (count, step.unsigned_abs() as usize * stride))
-    });
-    let (firsts, runs): (Vec<usize>, Vec<(usize, usize)>) = along.unzip();
-    let offset: usize = firsts.iter().sum();
     let to = shape.clone();
     Lowered::run(shape, &[0], move |mut inputs| {
         let (mut x, mut now) = (inputs.remove(0), own.clone());
-        if let Some(copied) = rising.then(|| strided::copy(&x.clone().flat(), offset, &runs)).flatten() {
-            return Array::new(copied, &to);
-        }
         for (axis, &(first, step, count)) in cuts.iter().enumerate() {
             if (first, step, count) == (0, 1, own[axis]) {
                 continue;
@@ -320,7 +313,7 @@ pub fn gather(node: &Node) -> Result<Lowered, Refusal> {
         return Lowered::known(Known::whole(Whole { shape, values }));
     }
     if let Some(&first) = places.first().filter(|_| places.windows(2).all(|pair| pair[1] == pair[0] + 1)) {
-        let part = Move::Part { axis: at, first: first as usize, count: places.len() };
+        let part = Move::Part { axis: at, first: first as usize, count: places.len(), step: 1 };
         return Ok(Lowered::Moved(vec![vec![part, Move::Reshaped(shape)]]));
     }
     let to = shape.clone();

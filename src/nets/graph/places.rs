@@ -2,7 +2,6 @@
 
 use burn::tensor::{Int, Tensor, TensorData};
 
-use super::ranks::{MOST_AXES, lengths, of_rank};
 use super::value::Array;
 use crate::kernels::strided;
 
@@ -28,8 +27,8 @@ pub enum Move {
     Reshaped(Vec<usize>),
     /// The axes in another order.
     Transposed(Vec<usize>),
-    /// Of an axis, so many places from a first one on.
-    Part { axis: usize, first: usize, count: usize },
+    /// Of an axis, so many places from a first one on, every one or every so-manieth.
+    Part { axis: usize, first: usize, count: usize, step: usize },
     /// Axes of one place as long as others, by ONNX's broadcasting.
     Spread(Vec<usize>),
 }
@@ -145,21 +144,21 @@ impl Places {
                 let shape = order.iter().map(|&axis| self.shape[axis]).collect();
                 Self::of(shape, self.offset, order.iter().flat_map(|&axis| axes[axis].clone()).collect())
             }
-            &Move::Part { axis, first, count } => {
+            &Move::Part { axis, first, count, step } => {
                 if (first, count) == (0, self.shape[axis]) {
                     return Some(self.clone());
                 }
                 let mut axes = self.axes()?;
-                let step = match axes[axis][..] {
+                let apart = match axes[axis][..] {
                     // Of an axis of one place nothing is left.
                     [] => 1,
-                    [(_, step)] => step,
+                    [(_, apart)] => apart,
                     _ => return None,
                 };
-                axes[axis] = vec![(count, step)];
+                axes[axis] = vec![(count, apart * step)];
                 let mut shape = self.shape.clone();
                 shape[axis] = count;
-                Self::of(shape, self.offset + first * step, flat(&axes))
+                Self::of(shape, self.offset + first * apart, flat(&axes))
             }
             Move::Spread(shape) => {
                 let mut axes = vec![Vec::new(); shape.len() - self.shape.len()];
@@ -208,56 +207,9 @@ impl Places {
         if let Some(values) = strided::copy(&root, self.offset, &self.runs) {
             return values;
         }
-        match self.by_axes(root.dims()[0]) {
-            Some((split, parts, order)) => of_rank!(split.len(), D => {
-                let order: [isize; D] = std::array::from_fn(|axis| order[axis] as isize);
-                let full: [usize; D] = lengths(&self.runs.iter().map(|&(length, _)| length).collect::<Vec<_>>());
-                let parts: [std::ops::Range<usize>; D] = std::array::from_fn(|axis| parts[axis].clone());
-                let part = root.reshape(lengths::<D>(&split)).slice(parts);
-                part.permute(order).expand::<D, _>(full).reshape([self.units()])
-            }),
-            None => {
-                let places: Vec<i32> = self.each().into_iter().map(|place| place as i32).collect();
-                let (count, device) = (places.len(), root.device());
-                root.select(0, Tensor::<1, Int>::from_data(TensorData::new(places, [count]), &device))
-            }
-        }
-    }
-
-    /// As a root of so many values in axes, a part of each, and their order, those that are spread of one place.
-    #[expect(clippy::type_complexity, reason = "three lists of one length")]
-    fn by_axes(&self, units: usize) -> Option<(Vec<usize>, Vec<std::ops::Range<usize>>, Vec<usize>)> {
-        let mut falling: Vec<usize> = (0..self.runs.len()).filter(|&run| self.runs[run].1 > 0).collect();
-        falling.sort_by_key(|&run| std::cmp::Reverse(self.runs[run].1));
-        let (mut split, mut parts, mut before) = (Vec::new(), Vec::new(), units);
-        let mut order = vec![usize::MAX; self.runs.len()];
-        for run in falling {
-            let (length, step) = self.runs[run];
-            let axis = before.is_multiple_of(step).then_some(before / step)?;
-            let first = self.offset / step % axis.max(1);
-            if first + length > axis {
-                return None;
-            }
-            order[run] = split.len();
-            split.push(axis);
-            parts.push(first..first + length);
-            before = step;
-        }
-        // What is left below the smallest step: one place of it.
-        if before > 1 {
-            split.push(before);
-            parts.push(self.offset % before..self.offset % before + 1);
-        }
-        let left = split.len();
-        for at in order.iter_mut().filter(|at| **at == usize::MAX) {
-            *at = split.len();
-            split.push(1);
-            parts.push(0..1);
-        }
-        // The place of what is left comes first, where broadcasting puts axes of one place.
-        let rest: Vec<usize> = (0..left).filter(|axis| !order.contains(axis)).collect();
-        let order = [rest, order].concat();
-        (!order.is_empty() && order.len() <= MOST_AXES).then_some((split, parts, order))
+        let places: Vec<i32> = self.each().into_iter().map(|place| place as i32).collect();
+        let (count, device) = (places.len(), root.device());
+        root.select(0, Tensor::<1, Int>::from_data(TensorData::new(places, [count]), &device))
     }
 }
 
@@ -294,7 +246,7 @@ mod tests {
 
     #[test]
     fn moves_are_numpys() {
-        let part = |axis, first, count| Move::Part { axis, first, count };
+        let part = |axis, first, count| Move::Part { axis, first, count, step: 1 };
         let found = moved(&[2, 3, 4], &[Move::Transposed(vec![2, 0, 1]), part(0, 1, 2)]).unwrap();
         assert_eq!(
             (found.shape.clone(), found.each()),
@@ -327,7 +279,7 @@ mod tests {
 
     #[test]
     fn values_are_taken_from_their_places_on_every_device() {
-        let part = |axis, first, count| Move::Part { axis, first, count };
+        let part = |axis, first, count| Move::Part { axis, first, count, step: 1 };
         let cases: &[(&[usize], &[Move])] = &[
             (&[7], &[]),
             (&[33, 70], &[Move::Transposed(vec![1, 0])]),
@@ -335,6 +287,8 @@ mod tests {
             (&[2, 40, 3, 5, 8], &[Move::Transposed(vec![2, 0, 3, 4, 1]), part(0, 2, 1), part(3, 3, 2)]),
             (&[3, 17, 19, 21], &[Move::Transposed(vec![0, 2, 3, 1])]),
             (&[3, 19, 21, 17], &[Move::Transposed(vec![0, 3, 1, 2]), part(1, 5, 4)]),
+            (&[5, 9, 8], &[Move::Part { axis: 1, first: 1, count: 4, step: 2 }, part(2, 4, 4)]),
+            (&[5, 9, 8], &[Move::Part { axis: 2, first: 1, count: 3, step: 3 }, Move::Transposed(vec![2, 0, 1])]),
             (&[6, 4], &[part(1, 1, 1), Move::Spread(vec![2, 6, 5])]),
             (&[2, 3, 4, 6], &[Move::Reshaped(vec![2, 3, 2, 2, 3, 2]), Move::Transposed(vec![0, 2, 4, 1, 3, 5])]),
             (&[4, 4, 4, 4, 4], &[Move::Transposed(vec![4, 3, 2, 1, 0]), part(2, 1, 2)]),

@@ -2,6 +2,7 @@
 
 mod attention;
 mod layouts;
+mod rotary;
 
 use std::collections::HashMap;
 
