@@ -127,7 +127,7 @@ impl GraphNetwork {
             compiled.steps.iter().filter(|step| step.multiply_adds > 0).map(|step| step.at).collect();
         let alone = alone(&wiring, compiled);
         let (layers, places) = layers(&wiring, &alone, shape, &weighted);
-        let cuts = cuts(compiled, &alone, shape, &weighted, &separable::together(compiled, &weighted));
+        let cuts = cuts(&alone, shape, &weighted, &separable::together(compiled, &weighted));
         let left: Vec<usize> = wiring.results.iter().copied().filter(|&value| shape(value).is_some()).collect();
         let stages = ranges(&cuts, wiring.nodes()).map(|within| {
             let multiply_adds = compiled.steps.iter().filter(|step| within.contains(&step.at));

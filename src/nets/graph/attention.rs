@@ -70,17 +70,17 @@ impl Part {
 /// A value without the products by numbers before it, and their product.
 fn unscaled(compiled: &Compiled, mut value: usize, at: usize) -> (usize, f64) {
     let mut scale = 1.0;
-    while let Some((of, number)) = multiple(compiled, value, at) {
+    while let Some((_, of, number)) = multiple(compiled, value, at) {
         (value, scale) = (of, scale * number);
     }
     (value, scale)
 }
 
-/// What times which number a value is, if it is computed as that product.
-pub fn multiple(compiled: &Compiled, value: usize, at: usize) -> Option<(usize, f64)> {
+/// What times which number a value is, if the node, the first of the three, computes it as that product.
+pub fn multiple(compiled: &Compiled, value: usize, at: usize) -> Option<(usize, usize, f64)> {
     // What has gone into a dense layer already is no product any more, and of a stage before only the product is known.
     let apart = compiled.is_within_stage(value, at) && compiled.open(compiled.view(value, at).of).is_none();
-    compiled.multiple(value).filter(|_| apart).map(|(_, of, number)| (of, number))
+    compiled.multiple(value).filter(|_| apart)
 }
 
 /// A product of queries and keys, and what becomes of it before the softmax.

@@ -125,7 +125,8 @@ pub fn unscale(compiled: &Compiled, at: usize, own: &mut Open) -> bool {
     let (mut of, mut factor) = (value, 1.0);
     while compiled.is_free(of, &compiled.wiring().takers[of], at)
         && compiled.wiring().takers[of].len() == 1
-        && let Some((root, number)) = attention::multiple(compiled, of, at)
+        && let Some((node, root, number)) = attention::multiple(compiled, of, at)
+        && patterns::activation(compiled, node).is_none()
     {
         (of, factor) = (root, factor * number);
     }

@@ -73,28 +73,19 @@ pub fn alone(wiring: &Wiring, compiled: &Compiled) -> Vec<Option<usize>> {
     alone
 }
 
-/// Where a graph is cut: right before a convolution or product with weights and the numbers that its weights take over, where one
-/// value is alive, unless it is one of `together` and goes on with the one before.
+/// Where a graph is cut: right before a convolution or product with weights, where one value is alive, unless it is one of
+/// `together` and goes on with the one before.
 pub fn cuts(
-    compiled: &Compiled,
     alone: &[Option<usize>],
     shape: impl Fn(usize) -> Option<Shape>,
     weighted: &HashSet<usize>,
     together: &HashSet<usize>,
 ) -> Vec<usize> {
-    let wiring = compiled.wiring();
-    let begin = |layer: usize| {
-        let is_number = |node: usize| {
-            let value = wiring.outputs[node].first().copied();
-            value.is_some_and(|value| wiring.takers[value] == [node + 1] && compiled.multiple(value).is_some())
-        };
-        (0..layer).rev().take_while(|&node| is_number(node)).last().unwrap_or(layer)
-    };
     let mut before: Vec<usize> = weighted.iter().copied().collect();
     before.sort_unstable();
     // What stands between two products goes with the first, as far as one value is alive.
     let starts = before.windows(2).filter(|pair| !together.contains(&pair[1])).filter_map(|pair| {
-        (pair[0] + 1..=begin(pair[1])).rev().find(|&cut| alone[cut].is_some_and(|value| shape(value).is_some()))
+        (pair[0] + 1..=pair[1]).rev().find(|&cut| alone[cut].is_some_and(|value| shape(value).is_some()))
     });
     let mut cuts: Vec<usize> = starts.collect();
     cuts.dedup();

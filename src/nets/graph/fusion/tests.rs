@@ -337,29 +337,40 @@ fn numbers_before_a_layer_are_in_its_weights() {
         let y = d.node("Mul", &[&times, x]);
         d.node("Div", &[&y, &by])
     }
-    check("of a convolution", 2, |d| {
-        let y = d.conv("x", &[6, 3, 3, 3], 1, 1, 1);
-        let y = d.node("Relu", &[&y]);
+    // What comes in goes round the layer as well, so that the graph is not cut before it.
+    check("of a convolution", 3, |d| {
+        let x = d.conv("x", &[6, 3, 3, 3], 1, 1, 1);
+        let y = d.node("Sigmoid", &[&x]);
         let y = scaled(d, &y);
-        d.conv(&y, &[5, 6, 3, 3], 1, 1, 1)
+        let y = d.conv(&y, &[6, 6, 3, 3], 1, 1, 1);
+        d.node("Add", &[&x, &y])
     });
-    check("of dense layers", 4, |d| {
+    check("of a dense layer", 3, |d| {
         let x = d.tokens("x");
         let y = d.node("Tanh", &[&x]);
         let y = scaled(d, &y);
-        let y = d.dense(&y, 12, 7);
-        let y = d.node("Relu", &[&y]);
-        let y = d.reshaped(&y, &[-1, 7]);
-        let y = scaled(d, &y);
-        let (weights, bias) = (d.weights(&[7, 4]), d.weights(&[4]));
-        d.node("Gemm", &[&y, &weights, &bias])
+        let y = d.dense(&y, 12, 12);
+        d.node("Add", &[&x, &y])
     });
-    check("of a layer that shares it with others", 4, |d| {
-        let y = d.conv("x", &[6, 3, 3, 3], 1, 1, 1);
-        let y = d.node("Relu", &[&y]);
+    check("of a layer that shares it with others", 5, |d| {
+        let x = d.conv("x", &[6, 3, 3, 3], 1, 1, 1);
+        let y = d.node("Sigmoid", &[&x]);
         let y = scaled(d, &y);
         let z = d.conv(&y, &[6, 6, 3, 3], 1, 1, 1);
         d.node("Add", &[&y, &z])
+    });
+    // The last number of an activation is its own.
+    check("behind an activation in pieces", 4, |d| {
+        let x = d.tokens("x");
+        let y = d.node("Tanh", &[&x]);
+        let [by, one, half] = [std::f32::consts::SQRT_2, 1.0, 0.5].map(|value| d.number(value));
+        let z = d.node("Div", &[&y, &by]);
+        let z = d.node("Erf", &[&z]);
+        let z = d.node("Add", &[&z, &one]);
+        let z = d.node("Mul", &[&y, &z]);
+        let z = d.node("Mul", &[&z, &half]);
+        let z = d.dense(&z, 12, 12);
+        d.node("Add", &[&x, &z])
     });
 }
 

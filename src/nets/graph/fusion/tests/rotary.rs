@@ -86,7 +86,7 @@ fn rotary_positions_are_one_step() {
 #[test]
 fn what_only_looks_like_rotary_positions_is_not() {
     // The tokens before are not those before; the halves are not exchanged; the order of the halves is another token's.
-    check("behind other tokens", 10, |d| {
+    check("behind other tokens", 12, |d| {
         attention(d, |d, x| {
             let (before, others) = (part(d, x, [1, 3, 2, 1]), part(d, x, [2, 99, 2, 1]));
             let others = turned(d, &others, TOKENS - 2, halves);
