@@ -286,24 +286,31 @@ impl Features {
         Some(format!("{}, …", list[0]))
     }
 
-    /// A file that looks as if it held similarities already: square, symmetric, 1 or 0 on the diagonal; its values are read where
-    /// its diagonal is so.
+    /// A file that looks as if it held similarities already: its first square symmetric, with 1 or 0 on the diagonal; its values
+    /// are read where its diagonal is so.
     ///
     /// # Errors
     /// The file cannot be read.
     pub fn doubt_of_matrix(&self) -> Result<Option<String>, FeaturesError> {
         let k = self.units;
-        if self.arrays.len() != 1 || *self.shape() != [k, k] {
+        let leading = match *self.shape() {
+            [rows, units] if [rows, units] == [k, k] => 1,
+            [_, rows, units] if [rows, units] == [k, k] => 2,
+            _ => return Ok(None),
+        };
+        if self.arrays.len() != 1 {
             return Ok(None);
         }
         for row in 0..k {
             let mut own = [f64::NAN];
-            self.array().read(1, row, row, &mut own)?;
+            self.array().read(leading, row, row, &mut own)?;
             if !matrices::is_diagonal(own[0]) {
                 return Ok(None);
             }
         }
-        Ok(matrices::is_matrix(&Rsm::new(k, self.array().values()?)).then(|| {
+        let mut first = self.array().values()?;
+        first.truncate(k * k);
+        Ok(matrices::is_matrix(&Rsm::new(k, first)).then(|| {
             format!(
                 "{}: a similarity matrix, by its diagonal and symmetry, and its rows are taken for vectors: `semgpu test` reads the \
                  matrix itself without --features",

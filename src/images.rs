@@ -139,7 +139,7 @@ pub enum ImageError {
         begins: String,
     },
     /// The decoder gave up.
-    #[error("{}: the image is damaged, replace the file: {source}", path.display())]
+    #[error("{}: the image is damaged, replace the file: {}", path.display(), source.to_string().trim_end())]
     Damaged {
         /// The file.
         path: PathBuf,

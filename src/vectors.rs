@@ -360,7 +360,8 @@ pub enum VectorsError {
     /// The first bytes are of no format that is read.
     #[error(
         "{}: begins with \"{begins}\", expected word vectors: {expected}; of any other table numpy.savez(\"vectors.npz\", \
-         words=names, vectors=array) makes one", path.display()
+         words=names, vectors=array) makes one, of gensim's own files KeyedVectors.load(FILE).save_word2vec_format(OUT)",
+        path.display()
     )]
     Format {
         /// The file.
@@ -435,7 +436,10 @@ pub enum VectorsError {
         number: u64,
     },
     /// The file ends before the words it announces.
-    #[error("{}: the header announces {announced} words, found {found}: the file was cut off", path.display())]
+    #[error(
+        "{}: the header announces {announced} words, found {found}: the file was cut off, get it whole; of a selection its first \
+         line has to count these alone", path.display()
+    )]
     Truncated {
         /// The file.
         path: PathBuf,

@@ -132,7 +132,9 @@ pub fn align(
             }
         }
         warnings.extend(without_interval(&drawn, space, options));
-        rows.extend(of_measure(&drawn, space, alignment, options));
+        let found = of_measure(&drawn, space, alignment, options);
+        warnings.extend(without_score(measure, &found));
+        rows.extend(found);
     }
     Ok((rows, warnings))
 }
@@ -177,6 +179,20 @@ fn without_interval(drawn: &Drawn, space: &Space, options: &Options) -> Option<S
         false => "an image is constant there, or no resample has a value",
     };
     (!names.is_empty()).then(|| format!("{}: no interval at {}: {why}", drawn.measure, first(&names, 5)))
+}
+
+/// The pairs whose value, or what chance reaches, is above 1.
+fn without_score(measure: Measure, rows: &[MeasureRow]) -> Option<String> {
+    let lacks = |row: &&MeasureRow| row.tau.is_some() && (row.calibrated.is_none() || row.calibrated_both.is_none());
+    let lacking = rows.iter().filter(lacks).count();
+    (lacking > 0).then(|| {
+        format!(
+            "{measure}: no calibrated score at {lacking} of {}: its value, or what chance reaches (tau), is above 1, the value of \
+             a space with itself. Nothing bounds {measure} where few concepts have many neighbours: ask for fewer (neighbours, \
+             --neighbours)",
+            counted(rows.len(), "pair")
+        )
+    })
 }
 
 /// Word spaces that are drawn together, for where drawing stops early what is inferred together stops at the same draw; where
@@ -326,6 +342,9 @@ fn of_measure(drawn: &Drawn, space: &Space, alignment: &Alignment, options: &Opt
     let mut declared = declared.into_iter();
     // How far a value lies above chance says nothing where low values, or both, speak against it.
     let calibrated = options.tail == Tail::Upper;
+    let score = |value: f64, tau: Option<f64>| {
+        tau.filter(|&tau| calibrated::has_score(value, tau)).map(|tau| calibrated::score(value, tau))
+    };
     let mut rows = Vec::new();
     for (words, pairs) in alignment.words.iter().zip(tested) {
         let both = infer(&pairs.iter().collect::<Vec<_>>());
@@ -344,7 +363,7 @@ fn of_measure(drawn: &Drawn, space: &Space, alignment: &Alignment, options: &Opt
                 words_layer: of_words.name.clone(),
                 measure: measure.name().to_string(),
                 value: one.value,
-                calibrated: tau.map(|tau| calibrated::score(one.value, tau)),
+                calibrated: score(one.value, tau),
                 tau,
                 permutations: one.permutations,
                 p_value: one.p_value,
@@ -353,7 +372,7 @@ fn of_measure(drawn: &Drawn, space: &Space, alignment: &Alignment, options: &Opt
                 null_mean: one.null_mean,
                 null_sd: one.null_sd,
                 p_both: both.p_fwer,
-                calibrated_both: tau_both.map(|tau| calibrated::score(one.value, tau)),
+                calibrated_both: score(one.value, tau_both),
                 tau_both,
                 alpha: ALPHA,
                 neighbours: measure.counts_neighbours().then_some(alignment.neighbours),

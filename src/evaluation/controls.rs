@@ -17,8 +17,8 @@ pub const CATEGORY: &str = "category";
 
 /// Why Kendall's tau is not among the tests given other spaces.
 const NO_PARTIAL_KENDALL: &str = "given: kendall-tau-a is not tested given other spaces: its partial form (Kendall 1942) is made of \
-     correlations and leaves no residuals to permute, so no draws would hold its level; 2v2, rsa-pearson, and with rsa spearman \
-     rsa-spearman, are";
+     correlations and leaves no residuals to permute, so no draws would hold its level; 2v2, rsa-pearson and, where \
+     it is asked for, rsa-spearman are";
 
 /// What others are held against.
 #[derive(Default)]

@@ -10,12 +10,13 @@ use crate::arrays::{self, RsmFile, RsmsOut, Told, write_rsms};
 use crate::device::{self, Choice};
 use crate::error::{Error, FileError};
 use crate::features::{Features, Layout};
+use crate::files;
 use crate::names;
 use crate::progress::{Progress, Task};
 use crate::results::{CONCEPTS, check_files, lines, write_lines};
 use crate::stats::Rsm;
 use crate::stats::similarity::rsm_of_rows;
-use crate::wording::order_taken;
+use crate::wording::{first, order_taken};
 
 /// What `semgpu similarity` is asked for.
 pub struct SimilarityRequest {
@@ -56,10 +57,14 @@ pub fn similarity(request: &SimilarityRequest, progress: &Progress) -> Result<Ve
         let made = Made::read(directory);
         outs.iter().try_for_each(|out| made.check(out)).map_err(Error::input)?;
     }
+    // A directory's list names the concepts of every matrix there; one matrix has a list of its own.
     let manifest = request.layout.manifest.as_ref();
-    let list = manifest.zip(outs.first()).map(|(manifest, out)| (out.with_file_name(CONCEPTS), &manifest.concepts));
+    let list = manifest.zip(directory).map(|(manifest, directory)| (directory.join(CONCEPTS), &manifest.concepts));
     if let Some((path, concepts)) = &list {
         check_list(path, concepts).map_err(Error::input)?;
+        if let Some(doubt) = doubt_of_others(path, &outs) {
+            progress.line(format!("warning: {doubt}"));
+        }
     }
     say_doubts_of_manifest(request, progress);
     let mut plans: Vec<Option<Features>> = Vec::new();
@@ -266,7 +271,7 @@ fn write(
     if has_names(out) && concepts.is_some() {
         return Ok(());
     }
-    match concepts.filter(|_| request.layout.manifest.is_none() || are_groups(request)) {
+    match concepts.filter(|_| request.layout.manifest.is_none() || !is_directory(request)) {
         Some(concepts) => write_lines(&beside, &concepts),
         // That of an earlier matrix would be believed.
         None if beside.exists() => std::fs::remove_file(&beside).map_err(FileError::at(&beside)),
@@ -288,6 +293,24 @@ fn check_list(path: &Path, concepts: &[String]) -> Result<(), HalvesError> {
     Err(HalvesError::OtherConcepts { path: path.into(), found: found.len(), expected: concepts.len() })
 }
 
+/// Matrices without names that stood in a directory before its list, which then names their concepts too.
+fn doubt_of_others(list: &Path, outs: &[PathBuf]) -> Option<String> {
+    let entries = std::fs::read_dir(list.parent()?).ok().filter(|_| !list.exists())?;
+    let nameless = |path: &PathBuf| {
+        RsmFile::of(path).is_ok() && !has_names(path) && !names::list_of(path).exists() && !outs.contains(path)
+    };
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let others: BTreeSet<String> = paths.filter(nameless).map(|path| files::name(&path)).collect();
+    (!others.is_empty()).then(|| {
+        format!(
+            "{}: names the concepts of what stood there before too ({}): if its rows are in another order, give --out another \
+             directory",
+            list.display(),
+            first(&Vec::from_iter(others), 5)
+        )
+    })
+}
+
 /// Whether --out is one file for several.
 fn are_groups(request: &SimilarityRequest) -> bool {
     request.features.len() > 1 && !request.out.is_dir() && RsmFile::of(&request.out).is_ok()
@@ -295,7 +318,7 @@ fn are_groups(request: &SimilarityRequest) -> bool {
 
 /// Whether --out is a directory of matrices.
 fn is_directory(request: &SimilarityRequest) -> bool {
-    request.features.len() != 1 || request.out.is_dir()
+    !are_groups(request) && (request.features.len() != 1 || request.out.is_dir())
 }
 
 /// What the features' files are called, or, where they share a name, their folders: the parts of --out, with this ending.

@@ -92,6 +92,12 @@ fn jfif_outranks_the_transform_that_adobe_writes_beside_it() {
 }
 
 #[test]
+fn what_a_decoder_says_stays_in_one_line() {
+    let error = fingerprint(written(b"\xff\xd8\xff\xe0 nothing").path()).unwrap_err().to_string();
+    assert!(error.contains("the image is damaged, replace the file: ") && error.trim() == error, "{error:?}");
+}
+
+#[test]
 fn what_is_sound_and_not_read_is_not_called_damaged() {
     let mut jpeg = Cursor::new(Vec::new());
     gradient(24, 20).write_to(&mut jpeg, ImageFormat::Jpeg).unwrap();

@@ -363,7 +363,9 @@ fn input(config: &Config, mut input: Input) -> Result<Input, PlanError> {
     let section = &config.network.input;
     input.preprocess = preprocess(config)?.unwrap_or(input.preprocess);
     input.resize = config.stimuli.resize.or(section.resize).unwrap_or(input.resize);
-    input.crop_pct = config.stimuli.crop_pct.or(section.crop_pct).unwrap_or(input.crop_pct);
+    // What has no effect makes no other experiment.
+    let crop_pct = config.stimuli.crop_pct.or(section.crop_pct).filter(|_| input.resize.crops());
+    input.crop_pct = crop_pct.unwrap_or(input.crop_pct);
     let fits = (MIN_CROP_PCT..=1.0).contains(&input.crop_pct);
     if !fits && input.resize.crops() {
         let found = input.crop_pct.to_string();
@@ -473,7 +475,9 @@ mod tests {
             .unwrap();
             let resize = Resize::SquashBilinear;
             let input = Input { size: 224, preprocess: Preprocess::Torch, resize, crop_pct: 1.0 };
-            doubts_of_input(&config, &super::input(&config, input).unwrap())
+            let input = super::input(&config, input).unwrap();
+            assert!(input.resize.crops() || input.crop_pct == 1.0, "a crop of what is squashed");
+            doubts_of_input(&config, &input)
         };
         let said = doubts("resize = \"crop-bilinear\"", "resize = \"crop-bicubic\"\ncrop_pct = 0.9");
         assert_eq!(said, ["network.input.resize: no effect: stimuli.resize says otherwise; remove one"]);

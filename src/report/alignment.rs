@@ -231,7 +231,7 @@ fn mark(place: usize, of_pair: Option<&MeasureRow>, several: bool) -> Mark {
     let filled = if several { above() } else { row.p_fwer < SIGNIFICANT };
     // The interval of a pair that was picked for its value does not say that it was picked.
     let interval = || {
-        let tau = row.tau.filter(|_| !several)?;
+        let tau = row.tau.filter(|_| !several && row.calibrated.is_some())?;
         let [low, high] = [row.ci_low?, row.ci_high?].map(|end| score(end, tau));
         Some((low, high))
     };

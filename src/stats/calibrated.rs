@@ -27,6 +27,15 @@ pub fn threshold_of_maximum(family: &[&LayerScores], alpha: f64) -> Option<f64> 
     quantile(maxima, alpha)
 }
 
+/// A value that would be 1 in exact arithmetic is above it by less than this.
+const ROUNDING: f64 = 1e-9;
+
+/// Whether a value has a calibrated score. 1 is the highest of every measure but CKNNA: its numerator is over other pairs than
+/// its two norms, so that nothing bounds it where few concepts have many neighbours.
+pub fn has_score(value: f64, tau: f64) -> bool {
+    value.max(tau) <= 1.0 + ROUNDING
+}
+
 /// The calibrated score of a value.
 pub fn score(value: f64, tau: f64) -> f64 {
     if tau < 1.0 { ((value - tau) / (1.0 - tau)).max(0.0) } else { 0.0 }
@@ -54,6 +63,7 @@ mod tests {
         assert_eq!(threshold(&LayerScores::new(vec![90], 100), 0.05), None);
         assert!((score(0.9, 0.18) - 0.72 / 0.82).abs() < 1e-15);
         assert_eq!([score(0.1, 0.18), score(1.0, 1.0)], [0.0, 0.0]);
+        assert!(has_score(1.0 + 1e-12, 1.0) && !has_score(1.5, 0.9) && !has_score(0.9, 1.5));
     }
 
     #[test]

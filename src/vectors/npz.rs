@@ -11,9 +11,13 @@ use super::{ReadVectors, Rows, VectorsError, VectorsFormat, Wanted};
 use crate::files;
 use crate::limits;
 use crate::numbers::Value;
+use crate::wording::first;
 
 pub(super) const FORMAT: VectorsFormat =
     VectorsFormat { name: "npz (`vectors` and `words`)", sniff, read: ReadVectors::Seek(read) };
+
+/// How NumPy makes one.
+const SAVED: &str = "numpy.savez(\"vectors.npz\", words=names, vectors=array) makes one";
 
 fn sniff(head: &[u8]) -> bool {
     head.starts_with(b"PK\x03\x04")
@@ -66,8 +70,13 @@ fn array<'a>(
     name: &'static str,
     wanted: &Wanted,
 ) -> Result<NpyFile<impl Read + 'a>, VectorsError> {
+    let names: Vec<String> =
+        archive.file_names().filter_map(|name| Some(name.ok()?.trim_end_matches(".npy").into())).collect();
     let entry = archive.by_name(&format!("{name}.npy")).map_err(|error| match error {
-        ZipError::FileNotFound => wanted.array(name, "not found, expected arrays `words` and `vectors`".into()),
+        ZipError::FileNotFound => {
+            let found = format!("not found among {}, expected arrays `words` and `vectors`; {SAVED}", first(&names, 5));
+            wanted.array(name, found)
+        }
         error => wanted.io()(error.into()),
     })?;
     files::npy(entry).and_then(NpyFile::new).map_err(wanted.io())

@@ -239,12 +239,23 @@ fn a_header_is_held_to_the_words_that_follow() {
 
 #[test]
 fn other_files_are_refused_by_what_they_are() {
+    let mut renamed = npz("<U5", false);
+    for at in 0..renamed.len() - 9 {
+        if renamed[at..].starts_with(b"words.npy") {
+            renamed[at..at + 5].copy_from_slice(b"vocab");
+        }
+    }
     for (bytes, expected) in [
         (b"".as_slice(), "begins with \"\", expected word vectors: npz"),
         (b"<!DOCTYPE html>\n", "begins with \"<!DOCTYPE html>\\n\""),
         (b"\xba\x16\x4f\x2f\x0c\0\0\0", "begins with"),
         (b"word,d0,d1\nzebra,1,2\n", "numpy.savez(\"vectors.npz\", words=names, vectors=array) makes one"),
+        (b"\x80\x04\x95pickled", "save_word2vec_format(OUT)"),
         (&gzip(&safetensors(true)), "inside gzip cannot be read in place"),
+        (
+            &renamed,
+            "array `words`: not found among vocab, vectors, expected arrays `words` and `vectors`; numpy.savez(",
+        ),
     ] {
         let error = read_bytes(bytes, &["zebra"]).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");

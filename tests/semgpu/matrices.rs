@@ -238,6 +238,12 @@ fn each_side_may_say_what_its_entries_are() {
     // A matrix where vectors are expected.
     let said = folder.test("W=w.csv", &["L=l.csv"], &["--features", "images"]);
     assert!(said.contains("l.csv: a similarity matrix, by its diagonal and symmetry"), "{said}");
+    let twice: Vec<f64> =
+        (0..2).flat_map(|_| (0..25).map(|n| if n % 6 == 0 { 1.0 } else { 0.1 * ((n / 5 + n % 5) as f64) })).collect();
+    write_npy(&folder.path("groups.npy"), &[2, 5, 5], &twice).unwrap();
+    let into = ["similarity", &folder.text("groups.npy"), "--out", &folder.text("again.npy"), "--device", "cpu"];
+    let said = String::from_utf8(succeed(&into).stderr).unwrap();
+    assert!(said.contains("groups.npy: a similarity matrix, by its diagonal and symmetry"), "{said}");
 }
 
 #[test]

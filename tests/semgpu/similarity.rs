@@ -92,7 +92,9 @@ fn a_manifest_finds_the_vectors_of_its_images() {
     let expected = || golden.images.iter().flat_map(|rsm| rsm.values().to_vec());
     let by_name = ["--manifest", &text("manifest.csv"), "--rows", &text("file_names.txt")];
     close(&similarity(&at("features.npy"), &by_name).1, expected());
-    assert!(std::fs::read_to_string(at("concepts.txt")).unwrap().starts_with("concept 0\nconcept 1\n"));
+    // One matrix has a list of its own: that of the folder would name the concepts of all others there.
+    assert!(std::fs::read_to_string(at("rsm.concepts.txt")).unwrap().starts_with("concept 0\nconcept 1\n"));
+    assert!(!at("concepts.txt").exists());
 
     // As Net2Brain's consolidate_per_layer does: an array per image, with the network's own axes.
     let arrays: Vec<(String, Vec<u8>)> = names
@@ -106,15 +108,24 @@ fn a_manifest_finds_the_vectors_of_its_images() {
     std::fs::write(at("layer.safetensors"), safetensors::serialize(views, None).unwrap()).unwrap();
     close(&similarity(&at("layer.safetensors"), &["--stack", "--manifest", &text("manifest.csv")]).1, expected());
 
-    let (features, out) = (text("features.npy"), text("rsm.npy"));
-    let (list, rsm) = (std::fs::read_to_string(at("concepts.txt")).unwrap(), std::fs::read(&out).unwrap());
+    // A directory has one list of all its matrices, those of before among them.
+    let (features, out, all) = (text("features.npy"), text("rsm.npy"), text("all"));
+    std::fs::create_dir(&all).unwrap();
+    std::fs::copy(&out, at("all/before.npy")).unwrap();
+    let into = [&["similarity", &features, "--out", &all], &by_name[..]].concat();
+    let said = String::from_utf8(succeed(&into).stderr).unwrap();
+    assert!(said.contains("what stood there before too (before.npy)"), "{said}");
+    let said = String::from_utf8(succeed(&into).stderr).unwrap();
+    assert!(!said.contains("before.npy"), "{said}");
+    let list = std::fs::read_to_string(at("all/concepts.txt")).unwrap();
+    assert_eq!(list, std::fs::read_to_string(at("rsm.concepts.txt")).unwrap());
+    let rsm = std::fs::read(at("all/features.npy")).unwrap();
     let other = list.replace("concept 3\n", "concept 4\n");
-    std::fs::write(at("concepts.txt"), &other).unwrap();
-    let said = fail(&["similarity", &features, "--out", &out, by_name[0], by_name[1], by_name[2], by_name[3]], 2);
+    std::fs::write(at("all/concepts.txt"), &other).unwrap();
+    let said = fail(&into, 2);
     assert!(said.contains("concepts.txt: lists 12 concepts") && said.contains("another directory"), "{said}");
-    assert_eq!(std::fs::read_to_string(at("concepts.txt")).unwrap(), other);
-    assert_eq!(std::fs::read(&out).unwrap(), rsm);
-    std::fs::write(at("concepts.txt"), list).unwrap();
+    assert_eq!(std::fs::read_to_string(at("all/concepts.txt")).unwrap(), other);
+    assert_eq!(std::fs::read(at("all/features.npy")).unwrap(), rsm);
     let row = names.iter().position(|name| name.ends_with("c03_1.jpg")).unwrap();
     rows[row * units] = f64::NAN;
     write_npy(&at("features.npy"), &[names.len(), units], &rows).unwrap();

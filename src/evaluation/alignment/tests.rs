@@ -287,6 +287,28 @@ fn calibrated_scores_are_of_the_upper_tail_alone() {
 }
 
 #[test]
+fn a_measure_above_1_has_no_calibrated_score() {
+    let (mut space, _, mut alignment) = world();
+    // Similarities of one sign, as of images, and nearly all others are neighbours.
+    let layers = space.layers.iter_mut().chain(alignment.words.iter_mut().flat_map(|words| &mut words.layers));
+    for rsm in layers.flat_map(|layer| &mut layer.rsms) {
+        *rsm = Rsm::new(CONCEPTS, rsm.values().iter().map(|r| 0.9 + 0.1 * r).collect());
+    }
+    alignment.measures = vec![Measure::Cka, Measure::Cknna];
+    let of =
+        |alignment: &Alignment| align(&space, alignment, &options(40), &Known::default(), &Progress::silent()).unwrap();
+    let few = of(&alignment);
+    assert!(few.0.iter().all(|row| row.calibrated.is_some() && row.calibrated_both.is_some()), "{:?}", few.1);
+    alignment.neighbours = 11;
+    let (rows, warnings) = of(&alignment);
+    for row in rows.iter().filter(|row| row.measure == "cknna") {
+        assert!(row.tau > Some(1.0) && row.calibrated.is_none() && row.calibrated_both.is_none() && row.p_value > 0.0);
+    }
+    assert!(rows.iter().filter(|row| row.measure == "cka").all(|row| row.calibrated.is_some()));
+    assert!(warnings.iter().any(|said| said.starts_with("cknna: no calibrated score at 3 of 3 pairs")), "{warnings:?}");
+}
+
+#[test]
 fn intervals_hold_the_value_that_is_written() {
     let (mut space, _, mut alignment) = world();
     space.groups.truncate(1);
