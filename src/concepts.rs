@@ -18,9 +18,11 @@ pub use matching::Lemmas;
 pub use output::configuration;
 
 use std::collections::{BTreeMap, HashMap};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, FileError};
+use crate::files;
 use crate::progress::Progress;
 use crate::results::check_files;
 use crate::stats::similarity::is_constant;
@@ -174,16 +176,34 @@ fn check(request: &Request) -> Result<(), ConceptsError> {
         ("--category", &request.categories),
     ];
     taken.extend(given.into_iter().filter_map(|(option, path)| Some((option, path.clone()?))));
-    for (option, path) in [("--out", &request.out), ("--report", &request.report)] {
+    let written = [
+        ("--out", &request.out, "manifest", output::MANIFEST),
+        ("--report", &request.report, "report", output::REPORT),
+    ];
+    for (option, path, what, columns) in written {
         if path.is_dir() {
             return Err(ConceptsError::OutIsFolder(path.clone()));
         }
         if let Some((other, _)) = taken.iter().find(|(_, taken)| same_file(path, taken)) {
             return Err(ConceptsError::OutIsTaken { option, path: path.clone(), other });
         }
+        if !is_free(path, columns)? {
+            return Err(ConceptsError::OutIsOther { option, path: path.clone(), what });
+        }
         taken.push((option, path.clone()));
     }
     Ok(())
+}
+
+/// Whether a table of these columns may be written there: nothing is there, or an earlier one.
+fn is_free(path: &Path, columns: &[&str]) -> Result<bool, FileError> {
+    if !path.is_file() {
+        return Ok(true);
+    }
+    let (columns, mut head) = (columns.join(","), Vec::new());
+    let read = files::open(path).and_then(|file| file.take(columns.len() as u64).read_to_end(&mut head));
+    read.map_err(FileError::at(path))?;
+    Ok(head.is_empty() || head == columns.as_bytes())
 }
 
 /// Whether two paths are of one file, links followed.
@@ -346,6 +366,24 @@ mod tests {
         let mut warnings = Vec::new();
         let selection = select(request, &mut warnings, &Progress::silent());
         (selection, warnings.join("\n"))
+    }
+
+    #[test]
+    fn images_and_files_of_others_are_not_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = ["ant/a.png", "bee/a.png", "cat/a.png", "dog/a.png", "elk/a.png"];
+        let mut request = request(folder.path(), &files, &["ant", "bee", "cat", "dog", "elk"]);
+        assert!(selected(&request).0.is_ok());
+        assert!(selected(&request).0.is_ok(), "its own of before");
+        std::fs::write(&request.report, "mine").unwrap();
+        let refusal = selected(&request).0.err().unwrap().to_string();
+        assert!(refusal.contains("report.csv: is there, and no report of semgpu's"), "{refusal}");
+        assert_eq!(std::fs::read_to_string(&request.report).unwrap(), "mine");
+        std::fs::remove_file(&request.report).unwrap();
+        request.out = request.images.join("ant/a.png");
+        let refusal = selected(&request).0.err().unwrap().to_string();
+        assert!(refusal.contains("a.png: is there, and no manifest of semgpu's"), "{refusal}");
+        assert!(image::open(&request.out).is_ok());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use hdf5_reader::error::Error;
 use hdf5_reader::group::Group;
-use hdf5_reader::{ByteOrder, Dataset, Datatype, FileStorage, Hdf5File, OpenOptions};
+use hdf5_reader::{Attribute, ByteOrder, Dataset, Datatype, FileStorage, Hdf5File, OpenOptions};
 
 use super::stored::{Bytes, Labels, Order, StoredArray, Unread, list_length, refuse_endless};
 use super::{ArrayError, ArrayFormat, Listed, Told, malformed, matlab};
@@ -167,9 +167,23 @@ fn matlab_other(dataset: &Dataset) -> Option<&'static str> {
 pub(super) fn open(path: &Path, names: &[&str], _: &Told) -> Result<Vec<StoredArray>, ArrayError> {
     let file = file(path)?;
     let (texts, unread) = lists(path, &file)?;
-    let rows = texts.into_iter().map(|(_, texts)| texts).collect();
+    let of_file = file.root_group().and_then(|root| root.attributes()).unwrap_or_default();
+    let rows = texts.into_iter().map(|(_, texts)| texts).chain(listed_in(&of_file)).collect();
     let labels = Arc::new(Labels { rows, unread, ..Labels::default() });
-    names.iter().map(|name| Ok(read(path, &file, name)?.labelled(labels.clone()))).collect()
+    let of_array = |name: &&str| {
+        let array = read(path, &file, name)?;
+        let attributes = file.dataset(name).map_err(|error| unreadable(path, error))?.attributes();
+        let mut own = Labels::clone(&labels);
+        own.rows.extend(listed_in(&attributes));
+        Ok(array.labelled(if own == *labels { labels.clone() } else { Arc::new(own) }))
+    };
+    names.iter().map(of_array).collect()
+}
+
+/// The lists of texts among attributes: h5py's `dataset.attrs["concepts"] = names`.
+fn listed_in(attributes: &[Attribute]) -> impl Iterator<Item = Vec<String>> {
+    let lists = attributes.iter().filter(|attribute| list_length(attribute.shape.iter().copied()) > Some(1));
+    lists.filter_map(|attribute| attribute.read_strings().ok())
 }
 
 fn read(path: &Path, file: &Hdf5File, name: &str) -> Result<StoredArray, ArrayError> {

@@ -332,6 +332,23 @@ fn matlab_and_hdf5_read_as_the_programs_that_wrote_them() {
 }
 
 #[test]
+fn lists_of_texts_among_hdf5s_attributes_may_name_the_rows() {
+    use hdf5_writer::{AttributeBuilder, DatasetBuilder, Hdf5Builder, WriteOptions};
+    let directory = tempfile::tempdir().unwrap();
+    let texts = |name: &str, texts: &[&str]| AttributeBuilder::vlen_strings(name, texts).unwrap();
+    let array = |name: &str| DatasetBuilder::typed_data(name, vec![2, 1], &[0.5, 1.5]).unwrap();
+    let file = Hdf5Builder::new()
+        .attribute(texts("regions", &["V1", "IT"]))
+        .attribute(AttributeBuilder::fixed_string("measure", "r"))
+        .dataset(array("a").attribute(texts("concepts", &["ant", "bee"])))
+        .dataset(array("b"));
+    let path = saved(&directory, "a.h5", &file.into_plan().unwrap().encode(WriteOptions::default()).unwrap());
+    let rows = |name| open(&path, Some(name), &Told::default()).unwrap().labels().rows.clone();
+    assert_eq!(rows("a"), [["V1", "IT"], ["ant", "bee"]]);
+    assert_eq!(rows("b"), [["V1", "IT"]]);
+}
+
+#[test]
 fn texts_among_matlabs_datasets_are_known_from_other_cells() {
     use hdf5_writer::{AttributeBuilder, DatasetBuilder, Hdf5Builder, WriteOptions};
     let directory = tempfile::tempdir().unwrap();

@@ -97,6 +97,7 @@ fn decode(bytes: Vec<u8>) -> Result<String, &'static str> {
     match &bytes[..] {
         [0xff, 0xfe, text @ ..] => utf16(text, u16::from_le_bytes),
         [0xfe, 0xff, text @ ..] => utf16(text, u16::from_be_bytes),
+        [0x1f, 0x8b, ..] => Err("packed by gzip; unpack it, or of word vectors end its name in .gz"),
         text if text.contains(&0) => Err("bytes of 0, as UTF-16 without a mark has them; save it as UTF-8"),
         _ => String::from_utf8(bytes).map(files::without_mark).map_err(|_| "not UTF-8; save it as UTF-8"),
     }
@@ -281,7 +282,7 @@ fn of_records<'a>(mut records: Vec<Record<'a>>, separator: Option<u8>, told: &To
         None => {
             let mut evidence = Evidence::default();
             for record in &records {
-                record.cells.iter().for_each(|cell| evidence.add(record.line, cell));
+                record.cells.iter().enumerate().for_each(|(column, cell)| evidence.add(record.line, column, cell));
             }
             evidence.decimal().map_err(if everywhere { Refused::Asked } else { Refused::Wrong })?
         }

@@ -41,6 +41,16 @@ pub enum ConceptsError {
         /// The other option.
         other: &'static str,
     },
+    /// Another file in the place of one to write.
+    #[error("{option} {}: is there, and no {what} of semgpu's, which would replace it; move it away, or give {option} another name", path.display())]
+    OutIsOther {
+        /// `--out` or `--report`
+        option: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// `manifest` or `report`
+        what: &'static str,
+    },
     /// The images' folder cannot be read.
     #[error("--images {}: {source}, expected a folder of images per class, or one folder with --labels", folder.display())]
     Images {

@@ -13,6 +13,13 @@ use crate::results::write_atomically;
 use crate::vectors::Spelling;
 use crate::wording::counted;
 
+/// The manifest's columns before the category.
+pub(super) const MANIFEST: &[&str] = &["path", "concept", "group", "class_index"];
+
+/// The report's columns before those of the word models.
+pub(super) const REPORT: &[&str] =
+    &["class", "class_index", "names", "concept", "reason", "missing_from", "images", "left_out"];
+
 /// Reads `concept,category`; `concept` may also hold a class.
 ///
 /// # Errors
@@ -70,7 +77,7 @@ pub(super) fn write_manifest(selection: &Selection, request: &Request, photos: &
     let folder = if cfg!(windows) { folder.replace('\\', "/") } else { folder.to_string() };
     write_atomically(&request.out, |file| {
         let mut table = csv::Writer::from_writer(file);
-        let mut header = vec!["path", "concept", "group", "class_index"];
+        let mut header = MANIFEST.to_vec();
         header.extend(request.categories.is_some().then_some("category"));
         table.write_record(header).map_err(files::csv_unwritten)?;
         for outcome in &selection.outcomes {
@@ -91,9 +98,8 @@ pub(super) fn write_manifest(selection: &Selection, request: &Request, photos: &
 pub(super) fn write_report(selection: &Selection, request: &Request, photos: &Photos) -> Result<(), FileError> {
     write_atomically(&request.report, |file| {
         let mut table = csv::Writer::from_writer(file);
-        let fixed = ["class", "class_index", "names", "concept", "reason", "missing_from", "images", "left_out"];
         let models = selection.models.iter().map(|(name, ..)| format!("token in {name}"));
-        let header = fixed.iter().map(|column| column.to_string()).chain(models);
+        let header = REPORT.iter().map(|column| column.to_string()).chain(models);
         table.write_record(header).map_err(files::csv_unwritten)?;
         for outcome in &selection.outcomes {
             let row = report_row(outcome, request, photos, selection.models.len());

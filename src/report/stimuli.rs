@@ -84,10 +84,20 @@ impl Source {
 /// command is given elsewhere, from a folder above them, and as the run named it. Checksums say whether an image is the run's.
 fn folders(config: &Config, directory: &Path) -> Vec<PathBuf> {
     let folder = config.stimuli_root().to_path_buf();
-    let beside = between(&config.out(), &folder).map(|way| directory.join(way));
+    let beside: Vec<PathBuf> = ways(&config.out(), &folder).iter().map(|way| directory.join(way)).collect();
     let directory = std::path::absolute(directory).unwrap_or_else(|_| directory.to_path_buf());
     let above = directory.ancestors().skip(1).map(|above| above.join(&folder));
     beside.into_iter().chain(above).chain([folder.clone()]).collect()
+}
+
+/// The ways that may lead from the results to the manifest's folder. Where only one of them is absolute (`--out` always is), the
+/// other began at the run's working directory, which may be any above the absolute one.
+fn ways(out: &Path, folder: &Path) -> Vec<PathBuf> {
+    match (out.is_absolute(), folder.is_absolute()) {
+        (true, false) => out.ancestors().filter_map(|above| between(out, &above.join(folder))).collect(),
+        (false, true) => folder.ancestors().filter_map(|above| between(&above.join(out), folder)).collect(),
+        _ => between(out, folder).into_iter().collect(),
+    }
 }
 
 /// The way from one directory to another, by their names alone; none from a relative to an absolute one.
@@ -172,5 +182,16 @@ mod tests {
         assert_eq!(way("out", ""), Some("..".into()));
         assert_eq!(way("/a/results", "data"), None);
         assert_eq!(way("../out", "data"), None);
+    }
+
+    #[test]
+    fn a_project_is_found_that_was_moved_after_a_run_with_a_relative_manifest_and_out() {
+        let here = std::env::current_dir().unwrap();
+        let absolute = |path: &str| here.join(path);
+        let found = ways(&absolute("project/out"), Path::new("project/data"));
+        assert!(found.contains(&PathBuf::from("../data")), "{found:?}");
+        let found = ways(Path::new("project/out"), &absolute("project/data"));
+        assert!(found.contains(&PathBuf::from("../data")), "{found:?}");
+        assert_eq!(ways(Path::new("out"), Path::new("data")), [PathBuf::from("../data")]);
     }
 }

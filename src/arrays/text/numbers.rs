@@ -1,5 +1,7 @@
 //! Numbers as programs and spreadsheets print them: which of comma and point is the decimal sign.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
 
 /// What a table prints where it has no value, in lower case.
@@ -102,24 +104,40 @@ pub(super) struct Evidence<'a> {
     comma: Option<Shown<'a>>,
     /// `1,234`: a number either way, and not the same.
     either: Option<Shown<'a>>,
+    /// By column the first `1.234`, likewise.
+    points: BTreeMap<usize, Shown<'a>>,
+    /// Columns that have whole numbers below 1,000, which have no point among thousands that points group.
+    small: BTreeSet<usize>,
+    /// The first line, whose numbers may count the columns.
+    first: Option<u64>,
 }
 
 impl<'a> Evidence<'a> {
-    pub fn add(&mut self, line: u64, text: &'a str) {
+    pub fn add(&mut self, line: u64, column: usize, text: &'a str) {
+        let first = *self.first.get_or_insert(line);
         let comma = text.contains(',');
-        if !comma && (self.point.is_some() || !text.contains('.')) {
+        if !comma && self.point.is_some() {
+            return;
+        }
+        if !comma && !text.contains('.') {
+            let digits = text.trim().trim_start_matches(['-', '+', '\u{2212}']);
+            if line != first && (1..=3).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+                self.small.insert(column);
+            }
             return;
         }
         match (Decimal::Point.number(text.trim()), Decimal::Comma.number(text.trim())) {
             (Some(_), None) => _ = self.point.get_or_insert((line, text)),
             (None, Some(_)) => _ = self.comma.get_or_insert((line, text)),
             (Some(a), Some(b)) if a != b && comma => _ = self.either.get_or_insert((line, text)),
+            (Some(a), Some(b)) if a != b => _ = self.points.entry(column).or_insert((line, text)),
             _ => {}
         }
     }
 
     /// The sign, or why it cannot be told.
     pub fn decimal(self) -> Result<Decimal, String> {
+        let beside = self.points.iter().find(|(column, _)| self.small.contains(*column)).map(|(_, &shown)| shown);
         match self {
             Self { point: Some((a, point)), comma: Some((b, comma)), .. } => Err(format!(
                 "line {a}: {point:?} has a decimal point, line {b}: {comma:?} a decimal comma; expected one of them throughout"
@@ -129,7 +147,13 @@ impl<'a> Evidence<'a> {
                 "line {line}: {text:?} may be a thousand or a fraction: add --decimal point if the comma groups thousands, \
                  --decimal comma if it is the decimal sign"
             )),
-            _ => Ok(Decimal::Point),
+            Self { point: Some(_), .. } => Ok(Decimal::Point),
+            _ => beside.map_or(Ok(Decimal::Point), |(line, text)| {
+                Err(format!(
+                    "line {line}: {text:?} may be a thousand or a fraction, for whole numbers without a point stand in its column: \
+                     add --decimal comma if the point groups thousands, --decimal point if it is the decimal sign"
+                ))
+            }),
         }
     }
 }
@@ -174,7 +198,7 @@ mod tests {
     fn the_decimal_sign_is_told_or_asked_for() {
         let decimal = |cells: &[&'static str]| {
             let mut evidence = Evidence::default();
-            (1..).zip(cells).for_each(|(line, text)| evidence.add(line, text));
+            (1..).zip(cells).for_each(|(line, text)| evidence.add(line, 0, text));
             evidence.decimal()
         };
         assert_eq!(decimal(&["1", "2.5"]), Ok(Decimal::Point));
@@ -186,6 +210,12 @@ mod tests {
         assert_eq!(decimal(&["1.234,5", "1.234"]), Ok(Decimal::Comma));
         let asked = decimal(&["7", "1,234"]).unwrap_err();
         assert!(asked.contains("line 2: \"1,234\"") && asked.contains("--decimal comma"), "{asked}");
+        // The correlations of 34558 and 558 are others than those of 34.558 and 558.
+        let grouped = decimal(&["u0", "34.558", "558"]).unwrap_err();
+        assert!(grouped.contains("line 2: \"34.558\"") && grouped.contains("--decimal comma"), "{grouped}");
+        assert_eq!(decimal(&["7", "34.558", "1.234"]), Ok(Decimal::Point), "a column called 7");
+        assert_eq!(decimal(&["u0", "34.558", "558", "2.25"]), Ok(Decimal::Point));
+        assert_eq!(decimal(&["u0", "34.558", "558", "1.234.567"]), Ok(Decimal::Comma));
         let both = decimal(&["0.5", "0,5"]).unwrap_err();
         assert!(both.contains("line 1: \"0.5\" has a decimal point, line 2: \"0,5\" a decimal comma"), "{both}");
     }

@@ -297,4 +297,5 @@ fn lines_of_the_header_are_counted_as_they_stand() {
     let refused = table("u,v\n1.5,2.5\nu,v\n3.5,4.5\n", &Told::default()).unwrap_err();
     assert!(refused.contains("line 3: \"u\", expected a number") && !refused.contains("--header"), "{refused}");
     assert!(table("1\0,\x002\0\n\0", &Told::default()).unwrap_err().contains("UTF-16 without a mark"));
+    assert!(super::super::decode(vec![0x1f, 0x8b, 8, 0]).unwrap_err().contains("packed by gzip"));
 }
