@@ -5,7 +5,7 @@
 use super::batch::{Follows, each, first, moved};
 use super::lowering::{Lowered, Node, Refusal};
 use super::{
-    convolutions, elementwise, functions, gathers, moves, norms, products, quantised, resize, response,
+    convolutions, elementwise, functions, gathers, moves, norms, products, quantised, recurrent, resize, response,
     shapes, transposed,
 };
 
@@ -70,6 +70,7 @@ pub const OPERATORS: &[Operator] = &[
     operator("InstanceNormalization", norms::instance_normalization, first),
     operator("IsNaN", functions::is_nan, each),
     operator("LRN", response::local_response, first),
+    operator("LSTM", recurrent::lstm, recurrent::behind_directions),
     operator("LayerNormalization", norms::layer_normalization, norms::before_normalized),
     operator("LeakyRelu", functions::leaky_relu, each),
     operator("Less", elementwise::less, each),
