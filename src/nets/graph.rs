@@ -27,6 +27,7 @@ mod places;
 mod products;
 mod quantised;
 mod ranks;
+mod recurrent;
 mod resize;
 mod response;
 mod rotary;

@@ -5,8 +5,8 @@
 use super::batch::{Follows, each, first, moved};
 use super::lowering::{Lowered, Node, Refusal};
 use super::{
-    convolutions, elementwise, functions, gathers, moves, norms, products, quantised, resize, response, shapes,
-    transposed,
+    convolutions, elementwise, functions, gathers, moves, norms, products, quantised, recurrent, resize, response,
+    shapes, transposed,
 };
 
 /// An operator: its name, and what a node of it computes.
@@ -35,6 +35,7 @@ pub const OPERATORS: &[Operator] = &[
     operator("Ceil", functions::ceil, each),
     operator("Celu", functions::celu, each),
     operator("Clip", functions::clip, each),
+    operator("Col2Im", transposed::columns_to_image, first),
     operator("Concat", gathers::concat, gathers::along_others),
     operator("Constant", shapes::constant, moved),
     operator("ConstantOfShape", shapes::constant_of_shape, moved),
@@ -69,6 +70,7 @@ pub const OPERATORS: &[Operator] = &[
     operator("InstanceNormalization", norms::instance_normalization, first),
     operator("IsNaN", functions::is_nan, each),
     operator("LRN", response::local_response, first),
+    operator("LSTM", recurrent::lstm, recurrent::behind_directions),
     operator("LayerNormalization", norms::layer_normalization, norms::before_normalized),
     operator("LeakyRelu", functions::leaky_relu, each),
     operator("Less", elementwise::less, each),

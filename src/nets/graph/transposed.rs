@@ -1,4 +1,4 @@
-//! Transposed convolutions, of decoders behind a network of images.
+//! Transposed convolutions, of decoders behind a network of images, and what is computed as one.
 
 use std::sync::Arc;
 
@@ -7,6 +7,7 @@ use burn::tensor::ops::ConvTransposeOptions;
 use burn::tensor::{Tensor, TensorData};
 
 use super::affine;
+use super::bounds::{MOST_MADE, MOST_PADDED, units};
 use super::convolutions::map;
 use super::lowering::{Loader, Lowered, Node, Refusal, Run, weights};
 use super::value::Array;
@@ -20,12 +21,7 @@ pub fn conv_transpose(node: &Node) -> Result<Lowered, Refusal> {
     };
     let (stride, dilation, beyond) =
         (node.two("strides", 1)?, node.two("dilations", 1)?, node.two("output_padding", 0)?);
-    let padding = match node.proto.ints("pads").unwrap_or(&[0; 4]) {
-        &[top, left, bottom, right] if top == bottom && left == right && top >= 0 && left >= 0 => {
-            [top as usize, left as usize]
-        }
-        pads => return Err(format!("pads = {pads:?}, expected the same on both sides").into()),
-    };
+    let padding = padding(node)?;
     if !matches!(node.text("auto_pad"), "" | "NOTSET") || node.proto.ints("output_shape").is_some() {
         return Err("auto_pad or output_shape, expected pads".into());
     }
@@ -57,4 +53,54 @@ pub fn conv_transpose(node: &Node) -> Result<Lowered, Refusal> {
         });
         Ok(run)
     })
+}
+
+fn padding(node: &Node) -> Result<[usize; 2], Refusal> {
+    match node.proto.ints("pads").unwrap_or(&[0; 4]) {
+        &[top, left, bottom, right] if top == bottom && left == right && top >= 0 && left >= 0 => {
+            Ok([top as usize, left as usize])
+        }
+        pads => Err(format!("pads = {pads:?}, expected the same on both sides").into()),
+    }
+}
+
+/// Columns `[images, channels rows columns, windows]` to the map of which they are windows, what several have of a place
+/// summed: a transposed convolution by a kernel of a single one for each place of a window. VOLO's.
+pub fn columns_to_image(node: &Node) -> Result<Lowered, Refusal> {
+    let two = |at: usize| -> Result<[usize; 2], Refusal> {
+        let values = &node.whole(at)?.values;
+        let sizes = values.iter().map(|&value| usize::try_from(value).ok().filter(|&size| size > 0));
+        let sizes = sizes.collect::<Option<Vec<usize>>>().and_then(|sizes| sizes.try_into().ok());
+        sizes.ok_or_else(|| format!("sizes of {values:?}, expected a height and a width").into())
+    };
+    let own = node.shape(0)?;
+    let (map, window) = (two(1)?, two(2)?);
+    let (stride, dilation, padding) = (node.two("strides", 1)?, node.two("dilations", 1)?, padding(node)?);
+    units(&[map[0], map[1]], MOST_PADDED)?;
+    let taps = units(&window, MOST_MADE)?;
+    // Of an axis the number of windows, and the places behind the last one.
+    let along = |at: usize| {
+        let reach = dilation[at].checked_mul(window[at] - 1)? + 1;
+        let steps = (map[at] + 2 * padding[at]).checked_sub(reach)?;
+        Some((steps.checked_div(stride[at])? + 1, steps % stride[at]))
+    };
+    let wrong = || format!("{own:?} to a map of {map:?} by windows of {window:?} at steps of {stride:?}");
+    let (Some((rows, below)), Some((columns, beside))) = (along(0), along(1)) else { return Err(wrong().into()) };
+    let &[images, inputs, windows] = own else { return Err(wrong().into()) };
+    let fits = windows == rows * columns && inputs > 0 && inputs % taps == 0;
+    if !fits || dilation.contains(&0) {
+        return Err(wrong().into());
+    }
+    units(&[inputs, taps], MOST_MADE)?;
+    let channels = inputs / taps;
+    let (shape, beyond) = ([images, channels, map[0], map[1]], [below, beside]);
+    let run = move |mut arrays: Vec<Array>| {
+        let x = arrays.remove(0).view([images, inputs, rows, columns]);
+        let mut ones = vec![0.0f32; inputs * taps];
+        (0..inputs).for_each(|input| ones[input * taps + input % taps] = 1.0);
+        let kernel = Tensor::<4>::from_data(TensorData::new(ones, [inputs, 1, window[0], window[1]]), &x.device());
+        let options = ConvTransposeOptions { stride, padding, padding_out: beyond, dilation, groups: channels };
+        Array::new(conv_transpose2d(x, kernel, None, options), &shape)
+    };
+    Lowered::run(shape.to_vec(), &[0], run)
 }

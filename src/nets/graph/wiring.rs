@@ -119,7 +119,7 @@ impl Wiring {
             "; it was quantised to compute in whole numbers: take the file with floating-point weights, or quantise that as QDQ \
              (quantize_static, quant_format=QuantFormat.QDQ)"
         } else if any(|name| matches!(name, "If" | "SplitToSequence")) {
-            "; PyTorch's newer exporter writes no branches and lists: torch.onnx.export(…, dynamo=True)"
+            "; PyTorch's newer exporter writes no branches and lists where it optimizes: torch.onnx.export(…, dynamo=True, optimize=True)"
         } else {
             ""
         };

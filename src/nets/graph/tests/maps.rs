@@ -52,6 +52,27 @@ fn means_along_the_depth_are_of_neighbouring_channels() {
 }
 
 #[test]
+fn windows_are_put_back_to_a_map_and_summed_where_they_overlap() {
+    let mut d = Drawing::default();
+    let x = d.conv("x", &[18, 3, 4, 4], 4, 0, 1);
+    let (columns, map, window) = (d.reshaped(&x, &[0, 18, 16]), d.whole(&[8, 7]), d.whole(&[3, 3]));
+    let y = d.set("Col2Im", &[&columns, &map, &window], &[("strides", &[2, 2]), ("pads", &[1; 4])]);
+    let [x, y] = values(d, [&x, &y]);
+    let expected = x.chunks(18 * 16).flat_map(|image| {
+        let mut y = vec![0.0; 2 * 8 * 7];
+        for (n, value) in image.iter().enumerate() {
+            let input = n / 16;
+            let (row, column) = (n / 4 % 4 * 2 + input % 9 / 3, n % 4 * 2 + input % 3);
+            if (1..=8).contains(&row) && (1..=7).contains(&column) {
+                y[(input / 9 * 8 + row - 1) * 7 + column - 1] += value;
+            }
+        }
+        y
+    });
+    compare(&y, &expected.collect::<Vec<f32>>());
+}
+
+#[test]
 fn with_antialias_a_new_place_is_of_all_the_old_ones_around_it() {
     let mut d = Drawing::default();
     let x = d.conv("x", &[4, 3, 3, 3], 1, 1, 1);

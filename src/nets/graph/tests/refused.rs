@@ -214,7 +214,12 @@ fn what_is_refused_says_what_to_take_instead() {
     assert!(said.contains("has not: ConvInteger (node \"node_v0\"); it was quantised"), "{said}");
     for operator in ["If", "SplitToSequence"] {
         let said = refusal(|d| d.node(operator, &["x"]));
-        assert!(said.contains("writes no branches and lists: torch.onnx.export(…, dynamo=True)"), "{said}");
+        assert!(
+            said.contains(
+                "writes no branches and lists where it optimizes: torch.onnx.export(…, dynamo=True, optimize=True)"
+            ),
+            "{said}"
+        );
     }
     let said = runtimes("QLinearAdd", &["x"], &[]);
     assert!(said.contains("or quantise that as QDQ"), "{said}");

@@ -60,6 +60,47 @@ fn channels_are_split_into_any_number_of_parts() {
 }
 
 #[test]
+fn a_recurrent_layer_reads_rows_forward_and_backward() {
+    let numbers =
+        |count: usize, step: usize| -> Vec<f32> { (1..=count).map(|n| (n * step % 97) as f32 / 97.0 - 0.5).collect() };
+    let (kernel, recurrent, bias) = (numbers(2 * 12 * 12, 13), numbers(2 * 12 * 3, 29), numbers(2 * 24, 37));
+    let mut d = Drawing::default();
+    let x = d.tokens("x");
+    let rows = d.turned(&x, &[1, 0, 2]);
+    let weights =
+        [(&kernel, [2, 12, 12]), (&recurrent, [2, 12, 3])].map(|(all, shape)| d.constant(all.clone(), &shape));
+    let biases = d.constant(bias.clone(), &[2, 24]);
+    let y = d.set("LSTM", &[&rows, &weights[0], &weights[1], &biases], &[("hidden_size", &[3])]);
+    d.nodes.last_mut().unwrap().attribute.push(text("direction", "bidirectional"));
+    let y = d.turned(&y, &[2, 0, 1, 3]);
+    let [x, y] = values(d, [&x, &y]);
+    let sigmoid = |x: f32| 1.0 / (1.0 + (-x).exp());
+    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
+    let mut expected = vec![0.0; y.len()];
+    for (image, expected) in x.chunks(16 * 12).zip(expected.chunks_mut(16 * 6)) {
+        for way in 0..2 {
+            let (mut out, mut cell) = ([0.0; 3], [0.0; 3]);
+            for n in 0..16 {
+                let step = if way == 1 { 15 - n } else { n };
+                let sum = |gate: usize| {
+                    let at = way * 12 + gate;
+                    let read = dot(&kernel[at * 12..][..12], &image[step * 12..][..12]);
+                    read + dot(&recurrent[at * 3..][..3], &out) + bias[way * 24 + gate] + bias[way * 24 + 12 + gate]
+                };
+                let sums: [f32; 12] = std::array::from_fn(sum);
+                for unit in 0..3 {
+                    let kept = sigmoid(sums[6 + unit]) * cell[unit];
+                    cell[unit] = kept + sigmoid(sums[unit]) * sums[9 + unit].tanh();
+                    out[unit] = sigmoid(sums[3 + unit]) * cell[unit].tanh();
+                    expected[(2 * step + way) * 3 + unit] = out[unit];
+                }
+            }
+        }
+    }
+    compare(&y, &expected);
+}
+
+#[test]
 fn lines_are_pooled_as_maps_are() {
     // [images, 12, 16].
     let line = |d: &mut Drawing| {
