@@ -264,6 +264,7 @@ impl GraphNetwork {
         };
         let mut constants = HashMap::new();
         for images in sizes {
+            loader.images.set(images);
             let compiled = self.compiled(images, &joining)?;
             for (n, layout) in self.layouts(&compiled, wanted).take(stages).enumerate() {
                 let program = layout.load(images, &loader, &mut constants, self.channels_last && n == 0)?;

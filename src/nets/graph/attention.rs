@@ -11,7 +11,7 @@ use super::compile::{Compiled, View};
 use super::fusion::Open;
 use super::lowering::{Key, Loader, Lowered, Node, Refusal, axis};
 use super::places::{Move, Places};
-use super::value::{Array, Constant};
+use super::value::{Array, Constant, Known};
 use crate::kernels::attention::{Bias, Counts, Lies, Lying, Scoring, attention_of};
 use crate::weights::WeightsError;
 
@@ -76,11 +76,13 @@ fn unscaled(compiled: &Compiled, mut value: usize, at: usize) -> (usize, f64) {
     (value, scale)
 }
 
-/// What times which number a value is, if the node, the first of the three, computes it as that product.
+/// What of the same shape times which number a value is, if the node, the first of the three, computes it as that product.
 pub fn multiple(compiled: &Compiled, value: usize, at: usize) -> Option<(usize, usize, f64)> {
     // What has gone into a dense layer already is no product any more, and of a stage before only the product is known.
     let apart = compiled.is_within_stage(value, at) && compiled.open(compiled.view(value, at).of).is_none();
-    compiled.multiple(value).filter(|_| apart)
+    let shape = |value: usize| compiled.known[value].as_ref().map(Known::shape);
+    // A number may have more axes than what it multiplies.
+    compiled.multiple(value).filter(|&(_, of, _)| apart && shape(of) == shape(value))
 }
 
 /// A product of queries and keys, and what becomes of it before the softmax.

@@ -10,7 +10,7 @@ use super::bounds::{self, DEEPEST, MOST_MADE, MOST_VALUES, units};
 use super::fusion::{self, Open};
 use super::gated;
 use super::layouts;
-use super::lowering::{Lowered, Node, Prepare, Refusal, Then};
+use super::lowering::{Key, Lowered, Node, Prepare, Refusal, Then};
 use super::operators;
 use super::places::{Places, moved};
 use super::rotary;
@@ -404,8 +404,8 @@ impl<'a> Compiled<'a> {
     pub fn node_at(&self, at: usize) -> Node<'a> {
         let model = &*self.wiring.model;
         let inputs = self.wiring.inputs[at].iter().map(|input| input.and_then(|value| self.known[value].clone()));
-        let (proto, inputs) = (&model.nodes[at], inputs.collect());
-        Node { model, key: (at, at, false), proto, inputs, opset: model.opset, then: Then::default() }
+        let (proto, inputs, then) = (&model.nodes[at], inputs.collect(), Then::default());
+        Node { model, key: Key::new(at, at, &then), proto, inputs, opset: model.opset, then }
     }
 
     /// The node, and what it takes, of a value that is computed by an operator of that name.

@@ -191,16 +191,14 @@ pub fn mul(node: &Node) -> Result<Lowered, Refusal> {
         1 => [[images, rest, channels], [1, 1, channels]],
         _ => [[images, channels, rest], [1, channels, 1]],
     };
-    let (key, activation) = (node.key, then.activation.unwrap_or(Activation::Identity));
+    let activation = then.activation.unwrap_or(Activation::Identity);
     Lowered::weighted(shape.clone(), &node.with_summand(&takes), 0, 0, move |loader: &Loader| {
-        let laid_out = loader.once(key, || {
-            let ones = TensorData::ones::<f32, _>([channels]);
-            let (scales, shifts) = affine::folded(ones, channels, None, &then)?;
-            Ok([scales, shifts].map(|values| Tensor::<1>::from_data(values, &loader.device).reshape(own)))
-        })?;
+        // Not laid out once for all numbers of images: these may be the channels, where another axis is the first.
+        let (scales, shifts) = affine::folded(TensorData::ones::<f32, _>([channels]), channels, None, &then)?;
+        let laid_out = [scales, shifts].map(|values| Tensor::<1>::from_data(values, &loader.device).reshape(own));
         let (shape, scaled_by, summed) = (shape.clone(), !then.affine.is_empty(), then.summed);
         let run: Run = Arc::new(move |mut x| {
-            let [scales, shifts] = &*laid_out;
+            let [scales, shifts] = &laid_out;
             let summand = summed.then(|| x.remove(2).view(whole));
             let factors = x.remove(1).view([images, own[1], own[2]]);
             let by = if scaled_by { pairwise(factors, scales.clone(), Arithmetic::Mul) } else { factors };

@@ -12,7 +12,7 @@ use super::compile::Compiled;
 use super::convolutions;
 use super::elementwise;
 use super::layouts;
-use super::lowering::{Affine, Lowered, Node, Refusal, Then};
+use super::lowering::{Affine, Key, Lowered, Node, Refusal, Then};
 use super::norms;
 use super::patterns;
 use super::places::Places;
@@ -67,7 +67,7 @@ impl Open {
     /// Its node.
     pub fn node<'a>(&self, model: &'a Model) -> Node<'a> {
         let (proto, inputs, then) = (&model.nodes[self.at], self.inputs.clone(), self.then.clone());
-        Node { model, key: (self.at, self.step, false), proto, inputs, opset: model.opset, then }
+        Node { model, key: Key::new(self.at, self.step, &then), proto, inputs, opset: model.opset, then }
     }
 
     /// Whether what is done to each output may follow.
@@ -130,7 +130,8 @@ pub fn unscale(compiled: &Compiled, at: usize, own: &mut Open) -> bool {
     {
         (of, factor) = (root, factor * number);
     }
-    if of == value || factor == 0.0 || !factor.is_finite() {
+    // Weights times others may be zeros or infinite.
+    if of == value || !(1e-12..1e12).contains(&factor.abs()) {
         return false;
     }
     (own.values[0], own.inputs[0], own.then.factor) = (Some(of), compiled.known[of].clone(), factor);

@@ -8,7 +8,7 @@ use burn::tensor::TensorData;
 use super::compile::Compiled;
 use super::convolutions::{self, Stored};
 use super::fusion::Open;
-use super::lowering::{Loader, Lowered, Node, Refusal, Run, weights};
+use super::lowering::{Key, Loader, Lowered, Node, Refusal, Run, weights};
 use super::places::{Move, Places, permuted};
 use super::products;
 use super::value::{Array, Known};
@@ -196,7 +196,7 @@ fn patched(node: &Node, places: &Places) -> Result<Lowered, Refusal> {
         Ok::<_, WeightsError>(TensorData::new(turned.to_vec(), [outputs, high * wide * channels]))
     };
     // The windows of a single image may lie as those of maps with their channels last, where those of more do not.
-    let key = (node.key.0, node.key.1, last);
+    let key = Key { channels_last: last, ..node.key };
     products::dense_of(node, key, shape, [channels * high * wide, outputs], node.bias(outputs)?, rows, load)
 }
 

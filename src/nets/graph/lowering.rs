@@ -1,7 +1,7 @@
 //! From a node of the graph and what is known of its inputs to what it computes.
 
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fmt;
 use std::rc::Rc;
@@ -19,9 +19,25 @@ use crate::weights::onnx::proto::NodeProto;
 /// Computes the outputs of a node from those of its inputs that it takes.
 pub type Run = Arc<dyn Fn(Vec<Array>) -> Vec<Array> + Send + Sync>;
 
-/// What is laid out on a device once, whatever the number of images: of the node at a place of the file and all that is done
-/// in the same pass, up to the one at the second place; and whether for windows of maps that have their channels last.
-pub type Key = (usize, usize, bool);
+/// What is laid out on a device once, for all numbers of images for which that is the same.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Key {
+    /// The place of its node in the file.
+    pub at: usize,
+    /// The place of the last node that is done in the same pass.
+    pub step: usize,
+    /// Whether for windows of maps that have their channels last.
+    pub channels_last: bool,
+    /// The bits of [`Then::factor`]: of some numbers of images, numbers before a layer may be another step's.
+    pub factor: u64,
+}
+
+impl Key {
+    /// Of a node and those up to `step`.
+    pub fn new(at: usize, step: usize, then: &Then) -> Self {
+        Self { at, step, channels_last: false, factor: then.factor.to_bits() }
+    }
+}
 
 /// Makes a [`Run`] for a device, its weights laid out there.
 pub type Prepare = Rc<dyn Fn(&Loader) -> Result<Run, WeightsError>>;
@@ -294,13 +310,15 @@ pub fn axis(axis: i64, rank: usize) -> Result<usize, Refusal> {
 pub struct Loader {
     /// Where to.
     pub device: Device,
+    /// For how many images.
+    pub images: Cell<usize>,
     laid_out: RefCell<HashMap<Key, Arc<dyn Any + Send + Sync>>>,
 }
 
 impl Loader {
     /// For a device.
     pub fn new(device: &Device) -> Self {
-        Self { device: device.clone(), laid_out: RefCell::default() }
+        Self { device: device.clone(), images: Cell::new(1), laid_out: RefCell::default() }
     }
 
     /// What `make` makes, or made before.

@@ -208,8 +208,8 @@ pub fn lp_normalization(node: &Node) -> Result<Lowered, Refusal> {
     };
     let [outer, length, inner] = around(&own, along);
     if (node.int("p", 2), inner) == (2, 1) {
-        // Nothing stays nothing: no other norm is so small.
-        return over_norms_of_rows(node, f64::from(f32::MIN_POSITIVE));
+        // Nothing stays nothing, and what is so small that its squares are no normal numbers stays small.
+        return over_norms_of_rows(node, f64::from(f32::MIN_POSITIVE).sqrt());
     }
     Lowered::run(own.clone(), &[0], move |mut inputs| {
         let x = inputs.remove(0).view([outer, length, inner]);

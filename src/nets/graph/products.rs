@@ -149,9 +149,9 @@ pub fn dense_of(
             Ok(Dense::new(&kernel, &bias, activation, &loader.device))
         })?;
         let (to, rows, summed) = (to.clone(), rows.clone(), then.summed);
+        // The first axis may count the rows of all images.
+        let images = Some(loader.images.get()).filter(|&images| count.is_multiple_of(images)).unwrap_or(1);
         let run: Run = Arc::new(move |mut x| {
-            // Rows of an image, or of what the first axis counts.
-            let images = to.first().copied().filter(|&images| images > 0 && count.is_multiple_of(images)).unwrap_or(1);
             let summand = summed.then(|| x.remove(1).view([images, count / images, outputs]));
             let x = rows(x.remove(0), [count, inputs]).reshape([images, count / images, inputs]);
             let y = match summand {

@@ -68,9 +68,9 @@ fn agree(about: &str, draw: impl Fn(&mut Drawing) -> String) -> usize {
     let (expected, most) = run(&network, &all, &cpu);
     let (joined, found) = run(&network, std::slice::from_ref(&result), &cpu);
     compare(about, &joined[&result], &expected[&result]);
-    // What is laid out for one image serves more of them only if it is the same for these.
-    let after_one = run_loaded(&network, std::slice::from_ref(&result), &[1, IMAGES], &cpu).0;
-    compare(&format!("{about}, loaded for one image before"), &after_one[&result], &expected[&result]);
+    // What is laid out for fewer images serves more of them only if it is the same for these.
+    let after = run_loaded(&network, std::slice::from_ref(&result), &[1, 2, IMAGES], &cpu).0;
+    compare(&format!("{about}, loaded for fewer images before"), &after[&result], &expected[&result]);
     for layer in all.iter().filter(|layer| **layer != result) {
         let (seen, more) = run(&network, &[layer.clone(), result.clone()], &cpu);
         compare(&format!("{about} with {layer} tapped"), &seen[&result], &expected[&result]);
@@ -352,6 +352,14 @@ fn numbers_before_a_layer_are_in_its_weights() {
         let y = d.dense(&y, 12, 12);
         d.node("Add", &[&x, &y])
     });
+    agree("that has more axes than what it multiplies", |d| {
+        let x = d.tokens("x");
+        let y = d.node("Tanh", &[&x]);
+        let number = d.constant(vec![1.7], &[1; 4]);
+        let y = d.node("Mul", &[&y, &number]);
+        let y = d.dense(&y, 12, 7);
+        d.turned(&y, &[1, 0, 2, 3])
+    });
     check("of a layer that shares it with others", 5, |d| {
         let x = d.conv("x", &[6, 3, 3, 3], 1, 1, 1);
         let y = d.node("Sigmoid", &[&x]);
@@ -403,6 +411,30 @@ fn factors_of_channels_go_on_with_what_follows() {
         let y = d.node("Add", &[&shift, &y]);
         let y = d.node("Add", &[&x, &y]);
         d.dense(&y, 20, 7)
+    });
+}
+
+#[test]
+fn factors_of_images_that_are_not_the_first_axis_are_those_of_their_number() {
+    fn gated(d: &mut Drawing) -> String {
+        let x = d.tokens("x");
+        let x = d.turned(&x, &[1, 0, 2]);
+        let x = d.node("Tanh", &[&x]);
+        let mean = d.set("ReduceMean", &[&x], &[("axes", &[2])]);
+        let gate = d.node("Sigmoid", &[&mean]);
+        d.node("Mul", &[&x, &gate])
+    }
+    agree("with a number before a layer", |d| {
+        let y = gated(d);
+        let number = d.number(0.2);
+        let y = d.node("Mul", &[&y, &number]);
+        let y = d.dense(&y, 12, 7);
+        d.turned(&y, &[1, 0, 2])
+    });
+    agree("with an activation", |d| {
+        let y = gated(d);
+        let y = d.node("Relu", &[&y]);
+        d.turned(&y, &[1, 0, 2])
     });
 }
 

@@ -352,3 +352,18 @@ fn products_and_norms_that_the_runtime_fuses_are_spelt_out() {
 pub(super) fn text(name: &str, s: &str) -> AttributeProto {
     AttributeProto { name: name.to_string(), s: s.as_bytes().to_vec(), ..AttributeProto::default() }
 }
+
+#[test]
+fn rows_as_good_as_nothing_over_their_norms_stay_nothing() {
+    let mut d = Drawing::default();
+    let x = d.tokens("x");
+    let sizes = d.constant([[1.0, 1e-30]; 8].concat(), &[16, 1]);
+    let x = d.node("Mul", &[&x, &sizes]);
+    let y = d.set("LpNormalization", &[&x], &[("axis", &[-1]), ("p", &[2])]);
+    let [x, y] = values(d, [&x, &y]);
+    let of_row = |row: &[f32]| {
+        let norm = row.iter().map(|x| x * x).sum::<f32>().sqrt();
+        row.iter().map(|x| if norm > 0.0 { x / norm } else { 0.0 }).collect::<Vec<_>>()
+    };
+    compare(&y, &x.chunks(12).flat_map(of_row).collect::<Vec<_>>());
+}
