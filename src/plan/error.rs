@@ -256,7 +256,7 @@ pub enum PlanError {
     },
     /// Too little memory.
     #[error(
-        "{network} needs {needed} at stage {stage} ({images} images of one group, weights included), but the budget is \
+        "{network} needs {needed} at {stage} ({images} images of one group, weights included), but the budget is \
          {budget}: raise run.memory, or run on a device with more{}",
         fixed.map_or_else(String::new, |fixed| format!("; the file takes {fixed} images at once, export it for any number"))
     )]
