@@ -82,6 +82,8 @@ pub struct GraphNetwork {
     cuts: Vec<usize>,
     /// What the last stage leaves: of what comes out, some may be of no image, a constant or a number of the whole batch.
     left: Vec<usize>,
+    /// Whether images lie apart in nothing that comes out.
+    is_mixed: bool,
     /// The stages, with all layers.
     pub stages: Vec<StageSpec>,
     /// Bytes of the weights.
@@ -129,6 +131,7 @@ impl GraphNetwork {
         let alone = alone(&wiring, compiled);
         let (layers, places) = layers(&wiring, &alone, shape, &weighted);
         let cuts = cuts(&alone, shape, &weighted, &separable::together(compiled, &weighted));
+        let is_mixed = trial > 1 && !wiring.results.iter().any(|&value| firsts[value]);
         let left: Vec<usize> = wiring.results.iter().copied().filter(|&value| shape(value).is_some()).collect();
         let stages = ranges(&cuts, wiring.nodes()).map(|within| {
             let multiply_adds = compiled.steps.iter().filter(|step| within.contains(&step.at));
@@ -152,7 +155,7 @@ impl GraphNetwork {
         let stages = stages.collect();
         let weights: usize = compiled.steps.iter().map(|step| step.weights).sum();
         let weight_bytes = 4 * weights as u64;
-        Self { weight_bytes, wiring, size, channels_last, images, layers, places, cuts, left, stages }
+        Self { weight_bytes, wiring, size, channels_last, images, layers, places, cuts, left, is_mixed, stages }
     }
 
     /// The files it is of.
@@ -201,6 +204,19 @@ impl GraphNetwork {
     pub fn outputs(&self) -> Vec<&Layer> {
         let layer = |value: &usize| Some(&self.layers[self.places.iter().position(|(layer, _)| layer == value)?]);
         self.wiring.results.iter().filter_map(layer).collect()
+    }
+
+    /// Where the layers end before what comes out, why.
+    pub fn doubt_of_images(&self) -> Option<String> {
+        let results: Vec<&str> = self.wiring.results.iter().map(|&value| self.wiring.names[value].as_str()).collect();
+        let last = self.layers.last().map_or("none", |layer| &layer.name);
+        self.is_mixed.then(|| {
+            format!(
+                "nothing that comes out ({}) is computed image by image, along its first axis: what mixes the images of a batch \
+                 is no layer, the last layer is {last}",
+                results.join(", ")
+            )
+        })
     }
 
     /// The output with a unit for each of so many classes, if there is one.

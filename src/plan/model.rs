@@ -298,6 +298,14 @@ impl Model {
             .then(|| format!("network.token: no effect: {} has no layers of tokens; remove it", self.network.name))
     }
 
+    /// That the layers of a file end before what comes out.
+    pub(super) fn doubt_of_images(&self) -> Option<String> {
+        match &self.network.graph {
+            Graph::File(graph) => graph.doubt_of_images().map(|doubt| format!("network.file: {doubt}")),
+            Graph::Drawn(_) => None,
+        }
+    }
+
     /// Reads the weights and builds the network on the device, up to the last layer wanted, for batches of `sizes` images.
     ///
     /// # Errors

@@ -17,7 +17,9 @@ const COMMON: usize = 16;
 ///
 /// Correlations are those of the `x`, whatever the numbers here (see [`super::Moments`]); good ones leave residuals that
 /// are small and of mean 0, and products of them lose no digits. Either the shifts or the offsets are 0: offsets are
-/// used where the levels of the images are alike, for then `x - contrast m` is small when it is rounded; else shifts.
+/// used where the levels of the images are alike and near 0, for then `x - contrast m` is small when it is rounded; else
+/// shifts. A level of many deviations would be in `m`, and the sums of `m m` would lose the digits of its variance; `x` is
+/// rounded in step with its level, so `x - shift` loses no more than it did.
 #[derive(Clone, Debug)]
 pub(super) struct Frame {
     /// `[images]`, all three; contrasts, as `m`, of 12 bits.
@@ -37,8 +39,8 @@ impl Frame {
         let means = of_rows(&rows, |_, row| mean(row));
         let variances = of_rows(&rows, |i, row| squares(row, means[i]) / units as f64);
         let deviation = variances.into_iter().fold(0.0, f64::max).sqrt();
-        let least = means.iter().copied().fold(f64::INFINITY, f64::min);
-        let most = means.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let least = means.iter().copied().fold(0.0, f64::min);
+        let most = means.iter().copied().fold(0.0, f64::max);
         let alike = most - least <= 2.0 * deviation;
 
         let mut order: Vec<usize> = (0..images).collect();

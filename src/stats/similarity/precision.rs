@@ -114,6 +114,22 @@ fn long_rows_of_few_values_keep_their_digits() {
     }
 }
 
+#[test]
+fn levels_far_from_zero_cost_no_digits() {
+    // As gates of a sigmoid near 1/2, shares of a softmax, and worse; of the last, f32 itself has 13 bits of a deviation.
+    let (concepts, units) = (24, 16_384);
+    for (level, deviation) in [(0.5, 0.01), (-10.0, 0.04), (100.0, 0.04)] {
+        let mut rows = alike(concepts, units, 1.0, 0.5, 0.0);
+        rows.iter_mut().for_each(|x| *x = level + deviation * *x);
+        on_devices(|device| {
+            let found = rsm(&batches(&rows, units, &[24], device)).unwrap();
+            let difference = difference(&found, &reference(&rows, units));
+            println!("level {level}, deviation {deviation}: off by {difference:e} on {device:?}");
+            assert!(difference < 2e-6, "level {level}, deviation {deviation}: off by {difference:e} on {device:?}");
+        });
+    }
+}
+
 /// How many decisions of the 2 vs. 2 test are others than those of the reference.
 fn flips(concepts: usize, units: usize, rows: &[f32], device: &Device) -> usize {
     let mut random = Random::keyed(6, 0);

@@ -113,6 +113,23 @@ fn what_a_reshape_mixed_is_not_offered_until_it_is_back() {
 }
 
 #[test]
+fn where_images_are_mixed_for_good_it_is_said() {
+    let mut d = Drawing::default();
+    let tokens = d.tokens("x");
+    let rows = d.reshaped(&tokens, &[-1, 192]);
+    let turned = d.turned(&rows, &[1, 0]);
+    let scores = d.node("MatMul", &[&rows, &turned]);
+    let weights = d.set("Softmax", &[&scores], &[("axis", &[-1])]);
+    let result = d.node("MatMul", &[&weights, &rows]);
+    let folder = tempfile::tempdir().unwrap();
+    let network = d.opened(&result, None, folder.path()).unwrap_or_else(|error| panic!("{error}"));
+    assert!(offered(&network, &rows) && !offered(&network, &result));
+    let doubt = network.doubt_of_images().unwrap();
+    assert!(doubt.contains(&format!("({result})")) && doubt.ends_with(&rows), "{doubt}");
+    assert_eq!(attention(3, 2, &[2, 0, 3, 1, 4], true).0.doubt_of_images(), None);
+}
+
+#[test]
 fn windows_are_images_again_once_they_are_put_together() {
     let mut d = Drawing::default();
     let tokens = d.tokens("x");
