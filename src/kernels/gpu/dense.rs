@@ -145,9 +145,7 @@ impl Dense {
         results: &Results,
     ) {
         let (output_tiles, steps) = (slice.outputs.div_ceil(TILE), self.inputs.div_ceil(STEP));
-        let spans = product::spans((product::USUAL_IMAGES * plane).div_ceil(TILE) * output_tiles, steps);
-        let span = steps.div_ceil(spans);
-        let spans = steps.div_ceil(span);
+        let (spans, span) = product::spans((product::USUAL_IMAGES * plane).div_ceil(TILE) * output_tiles, steps);
         let columns = slice.outputs.next_multiple_of(TILE);
         let sizes = DenseSizes {
             rows: u32s(rows),

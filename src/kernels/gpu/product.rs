@@ -274,9 +274,7 @@ impl Product {
         let output_tiles = (out / self.groups).div_ceil(outputs);
         let steps = sizes.depth as usize / step;
         let usual_tiles = (USUAL_IMAGES * plane).div_ceil(TILE_SUMS / outputs);
-        let spans = spans(usual_tiles * output_tiles * self.groups, steps);
-        let span = steps.div_ceil(spans);
-        let spans = steps.div_ceil(span);
+        let (spans, span) = spans(usual_tiles * output_tiles * self.groups, steps);
         let constants = |activation, summed| {
             let looked_up = u32::from(!channels.is_multiple_of(step));
             [
@@ -376,9 +374,11 @@ pub fn fold(
     gpu.launch(&FOLD, &constants, fold_workgroups(sizes.count.div_ceil(256) as usize), &buffers, &sizes);
 }
 
-/// Spans that a product's taps are cut into: one, unless the tiles that 16 images have alone leave a large GPU idle.
-pub fn spans(tiles: usize, steps: usize) -> usize {
-    (BUSY_WORKGROUPS / tiles).clamp(1, (steps / SPAN_STEPS).max(1))
+/// Spans that a product's taps are cut into, and the steps of each: one, unless the tiles that 16 images have alone leave a large
+/// GPU idle.
+pub fn spans(tiles: usize, steps: usize) -> (usize, usize) {
+    let span = steps.div_ceil((BUSY_WORKGROUPS / tiles).clamp(1, (steps / SPAN_STEPS).max(1)));
+    (steps.div_ceil(span), span)
 }
 
 /// The shader's code of partial sums.
