@@ -46,6 +46,8 @@ impl Standard {
         }
         let count = values.len() as f64;
         let mean = sum(values, |value| value) / count;
+        // The rounding of a long sum would be all the variance of equal values.
+        let mean = mean + sum(values, |value| value - mean) / count;
         let squares = sum(values, |value| (value - mean) * (value - mean));
         let (total, apart) = (self.count + count, mean - self.mean);
         self.squares += squares + apart * apart * self.count * count / total;
@@ -189,6 +191,11 @@ mod tests {
         let spread = standard(&[1.0, 1.0 + 1e-9, 1.0, 1.0 - 1e-9]);
         assert!(spread.is_constant(false) && !spread.is_constant(true));
         assert!(standard(&[0.1; 1000]).is_constant(true));
+        for value in [0.1, -0.3, 1.0 / 3.0, 1e-100] {
+            let mut standard = Standard::default();
+            [3000, 4096, 20_000].into_iter().for_each(|units| standard.add(&vec![value; units]));
+            assert!(standard.is_constant(true), "{value}: {standard:?}");
+        }
         assert!(standard(&[0.0; 3]).is_constant(true));
         assert!(!standard(&[1.0, f64::NAN]).is_finite() && !standard(&[f64::INFINITY, 0.0]).is_finite());
     }
