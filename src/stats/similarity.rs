@@ -16,9 +16,10 @@
 //! the error of `r_ij` is that of `sum e_i e_j` over `sqrt(c_ii c_jj)`. A chain of L additions errs as a random walk,
 //! `u/3 sqrt(L)` of its sum with `u = 2^-24`; L is at most 512 and an RSM has n / L chains and more:
 //!
-//! `|error of r| < 4 u/3 L / sqrt(n) |e_i| |e_j| / sqrt(c_ii c_jj)`, 4 standard deviations; the quotient is at most 2
-//! (else the sums are repeated from better residuals), and `1 - r` where images are alike. Where whole chains of products
-//! are equal (features of few values that are no whole numbers) they round alike: at worst `L/2 u` instead.
+//! `|error of r| < 4 u/3 L / sqrt(n) |e_i| |e_j| / sqrt(c_ii c_jj)`, 4 standard deviations; the quotient is at most 2, with
+//! `contrast m` in the place of `e` too (else the sums are repeated in a better frame), and `1 - r` where images are alike.
+//! Where whole chains of products are equal (features of few values that are no whole numbers) they round alike: at worst
+//! `L/2 u` instead.
 //!
 //! # Equals
 //! All pairs' products are added in one order, and everything else is a function of one row and of what all share. So
@@ -57,8 +58,13 @@ pub const CONSTANT_VARIANCE: f64 = 1.0 / (1_u64 << 44) as f64;
 /// Layers of up to so many units are correlated in f64, on the CPU.
 pub const DOUBLE_UNITS: usize = 1024;
 
-/// How large the residuals of an image may be, in variances of its activations. Beyond, the sums are repeated.
-const LARGE_RESIDUALS: f64 = 2.0;
+/// How large what is multiplied for an image may be (its residuals, its part of `m`), in variances of its activations.
+/// Beyond, the sums are repeated, at most [`REPEATS`] times: the first may have lost the variance of `m`.
+const LARGE: f64 = 2.0;
+const REPEATS: usize = 2;
+
+/// As a share of its mean square, a variance of `m` that f32 sums still hold.
+const LEAST_VARIANCE: f64 = 1.0 / 1024.0;
 
 /// Why there is no RSM of a group.
 #[derive(Debug, thiserror::Error)]
@@ -285,19 +291,23 @@ impl Moments {
         self.covariance(i, i) <= self.constant_variance(i)
     }
 
-    /// Whether the residuals of image `i` cost digits, and are not as small as f32 gets.
+    /// Whether the residuals of image `i` or its part of `m` cost digits, and are not as small as f32 gets.
     fn is_far(&self, i: usize) -> bool {
-        self.product(i, i) > LARGE_RESIDUALS * self.covariance(i, i) + self.constant_variance(i)
+        let common = self.images();
+        let part = f64::from(self.frame.contrasts[i]).powi(2) * self.product(common, common);
+        self.product(i, i).max(part) > LARGE * self.covariance(i, i) + self.constant_variance(i)
     }
 
     /// The frame in which residuals have mean 0 and nothing in common with `m`.
     fn better_frame(&self) -> Frame {
         let (common, ones) = (self.images(), self.images() + 1);
-        let variance = self.product(common, common) - self.product(ones, common).powi(2);
+        let squares = self.product(common, common);
+        let variance = squares - self.product(ones, common).powi(2);
         let contrast = |i: usize| {
-            let slope = (self.product(common, i) - self.product(ones, i) * self.product(ones, common)) / variance;
+            let covariance = self.product(common, i) - self.product(ones, i) * self.product(ones, common);
+            let slope = if variance > LEAST_VARIANCE * squares { covariance / variance } else { 0.0 };
             let contrast = frame::short((f64::from(self.frame.contrasts[i]) + slope) as f32);
-            if variance > 0.0 && contrast.is_finite() { contrast } else { 0.0 }
+            if contrast.is_finite() { contrast } else { 0.0 }
         };
         Frame {
             contrasts: (0..self.images()).map(contrast).collect(),
@@ -322,7 +332,10 @@ fn correlate(
             return Err(SimilarityError::NotFinite { image });
         }
     }
-    if (0..images).any(|i| moments.is_far(i)) {
+    for _ in 0..REPEATS {
+        if !(0..images).any(|i| moments.is_far(i)) {
+            break;
+        }
         moments = measure(moments.better_frame())?;
     }
     let scales = Scales {

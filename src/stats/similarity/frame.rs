@@ -17,9 +17,9 @@ const COMMON: usize = 16;
 ///
 /// Correlations are those of the `x`, whatever the numbers here (see [`super::Moments`]); good ones leave residuals that
 /// are small and of mean 0, and products of them lose no digits. Either the shifts or the offsets are 0: offsets are
-/// used where the levels of the images are alike and near 0, for then `x - contrast m` is small when it is rounded; else
-/// shifts. A level of many deviations would be in `m`, and the sums of `m m` would lose the digits of its variance; `x` is
-/// rounded in step with its level, so `x - shift` loses no more than it did.
+/// used where the level of every image is near 0 by its own deviation, for then `x - contrast m` is small when it is
+/// rounded; else shifts. A level of many deviations would be in `m`, and the sums of `m m` would lose the digits of its
+/// variance; `x` is rounded in step with its level, so `x - shift` loses no more than it did.
 #[derive(Clone, Debug)]
 pub(super) struct Frame {
     /// `[images]`, all three; contrasts, as `m`, of 12 bits.
@@ -38,16 +38,14 @@ impl Frame {
         let rows: Vec<&[f32]> = sample.chunks_exact(units).collect();
         let means = of_rows(&rows, |_, row| mean(row));
         let variances = of_rows(&rows, |i, row| squares(row, means[i]) / units as f64);
-        let deviation = variances.into_iter().fold(0.0, f64::max).sqrt();
-        let least = means.iter().copied().fold(0.0, f64::min);
-        let most = means.iter().copied().fold(0.0, f64::max);
-        let alike = most - least <= 2.0 * deviation;
+        // The part of m in an image is then 1.5 variances, less than counts as large.
+        let near = means.iter().zip(&variances).all(|(mean, variance)| 2.0 * mean * mean <= *variance);
 
         let mut order: Vec<usize> = (0..images).collect();
         order.sort_by(|&i, &j| rows[i].iter().map(|x| x.to_bits()).cmp(rows[j].iter().map(|x| x.to_bits())));
         let common: Vec<usize> = order.into_iter().step_by(images.div_ceil(COMMON)).collect();
         let zeros = vec![0.0; images];
-        let shifts = if alike { zeros.clone() } else { means.iter().map(|&mean| mean as f32).collect() };
+        let shifts = if near { zeros.clone() } else { means.iter().map(|&mean| mean as f32).collect() };
         let mut frame = Self { shifts, contrasts: zeros.clone(), offsets: zeros, common };
 
         let mut m = vec![0.0; units];
@@ -59,7 +57,7 @@ impl Frame {
             let slope = slope as f32;
             frame.contrasts[i] = if slope.is_finite() { short(slope) } else { 0.0 };
             let offset = means[i] - f64::from(frame.shifts[i]) - f64::from(frame.contrasts[i]) * centre;
-            frame.offsets[i] = if alike && offset.is_finite() { offset as f32 } else { 0.0 };
+            frame.offsets[i] = if near && offset.is_finite() { offset as f32 } else { 0.0 };
         }
         frame
     }

@@ -130,6 +130,35 @@ fn levels_far_from_zero_cost_no_digits() {
     }
 }
 
+#[test]
+fn one_image_of_large_deviation_costs_the_others_no_digits() {
+    let (concepts, units) = (24, 16_384);
+    let mut rows = alike(concepts, units, 0.3, 0.5, 0.0);
+    let mut random = Random::keyed(12, 0);
+    rows.iter_mut().for_each(|x| *x += 1000.0);
+    rows[..units].iter_mut().for_each(|x| *x = 520.0 * random.normal() as f32);
+    // Last in the order of the samples, and not among those whose mean is taken.
+    rows[0] = 4000.0;
+    on_devices(|device| {
+        let found = rsm(&batches(&rows, units, &[24], device)).unwrap();
+        let difference = difference(&found, &reference(&rows, units));
+        assert!(difference < 2e-7, "off by {difference:e} on {device:?}");
+    });
+}
+
+#[test]
+fn a_common_part_far_from_zero_is_replaced() {
+    // As from a sample that does not tell of the levels.
+    let (concepts, units) = (8, 5000);
+    let mut rows = alike(concepts, units, 0.3, 0.0, 0.0);
+    rows.iter_mut().for_each(|x| *x += 1000.0);
+    let frame = Frame { contrasts: vec![1.0; concepts], common: vec![0, 2, 4, 6], ..Frame::plain(vec![0.0; concepts]) };
+    let lines: Vec<&[f32]> = rows.chunks_exact(units).collect();
+    let found = correlate(frame, |frame| Ok(cpu::moments(&lines, frame))).unwrap().0;
+    let difference = difference(&found, &reference(&rows, units));
+    assert!(difference < 2e-7, "off by {difference:e}");
+}
+
 /// How many decisions of the 2 vs. 2 test are others than those of the reference.
 fn flips(concepts: usize, units: usize, rows: &[f32], device: &Device) -> usize {
     let mut random = Random::keyed(6, 0);
