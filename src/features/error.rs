@@ -226,8 +226,8 @@ pub enum FeaturesError {
     },
     /// A vector without variance.
     #[error(
-        "{}: {row}: all values are the same, or differ by less than 1e-160, whose square is 0: it correlates with nothing; leave it \
-         out, or scale it (of images, `semgpu test --constant half` counts its pairs as half)", path.display()
+        "{}: {row}: all values are the same up to rounding, or differ by less than 1e-160, whose square is 0: it correlates with \
+         nothing; leave it out, or scale it (of images, `semgpu test --constant half` counts its pairs as half)", path.display()
     )]
     Constant {
         /// The file.
