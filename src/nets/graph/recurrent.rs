@@ -27,14 +27,18 @@ const ACTIVATIONS: [&str; 3] = ["Sigmoid", "Tanh", "Tanh"];
 
 /// Long short-term memory (Hochreiter & Schmidhuber 1997) over `[steps, rows, in]`, forward, backward or both.
 pub fn lstm(node: &Node) -> Result<Lowered, Refusal> {
-    let &[steps, rows, inputs] = node.shape(0)? else {
-        return Err(format!("an input of {:?}, expected [steps, rows, units]", node.shape(0)?).into());
+    let own = node.shape(0)?;
+    let &[steps, rows, inputs] = own else {
+        return Err(format!("an input of {own:?}, expected [steps, rows, units]").into());
     };
+    if own.contains(&0) {
+        return Err(format!("an input of {own:?}, in which there is nothing to read").into());
+    }
     let (kernel, recurrent) = (node.constant(1)?.clone(), node.constant(2)?.clone());
     let unfit = || format!("weights of {:?} and {:?} on {inputs} units", kernel.shape, recurrent.shape);
-    let &[ways, gates, own] = &kernel.shape[..] else { return Err(unfit().into()) };
+    let &[ways, gates, read] = &kernel.shape[..] else { return Err(unfit().into()) };
     let hidden = gates / 4;
-    if own != inputs || hidden == 0 || recurrent.shape != [ways, 4 * hidden, hidden] || gates != 4 * hidden {
+    if read != inputs || hidden == 0 || recurrent.shape != [ways, 4 * hidden, hidden] || gates != 4 * hidden {
         return Err(unfit().into());
     }
     let backward = match (node.text("direction"), ways) {
