@@ -83,7 +83,11 @@ pub fn firsts(wiring: &Wiring, compiled: &Compiled, images: usize) -> Vec<bool> 
             Ok(Lowered::Known(_)) | Err(_) => {}
         }
     }
-    let is_first = |value| before[value] == Some(1) && shape(value).is_some_and(|shape| shape.first() == Some(&images));
+    let is_first = |value: usize| {
+        // What a node leaves out has no name.
+        let leads = shape(value).is_some_and(|shape| shape.first() == Some(&images));
+        before[value] == Some(1) && leads && !wiring.names[value].is_empty()
+    };
     (0..wiring.names.len()).map(is_first).collect()
 }
 

@@ -148,7 +148,7 @@ impl<'a> Compiled<'a> {
     }
 
     fn node(&mut self, at: usize) -> Result<(), Refusal> {
-        if self.wiring.model.nodes[at].output.first().is_none_or(String::is_empty) {
+        if self.wiring.model.nodes[at].output.iter().all(String::is_empty) {
             return Err("computes nothing".into());
         }
         bounds::settings(self.wiring.model.nodes[at].whole_settings())?;

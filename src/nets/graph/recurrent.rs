@@ -22,16 +22,23 @@ pub fn behind_directions(_: &Node, along: Along) -> Option<usize> {
 /// One direction: `[in, 4 hidden]`, `[hidden, 4 hidden]` and `[1, 4 hidden]`, of the input, output and forget gate and the cell.
 type Gates = [Tensor<2>; 3];
 
+/// Of the gates, of the cell, and of what is put out; some exporters name them.
+const ACTIVATIONS: [&str; 3] = ["Sigmoid", "Tanh", "Tanh"];
+
 /// Long short-term memory (Hochreiter & Schmidhuber 1997) over `[steps, rows, in]`, forward, backward or both.
 pub fn lstm(node: &Node) -> Result<Lowered, Refusal> {
-    let &[steps, rows, inputs] = node.shape(0)? else {
-        return Err(format!("an input of {:?}, expected [steps, rows, units]", node.shape(0)?).into());
+    let own = node.shape(0)?;
+    let &[steps, rows, inputs] = own else {
+        return Err(format!("an input of {own:?}, expected [steps, rows, units]").into());
     };
+    if own.contains(&0) {
+        return Err(format!("an input of {own:?}, in which there is nothing to read").into());
+    }
     let (kernel, recurrent) = (node.constant(1)?.clone(), node.constant(2)?.clone());
     let unfit = || format!("weights of {:?} and {:?} on {inputs} units", kernel.shape, recurrent.shape);
-    let &[ways, gates, own] = &kernel.shape[..] else { return Err(unfit().into()) };
+    let &[ways, gates, read] = &kernel.shape[..] else { return Err(unfit().into()) };
     let hidden = gates / 4;
-    if own != inputs || hidden == 0 || recurrent.shape != [ways, 4 * hidden, hidden] || gates != 4 * hidden {
+    if read != inputs || hidden == 0 || recurrent.shape != [ways, 4 * hidden, hidden] || gates != 4 * hidden {
         return Err(unfit().into());
     }
     let backward = match (node.text("direction"), ways) {
@@ -41,9 +48,11 @@ pub fn lstm(node: &Node) -> Result<Lowered, Refusal> {
         (direction, _) => return Err(format!("direction = {direction:?} with weights of {ways}").into()),
     };
     let plain = node.int("layout", 0) == 0 && node.int("input_forget", 0) == 0 && node.float("clip", 0.0) == 0.0;
-    let alone = [4, 7].iter().all(|&at| node.optional(at).is_none()) && node.proto.attribute("activations").is_none();
-    if !plain || !alone {
-        return Err("layout, input_forget, clip, activations, lengths or peepholes, expected none of them".into());
+    let alone = [4, 7].iter().all(|&at| node.optional(at).is_none());
+    let usual = |(n, name): (usize, &Vec<u8>)| name.eq_ignore_ascii_case(ACTIVATIONS[n % 3].as_bytes());
+    let named = node.proto.attribute("activations").map_or(&[][..], |setting| &setting.strings);
+    if !plain || !alone || !named.iter().enumerate().all(usual) {
+        return Err("layout, input_forget, clip, other activations, lengths or peepholes, expected none of them".into());
     }
     for at in [5, 6] {
         let zeros = match node.optional(at) {

@@ -117,6 +117,8 @@ pub struct AttributeProto {
     pub floats: Vec<f32>,
     #[prost(int64, repeated, tag = "8")]
     pub ints: Vec<i64>,
+    #[prost(bytes = "vec", repeated, tag = "9")]
+    pub strings: Vec<Vec<u8>>,
 }
 
 /// A constant, its values here or in a file beside the model.
@@ -206,6 +208,7 @@ fn count_parts(mut message: &[u8], level: Level, count: &mut usize) -> Option<()
             (Level::TensorType, 2) => Level::Shape,
             (Level::Model, 8 | 25)
             | (Level::Node, 1..=4 | 9)
+            | (Level::Attribute, 9)
             | (Level::Tensor, 13)
             | (Level::Value | Level::Shape, 1) => Level::Leaf,
             _ => continue,

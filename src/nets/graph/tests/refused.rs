@@ -116,6 +116,19 @@ fn products_of_nothing_are_refused() {
 }
 
 #[test]
+fn a_recurrent_layer_of_no_steps_is_refused() {
+    let said = refusal(|d| {
+        let (rows, kernel, recurrent) = (d.weights(&[0, 2, 5]), d.weights(&[1, 12, 5]), d.weights(&[1, 12, 3]));
+        let all = d.node("LSTM", &[&rows, &kernel, &recurrent]);
+        d.nodes.last_mut().unwrap().output = vec![all, "last".to_string()];
+        let last = d.reshaped("last", &[1, 6, 1, 1]);
+        let map = d.conv("x", &[6, 3, 3, 3], 2, 1, 1);
+        d.node("Add", &[&map, &last])
+    });
+    assert!(said.contains("an input of [0, 2, 5], in which there is nothing"), "{said}");
+}
+
+#[test]
 fn a_column_is_no_bias_of_as_many_outputs() {
     let folder = tempfile::tempdir().unwrap();
     let mut d = Drawing::default();

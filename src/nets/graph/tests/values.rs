@@ -101,6 +101,41 @@ fn a_recurrent_layer_reads_rows_forward_and_backward() {
 }
 
 #[test]
+fn what_a_node_leaves_out_is_no_layer_and_may_come_first() {
+    let mut d = Drawing::default();
+    let x = d.tokens("x");
+    let rows = d.turned(&x, &[1, 0, 2]);
+    let (kernel, recurrent) = (d.weights(&[2, 12, 12]), d.weights(&[2, 12, 3]));
+    let lstm = |d: &mut Drawing, activations: &[&str]| {
+        let y = d.set("LSTM", &[&rows, &kernel, &recurrent], &[("hidden_size", &[3])]);
+        let strings = activations.iter().map(|name| name.as_bytes().to_vec()).collect();
+        let named = AttributeProto { name: "activations".to_string(), strings, ..AttributeProto::default() };
+        d.nodes.last_mut().unwrap().attribute.extend([text("direction", "bidirectional"), named]);
+        y
+    };
+    let all = lstm(&mut d, &[]);
+    let last = lstm(&mut d, &["sigmoid", "Tanh", "Tanh", "Sigmoid", "Tanh", "Tanh"]);
+    d.nodes.last_mut().unwrap().output = vec![String::new(), last.clone(), String::new()];
+    let (all, last) = (d.turned(&all, &[2, 0, 1, 3]), d.turned(&last, &[1, 0, 2]));
+    let (all, last) = (d.reshaped(&all, &[0, 96]), d.reshaped(&last, &[0, 6]));
+    let both = d.set("Concat", &[&all, &last], &[("axis", &[1])]);
+    // Of three parts the first and the last.
+    let lengths = d.whole(&[96, 3, 3]);
+    let first = d.set("Split", &[&both, &lengths], &[("axis", &[1])]);
+    d.nodes.last_mut().unwrap().output = vec![first.clone(), String::new(), "back".to_string()];
+    let y = d.set("Concat", &["back", &first], &[("axis", &[1])]);
+    let folder = tempfile::tempdir().unwrap();
+    let network = d.saved(&y, folder.path());
+    assert!(network.layers.iter().all(|layer| !layer.name.is_empty()));
+    let [both, y] = values_of(&network, [&both, &y]);
+    for (both, y) in both.chunks(102).zip(y.chunks(99)) {
+        let expected = [&both[15 * 6..][..3], &both[3..6]].concat();
+        compare(&both[96..], &expected);
+        compare(y, &[&both[99..], &both[..96]].concat());
+    }
+}
+
+#[test]
 fn lines_are_pooled_as_maps_are() {
     // [images, 12, 16].
     let line = |d: &mut Drawing| {
