@@ -30,6 +30,7 @@ struct Sizes {
 
 const NEIGHBOURS = {{ neighbours }}u == 1u;
 
+{{ parts/runs }}
 @compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -42,13 +43,7 @@ fn main(
     }
     let row = at / sizes.units;
     let unit = at - row * sizes.units;
-    var first = sizes.offset;
-    var left = row;
-{{ repeat r {{ runs }} }}
-    let before{{ r }} = left / sizes.length{{ r }};
-    first += (left - before{{ r }} * sizes.length{{ r }}) * sizes.step{{ r }};
-    left = before{{ r }};
-{{ end }}
+    let first = place_of(row);
     let half = sizes.units / 2u;
     let further = select(unit + half, unit - half, unit >= half);
     let partner = select(further, unit ^ 1u, NEIGHBOURS);

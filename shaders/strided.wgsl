@@ -31,6 +31,7 @@ alias Value = Value{{ width }};
 @group(0) @binding(1) var<storage, read_write> results: array<Value>;
 @group(0) @binding(2) var<uniform> sizes: Sizes;
 
+{{ parts/runs }}
 @compute @workgroup_size(256)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -41,12 +42,5 @@ fn main(
     if to >= sizes.count {
         return;
     }
-    var place = sizes.offset;
-    var left = to;
-{{ repeat r {{ runs }} }}
-    let before{{ r }} = left / sizes.length{{ r }};
-    place += (left - before{{ r }} * sizes.length{{ r }}) * sizes.step{{ r }};
-    left = before{{ r }};
-{{ end }}
-    results[to] = x[place];
+    results[to] = x[place_of(to)];
 }

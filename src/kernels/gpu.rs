@@ -46,6 +46,7 @@ const PARTS: &[(&str, &str)] = &[
     ("parts/finished", include_str!("../../shaders/parts/finished.wgsl")),
     ("parts/values", include_str!("../../shaders/parts/values.wgsl")),
     ("parts/activation", include_str!("../../shaders/parts/activation.wgsl")),
+    ("parts/runs", include_str!("../../shaders/parts/runs.wgsl")),
     ("parts/total", include_str!("../../shaders/parts/total.wgsl")),
     ("parts/nan", include_str!("../../shaders/parts/nan.wgsl")),
     ("parts/product", include_str!("../../shaders/parts/product.wgsl")),

@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::{cpu, from_cpu, gpu, on_cpu};
+use super::{cpu, from_cpu, gpu, on_cpu, strided};
 
 /// Which units are turned together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,8 +54,7 @@ impl Rotary {
     pub fn forward(&self, root: &Tensor<1>, rows: &Rows) -> Tensor<2> {
         let [tokens, units] = self.cosines.dims();
         let count: usize = rows.runs.iter().map(|&(length, _)| length).product();
-        let last: usize = rows.runs.iter().map(|&(length, step)| (length - 1) * step).sum();
-        assert!(rows.offset + last + units <= root.dims()[0] && rows.runs.len() <= MOST_RUNS, "rows of the root");
+        assert!(rows.offset + strided::last(&rows.runs) + units <= root.dims()[0] && rows.runs.len() <= MOST_RUNS, "rows of the root");
         assert!(count.is_multiple_of(tokens * rows.heads), "{count} rows of {tokens} tokens and {} heads", rows.heads);
         match (on_cpu(root), on_cpu(&self.cosines), on_cpu(&self.sines)) {
             (Some(values), Some(cosines), Some(sines)) => from_cpu([count, units], |out| {
