@@ -180,7 +180,7 @@ fn cut_one(
     tables: &mut Tables,
     progress: &Progress,
 ) -> Result<(), Error> {
-    let (out, keys, images) = (plan.config.out(), Keys::of(&plan), plan.images.clone());
+    let (out, keys, images) = (plan.config.out(), (Keys::of(&plan), record::cut_from(&plan)), plan.images.clone());
     let (groups, permutations) = (plan.inputs.manifest.groups.len(), plan.config.most_permutations());
     let matrices = plan.model.layers.len() + usize::from(plan.model.classifier.is_some());
     let told = (arguments.seconds_per_group, arguments.seconds_per_draw);
