@@ -367,6 +367,15 @@ fn shards_of_other_inputs_are_refused() {
     );
     let said = fail(&["shard", &config, "--out", &small.text("uncut"), "--groups", "1-1"], 2);
     assert!(said.contains("shards.json: no such file") && said.contains("semgpu shards"), "{said}");
+    let status = |more: &[&str]| {
+        String::from_utf8(call(&[&["status", &config, "--out", &out][..], more].concat()).stdout).unwrap()
+    };
+    assert!(!status(&[]).contains("changed") && status(&["--json"]).contains("\"changed\": null"));
+    let said = status(&["--set", "seed=7"]);
+    assert!(
+        said.contains("  changed since `semgpu shards`: seed 3 -> 7; undo that") && said.contains("groups: "),
+        "{said}"
+    );
     // A list changed by hand.
     let list = small.read("merged.shards/shards.json");
     small.write("merged.shards/shards.json", &list.replace("\"2-2\"", "\"2-9\""));
