@@ -228,6 +228,16 @@ fn the_first_of_duplicates_counts_and_is_named() {
 }
 
 #[test]
+fn a_first_line_of_numbers_alone_is_no_header() {
+    for word in ["5", "0.5", "  ", "\t"] {
+        let file = format!("{word} 0.1 0.2 0.3\nzebra 1 2 3\n");
+        let found = read_bytes(file.as_bytes(), &["zebra", word.trim()]).unwrap();
+        assert_eq!((found.words, found.dimensions), (2, 3), "{word:?}");
+        assert_eq!(found.vectors, [Some(vec![1.0, 2.0, 3.0]), Some(vec![0.1, 0.2, 0.3])], "{word:?}");
+    }
+}
+
+#[test]
 fn a_header_is_held_to_the_words_that_follow() {
     for body in [glove(), word2vec_binary(false)[4..].to_vec()] {
         let error = read_bytes(&[b"4 4\n".to_vec(), body.clone()].concat(), &["tick"]).unwrap_err().to_string();
