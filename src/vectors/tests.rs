@@ -369,6 +369,16 @@ fn an_npy_takes_its_words_from_the_list_beside_it() {
     }
     let alone = written(&glove());
     assert_eq!(files(alone.path()).unwrap(), [alone.path()]);
+    // An empty line at the end names no row, unless the rows have one for it.
+    for (list, expected) in [("the\nzebra\ntick\n\n", "tick"), ("the\nzebra\n\n", "")] {
+        std::fs::write(directory.path().join("model.txt"), list).unwrap();
+        let found = read(&path, &wanted(&[expected, "zebra"])).unwrap();
+        assert_eq!(
+            (found.words, found.vectors),
+            (3, [2, 1].map(|row| Some(VALUES[row].to_vec())).to_vec()),
+            "{list:?}"
+        );
+    }
     std::fs::write(directory.path().join("model.txt"), "the\nzebra\n").unwrap();
     let error = read(&path, &wanted(&["tick"])).unwrap_err().to_string();
     assert!(error.contains("array `vectors`: shape [3, 4], expected [2, dimensions]"), "{error}");
