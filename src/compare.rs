@@ -106,6 +106,12 @@ pub enum CompareError {
     /// Other results.
     #[error("{}: holds results of another command, beside which the comparison would stand; give --out a directory of its own", .0.display())]
     Taken(PathBuf),
+    /// Tests of measures alone.
+    #[error(
+        "{}: accuracy.csv has no rows, and curves are of them: a test by --measure alone; the same `semgpu test` with --measure 2v2 \
+         beside it makes them, of words without layers", .0.display()
+    )]
+    NoCurves(PathBuf),
     /// One curve of one layer.
     #[error(
         "one curve of one layer is nothing to compare: {found}; name another results directory, or a run with two word models"
@@ -198,7 +204,10 @@ pub fn compare(request: &Request, progress: &Progress) -> Result<PathBuf, Error>
     }
     untested.iter().for_each(|said| progress.line(said.clone()));
     let without = runs.iter().map(|(name, _)| name).filter(|name| curves.iter().all(|curve| curve.run != **name));
-    let of_words = if request.words.is_empty() { "" } else { " with the word models of --words" };
+    let of_words = match request.words.is_empty() {
+        true => " (a test by --measure alone; --measure 2v2 beside it makes them)",
+        false => " with the word models of --words",
+    };
     let mut warnings: Vec<String> = without
         .map(|name| format!("{name}: no accuracies of the 2 vs. 2 test{of_words}; not in the comparison"))
         .collect();
