@@ -15,7 +15,7 @@ use std::time::Instant;
 use clap::Args;
 
 use crate::checksum;
-use crate::config::{MOST_RESAMPLES, named};
+use crate::config::{MOST_RESAMPLES, named, whole};
 use crate::error::{Error, FileError};
 use crate::fonts;
 use crate::matrices::MatrixError;
@@ -26,7 +26,7 @@ use crate::results::{COMPARE, ResultsDir, ResultsError, write_json, write_table}
 use crate::stats::generalise::Generalise;
 use crate::stats::influence::{self, Spread};
 use crate::sweep::{self, SweepError};
-use crate::wording::{first, meant};
+use crate::wording::{first, grouped, meant};
 
 use curves::{Curve, WordsAndLayers, curves, rsms, run_names};
 
@@ -47,7 +47,7 @@ pub struct Request {
         long = "bootstrap",
         value_name = "N",
         default_value_t = 1000,
-        value_parser = clap::value_parser!(u64).range(2..=MOST_RESAMPLES)
+        value_parser = resamples
     )]
     pub resamples: u64,
     /// Seeds the draws.
@@ -62,6 +62,11 @@ pub struct Request {
     /// Where report.html, compare.csv, within.csv and the figures go.
     #[arg(long, value_name = "DIR", default_value = "results/compare")]
     pub out: PathBuf,
+}
+
+fn resamples(text: &str) -> Result<u64, String> {
+    let expected = || format!("expected 2 to {}", grouped(MOST_RESAMPLES));
+    whole(text).and_then(|count| if (2..=MOST_RESAMPLES).contains(&count) { Ok(count) } else { Err(expected()) })
 }
 
 /// Results that cannot be compared.
