@@ -108,7 +108,7 @@ fn to_cut(config: &Config) -> Value {
 /// In what one is other than the one that was [cut](cut_from), in words; none where that is not known.
 pub fn changed(cut: &Value, here: &Value) -> Option<String> {
     let mut found = Vec::new();
-    for part in ["SHA-256", "config", "device", "semgpu"] {
+    for part in ["semgpu", "device", "SHA-256", "config"] {
         let key = if part == "config" { "" } else { part };
         differences(key, &cut[part], &here[part], &mut found);
     }
