@@ -15,7 +15,7 @@ use std::time::Instant;
 use clap::Args;
 
 use crate::checksum;
-use crate::config::{MOST_RESAMPLES, named};
+use crate::config::{MOST_RESAMPLES, named, whole};
 use crate::error::{Error, FileError};
 use crate::fonts;
 use crate::matrices::MatrixError;
@@ -26,7 +26,7 @@ use crate::results::{COMPARE, ResultsDir, ResultsError, write_json, write_table}
 use crate::stats::generalise::Generalise;
 use crate::stats::influence::{self, Spread};
 use crate::sweep::{self, SweepError};
-use crate::wording::{first, meant};
+use crate::wording::{first, grouped, meant};
 
 use curves::{Curve, WordsAndLayers, curves, rsms, run_names};
 
@@ -47,7 +47,7 @@ pub struct Request {
         long = "bootstrap",
         value_name = "N",
         default_value_t = 1000,
-        value_parser = clap::value_parser!(u64).range(2..=MOST_RESAMPLES)
+        value_parser = resamples
     )]
     pub resamples: u64,
     /// Seeds the draws.
@@ -62,6 +62,11 @@ pub struct Request {
     /// Where report.html, compare.csv, within.csv and the figures go.
     #[arg(long, value_name = "DIR", default_value = "results/compare")]
     pub out: PathBuf,
+}
+
+fn resamples(text: &str) -> Result<u64, String> {
+    let expected = || format!("expected 2 to {}", grouped(MOST_RESAMPLES));
+    whole(text).and_then(|count| if (2..=MOST_RESAMPLES).contains(&count) { Ok(count) } else { Err(expected()) })
 }
 
 /// Results that cannot be compared.
@@ -106,6 +111,12 @@ pub enum CompareError {
     /// Other results.
     #[error("{}: holds results of another command, beside which the comparison would stand; give --out a directory of its own", .0.display())]
     Taken(PathBuf),
+    /// Tests of measures alone.
+    #[error(
+        "{}: accuracy.csv has no rows, and curves are of them: a test by --measure alone; the same `semgpu test` with --measure 2v2 \
+         beside it makes them, of words without layers", .0.display()
+    )]
+    NoCurves(PathBuf),
     /// One curve of one layer.
     #[error(
         "one curve of one layer is nothing to compare: {found}; name another results directory, or a run with two word models"
@@ -198,7 +209,10 @@ pub fn compare(request: &Request, progress: &Progress) -> Result<PathBuf, Error>
     }
     untested.iter().for_each(|said| progress.line(said.clone()));
     let without = runs.iter().map(|(name, _)| name).filter(|name| curves.iter().all(|curve| curve.run != **name));
-    let of_words = if request.words.is_empty() { "" } else { " with the word models of --words" };
+    let of_words = match request.words.is_empty() {
+        true => " (a test by --measure alone; --measure 2v2 beside it makes them)",
+        false => " with the word models of --words",
+    };
     let mut warnings: Vec<String> = without
         .map(|name| format!("{name}: no accuracies of the 2 vs. 2 test{of_words}; not in the comparison"))
         .collect();

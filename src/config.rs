@@ -29,7 +29,9 @@ pub(crate) use doubts::{doubt_of_neighbours, doubt_of_tail};
 pub use error::ConfigError;
 pub use network::{ChannelOrder, InputConfig};
 pub use networks::{Asked, Member, Networks, Sweep, Written};
-pub use options::{InferenceOptions, MOST_RESAMPLES, OptionError, Spaces, TestOptions, TestRequest, draws, named};
+pub use options::{
+    InferenceOptions, MOST_RESAMPLES, OptionError, Spaces, TestOptions, TestRequest, draws, named, whole,
+};
 pub(crate) use options::{check_measures, check_permutations};
 pub use schema::json_schema;
 

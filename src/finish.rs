@@ -75,6 +75,8 @@ pub struct Images {
     pub sums: Vec<String>,
     /// The network's answers, if it was run that far.
     pub predictions: Option<Predictions>,
+    /// Whether the network is a control with random weights.
+    pub random: bool,
     /// The words that stand for classes.
     pub lexicon: Lexicon,
     /// The 1 vs. 2 test, if asked for.
@@ -215,7 +217,7 @@ impl Images {
         let (manifest, root) = (&self.manifest, self.root.as_path());
         results.predictions = one_vs_two::prediction_rows(&space.network, manifest, root, predictions, &self.lexicon);
         let mut warnings: Vec<String> =
-            doubt_of_answers(&space.network, predictions, &self.lexicon).into_iter().collect();
+            doubt_of_answers((&space.network, self.random), predictions, &self.lexicon).into_iter().collect();
         let Some(test) = &self.one_vs_two else { return Ok(warnings) };
         let answers = (predictions, &self.lexicon);
         let (rows, said) = one_vs_two::one_vs_two(space, words, (manifest, root), answers, test, known, progress)?;
@@ -243,13 +245,13 @@ impl Images {
 /// Share of the images above which one answer is that of a network which tells nothing apart.
 const ONE_ANSWER: f64 = 0.9;
 
-/// That the network takes nearly all images, of many concepts, for one class.
-fn doubt_of_answers(network: &str, predictions: &Predictions, lexicon: &Lexicon) -> Option<String> {
+/// That the network takes nearly all images, of many concepts, for one class, as may be with `random` weights.
+fn doubt_of_answers((network, random): (&str, bool), predictions: &Predictions, lexicon: &Lexicon) -> Option<String> {
     let mut answers = BTreeMap::new();
     predictions.iter().flatten().for_each(|class| *answers.entry(*class).or_insert(0) += 1);
     let images: usize = answers.values().sum();
     let (&class, &most) = answers.iter().max_by_key(|(_, images)| **images)?;
-    (most as f64 > ONE_ANSWER * images as f64).then(|| {
+    (!random && most as f64 > ONE_ANSWER * images as f64).then(|| {
         format!(
             "{network} takes {} of {} for one class, {}: its weights are not trained, or of another form, or the numbers \
              that arrive are not those of its training (network.input)",
@@ -324,13 +326,13 @@ mod tests {
     #[test]
     fn a_network_of_one_answer_is_told() {
         let lexicon = Lexicon { words: Vec::new(), of_class: Vec::new(), classes: Classes::imagenet() };
-        let doubt = |others: usize| {
+        let doubt = |others: usize, random: bool| {
             let group: Vec<u32> = (0..20).map(|image| if image < others { image as u32 } else { 761 }).collect();
-            doubt_of_answers("net", &vec![group.clone(), group], &lexicon)
+            doubt_of_answers(("net", random), &vec![group.clone(), group], &lexicon)
         };
-        let said = doubt(1).unwrap();
+        let said = doubt(1, false).unwrap();
         assert!(said.starts_with("net takes 38 of 40 images for one class, remote control: "), "{said}");
-        assert_eq!(doubt(2), None);
-        assert_eq!(doubt_of_answers("net", &Vec::new(), &lexicon), None);
+        assert_eq!([doubt(2, false), doubt(1, true)], [None, None]);
+        assert_eq!(doubt_of_answers(("net", false), &Vec::new(), &lexicon), None);
     }
 }

@@ -19,6 +19,7 @@ use crate::checksum;
 use crate::error::FileError;
 use crate::files;
 use crate::limits::{self, Decoding, PIXELS};
+use crate::names;
 
 /// A centre crop that keeps less than a hundredth of the side is a mistake in the configuration.
 pub const MIN_CROP_PCT: f64 = 0.01;
@@ -130,6 +131,17 @@ pub enum ImageError {
     /// Not there, or not readable.
     #[error(transparent)]
     File(#[from] FileError),
+    /// There under a name that looks the same.
+    #[error(
+        "{}: no such file, but one whose name looks the same is there, spelled in the {form} form of Unicode; copy the name from the \
+         disk into the manifest, or rename the file", path.display()
+    )]
+    OtherForm {
+        /// The file, as named.
+        path: PathBuf,
+        /// The form of the name on the disk.
+        form: &'static str,
+    },
     /// The first bytes are of no format that is read.
     #[error("{}: begins with \"{begins}\", expected a JPEG, PNG, WebP, GIF, BMP, TIFF or PNM image", path.display())]
     Format {
@@ -210,12 +222,20 @@ struct Rgb {
 
 /// The bytes of a file that may be an image.
 fn read(path: &Path) -> Result<Vec<u8>, ImageError> {
-    let length = std::fs::metadata(path).map_err(FileError::at(path))?.len();
+    let length = std::fs::metadata(path).map_err(|error| missing(path, error))?.len();
     if length > limits::DECODER_BYTES {
         let found = format!("{length} bytes, expected an image of at most {}", limits::DECODER_BYTES);
         return Err(FileError::at(path)(std::io::Error::other(found)).into());
     }
     Ok(files::read(path).map_err(FileError::at(path))?)
+}
+
+/// Why a file is not found: where it is there by a name in another form of Unicode, that.
+fn missing(path: &Path, error: std::io::Error) -> ImageError {
+    match names::form_on_disk(path) {
+        Some(form) => ImageError::OtherForm { path: path.into(), form },
+        None => FileError::at(path)(error).into(),
+    }
 }
 
 /// A decoder whose header has been read and found acceptable.

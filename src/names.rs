@@ -16,6 +16,14 @@ pub fn plain(name: &str) -> String {
     name.nfc().collect()
 }
 
+/// The form of Unicode in which a path exists, where it does in another than the one it is written in: macOS once wrote all names of
+/// files decomposed, where keyboards compose.
+pub fn form_on_disk(path: &Path) -> Option<&'static str> {
+    let written = path.to_str()?;
+    let forms = [("composed (NFC)", written.nfc().collect()), ("decomposed (NFD)", written.nfd().collect::<String>())];
+    forms.into_iter().find(|(_, name)| name != written && Path::new(name).exists()).map(|(form, _)| form)
+}
+
 /// What a name must be that makes a file and stands in tables and figures.
 pub const NAME: &str = "1 to 200 bytes of text without control characters";
 

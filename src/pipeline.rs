@@ -164,6 +164,7 @@ pub fn run(plan: Plan, fresh: bool, beside: &mut Beside, progress: &Progress) ->
             sums: images,
             manifest,
             predictions,
+            random: run.config.network.random,
             lexicon: test.lexicon,
             one_vs_two: test.one_vs_two,
         }),

@@ -21,6 +21,8 @@ mod groups;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 pub use cut::{Cut, Estimate, Size, Span};
 pub use draws::{DrawsError, begins as begins_draws, is_own as are_draws, read as read_draws, write as write_draws};
 
@@ -31,7 +33,7 @@ use crate::config::Config;
 use crate::error::FileError;
 use crate::evaluation::Draws;
 use crate::plan::{Plan, Seen};
-use crate::record::{Checksums, Run};
+use crate::record::{self, Checksums, Run};
 use crate::results::{ClaimError, Ledger, ResultsDir, check_files, is_scales, remove_dead, write_json};
 
 /// What stands in the way of a shard or of their merge.
@@ -53,14 +55,14 @@ pub enum ShardError {
     },
     /// The inputs are not those that were cut.
     #[error(
-        "{}: the shards of another experiment: {what} changed since `semgpu shards` (version, device and inputs must be the \
+        "{}: the shards of another experiment; changed since `semgpu shards`: {what} (version, device and inputs must be the \
          same on all machines); `semgpu shards --fresh` cuts anew", path.display()
     )]
     Other {
         /// `shards.json`
         path: PathBuf,
         /// What is another.
-        what: &'static str,
+        what: String,
     },
     /// Cut before in other pieces, some of which are computed.
     #[error(
@@ -206,7 +208,7 @@ impl Shards {
             remove(&place)?;
         } else if list.exists() {
             let before = Self { place: place.clone(), cut: Cut::read(&list)? };
-            same(&list, &cut.keys, &before.cut.keys)?;
+            same(&list, (&cut.keys, &before.cut), || cut.from.clone())?;
             before.check_kept(&list, &cut)?;
         }
         let shards = Self { place, cut };
@@ -222,7 +224,7 @@ impl Shards {
     pub fn of(plan: &Plan) -> Result<Self, ShardError> {
         let shards = Self::at(&plan.config.out())?;
         let path = shards.place.join(cut::LIST);
-        same(&path, &Keys::of(plan), &shards.cut.keys)?;
+        same(&path, (&Keys::of(plan), &shards.cut), || record::cut_from(plan))?;
         if !shards.cut.is_of(plan.inputs.manifest.groups.len(), plan.config.most_permutations()) {
             let reason = "its groups or draws end elsewhere than the experiment's".to_string();
             return Err(ShardError::Damaged { path, reason });
@@ -418,12 +420,14 @@ fn refuse_missing(commands: Vec<String>, all: usize) -> Result<(), ShardError> {
     if commands.is_empty() { Ok(()) } else { Err(ShardError::Missing { missing: commands.len(), all, commands }) }
 }
 
-fn same(list: &Path, found: &Keys, expected: &Keys) -> Result<(), ShardError> {
-    let what = match (found.similarity == expected.similarity, found.test == expected.test) {
+/// Whether an experiment of these keys is the one that was cut; `from` says in full what it is, for the difference.
+fn same(list: &Path, (keys, cut): (&Keys, &Cut), from: impl FnOnce() -> Value) -> Result<(), ShardError> {
+    let what = match (keys.similarity == cut.keys.similarity, keys.test == cut.keys.test) {
         (true, true) => return Ok(()),
         (false, _) => "images, weights, network, version or device",
         (true, false) => "words, layers or the tests' options",
     };
+    let what = record::changed(&cut.from, &from()).unwrap_or_else(|| what.to_string());
     Err(ShardError::Other { path: list.into(), what })
 }
 

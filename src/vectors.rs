@@ -295,13 +295,16 @@ struct Rows {
     /// The row of each wanted word's first and further appearances, ascending.
     wanted: Vec<(u64, Vec<u8>)>,
     words: u64,
+    /// Whether the last of them is empty, as behind a last line that has an end of its own.
+    ends_empty: bool,
 }
 
 impl Rows {
     fn new(words: impl Iterator<Item = io::Result<Vec<u8>>>, wanted: &Wanted) -> io::Result<Self> {
-        let mut rows = Self { wanted: Vec::new(), words: 0 };
+        let mut rows = Self { wanted: Vec::new(), words: 0, ends_empty: false };
         for word in words {
             let word = word?;
+            rows.ends_empty = word.is_empty();
             if wanted.contains(&word) {
                 rows.wanted.push((rows.words, word));
             }
@@ -310,8 +313,12 @@ impl Rows {
         Ok(rows)
     }
 
-    /// Holds the matrix to `[words, dimensions]`.
-    fn check_shape(&self, shape: &[u64], wanted: &mut Wanted) -> Result<(), VectorsError> {
+    /// Holds the matrix to `[words, dimensions]`; an empty word too many, the last, is none.
+    fn check_shape(&mut self, shape: &[u64], wanted: &mut Wanted) -> Result<(), VectorsError> {
+        if self.ends_empty && shape.first().is_some_and(|rows| rows + 1 == self.words) {
+            self.words -= 1;
+            self.wanted.retain(|(row, _)| *row < self.words);
+        }
         wanted.total = self.words;
         match shape {
             &[rows, dimensions] if rows == self.words => wanted.set_dimensions(dimensions),

@@ -180,7 +180,7 @@ fn cut_one(
     tables: &mut Tables,
     progress: &Progress,
 ) -> Result<(), Error> {
-    let (out, keys, images) = (plan.config.out(), Keys::of(&plan), plan.images.clone());
+    let (out, keys, images) = (plan.config.out(), (Keys::of(&plan), record::cut_from(&plan)), plan.images.clone());
     let (groups, permutations) = (plan.inputs.manifest.groups.len(), plan.config.most_permutations());
     let matrices = plan.model.layers.len() + usize::from(plan.model.classifier.is_some());
     let told = (arguments.seconds_per_group, arguments.seconds_per_draw);
@@ -276,12 +276,20 @@ pub(super) fn status(arguments: Status) -> Result<(), Error> {
         for (network, config) in networks {
             let shards = Shards::at(&config.out()).map_err(Error::input)?;
             let name = network.as_ref().map_or_else(String::new, |label| format!("  {label}"));
+            let changed = record::changed_config(&shards.cut().from, &config);
+            if let Some(changed) = changed.as_ref().filter(|_| !arguments.json) {
+                print(format!(
+                    "{}{name}  changed since `semgpu shards`: {changed}; undo that, or cut anew with `semgpu shards --fresh`",
+                    path.display()
+                ));
+            }
             for (kind, states) in [("groups", shards.groups_states()), ("draws", shards.draws_states())] {
                 let done = states.iter().filter(|(_, state)| *state == State::Done).count();
                 if arguments.json {
                     let states = states.iter().map(|(span, state)| (span.to_string(), state.to_string()));
                     let states: std::collections::BTreeMap<_, _> = states.collect();
-                    let row = serde_json::json!({"config": path, "network": network, "kind": kind, "done": done, "shards": states});
+                    let row = serde_json::json!({"config": path, "network": network, "kind": kind, "done": done,
+                        "changed": changed, "shards": states});
                     rows.push(row);
                     continue;
                 }

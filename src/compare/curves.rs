@@ -114,6 +114,9 @@ pub fn curves(runs: &[(String, PathBuf)], request: &Request) -> Result<Vec<Curve
     for (_, directory) in runs {
         tables.push((read_table(directory)?, read_table(directory)?));
     }
+    if let Some((_, directory)) = runs.first().filter(|_| tables.iter().all(|(rows, _)| rows.is_empty())) {
+        return Err(CompareError::NoCurves(directory.clone()));
+    }
     let known = report::distinct(tables.iter().flat_map(|(rows, _)| rows).map(|row| row.words.as_str()));
     if let Some(words) = request.words.iter().find(|words| !known.contains(&words.as_str())) {
         return Err(CompareError::Words {
@@ -163,7 +166,7 @@ pub fn curves(runs: &[(String, PathBuf)], request: &Request) -> Result<Vec<Curve
         }
     }
     if curves.len() < 2 && curves.iter().all(|curve| curve.rows.len() < 2) {
-        let found = curves.first().map_or("no accuracies (a test by --measure alone)", |curve| curve.name.as_str());
+        let found = curves.first().map_or("none", |curve| curve.name.as_str());
         return Err(CompareError::Single { found: found.to_string() });
     }
     for curve in &curves {

@@ -3,6 +3,7 @@
 
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use clap::Args;
 use schemars::JsonSchema;
@@ -27,7 +28,7 @@ use crate::wording::{counted, plain};
 #[serde(deny_unknown_fields, default)]
 pub struct TestOptions {
     /// Draws of the null.
-    #[arg(long, default_value_t = TestOptions::default().permutations, value_name = "N")]
+    #[arg(long, default_value_t = TestOptions::default().permutations, value_parser = whole::<u64>, value_name = "N")]
     pub permutations: u64,
     /// A tied pair counts as lost, half or won.
     #[arg(long, default_value = "lost", value_parser = named::<Ties>)]
@@ -42,7 +43,7 @@ pub struct TestOptions {
     #[arg(long, value_name = "N")]
     pub stop_after: Option<NonZeroU32>,
     /// Bootstrap resamples over concepts, for 95 % intervals; 0: none.
-    #[arg(long, default_value_t = TestOptions::default().bootstrap, value_name = "N")]
+    #[arg(long, default_value_t = TestOptions::default().bootstrap, value_parser = whole::<u64>, value_name = "N")]
     pub bootstrap: u64,
 }
 
@@ -271,7 +272,7 @@ pub struct TestRequest {
     #[serde(default)]
     pub measures: Vec<Measure>,
     /// Neighbours of mknn and cknna.
-    #[arg(long, default_value_t = super::neighbours(), value_name = "K")]
+    #[arg(long, default_value_t = super::neighbours(), value_parser = whole::<usize>, value_name = "K")]
     #[serde(default = "super::neighbours")]
     pub neighbours: usize,
     /// The files hold features, [concepts, units] or [groups, concepts, units], not matrices: of words, images or both.
@@ -356,6 +357,22 @@ pub fn named<T: DeserializeOwned>(name: &str) -> Result<T, String> {
     T::deserialize(name.into_deserializer()).map_err(|error: serde::de::value::Error| plain(&error.to_string()))
 }
 
+/// A count of the command line, also as 1_000 or 1e3.
+///
+/// # Errors
+/// No whole number, or one that is too large.
+pub fn whole<T: FromStr>(text: &str) -> Result<T, String> {
+    /// Up to here doubles hold every whole number.
+    const EXACT: f64 = (1_u64 << 53) as f64;
+    let digits = text.replace('_', "");
+    let by_powers = || {
+        let number: f64 = digits.parse().ok()?;
+        (number.fract() == 0.0 && (0.0..=EXACT).contains(&number)).then(|| (number as u64).to_string())
+    };
+    let count = digits.parse().ok().or_else(|| by_powers()?.parse().ok());
+    count.ok_or_else(|| "expected a whole number, such as 1000, 1_000 or 1e3".to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use clap::Parser;
@@ -383,6 +400,21 @@ mod tests {
         let given = Arguments::parse_from(["test", "--tail", "two", "--family", "words"]).inference;
         assert_eq!(given, toml::from_str("tail = \"two\"\nfamily = \"words\"").unwrap());
         assert_eq!(given, InferenceOptions { family: Family::Words, tail: Tail::Two, generalise: None });
+    }
+
+    #[test]
+    fn counts_may_be_written_by_powers_of_ten() {
+        for text in ["1000", "1_000", "1e3", "0.1e4"] {
+            let options = Arguments::parse_from(["test", "--permutations", text, "--bootstrap", text]).options;
+            assert_eq!((options.permutations, options.bootstrap), (1000, 1000), "{text}");
+        }
+        for text in ["1.5", "1e-3", "1e300", "many", "1,000", ""] {
+            assert_eq!(
+                whole::<u64>(text).unwrap_err(),
+                "expected a whole number, such as 1000, 1_000 or 1e3",
+                "{text}"
+            );
+        }
     }
 
     #[test]

@@ -82,6 +82,13 @@ impl Written {
         let marked = changed(toml::Value::String(MARK.to_string()));
         let is_path = marked.is_ok_and(|mut config| config.paths_mut().any(|path| path.as_os_str() == MARK));
         let parsed = parsed(value);
+        let listed = |reason: String| {
+            let names: Vec<&str> = value.split(',').map(str::trim).collect();
+            match changed(names.clone().into()) {
+                Ok(_) => format!("{reason}, as --set '{}={names:?}'", key.trim()),
+                Err(_) => reason,
+            }
+        };
         // A quoted string is TOML, a date where text is expected is text; a path without quotes is text as it stands.
         let mut config = match parsed {
             Some(quoted @ toml::Value::String(_)) if is_path => changed(quoted),
@@ -89,7 +96,7 @@ impl Written {
                 return Err(format!("no text in quotes as TOML has it; {BACKSLASH}"));
             }
             _ if is_path => changed(toml::Value::String(value.to_string())),
-            None => changed(text),
+            None => changed(text).map_err(listed),
             Some(quoted @ toml::Value::String(_)) => changed(quoted),
             Some(parsed) => changed(text).or_else(|_| changed(parsed)),
         }?;
@@ -267,6 +274,19 @@ mod tests {
         let said = |text: &str| read(SMALLEST, &[text]).unwrap_err().to_string();
         assert!(said("words.1.name=V").contains("no element 1 in a list, expected a number from 0 to 0"));
         assert!(said("measures.0=cka").contains("no element 0 in an empty list; set it as a whole"));
+    }
+
+    #[test]
+    fn names_without_the_brackets_of_their_list_are_told_them() {
+        let said = |text: &str| read(SMALLEST, &[text]).unwrap_err().to_string();
+        for (text, expected) in [
+            ("measures=cka", "expected a list, as --set 'measures=[\"cka\"]'"),
+            ("rsa.methods=pearson, spearman", "expected a list, as --set 'rsa.methods=[\"pearson\", \"spearman\"]'"),
+            ("network.layers=fc1", ", as --set 'network.layers=[\"fc1\"]'"),
+        ] {
+            assert!(said(text).ends_with(expected), "{}", said(text));
+        }
+        assert!(!said("measures=cak").contains("--set '") && !said("two_vs_two.ties=los").contains("--set '"));
     }
 
     #[test]

@@ -301,3 +301,18 @@ fn a_decompression_bomb_is_refused_by_its_header() {
         assert!(matches!(error, ImageError::Size { width: 60000, height: 60000, .. }), "{error}");
     }
 }
+
+// There, either form opens the file.
+#[cfg(not(target_os = "macos"))]
+#[test]
+fn a_file_of_the_same_name_in_another_form_of_unicode_is_told() {
+    let [composed, decomposed] = ["caf\u{e9}.png", "cafe\u{301}.png"];
+    for (on_disk, named, form) in [(composed, decomposed, "composed (NFC)"), (decomposed, composed, "decomposed (NFD)")]
+    {
+        let (directory, _) = saved(gradient(4, 4), on_disk);
+        let said = check(&directory.path().join(named)).unwrap_err().to_string();
+        assert!(said.contains(&format!("{named}: no such file, but")) && said.contains(form), "{said}");
+        let other = check(&directory.path().join("th\u{e9}.png")).unwrap_err();
+        assert!(matches!(other, ImageError::File(_)), "{other}");
+    }
+}

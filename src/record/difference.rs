@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::{Checksums, Command, RunRecord, Test, file_name};
-use crate::config::{Config, TestRequest};
+use crate::checksum;
+use crate::config::{Config, RunConfig, TestRequest};
 use crate::error::FileError;
 use crate::matrices::{Read, Side};
 use crate::plan::Plan;
@@ -81,10 +82,57 @@ pub fn of_test(request: &TestRequest) -> Value {
     json!(request)
 }
 
+/// What the shards of a plan are cut from, as a file keeps it: for [`changed`].
+pub fn cut_from(plan: &Plan) -> Value {
+    let Plan { config, checksums, inputs, placement, .. } = plan;
+    let names = (&inputs.manifest.concepts, &inputs.manifest.groups);
+    let words = config.words.iter().map(|words| format!("words of {}", words.name)).zip(checksums.words.iter());
+    let mut contents: BTreeMap<String, String> = words.map(|(key, sum)| (key, sum.clone())).collect();
+    contents.insert("images".to_string(), checksums.images.clone());
+    contents.insert("names of concepts and groups".to_string(), checksum::of_parts(&[json!(names).to_string()]));
+    contents.extend(checksums.weights.clone().map(|sum| ("weights".to_string(), sum)));
+    json!({
+        "SHA-256": contents, "config": to_cut(config), "device": placement.device.key(), "semgpu": env!("CARGO_PKG_VERSION"),
+    })
+}
+
+/// What of a configuration may not change between shards, files by their names.
+fn to_cut(config: &Config) -> Value {
+    let mut config = config.clone();
+    (config.run, config.network.label) = (RunConfig::default(), None);
+    config.paths_mut().for_each(|path| *path = file_name(&path.to_string_lossy()).into());
+    // As a file gives it back, to the last digit.
+    serde_json::from_str(&json!(config).to_string()).expect("written as JSON")
+}
+
+/// In what one is other than the one that was [cut](cut_from), in words; none where that is not known.
+pub fn changed(cut: &Value, here: &Value) -> Option<String> {
+    let mut found = Vec::new();
+    for part in ["semgpu", "device", "SHA-256", "config"] {
+        let key = if part == "config" { "" } else { part };
+        differences(key, &cut[part], &here[part], &mut found);
+    }
+    first(found).filter(|_| cut.is_object())
+}
+
+/// The same of a configuration, whose files are not looked into.
+pub fn changed_config(cut: &Value, config: &Config) -> Option<String> {
+    let mut found = Vec::new();
+    differences("", &cut["config"], &to_cut(config), &mut found);
+    first(found).filter(|_| cut.is_object())
+}
+
+/// The first of these differences, if there are any.
+fn first(mut found: Vec<String>) -> Option<String> {
+    /// So many are said.
+    const SAID: usize = 3;
+    let more = if found.len() > SAID { "; …" } else { "" };
+    found.truncate(SAID);
+    (!found.is_empty()).then(|| found.join("; ") + more)
+}
+
 /// What the results of a record were asked otherwise than `here`, in words; none where nothing differs.
 pub fn replaced(record: &RunRecord, here: &Value) -> Option<String> {
-    /// So many differences are said.
-    const SAID: usize = 3;
     /// Where and how it runs changes no result.
     const ASIDE: [&str; 5] = ["run", "out", "device", "threads", "fresh"];
     let there = match &record.command {
@@ -99,10 +147,7 @@ pub fn replaced(record: &RunRecord, here: &Value) -> Option<String> {
     };
     let mut found = Vec::new();
     differences("", &of_results(&there), &of_results(here), &mut found);
-    let date = &record.origin.date;
-    let more = if found.len() > SAID { "; …" } else { "" };
-    found.truncate(SAID);
-    (!found.is_empty()).then(|| format!("replaces the results of {date}: {}{more}", found.join("; ")))
+    first(found).map(|found| format!("replaces the results of {}: {found}", record.origin.date))
 }
 
 /// Every value that is another there than here, by its key.

@@ -144,7 +144,7 @@ fn map(rows: &[&MeasureRow], measure: &str, of_words: &[&str], over: Over, mater
         column_title,
         ramp: Ramp::sequential(values.iter().copied()),
         values,
-        measure: "value",
+        measure: measure.to_string(),
         notes,
     };
     Some(Drawing {
@@ -324,6 +324,7 @@ pub mod tests {
             "{}",
             maps[0].picture.svg
         );
+        assert!(maps.iter().zip(["cka", "mknn"]).all(|(map, bar)| map.picture.svg.contains(&format!(">{bar}</text>"))));
         let depths = draw_depths(&material(&results)).unwrap();
         assert_eq!(depths[0].stem, "measures_vgg16_GPT");
         for text in ["calibrated score", "cka", "mknn", "A", "C"] {

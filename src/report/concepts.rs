@@ -71,7 +71,7 @@ fn heatmap(curves: &Curves, model: &Model, rows: &[&ConceptRow], told: Said) -> 
         columns,
         values: concepts.iter().flat_map(|(concept, _)| layers.iter().map(|layer| at(concept, layer))).collect(),
         ramp: Ramp::diverging(0.5, 0.5),
-        measure: "2 vs. 2 accuracy",
+        measure: "2 vs. 2 accuracy".into(),
         notes,
     }
 }

@@ -151,14 +151,24 @@ fn cut_around(text: &str, places: &[usize], style: TextStyle, width: f64) -> Str
     kept(counts.partition_point(|&count| style.width(&kept(count)) <= width).saturating_sub(1))
 }
 
-/// The same of a difference of two sides, whose minus stays: each side has half the room, and what the other leaves of its own.
-pub fn cut_sides(text: &str, style: TextStyle, width: f64) -> String {
-    let Some((one, other)) = text.split_once(MINUS).filter(|_| style.width(text) > width) else {
-        return cut(text, style, width);
+/// The same of texts, each with its width, some of which are differences of two sides. The minus of these stays: each side has half
+/// the room, and what the other leaves of its own. A side of several differences looks as in the narrowest in all of them.
+pub fn cut_sides(texts: &[(&str, f64)], style: TextStyle) -> Vec<String> {
+    let mut rooms: BTreeMap<&str, f64> = BTreeMap::new();
+    for &(text, width) in texts.iter().filter(|(text, width)| style.width(text) > *width) {
+        let Some((one, other)) = text.split_once(MINUS) else { continue };
+        let room = width - style.width(MINUS);
+        for (side, beside) in [(one, other), (other, one)] {
+            let least = rooms.entry(side).or_insert(f64::INFINITY);
+            *least = least.min((room / 2.0).max(room - style.width(beside)));
+        }
+    }
+    let side = |side: &str| rooms.get(side).map_or_else(|| side.to_string(), |&room| cut(side, style, room));
+    let fitted = |&(text, width): &(&str, f64)| match text.split_once(MINUS) {
+        Some((one, other)) => format!("{}{MINUS}{}", side(one), side(other)),
+        None => cut(text, style, width),
     };
-    let room = width - style.width(MINUS);
-    let side = |side: &str, beside: &str| cut(side, style, (room / 2.0).max(room - style.width(beside)));
-    format!("{}{MINUS}{}", side(one, other), side(other, one))
+    texts.iter().map(fitted).collect()
 }
 
 /// The text in type as large as fits, down to [`SMALL`] of it; of what is still wider the middle is left out.
@@ -240,7 +250,8 @@ mod tests {
     #[test]
     fn a_difference_keeps_its_minus_and_both_ends_of_its_sides() {
         let style = TextStyle::regular(40.0, INK);
-        let of = |one: &str, other: &str| cut_sides(&format!("{one}{MINUS}{other}"), style, 1200.0);
+        let all = |texts: &[&str]| cut_sides(&texts.iter().map(|text| (*text, 1200.0)).collect::<Vec<_>>(), style);
+        let of = |one: &str, other: &str| all(&[&format!("{one}{MINUS}{other}")]).remove(0);
         let long = "quickstart_random, GloVe 100-d";
         assert_eq!(of("a", "b"), "a \u{2212} b");
         let both = of(long, "quickstart_random, GloVe 50-d");
@@ -254,7 +265,11 @@ mod tests {
         let (short, cut) = (of("vgg16", &wide), of(&wide, "vgg16"));
         assert!(short.starts_with("vgg16 \u{2212} quick") && short.ends_with("100-d"), "{short}");
         assert!(cut.ends_with("100-d \u{2212} vgg16") && style.width(&cut) > 1100.0, "{cut}");
-        assert_eq!(cut_sides(&wide, style, 1200.0), super::cut(&wide, style, 1200.0));
+        assert_eq!(all(&[&wide]), [super::cut(&wide, style, 1200.0)]);
+        // A name has one look in all.
+        let pairs = all(&[&format!("vgg16{MINUS}{long}"), &format!("{long}{MINUS}{wide}")]);
+        let [(_, first), (second, _)] = [0, 1].map(|n: usize| pairs[n].split_once(MINUS).unwrap());
+        assert!(first == second && first.contains('…'), "{pairs:?}");
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub struct Heatmap {
     /// Their colours.
     pub ramp: Ramp,
     /// What the colours stand for.
-    pub measure: &'static str,
+    pub measure: String,
     /// Sentences below.
     pub notes: String,
 }
@@ -139,7 +139,7 @@ impl Heatmap {
         let foot = below + TITLE_LINE + 0.9 * TICK_LABEL;
         self.ramp.draw(&mut canvas, (right - BAR_WIDTH, foot), BAR_WIDTH);
         let measure = TextStyle::regular(TICK_LABEL, INK);
-        canvas.text(self.measure, measure, (right - BAR_WIDTH - 2.0 * GAP, foot + 0.6 * TICK_LABEL), Anchor::End);
+        canvas.text(&self.measure, measure, (right - BAR_WIDTH - 2.0 * GAP, foot + 0.6 * TICK_LABEL), Anchor::End);
         layout.notes.draw(&mut canvas, (EDGE, foot + 2.3 * TICK_LABEL - 0.2 * notes::PITCH));
         canvas.finish()
     }
@@ -160,7 +160,7 @@ mod tests {
             column_title: "Column (1 = ".repeat(20),
             values: vec![0.5; 81],
             ramp: Ramp::sequential([0.0, 1.0].into_iter()),
-            measure: "number",
+            measure: "number".into(),
             notes: String::new(),
         };
         let layout = heatmap.layout();
@@ -180,7 +180,7 @@ mod tests {
             column_title: "Column".into(),
             values: vec![0.5; 9],
             ramp: Ramp::sequential([0.0, 1.0].into_iter()),
-            measure: "number",
+            measure: "number".into(),
             notes: String::new(),
         };
         assert!(heatmap.draw().svg.contains(&format!(">{row_title}</text>")));
@@ -198,7 +198,7 @@ mod tests {
                 column_title: "Column".into(),
                 values: (0..rows * columns).map(|n| if n == 3 { f64::NAN } else { n as f64 }).collect(),
                 ramp: Ramp::sequential([0.0, (rows * columns) as f64].into_iter()),
-                measure: "number",
+                measure: "number".into(),
                 notes: "A note that is long enough to be wrapped into a second line, or even a third one. ".repeat(3),
             };
             let svg = heatmap.draw().svg;

@@ -37,7 +37,7 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
             column_title: axis,
             ramp: Ramp::sequential(values.iter().copied()),
             values,
-            measure: "correlation of RSMs",
+            measure: "correlation of RSMs".into(),
             notes: format!(
                 "Pearson correlation of the layers\u{2019} similarity matrices over the pairs of concepts{mean}; the diagonal (1) is \
                  omitted."

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
 
 use super::{Keys, SHARD, ShardError};
 use crate::files;
@@ -19,7 +20,7 @@ const LIST_BEGINS: &str = "{\"keys\":{\"similarity\":\"";
 
 /// Whether a file is such a list, of whatever version.
 pub(super) fn is_list(path: &Path) -> bool {
-    read_json::<serde_json::Value>(path).is_some_and(|list| list["keys"]["similarity"].is_string())
+    read_json::<Value>(path).is_some_and(|list| list["keys"]["similarity"].is_string())
 }
 
 /// Whether a file begins as such a list does, of which it may lack the end, or is empty.
@@ -128,6 +129,9 @@ pub struct Cut {
     pub draws: Vec<Span>,
     /// Seconds that the first group and the first draw are estimated to take.
     pub estimate: Estimate,
+    /// What the keys are of, in full: says in what another experiment is another ([`record::cut_from`](crate::record::cut_from)).
+    #[serde(default)]
+    pub from: Value,
 }
 
 /// What a piece takes, in seconds.
@@ -145,7 +149,7 @@ impl Cut {
     /// Cuts `groups` groups and `permutations` draws and the observed value into pieces of `size` by the estimate; one
     /// group at least.
     pub fn new(
-        keys: Keys,
+        (keys, from): (Keys, Value),
         experiment: String,
         matrices: usize,
         images: Vec<String>,
@@ -162,7 +166,7 @@ impl Cut {
             (0..shards).map(|shard| Span { first: start(shard), last: start(shard + 1) - 1 }).collect()
         };
         let (groups, draws) = (pieces(1, groups as u64, estimate.group), pieces(0, permutations + 1, estimate.draw));
-        Self { keys, experiment, matrices, images, groups, draws, estimate }
+        Self { keys, experiment, matrices, images, groups, draws, estimate, from }
     }
 
     pub(super) fn read(list: &Path) -> Result<Self, ShardError> {
@@ -227,7 +231,7 @@ mod tests {
         let keys = Keys { similarity: "a".into(), test: "b".into() };
         let estimate = Estimate { group, draw, start: 2.0 };
         Cut::new(
-            keys,
+            (keys, Value::Null),
             "semgpu {} x.toml".into(),
             13,
             Vec::new(),

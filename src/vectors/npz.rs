@@ -83,7 +83,7 @@ fn array<'a>(
 }
 
 /// The wanted rows of an array `[words, dimensions]`, skipping the others.
-pub(super) fn read_rows<R: Read>(vectors: NpyFile<R>, rows: Rows, wanted: &mut Wanted) -> Result<(), VectorsError> {
+pub(super) fn read_rows<R: Read>(vectors: NpyFile<R>, mut rows: Rows, wanted: &mut Wanted) -> Result<(), VectorsError> {
     let dtype = vectors.dtype();
     let value = if let DType::Plain(plain) = &dtype { Value::of_numpy(plain) } else { None };
     let value = value.ok_or_else(|| {

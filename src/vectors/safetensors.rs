@@ -51,7 +51,7 @@ fn read(file: File, wanted: &mut Wanted) -> Result<(), VectorsError> {
             return Err(wanted.array("words", found));
         }
     };
-    let rows = Rows::new(words.into_iter().map(Ok), wanted).map_err(wanted.io())?;
+    let mut rows = Rows::new(words.into_iter().map(Ok), wanted).map_err(wanted.io())?;
 
     let vectors =
         metadata.info("vectors").ok_or_else(|| wanted.array("vectors", "not found, expected a tensor".to_string()))?;

@@ -228,6 +228,16 @@ fn the_first_of_duplicates_counts_and_is_named() {
 }
 
 #[test]
+fn a_first_line_of_numbers_alone_is_no_header() {
+    for word in ["5", "0.5", "  ", "\t"] {
+        let file = format!("{word} 0.1 0.2 0.3\nzebra 1 2 3\n");
+        let found = read_bytes(file.as_bytes(), &["zebra", word.trim()]).unwrap();
+        assert_eq!((found.words, found.dimensions), (2, 3), "{word:?}");
+        assert_eq!(found.vectors, [Some(vec![1.0, 2.0, 3.0]), Some(vec![0.1, 0.2, 0.3])], "{word:?}");
+    }
+}
+
+#[test]
 fn a_header_is_held_to_the_words_that_follow() {
     for body in [glove(), word2vec_binary(false)[4..].to_vec()] {
         let error = read_bytes(&[b"4 4\n".to_vec(), body.clone()].concat(), &["tick"]).unwrap_err().to_string();
@@ -359,6 +369,16 @@ fn an_npy_takes_its_words_from_the_list_beside_it() {
     }
     let alone = written(&glove());
     assert_eq!(files(alone.path()).unwrap(), [alone.path()]);
+    // An empty line at the end names no row, unless the rows have one for it.
+    for (list, expected) in [("the\nzebra\ntick\n\n", "tick"), ("the\nzebra\n\n", "")] {
+        std::fs::write(directory.path().join("model.txt"), list).unwrap();
+        let found = read(&path, &wanted(&[expected, "zebra"])).unwrap();
+        assert_eq!(
+            (found.words, found.vectors),
+            (3, [2, 1].map(|row| Some(VALUES[row].to_vec())).to_vec()),
+            "{list:?}"
+        );
+    }
     std::fs::write(directory.path().join("model.txt"), "the\nzebra\n").unwrap();
     let error = read(&path, &wanted(&["tick"])).unwrap_err().to_string();
     assert!(error.contains("array `vectors`: shape [3, 4], expected [2, dimensions]"), "{error}");

@@ -55,9 +55,10 @@ fn trim_end(line: &[u8]) -> &[u8] {
     &line[..line.len() - blanks]
 }
 
-/// The number of values of a file's first line: the fields from the right that are numbers, but for the word.
+/// The number of values of a file's first line: the fields from the right that are numbers, but for the word, which may be a blank.
 fn values_of(line: &[u8]) -> usize {
-    fields(line).skip(1).collect::<Vec<_>>().into_iter().rev().take_while(|field| number(field).is_some()).count()
+    let word = usize::from(!line.first().is_some_and(is_blank));
+    fields(line).skip(word).collect::<Vec<_>>().into_iter().rev().take_while(|field| number(field).is_some()).count()
 }
 
 /// Whether a file's lines are words with their values: behind its first line, which may be of counts, a word and some numbers.

@@ -221,13 +221,18 @@ fn a_run_is_exported_for_rsatoolbox_and_tests_alike() {
 }
 
 #[test]
-fn a_test_by_measures_alone_is_no_export() {
+fn a_test_by_measures_alone_is_no_export_and_no_curve() {
     let directory = tempfile::tempdir().unwrap();
     let (words, images) = (format!("W={}::word_rsm", golden_path()), format!("L={}::image_rsm", golden_path()));
     test(directory.path(), &words, std::slice::from_ref(&images), &["--measure", "rsa-pearson"]);
     let [out, rdms] = ["out", "rdms.h5"].map(|name| directory.path().join(name).display().to_string());
     let said = fail(&["export", &out, "--out", &rdms], 2);
     assert!(said.contains("accuracy.csv has no rows") && said.contains("--measure 2v2"), "{said}");
+    let compared = directory.path().join("compared").display().to_string();
+    for more in [&[out.as_str()][..], &[], &["--words", "W"]] {
+        let said = fail(&[&["compare", &out, "--out", &compared][..], more].concat(), 2);
+        assert!(said.contains("out: accuracy.csv has no rows") && said.contains("with --measure 2v2"), "{said}");
+    }
     test(directory.path(), &words, &[images], &["--measure", "rsa-pearson", "--measure", "2v2"]);
     succeed(&["export", &out, "--out", &rdms]);
 }

@@ -237,7 +237,7 @@ fn a_shard_looks_at_its_own_images_only() {
     std::fs::copy(of_group("1"), of_group("2")).unwrap();
     run_all(&commands[..1]);
     let said = fail(&commands[1].iter().map(String::as_str).collect::<Vec<_>>(), 2);
-    assert!(said.contains("another experiment") && said.contains("images"), "{said}");
+    assert!(said.contains("changed since `semgpu shards`: images of other content (version"), "{said}");
     std::fs::write(of_group("2"), kept).unwrap();
     run_all(&commands[1..2]);
     // Draws read matrices: the images may be gone. The merge looks at all of them.
@@ -351,11 +351,31 @@ fn shards_of_other_inputs_are_refused() {
     let said = fail(&[&shard[..], &["--groups", "1-9"]].concat(), 2);
     assert!(said.contains("--groups 1-9: no shard of") && said.contains("1-1, 2-2"), "{said}");
     let said = fail(&[&shard[..], &["--groups", "1-1", "--set", "stimuli.resize=squash-bilinear"]].concat(), 2);
-    assert!(said.contains("another experiment") && said.contains("images, weights"), "{said}");
+    assert!(
+        said.contains("changed since `semgpu shards`: stimuli.resize squash-bicubic -> squash-bilinear (version"),
+        "{said}"
+    );
     let said = fail(&[&shard[..], &["--draws", "0-1", "--set", "seed=7"]].concat(), 2);
-    assert!(said.contains("words, layers or the tests' options") || said.contains("images"), "{said}");
+    assert!(said.contains("changed since `semgpu shards`: seed 3 -> 7 (version"), "{said}");
+    let glove = std::fs::read_to_string(crate::root().join("data/quickstart/glove.6B.50d.txt")).unwrap();
+    small.write("other.txt", &glove.replacen("0.", "1.", 1));
+    let set = format!("words.0.file={:?}", small.text("other.txt"));
+    let said = fail(&["merge", &config, "--out", &out, "--device", "cpu", "--set", &set], 2);
+    assert!(
+        said.contains("changed since `semgpu shards`: words of GloVe of other content; words.0.file glove"),
+        "{said}"
+    );
     let said = fail(&["shard", &config, "--out", &small.text("uncut"), "--groups", "1-1"], 2);
     assert!(said.contains("shards.json: no such file") && said.contains("semgpu shards"), "{said}");
+    let status = |more: &[&str]| {
+        String::from_utf8(call(&[&["status", &config, "--out", &out][..], more].concat()).stdout).unwrap()
+    };
+    assert!(!status(&[]).contains("changed") && status(&["--json"]).contains("\"changed\": null"));
+    let said = status(&["--set", "seed=7"]);
+    assert!(
+        said.contains("  changed since `semgpu shards`: seed 3 -> 7; undo that") && said.contains("groups: "),
+        "{said}"
+    );
     // A list changed by hand.
     let list = small.read("merged.shards/shards.json");
     small.write("merged.shards/shards.json", &list.replace("\"2-2\"", "\"2-9\""));

@@ -150,9 +150,10 @@ impl Chart<'_> {
     fn entries(&self, left: f64, mut y: f64) -> (Vec<(Point, String)>, f64) {
         let mut entries = Vec::new();
         let mut x = left;
-        for entry in &self.legend {
-            let sample = self.sample(entry) + SAMPLE_GAP;
-            let text = fit::cut_sides(entry.text, TICK_TEXT, WIDTH - EDGE - left - sample);
+        let samples: Vec<f64> = self.legend.iter().map(|entry| self.sample(entry) + SAMPLE_GAP).collect();
+        let texts = self.legend.iter().zip(&samples);
+        let texts: Vec<(&str, f64)> = texts.map(|(entry, sample)| (entry.text, WIDTH - EDGE - left - sample)).collect();
+        for (sample, text) in samples.iter().zip(fit::cut_sides(&texts, TICK_TEXT)) {
             let entry_width = sample + TICK_TEXT.width(&text);
             if x > left && x + entry_width > WIDTH - EDGE {
                 (x, y) = (left, y + LEGEND_PITCH);

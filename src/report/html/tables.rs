@@ -267,24 +267,23 @@ pub fn one_vs_two(rows: &[OneVsTwoRow]) -> String {
     )
 }
 
-/// A table whose first `names` columns are text; nothing without rows. Cells are HTML.
+/// A table whose first `names` columns are text; nothing without rows. Cells are HTML. A column that is empty in every row, as of
+/// the layers of words that have none, is left out.
 pub fn table(caption: &str, heads: &[&str], names: usize, rows: impl Iterator<Item = Vec<String>>) -> String {
-    let class = |column: usize| if column < names { " class=\"name\"" } else { "" };
-    let body: String = rows
-        .map(|cells| {
-            let cells: String =
-                cells.iter().enumerate().map(|(column, cell)| format!("<td{}>{cell}</td>", class(column))).collect();
-            format!("<tr>{cells}</tr>\n")
-        })
-        .collect();
-    if body.is_empty() {
+    let rows: Vec<Vec<String>> = rows.collect();
+    if rows.is_empty() {
         return String::new();
     }
-    let heads: String = heads
-        .iter()
-        .enumerate()
-        .map(|(column, head)| format!("<th scope=\"col\"{}>{head}</th>", class(column)))
-        .collect();
+    let shown: Vec<usize> =
+        (0..heads.len()).filter(|&column| rows.iter().any(|cells| !cells[column].is_empty())).collect();
+    let class = |column: usize| if column < names { " class=\"name\"" } else { "" };
+    let row = |cells: &Vec<String>| {
+        let cells = shown.iter().map(|&column| format!("<td{}>{}</td>", class(column), cells[column]));
+        format!("<tr>{}</tr>\n", cells.collect::<String>())
+    };
+    let body: String = rows.iter().map(row).collect();
+    let heads: String =
+        shown.iter().map(|&column| format!("<th scope=\"col\"{}>{}</th>", class(column), heads[column])).collect();
     format!(
         "<h3>{caption}</h3>\n<div class=\"tall\" role=\"region\" tabindex=\"0\" aria-label=\"{caption}\"><table>\n<thead><tr>{heads}</tr></thead>\n<tbody>\n{body}</tbody></table></div>\n"
     )
@@ -312,6 +311,9 @@ mod tests {
         let (said, table) = measures(&["a", "b"]);
         assert!(said.contains("<strong>GPT</strong>, best layer by cka: b: 0.100; over all layers"), "{said}");
         assert!(!table.contains("best layer of"), "the words have one");
+        let columns = |table: &str| (table.contains("Layer, words"), table.matches("<th ").count());
+        let with_layers = super::measures(&alignment::tests::rows(&["h1"], &["a", "b"]), None);
+        assert_eq!([columns(&table), columns(&with_layers)], [(false, 11), (true, 12)]);
         assert!(measures(&["a"]).0.contains("<strong>GPT</strong> by cka: a: 0.000; calibrated"));
     }
 

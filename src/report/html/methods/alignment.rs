@@ -37,6 +37,7 @@ impl Settings<'_> {
                  in each draw (τ over all {one}s), as of a best {one}{curves}.",
                 100.0 * (1.0 - row.alpha)
             );
+            text += &without_score(rows);
         }
         text += &intervals(rows);
         if rows.iter().any(|row| row.ceiling_low.is_some()) {
@@ -63,6 +64,20 @@ fn cited(measure: &str) -> &str {
         "rsa-cosine" => "RSA by the cosine (Kriegeskorte et al., 2008)",
         other => other,
     }
+}
+
+/// Why calibrated scores are lacking, where any are.
+fn without_score(rows: &[MeasureRow]) -> String {
+    let lacks = |row: &&MeasureRow| row.tau.is_some() && (row.calibrated.is_none() || row.calibrated_both.is_none());
+    let lacking = distinct(rows.iter().filter(lacks).map(|row| row.measure.as_str()));
+    if lacking.is_empty() {
+        return String::new();
+    }
+    format!(
+        " There is none where the value or τ is above 1, the value of a space with itself: nothing bounds {} where few concepts have \
+         many neighbours.",
+        listed(&lacking)
+    )
 }
 
 /// How the intervals of those that have any were made.

@@ -143,6 +143,12 @@ fn a_test_of_layers_on_both_sides_has_its_definitions_and_what_it_cites() {
             ("No permutation test was made", false),
         ],
     );
+    let mut table = crate::report::alignment::tests::rows(&[""], &["v1", "v2"]);
+    let vectors = json!([read("words", "GPT", &[12, 64], "features")]);
+    let told_of = |measures| told_of_test(&Results { measures, ..Results::default() }, &json!({}), &vectors);
+    says(&told_of(table.clone()), &[("There is none where the value or τ is above 1", false)]);
+    table[3].calibrated = None;
+    says(&told_of(table), &[("the value of a space with itself: nothing bounds mknn where few concepts", true)]);
     says(
         &measured(["mknn", "rsa-pearson"]),
         &[("2 vs. 2", false), ("Huh, M., Cheung, B.", true), ("Kriegeskorte, N., Mur, M.", true), ("Song", false)],

@@ -77,8 +77,8 @@ fn best_table(rows: &[MeasureRow], null: Option<Null>) -> String {
         },
     ];
     let which = if best[0].alone { "only" } else { "best" };
-    let best = best.into_iter().map(|best| row(best.row));
-    let table = table(&format!("The {which} pair of layers by each measure"), &heads, 4, best);
+    let caption = format!("The {which} {} by each measure", alignment::what(best[0].row));
+    let table = table(&caption, &heads, 4, best.into_iter().map(|best| row(best.row)));
     format!("<div id=\"best\">{table}</div>\n")
 }
 
