@@ -24,7 +24,9 @@ fn the_quickstart_runs_anywhere() {
     assert_eq!(text(&output.stdout).replace('\\', "/"), "results/quickstart/report.html\n");
     let said = text(&output.stderr);
     for group in 1..=5 {
-        assert_eq!(said.matches(&format!("group {group}  ")).count(), 1, "a line per group: {said}");
+        // A slow machine says between them how far it is.
+        let lines = said.lines().filter(|line| line.starts_with(&format!("group {group}  ")));
+        assert_eq!(lines.count(), 1, "a line per group: {said}");
     }
     assert!(
         said.contains("166 concepts x 5 groups, 227 px, squash-bicubic") && said.contains("13,695 pairs"),
