@@ -54,7 +54,10 @@ impl Rotary {
     pub fn forward(&self, root: &Tensor<1>, rows: &Rows) -> Tensor<2> {
         let [tokens, units] = self.cosines.dims();
         let count: usize = rows.runs.iter().map(|&(length, _)| length).product();
-        assert!(rows.offset + strided::last(&rows.runs) + units <= root.dims()[0] && rows.runs.len() <= MOST_RUNS, "rows of the root");
+        assert!(
+            rows.offset + strided::last(&rows.runs) + units <= root.dims()[0] && rows.runs.len() <= MOST_RUNS,
+            "rows of the root"
+        );
         assert!(count.is_multiple_of(tokens * rows.heads), "{count} rows of {tokens} tokens and {} heads", rows.heads);
         match (on_cpu(root), on_cpu(&self.cosines), on_cpu(&self.sines)) {
             (Some(values), Some(cosines), Some(sines)) => from_cpu([count, units], |out| {
