@@ -38,6 +38,7 @@ mod stage;
 mod taps;
 mod transposed;
 mod value;
+mod volumes;
 mod wiring;
 
 use std::collections::{BTreeMap, HashMap, HashSet};

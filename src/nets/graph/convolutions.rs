@@ -10,6 +10,7 @@ use super::bounds::{MOST_PADDED, MOST_VALUES, made, units};
 use super::lowering::{Loader, Lowered, Node, Refusal, Run, Then, weights};
 use super::products::transposed;
 use super::value::{Array, Constant};
+use super::volumes::conv_of_volumes;
 use crate::kernels::activation::scaled;
 use crate::kernels::convolution::Part;
 use crate::kernels::pooling::{Border, average_windows, global_mean, max_pool, row_means};
@@ -183,9 +184,7 @@ impl Stored {
 pub fn conv(node: &Node) -> Result<Lowered, Refusal> {
     let shape = node.shape(0)?;
     if shape.len() > 4 {
-        return Err(
-            format!("{shape:?}, of {} axes, which this build has not, expected a line or a map", shape.len()).into()
-        );
+        return conv_of_volumes(node);
     }
     let own = plane(node)?;
     let [images, channels, height, width] = own;

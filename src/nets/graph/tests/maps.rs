@@ -52,6 +52,34 @@ fn means_along_the_depth_are_of_neighbouring_channels() {
 }
 
 #[test]
+fn a_kernel_of_one_place_along_the_last_of_five_axes_sees_each_of_its_places_alone() {
+    // LambdaNet's, here by steps of two down and with more below than above.
+    let mut d = Drawing::default();
+    let x = small(&mut d);
+    let kernel: Vec<f32> = (0..5 * 2 * 3 * 2).map(|n| (n * 7 % 19) as f32 / 19.0 - 0.5).collect();
+    let (weights, y) = (d.constant(kernel.clone(), &[5, 2, 3, 2, 1]), d.reshaped(&x, &[0, 2, 4, 4, 3]));
+    let settings: &[(&str, &[i64])] =
+        &[("strides", &[2, 1, 1]), ("dilations", &[1, 2, 1]), ("pads", &[1, 1, 0, 2, 0, 0])];
+    let y = d.set("Conv", &[&y, &weights], settings);
+    let [x, y] = values(d, [&x, &y]);
+    let mut expected = Vec::new();
+    for (image, out, row, column, last) in
+        (0..2 * 5 * 3 * 3 * 3).map(|n| (n / 135, n / 27 % 5, n / 9 % 3, n / 3 % 3, n % 3))
+    {
+        let mut sum = 0.0;
+        for (input, down, across) in (0..2 * 3 * 2).map(|n| (n / 6, n / 2 % 3, n % 2)) {
+            let (row, column) = (2 * row + down, column + 2 * across);
+            if (1..5).contains(&row) && (1..5).contains(&column) {
+                let place = ((image * 2 + input) * 4 + row - 1) * 4 + column - 1;
+                sum += kernel[(out * 2 + input) * 6 + down * 2 + across] * x[place * 3 + last];
+            }
+        }
+        expected.push(sum);
+    }
+    compare(&y, &expected);
+}
+
+#[test]
 fn windows_are_put_back_to_a_map_and_summed_where_they_overlap() {
     let mut d = Drawing::default();
     let x = d.conv("x", &[18, 3, 4, 4], 4, 0, 1);

@@ -61,12 +61,14 @@ fn borders_and_kernels_that_fit_nothing_are_refused() {
         d.node("Pad", &["x", &pads])
     });
     assert!(said.contains("leave nothing of"), "{said}");
-    // LambdaNet's, over three axes.
-    let said = refusal(|d| {
-        let (kernel, x) = (d.weights(&[4, 3, 3, 3, 1]), d.reshaped("x", &[0, 3, 8, 8, 4]));
-        d.node("Conv", &[&x, &kernel])
-    });
-    assert!(said.contains("[images, 3, 8, 8, 4], of 5 axes, which this build has not"), "{said}");
+    // Over three axes, and of LambdaNet's kernels one with places between.
+    for (kernel, steps) in [([4, 3, 3, 3, 3], [1, 1, 1]), ([4, 3, 3, 3, 1], [1, 2, 1])] {
+        let said = refusal(|d| {
+            let (kernel, x) = (d.weights(&kernel), d.reshaped("x", &[0, 3, 8, 8, 4]));
+            d.set("Conv", &[&x, &kernel], &[("strides", &steps)])
+        });
+        assert!(said.contains("[images, 3, 8, 8, 4], of 5 axes, which this build has not"), "{said}");
+    }
     // A kernel of lines on a map.
     let said = refusal(|d| {
         let kernel = d.weights(&[4, 3, 3]);
