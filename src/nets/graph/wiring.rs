@@ -132,6 +132,9 @@ impl Wiring {
              (quantize_static, quant_format=QuantFormat.QDQ)"
         } else if any(|name| matches!(name, "If" | "SplitToSequence")) {
             "; PyTorch's newer exporter writes no branches and lists where it optimizes: torch.onnx.export(…, dynamo=True, optimize=True)"
+        } else if any(|name| matches!(name, "Erfc" | "Expm1" | "StatefulPartitionedCall")) {
+            "; tf2onnx left operators of TensorFlow in the file, which no program computes: where it is Keras', export it on \
+             PyTorch (KERAS_BACKEND=torch)"
         } else {
             ""
         };

@@ -253,6 +253,8 @@ fn what_is_refused_says_what_to_take_instead() {
             "{said}"
         );
     }
+    let said = refusal(|d| d.node("Erfc", &["x"]));
+    assert!(said.ends_with("export it on PyTorch (KERAS_BACKEND=torch)"), "{said}");
     let said = runtimes("QLinearAdd", &["x"], &[]);
     assert!(said.contains("or quantise that as QDQ"), "{said}");
     let said = refusal(|d| {
