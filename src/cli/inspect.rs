@@ -197,20 +197,27 @@ fn account(
             progress.line(format!("fits {}: {} of it", network.name, counted(account.assigned.len(), "parameter")));
         }
         Err(WeightsError::Unfit { path, .. }) => {
-            let (network, first) = (network.name.to_string(), reasons.first().cloned().unwrap_or_default());
-            return Err(Error::input(Misfit { path, network, first, count: reasons.len() }));
+            let stages = network.stages();
+            let head = network.head(&account, stages.len()).filter(|&head| head > 0).map(|head| {
+                let layers = stages[head..].iter().flat_map(|stage| &stage.layers).filter(|layer| !layer.on_request);
+                let layers = layers.map(|layer| layer.name.as_str()).collect::<Vec<_>>().join(", ");
+                format!("weights of {} but for {layers}, to be left out of network.layers", network.name)
+            });
+            let what = head.unwrap_or_else(|| format!("not weights of {}", network.name));
+            let first = reasons.first().cloned().unwrap_or_default();
+            return Err(Error::input(Misfit { path, what, first, count: reasons.len() }));
         }
         Err(other) => return Err(Error::input(other)),
     }
     Ok(())
 }
 
-/// Weights of another network; all reasons stand above.
+/// Weights of another network, or of one without its head; all reasons stand above.
 #[derive(Debug, thiserror::Error)]
-#[error("{}: not weights of {network}: {first} (of {} above)", path.display(), counted(count, "reason"))]
+#[error("{}: {what}: {first} (of {} above)", path.display(), counted(count, "reason"))]
 struct Misfit {
     path: PathBuf,
-    network: String,
+    what: String,
     first: String,
     count: usize,
 }

@@ -13,7 +13,7 @@ use super::stage::{Role, Stage};
 use super::tokens::Token;
 use crate::imagenet::CLASSES;
 use crate::kernels::{Activation, VALID, Window};
-use crate::weights::{self, Facts, Kind, Parameter, Parameters, Transform, WeightsError};
+use crate::weights::{self, Assignment, Facts, Kind, Parameter, Parameters, Transform, WeightsError};
 
 /// A network in one of its forms, before its weights are read.
 #[derive(Clone, Debug)]
@@ -179,6 +179,12 @@ impl Blueprint {
     pub fn parameters_from(&self, stage: usize) -> Vec<String> {
         let nodes = self.ranges().skip(stage).flat_map(|range| &self.nodes[range]);
         nodes.flat_map(|node| &node.parameters).map(|parameter| parameter.name.clone()).collect()
+    }
+
+    /// The last of the first `stages` that is to be left out, with all behind it, for an account to have nothing wrong: a
+    /// head.
+    pub fn head(&self, account: &Assignment, stages: usize) -> Option<usize> {
+        (0..stages).rev().find(|&stage| account.clone().without(&self.parameters_from(stage)).is_some())
     }
 
     /// What it computes that shapes do not tell, for files that hold a computation graph.

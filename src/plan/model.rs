@@ -333,12 +333,11 @@ fn assignment(
         Err(source) => source,
     };
     let account = published.account(network, file);
-    let without = |stage| account.clone().without(&network.parameters_from(stage));
-    if let Some(account) = without(stages.len()) {
+    if let Some(account) = account.clone().without(&network.parameters_from(stages.len())) {
         return Ok(account);
     }
     let of_classes = account.misshapen.iter().all(|misshapen| misshapen.expected.contains(&classes.count()));
-    match (0..stages.len()).rev().find(|&stage| without(stage).is_some()).filter(|_| of_classes) {
+    match network.head(&account, stages.len()).filter(|_| of_classes) {
         Some(head) => {
             let layers = stages[head..].iter().flat_map(|stage| &stage.layers);
             let layers = layers.map(|layer| layer.name.as_str()).collect::<Vec<_>>().join(", ");

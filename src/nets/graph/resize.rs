@@ -119,7 +119,7 @@ impl Rule {
         let known = matches!(rule.mode.as_str(), "nearest" | "linear" | "cubic")
             && matches!(
                 rule.coordinates.as_str(),
-                "half_pixel" | "pytorch_half_pixel" | "asymmetric" | "align_corners"
+                "half_pixel" | "pytorch_half_pixel" | "asymmetric" | "align_corners" | "tf_half_pixel_for_nn"
             );
         if !known || rule.antialias && rule.mode == "nearest" {
             let Self { mode, coordinates, antialias, .. } = rule;
@@ -152,6 +152,7 @@ impl Rule {
                 "align_corners" if new == 1 => 0.0,
                 "align_corners" => rounded(n * (old as f64 - 1.0) / (new as f64 - 1.0)),
                 "pytorch_half_pixel" if new == 1 => 0.0,
+                "tf_half_pixel_for_nn" => rounded((n + 0.5) / scale),
                 _ => rounded(rounded((n + 0.5) / scale) - 0.5),
             };
             let last = old as f64 - 1.0;

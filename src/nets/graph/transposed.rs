@@ -7,7 +7,7 @@ use burn::tensor::ops::ConvTransposeOptions;
 use burn::tensor::{Tensor, TensorData};
 
 use super::affine;
-use super::bounds::{MOST_MADE, MOST_PADDED, units};
+use super::bounds::{MOST_MADE, MOST_PADDED, MOST_VALUES, units};
 use super::convolutions::map;
 use super::lowering::{Loader, Lowered, Node, Refusal, Run, weights};
 use super::value::Array;
@@ -21,7 +21,7 @@ pub fn conv_transpose(node: &Node) -> Result<Lowered, Refusal> {
     };
     let (stride, dilation, beyond) =
         (node.two("strides", 1)?, node.two("dilations", 1)?, node.two("output_padding", 0)?);
-    let padding = padding(node)?;
+    let pads = pads(node)?;
     if !matches!(node.text("auto_pad"), "" | "NOTSET") || node.proto.ints("output_shape").is_some() {
         return Err("auto_pad or output_shape, expected pads".into());
     }
@@ -30,11 +30,16 @@ pub fn conv_transpose(node: &Node) -> Result<Lowered, Refusal> {
     if !fits || stride.contains(&0) || dilation.contains(&0) {
         return Err(format!("a kernel of {:?} in {groups} groups on {} channels", kernel.shape, own[1]).into());
     }
+    // What both ends lose is never made; what one end loses beyond that, as TensorFlow's borders have it, is cut off.
+    let padding = pads.map(|(before, behind)| before.min(behind));
+    let first = [0, 1].map(|at| pads[at].0 - padding[at]);
+    let lost = [0, 1].map(|at| first[at] + pads[at].1 - padding[at]);
     let side = |at: usize, size: usize| {
         let whole = (own[2 + at] - 1) * stride[at] + dilation[at] * (size - 1) + 1 + beyond[at];
-        whole.checked_sub(2 * padding[at]).filter(|&side| side > 0).ok_or("padding beyond the map")
+        whole.checked_sub(2 * padding[at] + lost[at]).filter(|&side| side > 0).ok_or("padding beyond the map")
     };
     let shape = [own[0], each * groups, side(0, rows)?, side(1, columns)?];
+    units(&[shape[0], shape[1], shape[2] + lost[0], shape[3] + lost[1]], MOST_VALUES)?;
     let (bias, key) = (node.bias(shape[1])?, node.key);
     let per_place = kernel.shape.iter().product::<usize>();
     let multiply_adds = (own[0] * own[2] * own[3]).saturating_mul(per_place);
@@ -49,18 +54,23 @@ pub fn conv_transpose(node: &Node) -> Result<Lowered, Refusal> {
         let options = ConvTransposeOptions { stride, padding, padding_out: beyond, dilation, groups };
         let run: Run = Arc::new(move |mut inputs| {
             let (kernel, bias) = (*laid_out).clone();
-            vec![Array::new(conv_transpose2d(inputs.remove(0).view(own), kernel, bias, options.clone()), &shape)]
+            let mut y = conv_transpose2d(inputs.remove(0).view(own), kernel, bias, options.clone());
+            for at in [0, 1].into_iter().filter(|&at| lost[at] > 0) {
+                y = y.narrow(2 + at, first[at], shape[2 + at]);
+            }
+            vec![Array::new(y, &shape)]
         });
         Ok(run)
     })
 }
 
-fn padding(node: &Node) -> Result<[usize; 2], Refusal> {
+/// What the ends of the height and of the width lose.
+fn pads(node: &Node) -> Result<[(usize, usize); 2], Refusal> {
     match node.proto.ints("pads").unwrap_or(&[0; 4]) {
-        &[top, left, bottom, right] if top == bottom && left == right && top >= 0 && left >= 0 => {
-            Ok([top as usize, left as usize])
+        &[top, left, bottom, right] if [top, left, bottom, right].iter().all(|&pad| pad >= 0) => {
+            Ok([(top as usize, bottom as usize), (left as usize, right as usize)])
         }
-        pads => Err(format!("pads = {pads:?}, expected the same on both sides").into()),
+        pads => Err(format!("pads = {pads:?}, expected four numbers, none below zero").into()),
     }
 }
 
@@ -75,7 +85,11 @@ pub fn columns_to_image(node: &Node) -> Result<Lowered, Refusal> {
     };
     let own = node.shape(0)?;
     let (map, window) = (two(1)?, two(2)?);
-    let (stride, dilation, padding) = (node.two("strides", 1)?, node.two("dilations", 1)?, padding(node)?);
+    let (stride, dilation, pads) = (node.two("strides", 1)?, node.two("dilations", 1)?, pads(node)?);
+    if let Some(ends) = pads.iter().find(|(before, behind)| before != behind) {
+        return Err(format!("pads of {ends:?} at the ends of an axis, expected the same at both").into());
+    }
+    let padding = pads.map(|(before, _)| before);
     units(&[map[0], map[1]], MOST_PADDED)?;
     let taps = units(&window, MOST_MADE)?;
     // Of an axis the number of windows, and the places behind the last one.

@@ -1,11 +1,12 @@
 //! Which node computes which value, and which take it.
 
 use std::collections::{HashMap, HashSet};
+use std::mem;
 use std::sync::Arc;
 
 use super::bounds::{MOST_NAMES, MOST_NODES, MOST_RESULTS};
 use super::operators;
-use crate::weights::onnx::model::Model;
+use crate::weights::onnx::model::{Lengths, Model};
 use crate::weights::onnx::proto::NodeProto;
 
 /// A model's values by number.
@@ -36,11 +37,22 @@ impl Wiring {
     ///
     /// # Errors
     /// A sentence: what the model takes or holds that no network of images does.
-    pub fn new(model: Model) -> Result<Self, String> {
+    pub fn new(mut model: Model) -> Result<Self, String> {
+        model.nodes = in_order(mem::take(&mut model.nodes));
         let [(input, _)] = &model.inputs[..] else {
             let names: Vec<&str> = model.inputs.iter().map(|(name, _)| name.as_str()).collect();
+            let few = |lengths: &Lengths| lengths.iter().all(|length| length.is_some_and(|length| length <= 3));
+            let small = model.inputs.iter().filter(|(_, lengths)| lengths.as_ref().is_some_and(few)).count();
+            let remedy = match names.len() - small {
+                1 => {
+                    "the exporter left numbers out of the file, as Keras' does those of Normalization: save the model as \
+                     SavedModel (model.export(\"folder\")) and convert that (python -m tf2onnx.convert --saved-model folder \
+                     --output model.onnx)"
+                }
+                _ => "export the image side of the model alone",
+            };
             return Err(format!(
-                "has {} inputs ({}), expected one, the images; export the image side of the model alone",
+                "has {} inputs ({}), expected one, the images; {remedy}",
                 names.len(),
                 names.join(", ")
             ));
@@ -120,6 +132,9 @@ impl Wiring {
              (quantize_static, quant_format=QuantFormat.QDQ)"
         } else if any(|name| matches!(name, "If" | "SplitToSequence")) {
             "; PyTorch's newer exporter writes no branches and lists where it optimizes: torch.onnx.export(…, dynamo=True, optimize=True)"
+        } else if any(|name| matches!(name, "Erfc" | "Expm1" | "StatefulPartitionedCall")) {
+            "; tf2onnx left operators of TensorFlow in the file, which no program computes: where it is Keras', export it on \
+             PyTorch (KERAS_BACKEND=torch)"
         } else {
             ""
         };
@@ -134,6 +149,34 @@ fn in_whole_numbers(operator: &str) -> bool {
     let operator = operator.strip_prefix("com.microsoft::").unwrap_or(operator);
     ["QLinear", "QGemm", "QAttention", "DynamicQuantize"].iter().any(|begins| operator.starts_with(begins))
         || operator.contains("Integer")
+}
+
+/// Every node behind those whose values it takes: ONNX Runtime's converter to float16 writes last what all others take.
+fn in_order(nodes: Vec<NodeProto>) -> Vec<NodeProto> {
+    let mut makers = HashMap::new();
+    for (at, node) in nodes.iter().enumerate() {
+        makers.extend(node.output.iter().filter(|name| !name.is_empty()).map(|name| (name.as_str(), at)));
+    }
+    let (mut order, mut asked) = (Vec::with_capacity(nodes.len()), vec![false; nodes.len()]);
+    for first in 0..nodes.len() {
+        // Nodes, and how many of its inputs are looked at; what is computed from itself is refused when it is compiled.
+        let mut open = if mem::replace(&mut asked[first], true) { vec![] } else { vec![(first, 0)] };
+        while let Some((at, seen)) = open.last_mut() {
+            let Some(name) = nodes[*at].input.get(*seen) else {
+                order.push(*at);
+                open.pop();
+                continue;
+            };
+            *seen += 1;
+            if let Some(&maker) = makers.get(name.as_str())
+                && !mem::replace(&mut asked[maker], true)
+            {
+                open.push((maker, 0));
+            }
+        }
+    }
+    let mut nodes: Vec<Option<NodeProto>> = nodes.into_iter().map(Some).collect();
+    order.into_iter().filter_map(|at| nodes[at].take()).collect()
 }
 
 /// Something is computed, every value is made once, and there are no more of them than a network has.

@@ -102,6 +102,19 @@ fn other_forms_are_recognised_by_their_names() {
 }
 
 #[test]
+fn of_a_file_without_a_head_that_alone_is_to_be_left_out() {
+    let (network, mut file) = (resnet50("keras"), listing("keras", false, |_| true));
+    let stages = network.stages();
+    file.0.retain(|(name, _)| !name.starts_with("predictions"));
+    let head = network.head(&RESNET50.account(&network, &file), stages.len()).unwrap();
+    let layers: Vec<&str> =
+        stages[head..].iter().flat_map(|stage| &stage.layers).map(|layer| layer.name.as_str()).collect();
+    assert_eq!(layers, ["avg_pool", "predictions"]);
+    file.0.retain(|(name, _)| !name.starts_with("conv4_block1_1_conv"));
+    assert!(network.head(&RESNET50.account(&network, &file), head + 1).is_none_or(|other| other < head));
+}
+
+#[test]
 fn look_alikes_are_refused_by_name() {
     for (tensor, what) in [
         ("resnetv24_batchnorm0_gamma", "ResNet v2"),

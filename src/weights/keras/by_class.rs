@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 
+use hdf5_reader::error::Error as Hdf5Error;
 use hdf5_reader::group::Group;
 
 use super::config::Config;
@@ -41,7 +42,12 @@ impl Walk<'_> {
         if depth > MAX_DEPTH || !self.seen.insert(group.address()) {
             return Err(Problem::Layout(format!("{path}: groups inside each other")));
         }
+        let mut children = Vec::new();
         for child in group.groups()? {
+            children.push((self.place(&child, &format!("{path}/{}", child.name()))?, child));
+        }
+        children.sort_by_key(|(place, _)| *place);
+        for (_, child) in children {
             match child.name() {
                 "vars" => self.layer(&child, path)?,
                 name if NOT_WEIGHTS.contains(&name) => {}
@@ -49,6 +55,28 @@ impl Walk<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Where a layer or a model inside stands, since groups are listed by their names: `dense` before `functional`. Without a
+    /// configuration, layers beside a model are behind it, as a head is, but for those of an image's channels.
+    fn place(&self, group: &Group, path: &str) -> Result<usize, Hdf5Error> {
+        const BEFORE: usize = 0;
+        const MODEL: usize = 1;
+        const BEHIND: usize = 2;
+        if let Some(layer) = self.config.layer(path) {
+            return Ok(layer.place);
+        }
+        for layers in LAYERS {
+            if found(group.group(layers))?.is_some() {
+                return Ok(MODEL);
+            }
+        }
+        let Some(vars) = found(group.group("vars"))? else { return Ok(BEHIND) };
+        let datasets = vars.datasets()?;
+        let first = datasets.iter().find(|dataset| dataset.name().rsplit('/').next() == Some("0"));
+        let of_image =
+            first.is_some_and(|first| first.shape().len() <= 2 && matches!(first.shape().first(), Some(1 | 3)));
+        Ok(if of_image { BEFORE } else { BEHIND })
     }
 
     fn layer(&mut self, vars: &Group, path: &str) -> Result<(), Problem> {

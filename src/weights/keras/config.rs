@@ -11,6 +11,8 @@ pub(super) struct Config(HashMap<String, LayerConfig>);
 /// What a file without it would leave open.
 pub(super) struct LayerConfig {
     pub(super) name: String,
+    /// Its place among the layers of its model.
+    pub(super) place: usize,
     /// Of a batch normalisation: that it has no beta.
     pub(super) uncentred: bool,
 }
@@ -27,7 +29,7 @@ impl Config {
     fn add(&mut self, model: &Value, path: &str) {
         let Some(layers) = model["config"]["layers"].as_array() else { return };
         let mut classes: HashMap<String, usize> = HashMap::new();
-        for layer in layers {
+        for (at, layer) in layers.iter().enumerate() {
             let class = snake_case(layer["class_name"].as_str().unwrap_or_default());
             let count = classes.entry(class.clone()).or_default();
             let place = if *count == 0 { class } else { format!("{class}_{count}") };
@@ -35,7 +37,7 @@ impl Config {
             let path = format!("{path}layers/{place}");
             if let Some(name) = layer["config"]["name"].as_str() {
                 let uncentred = layer["config"]["center"] == Value::Bool(false);
-                self.0.insert(path.clone(), LayerConfig { name: name.to_string(), uncentred });
+                self.0.insert(path.clone(), LayerConfig { name: name.to_string(), place: at, uncentred });
             }
             self.add(layer, &format!("{path}/"));
         }

@@ -7,8 +7,10 @@ use super::super::compile::compile;
 use super::super::drawing::Drawing;
 use super::super::wiring::Wiring;
 use super::super::{GraphNetwork, TRIAL_IMAGES, input_shape};
+use super::values::text;
 use super::{SIZE, opened};
 use crate::weights::onnx::model::Model;
+use crate::weights::onnx::proto::AttributeProto;
 
 /// What is drawn, but for modules inside, as PyTorch's older exporter names a module's nodes.
 fn module(drawing: &mut Drawing, path: &str, draw: impl FnOnce(&mut Drawing) -> String) -> String {
@@ -132,6 +134,25 @@ fn branches_side_by_side_are_parts_though_each_is_a_list() {
         y
     });
     assert_eq!(found, ["stage2", "stage3"]);
+}
+
+#[test]
+fn where_nothing_names_modules_a_layer_is_behind_its_fused_activation() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut drawing, mut x) = (Drawing::default(), "x".to_string());
+    let mut expected = Vec::new();
+    for channels in [3, 4, 4, 4] {
+        x = drawing.conv(&x, &[4, channels, 3, 3], 1, 1, 1);
+        let node = drawing.nodes.last_mut().unwrap();
+        (node.op_type, node.domain) = ("FusedConv".to_string(), "com.microsoft".to_string());
+        node.attribute.push(text("activation", "Clip"));
+        let (name, floats) = ("activation_params".to_string(), vec![0.0, 6.0]);
+        node.attribute.push(AttributeProto { name, floats, ..AttributeProto::default() });
+        expected.push(x.clone());
+    }
+    expected.push(drawing.node("GlobalAveragePool", &[&x]));
+    let network = drawing.saved(expected.last().unwrap(), folder.path());
+    assert_eq!(asked(&network), expected);
 }
 
 #[test]

@@ -178,6 +178,37 @@ fn lengths_and_nearest_places_are_those_of_single_precision() {
 }
 
 #[test]
+fn the_nearest_place_of_tensorflow_is_that_below_the_middle() {
+    let mut d = Drawing::default();
+    let x = d.conv("x", &[4, 3, 3, 3], 1, 1, 1);
+    let scales = d.constant(vec![1.0, 1.0, 0.5, 0.375], &[4]);
+    let y = d.node("Resize", &[&x, "", &scales]);
+    let settings =
+        [("mode", "nearest"), ("coordinate_transformation_mode", "tf_half_pixel_for_nn"), ("nearest_mode", "floor")];
+    d.nodes.last_mut().unwrap().attribute.extend(settings.map(|(name, value)| text(name, value)));
+    let [x, y] = values(d, [&x, &y]);
+    // The places n + 1/2 by 2 and by 8/3.
+    let expected = x.chunks(SIZE * SIZE).flat_map(|map| {
+        let row = move |row: usize| [1, 4, 6, 9, 12, 14].map(|column| map[(2 * row + 1) * SIZE + column]);
+        (0..SIZE / 2).flat_map(row)
+    });
+    compare(&y, &expected.collect::<Vec<f32>>());
+}
+
+#[test]
+fn the_ends_of_a_transposed_convolution_may_lose_as_much_each_as_they_like() {
+    let mut d = Drawing::default();
+    let kernel = d.weights(&[3, 4, 3, 3]);
+    let all = d.set("ConvTranspose", &["x", &kernel], &[("strides", &[2, 2])]);
+    let cut = d.set("ConvTranspose", &["x", &kernel], &[("strides", &[2, 2]), ("pads", &[0, 2, 1, 1])]);
+    d.beside.push(all.clone());
+    let [all, cut] = values(d, [&all, &cut]);
+    let side = 2 * SIZE + 1;
+    let rows = all.chunks(side * side).flat_map(|map| map.chunks(side).take(side - 1));
+    compare(&cut, &rows.flat_map(|row| row[2..side - 1].to_vec()).collect::<Vec<f32>>());
+}
+
+#[test]
 fn triangles_of_masks_and_of_maps() {
     let mut d = Drawing::default();
     let (x, ones, next) = (small(&mut d), d.whole(&[1; 16]), d.whole(&[1]));

@@ -3,10 +3,11 @@
 use burn::tensor::Device;
 
 use super::super::compile::compile;
-use super::super::drawing::{Drawing, SIZE};
+use super::super::drawing::{Drawing, SIZE, images_of, opened, untyped};
 use super::super::input_shape;
 use super::super::wiring::Wiring;
 use crate::weights::onnx::model::Model;
+use crate::weights::onnx::proto::{GraphProto, ValueInfoProto};
 
 const IMAGES: usize = 3;
 
@@ -18,6 +19,24 @@ fn no_images_at_all_is_any_number() {
     let network = drawing.opened(&y, Some(0), folder.path()).unwrap_or_else(|error| panic!("{error}"));
     assert!(network.summary().starts_with("any number of images"), "{}", network.summary());
     assert_eq!(network.stages[0].multiply_adds, 8 * 8 * 4 * 27);
+}
+
+#[test]
+fn numbers_that_the_exporter_left_out_are_no_other_side() {
+    let said = |lengths: [Option<i64>; 4]| {
+        let folder = tempfile::tempdir().unwrap();
+        let mean = ValueInfoProto { name: "mean".to_string(), ..images_of(lengths) };
+        let input = vec![images_of([None, Some(32), Some(32), Some(3)]), mean];
+        let output = vec![untyped("y")];
+        opened(GraphProto { node: vec![], initializer: vec![], input, output }, folder.path())
+            .map(|_| ())
+            .unwrap_err()
+            .to_string()
+    };
+    let numbers = said([Some(1), Some(1), Some(1), Some(3)]);
+    assert!(numbers.contains("has 2 inputs (x, mean)") && numbers.contains("--saved-model folder"), "{numbers}");
+    let images = said([None, Some(32), Some(32), Some(3)]);
+    assert!(images.ends_with("export the image side of the model alone"), "{images}");
 }
 
 /// Why a graph is refused, when it is opened or its weights are loaded.
@@ -236,6 +255,8 @@ fn what_is_refused_says_what_to_take_instead() {
             "{said}"
         );
     }
+    let said = refusal(|d| d.node("Erfc", &["x"]));
+    assert!(said.ends_with("export it on PyTorch (KERAS_BACKEND=torch)"), "{said}");
     let said = runtimes("QLinearAdd", &["x"], &[]);
     assert!(said.contains("or quantise that as QDQ"), "{said}");
     let said = refusal(|d| {

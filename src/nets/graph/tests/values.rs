@@ -5,7 +5,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use super::super::GraphNetwork;
 use super::super::drawing::{Drawing, SIZE};
 use crate::nets::{Batch, Taps};
-use crate::weights::onnx::proto::AttributeProto;
+use crate::weights::onnx::proto::{AttributeProto, NodeProto};
 
 const IMAGES: usize = 2;
 
@@ -298,6 +298,21 @@ fn what_the_runtime_fuses_into_a_convolution_is_spelt_out() {
         let [sum, fused, _] = values(d, [&sum, &fused, &y]);
         compare(&fused, &sum.iter().map(|&x| expected(x)).collect::<Vec<f32>>());
     }
+}
+
+#[test]
+fn nodes_may_come_in_any_order() {
+    let draw = |turn: fn(&mut [NodeProto])| {
+        let mut d = Drawing::default();
+        let x = d.conv("x", &[6, 3, 4, 4], 4, 0, 1);
+        let y = d.node("Relu", &[&x]);
+        let y = d.node("Add", &[&x, &y]);
+        turn(&mut d.nodes);
+        let [y] = values(d, [&y]);
+        y
+    };
+    compare(&draw(|nodes| nodes.reverse()), &draw(|_| {}));
+    compare(&draw(|nodes| nodes.rotate_left(1)), &draw(|_| {}));
 }
 
 #[test]
