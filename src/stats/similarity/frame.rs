@@ -13,6 +13,10 @@ const RUN: usize = 64;
 /// residuals are larger by 3 % than those from the mean of all, which would take another pass over all activations.
 const COMMON: usize = 16;
 
+/// A contrast beyond is not believed of a sample, in which the images of `m` may be as good as 0: what is multiplied would
+/// be larger than the activations by so much that sums in f32 lose them.
+const LARGEST_CONTRAST: f32 = (1 << 20) as f32;
+
 /// The residual `e_iu = x_iu - shift_i - contrast_i m_u - offset_i`, with `m` the mean of some images' `x - shift`.
 ///
 /// Correlations are those of the `x`, whatever the numbers here (see [`super::Moments`]); good ones leave residuals that
@@ -55,7 +59,7 @@ impl Frame {
         let slopes = of_rows(&rows, |i, row| products(row, &m, means[i], centre) / spread);
         for (i, slope) in slopes.into_iter().enumerate() {
             let slope = slope as f32;
-            frame.contrasts[i] = if slope.is_finite() { short(slope) } else { 0.0 };
+            frame.contrasts[i] = if slope.abs() <= LARGEST_CONTRAST { short(slope) } else { 0.0 };
             let offset = means[i] - f64::from(frame.shifts[i]) - f64::from(frame.contrasts[i]) * centre;
             frame.offsets[i] = if near && offset.is_finite() { offset as f32 } else { 0.0 };
         }
