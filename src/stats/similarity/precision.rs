@@ -147,12 +147,33 @@ fn one_image_of_large_deviation_costs_the_others_no_digits() {
 }
 
 #[test]
+fn one_image_of_large_deviation_is_not_what_all_have_in_common() {
+    let (concepts, units) = (24, 16_384);
+    let mut rows = alike(concepts, units, 0.01, 0.0, 0.0);
+    let mut random = Random::keyed(14, 0);
+    rows[units..2 * units].iter_mut().for_each(|x| *x = 30.0 * random.normal() as f32);
+    // First in the order of the samples, and so among those whose mean is taken.
+    rows[units] = 0.0;
+    let of_others = |rsm: &Rsm| {
+        let others = || (0..concepts).filter(|&i| i != 1);
+        Rsm::new(concepts - 1, others().flat_map(|i| others().map(move |j| rsm.row(i)[j])).collect())
+    };
+    let expected = of_others(&reference(&rows, units));
+    on_devices(|device| {
+        let found = of_others(&rsm(&batches(&rows, units, &[24], device)).unwrap());
+        let difference = difference(&found, &expected);
+        assert!(difference < 2e-9, "off by {difference:e} on {device:?}");
+    });
+}
+
+#[test]
 fn a_common_part_far_from_zero_is_replaced() {
     // As from a sample that does not tell of the levels.
     let (concepts, units) = (8, 5000);
     let mut rows = alike(concepts, units, 0.3, 0.0, 0.0);
     rows.iter_mut().for_each(|x| *x += 1000.0);
-    let frame = Frame { contrasts: vec![1.0; concepts], common: vec![0, 2, 4, 6], ..Frame::plain(vec![0.0; concepts]) };
+    let common = [0, 2, 4, 6].map(|image| (image, 0.25)).to_vec();
+    let frame = Frame { contrasts: vec![1.0; concepts], common, ..Frame::plain(vec![0.0; concepts]) };
     let lines: Vec<&[f32]> = rows.chunks_exact(units).collect();
     let found = correlate(frame, |frame| Ok(cpu::moments(&lines, frame))).unwrap().0;
     let difference = difference(&found, &reference(&rows, units));
