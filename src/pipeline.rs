@@ -50,8 +50,8 @@ pub struct PipelineError {
 pub enum LayerError {
     /// The image of a concept without variance.
     #[error(
-        "the activations of concept {0:?} are constant, so they correlate with nothing; replace the image, or set \
-         two_vs_two.constant = \"half\""
+        "the activations of concept {0:?} are constant, or within 1e-18 of their mean, so they correlate with nothing; replace \
+         the image, or set two_vs_two.constant = \"half\""
     )]
     Constant(String),
     /// The image of a concept that is equally similar to all others.

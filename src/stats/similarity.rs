@@ -17,7 +17,7 @@
 //! `u/3 sqrt(L)` of its sum with `u = 2^-24`; L is at most 512 and an RSM has n / L chains and more:
 //!
 //! `|error of r| < 4 u/3 L / sqrt(n) |e_i| |e_j| / sqrt(c_ii c_jj)`, 4 standard deviations; the quotient is at most 2, with
-//! `contrast m` in the place of `e` too (else the sums are repeated in a better frame), and `1 - r` where images are alike.
+//! `contrast m` in the place of `e` too, and `1 - r` where images are alike (else the sums are repeated in a better frame).
 //! Where whole chains of products are equal (features of few values that are no whole numbers) they round alike: at worst
 //! `L/2 u` instead.
 //!
@@ -65,6 +65,16 @@ const REPEATS: usize = 2;
 
 /// As a share of its mean square, a variance of `m` that f32 sums still hold.
 const LEAST_VARIANCE: f64 = 1.0 / 1024.0;
+
+/// The square of 1e-18, the least distance of activations from their mean: smaller ones have products below the smallest
+/// f32 that keeps all its digits.
+const LEAST_SQUARE: f64 = 1e-36;
+
+/// Residuals of which `m` explains this share of their variance have a wrong contrast, from a sample that does not tell:
+/// the sums are repeated. Not where that is a smaller share of the activations' variance than the 12 bits of a contrast
+/// leave (2^-22) by far.
+const MOST_EXPLAINED: f64 = 0.9;
+const LEAST_EXPLAINED: f64 = 1.0 / 65536.0;
 
 /// Why there is no RSM of a group.
 #[derive(Debug, thiserror::Error)]
@@ -284,7 +294,7 @@ impl Moments {
 
     /// The largest variance at which image `i` counts as constant.
     fn constant_variance(&self, i: usize) -> f64 {
-        CONSTANT_VARIANCE * self.mean(i).powi(2)
+        (CONSTANT_VARIANCE * self.mean(i).powi(2)).max(LEAST_SQUARE)
     }
 
     fn is_constant(&self, i: usize) -> bool {
@@ -293,20 +303,33 @@ impl Moments {
 
     /// Whether the residuals of image `i` or its part of `m` cost digits, and are not as small as f32 gets.
     fn is_far(&self, i: usize) -> bool {
-        let common = self.images();
+        let (common, ones) = (self.images(), self.images() + 1);
+        let (covariance, least) = (self.covariance(i, i), self.constant_variance(i));
         let part = f64::from(self.frame.contrasts[i]).powi(2) * self.product(common, common);
-        self.product(i, i).max(part) > LARGE * self.covariance(i, i) + self.constant_variance(i)
+        let residual = self.product(i, i) - self.product(ones, i).powi(2);
+        let explained = self.slope(i).powi(2) * self.common_variance();
+        self.product(i, i).max(part) > LARGE * covariance + least
+            || explained > MOST_EXPLAINED * residual && explained > LEAST_EXPLAINED * covariance + least
+    }
+
+    fn common_variance(&self) -> f64 {
+        let (common, ones) = (self.images(), self.images() + 1);
+        self.product(common, common) - self.product(ones, common).powi(2)
+    }
+
+    /// How often `m` is in the residual of image `i`; 0 where f32 sums have lost the variance of `m`.
+    fn slope(&self, i: usize) -> f64 {
+        let (common, ones) = (self.images(), self.images() + 1);
+        let covariance = self.product(common, i) - self.product(ones, i) * self.product(ones, common);
+        let variance = self.common_variance();
+        let held = variance > (LEAST_VARIANCE * self.product(common, common)).max(LEAST_SQUARE);
+        if held { covariance / variance } else { 0.0 }
     }
 
     /// The frame in which residuals have mean 0 and nothing in common with `m`.
     fn better_frame(&self) -> Frame {
-        let (common, ones) = (self.images(), self.images() + 1);
-        let squares = self.product(common, common);
-        let variance = squares - self.product(ones, common).powi(2);
         let contrast = |i: usize| {
-            let covariance = self.product(common, i) - self.product(ones, i) * self.product(ones, common);
-            let slope = if variance > LEAST_VARIANCE * squares { covariance / variance } else { 0.0 };
-            let contrast = frame::short((f64::from(self.frame.contrasts[i]) + slope) as f32);
+            let contrast = frame::short((f64::from(self.frame.contrasts[i]) + self.slope(i)) as f32);
             if contrast.is_finite() { contrast } else { 0.0 }
         };
         Frame {

@@ -9,11 +9,20 @@ const SAMPLE: usize = 1024;
 const SHARE: usize = 16;
 const RUN: usize = 64;
 
-/// Images whose mean is taken for what all have in common. Their own parts are in it with a variance of 1/16: the
+/// Images whose weighted mean is taken for what all have in common. Their own parts are in it with a variance of 1/16: the
 /// residuals are larger by 3 % than those from the mean of all, which would take another pass over all activations.
 const COMMON: usize = 16;
 
-/// The residual `e_iu = x_iu - shift_i - contrast_i m_u - offset_i`, with `m` the mean of some images' `x - shift`.
+/// The least variance of an image in its weight, as a share of the largest one: a sample may be as good as constant where the
+/// image is not.
+const LEAST_WEIGHED: f64 = 1.0 / (1_u64 << 40) as f64;
+
+/// The least variance of `m` in the sample, in units of the images' own, that is believed: contrasts would be so large that sums
+/// in f32 lose the activations where the sample does not tell of the rest.
+const LEAST_COMMON: f64 = 1.0 / (1_u64 << 20) as f64;
+
+/// The residual `e_iu = x_iu - shift_i - contrast_i m_u - offset_i`, with `m` the mean of some images' `x - shift`, each in
+/// units of its deviation: else one image of large deviation would be all that `m` is.
 ///
 /// Correlations are those of the `x`, whatever the numbers here (see [`super::Moments`]); good ones leave residuals that
 /// are small and of mean 0, and products of them lose no digits. Either the shifts or the offsets are 0: offsets are
@@ -26,9 +35,9 @@ pub(super) struct Frame {
     pub shifts: Vec<f32>,
     pub contrasts: Vec<f32>,
     pub offsets: Vec<f32>,
-    /// The images whose mean is `m`; none: `m` is 0. By their samples, so that the order of the images does not show, but
-    /// among those that have the same sample and differ elsewhere.
-    pub common: Vec<usize>,
+    /// The images whose sum is `m`, and their weights; none: `m` is 0. By their samples, so that the order of the images does not
+    /// show, but among those that have the same sample and differ elsewhere.
+    pub common: Vec<(usize, f32)>,
 }
 
 impl Frame {
@@ -44,6 +53,10 @@ impl Frame {
         let mut order: Vec<usize> = (0..images).collect();
         order.sort_by(|&i, &j| rows[i].iter().map(|x| x.to_bits()).cmp(rows[j].iter().map(|x| x.to_bits())));
         let common: Vec<usize> = order.into_iter().step_by(images.div_ceil(COMMON)).collect();
+        let most = variances.iter().copied().fold(0.0, f64::max);
+        let deviation = |i: usize| if most > 0.0 { variances[i].max(LEAST_WEIGHED * most).sqrt() } else { 1.0 };
+        let weight = |i: usize| (deviation(i) * common.len() as f64).recip() as f32;
+        let common = common.iter().map(|&i| (i, weight(i))).collect();
         let zeros = vec![0.0; images];
         let shifts = if near { zeros.clone() } else { means.iter().map(|&mean| mean as f32).collect() };
         let mut frame = Self { shifts, contrasts: zeros.clone(), offsets: zeros, common };
@@ -53,9 +66,10 @@ impl Frame {
         let centre = mean(&m);
         let spread = squares(&m, centre);
         let slopes = of_rows(&rows, |i, row| products(row, &m, means[i], centre) / spread);
+        let is_told = spread > LEAST_COMMON * units as f64;
         for (i, slope) in slopes.into_iter().enumerate() {
             let slope = slope as f32;
-            frame.contrasts[i] = if slope.is_finite() { short(slope) } else { 0.0 };
+            frame.contrasts[i] = if is_told && slope.is_finite() { short(slope) } else { 0.0 };
             let offset = means[i] - f64::from(frame.shifts[i]) - f64::from(frame.contrasts[i]) * centre;
             frame.offsets[i] = if near && offset.is_finite() { offset as f32 } else { 0.0 };
         }
@@ -72,17 +86,11 @@ impl Frame {
     #[inline(always)]
     pub(super) fn mean<'a>(&self, row: impl Fn(usize) -> &'a [f32], m: &mut [f32]) {
         m.fill(0.0);
-        for &i in &self.common {
-            m.iter_mut().zip(row(i)).for_each(|(sum, x)| *sum += x - self.shifts[i]);
+        for &(i, weight) in &self.common {
+            m.iter_mut().zip(row(i)).for_each(|(sum, x)| *sum += weight * (x - self.shifts[i]));
         }
-        let share = self.share();
         // A NaN would spread from its image to all.
-        m.iter_mut().for_each(|m| *m = if m.is_finite() { short(*m * share) } else { 0.0 });
-    }
-
-    /// What `m` is of the sum.
-    pub(super) fn share(&self) -> f32 {
-        1.0 / self.common.len().max(1) as f32
+        m.iter_mut().for_each(|m| *m = if m.is_finite() { short(*m) } else { 0.0 });
     }
 }
 

@@ -69,8 +69,9 @@ sizes! {
         count: u32,
         image: u32,
         shift: f32,
+        weight: f32,
         begins: u32,
-        share: f32,
+        ends: u32,
     }
 }
 
@@ -257,7 +258,7 @@ fn find_common(
         return;
     }
     let last = frame.common.len() - 1;
-    for (n, &image) in frame.common.iter().enumerate() {
+    for (n, &(image, weight)) in frame.common.iter().enumerate() {
         let mut rows = batches.iter().flat_map(|batch| (0..batch.images).map(move |row| (&batch.activations, row)));
         let (activations, row) = rows.nth(image).expect("an image of a batch");
         let [units, start, count32, image32] = [units, start, count, row].map(u32s);
@@ -267,8 +268,9 @@ fn find_common(
             count: count32,
             image: image32,
             shift: frame.shifts[image],
+            weight,
             begins: u32::from(n == 0),
-            share: if n == last { frame.share() } else { 0.0 },
+            ends: u32::from(n == last),
         };
         let workgroups = [count.div_ceil(COMMON.workgroup[0] as usize), 1, 1].map(u32s);
         gpu.launch(&COMMON, &[], workgroups, &[activations, common], &sizes);

@@ -147,16 +147,79 @@ fn one_image_of_large_deviation_costs_the_others_no_digits() {
 }
 
 #[test]
+fn one_image_of_large_deviation_is_not_what_all_have_in_common() {
+    let (concepts, units) = (24, 16_384);
+    let mut rows = alike(concepts, units, 0.01, 0.0, 0.0);
+    let mut random = Random::keyed(14, 0);
+    rows[units..2 * units].iter_mut().for_each(|x| *x = 30.0 * random.normal() as f32);
+    // First in the order of the samples, and so among those whose mean is taken.
+    rows[units] = 0.0;
+    let of_others = |rsm: &Rsm| {
+        let others = || (0..concepts).filter(|&i| i != 1);
+        Rsm::new(concepts - 1, others().flat_map(|i| others().map(move |j| rsm.row(i)[j])).collect())
+    };
+    let expected = of_others(&reference(&rows, units));
+    on_devices(|device| {
+        let found = of_others(&rsm(&batches(&rows, units, &[24], device)).unwrap());
+        let difference = difference(&found, &expected);
+        assert!(difference < 2e-9, "off by {difference:e} on {device:?}");
+    });
+}
+
+#[test]
 fn a_common_part_far_from_zero_is_replaced() {
     // As from a sample that does not tell of the levels.
     let (concepts, units) = (8, 5000);
     let mut rows = alike(concepts, units, 0.3, 0.0, 0.0);
     rows.iter_mut().for_each(|x| *x += 1000.0);
-    let frame = Frame { contrasts: vec![1.0; concepts], common: vec![0, 2, 4, 6], ..Frame::plain(vec![0.0; concepts]) };
+    let common = [0, 2, 4, 6].map(|image| (image, 0.25)).to_vec();
+    let frame = Frame { contrasts: vec![1.0; concepts], common, ..Frame::plain(vec![0.0; concepts]) };
     let lines: Vec<&[f32]> = rows.chunks_exact(units).collect();
     let found = correlate(frame, |frame| Ok(cpu::moments(&lines, frame))).unwrap().0;
     let difference = difference(&found, &reference(&rows, units));
     assert!(difference < 2e-7, "off by {difference:e}");
+}
+
+#[test]
+fn what_a_sample_does_not_tell_is_found_in_all_units() {
+    let (concepts, units) = (24, 16_384);
+    let mut silent = alike(concepts, units, 1e-3, 0.5, 0.0);
+    let mut misled = alike(concepts, units, 0.3, 0.5, 0.0);
+    let mut random = Random::keyed(13, 0);
+    for unit in frame::sampled(units).flatten() {
+        for image in 0..concepts {
+            silent[image * units + unit] = 0.0;
+            // Image 5 alone is not as good as 0; its place in the order of the samples keeps it out of m.
+            let x = &mut misled[image * units + unit];
+            *x = match (unit, image) {
+                (0, _) => 1e-20 * (image + 1) as f32,
+                (_, 5) => random.normal() as f32,
+                _ => 1e-20 * *x,
+            };
+        }
+    }
+    on_devices(|device| {
+        for (rows, bound) in [(&silent, 1e-9), (&misled, 2e-7)] {
+            let found = rsm(&batches(rows, units, &[24], device)).unwrap();
+            let difference = difference(&found, &reference(rows, units));
+            assert!(difference < bound, "off by {difference:e} on {device:?}");
+        }
+    });
+}
+
+#[test]
+fn activations_too_small_for_products_are_constant() {
+    let (concepts, units) = (24, 5000);
+    let mut rows = alike(concepts, units, 0.3, 0.5, 0.0);
+    rows[3 * units..].iter_mut().for_each(|x| *x *= 1e-22);
+    let expected = reference(&rows[..3 * units], units);
+    on_devices(|device| {
+        let found = rsm(&batches(&rows, units, &[24], device)).unwrap();
+        assert_eq!(found.constant(), (3..concepts).collect::<Vec<_>>());
+        let found = Rsm::new(3, (0..3).flat_map(|i| found.row(i)[..3].to_vec()).collect());
+        let difference = difference(&found, &expected);
+        assert!(difference < 2e-7, "off by {difference:e} on {device:?}");
+    });
 }
 
 /// How many decisions of the 2 vs. 2 test are others than those of the reference.
