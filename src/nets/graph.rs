@@ -129,7 +129,7 @@ impl GraphNetwork {
         let weighted: HashSet<usize> =
             compiled.steps.iter().filter(|step| step.multiply_adds > 0).map(|step| step.at).collect();
         let alone = alone(&wiring, compiled);
-        let (layers, places) = layers(&wiring, &alone, shape, &weighted);
+        let (layers, places) = layers(&wiring, compiled, &alone, shape, &weighted);
         let cuts = cuts(&alone, shape, &weighted, &separable::together(compiled, &weighted));
         let is_mixed = trial > 1 && !wiring.results.iter().any(|&value| firsts[value]);
         let left: Vec<usize> = wiring.results.iter().copied().filter(|&value| shape(value).is_some()).collect();

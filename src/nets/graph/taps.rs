@@ -95,6 +95,7 @@ pub fn cuts(
 /// Behind every convolution and product, up to the next: what alone is alive first, after its activation.
 fn passed(
     wiring: &Wiring,
+    compiled: &Compiled,
     alone: &[Option<usize>],
     shape: impl Fn(usize) -> Option<Shape>,
     weighted: &HashSet<usize>,
@@ -106,7 +107,9 @@ fn passed(
         let mut places = (pair[0] + 1..=pair[1]).filter(|&at| alone[at].is_some_and(|value| shape(value).is_some()));
         let Some(first) = places.next() else { continue };
         let mut value = alone[first];
-        let behind = (first..pair[1]).take_while(|&node| ELEMENTWISE.contains(&wiring.operator(node)));
+        // PyTorch's older exporter writes the bounds of a `Clip` between it and its convolution.
+        let goes_on = |&node: &usize| ELEMENTWISE.contains(&wiring.operator(node)) || !matters(wiring, compiled, node);
+        let behind = (first..pair[1]).take_while(goes_on);
         behind.for_each(|node| value = alone[node + 1].or(value));
         passed.extend(value);
     }
@@ -116,13 +119,14 @@ fn passed(
 /// All layers and the values they are of, in the order of computation.
 pub fn layers(
     wiring: &Wiring,
+    compiled: &Compiled,
     alone: &[Option<usize>],
     shape: impl Fn(usize) -> Option<Shape>,
     weighted: &HashSet<usize>,
 ) -> (Vec<Layer>, Vec<(usize, usize)>) {
     let modules = modules(wiring, |value| shape(value).is_some(), |node| weighted.contains(&node));
     // Without modules: the blocks, as what alone is alive, else what follows every convolution or product.
-    let mut unnamed = passed(wiring, alone, &shape, weighted);
+    let mut unnamed = passed(wiring, compiled, alone, &shape, weighted);
     if unnamed.len() < FEWEST_PASSED {
         unnamed.extend(weighted.iter().map(|&node| after_activation(wiring, wiring.outputs[node][0])));
     }

@@ -76,6 +76,20 @@ fn blocks_of_a_stage_are_not_its_parts() {
 }
 
 #[test]
+fn what_is_of_no_image_does_not_part_an_activation_from_its_convolution() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut drawing, mut x, mut activations) = (Drawing::default(), "x".to_string(), Vec::new());
+    for channels in [3, 4, 4, 4] {
+        let y = drawing.conv(&x, &[4, channels, 3, 3], 1, 1, 1);
+        let (least, most) = (drawing.number(0.0), drawing.number(6.0));
+        let most = drawing.node("Identity", &[&most]);
+        x = drawing.node("Clip", &[&y, &least, &most]);
+        activations.push(x.clone());
+    }
+    assert_eq!(asked(&drawing.saved(&x, folder.path())), activations);
+}
+
+#[test]
 fn what_is_concatenated_past_layers_leaves_them_layers() {
     let found = chosen(|drawing, x| {
         let (y, _) = (1..=2).fold((x, 4), |(x, channels), block| {
