@@ -126,6 +126,12 @@ fn files_of_all_origins_fit_as_they_are_published() {
         let assigned = network.assign(&blueprint, &file).unwrap();
         assert_eq!((assigned.assigned.len(), assigned.ignored.len()), (blueprint.parameters().len(), 1), "{form}");
     }
+    // The tower of images alone, as Transformers 5 saves it: without prefix and head.
+    let mut tower = listing(&CLIP_B32, "huggingface", |name| !name.starts_with("vision_model."));
+    tower.0.retain(|(name, _)| name != "visual_projection.weight");
+    assert!(tower.0.iter().any(|(name, _)| name == "encoder.layers.11.self_attn.q_proj.weight"));
+    let account = CLIP_B32.account(&CLIP_B32.blueprint("huggingface").unwrap(), &tower);
+    assert_eq!((account.missing.len(), account.unused.len(), account.misshapen.len()), (1, 0, 0));
     let class = listing(&B16, "timm", |_| true).0.into_iter().find(|(name, _)| name == "cls_token");
     assert_eq!(class.unwrap().1, [1, 1, 768]);
     let shapes = |form: &str, tensor: &str| {
