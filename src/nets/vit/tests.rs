@@ -156,6 +156,19 @@ fn other_forms_and_missing_scales_are_recognised() {
     unscaled.0.retain(|(name, _)| name != "blocks.3.ls1.gamma");
     let message = refused(&DINOV2_S14, "dinov2", &unscaled);
     assert!(message.contains("no tensor blocks.3.ls1.gamma (for block4.attention.scale)"), "{message}");
+    // Of Transformers; with registers.
+    for (network, form, tensor) in [
+        (&DEIT_T16, "timm", "deit.encoder.layer.0.layernorm_before.weight"),
+        (&DINOV2_S14, "huggingface", "embeddings.register_tokens"),
+        (&DINOV2_S14, "timm", "reg_token"),
+    ] {
+        let message = refused(network, form, &Listing(vec![(tensor.into(), vec![192])]));
+        assert!(message.contains(tensor) && message.contains("export the model to ONNX"), "{message}");
+    }
+    let mut headed = listing(&DINOV2_S14, "huggingface", |name| name.starts_with("dinov2."));
+    headed.0.push(("classifier.weight".to_string(), vec![1000, 768]));
+    let account = DINOV2_S14.assign(&DINOV2_S14.blueprint("huggingface").unwrap(), &headed).unwrap();
+    assert_eq!(account.ignored, [("classifier.weight".to_string(), "is a head, which the network has not")]);
     // Of another patch size.
     let message = refused(&B32, "timm", &timm);
     assert!(message.contains("holds the weights of vit_b16"), "{message}");
