@@ -8,6 +8,7 @@ mod controls;
 mod error;
 mod model;
 mod placement;
+mod prepared;
 mod sweep;
 mod words;
 
@@ -125,6 +126,8 @@ impl Plan {
         inputs.arrival = arrival.as_ref().map(|(arrival, _)| *arrival);
         inputs.warnings.extend(arrival.and_then(|(_, doubt)| doubt));
         inputs.warnings.extend(model.doubt_of_values(inputs.arrival));
+        let file = config.network.file.as_ref().or(config.network.weights.as_ref());
+        inputs.warnings.extend(file.and_then(|file| prepared::doubt(model.input.preprocess, file)));
         inputs.warnings.extend(weights.notes());
         inputs.warnings.extend(model::doubts_of_input(&config, &model.input));
         inputs.warnings.extend(model.doubt_of_token(&config));

@@ -28,7 +28,7 @@ use self::naming::{
 };
 use super::positions::{Filter, Resample};
 use super::tokens::Embed;
-use super::{Blueprint, Builder, Conv, Form, Input, Network, Preprocess, Value};
+use super::{Blueprint, Builder, Conv, Form, Input, LookAlike, Network, Preprocess, Value};
 use crate::images::Resize;
 use crate::kernels::{Activation, VALID, Window};
 use crate::weights::Ignored;
@@ -58,12 +58,14 @@ pub const B32: Network = Network {
 pub const DEIT_T16: Network = Network {
     name: "deit_t16",
     forms: &[Form { name: "timm", draw: || draw(&Size { width: 192, heads: 3, ..BASE_16 }, &DEIT_FORM) }],
+    look_alikes: DEIT_OF_TRANSFORMERS,
     ..B16
 };
 /// The registry entry of DeiT-S/16.
 pub const DEIT_S16: Network = Network {
     name: "deit_s16",
     forms: &[Form { name: "timm", draw: || draw(&Size { width: 384, heads: 6, ..BASE_16 }, &DEIT_FORM) }],
+    look_alikes: DEIT_OF_TRANSFORMERS,
     ..B16
 };
 /// The registry entry of CLIP's ViT-B/32 (Radford et al. 2021).
@@ -105,8 +107,8 @@ pub const DINOV2_S14: Network = Network {
         Form { name: "timm", draw: || draw(&SMALL_14, &DINOV2_TIMM_FORM) },
         Form { name: "huggingface", draw: || draw(&SMALL_14, &DINOV2_HUGGING_FACE_FORM) },
     ],
-    ignored: &[MASK, HUGGING_FACE_MASK, DINOV2_MASK],
-    look_alikes: &[],
+    ignored: &[MASK, HUGGING_FACE_MASK, DINOV2_MASK, DINOV2_HEAD],
+    look_alikes: WITH_REGISTERS,
 };
 /// The registry entry of DINOv2's ViT-B/14.
 pub const DINOV2_B14: Network = Network {
@@ -134,6 +136,19 @@ const POOLER: Ignored =
 const MASK: Ignored = Ignored { prefix: "mask_token", suffix: "", why: "stands for hidden patches in training" };
 const HUGGING_FACE_MASK: Ignored = Ignored { prefix: "embeddings.mask_token", ..MASK };
 const DINOV2_MASK: Ignored = Ignored { prefix: "dinov2.embeddings.mask_token", ..MASK };
+const DINOV2_HEAD: Ignored = Ignored { prefix: "classifier.", suffix: "", why: "is a head, which the network has not" };
+const DEIT_OF_TRANSFORMERS: &[LookAlike] = &[LookAlike {
+    tensor: "layernorm_before",
+    what: "it has Transformers' names, which are not read; export the model to ONNX and run that: network.file, or bring the \
+           weights of timm or Facebook",
+}];
+const WITH_REGISTERS: &[LookAlike] = &[
+    LookAlike { tensor: "register_tokens", what: REGISTERS },
+    // timm's.
+    LookAlike { tensor: "reg_token", what: REGISTERS },
+];
+const REGISTERS: &str = "it has register tokens, another network; export the model to ONNX and run that: network.file, or bring the \
+                         weights without registers";
 /// What CLIP's files hold beside the tower of images.
 const TEXT: &[Ignored] = &[
     text("transformer."),

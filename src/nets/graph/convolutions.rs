@@ -47,12 +47,12 @@ fn kernel_of_plane(kernel: &[usize]) -> Option<[usize; 4]> {
 }
 
 /// How the window of `size` moves over a map of `input`, and how much of its padding is beyond what the node asks for.
-pub fn window(node: &Node, size: [usize; 2], input: [usize; 2]) -> Result<(Window, [usize; 2]), Refusal> {
+pub fn window(node: &Node, mut size: [usize; 2], input: [usize; 2]) -> Result<(Window, [usize; 2]), Refusal> {
     let (stride, dilation) = (node.two("strides", 1)?, node.two("dilations", 1)?);
     if stride.contains(&0) || dilation.contains(&0) || size.contains(&0) {
         return Err(format!("a window of {size:?} by {stride:?} and {dilation:?}").into());
     }
-    let reach: [usize; 2] = std::array::from_fn(|axis| dilation[axis] * (size[axis] - 1) + 1);
+    let mut reach: [usize; 2] = std::array::from_fn(|axis| dilation[axis] * (size[axis] - 1) + 1);
     let auto = node.text("auto_pad");
     let mut padding: Padding = match auto {
         "" | "NOTSET" => {
@@ -74,6 +74,13 @@ pub fn window(node: &Node, size: [usize; 2], input: [usize; 2]) -> Result<(Windo
         other => return Err(format!("auto_pad = {other:?}").into()),
     };
     let padded = [0, 1].map(|axis| padding[axis].0 + input[axis] + padding[axis].1);
+    let rounds_up = node.int("ceil_mode", 0) != 0;
+    for axis in (0..2).filter(|&axis| rounds_up && dilation[axis] == 1 && padded[axis] > 0) {
+        // Rounded up there is one window, where less than a step is missing to it: as much of it as there is of the map.
+        if (1..stride[axis]).contains(&reach[axis].saturating_sub(padded[axis])) {
+            (size[axis], reach[axis]) = (padded[axis], padded[axis]);
+        }
+    }
     if (0..2).any(|axis| padded[axis] < reach[axis]) {
         return Err(format!("a window of {size:?} on a map of {input:?}").into());
     }
@@ -83,7 +90,7 @@ pub fn window(node: &Node, size: [usize; 2], input: [usize; 2]) -> Result<(Windo
     // A longer step is from the only window to none.
     let stride = [0, 1].map(|axis| stride[axis].min(padded[axis]));
     let mut further = [0; 2];
-    if node.int("ceil_mode", 0) != 0 {
+    if rounds_up {
         for axis in 0..2 {
             let (before, after) = padding[axis];
             let span = before + input[axis] + after - reach[axis];

@@ -283,6 +283,8 @@ fn a_graph_that_cannot_be_computed_is_refused_with_its_operators() {
     };
     let message = changed("Softmax", "SoftMix");
     assert!(message.contains("operators that this build has not: SoftMix (2 nodes"), "{message}");
+    let message = changed("Softmax", "RandomL");
+    assert!(message.contains("it draws random numbers, so that no two runs of it are alike: export"), "{message}");
     let message = changed("Erf", "Arf");
     assert!(message.contains("Arf (2 nodes"), "{message}");
 }

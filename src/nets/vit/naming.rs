@@ -133,26 +133,26 @@ pub const OPENAI: Naming = Naming {
     head: Head::Product("proj"),
 };
 
-/// Hugging Face's of CLIP.
+/// Hugging Face's of CLIP; the tower of images alone has no prefix since Transformers 5.
 pub const HUGGING_FACE_CLIP: Naming = Naming {
-    prefixes: &[""],
-    class: ("vision_model.embeddings.class_embedding", 0),
-    positions: ("vision_model.embeddings.position_embedding.weight", 0),
-    patches: &["vision_model.embeddings.patch_embedding."],
+    prefixes: &["vision_model.", ""],
+    class: ("embeddings.class_embedding", 0),
+    positions: ("embeddings.position_embedding.weight", 0),
+    patches: &["embeddings.patch_embedding."],
     // Their spelling.
-    pre_norm: &["vision_model.pre_layrnorm."],
-    norm1: &["vision_model.encoder.layers.{}.layer_norm1."],
+    pre_norm: &["pre_layrnorm."],
+    norm1: &["encoder.layers.{}.layer_norm1."],
     attention: Split::Three([
-        &["vision_model.encoder.layers.{}.self_attn.q_proj."],
-        &["vision_model.encoder.layers.{}.self_attn.k_proj."],
-        &["vision_model.encoder.layers.{}.self_attn.v_proj."],
+        &["encoder.layers.{}.self_attn.q_proj."],
+        &["encoder.layers.{}.self_attn.k_proj."],
+        &["encoder.layers.{}.self_attn.v_proj."],
     ]),
-    project: &["vision_model.encoder.layers.{}.self_attn.out_proj."],
-    norm2: &["vision_model.encoder.layers.{}.layer_norm2."],
-    inner: &["vision_model.encoder.layers.{}.mlp.fc1."],
-    outer: &["vision_model.encoder.layers.{}.mlp.fc2."],
+    project: &["encoder.layers.{}.self_attn.out_proj."],
+    norm2: &["encoder.layers.{}.layer_norm2."],
+    inner: &["encoder.layers.{}.mlp.fc1."],
+    outer: &["encoder.layers.{}.mlp.fc2."],
     scales: [""; 2],
-    norm: &["vision_model.post_layernorm."],
+    norm: &["post_layernorm."],
     head: Head::Module("visual_projection"),
 };
 

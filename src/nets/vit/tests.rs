@@ -126,6 +126,12 @@ fn files_of_all_origins_fit_as_they_are_published() {
         let assigned = network.assign(&blueprint, &file).unwrap();
         assert_eq!((assigned.assigned.len(), assigned.ignored.len()), (blueprint.parameters().len(), 1), "{form}");
     }
+    // The tower of images alone, as Transformers 5 saves it: without prefix and head.
+    let mut tower = listing(&CLIP_B32, "huggingface", |name| !name.starts_with("vision_model."));
+    tower.0.retain(|(name, _)| name != "visual_projection.weight");
+    assert!(tower.0.iter().any(|(name, _)| name == "encoder.layers.11.self_attn.q_proj.weight"));
+    let account = CLIP_B32.account(&CLIP_B32.blueprint("huggingface").unwrap(), &tower);
+    assert_eq!((account.missing.len(), account.unused.len(), account.misshapen.len()), (1, 0, 0));
     let class = listing(&B16, "timm", |_| true).0.into_iter().find(|(name, _)| name == "cls_token");
     assert_eq!(class.unwrap().1, [1, 1, 768]);
     let shapes = |form: &str, tensor: &str| {
@@ -150,6 +156,19 @@ fn other_forms_and_missing_scales_are_recognised() {
     unscaled.0.retain(|(name, _)| name != "blocks.3.ls1.gamma");
     let message = refused(&DINOV2_S14, "dinov2", &unscaled);
     assert!(message.contains("no tensor blocks.3.ls1.gamma (for block4.attention.scale)"), "{message}");
+    // Of Transformers; with registers.
+    for (network, form, tensor) in [
+        (&DEIT_T16, "timm", "deit.encoder.layer.0.layernorm_before.weight"),
+        (&DINOV2_S14, "huggingface", "embeddings.register_tokens"),
+        (&DINOV2_S14, "timm", "reg_token"),
+    ] {
+        let message = refused(network, form, &Listing(vec![(tensor.into(), vec![192])]));
+        assert!(message.contains(tensor) && message.contains("export the model to ONNX"), "{message}");
+    }
+    let mut headed = listing(&DINOV2_S14, "huggingface", |name| name.starts_with("dinov2."));
+    headed.0.push(("classifier.weight".to_string(), vec![1000, 768]));
+    let account = DINOV2_S14.assign(&DINOV2_S14.blueprint("huggingface").unwrap(), &headed).unwrap();
+    assert_eq!(account.ignored, [("classifier.weight".to_string(), "is a head, which the network has not")]);
     // Of another patch size.
     let message = refused(&B32, "timm", &timm);
     assert!(message.contains("holds the weights of vit_b16"), "{message}");

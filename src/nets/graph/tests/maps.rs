@@ -38,6 +38,23 @@ fn a_mean_counts_the_padding_but_not_what_rounding_up_adds() {
 }
 
 #[test]
+fn a_window_larger_than_the_map_is_the_map_where_their_number_is_rounded_up() {
+    // Hugging Face's EfficientNet pools a map of few places by a window of as many as it has channels.
+    let settings: &[(&str, &[i64])] =
+        &[("kernel_shape", &[640, 640]), ("strides", &[640, 640]), ("ceil_mode", &[1]), ("count_include_pad", &[1])];
+    let mean = |map: &[f32]| map.iter().sum::<f32>() / 16.0;
+    let largest = |map: &[f32]| map.iter().copied().fold(f32::MIN, f32::max);
+    for operator in ["AveragePool", "MaxPool"] {
+        let mut d = Drawing::default();
+        let x = small(&mut d);
+        let y = d.set(operator, &[&x], settings);
+        let [x, y] = values(d, [&x, &y]);
+        let pool = |map: &[f32]| if operator == "MaxPool" { largest(map) } else { mean(map) };
+        compare(&y, &x.chunks(16).map(pool).collect::<Vec<f32>>());
+    }
+}
+
+#[test]
 fn means_along_the_depth_are_of_neighbouring_channels() {
     let mut d = Drawing::default();
     let x = small(&mut d);

@@ -109,6 +109,11 @@ fn poolings_of_windows_beside_the_map_are_refused() {
         };
         let said = pooled(&[0, 2, 0, 0], &[1, 1]);
         assert!(said.contains("pads [0, 2, 0, 0], expected a value of the map in every window"), "{said}");
+        // Larger than the map, and their number rounded up: by a whole step, there is none.
+        let said = refusal(|d| {
+            d.set(operator, &["x"], &[("kernel_shape", &[18, 2]), ("strides", &[2, 2]), ("ceil_mode", &[1])])
+        });
+        assert!(said.contains("a window of [18, 2] on a map of [16, 16]"), "{said}");
         // A dilated window with one tap on either side of the map.
         let said = pooled(&[12, 0, 12, 0], &[17, 1]);
         assert!(said.contains("a window of [2, 2] by steps of [17, 1] on a map of [16, 16]"), "{said}");
