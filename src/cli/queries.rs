@@ -134,11 +134,22 @@ pub(super) fn is_graph(file: &Path) -> bool {
     weights::format(file).is_ok_and(|format| format.name == weights::onnx::FORMAT.name)
 }
 
-/// The graph of a file, for images of the usual size where it does not say.
+/// The graph of a file, where it does not say for which size of images for the first that it takes: transformers take one.
 pub(super) fn graph(file: &Path) -> Result<nets::GraphNetwork, Error> {
-    const USUAL: usize = 224;
-    let opened = nets::GraphNetwork::open(file, None);
-    opened.or_else(|error| nets::GraphNetwork::open(file, Some(USUAL)).map_err(|_| error)).map_err(Error::input)
+    const USUAL: [usize; 12] = [224, 256, 384, 336, 448, 518, 512, 299, 240, 128, 64, 32];
+    let first = match nets::GraphNetwork::open(file, None) {
+        Ok(graph) => return Ok(graph),
+        Err(error) => error,
+    };
+    let mut last = first.to_string();
+    for size in USUAL {
+        match nets::GraphNetwork::open(file, Some(size)) {
+            Ok(graph) => return Ok(graph),
+            Err(error) if error.to_string() == last => return Err(Error::input(error)),
+            Err(error) => last = error.to_string(),
+        }
+    }
+    Err(Error::input(first))
 }
 
 /// What a graph takes, computes and gives.

@@ -91,6 +91,20 @@ fn a_graphs_layers_are_listed() {
 }
 
 #[test]
+fn a_transformers_layers_are_listed_where_only_its_positions_tell_the_size() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = unzipped("vit_timm.dynamo", folder.path());
+    let listed = succeed(&["layers", &file]).stdout;
+    let mut bytes = std::fs::read(&file).unwrap();
+    // Two dimensions of 32 in protobuf, and two that only have a name, the empty one.
+    let (told, open) = ([0x0a, 2, 0x08, 32].repeat(2), [0x0a, 2, 0x12, 0].repeat(2));
+    let at = bytes.windows(8).position(|window| window == told).expect("images of 32 x 32");
+    bytes[at..at + 8].copy_from_slice(&open);
+    std::fs::write(&file, bytes).unwrap();
+    assert_eq!(succeed(&["layers", &file]).stdout, listed);
+}
+
+#[test]
 fn a_graph_is_no_weights_file_of_a_built_in_transformer() {
     let small = Small::make();
     for name in ["vit_timm.dynamo", "vit_timm.script"] {
