@@ -75,8 +75,8 @@ fn shared<'a>(path: &'a str, other: &str) -> &'a str {
 ///
 /// A block is a module that is one of a list (its name ends in a number, and another of its list is computed from it or it
 /// from that), has two convolutions or products with weights in it or more, and holds no such list itself, but lists of
-/// parts: a sum leads past one, they stand side by side, or in several blocks others stand between (EfficientViT's `ffn0`, `ffn1`).
-/// In a ResNet these are the residual blocks, in a transformer its layers, in a ConvNeXt or Swin the blocks of all stages.
+/// parts. In a ResNet these are the residual blocks, in a transformer its layers, in a ConvNeXt or Swin the blocks
+/// of all stages.
 pub fn modules(wiring: &Wiring, is_layer: impl Fn(usize) -> bool, has_weights: impl Fn(usize) -> bool) -> Vec<Module> {
     let paths = paths(wiring);
     let paths = paths.iter().enumerate().flat_map(|(node, paths)| paths.iter().map(move |path| (node, path)));
@@ -125,27 +125,13 @@ pub fn modules(wiring: &Wiring, is_layer: impl Fn(usize) -> bool, has_weights: i
             inside.entry((whole, pattern(path))).or_default().push(path);
         }
     }
-    // Whether something else of the whole, with weights, stands between two members that follow each other.
-    let apart = |whole: &str, pair: &[&str]| {
-        let [before, behind] = [pair[0], pair[1]].map(|path| list(path).expect("a member of a list").0);
-        let between = nodes[pair[0]][nodes[pair[0]].len() - 1] + 1..nodes[pair[1]][0];
-        let of_list =
-            |node| nodes.iter().any(|(path, nodes)| path.starts_with(before) && nodes.binary_search(node).is_ok());
-        before == behind
-            && nodes[whole].iter().any(|node| between.contains(node) && has_weights(*node) && !of_list(node))
-    };
-    // Whether others of the list that `whole` is of hold such a list as well.
-    let in_several = |whole: &str, held: &String| {
-        inside.keys().filter(|(other, inner)| inner == held && pattern(other) == pattern(whole)).count() > 1
-    };
-    let parts = inside.iter().filter(|((whole, held), members)| {
-        let mut members = (*members).clone();
+    let parts = inside.into_iter().filter(|((whole, _), members)| {
+        let mut members = members.clone();
         members.sort_by_key(|path| wiring.maker[outputs[path]]);
-        let within: Vec<&[usize]> = members.iter().map(|path| &nodes[path][..]).collect();
-        are_parts(wiring, &nodes[whole], &within, &is_layer)
-            || in_several(whole, held) && members.windows(2).any(|pair| apart(whole, pair))
+        let members: Vec<&[usize]> = members.into_iter().map(|path| &nodes[path][..]).collect();
+        are_parts(wiring, &nodes[whole], &members, &is_layer)
     });
-    let parts: HashSet<String> = parts.map(|((_, pattern), _)| pattern.clone()).collect();
+    let parts: HashSet<String> = parts.map(|((_, pattern), _)| pattern).collect();
     members.retain(|path| !parts.contains(&pattern(path)));
     let holding: HashSet<&str> = members.iter().flat_map(|path| above(path)).collect();
     let is_block = |path: &str| members.contains(path) && !holding.contains(path);

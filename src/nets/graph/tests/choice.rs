@@ -78,26 +78,6 @@ fn blocks_of_a_stage_are_not_its_parts() {
 }
 
 #[test]
-fn a_list_with_other_layers_between_is_of_parts() {
-    // EfficientViT's: a numbered feed-forward before the attention and one behind it, each with its own sum.
-    let found = chosen(|drawing, x| {
-        (0..2).fold(x, |x, block| {
-            let path = format!("blocks.{block}");
-            let parts = ["ffn0", "mixer", "ffn1"].map(|part| format!("{path}.{part}"));
-            module(drawing, &path, |drawing| {
-                parts.iter().fold(x, |x, part| {
-                    module(drawing, part, |drawing| {
-                        let y = convolutions(drawing, &format!("{part}.m"), &x, 4);
-                        drawing.node("Add", &[&x, &y])
-                    })
-                })
-            })
-        })
-    });
-    assert_eq!(found, ["blocks.0", "blocks.1"]);
-}
-
-#[test]
 fn what_is_concatenated_past_layers_leaves_them_layers() {
     let found = chosen(|drawing, x| {
         let (y, _) = (1..=2).fold((x, 4), |(x, channels), block| {
