@@ -136,7 +136,8 @@ pub(super) fn is_graph(file: &Path) -> bool {
 
 /// The graph of a file, where it does not say for which size of images for the first that it takes: transformers take one.
 pub(super) fn graph(file: &Path) -> Result<nets::GraphNetwork, Error> {
-    const USUAL: [usize; 12] = [224, 256, 384, 336, 448, 518, 512, 299, 240, 128, 64, 32];
+    /// Neighbours differ in their numbers of patches: what is refused alike for two is refused for any size.
+    const USUAL: [usize; 12] = [224, 256, 384, 512, 336, 518, 448, 299, 240, 128, 64, 32];
     let first = match nets::GraphNetwork::open(file, None) {
         Ok(graph) => return Ok(graph),
         Err(error) => error,

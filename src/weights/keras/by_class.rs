@@ -5,7 +5,6 @@
 
 use std::collections::HashSet;
 
-use hdf5_reader::error::Error as Hdf5Error;
 use hdf5_reader::group::Group;
 
 use super::config::Config;
@@ -42,12 +41,14 @@ impl Walk<'_> {
         if depth > MAX_DEPTH || !self.seen.insert(group.address()) {
             return Err(Problem::Layout(format!("{path}: groups inside each other")));
         }
-        let mut children = Vec::new();
-        for child in group.groups()? {
-            children.push((self.place(&child, &format!("{path}/{}", child.name()))?, child));
+        let mut children = group.groups()?;
+        // Listed by their names: `dense` before `functional`.
+        let place = |child: &Group| self.config.layer(&format!("{path}/{}", child.name())).map(|layer| layer.place);
+        children.sort_by_key(place);
+        if children.iter().any(|child| place(child).is_none()) {
+            check_order(&children, path)?;
         }
-        children.sort_by_key(|(place, _)| *place);
-        for (_, child) in children {
+        for child in children {
             match child.name() {
                 "vars" => self.layer(&child, path)?,
                 name if NOT_WEIGHTS.contains(&name) => {}
@@ -55,28 +56,6 @@ impl Walk<'_> {
             }
         }
         Ok(())
-    }
-
-    /// Where a layer or a model inside stands, since groups are listed by their names: `dense` before `functional`. Without a
-    /// configuration, layers beside a model are behind it, as a head is, but for those of an image's channels.
-    fn place(&self, group: &Group, path: &str) -> Result<usize, Hdf5Error> {
-        const BEFORE: usize = 0;
-        const MODEL: usize = 1;
-        const BEHIND: usize = 2;
-        if let Some(layer) = self.config.layer(path) {
-            return Ok(layer.place);
-        }
-        for layers in LAYERS {
-            if found(group.group(layers))?.is_some() {
-                return Ok(MODEL);
-            }
-        }
-        let Some(vars) = found(group.group("vars"))? else { return Ok(BEHIND) };
-        let datasets = vars.datasets()?;
-        let first = datasets.iter().find(|dataset| dataset.name().rsplit('/').next() == Some("0"));
-        let of_image =
-            first.is_some_and(|first| first.shape().len() <= 2 && matches!(first.shape().first(), Some(1 | 3)));
-        Ok(if of_image { BEFORE } else { BEHIND })
     }
 
     fn layer(&mut self, vars: &Group, path: &str) -> Result<(), Problem> {
@@ -108,5 +87,27 @@ impl Walk<'_> {
             self.variables.push(Variable { layer: name.clone(), name: variable, values });
         }
         Ok(())
+    }
+}
+
+/// Without a configuration nothing tells whether layers beside a model are before it or behind.
+fn check_order(children: &[Group], path: &str) -> Result<(), Problem> {
+    let (mut model, mut layer) = (None, None);
+    for child in children {
+        let [newer, older] = LAYERS.map(|layers| found(child.group(layers)));
+        if newer?.is_some() || older?.is_some() {
+            model = Some(child.name());
+        } else if let Some(vars) = found(child.group("vars"))?
+            && !vars.datasets()?.is_empty()
+        {
+            layer = Some(child.name());
+        }
+    }
+    match (model, layer) {
+        (Some(model), Some(layer)) => Err(Problem::Layout(format!(
+            "{path}/{layer} may stand before {path}/{model} or behind it, which a file of weights alone does not tell; save the \
+             whole model, as .keras"
+        ))),
+        _ => Ok(()),
     }
 }
