@@ -64,7 +64,7 @@ pub fn read_at(file: &File, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
     #[cfg(unix)]
     let read = std::os::unix::fs::FileExt::read_exact_at(file, bytes, offset);
     #[cfg(windows)]
-    let read = (|| {
+    let read: io::Result<()> = (|| {
         let mut done = 0;
         while done < bytes.len() {
             match std::os::windows::fs::FileExt::seek_read(file, &mut bytes[done..], offset + done as u64)? {

@@ -16,10 +16,11 @@ fn numbers(count: usize, seed: usize) -> Vec<f32> {
 const ROUNDING: f64 = f32::EPSILON as f64 / 2.0;
 
 fn isas() -> Vec<(&'static str, Isa)> {
-    let mut isas = vec![("widest", Isa::widest()), ("scalar", Isa::Scalar)];
     #[cfg(target_arch = "x86_64")]
-    isas.extend(pulp::x86::V3::try_new().map(|simd| ("AVX2", Isa::Avx2(simd))));
-    isas
+    let narrower = pulp::x86::V3::try_new().map(|simd| ("AVX2", Isa::Avx2(simd)));
+    #[cfg(not(target_arch = "x86_64"))]
+    let narrower = None;
+    [("widest", Isa::widest()), ("scalar", Isa::Scalar)].into_iter().chain(narrower).collect()
 }
 
 /// What `write` puts into so many places.

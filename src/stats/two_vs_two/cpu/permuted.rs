@@ -231,9 +231,12 @@ mod tests {
             let mut inverse = vec![0; k];
             invert(&draw, &mut inverse);
             let world = World { words: &words, images: &images, draw: &draw, inverse: &inverse, scales: &scales };
-            let mut found = vec![pulp::Arch::new().dispatch(world), Simd::vectorize(pulp::Scalar, world)];
             #[cfg(target_arch = "x86_64")]
-            found.extend(pulp::x86::V3::try_new().map(|simd| Simd::vectorize(simd, world)));
+            let narrower = pulp::x86::V3::try_new().map(|simd| Simd::vectorize(simd, world));
+            #[cfg(not(target_arch = "x86_64"))]
+            let narrower = None;
+            let found = [pulp::Arch::new().dispatch(world), Simd::vectorize(pulp::Scalar, world)];
+            let found: Vec<Vec<f32>> = found.into_iter().chain(narrower).collect();
             for a in 0..k {
                 for b in 0..k {
                     let term = |j: usize| f64::from(words[draw[a] as usize * k + draw[j] as usize] * images[b * k + j]);
