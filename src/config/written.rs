@@ -4,7 +4,7 @@ use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use super::schema::no_section;
-use super::{ConfigError, NetworkConfig, Written};
+use super::{ConfigError, NetworkConfig, Written, whole};
 use crate::error::FileError;
 use crate::wording::plain;
 
@@ -98,7 +98,11 @@ impl Written {
             _ if is_path => changed(toml::Value::String(value.to_string())),
             None => changed(text).map_err(listed),
             Some(quoted @ toml::Value::String(_)) => changed(quoted),
-            Some(parsed) => changed(text).or_else(|_| changed(parsed)),
+            Some(parsed) => changed(text).or_else(|_| changed(parsed)).or_else(|reason| {
+                // 1e3 is a fraction in TOML.
+                let count = whole::<i64>(value.trim()).ok();
+                count.and_then(|count| changed(count.into()).ok()).ok_or(reason)
+            }),
         }?;
         let before: Vec<PathBuf> = self.paths_mut().map(|path| path.clone()).collect();
         let mut anywhere = given.to_string();
@@ -274,6 +278,13 @@ mod tests {
         let said = |text: &str| read(SMALLEST, &[text]).unwrap_err().to_string();
         assert!(said("words.1.name=V").contains("no element 1 in a list, expected a number from 0 to 0"));
         assert!(said("measures.0=cka").contains("no element 0 in an empty list; set it as a whole"));
+    }
+
+    #[test]
+    fn counts_may_be_written_by_powers_of_ten() {
+        let config = read(SMALLEST, &["two_vs_two.permutations=1e4"]).unwrap();
+        assert_eq!(config.two_vs_two.permutations, 10_000);
+        assert!(read(SMALLEST, &["two_vs_two.permutations=1.5"]).is_err());
     }
 
     #[test]

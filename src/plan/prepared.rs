@@ -45,8 +45,11 @@ pub fn doubt(preprocess: Preprocess, network: &Path) -> Option<String> {
 fn told(file: &Value) -> Option<Scaling> {
     let flag = |key: &str| file.get(key).and_then(Value::as_bool);
     let three = |key: &str| {
-        let numbers: Vec<f32> =
-            file.get(key)?.as_array()?.iter().map(|number| Some(number.as_f64()? as f32)).collect::<Option<_>>()?;
+        let value = file.get(key)?;
+        let numbers: Vec<f32> = match value.as_f64() {
+            Some(number) => vec![number as f32; 3],
+            None => value.as_array()?.iter().map(|number| Some(number.as_f64()? as f32)).collect::<Option<_>>()?,
+        };
         <[f32; 3]>::try_from(numbers).ok().filter(|numbers| numbers.iter().all(|number| number.is_finite()))
     };
     let bgr = flag("do_flip_channel_order").unwrap_or(false);
@@ -105,6 +108,7 @@ mod tests {
         let dino = r#"{"image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225], "rescale_factor": 0.00392156862745098}"#;
         assert_eq!(said(dino, Preprocess::Torch), None);
         assert!(said(dino, Preprocess::Clip).unwrap().contains("\"imagenet\""));
+        assert!(said(r#"{"image_mean": 0.5, "image_std": 0.5}"#, Preprocess::Torch).unwrap().contains("\"inception\""));
         let mobilevit = r#"{"do_flip_channel_order": true, "do_rescale": true}"#;
         assert!(said(mobilevit, named("0..1")).unwrap().contains("set scale, mean, std and channels as it says"));
         for open in ["{}", "[]", "no JSON", r#"{"image_mean": [0.5], "image_std": [0.5]}"#] {
