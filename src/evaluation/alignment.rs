@@ -183,8 +183,7 @@ fn without_interval(drawn: &Drawn, space: &Space, options: &Options) -> Option<S
 
 /// The pairs whose value, or what chance reaches, is above 1.
 fn without_score(measure: Measure, rows: &[MeasureRow]) -> Option<String> {
-    let lacks = |row: &&MeasureRow| row.tau.is_some() && (row.calibrated.is_none() || row.calibrated_both.is_none());
-    let lacking = rows.iter().filter(lacks).count();
+    let lacking = rows.iter().filter(|row| row.lacks_score()).count();
     (lacking > 0).then(|| {
         format!(
             "{measure}: no calibrated score at {lacking} of {}: its value, or what chance reaches (tau), is above 1, the value of \

@@ -58,3 +58,10 @@ pub struct MeasureRow {
     /// Each with the mean of all.
     pub ceiling_high: Option<f64>,
 }
+
+impl MeasureRow {
+    /// Whether a calibrated score is lacking where chance is known: the value, or what chance reaches, is above 1.
+    pub fn lacks_score(&self) -> bool {
+        self.tau.is_some() && (self.calibrated.is_none() || self.calibrated_both.is_none())
+    }
+}

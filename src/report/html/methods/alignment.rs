@@ -68,8 +68,7 @@ fn cited(measure: &str) -> &str {
 
 /// Why calibrated scores are lacking, where any are.
 fn without_score(rows: &[MeasureRow]) -> String {
-    let lacks = |row: &&MeasureRow| row.tau.is_some() && (row.calibrated.is_none() || row.calibrated_both.is_none());
-    let lacking = distinct(rows.iter().filter(lacks).map(|row| row.measure.as_str()));
+    let lacking = distinct(rows.iter().filter(|row| row.lacks_score()).map(|row| row.measure.as_str()));
     if lacking.is_empty() {
         return String::new();
     }
