@@ -20,10 +20,13 @@ pub use measures::{best_said, measures, sizes};
 /// Of all tables in the page together, before they become a third longer.
 const DOWNLOAD_BYTES: usize = 500_000;
 
+/// In the place of a value that there is none of.
+const NO_VALUE: &str = "–";
+
 /// A p-value to four places.
 pub fn p_value(p: f64) -> String {
     match p {
-        p if !p.is_finite() => "–".to_string(),
+        p if !p.is_finite() => NO_VALUE.to_string(),
         p => escape(&wording::p_value(p)),
     }
 }
@@ -35,7 +38,7 @@ pub fn drawn_p(permutations: u64, p: f64) -> String {
 
 /// An accuracy to three places.
 pub fn accuracy_text(value: f64) -> String {
-    if value.is_finite() { signed(&format!("{value:.3}")) } else { "–".to_string() }
+    if value.is_finite() { signed(&format!("{value:.3}")) } else { NO_VALUE.to_string() }
 }
 
 /// The same of a value that there may be.
@@ -51,7 +54,7 @@ pub fn accuracy_cells(accuracy: f64, permutations: u64, p: f64) -> String {
 
 /// An interval to three places.
 fn range(low: Option<f64>, high: Option<f64>) -> String {
-    low.zip(high).map_or("–".to_string(), |(low, high)| signed(&format!("{low:.3} to {high:.3}")))
+    low.zip(high).map_or(NO_VALUE.to_string(), |(low, high)| signed(&format!("{low:.3} to {high:.3}")))
 }
 
 /// What the curves say, in sentences.
@@ -142,12 +145,12 @@ pub fn accuracy(curves: &Curves) -> String {
             .map(|model| match model.rows[n] {
                 Some(row) if permuted => accuracy_cells(row.accuracy, row.permutations, row.p_fwer),
                 Some(row) => format!("<td>{}</td>", accuracy_text(row.accuracy)),
-                None => "<td>–</td>".repeat(span),
+                None => format!("<td>{NO_VALUE}</td>").repeat(span),
             })
             .collect();
         let units = match curves.rows().find(|row| row.layer == *layer) {
             Some(row) if row.units > 0 => grouped(row.units),
-            _ => "–".to_string(),
+            _ => NO_VALUE.to_string(),
         };
         rows +=
             &format!("<tr data-layer=\"{n}\"><th scope=\"row\">{}</th><td>{units}</td>{cells}</tr>\n", escape(layer));
@@ -267,15 +270,16 @@ pub fn one_vs_two(rows: &[OneVsTwoRow]) -> String {
     )
 }
 
-/// A table whose first `names` columns are text; nothing without rows. Cells are HTML. A column that is empty in every row, as of
-/// the layers of words that have none, is left out.
+/// A table whose first `names` columns are text; nothing without rows. Cells are HTML. A column without a
+/// value in any row, as of the layers of words that have none, is left out.
 pub fn table(caption: &str, heads: &[&str], names: usize, rows: impl Iterator<Item = Vec<String>>) -> String {
     let rows: Vec<Vec<String>> = rows.collect();
     if rows.is_empty() {
         return String::new();
     }
+    let has_value = |cells: &Vec<String>, column: usize| !["", NO_VALUE].contains(&cells[column].as_str());
     let shown: Vec<usize> =
-        (0..heads.len()).filter(|&column| rows.iter().any(|cells| !cells[column].is_empty())).collect();
+        (0..heads.len()).filter(|&column| rows.iter().any(|cells| has_value(cells, column))).collect();
     let class = |column: usize| if column < names { " class=\"name\"" } else { "" };
     let row = |cells: &Vec<String>| {
         let cells = shown.iter().map(|&column| format!("<td{}>{}</td>", class(column), cells[column]));
@@ -313,7 +317,7 @@ mod tests {
         assert!(!table.contains("best layer of"), "the words have one");
         let columns = |table: &str| (table.contains("Layer, words"), table.matches("<th ").count());
         let with_layers = super::measures(&alignment::tests::rows(&["h1"], &["a", "b"]), None);
-        assert_eq!([columns(&table), columns(&with_layers)], [(false, 11), (true, 12)]);
+        assert_eq!([columns(&table), columns(&with_layers)], [(false, 9), (true, 10)], "no intervals, no ceilings");
         assert!(measures(&["a"]).0.contains("<strong>GPT</strong> by cka: a: 0.000; calibrated"));
     }
 
