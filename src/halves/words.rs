@@ -39,7 +39,8 @@ fn is_text(file: impl BufRead) -> std::io::Result<bool> {
     let lines = file.split(b'\n').map(|line| Ok::<_, std::io::Error>(String::from_utf8_lossy(&line?).into_owned()));
     let mut lines = lines.filter(|line| !line.as_ref().is_ok_and(|line| line.trim().is_empty()));
     let Some(first) = lines.next().transpose()? else { return Ok(false) };
-    let fields: Vec<&str> = first.trim_start_matches('\u{feff}').split_whitespace().collect();
+    let first = first.trim_start_matches('\u{feff}');
+    let fields: Vec<&str> = first.split_whitespace().collect();
     let number = |field: &&str| field.parse::<f64>().is_ok();
     let whole = |field: &&str| field.parse::<u64>().is_ok();
     match &fields[..] {
@@ -50,6 +51,14 @@ fn is_text(file: impl BufRead) -> std::io::Result<bool> {
             // A number more in every line: a triangle. As many lines as numbers: a square matrix whose rows have names.
             let rises = rest.first().is_some_and(|line| line.split_whitespace().count() == fields.len() + 1);
             Ok(!rises && rest.len() + 1 != values.len())
+        }
+        // The first word is a blank, where the next line has a word before as many numbers. Whole numbers, or numbers above as
+        // many lines, may be the head of a table.
+        values if first.starts_with([' ', '\t']) && values.iter().all(number) && !values.iter().all(whole) => {
+            let rest: Vec<String> = lines.take(values.len() + 1).collect::<Result<_, _>>()?;
+            let next: Vec<&str> = rest.first().map_or(Vec::new(), |line| line.split_whitespace().collect());
+            let has_word = next.len() == fields.len() + 1 && !number(&next[0]) && next[1..].iter().all(number);
+            Ok(has_word && ![values.len(), values.len() - 1].contains(&rest.len()))
         }
         _ => Ok(false),
     }
@@ -95,5 +104,10 @@ mod tests {
         assert!(is_text(&b"cat 1 2 3\nd\xf6g 4 5 6\nox 4 5 6\nmole 1 1 1\n"[..]).unwrap());
         assert!(!told("cat dog\n1 0.5\n0.5 1\n"));
         assert!(!told("1 0.5\n0.5 1\n"));
+        let (blank, rows) = ("  0.5 1 2\n", "cat 1 2 3\ndog 4 5 6\nox 7 8 9\n");
+        assert!(told(&format!("{blank}{rows}mole 1 1 1\n")) && told(&format!("{blank}cat 1 2 3\n")));
+        for table in [format!("{blank}{rows}"), "  0 1 2\ncat 1 2 3\n".to_string(), format!("{blank}  1 2 3\n")] {
+            assert!(!told(&table), "{table}");
+        }
     }
 }
