@@ -333,7 +333,7 @@ mod tests {
         assert_eq!(
             network.assign(&keras, &file).unwrap_err().to_string(),
             "weights/listed.safetensors: names its tensors as the torchvision form of vgg16 does, and network.form is \
-             \"keras\"; set form = \"torchvision\""
+             \"keras\"; set form = \"torchvision\", or --form of semgpu inspect"
         );
         let error = network.assign(&torchvision, &file).unwrap_err();
         assert!(matches!(error, WeightsError::Unfit { .. }), "{error}");

@@ -140,7 +140,7 @@ pub enum WeightsError {
         /// The file that is missing.
         source: FileError,
     },
-    /// A computation graph whose weights cannot be told.
+    /// A computation graph, or weights of Keras, that leave open which is which.
     #[error("{}: {problem}", path.display())]
     Graph {
         /// The file.
@@ -161,7 +161,8 @@ pub enum WeightsError {
     },
     /// Its computation graph is another form's.
     #[error(
-        "{}: is of another form of {network}, and network.form is \"{form}\": {reason}; set form = \"{fits}\"",
+        "{}: is of another form of {network}, and network.form is \"{form}\": {reason}; set form = \"{fits}\", or --form of \
+         semgpu inspect",
         path.display()
     )]
     OtherGraph {
@@ -210,7 +211,8 @@ pub enum WeightsError {
     },
     /// Its tensors are named as in another form of the network.
     #[error(
-        "{}: names its tensors as the {fits} form of {network} does, and network.form is \"{form}\"; set form = \"{fits}\"",
+        "{}: names its tensors as the {fits} form of {network} does, and network.form is \"{form}\"; set form = \
+         \"{fits}\", or --form of semgpu inspect",
         path.display()
     )]
     OtherForm {

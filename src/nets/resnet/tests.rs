@@ -91,7 +91,11 @@ fn folded_files_fit_under_the_names_of_every_form() {
 fn other_forms_are_recognised_by_their_names() {
     let refused = |form: &str, file: &Listing| RESNET50.assign(&resnet50(form), file).unwrap_err().to_string();
     let keras = listing("keras", false, |_| true);
-    assert!(refused("keras2_1", &keras).contains("set form = \"keras\""), "{}", refused("keras2_1", &keras));
+    assert!(
+        refused("keras2_1", &keras).contains("set form = \"keras\", or --form of semgpu inspect"),
+        "{}",
+        refused("keras2_1", &keras)
+    );
     let keras2 = listing("keras2_0", false, |_| true);
     assert!(refused("torchvision", &keras2).contains("set form = \"keras2_1\""));
     assert!(RESNET50.assign(&resnet50("keras2_2"), &keras2).is_ok());

@@ -136,7 +136,7 @@ fn a_file_of_another_form_is_refused_with_the_form_that_fits() {
     ] {
         let message = refusal(name, asked);
         assert!(message.contains(says), "{message}");
-        assert!(message.ends_with(&format!("set form = \"{fits}\"")), "{message}");
+        assert!(message.ends_with(&format!("set form = \"{fits}\", or --form of semgpu inspect")), "{message}");
     }
 }
 
