@@ -72,10 +72,16 @@ enum Problem {
     Config(#[from] serde_json::Error),
     #[error("{0}")]
     Layout(String),
+    /// Of a sound file, what it leaves open.
+    #[error("{0}")]
+    Open(String),
 }
 
 fn unreadable(path: &Path, format: &Format, source: Problem) -> WeightsError {
-    WeightsError::Unreadable { path: path.into(), format: format.name, source: Box::new(source) }
+    match source {
+        Problem::Open(problem) => WeightsError::Graph { path: path.into(), problem },
+        source => WeightsError::Unreadable { path: path.into(), format: format.name, source: Box::new(source) },
+    }
 }
 
 /// A variable as the file keeps it.

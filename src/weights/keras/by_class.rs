@@ -23,10 +23,16 @@ pub(super) fn variables(root: &Group, config: &Config) -> Result<Vec<Variable>, 
         if let Some(group) = found(root.group(layers))? {
             let mut walk = Walk { config, seen: HashSet::new(), variables: vec![] };
             walk.group(&group, layers, 0)?;
-            return Ok(walk.variables);
+            if !walk.variables.is_empty() {
+                return Ok(walk.variables);
+            }
         }
     }
-    Err(Problem::Layout("neither the attribute layer_names nor a group layers: not weights of a Keras model".into()))
+    Err(Problem::Open(
+        "lists no layers with weights, as a Keras model does; a subclassed one keeps them by its attributes: save the network \
+         that is one of them, model.NAME.save(\"network.keras\")"
+            .into(),
+    ))
 }
 
 struct Walk<'a> {
@@ -104,7 +110,7 @@ fn check_order(children: &[Group], path: &str) -> Result<(), Problem> {
         }
     }
     match (model, layer) {
-        (Some(model), Some(layer)) => Err(Problem::Layout(format!(
+        (Some(model), Some(layer)) => Err(Problem::Open(format!(
             "{path}/{layer} may stand before {path}/{model} or behind it, which a file of weights alone does not tell; save the \
              whole model, as .keras"
         ))),

@@ -94,7 +94,11 @@ fn a_head_is_behind_the_model_that_it_is_of() {
     let mut archived = zip::ZipArchive::new(Cursor::new(&archive)).unwrap();
     archived.by_name(WEIGHTS_MEMBER).unwrap().read_to_end(&mut weights).unwrap();
     let said = refusal(&weights);
-    assert!(said.contains("layers/dense may stand before layers/functional") && said.ends_with("as .keras"), "{said}");
+    assert!(
+        said.contains(": layers/dense may stand before layers/functional") && said.ends_with("as .keras"),
+        "{said}"
+    );
+    assert!(!said.contains("download"), "{said}");
 }
 
 #[test]
@@ -113,6 +117,15 @@ fn odd_files_are_refused() {
     assert!(message.contains("layers/conv2d/again: groups inside each other"), "{message}");
     let message = refusal(&bytes("odd_theano.h5"));
     assert!(message.contains("kernels are rotated by 180 degrees"), "{message}");
+    // A model that is no list of layers keeps them elsewhere.
+    for (name, other) in [(b"layers", b"stages"), (b"\0vars\0", b"\0wars\0")] {
+        let mut bytes = bytes("tiny.weights.h5");
+        let places: Vec<usize> = (0..bytes.len() - 6).filter(|&at| bytes[at..at + 6] == *name).collect();
+        places.iter().for_each(|&at| bytes[at..at + 6].copy_from_slice(other));
+        let message = refusal(&bytes);
+        assert!(message.contains("a subclassed one") && message.contains("model.NAME.save"), "{message}");
+        assert!(!message.contains("download"), "{message}");
+    }
     // Four terabytes: announced, but no memory is taken.
     let mut sparse = open(&bytes("odd_sparse.h5")).unwrap();
     assert_eq!(sparse.tensors(), [("conv/kernel".to_string(), vec![1 << 20, 1 << 20])]);
