@@ -46,11 +46,13 @@ fn told(file: &Value) -> Option<Scaling> {
     let flag = |key: &str| file.get(key).and_then(Value::as_bool);
     let three = |key: &str| {
         let value = file.get(key)?;
-        let numbers: Vec<f32> = match value.as_f64() {
-            Some(number) => vec![number as f32; 3],
-            None => value.as_array()?.iter().map(|number| Some(number.as_f64()? as f32)).collect::<Option<_>>()?,
+        let numbers: Vec<f32> = match value.as_array() {
+            Some(numbers) => numbers.iter().map(|number| Some(number.as_f64()? as f32)).collect::<Option<_>>()?,
+            None => vec![value.as_f64()? as f32],
         };
-        <[f32; 3]>::try_from(numbers).ok().filter(|numbers| numbers.iter().all(|number| number.is_finite()))
+        // One is for all channels.
+        let numbers = if let [one] = numbers[..] { [one; 3] } else { numbers.try_into().ok()? };
+        numbers.iter().all(|number| number.is_finite()).then_some(numbers)
     };
     let bgr = flag("do_flip_channel_order").unwrap_or(false);
     let scale = match flag("do_rescale") {
@@ -108,10 +110,12 @@ mod tests {
         let dino = r#"{"image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225], "rescale_factor": 0.00392156862745098}"#;
         assert_eq!(said(dino, Preprocess::Torch), None);
         assert!(said(dino, Preprocess::Clip).unwrap().contains("\"imagenet\""));
-        assert!(said(r#"{"image_mean": 0.5, "image_std": 0.5}"#, Preprocess::Torch).unwrap().contains("\"inception\""));
+        for half in [r#"{"image_mean": 0.5, "image_std": 0.5}"#, r#"{"image_mean": [0.5], "image_std": [0.5]}"#] {
+            assert!(said(half, Preprocess::Torch).unwrap().contains("\"inception\""), "{half}");
+        }
         let mobilevit = r#"{"do_flip_channel_order": true, "do_rescale": true}"#;
         assert!(said(mobilevit, named("0..1")).unwrap().contains("set scale, mean, std and channels as it says"));
-        for open in ["{}", "[]", "no JSON", r#"{"image_mean": [0.5], "image_std": [0.5]}"#] {
+        for open in ["{}", "[]", "no JSON", r#"{"image_mean": [0.5, 0.5], "image_std": [0.5, 0.5]}"#] {
             assert_eq!(said(open, Preprocess::Torch), None, "{open}");
         }
         // Elsewhere it is of something else.
