@@ -209,12 +209,19 @@ pub enum ArrayError {
         filter: String,
     },
     /// The ending says nothing that can be read.
-    #[error("{}: unknown ending, expected {}", path.display(), endings())]
+    #[error(
+        "{}: unknown ending, expected {}{}", path.display(), endings(),
+        if ["pt", "pth", "pkl", "pickle"].contains(&files::ending(path).as_str()) { SAVED } else { "" }
+    )]
     Ending {
         /// The file.
         path: PathBuf,
     },
 }
+
+/// What makes a file that is read of Python's objects.
+const SAVED: &str =
+    "; numpy.savez(\"layers.npz\", *layers) makes one of a list of arrays or tensors, numpy.save of one alone";
 
 /// What makes real numbers of values of another type, as a file names it.
 fn to_real_numbers(found: &str) -> &'static str {

@@ -148,7 +148,8 @@ fn malformed_files_give_named_errors() {
         ("c.npy", npy("<f8", false, "2, 2", &data), "shape [2, 2] needs 32 bytes of data, found 16"),
         ("h.npy", npy("<f8", false, "4294967296, 4294967296", &data), "found 16"),
         ("a.mat", vec![], "a.mat: not a valid .mat file: no header of version 5"),
-        ("a.pkl", vec![], "a.pkl: unknown ending, expected .npy, .npz, .safetensors, .h5, .hdf5, .mat, .csv"),
+        ("a.xls", vec![], "a.xls: unknown ending, expected .npy, .npz, .safetensors, .h5, .hdf5, .mat, .csv"),
+        ("hidden.pt", vec![], "; numpy.savez(\"layers.npz\", *layers) makes one of a list of arrays or tensors"),
     ] {
         let error = read(&saved(&directory, name, &bytes)).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
