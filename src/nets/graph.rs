@@ -357,9 +357,28 @@ impl GraphNetwork {
 
 /// An error that calls the first axis of shapes by its name: nobody asked for that number of images.
 fn of_images(error: WeightsError) -> WeightsError {
+    /// What numbers follow on that are not of images.
+    const SIZES: [&str; 10] = [
+        "window of ",
+        "windows of ",
+        "steps of ",
+        "map of ",
+        "padded to ",
+        "kernel of ",
+        "kernel_shape = ",
+        "pads = ",
+        "bias of ",
+        "scale of ",
+    ];
     let WeightsError::Graph { path, problem } = error else { return error };
-    let named =
-        problem.replace(&format!("[{TRIAL_IMAGES}, "), "[images, ").replace(&format!("[{TRIAL_IMAGES}]"), "[images]");
+    let first = format!("[{TRIAL_IMAGES}");
+    let mut parts = problem.split(&first);
+    let mut named = parts.next().unwrap_or_default().to_string();
+    for part in parts {
+        let is_shape = part.starts_with([',', ']']) && !SIZES.iter().any(|size| named.ends_with(size));
+        named += if is_shape { "[images" } else { &first };
+        named += part;
+    }
     let fewer = if problem.ends_with(&bounds::made(bounds::MOST_MADE)) {
         "; they are as many for every image: export the model for one at a time"
     } else {

@@ -114,6 +114,12 @@ fn poolings_of_windows_beside_the_map_are_refused() {
             d.set(operator, &["x"], &[("kernel_shape", &[18, 2]), ("strides", &[2, 2]), ("ceil_mode", &[1])])
         });
         assert!(said.contains("a window of [18, 2] on a map of [16, 16]"), "{said}");
+        // As many pixels as the graph is tried with images.
+        let said = refusal(|d| {
+            let x = d.set(operator, &["x"], &[("kernel_shape", &[6, 8])]);
+            d.set(operator, &[&x], &[("kernel_shape", &[11, 13])])
+        });
+        assert!(said.contains("a window of [11, 13] on a map of [11, 9]"), "{said}");
         // A dilated window with one tap on either side of the map.
         let said = pooled(&[12, 0, 12, 0], &[17, 1]);
         assert!(said.contains("a window of [2, 2] by steps of [17, 1] on a map of [16, 16]"), "{said}");
