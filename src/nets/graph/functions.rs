@@ -228,6 +228,14 @@ pub fn is_nan(node: &Node) -> Result<Lowered, Refusal> {
     every(node, |x| x.is_nan().float())
 }
 
+/// Which values are infinite, of both signs or one.
+pub fn is_inf(node: &Node) -> Result<Lowered, Refusal> {
+    // Nothing is beyond infinity.
+    let least = if node.int("detect_negative", 1) != 0 { f32::MIN } else { f32::NEG_INFINITY };
+    let most = if node.int("detect_positive", 1) != 0 { f32::MAX } else { f32::INFINITY };
+    every(node, move |x| x.clone().lower_elem(least).float() + x.greater_elem(most).float())
+}
+
 /// The bounds of a `Clip`.
 pub fn bounds(node: &Node) -> Result<[f64; 2], Refusal> {
     let bound = |setting: &str, at: usize, none: f64| match node.optional(at) {

@@ -68,6 +68,7 @@ pub const OPERATORS: &[Operator] = &[
     operator("HardSwish", functions::hard_swish, each),
     operator("Identity", shapes::identity, moved),
     operator("InstanceNormalization", norms::instance_normalization, first),
+    operator("IsInf", functions::is_inf, each),
     operator("IsNaN", functions::is_nan, each),
     operator("LRN", response::local_response, first),
     operator("LSTM", recurrent::lstm, recurrent::behind_directions),

@@ -258,6 +258,23 @@ fn what_comes_between_steps_and_numbers_is_of_steps() {
 }
 
 #[test]
+fn infinities_are_found_by_their_signs() {
+    let mut d = Drawing::default();
+    let (x, large) = (d.tokens("x"), d.number(1e4));
+    let x = d.node("Mul", &[&x, &large]);
+    let x = d.node("Exp", &[&x]);
+    let x = d.node("Neg", &[&x]);
+    let both = d.node("IsInf", &[&x]);
+    let [negative, positive] =
+        ["detect_positive", "detect_negative"].map(|left_out| d.set("IsInf", &[&x], &[(left_out, &[0])]));
+    let y = d.set("Concat", &[&both, &negative, &positive], &[("axis", &[1])]);
+    let [x, both, negative, positive, _] = values(d, [&x, &both, &negative, &positive, &y]);
+    let infinite: Vec<f32> = x.iter().map(|x| f32::from(u8::from(x.is_infinite()))).collect();
+    assert!([0.0, 1.0].iter().all(|kind| infinite.contains(kind)));
+    assert_eq!((both, negative, positive), (infinite.clone(), infinite, vec![0.0; x.len()]));
+}
+
+#[test]
 fn every_channel_may_have_steps_of_its_own() {
     let mut d = Drawing::default();
     let scales: Vec<f32> = (0..12).map(|channel| 0.125 * (1 + channel % 2) as f32).collect();
