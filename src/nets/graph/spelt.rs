@@ -38,6 +38,7 @@ pub fn out(mut model: Model) -> Result<Model, String> {
             (RUNTIME, "FusedGemm") => pieces.fused_gemm(),
             (RUNTIME, "FusedMatMul") => pieces.fused_matmul(),
             (RUNTIME, "QuickGelu") => pieces.quick_gelu(),
+            (RUNTIME, "QuantizeLinear" | "DequantizeLinear") => pieces.as_onnx(),
             _ => Ok(()),
         };
         spelt.map_err(|reason| format!("{} (node {:?}): {reason}", node.op_type, node.name))?;
@@ -121,6 +122,12 @@ impl Pieces<'_> {
         let output = self.fresh();
         self.several(operator, inputs, settings, vec![output.clone()]);
         output
+    }
+
+    /// The operator of ONNX that has the same name and meaning.
+    fn as_onnx(&mut self) -> Spelt {
+        self.nodes.push(NodeProto { domain: String::new(), ..self.node.clone() });
+        Ok(())
     }
 
     /// The node that gives the output at `at`.

@@ -246,15 +246,19 @@ fn steps_are_of_the_type_that_a_zero_point_is_cast_to() {
 
 #[test]
 fn what_comes_between_steps_and_numbers_is_of_steps() {
-    let mut d = Drawing::default();
-    let (x, scale, other, zero) = (d.tokens("x"), d.number(0.125), d.number(0.5), d.ones(3, &[]));
-    let y = d.node("QuantizeLinear", &[&x, &scale, &zero]);
-    let y = d.node("Relu", &[&y]);
-    let y = d.node("DequantizeLinear", &[&y, &other, &zero]);
-    let [x, y] = values(d, [&x, &y]);
-    assert!(x.iter().any(|&x| x < -0.2));
-    let expected = x.iter().map(|x| 0.5 * (((x / 0.125).round_ties_even() + 1.0).max(0.0) - 1.0));
-    assert_eq!(y, expected.collect::<Vec<f32>>());
+    for domain in ["", "com.microsoft"] {
+        let mut d = Drawing::default();
+        let (x, scale, other, zero) = (d.tokens("x"), d.number(0.125), d.number(0.5), d.ones(3, &[]));
+        let y = d.node("QuantizeLinear", &[&x, &scale, &zero]);
+        let y = d.node("Relu", &[&y]);
+        let y = d.node("DequantizeLinear", &[&y, &other, &zero]);
+        let linear = d.nodes.iter_mut().filter(|node| node.op_type.ends_with("Linear"));
+        linear.for_each(|node| node.domain = domain.to_string());
+        let [x, y] = values(d, [&x, &y]);
+        assert!(x.iter().any(|&x| x < -0.2));
+        let expected = x.iter().map(|x| 0.5 * (((x / 0.125).round_ties_even() + 1.0).max(0.0) - 1.0));
+        assert_eq!(y, expected.collect::<Vec<f32>>());
+    }
 }
 
 #[test]
