@@ -48,7 +48,7 @@ fn kernel_of_plane(kernel: &[usize]) -> Option<[usize; 4]> {
 
 /// How the window of `size` moves over a map of `input`, and how much of its padding is beyond what the node asks for.
 pub fn window(node: &Node, mut size: [usize; 2], input: [usize; 2]) -> Result<(Window, [usize; 2]), Refusal> {
-    let (stride, dilation) = (node.two("strides", 1)?, node.two("dilations", 1)?);
+    let (mut stride, dilation) = (node.two("strides", 1)?, node.two("dilations", 1)?);
     if stride.contains(&0) || dilation.contains(&0) || size.contains(&0) {
         return Err(format!("a window of {size:?} by {stride:?} and {dilation:?}").into());
     }
@@ -75,10 +75,12 @@ pub fn window(node: &Node, mut size: [usize; 2], input: [usize; 2]) -> Result<(W
     };
     let padded = [0, 1].map(|axis| padding[axis].0 + input[axis] + padding[axis].1);
     let rounds_up = node.int("ceil_mode", 0) != 0;
-    for axis in (0..2).filter(|&axis| rounds_up && dilation[axis] == 1 && padded[axis] > 0) {
+    for axis in (0..2).filter(|&axis| rounds_up && padded[axis] > 0) {
         // Rounded up there is one window, where less than a step is missing to it: as much of it as there is of the map.
         if (1..stride[axis]).contains(&reach[axis].saturating_sub(padded[axis])) {
-            (size[axis], reach[axis]) = (padded[axis], padded[axis]);
+            size[axis] = (padded[axis] - 1) / dilation[axis] + 1;
+            reach[axis] = dilation[axis] * (size[axis] - 1) + 1;
+            stride[axis] = padded[axis];
         }
     }
     if (0..2).any(|axis| padded[axis] < reach[axis]) {

@@ -42,15 +42,21 @@ fn a_window_larger_than_the_map_is_the_map_where_their_number_is_rounded_up() {
     // Hugging Face's EfficientNet pools a map of few places by a window of as many as it has channels.
     let settings: &[(&str, &[i64])] =
         &[("kernel_shape", &[640, 640]), ("strides", &[640, 640]), ("ceil_mode", &[1]), ("count_include_pad", &[1])];
-    let mean = |map: &[f32]| map.iter().sum::<f32>() / 16.0;
+    // Of three by three taps with a place between, two by two are on the map.
+    let dilated: &[(&str, &[i64])] =
+        &[("kernel_shape", &[3, 3]), ("strides", &[2, 2]), ("dilations", &[2, 2]), ("ceil_mode", &[1])];
+    let mean = |map: &[f32]| map.iter().sum::<f32>() / map.len() as f32;
     let largest = |map: &[f32]| map.iter().copied().fold(f32::MIN, f32::max);
     for operator in ["AveragePool", "MaxPool"] {
         let mut d = Drawing::default();
         let x = small(&mut d);
-        let y = d.set(operator, &[&x], settings);
-        let [x, y] = values(d, [&x, &y]);
+        let [all, some] = [settings, dilated].map(|settings| d.set(operator, &[&x], settings));
+        let y = d.node("Add", &[&all, &some]);
+        let [x, all, some, _] = values(d, [&x, &all, &some, &y]);
         let pool = |map: &[f32]| if operator == "MaxPool" { largest(map) } else { mean(map) };
-        compare(&y, &x.chunks(16).map(pool).collect::<Vec<f32>>());
+        compare(&all, &x.chunks(16).map(pool).collect::<Vec<f32>>());
+        let of_taps = |map: &[f32]| pool(&[0, 2, 8, 10].map(|place| map[place]));
+        compare(&some, &x.chunks(16).map(of_taps).collect::<Vec<f32>>());
     }
 }
 
