@@ -356,6 +356,19 @@ pub enum HalvesError {
         /// Whether it is a word.
         words: bool,
     },
+    /// A row that does not vary.
+    #[error(
+        "{}: group {group}: concept {concept} is equally similar to all others: its row has no correlation (leave it out)",
+        path.display()
+    )]
+    Flat {
+        /// The file.
+        path: PathBuf,
+        /// The group.
+        group: String,
+        /// The concept.
+        concept: String,
+    },
     /// A matrix that the test cannot be made with.
     #[error("{}: {source}", path.display())]
     Untestable {

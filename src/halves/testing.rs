@@ -26,8 +26,11 @@ use crate::stats::Rsm;
 use crate::stats::alignment::Measure;
 use crate::stats::permutation::Permutations;
 use crate::stats::scoring::Constant;
-use crate::stats::two_vs_two;
+use crate::stats::two_vs_two::{self, TwoVsTwoError};
 use crate::vectors;
+
+/// The group of the words, in an error.
+const OF_WORDS: &str = "of words";
 
 /// A request whose files are read and found to fit.
 pub struct Test {
@@ -232,7 +235,7 @@ fn check_constant(rule: Constant, words: &[Words], space: &Space, read: &[Read])
     };
     for (read, model) in read.iter().zip(words) {
         if let Some(&constant) = model.rsm.constant().first() {
-            return Err(error(read, "of words", constant));
+            return Err(error(read, OF_WORDS, constant));
         }
     }
     if rule == Constant::Half {
@@ -311,9 +314,18 @@ fn own<'a>(request: &TestRequest, inputs: &'a Inputs, categories: Option<&'a [St
 
 /// What the test itself would refuse, before it starts: no draw is counted.
 fn check_testable(words: &[Words], space: &Space, read: &[Read], draws: &Permutations) -> Result<(), HalvesError> {
+    let refused = |path: PathBuf, source: TwoVsTwoError| match source {
+        TwoVsTwoError::FlatRow { side, concept } => {
+            let group = match side {
+                two_vs_two::Side::Words => OF_WORDS.to_string(),
+                two_vs_two::Side::Image(group) => space.groups[group].clone(),
+            };
+            HalvesError::Flat { path, group, concept: space.concepts[concept].clone() }
+        }
+        source => HalvesError::Untestable { path, source },
+    };
     let check = |read: &Read, model: &Words, images: &[Rsm]| {
-        two_vs_two::check(&model.rsm, images, draws)
-            .map_err(|source| HalvesError::Untestable { path: read.path.clone(), source })
+        two_vs_two::check(&model.rsm, images, draws).map_err(|source| refused(read.path.clone(), source))
     };
     // What is wrong with an image is not its words' fault: these alone are looked at first.
     read.iter().zip(words).try_for_each(|(read, model)| check(read, model, &[]))?;

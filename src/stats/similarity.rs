@@ -31,6 +31,7 @@ use burn_flex::Flex;
 use rayon::prelude::*;
 
 use self::frame::Frame;
+use self::moments::Moments;
 use super::Rsm;
 use super::alignment::Scales;
 use crate::kernels::gpu::{Gpu, GpuError};
@@ -40,6 +41,7 @@ mod double;
 mod frame;
 mod gpu;
 mod gram;
+mod moments;
 #[cfg(test)]
 mod precision;
 mod streamed;
@@ -58,23 +60,8 @@ pub const CONSTANT_VARIANCE: f64 = 1.0 / (1_u64 << 44) as f64;
 /// Layers of up to so many units are correlated in f64, on the CPU.
 pub const DOUBLE_UNITS: usize = 1024;
 
-/// How large what is multiplied for an image may be (its residuals, its part of `m`), in variances of its activations.
-/// Beyond, the sums are repeated, at most [`REPEATS`] times: the first may have lost the variance of `m`.
-const LARGE: f64 = 2.0;
+/// How often sums are repeated in a better frame, at most: the first may have lost what all frames are made of.
 const REPEATS: usize = 2;
-
-/// As a share of its mean square, a variance of `m` that f32 sums still hold.
-const LEAST_VARIANCE: f64 = 1.0 / 1024.0;
-
-/// The square of 1e-18, the least distance of activations from their mean: smaller ones have products below the smallest
-/// f32 that keeps all its digits.
-const LEAST_SQUARE: f64 = 1e-36;
-
-/// Residuals of which `m` explains this share of their variance have a wrong contrast, from a sample that does not tell:
-/// the sums are repeated. Not where that is a smaller share of the activations' variance than the 12 bits of a contrast
-/// leave (2^-22) by far.
-const MOST_EXPLAINED: f64 = 0.9;
-const LEAST_EXPLAINED: f64 = 1.0 / 65536.0;
 
 /// Why there is no RSM of a group.
 #[derive(Debug, thiserror::Error)]
@@ -251,95 +238,6 @@ pub fn bytes_moved(concepts: usize, units: usize) -> u64 {
     (4 * units) as u64 * (concepts + 2 * gpu::padded(concepts)) as u64
 }
 
-/// Sums over a layer's units of products of residuals `e_i`, of the common `m` and of a vector of ones.
-struct Moments {
-    units: usize,
-    frame: Frame,
-    /// `[images + 2, images + 2]`, lower triangle; the last two rows are those of `m` and of ones.
-    products: Vec<f64>,
-    /// Of each image the mean of its activations, less its shift and offset.
-    rests: Vec<f64>,
-}
-
-impl Moments {
-    fn new(units: usize, frame: Frame, products: Vec<f64>) -> Self {
-        let mut moments = Self { units, frame, products, rests: Vec::new() };
-        let (common, ones) = (moments.images(), moments.images() + 1);
-        let rest =
-            |i: usize| moments.product(ones, i) + f64::from(moments.frame.contrasts[i]) * moments.product(ones, common);
-        moments.rests = (0..moments.images()).map(rest).collect();
-        moments
-    }
-
-    fn images(&self) -> usize {
-        self.frame.shifts.len()
-    }
-
-    /// The mean of the products of two rows, `i >= j`.
-    fn product(&self, i: usize, j: usize) -> f64 {
-        self.products[i * (self.images() + 2) + j] / self.units as f64
-    }
-
-    fn mean(&self, i: usize) -> f64 {
-        f64::from(self.frame.shifts[i]) + f64::from(self.frame.offsets[i]) + self.rests[i]
-    }
-
-    /// `c_ij / n`, for `i >= j`: the mean of `(e_i + contrast_i m)(e_j + contrast_j m)`, less the product of the means.
-    fn covariance(&self, i: usize, j: usize) -> f64 {
-        let common = self.images();
-        let (a, b) = (f64::from(self.frame.contrasts[i]), f64::from(self.frame.contrasts[j]));
-        let mixed = b * self.product(common, i) + a * self.product(common, j);
-        self.product(i, j) + mixed + a * b * self.product(common, common) - self.rests[i] * self.rests[j]
-    }
-
-    /// The largest variance at which image `i` counts as constant.
-    fn constant_variance(&self, i: usize) -> f64 {
-        (CONSTANT_VARIANCE * self.mean(i).powi(2)).max(LEAST_SQUARE)
-    }
-
-    fn is_constant(&self, i: usize) -> bool {
-        self.covariance(i, i) <= self.constant_variance(i)
-    }
-
-    /// Whether the residuals of image `i` or its part of `m` cost digits, and are not as small as f32 gets.
-    fn is_far(&self, i: usize) -> bool {
-        let (common, ones) = (self.images(), self.images() + 1);
-        let (covariance, least) = (self.covariance(i, i), self.constant_variance(i));
-        let part = f64::from(self.frame.contrasts[i]).powi(2) * self.product(common, common);
-        let residual = self.product(i, i) - self.product(ones, i).powi(2);
-        let explained = self.slope(i).powi(2) * self.common_variance();
-        self.product(i, i).max(part) > LARGE * covariance + least
-            || explained > MOST_EXPLAINED * residual && explained > LEAST_EXPLAINED * covariance + least
-    }
-
-    fn common_variance(&self) -> f64 {
-        let (common, ones) = (self.images(), self.images() + 1);
-        self.product(common, common) - self.product(ones, common).powi(2)
-    }
-
-    /// How often `m` is in the residual of image `i`; 0 where f32 sums have lost the variance of `m`.
-    fn slope(&self, i: usize) -> f64 {
-        let (common, ones) = (self.images(), self.images() + 1);
-        let covariance = self.product(common, i) - self.product(ones, i) * self.product(ones, common);
-        let variance = self.common_variance();
-        let held = variance > (LEAST_VARIANCE * self.product(common, common)).max(LEAST_SQUARE);
-        if held { covariance / variance } else { 0.0 }
-    }
-
-    /// The frame in which residuals have mean 0 and nothing in common with `m`.
-    fn better_frame(&self) -> Frame {
-        let contrast = |i: usize| {
-            let contrast = frame::short((f64::from(self.frame.contrasts[i]) + self.slope(i)) as f32);
-            if contrast.is_finite() { contrast } else { 0.0 }
-        };
-        Frame {
-            contrasts: (0..self.images()).map(contrast).collect(),
-            common: self.frame.common.clone(),
-            ..Frame::plain((0..self.images()).map(|i| self.mean(i) as f32).collect())
-        }
-    }
-}
-
 /// Correlations of what `measure` sums, in `frame` or a better one.
 fn correlate(
     frame: Frame,
@@ -356,10 +254,11 @@ fn correlate(
         }
     }
     for _ in 0..REPEATS {
-        if !(0..images).any(|i| moments.is_far(i)) {
+        let (better, left) = moments.better_frame();
+        if !left.into_iter().enumerate().any(|(i, left)| moments.is_far(i, left)) {
             break;
         }
-        moments = measure(moments.better_frame())?;
+        moments = measure(better)?;
     }
     let scales = Scales {
         units: moments.units,

@@ -51,7 +51,9 @@ fn matrices_that_are_none_are_named() {
     let five: Vec<f64> = (0..25).map(|i| if i % 6 == 0 { 1.0 } else { 0.5 }).collect();
     refused(&[5, 5], &five, &[], &["5 concepts", "expected 12", "w.npy"]);
     let flat: Vec<f64> = (0..k * k).map(|i| if i % (k + 1) == 0 { 1.0 } else { 0.5 }).collect();
-    refused(&square, &flat, &[], &["i.npy", "equally similar to all others"]);
+    refused(&square, &flat, &[], &["i.npy: group 1: concept 0 is equally similar to all others"]);
+    let second = [matrix, &flat[..]].concat();
+    refused(&[2, k, k], &second, &[], &["i.npy: group 2: concept 0 is equally similar to all others"]);
     std::fs::write(at("names.txt"), "cat\ndog\n").unwrap();
     let names = at("names.txt").display().to_string();
     refused(&square, matrix, &["--concepts", &names], &["names.txt", "2 lines", "expected 12"]);

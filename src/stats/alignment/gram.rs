@@ -139,9 +139,14 @@ impl Gram {
     }
 
     /// `exp(-d^2 / 2 s^2)` of the vectors' distances `d`, `s` their median (of two concepts apart); none where all
-    /// vectors are equal.
+    /// vectors are equal, or differ by no more than rounding.
     pub fn rbf(&self) -> Option<Self> {
-        let squared = |a: usize, b: usize| (self.row(a)[a] + self.row(b)[b] - 2.0 * self.row(a)[b]).max(0.0);
+        let noise = 4.0 * self.concepts as f64 * f64::EPSILON;
+        let squared = |a: usize, b: usize| {
+            let both = self.row(a)[a] + self.row(b)[b];
+            let apart = both - 2.0 * self.row(a)[b];
+            if apart > noise * both { apart } else { 0.0 }
+        };
         let mut distances: Vec<f64> = (0..self.concepts).flat_map(|a| (0..a).map(move |b| squared(a, b))).collect();
         distances.sort_unstable_by(f64::total_cmp);
         let (middle, half) = (distances.len() / 2, distances.len() % 2);

@@ -214,6 +214,20 @@ fn the_gram_matrix_is_that_of_the_correlations_and_scales() {
 }
 
 #[test]
+fn distances_that_are_rounding_make_no_kernel() {
+    let vectors = vectors(&mut Random::keyed(4, 5), 9, 40);
+    let far = |level: f64| {
+        let moved: Vec<Vec<f64>> = vectors.iter().map(|x| x.iter().map(|x| x + level).collect()).collect();
+        gram(&moved).rbf()
+    };
+    let [near, far_off] = [0.0, 1e4].map(|level| far(level).unwrap());
+    for (near, far_off) in near.values().iter().zip(far_off.values()) {
+        assert!((near - far_off).abs() < 1e-6, "{far_off}, expected {near}");
+    }
+    assert_eq!(far(1e8), None);
+}
+
+#[test]
 fn ties_do_not_agree_with_each_other() {
     // All vectors but three are equal: neighbours are ties on both sides.
     let vectors: Vec<Vec<f64>> =

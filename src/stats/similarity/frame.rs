@@ -21,8 +21,9 @@ const LEAST_WEIGHED: f64 = 1.0 / (1_u64 << 40) as f64;
 /// in f32 lose the activations where the sample does not tell of the rest.
 const LEAST_COMMON: f64 = 1.0 / (1_u64 << 20) as f64;
 
-/// The residual `e_iu = x_iu - shift_i - contrast_i m_u - offset_i`, with `m` the mean of some images' `x - shift`, each in
-/// units of its deviation: else one image of large deviation would be all that `m` is.
+/// The residual `e_iu = x_iu - shift_i - contrast_i m_u - offset_i`, with `m` a weighted sum of some images' `x - shift`:
+/// from a sample their mean, each in units of its deviation, else one image of large deviation would be all that `m` is; from
+/// sums over all units what most of them have in common ([`super::Moments`]).
 ///
 /// Correlations are those of the `x`, whatever the numbers here (see [`super::Moments`]); good ones leave residuals that
 /// are small and of mean 0, and products of them lose no digits. Either the shifts or the offsets are 0: offsets are
@@ -35,8 +36,8 @@ pub(super) struct Frame {
     pub shifts: Vec<f32>,
     pub contrasts: Vec<f32>,
     pub offsets: Vec<f32>,
-    /// The images whose sum is `m`, and their weights; none: `m` is 0. By their samples, so that the order of the images does not
-    /// show, but among those that have the same sample and differ elsewhere.
+    /// The images whose sum is `m`, and their weights; none, or only weights of 0: `m` is 0. By their samples, so that the
+    /// order of the images does not show, but among those that have the same sample and differ elsewhere.
     pub common: Vec<(usize, f32)>,
 }
 

@@ -167,6 +167,39 @@ fn one_image_of_large_deviation_is_not_what_all_have_in_common() {
 }
 
 #[test]
+fn what_one_image_has_in_a_few_units_is_not_what_all_have_in_common() {
+    // Unit 0 is in the sample and 500 is not; of bits 0, image 1 is first in the order of the samples, and so among those whose
+    // mean is taken.
+    let (concepts, units) = (24, 16_384);
+    assert!(frame::sampled(units).all(|run| !run.contains(&500)));
+    let others: Vec<usize> = (0..concepts).filter(|&i| i != 1).collect();
+    for wild in [1e3, 1e6] {
+        let mut rows = alike(concepts, units, 0.01, 0.0, 0.0);
+        (rows[units], rows[units + 500]) = (0.0, wild);
+        let expected = reference(&rows, units);
+        on_devices(|device| {
+            let found = rsm(&batches(&rows, units, &[24], device)).unwrap();
+            let off =
+                |&i: &usize| others.iter().map(|&j| (found.row(i)[j] - expected.row(i)[j]).abs()).fold(0.0, f64::max);
+            let difference = others.iter().map(off).fold(0.0, f64::max);
+            assert!(difference < 2e-9, "{wild}: off by {difference:e} on {device:?}");
+        });
+    }
+}
+
+#[test]
+fn images_and_negatives_of_others_have_something_in_common() {
+    let (concepts, units) = (24, 16_384);
+    let mut rows = alike(concepts, units, 0.01, 0.0, 0.0);
+    rows.chunks_exact_mut(units).step_by(2).for_each(|row| row.iter_mut().for_each(|x| *x = -*x));
+    let expected = reference(&rows, units);
+    on_devices(|device| {
+        let difference = difference(&rsm(&batches(&rows, units, &[24], device)).unwrap(), &expected);
+        assert!(difference < 2e-9, "off by {difference:e} on {device:?}");
+    });
+}
+
+#[test]
 fn a_common_part_far_from_zero_is_replaced() {
     // As from a sample that does not tell of the levels.
     let (concepts, units) = (8, 5000);
