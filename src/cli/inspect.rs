@@ -222,8 +222,11 @@ fn read(network: &Blueprint, file: Box<dyn WeightsFile>, assignment: Assignment)
 /// The layers that weights lack, and what `network.layers` is to do about it: layers on request are in it by their names only.
 fn without<'a>(lacking: impl Iterator<Item = &'a Layer>) -> String {
     let (asked, usual): (Vec<&Layer>, Vec<&Layer>) = lacking.partition(|layer| layer.on_request);
-    let (layers, remedy) =
-        if usual.is_empty() { (asked, "not to be named in network.layers") } else { (usual, "to be left out of network.layers") };
+    let (layers, remedy) = if usual.is_empty() {
+        (asked, "not to be named in network.layers")
+    } else {
+        (usual, "to be left out of network.layers")
+    };
     let layers = layers.iter().map(|layer| layer.name.as_str()).collect::<Vec<_>>().join(", ");
     format!("{layers}, {remedy}")
 }
@@ -286,7 +289,11 @@ mod tests {
             let stages = nets::find(network).unwrap().blueprint("keras").unwrap().stages();
             without(stages.last().unwrap().layers.iter())
         };
-        assert!(said("inception_v3").ends_with("predictions, not to be named in network.layers"), "{}", said("inception_v3"));
+        assert!(
+            said("inception_v3").ends_with("predictions, not to be named in network.layers"),
+            "{}",
+            said("inception_v3")
+        );
         assert_eq!(said("resnet50"), "predictions, to be left out of network.layers");
     }
 }
