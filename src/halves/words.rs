@@ -30,7 +30,10 @@ pub(super) fn list_beside(path: &Path) -> Option<PathBuf> {
     let array = arrays::open(path, None, &Told::default()).ok()?;
     let is_square = matches!(array.shape(), [k, l] if k == l);
     // Opens the two against each other, and no word is asked for; what is wrong with the lists is said when one is.
-    let fits = || matches!(vectors::read(path, &[]), Ok(_) | Err(VectorsError::Array { array: "words", .. }));
+    let fits = || {
+        let read = vectors::read(path, &[]);
+        matches!(read, Ok(_) | Err(VectorsError::Array { array: "words", .. } | VectorsError::File(_)))
+    };
     (!is_square && fits()).then_some(list)
 }
 
