@@ -29,7 +29,11 @@ pub fn is_hidden(path: &Path) -> bool {
     name(path).starts_with('.')
 }
 
-/// Opens a file to read; a pipe or device, which may never end, is none.
+/// What Git LFS leaves in the place of a file that it has not fetched begins so, and is shorter than a kilobyte.
+const POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
+const POINTER_BYTES: u64 = 1024;
+
+/// Opens a file to read; a pipe or device, which may never end, is none, nor is what stands for a file.
 ///
 /// # Errors
 /// What the operating system says, or [`io::ErrorKind::InvalidInput`].
@@ -40,6 +44,12 @@ pub fn open(path: &Path) -> io::Result<File> {
         return Err(io::Error::new(
             io::ErrorKind::InvalidInput,
             "a pipe or device, expected a file; copy what it gives into one",
+        ));
+    }
+    if found.is_file() && found.len() < POINTER_BYTES && std::fs::read(path)?.starts_with(POINTER) {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "a pointer of Git LFS, expected the file itself; fetch it by git lfs pull, or download it from its page",
         ));
     }
     File::open(path)
@@ -288,6 +298,20 @@ pub fn npy<R: Read>(mut reader: R) -> io::Result<Chain<Cursor<Vec<u8>>, R>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pointer_of_git_lfs_is_not_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 12345\n";
+        for name in ["model.safetensors", "model.onnx", "glove.txt", "cat.png"] {
+            let path = folder.path().join(name);
+            std::fs::write(&path, pointer).unwrap();
+            let said = read(&path).unwrap_err().to_string();
+            assert!(said.contains("Git LFS") && said.contains("git lfs pull"), "{said}");
+        }
+        let said = crate::weights::open(&folder.path().join("model.safetensors")).err().unwrap().to_string();
+        assert!(said.contains("model.safetensors: a pointer of Git LFS"), "{said}");
+    }
 
     #[test]
     fn headers_that_are_too_long_or_too_nested_are_refused() {

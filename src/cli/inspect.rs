@@ -7,12 +7,12 @@ use serde_json::json;
 
 use crate::checksum;
 use crate::error::Error;
-use crate::nets::{Blueprint, Network};
+use crate::nets::{Blueprint, Layer, Network};
 use crate::plan;
 use crate::progress::Progress;
 use crate::stimuli::Manifest;
 use crate::vectors::{self, Spelling, VectorsError};
-use crate::weights::{self, Rule, WeightsError, WeightsFile};
+use crate::weights::{self, Assignment, Parameters, Rule, WeightsError, WeightsFile};
 use crate::wording::counted;
 
 use super::queries::{graph, is_graph, print_graph};
@@ -116,7 +116,7 @@ pub(super) fn inspect(arguments: &Inspect, progress: &Progress) -> Result<(), Er
         Some(name) => {
             let (published, network) = plan::network(name, form).map_err(Error::input)?;
             let open = published.within(open, prefix.as_deref()).map_err(Error::input)?;
-            account(open.as_ref(), &about, (published, &network), json, progress)
+            account(open, &about, (published, &network), json, progress)
         }
         None => {
             if !json && is_graph(file) {
@@ -156,14 +156,14 @@ fn tensors(tensors: Vec<(String, Vec<usize>)>, about: &About, json: bool) -> Res
 /// Which tensor is which parameter of a network, and whether all have one. The refusal, if it does not fit, says what to
 /// do.
 fn account(
-    file: &dyn WeightsFile,
+    file: Box<dyn WeightsFile>,
     about: &About,
     (published, network): (&Network, &Blueprint),
     json: bool,
     progress: &Progress,
 ) -> Result<(), Error> {
-    let account = published.account(network, file);
-    let fits = published.assign(network, file).map(|_| ());
+    let account = published.account(network, file.as_ref());
+    let fits = published.assign(network, file.as_ref()).and_then(|assignment| read(network, file, assignment));
     if json {
         let row = |assigned: &weights::Assigned| {
             let by = if assigned.rule == Rule::Place { "place" } else { "name" };
@@ -198,18 +198,37 @@ fn account(
         }
         Err(WeightsError::Unfit { path, .. }) => {
             let stages = network.stages();
-            let head = network.head(&account, stages.len()).filter(|&head| head > 0).map(|head| {
-                let layers = stages[head..].iter().flat_map(|stage| &stage.layers).filter(|layer| !layer.on_request);
-                let layers = layers.map(|layer| layer.name.as_str()).collect::<Vec<_>>().join(", ");
-                format!("weights of {} but for {layers}, to be left out of network.layers", network.name)
-            });
-            let what = head.unwrap_or_else(|| format!("not weights of {}", network.name));
+            let head = network.head(&account, stages.len()).filter(|&head| head > 0);
+            let head = head.map(|head| without(stages[head..].iter().flat_map(|stage| &stage.layers)));
+            let what = head.map_or_else(
+                || format!("not weights of {}", network.name),
+                |without| format!("weights of {} but for {without}", network.name),
+            );
             let first = reasons.first().cloned().unwrap_or_default();
             return Err(Error::input(Misfit { path, what, first, count: reasons.len() }));
         }
         Err(other) => return Err(Error::input(other)),
     }
     Ok(())
+}
+
+/// Reads every parameter, as a run does: integers, NaN and negative variances fit no network.
+fn read(network: &Blueprint, file: Box<dyn WeightsFile>, assignment: Assignment) -> Result<(), WeightsError> {
+    let names: Vec<String> = assignment.assigned.iter().map(|assigned| assigned.parameter.clone()).collect();
+    let mut parameters = Parameters::from_file(network.parameters(), file, assignment);
+    names.iter().try_for_each(|name| parameters.get(name).map(|_| ()))
+}
+
+/// The layers that weights lack, and what `network.layers` is to do about it: layers on request are in it by their names only.
+fn without<'a>(lacking: impl Iterator<Item = &'a Layer>) -> String {
+    let (asked, usual): (Vec<&Layer>, Vec<&Layer>) = lacking.partition(|layer| layer.on_request);
+    let (layers, remedy) = if usual.is_empty() {
+        (asked, "not to be named in network.layers")
+    } else {
+        (usual, "to be left out of network.layers")
+    };
+    let layers = layers.iter().map(|layer| layer.name.as_str()).collect::<Vec<_>>().join(", ");
+    format!("{layers}, {remedy}")
 }
 
 /// Weights of another network, or of one without its head; all reasons stand above.
@@ -257,4 +276,24 @@ fn word_vectors(file: &Path, manifest: Option<&Path>, json: bool, progress: &Pro
         progress.line(format!("{there} of {} there", counted(concepts.len(), "concept")));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nets;
+
+    #[test]
+    fn layers_on_request_are_lacking_only_where_they_are_named() {
+        let said = |network: &str| {
+            let stages = nets::find(network).unwrap().blueprint("keras").unwrap().stages();
+            without(stages.last().unwrap().layers.iter())
+        };
+        assert!(
+            said("inception_v3").ends_with("predictions, not to be named in network.layers"),
+            "{}",
+            said("inception_v3")
+        );
+        assert_eq!(said("resnet50"), "predictions, to be left out of network.layers");
+    }
 }

@@ -11,7 +11,7 @@ use crate::vectors::{self, Spelling, VectorsError};
 
 /// Whether a file holds word vectors rather than a matrix: by its ending, by the arrays `words` and `vectors`, as an `.npy`
 /// that is not square by the list of words beside it, or as text whose lines are a word and numbers, more or fewer lines than
-/// numbers.
+/// numbers (below a line that numbers them, too).
 pub(super) fn is_vectors(path: &Path) -> bool {
     match files::ending(path).as_str() {
         "bin" | "vec" | "gz" | "zip" => true,
@@ -30,7 +30,10 @@ pub(super) fn list_beside(path: &Path) -> Option<PathBuf> {
     let array = arrays::open(path, None, &Told::default()).ok()?;
     let is_square = matches!(array.shape(), [k, l] if k == l);
     // Opens the two against each other, and no word is asked for; what is wrong with the lists is said when one is.
-    let fits = || matches!(vectors::read(path, &[]), Ok(_) | Err(VectorsError::Array { array: "words", .. }));
+    let fits = || {
+        let read = vectors::read(path, &[]);
+        matches!(read, Ok(_) | Err(VectorsError::Array { array: "words", .. } | VectorsError::File(_)))
+    };
     (!is_square && fits()).then_some(list)
 }
 
@@ -47,10 +50,13 @@ fn is_text(file: impl BufRead) -> std::io::Result<bool> {
         // word2vec's line of counts.
         [words, dimensions] if whole(words) && whole(dimensions) => Ok(true),
         [word, values @ ..] if !number(word) && !values.is_empty() && values.iter().all(number) => {
-            let rest: Vec<String> = lines.take(values.len()).collect::<Result<_, _>>()?;
-            // A number more in every line: a triangle. As many lines as numbers: a square matrix whose rows have names.
-            let rises = rest.first().is_some_and(|line| line.split_whitespace().count() == fields.len() + 1);
-            Ok(!rises && rest.len() + 1 != values.len())
+            let rest: Vec<String> = lines.take(values.len() + 1).collect::<Result<_, _>>()?;
+            // A number more in every line: a triangle. In the second alone: a word of two parts.
+            let more = |(place, line): (usize, &String)| line.split_whitespace().count() == fields.len() + place + 1;
+            let rises = !rest.is_empty() && rest.iter().enumerate().all(more);
+            // As many lines as numbers: a square matrix whose rows have names; below whole numbers, which are its columns' names.
+            let is_square = rest.len() + 1 == values.len() || rest.len() == values.len() && values.iter().all(whole);
+            Ok(!rises && !is_square)
         }
         // The first word is a blank, where the next line has a word before as many numbers. Whole numbers, or numbers above as
         // many lines, may be the head of a table.
@@ -100,8 +106,12 @@ mod tests {
         assert!(told("cat 1 2 3\ndog 4 5 6\n"));
         assert!(told("cat 1 0.5\ndog 0.5 1\nmole 0.1 0.2\n"));
         assert!(!told("cat 1\ndog 0.5 1\nmole 0.1 0.2 1\n"));
+        assert!(told("cat 1 2.5 3\nsea lion 4 5 6\ndog 7 8 9\nox 1 1 2\n"));
         assert!(!told("cat 1 0.5\ndog 0.5 1\n") && !told("cat 1 0.5\ndog 0.5 1\n\n"));
-        assert!(is_text(&b"cat 1 2 3\nd\xf6g 4 5 6\nox 4 5 6\nmole 1 1 1\n"[..]).unwrap());
+        // pandas: to_csv(sep=" ", index_label="name").
+        assert!(!told("name 0 1\ncat 1 0.5\ndog 0.5 1\n"));
+        assert!(told("name 0 1\ncat 1 0.5\ndog 0.5 1\nmole 0.1 0.2\n"));
+        assert!(is_text(&b"cat 1.5 2 3\nd\xf6g 4 5 6\nox 4 5 6\nmole 1 1 1\n"[..]).unwrap());
         assert!(!told("cat dog\n1 0.5\n0.5 1\n"));
         assert!(!told("1 0.5\n0.5 1\n"));
         let (blank, rows) = ("  0.5 1 2\n", "cat 1 2 3\ndog 4 5 6\nox 7 8 9\n");

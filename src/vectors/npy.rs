@@ -34,7 +34,7 @@ fn lists(path: &Path) -> impl Iterator<Item = PathBuf> {
 
 /// The words of a list, a line each.
 fn words(list: &Path) -> Result<Vec<Vec<u8>>, FileError> {
-    let text = files::read(list).map_err(FileError::at(list))?;
+    let text = files::read_text(list).map_err(FileError::at(list))?;
     let text = text.strip_prefix(text::MARK).unwrap_or(&text);
     let text = text.strip_suffix(b"\n").unwrap_or(text);
     Ok(text.split(|&byte| byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line).to_vec()).collect())

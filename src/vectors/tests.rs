@@ -382,6 +382,10 @@ fn an_npy_takes_its_words_from_the_list_beside_it() {
     std::fs::write(directory.path().join("model.txt"), "the\nzebra\n").unwrap();
     let error = read(&path, &wanted(&["tick"])).unwrap_err().to_string();
     assert!(error.contains("array `vectors`: shape [3, 4], expected [2, dimensions]"), "{error}");
+    // Windows' PowerShell writes so.
+    std::fs::write(directory.path().join("model.txt"), b"\xff\xfet\0\n\0z\0\n\0t\0\n\0").unwrap();
+    let error = read(&path, &wanted(&["tick"])).unwrap_err().to_string();
+    assert!(error.contains("model.txt: is UTF-16, expected UTF-8"), "{error}");
 }
 
 #[test]

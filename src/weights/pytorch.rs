@@ -28,12 +28,16 @@ const LEGACY_MAGIC_BYTES: usize = 64;
 /// The longest description of tensors that is read. ResNet152's is a tenth of a megabyte; a byte of it can cost a hundred
 /// bytes of memory, and deflated it costs a file next to nothing.
 const MAX_PICKLE_BYTES: u64 = 4 << 20;
+/// What to do with NumPy's arrays, whose values stand in the pickle.
+const ARRAYS: &str = "of arrays of NumPy make tensors: torch.save({k: torch.as_tensor(v) for k, v in x.items()}, OUT)";
 /// Where tar archives say what they are.
 const TAR_MAGIC_AT: usize = 257;
 /// What files of PyTorch before 1.6 begin with: the number, the version, the machine, the tensors, their storages' keys.
 const LEGACY_PICKLES: usize = 5;
 /// How the reader begins to say that a file holds no dictionary of tensors; its last word is what it holds.
 const NO_DICT: &str = "Expected a dictionary at the root";
+/// How it says that a storage is described as the code of a module is, in files of PyTorch before 1.6.
+const OF_MODULE: &str = "storage persistent id has 4 fields";
 /// Where training scripts keep the weights beside optimizer and epoch.
 const WEIGHTS_KEYS: [&str; 3] = ["state_dict", "model_state_dict", "model"];
 /// Where they keep averages of the weights over the training's last steps beside them.
@@ -83,8 +87,15 @@ impl Checkpoint {
                     "save the one that is the network's: torch.save(x.state_dict(), OUT)",
                 )
             }
+            _ if source.to_string().contains(OF_MODULE) => no_state_dict(
+                "holds a whole module, as PyTorch before 1.6 saved it".to_string(),
+                "save its state dict: torch.save(torch.load(FILE, weights_only=False).state_dict(), OUT)",
+            ),
             _ => unreadable(path, source),
         })?;
+        if whole.is_empty() {
+            return Err(no_state_dict("holds no tensors".to_string(), ARRAYS));
+        }
         let under = |keys: &[&'static str]| {
             // The file was read a line above: what fails here is that there is no such key, or something else under it.
             let reader = |key| PytorchReader::with_top_level_key(path, key).ok().filter(|reader| !reader.is_empty());
@@ -128,10 +139,8 @@ fn check_pickles(path: &Path) -> Result<(), WeightsError> {
         }
     }
     if bytes > MAX_PICKLE_BYTES {
-        let problem = format!(
-            "describes its tensors in more than {MAX_PICKLE_BYTES} bytes, expected a state dict and little beside it"
-        );
-        return Err(WeightsError::Damaged { path: path.into(), problem });
+        let found = format!("describes its tensors in more than {MAX_PICKLE_BYTES} bytes");
+        return Err(WeightsError::NoStateDict { path: path.into(), found, remedy: ARRAYS });
     }
     Ok(())
 }
@@ -325,13 +334,28 @@ mod tests {
         g2QyRHQZKZyY3yBAchH+JpM2B2AKPwYIozIfgxAyKzE8UGExjG0qM4nPooNpihbAj7LYCd07vgq90KP3MCLAhdS0mlbp5GNH5rimQj6wrjr78T\
         /kpw9FsE4mn/3j99kykfw3r7/b1/AEtemy0=";
 
-    #[test]
-    fn averages_are_taken_when_asked_for() {
-        let packed = base64::engine::general_purpose::STANDARD.decode(AVERAGED).unwrap();
+    /// `torch.save(module, FILE, _use_new_zipfile_serialization=False)`, as [`AVERAGED`].
+    const WHOLE: &str = "\
+        eNp1k1tP2zAUx9O0XBbGfbBxGevuyTZSoIUB094mXqoy6F78giw3cWlGGufYDgykSuwBje0z7APsq+0jTNrDHIdbReeHSP7/f+ecHB/71PxhhX9/\
+        bv0pfv61M+OemrXfefXtgGGjMcMwYs4k81iIDykXAYsgpwA0rJwwkDKkmEZ+QCIwz5GlRHkcUyyCEyog34GCjfqUKFqMS+irmiivdkEkob9aQIU0\
+        B4v2YaBaSBJV00b9SmozPwkpGB7GbRJEGFs1C3JoSlkl2Y5LRMrFA8qJaJSaX9z4GEzEleeFRIhizZaMey03ityazuNsWkW1fNosYhxEgcTYFhdi\
+        ukQSU2477pXpvCsKl7y/SrNDOGlTqaBMOqGcCXvFcSzISyjsOl+hrwP9NhpMu+fqj4O0pXM0pPY4vowWMNiBOyinRAKWl+XCiQxCYWFOG0kQ+te0\
+        BUP/QSSNBOP4cMWCu7aNBtLTVSTZpzCchVhbISPyUyZaMIJGFLNRKVfK6xuV1eXl8toSjOpBeHECY1VzW8L4btWommcwUc2dweR3T807pJ5U4xbW\
+        R+5TTv0PgSctuOfUYUrCdB3un7fSzYNvMFOHWaHbx42k2Ux7nevAPJpLlYhFOE5vjlB/Li8BLKiEh2rCaVNSD1kpFizswaMzKNbhMZrU+Yh3cES4\
+        OhlOcYuxAwFPdNmnaLTLz7xn2nuOplMvELiZhGE3Ay+29XngJuM3Al/qQBvN3rLwUSBbOE2wL8DR2Cs0fxsj4RE5Ftgj6uB8eK3BN2jiJnjdw6K2\
+        XbTQ0+4qWdLoEhpPUSGJpNhXk7hItKzdFf04brrXpcqaqGSdqYvh98ZWNbaWzewWxsRlwbeaW8+mnb1UARsd2Ewa6gHvgdHrtuWIaxrd6x+DJmRS";
+
+    fn unpacked(text: &str) -> Vec<u8> {
+        let packed = base64::engine::general_purpose::STANDARD.decode(text).unwrap();
         let mut bytes = vec![];
         flate2::read::ZlibDecoder::new(&packed[..]).read_to_end(&mut bytes).unwrap();
+        bytes
+    }
+
+    #[test]
+    fn averages_are_taken_when_asked_for() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), bytes).unwrap();
+        std::fs::write(file.path(), unpacked(AVERAGED)).unwrap();
         let mut open = crate::weights::open(file.path()).unwrap();
         assert_eq!(open.read("a").unwrap(), [1.0, 2.0]);
         let note = &open.notes()[0];
@@ -350,6 +374,17 @@ mod tests {
     fn what_is_no_state_dict_is_called_what_it_is() {
         let message = refusal(&with_pickle(b"\x80\x02]."));
         assert!(message.contains("holds a Python list, expected a state dict; save the one"), "{message}");
+        let message = refusal(&unpacked(WHOLE));
+        assert!(
+            message.contains("holds a whole module, as PyTorch before 1.6 saved it, expected a state dict"),
+            "{message}"
+        );
+        // {"a": 1}: what is no tensor, as an array of NumPy, is passed over.
+        let message = refusal(&with_pickle(b"\x80\x02}X\x01\x00\x00\x00aK\x01s."));
+        assert!(
+            message.contains("holds no tensors, expected a state dict; of arrays of NumPy make tensors"),
+            "{message}"
+        );
         let mut script = ZipWriter::new(Cursor::new(vec![]));
         for name in ["ts/data.pkl", "ts/constants.pkl"] {
             script.start_file(name, SimpleFileOptions::default()).unwrap();

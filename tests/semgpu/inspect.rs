@@ -108,3 +108,17 @@ fn of_two_copies_the_prefix_says_which() {
     let account: serde_json::Value = serde_json::from_slice(&account).unwrap();
     assert_eq!(account["fits"], true, "{account}");
 }
+
+#[test]
+fn a_tensor_of_integers_fits_no_network() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = std::fs::read(root().join("weights/squeezenet1_1.safetensors")).unwrap();
+    let length = u64::from_le_bytes(whole[..8].try_into().unwrap()) as usize;
+    let header = str::from_utf8(&whole[8..8 + length]).unwrap();
+    let altered = header.replacen("\"F32\"", "\"I32\"", 1);
+    assert_ne!(altered, header);
+    let path = folder.path().join("integers.safetensors");
+    std::fs::write(&path, [&whole[..8], altered.as_bytes(), &whole[8 + length..]].concat()).unwrap();
+    let said = fail(&["inspect", &path.display().to_string(), "--network", "squeezenet1_1"], 2);
+    assert!(said.contains("is of type I32, expected F64"), "{said}");
+}

@@ -15,10 +15,11 @@ const MAX_DEPTH: usize = 32;
 /// Where the layers are; the second name is that of TensorFlow 2.13 to 2.15.
 const LAYERS: [&str; 2] = ["layers", "_layer_checkpoint_dependencies"];
 /// What a layer may keep beside its weights.
-const NOT_WEIGHTS: [&str; 2] = ["optimizer", "seed_generator"];
+const NOT_WEIGHTS: [&str; 3] = ["optimizer", "metrics", "seed_generator"];
 
 /// The variables of all layers.
 pub(super) fn variables(root: &Group, config: &Config) -> Result<Vec<Variable>, Problem> {
+    check_attributes(root)?;
     for layers in LAYERS {
         if let Some(group) = found(root.group(layers))? {
             let mut walk = Walk { config, seen: HashSet::new(), variables: vec![] };
@@ -94,6 +95,37 @@ impl Walk<'_> {
         }
         Ok(())
     }
+}
+
+/// A model of its user's own class keeps layers under the attributes that hold them, in the order of the alphabet, and under
+/// `layers` those alone whose attributes come after it.
+fn check_attributes(root: &Group) -> Result<(), Problem> {
+    for attribute in root.groups()? {
+        let name = attribute.name();
+        if !LAYERS.contains(&name) && !NOT_WEIGHTS.contains(&name) && has_kernel(&attribute, &mut HashSet::new())? {
+            return Err(Problem::Layout(format!(
+                "a model whose layers are attributes of its class ({name}): the file does not tell their order; save the network \
+                 alone, from the attribute that holds it: model.base.save(\"network.keras\")"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a layer in it has a tensor of several axes; metrics have none.
+fn has_kernel(group: &Group, seen: &mut HashSet<u64>) -> Result<bool, Problem> {
+    if !seen.insert(group.address()) {
+        return Ok(false);
+    }
+    if group.name() == "vars" && group.datasets()?.iter().any(|values| values.shape().len() > 1) {
+        return Ok(true);
+    }
+    for child in group.groups()? {
+        if has_kernel(&child, seen)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Without a configuration nothing tells whether layers beside a model are before it or behind.

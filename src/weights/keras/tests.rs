@@ -102,6 +102,22 @@ fn a_head_is_behind_the_model_that_it_is_of() {
 }
 
 #[test]
+fn layers_that_are_attributes_of_a_class_are_in_no_order() {
+    use hdf5_writer::{DatasetBuilder, Hdf5Builder, WriteOptions};
+    let file = |names: &[&str]| {
+        let kernel = |name: &str| DatasetBuilder::typed_data(name, vec![2, 1], &[0.5_f32, 1.5]).unwrap();
+        let file = names.iter().fold(Hdf5Builder::new(), |file, name| file.dataset(kernel(name)));
+        file.into_plan().unwrap().encode(WriteOptions::default()).unwrap()
+    };
+    for names in [&["base/layers/conv2d/vars/0", "layers/dense/vars/0"][..], &["base/vars/0"]] {
+        let said = refusal(&file(names));
+        assert!(said.contains("layers are attributes of its class (base)"), "{said}");
+    }
+    let trained = open(&file(&["layers/dense/vars/0", "metrics/mean/vars/0", "optimizer/vars/0"])).unwrap();
+    assert_eq!(trained.tensors(), [("layers/dense/vars/0".to_string(), vec![2, 1])]);
+}
+
+#[test]
 fn bfloat16_is_widened() {
     assert_holds("bfloat16.weights.h5", &[("dense_b/kernel", &[3, 2]), ("dense_b/bias", &[2])], &[]);
 }
