@@ -22,6 +22,9 @@ use crate::weights::WeightsError;
 /// Largest constant of whole numbers, in values, that is read at once.
 const SMALL: usize = 1 << 16;
 
+/// The same of the types of indices: windows of 24 x 24 tokens (SwinV2) look up 331,776 relative positions.
+const MOST_INDICES: usize = 1 << 22;
+
 /// What makes floating-point numbers of whole ones.
 const MAKE_FLOATS: [&str; 3] = ["Cast", "CastLike", "DequantizeLinear"];
 
@@ -102,6 +105,7 @@ pub fn compile<'a>(
     units(image, MOST_VALUES).map_err(beyond)?;
     let mut known: Vec<Option<Known>> = vec![None; wiring.names.len()];
     known[wiring.image] = Some(Known::Computed(image.to_vec()));
+    let mut left = 4 * MOST_MADE;
     for (at, constant) in model.constants.iter().enumerate() {
         if let Err(name) = constant.is_read() {
             if wiring.takers[wiring.constants[at]].is_empty() {
@@ -110,8 +114,13 @@ pub fn compile<'a>(
             let problem = format!("{} is of type {name}, expected floating-point or whole numbers", constant.name);
             return Err(WeightsError::Graph { path: model.path.clone(), problem });
         }
-        let small = units(&constant.shape, MOST_VALUES).map_err(beyond)? <= SMALL;
+        let most = match constant.is_float() {
+            Err("INT32" | "INT64") => MOST_INDICES,
+            _ => SMALL,
+        };
+        let small = units(&constant.shape, MOST_VALUES).map_err(beyond)? <= most.min(left);
         let whole = if constant.is_float().is_err() && small { constant.integers()? } else { None };
+        left -= whole.as_ref().map_or(0, Vec::len);
         known[wiring.constants[at]] = Some(match whole {
             Some(values) => Known::whole(Whole { shape: constant.shape.clone(), values }),
             None => Known::Constant(Rc::new(Constant::stored(model, at))),

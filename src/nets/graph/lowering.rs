@@ -294,6 +294,7 @@ impl Node<'_> {
 fn what(known: &Known) -> &'static str {
     match known {
         Known::Whole(_) => "of whole numbers",
+        Known::Constant(constant) if constant.is_whole() => "a constant of more whole numbers than are read at once",
         Known::Constant(_) => "a constant of floating-point numbers",
         Known::Computed(_) => "computed from the images",
     }

@@ -232,6 +232,19 @@ fn places_of_what_images_change_are_written() {
 }
 
 #[test]
+fn places_that_are_picked_may_be_as_many_as_relative_positions_are() {
+    let mut d = Drawing::default();
+    let x = d.conv("x", &[4, 3, 4, 4], 4, 0, 1);
+    let row = d.reshaped(&x, &[0, 64]);
+    let places: Vec<i64> = (0..100_000).map(|n| n * 7919 % 64).collect();
+    let indices = d.whole(&places);
+    let y = d.set("Gather", &[&row, &indices], &[("axis", &[1])]);
+    let [x, y] = values(d, [&x, &y]);
+    let expected: Vec<f32> = x.chunks(64).flat_map(|row| places.iter().map(|&place| row[place as usize])).collect();
+    compare(&y, &expected);
+}
+
+#[test]
 fn steps_are_of_the_type_that_a_zero_point_is_cast_to() {
     let mut d = Drawing::default();
     let (x, scale, zero) = (d.tokens("x"), d.number(0.25), d.whole(&[0]));
