@@ -40,8 +40,8 @@ struct Sizes {
 const QUADS = {{ quads }}u;
 const SPANS = {{ spans }}u; // of 64 units of a head
 
-// Below every score.
-const LOWEST = -3e38;
+// The lowest number, as a mask may have it for all keys of a query: then they weigh alike.
+const LOWEST = -3.4028234e38;
 
 var<workgroup> left_tile: array<vec4<f32>, 256>; // [16, 64 queries]
 var<workgroup> right_tile: array<vec4<f32>, 256u * SPANS>; // [16, 64 keys], or [16 keys, SPANS x 64 units]

@@ -243,6 +243,25 @@ fn attention_adds_to_scores_what_images_repeat() {
 }
 
 #[test]
+fn keys_that_a_mask_of_the_lowest_number_all_leaves_out_weigh_alike() {
+    // A GPU takes 64 keys at a time.
+    for (keys, device) in [3, 130].into_iter().flat_map(|keys| devices().map(move |device| (keys, device))) {
+        let parts = [(2, 1), (keys, 2), (keys, 3)].map(|(tokens, seed)| Part::new(1, tokens, 4, 0, seed));
+        // Of the second query none is left out.
+        let mask = [vec![f32::MIN; keys], vec![0.0; keys]].concat();
+        let bias = Bias::new(vec![1.0], &mask, [1, 1, 2, keys], &device);
+        let scoring = Scoring { scale: 0.4, bias: Some(&bias) };
+        let found = values(attention(parts.each_ref().map(|part| part.heads(&device)), [1, 4], scoring));
+        let (first, second) = found.split_at(4);
+        for (unit, found) in first.iter().enumerate() {
+            let mean = parts[2].values[unit..].iter().step_by(4).sum::<f32>() / keys as f32;
+            assert!((found - mean).abs() < 1e-5, "{keys} keys, unit {unit}: {found}, expected {mean}");
+        }
+        assert!(second.iter().all(|value| value.is_finite()), "{second:?}");
+    }
+}
+
+#[test]
 fn a_bias_of_five_keys_is_none_of_seven() {
     // Rows of either are laid out with room for eight.
     let bias = Bias::new(vec![1.0], &[0.5; 5], [1, 1, 1, 5], &Device::flex());
