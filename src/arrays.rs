@@ -22,7 +22,7 @@ use crate::error::FileError;
 use crate::files;
 use crate::wording::first;
 
-pub use hdf5::{text_attribute, texts};
+pub use hdf5::{is_own_rdms, text_attribute, texts};
 pub use npy::{lent, write_npy};
 pub use stored::{Labels, StoredArray, Unread};
 pub use text::Decimal;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::arrays::{RsmFile, RsmsOut, write_rsms};
+use crate::arrays::{RsmFile, RsmsOut, is_own_rdms, write_rsms};
 use crate::error::{Error, FileError};
 use crate::matrices::{self, MatrixError};
 use crate::progress::Progress;
@@ -45,6 +45,9 @@ pub enum ExportError {
     /// Not rsatoolbox's format.
     #[error("{}: expected .h5 or .hdf5, rsatoolbox's RDMs; a run's matrices are .npy already, in its rsm/", .0.display())]
     Format(PathBuf),
+    /// Somebody else's file in its place.
+    #[error("{}: is there, and no RDMs of semgpu's, which would replace it; move it away, or give --out another name", .0.display())]
+    Foreign(PathBuf),
     /// A matrix is gone.
     #[error("{}: no such file, expected a matrix of the run's tables; run the experiment again", .0.display())]
     NoMatrix(PathBuf),
@@ -69,6 +72,9 @@ pub enum ExportError {
 pub fn rdms(directory: &Path, out: &Path, progress: &Progress) -> Result<(), Error> {
     let (concepts, matrices) = read(directory, out).map_err(Error::input)?;
     check_files(&[out.to_path_buf()], &[])?;
+    if out.exists() && !is_own_rdms(out) {
+        return Err(Error::input(ExportError::Foreign(out.into())));
+    }
     let results = ResultsDir::new(directory);
     let altered = RunRecord::read(&results).ok().flatten().and_then(|record| record.altered(&results));
     altered.iter().for_each(|said| progress.line(format!("warning: {said}")));

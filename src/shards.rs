@@ -91,7 +91,7 @@ pub enum ShardError {
     },
     /// Shards that are not finished.
     #[error(
-        "{missing} of {all} shards are missing or not whole:\n{}\nrun these again, then the merge", commands.join("\n")
+        "{missing} of {all} shards are missing or not whole:\n{}\nrun these again, then this command", commands.join("\n")
     )]
     Missing {
         /// How many.
@@ -195,21 +195,35 @@ impl Shards {
         }
     }
 
+    /// Whether an experiment may be cut so. Changes nothing.
+    ///
+    /// # Errors
+    /// Another experiment's shards or other pieces lie there and `fresh` does not say to remove them, or they are being computed.
+    pub fn check_new(out: &Path, cut: &Cut, fresh: bool) -> Result<(), ShardError> {
+        let place = place(out);
+        let list = place.join(cut::LIST);
+        if fresh {
+            return Cut::read(&list).map_or(Ok(()), |cut| Self { place, cut }.check_idle());
+        }
+        if !list.exists() {
+            return Ok(());
+        }
+        let before = Self { place, cut: Cut::read(&list)? };
+        same(&list, (&cut.keys, &before.cut), || cut.from.clone())?;
+        before.check_kept(&list, cut)
+    }
+
     /// Writes how an experiment is cut.
     ///
     /// # Errors
-    /// Another experiment's shards or other pieces lie there and `fresh` does not say to remove them; the file cannot be
-    /// written.
+    /// [`Self::check_new`]; the file cannot be written.
     pub fn create(out: &Path, cut: Cut, fresh: bool) -> Result<Self, ShardError> {
+        Self::check_new(out, &cut, fresh)?;
         let place = place(out);
         let list = place.join(cut::LIST);
         remove_dead(&place);
         if fresh {
             remove(&place)?;
-        } else if list.exists() {
-            let before = Self { place: place.clone(), cut: Cut::read(&list)? };
-            same(&list, (&cut.keys, &before.cut), || cut.from.clone())?;
-            before.check_kept(&list, &cut)?;
         }
         let shards = Self { place, cut };
         std::fs::create_dir_all(&shards.place).map_err(FileError::at(&shards.place))?;
@@ -247,6 +261,16 @@ impl Shards {
     pub fn seen(&self, groups: Option<Span>) -> Seen {
         let groups = groups.map_or(0..0, |span| span.first.saturating_sub(1) as usize..span.last as usize);
         Seen { sums: self.cut.images.clone(), groups }
+    }
+
+    /// The directories of shards of groups that are there.
+    fn groups_there(&self) -> impl Iterator<Item = ResultsDir> {
+        self.cut.groups.iter().map(|&span| self.groups_dir(span)).filter(|directory| directory.root().exists())
+    }
+
+    /// Whether none of them is being computed.
+    fn check_idle(&self) -> Result<(), ShardError> {
+        Ok(self.groups_there().try_for_each(|directory| directory.lock(SHARD).map(drop))?)
     }
 
     /// Whether all that is computed of these pieces is a piece of `cut`, too.
@@ -444,13 +468,11 @@ fn remove(place: &Path) -> Result<(), ShardError> {
         _ => Ok(()),
     };
     // Those that are being computed stay, and all others with them.
-    let is_there = |directory: &ResultsDir| directory.root().exists();
-    let groups = || shards.cut.groups.iter().map(|&span| shards.groups_dir(span)).filter(is_there);
-    groups().try_for_each(|directory| directory.lock(SHARD).map(drop))?;
+    shards.check_idle()?;
     for &span in &shards.cut.draws {
         let file = shards.draws_file(span);
         gone(std::fs::remove_file(&file), &file)?;
     }
-    groups().try_for_each(|directory| directory.clear(SHARD))?;
+    shards.groups_there().try_for_each(|directory| directory.clear(SHARD))?;
     Ok(gone(std::fs::remove_file(&list), &list)?)
 }

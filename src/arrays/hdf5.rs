@@ -255,6 +255,14 @@ fn lists(path: &Path, file: &Hdf5File) -> Result<(Texts, Vec<Unread>), ArrayErro
     Ok((texts, cells))
 }
 
+/// The group and its attribute by which the RDMs that semgpu writes are known as its own.
+pub(super) const OWN: (&str, &str) = ("descriptors", "semgpu");
+
+/// Whether a file holds RDMs that semgpu wrote.
+pub fn is_own_rdms(path: &Path) -> bool {
+    file(path).is_ok_and(|file| file.group(OWN.0).is_ok_and(|group| group.attribute(OWN.1).is_ok()))
+}
+
 /// The text of an attribute of the file's root, if it has one of that name.
 ///
 /// # Errors

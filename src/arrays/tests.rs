@@ -278,6 +278,7 @@ fn rsatoolbox_finds_its_datasets() {
     assert_eq!(file.dataset("pattern_descriptors/concept").unwrap().read_strings().unwrap(), names);
     assert_eq!(file.dataset("rdm_descriptors/group").unwrap().read_strings().unwrap(), ["1", "2"]);
     assert!(file.group("descriptors").is_ok());
+    assert!(is_own_rdms(&path) && !is_own_rdms(&golden(&directory, "half.h5")));
 }
 
 /// A file of `tests/golden/reading.zip`.

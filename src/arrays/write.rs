@@ -9,6 +9,7 @@ use hdf5_writer::{AttributeBuilder, DatasetBuilder, Hdf5Builder, WriteOptions};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
+use super::hdf5::OWN;
 use super::npy;
 use crate::error::FileError;
 use crate::files;
@@ -147,7 +148,7 @@ fn rdms(out: &RsmsOut) -> Result<Vec<u8>, hdf5_writer::Error> {
     };
     let mut file = Hdf5Builder::new()
         .attribute(AttributeBuilder::fixed_string("dissimilarity_measure", CORRELATION_DISTANCE))
-        .group_attribute("descriptors", AttributeBuilder::fixed_string("semgpu", env!("CARGO_PKG_VERSION")))
+        .group_attribute(OWN.0, AttributeBuilder::fixed_string(OWN.1, env!("CARGO_PKG_VERSION")))
         .dataset(DatasetBuilder::typed_data(DISSIMILARITIES, vec![count as u64, pairs as u64], &dissimilarities)?)
         .dataset(index("rdm_descriptors", count)?)
         .dataset(index("pattern_descriptors", concepts)?);

@@ -126,7 +126,7 @@ fn check_tables(folder: &Path) -> Result<(), Error> {
 pub(super) fn cut(arguments: Cutting, called: &Path, progress: &Progress) -> Result<(), Error> {
     // Before anything is measured.
     check_tables(&arguments.tables)?;
-    let mut tables = Tables::default();
+    let mut cuts = Vec::new();
     for (n, path) in arguments.configs.iter().enumerate() {
         if arguments.configs[..n].contains(path) {
             progress.line(format!("{}: named twice, is cut once", path.display()));
@@ -140,7 +140,7 @@ pub(super) fn cut(arguments: Cutting, called: &Path, progress: &Progress) -> Res
                 describe(&plan, progress);
                 let planned = started.elapsed().as_secs_f64();
                 let out = plan.config.out();
-                cut_one((&arguments, called), (path, None, out.as_path()), plan, planned, &mut tables, progress)?;
+                cuts.push(cut_one((&arguments, called), (path, None, out.as_path()), plan, planned, progress)?);
             }
             Asked::Many(sweep) => {
                 let plans = Plans::new(*sweep, progress).map_err(Error::input)?;
@@ -154,10 +154,18 @@ pub(super) fn cut(arguments: Cutting, called: &Path, progress: &Progress) -> Res
                     let planned = plans.shared_seconds + started.elapsed().as_secs_f64();
                     progress.line(format!("network {} of {}  {}", n + 1, plans.sweep.members.len(), member.label));
                     let experiment = (path.as_path(), Some(member.label.as_str()), plans.sweep.out.as_path());
-                    cut_one((&arguments, called), experiment, plan, planned, &mut tables, progress)?;
+                    cuts.push(cut_one((&arguments, called), experiment, plan, planned, progress)?);
                 }
             }
         }
+    }
+    // Not before every experiment may be cut: until then the commands that were written before hold.
+    let mut tables = Tables::default();
+    for (out, cut) in cuts {
+        let shards = Shards::create(&out, cut, arguments.fresh).map_err(not_cut)?;
+        let cut = shards.cut();
+        let commands = [cut.groups_commands(), cut.draws_commands(), vec![cut.merge_command()]];
+        tables.iter_mut().zip(commands).for_each(|(table, commands)| table.extend(commands));
     }
     for ((name, _), commands) in TABLES.iter().zip(&tables) {
         if commands.len() > MOST_JOBS {
@@ -171,15 +179,15 @@ pub(super) fn cut(arguments: Cutting, called: &Path, progress: &Progress) -> Res
     Ok(())
 }
 
-/// Cuts an experiment that took `planned` seconds to plan: its file, of a sweep the network, and where the results of all go.
+/// How an experiment is cut that took `planned` seconds to plan, and where its results go; changes nothing. It is told by its file,
+/// of a sweep the network, and where the results of all go.
 fn cut_one(
     (arguments, called): (&Cutting, &Path),
     (path, network, place): (&Path, Option<&str>, &Path),
     plan: Plan,
     planned: f64,
-    tables: &mut Tables,
     progress: &Progress,
-) -> Result<(), Error> {
+) -> Result<(PathBuf, Cut), Error> {
     let (out, keys, images) = (plan.config.out(), (Keys::of(&plan), record::cut_from(&plan)), plan.images.clone());
     let (groups, permutations) = (plan.inputs.manifest.groups.len(), plan.config.most_permutations());
     let matrices = plan.model.layers.len() + usize::from(plan.model.classifier.is_some());
@@ -195,14 +203,15 @@ fn cut_one(
         cut.estimate.draw,
         cut.estimate.start
     ));
-    let shards = Shards::create(&out, cut, arguments.fresh).map_err(|error| match error {
+    Shards::check_new(&out, &cut, arguments.fresh).map_err(not_cut)?;
+    Ok((out, cut))
+}
+
+fn not_cut(error: ShardError) -> Error {
+    match error {
         ShardError::File(error) => Error::failed(error),
         error => Error::input(error),
-    })?;
-    let cut = shards.cut();
-    let commands = [cut.groups_commands(), cut.draws_commands(), vec![cut.merge_command()]];
-    tables.iter_mut().zip(commands).for_each(|(table, commands)| table.extend(commands));
-    Ok(())
+    }
 }
 
 /// What every command of an experiment says, of the program as it was called: `{}` stands for `shard` or `merge`.

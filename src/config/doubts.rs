@@ -57,8 +57,8 @@ impl TestOptions {
     pub fn doubt_of_intervals(&self) -> Option<String> {
         (1..FEW_RESAMPLES).contains(&self.bootstrap).then(|| {
             format!(
-                "bootstrap: {}: so few resamples do not say where a 95 % interval ends, of which 2.5 % of them lie beyond either \
-                 end; ask for {FEW_RESAMPLES} or more, better 1,000",
+                "bootstrap: {}: so few resamples do not say where a 95 % interval ends, beyond either end of which 2.5 % of \
+                 them lie; ask for {FEW_RESAMPLES} or more, better 1,000",
                 self.bootstrap
             )
         })

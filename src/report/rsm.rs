@@ -30,7 +30,7 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
     for curves in material.curves() {
         let mut matrices = Vec::new();
         for model in &curves.models {
-            let name = Name { of: model.words.to_string(), best: String::new() };
+            let name = Name { of: model.words.to_string(), ..Name::default() };
             matrices.extend(material.words(model.words)?.map(|rsm| (name, rsm)));
         }
         for (layer, name) in shown(&curves) {
@@ -53,11 +53,14 @@ fn draw(material: &Material) -> Result<Vec<Drawing>, ReportError> {
 }
 
 /// What stands above a matrix.
+#[derive(Default)]
 struct Name {
     /// The layer or the word model.
     of: String,
     /// Of a layer: for whom it is the best, if for any.
     best: String,
+    /// How many word models these are.
+    models: usize,
 }
 
 impl Name {
@@ -100,7 +103,7 @@ fn shown(curves: &Curves) -> Vec<(usize, Name)> {
             all if all == models => "best".to_string(),
             _ => format!("best for {}", of.join(", ")),
         };
-        Name { of: label.to_string(), best }
+        Name { of: label.to_string(), best, models: of.len() }
     };
     layers.into_iter().map(|layer| (layer, name(layer))).collect()
 }
@@ -162,7 +165,12 @@ impl Matrices<'_> {
         let small = TextStyle { em: fit::SMALL * TICK_LABEL, ..NAME_TEXT };
         let line = name.line();
         if small.width(&line) > self.side() && !name.best.is_empty() {
-            return [&name.of, &name.best].map(|text| (fit::cut(text, small, self.side()), small)).into();
+            // A list with its middle left out looks like one name.
+            let best = match small.width(&name.best) > self.side() && name.models > 1 {
+                true => format!("best for {} word models", name.models),
+                false => name.best.clone(),
+            };
+            return [&name.of, &best].map(|text| (fit::cut(text, small, self.side()), small)).into();
         }
         vec![fit::shrunk(&line, NAME_TEXT, self.side())]
     }
@@ -313,7 +321,7 @@ mod tests {
         let order = Order::named(&names(40));
         assert_eq!(order.categories[39], ("concept 39".to_string(), 39));
         let rsm = Rsm::new(40, (0..1600).map(|n| if n % 41 == 0 { 1.0 } else { 0.5 }).collect());
-        let name = Name { of: "fc1".into(), best: String::new() };
+        let name = Name { of: "fc1".into(), ..Name::default() };
         let figure =
             Matrices { title: "VGG16".into(), matrices: vec![(name, rsm)], mean: String::new(), order: &order };
         assert!(figure.side() > 350.0 && figure.draw().svg.contains(">concept 39</text>"));
@@ -324,7 +332,7 @@ mod tests {
         for count in 3..=NAMED {
             let concepts: Vec<String> = (0..count).map(|n| format!("concept_{n}")).collect();
             for order in [Order::named(&concepts), Order::new(&concepts)] {
-                let name = Name { of: "fc1".into(), best: String::new() };
+                let name = Name { of: "fc1".into(), ..Name::default() };
                 let rsm = Rsm::new(count, vec![1.0; count * count]);
                 let figure =
                     Matrices { title: String::new(), matrices: vec![(name, rsm)], mean: String::new(), order: &order };
@@ -348,7 +356,7 @@ mod tests {
     #[test]
     fn long_names_of_layers_stay_readable() {
         let order = Order::new(&[]);
-        let name = |of: &str, best: &str| Name { of: of.into(), best: best.into() };
+        let name = |of: &str, best: &str| Name { of: of.into(), best: best.into(), models: 0 };
         let rsm = || Rsm::new(2, vec![1.0, 0.5, 0.5, 1.0]);
         let long = name("encoder.layers.encoder_layer_0.self_attention", "best for SkipGram, GloVe 100-d");
         let figure = Matrices {
@@ -365,6 +373,8 @@ mod tests {
                 .all(|(line, style)| style.em >= fit::SMALL * TICK_LABEL && style.width(line) <= figure.side() + 1.0)
         );
         assert!(lines[0].0.starts_with("encoder.") && lines[0].0.ends_with("attention"), "{}", lines[0].0);
+        let many = Name { models: 3, ..name("fc1", "best for SkipGram, Cross-lingual, one with a long name") };
+        assert_eq!(figure.lines(&many)[1].0, "best for 3 word models");
     }
 
     #[test]

@@ -216,6 +216,13 @@ fn a_run_is_exported_for_rsatoolbox_and_tests_alike() {
     // Row 0, columns 1 and 2 of the first group.
     assert_eq!(distances.values().unwrap()[2 * 66..][..2], [1.0 - conv1[1], 1.0 - conv1[2]]);
 
+    // Its own it replaces, and no other file.
+    succeed(&["export", &run, "--out", &rdms]);
+    small.write("mine.h5", "mine");
+    let said = fail(&["export", &run, "--out", &small.text("mine.h5")], 2);
+    assert!(said.contains("no RDMs of semgpu's, which would replace it; move it away"), "{said}");
+    assert_eq!(small.read("mine.h5"), "mine");
+
     assert!(fail(&["export", &run, "--out", &small.text("rdms.npy")], 2).contains("expected .h5"));
     assert!(fail(&["export", &small.text("nowhere"), "--out", &rdms], 2).contains("accuracy.csv"));
 }

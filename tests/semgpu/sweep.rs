@@ -253,6 +253,14 @@ fn shards_of_a_sweep_merge_to_its_results() {
     };
     let (groups, draws, merges) = (table("groups"), table("draws"), table("merge"));
     assert_eq!((groups.len(), merges.len()), (3 * Small::GROUPS, 3));
+    // Where one network is not cut anew, none is: the commands of all hold.
+    called(&groups[Small::GROUPS]);
+    let lists = || ["squeezenet1_1", "random"].map(|label| small.read(&format!("merged/{label}.shards/shards.json")));
+    let cut = lists();
+    let coarse = ["shards", &config, "--out", &out, "--tables", &tables, "--size", "1h"];
+    let said = fail(&[&coarse[..], &told[2..]].concat(), 2);
+    assert!(said.contains("random.shards") && said.contains("cut before in other pieces"), "{said}");
+    assert!(lists() == cut);
     groups.iter().for_each(|line| drop(called(line)));
     draws.iter().for_each(|line| drop(called(line)));
     let status = succeed(&["status", &config, "--out", &out]);
