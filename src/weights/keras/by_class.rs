@@ -29,11 +29,7 @@ pub(super) fn variables(root: &Group, config: &Config) -> Result<Vec<Variable>, 
             }
         }
     }
-    Err(Problem::Open(
-        "lists no layers with weights, as a Keras model does; a subclassed one keeps them by its attributes: save the network \
-         that is one of them, model.NAME.save(\"network.keras\")"
-            .into(),
-    ))
+    Err(Problem::Open("has no layers with weights, expected those of a Keras model".into()))
 }
 
 struct Walk<'a> {
@@ -102,10 +98,10 @@ impl Walk<'_> {
 fn check_attributes(root: &Group) -> Result<(), Problem> {
     for attribute in root.groups()? {
         let name = attribute.name();
-        if !LAYERS.contains(&name) && !NOT_WEIGHTS.contains(&name) && has_kernel(&attribute, &mut HashSet::new())? {
-            return Err(Problem::Layout(format!(
-                "a model whose layers are attributes of its class ({name}): the file does not tell their order; save the network \
-                 alone, from the attribute that holds it: model.base.save(\"network.keras\")"
+        if !LAYERS.contains(&name) && !NOT_WEIGHTS.contains(&name) && has_kernel(&attribute, &mut HashSet::new(), 0)? {
+            return Err(Problem::Open(format!(
+                "layers are attributes of its class ({name}), and the file does not tell their order; save the network that one \
+                 of them holds: model.NAME.save(\"network.keras\")"
             )));
         }
     }
@@ -113,15 +109,15 @@ fn check_attributes(root: &Group) -> Result<(), Problem> {
 }
 
 /// Whether a layer in it has a tensor of several axes; metrics have none.
-fn has_kernel(group: &Group, seen: &mut HashSet<u64>) -> Result<bool, Problem> {
-    if !seen.insert(group.address()) {
+fn has_kernel(group: &Group, seen: &mut HashSet<u64>, depth: usize) -> Result<bool, Problem> {
+    if depth > MAX_DEPTH || !seen.insert(group.address()) {
         return Ok(false);
     }
     if group.name() == "vars" && group.datasets()?.iter().any(|values| values.shape().len() > 1) {
         return Ok(true);
     }
     for child in group.groups()? {
-        if has_kernel(&child, seen)? {
+        if has_kernel(&child, seen, depth + 1)? {
             return Ok(true);
         }
     }
