@@ -116,6 +116,37 @@ fn branches_side_by_side_are_parts_though_each_is_a_list() {
     assert_eq!(found, ["stage2", "stage3"]);
 }
 
+/// Two convolutions with a sum past them, computed twice, as in a network with recurrence.
+fn area(drawing: &mut Drawing, path: &str, x: String) -> String {
+    let kernels = [drawing.weights(&[4, 4, 1, 1]), drawing.weights(&[4, 4, 1, 1])];
+    (0..2).fold(x, |x, _| {
+        let y = (1..).zip(&kernels).fold(x.clone(), |y, (at, kernel)| {
+            let settings: &[(&str, &[i64])] = &[("kernel_shape", &[1, 1])];
+            module(drawing, &format!("{path}.conv{at}"), |drawing| drawing.set("Conv", &[&y, kernel], settings))
+        });
+        module(drawing, path, |drawing| drawing.node("Add", &[&x, &y]))
+    })
+}
+
+#[test]
+fn what_has_no_number_is_a_block_behind_blocks_beside_it() {
+    // CORnet's.
+    let found = chosen(|drawing, x| {
+        let y = ["V1", "V2", "V4", "IT"].into_iter().fold(x, |x, path| area(drawing, path, x));
+        module(drawing, "decoder", |drawing| drawing.node("GlobalAveragePool", &[&y]))
+    });
+    assert_eq!(found, ["V1", "V2", "V4", "IT", "decoder"]);
+}
+
+#[test]
+fn a_convolution_that_is_computed_again_and_again_is_no_block() {
+    let found = chosen(|drawing, x| {
+        let y = ["near", "far"].into_iter().fold(x, |x, path| area(drawing, path, x));
+        module(drawing, "decoder", |drawing| drawing.node("GlobalAveragePool", &[&y]))
+    });
+    assert!(!found.iter().any(|layer| layer.contains(".conv")), "{found:?}");
+}
+
 #[test]
 fn where_nothing_names_modules_a_layer_is_behind_its_fused_activation() {
     let folder = tempfile::tempdir().unwrap();
