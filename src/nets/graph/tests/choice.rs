@@ -201,3 +201,49 @@ fn an_optimizers_names_change_no_layer() {
         assert_eq!(value(&simplified, layer), value(&plain, layer), "{layer}");
     }
 }
+
+/// What an optimizer leaves of the names of PyTorch's older exporter: the value of the last node is named as the node is.
+fn told(drawing: &mut Drawing, path: &str, draw: impl FnOnce(&mut Drawing) -> String) -> String {
+    module(drawing, path, draw);
+    let node = drawing.nodes.last_mut().unwrap();
+    node.output[0] = format!("{}_output_{}", node.name, node.output[0]);
+    node.output[0].clone()
+}
+
+#[test]
+fn the_sum_before_the_last_normalization_is_the_last_blocks() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut drawing = Drawing::default();
+    let d = &mut drawing;
+    let x = d.conv("x", &[4, 3, 3, 3], 2, 1, 1);
+    let y = convolutions(d, "blocks/blocks.0/mlp", &x, 4);
+    let x = told(d, "blocks/blocks.0", |d| d.node("Add", &[&x, &y]));
+    let y = convolutions(d, "blocks/blocks.1/attn", &x, 4);
+    let x = told(d, "blocks/blocks.1", |d| d.node("Add", &[&x, &y]));
+    let y = told(d, "blocks/blocks.1/mlp/fc2", |d| d.conv(&x, &[4, 4, 1, 1], 1, 0, 1));
+    let inputs = [d.weights(&[8]), d.weights(&[8]), d.weights(&[8])];
+    let [scale, shift, bias] = inputs.each_ref().map(String::as_str);
+    let z = told(d, "norm", |d| d.node("SkipLayerNormalization", &[&y, &x, scale, shift, bias]));
+    let node = d.nodes.last_mut().unwrap();
+    (node.name, node.domain) = ("SkipLayerNorm_AddBias_3".to_string(), "com.microsoft".to_string());
+    let network = drawing.saved(&z, folder.path());
+    assert_eq!(asked(&network), ["blocks.0", "blocks.1", "norm"]);
+    let value = |layer: &str| &network.wiring.names[network.places[network.place(layer).unwrap()].0];
+    assert_eq!([value("blocks.1.mlp.fc2"), value("blocks.1")], [&format!("{z} (0)"), &format!("{z} (1)")]);
+}
+
+#[test]
+fn a_convolution_that_an_optimizer_joined_with_its_activation_ends_before_that() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut drawing = Drawing::default();
+    let d = &mut drawing;
+    let y = told(d, "relu", |d| d.conv("x", &[4, 3, 3, 3], 2, 1, 1));
+    let node = d.nodes.last_mut().unwrap();
+    (node.op_type, node.domain) = ("FusedConv".to_string(), "com.microsoft".to_string());
+    node.name = "/conv/Conv".to_string();
+    node.attribute.push(text("activation", "Relu"));
+    let z = module(d, "pool", |d| d.node("GlobalAveragePool", &[&y]));
+    let network = drawing.saved(&z, folder.path());
+    let value = |layer: &str| &network.wiring.names[network.places[network.place(layer).unwrap()].0];
+    assert_eq!([value("conv"), value("relu")], [&format!("{y} (0)"), &y]);
+}
