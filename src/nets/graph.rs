@@ -171,8 +171,17 @@ impl GraphNetwork {
             Shape::Tokens([tokens, _]) => Some(tokens),
             _ => None,
         });
-        let is_square = |count: usize| count.isqrt().pow(2) == count;
-        if tokens.is_some_and(|tokens| tokens > 1 && is_square(tokens - 1)) { Token::Cls } else { Token::Mean }
+        if tokens.is_some_and(has_class) { Token::Cls } else { Token::Mean }
+    }
+
+    /// The layers, of those named, whose first token is no class token, with the number of their tokens.
+    pub fn without_class<'a>(&'a self, named: impl Fn(&str) -> bool + 'a) -> impl Iterator<Item = (&'a str, usize)> {
+        self.layers.iter().filter_map(move |layer| match layer.shape {
+            Shape::Tokens([tokens, _]) if named(&layer.name) && !has_class(tokens) => {
+                Some((layer.name.as_str(), tokens))
+            }
+            _ => None,
+        })
     }
 
     /// How many nodes of which operators, and what it takes.
