@@ -76,8 +76,8 @@ fn shared<'a>(path: &'a str, other: &str) -> &'a str {
 /// A block is a module that is one of a list (its name ends in a number, and another of its list is computed from it or it
 /// from that), has convolutions or products with two weights in it or more, and holds no such list itself, but lists of
 /// parts. In a ResNet these are the residual blocks, in a transformer its layers, in a ConvNeXt or Swin the blocks
-/// of all stages. One without a number that stands beside a block and is computed from it is a block too, as `IT` is of
-/// CORnet, whose others are `V1`, `V2` and `V4`.
+/// of all stages. One without a number that stands beside blocks and is computed from all of them is a block too, as `IT`
+/// is of CORnet, whose others are `V1`, `V2` and `V4`.
 ///
 /// `weights` tells a node's, none where it has none: a convolution that a network computes again and again has them once.
 pub fn modules(
@@ -143,12 +143,11 @@ pub fn modules(
     let holding: HashSet<&str> = members.iter().flat_map(|path| above(path)).collect();
     let listed = |path: &str| members.contains(path) && !holding.contains(path);
     let unnumbered = |path: &str| list(path).is_none() && of_layers(&path) && !holding.contains(path);
-    let beside = |path: &str| {
-        members
-            .iter()
-            .any(|&block| listed(block) && parent(block) == parent(path) && leads(wiring, outputs[block], &nodes[path]))
+    let behind = |path: &str| {
+        let mut beside = members.iter().filter(|member| listed(member) && parent(member) == parent(path)).peekable();
+        beside.peek().is_some() && beside.all(|member| leads(wiring, outputs[member], &nodes[path]))
     };
-    let is_block = |path: &str| listed(path) || unnumbered(path) && beside(path);
+    let is_block = |path: &str| listed(path) || unnumbered(path) && behind(path);
     let mut modules: Vec<Module> = outputs
         .iter()
         .map(|(path, &output)| Module { path: path.to_string(), output, is_block: is_block(path) })
