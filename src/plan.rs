@@ -131,6 +131,7 @@ impl Plan {
         inputs.warnings.extend(weights.notes());
         inputs.warnings.extend(model::doubts_of_input(&config, &model.input));
         inputs.warnings.extend(model.doubt_of_token(&config));
+        inputs.warnings.extend(model.doubt_of_default(&config));
         inputs.warnings.extend(model.doubt_of_images());
         inputs.warnings.extend(model.doubt_of_classes(&config, &inputs.manifest));
         let named = [model.network.name.as_str(), config.network.label()];

@@ -66,6 +66,9 @@ use wiring::Wiring;
 /// Images that a file of any number is compiled for where none are computed; more than one, to be told apart.
 const TRIAL_IMAGES: usize = 11;
 
+/// Numbers of images that exporters are shown, and may write into a file.
+const FIXED_IMAGES: [usize; 4] = [1, 2, 4, 8];
+
 /// A network of an ONNX file.
 pub struct GraphNetwork {
     wiring: Wiring,
@@ -107,8 +110,15 @@ impl GraphNetwork {
         }
         let (images, channels_last, size) = image(lengths, size).map_err(refused)?;
         let trial = images.unwrap_or(TRIAL_IMAGES);
-        let compiled = compile(&wiring, &input_shape(trial, channels_last, size), None);
-        let compiled = compiled.map_err(|error| if images.is_none() { of_images(error) } else { error })?;
+        let of = |images: usize| compile(&wiring, &input_shape(images, channels_last, size), None);
+        // Whether of so many images what comes out is of as many.
+        let computes = |&images: &usize| {
+            let first =
+                |known: &Option<Known>| matches!(known, Some(Known::Computed(shape)) if shape.first() == Some(&images));
+            of(images).is_ok_and(|compiled| wiring.results.iter().any(|&value| first(&compiled.known[value])))
+        };
+        let fixed = || FIXED_IMAGES.into_iter().find(computes);
+        let compiled = of(trial).map_err(|error| if images.is_none() { of_images(error, fixed()) } else { error })?;
         if let Some(&value) = wiring.results.iter().find(|&&value| compiled.known[value].is_none()) {
             return Err(refused(format!("gives {:?}, which no node computes", wiring.names[value])));
         }
@@ -171,8 +181,17 @@ impl GraphNetwork {
             Shape::Tokens([tokens, _]) => Some(tokens),
             _ => None,
         });
-        let is_square = |count: usize| count.isqrt().pow(2) == count;
-        if tokens.is_some_and(|tokens| tokens > 1 && is_square(tokens - 1)) { Token::Cls } else { Token::Mean }
+        if tokens.is_some_and(has_class) { Token::Cls } else { Token::Mean }
+    }
+
+    /// The layers, of those named, whose first token is no class token, with the number of their tokens.
+    pub fn without_class<'a>(&'a self, named: impl Fn(&str) -> bool + 'a) -> impl Iterator<Item = (&'a str, usize)> {
+        self.layers.iter().filter_map(move |layer| match layer.shape {
+            Shape::Tokens([tokens, _]) if named(&layer.name) && !has_class(tokens) => {
+                Some((layer.name.as_str(), tokens))
+            }
+            _ => None,
+        })
     }
 
     /// How many nodes of which operators, and what it takes.
@@ -355,8 +374,14 @@ impl GraphNetwork {
     }
 }
 
-/// An error that calls the first axis of shapes by its name: nobody asked for that number of images.
-fn of_images(error: WeightsError) -> WeightsError {
+/// Whether so many tokens are a class token and the patches of a square.
+fn has_class(tokens: usize) -> bool {
+    tokens > 1 && (tokens - 1).isqrt().pow(2) == tokens - 1
+}
+
+/// An error that calls the first axis of shapes by its name: nobody asked for that number of images. The file may compute
+/// another, `fixed`.
+fn of_images(error: WeightsError, fixed: Option<usize>) -> WeightsError {
     /// What numbers follow on that are not of images.
     const SIZES: [&str; 10] = [
         "window of ",
@@ -379,12 +404,17 @@ fn of_images(error: WeightsError) -> WeightsError {
         named += if is_shape { "[images" } else { &first };
         named += part;
     }
-    let fewer = if problem.ends_with(&bounds::made(bounds::MOST_MADE)) {
-        "; they are as many for every image: export the model for one at a time"
+    let remedy = if problem.ends_with(&bounds::made(bounds::MOST_MADE)) {
+        "; they are as many for every image: export the model for one at a time".to_string()
+    } else if let Some(images) = fixed {
+        format!(
+            "; it says that it takes any number of images, and computes no other than {images}, which the exporter wrote into \
+             it: export it for one image at a time, without dynamic axes"
+        )
     } else {
-        ""
+        String::new()
     };
-    WeightsError::Graph { path, problem: named + fewer }
+    WeightsError::Graph { path, problem: named + &remedy }
 }
 
 /// The nodes of each stage; `cuts` are the first ones of all but the first.

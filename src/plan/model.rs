@@ -298,6 +298,24 @@ impl Model {
             .then(|| format!("network.token: no effect: {} has no layers of tokens; remove it", self.network.name))
     }
 
+    /// That a file's default takes the first token where it stands for nothing, as the first row of a map of depths.
+    pub(super) fn doubt_of_default(&self, config: &Config) -> Option<String> {
+        let Graph::File(graph) = &self.network.graph else { return None };
+        if config.network.token.is_some() || self.token != Token::Cls {
+            return None;
+        }
+        let tested = |name: &str| self.layers.iter().any(|layer| layer.name == name);
+        let found = graph.without_class(tested).map(|(name, tokens)| format!("{name:?} (of {tokens})"));
+        let found: Vec<String> = found.collect();
+        (!found.is_empty()).then(|| {
+            format!(
+                "network.token: \"cls\", the default of this network, takes the first token, which is no class token at {}: those \
+                 are not one more than a square of patches; test them in a run with network.token = \"mean\" or \"all\"",
+                found.join(", ")
+            )
+        })
+    }
+
     /// That the layers of a file end before what comes out.
     pub(super) fn doubt_of_images(&self) -> Option<String> {
         match &self.network.graph {

@@ -262,6 +262,9 @@ fn tokens_are_tested_as_asked() {
     assert_eq!(cls, default, "a class token is the default where there is one");
     assert!(cls[1..3] != mean[1..3] && mean[1..3] != all[1..3]);
     assert_eq!((cls[0], cls[3]), (mean[0], all[3]), "pixels and the head have no tokens");
+    let (config, layers) = (graph.small.text("experiment.toml"), "network.layers=[\"patch_embed\",\"blocks.0\"]");
+    let output = succeed(&["run", "--config", &config, "--dry-run", "--set", layers]);
+    assert!(said(&output).contains("no class token at \"patch_embed\" (of 16): "), "{}", said(&output));
     let said = graph.refused(&[&set("first")]);
     assert!(said.contains("first") && said.contains("mean"), "{said}");
 }

@@ -74,10 +74,17 @@ fn shared<'a>(path: &'a str, other: &str) -> &'a str {
 /// All modules whose output `is_layer`, in the order of computation.
 ///
 /// A block is a module that is one of a list (its name ends in a number, and another of its list is computed from it or it
-/// from that), has two convolutions or products with weights in it or more, and holds no such list itself, but lists of
+/// from that), has convolutions or products with two weights in it or more, and holds no such list itself, but lists of
 /// parts. In a ResNet these are the residual blocks, in a transformer its layers, in a ConvNeXt or Swin the blocks
-/// of all stages.
-pub fn modules(wiring: &Wiring, is_layer: impl Fn(usize) -> bool, has_weights: impl Fn(usize) -> bool) -> Vec<Module> {
+/// of all stages. One without a number that stands beside blocks and is computed from all of them is a block too, as `IT`
+/// is of CORnet, whose others are `V1`, `V2` and `V4`.
+///
+/// `weights` tells a node's, none where it has none: a convolution that a network computes again and again has them once.
+pub fn modules(
+    wiring: &Wiring,
+    is_layer: impl Fn(usize) -> bool,
+    weights: impl Fn(usize) -> Option<usize>,
+) -> Vec<Module> {
     let paths = paths(wiring);
     let paths = paths.iter().enumerate().flat_map(|(node, paths)| paths.iter().map(move |path| (node, path)));
     let mut nodes: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
@@ -100,9 +107,9 @@ pub fn modules(wiring: &Wiring, is_layer: impl Fn(usize) -> bool, has_weights: i
             Some((*path, values.filter(leaves).find(|&value| is_layer(value))?))
         })
         .collect();
-    let weighted = |path: &str| nodes[path].iter().filter(|&&node| has_weights(node)).count();
-    let members: Vec<&str> =
-        outputs.keys().copied().filter(|path| list(path).is_some() && weighted(path) >= 2).collect();
+    let of_layers =
+        |path: &&str| nodes[*path].iter().filter_map(|&node| weights(node)).collect::<HashSet<_>>().len() >= 2;
+    let members: Vec<&str> = outputs.keys().copied().filter(|path| list(path).is_some()).filter(of_layers).collect();
     let mut lists: HashMap<String, HashMap<&str, Vec<&str>>> = HashMap::new();
     for path in &members {
         let (parent, pattern) = list(path).expect("a member of a list");
@@ -134,7 +141,13 @@ pub fn modules(wiring: &Wiring, is_layer: impl Fn(usize) -> bool, has_weights: i
     let parts: HashSet<String> = parts.map(|((_, pattern), _)| pattern).collect();
     members.retain(|path| !parts.contains(&pattern(path)));
     let holding: HashSet<&str> = members.iter().flat_map(|path| above(path)).collect();
-    let is_block = |path: &str| members.contains(path) && !holding.contains(path);
+    let listed = |path: &str| members.contains(path) && !holding.contains(path);
+    let unnumbered = |path: &str| list(path).is_none() && of_layers(&path) && !holding.contains(path);
+    let behind = |path: &str| {
+        let mut beside = members.iter().filter(|member| listed(member) && parent(member) == parent(path)).peekable();
+        beside.peek().is_some() && beside.all(|member| leads(wiring, outputs[member], &nodes[path]))
+    };
+    let is_block = |path: &str| listed(path) || unnumbered(path) && behind(path);
     let mut modules: Vec<Module> = outputs
         .iter()
         .map(|(path, &output)| Module { path: path.to_string(), output, is_block: is_block(path) })
@@ -180,6 +193,11 @@ fn are_parts(wiring: &Wiring, whole: &[usize], members: &[&[usize]], is_layer: i
 /// The paths of the modules that a module is inside of.
 fn above(path: &str) -> impl Iterator<Item = &str> {
     path.match_indices('.').map(|(at, _)| &path[..at])
+}
+
+/// The path of the module that a module is directly inside of.
+fn parent(path: &str) -> Option<&str> {
+    above(path).last()
 }
 
 /// Whether a value is among what some of `nodes`, in order, are computed from.

@@ -133,7 +133,11 @@ impl Pieces<'_> {
     /// The node that gives the output at `at`.
     fn last(&mut self, at: usize, operator: &str, inputs: &[&str], settings: Vec<AttributeProto>) {
         let output = self.node.output[at].clone();
-        self.several(operator, inputs, settings, vec![output]);
+        self.several(operator, inputs, settings, vec![output.clone()]);
+        // The optimizer gave the node the name of the first of those that it is in place of, and the value that of the last.
+        if output.starts_with('/') {
+            self.nodes.last_mut().expect("this").name = output;
+        }
     }
 
     fn number(&mut self, value: f32) -> String {
@@ -263,17 +267,30 @@ impl Pieces<'_> {
 
     /// The sum of the first two inputs and of that at `bias`, if there is one.
     fn skip_sum(&mut self, bias: usize) -> Result<String, String> {
-        let (mut x, skip) = (self.needed(0)?, self.needed(1)?);
-        if let Some(bias) = self.input(bias) {
-            x = self.piece("Add", &[&x, &bias], vec![]);
-        }
+        let (own, skip) = (self.needed(0)?, self.needed(1)?);
+        let x = match self.input(bias) {
+            Some(bias) => self.sum(&own, &bias, &[&own]),
+            None => own.clone(),
+        };
         Ok(match self.node.output.get(3).filter(|name| !name.is_empty()).cloned() {
             Some(sum) => {
                 self.last(3, "Add", &[&x, &skip], vec![]);
                 sum
             }
-            None => self.piece("Add", &[&x, &skip], vec![]),
+            None => self.sum(&x, &skip, &[&own, &skip]),
         })
+    }
+
+    /// A sum, of the module that gives the values `of` rather than of the normalization or activation that takes it, by the
+    /// names of PyTorch's older exporter: the last sum of a transformer's last block.
+    fn sum(&mut self, x: &str, y: &str, of: &[&str]) -> String {
+        let output = self.piece("Add", &[x, y], vec![]);
+        let folder = |name: &&str| name.starts_with('/').then(|| name[..name.rfind('/').unwrap_or(0)].to_string());
+        let folders: Option<Vec<String>> = of.iter().map(folder).collect();
+        if let Some(folder) = folders.and_then(|folders| folders.into_iter().reduce(shared)) {
+            self.nodes.last_mut().expect("the sum").name = format!("{folder}/Add");
+        }
+        output
     }
 
     /// What became `RMSNormalization` of ONNX 23.
@@ -289,7 +306,7 @@ impl Pieces<'_> {
         self.nothing_else(&[0, 1], &[0])?;
         let mut x = self.needed(0)?;
         if let Some(bias) = self.input(1) {
-            x = self.piece("Add", &[&x, &bias], vec![]);
+            x = self.sum(&x, &bias, &[&x]);
         }
         self.last(0, "Gelu", &[&x], vec![text("approximate", approximate)]);
         Ok(())
@@ -301,7 +318,7 @@ impl Pieces<'_> {
         let (x, kernel, bias) = (self.needed(0)?, self.needed(1)?, self.input(2).unwrap_or_default());
         let mut x = self.piece("Conv", &[&x, &kernel, &bias], self.but_activation());
         if let Some(summand) = self.input(3) {
-            x = self.piece("Add", &[&x, &summand], vec![]);
+            x = self.sum(&x, &summand, &[&x, &summand]);
         }
         let numbers = self.node.attribute("activation_params").map_or(&[][..], |numbers| &numbers.floats);
         self.activated(&x, numbers)
@@ -376,6 +393,12 @@ impl Pieces<'_> {
         self.last(0, "Mul", &[&x, &gate], vec![]);
         Ok(())
     }
+}
+
+/// The folder that two are in, or the same.
+fn shared(folder: String, other: String) -> String {
+    let same = folder.split('/').zip(other.split('/')).take_while(|(part, other)| part == other);
+    same.map(|(part, _)| part).collect::<Vec<_>>().join("/")
 }
 
 fn int(name: &str, i: i64) -> AttributeProto {

@@ -124,7 +124,9 @@ pub fn layers(
     shape: impl Fn(usize) -> Option<Shape>,
     weighted: &HashSet<usize>,
 ) -> (Vec<Layer>, Vec<(usize, usize)>) {
-    let modules = modules(wiring, |value| shape(value).is_some(), |node| weighted.contains(&node));
+    let constant = |node: usize| wiring.inputs[node].iter().flatten().find(|&&value| !compiled.is_computed(value));
+    let weights = |node: usize| weighted.contains(&node).then(|| *constant(node).unwrap_or(&wiring.outputs[node][0]));
+    let modules = modules(wiring, |value| shape(value).is_some(), weights);
     // Without modules: the blocks, as what alone is alive, else what follows every convolution or product.
     let mut unnamed = passed(wiring, compiled, alone, &shape, weighted);
     if unnamed.len() < FEWEST_PASSED {

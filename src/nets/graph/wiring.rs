@@ -131,8 +131,8 @@ impl Wiring {
             "; it was quantised to compute in whole numbers: take the file with floating-point weights, or quantise that as QDQ \
              (quantize_static, quant_format=QuantFormat.QDQ)"
         } else if any(|name| name.starts_with("Random") || matches!(name, "Bernoulli" | "Multinomial")) {
-            "; it draws random numbers, so that no two runs of it are alike: export the network that takes whole images (of a masked \
-             autoencoder the encoder as a plain one: transformers' ViTModel.from_pretrained for ViTMAE)"
+            "; it draws random numbers, so that no two runs of it are alike: export it without them (a VOneNet with its noise \
+             off; of a masked autoencoder the encoder as a plain one: transformers' ViTModel.from_pretrained for ViTMAE)"
         } else if any(|name| matches!(name, "If" | "SplitToSequence")) {
             "; PyTorch's newer exporter writes no branches and lists where it optimizes: torch.onnx.export(…, dynamo=True, optimize=True)"
         } else if any(|name| matches!(name, "Erfc" | "Expm1" | "StatefulPartitionedCall")) {

@@ -116,6 +116,37 @@ fn branches_side_by_side_are_parts_though_each_is_a_list() {
     assert_eq!(found, ["stage2", "stage3"]);
 }
 
+/// Two convolutions with a sum past them, computed twice, as in a network with recurrence.
+fn area(drawing: &mut Drawing, path: &str, x: String) -> String {
+    let kernels = [drawing.weights(&[4, 4, 1, 1]), drawing.weights(&[4, 4, 1, 1])];
+    (0..2).fold(x, |x, _| {
+        let y = (1..).zip(&kernels).fold(x.clone(), |y, (at, kernel)| {
+            let settings: &[(&str, &[i64])] = &[("kernel_shape", &[1, 1])];
+            module(drawing, &format!("{path}.conv{at}"), |drawing| drawing.set("Conv", &[&y, kernel], settings))
+        });
+        module(drawing, path, |drawing| drawing.node("Add", &[&x, &y]))
+    })
+}
+
+#[test]
+fn what_has_no_number_is_a_block_behind_blocks_beside_it() {
+    // CORnet's.
+    let found = chosen(|drawing, x| {
+        let y = ["V1", "V2", "V4", "IT"].into_iter().fold(x, |x, path| area(drawing, path, x));
+        module(drawing, "decoder", |drawing| drawing.node("GlobalAveragePool", &[&y]))
+    });
+    assert_eq!(found, ["V1", "V2", "V4", "IT", "decoder"]);
+}
+
+#[test]
+fn a_convolution_that_is_computed_again_and_again_is_no_block() {
+    let found = chosen(|drawing, x| {
+        let y = ["near", "far"].into_iter().fold(x, |x, path| area(drawing, path, x));
+        module(drawing, "decoder", |drawing| drawing.node("GlobalAveragePool", &[&y]))
+    });
+    assert!(!found.iter().any(|layer| layer.contains(".conv")), "{found:?}");
+}
+
 #[test]
 fn where_nothing_names_modules_a_layer_is_behind_its_fused_activation() {
     let folder = tempfile::tempdir().unwrap();
@@ -169,4 +200,50 @@ fn an_optimizers_names_change_no_layer() {
     for layer in ["blocks.0", "blocks.1", "blocks.0.attn", "blocks.0.mlp", "blocks.1.mlp.fc2"] {
         assert_eq!(value(&simplified, layer), value(&plain, layer), "{layer}");
     }
+}
+
+/// What an optimizer leaves of the names of PyTorch's older exporter: the value of the last node is named as the node is.
+fn told(drawing: &mut Drawing, path: &str, draw: impl FnOnce(&mut Drawing) -> String) -> String {
+    module(drawing, path, draw);
+    let node = drawing.nodes.last_mut().unwrap();
+    node.output[0] = format!("{}_output_{}", node.name, node.output[0]);
+    node.output[0].clone()
+}
+
+#[test]
+fn the_sum_before_the_last_normalization_is_the_last_blocks() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut drawing = Drawing::default();
+    let d = &mut drawing;
+    let x = d.conv("x", &[4, 3, 3, 3], 2, 1, 1);
+    let y = convolutions(d, "blocks/blocks.0/mlp", &x, 4);
+    let x = told(d, "blocks/blocks.0", |d| d.node("Add", &[&x, &y]));
+    let y = convolutions(d, "blocks/blocks.1/attn", &x, 4);
+    let x = told(d, "blocks/blocks.1", |d| d.node("Add", &[&x, &y]));
+    let y = told(d, "blocks/blocks.1/mlp/fc2", |d| d.conv(&x, &[4, 4, 1, 1], 1, 0, 1));
+    let inputs = [d.weights(&[8]), d.weights(&[8]), d.weights(&[8])];
+    let [scale, shift, bias] = inputs.each_ref().map(String::as_str);
+    let z = told(d, "norm", |d| d.node("SkipLayerNormalization", &[&y, &x, scale, shift, bias]));
+    let node = d.nodes.last_mut().unwrap();
+    (node.name, node.domain) = ("SkipLayerNorm_AddBias_3".to_string(), "com.microsoft".to_string());
+    let network = drawing.saved(&z, folder.path());
+    assert_eq!(asked(&network), ["blocks.0", "blocks.1", "norm"]);
+    let value = |layer: &str| &network.wiring.names[network.places[network.place(layer).unwrap()].0];
+    assert_eq!([value("blocks.1.mlp.fc2"), value("blocks.1")], [&format!("{z} (0)"), &format!("{z} (1)")]);
+}
+
+#[test]
+fn a_convolution_that_an_optimizer_joined_with_its_activation_ends_before_that() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut drawing = Drawing::default();
+    let d = &mut drawing;
+    let y = told(d, "relu", |d| d.conv("x", &[4, 3, 3, 3], 2, 1, 1));
+    let node = d.nodes.last_mut().unwrap();
+    (node.op_type, node.domain) = ("FusedConv".to_string(), "com.microsoft".to_string());
+    node.name = "/conv/Conv".to_string();
+    node.attribute.push(text("activation", "Relu"));
+    let z = module(d, "pool", |d| d.node("GlobalAveragePool", &[&y]));
+    let network = drawing.saved(&z, folder.path());
+    let value = |layer: &str| &network.wiring.names[network.places[network.place(layer).unwrap()].0];
+    assert_eq!([value("conv"), value("relu")], [&format!("{y} (0)"), &y]);
 }

@@ -51,6 +51,23 @@ fn refusal(draw: impl Fn(&mut Drawing) -> String) -> String {
 }
 
 #[test]
+fn a_number_of_images_that_the_exporter_wrote_into_a_file_is_told() {
+    let said = |images: usize, operator: &str, settings: &[(&str, &[i64])]| {
+        refusal(|d| {
+            let (y, state) = (d.conv("x", &[4, 3, 3, 3], 2, 1, 1), d.weights(&[images, 4, 8, 8]));
+            d.set(operator, &[&y, &state], settings)
+        })
+    };
+    for images in [1, 2] {
+        let said = said(images, "Concat", &[("axis", &[1])]);
+        assert!(said.contains(&format!("computes no other than {images}, which the exporter wrote")), "{said}");
+    }
+    let state = said(2, "Add", &[]);
+    assert!(state.contains("[images, 4, 8, 8] and [2, 4, 8, 8]") && state.contains("no other than 2"), "{state}");
+    assert!(!said(3, "Add", &[]).contains("exporter"), "of no number that is tried");
+}
+
+#[test]
 fn numbers_of_types_that_are_not_read_are_refused() {
     let said = refusal(|d| {
         let (scale, zero) = (d.number(0.1), d.ones(4, &[]));
