@@ -282,6 +282,9 @@ fn remedy(error: &Error) -> &'static str {
             Some(ErrorKind::FileTooLarge) => {
                 return "; allow larger files (ulimit -f, the file system), and the same command goes on";
             }
+            Some(ErrorKind::PermissionDenied) if cfg!(windows) => {
+                return "; where another program has it open, close it, and the same command goes on";
+            }
             Some(ErrorKind::IsADirectory) => return "; name a file in it",
             Some(ErrorKind::NotADirectory) => return "; a file stands where a folder is expected",
             _ => cause = error.source(),

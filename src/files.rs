@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, Chain, Cursor, Read};
 use std::path::{Path, PathBuf};
+use std::string::FromUtf16Error;
 use std::time::SystemTime;
 
 use ::safetensors::tensor::Metadata;
@@ -146,6 +147,19 @@ pub fn read_to_string(path: &Path) -> io::Result<String> {
     let text = String::from_utf8(read_text(path)?)
         .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "is not UTF-8, as is expected; save it as UTF-8"))?;
     Ok(without_mark(text))
+}
+
+/// A text that its mark says to be UTF-16; none without such a mark.
+pub fn utf16(bytes: &[u8]) -> Option<Result<String, FromUtf16Error>> {
+    let decoded = |text: &[u8], unit: fn([u8; 2]) -> u16| {
+        let units: Vec<u16> = text.as_chunks().0.iter().map(|&pair| unit(pair)).collect();
+        Some(String::from_utf16(&units))
+    };
+    match bytes {
+        [0xff, 0xfe, text @ ..] => decoded(text, u16::from_le_bytes),
+        [0xfe, 0xff, text @ ..] => decoded(text, u16::from_be_bytes),
+        _ => None,
+    }
 }
 
 /// A text without the byte-order mark that programs of Windows begin it with.

@@ -28,8 +28,10 @@ pub use rows::{
 };
 pub use table::{ResultsError, Table, read_table, table_text, write_table};
 
+use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -86,10 +88,33 @@ pub fn write_atomically(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::R
         buffered.flush()?;
         drop(buffered);
         file.as_file().sync_all()?;
-        file.persist(path)?;
-        Ok(())
+        put(file, path)
     };
     written().map_err(FileError::at(path))
+}
+
+/// How often, and after how long, a file is put in its place on Windows, where others may have the old one open for a moment: a virus
+/// scanner, `semgpu status`.
+const TRIES: (usize, Duration) = (50, Duration::from_millis(20));
+
+/// Puts a written file in its place. On Windows tempfile's `persist` replaces none that is being read, and knows no path of more
+/// than 260 letters.
+pub(crate) fn put(mut file: NamedTempFile, path: &Path) -> io::Result<()> {
+    // Windows lets nobody read a locked file.
+    if cfg!(windows) {
+        let _ = file.as_file().unlock();
+    }
+    let mut tries = 1;
+    while let Err(error) = std::fs::rename(file.path(), path) {
+        let may_be_open = cfg!(windows) && error.kind() == io::ErrorKind::PermissionDenied;
+        if !may_be_open || tries == TRIES.0 {
+            return Err(error);
+        }
+        tries += 1;
+        std::thread::sleep(TRIES.1);
+    }
+    file.disable_cleanup(true);
+    Ok(())
 }
 
 /// A temporary file in the directory of `path`, which is made.
@@ -105,12 +130,9 @@ pub(crate) fn beside(path: &Path) -> io::Result<NamedTempFile> {
 /// Makes a file that is being written: known by its name, and by a lock that its writer lives, so that those of dead ones can be
 /// removed ([`remove_dead`]).
 fn temporary(directory: &Path) -> io::Result<NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(directory::TEMPORARY);
-    // Temporary files are private by default; results are as readable as the user's other files.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let file = builder.tempfile_in(directory)?;
+    // As other files are made: tempfile's own are private, and marked as temporary on Windows.
+    let made = |path: &Path| File::options().read(true).write(true).create_new(true).open(path);
+    let file = tempfile::Builder::new().prefix(directory::TEMPORARY).make_in(directory, made)?;
     // Some network file systems have no locks: there they stay.
     let _ = file.as_file().try_lock();
     Ok(file)
@@ -178,6 +200,23 @@ mod tests {
         let under_a_file = path.join("accuracy.csv");
         let error = write_table::<AccuracyRow>(&path, &[]).unwrap_err();
         assert_eq!(error.path, under_a_file);
+    }
+
+    #[test]
+    fn a_file_that_is_read_for_a_moment_is_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        // Longer than Windows takes a path that nobody prepared.
+        let path = directory.path().join("a".repeat(200)).join("b".repeat(100)).join("finished.json");
+        write_json(&path, &1).unwrap();
+        let reader = files::open(&path).unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(Duration::from_millis(100));
+                drop(reader);
+            });
+            write_json(&path, &2).unwrap();
+        });
+        assert_eq!(read_json::<u32>(&path), Some(2));
     }
 
     #[cfg(unix)]

@@ -41,11 +41,26 @@ pub fn first<S: Borrow<str>>(names: &[S], most: usize) -> String {
 
 /// An argument as a shell takes it: in quotes if it has what means something there.
 pub fn shell(argument: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
-    match !argument.is_empty() && argument.chars().all(plain) {
+    if cfg!(windows) { for_windows(argument) } else { for_posix(argument) }
+}
+
+fn for_posix(argument: &str) -> String {
+    match is_plain(argument, "-_./=:,@%+") {
         true => argument.to_string(),
         false => format!("'{}'", argument.replace('\'', "'\\''")),
     }
+}
+
+/// In the quotes that cmd and PowerShell both know.
+fn for_windows(argument: &str) -> String {
+    match is_plain(argument, "-_./\\=:+") {
+        true => argument.to_string(),
+        false => format!("\"{}\"", argument.replace('"', "\\\"")),
+    }
+}
+
+fn is_plain(argument: &str, signs: &str) -> bool {
+    !argument.is_empty() && argument.chars().all(|c| c.is_ascii_alphanumeric() || signs.contains(c))
 }
 
 /// What is to be said of a file that names no concepts beside others that do.
@@ -147,7 +162,9 @@ mod tests {
     #[test]
     fn a_shell_takes_a_word_as_it_is() {
         assert_eq!(shell("vgg16.toml"), "vgg16.toml");
-        assert_eq!(shell("my file's"), "'my file'\\''s'");
+        assert_eq!(for_posix("my file's"), "'my file'\\''s'");
+        assert_eq!(for_windows("C:\\results\\my.toml"), "C:\\results\\my.toml");
+        assert_eq!(for_windows("my file's"), "\"my file's\"");
     }
 
     #[test]

@@ -90,13 +90,10 @@ fn is_printed(line: &str) -> bool {
 
 /// UTF-8, or by its mark UTF-16 (Excel's "Unicode text").
 fn decode(bytes: Vec<u8>) -> Result<String, &'static str> {
-    let utf16 = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
-        let units: Vec<u16> = bytes.as_chunks().0.iter().map(|&pair| unit(pair)).collect();
-        String::from_utf16(&units).map_err(|_| "damaged UTF-16; save it as UTF-8")
-    };
+    if let Some(text) = files::utf16(&bytes) {
+        return text.map_err(|_| "damaged UTF-16; save it as UTF-8");
+    }
     match &bytes[..] {
-        [0xff, 0xfe, text @ ..] => utf16(text, u16::from_le_bytes),
-        [0xfe, 0xff, text @ ..] => utf16(text, u16::from_be_bytes),
         [0x1f, 0x8b, ..] => Err("packed by gzip; unpack it, or of word vectors end its name in .gz"),
         text if text.contains(&0) => Err("bytes of 0, as UTF-16 without a mark has them; save it as UTF-8"),
         _ => String::from_utf8(bytes).map(files::without_mark).map_err(|_| "not UTF-8; save it as UTF-8"),

@@ -69,7 +69,7 @@ fn networks(json: bool) -> Result<(), Error> {
 
 fn layers_of(name: &str, form: Option<&str>, json: bool, progress: &Progress) -> Result<(), Error> {
     let file = Path::new(name);
-    if nets::find(name).is_none() && (files::ending(file) == "onnx" || name.contains('/')) {
+    if nets::find(name).is_none() && (files::ending(file) == "onnx" || name.contains(std::path::is_separator)) {
         std::fs::metadata(file).map_err(FileError::at(file)).map_err(Error::input)?;
     }
     // What computes a layer of a graph.

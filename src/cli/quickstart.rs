@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::device::Choice;
 use crate::error::{Error, FileError};
 use crate::progress::Progress;
-use crate::results::{beside, check_files, remove_dead};
+use crate::results::{self, beside, check_files, remove_dead};
 use crate::wording::shell;
 
 use super::{print, run, threads};
@@ -153,8 +153,7 @@ fn put(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     let written = || -> io::Result<()> {
         let mut file = beside(path)?;
         file.write_all(bytes)?;
-        file.persist(path)?;
-        Ok(())
+        results::put(file, path)
     };
     written().map_err(FileError::at(path))
 }

@@ -59,8 +59,9 @@ fn folder_from(manifest: &Path, images: &Path) -> Result<PathBuf, FileError> {
     let to = images.canonicalize().map_err(FileError::at(images))?;
     let (from, to_parts): (Vec<Component>, Vec<Component>) = (from.components().collect(), to.components().collect());
     let shared = from.iter().zip(&to_parts).take_while(|(a, b)| a == b).count();
+    // On another drive. Made canonical it would begin as no other program knows it, with `\\?\`.
     if shared == 0 {
-        return Ok(to);
+        return std::path::absolute(images).map_err(FileError::at(images));
     }
     let up = from[shared..].iter().map(|_| Component::ParentDir);
     Ok(up.chain(to_parts[shared..].iter().copied()).collect())

@@ -57,7 +57,7 @@ pub struct Member {
 
 /// Whether a folder's name, in lower case, is of something else in the sweep's directory, or of a file that results may have.
 fn is_others(folder: &str) -> bool {
-    ["figures", "rsm", ".", ".."].contains(&folder)
+    ["figures", "rsm"].contains(&folder)
         || [".csv", ".json", ".html", ".shards", ".draws.safetensors"].iter().any(|ending| folder.ends_with(ending))
         || folder.starts_with(".semgpu")
 }
@@ -283,9 +283,7 @@ mod tests {
         assert!(said.contains("sweep.toml: [[network]] 1 and 2") && said.contains("label"), "{said}");
         let said = refused(TWO, &["network.1.label=VGG16"]);
         assert!(said.contains("1 and 2"), "{said}");
-        for label in
-            ["figures", "a.shards", "Networks.csv", "run.json", "compare.csv", ".semgpu.lock", "..", "a\\tb", ""]
-        {
+        for label in ["figures", "a.shards", "Networks.csv", "run.json", "compare.csv", ".semgpu.lock", "a\\tb", ""] {
             let said = refused(&TWO.replace("VGG16, trained", label), &[]);
             assert!(said.contains("[[network]] 2"), "{label:?}: {said}");
         }

@@ -1,11 +1,12 @@
 //! Reading a configuration: the file as it was written, then the overrides of the command line.
 
-use std::io::{Error, ErrorKind};
+use std::io::Error;
 use std::path::{Path, PathBuf};
 
 use super::schema::no_section;
 use super::{ConfigError, NetworkConfig, Written, whole};
 use crate::error::FileError;
+use crate::files;
 use crate::wording::plain;
 
 impl Written {
@@ -20,12 +21,11 @@ impl Written {
 
     /// [`Self::from_file`], and the overrides as they hold in any directory.
     fn overridden(path: &Path, overrides: &[String]) -> Result<(Self, Vec<String>), ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(|error| match error.kind() {
-            ErrorKind::InvalidData => {
-                FileError::at(path)(Error::other("is not UTF-8, as is expected; save it as UTF-8"))
-            }
-            _ => FileError::at(path)(error),
-        })?;
+        let bytes = std::fs::read(path).map_err(FileError::at(path))?;
+        // `semgpu concepts … > experiment.toml` makes UTF-16 in Windows' own PowerShell.
+        let text = files::utf16(&bytes).map_or_else(|| String::from_utf8(bytes).ok(), Result::ok);
+        let not_text = || FileError::at(path)(Error::other("is not UTF-8, as is expected; save it as UTF-8"));
+        let text = text.ok_or_else(not_text)?;
         let toml_error = |error| ConfigError::Toml { path: path.to_path_buf(), found: described(&error, &text) };
         // A list would be taken for the values of a section's keys, in their order.
         let found = toml::from_str(&text).ok().and_then(|table| no_section(&table));

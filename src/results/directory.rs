@@ -155,11 +155,11 @@ fn file_name(name: &str) -> String {
     shortened(name.replace(['/', '\\', ':', '*', '?', '"', '<', '>', '|'], "_"), 200, name)
 }
 
-/// The part of a file's name that a name makes, in so many bytes: where it has more it ends in the name's checksum. On
-/// Windows one that is a device's gets a sign more.
+/// The part of a file's name that a name makes, in so many bytes: where it has more it ends in the name's checksum. One that is a
+/// device's on Windows gets a sign more, on every system: results are moved between them.
 fn shortened(part: String, bytes: usize, name: &str) -> String {
     const DIGITS: usize = 16;
-    let part = if cfg!(windows) && is_device(&part) { format!("_{part}") } else { part };
+    let part = if is_device(&part) { format!("_{part}") } else { part };
     if part.len() <= bytes {
         return part;
     }
@@ -254,10 +254,15 @@ pub fn is_scales(file: &str) -> bool {
     matrix.is_some_and(|matrix| matrix.rsplit_once('.').is_some_and(|(name, _)| !name.is_empty()))
 }
 
-/// A name as part of a figure's file, of which it may be one of two, in characters that every file system takes.
+/// A name as part of a figure's file, of which it may be one of two, or as a folder, in characters that every file system takes.
 pub fn figure_name(name: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' };
-    shortened(name.chars().map(plain).collect(), 100, name)
+    let mut part: String = name.chars().map(plain).collect();
+    // Windows leaves the dots away that a folder's name ends with.
+    if part.ends_with('.') {
+        part.push('_');
+    }
+    shortened(part, 100, name)
 }
 
 #[cfg(test)]
@@ -339,12 +344,12 @@ mod tests {
         for (name, part) in [("aux", "_aux"), ("NUL.1", "_NUL.1"), ("com1", "_com1"), ("aux1", "aux1"), ("com", "com")]
         {
             assert_eq!(is_device(name), part.starts_with('_'), "{name}");
-            let part = if cfg!(windows) { part } else { name };
             assert_eq!(directory.layer_rsm(name), directory.matrices().join(format!("{part}.npy")));
             assert_eq!(figure_name(name), part);
         }
         let clash = Clash::Matrix("aux".to_string());
-        assert_eq!(same_file([], ["aux", "_aux"]), cfg!(windows).then_some((Named::Layer, "_aux", clash)));
+        assert_eq!(same_file([], ["aux", "_aux"]), Some((Named::Layer, "_aux", clash)));
+        assert_eq!(["net.", "..", "a.b"].map(figure_name), ["net._", ".._", "a.b"]);
         let short = "x".repeat(200);
         assert_eq!(directory.layer_rsm(&short), directory.matrices().join(format!("{short}.npy")));
         assert_eq!(figure_name(&short).len(), 100);

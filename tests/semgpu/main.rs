@@ -117,8 +117,9 @@ impl Small {
         small
     }
 
+    /// A path below it, as the system writes it.
     pub fn path(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
+        self.directory.path().join(name).components().collect()
     }
 
     /// The path as an argument.

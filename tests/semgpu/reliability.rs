@@ -1,6 +1,8 @@
 //! Nothing lost, nothing hangs.
 
+#[cfg(unix)]
 use std::process::Stdio;
+#[cfg(unix)]
 use std::time::{Duration, Instant};
 
 use semgpu::arrays::write_npy;

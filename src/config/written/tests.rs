@@ -51,6 +51,16 @@ fn a_file_in_another_encoding_is_told_the_one_that_is_read() {
 }
 
 #[test]
+fn a_file_that_powershell_wrote_is_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("experiment.toml");
+    let text = format!("\u{feff}{}", SMALLEST.replace('\n', "\r\n").replace("m.csv", "\u{c4}pfel.csv"));
+    std::fs::write(&path, text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>()).unwrap();
+    let config = Config::read(&path, &[]).unwrap();
+    assert_eq!(config.stimuli.manifest, directory.path().join("\u{c4}pfel.csv"));
+}
+
+#[test]
 fn an_element_that_a_list_has_not_is_told_those_that_it_has() {
     let said = |text: &str| read(SMALLEST, &[text]).unwrap_err().to_string();
     assert!(said("words.1.name=V").contains("no element 1 in a list, expected a number from 0 to 0"));

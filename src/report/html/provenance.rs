@@ -71,6 +71,11 @@ mod tests {
     fn a_command_can_be_pasted_into_a_shell() {
         let arguments = ["semgpu", "run", "--set", "network.layers=[\"fire9\"]", "it's", "", "a/b-c_1.npy"];
         let command = command(&arguments.map(String::from));
-        assert_eq!(command, "semgpu run --set 'network.layers=[\"fire9\"]' 'it'\\''s' '' a/b-c_1.npy");
+        let quoted = if cfg!(windows) {
+            r#"semgpu run --set "network.layers=[\"fire9\"]" "it's" "" a/b-c_1.npy"#
+        } else {
+            r#"semgpu run --set 'network.layers=["fire9"]' 'it'\''s' '' a/b-c_1.npy"#
+        };
+        assert_eq!(command, quoted);
     }
 }
