@@ -97,6 +97,9 @@ pub fn write_atomically(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::R
 /// scanner, `semgpu status`.
 const TRIES: (usize, Duration) = (50, Duration::from_millis(20));
 
+/// What Windows says of a file that a program holds open for itself.
+const SHARING_VIOLATION: i32 = 32;
+
 /// Puts a written file in its place. On Windows tempfile's `persist` replaces none that is being read, and knows no path of more
 /// than 260 letters.
 pub(crate) fn put(mut file: NamedTempFile, path: &Path) -> io::Result<()> {
@@ -106,9 +109,13 @@ pub(crate) fn put(mut file: NamedTempFile, path: &Path) -> io::Result<()> {
     }
     let mut tries = 1;
     while let Err(error) = std::fs::rename(file.path(), path) {
-        let may_be_open = cfg!(windows) && error.kind() == io::ErrorKind::PermissionDenied;
-        if !may_be_open || tries == TRIES.0 {
+        let is_open =
+            error.kind() == io::ErrorKind::PermissionDenied || error.raw_os_error() == Some(SHARING_VIOLATION);
+        if !cfg!(windows) || !is_open {
             return Err(error);
+        }
+        if tries == TRIES.0 {
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, error));
         }
         tries += 1;
         std::thread::sleep(TRIES.1);
