@@ -74,7 +74,7 @@ fn layers_of(name: &str, form: Option<&str>, json: bool, progress: &Progress) ->
     }
     // What computes a layer of a graph.
     let layers: Vec<(Layer, Option<String>)> = match nets::find(name) {
-        None if is_graph(file) => {
+        None if files::ending(file) == "onnx" || is_graph(file) => {
             let graph = graph(file)?;
             graph.doubt_of_images().iter().for_each(|doubt| progress.line(format!("warning: {doubt}")));
             let operators = graph.operators().map(|operator| Some(operator.to_string()));

@@ -122,3 +122,12 @@ fn a_tensor_of_integers_fits_no_network() {
     let said = fail(&["inspect", &path.display().to_string(), "--network", "squeezenet1_1"], 2);
     assert!(said.contains("is of type I32, expected F64"), "{said}");
 }
+
+#[test]
+fn layers_of_a_graph_that_git_lfs_has_not_fetched_are_told_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("network.onnx");
+    std::fs::write(&path, "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 12345\n").unwrap();
+    let said = fail(&["layers", &path.display().to_string()], 2);
+    assert!(said.contains("network.onnx: a pointer of Git LFS"), "{said}");
+}

@@ -111,7 +111,10 @@ pub fn compile<'a>(
             if wiring.takers[wiring.constants[at]].is_empty() {
                 continue;
             }
-            let problem = format!("{} is of type {name}, expected floating-point or whole numbers", constant.name);
+            let problem = format!(
+                "{} is of type {name}, expected floating-point numbers of 16 bits or more, INT64, INT32, INT8, UINT8 or BOOL",
+                constant.name
+            );
             return Err(WeightsError::Graph { path: model.path.clone(), problem });
         }
         let most = match constant.is_float() {
