@@ -148,7 +148,7 @@ _DEVICE = re.compile(r"(con|prn|aux|nul|(com|lpt)[0-9])\s*(\.|$)", re.IGNORECASE
 def _part_of_file(name: str) -> str:
     """What a layer's or a word model's matrix is called by its name: `file_name` in src/results/directory.rs."""
     part = re.sub(r'[/\\:*?"<>|]', "_", name)
-    part = f"_{part}" if os.name == "nt" and _DEVICE.match(part) else part
+    part = f"_{part}" if _DEVICE.match(part) else part
     if len(part.encode()) <= 200:
         return part
     return part.encode()[:183].decode(errors="ignore") + "-" + hashlib.sha256(name.encode()).hexdigest()[:16]
