@@ -53,6 +53,9 @@ pub enum ShardError {
         /// What is wrong with it.
         reason: String,
     },
+    /// Experiments whose shards would lie in one place.
+    #[error("{}: the results of two experiments; give one of them another run.out, or cut them one at a time with --out", .0.display())]
+    Shared(PathBuf),
     /// The inputs are not those that were cut.
     #[error(
         "{}: the shards of another experiment; changed since `semgpu shards`: {what} (version, device and inputs must be the \

@@ -159,6 +159,11 @@ pub(super) fn cut(arguments: Cutting, called: &Path, progress: &Progress) -> Res
             }
         }
     }
+    for (n, (out, _)) in cuts.iter().enumerate() {
+        if cuts[..n].iter().any(|(other, _)| other == out) {
+            return Err(Error::input(ShardError::Shared(out.clone())));
+        }
+    }
     // Not before every experiment may be cut: until then the commands that were written before hold.
     let mut tables = Tables::default();
     for (out, cut) in cuts {

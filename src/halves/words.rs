@@ -52,10 +52,14 @@ fn is_text(file: impl BufRead) -> std::io::Result<bool> {
         [word, values @ ..] if !number(word) && !values.is_empty() && values.iter().all(number) => {
             let rest: Vec<String> = lines.take(values.len() + 1).collect::<Result<_, _>>()?;
             // A number more in every line: a triangle. In the second alone: a word of two parts.
-            let more = |(place, line): (usize, &String)| line.split_whitespace().count() == fields.len() + place + 1;
+            let cells = |line: &String| match first.contains('\t') {
+                true => line.split('\t').count(),
+                false => line.split_whitespace().count(),
+            };
+            let more = |(place, line): (usize, &String)| cells(line) == fields.len() + place + 1;
             let rises = !rest.is_empty() && rest.iter().enumerate().all(more);
-            // As many lines as numbers: a square matrix whose rows have names; below whole numbers, which are its columns' names.
-            let is_square = rest.len() + 1 == values.len() || rest.len() == values.len() && values.iter().all(whole);
+            // As many lines as numbers: a square matrix whose rows have names; below the numbers of its columns.
+            let is_square = rest.len() + 1 == values.len() || rest.len() == values.len() && count_up(values);
             Ok(!rises && !is_square)
         }
         // The first word is a blank, where the next line has a word before as many numbers. Whole numbers, or numbers above as
@@ -68,6 +72,12 @@ fn is_text(file: impl BufRead) -> std::io::Result<bool> {
         }
         _ => Ok(false),
     }
+}
+
+/// Whether values are whole numbers from small to large, as those of columns.
+fn count_up(values: &[&str]) -> bool {
+    let values: Vec<f64> = values.iter().filter_map(|value| value.parse().ok()).collect();
+    values.iter().all(|value| value.fract() == 0.0) && values.is_sorted_by(|a, b| a < b)
 }
 
 /// Vectors of words.
@@ -110,7 +120,10 @@ mod tests {
         assert!(!told("cat 1 0.5\ndog 0.5 1\n") && !told("cat 1 0.5\ndog 0.5 1\n\n"));
         // pandas: to_csv(sep=" ", index_label="name").
         assert!(!told("name 0 1\ncat 1 0.5\ndog 0.5 1\n"));
+        assert!(!told("name -1.0 0.0\ncat 1 0.5\ndog 0.5 1\n"));
         assert!(told("name 0 1\ncat 1 0.5\ndog 0.5 1\nmole 0.1 0.2\n"));
+        assert!(told("cat 1 0 0\ndog 1 0 1\nox 0 1 0\nmole 0 0 1\n"), "categories");
+        assert!(!told("cat\t1\nsea lion\t0.5\t1\nguinea pig\t0.1\t0.2\t1\n"));
         assert!(is_text(&b"cat 1.5 2 3\nd\xf6g 4 5 6\nox 4 5 6\nmole 1 1 1\n"[..]).unwrap());
         assert!(!told("cat dog\n1 0.5\n0.5 1\n"));
         assert!(!told("1 0.5\n0.5 1\n"));

@@ -117,7 +117,8 @@ impl GraphNetwork {
                 |known: &Option<Known>| matches!(known, Some(Known::Computed(shape)) if shape.first() == Some(&images));
             of(images).is_ok_and(|compiled| wiring.results.iter().any(|&value| first(&compiled.known[value])))
         };
-        let fixed = || FIXED_IMAGES.into_iter().find(computes);
+        // Groups of images, as the frames of a film, may be any number of groups.
+        let fixed = || FIXED_IMAGES.into_iter().find(|&images| computes(&images) && !computes(&(2 * images)));
         let compiled = of(trial).map_err(|error| if images.is_none() { of_images(error, fixed()) } else { error })?;
         if let Some(&value) = wiring.results.iter().find(|&&value| compiled.known[value].is_none()) {
             return Err(refused(format!("gives {:?}, which no node computes", wiring.names[value])));

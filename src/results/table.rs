@@ -23,7 +23,7 @@ pub enum ResultsError {
     #[error(transparent)]
     File(#[from] FileError),
     /// The header lacks a column.
-    #[error("{}: line 1: no column \"{column}\", expected {expected}", path.display())]
+    #[error("{}: line 1: no column \"{column}\", expected {expected}{AGAIN}", path.display())]
     NoColumn {
         /// The table.
         path: PathBuf,
@@ -33,7 +33,7 @@ pub enum ResultsError {
         expected: String,
     },
     /// A value is not what its column holds.
-    #[error("{}: line {line}: column \"{column}\": \"{found}\": {reason}", path.display())]
+    #[error("{}: line {line}: column \"{column}\": \"{found}\": {reason}{AGAIN}", path.display())]
     Value {
         /// The table.
         path: PathBuf,
@@ -47,7 +47,7 @@ pub enum ResultsError {
         reason: String,
     },
     /// A line that is no record of the table.
-    #[error("{}: line {line}: {reason}", path.display())]
+    #[error("{}: line {line}: {reason}{AGAIN}", path.display())]
     Line {
         /// The table.
         path: PathBuf,
@@ -57,6 +57,9 @@ pub enum ResultsError {
         reason: String,
     },
 }
+
+/// What helps where a spreadsheet, say, has saved a table.
+const AGAIN: &str = "; the command that made the results makes it again";
 
 /// A row of a result table; its fields are the columns.
 pub trait Table: Serialize + DeserializeOwned {
@@ -300,7 +303,7 @@ mod tests {
         let wrong_value = message(&format!("{header}{row}vgg16,fc1,GloVe,1,2,0,many,0.5\n"));
         assert!(wrong_value.contains("groups.csv: line 3: column \"pairs\": \"many\": invalid digit"), "{wrong_value}");
         let short = message(&format!("{header}{row}vgg16,fc1\n"));
-        assert!(short.ends_with("groups.csv: line 3: 2 values, expected 8"), "{short}");
+        assert!(short.contains("groups.csv: line 3: 2 values, expected 8; the command that made"), "{short}");
         let no_column = message("network,layer,words,group,passed,ties,accuracy\n");
         assert!(no_column.contains("groups.csv: line 1: no column \"pairs\", expected network,"), "{no_column}");
         // As spreadsheets save it.

@@ -343,6 +343,19 @@ fn tables_of_commands_replace_no_file_of_others() {
 }
 
 #[test]
+fn two_experiments_of_one_place_are_not_cut() {
+    let small = Small::make();
+    let configs = ["experiment.toml", "other.toml"].map(|name| small.text(name));
+    std::fs::copy(&configs[0], &configs[1]).unwrap();
+    let (out, tables) = (small.text("o"), small.text("tables"));
+    let told = ["--device", "cpu", "--seconds-per-group", "9", "--seconds-per-draw", "0.1", "--fresh"];
+    let arguments = ["shards", &configs[0], &configs[1], "--out", &out, "--tables", &tables];
+    let said = fail(&[&arguments[..], &told].concat(), 2);
+    assert!(said.contains("the results of two experiments"), "{said}");
+    assert!(!small.path("o.shards").exists() && !small.path("tables").exists());
+}
+
+#[test]
 fn shards_of_other_inputs_are_refused() {
     let small = Small::make();
     let commands = cut(&small, "merged");

@@ -74,16 +74,19 @@ fn shared<'a>(path: &'a str, other: &str) -> &'a str {
 /// All modules whose output `is_layer`, in the order of computation.
 ///
 /// A block is a module that is one of a list (its name ends in a number, and another of its list is computed from it or it
-/// from that), has convolutions or products with two weights in it or more, and holds no such list itself, but lists of
+/// from that), has two convolutions or products with weights in it or more, and holds no such list itself, but lists of
 /// parts. In a ResNet these are the residual blocks, in a transformer its layers, in a ConvNeXt or Swin the blocks
-/// of all stages. One without a number that stands beside blocks and is computed from all of them is a block too, as `IT`
-/// is of CORnet, whose others are `V1`, `V2` and `V4`.
+/// of all stages. One without a number that stands beside blocks, is computed from all of them and `is_passage` is a block
+/// too, as `IT` is of CORnet, whose others are `V1`, `V2` and `V4`.
 ///
-/// `weights` tells a node's, none where it has none: a convolution that a network computes again and again has them once.
+/// `weights` tells a node's, none where it has none, and `is_plain` a node that takes one computed value and constants: a module
+/// of such nodes with one weight is a layer that the network computes again and again.
 pub fn modules(
     wiring: &Wiring,
     is_layer: impl Fn(usize) -> bool,
     weights: impl Fn(usize) -> Option<usize>,
+    is_plain: impl Fn(usize) -> bool,
+    is_passage: impl Fn(usize) -> bool,
 ) -> Vec<Module> {
     let paths = paths(wiring);
     let paths = paths.iter().enumerate().flat_map(|(node, paths)| paths.iter().map(move |path| (node, path)));
@@ -107,8 +110,12 @@ pub fn modules(
             Some((*path, values.filter(leaves).find(|&value| is_layer(value))?))
         })
         .collect();
-    let of_layers =
-        |path: &&str| nodes[*path].iter().filter_map(|&node| weights(node)).collect::<HashSet<_>>().len() >= 2;
+    let of_layers = |path: &&str| {
+        let weights: Vec<usize> = nodes[*path].iter().filter_map(|&node| weights(node)).collect();
+        let is_one =
+            || weights.iter().all(|weight| *weight == weights[0]) && nodes[*path].iter().all(|&node| is_plain(node));
+        weights.len() >= 2 && !is_one()
+    };
     let members: Vec<&str> = outputs.keys().copied().filter(|path| list(path).is_some()).filter(of_layers).collect();
     let mut lists: HashMap<String, HashMap<&str, Vec<&str>>> = HashMap::new();
     for path in &members {
@@ -142,7 +149,8 @@ pub fn modules(
     members.retain(|path| !parts.contains(&pattern(path)));
     let holding: HashSet<&str> = members.iter().flat_map(|path| above(path)).collect();
     let listed = |path: &str| members.contains(path) && !holding.contains(path);
-    let unnumbered = |path: &str| list(path).is_none() && of_layers(&path) && !holding.contains(path);
+    let unnumbered =
+        |path: &str| list(path).is_none() && of_layers(&path) && !holding.contains(path) && is_passage(outputs[path]);
     let behind = |path: &str| {
         let mut beside = members.iter().filter(|member| listed(member) && parent(member) == parent(path)).peekable();
         beside.peek().is_some() && beside.all(|member| leads(wiring, outputs[member], &nodes[path]))

@@ -126,7 +126,16 @@ pub fn layers(
 ) -> (Vec<Layer>, Vec<(usize, usize)>) {
     let constant = |node: usize| wiring.inputs[node].iter().flatten().find(|&&value| !compiled.is_computed(value));
     let weights = |node: usize| weighted.contains(&node).then(|| *constant(node).unwrap_or(&wiring.outputs[node][0]));
-    let modules = modules(wiring, |value| shape(value).is_some(), weights);
+    // All that follows is computed from it, and it is no classifier's layer and no gate, which have one place.
+    let has_places = |shape: Shape| shape.as_map()[1..].iter().product::<usize>() > 1;
+    let is_passage = |value: usize| alone.contains(&Some(value)) && shape(value).is_some_and(has_places);
+    let modules = modules(
+        wiring,
+        |value| shape(value).is_some(),
+        weights,
+        |node| weighted.contains(&node) || constant(node).is_some(),
+        is_passage,
+    );
     // Without modules: the blocks, as what alone is alive, else what follows every convolution or product.
     let mut unnamed = passed(wiring, compiled, alone, &shape, weighted);
     if unnamed.len() < FEWEST_PASSED {

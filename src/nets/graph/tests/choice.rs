@@ -148,6 +148,38 @@ fn a_convolution_that_is_computed_again_and_again_is_no_block() {
 }
 
 #[test]
+fn a_block_may_take_its_weights_twice() {
+    // As sparse coding does, by a dictionary and its transpose.
+    let found = chosen(|drawing, x| {
+        (0..3).fold(x, |x, at| {
+            let kernel = drawing.weights(&[4, 4, 1, 1]);
+            module(drawing, &format!("layers.{at}"), |drawing| {
+                let settings: &[(&str, &[i64])] = &[("kernel_shape", &[1, 1])];
+                let y = drawing.set("Conv", &[&x, &kernel], settings);
+                let y = drawing.node("Relu", &[&y]);
+                let y = drawing.set("ConvTranspose", &[&y, &kernel], settings);
+                drawing.node("Add", &[&x, &y])
+            })
+        })
+    });
+    assert_eq!(found[..3], ["layers.0", "layers.1", "layers.2"], "{found:?}");
+}
+
+#[test]
+fn gates_and_classifiers_beside_blocks_are_none() {
+    let found = chosen(|drawing, x| {
+        let x = (1..3).fold(x, |x, at| convolutions(drawing, &format!("stage1/sep{at}"), &x, 4));
+        let gate = drawing.node("GlobalAveragePool", &[&x]);
+        let gate = convolutions(drawing, "stage1/se", &gate, 4);
+        let x = module(drawing, "stage1", |drawing| drawing.node("Mul", &[&x, &gate]));
+        let x = module(drawing, "pool", |drawing| drawing.node("GlobalAveragePool", &[&x]));
+        let x = convolutions(drawing, "classifier", &x, 4);
+        module(drawing, "softmax", |drawing| drawing.set("Softmax", &[&x], &[("axis", &[1])]))
+    });
+    assert_eq!(found, ["stage1.sep1", "stage1.sep2", "softmax"]);
+}
+
+#[test]
 fn where_nothing_names_modules_a_layer_is_behind_its_fused_activation() {
     let folder = tempfile::tempdir().unwrap();
     let (mut drawing, mut x) = (Drawing::default(), "x".to_string());
