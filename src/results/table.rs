@@ -128,7 +128,8 @@ pub fn read_table<T: Table>(directory: &Path) -> Result<Vec<T>, ResultsError> {
         }
         read => read.map_err(FileError::at(path))?,
     };
-    let unreadable = |error| FileError::at(path)(files::csv_error(&error, &text));
+    let unreadable =
+        |error| FileError::at(path)(io::Error::other(format!("{}{AGAIN}", files::csv_error(&error, &text))));
     let mut table = csv::Reader::from_reader(&text[..]);
     let header = table.headers().map_err(unreadable)?.clone();
     let mut expected = T::header().iter().filter(|column| !is_later(T::NAME, column));
