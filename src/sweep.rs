@@ -55,7 +55,7 @@ pub struct SweepRecord {
     /// Whether nothing is made of all networks yet, which records of before it do not say.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub announced: bool,
-    /// SHA-256 of `accuracy.csv` beside it, by its name; empty before it is there, and in records of before it.
+    /// SHA-256 of the tables beside it, by their names; empty before they are there, and in records of before it.
     #[serde(default)]
     pub files: BTreeMap<String, String>,
     /// The table; empty before.
@@ -291,10 +291,11 @@ fn put_together(sweep: &Sweep, out: &ResultsDir, progress: &Progress) -> Result<
     write_json(&out.networks(), &SweepRecord::new(sweep, None)).map_err(Error::failed)?;
     write_table(out.root(), &rows).map_err(Error::failed)?;
     write_table(out.root(), &networks).map_err(Error::failed)?;
-    let accuracy = checksum::sha256(&out.table(AccuracyRow::NAME)).map_err(Error::failed)?;
-    let files = BTreeMap::from([(format!("{}.csv", AccuracyRow::NAME), accuracy)]);
+    let sum = |name: &str| checksum::sha256(&out.table(name)).map(|sum| (format!("{name}.csv"), sum));
+    let sums = [AccuracyRow::NAME, NetworkRow::NAME].map(sum);
+    let files = sums.into_iter().collect::<Result<_, _>>().map_err(Error::failed)?;
     let record = SweepRecord { files, ..SweepRecord::new(sweep, Some(networks)) };
-    draw(&record, &rows, Style::Full, out, progress)?;
+    draw(&record, &rows, None, Style::Full, out, progress)?;
     write_json(&out.networks(), &record).map_err(Error::failed)?;
     let null = report::Null::new(&record.config.two_vs_two, record.config.inference);
     table::summarise(&record.networks, null, progress);
@@ -320,15 +321,16 @@ pub fn plot(directory: &Path, style: Style, progress: &Progress) -> Result<Optio
     let Some(record) = SweepRecord::read(directory).map_err(Error::input)? else { return Ok(None) };
     let rows = read_table::<AccuracyRow>(directory).map_err(Error::input)?;
     let changed = altered(&record.files, &out, &out.networks());
-    changed.into_iter().for_each(|said| progress.line(format!("warning: {said}")));
+    changed.iter().for_each(|said| progress.line(format!("warning: {said}")));
     let _writing = progress.interrupt.writing();
     let _claim = out.lock("plot")?;
-    draw(&record, &rows, style, &out, progress).map(Some)
+    draw(&record, &rows, changed.as_deref(), style, &out, progress).map(Some)
 }
 
 fn draw(
     record: &SweepRecord,
     rows: &[AccuracyRow],
+    changed: Option<&str>,
     style: Style,
     out: &ResultsDir,
     progress: &Progress,
@@ -339,6 +341,7 @@ fn draw(
         directory: out.root(),
         null: report::Null::new(&record.config.two_vs_two, record.config.inference),
         note: record.config.stimuli.note.as_deref(),
+        changed,
         semgpu: &record.semgpu,
     };
     report::write_networks(&of, style, out.root(), progress)

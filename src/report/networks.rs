@@ -32,6 +32,8 @@ pub struct OfNetworks<'a> {
     pub null: Null,
     /// What a reader should know of the images.
     pub note: Option<&'a str>,
+    /// Which tables another program has changed.
+    pub changed: Option<&'a str>,
     /// The version that made them.
     pub semgpu: &'a str,
 }
@@ -223,6 +225,7 @@ pub mod tests {
             directory: Path::new("nowhere"),
             null: Null::new(&TestOptions::default(), inference),
             note: None,
+            changed: None,
             semgpu: "0",
         };
         let drawing = of.drawings().remove(0);

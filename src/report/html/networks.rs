@@ -36,10 +36,12 @@ fn records<'a>(of: &OfNetworks<'a>, directory: &Path) -> Result<Vec<(&'a str, Ru
 
 /// What made the networks' results: what all share once, then what each has of its own.
 fn provenance(of: &OfNetworks, records: &[(&str, RunRecord)], names: &Names) -> String {
+    let changed = of.changed.map(|said| ("Warning", said.to_string()));
     let Some((_, first)) = records.first() else {
-        return provenance::facts(vec![("semgpu", of.semgpu.to_string())]);
+        return provenance::facts([("semgpu", of.semgpu.to_string())].into_iter().chain(changed).collect());
     };
     let mut facts = provenance::origin(&first.semgpu, &first.origin);
+    facts.extend(changed);
     facts.push(("Device", first.device.name.clone()));
     facts.push(("CPU threads", first.threads.to_string()));
     let duration = records.iter().map(|(_, record)| record.seconds.total).sum::<f64>();
@@ -199,11 +201,13 @@ mod tests {
             directory: Path::new("nowhere"),
             null: Null::new(&TestOptions::default(), InferenceOptions::default()),
             note: Some("drawings & photographs"),
+            changed: Some("accuracy.csv: not as semgpu wrote it"),
             semgpu: "0.1.0",
         };
         let page_of = |of: &OfNetworks| page(of, &of.drawings(), &[]);
         let page = page_of(&of);
         assert!(page.contains("best in a &lt;b&gt; at b: 0.800") && page.contains("drawings &amp; photographs"));
+        assert!(page.contains("accuracy.csv: not as semgpu wrote it"));
         let alone = OfNetworks { rows: &rows[..3], networks: &networks[..1], ..of };
         let alone = super::page(&alone, &alone.drawings(), &[]);
         assert!(alone.contains("<strong>GloVe</strong> in VGG16 at b: 0.700"), "{alone}");
