@@ -221,13 +221,15 @@ impl Shards {
     /// # Errors
     /// [`Self::check_new`]; the file cannot be written.
     pub fn create(out: &Path, cut: Cut, fresh: bool) -> Result<Self, ShardError> {
-        Self::check_new(out, &cut, fresh)?;
         let place = place(out);
         let list = place.join(cut::LIST);
-        remove_dead(&place);
+        // What is removed is looked at before.
         if fresh {
             remove(&place)?;
+        } else {
+            Self::check_new(out, &cut, false)?;
         }
+        remove_dead(&place);
         let shards = Self { place, cut };
         std::fs::create_dir_all(&shards.place).map_err(FileError::at(&shards.place))?;
         write_json(&list, &shards.cut)?;

@@ -45,18 +45,19 @@ fn told(node: &NodeProto) -> Option<Vec<String>> {
 /// have in common.
 fn paths(wiring: &Wiring) -> Vec<Vec<String>> {
     let told: Vec<Option<Vec<String>>> = wiring.model.nodes.iter().map(told).collect();
+    let both = |path, other| shared(path, other, '.');
     let own = |node: usize| told[node].as_ref().map(|paths| paths.last().map_or("", String::as_str));
     let (mut before, mut behind): (Vec<Option<&str>>, Vec<Option<&str>>) =
         (vec![None; told.len()], vec![None; told.len()]);
     for node in 0..told.len() {
         let makers = wiring.inputs[node].iter().flatten().filter_map(|&value| before[wiring.maker[value]?]);
-        before[node] = own(node).or_else(|| makers.reduce(shared));
+        before[node] = own(node).or_else(|| makers.reduce(both));
     }
     for node in (0..told.len()).rev() {
         let takers = wiring.outputs[node].iter().flat_map(|&value| &wiring.takers[value]);
-        behind[node] = own(node).or_else(|| takers.filter_map(|&taker| behind[taker]).reduce(shared));
+        behind[node] = own(node).or_else(|| takers.filter_map(|&taker| behind[taker]).reduce(both));
     }
-    let between = |node: usize| Some(shared(before[node]?, behind[node]?)).filter(|path| !path.is_empty());
+    let between = |node: usize| Some(both(before[node]?, behind[node]?)).filter(|path| !path.is_empty());
     let of_node = |(node, told): (usize, &Option<Vec<String>>)| match told {
         Some(paths) => paths.clone(),
         None => between(node).map(str::to_string).into_iter().collect(),
@@ -64,9 +65,9 @@ fn paths(wiring: &Wiring) -> Vec<Vec<String>> {
     told.iter().enumerate().map(of_node).collect()
 }
 
-/// The module that two are of: what their paths begin with.
-fn shared<'a>(path: &'a str, other: &str) -> &'a str {
-    let same = path.split('.').zip(other.split('.')).take_while(|(part, other)| part == other);
+/// What two paths, of parts with a sign between them, begin with: the module, or the folder, that both are in.
+pub fn shared<'a>(path: &'a str, other: &str, between: char) -> &'a str {
+    let same = path.split(between).zip(other.split(between)).take_while(|(part, other)| part == other);
     let length: usize = same.map(|(part, _)| part.len() + 1).sum();
     &path[..length.saturating_sub(1)]
 }

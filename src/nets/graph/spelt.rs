@@ -5,6 +5,7 @@
 //! References: <https://onnx.ai/onnx/operators/onnx__Attention.html>,
 //! <https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md>
 
+use super::modules::shared;
 use crate::weights::onnx::model::Model;
 use crate::weights::onnx::proto::{AttributeProto, NodeProto};
 
@@ -285,9 +286,9 @@ impl Pieces<'_> {
     /// names of PyTorch's older exporter: the last sum of a transformer's last block.
     fn sum(&mut self, x: &str, y: &str, of: &[&str]) -> String {
         let output = self.piece("Add", &[x, y], vec![]);
-        let folder = |name: &&str| name.starts_with('/').then(|| name[..name.rfind('/').unwrap_or(0)].to_string());
-        let folders: Option<Vec<String>> = of.iter().map(folder).collect();
-        if let Some(folder) = folders.and_then(|folders| folders.into_iter().reduce(shared)) {
+        let folders = of.iter().map(|name| name.starts_with('/').then(|| &name[..name.rfind('/').unwrap_or(0)]));
+        let folders: Option<Vec<&str>> = folders.collect();
+        if let Some(folder) = folders.and_then(|folders| folders.into_iter().reduce(|a, b| shared(a, b, '/'))) {
             self.nodes.last_mut().expect("the sum").name = format!("{folder}/Add");
         }
         output
@@ -393,12 +394,6 @@ impl Pieces<'_> {
         self.last(0, "Mul", &[&x, &gate], vec![]);
         Ok(())
     }
-}
-
-/// The folder that two are in, or the same.
-fn shared(folder: String, other: String) -> String {
-    let same = folder.split('/').zip(other.split('/')).take_while(|(part, other)| part == other);
-    same.map(|(part, _)| part).collect::<Vec<_>>().join("/")
 }
 
 fn int(name: &str, i: i64) -> AttributeProto {

@@ -127,8 +127,8 @@ pub fn layers(
     let constant = |node: usize| wiring.inputs[node].iter().flatten().find(|&&value| !compiled.is_computed(value));
     let weights = |node: usize| weighted.contains(&node).then(|| *constant(node).unwrap_or(&wiring.outputs[node][0]));
     // All that follows is computed from it, and it is no classifier's layer and no gate, which have one place.
-    let has_places = |shape: Shape| shape.as_map()[1..].iter().product::<usize>() > 1;
-    let is_passage = |value: usize| alone.contains(&Some(value)) && shape(value).is_some_and(has_places);
+    let is_passage =
+        |value: usize| alone.contains(&Some(value)) && shape(value).is_some_and(|shape| shape.positions() > 1);
     let modules = modules(
         wiring,
         |value| shape(value).is_some(),
