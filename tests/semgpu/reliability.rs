@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use semgpu::arrays::write_npy;
 
 use crate::places::{aged, waves};
-use crate::{Small, fail, semgpu, succeed};
+#[cfg(unix)]
+use crate::semgpu;
+use crate::{Small, fail, succeed};
 
 #[test]
 fn what_killed_processes_were_writing_goes_and_what_living_ones_write_stays() {
