@@ -18,6 +18,7 @@ mod gated;
 mod gathers;
 mod layouts;
 mod lowering;
+mod mask;
 mod modules;
 mod moves;
 mod norms;

@@ -26,7 +26,7 @@ const SMALL: usize = 1 << 16;
 const MOST_INDICES: usize = 1 << 22;
 
 /// What makes floating-point numbers of whole ones.
-const MAKE_FLOATS: [&str; 3] = ["Cast", "CastLike", "DequantizeLinear"];
+const MAKE_FLOATS: [&str; 4] = ["Attention", "Cast", "CastLike", "DequantizeLinear"];
 
 /// Steps in order, and what is known of every value.
 pub struct Compiled<'a> {

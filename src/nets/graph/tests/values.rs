@@ -258,6 +258,37 @@ fn steps_are_of_the_type_that_a_zero_point_is_cast_to() {
 }
 
 #[test]
+fn a_mask_of_truth_values_lets_keys_through_where_it_is_true() {
+    let heads: &[(&str, &[i64])] = &[("q_num_heads", &[3]), ("kv_num_heads", &[3])];
+    let seen: Vec<i64> = (0..256).map(|n| i64::from(n % 16 <= n / 16)).collect();
+    let mut d = Drawing::default();
+    let (x, truth) = (d.tokens("x"), d.whole(&seen));
+    let truth = d.set("Cast", &[&truth], &[("to", &[9])]);
+    let truth = d.reshaped(&truth, &[1, 1, 16, 16]);
+    let hidden = seen.iter().map(|&seen| if seen == 1 { 0.0 } else { -1e9 }).collect();
+    let (hidden, all) = (d.constant(hidden, &[16, 16]), d.ones(9, &[16, 16]));
+    let [by_truth, by_number, unmasked] =
+        [&truth, &hidden, &all].map(|mask| d.set("Attention", &[&x, &x, &x, mask], heads));
+    let y = d.set("Concat", &[&by_truth, &by_number, &unmasked], &[("axis", &[1])]);
+    let [by_truth, by_number, unmasked, _] = values(d, [&by_truth, &by_number, &unmasked, &y]);
+    assert!(by_truth == by_number && by_truth != unmasked);
+    compare(&by_truth, &by_number);
+}
+
+#[test]
+fn a_mask_of_truth_values_may_be_too_large_to_be_read_at_once() {
+    let mut d = Drawing::default();
+    let (x, times, mask) = (d.tokens("x"), d.whole(&[1, 17, 1]), d.ones(9, &[272, 272]));
+    let x = d.node("Tile", &[&x, &times]);
+    let mask = d.reshaped(&mask, &[1, 1, 272, 272]);
+    let heads: &[(&str, &[i64])] = &[("q_num_heads", &[3]), ("kv_num_heads", &[3])];
+    let [masked, plain] = [&mask[..], ""].map(|mask| d.set("Attention", &[&x, &x, &x, mask], heads));
+    let y = d.set("Concat", &[&masked, &plain], &[("axis", &[1])]);
+    let [masked, plain, _] = values(d, [&masked, &plain, &y]);
+    compare(&masked, &plain);
+}
+
+#[test]
 fn what_comes_between_steps_and_numbers_is_of_steps() {
     for domain in ["", "com.microsoft"] {
         let mut d = Drawing::default();
