@@ -112,7 +112,8 @@ pub fn compile<'a>(
                 continue;
             }
             let problem = format!(
-                "{} is of type {name}, expected floating-point numbers of 16 bits or more, INT64, INT32, INT8, UINT8 or BOOL",
+                "{} is of type {name}, expected floating-point numbers of 16 bits or more, INT64, INT32, INT16, INT8, UINT16, UINT8 \
+                 or BOOL",
                 constant.name
             );
             return Err(WeightsError::Graph { path: model.path.clone(), problem });

@@ -258,6 +258,22 @@ fn steps_are_of_the_type_that_a_zero_point_is_cast_to() {
 }
 
 #[test]
+fn steps_may_be_of_sixteen_bits() {
+    for (data_type, zero, most) in [(4, 40_000, 65_535.0), (5, -300, 32_767.0)] {
+        let mut d = Drawing::default();
+        let (x, scale, zeros) = (d.tokens("x"), d.number(1e-5), d.whole(&[zero]));
+        let zeros = d.set("Cast", &[&zeros], &[("to", &[data_type])]);
+        let y = d.node("QuantizeLinear", &[&x, &scale, &zeros]);
+        let y = d.node("DequantizeLinear", &[&y, &scale, &zeros]);
+        let [x, y] = values(d, [&x, &y]);
+        let (zero, least) = (zero as f32, most - 65_535.0);
+        let steps = |x: &f32| ((x / 1e-5).round_ties_even() + zero).clamp(least, most);
+        assert!(x.iter().any(|x| steps(x) == most) && x.iter().any(|x| (1e3..3e4).contains(&(steps(x) - zero))));
+        assert_eq!(y, x.iter().map(|x| (steps(x) - zero) * 1e-5).collect::<Vec<f32>>());
+    }
+}
+
+#[test]
 fn a_mask_of_truth_values_lets_keys_through_where_it_is_true() {
     let heads: &[(&str, &[i64])] = &[("q_num_heads", &[3]), ("kv_num_heads", &[3])];
     let seen: Vec<i64> = (0..256).map(|n| i64::from(n % 16 <= n / 16)).collect();
