@@ -337,17 +337,14 @@ impl Shards {
         draws::write(&self.draws_file(span), &self.cut.keys.test, span, draws)
     }
 
-    /// Whether all shards are there, without a look into matrices.
-    ///
-    /// # Errors
-    /// [`ShardError::Missing`] names what has to be run again.
-    pub fn check_whole(&self) -> Result<(), ShardError> {
+    /// What has to be run again, without a look into matrices, and how many shards there are.
+    pub fn unfinished(&self) -> (Vec<String>, usize) {
         let unfinished = |(_, state): &(Span, State)| *state != State::Done;
         let groups = self.groups_states().into_iter().filter(unfinished);
         let groups = groups.map(|(span, state)| again(self.cut.groups_command(span), state));
         let draws = self.draws_states().into_iter().filter(unfinished);
         let draws = draws.map(|(span, state)| again(self.cut.draws_command(span), state));
-        refuse_missing(groups.chain(draws).collect(), self.cut.groups.len() + self.cut.draws.len())
+        (groups.chain(draws).collect(), self.cut.groups.len() + self.cut.draws.len())
     }
 
     /// The scores of all shards of draws.
@@ -445,7 +442,10 @@ fn again(command: String, why: impl Display) -> String {
 }
 
 /// `commands` compute what is missing of `all` shards.
-fn refuse_missing(commands: Vec<String>, all: usize) -> Result<(), ShardError> {
+///
+/// # Errors
+/// [`ShardError::Missing`], if there are any.
+pub fn refuse_missing(commands: Vec<String>, all: usize) -> Result<(), ShardError> {
     if commands.is_empty() { Ok(()) } else { Err(ShardError::Missing { missing: commands.len(), all, commands }) }
 }
 

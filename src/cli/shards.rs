@@ -266,8 +266,12 @@ pub(super) fn merge(arguments: Merge, progress: &Progress) -> Result<(), Error> 
                 Some(sweep) => crate::sweep::merge(&sweep, &member, plan, fresh, progress)?,
                 None => {
                     let shards = Shards::of(&plan).map_err(Error::input)?;
-                    record::check(&plan, fresh)?.into_iter().for_each(|said| progress.line(said));
-                    let mut beside = Beside { shards: Some(&shards), ..Beside::default() };
+                    let replaced = record::check(&plan, fresh)?;
+                    let say = || {
+                        replaced.iter().for_each(|said| progress.line(said));
+                        Ok(())
+                    };
+                    let mut beside = Beside { shards: Some(&shards), begin: Some(&say), ..Beside::default() };
                     pipeline::run(plan, fresh, &mut beside, progress)?
                 }
             }
