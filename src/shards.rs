@@ -187,14 +187,15 @@ impl Shards {
     /// Whether the list of an experiment's shards can be written. Changes nothing, but what dead processes left half written goes.
     ///
     /// # Errors
-    /// A directory in its place, or somebody else's file; a place that nothing can be written into.
-    pub fn check_place(out: &Path) -> Result<(), ClaimError> {
+    /// A directory in its place, or somebody else's file; a list that is cut off, unless `fresh` removes it; a place that nothing
+    /// can be written into.
+    pub fn check_place(out: &Path, fresh: bool) -> Result<(), ClaimError> {
         let list = place(out).join(cut::LIST);
         check_files(std::slice::from_ref(&list), &[])?;
         match list.exists() && !cut::is_list(&list) {
-            true if cut::begins_list(&list) => Err(ClaimError::CutOff(list)),
-            true => Err(ClaimError::NotOurs(list)),
-            false => Ok(()),
+            true if !cut::begins_list(&list) => Err(ClaimError::NotOurs(list)),
+            true if !fresh => Err(ClaimError::CutOff(list)),
+            _ => Ok(()),
         }
     }
 

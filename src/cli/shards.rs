@@ -136,7 +136,7 @@ pub(super) fn cut(arguments: Cutting, called: &Path, progress: &Progress) -> Res
         match arguments.experiment.asked(path)? {
             Asked::One(config) => {
                 let plan = Plan::new(*config, progress)?;
-                Shards::check_place(&plan.config.out())?;
+                Shards::check_place(&plan.config.out(), arguments.fresh)?;
                 describe(&plan, progress);
                 let planned = started.elapsed().as_secs_f64();
                 let out = plan.config.out();
@@ -144,7 +144,8 @@ pub(super) fn cut(arguments: Cutting, called: &Path, progress: &Progress) -> Res
             }
             Asked::Many(sweep) => {
                 let plans = Plans::new(*sweep, progress).map_err(Error::input)?;
-                plans.sweep.members.iter().try_for_each(|member| Shards::check_place(&member.config.out()))?;
+                let mut outs = plans.sweep.members.iter().map(|member| member.config.out());
+                outs.try_for_each(|out| Shards::check_place(&out, arguments.fresh))?;
                 sweep::describe(&plans, progress);
                 crate::sweep::announce(&plans.sweep)?;
                 for (n, member) in plans.sweep.members.iter().enumerate() {
