@@ -1,7 +1,7 @@
 use std::path::Path;
 use std::process::Output;
 
-use crate::{Small, fail, semgpu};
+use crate::{Small, fail, semgpu, succeed};
 
 fn call(arguments: &[&str]) -> Output {
     let output = semgpu(arguments).output().unwrap();
