@@ -67,8 +67,10 @@ use wiring::Wiring;
 /// Images that a file of any number is compiled for where none are computed; more than one, to be told apart.
 const TRIAL_IMAGES: usize = 11;
 
-/// Most images that an exporter is shown, who may write their number into a file that says any.
-const MOST_SHOWN: usize = 128;
+/// Most images that an exporter is shown, who may write their number into a file that says any; and so many that are tried though
+/// no message names them.
+const MOST_SHOWN: usize = 1024;
+const USUALLY_SHOWN: usize = 16;
 
 /// A network of an ONNX file.
 pub struct GraphNetwork {
@@ -120,7 +122,11 @@ impl GraphNetwork {
         let (compiled, images) = match of(images.unwrap_or(TRIAL_IMAGES)) {
             // Groups of images, as the frames of a film, may be any number of groups.
             Err(error) if images.is_none() => {
-                let fixed = (1..=MOST_SHOWN).find(|images| computes(images) && !computes(&(2 * images)));
+                let said = error.to_string();
+                // What is refused of every number is not tried with each.
+                let differs = of(1).map_or_else(|other| other.to_string() != said, |_| true);
+                let mut written = written(&said).filter(|_| differs);
+                let fixed = written.find(|images| computes(images) && !computes(&(2 * images)));
                 let images = fixed.ok_or_else(|| of_images(error))?;
                 (of(images)?, Some(images))
             }
@@ -380,6 +386,12 @@ impl GraphNetwork {
 /// Whether so many tokens are a class token and the patches of a square.
 fn has_class(tokens: usize) -> bool {
     tokens > 1 && (tokens - 1).isqrt().pow(2) == tokens - 1
+}
+
+/// Numbers of images that may be written into a file which is refused with this message.
+fn written(said: &str) -> impl Iterator<Item = usize> {
+    let named = said.split(|sign: char| !sign.is_ascii_digit()).filter_map(|number| number.parse().ok());
+    (1..=USUALLY_SHOWN).chain(named.filter(|number| (USUALLY_SHOWN + 1..=MOST_SHOWN).contains(number)))
 }
 
 /// An error that calls the first axis of shapes by its name: nobody asked for that number of images.

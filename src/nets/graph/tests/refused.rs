@@ -63,7 +63,7 @@ fn a_file_that_says_any_number_of_images_is_given_the_one_that_the_exporter_wrot
     }
     assert_eq!(opened(1, "Add", &[]), Ok(None));
     let said = opened(2 * MOST_SHOWN, "Add", &[]).unwrap_err();
-    assert!(said.contains("[images, 4, 8, 8] and [256, 4, 8, 8]"), "{said}");
+    assert!(said.contains("[images, 4, 8, 8] and [2048, 4, 8, 8]"), "{said}");
 }
 
 #[test]
