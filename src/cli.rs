@@ -22,10 +22,11 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::config::named;
 use crate::error::Error;
+use crate::files;
 use crate::progress::{Progress, Verbosity, say};
 use crate::record::RunRecord;
 use crate::report::Style;
-use crate::results::{Results, ResultsDir, check_files, write_atomically};
+use crate::results::{ClaimError, Results, ResultsDir, check_files, write_atomically};
 use crate::{compare, export, plan, report};
 
 use concepts::Concepts;
@@ -229,11 +230,20 @@ fn manual(directory: Option<&Path>) -> Result<(), Error> {
     let pages = all.get_subcommands().chain([&all]).cloned().map(clap_mangen::Man::new);
     let pages: Vec<_> = pages.map(|page| (directory.join(page.get_filename()), page)).collect();
     check_files(&pages.iter().map(|(path, _)| path.clone()).collect::<Vec<_>>(), &[])?;
+    if let Some((path, _)) = pages.iter().find(|(path, _)| path.exists() && !is_page(path)) {
+        return Err(ClaimError::NotOurs(path.clone()).into());
+    }
     for (path, page) in pages {
         write_atomically(&path, |file| page.render(file)).map_err(Error::failed)?;
     }
     print(directory.display());
     Ok(())
+}
+
+/// Whether a file is the page of the manual that its name says.
+fn is_page(path: &Path) -> bool {
+    let title = format!(".TH {} ", path.file_stem().unwrap_or_default().to_string_lossy());
+    files::read_to_string(path).is_ok_and(|text| text.lines().any(|line| line.starts_with(&title)))
 }
 
 /// The figures of a run or a sweep, drawn again.

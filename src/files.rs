@@ -162,6 +162,18 @@ pub fn utf16(bytes: &[u8]) -> Option<Result<String, FromUtf16Error>> {
     }
 }
 
+/// Whether a file begins as UTF-16 does: with its mark, or with pairs of bytes of which one is 0 in most and the other in none, as
+/// in most languages' letters and blanks.
+pub fn begins_utf16(bytes: &[u8]) -> bool {
+    let pairs = bytes[..bytes.len().min(16)].as_chunks::<2>().0;
+    let zeros = |at: usize| pairs.iter().filter(|pair| pair[at] == 0).count();
+    let is_one_empty = |at: usize| zeros(1 - at) == 0 && 2 * zeros(at) > pairs.len();
+    matches!(bytes, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) || is_one_empty(0) || is_one_empty(1)
+}
+
+/// What is said of it.
+pub const UTF16: &str = "is UTF-16, expected UTF-8; save it as UTF-8";
+
 /// A text without the byte-order mark that programs of Windows begin it with.
 pub fn without_mark(mut text: String) -> String {
     if text.starts_with('\u{feff}') {
@@ -216,15 +228,10 @@ pub fn outside_quotes(line: &str, sign: u8) -> bool {
 /// The bytes of a file of text.
 ///
 /// # Errors
-/// As [`read`], and if the file begins as UTF-16 does.
+/// As [`read`], and if the file is UTF-16.
 pub fn read_text(path: &Path) -> io::Result<Vec<u8>> {
     let bytes = read(path)?;
-    match bytes[..] {
-        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
-            Err(io::Error::new(io::ErrorKind::InvalidData, "is UTF-16, expected UTF-8; save it as UTF-8"))
-        }
-        _ => Ok(bytes),
-    }
+    if begins_utf16(&bytes) { Err(io::Error::new(io::ErrorKind::InvalidData, UTF16)) } else { Ok(bytes) }
 }
 
 /// Files as they are found: what is checked first is what is read later.

@@ -101,6 +101,9 @@ pub enum HalvesError {
          remove it, or give --out another directory", .0.display()
     )]
     Foreign(PathBuf),
+    /// Somebody else's file in the place of --out.
+    #[error("{}: is there, and no similarity matrix, which would replace it; move it away, or give --out another name", .0.display())]
+    NoRsm(PathBuf),
     /// A list of names where that of --out would be, and no matrix that it is of.
     #[error(
         "{}: there already, though {} is not: it would be replaced by the names of the new matrix; move it, or give --out another \

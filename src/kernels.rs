@@ -106,12 +106,14 @@ impl Window {
 
     /// Whether every window has a tap in the input, not in the padding alone.
     pub fn always_sees(&self, input: [usize; 2]) -> bool {
-        let reach = self.reach();
+        let output = self.output(input);
         (0..2).all(|axis| {
-            let (before, after) = self.padding[axis];
-            // A window that begins in the padding steps into the input, and over it only where the input is shorter.
-            let steps_in = before == 0 || self.dilation[axis] <= input[axis];
-            before.max(after) < reach[axis] && steps_in
+            let (before, dilation) = (self.padding[axis].0, self.dilation[axis]);
+            (0..output[axis]).map(|place| place * self.stride[axis]).all(|first| {
+                // The first tap that is not before the input.
+                let tap = before.saturating_sub(first).div_ceil(dilation);
+                tap < self.size[axis] && first + tap * dilation < before + input[axis]
+            })
         })
     }
 }

@@ -9,11 +9,17 @@ use unicode_normalization::UnicodeNormalization;
 use crate::error::FileError;
 use crate::files;
 
-/// A name in the form in which names are compared: composed (NFC), without blanks or a byte-order mark around it.
+/// Whether a sign is a blank, also one at which no line ends.
+pub fn is_blank(sign: char) -> bool {
+    matches!(sign, ' ' | '\u{a0}' | '\u{202f}')
+}
+
+/// A name in the form in which names are compared: composed (NFC), without blanks or a byte-order mark around it, all its blanks
+/// alike.
 pub fn plain(name: &str) -> String {
     const UNSEEN: [char; 3] = ['\u{feff}', '\u{200b}', '\0'];
     let name = name.trim_matches(|c: char| c.is_whitespace() || UNSEEN.contains(&c));
-    name.nfc().collect()
+    name.nfc().map(|sign| if is_blank(sign) { ' ' } else { sign }).collect()
 }
 
 /// The form of Unicode in which a path exists, where it does in another than the one it is written in: macOS once wrote all names of
@@ -239,6 +245,7 @@ mod tests {
     #[test]
     fn what_cannot_be_seen_tells_no_names_apart() {
         assert_eq!(plain("\u{feff} cre\u{300}me\t"), "cr\u{e8}me");
+        assert_eq!(plain("polar\u{a0}bear \u{202f}x\u{a0}"), "polar bear  x");
         let found = lists(&[names("a a"), names("a b c"), names("a b")], 2);
         assert_eq!(found, [names("a b")]);
         let unfit = |list: &[&str], length| {

@@ -187,14 +187,15 @@ impl Shards {
     /// Whether the list of an experiment's shards can be written. Changes nothing, but what dead processes left half written goes.
     ///
     /// # Errors
-    /// A directory in its place, or somebody else's file; a place that nothing can be written into.
-    pub fn check_place(out: &Path) -> Result<(), ClaimError> {
+    /// A directory in its place, or somebody else's file; a list that is cut off, unless `fresh` removes it; a place that nothing
+    /// can be written into.
+    pub fn check_place(out: &Path, fresh: bool) -> Result<(), ClaimError> {
         let list = place(out).join(cut::LIST);
         check_files(std::slice::from_ref(&list), &[])?;
         match list.exists() && !cut::is_list(&list) {
-            true if cut::begins_list(&list) => Err(ClaimError::CutOff(list)),
-            true => Err(ClaimError::NotOurs(list)),
-            false => Ok(()),
+            true if !cut::begins_list(&list) => Err(ClaimError::NotOurs(list)),
+            true if !fresh => Err(ClaimError::CutOff(list)),
+            _ => Ok(()),
         }
     }
 
@@ -337,17 +338,14 @@ impl Shards {
         draws::write(&self.draws_file(span), &self.cut.keys.test, span, draws)
     }
 
-    /// Whether all shards are there, without a look into matrices.
-    ///
-    /// # Errors
-    /// [`ShardError::Missing`] names what has to be run again.
-    pub fn check_whole(&self) -> Result<(), ShardError> {
+    /// What has to be run again, without a look into matrices, and how many shards there are.
+    pub fn unfinished(&self) -> (Vec<String>, usize) {
         let unfinished = |(_, state): &(Span, State)| *state != State::Done;
         let groups = self.groups_states().into_iter().filter(unfinished);
         let groups = groups.map(|(span, state)| again(self.cut.groups_command(span), state));
         let draws = self.draws_states().into_iter().filter(unfinished);
         let draws = draws.map(|(span, state)| again(self.cut.draws_command(span), state));
-        refuse_missing(groups.chain(draws).collect(), self.cut.groups.len() + self.cut.draws.len())
+        (groups.chain(draws).collect(), self.cut.groups.len() + self.cut.draws.len())
     }
 
     /// The scores of all shards of draws.
@@ -445,7 +443,10 @@ fn again(command: String, why: impl Display) -> String {
 }
 
 /// `commands` compute what is missing of `all` shards.
-fn refuse_missing(commands: Vec<String>, all: usize) -> Result<(), ShardError> {
+///
+/// # Errors
+/// [`ShardError::Missing`], if there are any.
+pub fn refuse_missing(commands: Vec<String>, all: usize) -> Result<(), ShardError> {
     if commands.is_empty() { Ok(()) } else { Err(ShardError::Missing { missing: commands.len(), all, commands }) }
 }
 

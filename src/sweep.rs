@@ -33,7 +33,7 @@ use crate::results::{
     AccuracyRow, Claim, ClaimError, DRAWS, Ledger, NetworkRow, ResultsDir, ResultsError, SWEEP, Table, altered,
     figure_name, read_table, seen, write_json, write_table,
 };
-use crate::shards::{DrawsError, Keys, Shards, Span, are_draws, begins_draws, read_draws};
+use crate::shards::{DrawsError, Keys, Shards, Span, are_draws, begins_draws, read_draws, refuse_missing};
 use crate::stats::inference::Family;
 use crate::stimuli::Gallery;
 use crate::wording::grouped;
@@ -112,6 +112,13 @@ pub enum SweepError {
 /// # Errors
 /// [`Error::Input`]: the directory or a network's holds another experiment's results, or an input.
 pub fn check(plans: &Plans, fresh: bool, progress: &Progress) -> Result<Vec<bool>, Error> {
+    let (finished, said) = looked(plans, fresh)?;
+    said.into_iter().for_each(|said| progress.line(said));
+    Ok(finished)
+}
+
+/// What [`check`] returns, and what it says.
+fn looked(plans: &Plans, fresh: bool) -> Result<(Vec<bool>, Vec<String>), Error> {
     let out = check_out(&plans.sweep)?;
     let mut said = match fresh {
         true => others::removed(&plans.sweep, &out)?,
@@ -130,8 +137,7 @@ pub fn check(plans: &Plans, fresh: bool, progress: &Progress) -> Result<Vec<bool
         finished.push(!fresh && is_finished(member, &plan));
         said.extend(replaced.filter(|_| !finished[n]).map(|replaced| format!("{}: {replaced}", member.label)));
     }
-    said.into_iter().for_each(|said| progress.line(said));
-    Ok(finished)
+    Ok((finished, said))
 }
 
 fn check_out(sweep: &Sweep) -> Result<ResultsDir, Error> {
@@ -218,8 +224,12 @@ fn begin(sweep: &Sweep, out: &ResultsDir) -> Result<(), Error> {
 pub fn merge(sweep: &Sweep, member: &Member, plan: Plan, fresh: bool, progress: &Progress) -> Result<PathBuf, Error> {
     let out = check_out(sweep)?;
     others::check(sweep, &out, ", as a merge of all networks with --fresh, without --network, does")?;
-    record::check(&plan, fresh)?.into_iter().for_each(|said| progress.line(said));
-    let directory = merge_one((sweep, &out), (member, plan), fresh, &|| Ok(()), progress)?;
+    let replaced = record::check(&plan, fresh)?;
+    let say = || {
+        replaced.iter().for_each(|said| progress.line(said));
+        Ok(())
+    };
+    let directory = merge_one((sweep, &out), (member, plan), fresh, &say, progress)?;
     // What a merge of another network begins to change it says under the same lock.
     let _taken = take(&out, progress)?;
     if !sweep.members.iter().all(is_merged) {
@@ -246,14 +256,19 @@ fn take(out: &ResultsDir, progress: &Progress) -> Result<(Claim, Writing), Error
 /// # Errors
 /// As [`pipeline::run`], with the network's label.
 pub fn merge_all(plans: &Plans, fresh: bool, progress: &Progress) -> Result<PathBuf, Error> {
-    let finished = check(plans, fresh, progress)?;
+    let (finished, said) = looked(plans, fresh)?;
     let (sweep, out) = (&plans.sweep, ResultsDir::new(&plans.sweep.out));
     let unfinished = || sweep.members.iter().enumerate().filter(|(n, _)| !finished[*n]);
     // Before the first network's results change.
+    let (mut missing, mut all) = (Vec::new(), 0);
     for (_, member) in unfinished() {
-        let whole = Shards::at(&member.config.out()).and_then(|shards| shards.check_whole());
-        whole.map_err(Error::input).map_err(of_network(&member.label))?;
+        let shards = Shards::at(&member.config.out()).map_err(Error::input).map_err(of_network(&member.label))?;
+        let (commands, count) = shards.unfinished();
+        missing.extend(commands);
+        all += count;
     }
+    refuse_missing(missing, all).map_err(Error::input)?;
+    said.into_iter().for_each(|said| progress.line(said));
     let remove = || if fresh { Ok(others::remove(sweep, &out)?) } else { Ok(()) };
     for (n, member) in unfinished() {
         let plan = plans.plan(n).map_err(Error::input)?;

@@ -143,11 +143,15 @@ fn open<'a>(path: &Path, progress: &'a mut dyn FnMut(u64, u64)) -> Result<Opened
     let mut head = Vec::new();
     (&mut stream).take(HEAD_BYTES).read_to_end(&mut head).map_err(at())?;
 
-    let format = FORMATS.iter().find(|format| (format.sniff)(&head)).ok_or_else(|| VectorsError::Format {
-        path: path.into(),
-        begins: head[..head.len().min(16)].escape_ascii().to_string(),
-        expected: FORMATS.iter().map(|format| format.name).collect::<Vec<_>>().join(", "),
-    })?;
+    let format =
+        FORMATS.iter().find(|format| (format.sniff)(&head)).ok_or_else(|| match files::begins_utf16(&head) {
+            true => at()(io::Error::new(io::ErrorKind::InvalidData, files::UTF16)).into(),
+            false => VectorsError::Format {
+                path: path.into(),
+                begins: head[..head.len().min(16)].escape_ascii().to_string(),
+                expected: FORMATS.iter().map(|format| format.name).collect::<Vec<_>>().join(", "),
+            },
+        })?;
     Ok(Opened { format, packed, stream: Box::new(Cursor::new(head).chain(stream)) })
 }
 

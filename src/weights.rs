@@ -26,7 +26,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 pub use assignment::{Assigned, Assignment, Ignored, Misshapen, Rule, assign};
-pub use error::WeightsError;
+pub use error::{WeightsError, part_of};
 pub use graph::Facts;
 pub use names::{Layout, Names, Variable};
 pub(crate) use normalised::scale_and_shift;
@@ -114,7 +114,10 @@ pub fn format(path: &Path) -> Result<&'static Format, WeightsError> {
         .and_then(|file| file.take(HEAD_BYTES as u64).read_to_end(&mut head))
         .map_err(FileError::at(path))?;
     let format = FORMATS.iter().copied().find(|format| (format.sniff)(&head, path));
-    format.ok_or_else(|| WeightsError::Format { path: path.into() })
+    format.ok_or_else(|| match error::is_index(path) {
+        true => WeightsError::Index(path.into()),
+        false => WeightsError::Format { path: path.into() },
+    })
 }
 
 /// One parameter of a network and where weights files keep it.

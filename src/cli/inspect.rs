@@ -12,7 +12,7 @@ use crate::plan;
 use crate::progress::Progress;
 use crate::stimuli::Manifest;
 use crate::vectors::{self, Spelling, VectorsError};
-use crate::weights::{self, Assignment, Parameters, Rule, WeightsError, WeightsFile};
+use crate::weights::{self, Assignment, Parameters, Rule, WeightsError, WeightsFile, part_of};
 use crate::wording::counted;
 
 use super::queries::{graph, is_graph, print_graph};
@@ -200,10 +200,11 @@ fn account(
             let stages = network.stages();
             let head = network.head(&account, stages.len()).filter(|&head| head > 0);
             let head = head.map(|head| without(stages[head..].iter().flat_map(|stage| &stage.layers)));
-            let what = head.map_or_else(
-                || format!("not weights of {}", network.name),
-                |without| format!("weights of {} but for {without}", network.name),
-            );
+            let what = match (part_of(&path), head) {
+                (Some(part), _) => format!("not the weights of {} alone, {part}", network.name),
+                (None, Some(without)) => format!("weights of {} but for {without}", network.name),
+                (None, None) => format!("not weights of {}", network.name),
+            };
             let first = reasons.first().cloned().unwrap_or_default();
             return Err(Error::input(Misfit { path, what, first, count: reasons.len() }));
         }

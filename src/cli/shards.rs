@@ -136,7 +136,7 @@ pub(super) fn cut(arguments: Cutting, called: &Path, progress: &Progress) -> Res
         match arguments.experiment.asked(path)? {
             Asked::One(config) => {
                 let plan = Plan::new(*config, progress)?;
-                Shards::check_place(&plan.config.out())?;
+                Shards::check_place(&plan.config.out(), arguments.fresh)?;
                 describe(&plan, progress);
                 let planned = started.elapsed().as_secs_f64();
                 let out = plan.config.out();
@@ -144,7 +144,8 @@ pub(super) fn cut(arguments: Cutting, called: &Path, progress: &Progress) -> Res
             }
             Asked::Many(sweep) => {
                 let plans = Plans::new(*sweep, progress).map_err(Error::input)?;
-                plans.sweep.members.iter().try_for_each(|member| Shards::check_place(&member.config.out()))?;
+                let mut outs = plans.sweep.members.iter().map(|member| member.config.out());
+                outs.try_for_each(|out| Shards::check_place(&out, arguments.fresh))?;
                 sweep::describe(&plans, progress);
                 crate::sweep::announce(&plans.sweep)?;
                 for (n, member) in plans.sweep.members.iter().enumerate() {
@@ -266,8 +267,12 @@ pub(super) fn merge(arguments: Merge, progress: &Progress) -> Result<(), Error> 
                 Some(sweep) => crate::sweep::merge(&sweep, &member, plan, fresh, progress)?,
                 None => {
                     let shards = Shards::of(&plan).map_err(Error::input)?;
-                    record::check(&plan, fresh)?.into_iter().for_each(|said| progress.line(said));
-                    let mut beside = Beside { shards: Some(&shards), ..Beside::default() };
+                    let replaced = record::check(&plan, fresh)?;
+                    let say = || {
+                        replaced.iter().for_each(|said| progress.line(said));
+                        Ok(())
+                    };
+                    let mut beside = Beside { shards: Some(&shards), begin: Some(&say), ..Beside::default() };
                     pipeline::run(plan, fresh, &mut beside, progress)?
                 }
             }

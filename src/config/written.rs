@@ -24,8 +24,11 @@ impl Written {
         let bytes = std::fs::read(path).map_err(FileError::at(path))?;
         // `semgpu concepts … > experiment.toml` makes UTF-16 in Windows' own PowerShell.
         let text = files::utf16(&bytes).map_or_else(|| String::from_utf8(bytes).ok(), Result::ok);
-        let not_text = || FileError::at(path)(Error::other("is not UTF-8, as is expected; save it as UTF-8"));
-        let text = text.ok_or_else(not_text)?;
+        let not_text = |problem| FileError::at(path)(Error::other(problem));
+        let text = text.ok_or_else(|| not_text("is not UTF-8, as is expected; save it as UTF-8"))?;
+        if text.contains('\0') {
+            return Err(not_text(files::UTF16).into());
+        }
         let toml_error = |error| ConfigError::Toml { path: path.to_path_buf(), found: described(&error, &text) };
         // A list would be taken for the values of a section's keys, in their order.
         let found = toml::from_str(&text).ok().and_then(|table| no_section(&table));

@@ -1,4 +1,4 @@
-//! `similarity.json`: which matrices in a directory `semgpu similarity` made; others of their names are not its to replace.
+//! What `semgpu similarity` may replace: in a directory the matrices that `similarity.json` lists, elsewhere files of matrices.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::HalvesError;
+use crate::arrays::{self, ARRAY, RsmFile, Told, is_own_rdms};
 use crate::error::FileError;
 use crate::files;
 use crate::results::{read_json, write_json};
@@ -40,6 +41,38 @@ impl Made {
         let mut made = Self::read(directory);
         made.matrices.insert(files::name(out), features.into());
         write_json(&directory.join(MADE), &made)
+    }
+}
+
+/// Whether a file holds matrices as `semgpu similarity` writes them, and nothing else.
+pub fn are_rsms(out: &Path) -> Option<bool> {
+    let is_diagonal =
+        |values: &[f64]| values.iter().all(|&value| value == 1.0) || values.iter().all(|&value| value == 0.0);
+    match RsmFile::of(out).ok()? {
+        RsmFile::Hdf5 => Some(is_own_rdms(out)),
+        RsmFile::Csv => {
+            let text = files::read(out).ok()?;
+            let mut table = csv::ReaderBuilder::new().has_headers(false).from_reader(&text[..]);
+            let rows = table.records().collect::<Result<Vec<_>, _>>().ok()?;
+            // Behind the names.
+            let first = usize::from(rows.first()?.get(0)?.is_empty());
+            let diagonal = (first..rows.len()).map(|n| rows[n].get(n)?.parse().ok()).collect::<Option<Vec<f64>>>()?;
+            Some(rows[0].len() == rows.len() && !diagonal.is_empty() && is_diagonal(&diagonal))
+        }
+        RsmFile::Npy | RsmFile::Npz | RsmFile::Safetensors => {
+            let name = arrays::names(out)
+                .ok()
+                .filter(|names| matches!(&names[..], [name] if ["", ARRAY].contains(&name.as_str())))?;
+            let array = arrays::open(out, Some(&name[0]), &Told::default()).ok()?;
+            let &[.., rows, columns] = array.shape() else { return Some(false) };
+            if rows != columns || rows == 0 {
+                return Some(false);
+            }
+            let values = array.values().ok()?;
+            let diagonal: Vec<f64> =
+                values.chunks_exact(rows * rows).flat_map(|rsm| rsm.iter().step_by(rows + 1)).copied().collect();
+            Some(is_diagonal(&diagonal))
+        }
     }
 }
 

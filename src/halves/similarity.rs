@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use super::made::Made;
+use super::made::{Made, are_rsms};
 use super::{HalvesError, check_places, words};
 use crate::arrays::{self, RsmFile, RsmsOut, Told, write_rsms};
 use crate::device::{self, Choice};
@@ -211,8 +211,12 @@ fn check_outs(outs: &[PathBuf], request: &SimilarityRequest) -> Result<(), Error
     let read: Vec<&Path> = request.features.iter().chain(&request.lists).map(PathBuf::as_path).collect();
     check_files(&written, &read)?;
     let own = |out: &&PathBuf| !out.exists() && !has_names(out) && names::list_of(out).exists();
-    match outs.iter().find(own) {
-        Some(out) => Err(Error::input(HalvesError::OwnList { list: names::list_of(out), out: out.clone() })),
+    if let Some(out) = outs.iter().find(own) {
+        return Err(Error::input(HalvesError::OwnList { list: names::list_of(out), out: out.clone() }));
+    }
+    // Of a directory's matrices its list says whose they are.
+    match outs.iter().find(|out| !is_directory(request) && out.exists() && !are_rsms(out).unwrap_or_default()) {
+        Some(out) => Err(Error::input(HalvesError::NoRsm(out.clone()))),
         None => Ok(()),
     }
 }

@@ -62,6 +62,15 @@ fn is_text(file: impl BufRead) -> std::io::Result<bool> {
             let is_square = rest.len() + 1 == values.len() || rest.len() == values.len() && count_up(values);
             Ok(!rises && !is_square)
         }
+        // The first word is of several parts, the next one of one before as many numbers: no table.
+        [word, other, ..] if !number(word) && !number(other) && !first.contains('\t') => {
+            let values = fields.iter().rev().take_while(|field| number(field)).count();
+            let rest: Vec<String> = lines.take(values + 1).collect::<Result<_, _>>()?;
+            let next: Vec<&str> = rest.first().map_or(Vec::new(), |line| line.split_whitespace().collect());
+            let parts = &fields[..fields.len() - values];
+            let has_word = next.len() == values + 1 && !number(&next[0]) && next[1..].iter().all(number);
+            Ok(values > 0 && has_word && !parts.iter().any(number) && rest.len() + 1 != values)
+        }
         // The first word is a blank, where the next line has a word before as many numbers. Whole numbers, or numbers above as
         // many lines, may be the head of a table.
         values if first.starts_with([' ', '\t']) && values.iter().all(number) && !values.iter().all(whole) => {
@@ -117,6 +126,9 @@ mod tests {
         assert!(told("cat 1 0.5\ndog 0.5 1\nmole 0.1 0.2\n"));
         assert!(!told("cat 1\ndog 0.5 1\nmole 0.1 0.2 1\n"));
         assert!(told("cat 1 2.5 3\nsea lion 4 5 6\ndog 7 8 9\nox 1 1 2\n"));
+        assert!(told("sea lion 4 5 6\ncat 1 2.5 3\nguinea pig 4 5 6\ndog 7 8 9\n"));
+        assert!(!told("sea lion 4 5 6\ncat 1 2.5 3\nguinea pig 4 5 6\n"), "a square matrix");
+        assert!(!told("sea lion 4 5\nguinea pig 1 2\nwhite owl 4 6\n") && !told("name of a b\ncat 1 2\ndog 3 4\n"));
         assert!(!told("cat 1 0.5\ndog 0.5 1\n") && !told("cat 1 0.5\ndog 0.5 1\n\n"));
         // pandas: to_csv(sep=" ", index_label="name").
         assert!(!told("name 0 1\ncat 1 0.5\ndog 0.5 1\n"));

@@ -21,6 +21,11 @@ pub struct Part {
 }
 
 impl Part {
+    /// Why the device cannot compute it, if so.
+    pub fn refusal(&self, device: &Device) -> Option<String> {
+        gpu::convolution::Convolution::refusal(&Gpu::of(device)?, self)
+    }
+
     /// # Panics
     /// If the weights are of another window.
     pub(super) fn weights(&self) -> cpu::Weights<'_> {

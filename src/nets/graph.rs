@@ -18,6 +18,7 @@ mod gated;
 mod gathers;
 mod layouts;
 mod lowering;
+mod mask;
 mod modules;
 mod moves;
 mod norms;
@@ -66,8 +67,10 @@ use wiring::Wiring;
 /// Images that a file of any number is compiled for where none are computed; more than one, to be told apart.
 const TRIAL_IMAGES: usize = 11;
 
-/// Numbers of images that exporters are shown, and may write into a file.
-const FIXED_IMAGES: [usize; 4] = [1, 2, 4, 8];
+/// Most images that an exporter is shown, who may write their number into a file that says any; and so many that are tried though
+/// no message names them.
+const MOST_SHOWN: usize = 1024;
+const USUALLY_SHOWN: usize = 16;
 
 /// A network of an ONNX file.
 pub struct GraphNetwork {
@@ -109,7 +112,6 @@ impl GraphNetwork {
             return Err(refused(missing));
         }
         let (images, channels_last, size) = image(lengths, size).map_err(refused)?;
-        let trial = images.unwrap_or(TRIAL_IMAGES);
         let of = |images: usize| compile(&wiring, &input_shape(images, channels_last, size), None);
         // Whether of so many images what comes out is of as many.
         let computes = |&images: &usize| {
@@ -117,21 +119,27 @@ impl GraphNetwork {
                 |known: &Option<Known>| matches!(known, Some(Known::Computed(shape)) if shape.first() == Some(&images));
             of(images).is_ok_and(|compiled| wiring.results.iter().any(|&value| first(&compiled.known[value])))
         };
-        // Groups of images, as the frames of a film, may be any number of groups.
-        let fixed = || FIXED_IMAGES.into_iter().find(|&images| computes(&images) && !computes(&(2 * images)));
-        let compiled = of(trial).map_err(|error| if images.is_none() { of_images(error, fixed()) } else { error })?;
+        let (compiled, images) = match of(images.unwrap_or(TRIAL_IMAGES)) {
+            // Groups of images, as the frames of a film, may be any number of groups.
+            Err(error) if images.is_none() => {
+                let said = error.to_string();
+                // What is refused of every number is not tried with each.
+                let differs = of(1).map_or_else(|other| other.to_string() != said, |_| true);
+                let mut written = written(&said).filter(|_| differs);
+                let fixed = written.find(|images| computes(images) && !computes(&(2 * images)));
+                let images = fixed.ok_or_else(|| of_images(error))?;
+                (of(images)?, Some(images))
+            }
+            compiled => (compiled?, images),
+        };
         if let Some(&value) = wiring.results.iter().find(|&&value| compiled.known[value].is_none()) {
             return Err(refused(format!("gives {:?}, which no node computes", wiring.names[value])));
         }
-        Ok(Self::of(wiring.clone(), &compiled, trial, (images, channels_last, size)))
+        Ok(Self::of(wiring.clone(), &compiled, (images, channels_last, size)))
     }
 
-    fn of(
-        wiring: Wiring,
-        compiled: &Compiled,
-        trial: usize,
-        (images, channels_last, size): (Option<usize>, bool, usize),
-    ) -> Self {
+    fn of(wiring: Wiring, compiled: &Compiled, (images, channels_last, size): (Option<usize>, bool, usize)) -> Self {
+        let trial = images.unwrap_or(TRIAL_IMAGES);
         // Of values that have the images first, what one image's are.
         let firsts = batch::firsts(&wiring, compiled, trial);
         let shape = |value: usize| match compiled.known[value].as_ref()? {
@@ -380,9 +388,14 @@ fn has_class(tokens: usize) -> bool {
     tokens > 1 && (tokens - 1).isqrt().pow(2) == tokens - 1
 }
 
-/// An error that calls the first axis of shapes by its name: nobody asked for that number of images. The file may compute
-/// another, `fixed`.
-fn of_images(error: WeightsError, fixed: Option<usize>) -> WeightsError {
+/// Numbers of images that may be written into a file which is refused with this message.
+fn written(said: &str) -> impl Iterator<Item = usize> {
+    let named = said.split(|sign: char| !sign.is_ascii_digit()).filter_map(|number| number.parse().ok());
+    (1..=USUALLY_SHOWN).chain(named.filter(|number| (USUALLY_SHOWN + 1..=MOST_SHOWN).contains(number)))
+}
+
+/// An error that calls the first axis of shapes by its name: nobody asked for that number of images.
+fn of_images(error: WeightsError) -> WeightsError {
     /// What numbers follow on that are not of images.
     const SIZES: [&str; 10] = [
         "window of ",
@@ -405,17 +418,10 @@ fn of_images(error: WeightsError, fixed: Option<usize>) -> WeightsError {
         named += if is_shape { "[images" } else { &first };
         named += part;
     }
-    let remedy = if problem.ends_with(&bounds::made(bounds::MOST_MADE)) {
-        "; they are as many for every image: export the model for one at a time".to_string()
-    } else if let Some(images) = fixed {
-        format!(
-            "; it says that it takes any number of images, and computes no other than {images}, which the exporter wrote into \
-             it: export it for one image at a time, without dynamic axes"
-        )
-    } else {
-        String::new()
-    };
-    WeightsError::Graph { path, problem: named + &remedy }
+    if problem.ends_with(&bounds::made(bounds::MOST_MADE)) {
+        named += "; they are as many for every image: export the model for one at a time";
+    }
+    WeightsError::Graph { path, problem: named }
 }
 
 /// The nodes of each stage; `cuts` are the first ones of all but the first.

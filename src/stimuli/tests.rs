@@ -231,6 +231,11 @@ fn a_manifest_in_utf_16_is_told() {
         assert!(said.ends_with("manifest.csv: is UTF-16, expected UTF-8; save it as UTF-8"), "{said}");
         // The same of lists of names.
         assert!(crate::names::read_lines(&path).unwrap_err().to_string().contains("is UTF-16"));
+        // Without a mark.
+        fs::write(&path, &fs::read(&path).unwrap()[2..]).unwrap();
+        let said =
+            [Manifest::read(&path).unwrap_err().to_string(), crate::names::read_lines(&path).unwrap_err().to_string()];
+        assert!(said.iter().all(|said| said.contains("manifest.csv: is UTF-16, expected UTF-8")), "{said:?}");
     }
 }
 

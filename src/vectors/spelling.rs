@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
 use super::{NotFinite, VectorsError, read_with_progress};
+use crate::names;
 use crate::wording::first;
 
 /// Capitals.
@@ -93,7 +94,7 @@ impl Default for Spelling {
 impl Spelling {
     /// The tokens tried for a name, in order, each once; none for several words without a join.
     pub fn tokens(&self, name: &str) -> Vec<String> {
-        let words: Vec<&str> = name.split(' ').filter(|word| !word.is_empty()).collect();
+        let words: Vec<&str> = name.split(names::is_blank).filter(|word| !word.is_empty()).collect();
         let joined: Vec<String> = match words[..] {
             [] => Vec::new(),
             [word] => vec![word.to_string()],
@@ -215,6 +216,7 @@ mod tests {
         assert_eq!(tokens(&spelling, "Chihuahua"), "Chihuahua|chihuahua");
         let names = "Egyptian cat|Egyptian_cat|Egyptian-cat|egyptian cat|egyptian_cat|egyptian-cat";
         assert_eq!(tokens(&spelling, "Egyptian cat"), names);
+        assert_eq!(tokens(&spelling, "Egyptian\u{a0}cat"), names);
         // A name that is spelled with a join is one word.
         assert_eq!(tokens(&spelling, "golden_retriever"), "golden_retriever");
 

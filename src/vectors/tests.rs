@@ -257,6 +257,8 @@ fn other_files_are_refused_by_what_they_are() {
     }
     for (bytes, expected) in [
         (b"".as_slice(), "begins with \"\", expected word vectors: npz"),
+        (b"\xff\xfez\0 \x001\0\n\0", "is UTF-16, expected UTF-8; save it as UTF-8"),
+        (b"\0z\0 \x001\0 \x002\0\n", "is UTF-16"),
         (b"<!DOCTYPE html>\n", "begins with \"<!DOCTYPE html>\\n\""),
         (b"\xba\x16\x4f\x2f\x0c\0\0\0", "begins with"),
         (b"word,d0,d1\nzebra,1,2\n", "numpy.savez(\"vectors.npz\", words=names, vectors=array) makes one"),

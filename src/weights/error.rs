@@ -1,9 +1,10 @@
 //! What can be wrong with a file of weights.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::FORMATS;
 use crate::error::FileError;
+use crate::files;
 
 /// A weights file that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -200,7 +201,7 @@ pub enum WeightsError {
         fits: Vec<&'static str>,
     },
     /// Its tensors are not the network's parameters.
-    #[error("{}: {}{}", path.display(), first(reasons), in_full)]
+    #[error("{}: {}{}{}", path.display(), first(reasons), in_full, part_of(path).map(|part| format!("; {part}")).unwrap_or_default())]
     Unfit {
         /// The file.
         path: PathBuf,
@@ -209,6 +210,9 @@ pub enum WeightsError {
         /// The command that tells all reasons, in parentheses; nothing of a network that is not a published one.
         in_full: String,
     },
+    /// A list of files.
+    #[error("{}: lists the weights of several files, expected one file; {}", .0.display(), join(listed(.0)))]
+    Index(PathBuf),
     /// Its tensors are named as in another form of the network.
     #[error(
         "{}: names its tensors as the {fits} form of {network} does, and network.form is \"{form}\"; set form = \
@@ -235,4 +239,77 @@ fn first(reasons: &[String]) -> String {
         text += &format!("; and {} more", reasons.len() - SHOWN);
     }
     text
+}
+
+/// What to do with weights in several files of this ending.
+fn join(ending: &str) -> String {
+    let (load, save, module) = match ending {
+        "safetensors" => ("load_file(f)", "save_file", "safetensors.torch"),
+        _ => ("load(f)", "save", "torch"),
+    };
+    format!(
+        "join them in Python, by {module}: {save}({{k: v for f in glob.glob(\"*-of-*.{ending}\") for k, v in {load}.items()}}, OUT)"
+    )
+}
+
+/// What is said of a file that by its name is one of several: `model-00001-of-00003.safetensors`.
+pub fn part_of(path: &Path) -> Option<String> {
+    let stem = path.file_stem()?.to_str()?;
+    let (begins, all) = stem.rsplit_once("-of-")?;
+    let number = begins.rsplit('-').next()?;
+    let is_number = |text: &str| text.len() == 5 && text.bytes().all(|byte| byte.is_ascii_digit());
+    (is_number(number) && is_number(all) && all != "00001")
+        .then(|| format!("it is file {number} of {all}: {}", join(&files::ending(path))))
+}
+
+/// The ending of the files that one lists: of `model.safetensors.index.json`, `safetensors`.
+fn listed(list: &Path) -> &str {
+    let name = list.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    name.strip_suffix(LIST).and_then(|name| name.rsplit('.').next()).unwrap_or_default()
+}
+
+/// How the name of a list ends.
+const LIST: &str = ".index.json";
+
+/// Whether a file lists several by its name.
+pub(super) fn is_index(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(LIST))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_of_several_are_known_by_their_names() {
+        let part = |name: &str| part_of(Path::new(name));
+        assert!(
+            part("a/model-00002-of-00003.safetensors").unwrap().starts_with("it is file 00002 of 00003: join them")
+        );
+        assert!(
+            part("pytorch_model-00001-of-00002.bin")
+                .unwrap()
+                .contains("by torch: save({k: v for f in glob.glob(\"*-of-*.bin\")")
+        );
+        let listed = WeightsError::Index("model.safetensors.index.json".into()).to_string();
+        assert!(
+            listed.ends_with(
+                "by safetensors.torch: save_file({k: v for f in glob.glob(\"*-of-*.safetensors\") for k, v in \
+                                  load_file(f).items()}, OUT)"
+            ),
+            "{listed}"
+        );
+        for whole in ["model.safetensors", "one-of-many.pth", "model-00001-of-00001.safetensors", "vit-2-of-00003.pth"]
+        {
+            assert_eq!(part(whole), None, "{whole}");
+        }
+        let unfit = |name: &str| WeightsError::Unfit {
+            path: name.into(),
+            reasons: vec!["fc.weight is missing".to_string()],
+            in_full: String::new(),
+        };
+        assert_eq!(unfit("whole.pth").to_string(), "whole.pth: fc.weight is missing");
+        let said = unfit("m-00001-of-00002.safetensors").to_string();
+        assert!(said.contains("fc.weight is missing; it is file 00001 of 00002"), "{said}");
+    }
 }

@@ -7,7 +7,7 @@ mod pickle;
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use pytorch_reader::{DType, PytorchError, PytorchReader, Tensor};
@@ -121,15 +121,18 @@ fn sized(path: &Path, reader: PytorchReader) -> Result<BTreeMap<String, Tensor>,
     }
 }
 
-/// Refuses pickles out of all proportion before they are unpacked and built.
+/// Refuses pickles out of all proportion before they are unpacked and built, and those of tensors that the reader would read
+/// with another sign.
 fn check_pickles(path: &Path) -> Result<(), WeightsError> {
-    let mut bytes = 0;
+    let (mut bytes, mut pickles) = (0, Vec::new());
     let mut stream = BufReader::new(File::open(path).map_err(FileError::at(path))?);
     if stream.fill_buf().map_err(FileError::at(path))?.starts_with(archive::MAGIC) {
         let mut archive = archive::open(path).map_err(|source| unreadable(path, source))?;
         for name in archive::members(path).iter().flatten().filter(|name| is_pickle(name)) {
             let member = archive.by_name(name).map_err(|source| unreadable(path, source))?;
             bytes = u64::saturating_add(bytes, member.size());
+            // What cannot be unpacked the reader says.
+            let _ = member.take(MAX_PICKLE_BYTES).read_to_end(&mut pickles);
         }
     } else {
         for _ in 0..LEGACY_PICKLES {
@@ -137,6 +140,13 @@ fn check_pickles(path: &Path) -> Result<(), WeightsError> {
             let Ok(more) = pickle::length(&mut stream, MAX_PICKLE_BYTES) else { break };
             bytes = u64::saturating_add(bytes, more);
         }
+        let file = File::open(path).map_err(FileError::at(path))?;
+        file.take(bytes.min(MAX_PICKLE_BYTES)).read_to_end(&mut pickles).map_err(FileError::at(path))?;
+    }
+    if pickle::has_views_by_sign(&pickles) {
+        let found = "holds no plain tensors, but some whose sign PyTorch keeps apart (is_neg, is_conj)".to_string();
+        let remedy = "save them resolved: torch.save({k: v.resolve_conj().resolve_neg() for k, v in x.items()}, OUT)";
+        return Err(WeightsError::NoStateDict { path: path.into(), found, remedy });
     }
     if bytes > MAX_PICKLE_BYTES {
         let found = format!("describes its tensors in more than {MAX_PICKLE_BYTES} bytes");
@@ -197,7 +207,7 @@ impl WeightsFile for Checkpoint {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Cursor, Read, Write};
+    use std::io::{Cursor, Write};
 
     use base64::Engine;
 
@@ -391,6 +401,21 @@ mod tests {
         }
         let message = refusal(&script.finish().unwrap().into_inner());
         assert!(message.contains("a TorchScript archive, expected a state dict; save that of its module"), "{message}");
+    }
+
+    #[test]
+    fn tensors_whose_sign_is_kept_apart_are_refused() {
+        // How torch.save({"b": x._neg_view()}, OUT) ends.
+        for end in [&b"}q\x07X\x03\0\0\0negq\x08\x88stq\tR."[..], b"}\x94\x8c\x04conj\x94\x88st\x94R."] {
+            let message = refusal(&with_pickle(&[b"\x80\x02(K\x01", end].concat()));
+            assert!(
+                message.contains("whose sign PyTorch keeps apart") && message.contains("resolve_neg()"),
+                "{message}"
+            );
+        }
+        // {"neg": True} beside tensors is none of a tensor's.
+        let message = refusal(&with_pickle(b"\x80\x02}X\x03\0\0\0neg\x88s."));
+        assert!(message.contains("holds no tensors"), "{message}");
     }
 
     #[test]

@@ -156,6 +156,15 @@ fn completions_and_manual_know_the_commands() {
     );
     let folder = tempfile::tempdir().unwrap();
     succeed(&["man", &folder.path().display().to_string()]);
+    // Its own pages it replaces, and no other file.
+    succeed(&["man", &folder.path().display().to_string()]);
+    let page = folder.path().join("semgpu-run.1");
+    let before = std::fs::read(&page).unwrap();
+    std::fs::write(&page, "mine").unwrap();
+    let said = fail(&["man", &folder.path().display().to_string()], 2);
+    assert!(said.contains("semgpu-run.1: semgpu did not write this file"), "{said}");
+    assert_eq!(std::fs::read_to_string(&page).unwrap(), "mine");
+    std::fs::write(&page, before).unwrap();
     assert!(folder.path().join("semgpu-run.1").exists());
 }
 

@@ -28,6 +28,11 @@ fn every_format_is_recognised_by_its_content() {
         assert_eq!(said.lines().next(), Some(format!("format: {format}").as_str()), "{file}");
         assert!(said.lines().any(|line| line == tensor), "{file}: {said}");
     }
+    // A list of several files.
+    let list = folder.path().join("model.safetensors.index.json").display().to_string();
+    std::fs::write(&list, "{\"weight_map\": {}}").unwrap();
+    let said = fail(&["inspect", &list], 2);
+    assert!(said.contains("lists the weights of several files, expected one file; join them"), "{said}");
     std::fs::write(&path, "no weights").unwrap();
     let said = fail(&["inspect", &argument], 2);
     for format in ["PyTorch .pth/.pt", "Keras .keras", "Keras .h5/.weights.h5", "safetensors", "weights/README.md"] {

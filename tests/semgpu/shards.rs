@@ -1,7 +1,7 @@
 use std::path::Path;
 use std::process::Output;
 
-use crate::{Small, fail, semgpu};
+use crate::{Small, fail, semgpu, succeed};
 
 fn call(arguments: &[&str]) -> Output {
     let output = semgpu(arguments).output().unwrap();
@@ -340,6 +340,11 @@ fn tables_of_commands_replace_no_file_of_others() {
         let said = shards("o", "tables", &[]);
         assert!(said.contains("shards.json: semgpu began this file") && said.contains("remove it"), "{length}: {said}");
     }
+    // It goes with --fresh.
+    let [config, out, tables] = ["experiment.toml", "o", "tables"].map(|name| small.text(name));
+    let fresh = ["--fresh", "--seconds-per-group", "1", "--seconds-per-draw", "1"];
+    succeed(&[&["shards", &config, "--device", "cpu", "--out", &out, "--tables", &tables][..], &fresh].concat());
+    assert!(small.read("o.shards/shards.json").contains("groups"));
 }
 
 #[test]

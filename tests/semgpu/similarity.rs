@@ -139,6 +139,33 @@ fn a_manifest_finds_the_vectors_of_its_images() {
 }
 
 #[test]
+fn a_file_that_is_no_similarity_matrix_is_not_replaced() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name).display().to_string();
+    let values: Vec<f64> = (0..60).map(|n| f64::from(n * n % 23)).collect();
+    write_npy(Path::new(&at("features.npy")), &[6, 10], &values).unwrap();
+    std::fs::write(at("named.csv"), "name,a,b,c\np,1,2,5\nq,3,1,2\nr,7,7,1\ns,0,2,0\n").unwrap();
+    for out in ["rsm.npy", "rsm.npz", "rsm.safetensors", "rsm.csv", "rsm.h5"].map(at) {
+        // Its own it replaces, whatever they are of.
+        for features in [&["features.npy"][..], &["features.npy", "--distances"], &["named.csv"], &["features.npy"]] {
+            succeed(&[&["similarity", &at(features[0]), "--out", &out], &features[1..]].concat());
+        }
+        std::fs::write(&out, "mine").unwrap();
+        let said = fail(&["similarity", &at("features.npy"), "--out", &out], 2);
+        assert!(said.contains("is there, and no similarity matrix, which would replace it"), "{said}");
+        assert_eq!(std::fs::read_to_string(&out).unwrap(), "mine");
+    }
+    // Features of as many units as concepts, also with an array for each group.
+    for shape in [&[6, 6][..], &[2, 3, 3]] {
+        let count = shape.iter().product();
+        write_npy(Path::new(&at("mine.npy")), shape, &values[..count]).unwrap();
+        assert!(fail(&["similarity", &at("features.npy"), "--out", &at("mine.npy")], 2).contains("mine.npy: is there"));
+    }
+    std::fs::write(at("mine.csv"), "a,b\n1,2\n").unwrap();
+    assert!(fail(&["similarity", &at("features.npy"), "--out", &at("mine.csv")], 2).contains("mine.csv: is there"));
+}
+
+#[test]
 fn several_files_go_into_a_directory() {
     let golden = golden();
     let directory = tempfile::tempdir().unwrap();

@@ -280,15 +280,22 @@ fn shards_of_a_sweep_merge_to_its_results() {
     succeed(&merge);
     assert_same(of("whole"), of("merged"));
     // A merge that is refused changes nothing.
-    let mut shards = std::fs::read_dir(small.path("merged/random.shards")).unwrap().map(|entry| entry.unwrap().path());
-    let shard = shards.find(|path| path.extension().is_some_and(|ending| ending == "safetensors")).unwrap();
-    std::fs::rename(&shard, small.path("away")).unwrap();
+    let taken = ["random", "squeezenet1_1"].map(|label| {
+        let shards = std::fs::read_dir(small.path(&format!("merged/{label}.shards"))).unwrap();
+        let mut shards = shards.map(|entry| entry.unwrap().path());
+        let shard = shards.find(|path| path.extension().is_some_and(|ending| ending == "safetensors")).unwrap();
+        std::fs::rename(&shard, small.path(&format!("away.{label}"))).unwrap();
+        (label, shard)
+    });
     for which in [&["--network", "random"][..], &[]] {
         let said = fail(&[&merge[..], &["--fresh"], which].concat(), 2);
         assert!(said.contains("missing or not whole"), "{said}");
+        // Of all networks that are merged.
+        assert_eq!(said.contains("--network squeezenet1_1 "), which.is_empty(), "{said}");
+        assert!(said.contains("--network random ") && !said.contains("replaces"), "{said}");
         assert_same(of("whole"), of("merged"));
     }
-    std::fs::rename(small.path("away"), &shard).unwrap();
+    taken.iter().for_each(|(label, shard)| std::fs::rename(small.path(&format!("away.{label}")), shard).unwrap());
     // One that changes a network leaves no table of all that says otherwise, until the last is merged.
     let unmerge = |folder: &str| std::fs::remove_file(small.path("merged").join(folder).join("report.html")).unwrap();
     unmerge("random");

@@ -51,6 +51,15 @@ fn a_file_in_another_encoding_is_told_the_one_that_is_read() {
 }
 
 #[test]
+fn a_file_in_utf_16_without_a_mark_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("experiment.toml");
+    std::fs::write(&path, SMALLEST.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>()).unwrap();
+    let error = Config::read(&path, &[]).unwrap_err().to_string();
+    assert!(error.contains("experiment.toml: is UTF-16, expected UTF-8"), "{error}");
+}
+
+#[test]
 fn a_file_that_powershell_wrote_is_read() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("experiment.toml");

@@ -3,9 +3,9 @@
 use burn::tensor::Tensor;
 
 use super::depthwise::Depthwise;
-use super::product::{Product, Tile};
+use super::product::{self, Product, Tile};
 use super::winograd::Winograd;
-use super::{Gpu, Results, Width};
+use super::{Gpu, MAX_WORKGROUPS, Results, Width};
 use crate::kernels::convolution::Part;
 use crate::kernels::{Window, f32s};
 
@@ -54,6 +54,23 @@ impl Convolution {
     /// In the form that is fastest.
     pub fn new(gpu: &Gpu, part: &Part) -> Self {
         Self::in_form(gpu, Form::of(part.weight.shape().dims(), part.window, part.groups, gpu.width()), part)
+    }
+
+    /// Why the GPU cannot compute it, if so: groups are many workgroups, and of few weights each leave most of a buffer empty.
+    pub fn refusal(gpu: &Gpu, part: &Part) -> Option<String> {
+        const MIB: usize = 1 << 20;
+        let (shape, groups) = (part.weight.shape().dims::<4>(), part.groups);
+        let Form::Product(_) = Form::of(shape, part.window, groups, gpu.width()) else { return None };
+        let (bytes, limit) = (product::packed(shape, groups).saturating_mul(size_of::<f32>()), gpu.max_binding_bytes());
+        if groups > MAX_WORKGROUPS as usize {
+            return Some(format!("{groups} groups, the GPU computes {MAX_WORKGROUPS} at most; take --device cpu"));
+        }
+        (bytes >= limit).then(|| {
+            let [bytes, limit] = [bytes, limit].map(|bytes| bytes / MIB);
+            format!(
+                "weights in {groups} group(s), laid out in {bytes} MiB, the GPU binds less than {limit} MiB; take --device cpu"
+            )
+        })
     }
 
     /// [`new`](Self::new), computed as `form`.

@@ -384,6 +384,13 @@ pub fn spans(tiles: usize, steps: usize) -> (usize, usize) {
 /// The shader's code of partial sums.
 pub const PARTIAL: u32 = 3;
 
+/// Values of weights as [`pack`] lays them out, without where the taps lie.
+pub fn packed([out, channels, height, width]: [usize; 4], groups: usize) -> usize {
+    let (columns, depth) =
+        ((out / groups).next_multiple_of(COLUMNS), (channels * height * width).next_multiple_of(DEPTH));
+    groups.saturating_mul(depth).saturating_mul(columns)
+}
+
 /// Weights as `convolution` reads them: `[groups, depth, columns]` with taps in the order (row, column, channel), then
 /// where each tap lies, `[depth]` of (channel, row, column, 0).
 pub fn pack(weight: &[f32], [out, channels, height, width]: [usize; 4], groups: usize, window: Window) -> Vec<f32> {

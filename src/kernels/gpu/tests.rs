@@ -236,6 +236,24 @@ fn tiles_of_a_map_are_transformed_in_as_many_launches_as_memory_asks_for() {
 }
 
 #[test]
+fn of_groups_only_as_many_are_taken_as_the_gpu_computes() {
+    let Some(device) = test_device() else { return };
+    let grouped = |groups: usize| {
+        let (weight, bias) = (vec![1.0_f32; 2 * groups], vec![0.0_f32; groups]);
+        let (weight, bias) = (TensorData::new(weight, [groups, 2, 1, 1]), TensorData::new(bias, [groups]));
+        Part { weight, bias, window: Window::square(1, 1, VALID), groups, activation: Activation::Identity }
+    };
+    assert_eq!(grouped(1024).refusal(&device), None);
+    let said = grouped(65_536).refusal(&device).unwrap();
+    assert!(said.starts_with("65536 groups, the GPU computes 65535 at most"), "{said}");
+    // A buffer of 4 KiB each.
+    let gpu = Gpu::of(&device).unwrap();
+    let most = gpu.max_binding_bytes() / 4096;
+    assert_eq!(grouped(most.min(65_535)).refusal(&device).is_some(), most <= 65_535);
+    assert_eq!(grouped(65_536).refusal(&Device::flex()), None);
+}
+
+#[test]
 fn no_last_bit_of_an_image_depends_on_the_batch() {
     let Some(device) = test_device() else { return };
     let gpu = Gpu::of(&device).unwrap();

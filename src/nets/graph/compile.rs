@@ -26,7 +26,7 @@ const SMALL: usize = 1 << 16;
 const MOST_INDICES: usize = 1 << 22;
 
 /// What makes floating-point numbers of whole ones.
-const MAKE_FLOATS: [&str; 3] = ["Cast", "CastLike", "DequantizeLinear"];
+const MAKE_FLOATS: [&str; 4] = ["Attention", "Cast", "CastLike", "DequantizeLinear"];
 
 /// Steps in order, and what is known of every value.
 pub struct Compiled<'a> {
@@ -112,7 +112,8 @@ pub fn compile<'a>(
                 continue;
             }
             let problem = format!(
-                "{} is of type {name}, expected floating-point numbers of 16 bits or more, INT64, INT32, INT8, UINT8 or BOOL",
+                "{} is of type {name}, expected floating-point numbers of 16 bits or more, INT64, INT32, INT16, INT8, UINT16, UINT8 \
+                 or BOOL",
                 constant.name
             );
             return Err(WeightsError::Graph { path: model.path.clone(), problem });

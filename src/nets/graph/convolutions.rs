@@ -233,18 +233,26 @@ fn convolved(
     part: impl Fn() -> Result<Part, WeightsError> + 'static,
 ) -> Result<Lowered, Refusal> {
     let (key, summed, to) = (node.key, node.then.summed, like(node, made)?);
+    let (path, name) = (node.model.path.clone(), format!("{} (node {:?})", node.proto.op_type, node.proto.name));
+    let part = move |loader: &Loader| {
+        let part = part()?;
+        match part.refusal(&loader.device) {
+            Some(why) => Err(WeightsError::Graph { path: path.clone(), problem: format!("{name}: {why}") }),
+            None => Ok(part),
+        }
+    };
     let takes = node.with_summand(&[0]);
     Lowered::weighted(to.clone(), &takes, multiply_adds, weights, move |loader: &Loader| {
         let to = to.clone();
         Ok(if summed {
-            let residual = loader.once(key, || Ok(Residual::new(&part()?, &loader.device)))?;
+            let residual = loader.once(key, || Ok(Residual::new(&part(loader)?, &loader.device)))?;
             let run: Run = Arc::new(move |mut x| {
                 let summand = x.remove(1).view(made);
                 vec![Array::new(residual.forward(x.remove(0).view(own), summand), &to)]
             });
             run
         } else {
-            let convolution = loader.once(key, || Ok(Convolution::new(&part()?, &loader.device)))?;
+            let convolution = loader.once(key, || Ok(Convolution::new(&part(loader)?, &loader.device)))?;
             Arc::new(move |mut x| vec![Array::new(convolution.forward(x.remove(0).view(own)), &to)])
         })
     })

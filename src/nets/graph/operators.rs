@@ -5,8 +5,8 @@
 use super::batch::{Follows, each, first, moved};
 use super::lowering::{Lowered, Node, Refusal};
 use super::{
-    convolutions, elementwise, functions, gathers, moves, norms, products, quantised, recurrent, resize, response,
-    shapes, transposed,
+    convolutions, elementwise, functions, gathers, mask, moves, norms, products, quantised, recurrent, resize,
+    response, shapes, transposed,
 };
 
 /// An operator: its name, and what a node of it computes.
@@ -28,6 +28,7 @@ pub const OPERATORS: &[Operator] = &[
     operator("Abs", functions::abs, each),
     operator("Add", elementwise::add, each),
     operator("And", elementwise::and, each),
+    operator("Attention", mask::added, each),
     operator("AveragePool", convolutions::average_pooling, first),
     operator("BatchNormalization", convolutions::batch_normalization, each),
     operator("Cast", shapes::cast, each),

@@ -1,4 +1,4 @@
-//! Models in eight bits: weights are read as what they stand for, activations rounded to the steps they would have.
+//! Models in eight or sixteen bits: weights are read as what they stand for, activations rounded to the steps they would have.
 
 use burn::tensor::{Tensor, TensorData};
 
@@ -89,9 +89,14 @@ fn type_name(data_type: i64) -> Option<&'static str> {
     match data_type {
         0 | 2 => Some("UINT8"),
         3 => Some("INT8"),
+        4 => Some("UINT16"),
+        5 => Some("INT16"),
         _ => None,
     }
 }
+
+/// What steps may be of.
+const TYPES: &str = "INT8, UINT8, INT16 or UINT16";
 
 /// Rounds as the runtime that the model was quantised for does: to the nearest step, halves to even, within the type's range.
 /// What comes between this and `dequantize` is computed of the steps themselves: borders are zeros of theirs.
@@ -103,8 +108,12 @@ pub fn quantize(node: &Node) -> Result<Lowered, Refusal> {
     let (low, high) = match known {
         Some("INT8") => (-128.0, 127.0),
         Some("UINT8") => (0.0, 255.0),
-        Some(other) => return Err(format!("steps of type {other}, expected INT8 or UINT8").into()),
-        None => return Err("steps of a type that is not known, expected a stored zero point of INT8 or UINT8".into()),
+        Some("INT16") => (-32768.0, 32767.0),
+        Some("UINT16") => (0.0, 65535.0),
+        Some(other) => return Err(format!("steps of type {other}, expected {TYPES}").into()),
+        None => {
+            return Err(format!("steps of a type that is not known, expected a stored zero point of {TYPES}").into());
+        }
     };
     let steps = Steps::of(node)?;
     if let Some(scale) = steps.scales.iter().find(|scale| !(scale.is_finite() && **scale > 0.0)) {
@@ -117,7 +126,7 @@ pub fn quantize(node: &Node) -> Result<Lowered, Refusal> {
         // Sums as large as this are whole numbers.
         const WHOLE: f32 = 1.5 * (1 << 23) as f32;
         // Far beyond all steps, so that rounding to the nearest is exact.
-        const FAR: f32 = 1024.0;
+        const FAR: f32 = (1 << 17) as f32;
         steps.each(
             inputs.remove(0),
             |x, scale, zero| ((x / scale).clamp(-FAR, FAR) + WHOLE - WHOLE + zero).clamp(low, high),

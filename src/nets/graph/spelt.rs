@@ -5,6 +5,7 @@
 //! References: <https://onnx.ai/onnx/operators/onnx__Attention.html>,
 //! <https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md>
 
+use super::mask::ADDED;
 use super::modules::shared;
 use crate::weights::onnx::model::Model;
 use crate::weights::onnx::proto::{AttributeProto, NodeProto};
@@ -199,8 +200,7 @@ impl Pieces<'_> {
         self.nothing_else(&[0, 1, 2, 3], &[0])?;
         self.unset(&["is_causal", "softcap", "qk_matmul_output_mode"])?;
         let parts = [self.needed(0)?, self.needed(1)?, self.needed(2)?];
-        // As it is: one of truth values is refused, since it is not to be added.
-        let mask = self.input(3).map(|mask| self.piece("LeakyRelu", &[&mask], vec![float("alpha", 1.0)]));
+        let mask = self.input(3).map(|mask| self.piece("Attention", &[&mask], vec![int(ADDED, 1)]));
         if self.node.int("q_num_heads").is_none() {
             let [queries, keys, values] = parts;
             let keys = self.piece("Transpose", &[&keys], vec![ints("perm", &[0, 1, 3, 2])]);

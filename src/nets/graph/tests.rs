@@ -202,7 +202,7 @@ fn without_modules_all_layers_are_where_one_value_is_alive() {
     }
     let wiring = Wiring::new(model).unwrap();
     let compiled = compile(&wiring, &input_shape(TRIAL_IMAGES, false, SIZE), None).unwrap();
-    let unnamed = GraphNetwork::of(wiring.clone(), &compiled, TRIAL_IMAGES, (None, false, SIZE));
+    let unnamed = GraphNetwork::of(wiring.clone(), &compiled, (None, false, SIZE));
     let value = |network: &GraphNetwork, name: &String| {
         network.wiring.names[network.places[network.place(name).unwrap()].0].clone()
     };

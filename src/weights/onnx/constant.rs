@@ -201,7 +201,9 @@ enum Stored {
 enum Whole {
     I64,
     I32,
+    I16,
     I8,
+    U16,
     U8,
     Bool,
 }
@@ -212,6 +214,7 @@ impl Whole {
         match self {
             Self::I64 => 8,
             Self::I32 => 4,
+            Self::I16 | Self::U16 => 2,
             Self::I8 | Self::U8 | Self::Bool => 1,
         }
     }
@@ -221,7 +224,9 @@ impl Whole {
         match self {
             Self::I64 => "INT64",
             Self::I32 => "INT32",
+            Self::I16 => "INT16",
             Self::I8 => "INT8",
+            Self::U16 => "UINT16",
             Self::U8 => "UINT8",
             Self::Bool => "BOOL",
         }
@@ -231,6 +236,8 @@ impl Whole {
         match self {
             Self::I64 => bytes.as_chunks().0.iter().map(|&value| i64::from_le_bytes(value)).collect(),
             Self::I32 => bytes.as_chunks().0.iter().map(|&value| i64::from(i32::from_le_bytes(value))).collect(),
+            Self::I16 => bytes.as_chunks().0.iter().map(|&value| i64::from(i16::from_le_bytes(value))).collect(),
+            Self::U16 => bytes.as_chunks().0.iter().map(|&value| i64::from(u16::from_le_bytes(value))).collect(),
             Self::I8 => bytes.iter().map(|&value| i64::from(value as i8)).collect(),
             Self::U8 | Self::Bool => bytes.iter().map(|&value| i64::from(value)).collect(),
         }
@@ -253,6 +260,8 @@ fn stored(data_type: i32) -> Option<Stored> {
         1 => float(Kind::Float, 4),
         2 => Stored::Whole(Whole::U8),
         3 => Stored::Whole(Whole::I8),
+        4 => Stored::Whole(Whole::U16),
+        5 => Stored::Whole(Whole::I16),
         6 => Stored::Whole(Whole::I32),
         7 => Stored::Whole(Whole::I64),
         9 => Stored::Whole(Whole::Bool),
@@ -265,8 +274,6 @@ fn stored(data_type: i32) -> Option<Stored> {
 
 fn type_name(data_type: i32) -> String {
     match data_type {
-        4 => "UINT16".into(),
-        5 => "INT16".into(),
         17..=20 => "FLOAT8".into(),
         21 => "UINT4".into(),
         22 => "INT4".into(),
@@ -417,6 +424,18 @@ mod tests {
         assert_eq!(transpose(&values[..6], &[2, 3], &[1, 0]), [0.0, 3.0, 1.0, 4.0, 2.0, 5.0]);
         assert_eq!(transpose(&values[..3], &[3], &[0]), [0.0, 1.0, 2.0]);
         assert_eq!(transpose(&values[..1], &[], &[]), [0.0]);
+    }
+
+    #[test]
+    fn whole_numbers_are_of_one_byte_or_several_with_a_sign_or_without() {
+        let widened = |data_type: i32, bytes: &[u8]| match stored(data_type) {
+            Some(Stored::Whole(whole)) => (whole.name(), whole.widen(bytes)),
+            _ => unreachable!("a type of whole numbers"),
+        };
+        assert_eq!(widened(2, &[255, 1]), ("UINT8", vec![255, 1]));
+        assert_eq!(widened(3, &[255, 1]), ("INT8", vec![-1, 1]));
+        assert_eq!(widened(4, &[254, 255, 1, 0]), ("UINT16", vec![65_534, 1]));
+        assert_eq!(widened(5, &[254, 255, 1, 0]), ("INT16", vec![-2, 1]));
     }
 
     #[test]

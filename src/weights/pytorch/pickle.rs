@@ -40,6 +40,24 @@ pub(super) fn length(stream: &mut impl BufRead, limit: u64) -> io::Result<u64> {
     Ok(length)
 }
 
+/// Whether a tensor is described with `{"neg": True}` or `{"conj": True}` behind all else: its values are not those stored.
+pub(super) fn has_views_by_sign(pickle: &[u8]) -> bool {
+    const TRUE: u8 = 0x88;
+    let is_last = |rest: &[u8]| {
+        // The key may be kept for later ones.
+        let rest = match rest {
+            [b'q', _, rest @ ..] | [b'r', _, _, _, _, rest @ ..] | [0x94, rest @ ..] => rest,
+            _ => rest,
+        };
+        matches!(rest, [TRUE, b's' | b'u', b't', ..])
+    };
+    let keys = [&b"X\x03\0\0\0neg"[..], b"\x8c\x03neg", b"X\x04\0\0\0conj", b"\x8c\x04conj"];
+    keys.iter().any(|key| {
+        let mut found = pickle.windows(key.len()).enumerate().filter(|(_, bytes)| bytes == key);
+        found.any(|(at, _)| is_last(&pickle[at + key.len()..]))
+    })
+}
+
 /// By Python's `pickletools`.
 fn argument(opcode: u8) -> Argument {
     match opcode {

@@ -223,7 +223,7 @@ fn an_optimizers_names_change_no_layer() {
     }
     let wiring = Wiring::new(model).unwrap();
     let compiled = compile(&wiring, &input_shape(TRIAL_IMAGES, false, SIZE), None).unwrap();
-    let simplified = GraphNetwork::of(wiring.clone(), &compiled, TRIAL_IMAGES, (None, false, SIZE));
+    let simplified = GraphNetwork::of(wiring.clone(), &compiled, (None, false, SIZE));
     assert_eq!(asked(&plain), ["blocks.0", "blocks.1", "head"]);
     assert_eq!(asked(&simplified), asked(&plain));
     let value = |network: &GraphNetwork, layer: &str| {

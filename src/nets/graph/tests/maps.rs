@@ -38,6 +38,18 @@ fn a_mean_counts_the_padding_but_not_what_rounding_up_adds() {
 }
 
 #[test]
+fn a_window_whose_taps_are_further_apart_than_the_map_is_wide_sees_one_place() {
+    let settings: &[(&str, &[i64])] = &[("kernel_shape", &[3, 3]), ("pads", &[5; 4]), ("dilations", &[5, 5])];
+    for operator in ["AveragePool", "MaxPool"] {
+        let mut d = Drawing::default();
+        let x = small(&mut d);
+        let y = d.set(operator, &[&x], settings);
+        let [x, y] = values(d, [&x, &y]);
+        compare(&y, &x);
+    }
+}
+
+#[test]
 fn a_window_larger_than_the_map_is_the_map_where_their_number_is_rounded_up() {
     // Hugging Face's EfficientNet pools a map of few places by a window of as many as it has channels.
     let settings: &[(&str, &[i64])] =

@@ -258,6 +258,53 @@ fn steps_are_of_the_type_that_a_zero_point_is_cast_to() {
 }
 
 #[test]
+fn steps_may_be_of_sixteen_bits() {
+    for (data_type, zero, most) in [(4, 40_000, 65_535.0), (5, -300, 32_767.0)] {
+        let mut d = Drawing::default();
+        let (x, scale, zeros) = (d.tokens("x"), d.number(1e-5), d.whole(&[zero]));
+        let zeros = d.set("Cast", &[&zeros], &[("to", &[data_type])]);
+        let y = d.node("QuantizeLinear", &[&x, &scale, &zeros]);
+        let y = d.node("DequantizeLinear", &[&y, &scale, &zeros]);
+        let [x, y] = values(d, [&x, &y]);
+        let (zero, least) = (zero as f32, most - 65_535.0);
+        let steps = |x: &f32| ((x / 1e-5).round_ties_even() + zero).clamp(least, most);
+        assert!(x.iter().any(|x| steps(x) == most) && x.iter().any(|x| (1e3..3e4).contains(&(steps(x) - zero))));
+        assert_eq!(y, x.iter().map(|x| (steps(x) - zero) * 1e-5).collect::<Vec<f32>>());
+    }
+}
+
+#[test]
+fn a_mask_of_truth_values_lets_keys_through_where_it_is_true() {
+    let heads: &[(&str, &[i64])] = &[("q_num_heads", &[3]), ("kv_num_heads", &[3])];
+    let seen: Vec<i64> = (0..256).map(|n| i64::from(n % 16 <= n / 16)).collect();
+    let mut d = Drawing::default();
+    let (x, truth) = (d.tokens("x"), d.whole(&seen));
+    let truth = d.set("Cast", &[&truth], &[("to", &[9])]);
+    let truth = d.reshaped(&truth, &[1, 1, 16, 16]);
+    let hidden = seen.iter().map(|&seen| if seen == 1 { 0.0 } else { -1e9 }).collect();
+    let (hidden, all) = (d.constant(hidden, &[16, 16]), d.ones(9, &[16, 16]));
+    let [by_truth, by_number, unmasked] =
+        [&truth, &hidden, &all].map(|mask| d.set("Attention", &[&x, &x, &x, mask], heads));
+    let y = d.set("Concat", &[&by_truth, &by_number, &unmasked], &[("axis", &[1])]);
+    let [by_truth, by_number, unmasked, _] = values(d, [&by_truth, &by_number, &unmasked, &y]);
+    assert!(by_truth == by_number && by_truth != unmasked);
+    compare(&by_truth, &by_number);
+}
+
+#[test]
+fn a_mask_of_truth_values_may_be_too_large_to_be_read_at_once() {
+    let mut d = Drawing::default();
+    let (x, times, mask) = (d.tokens("x"), d.whole(&[1, 17, 1]), d.ones(9, &[272, 272]));
+    let x = d.node("Tile", &[&x, &times]);
+    let mask = d.reshaped(&mask, &[1, 1, 272, 272]);
+    let heads: &[(&str, &[i64])] = &[("q_num_heads", &[3]), ("kv_num_heads", &[3])];
+    let [masked, plain] = [&mask[..], ""].map(|mask| d.set("Attention", &[&x, &x, &x, mask], heads));
+    let y = d.set("Concat", &[&masked, &plain], &[("axis", &[1])]);
+    let [masked, plain, _] = values(d, [&masked, &plain, &y]);
+    compare(&masked, &plain);
+}
+
+#[test]
 fn what_comes_between_steps_and_numbers_is_of_steps() {
     for domain in ["", "com.microsoft"] {
         let mut d = Drawing::default();
