@@ -26,7 +26,7 @@ pub use hdf5::{is_own_rdms, text_attribute, texts};
 pub use npy::{lent, write_npy};
 pub use stored::{Labels, StoredArray, Unread};
 pub use text::Decimal;
-pub use write::{ARRAY, CORRELATION_DISTANCE, DISSIMILARITIES, RsmFile, RsmsOut, WriteEnding, write_rsms};
+pub use write::{CORRELATION_DISTANCE, DISSIMILARITIES, RsmFile, RsmsOut, WriteEnding, write_rsms};
 
 /// The formats that are read.
 pub const FORMATS: &[&ArrayFormat] =

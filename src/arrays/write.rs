@@ -18,7 +18,7 @@ use crate::stats::Rsm;
 use crate::stats::rsa::upper;
 
 /// The name of the array in files that name them.
-pub const ARRAY: &str = "rsm";
+const ARRAY: &str = "rsm";
 
 /// The dataset of rsatoolbox's RDMs: `[rdms, pairs]`.
 pub const DISSIMILARITIES: &str = "dissimilarities";

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::HalvesError;
-use crate::arrays::{self, ARRAY, RsmFile, Told, is_own_rdms};
+use crate::arrays::{self, RsmFile, Told, is_own_rdms};
 use crate::error::FileError;
 use crate::files;
 use crate::results::{read_json, write_json};
@@ -44,35 +44,22 @@ impl Made {
     }
 }
 
-/// Whether a file holds matrices as `semgpu similarity` writes them, and nothing else.
-pub fn are_rsms(out: &Path) -> Option<bool> {
-    let is_diagonal =
-        |values: &[f64]| values.iter().all(|&value| value == 1.0) || values.iter().all(|&value| value == 0.0);
-    match RsmFile::of(out).ok()? {
-        RsmFile::Hdf5 => Some(is_own_rdms(out)),
-        RsmFile::Csv => {
-            let text = files::read(out).ok()?;
-            let mut table = csv::ReaderBuilder::new().has_headers(false).from_reader(&text[..]);
-            let rows = table.records().collect::<Result<Vec<_>, _>>().ok()?;
-            // Behind the names.
-            let first = usize::from(rows.first()?.get(0)?.is_empty());
-            let diagonal = (first..rows.len()).map(|n| rows[n].get(n)?.parse().ok()).collect::<Option<Vec<f64>>>()?;
-            Some(rows[0].len() == rows.len() && !diagonal.is_empty() && is_diagonal(&diagonal))
+/// Whether a file may hold matrices that `semgpu similarity` wrote: as many rows as columns, and nothing else.
+pub fn may_be_rsms(out: &Path) -> bool {
+    match RsmFile::of(out) {
+        Ok(RsmFile::Hdf5) => is_own_rdms(out),
+        Ok(RsmFile::Csv) => {
+            let table = csv::ReaderBuilder::new().has_headers(false).from_path(out);
+            let rows = table.and_then(|table| table.into_records().collect::<Result<Vec<_>, _>>());
+            rows.is_ok_and(|rows| rows.first().is_some_and(|row| row.len() == rows.len()))
         }
-        RsmFile::Npy | RsmFile::Npz | RsmFile::Safetensors => {
-            let name = arrays::names(out)
-                .ok()
-                .filter(|names| matches!(&names[..], [name] if ["", ARRAY].contains(&name.as_str())))?;
-            let array = arrays::open(out, Some(&name[0]), &Told::default()).ok()?;
-            let &[.., rows, columns] = array.shape() else { return Some(false) };
-            if rows != columns || rows == 0 {
-                return Some(false);
-            }
-            let values = array.values().ok()?;
-            let diagonal: Vec<f64> =
-                values.chunks_exact(rows * rows).flat_map(|rsm| rsm.iter().step_by(rows + 1)).copied().collect();
-            Some(is_diagonal(&diagonal))
+        Ok(RsmFile::Npy | RsmFile::Npz | RsmFile::Safetensors) => {
+            let array = || arrays::open(out, None, &Told::default());
+            let is_square = |shape: &[usize]| matches!(shape, [.., rows, columns] if rows == columns);
+            arrays::names(out).is_ok_and(|names| names.len() == 1)
+                && array().is_ok_and(|array| is_square(array.shape()))
         }
+        Err(_) => false,
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use super::made::{Made, are_rsms};
+use super::made::{Made, may_be_rsms};
 use super::{HalvesError, check_places, words};
 use crate::arrays::{self, RsmFile, RsmsOut, Told, write_rsms};
 use crate::device::{self, Choice};
@@ -215,7 +215,7 @@ fn check_outs(outs: &[PathBuf], request: &SimilarityRequest) -> Result<(), Error
         return Err(Error::input(HalvesError::OwnList { list: names::list_of(out), out: out.clone() }));
     }
     // Of a directory's matrices its list says whose they are.
-    match outs.iter().find(|out| !is_directory(request) && out.exists() && !are_rsms(out).unwrap_or_default()) {
+    match outs.iter().find(|out| !is_directory(request) && out.exists() && !may_be_rsms(out)) {
         Some(out) => Err(Error::input(HalvesError::NoRsm(out.clone()))),
         None => Ok(()),
     }
