@@ -125,7 +125,7 @@ impl Comparison<'_> {
         families(self.between)
     }
 
-    /// Families by what the legend calls them; a curve's last layers are theirs.
+    /// Families by what the legend calls them, each difference at its curve's layer.
     fn differences<T: Tested>(&self, drawn: &[(String, &[T])], shown: &Shown, words: Differences) -> Option<Drawing> {
         if !(1..=CURVES.len()).contains(&drawn.len()) {
             return None;
@@ -133,17 +133,17 @@ impl Comparison<'_> {
         let of_family = |(n, (_, rows)): (usize, &(String, &[T]))| {
             let layers =
                 self.curves.iter().find(|curve| curve.name == rows[0].family()[0]).map_or(&[][..], |curve| curve.rows);
-            let layers = &layers[layers.len().saturating_sub(rows.len())..];
-            let mark = |(layer, row): (&AccuracyRow, &T)| {
+            let mark = |row: &T| {
+                let layer = layers.iter().find(|layer| layer.layer == row.layers()[0])?;
                 let [value, low, high] = row.difference();
-                Mark {
+                Some(Mark {
                     place: at(layer),
                     value,
                     look: if row.is_significant() { Look::Filled } else { Look::Hollow },
                     interval: Some((low, high)),
-                }
+                })
             };
-            let marks = layers.iter().zip(*rows).map(mark).collect();
+            let marks = rows.iter().filter_map(mark).collect();
             Curve::marked(curve(n), marks)
         };
         let none = Curve::line(GREY, DASHED, vec![(-0.5, 0.0), (DEPTHS.len() as f64 - 0.5, 0.0)]);

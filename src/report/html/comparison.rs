@@ -300,6 +300,25 @@ mod tests {
     }
 
     #[test]
+    fn a_difference_is_drawn_at_its_layer() {
+        let networks = ["vgg16", "c"].map(|network| rows(network, &["x", "y"].map(String::from), &["GloVe"]));
+        let curves: Vec<Overlay> = networks
+            .iter()
+            .map(|rows| Overlay { name: &rows[0].network, run: &rows[0].network, rows, null: None })
+            .collect();
+        let record = record(&[], Generalise::Concepts);
+        // The other layer has no counterpart.
+        let drawn = |layer: &str| {
+            let between = [difference(["vgg16", "c"], layer, 0.1, 0.01)];
+            Comparison { curves: &curves, between: &between, within: &[], record: &record }.drawings()[1]
+                .picture
+                .svg
+                .clone()
+        };
+        assert_ne!(drawn("x"), drawn("y"));
+    }
+
+    #[test]
     fn of_one_run_the_page_says_which_layers_differ() {
         let labels = ["x", "y"].map(String::from);
         let rows = rows("vgg16", &labels, &["GloVe"]);

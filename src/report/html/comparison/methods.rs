@@ -35,8 +35,9 @@ fn differences(of: &Comparison) -> String {
     let mut text = String::new();
     if !of.between.is_empty() {
         text += "Each layer of one curve was compared with a layer of the other: that of the same name where both are of one \
-                 network, otherwise the one at the nearest relative depth. Differences are the first minus the second; the \
-                 family of a family-wise p is the layers of one pair of curves, not all pairs of curves. ";
+                 network, and where layers have no order or stand along an axis of numbers; otherwise the one at the nearest \
+                 relative depth. Differences are the first minus the second; the family of a family-wise p is the layers of \
+                 one pair of curves, not all pairs of curves. ";
     }
     let kinds = distinct(of.within.iter().map(|row| row.kind.as_str()));
     if kinds.contains(&WithinRow::NEXT) {
