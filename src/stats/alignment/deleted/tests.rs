@@ -58,7 +58,7 @@ fn too_few_concepts_or_none_with_a_direction_have_no_interval() {
         intervals(Measure::Mknn, k, &[side(0)], &[images], &|_| go_on).map(|found| found[0])
     };
     let go_on = ControlFlow::Continue(());
-    let Interval { low, high } = of(10, side(1), go_on).unwrap().unwrap();
+    let Interval { low, high } = of(6, side(1), go_on).unwrap().unwrap();
     assert!(0.0 < low && low + 0.001 < high && high < 1.0, "{low} {high}");
     // Without a concept 11 neighbours are all that is left.
     assert_eq!([11, 12].map(|k| of(k, side(1), go_on)), [Ok(None), Ok(None)]);
