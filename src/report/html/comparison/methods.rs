@@ -15,9 +15,13 @@ pub fn paragraphs(of: &Comparison) -> Vec<Paragraph> {
         true => "; filled markers are layers that differ from chance there",
         false => "",
     };
+    let depth = match of.record.along {
+        Some(_) => "",
+        None => " Relative depth is 0 at the first and 1 at the last layer that a run has.",
+    };
     let curves = format!(
         "The accuracies of the 2 vs. 2 test (Dharmaretnam & Fyshe, 2018) are those of the runs, whose own pages have their \
-         methods{filled}. Relative depth is 0 at the first and 1 at the last layer that a run has."
+         methods{filled}.{depth}"
     );
     let mut all = vec![("Curves", curves)];
     if of.between.is_empty() && of.within.is_empty() {
