@@ -107,7 +107,7 @@ impl Comparison<'_> {
                 stem: COMPARE_FIGURES[2],
                 of: "neighbouring layers\u{2019} 2 vs. 2 accuracies",
                 y_title: "Rise in 2 vs. 2 accuracy",
-                note: "Each layer minus the one before it, drawn at its own depth.".to_string(),
+                note: "Each layer minus the one before it, drawn at its own place.".to_string(),
                 family: "the layers of the curve",
             },
         );
