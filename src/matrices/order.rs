@@ -36,6 +36,8 @@ struct Numbered<'a> {
     sign: Option<char>,
     whole: &'a str,
     fraction: &'a str,
+    /// `e-17`, as of a time that is 0 but for rounding.
+    exponent: &'a str,
     unit: &'a str,
 }
 
@@ -45,14 +47,24 @@ impl<'a> Numbered<'a> {
         let (before, rest) = name.split_at(name.find(|letter: char| letter.is_ascii_digit())?);
         let sign = before.chars().next_back().filter(|last| SIGNS.contains(last));
         let (whole, rest) = digits(rest);
-        let (fraction, unit) = rest.strip_prefix('.').map_or(("", rest), digits);
-        Some(Self { before: before.strip_suffix(SIGNS).unwrap_or(before), sign, whole, fraction, unit })
+        let (fraction, rest) = rest.strip_prefix('.').map_or(("", rest), digits);
+        let (exponent, unit) = exponent(rest);
+        Some(Self { before: before.strip_suffix(SIGNS).unwrap_or(before), sign, whole, fraction, exponent, unit })
     }
 }
 
 /// The digits that a text begins with, and the rest.
 fn digits(text: &str) -> (&str, &str) {
     text.split_at(text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len()))
+}
+
+/// The exponent that a text begins with, and the rest.
+fn exponent(text: &str) -> (&str, &str) {
+    let power = text.strip_prefix('e').map(|power| power.strip_prefix(['-', '+']).unwrap_or(power));
+    match power.map(digits) {
+        Some((power, unit)) if !power.is_empty() => text.split_at(text.len() - unit.len()),
+        _ => ("", text),
+    }
 }
 
 /// The first numbers of names that begin alike, with their signs and decimals; none where they do not.
@@ -75,8 +87,8 @@ fn values(names: &[String]) -> Option<Vec<f64>> {
         && all.iter().any(|one| one.fraction.len() > 1 && one.fraction.ends_with('0'));
     let decimal = (has_sign || has_unit || zero_led) && !counted;
     let value = |one: &Numbered| {
-        let fraction = if decimal { one.fraction } else { "" };
-        let size: f64 = format!("{}.{fraction}0", one.whole).parse().ok()?;
+        let (fraction, exponent) = if decimal { (one.fraction, one.exponent) } else { ("", "") };
+        let size: f64 = format!("{}.{fraction}0{exponent}", one.whole).parse().ok()?;
         Some(if signed && matches!(one.sign, Some('-' | '\u{2212}')) { -size } else { size })
     };
     all.iter().map(value).collect()
@@ -93,6 +105,7 @@ mod tests {
             &["\u{2212}100", "-50", "0", "+50", "100"],
             &["-0.1", "-0.05", "0.0", "0.05", "0.1", "0.25", "0.5"],
             &["0.05", "0.1", "0.25", "0.5", "1"],
+            &["-0.1", "-0.05", "-2.7755575615628914e-17", "0.05", "0.15000000000000002"],
             &["0.25 s", "0.5 s", "1 s", "1.25 s"],
             &["t-100", "t-50", "t0", "t50"],
             &["-100-0 ms", "-50-50 ms", "0-100 ms"],
