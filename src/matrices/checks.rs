@@ -238,6 +238,11 @@ mod tests {
             of(-0.25).contains("expected a distance 1 - r, 0 to 2; correlations beside a diagonal of 0 are read with")
         );
         assert!(of(-0.25).contains("--similarities images") && !of(27.0).contains("--similarities"));
+        let mut hole = vec![0.25; 16];
+        (0..4).for_each(|row| hole[row * 5] = 0.0);
+        (hole[1], hole[4]) = (f64::NAN, f64::NAN);
+        let said = check(&Rsm::new(4, hole), Entries::Distances).unwrap_err().of(&place, 0).to_string();
+        assert!(said.contains("is NaN") && said.contains("leave one of the two concepts out"), "{said}");
     }
 
     #[test]
