@@ -22,13 +22,13 @@ use crate::matrices::MatrixError;
 use crate::progress::Progress;
 use crate::record::{Compared, ComparisonRecord, Origin, RecordError, RunRecord};
 use crate::report::{self, Comparison, Overlay, Style};
-use crate::results::{COMPARE, ResultsDir, ResultsError, write_json, write_table};
+use crate::results::{AccuracyRow, COMPARE, ResultsDir, ResultsError, write_json, write_table};
 use crate::stats::generalise::Generalise;
 use crate::stats::influence::{self, Spread};
 use crate::sweep::{self, SweepError};
 use crate::wording::{first, grouped, meant};
 
-use curves::{Curve, WordsAndLayers, curves, rsms, run_names};
+use curves::{Curve, WordsAndLayers, along, curves, rsms, run_names};
 
 /// What `semgpu compare` is asked for.
 #[derive(Args)]
@@ -221,8 +221,18 @@ pub fn compare(request: &Request, progress: &Progress) -> Result<PathBuf, Error>
     warnings.iter().for_each(|said| progress.line(format!("warning: {said}")));
     warnings.extend(unshown);
     let mut record = record(runs, request, groups_are(&curves), [untested, warnings], started).map_err(Error::input)?;
-    let overlays: Vec<Overlay> =
-        curves.iter().map(|Curve { name, run, rows, null, .. }| Overlay { name, run, rows, null: *null }).collect();
+    record.along = along(&curves);
+    let in_place = |curve: &Curve| {
+        let mut rows = curve.rows.clone();
+        rows.sort_by_key(|row| record.along.as_ref().map(|along| along.place(&row.layer)));
+        rows
+    };
+    let rows: Vec<Vec<AccuracyRow>> = curves.iter().map(in_place).collect();
+    let overlays: Vec<Overlay> = curves
+        .iter()
+        .zip(&rows)
+        .map(|(Curve { name, run, null, .. }, rows)| Overlay { name, run, rows, null: *null })
+        .collect();
     let comparison = Comparison { curves: &overlays, between: &between, within: &within, record: &record };
     out.remove_comparison().map_err(Error::failed)?;
     write_table(out.root(), &between).map_err(Error::failed)?;
@@ -354,6 +364,7 @@ fn record(
         seed: request.seed,
         generalise: request.generalise,
         groups_are,
+        along: None,
         untested,
         warnings,
         files: Vec::new(),

@@ -4,6 +4,7 @@ mod checks;
 mod error;
 mod found;
 mod naming;
+mod order;
 mod pairs;
 mod rdms;
 mod triangle;
@@ -18,6 +19,7 @@ pub use self::checks::{check_rsm, is_diagonal, is_matrix};
 pub use self::error::MatrixError;
 use self::found::{CONDENSED, Found, SQUARE, of_axes, of_pairs};
 pub use self::naming::{Unnaming, named};
+pub use self::order::{natural, sorted};
 use self::rdms::{Part, Rdms};
 use crate::arrays::{self, StoredArray, Told};
 use crate::error::FileError;
@@ -330,8 +332,10 @@ pub fn files(folder: &Path, side: Side) -> Result<Vec<PathBuf>, MatrixError> {
     };
     let entries = std::fs::read_dir(folder).and_then(Iterator::collect::<std::io::Result<Vec<_>>>);
     let paths = entries.map_err(FileError::at(folder))?.into_iter().map(|entry| entry.path());
+    // Of two files of one stem the one whose ending comes first.
     let mut files: Vec<PathBuf> = paths.filter(is_array).filter(of_side).collect();
-    files.sort_by_cached_key(|path| natural(&files::name(path)));
+    files.sort();
+    let mut files = sorted(files, |path| files::stem(path));
     if let Some(results) = run_of(folder).map(ResultsDir::new)
         && let Ok(layers) = layers_of_run(&results)
     {
@@ -354,25 +358,6 @@ pub fn layers_of_run(results: &ResultsDir) -> Result<Vec<String>, ResultsError> 
         }
     }
     Ok(layers)
-}
-
-/// A name with its numbers filled up, so that they sort by their values.
-pub fn natural(name: &str) -> String {
-    const DIGITS: usize = 20;
-    let mut key = String::new();
-    let mut digits = String::new();
-    for letter in name.chars().chain(['\0']) {
-        if letter.is_ascii_digit() {
-            digits.push(letter);
-            continue;
-        }
-        if !digits.is_empty() {
-            key += &format!("{digits:0>DIGITS$}");
-            digits.clear();
-        }
-        key.push(letter);
-    }
-    key
 }
 
 /// A part of the matrices of an array.

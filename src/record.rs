@@ -20,7 +20,7 @@ use crate::matrices::Read;
 use crate::nets::{Input, Token};
 use crate::results::{Ledger, ResultsDir, altered, write_json};
 
-pub use comparison::{Compared, ComparisonRecord};
+pub use comparison::{Along, Compared, ComparisonRecord};
 pub use difference::{
     changed, changed_config, check, check_free, cut_from, keep, of_test, parts, parts_of_test, replaced,
 };

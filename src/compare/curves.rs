@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::{CompareError, Request};
 use crate::matrices::{self, Entries, Reading, Side, Source};
 use crate::names;
-use crate::record::{IMAGES, RunRecord};
+use crate::record::{Along, IMAGES, RunRecord};
 use crate::report::{self, Null};
 use crate::results::{AccuracyRow, GroupRow, ResultsDir, read_table};
 use crate::stats::Rsm;
@@ -179,6 +179,21 @@ pub fn curves(runs: &[(String, PathBuf)], request: &Request) -> Result<Vec<Curve
     }
     align(&mut curves);
     Ok(curves)
+}
+
+/// What the layers of all curves stand along: where they are held against each other by their names alone, these.
+pub fn along(curves: &[Curve]) -> Option<Along> {
+    let unordered = curves.iter().all(|curve| curve.unordered);
+    let axis =
+        curves.first()?.axis.as_ref().filter(|axis| curves.iter().all(|curve| curve.axis.as_ref() == Some(*axis)));
+    let numbered = axis.is_some() && curves.iter().all(|curve| curve.pairs_by_name(curve));
+    let layers = report::distinct(curves.iter().flat_map(|curve| &curve.rows).map(|row| row.layer.as_str()));
+    let layers: Vec<String> = layers.into_iter().map(str::to_string).collect();
+    (unordered || numbered).then(|| Along {
+        axis: axis.cloned(),
+        layers: if unordered { layers } else { matrices::sorted(layers, String::clone) },
+        unordered,
+    })
 }
 
 /// What tells the directories apart: their last parts, as many as it takes.

@@ -175,7 +175,7 @@ fn without_interval(drawn: &Drawn, space: &Space, options: &Options) -> Option<S
     let places: BTreeSet<usize> = without.map(|pair| pair.images).collect();
     let names: Vec<&str> = places.into_iter().map(|place| space.layers[place].name.as_str()).collect();
     let why = match drawn.measure.counts_neighbours() {
-        true => "no neighbour is left to move up, or there is no value without some concept",
+        true => "without a concept no neighbour is left to move up, all others are neighbours, or there is no value",
         false => "an image is constant there, or no resample has a value",
     };
     (!names.is_empty()).then(|| format!("{}: no interval at {}: {why}", drawn.measure, first(&names, 5)))

@@ -217,7 +217,10 @@ pub enum FeaturesError {
         names: String,
     },
     /// A value that is no number.
-    #[error("{}: {row}: a value is NaN, infinite or beyond 1e150 (its square is no number), expected numbers that can be squared", path.display())]
+    #[error(
+        "{}: {row}: a value is NaN, infinite or beyond 1e150 (its square is no number), expected numbers that can be squared; leave the \
+         units (voxels) that have such a value in any row out of all rows (numpy: x[:, numpy.isfinite(x).all(0)])", path.display()
+    )]
     NotFinite {
         /// The file.
         path: PathBuf,

@@ -1,9 +1,10 @@
 //! What a file of features calls its vectors: lists of names, of which any may be the one that is meant.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use super::{FeaturesError, Layout};
-use crate::names;
+use crate::names::{self, Unfit};
 
 /// The lists that name all vectors, one after the other through the groups: those that the user gives or the arrays' own
 /// names (`given`), else those of `labels`, of which the ones without repetition come first.
@@ -52,6 +53,34 @@ fn check_rows(path: &Path, rows: &[String], own: &[Vec<String>]) -> Result<(), F
             Err(FeaturesError::RowsOrder { path: path.into(), name: rows[moved].clone() })
         }
         _ => Ok(()),
+    }
+}
+
+/// Names that each stand once for every group do not stand twice in one: vectors of one concept beside each other are no groups.
+pub(super) fn check_groups(path: &Path, lists: &[Vec<String>], groups: usize) -> Result<(), FeaturesError> {
+    let unfit = |list: &Vec<String>| {
+        let concepts = list.len() / groups.max(1);
+        let mut counts: HashMap<&str, usize> = HashMap::new();
+        list.iter().for_each(|name| *counts.entry(name).or_default() += 1);
+        let each_once = counts.values().all(|&count| count == groups);
+        let twice = |group: &[String]| match names::fitting(group, concepts) {
+            Err(Unfit::Twice { name, first, second }) => Some((name, first, second)),
+            _ => None,
+        };
+        each_once.then(|| list.chunks(concepts.max(1)).find_map(twice)).flatten()
+    };
+    let mut all = lists.iter().map(unfit).collect::<Option<Vec<_>>>().unwrap_or_default().into_iter();
+    match all.next() {
+        Some((name, first, second)) => Err(FeaturesError::Groups {
+            path: path.into(),
+            groups,
+            found: format!(
+                "rows {first} and {second} (from 0) of one group are both {name:?}, expected groups one after the other, each with \
+                 every concept once: sort the rows by group (where those of a concept stand together, by numpy: \
+                 x.reshape(-1, {groups}, x.shape[1]).swapaxes(0, 1))"
+            ),
+        }),
+        None => Ok(()),
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Layers stand in the order that their place states: a results directory's in that of its `layers.csv`, an `.h5`'s in
 //! that of a list of texts with just the arrays' names; else by name, numbers by their values (`layer2` before
-//! `layer10`).
+//! `layer10`, `-100 ms` before `-50 ms`).
 
 use std::path::{Path, PathBuf};
 
@@ -189,7 +189,7 @@ fn parts(source: &Source, side: Side) -> Result<Vec<Source>, HalvesError> {
     let of_names = |list: &&Vec<String>| list.len() == names.len() && names.iter().all(|name| list.contains(name));
     match texts.iter().map(|(_, list)| list).find(of_names) {
         Some(stated) => names = stated.clone(),
-        None => names.sort_by_cached_key(|name| matrices::natural(name)),
+        None => names = matrices::sorted(names, String::clone),
     }
     Ok(names.into_iter().map(|name| layer(name.clone(), path, Some(name))).collect())
 }

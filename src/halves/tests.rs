@@ -238,6 +238,13 @@ fn two_vectors_of_one_concept_are_refused() {
     let refused = open("groups.csv", &NAMES, None).err().unwrap().to_string();
     assert!(refused.contains("rows 0 and 8 (from 0)") && refused.contains("--groups"), "{refused}");
     assert!(open("groups.csv", &NAMES, Some(2)).is_ok());
+    // Two rows of each concept beside each other are no groups.
+    folder.write("beside.csv", table(&NAMES.map(|name| [name; 2]).concat(), &features.repeat(2)));
+    for concepts in [None, Some(NAMES.map(String::from).to_vec())] {
+        let layout = Layout { concepts, groups: Some(2), ..Layout::default() };
+        let refused = Features::open(&folder.path("beside.csv"), &layout).err().unwrap().to_string();
+        assert!(refused.contains("--groups 2: rows 0 and 1 (from 0) of one group are both \"ant\""), "{refused}");
+    }
     // Without --concepts their matrix has no names, which is said.
     let doubt = Features::open(&folder.path("twice.csv"), &Layout::default()).unwrap().doubt().unwrap().unwrap();
     assert!(doubt.contains("\"bee\" stands twice, in rows 1 and 4 (from 0); the matrix gets none"), "{doubt}");

@@ -9,6 +9,8 @@ use crate::stats::Rsm;
 /// kept as f32 and printed with six digits; a matrix that is wrong is wrong by more.
 pub(super) const ROUNDING: f64 = 1e-5;
 
+const DISTANCE: &str = "a distance 1 - r, 0 to 2";
+
 /// Where matrices lie, for messages.
 pub(super) struct Place<'a> {
     pub path: &'a Path,
@@ -93,7 +95,10 @@ impl Wrong {
         match mirrored {
             Some(mirrored) => MatrixError::Asymmetric { path, at, row, column, found, mirrored },
             None if row == column => MatrixError::Diagonal { path, at, row, found },
-            None => MatrixError::Entry { path, at, row, column, found, expected },
+            None => {
+                let side = (expected == DISTANCE && (-1.0..0.0).contains(&found)).then_some(place.side);
+                MatrixError::Entry { path, at, row, column, found, expected, side }
+            }
         }
     }
 }
@@ -141,7 +146,7 @@ pub(super) fn check(matrix: &Rsm, entries: Entries) -> Result<(), Wrong> {
     let mut is_constant = vec![false; concepts];
     matrix.constant().into_iter().for_each(|constant| is_constant[constant] = true);
     let (range, expected) = match entries {
-        Entries::Distances => (-ROUNDING..=2.0 + ROUNDING, "a distance 1 - r, 0 to 2"),
+        Entries::Distances => (-ROUNDING..=2.0 + ROUNDING, DISTANCE),
         Entries::Similarities => (-1.0 - ROUNDING..=1.0 + ROUNDING, "a correlation, -1 to 1"),
     };
     for row in 0..concepts {
@@ -219,6 +224,25 @@ mod tests {
         assert_eq!(told(0.0, Some(similarities), true), Ok(similarities));
         assert_eq!((told(1.0, None, false), told(0.0, None, false)), (Ok(similarities), Ok(distances)));
         assert!(told(f64::NAN, None, false).unwrap_err().contains("say --similarities images"));
+    }
+
+    #[test]
+    fn correlations_beside_a_diagonal_of_0_have_their_option() {
+        let place = Place { path: Path::new("a.npy"), side: Side::Images, array: None, several: false };
+        let of = |entry: f64| {
+            let square =
+                Rsm::new(4, (0..16).map(|place: usize| if place.is_multiple_of(5) { 0.0 } else { entry }).collect());
+            check(&square, Entries::Distances).unwrap_err().of(&place, 0).to_string()
+        };
+        assert!(
+            of(-0.25).contains("expected a distance 1 - r, 0 to 2; correlations beside a diagonal of 0 are read with")
+        );
+        assert!(of(-0.25).contains("--similarities images") && !of(27.0).contains("--similarities"));
+        let mut hole = vec![0.25; 16];
+        (0..4).for_each(|row| hole[row * 5] = 0.0);
+        (hole[1], hole[4]) = (f64::NAN, f64::NAN);
+        let said = check(&Rsm::new(4, hole), Entries::Distances).unwrap_err().of(&place, 0).to_string();
+        assert!(said.contains("is NaN") && said.contains("leave one of the two concepts out"), "{said}");
     }
 
     #[test]

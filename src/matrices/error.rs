@@ -216,8 +216,15 @@ pub enum MatrixError {
     },
     /// An entry that is no correlation.
     #[error(
-        "{}: {at}: the entry in row {row}, column {column} (from 0) is {found}, expected {expected}; correlate the features \
-         by `semgpu similarity`, or by numpy's corrcoef; ratings become 0 to 1 by (x - least) / (most - least)", path.display()
+        "{}: {at}: the entry in row {row}, column {column} (from 0) is {found}, expected {expected}; {}correlate the features \
+         by `semgpu similarity`, or by numpy's corrcoef; ratings become 0 to 1 by (x - least) / (most - least)", path.display(),
+        match side {
+            _ if found.is_nan() => "leave one of the two concepts out where a pair has no value; else ".to_string(),
+            Some(side) => format!(
+                "correlations beside a diagonal of 0 are read with --similarities {}, or get a diagonal of 1; else ", side.name()
+            ),
+            None => String::new(),
+        }
     )]
     Entry {
         /// The file.
@@ -232,6 +239,8 @@ pub enum MatrixError {
         found: f64,
         /// The range.
         expected: &'static str,
+        /// The side, of what may be a correlation among distances.
+        side: Option<Side>,
     },
     /// rsatoolbox's RDMs by another measure.
     #[error(

@@ -34,12 +34,33 @@ pub struct ComparisonRecord {
     pub generalise: Generalise,
     /// What groups are called, where all runs call them the same: subjects.
     pub groups_are: String,
+    /// What the layers of all runs stand along in figures, where they are what they are called; none: relative depth.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub along: Option<Along>,
     /// What was drawn and not tested, and why.
     pub untested: Vec<String>,
     /// Things the user should know.
     pub warnings: Vec<String>,
     /// The tables, figures and page beside it, by their paths.
     pub files: Vec<String>,
+}
+
+/// Regions, or places along an axis, by their names.
+#[derive(Clone, Debug, Serialize)]
+pub struct Along {
+    /// Its title, where the runs have one.
+    pub axis: Option<String>,
+    /// The layers of all runs, from left to right.
+    pub layers: Vec<String>,
+    /// Whether they have no order.
+    pub unordered: bool,
+}
+
+impl Along {
+    /// Where a layer stands.
+    pub fn place(&self, layer: &str) -> usize {
+        self.layers.iter().position(|known| known == layer).unwrap_or_default()
+    }
 }
 
 /// A run in a comparison.

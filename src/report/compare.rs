@@ -6,7 +6,7 @@ mod styles;
 #[cfg(test)]
 mod tests;
 
-use crate::record::ComparisonRecord;
+use crate::record::{Along, ComparisonRecord};
 use crate::report::accuracy::accuracy;
 use crate::report::chart::{Band, Chart, Curve, Look, Mark, legend};
 use crate::report::curves::{Curves, SIGNIFICANT, distinct};
@@ -64,9 +64,11 @@ impl Comparison<'_> {
     /// `compare`: the curves; what was tested of them, of no more curves than can be told apart: `compare_differences` of pairs
     /// of curves, of many those of one word model, `compare_steps` within curves, of each layer and the one before it.
     pub fn drawings(&self) -> Vec<Drawing> {
-        let text = "2 vs. 2 accuracy of several runs against relative depth".to_string();
+        let along = self.record.along.as_ref();
+        let text = format!("2 vs. 2 accuracy of several runs against {}", against(along));
         let shown = self.shown();
-        let mut chart = chart(
+        let mut chart = chart_along(
+            along,
             self.curves,
             &shown,
             &format!("p\u{a0}<\u{a0}{SIGNIFICANT} against chance, family-wise as each run declares"),
@@ -91,7 +93,10 @@ impl Comparison<'_> {
                 stem: COMPARE_FIGURES[1],
                 of: "2 vs. 2 accuracies",
                 y_title: "Difference in 2 vs. 2 accuracy",
-                note: format!("Each difference is drawn at the depth of the first curve\u{2019}s layer.{which}"),
+                note: match along {
+                    Some(_) => format!("Each difference is of two layers of one name.{which}"),
+                    None => format!("Each difference is drawn at the depth of the first curve\u{2019}s layer.{which}"),
+                },
                 family: "the layers of the pair",
             },
         );
@@ -102,7 +107,7 @@ impl Comparison<'_> {
                 stem: COMPARE_FIGURES[2],
                 of: "neighbouring layers\u{2019} 2 vs. 2 accuracies",
                 y_title: "Rise in 2 vs. 2 accuracy",
-                note: "Each layer minus the one before it, drawn at its own depth.".to_string(),
+                note: "Each layer minus the one before it, drawn at its own place.".to_string(),
                 family: "the layers of the curve",
             },
         );
@@ -125,36 +130,39 @@ impl Comparison<'_> {
         families(self.between)
     }
 
-    /// Families by what the legend calls them; a curve's last layers are theirs.
+    /// Families by what the legend calls them, each difference at its curve's layer.
     fn differences<T: Tested>(&self, drawn: &[(String, &[T])], shown: &Shown, words: Differences) -> Option<Drawing> {
         if !(1..=CURVES.len()).contains(&drawn.len()) {
             return None;
         }
+        let along = self.record.along.as_ref();
         let of_family = |(n, (_, rows)): (usize, &(String, &[T]))| {
             let layers =
                 self.curves.iter().find(|curve| curve.name == rows[0].family()[0]).map_or(&[][..], |curve| curve.rows);
-            let layers = &layers[layers.len().saturating_sub(rows.len())..];
-            let mark = |(layer, row): (&AccuracyRow, &T)| {
+            let mark = |row: &T| {
+                let layer = layers.iter().find(|layer| layer.layer == row.layers()[0])?;
                 let [value, low, high] = row.difference();
-                Mark {
-                    place: at(layer),
+                Some(Mark {
+                    place: at(along, layer),
                     value,
                     look: if row.is_significant() { Look::Filled } else { Look::Hollow },
                     interval: Some((low, high)),
-                }
+                })
             };
-            let marks = layers.iter().zip(*rows).map(mark).collect();
+            let marks = rows.iter().filter_map(mark).collect();
             Curve::marked(curve(n), marks)
         };
-        let none = Curve::line(GREY, DASHED, vec![(-0.5, 0.0), (DEPTHS.len() as f64 - 0.5, 0.0)]);
+        let labels = labels(along);
+        let none = Curve::line(GREY, DASHED, vec![(-0.5, 0.0), (labels.len() as f64 - 0.5, 0.0)]);
         let Differences { stem, of, y_title, note, family } = words;
         let aside = if drawn.len() == 1 { "" } else { ASIDE };
         let chart = Chart {
             title: title(self.curves, shown),
             y_title,
             limits: Some((-1.0, 1.0)),
-            labels: DEPTHS.to_vec(),
-            x_title: Some("Relative depth"),
+            labels,
+            x_title: Some(axis(along)),
+            bars: along.is_some_and(|along| along.unordered),
             legend: legend(drawn.iter().map(|(name, _)| name.as_str())),
             curves: drawn.iter().enumerate().map(of_family).chain([none]).collect(),
             notes: format!(
@@ -164,7 +172,7 @@ impl Comparison<'_> {
             ),
             ..Chart::default()
         };
-        let text = format!("Differences of {of} with their intervals against relative depth");
+        let text = format!("Differences of {of} with their intervals against {}", against(along));
         Some(Drawing { stem: stem.into(), network: String::new(), text, picture: chart.draw() })
     }
 }
@@ -198,19 +206,26 @@ fn tests(over: &str, [between, within]: [bool; 2]) -> String {
     format!(" Paired tests of the differences are in {tables}; they generalise to other {over}.")
 }
 
-/// Their chart; `filled` is what filled marks say.
+/// Their chart over relative depth; `filled` is what filled marks say.
 pub fn chart<'a>(overlays: &[Overlay<'a>], shown: &'a Shown, filled: &str) -> Chart<'a> {
+    chart_along(None, overlays, shown, filled)
+}
+
+fn chart_along<'a>(along: Option<&'a Along>, overlays: &[Overlay<'a>], shown: &'a Shown, filled: &str) -> Chart<'a> {
     let styles = Styles::new(overlays);
     let tested = is_tested(overlays.iter().flat_map(|overlay| overlay.rows));
     // Beside marks that say so, one that was not tested is none that is significant.
-    let mark = |row: &AccuracyRow| match accuracy(at(row), row) {
+    let mark = |row: &AccuracyRow| match accuracy(at(along, row), row) {
         mark if tested && row.permutations == 0 => Mark { look: Look::Hollow, interval: None, ..mark },
         mark => Mark { interval: None, ..mark },
     };
     let curves =
         overlays.iter().map(|overlay| Curve::marked(styles.of(overlay), overlay.rows.iter().map(mark).collect()));
-    let (bands, lines) = chances(overlays, &styles);
-    let mut notes = "Depth 0: the pixels, or the first layer; depth 1: the last layer.".to_string();
+    let (bands, lines) = chances(along, overlays, &styles);
+    let mut notes = match along {
+        Some(_) => String::new(),
+        None => "Depth 0: the pixels, or the first layer; depth 1: the last layer.".to_string(),
+    };
     if overlays.len() > 1 {
         notes += ASIDE;
     }
@@ -225,12 +240,13 @@ pub fn chart<'a>(overlays: &[Overlay<'a>], shown: &'a Shown, filled: &str) -> Ch
         title: title(overlays, shown),
         y_title: "2 vs. 2 accuracy",
         limits: Some((0.0, 1.0)),
-        labels: DEPTHS.to_vec(),
-        x_title: Some("Relative depth"),
+        labels: labels(along),
+        x_title: Some(axis(along)),
+        bars: along.is_some_and(|along| along.unordered),
         bands,
         legend: styles.legend(shown),
         curves: curves.chain(lines).collect(),
-        notes,
+        notes: notes.trim_start().to_string(),
         ..Chart::default()
     }
 }
@@ -253,25 +269,45 @@ fn what_marks_say(overlays: &[Overlay], filled: &str) -> String {
     format!(" Filled: {filled}; hollow: {hollow} Band: null mean\u{a0}±\u{a0}2\u{a0}s.d.{of}")
 }
 
-/// Where a row stands on the axis of depth.
-fn at(row: &AccuracyRow) -> f64 {
-    row.depth * (DEPTHS.len() - 1) as f64
+/// Where a row stands: at its name, or its depth.
+fn at(along: Option<&Along>, row: &AccuracyRow) -> f64 {
+    along.map_or(row.depth * (DEPTHS.len() - 1) as f64, |along| along.place(&row.layer) as f64)
+}
+
+/// What stands below the panel.
+fn labels(along: Option<&Along>) -> Vec<&str> {
+    along.map_or(DEPTHS.to_vec(), |along| along.layers.iter().map(String::as_str).collect())
+}
+
+/// The same in a sentence.
+fn against(along: Option<&Along>) -> &str {
+    along.map_or("relative depth", |_| axis(along))
+}
+
+/// What layers stand along.
+fn axis(along: Option<&Along>) -> &str {
+    along.map_or("Relative depth", |along| along.axis.as_deref().unwrap_or("Layer"))
 }
 
 /// Every curve's null band, and chance: one grey line for all curves whose chance is one half, for every other one in its
 /// curve's colour, and its dash where several runs each have several word models.
-fn chances(overlays: &[Overlay], styles: &Styles) -> (Vec<Band>, Vec<Curve<'static>>) {
+fn chances(along: Option<&Along>, overlays: &[Overlay], styles: &Styles) -> (Vec<Band>, Vec<Curve<'static>>) {
     let (mut bands, mut lines): (Vec<Band>, Vec<Curve>) = (Vec::new(), Vec::new());
     let mut still = None;
     for overlay in overlays {
         let last = overlay.rows.len() as f64 - 1.0;
         let by_depth = |place: f64| match place {
+            // Beside its layer, if it is not at it.
+            place if along.is_some() => {
+                let layer = place.round().clamp(0.0, last);
+                at(along, &overlay.rows[layer as usize]) + place - layer
+            }
             place if place < 0.0 => place,
             place if place > last => (DEPTHS.len() - 1) as f64 + place - last,
-            place => at(&overlay.rows[place as usize]),
+            place => at(None, &overlay.rows[place as usize]),
         };
         for curves in Curves::under(overlay.null, overlay.rows) {
-            let (mut its_bands, mut its_lines) = chance::drawn(&curves, false);
+            let (mut its_bands, mut its_lines) = chance::drawn(&curves, along.is_some_and(|along| along.unordered));
             its_bands.iter_mut().flat_map(|band| &mut band.edges).for_each(|edge| edge.0 = by_depth(edge.0));
             its_lines.iter_mut().flat_map(|line| &mut line.marks).for_each(|mark| mark.place = by_depth(mark.place));
             bands.extend(its_bands);
@@ -288,6 +324,12 @@ fn chances(overlays: &[Overlay], styles: &Styles) -> (Vec<Band>, Vec<Curve<'stat
                 lines.push(line);
             }
         }
+    }
+    // What is one half for all is so from end to end.
+    if let (Some(along), Some(line)) = (along, &mut still)
+        && let [first, .., last] = &mut line.marks[..]
+    {
+        (first.place, last.place) = (-0.5, along.layers.len() as f64 - 0.5);
     }
     lines.extend(still);
     (bands, lines)

@@ -192,6 +192,28 @@ fn rules_for_ties_part_runs_only_where_pairs_tie_and_chance_that_ties_move_is_to
 }
 
 #[test]
+fn times_are_compared_and_drawn_by_their_names() {
+    let folder = Folder::new();
+    let words = folder.matrix("W", noise(1));
+    let times = ["0 ms", "50 ms", "100 ms"].map(|time| folder.matrix(time, noise(2 + time.len())));
+    let kept = |name: &str, times: &[String]| {
+        let times: Vec<&str> = times.iter().map(String::as_str).collect();
+        folder.test(&[&words], &times, &["--axis", "Time (ms)", "--network", name]);
+        let kept = folder.path(name);
+        std::fs::rename(folder.path("out"), &kept).unwrap();
+        kept.display().to_string()
+    };
+    let (late, all) = (kept("late", &times[1..]), kept("all", &times));
+    let out = folder.path("compared");
+    succeed(&["compare", &late, &all, "--bootstrap", "20", "--out", &out.display().to_string()]);
+    let read = |name: &str| std::fs::read_to_string(out.join(name)).unwrap();
+    assert_eq!(column::<String>(&read("compare.csv"), "layer_a"), ["50 ms", "100 ms"]);
+    let record: serde_json::Value = serde_json::from_str(&read("compare.json")).unwrap();
+    assert_eq!(record["along"]["layers"], serde_json::json!(["0 ms", "50 ms", "100 ms"]));
+    assert!(read("report.html").contains(">Time (ms)</text>") && !read("report.html").contains("Relative depth"));
+}
+
+#[test]
 fn a_constant_image_among_features_counts_half_where_asked_for() {
     let folder = Folder::new();
     let words = folder.matrix("A", noise(1));
@@ -279,7 +301,8 @@ fn what_goes_with_the_2_vs_2_test_alone_is_told_beside_other_measures() {
     let said = folder.test(&[&words], &images, &more);
     assert!(
         said.contains("warning: --partition A, --given, --rsa, --generalise groups: not done")
-            && said.contains("ask for --measure 2v2 as well"),
+            && said.contains("ask for --measure 2v2 as well")
+            && !said.contains("there is no space"),
         "{said}"
     );
     assert!(folder.read("run.json").contains("--given, --rsa, --generalise groups: not done"));

@@ -84,7 +84,7 @@ fn as_they_stand(all: &mut [&mut Matrices], names: Option<Vec<String>>, from: &P
     all.iter_mut().for_each(|matrices| matrices.read.order = Some("in the order of the file".to_string()));
     let of_pairs = all.iter().find(|matrices| matrices.read.form == "pairs").map(|pairs| {
         let path = pairs.read.path.display();
-        format!("--by-order: {path} is a list of pairs, whose order is that in which the names appear")
+        format!("--by-order: {path} is a list of pairs, whose order is that in which the names appear, of numbers that of their values")
     });
     let doubt = of_pairs.or_else(|| called_otherwise(all, names.as_ref()?, from));
     Order { names, reordered: false, doubt }

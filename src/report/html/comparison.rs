@@ -165,7 +165,7 @@ fn provenance(record: &ComparisonRecord) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Compared, Origin};
+    use crate::record::{Along, Compared, Origin};
     use crate::report::curves::tests::rows;
     use crate::stats::generalise::Generalise;
 
@@ -189,6 +189,7 @@ mod tests {
             seed: 7,
             generalise,
             groups_are: "subjects".into(),
+            along: None,
             untested: vec!["a <b> and c: other concepts; drawn, not tested".into()],
             warnings: vec!["c: accuracy.csv: not as semgpu wrote it".into()],
             files: Vec::new(),
@@ -297,6 +298,50 @@ mod tests {
         assert!(svg.contains("compare.csv"));
         let [one, two] = [1, 2].map(|count| drawn(&between[..count]));
         assert!(!one.contains("compare.csv") && !one.contains("sideways") && two.contains("sideways"));
+    }
+
+    #[test]
+    fn a_difference_is_drawn_at_its_layer() {
+        let networks = ["vgg16", "c"].map(|network| rows(network, &["x", "y"].map(String::from), &["GloVe"]));
+        let curves: Vec<Overlay> = networks
+            .iter()
+            .map(|rows| Overlay { name: &rows[0].network, run: &rows[0].network, rows, null: None })
+            .collect();
+        let record = record(&[], Generalise::Concepts);
+        // The other layer has no counterpart.
+        let drawn = |layer: &str| {
+            let between = [difference(["vgg16", "c"], layer, 0.1, 0.01)];
+            Comparison { curves: &curves, between: &between, within: &[], record: &record }.drawings()[1]
+                .picture
+                .svg
+                .clone()
+        };
+        assert_ne!(drawn("x"), drawn("y"));
+    }
+
+    #[test]
+    fn places_along_an_axis_stand_at_their_names() {
+        let networks = ["vgg16", "c"].map(|network| rows(network, &["x", "y"].map(String::from), &["GloVe"]));
+        let curves: Vec<Overlay> = networks
+            .iter()
+            .map(|rows| Overlay { name: &rows[0].network, run: &rows[0].network, rows, null: None })
+            .collect();
+        let between = ["x", "y"].map(|layer| difference(["vgg16", "c"], layer, 0.1, 0.01));
+        for unordered in [false, true] {
+            let layers = ["before", "x", "y"].map(String::from).to_vec();
+            let along = Some(Along { axis: Some("Time (ms)".into()), layers, unordered });
+            let record = ComparisonRecord { along, ..record(&[], Generalise::Concepts) };
+            let of = Comparison { curves: &curves, between: &between, within: &[], record: &record };
+            for figure in of.drawings() {
+                let svg = figure.picture.svg;
+                assert!(
+                    [">before</text>", ">y</text>", ">Time (ms)</text>"].iter().all(|text| svg.contains(text)),
+                    "{svg}"
+                );
+                assert!(!svg.contains("epth") && !svg.contains("NaN"), "{svg}");
+            }
+            assert!(!page(&of, &of.drawings(), Path::new("nowhere")).contains("Relative depth is"));
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod tests;
 use std::path::Path;
 
 use crate::config::TestOptions;
+use crate::evaluation::controls::CATEGORY;
 use crate::nets::Token;
 use crate::record::{Command, IMAGES, Run, RunRecord};
 use crate::report::canvas::escape;
@@ -224,11 +225,16 @@ impl<'a> Settings<'a> {
         let given = distinct(self.results.controls.iter().map(|row| row.given.as_str()));
         let measures = distinct(self.results.controls.iter().map(|row| row.measure.as_str()));
         let mut text = String::new();
+        if self.are_categories_given() {
+            text += "By category the similarity of two concepts is 1 where they share it and 0 where they do not. ";
+        }
         if !given.is_empty() {
+            let apart =
+                if self.groups > 1 { format!(" in each {} by itself", self.said().group()) } else { String::new() };
             text += &format!(
                 "The tests ({}) were repeated given {}: the entries of the given similarity matrices above the diagonal were \
-                 regressed, linearly and with a constant, out of those of the words and of each layer, group by group, and \
-                 the residuals were compared. ",
+                 regressed, linearly and with a constant, out of those of the words and of each layer{apart}, and the residuals \
+                 were compared. ",
                 listed(&measures),
                 listed(&given)
             );
@@ -258,11 +264,26 @@ impl<'a> Settings<'a> {
                 )
             };
             if row.ci_low.is_some() {
-                text +=
-                    " Intervals (95 %) are percentiles of the bootstrap over concepts, centred on the observed share.";
+                text += &format!(
+                    " Intervals (95 %) are percentiles of {} over concepts, centred on the observed share.",
+                    counted(self.test.bootstrap, "bootstrap resample")
+                );
             }
         }
         text
+    }
+
+    /// Whether the concepts' categories are a space that is given, or one that explains variance; a file, a layer or a word model
+    /// may have their name.
+    fn are_categories_given(&self) -> bool {
+        let files = match &self.record.command {
+            Command::Run(run) => &run.checksums.controls,
+            Command::Test(test) => &test.checksums.controls,
+        };
+        let mut named = files.keys().chain(self.results.accuracy.iter().flat_map(|row| [&row.layer, &row.words]));
+        let given = self.results.controls.iter().map(|row| &row.given);
+        let mut spaces = given.chain(self.results.partition.iter().map(|row| &row.spaces));
+        spaces.any(|spaces| spaces.split(" + ").any(|space| space == CATEGORY)) && !named.any(|name| name == CATEGORY)
     }
 
     fn further(&self) -> String {

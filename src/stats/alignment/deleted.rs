@@ -20,7 +20,8 @@ use crate::stats::{Interrupted, Progress, report};
 const NOBODY: u32 = u32::MAX;
 
 /// The interval of every pair of layers, the layers of the words one after the other; none where a vector has no direction,
-/// where there is no next neighbour to move up, or (CKNNA) no value without some concept.
+/// where there is no next neighbour to move up, or (CKNNA) no value without some concept. Of as many neighbours as there are concepts
+/// but two, all that is left without a concept is mutual, whatever the spaces.
 ///
 /// Words have one group or the images'. `progress` is told the pairs' values.
 ///
@@ -45,7 +46,8 @@ pub fn intervals(
         return Ok(none);
     };
     let directed = |side: &Side| side.grams.iter().all(|gram| gram.without_direction().is_none());
-    if k + 2 > concepts || !words.iter().chain(images).all(directed) {
+    let fewest = k + if measure == Measure::Mknn { 3 } else { 2 };
+    if concepts < fewest || !words.iter().chain(images).all(directed) {
         return Ok(none);
     }
     let spaces = Lists::new(measure, k, words, images);

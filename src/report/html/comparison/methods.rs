@@ -15,9 +15,13 @@ pub fn paragraphs(of: &Comparison) -> Vec<Paragraph> {
         true => "; filled markers are layers that differ from chance there",
         false => "",
     };
+    let depth = match of.record.along {
+        Some(_) => "",
+        None => " Relative depth is 0 at the first and 1 at the last layer that a run has.",
+    };
     let curves = format!(
         "The accuracies of the 2 vs. 2 test (Dharmaretnam & Fyshe, 2018) are those of the runs, whose own pages have their \
-         methods{filled}. Relative depth is 0 at the first and 1 at the last layer that a run has."
+         methods{filled}.{depth}"
     );
     let mut all = vec![("Curves", curves)];
     if of.between.is_empty() && of.within.is_empty() {
@@ -35,8 +39,9 @@ fn differences(of: &Comparison) -> String {
     let mut text = String::new();
     if !of.between.is_empty() {
         text += "Each layer of one curve was compared with a layer of the other: that of the same name where both are of one \
-                 network, otherwise the one at the nearest relative depth. Differences are the first minus the second; the \
-                 family of a family-wise p is the layers of one pair of curves, not all pairs of curves. ";
+                 network, and where layers have no order or stand along an axis of numbers; otherwise the one at the nearest \
+                 relative depth. Differences are the first minus the second; the family of a family-wise p is the layers of \
+                 one pair of curves, not all pairs of curves. ";
     }
     let kinds = distinct(of.within.iter().map(|row| row.kind.as_str()));
     if kinds.contains(&WithinRow::NEXT) {

@@ -39,7 +39,7 @@ impl Settings<'_> {
             );
             text += &without_score(rows);
         }
-        text += &intervals(rows);
+        text += &intervals(rows, self.test.bootstrap);
         if rows.iter().any(|row| row.ceiling_low.is_some()) {
             text += &format!(
                 " The noise ceiling is the measure of each {one} with the mean of the others and with that of all."
@@ -80,7 +80,7 @@ fn without_score(rows: &[MeasureRow]) -> String {
 }
 
 /// How the intervals of those that have any were made.
-fn intervals(rows: &[MeasureRow]) -> String {
+fn intervals(rows: &[MeasureRow], resamples: u64) -> String {
     let mut text = String::new();
     let with_interval = |row: &&MeasureRow| row.ci_low.is_some();
     let (jackknifed, resampled): (Vec<_>, Vec<_>) =
@@ -89,8 +89,9 @@ fn intervals(rows: &[MeasureRow]) -> String {
         let is_accuracy = |row: &MeasureRow| row.measure == Measure::TwoVsTwo.name();
         let accuracies = resampled.iter().filter(|row| is_accuracy(row)).count();
         text += &format!(
-            " Intervals (95 %) are percentiles of resamples of the concepts, {} and centred on the observed value; copies of \
-             a concept make no pair.",
+            " Intervals (95 %) are percentiles of {} of the concepts, {} and centred on the observed value; copies of a concept \
+             make no pair.",
+            counted(resamples, "bootstrap resample"),
             match resampled.len() - accuracies {
                 0 => "in log-odds",
                 _ if accuracies > 0 => "of the 2 vs. 2 accuracy in log-odds, of the others by Fisher\u{2019}s z,",

@@ -5,7 +5,7 @@ use crate::record;
 use crate::report::curves::tests::rows;
 use crate::report::intervals::tests::{correlation, interval};
 use crate::report::one_vs_two;
-use crate::results::{IntervalRow, OneVsTwoRow, ResultsDir, RsaRow};
+use crate::results::{IntervalRow, OneVsTwoRow, PartitionRow, ResultsDir, RsaRow};
 
 /// The paragraphs of three layers against two word models, by a record of schema 2 that is changed.
 fn told(change: impl FnOnce(&mut Value, &mut Results)) -> String {
@@ -354,6 +354,33 @@ fn one_method_of_rsa_is_one_measure() {
 }
 
 #[test]
+fn what_categories_are_and_how_many_resamples_is_told() {
+    let of = |spaces: &str| {
+        told(|record, results| {
+            record["config"]["two_vs_two"]["bootstrap"] = 200.into();
+            let row = &results.accuracy[0];
+            results.partition = vec![PartitionRow {
+                network: row.network.clone(),
+                layer: row.layer.clone(),
+                label: row.label.clone(),
+                spaces: spaces.into(),
+                part: spaces.into(),
+                kind: "total".into(),
+                explained: 0.5,
+                ci_low: Some(0.4),
+                ci_high: Some(0.6),
+            }];
+        })
+    };
+    let shared = "By category the similarity of two concepts is 1 where they share it";
+    says(
+        &of("pixels + category"),
+        &[(shared, true), ("percentiles of 200 bootstrap resamples over concepts, centred", true)],
+    );
+    says(&of("pixels + GloVe"), &[(shared, false)]);
+}
+
+#[test]
 fn nothing_is_averaged_over_one_group() {
     let of_groups = |groups| told(|_, results| results.accuracy.iter_mut().for_each(|row| row.groups = groups));
     says(&of_groups(5), &[("  ", false)]);
@@ -397,7 +424,7 @@ fn resampled_intervals_are_told_on_their_scale() {
         told_of_test(&results, &json!({}), &json!([]))
     };
     let (odds, z) = ("of the concepts, in log-odds and centred", "of the concepts, by Fisher\u{2019}s z and centred");
-    says(&of(&["2v2"]), &[(odds, true), ("Fisher", false)]);
+    says(&of(&["2v2"]), &[(odds, true), ("Fisher", false), ("percentiles of 0 bootstrap resamples of", true)]);
     says(&of(&["cka", "rsa-pearson"]), &[(z, true), ("log-odds", false)]);
     says(
         &of(&["2v2", "cka"]),
