@@ -111,7 +111,7 @@ enum Command {
         #[arg(long, value_name = "RDMS.h5")]
         out: PathBuf,
     },
-    /// Finished runs side by side: curves on one axis of relative depth, paired tests of their differences, a page of both
+    /// Finished runs side by side: curves on one axis, paired tests of their differences, a page of both
     #[command(after_help = examples::COMPARE)]
     Compare(compare::Request),
     /// Graphics adapters, their limits, and which one `auto` takes

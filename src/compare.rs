@@ -1,4 +1,4 @@
-//! Finished runs side by side: their curves on one axis of relative depth, and paired tests of their differences; within a
+//! Finished runs side by side: their curves on one axis, and paired tests of their differences; within a
 //! run, layer against layer.
 
 mod between;
